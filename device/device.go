@@ -1,0 +1,121 @@
+// Package device has the words that the core uses about hardware: what a
+// reader saw (Card, Event), what a line did (Edge, Lines, Output), what a
+// serial port does (Port), and the one thing we do to a door (Lock).
+//
+// It refuses to know any wire protocol, any GPIO library and any rule: it
+// imports nothing of ours, so that readers, door and fakes can all meet in it.
+package device
+
+import (
+	"errors"
+	"io"
+	"time"
+)
+
+// Lock is the actuator of one door. Release lets people through, Secure holds
+// the door; which of the two needs current is wiring and hidden behind it.
+// Both are idempotent and return when the line has been driven. Safe for use
+// by one goroutine.
+type Lock interface {
+	Release() error
+	Secure() error
+}
+
+// Event is what a reader or an input line tells the loop of its door.
+type Event struct {
+	Kind   EventKind
+	Source string        // the reader or input, as the site file names it
+	At     time.Duration // CLOCK_MONOTONIC when the hardware saw it; 0 where the hardware can't tell
+	Card   Card          // of CardRead
+	Active bool          // of InputChanged: the new state, after polarity
+	Fault  Fault         // of FaultSeen and WentOffline: the cause
+}
+
+// EventKind says which fields of an Event count.
+type EventKind uint8
+
+// The kinds of Event.
+const (
+	CardRead     EventKind = iota + 1 // a complete, checked card
+	InputChanged                      // a contact, exit button or fire input moved
+	FaultSeen                         // something that an installer should look at; never a card
+	WentOffline                       // the reader or line can't be used; Fault has the cause
+	CameOnline                        // it can be used (again)
+)
+
+// Edge is one change of level of an input line, as the kernel saw it.
+type Edge struct {
+	Line   uint8         // index of the line in its request: 0 is D0, 1 is D1
+	Active bool          // level after the change, after polarity
+	At     time.Duration // CLOCK_MONOTONIC, taken in the interrupt
+	Seq    uint32        // counts the edges of all lines of the request, from 1; a gap is a lost edge
+}
+
+// Lines is one kernel request of one or more input lines. Close may be called
+// from any goroutine and frees a blocked ReadEdges; the rest is for one goroutine.
+type Lines interface {
+	// ReadEdges waits until at least one edge is there and returns those that
+	// are, oldest first. It returns os.ErrDeadlineExceeded when none came within
+	// timeout (negative: no limit), os.ErrClosed after Close.
+	ReadEdges(dst []Edge, timeout time.Duration) (int, error)
+	// Levels reads all lines at once: true is active, after polarity.
+	Levels(dst []bool) error
+	Close() error
+}
+
+// Output is one output line. Close hands the line back to the board's pull.
+type Output interface {
+	Set(active bool) error
+	Close() error
+}
+
+// Port is an open serial port. Read returns os.ErrDeadlineExceeded when the
+// read timeout passed with nothing received, ErrUnplugged when the device went
+// away without our Close. Close may be called from any goroutine and frees a
+// blocked Read.
+type Port interface {
+	io.ReadWriteCloser
+	// SetReadTimeout limits each Read from now on; negative: no limit.
+	SetReadTimeout(time.Duration) error
+}
+
+// ErrUnplugged means that a port or chip went away without our Close.
+var ErrUnplugged = errors.New("device unplugged")
+
+// Bias is the pull that an input line asks of the SoC.
+type Bias uint8
+
+// The biases of the kernel's GPIO character device (uAPI v2).
+const (
+	BiasAsIs Bias = iota
+	BiasPullUp
+	BiasPullDown
+	BiasDisabled
+)
+
+// LinesConfig is what it takes to request input lines. BothEdges asks for both
+// changes, else only idle-to-active edges are reported.
+type LinesConfig struct {
+	Chip      string // a path, a name ("gpiochip0") or a label ("pinctrl-bcm2711")
+	Offsets   []int
+	ActiveLow bool
+	Bias      Bias
+	BothEdges bool
+	Consumer  string // shown by gpioinfo
+}
+
+// OutputConfig is what it takes to request an output line. The line is driven
+// inactive by the request itself, so that there is no moment of another level.
+type OutputConfig struct {
+	Chip      string
+	Offset    int
+	ActiveLow bool
+	Consumer  string
+}
+
+// PortConfig is what it takes to open a serial port: 8 data bits, no parity,
+// one stop bit.
+type PortConfig struct {
+	Path string
+	Baud int
+}

@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// CredentialID is the only form in which a card number is kept or sent: the
+// building key's number, then the first 16 bytes of HMAC-SHA256 over the bits.
+type CredentialID [17]byte
+
+// String returns it in hex. It names a card within one building only, but it
+// is still personal data: print it where a who part may be shown.
+func (c CredentialID) String() string { return hex.EncodeToString(c[:]) }
+
+// ID is a random 128-bit name: of a tenancy, of a grant, of a boot.
+type ID [16]byte
+
+// String returns it in hex.
+func (i ID) String() string { return hex.EncodeToString(i[:]) }
+
+// Ref names an entry before it has a sequence number: the number of the
+// daemon's run on this gateway and the entry's place in it.
+type Ref struct {
+	_       struct{} `cbor:",toarray"`
+	Boot    uint64
+	Counter uint64
+}
+
+// Header is the part of an entry that says what happened at the building, and
+// nothing of who. Sequence number and epoch are not in it, so that the tail of
+// a restored journal can be appended again with the same bytes. Zero fields
+// are left out.
+type Header struct {
+	Boot      uint64       `cbor:"1,keyasint"`           // number of the daemon's run; the kernel's boot id stands in its boot entry
+	Counter   uint64       `cbor:"2,keyasint"`           // from 0 in each run
+	BootTime  uint64       `cbor:"3,keyasint"`           // CLOCK_BOOTTIME, ns
+	Wall      int64        `cbor:"4,keyasint"`           // the wall clock as it stood, ms since 1970-01-01T00:00:00Z
+	Clock     ClockQuality `cbor:"5,keyasint,omitempty"` // how good Wall was
+	Kind      Kind         `cbor:"6,keyasint"`
+	Outcome   Outcome      `cbor:"7,keyasint,omitempty"`
+	Reason    Reason       `cbor:"8,keyasint,omitempty"`
+	Door      string       `cbor:"9,keyasint,omitempty"`  // [a-z0-9-]{1,32}
+	Source    string       `cbor:"10,keyasint,omitempty"` // reader or input of the door, [a-z0-9-]{1,32}
+	Direction Direction    `cbor:"11,keyasint,omitempty"`
+	Ref       *Ref         `cbor:"12,keyasint,omitempty"` // the entry that this one belongs to
+	Count     uint64       `cbor:"13,keyasint,omitempty"` // of repeated, flood, gap: how many it stands for
+	Detail    []byte       `cbor:"14,keyasint,omitempty"` // by kind: boot id, hash of the site file, hash of the list; at most 64 bytes
+}
+
+// Who is the part of an entry that tells of a person, kept apart so that it
+// can be erased while the tree stays provable.
+type Who struct {
+	Credential *CredentialID `cbor:"1,keyasint,omitempty"`
+	Grant      *ID           `cbor:"2,keyasint,omitempty"`
+	Tenancy    *ID           `cbor:"3,keyasint,omitempty"`
+}
+
+// maxDetail bounds Header.Detail, so that an entry is never much over 200 bytes.
+const maxDetail = 64
+
+// Encode returns the one encoding of a header.
+func (h Header) Encode() ([]byte, error) {
+	if err := h.check(); err != nil {
+		return nil, fmt.Errorf("encode entry header: %w", err)
+	}
+	return canonical.enc.Marshal(h)
+}
+
+// DecodeHeader reads a header and refuses all but the bytes that Encode makes.
+func DecodeHeader(b []byte) (Header, error) {
+	var h Header
+	if err := canonical.decode("entry header", b, &h); err != nil {
+		return Header{}, err
+	}
+	if err := h.check(); err != nil {
+		return Header{}, fmt.Errorf("entry header: %w", err)
+	}
+	return h, nil
+}
+
+func (h Header) check() error {
+	switch {
+	case h.Kind == 0:
+		return fmt.Errorf("%w: no kind", ErrMalformed)
+	case !ValidName(h.Door, true):
+		return fmt.Errorf("%w: door id", ErrMalformed)
+	case !ValidName(h.Source, true):
+		return fmt.Errorf("%w: source id", ErrMalformed)
+	case len(h.Detail) > maxDetail:
+		return fmt.Errorf("%w: detail of %d bytes: at most %d", ErrMalformed, len(h.Detail), maxDetail)
+	}
+	return nil
+}
+
+// Time returns the wall clock as it stood.
+func (h Header) Time() time.Time { return time.UnixMilli(h.Wall) }
+
+// Encode returns the one encoding of a who part; nil where it names nobody.
+func (w Who) Encode() ([]byte, error) {
+	if w == (Who{}) {
+		return nil, nil
+	}
+	return canonical.enc.Marshal(w)
+}
+
+// DecodeWho reads a who part and refuses all but the bytes that Encode makes.
+func DecodeWho(b []byte) (Who, error) {
+	var w Who
+	if err := canonical.decode("entry who", b, &w); err != nil {
+		return Who{}, err
+	}
+	if w == (Who{}) {
+		return Who{}, fmt.Errorf("entry who: %w: it names nobody", ErrMalformed)
+	}
+	return w, nil
+}
+
+// WhoHash is what the leaf record holds in place of the who part: SHA-256 of
+// salt and who, or zeros where there is no who.
+func WhoHash(salt [16]byte, who []byte) (h [32]byte) {
+	if len(who) == 0 {
+		return h
+	}
+	d := sha256.New()
+	d.Write(salt[:])
+	d.Write(who)
+	d.Sum(h[:0])
+	return h
+}
+
+// LeafRecord returns the bytes whose RFC 6962 hash is the entry's leaf: the
+// header, then the hash of the who part.
+func LeafRecord(header []byte, whoHash [32]byte) []byte {
+	return append(append(make([]byte, 0, len(header)+32), header...), whoHash[:]...)
+}
+
+// ValidName reports whether s can name a building, gateway, door or reader:
+// [a-z0-9-]{1,32}. The same letters are legal in topics and client ids.
+func ValidName(s string, orEmpty bool) bool {
+	if s == "" {
+		return orEmpty
+	}
+	if len(s) > 32 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,165 @@
+package wire
+
+import "strconv"
+
+// ClockQuality says where the wall clock of an entry came from.
+type ClockQuality uint8
+
+// The qualities, from worst to best. The floor is the highest time that the
+// registry (or the issuer of a house by itself) ever signed.
+const (
+	ClockUnset    ClockQuality = 0 // nobody has set it since power came
+	ClockFloor    ClockQuality = 1 // not earlier than the floor, else unknown
+	ClockRTC      ClockQuality = 2 // a battery clock
+	ClockNTP      ClockQuality = 3 // disciplined by a time server
+	ClockRegistry ClockQuality = 4 // pinned to signed time
+)
+
+// Direction of a passage; zero where there is none.
+type Direction uint8
+
+// The directions.
+const (
+	DirectionIn  Direction = 1
+	DirectionOut Direction = 2
+)
+
+// Outcome of what an entry tells; zero where there is none.
+type Outcome uint8
+
+// The outcomes.
+const (
+	OutcomeGranted Outcome = 1
+	OutcomeDenied  Outcome = 2
+	OutcomeActive  Outcome = 3 // an input or alarm began
+	OutcomeIdle    Outcome = 4 // it ended
+	OutcomeDone    Outcome = 5 // a command was carried out
+	OutcomeRefused Outcome = 6 // it was not
+)
+
+// Kind says what an entry is about. Numbers are for ever.
+type Kind uint8
+
+// The kinds.
+const (
+	KindBoot         Kind = 1  // a run of the daemon began; detail: the kernel's boot id
+	KindStop         Kind = 2  // it ended in order
+	KindSite         Kind = 3  // detail: SHA-256 of the site file in force
+	KindAccess       Kind = 4  // a card was decided on
+	KindRepeated     Kind = 5  // ref: the first; count: how often more within its minute
+	KindFlood        Kind = 6  // more different cards in a minute than are kept; count
+	KindReleased     Kind = 7  // the lock was told to release; reason: why; ref: the access entry
+	KindReleasedLate Kind = 8  // released before its access entry was durable; ref: that entry
+	KindSecured      Kind = 9  // the lock was told to secure
+	KindOpened       Kind = 10 // the contact saw the door open
+	KindClosed       Kind = 11 // and close
+	KindHeld         Kind = 12 // outcome active: open too long; idle: closed again
+	KindForced       Kind = 13 // opened without release
+	KindExit         Kind = 14 // request to exit
+	KindFire         Kind = 15 // outcome active or idle: the fire input
+	KindFireReset    Kind = 16 // somebody on site reset the fire latch
+	KindFault        Kind = 17 // reason: the fault; count: how many since the last such entry
+	KindOffline      Kind = 18 // a reader or line can't be used
+	KindOnline       Kind = 19 // it can be used again
+	KindCommand      Kind = 20 // an operator's command at the gateway
+	KindListApplied  Kind = 21 // detail: hash of the grant list's manifest; count: its version
+	KindClock        Kind = 22 // the clock's quality changed, or it leapt
+	KindGap          Kind = 23 // count: entries that had to be dropped
+	KindDamaged      Kind = 24 // a file of the journal or of the grants was set aside; detail: its name
+	KindJournal      Kind = 25 // outcome active: entries can't be made durable; idle: they can again
+	KindEpoch        Kind = 26 // first entry of an epoch; detail: the one before
+	KindSpace        Kind = 27 // reason: why space ran short; count: percent used
+	KindAdopt        Kind = 28 // an unknown card was kept for the landlord to name
+)
+
+// Reason is a stable code for why. 1 to 99: decisions. 100 to 255: causes of a
+// release or command. 256 to 511: faults of devices. 512 and up: the journal
+// and the gateway itself.
+type Reason uint16
+
+// Reasons of decisions (internal/access declares the same numbers), of
+// releases, and of the gateway. Those of devices are in package device.
+const (
+	ReasonNone           Reason = 0
+	ReasonGranted        Reason = 1
+	ReasonUnknown        Reason = 2
+	ReasonWrongDoor      Reason = 3
+	ReasonNotYet         Reason = 4
+	ReasonExpired        Reason = 5
+	ReasonSuspended      Reason = 6
+	ReasonRevoked        Reason = 7
+	ReasonClockUntrusted Reason = 8
+	ReasonNotReady       Reason = 9
+
+	ReasonCard      Reason = 100
+	ReasonExit      Reason = 101
+	ReasonFire      Reason = 102
+	ReasonOperator  Reason = 103
+	ReasonStart     Reason = 104
+	ReasonTimer     Reason = 105
+	ReasonCapture   Reason = 106
+	ReasonLockdown  Reason = 107
+	ReasonShutdown  Reason = 108
+	ReasonFireLatch Reason = 109
+
+	ReasonDiskFull    Reason = 512
+	ReasonIO          Reason = 513
+	ReasonDamaged     Reason = 514
+	ReasonQueueFull   Reason = 515
+	ReasonSlowDisk    Reason = 516
+	ReasonPruned      Reason = 517
+	ReasonClockLeapt  Reason = 518
+	ReasonClockSet    Reason = 519
+	ReasonNoBuilding  Reason = 520
+	ReasonListRefused Reason = 521
+)
+
+func name(names map[uint16]string, v uint16, prefix string) string {
+	if s, ok := names[v]; ok {
+		return s
+	}
+	return prefix + "_" + strconv.Itoa(int(v))
+}
+
+var clockNames = map[uint16]string{0: "unset", 1: "floor", 2: "rtc", 3: "ntp", 4: "registry"}
+
+var directionNames = map[uint16]string{0: "", 1: "in", 2: "out"}
+
+var outcomeNames = map[uint16]string{0: "", 1: "granted", 2: "denied", 3: "active", 4: "idle", 5: "done", 6: "refused"}
+
+var kindNames = map[uint16]string{
+	1: "boot", 2: "stop", 3: "site", 4: "access", 5: "repeated", 6: "flood", 7: "released",
+	8: "released_late", 9: "secured", 10: "opened", 11: "closed", 12: "held", 13: "forced",
+	14: "exit", 15: "fire", 16: "fire_reset", 17: "fault", 18: "offline", 19: "online",
+	20: "command", 21: "list_applied", 22: "clock", 23: "gap", 24: "damaged", 25: "journal",
+	26: "epoch", 27: "space", 28: "adopt",
+}
+
+var reasonNames = map[uint16]string{
+	0: "", 1: "granted", 2: "unknown_card", 3: "wrong_door", 4: "not_yet", 5: "expired",
+	6: "suspended", 7: "revoked", 8: "clock_untrusted", 9: "not_ready",
+	100: "card", 101: "exit", 102: "fire", 103: "operator", 104: "start", 105: "timer",
+	106: "capture", 107: "lockdown", 108: "shutdown", 109: "fire_latch",
+	256: "missing", 257: "unplugged", 258: "io_error", 260: "lost_edges", 261: "wrong_length",
+	262: "wrong_parity", 263: "swapped_lines", 264: "cable", 265: "first_frame",
+	266: "trailing_bits", 267: "noise", 268: "wrong_checksum", 269: "ghost_frame",
+	270: "half_frame", 271: "output_refused",
+	512: "disk_full", 513: "disk_error", 514: "damaged_file", 515: "queue_full",
+	516: "slow_disk", 517: "pruned", 518: "clock_leapt", 519: "clock_set",
+	520: "no_building_key", 521: "list_refused",
+}
+
+// String returns the stable name.
+func (c ClockQuality) String() string { return name(clockNames, uint16(c), "clock") }
+
+// String returns the stable name; empty for none.
+func (d Direction) String() string { return name(directionNames, uint16(d), "direction") }
+
+// String returns the stable name; empty for none.
+func (o Outcome) String() string { return name(outcomeNames, uint16(o), "outcome") }
+
+// String returns the stable name.
+func (k Kind) String() string { return name(kindNames, uint16(k), "kind") }
+
+// String returns the stable name; empty for none.
+func (r Reason) String() string { return name(reasonNames, uint16(r), "reason") }
