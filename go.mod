@@ -3,7 +3,6 @@ module gatehouse
 go 1.26.0
 
 require (
-	github.com/BurntSushi/toml v1.6.0 // site file and profiles: comments beside pin maps, and unknown keys can be refused
 	github.com/fxamacker/cbor/v2 v2.10.0 // deterministic CBOR of entries and lists
 	github.com/rs/zerolog v1.35.1 // the daemon's own log
 	github.com/veraison/go-cose v1.3.0 // COSE_Sign1 envelope
@@ -21,7 +20,10 @@ require (
 	pgregory.net/rapid v1.3.0 // tests: properties
 )
 
-require golang.org/x/term v0.47.0
+require (
+	github.com/pelletier/go-toml/v2 v2.4.3
+	golang.org/x/term v0.47.0
+)
 
 require (
 	github.com/mattn/go-colorable v0.1.14 // indirect
