@@ -1,0 +1,230 @@
+package access
+
+import (
+	"testing"
+	"unsafe"
+)
+
+const (
+	early = 1_000_000_000
+	start = 1_500_000_000
+	noon  = 1_600_000_000
+	end   = 1_700_000_000
+	late  = 1_800_000_000
+)
+
+func card(n byte) CredentialID { return CredentialID{0: 1, 1: n, 16: n} }
+
+func snapshot(t testing.TB, records ...Record) *Grants {
+	t.Helper()
+	b, err := NewBucket(0, records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := NewGrants(Doors{IDs: []string{"front", "bikes"}, Sets: [][]uint16{{0}, {1}, {0, 1}, {}}}, 0, []*Bucket{b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestRecordIs64Bytes(t *testing.T) {
+	if n := unsafe.Sizeof(Record{}); n != 64 {
+		t.Fatalf("a record takes %d bytes", n)
+	}
+}
+
+func TestDecideOneRecord(t *testing.T) {
+	type change func(*Record)
+	kind := func(k Kind) change { return func(r *Record) { r.Kind = k } }
+	state := func(s State) change { return func(r *Record) { r.State = s } }
+	set := func(s uint16) change { return func(r *Record) { r.DoorSet = s } }
+	span := func(from, until uint32) change { return func(r *Record) { r.From, r.Until = from, until } }
+	trusted := Query{Now: noon, Trusted: true}
+	woke := Query{Now: 30} // a board without a clock, in 1970
+	cases := []struct {
+		name   string
+		q      Query
+		change []change
+		want   Reason
+	}{
+		{"resident", trusted, nil, ReasonGranted},
+		{"both doors", trusted, []change{set(2)}, ReasonGranted},
+		{"other door", trusted, []change{set(1)}, ReasonWrongDoor},
+		{"no door", trusted, []change{set(3)}, ReasonWrongDoor},
+		{"set out of range", trusted, []change{set(4)}, ReasonNotReady},
+		{"kind 0", trusted, []change{kind(0)}, ReasonNotReady},
+		{"kind of the future", trusted, []change{kind(5)}, ReasonNotReady},
+		{"state 0", trusted, []change{state(0)}, ReasonNotReady},
+		{"state of the future", trusted, []change{state(4)}, ReasonNotReady},
+		{"schedule of the future", trusted, []change{func(r *Record) { r.Schedule = 1 }}, ReasonNotReady},
+		{"suspended", trusted, []change{state(StateSuspended)}, ReasonSuspended},
+		{"revoked", trusted, []change{state(StateRevoked)}, ReasonRevoked},
+		{"revoked says so at any door", trusted, []change{state(StateRevoked), set(1)}, ReasonRevoked},
+
+		{"in term", trusted, []change{span(start, end)}, ReasonGranted},
+		{"first second", Query{Now: start, Trusted: true}, []change{span(start, end)}, ReasonGranted},
+		{"second before", Query{Now: start - 1, Trusted: true}, []change{span(start, end)}, ReasonNotYet},
+		{"last second", Query{Now: end - 1, Trusted: true}, []change{span(start, end)}, ReasonGranted},
+		{"at the end", Query{Now: end, Trusted: true}, []change{span(start, end)}, ReasonExpired},
+		{"floor is later", Query{Now: noon, Floor: late, Trusted: true}, []change{span(start, end)}, ReasonExpired},
+		{"floor starts it", Query{Now: early, Floor: noon, Trusted: true}, []change{span(start, end)}, ReasonGranted},
+		{"after 2106", Query{Now: 1 << 33, Trusted: true}, []change{span(start, 1<<32-1)}, ReasonExpired},
+		{"before 1970", Query{Now: -5, Trusted: true}, []change{span(1, 0)}, ReasonNotYet},
+
+		{"woke in 1970", woke, []change{span(start, end)}, ReasonGranted},
+		{"clock far ahead", Query{Now: late}, []change{span(start, end)}, ReasonGranted},
+		{"floor past the end", Query{Now: 30, Floor: end}, []change{span(start, end)}, ReasonExpired},
+		{"staff woke in 1970", woke, []change{kind(KindStaff), span(start, end)}, ReasonGranted},
+		{"brigade woke in 1970", woke, []change{kind(KindBrigade), span(start, end)}, ReasonGranted},
+
+		{"visitor", trusted, []change{kind(KindVisitor), span(start, end)}, ReasonGranted},
+		{"visitor late", Query{Now: late, Trusted: true}, []change{kind(KindVisitor), span(start, end)}, ReasonExpired},
+		{"visitor, no clock", Query{Now: noon}, []change{kind(KindVisitor), span(start, end)}, ReasonClockUntrusted},
+		{"visitor, floor in term", Query{Floor: noon}, []change{kind(KindVisitor), span(start, end)}, ReasonClockUntrusted},
+		{"visitor, floor past the end", Query{Floor: end}, []change{kind(KindVisitor), span(start, end)}, ReasonExpired},
+		{"visitor without end, begun", Query{Floor: noon}, []change{kind(KindVisitor), span(start, 0)}, ReasonGranted},
+		{"visitor without end, begun?", Query{Now: noon, Floor: early}, []change{kind(KindVisitor), span(start, 0)}, ReasonClockUntrusted},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := Record{Credential: card(7), Grant: ID{1}, Tenancy: ID{2}, Kind: KindResident, State: StateActive}
+			for _, f := range c.change {
+				f(&r)
+			}
+			q := c.q
+			q.Credential, q.Door = card(7), "front"
+			got := Decide(snapshot(t, r), q)
+			want := Decision{c.want, r.Kind, r.Grant, r.Tenancy}
+			if got != want {
+				t.Fatalf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestDecideWithoutRecord(t *testing.T) {
+	r := Record{Credential: card(7), Grant: ID{1}, Kind: KindResident, State: StateActive}
+	g := snapshot(t, r)
+	other := card(7)
+	other[0] = 2 // the same MAC under another key is another card
+	for name, c := range map[string]struct {
+		g    *Grants
+		q    Query
+		want Decision
+	}{
+		"no grants":        {nil, Query{Credential: card(7), Door: "front"}, Decision{Reason: ReasonNotReady}},
+		"empty":            {snapshot(t), Query{Credential: card(7), Door: "front"}, Decision{Reason: ReasonUnknown}},
+		"unknown card":     {g, Query{Credential: card(8), Door: "front"}, Decision{Reason: ReasonUnknown}},
+		"other key number": {g, Query{Credential: other, Door: "front"}, Decision{Reason: ReasonUnknown}},
+		"unknown door":     {g, Query{Credential: card(7), Door: "roof"}, Decision{ReasonWrongDoor, KindResident, ID{1}, ID{}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Decide(c.g, c.q); got != c.want {
+				t.Fatalf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestDecideNearest puts each pair of reasons on one card: the nearer to
+// opening wins, in either order of the list.
+func TestDecideNearest(t *testing.T) {
+	active := Record{Credential: card(7), Kind: KindVisitor, State: StateActive}
+	with := func(f func(*Record)) Record { r := active; f(&r); return r }
+	ladder := []struct {
+		reason Reason
+		r      Record
+	}{ // under an untrusted clock, floor noon
+		{ReasonNotReady, with(func(r *Record) { r.Schedule = 9 })},
+		{ReasonRevoked, with(func(r *Record) { r.State = StateRevoked })},
+		{ReasonSuspended, with(func(r *Record) { r.State = StateSuspended })},
+		{ReasonWrongDoor, with(func(r *Record) { r.DoorSet = 1 })},
+		{ReasonExpired, with(func(r *Record) { r.Until = start })},
+		{ReasonClockUntrusted, with(func(r *Record) { r.Until = end })},
+		{ReasonGranted, active},
+	}
+	q := Query{Credential: card(7), Door: "front", Floor: noon}
+	for lo := range ladder {
+		for hi := lo; hi < len(ladder); hi++ {
+			for _, pair := range [][2]Record{{ladder[lo].r, ladder[hi].r}, {ladder[hi].r, ladder[lo].r}} {
+				pair[0].Grant, pair[1].Grant = ID{1}, ID{2}
+				if got := Decide(snapshot(t, pair[:]...), q); got.Reason != ladder[hi].reason {
+					t.Fatalf("%d and %d: got %d", ladder[lo].reason, ladder[hi].reason, got.Reason)
+				}
+			}
+		}
+	}
+	yet := with(func(r *Record) { r.From = late; r.Grant = ID{1} })
+	gone := with(func(r *Record) { r.Until = start; r.Grant = ID{2} })
+	if got := Decide(snapshot(t, yet, gone), Query{Credential: card(7), Door: "front", Now: noon, Trusted: true}); got.Reason != ReasonNotYet {
+		t.Fatalf("not yet and expired: got %d", got.Reason)
+	}
+}
+
+func TestDecideOverlay(t *testing.T) {
+	r := Record{Credential: card(7), Grant: ID{1}, Kind: KindResident, State: StateActive}
+	l := Record{Credential: card(9), Grant: ID{2}, Kind: KindResident, State: StateActive}
+	g, err := snapshot(t, r).WithOverlay([]Record{l}, []ID{{1}, {9}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range map[byte]Reason{7: ReasonRevoked, 8: ReasonUnknown, 9: ReasonGranted} {
+		if got := Decide(g, Query{Credential: card(n), Door: "front"}); got.Reason != want {
+			t.Errorf("card %d: got %d, want %d", n, got.Reason, want)
+		}
+	}
+	if g.Len() != 1 || !g.Knows(card(9)) || g.Knows(card(8)) {
+		t.Error("the overlay counts as listed, or is not known")
+	}
+}
+
+func TestRefusedSnapshots(t *testing.T) {
+	a, b := Record{Credential: card(1)}, Record{Credential: card(200)}
+	refuse := func(name string, err error) {
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	bucket := func(k uint8, r ...Record) *Bucket {
+		got, err := NewBucket(k, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	_, err := NewBucket(0, []Record{b, a})
+	refuse("unsorted", err)
+	_, err = NewBucket(0, []Record{a, a})
+	refuse("duplicate", err)
+	_, err = NewBucket(1, []Record{a, b})
+	refuse("two buckets in one", err)
+	_, err = NewBucket(MaxBits+1, nil)
+	refuse("too many bits", err)
+	_, err = NewBucket(0, make([]Record, maxBucket+1))
+	refuse("too many records", err)
+	_, err = NewGrants(Doors{}, 1, []*Bucket{bucket(1, b), bucket(1, a)})
+	refuse("swapped buckets", err)
+	_, err = NewGrants(Doors{}, 1, []*Bucket{bucket(0, a), nil})
+	refuse("bucket of another cut", err)
+	_, err = NewGrants(Doors{}, 1, []*Bucket{nil})
+	refuse("buckets missing", err)
+	_, err = NewGrants(Doors{IDs: []string{"x", "x"}}, 0, []*Bucket{nil})
+	refuse("door twice", err)
+	_, err = NewGrants(Doors{IDs: []string{"x"}, Sets: [][]uint16{{1}}}, 0, []*Bucket{nil})
+	refuse("set of no door", err)
+	_, err = snapshot(t).WithOverlay([]Record{a, a}, nil)
+	refuse("local record twice", err)
+}
+
+func TestDecideAllocatesNothing(t *testing.T) {
+	r := Record{Credential: card(7), Grant: ID{1}, Kind: KindResident, State: StateActive}
+	g, err := snapshot(t, r).WithOverlay([]Record{r}, []ID{{5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := Query{Credential: card(7), Door: "front"}
+	if n := testing.AllocsPerRun(100, func() { Decide(g, q) }); n != 0 {
+		t.Fatalf("%v allocations", n)
+	}
+}

@@ -1,0 +1,243 @@
+package access
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"math/bits"
+	"slices"
+)
+
+// MaxBits is the most leading bits by which a snapshot is cut into buckets.
+const MaxBits = 16
+
+// maxBucket keeps positions in a bucket within 16 bits.
+const maxBucket = 1<<16 - 1
+
+// Doors is the table that records point into: door ids, and sets of indexes
+// into them.
+type Doors struct {
+	IDs  []string
+	Sets [][]uint16
+}
+
+// Grants is an immutable snapshot of a building's grants. Versions share the
+// buckets that did not change.
+type Grants struct {
+	bits    uint8
+	buckets []*Bucket // by the first bits of the credential's MAC; nil is empty
+	doors   map[string]int
+	sets    []doorSet
+	count   int
+	local   *Bucket // records made at this gateway, not yet in a signed list
+	dead    []ID    // grants ended here, sorted
+}
+
+// Bucket holds the records of the credentials that share their leading bits,
+// sorted, with a small directory: 64 bytes a record and about one more.
+type Bucket struct {
+	bits    uint8
+	shift   uint8
+	starts  []uint16 // first record of each slice of the bucket's key space, and the end
+	records []Record
+}
+
+// Compare orders records as lists do: by the 16 MAC bytes of the credential,
+// then its key number, then the grant. The MAC comes first so that buckets are
+// runs of one sorted list, whatever the key number.
+func Compare(a, b *Record) int {
+	if c := compareCredentials(&a.Credential, &b.Credential); c != 0 {
+		return c
+	}
+	return bytes.Compare(a.Grant[:], b.Grant[:])
+}
+
+func compareCredentials(a, b *CredentialID) int {
+	if x, y := a.key(), b.key(); x != y {
+		if x < y {
+			return -1
+		}
+		return 1
+	}
+	if c := bytes.Compare(a[9:], b[9:]); c != 0 {
+		return c
+	}
+	return int(a[0]) - int(b[0])
+}
+
+// key is the start of the MAC: uniform, so it can be used as an address.
+func (c *CredentialID) key() uint64 { return binary.BigEndian.Uint64(c[1:9]) }
+
+// index is the bucket of a credential.
+func (c *CredentialID) index(k uint8) int { return int(c.key() >> (64 - k)) }
+
+// NewBucket makes a bucket of records that are sorted by Compare, without
+// duplicates, and share the first k bits of their MAC. It keeps the slice: the
+// caller may not touch it afterwards.
+func NewBucket(k uint8, records []Record) (*Bucket, error) {
+	if k > MaxBits {
+		return nil, fmt.Errorf("bucket by %d bits: at most %d", k, MaxBits)
+	}
+	n := len(records)
+	if n > maxBucket {
+		return nil, fmt.Errorf("bucket of %d records: at most %d", n, maxBucket)
+	}
+	for i := range n - 1 {
+		if Compare(&records[i], &records[i+1]) >= 0 {
+			return nil, fmt.Errorf("bucket record %d: not in order", i+1)
+		}
+	}
+	if n > 0 && records[0].Credential.index(k) != records[n-1].Credential.index(k) {
+		return nil, fmt.Errorf("bucket by %d bits holds records of another bucket", k)
+	}
+	width := bits.Len(uint(n / 2)) // one to two records a slice
+	b := &Bucket{bits: k, shift: uint8(64 - width), records: records}
+	b.starts = make([]uint16, 1<<width+1)
+	for i := range records {
+		b.starts[b.slice(&records[i].Credential)+1]++
+	}
+	for i := range 1 << width {
+		b.starts[i+1] += b.starts[i]
+	}
+	return b, nil
+}
+
+func (b *Bucket) slice(c *CredentialID) int { return int(c.key() << b.bits >> b.shift) }
+
+// Records returns the records, which may not be changed.
+func (b *Bucket) Records() []Record {
+	if b == nil {
+		return nil
+	}
+	return b.records
+}
+
+// find returns the records of one credential: one cache miss for the
+// directory, one or two for the records.
+func (b *Bucket) find(c *CredentialID) []Record {
+	if b == nil {
+		return nil
+	}
+	s := b.slice(c)
+	first, end := int(b.starts[s]), int(b.starts[s+1])
+	for first < end && compareCredentials(&b.records[first].Credential, c) < 0 {
+		first++
+	}
+	last := first
+	for last < end && b.records[last].Credential == *c {
+		last++
+	}
+	return b.records[first:last]
+}
+
+// NewGrants makes a snapshot of 2^k buckets, made by NewBucket with the same k;
+// nil buckets are empty. It keeps the slice of buckets.
+func NewGrants(doors Doors, k uint8, buckets []*Bucket) (*Grants, error) {
+	if k > MaxBits || len(buckets) != 1<<k {
+		return nil, fmt.Errorf("%d buckets by %d bits", len(buckets), k)
+	}
+	g := &Grants{bits: k, buckets: buckets}
+	for i, b := range buckets {
+		if len(b.Records()) == 0 {
+			continue
+		}
+		if b.bits != k || b.records[0].Credential.index(k) != i {
+			return nil, fmt.Errorf("bucket %d holds the records of another", i)
+		}
+		g.count += len(b.records)
+	}
+	if err := g.setDoors(doors); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Grants) setDoors(d Doors) error {
+	g.doors = make(map[string]int, len(d.IDs))
+	for i, id := range d.IDs {
+		g.doors[id] = i
+	}
+	if len(g.doors) != len(d.IDs) {
+		return errors.New("door table names a door twice")
+	}
+	g.sets = make([]doorSet, len(d.Sets))
+	for i, set := range d.Sets {
+		g.sets[i] = make(doorSet, (len(d.IDs)+63)/64)
+		for _, door := range set {
+			if int(door) >= len(d.IDs) {
+				return fmt.Errorf("door set %d: no door %d", i, door)
+			}
+			g.sets[i][door/64] |= 1 << (door % 64)
+		}
+	}
+	return nil
+}
+
+// WithOverlay returns the snapshot with what this gateway knows beyond the
+// signed list: local records join the list's, and no record of an ended grant
+// opens. It replaces an earlier overlay; the slices are copied.
+func (g *Grants) WithOverlay(local []Record, ended []ID) (*Grants, error) {
+	records := slices.Clone(local)
+	slices.SortFunc(records, func(a, b Record) int { return Compare(&a, &b) })
+	b, err := NewBucket(0, records)
+	if err != nil {
+		return nil, fmt.Errorf("local grants: %w", err)
+	}
+	with := *g
+	with.local = b
+	with.dead = slices.Clone(ended)
+	slices.SortFunc(with.dead, compareIDs)
+	return &with, nil
+}
+
+// Bits returns by how many leading bits the buckets are cut.
+func (g *Grants) Bits() uint8 { return g.bits }
+
+// Bucket returns bucket i, nil where it is empty, to be shared by a next version.
+func (g *Grants) Bucket(i int) *Bucket { return g.buckets[i] }
+
+// Len returns the number of listed records; local ones are not counted.
+func (g *Grants) Len() int { return g.count }
+
+// All yields every listed record in order, then the local ones. They may not
+// be changed.
+func (g *Grants) All() iter.Seq[*Record] {
+	return func(yield func(*Record) bool) {
+		for _, b := range append(slices.Clone(g.buckets), g.local) {
+			for i := range b.Records() {
+				if !yield(&b.records[i]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Knows reports whether any record names the credential, whatever it allows.
+func (g *Grants) Knows(c CredentialID) bool {
+	listed, local := g.lookup(c)
+	return len(listed)+len(local) > 0
+}
+
+func (g *Grants) lookup(c CredentialID) (listed, local []Record) {
+	return g.buckets[c.index(g.bits)].find(&c), g.local.find(&c)
+}
+
+func (g *Grants) ended(grant ID) bool {
+	if len(g.dead) == 0 {
+		return false
+	}
+	_, found := slices.BinarySearchFunc(g.dead, grant, compareIDs)
+	return found
+}
+
+func compareIDs(a, b ID) int { return bytes.Compare(a[:], b[:]) }
+
+// doorSet is a set of indexes into the door table.
+type doorSet []uint64
+
+func (s doorSet) has(door int) bool {
+	return door >= 0 && s[door/64]>>(door%64)&1 == 1
+}

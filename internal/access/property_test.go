@@ -1,0 +1,194 @@
+package access
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// naive is what Decide must equal, said once more in the plainest way: filter
+// every record of the building, judge each, take the best.
+func naive(doors Doors, records []Record, ended []ID, q Query) Decision {
+	order := []Reason{ReasonUnknown, ReasonNotReady, ReasonRevoked, ReasonSuspended, ReasonWrongDoor,
+		ReasonExpired, ReasonNotYet, ReasonClockUntrusted, ReasonGranted}
+	best := Decision{Reason: ReasonUnknown}
+	for _, r := range records {
+		if r.Credential != q.Credential {
+			continue
+		}
+		d := Decision{naiveOne(doors, r, slices.Contains(ended, r.Grant), q), r.Kind, r.Grant, r.Tenancy}
+		if slices.Index(order, d.Reason) > slices.Index(order, best.Reason) {
+			best = d
+		}
+	}
+	return best
+}
+
+func naiveOne(doors Doors, r Record, ended bool, q Query) Reason {
+	if r.Schedule != 0 || int(r.DoorSet) >= len(doors.Sets) {
+		return ReasonNotReady
+	}
+	if ended || r.State == StateRevoked {
+		return ReasonRevoked
+	}
+	if r.State == StateSuspended {
+		return ReasonSuspended
+	}
+	opens := false
+	for _, i := range doors.Sets[r.DoorSet] {
+		opens = opens || doors.IDs[i] == q.Door
+	}
+	if !opens {
+		return ReasonWrongDoor
+	}
+	// The moments that are possible: one with a clock, else all from the floor on.
+	first, last := q.Floor, int64(1)<<40
+	if q.Trusted {
+		first = max(q.Now, q.Floor)
+		last = first
+	}
+	ended, begun := r.Until != 0 && first >= int64(r.Until), first >= int64(r.From)
+	sure := (r.Until == 0 || last < int64(r.Until)) && begun
+	switch {
+	case ended:
+		return ReasonExpired
+	case sure:
+		return ReasonGranted
+	case q.Trusted:
+		return ReasonNotYet
+	case r.Kind == KindVisitor:
+		return ReasonClockUntrusted
+	}
+	return ReasonGranted
+}
+
+var testDoors = Doors{IDs: []string{"front", "back", "bikes"}, Sets: [][]uint16{{0}, {0, 1, 2}, {2}}}
+
+// drawCredential draws from few cards, so that they collide in MAC prefixes,
+// key numbers, buckets and grants.
+func drawCredential(t *rapid.T, name string) CredentialID {
+	var c CredentialID
+	c[0] = rapid.SampledFrom([]byte{1, 2}).Draw(t, name+" key")
+	c[1] = rapid.SampledFrom([]byte{0, 1, 0x7f, 0x80, 0x81, 0xff}).Draw(t, name+" first")
+	c[8] = rapid.SampledFrom([]byte{0, 1}).Draw(t, name+" mid")
+	c[16] = rapid.SampledFrom([]byte{0, 1}).Draw(t, name+" last")
+	return c
+}
+
+func drawRecord(t *rapid.T) Record {
+	times := []uint32{0, start, noon, end}
+	return Record{
+		Credential: drawCredential(t, "credential"),
+		Grant:      ID{rapid.Byte().Draw(t, "grant") % 8},
+		Tenancy:    ID{rapid.Byte().Draw(t, "tenancy") % 4},
+		Kind:       Kind(rapid.IntRange(1, 4).Draw(t, "kind")),
+		State:      State(rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(t, "state")),
+		DoorSet:    uint16(rapid.IntRange(0, 3).Draw(t, "set")),
+		Schedule:   uint16(rapid.SampledFrom([]int{0, 0, 0, 0, 1}).Draw(t, "schedule")),
+		From:       rapid.SampledFrom(times).Draw(t, "from"),
+		Until:      rapid.SampledFrom(times).Draw(t, "until"),
+	}
+}
+
+func drawQuery(t *rapid.T) Query {
+	times := []int64{0, 30, start - 1, start, noon, end - 1, end, late}
+	return Query{
+		Credential: drawCredential(t, "asked"),
+		Door:       rapid.SampledFrom([]string{"front", "back", "bikes", "roof"}).Draw(t, "door"),
+		Now:        rapid.SampledFrom(times).Draw(t, "now"),
+		Floor:      rapid.SampledFrom(times).Draw(t, "floor"),
+		Trusted:    rapid.Bool().Draw(t, "trusted"),
+	}
+}
+
+func distinct(records []Record) []Record {
+	slices.SortFunc(records, func(a, b Record) int { return Compare(&a, &b) })
+	return slices.CompactFunc(records, func(a, b Record) bool { return Compare(&a, &b) == 0 })
+}
+
+func cut(t *rapid.T, k uint8, records []Record) []*Bucket {
+	parts := make([][]Record, 1<<k)
+	for _, r := range records {
+		i := r.Credential.index(k)
+		parts[i] = append(parts[i], r)
+	}
+	buckets := make([]*Bucket, len(parts))
+	for i, p := range parts {
+		b, err := NewBucket(k, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buckets[i] = b
+	}
+	return buckets
+}
+
+// TestDecideEqualsNaive: whatever the list, its cut, the overlay and the
+// question, Decide answers as the naive model does, and an older snapshot goes
+// on answering as it did after a newer one was made from its buckets.
+func TestDecideEqualsNaive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		listed := distinct(rapid.SliceOfN(rapid.Custom(drawRecord), 0, 40).Draw(t, "listed"))
+		k := rapid.SampledFrom([]uint8{0, 1, 2, 5, 8}).Draw(t, "k")
+		buckets := cut(t, k, listed)
+		old, err := NewGrants(testDoors, k, buckets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, after := replaceOne(t, old, k, listed)
+		local := distinct(rapid.SliceOfN(rapid.Custom(drawRecord), 0, 6).Draw(t, "local"))
+		var ended []ID
+		for range rapid.IntRange(0, 3).Draw(t, "ended") {
+			ended = append(ended, ID{rapid.Byte().Draw(t, "dead") % 8})
+		}
+		over, err := next.WithOverlay(local, ended)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			q := drawQuery(t)
+			compare(t, "old", Decide(old, q), naive(testDoors, listed, nil, q))
+			compare(t, "next", Decide(next, q), naive(testDoors, after, nil, q))
+			compare(t, "overlay", Decide(over, q), naive(testDoors, slices.Concat(after, local), ended, q))
+		}
+	})
+}
+
+func compare(t *rapid.T, which string, got, want Decision) {
+	if got != want {
+		t.Fatalf("%s: got %+v, want %+v", which, got, want)
+	}
+}
+
+// replaceOne makes a next version that shares all buckets but one.
+func replaceOne(t *rapid.T, old *Grants, k uint8, listed []Record) (*Grants, []Record) {
+	added := drawRecord(t)
+	i := added.Credential.index(k)
+	part := distinct(append([]Record{added}, old.Bucket(i).Records()...))
+	buckets := make([]*Bucket, 1<<k)
+	for j := range buckets {
+		buckets[j] = old.Bucket(j)
+	}
+	b, err := NewBucket(k, part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	buckets[i] = b
+	next, err := NewGrants(testDoors, k, buckets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest := slices.DeleteFunc(slices.Clone(listed), func(r Record) bool { return r.Credential.index(k) == i })
+	after := distinct(append(rest, part...))
+	if next.Len() != len(after) {
+		t.Fatalf("%d records, want %d", next.Len(), len(after))
+	}
+	for r := range next.All() {
+		if Compare(r, &after[0]) != 0 {
+			t.Fatal("All is out of order")
+		}
+		after = append(after[1:], after[0])
+	}
+	return next, after
+}
