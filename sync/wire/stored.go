@@ -1,0 +1,113 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Stored is an entry as it stands in the journal's file, split into its parts.
+// It is a CBOR array in one of three forms:
+//
+//	[header]             an entry that names nobody
+//	[header, salt, who]  one that does
+//	[header, hash]       the same after erasing
+//
+// Header and who stand there as CBOR items, not as byte strings; the salt is
+// 16 bytes, the hash 32.
+type Stored struct {
+	Header  []byte   // the bytes of Header.Encode
+	Salt    [16]byte // random; zeros without Who
+	Who     []byte   // the bytes of Who.Encode; nil where it names nobody or is erased
+	Erased  bool     // who is gone and only WhoHash is left
+	WhoHash [32]byte // SHA-256 of salt and who, also after erasing; zeros where it names nobody
+}
+
+const (
+	arrayOf1 = 0x81
+	arrayOf2 = 0x82
+	arrayOf3 = 0x83
+	bytes16  = 0x50
+	bytes32  = 0x58
+)
+
+// maxStored bounds a stored entry: header, salt and who with every field full.
+const maxStored = 512
+
+// NewStored joins the encoded parts of an entry; who is nil where it names
+// nobody, and the salt is left out then.
+func NewStored(header []byte, salt [16]byte, who []byte) Stored {
+	if len(who) == 0 {
+		return Stored{Header: header}
+	}
+	return Stored{Header: header, Salt: salt, Who: who, WhoHash: WhoHash(salt, who)}
+}
+
+// Encode returns the one encoding of s.
+func (s Stored) Encode() []byte {
+	b := make([]byte, 0, 3+len(s.Header)+len(s.WhoHash)+len(s.Who))
+	switch {
+	case s.Erased:
+		b = append(append(b, arrayOf2), s.Header...)
+		return append(append(b, bytes32, 32), s.WhoHash[:]...)
+	case len(s.Who) == 0:
+		return append(append(b, arrayOf1), s.Header...)
+	}
+	b = append(append(b, arrayOf3), s.Header...)
+	b = append(append(b, bytes16), s.Salt[:]...)
+	return append(b, s.Who...)
+}
+
+// Erase returns the entry without its who part. What names nobody stays as it
+// is, and so does the leaf.
+func (s Stored) Erase() Stored {
+	if len(s.Who) == 0 {
+		return s
+	}
+	return Stored{Header: s.Header, Erased: true, WhoHash: s.WhoHash}
+}
+
+// Leaf returns the leaf record: what the tree hashes for this entry.
+func (s Stored) Leaf() []byte { return LeafRecord(s.Header, s.WhoHash) }
+
+// DecodeStored reads a stored entry, and its header and who part, and refuses
+// all but the bytes that Encode makes. The parts of the result share b.
+func DecodeStored(b []byte) (Stored, error) {
+	fail := func(what string, err error) (Stored, error) {
+		return Stored{}, fmt.Errorf("stored entry: %s: %w", what, err)
+	}
+	if len(b) == 0 || len(b) > maxStored || b[0] < arrayOf1 || b[0] > arrayOf3 {
+		return fail("array", ErrMalformed)
+	}
+	var header cbor.RawMessage
+	rest, err := canonical.dec.UnmarshalFirst(b[1:], &header)
+	if err != nil {
+		return fail("header", fmt.Errorf("%w: %w", ErrMalformed, err))
+	}
+	if _, err := DecodeHeader(header); err != nil {
+		return Stored{}, err
+	}
+	s := Stored{Header: b[1 : 1+len(header) : 1+len(header)]}
+	switch b[0] {
+	case arrayOf1:
+	case arrayOf2:
+		if len(rest) != 34 || rest[0] != bytes32 || rest[1] != 32 {
+			return fail("hash", ErrMalformed)
+		}
+		s.Erased, s.WhoHash, rest = true, [32]byte(rest[2:]), nil
+	case arrayOf3:
+		if len(rest) < 18 || rest[0] != bytes16 {
+			return fail("salt", ErrMalformed)
+		}
+		s.Salt, s.Who, rest = [16]byte(rest[1:]), rest[17:], nil
+		if _, err := DecodeWho(s.Who); err != nil {
+			return Stored{}, err
+		}
+		s.WhoHash = WhoHash(s.Salt, s.Who)
+	}
+	if len(rest) != 0 || !bytes.Equal(s.Encode(), b) {
+		return fail("array", ErrMalformed)
+	}
+	return s, nil
+}
