@@ -1,0 +1,185 @@
+// Package control is the talk between the daemon of a building and the tool at
+// hand: HTTP and JSON over the daemon's unix socket. It has the messages and
+// the client; the daemon's side is in internal/gateway.
+//
+// It carries no card numbers outwards: a swipe comes back as credential ids.
+// Who may connect is decided by the socket's owner and mode alone.
+package control
+
+import "time"
+
+// Status is what `gatehouse status` shows.
+type Status struct {
+	Building    string    `json:"building"`
+	Gateway     string    `json:"gateway"`
+	Registry    string    `json:"registry"`
+	Version     string    `json:"version"`
+	Started     time.Time `json:"started"`
+	Initialised bool      `json:"initialised"` // the building's keys are there
+	Clock       Clock     `json:"clock"`
+	Fire        *Fire     `json:"fire,omitempty"`
+	Doors       []Door    `json:"doors"`
+	Journal     Journal   `json:"journal"`
+	Grants      Grants    `json:"grants"`
+	Problems    []string  `json:"problems"` // each with what to do
+}
+
+// Clock is the state of the wall clock.
+type Clock struct {
+	Now     time.Time  `json:"now"`
+	Quality string     `json:"quality"`
+	Trusted bool       `json:"trusted"`
+	Floor   *time.Time `json:"floor,omitempty"` // highest signed time ever seen
+}
+
+// Fire is the fire input.
+type Fire struct {
+	Active  bool `json:"active"`  // or unreadable
+	Latched bool `json:"latched"` // doors stay released until `gatehouse fire reset`
+}
+
+// Door is one door.
+type Door struct {
+	ID       string   `json:"id"`
+	State    string   `json:"state"`
+	Released bool     `json:"released"`
+	Lock     string   `json:"lock"`             // "ok" or what is wrong
+	Contact  string   `json:"contact"`          // "open", "closed" or "none"
+	Devices  []Device `json:"devices,omitzero"` // readers and inputs
+}
+
+// Device is a reader or input of a door.
+type Device struct {
+	ID     string `json:"id"`
+	Type   string `json:"type"` // wiegand, serial or input
+	Online bool   `json:"online"`
+	Fault  string `json:"fault,omitempty"`
+	Hint   string `json:"hint,omitempty"`
+}
+
+// Journal is the state of the log.
+type Journal struct {
+	Epoch    string `json:"epoch"`
+	Entries  uint64 `json:"entries"` // in this epoch: the next sequence number
+	Oldest   uint64 `json:"oldest"`  // oldest sequence still kept
+	Root     string `json:"root"`    // of the tree over them
+	Bytes    int64  `json:"bytes"`
+	Percent  int    `json:"percent"` // of the space it may use
+	Queued   int    `json:"queued"`  // not yet durable
+	Dropped  uint64 `json:"dropped"` // since start
+	Degraded string `json:"degraded,omitempty"`
+}
+
+// Grants is the state of the list of grants.
+type Grants struct {
+	Version uint64     `json:"version"`
+	Hash    string     `json:"hash"`
+	Issued  *time.Time `json:"issued,omitempty"`
+	Count   int        `json:"count"`
+	Copies  int        `json:"copies"` // good copies on disk, of 2
+}
+
+// LogEntry is one entry as `gatehouse log` shows it: its header and its place,
+// and nothing of who.
+type LogEntry struct {
+	Epoch     string    `json:"epoch"`
+	Sequence  uint64    `json:"sequence"`
+	Boot      uint64    `json:"boot"`
+	Counter   uint64    `json:"counter"`
+	BootTime  uint64    `json:"boot_time_ns"`
+	Time      time.Time `json:"time"`
+	Clock     string    `json:"clock"`
+	Kind      string    `json:"kind"`
+	Outcome   string    `json:"outcome,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+	Door      string    `json:"door,omitempty"`
+	Source    string    `json:"source,omitempty"`
+	Direction string    `json:"direction,omitempty"`
+	Ref       *Ref      `json:"ref,omitempty"`
+	Count     uint64    `json:"count,omitempty"`
+	Detail    string    `json:"detail,omitempty"` // hex
+}
+
+// Ref is the entry that another belongs to.
+type Ref struct {
+	Boot    uint64 `json:"boot"`
+	Counter uint64 `json:"counter"`
+}
+
+// Released answers a release.
+type Released struct {
+	Door  string `json:"door"`
+	State string `json:"state"`
+}
+
+// List is the grant list in force, as the issuer's tool needs it.
+type List struct {
+	Building string            `json:"building"`
+	KeyEpoch uint64            `json:"key_epoch"`
+	Doors    []string          `json:"doors"`    // of this gateway
+	Manifest []byte            `json:"manifest"` // signed; empty: none yet
+	Buckets  [][]byte          `json:"buckets"`
+	Labels   map[string]string `json:"labels"` // grant id in hex -> the landlord's own label
+}
+
+// Update is a new version of the list.
+type Update struct {
+	Manifest []byte            `json:"manifest"`
+	Buckets  [][]byte          `json:"buckets"` // those that changed
+	Labels   map[string]string `json:"labels"`
+}
+
+// SwipeRequest asks for the next card at a reader; empty: at any.
+type SwipeRequest struct {
+	Door    string `json:"door,omitempty"`
+	Reader  string `json:"reader,omitempty"`
+	Seconds int    `json:"seconds,omitempty"` // default 60
+}
+
+// PrintedRequest asks for the credentials of a number printed on a card. It
+// stands in the request's body, never in a path.
+type PrintedRequest struct {
+	Form   string `json:"form"` // 3+5D, 8D, 10D, reversed
+	Number string `json:"number"`
+}
+
+// Card is what a card means in this building: the credentials that its swipe
+// or printed number gives, and which doors can't read it in any of these forms.
+type Card struct {
+	Door        string   `json:"door,omitempty"`
+	Reader      string   `json:"reader,omitempty"`
+	Bits        int      `json:"bits"`
+	Credentials []string `json:"credentials"` // hex
+	Missing     []string `json:"missing"`     // doors that need a swipe at their own reader
+	Reason      string   `json:"reason"`      // what the door would have said
+}
+
+// Adopt is one unknown card that asks "whose?".
+type Adopt struct {
+	ID        string    `json:"id"` // short, for `gatehouse adopt bind`
+	Card      Card      `json:"card"`
+	Door      string    `json:"door"`
+	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
+	Count     uint64    `json:"count"`
+}
+
+// AdoptState answers `gatehouse adopt`.
+type AdoptState struct {
+	Until *time.Time `json:"until,omitempty"` // unknown cards are kept until then
+	Cards []Adopt    `json:"cards"`
+}
+
+// AdoptRequest switches adopt mode on for so many days; 0 switches it off and
+// forgets the cards.
+type AdoptRequest struct {
+	Days int `json:"days"`
+}
+
+// Error is the body of every answer that is not 2xx.
+type Error struct {
+	Message string `json:"error"`
+	Hint    string `json:"hint,omitempty"` // what to do
+}
+
+func (e *Error) Error() string { return e.Message }

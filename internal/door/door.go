@@ -1,0 +1,444 @@
+package door
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device"
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// Recorder keeps records. Append returns nil when the record is durable; when
+// ctx ends or the disk is sick it returns an error, and the record stays
+// queued. Queue does not wait. Both are safe for concurrent use.
+type Recorder interface {
+	Append(context.Context, wire.Header, wire.Who) (wire.Ref, error)
+	Queue(wire.Header, wire.Who) wire.Ref
+}
+
+// Keys is what the door asks of the grants. Safe for concurrent use.
+type Keys interface {
+	Grants() *access.Grants
+	Identify(device.Card) (wire.CredentialID, error) // error: no building key
+	Anonymous(device.Card) wire.CredentialID         // under a key that lasts a day
+}
+
+// Clock is what a decision needs to know of time.
+type Clock struct {
+	Now     int64 // unix seconds
+	Trusted bool
+	Floor   int64 // unix seconds: highest signed time ever seen
+}
+
+// Reader is what the door knows of one reader.
+type Reader struct {
+	ID        string
+	Direction wire.Direction // DirectionOut: on the inside, releases without a decision
+}
+
+// Config of one door.
+type Config struct {
+	ID       string
+	Rules    Rules
+	FailSafe bool          // without current the door is released: that is how it is left
+	Budget   time.Duration // longest wait for a record before the door opens anyway
+	Hold     time.Duration // the same card seen again within this is one presentation
+	Readers  []Reader
+	Fire     bool // the fire input is active, unreadable or latched at start
+	// FireLine is its level alone, without the latch.
+	FireLine bool
+}
+
+// Seen is what a card was, for those who wait for one (registration, adopt).
+type Seen struct {
+	Door, Reader string
+	Card         device.Card
+	Credential   wire.CredentialID
+	Reason       wire.Reason
+}
+
+// Parts are what a Door works with; all are needed except Watch.
+type Parts struct {
+	Lock     device.Lock
+	Recorder Recorder
+	Keys     Keys
+	Clock    func() Clock
+	Events   <-chan device.Event
+	// Watch is told of every card before anything is done about it. If it
+	// returns true the card was taken for registration, and the door stays as
+	// it is. It must not block.
+	Watch func(Seen) bool
+	Log   zerolog.Logger
+}
+
+// Status is what people see of a door. Values are not changed once published.
+type Status struct {
+	State    State
+	Released bool
+	Open     bool
+	Latched  bool
+	FireLine bool
+	LockErr  string
+	Devices  map[string]DeviceStatus // by reader or input
+}
+
+// DeviceStatus is what people see of a reader or input.
+type DeviceStatus struct {
+	Online bool
+	Fault  device.Fault // the last one
+}
+
+// Door runs one door. Make it with New, run it once with Run.
+type Door struct {
+	cfg      Config
+	p        Parts
+	machine  Machine
+	acts     []Act
+	start    time.Time
+	repeats  repeats
+	last     map[string]sighting
+	pending  sync.WaitGroup
+	appended chan appendResult
+	commands chan command
+	devices  map[string]DeviceStatus
+	status   atomic.Pointer[Status]
+	lockErr  string
+}
+
+// sighting is the last card at a reader, under a name that is not its number: a
+// raw number lives for one swipe.
+type sighting struct {
+	card wire.CredentialID
+	at   time.Time
+}
+
+type appendResult struct {
+	ref  wire.Ref
+	head wire.Header
+	err  error
+}
+
+type command struct {
+	input Input
+	head  wire.Header
+	done  chan State
+}
+
+// ErrStopped means that the door's loop is not running.
+var ErrStopped = errors.New("the door's loop is not running")
+
+// New makes a Door. It starts nothing and drives nothing.
+func New(cfg Config, p Parts) *Door {
+	d := &Door{
+		cfg: cfg, p: p,
+		machine:  Machine{Rules: cfg.Rules},
+		last:     map[string]sighting{},
+		appended: make(chan appendResult, 8),
+		commands: make(chan command),
+		devices:  map[string]DeviceStatus{},
+	}
+	if p.Watch == nil {
+		d.p.Watch = func(Seen) bool { return false }
+	}
+	d.publish()
+	return d
+}
+
+// ID returns the door's id.
+func (d *Door) ID() string { return d.cfg.ID }
+
+// Status returns the newest status. Safe for concurrent use.
+func (d *Door) Status() Status { return *d.status.Load() }
+
+// Release lets people through on an operator's word. It returns when the lock
+// has been driven. Safe for concurrent use.
+func (d *Door) Release(ctx context.Context) (State, error) {
+	return d.command(ctx, command{input: OperatorOpen, head: wire.Header{
+		Kind: wire.KindCommand, Outcome: wire.OutcomeDone, Reason: wire.ReasonOperator}})
+}
+
+// ResetFire ends an emergency, unless the fire input is still active: then the
+// state returned is still Emergency. Only for an act on site.
+func (d *Door) ResetFire(ctx context.Context) (State, error) {
+	return d.command(ctx, command{input: FireReset})
+}
+
+func (d *Door) command(ctx context.Context, c command) (State, error) {
+	c.done = make(chan State, 1)
+	select {
+	case d.commands <- c:
+	case <-ctx.Done():
+		return "", ErrStopped
+	}
+	select {
+	case s := <-c.done:
+		return s, nil
+	case <-ctx.Done():
+		return "", ErrStopped
+	}
+}
+
+// Run drives the door until ctx ends, then leaves it in its safe state and
+// returns when every record it was waiting for has been given up or kept.
+func (d *Door) Run(ctx context.Context) error {
+	d.start = time.Now()
+	d.begin()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		d.arm(timer)
+		select {
+		case <-ctx.Done():
+		case e := <-d.p.Events:
+			d.event(ctx, e)
+		case r := <-d.appended:
+			d.granted(r)
+		case c := <-d.commands:
+			d.obey(c)
+		case <-timer.C:
+			d.step(Tick)
+			d.repeats.flush(d, time.Now())
+		}
+	}
+	return d.end()
+}
+
+// begin drives the lock for the first time: released if there is or was fire.
+func (d *Door) begin() {
+	if !d.cfg.Fire {
+		d.drive(false)
+		d.publish()
+		return
+	}
+	d.step(FireActive)
+	if !d.cfg.FireLine {
+		d.step(FireIdle)
+	}
+}
+
+// end leaves the lock as the loss of current would, but released after a fire.
+func (d *Door) end() error {
+	d.repeats.flush(d, time.Now().Add(window))
+	err := d.drive(d.cfg.FailSafe || d.machine.Latched())
+	d.pending.Wait()
+	return err
+}
+
+func (d *Door) arm(t *time.Timer) {
+	wait := time.Hour
+	if at, ok := d.machine.Deadline(); ok {
+		wait = min(wait, time.Until(d.start.Add(at)))
+	}
+	if at, ok := d.repeats.deadline(); ok {
+		wait = min(wait, time.Until(at))
+	}
+	t.Reset(max(wait, 0))
+}
+
+func (d *Door) event(ctx context.Context, e device.Event) {
+	switch e.Kind {
+	case device.CardRead:
+		d.card(ctx, e)
+	case device.InputChanged:
+		d.input(e)
+	case device.FaultSeen:
+		d.device(e.Source, true, e.Fault)
+		d.repeats.fault(d, e)
+	case device.WentOffline:
+		d.device(e.Source, false, e.Fault)
+		d.queue(wire.Header{Kind: wire.KindOffline, Reason: wire.Reason(e.Fault), Source: e.Source}, wire.Who{})
+	case device.CameOnline:
+		d.device(e.Source, true, device.FaultNone)
+		d.queue(wire.Header{Kind: wire.KindOnline, Source: e.Source}, wire.Who{})
+	}
+}
+
+// Names of the inputs of a door, as Event.Source has them.
+const (
+	InputExit    = "exit"
+	InputContact = "contact"
+	InputFire    = "fire"
+)
+
+func (d *Door) input(e device.Event) {
+	in := map[string][2]Input{
+		InputExit:    {ExitIdle, ExitActive},
+		InputContact: {ContactClosed, ContactOpen},
+		InputFire:    {FireIdle, FireActive},
+	}
+	if pair, ok := in[e.Source]; ok && e.Active {
+		d.step(pair[1])
+	} else if ok {
+		d.step(pair[0])
+	}
+}
+
+// card decides. Exit readers release first; a grant waits for its record; a
+// denial is recorded and not waited for.
+func (d *Door) card(ctx context.Context, e device.Event) {
+	if d.isHeld(e) {
+		return
+	}
+	reader := d.reader(e.Source)
+	if reader.Direction == wire.DirectionOut {
+		d.step(ExitCard)
+	}
+	now := d.p.Clock()
+	q := access.Query{Door: d.cfg.ID, Now: now.Now, Trusted: now.Trusted, Floor: now.Floor}
+	id, err := d.p.Keys.Identify(e.Card)
+	q.Credential = access.CredentialID(id)
+	dec := access.Decision{Reason: access.Reason(wire.ReasonNotReady)}
+	if err == nil {
+		dec = access.Decide(d.p.Keys.Grants(), q)
+	}
+	head := wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Reason: wire.Reason(dec.Reason),
+		Door: d.cfg.ID, Source: e.Source, Direction: reader.Direction}
+	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason}) {
+		head.Outcome, head.Reason = wire.OutcomeRefused, wire.ReasonCapture
+		d.queue(head, wire.Who{})
+		return
+	}
+	who := d.who(id, dec, e.Card)
+	switch {
+	case reader.Direction == wire.DirectionOut:
+		head.Outcome, head.Reason = wire.OutcomeGranted, wire.ReasonExit
+		d.queue(head, who)
+	case head.Reason == wire.ReasonGranted:
+		head.Outcome = wire.OutcomeGranted
+		d.grant(ctx, head, who)
+	default:
+		d.step(DenyCard)
+		d.repeats.denial(d, head, who)
+	}
+}
+
+// who names the card: a known one by its credential, an unknown one only under
+// a key that is gone tomorrow, so that strangers leave no track.
+func (d *Door) who(id wire.CredentialID, dec access.Decision, card device.Card) wire.Who {
+	if r := wire.Reason(dec.Reason); r == wire.ReasonUnknown || r == wire.ReasonNotReady {
+		id = d.p.Keys.Anonymous(card)
+		return wire.Who{Credential: &id}
+	}
+	grant, tenancy := wire.ID(dec.Grant), wire.ID(dec.Tenancy)
+	return wire.Who{Credential: &id, Grant: &grant, Tenancy: &tenancy}
+}
+
+// grant appends beside the loop, so that a slow disk never delays an exit
+// button; granted goes on when the record is durable or its budget is spent.
+func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who) {
+	d.pending.Go(func() {
+		budget, cancel := context.WithTimeout(ctx, d.cfg.Budget)
+		defer cancel()
+		ref, err := d.p.Recorder.Append(budget, head, who)
+		select {
+		case d.appended <- appendResult{ref, head, err}:
+		case <-ctx.Done():
+		}
+	})
+}
+
+func (d *Door) granted(r appendResult) {
+	if r.err != nil {
+		d.p.Log.Warn().Err(r.err).Str("door", d.cfg.ID).Msg("released before its record was durable")
+	}
+	d.stepFor(GrantCard, &r.ref)
+	if r.err != nil {
+		d.queue(wire.Header{Kind: wire.KindReleasedLate, Reason: wire.ReasonSlowDisk, Source: r.head.Source, Ref: &r.ref}, wire.Who{})
+	}
+}
+
+func (d *Door) obey(c command) {
+	d.step(c.input)
+	if c.head.Kind != 0 {
+		d.queue(c.head, wire.Who{})
+	}
+	c.done <- d.machine.State()
+}
+
+func (d *Door) step(in Input) { d.stepFor(in, nil) }
+
+// stepFor steps the machine and carries out what it asks: the lock first, then
+// the records. ref is the entry that a release belongs to.
+func (d *Door) stepFor(in Input, ref *wire.Ref) {
+	d.machine, d.acts = d.machine.Step(in, time.Since(d.start), d.acts[:0])
+	for _, a := range d.acts {
+		if a.Release || a.Secure {
+			_ = d.drive(a.Release)
+		}
+	}
+	for _, a := range d.acts {
+		if a.Header.Kind == 0 {
+			continue
+		}
+		if a.Header.Kind == wire.KindReleased && ref != nil {
+			a.Header.Ref = ref
+		}
+		d.queue(a.Header, wire.Who{})
+	}
+	if len(d.acts) > 0 || in == ExitIdle {
+		d.publish()
+	}
+}
+
+func (d *Door) drive(release bool) error {
+	act := d.p.Lock.Secure
+	if release {
+		act = d.p.Lock.Release
+	}
+	err := act()
+	msg := ""
+	if err != nil {
+		msg = err.Error()
+		d.p.Log.Error().Err(err).Str("door", d.cfg.ID).Bool("release", release).Msg("lock can't be driven")
+		if d.lockErr == "" {
+			d.queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(device.FaultOutputRefused), Source: "relay"}, wire.Who{})
+		}
+	}
+	d.lockErr = msg
+	return err
+}
+
+func (d *Door) queue(h wire.Header, w wire.Who) wire.Ref {
+	h.Door = d.cfg.ID
+	return d.p.Recorder.Queue(h, w)
+}
+
+func (d *Door) reader(id string) Reader {
+	for _, r := range d.cfg.Readers {
+		if r.ID == id {
+			return r
+		}
+	}
+	return Reader{ID: id, Direction: wire.DirectionIn}
+}
+
+// isHeld reports whether the card has been on the reader since it was last
+// seen: readers repeat a held card every 50 ms to 1 s.
+func (d *Door) isHeld(e device.Event) bool {
+	now, card := time.Now(), d.p.Keys.Anonymous(e.Card)
+	last := d.last[e.Source]
+	d.last[e.Source] = sighting{card, now}
+	return last.card == card && now.Sub(last.at) < d.cfg.Hold
+}
+
+func (d *Door) device(id string, online bool, f device.Fault) {
+	next := make(map[string]DeviceStatus, len(d.devices)+1)
+	for k, v := range d.devices {
+		next[k] = v
+	}
+	next[id] = DeviceStatus{Online: online, Fault: f}
+	d.devices = next
+	d.publish()
+}
+
+func (d *Door) publish() {
+	m := d.machine
+	d.status.Store(&Status{State: m.State(), Released: m.IsReleased(), Open: m.open, Latched: m.Latched(),
+		FireLine: m.FireLine(), LockErr: d.lockErr, Devices: d.devices})
+}

@@ -1,0 +1,449 @@
+package door_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device"
+	"gatehouse/internal/access"
+	"gatehouse/internal/door"
+	"gatehouse/sync/wire"
+)
+
+// book is a Recorder that keeps everything and can be slow or sick.
+type book struct {
+	mu      sync.Mutex
+	entries []wire.Header
+	who     []wire.Who
+	delay   time.Duration // how long an Append takes to be durable
+	err     error
+	trace   func(string)
+}
+
+func (b *book) Append(ctx context.Context, h wire.Header, w wire.Who) (wire.Ref, error) {
+	ref := b.Queue(h, w)
+	b.mu.Lock()
+	delay, err := b.delay, b.err
+	b.mu.Unlock()
+	if err != nil {
+		return ref, err
+	}
+	select {
+	case <-ctx.Done():
+		return ref, ctx.Err()
+	case <-time.After(delay):
+		b.trace("durable")
+		return ref, nil
+	}
+}
+
+func (b *book) Queue(h wire.Header, w wire.Who) wire.Ref {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h.Counter = uint64(len(b.entries))
+	b.entries, b.who = append(b.entries, h), append(b.who, w)
+	return wire.Ref{Counter: h.Counter}
+}
+
+// only returns the entries of one kind.
+func (b *book) only(k wire.Kind) (found []wire.Header) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, h := range b.entries {
+		if h.Kind == k {
+			found = append(found, h)
+		}
+	}
+	return found
+}
+
+// ring is Keys that turns the first byte of a card into its credential.
+type ring struct{ grants *access.Grants }
+
+func (r ring) Grants() *access.Grants { return r.grants }
+func (r ring) Identify(c device.Card) (id wire.CredentialID, err error) {
+	if r.grants == nil {
+		return id, errors.New("no building key")
+	}
+	id[0], id[1] = 1, c.Bytes()[0]
+	return id, nil
+}
+func (r ring) Anonymous(c device.Card) (id wire.CredentialID) {
+	id[0], id[1] = 255, c.Bytes()[0]
+	return id
+}
+
+// latch is a Lock that remembers.
+type latch struct {
+	mu       sync.Mutex
+	released bool
+	acts     int
+	at       time.Time
+	err      error
+	trace    func(string)
+}
+
+func (l *latch) Release() error { return l.set(true) }
+func (l *latch) Secure() error  { return l.set(false) }
+func (l *latch) set(v bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	if v != l.released {
+		l.acts, l.at = l.acts+1, time.Now()
+		l.trace(map[bool]string{true: "release", false: "secure"}[v])
+	}
+	l.released = v
+	return nil
+}
+
+func (l *latch) isReleased() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.released
+}
+
+// bench is a door under test, its parts and the order in which they acted.
+type bench struct {
+	*door.Door
+	book   *book
+	lock   *latch
+	events chan device.Event
+	stop   context.CancelFunc
+	done   chan error
+
+	mu    sync.Mutex
+	trace []string
+}
+
+func (b *bench) note(s string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.trace = append(b.trace, s)
+}
+
+const (
+	known    = 0xAA // the first byte of the only card with a grant
+	stranger = 0x10
+)
+
+func start(t *testing.T, change func(*door.Config, *door.Parts)) *bench {
+	t.Helper()
+	b := &bench{events: make(chan device.Event, 64), done: make(chan error, 1)}
+	b.book, b.lock = &book{trace: b.note, delay: time.Millisecond}, &latch{trace: b.note}
+	cfg := door.Config{ID: "front", Rules: door.Rules{ReleaseTime: 5 * time.Second, HeldAfter: time.Minute},
+		Budget: 250 * time.Millisecond, Hold: 1500 * time.Millisecond,
+		Readers: []door.Reader{{ID: "in", Direction: wire.DirectionIn}, {ID: "out", Direction: wire.DirectionOut}}}
+	p := door.Parts{Lock: b.lock, Recorder: b.book, Keys: ring{oneGrant(t)}, Events: b.events,
+		Clock: func() door.Clock { return door.Clock{Now: 1000, Trusted: true} }, Log: zerolog.Nop()}
+	if change != nil {
+		change(&cfg, &p)
+	}
+	b.Door = door.New(cfg, p)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.stop = cancel
+	go func() { b.done <- b.Run(ctx) }()
+	t.Cleanup(cancel)
+	synctest.Wait()
+	return b
+}
+
+func oneGrant(t *testing.T) *access.Grants {
+	t.Helper()
+	r := access.Record{Credential: access.CredentialID{1, known}, Grant: access.ID{7}, Tenancy: access.ID{8},
+		Kind: access.KindResident, State: access.StateActive}
+	bucket, err := access.NewBucket(0, []access.Record{r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := access.NewGrants(access.Doors{IDs: []string{"front"}, Sets: [][]uint16{{0}}}, 0, []*access.Bucket{bucket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func (b *bench) swipe(reader string, first byte) {
+	b.events <- device.Event{Kind: device.CardRead, Source: reader, Card: device.CardOf(uint64(first)<<18, 26)}
+	synctest.Wait()
+}
+
+func (b *bench) input(source string, active bool) {
+	b.events <- device.Event{Kind: device.InputChanged, Source: source, Active: active}
+	synctest.Wait()
+}
+
+func TestGrantIsDurableBeforeRelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		b.swipe("in", known)
+		time.Sleep(10 * time.Millisecond)
+		synctest.Wait()
+		b.mu.Lock()
+		if len(b.trace) != 2 || b.trace[0] != "durable" || b.trace[1] != "release" {
+			t.Errorf("order %v; want durable, release", b.trace)
+		}
+		b.mu.Unlock()
+		granted, released := b.book.only(wire.KindAccess), b.book.only(wire.KindReleased)
+		if len(granted) != 1 || granted[0].Outcome != wire.OutcomeGranted || granted[0].Reason != wire.ReasonGranted {
+			t.Fatalf("access entries %+v", granted)
+		}
+		if len(released) != 1 || released[0].Ref == nil || released[0].Ref.Counter != granted[0].Counter {
+			t.Fatalf("released entries %+v; want one that refers to the grant", released)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if b.lock.isReleased() {
+			t.Error("still released after its time")
+		}
+	})
+}
+
+// TestSlowDisk: the door opens when the budget is spent, and says so.
+func TestSlowDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		b.book.delay = time.Hour
+		before := time.Now()
+		b.swipe("in", known)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if late := b.lock.at.Sub(before); late != 250*time.Millisecond {
+			t.Errorf("released after %v, want the budget of 250ms", late)
+		}
+		late := b.book.only(wire.KindReleasedLate)
+		if len(late) != 1 || late[0].Ref == nil || late[0].Ref.Counter != b.book.only(wire.KindAccess)[0].Counter {
+			t.Errorf("released_late %+v; want one that refers to the grant", late)
+		}
+	})
+}
+
+// TestExitWaitsForNothing: while a grant waits for a dead disk, the exit button
+// and fire release at once.
+func TestExitWaitsForNothing(t *testing.T) {
+	for _, source := range []string{door.InputExit, door.InputFire} {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t, nil)
+			b.book.delay = time.Hour
+			b.swipe("in", known)
+			if b.lock.isReleased() {
+				t.Fatal("released before the record was durable")
+			}
+			b.input(source, true)
+			if !b.lock.isReleased() {
+				t.Errorf("%s did not release at once", source)
+			}
+		})
+	}
+}
+
+// TestNoKeys: without list and keys nobody gets in by card, and everybody out.
+func TestNoKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, func(_ *door.Config, p *door.Parts) { p.Keys = ring{} })
+		b.swipe("in", known)
+		if b.lock.isReleased() {
+			t.Fatal("released without grants")
+		}
+		if d := b.book.only(wire.KindAccess); len(d) != 1 || d[0].Reason != wire.ReasonNotReady {
+			t.Errorf("entries %+v, want not_ready", d)
+		}
+		b.swipe("out", stranger)
+		if !b.lock.isReleased() {
+			t.Error("the reader on the inside did not release")
+		}
+	})
+}
+
+// TestHeldCard: a card that stays on the reader for ten seconds is one entry.
+func TestHeldCard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		for range 200 {
+			b.swipe("in", known)
+			time.Sleep(50 * time.Millisecond)
+		}
+		if n := len(b.book.only(wire.KindAccess)); n != 1 {
+			t.Errorf("%d entries for one held card", n)
+		}
+		time.Sleep(2 * time.Second)
+		b.swipe("in", known)
+		if n := len(b.book.only(wire.KindAccess)); n != 2 {
+			t.Errorf("%d entries after it came back, want 2", n)
+		}
+	})
+}
+
+// TestDenialFlood: ten denials a second for an hour, by one card and by many.
+// The journal stays small and a resident in between gets in and is recorded.
+func TestDenialFlood(t *testing.T) {
+	for name, cards := range map[string]int{"one card on two readers": 1, "many cards": 40} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := start(t, func(c *door.Config, _ *door.Parts) { c.Hold = 0 })
+				sent := 0
+				for s := range 3600 {
+					for i := range 10 {
+						b.swipe([]string{"in", "side"}[i%2], byte(stranger+(s*10+i)%cards))
+						sent++
+						time.Sleep(100 * time.Millisecond)
+					}
+					if s%600 == 0 {
+						b.swipe("in", known)
+					}
+				}
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				checkFlood(t, b, sent)
+			})
+		})
+	}
+}
+
+func checkFlood(t *testing.T, b *bench, sent int) {
+	t.Helper()
+	var granted, counted int
+	for _, h := range b.book.only(wire.KindAccess) {
+		if h.Outcome == wire.OutcomeGranted {
+			granted++
+		} else {
+			counted++
+		}
+	}
+	for _, k := range []wire.Kind{wire.KindRepeated, wire.KindFlood} {
+		for _, h := range b.book.only(k) {
+			counted += int(h.Count)
+		}
+	}
+	if granted != 6 {
+		t.Errorf("%d granted entries, want 6", granted)
+	}
+	if counted != sent {
+		t.Errorf("the entries account for %d denials of %d", counted, sent)
+	}
+	if n := len(b.book.entries); n > 61*17+6*4 {
+		t.Errorf("%d entries in an hour", n)
+	}
+}
+
+func TestUnknownCardHasADailyName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		b.swipe("in", stranger)
+		if w := b.book.who[len(b.book.who)-1]; w.Credential == nil || w.Credential[0] != 255 || w.Grant != nil {
+			t.Errorf("who %+v; want the daily name alone", w)
+		}
+	})
+}
+
+func TestCaptureNeverOpens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen []door.Seen
+		b := start(t, func(_ *door.Config, p *door.Parts) {
+			p.Watch = func(s door.Seen) bool { seen = append(seen, s); return true }
+		})
+		b.swipe("in", known)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if b.lock.acts != 0 || len(seen) != 1 || seen[0].Reason != wire.ReasonGranted {
+			t.Errorf("acts %d, seen %+v", b.lock.acts, seen)
+		}
+		if e := b.book.only(wire.KindAccess); len(e) != 1 || e[0].Outcome != wire.OutcomeRefused || e[0].Reason != wire.ReasonCapture {
+			t.Errorf("entries %+v", e)
+		}
+	})
+}
+
+// TestStop: a stopped door is left as the loss of current would, and released
+// after a fire.
+func TestStop(t *testing.T) {
+	for _, c := range []struct {
+		name                 string
+		failSafe, fire, left bool
+	}{{"fail-secure", false, false, false}, {"fail-safe", true, false, true}, {"fail-secure in a fire", false, true, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := start(t, func(cfg *door.Config, _ *door.Parts) { cfg.FailSafe, cfg.Fire, cfg.FireLine = c.failSafe, c.fire, c.fire })
+				b.swipe("in", known)
+				time.Sleep(time.Second)
+				b.stop()
+				if err := <-b.done; err != nil {
+					t.Fatal(err)
+				}
+				if b.lock.isReleased() != c.left {
+					t.Errorf("left released: %v, want %v", b.lock.isReleased(), c.left)
+				}
+			})
+		})
+	}
+}
+
+// TestLatchAtStart: a door that starts after a fire is released until somebody
+// on site resets it, and not before the panel is idle.
+func TestLatchAtStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, func(c *door.Config, _ *door.Parts) { c.Fire, c.FireLine = true, true })
+		if !b.lock.isReleased() || b.lock.acts != 1 || b.Status().State != door.Emergency {
+			t.Fatalf("released %v after %d acts, state %s", b.lock.isReleased(), b.lock.acts, b.Status().State)
+		}
+		if s, err := b.ResetFire(t.Context()); err != nil || s != door.Emergency {
+			t.Errorf("reset while the panel is active: %s, %v", s, err)
+		}
+		b.input(door.InputFire, false)
+		if s, err := b.ResetFire(t.Context()); err != nil || s != door.Secured || b.lock.isReleased() {
+			t.Errorf("reset: %s, %v", s, err)
+		}
+	})
+}
+
+// TestSickRelay: the error is recorded once and the door goes on.
+func TestSickRelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		b.lock.err = errors.New("no such line")
+		for range 3 {
+			b.swipe("in", known)
+			time.Sleep(10 * time.Second)
+		}
+		if n := len(b.book.only(wire.KindFault)); n != 1 {
+			t.Errorf("%d fault entries, want 1", n)
+		}
+		if b.Status().LockErr == "" {
+			t.Error("status does not tell")
+		}
+		b.lock.err = nil
+		b.swipe("in", known)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !b.lock.isReleased() || b.Status().LockErr != "" {
+			t.Errorf("did not recover: %+v", b.Status())
+		}
+	})
+}
+
+func TestOperatorRelease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		if s, err := b.Release(t.Context()); err != nil || s != door.Released {
+			t.Fatalf("release: %s, %v", s, err)
+		}
+		if e := b.book.only(wire.KindCommand); len(e) != 1 {
+			t.Errorf("command entries %+v", e)
+		}
+		b.stop()
+		<-b.done
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := b.Release(ctx); !errors.Is(err, door.ErrStopped) {
+			t.Errorf("release of a stopped door: %v", err)
+		}
+	})
+}

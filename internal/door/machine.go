@@ -1,0 +1,264 @@
+// Package door is the loop of one door: what readers, inputs and operators say
+// goes in, the lock and the journal's records come out. The rules of the door
+// are a pure step function (Machine) with time as an input; Door runs it.
+//
+// It refuses to know networks, files and card numbers, and it has no rule that
+// holds a person in: request to exit, fire and exit readers release first and
+// are logged after.
+package door
+
+import (
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// State of a door, as people are shown it.
+type State string
+
+// The states.
+const (
+	Secured   State = "secured"
+	Released  State = "released"
+	Open      State = "open"      // opened after a release
+	Held      State = "held"      // open for longer than it may
+	Forced    State = "forced"    // opened without a release
+	Emergency State = "emergency" // released by fire, until somebody on site resets it
+)
+
+// Rules of one door. Times are durations of real time, not of the wall clock.
+type Rules struct {
+	ReleaseTime time.Duration // how long one release lasts
+	MaxRelease  time.Duration // longest time without a break that release may be driven; 0: no limit (what fire demands)
+	HeldAfter   time.Duration // open for longer is reported; 0: never
+	SilentExit  bool          // people leave by a handle that we can't see: opening without release is not forced
+}
+
+// Machine holds what a door knows about itself. The zero Machine with Rules is
+// a secured, closed door. It is a value: Step returns the next one.
+type Machine struct {
+	Rules
+	released  bool          // what the lock was last told
+	since     time.Duration // when it was released
+	until     time.Duration // when it is to be secured
+	open      bool
+	openSince time.Duration
+	held      bool
+	forced    bool
+	exit      bool // the exit input is active
+	fireLine  bool
+	fireLatch bool
+	fresh     bool // a release was asked for since the door last opened
+}
+
+// Input is one thing that happened to a door.
+type Input uint8
+
+// The inputs of Step.
+const (
+	Tick          Input = iota // nothing but time
+	GrantCard                  // a card was granted, and the record is durable or out of time
+	DenyCard                   // a card was denied: never moves the lock
+	OperatorOpen               // an operator's command
+	ExitCard                   // any card at a reader on the inside
+	ExitActive                 // request to exit pressed
+	ExitIdle                   // and let go
+	ContactOpen                // the contact saw it open
+	ContactClosed              // and close
+	FireActive                 // the fire input is active, or can't be read
+	FireIdle                   // the panel is reset
+	FireReset                  // somebody on site resets the latch
+)
+
+// Act is what a step asks for. Lock acts come before records, always.
+type Act struct {
+	Release bool // drive the lock
+	Secure  bool
+	Header  wire.Header // if its Kind is set: record this, not waited for
+}
+
+// State returns the door's state as people are shown it.
+func (m Machine) State() State {
+	switch {
+	case m.fireLatch:
+		return Emergency
+	case m.forced:
+		return Forced
+	case m.held:
+		return Held
+	case m.open:
+		return Open
+	case m.released:
+		return Released
+	}
+	return Secured
+}
+
+// IsReleased reports what the lock was last told.
+func (m Machine) IsReleased() bool { return m.released }
+
+// Latched reports whether the fire latch holds the door released.
+func (m Machine) Latched() bool { return m.fireLatch }
+
+// FireLine reports whether the fire input is active (or unreadable) now.
+func (m Machine) FireLine() bool { return m.fireLine }
+
+// Step is the door's whole behaviour. now never goes back. It appends to acts
+// and returns it, so that a caller can reuse the space.
+func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) {
+	switch in {
+	case GrantCard:
+		acts = m.release(now, wire.ReasonCard, acts)
+	case ExitCard:
+		acts = m.release(now, wire.ReasonExit, acts)
+	case OperatorOpen:
+		acts = m.release(now, wire.ReasonOperator, acts)
+	case ExitActive:
+		m.exit = true
+		acts = m.release(now, wire.ReasonExit, acts)
+		acts = record(acts, wire.KindExit, wire.OutcomeActive, 0)
+	case ExitIdle:
+		if m.exit && m.released {
+			m.until = max(m.until, now+m.ReleaseTime)
+		}
+		m.exit = false
+	case ContactOpen:
+		acts = m.opened(now, acts)
+	case ContactClosed:
+		acts = m.closed(now, acts)
+	case FireActive:
+		acts = m.fire(now, acts)
+	case FireIdle:
+		if m.fireLine {
+			m.fireLine = false
+			acts = record(acts, wire.KindFire, wire.OutcomeIdle, 0)
+		}
+	case FireReset:
+		acts = m.reset(now, acts)
+	case DenyCard, Tick:
+	}
+	return m, m.timers(now, acts)
+}
+
+// Deadline returns when Step wants a Tick; false: not before something happens.
+func (m Machine) Deadline() (time.Duration, bool) {
+	at, ok := time.Duration(0), false
+	earliest := func(t time.Duration) {
+		if !ok || t < at {
+			at, ok = t, true
+		}
+	}
+	if m.released && !m.fireLatch {
+		if !m.exit {
+			earliest(m.until)
+		}
+		if m.MaxRelease > 0 {
+			earliest(m.since + m.MaxRelease)
+		}
+	}
+	if m.open && !m.held && m.HeldAfter > 0 && !m.fireLatch {
+		earliest(m.openSince + m.HeldAfter)
+	}
+	return at, ok
+}
+
+func (m *Machine) release(now time.Duration, why wire.Reason, acts []Act) []Act {
+	m.fresh = true
+	m.until = max(m.until, now+m.ReleaseTime)
+	if m.released {
+		return acts
+	}
+	m.released, m.since = true, now
+	acts = append(acts, Act{Release: true})
+	return record(acts, wire.KindReleased, 0, why)
+}
+
+func (m *Machine) secure(why wire.Reason, acts []Act) []Act {
+	if !m.released || m.fireLatch {
+		return acts
+	}
+	m.released, m.until, m.fresh = false, 0, false
+	acts = append(acts, Act{Secure: true})
+	return record(acts, wire.KindSecured, 0, why)
+}
+
+func (m *Machine) opened(now time.Duration, acts []Act) []Act {
+	if m.open {
+		return acts
+	}
+	m.open, m.openSince, m.fresh = true, now, false
+	if m.released || m.SilentExit {
+		return record(acts, wire.KindOpened, 0, 0)
+	}
+	m.forced = true
+	return record(acts, wire.KindForced, wire.OutcomeActive, 0)
+}
+
+// closed relocks at once behind the one who went through, unless somebody else
+// was let in meanwhile.
+func (m *Machine) closed(now time.Duration, acts []Act) []Act {
+	if !m.open {
+		return acts
+	}
+	m.open = false
+	if m.held {
+		m.held = false
+		acts = record(acts, wire.KindHeld, wire.OutcomeIdle, 0)
+	}
+	if m.forced {
+		m.forced = false
+		acts = record(acts, wire.KindForced, wire.OutcomeIdle, 0)
+	}
+	acts = record(acts, wire.KindClosed, 0, 0)
+	if m.released && !m.fresh && !m.exit {
+		m.until = now
+	}
+	return acts
+}
+
+func (m *Machine) fire(now time.Duration, acts []Act) []Act {
+	if !m.released {
+		m.released, m.since = true, now
+		acts = append(acts, Act{Release: true})
+		acts = record(acts, wire.KindReleased, 0, wire.ReasonFire)
+	}
+	if !m.fireLine {
+		acts = record(acts, wire.KindFire, wire.OutcomeActive, 0)
+	}
+	m.fireLine, m.fireLatch = true, true
+	return acts
+}
+
+// reset ends an emergency. It does nothing while the panel is still active.
+func (m *Machine) reset(now time.Duration, acts []Act) []Act {
+	if !m.fireLatch || m.fireLine {
+		return acts
+	}
+	m.fireLatch = false
+	m.openSince = now
+	acts = record(acts, wire.KindFireReset, wire.OutcomeDone, 0)
+	if m.exit {
+		m.since, m.until = now, now+m.ReleaseTime
+		return acts
+	}
+	return m.secure(wire.ReasonOperator, acts)
+}
+
+func (m *Machine) timers(now time.Duration, acts []Act) []Act {
+	if m.released && !m.fireLatch {
+		over := !m.exit && now >= m.until
+		limit := m.MaxRelease > 0 && now >= m.since+m.MaxRelease
+		if over || limit {
+			acts = m.secure(wire.ReasonTimer, acts)
+		}
+	}
+	if m.open && !m.held && m.HeldAfter > 0 && !m.fireLatch && now >= m.openSince+m.HeldAfter {
+		m.held = true
+		acts = record(acts, wire.KindHeld, wire.OutcomeActive, 0)
+	}
+	return acts
+}
+
+func record(acts []Act, k wire.Kind, o wire.Outcome, r wire.Reason) []Act {
+	return append(acts, Act{Header: wire.Header{Kind: k, Outcome: o, Reason: r}})
+}

@@ -1,0 +1,202 @@
+package door_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"gatehouse/internal/door"
+	"gatehouse/sync/wire"
+)
+
+// TestMachineDay drives the machine through random days and checks the laws of
+// a door after every step.
+func TestMachineDay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rules := door.Rules{ReleaseTime: 5 * time.Second, HeldAfter: 30 * time.Second,
+			MaxRelease: rapid.SampledFrom([]time.Duration{0, 20 * time.Second}).Draw(t, "max"),
+			SilentExit: rapid.Bool().Draw(t, "silent")}
+		w := walk{t: t, m: door.Machine{Rules: rules}}
+		for range rapid.IntRange(1, 200).Draw(t, "steps") {
+			w.sleep(time.Duration(rapid.Int64Range(0, int64(40*time.Second)).Draw(t, "wait")))
+			w.step(door.Input(rapid.IntRange(int(door.Tick), int(door.FireReset)).Draw(t, "input")))
+		}
+	})
+}
+
+// walk is one machine on its way through a day, with what must hold for it.
+type walk struct {
+	t        *rapid.T
+	m        door.Machine
+	now      time.Duration
+	released bool // by the acts alone
+	since    time.Duration
+	asked    time.Duration // last input that releases
+	exit     bool
+	line     bool
+	latch    bool
+}
+
+// sleep lets time pass, with a Tick at every deadline, as the loop does.
+func (w *walk) sleep(d time.Duration) {
+	end := w.now + d
+	for {
+		at, ok := w.m.Deadline()
+		if !ok || at > end {
+			break
+		}
+		w.now = max(w.now, at)
+		before := at
+		w.step(door.Tick)
+		if next, ok := w.m.Deadline(); ok && next <= before {
+			w.t.Fatalf("deadline %v does not move on", next)
+		}
+	}
+	w.now = end
+}
+
+func (w *walk) step(in door.Input) {
+	m, acts := w.m.Step(in, w.now, nil)
+	w.m = m
+	w.follow(in)
+	for _, a := range acts {
+		if a.Release && a.Secure {
+			w.t.Fatal("release and secure in one act")
+		}
+		if a.Release {
+			w.checkRelease(in)
+		}
+		if a.Secure {
+			if w.latch {
+				w.t.Fatalf("secured after fire and before the reset, by input %d", in)
+			}
+			w.released = false
+		}
+	}
+	w.laws(in)
+}
+
+func (w *walk) follow(in door.Input) {
+	switch in {
+	case door.ExitActive:
+		w.exit, w.asked = true, w.now
+	case door.ExitIdle:
+		if w.exit {
+			w.asked = w.now
+		}
+		w.exit = false
+	case door.GrantCard, door.OperatorOpen, door.ExitCard:
+		w.asked = w.now
+	case door.FireActive:
+		w.line, w.latch = true, true
+	case door.FireIdle:
+		w.line = false
+	case door.FireReset:
+		if w.latch && !w.line { // while the exit button is held, a reset starts a release of its own
+			w.latch, w.since, w.asked = false, w.now, w.now
+		}
+	}
+}
+
+func (w *walk) checkRelease(in door.Input) {
+	switch in {
+	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive, door.FireActive:
+	default:
+		w.t.Fatalf("input %d released the door", in)
+	}
+	if !w.released {
+		w.since = w.now
+	}
+	w.released = true
+}
+
+func (w *walk) laws(in door.Input) {
+	if w.m.IsReleased() != w.released {
+		w.t.Fatalf("machine says released %v, its acts %v", w.m.IsReleased(), w.released)
+	}
+	if in == door.ExitActive && !w.released {
+		w.t.Fatal("request to exit did not release")
+	}
+	if w.latch != w.m.Latched() || (w.latch && !w.released) {
+		w.t.Fatalf("fire: latch %v, machine %v, released %v", w.latch, w.m.Latched(), w.released)
+	}
+	if (w.m.State() == door.Emergency) != w.latch {
+		w.t.Fatalf("state %s with latch %v", w.m.State(), w.latch)
+	}
+	if !w.released || w.latch {
+		return
+	}
+	if limit := w.m.MaxRelease; limit > 0 && w.now-w.since >= limit {
+		w.t.Fatalf("driven for %v, limit %v", w.now-w.since, limit)
+	}
+	if !w.exit && w.now-w.asked >= w.m.ReleaseTime {
+		w.t.Fatalf("still released %v after the last reason", w.now-w.asked)
+	}
+}
+
+// TestMachineStories are the days that people remember.
+func TestMachineStories(t *testing.T) {
+	rules := door.Rules{ReleaseTime: 5 * time.Second, HeldAfter: 30 * time.Second}
+	type step struct {
+		at    int // s
+		in    door.Input
+		state door.State
+	}
+	for _, c := range []struct {
+		name  string
+		rules door.Rules
+		steps []step
+		kinds []wire.Kind
+	}{
+		{"a resident comes home", rules, []step{
+			{1, door.GrantCard, door.Released}, {2, door.ContactOpen, door.Open}, {4, door.ContactClosed, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindOpened, wire.KindClosed, wire.KindSecured}},
+		{"nobody goes through", rules, []step{
+			{1, door.GrantCard, door.Released}, {6, door.Tick, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindSecured}},
+		{"two come together", rules, []step{
+			{1, door.GrantCard, door.Released}, {2, door.ContactOpen, door.Open}, {3, door.GrantCard, door.Open},
+			{4, door.ContactClosed, door.Released}, {8, door.Tick, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindOpened, wire.KindClosed, wire.KindSecured}},
+		{"a stranger pushes", rules, []step{
+			{1, door.DenyCard, door.Secured}, {2, door.ContactOpen, door.Forced}, {3, door.ContactClosed, door.Secured}},
+			[]wire.Kind{wire.KindForced, wire.KindForced, wire.KindClosed}},
+		{"a handle inside", door.Rules{ReleaseTime: 5 * time.Second, SilentExit: true}, []step{
+			{1, door.ContactOpen, door.Open}, {3, door.ContactClosed, door.Secured}},
+			[]wire.Kind{wire.KindOpened, wire.KindClosed}},
+		{"a wedge under the door", rules, []step{
+			{1, door.ExitActive, door.Released}, {2, door.ExitIdle, door.Released}, {3, door.ContactOpen, door.Open},
+			{7, door.Tick, door.Open}, {33, door.Tick, door.Held}, {60, door.ContactClosed, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindExit, wire.KindOpened, wire.KindSecured, wire.KindHeld, wire.KindHeld, wire.KindClosed}},
+		{"fire", rules, []step{
+			{1, door.FireActive, door.Emergency}, {100, door.Tick, door.Emergency}, {101, door.FireReset, door.Emergency},
+			{102, door.FireIdle, door.Emergency}, {103, door.ContactOpen, door.Emergency}, {104, door.ContactClosed, door.Emergency},
+			{105, door.FireReset, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindFire, wire.KindFire, wire.KindOpened, wire.KindClosed, wire.KindFireReset, wire.KindSecured}},
+		{"a stuck strike", door.Rules{ReleaseTime: 5 * time.Second, MaxRelease: 10 * time.Second}, []step{
+			{1, door.GrantCard, door.Released}, {5, door.GrantCard, door.Released}, {9, door.GrantCard, door.Released}, {11, door.Tick, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindSecured}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := door.Machine{Rules: c.rules}
+			var kinds []wire.Kind
+			for _, s := range c.steps {
+				var acts []door.Act
+				m, acts = m.Step(s.in, time.Duration(s.at)*time.Second, nil)
+				for _, a := range acts {
+					if a.Header.Kind != 0 {
+						kinds = append(kinds, a.Header.Kind)
+					}
+				}
+				if m.State() != s.state {
+					t.Errorf("at %d s: %s, want %s", s.at, m.State(), s.state)
+				}
+			}
+			if fmt.Sprint(kinds) != fmt.Sprint(c.kinds) {
+				t.Errorf("recorded %v, want %v", kinds, c.kinds)
+			}
+		})
+	}
+}

@@ -1,0 +1,102 @@
+package door
+
+import (
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/sync/wire"
+)
+
+// window is how long repeats of one denial or fault are counted together, and
+// maxKept how many different ones are told apart in it. What goes beyond is one
+// flood entry: a journal that a stranger with a card can fill is no journal.
+const (
+	window  = time.Minute
+	maxKept = 8
+)
+
+// repeats turns denials and faults that come again into one count a minute:
+// the first is recorded at once, the rest at the end of the window.
+type repeats struct {
+	denials, faults tally
+}
+
+type tally struct {
+	ends    time.Time // of the window; zero: none is open
+	kept    [maxKept]kept
+	n       int
+	flooded uint64
+}
+
+type kept struct {
+	source string
+	id     wire.CredentialID
+	reason wire.Reason
+	ref    wire.Ref
+	again  uint64
+}
+
+// admit counts one more of k. It reports true when k is the first of its kind
+// in this window and is to be recorded at once.
+func (t *tally) admit(k kept, now time.Time) (*kept, bool) {
+	if t.ends.IsZero() {
+		t.ends = now.Add(window)
+	}
+	for i := range t.kept[:t.n] {
+		e := &t.kept[i]
+		if e.source == k.source && e.id == k.id && e.reason == k.reason {
+			e.again++
+			return e, false
+		}
+	}
+	if t.n == maxKept {
+		t.flooded++
+		return nil, false
+	}
+	t.kept[t.n] = k
+	t.n++
+	return &t.kept[t.n-1], true
+}
+
+func (r *repeats) denial(d *Door, h wire.Header, w wire.Who) {
+	r.flush(d, time.Now())
+	e, first := r.denials.admit(kept{source: h.Source, id: *w.Credential, reason: h.Reason}, time.Now())
+	if first {
+		e.ref = d.queue(h, w)
+	}
+}
+
+func (r *repeats) fault(d *Door, e device.Event) {
+	r.flush(d, time.Now())
+	k, first := r.faults.admit(kept{source: e.Source, reason: wire.Reason(e.Fault)}, time.Now())
+	if first {
+		k.ref = d.queue(wire.Header{Kind: wire.KindFault, Reason: k.reason, Source: e.Source}, wire.Who{})
+	}
+}
+
+func (r *repeats) deadline() (time.Time, bool) {
+	at := r.denials.ends
+	if f := r.faults.ends; at.IsZero() || (!f.IsZero() && f.Before(at)) {
+		at = f
+	}
+	return at, !at.IsZero()
+}
+
+// flush records what was counted in windows that have ended.
+func (r *repeats) flush(d *Door, now time.Time) {
+	for _, t := range []*tally{&r.denials, &r.faults} {
+		if t.ends.IsZero() || now.Before(t.ends) {
+			continue
+		}
+		for _, e := range t.kept[:t.n] {
+			if e.again > 0 {
+				ref := e.ref
+				d.queue(wire.Header{Kind: wire.KindRepeated, Reason: e.reason, Source: e.source, Ref: &ref, Count: e.again}, wire.Who{})
+			}
+		}
+		if t.flooded > 0 {
+			d.queue(wire.Header{Kind: wire.KindFlood, Count: t.flooded}, wire.Who{})
+		}
+		*t = tally{}
+	}
+}
