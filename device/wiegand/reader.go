@@ -1,0 +1,146 @@
+package wiegand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gatehouse/device"
+)
+
+const (
+	settleTime = 100 * time.Millisecond // bits in it after opening are never a card
+	levelCheck = time.Second            // how often idle lines are looked at
+	heldLimit  = 10 * time.Millisecond  // longest that a line may stay active
+	faultEvery = time.Second            // the same fault is told at most this often
+	minBackoff = time.Second
+	maxBackoff = 30 * time.Second
+)
+
+// Config is what it takes to run one reader.
+type Config struct {
+	Source  string        // the reader, as the site file names it
+	Formats []Format      // what it may send; best one alone
+	Gap     time.Duration // silence that ends a frame, 25 to 100 ms; 0: adaptive, see NewFramer
+}
+
+// Validate tells what is wrong with the configuration.
+func (c Config) Validate() error {
+	if len(c.Formats) == 0 {
+		return fmt.Errorf("reader %s: no format", c.Source)
+	}
+	for _, f := range c.Formats {
+		if f.Bits < 2 || f.Bits > device.MaxCardBits {
+			return fmt.Errorf("reader %s: format %q of %d bits", c.Source, f.Name, f.Bits)
+		}
+	}
+	if c.Gap != 0 && (c.Gap < MinGap || c.Gap > MaxGap) {
+		return fmt.Errorf("reader %s: gap of %v: want %v to %v, or none", c.Source, c.Gap, MinGap, MaxGap)
+	}
+	return nil
+}
+
+// Reader turns the two lines of one Wiegand reader into events.
+type Reader struct {
+	cfg    Config
+	open   func() (device.Lines, error)
+	events chan<- device.Event
+
+	status device.EventKind // the last of WentOffline and CameOnline that was told
+	told   map[device.Fault]time.Time
+}
+
+// New makes a Reader; Run starts it. open requests D0 and D1, in this order, in
+// one request that reports idle-to-active edges only, and is called again
+// after each failure.
+func New(cfg Config, open func() (device.Lines, error), events chan<- device.Event) *Reader {
+	return &Reader{cfg: cfg, open: open, events: events, told: make(map[device.Fault]time.Time)}
+}
+
+// Run reads until ctx ends and returns ctx.Err(); for a wrong Config it returns
+// an error at once. Lines that can't be opened or fail are told once
+// (WentOffline) and tried again after 1 s to 30 s; CameOnline follows when bits
+// count, 100 ms after opening. It waits for room in events: the kernel's
+// buffer holds what comes meanwhile.
+func (r *Reader) Run(ctx context.Context) error {
+	if err := r.cfg.Validate(); err != nil {
+		return err
+	}
+	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
+		opened := time.Now()
+		cause := r.serve(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Since(opened) > maxBackoff {
+			backoff = minBackoff
+		}
+		r.change(ctx, device.Event{Kind: device.WentOffline, Fault: cause})
+		if !sleep(ctx, backoff) {
+			return ctx.Err()
+		}
+	}
+}
+
+// serve opens the lines and reads them until they fail or ctx ends.
+func (r *Reader) serve(ctx context.Context) device.Fault {
+	lines, err := r.open()
+	if err != nil {
+		return device.FaultMissing
+	}
+	over, closed := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(closed)
+		select {
+		case <-ctx.Done():
+		case <-over:
+		}
+		_ = lines.Close() // nothing to save; opening again tells what is wrong
+	}()
+	err = newSession(ctx, r, lines).run()
+	close(over)
+	<-closed
+	if errors.Is(err, device.ErrUnplugged) {
+		return device.FaultUnplugged
+	}
+	return device.FaultIO
+}
+
+// change tells once that the reader went away or came back.
+func (r *Reader) change(ctx context.Context, e device.Event) {
+	if r.status != e.Kind {
+		r.status = e.Kind
+		r.send(ctx, e)
+	}
+}
+
+// fault tells a fault, unless the same was told within the last second.
+func (r *Reader) fault(ctx context.Context, f device.Fault, at time.Duration) {
+	now := time.Now()
+	if last, ok := r.told[f]; ok && now.Sub(last) < faultEvery {
+		return
+	}
+	r.told[f] = now
+	r.send(ctx, device.Event{Kind: device.FaultSeen, Fault: f, At: at})
+}
+
+func (r *Reader) send(ctx context.Context, e device.Event) {
+	e.Source = r.cfg.Source
+	select {
+	case r.events <- e:
+	case <-ctx.Done():
+	}
+}
+
+// sleep waits for d; false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,149 @@
+package wiegand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"gatehouse/device"
+)
+
+// session is one opening of the lines.
+type session struct {
+	ctx    context.Context
+	r      *Reader
+	lines  device.Lines
+	framer *Framer
+	cable  cable
+	edges  [64]device.Edge
+
+	settle   time.Time // when bits begin to count; zero once they do
+	check    time.Time // next look at the levels
+	lastRead time.Time // of edges
+	stirred  bool      // edges came since the last silence
+}
+
+func newSession(ctx context.Context, r *Reader, lines device.Lines) *session {
+	now := time.Now()
+	s := &session{ctx: ctx, r: r, lines: lines, settle: now.Add(settleTime), check: now.Add(settleTime)}
+	s.framer = NewFramer(r.cfg.Formats, r.cfg.Gap, s.frame)
+	return s
+}
+
+// run feeds edges, silences and levels to framer and cable until the lines
+// fail, or are closed because ctx ended.
+func (s *session) run() error {
+	for s.ctx.Err() == nil {
+		n, err := s.lines.ReadEdges(s.edges[:], max(time.Until(s.wake()), 0))
+		now := time.Now()
+		switch {
+		case err == nil && n > 0:
+			s.framer.Edges(s.edges[:n])
+			s.cable.moved(s.edges[:n], now)
+			s.lastRead, s.stirred = now, true
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			err = s.quiet(now)
+		default:
+			return fmt.Errorf("read edges: %w", err)
+		}
+		if err == nil && !now.Before(s.check) {
+			err = s.look(now)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.ctx.Err()
+}
+
+// wake is when something is due though no edge comes.
+func (s *session) wake() time.Time {
+	at := s.check
+	if end := s.lastRead.Add(s.framer.Gap()); s.stirred && end.Before(at) {
+		at = end
+	}
+	if !s.settle.IsZero() && s.settle.Before(at) {
+		at = s.settle
+	}
+	return at
+}
+
+// quiet is called when the kernel holds no edge. The levels come before the
+// frame's end: a card is none while a line is held.
+func (s *session) quiet(now time.Time) error {
+	if s.stirred && now.Sub(s.lastRead) >= s.framer.Gap() {
+		s.stirred = false
+		if err := s.look(now); err != nil {
+			return err
+		}
+		s.framer.Idle()
+	}
+	if !s.settle.IsZero() && !now.Before(s.settle) {
+		s.settle = time.Time{}
+		s.framer.Settle()
+		s.r.change(s.ctx, device.Event{Kind: device.CameOnline})
+	}
+	return nil
+}
+
+// look reads the levels of both lines.
+func (s *session) look(now time.Time) error {
+	if err := s.lines.Levels(s.cable.active[:]); err != nil {
+		return fmt.Errorf("read levels: %w", err)
+	}
+	s.check = now.Add(levelCheck)
+	was := s.cable.held
+	if s.cable.levels(now) {
+		s.check = now.Add(heldLimit + time.Millisecond)
+	}
+	if s.cable.held && !was {
+		s.r.fault(s.ctx, device.FaultCable, 0)
+	}
+	return nil
+}
+
+// frame hands on what the framer found.
+func (s *session) frame(f Frame) {
+	switch {
+	case f.Fault != device.FaultNone:
+		s.r.fault(s.ctx, f.Fault, f.At)
+	case !s.cable.held:
+		s.r.send(s.ctx, device.Event{Kind: device.CardRead, Card: f.Card, At: f.At})
+	}
+}
+
+// cable watches for a line that is held active: a short, or a reader without
+// power. Pulses are far shorter than the limit.
+type cable struct {
+	active [2]bool
+	since  [2]time.Time // when the line was first seen active; zero while it is not
+	held   bool         // a fault, until both lines are seen idle
+}
+
+// moved takes edges: a line that had one was idle just before.
+func (c *cable) moved(edges []device.Edge, now time.Time) {
+	for _, e := range edges {
+		if e.Active && int(e.Line) < len(c.since) {
+			c.since[e.Line] = now
+		}
+	}
+}
+
+// levels judges what is now in active, and asks to look again soon.
+func (c *cable) levels(now time.Time) (again bool) {
+	held := c.active[0] && c.active[1]
+	for i, active := range c.active {
+		switch {
+		case !active:
+			c.since[i] = time.Time{}
+		case c.since[i].IsZero():
+			c.since[i] = now
+		case now.Sub(c.since[i]) > heldLimit:
+			held = true
+		}
+	}
+	c.held = held || c.held && (c.active[0] || c.active[1])
+	return !c.held && (c.active[0] || c.active[1])
+}
