@@ -1,0 +1,117 @@
+package gpio
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/warthog618/go-gpiocdev/uapi"
+	"golang.org/x/sys/unix"
+
+	"gatehouse/device"
+)
+
+// openChip opens a chip by path, by name or by the label of its driver. A chip
+// that is not there is an error that wraps fs.ErrNotExist.
+func openChip(chip string) (*os.File, error) {
+	if chip == "" {
+		return nil, errors.New("open chip: no path, name or label")
+	}
+	if strings.Contains(chip, "/") {
+		return openPath(chip)
+	}
+	f, err := openPath("/dev/" + chip)
+	if !strings.HasPrefix(chip, "gpiochip") || errors.Is(err, fs.ErrNotExist) {
+		if err == nil {
+			_ = f.Close()
+		}
+		return openLabel(chip)
+	}
+	return f, err
+}
+
+func openPath(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open chip: %w", unplugged(err))
+	}
+	return f, nil
+}
+
+// openLabel looks through all chips. Two with the same label are an error:
+// neither may be driven by chance.
+func openLabel(label string) (*os.File, error) {
+	paths, err := filepath.Glob("/dev/gpiochip*")
+	if err != nil {
+		return nil, fmt.Errorf("find chip %s: %w", label, err)
+	}
+	found := ""
+	for _, path := range paths {
+		if labelOf(path) != label || isLink(path) {
+			continue
+		}
+		if found != "" {
+			return nil, fmt.Errorf("find chip %s: both %s and %s have this label", label, found, path)
+		}
+		found = path
+	}
+	if found == "" {
+		return nil, fmt.Errorf("find chip %s: no chip has this name or label: %w", label, fs.ErrNotExist)
+	}
+	return openPath(found)
+}
+
+// labelOf is empty where the chip can't be asked.
+func labelOf(path string) string {
+	f, err := openPath(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	info, err := uapi.GetChipInfo(f.Fd())
+	if err != nil {
+		return ""
+	}
+	return uapi.BytesToString(info.Label[:])
+}
+
+// isLink leaves out second names, as old Raspberry Pi systems have for gpiochip4.
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err != nil || info.Mode()&fs.ModeSymlink != 0
+}
+
+// request asks a chip for lines and returns the request's descriptor.
+func request(chip string, offsets []int, consumer string, req uapi.LineRequest) (int, error) {
+	if len(offsets) < 1 || len(offsets) > uapi.LinesMax {
+		return -1, fmt.Errorf("request %d lines: want 1 to %d", len(offsets), uapi.LinesMax)
+	}
+	for i, offset := range offsets {
+		if offset < 0 || offset > 0xffff {
+			return -1, fmt.Errorf("request line %d: no such line", offset)
+		}
+		req.Offsets[i] = uint32(offset)
+	}
+	req.Lines = uint32(len(offsets))
+	copy(req.Consumer[:len(req.Consumer)-1], consumer)
+	f, err := openChip(chip)
+	if err != nil {
+		return -1, err
+	}
+	defer f.Close()
+	if err := uapi.GetLine(f.Fd(), &req); err != nil {
+		return -1, fmt.Errorf("request lines %v of %s: %w", offsets, chip, unplugged(err))
+	}
+	return int(req.Fd), nil
+}
+
+// unplugged marks the kernel's word for a chip that has gone.
+func unplugged(err error) error {
+	if errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("%w (%w)", device.ErrUnplugged, err)
+	}
+	return err
+}
