@@ -1,0 +1,225 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/veraison/go-cose"
+)
+
+// MaxMessage is the most that a message may take with its envelope, in bytes.
+const MaxMessage = 64 << 10
+
+// EnvelopeVersion is the format of envelopes that this package writes and reads.
+const EnvelopeVersion = 1
+
+// TypeGrantList is the type of a message whose payload is a Manifest.
+const TypeGrantList = "grant-list"
+
+// Role says what a key is certified for. A signature counts only in its role.
+type Role string
+
+// The roles of keys.
+const (
+	RoleRoot     Role = "root"     // offline; certifies the others
+	RoleIssuer   Role = "issuer"   // lists, commands, policy
+	RoleWitness  Role = "witness"  // acks and cosignatures
+	RoleApprover Role = "approver" // mandates
+	RoleOffice   Role = "office"   // sealed answers and records
+	RoleGateway  Role = "gateway"  // whatever a gateway says
+)
+
+// Why Open refuses an envelope. ErrMalformed means bytes that are no envelope.
+var (
+	ErrTooLarge     = errors.New("message too large")
+	ErrWrongVersion = errors.New("envelope of another version")
+	ErrWrongType    = errors.New("message of another type")
+	ErrWrongRole    = errors.New("signed in another role")
+	ErrWrongAddress = errors.New("message for another address")
+	ErrUnknownKey   = errors.New("signed by an unknown key")
+	ErrBadSignature = errors.New("signature does not verify")
+)
+
+// KeyID is the start of the SHA-256 of an Ed25519 public key. It finds the key;
+// the signature proves it.
+type KeyID [8]byte
+
+// IDOf returns the id of a public key.
+func IDOf(public ed25519.PublicKey) (id KeyID) {
+	sum := sha256.Sum256(public)
+	copy(id[:], sum[:])
+	return id
+}
+
+// Key is a public key that is trusted in one role. Epoch counts how often the
+// role's keys were replaced: an envelope of another epoch is of an unknown key.
+type Key struct {
+	Role   Role
+	Epoch  uint64
+	Public ed25519.PublicKey
+}
+
+// Protected is what an envelope says of its payload, under the signature. The
+// labels below -65536 are COSE's private range (RFC 9052, section 3.1).
+type Protected struct {
+	Algorithm int64  `cbor:"1,keyasint"` // -8, EdDSA; set by Sign
+	KeyID     KeyID  `cbor:"4,keyasint"` // of the signer; set by Sign
+	Type      string `cbor:"-65537,keyasint"`
+	Role      Role   `cbor:"-65538,keyasint"`
+	Epoch     uint64 `cbor:"-65539,keyasint"` // of the signer's key
+	Address   string `cbor:"-65540,keyasint"` // the building or gateway that it is for or of
+	Version   uint64 `cbor:"-65541,keyasint"` // EnvelopeVersion; set by Sign
+}
+
+// Expect is what the reader of an envelope takes; nothing else passes.
+type Expect struct {
+	Type    string
+	Role    Role
+	Address string
+}
+
+// sign1 is COSE_Sign1 behind its tag; the unprotected header is empty.
+type sign1 struct {
+	_           struct{} `cbor:",toarray"`
+	Protected   []byte
+	Unprotected struct{}
+	Payload     []byte
+	Signature   []byte
+}
+
+const sign1Tag = 0xd2
+
+// Sign puts a payload into a COSE_Sign1 envelope (RFC 9052, Ed25519). It fills
+// algorithm, key id and version of p, and refuses what would exceed MaxMessage.
+func Sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
+	if len(key) != ed25519.PrivateKeySize {
+		return nil, errors.New("sign message: no Ed25519 key")
+	}
+	id := IDOf(ed25519.PublicKey(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:]))
+	p.Algorithm, p.KeyID, p.Version = int64(cose.AlgorithmEdDSA), id, EnvelopeVersion
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	header, err := canonical.enc.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	message, err := message(header, payload)
+	if err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	signer, err := cose.NewSigner(cose.AlgorithmEdDSA, key)
+	if err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	if err := message.Sign(nil, nil, signer); err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	b, err := canonical.enc.Marshal(sign1{Protected: header, Payload: message.Payload, Signature: message.Signature})
+	if err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	if len(b)+1 > MaxMessage {
+		return nil, fmt.Errorf("sign message: %w: %d bytes with its envelope, at most %d", ErrTooLarge, len(b)+1, MaxMessage)
+	}
+	return append([]byte{sign1Tag}, b...), nil
+}
+
+// Open returns the payload of an envelope that is what the reader expects and
+// whose signature verifies under one of the keys. Everything in Protected is
+// judged before the payload is looked at. Each refusal is one of the errors
+// above; the payload is nil with any of them, Protected is filled as far as it
+// could be read.
+func Open(envelope []byte, expect Expect, keys []Key) ([]byte, Protected, error) {
+	var p Protected
+	m, err := parse(envelope, &p)
+	if err != nil {
+		return nil, p, fmt.Errorf("open envelope: %w", err)
+	}
+	key, err := p.admit(expect, keys)
+	if err != nil {
+		return nil, p, fmt.Errorf("open envelope: %w", err)
+	}
+	signed, err := message(m.Protected, m.Payload)
+	if err != nil {
+		return nil, p, fmt.Errorf("open envelope: %w", err)
+	}
+	signed.Signature = m.Signature
+	verifier, err := cose.NewVerifier(cose.AlgorithmEdDSA, key)
+	if err != nil {
+		return nil, p, fmt.Errorf("open envelope: %w", err)
+	}
+	if err := signed.Verify(nil, verifier); err != nil {
+		return nil, p, fmt.Errorf("open envelope: %w", ErrBadSignature)
+	}
+	return m.Payload, p, nil
+}
+
+func parse(envelope []byte, p *Protected) (m sign1, err error) {
+	if len(envelope) > MaxMessage {
+		return m, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(envelope), MaxMessage)
+	}
+	if len(envelope) == 0 || envelope[0] != sign1Tag {
+		return m, fmt.Errorf("%w: not a tagged COSE_Sign1", ErrMalformed)
+	}
+	if err := canonical.decode("COSE_Sign1", envelope[1:], &m); err != nil {
+		return m, err
+	}
+	if m.Payload == nil || m.Protected == nil || len(m.Signature) != ed25519.SignatureSize {
+		return m, fmt.Errorf("%w: no header, payload or Ed25519 signature", ErrMalformed)
+	}
+	if err := canonical.decode("protected header", m.Protected, p); err != nil {
+		return m, err
+	}
+	return m, p.check()
+}
+
+func (p Protected) check() error {
+	switch {
+	case p.Version != EnvelopeVersion:
+		return fmt.Errorf("%w: %d, want %d", ErrWrongVersion, p.Version, EnvelopeVersion)
+	case p.Algorithm != int64(cose.AlgorithmEdDSA):
+		return fmt.Errorf("%w: algorithm %d, want EdDSA", ErrMalformed, p.Algorithm)
+	case !ValidName(p.Type, false), !ValidName(string(p.Role), false), !ValidName(p.Address, false):
+		return fmt.Errorf("%w: type, role and address must be [a-z0-9-]{1,32}", ErrMalformed)
+	}
+	return nil
+}
+
+// admit finds the key that may have signed this, where this may be read at all.
+func (p Protected) admit(expect Expect, keys []Key) (ed25519.PublicKey, error) {
+	switch {
+	case p.Type != expect.Type:
+		return nil, fmt.Errorf("%w: %s, want %s", ErrWrongType, p.Type, expect.Type)
+	case p.Role != expect.Role:
+		return nil, fmt.Errorf("%w: %s, want %s", ErrWrongRole, p.Role, expect.Role)
+	case p.Address != expect.Address:
+		return nil, fmt.Errorf("%w: %s, want %s", ErrWrongAddress, p.Address, expect.Address)
+	}
+	for _, k := range keys {
+		if k.Role == p.Role && k.Epoch == p.Epoch && len(k.Public) == ed25519.PublicKeySize && IDOf(k.Public) == p.KeyID {
+			return k.Public, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: id %x, epoch %d", ErrUnknownKey, p.KeyID, p.Epoch)
+}
+
+// message hands header bytes to the COSE library as they are, so that what is
+// verified is what was received.
+func message(header, payload []byte) (*cose.Sign1Message, error) {
+	raw, err := canonical.enc.Marshal(header)
+	if err != nil {
+		return nil, err
+	}
+	m := cose.NewSign1Message()
+	m.Headers.RawProtected = raw
+	m.Headers.Protected.SetAlgorithm(cose.AlgorithmEdDSA)
+	m.Payload = bytes.Clone(payload)
+	if m.Payload == nil {
+		m.Payload = []byte{}
+	}
+	return m, nil
+}

@@ -1,0 +1,242 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// Limits of a grant list. A bucket is cut further when it would pass
+// BucketSize; MaxBucket leaves room for an envelope within MaxMessage.
+const (
+	BucketSize    = 32 << 10 // bytes; a list is cut finer when a bucket would pass it
+	MaxBucket     = 48 << 10 // bytes; no bucket is larger
+	MaxBucketBits = 10       // so that the manifest fits into one message
+	ListFormat    = 1
+)
+
+// GrantKind says whose grant it is.
+type GrantKind uint8
+
+// The kinds of grants.
+const (
+	GrantResident GrantKind = 1
+	GrantStaff    GrantKind = 2
+	GrantVisitor  GrantKind = 3
+	GrantBrigade  GrantKind = 4 // fire brigade
+)
+
+// String returns the stable name.
+func (k GrantKind) String() string { return name(grantKindNames, uint16(k), "grant_kind") }
+
+// GrantState says whether a credential opens under its grant.
+type GrantState uint8
+
+// The states of a credential under a grant.
+const (
+	GrantActive    GrantState = 1
+	GrantSuspended GrantState = 2 // a lost card, a dispute: can come back
+	GrantRevoked   GrantState = 3 // for good
+)
+
+// String returns the stable name.
+func (s GrantState) String() string { return name(grantStateNames, uint16(s), "grant_state") }
+
+var grantKindNames = map[uint16]string{1: "resident", 2: "staff", 3: "visitor", 4: "brigade"}
+
+var grantStateNames = map[uint16]string{1: "active", 2: "suspended", 3: "revoked"}
+
+// Hash is a SHA-256.
+type Hash [sha256.Size]byte
+
+// Manifest is the signed head of a building's grant list: with it, every
+// bucket can be checked, whoever carried it.
+type Manifest struct {
+	Format   uint64     `cbor:"1,keyasint"` // ListFormat
+	Version  uint64     `cbor:"2,keyasint"` // from 1, rising
+	Previous Hash       `cbor:"3,keyasint"` // of the manifest that this one was made from; zero for none
+	Issued   uint32     `cbor:"4,keyasint"` // unix s: it is not earlier than this
+	Bits     uint8      `cbor:"5,keyasint"` // bucket i holds the credentials whose MAC starts with these bits of i
+	Buckets  []Hash     `cbor:"6,keyasint"` // SHA-256 of each of the 2^Bits buckets
+	Doors    []string   `cbor:"7,keyasint"` // door ids, each once
+	DoorSets [][]uint16 `cbor:"8,keyasint"` // ascending indexes into Doors
+}
+
+// Encode returns the one encoding of a manifest.
+func (m Manifest) Encode() ([]byte, error) {
+	m.Doors = append([]string{}, m.Doors...)
+	m.DoorSets = append([][]uint16{}, m.DoorSets...)
+	for i, set := range m.DoorSets {
+		m.DoorSets[i] = append([]uint16{}, set...)
+	}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("encode manifest: %w", err)
+	}
+	return canonical.enc.Marshal(m)
+}
+
+// DecodeManifest reads a manifest and refuses all but the bytes that Encode makes.
+func DecodeManifest(b []byte) (Manifest, error) {
+	var m Manifest
+	if err := canonical.decode("manifest", b, &m); err != nil {
+		return Manifest{}, err
+	}
+	if err := m.check(); err != nil {
+		return Manifest{}, fmt.Errorf("manifest: %w", err)
+	}
+	return m, nil
+}
+
+func (m Manifest) check() error {
+	switch {
+	case m.Format != ListFormat:
+		return fmt.Errorf("%w: format %d, want %d", ErrMalformed, m.Format, ListFormat)
+	case m.Version == 0 || m.Issued == 0:
+		return fmt.Errorf("%w: no version or no time of issue", ErrMalformed)
+	case m.Bits > MaxBucketBits || len(m.Buckets) != 1<<m.Bits:
+		return fmt.Errorf("%w: %d buckets by %d bits", ErrMalformed, len(m.Buckets), m.Bits)
+	case m.Doors == nil || m.DoorSets == nil:
+		return fmt.Errorf("%w: no door table", ErrMalformed)
+	}
+	seen := make(map[string]bool, len(m.Doors))
+	for i, id := range m.Doors {
+		if !ValidName(id, false) || seen[id] {
+			return fmt.Errorf("%w: door %d: not an id, or there twice", ErrMalformed, i)
+		}
+		seen[id] = true
+	}
+	for i, set := range m.DoorSets {
+		if set == nil {
+			return fmt.Errorf("%w: door set %d is null", ErrMalformed, i)
+		}
+		for j, door := range set {
+			if int(door) >= len(m.Doors) || j > 0 && set[j-1] >= door {
+				return fmt.Errorf("%w: door set %d: out of range or order", ErrMalformed, i)
+			}
+		}
+	}
+	return nil
+}
+
+// Grant is what one credential may do under one grant. A grant with several
+// credentials has several of them.
+type Grant struct {
+	Credential CredentialID
+	ID         ID // of the grant; never used again
+	Tenancy    ID
+	Kind       GrantKind
+	State      GrantState
+	DoorSet    uint16
+	From       uint32 // unix s, inclusive; 0: since ever
+	Until      uint32 // unix s, exclusive; 0: no end
+}
+
+// Compare is the order of a list: by the 16 MAC bytes of the credential, its
+// key number, the grant. The MAC comes first, so that a list is one sorted run
+// and its buckets are slices of it, whatever the key number.
+func (g *Grant) Compare(o *Grant) int {
+	if c := bytes.Compare(g.Credential[1:], o.Credential[1:]); c != 0 {
+		return c
+	}
+	if c := int(g.Credential[0]) - int(o.Credential[0]); c != 0 {
+		return c
+	}
+	return bytes.Compare(g.ID[:], o.ID[:])
+}
+
+// Bucket returns the index of the credential's bucket by k leading bits of its MAC.
+func (c CredentialID) Bucket(k uint8) int {
+	return int(binary.BigEndian.Uint32(c[1:5]) >> (32 - k))
+}
+
+// check refuses what no list may hold. Key numbers 0 and 255 are those of no
+// key and of the daily key for unknown cards.
+func (g *Grant) check() error {
+	switch {
+	case g.Credential[0] == 0 || g.Credential[0] == 255:
+		return fmt.Errorf("%w: key number %d", ErrMalformed, g.Credential[0])
+	case g.ID == ID{} || g.Tenancy == ID{}:
+		return fmt.Errorf("%w: no grant or tenancy", ErrMalformed)
+	case g.Kind < GrantResident || g.Kind > GrantBrigade:
+		return fmt.Errorf("%w: kind %d", ErrMalformed, g.Kind)
+	case g.State < GrantActive || g.State > GrantRevoked:
+		return fmt.Errorf("%w: state %d", ErrMalformed, g.State)
+	case g.Until != 0 && g.Until <= g.From:
+		return fmt.Errorf("%w: ends before it begins", ErrMalformed)
+	}
+	return nil
+}
+
+// EncodeBucket returns the one encoding of a bucket: grants in order, without
+// duplicates, at most MaxBucket bytes.
+func EncodeBucket(grants []Grant) ([]byte, error) {
+	b := make([]byte, 0, 3+len(grants)*maxGrant)
+	b = appendHead(b, majorArray, uint32(len(grants)))
+	for i := range grants {
+		g := &grants[i]
+		if err := g.check(); err != nil {
+			return nil, fmt.Errorf("encode bucket: grant %d: %w", i, err)
+		}
+		if i > 0 && grants[i-1].Compare(g) >= 0 {
+			return nil, fmt.Errorf("encode bucket: grant %d: %w: out of order", i, ErrMalformed)
+		}
+		b = appendGrant(b, g)
+	}
+	if len(b) > MaxBucket {
+		return nil, fmt.Errorf("encode bucket: %w: %d bytes, at most %d", ErrTooLarge, len(b), MaxBucket)
+	}
+	return slices.Clip(b), nil
+}
+
+// DecodeBucket reads bucket i of the list: the bytes whose hash the manifest
+// names, with nothing but credentials of that bucket and door sets of the
+// manifest, and nothing but the bytes that EncodeBucket makes.
+func (m Manifest) DecodeBucket(i int, b []byte) ([]Grant, error) {
+	if i < 0 || i >= len(m.Buckets) || sha256.Sum256(b) != m.Buckets[i] {
+		return nil, fmt.Errorf("bucket %d: %w: not the hash in the manifest", i, ErrMalformed)
+	}
+	grants, err := decodeBucket(b)
+	if err != nil {
+		return nil, fmt.Errorf("bucket %d: %w", i, err)
+	}
+	for j := range grants {
+		g := &grants[j]
+		if g.Credential.Bucket(m.Bits) != i {
+			return nil, fmt.Errorf("bucket %d: grant %d: %w: of another bucket", i, j, ErrMalformed)
+		}
+		if int(g.DoorSet) >= len(m.DoorSets) {
+			return nil, fmt.Errorf("bucket %d: grant %d: %w: no door set %d", i, j, ErrMalformed, g.DoorSet)
+		}
+	}
+	return grants, nil
+}
+
+func decodeBucket(b []byte) ([]Grant, error) {
+	if len(b) > MaxBucket {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxBucket)
+	}
+	r := reader{b: b}
+	n := int(r.head(majorArray, MaxBucket/minGrant))
+	if r.bad {
+		return nil, fmt.Errorf("%w: no array of grants", ErrMalformed)
+	}
+	grants := make([]Grant, n)
+	for i := range grants {
+		g := &grants[i]
+		if r.grant(g); r.bad {
+			return nil, fmt.Errorf("grant %d: %w: not its one encoding", i, ErrMalformed)
+		}
+		if err := g.check(); err != nil {
+			return nil, fmt.Errorf("grant %d: %w", i, err)
+		}
+		if i > 0 && grants[i-1].Compare(g) >= 0 {
+			return nil, fmt.Errorf("grant %d: %w: out of order", i, ErrMalformed)
+		}
+	}
+	if len(r.b) > 0 {
+		return nil, fmt.Errorf("%w: %d bytes after the last grant", ErrMalformed, len(r.b))
+	}
+	return grants, nil
+}
