@@ -36,7 +36,11 @@ func newSession(ctx context.Context, r *Reader, lines device.Lines) *session {
 // fail, or are closed because ctx ended.
 func (s *session) run() error {
 	for s.ctx.Err() == nil {
-		n, err := s.lines.ReadEdges(s.edges[:], max(time.Until(s.wake()), 0))
+		start, due := time.Now(), s.wake()
+		if due.Before(start) {
+			due = start
+		}
+		n, err := s.lines.ReadEdges(s.edges[:], due.Sub(start))
 		now := time.Now()
 		switch {
 		case err == nil && n > 0:
@@ -44,7 +48,8 @@ func (s *session) run() error {
 			s.cable.moved(s.edges[:n], now)
 			s.lastRead, s.stirred = now, true
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			err = s.quiet(now)
+			// No edge was there when due came; since then some may have come.
+			err = s.quiet(due)
 		default:
 			return fmt.Errorf("read edges: %w", err)
 		}
@@ -70,7 +75,7 @@ func (s *session) wake() time.Time {
 	return at
 }
 
-// quiet is called when the kernel holds no edge. The levels come before the
+// quiet is called when the kernel held no edge at now. The levels come before the
 // frame's end: a card is none while a line is held.
 func (s *session) quiet(now time.Time) error {
 	if s.stirred && now.Sub(s.lastRead) >= s.framer.Gap() {
