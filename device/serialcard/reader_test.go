@@ -59,11 +59,13 @@ func run(t *testing.T, l serialcard.Layout, f func(*bench)) {
 		done := make(chan error)
 		go func() { done <- r.Run(ctx) }()
 		synctest.Wait()
+		defer func() {
+			cancel()
+			if err := <-done; !errors.Is(err, context.Canceled) {
+				t.Errorf("Run ended with %v", err)
+			}
+		}()
 		f(b)
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("Run ended with %v", err)
-		}
 	})
 }
 
@@ -275,6 +277,7 @@ func TestReaderStale(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- r.Run(ctx) }()
+		defer func() { cancel(); <-done }()
 		if e := <-events; e.Kind != device.CameOnline {
 			t.Fatal(name(e))
 		}
@@ -295,8 +298,6 @@ func TestReaderStale(t *testing.T) {
 		if e := <-events; e.Kind != device.CardRead {
 			t.Errorf("a card of now: %s", name(e))
 		}
-		cancel()
-		<-done
 	})
 }
 
