@@ -29,10 +29,13 @@ import (
 )
 
 // ErrDamaged means a file whose content can't be what was once written to it.
-// After Guard returned it, leave the bolt.DB alone: the fault may have left
-// its locks taken, so that Close would wait for ever. Call SetAside on the
-// path and open another file.
+// Call SetAside on the path and open another file.
 var ErrDamaged = errors.New("file is damaged")
+
+// ErrFault is the ErrDamaged of a panic or memory fault in Guard. Leave the
+// bolt.DB alone after it: its locks may be taken, so that Close would wait for
+// ever.
+var ErrFault = fmt.Errorf("fault while it was used: %w", ErrDamaged)
 
 const (
 	lockTimeout = 2 * time.Second // how long Open waits for another process
@@ -175,7 +178,7 @@ func Guard(what string, f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s: %w: %v", what, ErrDamaged, p)
+			err = fmt.Errorf("%s: %w: %v", what, ErrFault, p)
 		}
 	}()
 	return f()

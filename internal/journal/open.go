@@ -1,0 +1,174 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+// open takes the folder and goes on with its newest file, or begins an epoch.
+func (w *writer) open(ctx context.Context) error {
+	if w.lock == nil {
+		lock, err := lockFolder(w.j.o.Dir)
+		if err != nil {
+			return err
+		}
+		w.lock = lock
+	}
+	if err := w.j.injected("open"); err != nil {
+		return err
+	}
+	fo, err := readFolder(w.j.o.Dir)
+	if err != nil {
+		return err
+	}
+	last, ok := fo.current()
+	if !ok || w.cite != nil {
+		return w.begin(fo)
+	}
+	err = w.resume(ctx, fo, last)
+	if errors.Is(err, durable.ErrDamaged) {
+		w.j.o.Log.Error().Err(err).Msg("journal: newest file is damaged")
+		w.cite = &ending{epoch: last.epoch, size: noEnd, reason: wire.ReasonDamaged, damaged: last.path}
+		return w.begin(fo)
+	}
+	return err
+}
+
+// resume goes on with the newest file.
+func (w *writer) resume(ctx context.Context, fo folder, last file) error {
+	// What was begun is finished although ctx ended: the entries that wait need a file.
+	if err := w.j.o.Verify(context.WithoutCancel(ctx), last.path); err != nil {
+		return err
+	}
+	db, err := openSegment(last.path, false)
+	if err != nil {
+		return err
+	}
+	var s segment
+	err = guardedView(last.path, db, func(tx *bolt.Tx) (err error) {
+		if s, err = readSegment(tx); err == nil {
+			w.tree, err = growTree(tx, s, w.j.path(treeName))
+		}
+		return err
+	})
+	if err != nil {
+		closeUnlessFaulted(db, err)
+		return err
+	}
+	w.j.adopt(fo.files[:len(fo.files)-1])
+	w.use(db, last, s.made)
+	poke(w.j.work)
+	return nil
+}
+
+// begin ends the open epoch, sets its damaged file aside, and begins a new
+// epoch whose first entry cites the old.
+func (w *writer) begin(fo folder) error {
+	if w.cite == nil && len(fo.files) > 0 {
+		last := fo.files[len(fo.files)-1]
+		w.cite = &ending{epoch: last.epoch, size: noEnd, reason: wire.ReasonDamaged}
+	}
+	epoch, size := random64(), uint64(noEnd)
+	if w.cite != nil {
+		size = w.cite.size
+	}
+	if err := fo.endEpochs(w.j.o.Dir, size, epoch); err != nil {
+		return err
+	}
+	w.setDamagedAside(&fo)
+	stamp := w.j.o.Clock()
+	s := segment{epoch: epoch}
+	if stamp.Trusted {
+		s.made = stamp.Wall
+	}
+	var first [][]byte
+	tree := frontier{}
+	if w.cite != nil {
+		if w.cite.entry == nil {
+			w.cite.entry = w.j.epochEntry(*w.cite)
+		}
+		first, tree = append(first, w.cite.entry.stored), tree.add(w.cite.entry.leaf)
+	}
+	path := w.j.path(fileName(epoch, 0))
+	if err := createSegment(path, s, first); err != nil {
+		return err
+	}
+	db, err := openSegment(path, false)
+	if err != nil {
+		return err
+	}
+	w.j.o.Log.Warn().Str("file", filepath.Base(path)).Msg("journal: new epoch")
+	w.cite, w.tree = nil, tree
+	w.j.adopt(fo.files)
+	w.use(db, file{epoch: epoch, path: path}, s.made)
+	poke(w.j.work)
+	return nil
+}
+
+// setDamagedAside renames the damaged file of the ended epoch. If the disk
+// refuses, the epoch has ended all the same and the file is looked at again
+// before anybody reads it.
+func (w *writer) setDamagedAside(fo *folder) {
+	if w.cite == nil || w.cite.damaged == "" {
+		return
+	}
+	for i, f := range fo.files {
+		if f.path == w.cite.damaged && w.j.setAside(f.path) {
+			fo.files = append(fo.files[:i:i], fo.files[i+1:]...)
+			break
+		}
+	}
+	w.cite.damaged = ""
+}
+
+// forget takes a file out of the list. The caller holds mu.
+func (j *Journal) forget(path string) {
+	j.files = slices.DeleteFunc(slices.Clone(j.files), func(f file) bool { return f.path == path })
+}
+
+// adopt takes over the closed files that were found on the disk; what this run
+// knows of them stays. The newest of them may still have slack.
+func (j *Journal) adopt(files []file) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := range files {
+		for _, old := range j.files {
+			if old.path == files[i].path {
+				files[i] = old
+			}
+		}
+	}
+	if n := len(files); n > 0 && !files[n-1].checked {
+		files[n-1].packed = false
+	}
+	j.files, j.cur = slices.Clip(files), nil
+}
+
+// epochEntry makes the first entry of an epoch: detail is the epoch before (8
+// bytes), and where known its size (8 bytes) and root (32).
+func (j *Journal) epochEntry(old ending) *item {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	detail := key(old.epoch)
+	if old.size != noEnd {
+		detail = append(append(detail, key(old.size)...), old.root[:]...)
+	}
+	stamp := j.o.Clock()
+	it := &item{header: wire.Header{
+		Boot: j.boot, Counter: j.counter, BootTime: stamp.BootTime, Wall: stamp.Wall, Clock: stamp.Quality,
+		Kind: wire.KindEpoch, Reason: old.reason, Detail: detail,
+	}}
+	it.ref = wire.Ref{Boot: j.boot, Counter: j.counter}
+	j.counter++
+	if err := it.seal(); err != nil {
+		panic(err) // every field is ours
+	}
+	return it
+}

@@ -1,0 +1,220 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+// Entry is one durable entry as a reader gets it. Its bytes are a copy.
+type Entry struct {
+	Position
+	wire.Stored
+}
+
+// Entries returns up to n durable entries from a position on, and the position
+// after them; none, when there are no more yet (see Changed). It goes on over
+// the ends of files and epochs, so that the first entry may stand later than
+// from where something was deleted or set aside. A closed file that nobody has
+// read in this run is verified first; one that turns out damaged is set aside
+// and skipped. ErrGone: from is in an epoch that is not here. It does not hold
+// up the writer; ask for a few hundred at a time.
+func (j *Journal) Entries(ctx context.Context, from Position, n int) ([]Entry, Position, error) {
+	for range maxFiles {
+		if err := ctx.Err(); err != nil {
+			return nil, from, err
+		}
+		f, next, last, err := j.locate(&from)
+		if err != nil {
+			return nil, from, fmt.Errorf("read journal: %w", err)
+		}
+		list, err := j.readFile(ctx, f, from, n)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, berrors.ErrDatabaseNotOpen):
+			continue // closed, packed or deleted meanwhile: look again
+		case errors.Is(err, durable.ErrDamaged):
+			j.o.Log.Error().Err(err).Msg("journal: damaged file found while reading")
+			j.isDamaged(f, last)
+			if last {
+				return nil, from, fmt.Errorf("read journal: %w", err)
+			}
+			continue
+		case err != nil:
+			return nil, from, fmt.Errorf("read journal: %w", err)
+		case len(list) > 0:
+			p := list[len(list)-1].Position
+			p.Sequence++
+			return list, p, nil
+		case last:
+			return nil, from, nil
+		}
+		from = next
+	}
+	return nil, from, errors.New("read journal: its files keep changing")
+}
+
+// maxFiles bounds the walk over empty and vanished files.
+const maxFiles = 100_000
+
+// locate returns the file that has from, the first position of the file after
+// it, and whether it is the last. It moves from to the file's first entry
+// where that is later.
+func (j *Journal) locate(from *Position) (f file, next Position, last bool, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.files) == 0 {
+		return f, next, false, ErrGone
+	}
+	at := -1
+	for i, f := range j.files {
+		switch {
+		case from.Epoch == 0 && at < 0, f.epoch == from.Epoch && (at < 0 || f.first <= from.Sequence):
+			at = i
+		}
+	}
+	if at < 0 {
+		return f, next, false, ErrGone
+	}
+	f = j.files[at]
+	if from.Epoch == 0 || from.Sequence < f.first {
+		*from = Position{f.epoch, f.first}
+	}
+	if at+1 < len(j.files) {
+		next = Position{j.files[at+1].epoch, j.files[at+1].first}
+		return f, next, false, nil
+	}
+	if j.cur != nil {
+		f.end = j.next // bbolt shows a commit before it is durable
+	}
+	return f, next, true, nil
+}
+
+// readFile reads up to n entries of one file.
+func (j *Journal) readFile(ctx context.Context, f file, from Position, n int) ([]Entry, error) {
+	j.mu.Lock()
+	cur := j.cur
+	if cur != nil && j.files[len(j.files)-1].path != f.path {
+		cur = nil
+	}
+	j.mu.Unlock()
+	var list []Entry
+	read := func(tx *bolt.Tx) error {
+		list = nil
+		return eachEntry(tx, from.Sequence, f.end, n, func(seq uint64, stored []byte) error {
+			s, err := wire.DecodeStored(bytes.Clone(stored))
+			if err != nil {
+				return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
+			}
+			list = append(list, Entry{Position{f.epoch, seq}, s})
+			return nil
+		})
+	}
+	if cur != nil {
+		return list, guardedRead(f.path, cur, read, &list)
+	}
+	if err := j.check(ctx, f); err != nil {
+		return nil, err
+	}
+	err := view(f.path, read)
+	return list, err
+}
+
+func guardedRead(path string, db *bolt.DB, read func(*bolt.Tx) error, list *[]Entry) error {
+	err := guardedView(path, db, read)
+	if err != nil {
+		*list = nil
+	}
+	return err
+}
+
+// check verifies a closed file once in a run.
+func (j *Journal) check(ctx context.Context, f file) error {
+	if f.checked {
+		return nil
+	}
+	if err := j.o.Verify(ctx, f.path); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := range j.files {
+		if j.files[i].path == f.path {
+			j.files[i].checked = true
+		}
+	}
+	return nil
+}
+
+// isDamaged has a damaged file set aside: a closed one here, the current one
+// by the writer.
+func (j *Journal) isDamaged(f file, last bool) {
+	if !last {
+		j.upkeep.Lock()
+		defer j.upkeep.Unlock()
+		j.setAside(f.path)
+		return
+	}
+	j.mu.Lock()
+	j.suspect = true
+	j.mu.Unlock()
+	poke(j.wake)
+}
+
+// setAside renames a damaged file that nobody writes to, and says so in the
+// journal.
+func (j *Journal) setAside(path string) bool {
+	aside, err := durable.SetAside(path)
+	if err != nil {
+		j.o.Log.Error().Err(err).Msg("journal: can't set a damaged file aside")
+		return false
+	}
+	j.o.Log.Error().Str("file", aside).Msg("journal: damaged file set aside")
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.forget(path)
+	name := []byte(filepath.Base(aside))
+	j.note(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Detail: name[:min(len(name), 64)]})
+	return true
+}
+
+// Root returns the root of the tree over the first p.Sequence entries of an
+// epoch, from the leaf tiles and, where those end, the entries. RFC 6962.
+func (j *Journal) Root(ctx context.Context, p Position) (tlog.Hash, error) {
+	j.mu.Lock()
+	tree, epoch := j.tree, uint64(0)
+	if len(j.files) > 0 {
+		epoch = j.files[len(j.files)-1].epoch
+	}
+	j.mu.Unlock()
+	if p.Epoch == epoch && p.Sequence == tree.size {
+		return tree.root(), nil
+	}
+	f, err := tiledTree(j.path(treeName), p)
+	if err != nil {
+		return tlog.Hash{}, fmt.Errorf("root of %d entries: %w", p.Sequence, err)
+	}
+	for f.size < p.Sequence {
+		want := p.Sequence - f.size
+		list, _, err := j.Entries(ctx, Position{p.Epoch, f.size}, int(min(want, tileLeaves)))
+		if err != nil {
+			return tlog.Hash{}, err
+		}
+		if len(list) == 0 || list[0].Position != (Position{p.Epoch, f.size}) {
+			return tlog.Hash{}, fmt.Errorf("root of %d entries: entry %d is not here", p.Sequence, f.size)
+		}
+		for _, e := range list {
+			f = f.add(tlog.RecordHash(e.Leaf()))
+		}
+	}
+	return f.root(), nil
+}

@@ -1,0 +1,197 @@
+package journal
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+const (
+	warnLow    = 80 // percent of the cap, or of the disk
+	warnHigh   = 95
+	hysteresis = 5 // percent below a threshold before it counts again
+	spareTimes = 3 // free space, in ballasts, before the ballast is made again
+)
+
+// space measures the folder and the disk, warns, deletes what the cap demands,
+// and makes the ballast again.
+func (k *keeper) space(ctx context.Context) error {
+	free, disk, err := diskSpace(k.o.Dir)
+	if err != nil {
+		return err
+	}
+	used, err := usedBytes(k.o.Dir)
+	if err != nil {
+		return err
+	}
+	percent := int(min(used*100/k.o.MaxBytes, math.MaxInt32))
+	k.mu.Lock()
+	k.bytes, k.percent, k.disk = used, percent, disk
+	tight := max(percent, disk) >= warnHigh
+	if tight && !k.tight {
+		k.low, k.all = 0, 0
+	}
+	k.tight = tight
+	started := len(k.files) > 0
+	k.mu.Unlock()
+	if !started {
+		return nil
+	}
+	k.warn(percent, disk)
+	if err := k.prune(ctx, used); err != nil {
+		return err
+	}
+	return k.keepBallast(free)
+}
+
+// warn journals that a threshold was crossed, once a crossing.
+func (k *keeper) warn(percent, disk int) {
+	reason, now := wire.ReasonDiskFull, disk
+	if percent >= disk {
+		reason, now = wire.ReasonNone, percent // our own cap, not the disk
+	}
+	switch {
+	case now >= warnHigh && k.level < warnHigh:
+		k.level = warnHigh
+	case now >= warnLow && k.level < warnLow:
+		k.level = warnLow
+	case now < warnLow-hysteresis:
+		k.level = 0
+		return
+	case now < warnHigh-hysteresis && k.level == warnHigh:
+		k.level = warnLow
+		return
+	default:
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.note(wire.Header{Kind: wire.KindSpace, Reason: reason, Count: uint64(now)})
+}
+
+// prune deletes the oldest closed files while the folder is over its cap. What
+// goes is in the journal, durably, before it goes.
+func (k *keeper) prune(ctx context.Context, used int64) error {
+	for used > k.o.MaxBytes && k.o.Clock().Trusted {
+		k.mu.Lock()
+		files, open := slices.Clone(k.files), k.cur != nil
+		acked := k.acked
+		k.mu.Unlock()
+		if !open || len(files) < 2 {
+			return nil
+		}
+		f, end := files[0], files[0].end
+		if end == noEnd {
+			end = f.first
+		}
+		h := wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonPruned, Detail: span(f.epoch, f.first, end)}
+		if acked.Epoch != 0 && !before(files, f, acked) {
+			h.Kind, h.Count = wire.KindGap, end-f.first
+		}
+		if _, err := k.Append(ctx, h, wire.Who{}); err != nil {
+			return fmt.Errorf("journal the deletion of %s: %w", f.path, err)
+		}
+		used -= fileBytes(f.path)
+		if err := k.remove(f.path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// before says whether all of f stands before p.
+func before(files []file, f file, p Position) bool {
+	if f.epoch == p.Epoch {
+		return f.end <= p.Sequence
+	}
+	return slices.ContainsFunc(files, func(o file) bool { return o.epoch == p.Epoch })
+}
+
+func span(epoch, first, end uint64) []byte {
+	b := binary.BigEndian.AppendUint64(nil, epoch)
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, first), end)
+}
+
+func (k *keeper) remove(path string) error {
+	k.upkeep.Lock()
+	defer k.upkeep.Unlock()
+	k.mu.Lock()
+	k.forget(path)
+	k.mu.Unlock()
+	return os.Remove(path)
+}
+
+// keepBallast makes the ballast again when there is room for it and more.
+func (k *keeper) keepBallast(free int64) error {
+	if k.o.Ballast < 0 {
+		return nil
+	}
+	k.upkeep.Lock()
+	defer k.upkeep.Unlock()
+	path := k.path(ballastName)
+	if info, err := os.Stat(path); err == nil && info.Size() == k.o.Ballast {
+		return nil
+	}
+	if free < spareTimes*k.o.Ballast {
+		return nil
+	}
+	return durable.WriteFile(path, make([]byte, k.o.Ballast), 0o600)
+}
+
+// dropBallast gives the reserve to the entries.
+func (j *Journal) dropBallast() {
+	if err := os.Remove(j.path(ballastName)); err == nil {
+		j.o.Log.Warn().Msg("journal: disk is full, ballast given up")
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.note(wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonDiskFull, Count: 100})
+	}
+}
+
+// diskSpace returns the bytes that are free for us and the percent in use.
+func diskSpace(dir string) (free int64, percent int, err error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, 0, fmt.Errorf("space of %s: %w", dir, err)
+	}
+	size, left := uint64(s.Blocks), uint64(s.Bavail)
+	if size == 0 {
+		return math.MaxInt64, 0, nil // a file system that doesn't say
+	}
+	return int64(left) * int64(s.Bsize), int(100 - left*100/size), nil
+}
+
+// usedBytes returns what the folder takes on the disk, without the ballast.
+func usedBytes(dir string) (int64, error) {
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	var sum int64
+	for _, n := range names {
+		if n.Name() != ballastName {
+			sum += fileBytes(filepath.Join(dir, n.Name()))
+		}
+	}
+	return sum, nil
+}
+
+// fileBytes counts whole blocks of 512 bytes, as the disk does.
+func fileBytes(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return s.Blocks * 512
+	}
+	return info.Size()
+}

@@ -1,0 +1,101 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/sync/wire"
+)
+
+// Status is a view of the journal at one moment.
+type Status struct {
+	Position             // of the next entry; its sequence is the size of the tree
+	Root     tlog.Hash   // of the tree at that size
+	Oldest   Position    // of the oldest entry that is still there
+	Acked    Position    // everything before it is at the registry
+	Boot     uint64      // number of this run
+	Degraded bool        // entries can't be made durable
+	Reason   wire.Reason // why
+	Problem  string      // the same for a log
+	Queued   int         // entries not yet durable
+	Dropped  uint64      // entries of this run that found no room
+	Bytes    int64       // of the folder, without the ballast
+	Percent  int         // of Options.MaxBytes
+	Disk     int         // percent of the file system in use
+}
+
+// Status returns the state of the journal.
+func (j *Journal) Status() Status {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := Status{
+		Root: j.tree.root(), Acked: j.acked, Boot: j.boot, Degraded: j.degraded, Reason: j.reason,
+		Problem: j.problem, Queued: j.queue.len() + len(j.inflight), Dropped: j.dropped,
+		Bytes: j.bytes, Percent: j.percent, Disk: j.disk,
+	}
+	if len(j.files) > 0 {
+		s.Position = Position{j.files[len(j.files)-1].epoch, j.next}
+		s.Oldest = Position{j.files[0].epoch, j.files[0].first}
+	}
+	return s
+}
+
+// Changed returns a channel that is closed when the next entries are durable.
+// Take it before reading, so that nothing falls between.
+func (j *Journal) Changed() <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.changed
+}
+
+// Acked returns the cursor of the uplink: all entries before it are at the
+// registry. Zero where there is no uplink.
+func (j *Journal) Acked() Position {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.acked
+}
+
+// Ack moves the cursor of the uplink and returns when that is durable. It only
+// moves forward: a place in an earlier epoch, or earlier in the same, is an
+// error, as is one that this journal has not written.
+func (j *Journal) Ack(p Position) error {
+	j.upkeep.Lock()
+	defer j.upkeep.Unlock()
+	j.mu.Lock()
+	err := j.ackable(p)
+	j.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("move cursor of the uplink to %d in epoch %016x: %w", p.Sequence, p.Epoch, err)
+	}
+	if err := writeAcked(j.o.Dir, p); err != nil {
+		return fmt.Errorf("move cursor of the uplink: %w", err)
+	}
+	j.mu.Lock()
+	j.acked = p
+	j.mu.Unlock()
+	return nil
+}
+
+func (j *Journal) ackable(p Position) error {
+	place := func(epoch uint64) int {
+		for i, f := range j.files {
+			if f.epoch == epoch {
+				return i
+			}
+		}
+		return -1
+	}
+	last := len(j.files) - 1
+	switch at := place(p.Epoch); {
+	case at < 0:
+		return ErrGone
+	case p.Epoch == j.files[last].epoch && p.Sequence > j.next:
+		return errors.New("it is ahead of the journal")
+	case p.Epoch == j.acked.Epoch && p.Sequence < j.acked.Sequence, at < place(j.acked.Epoch):
+		return errors.New("it would go back")
+	}
+	return nil
+}

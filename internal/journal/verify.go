@@ -1,0 +1,141 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+// Report is what Verify found in a file.
+type Report struct {
+	Epoch  uint64
+	First  uint64    // sequence of the first entry
+	Next   uint64    // first sequence after the last
+	Root   tlog.Hash // of the tree of Next entries
+	Erased int       // entries without their who part
+	Tiled  int       // entries whose leaf was also compared with tree.db beside the file
+}
+
+// Verify checks a whole entry file: its pages, that no sequence number is
+// missing, that each entry is the one encoding of something valid, that the
+// entries hash to the root that was written with the last of them, and that
+// their leaves are those of tree.db where that is there. A fault in the pages
+// can end the process: see VerifyBy. Bad content is an error that wraps
+// durable.ErrDamaged.
+func Verify(path string) (Report, error) {
+	var r Report
+	err := view(path, func(tx *bolt.Tx) (err error) {
+		for e := range tx.Check() {
+			if err == nil {
+				err = fmt.Errorf("%w: %w", durable.ErrDamaged, e)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		r, err = verifyEntries(tx, path)
+		return err
+	})
+	if err != nil {
+		return r, fmt.Errorf("verify %s: %w", path, err)
+	}
+	return r, nil
+}
+
+func verifyEntries(tx *bolt.Tx, path string) (Report, error) {
+	s, err := readSegment(tx)
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Epoch: s.epoch, First: s.start.size, Next: s.size, Root: s.root}
+	if err := s.checkName(path); err != nil {
+		return r, err
+	}
+	if k, _ := tx.Bucket(bucketEntries).Cursor().Last(); s.size > r.First && string(k) != string(key(s.size-1)) {
+		return r, fmt.Errorf("%w: entries behind the last", durable.ErrDamaged)
+	}
+	tree := s.start
+	var leaves []tlog.Hash
+	err = eachEntry(tx, r.First, r.Next, int(r.Next-r.First), func(seq uint64, stored []byte) error {
+		e, err := wire.DecodeStored(stored)
+		if err != nil {
+			return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
+		}
+		if e.Erased {
+			r.Erased++
+		}
+		leaf := tlog.RecordHash(e.Leaf())
+		leaves = append(leaves, leaf)
+		tree = tree.add(leaf)
+		return nil
+	})
+	if err != nil {
+		return r, err
+	}
+	if tree.root() != s.root {
+		return r, fmt.Errorf("%w: entries do not hash to the root", durable.ErrDamaged)
+	}
+	r.Tiled, err = compareTiles(filepath.Join(filepath.Dir(path), treeName), s.epoch, r.First, leaves)
+	return r, err
+}
+
+// Exit codes of a process that verifies a file. Every other end, by a signal
+// or a fatal fault, also says that the file is damaged.
+const (
+	exitGood       = 0
+	exitDamaged    = 1
+	exitNotChecked = 75 // EX_TEMPFAIL of sysexits.h
+)
+
+// VerifyMain is the body of the process that VerifyBy starts: it verifies the
+// file, says what it found on w, and returns the exit code.
+func VerifyMain(path string, w io.Writer) int {
+	r, err := Verify(path)
+	switch {
+	case err == nil:
+		fmt.Fprintf(w, "epoch %016x, entries %d to %d, root %s\n", r.Epoch, r.First, r.Next, r.Root)
+		return exitGood
+	case errors.Is(err, durable.ErrDamaged):
+		fmt.Fprintln(w, err)
+		return exitDamaged
+	}
+	fmt.Fprintln(w, err)
+	return exitNotChecked
+}
+
+// VerifyBy returns an Options.Verify that runs a command with the path as its
+// last argument; that command must end with what VerifyMain returns.
+func VerifyBy(command string, args ...string) func(context.Context, string) error {
+	return func(ctx context.Context, path string) error {
+		full := append(append([]string{}, args...), path)
+		out, err := exec.CommandContext(ctx, command, full...).CombinedOutput()
+		var exit *exec.ExitError
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return fmt.Errorf("verify %s: %w", path, ctx.Err())
+		case errors.As(err, &exit) && exit.ExitCode() != exitNotChecked:
+			return fmt.Errorf("verify %s in its own process: %w: %v: %s", path, durable.ErrDamaged, err, firstLine(out))
+		}
+		return fmt.Errorf("verify %s in its own process: %w: %s", path, err, firstLine(out))
+	}
+}
+
+func firstLine(b []byte) string {
+	for i, c := range b {
+		if c == '\n' || i == 300 {
+			return string(b[:i])
+		}
+	}
+	return string(b)
+}
