@@ -93,6 +93,21 @@ func (s *SerialReader) Noise(b []byte) error {
 	return nil
 }
 
+// Free takes back the exclusive use that a killed process leaves on a
+// pseudo-terminal: until then only root can open it. On a real adapter it goes
+// with the last user, so call it after each kill.
+func (s *SerialReader) Free() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.slave == nil {
+		return nil
+	}
+	if err := unix.IoctlSetInt(int(s.slave.Fd()), unix.TIOCNXCL, 0); err != nil {
+		return fmt.Errorf("free serial reader %s: %w", s.link, err)
+	}
+	return nil
+}
+
 // Unplug pulls the cable: whoever has the port open sees it hang up, and the
 // link points nowhere.
 func (s *SerialReader) Unplug() error {

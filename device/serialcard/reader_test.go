@@ -160,7 +160,7 @@ func TestReaderGhosts(t *testing.T) {
 			b.want("start", "online")
 			out, err := l.Encode(device.CardOf(number, 40))
 			if err != nil {
-				t.Fatal(err)
+				b.t.Fatal(err)
 			}
 			b.port.Send(out)
 			b.want("once is enough", "card 1")
@@ -194,7 +194,7 @@ func TestReaderFaults(t *testing.T) {
 		}
 		for _, f := range []string{"noise", "wrong_checksum", "half_frame"} {
 			if counts[f] != 3 {
-				t.Errorf("%s told %d times in 3 s of it", f, counts[f])
+				b.t.Errorf("%s told %d times in 3 s of it", f, counts[f])
 			}
 		}
 	})
@@ -234,7 +234,7 @@ func TestReaderOffline(t *testing.T) {
 		}
 		want := []time.Duration{250 * ms, 500 * ms, 1000 * ms, 2000 * ms, 4000 * ms, 8000 * ms, 10000 * ms}
 		if !slices.Equal(gaps, want) {
-			t.Errorf("tried again after %v, want %v", gaps, want)
+			b.t.Errorf("tried again after %v, want %v", gaps, want)
 		}
 		time.Sleep(10 * time.Second)
 		b.want("back", "online")
