@@ -2,6 +2,7 @@ package devicetest_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -408,6 +409,23 @@ func TestHungDaemon(t *testing.T) {
 		if err := b.Pulse("d0", 0); err != nil {
 			t.Fatal(err)
 		}
+	}
+	edges := 0
+	in := json.NewDecoder(far)
+	if err := far.SetReadDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		var m struct{ Edges []struct{ Seq uint32 } }
+		if err := in.Decode(&m); errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		edges += len(m.Edges)
+	}
+	if edges == 0 || edges > 2048 {
+		t.Errorf("%d edges waited for it, of 5000", edges)
 	}
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {

@@ -1,6 +1,7 @@
 package serialcard_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,10 @@ func TestLayoutIsData(t *testing.T) {
 	cards, faults := decode(t, codatex, string(out))
 	if len(cards) != 1 || cards[0] != card || len(faults) != 0 {
 		t.Fatalf("decoded %v, %v", cards, faults)
+	}
+	cards, faults = decode(t, codatex, "\x02R00000000\x04")
+	if len(cards) != 0 || !slices.Equal(faults, []device.Fault{device.FaultGhost}) {
+		t.Errorf("nobody's number: %v, %v", cards, faults)
 	}
 }
 

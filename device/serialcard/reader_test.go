@@ -16,7 +16,10 @@ import (
 	"gatehouse/device/serialcard"
 )
 
-const ms = time.Millisecond
+const (
+	ms       = time.Millisecond
+	minPause = 250 * ms // before the first try after a failure
+)
 
 // bench is a Reader on a port in memory, in a synctest bubble.
 type bench struct {
@@ -242,6 +245,45 @@ func TestReaderOffline(t *testing.T) {
 		b.want("the rest of a frame from before is none", "noise")
 		b.hold(frame, 100*ms)
 		b.want("a card again", "card 1")
+	})
+}
+
+// TestReaderPlugAgain: what came before the plug was pulled counts for nothing
+// after, neither as a card's first time nor in how long we wait.
+func TestReaderPlugAgain(t *testing.T) {
+	run(t, layout(t, "rdm6300"), func(b *bench) {
+		b.want("start", "online")
+		for range 3 {
+			time.Sleep(time.Minute)
+			b.port.Send([]byte(frame))
+			synctest.Wait()
+			old := b.port
+			b.plug(devicetest.NewPort(), nil)
+			old.Unplug()
+			time.Sleep(minPause - ms)
+			b.want("unplugged", "offline unplugged")
+			time.Sleep(ms)
+			b.want("plugged in", "online")
+			b.port.Send([]byte(frame + frame))
+			b.want("no word of the one frame from before", "card 1")
+		}
+	})
+}
+
+// TestReaderFlaps: a port that opens and fails at once is tried ever more
+// seldom, or it would fill the journal.
+func TestReaderFlaps(t *testing.T) {
+	run(t, layout(t, "rdm6300"), func(b *bench) {
+		b.want("start", "online")
+		dead := devicetest.NewPort()
+		dead.Unplug()
+		old := b.port
+		b.plug(dead, nil)
+		old.Unplug()
+		time.Sleep(time.Minute)
+		if n := len(b.plug(dead, nil)); n != 10 {
+			t.Errorf("opened %d times in a minute, want 10: after 0.25, 0.5, 1, 2, 4, 8 s, then each 10 s", n)
+		}
 	})
 }
 
