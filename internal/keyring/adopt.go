@@ -1,0 +1,152 @@
+package keyring
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// Limits of the adopt list.
+const (
+	maxAdopted   = 500 // cards; more are not kept
+	maxAdoptDays = 60
+)
+
+// Adopted is an unknown card that waits for somebody to say whose it is. It
+// never opens by being here.
+type Adopted struct {
+	Credentials []wire.CredentialID // as it was read, then its derived forms
+	Bits        int
+	Door        string // where it was seen last
+	Source      string // at which reader
+	First, Last time.Time
+	Count       uint64
+}
+
+// adopt is the list as it stands in its file.
+type adopt struct {
+	Until int64      `json:"until"` // unix s; 0: off
+	Cards []adoptRow `json:"cards"`
+	dirty bool
+}
+
+type adoptRow struct {
+	Credentials []hexCredential `json:"credentials"`
+	Bits        int             `json:"bits"`
+	Door        string          `json:"door"`
+	Source      string          `json:"source"`
+	First       int64           `json:"first"` // unix s
+	Last        int64           `json:"last"`
+	Count       uint64          `json:"count"`
+}
+
+// SetAdopt keeps unknown cards for so many days from now (at most 60); 0 stops
+// it and erases them. Days are counted from the later of wall clock and Floor.
+func (k *Keyring) SetAdopt(days int) error {
+	if days < 0 || days > maxAdoptDays {
+		return fmt.Errorf("adopt for %d days: want 0 to %d", days, maxAdoptDays)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if days == 0 {
+		k.adopt = adopt{}
+	} else {
+		k.adopt.Until = k.now() + int64(days)*24*60*60
+	}
+	return k.saveAdopt()
+}
+
+// Notice keeps an unknown card if adopt mode is on, at no cost to the disk: Run
+// writes it. The caller says that the door did not know the card.
+func (k *Keyring) Notice(card device.Card, door, source string) {
+	ids, err := k.IdentifyAll(card)
+	if err != nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.now()
+	if now >= k.adopt.Until || k.knows(ids[0]) {
+		return
+	}
+	i := slices.IndexFunc(k.adopt.Cards, func(r adoptRow) bool { return r.Credentials[0] == hexCredential(ids[0]) })
+	if i < 0 && len(k.adopt.Cards) >= maxAdopted {
+		return
+	}
+	if i < 0 {
+		row := adoptRow{Bits: card.Len(), First: now}
+		for _, id := range ids {
+			row.Credentials = append(row.Credentials, hexCredential(id))
+		}
+		i, k.adopt.Cards = len(k.adopt.Cards), append(k.adopt.Cards, row)
+	}
+	row := &k.adopt.Cards[i]
+	row.Door, row.Source, row.Last, row.Count = door, source, now, row.Count+1
+	k.adopt.dirty = true
+}
+
+// Adopted returns until when unknown cards are kept (zero: they are not), and
+// those that are, the one seen last first.
+func (k *Keyring) Adopted() (until time.Time, cards []Adopted) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now() >= k.adopt.Until {
+		return time.Time{}, nil
+	}
+	for _, r := range k.adopt.Cards {
+		a := Adopted{Bits: r.Bits, Door: r.Door, Source: r.Source, Count: r.Count,
+			First: time.Unix(r.First, 0), Last: time.Unix(r.Last, 0)}
+		for _, id := range r.Credentials {
+			a.Credentials = append(a.Credentials, wire.CredentialID(id))
+		}
+		cards = append(cards, a)
+	}
+	slices.SortStableFunc(cards, func(a, b Adopted) int { return -cmp.Compare(a.Last.Unix(), b.Last.Unix()) })
+	return time.Unix(k.adopt.Until, 0), cards
+}
+
+// forgetBound erases the cards that the list in force names now.
+func (k *Keyring) forgetBound() {
+	before := len(k.adopt.Cards)
+	k.adopt.Cards = slices.DeleteFunc(k.adopt.Cards, func(r adoptRow) bool {
+		return len(r.Credentials) == 0 || slices.ContainsFunc(r.Credentials, func(id hexCredential) bool {
+			return k.knows(wire.CredentialID(id))
+		})
+	})
+	if len(k.adopt.Cards) != before {
+		k.adopt.dirty = true
+		k.tendAdopt()
+	}
+}
+
+func (k *Keyring) knows(id wire.CredentialID) bool {
+	g := k.grants.Load()
+	return g != nil && g.Knows(access.CredentialID(id))
+}
+
+// tendAdopt erases the list when its time is over and writes what changed.
+func (k *Keyring) tendAdopt() {
+	if k.adopt.Until != 0 && k.now() >= k.adopt.Until {
+		k.adopt = adopt{dirty: true}
+	}
+	if !k.adopt.dirty {
+		return
+	}
+	if err := k.saveAdopt(); err != nil {
+		k.opts.Log.Error().Err(err).Msg("adopt list can't be written")
+	}
+}
+
+func (k *Keyring) saveAdopt() error {
+	err := k.save(adoptFile, k.adopt)
+	k.adopt.dirty = err != nil
+	return err
+}
+
+// now never runs behind signed time.
+func (k *Keyring) now() int64 { return max(k.opts.Now().Unix(), k.floor.Load()) }

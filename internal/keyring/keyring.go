@@ -1,0 +1,209 @@
+// Package keyring holds what a gateway knows of a building's cards: its keys,
+// and the signed grant list. It verifies a list, then persists it, then
+// publishes an immutable snapshot; and it turns a card into the CredentialID
+// under which alone the card is kept or sent.
+//
+// It refuses a list that no pinned issuer signed for this building, one older
+// than any it has applied, and everything that is not in its one encoding. It
+// never refuses to start because of what a disk gave back: what is damaged is
+// set aside and reported, and the doors go on with what is left. It signs
+// nothing; the Editor does, in the tool of whoever holds the issuer's key.
+//
+// The folder holds grants-a.db and grants-b.db, each the whole signed list;
+// marks.json, the highest version and time ever applied; labels.json, the
+// landlord's own words; adopt.json, unknown cards that wait for a name. The last
+// three are small and rewritten whole, because what is deleted inside a database
+// file stays readable in it.
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
+)
+
+// Options of a Keyring. Now is the wall clock, time.Now if nil; it is used only
+// for the adopt list, never for a decision.
+type Options struct {
+	Dir      string // made if it is not there
+	Building string // the address that lists must bear
+	Keys     Keys   // may be empty: then no card is known and no list is taken
+	Log      zerolog.Logger
+	Now      func() time.Time
+}
+
+// Keyring is safe for concurrent use.
+type Keyring struct {
+	opts   Options
+	daily  daily
+	grants atomic.Pointer[access.Grants]
+	floor  atomic.Int64
+
+	mu       sync.Mutex // guards all below, and the files
+	lock     *os.File
+	list     *list // nil: none
+	copies   [2]*copyFile
+	marks    marks
+	labels   labels
+	adopt    adopt
+	setAside []string
+}
+
+// Open reads the folder. It fails only on misuse: no folder or no building
+// named, or another process at work in the folder. It starts nothing.
+func Open(o Options) (*Keyring, error) {
+	if o.Dir == "" || !wire.ValidName(o.Building, false) {
+		return nil, errors.New("open keyring: a folder and the building's id are needed")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	k := &Keyring{opts: o}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		o.Log.Error().Err(err).Msg("folder of the grants")
+	}
+	if err := k.takeLock(); err != nil {
+		return nil, fmt.Errorf("open keyring %s: %w", o.Dir, err)
+	}
+	k.readLocal()
+	for i, name := range []string{"grants-a.db", "grants-b.db"} {
+		k.copies[i] = &copyFile{path: filepath.Join(o.Dir, name)}
+	}
+	k.load()
+	return k, nil
+}
+
+// takeLock keeps a second process out. A folder that can't be written is no
+// reason to stay closed.
+func (k *Keyring) takeLock() error {
+	f, err := os.OpenFile(filepath.Join(k.opts.Dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		k.opts.Log.Warn().Err(err).Msg("folder of the grants can't be locked")
+		return nil
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		f.Close()
+		return errors.New("another process is at work there")
+	}
+	k.lock = f
+	return nil
+}
+
+// runEvery is how often Run writes what changed: an unknown card costs no
+// write of its own.
+const runEvery = time.Minute
+
+// Run keeps the adopt list on disk, erases it when its time is over, and tries
+// again to write a copy of the list that could not be written. It returns when
+// ctx ends. With nothing to do it writes nothing. Everything else works without it.
+func (k *Keyring) Run(ctx context.Context) error {
+	tick := time.NewTicker(runEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			k.mu.Lock()
+			k.tendAdopt()
+			if k.list != nil {
+				_ = k.store(k.list) // logged there, tried again in a minute
+			}
+			k.mu.Unlock()
+		}
+	}
+}
+
+// Close writes what Run has not yet written. Grants, Identify and Floor go on
+// answering; Apply may not be called any more.
+func (k *Keyring) Close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.tendAdopt()
+	if k.lock == nil {
+		return nil
+	}
+	f := k.lock
+	k.lock = nil
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("close keyring: %w", err)
+	}
+	return nil
+}
+
+// Grants returns the snapshot in force, by one atomic load. It is empty in a
+// house that never had a list, and nil (every card: not ready) where one was
+// lost, or where there are no keys to judge by.
+func (k *Keyring) Grants() *access.Grants { return k.grants.Load() }
+
+// Floor returns the highest signed time ever seen, unix s; 0 for none.
+func (k *Keyring) Floor() int64 { return k.floor.Load() }
+
+// Labels returns the landlord's own labels by grant.
+func (k *Keyring) Labels() map[wire.ID]string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := make(map[wire.ID]string, len(k.labels))
+	for id, label := range k.labels {
+		all[wire.ID(id)] = label
+	}
+	return all
+}
+
+// Status is how the keyring is.
+type Status struct {
+	HasKey    bool // of the building
+	KeyNumber byte
+	Issuers   int // keys whose lists are taken
+	Version   uint64
+	Hash      wire.Hash // of the manifest
+	Issued    time.Time // zero: no list
+	Grants    int       // records: one for each credential of each grant
+	Copies    [2]CopyStatus
+	SetAside  []string // names of damaged files that were put aside since Open
+	Lost      bool     // a list was applied once and is gone
+}
+
+// CopyStatus is how one of the two files of the list is.
+type CopyStatus struct {
+	Name    string
+	Good    bool   // holds the list in force
+	Version uint64 // of the list in it; 0: unknown or none
+	Error   string // of the last use
+}
+
+// Status returns how the keyring is now.
+func (k *Keyring) Status() Status {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := Status{HasKey: k.opts.Keys.Building != nil, Issuers: len(k.opts.Keys.Issuers),
+		SetAside: append([]string(nil), k.setAside...), Lost: k.list == nil && k.marks.Version > 0}
+	if s.HasKey {
+		s.KeyNumber = k.opts.Keys.Building.number
+	}
+	var hash wire.Hash
+	if k.list != nil {
+		m := k.list.manifest
+		hash = k.list.hash
+		s.Version, s.Hash, s.Issued, s.Grants = m.Version, hash, time.Unix(int64(m.Issued), 0), k.list.grants.Len()
+	}
+	for i, c := range k.copies {
+		s.Copies[i] = CopyStatus{Name: filepath.Base(c.path), Version: c.version,
+			Good: k.list != nil && c.known && c.hash == hash}
+		if c.err != nil {
+			s.Copies[i].Error = c.err.Error()
+		}
+	}
+	return s
+}

@@ -1,0 +1,305 @@
+package keyring
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
+)
+
+func TestLifeOfAGrant(t *testing.T) {
+	k := open(t, t.TempDir())
+	want(t, k, credential(1), access.ReasonUnknown)
+	e := edit(t, k)
+	id := add(t, e, credential(1), credential(2))
+	apply(t, k, sign(t, e))
+	want(t, k, credential(1), access.ReasonGranted)
+	want(t, k, credential(2), access.ReasonGranted)
+	if k.Floor() != issuedAt.Unix() {
+		t.Fatalf("floor %d", k.Floor())
+	}
+	for _, step := range []struct {
+		change func(*Editor) error
+		first  access.Reason
+		second access.Reason
+	}{
+		{func(e *Editor) error { return e.SetCredential(id, credential(1), wire.GrantSuspended) }, access.ReasonSuspended, access.ReasonGranted},
+		{func(e *Editor) error { return e.SetCredential(id, credential(1), wire.GrantActive) }, access.ReasonGranted, access.ReasonGranted},
+		{func(e *Editor) error { return e.SetState(id, wire.GrantSuspended) }, access.ReasonSuspended, access.ReasonSuspended},
+		{func(e *Editor) error { return e.SetState(id, wire.GrantActive) }, access.ReasonGranted, access.ReasonGranted},
+		{func(e *Editor) error { return e.SetState(id, wire.GrantRevoked) }, access.ReasonRevoked, access.ReasonRevoked},
+		{func(e *Editor) error { return e.End(id) }, access.ReasonUnknown, access.ReasonUnknown},
+	} {
+		e := edit(t, k)
+		if err := step.change(e); err != nil {
+			t.Fatal(err)
+		}
+		apply(t, k, sign(t, e))
+		want(t, k, credential(1), step.first)
+		want(t, k, credential(2), step.second)
+		k = reopen(t, k)
+		want(t, k, credential(1), step.first)
+	}
+	if s := k.Status(); s.Version != 7 || s.Grants != 0 || !s.Copies[0].Good || !s.Copies[1].Good || len(s.SetAside) > 0 {
+		t.Fatalf("status %+v", s)
+	}
+}
+
+func TestApplyRefuses(t *testing.T) {
+	k := open(t, t.TempDir())
+	bulk(t, k, 3)
+	list, err := k.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := func(address string, n byte, epoch uint64) Update {
+		e, err := NewEditor(List{}, address, issuerKey(n), epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.base.Version, e.base.Buckets = 7, make([]wire.Hash, 1)
+		add(t, e, credential(9))
+		return sign(t, e)
+	}
+	e := edit(t, k)
+	add(t, e, credential(9))
+	good := sign(t, e)
+	with := func(f func(*Update)) Update {
+		u := Update{Manifest: slices.Clone(good.Manifest), Buckets: slices.Clone(good.Buckets)}
+		f(&u)
+		return u
+	}
+	for name, c := range map[string]struct {
+		u     Update
+		class error
+		cause error
+	}{
+		"other building":    {foreign("house-2", 1, 0), ErrRefused, wire.ErrWrongAddress},
+		"other issuer":      {foreign(building, 2, 0), ErrRefused, wire.ErrUnknownKey},
+		"other epoch":       {foreign(building, 1, 5), ErrRefused, wire.ErrUnknownKey},
+		"no manifest":       {Update{}, ErrRefused, wire.ErrMalformed},
+		"changed signature": {with(func(u *Update) { u.Manifest[len(u.Manifest)-1] ^= 1 }), ErrRefused, wire.ErrBadSignature},
+		"bucket missing":    {with(func(u *Update) { u.Buckets = nil }), ErrConflict, ErrConflict},
+		"bucket changed":    {with(func(u *Update) { u.Buckets[0] = append(slices.Clone(u.Buckets[0]), 0) }), ErrConflict, ErrConflict},
+		"bucket too many":   {with(func(u *Update) { u.Buckets = append(u.Buckets, []byte{0x80}) }), ErrRefused, ErrRefused},
+		"number in a label": {with(func(u *Update) { u.Labels = map[wire.ID]string{{1}: "tel 138001"} }), ErrRefused, ErrRefused},
+	} {
+		if err := k.Apply(c.u); !errors.Is(err, c.class) || !errors.Is(err, c.cause) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if after, err := k.List(); err != nil || !slices.Equal(after.Manifest, list.Manifest) {
+		t.Fatal("a refused list changed the one in force")
+	}
+	apply(t, k, good)
+	want(t, k, credential(9), access.ReasonGranted)
+}
+
+// TestConflict: of two edits of one list only the first is taken, and an old
+// list never comes back.
+func TestConflict(t *testing.T) {
+	k := open(t, t.TempDir())
+	ids := bulk(t, k, 3)
+	one, two := edit(t, k), edit(t, k)
+	old := sign(t, edit(t, k))
+	if err := one.SetState(ids[0], wire.GrantRevoked); err != nil {
+		t.Fatal(err)
+	}
+	add(t, two, credential(9))
+	revoked := sign(t, one)
+	apply(t, k, revoked)
+	apply(t, k, revoked) // again: nothing changes, no error
+	for _, u := range []Update{sign(t, two), old} {
+		if err := k.Apply(u); !errors.Is(err, ErrConflict) {
+			t.Fatalf("taken: %v", err)
+		}
+	}
+	want(t, k, credential(0), access.ReasonRevoked)
+}
+
+// TestFullListMayJump: a whole list with a higher version is taken whatever it
+// was made from; a partial one that was made from another list is not.
+func TestFullListMayJump(t *testing.T) {
+	k := open(t, t.TempDir())
+	bulk(t, k, 2000)
+	far := edit(t, k)
+	far.base.Version, far.hash = 40, wire.Hash{1}
+	add(t, far, credential(5000))
+	u := sign(t, far)
+	if len(u.Buckets) != 1 {
+		t.Fatalf("%d buckets changed, want 1", len(u.Buckets))
+	}
+	if err := k.Apply(u); !errors.Is(err, ErrConflict) {
+		t.Fatalf("partial list of another line: %v", err)
+	}
+	all, _, err := cut(far.Grants(), far.base.Bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Buckets = all
+	apply(t, k, u)
+	if s := k.Status(); s.Version != 41 || s.Grants != 2001 {
+		t.Fatalf("status %+v", s)
+	}
+}
+
+func TestSharedBuckets(t *testing.T) {
+	k := open(t, t.TempDir())
+	ids := bulk(t, k, 2000)
+	before := k.Grants()
+	e := edit(t, k)
+	if err := e.SetState(ids[0], wire.GrantRevoked); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, k, sign(t, e))
+	after := k.Grants()
+	changed := 0
+	for i := range 1 << before.Bits() {
+		if before.Bucket(i) != after.Bucket(i) {
+			changed++
+		}
+	}
+	if before.Bits() == 0 || before.Bits() != after.Bits() || changed != 1 {
+		t.Fatalf("%d of %d buckets changed", changed, 1<<before.Bits())
+	}
+}
+
+func TestWithoutKeys(t *testing.T) {
+	dir := t.TempDir()
+	k := open(t, dir)
+	bulk(t, k, 3)
+	k.Close()
+	bare, err := Open(Options{Dir: dir, Building: building, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bare.Grants() != nil || bare.Status().HasKey || len(bare.Status().SetAside) > 0 {
+		t.Fatalf("grants without keys: %+v", bare.Status())
+	}
+	if err := bare.Apply(Update{}); !errors.Is(err, ErrRefused) {
+		t.Fatalf("applied without keys: %v", err)
+	}
+	bare.Close()
+	want(t, open(t, dir), credential(0), access.ReasonGranted)
+}
+
+// TestOtherIssuerIsNotDamage: a wrong issuer.pub is the installer's mistake, and
+// may not cost the list.
+func TestOtherIssuerIsNotDamage(t *testing.T) {
+	dir := t.TempDir()
+	k := open(t, dir)
+	bulk(t, k, 3)
+	k.Close()
+	other, err := Open(Options{Dir: dir, Building: building, Keys: Keys{Building: goldenKey(), Issuers: pinned(2)}, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := other.Status(); other.Grants() != nil || len(s.SetAside) > 0 || !s.Lost || s.Copies[0].Error == "" {
+		t.Fatalf("status %+v", s)
+	}
+	other.Close()
+	want(t, open(t, dir), credential(0), access.ReasonGranted)
+}
+
+func TestMisuse(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir)
+	for name, o := range map[string]Options{
+		"second process": {Dir: dir, Building: building},
+		"no folder":      {Building: building},
+		"no building":    {Dir: t.TempDir()},
+	} {
+		if k, err := Open(o); err == nil {
+			k.Close()
+			t.Errorf("%s: opened", name)
+		}
+	}
+}
+
+func TestLabels(t *testing.T) {
+	k := open(t, t.TempDir())
+	e := edit(t, k)
+	id, err := e.Add(NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{credential(1)}, Label: "3rd floor left"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := add(t, e, credential(2))
+	apply(t, k, sign(t, e))
+	k = reopen(t, k)
+	if got := k.Labels(); len(got) != 1 || got[id] != "3rd floor left" {
+		t.Fatalf("labels %v", got)
+	}
+	e = edit(t, k)
+	if err := e.Label(other, "attic"); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.End(id); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, k, sign(t, e))
+	k = reopen(t, k)
+	if got := k.Labels(); len(got) != 1 || got[other] != "attic" {
+		t.Fatalf("labels %v", got)
+	}
+	data, err := os.ReadFile(filepath.Join(k.opts.Dir, labelsFile))
+	if err != nil || strings.Contains(string(data), "floor") {
+		t.Fatal("the label of an ended grant is still in the file")
+	}
+	for _, bad := range []string{"tel 138001", "１２３４５６", "a\nb", strings.Repeat("x", 65), "\xff"} {
+		if err := edit(t, k).Label(other, bad); err == nil || strings.Contains(err.Error(), bad) {
+			t.Errorf("label: %v", err)
+		}
+	}
+}
+
+func TestDiskThatFails(t *testing.T) {
+	k := open(t, t.TempDir())
+	ids := bulk(t, k, 3)
+	for _, c := range k.copies { // a path below a file can't be written
+		c.path, c.known = filepath.Join(k.opts.Dir, marksFile, "grants.db"), false
+	}
+	e := edit(t, k)
+	if err := e.SetState(ids[0], wire.GrantRevoked); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Apply(sign(t, e)); !errors.Is(err, ErrNotDurable) {
+		t.Fatalf("got %v", err)
+	}
+	want(t, k, credential(0), access.ReasonRevoked)
+	if s := k.Status(); s.Copies[0].Good || s.Copies[1].Good || s.Copies[0].Error == "" {
+		t.Fatalf("status %+v", s)
+	}
+	k.copies[1].path = filepath.Join(k.opts.Dir, "grants-b.db")
+	e = edit(t, k)
+	add(t, e, credential(9))
+	apply(t, k, sign(t, e)) // one good file is enough
+	k = reopen(t, k)
+	want(t, k, credential(0), access.ReasonRevoked)
+	want(t, k, credential(9), access.ReasonGranted)
+	if s := k.Status(); !s.Copies[0].Good || !s.Copies[1].Good || s.Version != 3 || len(s.SetAside) > 0 {
+		t.Fatalf("status %+v", s)
+	}
+}
+
+func TestFloorNeverFalls(t *testing.T) {
+	k := open(t, t.TempDir())
+	bulk(t, k, 1)
+	e := edit(t, k)
+	add(t, e, credential(5))
+	u, err := e.Sign(issuedAt.Add(-1000 * time.Hour)) // a tool in 2026 with a clock behind
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, k, u)
+	if k.Floor() != issuedAt.Unix() || reopen(t, k).Floor() != issuedAt.Unix() {
+		t.Fatal("the floor fell")
+	}
+}

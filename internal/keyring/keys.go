@@ -1,0 +1,174 @@
+package keyring
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"gatehouse/sync/wire"
+)
+
+// Names of the key files in a gateway's folder of keys.
+const (
+	BuildingKeyFile = "building.key" // PEM "GATEHOUSE BUILDING KEY"
+	IssuerFile      = "issuer.pub"   // one or more PEM "PUBLIC KEY" (PKIX, Ed25519)
+	GatewayKeyFile  = "gateway.key"  // PEM "PRIVATE KEY" (PKCS #8, Ed25519)
+)
+
+const (
+	buildingBlock = "GATEHOUSE BUILDING KEY"
+	publicBlock   = "PUBLIC KEY"
+	privateBlock  = "PRIVATE KEY"
+	numberHeader  = "Number"
+	epochHeader   = "Epoch" // of an issuer's key; 0 if absent
+)
+
+// Keys are what a gateway has of keys. Any may be missing.
+type Keys struct {
+	Building *BuildingKey
+	Issuers  []wire.Key         // pinned: only their lists are taken
+	Gateway  ed25519.PrivateKey // its own, made on it
+}
+
+// LoadKeys reads the key files of a folder. It returns what could be read, with
+// an error that names every file that could not; a gateway runs with what there
+// is, since exits and fire need no key.
+func LoadKeys(dir string) (Keys, error) {
+	var k Keys
+	var errs [3]error
+	k.Building, errs[0] = LoadBuildingKey(filepath.Join(dir, BuildingKeyFile))
+	k.Issuers, errs[1] = LoadIssuers(filepath.Join(dir, IssuerFile))
+	k.Gateway, errs[2] = LoadPrivateKey(filepath.Join(dir, GatewayKeyFile))
+	return k, errors.Join(errs[:]...)
+}
+
+// LoadBuildingKey reads a key that SaveBuildingKey wrote.
+func LoadBuildingKey(path string) (*BuildingKey, error) {
+	block, err := readBlock(path, buildingBlock)
+	if err != nil {
+		return nil, fmt.Errorf("load building key: %w", err)
+	}
+	number, err := strconv.ParseUint(block.Headers[numberHeader], 10, 8)
+	if err != nil || number == 0 || number == anonymousKey || len(block.Bytes) != len(BuildingKey{}.secret) {
+		return nil, fmt.Errorf("load building key: %s: no number from 1 to 254, or not 32 bytes", path)
+	}
+	return &BuildingKey{number: byte(number), secret: [32]byte(block.Bytes)}, nil
+}
+
+// SaveBuildingKey writes a key to a new file of mode 0600; it refuses to
+// overwrite one, since a lost key means that a whole house swipes again.
+func SaveBuildingKey(path string, k *BuildingKey) error {
+	return saveNew(path, &pem.Block{Type: buildingBlock, Bytes: k.secret[:],
+		Headers: map[string]string{numberHeader: strconv.Itoa(int(k.number))}})
+}
+
+// LoadIssuers reads the public keys whose lists are taken.
+func LoadIssuers(path string) ([]wire.Key, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("load issuer keys: %w", err)
+	}
+	var keys []wire.Key
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		key := wire.Key{Role: wire.RoleIssuer}
+		if text, ok := block.Headers[epochHeader]; ok {
+			if key.Epoch, err = strconv.ParseUint(text, 10, 64); err != nil {
+				return nil, fmt.Errorf("load issuer keys: %s: epoch: %w", path, err)
+			}
+		}
+		parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+		public, ok := parsed.(ed25519.PublicKey)
+		if err != nil || !ok || block.Type != publicBlock {
+			return nil, fmt.Errorf("load issuer keys: %s: not an Ed25519 public key", path)
+		}
+		key.Public = public
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("load issuer keys: %s: no PEM block", path)
+	}
+	return keys, nil
+}
+
+// SaveIssuer writes an issuer's public key to a new file, for the gateway.
+func SaveIssuer(path string, key wire.Key) error {
+	der, err := x509.MarshalPKIXPublicKey(key.Public)
+	if err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	block := &pem.Block{Type: publicBlock, Bytes: der}
+	if key.Epoch > 0 {
+		block.Headers = map[string]string{epochHeader: strconv.FormatUint(key.Epoch, 10)}
+	}
+	return saveNew(path, block)
+}
+
+// LoadPrivateKey reads an Ed25519 key: a gateway's own, or the issuer's from
+// its stick.
+func LoadPrivateKey(path string) (ed25519.PrivateKey, error) {
+	block, err := readBlock(path, privateBlock)
+	if err != nil {
+		return nil, fmt.Errorf("load private key: %w", err)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, ok := parsed.(ed25519.PrivateKey)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("load private key: %s: not an Ed25519 key in PKCS #8", path)
+	}
+	return key, nil
+}
+
+// SavePrivateKey writes an Ed25519 key to a new file of mode 0600; it refuses
+// to overwrite one.
+func SavePrivateKey(path string, key ed25519.PrivateKey) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	return saveNew(path, &pem.Block{Type: privateBlock, Bytes: der})
+}
+
+// readBlock reads a file that is one PEM block of the type. Errors never hold
+// the content.
+func readBlock(path, kind string) (*pem.Block, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil || block.Type != kind {
+		return nil, fmt.Errorf("%s: no PEM block %q", path, kind)
+	}
+	return block, nil
+}
+
+// saveNew writes a file that is not there yet. It takes no detour over a second
+// name and a hard link, because sticks are FAT and know none.
+func saveNew(path string, block *pem.Block) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("save %s: it is there already and stays as it is: %w", path, fs.ErrExist)
+	}
+	if err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	if err := errors.Join(pem.Encode(f, block), f.Sync(), f.Close()); err != nil {
+		os.Remove(path) // half a key is none
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("save %s: %w", path, err)
+	}
+	defer dir.Close()
+	if err := dir.Sync(); err != nil {
+		return fmt.Errorf("save %s: sync its folder: %w", path, err)
+	}
+	return nil
+}

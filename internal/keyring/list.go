@@ -1,0 +1,151 @@
+package keyring
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// List is a whole signed list: what a tool edits, what an installer carries.
+type List struct {
+	Manifest []byte   // the envelope; empty: no list yet
+	Buckets  [][]byte // all of them, in order
+}
+
+// Update is a new version of a list: the signed manifest, and those buckets
+// that the gateway does not have. With all buckets it is a full list.
+type Update struct {
+	Manifest []byte             // the envelope
+	Buckets  [][]byte           // in any order: the manifest has their hashes
+	Labels   map[wire.ID]string // the landlord's own words, by grant; empty text erases. Not signed, never sent on
+}
+
+// list is a verified list. It is immutable, and holds no bytes but the
+// envelope's: a bucket has one encoding, so it can be made again.
+type list struct {
+	envelope []byte
+	manifest wire.Manifest
+	hash     wire.Hash // of the manifest
+	grants   *access.Grants
+}
+
+// head verifies the signature of a list and reads its manifest.
+func (k *Keyring) head(envelope []byte) (*list, error) {
+	expect := wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: k.opts.Building}
+	payload, _, err := wire.Open(envelope, expect, k.opts.Keys.Issuers)
+	if err != nil {
+		return nil, err
+	}
+	m, err := wire.DecodeManifest(payload)
+	if err != nil {
+		return nil, err
+	}
+	return &list{envelope: bytes.Clone(envelope), manifest: m, hash: sha256.Sum256(payload)}, nil
+}
+
+// fill verifies and reads every bucket, on all cores; bucket i comes from
+// fetch. Those that are the same as in base are shared with it and not fetched.
+func (l *list) fill(base *list, fetch func(i int) []byte) error {
+	buckets := make([]*access.Bucket, len(l.manifest.Buckets))
+	err := inParallel(len(buckets), func(i int) (err error) {
+		if l.shares(base, i) {
+			buckets[i] = base.grants.Bucket(i)
+			return nil
+		}
+		grants, err := l.manifest.DecodeBucket(i, fetch(i))
+		if err != nil {
+			return err
+		}
+		buckets[i], err = access.NewBucket(l.manifest.Bits, records(grants))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	doors := access.Doors{IDs: l.manifest.Doors, Sets: l.manifest.DoorSets}
+	l.grants, err = access.NewGrants(doors, l.manifest.Bits, buckets)
+	return err
+}
+
+// shares reports whether bucket i is base's, byte for byte and with the same
+// meaning: with fewer door sets it would have to be judged anew.
+func (l *list) shares(base *list, i int) bool {
+	return base != nil && base.manifest.Bits == l.manifest.Bits &&
+		len(base.manifest.DoorSets) <= len(l.manifest.DoorSets) &&
+		base.manifest.Buckets[i] == l.manifest.Buckets[i]
+}
+
+// bucket makes the bytes of bucket i again.
+func (l *list) bucket(i int) ([]byte, error) {
+	b, err := wire.EncodeBucket(grantsOf(l.grants.Bucket(i).Records()))
+	if err != nil {
+		return nil, fmt.Errorf("bucket %d: %w", i, err)
+	}
+	return b, nil
+}
+
+// List returns the list in force, for a tool that edits it or a stick that
+// carries it; it is empty where there is none.
+func (k *Keyring) List() (List, error) {
+	k.mu.Lock()
+	l := k.list
+	k.mu.Unlock()
+	if l == nil {
+		return List{}, nil
+	}
+	out := List{Manifest: bytes.Clone(l.envelope), Buckets: make([][]byte, len(l.manifest.Buckets))}
+	err := inParallel(len(out.Buckets), func(i int) (err error) {
+		out.Buckets[i], err = l.bucket(i)
+		return err
+	})
+	if err != nil {
+		return List{}, fmt.Errorf("export list: %w", err)
+	}
+	return out, nil
+}
+
+func records(grants []wire.Grant) []access.Record {
+	out := make([]access.Record, len(grants))
+	for i := range grants {
+		g := &grants[i]
+		out[i] = access.Record{Credential: access.CredentialID(g.Credential), Grant: access.ID(g.ID),
+			Tenancy: access.ID(g.Tenancy), Kind: access.Kind(g.Kind), State: access.State(g.State),
+			DoorSet: g.DoorSet, From: g.From, Until: g.Until}
+	}
+	return out
+}
+
+func grantsOf(records []access.Record) []wire.Grant {
+	out := make([]wire.Grant, len(records))
+	for i := range records {
+		r := &records[i]
+		out[i] = wire.Grant{Credential: wire.CredentialID(r.Credential), ID: wire.ID(r.Grant),
+			Tenancy: wire.ID(r.Tenancy), Kind: wire.GrantKind(r.Kind), State: wire.GrantState(r.State),
+			DoorSet: r.DoorSet, From: r.From, Until: r.Until}
+	}
+	return out
+}
+
+// inParallel calls f for 0 to n-1 on all cores and joins the errors, at most one
+// from each worker. It returns when all workers are gone.
+func inParallel(n int, f func(i int) error) error {
+	var next atomic.Int64
+	errs := make([]error, min(n, runtime.GOMAXPROCS(0)))
+	var workers sync.WaitGroup
+	for w := range errs {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && errs[w] == nil; i = int(next.Add(1)) - 1 {
+				errs[w] = f(i)
+			}
+		})
+	}
+	workers.Wait()
+	return errors.Join(errs...)
+}

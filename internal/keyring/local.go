@@ -1,0 +1,169 @@
+package keyring
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"unicode"
+	"unicode/utf8"
+
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+// Names of the small files. They are JSON, and rewritten whole.
+const (
+	marksFile  = "marks.json"
+	labelsFile = "labels.json"
+	adoptFile  = "adopt.json"
+)
+
+// marks are what may only rise, whatever files somebody swaps.
+type marks struct {
+	Version uint64  `json:"version"` // of the highest list ever applied
+	Hash    hexHash `json:"hash"`    // of its manifest
+	Floor   int64   `json:"floor"`   // highest signed time ever seen, unix s
+}
+
+// admit reports whether a list that was found or sent may be in force.
+func (m marks) admit(l *list) bool {
+	v := l.manifest.Version
+	return v > m.Version || v == m.Version && wire.Hash(m.Hash) == l.hash
+}
+
+func (m marks) after(l *list) marks {
+	return marks{l.manifest.Version, hexHash(l.hash), max(m.Floor, int64(l.manifest.Issued))}
+}
+
+// saveMarks may fail: both lists are written by then, and each raises the mark
+// again at the next start.
+func (k *Keyring) saveMarks(m marks) {
+	if m == k.marks {
+		return
+	}
+	k.marks = m
+	if err := k.save(marksFile, m); err != nil {
+		k.opts.Log.Error().Err(err).Msg("mark of the newest list can't be written")
+	}
+}
+
+// readLocal reads the small files. A damaged one is set aside and counts as
+// empty.
+func (k *Keyring) readLocal() {
+	k.read(marksFile, &k.marks)
+	k.read(labelsFile, &k.labels)
+	k.read(adoptFile, &k.adopt)
+	k.forgetBound()
+	k.raiseFloor(k.marks.Floor)
+}
+
+func (k *Keyring) read(name string, v any) {
+	path := filepath.Join(k.opts.Dir, name)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		k.opts.Log.Error().Err(err).Msg("file beside the grants can't be read")
+		return
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		k.putAside(path)
+	}
+}
+
+func (k *Keyring) save(name string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return durable.WriteFile(filepath.Join(k.opts.Dir, name), data, 0o600)
+}
+
+// labels are the landlord's own words for a grant: "3rd floor left".
+type labels map[hexID]string
+
+// Limits of a label. Six digits in a row would be a card, a telephone or an
+// identity number, and none of these belongs on a gateway.
+const (
+	maxLabel     = 64 // bytes
+	digitsInARow = 6
+)
+
+func checkLabels(labels map[wire.ID]string) error {
+	for _, label := range labels {
+		if err := checkLabel(label); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkLabel never repeats the label in its error.
+func checkLabel(label string) error {
+	if len(label) > maxLabel || !utf8.ValidString(label) {
+		return fmt.Errorf("label: more than %d bytes, or no UTF-8", maxLabel)
+	}
+	run := 0
+	for _, r := range label {
+		switch {
+		case unicode.IsControl(r):
+			return errors.New("label: control character")
+		case unicode.IsDigit(r):
+			run++
+		default:
+			run = 0
+		}
+		if run >= digitsInARow {
+			return fmt.Errorf("label: %d digits in a row may be a card or identity number: name the flat instead", digitsInARow)
+		}
+	}
+	return nil
+}
+
+// setLabels changes labels, an empty one erases, and writes them if any differs.
+func (k *Keyring) setLabels(changes map[wire.ID]string) error {
+	next := maps.Clone(k.labels)
+	if next == nil {
+		next = make(labels)
+	}
+	for id, label := range changes {
+		if label == "" {
+			delete(next, hexID(id))
+		} else {
+			next[hexID(id)] = label
+		}
+	}
+	if maps.Equal(next, k.labels) {
+		return nil
+	}
+	k.labels = next
+	return k.save(labelsFile, next)
+}
+
+// hexID and its likes stand in JSON as hex of exactly their length.
+type (
+	hexID         wire.ID
+	hexHash       wire.Hash
+	hexCredential wire.CredentialID
+)
+
+func (v hexID) MarshalText() ([]byte, error)             { return hex.AppendEncode(nil, v[:]), nil }
+func (v *hexID) UnmarshalText(text []byte) error         { return fromHex(v[:], text) }
+func (v hexHash) MarshalText() ([]byte, error)           { return hex.AppendEncode(nil, v[:]), nil }
+func (v *hexHash) UnmarshalText(text []byte) error       { return fromHex(v[:], text) }
+func (v hexCredential) MarshalText() ([]byte, error)     { return hex.AppendEncode(nil, v[:]), nil }
+func (v *hexCredential) UnmarshalText(text []byte) error { return fromHex(v[:], text) }
+
+func fromHex(dst, text []byte) error {
+	if len(text) != hex.EncodedLen(len(dst)) {
+		return fmt.Errorf("%d hex digits, want %d", len(text), hex.EncodedLen(len(dst)))
+	}
+	_, err := hex.Decode(dst, text)
+	return err
+}
