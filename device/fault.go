@@ -20,7 +20,7 @@ const (
 	FaultCable         Fault = 264 // both lines active, or one held active
 	FaultShortFirst    Fault = 265 // bits within 100 ms of opening the lines
 	FaultTrailing      Fault = 266 // bits after a frame's early end
-	FaultNoise         Fault = 267 // bytes that are no frame
+	FaultNoise         Fault = 267 // bytes that are no frame, or pulses closer than any reader sends
 	FaultChecksum      Fault = 268 // frame with a wrong checksum
 	FaultGhost         Fault = 269 // a number that clones of the module make up
 	FaultUnterminated  Fault = 270 // half a frame, then silence
@@ -38,7 +38,7 @@ var faults = map[Fault]struct{ name, hint string }{
 	FaultCable:         {"cable", "a data line is held down: check the reader's power, ground and the cable for a short"},
 	FaultShortFirst:    {"first_frame", "bits right after start are never a card; present the card again"},
 	FaultTrailing:      {"trailing_bits", "bits after a complete frame: check for noise, or set the longer format"},
-	FaultNoise:         {"noise", "bytes that are no frame: check baud rate, layout and ground"},
+	FaultNoise:         {"noise", "check ground and shield; on a serial reader also baud rate and layout"},
 	FaultChecksum:      {"wrong_checksum", "check ground, cable and the reader's power; the card was not read"},
 	FaultGhost:         {"ghost_frame", "a number that such modules make up by themselves; nothing was read"},
 	FaultUnterminated:  {"half_frame", "the frame stopped half-way: check cable and baud rate"},
