@@ -29,20 +29,7 @@ func TestReaderOnTerminal(t *testing.T) {
 	go func() { done <- r.Run(ctx) }()
 	expect := func(want string, before ...string) {
 		t.Helper()
-		for {
-			select {
-			case e := <-events:
-				got := name(e)
-				if got == want {
-					return
-				}
-				if !slices.Contains(before, got) {
-					t.Fatalf("got %s, want %s", got, want)
-				}
-			case <-time.After(15 * time.Second):
-				t.Fatalf("no %s", want)
-			}
-		}
+		await(t, events, want, before...)
 	}
 	expect("offline missing")
 	module, err := devicetest.NewSerialReader(link)
@@ -92,6 +79,25 @@ func TestReaderOnTerminal(t *testing.T) {
 	}
 	if len(events) != 0 {
 		t.Errorf("one more event: %s", name(<-events))
+	}
+}
+
+// await takes events until want; only those named in before may come first.
+func await(t *testing.T, events <-chan device.Event, want string, before ...string) {
+	t.Helper()
+	for {
+		select {
+		case e := <-events:
+			got := name(e)
+			if got == want {
+				return
+			}
+			if !slices.Contains(before, got) {
+				t.Fatalf("got %s, want %s", got, want)
+			}
+		case <-time.After(15 * time.Second):
+			t.Fatalf("no %s", want)
+		}
 	}
 }
 
