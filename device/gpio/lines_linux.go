@@ -25,9 +25,9 @@ const (
 )
 
 // OpenLines requests all lines in one request, so that they share one order and
-// one sequence, with room for 1024 edges in the kernel. Kernels before 6.7 do
-// not wake a waiting ReadEdges when the chip goes: give it a timeout and ask
-// Levels now and then, which fails with ErrUnplugged.
+// one sequence, with room for 1024 edges in the kernel. When the chip goes, both
+// calls fail with ErrUnplugged; some kernels (6.1 is one) do not wake a waiting
+// ReadEdges for it, which then fails when its timeout ends: give it one.
 func OpenLines(cfg device.LinesConfig) (device.Lines, error) {
 	req := uapi.LineRequest{EventBufferSize: bufferedEvents}
 	req.Config.Flags = inputFlags(cfg)

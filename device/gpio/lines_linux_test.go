@@ -203,6 +203,22 @@ func TestLinesUnplugged(t *testing.T) {
 	}
 }
 
+// The chip goes while somebody waits: told no later than the timeout.
+func TestUnpluggedWhileWaiting(t *testing.T) {
+	c := newChip(t, "going")
+	l := open(t, wires("going"))
+	got := make(chan error)
+	go func() {
+		_, err := l.ReadEdges(make([]device.Edge, 1), 300*ms)
+		got <- err
+	}()
+	time.Sleep(100 * ms)
+	c.unplug()
+	if err := <-got; !errors.Is(err, device.ErrUnplugged) {
+		t.Errorf("read: %v, want ErrUnplugged", err)
+	}
+}
+
 // One line's thread may overtake another's: a batch comes out in the order of
 // the interrupts, also when the sequence wraps.
 func TestOrder(t *testing.T) {

@@ -54,16 +54,18 @@ func play(edges []device.Edge, formats ...Format) []Frame {
 	return *got
 }
 
-func card(t testing.TB, format string, facility, number uint64) device.Card {
-	f, ok := Lookup(format)
-	if !ok {
-		t.Fatalf("no format %s", format)
-	}
+// made is the card of numbers that fit.
+func made(f Format, facility, number uint64) device.Card {
 	c, err := f.Encode(Fields{Facility: facility, Card: number, HasFacility: len(f.facility.list) > 0})
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return c
+}
+
+func card(t testing.TB, name string, facility, number uint64) device.Card {
+	t.Helper()
+	return made(format(t, name), facility, number)
 }
 
 // flip changes one bit.
@@ -79,8 +81,6 @@ func flip(c device.Card, bit int) device.Card {
 	return out
 }
 
-func same(a, b []Frame) bool { return slices.Equal(a, b) }
-
 func faults(frames []Frame) (list []device.Fault) {
 	for _, f := range frames {
 		list = append(list, f.Fault) // FaultNone is a card
@@ -88,67 +88,79 @@ func faults(frames []Frame) (list []device.Fault) {
 	return list
 }
 
+// Some cards, and readers set up for one length or two.
+var (
+	a, b      = made(table[0], 123, 4567), made(table[0], 7, 1)
+	long, uid = made(table[1], 1, 2), made(table[2], 0, 0x0123456789abcdef)
+
+	h26, h26h34, h26w66 = table[:1], table[:2], []Format{table[0], table[2]}
+)
+
+const none = device.FaultNone // a card
+
+var framings = map[string]struct {
+	send    func(*tape)
+	formats []Format
+	want    []device.Fault
+}{
+	"a card": {func(p *tape) { p.frame(0, a, 2*ms) }, h26, []device.Fault{none}},
+	"two waiting in one read": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(200*ms, b, 2*ms) },
+		h26, []device.Fault{none, none}},
+	"fastest reader":       {func(p *tape) { p.frame(0, a, 100*us) }, h26, []device.Fault{none}},
+	"slowest legal reader": {func(p *tape) { p.frame(0, uid, 20*ms) }, table[2:], []device.Fault{none}},
+	"slower than 25 ms once measured": {func(p *tape) {
+		p.frame(0, a, 20*ms)
+		p.frame(250*ms, b, 20*ms)
+	}, h26h34, []device.Fault{none, none}},
+	"66 bits beside 26": {func(p *tape) { p.frame(0, uid, ms); p.frame(30*ms, a, ms) },
+		h26w66, []device.Fault{none, none}},
+	"34 bits of which 26 pass": {func(p *tape) { p.frame(0, made(table[1], 3, 4567), ms) }, h26h34, []device.Fault{none}},
+	// A reader that sends longer frames than it is set up for: the early end has
+	// a card already, and what trails tells the installer.
+	"34 bits of which 26 pass, on 26 alone": {func(p *tape) { p.frame(0, made(table[1], 3, 4567), ms) },
+		h26, []device.Fault{none, device.FaultTrailing}},
+	"wrong parity":             {func(p *tape) { p.frame(0, flip(a, 5), 2*ms) }, h26, []device.Fault{device.FaultParity}},
+	"wrong length":             {func(p *tape) { p.frame(0, long, 2*ms) }, h26, []device.Fault{device.FaultLength}},
+	"too short":                {func(p *tape) { p.frame(0, a, 2*ms); p.drop(25) }, h26, []device.Fault{device.FaultLength}},
+	"a bit too many": {func(p *tape) { p.frame(0, a, 2*ms); p.edge(2*ms, 0); p.edge(2*ms, 0) },
+		h26, []device.Fault{none, device.FaultTrailing}},
+	"a bit too many, far behind": {func(p *tape) { p.frame(0, a, 2*ms); p.edge(30*ms, 0) },
+		h26, []device.Fault{none, device.FaultLength}},
+	"a frame on the heels of one": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(10*ms, b, 2*ms) },
+		h26, []device.Fault{none, device.FaultTrailing}},
+	"more than a card holds": {func(p *tape) {
+		for range device.MaxCardBits + 60 {
+			p.edge(ms, 0)
+		}
+	}, h26, []device.Fault{device.FaultLength}},
+	"an echo of a pulse": {func(p *tape) { p.frame(0, a, 2*ms); p.edges[9].At = p.edges[8].At + 40*us },
+		h26, []device.Fault{device.FaultNoise}},
+	"both lines at once": {func(p *tape) { p.edge(0, 0); p.edge(0, 1) }, h26, []device.Fault{device.FaultNoise}},
+	"time runs backward": {func(p *tape) { p.frame(0, a, 2*ms); p.edges[9].At = 0 }, h26, []device.Fault{device.FaultNoise}},
+	"a third line":       {func(p *tape) { p.edge(0, 2) }, h26, []device.Fault{device.FaultNoise}},
+	"head lost":          {func(p *tape) { p.frame(0, a, 2*ms); p.drop(0) }, h26, []device.Fault{device.FaultLostEdges}},
+	"lost, then good": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(99*ms, b, 2*ms); p.drop(9) },
+		h26, []device.Fault{device.FaultLostEdges, none}},
+	"tail of one and head of the next lost": {func(p *tape) {
+		p.frame(0, long, 2*ms)
+		p.frame(99*ms, long, 2*ms)
+		p.edges = slices.Delete(p.edges, 26, 40)
+	}, h26h34, []device.Fault{device.FaultLostEdges}},
+	"swapped": {func(p *tape) {
+		for range 4 {
+			p.frame(99*ms, inverse(a), 2*ms)
+		}
+	}, h26, []device.Fault{device.FaultParity, device.FaultParity, device.FaultSwapped, device.FaultSwapped}},
+	"swapped, but one passes between": {func(p *tape) {
+		p.frame(99*ms, inverse(a), 2*ms)
+		p.frame(99*ms, inverse(a), 2*ms)
+		p.frame(99*ms, a, 2*ms)
+		p.frame(99*ms, inverse(a), 2*ms)
+	}, h26, []device.Fault{device.FaultParity, device.FaultParity, none, device.FaultParity}},
+}
+
 func TestFramer(t *testing.T) {
-	h26, h34, w66 := format(t, "H10301"), format(t, "H10306"), format(t, "W66")
-	a, b := card(t, "H10301", 123, 4567), card(t, "H10301", 7, 1)
-	long, uid := card(t, "H10306", 1, 2), card(t, "W66", 0, 0x0123456789abcdef)
-	none := device.FaultNone
-	for name, c := range map[string]struct {
-		send    func(*tape)
-		formats []Format
-		want    []device.Fault
-	}{
-		"a card": {func(p *tape) { p.frame(0, a, 2*ms) }, []Format{h26}, []device.Fault{none}},
-		"two waiting in one read": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(200*ms, b, 2*ms) },
-			[]Format{h26}, []device.Fault{none, none}},
-		"fastest reader":       {func(p *tape) { p.frame(0, a, 100*us) }, []Format{h26}, []device.Fault{none}},
-		"slowest legal reader": {func(p *tape) { p.frame(0, uid, 20*ms) }, []Format{w66}, []device.Fault{none}},
-		"slower than 25 ms once measured": {func(p *tape) {
-			p.frame(0, a, 20*ms)
-			p.frame(250*ms, b, 20*ms)
-		}, []Format{h26, h34}, []device.Fault{none, none}},
-		"66 bits beside 26": {func(p *tape) { p.frame(0, uid, ms); p.frame(30*ms, a, ms) },
-			[]Format{h26, w66}, []device.Fault{none, none}},
-		"34 bits of which 26 pass": {func(p *tape) { p.frame(0, long, ms) }, []Format{h26, h34}, []device.Fault{none}},
-		"wrong parity":             {func(p *tape) { p.frame(0, flip(a, 5), 2*ms) }, []Format{h26}, []device.Fault{device.FaultParity}},
-		"wrong length":             {func(p *tape) { p.frame(0, long, 2*ms) }, []Format{h26}, []device.Fault{device.FaultLength}},
-		"too short":                {func(p *tape) { p.frame(0, a, 2*ms); p.drop(25) }, []Format{h26}, []device.Fault{device.FaultLength}},
-		"a bit too many": {func(p *tape) { p.frame(0, a, 2*ms); p.edge(2*ms, 0); p.edge(2*ms, 0) },
-			[]Format{h26}, []device.Fault{none, device.FaultTrailing}},
-		"a bit too many, far behind": {func(p *tape) { p.frame(0, a, 2*ms); p.edge(30*ms, 0) },
-			[]Format{h26}, []device.Fault{none, device.FaultLength}},
-		"a frame on the heels of one": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(10*ms, b, 2*ms) },
-			[]Format{h26}, []device.Fault{none, device.FaultTrailing}},
-		"more than a card holds": {func(p *tape) {
-			for range device.MaxCardBits + 60 {
-				p.edge(ms, 0)
-			}
-		}, []Format{h26}, []device.Fault{device.FaultLength}},
-		"an echo of a pulse": {func(p *tape) { p.frame(0, a, 2*ms); p.edges[9].At = p.edges[8].At + 40*us },
-			[]Format{h26}, []device.Fault{device.FaultNoise}},
-		"both lines at once": {func(p *tape) { p.edge(0, 0); p.edge(0, 1) }, []Format{h26}, []device.Fault{device.FaultNoise}},
-		"time runs backward": {func(p *tape) { p.frame(0, a, 2*ms); p.edges[9].At = 0 }, []Format{h26}, []device.Fault{device.FaultNoise}},
-		"a third line":       {func(p *tape) { p.edge(0, 2) }, []Format{h26}, []device.Fault{device.FaultNoise}},
-		"head lost":          {func(p *tape) { p.frame(0, a, 2*ms); p.drop(0) }, []Format{h26}, []device.Fault{device.FaultLostEdges}},
-		"lost, then good": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(99*ms, b, 2*ms); p.drop(9) },
-			[]Format{h26}, []device.Fault{device.FaultLostEdges, none}},
-		"tail of one and head of the next lost": {func(p *tape) {
-			p.frame(0, long, 2*ms)
-			p.frame(99*ms, long, 2*ms)
-			p.edges = slices.Delete(p.edges, 26, 40)
-		}, []Format{h26, h34}, []device.Fault{device.FaultLostEdges}},
-		"swapped": {func(p *tape) {
-			for range 4 {
-				p.frame(99*ms, inverse(a), 2*ms)
-			}
-		}, []Format{h26}, []device.Fault{device.FaultParity, device.FaultParity, device.FaultSwapped, device.FaultSwapped}},
-		"swapped, but one passes between": {func(p *tape) {
-			p.frame(99*ms, inverse(a), 2*ms)
-			p.frame(99*ms, inverse(a), 2*ms)
-			p.frame(99*ms, a, 2*ms)
-			p.frame(99*ms, inverse(a), 2*ms)
-		}, []Format{h26}, []device.Fault{device.FaultParity, device.FaultParity, none, device.FaultParity}},
-	} {
+	for name, c := range framings {
 		t.Run(name, func(t *testing.T) {
 			var p tape
 			c.send(&p)
@@ -258,7 +270,7 @@ func TestChopping(t *testing.T) {
 			}
 		}
 		f.Idle()
-		if !same(want, *got) {
+		if !slices.Equal(want, *got) {
 			t.Fatalf("in one read %v, chopped %v", want, *got)
 		}
 	})
