@@ -3,8 +3,8 @@
 // of one reader.
 //
 // It refuses to guess. A frame that lost an edge, has a wrong length or parity,
-// trails bits, comes faster than any reader sends or right after the lines were
-// opened is a fault and never a card. It drives no hardware itself and keeps no
+// comes faster than any reader sends or right after the lines were opened is a
+// fault and never a card; so are bits that trail a card. It drives no hardware itself and keeps no
 // card longer than it takes to hand it on.
 //
 // The wire (SIA AC-01): both lines idle; a pulse of 20 to 100 us on D0 is a 0,

@@ -119,9 +119,9 @@ var framings = map[string]struct {
 	// a card already, and what trails tells the installer.
 	"34 bits of which 26 pass, on 26 alone": {func(p *tape) { p.frame(0, made(table[1], 3, 4567), ms) },
 		h26, []device.Fault{none, device.FaultTrailing}},
-	"wrong parity":             {func(p *tape) { p.frame(0, flip(a, 5), 2*ms) }, h26, []device.Fault{device.FaultParity}},
-	"wrong length":             {func(p *tape) { p.frame(0, long, 2*ms) }, h26, []device.Fault{device.FaultLength}},
-	"too short":                {func(p *tape) { p.frame(0, a, 2*ms); p.drop(25) }, h26, []device.Fault{device.FaultLength}},
+	"wrong parity": {func(p *tape) { p.frame(0, flip(a, 5), 2*ms) }, h26, []device.Fault{device.FaultParity}},
+	"wrong length": {func(p *tape) { p.frame(0, long, 2*ms) }, h26, []device.Fault{device.FaultLength}},
+	"too short":    {func(p *tape) { p.frame(0, a, 2*ms); p.drop(25) }, h26, []device.Fault{device.FaultLength}},
 	"a bit too many": {func(p *tape) { p.frame(0, a, 2*ms); p.edge(2*ms, 0); p.edge(2*ms, 0) },
 		h26, []device.Fault{none, device.FaultTrailing}},
 	"a bit too many, far behind": {func(p *tape) { p.frame(0, a, 2*ms); p.edge(30*ms, 0) },

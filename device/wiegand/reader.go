@@ -20,8 +20,11 @@ const (
 
 // Config is what it takes to run one reader.
 type Config struct {
-	Source  string        // the reader, as the site file names it
-	Formats []Format      // what it may send; best one alone
+	Source string // the reader, as the site file names it
+	// Formats is what it may send, best one alone. The longest ends without waiting
+	// for silence: of a reader that sends still longer frames, one in four passes
+	// the two parity bits as a card (nobody's), and then tells FaultTrailing.
+	Formats []Format
 	Gap     time.Duration // silence that ends a frame, 25 to 100 ms; 0: adaptive, see NewFramer
 }
 
