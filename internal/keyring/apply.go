@@ -89,7 +89,12 @@ func (k *Keyring) store(l *list) error {
 		if !c.known {
 			k.recover(c)
 		}
-		if err := c.write(l); err != nil {
+		err := c.write(l)
+		if errors.Is(err, durable.ErrDamaged) { // found while writing: make it anew
+			k.putAside(c.path)
+			err = c.write(l)
+		}
+		if err != nil {
 			k.opts.Log.Error().Err(err).Msg("copy of the grants can't be written")
 			failed = append(failed, err)
 		}

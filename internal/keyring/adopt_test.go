@@ -1,0 +1,140 @@
+package keyring
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/device"
+
+	"github.com/rs/zerolog"
+)
+
+func openAt(t *testing.T, dir string, now *time.Time) *Keyring {
+	t.Helper()
+	k, err := Open(Options{Dir: dir, Building: building, Keys: Keys{Building: goldenKey(), Issuers: pinned(1)},
+		Log: zerolog.Nop(), Now: func() time.Time { return *now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { k.Close() })
+	return k
+}
+
+func TestAdopt(t *testing.T) {
+	now := issuedAt
+	k := openAt(t, t.TempDir(), &now)
+	one, two := device.CardOf(0x12005e298d, 40), h10301(t, 1, 2)
+	k.Notice(one, "front", "front-in")
+	if until, cards := k.Adopted(); !until.IsZero() || len(cards) > 0 {
+		t.Fatal("a card was kept with adopt mode off")
+	}
+	if err := k.SetAdopt(7); err != nil {
+		t.Fatal(err)
+	}
+	k.Notice(one, "front", "front-in")
+	now = now.Add(time.Hour)
+	k.Notice(two, "back", "back-in")
+	now = now.Add(time.Hour)
+	k.Notice(one, "back", "back-in")
+	k.Close()
+	k = openAt(t, k.opts.Dir, &now)
+	until, cards := k.Adopted()
+	if !until.Equal(issuedAt.Add(7*24*time.Hour)) || len(cards) != 2 {
+		t.Fatalf("until %v, %d cards", until, len(cards))
+	}
+	first := cards[0]
+	if first.Count != 2 || first.Door != "back" || first.Bits != 40 || len(first.Credentials) != 3 ||
+		!first.First.Equal(issuedAt) || !first.Last.Equal(issuedAt.Add(2*time.Hour)) {
+		t.Fatalf("kept %+v", first)
+	}
+
+	e := edit(t, k)
+	add(t, e, first.Credentials[2]) // one of its forms is enough: it is known now
+	apply(t, k, sign(t, e))
+	if _, cards := k.Adopted(); len(cards) != 1 || cards[0].Bits != 26 {
+		t.Fatal("a bound card is still there")
+	}
+	if strings.Contains(adoptText(t, k), first.Credentials[0].String()) {
+		t.Fatal("a bound card is still in the file")
+	}
+
+	now = now.Add(7 * 24 * time.Hour)
+	if until, cards := k.Adopted(); !until.IsZero() || len(cards) > 0 {
+		t.Fatal("kept after its days")
+	}
+	k.Close()
+	if text := adoptText(t, k); strings.Contains(text, "count") {
+		t.Fatal("still in the file after its days")
+	}
+}
+
+func adoptText(t *testing.T, k *Keyring) string {
+	t.Helper()
+	return string(readFile(t, fileOf(k, adoptFile)))
+}
+
+func TestAdoptLimits(t *testing.T) {
+	now := issuedAt
+	k := openAt(t, t.TempDir(), &now)
+	for _, days := range []int{-1, maxAdoptDays + 1} {
+		if err := k.SetAdopt(days); err == nil {
+			t.Errorf("%d days taken", days)
+		}
+	}
+	if err := k.SetAdopt(1); err != nil {
+		t.Fatal(err)
+	}
+	for n := range maxAdopted + 10 {
+		k.Notice(device.CardOf(uint64(n), 26), "front", "front-in")
+	}
+	if _, cards := k.Adopted(); len(cards) != maxAdopted {
+		t.Fatalf("%d cards", len(cards))
+	}
+	if err := k.SetAdopt(0); err != nil {
+		t.Fatal(err)
+	}
+	if _, cards := k.Adopted(); len(cards) != 0 || strings.Contains(adoptText(t, k), "count") {
+		t.Fatal("switched off and not erased")
+	}
+}
+
+// TestRun writes the adopt list once a minute while there is news, and nothing
+// in an idle house.
+func TestRun(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		now := issuedAt
+		k := openAt(t, dir, &now)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- k.Run(ctx) }()
+		if err := k.SetAdopt(1); err != nil {
+			t.Fatal(err)
+		}
+		k.Notice(h10301(t, 1, 2), "front", "front-in")
+		if strings.Contains(adoptText(t, k), "count") {
+			t.Fatal("a swipe was written at once")
+		}
+		time.Sleep(runEvery + time.Second)
+		synctest.Wait()
+		if !strings.Contains(adoptText(t, k), "count") {
+			t.Fatal("not written after a minute")
+		}
+		if err := os.Remove(fileOf(k, adoptFile)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Hour)
+		synctest.Wait()
+		if _, err := os.Stat(fileOf(k, adoptFile)); err == nil {
+			t.Fatal("written with nothing new")
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,334 @@
+package keyring
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+func fileOf(k *Keyring, name string) string { return filepath.Join(k.opts.Dir, name) }
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func writeFile(t testing.TB, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ruins are ways in which a card gives back something else.
+var ruins = map[string]func([]byte) []byte{
+	"empty":       func([]byte) []byte { return nil },
+	"garbage":     func(b []byte) []byte { return bytes.Repeat([]byte{0xa5}, len(b)) },
+	"zeros":       func(b []byte) []byte { return make([]byte, len(b)) },
+	"cut short":   func(b []byte) []byte { return b[:len(b)/2] },
+	"one page":    func(b []byte) []byte { return b[:4096] },
+	"flipped bit": func(b []byte) []byte { i := bytes.LastIndex(b, []byte{0x89, 0x51}); b[i+20] ^= 1; return b },
+	"no manifest": func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("grant-list"), []byte("grant-LIST")) },
+}
+
+func TestOneDamagedCopy(t *testing.T) {
+	for name, ruin := range ruins {
+		for _, file := range []string{"grants-a.db", "grants-b.db"} {
+			t.Run(name+" "+file, func(t *testing.T) {
+				k := open(t, t.TempDir())
+				bulk(t, k, 700)
+				k.Close()
+				good := readFile(t, fileOf(k, file))
+				writeFile(t, fileOf(k, file), ruin(bytes.Clone(good)))
+				k = open(t, k.opts.Dir)
+				want(t, k, credential(3), access.ReasonGranted)
+				s := k.Status()
+				if len(s.SetAside) != 1 || s.SetAside[0] != file+".bad-1" || !s.Copies[0].Good || !s.Copies[1].Good {
+					t.Fatalf("status %+v", s)
+				}
+				if k = reopen(t, k); len(k.Status().SetAside) > 0 || k.Status().Grants != 700 {
+					t.Fatal("the rebuilt copy is not good")
+				}
+			})
+		}
+	}
+}
+
+func TestBothDamaged(t *testing.T) {
+	for name, ruin := range ruins {
+		t.Run(name, func(t *testing.T) {
+			k := open(t, t.TempDir())
+			bulk(t, k, 700)
+			backup, err := k.List()
+			if err != nil {
+				t.Fatal(err)
+			}
+			old := sign(t, edit(t, open(t, t.TempDir()))) // version 1 of an empty house
+			k.Close()
+			for _, file := range []string{"grants-a.db", "grants-b.db"} {
+				writeFile(t, fileOf(k, file), ruin(readFile(t, fileOf(k, file))))
+			}
+			k = open(t, k.opts.Dir)
+			if s := k.Status(); k.Grants() != nil || !s.Lost || len(s.SetAside) != 2 {
+				t.Fatalf("status %+v", s)
+			}
+			want(t, k, credential(3), access.ReasonNotReady)
+			if err := k.Apply(old); !errors.Is(err, ErrConflict) {
+				t.Fatalf("another list of the version that was lost: %v", err)
+			}
+			apply(t, k, Update{Manifest: backup.Manifest, Buckets: backup.Buckets}) // carried in by hand
+			want(t, k, credential(3), access.ReasonGranted)
+		})
+	}
+}
+
+// TestFlippedBytes flips bytes all over the only copy: what loads is the list
+// or nothing, never another one.
+func TestFlippedBytes(t *testing.T) {
+	k := open(t, t.TempDir())
+	bulk(t, k, 40)
+	k.Close()
+	good := readFile(t, fileOf(k, "grants-a.db"))
+	step := 127
+	if testing.Short() {
+		step = 1021
+	}
+	lost := 0
+	for i := 0; i < len(good); i += step {
+		b := bytes.Clone(good)
+		b[i] ^= 1 << (i % 8)
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "grants-a.db"), b)
+		k := open(t, dir)
+		switch g := k.Grants(); {
+		case g == nil:
+			lost++
+		case g.Len() != 40:
+			t.Fatalf("byte %d: %d grants", i, g.Len())
+		}
+		for n := range 40 {
+			if r := ask(k, credential(n)); r != access.ReasonGranted && r != access.ReasonNotReady {
+				t.Fatalf("byte %d: card %d: %d", i, n, r)
+			}
+		}
+		k.Close()
+	}
+	if lost == 0 {
+		t.Fatal("no flip was noticed: the test proves nothing")
+	}
+}
+
+// TestKilledBetweenCopies writes only the first copy, as power does when it
+// goes at that moment, in each of its two orders.
+func TestKilledBetweenCopies(t *testing.T) {
+	for written := range 2 {
+		k := open(t, t.TempDir())
+		ids := bulk(t, k, 700)
+		e := edit(t, k)
+		if err := e.SetState(ids[3], wire.GrantRevoked); err != nil {
+			t.Fatal(err)
+		}
+		u := sign(t, e)
+		next, err := k.head(u.Manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := k.follow(next, u.Buckets); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.copies[written].write(next); err != nil {
+			t.Fatal(err)
+		}
+		k = reopen(t, k)
+		want(t, k, credential(3), access.ReasonRevoked)
+		want(t, k, credential(4), access.ReasonGranted)
+		if s := k.Status(); s.Version != 2 || !s.Copies[0].Good || !s.Copies[1].Good || len(s.SetAside) > 0 {
+			t.Fatalf("status %+v", s)
+		}
+		apply(t, k, u) // the sender had no answer and sends it again
+	}
+}
+
+// TestRollback puts the files of an older list back.
+func TestRollback(t *testing.T) {
+	files := []string{"grants-a.db", "grants-b.db"}
+	k := open(t, t.TempDir())
+	ids := bulk(t, k, 5)
+	k.Close()
+	old := [][]byte{readFile(t, fileOf(k, files[0])), readFile(t, fileOf(k, files[1]))}
+	k = open(t, k.opts.Dir)
+	e := edit(t, k)
+	if err := e.SetState(ids[0], wire.GrantRevoked); err != nil {
+		t.Fatal(err)
+	}
+	revoked := sign(t, e)
+	apply(t, k, revoked)
+	k.Close()
+
+	writeFile(t, fileOf(k, files[0]), old[0]) // one of them: the other is newer
+	k = open(t, k.opts.Dir)
+	want(t, k, credential(0), access.ReasonRevoked)
+	k.Close()
+
+	for i := range files {
+		writeFile(t, fileOf(k, files[i]), old[i])
+	}
+	k = open(t, k.opts.Dir)
+	want(t, k, credential(0), access.ReasonNotReady)
+	if s := k.Status(); !s.Lost || len(s.SetAside) != 2 {
+		t.Fatalf("status %+v", s)
+	}
+	if err := k.Apply(sign(t, edit(t, k))); !errors.Is(err, ErrConflict) {
+		t.Fatalf("version 1 after version 2: %v", err)
+	}
+}
+
+func TestDamagedSmallFiles(t *testing.T) {
+	k := open(t, t.TempDir())
+	bulk(t, k, 5)
+	if err := k.SetAdopt(7); err != nil {
+		t.Fatal(err)
+	}
+	k.Close()
+	for _, name := range []string{marksFile, adoptFile} {
+		writeFile(t, fileOf(k, name), []byte(`{"version": "seven`))
+	}
+	k = open(t, k.opts.Dir)
+	want(t, k, credential(0), access.ReasonGranted)
+	if s := k.Status(); len(s.SetAside) != 2 || k.Floor() != issuedAt.Unix() {
+		t.Fatalf("status %+v", s)
+	}
+	if k = reopen(t, k); len(k.Status().SetAside) > 0 || k.marks.Version != 1 {
+		t.Fatal("the mark was not written again")
+	}
+}
+
+// TestKill9 kills a process that applies lists as fast as it can. What it said
+// was applied is there afterwards.
+func TestKill9(t *testing.T) {
+	if dir := os.Getenv("KEYRING_CHILD"); dir != "" {
+		applyForEver(t, dir)
+	}
+	rounds := 30
+	if testing.Short() {
+		rounds = 3
+	}
+	dir := t.TempDir()
+	k := open(t, dir)
+	bulk(t, k, 1500)
+	k.Close()
+	for round := range rounds {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKill9$")
+		cmd.Env = append(os.Environ(), "KEYRING_CHILD="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var acked uint64
+		lines := bufio.NewScanner(out)
+		for n := 0; n <= round%4 && lines.Scan(); n++ {
+			if _, err := fmt.Sscanf(lines.Text(), "applied %d", &acked); err != nil {
+				t.Fatalf("child: %q", lines.Text())
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for lines.Scan() { // what it said before it died
+			if _, err := fmt.Sscanf(lines.Text(), "applied %d", &acked); err != nil {
+				t.Fatalf("child: %q", lines.Text())
+			}
+		}
+		_ = cmd.Wait() // it was killed
+		k := open(t, dir)
+		s := k.Status()
+		if acked == 0 || s.Version < acked || !s.Copies[0].Good || !s.Copies[1].Good || len(s.SetAside) > 0 {
+			t.Fatalf("acked %d, then %+v", acked, s)
+		}
+		k.Close()
+	}
+}
+
+func applyForEver(t *testing.T, dir string) {
+	k := open(t, dir)
+	for {
+		e := edit(t, k)
+		add(t, e, credential(int(e.base.Version)+10_000))
+		apply(t, k, sign(t, e))
+		fmt.Println("applied", k.Status().Version)
+	}
+}
+
+func TestKeysNeverOverwritten(t *testing.T) {
+	dir := t.TempDir()
+	key, err := GenerateBuildingKey(7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	saves := map[string]func(string) error{
+		BuildingKeyFile: func(p string) error { return SaveBuildingKey(p, key) },
+		GatewayKeyFile:  func(p string) error { return SavePrivateKey(p, issuerKey(3)) },
+		IssuerFile:      func(p string) error { return SaveIssuer(p, wire.Key{Epoch: 2, Public: pinned(1)[0].Public}) },
+	}
+	for name, save := range saves {
+		path := filepath.Join(dir, name)
+		if err := save(path); err != nil {
+			t.Fatal(err)
+		}
+		before := readFile(t, path)
+		if err := save(path); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm() != 0o600 || !bytes.Equal(before, readFile(t, path)) {
+			t.Errorf("%s: changed, or mode %v", name, info.Mode())
+		}
+	}
+	got, err := LoadKeys(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *got.Building != *key || !got.Gateway.Equal(issuerKey(3)) || len(got.Issuers) != 1 || got.Issuers[0].Epoch != 2 ||
+		got.Issuers[0].Role != wire.RoleIssuer || !got.Issuers[0].Public.Equal(pinned(1)[0].Public) {
+		t.Fatal("not the keys that were saved")
+	}
+}
+
+func TestLoadKeysTakesWhatThereIs(t *testing.T) {
+	dir := t.TempDir()
+	if err := SaveBuildingKey(filepath.Join(dir, BuildingKeyFile), goldenKey()); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, IssuerFile), []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"))
+	got, err := LoadKeys(dir)
+	if got.Building == nil || len(got.Issuers) > 0 || got.Gateway != nil || !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("keys %+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "-----BEGIN GATEHOUSE BUILDING KEY-----\nNumber: 255\n\nAAAA\n-----END GATEHOUSE BUILDING KEY-----\n"} {
+		writeFile(t, filepath.Join(dir, BuildingKeyFile), []byte(bad))
+		if k, err := LoadBuildingKey(filepath.Join(dir, BuildingKeyFile)); err == nil {
+			t.Errorf("loaded %v", k)
+		}
+	}
+	for _, number := range []byte{0, 255} {
+		if _, err := GenerateBuildingKey(number); err == nil {
+			t.Errorf("made key %d", number)
+		}
+	}
+}
