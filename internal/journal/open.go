@@ -47,6 +47,10 @@ func (w *writer) resume(ctx context.Context, fo folder, last file) error {
 	if err := w.j.o.Verify(context.WithoutCancel(ctx), last.path); err != nil {
 		return err
 	}
+	sure, err := bothMetas(last.path)
+	if err != nil {
+		return err
+	}
 	db, err := openSegment(last.path, false)
 	if err != nil {
 		return err
@@ -61,6 +65,13 @@ func (w *writer) resume(ctx context.Context, fo folder, last file) error {
 	if err != nil {
 		closeUnlessFaulted(db, err)
 		return err
+	}
+	if !sure {
+		// The last commit may be gone, and somebody may have seen it: numbers
+		// are not given twice. What is there stays, and can be read.
+		db.Close()
+		w.cite = &ending{epoch: last.epoch, size: w.tree.size, root: w.tree.root(), reason: wire.ReasonDamaged}
+		return w.begin(fo)
 	}
 	w.j.adopt(fo.files[:len(fo.files)-1])
 	w.use(db, last, s.made)

@@ -23,12 +23,13 @@ type Entry struct {
 }
 
 // Entries returns up to n durable entries from a position on, and the position
-// after them; none, when there are no more yet (see Changed). It goes on over
-// the ends of files and epochs, so that the first entry may stand later than
-// from where something was deleted or set aside. A closed file that nobody has
-// read in this run is verified first; one that turns out damaged is set aside
-// and skipped. ErrGone: from is in an epoch that is not here. It does not hold
-// up the writer; ask for a few hundred at a time.
+// after them; none, when there are no more yet (see Changed) or Run has not
+// opened the files. It goes on over the ends of files and epochs, so that the
+// first entry may stand later than from where something was deleted or set
+// aside. A closed file that nobody has read in this run is verified first; one
+// that turns out damaged is set aside and skipped. ErrGone: from is in an epoch
+// that is not here. It does not hold up the writer; ask for a few hundred at a
+// time.
 func (j *Journal) Entries(ctx context.Context, from Position, n int) ([]Entry, Position, error) {
 	for range maxFiles {
 		if err := ctx.Err(); err != nil {
@@ -37,6 +38,9 @@ func (j *Journal) Entries(ctx context.Context, from Position, n int) ([]Entry, P
 		f, next, last, err := j.locate(&from)
 		if err != nil {
 			return nil, from, fmt.Errorf("read journal: %w", err)
+		}
+		if f.path == "" {
+			return nil, from, nil
 		}
 		list, err := j.readFile(ctx, f, from, n)
 		switch {
@@ -73,7 +77,7 @@ func (j *Journal) locate(from *Position) (f file, next Position, last bool, err 
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if len(j.files) == 0 {
-		return f, next, false, ErrGone
+		return f, next, true, nil // not open yet
 	}
 	at := -1
 	for i, f := range j.files {

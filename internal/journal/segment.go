@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 
@@ -186,6 +187,32 @@ func guardedView(path string, db *bolt.DB, f func(*bolt.Tx) error) error {
 	return durable.Guard("read "+path, func() error { return db.View(f) })
 }
 
+// bothMetas says whether both meta pages of a bbolt file are valid. With one
+// alone, bbolt goes back to the commit before the last without a word. The meta
+// stands 16 bytes into its page: 56 bytes, then their FNV-1a, little-endian.
+func bothMetas(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	const header, body, pageSizeAt = 16, 56, 8
+	page := int64(os.Getpagesize())
+	for i := range int64(2) {
+		var meta [body + 8]byte
+		if _, err := f.ReadAt(meta[:], i*page+header); err != nil {
+			return false, err
+		}
+		h := fnv.New64a()
+		h.Write(meta[:body])
+		if h.Sum64() != binary.LittleEndian.Uint64(meta[body:]) {
+			return false, nil
+		}
+		page = int64(binary.LittleEndian.Uint32(meta[pageSizeAt:]))
+	}
+	return true, nil
+}
+
 // pack rewrites a closed file without slack, ending at f.end, and puts it in
 // place after check found it good. The tree must come out the same.
 func pack(f file, check func(path string) error) error {
@@ -199,6 +226,9 @@ func pack(f file, check func(path string) error) error {
 			return err
 		}
 		end := min(f.end, s.size)
+		if end < f.end && f.end != noEnd {
+			return fmt.Errorf("%w: it ends at %d, not at %d", durable.ErrDamaged, end, f.end)
+		}
 		whole := end == s.size
 		s.packed = true
 		return durable.Create(temp, func(tx *bolt.Tx) error { return copySegment(tx, old, s, end, whole) })

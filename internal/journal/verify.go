@@ -7,6 +7,8 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
@@ -29,18 +31,15 @@ type Report struct {
 // missing, that each entry is the one encoding of something valid, that the
 // entries hash to the root that was written with the last of them, and that
 // their leaves are those of tree.db where that is there. A fault in the pages
-// can end the process: see VerifyBy. Bad content is an error that wraps
+// can end the process, and leaves a goroutine behind: see VerifyBy. Bad content is an error that wraps
 // durable.ErrDamaged.
 func Verify(path string) (Report, error) {
 	var r Report
 	err := view(path, func(tx *bolt.Tx) (err error) {
-		for e := range tx.Check() {
-			if err == nil {
-				err = fmt.Errorf("%w: %w", durable.ErrDamaged, e)
-			}
-		}
-		if err != nil {
-			return err
+		// The first fault will do: pages that point at each other make more
+		// than can be listed. The check's goroutine then waits for ever.
+		if fault, bad := <-tx.Check(); bad {
+			return fmt.Errorf("%w: %w", durable.ErrDamaged, fault)
 		}
 		r, err = verifyEntries(tx, path)
 		return err
@@ -91,6 +90,9 @@ func verifyEntries(tx *bolt.Tx, path string) (Report, error) {
 // Exit codes of a process that verifies a file. Every other end, by a signal
 // or a fatal fault, also says that the file is damaged.
 const (
+	verifyStack = 4 << 20          // bytes: pages that point at each other end the process soon
+	verifyTime  = 60 * time.Second // a check that takes longer goes in circles
+
 	exitGood       = 0
 	exitDamaged    = 1
 	exitNotChecked = 75 // EX_TEMPFAIL of sysexits.h
@@ -99,6 +101,7 @@ const (
 // VerifyMain is the body of the process that VerifyBy starts: it verifies the
 // file, says what it found on w, and returns the exit code.
 func VerifyMain(path string, w io.Writer) int {
+	debug.SetMaxStack(verifyStack)
 	r, err := Verify(path)
 	switch {
 	case err == nil:
@@ -116,12 +119,16 @@ func VerifyMain(path string, w io.Writer) int {
 // last argument; that command must end with what VerifyMain returns.
 func VerifyBy(command string, args ...string) func(context.Context, string) error {
 	return func(ctx context.Context, path string) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, verifyTime, errEndless)
+		defer cancel()
 		full := append(append([]string{}, args...), path)
 		out, err := exec.CommandContext(ctx, command, full...).CombinedOutput()
 		var exit *exec.ExitError
 		switch {
 		case err == nil:
 			return nil
+		case context.Cause(ctx) == errEndless:
+			return fmt.Errorf("verify %s in its own process: %w: %w", path, durable.ErrDamaged, errEndless)
 		case ctx.Err() != nil:
 			return fmt.Errorf("verify %s: %w", path, ctx.Err())
 		case errors.As(err, &exit) && exit.ExitCode() != exitNotChecked:
@@ -130,6 +137,8 @@ func VerifyBy(command string, args ...string) func(context.Context, string) erro
 		return fmt.Errorf("verify %s in its own process: %w: %s", path, err, firstLine(out))
 	}
 }
+
+var errEndless = fmt.Errorf("no end within %v", verifyTime)
 
 func firstLine(b []byte) string {
 	for i, c := range b {

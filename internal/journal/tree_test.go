@@ -1,0 +1,206 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"pgregory.net/rapid"
+
+	"gatehouse/sync/wire"
+)
+
+// reference hashes records with tlog's own storage.
+type reference struct{ hashes []tlog.Hash }
+
+func (r *reference) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	var list []tlog.Hash
+	for _, i := range indexes {
+		list = append(list, r.hashes[i])
+	}
+	return list, nil
+}
+
+func (r *reference) add(t interface{ Fatal(...any) }, n int64, leaf tlog.Hash) {
+	more, err := tlog.StoredHashesForRecordHash(n, leaf, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.hashes = append(r.hashes, more...)
+}
+
+func TestFrontierIsRFC6962(t *testing.T) {
+	var ref reference
+	var f frontier
+	for n := range int64(1100) {
+		want, err := tlog.TreeHash(n, &ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.size != uint64(n) || f.root() != want {
+			t.Fatalf("root of %d leaves is %v, want %v", n, f.root(), want)
+		}
+		again, err := decodeFrontier(f.encode())
+		if err != nil || again.root() != want {
+			t.Fatalf("frontier of %d leaves written and read: %v, %v", n, again.root(), err)
+		}
+		leaf := tlog.RecordHash([]byte{byte(n), byte(n >> 8)})
+		ref.add(t, n, leaf)
+		f = f.add(leaf)
+	}
+}
+
+func TestFrontierCopiesStayValid(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var f frontier
+		var copies []frontier
+		var roots []tlog.Hash
+		for i := range rapid.IntRange(1, 70).Draw(t, "leaves") {
+			copies, roots = append(copies, f), append(roots, f.root())
+			f.add(tlog.Hash{0xee}) // a commit that failed
+			f = f.add(tlog.Hash{byte(i)})
+		}
+		for i := range copies {
+			if copies[i].root() != roots[i] {
+				t.Fatalf("the frontier of %d leaves changed later", i)
+			}
+		}
+	})
+}
+
+func FuzzDecodeFrontier(f *testing.F) {
+	f.Add(frontier{}.encode())
+	f.Add(frontier{}.add(tlog.Hash{1}).add(tlog.Hash{2}).add(tlog.Hash{3}).encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := decodeFrontier(b)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(got.encode(), b) {
+			t.Fatalf("%x read and written again is %x", b, got.encode())
+		}
+		for n := range len(b) {
+			if _, err := decodeFrontier(b[:n]); err == nil {
+				t.Fatalf("%x is also accepted when cut to %d bytes", b, n)
+			}
+		}
+	})
+}
+
+// One entry, from its fields to the bytes in the file, its leaf and the root.
+func TestGoldenEntry(t *testing.T) {
+	header := wire.Header{
+		Boot: 7, Counter: 300, BootTime: 86_400_000_000_000, Wall: 1_795_392_000_000, Clock: wire.ClockNTP,
+		Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted,
+		Door: "front", Source: "street", Direction: wire.DirectionIn,
+	}
+	it := &item{header: header}
+	for i := range it.salt {
+		it.salt[i] = byte(i)
+	}
+	who := wire.Who{Credential: &wire.CredentialID{0x01, 0x9d, 0x23, 0x47}, Grant: &wire.ID{0xaa}, Tenancy: &wire.ID{0xbb}}
+	var err error
+	if it.who, err = who.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	if err := it.seal(); err != nil {
+		t.Fatal(err)
+	}
+	const stored = "83ab01070219012c031b00004e94914f0000041b000001a205b3d0000503060407010801096566726f6e740a667374726565740b01" +
+		"50000102030405060708090a0b0c0d0e0f" +
+		"a30151019d234700000000000000000000000000" + "0250aa000000000000000000000000000000" + "0350bb000000000000000000000000000000"
+	const leaf = "feb55204221b2b6c64abb636cb49b082bab42e123b25c1e900c0ec0f683a0854"
+	if got := hex.EncodeToString(it.stored); got != stored {
+		t.Errorf("stored entry is %s, want %s", got, stored)
+	}
+	if got := hex.EncodeToString(it.leaf[:]); got != leaf {
+		t.Errorf("leaf hash is %s, want %s", got, leaf)
+	}
+	if (frontier{}).add(it.leaf).root() != it.leaf {
+		t.Error("the root of one leaf is not the leaf")
+	}
+}
+
+// The tree must come out the same from the running journal, from tiles, from
+// entries alone, and from tlog; and a lost or damaged tree.db must come back.
+func TestRoots(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.MaxEntries = 700 })
+	r.start()
+	const n = 3000
+	for i := range n - 2 {
+		r.j.Queue(granted(), somebody(byte(i)))
+	}
+	r.append(granted(), somebody(1))
+	var ref reference
+	list := r.all()
+	for i, e := range list {
+		ref.add(t, int64(i), tlog.RecordHash(e.Leaf()))
+	}
+	epoch := r.j.Status().Epoch
+	check := func(when string) {
+		t.Helper()
+		for _, size := range []uint64{0, 1, 255, 256, 257, 1024, 2047, n - 1, n} {
+			want, err := tlog.TreeHash(int64(size), &ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := r.j.Root(context.Background(), Position{epoch, size}); err != nil || got != want {
+				t.Errorf("%s: root of %d is %v, %v; want %v", when, size, got, err, want)
+			}
+		}
+	}
+	tiled := func() bool {
+		f, err := tiledSize(filepath.Join(r.o.Dir, treeName), epoch)
+		return err == nil && f.size >= 2048
+	}
+	eventually(t, "tiles are written", tiled)
+	check("running")
+	r.stop()
+	tree := filepath.Join(r.o.Dir, treeName)
+	for name, harm := range map[string]func() error{
+		"nothing": func() error { return nil },
+		"lost":    func() error { return os.Remove(tree) },
+		"cut":     func() error { return os.Truncate(tree, 8192) },
+		"garbage": func() error { return os.WriteFile(tree, bytes.Repeat([]byte("garbage "), 9000), 0o600) },
+	} {
+		if err := harm(); err != nil {
+			t.Fatal(err)
+		}
+		r.start()
+		r.append(granted(), somebody(2)) // the files are open after this
+		check(name)
+		poke(r.j.work)
+		eventually(t, name+": tiles are there", tiled)
+		check(name + ", tiles again")
+		r.stop()
+		if bad := files(t, r.o.Dir, "*-*.bad-*"); len(bad) > 0 {
+			t.Errorf("%s: an entry file was set aside: %v", name, bad)
+		}
+	}
+}
+
+func TestTileRefusesFlips(t *testing.T) {
+	leaves := make([]tlog.Hash, tileLeaves)
+	for i := range leaves {
+		leaves[i] = tlog.RecordHash([]byte{byte(i)})
+	}
+	tile, root := makeTile(leaves)
+	got, gotRoot, err := readTile(tile)
+	if err != nil || gotRoot != root || got[255] != leaves[255] {
+		t.Fatalf("read a tile: %v", err)
+	}
+	for i := 0; i < len(tile); i += 97 {
+		tile[i] ^= 0x10
+		if _, _, err := readTile(tile); err == nil {
+			t.Errorf("a flip in byte %d went unseen", i)
+		}
+		tile[i] ^= 0x10
+	}
+	if _, _, err := readTile(tile[:100]); err == nil {
+		t.Error("a short tile was accepted")
+	}
+}
