@@ -45,13 +45,23 @@ func (c *Client) ResetFire(ctx context.Context) (f Fire, err error) {
 	return f, c.call(ctx, http.MethodPost, "/v1/fire/reset", nil, &f)
 }
 
+// ConfirmClock says that the gateway's clock is right as it stands.
+func (c *Client) ConfirmClock(ctx context.Context) (k Clock, err error) {
+	return k, c.call(ctx, http.MethodPost, "/v1/clock/confirm", nil, &k)
+}
+
 // List fetches the grant list in force.
 func (c *Client) List(ctx context.Context) (l List, err error) {
 	return l, c.call(ctx, http.MethodGet, "/v1/grants", nil, &l)
 }
 
-// Apply hands in a new version of the list. A *Error with status conflict
-// means that somebody else was faster: fetch the list again.
+// Keys lists the grants for people.
+func (c *Client) Keys(ctx context.Context) (k []Key, err error) {
+	return k, c.call(ctx, http.MethodGet, "/v1/keys", nil, &k)
+}
+
+// Apply hands in a new version of the list. A *Error with Conflict means that
+// somebody else was faster: fetch the list again.
 func (c *Client) Apply(ctx context.Context, u Update) (g Grants, err error) {
 	return g, c.call(ctx, http.MethodPut, "/v1/grants", u, &g)
 }

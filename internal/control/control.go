@@ -34,8 +34,9 @@ type Clock struct {
 
 // Fire is the fire input.
 type Fire struct {
-	Active  bool `json:"active"`  // or unreadable
-	Latched bool `json:"latched"` // doors stay released until `gatehouse fire reset`
+	Active     bool `json:"active"`
+	Unreadable bool `json:"unreadable"` // doors are released until it can be read
+	Latched    bool `json:"latched"`    // doors stay released until `gatehouse fire reset`
 }
 
 // Door is one door.
@@ -115,11 +116,22 @@ type Released struct {
 // List is the grant list in force, as the issuer's tool needs it.
 type List struct {
 	Building string            `json:"building"`
-	KeyEpoch uint64            `json:"key_epoch"`
 	Doors    []string          `json:"doors"`    // of this gateway
 	Manifest []byte            `json:"manifest"` // signed; empty: none yet
 	Buckets  [][]byte          `json:"buckets"`
 	Labels   map[string]string `json:"labels"` // grant id in hex -> the landlord's own label
+}
+
+// Key is one grant as `gatehouse grant list` shows it.
+type Key struct {
+	Grant       string     `json:"grant"` // id, hex
+	Label       string     `json:"label,omitempty"`
+	Kind        string     `json:"kind"`
+	State       string     `json:"state"` // active, suspended, revoked, or mixed where its cards differ
+	Doors       []string   `json:"doors"`
+	From        *time.Time `json:"from,omitempty"`
+	Until       *time.Time `json:"until,omitempty"` // exclusive
+	Credentials int        `json:"credentials"`     // forms of its cards
 }
 
 // Update is a new version of the list.
@@ -178,8 +190,9 @@ type AdoptRequest struct {
 
 // Error is the body of every answer that is not 2xx.
 type Error struct {
-	Message string `json:"error"`
-	Hint    string `json:"hint,omitempty"` // what to do
+	Message  string `json:"error"`
+	Hint     string `json:"hint,omitempty"`     // what to do
+	Conflict bool   `json:"conflict,omitempty"` // somebody else was faster: try again on what is there now
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -50,9 +50,14 @@ type Config struct {
 	Budget   time.Duration // longest wait for a record before the door opens anyway
 	Hold     time.Duration // the same card seen again within this is one presentation
 	Readers  []Reader
-	Fire     bool // the fire input is active, unreadable or latched at start
-	// FireLine is its level alone, without the latch.
-	FireLine bool
+	Fire     Fire // at the start
+}
+
+// Fire is the state of the fire input as a door finds it at its start.
+type Fire struct {
+	Active  bool // the line is active
+	Blind   bool // the line can't be read
+	Latched bool // it was active, and nobody on site has reset it
 }
 
 // Seen is what a card was, for those who wait for one (registration, adopt).
@@ -92,6 +97,7 @@ type Status struct {
 type DeviceStatus struct {
 	Online bool
 	Fault  device.Fault // the last one
+	At     time.Time    // of the fault, or of the change
 }
 
 // Door runs one door. Make it with New, run it once with Run.
@@ -211,14 +217,18 @@ func (d *Door) Run(ctx context.Context) error {
 
 // begin drives the lock for the first time: released if there is or was fire.
 func (d *Door) begin() {
-	if !d.cfg.Fire {
-		d.drive(false)
-		d.publish()
-		return
+	f := d.cfg.Fire
+	if f.Active || f.Latched {
+		d.step(FireActive)
 	}
-	d.step(FireActive)
-	if !d.cfg.FireLine {
+	if f.Blind {
+		d.step(FireLost)
+	} else if !f.Active && f.Latched {
 		d.step(FireIdle)
+	}
+	if f == (Fire{}) {
+		_ = d.drive(false)
+		d.publish()
 	}
 }
 
@@ -251,6 +261,10 @@ func (d *Door) event(ctx context.Context, e device.Event) {
 		d.device(e.Source, true, e.Fault)
 		d.repeats.fault(d, e)
 	case device.WentOffline:
+		if e.Source == InputFire { // the gateway's, and it keeps the entry
+			d.step(FireLost)
+			return
+		}
 		d.device(e.Source, false, e.Fault)
 		d.queue(wire.Header{Kind: wire.KindOffline, Reason: wire.Reason(e.Fault), Source: e.Source}, wire.Who{})
 	case device.CameOnline:
@@ -432,7 +446,7 @@ func (d *Door) device(id string, online bool, f device.Fault) {
 	for k, v := range d.devices {
 		next[k] = v
 	}
-	next[id] = DeviceStatus{Online: online, Fault: f}
+	next[id] = DeviceStatus{Online: online, Fault: f, At: time.Now()}
 	d.devices = next
 	d.publish()
 }

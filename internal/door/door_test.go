@@ -371,7 +371,7 @@ func TestStop(t *testing.T) {
 	}{{"fail-secure", false, false, false}, {"fail-safe", true, false, true}, {"fail-secure in a fire", false, true, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := start(t, func(cfg *door.Config, _ *door.Parts) { cfg.FailSafe, cfg.Fire, cfg.FireLine = c.failSafe, c.fire, c.fire })
+				b := start(t, func(cfg *door.Config, _ *door.Parts) { cfg.FailSafe, cfg.Fire.Active = c.failSafe, c.fire })
 				b.swipe("in", known)
 				time.Sleep(time.Second)
 				b.stop()
@@ -390,7 +390,7 @@ func TestStop(t *testing.T) {
 // on site resets it, and not before the panel is idle.
 func TestLatchAtStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t, func(c *door.Config, _ *door.Parts) { c.Fire, c.FireLine = true, true })
+		b := start(t, func(c *door.Config, _ *door.Parts) { c.Fire = door.Fire{Active: true, Latched: true} })
 		if !b.lock.isReleased() || b.lock.acts != 1 || b.Status().State != door.Emergency {
 			t.Fatalf("released %v after %d acts, state %s", b.lock.isReleased(), b.lock.acts, b.Status().State)
 		}

@@ -47,6 +47,7 @@ type Machine struct {
 	forced    bool
 	exit      bool // the exit input is active
 	fireLine  bool
+	fireBlind bool // the fire input can't be read
 	fireLatch bool
 	fresh     bool // a release was asked for since the door last opened
 }
@@ -65,8 +66,9 @@ const (
 	ExitIdle                   // and let go
 	ContactOpen                // the contact saw it open
 	ContactClosed              // and close
-	FireActive                 // the fire input is active, or can't be read
-	FireIdle                   // the panel is reset
+	FireActive                 // the fire input is active: released until FireReset
+	FireLost                   // the fire input can't be read: released until it can
+	FireIdle                   // it can be read, and the panel is idle
 	FireReset                  // somebody on site resets the latch
 )
 
@@ -80,7 +82,7 @@ type Act struct {
 // State returns the door's state as people are shown it.
 func (m Machine) State() State {
 	switch {
-	case m.fireLatch:
+	case m.emergency():
 		return Emergency
 	case m.forced:
 		return Forced
@@ -100,8 +102,11 @@ func (m Machine) IsReleased() bool { return m.released }
 // Latched reports whether the fire latch holds the door released.
 func (m Machine) Latched() bool { return m.fireLatch }
 
-// FireLine reports whether the fire input is active (or unreadable) now.
-func (m Machine) FireLine() bool { return m.fireLine }
+// emergency reports whether nothing but the end of a fire may secure the door.
+func (m Machine) emergency() bool { return m.fireLatch || m.fireBlind }
+
+// FireLine reports whether the fire input is active or unreadable now.
+func (m Machine) FireLine() bool { return m.fireLine || m.fireBlind }
 
 // Step is the door's whole behaviour. now never goes back. It appends to acts
 // and returns it, so that a caller can reuse the space.
@@ -128,11 +133,11 @@ func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) 
 		acts = m.closed(now, acts)
 	case FireActive:
 		acts = m.fire(now, acts)
+	case FireLost:
+		m.fireBlind = true
+		acts = m.drive(now, wire.ReasonFire, acts)
 	case FireIdle:
-		if m.fireLine {
-			m.fireLine = false
-			acts = record(acts, wire.KindFire, wire.OutcomeIdle, 0)
-		}
+		acts = m.idle(now, acts)
 	case FireReset:
 		acts = m.reset(now, acts)
 	case DenyCard, Tick:
@@ -148,7 +153,7 @@ func (m Machine) Deadline() (time.Duration, bool) {
 			at, ok = t, true
 		}
 	}
-	if m.released && !m.fireLatch {
+	if m.released && !m.emergency() {
 		if !m.exit {
 			earliest(m.until)
 		}
@@ -156,7 +161,7 @@ func (m Machine) Deadline() (time.Duration, bool) {
 			earliest(m.since + m.MaxRelease)
 		}
 	}
-	if m.open && !m.held && m.HeldAfter > 0 && !m.fireLatch {
+	if m.open && !m.held && m.HeldAfter > 0 && !m.emergency() {
 		earliest(m.openSince + m.HeldAfter)
 	}
 	return at, ok
@@ -165,6 +170,10 @@ func (m Machine) Deadline() (time.Duration, bool) {
 func (m *Machine) release(now time.Duration, why wire.Reason, acts []Act) []Act {
 	m.fresh = true
 	m.until = max(m.until, now+m.ReleaseTime)
+	return m.drive(now, why, acts)
+}
+
+func (m *Machine) drive(now time.Duration, why wire.Reason, acts []Act) []Act {
 	if m.released {
 		return acts
 	}
@@ -174,7 +183,7 @@ func (m *Machine) release(now time.Duration, why wire.Reason, acts []Act) []Act 
 }
 
 func (m *Machine) secure(why wire.Reason, acts []Act) []Act {
-	if !m.released || m.fireLatch {
+	if !m.released || m.emergency() {
 		return acts
 	}
 	m.released, m.until, m.fresh = false, 0, false
@@ -217,42 +226,62 @@ func (m *Machine) closed(now time.Duration, acts []Act) []Act {
 }
 
 func (m *Machine) fire(now time.Duration, acts []Act) []Act {
-	if !m.released {
-		m.released, m.since = true, now
-		acts = append(acts, Act{Release: true})
-		acts = record(acts, wire.KindReleased, 0, wire.ReasonFire)
-	}
+	acts = m.drive(now, wire.ReasonFire, acts)
 	if !m.fireLine {
 		acts = record(acts, wire.KindFire, wire.OutcomeActive, 0)
 	}
-	m.fireLine, m.fireLatch = true, true
+	m.fireLine, m.fireLatch, m.fireBlind = true, true, false
 	return acts
 }
 
-// reset ends an emergency. It does nothing while the panel is still active.
+// idle: the panel can be read and is idle. A latch stays; a door that was only
+// released because the panel could not be read goes on as before.
+func (m *Machine) idle(now time.Duration, acts []Act) []Act {
+	if m.fireLine {
+		m.fireLine = false
+		acts = record(acts, wire.KindFire, wire.OutcomeIdle, 0)
+	}
+	if m.fireBlind {
+		m.fireBlind = false
+		acts = m.endEmergency(now, wire.ReasonTimer, acts)
+	}
+	return acts
+}
+
+// reset ends an emergency. It does nothing while the panel is still active, or
+// can't be read.
 func (m *Machine) reset(now time.Duration, acts []Act) []Act {
-	if !m.fireLatch || m.fireLine {
+	if !m.fireLatch || m.FireLine() {
 		return acts
 	}
 	m.fireLatch = false
-	m.openSince = now
 	acts = record(acts, wire.KindFireReset, wire.OutcomeDone, 0)
+	return m.endEmergency(now, wire.ReasonOperator, acts)
+}
+
+// endEmergency secures the door, unless the exit button is held: that is a
+// release of its own.
+func (m *Machine) endEmergency(now time.Duration, why wire.Reason, acts []Act) []Act {
+	if m.emergency() {
+		return acts
+	}
+	m.openSince = now
 	if m.exit {
 		m.since, m.until = now, now+m.ReleaseTime
 		return acts
 	}
-	return m.secure(wire.ReasonOperator, acts)
+	return m.secure(why, acts)
 }
 
 func (m *Machine) timers(now time.Duration, acts []Act) []Act {
-	if m.released && !m.fireLatch {
+	if m.released && !m.emergency() {
 		over := !m.exit && now >= m.until
 		limit := m.MaxRelease > 0 && now >= m.since+m.MaxRelease
 		if over || limit {
 			acts = m.secure(wire.ReasonTimer, acts)
 		}
 	}
-	if m.open && !m.held && m.HeldAfter > 0 && !m.fireLatch && now >= m.openSince+m.HeldAfter {
+	if m.open && !m.held && m.HeldAfter > 0 && !m.emergency() && now >= m.openSince+m.HeldAfter {
 		m.held = true
 		acts = record(acts, wire.KindHeld, wire.OutcomeActive, 0)
 	}

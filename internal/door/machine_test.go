@@ -36,6 +36,7 @@ type walk struct {
 	asked    time.Duration // last input that releases
 	exit     bool
 	line     bool
+	blind    bool
 	latch    bool
 }
 
@@ -69,7 +70,7 @@ func (w *walk) step(in door.Input) {
 			w.checkRelease(in)
 		}
 		if a.Secure {
-			if w.latch {
+			if w.latch || w.blind {
 				w.t.Fatalf("secured after fire and before the reset, by input %d", in)
 			}
 			w.released = false
@@ -90,19 +91,30 @@ func (w *walk) follow(in door.Input) {
 	case door.GrantCard, door.OperatorOpen, door.ExitCard:
 		w.asked = w.now
 	case door.FireActive:
-		w.line, w.latch = true, true
+		w.line, w.latch, w.blind = true, true, false
+	case door.FireLost:
+		w.blind = true
 	case door.FireIdle:
 		w.line = false
+		if w.blind && !w.latch {
+			w.ended()
+		}
+		w.blind = false
 	case door.FireReset:
-		if w.latch && !w.line { // while the exit button is held, a reset starts a release of its own
-			w.latch, w.since, w.asked = false, w.now, w.now
+		if w.latch && !w.line && !w.blind {
+			w.latch = false
+			w.ended()
 		}
 	}
 }
 
+// ended: while the exit button is held, the end of an emergency starts a
+// release of its own.
+func (w *walk) ended() { w.since, w.asked = w.now, w.now }
+
 func (w *walk) checkRelease(in door.Input) {
 	switch in {
-	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive, door.FireActive:
+	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive, door.FireActive, door.FireLost:
 	default:
 		w.t.Fatalf("input %d released the door", in)
 	}
@@ -119,13 +131,13 @@ func (w *walk) laws(in door.Input) {
 	if in == door.ExitActive && !w.released {
 		w.t.Fatal("request to exit did not release")
 	}
-	if w.latch != w.m.Latched() || (w.latch && !w.released) {
+	if w.latch != w.m.Latched() || ((w.latch || w.blind) && !w.released) {
 		w.t.Fatalf("fire: latch %v, machine %v, released %v", w.latch, w.m.Latched(), w.released)
 	}
-	if (w.m.State() == door.Emergency) != w.latch {
+	if (w.m.State() == door.Emergency) != (w.latch || w.blind) {
 		w.t.Fatalf("state %s with latch %v", w.m.State(), w.latch)
 	}
-	if !w.released || w.latch {
+	if !w.released || w.latch || w.blind {
 		return
 	}
 	if limit := w.m.MaxRelease; limit > 0 && w.now-w.since >= limit {
@@ -175,6 +187,13 @@ func TestMachineStories(t *testing.T) {
 			{102, door.FireIdle, door.Emergency}, {103, door.ContactOpen, door.Emergency}, {104, door.ContactClosed, door.Emergency},
 			{105, door.FireReset, door.Secured}},
 			[]wire.Kind{wire.KindReleased, wire.KindFire, wire.KindFire, wire.KindOpened, wire.KindClosed, wire.KindFireReset, wire.KindSecured}},
+		{"a fire input that comes late", rules, []step{
+			{1, door.FireLost, door.Emergency}, {100, door.Tick, door.Emergency}, {101, door.FireIdle, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindSecured}},
+		{"a fire input torn off in a fire", rules, []step{
+			{1, door.FireActive, door.Emergency}, {2, door.FireLost, door.Emergency}, {3, door.FireReset, door.Emergency},
+			{4, door.FireIdle, door.Emergency}, {5, door.FireReset, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindFire, wire.KindFire, wire.KindFireReset, wire.KindSecured}},
 		{"a stuck strike", door.Rules{ReleaseTime: 5 * time.Second, MaxRelease: 10 * time.Second}, []step{
 			{1, door.GrantCard, door.Released}, {5, door.GrantCard, door.Released}, {9, door.GrantCard, door.Released}, {11, door.Tick, door.Secured}},
 			[]wire.Kind{wire.KindReleased, wire.KindSecured}},

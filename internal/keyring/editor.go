@@ -209,10 +209,14 @@ func (e *Editor) Grants() []wire.Grant {
 
 // DoorsOf returns the ids of the doors of a record.
 func (e *Editor) DoorsOf(g wire.Grant) []string {
+	return doorsOf(e.doors, e.sets, g)
+}
+
+func doorsOf(doors []string, sets [][]uint16, g wire.Grant) []string {
 	var ids []string
-	if int(g.DoorSet) < len(e.sets) {
-		for _, door := range e.sets[g.DoorSet] {
-			ids = append(ids, e.doors[door])
+	if int(g.DoorSet) < len(sets) {
+		for _, door := range sets[g.DoorSet] {
+			ids = append(ids, doors[door])
 		}
 	}
 	return ids

@@ -1,0 +1,25 @@
+# Everything a developer runs. `make test` installs what is missing.
+
+GO ?= go
+LDFLAGS := -s -w -buildid=
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+.PHONY: demo test crash bench build clean
+
+demo: ## a whole building without hardware
+	$(GO) run ./cmd/gatesim demo
+
+test: ## every test, on the parts that this machine has or can install
+	.ci/test
+
+crash: ## the full crash proof of the journal: about half an hour
+	.ci/crash
+
+bench: ## the figures of docs/benchmarks.md
+	.ci/bench
+
+build: ## stripped programs for this machine in bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS) -X main.version=$(VERSION)' -o bin/ ./cmd/...
+
+clean:
+	rm -rf bin

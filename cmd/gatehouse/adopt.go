@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"gatehouse/internal/control"
+)
+
+type adoptCmd struct {
+	On   adoptOnCmd   `cmd:"" help:"Keep unknown cards for some days, so that they can be named; they never open by that."`
+	Off  adoptOffCmd  `cmd:"" help:"Stop, and forget the cards that nobody named."`
+	List adoptListCmd `cmd:"" help:"Show the unknown cards."`
+	Bind adoptBindCmd `cmd:"" help:"Say whose an unknown card is, and give it a key."`
+}
+
+type adoptOnCmd struct {
+	Days int `help:"For how many days, 1 to 60." default:"14"`
+}
+
+func (c adoptOnCmd) Run(s *session) error {
+	if c.Days < 1 {
+		return hinted("gatehouse adopt off stops it", "--days must be at least 1")
+	}
+	return s.adopt(c.Days)
+}
+
+type adoptOffCmd struct{}
+
+func (adoptOffCmd) Run(s *session) error { return s.adopt(0) }
+
+func (s *session) adopt(days int) error {
+	a, err := s.client.SetAdopt(s.ctx, control.AdoptRequest{Days: days})
+	if err != nil {
+		return err
+	}
+	return s.print(a, func(w io.Writer) { fmt.Fprintln(w, adoptState(a)) })
+}
+
+func adoptState(a control.AdoptState) string {
+	if a.Until == nil {
+		return "unknown cards are not kept (gatehouse adopt on)"
+	}
+	return "unknown cards are kept until " + local(*a.Until)
+}
+
+type adoptListCmd struct{}
+
+func (adoptListCmd) Run(s *session) error {
+	a, err := s.client.Adopts(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(a, func(w io.Writer) { writeAdopts(w, a) })
+}
+
+func writeAdopts(w io.Writer, a control.AdoptState) {
+	fmt.Fprintln(w, adoptState(a))
+	if len(a.Cards) == 0 {
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "\nCARD\tSEEN AT\tTIMES\tFIRST\tLAST")
+	for _, c := range a.Cards {
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\n", c.ID, c.Door, c.Count, local(c.FirstSeen), local(c.LastSeen))
+	}
+	_ = t.Flush()
+	fmt.Fprintln(w, "\nwhose? gatehouse adopt bind CARD --label FLAT --door DOOR --key FILE")
+}
+
+type adoptBindCmd struct {
+	signing
+	terms
+	Card string `arg:"" help:"The card, as gatehouse adopt list names it."`
+}
+
+func (c adoptBindCmd) Run(s *session) error {
+	issuer, err := c.issuer(s)
+	if err != nil {
+		return err
+	}
+	l, err := s.client.List(s.ctx)
+	if err != nil {
+		return err
+	}
+	g, err := c.grant(l.Doors)
+	if err != nil {
+		return err
+	}
+	a, err := s.client.Adopts(s.ctx)
+	if err != nil {
+		return err
+	}
+	var found []control.Card
+	for _, card := range a.Cards {
+		if strings.EqualFold(card.ID, c.Card) {
+			found = append(found, card.Card)
+		}
+	}
+	if len(found) != 1 {
+		return hinted("gatehouse adopt list shows them", "no unknown card %q", c.Card)
+	}
+	return s.give(issuer, g, found[0], l.Labels)
+}

@@ -1,0 +1,346 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/issue"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+type grantCmd struct {
+	Add     grantAddCmd     `cmd:"" help:"Give a key: then swipe the card, or name --printed and type its number."`
+	End     grantEndCmd     `cmd:"" help:"End a key for good; its card is told revoked from now on."`
+	Suspend grantSuspendCmd `cmd:"" help:"Stop a key for a while: a lost card."`
+	Resume  grantResumeCmd  `cmd:"" help:"Bring a suspended key back."`
+	Forget  grantForgetCmd  `cmd:"" help:"Take an ended key off the list: its card is unknown from now on."`
+	List    grantListCmd    `cmd:"" help:"List the keys."`
+}
+
+// signing is what every command needs that changes the list.
+type signing struct {
+	Key string `required:"" help:"The issuer's key file of gatehouse init." placeholder:"FILE"`
+}
+
+func (k signing) issuer(s *session) (issue.Issuer, error) {
+	key, err := keyring.LoadPrivateKey(k.Key)
+	if err != nil {
+		return issue.Issuer{}, err
+	}
+	return issue.Issuer{Client: s.client, Key: key}, nil
+}
+
+// terms are what a key is for.
+type terms struct {
+	Label string   `required:"" help:"Your own word for the flat; no names and no numbers of six digits." placeholder:"TEXT"`
+	Door  []string `required:"" help:"A door that it opens; may be given again." placeholder:"ID"`
+	Kind  string   `help:"resident, staff, visitor or brigade." enum:"resident,staff,visitor,brigade" default:"resident"`
+	From  string   `help:"First day, as 2026-12-01." placeholder:"DATE"`
+	Until string   `help:"Last day, as 2027-11-30; without it there is no end." placeholder:"DATE"`
+}
+
+var kinds = map[string]wire.GrantKind{"resident": wire.GrantResident, "staff": wire.GrantStaff,
+	"visitor": wire.GrantVisitor, "brigade": wire.GrantBrigade}
+
+func (t terms) grant(known []string) (g keyring.NewGrant, err error) {
+	g = keyring.NewGrant{Kind: kinds[t.Kind], Doors: t.Door, Label: t.Label}
+	for _, d := range t.Door {
+		if !slices.Contains(known, d) {
+			return g, hinted("doors of this gateway: "+strings.Join(known, ", "), "no door %q here", d)
+		}
+	}
+	if g.From, err = day(t.From, 0); err != nil {
+		return g, err
+	}
+	if g.Until, err = day(t.Until, 1); err != nil {
+		return g, err
+	}
+	if !g.Until.IsZero() && !g.From.Before(g.Until) {
+		return g, hinted("--until is the last day on which the card opens", "the key would end before it begins")
+	}
+	if t.Kind == "visitor" && g.Until.IsZero() {
+		return g, hinted("give --until", "a visitor's key needs an end")
+	}
+	return g, nil
+}
+
+// day reads a day as the midnight at its start, in local time, plus so many days.
+func day(text string, plus int) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.ParseInLocation(time.DateOnly, text, time.Local)
+	if err != nil {
+		return t, hinted("write it as 2026-12-31", "%q is no day", text)
+	}
+	return t.AddDate(0, 0, plus), nil
+}
+
+type grantAddCmd struct {
+	signing
+	terms
+	Printed string `help:"Read the card's printed number from standard input instead of a swipe: 3+5D, 8D, 10D or 10D-reversed." placeholder:"FORM"`
+	Reader  string `help:"The door whose reader takes the first swipe; any, if not given." placeholder:"DOOR"`
+	Once    bool   `help:"Take one swipe and do not ask for more."`
+}
+
+// added is the answer of `grant add` and `adopt bind`.
+type added struct {
+	Grant   string   `json:"grant"`
+	Label   string   `json:"label"`
+	Doors   []string `json:"doors"`
+	Cards   int      `json:"credentials"`
+	Missing []string `json:"missing"` // doors of it that do not read the card yet
+	Version uint64   `json:"version"`
+}
+
+func (c grantAddCmd) Run(s *session) error {
+	issuer, err := c.issuer(s)
+	if err != nil {
+		return err
+	}
+	l, err := s.client.List(s.ctx)
+	if err != nil {
+		return err
+	}
+	g, err := c.grant(l.Doors)
+	if err != nil {
+		return err
+	}
+	var card control.Card
+	if c.Printed != "" {
+		card, err = s.printed(c.Printed)
+	} else {
+		card, err = s.swipe(c)
+	}
+	if err != nil {
+		return err
+	}
+	return s.give(issuer, g, card, l.Labels)
+}
+
+// give adds a grant for a card, and tells.
+func (s *session) give(issuer issue.Issuer, g keyring.NewGrant, card control.Card, labels map[string]string) error {
+	a := added{Label: g.Label, Doors: g.Doors, Missing: among(card.Missing, g.Doors)}
+	var err error
+	if g.Credentials, err = credentials(card); err != nil {
+		return err
+	}
+	a.Cards = len(g.Credentials)
+	done, err := issuer.Edit(s.ctx, func(e *keyring.Editor) error {
+		if err := free(e, g.Credentials, labels); err != nil {
+			return err
+		}
+		id, err := e.Add(g)
+		a.Grant = id.String()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	a.Version = done.Version
+	return s.print(a, func(w io.Writer) {
+		fmt.Fprintf(w, "key %s for %s opens %s\n", a.Grant[:8], a.Label, strings.Join(a.Doors, ", "))
+		for _, d := range a.Missing {
+			fmt.Fprintf(w, "but not %s yet: the reader there sees the card in another form. Swipe it there: gatehouse grant add --label %q --door %s --reader %s --key ...\n", d, a.Label, d, d)
+		}
+	})
+}
+
+// free refuses a card that opens under another grant already.
+func free(e *keyring.Editor, ids []wire.CredentialID, labels map[string]string) error {
+	for _, g := range e.Grants() {
+		if g.State == wire.GrantRevoked || !slices.Contains(ids, g.Credential) {
+			continue
+		}
+		holder := g.ID.String()[:8]
+		if l := labels[g.ID.String()]; l != "" {
+			holder += " (" + l + ")"
+		}
+		return hinted("end that key first, or use another card", "this card has key %s already, which is %s", holder, g.State)
+	}
+	return nil
+}
+
+func credentials(card control.Card) ([]wire.CredentialID, error) {
+	var ids []wire.CredentialID
+	for _, text := range card.Credentials {
+		id, err := keyring.ParseCredential(text)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// among returns those of a that are in b.
+func among(a, b []string) []string {
+	out := []string{}
+	for _, v := range a {
+		if slices.Contains(b, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// printed reads a number from standard input.
+func (s *session) printed(form string) (control.Card, error) {
+	fmt.Fprintf(s.err, "number printed on the card (%s): ", form)
+	var number string
+	if _, err := fmt.Fscanln(s.in, &number); err != nil {
+		return control.Card{}, hinted("type it, or pipe it: it must not stand in the command line", "no number came on standard input")
+	}
+	return s.client.Printed(s.ctx, control.PrintedRequest{Form: form, Number: number})
+}
+
+// swipe takes the card at one reader, and at the other reader families that
+// see it in another form.
+func (s *session) swipe(c grantAddCmd) (control.Card, error) {
+	where := "a reader"
+	if c.Reader != "" {
+		where = "the reader of door " + c.Reader
+	}
+	fmt.Fprintf(s.err, "hold the card up to %s; the door stays as it is ...\n", where)
+	card, err := s.client.Swipe(s.ctx, control.SwipeRequest{Door: c.Reader})
+	if err != nil {
+		return card, err
+	}
+	fmt.Fprintf(s.err, "read at door %s\n", card.Door)
+	for missing := among(card.Missing, c.Door); len(missing) > 0 && !c.Once; missing = among(card.Missing, c.Door) {
+		fmt.Fprintf(s.err, "door %s sees it in another form: hold it up there too (or wait a minute to leave that door out) ...\n", missing[0])
+		more, err := s.client.Swipe(s.ctx, control.SwipeRequest{Door: missing[0]})
+		if err != nil {
+			fmt.Fprintf(s.err, "left out: %v\n", err)
+			return card, s.ctx.Err()
+		}
+		card.Credentials = append(card.Credentials, more.Credentials...)
+		card.Missing = among(card.Missing, more.Missing)
+	}
+	return card, nil
+}
+
+// chosen names one grant.
+type chosen struct {
+	signing
+	Grant string `arg:"" help:"Its id, or the first digits of it, or its label."`
+}
+
+// change finds the grant and lets act change it.
+func (c chosen) change(s *session, done string, act func(*keyring.Editor, wire.ID) error) error {
+	issuer, err := c.issuer(s)
+	if err != nil {
+		return err
+	}
+	l, err := s.client.List(s.ctx)
+	if err != nil {
+		return err
+	}
+	var id wire.ID
+	g, err := issuer.Edit(s.ctx, func(e *keyring.Editor) error {
+		if id, err = find(e, l.Labels, c.Grant); err != nil {
+			return err
+		}
+		return act(e, id)
+	})
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Grant   string `json:"grant"`
+		State   string `json:"state"`
+		Version uint64 `json:"version"`
+	}{id.String(), done, g.Version}
+	return s.print(out, func(w io.Writer) {
+		fmt.Fprintf(w, "key %s is %s, in force since list %d\n", out.Grant[:8], done, g.Version)
+	})
+}
+
+// find returns the one grant that text names.
+func find(e *keyring.Editor, labels map[string]string, text string) (wire.ID, error) {
+	found := map[wire.ID]bool{}
+	for _, g := range e.Grants() {
+		id := g.ID.String()
+		if labels[id] == text || (len(text) >= 4 && strings.HasPrefix(id, strings.ToLower(text))) {
+			found[g.ID] = true
+		}
+	}
+	if len(found) > 1 {
+		return wire.ID{}, hinted("name it by its id: gatehouse grant list", "%q names %d keys", text, len(found))
+	}
+	for id := range found {
+		return id, nil
+	}
+	return wire.ID{}, hinted("gatehouse grant list shows them", "no key %q", text)
+}
+
+type grantEndCmd struct{ chosen }
+
+func (c grantEndCmd) Run(s *session) error {
+	return c.change(s, "ended", func(e *keyring.Editor, id wire.ID) error { return e.SetState(id, wire.GrantRevoked) })
+}
+
+type grantSuspendCmd struct{ chosen }
+
+func (c grantSuspendCmd) Run(s *session) error {
+	return c.change(s, "suspended", func(e *keyring.Editor, id wire.ID) error { return e.SetState(id, wire.GrantSuspended) })
+}
+
+type grantResumeCmd struct{ chosen }
+
+func (c grantResumeCmd) Run(s *session) error {
+	return c.change(s, "active", func(e *keyring.Editor, id wire.ID) error { return e.SetState(id, wire.GrantActive) })
+}
+
+type grantForgetCmd struct{ chosen }
+
+func (c grantForgetCmd) Run(s *session) error {
+	return c.change(s, "forgotten", func(e *keyring.Editor, id wire.ID) error {
+		for _, g := range e.Grants() {
+			if g.ID == id && g.State != wire.GrantRevoked {
+				return hinted("end it first: gatehouse grant end", "the key is %s", g.State)
+			}
+		}
+		return e.End(id)
+	})
+}
+
+type grantListCmd struct{}
+
+func (grantListCmd) Run(s *session) error {
+	keys, err := s.client.Keys(s.ctx)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(keys, func(a, b control.Key) int { return strings.Compare(a.Label+a.Grant, b.Label+b.Grant) })
+	return s.print(keys, func(w io.Writer) { writeRows(w, keys) })
+}
+
+func writeRows(w io.Writer, rows []control.Key) {
+	if len(rows) == 0 {
+		fmt.Fprintln(w, "no keys yet")
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "KEY\tLABEL\tKIND\tSTATE\tDOORS\tFROM\tUNTIL\tFORMS")
+	for _, r := range rows {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Grant[:8], r.Label, r.Kind, r.State,
+			strings.Join(r.Doors, " "), date(r.From, 0), date(r.Until, -1), r.Credentials)
+	}
+	_ = t.Flush()
+}
+
+// date shows a day; an end is exclusive, and shown as the last day before it.
+func date(t *time.Time, days int) string {
+	if t == nil {
+		return "-"
+	}
+	return t.Local().AddDate(0, 0, days).Format(time.DateOnly)
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+type initCmd struct {
+	Config string `help:"The site file." default:"/etc/gatehouse/site.toml" placeholder:"FILE"`
+	Key    string `required:"" help:"Where the issuer's key is written, best on a stick; the building's key is kept beside it." placeholder:"FILE"`
+}
+
+// made tells what init did.
+type made struct {
+	Building  string   `json:"building"`
+	Restored  bool     `json:"restored"` // with the keys of the stick
+	IssuerKey string   `json:"issuer_key"`
+	Copy      string   `json:"building_key_copy"`
+	Files     []string `json:"files"`
+}
+
+// Run makes the keys of a building. Keys that are on the stick already are used
+// again: that is how a gateway whose card died comes back without one swipe.
+func (c initCmd) Run(s *session) error {
+	site, err := gateway.LoadSite(c.Config)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(site.State, "keys")
+	if _, err := os.Stat(filepath.Join(dir, keyring.BuildingKeyFile)); err == nil {
+		return hinted("nothing to do; to begin anew, stop the daemon and move "+dir+" away", "this gateway has its keys already")
+	}
+	m := made{Building: site.Building, IssuerKey: c.Key, Copy: c.Key + ".building"}
+	issuer, building, restored, err := stickKeys(c.Key, m.Copy)
+	if err != nil {
+		return err
+	}
+	m.Restored = restored
+	if m.Files, err = gatewayKeys(dir, issuer, building); err != nil {
+		return err
+	}
+	if err := handOver(site.State, dir); err != nil {
+		return err
+	}
+	return s.print(m, func(w io.Writer) { writeMade(w, m) })
+}
+
+func writeMade(w io.Writer, m made) {
+	verb := "made"
+	if m.Restored {
+		verb = "restored from the stick"
+	}
+	fmt.Fprintf(w, "keys of building %s %s\n", m.Building, verb)
+	fmt.Fprintf(w, "  %s signs lists of keys: take it away from the gateway and keep it safe\n", m.IssuerKey)
+	fmt.Fprintf(w, "  %s brings the cards back if the gateway dies: keep it with the first\n", m.Copy)
+	fmt.Fprintln(w, "start the daemon again if it runs: it reads its keys at the start")
+}
+
+// stickKeys loads or makes the keys that are kept away from the gateway.
+func stickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keyring.BuildingKey, bool, error) {
+	issuer, err := keyring.LoadPrivateKey(issuerPath)
+	restored := err == nil
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, issuer, err = ed25519.GenerateKey(rand.Reader); err == nil {
+			err = keyring.SavePrivateKey(issuerPath, issuer)
+		}
+	}
+	if err != nil {
+		return nil, nil, false, err
+	}
+	building, err := keyring.LoadBuildingKey(buildingPath)
+	if errors.Is(err, fs.ErrNotExist) && !restored {
+		if building, err = keyring.GenerateBuildingKey(1); err == nil {
+			err = keyring.SaveBuildingKey(buildingPath, building)
+		}
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = hinted("name the stick that has both files, or another file for a new key",
+			"%s is there, but the building's key %s is not", issuerPath, buildingPath)
+	}
+	return issuer, building, restored, err
+}
+
+// gatewayKeys writes what the gateway needs: never the issuer's private key.
+func gatewayKeys(dir string, issuer ed25519.PrivateKey, building *keyring.BuildingKey) ([]string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("folder of the keys: %w", err)
+	}
+	_, own, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make the gateway's key: %w", err)
+	}
+	public := wire.Key{Role: wire.RoleIssuer, Public: issuer.Public().(ed25519.PublicKey)}
+	path := func(name string) string { return filepath.Join(dir, name) }
+	// The building's key comes last: with it the gateway has its keys.
+	for _, save := range []func() error{
+		func() error { return ifNew(keyring.SavePrivateKey(path(keyring.GatewayKeyFile), own)) },
+		func() error { return ifNew(keyring.SaveIssuer(path(keyring.IssuerFile), public)) },
+		func() error { return keyring.SaveBuildingKey(path(keyring.BuildingKeyFile), building) },
+	} {
+		if err := save(); err != nil {
+			return nil, err
+		}
+	}
+	return []string{path(keyring.GatewayKeyFile), path(keyring.IssuerFile), path(keyring.BuildingKeyFile)}, nil
+}
+
+// ifNew lets an init that was interrupted go on.
+func ifNew(err error) error {
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// handOver gives the files to the daemon's user, where root made them and there
+// is such a user.
+func handOver(state, dir string) error {
+	daemon, err := user.Lookup("gatehouse")
+	if os.Getuid() != 0 || err != nil {
+		return nil
+	}
+	uid, err1 := strconv.Atoi(daemon.Uid)
+	gid, err2 := strconv.Atoi(daemon.Gid)
+	if err := errors.Join(err1, err2, os.Chown(state, uid, gid)); err != nil {
+		return fmt.Errorf("give %s to the daemon: %w", state, err)
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Chown(path, uid, gid)
+	})
+}

@@ -1,0 +1,123 @@
+// Command gatehouse is the tool of landlord, installer and police. It talks to
+// the daemon of the building over its unix socket, and signs what the daemon
+// only verifies.
+//
+// Results go to standard output, questions and faults to standard error. Card
+// numbers come by swipe or standard input, never by command line, where every
+// user of the machine could read them.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"gatehouse/internal/control"
+)
+
+// version is set by the packager with -ldflags.
+var version = "dev"
+
+// cli is the command line; kong reads it from the tags.
+type cli struct {
+	Socket string `help:"The daemon's socket." default:"/run/gatehouse/gatehouse.sock" env:"GATEHOUSE_SOCKET" placeholder:"PATH"`
+	JSON   bool   `help:"Print JSON for programs."`
+
+	Status  statusCmd  `cmd:"" help:"Show how the gateway, its doors and its log are."`
+	Log     logCmd     `cmd:"" help:"Show what happened at the doors: times and doors, nobody's card."`
+	Release releaseCmd `cmd:"" help:"Let people through a door now."`
+	Init    initCmd    `cmd:"" help:"Make the keys of a building."`
+	Grant   grantCmd   `cmd:"" help:"Give, end, suspend and list keys of tenants."`
+	Import  importCmd  `cmd:"" help:"Take over the cards of an old system from a CSV file."`
+	Adopt   adoptCmd   `cmd:"" help:"Name the unknown cards of a house that is being taken over."`
+	Fire    fireCmd    `cmd:"" help:"After a fire alarm."`
+	Clock   clockCmd   `cmd:"" help:"The gateway's clock."`
+	Decode  decodeCmd  `cmd:"" help:"Read what a reader sends."`
+
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// session is what a command works with.
+type session struct {
+	ctx    context.Context
+	client *control.Client
+	json   bool
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer // questions and remarks
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run returns the exit status: 0 done, 1 failed, 2 called wrongly.
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c, kong.Name("gatehouse"), kong.Vars{"version": "gatehouse " + version},
+		kong.Description("Doors, keys and log of a rental building, over the socket of gatehoused."),
+		kong.Writers(out, errOut), kong.Exit(func(status int) { exit = status }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(errOut, "gatehouse:", err)
+		return 2
+	}
+	cmd, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "gatehouse: %v\nhint: gatehouse --help lists the commands\n", err)
+		return 2
+	}
+	s := &session{ctx: ctx, client: control.NewClient(c.Socket), json: c.JSON, in: in, out: out, err: errOut}
+	if err := cmd.Run(s); err != nil {
+		complain(errOut, err)
+		return 1
+	}
+	return 0
+}
+
+// complain prints an error and, on lines of their own, what to do about it.
+func complain(w io.Writer, err error) {
+	fmt.Fprintf(w, "gatehouse: %v\n", err)
+	var fail *control.Error
+	if errors.As(err, &fail) && fail.Hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", fail.Hint)
+	}
+}
+
+// hinted is an error that says what to do.
+func hinted(hint, format string, args ...any) error {
+	return &control.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// print writes v as JSON, or lets people do.
+func (s *session) print(v any, people func(io.Writer)) error {
+	if s.json {
+		return s.encode(v)
+	}
+	var b strings.Builder
+	people(&b)
+	_, err := io.WriteString(s.out, b.String())
+	return err
+}
+
+// encode writes one JSON object on a line of its own.
+func (s *session) encode(v any) error {
+	if err := json.NewEncoder(s.out).Encode(v); err != nil {
+		return fmt.Errorf("write result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"gatehouse/internal/control"
+)
+
+type statusCmd struct{}
+
+func (statusCmd) Run(s *session) error {
+	st, err := s.client.Status(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(st, func(w io.Writer) { writeStatus(w, st) })
+}
+
+func writeStatus(w io.Writer, st control.Status) {
+	fmt.Fprintf(w, "%s / %s   gatehoused %s, up since %s\n\n", st.Building, st.Gateway, st.Version, local(st.Started))
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, d := range st.Doors {
+		fmt.Fprintf(t, "door %s\t%s\tlock %s\tcontact %s\n", d.ID, d.State, d.Lock, d.Contact)
+		for _, dev := range d.Devices {
+			fmt.Fprintf(t, "  %s\t%s\t%s\n", dev.ID, dev.Type, deviceState(dev))
+		}
+	}
+	if f := st.Fire; f != nil {
+		fmt.Fprintf(t, "fire\t%s\n", fireState(*f))
+	}
+	fmt.Fprintf(t, "clock\t%s\t%s\n", local(st.Clock.Now), clockState(st.Clock))
+	fmt.Fprintf(t, "grants\t%d\t%s\n", st.Grants.Count, grantsState(st.Grants))
+	fmt.Fprintf(t, "log\t%d entries\t%s\n", st.Journal.Entries, journalState(st.Journal))
+	_ = t.Flush()
+	for i, p := range st.Problems {
+		if i == 0 {
+			fmt.Fprintln(w, "\nto do:")
+		}
+		fmt.Fprintf(w, "  - %s\n", p)
+	}
+}
+
+func deviceState(d control.Device) string {
+	state := "online"
+	if !d.Online {
+		state = "OUT OF ORDER"
+	}
+	if d.Fault != "" {
+		state += ", last fault: " + d.Fault
+	}
+	return state
+}
+
+func fireState(f control.Fire) string {
+	switch {
+	case f.Unreadable:
+		return "UNREADABLE: doors are released"
+	case f.Active:
+		return "ACTIVE: doors are released"
+	case f.Latched:
+		return "panel idle; doors stay released until: gatehouse fire reset"
+	}
+	return "idle"
+}
+
+func clockState(c control.Clock) string {
+	trust := "trusted"
+	if !c.Trusted {
+		trust = "not trusted"
+	}
+	return c.Quality + ", " + trust
+}
+
+func grantsState(g control.Grants) string {
+	if g.Version == 0 {
+		return "no list yet"
+	}
+	s := fmt.Sprintf("list %d, %d good copies", g.Version, g.Copies)
+	if g.Issued != nil {
+		s += ", issued " + local(*g.Issued)
+	}
+	return s
+}
+
+func journalState(j control.Journal) string {
+	s := fmt.Sprintf("%.1f MB (%d %%), epoch %s", float64(j.Bytes)/1e6, j.Percent, j.Epoch)
+	if j.Queued > 0 || j.Dropped > 0 {
+		s += fmt.Sprintf(", %d waiting, %d dropped", j.Queued, j.Dropped)
+	}
+	if j.Degraded != "" {
+		s += ", NOT DURABLE: " + j.Degraded
+	}
+	return s
+}
+
+func local(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+type releaseCmd struct {
+	Door string `arg:"" help:"The door's id."`
+}
+
+func (c releaseCmd) Run(s *session) error {
+	r, err := s.client.Release(s.ctx, c.Door)
+	if err != nil {
+		return err
+	}
+	return s.print(r, func(w io.Writer) { fmt.Fprintf(w, "door %s is %s\n", r.Door, r.State) })
+}
+
+type fireCmd struct {
+	Reset fireResetCmd `cmd:"" help:"Secure the doors again, after the panel has been reset. Only on site."`
+}
+
+type fireResetCmd struct{}
+
+func (fireResetCmd) Run(s *session) error {
+	f, err := s.client.ResetFire(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(f, func(w io.Writer) { fmt.Fprintf(w, "fire: %s\n", fireState(f)) })
+}
+
+type clockCmd struct {
+	Confirm clockConfirmCmd `cmd:"" help:"Say that the gateway's clock is right as it stands."`
+}
+
+type clockConfirmCmd struct{}
+
+func (clockConfirmCmd) Run(s *session) error {
+	c, err := s.client.ConfirmClock(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(c, func(w io.Writer) { fmt.Fprintf(w, "clock: %s, %s\n", local(c.Now), clockState(c)) })
+}

@@ -1,0 +1,121 @@
+// Command gatehoused is the edge daemon of one building.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device/gpio"
+	"gatehouse/device/uart"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/journal"
+)
+
+// version is set by the packager with -ldflags.
+var version = "dev"
+
+const usage = `usage:
+  gatehoused --config FILE           serve the building that FILE describes
+  gatehoused check --config FILE     read FILE and say what is wrong with it
+  gatehoused secure --config FILE    leave every relay without current, and end
+  gatehoused verify FILE             check a file of the journal
+`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run returns the exit status: 0 done, 1 failed, 2 called wrongly.
+func run(args []string, stdout, stderr io.Writer) int {
+	command := "serve"
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		command, args = args[0], args[1:]
+	}
+	flags := flag.NewFlagSet("gatehoused", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() { fmt.Fprint(stderr, usage) }
+	config := flags.String("config", "/etc/gatehouse/site.toml", "the site file")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return 0
+	} else if err != nil {
+		return 2
+	}
+	var err error
+	switch command {
+	case "serve":
+		err = serve(*config, stderr)
+	case "check":
+		err = check(*config, stdout)
+	case "secure":
+		err = secure(*config)
+	case "verify":
+		if flags.NArg() != 1 {
+			fmt.Fprintf(stderr, "gatehoused: verify: want one file of the journal\n%s", usage)
+			return 2
+		}
+		return journal.VerifyMain(flags.Arg(0), stdout)
+	case "version":
+		fmt.Fprintln(stdout, "gatehoused", version)
+	default:
+		fmt.Fprintf(stderr, "gatehoused: no command %q\n%s", command, usage)
+		return 2
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "gatehoused: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func hardware() gateway.Hardware {
+	return gateway.Hardware{Lines: gpio.OpenLines, Output: gpio.OpenOutput, Port: uart.Open}
+}
+
+func serve(config string, stderr io.Writer) error {
+	site, err := gateway.LoadSite(config)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	log := zerolog.New(stderr).With().Timestamp().Logger()
+	// A damaged file can kill who opens it; that must not be this process.
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find own program: %w", err)
+	}
+	g, err := gateway.New(gateway.Options{
+		Site: site, Hardware: hardware(), Time: gateway.SystemTime(), Version: version,
+		Verify: journal.VerifyBy(self, "verify"), Log: log,
+		Ready: func() { log.Info().Str("building", site.Building).Str("version", version).Msg("doors are served") },
+	})
+	if err != nil {
+		return err
+	}
+	return g.Run(ctx)
+}
+
+func check(config string, stdout io.Writer) error {
+	site, err := gateway.LoadSite(config)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: building %s, gateway %s, %d doors\n", config, site.Building, site.Gateway, len(site.Doors))
+	return nil
+}
+
+// secure leaves every relay without current: for the service manager, on
+// kernels that keep the level of a line whose holder died.
+func secure(config string) error {
+	site, err := gateway.LoadSite(config)
+	if err != nil {
+		return err
+	}
+	return gateway.LeaveSafe(site, hardware())
+}

@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"encoding/hex"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gatehouse/sync/wire"
+)
+
+// SystemTime reads the clocks of this machine. The quality is NTP while the
+// kernel's clock is disciplined (adjtimex without STA_UNSYNC), RTC when the
+// kernel set the clock from a battery clock at start.
+func SystemTime() TimeSource {
+	return TimeSource{Wall: time.Now, BootTime: bootTime, Quality: clockQuality}
+}
+
+func bootTime() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
+func clockQuality() (wire.ClockQuality, time.Duration) {
+	var tx unix.Timex
+	state, err := unix.Adjtimex(&tx)
+	if err == nil && state != unix.TIME_ERROR && tx.Status&unix.STA_UNSYNC == 0 {
+		return wire.ClockNTP, time.Duration(tx.Maxerror) * time.Microsecond
+	}
+	if b, err := os.ReadFile("/sys/class/rtc/rtc0/hctosys"); err == nil && strings.TrimSpace(string(b)) == "1" {
+		return wire.ClockRTC, 0
+	}
+	return wire.ClockUnset, 0
+}
+
+// bootID is the kernel's random name of this boot.
+func bootID() (id wire.ID) {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return id
+	}
+	text := strings.ReplaceAll(strings.TrimSpace(string(b)), "-", "")
+	if raw, err := hex.DecodeString(text); err == nil && len(raw) == len(id) {
+		copy(id[:], raw)
+	}
+	return id
+}

@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"gatehouse/device"
+	"gatehouse/device/serialcard"
+	"gatehouse/device/wiegand"
+	"gatehouse/internal/control"
+	"gatehouse/internal/door"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// desk takes the next card for registration, and tells the keyring of unknown
+// ones. It hands out credential ids, never card numbers.
+type desk struct {
+	keyring *keyring.Keyring
+	site    *Site
+
+	mu      sync.Mutex
+	waiting *capture
+}
+
+// capture waits for one card at a reader; empty names stand for any.
+type capture struct {
+	door, reader string
+	taken        chan control.Card
+}
+
+var errDeskBusy = errors.New("somebody else is waiting for a card already")
+
+func newDesk(k *keyring.Keyring, s *Site) *desk { return &desk{keyring: k, site: s} }
+
+// watch is told of every card by the door's loop, and must not block it. It
+// returns true for the card that somebody is waiting for.
+func (d *desk) watch(s door.Seen) bool {
+	if c := d.take(s); c != nil {
+		card := d.describe(keyring.Derive(s.Card))
+		card.Door, card.Reader, card.Bits, card.Reason = s.Door, s.Reader, s.Card.Len(), s.Reason.String()
+		c.taken <- card
+		return true
+	}
+	if s.Reason == wire.ReasonUnknown {
+		d.keyring.Notice(s.Card, s.Door, s.Reader)
+	}
+	return false
+}
+
+// take returns the capture that the card ends, if there is one.
+func (d *desk) take(s door.Seen) *capture {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.waiting
+	if c == nil || s.Reason == wire.ReasonNotReady || (c.door != "" && c.door != s.Door) || (c.reader != "" && c.reader != s.Reader) {
+		return nil
+	}
+	d.waiting = nil
+	return c
+}
+
+// next waits for the next card at a reader.
+func (d *desk) next(ctx context.Context, doorID, reader string) (control.Card, error) {
+	c := &capture{door: doorID, reader: reader, taken: make(chan control.Card, 1)}
+	d.mu.Lock()
+	if d.waiting != nil {
+		d.mu.Unlock()
+		return control.Card{}, errDeskBusy
+	}
+	d.waiting = c
+	d.mu.Unlock()
+	select {
+	case card := <-c.taken:
+		return card, nil
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	if d.waiting == c {
+		d.waiting = nil
+	}
+	d.mu.Unlock()
+	return control.Card{}, ctx.Err()
+}
+
+// describe says what a card is called in this building in all its known forms,
+// and which doors read none of them.
+func (d *desk) describe(forms []device.Card) control.Card {
+	lengths := map[int]bool{}
+	var card control.Card
+	for _, f := range forms {
+		if id, err := d.keyring.Identify(f); err == nil {
+			card.Credentials = append(card.Credentials, id.String())
+		}
+		lengths[f.Len()] = true
+	}
+	card.Missing = d.missing(lengths)
+	return card
+}
+
+// missing lists the doors with readers that give none of these lengths.
+func (d *desk) missing(lengths map[int]bool) []string {
+	out := []string{}
+	for _, cfg := range d.site.Doors {
+		reads, readers := false, 0
+		for _, r := range cfg.Readers {
+			if r.Direction == "out" {
+				continue // opens for every card
+			}
+			readers++
+			for _, n := range r.bits() {
+				reads = reads || lengths[n]
+			}
+		}
+		if readers > 0 && !reads {
+			out = append(out, cfg.ID)
+		}
+	}
+	return out
+}
+
+// bits returns the lengths of the cards that a reader gives.
+func (r ReaderCfg) bits() []int {
+	if r.Type == "serial" {
+		layout, _ := serialcard.Lookup(r.Layout)
+		return []int{layout.Bits()}
+	}
+	var all []int
+	for _, name := range r.Formats {
+		f, _ := wiegand.Lookup(name)
+		all = append(all, f.Bits)
+	}
+	return all
+}

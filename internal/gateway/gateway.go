@@ -1,0 +1,313 @@
+// Package gateway wires the daemon of one building: a site file and a set of
+// openers for lines and ports go in, running doors come out. gatehoused passes
+// the real openers, the simulator those of device/devicetest.
+//
+// It refuses to let anything but the doors decide whether a door moves: a sick
+// disk, a missing reader, a broken list or a socket that can't be opened are
+// reported, recorded and retried, while exit buttons, fire and known cards go
+// on working.
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device"
+	"gatehouse/device/serialcard"
+	"gatehouse/device/wiegand"
+	"gatehouse/internal/door"
+	"gatehouse/internal/journal"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// Hardware opens what the site file names. The functions must be safe for
+// concurrent use; an error that wraps os.ErrNotExist means that the thing is
+// not there (yet).
+type Hardware struct {
+	Lines  func(device.LinesConfig) (device.Lines, error)
+	Output func(device.OutputConfig) (device.Output, error)
+	Port   func(device.PortConfig) (device.Port, error)
+}
+
+// Options of a Gateway; Site, Hardware and Time are needed.
+type Options struct {
+	Site     *Site
+	Hardware Hardware
+	Time     TimeSource
+	Version  string
+	// Verify checks a file of the journal before it is used, in a child process:
+	// a damaged one can kill who opens it. Without it the check runs in this one.
+	Verify func(ctx context.Context, path string) error
+	// Ready is called once the doors run.
+	Ready func()
+	Log   zerolog.Logger
+}
+
+// Gateway is the daemon of one building. Make it with New, run it once with Run.
+type Gateway struct {
+	o       Options
+	started time.Time
+	clock   *clock
+	journal *journal.Journal
+	keyring *keyring.Keyring
+	desk    *desk
+	fire    *fire // nil: no fire input
+	doors   []*servedDoor
+}
+
+// servedDoor is a door with the devices that serve it.
+type servedDoor struct {
+	*door.Door
+	cfg    DoorCfg
+	relay  *relay
+	events chan device.Event
+	run    []func(context.Context)
+}
+
+// eventsQueued is how many events of one door may wait: far more than its
+// readers can send while the loop records one.
+const eventsQueued = 256
+
+// New prepares a gateway and leaves every relay without current, which is its
+// safe state: that is driven before anything else is opened. It fails only for
+// a state folder that can't be used or belongs to a running daemon.
+func New(o Options) (*Gateway, error) {
+	g := &Gateway{o: o, started: time.Now()}
+	g.makeRelays()
+	if err := os.MkdirAll(o.Site.State, 0o700); err != nil {
+		return nil, fmt.Errorf("state folder: %w", err)
+	}
+	_, err := os.Stat(o.Site.path("journal"))
+	firstStart := errors.Is(err, os.ErrNotExist)
+	if err := g.openKeyring(); err != nil {
+		return nil, err
+	}
+	g.clock = newClock(o.Time, o.Site.path("clock"), g.keyring.Floor)
+	if err := g.openJournal(); err != nil {
+		return nil, err
+	}
+	if o.Site.Fire != nil {
+		g.makeFire(firstStart)
+	}
+	g.desk = newDesk(g.keyring, o.Site)
+	for _, d := range g.doors {
+		g.makeDoor(d)
+	}
+	return g, nil
+}
+
+// makeRelays asks for every relay's line, which drives it without current.
+func (g *Gateway) makeRelays() {
+	for _, cfg := range g.o.Site.Doors {
+		r := &relay{failSafe: cfg.Lock == "fail-safe", open: g.o.Hardware.Output, cfg: device.OutputConfig{
+			Chip: cfg.Relay.Chip, Offset: *cfg.Relay.Line, ActiveLow: cfg.Relay.Active == "low",
+			Consumer: "gatehouse-" + cfg.ID + "-relay"}}
+		if err := r.request(); err != nil {
+			g.o.Log.Error().Err(err).Str("door", cfg.ID).Msg("relay is out of order; it is tried again")
+		}
+		g.doors = append(g.doors, &servedDoor{cfg: cfg, relay: r, events: make(chan device.Event, eventsQueued)})
+	}
+}
+
+func (g *Gateway) openKeyring() (err error) {
+	keys, err := keyring.LoadKeys(g.o.Site.path("keys"))
+	if err != nil {
+		g.o.Log.Warn().Err(err).Msg("no keys of the building: cards are unknown; exits and fire work")
+	}
+	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Log: g.o.Log})
+	if err != nil {
+		return fmt.Errorf("open grants: %w", err)
+	}
+	return nil
+}
+
+func (g *Gateway) openJournal() (err error) {
+	g.journal, err = journal.Open(journal.Options{
+		Dir: g.o.Site.path("journal"), Clock: g.clock.stamp, BootID: bootID(), Log: g.o.Log,
+		MaxBytes: int64(g.o.Site.Journal.MaxMB) << 20, Verify: g.o.Verify,
+	})
+	if err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	return nil
+}
+
+func (g *Gateway) makeFire(firstStart bool) {
+	g.fire = newFire(g.o.Site.path("fire.latch"), firstStart)
+	g.fire.input = input{source: door.InputFire, cfg: g.o.Site.Fire.lines("gatehouse-fire"), open: g.o.Hardware.Lines, send: g.fireEvent}
+	g.fire.readLine()
+}
+
+func (g *Gateway) makeDoor(d *servedDoor) {
+	cfg := door.Config{ID: d.cfg.ID, Rules: d.cfg.rules(), FailSafe: d.relay.failSafe,
+		Budget: time.Duration(g.o.Site.Journal.BudgetMS) * time.Millisecond, Hold: hold}
+	if g.fire != nil {
+		cfg.Fire, _ = g.fire.now()
+	}
+	for _, r := range d.cfg.Readers {
+		cfg.Readers = append(cfg.Readers, door.Reader{ID: r.ID, Direction: direction(r.Direction)})
+		d.run = append(d.run, g.reader(d, r))
+	}
+	for source, in := range map[string]*InputCfg{door.InputExit: d.cfg.Exit, door.InputContact: d.cfg.Contact} {
+		if in != nil {
+			w := input{source: source, cfg: in.lines("gatehouse-" + d.cfg.ID + "-" + source), open: g.o.Hardware.Lines, send: d.send}
+			d.run = append(d.run, w.run)
+		}
+	}
+	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: g.journal, Keys: g.keyring,
+		Clock: g.clock.decision, Events: d.events, Watch: g.desk.watch, Log: g.o.Log})
+}
+
+func direction(s string) wire.Direction {
+	if s == "out" {
+		return wire.DirectionOut
+	}
+	return wire.DirectionIn
+}
+
+// send waits for room: an input's state must not be lost.
+func (d *servedDoor) send(e device.Event) { d.events <- e }
+
+// reader returns the loop of one reader. Config faults can't happen here:
+// ParseSite has refused them.
+func (g *Gateway) reader(d *servedDoor, r ReaderCfg) func(context.Context) {
+	var run func(context.Context) error
+	if r.Type == "wiegand" {
+		cfg := wiegand.Config{Source: r.ID, Gap: time.Duration(r.GapMS) * time.Millisecond}
+		for _, name := range r.Formats {
+			f, _ := wiegand.Lookup(name)
+			cfg.Formats = append(cfg.Formats, f)
+		}
+		lines := r.lines("gatehouse-" + d.cfg.ID + "-" + r.ID)
+		run = wiegand.New(cfg, func() (device.Lines, error) { return g.o.Hardware.Lines(lines) }, d.events).Run
+	} else {
+		layout, _ := serialcard.Lookup(r.Layout)
+		port := device.PortConfig{Path: r.Port, Baud: r.Baud}
+		run = serialcard.New(serialcard.Config{Source: r.ID, Layout: layout, Log: g.o.Log},
+			func() (device.Port, error) { return g.o.Hardware.Port(port) }, d.events).Run
+	}
+	return func(ctx context.Context) {
+		if err := run(ctx); err != nil && ctx.Err() == nil {
+			g.o.Log.Error().Err(err).Str("door", d.cfg.ID).Str("reader", r.ID).Msg("reader stopped")
+		}
+	}
+}
+
+// fireEvent tells every door first, and keeps the latch after.
+func (g *Gateway) fireEvent(e device.Event) {
+	if e.Kind == device.WentOffline || e.Kind == device.CameOnline {
+		kind := map[device.EventKind]wire.Kind{device.WentOffline: wire.KindOffline, device.CameOnline: wire.KindOnline}[e.Kind]
+		defer g.journal.Queue(wire.Header{Kind: kind, Reason: wire.Reason(e.Fault), Source: door.InputFire}, wire.Who{})
+	}
+	if !g.fire.saw(e) {
+		return
+	}
+	for _, d := range g.doors {
+		d.send(e)
+	}
+	if e.Kind != device.InputChanged || !e.Active {
+		return
+	}
+	if err := g.fire.keep(true); err != nil {
+		g.o.Log.Error().Err(err).Msg("fire latch is not on disk; it holds as long as this process lives")
+	}
+}
+
+// LeaveSafe takes the current from every relay of a site and lets the lines
+// go: for a service manager, after the daemon has ended however it did. It
+// fails if a line can't be had, which is so while a daemon runs.
+func LeaveSafe(site *Site, hw Hardware) error {
+	g := &Gateway{o: Options{Site: site, Hardware: hw, Log: zerolog.Nop()}}
+	g.makeRelays()
+	var errs []error
+	for _, d := range g.doors {
+		errs = append(errs, d.relay.request(), d.relay.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Run serves until ctx ends. When it returns all doors are in their safe state
+// and everything that was queued is durable, if the disk works.
+func (g *Gateway) Run(ctx context.Context) error {
+	var writers, doors, devices sync.WaitGroup
+	// The journal ends last: stopping doors still write to it.
+	journalCtx, stopJournal := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopJournal()
+	writers.Go(func() {
+		if err := g.journal.Run(journalCtx); err != nil {
+			g.o.Log.Error().Err(err).Msg("journal stopped")
+		}
+	})
+	g.queueStart()
+	doorCtx, stopDoors := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopDoors()
+	errs := make([]error, len(g.doors))
+	for i, d := range g.doors {
+		doors.Go(func() { errs[i] = d.Run(doorCtx) })
+		for _, run := range d.run {
+			devices.Go(func() { run(ctx) })
+		}
+	}
+	if g.fire != nil {
+		devices.Go(func() { g.fire.run(ctx) })
+	}
+	devices.Go(func() { _ = g.keyring.Run(ctx) }) // ends with ctx, never with an error
+	devices.Go(func() { g.watchClock(ctx) })
+	devices.Go(func() { g.serve(ctx) })
+	if g.o.Ready != nil {
+		g.o.Ready()
+	}
+	<-ctx.Done()
+	devices.Wait()
+	stopDoors()
+	doors.Wait()
+	for _, d := range g.doors {
+		errs = append(errs, d.relay.close())
+	}
+	g.journal.Queue(wire.Header{Kind: wire.KindStop}, wire.Who{})
+	stopJournal()
+	writers.Wait()
+	return errors.Join(append(errs, g.keyring.Close())...)
+}
+
+// queueStart records what this run stands on.
+func (g *Gateway) queueStart() {
+	hash := sha256.Sum256(g.o.Site.raw)
+	g.journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
+	for _, name := range g.keyring.Status().SetAside {
+		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: clip(name)}, wire.Who{})
+	}
+}
+
+// clip cuts a file's name to what an entry holds.
+func clip(name string) []byte { return []byte(name[:min(len(name), 64)]) }
+
+// clockEvery is how often the clock's quality is asked for.
+const clockEvery = 10 * time.Second
+
+func (g *Gateway) watchClock(ctx context.Context) {
+	tick := time.NewTicker(clockEvery)
+	defer tick.Stop()
+	for {
+		h, news, err := g.clock.poll()
+		if err != nil {
+			g.o.Log.Warn().Err(err).Msg("clock")
+		}
+		if news {
+			g.journal.Queue(h, wire.Who{})
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

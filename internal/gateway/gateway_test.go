@@ -1,0 +1,341 @@
+package gateway_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/device/devicetest"
+	"gatehouse/device/wiegand"
+	"gatehouse/internal/control"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+func (h *house) wiegand(facility, card uint64) {
+	h.t.Helper()
+	f, _ := wiegand.Lookup("H10301")
+	c, err := f.Encode(wiegand.Fields{Facility: facility, Card: card, HasFacility: true})
+	must(h.t, err)
+	must(h.t, h.source.Send(c))
+}
+
+// settle waits until bits count: those of the first 100 ms are never a card.
+func settle() { time.Sleep(150 * time.Millisecond) }
+
+// TestSwipe: one card, two readers that see it in two forms, one grant.
+func TestSwipe(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	settle()
+	if h.isReleased("front") || h.isReleased("yard") {
+		t.Fatal("a door is released after the start")
+	}
+	h.wiegand(123, 4567)
+	h.eventually("the front door releases", func() bool { return h.isReleased("front") })
+	go func() { _ = h.serial.Present(t.Context(), emNumber, time.Second) }()
+	h.eventually("the yard door releases", func() bool { return h.isReleased("yard") })
+	h.wiegand(123, 4568)
+	h.eventually("entries", func() bool {
+		k := h.kinds()
+		return k["front access granted granted"] == 1 && k["yard access granted granted"] == 1 &&
+			k["front access denied unknown_card"] == 1 && k["front released card"] == 1
+	})
+	h.eventually("the front door is secured again", func() bool { return !h.isReleased("front") })
+}
+
+// TestReasons: every reason of a denial comes out at the door under its name.
+func TestReasons(t *testing.T) {
+	h := newHouse(t)
+	now := time.Now()
+	h.start()
+	settle()
+	card := func(n uint64) []wire.CredentialID {
+		c, err := h.client.Printed(t.Context(), control.PrintedRequest{Form: "3+5D", Number: fmt.Sprintf("200,%05d", n)})
+		must(t, err)
+		id, err := keyring.ParseCredential(c.Credentials[0])
+		must(t, err)
+		return []wire.CredentialID{id}
+	}
+	front := []string{"front"}
+	var suspended, revoked wire.ID
+	h.edit(func(e *keyring.Editor) (err error) {
+		add := func(n uint64, g keyring.NewGrant) wire.ID {
+			g.Kind, g.Credentials = wire.GrantResident, card(n)
+			id, err := e.Add(g)
+			must(t, err)
+			return id
+		}
+		add(1, keyring.NewGrant{Doors: []string{"yard"}})
+		add(2, keyring.NewGrant{Doors: front, From: now.Add(24 * time.Hour)})
+		add(3, keyring.NewGrant{Doors: front, Until: now.Add(-24 * time.Hour)})
+		suspended = add(4, keyring.NewGrant{Doors: front})
+		revoked = add(5, keyring.NewGrant{Doors: front})
+		if err := e.SetState(suspended, wire.GrantSuspended); err != nil {
+			return err
+		}
+		return e.SetState(revoked, wire.GrantRevoked)
+	})
+	for n, reason := range map[uint64]string{1: "wrong_door", 2: "not_yet", 3: "expired", 4: "suspended", 5: "revoked", 6: "unknown_card"} {
+		h.wiegand(200, n)
+		h.eventually(reason, h.has("front access denied "+reason, 1))
+		if h.isReleased("front") {
+			t.Fatalf("%s opened the door", reason)
+		}
+	}
+	h.edit(func(e *keyring.Editor) error { return e.SetState(suspended, wire.GrantActive) })
+	time.Sleep(1600 * time.Millisecond) // the same card again sooner is the same presentation
+	h.wiegand(200, 4)
+	h.eventually("a suspended card comes back", func() bool { return h.isReleased("front") })
+	err := h.tryEdit(func(e *keyring.Editor) error { return e.SetState(revoked, wire.GrantActive) })
+	if err == nil {
+		t.Error("a revoked grant came back")
+	}
+}
+
+// TestClockLeaps: a year forward and back, nobody expires.
+func TestClockLeaps(t *testing.T) {
+	for name, leap := range map[string]time.Duration{"forward": 366 * 24 * time.Hour, "back": -366 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.start()
+			settle()
+			printed, err := h.client.Printed(t.Context(), control.PrintedRequest{Form: "3+5D", Number: "200,00001"})
+			must(t, err)
+			id, err := keyring.ParseCredential(printed.Credentials[0])
+			must(t, err)
+			h.edit(func(e *keyring.Editor) error {
+				_, err := e.Add(keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{id},
+					From: time.Now().Add(-time.Hour), Until: time.Now().Add(30 * 24 * time.Hour)})
+				return err
+			})
+			h.time.leap(leap)
+			h.wiegand(200, 1)
+			h.eventually("still opens", func() bool { return h.isReleased("front") })
+			st, err := h.client.Status(t.Context())
+			must(t, err)
+			if st.Clock.Trusted || !strings.Contains(strings.Join(st.Problems, " "), "leapt") {
+				t.Errorf("status does not tell of the leap: %+v %v", st.Clock, st.Problems)
+			}
+			if _, err := h.client.ConfirmClock(t.Context()); (err == nil) != (leap > 0) {
+				t.Errorf("confirming the clock: %v", err)
+			}
+		})
+	}
+}
+
+// TestRestartWithoutNetwork: known cards open at once after a restart.
+func TestRestartWithoutNetwork(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	h.end()
+	h.start()
+	settle()
+	h.wiegand(123, 4567)
+	h.eventually("opens", func() bool { return h.isReleased("front") })
+	h.eventually("entries", h.has("front access granted granted", 1))
+	if k := h.kinds(); k["boot"] != 2 || k["stop"] != 1 {
+		t.Errorf("entries %v; want two boots and a stop", k)
+	}
+}
+
+// TestMissingParts: the daemon starts without chip and tty, says so, and takes
+// them when they come.
+func TestMissingParts(t *testing.T) {
+	h := newHouse(t)
+	must(t, h.serial.Unplug())
+	h.start()
+	h.eventually("the missing reader is an entry", h.has("yard offline missing", 1))
+	st, err := h.client.Status(t.Context())
+	must(t, err)
+	if !strings.Contains(strings.Join(st.Problems, "\n"), "door yard: in is out of order") {
+		t.Errorf("problems: %q", st.Problems)
+	}
+	must(t, h.serial.Replug())
+	h.eventually("it came back", h.has("yard online", 1))
+	go func() { _ = h.serial.Present(t.Context(), emNumber, time.Second) }()
+	h.eventually("and reads", func() bool { return h.isReleased("yard") })
+}
+
+// TestNoChip: with no GPIO at all the daemon answers and retries.
+func TestNoChip(t *testing.T) {
+	h := newHouse(t)
+	h.site = strings.ReplaceAll(h.site, `"sim0"`, `"no-such-chip"`)
+	h.start()
+	h.eventually("missing lines are entries", func() bool {
+		k := h.kinds()
+		return k["front offline missing"] >= 1 && k["front fault output_refused"] >= 1
+	})
+	if err := h.ended(); err == nil || !strings.Contains(err.Error(), "no-such-chip") {
+		t.Errorf("ended with %v; want that the relays could not be driven safe", err)
+	}
+}
+
+// TestFaultsAtTheReaders: what is damaged is never a card, and says why.
+func TestFaultsAtTheReaders(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	settle()
+	f, _ := wiegand.Lookup("H10301")
+	good, err := f.Encode(wiegand.Fields{Facility: 123, Card: 4567, HasFacility: true})
+	must(t, err)
+	bad := device.CardOf(good.Uint64(0, 26)^1, 26)
+	must(t, h.source.Send(bad))
+	h.eventually("wrong parity", h.has("front fault wrong_parity", 1))
+	must(t, h.source.Send(device.CardOf(5, 20)))
+	h.eventually("half a frame", h.has("front fault wrong_length", 1))
+	must(t, h.source.SendSpoiled(good, spoilLost))
+	h.eventually("lost edges", h.has("front fault lost_edges", 1))
+	must(t, h.serial.Noise([]byte("\x0201007B11D7BD\x03")))
+	h.eventually("wrong checksum", h.has("yard fault wrong_checksum", 1))
+	must(t, h.serial.Ghost())
+	h.eventually("ghost", h.has("yard fault ghost_frame", 1))
+	if k := h.kinds(); k["front access granted granted"]+k["yard access granted granted"] != 0 {
+		t.Errorf("a damaged frame opened: %v", k)
+	}
+}
+
+// TestFire: all doors release; the latch outlives a restart and yields only to
+// a reset after the panel is idle.
+func TestFire(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	must(t, h.board.Set("fire", true))
+	both := func() bool { return h.isReleased("front") && h.isReleased("yard") }
+	h.eventually("both doors release", both)
+	_, err := h.client.ResetFire(t.Context())
+	var refused *control.Error
+	if !errors.As(err, &refused) || refused.Hint == "" {
+		t.Errorf("reset while active: %v", err)
+	}
+	must(t, h.board.Set("fire", false))
+	h.eventually("the panel is idle", h.has("front fire idle", 1))
+	h.end()
+	h.start()
+	h.eventually("still released after a restart", both)
+	if _, err := h.client.ResetFire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("secured", func() bool { return !h.isReleased("front") && !h.isReleased("yard") })
+}
+
+// TestUnreadableLatch: after doubt the doors stay released.
+func TestUnreadableLatch(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	h.end()
+	for name, spoil := range map[string]func(string) error{
+		"garbage": func(p string) error { return os.WriteFile(p, []byte("\x00\x00"), 0o600) },
+		"gone":    os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			must(t, spoil(filepath.Join(h.dir, "state", "fire.latch")))
+			h.start()
+			h.eventually("released", func() bool { return h.isReleased("front") && h.isReleased("yard") })
+			if _, err := h.client.ResetFire(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			h.eventually("secured", func() bool { return !h.isReleased("front") })
+			h.end()
+			h.start()
+			h.eventually("secured after a restart", func() bool { return !h.isReleased("front") })
+			h.end()
+		})
+	}
+}
+
+// TestRegistration: a swipe that somebody waits for opens nothing and brings
+// the card's ids; an unknown card can be adopted, and never opens before.
+func TestRegistration(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	settle()
+	got := make(chan control.Card, 1)
+	go func() {
+		c, err := h.client.Swipe(t.Context(), control.SwipeRequest{Door: "yard", Seconds: 20})
+		if err == nil {
+			got <- c
+		}
+		close(got)
+	}()
+	time.Sleep(100 * time.Millisecond)
+	go func() { _ = h.serial.Present(t.Context(), emNumber, 300*time.Millisecond) }()
+	card := <-got
+	if len(card.Credentials) != 3 || card.Bits != 40 || len(card.Missing) != 0 || h.isReleased("yard") {
+		t.Errorf("swipe gave %+v, yard released %v", card, h.isReleased("yard"))
+	}
+	if _, err := h.client.SetAdopt(t.Context(), control.AdoptRequest{Days: 14}); err != nil {
+		t.Fatal(err)
+	}
+	h.wiegand(9, 99)
+	var adopts control.AdoptState
+	h.eventually("the unknown card asks", func() bool {
+		a, err := h.client.Adopts(t.Context())
+		adopts = a
+		return err == nil && len(a.Cards) == 1
+	})
+	if h.isReleased("front") {
+		t.Fatal("adopt mode opened the door")
+	}
+	id, err := keyring.ParseCredential(adopts.Cards[0].Card.Credentials[0])
+	must(t, err)
+	h.edit(func(e *keyring.Editor) error {
+		_, err := e.Add(keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{id}, Label: "5A"})
+		return err
+	})
+	time.Sleep(1600 * time.Millisecond) // the same card again sooner is the same presentation
+	h.wiegand(9, 99)
+	h.eventually("bound, it opens", func() bool { return h.isReleased("front") })
+	if a, err := h.client.Adopts(t.Context()); err != nil || len(a.Cards) != 0 {
+		t.Errorf("after binding: %+v, %v", a, err)
+	}
+}
+
+// TestNoRawNumbers: nothing that leaves the process or reaches the disk holds
+// the card's number, in any of the forms that people write it in.
+func TestNoRawNumbers(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	settle()
+	h.wiegand(123, 4567)
+	go func() { _ = h.serial.Present(t.Context(), emNumber, time.Second) }()
+	h.eventually("both cards", func() bool {
+		k := h.kinds()
+		return k["front access granted granted"] == 1 && k["yard access granted granted"] == 1
+	})
+	h.end()
+	out := h.log.String()
+	must(t, filepath.WalkDir(h.dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		out += string(b)
+		return err
+	}))
+	for _, raw := range []string{"01007B11D7", "01007b11d7", "\x01\x00\x7b\x11\xd7", "\xbd\x88\xeb\x80", "bd88eb80", "4567", "0008065495", "123,4567"} {
+		if strings.Contains(out, raw) {
+			t.Errorf("the card's number stands somewhere as %q", raw)
+		}
+	}
+}
+
+// TestOneDaemonOnly: a second daemon on the same state is refused, and the
+// first goes on.
+func TestOneDaemonOnly(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	if err := h.second(); err == nil {
+		t.Error("a second daemon started on the same state")
+	}
+	if _, err := h.client.Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+var spoilLost = devicetest.Spoil{Lost: []int{7}}

@@ -1,0 +1,195 @@
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/internal/control"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+func (g *Gateway) getGrants(*http.Request) (any, error) {
+	l, err := g.keyring.List()
+	if err != nil {
+		return nil, err
+	}
+	out := control.List{Building: g.o.Site.Building, Manifest: l.Manifest, Buckets: l.Buckets, Labels: map[string]string{}}
+	for _, d := range g.doors {
+		out.Doors = append(out.Doors, d.cfg.ID)
+	}
+	for id, label := range g.keyring.Labels() {
+		out.Labels[id.String()] = label
+	}
+	return out, nil
+}
+
+// getKeys lists the grants for people: one row a grant, however many forms its
+// cards have.
+func (g *Gateway) getKeys(*http.Request) (any, error) {
+	records, doors := g.keyring.Records()
+	labels := g.keyring.Labels()
+	keys, at := []control.Key{}, map[wire.ID]int{}
+	for _, r := range records {
+		i, ok := at[r.ID]
+		if !ok {
+			i = len(keys)
+			at[r.ID] = i
+			keys = append(keys, control.Key{Grant: r.ID.String(), Label: labels[r.ID], Kind: r.Kind.String(), State: r.State.String(),
+				Doors: doors(r), From: timeOf(int64(r.From)), Until: timeOf(int64(r.Until))})
+		}
+		keys[i].Credentials++
+		if keys[i].State != r.State.String() {
+			keys[i].State = "mixed"
+		}
+	}
+	return keys, nil
+}
+
+func (g *Gateway) putGrants(r *http.Request) (any, error) {
+	in, err := read[control.Update](r)
+	if err != nil {
+		return nil, err
+	}
+	u := keyring.Update{Manifest: in.Manifest, Buckets: in.Buckets, Labels: map[wire.ID]string{}}
+	for text, label := range in.Labels {
+		id, err := parseID(text)
+		if err != nil {
+			return nil, err
+		}
+		u.Labels[id] = label
+	}
+	before := g.keyring.Status().Version
+	if err := g.keyring.Apply(u); err != nil {
+		g.refusedList(err)
+		return nil, listFailure(err)
+	}
+	s := g.keyring.Status()
+	if s.Version != before {
+		g.journal.Queue(wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}, wire.Who{})
+	}
+	return grantsStatus(s), nil
+}
+
+// refusedList records what was handed in with a wrong signature or content. A
+// list that only came too late is no news.
+func (g *Gateway) refusedList(err error) {
+	g.o.Log.Warn().Err(err).Msg("list of grants refused")
+	if errors.Is(err, keyring.ErrRefused) {
+		g.journal.Queue(wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeRefused, Reason: wire.ReasonListRefused}, wire.Who{})
+	}
+}
+
+func listFailure(err error) error {
+	switch {
+	case errors.Is(err, keyring.ErrConflict):
+		return &failure{http.StatusConflict, control.Error{Message: err.Error(), Hint: "somebody else changed the list: try again", Conflict: true}}
+	case errors.Is(err, keyring.ErrNotDurable):
+		return fail(http.StatusInsufficientStorage, "the list is in force until the next start: mend the disk, then hand it in again", "%v", err)
+	case errors.Is(err, keyring.ErrRefused):
+		return fail(http.StatusForbidden, "sign with the key of this building's init", "%v", err)
+	}
+	return fail(http.StatusUnprocessableEntity, "", "%v", err)
+}
+
+func parseID(text string) (id wire.ID, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(id) {
+		return id, fail(http.StatusBadRequest, "", "grant id: want %d hex digits", 2*len(id))
+	}
+	return wire.ID(b), nil
+}
+
+// Limits of a wait for a card.
+const (
+	swipeDefault = 60 * time.Second
+	swipeMost    = 10 * time.Minute
+)
+
+func (g *Gateway) postSwipe(r *http.Request) (any, error) {
+	in, err := read[control.SwipeRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	if !g.keyring.Status().HasKey {
+		return nil, fail(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
+	}
+	if in.Door != "" {
+		if _, err := g.door(in.Door); err != nil {
+			return nil, err
+		}
+	}
+	wait := time.Duration(in.Seconds) * time.Second
+	if wait <= 0 {
+		wait = swipeDefault
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), min(wait, swipeMost))
+	defer cancel()
+	card, err := g.desk.next(ctx, in.Door, in.Reader)
+	switch {
+	case errors.Is(err, errDeskBusy):
+		return nil, fail(http.StatusConflict, "wait until that is done", "%v", err)
+	case err != nil:
+		return nil, fail(http.StatusRequestTimeout, "hold the card up to the reader for a second; gatehouse status shows whether the reader is online", "no card came")
+	}
+	return card, nil
+}
+
+func (g *Gateway) postPrinted(r *http.Request) (any, error) {
+	in, err := read[control.PrintedRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	if !g.keyring.Status().HasKey {
+		return nil, fail(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
+	}
+	forms, err := keyring.ParsePrinted(in.Number, in.Form)
+	if err != nil {
+		return nil, fail(http.StatusUnprocessableEntity, "forms: 3+5D as 094,10637; 8D as 06171021; 10D as 0006171021; 10D-reversed; with leading zeros", "%v", err)
+	}
+	card := g.desk.describe(forms)
+	card.Bits = forms[0].Len()
+	return card, nil
+}
+
+func (g *Gateway) getAdopt(*http.Request) (any, error) {
+	until, cards := g.keyring.Adopted()
+	out := control.AdoptState{Cards: []control.Adopt{}}
+	if !until.IsZero() {
+		out.Until = &until
+	}
+	for _, c := range cards {
+		a := control.Adopt{ID: c.Credentials[0].String()[2:10], Door: c.Door, FirstSeen: c.First, LastSeen: c.Last, Count: c.Count,
+			Card: control.Card{Door: c.Door, Reader: c.Source, Bits: c.Bits, Missing: g.desk.missing(lengthsOf(c))}}
+		for _, id := range c.Credentials {
+			a.Card.Credentials = append(a.Card.Credentials, id.String())
+		}
+		out.Cards = append(out.Cards, a)
+	}
+	return out, nil
+}
+
+// lengthsOf returns the lengths of the forms that a kept card is known in.
+func lengthsOf(c keyring.Adopted) map[int]bool {
+	lengths := map[int]bool{}
+	for _, form := range keyring.Derive(device.CardOf(0, c.Bits)) { // any card of that length
+		lengths[form.Len()] = true
+	}
+	return lengths
+}
+
+func (g *Gateway) postAdopt(r *http.Request) (any, error) {
+	in, err := read[control.AdoptRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.keyring.SetAdopt(in.Days); err != nil {
+		return nil, fail(http.StatusUnprocessableEntity, "", "%v", err)
+	}
+	g.journal.Queue(wire.Header{Kind: wire.KindAdopt, Outcome: map[bool]wire.Outcome{true: wire.OutcomeActive, false: wire.OutcomeIdle}[in.Days > 0]}, wire.Who{})
+	return g.getAdopt(r)
+}

@@ -1,0 +1,290 @@
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/warthog618/go-gpiosim"
+
+	"gatehouse/internal/control"
+)
+
+// needSim skips where the kernel has no gpio-sim; packaging/testkernel has one.
+func needSim(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("/sys/kernel/config/gpio-sim"); err == nil {
+		return
+	}
+	if slices.Contains(strings.Split(os.Getenv("GATEHOUSE_REQUIRE"), ","), "gpio") {
+		t.Fatal("needs gpio: no gpio-sim in this kernel")
+	}
+	t.Skip("SKIP (needs gpio): no gpio-sim in this kernel; run with -exec packaging/testkernel/run-in-uml")
+}
+
+// Lines of the simulated chip.
+const (
+	lineD0 = iota
+	lineD1
+	lineMagnet // relay of the front door, fail-safe: high holds
+	lineExit
+	lineStrike // relay of the yard door, fail-secure: high releases
+	lineFire
+	lineCount
+)
+
+// guest is the whole daemon, the program as it ships, on lines of the kernel.
+type guest struct {
+	t      *testing.T
+	chip   *gpiosim.Chip
+	dir    string
+	client *control.Client
+	daemon *exec.Cmd
+}
+
+// daemonBinary is built on the host, beside this package, by .ci/guest: there
+// is no compiler's cache in the guest.
+func daemonBinary(t *testing.T) string {
+	t.Helper()
+	path := os.Getenv("GATEHOUSED")
+	if path == "" {
+		t.Fatal("GATEHOUSED must name the daemon's program: run .ci/guest")
+	}
+	return path
+}
+
+func newGuest(t *testing.T) *guest {
+	t.Helper()
+	needSim(t)
+	sim, err := gpiosim.NewSim(gpiosim.WithBank(gpiosim.NewBank("lane7", lineCount)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	g := &guest{t: t, chip: &sim.Chips[0], dir: t.TempDir()}
+	for _, idle := range []int{lineD0, lineD1, lineExit, lineFire} {
+		g.pull(idle, 1)
+	}
+	g.client = control.NewClient(filepath.Join(g.dir, "sock"))
+	return g
+}
+
+func (g *guest) pull(line, level int) {
+	g.t.Helper()
+	if err := g.chip.SetPull(line, level); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+func (g *guest) site(serial string) string {
+	return fmt.Sprintf(`
+building = "lane-7"
+gateway = "gw1"
+state = "%[1]s/state"
+socket = "%[1]s/sock"
+fire = {chip = "%[2]s", line = 5}
+[[door]]
+id = "front"
+egress = "electric"
+lock = "fail-safe"
+release_seconds = 3
+relay = {chip = "%[2]s", line = 2, pull = "down"}
+exit = {chip = "%[2]s", line = 3}
+[[door.reader]]
+id = "in"
+type = "wiegand"
+chip = "%[2]s"
+d0 = 0
+d1 = 1
+formats = ["H10301"]
+[[door]]
+id = "yard"
+egress = "mechanical"
+lock = "fail-secure"
+release_seconds = 3
+relay = {chip = "%[2]s", line = 4, pull = "down"}
+[[door.reader]]
+id = "in"
+type = "serial"
+port = "%[3]s"
+`, g.dir, g.chip.DevPath(), serial)
+}
+
+// start runs the daemon and waits until it answers and its readers are there.
+func (g *guest) start(site string) {
+	g.t.Helper()
+	g.startAnyhow(site)
+	g.eventually("readers are online", func() bool {
+		st, err := g.client.Status(g.t.Context())
+		for _, d := range st.Doors {
+			for _, dev := range d.Devices {
+				if !dev.Online {
+					return false
+				}
+			}
+		}
+		return err == nil && len(st.Doors) == 2
+	})
+}
+
+func (g *guest) kill() {
+	_ = g.daemon.Process.Kill()
+	_ = g.daemon.Wait()
+}
+
+// testLog gives what the daemon says to the test's log.
+type testLog struct{ t *testing.T }
+
+func (l *testLog) Write(b []byte) (int, error) {
+	l.t.Logf("%s", strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+func (g *guest) eventually(what string, ok func() bool) {
+	g.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	g.t.Fatalf("never: %s", what)
+}
+
+func (g *guest) level(line int) int {
+	g.t.Helper()
+	v, err := g.chip.Level(line)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return v
+}
+
+// pulse sends a frame as a reader does: a short low pulse on one line a bit.
+func (g *guest) pulse(bits string) {
+	for _, b := range bits {
+		line := lineD0 + int(b-'0')
+		g.pull(line, 0)
+		g.pull(line, 1)
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// kinds counts the entries of the journal by kind, outcome and door.
+func (g *guest) kinds() map[string]int {
+	g.t.Helper()
+	found := map[string]int{}
+	err := g.client.Log(g.t.Context(), -1, false, func(e control.LogEntry) error {
+		found[strings.Trim(e.Door+" "+e.Kind+" "+e.Outcome+" "+e.Reason, " ")]++
+		return nil
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return found
+}
+
+// frame4567 is H10301, facility 123, card 4567; em4567 the same card as an
+// EM4100 module sends it, with a made-up version byte.
+const frame4567 = "10111101100010001110101110"
+
+// TestGuestDaemon boots the whole daemon: pulses on two lines of the kernel
+// move a third, and leave their entries.
+func TestGuestDaemon(t *testing.T) {
+	g := newGuest(t)
+	reader, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = reader.Close(); _ = tty.Close() })
+	giveKey(t, filepath.Join(g.dir, "state"))
+	g.start(g.site(tty.Name()))
+	if g.level(lineMagnet) != 1 || g.level(lineStrike) != 0 {
+		t.Fatalf("after the start the magnet is %d and the strike %d; want 1 and 0", g.level(lineMagnet), g.level(lineStrike))
+	}
+	time.Sleep(150 * time.Millisecond) // bits right after the start are never a card
+	g.pulse(frame4567)
+	g.eventually("the frame releases the magnet", func() bool { return g.level(lineMagnet) == 0 })
+	g.eventually("and it holds again", func() bool { return g.level(lineMagnet) == 1 })
+	for range 3 { // a module repeats while the card is there
+		_, _ = reader.WriteString(em4567())
+		time.Sleep(50 * time.Millisecond)
+	}
+	g.eventually("the module releases the strike", func() bool { return g.level(lineStrike) == 1 })
+	g.pull(lineExit, 0)
+	g.eventually("the button releases the magnet", func() bool { return g.level(lineMagnet) == 0 })
+	g.pull(lineExit, 1)
+	g.eventually("the entries are there", func() bool {
+		k := g.kinds()
+		return k["front access granted granted"] == 1 && k["yard access granted granted"] == 1 &&
+			k["front exit active"] == 1 && k["front released card"] == 1 && k["front released exit"] == 1
+	})
+}
+
+// TestGuestCrash: kill -9 leaves the lines to the board's pull, and a restarted
+// daemon drives safe before it opens anything.
+func TestGuestCrash(t *testing.T) {
+	g := newGuest(t)
+	giveKey(t, filepath.Join(g.dir, "state"))
+	site := strings.Replace(g.site("/dev/no-such-tty"), "type = \"serial\"", "type = \"serial\"\ndirection = \"out\"", 1)
+	g.startAnyhow(site)
+	g.eventually("the magnet holds", func() bool { return g.level(lineMagnet) == 1 })
+	g.kill()
+	g.eventually("the magnet lets go with the process", func() bool { return g.level(lineMagnet) == 0 })
+	g.pull(lineMagnet, 1) // a board whose pull is unsafe: only the daemon can drive it safe now
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, daemonBinary(t), "secure", "--config", filepath.Join(g.dir, "site.toml")).CombinedOutput(); err != nil {
+		t.Fatalf("secure: %v: %s", err, out)
+	}
+	g.startAnyhow(site)
+	g.eventually("the magnet holds again", func() bool { return g.level(lineMagnet) == 1 })
+	g.eventually("the missing tty is an entry", func() bool { return g.kinds()["yard offline missing"] >= 1 })
+}
+
+// startAnyhow starts without waiting for readers.
+func (g *guest) startAnyhow(site string) {
+	g.t.Helper()
+	path := filepath.Join(g.dir, "site.toml")
+	if err := os.WriteFile(path, []byte(site), 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+	g.daemon = exec.Command(daemonBinary(g.t), "--config", path)
+	g.daemon.Stderr = &testLog{t: g.t}
+	if err := g.daemon.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(g.kill)
+	g.eventually("the daemon answers", func() bool { _, err := g.client.Status(g.t.Context()); return err == nil })
+}
+
+// TestGuestFire: the fire line releases every door, a stop and a start change
+// nothing, and only a reset after the panel is idle secures.
+func TestGuestFire(t *testing.T) {
+	g := newGuest(t)
+	g.startAnyhow(g.site("/dev/no-such-tty"))
+	g.eventually("the magnet holds", func() bool { return g.level(lineMagnet) == 1 })
+	g.pull(lineFire, 0)
+	g.eventually("fire releases both doors", func() bool { return g.level(lineMagnet) == 0 && g.level(lineStrike) == 1 })
+	if _, err := g.client.ResetFire(t.Context()); err == nil {
+		t.Error("reset while the panel is active")
+	}
+	g.pull(lineFire, 1)
+	_ = g.daemon.Process.Signal(syscall.SIGKILL)
+	_ = g.daemon.Wait()
+	g.startAnyhow(g.site("/dev/no-such-tty"))
+	g.eventually("still released after a crash", func() bool { return g.level(lineMagnet) == 0 && g.level(lineStrike) == 1 })
+	time.Sleep(300 * time.Millisecond)
+	if g.level(lineMagnet) != 0 {
+		t.Error("secured without a reset")
+	}
+	g.eventually("reset", func() bool { _, err := g.client.ResetFire(t.Context()); return err == nil })
+	g.eventually("secured after the reset", func() bool { return g.level(lineMagnet) == 1 && g.level(lineStrike) == 0 })
+}

@@ -1,0 +1,316 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device"
+	"gatehouse/device/devicetest"
+	"gatehouse/device/uart"
+	"gatehouse/internal/control"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/issue"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// The one card of these tests: facility 123, card 4567. As an EM4100 card it has
+// 40 bits, of which a W26 reader shows the low 24.
+const emNumber = 0x01007B11D7
+
+func em4567() string { return "\x0201007B11D7BC\x03" }
+
+// giveKey makes the keys of building lane-7 in a state folder, and a list in
+// which the card opens both doors. It returns the issuer's key.
+func giveKey(t *testing.T, state string) ed25519.PrivateKey {
+	t.Helper()
+	dir := filepath.Join(state, "keys")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	public, issuer, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	building, err := keyring.GenerateBuildingKey(1)
+	must(t, err)
+	must(t, keyring.SaveBuildingKey(filepath.Join(dir, keyring.BuildingKeyFile), building))
+	must(t, keyring.SaveIssuer(filepath.Join(dir, keyring.IssuerFile), wire.Key{Role: wire.RoleIssuer, Public: public}))
+	must(t, keyring.SavePrivateKey(filepath.Join(dir, keyring.GatewayKeyFile), issuer))
+	keys, err := keyring.LoadKeys(dir)
+	must(t, err)
+	k, err := keyring.Open(keyring.Options{Dir: filepath.Join(state, "grants"), Building: "lane-7", Keys: keys, Log: zerolog.Nop()})
+	must(t, err)
+	defer k.Close()
+	e, err := keyring.NewEditor(keyring.List{}, "lane-7", issuer, 0)
+	must(t, err)
+	ids, err := k.IdentifyAll(device.CardOf(emNumber, 40))
+	must(t, err)
+	_, err = e.Add(keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{"front", "yard"}, Credentials: ids, Label: "3B"})
+	must(t, err)
+	u, err := e.Sign(time.Now())
+	must(t, err)
+	must(t, k.Apply(u))
+	return issuer
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// house is a gateway in this process, on fake lines and a real pty.
+type house struct {
+	t      *testing.T
+	dir    string
+	site   string
+	board  *devicetest.Board
+	serial *devicetest.SerialReader
+	source *devicetest.WiegandSource
+	client *control.Client
+	issuer ed25519.PrivateKey
+	time   *fakeTime
+	log    *syncBuffer
+
+	stop context.CancelFunc
+	done chan error
+}
+
+// syncBuffer keeps what the daemon logs.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// fakeTime is a wall clock that can leap; the boot clock is real.
+type fakeTime struct {
+	mu      sync.Mutex
+	start   time.Time
+	leapt   time.Duration
+	quality wire.ClockQuality
+}
+
+func (f *fakeTime) source() gateway.TimeSource {
+	return gateway.TimeSource{
+		Wall:     func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return time.Now().Add(f.leapt) },
+		BootTime: func() time.Duration { return time.Since(f.start) },
+		Quality: func() (wire.ClockQuality, time.Duration) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return f.quality, time.Millisecond
+		},
+	}
+}
+
+func (f *fakeTime) leap(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.leapt += d
+}
+
+const houseSite = `
+building = "lane-7"
+gateway = "gw1"
+state = "%[1]s/state"
+socket = "%[1]s/sock"
+fire = {chip = "sim0", line = 7, active = "low"}
+[[door]]
+id = "front"
+egress = "electric"
+lock = "fail-safe"
+release_seconds = 3
+relay = {chip = "sim0", line = 2, pull = "down"}
+exit = {chip = "sim0", line = 3}
+contact = {chip = "sim0", line = 4, active = "high", bias = "pull-down"}
+[[door.reader]]
+id = "in"
+type = "wiegand"
+chip = "sim0"
+d0 = 0
+d1 = 1
+formats = ["H10301", "H10306"]
+[[door]]
+id = "yard"
+egress = "mechanical"
+lock = "fail-secure"
+release_seconds = 3
+relay = {chip = "sim0", line = 5, pull = "down"}
+contact = {chip = "sim0", line = 6, active = "high", bias = "pull-down"}
+[[door.reader]]
+id = "in"
+type = "serial"
+port = "%[1]s/tty"
+`
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	h := &house{t: t, dir: t.TempDir(), log: &syncBuffer{},
+		time: &fakeTime{start: time.Now().Add(-time.Hour), quality: wire.ClockNTP}}
+	h.site = fmt.Sprintf(houseSite, h.dir)
+	var err error
+	h.board, err = devicetest.NewBoard(houseBoard())
+	must(t, err)
+	h.serial, err = devicetest.NewSerialReader(filepath.Join(h.dir, "tty"))
+	must(t, err)
+	t.Cleanup(func() { _ = h.serial.Close() })
+	h.source = &devicetest.WiegandSource{Board: h.board, D0: "d0", D1: "d1"}
+	h.issuer = giveKey(t, filepath.Join(h.dir, "state"))
+	h.client = control.NewClient(filepath.Join(h.dir, "sock"))
+	return h
+}
+
+// start runs the gateway until the test ends or stops it.
+func (h *house) start() {
+	h.t.Helper()
+	h.startWith(nil)
+}
+
+func (h *house) startWith(change func(*gateway.Options)) {
+	h.t.Helper()
+	site, err := gateway.ParseSite([]byte(h.site))
+	must(h.t, err)
+	ours, theirs := net.Pipe()
+	ctx, cancel := context.WithCancel(h.t.Context())
+	remote := devicetest.NewRemote(theirs)
+	var wires sync.WaitGroup
+	wires.Go(func() { _ = h.board.Serve(context.WithoutCancel(ctx), ours) })
+	wires.Go(func() { _ = remote.Run(context.WithoutCancel(ctx)) })
+	o := gateway.Options{Site: site, Time: h.time.source(), Version: "test", Log: zerolog.New(h.log),
+		Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open}}
+	if change != nil {
+		change(&o)
+	}
+	g, err := gateway.New(o)
+	must(h.t, err)
+	h.stop, h.done = cancel, make(chan error, 1)
+	go func() {
+		h.done <- g.Run(ctx)
+		_ = ours.Close()
+		wires.Wait()
+		close(h.done)
+	}()
+	h.t.Cleanup(h.end)
+	h.eventually("the gateway answers", func() bool {
+		s, err := h.client.Status(h.t.Context())
+		return err == nil && h.online(s)
+	})
+}
+
+// online: every reader and input has been opened.
+func (h *house) online(s control.Status) bool {
+	for _, d := range s.Doors {
+		for _, dev := range d.Devices {
+			if !dev.Online && dev.Hint == "" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (h *house) end() {
+	if err := h.ended(); err != nil {
+		h.t.Errorf("gateway ended: %v", err)
+	}
+}
+
+// ended stops the gateway and returns what Run returned; nil the second time.
+func (h *house) ended() error {
+	h.stop()
+	err := <-h.done
+	for range h.done {
+	}
+	return err
+}
+
+func (h *house) eventually(what string, ok func() bool) {
+	h.t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	h.t.Fatalf("never: %s\nlog:\n%s\nentries: %v", what, h.log, h.kinds())
+}
+
+// kinds counts the entries by door, kind, outcome and reason.
+func (h *house) kinds() map[string]int {
+	found := map[string]int{}
+	_ = h.client.Log(h.t.Context(), -1, false, func(e control.LogEntry) error {
+		found[strings.Join(strings.Fields(e.Door+" "+e.Kind+" "+e.Outcome+" "+e.Reason), " ")]++
+		return nil
+	})
+	return found
+}
+
+func (h *house) has(entry string, n int) func() bool {
+	return func() bool { return h.kinds()[entry] >= n }
+}
+
+// isReleased tells how a door stands: without current the front is released
+// and the yard is secured.
+func (h *house) isReleased(door string) bool {
+	driven, on := h.board.Output(door + "-relay")
+	if door == "front" {
+		return !driven || !on
+	}
+	return driven && on
+}
+
+func (h *house) edit(change func(*keyring.Editor) error) {
+	h.t.Helper()
+	must(h.t, h.tryEdit(change))
+}
+
+func (h *house) tryEdit(change func(*keyring.Editor) error) error {
+	_, err := issue.Issuer{Client: h.client, Key: h.issuer}.Edit(h.t.Context(), change)
+	return err
+}
+
+// second tries to start another gateway on the same state.
+func (h *house) second() error {
+	site, err := gateway.ParseSite([]byte(h.site))
+	must(h.t, err)
+	_, err = gateway.New(gateway.Options{Site: site, Time: h.time.source(), Log: zerolog.New(h.log), Hardware: gateway.Hardware{
+		Lines:  func(device.LinesConfig) (device.Lines, error) { return nil, os.ErrNotExist },
+		Output: func(device.OutputConfig) (device.Output, error) { return nil, os.ErrNotExist },
+		Port:   uart.Open}})
+	return err
+}
+
+// houseBoard is the building that houseSite describes.
+func houseBoard() devicetest.BoardConfig {
+	return devicetest.BoardConfig{Chip: "sim0", Lines: []devicetest.Line{
+		{Name: "d0", Offset: 0, PullUp: true, ActiveLow: true},
+		{Name: "d1", Offset: 1, PullUp: true, ActiveLow: true},
+		{Name: "front-relay", Offset: 2, Output: true},
+		{Name: "exit", Offset: 3, PullUp: true, ActiveLow: true},
+		{Name: "front-contact", Offset: 4},
+		{Name: "yard-relay", Offset: 5, Output: true},
+		{Name: "yard-contact", Offset: 6},
+		{Name: "fire", Offset: 7, PullUp: true, ActiveLow: true},
+	}}
+}

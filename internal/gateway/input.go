@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"gatehouse/device"
+)
+
+// settle is how long an input must be still before its release is believed:
+// contacts bounce. That it became active is believed at once, because exit and
+// fire must not wait.
+const settle = 30 * time.Millisecond
+
+// lookEvery is how often the level of a still input is read.
+const lookEvery = time.Second
+
+// Back-off of lines that can't be opened.
+const (
+	retryFirst = time.Second
+	retryMost  = 30 * time.Second
+)
+
+// input watches one input line and tells its state to send, at the start and
+// at every change.
+type input struct {
+	source string
+	cfg    device.LinesConfig
+	open   func(device.LinesConfig) (device.Lines, error)
+	send   func(device.Event)
+}
+
+// run watches until ctx ends, opening the line again when it goes away.
+func (in *input) run(ctx context.Context) {
+	wait, reported := retryFirst, false
+	for ctx.Err() == nil {
+		lines, err := in.open(in.cfg)
+		if err == nil {
+			wait = retryFirst
+			in.send(device.Event{Kind: device.CameOnline, Source: in.source})
+			reported = false
+			err = in.watch(ctx, lines)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if !reported {
+			reported = true
+			in.send(device.Event{Kind: device.WentOffline, Source: in.source, Fault: faultOf(err)})
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, retryMost)
+	}
+}
+
+func faultOf(err error) device.Fault {
+	switch {
+	case errors.Is(err, device.ErrUnplugged):
+		return device.FaultUnplugged
+	case errors.Is(err, os.ErrNotExist):
+		return device.FaultMissing
+	}
+	return device.FaultIO
+}
+
+func (in *input) watch(ctx context.Context, lines device.Lines) error {
+	stop := context.AfterFunc(ctx, func() { _ = lines.Close() })
+	defer func() {
+		if stop() {
+			_ = lines.Close()
+		}
+	}()
+	active, err := level(lines)
+	if err != nil {
+		return err
+	}
+	in.tell(active, 0)
+	edges := make([]device.Edge, 64)
+	for {
+		// A look at the level now and then finds an edge that was lost, and a
+		// chip that went away: older kernels do not wake a reader for that.
+		n, err := lines.ReadEdges(edges, lookEvery)
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		for _, e := range edges[:n] {
+			if e.Active && !active {
+				active = true
+				in.tell(true, e.At)
+			}
+		}
+		if active, err = in.settled(lines, edges, n > 0, active); err != nil {
+			return err
+		}
+	}
+}
+
+// settled waits until the line is still and tells its state if that is news.
+func (in *input) settled(lines device.Lines, edges []device.Edge, moving, told bool) (bool, error) {
+	for moving {
+		_, err := lines.ReadEdges(edges, settle)
+		if moving = !errors.Is(err, os.ErrDeadlineExceeded); moving && err != nil {
+			return told, err
+		}
+	}
+	now, err := level(lines)
+	if err != nil {
+		return told, err
+	}
+	if now != told {
+		in.tell(now, 0)
+	}
+	return now, nil
+}
+
+func (in *input) tell(active bool, at time.Duration) {
+	in.send(device.Event{Kind: device.InputChanged, Source: in.source, Active: active, At: at})
+}
+
+func level(lines device.Lines) (bool, error) {
+	var v [1]bool
+	err := lines.Levels(v[:])
+	return v[0], err
+}

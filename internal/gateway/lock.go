@@ -1,0 +1,74 @@
+package gateway
+
+import (
+	"fmt"
+	"sync"
+
+	"gatehouse/device"
+)
+
+// relay drives one door's lock over an output line. A line that can't be had is
+// asked for again at every act, so that a chip that comes late is used.
+type relay struct {
+	cfg      device.OutputConfig
+	open     func(device.OutputConfig) (device.Output, error)
+	failSafe bool // released without current
+
+	mu  sync.Mutex
+	out device.Output
+}
+
+// request takes the line, which leaves the relay without current.
+func (r *relay) request() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.requestLocked()
+}
+
+func (r *relay) requestLocked() error {
+	if r.out != nil {
+		return nil
+	}
+	out, err := r.open(r.cfg)
+	if err != nil {
+		return fmt.Errorf("open relay line %d of %s: %w", r.cfg.Offset, r.cfg.Chip, err)
+	}
+	r.out = out
+	return nil
+}
+
+// Release lets people through: current for a fail-secure lock, none for a
+// fail-safe one.
+func (r *relay) Release() error { return r.energise(!r.failSafe) }
+
+// Secure holds the door.
+func (r *relay) Secure() error { return r.energise(r.failSafe) }
+
+func (r *relay) energise(on bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.requestLocked(); err != nil {
+		return err
+	}
+	if err := r.out.Set(on); err != nil {
+		_ = r.out.Close() // ask for the line anew next time
+		r.out = nil
+		return fmt.Errorf("drive relay line %d of %s: %w", r.cfg.Offset, r.cfg.Chip, err)
+	}
+	return nil
+}
+
+// close takes the current away and hands the line back.
+func (r *relay) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.out == nil {
+		return nil
+	}
+	err := r.out.Set(false)
+	if cerr := r.out.Close(); err == nil {
+		err = cerr
+	}
+	r.out = nil
+	return err
+}

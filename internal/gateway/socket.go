@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// group may use the socket. Where it is missing only the daemon's user may.
+const group = "gatehouse"
+
+// serve answers the tool on the unix socket until ctx ends. A socket that can't
+// be opened is tried again: doors do not wait for it.
+func (g *Gateway) serve(ctx context.Context) {
+	for wait := retryFirst; ctx.Err() == nil; wait = min(2*wait, retryMost) {
+		err := g.serveOnce(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		g.o.Log.Error().Err(err).Msg("the tool can't connect")
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (g *Gateway) serveOnce(ctx context.Context) error {
+	l, err := g.listen(g.o.Site.Socket)
+	if err != nil {
+		return err
+	}
+	// Requests end with ctx, so that a follower of the log does not hold up a stop.
+	server := &http.Server{Handler: g.handler(), ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx }}
+	stop := context.AfterFunc(ctx, func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = server.Shutdown(last)
+	})
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", g.o.Site.Socket, err)
+	}
+	return nil
+}
+
+// listen opens the socket for the group, or for this user alone where there is
+// no such group. What a dead daemon left behind is removed; the lock on the
+// state folder has made sure that it is dead.
+func (g *Gateway) listen(path string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("folder of the socket: %w", err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove the old socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", path, err)
+	}
+	mode := os.FileMode(0o660)
+	if err := chgrp(path); err != nil {
+		mode = 0o600
+		g.o.Log.Warn().Err(err).Str("socket", path).Msgf("only this user and root may use the socket: make the group %s for others", group)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("mode of the socket: %w", err)
+	}
+	return l, nil
+}
+
+func chgrp(path string) error {
+	found, err := user.LookupGroup(group)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(found.Gid)
+	if err != nil {
+		return err
+	}
+	return os.Chown(path, -1, gid)
+}

@@ -1,0 +1,122 @@
+// Package internal_test holds the laws of the whole house.
+package internal_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// pkg is one package of ours with what it imports of ours, tests excluded.
+type pkg struct {
+	path  string
+	deps  []string // all, also of others
+	files []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}}|{{join .Imports ","}}|{{join .GoFiles ","}}`, "gatehouse/...")
+	cmd.Env = append(cmd.Environ(), "GOOS=linux", "GOARCH=amd64")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for line := range strings.Lines(string(out)) {
+		parts := strings.Split(strings.TrimSpace(line), "|")
+		all = append(all, pkg{parts[0], strings.Split(parts[1], ","), strings.Split(parts[2], ",")})
+	}
+	return all
+}
+
+func ours(path string) (string, bool) { return strings.CutPrefix(path, "gatehouse/") }
+
+func under(path string, roots ...string) bool {
+	for _, r := range roots {
+		if path == r || strings.HasPrefix(path, r+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// TestImportDirections: who may import whom. Dependencies point inward, so that
+// a reader can stop at the leaf that they came for.
+func TestImportDirections(t *testing.T) {
+	leaves := []string{"device", "sync/wire", "internal/access"}
+	for _, p := range packages(t) {
+		from, _ := ours(p.path)
+		for _, dep := range p.deps {
+			to, isOurs := ours(dep)
+			if isOurs && !allowed(from, to, leaves) {
+				t.Errorf("%s imports %s", from, to)
+			}
+			if strings.HasPrefix(dep, "github.com/warthog618/go-gpiocdev") && from != "device/gpio" {
+				t.Errorf("%s imports go-gpiocdev; only device/gpio may", from)
+			}
+		}
+	}
+}
+
+func allowed(from, to string, leaves []string) bool {
+	isLeaf := func(p string) bool {
+		for _, l := range leaves {
+			if p == l {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case isLeaf(from):
+		return false
+	case under(from, "device"), from == "sync/mqtt":
+		return to == "device" || to == "sync/wire"
+	case from == "firmware-profiles":
+		return false
+	case under(to, "cmd"):
+		return false
+	case from == "internal/gateway":
+		return to != "device/gpio" && to != "device/devicetest"
+	case under(from, "internal"), from == "sync/uplink":
+		return !under(to, "cmd", "internal/gateway", "internal/registry", "device/gpio", "device/uart", "device/devicetest")
+	}
+	return true
+}
+
+// TestDirections knows that allowed can say no.
+func TestDirections(t *testing.T) {
+	leaves := []string{"device", "sync/wire", "internal/access"}
+	for _, c := range [][2]string{{"device", "sync/wire"}, {"device/wiegand", "internal/door"}, {"device/wiegand", "device/gpio"},
+		{"internal/access", "device"}, {"internal/gateway", "device/gpio"}, {"internal/journal", "internal/gateway"}} {
+		if allowed(c[0], c[1], leaves) {
+			t.Errorf("%s may import %s", c[0], c[1])
+		}
+	}
+}
+
+// TestEdgeLinksNoServer: the daemon on the gateway carries no broker, no SQL
+// store, and nothing of the tool or the simulator.
+func TestEdgeLinksNoServer(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "gatehouse/cmd/gatehoused").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		dep := strings.TrimSpace(line)
+		for _, never := range []string{"nats-server", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "pgregory.net"} {
+			if strings.Contains(dep, never) {
+				t.Errorf("gatehoused links %s", dep)
+			}
+		}
+	}
+}
+
+// TestNoHiddenStarts: no package of ours has an init function.
+func TestNoHiddenStarts(t *testing.T) {
+	out, err := exec.Command("git", "grep", "-nE", `^func init\(\)`, "--", ":(top)*.go").Output()
+	if err == nil {
+		t.Errorf("init functions:\n%s", out)
+	}
+}

@@ -1,0 +1,106 @@
+// Package issue changes the grant list of a house that is its own authority:
+// it fetches the list from the daemon, lets the caller edit it, signs the next
+// version with the issuer's key, and hands it in. The key never leaves the
+// process that it is given to.
+package issue
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// Issuer signs lists. Safe for concurrent use.
+type Issuer struct {
+	Client *control.Client
+	Key    ed25519.PrivateKey
+}
+
+// attempts is how often an edit is made again when somebody else was faster.
+const attempts = 4
+
+// earliest is the issue time of a list that nobody can date: no list was
+// made before this format was. It keeps a wrong clock from raising the floor.
+const earliest = 1767225600 // 2026-01-01T00:00:00Z
+
+// apart is how far the clocks of this machine and of the gateway may differ.
+const apart = 24 * time.Hour
+
+// Edit calls change with the list in force, signs what it made of it and hands
+// it in; change is called again if the list moved meanwhile.
+func (i Issuer) Edit(ctx context.Context, change func(*keyring.Editor) error) (control.Grants, error) {
+	var conflict error
+	for range attempts {
+		l, err := i.Client.List(ctx)
+		if err != nil {
+			return control.Grants{}, err
+		}
+		update, err := i.next(ctx, l, change)
+		if err != nil {
+			return control.Grants{}, err
+		}
+		g, err := i.Client.Apply(ctx, update)
+		var refused *control.Error
+		if !errors.As(err, &refused) || !refused.Conflict {
+			return g, err
+		}
+		conflict = err
+	}
+	return control.Grants{}, conflict
+}
+
+func (i Issuer) next(ctx context.Context, l control.List, change func(*keyring.Editor) error) (control.Update, error) {
+	e, err := keyring.NewEditor(keyring.List{Manifest: l.Manifest, Buckets: l.Buckets}, l.Building, i.Key, 0)
+	if err != nil {
+		if errors.Is(err, wire.ErrUnknownKey) {
+			return control.Update{}, &control.Error{Message: "this key did not sign the list of this building",
+				Hint: "use the key file that gatehouse init made for it"}
+		}
+		return control.Update{}, err
+	}
+	if err := change(e); err != nil {
+		return control.Update{}, err
+	}
+	now, err := i.date(ctx)
+	if err != nil {
+		return control.Update{}, err
+	}
+	u, err := e.Sign(now)
+	if err != nil {
+		return control.Update{}, err
+	}
+	out := control.Update{Manifest: u.Manifest, Buckets: u.Buckets, Labels: map[string]string{}}
+	for id, label := range u.Labels {
+		out.Labels[id.String()] = label
+	}
+	return out, nil
+}
+
+// date is the time of issue. A signed time is never taken back: one from a
+// clock that runs ahead would expire a house for good. So it is only as late
+// as a trusted gateway clock and this machine's agree on.
+func (i Issuer) date(ctx context.Context) (time.Time, error) {
+	st, err := i.Client.Status(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	now := time.Now()
+	if !st.Clock.Trusted {
+		return time.Unix(earliest, 0), nil // Sign does not go back behind the list before
+	}
+	if d := now.Sub(st.Clock.Now); d > apart || d < -apart {
+		return time.Time{}, &control.Error{
+			Message: fmt.Sprintf("the clocks of this machine (%s) and of the gateway (%s) are more than a day apart", now.UTC().Format(time.DateTime), st.Clock.Now.UTC().Format(time.DateTime)),
+			Hint:    "set the wrong one first: a list from the future would end keys too early"}
+	}
+	if now.After(st.Clock.Now) {
+		return st.Clock.Now, nil
+	}
+	return now, nil
+}
