@@ -1,0 +1,234 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// fill appends until the journal has rotated over its cap, and lets the keeper
+// look at it.
+func fill(r *rig, n int) {
+	for i := range n {
+		r.append(granted(), somebody(byte(i)))
+	}
+	poke(r.j.work)
+}
+
+func TestCapDeletesTheOldestFile(t *testing.T) {
+	for _, uplink := range []bool{false, true} {
+		r := newRig(t, func(o *Options) { o.MaxEntries, o.MaxBytes = 20, 400<<10 })
+		r.start()
+		r.append(granted(), somebody(1))
+		epoch := r.j.Status().Epoch
+		if uplink {
+			if err := r.j.Ack(Position{epoch, 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fill(r, 300)
+		eventually(t, "oldest file goes", func() bool { return r.j.Status().Oldest.Sequence > 0 })
+		eventually(t, "folder is below its cap", func() bool {
+			poke(r.j.work)
+			s := r.j.Status()
+			return s.Bytes <= r.o.MaxBytes && s.Percent >= 30
+		})
+		list := r.headers()
+		kind, count := wire.KindSpace, uint64(0)
+		if uplink {
+			kind, count = wire.KindGap, 20
+		}
+		found := false
+		for _, h := range find(list, kind) {
+			found = found || h.Reason == wire.ReasonPruned && h.Count == count && bytes.HasPrefix(h.Detail, key(epoch)) &&
+				binary.BigEndian.Uint64(h.Detail[16:])-binary.BigEndian.Uint64(h.Detail[8:]) == 20
+		}
+		if !found {
+			t.Errorf("uplink %v: no %v entry says what went", uplink, kind)
+		}
+		if _, _, err := r.j.Entries(context.Background(), Position{epoch, 0}, 1); err != nil {
+			t.Errorf("reading from a deleted place: %v", err)
+		}
+		if _, _, err := r.j.Entries(context.Background(), Position{epoch + 1, 0}, 1); !errors.Is(err, ErrGone) {
+			t.Errorf("reading from an unknown epoch: %v", err)
+		}
+		r.stop()
+	}
+}
+
+func TestNothingIsDeletedWhileTheClockIsNotTrusted(t *testing.T) {
+	clock := newClock()
+	clock.untrusted.Store(true)
+	r := newRig(t, func(o *Options) { o.MaxEntries, o.MaxBytes, o.Clock = 20, 100<<10, clock.stamp })
+	r.start()
+	fill(r, 100)
+	eventually(t, "over the cap", func() bool { poke(r.j.work); return r.j.Status().Percent > 100 })
+	for range 20 {
+		poke(r.j.work)
+		time.Sleep(5 * time.Millisecond)
+	}
+	if s := r.j.Status(); s.Oldest.Sequence != 0 {
+		t.Errorf("entries before %d were deleted", s.Oldest.Sequence)
+	}
+	clock.untrusted.Store(false)
+	eventually(t, "deleted once the clock is trusted", func() bool { poke(r.j.work); return r.j.Status().Oldest.Sequence > 0 })
+}
+
+func TestSpaceWarnsOnceACrossing(t *testing.T) {
+	r := newRig(t, nil)
+	r.start()
+	r.append(granted(), somebody(1))
+	k := keeper{Journal: r.j}
+	for _, percent := range []int{10, 79, 80, 84, 79, 81, 95, 99, 94, 96, 85, 96, 60, 82} {
+		k.warn(percent, 0)
+	}
+	r.append(granted(), somebody(2))
+	var counts []uint64
+	for _, h := range find(r.headers(), wire.KindSpace) {
+		counts = append(counts, h.Count)
+	}
+	want := []uint64{80, 95, 96, 82}
+	if len(counts) != len(want) {
+		t.Fatalf("warned at %v, want %v", counts, want)
+	}
+	for i := range want {
+		if counts[i] != want[i] {
+			t.Fatalf("warned at %v, want %v", counts, want)
+		}
+	}
+}
+
+func TestClockLeaps(t *testing.T) {
+	clock := newClock()
+	clock.untrusted.Store(true)
+	r := newRig(t, func(o *Options) { o.Clock = clock.stamp })
+	r.start()
+	start := clock.wall.Load()
+	for _, leap := range []int64{0, 10 * 365 * 86_400_000, -start, start} {
+		clock.wall.Store(start + leap)
+		r.append(granted(), somebody(1))
+	}
+	if n := len(files(t, r.o.Dir, "*-*.db")); n != 1 {
+		t.Errorf("an untrusted clock made %d files", n)
+	}
+	clock.wall.Store(start)
+	clock.untrusted.Store(false)
+	r.append(granted(), somebody(1)) // from here on the age of the file is known
+	clock.wall.Store(start - 365*86_400_000)
+	r.append(granted(), somebody(1))
+	if n := len(files(t, r.o.Dir, "*-*.db")); n != 1 {
+		t.Errorf("a clock that went back made %d files", n)
+	}
+	clock.wall.Store(start + 8*86_400_000)
+	r.append(granted(), somebody(1))
+	if n := len(files(t, r.o.Dir, "*-*.db")); n != 2 {
+		t.Errorf("%d files after 8 days, want 2", n)
+	}
+}
+
+// mount puts a small file system at dir, which takes root.
+func mount(t *testing.T, dir, options string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, options)
+	need(t, "mount", err == nil)
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+}
+
+// A disk that is really full: the reserve carries the log on, then it is
+// degraded and keeps what it has, and comes back when there is room.
+func TestReallyFullDisk(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.Ballast = 256 << 10 })
+	mount(t, r.o.Dir, "size=2m")
+	r.start()
+	r.append(granted(), somebody(1))
+	eventually(t, "ballast", func() bool { _, err := os.Stat(r.j.path(ballastName)); return err == nil })
+	hog := r.j.path("hog")
+	f, err := os.Create(hog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := make([]byte, 4096)
+	for err == nil {
+		_, err = f.Write(block)
+	}
+	f.Close()
+	acked := map[wire.Ref]bool{}
+	sawDegraded := false
+	for i := range 20_000 {
+		ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
+		ref, err := r.j.Append(ctx, granted(), somebody(byte(i)))
+		cancel()
+		if err == nil {
+			acked[ref] = true
+			continue
+		}
+		if sawDegraded = errors.Is(err, ErrDegraded); sawDegraded {
+			break
+		}
+	}
+	if !sawDegraded || len(acked) == 0 {
+		t.Fatalf("%d entries went onto the full disk by the reserve, degraded: %v", len(acked), sawDegraded)
+	}
+	if s := r.j.Status(); s.Reason != wire.ReasonDiskFull {
+		t.Errorf("status %+v", s)
+	}
+	t.Logf("the reserve took %d entries", len(acked))
+	if err := os.Remove(hog); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "goes on when there is room", func() bool { return !r.j.Status().Degraded && r.j.Status().Queued == 0 })
+	got := readable(r)
+	for ref := range acked {
+		if got[ref] != 1 {
+			t.Fatalf("%v was acknowledged and can be read %d times", ref, got[ref])
+		}
+	}
+}
+
+// A card that the kernel has made read-only: degraded, no end, no crash, and
+// back when it can be written again; with the journal running and at its start.
+func TestReadOnlyDisk(t *testing.T) {
+	r := newRig(t, nil)
+	mount(t, r.o.Dir, "size=4m")
+	r.start()
+	first := r.append(granted(), somebody(1))
+	r.stop()
+	remount := func(flags uintptr) {
+		t.Helper()
+		if err := syscall.Mount("tmpfs", r.o.Dir, "tmpfs", syscall.MS_REMOUNT|flags, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remount(syscall.MS_RDONLY)
+	r.start()
+	if r.j.boot < 1<<32 {
+		t.Errorf("boot number %d, want a random one", r.j.boot)
+	}
+	ref, err := r.j.Append(context.Background(), granted(), somebody(2))
+	if !errors.Is(err, ErrDegraded) {
+		t.Fatalf("Append on a read-only disk: %v", err)
+	}
+	remount(0)
+	eventually(t, "recovers", func() bool { return !r.j.Status().Degraded && r.j.Status().Queued == 0 })
+	got := readable(r)
+	if got[first] != 1 || got[ref] != 1 {
+		t.Errorf("entries can be read %d and %d times", got[first], got[ref])
+	}
+	if bad := files(t, r.o.Dir, "*.bad*"); len(bad) > 0 {
+		t.Errorf("a read-only disk made it set aside %v", bad)
+	}
+}
