@@ -110,13 +110,12 @@ func (k *Keyring) Adopted() (until time.Time, cards []Adopted) {
 	return time.Unix(k.adopt.Until, 0), cards
 }
 
-// forgetBound erases the cards that the list in force names now.
+// forgetBound erases the cards that the list in force names now, in the form in
+// which they were read.
 func (k *Keyring) forgetBound() {
 	before := len(k.adopt.Cards)
 	k.adopt.Cards = slices.DeleteFunc(k.adopt.Cards, func(r adoptRow) bool {
-		return len(r.Credentials) == 0 || slices.ContainsFunc(r.Credentials, func(id hexCredential) bool {
-			return k.knows(wire.CredentialID(id))
-		})
+		return len(r.Credentials) == 0 || k.knows(wire.CredentialID(r.Credentials[0]))
 	})
 	if len(k.adopt.Cards) != before {
 		k.adopt.dirty = true

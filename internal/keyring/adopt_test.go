@@ -53,8 +53,9 @@ func TestAdopt(t *testing.T) {
 	}
 
 	e := edit(t, k)
-	add(t, e, first.Credentials[2]) // one of its forms is enough: it is known now
+	add(t, e, first.Credentials[0])
 	apply(t, k, sign(t, e))
+	k.Notice(one, "front", "front-in") // known now
 	if _, cards := k.Adopted(); len(cards) != 1 || cards[0].Bits != 26 {
 		t.Fatal("a bound card is still there")
 	}
