@@ -53,23 +53,26 @@ func (k *Keyring) SetAdopt(days int) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.adoptMu.Lock()
 	if days == 0 {
 		k.adopt = adopt{}
 	} else {
 		k.adopt.Until = k.now() + int64(days)*24*60*60
 	}
+	k.adoptMu.Unlock()
 	return k.saveAdopt()
 }
 
-// Notice keeps an unknown card if adopt mode is on, at no cost to the disk: Run
-// writes it. The caller says that the door did not know the card.
+// Notice keeps an unknown card if adopt mode is on, in memory: Run writes it.
+// It waits for no disk, so a door may call it. The caller says that the door
+// did not know the card.
 func (k *Keyring) Notice(card device.Card, door, source string) {
 	ids, err := k.IdentifyAll(card)
 	if err != nil {
 		return
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.adoptMu.Lock()
+	defer k.adoptMu.Unlock()
 	now := k.now()
 	if now >= k.adopt.Until || k.knows(ids[0]) {
 		return
@@ -93,8 +96,8 @@ func (k *Keyring) Notice(card device.Card, door, source string) {
 // Adopted returns until when unknown cards are kept (zero: they are not), and
 // those that are, the one seen last first.
 func (k *Keyring) Adopted() (until time.Time, cards []Adopted) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	k.adoptMu.Lock()
+	defer k.adoptMu.Unlock()
 	if k.now() >= k.adopt.Until {
 		return time.Time{}, nil
 	}
@@ -113,12 +116,15 @@ func (k *Keyring) Adopted() (until time.Time, cards []Adopted) {
 // forgetBound erases the cards that the list in force names now, in the form in
 // which they were read.
 func (k *Keyring) forgetBound() {
+	k.adoptMu.Lock()
 	before := len(k.adopt.Cards)
 	k.adopt.Cards = slices.DeleteFunc(k.adopt.Cards, func(r adoptRow) bool {
 		return len(r.Credentials) == 0 || k.knows(wire.CredentialID(r.Credentials[0]))
 	})
-	if len(k.adopt.Cards) != before {
-		k.adopt.dirty = true
+	changed := len(k.adopt.Cards) != before
+	k.adopt.dirty = k.adopt.dirty || changed
+	k.adoptMu.Unlock()
+	if changed {
 		k.tendAdopt()
 	}
 }
@@ -129,11 +135,15 @@ func (k *Keyring) knows(id wire.CredentialID) bool {
 }
 
 // tendAdopt erases the list when its time is over and writes what changed.
+// Callers hold mu, which guards the files, and not adoptMu.
 func (k *Keyring) tendAdopt() {
+	k.adoptMu.Lock()
 	if k.adopt.Until != 0 && k.now() >= k.adopt.Until {
 		k.adopt = adopt{dirty: true}
 	}
-	if !k.adopt.dirty {
+	dirty := k.adopt.dirty
+	k.adoptMu.Unlock()
+	if !dirty {
 		return
 	}
 	if err := k.saveAdopt(); err != nil {
@@ -141,9 +151,19 @@ func (k *Keyring) tendAdopt() {
 	}
 }
 
+// saveAdopt writes a copy, so that no door waits for the disk.
 func (k *Keyring) saveAdopt() error {
-	err := k.save(adoptFile, k.adopt)
-	k.adopt.dirty = err != nil
+	k.adoptMu.Lock()
+	now := k.adopt
+	now.Cards = slices.Clone(now.Cards)
+	k.adopt.dirty = false
+	k.adoptMu.Unlock()
+	err := k.save(adoptFile, now)
+	if err != nil {
+		k.adoptMu.Lock()
+		k.adopt.dirty = true
+		k.adoptMu.Unlock()
+	}
 	return err
 }
 

@@ -139,3 +139,24 @@ func TestRun(t *testing.T) {
 		}
 	})
 }
+
+// TestNoticeWaitsForNoDisk: a door may notice a card while a list is being
+// written, however long that takes.
+func TestNoticeWaitsForNoDisk(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		now := issuedAt
+		k := openAt(t, dir, &now)
+		if err := k.SetAdopt(1); err != nil {
+			t.Fatal(err)
+		}
+		k.mu.Lock() // as Apply holds it while it writes
+		noticed := false
+		go func() { k.Notice(h10301(t, 1, 2), "front", "front-in"); noticed = true }()
+		synctest.Wait()
+		k.mu.Unlock()
+		if !noticed {
+			t.Fatal("it waited")
+		}
+	})
+}

@@ -50,13 +50,15 @@ type Keyring struct {
 	grants atomic.Pointer[access.Grants]
 	floor  atomic.Int64
 
+	adoptMu sync.Mutex // guards adopt; held for no disk. Taken after mu
+	adopt   adopt
+
 	mu       sync.Mutex // guards all below, and the files
 	lock     *os.File
 	list     *list // nil: none
 	copies   [2]*copyFile
 	marks    marks
 	labels   labels
-	adopt    adopt
 	setAside []string
 }
 
