@@ -1,3 +1,287 @@
 package journal
 
-func childWriter() {}
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// The crash proof. Each test starts this binary as a writer that prints the
+// ref of each entry once it is acknowledged, ends it in some hard way, and
+// compares what the journal then reads with what was printed. Each has a
+// control: a writer that breaks the promise must be caught, or the test proves
+// nothing. GATEHOUSE_CRASH=full runs all of it, which takes several minutes.
+
+func full() bool { return os.Getenv("GATEHOUSE_CRASH") == "full" }
+
+// Environment of the child.
+const (
+	envDir   = "GATEHOUSE_JOURNAL_DIR"
+	envFile  = "GATEHOUSE_JOURNAL_ENTRIES_A_FILE"
+	envCount = "GATEHOUSE_JOURNAL_COUNT" // entries after which it ends in order
+	envSin   = "GATEHOUSE_JOURNAL_SIN"   // early: prints before the commit; nosync: never syncs entries
+)
+
+// childWriter is the writer. It runs the journal on a thread of its own and
+// appends on another, since strace counts the calls of each thread.
+func childWriter() {
+	o := Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1}
+	o.MaxEntries, _ = strconv.ParseUint(os.Getenv(envFile), 10, 64)
+	count, _ := strconv.Atoi(os.Getenv(envCount))
+	j, err := Open(o)
+	if err != nil {
+		panic(err)
+	}
+	j.noSync = os.Getenv(envSin) == "nosync"
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		defer cancel()
+		runtime.LockOSThread()
+		for i := range count {
+			ref := childAppend(j, i)
+			if _, err := os.Stdout.WriteString(fmt.Sprintf("%d %d\n", ref.Boot, ref.Counter)); err != nil {
+				return
+			}
+		}
+	}()
+	runtime.LockOSThread()
+	if err := j.Run(ctx); err != nil {
+		panic(err)
+	}
+}
+
+func childAppend(j *Journal, i int) wire.Ref {
+	if os.Getenv(envSin) == "early" {
+		time.Sleep(200 * time.Microsecond) // so that the queue does not overflow
+		return j.Queue(granted(), somebody(byte(i)))
+	}
+	if i == 40 && os.Getenv(envFile) == "16" {
+		for n := range 1030 { // enough for leaf tiles; nobody is told of these
+			j.Queue(denied(), somebody(byte(n)))
+		}
+	}
+	ref, err := j.Append(context.Background(), granted(), somebody(byte(i)))
+	if err != nil {
+		panic(err)
+	}
+	return ref
+}
+
+func writerEnv(dir string, entriesAFile, count int, sin string) []string {
+	return append(os.Environ(), childEnv+"=writer", envDir+"="+dir, envSin+"="+sin,
+		envFile+"="+strconv.Itoa(entriesAFile), envCount+"="+strconv.Itoa(count))
+}
+
+// readAcks reads printed refs until the pipe ends; half a line was not printed.
+func readAcks(r io.Reader, each func()) (acks []wire.Ref) {
+	b := bufio.NewReader(r)
+	for {
+		line, err := b.ReadString('\n')
+		if err != nil {
+			return acks
+		}
+		var ref wire.Ref
+		if _, err := fmt.Sscanf(line, "%d %d\n", &ref.Boot, &ref.Counter); err == nil {
+			acks = append(acks, ref)
+			each()
+		}
+	}
+}
+
+// survive starts a journal on what is left of a folder and returns what is
+// wrong with it: acknowledged entries that are not there once, a sequence
+// number missing, an epoch or a file given up.
+func survive(dir string, acks []wire.Ref) error {
+	j, err := Open(Options{Dir: dir, Clock: newClock().stamp, Ballast: -1})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = j.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	if _, err := j.Append(ctx, granted(), wire.Who{}); err != nil {
+		return fmt.Errorf("it can't be written on: %w", err)
+	}
+	got := map[wire.Ref]int{}
+	var at Position
+	for next := uint64(0); ; {
+		list, after, err := j.Entries(ctx, at, 500)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			break
+		}
+		for _, e := range list {
+			if e.Epoch != list[0].Epoch || e.Sequence != next {
+				return fmt.Errorf("entry %v where %d was expected", e.Position, next)
+			}
+			next++
+			h, err := wire.DecodeHeader(e.Header)
+			if err != nil {
+				return err
+			}
+			got[wire.Ref{Boot: h.Boot, Counter: h.Counter}]++
+		}
+		at = after
+	}
+	if bad, _ := filepath.Glob(filepath.Join(dir, "*.bad-*")); len(bad) > 0 {
+		return fmt.Errorf("set aside: %v", bad)
+	}
+	for _, ref := range acks {
+		if got[ref] != 1 {
+			return fmt.Errorf("entry %v was acknowledged and is there %d times: %w", ref, got[ref], errLost)
+		}
+	}
+	return nil
+}
+
+var errLost = errors.New("lost")
+
+// killAtRandom runs the writer for a random time, kills it, and returns what
+// it had acknowledged.
+func killAtRandom(t *testing.T, dir, sin string) []wire.Ref {
+	t.Helper()
+	cmd := child(t, "writer")
+	cmd.Env = writerEnv(dir, 100, 1_000_000, sin)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	life := time.Duration(rand.IntN(60)) * time.Millisecond
+	var once sync.Once
+	acks := readAcks(out, func() {
+		once.Do(func() { time.AfterFunc(life, func() { cmd.Process.Kill() }) })
+	})
+	err = cmd.Wait()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		t.Fatalf("the writer ended by itself: %v", err)
+	}
+	return acks
+}
+
+func TestKill(t *testing.T) {
+	needChild(t)
+	cycles := 40
+	if full() {
+		cycles = 1000
+	} else if testing.Short() {
+		cycles = 8
+	}
+	var dir string
+	var acks []wire.Ref
+	total := 0
+	for i := range cycles {
+		if i%20 == 0 { // a new folder now and then, so that reading it all stays quick
+			dir, acks = filepath.Join(t.TempDir(), "journal"), nil
+		}
+		more := killAtRandom(t, dir, "")
+		acks, total = append(acks, more...), total+len(more)
+		if err := survive(dir, acks); err != nil {
+			t.Fatalf("cycle %d, %d acknowledged: %v", i, len(acks), err)
+		}
+	}
+	t.Logf("%d kills, %d entries acknowledged, 0 lost", cycles, total)
+}
+
+func TestKillControl(t *testing.T) {
+	needChild(t)
+	for range 30 {
+		dir := filepath.Join(t.TempDir(), "journal")
+		if err := survive(dir, killAtRandom(t, dir, "early")); errors.Is(err, errLost) {
+			return
+		}
+	}
+	t.Fatal("a writer that acknowledges before the commit was not caught")
+}
+
+// writeCalls are the system calls by which the writer changes the disk or
+// tells somebody.
+var writeCalls = []string{"pwrite64", "write", "fdatasync", "fsync", "ftruncate", "renameat", "unlinkat"}
+
+func needStrace(t *testing.T) {
+	t.Helper()
+	needChild(t)
+	err := exec.Command("strace", "-f", "-qq", "-o", os.DevNull, "-e", "trace=write", "true").Run()
+	need(t, "strace", err == nil)
+	need(t, "amd64", runtime.GOARCH == "amd64") // the names of the calls
+}
+
+// killAt kills the writer at the n-th system call of a kind in any thread.
+func killAt(t *testing.T, dir, call string, n int, sin string) []wire.Ref {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("strace", "-f", "-qq", "-o", os.DevNull, "-e", "trace="+call,
+		"-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, n), self)
+	cmd.Env = writerEnv(dir, 2, 5000, sin)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	acks := readAcks(out, func() {})
+	err = cmd.Wait()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGKILL {
+		t.Fatalf("%s %d: the writer was not killed: %v", call, n, err)
+	}
+	return acks
+}
+
+func TestKillAtEachCall(t *testing.T) {
+	needStrace(t)
+	points := []int{1, 2, 7, 31, 90}
+	if full() {
+		points = nil
+		for n := range 200 {
+			points = append(points, n+1)
+		}
+	} else if testing.Short() {
+		points = []int{1, 17}
+	}
+	for _, call := range writeCalls {
+		t.Run(call, func(t *testing.T) {
+			for _, n := range points {
+				dir := filepath.Join(t.TempDir(), "journal")
+				if err := survive(dir, killAt(t, dir, call, n, "")); err != nil {
+					t.Fatalf("killed at %s %d: %v", call, n, err)
+				}
+			}
+		})
+	}
+}
+
+func TestKillAtEachCallControl(t *testing.T) {
+	needStrace(t)
+	for n := 5; n < 100; n += 5 {
+		dir := filepath.Join(t.TempDir(), "journal")
+		if err := survive(dir, killAt(t, dir, "fdatasync", n, "early")); errors.Is(err, errLost) {
+			return
+		}
+	}
+	t.Fatal("a writer that acknowledges before the commit was not caught")
+}
+
