@@ -3,10 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"golang.org/x/term"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/issue"
@@ -20,6 +23,7 @@ type grantCmd struct {
 	Suspend grantSuspendCmd `cmd:"" help:"Stop a key for a while: a lost card."`
 	Resume  grantResumeCmd  `cmd:"" help:"Bring a suspended key back."`
 	Forget  grantForgetCmd  `cmd:"" help:"Take an ended key off the list: its card is unknown from now on."`
+	Card    grantCardCmd    `cmd:"" help:"Add a card to a key, or the form in which another reader sees the same card."`
 	List    grantListCmd    `cmd:"" help:"List the keys."`
 }
 
@@ -85,9 +89,22 @@ func day(text string, plus int) (time.Time, error) {
 type grantAddCmd struct {
 	signing
 	terms
+	cardSource
+}
+
+// cardSource says how a card is shown.
+type cardSource struct {
 	Printed string `help:"Read the card's printed number from standard input instead of a swipe: 3+5D, 8D, 10D or 10D-reversed." placeholder:"FORM"`
 	Reader  string `help:"The door whose reader takes the first swipe; any, if not given." placeholder:"DOOR"`
 	Once    bool   `help:"Take one swipe and do not ask for more."`
+}
+
+// card takes it; doors are those that it is to open.
+func (c cardSource) card(s *session, doors []string) (control.Card, error) {
+	if c.Printed != "" {
+		return s.printed(c.Printed)
+	}
+	return s.swipe(c, doors)
 }
 
 // added is the answer of `grant add` and `adopt bind`.
@@ -113,12 +130,7 @@ func (c grantAddCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	var card control.Card
-	if c.Printed != "" {
-		card, err = s.printed(c.Printed)
-	} else {
-		card, err = s.swipe(c)
-	}
+	card, err := c.card(s, g.Doors)
 	if err != nil {
 		return err
 	}
@@ -134,7 +146,7 @@ func (s *session) give(issuer issue.Issuer, g keyring.NewGrant, card control.Car
 	}
 	a.Cards = len(g.Credentials)
 	done, err := issuer.Edit(s.ctx, func(e *keyring.Editor) error {
-		if err := free(e, g.Credentials, labels); err != nil {
+		if _, err := free(e, g.Credentials, wire.ID{}, labels); err != nil {
 			return err
 		}
 		id, err := e.Add(g)
@@ -148,24 +160,29 @@ func (s *session) give(issuer issue.Issuer, g keyring.NewGrant, card control.Car
 	return s.print(a, func(w io.Writer) {
 		fmt.Fprintf(w, "key %s for %s opens %s\n", a.Grant[:8], a.Label, strings.Join(a.Doors, ", "))
 		for _, d := range a.Missing {
-			fmt.Fprintf(w, "but not %s yet: the reader there sees the card in another form. Swipe it there: gatehouse grant add --label %q --door %s --reader %s --key ...\n", d, a.Label, d, d)
+			fmt.Fprintf(w, "but not %s yet: the reader there sees the card in another form; show it once: gatehouse grant card %s --reader %s --key ...\n", d, a.Grant[:8], d)
 		}
 	})
 }
 
-// free refuses a card that opens under another grant already.
-func free(e *keyring.Editor, ids []wire.CredentialID, labels map[string]string) error {
+// free refuses a card that has another grant already. It returns those of ids
+// that the grant itself has.
+func free(e *keyring.Editor, ids []wire.CredentialID, grant wire.ID, labels map[string]string) (have []wire.CredentialID, err error) {
 	for _, g := range e.Grants() {
-		if g.State == wire.GrantRevoked || !slices.Contains(ids, g.Credential) {
+		if !slices.Contains(ids, g.Credential) {
 			continue
 		}
-		holder := g.ID.String()[:8]
-		if l := labels[g.ID.String()]; l != "" {
-			holder += " (" + l + ")"
+		if g.ID == grant {
+			have = append(have, g.Credential)
+		} else if g.State != wire.GrantRevoked {
+			holder := g.ID.String()[:8]
+			if l := labels[g.ID.String()]; l != "" {
+				holder += " (" + l + ")"
+			}
+			return nil, hinted("end that key first, or use another card", "this card has key %s already, which is %s", holder, g.State)
 		}
-		return hinted("end that key first, or use another card", "this card has key %s already, which is %s", holder, g.State)
 	}
-	return nil
+	return have, nil
 }
 
 func credentials(card control.Card) ([]wire.CredentialID, error) {
@@ -193,7 +210,9 @@ func among(a, b []string) []string {
 
 // printed reads a number from standard input.
 func (s *session) printed(form string) (control.Card, error) {
-	fmt.Fprintf(s.err, "number printed on the card (%s): ", form)
+	if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprintf(s.err, "number printed on the card (%s): ", form)
+	}
 	var number string
 	if _, err := fmt.Fscanln(s.in, &number); err != nil {
 		return control.Card{}, hinted("type it, or pipe it: it must not stand in the command line", "no number came on standard input")
@@ -203,7 +222,7 @@ func (s *session) printed(form string) (control.Card, error) {
 
 // swipe takes the card at one reader, and at the other reader families that
 // see it in another form.
-func (s *session) swipe(c grantAddCmd) (control.Card, error) {
+func (s *session) swipe(c cardSource, doors []string) (control.Card, error) {
 	where := "a reader"
 	if c.Reader != "" {
 		where = "the reader of door " + c.Reader
@@ -214,7 +233,7 @@ func (s *session) swipe(c grantAddCmd) (control.Card, error) {
 		return card, err
 	}
 	fmt.Fprintf(s.err, "read at door %s\n", card.Door)
-	for missing := among(card.Missing, c.Door); len(missing) > 0 && !c.Once; missing = among(card.Missing, c.Door) {
+	for missing := among(card.Missing, doors); len(missing) > 0 && !c.Once; missing = among(card.Missing, doors) {
 		fmt.Fprintf(s.err, "door %s sees it in another form: hold it up there too (or wait a minute to leave that door out) ...\n", missing[0])
 		more, err := s.client.Swipe(s.ctx, control.SwipeRequest{Door: missing[0]})
 		if err != nil {
@@ -279,6 +298,41 @@ func find(e *keyring.Editor, labels map[string]string, text string) (wire.ID, er
 		return id, nil
 	}
 	return wire.ID{}, hinted("gatehouse grant list shows them", "no key %q", text)
+}
+
+type grantCardCmd struct {
+	chosen
+	cardSource
+}
+
+func (c grantCardCmd) Run(s *session) error {
+	l, err := s.client.List(s.ctx)
+	if err != nil {
+		return err
+	}
+	card, err := c.card(s, nil)
+	if err != nil {
+		return err
+	}
+	ids, err := credentials(card)
+	if err != nil {
+		return err
+	}
+	return c.change(s, "active with this card too", func(e *keyring.Editor, id wire.ID) error {
+		have, err := free(e, ids, id, l.Labels)
+		if err != nil {
+			return err
+		}
+		for _, card := range ids {
+			if slices.Contains(have, card) {
+				continue
+			}
+			if err := e.Bind(id, card); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 type grantEndCmd struct{ chosen }

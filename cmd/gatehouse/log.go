@@ -9,11 +9,15 @@ import (
 )
 
 type logCmd struct {
-	Last   int  `help:"How many of the newest entries; -1: all that are kept." default:"50"`
+	Last   int  `help:"How many of the newest entries." default:"50"`
+	All    bool `help:"All that are kept."`
 	Follow bool `short:"f" help:"Go on with new ones."`
 }
 
 func (c logCmd) Run(s *session) error {
+	if c.All {
+		c.Last = -1
+	}
 	return s.client.Log(s.ctx, c.Last, c.Follow, func(e control.LogEntry) error {
 		return s.print(e, func(w io.Writer) { writeEntry(w, e) })
 	})

@@ -155,7 +155,7 @@ func (g *guest) eventually(what string, ok func() bool) {
 			return
 		}
 	}
-	g.t.Fatalf("never: %s", what)
+	g.t.Fatalf("never: %s; entries %v", what, g.kinds())
 }
 
 func (g *guest) level(line int) int {
@@ -182,7 +182,7 @@ func (g *guest) kinds() map[string]int {
 	g.t.Helper()
 	found := map[string]int{}
 	err := g.client.Log(g.t.Context(), -1, false, func(e control.LogEntry) error {
-		found[strings.Trim(e.Door+" "+e.Kind+" "+e.Outcome+" "+e.Reason, " ")]++
+		found[entryName(e)]++
 		return nil
 	})
 	if err != nil {

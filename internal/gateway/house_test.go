@@ -260,10 +260,15 @@ func (h *house) eventually(what string, ok func() bool) {
 func (h *house) kinds() map[string]int {
 	found := map[string]int{}
 	_ = h.client.Log(h.t.Context(), -1, false, func(e control.LogEntry) error {
-		found[strings.Join(strings.Fields(e.Door+" "+e.Kind+" "+e.Outcome+" "+e.Reason), " ")]++
+		found[entryName(e)]++
 		return nil
 	})
 	return found
+}
+
+// entryName is an entry in words: door, kind, outcome, reason.
+func entryName(e control.LogEntry) string {
+	return strings.Join(strings.Fields(e.Door+" "+e.Kind+" "+e.Outcome+" "+e.Reason), " ")
 }
 
 func (h *house) has(entry string, n int) func() bool {
