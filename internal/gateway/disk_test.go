@@ -1,0 +1,82 @@
+package gateway_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestSickDisk: a journal that can't be written, in several ways, never keeps a
+// known card out, says so, and is whole again when the disk is.
+func TestSickDisk(t *testing.T) {
+	h := newHouse(t)
+	dir := filepath.Join(h.dir, "state", "journal")
+	must(t, os.WriteFile(dir, []byte("a file where the folder should be"), 0o600))
+	h.start()
+	settle()
+	h.wiegand(123, 4567)
+	h.eventually("a known card opens", func() bool { return h.isReleased("front") })
+	st, err := h.client.Status(t.Context())
+	must(t, err)
+	if st.Journal.Degraded == "" || !strings.Contains(strings.Join(st.Problems, " "), "can't be made durable") {
+		t.Errorf("status does not tell: %+v %v", st.Journal, st.Problems)
+	}
+	must(t, os.Remove(dir))
+	h.eventually("the entries are durable after all", func() bool {
+		k := h.kinds()
+		return k["front access granted granted"] == 1 && k["front released_late slow_disk"] == 1 && k["journal active disk_error"]+k["journal active slow_disk"] >= 1
+	})
+}
+
+// TestDamagedJournal: a file that was cut short or overwritten is set aside and
+// reported, and the doors go on.
+func TestDamagedJournal(t *testing.T) {
+	for name, damage := range map[string]func(string) error{
+		"cut short":   func(p string) error { return os.Truncate(p, 5000) },
+		"empty":       func(p string) error { return os.Truncate(p, 0) },
+		"overwritten": func(p string) error { return os.WriteFile(p, []byte(strings.Repeat("no journal ", 3000)), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.start()
+			settle()
+			h.wiegand(123, 4567)
+			h.eventually("an entry", h.has("front access granted granted", 1))
+			h.end()
+			files, err := filepath.Glob(filepath.Join(h.dir, "state", "journal", "*-*.db"))
+			must(t, err)
+			if len(files) == 0 {
+				t.Fatal("no journal file")
+			}
+			must(t, damage(files[len(files)-1]))
+			h.start()
+			h.eventually("the damage is an entry", h.has("damaged damaged_file", 1))
+			settle()
+			h.wiegand(123, 4567)
+			h.eventually("a known card opens", func() bool { return h.isReleased("front") })
+			h.eventually("a new epoch has its entry", h.has("front access granted granted", 1))
+			aside, err := filepath.Glob(filepath.Join(h.dir, "state", "journal", "*.bad-*"))
+			must(t, err)
+			if len(aside) != 1 {
+				t.Errorf("set aside: %v", aside)
+			}
+		})
+	}
+}
+
+// TestDamagedGrants: one damaged copy of the list changes nothing but the report.
+func TestDamagedGrants(t *testing.T) {
+	h := newHouse(t)
+	must(t, os.Truncate(filepath.Join(h.dir, "state", "grants", "grants-a.db"), 3000))
+	h.start()
+	settle()
+	h.wiegand(123, 4567)
+	h.eventually("a known card opens", func() bool { return h.isReleased("front") })
+	h.eventually("the damage is an entry", h.has("damaged damaged_file", 1))
+	st, err := h.client.Status(t.Context())
+	must(t, err)
+	if st.Grants.Copies != 2 {
+		t.Errorf("%d good copies after the repair, want 2", st.Grants.Copies)
+	}
+}
