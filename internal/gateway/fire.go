@@ -85,22 +85,38 @@ func (f *fire) now() (door.Fire, error) {
 	return f.state, f.err
 }
 
-// keep writes the latch in place and syncs it.
-func (f *fire) keep(set bool) error {
+// latch puts the latch on disk.
+func (f *fire) latch() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	text := latchIdle
-	if set {
-		text = latchSet
+	f.err = f.write(latchSet)
+	return f.err
+}
+
+// errStillActive means that the panel has not been reset, or can't be read.
+var errStillActive = errors.New("the fire input is still active")
+
+// reset takes the latch back. The look at the line and the write are one step:
+// a fire that begins now is latched after it.
+func (f *fire) reset() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.state.Active || f.state.Blind {
+		return errStillActive
 	}
-	f.err = overwrite(f.path, text)
-	if errors.Is(f.err, fs.ErrNotExist) {
-		f.err = durable.WriteFile(f.path, []byte(text), 0o600)
-	}
-	if f.err == nil {
-		f.state.Latched = set
+	if f.err = f.write(latchIdle); f.err == nil {
+		f.state.Latched = false
 	}
 	return f.err
+}
+
+// write overwrites the text in place; a file that is gone is made anew.
+func (f *fire) write(text string) error {
+	err := overwrite(f.path, text)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = durable.WriteFile(f.path, []byte(text), 0o600)
+	}
+	return err
 }
 
 func overwrite(path, text string) error {

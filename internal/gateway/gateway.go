@@ -216,7 +216,7 @@ func (g *Gateway) fireEvent(e device.Event) {
 	if e.Kind != device.InputChanged || !e.Active {
 		return
 	}
-	if err := g.fire.keep(true); err != nil {
+	if err := g.fire.latch(); err != nil {
 		g.o.Log.Error().Err(err).Msg("fire latch is not on disk; it holds as long as this process lives")
 	}
 }

@@ -233,19 +233,22 @@ func TestGuestDaemon(t *testing.T) {
 func TestGuestCrash(t *testing.T) {
 	g := newGuest(t)
 	giveKey(t, filepath.Join(g.dir, "state"))
-	site := strings.Replace(g.site("/dev/no-such-tty"), "type = \"serial\"", "type = \"serial\"\ndirection = \"out\"", 1)
+	site := g.site("/dev/no-such-tty")
 	g.startAnyhow(site)
 	g.eventually("the magnet holds", func() bool { return g.level(lineMagnet) == 1 })
 	g.kill()
 	g.eventually("the magnet lets go with the process", func() bool { return g.level(lineMagnet) == 0 })
-	g.pull(lineMagnet, 1) // a board whose pull is unsafe: only the daemon can drive it safe now
+	g.pull(lineStrike, 1) // a board whose pull is unsafe: only the daemon can drive it safe now
+	if g.level(lineStrike) != 1 {
+		t.Fatal("the pull of the strike's line does not show")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, daemonBinary(t), "secure", "--config", filepath.Join(g.dir, "site.toml")).CombinedOutput(); err != nil {
 		t.Fatalf("secure: %v: %s", err, out)
 	}
 	g.startAnyhow(site)
-	g.eventually("the magnet holds again", func() bool { return g.level(lineMagnet) == 1 })
+	g.eventually("the strike is driven safe, the magnet holds again", func() bool { return g.level(lineStrike) == 0 && g.level(lineMagnet) == 1 })
 	g.eventually("the missing tty is an entry", func() bool { return g.kinds()["yard offline missing"] >= 1 })
 }
 

@@ -115,11 +115,10 @@ func (g *Gateway) postFireReset(r *http.Request) (any, error) {
 	if g.fire == nil {
 		return nil, fail(http.StatusConflict, "", "this gateway has no fire input")
 	}
-	if f, _ := g.fire.now(); f.Active || f.Blind {
+	if err := g.fire.reset(); errors.Is(err, errStillActive) {
 		g.journal.Queue(wire.Header{Kind: wire.KindFireReset, Outcome: wire.OutcomeRefused, Source: door.InputFire}, wire.Who{})
-		return nil, fail(http.StatusConflict, "reset the fire panel first; if the input can't be read, mend its line", "the fire input is still active")
-	}
-	if err := g.fire.keep(false); err != nil {
+		return nil, fail(http.StatusConflict, "reset the fire panel first; if the input can't be read, mend its line", "%v", err)
+	} else if err != nil {
 		return nil, fmt.Errorf("the latch can't be written, so the doors stay released: %w", err)
 	}
 	for _, d := range g.doors {
