@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -87,8 +88,8 @@ func verifyEntries(tx *bolt.Tx, path string) (Report, error) {
 	return r, err
 }
 
-// Exit codes of a process that verifies a file. Every other end, by a signal
-// or a fatal fault, also says that the file is damaged.
+// Exit codes of a process that verifies a file. A fatal fault also says that
+// the file is damaged; being killed from outside says nothing of it.
 const (
 	verifyStack = 4 << 20          // bytes: pages that point at each other end the process soon
 	verifyTime  = 60 * time.Second // a check that takes longer goes in circles
@@ -131,7 +132,7 @@ func VerifyBy(command string, args ...string) func(context.Context, string) erro
 			return fmt.Errorf("verify %s in its own process: %w: %w", path, durable.ErrDamaged, errEndless)
 		case ctx.Err() != nil:
 			return fmt.Errorf("verify %s: %w", path, ctx.Err())
-		case errors.As(err, &exit) && exit.ExitCode() != exitNotChecked:
+		case errors.As(err, &exit) && exit.ExitCode() != exitNotChecked && !killed(exit):
 			return fmt.Errorf("verify %s in its own process: %w: %v: %s", path, durable.ErrDamaged, err, firstLine(out))
 		}
 		return fmt.Errorf("verify %s in its own process: %w: %s", path, err, firstLine(out))
@@ -139,6 +140,21 @@ func VerifyBy(command string, args ...string) func(context.Context, string) erro
 }
 
 var errEndless = fmt.Errorf("no end within %v", verifyTime)
+
+// killed says whether somebody else ended the process: a service manager that
+// stops the gateway, or the kernel for want of memory. No good file may be set
+// aside for that.
+func killed(exit *exec.ExitError) bool {
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() {
+		return false
+	}
+	switch status.Signal() {
+	case syscall.SIGBUS, syscall.SIGSEGV, syscall.SIGABRT, syscall.SIGILL, syscall.SIGFPE, syscall.SIGTRAP:
+		return false
+	}
+	return true
+}
 
 func firstLine(b []byte) string {
 	for i, c := range b {
