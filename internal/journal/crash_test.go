@@ -284,4 +284,3 @@ func TestKillAtEachCallControl(t *testing.T) {
 	}
 	t.Fatal("a writer that acknowledges before the commit was not caught")
 }
-

@@ -15,11 +15,14 @@ const childEnv = "GATEHOUSE_JOURNAL_CHILD"
 func TestMain(m *testing.M) {
 	switch os.Getenv(childEnv) {
 	case "":
+		os.Setenv("GORACE", "atexit_sleep_ms=0") // else each child takes a second to end
 		os.Exit(m.Run())
 	case "verify":
 		os.Exit(VerifyMain(os.Args[len(os.Args)-1], os.Stderr))
 	case "writer":
 		childWriter()
+	case "image":
+		childImage()
 	case "hello":
 		fmt.Println("hello")
 	}

@@ -1,0 +1,225 @@
+package journal
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"gatehouse/sync/wire"
+)
+
+// record runs a writer to its end under strace.
+func record(t *testing.T, sin string) recording {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "journal")
+	if err := os.Mkdir(dir, 0o700); err != nil { // the folder itself is the package's business, not the crash's
+		t.Fatal(err)
+	}
+	log := filepath.Join(t.TempDir(), "trace")
+	cmd := exec.Command("strace", "-f", "-qq", "-xx", "-s", "1000000", "-o", log, "-e",
+		"trace=openat,close,write,pwrite64,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat", self)
+	cmd.Env = writerEnv(dir, 16, 90, sin)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("record a writer: %v\n%s", err, out)
+	}
+	rec := parseTrace(t, log, dir)
+	if len(rec.acks) != 90 || len(rec.names) < 10 || len(rec.data) < 300 {
+		t.Fatalf("the record has %d acks, %d changes of names, %d of data", len(rec.acks), len(rec.names), len(rec.data))
+	}
+	return rec
+}
+
+// ackedAt returns what somebody had been told when the power went.
+func (r *recording) ackedAt(at int) []wire.Ref {
+	var acks []wire.Ref
+	for _, o := range r.acks {
+		if o.start <= at {
+			acks = append(acks, o.ack)
+		}
+	}
+	return acks
+}
+
+func writeImage(dir string, files map[string][]byte) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	for name, data := range files {
+		path := filepath.Join(dir, name)
+		whole := len(bytes.TrimRight(data, "\x00")) // files grow by zeros: leave them a hole
+		if err := os.WriteFile(path, data[:whole], 0o600); err != nil {
+			return err
+		}
+		if err := os.Truncate(path, int64(len(data))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookAt verifies each entry file of an image, which includes bbolt's own
+// check, and looks for what was acknowledged. It writes nothing.
+func lookAt(dir string, acks []wire.Ref) error {
+	fo, err := readFolder(dir)
+	if err != nil {
+		return err
+	}
+	got := map[wire.Ref]int{}
+	next := uint64(0)
+	for _, f := range fo.files {
+		if f.epoch != fo.files[0].epoch || f.first != next {
+			return fmt.Errorf("%s where entry %d was expected", f.path, next)
+		}
+		if _, err := Verify(f.path); err != nil {
+			return err
+		}
+		err := view(f.path, func(tx *bolt.Tx) error {
+			s, err := readSegment(tx)
+			if err != nil {
+				return err
+			}
+			next = s.size
+			return eachEntry(tx, f.first, s.size, int(s.size), func(_ uint64, stored []byte) error {
+				e, err := wire.DecodeStored(stored)
+				if err != nil {
+					return err
+				}
+				h, err := wire.DecodeHeader(e.Header)
+				got[wire.Ref{Boot: h.Boot, Counter: h.Counter}]++
+				return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, ref := range acks {
+		if got[ref] != 1 {
+			return fmt.Errorf("entry %v was acknowledged and is there %d times: %w", ref, got[ref], errLost)
+		}
+	}
+	return nil
+}
+
+// shm is memory where there is some: images need no disk.
+func shm(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "journal")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func TestReplay(t *testing.T) {
+	needStrace(t)
+	images := 2500
+	if full() {
+		images = 50_000
+	} else if testing.Short() {
+		images = 200
+	}
+	rec := record(t, "")
+	base := shm(t)
+	var n, started atomic.Int64
+	var workers sync.WaitGroup
+	for w := range 2 {
+		workers.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(w), 2026))
+			dir := filepath.Join(base, fmt.Sprint(w))
+			for i := n.Add(1); i <= int64(images) && !t.Failed(); i = n.Add(1) {
+				at := rng.IntN(rec.lines)
+				acks := rec.ackedAt(at)
+				err := writeImage(dir, rec.image(at, rng))
+				if err == nil {
+					err = lookAt(dir, acks)
+				}
+				if err == nil && i%50 == 0 { // and now with the whole journal
+					started.Add(1)
+					err = survive(dir, acks)
+				}
+				if err != nil {
+					t.Errorf("worker %d, image %d, power cut at line %d: %v", w, i, at, err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	t.Logf("%d images of %d calls, %d of them also started, %d acknowledged entries, 0 lost",
+		images, rec.lines, started.Load(), len(rec.acks))
+}
+
+// A folder that is never synced must be caught too: the test sees names.
+func TestReplayControlOfNames(t *testing.T) {
+	needStrace(t)
+	rec := record(t, "")
+	rec.dirs = nil
+	dir := filepath.Join(shm(t), "image")
+	rng := rand.New(rand.NewPCG(8, 2026))
+	for range 300 {
+		at := rng.IntN(rec.lines)
+		if err := writeImage(dir, rec.image(at, rng)); err != nil {
+			t.Fatal(err)
+		}
+		if err := lookAt(dir, rec.ackedAt(at)); err != nil {
+			return
+		}
+	}
+	t.Fatal("a folder that is never synced was not caught")
+}
+
+// childImage looks at an image whose pages may be anything.
+func childImage() {
+	var acks []wire.Ref
+	for _, s := range strings.Fields(os.Getenv("GATEHOUSE_JOURNAL_ACKS")) {
+		var ref wire.Ref
+		fmt.Sscanf(s, "%d/%d", &ref.Boot, &ref.Counter)
+		acks = append(acks, ref)
+	}
+	if err := lookAt(os.Getenv(envDir), acks); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+
+// A writer that does not sync must be caught at once.
+func TestReplayControl(t *testing.T) {
+	needStrace(t)
+	rec := record(t, "nosync")
+	dir := filepath.Join(shm(t), "image")
+	rng := rand.New(rand.NewPCG(7, 2026))
+	for i := range 100 {
+		at := rng.IntN(rec.lines)
+		if err := writeImage(dir, rec.image(at, rng)); err != nil {
+			t.Fatal(err)
+		}
+		var acks []string
+		for _, ref := range rec.ackedAt(at) {
+			acks = append(acks, fmt.Sprintf("%d/%d", ref.Boot, ref.Counter))
+		}
+		cmd := child(t, "image")
+		cmd.Env = append(cmd.Env, envDir+"="+dir, "GATEHOUSE_JOURNAL_ACKS="+strings.Join(acks, " "))
+		if out, err := cmd.CombinedOutput(); err != nil && len(acks) > 0 {
+			t.Logf("caught at image %d: %v: %s", i, err, firstLine(out))
+			return
+		}
+	}
+	t.Fatal("a writer that does not sync was not caught")
+}
