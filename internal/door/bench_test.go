@@ -1,0 +1,326 @@
+package door_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	bolt "go.etcd.io/bbolt"
+
+	"gatehouse/device"
+	"gatehouse/device/wiegand"
+	"gatehouse/internal/door"
+	"gatehouse/internal/journal"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// Sizes of the benchmarked house.
+const (
+	houseGrants = 100_000
+	houseCards  = 1_000 // of them with a card that the benchmark holds up
+)
+
+// wires is a request of two lines in memory: it gives what the test sends.
+type wires struct {
+	edges  chan []device.Edge
+	closed chan struct{}
+	close  func()
+}
+
+func newWires() *wires {
+	w := &wires{edges: make(chan []device.Edge), closed: make(chan struct{})}
+	w.close = sync.OnceFunc(func() { close(w.closed) })
+	return w
+}
+
+func (w *wires) ReadEdges(dst []device.Edge, timeout time.Duration) (int, error) {
+	t := time.NewTimer(timeout)
+	defer t.Stop()
+	select {
+	case e := <-w.edges:
+		return copy(dst, e), nil
+	case <-w.closed:
+		return 0, os.ErrClosed
+	case <-t.C:
+		return 0, os.ErrDeadlineExceeded
+	}
+}
+
+func (w *wires) Levels(dst []bool) error { clear(dst); return nil }
+func (w *wires) Close() error            { w.close(); return nil }
+
+// stopwatch is a Lock that says when it was driven.
+type stopwatch struct{ released, secured chan time.Time }
+
+func (s stopwatch) Release() error { s.released <- time.Now(); return nil }
+func (s stopwatch) Secure() error  { s.secured <- time.Now(); return nil }
+
+// instant is a Recorder that keeps nothing.
+type instant struct{}
+
+func (instant) Append(context.Context, wire.Header, wire.Who) (wire.Ref, error) {
+	return wire.Ref{}, nil
+}
+func (instant) Queue(wire.Header, wire.Who) wire.Ref { return wire.Ref{} }
+
+// lane is one door with its Wiegand reader: real framer, keyring and loop, on
+// lines and a lock in memory.
+type lane struct {
+	b      *testing.B
+	wires  *wires
+	lock   stopwatch
+	events chan device.Event
+	cards  []device.Card
+	seq    uint32
+	at     time.Duration
+	n      int
+}
+
+func newLane(b *testing.B, r door.Recorder) *lane {
+	k, cards := fullHouse(b)
+	l := &lane{b: b, wires: newWires(), events: make(chan device.Event, 256), cards: cards,
+		lock: stopwatch{make(chan time.Time, 1), make(chan time.Time, 1)}}
+	format, _ := wiegand.Lookup("H10301")
+	reader := wiegand.New(wiegand.Config{Source: "in", Formats: []wiegand.Format{format}},
+		func() (device.Lines, error) { return l.wires, nil }, l.events)
+	d := door.New(door.Config{ID: "front", Rules: door.Rules{ReleaseTime: 5 * time.Second, HeldAfter: time.Minute},
+		Budget: 250 * time.Millisecond, Hold: 1500 * time.Millisecond,
+		Readers: []door.Reader{{ID: "in", Direction: wire.DirectionIn}}},
+		door.Parts{Lock: l.lock, Recorder: r, Keys: k, Events: l.events, Log: zerolog.Nop(),
+			Clock: func() door.Clock { return door.Clock{Now: time.Now().Unix(), Trusted: true, Floor: k.Floor()} }})
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = d.Run(ctx) })
+	<-l.lock.secured
+	running.Go(func() { _ = reader.Run(ctx) })
+	b.Cleanup(func() { cancel(); running.Wait() })
+	for !d.Status().Devices["in"].Online { // bits of the first 100 ms are never a card
+		time.Sleep(time.Millisecond)
+	}
+	return l
+}
+
+// fullHouse is a keyring with a signed list, and the cards that it knows.
+func fullHouse(b *testing.B) (*keyring.Keyring, []device.Card) {
+	b.Helper()
+	public, issuer, err := ed25519.GenerateKey(nil)
+	check(b, err)
+	building, err := keyring.GenerateBuildingKey(1)
+	check(b, err)
+	k, err := keyring.Open(keyring.Options{Dir: b.TempDir(), Building: "lane-7", Log: zerolog.Nop(),
+		Keys: keyring.Keys{Building: building, Issuers: []wire.Key{{Role: wire.RoleIssuer, Public: public}}}})
+	check(b, err)
+	b.Cleanup(func() { _ = k.Close() })
+	e, err := keyring.NewEditor(keyring.List{}, "lane-7", issuer, 0)
+	check(b, err)
+	format, _ := wiegand.Lookup("H10301")
+	cards := make([]device.Card, houseCards)
+	for i := range houseGrants {
+		id := wire.CredentialID{1}
+		binary.BigEndian.PutUint64(id[1:], uint64(i)*0x9e3779b97f4a7c15) // as even as an HMAC
+		if i < houseCards {
+			cards[i], err = format.Encode(wiegand.Fields{Facility: 1, Card: uint64(i), HasFacility: true})
+			check(b, err)
+			id, err = k.Identify(cards[i])
+			check(b, err)
+		}
+		_, err = e.Add(keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{id}})
+		check(b, err)
+	}
+	u, err := e.Sign(time.Now())
+	check(b, err)
+	check(b, k.Apply(u))
+	return k, cards
+}
+
+func check(b *testing.B, err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// bitTime is the usual time between two bits of a reader: everything sleeps
+// when the last one comes.
+const bitTime = 2 * time.Millisecond
+
+// tap holds up the next card and returns the time from its last edge to the
+// lock. Somebody walks through after, so that the door is secured again.
+func (l *lane) tap() time.Duration {
+	l.b.Helper()
+	card := l.cards[l.n%len(l.cards)]
+	l.n++
+	l.at += time.Second
+	edges := make([]device.Edge, card.Len())
+	for i := range edges {
+		l.seq++
+		l.at += bitTime
+		edges[i] = device.Edge{Line: card.Bit(i), Active: true, At: l.at, Seq: l.seq}
+	}
+	last := len(edges) - 1
+	l.wires.edges <- edges[:last]
+	time.Sleep(bitTime)
+	begin := time.Now()
+	l.wires.edges <- edges[last:]
+	var end time.Time
+	select {
+	case end = <-l.lock.released:
+	case <-time.After(10 * time.Second):
+		l.b.Fatal("the card did not release the door")
+	}
+	for _, open := range []bool{true, false} {
+		l.events <- device.Event{Kind: device.InputChanged, Source: door.InputContact, Active: open}
+	}
+	<-l.lock.secured
+	return end.Sub(begin)
+}
+
+// BenchmarkCardToRelease measures from the last edge of a frame to the lock,
+// without a log. The limit beside it is a bare message that goes through as
+// many goroutines (reader, door, record, door), each asleep.
+func BenchmarkCardToRelease(b *testing.B) {
+	l := newLane(b, instant{})
+	relay := newRelayRace(b, 4)
+	var ours, bare times
+	for b.Loop() {
+		ours = append(ours, l.tap())
+		bare = append(bare, relay())
+	}
+	ours.report(b, "card")
+	bare.report(b, "bare-handoffs")
+	b.ReportMetric(ours.at(50)/bare.at(50), "x_bare_p50")
+}
+
+// newRelayRace returns a function that sends a message through n goroutines
+// and returns the time that it took.
+func newRelayRace(b *testing.B, n int) func() time.Duration {
+	first := make(chan time.Time)
+	in := first
+	for range n {
+		from, to := in, make(chan time.Time)
+		go func() {
+			defer close(to)
+			for t := range from {
+				to <- t
+			}
+		}()
+		in = to
+	}
+	b.Cleanup(func() { close(first) })
+	return func() time.Duration {
+		time.Sleep(bitTime)
+		first <- time.Now()
+		return time.Since(<-in)
+	}
+}
+
+// BenchmarkCardToDurableRelease measures the same with the record durable on
+// the disk of TMPDIR before the lock moves. The limit beside it is a bare bbolt
+// commit of as many bytes into a file beside the journal, one after each card.
+func BenchmarkCardToDurableRelease(b *testing.B) {
+	dir := b.TempDir()
+	needDisk(b, dir)
+	j, err := journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Log: zerolog.Nop(),
+		Clock: func() journal.Stamp {
+			return journal.Stamp{BootTime: uint64(time.Now().UnixNano()), Wall: time.Now().UnixMilli(), Quality: wire.ClockNTP, Trusted: true}
+		}})
+	check(b, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = j.Run(ctx) })
+	b.Cleanup(func() { cancel(); running.Wait() })
+	l := newLane(b, j)
+	l.tap()
+	idle(j)
+	commit := newCommitter(b, filepath.Join(dir, "bare.db"), len(grantBytes(b, j)))
+	var ours, bare times
+	for b.Loop() {
+		ours = append(ours, l.tap())
+		idle(j)
+		bare = append(bare, commit())
+	}
+	ours.report(b, "card")
+	bare.report(b, "bare-commit")
+	b.ReportMetric(ours.at(50)/bare.at(50), "x_bare_p50")
+	b.ReportMetric(ours.at(99)/bare.at(99), "x_bare_p99")
+}
+
+// idle waits until all that followed a card is durable, and a little longer.
+func idle(j *journal.Journal) {
+	for j.Status().Queued > 0 {
+		time.Sleep(100 * time.Microsecond)
+	}
+	time.Sleep(bitTime)
+}
+
+// grantBytes is the record of a grant as it stands on the disk.
+func grantBytes(b *testing.B, j *journal.Journal) []byte {
+	b.Helper()
+	list, _, err := j.Entries(context.Background(), journal.Position{}, 100)
+	check(b, err)
+	for _, e := range list {
+		if h, err := wire.DecodeHeader(e.Header); err == nil && h.Kind == wire.KindAccess {
+			return e.Stored.Encode()
+		}
+	}
+	b.Fatal("no entry of the card")
+	return nil
+}
+
+// newCommitter returns a function that commits n bytes and returns the time
+// that it took.
+func newCommitter(b *testing.B, path string, n int) func() time.Duration {
+	b.Helper()
+	db, err := bolt.Open(path, 0o600, &bolt.Options{FreelistType: bolt.FreelistMapType, InitialMmapSize: 16 << 20})
+	check(b, err)
+	b.Cleanup(func() { _ = db.Close() })
+	value, bucket := make([]byte, n), []byte("entries")
+	check(b, db.Update(func(tx *bolt.Tx) error { _, err := tx.CreateBucket(bucket); return err }))
+	seq := uint64(0)
+	return func() time.Duration {
+		time.Sleep(bitTime)
+		begin := time.Now()
+		check(b, db.Update(func(tx *bolt.Tx) error {
+			seq++
+			t := tx.Bucket(bucket)
+			t.FillPercent = 1
+			return t.Put(binary.BigEndian.AppendUint64(nil, seq), value)
+		}))
+		return time.Since(begin)
+	}
+}
+
+// needDisk skips where a sync costs nothing.
+func needDisk(b *testing.B, dir string) {
+	b.Helper()
+	const tmpfs = 0x01021994
+	var fs syscall.Statfs_t
+	check(b, syscall.Statfs(dir, &fs))
+	if int64(fs.Type) == tmpfs {
+		b.Skip("SKIP (needs disk): TMPDIR is memory; set it to a folder on a disk")
+	}
+}
+
+// times are samples.
+type times []time.Duration
+
+// at returns a percentile in microseconds.
+func (t times) at(percent int) float64 {
+	s := slices.Sorted(slices.Values(t))
+	return float64(s[min(len(s)-1, len(s)*percent/100)].Nanoseconds()) / 1000
+}
+
+func (t times) report(b *testing.B, name string) {
+	b.ReportMetric(t.at(50), "us_"+name+"_p50")
+	b.ReportMetric(t.at(99), "us_"+name+"_p99")
+	b.ReportMetric(0, "ns/op") // it holds the pauses between
+}
