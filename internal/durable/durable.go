@@ -229,6 +229,28 @@ func writeSynced(path string, data []byte, mode os.FileMode) error {
 	return f.Close()
 }
 
+// MakeDir makes a folder and those above it that are missing, and syncs each
+// folder that got a new one, so that what is put there can't vanish with it.
+func MakeDir(path string, mode os.FileMode) error {
+	path = filepath.Clean(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := MakeDir(parent, mode); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, mode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := syncFile(parent); err != nil {
+		return fmt.Errorf("sync directory of %s: %w", path, err)
+	}
+	return nil
+}
+
 // Rename moves a file within its directory, over whatever is there, and syncs
 // the directory. The file's own content must have been synced before.
 func Rename(from, to string) error {

@@ -182,3 +182,22 @@ func TestWriteFile(t *testing.T) {
 		t.Fatal("writing below a file gave no error")
 	}
 }
+
+func TestMakeDir(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "b", "c")
+	for range 2 {
+		if err := MakeDir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		t.Fatalf("%v, %v; want a folder", info, err)
+	}
+	file := filepath.Join(path, "file")
+	if err := WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := MakeDir(filepath.Join(file, "below"), 0o700); err == nil {
+		t.Fatal("a folder below a file gave no error")
+	}
+}

@@ -202,7 +202,7 @@ func readEpochs(dir string) []epochEnd {
 func nextBoot(dir string) (uint64, error) {
 	random := 1<<32 + random64()>>16
 	path := filepath.Join(dir, bootName)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir, 0o700); err != nil {
 		return random, err
 	}
 	b, err := os.ReadFile(path)
@@ -256,7 +256,7 @@ func writeAcked(dir string, p Position) error {
 
 // lockFolder holds the folder for this process until the file is closed.
 func lockFolder(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make journal folder: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
