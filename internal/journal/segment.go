@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
@@ -27,6 +28,7 @@ var (
 	keyFrontier = []byte("frontier") // of the tree before the first entry
 	keyMade     = []byte("made")     // ms since 1970, 0 while the clock was not trusted
 	keyPacked   = []byte("packed")   // there if the file was rewritten without slack
+	keySum      = []byte("sum")      // SHA-256 of the values above
 	keyTree     = []byte("tree")     // in head: size, 8 bytes big-endian, root
 
 	formatName = []byte("gatehouse journal 1")
@@ -72,7 +74,8 @@ func (s segment) put(tx *bolt.Tx, tree frontier) error {
 		return err
 	}
 	pairs := [][2][]byte{
-		{keyFormat, formatName}, {keyEpoch, key(s.epoch)}, {keyFrontier, s.start.encode()}, {keyMade, key(uint64(s.made))},
+		{keyFormat, formatName}, {keyEpoch, key(s.epoch)}, {keyFrontier, s.start.encode()},
+		{keyMade, key(uint64(s.made))}, {keySum, s.sum()},
 	}
 	if s.packed {
 		pairs = append(pairs, [2][]byte{keyPacked, {1}})
@@ -89,6 +92,19 @@ func (s segment) put(tx *bolt.Tx, tree frontier) error {
 		return err
 	}
 	return putHead(tx, tree)
+}
+
+// sum covers what no hash of the tree covers.
+func (s segment) sum() []byte {
+	h := sha256.New()
+	h.Write(formatName)
+	h.Write(key(s.epoch))
+	h.Write(s.start.encode())
+	h.Write(key(uint64(s.made)))
+	if s.packed {
+		h.Write([]byte{1})
+	}
+	return h.Sum(nil)
 }
 
 func putHead(tx *bolt.Tx, tree frontier) error {
@@ -131,8 +147,8 @@ func readSegment(tx *bolt.Tx) (s segment, err error) {
 	s.epoch, s.made = binary.BigEndian.Uint64(epoch), int64(binary.BigEndian.Uint64(made))
 	s.packed = b.Get(keyPacked) != nil
 	s.size, s.root = binary.BigEndian.Uint64(tree), tlog.Hash(tree[8:])
-	if s.epoch == 0 || s.size < s.start.size {
-		return bad("epoch or size")
+	if s.epoch == 0 || s.size < s.start.size || !bytes.Equal(b.Get(keySum), s.sum()) {
+		return bad("epoch, size or sum")
 	}
 	return s, nil
 }

@@ -159,7 +159,7 @@ func TestVerifyFlipsAnywhere(t *testing.T) {
 		default:
 			// bbolt goes back by one commit when a meta page is bad: that is seen at opening.
 			if sure, err := bothMetas(temp); sure || err != nil {
-				t.Fatalf("flip at %d went unseen and changed what is read (%v)", at, err)
+				t.Fatalf("flip at %d went unseen and changed what is read (%v): %.200q", at, err, contents(t, temp))
 			}
 			found++
 		}
@@ -181,7 +181,7 @@ func contents(t *testing.T, path string) string {
 		})
 	})
 	if err != nil {
-		t.Fatal(err)
+		return err.Error() // not what was written: the caller compares
 	}
 	return b.String()
 }
