@@ -113,9 +113,6 @@ func (m *model) check() {
 // Whatever the order of appends, restarts and cuts: what was acknowledged is
 // there, once, in order, with no sequence number missing.
 func TestModel(t *testing.T) {
-	if testing.Short() {
-		t.Setenv("RAPID_CHECKS", "10")
-	}
 	base := t.TempDir()
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
