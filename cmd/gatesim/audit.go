@@ -1,0 +1,185 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/journal"
+)
+
+// audit compares the books at the end of the day.
+func (p *play) audit() error {
+	caught := p.settle() // or the difference shows below
+	if p.ctx.Err() != nil {
+		return p.ctx.Err()
+	}
+	s, root, err := p.recompute()
+	if err != nil {
+		return err
+	}
+	b := newBook(p.kill)
+	if err := p.client.Log(p.ctx, -1, false, b.add); err != nil {
+		return err
+	}
+	world := p.world.copied()
+	p.table(world, b)
+	lost, unexplained, wrong := b.compare(world)
+	fmt.Fprintf(p.out, "\nlost %d, unexplained %d, of %d entries\n", lost, unexplained, b.entries)
+	fmt.Fprintf(p.out, "root of the log's tree, hashed anew from the %d entries on disk: %s\n", s.Entries, root)
+	fmt.Fprintf(p.out, "root that the daemon gives:                                  %s\n", s.Root)
+	if k := (row{yard, atKill}); world[k] > b.count(k) {
+		fmt.Fprintln(p.out, "the kill -9 took one entry, as it may: that the lock was released. The card that it was released for is in the log")
+	}
+	if b.slowDisk > 0 {
+		fmt.Fprintf(p.out, "the disk was slow: %d entries of the log say so\n", b.slowDisk)
+	}
+	if root != s.Root {
+		return errors.New("the entries on disk do not hash to the daemon's root")
+	}
+	if s.Entries != b.entries {
+		return fmt.Errorf("the daemon counts %d entries, its log shows %d", s.Entries, b.entries)
+	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("the books do not match: %s", explain(wrong, world, b))
+	}
+	return caught
+}
+
+// explain names every line of the books that does not match.
+func explain(wrong []row, world ledger, b *book) string {
+	slices.SortFunc(wrong, compareRows)
+	text := ""
+	for i, r := range wrong {
+		if i > 0 {
+			text += "; "
+		}
+		text += fmt.Sprintf("%s %q: %d at the doors, %d in the log", place(r.door), r.what, world[r], b.count(r))
+	}
+	return text
+}
+
+func place(door string) string {
+	if door == "" {
+		return "house"
+	}
+	return "door " + door
+}
+
+// recompute hashes the entries on disk anew and returns what the daemon says of
+// the same state. The files are copied while nothing is written, because the
+// daemon has them open.
+func (p *play) recompute() (control.Journal, string, error) {
+	for range 50 {
+		before, err := p.client.Status(p.ctx)
+		if err != nil {
+			return before.Journal, "", err
+		}
+		r, err := p.verifyCopy()
+		if err == nil && before.Journal.Queued == 0 && r.Next == before.Journal.Entries {
+			return before.Journal, r.Root.String(), nil
+		}
+		if err := p.wait(100 * time.Millisecond); err != nil {
+			return before.Journal, "", err
+		}
+	}
+	return control.Journal{}, "", errors.New("the log on disk and the daemon's status never agreed on the number of entries")
+}
+
+// verifyCopy checks copies of the journal's files and returns the report of the
+// last one.
+func (p *play) verifyCopy() (last journal.Report, err error) {
+	files, err := filepath.Glob(filepath.Join(p.dir, "state", "journal", "*-*.db"))
+	if err != nil {
+		return last, err
+	}
+	tmp, err := os.MkdirTemp(p.dir, "audit-")
+	if err != nil {
+		return last, err
+	}
+	defer os.RemoveAll(tmp)
+	for _, f := range files { // in the order of their first entries
+		content, err := os.ReadFile(f)
+		if err != nil {
+			return last, err
+		}
+		copied := filepath.Join(tmp, filepath.Base(f))
+		if err := os.WriteFile(copied, content, 0o600); err != nil {
+			return last, err
+		}
+		if last, err = journal.Verify(copied); err != nil {
+			return last, err
+		}
+	}
+	return last, nil
+}
+
+// order is that of the summary; what it does not name comes last.
+var order = []string{granted, denied, released, atKill, secured, opened, closed, exits, commands, online, offline,
+	fault, fireActive, fireIdle, fireReset, fireRefused, listApplied, starts, stops, siteRead, clockSet}
+
+func rank(what string) int {
+	i := slices.IndexFunc(order, func(o string) bool {
+		return o == what || (o == denied || o == fault) && len(what) > len(o) && what[:len(o)] == o
+	})
+	if i < 0 {
+		return len(order)
+	}
+	return i
+}
+
+// table prints the books side by side.
+func (p *play) table(world ledger, b *book) {
+	p.print.Lock()
+	defer p.print.Unlock()
+	var whats []string
+	for _, l := range []ledger{world, b.rows} {
+		for r := range l {
+			if r.what != slow && !slices.Contains(whats, r.what) {
+				whats = append(whats, r.what)
+			}
+		}
+	}
+	slices.SortFunc(whats, func(a, b string) int { return compareRows(row{what: a}, row{what: b}) })
+	fmt.Fprintln(p.out, "\nwhat happened, as the doors saw it / as the daemon's log tells it")
+	t := tabwriter.NewWriter(p.out, 0, 4, 3, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\tfront door\tyard door\thouse\t")
+	for _, what := range whats {
+		fmt.Fprintf(t, "%s\t", what)
+		for _, door := range []string{front, yard, ""} {
+			cell(t, world[row{door, what}], b.rows[row{door, what}], what)
+		}
+		fmt.Fprintln(t)
+	}
+	_ = t.Flush()
+}
+
+func cell(w io.Writer, happened, told int, what string) {
+	switch {
+	case happened == 0 && told == 0:
+		fmt.Fprint(w, "\t")
+	case happened == told || what == atKill && happened > told:
+		fmt.Fprintf(w, "%d / %d\t", happened, told)
+	default:
+		fmt.Fprintf(w, "! %d / %d\t", happened, told)
+	}
+}
+
+func compareRows(a, b row) int {
+	if d := rank(a.what) - rank(b.what); d != 0 {
+		return d
+	}
+	switch {
+	case a.what+a.door < b.what+b.door:
+		return -1
+	case a.what+a.door > b.what+b.door:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+
+	"gatehouse/internal/control"
+)
+
+// book is the daemon's log, counted in the words of the ledger. Safe for use by
+// many goroutines.
+type book struct {
+	mu       sync.Mutex
+	rows     ledger
+	kinds    map[control.Ref]row // of each entry, for those that refer to it
+	entries  uint64
+	epoch    string
+	kill     killed
+	killRef  *control.Ref // the entry of the card that was granted at the kill
+	slowDisk int          // entries by which the log tells of a slow disk itself
+}
+
+// killed says which card was granted when the daemon was killed: the n-th at
+// the yard; 0: there was no kill yet.
+type killed struct{ nth int }
+
+func newBook(k killed) *book {
+	return &book{rows: ledger{}, kinds: map[control.Ref]row{}, kill: k}
+}
+
+// add counts one entry. The log is one sequence without a gap.
+func (b *book) add(e control.LogEntry) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.entries == 0 {
+		b.epoch = e.Epoch
+	}
+	if e.Sequence != b.entries || e.Epoch != b.epoch {
+		return fmt.Errorf("log: entry %d of epoch %s where entry %d of %s must follow", e.Sequence, e.Epoch, b.entries, b.epoch)
+	}
+	b.entries++
+	r, n := b.row(e)
+	b.rows[r] += n
+	ref := control.Ref{Boot: e.Boot, Counter: e.Counter}
+	b.kinds[ref] = r
+	if r == (row{yard, granted}) && b.rows[r] == b.kill.nth {
+		b.killRef = &ref
+	}
+	return nil
+}
+
+// names are the kinds that are counted as they are.
+var names = map[string]string{
+	"released": released, "secured": secured, "opened": opened, "closed": closed, "exit": exits,
+	"command": commands, "online": online, "offline": offline, "list_applied": listApplied,
+	"boot": starts, "stop": stops, "site": siteRead,
+}
+
+// row says what an entry tells, and how often. What it has no word for comes
+// under its own name, where the building has nothing to put against it.
+func (b *book) row(e control.LogEntry) (row, int) {
+	at := func(what string) row { return row{e.Door, what} }
+	switch e.Kind {
+	case "access":
+		if e.Outcome == "denied" {
+			return at(denied + e.Reason), 1
+		}
+		return at("cards " + e.Outcome), 1
+	case "repeated": // more of what it refers to
+		return b.kinds[*e.Ref], int(e.Count)
+	case "flood": // strangers at the front: the only cards that come in numbers
+		return at(denied + "unknown_card"), int(e.Count)
+	case "released":
+		if e.Ref != nil && b.killRef != nil && *e.Ref == *b.killRef {
+			return at(atKill), 1
+		}
+	case "fault":
+		return at(fault + e.Reason), 1
+	case "fire":
+		return at(map[string]string{"active": fireActive, "idle": fireIdle}[e.Outcome]), 1
+	case "fire_reset":
+		return at(map[string]string{"done": fireReset, "refused": fireRefused}[e.Outcome]), 1
+	case "clock":
+		return at(map[bool]string{true: clockSet, false: e.Kind}[e.Reason == "clock_set"]), 1
+	case "journal", "released_late":
+		b.slowDisk++
+		return at(slow), 0
+	}
+	if what, ok := names[e.Kind]; ok {
+		return at(what), 1
+	}
+	return at(e.Kind), 1
+}
+
+// slow is what the log says of the disk, which the building can't know.
+const slow = "slow disk"
+
+// count returns how often something stands in the log.
+func (b *book) count(r row) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.rows[r]
+}
+
+// compare returns what the log lost and what nothing explains. The release at
+// a kill -9 is written after its card and not waited for: it alone may be lost.
+func (b *book) compare(world ledger) (lost, unexplained int, wrong []row) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := maps.Clone(world)
+	maps.Copy(all, b.rows)
+	for r := range all {
+		missing := world[r] - b.rows[r]
+		if r.what == atKill && missing > 0 {
+			continue
+		}
+		if missing == 0 {
+			continue
+		}
+		wrong = append(wrong, r)
+		lost += max(missing, 0)
+		unexplained += max(-missing, 0)
+	}
+	return lost, unexplained, wrong
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device/devicetest"
+	"gatehouse/device/uart"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/journal"
+	"gatehouse/sync/wire"
+)
+
+// daemonCmd is the daemon under test: the gateway as gatehoused runs it, with
+// the parent's board in place of GPIO.
+type daemonCmd struct {
+	Config string `required:"" help:"The site file." placeholder:"FILE"`
+}
+
+// boardAt is the file descriptor of the connection to the parent's board.
+const boardAt = 3
+
+// Run serves until it is told to stop, or until the building is gone: a daemon
+// must not outlive a parent that was killed.
+func (c daemonCmd) Run(ctx context.Context, _ streams) error {
+	site, err := gateway.LoadSite(c.Config)
+	if err != nil {
+		return err
+	}
+	conn, err := devicetest.Inherited(boardAt)
+	if err != nil {
+		return err
+	}
+	remote := devicetest.NewRemote(conn)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// The wires outlive the doors, which still have relays to set at the end.
+	wires, cut := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() {
+		defer cancel()
+		_ = remote.Run(wires) // ends with the parent, or with cut
+	})
+	err = serve(ctx, site, gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open})
+	cut()
+	running.Wait()
+	return err
+}
+
+func serve(ctx context.Context, site *gateway.Site, hw gateway.Hardware) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find own program: %w", err)
+	}
+	log := zerolog.New(os.Stderr).With().Timestamp().Logger()
+	g, err := gateway.New(gateway.Options{Site: site, Hardware: hw, Time: demoTime(), Version: "gatesim",
+		Verify: journal.VerifyBy(self, "verify"), Log: log,
+		Ready: func() { log.Info().Int("pid", os.Getpid()).Msg("doors are served") }})
+	if err != nil {
+		return err
+	}
+	return g.Run(ctx)
+}
+
+// demoTime is this machine's clock, taken as set by a time server: a visitor's
+// key needs a clock that somebody vouches for, and few laptops or containers
+// can say that of theirs.
+func demoTime() gateway.TimeSource {
+	t := gateway.SystemTime()
+	t.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockNTP, 0 }
+	return t
+}
+
+// verifyCmd checks a file of the journal in a process that may die of it.
+type verifyCmd struct {
+	File string `arg:"" help:"A file of the journal."`
+}
+
+func (c verifyCmd) Run(s streams) error {
+	if code := journal.VerifyMain(c.File, s.out); code != 0 {
+		return exitCode(code)
+	}
+	return nil
+}

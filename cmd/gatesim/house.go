@@ -1,0 +1,231 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/device/devicetest"
+	"gatehouse/device/wiegand"
+	"gatehouse/internal/issue"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// The doors of the building.
+const (
+	front = "front" // electric egress, fail-safe lock, Wiegand reader, exit button
+	yard  = "yard"  // a handle on the inside, fail-secure lock, serial reader
+)
+
+// siteText is the site file; %s is the folder. The longest budget keeps a busy
+// machine from looking like a sick disk.
+const siteText = `building = "lane-7"
+gateway = "gw1"
+state = "%[1]s/state"
+socket = "%[1]s/sock"
+journal = {budget_ms = 2000}
+fire = {chip = "sim0", line = 7}
+
+[[door]]
+id = "front"
+egress = "electric"
+lock = "fail-safe"
+release_seconds = 3
+relay = {chip = "sim0", line = 2, pull = "down"}
+exit = {chip = "sim0", line = 3}
+contact = {chip = "sim0", line = 4, active = "high", bias = "pull-down"}
+[[door.reader]]
+id = "in"
+type = "wiegand"
+chip = "sim0"
+d0 = 0
+d1 = 1
+formats = ["H10301"]
+
+[[door]]
+id = "yard"
+egress = "mechanical"
+lock = "fail-secure"
+release_seconds = 3
+relay = {chip = "sim0", line = 5, pull = "down"}
+contact = {chip = "sim0", line = 6, active = "high", bias = "pull-down"}
+[[door.reader]]
+id = "in"
+type = "serial"
+port = "%[1]s/tty-yard"
+`
+
+// boardLines is the board that siteText describes.
+func boardLines() []devicetest.Line {
+	return []devicetest.Line{
+		{Name: "d0", Offset: 0, PullUp: true, ActiveLow: true},
+		{Name: "d1", Offset: 1, PullUp: true, ActiveLow: true},
+		{Name: front + "-relay", Offset: 2, Output: true},
+		{Name: "exit", Offset: 3, PullUp: true, ActiveLow: true},
+		{Name: front + "-contact", Offset: 4},
+		{Name: yard + "-relay", Offset: 5, Output: true},
+		{Name: yard + "-contact", Offset: 6},
+		{Name: "fire", Offset: 7, PullUp: true, ActiveLow: true},
+	}
+}
+
+// person is somebody with a card. Names are made up, as are the numbers: an
+// EM4100 card of 40 bits, of which a 26-bit reader sees the low 24.
+type person struct {
+	name  string
+	card  uint64
+	grant wire.ID
+}
+
+// firstCard is the number of the first resident's card; strangers begin at
+// firstStranger.
+const (
+	firstCard     = 0x01_00_2A_00_10
+	firstStranger = 0x01_00_63_10_00
+)
+
+func stranger(i int) *person { return &person{name: "a stranger", card: firstStranger + uint64(i)} }
+
+// atFront is the card as the 26-bit reader at the front door sends it.
+func (p *person) atFront() (device.Card, error) {
+	f, ok := wiegand.Lookup("H10301")
+	if !ok {
+		return device.Card{}, errors.New("no format H10301")
+	}
+	return f.Encode(wiegand.Fields{Facility: p.card >> 16 & 0xFF, Card: p.card & 0xFFFF, HasFacility: true})
+}
+
+// keys are those that the landlord keeps, made here as `gatehouse init` does.
+type keys struct {
+	issuer   ed25519.PrivateKey
+	building *keyring.BuildingKey
+}
+
+// makeKeys writes the gateway's keys into its state folder, and the issuer's
+// beside it.
+func makeKeys(dir string) (k keys, err error) {
+	folder := filepath.Join(dir, "state", "keys")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return k, fmt.Errorf("folder of the keys: %w", err)
+	}
+	public, issuer, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return k, err
+	}
+	_, own, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return k, err
+	}
+	if k.building, err = keyring.GenerateBuildingKey(1); err != nil {
+		return k, err
+	}
+	k.issuer = issuer
+	return k, errors.Join(
+		keyring.SavePrivateKey(filepath.Join(dir, "issuer.key"), issuer),
+		keyring.SavePrivateKey(filepath.Join(folder, keyring.GatewayKeyFile), own),
+		keyring.SaveIssuer(filepath.Join(folder, keyring.IssuerFile), wire.Key{Role: wire.RoleIssuer, Public: public}),
+		keyring.SaveBuildingKey(filepath.Join(folder, keyring.BuildingKeyFile), k.building))
+}
+
+// people are all who have a key.
+type people struct {
+	residents                                      []*person
+	visitor, lost, moved, gardener, former, tenant *person
+}
+
+// newPeople names the people of the house; tenant is the resident who moves
+// out during the day.
+func newPeople() *people {
+	all := &people{}
+	next := uint64(firstCard)
+	with := func(name string) *person {
+		next += 0x0101
+		return &person{name: name, card: next}
+	}
+	for i := range 20 {
+		all.residents = append(all.residents, with(fmt.Sprintf("flat %d%c", 1+i/4, 'A'+i%4)))
+	}
+	all.tenant = all.residents[19]
+	all.visitor, all.lost, all.moved = with("visitor of flat 2A"), with("the lost card of flat 5A"), with("the tenant before, flat 3C")
+	all.gardener = with("the gardener")
+	return all
+}
+
+// enrol puts everybody on the list. The same card is two credentials of one
+// grant: 26 bits at the front, 40 at the yard.
+func (all *people) enrol(e *keyring.Editor, k *keyring.BuildingKey, now time.Time) error {
+	both := []string{front, yard}
+	add := func(p *person, g keyring.NewGrant) error {
+		w26, err := p.atFront()
+		if err != nil {
+			return err
+		}
+		g.Label = p.name
+		g.Credentials = []wire.CredentialID{k.Identify(w26), k.Identify(device.CardOf(p.card, 40))}
+		p.grant, err = e.Add(g)
+		return err
+	}
+	day := 24 * time.Hour
+	var errs []error
+	for _, p := range all.residents {
+		errs = append(errs, add(p, keyring.NewGrant{Kind: wire.GrantResident, Doors: both, From: now.Add(-30 * day), Until: now.Add(300 * day)}))
+	}
+	errs = append(errs,
+		add(all.visitor, keyring.NewGrant{Kind: wire.GrantVisitor, Doors: both, From: now.Add(-time.Hour), Until: now.Add(day)}),
+		add(all.lost, keyring.NewGrant{Kind: wire.GrantResident, Doors: both}),
+		add(all.moved, keyring.NewGrant{Kind: wire.GrantResident, Doors: both, From: now.Add(-60 * day), Until: now.Add(-day)}),
+		add(all.gardener, keyring.NewGrant{Kind: wire.GrantStaff, Doors: []string{yard}}))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return e.SetState(all.lost.grant, wire.GrantSuspended)
+}
+
+// house is everything that stays when the daemon goes.
+type house struct {
+	dir    string
+	keys   keys
+	people *people
+	world  *world
+	board  *devicetest.Board
+	front  *devicetest.WiegandSource
+	yard   *devicetest.SerialReader
+}
+
+// newHouse wires the building in a folder.
+func newHouse(dir string) (*house, error) {
+	h := &house{dir: dir, people: newPeople(), world: newWorld()}
+	var err error
+	if h.keys, err = makeKeys(dir); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(h.config(), fmt.Appendf(nil, siteText, dir), 0o600); err != nil {
+		return nil, fmt.Errorf("site file: %w", err)
+	}
+	h.board, err = devicetest.NewBoard(devicetest.BoardConfig{Chip: "sim0", Lines: boardLines(), Changed: h.world.moved})
+	if err != nil {
+		return nil, err
+	}
+	h.front = &devicetest.WiegandSource{Board: h.board, D0: "d0", D1: "d1", Interval: time.Millisecond, Pause: 80 * time.Millisecond}
+	h.yard, err = devicetest.NewSerialReader(filepath.Join(dir, "tty-yard"))
+	return h, err
+}
+
+func (h *house) config() string { return filepath.Join(h.dir, "site.toml") }
+func (h *house) log() string    { return filepath.Join(h.dir, "daemon.log") }
+func (h *house) socket() string { return filepath.Join(h.dir, "sock") }
+
+// edit changes the grant list through the daemon's socket.
+func (p *play) edit(change func(*keyring.Editor) error) error {
+	_, err := issue.Issuer{Client: p.client, Key: p.keys.issuer}.Edit(p.ctx, change)
+	if err == nil {
+		p.world.add("", listApplied, 1)
+	}
+	return err
+}

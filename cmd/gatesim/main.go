@@ -1,0 +1,83 @@
+// Command gatesim is a whole building without hardware: it plays the doors,
+// the readers and the people, and lets the real daemon serve them, as a process
+// of its own over fake lines and real terminals.
+//
+// It decides nothing that a daemon decides, and believes nothing that the
+// daemon says of itself: what happened at the doors is counted here, and at the
+// end the daemon's log must tell the same.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"gatehouse/internal/control"
+)
+
+// cli is the command line; kong reads it from the tags.
+type cli struct {
+	Demo   demoCmd   `cmd:"" help:"Play a day in a building with two doors, and check the daemon's log against what happened."`
+	Daemon daemonCmd `cmd:"" hidden:"" help:"Serve the building that the parent plays."`
+	Verify verifyCmd `cmd:"" hidden:"" help:"Check a file of the journal."`
+}
+
+// streams is where a command writes.
+type streams struct{ out, err io.Writer }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run returns the exit status: 0 done, 1 failed, 2 called wrongly.
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c, kong.Name("gatesim"),
+		kong.Description("A building without hardware, served by the real daemon."),
+		kong.Writers(out, errOut), kong.Exit(func(status int) { exit = status }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		fmt.Fprintln(errOut, "gatesim:", err)
+		return 2
+	}
+	cmd, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "gatesim: %v\nhint: gatesim --help lists the commands\n", err)
+		return 2
+	}
+	if err := cmd.Run(streams{out, errOut}); err != nil {
+		var code exitCode
+		if errors.As(err, &code) {
+			return int(code)
+		}
+		complain(errOut, err)
+		return 1
+	}
+	return 0
+}
+
+// exitCode ends the program without a word: what there was to say is said.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
+
+// complain prints an error and, on a line of its own, what to do about it.
+func complain(w io.Writer, err error) {
+	fmt.Fprintf(w, "gatesim: %v\n", err)
+	var fail *control.Error
+	if errors.As(err, &fail) && fail.Hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", fail.Hint)
+	}
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"gatehouse/internal/control"
+)
+
+// play is one day in the house. Helpers return an error when the daemon does
+// not do what it must.
+type play struct {
+	*house
+	ctx    context.Context
+	client *control.Client
+	began  time.Time
+
+	out   io.Writer
+	print sync.Mutex
+
+	daemon   *process
+	kill     killed
+	book     *book // of this run's follower
+	stopBook func() error
+}
+
+// patience is how long the daemon may take for anything: far more than it
+// needs, since the machine may be busy with something else.
+const patience = 10 * time.Second
+
+// say prints one line of the story.
+func (p *play) say(where, format string, args ...any) {
+	p.print.Lock()
+	defer p.print.Unlock()
+	fmt.Fprintf(p.out, "%6.1fs  %-6s %s\n", time.Since(p.began).Seconds(), where, fmt.Sprintf(format, args...))
+}
+
+// until waits for something that the daemon must do.
+func (p *play) until(what string, ok func() bool) error {
+	for end := time.Now().Add(patience); !ok(); {
+		select {
+		case <-p.ctx.Done():
+			return p.ctx.Err()
+		case <-p.daemon.exited:
+			return fmt.Errorf("the daemon ended by itself (%v) before this: %s", p.daemon.err, what)
+		case <-time.After(2 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("this did not happen within %v: %s", patience, what)
+		}
+	}
+	return nil
+}
+
+// wait lets time pass at the doors.
+func (p *play) wait(d time.Duration) error {
+	select {
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// start runs the daemon and returns when every device of it is in service.
+func (p *play) start() (err error) {
+	p.world.begins()
+	if p.daemon, err = startProcess(p.board, p.config(), p.log()); err != nil {
+		return err
+	}
+	for _, s := range []struct {
+		door, what string
+		n          int
+	}{{"", starts, 1}, {"", siteRead, 1}, {"", clockSet, 1}, {"", online, 1}, {front, online, 3}, {yard, online, 2}} {
+		p.world.add(s.door, s.what, s.n) // devices: reader, contact and exit; reader and contact; fire
+	}
+	if err := p.until("every reader and input is in service", p.inService); err != nil {
+		return err
+	}
+	p.follow()
+	return nil
+}
+
+func (p *play) inService() bool {
+	s, err := p.client.Status(p.ctx)
+	if err != nil || s.Fire == nil || s.Fire.Unreadable {
+		return false
+	}
+	for _, d := range s.Doors {
+		for _, dev := range d.Devices {
+			if !dev.Online {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// follow reads the log from its first entry on, and goes on as it grows.
+func (p *play) follow() {
+	ctx, cancel := context.WithCancel(p.ctx)
+	b, done := newBook(p.kill), make(chan error, 1)
+	go func() { done <- p.client.Log(ctx, -1, true, b.add) }()
+	p.book = b
+	p.stopBook = func() error {
+		cancel()
+		err := <-done
+		if errors.Is(err, context.Canceled) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil // cut while it waited
+		}
+		return err
+	}
+}
+
+// settle waits until the log tells what happened at the doors: entries that no
+// door waits for are written a moment later.
+func (p *play) settle() error {
+	return p.until("the log catches up with the doors", func() bool {
+		_, _, wrong := p.book.compare(p.world.copied())
+		return len(wrong) == 0
+	})
+}
+
+// stop ends the daemon in order.
+func (p *play) stop() error {
+	if p.daemon == nil {
+		return nil
+	}
+	p.world.ends()
+	err := p.daemon.stop()
+	p.daemon = nil
+	if p.stopBook != nil {
+		_ = p.stopBook() // it ends with the daemon, in the middle of whatever it read
+	}
+	if err == nil {
+		p.world.add("", stops, 1)
+	}
+	return err
+}
+
+// end leaves nothing behind that runs.
+func (p *play) end() error { return errors.Join(p.stop(), p.yard.Close()) }
+
+// tail prints the last lines of the daemon's log.
+func (p *play) tail(w io.Writer) {
+	const most = 4000
+	b, err := os.ReadFile(p.log())
+	if err != nil {
+		return
+	}
+	if len(b) > most {
+		b = b[len(b)-most:]
+	}
+	fmt.Fprintf(w, "\nthe daemon's log ends with:\n%s\n", b)
+}
+
+// present holds a card up to a door's reader, without a word about what must
+// follow. It returns when that began.
+func (p *play) present(who *person, door string, hold time.Duration) (time.Duration, error) {
+	at := p.board.Now()
+	if door == yard {
+		return at, p.yard.Present(p.ctx, who.card, hold)
+	}
+	card, err := who.atFront()
+	if err != nil {
+		return at, err
+	}
+	return at, p.front.Send(card)
+}
+
+// glance is how long people hold a card up to the serial reader: it asks for
+// the number twice.
+const glance = 150 * time.Millisecond
+
+// enter holds up a card that must open, and lets its holder in. It returns how
+// long the door took from card to relay.
+func (p *play) enter(who *person, door string) (time.Duration, error) {
+	p.world.add(door, granted, 1)
+	at, err := p.present(who, door, glance)
+	if err != nil {
+		return 0, err
+	}
+	if err := p.opens(who.name, door, at); err != nil {
+		return 0, err
+	}
+	took := p.world.lock(door).at - at
+	return took.Round(time.Millisecond), p.through(door)
+}
+
+func (p *play) opens(why, door string, at time.Duration) error {
+	return p.until(fmt.Sprintf("door %s releases for %s", door, why), func() bool {
+		l := p.world.lock(door)
+		return l.driven && l.released && l.at >= at
+	})
+}
+
+// through opens and closes a door, which locks behind whoever went through.
+func (p *play) through(door string) error {
+	if err := p.swing(door); err != nil {
+		return err
+	}
+	return p.locks(door)
+}
+
+// swing opens and closes a door, slower than a contact bounces.
+func (p *play) swing(door string) error {
+	const open = 80 * time.Millisecond
+	p.world.add(door, opened, 1)
+	p.world.add(door, closed, 1)
+	if err := p.board.Set(door+"-contact", true); err != nil {
+		return err
+	}
+	if err := p.wait(open); err != nil {
+		return err
+	}
+	if err := p.board.Set(door+"-contact", false); err != nil {
+		return err
+	}
+	return p.wait(open)
+}
+
+func (p *play) locks(door string) error {
+	return p.until("door "+door+" locks", func() bool {
+		l := p.world.lock(door)
+		return l.driven && !l.released
+	})
+}
+
+// refuse holds up a card that must not open, and waits until the log says why.
+func (p *play) refuse(who *person, door, reason, story string) error {
+	r := row{door, denied + reason}
+	p.world.add(door, r.what, 1)
+	if _, err := p.present(who, door, glance); err != nil {
+		return err
+	}
+	if err := p.logged(r); err != nil {
+		return err
+	}
+	if p.world.lock(door).released {
+		return fmt.Errorf("door %s released for %s", door, who.name)
+	}
+	p.say(door, "%s: stays locked, %s", who.name, story)
+	return nil
+}
+
+// logged waits until the log has all that the building saw of one row.
+func (p *play) logged(r row) error {
+	return p.until(fmt.Sprintf("the log tells of %q at door %q", r.what, r.door), func() bool {
+		return p.book.count(r) >= p.world.copied()[r]
+	})
+}

@@ -1,0 +1,360 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/internal/control"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// day is the order of the scenes. The storm stands right before the orderly
+// stop, which writes down what was counted in it.
+func (p *play) day() []func() error {
+	return []func() error{p.open, p.morning, p.strangers, p.heldCard, p.leaving, p.visitor, p.notNow, p.operator,
+		p.unplugged, p.noise, p.killed, p.storm, p.restart, p.revocation, p.fire}
+}
+
+// open starts the daemon for the first time and hands it the list.
+func (p *play) open() error {
+	if err := p.start(); err != nil {
+		return err
+	}
+	p.say("house", "the daemon runs, both doors are locked; its clock is this machine's, taken as set by a time server")
+	if err := p.edit(func(e *keyring.Editor) error { return p.people.enrol(e, p.keys.building, time.Now()) }); err != nil {
+		return err
+	}
+	p.say("house", "the landlord signs a list of 24 keys: each card is 26 bits to the front door's reader, 40 bits to the yard's")
+	return nil
+}
+
+// morning lets residents in by both doors at the same time.
+func (p *play) morning() error {
+	var both sync.WaitGroup
+	var errs [2]error
+	for i, door := range []string{front, yard} {
+		both.Go(func() { errs[i] = p.arrive(door, p.people.residents[10*i:10*i+10]) })
+	}
+	both.Wait()
+	return errors.Join(errs[:]...)
+}
+
+func (p *play) arrive(door string, all []*person) error {
+	for _, who := range all {
+		if err := p.comeIn(who, door); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *play) comeIn(who *person, door string) error {
+	took, err := p.enter(who, door)
+	if err == nil {
+		p.say(door, "%s comes in: released after %v, opened, closed, locked", who.name, took)
+	}
+	return err
+}
+
+func (p *play) strangers() error {
+	for i, door := range []string{front, yard} {
+		if err := p.refuse(stranger(i), door, "unknown_card", "nobody knows the card"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heldCard: a reader repeats a card that lies on it, every 50 ms here.
+func (p *play) heldCard() error {
+	const held = 1500 * time.Millisecond
+	who := p.people.residents[0]
+	p.world.add(yard, granted, 1)
+	at, err := p.present(who, yard, held)
+	if err == nil {
+		err = p.opens(who.name, yard, at)
+	}
+	if err == nil {
+		err = p.through(yard)
+	}
+	if err == nil {
+		p.say(yard, "%s rests the card on the reader for %v, about %d frames: one entry", who.name, held, held/(50*time.Millisecond))
+	}
+	return err
+}
+
+// leaving: nobody needs a card to get out.
+func (p *play) leaving() error {
+	p.world.add(front, exits, 1)
+	at := p.board.Now()
+	if err := p.board.Pulse("exit", 100*time.Millisecond); err != nil {
+		return err
+	}
+	if err := p.opens("the exit button", front, at); err != nil {
+		return err
+	}
+	took := p.world.lock(front).at - at
+	if err := p.through(front); err != nil {
+		return err
+	}
+	p.say(front, "somebody leaves by the exit button: released after %v, logged after that", took.Round(100*time.Microsecond))
+	if err := p.swing(yard); err != nil {
+		return err
+	}
+	p.say(yard, "somebody leaves by the handle: opened and closed, the lock has no part in it")
+	return nil
+}
+
+func (p *play) visitor() error {
+	took, err := p.enter(p.people.visitor, front)
+	if err == nil {
+		p.say(front, "%s, until tomorrow: released after %v", p.people.visitor.name, took)
+	}
+	return err
+}
+
+// notNow shows each reason for which a known card stays outside.
+func (p *play) notNow() error {
+	if err := p.refuse(p.people.lost, front, "suspended", "it is suspended until it is found"); err != nil {
+		return err
+	}
+	if err := p.refuse(p.people.moved, front, "expired", "the key ended yesterday"); err != nil {
+		return err
+	}
+	if err := p.refuse(p.people.gardener, front, "wrong_door", "the key is for the yard"); err != nil {
+		return err
+	}
+	return p.comeIn(p.people.gardener, yard)
+}
+
+func (p *play) operator() error {
+	p.world.add(front, commands, 1)
+	at := p.board.Now()
+	if _, err := p.client.Release(p.ctx, front); err != nil {
+		return err
+	}
+	if err := p.opens("the operator", front, at); err != nil {
+		return err
+	}
+	p.say(front, "the landlord opens for a parcel: gatehouse release front")
+	return p.through(front)
+}
+
+// unplugged pulls the serial reader out; it comes back as another terminal.
+func (p *play) unplugged() error {
+	p.world.add(yard, offline, 1)
+	if err := p.yard.Unplug(); err != nil {
+		return err
+	}
+	if err := p.logged(row{yard, offline}); err != nil {
+		return err
+	}
+	p.say(yard, "the reader's cable is pulled: out of order, and the log says so; the front door goes on")
+	if err := p.comeIn(p.people.residents[1], front); err != nil {
+		return err
+	}
+	p.world.add(yard, online, 1)
+	if err := p.yard.Replug(); err != nil {
+		return err
+	}
+	if err := p.logged(row{yard, online}); err != nil {
+		return err
+	}
+	p.say(yard, "plugged in again, as another terminal: the reader is back by itself")
+	return p.comeIn(p.people.residents[11], yard)
+}
+
+// noise: what is damaged is a fault and never a card.
+func (p *play) noise() error {
+	if err := p.wait(100 * time.Millisecond); err != nil { // the last card's frames are over
+		return err
+	}
+	card, err := p.people.residents[2].atFront()
+	if err != nil {
+		return err
+	}
+	flipped := device.CardOf(card.Uint64(0, 26)^1, 26)
+	for _, f := range []struct {
+		door, reason, story string
+		send                func() error
+	}{
+		{yard, "ghost_frame", "the reader makes up a card, with a good checksum", p.yard.Ghost},
+		{yard, "noise", "noise on the serial line", func() error { return p.yard.Noise([]byte("\x00\x7f~#noise")) }},
+		{yard, "wrong_checksum", "a known card with one wrong digit", func() error { return p.yard.Noise([]byte("\x020100001111FF\x03")) }},
+		{front, "wrong_parity", "a known card with one bit flipped", func() error { return p.front.Send(flipped) }},
+	} {
+		p.world.add(f.door, fault+f.reason, 1)
+		if err := f.send(); err != nil {
+			return err
+		}
+		if err := p.logged(row{f.door, fault + f.reason}); err != nil {
+			return err
+		}
+		p.say(f.door, "%s: a fault, not a card", f.story)
+		if err := p.wait(100 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// killed ends the daemon by kill -9 in the moment in which the relay has moved
+// for a card.
+func (p *play) killed() error {
+	if err := p.settle(); err != nil {
+		return err
+	}
+	who := p.people.residents[12]
+	p.world.add(yard, granted, 1)
+	p.kill = killed{nth: p.world.copied()[row{yard, granted}]}
+	p.world.strike(p.daemon.kill)
+	if _, err := p.present(who, yard, glance); err != nil {
+		return err
+	}
+	select {
+	case <-p.daemon.exited:
+	case <-time.After(patience):
+		return fmt.Errorf("door yard did not release for %s", who.name)
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
+	if err := p.daemon.gone(); err != nil {
+		return err
+	}
+	p.daemon = nil
+	_ = p.stopBook() // it died with the daemon
+	p.say(yard, "%s holds a card up; the relay moves, and in that moment: kill -9", who.name)
+	if err := p.atPull(); err != nil {
+		return err
+	}
+	if err := p.yard.Free(); err != nil {
+		return err
+	}
+	if err := p.start(); err != nil {
+		return err
+	}
+	if err := p.logged(row{yard, granted}); err != nil {
+		return err
+	}
+	p.say("house", "the daemon runs again, and the log has the card that opened the yard before the kill")
+	return p.comeIn(p.people.residents[13], yard)
+}
+
+// atPull checks what the board does with lines that nobody holds.
+func (p *play) atPull() error {
+	y, f := p.world.lock(yard), p.world.lock(front)
+	if y.driven || y.released || f.driven || !f.released {
+		return fmt.Errorf("after the kill the yard is %+v, the front door %+v: want both without current", y, f)
+	}
+	p.say(yard, "the board's pull took the current away %v after the relay had moved: locked; its handle opens from inside",
+		p.world.fell().Round(100*time.Microsecond))
+	p.say(front, "without current its lock is free, so that nobody is locked in")
+	return nil
+}
+
+// storm: a stranger tries card after card, and two of them again and again.
+func (p *play) storm() error {
+	const cards, again = 24, 8
+	p.world.add(front, denied+"unknown_card", cards+2*again)
+	for i := range cards + 2*again {
+		n := 100 + i
+		if i >= cards {
+			n = 100 + i%2
+		}
+		if _, err := p.present(stranger(n), front, 0); err != nil {
+			return err
+		}
+	}
+	// The log has eight of them by now, and counts the rest.
+	if err := p.until("the first cards of the storm are in the log", func() bool {
+		return p.book.count(row{front, denied + "unknown_card"}) >= 8
+	}); err != nil {
+		return err
+	}
+	p.say(front, "a stranger tries %d cards in a row: all denied; the log takes the first few whole and counts the rest", cards+2*again)
+	return p.comeIn(p.people.residents[3], front)
+}
+
+// restart stops the daemon in order and starts it again. There is no network in
+// this house at all.
+func (p *play) restart() error {
+	if err := p.stop(); err != nil {
+		return err
+	}
+	p.say("house", "the daemon is stopped in order")
+	if err := p.start(); err != nil {
+		return err
+	}
+	p.say("house", "started again, with no network: the list is on disk")
+	if err := p.comeIn(p.people.residents[4], front); err != nil {
+		return err
+	}
+	return p.comeIn(p.people.residents[14], yard)
+}
+
+func (p *play) revocation() error {
+	who := p.people.tenant
+	if err := p.comeIn(who, front); err != nil {
+		return err
+	}
+	if err := p.edit(func(e *keyring.Editor) error { return e.SetState(who.grant, wire.GrantRevoked) }); err != nil {
+		return err
+	}
+	p.say("house", "the landlord ends the key of %s", who.name)
+	if err := p.refuse(who, yard, "revoked", "the key was ended"); err != nil {
+		return err
+	}
+	// Another card first: the same one, so soon at the same reader, was never away.
+	if err := p.comeIn(p.people.residents[5], front); err != nil {
+		return err
+	}
+	return p.refuse(who, front, "revoked", "the key was ended")
+}
+
+// fire releases every door until somebody on site resets it, after the panel.
+func (p *play) fire() error {
+	for _, door := range []string{front, yard} {
+		for _, what := range []string{fireActive, fireIdle, fireReset} {
+			p.world.add(door, what, 1)
+		}
+	}
+	at := p.board.Now()
+	if err := p.board.Set("fire", true); err != nil {
+		return err
+	}
+	for _, door := range []string{front, yard} {
+		if err := p.opens("the fire alarm", door, at); err != nil {
+			return err
+		}
+	}
+	took := max(p.world.lock(front).at, p.world.lock(yard).at) - at
+	p.say("house", "fire alarm: both doors are released after %v", took.Round(100*time.Microsecond))
+	p.world.add("", fireRefused, 1)
+	var refusal *control.Error
+	if _, err := p.client.ResetFire(p.ctx); !errors.As(err, &refusal) {
+		return fmt.Errorf("a reset while the alarm is on was answered with: %v", err)
+	}
+	p.say("house", "a reset while the alarm is on: refused")
+	if err := p.board.Set("fire", false); err != nil {
+		return err
+	}
+	if err := p.logged(row{yard, fireIdle}); err != nil {
+		return err
+	}
+	if l := p.world.lock(yard); !l.released {
+		return errors.New("the yard locked itself when the alarm ended")
+	}
+	p.say("house", "the panel is idle again: the doors stay released")
+	if _, err := p.client.ResetFire(p.ctx); err != nil {
+		return err
+	}
+	if err := errors.Join(p.locks(front), p.locks(yard)); err != nil {
+		return err
+	}
+	p.say("house", "gatehouse fire reset, on site: both doors lock")
+	return nil
+}
