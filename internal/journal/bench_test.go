@@ -169,6 +169,10 @@ func measureSize(b *testing.B, n int, mix bool) {
 		}
 	}
 	settled := func() bool {
+		s := j.Status()
+		if f, err := tiledSize(j.path(treeName), s.Epoch); err != nil || f.size+flushTiles*tileLeaves <= s.Sequence {
+			return false
+		}
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		for _, f := range j.files[:len(j.files)-1] {
@@ -182,8 +186,6 @@ func measureSize(b *testing.B, n int, mix bool) {
 		poke(j.work)
 		time.Sleep(50 * time.Millisecond)
 	}
-	poke(j.work)
-	time.Sleep(300 * time.Millisecond)
 	stop()
 	used, err := usedBytes(j.o.Dir)
 	if err != nil {
