@@ -76,6 +76,7 @@ func (instant) Queue(wire.Header, wire.Who) wire.Ref { return wire.Ref{} }
 // lines and a lock in memory.
 type lane struct {
 	b      *testing.B
+	door   *door.Door
 	wires  *wires
 	lock   stopwatch
 	events chan device.Event
@@ -91,13 +92,14 @@ func newLane(b *testing.B, r door.Recorder, pause time.Duration) *lane {
 	l := &lane{b: b, wires: newWires(), events: make(chan device.Event, 256), cards: cards, pause: pause,
 		lock: stopwatch{make(chan time.Time, 1), make(chan time.Time, 1)}}
 	format, _ := wiegand.Lookup("H10301")
-	reader := wiegand.New(wiegand.Config{Source: "in", Formats: []wiegand.Format{format}},
+	reader := wiegand.New(wiegand.Config{Source: "in", Formats: []wiegand.Format{format}, Gap: wiegand.MaxGap},
 		func() (device.Lines, error) { return l.wires, nil }, l.events)
 	d := door.New(door.Config{ID: "front", Rules: door.Rules{ReleaseTime: 5 * time.Second, HeldAfter: time.Minute},
 		Budget: 250 * time.Millisecond, Hold: 1500 * time.Millisecond,
 		Readers: []door.Reader{{ID: "in", Direction: wire.DirectionIn}}},
 		door.Parts{Lock: l.lock, Recorder: r, Keys: k, Events: l.events, Log: zerolog.Nop(),
 			Clock: func() door.Clock { return door.Clock{Now: time.Now().Unix(), Trusted: true, Floor: k.Floor()} }})
+	l.door = d
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = d.Run(ctx) })
@@ -158,6 +160,27 @@ const bitTime = 2 * time.Millisecond
 // lock. Somebody walks through after, so that the door is secured again.
 func (l *lane) tap() time.Duration {
 	l.b.Helper()
+	for {
+		begin := l.frame()
+		select {
+		case end := <-l.lock.released:
+			for _, open := range []bool{true, false} {
+				l.events <- device.Event{Kind: device.InputChanged, Source: door.InputContact, Active: open}
+			}
+			<-l.lock.secured
+			return end.Sub(begin)
+		case <-time.After(5 * time.Second):
+			// On a crowded machine this process may sleep through a silence
+			// between two bits: then there was no card.
+			if l.door.Status().Devices["in"].Fault == device.FaultNone {
+				l.b.Fatal("the card did not release the door")
+			}
+		}
+	}
+}
+
+// frame sends a card's bits and returns when the last one came.
+func (l *lane) frame() time.Time {
 	card := l.cards[l.n%len(l.cards)]
 	l.n++
 	l.at += time.Second
@@ -172,17 +195,7 @@ func (l *lane) tap() time.Duration {
 	time.Sleep(l.pause)
 	begin := time.Now()
 	l.wires.edges <- edges[last:]
-	var end time.Time
-	select {
-	case end = <-l.lock.released:
-	case <-time.After(10 * time.Second):
-		l.b.Fatal("the card did not release the door")
-	}
-	for _, open := range []bool{true, false} {
-		l.events <- device.Event{Kind: device.InputChanged, Source: door.InputContact, Active: open}
-	}
-	<-l.lock.secured
-	return end.Sub(begin)
+	return begin
 }
 
 // BenchmarkCardToRelease measures from the last edge of a frame to the lock,
