@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 
 // audit compares the books at the end of the day.
 func (p *play) audit() error {
-	caught := p.settle() // or the difference shows below
+	late := p.settle() // a difference shows below
 	if p.ctx.Err() != nil {
 		return p.ctx.Err()
 	}
@@ -24,7 +26,7 @@ func (p *play) audit() error {
 	if err != nil {
 		return err
 	}
-	b := newBook(p.kill)
+	b := newBook(p.killNth)
 	if err := p.client.Log(p.ctx, -1, false, b.add); err != nil {
 		return err
 	}
@@ -49,20 +51,17 @@ func (p *play) audit() error {
 	if len(wrong) > 0 {
 		return fmt.Errorf("the books do not match: %s", explain(wrong, world, b))
 	}
-	return caught
+	return late
 }
 
 // explain names every line of the books that does not match.
 func explain(wrong []row, world ledger, b *book) string {
 	slices.SortFunc(wrong, compareRows)
-	text := ""
-	for i, r := range wrong {
-		if i > 0 {
-			text += "; "
-		}
-		text += fmt.Sprintf("%s %q: %d at the doors, %d in the log", place(r.door), r.what, world[r], b.count(r))
+	var all []string
+	for _, r := range wrong {
+		all = append(all, fmt.Sprintf("%s, %q: %d at the doors, %d in the log", place(r.door), r.what, world[r], b.count(r)))
 	}
-	return text
+	return strings.Join(all, "; ")
 }
 
 func place(door string) string {
@@ -126,7 +125,7 @@ var order = []string{granted, denied, released, atKill, secured, opened, closed,
 
 func rank(what string) int {
 	i := slices.IndexFunc(order, func(o string) bool {
-		return o == what || (o == denied || o == fault) && len(what) > len(o) && what[:len(o)] == o
+		return o == what || (o == denied || o == fault) && strings.HasPrefix(what, o)
 	})
 	if i < 0 {
 		return len(order)
@@ -172,14 +171,5 @@ func cell(w io.Writer, happened, told int, what string) {
 }
 
 func compareRows(a, b row) int {
-	if d := rank(a.what) - rank(b.what); d != 0 {
-		return d
-	}
-	switch {
-	case a.what+a.door < b.what+b.door:
-		return -1
-	case a.what+a.door > b.what+b.door:
-		return 1
-	}
-	return 0
+	return cmp.Or(rank(a.what)-rank(b.what), cmp.Compare(a.what, b.what), cmp.Compare(a.door, b.door))
 }

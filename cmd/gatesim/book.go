@@ -16,17 +16,13 @@ type book struct {
 	kinds    map[control.Ref]row // of each entry, for those that refer to it
 	entries  uint64
 	epoch    string
-	kill     killed
-	killRef  *control.Ref // the entry of the card that was granted at the kill
+	nth      int          // the daemon was killed at the n-th card granted at the yard; 0: not yet
+	killRef  *control.Ref // the entry of that card
 	slowDisk int          // entries by which the log tells of a slow disk itself
 }
 
-// killed says which card was granted when the daemon was killed: the n-th at
-// the yard; 0: there was no kill yet.
-type killed struct{ nth int }
-
-func newBook(k killed) *book {
-	return &book{rows: ledger{}, kinds: map[control.Ref]row{}, kill: k}
+func newBook(nth int) *book {
+	return &book{rows: ledger{}, kinds: map[control.Ref]row{}, nth: nth}
 }
 
 // add counts one entry. The log is one sequence without a gap.
@@ -44,7 +40,7 @@ func (b *book) add(e control.LogEntry) error {
 	b.rows[r] += n
 	ref := control.Ref{Boot: e.Boot, Counter: e.Counter}
 	b.kinds[ref] = r
-	if r == (row{yard, granted}) && b.rows[r] == b.kill.nth {
+	if r == (row{yard, granted}) && b.rows[r] == b.nth {
 		b.killRef = &ref
 	}
 	return nil
@@ -68,7 +64,9 @@ func (b *book) row(e control.LogEntry) (row, int) {
 		}
 		return at("cards " + e.Outcome), 1
 	case "repeated": // more of what it refers to
-		return b.kinds[*e.Ref], int(e.Count)
+		if e.Ref != nil {
+			return b.kinds[*e.Ref], int(e.Count)
+		}
 	case "flood": // strangers at the front: the only cards that come in numbers
 		return at(denied + "unknown_card"), int(e.Count)
 	case "released":
@@ -108,14 +106,12 @@ func (b *book) count(r row) int {
 func (b *book) compare(world ledger) (lost, unexplained int, wrong []row) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all := maps.Clone(world)
+	all := ledger{}
+	maps.Copy(all, world)
 	maps.Copy(all, b.rows)
 	for r := range all {
 		missing := world[r] - b.rows[r]
-		if r.what == atKill && missing > 0 {
-			continue
-		}
-		if missing == 0 {
+		if missing == 0 || r.what == atKill && missing > 0 {
 			continue
 		}
 		wrong = append(wrong, r)

@@ -12,7 +12,6 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
-	"gatehouse/internal/issue"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -135,8 +134,8 @@ func makeKeys(dir string) (k keys, err error) {
 
 // people are all who have a key.
 type people struct {
-	residents                                      []*person
-	visitor, lost, moved, gardener, former, tenant *person
+	residents                              []*person
+	visitor, lost, moved, gardener, tenant *person
 }
 
 // newPeople names the people of the house; tenant is the resident who moves
@@ -220,12 +219,3 @@ func newHouse(dir string) (*house, error) {
 func (h *house) config() string { return filepath.Join(h.dir, "site.toml") }
 func (h *house) log() string    { return filepath.Join(h.dir, "daemon.log") }
 func (h *house) socket() string { return filepath.Join(h.dir, "sock") }
-
-// edit changes the grant list through the daemon's socket.
-func (p *play) edit(change func(*keyring.Editor) error) error {
-	_, err := issue.Issuer{Client: p.client, Key: p.keys.issuer}.Edit(p.ctx, change)
-	if err == nil {
-		p.world.add("", listApplied, 1)
-	}
-	return err
-}

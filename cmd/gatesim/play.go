@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/issue"
+	"gatehouse/internal/keyring"
 )
 
 // play is one day in the house. Helpers return an error when the daemon does
@@ -24,9 +26,9 @@ type play struct {
 	print sync.Mutex
 
 	daemon   *process
-	kill     killed
+	killNth  int   // which card granted at the yard was the one at the kill
 	book     *book // of this run's follower
-	stopBook func() error
+	stopBook func()
 }
 
 // patience is how long the daemon may take for anything: far more than it
@@ -104,26 +106,32 @@ func (p *play) inService() bool {
 // follow reads the log from its first entry on, and goes on as it grows.
 func (p *play) follow() {
 	ctx, cancel := context.WithCancel(p.ctx)
-	b, done := newBook(p.kill), make(chan error, 1)
-	go func() { done <- p.client.Log(ctx, -1, true, b.add) }()
+	b, done := newBook(p.killNth), make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = p.client.Log(ctx, -1, true, b.add) // cut by the daemon's end; what it misses is missed below
+	}()
 	p.book = b
-	p.stopBook = func() error {
+	p.stopBook = func() {
 		cancel()
-		err := <-done
-		if errors.Is(err, context.Canceled) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil // cut while it waited
-		}
-		return err
+		<-done
 	}
 }
 
 // settle waits until the log tells what happened at the doors: entries that no
 // door waits for are written a moment later.
 func (p *play) settle() error {
-	return p.until("the log catches up with the doors", func() bool {
-		_, _, wrong := p.book.compare(p.world.copied())
+	var world ledger
+	var wrong []row
+	err := p.until("the log catches up with the doors", func() bool {
+		world = p.world.copied()
+		_, _, wrong = p.book.compare(world)
 		return len(wrong) == 0
 	})
+	if err != nil && len(wrong) > 0 {
+		return fmt.Errorf("%w: %s", err, explain(wrong, world, p.book))
+	}
+	return err
 }
 
 // stop ends the daemon in order.
@@ -135,7 +143,7 @@ func (p *play) stop() error {
 	err := p.daemon.stop()
 	p.daemon = nil
 	if p.stopBook != nil {
-		_ = p.stopBook() // it ends with the daemon, in the middle of whatever it read
+		p.stopBook()
 	}
 	if err == nil {
 		p.world.add("", stops, 1)
@@ -159,44 +167,50 @@ func (p *play) tail(w io.Writer) {
 	fmt.Fprintf(w, "\nthe daemon's log ends with:\n%s\n", b)
 }
 
-// present holds a card up to a door's reader, without a word about what must
-// follow. It returns when that began.
-func (p *play) present(who *person, door string, hold time.Duration) (time.Duration, error) {
+// present holds a card up to a door's reader, runs until, and takes it away. It
+// says nothing about what must follow.
+func (p *play) present(who *person, door string, until func(at time.Duration) error) error {
 	at := p.board.Now()
-	if door == yard {
-		return at, p.yard.Present(p.ctx, who.card, hold)
+	if door == front { // such readers send a card once
+		card, err := who.atFront()
+		if err == nil {
+			err = p.front.Send(card)
+		}
+		return errors.Join(err, until(at))
 	}
-	card, err := who.atFront()
-	if err != nil {
-		return at, err
+	ctx, away := context.WithCancel(p.ctx)
+	gone := make(chan error, 1)
+	go func() { gone <- p.yard.Present(ctx, who.card, 2*patience) }()
+	err := until(at)
+	away()
+	if shown := <-gone; !errors.Is(shown, context.Canceled) {
+		err = errors.Join(shown, err)
 	}
-	return at, p.front.Send(card)
+	return err
 }
-
-// glance is how long people hold a card up to the serial reader: it asks for
-// the number twice.
-const glance = 150 * time.Millisecond
 
 // enter holds up a card that must open, and lets its holder in. It returns how
 // long the door took from card to relay.
-func (p *play) enter(who *person, door string) (time.Duration, error) {
+func (p *play) enter(who *person, door string) (took time.Duration, err error) {
 	p.world.add(door, granted, 1)
-	at, err := p.present(who, door, glance)
+	err = p.present(who, door, func(at time.Duration) error {
+		took, err = p.opens(who.name, door, at)
+		return err
+	})
 	if err != nil {
 		return 0, err
 	}
-	if err := p.opens(who.name, door, at); err != nil {
-		return 0, err
-	}
-	took := p.world.lock(door).at - at
 	return took.Round(time.Millisecond), p.through(door)
 }
 
-func (p *play) opens(why, door string, at time.Duration) error {
-	return p.until(fmt.Sprintf("door %s releases for %s", door, why), func() bool {
+// opens waits until a door releases, and returns how long that took from at.
+func (p *play) opens(why, door string, at time.Duration) (took time.Duration, err error) {
+	err = p.until(fmt.Sprintf("door %s releases for %s", door, why), func() bool {
 		l := p.world.lock(door)
-		return l.driven && l.released && l.at >= at
+		took = l.at - at
+		return l.driven && l.released && took >= 0
 	})
+	return took, err
 }
 
 // through opens and closes a door, which locks behind whoever went through.
@@ -235,10 +249,7 @@ func (p *play) locks(door string) error {
 func (p *play) refuse(who *person, door, reason, story string) error {
 	r := row{door, denied + reason}
 	p.world.add(door, r.what, 1)
-	if _, err := p.present(who, door, glance); err != nil {
-		return err
-	}
-	if err := p.logged(r); err != nil {
+	if err := p.present(who, door, func(time.Duration) error { return p.logged(r) }); err != nil {
 		return err
 	}
 	if p.world.lock(door).released {
@@ -246,6 +257,16 @@ func (p *play) refuse(who *person, door, reason, story string) error {
 	}
 	p.say(door, "%s: stays locked, %s", who.name, story)
 	return nil
+}
+
+// edit changes the grant list through the daemon's socket, as the landlord's
+// tool does.
+func (p *play) edit(change func(*keyring.Editor) error) error {
+	_, err := issue.Issuer{Client: p.client, Key: p.keys.issuer}.Edit(p.ctx, change)
+	if err == nil {
+		p.world.add("", listApplied, 1)
+	}
+	return err
 }
 
 // logged waits until the log has all that the building saw of one row.

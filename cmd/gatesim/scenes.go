@@ -74,13 +74,15 @@ func (p *play) heldCard() error {
 	const held = 1500 * time.Millisecond
 	who := p.people.residents[0]
 	p.world.add(yard, granted, 1)
-	at, err := p.present(who, yard, held)
-	if err == nil {
-		err = p.opens(who.name, yard, at)
-	}
-	if err == nil {
-		err = p.through(yard)
-	}
+	err := p.present(who, yard, func(at time.Duration) error {
+		if _, err := p.opens(who.name, yard, at); err != nil {
+			return err
+		}
+		if err := p.through(yard); err != nil {
+			return err
+		}
+		return p.wait(held - (p.board.Now() - at))
+	})
 	if err == nil {
 		p.say(yard, "%s rests the card on the reader for %v, about %d frames: one entry", who.name, held, held/(50*time.Millisecond))
 	}
@@ -94,15 +96,18 @@ func (p *play) leaving() error {
 	if err := p.board.Pulse("exit", 100*time.Millisecond); err != nil {
 		return err
 	}
-	if err := p.opens("the exit button", front, at); err != nil {
+	took, err := p.opens("the exit button", front, at)
+	if err != nil {
 		return err
 	}
-	took := p.world.lock(front).at - at
 	if err := p.through(front); err != nil {
 		return err
 	}
 	p.say(front, "somebody leaves by the exit button: released after %v, logged after that", took.Round(100*time.Microsecond))
 	if err := p.swing(yard); err != nil {
+		return err
+	}
+	if err := p.logged(row{yard, closed}); err != nil {
 		return err
 	}
 	p.say(yard, "somebody leaves by the handle: opened and closed, the lock has no part in it")
@@ -137,7 +142,7 @@ func (p *play) operator() error {
 	if _, err := p.client.Release(p.ctx, front); err != nil {
 		return err
 	}
-	if err := p.opens("the operator", front, at); err != nil {
+	if _, err := p.opens("the operator", front, at); err != nil {
 		return err
 	}
 	p.say(front, "the landlord opens for a parcel: gatehouse release front")
@@ -170,9 +175,6 @@ func (p *play) unplugged() error {
 
 // noise: what is damaged is a fault and never a card.
 func (p *play) noise() error {
-	if err := p.wait(100 * time.Millisecond); err != nil { // the last card's frames are over
-		return err
-	}
 	card, err := p.people.residents[2].atFront()
 	if err != nil {
 		return err
@@ -210,23 +212,16 @@ func (p *play) killed() error {
 	}
 	who := p.people.residents[12]
 	p.world.add(yard, granted, 1)
-	p.kill = killed{nth: p.world.copied()[row{yard, granted}]}
+	p.killNth = p.world.copied()[row{yard, granted}]
 	p.world.strike(p.daemon.kill)
-	if _, err := p.present(who, yard, glance); err != nil {
+	if err := p.present(who, yard, p.dies); err != nil {
 		return err
-	}
-	select {
-	case <-p.daemon.exited:
-	case <-time.After(patience):
-		return fmt.Errorf("door yard did not release for %s", who.name)
-	case <-p.ctx.Done():
-		return p.ctx.Err()
 	}
 	if err := p.daemon.gone(); err != nil {
 		return err
 	}
 	p.daemon = nil
-	_ = p.stopBook() // it died with the daemon
+	p.stopBook()
 	p.say(yard, "%s holds a card up; the relay moves, and in that moment: kill -9", who.name)
 	if err := p.atPull(); err != nil {
 		return err
@@ -242,6 +237,18 @@ func (p *play) killed() error {
 	}
 	p.say("house", "the daemon runs again, and the log has the card that opened the yard before the kill")
 	return p.comeIn(p.people.residents[13], yard)
+}
+
+// dies waits for the end of a daemon that is killed.
+func (p *play) dies(time.Duration) error {
+	select {
+	case <-p.daemon.exited:
+		return nil
+	case <-time.After(patience):
+		return errors.New("the yard did not release, so nothing was killed")
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
 }
 
 // atPull checks what the board does with lines that nobody holds.
@@ -265,7 +272,7 @@ func (p *play) storm() error {
 		if i >= cards {
 			n = 100 + i%2
 		}
-		if _, err := p.present(stranger(n), front, 0); err != nil {
+		if err := p.present(stranger(n), front, func(time.Duration) error { return p.ctx.Err() }); err != nil {
 			return err
 		}
 	}
@@ -326,13 +333,12 @@ func (p *play) fire() error {
 	if err := p.board.Set("fire", true); err != nil {
 		return err
 	}
-	for _, door := range []string{front, yard} {
-		if err := p.opens("the fire alarm", door, at); err != nil {
-			return err
-		}
+	one, err := p.opens("the fire alarm", front, at)
+	other, err2 := p.opens("the fire alarm", yard, at)
+	if err := errors.Join(err, err2); err != nil {
+		return err
 	}
-	took := max(p.world.lock(front).at, p.world.lock(yard).at) - at
-	p.say("house", "fire alarm: both doors are released after %v", took.Round(100*time.Microsecond))
+	p.say("house", "fire alarm: both doors are released after %v", max(one, other).Round(100*time.Microsecond))
 	p.world.add("", fireRefused, 1)
 	var refusal *control.Error
 	if _, err := p.client.ResetFire(p.ctx); !errors.As(err, &refusal) {

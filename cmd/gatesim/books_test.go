@@ -1,0 +1,142 @@
+package main
+
+import (
+	"testing"
+
+	"gatehouse/device/devicetest"
+	"gatehouse/internal/control"
+)
+
+// written is a log of these entries, numbered in their order.
+func written(t *testing.T, nth int, entries ...control.LogEntry) *book {
+	t.Helper()
+	b := newBook(nth)
+	for i, e := range entries {
+		e.Epoch, e.Sequence, e.Boot, e.Counter = "e", uint64(i), 1, uint64(i)
+		if err := b.add(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+func access(outcome, reason string) control.LogEntry {
+	return control.LogEntry{Kind: "access", Door: yard, Outcome: outcome, Reason: reason}
+}
+
+func TestCompare(t *testing.T) {
+	card, moved := access("granted", "granted"), control.LogEntry{Kind: "released", Door: yard, Ref: &control.Ref{Boot: 1, Counter: 0}}
+	for name, c := range map[string]struct {
+		nth               int
+		world             ledger
+		log               []control.LogEntry
+		lost, unexplained int
+	}{
+		"nothing":                    {},
+		"all there":                  {world: ledger{{yard, granted}: 1, {yard, released}: 1}, log: []control.LogEntry{card, moved}},
+		"card lost":                  {world: ledger{{yard, granted}: 2, {yard, released}: 1}, log: []control.LogEntry{card, moved}, lost: 1},
+		"release lost":               {world: ledger{{yard, granted}: 1, {yard, released}: 1}, log: []control.LogEntry{card}, lost: 1},
+		"release that nobody saw":    {world: ledger{{yard, granted}: 1}, log: []control.LogEntry{card, moved}, unexplained: 1},
+		"other door":                 {world: ledger{{front, granted}: 1}, log: []control.LogEntry{card}, lost: 1, unexplained: 1},
+		"unknown kind":               {log: []control.LogEntry{{Kind: "gap"}}, unexplained: 1},
+		"slow disk":                  {log: []control.LogEntry{{Kind: "journal"}, {Kind: "released_late", Door: yard}}},
+		"kill took the release":      {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, log: []control.LogEntry{card}},
+		"kill left the release":      {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, log: []control.LogEntry{card, moved}},
+		"kill took the card":         {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, lost: 1},
+		"kill that moved nothing":    {nth: 1, world: ledger{{yard, granted}: 1}, log: []control.LogEntry{card, moved}, unexplained: 1},
+		"kill excuses no other door": {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1, {front, released}: 1}, log: []control.LogEntry{card}, lost: 1},
+		"repeats and a flood": {world: ledger{{yard, denied + "unknown_card"}: 10, {yard, denied + "expired"}: 1},
+			log: []control.LogEntry{access("denied", "unknown_card"), access("denied", "expired"),
+				{Kind: "repeated", Door: yard, Count: 4, Ref: &control.Ref{Boot: 1, Counter: 0}}, {Kind: "flood", Door: yard, Count: 5}}},
+		"repeats of the wrong one": {world: ledger{{yard, denied + "unknown_card"}: 2, {yard, denied + "expired"}: 1},
+			log: []control.LogEntry{access("denied", "unknown_card"), access("denied", "expired"),
+				{Kind: "repeated", Door: yard, Count: 1, Ref: &control.Ref{Boot: 1, Counter: 1}}}, lost: 1, unexplained: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lost, unexplained, wrong := written(t, c.nth, c.log...).compare(c.world)
+			if lost != c.lost || unexplained != c.unexplained || (len(wrong) > 0) != (lost+unexplained > 0) {
+				t.Errorf("lost %d, unexplained %d, wrong %v; want %d and %d", lost, unexplained, wrong, c.lost, c.unexplained)
+			}
+		})
+	}
+}
+
+// TestGap: a log that leaves an entry out, or goes on in another epoch, is none.
+func TestGap(t *testing.T) {
+	for name, second := range map[string]control.LogEntry{
+		"left out":      {Epoch: "e", Sequence: 2},
+		"twice":         {Epoch: "e", Sequence: 0},
+		"another epoch": {Epoch: "f", Sequence: 1},
+	} {
+		b := written(t, 0, control.LogEntry{Kind: "boot"})
+		if err := b.add(second); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	late := newBook(0)
+	if err := late.add(control.LogEntry{Epoch: "e", Sequence: 1}); err == nil {
+		t.Error("a log that begins at entry 1: taken")
+	}
+}
+
+// TestMoved: what a relay's move means, with current and without.
+func TestMoved(t *testing.T) {
+	const on, off, free = "on", "off", "free"
+	for name, c := range map[string]struct {
+		door               string
+		ends               int // the daemon is told to stop after so many moves
+		moves              []string
+		released, secured  int
+		isReleased, driven bool
+	}{
+		"front starts":                 {front, 9, []string{off, on}, 0, 0, false, true},
+		"front opens":                  {front, 9, []string{off, on, off, on}, 1, 1, false, true},
+		"front stops":                  {front, 2, []string{off, on, off, free}, 0, 0, true, false},
+		"front is killed":              {front, 9, []string{off, on, free}, 0, 0, true, false},
+		"front is killed while open":   {front, 9, []string{off, on, off, free}, 1, 0, true, false},
+		"yard starts":                  {yard, 9, []string{off}, 0, 0, false, true},
+		"yard opens":                   {yard, 9, []string{off, on, off}, 1, 1, false, true},
+		"yard opens with the start":    {yard, 9, []string{off, on}, 1, 0, true, true},
+		"yard stops":                   {yard, 1, []string{off, free}, 0, 0, false, false},
+		"yard opens while it stops":    {yard, 1, []string{off, on, free}, 1, 0, false, false},
+		"yard is killed while open":    {yard, 9, []string{off, on, free}, 1, 0, false, false},
+		"the same level is no release": {yard, 9, []string{off, on, on, off, off}, 1, 1, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.begins()
+			for i, m := range c.moves {
+				if i == c.ends {
+					w.ends()
+				}
+				w.moved(devicetest.Change{Line: c.door + "-relay", Driven: m != free, Active: m == on})
+			}
+			l := w.lock(c.door)
+			r, s := w.books[row{c.door, released}], w.books[row{c.door, secured}]
+			if r != c.released || s != c.secured || l.released != c.isReleased || l.driven != c.driven {
+				t.Errorf("released %d, secured %d, now %+v; want %+v", r, s, l, c)
+			}
+		})
+	}
+}
+
+// TestCardForms: the two forms of one card are those that the daemon expects,
+// and everybody has a card of their own.
+func TestCardForms(t *testing.T) {
+	all := newPeople()
+	seen := map[uint64]string{}
+	for _, p := range append(all.residents, all.visitor, all.lost, all.moved, all.gardener, stranger(0), stranger(200)) {
+		c, err := p.atFront()
+		if err != nil {
+			t.Fatal(err)
+		}
+		low := c.Uint64(1, 24)
+		if low != p.card&0xFFFFFF || p.card >= 1<<40 {
+			t.Errorf("%s: the front door's reader sees %x", p.name, low)
+		}
+		if other, ok := seen[low]; ok {
+			t.Errorf("%s has the card of %s", p.name, other)
+		}
+		seen[low] = p.name
+	}
+}
