@@ -130,7 +130,7 @@ func shm(t *testing.T) string {
 
 func TestReplay(t *testing.T) {
 	needStrace(t)
-	images := 2500
+	images := 1200
 	if full() {
 		images = 50_000
 	} else if testing.Short() {
