@@ -230,7 +230,7 @@ func growTree(tx *bolt.Tx, s segment, treePath string) (frontier, error) {
 	}
 	for _, f := range starts {
 		err := eachEntry(tx, f.size, s.size, int(s.size-f.size), func(seq uint64, stored []byte) error {
-			e, err := wire.DecodeStored(stored)
+			e, err := wire.SplitStored(stored) // the root proves the rest
 			if err != nil {
 				return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
 			}

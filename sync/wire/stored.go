@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/fxamacker/cbor/v2"
@@ -74,6 +73,25 @@ func (s Stored) Leaf() []byte { return LeafRecord(s.Header, s.WhoHash) }
 // DecodeStored reads a stored entry, and its header and who part, and refuses
 // all but the bytes that Encode makes. The parts of the result share b.
 func DecodeStored(b []byte) (Stored, error) {
+	s, err := SplitStored(b)
+	if err != nil {
+		return Stored{}, err
+	}
+	if _, err := DecodeHeader(s.Header); err != nil {
+		return Stored{}, err
+	}
+	if s.Who != nil {
+		if _, err := DecodeWho(s.Who); err != nil {
+			return Stored{}, err
+		}
+	}
+	return s, nil
+}
+
+// SplitStored finds the parts of a stored entry without judging what they say:
+// for bytes that a hash is about to prove. Every byte of b is in a part, and b
+// is Encode of the result. The parts share b.
+func SplitStored(b []byte) (Stored, error) {
 	fail := func(what string, err error) (Stored, error) {
 		return Stored{}, fmt.Errorf("stored entry: %s: %w", what, err)
 	}
@@ -85,12 +103,8 @@ func DecodeStored(b []byte) (Stored, error) {
 	if err != nil {
 		return fail("header", fmt.Errorf("%w: %w", ErrMalformed, err))
 	}
-	if _, err := DecodeHeader(header); err != nil {
-		return Stored{}, err
-	}
 	s := Stored{Header: b[1 : 1+len(header) : 1+len(header)]}
 	switch b[0] {
-	case arrayOf1:
 	case arrayOf2:
 		if len(rest) != 34 || rest[0] != bytes32 || rest[1] != 32 {
 			return fail("hash", ErrMalformed)
@@ -101,12 +115,9 @@ func DecodeStored(b []byte) (Stored, error) {
 			return fail("salt", ErrMalformed)
 		}
 		s.Salt, s.Who, rest = [16]byte(rest[1:]), rest[17:], nil
-		if _, err := DecodeWho(s.Who); err != nil {
-			return Stored{}, err
-		}
 		s.WhoHash = WhoHash(s.Salt, s.Who)
 	}
-	if len(rest) != 0 || !bytes.Equal(s.Encode(), b) {
+	if len(rest) != 0 {
 		return fail("array", ErrMalformed)
 	}
 	return s, nil
