@@ -317,6 +317,8 @@ func TestRestore(t *testing.T) {
 	if !bytes.Equal(before, after) {
 		t.Error("another building key: every card would have to be swiped again")
 	}
+	must(t, os.Remove(keys))
+	b.fails("", []string{"another issuer's key"}, "init", "--config", b.path("site.toml"), "--key", b.path("other.key"))
 	must(t, os.RemoveAll(b.path("state")))
 	must(t, os.Remove(key+".building"))
 	b.fails("", []string{"the building's key", "hint:"}, "init", "--config", b.path("site.toml"), "--key", key)

@@ -14,7 +14,6 @@ import (
 
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/keyring"
-	"gatehouse/sync/wire"
 )
 
 type initCmd struct {
@@ -48,7 +47,7 @@ func (c initCmd) Run(s *session) error {
 		return err
 	}
 	m.Restored = restored
-	if m.Files, err = gatewayKeys(dir, issuer, building); err != nil {
+	if m.Files, err = keyring.Install(dir, issuer.Public().(ed25519.PublicKey), building); err != nil {
 		return err
 	}
 	if err := handOver(site.State, dir); err != nil {
@@ -90,38 +89,6 @@ func stickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keyring.Bu
 			"%s is there, but the building's key %s is not", issuerPath, buildingPath)
 	}
 	return issuer, building, restored, err
-}
-
-// gatewayKeys writes what the gateway needs: never the issuer's private key.
-func gatewayKeys(dir string, issuer ed25519.PrivateKey, building *keyring.BuildingKey) ([]string, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("folder of the keys: %w", err)
-	}
-	_, own, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("make the gateway's key: %w", err)
-	}
-	public := wire.Key{Role: wire.RoleIssuer, Public: issuer.Public().(ed25519.PublicKey)}
-	path := func(name string) string { return filepath.Join(dir, name) }
-	// The building's key comes last: with it the gateway has its keys.
-	for _, save := range []func() error{
-		func() error { return ifNew(keyring.SavePrivateKey(path(keyring.GatewayKeyFile), own)) },
-		func() error { return ifNew(keyring.SaveIssuer(path(keyring.IssuerFile), public)) },
-		func() error { return keyring.SaveBuildingKey(path(keyring.BuildingKeyFile), building) },
-	} {
-		if err := save(); err != nil {
-			return nil, err
-		}
-	}
-	return []string{path(keyring.GatewayKeyFile), path(keyring.IssuerFile), path(keyring.BuildingKeyFile)}, nil
-}
-
-// ifNew lets an init that was interrupted go on.
-func ifNew(err error) error {
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	return err
 }
 
 // handOver gives the files to the daemon's user, where root made them and there

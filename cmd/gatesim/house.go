@@ -109,15 +109,7 @@ type keys struct {
 // makeKeys writes the gateway's keys into its state folder, and the issuer's
 // beside it.
 func makeKeys(dir string) (k keys, err error) {
-	folder := filepath.Join(dir, "state", "keys")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return k, fmt.Errorf("folder of the keys: %w", err)
-	}
 	public, issuer, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return k, err
-	}
-	_, own, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return k, err
 	}
@@ -125,11 +117,10 @@ func makeKeys(dir string) (k keys, err error) {
 		return k, err
 	}
 	k.issuer = issuer
-	return k, errors.Join(
-		keyring.SavePrivateKey(filepath.Join(dir, "issuer.key"), issuer),
-		keyring.SavePrivateKey(filepath.Join(folder, keyring.GatewayKeyFile), own),
-		keyring.SaveIssuer(filepath.Join(folder, keyring.IssuerFile), wire.Key{Role: wire.RoleIssuer, Public: public}),
-		keyring.SaveBuildingKey(filepath.Join(folder, keyring.BuildingKeyFile), k.building))
+	if _, err := keyring.Install(filepath.Join(dir, "state", "keys"), public, k.building); err != nil {
+		return k, err
+	}
+	return k, keyring.SavePrivateKey(filepath.Join(dir, "issuer.key"), issuer)
 }
 
 // people are all who have a key.

@@ -66,6 +66,7 @@ type Seen struct {
 	Card         device.Card
 	Credential   wire.CredentialID
 	Reason       wire.Reason
+	Held         bool // it is still there from before, and has had this answer
 }
 
 // Parts are what a Door works with; all are needed except Watch.
@@ -117,11 +118,12 @@ type Door struct {
 	lockErr  string
 }
 
-// sighting is the last card at a reader, under a name that is not its number: a
-// raw number lives for one swipe.
+// sighting is the last card at a reader, under a name that is not its number (a
+// raw number lives for one swipe), and what was said to it.
 type sighting struct {
-	card wire.CredentialID
-	at   time.Time
+	card   wire.CredentialID
+	reason wire.Reason
+	at     time.Time
 }
 
 type appendResult struct {
@@ -296,9 +298,6 @@ func (d *Door) input(e device.Event) {
 // card decides. Exit readers release first; a grant waits for its record; a
 // denial is recorded and not waited for.
 func (d *Door) card(ctx context.Context, e device.Event) {
-	if d.isHeld(e) {
-		return
-	}
 	reader := d.reader(e.Source)
 	if reader.Direction == wire.DirectionOut {
 		d.step(ExitCard)
@@ -313,9 +312,13 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	}
 	head := wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Reason: wire.Reason(dec.Reason),
 		Door: d.cfg.ID, Source: e.Source, Direction: reader.Direction}
-	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason}) {
+	held := d.isHeld(e, head.Reason)
+	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason, Held: held}) {
 		head.Outcome, head.Reason = wire.OutcomeRefused, wire.ReasonCapture
 		d.queue(head, wire.Who{})
+		return
+	}
+	if held {
 		return
 	}
 	who := d.who(id, dec, e.Card)
@@ -433,12 +436,13 @@ func (d *Door) reader(id string) Reader {
 }
 
 // isHeld reports whether the card has been on the reader since it was last
-// seen: readers repeat a held card every 50 ms to 1 s.
-func (d *Door) isHeld(e device.Event) bool {
-	now, card := time.Now(), d.p.Keys.Anonymous(e.Card)
+// seen, with the same answer: readers repeat a held card every 50 ms to 1 s. A
+// key that ends meanwhile is told so.
+func (d *Door) isHeld(e device.Event, reason wire.Reason) bool {
+	now := sighting{d.p.Keys.Anonymous(e.Card), reason, time.Now()}
 	last := d.last[e.Source]
-	d.last[e.Source] = sighting{card, now}
-	return last.card == card && now.Sub(last.at) < d.cfg.Hold
+	d.last[e.Source] = now
+	return last.card == now.card && last.reason == reason && now.at.Sub(last.at) < d.cfg.Hold
 }
 
 func (d *Door) device(id string, online bool, f device.Fault) {

@@ -284,6 +284,45 @@ func TestHeldCard(t *testing.T) {
 
 // TestDenialFlood: ten denials a second for an hour, by one card and by many.
 // The journal stays small and a resident in between gets in and is recorded.
+// TestHeldCardThatEnds: a card on the reader whose key is ended is told so.
+func TestHeldCardThatEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := &changing{ring: ring{oneGrant(t)}}
+		b := start(t, func(_ *door.Config, p *door.Parts) { p.Keys = keys })
+		b.swipe("in", known)
+		time.Sleep(time.Second)
+		keys.end(t)
+		b.swipe("in", known)
+		e := b.book.only(wire.KindAccess)
+		if len(e) != 2 || e[1].Outcome != wire.OutcomeDenied || e[1].Reason != wire.ReasonUnknown {
+			t.Errorf("entries %+v, want granted, then denied", e)
+		}
+	})
+}
+
+// changing is a ring whose grants can end.
+type changing struct {
+	ring
+	mu sync.Mutex
+}
+
+func (c *changing) Grants() *access.Grants {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.grants
+}
+
+func (c *changing) end(t *testing.T) {
+	t.Helper()
+	none, err := access.NewGrants(access.Doors{}, 0, make([]*access.Bucket, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.grants = none
+}
+
 func TestDenialFlood(t *testing.T) {
 	for name, cards := range map[string]int{"one card on two readers": 1, "many cards": 40} {
 		t.Run(name, func(t *testing.T) {

@@ -43,7 +43,7 @@ func (d *desk) watch(s door.Seen) bool {
 		c.taken <- card
 		return true
 	}
-	if s.Reason == wire.ReasonUnknown {
+	if s.Reason == wire.ReasonUnknown && !s.Held {
 		d.keyring.Notice(s.Card, s.Door, s.Reader)
 	}
 	return false

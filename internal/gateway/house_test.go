@@ -36,16 +36,12 @@ func em4567() string { return "\x0201007B11D7BC\x03" }
 func giveKey(t *testing.T, state string) ed25519.PrivateKey {
 	t.Helper()
 	dir := filepath.Join(state, "keys")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
 	public, issuer, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
 	building, err := keyring.GenerateBuildingKey(1)
 	must(t, err)
-	must(t, keyring.SaveBuildingKey(filepath.Join(dir, keyring.BuildingKeyFile), building))
-	must(t, keyring.SaveIssuer(filepath.Join(dir, keyring.IssuerFile), wire.Key{Role: wire.RoleIssuer, Public: public}))
-	must(t, keyring.SavePrivateKey(filepath.Join(dir, keyring.GatewayKeyFile), issuer))
+	_, err = keyring.Install(dir, public, building)
+	must(t, err)
 	keys, err := keyring.LoadKeys(dir)
 	must(t, err)
 	k, err := keyring.Open(keyring.Options{Dir: filepath.Join(state, "grants"), Building: "lane-7", Keys: keys, Log: zerolog.Nop()})

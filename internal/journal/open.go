@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/rs/zerolog"
 	bolt "go.etcd.io/bbolt"
 
 	"gatehouse/internal/durable"
@@ -115,7 +116,11 @@ func (w *writer) begin(fo folder) error {
 	if err != nil {
 		return err
 	}
-	w.j.o.Log.Warn().Str("file", filepath.Base(path)).Msg("journal: new epoch")
+	level := zerolog.InfoLevel // the first of a new journal
+	if w.cite != nil {
+		level = zerolog.WarnLevel
+	}
+	w.j.o.Log.WithLevel(level).Str("file", filepath.Base(path)).Msg("journal: new epoch")
 	w.cite, w.tree = nil, tree
 	w.j.adopt(fo.files)
 	w.use(db, file{epoch: epoch, path: path}, s.made)
