@@ -162,7 +162,7 @@ func (b *bench) fails(stdin string, words []string, args ...string) {
 func TestHouse(t *testing.T) {
 	b := newBench(t)
 	key := b.path("issuer.key")
-	b.fails("", []string{"no daemon answers", "hint: start it"}, "status")
+	b.fails("", []string{"no daemon answers", "hint: start gatehoused"}, "status")
 	b.ok("", "init", "--config", b.path("site.toml"), "--key", key)
 	b.fails("", []string{"has its keys already"}, "init", "--config", b.path("site.toml"), "--key", key)
 	b.serve()

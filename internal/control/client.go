@@ -154,7 +154,7 @@ func (c *Client) explain(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return &Error{Message: fmt.Sprintf("no daemon answers at %s", c.socket),
-			Hint: "start it (systemctl start gatehoused), or say where its socket is with --socket"}
+			Hint: "start gatehoused --config FILE, or say where its socket is with --socket"}
 	case errors.Is(err, fs.ErrPermission):
 		return &Error{Message: fmt.Sprintf("not allowed to use %s", c.socket),
 			Hint: "join the group gatehouse, or run this as root"}
