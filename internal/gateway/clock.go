@@ -25,8 +25,13 @@ type TimeSource struct {
 
 const (
 	// leap is the step of the wall clock against CLOCK_BOOTTIME that makes it
-	// untrusted. A clock that drifts 5 s a day stays far below it between polls.
-	leap = 2 * time.Minute
+	// untrusted. It is more than a board drifts in a year without a time server
+	// (20 to 100 ppm: 10 to 50 minutes), and less than matters to a key's end.
+	leap = time.Hour
+	// follow is the share of the time that passes by which small steps may become
+	// the new normal: a second a minute. Corrections of a drift do; walking a
+	// house to its end by small steps would take years.
+	follow = 60
 	// awayFor is how long a gateway may have been without power and still be
 	// believed when a time server tells it the date.
 	awayFor = 60 * 24 * time.Hour
@@ -50,7 +55,8 @@ type clock struct {
 	mu       sync.Mutex
 	quality  wire.ClockQuality // as the machine claims
 	maxError time.Duration
-	base     time.Duration // wall minus boot time when trust began
+	base     time.Duration // wall minus boot time, as trusted
+	based    time.Duration // boot time when base last followed
 	trusted  bool
 	leapt    bool
 	told     bool      // trusted, as poll last said
@@ -85,21 +91,28 @@ func (c *clock) read() reading {
 
 func (c *clock) readLocked() reading {
 	r := reading{wall: c.src.Wall(), boot: c.src.BootTime()}
-	off := time.Duration(r.wall.UnixNano()) - r.boot
-	r.trusted = c.trusted && within(off-c.base, leap)
+	step := r.offset() - c.base
+	r.trusted = c.trusted && within(step, leap)
 	if c.trusted && !r.trusted {
 		c.trusted, c.leapt = false, true
+	}
+	if r.trusted {
+		most := (r.boot - c.based) / follow
+		c.base, c.based = c.base+min(max(step, -most), most), r.boot
 	}
 	r.quality = c.recorded(r)
 	return r
 }
 
+func (r reading) offset() time.Duration { return time.Duration(r.wall.UnixNano()) - r.boot }
+
 // recorded is the quality that an entry gets: what the machine claims counts
-// only while it is trusted.
+// only while it is trusted. A clock that was set and runs on without its time
+// server is as good as a battery clock.
 func (c *clock) recorded(r reading) wire.ClockQuality {
 	switch {
 	case r.trusted:
-		return c.quality
+		return max(c.quality, wire.ClockRTC)
 	case c.floor() > 0 && r.wall.Unix() >= c.floor():
 		return wire.ClockFloor
 	}
@@ -137,10 +150,9 @@ func (c *clock) believe(r reading, q wire.ClockQuality) {
 	if q < wire.ClockRTC {
 		return
 	}
-	off := time.Duration(r.wall.UnixNano()) - r.boot
 	if c.leapt {
-		if within(off-c.base, leap) { // the leap was taken back
-			c.trusted, c.leapt = true, false
+		if within(r.offset()-c.base, leap) { // the leap was taken back
+			c.trusted, c.leapt, c.based = true, false, r.boot
 		}
 		return
 	}
@@ -148,7 +160,7 @@ func (c *clock) believe(r reading, q wire.ClockQuality) {
 	if !known.IsZero() && (r.wall.Before(known.Add(-backBy)) || r.wall.After(known.Add(ahead))) {
 		return
 	}
-	c.trusted, c.base = true, off
+	c.trusted, c.base, c.based = true, r.offset(), r.boot
 }
 
 // known is the latest time that was ever believed, and how far from it a clock
@@ -168,12 +180,13 @@ func (c *clock) known() (at time.Time, ahead time.Duration) {
 func (c *clock) confirm() (wire.Header, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	wall := c.src.Wall()
+	r := reading{wall: c.src.Wall(), boot: c.src.BootTime()}
+	wall := r.wall
 	if f := c.floor(); wall.Unix() < f {
 		return wire.Header{}, fmt.Errorf("the clock says %s, which is before %s, a time that the issuer signed", wall.UTC().Format(time.DateTime), time.Unix(f, 0).UTC().Format(time.DateTime))
 	}
 	c.quality = max(c.quality, wire.ClockRTC)
-	c.base = time.Duration(wall.UnixNano()) - c.src.BootTime()
+	c.base, c.based = r.offset(), r.boot
 	c.trusted, c.told, c.leapt, c.last = true, true, false, wall
 	return wire.Header{Kind: wire.KindClock, Reason: wire.ReasonClockSet, Outcome: wire.OutcomeDone}, nil
 }
