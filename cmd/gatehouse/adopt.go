@@ -102,5 +102,5 @@ func (c adoptBindCmd) Run(s *session) error {
 	if len(found) != 1 {
 		return hinted("gatehouse adopt list shows them", "no unknown card %q", c.Card)
 	}
-	return s.give(issuer, g, found[0], l.Labels)
+	return c.give(s, issuer, g, found[0], l.Labels)
 }

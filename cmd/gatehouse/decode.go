@@ -32,7 +32,13 @@ type decoded struct {
 }
 
 func (c decodeWiegandCmd) Run(s *session) error {
-	format, ok := wiegand.Lookup(c.Format)
+	name := c.Format
+	for _, known := range wiegand.Names() {
+		if strings.EqualFold(known, name) {
+			name = known
+		}
+	}
+	format, ok := wiegand.Lookup(name)
 	if !ok {
 		return hinted("known: "+strings.Join(wiegand.Names(), ", "), "no Wiegand format %q", c.Format)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
 
@@ -25,6 +27,7 @@ type grantCmd struct {
 	Forget  grantForgetCmd  `cmd:"" help:"Take an ended key off the list: its card is unknown from now on."`
 	Card    grantCardCmd    `cmd:"" help:"Add a card to a key, or the form in which another reader sees the same card."`
 	List    grantListCmd    `cmd:"" help:"List the keys."`
+	Restore grantRestoreCmd `cmd:"" help:"Hand the keys to a gateway that lost them, from the copy beside the issuer's key."`
 }
 
 // signing is what every command needs that changes the list.
@@ -35,9 +38,45 @@ type signing struct {
 func (k signing) issuer(s *session) (issue.Issuer, error) {
 	key, err := keyring.LoadPrivateKey(k.Key)
 	if err != nil {
-		return issue.Issuer{}, err
+		return issue.Issuer{}, hinted("--key names the file that gatehouse init wrote for this building, best on a stick", "%v", err)
 	}
 	return issue.Issuer{Client: s.client, Key: key}, nil
+}
+
+// edit changes the list and leaves a copy of it beside the key.
+func (k signing) edit(s *session, issuer issue.Issuer, change func(*keyring.Editor) error) (control.Grants, error) {
+	g, err := issuer.Edit(s.ctx, change)
+	if err == nil {
+		k.keep(s, issuer)
+	}
+	return g, err
+}
+
+// copyPath is where the copy of the list lies.
+func (k signing) copyPath() string { return k.Key + ".list" }
+
+// keep leaves a copy. That it can't is a remark: the list is in force.
+func (k signing) keep(s *session, issuer issue.Issuer) {
+	if err := issuer.Keep(s.ctx, k.copyPath()); err != nil {
+		fmt.Fprintf(s.err, "done, but no copy of the list could be kept beside the key: %v\n", err)
+	}
+}
+
+type grantRestoreCmd struct{ signing }
+
+func (c grantRestoreCmd) Run(s *session) error {
+	issuer, err := c.issuer(s)
+	if err != nil {
+		return err
+	}
+	g, err := issuer.Restore(s.ctx, c.copyPath())
+	if err != nil {
+		return err
+	}
+	c.keep(s, issuer)
+	return s.print(g, func(w io.Writer) {
+		fmt.Fprintf(w, "%d card forms are in force again, since list %d\n", g.Count, g.Version)
+	})
 }
 
 // terms are what a key is for.
@@ -53,7 +92,12 @@ var kinds = map[string]wire.GrantKind{"resident": wire.GrantResident, "staff": w
 	"visitor": wire.GrantVisitor, "brigade": wire.GrantBrigade}
 
 func (t terms) grant(known []string) (g keyring.NewGrant, err error) {
-	g = keyring.NewGrant{Kind: kinds[t.Kind], Doors: t.Door, Label: t.Label}
+	g = keyring.NewGrant{Kind: kinds[t.Kind], Doors: slices.Clone(t.Door), Label: strings.TrimSpace(t.Label)}
+	if g.Label == "" {
+		return g, hinted("a word of your own for the flat, as 3B", "the label is empty")
+	}
+	slices.Sort(g.Doors)
+	g.Doors = slices.Compact(g.Doors)
 	for _, d := range t.Door {
 		if !slices.Contains(known, d) {
 			return g, hinted("doors of this gateway: "+strings.Join(known, ", "), "no door %q here", d)
@@ -67,6 +111,9 @@ func (t terms) grant(known []string) (g keyring.NewGrant, err error) {
 	}
 	if !g.Until.IsZero() && !g.From.Before(g.Until) {
 		return g, hinted("--until is the last day on which the card opens", "the key would end before it begins")
+	}
+	if !g.Until.IsZero() && g.Until.Before(time.Now()) {
+		return g, hinted("--until is the last day on which the card opens", "%s is in the past", t.Until)
 	}
 	if t.Kind == "visitor" && g.Until.IsZero() {
 		return g, hinted("give --until", "a visitor's key needs an end")
@@ -134,18 +181,18 @@ func (c grantAddCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.give(issuer, g, card, l.Labels)
+	return c.give(s, issuer, g, card, l.Labels)
 }
 
 // give adds a grant for a card, and tells.
-func (s *session) give(issuer issue.Issuer, g keyring.NewGrant, card control.Card, labels map[string]string) error {
+func (k signing) give(s *session, issuer issue.Issuer, g keyring.NewGrant, card control.Card, labels map[string]string) error {
 	a := added{Label: g.Label, Doors: g.Doors, Missing: among(card.Missing, g.Doors)}
 	var err error
 	if g.Credentials, err = credentials(card); err != nil {
 		return err
 	}
 	a.Cards = len(g.Credentials)
-	done, err := issuer.Edit(s.ctx, func(e *keyring.Editor) error {
+	done, err := k.edit(s, issuer, func(e *keyring.Editor) error {
 		if _, err := free(e, g.Credentials, wire.ID{}, labels); err != nil {
 			return err
 		}
@@ -213,11 +260,25 @@ func (s *session) printed(form string) (control.Card, error) {
 	if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		fmt.Fprintf(s.err, "number printed on the card (%s): ", form)
 	}
-	var number string
-	if _, err := fmt.Fscanln(s.in, &number); err != nil {
-		return control.Card{}, hinted("type it, or pipe it: it must not stand in the command line", "no number came on standard input")
+	line, err := bufio.NewReader(s.in).ReadString('\n')
+	number := plain(line)
+	if number == "" {
+		return control.Card{}, hinted("type it, or pipe it: it must not stand in the command line", "no number came on standard input (%v)", err)
 	}
 	return s.client.Printed(s.ctx, control.PrintedRequest{Form: form, Number: number})
+}
+
+// plain drops the spaces of a printed number and folds full-width digits.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return -1
+		case r >= '\uff01' && r <= '\uff5e':
+			return r - 0xfee0
+		}
+		return r
+	}, text)
 }
 
 // swipe takes the card at one reader, and at the other reader families that
@@ -263,7 +324,7 @@ func (c chosen) change(s *session, done string, act func(*keyring.Editor, wire.I
 		return err
 	}
 	var id wire.ID
-	g, err := issuer.Edit(s.ctx, func(e *keyring.Editor) error {
+	g, err := c.edit(s, issuer, func(e *keyring.Editor) error {
 		if id, err = find(e, l.Labels, c.Grant); err != nil {
 			return err
 		}
@@ -385,10 +446,23 @@ func writeRows(w io.Writer, rows []control.Key) {
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "KEY\tLABEL\tKIND\tSTATE\tDOORS\tFROM\tUNTIL\tFORMS")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Grant[:8], r.Label, r.Kind, r.State,
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.Grant[:8], r.Label, r.Kind, stateNow(r, time.Now()),
 			strings.Join(r.Doors, " "), date(r.From, 0), date(r.Until, -1), r.Credentials)
 	}
 	_ = t.Flush()
+}
+
+// stateNow is the state in a landlord's words, with what the day makes of it.
+func stateNow(k control.Key, now time.Time) string {
+	switch {
+	case k.State == "revoked":
+		return "ended"
+	case k.State == "active" && k.Until != nil && !now.Before(*k.Until):
+		return "over"
+	case k.State == "active" && k.From != nil && now.Before(*k.From):
+		return "not yet"
+	}
+	return k.State
 }
 
 // date shows a day; an end is exclusive, and shown as the last day before it.

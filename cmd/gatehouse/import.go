@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func (c importCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	done, err := issuer.Edit(s.ctx, func(e *keyring.Editor) error { return addAll(e, grants, rows) })
+	done, err := c.edit(s, issuer, func(e *keyring.Editor) error { return addAll(e, grants, rows) })
 	if err != nil {
 		return err
 	}
@@ -83,11 +84,17 @@ func (c importCmd) read(stdin io.Reader) ([]csvRow, error) {
 }
 
 func readCards(in io.Reader) ([]csvRow, error) {
-	r := csv.NewReader(in)
+	buffered := bufio.NewReader(in)
+	r := csv.NewReader(buffered)
 	r.TrimLeadingSpace = true
+	comma, err := separator(buffered)
+	if err != nil {
+		return nil, err
+	}
+	r.Comma = comma
 	head, err := r.Read()
 	if err != nil {
-		return nil, fmt.Errorf("read the first line of the cards: %w", err)
+		return nil, hinted("the first line names the columns: "+strings.Join(columns, ","), "the file has no first line: %v", err)
 	}
 	at := map[string]int{}
 	for i, name := range head {
@@ -124,6 +131,22 @@ func readCards(in io.Reader) ([]csvRow, error) {
 		}
 		rows = append(rows, csvRow{line, t, get("form"), get("number")})
 	}
+}
+
+// separator looks at the first line: spreadsheets write commas, semicolons or
+// tabs, as their country does.
+func separator(in *bufio.Reader) (rune, error) {
+	start, _ := in.Peek(512) // a short file is all there
+	if len(start) >= 2 && (start[0] == 0xff && start[1] == 0xfe || start[0] == 0xfe && start[1] == 0xff) {
+		return 0, hinted("save it as CSV UTF-8", "the file is in UTF-16")
+	}
+	line, _, _ := strings.Cut(string(start), "\n")
+	for _, sep := range []string{",", ";", "\t"} {
+		if strings.Contains(line, sep) {
+			return rune(sep[0]), nil
+		}
+	}
+	return ',', nil
 }
 
 // resolve turns every line into a grant, or tells all that is wrong. Errors
@@ -167,7 +190,7 @@ func (s *session) resolveOne(r csvRow, doors []string) (keyring.NewGrant, contro
 	if err != nil {
 		return g, card, err
 	}
-	if card, err = s.client.Printed(s.ctx, control.PrintedRequest{Form: r.form, Number: r.num}); err != nil {
+	if card, err = s.client.Printed(s.ctx, control.PrintedRequest{Form: r.form, Number: plain(r.num)}); err != nil {
 		return g, card, err
 	}
 	g.Credentials, err = credentials(card)

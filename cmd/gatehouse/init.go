@@ -34,6 +34,9 @@ type made struct {
 // again: that is how a gateway whose card died comes back without one swipe.
 func (c initCmd) Run(s *session) error {
 	site, err := gateway.LoadSite(c.Config)
+	if errors.Is(err, fs.ErrNotExist) {
+		return hinted("say where the site file is with --config; docs/site-file.md has one to begin with", "%v", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -43,6 +46,9 @@ func (c initCmd) Run(s *session) error {
 	}
 	m := made{Building: site.Building, IssuerKey: c.Key, Copy: c.Key + ".building"}
 	issuer, building, restored, err := stickKeys(c.Key, m.Copy)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return hinted("plug the stick in, or name a file in a folder that is there and that you may write", "%v", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -65,6 +71,9 @@ func writeMade(w io.Writer, m made) {
 	fmt.Fprintf(w, "  %s signs lists of keys: take it away from the gateway and keep it safe\n", m.IssuerKey)
 	fmt.Fprintf(w, "  %s brings the cards back if the gateway dies: keep it with the first\n", m.Copy)
 	fmt.Fprintln(w, "start the daemon again if it runs: it reads its keys at the start")
+	if m.Restored {
+		fmt.Fprintf(w, "then hand the keys of the tenants in again: gatehouse grant restore --key %s\n", m.IssuerKey)
+	}
 }
 
 // stickKeys loads or makes the keys that are kept away from the gateway.

@@ -83,17 +83,28 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	s := &session{ctx: ctx, client: control.NewClient(c.Socket), json: c.JSON, in: in, out: out, err: errOut}
 	if err := cmd.Run(s); err != nil {
-		complain(errOut, err)
+		if ctx.Err() != nil {
+			err = errors.New("interrupted")
+		}
+		s.complain(err)
 		return 1
 	}
 	return 0
 }
 
 // complain prints an error and, on lines of their own, what to do about it.
-func complain(w io.Writer, err error) {
-	fmt.Fprintf(w, "gatehouse: %v\n", err)
+func (s *session) complain(err error) {
+	w := s.err
 	var fail *control.Error
-	if errors.As(err, &fail) && fail.Hint != "" {
+	if !errors.As(err, &fail) {
+		fail = &control.Error{}
+	}
+	if s.json {
+		_ = json.NewEncoder(w).Encode(control.Error{Message: err.Error(), Hint: fail.Hint, Conflict: fail.Conflict})
+		return
+	}
+	fmt.Fprintf(w, "gatehouse: %v\n", err)
+	if fail.Hint != "" {
 		fmt.Fprintf(w, "hint: %s\n", fail.Hint)
 	}
 }

@@ -40,11 +40,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gatehoused", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
+	showVersion := flags.Bool("version", false, "print the version")
 	config := flags.String("config", "/etc/gatehouse/site.toml", "the site file")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
 		return 2
+	}
+	if *showVersion {
+		command = "version"
 	}
 	var err error
 	switch command {

@@ -41,12 +41,14 @@ type Fire struct {
 
 // Door is one door.
 type Door struct {
-	ID       string   `json:"id"`
-	State    string   `json:"state"`
-	Released bool     `json:"released"`
-	Lock     string   `json:"lock"`             // "ok" or what is wrong
-	Contact  string   `json:"contact"`          // "open", "closed" or "none"
-	Devices  []Device `json:"devices,omitzero"` // readers and inputs
+	ID       string `json:"id"`
+	State    string `json:"state"`
+	Released bool   `json:"released"`
+	Lock     string `json:"lock"`    // "ok" or what is wrong
+	Contact  string `json:"contact"` // "open", "closed" or "none"
+	// ExitPressed is for how long the exit button has been pressed, ns.
+	ExitPressed time.Duration `json:"exit_pressed_ns,omitempty"`
+	Devices     []Device      `json:"devices,omitzero"` // readers and inputs
 }
 
 // Device is a reader or input of a door.
@@ -117,7 +119,8 @@ type Released struct {
 type List struct {
 	Building string            `json:"building"`
 	Doors    []string          `json:"doors"`    // of this gateway
-	Manifest []byte            `json:"manifest"` // signed; empty: none yet
+	Manifest []byte            `json:"manifest"` // signed; empty: none
+	Last     uint64            `json:"last"`     // highest version ever applied
 	Buckets  [][]byte          `json:"buckets"`
 	Labels   map[string]string `json:"labels"` // grant id in hex -> the landlord's own label
 }

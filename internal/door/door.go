@@ -85,13 +85,14 @@ type Parts struct {
 
 // Status is what people see of a door. Values are not changed once published.
 type Status struct {
-	State    State
-	Released bool
-	Open     bool
-	Latched  bool
-	FireLine bool
-	LockErr  string
-	Devices  map[string]DeviceStatus // by reader or input
+	State     State
+	Released  bool // what the lock was last told
+	Open      bool
+	ExitSince time.Time // the exit input is active since; zero: it is not
+	Latched   bool
+	FireLine  bool
+	LockErr   string
+	Devices   map[string]DeviceStatus // by reader or input
 }
 
 // DeviceStatus is what people see of a reader or input.
@@ -116,6 +117,8 @@ type Door struct {
 	devices  map[string]DeviceStatus
 	status   atomic.Pointer[Status]
 	lockErr  string
+	// exitSince is when the exit input became active; zero: it is not.
+	exitSince time.Time
 }
 
 // sighting is the last card at a reader, under a name that is not its number (a
@@ -260,7 +263,9 @@ func (d *Door) event(ctx context.Context, e device.Event) {
 	case device.InputChanged:
 		d.input(e)
 	case device.FaultSeen:
-		d.device(e.Source, true, e.Fault)
+		if !d.tellsLess(e) {
+			d.device(e.Source, true, e.Fault)
+		}
 		d.repeats.fault(d, e)
 	case device.WentOffline:
 		if e.Source == InputFire { // the gateway's, and it keeps the entry
@@ -288,6 +293,12 @@ func (d *Door) input(e device.Event) {
 		InputContact: {ContactClosed, ContactOpen},
 		InputFire:    {FireIdle, FireActive},
 	}
+	if e.Source == InputExit {
+		d.exitSince = time.Time{}
+		if e.Active {
+			d.exitSince = time.Now()
+		}
+	}
 	if pair, ok := in[e.Source]; ok && e.Active {
 		d.step(pair[1])
 	} else if ok {
@@ -301,6 +312,9 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	reader := d.reader(e.Source)
 	if reader.Direction == wire.DirectionOut {
 		d.step(ExitCard)
+	}
+	if d.devices[e.Source].Fault != device.FaultNone {
+		d.device(e.Source, true, device.FaultNone) // it reads: what was wrong is over
 	}
 	now := d.p.Clock()
 	q := access.Query{Door: d.cfg.ID, Now: now.Now, Trusted: now.Trusted, Floor: now.Floor}
@@ -373,6 +387,9 @@ func (d *Door) granted(r appendResult) {
 func (d *Door) obey(c command) {
 	d.step(c.input)
 	if c.head.Kind != 0 {
+		if d.lockErr != "" {
+			c.head.Outcome = wire.OutcomeRefused
+		}
 		d.queue(c.head, wire.Who{})
 	}
 	c.done <- d.machine.State()
@@ -384,14 +401,18 @@ func (d *Door) step(in Input) { d.stepFor(in, nil) }
 // the records. ref is the entry that a release belongs to.
 func (d *Door) stepFor(in Input, ref *wire.Ref) {
 	d.machine, d.acts = d.machine.Step(in, time.Since(d.start), d.acts[:0])
+	var refused error
 	for _, a := range d.acts {
 		if a.Release || a.Secure {
-			_ = d.drive(a.Release)
+			refused = d.drive(a.Release)
 		}
 	}
 	for _, a := range d.acts {
 		if a.Header.Kind == 0 {
 			continue
+		}
+		if refused != nil && (a.Header.Kind == wire.KindReleased || a.Header.Kind == wire.KindSecured) {
+			a.Header.Outcome = wire.OutcomeRefused // the lock did not move
 		}
 		if a.Header.Kind == wire.KindReleased && ref != nil {
 			a.Header.Ref = ref
@@ -445,6 +466,16 @@ func (d *Door) isHeld(e device.Event, reason wire.Reason) bool {
 	return last.card == now.card && last.reason == reason && now.at.Sub(last.at) < d.cfg.Hold
 }
 
+// tellsLess reports whether a fault is only what a worse one makes: with a
+// cable that is cut or swapped every frame has a wrong length, too.
+func (d *Door) tellsLess(e device.Event) bool {
+	last := d.devices[e.Source]
+	if last.Fault != device.FaultCable && last.Fault != device.FaultSwapped || time.Since(last.At) > window {
+		return false
+	}
+	return e.Fault == device.FaultLength || e.Fault == device.FaultParity || e.Fault == device.FaultTrailing
+}
+
 func (d *Door) device(id string, online bool, f device.Fault) {
 	next := make(map[string]DeviceStatus, len(d.devices)+1)
 	for k, v := range d.devices {
@@ -457,6 +488,10 @@ func (d *Door) device(id string, online bool, f device.Fault) {
 
 func (d *Door) publish() {
 	m := d.machine
-	d.status.Store(&Status{State: m.State(), Released: m.IsReleased(), Open: m.open, Latched: m.Latched(),
+	state := m.State()
+	if d.lockErr != "" {
+		state = Unknown
+	}
+	d.status.Store(&Status{State: state, Released: m.IsReleased(), ExitSince: d.exitSince, Open: m.open, Latched: m.Latched(),
 		FireLine: m.FireLine(), LockErr: d.lockErr, Devices: d.devices})
 }

@@ -455,9 +455,21 @@ func TestSickRelay(t *testing.T) {
 		if n := len(b.book.only(wire.KindFault)); n != 1 {
 			t.Errorf("%d fault entries, want 1", n)
 		}
-		if b.Status().LockErr == "" {
-			t.Error("status does not tell")
+		if s := b.Status(); s.LockErr == "" || s.State != door.Unknown {
+			t.Errorf("status does not tell: %+v", s)
 		}
+		for _, h := range b.book.only(wire.KindReleased) {
+			if h.Outcome != wire.OutcomeRefused {
+				t.Errorf("%+v: the lock did not move", h)
+			}
+		}
+		if _, err := b.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if c := b.book.only(wire.KindCommand); len(c) != 1 || c[0].Outcome != wire.OutcomeRefused {
+			t.Errorf("command %+v, want refused", c)
+		}
+		time.Sleep(10 * time.Second)
 		b.lock.err = nil
 		b.swipe("in", known)
 		time.Sleep(time.Second)

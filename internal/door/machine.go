@@ -24,6 +24,7 @@ const (
 	Held      State = "held"      // open for longer than it may
 	Forced    State = "forced"    // opened without a release
 	Emergency State = "emergency" // released by fire, until somebody on site resets it
+	Unknown   State = "unknown"   // the lock can't be driven: nobody knows how it stands
 )
 
 // Rules of one door. Times are durations of real time, not of the wall clock.

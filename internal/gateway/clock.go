@@ -230,7 +230,7 @@ func (c *clock) doubt() string {
 	case c.leapt:
 		return "the clock leapt: nobody expires by it until it is right again; if it is right now, run: gatehouse clock confirm"
 	case c.quality < wire.ClockRTC:
-		return "the clock is not set: connect a time server or a battery clock; residents are let in, visitors with an end are not"
+		return "the clock is not set: connect a time server or a battery clock; residents are let in, visitors with an end are not. If the time shown is right, run: gatehouse clock confirm"
 	default:
 		return fmt.Sprintf("the clock is far from the last time known (%s): if it is right, run: gatehouse clock confirm", known.UTC().Format(time.DateOnly))
 	}

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -56,8 +57,10 @@ type Gateway struct {
 	o       Options
 	started time.Time
 	clock   *clock
+	lock    *os.File // of the state folder, for as long as this process lives
 	journal *journal.Journal
 	keyring *keyring.Keyring
+	keysErr error // why keys could not be read at the start
 	desk    *desk
 	fire    *fire // nil: no fire input
 	doors   []*servedDoor
@@ -81,9 +84,13 @@ const eventsQueued = 256
 // a state folder that can't be used or belongs to a running daemon.
 func New(o Options) (*Gateway, error) {
 	g := &Gateway{o: o, started: time.Now()}
+	made := os.MkdirAll(o.Site.State, 0o700)
+	if err := g.takeLock(); err != nil {
+		return nil, err
+	}
 	g.makeRelays()
-	if err := os.MkdirAll(o.Site.State, 0o700); err != nil {
-		return nil, fmt.Errorf("state folder: %w", err)
+	if made != nil {
+		return nil, fmt.Errorf("state folder: %w", made)
 	}
 	_, err := os.Stat(o.Site.path("journal"))
 	firstStart := errors.Is(err, os.ErrNotExist)
@@ -104,6 +111,24 @@ func New(o Options) (*Gateway, error) {
 	return g, nil
 }
 
+// errRunning means that the doors are in another daemon's hands.
+var errRunning = errors.New("gatehoused is running already for this state folder")
+
+// takeLock keeps a second daemon from the doors. What else may be wrong with
+// the folder shows later, after the relays are safe.
+func (g *Gateway) takeLock() error {
+	f, err := os.OpenFile(g.o.Site.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		_ = f.Close()
+		return fmt.Errorf("%w: %s", errRunning, g.o.Site.State)
+	}
+	g.lock = f
+	return nil
+}
+
 // makeRelays asks for every relay's line, which drives it without current.
 func (g *Gateway) makeRelays() {
 	for _, cfg := range g.o.Site.Doors {
@@ -119,8 +144,8 @@ func (g *Gateway) makeRelays() {
 
 func (g *Gateway) openKeyring() (err error) {
 	keys, err := keyring.LoadKeys(g.o.Site.path("keys"))
-	if err != nil {
-		g.o.Log.Warn().Err(err).Msg("no keys of the building: cards are unknown; exits and fire work")
+	if g.keysErr = err; err != nil {
+		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
 	}
 	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Log: g.o.Log})
 	if err != nil {
@@ -275,13 +300,20 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.journal.Queue(wire.Header{Kind: wire.KindStop}, wire.Who{})
 	stopJournal()
 	writers.Wait()
-	return errors.Join(append(errs, g.keyring.Close())...)
+	errs = append(errs, g.keyring.Close())
+	if g.lock != nil {
+		errs = append(errs, g.lock.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // queueStart records what this run stands on.
 func (g *Gateway) queueStart() {
 	hash := sha256.Sum256(g.o.Site.raw)
 	g.journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
+	if g.lock == nil {
+		g.o.Log.Warn().Str("folder", g.o.Site.State).Msg("the state folder can't be locked against a second daemon")
+	}
 	for _, name := range g.keyring.Status().SetAside {
 		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: clip(name)}, wire.Who{})
 	}

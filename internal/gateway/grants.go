@@ -18,7 +18,7 @@ func (g *Gateway) getGrants(*http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := control.List{Building: g.o.Site.Building, Manifest: l.Manifest, Buckets: l.Buckets, Labels: map[string]string{}}
+	out := control.List{Building: g.o.Site.Building, Manifest: l.Manifest, Buckets: l.Buckets, Last: g.keyring.Status().Last, Labels: map[string]string{}}
 	for _, d := range g.doors {
 		out.Doors = append(out.Doors, d.cfg.ID)
 	}
@@ -64,13 +64,14 @@ func (g *Gateway) putGrants(r *http.Request) (any, error) {
 		u.Labels[id] = label
 	}
 	before := g.keyring.Status().Version
-	if err := g.keyring.Apply(u); err != nil {
-		g.refusedList(err)
-		return nil, listFailure(err)
-	}
+	err = g.keyring.Apply(u)
 	s := g.keyring.Status()
 	if s.Version != before {
 		g.journal.Queue(wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}, wire.Who{})
+	}
+	if err != nil {
+		g.refusedList(err)
+		return nil, listFailure(err, s.Version != before)
 	}
 	return grantsStatus(s), nil
 }
@@ -84,8 +85,12 @@ func (g *Gateway) refusedList(err error) {
 	}
 }
 
-func listFailure(err error) error {
+// listFailure says whether the list is in force all the same.
+func listFailure(err error, applied bool) error {
 	switch {
+	case applied && !errors.Is(err, keyring.ErrNotDurable):
+		return fail(http.StatusInsufficientStorage, "mend the disk; gatehouse grant list shows what is in force",
+			"the list is in force, but what belongs to it on this gateway could not be written: %v", err)
 	case errors.Is(err, keyring.ErrConflict):
 		return &failure{http.StatusConflict, control.Error{Message: err.Error(), Hint: "somebody else changed the list: try again", Conflict: true}}
 	case errors.Is(err, keyring.ErrNotDurable):

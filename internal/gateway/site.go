@@ -96,9 +96,10 @@ const (
 	defaultSocket  = "/run/gatehouse/gatehouse.sock"
 	defaultBudget  = 250 // ms
 	defaultMaxMB   = 512
-	defaultRelease = 5  // s
-	defaultHeld    = 60 // s
-	minRelease     = 3  // s, IEC 60839-11-1 grade 1
+	defaultRelease = 5   // s
+	defaultHeld    = 60  // s
+	maxSocket      = 103 // bytes, the least of the systems it runs on
+	minRelease     = 3   // s, IEC 60839-11-1 grade 1
 	// hold bridges the repeats of a held card: readers repeat it every 50 ms to 1 s.
 	hold = 1500 * time.Millisecond
 )
@@ -120,7 +121,8 @@ func LoadSite(path string) (*Site, error) {
 // that lists every fault found, each with its place and what to do.
 func ParseSite(raw []byte) (*Site, error) {
 	s := &Site{raw: raw}
-	dec := toml.NewDecoder(bytes.NewReader(raw)).DisallowUnknownFields()
+	text := bytes.TrimPrefix(raw, []byte("\ufeff")) // some editors put it there
+	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := dec.Decode(s); err != nil {
 		return nil, explain(err)
 	}
@@ -145,6 +147,9 @@ func explain(err error) error {
 		return errors.Join(all...)
 	case errors.As(err, &syntax):
 		line, col := syntax.Position()
+		if strings.Contains(syntax.Error(), "into struct field") {
+			return fmt.Errorf("line %d, column %d: %q has a value of the wrong type: numbers stand without quotes, texts with them", line, col, strings.Join(syntax.Key(), "."))
+		}
 		return fmt.Errorf("line %d, column %d: %w", line, col, err)
 	}
 	return err
@@ -226,6 +231,12 @@ func (s *Site) check() error {
 	if s.Journal.MaxMB < 64 {
 		f.add("journal.max_mb = %d: want at least 64 (200,000 entries not yet sent must fit)", s.Journal.MaxMB)
 	}
+	if len(s.Socket) > maxSocket {
+		f.add("socket: a path of %d bytes: the system allows %d", len(s.Socket), maxSocket)
+	}
+	if !filepath.IsAbs(s.State) || !filepath.IsAbs(s.Socket) {
+		f.add("state and socket must be whole paths, beginning with /")
+	}
 	if len(s.Doors) == 0 {
 		f.add("no [[door]]: a gateway serves at least one")
 	}
@@ -266,7 +277,7 @@ func (s *Site) checkDoor(f *faults, d *DoorCfg) {
 	s.checkInput(f, at+": exit", d.Exit)
 	s.checkInput(f, at+": contact", d.Contact)
 	if d.Egress == "electric" && d.Exit == nil {
-		f.add(`%s: egress = "electric" needs [door.exit], the button that people leave by`, at)
+		f.add(`%s: egress = "electric" needs exit = {chip = ..., line = ...}, the button that people leave by`, at)
 	}
 	names := map[string]bool{door.InputExit: true, door.InputContact: true, door.InputFire: true, "relay": true}
 	for i := range d.Readers {
@@ -331,8 +342,11 @@ func checkLine(f *faults, at, chip string, line *int) {
 	if chip == "" {
 		f.add(`%s: chip is missing: name the GPIO chip, as "gpiochip0" or by its label`, at)
 	}
-	if line == nil || *line < 0 {
+	switch {
+	case line == nil:
 		f.add("%s: line is missing: give the line's number on its chip, from 0", at)
+	case *line < 0 || *line > 1023:
+		f.add("%s: line = %d: lines of a chip are counted from 0", at, *line)
 	}
 }
 
@@ -377,7 +391,7 @@ func (s *Site) checkLines(f *faults) {
 		if line == nil {
 			return
 		}
-		key := fmt.Sprintf("%s line %d", chip, *line)
+		key := fmt.Sprintf("%s line %d", strings.TrimPrefix(chip, "/dev/"), *line)
 		if other, ok := used[key]; ok {
 			f.add("%s is used for %s and for %s", key, other, what)
 		}

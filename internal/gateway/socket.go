@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -46,10 +47,38 @@ func (g *Gateway) serveOnce(ctx context.Context) error {
 		_ = server.Shutdown(last)
 	})
 	defer stop()
+	defer g.watchSocket(ctx, server)()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", g.o.Site.Socket, err)
 	}
 	return nil
+}
+
+// socketEvery is how often the daemon looks whether its socket is still there.
+const socketEvery = 5 * time.Second
+
+// watchSocket ends the server when somebody has removed the socket, so that it
+// is opened anew. The returned function waits for its end.
+func (g *Gateway) watchSocket(ctx context.Context, server *http.Server) (wait func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		tick := time.NewTicker(socketEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if _, err := os.Lstat(g.o.Site.Socket); errors.Is(err, os.ErrNotExist) {
+				g.o.Log.Warn().Str("socket", g.o.Site.Socket).Msg("the socket was removed; it is opened anew")
+				_ = server.Close()
+				return
+			}
+		}
+	})
+	return func() { cancel(); watch.Wait() }
 }
 
 // listen opens the socket for the group, or for this user alone where there is

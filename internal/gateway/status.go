@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
-	"strings"
+	"os"
+	"path/filepath"
 	"time"
 
 	"gatehouse/device"
@@ -77,6 +80,9 @@ func (d *servedDoor) status() control.Door {
 	if s.LockErr != "" {
 		out.Lock = s.LockErr
 	}
+	if !s.ExitSince.IsZero() {
+		out.ExitPressed = time.Since(s.ExitSince)
+	}
 	if d.cfg.Contact != nil {
 		out.Contact = map[bool]string{true: "open", false: "closed"}[s.Open]
 	}
@@ -108,8 +114,8 @@ func deviceStatus(id, kind string, s door.Status) control.Device {
 func (g *Gateway) problems(s control.Status) (list []string) {
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if !s.Initialised {
-		add("no keys of the building yet, so no card opens: run gatehouse init")
-	} else if s.Grants.Version == 0 {
+		add("%s", g.keysProblem())
+	} else if s.Grants.Version == 0 && !g.keyring.Status().Lost {
 		add("no list of grants yet, so no card opens: give a key with gatehouse grant add")
 	}
 	if g.fire != nil {
@@ -118,7 +124,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 		case f.Blind:
 			add("the fire input can't be read, so the doors are released: check its chip and line")
 		case f.Active:
-			add("the fire input is active: doors are released")
+			add("the fire input is active: doors are released. If the panel is idle, its active level in the site file is wrong")
 		case f.Latched:
 			add("doors stay released after a fire alarm: make sure that all is well, then run gatehouse fire reset")
 		}
@@ -130,6 +136,9 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 		if d.Lock != "ok" {
 			add("door %s: the lock can't be driven: %s", d.ID, d.Lock)
 		}
+		if d.ExitPressed > stuckExit {
+			add("door %s: the exit button has been pressed for %v, so the door stays released: check the button, and its active level in the site file", d.ID, d.ExitPressed.Round(time.Second))
+		}
 		for _, dev := range d.Devices {
 			if !dev.Online {
 				add("door %s: %s is out of order: %s", d.ID, dev.ID, dev.Hint)
@@ -139,6 +148,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 		}
 	}
 	list = append(list, grantProblems(g.keyring.Status())...)
+	list = append(list, g.setAsideProblems()...)
 	if doubt := g.clock.doubt(); doubt != "" {
 		add("%s", doubt)
 	}
@@ -153,15 +163,40 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 
 func grantProblems(s keyring.Status) (list []string) {
 	if s.Lost {
-		list = append(list, "the list of grants is lost, so no card opens: hand it in again with gatehouse grant restore, or issue it anew")
+		list = append(list, "the list of grants is lost, so no card opens: hand in the copy beside the issuer's key with gatehouse grant restore")
 	}
 	for _, c := range s.Copies {
 		if s.Version > 0 && !c.Good {
 			list = append(list, fmt.Sprintf("copy %s of the grants is not good (%s); the other one is in force", c.Name, c.Error))
 		}
 	}
-	if len(s.SetAside) > 0 {
-		list = append(list, "damaged files of the grants were set aside: "+strings.Join(s.SetAside, ", "))
+	return list
+}
+
+// setAsideProblems names damaged files for as long as they lie there: what is
+// in them is nowhere else.
+func (g *Gateway) setAsideProblems() (list []string) {
+	for _, folder := range []string{"journal", "grants"} {
+		found, _ := filepath.Glob(g.o.Site.path(folder, "*.bad-*")) // the pattern is right
+		for _, f := range found {
+			list = append(list, fmt.Sprintf("a damaged file was set aside: %s. Look after the disk; copy the file away, then remove it here", f))
+		}
 	}
 	return list
 }
+
+// keysProblem says what to do where the gateway has not all its keys.
+func (g *Gateway) keysProblem() string {
+	if _, err := os.Stat(g.o.Site.path("keys", keyring.BuildingKeyFile)); errors.Is(err, fs.ErrNotExist) {
+		return "no keys of the building yet, so no card opens: run gatehouse init, then start the daemon again"
+	}
+	if g.keysErr == nil {
+		return "keys of the building are there since the daemon started: start it again"
+	}
+	return fmt.Sprintf("the keys of the building can't be read, so no card opens (%v): move %s away, run gatehouse init with the same stick, start the daemon again, then gatehouse grant restore",
+		g.keysErr, g.o.Site.path("keys"))
+}
+
+// stuckExit is how long an exit button may be pressed before somebody should
+// look at it.
+const stuckExit = 15 * time.Second

@@ -64,9 +64,17 @@ func (i Issuer) next(ctx context.Context, l control.List, change func(*keyring.E
 		}
 		return control.Update{}, err
 	}
+	if len(l.Manifest) == 0 && l.Last > 0 {
+		return control.Update{}, &control.Error{Message: "this gateway has lost its list of keys",
+			Hint: "hand in the copy that lies beside the issuer's key: gatehouse grant restore --key FILE"}
+	}
 	if err := change(e); err != nil {
 		return control.Update{}, err
 	}
+	return i.sign(ctx, e)
+}
+
+func (i Issuer) sign(ctx context.Context, e *keyring.Editor) (control.Update, error) {
 	now, err := i.date(ctx)
 	if err != nil {
 		return control.Update{}, err

@@ -73,6 +73,14 @@ func NewEditor(l List, building string, key ed25519.PrivateKey, epoch uint64) (*
 	return e, nil
 }
 
+// Reissue makes the next version a whole list that follows none: for a gateway
+// that lost its list, or never had it. above is the highest version that it has
+// applied.
+func (e *Editor) Reissue(above uint64) {
+	e.base.Version = max(e.base.Version, above)
+	e.base.Buckets, e.hash = nil, wire.Hash{}
+}
+
 // Add makes a new grant under a new random id, which is never used again.
 func (e *Editor) Add(n NewGrant) (wire.ID, error) {
 	if err := checkLabel(n.Label); err != nil {

@@ -175,6 +175,7 @@ type Status struct {
 	Copies    [2]CopyStatus
 	SetAside  []string // names of damaged files that were put aside since Open
 	Lost      bool     // a list was applied once and is gone
+	Last      uint64   // highest version ever applied
 }
 
 // CopyStatus is how one of the two files of the list is.
@@ -190,7 +191,7 @@ func (k *Keyring) Status() Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s := Status{HasKey: k.opts.Keys.Building != nil, Issuers: len(k.opts.Keys.Issuers),
-		SetAside: append([]string(nil), k.setAside...), Lost: k.list == nil && k.marks.Version > 0}
+		SetAside: append([]string(nil), k.setAside...), Lost: k.list == nil && k.marks.Version > 0, Last: k.marks.Version}
 	if s.HasKey {
 		s.KeyNumber = k.opts.Keys.Building.number
 	}

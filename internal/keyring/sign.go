@@ -62,7 +62,7 @@ func (e *Editor) Sign(now time.Time) (Update, error) {
 	for i, b := range buckets {
 		hash := wire.Hash(sha256.Sum256(b))
 		m.Buckets = append(m.Buckets, hash)
-		same := e.base.Version > 0 && e.base.Bits == bits && e.base.Buckets[i] == hash
+		same := len(e.base.Buckets) == len(buckets) && e.base.Buckets[i] == hash
 		if !same && !sent[hash] {
 			sent[hash] = true
 			u.Buckets = append(u.Buckets, b)
