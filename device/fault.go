@@ -25,6 +25,7 @@ const (
 	FaultGhost         Fault = 269 // a number that clones of the module make up
 	FaultUnterminated  Fault = 270 // half a frame, then silence
 	FaultOutputRefused Fault = 271 // the relay's line could not be driven
+	FaultStale         Fault = 272 // a card that waited too long to be acted on
 )
 
 var faults = map[Fault]struct{ name, hint string }{
@@ -42,6 +43,7 @@ var faults = map[Fault]struct{ name, hint string }{
 	FaultChecksum:      {"wrong_checksum", "check ground, cable and the reader's power; the card was not read"},
 	FaultGhost:         {"ghost_frame", "a number that such modules make up by themselves; nothing was read"},
 	FaultUnterminated:  {"half_frame", "the frame stopped half-way: check cable and baud rate"},
+	FaultStale:         {"stale_card", "the gateway was too busy to act on the card in time: present it again; look at what keeps the gateway busy"},
 	FaultOutputRefused: {"output_refused", "the relay's line can't be driven: check chip and line in the site file"},
 }
 

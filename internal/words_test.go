@@ -45,7 +45,7 @@ func TestWordsAgree(t *testing.T) {
 // TestFaultsAreReasons: every fault of a device has its name among the reasons,
 // and a hint for the installer.
 func TestFaultsAreReasons(t *testing.T) {
-	for f := device.FaultMissing; f <= device.FaultOutputRefused; f++ {
+	for f := device.FaultMissing; f <= device.FaultStale; f++ {
 		if f.Hint() == "" {
 			continue // a number that is not used
 		}
@@ -55,7 +55,7 @@ func TestFaultsAreReasons(t *testing.T) {
 	}
 	for _, f := range []device.Fault{device.FaultMissing, device.FaultUnplugged, device.FaultIO, device.FaultLostEdges, device.FaultLength,
 		device.FaultParity, device.FaultSwapped, device.FaultCable, device.FaultShortFirst, device.FaultTrailing, device.FaultNoise,
-		device.FaultChecksum, device.FaultGhost, device.FaultUnterminated, device.FaultOutputRefused} {
+		device.FaultChecksum, device.FaultGhost, device.FaultUnterminated, device.FaultOutputRefused, device.FaultStale} {
 		if f.Hint() == "" {
 			t.Errorf("fault %s has no hint", f)
 		}

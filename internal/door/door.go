@@ -3,6 +3,7 @@ package door
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,7 +76,9 @@ type Parts struct {
 	Recorder Recorder
 	Keys     Keys
 	Clock    func() Clock
-	Events   <-chan device.Event
+	// Monotonic is the clock of Event.At; without it no card is too old.
+	Monotonic func() time.Duration
+	Events    <-chan device.Event
 	// Watch is told of every card before anything is done about it. If it
 	// returns true the card was taken for registration, and the door stays as
 	// it is. It must not block.
@@ -110,7 +113,7 @@ type Door struct {
 	acts     []Act
 	start    time.Time
 	repeats  repeats
-	last     map[string]sighting
+	last     []sighting // oldest first
 	pending  sync.WaitGroup
 	appended chan appendResult
 	commands chan command
@@ -124,10 +127,15 @@ type Door struct {
 // sighting is the last card at a reader, under a name that is not its number (a
 // raw number lives for one swipe), and what was said to it.
 type sighting struct {
+	reader string
 	card   wire.CredentialID
 	reason wire.Reason
 	at     time.Time
 }
+
+// maxSightings is how many cards are told apart at the readers of a door: two
+// that take turns on one reader are two presentations, not hundreds.
+const maxSightings = 8
 
 type appendResult struct {
 	ref  wire.Ref
@@ -149,7 +157,6 @@ func New(cfg Config, p Parts) *Door {
 	d := &Door{
 		cfg: cfg, p: p,
 		machine:  Machine{Rules: cfg.Rules},
-		last:     map[string]sighting{},
 		appended: make(chan appendResult, 8),
 		commands: make(chan command),
 		devices:  map[string]DeviceStatus{},
@@ -214,6 +221,7 @@ func (d *Door) Run(ctx context.Context) error {
 			d.obey(c)
 		case <-timer.C:
 			d.step(Tick)
+			d.assert()
 			d.repeats.flush(d, time.Now())
 		}
 	}
@@ -223,13 +231,14 @@ func (d *Door) Run(ctx context.Context) error {
 // begin drives the lock for the first time: released if there is or was fire.
 func (d *Door) begin() {
 	f := d.cfg.Fire
-	if f.Active || f.Latched {
+	if f.Latched {
+		d.step(FireLatched)
+	}
+	if f.Active {
 		d.step(FireActive)
 	}
 	if f.Blind {
 		d.step(FireLost)
-	} else if !f.Active && f.Latched {
-		d.step(FireIdle)
 	}
 	if f == (Fire{}) {
 		_ = d.drive(false)
@@ -237,8 +246,24 @@ func (d *Door) begin() {
 	}
 }
 
-// end leaves the lock as the loss of current would, but released after a fire.
+// drain takes what was sent before the stop: it happened, and is recorded.
+func (d *Door) drain() {
+	stopped, cancel := context.WithCancel(context.Background())
+	cancel() // a card that is granted now is recorded, and not waited for
+	for {
+		select {
+		case e := <-d.p.Events:
+			d.event(stopped, e)
+		default:
+			return
+		}
+	}
+}
+
+// end leaves the lock as the loss of current would; in an emergency it stays
+// released for as long as this process holds the line.
 func (d *Door) end() error {
+	d.drain()
 	d.repeats.flush(d, time.Now().Add(window))
 	err := d.drive(d.cfg.FailSafe || d.machine.Latched())
 	d.pending.Wait()
@@ -252,6 +277,9 @@ func (d *Door) arm(t *time.Timer) {
 	}
 	if at, ok := d.repeats.deadline(); ok {
 		wait = min(wait, time.Until(at))
+	}
+	if d.lockErr != "" || d.machine.emergency() {
+		wait = min(wait, assertEvery)
 	}
 	t.Reset(max(wait, 0))
 }
@@ -268,6 +296,10 @@ func (d *Door) event(ctx context.Context, e device.Event) {
 		}
 		d.repeats.fault(d, e)
 	case device.WentOffline:
+		if e.Source == InputExit {
+			d.exitSince = time.Time{}
+			d.step(ExitLost)
+		}
 		if e.Source == InputFire { // the gateway's, and it keeps the entry
 			d.step(FireLost)
 			return
@@ -312,6 +344,9 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	reader := d.reader(e.Source)
 	if reader.Direction == wire.DirectionOut {
 		d.step(ExitCard)
+	} else if d.isStale(e) {
+		d.event(ctx, device.Event{Kind: device.FaultSeen, Source: e.Source, Fault: device.FaultStale})
+		return
 	}
 	if d.devices[e.Source].Fault != device.FaultNone {
 		d.device(e.Source, true, device.FaultNone) // it reads: what was wrong is over
@@ -442,6 +477,20 @@ func (d *Door) drive(release bool) error {
 	return err
 }
 
+// assertEvery is how often a lock is driven again that did not obey, or that
+// fire has released: a relay's line may go and come back.
+const assertEvery = time.Second
+
+func (d *Door) assert() {
+	if d.lockErr == "" && !d.machine.emergency() {
+		return
+	}
+	before := d.lockErr
+	if _ = d.drive(d.machine.IsReleased()); d.lockErr != before {
+		d.publish()
+	}
+}
+
 func (d *Door) queue(h wire.Header, w wire.Who) wire.Ref {
 	h.Door = d.cfg.ID
 	return d.p.Recorder.Queue(h, w)
@@ -456,14 +505,34 @@ func (d *Door) reader(id string) Reader {
 	return Reader{ID: id, Direction: wire.DirectionIn}
 }
 
+// staleAfter is how old a card may be when its door gets to it.
+const staleAfter = 2 * time.Second
+
+// isStale reports whether a card was read so long ago that whoever held it may
+// be gone: it waited in the kernel while this process hung.
+func (d *Door) isStale(e device.Event) bool {
+	return e.At != 0 && d.p.Monotonic != nil && d.p.Monotonic()-e.At > staleAfter
+}
+
 // isHeld reports whether the card has been on the reader since it was last
 // seen, with the same answer: readers repeat a held card every 50 ms to 1 s. A
 // key that ends meanwhile is told so.
 func (d *Door) isHeld(e device.Event, reason wire.Reason) bool {
-	now := sighting{d.p.Keys.Anonymous(e.Card), reason, time.Now()}
-	last := d.last[e.Source]
-	d.last[e.Source] = now
-	return last.card == now.card && last.reason == reason && now.at.Sub(last.at) < d.cfg.Hold
+	now := sighting{e.Source, d.p.Keys.Anonymous(e.Card), reason, time.Now()}
+	held := false
+	d.last = slices.DeleteFunc(d.last, func(s sighting) bool {
+		if now.at.Sub(s.at) >= d.cfg.Hold {
+			return true
+		}
+		same := s.reader == now.reader && s.card == now.card
+		held = held || same && s.reason == reason
+		return same
+	})
+	d.last = append(d.last, now)
+	if len(d.last) > maxSightings {
+		d.last = d.last[1:]
+	}
+	return held
 }
 
 // tellsLess reports whether a fault is only what a worse one makes: with a

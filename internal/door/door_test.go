@@ -105,6 +105,20 @@ func (l *latch) set(v bool) error {
 	return nil
 }
 
+// sick makes the lock fail; nil: obey again.
+func (l *latch) sick(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+}
+
+// fallBack is the line losing its level.
+func (l *latch) fallBack() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.released = false
+}
+
 func (l *latch) isReleased() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -447,7 +461,7 @@ func TestLatchAtStart(t *testing.T) {
 func TestSickRelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, nil)
-		b.lock.err = errors.New("no such line")
+		b.lock.sick(errors.New("no such line"))
 		for range 3 {
 			b.swipe("in", known)
 			time.Sleep(10 * time.Second)
@@ -470,12 +484,174 @@ func TestSickRelay(t *testing.T) {
 			t.Errorf("command %+v, want refused", c)
 		}
 		time.Sleep(10 * time.Second)
-		b.lock.err = nil
+		b.lock.sick(nil)
 		b.swipe("in", known)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if !b.lock.isReleased() || b.Status().LockErr != "" {
 			t.Errorf("did not recover: %+v", b.Status())
+		}
+	})
+}
+
+// TestSecondResident: somebody right behind another is let in too, and two cards
+// that take turns on one reader are two presentations.
+func TestSecondResident(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		b.swipe("in", stranger)
+		b.swipe("in", known)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !b.lock.isReleased() {
+			t.Fatal("the second card within a second was not let in")
+		}
+		for range 20 {
+			b.swipe("in", known)
+			time.Sleep(200 * time.Millisecond)
+			b.swipe("in", stranger)
+			time.Sleep(200 * time.Millisecond)
+		}
+		if n := len(b.book.only(wire.KindAccess)); n != 2 {
+			t.Errorf("%d access entries for two cards that take turns", n)
+		}
+	})
+}
+
+// TestStaleCard: a card that waited while the process hung opens nothing.
+func TestStaleCard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		b := start(t, func(_ *door.Config, p *door.Parts) { p.Monotonic = func() time.Duration { return time.Since(began) } })
+		time.Sleep(time.Hour)
+		card := device.CardOf(known<<18, 26)
+		b.events <- device.Event{Kind: device.CardRead, Source: "in", Card: card, At: 10 * time.Minute}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if f := b.book.only(wire.KindFault); b.lock.acts != 0 || len(f) != 1 || f[0].Reason.String() != "stale_card" {
+			t.Fatalf("acts %d, faults %+v", b.lock.acts, f)
+		}
+		b.events <- device.Event{Kind: device.CardRead, Source: "in", Card: card, At: time.Since(began)}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !b.lock.isReleased() {
+			t.Error("a fresh card was not let in")
+		}
+	})
+}
+
+// TestNothingSentIsLost: what the devices sent before a stop is recorded.
+func TestNothingSentIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		b.stop()
+		for range 30 {
+			b.events <- device.Event{Kind: device.InputChanged, Source: door.InputExit, Active: true}
+			b.events <- device.Event{Kind: device.InputChanged, Source: door.InputExit}
+		}
+		<-b.done
+		if n := len(b.book.only(wire.KindExit)); n != 30 {
+			t.Errorf("%d of 30 exits are recorded", n)
+		}
+	})
+}
+
+// TestLockIsDrivenAgain: a lock that did not obey is told again, in a fire and
+// at its end.
+func TestLockIsDrivenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		b.lock.sick(errors.New("no such line"))
+		b.input(door.InputFire, true)
+		b.lock.sick(nil)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if !b.lock.isReleased() {
+			t.Fatal("the relay works again, and the door stays locked in a fire")
+		}
+		b.lock.fallBack() // the chip was replugged: the line fell back
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if !b.lock.isReleased() {
+			t.Fatal("a relay that lost its line is not driven again in a fire")
+		}
+		b.input(door.InputFire, false)
+		b.lock.sick(errors.New("no such line"))
+		if _, err := b.ResetFire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.lock.sick(nil)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if b.lock.isReleased() {
+			t.Error("a lock that could not be secured stays open for good")
+		}
+	})
+}
+
+// TestExitLost: where the button is the only way out, a button that can't be
+// read leaves the door released until it can.
+func TestExitLost(t *testing.T) {
+	for _, only := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t, func(c *door.Config, _ *door.Parts) { c.Rules.OnlyExit = only })
+			b.events <- device.Event{Kind: device.WentOffline, Source: door.InputExit, Fault: device.FaultMissing}
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			if b.lock.isReleased() != only {
+				t.Errorf("only way out %v: released %v while it can't be read", only, b.lock.isReleased())
+			}
+			b.input(door.InputExit, false)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if b.lock.isReleased() {
+				t.Error("released after the button was back")
+			}
+		})
+	}
+}
+
+// TestUnreadableFire: a fire input that can't be read releases, and is no alarm.
+func TestUnreadableFire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, func(c *door.Config, _ *door.Parts) { c.Fire.Blind = true })
+		if !b.lock.isReleased() {
+			t.Fatal("secured with a fire input that can't be read")
+		}
+		b.input(door.InputFire, false)
+		if b.lock.isReleased() {
+			t.Error("released after it could be read, and was idle")
+		}
+		b.events <- device.Event{Kind: device.WentOffline, Source: door.InputFire, Fault: device.FaultUnplugged}
+		synctest.Wait()
+		if !b.lock.isReleased() {
+			t.Error("secured with a fire input that went away")
+		}
+		if n := len(b.book.only(wire.KindFire)); n != 0 {
+			t.Errorf("%d fire entries without a fire", n)
+		}
+	})
+}
+
+// TestFloorCounts: a signed time past the end of a key ends it, whatever the clock says.
+func TestFloorCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := access.Record{Credential: access.CredentialID{1, known}, Grant: access.ID{7}, Tenancy: access.ID{8},
+			Kind: access.KindResident, State: access.StateActive, Until: 5000}
+		bucket, err := access.NewBucket(0, []access.Record{r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := access.NewGrants(access.Doors{IDs: []string{"front"}, Sets: [][]uint16{{0}}}, 0, []*access.Bucket{bucket})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := start(t, func(_ *door.Config, p *door.Parts) {
+			p.Keys, p.Clock = ring{g}, func() door.Clock { return door.Clock{Now: 0, Floor: 6000} }
+		})
+		b.swipe("in", known)
+		if e := b.book.only(wire.KindAccess); len(e) != 1 || e[0].Reason != wire.ReasonExpired {
+			t.Errorf("entries %+v, want expired", e)
 		}
 	})
 }

@@ -32,6 +32,7 @@ type Rules struct {
 	ReleaseTime time.Duration // how long one release lasts
 	MaxRelease  time.Duration // longest time without a break that release may be driven; 0: no limit (what fire demands)
 	HeldAfter   time.Duration // open for longer is reported; 0: never
+	OnlyExit    bool          // the exit input is the only way out: while it can't be read, the door is released
 	SilentExit  bool          // people leave by a handle that we can't see: opening without release is not forced
 }
 
@@ -47,6 +48,7 @@ type Machine struct {
 	held      bool
 	forced    bool
 	exit      bool // the exit input is active
+	exitBlind bool // it can't be read, and it is the only way out
 	fireLine  bool
 	fireBlind bool // the fire input can't be read
 	fireLatch bool
@@ -65,9 +67,11 @@ const (
 	ExitCard                   // any card at a reader on the inside
 	ExitActive                 // request to exit pressed
 	ExitIdle                   // and let go
+	ExitLost                   // the exit input can't be read
 	ContactOpen                // the contact saw it open
 	ContactClosed              // and close
 	FireActive                 // the fire input is active: released until FireReset
+	FireLatched                // at a start: it was active before, and nobody has reset it
 	FireLost                   // the fire input can't be read: released until it can
 	FireIdle                   // it can be read, and the panel is idle
 	FireReset                  // somebody on site resets the latch
@@ -103,6 +107,9 @@ func (m Machine) IsReleased() bool { return m.released }
 // Latched reports whether the fire latch holds the door released.
 func (m Machine) Latched() bool { return m.fireLatch }
 
+// leaving reports whether somebody is asking to go out, or could not ask.
+func (m Machine) leaving() bool { return m.exit || m.exitBlind }
+
 // emergency reports whether nothing but the end of a fire may secure the door.
 func (m Machine) emergency() bool { return m.fireLatch || m.fireBlind }
 
@@ -120,20 +127,29 @@ func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) 
 	case OperatorOpen:
 		acts = m.release(now, wire.ReasonOperator, acts)
 	case ExitActive:
-		m.exit = true
+		m.exit, m.exitBlind = true, false
 		acts = m.release(now, wire.ReasonExit, acts)
 		acts = record(acts, wire.KindExit, wire.OutcomeActive, 0)
 	case ExitIdle:
-		if m.exit && m.released {
+		if (m.exit || m.exitBlind) && m.released {
 			m.until = max(m.until, now+m.ReleaseTime)
 		}
+		m.exit, m.exitBlind = false, false
+	case ExitLost:
 		m.exit = false
+		if m.OnlyExit && !m.exitBlind {
+			m.exitBlind = true
+			acts = m.release(now, wire.ReasonExit, acts)
+		}
 	case ContactOpen:
 		acts = m.opened(now, acts)
 	case ContactClosed:
 		acts = m.closed(now, acts)
 	case FireActive:
 		acts = m.fire(now, acts)
+	case FireLatched:
+		m.fireLatch = true
+		acts = m.drive(now, wire.ReasonFireLatch, acts)
 	case FireLost:
 		m.fireBlind = true
 		acts = m.drive(now, wire.ReasonFire, acts)
@@ -155,10 +171,10 @@ func (m Machine) Deadline() (time.Duration, bool) {
 		}
 	}
 	if m.released && !m.emergency() {
-		if !m.exit {
+		if !m.leaving() {
 			earliest(m.until)
 		}
-		if m.MaxRelease > 0 {
+		if m.MaxRelease > 0 && !m.exitBlind {
 			earliest(m.since + m.MaxRelease)
 		}
 	}
@@ -220,7 +236,7 @@ func (m *Machine) closed(now time.Duration, acts []Act) []Act {
 		acts = record(acts, wire.KindForced, wire.OutcomeIdle, 0)
 	}
 	acts = record(acts, wire.KindClosed, 0, 0)
-	if m.released && !m.fresh && !m.exit {
+	if m.released && !m.fresh {
 		m.until = now
 	}
 	return acts
@@ -267,7 +283,7 @@ func (m *Machine) endEmergency(now time.Duration, why wire.Reason, acts []Act) [
 		return acts
 	}
 	m.openSince = now
-	if m.exit {
+	if m.leaving() {
 		m.since, m.until = now, now+m.ReleaseTime
 		return acts
 	}
@@ -276,8 +292,8 @@ func (m *Machine) endEmergency(now time.Duration, why wire.Reason, acts []Act) [
 
 func (m *Machine) timers(now time.Duration, acts []Act) []Act {
 	if m.released && !m.emergency() {
-		over := !m.exit && now >= m.until
-		limit := m.MaxRelease > 0 && now >= m.since+m.MaxRelease
+		over := !m.leaving() && now >= m.until
+		limit := m.MaxRelease > 0 && !m.exitBlind && now >= m.since+m.MaxRelease
 		if over || limit {
 			acts = m.secure(wire.ReasonTimer, acts)
 		}

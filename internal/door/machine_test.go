@@ -17,7 +17,9 @@ func TestMachineDay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rules := door.Rules{ReleaseTime: 5 * time.Second, HeldAfter: 30 * time.Second,
 			MaxRelease: rapid.SampledFrom([]time.Duration{0, 20 * time.Second}).Draw(t, "max"),
-			SilentExit: rapid.Bool().Draw(t, "silent")}
+			SilentExit: rapid.Bool().Draw(t, "silent"), OnlyExit: rapid.Bool().Draw(t, "only")}
+		// Only a fail-safe lock has an exit that must work, and only a fail-secure one a limit.
+		rules.OnlyExit = rules.OnlyExit && rules.MaxRelease == 0
 		w := walk{t: t, m: door.Machine{Rules: rules}}
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			w.sleep(time.Duration(rapid.Int64Range(0, int64(40*time.Second)).Draw(t, "wait")))
@@ -35,9 +37,12 @@ type walk struct {
 	since    time.Duration
 	asked    time.Duration // last input that releases
 	exit     bool
+	noExit   bool
 	line     bool
 	blind    bool
 	latch    bool
+	through  bool // the release was used up
+	over     bool // the lock's limit has ended it
 }
 
 // sleep lets time pass, with a Tick at every deadline, as the loop does.
@@ -62,6 +67,9 @@ func (w *walk) step(in door.Input) {
 	m, acts := w.m.Step(in, w.now, nil)
 	w.m = m
 	w.follow(in)
+	if in == door.DenyCard && len(acts) > 0 {
+		w.t.Fatalf("a denied card did %+v", acts)
+	}
 	for _, a := range acts {
 		if a.Release && a.Secure {
 			w.t.Fatal("release and secure in one act")
@@ -82,12 +90,19 @@ func (w *walk) step(in door.Input) {
 func (w *walk) follow(in door.Input) {
 	switch in {
 	case door.ExitActive:
-		w.exit, w.asked = true, w.now
+		w.exit, w.noExit, w.asked = true, false, w.now
 	case door.ExitIdle:
-		if w.exit {
+		if w.exit || w.noExit {
 			w.asked = w.now
 		}
+		w.exit, w.noExit = false, false
+	case door.ExitLost:
 		w.exit = false
+		if w.m.OnlyExit && !w.noExit {
+			w.noExit, w.asked = true, w.now
+		}
+	case door.FireLatched:
+		w.latch = true
 	case door.GrantCard, door.OperatorOpen, door.ExitCard:
 		w.asked = w.now
 	case door.FireActive:
@@ -108,13 +123,36 @@ func (w *walk) follow(in door.Input) {
 	}
 }
 
+// lower is the law that lets people through: a release lasts its time, and as
+// long as the button is pressed, unless somebody went through, the limit of the
+// lock came, or an emergency ended.
+func (w *walk) lower(in door.Input) {
+	switch in {
+	case door.ContactClosed, door.FireReset, door.FireIdle:
+		w.through = w.through || !w.released
+	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive:
+		w.through = false
+	}
+	limited := w.m.MaxRelease > 0 && w.now-w.since >= w.m.MaxRelease
+	due := w.asked > 0 && (w.exit || w.now-w.asked < w.m.ReleaseTime)
+	if due && !w.released && !w.through && !limited && !w.over {
+		w.t.Fatalf("secured %v after somebody was let through, exit pressed %v", w.now-w.asked, w.exit)
+	}
+	if limited {
+		w.over = true // the limit ends it, whatever else asked meanwhile
+	}
+	if w.released && !limited {
+		w.over = false
+	}
+}
+
 // ended: while the exit button is held, the end of an emergency starts a
 // release of its own.
 func (w *walk) ended() { w.since, w.asked = w.now, w.now }
 
 func (w *walk) checkRelease(in door.Input) {
 	switch in {
-	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive, door.FireActive, door.FireLost:
+	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive, door.ExitLost, door.FireActive, door.FireLatched, door.FireLost:
 	default:
 		w.t.Fatalf("input %d released the door", in)
 	}
@@ -131,13 +169,17 @@ func (w *walk) laws(in door.Input) {
 	if in == door.ExitActive && !w.released {
 		w.t.Fatal("request to exit did not release")
 	}
+	if w.noExit && !w.released {
+		w.t.Fatal("secured while the only way out can't be read")
+	}
+	w.lower(in)
 	if w.latch != w.m.Latched() || ((w.latch || w.blind) && !w.released) {
 		w.t.Fatalf("fire: latch %v, machine %v, released %v", w.latch, w.m.Latched(), w.released)
 	}
 	if (w.m.State() == door.Emergency) != (w.latch || w.blind) {
 		w.t.Fatalf("state %s with latch %v", w.m.State(), w.latch)
 	}
-	if !w.released || w.latch || w.blind {
+	if !w.released || w.latch || w.blind || w.noExit {
 		return
 	}
 	if limit := w.m.MaxRelease; limit > 0 && w.now-w.since >= limit {

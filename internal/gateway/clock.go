@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/door"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/issue"
 	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
@@ -52,16 +53,20 @@ type clock struct {
 	path  string       // file of the last trusted time
 	floor func() int64 // unix seconds: highest signed time ever seen
 
-	mu       sync.Mutex
-	quality  wire.ClockQuality // as the machine claims
-	maxError time.Duration
-	base     time.Duration // wall minus boot time, as trusted
-	based    time.Duration // boot time when base last followed
-	trusted  bool
-	leapt    bool
-	told     bool      // trusted, as poll last said
-	last     time.Time // last trusted time, of this run or one before
-	saved    time.Time
+	saving sync.Mutex // held while the file is written; never with mu
+
+	mu      sync.Mutex
+	quality wire.ClockQuality // as the machine claims
+	began   wire.ClockQuality // what it claimed when trust began
+	base    time.Duration     // wall minus boot time, as trusted
+	based   time.Duration     // boot time when base last followed
+	trusted bool
+	leapt   bool
+	told    bool      // trusted, as poll last said
+	last    time.Time // last trusted time, of this run or one before
+	saved   time.Time
+	doubted bool          // as written: it leapt, and was not right again
+	away    time.Duration // how far ahead of last a clock is believed at the start
 }
 
 // reading is one look at the clock.
@@ -74,9 +79,13 @@ type reading struct {
 
 func newClock(src TimeSource, path string, floor func() int64) *clock {
 	c := &clock{src: src, path: path, floor: floor}
-	if b, err := os.ReadFile(path); err == nil && len(b) == 8 {
+	if b, err := os.ReadFile(path); err == nil && len(b) == 9 {
 		c.last = time.Unix(int64(binary.BigEndian.Uint64(b)), 0)
-		c.saved = c.last
+		c.saved, c.doubted = c.last, b[8] == 1
+		c.away = awayFor
+		if c.doubted {
+			c.away = backBy // it was wrong when it was seen last: believe it only near what is known
+		}
 	}
 	return c
 }
@@ -124,49 +133,56 @@ func within(d, limit time.Duration) bool { return d <= limit && d >= -limit }
 // poll asks the machine how good its clock is and returns the entry to record
 // when that changed: trust began, or ended by a leap.
 func (c *clock) poll() (wire.Header, bool, error) {
+	h, news := c.look()
+	return h, news, c.save()
+}
+
+func (c *clock) look() (wire.Header, bool) {
 	q, maxErr := c.src.Quality()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.quality, c.maxError = q, maxErr
+	c.quality = q
 	r := c.readLocked()
 	if !c.trusted {
 		c.believe(r, q)
 	}
-	err := c.save(r)
 	if c.trusted == c.told {
-		return wire.Header{}, false, err
+		return wire.Header{}, false
 	}
 	c.told = c.trusted
 	h := wire.Header{Kind: wire.KindClock, Reason: wire.ReasonClockLeapt}
 	if c.trusted {
 		h.Reason, h.Count = wire.ReasonClockSet, uint64(max(maxErr.Milliseconds(), 0))
 	}
-	return h, true, err
+	return h, true
 }
 
 // believe begins to trust a clock that the machine claims to be set, unless it
 // leapt or is too far from the last time known: then somebody must confirm it.
 func (c *clock) believe(r reading, q wire.ClockQuality) {
-	if q < wire.ClockRTC {
+	if q < wire.ClockRTC || r.wall.Unix() < issue.Earliest {
 		return
 	}
-	if c.leapt {
-		if within(r.offset()-c.base, leap) { // the leap was taken back
-			c.trusted, c.leapt, c.based = true, false, r.boot
-		}
+	if c.leapt && within(r.offset()-c.base, leap) { // the leap was taken back
+		c.trusted, c.leapt, c.based = true, false, r.boot
+		return
+	}
+	// A time server that corrects a battery clock is no leap, if it is near
+	// enough to what was known.
+	if c.leapt && q <= c.began {
 		return
 	}
 	known, ahead := c.known()
 	if !known.IsZero() && (r.wall.Before(known.Add(-backBy)) || r.wall.After(known.Add(ahead))) {
 		return
 	}
-	c.trusted, c.base, c.based = true, r.offset(), r.boot
+	c.trusted, c.leapt, c.base, c.based, c.began = true, false, r.offset(), r.boot, q
 }
 
 // known is the latest time that was ever believed, and how far from it a clock
 // is believed at the start.
 func (c *clock) known() (at time.Time, ahead time.Duration) {
-	at, ahead = c.last, awayFor
+	at, ahead = c.last, c.away
 	if c.last.IsZero() {
 		ahead = signedFor
 	}
@@ -188,23 +204,38 @@ func (c *clock) confirm() (wire.Header, error) {
 	c.quality = max(c.quality, wire.ClockRTC)
 	c.base, c.based = r.offset(), r.boot
 	c.trusted, c.told, c.leapt, c.last = true, true, false, wall
+	c.began, c.saved = c.quality, time.Time{} // written at the next look
 	return wire.Header{Kind: wire.KindClock, Reason: wire.ReasonClockSet, Outcome: wire.OutcomeDone}, nil
 }
 
-// save keeps the last trusted time for the next start, once a day.
-func (c *clock) save(r reading) error {
-	if !c.trusted {
+// save keeps the last trusted time for the next start, once a day. A clock that
+// leapt is kept too, as doubt: a restart must not launder it. The disk may take
+// its time, so nothing that a door asks is locked meanwhile.
+func (c *clock) save() error {
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	c.mu.Lock()
+	r := c.readLocked()
+	if r.trusted {
+		c.last = r.wall
+	}
+	since := r.wall.Sub(c.saved)
+	due := r.trusted && (c.saved.IsZero() || since < 0 || since >= savedEvery) || c.doubted != c.leapt
+	keep, doubt := c.last, c.leapt
+	c.mu.Unlock()
+	if !due {
 		return nil
 	}
-	c.last = r.wall
-	if !c.saved.IsZero() && r.wall.Sub(c.saved) < savedEvery {
-		return nil
+	b := append(binary.BigEndian.AppendUint64(nil, uint64(keep.Unix())), 0)
+	if doubt {
+		b[8] = 1
 	}
-	c.saved = r.wall
-	b := binary.BigEndian.AppendUint64(nil, uint64(r.wall.Unix()))
 	if err := durable.WriteFile(c.path, b, 0o600); err != nil {
 		return fmt.Errorf("keep the last trusted time: %w", err)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.saved, c.doubted = keep, doubt
 	return nil
 }
 

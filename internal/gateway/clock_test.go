@@ -138,6 +138,60 @@ func TestNothingButAList(t *testing.T) {
 	}
 }
 
+// TestServerCorrectsBattery: a board that takes its last shutdown for the time
+// and is corrected by a time server is believed again at once.
+func TestServerCorrectsBattery(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clock")
+	m := &machine{wall: installed, quality: wire.ClockNTP}
+	poll(t, m.start(path))
+	m.boot, m.quality = 0, wire.ClockRTC // three hours without power, which it does not know of
+	c := m.start(path)
+	poll(t, c)
+	if !c.read().trusted {
+		t.Fatal("a battery clock near the last time is not believed")
+	}
+	m.wall, m.quality = m.wall.Add(3*time.Hour), wire.ClockNTP
+	poll(t, c)
+	if !c.read().trusted || c.read().quality != wire.ClockNTP {
+		t.Errorf("after the correction: %+v, doubt %q", c.read(), c.doubt())
+	}
+}
+
+// TestRestartLaundersNothing: a clock that leapt is not believed after a
+// restart either, however often, until it is right or somebody confirms it.
+func TestRestartLaundersNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clock")
+	m := &machine{wall: installed, quality: wire.ClockNTP}
+	poll(t, m.start(path))
+	for range 4 {
+		c := m.start(path)
+		poll(t, c)
+		m.wall = m.wall.Add(59 * clockDay)
+		poll(t, c)
+		again := m.start(path)
+		if poll(t, again); again.read().trusted && m.wall.Sub(installed) > 59*clockDay {
+			t.Fatalf("%v ahead, and believed after a restart", m.wall.Sub(installed))
+		}
+	}
+	c := m.start(path)
+	if _, err := c.confirm(); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, c)
+	if after := m.start(path); poll(t, after) == 0 || !after.read().trusted {
+		t.Error("a confirmed time is not believed after a restart")
+	}
+}
+
+// TestUnsetBattery: a battery clock at its factory date is no clock.
+func TestUnsetBattery(t *testing.T) {
+	m := &machine{wall: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), quality: wire.ClockRTC}
+	c := m.start(filepath.Join(t.TempDir(), "clock"))
+	if poll(t, c); c.read().trusted {
+		t.Error("the year 2000 is believed")
+	}
+}
+
 // TestSmallSteps: a time server that corrects a drift every day for ten years
 // is no leap; one that walks the clock ahead gets it no further than follow
 // allows before it is.

@@ -25,9 +25,10 @@ type Issuer struct {
 // attempts is how often an edit is made again when somebody else was faster.
 const attempts = 4
 
-// earliest is the issue time of a list that nobody can date: no list was
-// made before this format was. It keeps a wrong clock from raising the floor.
-const earliest = 1767225600 // 2026-01-01T00:00:00Z
+// Earliest is the issue time of a list that nobody can date, unix s: no list was
+// made before this format was. It keeps a wrong clock from raising the floor,
+// and a clock before it is not set.
+const Earliest = 1767225600 // 2026-01-01T00:00:00Z
 
 // apart is how far the clocks of this machine and of the gateway may differ.
 const apart = 24 * time.Hour
@@ -100,7 +101,7 @@ func (i Issuer) date(ctx context.Context) (time.Time, error) {
 	}
 	now := time.Now()
 	if !st.Clock.Trusted {
-		return time.Unix(earliest, 0), nil // Sign does not go back behind the list before
+		return time.Unix(Earliest, 0), nil // Sign does not go back behind the list before
 	}
 	if d := now.Sub(st.Clock.Now); d > apart || d < -apart {
 		return time.Time{}, &control.Error{

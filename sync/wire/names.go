@@ -143,7 +143,7 @@ var reasonNames = map[uint16]string{
 	256: "missing", 257: "unplugged", 258: "io_error", 260: "lost_edges", 261: "wrong_length",
 	262: "wrong_parity", 263: "swapped_lines", 264: "cable", 265: "first_frame",
 	266: "trailing_bits", 267: "noise", 268: "wrong_checksum", 269: "ghost_frame",
-	270: "half_frame", 271: "output_refused",
+	270: "half_frame", 271: "output_refused", 272: "stale_card",
 	512: "disk_full", 513: "disk_error", 514: "damaged_file", 515: "queue_full",
 	516: "slow_disk", 517: "pruned", 518: "clock_leapt", 519: "clock_set",
 	520: "no_building_key", 521: "list_refused",
