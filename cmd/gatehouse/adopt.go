@@ -85,7 +85,7 @@ func (c adoptBindCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	g, err := c.grant(l.Doors)
+	g, err := c.grant(l)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,9 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
-func (b *bench) serve() {
+// serve runs the daemon until the test ends, or until the function returned is
+// called.
+func (b *bench) serve() (stop func()) {
 	b.t.Helper()
 	site, err := gateway.LoadSite(b.path("site.toml"))
 	must(b.t, err)
@@ -102,7 +104,7 @@ func (b *bench) serve() {
 	must(b.t, err)
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()
-	b.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			b.t.Error(err)
@@ -110,10 +112,12 @@ func (b *bench) serve() {
 		_ = ours.Close()
 		all.Wait()
 	})
+	b.t.Cleanup(stop)
 	b.eventually("the readers are there", func() bool {
 		st, err := b.client.Status(b.t.Context())
 		return err == nil && st.Doors[0].Devices[0].Online && st.Doors[1].Devices[0].Online
 	})
+	return stop
 }
 
 func (b *bench) eventually(what string, ok func() bool) {
@@ -179,6 +183,14 @@ func TestHouse(t *testing.T) {
 	b.fails("123,04567\n", []string{"has key", "(3B) already"}, "grant", "add", "--key", key, "--label", "4A", "--door", "front", "--printed", "3+5D")
 	b.swipes(key)
 	b.states(key)
+	b.ok("200,00001\n", "grant", "add", "--key", key, "--label", "9Z", "--door", "front", "--printed", "3+5D", "--from", "2030-01-02", "--until", "2030-02-03")
+	if out := b.ok("", "grant", "list"); !strings.Contains(out, "2030-01-02") || !strings.Contains(out, "2030-02-03") || !strings.Contains(out, "not yet") {
+		t.Errorf("list: %s", out)
+	}
+	if out := b.ok("", "--json", "grant", "list"); !strings.Contains(out, "2030-02-04T00:00:00+08:00") {
+		t.Errorf("a day ends at the building's midnight: %s", out)
+	}
+	b.fails("", []string{"in the past"}, "grant", "add", "--key", key, "--label", "9Y", "--door", "front", "--printed", "3+5D", "--until", "2020-01-01")
 	b.fails("", []string{"did not sign"}, "grant", "end", "--key", otherKey(t, b), "3B")
 	if out := b.ok("", "log", "--all"); !strings.Contains(out, "list_applied") || strings.Contains(out, "4567") {
 		t.Errorf("log:\n%s", out)
@@ -297,6 +309,46 @@ func TestAdopt(t *testing.T) {
 	b.eventually("it opens", func() bool { _, on := b.board.Output("front"); return on })
 	if out := b.ok("", "adopt", "off"); !strings.Contains(out, "not kept") {
 		t.Errorf("adopt off: %s", out)
+	}
+}
+
+// TestLostList: a gateway that lost its list, or its whole card, gets it back
+// from the copy beside the key, and so do the landlord's labels.
+func TestLostList(t *testing.T) {
+	for name, lose := range map[string]string{"the list": "state/grants/grants-*.db", "everything": "state"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			key := b.path("issuer.key")
+			b.ok("", "init", "--config", b.path("site.toml"), "--key", key)
+			stop := b.serve()
+			for i := range 3 {
+				b.ok(fmt.Sprintf("123,%05d\n", i), "grant", "add", "--key", key, "--label", fmt.Sprintf("%dA", i), "--door", "front", "--printed", "3+5D")
+			}
+			b.ok("", "grant", "end", "--key", key, "1A")
+			b.fails("", []string{"has a list in force"}, "grant", "restore", "--key", key)
+			stop()
+			lost, err := filepath.Glob(b.path(lose))
+			must(t, err)
+			for _, f := range lost {
+				must(t, os.RemoveAll(f))
+			}
+			if name == "everything" {
+				b.ok("", "init", "--config", b.path("site.toml"), "--key", key)
+			}
+			b.serve()
+			if name == "the list" {
+				b.fails("123,00009\n", []string{"lost its list", "grant restore"}, "grant", "add", "--key", key, "--label", "4A", "--door", "front", "--printed", "3+5D")
+			}
+			b.fails("", []string{"no copy"}, "grant", "restore", "--key", otherKey(t, b))
+			b.ok("", "grant", "restore", "--key", key)
+			out := b.ok("", "grant", "list")
+			for _, want := range []string{"0A", "1A", "2A", "ended"} {
+				if !strings.Contains(out, want) {
+					t.Errorf("after the restore: %s", out)
+				}
+			}
+			b.ok("123,00009\n", "grant", "add", "--key", key, "--label", "4A", "--door", "front", "--printed", "3+5D")
+		})
 	}
 }
 

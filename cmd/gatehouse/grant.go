@@ -91,7 +91,11 @@ type terms struct {
 var kinds = map[string]wire.GrantKind{"resident": wire.GrantResident, "staff": wire.GrantStaff,
 	"visitor": wire.GrantVisitor, "brigade": wire.GrantBrigade}
 
-func (t terms) grant(known []string) (g keyring.NewGrant, err error) {
+func (t terms) grant(l control.List) (g keyring.NewGrant, err error) {
+	zone, err := time.LoadLocation(l.TimeZone)
+	if err != nil {
+		return g, fmt.Errorf("time zone of the building: %w", err)
+	}
 	g = keyring.NewGrant{Kind: kinds[t.Kind], Doors: slices.Clone(t.Door), Label: strings.TrimSpace(t.Label)}
 	if g.Label == "" {
 		return g, hinted("a word of your own for the flat, as 3B", "the label is empty")
@@ -99,14 +103,14 @@ func (t terms) grant(known []string) (g keyring.NewGrant, err error) {
 	slices.Sort(g.Doors)
 	g.Doors = slices.Compact(g.Doors)
 	for _, d := range t.Door {
-		if !slices.Contains(known, d) {
-			return g, hinted("doors of this gateway: "+strings.Join(known, ", "), "no door %q here", d)
+		if !slices.Contains(l.Doors, d) {
+			return g, hinted("doors of this gateway: "+strings.Join(l.Doors, ", "), "no door %q here", d)
 		}
 	}
-	if g.From, err = day(t.From, 0); err != nil {
+	if g.From, err = day(t.From, 0, zone); err != nil {
 		return g, err
 	}
-	if g.Until, err = day(t.Until, 1); err != nil {
+	if g.Until, err = day(t.Until, 1, zone); err != nil {
 		return g, err
 	}
 	if !g.Until.IsZero() && !g.From.Before(g.Until) {
@@ -121,12 +125,12 @@ func (t terms) grant(known []string) (g keyring.NewGrant, err error) {
 	return g, nil
 }
 
-// day reads a day as the midnight at its start, in local time, plus so many days.
-func day(text string, plus int) (time.Time, error) {
+// day reads a day as the midnight at its start in the building, plus so many days.
+func day(text string, plus int, zone *time.Location) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	t, err := time.ParseInLocation(time.DateOnly, text, time.Local)
+	t, err := time.ParseInLocation(time.DateOnly, text, zone)
 	if err != nil {
 		return t, hinted("write it as 2026-12-31", "%q is no day", text)
 	}
@@ -142,7 +146,7 @@ type grantAddCmd struct {
 // cardSource says how a card is shown.
 type cardSource struct {
 	Printed string `help:"Read the card's printed number from standard input instead of a swipe: 3+5D, 8D, 10D or 10D-reversed." placeholder:"FORM"`
-	Reader  string `help:"The door whose reader takes the first swipe; any, if not given." placeholder:"DOOR"`
+	Reader  string `help:"The door whose reader takes the first swipe; if not given, the first of --door." placeholder:"DOOR"`
 	Once    bool   `help:"Take one swipe and do not ask for more."`
 }
 
@@ -173,7 +177,7 @@ func (c grantAddCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	g, err := c.grant(l.Doors)
+	g, err := c.grant(l)
 	if err != nil {
 		return err
 	}
@@ -284,10 +288,14 @@ func plain(text string) string {
 // swipe takes the card at one reader, and at the other reader families that
 // see it in another form.
 func (s *session) swipe(c cardSource, doors []string) (control.Card, error) {
-	where := "a reader"
-	if c.Reader != "" {
-		where = "the reader of door " + c.Reader
+	// Never any reader: a stranger at another door must not get the key.
+	if c.Reader == "" && len(doors) > 0 {
+		c.Reader = doors[0]
 	}
+	if c.Reader == "" {
+		return control.Card{}, hinted("say at which door you hold it up", "give --reader")
+	}
+	where := "the reader of door " + c.Reader
 	fmt.Fprintf(s.err, "hold the card up to %s; the door stays as it is ...\n", where)
 	card, err := s.client.Swipe(s.ctx, control.SwipeRequest{Door: c.Reader})
 	if err != nil {
@@ -465,10 +473,10 @@ func stateNow(k control.Key, now time.Time) string {
 	return k.State
 }
 
-// date shows a day; an end is exclusive, and shown as the last day before it.
+// date shows a day in the building's zone, in which the daemon sends it; an end is exclusive, and shown as the last day before it.
 func date(t *time.Time, days int) string {
 	if t == nil {
 		return "-"
 	}
-	return t.Local().AddDate(0, 0, days).Format(time.DateOnly)
+	return t.AddDate(0, 0, days).Format(time.DateOnly)
 }

@@ -45,7 +45,7 @@ func (c importCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	grants, missing, err := s.resolve(rows, l.Doors)
+	grants, missing, err := s.resolve(rows, l)
 	if err != nil {
 		return err
 	}
@@ -151,12 +151,12 @@ func separator(in *bufio.Reader) (rune, error) {
 
 // resolve turns every line into a grant, or tells all that is wrong. Errors
 // name the line and never the number.
-func (s *session) resolve(rows []csvRow, doors []string) ([]keyring.NewGrant, []string, error) {
+func (s *session) resolve(rows []csvRow, l control.List) ([]keyring.NewGrant, []string, error) {
 	var grants []keyring.NewGrant
 	var missing []string
 	var bad []error
 	for _, r := range rows {
-		g, card, err := s.resolveOne(r, doors)
+		g, card, err := s.resolveOne(r, l)
 		if err != nil {
 			var fail *control.Error
 			if errors.As(err, &fail) && fail.Hint != "" {
@@ -181,12 +181,12 @@ func (s *session) resolve(rows []csvRow, doors []string) ([]keyring.NewGrant, []
 	return grants, missing, nil
 }
 
-func (s *session) resolveOne(r csvRow, doors []string) (keyring.NewGrant, control.Card, error) {
+func (s *session) resolveOne(r csvRow, l control.List) (keyring.NewGrant, control.Card, error) {
 	var card control.Card
 	if _, ok := kinds[r.terms.Kind]; !ok {
 		return keyring.NewGrant{}, card, fmt.Errorf("kind %q: want resident, staff, visitor or brigade", r.terms.Kind)
 	}
-	g, err := r.terms.grant(doors)
+	g, err := r.terms.grant(l)
 	if err != nil {
 		return g, card, err
 	}
@@ -200,7 +200,7 @@ func (s *session) resolveOne(r csvRow, doors []string) (keyring.NewGrant, contro
 func addAll(e *keyring.Editor, grants []keyring.NewGrant, rows []csvRow) error {
 	taken := map[wire.CredentialID]bool{}
 	for _, g := range e.Grants() {
-		taken[g.Credential] = g.State != wire.GrantRevoked
+		taken[g.Credential] = taken[g.Credential] || g.State != wire.GrantRevoked
 	}
 	var bad []error
 	for i, g := range grants {

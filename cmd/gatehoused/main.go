@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // a small system has no time zones of its own
 
 	"github.com/rs/zerolog"
 
@@ -88,7 +89,9 @@ func serve(config string, stderr io.Writer) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	log := zerolog.New(stderr).With().Timestamp().Logger()
+	out := newLogWriter(stderr)
+	defer out.close()
+	log := zerolog.New(out).With().Timestamp().Logger()
 	// A damaged file can kill who opens it; that must not be this process.
 	self, err := os.Executable()
 	if err != nil {

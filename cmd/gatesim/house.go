@@ -29,7 +29,7 @@ gateway = "gw1"
 state = "%[1]s/state"
 socket = "%[1]s/sock"
 journal = {budget_ms = 2000}
-fire = {chip = "sim0", line = 7}
+fire = {chip = "sim0", line = 7, active = "low"}
 
 [[door]]
 id = "front"

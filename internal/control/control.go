@@ -118,9 +118,10 @@ type Released struct {
 // List is the grant list in force, as the issuer's tool needs it.
 type List struct {
 	Building string            `json:"building"`
-	Doors    []string          `json:"doors"`    // of this gateway
-	Manifest []byte            `json:"manifest"` // signed; empty: none
-	Last     uint64            `json:"last"`     // highest version ever applied
+	TimeZone string            `json:"time_zone"` // of the building: days begin at its midnight
+	Doors    []string          `json:"doors"`     // of this gateway
+	Manifest []byte            `json:"manifest"`  // signed; empty: none
+	Last     uint64            `json:"last"`      // highest version ever applied
 	Buckets  [][]byte          `json:"buckets"`
 	Labels   map[string]string `json:"labels"` // grant id in hex -> the landlord's own label
 }
@@ -154,7 +155,7 @@ type SwipeRequest struct {
 // PrintedRequest asks for the credentials of a number printed on a card. It
 // stands in the request's body, never in a path.
 type PrintedRequest struct {
-	Form   string `json:"form"` // 3+5D, 8D, 10D, reversed
+	Form   string `json:"form"` // 3+5D, 8D, 10D, 10D-reversed
 	Number string `json:"number"`
 }
 

@@ -410,11 +410,9 @@ func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who) {
 }
 
 func (d *Door) granted(r appendResult) {
-	if r.err != nil {
-		d.p.Log.Warn().Err(r.err).Str("door", d.cfg.ID).Msg("released before its record was durable")
-	}
 	d.stepFor(GrantCard, &r.ref)
 	if r.err != nil {
+		d.p.Log.Warn().Err(r.err).Str("door", d.cfg.ID).Msg("released before its record was durable")
 		d.queue(wire.Header{Kind: wire.KindReleasedLate, Reason: wire.ReasonSlowDisk, Source: r.head.Source, Ref: &r.ref}, wire.Who{})
 	}
 }

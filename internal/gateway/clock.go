@@ -14,11 +14,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// TimeSource reads the machine's clocks; all fields are needed. Tests and the
+// TimeSource reads the machine's clocks; all but Monotonic are needed. Tests and the
 // simulator have their own.
 type TimeSource struct {
 	Wall     func() time.Time
 	BootTime func() time.Duration // CLOCK_BOOTTIME
+	// Monotonic is CLOCK_MONOTONIC, the clock of edges; nil where it can't be read.
+	Monotonic func() time.Duration
 	// Quality says how the wall clock was set: ClockNTP, ClockRTC or ClockUnset,
 	// and for NTP the kernel's bound of its error.
 	Quality func() (q wire.ClockQuality, maxError time.Duration)
@@ -78,11 +80,10 @@ type reading struct {
 }
 
 func newClock(src TimeSource, path string, floor func() int64) *clock {
-	c := &clock{src: src, path: path, floor: floor}
+	c := &clock{src: src, path: path, floor: floor, away: awayFor}
 	if b, err := os.ReadFile(path); err == nil && len(b) == 9 {
 		c.last = time.Unix(int64(binary.BigEndian.Uint64(b)), 0)
 		c.saved, c.doubted = c.last, b[8] == 1
-		c.away = awayFor
 		if c.doubted {
 			c.away = backBy // it was wrong when it was seen last: believe it only near what is known
 		}
@@ -177,6 +178,7 @@ func (c *clock) believe(r reading, q wire.ClockQuality) {
 		return
 	}
 	c.trusted, c.leapt, c.base, c.based, c.began = true, false, r.offset(), r.boot, q
+	c.away = awayFor
 }
 
 // known is the latest time that was ever believed, and how far from it a clock

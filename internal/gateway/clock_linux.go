@@ -15,12 +15,14 @@ import (
 // kernel's clock is disciplined (adjtimex without STA_UNSYNC), RTC when the
 // kernel set the clock from a battery clock at start.
 func SystemTime() TimeSource {
-	return TimeSource{Wall: time.Now, BootTime: bootTime, Quality: clockQuality}
+	return TimeSource{Wall: time.Now, Quality: clockQuality,
+		BootTime:  func() time.Duration { return kernelClock(unix.CLOCK_BOOTTIME) },
+		Monotonic: func() time.Duration { return kernelClock(unix.CLOCK_MONOTONIC) }}
 }
 
-func bootTime() time.Duration {
+func kernelClock(id int32) time.Duration {
 	var ts unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+	if unix.ClockGettime(id, &ts) != nil {
 		return 0
 	}
 	return time.Duration(ts.Nano())

@@ -54,7 +54,7 @@ func (d *desk) take(s door.Seen) *capture {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := d.waiting
-	if c == nil || s.Reason == wire.ReasonNotReady || (c.door != "" && c.door != s.Door) || (c.reader != "" && c.reader != s.Reader) {
+	if c == nil || s.Held || s.Reason == wire.ReasonNotReady || (c.door != "" && c.door != s.Door) || (c.reader != "" && c.reader != s.Reader) {
 		return nil
 	}
 	d.waiting = nil

@@ -26,9 +26,10 @@ type fire struct {
 	path  string
 	input input
 
-	mu    sync.Mutex
-	state door.Fire
-	err   error // why the latch can't be written
+	mu     sync.Mutex
+	state  door.Fire
+	onDisk bool  // the latch on disk is set
+	err    error // why the latch can't be written
 }
 
 // newFire reads the latch. What can't be read counts as set: after doubt the
@@ -40,6 +41,7 @@ func newFire(path string, firstStart bool) *fire {
 	switch {
 	case err == nil:
 		f.state.Latched = string(text) != latchIdle
+		f.onDisk = string(text) == latchSet
 	case errors.Is(err, fs.ErrNotExist) && firstStart:
 		f.err = durable.WriteFile(path, []byte(latchIdle), 0o600)
 	default:
@@ -85,11 +87,15 @@ func (f *fire) now() (door.Fire, error) {
 	return f.state, f.err
 }
 
-// latch puts the latch on disk.
-func (f *fire) latch() error {
+// keep puts the latch on disk if it is set and not there yet.
+func (f *fire) keep() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.state.Latched || f.onDisk {
+		return nil
+	}
 	f.err = f.write(latchSet)
+	f.onDisk = f.err == nil
 	return f.err
 }
 
@@ -104,6 +110,7 @@ func (f *fire) reset() error {
 	if f.state.Active || f.state.Blind {
 		return errStillActive
 	}
+	f.onDisk = false // whatever the disk did
 	if f.err = f.write(latchIdle); f.err == nil {
 		f.state.Latched = false
 	}

@@ -63,7 +63,9 @@ type Gateway struct {
 	keysErr error // why keys could not be read at the start
 	desk    *desk
 	fire    *fire // nil: no fire input
-	doors   []*servedDoor
+	// requests counts those of the tool that are being answered.
+	requests sync.WaitGroup
+	doors    []*servedDoor
 }
 
 // servedDoor is a door with the devices that serve it.
@@ -80,7 +82,8 @@ type servedDoor struct {
 const eventsQueued = 256
 
 // New prepares a gateway and leaves every relay without current, which is its
-// safe state: that is driven before anything else is opened. It fails only for
+// safe state, or released where there is or was fire: that is driven before
+// anything else is opened. It fails only for
 // a state folder that can't be used or belongs to a running daemon.
 func New(o Options) (*Gateway, error) {
 	g := &Gateway{o: o, started: time.Now()}
@@ -92,17 +95,15 @@ func New(o Options) (*Gateway, error) {
 	if made != nil {
 		return nil, fmt.Errorf("state folder: %w", made)
 	}
-	_, err := os.Stat(o.Site.path("journal"))
-	firstStart := errors.Is(err, os.ErrNotExist)
+	if o.Site.Fire != nil {
+		g.makeFire()
+	}
 	if err := g.openKeyring(); err != nil {
 		return nil, err
 	}
 	g.clock = newClock(o.Time, o.Site.path("clock"), g.keyring.Floor)
 	if err := g.openJournal(); err != nil {
 		return nil, err
-	}
-	if o.Site.Fire != nil {
-		g.makeFire(firstStart)
 	}
 	g.desk = newDesk(g.keyring, o.Site)
 	for _, d := range g.doors {
@@ -165,10 +166,29 @@ func (g *Gateway) openJournal() (err error) {
 	return nil
 }
 
-func (g *Gateway) makeFire(firstStart bool) {
-	g.fire = newFire(g.o.Site.path("fire.latch"), firstStart)
+// makeFire reads latch and line before anything else, and releases at once
+// where there is or was fire.
+func (g *Gateway) makeFire() {
+	_, err := os.Stat(g.o.Site.path("journal"))
+	g.fire = newFire(g.o.Site.path("fire.latch"), errors.Is(err, os.ErrNotExist))
 	g.fire.input = input{source: door.InputFire, cfg: g.o.Site.Fire.lines("gatehouse-fire"), open: g.o.Hardware.Lines, send: g.fireEvent}
 	g.fire.readLine()
+	if f, _ := g.fire.now(); f == (door.Fire{}) {
+		return
+	}
+	for _, d := range g.doors {
+		if err := d.relay.Release(); err != nil {
+			g.o.Log.Error().Err(err).Str("door", d.cfg.ID).Msg("lock can't be released for fire; it is tried again")
+		}
+	}
+	g.keepLatch()
+}
+
+// keepLatch puts the latch on disk if it is set and not there.
+func (g *Gateway) keepLatch() {
+	if err := g.fire.keep(); err != nil {
+		g.o.Log.Error().Err(err).Msg("fire latch is not on disk; it holds as long as this process lives")
+	}
 }
 
 func (g *Gateway) makeDoor(d *servedDoor) {
@@ -188,7 +208,7 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 		}
 	}
 	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: g.journal, Keys: g.keyring,
-		Clock: g.clock.decision, Events: d.events, Watch: g.desk.watch, Log: g.o.Log})
+		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.desk.watch, Log: g.o.Log})
 }
 
 func direction(s string) wire.Direction {
@@ -238,12 +258,7 @@ func (g *Gateway) fireEvent(e device.Event) {
 	for _, d := range g.doors {
 		d.send(e)
 	}
-	if e.Kind != device.InputChanged || !e.Active {
-		return
-	}
-	if err := g.fire.latch(); err != nil {
-		g.o.Log.Error().Err(err).Msg("fire latch is not on disk; it holds as long as this process lives")
-	}
+	g.keepLatch()
 }
 
 // LeaveSafe takes the current from every relay of a site and lets the lines
@@ -259,8 +274,8 @@ func LeaveSafe(site *Site, hw Hardware) error {
 	return errors.Join(errs...)
 }
 
-// Run serves until ctx ends. When it returns all doors are in their safe state
-// and everything that was queued is durable, if the disk works.
+// Run serves until ctx ends. When it returns all relays are without current, as
+// they are while no daemon runs, and everything that was queued is durable, if the disk works.
 func (g *Gateway) Run(ctx context.Context) error {
 	var writers, doors, devices sync.WaitGroup
 	// The journal ends last: stopping doors still write to it.
@@ -335,6 +350,9 @@ func (g *Gateway) watchClock(ctx context.Context) {
 		}
 		if news {
 			g.journal.Queue(h, wire.Who{})
+		}
+		if g.fire != nil {
+			g.keepLatch() // where it could not be written before
 		}
 		select {
 		case <-ctx.Done():

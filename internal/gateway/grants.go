@@ -18,7 +18,7 @@ func (g *Gateway) getGrants(*http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := control.List{Building: g.o.Site.Building, Manifest: l.Manifest, Buckets: l.Buckets, Last: g.keyring.Status().Last, Labels: map[string]string{}}
+	out := control.List{Building: g.o.Site.Building, TimeZone: g.o.Site.TimeZone, Manifest: l.Manifest, Buckets: l.Buckets, Last: g.keyring.Status().Last, Labels: map[string]string{}}
 	for _, d := range g.doors {
 		out.Doors = append(out.Doors, d.cfg.ID)
 	}
@@ -33,6 +33,17 @@ func (g *Gateway) getGrants(*http.Request) (any, error) {
 func (g *Gateway) getKeys(*http.Request) (any, error) {
 	records, doors := g.keyring.Records()
 	labels := g.keyring.Labels()
+	zone, err := time.LoadLocation(g.o.Site.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	local := func(s uint32) *time.Time {
+		t := timeOf(int64(s))
+		if t != nil {
+			*t = t.In(zone)
+		}
+		return t
+	}
 	keys, at := []control.Key{}, map[wire.ID]int{}
 	for _, r := range records {
 		i, ok := at[r.ID]
@@ -40,7 +51,7 @@ func (g *Gateway) getKeys(*http.Request) (any, error) {
 			i = len(keys)
 			at[r.ID] = i
 			keys = append(keys, control.Key{Grant: r.ID.String(), Label: labels[r.ID], Kind: r.Kind.String(), State: r.State.String(),
-				Doors: doors(r), From: timeOf(int64(r.From)), Until: timeOf(int64(r.Until))})
+				Doors: doors(r), From: local(r.From), Until: local(r.Until)})
 		}
 		keys[i].Credentials++
 		if keys[i].State != r.State.String() {

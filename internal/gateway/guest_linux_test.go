@@ -94,7 +94,7 @@ building = "lane-7"
 gateway = "gw1"
 state = "%[1]s/state"
 socket = "%[1]s/sock"
-fire = {chip = "%[2]s", line = 5}
+fire = {chip = "%[2]s", line = 5, active = "low"}
 [[door]]
 id = "front"
 egress = "electric"

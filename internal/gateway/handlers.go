@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
 	"gatehouse/internal/journal"
@@ -55,6 +56,8 @@ func (g *Gateway) handler() http.Handler {
 
 func (g *Gateway) respond(f answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.requests.Add(1)
+		defer g.requests.Done()
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		v, err := f(r)
 		if err != nil {
@@ -126,6 +129,12 @@ func (g *Gateway) postFireReset(r *http.Request) (any, error) {
 			return nil, fmt.Errorf("reset door %s: %w", d.cfg.ID, err)
 		}
 	}
+	if f, _ := g.fire.now(); f.Latched { // it began again while the doors were told
+		for _, d := range g.doors {
+			d.send(device.Event{Kind: device.InputChanged, Source: door.InputFire, Active: true})
+			d.send(device.Event{Kind: device.InputChanged, Source: door.InputFire, Active: f.Active})
+		}
+	}
 	return *g.fireStatus(), nil
 }
 
@@ -155,10 +164,14 @@ func (g *Gateway) streamLog(w http.ResponseWriter, r *http.Request) {
 		for _, e := range entries {
 			out, bad := logEntry(e)
 			if bad != nil || enc.Encode(out) != nil {
-				return // damaged, and set aside; or the tool went away
+				panic(http.ErrAbortHandler) // half a log must not look like a whole one
 			}
 		}
 		at = next
+		if err != nil && r.Context().Err() == nil {
+			g.o.Log.Error().Err(err).Msg("log can't be read")
+			panic(http.ErrAbortHandler)
+		}
 		if err != nil || (len(entries) == 0 && !follow) {
 			return
 		}

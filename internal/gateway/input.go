@@ -36,12 +36,15 @@ type input struct {
 func (in *input) run(ctx context.Context) {
 	wait, reported := retryFirst, false
 	for ctx.Err() == nil {
+		began := time.Now()
 		lines, err := in.open(in.cfg)
 		if err == nil {
-			wait = retryFirst
 			in.send(device.Event{Kind: device.CameOnline, Source: in.source})
 			reported = false
 			err = in.watch(ctx, lines)
+			if time.Since(began) > retryMost { // not one that opens and fails, again and again
+				wait = retryFirst
+			}
 		}
 		if ctx.Err() != nil {
 			return

@@ -50,7 +50,7 @@ type DoorCfg struct {
 	Lock              string      `toml:"lock"`
 	ReleaseSeconds    float64     `toml:"release_seconds"`
 	MaxReleaseSeconds float64     `toml:"max_release_seconds"`
-	HeldSeconds       float64     `toml:"held_seconds"`
+	HeldSeconds       *float64    `toml:"held_seconds"`
 	Relay             RelayCfg    `toml:"relay"`
 	Exit              *InputCfg   `toml:"exit"`
 	Contact           *InputCfg   `toml:"contact"`
@@ -165,7 +165,10 @@ func (s *Site) defaults() {
 	for i := range s.Doors {
 		d := &s.Doors[i]
 		set(&d.ReleaseSeconds, defaultRelease)
-		set(&d.HeldSeconds, defaultHeld)
+		if d.HeldSeconds == nil {
+			d.HeldSeconds = new(float64)
+			*d.HeldSeconds = defaultHeld
+		}
 		set(&d.Relay.Active, "high")
 		for j := range d.Readers {
 			r := &d.Readers[j]
@@ -182,7 +185,9 @@ func (s *Site) defaults() {
 			in.defaults()
 		}
 	}
-	s.Fire.defaults()
+	if s.Fire != nil {
+		set(&s.Fire.Bias, "pull-up") // what means fire must be said
+	}
 }
 
 func (in *InputCfg) defaults() {
@@ -240,7 +245,11 @@ func (s *Site) check() error {
 	if len(s.Doors) == 0 {
 		f.add("no [[door]]: a gateway serves at least one")
 	}
-	s.checkInput(&f, "fire", s.Fire)
+	if s.Fire != nil && s.Fire.Active == "" {
+		f.add(`fire: say active = "high" or "low", the level that means fire. Best is a contact that opens in a fire, with pull-up and active = "high": then a cut wire counts as fire`)
+	} else {
+		s.checkInput(&f, "fire", s.Fire)
+	}
 	ids := map[string]bool{}
 	for i := range s.Doors {
 		d := &s.Doors[i]
@@ -264,11 +273,11 @@ func (s *Site) checkDoor(f *faults, d *DoorCfg) {
 	if d.Egress == "electric" && d.Lock == "fail-secure" {
 		f.add(`%s: egress = "electric" with lock = "fail-secure" would lock people in when the power fails: use a fail-safe lock, or a handle that always opens and egress = "mechanical"`, at)
 	}
-	if d.ReleaseSeconds < minRelease || d.ReleaseSeconds > 600 {
+	if !between(d.ReleaseSeconds, minRelease, 600) {
 		f.add("%s: release_seconds = %v: want 3 to 600 (3 s is the least that IEC 60839-11-1 allows)", at, d.ReleaseSeconds)
 	}
-	if d.HeldSeconds < 0 || d.MaxReleaseSeconds < 0 {
-		f.add("%s: held_seconds and max_release_seconds can't be negative (0 switches them off)", at)
+	if !between(*d.HeldSeconds, 0, 86400) || !between(d.MaxReleaseSeconds, 0, 86400) {
+		f.add("%s: held_seconds and max_release_seconds: want 0 (off) to 86400", at)
 	}
 	if d.MaxReleaseSeconds > 0 {
 		s.checkMaxRelease(f, at, d)
@@ -289,6 +298,9 @@ func (s *Site) checkDoor(f *faults, d *DoorCfg) {
 		s.checkReader(f, fmt.Sprintf("%s: reader %q", at, r.ID), r)
 	}
 }
+
+// between is false for what is no number, too.
+func between(v, least, most float64) bool { return v >= least && v <= most }
 
 func (s *Site) checkMaxRelease(f *faults, at string, d *DoorCfg) {
 	if d.Lock == "fail-safe" {
@@ -426,7 +438,8 @@ func (d DoorCfg) rules() door.Rules {
 	return door.Rules{
 		ReleaseTime: seconds(d.ReleaseSeconds),
 		MaxRelease:  seconds(d.MaxReleaseSeconds),
-		HeldAfter:   seconds(d.HeldSeconds),
+		HeldAfter:   seconds(*d.HeldSeconds),
+		OnlyExit:    d.Egress == "electric",
 		SilentExit:  d.Egress == "mechanical" && d.Exit == nil,
 	}
 }

@@ -16,6 +16,7 @@ board = "raspberry-pi-4"
 [fire]
 chip = "gpiochip0"
 line = 22
+active = "high"
 
 [[door]]
 id = "front"
@@ -65,7 +66,7 @@ func TestSiteFaults(t *testing.T) {
 		want     []string
 	}{
 		"unknown key":          {`gateway = "gw1"`, "gateway = \"gw1\"\ngatway = \"x\"", []string{"line 4", `"gatway"`, `did you mean "gateway"?`}},
-		"unknown key of door":  {"egress = \"electric\"", "egress = \"electric\"\nrelaese_seconds = 5", []string{"line 13", `did you mean "release_seconds"?`}},
+		"unknown key of door":  {"egress = \"electric\"", "egress = \"electric\"\nrelaese_seconds = 5", []string{"line 14", `did you mean "release_seconds"?`}},
 		"a rule on the exit":   {"egress = \"electric\"", "egress = \"electric\"\nanti_passback = true", []string{"anti_passback", "known here"}},
 		"syntax":               {`gateway = "gw1"`, `gateway = gw1`, []string{"line 3"}},
 		"bad building":         {`"lane-7"`, `"Lane 7"`, []string{"building", "a-z"}},
@@ -84,6 +85,9 @@ func TestSiteFaults(t *testing.T) {
 		"negative line":        {"line = 22", "line = -4", []string{"fire", "line = -4"}},
 		"chip by its path":     {`contact = {chip = "gpiochip0", line = 24`, `contact = {chip = "/dev/gpiochip0", line = 23`, []string{"front exit", "front contact"}},
 		"long socket":          {`gateway = "gw1"`, "gateway = \"gw1\"\nsocket = \"/" + strings.Repeat("x", 120) + "\"", []string{"socket", "103"}},
+		"fire level":           {"active = \"high\"\n\n[[door]]", "\n[[door]]", []string{"fire: say active", "cut wire"}},
+		"no number":            {`lock = "fail-secure"`, "lock = \"fail-secure\"\nrelease_seconds = nan", []string{"release_seconds"}},
+		"endless":              {`lock = "fail-secure"`, "lock = \"fail-secure\"\nheld_seconds = inf", []string{"held_seconds"}},
 		"relative state":       {`gateway = "gw1"`, "gateway = \"gw1\"\nstate = \"here\"", []string{"whole paths"}},
 		"no line":              {"relay = {chip = \"gpiochip0\", line = 27}", "relay = {chip = \"gpiochip0\"}", []string{`door "yard": relay`, "line is missing"}},
 		"reader of no type":    {`type = "serial"`, `type = "magic"`, []string{`"wiegand" or "serial"`}},
@@ -107,6 +111,17 @@ func TestSiteFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestZeroSwitchesOff: 0 is a setting, not a missing one.
+func TestZeroSwitchesOff(t *testing.T) {
+	s, err := ParseSite([]byte(strings.Replace(goodSite, `lock = "fail-secure"`, "lock = \"fail-secure\"\nheld_seconds = 0", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Doors[1].rules().HeldAfter != 0 || s.Doors[0].rules().HeldAfter == 0 {
+		t.Errorf("held after %v and %v", s.Doors[1].rules().HeldAfter, s.Doors[0].rules().HeldAfter)
 	}
 }
 

@@ -41,12 +41,21 @@ func (g *Gateway) serveOnce(ctx context.Context) error {
 	// Requests end with ctx, so that a follower of the log does not hold up a stop.
 	server := &http.Server{Handler: g.handler(), ReadHeaderTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx }}
+	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = server.Shutdown(last)
+		if server.Shutdown(last) != nil {
+			_ = server.Close()
+		}
 	})
-	defer stop()
+	defer func() {
+		if !stop() {
+			<-ended // no request may outlive the journal that keeps it
+		}
+		g.requests.Wait()
+	}()
 	defer g.watchSocket(ctx, server)()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", g.o.Site.Socket, err)

@@ -155,8 +155,8 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	if s.Journal.Degraded != "" {
 		add("entries can't be made durable: %s. Doors go on; check the disk", s.Journal.Degraded)
 	}
-	if s.Journal.Percent >= 80 {
-		add("the log has used %d %% of its space", s.Journal.Percent)
+	if disk := g.journal.Status().Disk; disk >= 90 {
+		add("the disk is %d %% full: make room; when it is full, denials are no longer logged", disk)
 	}
 	return list
 }

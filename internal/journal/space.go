@@ -35,7 +35,8 @@ func (k *keeper) space(ctx context.Context) error {
 	percent := int(min(used*100/k.o.MaxBytes, math.MaxInt32))
 	k.mu.Lock()
 	k.bytes, k.percent, k.disk = used, percent, disk
-	tight := max(percent, disk) >= warnHigh
+	// At our own cap the oldest file goes, so only a full disk is tight.
+	tight := disk >= warnHigh
 	if tight && !k.tight {
 		k.low, k.all = 0, 0
 	}

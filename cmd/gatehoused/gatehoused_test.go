@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hung is a writer that takes nothing until it is let go.
+type hung struct {
+	free chan struct{}
+	got  bytes.Buffer
+}
+
+func (h *hung) Write(b []byte) (int, error) {
+	<-h.free
+	return h.got.Write(b)
+}
+
+// TestLogNeverWaits: lines beyond the queue are dropped, the rest arrive whole
+// and in order.
+func TestLogNeverWaits(t *testing.T) {
+	h := &hung{free: make(chan struct{})}
+	w := newLogWriter(h)
+	wrote := make(chan struct{})
+	go func() {
+		defer close(wrote)
+		for i := range 3 * logQueued {
+			fmt.Fprintf(w, "line %d\n", i)
+		}
+	}()
+	select {
+	case <-wrote:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the log waits for whoever reads it")
+	}
+	close(h.free)
+	w.close()
+	lines := strings.Split(strings.TrimSpace(h.got.String()), "\n")
+	if len(lines) < logQueued || lines[0] != "line 0" || lines[logQueued-1] != fmt.Sprintf("line %d", logQueued-1) {
+		t.Errorf("%d lines, the first %q", len(lines), lines[0])
+	}
+}
+
+// TestCommands: what the program says to a wrong call, and with which status.
+func TestCommands(t *testing.T) {
+	site := filepath.Join(t.TempDir(), "site.toml")
+	if err := os.WriteFile(site, []byte("building = 'x'\ncolour = 'red'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args   []string
+		status int
+		says   string
+	}{
+		"wrong site file": {[]string{"check", "--config", site}, 1, "colour"},
+		"missing file":    {[]string{"--config", site + "x"}, 1, "no such file"},
+		"no command":      {[]string{"dance"}, 2, "usage"},
+		"verify nothing":  {[]string{"verify"}, 2, "one file"},
+		"version":         {[]string{"--version"}, 0, "gatehoused dev"},
+		"help":            {[]string{"-h"}, 0, "usage"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			if status := run(c.args, &out, &out); status != c.status || !strings.Contains(out.String(), c.says) {
+				t.Errorf("status %d, want %d; said %q, want %q in it", status, c.status, out.String(), c.says)
+			}
+		})
+	}
+}
