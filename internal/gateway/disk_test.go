@@ -65,6 +65,24 @@ func TestDamagedJournal(t *testing.T) {
 	}
 }
 
+// TestRemovedState: a journal that somebody removes under the running daemon is
+// begun anew at the next entry, which is then on the disk.
+func TestRemovedState(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	settle()
+	must(t, os.RemoveAll(filepath.Join(h.dir, "state", "journal")))
+	h.wiegand(123, 4567)
+	h.eventually("a known card opens", func() bool { return h.isReleased("front") })
+	h.eventually("its entry is there", h.has("front access granted granted", 1))
+	h.end()
+	h.start()
+	h.eventually("and still after a restart", h.has("front access granted granted", 1))
+	if k := h.kinds(); k["epoch disk_error"] != 1 {
+		t.Errorf("entries %v; want one epoch that cites the lost one", k)
+	}
+}
+
 // TestDamagedGrants: one damaged copy of the list changes nothing but the report.
 func TestDamagedGrants(t *testing.T) {
 	h := newHouse(t)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"syscall"
@@ -44,10 +45,11 @@ type writer struct {
 	lock  *os.File // of the folder
 	db    *bolt.DB
 	f     file
-	made  int64    // ms, by a trusted clock; 0 while there was none
-	tree  frontier // as committed; its size is the next sequence
-	later uint64   // sequence before which no rotation is tried
-	cite  *ending  // set when the open epoch was given up
+	made  int64       // ms, by a trusted clock; 0 while there was none
+	tree  frontier    // as committed; its size is the next sequence
+	later uint64      // sequence before which no rotation is tried
+	cite  *ending     // set when the open epoch was given up
+	info  os.FileInfo // of the current file, to see that it is still there
 }
 
 // ending is what the first entry of an epoch tells of the one before.
@@ -149,6 +151,11 @@ func (w *writer) giveUp() int {
 
 // write makes a batch durable and tells everybody.
 func (w *writer) write(ctx context.Context, batch []*item) error {
+	if w.db != nil && w.removed() {
+		w.giveUpFile(fmt.Errorf("%s was removed: %w", w.f.path, fs.ErrNotExist))
+		w.lock.Close() // it may have gone with the folder
+		w.lock = nil
+	}
 	if w.db == nil {
 		if err := w.open(ctx); err != nil {
 			return err
@@ -181,6 +188,13 @@ func (w *writer) write(ctx context.Context, batch []*item) error {
 		poke(j.work)
 	}
 	return nil
+}
+
+// removed says whether the current file is no longer where it was: what is
+// written to it then is lost with this process.
+func (w *writer) removed() bool {
+	info, err := os.Stat(w.f.path)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, w.info)
 }
 
 // commit writes a batch in one transaction. An error means that it may be
@@ -258,6 +272,7 @@ func (w *writer) rotate() error {
 // use makes db the current file and its predecessor a closed one.
 func (w *writer) use(db *bolt.DB, f file, made int64) {
 	f.end, f.checked = noEnd, true
+	w.info, _ = os.Stat(f.path) // without it, it counts as removed
 	w.db, w.f, w.made, w.later = db, f, made, 0
 	if w.j.noSync {
 		db.NoSync = true
