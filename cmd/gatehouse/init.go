@@ -76,26 +76,28 @@ func writeMade(w io.Writer, m made) {
 	}
 }
 
-// stickKeys loads or makes the keys that are kept away from the gateway.
+// stickKeys loads or makes the keys that are kept away from the gateway. The
+// building's comes first: an init that was interrupted goes on with it.
 func stickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keyring.BuildingKey, bool, error) {
 	issuer, err := keyring.LoadPrivateKey(issuerPath)
 	restored := err == nil
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, issuer, err = ed25519.GenerateKey(rand.Reader); err == nil {
-			err = keyring.SavePrivateKey(issuerPath, issuer)
-		}
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, false, err
 	}
 	building, err := keyring.LoadBuildingKey(buildingPath)
-	if errors.Is(err, fs.ErrNotExist) && !restored {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && restored:
+		return nil, nil, false, hinted("name the stick that has both files, or another file for a new key",
+			"%s is there, but the building's key %s is not", issuerPath, buildingPath)
+	case errors.Is(err, fs.ErrNotExist):
 		if building, err = keyring.GenerateBuildingKey(1); err == nil {
 			err = keyring.SaveBuildingKey(buildingPath, building)
 		}
-	} else if errors.Is(err, fs.ErrNotExist) {
-		err = hinted("name the stick that has both files, or another file for a new key",
-			"%s is there, but the building's key %s is not", issuerPath, buildingPath)
+	}
+	if err == nil && !restored {
+		if _, issuer, err = ed25519.GenerateKey(rand.Reader); err == nil {
+			err = keyring.SavePrivateKey(issuerPath, issuer)
+		}
 	}
 	return issuer, building, restored, err
 }

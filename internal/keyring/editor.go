@@ -126,7 +126,8 @@ func checkLines(lines []wire.Grant) error {
 }
 
 // Bind adds a credential to a grant: a replaced card, another reader's form of
-// the same one. It opens like the grant's others; a revoked grant takes none.
+// the same one. It is active, also where others of the grant are suspended; a
+// revoked grant takes none.
 func (e *Editor) Bind(grant wire.ID, credential wire.CredentialID) error {
 	lines := slices.Clone(e.grants[grant])
 	if len(lines) == 0 {
