@@ -441,7 +441,7 @@ func (d *Door) stepFor(in Input, ref *wire.Ref) {
 		}
 	}
 	for _, a := range d.acts {
-		if a.Header.Kind == 0 {
+		if a.Header.Kind == 0 || !d.repeats.input(d, a.Header.Kind) {
 			continue
 		}
 		if refused != nil && (a.Header.Kind == wire.KindReleased || a.Header.Kind == wire.KindSecured) {

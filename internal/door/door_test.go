@@ -656,6 +656,31 @@ func TestFloorCounts(t *testing.T) {
 	})
 }
 
+// TestLooseContact: a wire that chatters for an hour can't flush the log, and
+// every change is accounted for.
+func TestLooseContact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		const changes = 36_000
+		for i := range changes {
+			b.input(door.InputContact, i%2 == 0)
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		counted := len(b.book.only(wire.KindClosed)) + len(b.book.only(wire.KindForced)) + len(b.book.only(wire.KindOpened))
+		if n := len(b.book.entries); n > 61*122 {
+			t.Errorf("%d entries in an hour", n)
+		}
+		for _, h := range b.book.only(wire.KindFlood) {
+			counted += int(h.Count)
+		}
+		if want := changes / 2 * 3; counted != want { // forced, no longer forced, closed
+			t.Errorf("the entries account for %d changes of %d", counted, want)
+		}
+	})
+}
+
 func TestOperatorRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, nil)

@@ -131,14 +131,11 @@ func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) 
 		acts = m.release(now, wire.ReasonExit, acts)
 		acts = record(acts, wire.KindExit, wire.OutcomeActive, 0)
 	case ExitIdle:
-		if (m.exit || m.exitBlind) && m.released {
-			m.until = max(m.until, now+m.ReleaseTime)
-		}
-		m.exit, m.exitBlind = false, false
+		m.left(now)
 	case ExitLost:
-		m.exit = false
-		if m.OnlyExit && !m.exitBlind {
-			m.exitBlind = true
+		blind := m.exitBlind
+		m.left(now)
+		if m.exitBlind = m.OnlyExit; m.exitBlind && !blind {
 			acts = m.release(now, wire.ReasonExit, acts)
 		}
 	case ContactOpen:
@@ -182,6 +179,14 @@ func (m Machine) Deadline() (time.Duration, bool) {
 		earliest(m.openSince + m.HeldAfter)
 	}
 	return at, ok
+}
+
+// left: nobody asks to go out any more; who just did has time to.
+func (m *Machine) left(now time.Duration) {
+	if m.leaving() && m.released {
+		m.until = max(m.until, now+m.ReleaseTime)
+	}
+	m.exit, m.exitBlind = false, false
 }
 
 func (m *Machine) release(now time.Duration, why wire.Reason, acts []Act) []Act {

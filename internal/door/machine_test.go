@@ -97,10 +97,10 @@ func (w *walk) follow(in door.Input) {
 		}
 		w.exit, w.noExit = false, false
 	case door.ExitLost:
-		w.exit = false
-		if w.m.OnlyExit && !w.noExit {
-			w.noExit, w.asked = true, w.now
+		if w.exit || w.noExit || w.m.OnlyExit {
+			w.asked = w.now
 		}
+		w.exit, w.noExit = false, w.m.OnlyExit
 	case door.FireLatched:
 		w.latch = true
 	case door.GrantCard, door.OperatorOpen, door.ExitCard:

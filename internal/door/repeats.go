@@ -13,12 +13,38 @@ import (
 const (
 	window  = time.Minute
 	maxKept = 8
+	// maxInputs is how many entries of contact and exit button are kept in it:
+	// more than people make, less than a loose wire does.
+	maxInputs = 120
 )
 
 // repeats turns denials and faults that come again into one count a minute:
 // the first is recorded at once, the rest at the end of the window.
 type repeats struct {
 	denials, faults tally
+	inputs          struct {
+		ends    time.Time
+		n       int
+		flooded uint64
+	}
+}
+
+// input admits an entry of an input, or counts it for the flood entry.
+func (r *repeats) input(d *Door, k wire.Kind) bool {
+	switch k {
+	case wire.KindExit, wire.KindOpened, wire.KindClosed, wire.KindForced, wire.KindHeld:
+	default:
+		return true
+	}
+	r.flush(d, time.Now())
+	if r.inputs.ends.IsZero() {
+		r.inputs.ends = time.Now().Add(window)
+	}
+	if r.inputs.n++; r.inputs.n <= maxInputs {
+		return true
+	}
+	r.inputs.flooded++
+	return false
 }
 
 type tally struct {
@@ -75,15 +101,23 @@ func (r *repeats) fault(d *Door, e device.Event) {
 }
 
 func (r *repeats) deadline() (time.Time, bool) {
-	at := r.denials.ends
-	if f := r.faults.ends; at.IsZero() || (!f.IsZero() && f.Before(at)) {
-		at = f
+	var at time.Time
+	for _, ends := range []time.Time{r.denials.ends, r.faults.ends, r.inputs.ends} {
+		if at.IsZero() || (!ends.IsZero() && ends.Before(at)) {
+			at = ends
+		}
 	}
 	return at, !at.IsZero()
 }
 
 // flush records what was counted in windows that have ended.
 func (r *repeats) flush(d *Door, now time.Time) {
+	if in := r.inputs; !in.ends.IsZero() && !now.Before(in.ends) {
+		r.inputs.ends, r.inputs.n, r.inputs.flooded = time.Time{}, 0, 0
+		if in.flooded > 0 {
+			d.queue(wire.Header{Kind: wire.KindFlood, Source: "inputs", Count: in.flooded}, wire.Who{})
+		}
+	}
 	for _, t := range []*tally{&r.denials, &r.faults} {
 		if t.ends.IsZero() || now.Before(t.ends) {
 			continue
