@@ -263,15 +263,13 @@ func (p *play) atPull() error {
 	return nil
 }
 
-// storm: a stranger tries card after card, and two of them again and again.
+// storm: a stranger tries card after card, and a dozen of them once more. (Few
+// that take turns would be held up, and not tried again.)
 func (p *play) storm() error {
-	const cards, again = 24, 8
-	p.world.add(front, denied+"unknown_card", cards+2*again)
-	for i := range cards + 2*again {
-		n := 100 + i
-		if i >= cards {
-			n = 100 + i%2
-		}
+	const cards, again = 28, 12
+	p.world.add(front, denied+"unknown_card", cards+again)
+	for i := range cards + again {
+		n := 100 + i%cards
 		if err := p.present(stranger(n), front, func(time.Duration) error { return p.ctx.Err() }); err != nil {
 			return err
 		}
@@ -282,7 +280,7 @@ func (p *play) storm() error {
 	}); err != nil {
 		return err
 	}
-	p.say(front, "a stranger tries %d cards in a row: all denied; the log takes the first few whole and counts the rest", cards+2*again)
+	p.say(front, "a stranger tries %d cards in a row: all denied; the log takes the first few whole and counts the rest", cards+again)
 	return p.comeIn(p.people.residents[3], front)
 }
 
