@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/keyring"
 )
 
 type adoptCmd struct {
@@ -77,30 +78,16 @@ type adoptBindCmd struct {
 }
 
 func (c adoptBindCmd) Run(s *session) error {
-	issuer, err := c.issuer(s)
-	if err != nil {
-		return err
-	}
-	l, err := s.client.List(s.ctx)
-	if err != nil {
-		return err
-	}
-	g, err := c.grant(l)
-	if err != nil {
-		return err
-	}
-	a, err := s.client.Adopts(s.ctx)
-	if err != nil {
-		return err
-	}
-	var found []control.Card
-	for _, card := range a.Cards {
-		if strings.EqualFold(card.ID, c.Card) {
-			found = append(found, card.Card)
+	return c.newKey(s, c.terms, func(keyring.NewGrant) (control.Card, error) {
+		a, err := s.client.Adopts(s.ctx)
+		if err != nil {
+			return control.Card{}, err
 		}
-	}
-	if len(found) != 1 {
-		return hinted("gatehouse adopt list shows them", "no unknown card %q", c.Card)
-	}
-	return c.give(s, issuer, g, found[0], l.Labels)
+		for _, card := range a.Cards {
+			if strings.EqualFold(card.ID, c.Card) {
+				return card.Card, nil
+			}
+		}
+		return control.Card{}, hinted("gatehouse adopt list shows them", "no unknown card %q", c.Card)
+	})
 }

@@ -1,17 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
-
-	"golang.org/x/term"
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/issue"
@@ -143,21 +138,6 @@ type grantAddCmd struct {
 	cardSource
 }
 
-// cardSource says how a card is shown.
-type cardSource struct {
-	Printed string `help:"Read the card's printed number from standard input instead of a swipe: 3+5D, 8D, 10D or 10D-reversed." placeholder:"FORM"`
-	Reader  string `help:"The door whose reader takes the first swipe; if not given, the first of --door." placeholder:"DOOR"`
-	Once    bool   `help:"Take one swipe and do not ask for more."`
-}
-
-// card takes it; doors are those that it is to open.
-func (c cardSource) card(s *session, doors []string) (control.Card, error) {
-	if c.Printed != "" {
-		return s.printed(c.Printed)
-	}
-	return s.swipe(c, doors)
-}
-
 // added is the answer of `grant add` and `adopt bind`.
 type added struct {
 	Grant   string   `json:"grant"`
@@ -169,7 +149,12 @@ type added struct {
 }
 
 func (c grantAddCmd) Run(s *session) error {
-	issuer, err := c.issuer(s)
+	return c.newKey(s, c.terms, func(g keyring.NewGrant) (control.Card, error) { return c.card(s, g.Doors) })
+}
+
+// newKey gives a key for the card that show comes back with.
+func (k signing) newKey(s *session, t terms, show func(keyring.NewGrant) (control.Card, error)) error {
+	issuer, err := k.issuer(s)
 	if err != nil {
 		return err
 	}
@@ -177,15 +162,15 @@ func (c grantAddCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	g, err := c.grant(l)
+	g, err := t.grant(l)
 	if err != nil {
 		return err
 	}
-	card, err := c.card(s, g.Doors)
+	card, err := show(g)
 	if err != nil {
 		return err
 	}
-	return c.give(s, issuer, g, card, l.Labels)
+	return k.give(s, issuer, g, card, l.Labels)
 }
 
 // give adds a grant for a card, and tells.
@@ -214,105 +199,6 @@ func (k signing) give(s *session, issuer issue.Issuer, g keyring.NewGrant, card 
 			fmt.Fprintf(w, "but not %s yet: the reader there sees the card in another form; show it once: gatehouse grant card %s --reader %s --key ...\n", d, a.Grant[:8], d)
 		}
 	})
-}
-
-// free refuses a card that has another grant already. It returns those of ids
-// that the grant itself has.
-func free(e *keyring.Editor, ids []wire.CredentialID, grant wire.ID, labels map[string]string) (have []wire.CredentialID, err error) {
-	for _, g := range e.Grants() {
-		if !slices.Contains(ids, g.Credential) {
-			continue
-		}
-		if g.ID == grant {
-			have = append(have, g.Credential)
-		} else if g.State != wire.GrantRevoked {
-			holder := g.ID.String()[:8]
-			if l := labels[g.ID.String()]; l != "" {
-				holder += " (" + l + ")"
-			}
-			return nil, hinted("end that key first, or use another card", "this card has key %s already, which is %s", holder, g.State)
-		}
-	}
-	return have, nil
-}
-
-func credentials(card control.Card) ([]wire.CredentialID, error) {
-	var ids []wire.CredentialID
-	for _, text := range card.Credentials {
-		id, err := keyring.ParseCredential(text)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
-}
-
-// among returns those of a that are in b.
-func among(a, b []string) []string {
-	out := []string{}
-	for _, v := range a {
-		if slices.Contains(b, v) {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
-// printed reads a number from standard input.
-func (s *session) printed(form string) (control.Card, error) {
-	if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprintf(s.err, "number printed on the card (%s): ", form)
-	}
-	line, err := bufio.NewReader(s.in).ReadString('\n')
-	number := plain(line)
-	if number == "" {
-		return control.Card{}, hinted("type it, or pipe it: it must not stand in the command line", "no number came on standard input (%v)", err)
-	}
-	return s.client.Printed(s.ctx, control.PrintedRequest{Form: form, Number: number})
-}
-
-// plain drops the spaces of a printed number and folds full-width digits.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return -1
-		case r >= '\uff01' && r <= '\uff5e':
-			return r - 0xfee0
-		}
-		return r
-	}, text)
-}
-
-// swipe takes the card at one reader, and at the other reader families that
-// see it in another form.
-func (s *session) swipe(c cardSource, doors []string) (control.Card, error) {
-	// Never any reader: a stranger at another door must not get the key.
-	if c.Reader == "" && len(doors) > 0 {
-		c.Reader = doors[0]
-	}
-	if c.Reader == "" {
-		return control.Card{}, hinted("say at which door you hold it up", "give --reader")
-	}
-	where := "the reader of door " + c.Reader
-	fmt.Fprintf(s.err, "hold the card up to %s; the door stays as it is ...\n", where)
-	card, err := s.client.Swipe(s.ctx, control.SwipeRequest{Door: c.Reader})
-	if err != nil {
-		return card, err
-	}
-	fmt.Fprintf(s.err, "read at door %s\n", card.Door)
-	for missing := among(card.Missing, doors); len(missing) > 0 && !c.Once; missing = among(card.Missing, doors) {
-		fmt.Fprintf(s.err, "door %s sees it in another form: hold it up there too (or wait a minute to leave that door out) ...\n", missing[0])
-		more, err := s.client.Swipe(s.ctx, control.SwipeRequest{Door: missing[0]})
-		if err != nil {
-			fmt.Fprintf(s.err, "left out: %v\n", err)
-			return card, s.ctx.Err()
-		}
-		card.Credentials = append(card.Credentials, more.Credentials...)
-		card.Missing = among(card.Missing, more.Missing)
-	}
-	return card, nil
 }
 
 // chosen names one grant.
@@ -367,11 +253,6 @@ func find(e *keyring.Editor, labels map[string]string, text string) (wire.ID, er
 		return id, nil
 	}
 	return wire.ID{}, hinted("gatehouse grant list shows them", "no key %q", text)
-}
-
-type grantCardCmd struct {
-	chosen
-	cardSource
 }
 
 func (c grantCardCmd) Run(s *session) error {

@@ -3,7 +3,6 @@ package door
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,15 +60,6 @@ type Fire struct {
 	Latched bool // it was active, and nobody on site has reset it
 }
 
-// Seen is what a card was, for those who wait for one (registration, adopt).
-type Seen struct {
-	Door, Reader string
-	Card         device.Card
-	Credential   wire.CredentialID
-	Reason       wire.Reason
-	Held         bool // it is still there from before, and has had this answer
-}
-
 // Parts are what a Door works with; all are needed except Watch.
 type Parts struct {
 	Lock     device.Lock
@@ -122,25 +112,6 @@ type Door struct {
 	lockErr  string
 	// exitSince is when the exit input became active; zero: it is not.
 	exitSince time.Time
-}
-
-// sighting is the last card at a reader, under a name that is not its number (a
-// raw number lives for one swipe), and what was said to it.
-type sighting struct {
-	reader string
-	card   wire.CredentialID
-	reason wire.Reason
-	at     time.Time
-}
-
-// maxSightings is how many cards are told apart at the readers of a door: two
-// that take turns on one reader are two presentations, not hundreds.
-const maxSightings = 8
-
-type appendResult struct {
-	ref  wire.Ref
-	head wire.Header
-	err  error
 }
 
 type command struct {
@@ -338,85 +309,6 @@ func (d *Door) input(e device.Event) {
 	}
 }
 
-// card decides. Exit readers release first; a grant waits for its record; a
-// denial is recorded and not waited for.
-func (d *Door) card(ctx context.Context, e device.Event) {
-	reader := d.reader(e.Source)
-	if reader.Direction == wire.DirectionOut {
-		d.step(ExitCard)
-	} else if d.isStale(e) {
-		d.event(ctx, device.Event{Kind: device.FaultSeen, Source: e.Source, Fault: device.FaultStale})
-		return
-	}
-	if d.devices[e.Source].Fault != device.FaultNone {
-		d.device(e.Source, true, device.FaultNone) // it reads: what was wrong is over
-	}
-	now := d.p.Clock()
-	q := access.Query{Door: d.cfg.ID, Now: now.Now, Trusted: now.Trusted, Floor: now.Floor}
-	id, err := d.p.Keys.Identify(e.Card)
-	q.Credential = access.CredentialID(id)
-	dec := access.Decision{Reason: access.Reason(wire.ReasonNotReady)}
-	if err == nil {
-		dec = access.Decide(d.p.Keys.Grants(), q)
-	}
-	head := wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Reason: wire.Reason(dec.Reason),
-		Door: d.cfg.ID, Source: e.Source, Direction: reader.Direction}
-	held := d.isHeld(e, head.Reason)
-	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason, Held: held}) {
-		head.Outcome, head.Reason = wire.OutcomeRefused, wire.ReasonCapture
-		d.queue(head, wire.Who{})
-		return
-	}
-	if held {
-		return
-	}
-	who := d.who(id, dec, e.Card)
-	switch {
-	case reader.Direction == wire.DirectionOut:
-		head.Outcome, head.Reason = wire.OutcomeGranted, wire.ReasonExit
-		d.queue(head, who)
-	case head.Reason == wire.ReasonGranted:
-		head.Outcome = wire.OutcomeGranted
-		d.grant(ctx, head, who)
-	default:
-		d.step(DenyCard)
-		d.repeats.denial(d, head, who)
-	}
-}
-
-// who names the card: a known one by its credential, an unknown one only under
-// a key that is gone tomorrow, so that strangers leave no track.
-func (d *Door) who(id wire.CredentialID, dec access.Decision, card device.Card) wire.Who {
-	if r := wire.Reason(dec.Reason); r == wire.ReasonUnknown || r == wire.ReasonNotReady {
-		id = d.p.Keys.Anonymous(card)
-		return wire.Who{Credential: &id}
-	}
-	grant, tenancy := wire.ID(dec.Grant), wire.ID(dec.Tenancy)
-	return wire.Who{Credential: &id, Grant: &grant, Tenancy: &tenancy}
-}
-
-// grant appends beside the loop, so that a slow disk never delays an exit
-// button; granted goes on when the record is durable or its budget is spent.
-func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who) {
-	d.pending.Go(func() {
-		budget, cancel := context.WithTimeout(ctx, d.cfg.Budget)
-		defer cancel()
-		ref, err := d.p.Recorder.Append(budget, head, who)
-		select {
-		case d.appended <- appendResult{ref, head, err}:
-		case <-ctx.Done():
-		}
-	})
-}
-
-func (d *Door) granted(r appendResult) {
-	d.stepFor(GrantCard, &r.ref)
-	if r.err != nil {
-		d.p.Log.Warn().Err(r.err).Str("door", d.cfg.ID).Msg("released before its record was durable")
-		d.queue(wire.Header{Kind: wire.KindReleasedLate, Reason: wire.ReasonSlowDisk, Source: r.head.Source, Ref: &r.ref}, wire.Who{})
-	}
-}
-
 func (d *Door) obey(c command) {
 	d.step(c.input)
 	if c.head.Kind != 0 {
@@ -492,45 +384,6 @@ func (d *Door) assert() {
 func (d *Door) queue(h wire.Header, w wire.Who) wire.Ref {
 	h.Door = d.cfg.ID
 	return d.p.Recorder.Queue(h, w)
-}
-
-func (d *Door) reader(id string) Reader {
-	for _, r := range d.cfg.Readers {
-		if r.ID == id {
-			return r
-		}
-	}
-	return Reader{ID: id, Direction: wire.DirectionIn}
-}
-
-// staleAfter is how old a card may be when its door gets to it.
-const staleAfter = 2 * time.Second
-
-// isStale reports whether a card was read so long ago that whoever held it may
-// be gone: it waited in the kernel while this process hung.
-func (d *Door) isStale(e device.Event) bool {
-	return e.At != 0 && d.p.Monotonic != nil && d.p.Monotonic()-e.At > staleAfter
-}
-
-// isHeld reports whether the card has been on the reader since it was last
-// seen, with the same answer: readers repeat a held card every 50 ms to 1 s. A
-// key that ends meanwhile is told so.
-func (d *Door) isHeld(e device.Event, reason wire.Reason) bool {
-	now := sighting{e.Source, d.p.Keys.Anonymous(e.Card), reason, time.Now()}
-	held := false
-	d.last = slices.DeleteFunc(d.last, func(s sighting) bool {
-		if now.at.Sub(s.at) >= d.cfg.Hold {
-			return true
-		}
-		same := s.reader == now.reader && s.card == now.card
-		held = held || same && s.reason == reason
-		return same
-	})
-	d.last = append(d.last, now)
-	if len(d.last) > maxSightings {
-		d.last = d.last[1:]
-	}
-	return held
 }
 
 // tellsLess reports whether a fault is only what a worse one makes: with a

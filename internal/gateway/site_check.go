@@ -1,0 +1,244 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/device/serialcard"
+	"gatehouse/device/wiegand"
+	profiles "gatehouse/firmware-profiles"
+	"gatehouse/internal/door"
+	"gatehouse/sync/wire"
+)
+
+// faults collects what is wrong with a site file.
+type faults []error
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
+func (f *faults) oneOf(what, v string, allowed ...string) {
+	if !slices.Contains(allowed, v) {
+		f.add("%s = %q: want one of %s", what, v, strings.Join(allowed, ", "))
+	}
+}
+
+func (s *Site) check() error {
+	var f faults
+	if !wire.ValidName(s.Building, false) {
+		f.add("building = %q: want 1 to 32 of a-z, 0-9 and -", s.Building)
+	}
+	if !wire.ValidName(s.Gateway, false) {
+		f.add("gateway = %q: want 1 to 32 of a-z, 0-9 and -", s.Gateway)
+	}
+	if _, err := time.LoadLocation(s.TimeZone); err != nil {
+		f.add("time_zone = %q: want a name like Asia/Shanghai", s.TimeZone)
+	}
+	f.oneOf("registry", s.Registry, "none")
+	if _, err := profiles.Board(s.Board); s.Board != "" && err != nil {
+		f.add("board = %q: %w", s.Board, err)
+	}
+	if s.Journal.BudgetMS < 1 || s.Journal.BudgetMS > 2000 {
+		f.add("journal.budget_ms = %d: want 1 to 2000 (a door must start to open within 2 s)", s.Journal.BudgetMS)
+	}
+	if s.Journal.MaxMB < 64 {
+		f.add("journal.max_mb = %d: want at least 64 (200,000 entries not yet sent must fit)", s.Journal.MaxMB)
+	}
+	if len(s.Socket) > maxSocket {
+		f.add("socket: a path of %d bytes: the system allows %d", len(s.Socket), maxSocket)
+	}
+	if !filepath.IsAbs(s.State) || !filepath.IsAbs(s.Socket) {
+		f.add("state and socket must be whole paths, beginning with /")
+	}
+	if len(s.Doors) == 0 {
+		f.add("no [[door]]: a gateway serves at least one")
+	}
+	if s.Fire != nil && s.Fire.Active == "" {
+		f.add(`fire: say active = "high" or "low", the level that means fire. Best is a contact that opens in a fire, with pull-up and active = "high": then a cut wire counts as fire`)
+	} else {
+		s.checkInput(&f, "fire", s.Fire)
+	}
+	ids := map[string]bool{}
+	for i := range s.Doors {
+		d := &s.Doors[i]
+		if ids[d.ID] {
+			f.add("door %q stands twice: give each its own id", d.ID)
+		}
+		ids[d.ID] = true
+		s.checkDoor(&f, d)
+	}
+	s.checkLines(&f)
+	return errors.Join(f...)
+}
+
+func (s *Site) checkDoor(f *faults, d *DoorCfg) {
+	at := fmt.Sprintf("door %q", d.ID)
+	if !wire.ValidName(d.ID, false) {
+		f.add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
+	}
+	f.oneOf(at+": egress", d.Egress, "mechanical", "electric")
+	f.oneOf(at+": lock", d.Lock, "fail-safe", "fail-secure")
+	if d.Egress == "electric" && d.Lock == "fail-secure" {
+		f.add(`%s: egress = "electric" with lock = "fail-secure" would lock people in when the power fails: use a fail-safe lock, or a handle that always opens and egress = "mechanical"`, at)
+	}
+	if !between(d.ReleaseSeconds, minRelease, 600) {
+		f.add("%s: release_seconds = %v: want 3 to 600 (3 s is the least that IEC 60839-11-1 allows)", at, d.ReleaseSeconds)
+	}
+	if !between(*d.HeldSeconds, 0, 86400) || !between(d.MaxReleaseSeconds, 0, 86400) {
+		f.add("%s: held_seconds and max_release_seconds: want 0 (off) to 86400", at)
+	}
+	if d.MaxReleaseSeconds > 0 {
+		s.checkMaxRelease(f, at, d)
+	}
+	s.checkRelay(f, at+": relay", d.Relay)
+	s.checkInput(f, at+": exit", d.Exit)
+	s.checkInput(f, at+": contact", d.Contact)
+	if d.Egress == "electric" && d.Exit == nil {
+		f.add(`%s: egress = "electric" needs exit = {chip = ..., line = ...}, the button that people leave by`, at)
+	}
+	names := map[string]bool{door.InputExit: true, door.InputContact: true, door.InputFire: true, "relay": true}
+	for i := range d.Readers {
+		r := &d.Readers[i]
+		if names[r.ID] {
+			f.add("%s: reader id %q is taken: give each reader its own", at, r.ID)
+		}
+		names[r.ID] = true
+		s.checkReader(f, fmt.Sprintf("%s: reader %q", at, r.ID), r)
+	}
+}
+
+// between is false for what is no number, too.
+func between(v, least, most float64) bool { return v >= least && v <= most }
+
+func (s *Site) checkMaxRelease(f *faults, at string, d *DoorCfg) {
+	if d.Lock == "fail-safe" {
+		f.add("%s: max_release_seconds limits how long a fail-secure lock is driven; a fail-safe lock is released without current: remove it", at)
+	}
+	if d.MaxReleaseSeconds < d.ReleaseSeconds {
+		f.add("%s: max_release_seconds is less than release_seconds", at)
+	}
+	if s.Fire != nil {
+		f.add("%s: with a fire input the lock must bear being released until the reset: use a lock rated for continuous duty and remove max_release_seconds", at)
+	}
+}
+
+// checkRelay refuses a relay whose board would energise it while nobody drives
+// the line: from power-on to start, and after a crash.
+func (s *Site) checkRelay(f *faults, at string, r RelayCfg) {
+	checkLine(f, at, r.Chip, r.Line)
+	f.oneOf(at+".active", r.Active, "high", "low")
+	pull := s.relayPull(r)
+	if pull == "" {
+		f.add(`%s: say pull = "down" or "up", what the board does to the line while nobody drives it (or name a board that knows)`, at)
+		return
+	}
+	f.oneOf(at+".pull", pull, "up", "down")
+	if (r.Active == "high") != (pull == "down") {
+		f.add("%s: active = %q with pull = %q would energise the relay at power-on and after a crash: choose a line with the other pull, or add a resistor and say pull", at, r.Active, pull)
+	}
+}
+
+func (s *Site) relayPull(r RelayCfg) string {
+	if r.Pull != "" || s.Board == "" || r.Line == nil {
+		return r.Pull
+	}
+	b, err := profiles.Board(s.Board)
+	if err != nil {
+		return ""
+	}
+	return b.Pull(*r.Line)
+}
+
+func (s *Site) checkInput(f *faults, at string, in *InputCfg) {
+	if in == nil {
+		return
+	}
+	checkLine(f, at, in.Chip, in.Line)
+	f.oneOf(at+".active", in.Active, "high", "low")
+	f.oneOf(at+".bias", in.Bias, "pull-up", "pull-down", "none", "as-is")
+}
+
+func checkLine(f *faults, at, chip string, line *int) {
+	if chip == "" {
+		f.add(`%s: chip is missing: name the GPIO chip, as "gpiochip0" or by its label`, at)
+	}
+	switch {
+	case line == nil:
+		f.add("%s: line is missing: give the line's number on its chip, from 0", at)
+	case *line < 0 || *line > 1023:
+		f.add("%s: line = %d: lines of a chip are counted from 0", at, *line)
+	}
+}
+
+func (s *Site) checkReader(f *faults, at string, r *ReaderCfg) {
+	if !wire.ValidName(r.ID, false) {
+		f.add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
+	}
+	f.oneOf(at+": direction", r.Direction, "in", "out")
+	switch r.Type {
+	case "wiegand":
+		checkLine(f, at+": d0", r.Chip, r.D0)
+		checkLine(f, at+": d1", r.Chip, r.D1)
+		f.oneOf(at+": active", r.Active, "high", "low")
+		f.oneOf(at+": bias", r.Bias, "pull-up", "pull-down", "none", "as-is")
+		if len(r.Formats) == 0 {
+			f.add(`%s: formats is missing: what this reader sends, like ["H10301"]; known: %s`, at, strings.Join(wiegand.Names(), ", "))
+		}
+		for _, name := range r.Formats {
+			if _, ok := wiegand.Lookup(name); !ok {
+				f.add("%s: format %q is not known; known: %s", at, name, strings.Join(wiegand.Names(), ", "))
+			}
+		}
+		if r.GapMS != 0 && (r.GapMS < 25 || r.GapMS > 100) {
+			f.add("%s: gap_ms = %d: want 25 to 100, or nothing for an adaptive gap", at, r.GapMS)
+		}
+	case "serial":
+		if r.Port == "" {
+			f.add("%s: port is missing: best a path under /dev/serial/by-id, which stays the same", at)
+		}
+		if _, ok := serialcard.Lookup(r.Layout); !ok {
+			f.add("%s: layout %q is not known; known: %s", at, r.Layout, strings.Join(serialcard.Names(), ", "))
+		}
+	default:
+		f.add(`%s: type = %q: want "wiegand" or "serial"`, at, r.Type)
+	}
+}
+
+// checkLines refuses one line in two places.
+func (s *Site) checkLines(f *faults) {
+	used := map[string]string{}
+	claim := func(what, chip string, line *int) {
+		if line == nil {
+			return
+		}
+		key := fmt.Sprintf("%s line %d", strings.TrimPrefix(chip, "/dev/"), *line)
+		if other, ok := used[key]; ok {
+			f.add("%s is used for %s and for %s", key, other, what)
+		}
+		used[key] = what
+	}
+	input := func(what string, in *InputCfg) {
+		if in != nil {
+			claim(what, in.Chip, in.Line)
+		}
+	}
+	input("fire", s.Fire)
+	for _, d := range s.Doors {
+		claim(d.ID+" relay", d.Relay.Chip, d.Relay.Line)
+		input(d.ID+" exit", d.Exit)
+		input(d.ID+" contact", d.Contact)
+		for _, r := range d.Readers {
+			if r.Type == "wiegand" {
+				claim(d.ID+" "+r.ID+" d0", r.Chip, r.D0)
+				claim(d.ID+" "+r.ID+" d1", r.Chip, r.D1)
+			} else if other, ok := used[r.Port]; ok && r.Port != "" {
+				f.add("port %s is used for %s and for %s", r.Port, other, d.ID+" "+r.ID)
+			} else {
+				used[r.Port] = d.ID + " " + r.ID
+			}
+		}
+	}
+}
