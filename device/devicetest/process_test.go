@@ -57,7 +57,7 @@ func hold() error {
 // pull. The pull is the other level, or the test could not fail.
 func TestKilled(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts a process of its own")
+		t.Skip("SKIP (short): starts a process of its own")
 	}
 	seen := make(chan devicetest.Change, 10)
 	b, err := devicetest.NewBoard(devicetest.BoardConfig{

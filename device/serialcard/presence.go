@@ -60,6 +60,19 @@ func (p *presence) expire(now time.Time) device.Fault {
 	return device.FaultGhost
 }
 
+// fade forgets cards that are gone: a raw number is kept no longer than it takes
+// to tell one presentation from the next.
+func (p *presence) fade(now time.Time) {
+	for i := range p.held {
+		if now.Sub(p.held[i].at) >= p.hold {
+			p.held[i] = sighting{}
+		}
+	}
+}
+
+// remembers reports whether fade has something to do, now or later.
+func (p *presence) remembers() bool { return p.held != [heldMax]sighting{} }
+
 // waiting reports whether expire has something to do.
 func (p *presence) waiting() bool { return p.candidate.card.Len() != 0 }
 

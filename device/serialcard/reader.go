@@ -126,8 +126,11 @@ func (r *Reader) step(ctx context.Context, port device.Port) error {
 	if time.Since(r.read) > staleAfter {
 		return r.drain(port)
 	}
-	if r.dec.Pending() || r.cards.waiting() {
+	switch {
+	case r.dec.Pending() || r.cards.waiting():
 		timeout = frameTimeout
+	case r.cards.remembers():
+		timeout = r.cfg.Hold
 	}
 	if err := port.SetReadTimeout(timeout); err != nil {
 		return err
@@ -138,9 +141,11 @@ func (r *Reader) step(ctx context.Context, port device.Port) error {
 	for _, b := range r.buf[:n] {
 		r.take(ctx, b, now)
 	}
+	clear(r.buf[:n])
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		r.fault(ctx, r.dec.Timeout(), now)
 		r.fault(ctx, r.cards.expire(now), now)
+		r.cards.fade(now)
 		return nil
 	}
 	return err

@@ -139,9 +139,6 @@ func New(cfg Config, p Parts) *Door {
 	return d
 }
 
-// ID returns the door's id.
-func (d *Door) ID() string { return d.cfg.ID }
-
 // Status returns the newest status. Safe for concurrent use.
 func (d *Door) Status() Status { return *d.status.Load() }
 
