@@ -544,11 +544,11 @@ func TestStaleCard(t *testing.T) {
 func TestNothingSentIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, nil)
-		b.stop()
-		for range 30 {
+		for range 30 { // there is room for all of them: they are sent before the stop
 			b.events <- device.Event{Kind: device.InputChanged, Source: door.InputExit, Active: true}
 			b.events <- device.Event{Kind: device.InputChanged, Source: door.InputExit}
 		}
+		b.stop()
 		<-b.done
 		if n := len(b.book.only(wire.KindExit)); n != 30 {
 			t.Errorf("%d of 30 exits are recorded", n)
