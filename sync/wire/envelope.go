@@ -16,9 +16,6 @@ const MaxMessage = 64 << 10
 // EnvelopeVersion is the format of envelopes that this package writes and reads.
 const EnvelopeVersion = 1
 
-// TypeGrantList is the type of a message whose payload is a Manifest.
-const TypeGrantList = "grant-list"
-
 // Role says what a key is certified for. A signature counts only in its role.
 type Role string
 
@@ -70,7 +67,7 @@ type Protected struct {
 	Type      string `cbor:"-65537,keyasint"`
 	Role      Role   `cbor:"-65538,keyasint"`
 	Epoch     uint64 `cbor:"-65539,keyasint"` // of the signer's key
-	Address   string `cbor:"-65540,keyasint"` // the building or gateway that it is for or of
+	Address   string `cbor:"-65540,keyasint"` // whom it is for or of: building, building/gateway, or registry
 	Version   uint64 `cbor:"-65541,keyasint"` // EnvelopeVersion; set by Sign
 }
 
@@ -183,8 +180,8 @@ func (p Protected) check() error {
 		return fmt.Errorf("%w: %d, want %d", ErrWrongVersion, p.Version, EnvelopeVersion)
 	case p.Algorithm != int64(cose.AlgorithmEdDSA):
 		return fmt.Errorf("%w: algorithm %d, want EdDSA", ErrMalformed, p.Algorithm)
-	case !ValidName(p.Type, false), !ValidName(string(p.Role), false), !ValidName(p.Address, false):
-		return fmt.Errorf("%w: type, role and address must be [a-z0-9-]{1,32}", ErrMalformed)
+	case !ValidName(p.Type, false), !ValidName(string(p.Role), false), !ValidAddress(p.Address):
+		return fmt.Errorf("%w: type, role and address must be [a-z0-9-]{1,32}, an address maybe two of them", ErrMalformed)
 	}
 	return nil
 }

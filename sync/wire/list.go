@@ -62,6 +62,9 @@ type Manifest struct {
 	Buckets  []Hash     `cbor:"6,keyasint"` // SHA-256 of each of the 2^Bits buckets
 	Doors    []string   `cbor:"7,keyasint"` // door ids, each once
 	DoorSets [][]uint16 `cbor:"8,keyasint"` // ascending indexes into Doors
+	// Seen says which records of the gateways it was made with, ascending by
+	// gateway and line.
+	Seen []Seen `cbor:"9,keyasint,omitempty"`
 }
 
 // Encode returns the one encoding of a manifest.
@@ -99,6 +102,9 @@ func (m Manifest) check() error {
 		return fmt.Errorf("%w: %d buckets by %d bits", ErrMalformed, len(m.Buckets), m.Bits)
 	case m.Doors == nil || m.DoorSets == nil:
 		return fmt.Errorf("%w: no door table", ErrMalformed)
+	}
+	if err := checkSeen(m.Seen); err != nil {
+		return err
 	}
 	seen := make(map[string]bool, len(m.Doors))
 	for i, id := range m.Doors {

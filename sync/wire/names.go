@@ -70,6 +70,11 @@ const (
 	KindEpoch        Kind = 26 // first entry of an epoch; detail: the one before
 	KindSpace        Kind = 27 // reason: why space ran short; count: percent used
 	KindAdopt        Kind = 28 // an unknown card was kept for the landlord to name
+	KindTenancy      Kind = 29 // a check-in, check-out or other change at a desk; reason: which; detail: SHA-256 of the sealed change
+	KindTold         Kind = 30 // a tenant was told at the door that a notice runs; ref: the access entry
+	KindRefused      Kind = 31 // a message was not taken; reason: why; source: its type; count: how many since the last such entry
+	KindUplink       Kind = 32 // outcome active: the registry does not confirm what is sent to it; idle: it does again
+	KindAuthority    Kind = 33 // a trust or house document is in force, or a building key came; source: which; count: its version
 )
 
 // Reason is a stable code for why. 1 to 99: decisions. 100 to 255: causes of a
@@ -102,16 +107,35 @@ const (
 	ReasonShutdown  Reason = 108
 	ReasonFireLatch Reason = 109
 
-	ReasonDiskFull    Reason = 512
-	ReasonIO          Reason = 513
-	ReasonDamaged     Reason = 514
-	ReasonQueueFull   Reason = 515
-	ReasonSlowDisk    Reason = 516
-	ReasonPruned      Reason = 517
-	ReasonClockLeapt  Reason = 518
-	ReasonClockSet    Reason = 519
-	ReasonNoBuilding  Reason = 520
-	ReasonListRefused Reason = 521
+	ReasonDiskFull     Reason = 512
+	ReasonIO           Reason = 513
+	ReasonDamaged      Reason = 514
+	ReasonQueueFull    Reason = 515
+	ReasonSlowDisk     Reason = 516
+	ReasonPruned       Reason = 517
+	ReasonClockLeapt   Reason = 518
+	ReasonClockSet     Reason = 519
+	ReasonNoBuilding   Reason = 520
+	ReasonListRefused  Reason = 521
+	ReasonBadSignature Reason = 522 // nobody trusted in that role signed it
+	ReasonMisaddressed Reason = 523 // it is for another building or gateway
+	ReasonRolledBack   Reason = 524 // older than what is in force
+	ReasonTooLarge     Reason = 525
+	ReasonMalformed    Reason = 526
+	ReasonNoAnswer     Reason = 527 // sent, and not confirmed
+	ReasonNoLink       Reason = 528 // the broker can't be reached
+	ReasonAhead        Reason = 529 // the registry has more of this journal than the gateway
+	ReasonOtherRoot    Reason = 530 // the registry's copy has another root
+	ReasonSecondNeeded Reason = 531 // a list that ends many tenancies needs a second issuer
+
+	ReasonCheckIn  Reason = 601 // 600 + Op
+	ReasonBind     Reason = 602
+	ReasonSuspend  Reason = 603
+	ReasonResume   Reason = 604
+	ReasonEnd      Reason = 605
+	ReasonNotice   Reason = 606
+	ReasonDispute  Reason = 607
+	ReasonWithdraw Reason = 608
 )
 
 func name(names map[uint16]string, v uint16, prefix string) string {
@@ -132,7 +156,7 @@ var kindNames = map[uint16]string{
 	8: "released_late", 9: "secured", 10: "opened", 11: "closed", 12: "held", 13: "forced",
 	14: "exit", 15: "fire", 16: "fire_reset", 17: "fault", 18: "offline", 19: "online",
 	20: "command", 21: "list_applied", 22: "clock", 23: "gap", 24: "damaged", 25: "journal",
-	26: "epoch", 27: "space", 28: "adopt",
+	26: "epoch", 27: "space", 28: "adopt", 29: "tenancy", 30: "told", 31: "refused", 32: "uplink", 33: "authority",
 }
 
 var reasonNames = map[uint16]string{
@@ -146,7 +170,10 @@ var reasonNames = map[uint16]string{
 	270: "half_frame", 271: "output_refused", 272: "stale_card",
 	512: "disk_full", 513: "disk_error", 514: "damaged_file", 515: "queue_full",
 	516: "slow_disk", 517: "pruned", 518: "clock_leapt", 519: "clock_set",
-	520: "no_building_key", 521: "list_refused",
+	520: "no_building_key", 521: "list_refused", 522: "bad_signature", 523: "misaddressed",
+	524: "rolled_back", 525: "too_large", 526: "malformed", 527: "no_answer", 528: "no_link",
+	529: "registry_ahead", 530: "other_root", 531: "second_signature_needed",
+	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw",
 }
 
 // String returns the stable name.

@@ -32,6 +32,8 @@ func newCodec() codec {
 		Sort:        cbor.SortCoreDeterministic,
 		IndefLength: cbor.IndefLengthForbidden,
 		TagsMd:      cbor.TagsForbidden,
+		// An empty list has one encoding, whatever a program held it in.
+		NilContainers: cbor.NilContainerAsEmpty,
 	}.EncMode()
 	if err != nil {
 		panic(err) // the options are constants

@@ -1,0 +1,270 @@
+package wire
+
+import (
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Trust is the root's word on whose signatures count, and to whom things are
+// sealed. A gateway pins the root, and takes no version older than it has.
+type Trust struct {
+	Version  uint64    `cbor:"1,keyasint"` // from 1, rising
+	Issued   uint32    `cbor:"2,keyasint"` // unix s
+	Registry string    `cbor:"3,keyasint"` // its id
+	Keys     []RoleKey `cbor:"4,keyasint"` // none of the root's
+	Records  []byte    `cbor:"5,keyasint"` // HPKE public key: who parts and persons
+	Desk     []byte    `cbor:"6,keyasint"` // HPKE public key: changes of tenancies
+	Escrow   []byte    `cbor:"7,keyasint"` // HPKE public key: building keys, offline
+	CAs      [][]byte  `cbor:"8,keyasint"` // certificates (DER) that the broker's and the gateways' are checked by
+}
+
+// RoleKey is a certified key.
+type RoleKey struct {
+	_      struct{} `cbor:",toarray"`
+	Role   Role
+	Epoch  uint64
+	Public [ed25519.PublicKeySize]byte
+}
+
+// Keyset returns the keys certified for a role.
+func (t Trust) Keyset(role Role) (keys []Key) {
+	for _, k := range t.Keys {
+		if k.Role == role {
+			keys = append(keys, Key{Role: k.Role, Epoch: k.Epoch, Public: slices.Clone(k.Public[:])})
+		}
+	}
+	return keys
+}
+
+// House is the issuer's word on a building.
+type House struct {
+	Version    uint64         `cbor:"1,keyasint"` // from 1, rising
+	Issued     uint32         `cbor:"2,keyasint"` // unix s
+	District   string         `cbor:"3,keyasint"`
+	Town       string         `cbor:"4,keyasint"`
+	Gateways   []HouseGateway `cbor:"5,keyasint"` // by id, ascending
+	Flats      []string       `cbor:"6,keyasint"` // that a check-in may name; empty: any
+	NoticeDays uint8          `cbor:"7,keyasint"` // of a check-out by the landlord alone
+}
+
+// HouseGateway is one gateway of a building.
+type HouseGateway struct {
+	_      struct{} `cbor:",toarray"`
+	ID     string
+	Public [ed25519.PublicKeySize]byte
+	KEM    []byte   // HPKE public key
+	Doors  []string // ascending
+}
+
+// Gateway returns the gateway of that id, nil if it is not of the building.
+func (h House) Gateway(id string) *HouseGateway {
+	for i := range h.Gateways {
+		if h.Gateways[i].ID == id {
+			return &h.Gateways[i]
+		}
+	}
+	return nil
+}
+
+// Key returns the gateway's key as Open wants it.
+func (g HouseGateway) Key() Key {
+	return Key{Role: RoleGateway, Public: slices.Clone(g.Public[:])}
+}
+
+// Token lets one gateway enrol once. As text it is "GH1-" and base32; whoever
+// has it before the gateway can enrol in its place, so it goes by hand.
+type Token struct {
+	Registry string                      `cbor:"1,keyasint"`
+	Place    [4]string                   `cbor:"2,keyasint"` // district, town, building, gateway
+	Enrol    string                      `cbor:"3,keyasint"` // host:port, HTTPS
+	Broker   string                      `cbor:"4,keyasint"` // host:port, MQTT over TLS
+	CA       Hash                        `cbor:"5,keyasint"` // SHA-256 of the CA certificate (DER) that both show
+	Root     [ed25519.PublicKeySize]byte `cbor:"6,keyasint"`
+	Secret   [16]byte                    `cbor:"7,keyasint"`
+}
+
+const tokenPrefix = "GH1-"
+
+// At returns the place that it is for.
+func (t Token) At() Place { return Place{t.Place[0], t.Place[1], t.Place[2], t.Place[3]} }
+
+// Text returns it as people carry it.
+func (t Token) Text() (string, error) {
+	b, err := Encode(t)
+	if err != nil {
+		return "", err
+	}
+	return tokenPrefix + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b), nil
+}
+
+// ParseToken reads a token; white space and letter case do not matter. Errors
+// never repeat it.
+func ParseToken(text string) (Token, error) {
+	text = strings.ToUpper(strings.Join(strings.Fields(text), ""))
+	body, ok := strings.CutPrefix(text, tokenPrefix)
+	if !ok {
+		return Token{}, fmt.Errorf("token: %w: it begins with %s", ErrMalformed, tokenPrefix)
+	}
+	b, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(body)
+	if err != nil {
+		return Token{}, fmt.Errorf("token: %w: a character is missing or wrong", ErrMalformed)
+	}
+	var t Token
+	if err := Decode(b, &t); err != nil {
+		return Token{}, fmt.Errorf("token: %w: a part is missing", ErrMalformed)
+	}
+	return t, nil
+}
+
+// EnrolRequest makes a gateway known. Its envelope is signed by the key that it
+// names; Proof ties it to the token.
+type EnrolRequest struct {
+	Public   [ed25519.PublicKeySize]byte `cbor:"1,keyasint"`
+	KEM      []byte                      `cbor:"2,keyasint"` // HPKE public key
+	CSR      []byte                      `cbor:"3,keyasint"` // PKCS #10 (DER), for the client certificate
+	Doors    []string                    `cbor:"4,keyasint"` // ascending
+	Number   uint8                       `cbor:"5,keyasint"` // of the building key; 0: it has none and waits for a sibling's
+	Escrow   []byte                      `cbor:"6,keyasint"` // Seal of the building key to the escrow key; empty with Number 0
+	Software string                      `cbor:"7,keyasint"`
+	Proof    Hash                        `cbor:"8,keyasint"`
+}
+
+// Prove fills Proof: HMAC-SHA256 by the token's secret over the request with a
+// Proof of zeros.
+func (r *EnrolRequest) Prove(secret [16]byte) error {
+	proof, err := r.proof(secret)
+	r.Proof = proof
+	return err
+}
+
+// Proved reports whether Proof was made with the secret.
+func (r EnrolRequest) Proved(secret [16]byte) bool {
+	want, err := r.proof(secret)
+	return err == nil && hmac.Equal(want[:], r.Proof[:])
+}
+
+func (r EnrolRequest) proof(secret [16]byte) (h Hash, err error) {
+	r.Proof = Hash{}
+	b, err := Encode(r)
+	if err != nil {
+		return h, err
+	}
+	mac := hmac.New(sha256.New, secret[:])
+	mac.Write(b)
+	mac.Sum(h[:0])
+	return h, nil
+}
+
+// RenewRequest asks for the next client certificate.
+type RenewRequest struct {
+	CSR []byte `cbor:"1,keyasint"`
+	At  uint32 `cbor:"2,keyasint"` // unix s
+}
+
+// Enrolled answers both.
+type Enrolled struct {
+	Trust        []byte   `cbor:"1,keyasint"` // envelope
+	House        []byte   `cbor:"2,keyasint"` // envelope
+	Certificates [][]byte `cbor:"3,keyasint"` // DER, the gateway's first
+	Time         uint32   `cbor:"4,keyasint"` // unix s
+}
+
+// Introduction is what an enrolling gateway gets before it says anything.
+type Introduction struct {
+	Trust     []byte `cbor:"1,keyasint"` // envelope
+	KeyNumber uint8  `cbor:"2,keyasint"` // of the building key that a sibling has; 0: this gateway makes it
+}
+
+func (t Trust) check() error {
+	if t.Version == 0 || t.Issued == 0 || !ValidName(t.Registry, false) || len(t.CAs) == 0 || len(t.CAs) > 8 {
+		return fmt.Errorf("%w: trust without version, time, registry or CA", ErrMalformed)
+	}
+	for _, kem := range [][]byte{t.Records, t.Desk, t.Escrow} {
+		if len(kem) == 0 || len(kem) > maxKEM {
+			return fmt.Errorf("%w: trust without a key to seal to", ErrMalformed)
+		}
+	}
+	if len(t.Keys) == 0 || len(t.Keys) > 64 {
+		return fmt.Errorf("%w: trust in %d keys", ErrMalformed, len(t.Keys))
+	}
+	for _, k := range t.Keys {
+		if k.Role != RoleIssuer && k.Role != RoleWitness && k.Role != RoleApprover && k.Role != RoleOffice {
+			return fmt.Errorf("%w: the root certifies no key as %q", ErrMalformed, k.Role)
+		}
+	}
+	return nil
+}
+
+func (h House) check() error {
+	if h.Version == 0 || h.Issued == 0 || !ValidName(h.District, false) || !ValidName(h.Town, false) ||
+		len(h.Gateways) > maxGateways || len(h.Flats) > MaxFlats {
+		return fmt.Errorf("%w: house without version, time, place or tables", ErrMalformed)
+	}
+	for i, g := range h.Gateways {
+		if !ValidName(g.ID, false) || len(g.KEM) == 0 || len(g.KEM) > maxKEM || i > 0 && h.Gateways[i-1].ID >= g.ID {
+			return fmt.Errorf("%w: gateway %d of the house", ErrMalformed, i)
+		}
+		if err := checkDoors(g.Doors); err != nil {
+			return err
+		}
+	}
+	for i, f := range h.Flats {
+		if f == "" || len(f) > maxText || i > 0 && h.Flats[i-1] >= f {
+			return fmt.Errorf("%w: flat %d of the house", ErrMalformed, i)
+		}
+	}
+	return nil
+}
+
+func (t Token) check() error {
+	if !ValidName(t.Registry, false) || t.Enrol == "" || t.Broker == "" || len(t.Enrol) > 255 || len(t.Broker) > 255 {
+		return fmt.Errorf("%w: token without registry or hosts", ErrMalformed)
+	}
+	return t.At().Check()
+}
+
+func (r EnrolRequest) check() error {
+	if len(r.KEM) == 0 || len(r.KEM) > maxKEM || len(r.CSR) == 0 || len(r.CSR) > maxKEM || len(r.Software) > maxText ||
+		len(r.Escrow) > maxKEM || (r.Number == 0) != (len(r.Escrow) == 0) || r.Number == 255 {
+		return fmt.Errorf("%w: enrolment without keys", ErrMalformed)
+	}
+	return checkDoors(r.Doors)
+}
+
+func checkDoors(doors []string) error {
+	if len(doors) > maxDoors {
+		return fmt.Errorf("%w: %d doors", ErrMalformed, len(doors))
+	}
+	for i, d := range doors {
+		if !ValidName(d, false) || i > 0 && doors[i-1] >= d {
+			return fmt.Errorf("%w: doors not ids in ascending order", ErrMalformed)
+		}
+	}
+	return nil
+}
+
+func (r RenewRequest) check() error {
+	if len(r.CSR) == 0 || len(r.CSR) > maxKEM {
+		return fmt.Errorf("%w: no request for a certificate", ErrMalformed)
+	}
+	return nil
+}
+
+func (e Enrolled) check() error {
+	if len(e.Trust) == 0 || len(e.House) == 0 || len(e.Certificates) == 0 || len(e.Certificates) > 4 {
+		return fmt.Errorf("%w: enrolled without trust, house or certificate", ErrMalformed)
+	}
+	return nil
+}
+
+func (i Introduction) check() error {
+	if len(i.Trust) == 0 {
+		return fmt.Errorf("%w: introduction without trust", ErrMalformed)
+	}
+	return nil
+}

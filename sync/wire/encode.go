@@ -1,0 +1,47 @@
+package wire
+
+import "fmt"
+
+// Payload is a message body that Encode and Decode take: the types of this
+// package whose encoding is a CBOR map with integer keys.
+type Payload interface{ check() error }
+
+// Encode returns the one encoding of a message body. An error wraps
+// ErrMalformed: the body says something that none may.
+func Encode(p Payload) ([]byte, error) {
+	if err := p.check(); err != nil {
+		return nil, fmt.Errorf("encode %T: %w", p, err)
+	}
+	return canonical.enc.Marshal(p)
+}
+
+// Decode reads a message body and refuses all but the bytes that Encode makes.
+// What p holds after an error is not to be used.
+func Decode[P Payload](b []byte, p *P) error {
+	what := fmt.Sprintf("%T", *p)
+	if err := canonical.decode(what, b, p); err != nil {
+		return err
+	}
+	if err := (*p).check(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// EncodeWhos returns the plain text of Batch.Sealed: who parts in ascending
+// order of their index.
+func EncodeWhos(whos []SealedWho) ([]byte, error) { return canonical.enc.Marshal(whos) }
+
+// DecodeWhos reads what EncodeWhos makes.
+func DecodeWhos(b []byte) ([]SealedWho, error) {
+	var whos []SealedWho
+	if err := canonical.decode("who parts", b, &whos); err != nil {
+		return nil, err
+	}
+	for i := range whos {
+		if i > 0 && whos[i-1].Index >= whos[i].Index {
+			return nil, fmt.Errorf("who parts: %w: out of order", ErrMalformed)
+		}
+	}
+	return whos, nil
+}

@@ -1,0 +1,228 @@
+package wire
+
+import "fmt"
+
+// Types of messages, as they stand in envelopes and, where they travel by MQTT,
+// in topics. Beside each: the role that signs it, its address, its payload.
+const (
+	TypeGrantList = "grant-list"   // issuer, building: Manifest
+	TypeSecond    = "second"       // another issuer, building: SHA-256 of a manifest that removes many tenancies
+	TypeTrust     = "trust"        // root, registry: Trust
+	TypeHouse     = "house"        // issuer, building: House
+	TypeEnrol     = "enrol"        // gateway, building/gateway: EnrolRequest; by HTTPS
+	TypeRenew     = "renew"        // gateway, building/gateway: RenewRequest; by HTTPS
+	TypeHello     = "hello"        // gateway, building/gateway: Hello
+	TypeBatch     = "batch"        // gateway, building/gateway: Batch
+	TypeNotice    = "notice"       // gateway, building/gateway: Notice
+	TypeWant      = "want"         // gateway, building/gateway: Want
+	TypeDelivery  = "delivery"     // gateway, building/gateway: Delivery
+	TypeStatus    = "status"       // gateway, building/gateway: Status
+	TypeAck       = "ack"          // witness, building/gateway: Ack
+	TypeList      = "list"         // witness, building/gateway: ListPart
+	TypeRecord    = "record"       // gateway, building/gateway: Record; inside a Delivery, and on the building's topic
+	TypeRoll      = "roll"         // gateway, building/gateway: Roll; on the building's topic
+	TypeKey       = "building-key" // gateway, building/gateway: KeyShare; on the building's topic
+)
+
+// Nonce is 128 random bits that an answer repeats.
+type Nonce [16]byte
+
+// Signature is one of Ed25519.
+type Signature [64]byte
+
+// Limits of messages.
+const (
+	MaxBatch     = 1024     // entries
+	MaxBatchSize = 56 << 10 // bytes of a batch's payload
+	MaxPerson    = 16 << 10 // bytes of a sealed person
+	MaxWanted    = 256      // buckets
+	MaxHave      = 2048     // records in a Roll
+	MaxFlats     = 512      // flats of a house
+	maxKEM       = 4096     // bytes of a public key of HPKE
+	maxGateways  = 64       // of a building
+	maxDoors     = 64       // of a gateway
+	maxText      = 64       // bytes of a short text
+)
+
+// Hello is what a gateway says after each connect, and every few hours.
+type Hello struct {
+	Nonce       Nonce        `cbor:"1,keyasint"` // of this connection: answers repeat it
+	Boot        uint64       `cbor:"2,keyasint"` // number of the daemon's run
+	Epoch       uint64       `cbor:"3,keyasint"` // of the journal's head
+	Next        uint64       `cbor:"4,keyasint"` // its size
+	Root        Hash         `cbor:"5,keyasint"` // its root
+	CursorEpoch uint64       `cbor:"6,keyasint"` // where the uplink stands; 0 before the first ack
+	CursorNext  uint64       `cbor:"7,keyasint"`
+	List        uint64       `cbor:"8,keyasint"`  // version in force; 0: none
+	ListHash    Hash         `cbor:"9,keyasint"`  // of its manifest
+	House       uint64       `cbor:"10,keyasint"` // version of the House document
+	Trust       uint64       `cbor:"11,keyasint"` // version of the Trust document
+	Line        uint64       `cbor:"12,keyasint"` // of its tenancy records; 0: none made yet
+	Records     uint64       `cbor:"13,keyasint"` // how many in this line
+	Wall        int64        `cbor:"14,keyasint"` // its clock, ms since 1970-01-01T00:00:00Z
+	Clock       ClockQuality `cbor:"15,keyasint"`
+	Software    string       `cbor:"16,keyasint"` // version, at most 64 bytes
+}
+
+// Batch is a run of entries. Their who parts travel sealed to the records key.
+type Batch struct {
+	Epoch     uint64    `cbor:"1,keyasint"`
+	First     uint64    `cbor:"2,keyasint"` // sequence number of the first entry
+	Headers   [][]byte  `cbor:"3,keyasint"` // the bytes of each Header
+	Whos      [][]byte  `cbor:"4,keyasint"` // WhoHash of each; empty where it names nobody
+	Root      Hash      `cbor:"5,keyasint"` // of the tree after the last
+	Sealed    []byte    `cbor:"6,keyasint"` // Seal of []SealedWho; empty where there is none
+	Signature Signature `cbor:"7,keyasint"` // note signature of the gateway over the checkpoint after the last
+}
+
+// SealedWho is the who part of one entry of a batch.
+type SealedWho struct {
+	_     struct{} `cbor:",toarray"`
+	Index uint16   // of the entry in its batch
+	Salt  [16]byte
+	Who   []byte
+}
+
+// Notice is the header of an alarm, sent at once beside the backlog. The entry
+// itself comes in its batch; a notice proves nothing but that it is on its way.
+type Notice struct {
+	Epoch    uint64 `cbor:"1,keyasint"`
+	Sequence uint64 `cbor:"2,keyasint"`
+	Header   []byte `cbor:"3,keyasint"`
+}
+
+// Want asks for what the gateway lacks.
+type Want struct {
+	List    bool   `cbor:"1,keyasint"` // the newest manifest
+	Buckets []Hash `cbor:"2,keyasint"` // of the newest list
+	House   bool   `cbor:"3,keyasint"`
+	Trust   bool   `cbor:"4,keyasint"`
+}
+
+// Delivery brings a tenancy record to the registry.
+type Delivery struct {
+	Record []byte `cbor:"1,keyasint"` // envelope of a Record
+	Person []byte `cbor:"2,keyasint"` // Seal of a Person to the records key; empty: none, or delivered before
+}
+
+// Status is the payload of the last will and of its opposite.
+type Status struct {
+	Nonce  Nonce `cbor:"1,keyasint"` // that of the connection's Hello
+	Online bool  `cbor:"2,keyasint"`
+}
+
+// Ack answers a Hello, a Batch and a Delivery: the registry has committed this
+// much. It is true for ever, so a repeated or late one does no harm.
+type Ack struct {
+	Nonce       Nonce     `cbor:"1,keyasint"` // of the newest Hello
+	Time        uint32    `cbor:"2,keyasint"` // unix s; raises the gateway's floor
+	Epoch       uint64    `cbor:"3,keyasint"` // of what it answers: of a Hello, the cursor's, or the head's where there is no cursor
+	Next        uint64    `cbor:"4,keyasint"` // entries of that epoch that are stored
+	Root        Hash      `cbor:"5,keyasint"` // of the tree over them
+	Cosignature Signature `cbor:"6,keyasint"` // note signature of the witness over that checkpoint
+	Window      uint16    `cbor:"7,keyasint"` // batches in flight at most; 0: none until RetryAfter
+	RetryAfter  uint16    `cbor:"8,keyasint"` // s
+	List        uint64    `cbor:"9,keyasint"` // newest version for the building; 0: none
+	ListHash    Hash      `cbor:"10,keyasint"`
+	House       uint64    `cbor:"11,keyasint"`
+	Trust       uint64    `cbor:"12,keyasint"`
+	Line        uint64    `cbor:"13,keyasint"` // newest line of tenancy records; 0: none
+	Records     uint64    `cbor:"14,keyasint"` // stored of that line, without a gap
+}
+
+// ListPart brings the newest manifest and those buckets that fit. Each proves
+// itself: the manifest by its signature, a bucket by its hash.
+type ListPart struct {
+	Manifest []byte   `cbor:"1,keyasint"` // envelope
+	Second   []byte   `cbor:"2,keyasint"` // envelope of TypeSecond; empty: none
+	Buckets  [][]byte `cbor:"3,keyasint"`
+}
+
+// Roll says which unsettled records of its siblings a gateway holds, so that
+// they send it the others, and whether it has the building's key.
+type Roll struct {
+	Have      []ID  `cbor:"1,keyasint"` // Record.ID, ascending
+	KeyNumber uint8 `cbor:"2,keyasint"` // of the building key; 0: please send it
+}
+
+// KeyShare is the building key for a sibling that has none.
+type KeyShare struct {
+	To     string `cbor:"1,keyasint"` // gateway
+	Sealed []byte `cbor:"2,keyasint"` // Seal of the key: its number, then 32 bytes
+}
+
+func (h Hello) check() error {
+	if len(h.Software) > maxText {
+		return fmt.Errorf("%w: software of %d bytes", ErrMalformed, len(h.Software))
+	}
+	return nil
+}
+
+func (b Batch) check() error {
+	n := len(b.Headers)
+	switch {
+	case b.Epoch == 0 || n == 0 || n > MaxBatch || len(b.Whos) != n:
+		return fmt.Errorf("%w: epoch %d, %d headers, %d hashes", ErrMalformed, b.Epoch, n, len(b.Whos))
+	case b.First+uint64(n) < b.First:
+		return fmt.Errorf("%w: sequence number %d", ErrMalformed, b.First)
+	}
+	for i := range n {
+		if len(b.Headers[i]) == 0 || len(b.Whos[i]) != 0 && len(b.Whos[i]) != len(Hash{}) {
+			return fmt.Errorf("%w: entry %d of a batch", ErrMalformed, i)
+		}
+	}
+	return nil
+}
+
+// Leaf returns the leaf record of entry i.
+func (b Batch) Leaf(i int) []byte {
+	var hash Hash
+	copy(hash[:], b.Whos[i])
+	return LeafRecord(b.Headers[i], hash)
+}
+
+func (n Notice) check() error {
+	if n.Epoch == 0 || len(n.Header) == 0 {
+		return fmt.Errorf("%w: no epoch or header", ErrMalformed)
+	}
+	return nil
+}
+
+func (w Want) check() error {
+	if len(w.Buckets) > MaxWanted {
+		return fmt.Errorf("%w: %d buckets wanted, at most %d", ErrMalformed, len(w.Buckets), MaxWanted)
+	}
+	return nil
+}
+
+func (d Delivery) check() error {
+	if len(d.Record) == 0 || len(d.Person) > MaxPerson {
+		return fmt.Errorf("%w: record of %d bytes, person of %d", ErrMalformed, len(d.Record), len(d.Person))
+	}
+	return nil
+}
+
+func (Status) check() error { return nil }
+
+func (Ack) check() error { return nil }
+
+func (l ListPart) check() error {
+	if len(l.Manifest) == 0 || len(l.Buckets) > 1<<MaxBucketBits {
+		return fmt.Errorf("%w: no manifest, or %d buckets", ErrMalformed, len(l.Buckets))
+	}
+	return nil
+}
+
+func (r Roll) check() error {
+	if len(r.Have) > MaxHave || !ascending(r.Have) {
+		return fmt.Errorf("%w: %d records, at most %d, in order", ErrMalformed, len(r.Have), MaxHave)
+	}
+	return nil
+}
+
+func (k KeyShare) check() error {
+	if !ValidName(k.To, false) || len(k.Sealed) == 0 || len(k.Sealed) > maxKEM {
+		return fmt.Errorf("%w: for nobody, or %d bytes", ErrMalformed, len(k.Sealed))
+	}
+	return nil
+}
