@@ -170,7 +170,7 @@ func measureSize(b *testing.B, n int, mix bool) {
 	}
 	settled := func() bool {
 		s := j.Status()
-		if f, err := tiledSize(j.path(treeName), s.Epoch); err != nil || f.size+flushTiles*tileLeaves <= s.Sequence {
+		if f, err := tiledSize(j.path(treeName), s.Epoch); err != nil || f.Size()+flushTiles*tileLeaves <= s.Sequence {
 			return false
 		}
 		j.mu.Lock()

@@ -25,6 +25,7 @@ import (
 	"github.com/rs/zerolog"
 	bolt "go.etcd.io/bbolt"
 
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -96,13 +97,13 @@ type Journal struct {
 	reason   wire.Reason
 	problem  string
 	dropped  uint64
-	files    []file   // oldest first; while cur is open, the last is cur's
-	cur      *bolt.DB // of the writer; nil while no file is open
-	next     uint64   // the first sequence not durable, in the epoch of the last file
-	tree     frontier // of that epoch at size next
-	suspect  bool     // a reader found the current file damaged
-	tight    bool     // space is short: denials get at most half
-	low, all uint64   // written since it is
+	files    []file     // oldest first; while cur is open, the last is cur's
+	cur      *bolt.DB   // of the writer; nil while no file is open
+	next     uint64     // the first sequence not durable, in the epoch of the last file
+	tree     tree.Range // of that epoch at size next
+	suspect  bool       // a reader found the current file damaged
+	tight    bool       // space is short: denials get at most half
+	low, all uint64     // written since it is
 	bytes    int64
 	percent  int // of MaxBytes
 	disk     int // percent of the file system in use

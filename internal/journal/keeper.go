@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/tree"
 )
 
 const (
@@ -86,10 +87,10 @@ func (k *keeper) tileEpoch(ctx context.Context, epoch, size uint64, closed bool)
 		if closed {
 			want = tileLeaves
 		}
-		if size != noEnd && size < done.size+want {
+		if size != noEnd && size < done.Size()+want {
 			return nil
 		}
-		leaves, err := k.leaves(ctx, Position{epoch, done.size}, flushTiles*tileLeaves)
+		leaves, err := k.leaves(ctx, Position{epoch, done.Size()}, flushTiles*tileLeaves)
 		if err != nil || len(leaves) < tileLeaves {
 			return err
 		}
@@ -106,19 +107,19 @@ func (k *keeper) tileEpoch(ctx context.Context, epoch, size uint64, closed bool)
 }
 
 // tiledSize returns the tree of an epoch as tree.db has it.
-func tiledSize(path string, epoch uint64) (f frontier, err error) {
+func tiledSize(path string, epoch uint64) (f tree.Range, err error) {
 	t, err := openTiles(path, true)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrDamaged) {
-		return frontier{}, nil
+		return tree.Range{}, nil
 	}
 	if err != nil {
-		return frontier{}, err
+		return tree.Range{}, err
 	}
 	f, err = t.frontier(epoch)
 	t.close(err)
 	if errors.Is(err, durable.ErrDamaged) {
 		_, aside := durable.SetAside(path)
-		return frontier{}, aside
+		return tree.Range{}, aside
 	}
 	return f, err
 }

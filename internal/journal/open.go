@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -71,7 +72,7 @@ func (w *writer) resume(ctx context.Context, fo folder, last file) error {
 		// The last commit may be gone, and somebody may have seen it: numbers
 		// are not given twice. What is there stays, and can be read.
 		db.Close()
-		w.cite = &ending{epoch: last.epoch, size: w.tree.size, root: w.tree.root(), reason: wire.ReasonDamaged}
+		w.cite = &ending{epoch: last.epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonDamaged}
 		return w.begin(fo)
 	}
 	w.j.adopt(fo.files[:len(fo.files)-1])
@@ -101,12 +102,12 @@ func (w *writer) begin(fo folder) error {
 		s.made = stamp.Wall
 	}
 	var first [][]byte
-	tree := frontier{}
+	var start tree.Range
 	if w.cite != nil {
 		if w.cite.entry == nil {
 			w.cite.entry = w.j.epochEntry(*w.cite)
 		}
-		first, tree = append(first, w.cite.entry.stored), tree.add(w.cite.entry.leaf)
+		first, start = append(first, w.cite.entry.stored), start.Add(w.cite.entry.leaf)
 	}
 	path := w.j.path(fileName(epoch, 0))
 	if err := createSegment(path, s, first); err != nil {
@@ -121,7 +122,7 @@ func (w *writer) begin(fo folder) error {
 		level = zerolog.WarnLevel
 	}
 	w.j.o.Log.WithLevel(level).Str("file", filepath.Base(path)).Msg("journal: new epoch")
-	w.cite, w.tree = nil, tree
+	w.cite, w.tree = nil, start
 	w.j.adopt(fo.files)
 	w.use(db, file{epoch: epoch, path: path}, s.made)
 	poke(w.j.work)

@@ -10,7 +10,6 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
@@ -104,16 +103,8 @@ func (j *Journal) locate(from *Position) (f file, next Position, last bool, err 
 }
 
 // readFile reads up to n entries of one file.
-func (j *Journal) readFile(ctx context.Context, f file, from Position, n int) ([]Entry, error) {
-	j.mu.Lock()
-	cur := j.cur
-	if cur != nil && j.files[len(j.files)-1].path != f.path {
-		cur = nil
-	}
-	j.mu.Unlock()
-	var list []Entry
-	read := func(tx *bolt.Tx) error {
-		list = nil
+func (j *Journal) readFile(ctx context.Context, f file, from Position, n int) (list []Entry, err error) {
+	err = j.viewFile(ctx, f, func(tx *bolt.Tx) error {
 		return eachEntry(tx, from.Sequence, f.end, n, func(seq uint64, stored []byte) error {
 			s, err := wire.DecodeStored(bytes.Clone(stored))
 			if err != nil {
@@ -122,23 +113,29 @@ func (j *Journal) readFile(ctx context.Context, f file, from Position, n int) ([
 			list = append(list, Entry{Position{f.epoch, seq}, s})
 			return nil
 		})
-	}
-	if cur != nil {
-		return list, guardedRead(f.path, cur, read, &list)
-	}
-	if err := j.check(ctx, f); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
-	err := view(f.path, read)
-	return list, err
+	return list, nil
 }
 
-func guardedRead(path string, db *bolt.DB, read func(*bolt.Tx) error, list *[]Entry) error {
-	err := guardedView(path, db, read)
-	if err != nil {
-		*list = nil
+// viewFile runs read on a file in a read transaction: on the open current one,
+// or on a closed one that is verified first.
+func (j *Journal) viewFile(ctx context.Context, f file, read func(*bolt.Tx) error) error {
+	j.mu.Lock()
+	cur := j.cur
+	if cur != nil && j.files[len(j.files)-1].path != f.path {
+		cur = nil
 	}
-	return err
+	j.mu.Unlock()
+	if cur != nil {
+		return guardedView(f.path, cur, read)
+	}
+	if err := j.check(ctx, f); err != nil {
+		return err
+	}
+	return view(f.path, read)
 }
 
 // check verifies a closed file once in a run.
@@ -189,36 +186,4 @@ func (j *Journal) setAside(path string) bool {
 	name := []byte(filepath.Base(aside))
 	j.note(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Detail: name[:min(len(name), 64)]})
 	return true
-}
-
-// Root returns the root of the tree over the first p.Sequence entries of an
-// epoch, from the leaf tiles and, where those end, the entries. RFC 6962.
-func (j *Journal) Root(ctx context.Context, p Position) (tlog.Hash, error) {
-	j.mu.Lock()
-	tree, epoch := j.tree, uint64(0)
-	if len(j.files) > 0 {
-		epoch = j.files[len(j.files)-1].epoch
-	}
-	j.mu.Unlock()
-	if p.Epoch == epoch && p.Sequence == tree.size {
-		return tree.root(), nil
-	}
-	f, err := tiledTree(j.path(treeName), p)
-	if err != nil {
-		return tlog.Hash{}, fmt.Errorf("root of %d entries: %w", p.Sequence, err)
-	}
-	for f.size < p.Sequence {
-		want := p.Sequence - f.size
-		list, _, err := j.Entries(ctx, Position{p.Epoch, f.size}, int(min(want, tileLeaves)))
-		if err != nil {
-			return tlog.Hash{}, err
-		}
-		if len(list) == 0 || list[0].Position != (Position{p.Epoch, f.size}) {
-			return tlog.Hash{}, fmt.Errorf("root of %d entries: entry %d is not here", p.Sequence, f.size)
-		}
-		for _, e := range list {
-			f = f.add(tlog.RecordHash(e.Leaf()))
-		}
-	}
-	return f.root(), nil
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -44,37 +45,37 @@ type segment struct {
 	epoch  uint64
 	made   int64
 	packed bool
-	start  frontier // tree before the first entry; its size is the first sequence
-	size   uint64   // first sequence after the last entry
+	start  tree.Range // tree before the first entry; its size is the first sequence
+	size   uint64     // first sequence after the last entry
 	root   tlog.Hash
 }
 
 // createSegment makes a file that begins with the given stored entries.
 func createSegment(path string, s segment, first [][]byte) error {
 	return durable.Create(path, func(tx *bolt.Tx) error {
-		tree := s.start
+		end := s.start
 		for _, stored := range first {
 			e, err := wire.DecodeStored(stored)
 			if err != nil {
 				return err
 			}
-			tree = tree.add(tlog.RecordHash(e.Leaf()))
+			end = end.Add(tlog.RecordHash(e.Leaf()))
 		}
-		if err := s.put(tx, tree); err != nil {
+		if err := s.put(tx, end); err != nil {
 			return err
 		}
-		return putEntries(tx, s.start.size, first)
+		return putEntries(tx, s.start.Size(), first)
 	})
 }
 
-// put writes the fixed buckets into a new file that ends with tree.
-func (s segment) put(tx *bolt.Tx, tree frontier) error {
+// put writes the fixed buckets into a new file that ends with a tree.
+func (s segment) put(tx *bolt.Tx, end tree.Range) error {
 	b, err := tx.CreateBucket(bucketFile)
 	if err != nil {
 		return err
 	}
 	pairs := [][2][]byte{
-		{keyFormat, formatName}, {keyEpoch, key(s.epoch)}, {keyFrontier, s.start.encode()},
+		{keyFormat, formatName}, {keyEpoch, key(s.epoch)}, {keyFrontier, s.start.Encode()},
 		{keyMade, key(uint64(s.made))}, {keySum, s.sum()},
 	}
 	if s.packed {
@@ -91,7 +92,7 @@ func (s segment) put(tx *bolt.Tx, tree frontier) error {
 	if _, err := tx.CreateBucket(bucketEntries); err != nil {
 		return err
 	}
-	return putHead(tx, tree)
+	return putHead(tx, end)
 }
 
 // sum covers what no hash of the tree covers.
@@ -99,7 +100,7 @@ func (s segment) sum() []byte {
 	h := sha256.New()
 	h.Write(formatName)
 	h.Write(key(s.epoch))
-	h.Write(s.start.encode())
+	h.Write(s.start.Encode())
 	h.Write(key(uint64(s.made)))
 	if s.packed {
 		h.Write([]byte{1})
@@ -107,9 +108,9 @@ func (s segment) sum() []byte {
 	return h.Sum(nil)
 }
 
-func putHead(tx *bolt.Tx, tree frontier) error {
-	root := tree.root()
-	return tx.Bucket(bucketHead).Put(keyTree, append(key(tree.size), root[:]...))
+func putHead(tx *bolt.Tx, end tree.Range) error {
+	root := end.Root()
+	return tx.Bucket(bucketHead).Put(keyTree, append(key(end.Size()), root[:]...))
 }
 
 func putEntries(tx *bolt.Tx, seq uint64, stored [][]byte) error {
@@ -137,17 +138,17 @@ func readSegment(tx *bolt.Tx) (s segment, err error) {
 	if !bytes.Equal(b.Get(keyFormat), formatName) {
 		return bad("unknown format")
 	}
-	epoch, made, tree := b.Get(keyEpoch), b.Get(keyMade), head.Get(keyTree)
-	if len(epoch) != 8 || len(made) != 8 || len(tree) != headSize {
+	epoch, made, end := b.Get(keyEpoch), b.Get(keyMade), head.Get(keyTree)
+	if len(epoch) != 8 || len(made) != 8 || len(end) != headSize {
 		return bad("a field has the wrong length")
 	}
-	if s.start, err = decodeFrontier(b.Get(keyFrontier)); err != nil {
+	if s.start, err = tree.Decode(b.Get(keyFrontier)); err != nil {
 		return bad(err.Error())
 	}
 	s.epoch, s.made = binary.BigEndian.Uint64(epoch), int64(binary.BigEndian.Uint64(made))
 	s.packed = b.Get(keyPacked) != nil
-	s.size, s.root = binary.BigEndian.Uint64(tree), tlog.Hash(tree[8:])
-	if s.epoch == 0 || s.size < s.start.size || !bytes.Equal(b.Get(keySum), s.sum()) {
+	s.size, s.root = binary.BigEndian.Uint64(end), tlog.Hash(end[8:])
+	if s.epoch == 0 || s.size < s.start.Size() || !bytes.Equal(b.Get(keySum), s.sum()) {
 		return bad("epoch, size or sum")
 	}
 	return s, nil
@@ -157,7 +158,7 @@ func readSegment(tx *bolt.Tx) (s segment, err error) {
 // not a journal's (a copy, a file set aside) say nothing.
 func (s segment) checkName(path string) error {
 	epoch, first, ok := parseName(filepath.Base(path))
-	if ok && (epoch != s.epoch || first != s.start.size) {
+	if ok && (epoch != s.epoch || first != s.start.Size()) {
 		return fmt.Errorf("%w: it belongs to another name", durable.ErrDamaged)
 	}
 	return nil
@@ -263,22 +264,22 @@ func copySegment(tx, old *bolt.Tx, s segment, end uint64, whole bool) error {
 	if err := s.put(tx, s.start); err != nil {
 		return err
 	}
-	tree := s.start
+	now := s.start
 	b := tx.Bucket(bucketEntries)
 	b.FillPercent = 1
-	err := eachEntry(old, s.start.size, end, int(end-s.start.size), func(seq uint64, stored []byte) error {
+	err := eachEntry(old, s.start.Size(), end, int(end-s.start.Size()), func(seq uint64, stored []byte) error {
 		e, err := wire.DecodeStored(stored)
 		if err != nil {
 			return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
 		}
-		tree = tree.add(tlog.RecordHash(e.Leaf()))
+		now = now.Add(tlog.RecordHash(e.Leaf()))
 		return b.Put(key(seq), stored)
 	})
 	if err != nil {
 		return err
 	}
-	if whole && tree.root() != s.root {
+	if whole && now.Root() != s.root {
 		return fmt.Errorf("%w: entries do not hash to the root", durable.ErrDamaged)
 	}
-	return putHead(tx, tree)
+	return putHead(tx, now)
 }

@@ -31,7 +31,7 @@ func (j *Journal) Status() Status {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	s := Status{
-		Root: j.tree.root(), Acked: j.acked, Boot: j.boot, Degraded: j.degraded, Reason: j.reason,
+		Root: j.tree.Root(), Acked: j.acked, Boot: j.boot, Degraded: j.degraded, Reason: j.reason,
 		Problem: j.problem, Queued: j.queue.len() + len(j.inflight), Dropped: j.dropped,
 		Bytes: j.bytes, Percent: j.percent, Disk: j.disk,
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -35,12 +36,10 @@ func tileKey(epoch, tile uint64) []byte { return append(key(epoch), key(tile)...
 // makeTile returns the value of a tile and its root.
 func makeTile(leaves []tlog.Hash) ([]byte, tlog.Hash) {
 	b := make([]byte, 0, tileSize)
-	var f frontier
 	for _, h := range leaves {
 		b = append(b, h[:]...)
-		f = f.add(h)
 	}
-	root := f.root()
+	root := tree.Range{}.AddAll(leaves).Root()
 	return append(b, root[:]...), root
 }
 
@@ -107,7 +106,7 @@ func closeUnlessFaulted(db *bolt.DB, err error) {
 }
 
 // frontier returns the tree of an epoch up to its last tile; empty if there is none.
-func (t *tiles) frontier(epoch uint64) (f frontier, err error) {
+func (t *tiles) frontier(epoch uint64) (f tree.Range, err error) {
 	err = guardedView(t.path, t.db, func(tx *bolt.Tx) error {
 		b := tx.Bucket(bucketFrontiers)
 		if b == nil {
@@ -121,26 +120,26 @@ func (t *tiles) frontier(epoch uint64) (f frontier, err error) {
 		if split < 0 || sha256.Sum256(v[:split]) != [32]byte(v[split:]) {
 			return fmt.Errorf("%w: frontier of the tree", durable.ErrDamaged)
 		}
-		f, err = decodeFrontier(v[:split])
+		f, err = tree.Decode(v[:split])
 		return err
 	})
 	return f, err
 }
 
 // add writes full tiles that follow f, and returns the frontier after them.
-func (t *tiles) add(epoch uint64, f frontier, leaves []tlog.Hash) (frontier, error) {
+func (t *tiles) add(epoch uint64, f tree.Range, leaves []tlog.Hash) (tree.Range, error) {
 	err := durable.Guard("write "+t.path, func() error {
 		return t.db.Update(func(tx *bolt.Tx) error {
 			b := tx.Bucket(bucketTiles)
 			b.FillPercent = 1
 			for ; len(leaves) >= tileLeaves; leaves = leaves[tileLeaves:] {
 				v, root := makeTile(leaves[:tileLeaves])
-				if err := b.Put(tileKey(epoch, f.size/tileLeaves), v); err != nil {
+				if err := b.Put(tileKey(epoch, f.Size()/tileLeaves), v); err != nil {
 					return err
 				}
-				f = f.addSubtree(root, tileLevel)
+				f = f.AddSubtree(root, tileLevel)
 			}
-			v := f.encode()
+			v := f.Encode()
 			sum := sha256.Sum256(v)
 			return tx.Bucket(bucketFrontiers).Put(key(epoch), append(v, sum[:]...))
 		})
@@ -188,61 +187,66 @@ type errLeaf struct{ seq uint64 }
 
 func (e errLeaf) Error() string { return fmt.Sprintf("entry %d is not the one in the tree", e.seq) }
 
-// tiledTree returns the tree of an epoch as far as full tiles go without a
-// gap, at most up to p. A tree.db that is missing or damaged has none.
-func tiledTree(path string, p Position) (f frontier, err error) {
+// addTiled adds the leaves that follow r to it, at most up to size, as far as
+// tree.db has good tiles of them. A tree.db that is missing or damaged has none.
+func addTiled(path string, epoch uint64, r tree.Range, size uint64) (tree.Range, error) {
 	t, err := openTiles(path, true)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrDamaged) {
-		return frontier{}, nil
+		return r, nil
 	}
 	if err != nil {
-		return frontier{}, err
+		return r, err
 	}
 	err = guardedView(t.path, t.db, func(tx *bolt.Tx) error {
 		b := tx.Bucket(bucketTiles)
-		for b != nil && f.size+tileLeaves <= p.Sequence {
-			v := b.Get(tileKey(p.Epoch, f.size/tileLeaves))
-			if len(v) != tileSize {
+		for b != nil && r.Size() < size {
+			leaves, root, err := readTile(b.Get(tileKey(epoch, r.Size()/tileLeaves)))
+			if err != nil {
 				break
 			}
-			f = f.addSubtree(tlog.Hash(v[tileSize-tlog.HashSize:]), tileLevel)
+			first, want := int(r.Size()%tileLeaves), size-r.Size()
+			if first == 0 && want >= tileLeaves {
+				r = r.AddSubtree(root, tileLevel)
+			} else {
+				r = r.AddAll(leaves[first:min(tileLeaves, uint64(first)+want)])
+			}
 		}
 		return nil
 	})
 	t.close(err)
-	if err != nil {
-		return frontier{}, nil
+	if errors.Is(err, durable.ErrDamaged) {
+		err = nil
 	}
-	return f, nil
+	return r, err
 }
 
 // growTree returns the tree at the end of an entry file: from the frontier in
 // tree.db if it helps, else from that in the file itself. The root that the
 // file claims must come out.
-func growTree(tx *bolt.Tx, s segment, treePath string) (frontier, error) {
-	starts := []frontier{s.start}
+func growTree(tx *bolt.Tx, s segment, treePath string) (tree.Range, error) {
+	starts := []tree.Range{s.start}
 	if t, err := openTiles(treePath, true); err == nil {
 		f, err := t.frontier(s.epoch)
 		t.close(err)
-		if err == nil && f.size > s.start.size && f.size <= s.size {
-			starts = []frontier{f, s.start}
+		if err == nil && f.Size() > s.start.Size() && f.Size() <= s.size {
+			starts = []tree.Range{f, s.start}
 		}
 	}
 	for _, f := range starts {
-		err := eachEntry(tx, f.size, s.size, int(s.size-f.size), func(seq uint64, stored []byte) error {
+		err := eachEntry(tx, f.Size(), s.size, int(s.size-f.Size()), func(seq uint64, stored []byte) error {
 			e, err := wire.SplitStored(stored) // the root proves the rest
 			if err != nil {
 				return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
 			}
-			f = f.add(tlog.RecordHash(e.Leaf()))
+			f = f.Add(tlog.RecordHash(e.Leaf()))
 			return nil
 		})
 		if err != nil {
-			return frontier{}, err
+			return tree.Range{}, err
 		}
-		if f.root() == s.root {
+		if f.Root() == s.root {
 			return f, nil
 		}
 	}
-	return frontier{}, fmt.Errorf("%w: entries do not hash to the root", durable.ErrDamaged)
+	return tree.Range{}, fmt.Errorf("%w: entries do not hash to the root", durable.ErrDamaged)
 }

@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
-	"pgregory.net/rapid"
 
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -31,64 +32,6 @@ func (r *reference) add(t interface{ Fatal(...any) }, n int64, leaf tlog.Hash) {
 		t.Fatal(err)
 	}
 	r.hashes = append(r.hashes, more...)
-}
-
-func TestFrontierIsRFC6962(t *testing.T) {
-	var ref reference
-	var f frontier
-	for n := range int64(1100) {
-		want, err := tlog.TreeHash(n, &ref)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.size != uint64(n) || f.root() != want {
-			t.Fatalf("root of %d leaves is %v, want %v", n, f.root(), want)
-		}
-		again, err := decodeFrontier(f.encode())
-		if err != nil || again.root() != want {
-			t.Fatalf("frontier of %d leaves written and read: %v, %v", n, again.root(), err)
-		}
-		leaf := tlog.RecordHash([]byte{byte(n), byte(n >> 8)})
-		ref.add(t, n, leaf)
-		f = f.add(leaf)
-	}
-}
-
-func TestFrontierCopiesStayValid(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var f frontier
-		var copies []frontier
-		var roots []tlog.Hash
-		for i := range rapid.IntRange(1, 70).Draw(t, "leaves") {
-			copies, roots = append(copies, f), append(roots, f.root())
-			f.add(tlog.Hash{0xee}) // a commit that failed
-			f = f.add(tlog.Hash{byte(i)})
-		}
-		for i := range copies {
-			if copies[i].root() != roots[i] {
-				t.Fatalf("the frontier of %d leaves changed later", i)
-			}
-		}
-	})
-}
-
-func FuzzDecodeFrontier(f *testing.F) {
-	f.Add(frontier{}.encode())
-	f.Add(frontier{}.add(tlog.Hash{1}).add(tlog.Hash{2}).add(tlog.Hash{3}).encode())
-	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := decodeFrontier(b)
-		if err != nil {
-			return
-		}
-		if !bytes.Equal(got.encode(), b) {
-			t.Fatalf("%x read and written again is %x", b, got.encode())
-		}
-		for n := range len(b) {
-			if _, err := decodeFrontier(b[:n]); err == nil {
-				t.Fatalf("%x is also accepted when cut to %d bytes", b, n)
-			}
-		}
-	})
 }
 
 // One entry, from its fields to the bytes in the file, its leaf and the root.
@@ -120,7 +63,7 @@ func TestGoldenEntry(t *testing.T) {
 	if got := hex.EncodeToString(it.leaf[:]); got != leaf {
 		t.Errorf("leaf hash is %s, want %s", got, leaf)
 	}
-	if (frontier{}).add(it.leaf).root() != it.leaf {
+	if (tree.Range{}).Add(it.leaf).Root() != it.leaf {
 		t.Error("the root of one leaf is not the leaf")
 	}
 }
@@ -155,17 +98,17 @@ func TestRoots(t *testing.T) {
 	}
 	tiled := func() bool {
 		f, err := tiledSize(filepath.Join(r.o.Dir, treeName), epoch)
-		return err == nil && f.size >= 2048
+		return err == nil && f.Size() >= 2048
 	}
 	eventually(t, "tiles are written", tiled)
 	check("running")
 	r.stop()
-	tree := filepath.Join(r.o.Dir, treeName)
+	stored := filepath.Join(r.o.Dir, treeName)
 	for name, harm := range map[string]func() error{
 		"nothing": func() error { return nil },
-		"lost":    func() error { return os.Remove(tree) },
-		"cut":     func() error { return os.Truncate(tree, 8192) },
-		"garbage": func() error { return os.WriteFile(tree, bytes.Repeat([]byte("garbage "), 9000), 0o600) },
+		"lost":    func() error { return os.Remove(stored) },
+		"cut":     func() error { return os.Truncate(stored, 8192) },
+		"garbage": func() error { return os.WriteFile(stored, bytes.Repeat([]byte("garbage "), 9000), 0o600) },
 	} {
 		if err := harm(); err != nil {
 			t.Fatal(err)
@@ -202,5 +145,42 @@ func TestTileRefusesFlips(t *testing.T) {
 	}
 	if _, _, err := readTile(tile[:100]); err == nil {
 		t.Error("a short tile was accepted")
+	}
+}
+
+// Range says what it lacks instead of another tree.
+func TestRangeOfWhatIsNotHere(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.MaxEntries = 20 })
+	ctx := context.Background()
+	if _, err := r.open().Range(ctx, Position{1, 1}); err == nil || errors.Is(err, ErrGone) {
+		t.Errorf("before the journal is open: %v", err)
+	}
+	r.run()
+	for i := range 60 {
+		r.append(granted(), somebody(byte(i)))
+	}
+	s := r.j.Status()
+	if got, err := r.j.Range(ctx, Position{s.Epoch, 61}); err != nil || got.Root() != s.Root || got.Size() != 61 {
+		t.Errorf("of all entries: %v, %v", got.Root(), err)
+	}
+	if _, err := r.j.Range(ctx, Position{s.Epoch, 62}); err == nil || errors.Is(err, ErrGone) {
+		t.Errorf("ahead of the journal: %v", err)
+	}
+	if _, err := r.j.Range(ctx, Position{s.Epoch + 1, 1}); !errors.Is(err, ErrGone) {
+		t.Errorf("unknown epoch: %v", err)
+	}
+	r.stop()
+	for _, path := range files(t, r.o.Dir, "*-*.db")[:2] {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.start()
+	r.append(granted(), somebody(1))
+	if _, err := r.j.Range(ctx, Position{s.Epoch, 10}); !errors.Is(err, ErrGone) {
+		t.Errorf("deleted, with no tiles: %v", err)
+	}
+	if _, err := r.j.Range(ctx, Position{s.Epoch, 41}); err != nil {
+		t.Errorf("after what was deleted: %v", err)
 	}
 }

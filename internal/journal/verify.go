@@ -55,14 +55,14 @@ func verifyEntries(tx *bolt.Tx, path string) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	r := Report{Epoch: s.epoch, First: s.start.size, Next: s.size, Root: s.root}
+	r := Report{Epoch: s.epoch, First: s.start.Size(), Next: s.size, Root: s.root}
 	if err := s.checkName(path); err != nil {
 		return r, err
 	}
 	if k, _ := tx.Bucket(bucketEntries).Cursor().Last(); s.size > r.First && string(k) != string(key(s.size-1)) {
 		return r, fmt.Errorf("%w: entries behind the last", durable.ErrDamaged)
 	}
-	tree := s.start
+	end := s.start
 	var leaves []tlog.Hash
 	err = eachEntry(tx, r.First, r.Next, int(r.Next-r.First), func(seq uint64, stored []byte) error {
 		e, err := wire.SplitStored(stored) // the root proves the rest
@@ -74,13 +74,13 @@ func verifyEntries(tx *bolt.Tx, path string) (Report, error) {
 		}
 		leaf := tlog.RecordHash(e.Leaf())
 		leaves = append(leaves, leaf)
-		tree = tree.add(leaf)
+		end = end.Add(leaf)
 		return nil
 	})
 	if err != nil {
 		return r, err
 	}
-	if tree.root() != s.root {
+	if end.Root() != s.root {
 		return r, fmt.Errorf("%w: entries do not hash to the root", durable.ErrDamaged)
 	}
 	r.Tiled, err = compareTiles(filepath.Join(filepath.Dir(path), treeName), s.epoch, r.First, leaves)

@@ -27,7 +27,7 @@ func writtenFile(t *testing.T, entries int) (dir, path string) {
 	if entries >= flushTiles*tileLeaves {
 		eventually(t, "tiles", func() bool {
 			f, err := tiledSize(r.j.path(treeName), r.j.Status().Epoch)
-			return err == nil && f.size > 0
+			return err == nil && f.Size() > 0
 		})
 	}
 	r.stop()
@@ -175,7 +175,7 @@ func contents(t *testing.T, path string) string {
 		if err != nil {
 			return err
 		}
-		return eachEntry(tx, s.start.size, s.size, int(s.size), func(_ uint64, stored []byte) error {
+		return eachEntry(tx, s.start.Size(), s.size, int(s.size), func(_ uint64, stored []byte) error {
 			b.Write(stored)
 			return nil
 		})

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -46,7 +47,7 @@ type writer struct {
 	db    *bolt.DB
 	f     file
 	made  int64       // ms, by a trusted clock; 0 while there was none
-	tree  frontier    // as committed; its size is the next sequence
+	tree  tree.Range  // as committed; its size is the next sequence
 	later uint64      // sequence before which no rotation is tried
 	cite  *ending     // set when the open epoch was given up
 	info  os.FileInfo // of the current file, to see that it is still there
@@ -163,16 +164,16 @@ func (w *writer) write(ctx context.Context, batch []*item) error {
 	}
 	if w.due() {
 		if err := w.rotate(); err != nil {
-			w.later = w.tree.size + laterBy
+			w.later = w.tree.Size() + laterBy
 			w.j.o.Log.Error().Err(err).Msg("journal: can't begin a new file, going on with the old one")
 		}
 	}
-	tree, err := w.commit(batch)
+	end, err := w.commit(batch)
 	if err != nil {
 		return err
 	}
-	before := w.tree.size
-	w.tree = tree
+	before := w.tree.Size()
+	w.tree = end
 	j := w.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -180,11 +181,11 @@ func (w *writer) write(ctx context.Context, batch []*item) error {
 		it.finish(nil)
 	}
 	j.inflight = nil
-	j.next, j.tree = tree.size, tree
+	j.next, j.tree = end.Size(), end
 	close(j.changed)
 	j.changed = make(chan struct{})
 	j.recovered()
-	if before/pokeEvery != tree.size/pokeEvery {
+	if before/pokeEvery != end.Size()/pokeEvery {
 		poke(j.work)
 	}
 	return nil
@@ -199,28 +200,27 @@ func (w *writer) removed() bool {
 
 // commit writes a batch in one transaction. An error means that it may be
 // there or not.
-func (w *writer) commit(batch []*item) (frontier, error) {
-	tree := w.tree
-	stored := make([][]byte, len(batch))
+func (w *writer) commit(batch []*item) (tree.Range, error) {
+	stored, leaves := make([][]byte, len(batch)), make([]tlog.Hash, len(batch))
 	for i, it := range batch {
-		stored[i] = it.stored
-		tree = tree.add(it.leaf)
+		stored[i], leaves[i] = it.stored, it.leaf
 	}
+	end := w.tree.AddAll(leaves)
 	if err := w.j.injected("commit"); err != nil {
-		return tree, err
+		return end, err
 	}
 	err := durable.Guard("write "+w.f.path, func() error {
 		return w.db.Update(func(tx *bolt.Tx) error {
-			if err := putEntries(tx, w.tree.size, stored); err != nil {
+			if err := putEntries(tx, w.tree.Size(), stored); err != nil {
 				return err
 			}
-			return putHead(tx, tree)
+			return putHead(tx, end)
 		})
 	})
 	if err == nil {
 		err = w.j.injected("committed")
 	}
-	return tree, err
+	return end, err
 }
 
 func (j *Journal) injected(point string) error {
@@ -232,7 +232,7 @@ func (j *Journal) injected(point string) error {
 
 // due says whether the current file is full or old enough.
 func (w *writer) due() bool {
-	first, next := w.f.first, w.tree.size
+	first, next := w.f.first, w.tree.Size()
 	if next == first || next < w.later {
 		return false
 	}
@@ -254,7 +254,7 @@ func (w *writer) rotate() error {
 	if stamp.Trusted {
 		s.made = stamp.Wall
 	}
-	path := w.j.path(fileName(s.epoch, s.start.size))
+	path := w.j.path(fileName(s.epoch, s.start.Size()))
 	if err := createSegment(path, s, nil); err != nil {
 		return err
 	}
@@ -263,7 +263,7 @@ func (w *writer) rotate() error {
 		return err
 	}
 	old := w.db
-	w.use(db, file{epoch: s.epoch, first: s.start.size, path: path}, s.made)
+	w.use(db, file{epoch: s.epoch, first: s.start.Size(), path: path}, s.made)
 	old.Close() // waits for readers, who are quick
 	poke(w.j.work)
 	return nil
@@ -284,7 +284,7 @@ func (w *writer) use(db *bolt.DB, f file, made int64) {
 		j.files[last].end = f.first
 	}
 	j.files = append(j.files, f)
-	j.cur, j.next, j.tree = db, w.tree.size, w.tree
+	j.cur, j.next, j.tree = db, w.tree.Size(), w.tree
 }
 
 // fail closes and gives up whatever err leaves in doubt, and says why.
@@ -310,7 +310,7 @@ func (w *writer) visible() bool {
 	seen := true
 	err := guardedView(w.f.path, w.db, func(tx *bolt.Tx) error {
 		k, _ := tx.Bucket(bucketEntries).Cursor().Last()
-		seen = len(k) == 8 && binary.BigEndian.Uint64(k) >= w.tree.size
+		seen = len(k) == 8 && binary.BigEndian.Uint64(k) >= w.tree.Size()
 		return nil
 	})
 	return err != nil || seen
@@ -320,7 +320,7 @@ func (w *writer) visible() bool {
 // one, which cites it. A damaged file is set aside then; another stays, to be
 // verified before anybody reads it.
 func (w *writer) giveUpFile(err error) {
-	w.cite = &ending{epoch: w.f.epoch, size: w.tree.size, root: w.tree.root(), reason: wire.ReasonIO}
+	w.cite = &ending{epoch: w.f.epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonIO}
 	if errors.Is(err, durable.ErrDamaged) {
 		w.cite.reason, w.cite.damaged = wire.ReasonDamaged, w.f.path
 	}
@@ -330,7 +330,7 @@ func (w *writer) giveUpFile(err error) {
 	if last := len(j.files) - 1; w.cite.damaged != "" {
 		j.files = j.files[:last:last]
 	} else {
-		j.files[last].end, j.files[last].checked, j.files[last].packed = w.tree.size, false, false
+		j.files[last].end, j.files[last].checked, j.files[last].packed = w.tree.Size(), false, false
 	}
 	j.mu.Unlock()
 	closeUnlessFaulted(w.db, err)
