@@ -1,0 +1,206 @@
+// Package api is the talk on the unix socket of the registry's front: HTTP and
+// JSON, used by the issuer, the operator's commands and the simulator. It has
+// the messages and a client; the front's side is in internal/registry.
+//
+// It carries headers of entries, signed documents and sealed parts; it refuses
+// to carry anything that names a person in clear. Who may connect is decided by
+// the socket's owner and mode alone.
+package api
+
+import (
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// Files of the front's folder, made by `registryd init`. None of them can sign
+// a list or open a seal.
+const (
+	FileConfig     = "front.toml"
+	FileDatabase   = "front.db"
+	FileSocket     = "front.sock"
+	FileRoot       = "root.pub"    // PEM, Ed25519: the root's public key
+	FileTrust      = "trust.cose"  // envelope of the first Trust document; later ones are in the database
+	FileWitnessKey = "witness.key" // PEM, Ed25519: acks and cosignatures
+	FileServerKey  = "server.key"  // PEM, ECDSA: TLS of broker and enrolment
+	FileServerCert = "server.crt"  // PEM, the server's certificate first
+	FileCA         = "ca.pem"      // PEM: what gateways' certificates are checked by
+)
+
+// Place is wire.Place as JSON shows it; the two convert.
+type Place struct {
+	District string `json:"district,omitempty"`
+	Town     string `json:"town,omitempty"`
+	Building string `json:"building"`
+	Gateway  string `json:"gateway,omitempty"`
+}
+
+// Address is building/gateway.
+func (p Place) Address() string { return wire.Place(p).Address() }
+
+// Work is what waits for the issuer.
+type Work struct {
+	Next       uint64      `json:"next"` // to ask after next time: number of the last delivery, or what was asked after
+	Deliveries []Delivery  `json:"deliveries"`
+	Enrolments []Enrolment `json:"enrolments"` // all that wait; the same one again until it is answered
+}
+
+// Delivery is a tenancy record as its gateway signed it. The front has checked
+// the signature, and that numbers have no gap within (gateway, line).
+type Delivery struct {
+	Number     uint64    `json:"number"` // over all gateways, rising from 1, in the order stored
+	Place      Place     `json:"place"`
+	Line       uint64    `json:"line"`
+	Record     uint64    `json:"record"`   // its number within the line
+	Envelope   []byte    `json:"envelope"` // of wire.Record
+	PersonHash []byte    `json:"person_hash,omitempty"`
+	Stored     time.Time `json:"stored"`
+}
+
+// Kinds of enrolments.
+const (
+	KindIntroduce = "introduce" // no envelope: which building and gateway is in Place
+	KindEnrol     = "enrol"     // envelope of wire.EnrolRequest, checked by nobody yet
+	KindRenew     = "renew"     // envelope of wire.RenewRequest, checked against the House document
+)
+
+// Enrolment is a request by HTTPS that waits for the issuer.
+type Enrolment struct {
+	ID       string `json:"id"`
+	Kind     string `json:"kind"`
+	Place    Place  `json:"place"` // as the request claims; of introduce and enrol only building and gateway
+	Envelope []byte `json:"envelope,omitempty"`
+}
+
+// Answer is the issuer's to an enrolment: a body (CBOR) or an error.
+type Answer struct {
+	ID    string `json:"id"`
+	Body  []byte `json:"body,omitempty"`
+	Error string `json:"error,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+}
+
+// List is a new grant list of a building. Buckets that the front has already
+// need not be in it.
+type List struct {
+	Building string   `json:"building"`
+	Manifest []byte   `json:"manifest"`         // envelope
+	Second   []byte   `json:"second,omitempty"` // envelope
+	Buckets  [][]byte `json:"buckets"`
+}
+
+// Document is a House document of a building, or, without one, a Trust document.
+type Document struct {
+	Building string `json:"building,omitempty"`
+	Envelope []byte `json:"envelope"`
+}
+
+// Pushed says to how many connected gateways something was sent.
+type Pushed struct {
+	Version uint64 `json:"version"`
+	Pushed  int    `json:"pushed"`
+}
+
+// Gateway is what the front knows of one.
+type Gateway struct {
+	Place
+	Member    bool       `json:"member"`              // the House document names it
+	Online    bool       `json:"online"`              // by its own signed word
+	Since     *time.Time `json:"since,omitempty"`     // of the last hello of a new connection
+	Heard     *time.Time `json:"heard,omitempty"`     // anything signed
+	Software  string     `json:"software,omitempty"`  // version
+	Epoch     string     `json:"epoch,omitempty"`     // newest epoch stored, 16 hex digits
+	Stored    uint64     `json:"stored"`              // entries of that epoch
+	Total     uint64     `json:"total"`               // entries of all epochs
+	Behind    uint64     `json:"behind"`              // entries that its last hello named and that are not stored
+	Line      uint64     `json:"line"`                // newest line of tenancy records
+	Records   uint64     `json:"records"`             // stored of it
+	List      uint64     `json:"list"`                // newest version for the building
+	ListHash  []byte     `json:"list_hash,omitempty"` // of its manifest
+	Sent      uint64     `json:"sent"`                // newest version sent to it since the front started
+	Claimed   uint64     `json:"claimed"`             // version in force by its last hello
+	Applied   uint64     `json:"applied"`             // newest version that a stored list_applied entry proves
+	AppliedAt *time.Time `json:"applied_at,omitempty"`
+	// Unproven is for how long the newest list has been without proof, ns; 0 when proved.
+	Unproven time.Duration `json:"unproven_ns,omitempty"`
+	Alarms   int           `json:"alarms"` // within the last 24 h
+	Forks    int           `json:"forks"`  // batches that contradict what was stored before
+}
+
+// Entry is the header of a stored entry. Nobody's card is in it.
+type Entry struct {
+	Place
+	Epoch     string    `json:"epoch"`
+	Sequence  uint64    `json:"sequence"`
+	Boot      uint64    `json:"boot"`
+	Counter   uint64    `json:"counter"`
+	Time      time.Time `json:"time"` // as recorded
+	Clock     string    `json:"clock"`
+	Kind      string    `json:"kind"`
+	Outcome   string    `json:"outcome,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+	Door      string    `json:"door,omitempty"`
+	Source    string    `json:"source,omitempty"`
+	Direction string    `json:"direction,omitempty"`
+	Count     uint64    `json:"count,omitempty"`
+	Detail    []byte    `json:"detail,omitempty"`
+	WhoHash   []byte    `json:"who_hash,omitempty"` // there is a sealed who part
+}
+
+// EntryFilter narrows entries. Zero fields don't.
+type EntryFilter struct {
+	Building string
+	Gateway  string
+	Door     string
+	Kind     string
+	From     time.Time
+	To       time.Time // exclusive
+	Limit    int       // 0: 1,000; at most 1,000,000
+}
+
+// Alarm is one that a gateway reported, by a notice or among its entries, or
+// that the front found (kind "fork").
+type Alarm struct {
+	Place
+	Epoch    string    `json:"epoch"`
+	Sequence uint64    `json:"sequence"`
+	Time     time.Time `json:"time"`  // as recorded
+	Heard    time.Time `json:"heard"` // by the front
+	Kind     string    `json:"kind"`
+	Outcome  string    `json:"outcome,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Door     string    `json:"door,omitempty"`
+	Stored   bool      `json:"stored"` // its entry has arrived; before that it is only on its way
+}
+
+// Status is how the front is.
+type Status struct {
+	Registry  string    `json:"registry"`
+	Version   string    `json:"version"`
+	Started   time.Time `json:"started"`
+	Broker    string    `json:"broker"` // "embedded" or its address
+	Linked    bool      `json:"linked"` // to the broker
+	Trust     uint64    `json:"trust"`
+	Buildings int       `json:"buildings"`
+	Gateways  int       `json:"gateways"`
+	Online    int       `json:"online"`
+	Entries   uint64    `json:"entries"` // stored
+	Batches   uint64    `json:"batches"`
+	Bytes     int64     `json:"bytes"`     // of the database
+	Queued    int       `json:"queued"`    // messages that wait
+	Dropped   uint64    `json:"dropped"`   // messages for which there was no room, since start
+	Refused   uint64    `json:"refused"`   // messages that nobody trusted had signed, since start
+	LastWork  uint64    `json:"last_work"` // number of the newest delivery
+	Issuer    bool      `json:"issuer"`    // it has asked for work within the last minute
+	Problems  []string  `json:"problems"`  // each with what to do
+}
+
+// Error is the body of every answer that is not 2xx, on the socket and at
+// enrolment.
+type Error struct {
+	Message string `json:"error"`
+	Hint    string `json:"hint,omitempty"`
+	Status  int    `json:"-"` // of HTTP
+}
+
+func (e *Error) Error() string { return e.Message }
