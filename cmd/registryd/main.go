@@ -1,0 +1,128 @@
+// Command registryd is the reference central registry. `serve` is its front,
+// the only process that gateways reach; the other commands talk to the front or
+// to the issuer over their unix sockets.
+//
+// Results go to standard output, questions and faults to standard error. No
+// command prints a name, a card or an ID number.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	_ "time/tzdata" // a small system has no time zones of its own
+
+	"github.com/alecthomas/kong"
+
+	"gatehouse/internal/registry/api"
+)
+
+// version is set by the packager with -ldflags.
+var version = "dev"
+
+// cli is the command line; kong reads it from the tags.
+type cli struct {
+	Front string `help:"The front's socket." default:"/var/lib/gatehouse-registry/front/front.sock" env:"GATEHOUSE_FRONT" placeholder:"PATH"`
+	JSON  bool   `help:"Print JSON for programs."`
+
+	Serve    serveCmd    `cmd:"" help:"Be the front: broker, enrolment and store of a registry."`
+	Status   statusCmd   `cmd:"" help:"Show how the front is."`
+	Gateways gatewaysCmd `cmd:"" help:"Show every gateway: connected, stored, lists proved, alarms."`
+	Entries  entriesCmd  `cmd:"" help:"Show stored entries: times and doors, nobody's card."`
+	Alarms   alarmsCmd   `cmd:"" help:"Show what gateways raised an alarm for."`
+
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// session is what a command works with.
+type session struct {
+	ctx   context.Context
+	front *api.Client
+	json  bool
+	in    io.Reader
+	out   io.Writer
+	err   io.Writer // questions and remarks
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run returns the exit status: 0 done, 1 failed, 2 called wrongly.
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c, kong.Name("registryd"), kong.Vars{"version": "registryd " + version},
+		kong.Description("Central registry of gatehouse: front, issuer, and the commands of its operators."),
+		kong.Writers(out, errOut), kong.Exit(func(status int) { exit = status }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(errOut, "registryd:", err)
+		return 2
+	}
+	cmd, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "registryd: %v\nhint: registryd --help lists the commands\n", err)
+		return 2
+	}
+	s := &session{ctx: ctx, front: api.NewClient(c.Front), json: c.JSON, in: in, out: out, err: errOut}
+	if err := cmd.Run(s); err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted")
+		}
+		s.complain(err)
+		return 1
+	}
+	return 0
+}
+
+// complain prints an error and, on a line of its own, what to do about it.
+func (s *session) complain(err error) {
+	var fail *api.Error
+	if !errors.As(err, &fail) {
+		fail = &api.Error{}
+	}
+	if s.json {
+		_ = json.NewEncoder(s.err).Encode(api.Error{Message: err.Error(), Hint: fail.Hint})
+		return
+	}
+	fmt.Fprintf(s.err, "registryd: %v\n", err)
+	if fail.Hint != "" {
+		fmt.Fprintf(s.err, "hint: %s\n", fail.Hint)
+	}
+}
+
+// hinted is an error that says what to do.
+func hinted(hint, format string, args ...any) error {
+	return &api.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// print writes v as JSON, or lets people do.
+func (s *session) print(v any, people func(io.Writer)) error {
+	if s.json {
+		return s.encode(v)
+	}
+	var b strings.Builder
+	people(&b)
+	_, err := io.WriteString(s.out, b.String())
+	return err
+}
+
+// encode writes one JSON object on a line of its own.
+func (s *session) encode(v any) error {
+	if err := json.NewEncoder(s.out).Encode(v); err != nil {
+		return fmt.Errorf("write result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"gatehouse/internal/registry/api"
+)
+
+type statusCmd struct{}
+
+// Run shows how the front is.
+func (statusCmd) Run(s *session) error {
+	st, err := s.front.Status(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(st, func(w io.Writer) {
+		fmt.Fprintf(w, "registry   %s (registryd %s), since %s\n", st.Registry, st.Version, clock(&st.Started))
+		fmt.Fprintf(w, "broker     %s, %s\n", st.Broker, choose(st.Linked, "connected", "NOT CONNECTED"))
+		fmt.Fprintf(w, "issuer     %s; last work %d; trust version %d\n", choose(st.Issuer, "asks for work", "does not ask for work"), st.LastWork, st.Trust)
+		fmt.Fprintf(w, "gateways   %d of %d online, %d buildings\n", st.Online, st.Gateways, st.Buildings)
+		fmt.Fprintf(w, "entries    %d in %d batches, %.1f MB\n", st.Entries, st.Batches, float64(st.Bytes)/1e6)
+		fmt.Fprintf(w, "messages   %d waiting, %d dropped for want of room, %d refused\n", st.Queued, st.Dropped, st.Refused)
+		for _, p := range st.Problems {
+			fmt.Fprintf(w, "problem    %s\n", p)
+		}
+	})
+}
+
+type gatewaysCmd struct {
+	Building string `help:"Only of this building."`
+}
+
+// Run shows the gateways.
+func (c gatewaysCmd) Run(s *session) error {
+	all, err := s.front.Gateways(s.ctx, c.Building)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) {
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "GATEWAY\tSTATE\tLAST HEARD\tSTORED\tBEHIND\tRECORDS\tLIST\tALARMS 24 h")
+		for _, g := range all {
+			fmt.Fprintf(t, "%s/%s/%s/%s\t%s\t%s\t%d\t%d\t%d\t%s\t%d\n", g.District, g.Town, g.Building, g.Gateway,
+				state(g), clock(g.Heard), g.Total, g.Behind, g.Records, listState(g), g.Alarms)
+		}
+		_ = t.Flush() // into a string
+		if len(all) == 0 {
+			fmt.Fprintln(w, "none; registryd gateway add makes a token for one")
+		}
+	})
+}
+
+func state(g api.Gateway) string {
+	switch {
+	case !g.Member:
+		return "removed"
+	case g.Online:
+		return "online"
+	case g.Heard == nil:
+		return "never heard"
+	}
+	return "offline"
+}
+
+// listState says how far the newest list got.
+func listState(g api.Gateway) string {
+	switch {
+	case g.List == 0:
+		return "none"
+	case g.Applied == g.List:
+		return fmt.Sprintf("%d proved", g.List)
+	}
+	text := fmt.Sprintf("%d not proved for %d min", g.List, int(g.Unproven.Minutes()))
+	if g.Sent == g.List {
+		text += ", sent"
+	}
+	if g.Applied > 0 {
+		text += fmt.Sprintf(", %d proved", g.Applied)
+	}
+	return text
+}
+
+type entriesCmd struct {
+	Building string `help:"Only of this building."`
+	Gateway  string `help:"Only of this gateway."`
+	Door     string `help:"Only of this door."`
+	Kind     string `help:"Only of this kind: access, opened, forced, ..."`
+	From     string `help:"From this time on: 2026-01-31 or 2026-01-31T08:00:00+08:00." placeholder:"TIME"`
+	To       string `help:"Before this time." placeholder:"TIME"`
+	Limit    int    `help:"At most so many." default:"1000"`
+}
+
+// Run shows headers of entries.
+func (c entriesCmd) Run(s *session) error {
+	f := api.EntryFilter{Building: c.Building, Gateway: c.Gateway, Door: c.Door, Kind: c.Kind, Limit: c.Limit}
+	var err error
+	if f.From, err = parseTime(c.From); err != nil {
+		return err
+	}
+	if f.To, err = parseTime(c.To); err != nil {
+		return err
+	}
+	return s.front.Entries(s.ctx, f, func(e api.Entry) error {
+		if s.json {
+			return s.encode(e)
+		}
+		what := strings.Join(strings.Fields(strings.Join([]string{e.Kind, e.Outcome, e.Reason, e.Direction, e.Source}, " ")), " ")
+		_, err := fmt.Fprintf(s.out, "%s  %s/%s  %s:%d  %-12s %s\n", clock(&e.Time), e.Building, e.Gateway, e.Epoch, e.Sequence, e.Door, what)
+		return err
+	})
+}
+
+func parseTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, hinted("write it as 2026-01-31 or 2026-01-31T08:00:00+08:00", "no time: %q", text)
+}
+
+type alarmsCmd struct {
+	Building string `help:"Only of this building."`
+	Limit    int    `help:"At most so many." default:"100"`
+}
+
+// Run shows alarms, newest first.
+func (c alarmsCmd) Run(s *session) error {
+	all, err := s.front.Alarms(s.ctx, c.Building, c.Limit)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) {
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, a := range all {
+			fmt.Fprintf(t, "%s\t%s/%s\t%s\t%s %s %s\t%s\n", clock(&a.Time), a.Building, a.Gateway, a.Door, a.Kind, a.Outcome, a.Reason,
+				choose(a.Stored, "", "entry on its way"))
+		}
+		_ = t.Flush()
+		if len(all) == 0 {
+			fmt.Fprintln(w, "none")
+		}
+	})
+}
+
+func clock(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}
+
+func choose(yes bool, a, b string) string {
+	if yes {
+		return a
+	}
+	return b
+}
