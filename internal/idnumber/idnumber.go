@@ -1,0 +1,190 @@
+// Package idnumber checks the numbers of identity documents as they are typed
+// at a desk. It folds what people and keyboards vary (full-width digits, spaces,
+// a lower-case x), and finds slips of the finger by the number's own rules.
+//
+// It is pure: it keeps nothing, asks no register and reads no clock. It refuses
+// to put a number, or a part of one, into an error. That a number is well formed
+// says nothing of whose it is, or whether the document exists.
+package idnumber
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"gatehouse/sync/wire"
+)
+
+// Fold brings a typed number to the form in which it is kept: full-width
+// characters become ASCII, letters upper case; spaces, and the hyphens and dots
+// by which people group digits, go.
+func Fold(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '\uff01' && r <= '\uff5e' {
+			r -= 0xfee0
+		}
+		switch {
+		case unicode.IsSpace(r), unicode.Is(unicode.Cf, r):
+			return -1 // also marks of direction, which come along when a number is pasted
+		case r == '-', r == '.', r == '·':
+			return -1
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		}
+		return r
+	}, text)
+}
+
+// Check folds a number and holds it against the rules of its document. Today
+// bounds dates of birth; a day of slack is left, since the clock may be in
+// another zone. The error says which rule failed, never the number.
+func Check(document wire.DocumentType, text string, today time.Time) (string, error) {
+	rules, ok := documents[document]
+	if !ok {
+		return "", fmt.Errorf("document %d is of no known kind", document)
+	}
+	number := Fold(text)
+	if number == "" {
+		return "", errors.New("the number is empty")
+	}
+	for _, r := range number {
+		if r > unicode.MaxASCII || !isDigit(byte(r)) && (r < 'A' || r > 'Z') {
+			return "", errors.New("the number has a character that is neither a digit nor a letter")
+		}
+	}
+	if err := rules(number, today); err != nil {
+		return "", err
+	}
+	return number, nil
+}
+
+// documents has the rules of each kind.
+var documents = map[wire.DocumentType]func(string, time.Time) error{
+	wire.DocumentResidentID: func(n string, today time.Time) error { return citizen(n, today, areas) },
+	wire.DocumentResidence:  func(n string, today time.Time) error { return citizen(n, today, "81 82 83") },
+	wire.DocumentPassport:   func(n string, _ time.Time) error { return passport(n) },
+	wire.DocumentHongKong:   func(n string, _ time.Time) error { return hongKong(n) },
+	wire.DocumentTaiwan:     func(n string, _ time.Time) error { return taiwan(n) },
+	wire.DocumentForeigner:  foreigner,
+}
+
+// areas are the first two digits of a citizen's number, by province. The rest of
+// the area code changes with the map, so it is not judged.
+const areas = "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82"
+
+// citizen is GB 11643-1999: area 6, date of birth 8, sequence 3, check 1.
+func citizen(n string, today time.Time, areas string) error {
+	if err := eighteen(n); err != nil {
+		return err
+	}
+	if !strings.Contains(areas, n[:2]) {
+		return errors.New("the first two digits name no area that issues this document")
+	}
+	return born(n[6:14], today)
+}
+
+// eighteen checks length, digits and the check character: weights 2^(17-i) mod
+// 11 (ISO 7064, MOD 11-2).
+func eighteen(n string) error {
+	if len(n) != 18 {
+		return fmt.Errorf("the number has %d characters, and must have 18", len(n))
+	}
+	if !allDigits(n[:17]) || n[17] != 'X' && !isDigit(n[17]) {
+		return errors.New("the first 17 characters must be digits, the last a digit or X")
+	}
+	if checkCharacter(n[:17]) != n[17] {
+		return errors.New("the check digit does not fit: one of the digits is wrong, or two are swapped")
+	}
+	return nil
+}
+
+// checkCharacter returns the 18th character for 17 digits.
+func checkCharacter(digits string) byte {
+	sum := 0
+	for i := range len(digits) {
+		sum = (sum + int(digits[i]-'0')) * 2 % 11
+	}
+	return "10X98765432"[sum]
+}
+
+// oldest is the first year of birth that is taken for true.
+const oldest = 1900
+
+// born checks a date YYYYMMDD.
+func born(text string, today time.Time) error {
+	day, err := time.Parse("20060102", text)
+	switch {
+	case err != nil:
+		return errors.New("the date of birth in the number (digits 7 to 14) is no day of the calendar")
+	case day.Year() < oldest:
+		return fmt.Errorf("the date of birth in the number is before %d", oldest)
+	case day.After(today.AddDate(0, 0, 1)):
+		return errors.New("the date of birth in the number is in the future")
+	}
+	return nil
+}
+
+// passport: ICAO Doc 9303 leaves the number to the country: letters and digits,
+// nine in the machine-readable zone, sometimes more on the page.
+func passport(n string) error {
+	if len(n) < 5 || len(n) > 15 {
+		return fmt.Errorf("a passport's number has 5 to 15 letters and digits, this has %d", len(n))
+	}
+	if !strings.ContainsAny(n, "0123456789") {
+		return errors.New("a passport's number has digits, this has none")
+	}
+	if len(n) == 15 && allDigits(n[3:]) && allLetters(n[:3]) {
+		return errors.New("this looks like the number of a foreigner's permanent residence card, not of a passport")
+	}
+	return nil
+}
+
+// hongKong: travel permit for Hong Kong and Macao residents: H or M, 8 digits of
+// the holder; older ones print 2 more, how often it was renewed.
+func hongKong(n string) error {
+	if n[0] != 'H' && n[0] != 'M' {
+		return errors.New("this permit's number begins with H (Hong Kong) or M (Macao)")
+	}
+	return serial(n[1:], "after its letter this permit's number")
+}
+
+// taiwan: travel permit for Taiwan residents: 8 digits of the holder, older ones
+// with 2 more.
+func taiwan(n string) error { return serial(n, "this permit's number") }
+
+func serial(n, what string) error {
+	if len(n) != 8 && len(n) != 10 || !allDigits(n) {
+		return fmt.Errorf("%s has 8 digits (10 with the count of renewals)", what)
+	}
+	return nil
+}
+
+// foreigner: permanent residence card. Since December 2023: 9, area 2, country 3,
+// date of birth 8, sequence 3, check as GB 11643. Before: country in 3 letters,
+// area 4, date of birth 6, 2 more.
+func foreigner(n string, today time.Time) error {
+	if len(n) == 15 {
+		if !allLetters(n[:3]) || !allDigits(n[3:]) {
+			return errors.New("the 15 characters of an older card are 3 letters and 12 digits")
+		}
+		if _, err := time.Parse("060102", n[7:13]); err != nil {
+			return errors.New("the date of birth in the number (characters 8 to 13) is no day of the calendar")
+		}
+		return nil
+	}
+	if n[0] != '9' {
+		return errors.New("this card's number has 18 digits and begins with 9, or is 3 letters and 12 digits on an older card")
+	}
+	if err := eighteen(n); err != nil {
+		return err
+	}
+	return born(n[6:14], today)
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func allDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+func allLetters(s string) bool { return strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" }
