@@ -16,15 +16,11 @@ import (
 // in a tool and not in the daemon. Edits pile up until Sign; after Sign, make a
 // new Editor of what the gateway then holds. It is for one goroutine.
 type Editor struct {
-	building string
-	key      ed25519.PrivateKey
-	epoch    uint64
-	base     wire.Manifest // version 0: there was no list
-	hash     wire.Hash     // of base; zero: none
-	doors    []string
-	sets     [][]uint16
-	grants   map[wire.ID][]wire.Grant // by grant, in no order
-	labels   map[wire.ID]string
+	Draft
+	key    ed25519.PrivateKey
+	epoch  uint64
+	grants map[wire.ID][]wire.Grant // by grant, in no order
+	labels map[wire.ID]string
 }
 
 // NewGrant is what Add needs to know.
@@ -43,7 +39,7 @@ func NewEditor(l List, building string, key ed25519.PrivateKey, epoch uint64) (*
 	if len(key) != ed25519.PrivateKeySize || !wire.ValidName(building, false) {
 		return nil, errors.New("edit list: the issuer's key and the building's id are needed")
 	}
-	e := &Editor{building: building, key: key, epoch: epoch,
+	e := &Editor{Draft: *NewDraft(building, wire.Manifest{}, wire.Hash{}), key: key, epoch: epoch,
 		grants: make(map[wire.ID][]wire.Grant), labels: make(map[wire.ID]string)}
 	if len(l.Manifest) == 0 {
 		return e, nil
@@ -54,10 +50,11 @@ func NewEditor(l List, building string, key ed25519.PrivateKey, epoch uint64) (*
 	if err != nil {
 		return nil, fmt.Errorf("edit list: %w", err)
 	}
-	if e.base, err = wire.DecodeManifest(payload); err != nil {
+	base, err := wire.DecodeManifest(payload)
+	if err != nil {
 		return nil, fmt.Errorf("edit list: %w", err)
 	}
-	e.hash, e.doors, e.sets = sha256.Sum256(payload), e.base.Doors, e.base.DoorSets
+	e.Draft = *NewDraft(building, base, sha256.Sum256(payload))
 	if len(l.Buckets) != len(e.base.Buckets) {
 		return nil, fmt.Errorf("edit list: %d buckets, the manifest has %d", len(l.Buckets), len(e.base.Buckets))
 	}
@@ -89,7 +86,7 @@ func (e *Editor) Add(n NewGrant) (wire.ID, error) {
 	if len(n.Credentials) == 0 {
 		return wire.ID{}, errors.New("add grant: no credential")
 	}
-	set, err := e.doorSet(n.Doors)
+	set, err := e.DoorSet(n.Doors)
 	if err != nil {
 		return wire.ID{}, fmt.Errorf("add grant: %w", err)
 	}

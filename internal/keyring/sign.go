@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -10,13 +11,31 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// doorSet finds or makes the set of these doors. Tables only grow, so that the
+// Draft is the next version of a list before its signature: what it follows,
+// and its door tables. The landlord's Editor has one; a registry's issuer, whose
+// own store has the grants, fills its own. It is for one goroutine.
+type Draft struct {
+	Building string
+	Seen     []wire.Seen // records of the gateways that it is made with, ascending
+
+	base  wire.Manifest // version 0: there was no list
+	hash  wire.Hash     // of base; zeros: none
+	doors []string
+	sets  [][]uint16
+}
+
+// NewDraft makes one that follows a list; the zero manifest: none.
+func NewDraft(building string, base wire.Manifest, hash wire.Hash) *Draft {
+	return &Draft{Building: building, base: base, hash: hash, doors: base.Doors, sets: base.DoorSets}
+}
+
+// DoorSet finds or makes the set of these doors. Tables only grow, so that the
 // records that stand keep their meaning.
-func (e *Editor) doorSet(ids []string) (uint16, error) {
+func (d *Draft) DoorSet(ids []string) (uint16, error) {
 	if len(ids) == 0 {
 		return 0, errors.New("no door")
 	}
-	doors := slices.Clone(e.doors)
+	doors := slices.Clone(d.doors)
 	var set []uint16
 	for _, id := range ids {
 		if !wire.ValidName(id, false) {
@@ -30,51 +49,65 @@ func (e *Editor) doorSet(ids []string) (uint16, error) {
 	}
 	slices.Sort(set)
 	set = slices.Compact(set)
-	for i, other := range e.sets {
+	for i, other := range d.sets {
 		if slices.Equal(other, set) {
 			return uint16(i), nil
 		}
 	}
-	if len(doors) > 1<<16-1 || len(e.sets) >= 1<<16-1 {
+	if len(doors) > 1<<16-1 || len(d.sets) >= 1<<16-1 {
 		return 0, errors.New("too many doors or sets of doors")
 	}
-	e.doors, e.sets = doors, append(slices.Clip(e.sets), set)
-	return uint16(len(e.sets) - 1), nil
+	d.doors, d.sets = doors, append(slices.Clip(d.sets), set)
+	return uint16(len(d.sets) - 1), nil
 }
 
-// Sign returns the next version, with the buckets that changed. It is issued
-// at now, but never before the list it follows: a tool whose clock is behind
-// makes a good list.
-func (e *Editor) Sign(now time.Time) (Update, error) {
+// Sign makes the version of these grants, which are in the order of a list, and
+// returns it with all of its buckets in order. It is issued at now, but never
+// before the list it follows: a tool whose clock is behind makes a good list.
+func (d *Draft) Sign(grants []wire.Grant, now time.Time, key ed25519.PrivateKey, epoch uint64) (List, wire.Manifest, error) {
+	l, m, err := d.sign(grants, now, key, epoch)
+	if err != nil {
+		return List{}, wire.Manifest{}, fmt.Errorf("sign list: %w", err)
+	}
+	return l, m, nil
+}
+
+func (d *Draft) sign(grants []wire.Grant, now time.Time, key ed25519.PrivateKey, epoch uint64) (l List, m wire.Manifest, err error) {
 	issued, err := seconds(now)
 	if err != nil {
-		return Update{}, fmt.Errorf("sign list: clock of this machine: %w", err)
+		return l, m, fmt.Errorf("clock of this machine: %w", err)
 	}
-	m := wire.Manifest{Format: wire.ListFormat, Version: e.base.Version + 1, Previous: e.hash,
-		Issued: max(issued, e.base.Issued), Doors: e.doors, DoorSets: e.sets}
-	buckets, bits, err := cut(e.Grants(), e.base.Bits)
-	if err != nil {
-		return Update{}, fmt.Errorf("sign list: %w", err)
+	m = wire.Manifest{Format: wire.ListFormat, Version: d.base.Version + 1, Previous: d.hash,
+		Issued: max(issued, d.base.Issued), Doors: d.doors, DoorSets: d.sets, Seen: d.Seen}
+	if l.Buckets, m.Bits, err = cut(grants, d.base.Bits); err != nil {
+		return l, m, err
 	}
-	m.Bits = bits
-	u := Update{Labels: e.labels}
-	sent := make(map[wire.Hash]bool)
-	for i, b := range buckets {
-		hash := wire.Hash(sha256.Sum256(b))
-		m.Buckets = append(m.Buckets, hash)
-		same := len(e.base.Buckets) == len(buckets) && e.base.Buckets[i] == hash
-		if !same && !sent[hash] {
-			sent[hash] = true
-			u.Buckets = append(u.Buckets, b)
-		}
+	for _, b := range l.Buckets {
+		m.Buckets = append(m.Buckets, sha256.Sum256(b))
 	}
 	payload, err := m.Encode()
 	if err != nil {
-		return Update{}, fmt.Errorf("sign list: %w", err)
+		return l, m, err
 	}
-	p := wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Epoch: e.epoch, Address: e.building}
-	if u.Manifest, err = wire.Sign(p, payload, e.key); err != nil {
-		return Update{}, fmt.Errorf("sign list: %w", err)
+	p := wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Epoch: epoch, Address: d.Building}
+	l.Manifest, err = wire.Sign(p, payload, key)
+	return l, m, err
+}
+
+// Sign returns the next version, with the buckets that changed.
+func (e *Editor) Sign(now time.Time) (Update, error) {
+	l, m, err := e.Draft.Sign(e.Grants(), now, e.key, e.epoch)
+	if err != nil {
+		return Update{}, err
+	}
+	u := Update{Manifest: l.Manifest, Labels: e.labels}
+	sent := make(map[wire.Hash]bool)
+	for i, hash := range m.Buckets {
+		same := len(e.base.Buckets) == len(m.Buckets) && e.base.Buckets[i] == hash
+		if !same && !sent[hash] {
+			sent[hash] = true
+			u.Buckets = append(u.Buckets, l.Buckets[i])
+		}
 	}
 	return u, nil
 }
