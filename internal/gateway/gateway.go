@@ -61,7 +61,7 @@ type Gateway struct {
 	journal *journal.Journal
 	keyring *keyring.Keyring
 	keysErr error // why keys could not be read at the start
-	desk    *desk
+	swipes  *swipes
 	fire    *fire // nil: no fire input
 	// requests counts those of the tool that are being answered.
 	requests sync.WaitGroup
@@ -105,7 +105,7 @@ func New(o Options) (*Gateway, error) {
 	if err := g.openJournal(); err != nil {
 		return nil, err
 	}
-	g.desk = newDesk(g.keyring, o.Site)
+	g.swipes = newSwipes(g.keyring, o.Site)
 	for _, d := range g.doors {
 		g.makeDoor(d)
 	}
@@ -208,7 +208,7 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 		}
 	}
 	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: g.journal, Keys: g.keyring,
-		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.desk.watch, Log: g.o.Log})
+		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.swipes.watch, Log: g.o.Log})
 }
 
 func direction(s string) wire.Direction {

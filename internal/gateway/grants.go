@@ -131,28 +131,37 @@ func (g *Gateway) postSwipe(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s, err := g.nextSwipe(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	return s.shown, nil
+}
+
+// nextSwipe waits for the next card at the reader that the request names.
+func (g *Gateway) nextSwipe(ctx context.Context, in control.SwipeRequest) (swipe, error) {
 	if !g.keyring.Status().HasKey {
-		return nil, fail(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
+		return swipe{}, fail(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
 	}
 	if in.Door != "" {
 		if _, err := g.door(in.Door); err != nil {
-			return nil, err
+			return swipe{}, err
 		}
 	}
 	wait := time.Duration(in.Seconds) * time.Second
 	if wait <= 0 {
 		wait = swipeDefault
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), min(wait, swipeMost))
+	ctx, cancel := context.WithTimeout(ctx, min(wait, swipeMost))
 	defer cancel()
-	card, err := g.desk.next(ctx, in.Door, in.Reader)
+	s, err := g.swipes.next(ctx, in.Door, in.Reader)
 	switch {
 	case errors.Is(err, errDeskBusy):
-		return nil, fail(http.StatusConflict, "wait until that is done", "%v", err)
+		return s, fail(http.StatusConflict, "wait until that is done", "%v", err)
 	case err != nil:
-		return nil, fail(http.StatusRequestTimeout, "hold the card up to the reader for a second; gatehouse status shows whether the reader is online", "no card came")
+		return s, fail(http.StatusRequestTimeout, "hold the card up to the reader for a second; gatehouse status shows whether the reader is online", "no card came")
 	}
-	return card, nil
+	return s, nil
 }
 
 func (g *Gateway) postPrinted(r *http.Request) (any, error) {
@@ -167,7 +176,7 @@ func (g *Gateway) postPrinted(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, fail(http.StatusUnprocessableEntity, "forms: 3+5D as 094,10637; 8D as 06171021; 10D as 0006171021; 10D-reversed; with leading zeros", "%v", err)
 	}
-	card := g.desk.describe(forms)
+	card := g.swipes.describe(forms)
 	card.Bits = forms[0].Len()
 	return card, nil
 }
@@ -180,7 +189,7 @@ func (g *Gateway) getAdopt(*http.Request) (any, error) {
 	}
 	for _, c := range cards {
 		a := control.Adopt{ID: c.Credentials[0].String()[2:10], Door: c.Door, FirstSeen: c.First, LastSeen: c.Last, Count: c.Count,
-			Card: control.Card{Door: c.Door, Reader: c.Source, Bits: c.Bits, Missing: g.desk.missing(lengthsOf(c))}}
+			Card: control.Card{Door: c.Door, Reader: c.Source, Bits: c.Bits, Missing: g.swipes.missing(lengthsOf(c))}}
 		for _, id := range c.Credentials {
 			a.Card.Credentials = append(a.Card.Credentials, id.String())
 		}

@@ -218,9 +218,9 @@ func TestFire(t *testing.T) {
 	}
 }
 
-// TestDesk: only the card at the reader that somebody waits at is taken, and
+// TestSwipes: only the card at the reader that somebody waits at is taken, and
 // not one that lay there before.
-func TestDesk(t *testing.T) {
+func TestSwipes(t *testing.T) {
 	key, err := keyring.GenerateBuildingKey(1)
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +230,7 @@ func TestDesk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	d := newDesk(k, &Site{})
+	d := newSwipes(k, &Site{})
 	c := &capture{door: "front", reader: "in", taken: nil}
 	for name, s := range map[string]door.Seen{
 		"another door":   {Door: "yard", Reader: "in", Reason: wire.ReasonUnknown},

@@ -14,9 +14,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// desk takes the next card for registration, and tells the keyring of unknown
-// ones. It hands out credential ids, never card numbers.
-type desk struct {
+// swipes takes the next card for registration, and tells the keyring of unknown
+// ones. Outwards go credential ids, never card numbers.
+type swipes struct {
 	keyring *keyring.Keyring
 	site    *Site
 
@@ -27,20 +27,26 @@ type desk struct {
 // capture waits for one card at a reader; empty names stand for any.
 type capture struct {
 	door, reader string
-	taken        chan control.Card
+	taken        chan swipe
+}
+
+// swipe is a card that was waited for: as it was read, and as the tool may see it.
+type swipe struct {
+	card  device.Card
+	shown control.Card
 }
 
 var errDeskBusy = errors.New("somebody else is waiting for a card already")
 
-func newDesk(k *keyring.Keyring, s *Site) *desk { return &desk{keyring: k, site: s} }
+func newSwipes(k *keyring.Keyring, s *Site) *swipes { return &swipes{keyring: k, site: s} }
 
 // watch is told of every card by the door's loop, and must not block it. It
 // returns true for the card that somebody is waiting for.
-func (d *desk) watch(s door.Seen) bool {
+func (d *swipes) watch(s door.Seen) bool {
 	if c := d.take(s); c != nil {
 		card := d.describe(keyring.Derive(s.Card))
 		card.Door, card.Reader, card.Bits, card.Reason = s.Door, s.Reader, s.Card.Len(), s.Reason.String()
-		c.taken <- card
+		c.taken <- swipe{s.Card, card}
 		return true
 	}
 	if s.Reason == wire.ReasonUnknown && !s.Held {
@@ -50,7 +56,7 @@ func (d *desk) watch(s door.Seen) bool {
 }
 
 // take returns the capture that the card ends, if there is one.
-func (d *desk) take(s door.Seen) *capture {
+func (d *swipes) take(s door.Seen) *capture {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := d.waiting
@@ -62,18 +68,18 @@ func (d *desk) take(s door.Seen) *capture {
 }
 
 // next waits for the next card at a reader.
-func (d *desk) next(ctx context.Context, doorID, reader string) (control.Card, error) {
-	c := &capture{door: doorID, reader: reader, taken: make(chan control.Card, 1)}
+func (d *swipes) next(ctx context.Context, doorID, reader string) (swipe, error) {
+	c := &capture{door: doorID, reader: reader, taken: make(chan swipe, 1)}
 	d.mu.Lock()
 	if d.waiting != nil {
 		d.mu.Unlock()
-		return control.Card{}, errDeskBusy
+		return swipe{}, errDeskBusy
 	}
 	d.waiting = c
 	d.mu.Unlock()
 	select {
-	case card := <-c.taken:
-		return card, nil
+	case s := <-c.taken:
+		return s, nil
 	case <-ctx.Done():
 	}
 	d.mu.Lock()
@@ -81,12 +87,12 @@ func (d *desk) next(ctx context.Context, doorID, reader string) (control.Card, e
 		d.waiting = nil
 	}
 	d.mu.Unlock()
-	return control.Card{}, ctx.Err()
+	return swipe{}, ctx.Err()
 }
 
 // describe says what a card is called in this building in all its known forms,
 // and which doors read none of them.
-func (d *desk) describe(forms []device.Card) control.Card {
+func (d *swipes) describe(forms []device.Card) control.Card {
 	lengths := map[int]bool{}
 	var card control.Card
 	for _, f := range forms {
@@ -100,7 +106,7 @@ func (d *desk) describe(forms []device.Card) control.Card {
 }
 
 // missing lists the doors with readers that give none of these lengths.
-func (d *desk) missing(lengths map[int]bool) []string {
+func (d *swipes) missing(lengths map[int]bool) []string {
 	out := []string{}
 	for _, cfg := range d.site.Doors {
 		reads, readers := false, 0
