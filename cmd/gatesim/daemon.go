@@ -22,8 +22,9 @@ type daemonCmd struct {
 	Config string `required:"" help:"The site file." placeholder:"FILE"`
 }
 
-// boardAt is the file descriptor of the connection to the parent's board.
-const boardAt = 3
+// inheritedAt is the file descriptor of what the parent passed: the connection to
+// its board, or a pipe.
+const inheritedAt = 3
 
 // Run serves until it is told to stop, or until the building is gone: a daemon
 // must not outlive a parent that was killed.
@@ -32,7 +33,7 @@ func (c daemonCmd) Run(ctx context.Context, _ streams) error {
 	if err != nil {
 		return err
 	}
-	conn, err := devicetest.Inherited(boardAt)
+	conn, err := devicetest.Inherited(inheritedAt)
 	if err != nil {
 		return err
 	}

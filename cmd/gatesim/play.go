@@ -72,7 +72,7 @@ func (p *play) wait(d time.Duration) error {
 // start runs the daemon and returns when every device of it is in service.
 func (p *play) start() (err error) {
 	p.world.begins()
-	if p.daemon, err = startProcess(p.board, p.config(), p.log()); err != nil {
+	if p.daemon, err = startDaemon(p.board, p.config(), p.log()); err != nil {
 		return err
 	}
 	for _, s := range []struct {

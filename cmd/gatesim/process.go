@@ -12,10 +12,13 @@ import (
 	"gatehouse/device/devicetest"
 )
 
-// process is one run of the daemon.
+// process is one run of this program as a daemon: of a building, of the
+// registry. Its log goes to a file. It has a process group of its own, so that
+// Ctrl-C reaches the parent alone, which then stops it in order.
 type process struct {
+	what   string
 	cmd    *exec.Cmd
-	served chan error    // the board's side of it
+	served chan error    // the board's side of it; nil: it has none
 	exited chan struct{} // closed when it is gone
 	err    error         // of its end; read after exited
 }
@@ -23,62 +26,97 @@ type process struct {
 // stopLimit is how long an orderly stop may take.
 const stopLimit = 10 * time.Second
 
-// startProcess starts this program again as the daemon of a board. Its log goes
-// to a file. It has a process group of its own, so that Ctrl-C reaches the
-// parent alone, which then stops it in order.
-func startProcess(board *devicetest.Board, config, log string) (*process, error) {
+// startDaemon starts the daemon of a building, with a board in place of GPIO.
+func startDaemon(board *devicetest.Board, config, log string) (*process, error) {
+	near, far, err := devicetest.Socketpair()
+	if err != nil {
+		return nil, err
+	}
+	defer far.Close() // or the near end never sees the daemon die
+	d, err := startProcess("the building's daemon", log, far, "daemon", "--config", config)
+	if err != nil {
+		return nil, errors.Join(err, near.Close())
+	}
+	d.served = make(chan error, 1)
+	go func() { d.served <- board.Serve(context.Background(), near) }()
+	return d, nil
+}
+
+// startProcess starts this program again. With pass, the other end of a
+// connection, that is its file descriptor 3; without, the read end of a pipe is,
+// which closes when this process ends, however it ends.
+func startProcess(what, log string, pass *os.File, args ...string) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
 	}
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("log of the daemon: %w", err)
+		return nil, fmt.Errorf("log of %s: %w", what, err)
 	}
 	defer out.Close()
-	near, far, err := devicetest.Socketpair()
-	if err != nil {
-		return nil, err
+	p := &process{what: what, cmd: exec.Command(self, args...), exited: make(chan struct{})}
+	var leash *os.File
+	if pass == nil {
+		if pass, leash, err = os.Pipe(); err != nil {
+			return nil, fmt.Errorf("start %s: %w", what, err)
+		}
+		defer pass.Close()
 	}
-	defer far.Close() // or the near end never sees the daemon die
-	d := &process{cmd: exec.Command(self, "daemon", "--config", config), served: make(chan error, 1), exited: make(chan struct{})}
-	d.cmd.Stdout, d.cmd.Stderr, d.cmd.ExtraFiles = out, out, []*os.File{far}
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := d.cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start the daemon: %w", err), near.Close())
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = out, out, []*os.File{pass}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", what, err)
 	}
-	go func() { d.served <- board.Serve(context.Background(), near) }()
 	go func() {
-		d.err = d.cmd.Wait()
-		close(d.exited)
+		p.err = p.cmd.Wait()
+		if leash != nil {
+			_ = leash.Close()
+		}
+		close(p.exited)
 	}()
-	return d, nil
+	return p, nil
+}
+
+// leashed returns a context that also ends when the parent is gone: a daemon
+// must not outlive a building that was killed.
+func leashed(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		pipe := os.NewFile(inheritedAt, "parent")
+		_, _ = pipe.Read(make([]byte, 1)) // nothing is ever written
+		cancel()
+	}()
+	return ctx, cancel
 }
 
 // kill is kill -9. It does not wait.
-func (d *process) kill() { _ = d.cmd.Process.Kill() }
+func (p *process) kill() { _ = p.cmd.Process.Kill() }
 
 // gone waits for the end of a killed process and of its lines.
-func (d *process) gone() error {
-	<-d.exited
-	return <-d.served
+func (p *process) gone() error {
+	<-p.exited
+	if p.served == nil {
+		return nil
+	}
+	return <-p.served
 }
 
-// stop asks the daemon to end and waits for it. A daemon that hangs is killed,
-// and that is an error.
-func (d *process) stop() error {
-	_ = d.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
+// stop asks the process to end and waits for it. One that hangs is killed, and
+// that is an error.
+func (p *process) stop() error {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
 	select {
-	case <-d.exited:
+	case <-p.exited:
 	case <-time.After(stopLimit):
-		d.kill()
-		return errors.Join(fmt.Errorf("the daemon did not stop within %v", stopLimit), d.gone())
+		p.kill()
+		return errors.Join(fmt.Errorf("%s did not stop within %v", p.what, stopLimit), p.gone())
 	}
-	if err := <-d.served; err != nil {
+	if err := p.gone(); err != nil {
 		return err
 	}
-	if d.err != nil {
-		return fmt.Errorf("the daemon ended badly: %w", d.err)
+	if p.err != nil {
+		return fmt.Errorf("%s ended badly: %w", p.what, p.err)
 	}
 	return nil
 }

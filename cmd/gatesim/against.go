@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"gatehouse/internal/control"
+)
+
+// mosquitto is what many would build instead: events by QoS 1 into a Mosquitto
+// on the gateway, which a bridge hands to the one at the centre. Both are set up
+// as Debian does it, with persistence.
+type mosquitto struct {
+	program string
+	dir     string
+	brokers map[string]*exec.Cmd
+	ports   map[string]int
+	arrived atomic.Int64 // different events at the centre
+	probes  atomic.Int64 // probes of the bridge at the centre
+}
+
+// mosquittoPrograms: Debian keeps it where only root's PATH leads.
+var mosquittoPrograms = []string{"mosquitto", "/usr/sbin/mosquitto"}
+
+func newMosquitto(dir string) (*mosquitto, error) {
+	m := &mosquitto{dir: filepath.Join(dir, "mosquitto"), brokers: map[string]*exec.Cmd{}, ports: map[string]int{}}
+	for _, name := range mosquittoPrograms {
+		if path, err := exec.LookPath(name); err == nil {
+			m.program = path
+			break
+		}
+	}
+	if m.program == "" {
+		return nil, &control.Error{Message: "no mosquitto on this machine to compare with", Hint: "apt-get install mosquitto, or leave --against out"}
+	}
+	for _, name := range []string{centre, edge} {
+		if err := os.MkdirAll(filepath.Join(m.dir, name), 0o777); err != nil {
+			return nil, fmt.Errorf("folder of mosquitto: %w", err)
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("port for mosquitto: %w", err)
+		}
+		m.ports[name] = l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+	}
+	return m, nil
+}
+
+// The two brokers.
+const (
+	centre = "centre"
+	edge   = "edge"
+)
+
+// mosquittoConf is Debian's, with a port and a folder of its own, and the
+// bridge as its manual page shows one.
+const mosquittoConf = `listener %d 127.0.0.1
+allow_anonymous true
+persistence true
+persistence_location %s/
+`
+
+const bridgeConf = `connection centre
+address 127.0.0.1:%d
+topic # out 1
+cleansession false
+`
+
+// start starts a broker and waits until it answers.
+func (m *mosquitto) start(ctx context.Context, name string) error {
+	dir := filepath.Join(m.dir, name)
+	conf := fmt.Sprintf(mosquittoConf, m.ports[name], dir)
+	if name == edge {
+		conf += fmt.Sprintf(bridgeConf, m.ports[centre])
+	}
+	file := filepath.Join(dir, "mosquitto.conf")
+	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+		return err
+	}
+	cmd := exec.Command(m.program, "-c", file)
+	if os.Getuid() == 0 { // it would become the user mosquitto, who may not write here
+		if err := os.WriteFile(file, []byte(conf+"user root\n"), 0o600); err != nil {
+			return err
+		}
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start mosquitto: %w", err)
+	}
+	m.brokers[name] = cmd
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		conn, err := net.Dial("tcp", m.address(name))
+		if err == nil {
+			return conn.Close()
+		}
+		if ctx.Err() != nil || time.Now().After(end) {
+			return errors.Join(fmt.Errorf("mosquitto does not answer: %w", err), ctx.Err())
+		}
+	}
+}
+
+func (m *mosquitto) address(name string) string { return fmt.Sprintf("127.0.0.1:%d", m.ports[name]) }
+
+// kill is kill -9, as a power cut is.
+func (m *mosquitto) kill(name string) {
+	if cmd := m.brokers[name]; cmd != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		delete(m.brokers, name)
+	}
+}
+
+func (m *mosquitto) end() {
+	m.kill(edge)
+	m.kill(centre)
+}
+
+// subscribe counts the events that reach the centre, each once. Its session is
+// kept by the centre while it is away.
+func (m *mosquitto) subscribe() (mqtt.Client, error) {
+	o := mqtt.NewClientOptions().AddBroker("tcp://" + m.address(centre)).SetClientID("register").SetCleanSession(false).SetAutoReconnect(false)
+	seen := map[string]bool{}
+	o.SetDefaultPublishHandler(func(_ mqtt.Client, msg mqtt.Message) { // called by one goroutine
+		event := string(msg.Payload())
+		switch {
+		case event == probe:
+			m.probes.Add(1)
+		case !seen[event]:
+			seen[event] = true
+			m.arrived.Add(1)
+		}
+	})
+	c := mqtt.NewClient(o)
+	return c, errors.Join(waited(c.Connect()), waited(c.Subscribe("#", 1, nil)))
+}
+
+// probe is an event that asks whether the bridge works; it is not counted.
+const probe = "probe"
+
+// publish sends one event by QoS 1 and returns when the broker has acknowledged it.
+func publish(c mqtt.Client, event string) error {
+	return waited(c.Publish("building/entries", 1, false, event))
+}
+
+func waited(t mqtt.Token) error {
+	if !t.WaitTimeout(patience) {
+		return errors.New("mosquitto did not answer")
+	}
+	return t.Error()
+}
+
+// outage plays what the building has just been through: the centre is down,
+// events go on, then the gateway loses its power too; both come back. It returns
+// how many of the events, all of them acknowledged, arrived.
+func (m *mosquitto) outage(ctx context.Context, events int, powerCut bool) (arrived int, err error) {
+	defer m.end()
+	for _, name := range []string{centre, edge} {
+		if err := m.start(ctx, name); err != nil {
+			return 0, err
+		}
+	}
+	register, err := m.subscribe()
+	if err != nil {
+		return 0, fmt.Errorf("subscribe at the centre: %w", err)
+	}
+	door, err := m.bridged(ctx, "door")
+	if err != nil {
+		return 0, err
+	}
+	register.Disconnect(100)
+	m.kill(centre)
+	for i := range events {
+		if err := publish(door, fmt.Sprint("entry ", i)); err != nil {
+			return 0, fmt.Errorf("event %d: %w", i, err)
+		}
+	}
+	back := []string{centre}
+	if powerCut {
+		m.kill(edge)
+		back = append(back, edge)
+	}
+	for _, name := range back {
+		if err := m.start(ctx, name); err != nil {
+			return 0, err
+		}
+	}
+	if register, err = m.subscribe(); err != nil {
+		return 0, fmt.Errorf("subscribe at the centre: %w", err)
+	}
+	defer register.Disconnect(0)
+	door, err = m.bridged(ctx, "door afterwards")
+	if err != nil {
+		return 0, err
+	}
+	door.Disconnect(0)
+	return int(m.arrived.Load()), nil
+}
+
+// bridged connects to the broker of the gateway and returns when an event has
+// come over its bridge: what the bridge still had has come before.
+func (m *mosquitto) bridged(ctx context.Context, name string) (mqtt.Client, error) {
+	door := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + m.address(edge)).SetClientID(name).SetAutoReconnect(false))
+	if err := waited(door.Connect()); err != nil {
+		return nil, fmt.Errorf("connect to mosquitto: %w", err)
+	}
+	before := m.probes.Load()
+	for end := time.Now().Add(4 * patience); m.probes.Load() == before; time.Sleep(100 * time.Millisecond) {
+		if ctx.Err() != nil || time.Now().After(end) {
+			door.Disconnect(0)
+			return nil, errors.Join(errors.New("mosquitto's bridge does not connect"), ctx.Err())
+		}
+		if err := publish(door, probe); err != nil {
+			return nil, err
+		}
+	}
+	return door, nil
+}
