@@ -91,8 +91,8 @@ type Decision struct {
 // not understood), revoked, suspended, wrong door, expired, not yet, clock
 // untrusted. One record that passes them all opens. Otherwise the answer is
 // that of the record that came furthest, the nearest to opening; of equals the
-// first in the order of the list, local records last. A credential in no record
-// is unknown. Without grants the answer is not ready.
+// first in their order. A credential in no record is unknown. Without grants
+// the answer is not ready.
 //
 // With a trusted clock the time is the later of Now and Floor. Without one, a
 // resident, staff or brigade record ends only when Floor is past its end, and
@@ -102,19 +102,17 @@ func Decide(g *Grants, q Query) Decision {
 	if g == nil {
 		return Decision{Reason: ReasonNotReady}
 	}
-	best := Decision{Reason: ReasonUnknown}
+	best := Decision{Reason: g.unknown}
 	door, known := g.doors[q.Door]
 	if !known {
 		door = -1
 	}
-	listed, local := g.lookup(q.Credential)
-	for _, records := range [2][]Record{listed, local} {
-		for i := range records {
-			r := &records[i]
-			reason := g.judge(r, door, q)
-			if nearness[reason] > nearness[best.Reason] {
-				best = Decision{reason, r.Kind, r.Grant, r.Tenancy}
-			}
+	records := g.buckets[q.Credential.index(g.bits)].find(&q.Credential)
+	for i := range records {
+		r := &records[i]
+		reason := g.judge(r, door, q)
+		if nearness[reason] > nearness[best.Reason] {
+			best = Decision{reason, r.Kind, r.Grant, r.Tenancy}
 		}
 	}
 	return best
@@ -137,7 +135,7 @@ func (g *Grants) judge(r *Record, door int, q Query) Reason {
 	switch {
 	case r.Kind < KindResident || r.Kind > KindBrigade || r.Schedule != 0 || int(r.DoorSet) >= len(g.sets):
 		return ReasonNotReady
-	case r.State == StateRevoked || g.ended(r.Grant):
+	case r.State == StateRevoked:
 		return ReasonRevoked
 	case r.State == StateSuspended:
 		return ReasonSuspended

@@ -162,20 +162,33 @@ func TestDecideNearest(t *testing.T) {
 	}
 }
 
-func TestDecideOverlay(t *testing.T) {
+// TestDecideIncomplete: where the list was lost, what is left opens, and nobody
+// is called unknown.
+func TestDecideIncomplete(t *testing.T) {
 	r := Record{Credential: card(7), Grant: ID{1}, Kind: KindResident, State: StateActive}
-	l := Record{Credential: card(9), Grant: ID{2}, Kind: KindResident, State: StateActive}
-	g, err := snapshot(t, r).WithOverlay([]Record{l}, []ID{{1}, {9}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n, want := range map[byte]Reason{7: ReasonRevoked, 8: ReasonUnknown, 9: ReasonGranted} {
+	dead := Record{Credential: card(9), Grant: ID{2}, Kind: KindResident, State: StateRevoked}
+	odd := Record{Credential: card(11), Grant: ID{3}}
+	whole := snapshot(t, r, dead, odd)
+	g := whole.Incomplete()
+	for n, want := range map[byte]Reason{7: ReasonGranted, 8: ReasonNotReady, 9: ReasonRevoked, 11: ReasonNotReady} {
 		if got := Decide(g, Query{Credential: card(n), Door: "front"}); got.Reason != want {
 			t.Errorf("card %d: got %d, want %d", n, got.Reason, want)
 		}
 	}
-	if g.Len() != 1 || !g.Knows(card(9)) || g.Knows(card(8)) {
-		t.Error("the overlay counts as listed, or is not known")
+	if got := Decide(whole, Query{Credential: card(8), Door: "front"}); got.Reason != ReasonUnknown {
+		t.Errorf("the whole snapshot changed: got %d", got.Reason)
+	}
+}
+
+func TestFind(t *testing.T) {
+	one := Record{Credential: card(7), Grant: ID{1}}
+	two := Record{Credential: card(7), Grant: ID{2}}
+	g := snapshot(t, one, two, Record{Credential: card(9), Grant: ID{1}})
+	if got := g.Find(card(7)); len(got) != 2 || got[0] != one || got[1] != two || !g.Knows(card(7)) {
+		t.Fatalf("found %+v", got)
+	}
+	if got := g.Find(card(8)); len(got) != 0 || g.Knows(card(8)) {
+		t.Fatalf("found %+v", got)
 	}
 }
 
@@ -213,16 +226,11 @@ func TestRefusedSnapshots(t *testing.T) {
 	refuse("door twice", err)
 	_, err = NewGrants(Doors{IDs: []string{"x"}, Sets: [][]uint16{{1}}}, 0, []*Bucket{nil})
 	refuse("set of no door", err)
-	_, err = snapshot(t).WithOverlay([]Record{a, a}, nil)
-	refuse("local record twice", err)
 }
 
 func TestDecideAllocatesNothing(t *testing.T) {
 	r := Record{Credential: card(7), Grant: ID{1}, Kind: KindResident, State: StateActive}
-	g, err := snapshot(t, r).WithOverlay([]Record{r}, []ID{{5}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := snapshot(t, r)
 	q := Query{Credential: card(7), Door: "front"}
 	if n := testing.AllocsPerRun(100, func() { Decide(g, q) }); n != 0 {
 		t.Fatalf("%v allocations", n)

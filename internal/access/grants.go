@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"math/bits"
-	"slices"
 )
 
 // MaxBits is the most leading bits by which a snapshot is cut into buckets.
@@ -36,8 +35,7 @@ type Grants struct {
 	doors   map[string]int
 	sets    []doorSet
 	count   int
-	local   *Bucket // records made at this gateway, not yet in a signed list
-	dead    []ID    // grants ended here, sorted
+	unknown Reason // the answer to a credential in no record
 }
 
 // Bucket holds the records of the credentials that share their leading bits,
@@ -146,7 +144,7 @@ func NewGrants(doors Doors, k uint8, buckets []*Bucket) (*Grants, error) {
 	if k > MaxBits || len(buckets) != 1<<k {
 		return nil, fmt.Errorf("%d buckets by %d bits", len(buckets), k)
 	}
-	g := &Grants{bits: k, buckets: buckets}
+	g := &Grants{bits: k, buckets: buckets, unknown: ReasonUnknown}
 	for i, b := range buckets {
 		if len(b.Records()) == 0 {
 			continue
@@ -183,21 +181,13 @@ func (g *Grants) setDoors(d Doors) error {
 	return nil
 }
 
-// WithOverlay returns the snapshot with what this gateway knows beyond the
-// signed list: local records join the list's, and no record of an ended grant
-// opens. It replaces an earlier overlay; the slices are copied.
-func (g *Grants) WithOverlay(local []Record, ended []ID) (*Grants, error) {
-	records := slices.Clone(local)
-	slices.SortFunc(records, func(a, b Record) int { return Compare(&a, &b) })
-	b, err := NewBucket(0, records)
-	if err != nil {
-		return nil, fmt.Errorf("local grants: %w", err)
-	}
-	with := *g
-	with.local = b
-	with.dead = slices.Clone(ended)
-	slices.SortFunc(with.dead, compareIDs)
-	return &with, nil
+// Incomplete returns the snapshot of a building whose list was lost: what is
+// left in it opens, and a credential that it does not know is not ready to be
+// judged, instead of unknown.
+func (g *Grants) Incomplete() *Grants {
+	rest := *g
+	rest.unknown = ReasonNotReady
+	return &rest
 }
 
 // Bits returns by how many leading bits the buckets are cut.
@@ -206,14 +196,13 @@ func (g *Grants) Bits() uint8 { return g.bits }
 // Bucket returns bucket i, nil where it is empty, to be shared by a next version.
 func (g *Grants) Bucket(i int) *Bucket { return g.buckets[i] }
 
-// Len returns the number of listed records; local ones are not counted.
+// Len returns the number of records.
 func (g *Grants) Len() int { return g.count }
 
-// All yields every listed record in order, then the local ones. They may not
-// be changed.
+// All yields every record in order. They may not be changed.
 func (g *Grants) All() iter.Seq[*Record] {
 	return func(yield func(*Record) bool) {
-		for _, b := range append(slices.Clone(g.buckets), g.local) {
+		for _, b := range g.buckets {
 			for i := range b.Records() {
 				if !yield(&b.records[i]) {
 					return
@@ -223,25 +212,11 @@ func (g *Grants) All() iter.Seq[*Record] {
 	}
 }
 
+// Find returns the records of one credential, in order. They may not be changed.
+func (g *Grants) Find(c CredentialID) []Record { return g.buckets[c.index(g.bits)].find(&c) }
+
 // Knows reports whether any record names the credential, whatever it allows.
-func (g *Grants) Knows(c CredentialID) bool {
-	listed, local := g.lookup(c)
-	return len(listed)+len(local) > 0
-}
-
-func (g *Grants) lookup(c CredentialID) (listed, local []Record) {
-	return g.buckets[c.index(g.bits)].find(&c), g.local.find(&c)
-}
-
-func (g *Grants) ended(grant ID) bool {
-	if len(g.dead) == 0 {
-		return false
-	}
-	_, found := slices.BinarySearchFunc(g.dead, grant, compareIDs)
-	return found
-}
-
-func compareIDs(a, b ID) int { return bytes.Compare(a[:], b[:]) }
+func (g *Grants) Knows(c CredentialID) bool { return len(g.Find(c)) > 0 }
 
 // doorSet is a set of indexes into the door table.
 type doorSet []uint64
