@@ -14,6 +14,9 @@ import (
 	"gatehouse/internal/tree"
 )
 
+// ErrAhead means a place behind the end of its epoch.
+var ErrAhead = errors.New("behind the end of the epoch")
+
 // Root returns the root of the tree over the first p.Sequence entries of an
 // epoch. RFC 6962. The same as the root of Range.
 func (j *Journal) Root(ctx context.Context, p Position) (tlog.Hash, error) {
@@ -28,7 +31,7 @@ func (j *Journal) Root(ctx context.Context, p Position) (tlog.Hash, error) {
 // lost, and the time of one verification where nobody has read the file in this
 // run. Of entries that were deleted it knows as much as there are tiles, and
 // then takes 0.1 s for each million. ErrGone: the epoch or the leaves are not
-// here. A place behind the end of its epoch is another error.
+// here. ErrAhead: the epoch ends before.
 func (j *Journal) Range(ctx context.Context, p Position) (tree.Range, error) {
 	r, err := j.rangeOf(ctx, p)
 	if err != nil {
@@ -83,7 +86,7 @@ func (j *Journal) rangeStart(ctx context.Context, p Position) (r tree.Range, don
 		}
 		known, err = true, nil
 		if g.end < p.Sequence {
-			err = fmt.Errorf("the epoch ends at %d", g.end)
+			err = fmt.Errorf("%w at %d", ErrAhead, g.end)
 		}
 	}
 	j.mu.Unlock()
