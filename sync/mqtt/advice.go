@@ -1,0 +1,118 @@
+package mqtt
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+)
+
+// advice says in plain words what err means and what to do about it.
+func advice(err error) string {
+	for _, say := range []func(error) string{ofSubscription, ofCertificate, ofAlert, ofConnack, ofNetwork} {
+		if text := say(err); text != "" {
+			return text
+		}
+	}
+	return "unexpected: see the error, and the broker's log"
+}
+
+func ofSubscription(err error) string {
+	if refused, ok := errors.AsType[refusedError](err); ok {
+		return "the broker's access list does not let this certificate subscribe to " + refused.filter + ": give it the permission there"
+	}
+	return ""
+}
+
+// ofCertificate tells what we have against the broker's certificate.
+func ofCertificate(err error) string {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "the broker's certificate is signed by an unknown CA: wrong broker, somebody in between, or the registry has a new CA"
+	}
+	if e, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "the broker's certificate is for another name than " + e.Host + ": correct the address, or the certificate"
+	}
+	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok {
+		switch {
+		case e.Reason != x509.Expired:
+			return "the broker's certificate may not be used for this: make it anew as a server's"
+		case e.Cert != nil && time.Now().Before(e.Cert.NotBefore):
+			return "the broker's certificate is not valid yet: the clock here is behind, or the certificate is from the future"
+		}
+		return "the broker's certificate has expired: renew it there, or set the clock here"
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return "no TLS there: wrong port, or the broker listens without TLS"
+	}
+	return ""
+}
+
+// ofAlert tells what the broker has against us. Go has no type for an alert of
+// the peer, only its text. What is not named here Go's servers call a bad
+// certificate, whatever is wrong with it.
+func ofAlert(err error) string {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Op != "remote error" {
+		return ""
+	}
+	text := op.Err.Error()
+	switch {
+	case strings.Contains(text, "expired certificate"):
+		return "our certificate has expired, or the broker's clock is wrong: renew the certificate"
+	case strings.Contains(text, "certificate required"):
+		return "the broker wants a client certificate and we have none: enrol this gateway"
+	case strings.Contains(text, "unknown certificate authority"):
+		return "the broker does not know the CA of our certificate: enrol this gateway with this registry"
+	case strings.Contains(text, "certificate"):
+		return "the broker refuses our certificate: expired, revoked, or of another CA"
+	case strings.Contains(text, "protocol version"):
+		return "the broker does not speak TLS 1.3: allow it there"
+	}
+	return "the broker ended the TLS handshake: see its log"
+}
+
+// ofConnack tells why the broker refused the connection.
+func ofConnack(err error) string {
+	switch {
+	case errors.Is(err, packets.ErrorRefusedNotAuthorised), errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword):
+		return "the broker does not let this certificate in: enrol this gateway, or add it to the broker's users"
+	case errors.Is(err, packets.ErrorRefusedServerUnavailable):
+		return "the broker says that it is not available: see its log"
+	case errors.Is(err, packets.ErrorRefusedIDRejected), errors.Is(err, packets.ErrorRefusedBadProtocolVersion):
+		return "the broker refuses MQTT 3.1.1 with a client id of 32 characters: it must allow both"
+	}
+	return ""
+}
+
+// ofNetwork tells what lies between.
+func ofNetwork(err error) string {
+	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
+		return "host " + e.Name + " not found: check the broker's name and the network's DNS"
+	}
+	switch {
+	case errors.Is(err, errNoPing):
+		return "the broker fell silent: a broken line, or a router that forgot the connection"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there: is the broker running, is the port right?"
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return "no way to the broker: check cable, address and router"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), isTimeout(err):
+		return "no answer in time: check the network and its firewall"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "the broker closed the connection: it stopped, does not accept this client, or another one came with its id"
+	}
+	return ""
+}
+
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}

@@ -1,0 +1,213 @@
+package mqtt
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/eclipse/paho.mqtt.golang/packets"
+)
+
+// backlog is how many messages wait for a slow reader before new ones are
+// dropped: at 64 KiB each, 16 MiB at worst.
+const backlog = 256
+
+// ErrDown says that a message was not sent because there is no connection, or
+// because the connection ended while it was written.
+var ErrDown = errors.New("link is down")
+
+// Link is one connection to the broker, made again whenever it ends. Its
+// methods may be called by any goroutine.
+type Link struct {
+	cfg      Config
+	broker   endpoint
+	clientID string
+	started  atomic.Bool
+	messages chan Message
+	connects atomic.Int64
+	dropped  atomic.Int64
+
+	mu      sync.Mutex
+	session *session      // nil while down
+	changed chan struct{} // closed when session changes
+	since   time.Time
+	last    error // why it is not up, or was not
+}
+
+// Status is a link seen from outside.
+type Status struct {
+	Up       bool
+	Since    time.Time // of the last change; zero if it was never up
+	Err      error     // why the last attempt or connection ended; nil if none did
+	Advice   string    // Err in plain words, with what to do
+	Connects int64     // how often it came up
+	Dropped  int64     // messages lost because nobody read Messages, or too large
+}
+
+// New returns a link that Run starts. The client id that it takes is secret and
+// lasts as long as the link: a broker ends the connection of whoever holds an
+// id when somebody else comes with it.
+func New(cfg Config) (*Link, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	broker, err := parseBroker(cfg)
+	if err != nil {
+		return nil, err
+	}
+	var id [16]byte
+	rand.Read(id[:])
+	return &Link{
+		cfg:      cfg,
+		broker:   broker,
+		clientID: hex.EncodeToString(id[:]),
+		messages: make(chan Message, backlog),
+		changed:  make(chan struct{}),
+	}, nil
+}
+
+// Run connects and reconnects until ctx ends, then says goodbye to the broker,
+// so that the will is not published. It returns nil when all goroutines of the
+// connection are gone, and an error only when it is called twice.
+func (l *Link) Run(ctx context.Context) error {
+	if l.started.Swap(true) {
+		return errors.New("link runs already, or did")
+	}
+	failures := 0
+	wait := upTo(l.cfg.Jitter.First)
+	for sleep(ctx, wait) {
+		began := time.Now()
+		err := l.connection(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if time.Since(began) >= l.cfg.Jitter.Loss {
+			failures = 0 // it held; one that is thrown out at once would be for ever again
+		}
+		wait = upTo(l.cfg.Jitter.limit(failures))
+		failures++
+		l.failed(err, wait)
+	}
+	return nil
+}
+
+// sleep reports whether d passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// connection makes one connection and stays with it. It returns why it ended.
+func (l *Link) connection(ctx context.Context) error {
+	s, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	l.set(s)
+	l.connects.Add(1)
+	l.cfg.Log.Info().Str("broker", l.broker.addr).Msg("link is up")
+	err = s.serve(ctx)
+	l.set(nil)
+	s.close()
+	return err
+}
+
+// set makes s the connection that Publish uses and wakes whoever waits.
+func (l *Link) set(s *session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.session = s
+	l.since = time.Now()
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// failed remembers why there is no connection. What repeats itself is logged
+// where it disturbs nobody.
+func (l *Link) failed(err error, wait time.Duration) {
+	l.mu.Lock()
+	again := l.last != nil && l.last.Error() == err.Error()
+	l.last = err
+	l.mu.Unlock()
+	event := l.cfg.Log.Warn()
+	if again {
+		event = l.cfg.Log.Debug()
+	}
+	event.Err(err).Str("advice", advice(err)).Str("broker", l.broker.addr).Stringer("retry_in", wait.Round(time.Millisecond)).Msg("link is down")
+}
+
+// Publish writes one message to the broker, QoS 0. Nil means written to the
+// socket, no more. It blocks while the socket does, WriteTimeout at most, after
+// which the connection ends; if ctx ends first the message may still go out, so
+// the payload may not be changed afterwards. ErrDown if there is no connection;
+// other errors for a topic or payload that can't be sent at all.
+func (l *Link) Publish(ctx context.Context, topic string, payload []byte) error {
+	if err := checkTopic(topic); err != nil {
+		return fmt.Errorf("publish: %w", err)
+	}
+	if len(payload) > MaxPayload {
+		return fmt.Errorf("publish on %s: payload of %d bytes, at most %d", topic, len(payload), MaxPayload)
+	}
+	l.mu.Lock()
+	s := l.session
+	l.mu.Unlock()
+	if s == nil {
+		return ErrDown
+	}
+	p := packets.NewControlPacket(packets.Publish).(*packets.PublishPacket)
+	p.TopicName, p.Payload = topic, payload
+	if err := s.write(ctx, p); err != nil {
+		return fmt.Errorf("publish on %s: %w", topic, err)
+	}
+	return nil
+}
+
+// Messages returns what arrives, of all filters and connections. It is never
+// closed. Whoever reads too slowly loses the newest: 256 wait.
+func (l *Link) Messages() <-chan Message { return l.messages }
+
+// receive takes a message from the client library, which must not be held up:
+// behind it waits the answer to the ping.
+func (l *Link) receive(topic string, payload []byte) {
+	if len(payload) > MaxPayload {
+		l.dropped.Add(1)
+		return
+	}
+	select {
+	case l.messages <- Message{topic, payload}:
+	default:
+		l.dropped.Add(1)
+	}
+}
+
+// State reports whether the link is up, and a channel that is closed at the
+// next change. Whoever wakes by it and finds the link up has a new connection
+// and says hello, even if the loss between was too short to be seen.
+func (l *Link) State() (up bool, changed <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session != nil, l.changed
+}
+
+// Status returns how the link is.
+func (l *Link) Status() Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := Status{Up: l.session != nil, Since: l.since, Err: l.last, Connects: l.connects.Load(), Dropped: l.dropped.Load()}
+	if s.Err != nil {
+		s.Advice = advice(s.Err)
+	}
+	return s
+}

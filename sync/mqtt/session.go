@@ -1,0 +1,236 @@
+package mqtt
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
+)
+
+// Waits inside one connection that need no setting.
+const (
+	handOver = 5 * time.Second // for paho's own goroutines to take a packet
+	goodbye  = time.Second     // for the DISCONNECT packet to be written
+)
+
+// session is one connection, from the dial to its end.
+type session struct {
+	client paho.Client
+	conn   *conn
+	lost   chan error // paho's word that the connection ended, after its goroutines did
+	out    chan outgoing
+	ended  chan struct{} // closed when nobody takes from out any more
+	writer chan struct{} // closed when the writer is gone
+}
+
+// outgoing is a packet with the place for its outcome.
+type outgoing struct {
+	packet packets.ControlPacket
+	done   chan error
+}
+
+// open dials, shakes hands and subscribes. The session that it returns is up.
+func (l *Link) open(ctx context.Context) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.ConnectTimeout)
+	defer cancel()
+	s := &session{lost: make(chan error, 1), out: make(chan outgoing), ended: make(chan struct{}), writer: make(chan struct{})}
+	o, err := l.options(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	s.client = paho.NewClient(o)
+	t := s.client.Connect()
+	<-t.Done() // the dial and the connection both end with ctx
+	if err := t.Error(); err != nil {
+		if s.conn != nil {
+			s.conn.release()
+			s.conn.Close()
+			err = s.conn.why(err)
+		}
+		return nil, fmt.Errorf("connect to %s: %w", l.broker.addr, err)
+	}
+	go s.writePackets()
+	err = s.subscribe(l.cfg.Subscribe)
+	if !s.conn.release() && err == nil {
+		err = fmt.Errorf("subscribe: %w", ctx.Err())
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// options is paho's configuration: our own loop reconnects, nothing is stored.
+func (l *Link) options(ctx context.Context, s *session) (*paho.ClientOptions, error) {
+	o := paho.NewClientOptions().
+		AddBroker("tcp://broker"). // only a name: the dial is ours
+		SetClientID(l.clientID).
+		SetProtocolVersion(4). // 3.1.1, and no second try with 3.1
+		SetCleanSession(true).
+		SetAutoReconnect(false).
+		SetConnectRetry(false).
+		SetOrderMatters(true). // receive never blocks
+		SetConnectTimeout(l.cfg.ConnectTimeout).
+		SetWriteTimeout(handOver). // conn has the deadline of writes
+		SetKeepAlive((l.cfg.KeepAlive + time.Second - 1).Truncate(time.Second)).
+		SetPingTimeout(l.cfg.PingTimeout).
+		SetConnectionLostHandler(func(_ paho.Client, err error) { s.lost <- err }).
+		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { l.receive(m.Topic(), m.Payload()) }).
+		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
+			c, err := l.dial(ctx)
+			if err != nil {
+				return nil, err
+			}
+			s.conn = c
+			return c, nil
+		})
+	if l.cfg.Will != nil {
+		will := l.cfg.Will()
+		if err := checkTopic(will.Topic); err != nil {
+			return nil, fmt.Errorf("last will: %w", err)
+		}
+		o.SetBinaryWill(will.Topic, will.Payload, 0, false)
+	}
+	return o, nil
+}
+
+// dial opens the connection, with TLS unless the broker is a plain one. What it
+// returns fails when ctx ends before the broker accepted us.
+func (l *Link) dial(ctx context.Context) (*conn, error) {
+	d := net.Dialer{KeepAlive: -1}
+	raw, err := d.DialContext(ctx, "tcp", l.broker.addr)
+	if err != nil {
+		return nil, err
+	}
+	stream := raw
+	if l.broker.tls {
+		if stream, err = l.handshake(ctx, raw); err != nil {
+			raw.Close()
+			return nil, err
+		}
+	}
+	c := newConn(stream, raw, l.cfg.WriteTimeout, len(l.cfg.Subscribe))
+	c.release = context.AfterFunc(ctx, func() { c.fail(ctx.Err()) })
+	return c, nil
+}
+
+func (l *Link) handshake(ctx context.Context, raw net.Conn) (net.Conn, error) {
+	given, err := l.cfg.TLS()
+	if err != nil {
+		return nil, fmt.Errorf("TLS configuration: %w", err)
+	}
+	cfg := given.Clone()
+	cfg.MinVersion = max(cfg.MinVersion, tls.VersionTLS13)
+	if cfg.ServerName == "" {
+		cfg.ServerName = l.broker.host
+	}
+	c := tls.Client(raw, cfg)
+	if err := c.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// refusedError is a filter that the broker does not let us subscribe to.
+type refusedError struct{ filter string }
+
+func (e refusedError) Error() string { return "the broker refused subscription " + e.filter }
+
+// subscribe asks for every filter and looks at every code of the answer.
+func (s *session) subscribe(filters []string) error {
+	if len(filters) == 0 {
+		return nil
+	}
+	want := make(map[string]byte, len(filters))
+	for _, f := range filters {
+		want[f] = 0
+	}
+	t := s.client.SubscribeMultiple(want, nil).(*paho.SubscribeToken)
+	<-t.Done() // the connection ends with the time to connect, and this with it
+	if err := t.Error(); err != nil {
+		return fmt.Errorf("subscribe: %w", s.conn.why(err))
+	}
+	granted := t.Result()
+	for _, f := range filters {
+		if qos, answered := granted[f]; !answered || qos != 0 {
+			return refusedError{f}
+		}
+	}
+	return nil
+}
+
+// errNoPing says in one word what paho says in a text of its own.
+var errNoPing = errors.New("the broker does not answer pings")
+
+// serve waits until ctx ends or the connection does, and says why that was.
+func (s *session) serve(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case err := <-s.lost:
+		if err != nil && strings.Contains(err.Error(), "pingresp not received") {
+			return errNoPing
+		}
+		return s.conn.why(err)
+	}
+}
+
+// close says goodbye if the broker still listens, and returns when all
+// goroutines of the connection are gone: each of them hangs on the connection
+// or on out.
+func (s *session) close() {
+	s.conn.hurry(goodbye)
+	s.client.Disconnect(uint((goodbye + goodbye/2).Milliseconds()))
+	s.conn.Close()
+	s.client.Disconnect(uint(handOver.Milliseconds())) // waits for the first, if that gave up
+	close(s.ended)
+	<-s.writer
+}
+
+// writePackets writes what Publish hands over. It is not paho's Publish because
+// that takes no context, and when a connection has just ended it waits for
+// goroutines that are gone. Packets of paho's own may come between ours: each
+// is one Write.
+func (s *session) writePackets() {
+	defer close(s.writer)
+	for {
+		select {
+		case o := <-s.out:
+			o.done <- o.packet.Write(s.conn)
+		case <-s.ended:
+			return
+		}
+	}
+}
+
+// write hands a packet to the writer and waits for its outcome.
+func (s *session) write(ctx context.Context, p packets.ControlPacket) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	o := outgoing{p, make(chan error, 1)}
+	select {
+	case s.out <- o:
+	case <-s.ended:
+		return ErrDown
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-o.done:
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrDown, err)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
