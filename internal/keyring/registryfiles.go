@@ -1,0 +1,179 @@
+package keyring
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+// Names of the files that enrolment adds to a gateway's folder of keys.
+const (
+	RegistryFile   = "registry.json" // which registry, and where; written last: with it the gateway is enrolled
+	RootFile       = "root.pub"      // PEM "PUBLIC KEY" (PKIX, Ed25519)
+	TrustFile      = "trust.cose"    // envelope of a wire.Trust
+	HouseFile      = "house.cose"    // envelope of a wire.House
+	SealKeyFile    = "kem.key"       // PEM "GATEHOUSE SEAL KEY"
+	ClientKeyFile  = "client.key"    // PEM "PRIVATE KEY" (PKCS #8, ECDSA P-256)
+	ClientCertFile = "client.crt"    // PEM "CERTIFICATE", the gateway's first
+	CAFile         = "ca.pem"        // PEM "CERTIFICATE": the only ones that a registry's server is checked by
+)
+
+const sealBlock = "GATEHOUSE SEAL KEY"
+
+// Registry is what an enrolled gateway knows of its registry: an immutable
+// snapshot. Root is pinned for good; Trust is the root's word, House an issuer's.
+type Registry struct {
+	Place         wire.Place
+	Name          string // the registry's id
+	Enrol         string // host:port of its HTTPS
+	Broker        string // host:port of its MQTT over TLS
+	Root          ed25519.PublicKey
+	Trust         wire.Trust
+	House         wire.House
+	TrustEnvelope []byte
+	HouseEnvelope []byte
+	KEM           []byte // private: opens what is sealed to this gateway
+}
+
+// registryRow is RegistryFile.
+type registryRow struct {
+	Registry string `json:"registry"`
+	District string `json:"district"`
+	Town     string `json:"town"`
+	Building string `json:"building"`
+	Gateway  string `json:"gateway"`
+	Enrol    string `json:"enrol"`
+	Broker   string `json:"broker"`
+}
+
+// LoadRegistry reads what enrolment left in a folder of keys: nil and no error
+// where the house is by itself. Trust is opened by the root, House by the
+// issuers that it names; where a file is missing or does not verify, the rest
+// is returned with an error that names each.
+func LoadRegistry(dir string) (*Registry, error) {
+	r, err := readPlace(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load registry: %w", err)
+	}
+	var errs [4]error
+	r.Root, errs[0] = LoadRoot(filepath.Join(dir, RootFile))
+	r.KEM, errs[1] = LoadSealKey(filepath.Join(dir, SealKeyFile))
+	if r.TrustEnvelope, errs[2] = os.ReadFile(filepath.Join(dir, TrustFile)); errs[2] == nil {
+		r.Trust, errs[2] = OpenTrust(r.TrustEnvelope, r.Root, r.Name)
+	}
+	if r.HouseEnvelope, errs[3] = os.ReadFile(filepath.Join(dir, HouseFile)); errs[3] == nil {
+		r.House, errs[3] = OpenHouse(r.HouseEnvelope, r.Trust, r.Place.Building)
+	}
+	if err := errors.Join(errs[:]...); err != nil {
+		return r, fmt.Errorf("load registry: %w", err)
+	}
+	return r, nil
+}
+
+func readPlace(dir string) (*Registry, error) {
+	path := filepath.Join(dir, RegistryFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var row registryRow
+	if err := json.Unmarshal(b, &row); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	r := &Registry{Name: row.Registry, Enrol: row.Enrol, Broker: row.Broker,
+		Place: wire.Place{District: row.District, Town: row.Town, Building: row.Building, Gateway: row.Gateway}}
+	if err := r.Place.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if !wire.ValidName(r.Name, false) {
+		return nil, fmt.Errorf("%s: registry %q is no id", path, r.Name)
+	}
+	return r, nil
+}
+
+// SavePlace writes RegistryFile: name, place and hosts of r. Call it when all
+// other files of an enrolment are there.
+func SavePlace(dir string, r *Registry) error {
+	b, err := json.MarshalIndent(registryRow{r.Name, r.Place.District, r.Place.Town, r.Place.Building, r.Place.Gateway, r.Enrol, r.Broker}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("save registry: %w", err)
+	}
+	return durable.WriteFile(filepath.Join(dir, RegistryFile), append(b, '\n'), 0o600)
+}
+
+// OpenTrust returns what the root says in an envelope, for the registry of that
+// id. The errors are those of wire.Open and wire.Decode.
+func OpenTrust(envelope []byte, root ed25519.PublicKey, registry string) (wire.Trust, error) {
+	expect := wire.Expect{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: registry}
+	payload, _, err := wire.Open(envelope, expect, []wire.Key{{Role: wire.RoleRoot, Public: root}})
+	if err != nil {
+		return wire.Trust{}, fmt.Errorf("trust: %w", err)
+	}
+	var t wire.Trust
+	if err := wire.Decode(payload, &t); err != nil {
+		return wire.Trust{}, err
+	}
+	if t.Registry != registry {
+		return wire.Trust{}, fmt.Errorf("trust: %w: it is of registry %s", wire.ErrWrongAddress, t.Registry)
+	}
+	return t, nil
+}
+
+// OpenHouse returns what an issuer of that trust says of the building. The
+// errors are those of wire.Open and wire.Decode.
+func OpenHouse(envelope []byte, trust wire.Trust, building string) (wire.House, error) {
+	expect := wire.Expect{Type: wire.TypeHouse, Role: wire.RoleIssuer, Address: building}
+	payload, _, err := wire.Open(envelope, expect, trust.Keyset(wire.RoleIssuer))
+	if err != nil {
+		return wire.House{}, fmt.Errorf("house: %w", err)
+	}
+	var h wire.House
+	if err := wire.Decode(payload, &h); err != nil {
+		return wire.House{}, err
+	}
+	return h, nil
+}
+
+// LoadRoot reads the root's public key.
+func LoadRoot(path string) (ed25519.PublicKey, error) {
+	block, err := readBlock(path, publicBlock)
+	if err != nil {
+		return nil, fmt.Errorf("load root key: %w", err)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	public, ok := parsed.(ed25519.PublicKey)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("load root key: %s: not an Ed25519 public key", path)
+	}
+	return public, nil
+}
+
+// LoadSealKey reads a private key of HPKE as wire.Unseal takes it.
+func LoadSealKey(path string) ([]byte, error) {
+	block, err := readBlock(path, sealBlock)
+	if err != nil {
+		return nil, fmt.Errorf("load seal key: %w", err)
+	}
+	if len(block.Bytes) == 0 {
+		return nil, fmt.Errorf("load seal key: %s: it is empty", path)
+	}
+	return block.Bytes, nil
+}
+
+// SaveSealKey writes a private key of HPKE to a new file of mode 0600; it
+// refuses to overwrite one.
+func SaveSealKey(path string, private []byte) error {
+	return saveNew(path, &pem.Block{Type: sealBlock, Bytes: private})
+}
