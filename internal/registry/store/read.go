@@ -1,0 +1,336 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+)
+
+// Gateway is what is known of one that was ever heard.
+type Gateway struct {
+	ID      int64
+	Place   wire.Place
+	Hello   []byte // payload; nil: never
+	HelloAt time.Time
+	Epoch   uint64 // newest; 0: none
+	Size    uint64 // entries of it
+	Total   uint64 // entries of all epochs
+	Line    uint64 // in which the newest tenancy record stands; 0: none
+	Records uint64 // of that line
+	// Applied is the newest list of its building that one of its entries
+	// proves, by version and hash; 0: none.
+	Applied   uint64
+	AppliedAt time.Time
+	Alarms    int // heard since the time that Gateways was asked with
+	Forks     int
+}
+
+// Gateways returns all, by building and id. Alarms are counted from a time on.
+func (s *Store) Gateways(ctx context.Context, alarmsFrom time.Time) ([]Gateway, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT g.id, g.district, g.town, g.building, g.gateway, g.hello, g.hello_at,
+		(SELECT COALESCE(SUM(size), 0) FROM epochs e WHERE e.gateway = g.id),
+		(SELECT COUNT(*) FROM alarms a WHERE a.gateway = g.id AND a.heard_at >= $1),
+		(SELECT COUNT(*) FROM forks f WHERE f.gateway = g.id)
+		FROM gateways g ORDER BY g.building, g.gateway`, alarmsFrom.UnixMilli())
+	var all []Gateway
+	err = each(rows, err, func() error {
+		var g Gateway
+		var helloAt, total int64
+		if err := rows.Scan(&g.ID, &g.Place.District, &g.Place.Town, &g.Place.Building, &g.Place.Gateway, &g.Hello, &helloAt,
+			&total, &g.Alarms, &g.Forks); err != nil {
+			return err
+		}
+		g.HelloAt, g.Total = time.UnixMilli(helloAt), uint64(total)
+		all = append(all, g)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read gateways: %w", err)
+	}
+	for i := range all {
+		if err := s.fill(ctx, &all[i]); err != nil {
+			return nil, fmt.Errorf("read gateway %s: %w", all[i].Place.Address(), err)
+		}
+	}
+	return all, nil
+}
+
+func (s *Store) fill(ctx context.Context, g *Gateway) error {
+	var epoch, size, line, records, version, at int64
+	rows, err := s.read.QueryContext(ctx, `SELECT epoch, size FROM epochs WHERE gateway = $1 ORDER BY number DESC LIMIT 1`, g.ID)
+	if err := first(rows, err, &epoch, &size); err != nil && err != ErrNotFound {
+		return err
+	}
+	rows, err = s.read.QueryContext(ctx, `SELECT line, record FROM deliveries WHERE gateway = $1 ORDER BY number DESC LIMIT 1`, g.ID)
+	if err := first(rows, err, &line, &records); err != nil && err != ErrNotFound {
+		return err
+	}
+	rows, err = s.read.QueryContext(ctx, `SELECT a.version, a.stored_at FROM applied a JOIN lists l
+		ON l.building = $1 AND l.version = a.version AND l.hash = a.hash
+		WHERE a.gateway = $2 ORDER BY a.version DESC, a.stored_at LIMIT 1`, g.Place.Building, g.ID)
+	if err := first(rows, err, &version, &at); err != nil && err != ErrNotFound {
+		return err
+	}
+	g.Epoch, g.Size, g.Line, g.Records, g.Applied = uint64(epoch), uint64(size), uint64(line), uint64(records), uint64(version)
+	if version > 0 {
+		g.AppliedAt = time.UnixMilli(at)
+	}
+	return nil
+}
+
+// Range returns the compact range of an epoch; that of one without entries is
+// the zero Range.
+func (s *Store) Range(ctx context.Context, gateway int64, epoch uint64) (tree.Range, error) {
+	var b []byte
+	rows, err := s.read.QueryContext(ctx, `SELECT tree FROM epochs WHERE gateway = $1 AND epoch = $2`, gateway, int64(epoch))
+	if err := first(rows, err, &b); err == ErrNotFound {
+		return tree.Range{}, nil
+	} else if err != nil {
+		return tree.Range{}, fmt.Errorf("read range: %w", err)
+	}
+	r, err := tree.Decode(b)
+	if err != nil {
+		return tree.Range{}, fmt.Errorf("read range of gateway %d, epoch %016x: %w", gateway, epoch, err)
+	}
+	return r, nil
+}
+
+// Line returns how many records of a gateway's line are stored.
+func (s *Store) Line(ctx context.Context, gateway int64, line uint64) (uint64, error) {
+	n, err := one(s.read.QueryContext(ctx, `SELECT COALESCE(MAX(record), 0) FROM deliveries WHERE gateway = $1 AND line = $2`, gateway, int64(line)))
+	if err != nil {
+		return 0, fmt.Errorf("read line: %w", err)
+	}
+	return uint64(n), nil
+}
+
+// Filter narrows batches; zero fields don't.
+type Filter struct {
+	Building string
+	Gateway  string
+	From     time.Time // entries with this wall clock or a later one may be in it
+	To       time.Time // exclusive
+}
+
+// Batches calls each with the batches that may hold entries of the filter, by
+// gateway, epoch in the order they came, and sequence.
+func (s *Store) Batches(ctx context.Context, f Filter, call func(wire.Place, Batch) error) error {
+	from, to := int64(-1<<62), int64(1<<62)
+	if !f.From.IsZero() {
+		from = f.From.UnixMilli()
+	}
+	if !f.To.IsZero() {
+		to = f.To.UnixMilli()
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT g.district, g.town, g.building, g.gateway,
+		b.gateway, b.epoch, b.first, b.next, b.wall_from, b.wall_to, b.body, b.sealed
+		FROM batches b JOIN gateways g ON g.id = b.gateway JOIN epochs e ON e.gateway = b.gateway AND e.epoch = b.epoch
+		WHERE ($1 = '' OR g.building = $2) AND ($3 = '' OR g.gateway = $4) AND b.wall_to >= $5 AND b.wall_from < $6
+		ORDER BY g.building, g.gateway, e.number, b.first`, f.Building, f.Building, f.Gateway, f.Gateway, from, to)
+	err = each(rows, err, func() error {
+		var p wire.Place
+		b, err := scanBatch(rows, &p.District, &p.Town, &p.Building, &p.Gateway)
+		if err != nil {
+			return err
+		}
+		return call(p, b)
+	})
+	if err != nil {
+		return fmt.Errorf("read batches: %w", err)
+	}
+	return nil
+}
+
+// Overlapping returns the batches of an epoch that hold entries of [from, to).
+func (s *Store) Overlapping(ctx context.Context, gateway int64, epoch, from, to uint64) (all []Batch, err error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT gateway, epoch, first, next, wall_from, wall_to, body, sealed FROM batches
+		WHERE gateway = $1 AND epoch = $2 AND first < $3 AND next > $4 ORDER BY first`, gateway, int64(epoch), int64(to), int64(from))
+	err = each(rows, err, func() error {
+		b, err := scanBatch(rows)
+		all = append(all, b)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read batches: %w", err)
+	}
+	return all, nil
+}
+
+func scanBatch(rows *sql.Rows, before ...any) (b Batch, err error) {
+	var epoch, begin, next int64
+	err = rows.Scan(append(before, &b.Gateway, &epoch, &begin, &next, &b.WallFrom, &b.WallTo, &b.Body, &b.Sealed)...)
+	b.Epoch, b.First, b.Next = uint64(epoch), uint64(begin), uint64(next)
+	return b, err
+}
+
+// Alarms calls each with the newest of a building (of all, for ""), at most
+// limit.
+func (s *Store) Alarms(ctx context.Context, building string, limit int, call func(wire.Place, Alarm) error) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT g.district, g.town, g.building, g.gateway, a.epoch, a.seq, a.header, a.stored, a.heard_at
+		FROM alarms a JOIN gateways g ON g.id = a.gateway WHERE ($1 = '' OR g.building = $2)
+		UNION ALL SELECT g.district, g.town, g.building, g.gateway, f.epoch, f.first, NULL, 1, f.found_at
+		FROM forks f JOIN gateways g ON g.id = f.gateway WHERE ($3 = '' OR g.building = $4)
+		ORDER BY 9 DESC LIMIT $5`, building, building, building, building, limit)
+	err = each(rows, err, func() error {
+		var p wire.Place
+		var a Alarm
+		var epoch, seq, heard int64
+		if err := rows.Scan(&p.District, &p.Town, &p.Building, &p.Gateway, &epoch, &seq, &a.Header, &a.Stored, &heard); err != nil {
+			return err
+		}
+		a.Epoch, a.Sequence, a.Heard = uint64(epoch), uint64(seq), time.UnixMilli(heard)
+		return call(p, a)
+	})
+	if err != nil {
+		return fmt.Errorf("read alarms: %w", err)
+	}
+	return nil
+}
+
+// Records calls each with the tenancy records above a number, in order, at
+// most limit.
+func (s *Store) Records(ctx context.Context, after uint64, limit int, call func(wire.Place, Record) error) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT g.district, g.town, g.building, g.gateway,
+		d.number, d.gateway, d.line, d.record, d.envelope, d.person, d.stored_at
+		FROM deliveries d JOIN gateways g ON g.id = d.gateway WHERE d.number > $1 ORDER BY d.number LIMIT $2`, int64(after), limit)
+	err = each(rows, err, func() error {
+		var p wire.Place
+		var r Record
+		var number, line, record, at int64
+		if err := rows.Scan(&p.District, &p.Town, &p.Building, &p.Gateway,
+			&number, &r.Gateway, &line, &record, &r.Envelope, &r.Person, &at); err != nil {
+			return err
+		}
+		r.Number, r.Line, r.Record, r.Stored = uint64(number), uint64(line), uint64(record), time.UnixMilli(at)
+		return call(p, r)
+	})
+	if err != nil {
+		return fmt.Errorf("read records: %w", err)
+	}
+	return nil
+}
+
+// LastRecord returns the number of the newest tenancy record; 0: none.
+func (s *Store) LastRecord(ctx context.Context) (uint64, error) {
+	n, err := one(s.read.QueryContext(ctx, `SELECT COALESCE(MAX(number), 0) FROM deliveries`))
+	if err != nil {
+		return 0, fmt.Errorf("read records: %w", err)
+	}
+	return uint64(n), nil
+}
+
+// Person returns a sealed person by its SHA-256, or ErrNotFound.
+func (s *Store) Person(ctx context.Context, hash []byte) (sealed []byte, err error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT sealed FROM persons WHERE hash = $1`, hash)
+	if err := first(rows, err, &sealed); err != nil {
+		return nil, fmt.Errorf("read sealed person: %w", err)
+	}
+	return sealed, nil
+}
+
+// Trust returns the newest Trust document, or ErrNotFound.
+func (s *Store) Trust(ctx context.Context) (envelope []byte, err error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT envelope FROM trust ORDER BY version DESC LIMIT 1`)
+	if err := first(rows, err, &envelope); err != nil {
+		return nil, fmt.Errorf("read trust document: %w", err)
+	}
+	return envelope, nil
+}
+
+// Houses calls each with the House documents of all buildings.
+func (s *Store) Houses(ctx context.Context, call func(building string, envelope []byte) error) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT building, envelope FROM houses ORDER BY building`)
+	err = each(rows, err, func() error {
+		var building string
+		var envelope []byte
+		if err := rows.Scan(&building, &envelope); err != nil {
+			return err
+		}
+		return call(building, envelope)
+	})
+	if err != nil {
+		return fmt.Errorf("read house documents: %w", err)
+	}
+	return nil
+}
+
+// Lists calls each with the newest list of every building, without its bytes.
+func (s *Store) Lists(ctx context.Context, call func(l List, stored time.Time) error) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT building, version, hash, stored_at FROM lists WHERE manifest IS NOT NULL ORDER BY building`)
+	err = each(rows, err, func() error {
+		var l List
+		var version, at int64
+		var hash []byte
+		if err := rows.Scan(&l.Building, &version, &hash, &at); err != nil {
+			return err
+		}
+		l.Version = uint64(version)
+		copy(l.Hash[:], hash)
+		return call(l, time.UnixMilli(at))
+	})
+	if err != nil {
+		return fmt.Errorf("read lists: %w", err)
+	}
+	return nil
+}
+
+// List returns the newest list of a building, or ErrNotFound.
+func (s *Store) List(ctx context.Context, building string) (List, error) {
+	l := List{Building: building}
+	var version int64
+	var hash []byte
+	rows, err := s.read.QueryContext(ctx, `SELECT version, hash, manifest, second FROM lists WHERE building = $1 AND manifest IS NOT NULL`, building)
+	if err := first(rows, err, &version, &hash, &l.Manifest, &l.Second); err != nil {
+		return List{}, fmt.Errorf("read list of %s: %w", building, err)
+	}
+	l.Version = uint64(version)
+	copy(l.Hash[:], hash)
+	return l, nil
+}
+
+// Bucket returns a bucket of a building's newest list, or ErrNotFound.
+func (s *Store) Bucket(ctx context.Context, building string, hash wire.Hash) (body []byte, err error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT body FROM buckets WHERE building = $1 AND hash = $2`, building, hash[:])
+	if err := first(rows, err, &body); err != nil {
+		return nil, fmt.Errorf("read bucket of %s: %w", building, err)
+	}
+	return body, nil
+}
+
+// BucketHashes returns which buckets of a building are stored.
+func (s *Store) BucketHashes(ctx context.Context, building string) (map[wire.Hash]bool, error) {
+	have, err := bucketHashes(s.read.QueryContext(ctx, `SELECT hash FROM buckets WHERE building = $1`, building))
+	if err != nil {
+		return nil, fmt.Errorf("read buckets of %s: %w", building, err)
+	}
+	return have, nil
+}
+
+// bucketHashes returns a map that has each hash, with the value false.
+func bucketHashes(rows *sql.Rows, err error) (map[wire.Hash]bool, error) {
+	have := map[wire.Hash]bool{}
+	err = each(rows, err, func() error {
+		var b []byte
+		if err := rows.Scan(&b); err != nil || len(b) != sha256.Size {
+			return err
+		}
+		have[wire.Hash(b)] = false
+		return nil
+	})
+	return have, err
+}
+
+// Count returns the numbers of stored entries and batches.
+func (s *Store) Count(ctx context.Context) (entries, batches uint64, err error) {
+	var e, b int64
+	rows, err := s.read.QueryContext(ctx, `SELECT (SELECT COALESCE(SUM(size), 0) FROM epochs), (SELECT COUNT(*) FROM batches)`)
+	if err := first(rows, err, &e, &b); err != nil {
+		return 0, 0, fmt.Errorf("count entries: %w", err)
+	}
+	return uint64(e), uint64(b), nil
+}

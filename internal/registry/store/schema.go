@@ -1,0 +1,57 @@
+package store
+
+const schemaVersion = 1
+
+// schema makes what is missing. Numbers of 64 bits without sign (epochs, lines)
+// stand as the signed number of the same bits; times are ms since
+// 1970-01-01T00:00:00Z.
+var schema = []string{
+	`CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BIGINT NOT NULL)`,
+	// Gateways that were ever heard. hello: the payload of the newest.
+	`CREATE TABLE IF NOT EXISTS gateways (
+		id BIGINT PRIMARY KEY, building TEXT NOT NULL, gateway TEXT NOT NULL,
+		district TEXT NOT NULL, town TEXT NOT NULL, hello BYTEA, hello_at BIGINT NOT NULL,
+		UNIQUE (building, gateway))`,
+	// One row an epoch of a gateway's journal; tree: its compact range.
+	`CREATE TABLE IF NOT EXISTS epochs (
+		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, number BIGINT NOT NULL,
+		size BIGINT NOT NULL, tree BYTEA NOT NULL, stored_at BIGINT NOT NULL,
+		PRIMARY KEY (gateway, epoch))`,
+	// body: the batch without its sealed part, which can be erased apart. The
+	// entries of this row are those from first on; body may begin earlier.
+	`CREATE TABLE IF NOT EXISTS batches (
+		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, next BIGINT NOT NULL,
+		wall_from BIGINT NOT NULL, wall_to BIGINT NOT NULL,
+		body BYTEA NOT NULL, sealed BYTEA, stored_at BIGINT NOT NULL,
+		PRIMARY KEY (gateway, epoch, first))`,
+	// Signed batches that contradict what is stored: evidence.
+	`CREATE TABLE IF NOT EXISTS forks (
+		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, root BYTEA NOT NULL,
+		envelope BYTEA NOT NULL, found_at BIGINT NOT NULL,
+		PRIMARY KEY (gateway, epoch, first, root))`,
+	// stored: 1 when the entry itself has come, 0 when only its notice has.
+	`CREATE TABLE IF NOT EXISTS alarms (
+		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, seq BIGINT NOT NULL,
+		header BYTEA NOT NULL, stored BIGINT NOT NULL, heard_at BIGINT NOT NULL,
+		PRIMARY KEY (gateway, epoch, seq))`,
+	`CREATE INDEX IF NOT EXISTS alarms_heard ON alarms (heard_at)`,
+	`CREATE TABLE IF NOT EXISTS applied (
+		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, seq BIGINT NOT NULL,
+		version BIGINT NOT NULL, hash BYTEA NOT NULL, stored_at BIGINT NOT NULL,
+		PRIMARY KEY (gateway, epoch, seq))`,
+	`CREATE TABLE IF NOT EXISTS deliveries (
+		number BIGINT PRIMARY KEY, gateway BIGINT NOT NULL, line BIGINT NOT NULL, record BIGINT NOT NULL,
+		envelope BYTEA NOT NULL, person BYTEA, stored_at BIGINT NOT NULL,
+		UNIQUE (gateway, line, record))`,
+	// Sealed persons by their SHA-256.
+	`CREATE TABLE IF NOT EXISTS persons (hash BYTEA PRIMARY KEY, sealed BYTEA NOT NULL, stored_at BIGINT NOT NULL)`,
+	`CREATE TABLE IF NOT EXISTS trust (version BIGINT PRIMARY KEY, envelope BYTEA NOT NULL)`,
+	`CREATE TABLE IF NOT EXISTS houses (building TEXT PRIMARY KEY, version BIGINT NOT NULL, envelope BYTEA NOT NULL)`,
+	// Every list that was handed in, to know its hash; of the newest, all.
+	`CREATE TABLE IF NOT EXISTS lists (
+		building TEXT NOT NULL, version BIGINT NOT NULL, hash BYTEA NOT NULL, stored_at BIGINT NOT NULL,
+		manifest BYTEA, second BYTEA,
+		PRIMARY KEY (building, version))`,
+	`CREATE TABLE IF NOT EXISTS buckets (building TEXT NOT NULL, hash BYTEA NOT NULL, body BYTEA NOT NULL,
+		PRIMARY KEY (building, hash))`,
+}

@@ -1,0 +1,190 @@
+// Package store is the memory of the registry's front on SQL: what gateways
+// sent, and the signed documents that go to them. What Update has returned for
+// survives a killed process and a lost power supply.
+//
+// It judges nothing: signatures, roots and order are checked before it is
+// called; its keys only make sure that nothing is stored twice. It refuses to
+// open a database of a newer program. The SQL is plain, so that another engine
+// needs no more than its driver and the conformance suite of the tests.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// ErrNotFound means that there is no such row.
+var ErrNotFound = errors.New("not found")
+
+// Store is an open database. Safe for concurrent use; one Update runs at a time.
+type Store struct {
+	path  string
+	write *sql.DB // one connection
+	read  *sql.DB
+
+	mu     sync.Mutex // one Update at a time
+	closed bool
+}
+
+// readers is how many queries may run at a time beside the writer.
+const readers = 4
+
+// Open opens or makes a SQLite database: write-ahead log, every commit synced.
+// The folder must exist.
+func Open(ctx context.Context, path string) (*Store, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	s := &Store{path: path}
+	if s.write, err = sql.Open("sqlite", source(path, "immediate")); err == nil {
+		s.write.SetMaxOpenConns(1)
+		err = s.prepare(ctx)
+	}
+	if err == nil {
+		if s.read, err = sql.Open("sqlite", source(path, "deferred")); err == nil {
+			s.read.SetMaxOpenConns(readers)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+// source is the data source name. Pages of 16 KiB: a batch is some 60 KB.
+func source(path, lock string) string {
+	q := url.Values{"_txlock": {lock}, "_pragma": {"page_size(16384)", "journal_mode(WAL)", "synchronous(FULL)",
+		"busy_timeout(10000)", "cache_size(-16384)", "wal_autocheckpoint(1000)"}}
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
+}
+
+// prepare makes the tables.
+func (s *Store) prepare(ctx context.Context) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		for _, statement := range schema {
+			if _, err := tx.tx.ExecContext(ctx, statement); err != nil {
+				return fmt.Errorf("make tables: %w", err)
+			}
+		}
+		version, err := one(tx.query(`SELECT value FROM meta WHERE name = 'schema'`))
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return tx.exec(`INSERT INTO meta (name, value) VALUES ('schema', $1)`, schemaVersion)
+		case err == nil && version != schemaVersion:
+			return fmt.Errorf("made by another version of the program: schema %d, want %d", version, schemaVersion)
+		}
+		return err
+	})
+}
+
+// Close closes the database; an Update that runs is waited for.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	s.closed = true
+	for _, db := range []*sql.DB{s.read, s.write} { // the writer last: it tidies the write-ahead log
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close database %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// Size returns the bytes that the database takes on disk, with its log.
+func (s *Store) Size() (n int64) {
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(s.path + suffix); err == nil {
+			n += info.Size()
+		}
+	}
+	return n
+}
+
+// Tx is a transaction that writes. It is valid only within the function that
+// Update calls.
+type Tx struct {
+	ctx context.Context
+	tx  *sql.Tx
+}
+
+// Update runs f in a transaction and commits it, durably, if f returns nil.
+// With any error nothing of it is stored.
+func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("write database %s: closed", s.path)
+	}
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("write database %s: begin: %w", s.path, err)
+	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
+	if err := f(&Tx{ctx: ctx, tx: tx}); err != nil {
+		return fmt.Errorf("write database %s: %w", s.path, err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("write database %s: commit: %w", s.path, err)
+	}
+	return nil
+}
+
+func (tx *Tx) exec(text string, args ...any) error {
+	_, err := tx.tx.ExecContext(tx.ctx, text, args...)
+	return err
+}
+
+func (tx *Tx) query(text string, args ...any) (*sql.Rows, error) {
+	return tx.tx.QueryContext(tx.ctx, text, args...)
+}
+
+// one reads a single number.
+func one(rows *sql.Rows, err error) (n int64, _ error) {
+	return n, first(rows, err, &n)
+}
+
+// first reads the first row.
+func first(rows *sql.Rows, err error, into ...any) error {
+	found := false
+	err = each(rows, err, func() error {
+		if found {
+			return nil
+		}
+		found = true
+		return rows.Scan(into...)
+	})
+	if err == nil && !found {
+		return ErrNotFound
+	}
+	return err
+}
+
+// each calls f for every row and closes the rows.
+func each(rows *sql.Rows, err error, f func() error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,214 @@
+package store
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+)
+
+// Batch is one stored run of entries.
+type Batch struct {
+	Gateway  int64
+	Epoch    uint64
+	First    uint64 // of the entries that this row stands for
+	Next     uint64
+	WallFrom int64 // least and greatest wall clock among them, ms
+	WallTo   int64
+	Body     []byte // wire.Batch without Sealed; may begin before First
+	Sealed   []byte
+}
+
+// Alarm is the header of an alarm.
+type Alarm struct {
+	Gateway  int64
+	Epoch    uint64
+	Sequence uint64
+	Header   []byte
+	Stored   bool // its entry is stored; else only a notice has come
+	Heard    time.Time
+}
+
+// Applied is a list_applied entry.
+type Applied struct {
+	Gateway  int64
+	Epoch    uint64
+	Sequence uint64
+	Version  uint64
+	Hash     wire.Hash
+}
+
+// Record is a tenancy record as it is handed to the issuer.
+type Record struct {
+	Number   uint64 // set by AddRecord
+	Gateway  int64
+	Line     uint64
+	Record   uint64
+	Envelope []byte
+	Person   []byte // SHA-256; empty: none
+	Stored   time.Time
+}
+
+// List is the newest list of a building.
+type List struct {
+	Building string
+	Version  uint64
+	Hash     wire.Hash
+	Manifest []byte // envelope
+	Second   []byte // envelope; empty: none
+}
+
+// Gateway returns the number of the gateway, with which its rows are named. A
+// new one is given a number; one that moved gets its new district and town.
+func (tx *Tx) Gateway(p wire.Place) (int64, error) {
+	id, err := one(tx.query(`SELECT id FROM gateways WHERE building = $1 AND gateway = $2`, p.Building, p.Gateway))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		if id, err = one(tx.query(`SELECT COALESCE(MAX(id), 0) + 1 FROM gateways`)); err == nil {
+			err = tx.exec(`INSERT INTO gateways (id, building, gateway, district, town, hello_at) VALUES ($1, $2, $3, $4, $5, 0)`,
+				id, p.Building, p.Gateway, p.District, p.Town)
+		}
+	case err == nil:
+		err = tx.exec(`UPDATE gateways SET district = $1, town = $2 WHERE id = $3 AND (district <> $4 OR town <> $5)`,
+			p.District, p.Town, id, p.District, p.Town)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("gateway %s: %w", p.Address(), err)
+	}
+	return id, nil
+}
+
+// SetHello keeps the payload of a gateway's newest hello.
+func (tx *Tx) SetHello(gateway int64, hello []byte, at time.Time) error {
+	return tx.exec(`UPDATE gateways SET hello = $1, hello_at = $2 WHERE id = $3`, hello, at.UnixMilli(), gateway)
+}
+
+// AddBatch stores a batch; one that begins where another does is an error.
+func (tx *Tx) AddBatch(b Batch, at time.Time) error {
+	err := tx.exec(`INSERT INTO batches (gateway, epoch, first, next, wall_from, wall_to, body, sealed, stored_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		b.Gateway, int64(b.Epoch), int64(b.First), int64(b.Next), b.WallFrom, b.WallTo, b.Body, b.Sealed, at.UnixMilli())
+	if err != nil {
+		return fmt.Errorf("batch of epoch %016x from %d: %w", b.Epoch, b.First, err)
+	}
+	return nil
+}
+
+// SetRange keeps the compact range of an epoch.
+func (tx *Tx) SetRange(gateway int64, epoch uint64, r tree.Range, at time.Time) error {
+	err := tx.exec(`INSERT INTO epochs (gateway, epoch, number, size, tree, stored_at)
+		VALUES ($1, $2, (SELECT COUNT(*) + 1 FROM epochs WHERE gateway = $3), $4, $5, $6)
+		ON CONFLICT (gateway, epoch) DO UPDATE SET size = excluded.size, tree = excluded.tree, stored_at = excluded.stored_at`,
+		gateway, int64(epoch), gateway, int64(r.Size()), r.Encode(), at.UnixMilli())
+	if err != nil {
+		return fmt.Errorf("range of epoch %016x: %w", epoch, err)
+	}
+	return nil
+}
+
+// AddFork keeps a batch that contradicts what is stored, at most `most` of a
+// gateway. It reports whether it is a new one.
+func (tx *Tx) AddFork(gateway int64, epoch, first uint64, root wire.Hash, envelope []byte, most int, at time.Time) (bool, error) {
+	n, err := one(tx.query(`SELECT COUNT(*) FROM forks WHERE gateway = $1`, gateway))
+	if err != nil || n >= int64(most) {
+		return false, err
+	}
+	known, err := one(tx.query(`SELECT COUNT(*) FROM forks WHERE gateway = $1 AND epoch = $2 AND first = $3 AND root = $4`,
+		gateway, int64(epoch), int64(first), root[:]))
+	if err != nil || known > 0 {
+		return false, err
+	}
+	return true, tx.exec(`INSERT INTO forks (gateway, epoch, first, root, envelope, found_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		gateway, int64(epoch), int64(first), root[:], envelope, at.UnixMilli())
+}
+
+// AddAlarm keeps an alarm. What was stored stays stored, and when it was first
+// heard stays too. Of alarms of a gateway whose entries have not come, at most
+// `most` are kept: the oldest go.
+func (tx *Tx) AddAlarm(a Alarm, most int) error {
+	stored := int64(0)
+	if a.Stored {
+		stored = 1
+	}
+	err := tx.exec(`INSERT INTO alarms (gateway, epoch, seq, header, stored, heard_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (gateway, epoch, seq) DO UPDATE SET header = excluded.header, stored = excluded.stored WHERE alarms.stored = 0`,
+		a.Gateway, int64(a.Epoch), int64(a.Sequence), a.Header, stored, a.Heard.UnixMilli())
+	if err != nil || a.Stored {
+		return err
+	}
+	return tx.exec(`DELETE FROM alarms WHERE gateway = $1 AND stored = 0 AND heard_at <
+		(SELECT MIN(heard_at) FROM (SELECT heard_at FROM alarms WHERE gateway = $2 AND stored = 0 ORDER BY heard_at DESC LIMIT $3) AS newest)`,
+		a.Gateway, a.Gateway, most)
+}
+
+// AddApplied keeps the proof that a list is in force at a gateway.
+func (tx *Tx) AddApplied(a Applied, at time.Time) error {
+	return tx.exec(`INSERT INTO applied (gateway, epoch, seq, version, hash, stored_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (gateway, epoch, seq) DO NOTHING`,
+		a.Gateway, int64(a.Epoch), int64(a.Sequence), int64(a.Version), a.Hash[:], at.UnixMilli())
+}
+
+// AddRecord stores a tenancy record with the next number of all, and its
+// sealed person, if that came with it.
+func (tx *Tx) AddRecord(r Record, sealed []byte) (uint64, error) {
+	number, err := one(tx.query(`SELECT COALESCE(MAX(number), 0) + 1 FROM deliveries`))
+	if err != nil {
+		return 0, err
+	}
+	err = tx.exec(`INSERT INTO deliveries (number, gateway, line, record, envelope, person, stored_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		number, r.Gateway, int64(r.Line), int64(r.Record), r.Envelope, r.Person, r.Stored.UnixMilli())
+	if err != nil {
+		return 0, fmt.Errorf("record %d of line %016x: %w", r.Record, r.Line, err)
+	}
+	if len(sealed) > 0 {
+		hash := sha256.Sum256(sealed)
+		err = tx.exec(`INSERT INTO persons (hash, sealed, stored_at) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING`,
+			hash[:], sealed, r.Stored.UnixMilli())
+	}
+	return uint64(number), err
+}
+
+// PutTrust keeps a Trust document.
+func (tx *Tx) PutTrust(version uint64, envelope []byte) error {
+	return tx.exec(`INSERT INTO trust (version, envelope) VALUES ($1, $2) ON CONFLICT (version) DO NOTHING`, int64(version), envelope)
+}
+
+// PutHouse keeps the House document of a building in place of the one before.
+func (tx *Tx) PutHouse(building string, version uint64, envelope []byte) error {
+	return tx.exec(`INSERT INTO houses (building, version, envelope) VALUES ($1, $2, $3)
+		ON CONFLICT (building) DO UPDATE SET version = excluded.version, envelope = excluded.envelope`, building, int64(version), envelope)
+}
+
+// PutList keeps the newest list of a building; keep names all its buckets, and
+// buckets are those of them that came with it. What no list needs any more goes.
+func (tx *Tx) PutList(l List, buckets [][]byte, keep []wire.Hash, at time.Time) error {
+	for _, body := range buckets {
+		hash := sha256.Sum256(body)
+		if err := tx.exec(`INSERT INTO buckets (building, hash, body) VALUES ($1, $2, $3) ON CONFLICT (building, hash) DO NOTHING`,
+			l.Building, hash[:], body); err != nil {
+			return fmt.Errorf("bucket: %w", err)
+		}
+	}
+	have, err := bucketHashes(tx.query(`SELECT hash FROM buckets WHERE building = $1`, l.Building))
+	if err != nil {
+		return fmt.Errorf("buckets: %w", err)
+	}
+	for _, hash := range keep {
+		have[hash] = true
+	}
+	for hash, needed := range have {
+		if !needed {
+			if err := tx.exec(`DELETE FROM buckets WHERE building = $1 AND hash = $2`, l.Building, hash[:]); err != nil {
+				return fmt.Errorf("bucket: %w", err)
+			}
+		}
+	}
+	if err := tx.exec(`UPDATE lists SET manifest = NULL, second = NULL WHERE building = $1 AND manifest IS NOT NULL`, l.Building); err != nil {
+		return fmt.Errorf("list: %w", err)
+	}
+	return tx.exec(`INSERT INTO lists (building, version, hash, stored_at, manifest, second) VALUES ($1, $2, $3, $4, $5, $6)`,
+		l.Building, int64(l.Version), l.Hash[:], at.UnixMilli(), l.Manifest, l.Second)
+}
