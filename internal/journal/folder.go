@@ -27,6 +27,7 @@ const (
 	lockName    = "lock"    // held by the process that writes
 	ballastName = "ballast" // zeros, given up when the disk is full
 	packSuffix  = ".pack"   // of a rewritten file that is not yet in place
+	nextSuffix  = ".next"   // of a file of an epoch that begins when the epochs file names it
 	openMark    = "open"    // end of the epoch that is written to
 	unknownMark = "unknown" // end of an epoch whose last file was damaged
 	noEnd       = math.MaxUint64
@@ -68,25 +69,42 @@ type folder struct {
 	epochs []epochEnd
 }
 
-// readFolder lists the folder and removes what a crash left half made.
-func readFolder(dir string) (folder, error) {
+// readFolder lists the folder, puts the files of an epoch in place that was
+// about to begin, and removes what a crash left half made; but nothing of the
+// epoch that is being copied in this run (0 for none).
+func readFolder(dir string, copying uint64) (folder, error) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		return folder{}, fmt.Errorf("read journal folder: %w", err)
 	}
 	fo := folder{epochs: readEpochs(dir)}
 	for _, n := range names {
-		path := filepath.Join(dir, n.Name())
-		if strings.HasSuffix(n.Name(), packSuffix) || strings.HasSuffix(n.Name(), ".db.new") {
+		name := n.Name()
+		path := filepath.Join(dir, name)
+		final, isNext := strings.CutSuffix(strings.TrimSuffix(name, ".new"), nextSuffix)
+		epoch, first, ok := parseName(final)
+		switch {
+		case isNext && ok && name == final+nextSuffix && fo.knows(epoch):
+			path = filepath.Join(dir, final)
+			if err := durable.Rename(filepath.Join(dir, name), path); err != nil {
+				return folder{}, fmt.Errorf("put the file of a new epoch in place: %w", err)
+			}
+		case isNext && ok && epoch == copying:
+			continue
+		case isNext, strings.HasSuffix(name, packSuffix), strings.HasSuffix(name, ".db.new"):
 			os.Remove(path) // best effort: whoever needs the name removes it again
 			continue
 		}
-		if epoch, first, ok := parseName(n.Name()); ok {
+		if ok {
 			fo.files = append(fo.files, file{epoch: epoch, first: first, end: noEnd, path: path, packed: true})
 		}
 	}
 	fo.order()
 	return fo, nil
+}
+
+func (fo *folder) knows(epoch uint64) bool {
+	return slices.ContainsFunc(fo.epochs, func(e epochEnd) bool { return e.epoch == epoch })
 }
 
 // order sorts the files and drops epochs that have none. An epoch that the
@@ -126,15 +144,17 @@ func (fo *folder) order() {
 	}
 }
 
+// endOf may lie before the first entry of a file: all of it was appended again
+// in a later epoch.
 func (fo *folder) endOf(i int, place map[uint64]int) uint64 {
-	f := fo.files[i]
+	f, end := fo.files[i], uint64(noEnd)
 	if i+1 < len(fo.files) && fo.files[i+1].epoch == f.epoch {
-		return fo.files[i+1].first
+		end = fo.files[i+1].first
 	}
 	if size, err := strconv.ParseUint(fo.epochs[place[f.epoch]].end, 10, 64); err == nil {
-		return size
+		end = min(end, size)
 	}
-	return noEnd
+	return end
 }
 
 func modTime(path string) int64 {
@@ -157,25 +177,56 @@ func (fo *folder) current() (file, bool) {
 // endEpochs marks the open epoch as ended and adds the next one, durably, so
 // that no crash lets an epoch go on that was given up. size may be noEnd.
 func (fo *folder) endEpochs(dir string, size, next uint64) error {
+	return fo.writeEpochs(dir, next, func(_ int, end string) string {
+		switch {
+		case end != openMark:
+			return end
+		case size == noEnd:
+			return unknownMark
+		}
+		return strconv.FormatUint(size, 10)
+	})
+}
+
+// cutEpochs ends an epoch at a place, and those after it with nothing: what
+// stands there stands again in the next one, which begins with this.
+func (fo *folder) cutEpochs(dir string, from Position, next uint64) error {
+	at := slices.IndexFunc(fo.epochs, func(e epochEnd) bool { return e.epoch == from.Epoch })
+	return fo.writeEpochs(dir, next, func(i int, end string) string {
+		switch {
+		case i < at:
+			return end
+		case i == at:
+			return strconv.FormatUint(from.Sequence, 10)
+		}
+		return "0"
+	})
+}
+
+// writeEpochs replaces the epochs file: each epoch that has files with the end
+// that it gets, then the next one, open. With an error it may be there or not.
+func (fo *folder) writeEpochs(dir string, next uint64, end func(i int, old string) string) error {
 	has := map[uint64]bool{}
 	for _, f := range fo.files {
 		has[f.epoch] = true
 	}
+	var list []epochEnd
 	var b strings.Builder
-	for _, e := range fo.epochs {
-		if !has[e.epoch] {
-			continue
+	for i, e := range append(slices.Clip(fo.epochs), epochEnd{next, openMark}) {
+		if e.epoch != next {
+			e.end = end(i, e.end)
 		}
-		if e.end == openMark {
-			e.end = unknownMark
-			if size != noEnd {
-				e.end = strconv.FormatUint(size, 10)
-			}
+		if has[e.epoch] || e.epoch == next {
+			list = append(list, e)
+			fmt.Fprintf(&b, "%016x %s\n", e.epoch, e.end)
 		}
-		fmt.Fprintf(&b, "%016x %s\n", e.epoch, e.end)
 	}
-	fmt.Fprintf(&b, "%016x %s\n", next, openMark)
-	return durable.WriteFile(filepath.Join(dir, epochsName), []byte(b.String()), 0o600)
+	if err := durable.WriteFile(filepath.Join(dir, epochsName), []byte(b.String()), 0o600); err != nil {
+		return err
+	}
+	fo.epochs = list
+	fo.order()
+	return nil
 }
 
 // readEpochs reads what it can: the file only orders, and the entries that

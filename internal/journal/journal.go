@@ -62,6 +62,7 @@ type Options struct {
 	MaxBytes   int64         // of the folder, damaged files and tree included; 512 MiB
 	Ballast    int64         // bytes kept back for a full disk; 4 MiB, negative for none
 	Queue      int           // entries that wait in memory at most; 10,000
+	Uplink     bool          // a registry is to have all entries: deleting one that it has not is a gap
 	// Verify checks a file before it is used: nil if it is good, an error that
 	// wraps durable.ErrDamaged if it is not, any other if it could not be
 	// checked. A fault while checking can end the process, so give it one of
@@ -84,6 +85,7 @@ type Journal struct {
 	wake     chan struct{} // to the writer: something is queued or suspect
 	work     chan struct{} // to the keeper
 	upkeep   sync.Mutex    // held while closed files are moved, rewritten or deleted
+	moving   sync.Mutex    // held by NewEpoch
 	retryMin time.Duration // between attempts on a sick disk, doubling from here
 	retryMax time.Duration
 	noSync   bool                     // only for tests that must lose entries
@@ -102,6 +104,8 @@ type Journal struct {
 	next     uint64     // the first sequence not durable, in the epoch of the last file
 	tree     tree.Range // of that epoch at size next
 	suspect  bool       // a reader found the current file damaged
+	move     *move      // a copied tail that waits for the writer
+	copying  uint64     // epoch that NewEpoch makes; its files do not count yet
 	tight    bool       // space is short: denials get at most half
 	low, all uint64     // written since it is
 	bytes    int64
@@ -170,19 +174,25 @@ func (o Options) withDefaults() Options {
 // these cases. Other errors: a malformed entry, or ErrDropped; nothing is
 // queued then.
 func (j *Journal) Append(ctx context.Context, h wire.Header, who wire.Who) (wire.Ref, error) {
+	it := &item{header: h}
+	err := j.append(ctx, it, who)
+	return it.ref, err
+}
+
+func (j *Journal) append(ctx context.Context, it *item, who wire.Who) error {
 	done := make(chan error, 1)
-	it := &item{header: h, done: done}
+	it.done = done
 	if err := j.enqueue(it, who); err != nil {
-		return it.ref, err
+		return err
 	}
 	select {
 	case err := <-done:
-		return it.ref, err
+		return err
 	case <-ctx.Done():
 	}
 	select {
 	case err := <-done: // both at once: it is durable
-		return it.ref, err
+		return err
 	default:
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -190,7 +200,7 @@ func (j *Journal) Append(ctx context.Context, h wire.Header, who wire.Who) (wire
 		j.degrade(wire.ReasonSlowDisk, ctx.Err())
 		j.mu.Unlock()
 	}
-	return it.ref, fmt.Errorf("%w: %w", ErrQueued, ctx.Err())
+	return fmt.Errorf("%w: %w", ErrQueued, ctx.Err())
 }
 
 // Queue writes one entry without waiting for it. A malformed entry is logged

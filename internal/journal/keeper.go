@@ -194,7 +194,7 @@ func (k *keeper) packFile(ctx context.Context, f file) error {
 func isPacked(f file) (done bool, err error) {
 	err = view(f.path, func(tx *bolt.Tx) error {
 		s, err := readSegment(tx)
-		done = s.packed && s.size <= f.end
+		done = s.packed
 		return err
 	})
 	return done, err

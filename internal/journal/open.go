@@ -26,7 +26,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err := w.j.injected("open"); err != nil {
 		return err
 	}
-	fo, err := readFolder(w.j.o.Dir)
+	fo, err := readFolder(w.j.o.Dir, w.j.copyingNow())
 	if err != nil {
 		return err
 	}
@@ -75,8 +75,7 @@ func (w *writer) resume(ctx context.Context, fo folder, last file) error {
 		w.cite = &ending{epoch: last.epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonDamaged}
 		return w.begin(fo)
 	}
-	w.j.adopt(fo.files[:len(fo.files)-1])
-	w.use(db, last, s.made)
+	w.use(adopted(fo.files[:len(fo.files)-1]), db, last, s.made)
 	poke(w.j.work)
 	return nil
 }
@@ -123,8 +122,7 @@ func (w *writer) begin(fo folder) error {
 	}
 	w.j.o.Log.WithLevel(level).Str("file", filepath.Base(path)).Msg("journal: new epoch")
 	w.cite, w.tree = nil, start
-	w.j.adopt(fo.files)
-	w.use(db, file{epoch: epoch, path: path}, s.made)
+	w.use(adopted(fo.files), db, file{epoch: epoch, path: path}, s.made)
 	poke(w.j.work)
 	return nil
 }
@@ -150,22 +148,23 @@ func (j *Journal) forget(path string) {
 	j.files = slices.DeleteFunc(slices.Clone(j.files), func(f file) bool { return f.path == path })
 }
 
-// adopt takes over the closed files that were found on the disk; what this run
-// knows of them stays. The newest of them may still have slack.
-func (j *Journal) adopt(files []file) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for i := range files {
-		for _, old := range j.files {
-			if old.path == files[i].path {
-				files[i] = old
+// adopted gives the closed files that were found on the disk, with what this
+// run knows of them. The newest of them may still have slack.
+func adopted(found []file) func([]file) []file {
+	return func(known []file) []file {
+		files := slices.Clone(found)
+		for i := range files {
+			for _, old := range known {
+				if old.path == files[i].path {
+					files[i].checked, files[i].packed = old.checked, old.packed
+				}
 			}
 		}
+		if n := len(files); n > 0 && !files[n-1].checked {
+			files[n-1].packed = false
+		}
+		return files
 	}
-	if n := len(files); n > 0 && !files[n-1].checked {
-		files[n-1].packed = false
-	}
-	j.files, j.cur = slices.Clip(files), nil
 }
 
 // epochEntry makes the first entry of an epoch: detail is the epoch before (8

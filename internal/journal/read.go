@@ -25,7 +25,8 @@ type Entry struct {
 // after them; none, when there are no more yet (see Changed) or Run has not
 // opened the files. It goes on over the ends of files and epochs, so that the
 // first entry may stand later than from where something was deleted or set
-// aside. A closed file that nobody has read in this run is verified first; one
+// aside. From within what NewEpoch appended again it goes on at the start of
+// the new epoch. A closed file that nobody has read in this run is verified first; one
 // that turns out damaged is set aside and skipped. ErrGone: from is in an epoch
 // that is not here. It does not hold up the writer; ask for a few hundred at a
 // time.
@@ -40,6 +41,10 @@ func (j *Journal) Entries(ctx context.Context, from Position, n int) ([]Entry, P
 		}
 		if f.path == "" {
 			return nil, from, nil
+		}
+		if !last && f.end <= from.Sequence {
+			from = next // nothing of it counts any more
+			continue
 		}
 		list, err := j.readFile(ctx, f, from, n)
 		switch {

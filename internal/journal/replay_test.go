@@ -76,7 +76,7 @@ func writeImage(dir string, files map[string][]byte) error {
 // lookAt verifies each entry file of an image, which includes bbolt's own
 // check, and looks for what was acknowledged. It writes nothing.
 func lookAt(dir string, acks []wire.Ref) error {
-	fo, err := readFolder(dir)
+	fo, err := readFolder(dir, 0)
 	if err != nil {
 		return err
 	}

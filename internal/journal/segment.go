@@ -230,8 +230,9 @@ func bothMetas(path string) (bool, error) {
 	return true, nil
 }
 
-// pack rewrites a closed file without slack, ending at f.end, and puts it in
-// place after check found it good. The tree must come out the same.
+// pack rewrites a closed file without slack, and puts it in place after check
+// found it good. The tree must come out the same. Entries that do not count any
+// more, since they stand again in a later epoch, are kept.
 func pack(f file, check func(path string) error) error {
 	temp := f.path + packSuffix
 	if err := os.Remove(temp); err != nil && !os.IsNotExist(err) {
@@ -242,13 +243,11 @@ func pack(f file, check func(path string) error) error {
 		if err != nil {
 			return err
 		}
-		end := min(f.end, s.size)
-		if end < f.end && f.end != noEnd {
-			return fmt.Errorf("%w: it ends at %d, not at %d", durable.ErrDamaged, end, f.end)
+		if s.size < f.end && f.end != noEnd {
+			return fmt.Errorf("%w: it ends at %d, not at %d", durable.ErrDamaged, s.size, f.end)
 		}
-		whole := end == s.size
 		s.packed = true
-		return durable.Create(temp, func(tx *bolt.Tx) error { return copySegment(tx, old, s, end, whole) })
+		return durable.Create(temp, func(tx *bolt.Tx) error { return copySegment(tx, old, s) })
 	})
 	if err != nil {
 		return fmt.Errorf("pack %s: %w", f.path, err)
@@ -260,26 +259,26 @@ func pack(f file, check func(path string) error) error {
 	return durable.Rename(temp, f.path)
 }
 
-func copySegment(tx, old *bolt.Tx, s segment, end uint64, whole bool) error {
+func copySegment(tx, old *bolt.Tx, s segment) error {
 	if err := s.put(tx, s.start); err != nil {
 		return err
 	}
-	now := s.start
+	end := s.start
 	b := tx.Bucket(bucketEntries)
 	b.FillPercent = 1
-	err := eachEntry(old, s.start.Size(), end, int(end-s.start.Size()), func(seq uint64, stored []byte) error {
-		e, err := wire.DecodeStored(stored)
+	err := eachEntry(old, s.start.Size(), s.size, int(s.size-s.start.Size()), func(seq uint64, stored []byte) error {
+		e, err := wire.SplitStored(stored) // the root proves the rest
 		if err != nil {
 			return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
 		}
-		now = now.Add(tlog.RecordHash(e.Leaf()))
+		end = end.Add(tlog.RecordHash(e.Leaf()))
 		return b.Put(key(seq), stored)
 	})
 	if err != nil {
 		return err
 	}
-	if whole && now.Root() != s.root {
+	if end.Root() != s.root {
 		return fmt.Errorf("%w: entries do not hash to the root", durable.ErrDamaged)
 	}
-	return putHead(tx, now)
+	return putHead(tx, end)
 }

@@ -7,8 +7,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
+
+	bolt "go.etcd.io/bbolt"
 
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
@@ -78,24 +79,21 @@ func (k *keeper) warn(percent, disk int) {
 	k.note(wire.Header{Kind: wire.KindSpace, Reason: reason, Count: uint64(now)})
 }
 
-// prune deletes the oldest closed files while the folder is over its cap. What
-// goes is in the journal, durably, before it goes.
+// prune deletes closed files while the folder is over its cap: the oldest that
+// the registry has or that stands again in a later epoch; only if there is none
+// the oldest of all. What goes is in the journal, durably, before it goes.
 func (k *keeper) prune(ctx context.Context, used int64) error {
 	for used > k.o.MaxBytes && k.o.Clock().Trusted {
 		k.mu.Lock()
-		files, open := slices.Clone(k.files), k.cur != nil
-		acked := k.acked
+		f, lacks, ok := k.victim()
 		k.mu.Unlock()
-		if !open || len(files) < 2 {
+		if !ok {
 			return nil
 		}
-		f, end := files[0], files[0].end
-		if end == noEnd {
-			end = f.first
-		}
+		end := k.sizeOf(ctx, f)
 		h := wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonPruned, Detail: span(f.epoch, f.first, end)}
-		if acked.Epoch != 0 && !before(files, f, acked) {
-			h.Kind, h.Count = wire.KindGap, end-f.first
+		if lacks < end {
+			h.Kind, h.Count = wire.KindGap, end-lacks
 		}
 		if _, err := k.Append(ctx, h, wire.Who{}); err != nil {
 			return fmt.Errorf("journal the deletion of %s: %w", f.path, err)
@@ -108,12 +106,56 @@ func (k *keeper) prune(ctx context.Context, used int64) error {
 	return nil
 }
 
-// before says whether all of f stands before p.
-func before(files []file, f file, p Position) bool {
-	if f.epoch == p.Epoch {
-		return f.end <= p.Sequence
+// victim returns the closed file that goes next, and its first entry that the
+// registry should have and has not; noEnd for none. The caller holds mu.
+func (j *Journal) victim() (f file, lacks uint64, ok bool) {
+	if j.cur == nil || len(j.files) < 2 {
+		return f, noEnd, false
 	}
-	return slices.ContainsFunc(files, func(o file) bool { return o.epoch == p.Epoch })
+	closed := j.files[:len(j.files)-1]
+	if !j.o.Uplink || j.ackedFiles() > 0 {
+		return closed[0], noEnd, true
+	}
+	for _, f := range closed {
+		if f.end <= f.first {
+			return f, noEnd, true
+		}
+	}
+	lacks = closed[0].first
+	if closed[0].epoch == j.acked.Epoch {
+		lacks = max(lacks, j.acked.Sequence)
+	}
+	return closed[0], lacks, true
+}
+
+// sizeOf returns the first sequence after the entries of a closed file that
+// count; its own first where nobody can tell.
+func (j *Journal) sizeOf(ctx context.Context, f file) uint64 {
+	if f.end != noEnd {
+		return max(f.end, f.first)
+	}
+	end := f.first
+	_ = j.viewFile(ctx, f, func(tx *bolt.Tx) error { // a damaged file goes all the same
+		s, err := readSegment(tx)
+		end = max(end, s.size)
+		return err
+	})
+	return end
+}
+
+// ackedFiles returns how many of the oldest files are at the registry whole.
+// The caller holds mu.
+func (j *Journal) ackedFiles() (n int) {
+	for i, f := range j.files {
+		switch {
+		case f.epoch != j.acked.Epoch:
+		case f.end <= j.acked.Sequence:
+			n = i + 1
+		default:
+			return max(n, i)
+		}
+	}
+	return n
 }
 
 func span(epoch, first, end uint64) []byte {

@@ -24,7 +24,7 @@ func fill(r *rig, n int) {
 
 func TestCapDeletesTheOldestFile(t *testing.T) {
 	for _, uplink := range []bool{false, true} {
-		r := newRig(t, func(o *Options) { o.MaxEntries, o.MaxBytes = 20, 400<<10 })
+		r := newRig(t, func(o *Options) { o.MaxEntries, o.MaxBytes, o.Uplink = 20, 400<<10, uplink })
 		r.start()
 		r.append(granted(), somebody(1))
 		epoch := r.j.Status().Epoch

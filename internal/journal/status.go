@@ -37,9 +37,40 @@ func (j *Journal) Status() Status {
 	}
 	if len(j.files) > 0 {
 		s.Position = Position{j.files[len(j.files)-1].epoch, j.next}
-		s.Oldest = Position{j.files[0].epoch, j.files[0].first}
+		s.Oldest = j.oldest()
 	}
 	return s
+}
+
+// oldest returns the first position that counts. The caller holds mu, and there
+// are files.
+func (j *Journal) oldest() Position {
+	for _, f := range j.files {
+		if f.first < f.end {
+			return Position{f.epoch, f.first}
+		}
+	}
+	return Position{j.files[len(j.files)-1].epoch, j.next}
+}
+
+// settle moves a position at or behind the end of its epoch to the start of the
+// next one that has entries: all before it is the same. The caller holds mu.
+func (j *Journal) settle(p Position) Position {
+	last := -1
+	for i, f := range j.files {
+		if f.epoch == p.Epoch {
+			last = i
+		}
+	}
+	if last < 0 || last == len(j.files)-1 || p.Sequence < j.files[last].end {
+		return p
+	}
+	for _, f := range j.files[last+1:] {
+		if f.first < f.end {
+			return Position{f.epoch, f.first}
+		}
+	}
+	return p
 }
 
 // Changed returns a channel that is closed when the next entries are durable.
@@ -74,9 +105,20 @@ func (j *Journal) Ack(p Position) error {
 		return fmt.Errorf("move cursor of the uplink: %w", err)
 	}
 	j.mu.Lock()
-	j.acked = p
+	j.acked = j.settle(p)
 	j.mu.Unlock()
 	return nil
+}
+
+// endOf returns where an earlier epoch ended; noEnd if nobody knows. The caller
+// holds mu.
+func (j *Journal) endOf(epoch uint64) (end uint64) {
+	for _, f := range j.files {
+		if f.epoch == epoch {
+			end = f.end
+		}
+	}
+	return end
 }
 
 func (j *Journal) ackable(p Position) error {
@@ -92,7 +134,7 @@ func (j *Journal) ackable(p Position) error {
 	switch at := place(p.Epoch); {
 	case at < 0:
 		return ErrGone
-	case p.Epoch == j.files[last].epoch && p.Sequence > j.next:
+	case p.Epoch == j.files[last].epoch && p.Sequence > j.next, p.Epoch != j.files[last].epoch && p.Sequence > j.endOf(p.Epoch):
 		return errors.New("it is ahead of the journal")
 	case p.Epoch == j.acked.Epoch && p.Sequence < j.acked.Sequence, at < place(j.acked.Epoch):
 		return errors.New("it would go back")

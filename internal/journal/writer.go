@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -82,14 +83,17 @@ func (w *writer) take(ctx context.Context) []*item {
 	j := w.j
 	for {
 		j.mu.Lock()
-		batch, suspect := j.queue.take(batchMax), j.suspect
-		j.inflight, j.suspect = batch, false
+		batch, suspect, m := j.queue.take(batchMax), j.suspect, j.move
+		j.inflight, j.suspect, j.move = batch, false, nil
 		j.mu.Unlock()
 		if suspect && w.db != nil {
 			w.giveUpFile(fmt.Errorf("read %s: %w", w.f.path, durable.ErrFault))
 			if err := w.open(ctx); err != nil {
 				w.j.o.Log.Error().Err(err).Msg("journal: no new epoch yet")
 			}
+		}
+		if m != nil {
+			m.done <- w.move(ctx, m)
 		}
 		if len(batch) > 0 {
 			return batch
@@ -263,14 +267,19 @@ func (w *writer) rotate() error {
 		return err
 	}
 	old := w.db
-	w.use(db, file{epoch: s.epoch, first: s.start.Size(), path: path}, s.made)
+	closed := func(files []file) []file {
+		files[len(files)-1].end = s.start.Size()
+		return files
+	}
+	w.use(closed, db, file{epoch: s.epoch, first: s.start.Size(), path: path}, s.made)
 	old.Close() // waits for readers, who are quick
 	poke(w.j.work)
 	return nil
 }
 
-// use makes db the current file and its predecessor a closed one.
-func (w *writer) use(db *bolt.DB, f file, made int64) {
+// use makes db the current file, after the closed ones that closed makes of
+// those that were there.
+func (w *writer) use(closed func([]file) []file, db *bolt.DB, f file, made int64) {
 	f.end, f.checked = noEnd, true
 	w.info, _ = os.Stat(f.path) // without it, it counts as removed
 	w.db, w.f, w.made, w.later = db, f, made, 0
@@ -280,11 +289,9 @@ func (w *writer) use(db *bolt.DB, f file, made int64) {
 	j := w.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if last := len(j.files) - 1; j.cur != nil && j.files[last].epoch == f.epoch {
-		j.files[last].end = f.first
-	}
-	j.files = append(j.files, f)
+	j.files = append(slices.Clip(closed(slices.Clone(j.files))), f)
 	j.cur, j.next, j.tree = db, w.tree.Size(), w.tree
+	j.acked = j.settle(j.acked)
 }
 
 // fail closes and gives up whatever err leaves in doubt, and says why.

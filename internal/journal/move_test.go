@@ -1,0 +1,493 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/sync/wire"
+)
+
+// headOf is a registry's head as NewEpoch cites it.
+func headOf(p Position) []byte {
+	return append(append(key(p.Epoch), key(p.Sequence)...), make([]byte, 32)...)
+}
+
+func stored(list []Entry) (all [][]byte) {
+	for _, e := range list {
+		all = append(all, e.Encode())
+	}
+	return all
+}
+
+func (r *rig) newEpoch(from Position) Position {
+	r.t.Helper()
+	p, err := r.j.NewEpoch(context.Background(), from, headOf(from))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+// checkMoved states what stands in a journal whose entries from some place on
+// were appended again.
+func checkMoved(t *testing.T, r *rig, before []Entry, from int, began Position) {
+	t.Helper()
+	list := r.all()
+	if len(list) < len(before)+1 || list[from].Position != began {
+		t.Fatalf("%d entries, the one at %d is at %v; before there were %d, the epoch begins at %v",
+			len(list), from, list[min(from, len(list)-1)].Position, len(before), began)
+	}
+	h, err := wire.DecodeHeader(list[from].Header)
+	if err != nil || h.Kind != wire.KindEpoch || len(h.Detail) != headDetail {
+		t.Errorf("the new epoch begins with %+v, %v", h, err)
+	}
+	var got [][]byte
+	for i, e := range list {
+		switch {
+		case i < from && e.Position != before[i].Position:
+			t.Fatalf("entry %d moved from %v to %v", i, before[i].Position, e.Position)
+		case i >= from && e.Position != Position{began.Epoch, uint64(i - from)}:
+			t.Fatalf("entry %d is at %v, want %d of the new epoch", i, e.Position, i-from)
+		}
+		if i != from {
+			got = append(got, e.Encode())
+		}
+	}
+	for i, want := range stored(before) {
+		if !bytes.Equal(got[i], want) {
+			t.Fatalf("entry %d has other bytes than before", i)
+		}
+	}
+}
+
+// verifyAll stops the journal, checks every entry file as "gatehoused verify"
+// does and returns how many entries the bytes of each epoch have.
+func verifyAll(t *testing.T, r *rig) map[uint64]uint64 {
+	t.Helper()
+	r.stop()
+	size := map[uint64]uint64{}
+	for _, path := range files(t, r.o.Dir, "*-*.db") {
+		rep, err := Verify(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size[rep.Epoch] = max(size[rep.Epoch], rep.Next)
+	}
+	return size
+}
+
+func TestNewEpoch(t *testing.T) {
+	const n = 64 // with the boot entry
+	for name, from := range map[string]int{"all": 0, "in the first file": 5, "in the middle": 30, "in the last": 62, "nothing": n} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(o *Options) { o.MaxEntries, o.Uplink = 20, true })
+			r.start()
+			for i := range n - 1 {
+				r.append(granted(), somebody(byte(i)))
+			}
+			before, old := r.all(), r.j.Status()
+			cursor := Position{old.Epoch, uint64(from)}
+			if err := r.j.Ack(cursor); err != nil {
+				t.Fatal(err)
+			}
+			began := r.newEpoch(cursor)
+			if began.Epoch == old.Epoch || began.Sequence != 0 {
+				t.Fatalf("it began at %v", began)
+			}
+			for restart := range 2 {
+				checkMoved(t, r, before, from, began)
+				s := r.j.Status()
+				if s.Epoch != began.Epoch || s.Acked != began || s.Degraded {
+					t.Errorf("status %+v", s)
+				}
+				if root, err := r.j.Root(context.Background(), s.Position); err != nil || root != s.Root {
+					t.Errorf("root %v, %v; status says %v", root, err, s.Root)
+				}
+				if from == 0 && s.Oldest != began || from > 0 && s.Oldest != (Position{old.Epoch, 0}) {
+					t.Errorf("oldest is %v", s.Oldest)
+				}
+				if _, err := r.j.Range(context.Background(), Position{old.Epoch, n}); from < n && err == nil {
+					t.Error("the tree of the old epoch goes on behind its end")
+				}
+				if err := r.j.Ack(Position{old.Epoch, n}); err == nil {
+					t.Error("the cursor went back into the old epoch")
+				}
+				if list, _, err := r.j.Entries(context.Background(), Position{old.Epoch, n - 1}, 1); err != nil || len(list) != 1 || from < n && list[0].Position != began {
+					t.Errorf("from within the old tail: %v, %v", list, err)
+				}
+				if more := files(t, r.o.Dir, "*"+nextSuffix+"*"); len(more) > 0 {
+					t.Errorf("left over: %v", more)
+				}
+				if restart == 0 {
+					r.append(granted(), somebody(1))
+					r.stop()
+					r.start()
+					r.append(granted(), somebody(2))
+				}
+			}
+			s := r.j.Status()
+			if size := verifyAll(t, r); size[old.Epoch] != n+1 || size[began.Epoch] != s.Sequence {
+				t.Errorf("files have %v entries, want %d and %d", size, n+1, s.Sequence)
+			}
+		})
+	}
+}
+
+// A second one goes over the first: entries of two epochs come together.
+func TestNewEpochTwice(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.MaxEntries = 20 })
+	r.start()
+	for i := range 30 {
+		r.append(granted(), somebody(byte(i)))
+	}
+	first := r.all()
+	r.newEpoch(Position{first[0].Epoch, 25})
+	r.append(denied(), somebody(9))
+	second := r.all()
+	began := r.newEpoch(Position{first[0].Epoch, 10})
+	checkMoved(t, r, second, 10, began)
+	r.stop()
+	r.start()
+	r.append(granted(), somebody(1))
+	checkMoved(t, r, second, 10, began)
+	if n := len(find(r.headers(), wire.KindEpoch)); n != 2 {
+		t.Errorf("%d epoch entries, want 2", n)
+	}
+	last := r.all()
+	checkMoved(t, r, last, 0, r.newEpoch(Position{}))
+}
+
+func TestNewEpochRefuses(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.MaxEntries = 20 })
+	ctx := context.Background()
+	if _, err := r.open().NewEpoch(ctx, Position{}, headOf(Position{})); err == nil {
+		t.Error("begun before the journal is open")
+	}
+	r.run()
+	for i := range 70 {
+		r.append(granted(), somebody(byte(i)))
+	}
+	epoch := r.j.Status().Epoch
+	eventually(t, "closed files are packed", func() bool {
+		r.j.mu.Lock()
+		defer r.j.mu.Unlock()
+		return r.j.files[2].packed
+	})
+	k := keeper{Journal: r.j}
+	if err := k.remove(r.j.files[0].path); err != nil {
+		t.Fatal(err)
+	}
+	before := stored(r.all())
+	for name, c := range map[string]struct {
+		from   Position
+		detail []byte
+		gone   bool
+	}{
+		"deleted": {Position{epoch, 19}, headOf(Position{}), true}, "unknown epoch": {Position{epoch + 1, 3}, headOf(Position{}), true},
+		"ahead": {Position{epoch, 99}, headOf(Position{}), false}, "short detail": {Position{epoch, 40}, make([]byte, 47), false},
+	} {
+		if _, err := r.j.NewEpoch(ctx, c.from, c.detail); err == nil || errors.Is(err, ErrGone) != c.gone {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if after := stored(r.all()); len(after) != len(before) {
+		t.Errorf("refusing changed the journal: %d entries, %d before", len(after), len(before))
+	}
+	if p := r.newEpoch(Position{}); r.j.Status().Oldest != p {
+		t.Errorf("from the zero position: oldest is %v", r.j.Status().Oldest)
+	}
+}
+
+// Why is told from what the registry has.
+func TestNewEpochReason(t *testing.T) {
+	r := newRig(t, nil)
+	r.start()
+	r.append(granted(), somebody(1))
+	for _, c := range []struct {
+		ahead uint64
+		want  wire.Reason
+	}{{0, wire.ReasonOtherRoot}, {5, wire.ReasonAhead}} {
+		p := r.j.Status().Position
+		if _, err := r.j.NewEpoch(context.Background(), p, headOf(Position{p.Epoch, p.Sequence + c.ahead})); err != nil {
+			t.Fatal(err)
+		}
+		if list := r.headers(); list[len(list)-1].Reason != c.want {
+			t.Errorf("registry %d ahead: %v, want %v", c.ahead, list[len(list)-1].Reason, c.want)
+		}
+	}
+}
+
+// Doors go on while the tail is copied: all that they were told is durable is
+// there once and in order, and a reader that follows never misses one.
+func TestNewEpochWhileDoorsWork(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.MaxEntries = 700 })
+	r.start()
+	for i := range 3000 {
+		r.j.Queue(granted(), somebody(byte(i)))
+	}
+	r.append(granted(), somebody(0))
+	epoch := r.j.Status().Epoch
+	var doors sync.WaitGroup
+	var stop atomic.Bool
+	acks := make([][]wire.Ref, 4)
+	for d := range acks {
+		doors.Go(func() {
+			for i := 0; !stop.Load(); i++ {
+				ref, err := r.j.Append(context.Background(), granted(), somebody(byte(i)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				acks[d] = append(acks[d], ref)
+			}
+		})
+	}
+	seen := map[wire.Ref]bool{}
+	doors.Go(func() {
+		var at Position
+		for i := 0; !stop.Load(); i++ {
+			list, next, err := r.j.Entries(context.Background(), at, 300)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, e := range list {
+				if h, err := wire.DecodeHeader(e.Header); err == nil {
+					seen[wire.Ref{Boot: h.Boot, Counter: h.Counter}] = true
+				}
+			}
+			at = next
+		}
+	})
+	began := r.newEpoch(Position{epoch, 1000})
+	again := r.newEpoch(Position{began.Epoch, 500})
+	stop.Store(true)
+	doors.Wait()
+	checkEachOnce(t, r, acks)
+	if s := r.j.Status(); s.Epoch != again.Epoch || s.Dropped > 0 {
+		t.Errorf("status %+v", s)
+	}
+	r.stop()
+	r.start()
+	r.append(granted(), somebody(1))
+	checkEachOnce(t, r, acks)
+	verifyAll(t, r)
+}
+
+// checkEachOnce looks for what each door was told, in the order of its counters.
+func checkEachOnce(t *testing.T, r *rig, acks [][]wire.Ref) {
+	t.Helper()
+	n, last := map[wire.Ref]int{}, map[uint64]uint64{}
+	next := map[uint64]uint64{}
+	for _, e := range r.all() {
+		if e.Sequence != next[e.Epoch] {
+			t.Fatalf("entry %v follows %d", e.Position, next[e.Epoch])
+		}
+		next[e.Epoch]++
+		h, err := wire.DecodeHeader(e.Header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n[wire.Ref{Boot: h.Boot, Counter: h.Counter}]++
+		if h.Kind == wire.KindEpoch {
+			continue // stands before what it is later than
+		}
+		if at, ok := last[h.Boot]; ok && h.Counter <= at {
+			t.Fatalf("counter %d follows %d", h.Counter, at)
+		}
+		last[h.Boot] = h.Counter
+	}
+	for _, list := range acks {
+		for _, ref := range list {
+			if n[ref] != 1 {
+				t.Fatalf("%v was acknowledged and is there %d times", ref, n[ref])
+			}
+		}
+	}
+}
+
+// Whatever fails and whenever: the journal is as it was, or the new epoch is
+// whole; and so it is for whoever starts on the folder as it stood then.
+func TestNewEpochFails(t *testing.T) {
+	for _, point := range []string{"copy", "move", "moved"} {
+		for after := range 3 {
+			for _, errno := range []error{syscall.EIO, syscall.ENOSPC} {
+				t.Run(fmt.Sprint(point, after, errno), func(t *testing.T) { newEpochFails(t, point, after, errno) })
+			}
+		}
+	}
+}
+
+func newEpochFails(t *testing.T, point string, after int, errno error) {
+	r := newRig(t, func(o *Options) { o.MaxEntries = 700 })
+	r.start()
+	for i := range 1800 {
+		r.j.Queue(granted(), somebody(byte(i)))
+	}
+	r.append(granted(), somebody(0))
+	before, epoch := r.all(), r.j.Status().Epoch
+	crashed := filepath.Join(t.TempDir(), "crashed")
+	hit := 0
+	r.j.fault = func(p string) error {
+		if p != point {
+			return nil
+		}
+		if hit++; hit != after+1 {
+			return nil
+		}
+		r.j.upkeep.Lock()
+		defer r.j.upkeep.Unlock()
+		if err := os.CopyFS(crashed, os.DirFS(r.o.Dir)); err != nil {
+			t.Error(err)
+		}
+		return errno
+	}
+	began, err := r.j.NewEpoch(context.Background(), Position{epoch, 100}, headOf(Position{}))
+	failed := hit == after+1 && point != "moved" // after the epochs file nothing can go back
+	if failed != errors.Is(err, errno) || !failed && err != nil {
+		t.Fatalf("NewEpoch: %v", err)
+	}
+	check := func(r *rig, moved bool) {
+		t.Helper()
+		r.append(granted(), somebody(3))
+		if moved {
+			checkMoved(t, r, before, 100, Position{r.j.Status().Epoch, 0})
+		} else if list := r.all(); list[len(list)-1].Epoch != epoch || !bytes.Equal(bytes.Join(stored(list[:len(before)]), nil), bytes.Join(stored(before), nil)) {
+			t.Error("the journal is not as it was")
+		}
+		if more := files(t, r.o.Dir, "*"+nextSuffix+"*"); len(more) > 0 {
+			t.Errorf("left over: %v", more)
+		}
+		verifyAll(t, r)
+	}
+	check(r, !failed)
+	if !failed && r.j.Status().Epoch != began.Epoch {
+		t.Error("it goes on in another epoch")
+	}
+	if hit > after {
+		other := &rig{t: t, o: r.o}
+		other.o.Dir = crashed
+		other.start()
+		check(other, !failed)
+	}
+	r.start()
+	r.append(granted(), somebody(4))
+	r.newEpoch(Position{}) // and it can be done (again)
+}
+
+// The caller gives up: before the writer has it nothing happens.
+func TestNewEpochIsCancelled(t *testing.T) {
+	r := newRig(t, nil)
+	r.start()
+	for i := range 5000 {
+		r.j.Queue(granted(), somebody(byte(i)))
+	}
+	r.append(granted(), somebody(0))
+	epoch := r.j.Status().Epoch
+	ctx, cancel := context.WithCancel(context.Background())
+	passes := 0
+	r.j.fault = func(p string) error {
+		if p == "copy" {
+			if passes++; passes == 3 {
+				cancel()
+			}
+		}
+		return nil
+	}
+	if _, err := r.j.NewEpoch(ctx, Position{}, headOf(Position{})); !errors.Is(err, context.Canceled) {
+		t.Fatalf("cancelled: %v", err)
+	}
+	if s := r.j.Status(); s.Epoch != epoch || len(files(t, r.o.Dir, "*"+nextSuffix+"*")) > 0 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+// An I/O error of the door's own commit while the tail is copied begins an
+// epoch too: the copy goes on over it.
+func TestNewEpochOverAnIOError(t *testing.T) {
+	r := newRig(t, nil)
+	r.start()
+	for i := range 2500 {
+		r.j.Queue(granted(), somebody(byte(i)))
+	}
+	r.append(granted(), somebody(0))
+	before, epoch := r.all(), r.j.Status().Epoch
+	var once sync.Once
+	var broken atomic.Bool
+	r.j.fault = func(p string) error {
+		if p == "copy" {
+			once.Do(func() {
+				broken.Store(true)
+				if _, err := r.j.Append(context.Background(), denied(), somebody(7)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		if p == "commit" && broken.Swap(false) {
+			return syscall.EIO
+		}
+		return nil
+	}
+	began := r.newEpoch(Position{epoch, 50})
+	checkMoved(t, r, before, 50, began)
+	if list := find(r.headers(), wire.KindEpoch); len(list) != 2 || list[1].Reason != wire.ReasonIO {
+		t.Errorf("epoch entries %+v", list)
+	}
+	r.stop()
+	r.start()
+	r.append(granted(), somebody(1))
+	checkMoved(t, r, before, 50, began)
+}
+
+// The keeper works on the files of a copied tail as on others.
+func TestNewEpochTilesAndPacks(t *testing.T) {
+	r := newRig(t, func(o *Options) { o.MaxEntries = 1500 })
+	r.start()
+	for i := range 4000 {
+		r.j.Queue(granted(), somebody(byte(i)))
+	}
+	r.append(granted(), somebody(0))
+	epoch := r.j.Status().Epoch
+	began := r.newEpoch(Position{epoch, 2000})
+	tiled := func(epoch, size uint64) func() bool {
+		return func() bool {
+			f, err := tiledSize(filepath.Join(r.o.Dir, treeName), epoch)
+			return err == nil && f.Size() >= size
+		}
+	}
+	eventually(t, "tiles of the old epoch", tiled(epoch, 1792))
+	eventually(t, "tiles of the new epoch", tiled(began.Epoch, 1024))
+	eventually(t, "old files are packed", func() bool {
+		r.j.mu.Lock()
+		defer r.j.mu.Unlock()
+		for _, f := range r.j.files[:len(r.j.files)-1] {
+			if !f.packed {
+				return false
+			}
+		}
+		return true
+	})
+	var leaves []tlog.Hash
+	for _, e := range r.all() {
+		if e.Epoch == began.Epoch {
+			leaves = append(leaves, tlog.RecordHash(e.Leaf()))
+		}
+	}
+	damaged := len(find(r.headers(), wire.KindDamaged))
+	if size := verifyAll(t, r); size[epoch] < 4001 || size[began.Epoch] != uint64(len(leaves)) {
+		t.Errorf("files have %v entries", size)
+	}
+	if damaged != 0 {
+		t.Errorf("%d damaged entries", damaged)
+	}
+}
