@@ -118,6 +118,9 @@ func ParseToken(text string) (Token, error) {
 	if err := Decode(b, &t); err != nil {
 		return Token{}, fmt.Errorf("token: %w: a part is missing", ErrMalformed)
 	}
+	if again, err := t.Text(); err != nil || again != text {
+		return Token{}, fmt.Errorf("token: %w: its last character is wrong", ErrMalformed)
+	}
 	return t, nil
 }
 
@@ -160,6 +163,25 @@ func (r EnrolRequest) proof(secret [16]byte) (h Hash, err error) {
 	return h, nil
 }
 
+// OpenEnrol opens the envelope of an EnrolRequest for an address: signed by the
+// very key that it names, which is no proof of anything but that the sender has
+// it. Who may enrol is told by Proved. The errors are those of Open and Decode.
+func OpenEnrol(envelope []byte, address string) (EnrolRequest, error) {
+	var r EnrolRequest
+	m, err := parse(envelope, new(Protected))
+	if err != nil {
+		return r, fmt.Errorf("open enrolment: %w", err)
+	}
+	if err := Decode(m.Payload, &r); err != nil {
+		return r, fmt.Errorf("open enrolment: %w", err)
+	}
+	key := Key{Role: RoleGateway, Public: slices.Clone(r.Public[:])}
+	if _, _, err := Open(envelope, Expect{TypeEnrol, RoleGateway, address}, []Key{key}); err != nil {
+		return EnrolRequest{}, err
+	}
+	return r, nil
+}
+
 // RenewRequest asks for the next client certificate.
 type RenewRequest struct {
 	CSR []byte `cbor:"1,keyasint"`
@@ -191,6 +213,11 @@ func (t Trust) check() error {
 	}
 	if len(t.Keys) == 0 || len(t.Keys) > 64 {
 		return fmt.Errorf("%w: trust in %d keys", ErrMalformed, len(t.Keys))
+	}
+	for _, ca := range t.CAs {
+		if len(ca) == 0 {
+			return fmt.Errorf("%w: trust with an empty CA", ErrMalformed)
+		}
 	}
 	for _, k := range t.Keys {
 		if k.Role != RoleIssuer && k.Role != RoleWitness && k.Role != RoleApprover && k.Role != RoleOffice {

@@ -138,9 +138,6 @@ func TestManifestRefuses(t *testing.T) {
 		"no time":          func(m *Manifest) { m.Issued = 0 },
 		"bits":             func(m *Manifest) { m.Bits = 2 },
 		"too many bits":    func(m *Manifest) { m.Bits = 11; m.Buckets = make([]Hash, 1<<11) },
-		"null doors":       func(m *Manifest) { m.Doors, m.DoorSets = nil, [][]uint16{} },
-		"null sets":        func(m *Manifest) { m.DoorSets = nil },
-		"null set":         func(m *Manifest) { m.DoorSets = [][]uint16{nil} },
 		"door name":        func(m *Manifest) { m.Doors = []string{"Front", "bikes"} },
 		"door twice":       func(m *Manifest) { m.Doors = []string{"front", "front"} },
 		"set of no door":   func(m *Manifest) { m.DoorSets = [][]uint16{{2}} },
@@ -161,6 +158,31 @@ func TestManifestRefuses(t *testing.T) {
 	m.Bits = 3
 	if _, err := m.Encode(); !errors.Is(err, ErrMalformed) {
 		t.Errorf("encoded a bad manifest: %v", err)
+	}
+}
+
+// TestManifestRefusesNull: a list that is nothing is written as an empty one,
+// never as null.
+func TestManifestRefusesNull(t *testing.T) {
+	m := testManifest(t)
+	m.Doors, m.DoorSets = []string{}, [][]uint16{}
+	b, err := m.Encode()
+	good := must(t, b, err)
+	for name, field := range map[string][]byte{"doors": {0x07, 0x80}, "door sets": {0x08, 0x80}} {
+		null := bytes.Replace(good, field, []byte{field[0], 0xf6}, 1)
+		if bytes.Equal(null, good) {
+			t.Fatalf("%s: not found in the encoding", name)
+		}
+		if _, err := DecodeManifest(null); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: null was accepted: %v", name, err)
+		}
+	}
+	m.Doors, m.DoorSets = []string{"front"}, [][]uint16{{}}
+	b, err = m.Encode()
+	good = must(t, b, err)
+	null := bytes.Replace(good, []byte{0x08, 0x81, 0x80}, []byte{0x08, 0x81, 0xf6}, 1)
+	if _, err := DecodeManifest(null); bytes.Equal(null, good) || !errors.Is(err, ErrMalformed) {
+		t.Errorf("a set of doors that is null was accepted: %v", err)
 	}
 }
 

@@ -166,10 +166,15 @@ func (b Batch) check() error {
 	case b.First+uint64(n) < b.First:
 		return fmt.Errorf("%w: sequence number %d", ErrMalformed, b.First)
 	}
+	size := len(b.Sealed)
 	for i := range n {
 		if len(b.Headers[i]) == 0 || len(b.Whos[i]) != 0 && len(b.Whos[i]) != len(Hash{}) {
 			return fmt.Errorf("%w: entry %d of a batch", ErrMalformed, i)
 		}
+		size += len(b.Headers[i]) + len(b.Whos[i])
+	}
+	if size > MaxBatchSize {
+		return fmt.Errorf("%w: %d bytes of entries, at most %d", ErrTooLarge, size, MaxBatchSize)
 	}
 	return nil
 }

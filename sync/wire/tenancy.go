@@ -157,8 +157,8 @@ func (c Change) check() error {
 	switch {
 	case fields == nil:
 		return fmt.Errorf("%w: change %d", ErrMalformed, c.Op)
-	case c.At == 0 || c.Proof < ProofLandlord || c.Proof > ProofTerm || c.Tenancy == (ID{}) || c.Grant == (ID{}):
-		return fmt.Errorf("%w: change without time, proof, tenancy or grant", ErrMalformed)
+	case c.At == 0 || c.Clock > ClockRegistry || c.Proof < ProofLandlord || c.Proof > ProofTerm || c.Tenancy == (ID{}) || c.Grant == (ID{}):
+		return fmt.Errorf("%w: change without time, clock, proof, tenancy or grant", ErrMalformed)
 	case fields.cards != (len(c.Credentials) > 0) || len(c.Credentials) > 16:
 		return fmt.Errorf("%w: %s with %d credentials", ErrMalformed, c.Op, len(c.Credentials))
 	case fields.cause != (c.Cause != 0) || c.Cause > CauseMistake:
