@@ -1,0 +1,257 @@
+package nasty
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gatehouse/sync/mqtt"
+)
+
+// Bounds of a broker.
+const (
+	backlog  = 256         // messages that wait for a slow reader, as in mqtt.Link
+	memory   = 4096        // old messages kept for replays
+	overtake = time.Second // longest that a message waits to be overtaken
+)
+
+// Access is what an access list is asked about.
+type Access int
+
+// The kinds of access.
+const (
+	Publish   Access = iota // to a topic
+	Subscribe               // to a filter
+)
+
+// Misdeeds says what a broker does to messages. Probabilities go from 0 to 1
+// and are drawn for each delivery, that is for each message and receiver. The
+// zero value is an honest broker.
+type Misdeeds struct {
+	Drop      float64       // not delivered
+	Duplicate float64       // delivered twice
+	Reorder   float64       // delivered after the next one from the same sender, or a second later
+	Replay    float64       // followed by a random message that the receiver may have had before
+	Delay     time.Duration // each delivery waits a random time up to this, which reorders too
+
+	// Deny is the access list; nil allows everything. A publish that it denies
+	// vanishes without a word; a link with a filter that it denies is not up.
+	// It runs under the broker's lock and may not call the broker.
+	Deny func(client string, a Access, topic string) bool
+}
+
+// Broker connects links in memory. Its methods may be called by any goroutine.
+// The dice for the n-th message from one client to another depend on the seed,
+// the two names and n only, so that a run repeats. It uses no network and
+// no goroutine, timers only for what is late, so it works inside a bubble of
+// testing/synctest.
+type Broker struct {
+	seed uint64
+
+	mu       sync.Mutex
+	misdeeds Misdeeds
+	links    []*Link
+	lanes    map[[2]string]*lane
+	seen     []mqtt.Message
+}
+
+// lane is the way from one client to another.
+type lane struct {
+	dice *rand.Rand
+	held func() // delivers the message that waits to be overtaken
+}
+
+// NewBroker returns an honest broker without links.
+func NewBroker(seed uint64) *Broker {
+	return &Broker{seed: seed, lanes: make(map[[2]string]*lane)}
+}
+
+// Set replaces the misdeeds for the messages and connects from now on.
+func (b *Broker) Set(m Misdeeds) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.misdeeds = m
+}
+
+// Seen returns what was published and allowed, in order, at most the last 4096
+// messages: what an enemy at the broker has to work with.
+func (b *Broker) Seen() []mqtt.Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.seen)
+}
+
+// Inject delivers a message of the broker's own to every link that subscribes
+// to its topic, at once and unharmed: forged, changed, replayed or withheld
+// before.
+func (b *Broker) Inject(m mqtt.Message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.links {
+		if l.wants(m.Topic) {
+			l.deliver(l.connection, m)
+		}
+	}
+}
+
+// publish takes a message from a client to all that subscribe to its topic.
+func (b *Broker) publish(from string, m mqtt.Message) {
+	if b.denies(from, Publish, m.Topic) {
+		return
+	}
+	m.Payload = slices.Clone(m.Payload)
+	if len(b.seen) == memory {
+		b.seen = slices.Delete(b.seen, 0, memory/4)
+	}
+	b.seen = append(b.seen, m)
+	for _, l := range b.links {
+		if l.wants(m.Topic) {
+			b.send(b.lane(from, l.name), l, m)
+		}
+	}
+}
+
+func (b *Broker) denies(client string, a Access, topic string) bool {
+	return b.misdeeds.Deny != nil && b.misdeeds.Deny(client, a, topic)
+}
+
+func (b *Broker) lane(from, to string) *lane {
+	key := [2]string{from, to}
+	if b.lanes[key] == nil {
+		h := fnv.New64a()
+		h.Write([]byte(from + "\x00" + to))
+		b.lanes[key] = &lane{dice: rand.New(rand.NewPCG(b.seed, h.Sum64()))}
+	}
+	return b.lanes[key]
+}
+
+// send does to one delivery what the dice say. All of them are thrown each
+// time, so that one misdeed does not change what the others hit.
+func (b *Broker) send(w *lane, to *Link, m mqtt.Message) {
+	bad := b.misdeeds
+	drop, twice := w.dice.Float64() < bad.Drop, w.dice.Float64() < bad.Duplicate
+	hold, replay := w.dice.Float64() < bad.Reorder, w.dice.Float64() < bad.Replay
+	late := [3]time.Duration{}
+	for i := range late {
+		late[i] = time.Duration(w.dice.Float64() * float64(bad.Delay))
+	}
+	which := w.dice.Float64()
+
+	connection := to.connection
+	now := func() {
+		if !drop {
+			b.after(late[0], to, connection, m)
+		}
+		if twice {
+			b.after(late[1], to, connection, m)
+		}
+		if replay {
+			b.replay(late[2], to, connection, which)
+		}
+	}
+	overtaken := w.held
+	w.held = nil
+	if hold && overtaken == nil {
+		b.hold(w, now)
+		return
+	}
+	now()
+	if overtaken != nil {
+		overtaken()
+	}
+}
+
+// hold keeps a delivery until the next one of its lane has passed, or for a
+// while.
+func (b *Broker) hold(w *lane, deliver func()) {
+	done := false
+	once := func() {
+		if !done {
+			done = true
+			deliver()
+		}
+	}
+	w.held = once
+	time.AfterFunc(overtake, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		once()
+	})
+}
+
+// replay delivers one of the messages that the link could have had; which is a
+// die from 0 to 1.
+func (b *Broker) replay(late time.Duration, to *Link, connection int, which float64) {
+	var old []int
+	for i, m := range b.seen {
+		if to.wants(m.Topic) {
+			old = append(old, i)
+		}
+	}
+	if len(old) > 0 {
+		b.after(late, to, connection, b.seen[old[int(which*float64(len(old)))]])
+	}
+}
+
+// after delivers a message when its time has come.
+func (b *Broker) after(d time.Duration, to *Link, connection int, m mqtt.Message) {
+	if d == 0 {
+		to.deliver(connection, m)
+		return
+	}
+	time.AfterFunc(d, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		to.deliver(connection, m)
+	})
+}
+
+// match reports whether an MQTT filter takes a topic.
+func match(filter, topic string) bool {
+	for {
+		f, filterRest, moreFilter := strings.Cut(filter, "/")
+		if f == "#" {
+			return true
+		}
+		t, topicRest, moreTopic := strings.Cut(topic, "/")
+		switch {
+		case f != "+" && f != t:
+			return false
+		case !moreFilter || !moreTopic:
+			return moreFilter == moreTopic || moreFilter && filterRest == "#"
+		}
+		filter, topic = filterRest, topicRest
+	}
+}
+
+// Client is who connects to a broker.
+type Client struct {
+	Name      string // unlike a client id it means the same after a restart; unique by rights
+	Subscribe []string
+	Will      func() mqtt.Message // as in mqtt.Config; may not call the broker
+}
+
+// Connect returns a new link, up unless the access list denies a filter. A link
+// of the same name is thrown out, and its will published, as a broker does with
+// a client id.
+func (b *Broker) Connect(c Client) *Link {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, old := range b.links {
+		if old.name == c.Name {
+			old.lose(true)
+			old.gone = true
+		}
+	}
+	b.links = slices.DeleteFunc(b.links, func(l *Link) bool { return l.name == c.Name })
+	l := &Link{
+		broker: b, name: c.Name, filters: slices.Clone(c.Subscribe), makeWill: c.Will,
+		messages: make(chan mqtt.Message, backlog), changed: make(chan struct{}),
+	}
+	b.links = append(b.links, l)
+	l.connect()
+	return l
+}
