@@ -136,6 +136,8 @@ const (
 	ReasonNotice   Reason = 606
 	ReasonDispute  Reason = 607
 	ReasonWithdraw Reason = 608
+
+	ReasonWrongPIN Reason = 620 // at a desk
 )
 
 func name(names map[uint16]string, v uint16, prefix string) string {
@@ -173,7 +175,7 @@ var reasonNames = map[uint16]string{
 	520: "no_building_key", 521: "list_refused", 522: "bad_signature", 523: "misaddressed",
 	524: "rolled_back", 525: "too_large", 526: "malformed", 527: "no_answer", 528: "no_link",
 	529: "registry_ahead", 530: "other_root", 531: "second_signature_needed",
-	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw",
+	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw", 620: "wrong_pin",
 }
 
 // String returns the stable name.
