@@ -51,7 +51,13 @@ func childWriter() {
 	go func() {
 		defer cancel()
 		runtime.LockOSThread()
+		var moving sync.WaitGroup
+		defer moving.Wait() // before Run ends
 		for i := range count {
+			if i%30 == 20 {
+				moving.Wait()
+				moving.Go(func() { childMove(j, i) })
+			}
 			ref := childAppend(j, i)
 			if _, err := os.Stdout.WriteString(fmt.Sprintf("%d %d\n", ref.Boot, ref.Counter)); err != nil {
 				return
@@ -81,6 +87,21 @@ func childAppend(j *Journal, i int) wire.Ref {
 	return ref
 }
 
+// childMove appends the tail again, sometimes all of the journal, while the
+// appends go on.
+func childMove(j *Journal, i int) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var from Position
+	s := j.Status()
+	if i%90 != 80 {
+		from = Position{s.Epoch, s.Sequence / 2}
+	}
+	if _, err := j.NewEpoch(context.Background(), from, headOf(Position{s.Epoch, 0})); err != nil {
+		panic(err)
+	}
+}
+
 func writerEnv(dir string, entriesAFile, count int, sin string) []string {
 	return append(os.Environ(), childEnv+"=writer", envDir+"="+dir, envSin+"="+sin,
 		envFile+"="+strconv.Itoa(entriesAFile), envCount+"="+strconv.Itoa(count))
@@ -104,7 +125,7 @@ func readAcks(r io.Reader, each func()) (acks []wire.Ref) {
 
 // survive starts a journal on what is left of a folder and returns what is
 // wrong with it: acknowledged entries that are not there once, a sequence
-// number missing, an epoch or a file given up.
+// number missing, an epoch given up that was not asked for, a file set aside.
 func survive(dir string, acks []wire.Ref) error {
 	j, err := Open(Options{Dir: dir, Clock: newClock().stamp, Ballast: -1})
 	if err != nil {
@@ -120,7 +141,7 @@ func survive(dir string, acks []wire.Ref) error {
 	}
 	got := map[wire.Ref]int{}
 	var at Position
-	for next := uint64(0); ; {
+	for want := (Position{}); ; {
 		list, after, err := j.Entries(ctx, at, 500)
 		if err != nil {
 			return err
@@ -129,13 +150,19 @@ func survive(dir string, acks []wire.Ref) error {
 			break
 		}
 		for _, e := range list {
-			if e.Epoch != list[0].Epoch || e.Sequence != next {
-				return fmt.Errorf("entry %v where %d was expected", e.Position, next)
+			if e.Epoch != want.Epoch {
+				want = Position{e.Epoch, 0}
 			}
-			next++
+			if e.Position != want {
+				return fmt.Errorf("entry %v where %d was expected", e.Position, want.Sequence)
+			}
+			want.Sequence++
 			h, err := wire.DecodeHeader(e.Header)
 			if err != nil {
 				return err
+			}
+			if h.Kind == wire.KindEpoch && h.Reason != wire.ReasonOtherRoot {
+				return fmt.Errorf("an epoch was given up: %v", h.Reason)
 			}
 			got[wire.Ref{Boot: h.Boot, Counter: h.Counter}]++
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,13 +14,16 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// model is what a journal must be: a list that only grows.
+// model is what a journal must be: a list that only grows, and a place in it up
+// to which the registry has it.
 type model struct {
 	t    *rapid.T
 	o    Options
 	j    *Journal
 	stop func()
-	want []wire.Ref // acknowledged, in order
+	want []wire.Ref // told to be durable, in order
+
+	acked int // of want, those before the cursor of the uplink
 }
 
 func (m *model) start() {
@@ -69,40 +73,103 @@ func (m *model) stop2(f func()) {
 	m.stop()
 }
 
-func (m *model) check() {
-	var at Position
-	var got []wire.Ref
-	next := map[uint64]uint64{}
+// read returns all entries from a place on, and of which in want each is the
+// first that does not stand before it.
+func (m *model) read(at Position) (list []Entry, got []wire.Ref, before []int) {
 	for {
-		list, after, err := m.j.Entries(context.Background(), at, 7)
+		more, after, err := m.j.Entries(context.Background(), at, 7)
 		if err != nil {
 			m.t.Fatal(err)
 		}
-		if len(list) == 0 {
-			break
+		if len(more) == 0 {
+			return list, got, append(before, len(got))
 		}
-		for _, e := range list {
-			if e.Sequence != next[e.Epoch] {
-				m.t.Fatalf("entry %v follows %d", e.Position, next[e.Epoch])
-			}
-			next[e.Epoch]++
+		for _, e := range more {
 			h, err := wire.DecodeHeader(e.Header)
 			if err != nil {
 				m.t.Fatal(err)
 			}
+			before = append(before, len(got))
 			if h.Kind == wire.KindAccess {
 				got = append(got, wire.Ref{Boot: h.Boot, Counter: h.Counter})
 			}
 		}
-		at = after
+		list, at = append(list, more...), after
 	}
-	if len(got) != len(m.want) {
-		m.t.Fatalf("%d entries, want %d", len(got), len(m.want))
+}
+
+// place draws a position of the journal and says how many of want stand before.
+func (m *model) place() (Position, int) {
+	list, _, before := m.read(Position{})
+	i := rapid.IntRange(0, len(list)).Draw(m.t, "place")
+	if i == len(list) {
+		return m.j.Status().Position, before[i]
 	}
-	for i := range got {
-		if got[i] != m.want[i] {
-			m.t.Fatalf("entry %d is %v, want %v", i, got[i], m.want[i])
+	return list[i].Position, before[i]
+}
+
+// ack moves the cursor, if that is forward.
+func (m *model) ack() {
+	p, n := m.place()
+	if n < m.acked {
+		return
+	}
+	if err := m.j.Ack(p); err == nil {
+		m.acked = n
+	} else if n > m.acked {
+		m.t.Fatal(err)
+	}
+}
+
+// newEpoch appends a tail again. With a folder it goes on, afterwards, with the
+// copy of one moment of that: a crash.
+func (m *model) newEpoch(crashed string) {
+	p, n := m.place()
+	old := m.j.Status().Epoch
+	point := rapid.SampledFrom([]string{"copy", "move", "moved"}).Draw(m.t, "point")
+	copied := crashed == ""
+	m.j.fault = func(at string) error {
+		if at == point && !copied {
+			copied = true
+			m.j.upkeep.Lock()
+			defer m.j.upkeep.Unlock()
+			if err := os.CopyFS(crashed, os.DirFS(m.o.Dir)); err != nil {
+				m.t.Error(err)
+			}
 		}
+		return nil
+	}
+	if _, err := m.j.NewEpoch(context.Background(), p, headOf(p)); err != nil {
+		m.t.Fatal(err)
+	}
+	if crashed != "" {
+		m.stop()
+		m.o.Dir = crashed
+		m.start()
+	}
+	moved := m.j.Status().Epoch != old
+	if want := crashed == "" || point == "moved"; moved != want {
+		m.t.Fatalf("crashed at %s: moved %v", point, moved)
+	}
+	if moved {
+		m.acked = min(m.acked, n)
+	}
+}
+
+func (m *model) check() {
+	list, got, _ := m.read(Position{})
+	next := map[uint64]uint64{}
+	for _, e := range list {
+		if e.Sequence != next[e.Epoch] {
+			m.t.Fatalf("entry %v follows %d", e.Position, next[e.Epoch])
+		}
+		next[e.Epoch]++
+	}
+	if !slices.Equal(got, m.want) {
+		m.t.Fatalf("entries %v, want %v", got, m.want)
+	}
+	if _, got, _ := m.read(m.j.Acked()); !slices.Equal(got, m.want[m.acked:]) {
+		m.t.Fatalf("cursor %v: %d entries follow, want %d", m.j.Acked(), len(got), len(m.want)-m.acked)
 	}
 	s := m.j.Status()
 	if root, err := m.j.Root(context.Background(), s.Position); err != nil || root != s.Root {
@@ -110,8 +177,9 @@ func (m *model) check() {
 	}
 }
 
-// Whatever the order of appends, restarts and cuts: what was acknowledged is
-// there, once, in order, with no sequence number missing.
+// Whatever the order of appends, restarts, cuts, and epochs that append a tail
+// again: what was told to be durable is there, once, in order, with no sequence
+// number missing, and what the registry lacks follows its cursor.
 func TestModel(t *testing.T) {
 	base := t.TempDir()
 	n := 0
@@ -126,12 +194,18 @@ func TestModel(t *testing.T) {
 		}}
 		m.start()
 		for range rapid.IntRange(1, 6).Draw(rt, "steps") {
-			switch rapid.IntRange(0, 4).Draw(rt, "step") {
+			switch rapid.IntRange(0, 8).Draw(rt, "step") {
 			case 0:
 				m.stop()
 				m.start()
 			case 1:
 				m.crash(dir())
+			case 2:
+				m.ack()
+			case 3:
+				m.newEpoch("")
+			case 4:
+				m.newEpoch(dir())
 			default:
 				m.append(rapid.IntRange(1, 15).Draw(rt, "appends"))
 			}

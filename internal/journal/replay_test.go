@@ -81,21 +81,30 @@ func lookAt(dir string, acks []wire.Ref) error {
 		return err
 	}
 	got := map[wire.Ref]int{}
-	next := uint64(0)
+	var next Position
 	for _, f := range fo.files {
-		if f.epoch != fo.files[0].epoch || f.first != next {
-			return fmt.Errorf("%s where entry %d was expected", f.path, next)
-		}
 		if _, err := Verify(f.path); err != nil {
 			return err
+		}
+		if f.end <= f.first {
+			continue // all of it stands again in a later epoch
+		}
+		if f.epoch != next.Epoch {
+			next = Position{f.epoch, 0}
+		}
+		if f.first != next.Sequence {
+			return fmt.Errorf("%s where entry %d was expected", f.path, next.Sequence)
 		}
 		err := view(f.path, func(tx *bolt.Tx) error {
 			s, err := readSegment(tx)
 			if err != nil {
 				return err
 			}
-			next = s.size
-			return eachEntry(tx, f.first, s.size, int(s.size), func(_ uint64, stored []byte) error {
+			if f.end != noEnd && s.size < f.end {
+				return fmt.Errorf("%s ends at %d, not at %d", f.path, s.size, f.end)
+			}
+			next.Sequence = min(s.size, f.end)
+			return eachEntry(tx, f.first, next.Sequence, int(s.size), func(_ uint64, stored []byte) error {
 				e, err := wire.DecodeStored(stored)
 				if err != nil {
 					return err
