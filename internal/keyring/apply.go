@@ -12,19 +12,25 @@ import (
 
 // What Apply answers besides nil.
 var (
-	// ErrRefused: not signed by a pinned issuer for this building, or not a
-	// valid list. Sending it again does not help.
-	ErrRefused = errors.New("grant list refused")
+	// ErrRefused: not signed by who must sign it for this building, or not
+	// valid. Sending it again does not help.
+	ErrRefused = errors.New("refused")
 	// ErrConflict: made from another list than the one in force. Read the list
 	// again, make the change again.
 	ErrConflict = errors.New("grant list does not follow the one in force")
-	// ErrNotDurable: the list is in force, and no disk holds it.
-	ErrNotDurable = errors.New("grant list could not be written")
+	// ErrRolledBack stands beside ErrRefused or ErrConflict: older than what is,
+	// or was, in force.
+	ErrRolledBack = errors.New("older than what is in force")
+	// ErrNotDurable: it is in force, and no disk holds it.
+	ErrNotDurable = errors.New("could not be written")
 )
 
 // Apply verifies an update, writes it to both files, and puts it in force. Its
-// version must be higher than any applied before; unless it brings every bucket
-// it must be made from the list in force. The list in force, applied again,
+// version must be higher than any applied before. Unless it brings every bucket
+// it must be made from the list in force; from a registry, which is the only one
+// that makes lists, it is enough that all buckets are here or with it (Missing
+// tells). One that ends many tenancies needs a second signature, else it is
+// ErrSecondNeeded and the list in force stays. The list in force, applied again,
 // changes nothing and is no error.
 //
 // A revocation does not wait for a disk that fails: with no file written the
@@ -36,7 +42,7 @@ func (k *Keyring) Apply(u Update) error {
 	if err := checkLabels(u.Labels); err != nil {
 		return fmt.Errorf("apply list: %w: %w", ErrRefused, err)
 	}
-	next, err := k.head(u.Manifest)
+	next, err := k.head(u.Manifest, k.issuers())
 	if err != nil {
 		return fmt.Errorf("apply list: %w: %w", ErrRefused, err)
 	}
@@ -46,9 +52,18 @@ func (k *Keyring) Apply(u Update) error {
 	if err := k.follow(next, u.Buckets); err != nil {
 		return fmt.Errorf("apply list version %d: %w", next.manifest.Version, err)
 	}
+	if err := k.limit(next, u.Second); err != nil {
+		return fmt.Errorf("apply list version %d: %w", next.manifest.Version, err)
+	}
 	before := k.list
+	if before != nil && k.registry.Load() != nil {
+		k.remember(k.dropped(next))
+	}
 	stored := k.store(next)
 	k.publish(next)
+	if stored == nil {
+		k.sweep()
+	}
 	return errors.Join(stored, k.dropLabels(before), k.setLabels(u.Labels))
 }
 
@@ -57,14 +72,14 @@ func (k *Keyring) follow(next *list, sent [][]byte) error {
 	m := next.manifest
 	restored := k.list == nil && k.marks.admit(next) // the very list that was lost
 	if m.Version <= k.marks.Version && !restored {
-		return fmt.Errorf("%w: version %d was applied", ErrConflict, k.marks.Version)
+		return fmt.Errorf("%w: %w: version %d was applied", ErrConflict, ErrRolledBack, k.marks.Version)
 	}
 	byHash := make(map[wire.Hash][]byte, len(sent))
 	for _, b := range sent {
 		byHash[sha256.Sum256(b)] = b
 	}
 	for i, hash := range m.Buckets {
-		if byHash[hash] == nil && (!next.shares(k.list, i) || k.list.hash != m.Previous) {
+		if byHash[hash] == nil && (!next.shares(k.list, i) || k.list.hash != m.Previous && k.registry.Load() == nil) {
 			return fmt.Errorf("%w: it is made from another one, and bucket %d is not with it", ErrConflict, i)
 		}
 	}
@@ -78,6 +93,33 @@ func (k *Keyring) follow(next *list, sent [][]byte) error {
 		return fmt.Errorf("%w: %d buckets are not those of the manifest", ErrRefused, len(byHash))
 	}
 	return nil
+}
+
+// Missing returns which buckets of a manifest Apply would need, by their hashes
+// and each once. It verifies the manifest; one that Apply would refuse is the
+// same error here.
+func (k *Keyring) Missing(manifest []byte) ([]wire.Hash, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	next, err := k.head(manifest, k.issuers())
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w: %w", ErrRefused, err)
+	}
+	if k.list != nil && k.list.hash == next.hash {
+		return nil, nil
+	}
+	if next.manifest.Version <= k.marks.Version && !(k.list == nil && k.marks.admit(next)) {
+		return nil, fmt.Errorf("read manifest: %w: %w: version %d was applied", ErrConflict, ErrRolledBack, k.marks.Version)
+	}
+	var missing []wire.Hash
+	asked := make(map[wire.Hash]bool)
+	for i, hash := range next.manifest.Buckets {
+		if !next.shares(k.list, i) && !asked[hash] {
+			asked[hash] = true
+			missing = append(missing, hash)
+		}
+	}
+	return missing, nil
 }
 
 // store writes a list to both files, and then the mark below which nothing is
@@ -100,10 +142,10 @@ func (k *Keyring) store(l *list) error {
 		}
 	}
 	if len(failed) == len(k.copies) {
-		k.marks = k.marks.after(l) // in memory: nothing older may follow
+		k.marks = k.marks.after(l, k.issuers()) // in memory: nothing older may follow
 		return fmt.Errorf("%w: %w", ErrNotDurable, errors.Join(failed...))
 	}
-	k.saveMarks(k.marks.after(l))
+	k.saveMarks(k.marks.after(l, k.issuers()))
 	return nil
 }
 
@@ -125,7 +167,7 @@ func (k *Keyring) dropLabels(before *list) error {
 		return nil
 	}
 	left := make(map[access.ID]bool)
-	for r := range k.list.grants.All() {
+	for r := range k.view.grants.All() {
 		left[r.Grant] = true
 	}
 	gone := make(map[wire.ID]string)

@@ -6,19 +6,20 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Records returns what the list in force says, in its order, and the door ids
-// of one record. Both stay as they are when a new list comes.
+// Records returns what opens, in the order of lists: the list in force, with the
+// changes made at the building that it has not settled; and the door ids of one
+// record. Both stay as they are when something changes.
 func (k *Keyring) Records() (records []wire.Grant, doors func(wire.Grant) []string) {
 	k.mu.Lock()
-	l := k.list
+	v := k.view
 	k.mu.Unlock()
-	if l == nil {
+	if v.grants == nil {
 		return nil, func(wire.Grant) []string { return nil }
 	}
-	for i := range l.manifest.Buckets {
-		records = append(records, grantsOf(l.grants.Bucket(i).Records())...)
+	for i := range 1 << v.grants.Bits() {
+		records = append(records, grantsOf(v.grants.Bucket(i).Records())...)
 	}
-	return records, func(g wire.Grant) []string { return doorsOf(l.manifest.Doors, l.manifest.DoorSets, g) }
+	return records, func(g wire.Grant) []string { return doorsOf(v.doors, v.sets, g) }
 }
 
 // ParseCredential reads a CredentialID as its String writes it.

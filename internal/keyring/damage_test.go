@@ -168,7 +168,7 @@ func TestKilledBetweenCopies(t *testing.T) {
 			t.Fatal(err)
 		}
 		u := sign(t, e)
-		next, err := k.head(u.Manifest)
+		next, err := k.head(u.Manifest, k.issuers())
 		if err != nil {
 			t.Fatal(err)
 		}

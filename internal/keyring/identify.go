@@ -59,10 +59,11 @@ func (k *BuildingKey) Identify(c device.Card) (id wire.CredentialID) {
 // Identify returns the id of a card in this building; it fails where the
 // gateway has no building key.
 func (k *Keyring) Identify(c device.Card) (wire.CredentialID, error) {
-	if k.opts.Keys.Building == nil {
+	b := k.building.Load()
+	if b == nil {
 		return wire.CredentialID{}, errors.New("identify card: no building key")
 	}
-	return k.opts.Keys.Building.Identify(c), nil
+	return b.Identify(c), nil
 }
 
 // IdentifyAll returns the ids of the card and of the forms in which other

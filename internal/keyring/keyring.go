@@ -9,11 +9,17 @@
 // set aside and reported, and the doors go on with what is left. It signs
 // nothing; the Editor does, in the tool of whoever holds the issuer's key.
 //
+// In an enrolled house the tenancy records of its gateways stand beside the list
+// until it has settled them: what opens is always both together. A check-in that
+// no list has named yet opens, an end that no list knows yet does not, and no
+// order of messages, repeat or loss changes what comes out in the end.
+//
 // The folder holds grants-a.db and grants-b.db, each the whole signed list;
-// marks.json, the highest version and time ever applied; labels.json, the
-// landlord's own words; adopt.json, unknown cards that wait for a name. The last
-// three are small and rewritten whole, because what is deleted inside a database
-// file stays readable in it.
+// marks.json, the highest version and time ever applied; over.json, grants that
+// are over and stay so; labels.json, the landlord's own words; adopt.json,
+// unknown cards that wait for a name; records/, one file for each unsettled
+// record. All but the lists are small and rewritten whole, because what is
+// deleted inside a database file stays readable in it.
 package keyring
 
 import (
@@ -45,17 +51,24 @@ type Options struct {
 
 // Keyring is safe for concurrent use.
 type Keyring struct {
-	opts   Options
-	daily  daily
-	grants atomic.Pointer[access.Grants]
-	floor  atomic.Int64
+	opts     Options
+	daily    daily
+	grants   atomic.Pointer[access.Grants]
+	floor    atomic.Int64
+	building atomic.Pointer[BuildingKey] // nil: none yet
+	registry atomic.Pointer[Registry]    // nil: a house by itself
 
 	adoptMu sync.Mutex // guards adopt; held for no disk. Taken after mu
 	adopt   adopt
 
 	mu       sync.Mutex // guards all below, and the files
 	lock     *os.File
-	list     *list // nil: none
+	list     *list   // nil: none
+	lost     bool    // there was a list once, or may have been
+	view     view    // what is in grants
+	records  []*held // made at the building, in order
+	left     []*held // those that the list has not settled
+	over     over
 	copies   [2]*copyFile
 	marks    marks
 	labels   labels
@@ -72,6 +85,8 @@ func Open(o Options) (*Keyring, error) {
 		o.Now = time.Now
 	}
 	k := &Keyring{opts: o}
+	k.building.Store(o.Keys.Building)
+	k.registry.Store(o.Keys.Registry)
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		o.Log.Error().Err(err).Msg("folder of the grants")
 	}
@@ -79,6 +94,7 @@ func Open(o Options) (*Keyring, error) {
 		return nil, fmt.Errorf("open keyring %s: %w", o.Dir, err)
 	}
 	k.readLocal()
+	k.readRecords()
 	for i, name := range []string{"grants-a.db", "grants-b.db"} {
 		k.copies[i] = &copyFile{path: filepath.Join(o.Dir, name)}
 	}
@@ -119,8 +135,10 @@ func (k *Keyring) Run(ctx context.Context) error {
 		case <-tick.C:
 			k.mu.Lock()
 			k.tendAdopt()
-			if k.list != nil {
-				_ = k.store(k.list) // logged there, tried again in a minute
+			k.saveFloor(floorEvery)
+			k.writeRecords()
+			if k.list != nil && k.store(k.list) == nil { // logged there, tried again in a minute
+				k.sweep()
 			}
 			k.mu.Unlock()
 		}
@@ -133,6 +151,7 @@ func (k *Keyring) Close() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.tendAdopt()
+	k.saveFloor(1)
 	if k.lock == nil {
 		return nil
 	}
@@ -176,6 +195,8 @@ type Status struct {
 	SetAside  []string // names of damaged files that were put aside since Open
 	Lost      bool     // a list was applied once and is gone
 	Last      uint64   // highest version ever applied
+	Records   int      // changes made at the building that no list has settled yet
+	Unwritten int      // of these, in force and on no disk
 }
 
 // CopyStatus is how one of the two files of the list is.
@@ -190,10 +211,17 @@ type CopyStatus struct {
 func (k *Keyring) Status() Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s := Status{HasKey: k.opts.Keys.Building != nil, Issuers: len(k.opts.Keys.Issuers),
+	building := k.building.Load()
+	s := Status{HasKey: building != nil, Issuers: len(k.issuers()),
 		SetAside: append([]string(nil), k.setAside...), Lost: k.list == nil && k.marks.Version > 0, Last: k.marks.Version}
 	if s.HasKey {
-		s.KeyNumber = k.opts.Keys.Building.number
+		s.KeyNumber = building.number
+	}
+	for _, h := range k.left {
+		s.Records++
+		if h.unwritten {
+			s.Unwritten++
+		}
 	}
 	var hash wire.Hash
 	if k.list != nil {

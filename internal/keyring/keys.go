@@ -34,17 +34,22 @@ type Keys struct {
 	Building *BuildingKey
 	Issuers  []wire.Key         // pinned: only their lists are taken
 	Gateway  ed25519.PrivateKey // its own, made on it
+	Registry *Registry          // nil: a house by itself. Else its trust names the issuers, not Issuers
+	Dir      string             // the folder; what comes later (trust, house, a sibling's building key) is written there
 }
 
 // LoadKeys reads the key files of a folder. It returns what could be read, with
 // an error that names every file that could not; a gateway runs with what there
 // is, since exits and fire need no key.
 func LoadKeys(dir string) (Keys, error) {
-	var k Keys
-	var errs [3]error
-	k.Building, errs[0] = LoadBuildingKey(filepath.Join(dir, BuildingKeyFile))
-	k.Issuers, errs[1] = LoadIssuers(filepath.Join(dir, IssuerFile))
-	k.Gateway, errs[2] = LoadPrivateKey(filepath.Join(dir, GatewayKeyFile))
+	k := Keys{Dir: dir}
+	var errs [4]error
+	k.Registry, errs[0] = LoadRegistry(dir)
+	k.Building, errs[1] = LoadBuildingKey(filepath.Join(dir, BuildingKeyFile))
+	if k.Registry == nil {
+		k.Issuers, errs[2] = LoadIssuers(filepath.Join(dir, IssuerFile))
+	}
+	k.Gateway, errs[3] = LoadPrivateKey(filepath.Join(dir, GatewayKeyFile))
 	return k, errors.Join(errs[:]...)
 }
 

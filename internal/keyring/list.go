@@ -24,6 +24,7 @@ type List struct {
 type Update struct {
 	Manifest []byte             // the envelope
 	Buckets  [][]byte           // in any order: the manifest has their hashes
+	Second   []byte             // envelope of a second issuer (wire.TypeSecond), where many tenancies end; else empty
 	Labels   map[wire.ID]string // the landlord's own words, by grant; empty text erases. Not signed, never sent on
 }
 
@@ -33,13 +34,15 @@ type list struct {
 	envelope []byte
 	manifest wire.Manifest
 	hash     wire.Hash // of the manifest
+	signer   wire.Protected
 	grants   *access.Grants
+	removed  int // tenancies that it ends by the word of one issuer; set by limit
 }
 
-// head verifies the signature of a list and reads its manifest.
-func (k *Keyring) head(envelope []byte) (*list, error) {
+// head verifies the signature of a list by one of the keys and reads its manifest.
+func (k *Keyring) head(envelope []byte, keys []wire.Key) (*list, error) {
 	expect := wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: k.opts.Building}
-	payload, _, err := wire.Open(envelope, expect, k.opts.Keys.Issuers)
+	payload, signer, err := wire.Open(envelope, expect, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +50,7 @@ func (k *Keyring) head(envelope []byte) (*list, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &list{envelope: bytes.Clone(envelope), manifest: m, hash: sha256.Sum256(payload)}, nil
+	return &list{envelope: bytes.Clone(envelope), manifest: m, hash: sha256.Sum256(payload), signer: signer}, nil
 }
 
 // fill verifies and reads every bucket, on all cores; bucket i comes from

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
 )
@@ -22,7 +21,7 @@ type found struct {
 // load takes the newest good copy and makes the other one equal to it. Bad ones
 // are set aside. Called once, by Open.
 func (k *Keyring) load() {
-	if len(k.opts.Keys.Issuers) == 0 { // nothing can be judged
+	if len(k.issuers()) == 0 && k.marks.Signer == nil { // nothing can be judged
 		k.publishNone(false)
 		return
 	}
@@ -63,7 +62,10 @@ func (k *Keyring) inspect(c *copyFile) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	head, err := k.head(content.Manifest)
+	head, err := k.head(content.Manifest, k.issuers())
+	if errors.Is(err, wire.ErrUnknownKey) {
+		head, err = k.inForce(content.Manifest, err)
+	}
 	switch {
 	case errors.Is(err, wire.ErrMalformed), errors.Is(err, wire.ErrBadSignature):
 		return found{}, fmt.Errorf("read %s: %w: %w", c.path, durable.ErrDamaged, err)
@@ -117,27 +119,53 @@ func (k *Keyring) putAside(path string) {
 	k.opts.Log.Error().Str("file", name).Msg("damaged file was set aside")
 }
 
+// inForce reads the very list that was in force, whose issuer the root has taken
+// back since: until the next list comes it stays, at a start as without one.
+func (k *Keyring) inForce(manifest []byte, unknown error) (*list, error) {
+	if k.marks.Signer == nil || k.registry.Load() == nil {
+		return nil, unknown
+	}
+	head, err := k.head(manifest, []wire.Key{k.marks.Signer.key()})
+	if err == nil && (head.manifest.Version != k.marks.Version || head.hash != wire.Hash(k.marks.Hash)) {
+		return nil, unknown
+	}
+	return head, err
+}
+
 // publishNone is for a house without a list: one that never had any knows
 // nobody; one that lost it, or has no keys, is not ready to judge.
 func (k *Keyring) publishNone(bad bool) {
-	lost := bad || k.marks.Version > 0
-	if lost || k.opts.Keys.Building == nil || len(k.opts.Keys.Issuers) == 0 {
-		k.opts.Log.Warn().Bool("lost", lost).Msg("no grants: every card is refused; exits and fire work")
-		return
+	k.lost = bad || k.marks.Version > 0
+	k.refresh()
+	if k.Grants() == nil {
+		k.opts.Log.Warn().Bool("lost", k.lost).Msg("no grants: every card is refused; exits and fire work")
 	}
-	empty, err := access.NewGrants(access.Doors{}, 0, make([]*access.Bucket, 1))
-	if err != nil {
-		panic(err) // one empty bucket by no bits
-	}
-	k.grants.Store(empty)
 }
 
 // publish puts a list in force.
 func (k *Keyring) publish(l *list) {
-	k.list = l
-	k.grants.Store(l.grants)
-	k.raiseFloor(int64(l.manifest.Issued))
-	k.forgetBound()
+	k.list, k.lost = l, false
+	k.RaiseFloor(int64(l.manifest.Issued))
+	k.refresh()
 }
 
-func (k *Keyring) raiseFloor(t int64) { k.floor.Store(max(k.floor.Load(), t)) }
+// refresh puts in force what the list and the records together say. Callers
+// hold mu.
+func (k *Keyring) refresh() {
+	rows := rowsOf(k.list, k.records)
+	left, _ := settle(k.list, rows, k.over.index, k.records)
+	v, err := merge(k.list, rows, k.over.index, left)
+	if err != nil { // never with records that AddLocal has taken
+		k.opts.Log.Error().Err(err).Msg("changes made at the building can't be merged into the list")
+		v, _ = merge(k.list, nil, nil, nil)
+	}
+	if k.list == nil && k.lost {
+		v.grants = v.grants.Incomplete()
+	}
+	if k.list == nil && len(left) == 0 && (k.lost || k.building.Load() == nil || len(k.issuers()) == 0) {
+		v.grants = nil
+	}
+	k.view, k.left = v, left
+	k.grants.Store(v.grants)
+	k.forgetBound()
+}

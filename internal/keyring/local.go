@@ -9,6 +9,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,13 +23,27 @@ const (
 	marksFile  = "marks.json"
 	labelsFile = "labels.json"
 	adoptFile  = "adopt.json"
+	overFile   = "over.json"
 )
 
 // marks are what may only rise, whatever files somebody swaps.
 type marks struct {
-	Version uint64  `json:"version"` // of the highest list ever applied
-	Hash    hexHash `json:"hash"`    // of its manifest
-	Floor   int64   `json:"floor"`   // highest signed time ever seen, unix s
+	Version   uint64    `json:"version"`            // of the highest list ever applied
+	Hash      hexHash   `json:"hash"`               // of its manifest
+	Floor     int64     `json:"floor"`              // highest signed time ever seen, unix s
+	Authority string    `json:"registry,omitempty"` // whose versions these are: the root's key; empty: the landlord's own
+	Signer    *signer   `json:"signer,omitempty"`   // of that list
+	Removed   []removal `json:"removed,omitempty"`  // what lists of the last day have ended
+}
+
+// signer is an issuer's key.
+type signer struct {
+	Public hexHash `json:"public"`
+	Epoch  uint64  `json:"epoch"`
+}
+
+func (s *signer) key() wire.Key {
+	return wire.Key{Role: wire.RoleIssuer, Epoch: s.Epoch, Public: s.Public[:]}
 }
 
 // admit reports whether a list that was found or sent may be in force.
@@ -36,14 +52,41 @@ func (m marks) admit(l *list) bool {
 	return v > m.Version || v == m.Version && wire.Hash(m.Hash) == l.hash
 }
 
-func (m marks) after(l *list) marks {
-	return marks{l.manifest.Version, hexHash(l.hash), max(m.Floor, int64(l.manifest.Issued))}
+// after returns the marks with l in force; issuers are the keys that may have
+// signed it.
+func (m marks) after(l *list, issuers []wire.Key) marks {
+	m.Floor = max(m.Floor, int64(l.manifest.Issued))
+	if m.Version == l.manifest.Version && wire.Hash(m.Hash) == l.hash {
+		return m
+	}
+	m.Version, m.Hash, m.Signer = l.manifest.Version, hexHash(l.hash), nil
+	for _, key := range issuers {
+		if key.Epoch == l.signer.Epoch && wire.IDOf(key.Public) == l.signer.KeyID {
+			m.Signer = &signer{hexHash(key.Public), key.Epoch}
+		}
+	}
+	m.Removed = slices.DeleteFunc(slices.Clone(m.Removed), func(r removal) bool {
+		return int64(r.Issued) <= int64(l.manifest.Issued)-dayOfTime
+	})
+	if l.removed > 0 {
+		m.Removed = append(m.Removed, removal{l.manifest.Issued, l.removed})
+	}
+	return m
+}
+
+// of returns the marks for lists of an authority. Another one begins anew: its
+// versions have nothing to do with those before. Time goes on.
+func (m marks) of(authority string) marks {
+	if m.Authority == authority {
+		return m
+	}
+	return marks{Floor: m.Floor, Authority: authority}
 }
 
 // saveMarks may fail: both lists are written by then, and each raises the mark
 // again at the next start.
 func (k *Keyring) saveMarks(m marks) {
-	if m == k.marks {
+	if reflect.DeepEqual(m, k.marks) {
 		return
 	}
 	k.marks = m
@@ -56,10 +99,16 @@ func (k *Keyring) saveMarks(m marks) {
 // empty.
 func (k *Keyring) readLocal() {
 	k.read(marksFile, &k.marks)
+	authority := ""
+	if r := k.registry.Load(); r != nil {
+		authority = hex.EncodeToString(r.Root)
+	}
+	k.marks = k.marks.of(authority)
+	k.read(overFile, &k.over)
+	k.over.add()
 	k.read(labelsFile, &k.labels)
 	k.read(adoptFile, &k.adopt)
-	k.forgetBound()
-	k.raiseFloor(k.marks.Floor)
+	k.RaiseFloor(k.marks.Floor)
 }
 
 func (k *Keyring) read(name string, v any) {

@@ -1,0 +1,332 @@
+package keyring
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// What opens is the list with the changes that it has not settled. Both halves
+// are pure functions: the same list and records give the same answer, in
+// whatever order they came.
+
+// view is what opens.
+type view struct {
+	grants *access.Grants
+	doors  []string
+	sets   [][]uint16
+}
+
+// rowsOf collects what a list (nil: none) says of the grants that records change.
+func rowsOf(l *list, records []*held) map[wire.ID][]access.Record {
+	rows := make(map[wire.ID][]access.Record)
+	if l == nil || len(records) == 0 {
+		return rows
+	}
+	wanted := make(map[access.ID]bool)
+	for _, h := range records {
+		wanted[access.ID(h.Change.Grant)] = true
+	}
+	for r := range l.grants.All() {
+		if wanted[r.Grant] {
+			rows[wire.ID(r.Grant)] = append(rows[wire.ID(r.Grant)], *r)
+		}
+	}
+	return rows
+}
+
+func anyLive(rows []access.Record) bool {
+	return slices.ContainsFunc(rows, func(r access.Record) bool { return r.State != access.StateRevoked })
+}
+
+// settle parts the records into those that still count beside the list, and
+// those that it has settled: it was made with them, and says so.
+//
+// A check-in is settled when its grant is named, in whatever state, or known to
+// be over; a bind, when the credential is named under its grant; an end, when
+// nothing of the grant can come back; the rest, by the list having seen them,
+// since its word on states and terms is the later one. Nothing is settled before
+// the check-in of its grant: alone that would open a grant that is over.
+func settle(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, records []*held) (left, done []*held) {
+	if l == nil {
+		return records, nil
+	}
+	seen := make(map[position]uint64, len(l.manifest.Seen))
+	for _, s := range l.manifest.Seen {
+		seen[position{s.Gateway, s.Line, 0}] = s.Number
+	}
+	arriving := make(map[wire.ID]bool) // grants with a check-in that still counts
+	for _, h := range records {
+		if c := &h.Change; c.Op == wire.OpCheckIn && (!h.seenIn(seen) || len(rows[c.Grant]) == 0 && !over[c.Grant]) {
+			arriving[c.Grant] = true
+		}
+	}
+	for _, h := range records {
+		if !h.seenIn(seen) || arriving[h.Change.Grant] || !agrees(&h.Change, rows[h.Change.Grant]) {
+			left = append(left, h)
+		} else {
+			done = append(done, h)
+		}
+	}
+	return left, done
+}
+
+// agrees reports whether what the list says of the grant has the change in it.
+func agrees(c *wire.Change, rows []access.Record) bool {
+	switch c.Op {
+	case wire.OpEnd:
+		return !anyLive(rows)
+	case wire.OpBind:
+		return !anyLive(rows) || !slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool {
+			return !slices.ContainsFunc(rows, func(r access.Record) bool { return r.Credential == access.CredentialID(id) })
+		})
+	}
+	return true
+}
+
+// lastWord finds which of several changes counts: within a line the last one,
+// across lines that with the latest time, and of two at the same time the larger
+// value. So it does not matter which gateway was heard first.
+type lastWord struct {
+	line         position // with number 0
+	at, value    uint32   // of this line
+	bestAt, best uint32   // of the lines before
+	said         bool
+}
+
+func (w *lastWord) say(line position, at, value uint32) {
+	if w.said && line != w.line {
+		w.bestAt, w.best, _ = w.result()
+	}
+	w.line, w.at, w.value, w.said = line, at, value, true
+}
+
+func (w *lastWord) result() (at, value uint32, said bool) {
+	if w.at > w.bestAt || w.at == w.bestAt && w.value > w.best {
+		return w.at, w.value, w.said
+	}
+	return w.bestAt, w.best, w.said
+}
+
+// The values of a lastWord on a card. One on a notice is its end, or noEnd.
+const (
+	cardOpens   = 1
+	cardStopped = 2
+	noEnd       = math.MaxUint32 // disputed or withdrawn
+)
+
+// words are the changes of one grant.
+type words struct {
+	checkIns, binds []*wire.Change
+	ended           bool
+	noticed         bool // one of the notices is among the changes
+	end             lastWord
+	cards           map[wire.CredentialID]*lastWord
+}
+
+func (w *words) add(h *held) {
+	c, line := &h.Change, h.place().line()
+	switch c.Op {
+	case wire.OpCheckIn:
+		w.checkIns = append(w.checkIns, c)
+	case wire.OpBind:
+		w.binds = append(w.binds, c)
+	case wire.OpEnd:
+		w.ended = true
+	case wire.OpNotice:
+		w.noticed = true
+		w.end.say(line, c.At, c.Until)
+	case wire.OpDispute, wire.OpWithdraw:
+		w.end.say(line, c.At, noEnd)
+	case wire.OpSuspend, wire.OpResume:
+		value := uint32(cardOpens)
+		if c.Op == wire.OpSuspend {
+			value = cardStopped
+		}
+		for _, id := range c.Credentials {
+			if w.cards[id] == nil {
+				w.cards[id] = &lastWord{}
+			}
+			w.cards[id].say(line, c.At, value)
+		}
+	}
+}
+
+// apply returns the rows of the grant as they count: those of the list, or where
+// it does not name the grant those of the check-in, with the other changes. An
+// end beats all, and what was over is over.
+func (w *words) apply(listed []access.Record, over bool, set func([]string) (uint16, error)) ([]access.Record, error) {
+	rows := slices.Clone(listed)
+	live := !w.ended && (len(listed) == 0 && !over || anyLive(listed))
+	if len(rows) == 0 {
+		for _, c := range w.checkIns {
+			doors, err := set(c.Doors)
+			if err != nil {
+				return nil, err
+			}
+			rows = withCards(rows, c.Credentials, access.Record{Grant: access.ID(c.Grant), Tenancy: access.ID(c.Tenancy),
+				Kind: access.Kind(c.Kind), State: access.StateActive, DoorSet: doors, From: c.From, Until: c.Until})
+		}
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	for _, c := range w.binds {
+		like := rows[max(0, slices.IndexFunc(rows, func(r access.Record) bool { return r.State != access.StateRevoked }))]
+		like.State = access.StateActive
+		rows = withCards(rows, c.Credentials, like)
+	}
+	for i := range rows {
+		w.change(&rows[i], live)
+	}
+	return rows, nil
+}
+
+// change makes the state and the end of one row those that count.
+func (w *words) change(r *access.Record, live bool) {
+	if word := w.cards[wire.CredentialID(r.Credential)]; word != nil && r.State != access.StateRevoked {
+		r.State = access.StateActive
+		if _, value, _ := word.result(); value == cardStopped {
+			r.State = access.StateSuspended
+		}
+	}
+	if _, end, said := w.end.result(); said {
+		switch {
+		case end != noEnd && (r.Until == 0 || end < r.Until):
+			r.Until = end
+		case end == noEnd && !w.noticed: // the list has the notice's end: it waits until the registry decides
+			r.Until = 0
+		}
+	}
+	if !live {
+		r.State = access.StateRevoked
+	}
+}
+
+// withCards adds a row for each credential that has none.
+func withCards(rows []access.Record, ids []wire.CredentialID, like access.Record) []access.Record {
+	for _, id := range ids {
+		like.Credential = access.CredentialID(id)
+		if !slices.ContainsFunc(rows, func(r access.Record) bool { return r.Credential == like.Credential }) {
+			rows = append(rows, like)
+		}
+	}
+	return rows
+}
+
+// merge returns the list (nil: none) with the changes of the records, which are
+// in order. Buckets that no change touches are shared with the list.
+func merge(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, records []*held) (view, error) {
+	v := view{}
+	bits, buckets := uint8(0), make([]*access.Bucket, 1)
+	if l != nil {
+		v = view{grants: l.grants, doors: l.manifest.Doors, sets: l.manifest.DoorSets}
+		bits = l.manifest.Bits
+	}
+	if l != nil && len(records) == 0 {
+		return v, nil
+	}
+	if l != nil {
+		buckets = make([]*access.Bucket, 1<<bits)
+		for i := range buckets {
+			buckets[i] = l.grants.Bucket(i)
+		}
+	}
+	draft := Draft{doors: v.doors, sets: v.sets}
+	changed, err := changedRows(rows, over, records, draft.DoorSet)
+	if err != nil {
+		return view{}, err
+	}
+	for len(changed) > 0 { // one bucket after the other
+		i := bucketOf(&changed[0], bits)
+		n := 1
+		for n < len(changed) && bucketOf(&changed[n], bits) == i {
+			n++
+		}
+		if buckets[i], err = access.NewBucket(bits, replaced(buckets[i].Records(), changed[:n])); err != nil {
+			return view{}, err
+		}
+		changed = changed[n:]
+	}
+	v.doors, v.sets = draft.doors, draft.sets
+	v.grants, err = access.NewGrants(access.Doors{IDs: v.doors, Sets: v.sets}, bits, buckets)
+	return v, err
+}
+
+func bucketOf(r *access.Record, bits uint8) int { return wire.CredentialID(r.Credential).Bucket(bits) }
+
+// changedRows returns the rows of all grants that records change, in order.
+func changedRows(rows map[wire.ID][]access.Record, over map[wire.ID]bool, records []*held, set func([]string) (uint16, error)) ([]access.Record, error) {
+	grants := make(map[wire.ID]*words)
+	var ids []wire.ID // in the order of the records, so that door sets are found in one order
+	for _, h := range records {
+		id := h.Change.Grant
+		if grants[id] == nil {
+			grants[id] = &words{cards: make(map[wire.CredentialID]*lastWord)}
+			ids = append(ids, id)
+		}
+		grants[id].add(h)
+	}
+	var all []access.Record
+	for _, id := range ids {
+		of, err := grants[id].apply(rows[id], over[id], set)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, of...)
+	}
+	slices.SortFunc(all, func(a, b access.Record) int { return access.Compare(&a, &b) })
+	return all, nil
+}
+
+// replaced returns sorted rows with others, sorted too, in their places.
+func replaced(rows, by []access.Record) []access.Record {
+	out := make([]access.Record, 0, len(rows)+len(by))
+	for len(rows) > 0 && len(by) > 0 {
+		switch c := access.Compare(&rows[0], &by[0]); {
+		case c < 0:
+			out, rows = append(out, rows[0]), rows[1:]
+		case c == 0:
+			rows = rows[1:]
+		default:
+			out, by = append(out, by[0]), by[1:]
+		}
+	}
+	return append(append(out, rows...), by...)
+}
+
+// position is where a record stands in the numbering of a gateway.
+type position struct {
+	Gateway string
+	Line    uint64
+	Number  uint64
+}
+
+func (p position) line() position { return position{p.Gateway, p.Line, 0} }
+
+// held is a record that is kept beside the list.
+type held struct {
+	Local
+	also      []position // where the same change stood before its gateway numbered anew
+	unwritten bool       // in force, and on no disk yet
+}
+
+func (h *held) place() position { return position{h.Gateway, h.Record.Line, h.Record.Number} }
+
+func (h *held) seenIn(seen map[position]uint64) bool {
+	if p := h.place(); seen[p.line()] >= p.Number {
+		return true
+	}
+	return slices.ContainsFunc(h.also, func(p position) bool { return seen[p.line()] >= p.Number })
+}
+
+// compare orders records by gateway, line, number. The id is last: two records
+// of one number are two changes, made by a gateway whose disk was set back.
+func (h *held) compare(o *held) int {
+	return cmp.Or(cmp.Compare(h.Gateway, o.Gateway), cmp.Compare(h.Record.Line, o.Record.Line),
+		cmp.Compare(h.Record.Number, o.Record.Number), bytes.Compare(h.Record.ID[:], o.Record.ID[:]))
+}

@@ -1,0 +1,279 @@
+package keyring
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+// Local is a tenancy record that no list has settled yet: of this gateway, or
+// of a sibling. Who signed it is the caller's to check.
+type Local struct {
+	Gateway  string // that made it
+	Record   wire.Record
+	Envelope []byte      // of the record, signed
+	Change   wire.Change // what Record.House says
+	Person   []byte      // sealed; own records only, empty where there is none or the registry has it
+	Entered  bool        // its journal entry is durable
+}
+
+// maxHeld bounds the unsettled records of one sibling.
+const maxHeld = wire.MaxHave
+
+// AddLocal makes a record durable and then puts it in force. One that the list
+// has settled, or that is held already, changes nothing; the same change under
+// another number is the same change. What can't be made durable is refused,
+// since a grant that the next start forgets locks a tenant out; but an end and a
+// suspension hold in memory, with ErrNotDurable, and Run tries to write them.
+func (k *Keyring) AddLocal(l Local) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.checkLocal(l); err != nil {
+		return fmt.Errorf("add record: %w", err)
+	}
+	h := &held{Local: l.clone()}
+	if old := k.find(l.Gateway, l.Record.ID); old != nil {
+		return k.addAgain(old, h)
+	}
+	records := k.with(h)
+	rows := rowsOf(k.list, records)
+	left, done := settle(k.list, rows, k.over.index, records)
+	own := l.Gateway == k.registry.Load().Place.Gateway
+	switch {
+	case !own && slices.Contains(done, h):
+		return nil
+	case !own && k.countOf(l.Gateway) >= maxHeld:
+		return fmt.Errorf("add record: %s has %d unsettled ones here, and no more are kept", l.Gateway, maxHeld)
+	}
+	if _, err := merge(k.list, rows, k.over.index, left); err != nil {
+		return fmt.Errorf("add record: %w", err)
+	}
+	failed := k.writeRecord(h)
+	if failed != nil && l.Change.Op != wire.OpEnd && l.Change.Op != wire.OpSuspend {
+		k.removeRecord(h)
+		return fmt.Errorf("add record: nothing was changed: %w", failed)
+	}
+	h.unwritten = failed != nil
+	k.records = records
+	k.refresh()
+	if failed != nil {
+		return fmt.Errorf("add record: %w: %w", ErrNotDurable, failed)
+	}
+	return nil
+}
+
+func (k *Keyring) checkLocal(l Local) error {
+	if k.registry.Load() == nil {
+		return fmt.Errorf("%w: a house by itself has none: the landlord's list says it all", ErrRefused)
+	}
+	if !wire.ValidName(l.Gateway, false) || len(l.Envelope) == 0 {
+		return fmt.Errorf("%w: no gateway or no envelope", ErrRefused)
+	}
+	_, err := wire.Encode(l.Record)
+	if err == nil {
+		_, err = wire.Encode(l.Change)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return nil
+}
+
+// addAgain takes a record that is held already. Under a new number its gateway
+// has begun a new line; a list that has seen either has seen the change.
+func (k *Keyring) addAgain(old, h *held) error {
+	if old.place() == h.place() || slices.Contains(old.also, h.place()) {
+		return nil
+	}
+	h.Change, h.Entered = old.Change, old.Entered || h.Entered
+	h.also = append(slices.Clone(old.also), old.place())
+	if n := len(h.also); n > maxAlso {
+		h.also = h.also[n-maxAlso:]
+	}
+	if err := k.writeRecord(h); err != nil {
+		return fmt.Errorf("add record again: %w", err) // the old one goes on
+	}
+	k.records = slices.DeleteFunc(slices.Clone(k.records), func(o *held) bool { return o == old })
+	k.records = k.with(h)
+	k.refresh()
+	return nil
+}
+
+// maxAlso bounds the earlier numbers that a record is known under.
+const maxAlso = 8
+
+// with returns the records with one more, in order.
+func (k *Keyring) with(h *held) []*held {
+	i, _ := slices.BinarySearchFunc(k.records, h, (*held).compare)
+	return slices.Insert(slices.Clone(k.records), i, h)
+}
+
+func (k *Keyring) find(gateway string, id wire.ID) *held {
+	i := slices.IndexFunc(k.records, func(h *held) bool { return h.Gateway == gateway && h.Record.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return k.records[i]
+}
+
+func (k *Keyring) countOf(gateway string) (n int) {
+	for _, h := range k.records {
+		if h.Gateway == gateway {
+			n++
+		}
+	}
+	return n
+}
+
+// Locals returns the unsettled records by gateway, line and number.
+func (k *Keyring) Locals() []Local {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var all []Local
+	for _, h := range k.left {
+		all = append(all, h.clone())
+	}
+	return all
+}
+
+func (l Local) clone() Local {
+	l.Envelope, l.Person = bytes.Clone(l.Envelope), bytes.Clone(l.Person)
+	return l
+}
+
+// SetLocals replaces all records of this gateway: it numbers them anew, in a new
+// line, because its disk was set back. Each file is replaced whole; after a
+// crash some may have their new number and some their old one, and it is called
+// again. A sealed person that is on disk stays where none is given.
+func (k *Keyring) SetLocals(own []Local) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	next := make([]*held, 0, len(own))
+	for _, l := range own {
+		if err := k.checkLocal(l); err != nil {
+			return fmt.Errorf("set records: %w", err)
+		}
+		if l.Gateway != k.registry.Load().Place.Gateway {
+			return fmt.Errorf("set records: %w: one is of %s", ErrRefused, l.Gateway)
+		}
+		h := &held{Local: l.clone()}
+		if old := k.find(l.Gateway, l.Record.ID); old != nil && len(h.Person) == 0 {
+			h.Person = old.Person
+		}
+		if err := k.writeRecord(h); err != nil {
+			return fmt.Errorf("set records: %w", err)
+		}
+		next = append(next, h)
+	}
+	for _, old := range k.records {
+		if old.Gateway != k.registry.Load().Place.Gateway {
+			next = append(next, old)
+		} else if !slices.ContainsFunc(own, func(l Local) bool { return l.Record.ID == old.Record.ID }) {
+			k.removeRecord(old)
+		}
+	}
+	slices.SortFunc(next, (*held).compare)
+	k.records = next
+	k.refresh()
+	return nil
+}
+
+// Entered notes that the journal entry of an own record is durable.
+func (k *Keyring) Entered(id wire.ID) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r := k.registry.Load()
+	if r == nil {
+		return errors.New("note entry of record: a house by itself has none")
+	}
+	h := k.find(r.Place.Gateway, id)
+	if h == nil || h.Entered {
+		return nil // settled already, or noted
+	}
+	h.Entered = true
+	if err := k.writeRecord(h); err != nil {
+		return fmt.Errorf("note entry of record: %w", err)
+	}
+	return nil
+}
+
+// StoredLocals erases the sealed persons of own records through a number: the
+// registry has them.
+func (k *Keyring) StoredLocals(line, number uint64) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r := k.registry.Load()
+	if r == nil {
+		return errors.New("erase persons: a house by itself has none")
+	}
+	for _, h := range k.records {
+		if h.Gateway != r.Place.Gateway || h.Record.Line != line || h.Record.Number > number || len(h.Person) == 0 {
+			continue
+		}
+		if err := removeFile(k.personFile(h)); err != nil {
+			return fmt.Errorf("erase person of a record: %w", err)
+		}
+		h.Person = nil
+	}
+	return nil
+}
+
+// sweep erases the records that the list has settled; the list is on disk by
+// then. Ends go last: without them an earlier check-in must not be left. Callers
+// hold mu.
+func (k *Keyring) sweep() {
+	if len(k.records) == 0 {
+		return
+	}
+	rows := rowsOf(k.list, k.records)
+	left, done := settle(k.list, rows, k.over.index, k.records)
+	if len(done) == 0 {
+		return
+	}
+	slices.SortStableFunc(done, func(a, b *held) int { return rankToSweep(a) - rankToSweep(b) })
+	for _, h := range done {
+		if h.Change.Op == wire.OpEnd && len(rows[h.Change.Grant]) == 0 {
+			k.remember([]wire.ID{h.Change.Grant})
+		}
+		if err := k.removeRecord(h); err != nil {
+			k.opts.Log.Error().Err(err).Msg("settled record can't be erased")
+			left = append(left, h) // tried again
+		}
+	}
+	slices.SortFunc(left, (*held).compare)
+	k.records = left
+}
+
+func rankToSweep(h *held) int {
+	switch h.Change.Op {
+	case wire.OpCheckIn:
+		return 0
+	case wire.OpEnd:
+		return 2
+	}
+	return 1
+}
+
+// writeRecords tries again to write what is in memory only. Callers hold mu.
+func (k *Keyring) writeRecords() {
+	for _, h := range k.records {
+		if !h.unwritten {
+			continue
+		}
+		if err := k.writeRecord(h); err != nil {
+			k.opts.Log.Error().Err(err).Msg("record can't be written")
+			return
+		}
+		h.unwritten = false
+	}
+}
+
+func (k *Keyring) recordsDir() string { return filepath.Join(k.opts.Dir, "records") }
+
+// makeRecordsDir makes the folder when the first record needs it.
+func (k *Keyring) makeRecordsDir() error { return durable.MakeDir(k.recordsDir(), 0o700) }
