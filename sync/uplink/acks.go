@@ -1,0 +1,50 @@
+package uplink
+
+import (
+	"context"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// ack takes what the registry has committed. One for an older hello is a true
+// word about the past: it may name versions, but moves no cursor, because a
+// registry that was set back since would not stand by it.
+func (a *actor) ack(ctx context.Context, envelope []byte) error {
+	reg := a.o.Keyring.Registry()
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeAck, Role: wire.RoleWitness, Address: a.address},
+		reg.Trust.Keyset(wire.RoleWitness))
+	if err != nil {
+		return err
+	}
+	var k wire.Ack
+	if err := wire.Decode(payload, &k); err != nil {
+		return err
+	}
+	now := time.Now()
+	a.o.Keyring.RaiseFloor(int64(k.Time))
+	a.newest(k, now)
+	if k.Nonce != a.nonce || a.nonce == (wire.Nonce{}) {
+		return nil
+	}
+	a.lastAck = now
+	a.setWindow(k, now)
+	a.recordsAcked(k, now)
+	switch n := a.confirmed(k); {
+	case !a.ready:
+		a.settle(ctx, k, now)
+	case n > 0:
+		a.advance(n, k, now)
+	}
+	return nil
+}
+
+// setWindow follows the registry's wish: how many batches, or none for a while.
+func (a *actor) setWindow(k wire.Ack, now time.Time) {
+	a.window = min(int(k.Window), maxWindow)
+	if a.window == 0 {
+		a.window = 1
+		a.paused = now.Add(max(time.Second, time.Duration(k.RetryAfter)*time.Second))
+		a.again = a.paused.Add(firstWait)
+	}
+}

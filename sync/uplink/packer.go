@@ -1,0 +1,208 @@
+package uplink
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/journal"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+)
+
+const (
+	// batchEntries is the most in a batch: above it only latency grows.
+	batchEntries = 700
+	// batchFixed is what a batch takes besides its entries: the seal's overhead
+	// (1,136 bytes), root, signature and heads.
+	batchFixed = 1400
+	// readEvery is the pause after a failed read.
+	readEvery = time.Second
+)
+
+// batch is a signed run of entries, kept until it is confirmed.
+type batch struct {
+	end      journal.Position
+	root     wire.Hash
+	entries  int
+	envelope []byte
+	gap      bool // no batch: the entries before end are gone
+}
+
+// packer reads, seals and signs batches ahead of the sender, so that both
+// cores work. Full batches wait in out; one that is not full is made only when
+// the sender has nothing to do.
+type packer struct {
+	journal *journal.Journal
+	keyring Keyring
+	key     ed25519.PrivateKey
+	address string
+	batch   int           // entries of a batch at most
+	out     chan batch    // sealed
+	idle    chan struct{} // the sender has nothing in flight
+	failed  func(error)
+}
+
+// run packs from a place on, over whose entries before that r is the tree.
+func (p *packer) run(ctx context.Context, at journal.Position, r tree.Range) {
+	var have []journal.Entry
+	next := at // to read
+	for ctx.Err() == nil {
+		changed := p.journal.Changed()
+		more, err := p.read(ctx, &next, len(have))
+		have = append(have, more...)
+		switch {
+		case err != nil:
+			p.rest(ctx, err)
+			continue
+		case len(have) > 0 && have[0].Position != at:
+			if have[0].Epoch == at.Epoch || have[0].Sequence > 0 {
+				p.emit(ctx, batch{end: have[0].Position, gap: true})
+				return
+			}
+			at, r = have[0].Position, tree.Range{} // an epoch has ended
+		}
+		n := p.cut(have)
+		if n == len(have) && len(more) > 0 && n < p.batch {
+			continue // read on before deciding that it is not full
+		}
+		if n == len(have) && n < p.batch && !p.wait(ctx, n > 0, changed) {
+			continue
+		}
+		b, after, err := p.pack(have[:n], r)
+		if err != nil {
+			p.rest(ctx, err)
+			continue
+		}
+		p.emit(ctx, b)
+		have, at, r = have[n:], b.end, after
+	}
+}
+
+// read reads what is missing to a batch and one entry more, which shows that
+// it is full.
+func (p *packer) read(ctx context.Context, next *journal.Position, have int) ([]journal.Entry, error) {
+	if have > p.batch {
+		return nil, nil
+	}
+	list, after, err := p.journal.Entries(ctx, *next, 2*p.batch-have)
+	if errors.Is(err, journal.ErrGone) { // the epoch is gone, with all of it delivered or lost
+		list, after, err = p.journal.Entries(ctx, journal.Position{}, 2*p.batch-have)
+	}
+	if err == nil {
+		*next = after
+	}
+	return list, err
+}
+
+func (p *packer) rest(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	p.failed(err)
+	select {
+	case <-ctx.Done():
+	case <-time.After(readEvery):
+	}
+}
+
+// wait returns true when what is there shall go although it is not full.
+func (p *packer) wait(ctx context.Context, some bool, changed <-chan struct{}) bool {
+	idle := p.idle
+	if !some {
+		idle = nil
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-changed:
+		return false
+	case <-idle:
+		return true
+	}
+}
+
+func (p *packer) emit(ctx context.Context, b batch) {
+	select {
+	case <-ctx.Done():
+	case p.out <- b:
+	}
+}
+
+// cut returns how many of the entries go into one batch: those of one epoch,
+// without a gap, that fit.
+func (p *packer) cut(list []journal.Entry) int {
+	size := batchFixed
+	for i, e := range list {
+		size += len(e.Header) + 4 + 1 // its head, and that of no hash
+		if e.WhoHash != ([32]byte{}) {
+			size += 34
+		}
+		if len(e.Who) > 0 {
+			size += len(e.Who) + 3 + 17 + 4
+		}
+		follows := i == 0 || e.Epoch == list[i-1].Epoch && e.Sequence == list[i-1].Sequence+1
+		if i == p.batch || size > wire.MaxBatchSize || !follows {
+			return i
+		}
+	}
+	return len(list)
+}
+
+// pack seals and signs.
+func (p *packer) pack(list []journal.Entry, r tree.Range) (batch, tree.Range, error) {
+	first := list[0].Position
+	b := wire.Batch{Epoch: first.Epoch, First: first.Sequence, Headers: make([][]byte, len(list)), Whos: make([][]byte, len(list))}
+	leaves := make([]tlog.Hash, len(list))
+	var whos []wire.SealedWho
+	for i := range list {
+		e := &list[i]
+		leaves[i] = tlog.RecordHash(e.Leaf())
+		b.Headers[i] = e.Header
+		if e.WhoHash != ([32]byte{}) {
+			b.Whos[i] = e.WhoHash[:]
+		}
+		if len(e.Who) > 0 {
+			whos = append(whos, wire.SealedWho{Index: uint16(i), Salt: e.Salt, Who: e.Who})
+		}
+	}
+	r = r.AddAll(leaves)
+	out := batch{end: journal.Position{Epoch: first.Epoch, Sequence: r.Size()}, root: wire.Hash(r.Root()), entries: len(list)}
+	b.Root = out.root
+	b.Signature = wire.Checkpoint{Address: p.address, Epoch: first.Epoch, Size: r.Size(), Root: b.Root}.Sign(p.key)
+	var err error
+	if b.Sealed, err = p.seal(whos, first); err != nil {
+		return batch{}, r, err
+	}
+	payload, err := wire.Encode(b)
+	if err == nil {
+		out.envelope, err = wire.Sign(wire.Protected{Type: wire.TypeBatch, Role: wire.RoleGateway, Address: p.address}, payload, p.key)
+	}
+	if err != nil {
+		return batch{}, r, fmt.Errorf("pack batch from %d in epoch %016x: %w", first.Sequence, first.Epoch, err)
+	}
+	return out, r, nil
+}
+
+// seal closes the who parts to the records key; nil where there are none. The
+// address has the place, so that they can't be moved to other entries.
+func (p *packer) seal(whos []wire.SealedWho, first journal.Position) ([]byte, error) {
+	if len(whos) == 0 {
+		return nil, nil
+	}
+	plain, err := wire.EncodeWhos(whos)
+	if err != nil {
+		return nil, fmt.Errorf("seal who parts: %w", err)
+	}
+	return wire.Seal(p.keyring.Registry().Trust.Records, wire.SealWho, SealAddress(p.address, first.Epoch, first.Sequence), plain)
+}
+
+// SealAddress is what the who parts of a batch are sealed for: the gateway's
+// address, the epoch in 16 hex digits, the sequence number of the first entry.
+func SealAddress(address string, epoch, first uint64) string {
+	return fmt.Sprintf("%s/%016x/%d", address, epoch, first)
+}

@@ -1,0 +1,326 @@
+package uplink
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/journal"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/nasty"
+	"gatehouse/sync/wire"
+)
+
+// ring is a keyring in memory. It judges as little as it can: the real one has
+// its own tests.
+type ring struct {
+	mu       sync.Mutex
+	reg      *keyring.Registry
+	status   keyring.Status
+	manifest *wire.Manifest
+	buckets  map[wire.Hash]bool
+	applied  []uint64
+	floor    int64
+	issuer   []wire.Key
+	taken    []byte
+}
+
+func (k *ring) Registry() *keyring.Registry { k.mu.Lock(); defer k.mu.Unlock(); return k.reg }
+func (k *ring) Status() keyring.Status      { k.mu.Lock(); defer k.mu.Unlock(); return k.status }
+func (k *ring) RaiseFloor(unix int64)       { k.mu.Lock(); defer k.mu.Unlock(); k.floor = max(k.floor, unix) }
+
+func (k *ring) open(envelope []byte) (m wire.Manifest, hash wire.Hash, err error) {
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: k.reg.Place.Building}, k.issuer)
+	if err == nil {
+		m, err = wire.DecodeManifest(payload)
+	}
+	if err == nil && m.Version < k.status.Version {
+		err = keyring.ErrConflict
+	}
+	return m, sha256.Sum256(payload), err
+}
+
+func (k *ring) Missing(manifest []byte) (list []wire.Hash, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	m, _, err := k.open(manifest)
+	for _, h := range m.Buckets {
+		if !k.buckets[h] {
+			list = append(list, h)
+		}
+	}
+	return list, err
+}
+
+func (k *ring) Apply(u keyring.Update) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	m, hash, err := k.open(u.Manifest)
+	if err != nil || m.Version == k.status.Version {
+		return err
+	}
+	have := map[wire.Hash]bool{}
+	for _, b := range u.Buckets {
+		have[sha256.Sum256(b)] = true
+	}
+	for _, h := range m.Buckets {
+		if !have[h] && !k.buckets[h] {
+			return keyring.ErrConflict
+		}
+		have[h] = true
+	}
+	k.status.Version, k.status.Hash, k.buckets = m.Version, hash, have
+	k.applied = append(k.applied, m.Version)
+	return nil
+}
+
+func (k *ring) SetTrust(envelope []byte) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	t, err := keyring.OpenTrust(envelope, k.reg.Root, k.reg.Name)
+	if err == nil && t.Version < k.reg.Trust.Version {
+		err = keyring.ErrConflict
+	}
+	if err == nil {
+		next := *k.reg
+		next.Trust = t
+		k.reg = &next
+	}
+	return err
+}
+
+func (k *ring) SetHouse(envelope []byte) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h, err := keyring.OpenHouse(envelope, k.reg.Trust, k.reg.Place.Building)
+	if err == nil && h.Version < k.reg.House.Version {
+		err = keyring.ErrConflict
+	}
+	if err == nil {
+		next := *k.reg
+		next.House = h
+		k.reg = &next
+	}
+	return err
+}
+
+func (k *ring) ShareBuildingKey(kem []byte, address string) ([]byte, error) {
+	return wire.Seal(kem, wire.SealBuildingKey, address, []byte("building key"))
+}
+
+func (k *ring) TakeBuildingKey(sealed []byte) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	plain, err := wire.Unseal(k.reg.KEM, wire.SealBuildingKey, k.reg.Place.Address(), sealed)
+	if err == nil {
+		k.taken, k.status.HasKey, k.status.KeyNumber = plain, true, 1
+	}
+	return err
+}
+
+// keys are made once: they are slow to make and nothing depends on which.
+type keys struct {
+	root, gateway, witness, issuer ed25519.PrivateKey
+	kem, kemPublic                 []byte
+}
+
+var makeKeys = sync.OnceValue(func() keys {
+	key := func(n byte) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(append(make([]byte, 31), n)) }
+	k := keys{root: key(1), gateway: key(2), witness: key(3), issuer: key(4)}
+	var err error
+	if k.kem, k.kemPublic, err = wire.GenerateSealKey(); err != nil {
+		panic(err)
+	}
+	return k
+})
+
+func (k keys) trust(version uint64) wire.Trust {
+	return wire.Trust{Version: version, Issued: 1, Registry: "registry", Keys: []wire.RoleKey{
+		{Role: wire.RoleWitness, Public: [32]byte(publicOf(k.witness))}, {Role: wire.RoleIssuer, Public: [32]byte(publicOf(k.issuer))}},
+		Records: k.kemPublic, Desk: k.kemPublic, Escrow: k.kemPublic, CAs: [][]byte{{1}}}
+}
+
+func (k keys) house(version uint64, gateways ...wire.HouseGateway) wire.House {
+	return wire.House{Version: version, Issued: 1, District: "d", Town: "t", Gateways: gateways}
+}
+
+func (k keys) ring(place wire.Place) *ring {
+	own := wire.HouseGateway{ID: place.Gateway, Public: [32]byte(publicOf(k.gateway)), KEM: k.kemPublic}
+	return &ring{reg: &keyring.Registry{Place: place, Name: "registry", Root: publicOf(k.root), Trust: k.trust(1), House: k.house(1, own), KEM: k.kem},
+		status: keyring.Status{HasKey: true, KeyNumber: 1}, buckets: map[wire.Hash]bool{},
+		issuer: []wire.Key{{Role: wire.RoleIssuer, Public: publicOf(k.issuer)}}}
+}
+
+// world is a gateway, a broker and a registry.
+type world struct {
+	t       *testing.T
+	dir     string
+	keys    keys
+	place   wire.Place
+	broker  *nasty.Broker
+	reg     *registry
+	ring    *ring
+	records Records
+	link    *nasty.Link
+	journal *journal.Journal
+	uplink  *Uplink
+	stop    func()
+	clock   atomic.Int64
+	sent    int // entries appended
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	k := makeKeys()
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), "journal"), keys: k, place: wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}, broker: nasty.NewBroker(seed)}
+	w.ring = k.ring(w.place)
+	w.reg = &registry{broker: w.broker, place: w.place, gateway: wire.Key{Role: wire.RoleGateway, Public: publicOf(k.gateway)}, witness: k.witness, kem: k.kem,
+		store: store{epochs: map[uint64][]leaf{}, records: map[uint64][]string{}}, window: 4, whos: map[string]bool{}, notices: map[string]int{},
+		buckets: map[wire.Hash][]byte{}, down: map[string][]byte{}, versions: [2]uint64{1, 1}}
+	w.reg.start()
+	w.startGateway()
+	t.Cleanup(func() { w.stop(); w.reg.kill() })
+	return w
+}
+
+func (w *world) stamp() journal.Stamp {
+	n := w.clock.Add(1)
+	return journal.Stamp{BootTime: uint64(n) * 1000, Wall: 1_795_392_000_000 + n, Quality: wire.ClockNTP, Trusted: true}
+}
+
+func (w *world) log() zerolog.Logger {
+	if testing.Verbose() {
+		return zerolog.New(zerolog.NewTestWriter(w.t)).Level(zerolog.WarnLevel)
+	}
+	return zerolog.Nop()
+}
+
+func (w *world) client(name string) *nasty.Link {
+	return w.broker.Connect(nasty.Client{Name: name, Subscribe: []string{w.place.Down("+"), w.place.House("+")}})
+}
+
+func (w *world) startGateway() {
+	var err error
+	w.journal, err = journal.Open(journal.Options{Dir: w.dir, Clock: w.stamp, Ballast: -1, MaxEntries: 25, Uplink: true, Log: w.log()})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.link = w.client("g")
+	w.uplink, err = New(Options{Link: w.link, Journal: w.journal, Keyring: w.ring, Records: w.records, Key: w.keys.gateway, Clock: w.stamp,
+		Checkpoint: filepath.Join(w.dir, "checkpoint"), Software: "test", Log: w.log()})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var writer, talker sync.WaitGroup
+	journalCtx, stopJournal := context.WithCancel(context.Background())
+	uplinkCtx, stopUplink := context.WithCancel(context.Background())
+	writer.Go(func() { _ = w.journal.Run(journalCtx) })
+	talker.Go(func() { _ = w.uplink.Run(uplinkCtx) })
+	w.stop = sync.OnceFunc(func() { stopUplink(); talker.Wait(); stopJournal(); writer.Wait() })
+}
+
+func granted() wire.Header {
+	return wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted, Door: "front", Source: "street", Direction: wire.DirectionIn}
+}
+
+func (w *world) append(n int) {
+	for range n {
+		w.sent++
+		id := wire.ID{byte(w.sent), byte(w.sent >> 8), 1}
+		who := wire.Who{Grant: &id}
+		if w.sent%3 == 0 {
+			who = wire.Who{}
+		}
+		w.journal.Queue(granted(), who)
+	}
+}
+
+// all reads the journal from its oldest entry.
+func (w *world) all() (list []journal.Entry) {
+	var at journal.Position
+	for {
+		more, next, err := w.journal.Entries(context.Background(), at, 500)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if len(more) == 0 {
+			return list
+		}
+		list, at = append(list, more...), next
+	}
+}
+
+// settle waits until the registry has all, and no alarm is up.
+func (w *world) settle(d time.Duration) bool {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
+		s := w.uplink.Status()
+		if s.State == StateInStep && s.Stored == w.journal.Status().Position && w.journal.Status().Queued == 0 && s.Problem == wire.ReasonNone && s.Records == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// same checks that the registry has exactly the journal's entries.
+func (w *world) same() (fault string) {
+	w.reg.mu.Lock()
+	defer w.reg.mu.Unlock()
+	if len(w.reg.faults) > 0 {
+		return "the registry complains: " + w.reg.faults[0]
+	}
+	if w.reg.forks > 0 {
+		return "batches that contradict what is stored"
+	}
+	ends := map[uint64]uint64{}
+	for _, e := range w.all() {
+		list := w.reg.store.epochs[e.Epoch]
+		if e.Sequence >= uint64(len(list)) || list[e.Sequence].header != string(e.Header) {
+			return "an entry of the journal is not at its place at the registry"
+		}
+		if len(e.Who) > 0 && !w.reg.whos[string(e.WhoHash[:])] {
+			return "a who part did not come"
+		}
+		ends[e.Epoch] = e.Sequence + 1
+	}
+	head := w.journal.Status().Position
+	if uint64(len(w.reg.store.epochs[head.Epoch])) != head.Sequence {
+		return "the registry has more than the journal"
+	}
+	return ""
+}
+
+// headers counts entries by kind, outcome and reason.
+func (w *world) count(match func(wire.Header) bool) (n int) {
+	for _, e := range w.all() {
+		if h, err := wire.DecodeHeader(e.Header); err == nil && match(h) {
+			n++
+		}
+	}
+	return n
+}
+
+func is(kind wire.Kind, outcome wire.Outcome, reason wire.Reason) func(wire.Header) bool {
+	return func(h wire.Header) bool { return h.Kind == kind && h.Outcome == outcome && h.Reason == reason }
+}
+
+// bubble runs a test in virtual time.
+func bubble(t *testing.T, f func(w *world)) {
+	synctest.Test(t, func(t *testing.T) { f(newWorld(t, 1)) })
+}
+
+func copyFolder(t testing.TB, from, to string) {
+	if err := os.RemoveAll(to); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}

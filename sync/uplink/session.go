@@ -1,0 +1,170 @@
+package uplink
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"gatehouse/internal/journal"
+	"gatehouse/sync/wire"
+)
+
+const (
+	firstWait = 5 * time.Second // for an answer; doubles
+	longWait  = time.Minute
+	// greetEvery shows that the other end is there, with nothing else to say.
+	greetEvery = 4 * time.Hour
+	// forkFirst and forkMost keep a registry that answers nonsense from filling
+	// the disk with epochs.
+	forkFirst = time.Minute
+	forkMost  = time.Hour
+)
+
+// session is the talk since the last hello.
+type session struct {
+	up        bool
+	link      <-chan struct{} // closed when up changes
+	upSince   time.Time
+	nonce     wire.Nonce
+	ready     bool          // the hello was answered, and both ends agree
+	named     uint64        // epoch that the answer must be of
+	greetDue  time.Time     // the next hello
+	greetWait time.Duration // after it; 0: it needs a new nonce
+	lastAck   time.Time
+	forkDue   time.Time // no new epoch before
+	forkWait  time.Duration
+}
+
+// linkIs begins again after each connect. Another changed channel tells of one
+// that went by unseen.
+func (a *actor) linkIs(up bool, changed <-chan struct{}, now time.Time) {
+	if changed == a.link {
+		return
+	}
+	a.up, a.link = up, changed
+	if !up {
+		a.ready = false
+		return
+	}
+	a.upSince = now
+	a.greetAgain(now)
+	a.rollSoon(now)
+	a.fetchSoon(now)
+	a.announceAgain(now)
+}
+
+// greetAgain asks the registry anew where it stands. Acks for the hello before
+// count no more.
+func (a *actor) greetAgain(now time.Time) {
+	a.ready, a.sent, a.nonce = false, 0, wire.Nonce{}
+	a.greetDue, a.greetWait = now, 0
+}
+
+// greet says hello until it is answered.
+func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
+	if !a.up {
+		return time.Time{}
+	}
+	if now.Before(a.greetDue) {
+		return a.greetDue
+	}
+	if a.ready {
+		a.greetAgain(now) // the hours are over
+	}
+	if a.greetWait == 0 {
+		rand.Read(a.nonce[:]) // never fails: it ends the program instead
+	}
+	a.hello(ctx)
+	a.publish(ctx, wire.TypeStatus, a.place.Status(), wire.Status{Nonce: a.nonce, Online: true})
+	a.greetWait = backoff(a.greetWait, firstWait, longWait)
+	a.greetDue = now.Add(a.greetWait)
+	return a.greetDue
+}
+
+func (a *actor) hello(ctx context.Context) {
+	j, reg, list, stamp := a.o.Journal.Status(), a.o.Keyring.Registry(), a.o.Keyring.Status(), a.o.Clock()
+	h := wire.Hello{Nonce: a.nonce, Boot: j.Boot, Epoch: j.Epoch, Next: j.Sequence, Root: wire.Hash(j.Root),
+		List: list.Version, ListHash: list.Hash, House: reg.House.Version, Trust: reg.Trust.Version,
+		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}
+	if a.cursor.Epoch == 0 {
+		a.cursor = j.Oldest // what was delivered before the cursor was lost is named by the answer
+	}
+	if a.cursor.Epoch != j.Epoch || a.cursor.Sequence > 0 {
+		h.CursorEpoch, h.CursorNext = a.cursor.Epoch, a.cursor.Sequence
+	}
+	a.named = a.cursor.Epoch
+	if a.o.Records != nil {
+		h.Line, h.Records = a.o.Records.Head()
+	}
+	a.publish(ctx, wire.TypeHello, a.place.Up(wire.TypeHello), h)
+}
+
+// settle compares the registry's answer to a hello with the journal. Until both
+// agree the hello is repeated.
+func (a *actor) settle(ctx context.Context, k wire.Ack, now time.Time) {
+	at := journal.Position{Epoch: k.Epoch, Sequence: k.Next}
+	if at.Epoch == 0 || at.Epoch != a.named {
+		return // the journal is not open yet, or it answers something else
+	}
+	own, err := a.o.Journal.Range(ctx, at)
+	switch {
+	case errors.Is(err, journal.ErrAhead):
+		a.fork(ctx, a.cursor, wire.ReasonAhead, k)
+	case errors.Is(err, journal.ErrGone):
+		a.skipGone(ctx, k, now)
+	case err != nil:
+		a.o.Log.Error().Err(err).Msg("the registry's copy can't be compared with the journal; it is tried again")
+	case wire.Hash(own.Root()) != k.Root:
+		a.fork(ctx, a.cursor, wire.ReasonOtherRoot, k)
+	default:
+		a.resume(ctx, at, own)
+		a.ready = true
+		a.greetDue, a.greetWait = now.Add(greetEvery), 0
+		a.saver.save(k)
+	}
+}
+
+// skipGone goes on with the oldest entry, where the registry stands at a place
+// that the journal does not have any more.
+func (a *actor) skipGone(ctx context.Context, k wire.Ack, now time.Time) {
+	oldest := a.o.Journal.Status().Oldest
+	if a.cursor == oldest {
+		a.fork(ctx, oldest, wire.ReasonNone, k)
+		return
+	}
+	a.cursor = oldest
+	a.greetAgain(now)
+}
+
+// fork leaves the epoch in which the registry's copy and the journal differ,
+// or between which entries are missing: everything from that place on goes into
+// a new epoch that cites the registry's.
+func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason, k wire.Ack) {
+	now := time.Now()
+	if now.Before(a.forkDue) {
+		return
+	}
+	a.forkWait = backoff(a.forkWait, forkFirst, forkMost)
+	a.forkDue = now.Add(a.forkWait)
+	a.stopPacking()
+	_ = a.o.Journal.Ack(from) // so that a crash from here on repeats less; it may be there already, or farther
+	cite := binary.BigEndian.AppendUint64(nil, k.Epoch)
+	cite = append(binary.BigEndian.AppendUint64(cite, k.Next), k.Root[:]...)
+	at, err := a.o.Journal.NewEpoch(ctx, from, cite)
+	if errors.Is(err, journal.ErrGone) {
+		at, err = a.o.Journal.NewEpoch(ctx, a.o.Journal.Status().Oldest, cite)
+	}
+	if err != nil {
+		a.o.Log.Error().Err(err).Msg("new epoch of the journal can't be made; it is tried again")
+		return
+	}
+	a.o.Log.Warn().Str("reason", why.String()).Uint64("registry", k.Next).Msg("new epoch of the journal: the registry has another copy")
+	if why != wire.ReasonNone {
+		a.raise(why)
+	}
+	a.cursor, a.gap = at, nil
+	a.pendingNotices, a.flight = nil, nil
+	a.greetAgain(now)
+}

@@ -1,0 +1,150 @@
+package uplink
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+const (
+	rollEvery   = 10 * time.Minute
+	rollKeyless = time.Minute // while this gateway waits for the building key
+	rollFirst   = 2 * time.Second
+	answerEvery = time.Minute // one sibling is answered at most so often
+)
+
+// siblings talks with the other gateways of the building, with the registry
+// away too.
+type siblings struct {
+	rollDue time.Time
+	talked  map[string]time.Time // when a sibling was answered last; of the House document only
+}
+
+func (a *actor) rollSoon(now time.Time) {
+	a.rollDue = now.Add(rand.N(rollFirst))
+}
+
+// talk says which records this gateway holds, so that its siblings send the rest.
+func (a *actor) talk(ctx context.Context, now time.Time) time.Time {
+	reg := a.o.Keyring.Registry()
+	if !a.up || !hasOthers(reg.House, a.place.Gateway) {
+		return time.Time{}
+	}
+	if now.Before(a.rollDue) {
+		return a.rollDue
+	}
+	roll := wire.Roll{KeyNumber: a.o.Keyring.Status().KeyNumber}
+	if a.o.Records != nil {
+		_, roll.Have = a.o.Records.Unsettled()
+		slices.SortFunc(roll.Have, func(x, y wire.ID) int { return bytes.Compare(x[:], y[:]) })
+		roll.Have = roll.Have[:min(len(roll.Have), wire.MaxHave)]
+	}
+	a.publish(ctx, wire.TypeRoll, a.place.House(a.place.Gateway), roll)
+	every := rollEvery
+	if roll.KeyNumber == 0 {
+		every = rollKeyless
+	}
+	a.rollDue = now.Add(every*3/4 + rand.N(every/2))
+	return a.rollDue
+}
+
+func hasOthers(h wire.House, own string) bool {
+	return slices.ContainsFunc(h.Gateways, func(g wire.HouseGateway) bool { return g.ID != own })
+}
+
+// sibling takes a message of another gateway of the building and returns its
+// type. One that the House document does not name (yet) is not heard.
+func (a *actor) sibling(ctx context.Context, from wire.Place, envelope []byte) (kind string, err error) {
+	g := a.o.Keyring.Registry().House.Gateway(from.Gateway)
+	if g == nil || from.District != a.place.District || from.Town != a.place.Town {
+		return wire.TypeRecord, wire.ErrUnknownKey
+	}
+	expect := wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: from.Address()}
+	payload, p, err := wire.Open(envelope, expect, []wire.Key{g.Key()})
+	if errors.Is(err, wire.ErrWrongType) && (p.Type == wire.TypeRoll || p.Type == wire.TypeKey) {
+		expect.Type = p.Type
+		payload, _, err = wire.Open(envelope, expect, []wire.Key{g.Key()})
+	}
+	switch {
+	case err != nil:
+	case expect.Type == wire.TypeRoll:
+		err = a.roll(ctx, g, payload)
+	case expect.Type == wire.TypeKey:
+		err = a.keyShare(payload)
+	case a.o.Records != nil:
+		err = a.o.Records.Hear(from.Gateway, envelope)
+	}
+	return expect.Type, err
+}
+
+// roll sends a sibling what it lacks.
+func (a *actor) roll(ctx context.Context, g *wire.HouseGateway, payload []byte) error {
+	var r wire.Roll
+	if err := wire.Decode(payload, &r); err != nil {
+		return err
+	}
+	now := time.Now()
+	if last, ok := a.talked[g.ID]; ok && now.Sub(last) < answerEvery {
+		return nil
+	}
+	if a.o.Records != nil {
+		own, _ := a.o.Records.Unsettled()
+		for _, envelope := range own {
+			if !slices.Contains(r.Have, idOf(envelope, a)) {
+				a.talked[g.ID] = now
+				a.put(ctx, a.place.House(a.place.Gateway), envelope)
+			}
+		}
+	}
+	if r.KeyNumber == 0 && a.o.Keyring.Status().HasKey {
+		a.talked[g.ID] = now
+		return a.shareKey(ctx, g)
+	}
+	return nil
+}
+
+// idOf reads the id of one of our own records.
+func idOf(envelope []byte, a *actor) wire.ID {
+	own := wire.Key{Role: wire.RoleGateway, Public: publicOf(a.o.Key)}
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: a.address}, []wire.Key{own})
+	var r wire.Record
+	if err != nil || wire.Decode(payload, &r) != nil {
+		return wire.ID{}
+	}
+	return r.ID
+}
+
+// shareKey seals the building key to a gateway that an issuer says is of the
+// building.
+func (a *actor) shareKey(ctx context.Context, g *wire.HouseGateway) error {
+	sealed, err := a.o.Keyring.ShareBuildingKey(g.KEM, a.place.Building+"/"+g.ID)
+	if err != nil {
+		a.o.Log.Error().Err(err).Str("gateway", g.ID).Msg("building key can't be sealed to a sibling")
+		return nil
+	}
+	a.publish(ctx, wire.TypeKey, a.place.House(a.place.Gateway), wire.KeyShare{To: g.ID, Sealed: sealed})
+	return nil
+}
+
+// keyShare takes the building key where there is none.
+func (a *actor) keyShare(payload []byte) error {
+	var k wire.KeyShare
+	if err := wire.Decode(payload, &k); err != nil {
+		return err
+	}
+	if k.To != a.place.Gateway || a.o.Keyring.Status().HasKey {
+		return nil
+	}
+	if err := a.o.Keyring.TakeBuildingKey(k.Sealed); err != nil {
+		return err
+	}
+	number := a.o.Keyring.Status().KeyNumber
+	a.o.Log.Info().Uint8("number", number).Msg("building key came from a sibling")
+	a.o.Journal.Queue(wire.Header{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: wire.TypeKey, Count: uint64(number)}, wire.Who{})
+	return nil
+}

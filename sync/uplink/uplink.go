@@ -1,0 +1,229 @@
+// Package uplink brings what a gateway has recorded to the registry exactly
+// once, and the registry's lists, documents and acks back, over a link that is
+// only transport: it may drop, repeat, reorder, delay, replay, or belong to an
+// enemy. docs/protocol.md has the messages and their order.
+//
+// An entry counts as delivered when the registry's witness has signed that it
+// is stored, with the root that this gateway computes itself; nothing else moves
+// the cursor. What comes down is taken only with the right signature, type,
+// role and address, and never older than what is in force.
+//
+// The package refuses to touch a door, to expire anything because the registry
+// is silent, to delete an entry, and to keep a queue of its own: the journal is
+// the queue. A silent registry is an entry and a problem in the status.
+package uplink
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/journal"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/wire"
+)
+
+// Link carries bytes to topics and may lose them; *mqtt.Link is one. All
+// methods are called by one goroutine.
+type Link interface {
+	// Publish gives up when ctx ends. Nil means that it was handed on, no more.
+	Publish(ctx context.Context, topic string, payload []byte) error
+	Messages() <-chan mqtt.Message
+	// State says whether the link is up; changed is closed when that changes.
+	State() (up bool, changed <-chan struct{})
+}
+
+// Keyring is the part of *keyring.Keyring that the uplink uses.
+type Keyring interface {
+	Registry() *keyring.Registry
+	Status() keyring.Status
+	Missing(manifest []byte) ([]wire.Hash, error)
+	Apply(keyring.Update) error
+	SetTrust(envelope []byte) error
+	SetHouse(envelope []byte) error
+	ShareBuildingKey(kem []byte, address string) ([]byte, error)
+	TakeBuildingKey(sealed []byte) error
+	RaiseFloor(unix int64)
+}
+
+// Pending is a tenancy record that the registry has not stored yet.
+type Pending struct {
+	Line, Number uint64
+	Envelope     []byte
+	Person       []byte // sealed; empty: none
+}
+
+// Records are the tenancy records made at this gateway's desk, and those that
+// it hears from its siblings.
+type Records interface {
+	Head() (line, number uint64)                // newest of its own; 0, 0: none
+	Pending() []Pending                         // its own that are not at the registry, in order
+	Stored(line, number uint64)                 // the registry has them through number
+	Renew(line, number uint64) error            // the registry's numbering is another: begin a new line
+	Hear(gateway string, envelope []byte) error // a sibling's record, its signature not judged yet
+	Unsettled() (own [][]byte, have []wire.ID)  // envelopes of its own; ids of all of siblings'
+}
+
+// Options of an Uplink. Records, Checkpoint, Software and Heard may be missing.
+type Options struct {
+	Link       Link
+	Journal    *journal.Journal
+	Keyring    Keyring
+	Records    Records
+	Key        ed25519.PrivateKey   // the gateway's
+	Clock      func() journal.Stamp // for the hello; never for a decision
+	Checkpoint string               // file of the newest cosigned checkpoint
+	Software   string               // version, at most 64 bytes
+	Log        zerolog.Logger
+}
+
+// Uplink talks to the registry. Make it with New, run it once with Run.
+type Uplink struct {
+	o  Options
+	mu sync.Mutex
+	s  Status
+}
+
+// New prepares an uplink of an enrolled gateway; it starts nothing.
+func New(o Options) (*Uplink, error) {
+	if o.Link == nil || o.Journal == nil || o.Keyring == nil || o.Clock == nil || len(o.Key) != ed25519.PrivateKeySize {
+		return nil, errors.New("new uplink: link, journal, keyring, key and clock are needed")
+	}
+	r := o.Keyring.Registry()
+	if r == nil {
+		return nil, errors.New("new uplink: this gateway is not enrolled")
+	}
+	if err := r.Place.Check(); err != nil {
+		return nil, fmt.Errorf("new uplink: %w", err)
+	}
+	return &Uplink{o: o, s: Status{Since: time.Now(), State: StateDown}}, nil
+}
+
+// Run talks until ctx ends. It returns when its goroutines are gone and the
+// cursor is written; the journal must run longer.
+func (u *Uplink) Run(ctx context.Context) error {
+	a := newActor(u)
+	ctx, stop := context.WithCancel(ctx)
+	var others sync.WaitGroup
+	others.Go(func() { a.saver.run(ctx) })
+	others.Go(func() { watch(ctx, a.o.Journal, a.seen) })
+	a.loop(ctx)
+	a.stopPacking()
+	stop()
+	others.Wait()
+	return nil
+}
+
+// actor is one run: all that it has belongs to the goroutine of loop.
+type actor struct {
+	o       Options
+	u       *Uplink
+	place   wire.Place
+	address string
+	seen    chan sighting // from watch
+	saver   *saver
+
+	session
+	sender
+	alarm
+	notices
+	deliveries
+	collection
+	siblings
+	refusals
+}
+
+func newActor(u *Uplink) *actor {
+	place := u.o.Keyring.Registry().Place
+	a := &actor{o: u.o, u: u, place: place, address: place.Address(), seen: make(chan sighting, 16)}
+	a.saver = newSaver(a)
+	a.cursor = u.o.Journal.Acked()
+	a.refused = map[refusal]*refusedCount{}
+	a.talked = map[string]time.Time{}
+	return a
+}
+
+// loop does what is due, then waits for the next thing.
+func (a *actor) loop(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		up, changed := a.o.Link.State()
+		a.linkIs(up, changed, time.Now())
+		timer.Reset(time.Until(a.tick(ctx)))
+		a.report()
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-changed:
+		case b := <-a.packed():
+			a.take(b)
+		case s := <-a.seen:
+			a.saw(s)
+		case m := <-a.o.Link.Messages():
+			a.receive(ctx, m)
+		}
+	}
+}
+
+// idle is how long the loop sleeps at most.
+const idle = time.Minute
+
+// tick does what is due and returns when the next thing will be. Each of the
+// parts returns when it wants to be called again; zero: when something happens.
+func (a *actor) tick(ctx context.Context) time.Time {
+	now := time.Now()
+	next := now.Add(idle)
+	for _, due := range [...]func(context.Context, time.Time) time.Time{
+		a.greet, a.send, a.announce, a.deliver, a.fetch, a.talk, a.judge, a.tellRefused,
+	} {
+		if t := due(ctx, now); !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	return next
+}
+
+// publishFor bounds one publish: a link that takes nothing for so long is as
+// good as down, and the others wait.
+const publishFor = 30 * time.Second
+
+// publish signs and sends one message. What is lost is sent again by whoever
+// needs it, so an error is only logged.
+func (a *actor) publish(ctx context.Context, kind, topic string, p wire.Payload) bool {
+	payload, err := wire.Encode(p)
+	if err == nil {
+		var envelope []byte
+		if envelope, err = a.sign(kind, payload); err == nil {
+			return a.put(ctx, topic, envelope)
+		}
+	}
+	a.o.Log.Error().Err(err).Str("type", kind).Msg("message to the registry can't be made")
+	return false
+}
+
+func (a *actor) sign(kind string, payload []byte) ([]byte, error) {
+	return wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: a.address}, payload, a.o.Key)
+}
+
+// put sends bytes that are signed already.
+func (a *actor) put(ctx context.Context, topic string, envelope []byte) bool {
+	ctx, cancel := context.WithTimeout(ctx, publishFor)
+	defer cancel()
+	if err := a.o.Link.Publish(ctx, topic, envelope); err != nil {
+		a.o.Log.Debug().Err(err).Str("topic", topic).Msg("not published")
+		return false
+	}
+	return true
+}
+
+// backoff doubles a wait from low to high.
+func backoff(wait, low, high time.Duration) time.Duration {
+	return min(max(2*wait, low), high)
+}

@@ -1,0 +1,67 @@
+package uplink
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"gatehouse/sync/wire"
+)
+
+func TestEverythingArrivesOnce(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.append(60)
+		if !w.settle(time.Minute) {
+			t.Fatalf("not in step: %+v", w.uplink.Status())
+		}
+		w.append(1)
+		if !w.settle(5 * time.Second) {
+			t.Fatal("a live entry took more than 5 s")
+		}
+		if fault := w.same(); fault != "" {
+			t.Fatal(fault)
+		}
+		if w.ring.floor == 0 {
+			t.Error("the registry's time raised no floor")
+		}
+		w.stop()
+		if got, want := w.journal.Acked(), w.journal.Status().Position; got.Epoch != want.Epoch || got.Sequence+1 < want.Sequence {
+			t.Errorf("cursor is at %v, the journal at %v", got, want)
+		}
+	})
+}
+
+// TestCheckpointIsCosigned: the note opens with both keys, by the library of
+// others.
+func TestCheckpointIsCosigned(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.append(5)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		time.Sleep(time.Second)
+		text, err := os.ReadFile(filepath.Join(w.dir, "checkpoint"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var verifiers []note.Verifier
+		for name, key := range map[string]wire.Key{"gatehouse/b/g": {Public: publicOf(w.keys.gateway)}, "gatehouse/registry": {Public: publicOf(w.keys.witness)}} {
+			vkey, err := note.NewEd25519VerifierKey(name, key.Public)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := note.NewVerifier(vkey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			verifiers = append(verifiers, v)
+		}
+		n, err := note.Open(text, note.VerifierList(verifiers...))
+		if err != nil || len(n.Sigs) != 2 {
+			t.Fatalf("%d signatures: %v\n%s", len(n.Sigs), err, text)
+		}
+	})
+}
