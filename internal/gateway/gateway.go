@@ -10,6 +10,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
+	"gatehouse/internal/desk"
 	"gatehouse/internal/door"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -61,8 +63,11 @@ type Gateway struct {
 	journal *journal.Journal
 	keyring *keyring.Keyring
 	keysErr error // why keys could not be read at the start
-	swipes  *swipes
-	fire    *fire // nil: no fire input
+	// gatewayKey signs what the gateway says; nil where it could not be read.
+	gatewayKey ed25519.PrivateKey
+	swipes     *swipes
+	desk       *desk.Desk
+	fire       *fire // nil: no fire input
 	// requests counts those of the tool that are being answered.
 	requests sync.WaitGroup
 	doors    []*servedDoor
@@ -106,6 +111,9 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g.swipes = newSwipes(g.keyring, o.Site)
+	if err := g.openDesk(); err != nil {
+		return nil, err
+	}
 	for _, d := range g.doors {
 		g.makeDoor(d)
 	}
@@ -145,6 +153,7 @@ func (g *Gateway) makeRelays() {
 
 func (g *Gateway) openKeyring() (err error) {
 	keys, err := keyring.LoadKeys(g.o.Site.path("keys"))
+	g.gatewayKey = keys.Gateway
 	if g.keysErr = err; err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
 	}
@@ -207,7 +216,7 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 			d.run = append(d.run, w.run)
 		}
 	}
-	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: g.journal, Keys: g.keyring,
+	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk}, Keys: g.keyring,
 		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.swipes.watch, Log: g.o.Log})
 }
 
@@ -300,6 +309,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		devices.Go(func() { g.fire.run(ctx) })
 	}
 	devices.Go(func() { _ = g.keyring.Run(ctx) }) // ends with ctx, never with an error
+	devices.Go(func() { _ = g.desk.Run(ctx) })    // likewise
 	devices.Go(func() { g.watchClock(ctx) })
 	devices.Go(func() { g.serve(ctx) })
 	if g.o.Ready != nil {

@@ -50,6 +50,9 @@ func (g *Gateway) handler() http.Handler {
 	} {
 		mux.Handle(pattern, g.respond(f))
 	}
+	for pattern, f := range g.deskRoutes() {
+		mux.Handle(pattern, g.respond(f))
+	}
 	mux.HandleFunc("GET /v1/log", g.streamLog)
 	return mux
 }

@@ -1,0 +1,133 @@
+package control
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// DeskRequest opens a visit at the desk. One is open at a time.
+type DeskRequest struct {
+	TakeOver bool `json:"take_over,omitempty"` // end somebody else's
+}
+
+// Desk is an open visit, and what can be chosen from.
+type Desk struct {
+	Session    string   `json:"session"`
+	TimeZone   string   `json:"time_zone"` // of the building: days begin at its midnight
+	Doors      []string `json:"doors"`     // of the building
+	Here       []string `json:"here"`      // those at whose readers a card can be held up now
+	Flats      []string `json:"flats"`     // empty: any
+	NoticeDays int      `json:"notice_days"`
+	Trusted    bool     `json:"trusted"` // the clock
+}
+
+// DeskSwipe asks for the next card at a reader.
+type DeskSwipe struct {
+	SwipeRequest
+	Proof bool `json:"proof,omitempty"` // it proves a tenant; else it is a card to be given
+}
+
+// DeskCard is what the desk makes of it.
+type DeskCard struct {
+	Door    string   `json:"door"`
+	Forms   int      `json:"forms"`             // in which the card to be given is known by now
+	Missing []string `json:"missing"`           // doors here that do not read it yet
+	Tenancy *Tenancy `json:"tenancy,omitempty"` // whose card it is, of a proof
+}
+
+// CheckIn registers a person who arrives. Document and basis are the stable
+// names of the protocol. Number, name and PIN are not kept on the gateway.
+type CheckIn struct {
+	Document string     `json:"document"`
+	Number   string     `json:"number"`
+	Name     string     `json:"name"`
+	Flat     string     `json:"flat"`
+	Label    string     `json:"label,omitempty"`
+	Doors    []string   `json:"doors,omitempty"` // empty: all of the building
+	From     *time.Time `json:"from,omitempty"`
+	Until    *time.Time `json:"until,omitempty"` // exclusive
+	Basis    string     `json:"basis"`
+	Informed bool       `json:"informed"`
+	PIN      string     `json:"pin,omitempty"`
+}
+
+// Change asks for a change of a tenancy: checkout, dispute, withdraw, suspend,
+// resume, replace or add.
+type Change struct {
+	Action  string `json:"action"`
+	Tenancy string `json:"tenancy,omitempty"` // id or the start of it, flat or label; empty: that of the card held up
+	Proof   string `json:"proof"`             // landlord, card or pin
+	PIN     string `json:"pin,omitempty"`
+	Cause   string `json:"cause,omitempty"` // of a check-out
+	Card    int    `json:"card,omitempty"`  // 0: the only one
+}
+
+// Tenancy is one person in one flat. Who that is only the registry knows.
+type Tenancy struct {
+	ID       string        `json:"id"`
+	Flat     string        `json:"flat,omitempty"`
+	Label    string        `json:"label,omitempty"`
+	State    string        `json:"state"` // active, notice, suspended, disputed or ended
+	Doors    []string      `json:"doors,omitempty"`
+	Since    *time.Time    `json:"since,omitempty"`
+	Until    *time.Time    `json:"until,omitempty"`  // of the term, exclusive
+	Notice   *time.Time    `json:"notice,omitempty"` // when the landlord's notice ends it
+	Cause    string        `json:"cause,omitempty"`  // of the end or notice
+	Ended    *time.Time    `json:"ended,omitempty"`  // when it did
+	Told     uint64        `json:"told,omitempty"`   // how often the tenant was told of the notice at a door
+	HasPIN   bool          `json:"has_pin"`
+	Cards    []TenancyCard `json:"cards"`
+	Unstored int           `json:"unsettled,omitempty"` // changes that are in force here and not yet in the registry's list
+}
+
+// TenancyCard is one card of a tenancy.
+type TenancyCard struct {
+	Number int        `json:"number"`
+	State  string     `json:"state"` // active, suspended or ended
+	Since  *time.Time `json:"since,omitempty"`
+	Forms  int        `json:"forms"` // in how many forms readers see it
+}
+
+// Done is what came of a check-in or a change.
+type Done struct {
+	Tenancy Tenancy  `json:"tenancy"`
+	Remarks []string `json:"remarks"`
+}
+
+// OpenDesk opens a visit. A *Error with Conflict means that somebody else is
+// at the desk.
+func (c *Client) OpenDesk(ctx context.Context, r DeskRequest) (d Desk, err error) {
+	return d, c.call(ctx, http.MethodPost, "/v1/desk", r, &d)
+}
+
+// CloseDesk ends a visit; it is no fault if it has ended.
+func (c *Client) CloseDesk(ctx context.Context, session string) error {
+	return c.call(ctx, http.MethodDelete, "/v1/desk/"+url.PathEscape(session), nil, &struct{}{})
+}
+
+// ShowCard waits for a card at the desk. The door stays as it is.
+func (c *Client) ShowCard(ctx context.Context, session string, r DeskSwipe) (card DeskCard, err error) {
+	return card, c.call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/swipe", r, &card)
+}
+
+// CheckIn makes a tenancy for the card that was shown.
+func (c *Client) CheckIn(ctx context.Context, session string, r CheckIn) (d Done, err error) {
+	return d, c.call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/checkin", r, &d)
+}
+
+// Change changes a tenancy.
+func (c *Client) Change(ctx context.Context, session string, r Change) (d Done, err error) {
+	return d, c.call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/change", r, &d)
+}
+
+// Tenancies lists them.
+func (c *Client) Tenancies(ctx context.Context) (all []Tenancy, err error) {
+	return all, c.call(ctx, http.MethodGet, "/v1/tenancies", nil, &all)
+}
+
+// Tenancy finds one by id or the start of it, flat or label.
+func (c *Client) Tenancy(ctx context.Context, name string) (t Tenancy, err error) {
+	return t, c.call(ctx, http.MethodGet, "/v1/tenancy?"+url.Values{"name": {name}}.Encode(), nil, &t)
+}

@@ -1,0 +1,208 @@
+package desk
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+// bookFile is rewritten whole: what is deleted from it is gone.
+const bookFile = "tenancies.json"
+
+// book is all that the desk keeps. It has no field for a name, a document or a
+// card's number.
+type book struct {
+	Line      uint64     `json:"line,string"` // of own records; 0: none made yet
+	Number    uint64     `json:"number"`      // of the last one made
+	Stored    uint64     `json:"stored"`      // the registry has them through this one
+	Tenancies []*tenancy `json:"tenancies"`
+}
+
+// tenancy is one person in one flat. Times are unix s, 0 for none.
+type tenancy struct {
+	ID       hexID      `json:"id"`
+	Flat     string     `json:"flat,omitempty"` // empty: checked in elsewhere
+	Label    string     `json:"label,omitempty"`
+	Doors    []string   `json:"doors,omitempty"`
+	Since    uint32     `json:"since,omitempty"`
+	Until    uint32     `json:"until,omitempty"`    // of the term
+	Notice   uint32     `json:"notice,omitempty"`   // when the newest notice of the landlord ends it
+	Noticed  uint32     `json:"noticed,omitempty"`  // when that was given; the newest of these three counts
+	Objected uint32     `json:"objected,omitempty"` // when the tenant disputed
+	Withdrew uint32     `json:"withdrew,omitempty"` // when the landlord took one back
+	Cause    wire.Cause `json:"cause,omitempty"`    // of the notice
+	Ended    uint32     `json:"ended,omitempty"`
+	EndCause wire.Cause `json:"end_cause,omitempty"`
+	Gone     uint32     `json:"gone,omitempty"` // since when the list in force names it no more
+	Told     uint64     `json:"told,omitempty"` // how often its tenant was told of the notice
+	PIN      *pin       `json:"pin,omitempty"`
+	Cards    []card     `json:"cards,omitempty"`
+}
+
+// card is the forms in which the readers see one card, under one grant.
+type card struct {
+	Grant       hexID           `json:"grant"`
+	Credentials []hexCredential `json:"credentials"`
+	Since       uint32          `json:"since"`
+}
+
+func (d *Desk) path() string { return filepath.Join(d.p.Dir, bookFile) }
+
+func (d *Desk) load() {
+	data, err := os.ReadFile(d.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		d.p.Log.Error().Err(err).Msg("tenancies can't be read; cards open all the same")
+		return
+	}
+	var b book
+	if err := json.Unmarshal(data, &b); err == nil && b.sound() {
+		d.book = b
+		return
+	}
+	aside, err := durable.SetAside(d.path())
+	d.p.Log.Error().Err(err).Str("file", aside).Msg("tenancies are damaged and were set aside; cards open all the same")
+	d.p.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: []byte(bookFile)}, wire.Who{})
+}
+
+// sound refuses what json takes and nothing here could work with.
+func (b book) sound() bool {
+	return b.Number >= b.Stored && !slices.Contains(b.Tenancies, nil)
+}
+
+// save writes the book. What it holds is told by the keyring's records too, but
+// for labels and PINs, so a sick disk is a remark.
+func (d *Desk) save() error {
+	d.publish()
+	data, err := json.Marshal(d.book)
+	if err != nil {
+		return fmt.Errorf("write tenancies: %w", err)
+	}
+	if err := durable.WriteFile(d.path(), data, 0o600); err != nil {
+		d.p.Log.Error().Err(err).Msg("tenancies can't be written")
+		return fmt.Errorf("write tenancies: %w", err)
+	}
+	return nil
+}
+
+// catchUp takes what is in force at the keyring and not yet in the book: a
+// crash came between the two.
+func (d *Desk) catchUp() {
+	for _, l := range d.p.Keyring.Locals() {
+		own := d.isOwn(l)
+		if own && l.Record.Line == d.book.Line && l.Record.Number <= d.book.Number {
+			continue
+		}
+		d.book.apply(l.Change)
+		if !own {
+			continue
+		}
+		if l.Record.Line != d.book.Line {
+			d.book.Line, d.book.Number, d.book.Stored = l.Record.Line, 0, 0
+		}
+		d.book.Number = max(d.book.Number, l.Record.Number)
+	}
+}
+
+// find returns the tenancy of that id, nil if the book has none.
+func (b *book) find(id wire.ID) *tenancy {
+	for _, t := range b.Tenancies {
+		if wire.ID(t.ID) == id {
+			return t
+		}
+	}
+	return nil
+}
+
+// apply writes a change into the book. Changes of other gateways may come twice
+// and out of order: an end stays an end, and of notices and their likes the
+// newest counts.
+func (b *book) apply(c wire.Change) {
+	t := b.find(c.Tenancy)
+	if t == nil {
+		t = &tenancy{ID: hexID(c.Tenancy)}
+		b.Tenancies = append(b.Tenancies, t)
+	}
+	switch c.Op {
+	case wire.OpCheckIn:
+		t.Flat, t.Doors, t.Since, t.Until = c.Flat, c.Doors, c.At, c.Until
+		t.bind(c)
+	case wire.OpBind:
+		t.bind(c)
+	case wire.OpEnd:
+		if t.Ended == 0 {
+			t.Ended, t.EndCause = c.At, c.Cause
+		}
+		t.PIN = nil // there is nothing more to prove
+	case wire.OpNotice:
+		if c.At > t.Noticed {
+			t.Notice, t.Noticed, t.Cause, t.Told = c.Until, c.At, c.Cause, 0
+		}
+	case wire.OpDispute:
+		t.Objected = max(t.Objected, c.At)
+	case wire.OpWithdraw:
+		t.Withdrew = max(t.Withdrew, c.At)
+	}
+}
+
+// notice is when the landlord's notice ends the tenancy, disputed or not; 0: no
+// notice runs. What came last counts, in whatever order it was heard.
+func (t *tenancy) notice() uint32 {
+	if t.Noticed <= t.Withdrew {
+		return 0
+	}
+	return t.Notice
+}
+
+// disputed reports whether the tenant objects to the notice that runs.
+func (t *tenancy) disputed() bool { return t.notice() != 0 && t.Objected > t.Noticed }
+
+// marked is the time of the newest of the three; the next one comes after it.
+func (t *tenancy) marked() uint32 { return max(t.Noticed, t.Objected, t.Withdrew) }
+
+// bind adds a card, unless it is there.
+func (t *tenancy) bind(c wire.Change) {
+	for _, id := range c.Credentials {
+		if t.has(id) {
+			return
+		}
+	}
+	k := card{Grant: hexID(c.Grant), Since: c.At}
+	for _, id := range c.Credentials {
+		k.Credentials = append(k.Credentials, hexCredential(id))
+	}
+	t.Cards = append(t.Cards, k)
+}
+
+func (t *tenancy) has(id wire.CredentialID) bool {
+	return slices.ContainsFunc(t.Cards, func(c card) bool { return slices.Contains(c.Credentials, hexCredential(id)) })
+}
+
+// hexID and hexCredential stand in JSON as hex of exactly their length.
+type (
+	hexID         wire.ID
+	hexCredential wire.CredentialID
+)
+
+func (v hexID) MarshalText() ([]byte, error)             { return hex.AppendEncode(nil, v[:]), nil }
+func (v *hexID) UnmarshalText(text []byte) error         { return fromHex(v[:], text) }
+func (v hexCredential) MarshalText() ([]byte, error)     { return hex.AppendEncode(nil, v[:]), nil }
+func (v *hexCredential) UnmarshalText(text []byte) error { return fromHex(v[:], text) }
+
+func fromHex(dst, text []byte) error {
+	if len(text) != hex.EncodedLen(len(dst)) {
+		return fmt.Errorf("%d hex digits, want %d", len(text), hex.EncodedLen(len(dst)))
+	}
+	_, err := hex.Decode(dst, text)
+	return err
+}

@@ -1,0 +1,158 @@
+// Package desk keeps the tenancies of a gateway in an enrolled house: check-in,
+// check-out, lost cards. What happens at the desk is in force at once, with the
+// registry away too: a signed record goes to the keyring, its entry to the
+// journal, and both wait until the registry has them.
+//
+// It refuses to keep a name, a document's number or a card's number: these are
+// sealed to the registry's records key before anything is written. It refuses a
+// landlord alone what would lock a tenant out: ending a tenancy at once, or
+// stopping the last card without another in its place. Arrears of rent and
+// permits are no causes.
+//
+// The folder holds tenancies.json, rewritten whole: flat, label, term, notice,
+// a salted hash of the PIN, and which credentials are one card.
+package desk
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// Journal takes the entries; *journal.Journal is one.
+type Journal interface {
+	Append(context.Context, wire.Header, wire.Who) (wire.Ref, error)
+	Queue(wire.Header, wire.Who) wire.Ref
+}
+
+// Time is the wall clock and what is known of it.
+type Time struct {
+	Now     int64 // unix s
+	Floor   int64 // highest signed time ever seen: it is not earlier than this
+	Trusted bool
+	Quality wire.ClockQuality
+}
+
+// Parts are what a Desk works with; all are needed.
+type Parts struct {
+	Dir     string // of the grants; tenancies.json is made in it
+	Keyring *keyring.Keyring
+	Journal Journal
+	Key     ed25519.PrivateKey // of the gateway; nil: nothing can be signed, so every change is refused
+	Clock   func() Time
+	Log     zerolog.Logger
+}
+
+// Desk is safe for concurrent use. Make it with New; Run does its upkeep.
+type Desk struct {
+	p       Parts
+	told    chan sighting
+	notices atomic.Pointer[map[wire.ID]bool] // tenancies on notice, for the doors
+
+	mu       sync.Mutex // guards all below, and the file
+	book     book
+	session  *session
+	pauses   map[wire.ID]time.Time // no PIN is taken before
+	lastTold map[toldAt]time.Time
+	queued   map[wire.ID]bool // records whose entry this run has queued, durable or not
+}
+
+// New reads the folder. A damaged file is set aside and counts as empty: what
+// is in force is the keyring's business. It starts nothing.
+func New(p Parts) (*Desk, error) {
+	if p.Dir == "" || p.Keyring == nil || p.Journal == nil || p.Clock == nil {
+		return nil, errors.New("open desk: a folder, keyring, journal and clock are needed")
+	}
+	d := &Desk{p: p, told: make(chan sighting, toldQueued), pauses: map[wire.ID]time.Time{},
+		lastTold: map[toldAt]time.Time{}, queued: map[wire.ID]bool{}}
+	d.load()
+	d.catchUp()
+	d.publish()
+	return d, nil
+}
+
+// upkeepEvery is how often Run looks after sessions, entries and old tenancies.
+const upkeepEvery = time.Minute
+
+// Run enters records whose entry a crash has cost, writes down who was told of
+// a notice, ends sessions that nobody uses and forgets tenancies that are long
+// over. It returns nil when ctx ends.
+func (d *Desk) Run(ctx context.Context) error {
+	tick := time.NewTicker(upkeepEvery)
+	defer tick.Stop()
+	d.enterMissing(ctx)
+	d.tidy()
+	for {
+		select {
+		case <-ctx.Done():
+			d.end()
+			return nil
+		case s := <-d.told:
+			d.tell(s)
+		case <-tick.C:
+			d.expire()
+			d.enterMissing(ctx)
+			d.tidy()
+		}
+	}
+}
+
+// Refusal is an answer that the person at the desk can act on. It never holds
+// a name or a number.
+type Refusal struct {
+	Message string
+	Hint    string // what to do; may be empty
+	Busy    bool   // somebody else is at the desk
+}
+
+func (r *Refusal) Error() string { return r.Message }
+
+func refuse(hint, format string, args ...any) error {
+	return &Refusal{Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// registry returns what the house is enrolled with, or why no tenancy can be
+// changed here.
+func (d *Desk) registry() (*keyring.Registry, error) {
+	reg := d.p.Keyring.Registry()
+	switch {
+	case reg == nil:
+		return nil, refuse("give keys with gatehouse grant add, or enrol the house with gatehouse enrol", "this house has no registry, so it keeps no tenancies")
+	case reg.Trust.Version == 0 || reg.House.Version == 0:
+		return nil, refuse("see gatehouse status; gatehouse enrol brings them again", "what the registry signed for this house can't be read")
+	case !d.p.Keyring.Status().HasKey:
+		return nil, refuse("wait until a sibling gateway is online, which sends it", "the building's key has not come yet, so no card can be named")
+	case d.p.Key == nil:
+		return nil, refuse("see gatehouse status", "the gateway's own key can't be read, so nothing can be signed")
+	}
+	return reg, nil
+}
+
+// now is the time that it is not earlier than: records and ends are judged by it.
+func (t Time) now() uint32 {
+	s := t.Floor
+	if t.Trusted || t.Now > s {
+		s = t.Now
+	}
+	return seconds(s)
+}
+
+// surely is the latest time that has certainly come; an end is over only by it.
+func (t Time) surely() uint32 {
+	if t.Trusted {
+		return seconds(max(t.Now, t.Floor))
+	}
+	return seconds(t.Floor)
+}
+
+// seconds fits a time into a record: 1970 plus a second to the year 2106.
+func seconds(s int64) uint32 { return uint32(min(max(s, 1), 1<<32-1)) }

@@ -1,0 +1,268 @@
+package desk
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gatehouse/internal/journal"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// Pending is an own record that the registry has not confirmed yet.
+type Pending struct {
+	Line, Number uint64
+	Envelope     []byte
+	Person       []byte // sealed; nil: none, or it was delivered before
+}
+
+func newID() (id wire.ID) {
+	_, _ = rand.Read(id[:]) // never fails
+	return id
+}
+
+// newLine returns the random name of a numbering; never 0.
+func newLine() uint64 {
+	id := newID()
+	return binary.BigEndian.Uint64(id[:]) | 1
+}
+
+func (d *Desk) isOwn(l keyring.Local) bool {
+	reg := d.p.Keyring.Registry()
+	return reg != nil && l.Gateway == reg.Place.Gateway
+}
+
+// own returns the own unsettled records in order.
+func (d *Desk) own() []keyring.Local {
+	return slices.DeleteFunc(d.p.Keyring.Locals(), func(l keyring.Local) bool { return !d.isOwn(l) })
+}
+
+// record puts a change in force, then into the journal. A change that stops
+// something holds even if no disk takes it; then a remark says so.
+func (d *Desk) record(ctx context.Context, reg *keyring.Registry, c wire.Change, person []byte) (remarks []string, err error) {
+	line := d.book.Line
+	if line == 0 {
+		line = newLine()
+	}
+	l, err := d.sign(reg, line, d.book.Number+1, c, person)
+	if err != nil {
+		return nil, err
+	}
+	err = d.p.Keyring.AddLocal(l)
+	if errors.Is(err, keyring.ErrNotDurable) && (c.Op == wire.OpEnd || c.Op == wire.OpSuspend) {
+		remarks = append(remarks, "this is in force until the daemon's next start: the disk did not take it. Mend the disk, then do it again")
+	} else if err != nil {
+		return nil, fmt.Errorf("record the %s: %w", c.Op, err)
+	}
+	d.book.Line, d.book.Number = line, d.book.Number+1
+	d.book.apply(c)
+	if d.save() != nil {
+		remarks = append(remarks, "label and PIN could not be written: see gatehouse status about the disk")
+	}
+	if !d.enter(ctx, l) {
+		remarks = append(remarks, "its entry in the log waits for the disk")
+	}
+	return remarks, nil
+}
+
+// sign makes the record of a change: sealed for the siblings, sealed for the
+// issuer's desk, signed by the gateway.
+func (d *Desk) sign(reg *keyring.Registry, line, number uint64, c wire.Change, person []byte) (l keyring.Local, err error) {
+	r := wire.Record{Line: line, Number: number, ID: newID()}
+	plain, err := wire.Encode(c)
+	if err != nil {
+		return l, err
+	}
+	if r.House, err = d.p.Keyring.SealRecord(c); err != nil {
+		return l, err
+	}
+	if r.Desk, err = wire.Seal(reg.Trust.Desk, wire.SealChange, reg.Place.Address(), plain); err != nil {
+		return l, err
+	}
+	if len(person) > 0 {
+		r.Person = sha256.Sum256(person)
+	}
+	l = keyring.Local{Gateway: reg.Place.Gateway, Record: r, Change: c, Person: person}
+	l.Envelope, err = d.envelope(reg, r)
+	return l, err
+}
+
+func (d *Desk) envelope(reg *keyring.Registry, r wire.Record) ([]byte, error) {
+	b, err := wire.Encode(r)
+	if err != nil {
+		return nil, err
+	}
+	return wire.Sign(wire.Protected{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: reg.Place.Address()}, b, d.p.Key)
+}
+
+// enterMost is how long a change waits for the disk to take its entry.
+const enterMost = 2 * time.Second
+
+// enter writes the entry of a record and reports whether it is durable. If it is
+// not, it is queued, and written again after a restart: once more does no harm.
+func (d *Desk) enter(ctx context.Context, l keyring.Local) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enterMost)
+	defer cancel()
+	detail := sha256.Sum256(l.Record.Desk)
+	grant, tenancy := l.Change.Grant, l.Change.Tenancy
+	_, err := d.p.Journal.Append(ctx, wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeDone,
+		Reason: reasonOf(l.Change.Op), Detail: detail[:]}, wire.Who{Grant: &grant, Tenancy: &tenancy})
+	if err != nil {
+		d.queued[l.Record.ID] = !errors.Is(err, journal.ErrDropped)
+		d.p.Log.Warn().Err(err).Str("change", l.Change.Op.String()).Msg("entry of a tenancy's change is not durable yet")
+		return false
+	}
+	if err := d.p.Keyring.Entered(l.Record.ID); err != nil {
+		d.p.Log.Warn().Err(err).Msg("that a change has its entry can't be written; it may get another")
+	}
+	return true
+}
+
+// reasonOf says what the entry of a change is about.
+func reasonOf(o wire.Op) wire.Reason { return 600 + wire.Reason(o) }
+
+// enterMissing writes the entries of records that have none yet.
+func (d *Desk) enterMissing(ctx context.Context) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.own() {
+		if !l.Entered && !d.queued[l.Record.ID] && ctx.Err() == nil {
+			d.enter(ctx, l)
+		}
+	}
+}
+
+// Head returns the numbering of the own records and how many were made in it;
+// 0, 0 before the first.
+func (d *Desk) Head() (line, number uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.book.Line, d.book.Number
+}
+
+// Pending returns the own records that the registry has not confirmed, in order.
+func (d *Desk) Pending() (all []Pending) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.own() {
+		if l.Record.Line == d.book.Line && l.Record.Number > d.book.Stored {
+			all = append(all, Pending{l.Record.Line, l.Record.Number, l.Envelope, l.Person})
+		}
+	}
+	return all
+}
+
+// Stored takes the registry's word that it has the own records through number.
+// What is sealed of persons in them is deleted here.
+func (d *Desk) Stored(line, number uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	number = min(number, d.book.Number)
+	if line != d.book.Line || number <= d.book.Stored {
+		return
+	}
+	if err := d.p.Keyring.StoredLocals(line, number); err != nil {
+		d.p.Log.Error().Err(err).Msg("a sealed person that the registry has can't be deleted here; it is tried again")
+		return
+	}
+	d.book.Stored = number
+	_ = d.save() // logged there; the registry says it again after the next start
+}
+
+// Renew begins a new numbering where the registry has more of the old one than
+// this gateway, whose disk was set back. The unsettled records keep their ids,
+// by which the registry knows those that it has. Called again it does nothing.
+func (d *Desk) Renew(line, number uint64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	reg, err := d.registry()
+	if err != nil {
+		return fmt.Errorf("renew the numbering of records: %w", err)
+	}
+	if line != d.book.Line || number <= d.book.Number || line == 0 {
+		return nil
+	}
+	own, fresh := d.own(), newLine()
+	for i := range own {
+		l := &own[i]
+		l.Record.Line, l.Record.Number = fresh, uint64(i)+1
+		if l.Envelope, err = d.envelope(reg, l.Record); err != nil {
+			return fmt.Errorf("renew the numbering of records: %w", err)
+		}
+	}
+	if err := d.p.Keyring.SetLocals(own); err != nil {
+		return fmt.Errorf("renew the numbering of records: %w", err)
+	}
+	d.book.Line, d.book.Number, d.book.Stored = fresh, uint64(len(own)), 0
+	_ = d.save() // logged there; after a restart the records themselves say it
+	return nil
+}
+
+// Hear takes a sibling's record. The error wraps one of wire's: it is not of
+// this building's gateway, or not in its one encoding. A record that is known,
+// or that the list in force was made with, changes nothing.
+func (d *Desk) Hear(gateway string, envelope []byte) error {
+	reg := d.p.Keyring.Registry()
+	if reg == nil || gateway == reg.Place.Gateway {
+		return nil
+	}
+	g := reg.House.Gateway(gateway)
+	if g == nil {
+		return fmt.Errorf("record of gateway %s: %w: not of this building", gateway, wire.ErrUnknownKey)
+	}
+	address := wire.Place{Building: reg.Place.Building, Gateway: gateway}.Address()
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: address}, []wire.Key{g.Key()})
+	if err != nil {
+		return fmt.Errorf("record of gateway %s: %w", gateway, err)
+	}
+	var r wire.Record
+	if err := wire.Decode(payload, &r); err != nil {
+		return fmt.Errorf("record of gateway %s: %w", gateway, err)
+	}
+	c, err := d.p.Keyring.OpenRecord(r.House)
+	if err != nil {
+		return fmt.Errorf("record of gateway %s: %w", gateway, err)
+	}
+	return d.take(keyring.Local{Gateway: gateway, Record: r, Envelope: slices.Clone(envelope), Change: c, Entered: true})
+}
+
+// take puts a sibling's change in force. What the keyring does not keep, since
+// the list has settled it, does not go into the book either.
+func (d *Desk) take(l keyring.Local) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	known := d.holds(l)
+	if err := d.p.Keyring.AddLocal(l); err != nil && !errors.Is(err, keyring.ErrNotDurable) {
+		return fmt.Errorf("record of gateway %s: %w", l.Gateway, err)
+	}
+	if known || !d.holds(l) {
+		return nil
+	}
+	d.book.apply(l.Change)
+	_ = d.save() // logged there; the next start reads the records again
+	return nil
+}
+
+func (d *Desk) holds(l keyring.Local) bool {
+	return slices.ContainsFunc(d.p.Keyring.Locals(), func(o keyring.Local) bool { return o.Gateway == l.Gateway && o.Record.ID == l.Record.ID })
+}
+
+// Unsettled returns the envelopes of the own records that no list has settled,
+// and the ids of all the siblings' records held, ascending.
+func (d *Desk) Unsettled() (own [][]byte, have []wire.ID) {
+	for _, l := range d.p.Keyring.Locals() {
+		if d.isOwn(l) {
+			own = append(own, l.Envelope)
+		} else {
+			have = append(have, l.Record.ID)
+		}
+	}
+	slices.SortFunc(have, compareIDs)
+	return own, have
+}

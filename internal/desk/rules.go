@@ -1,0 +1,238 @@
+package desk
+
+import (
+	"fmt"
+	"strings"
+
+	"gatehouse/sync/wire"
+)
+
+// Actions at the desk, besides a check-in.
+const (
+	checkOut   = "checkout" // ends by the tenant's word; by the landlord alone a notice
+	dispute    = "dispute"
+	withdraw   = "withdraw" // of a notice
+	suspend    = "suspend"  // a lost card
+	resume     = "resume"   // a found one
+	replace    = "replace"  // a lost one, by one that is held up
+	addCard    = "add"      // one more card, or the form in which another reader sees one
+	daySeconds = 24 * 60 * 60
+)
+
+// situation is all that a decision at the desk rests on. The rules are pure
+// functions of it: they return the changes to record, or a Refusal.
+type situation struct {
+	t       *tenancy
+	cards   []Card
+	proof   wire.Proof
+	held    int // number of the card that was held up for proof; 0: none
+	now     uint32
+	surely  uint32
+	trusted bool
+	days    int // of a notice
+	cause   wire.Cause
+	card    int // number of the card that it is about; 0: the only one
+	fresh   []wire.CredentialID
+}
+
+// rules has what each action asks for. In the rules a tenancy that is over is
+// not seen.
+var rules = map[string]func(situation) ([]wire.Change, error){
+	checkOut: situation.checkOut, dispute: situation.dispute, withdraw: situation.withdraw,
+	suspend: situation.suspend, resume: situation.resume, replace: situation.replace, addCard: situation.add,
+}
+
+// decide applies the rule of an action and completes its changes.
+func (s situation) decide(action string) ([]wire.Change, error) {
+	rule, ok := rules[action]
+	if !ok {
+		return nil, refuse("", "no action %q at the desk", action)
+	}
+	if s.t.state(s.cards, s.surely) == stateEnded {
+		return nil, refuse("check the tenant in anew", "tenancy %s is over", s.t.word())
+	}
+	changes, err := rule(s)
+	if err == nil && len(changes) == 0 {
+		return nil, refuse("check the tenant in anew", "tenancy %s has no key any more", s.t.word())
+	}
+	for i := range changes {
+		c := &changes[i]
+		c.At, c.Proof, c.Tenancy = s.now, s.proof, wire.ID(s.t.ID)
+		if c.Op == wire.OpNotice || c.Op == wire.OpDispute || c.Op == wire.OpWithdraw {
+			c.At = max(c.At, s.t.marked()+1) // two within a second still have an order
+		}
+	}
+	return changes, err
+}
+
+// grants returns those of the tenancy's cards, each once.
+func (s situation) grants() (all []wire.ID) {
+	seen := map[wire.ID]bool{}
+	for _, c := range s.cards {
+		if c.State != stateEnded && !seen[c.grant] {
+			seen[c.grant] = true
+			all = append(all, c.grant)
+		}
+	}
+	return all
+}
+
+// each makes one change for every grant.
+func (s situation) each(c wire.Change) (all []wire.Change) {
+	for _, g := range s.grants() {
+		c.Grant = g
+		all = append(all, c)
+	}
+	return all
+}
+
+// checkOut ends at once on the tenant's own word, and by a notice without it.
+func (s situation) checkOut() ([]wire.Change, error) {
+	if s.cause == 0 {
+		return nil, refuse(causes(), "a check-out needs one of the causes")
+	}
+	if s.proof != wire.ProofLandlord {
+		return s.each(wire.Change{Op: wire.OpEnd, Cause: s.cause}), nil
+	}
+	switch {
+	case s.t.disputed():
+		return nil, refuse("the registry decides; gatehouse tenancy withdraw takes the notice back", "the tenant disputes the notice")
+	case s.t.notice() != 0:
+		return nil, refuse("with the tenant's card or PIN it ends at once", "a notice runs already")
+	case !s.trusted:
+		return nil, refuse("set the clock, then gatehouse clock confirm; or use the tenant's card or PIN", "a notice needs a date, and the gateway's clock can't be trusted")
+	}
+	until := s.now + uint32(s.days)*daySeconds
+	if s.t.Until != 0 && s.t.Until <= until {
+		return nil, refuse("", "the term ends before a notice of %d days would", s.days)
+	}
+	return s.each(wire.Change{Op: wire.OpNotice, Cause: s.cause, Until: until}), nil
+}
+
+func (s situation) dispute() ([]wire.Change, error) {
+	switch {
+	case s.proof == wire.ProofLandlord:
+		return nil, refuse("hold up a card of the tenancy, or type its PIN", "only the tenant can dispute a notice")
+	case s.t.notice() == 0:
+		return nil, refuse("", "no notice runs against this tenancy")
+	case s.t.disputed():
+		return nil, refuse("the registry decides", "the notice is disputed already")
+	}
+	return s.each(wire.Change{Op: wire.OpDispute}), nil
+}
+
+func (s situation) withdraw() ([]wire.Change, error) {
+	if s.t.notice() == 0 {
+		return nil, refuse("", "no notice runs against this tenancy")
+	}
+	return s.each(wire.Change{Op: wire.OpWithdraw}), nil
+}
+
+// suspend stops a lost card. The landlord alone may not lock a tenant out: then
+// another card has to stay, or to be handed out.
+func (s situation) suspend() ([]wire.Change, error) {
+	k, err := s.chosen(stateActive)
+	if err != nil {
+		return nil, err
+	}
+	if k.Number == s.held {
+		return nil, refuse("a card that is here is not lost: say with --card which one is", "this is the card that was held up")
+	}
+	if s.proof == wire.ProofLandlord && count(s.cards, stateActive) < 2 {
+		return nil, refuse("gatehouse card replace puts another card in its place; or the tenant's PIN",
+			"this is the tenancy's last card, and its tenant would be locked out")
+	}
+	return []wire.Change{{Op: wire.OpSuspend, Grant: k.grant, Credentials: k.credentials}}, nil
+}
+
+// resume wants the found card itself, or the PIN.
+func (s situation) resume() ([]wire.Change, error) {
+	if s.proof == wire.ProofCard && s.card == 0 {
+		s.card = s.held
+	}
+	k, err := s.chosen(stateSuspended)
+	if err != nil {
+		return nil, err
+	}
+	if s.proof == wire.ProofLandlord || s.proof == wire.ProofCard && s.held != k.Number {
+		return nil, refuse("hold up the very card that was found, or let the tenant type the PIN", "that card %d is found has to be shown", k.Number)
+	}
+	return []wire.Change{{Op: wire.OpResume, Grant: k.grant, Credentials: k.credentials}}, nil
+}
+
+// replace binds the new card first: a crash in between leaves one card too many,
+// never a tenant without.
+func (s situation) replace() ([]wire.Change, error) {
+	if s.card == 0 && count(s.cards, stateActive) == 0 && count(s.cards, stateSuspended) == 1 {
+		return s.bind(s.only(stateSuspended).grant)
+	}
+	want := stateActive
+	if s.card > 0 && s.card <= len(s.cards) && s.cards[s.card-1].State == stateSuspended {
+		want = stateSuspended
+	}
+	k, err := s.chosen(want)
+	if err != nil {
+		return nil, err
+	}
+	if k.Number == s.held {
+		return nil, refuse("a card that is here is not lost: say with --card which one is", "this is the card that was held up")
+	}
+	changes, err := s.bind(k.grant)
+	if err != nil || want == stateSuspended {
+		return changes, err
+	}
+	return append(changes, wire.Change{Op: wire.OpSuspend, Grant: k.grant, Credentials: k.credentials}), nil
+}
+
+func (s situation) add() ([]wire.Change, error) {
+	grants := s.grants()
+	if len(grants) == 0 {
+		return nil, refuse("check the tenant in anew", "this tenancy has no key that a card could join")
+	}
+	return s.bind(grants[0])
+}
+
+func (s situation) bind(grant wire.ID) ([]wire.Change, error) {
+	if len(s.fresh) == 0 {
+		return nil, refuse("hold it up to a reader", "the new card has not been shown")
+	}
+	return []wire.Change{{Op: wire.OpBind, Grant: grant, Credentials: s.fresh}}, nil
+}
+
+// chosen returns the card that was named, or the only one in that state (but
+// for the one that was held up).
+func (s situation) chosen(state string) (Card, error) {
+	if s.card != 0 {
+		if s.card < 0 || s.card > len(s.cards) {
+			return Card{}, refuse("gatehouse tenancy show lists them", "this tenancy has no card %d", s.card)
+		}
+		if k := s.cards[s.card-1]; k.State == state {
+			return k, nil
+		}
+		return Card{}, refuse("gatehouse tenancy show lists them", "card %d is %s", s.card, s.cards[s.card-1].State)
+	}
+	var numbers []string
+	for _, k := range s.cards {
+		if k.State == state && (k.Number != s.held || s.proof != wire.ProofCard) {
+			numbers = append(numbers, fmt.Sprint(k.Number))
+			s.card = k.Number
+		}
+	}
+	switch len(numbers) {
+	case 0:
+		return Card{}, refuse("gatehouse tenancy show lists them", "this tenancy has no (other) card that is %s", state)
+	case 1:
+		return s.cards[s.card-1], nil
+	}
+	return Card{}, refuse("name it with --card: "+strings.Join(numbers, ", "), "this tenancy has several cards that are %s", state)
+}
+
+// only returns the first card in that state.
+func (s situation) only(state string) (k Card) {
+	for _, k = range s.cards {
+		if k.State == state {
+			return k
+		}
+	}
+	return k
+}

@@ -1,0 +1,240 @@
+package desk
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// flat is a tenancy with the keyring's side of it played by a table.
+type flat struct {
+	t    *tenancy
+	held []holding
+	now  uint32
+	next byte // of credentials
+}
+
+func (f *flat) credential() wire.CredentialID {
+	f.next++
+	return wire.CredentialID{1, f.next}
+}
+
+func newFlat(until uint32) *flat {
+	f := &flat{now: 1_800_000_000}
+	var b book
+	c := wire.Change{Op: wire.OpCheckIn, At: f.now, Tenancy: wire.ID{1}, Grant: wire.ID{2}, Flat: "3B", Until: until,
+		Credentials: []wire.CredentialID{f.credential()}}
+	b.apply(c)
+	f.t = b.Tenancies[0]
+	f.hold(c)
+	return f
+}
+
+// hold does what the keyring's merge does, for one grant.
+func (f *flat) hold(c wire.Change) {
+	set := func(s access.State) {
+		for i := range f.held {
+			if slices.Contains(c.Credentials, f.held[i].credential) {
+				f.held[i].state = s
+			}
+		}
+	}
+	switch c.Op {
+	case wire.OpCheckIn, wire.OpBind:
+		for _, id := range c.Credentials {
+			f.held = append(f.held, holding{c.Grant, id, access.StateActive})
+		}
+	case wire.OpSuspend:
+		set(access.StateSuspended)
+	case wire.OpResume:
+		set(access.StateActive)
+	case wire.OpEnd:
+		for i := range f.held {
+			f.held[i].state = access.StateRevoked
+		}
+	}
+}
+
+func (f *flat) situation() situation {
+	return situation{t: f.t, cards: f.t.cards(f.held), now: f.now, surely: f.now, trusted: true, days: 3}
+}
+
+// do decides and, if it is allowed, does it.
+func (f *flat) do(s situation, action string) ([]wire.Change, error) {
+	changes, err := s.decide(action)
+	b := book{Tenancies: []*tenancy{f.t}}
+	for _, c := range changes {
+		b.apply(c)
+		f.hold(c)
+	}
+	return changes, err
+}
+
+func (f *flat) state() string { return f.t.state(f.t.cards(f.held), f.now) }
+
+// TestTenancy: the life of a tenancy, whatever landlord and tenant do, against
+// a model that knows nothing but the five states.
+func TestTenancy(t *testing.T) {
+	const days = 3 * daySeconds
+	rapid.Check(t, func(t *rapid.T) {
+		term := uint32(0)
+		if rapid.Bool().Draw(t, "term") {
+			term = 1_800_000_000 + 40*daySeconds
+		}
+		f := newFlat(term)
+		var ends, notice uint32 // of the model
+		disputed, ended := false, false
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			f.now += uint32(rapid.SampledFrom([]int{0, 1, 3600, daySeconds, days}).Draw(t, "later"))
+			s := f.situation()
+			s.proof = rapid.SampledFrom([]wire.Proof{wire.ProofLandlord, wire.ProofCard, wire.ProofPIN}).Draw(t, "proof")
+			s.cause = wire.Cause(rapid.IntRange(0, 7).Draw(t, "cause"))
+			s.card = rapid.IntRange(-1, len(s.cards)+1).Draw(t, "card")
+			action := rapid.SampledFrom([]string{checkOut, dispute, withdraw, suspend, resume, replace, addCard, "pay"}).Draw(t, "action")
+			if s.proof == wire.ProofCard {
+				for _, k := range s.cards {
+					if k.State == stateActive || action == resume && k.State == stateSuspended {
+						s.held = k.Number
+					}
+				}
+				if s.held == 0 {
+					continue // nobody can prove it so
+				}
+			}
+			if (action == replace || action == addCard) && rapid.Bool().Draw(t, "new card") {
+				s.fresh = []wire.CredentialID{f.credential()}
+			}
+			before := count(s.cards, stateActive)
+			ended = ended || term != 0 && f.now >= term || notice != 0 && !disputed && f.now >= notice
+			changes, err := f.do(s, action)
+			after := count(f.t.cards(f.held), stateActive)
+			if err != nil && len(changes) > 0 {
+				t.Fatal("a refusal changes something")
+			}
+			if err == nil && (ended || len(changes) == 0) {
+				t.Fatalf("%s after the end, or without a change", action)
+			}
+			if ended {
+				if f.state() != stateEnded {
+					t.Fatalf("it is %s after its end", f.state())
+				}
+				continue
+			}
+			for _, c := range changes {
+				check(t, c, s)
+				switch c.Op {
+				case wire.OpEnd:
+					ended = true
+				case wire.OpNotice:
+					if notice != 0 || c.Until != f.now+days {
+						t.Fatalf("a notice over another, or of %d s", c.Until-f.now)
+					}
+					notice, disputed = c.Until, false
+				case wire.OpDispute:
+					if notice == 0 || disputed {
+						t.Fatal("a dispute of nothing")
+					}
+					disputed = true
+				case wire.OpWithdraw:
+					notice, disputed = 0, false
+				}
+			}
+			if s.proof == wire.ProofLandlord && before > 0 && (after == 0 || ended) {
+				t.Fatalf("%s: the landlord alone locked the tenant out", action)
+			}
+			if s.proof != wire.ProofLandlord && action == checkOut && s.cause != 0 && !ended {
+				t.Fatalf("the tenant's own check-out was refused: %v", err)
+			}
+			ends = term
+			if notice != 0 && !disputed && (ends == 0 || notice < ends) {
+				ends = notice
+			}
+			want := stateActive
+			switch {
+			case ended || ends != 0 && f.now >= ends:
+				want = stateEnded
+			case disputed:
+				want = stateDisputed
+			case notice != 0:
+				want = stateNotice
+			case after == 0:
+				want = stateSuspended
+			}
+			if got := f.state(); got != want {
+				t.Fatalf("after %s: it is %s, want %s", action, got, want)
+			}
+		}
+	})
+}
+
+// check holds one change against what may never be.
+func check(t *rapid.T, c wire.Change, s situation) {
+	if _, err := wire.Encode(c); err != nil {
+		t.Fatalf("a change that can't be sent: %v", err)
+	}
+	if s.proof == wire.ProofLandlord && (c.Op == wire.OpEnd || c.Op == wire.OpDispute || c.Op == wire.OpResume) {
+		t.Fatalf("%s by the landlord alone", c.Op)
+	}
+	if c.Proof != s.proof || c.At < s.now || c.Tenancy != wire.ID(s.t.ID) {
+		t.Fatalf("%s is not what was asked for", c.Op)
+	}
+}
+
+// TestUnsureClock: without the time no notice begins, and none ends.
+func TestUnsureClock(t *testing.T) {
+	f := newFlat(0)
+	s := f.situation()
+	s.proof, s.cause, s.trusted = wire.ProofLandlord, wire.CauseAgreed, false
+	if _, err := f.do(s, checkOut); err == nil {
+		t.Error("a notice without a date")
+	}
+	s.trusted = true
+	if _, err := f.do(s, checkOut); err != nil {
+		t.Fatal(err)
+	}
+	late := Time{Now: int64(f.now) + 10*daySeconds, Floor: int64(f.now)}
+	if got := f.t.state(f.t.cards(f.held), late.surely()); got != stateNotice {
+		t.Errorf("an unsure clock makes it %s", got)
+	}
+	late.Trusted = true
+	if got := f.t.state(f.t.cards(f.held), late.surely()); got != stateEnded {
+		t.Errorf("a sure clock leaves it %s", got)
+	}
+}
+
+// TestBookTwice: changes of siblings come twice and late; the newest of a
+// notice and its likes counts, and an end stays.
+func TestBookTwice(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		id, grant := wire.ID{1}, wire.ID{2}
+		all := []wire.Change{
+			{Op: wire.OpCheckIn, At: 10, Tenancy: id, Grant: grant, Flat: "3B", Credentials: []wire.CredentialID{{1, 1}}},
+			{Op: wire.OpBind, At: 20, Tenancy: id, Grant: grant, Credentials: []wire.CredentialID{{1, 2}, {1, 3}}},
+			{Op: wire.OpNotice, At: 30, Tenancy: id, Grant: grant, Cause: wire.CauseAgreed, Until: 100},
+			{Op: wire.OpDispute, At: 40, Tenancy: id, Grant: grant},
+			{Op: wire.OpWithdraw, At: 50, Tenancy: id, Grant: grant},
+			{Op: wire.OpNotice, At: 60, Tenancy: id, Grant: grant, Cause: wire.CauseLeaseOver, Until: 200},
+			{Op: wire.OpEnd, At: 70, Tenancy: id, Grant: grant, Cause: wire.CauseMovedOut},
+		}
+		all = all[:rapid.IntRange(1, len(all)).Draw(t, "so far")]
+		var straight, mixed book
+		for _, c := range all {
+			straight.apply(c)
+		}
+		order := rapid.Permutation(append(slices.Clone(all), all...)).Draw(t, "order")
+		for _, c := range order {
+			mixed.apply(c)
+		}
+		a, b := straight.Tenancies[0], mixed.Tenancies[0]
+		if a.Ended != b.Ended || a.Flat != b.Flat || len(a.Cards) != len(b.Cards) {
+			t.Fatalf("%+v, in another order %+v", a, b)
+		}
+		if a.Ended == 0 && (a.notice() != b.notice() || a.disputed() != b.disputed()) {
+			t.Fatalf("notice %d disputed %v, in another order %d %v", a.notice(), a.disputed(), b.notice(), b.disputed())
+		}
+	})
+}

@@ -1,0 +1,176 @@
+package desk
+
+import (
+	"bytes"
+	"slices"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// The states of a tenancy, by what counts most.
+const (
+	stateActive    = "active"
+	stateNotice    = "notice"    // the landlord's notice runs
+	stateSuspended = "suspended" // none of its cards opens
+	stateDisputed  = "disputed"  // the tenant objects to the notice, which does not count
+	stateEnded     = "ended"
+)
+
+// Card is a card of a tenancy as people see it.
+type Card struct {
+	Number int    // from 1, as it is named in commands
+	State  string // active, suspended or ended
+	Since  uint32 // unix s; 0: not known
+	Forms  int    // in how many forms the readers may see it
+
+	grant       wire.ID
+	credentials []wire.CredentialID
+}
+
+// Tenancy is a tenancy as people see it. Times are unix s, 0 for none.
+type Tenancy struct {
+	ID       wire.ID
+	Flat     string
+	Label    string
+	State    string
+	Doors    []string
+	Since    uint32
+	Until    uint32 // of the term
+	Notice   uint32 // when the notice ends it
+	Cause    string // of the end or notice
+	Ended    uint32
+	Told     uint64 // how often the tenant was told of the notice at a door
+	HasPIN   bool
+	Cards    []Card
+	Unstored int // changes that the registry's list does not know yet
+}
+
+// holding is one credential under a grant that names the tenancy.
+type holding struct {
+	grant      wire.ID
+	credential wire.CredentialID
+	state      access.State
+}
+
+// holdings sorts the snapshot's records by tenancy, of residents alone: staff,
+// visitors and the brigade are no business of the desk's.
+func holdings(g *access.Grants) map[wire.ID][]holding {
+	all := map[wire.ID][]holding{}
+	if g == nil {
+		return all
+	}
+	for r := range g.All() {
+		if r.Kind == access.KindResident {
+			id := wire.ID(r.Tenancy)
+			all[id] = append(all[id], holding{wire.ID(r.Grant), wire.CredentialID(r.Credential), r.State})
+		}
+	}
+	return all
+}
+
+// cards groups what a tenancy holds into cards. What the book does not group
+// counts as one card a grant: then nobody takes two forms for two cards.
+func (t *tenancy) cards(held []holding) []Card {
+	var cards []Card
+	for _, k := range t.Cards {
+		c := Card{Number: len(cards) + 1, Since: k.Since, grant: wire.ID(k.Grant)}
+		for _, id := range k.Credentials {
+			c.credentials = append(c.credentials, wire.CredentialID(id))
+		}
+		cards = append(cards, c)
+	}
+	for _, h := range held {
+		if t.has(h.credential) {
+			continue
+		}
+		i := slices.IndexFunc(cards, func(c Card) bool { return c.Number == 0 && c.grant == h.grant })
+		if i < 0 {
+			i, cards = len(cards), append(cards, Card{grant: h.grant})
+		}
+		cards[i].credentials = append(cards[i].credentials, h.credential)
+	}
+	for i := range cards {
+		c := &cards[i]
+		c.Number, c.Forms, c.State = i+1, len(c.credentials), stateOf(c.credentials, held)
+		slices.SortFunc(c.credentials, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
+	}
+	return cards
+}
+
+// stateOf is that of a card: it opens if any of its forms does.
+func stateOf(credentials []wire.CredentialID, held []holding) string {
+	state := stateEnded
+	for _, h := range held {
+		switch {
+		case !slices.Contains(credentials, h.credential):
+		case h.state == access.StateActive:
+			return stateActive
+		case h.state == access.StateSuspended:
+			state = stateSuspended
+		}
+	}
+	return state
+}
+
+// end is when the tenancy is over by its term or notice; 0: never.
+func (t *tenancy) end() uint32 {
+	n := t.notice()
+	if n == 0 || t.disputed() || t.Until != 0 && t.Until < n {
+		return t.Until
+	}
+	return n
+}
+
+// state is that of the tenancy when surely is the latest time that has certainly
+// come. An unsure clock ends nothing.
+func (t *tenancy) state(cards []Card, surely uint32) string {
+	switch {
+	case t.Ended != 0, t.Gone != 0, t.end() != 0 && surely >= t.end():
+		return stateEnded
+	case t.disputed():
+		return stateDisputed
+	case t.notice() != 0:
+		return stateNotice
+	case count(cards, stateActive) == 0:
+		return stateSuspended
+	}
+	return stateActive
+}
+
+func count(cards []Card, state string) (n int) {
+	for _, c := range cards {
+		if c.State == state {
+			n++
+		}
+	}
+	return n
+}
+
+// show is the tenancy for people.
+func (t *tenancy) show(cards []Card, surely uint32, unstored int) Tenancy {
+	v := Tenancy{ID: wire.ID(t.ID), Flat: t.Flat, Label: t.Label, State: t.state(cards, surely), Doors: t.Doors, Since: t.Since,
+		Until: t.Until, Notice: t.notice(), Ended: t.Ended, Told: t.Told, HasPIN: t.PIN != nil, Cards: cards, Unstored: unstored}
+	switch {
+	case t.EndCause != 0:
+		v.Cause = t.EndCause.String()
+	case t.notice() != 0:
+		v.Cause = t.Cause.String()
+	}
+	if v.Ended == 0 {
+		v.Ended = t.Gone
+	}
+	return v
+}
+
+// word is how the tenancy is called towards people.
+func (t *tenancy) word() string {
+	id := wire.ID(t.ID).String()[:8]
+	switch {
+	case t.Label != "" && t.Label != t.Flat:
+		return id + " (" + t.Flat + ", " + t.Label + ")"
+	case t.Flat != "":
+		return id + " (" + t.Flat + ")"
+	}
+	return id
+}

@@ -1,0 +1,171 @@
+package desk
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// toldQueued is how many sightings may wait for Run; what comes beyond is told
+// of at the tenant's next swipe.
+const toldQueued = 64
+
+// toldEvery is how often one tenant is told at one door, at most.
+const toldEvery = time.Hour
+
+// sighting is a card of a tenancy on notice at a door.
+type sighting struct {
+	door string
+	who  wire.Who
+	ref  wire.Ref // the access entry
+}
+
+type toldAt struct {
+	tenancy wire.ID
+	door    string
+}
+
+// OnNotice reports whether a notice runs against the tenancy: its tenant has to
+// be told. It is one atomic load, for the doors.
+func (d *Desk) OnNotice(tenancy wire.ID) bool { return (*d.notices.Load())[tenancy] }
+
+// Saw hears of an access entry. It writes down, beside the door's path, that a
+// tenant on notice was there and was told; it never blocks.
+func (d *Desk) Saw(h wire.Header, who wire.Who, ref wire.Ref) {
+	if h.Kind != wire.KindAccess || who.Tenancy == nil || !d.OnNotice(*who.Tenancy) {
+		return
+	}
+	select {
+	case d.told <- sighting{h.Door, who, ref}:
+	default:
+	}
+}
+
+// tell enters that a tenant was told, once an hour and door.
+func (d *Desk) tell(s sighting) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at, now := toldAt{*s.who.Tenancy, s.door}, time.Now()
+	t := d.book.find(at.tenancy)
+	if last, ok := d.lastTold[at]; t == nil || !d.OnNotice(at.tenancy) || ok && now.Sub(last) < toldEvery {
+		return
+	}
+	d.lastTold[at] = now
+	t.Told++
+	d.p.Journal.Queue(wire.Header{Kind: wire.KindTold, Outcome: wire.OutcomeDone, Reason: wire.ReasonNotice, Door: s.door, Count: t.Told, Ref: &s.ref},
+		wire.Who{Credential: s.who.Credential, Grant: s.who.Grant, Tenancy: s.who.Tenancy})
+	_ = d.save() // logged there; the entry counts
+}
+
+// publish tells the doors who is on notice.
+func (d *Desk) publish() {
+	all := map[wire.ID]bool{}
+	for _, t := range d.book.Tenancies {
+		if t.notice() != 0 && !t.disputed() && t.Ended == 0 && t.Gone == 0 {
+			all[wire.ID(t.ID)] = true
+		}
+	}
+	d.notices.Store(&all)
+}
+
+// Tenancies returns all that this gateway knows: those of its desk and its
+// siblings', and those that only the list names.
+func (d *Desk) Tenancies() []Tenancy {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	held, surely := holdings(d.p.Keyring.Grants()), d.p.Clock().surely()
+	unstored := d.unstored()
+	var all []Tenancy
+	for _, t := range d.everyone(held) {
+		id := wire.ID(t.ID)
+		all = append(all, t.show(t.cards(held[id]), surely, unstored[id]))
+	}
+	slices.SortFunc(all, func(a, b Tenancy) int { return compareIDs(a.ID, b.ID) })
+	return all
+}
+
+// Find returns the tenancy of an id (or the start of it), a flat or a label.
+func (d *Desk) Find(text string) (Tenancy, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t, err := d.lookup(text, holdings(d.p.Keyring.Grants()))
+	if err != nil {
+		return Tenancy{}, err
+	}
+	return d.done(t, nil).Tenancy, nil
+}
+
+// done shows what came of an action.
+func (d *Desk) done(t *tenancy, remarks []string) Done {
+	held := holdings(d.p.Keyring.Grants())[wire.ID(t.ID)]
+	return Done{t.show(t.cards(held), d.p.Clock().surely(), d.unstored()[wire.ID(t.ID)]), remarks}
+}
+
+// unstored counts the unsettled changes of each tenancy.
+func (d *Desk) unstored() map[wire.ID]int {
+	n := map[wire.ID]int{}
+	for _, l := range d.p.Keyring.Locals() {
+		n[l.Change.Tenancy]++
+	}
+	return n
+}
+
+// forgetAfter is how long a tenancy that is over stays in the list for people.
+const forgetAfter = 30 * daySeconds
+
+// tidy notes which tenancies the list in force names no more, and forgets those
+// that have been over for 30 days. Without a list, or without the time, it
+// forgets nobody.
+func (d *Desk) tidy() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clock, status := d.p.Clock(), d.p.Keyring.Status()
+	if !clock.Trusted || status.Version == 0 || status.Lost {
+		return
+	}
+	held, unstored, now := holdings(d.p.Keyring.Grants()), d.unstored(), clock.surely()
+	changed := false
+	d.book.Tenancies = slices.DeleteFunc(d.book.Tenancies, func(t *tenancy) bool {
+		id := wire.ID(t.ID)
+		was := *t
+		if t.gone(t.cards(held[id])) && unstored[id] == 0 {
+			if t.Gone == 0 {
+				t.Gone = now
+			}
+		} else {
+			t.Gone = 0
+		}
+		over := t.over()
+		old := over != 0 && now > over && now-over > forgetAfter && unstored[id] == 0
+		changed = changed || old || was.Gone != t.Gone
+		return old
+	})
+	if changed {
+		_ = d.save() // logged there, tried again in a minute
+	}
+	for at, last := range d.lastTold {
+		if time.Since(last) >= toldEvery {
+			delete(d.lastTold, at)
+		}
+	}
+}
+
+// gone reports whether no card of the tenancy opens or could again.
+func (t *tenancy) gone(cards []Card) bool {
+	return count(cards, stateActive)+count(cards, stateSuspended) == 0
+}
+
+// over is since when the tenancy is over, by whatever ended it; 0: it is not.
+func (t *tenancy) over() uint32 {
+	over := uint32(0)
+	for _, at := range []uint32{t.Ended, t.Gone, t.end()} {
+		if at != 0 && (over == 0 || at < over) {
+			over = at
+		}
+	}
+	return over
+}
+
+func compareIDs(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) }

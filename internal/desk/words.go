@@ -1,0 +1,67 @@
+package desk
+
+import (
+	"strings"
+
+	"gatehouse/internal/idnumber"
+	"gatehouse/sync/wire"
+)
+
+// named finds a value by its stable name; 0 if no value has it. Hyphens and
+// letter case do not matter.
+func named[T interface {
+	~uint8
+	String() string
+}](text string, last T) T {
+	text = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text)), "-", "_")
+	for v := T(1); v <= last; v++ {
+		if v.String() == text {
+			return v
+		}
+	}
+	return 0
+}
+
+// list writes the names of all values from 1 to last.
+func list[T interface {
+	~uint8
+	String() string
+}](last T) string {
+	var all []string
+	for v := T(1); v <= last; v++ {
+		all = append(all, v.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// causes says which there are. The list is closed.
+func causes() string {
+	return "the causes are " + list(wire.CauseMistake) + "; arrears of rent and permits are none"
+}
+
+// alike returns the known flats that begin most like the text, five at most.
+func alike(text string, known []string) []string {
+	var best []string
+	most := -1
+	for _, k := range known {
+		n := common(idnumber.Fold(text), idnumber.Fold(k))
+		if n > most {
+			best, most = nil, n
+		}
+		if n == most && len(best) < 5 {
+			best = append(best, k)
+		}
+	}
+	return best
+}
+
+// common counts the bytes that both begin with; the whole of both counts more.
+func common(a, b string) (n int) {
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	if a == b {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,189 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/desk"
+	"gatehouse/internal/keyring"
+)
+
+// deskRoutes are the answers of the desk.
+func (g *Gateway) deskRoutes() map[string]answer {
+	return map[string]answer{
+		"POST /v1/desk":                   g.postDesk,
+		"DELETE /v1/desk/{session}":       g.deleteDesk,
+		"POST /v1/desk/{session}/swipe":   g.postDeskSwipe,
+		"POST /v1/desk/{session}/checkin": g.postCheckIn,
+		"POST /v1/desk/{session}/change":  g.postChange,
+		"GET /v1/tenancies":               g.getTenancies,
+		"GET /v1/tenancy":                 g.getTenancy,
+	}
+}
+
+// deskFailure gives a refusal of the desk its status.
+func deskFailure(err error) error {
+	var no *desk.Refusal
+	switch {
+	case errors.As(err, &no) && no.Busy:
+		return &failure{http.StatusConflict, control.Error{Message: no.Message, Hint: no.Hint, Conflict: true}}
+	case errors.As(err, &no):
+		return &failure{http.StatusUnprocessableEntity, control.Error{Message: no.Message, Hint: no.Hint}}
+	case errors.Is(err, keyring.ErrNotDurable):
+		return fail(http.StatusInsufficientStorage, "nothing was changed: mend the disk, then try again", "%v", err)
+	}
+	return err
+}
+
+func (g *Gateway) postDesk(r *http.Request) (any, error) {
+	in, err := read[control.DeskRequest](r)
+	if err != nil {
+		return nil, err
+	}
+	s, err := g.desk.Begin(in.TakeOver)
+	if err != nil {
+		return nil, deskFailure(err)
+	}
+	house := s.Registry.House
+	out := control.Desk{Session: s.ID, TimeZone: g.o.Site.TimeZone, Doors: []string{}, Here: []string{}, Flats: append([]string{}, house.Flats...),
+		NoticeDays: desk.NoticeDays(house), Trusted: g.clock.read().trusted}
+	for _, gw := range house.Gateways {
+		out.Doors = append(out.Doors, gw.Doors...)
+	}
+	slices.Sort(out.Doors)
+	out.Doors = slices.Compact(out.Doors)
+	for _, d := range g.doors {
+		out.Here = append(out.Here, d.cfg.ID)
+	}
+	return out, nil
+}
+
+func (g *Gateway) deleteDesk(r *http.Request) (any, error) {
+	g.desk.Leave(r.PathValue("session"))
+	return struct{}{}, nil
+}
+
+// postDeskSwipe waits for a card as long as the visit lasts.
+func (g *Gateway) postDeskSwipe(r *http.Request) (any, error) {
+	in, err := read[control.DeskSwipe](r)
+	if err != nil {
+		return nil, err
+	}
+	session := r.PathValue("session")
+	over, err := g.desk.Wait(session)
+	if err != nil {
+		return nil, deskFailure(err)
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	go func() {
+		select {
+		case <-over:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	s, err := g.nextSwipe(ctx, in.SwipeRequest)
+	if err != nil {
+		if _, ended := g.desk.Wait(session); ended != nil {
+			err = ended
+		}
+		return nil, deskFailure(err)
+	}
+	forms, of, err := g.desk.Show(session, in.Proof, s.card)
+	if err != nil {
+		return nil, deskFailure(err)
+	}
+	out := control.DeskCard{Door: s.shown.Door, Forms: len(forms), Missing: []string{}}
+	if of != nil {
+		t := tenancyOf(*of, g.zone())
+		out.Tenancy = &t
+		return out, nil
+	}
+	out.Missing = g.swipes.describe(forms).Missing
+	return out, nil
+}
+
+func (g *Gateway) postCheckIn(r *http.Request) (any, error) {
+	in, err := read[control.CheckIn](r)
+	if err != nil {
+		return nil, err
+	}
+	done, err := g.desk.CheckIn(r.Context(), desk.Arrival{Session: r.PathValue("session"), Document: in.Document, Number: in.Number,
+		Name: in.Name, Flat: in.Flat, Label: in.Label, Doors: in.Doors, From: unixOf(in.From), Until: unixOf(in.Until),
+		Basis: in.Basis, Informed: in.Informed, PIN: in.PIN})
+	return g.doneOf(done, err)
+}
+
+func (g *Gateway) postChange(r *http.Request) (any, error) {
+	in, err := read[control.Change](r)
+	if err != nil {
+		return nil, err
+	}
+	done, err := g.desk.Change(r.Context(), desk.Request{Session: r.PathValue("session"), Action: in.Action, Tenancy: in.Tenancy,
+		Proof: in.Proof, PIN: in.PIN, Cause: in.Cause, Card: in.Card})
+	return g.doneOf(done, err)
+}
+
+func (g *Gateway) doneOf(done desk.Done, err error) (any, error) {
+	if err != nil {
+		return nil, deskFailure(err)
+	}
+	return control.Done{Tenancy: tenancyOf(done.Tenancy, g.zone()), Remarks: append([]string{}, done.Remarks...)}, nil
+}
+
+func (g *Gateway) getTenancies(*http.Request) (any, error) {
+	all, zone := []control.Tenancy{}, g.zone()
+	for _, t := range g.desk.Tenancies() {
+		all = append(all, tenancyOf(t, zone))
+	}
+	slices.SortStableFunc(all, func(a, b control.Tenancy) int { return strings.Compare(a.Flat, b.Flat) })
+	return all, nil
+}
+
+func (g *Gateway) getTenancy(r *http.Request) (any, error) {
+	t, err := g.desk.Find(r.URL.Query().Get("name"))
+	if err != nil {
+		return nil, deskFailure(err)
+	}
+	return tenancyOf(t, g.zone()), nil
+}
+
+// zone is that of the building; the site file was checked for it.
+func (g *Gateway) zone() *time.Location {
+	zone, err := time.LoadLocation(g.o.Site.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+func tenancyOf(t desk.Tenancy, zone *time.Location) control.Tenancy {
+	at := func(s uint32) *time.Time {
+		v := timeOf(int64(s))
+		if v != nil {
+			*v = v.In(zone)
+		}
+		return v
+	}
+	out := control.Tenancy{ID: t.ID.String(), Flat: t.Flat, Label: t.Label, State: t.State, Doors: t.Doors, Since: at(t.Since), Until: at(t.Until),
+		Notice: at(t.Notice), Cause: t.Cause, Ended: at(t.Ended), Told: t.Told, HasPIN: t.HasPIN, Cards: []control.TenancyCard{}, Unstored: t.Unstored}
+	for _, c := range t.Cards {
+		out.Cards = append(out.Cards, control.TenancyCard{Number: c.Number, State: c.State, Since: at(c.Since), Forms: c.Forms})
+	}
+	return out
+}
+
+// unixOf returns a time as the protocol has it; 0 for none, and for what no
+// record can hold.
+func unixOf(t *time.Time) uint32 {
+	if t == nil {
+		return 0
+	}
+	return uint32(min(max(t.Unix(), 0), 1<<32-1))
+}
