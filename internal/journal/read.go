@@ -111,7 +111,7 @@ func (j *Journal) locate(from *Position) (f file, next Position, last bool, err 
 func (j *Journal) readFile(ctx context.Context, f file, from Position, n int) (list []Entry, err error) {
 	err = j.viewFile(ctx, f, func(tx *bolt.Tx) error {
 		return eachEntry(tx, from.Sequence, f.end, n, func(seq uint64, stored []byte) error {
-			s, err := wire.DecodeStored(bytes.Clone(stored))
+			s, err := wire.SplitStored(bytes.Clone(stored)) // the file was verified or written in this run
 			if err != nil {
 				return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
 			}

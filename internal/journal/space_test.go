@@ -63,6 +63,55 @@ func TestCapDeletesTheOldestFile(t *testing.T) {
 	}
 }
 
+// What goes first, one file at a time: in a house with a registry what that has
+// or what stands again in a later epoch, and only then, with a gap entry that
+// counts it, what it lacks; in a house without one simply the oldest.
+func TestWhatGoesFirst(t *testing.T) {
+	const lost, kept = wire.KindGap, wire.KindSpace
+	for name, c := range map[string]struct {
+		uplink bool
+		acked  int // of 100 entries in files of 20
+		again  int // place from which they are appended again; 0 for not
+		want   []wire.Kind
+		counts []uint64
+	}{
+		"no registry":             {false, 0, 0, []wire.Kind{kept, kept, kept}, []uint64{0, 0, 0}},
+		"it left the registry":    {false, 40, 0, []wire.Kind{kept, kept, kept}, []uint64{0, 0, 0}},
+		"never reached":           {true, 0, 0, []wire.Kind{lost, lost, lost}, []uint64{20, 20, 20}},
+		"two files acked":         {true, 40, 0, []wire.Kind{kept, kept, lost}, []uint64{0, 0, 20}},
+		"half a file more":        {true, 47, 0, []wire.Kind{kept, kept, lost}, []uint64{0, 0, 13}},
+		"all acked":               {true, 100, 0, []wire.Kind{kept, kept, kept}, []uint64{0, 0, 0}},
+		"appended again, acked":   {true, 40, 40, []wire.Kind{kept, kept, kept, kept, kept}, []uint64{0, 0, 0, 0, 0}},
+		"appended again, unacked": {true, 0, 60, []wire.Kind{kept, kept, kept, lost}, []uint64{0, 0, 0, 20}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(o *Options) { o.MaxEntries, o.Uplink = 20, c.uplink })
+			r.start()
+			for i := range 100 { // and the boot entry
+				r.append(granted(), somebody(byte(i)))
+			}
+			epoch := r.j.Status().Epoch
+			if err := r.j.Ack(Position{epoch, uint64(c.acked)}); c.acked > 0 && err != nil {
+				t.Fatal(err)
+			}
+			if c.again > 0 {
+				r.newEpoch(Position{epoch, uint64(c.again)})
+			}
+			k := keeper{Journal: r.j}
+			for i, want := range c.want {
+				if err := k.prune(context.Background(), r.o.MaxBytes+512<<20+1); err != nil {
+					t.Fatal(err)
+				}
+				list := r.headers()
+				last := list[len(list)-1]
+				if last.Kind != want || last.Reason != wire.ReasonPruned || last.Count != c.counts[i] {
+					t.Errorf("file %d: %v, reason %v, count %d; want %v, count %d", i, last.Kind, last.Reason, last.Count, want, c.counts[i])
+				}
+			}
+		})
+	}
+}
+
 func TestNothingIsDeletedWhileTheClockIsNotTrusted(t *testing.T) {
 	clock := newClock()
 	clock.untrusted.Store(true)
