@@ -1,0 +1,293 @@
+package issuer
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// act carries out what the operator asks for, and hands the list to the front.
+func (i *Issuer) act(ctx context.Context, who string, a operator.Act) (operator.Done, error) {
+	if !slices.Contains(operator.Reasons(a.Act), a.Reason) {
+		if operator.Reasons(a.Act) == nil {
+			return operator.Done{}, hinted("", "no such act: %q", a.Act)
+		}
+		return operator.Done{}, hinted("one of "+strings.Join(operator.Reasons(a.Act), ", "), "%q is no reason for %s", a.Reason, a.Act)
+	}
+	var done operator.Done
+	err := i.locked(func(c *change) error {
+		b, grants, err := c.find(a)
+		if err != nil {
+			return err
+		}
+		if grants = b.standing(grants, a); len(grants) == 0 {
+			return hinted("registryd grants --tenancy ID shows them", "nothing of tenancy %s is left to %s", a.Tenancy, a.Act)
+		}
+		for _, id := range grants {
+			if err := c.actOn(b, id, a); err != nil {
+				return err
+			}
+		}
+		done = operator.Done{Building: b.id, Grants: len(grants)}
+		c.touched[b.id] = true
+		return c.audit(who, a.Act, b.id, cmpText(a.Grant, a.Tenancy), a.Reason)
+	})
+	if err != nil {
+		return operator.Done{}, err
+	}
+	return i.finish(ctx, done)
+}
+
+func cmpText(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// locked runs a transaction of the operator's.
+func (i *Issuer) locked(f func(c *change) error) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.update(f)
+}
+
+// finish hands the new list to the front and says what became of it.
+func (i *Issuer) finish(ctx context.Context, d operator.Done) (operator.Done, error) {
+	failed := i.publish(ctx, d.Building)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	b, err := i.building(i.db, d.Building)
+	if err != nil || b == nil {
+		return d, err
+	}
+	d.Version, d.Sent = b.list.manifest.Version, !i.unsent[d.Building]
+	switch {
+	case b.held != nil:
+		d.Version, d.Held, d.Sent = b.held.manifest.Version, true, false
+		d.Hint = fmt.Sprintf("it removes many tenancies within a day: another issuer signs it by registryd countersign %s --key FILE", d.Building)
+	case failed != nil:
+		i.opts.Log.Warn().Err(failed).Msg("list not handed over yet")
+		d.Hint = "the front does not take it now; it gets it as soon as it does"
+	}
+	return d, nil
+}
+
+// find returns the grants that an act names.
+func (c *change) find(a operator.Act) (*building, []wire.ID, error) {
+	if (a.Grant == "") == (a.Tenancy == "") {
+		return nil, nil, hinted("registryd tenancies and registryd grants show them", "name a grant or a tenancy")
+	}
+	column, text := "grant_id", a.Grant
+	if a.Grant == "" {
+		column, text = "tenancy", a.Tenancy
+	}
+	id, err := parseID(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	var building string
+	err = c.QueryRow(`SELECT building FROM changes WHERE `+column+` = ? ORDER BY n LIMIT 1`, id[:]).Scan(&building)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil, hinted("registryd tenancies and registryd grants show them", "no %s %s", strings.TrimSuffix(column, "_id"), text)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := c.open(building)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.Grant != "" {
+		return b, []wire.ID{id}, nil
+	}
+	return b, b.grantsOf(id), nil
+}
+
+// grantsOf are a tenancy's grants, in a fixed order.
+func (b *building) grantsOf(tenancy wire.ID) (ids []wire.ID) {
+	for id, g := range b.grants {
+		if g.tenancy == tenancy {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b wire.ID) int { return strings.Compare(a.String(), b.String()) })
+	return ids
+}
+
+// standing leaves out those grants of a tenancy to which the act has nothing to
+// do; one that was named itself stays.
+func (b *building) standing(ids []wire.ID, a operator.Act) []wire.ID {
+	if a.Grant != "" {
+		return ids
+	}
+	decision := a.Act == operator.ActUphold || a.Act == operator.ActReject
+	return slices.DeleteFunc(ids, func(id wire.ID) bool {
+		g := b.grants[id]
+		return g.ended || decision && !g.disputed
+	})
+}
+
+func parseID(text string) (id wire.ID, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(id) {
+		return id, hinted("an id is 32 hex digits, as registryd tenancies shows them", "%q is no id", text)
+	}
+	return wire.ID(b), nil
+}
+
+// actOn adds the operator's event to one grant. It comes after all that is
+// known of the grant, whatever the clocks of gateways said.
+func (c *change) actOn(b *building, id wire.ID, a operator.Act) error {
+	g := b.grants[id]
+	if g.ended && a.Act != operator.ActEnd {
+		return hinted("a new check-in makes a new one", "grant %s is over, for good", id)
+	}
+	e := event{at: c.issuer.now(), change: wire.Change{Proof: wire.ProofRegistry, Clock: wire.ClockRegistry, Tenancy: g.tenancy, Grant: id}}
+	for _, old := range b.events[id] {
+		if old.at >= e.at && old.at < 1<<32-1 {
+			e.at = old.at + 1
+		}
+	}
+	e.change.At = e.at
+	_, _ = rand.Read(e.record[:]) // never fails
+	switch a.Act {
+	case operator.ActEnd:
+		e.change.Op, e.change.Cause = wire.OpEnd, causeOf(a.Reason)
+	case operator.ActSuspend, operator.ActResume:
+		e.change.Op = wire.OpSuspend
+		if a.Act == operator.ActResume {
+			e.change.Op = wire.OpResume
+		}
+		return c.actOnCards(b, g, e, a.Credential)
+	case operator.ActUphold, operator.ActReject:
+		return c.settle(b, g, e, a)
+	}
+	return c.take(b, e, 0, 0)
+}
+
+func causeOf(reason string) wire.Cause {
+	for cause := wire.CauseMovedOut; cause <= wire.CauseMistake; cause++ {
+		if cause.String() == reason {
+			return cause
+		}
+	}
+	return wire.CauseOrder
+}
+
+// maxCards of one change.
+const maxCards = 16
+
+// actOnCards names one card of the grant, or all.
+func (c *change) actOnCards(b *building, g grant, e event, credential string) error {
+	var cards []wire.CredentialID
+	for _, card := range g.cards {
+		if credential == "" || card.id.String() == strings.ToLower(credential) {
+			cards = append(cards, card.id)
+		}
+	}
+	if len(cards) == 0 {
+		return hinted("registryd grants shows the cards of each", "grant %s has no such card", g.id)
+	}
+	for part := range slices.Chunk(cards, maxCards) {
+		_, _ = rand.Read(e.record[:])
+		e.change.Credentials = slices.Clone(part)
+		if err := c.take(b, e, 0, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle decides a dispute: what was said so far counts no more, the decision
+// does.
+func (c *change) settle(b *building, g grant, e event, a operator.Act) error {
+	if !g.disputed {
+		return hinted("registryd tenancies shows which are disputed", "nobody disputes a notice on grant %s", g.id)
+	}
+	e.change.Op = wire.OpWithdraw
+	if a.Act == operator.ActUphold {
+		until := a.Until.Unix()
+		if until <= int64(c.issuer.now()) || until >= 1<<32 {
+			return hinted("give a day in the future: the tenant has to know of it", "a tenancy can't end at %s", a.Until)
+		}
+		e.change.Op, e.change.Until, e.change.Cause = wire.OpNotice, uint32(until), wire.CauseOrder
+	}
+	events := b.events[g.id]
+	for n := range events {
+		old := &events[n]
+		if op := old.change.Op; old.source == "" || op != wire.OpNotice && op != wire.OpDispute && op != wire.OpWithdraw {
+			continue
+		}
+		old.settled = true
+		_, err := c.Exec(`UPDATE changes SET settled = 1 WHERE building = ? AND gateway = ? AND record = ?`, b.id, old.source, old.record[:])
+		if err != nil {
+			return err
+		}
+	}
+	return c.take(b, e, 0, 0)
+}
+
+// audit writes down who does what, in the transaction that does it.
+func (c *change) audit(who, what, building, subject, reason string) error {
+	_, err := c.Exec(`INSERT INTO audit (at, who, what, building, subject, reason) VALUES (?,?,?,?,?,?)`,
+		c.issuer.now(), who, what, building, subject, reason)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
+}
+
+// look says where the sealed person of a tenancy is. It is written down first.
+func (i *Issuer) look(who string, l operator.Look) (p operator.Person, err error) {
+	if !slices.Contains(operator.Reasons("person"), l.Reason) {
+		return p, hinted("one of "+strings.Join(operator.Reasons("person"), ", "), "%q is no reason to look at a person", l.Reason)
+	}
+	if l.Case = strings.TrimSpace(l.Case); l.Case == "" || len(l.Case) > 64 {
+		return p, hinted("the number of the request or order that asks for it, at most 64 characters", "no case is named")
+	}
+	err = i.locked(func(c *change) error {
+		b, grants, err := c.find(operator.Act{Tenancy: l.Tenancy})
+		if err != nil {
+			return err
+		}
+		for _, id := range grants {
+			if e := b.grants[id].checkIn; e.person != (wire.Hash{}) {
+				p = operator.Person{Building: b.id, Address: b.place(e.source).Address(), Hash: e.person[:]}
+			}
+		}
+		if p.Hash == nil {
+			return hinted("a tenancy that was taken over from an old house has none", "no person was sealed for tenancy %s", l.Tenancy)
+		}
+		return c.audit(who, "person", b.id, l.Tenancy, l.Reason+": "+l.Case)
+	})
+	return p, err
+}
+
+// Countersign makes a second issuer's signature over a list that waits. trust
+// is the trust document's envelope; root verifies it.
+func Countersign(l operator.List, rootFile, registry, keyFile string) (operator.Countersign, error) {
+	root, err := keyring.LoadRoot(rootFile)
+	if err != nil {
+		return operator.Countersign{}, err
+	}
+	trust, err := keyring.OpenTrust(l.Trust, root, registry)
+	if err != nil {
+		return operator.Countersign{}, err
+	}
+	key, err := keyring.LoadPrivateKey(keyFile)
+	if err != nil {
+		return operator.Countersign{}, hinted("--key names second.key on its stick", "%v", err)
+	}
+	second, err := countersignature(trust, l.Building, wire.Hash(l.Hash), key)
+	return operator.Countersign{Building: l.Building, Second: second}, err
+}

@@ -1,0 +1,312 @@
+package issuer
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+)
+
+// building is what the issuer knows of one, in memory. It is worked out from
+// the store, and thrown away when a transaction fails.
+type building struct {
+	id, district, town string
+	flats              []string
+	noticeDays         uint8
+	keyNumber          uint8  // of the building key; 0: no gateway has made it
+	escrowOf           string // gateway that made it
+	house              wire.House
+	houseEnvelope      []byte
+
+	events  map[wire.ID][]event // by grant
+	grants  map[wire.ID]grant   // what they add up to
+	records map[recordKey]bool  // changes that were taken in
+	seen    map[lineKey]lineState
+	newest  uint32 // greatest time of an event, unix s
+
+	list     signedList // the newest that was released
+	held     *signedList
+	known    map[wire.Hash]bool // buckets that the front has, as far as this process knows
+	revoked  map[wire.ID]revocation
+	removals map[wire.ID]uint32 // tenancies that a released list removed, and when
+	applied  map[string]uint64  // by gateway: version of the newest list that it has proved
+}
+
+type recordKey struct {
+	gateway string
+	id      wire.ID
+}
+
+type lineKey struct {
+	gateway string
+	line    uint64
+}
+
+// lineState is how far a line of records has been taken in.
+type lineState struct {
+	number uint64
+	at     uint32 // greatest time so far
+}
+
+// revocation is since which version a grant has stood revoked in the list.
+type revocation struct {
+	version uint64
+	dropped bool // every gateway has proved it: it is in the list no more
+}
+
+func newBuilding(id string) *building {
+	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]grant), records: make(map[recordKey]bool),
+		seen: make(map[lineKey]lineState), known: make(map[wire.Hash]bool), revoked: make(map[wire.ID]revocation),
+		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64)}
+}
+
+// add takes an event in; fold its grant afterwards.
+func (b *building) add(e event) {
+	b.events[e.change.Grant] = append(b.events[e.change.Grant], e)
+	b.records[recordKey{e.source, e.record}] = true
+	b.newest = max(b.newest, e.at)
+}
+
+func (b *building) fold(id wire.ID) { b.grants[id] = fold(id, b.events[id]) }
+
+func (b *building) foldAll() {
+	for id := range b.events {
+		b.fold(id)
+	}
+}
+
+// limits of what one gateway can make the issuer keep.
+const (
+	maxLines   = 32   // lines of records that count; each stands in every list
+	maxWaiting = 2048 // records that came before the one that they follow
+)
+
+// change is a transaction: what it touched is forgotten when it fails.
+type change struct {
+	*sql.Tx
+	issuer  *Issuer
+	touched map[string]bool // buildings; true: its list must be made anew
+}
+
+// update runs f in one transaction, makes the lists that follow from it, and
+// commits. The caller holds mu.
+func (i *Issuer) update(f func(c *change) error) (err error) {
+	tx, err := i.db.Begin()
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	c := &change{Tx: tx, issuer: i, touched: make(map[string]bool)}
+	defer func() {
+		if err == nil {
+			return
+		}
+		_ = tx.Rollback()
+		for id := range c.touched {
+			delete(i.buildings, id) // read again from what is stored
+		}
+	}()
+	if err := f(c); err != nil {
+		return err
+	}
+	for id, relist := range c.touched {
+		if relist {
+			if err := c.relist(i.buildings[id]); err != nil {
+				return fmt.Errorf("list of building %s: %w", id, err)
+			}
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// open returns a building that must be there, and notes that it may change.
+func (c *change) open(id string) (*building, error) {
+	b, err := c.issuer.building(c, id)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, hinted("registryd gateway list shows the buildings", "no building %q", id)
+	}
+	c.touch(b)
+	return b, nil
+}
+
+// touch notes that a building may change, so that it is forgotten should the
+// transaction fail.
+func (c *change) touch(b *building) {
+	if _, there := c.touched[b.id]; !there {
+		c.touched[b.id] = false
+	}
+}
+
+// take adds an event to store and memory.
+func (c *change) take(b *building, e event, line, number uint64) error {
+	body, err := wire.Encode(e.change)
+	if err != nil {
+		return err
+	}
+	_, err = c.Exec(`INSERT INTO changes (building, gateway, line, number, record, grant_id, tenancy, at, body, person, settled)
+		VALUES (?,?,?,?,?,?,?,?,?,?,0)`,
+		b.id, e.source, blob(line), int64(number), e.record[:], e.change.Grant[:], e.change.Tenancy[:], e.at, body, e.person[:])
+	if err != nil {
+		return fmt.Errorf("keep change: %w", err)
+	}
+	b.add(e)
+	b.fold(e.change.Grant)
+	return nil
+}
+
+// deliver takes a tenancy record in that the front handed over. An error means
+// that nothing can be stored; whatever is wrong with the record is kept.
+func (c *change) deliver(d api.Delivery) error {
+	b, err := c.issuer.building(c, d.Place.Building)
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		return c.problem(d.Place, d.Line, d.Record, "record of a building that is not known here", d.Envelope)
+	}
+	c.touch(b)
+	r, err := b.openRecord(d.Place.Gateway, d.Envelope)
+	if err != nil {
+		return c.problem(d.Place, d.Line, d.Record, fmt.Sprintf("record refused: %v", err), d.Envelope)
+	}
+	key := lineKey{d.Place.Gateway, r.Line}
+	s, there := b.seen[key]
+	switch {
+	case r.Number <= s.number:
+		return nil
+	case !there && b.lines(key.gateway) >= maxLines:
+		return c.problem(d.Place, r.Line, r.Number, fmt.Sprintf("record of more than %d lines of one gateway", maxLines), d.Envelope)
+	case r.Number > s.number+1:
+		return c.wait(b, key, r.Number, d)
+	}
+	for envelope := d.Envelope; ; {
+		if err := c.record(b, key, r, envelope); err != nil {
+			return err
+		}
+		if envelope, err = c.next(b, key); envelope == nil || err != nil {
+			return err
+		}
+		if r, err = b.openRecord(key.gateway, envelope); err != nil {
+			return c.problem(d.Place, key.line, b.seen[key].number+1, fmt.Sprintf("record refused: %v", err), envelope)
+		}
+	}
+}
+
+func (b *building) lines(gateway string) (n int) {
+	for k := range b.seen {
+		if k.gateway == gateway {
+			n++
+		}
+	}
+	return n
+}
+
+// openRecord verifies a record by the gateway's key.
+func (b *building) openRecord(gateway string, envelope []byte) (r wire.Record, err error) {
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: b.id + "/" + gateway}, b.keyset(gateway))
+	if err != nil {
+		return r, err
+	}
+	return r, wire.Decode(payload, &r)
+}
+
+// record takes the next record of a line in.
+func (c *change) record(b *building, key lineKey, r wire.Record, envelope []byte) error {
+	s := b.seen[key]
+	s.number = r.Number
+	place := api.Place{District: b.district, Town: b.town, Building: b.id, Gateway: key.gateway}
+	if !b.records[recordKey{key.gateway, r.ID}] {
+		change, err := c.issuer.unseal(place.Address(), r)
+		if err != nil {
+			if err := c.problem(place, r.Line, r.Number, fmt.Sprintf("record can't be read: %v", err), envelope); err != nil {
+				return err
+			}
+		} else {
+			s.at = max(s.at, change.At)
+			if err := c.take(b, event{record: r.ID, source: key.gateway, at: s.at, change: change, person: r.Person}, r.Line, r.Number); err != nil {
+				return err
+			}
+		}
+	}
+	b.seen[key] = s
+	c.touched[b.id] = true
+	_, err := c.Exec(`INSERT INTO seen (building, gateway, line, number, at) VALUES (?,?,?,?,?)
+		ON CONFLICT (building, gateway, line) DO UPDATE SET number = excluded.number, at = excluded.at`,
+		b.id, key.gateway, blob(key.line), int64(s.number), s.at)
+	if err != nil {
+		return fmt.Errorf("keep seen: %w", err)
+	}
+	return nil
+}
+
+// unseal opens the change of a record with the desk key. A gateway can't speak
+// in the registry's name.
+func (i *Issuer) unseal(address string, r wire.Record) (change wire.Change, err error) {
+	plain, err := wire.Unseal(i.keys.desk, wire.SealChange, address, r.Desk)
+	if err != nil {
+		return change, err
+	}
+	if err := wire.Decode(plain, &change); err != nil {
+		return change, err
+	}
+	if change.Proof == wire.ProofRegistry {
+		return change, errors.New("a gateway speaks in the registry's name")
+	}
+	return change, nil
+}
+
+// wait keeps a record that came before the one that it follows.
+func (c *change) wait(b *building, key lineKey, number uint64, d api.Delivery) error {
+	var n int
+	if err := c.QueryRow(`SELECT count(*) FROM waiting WHERE building = ? AND gateway = ?`, b.id, key.gateway).Scan(&n); err != nil {
+		return err
+	}
+	if n >= maxWaiting {
+		return c.problem(d.Place, key.line, number, "record before too many that are missing", d.Envelope)
+	}
+	_, err := c.Exec(`INSERT INTO waiting (building, gateway, line, number, envelope) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		b.id, key.gateway, blob(key.line), int64(number), d.Envelope)
+	return err
+}
+
+// next returns the record that follows what was taken in, if it waits.
+func (c *change) next(b *building, key lineKey) (envelope []byte, err error) {
+	args := []any{b.id, key.gateway, blob(key.line), int64(b.seen[key].number + 1)}
+	err = c.QueryRow(`SELECT envelope FROM waiting WHERE building = ? AND gateway = ? AND line = ? AND number = ?`, args...).Scan(&envelope)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err == nil {
+		_, err = c.Exec(`DELETE FROM waiting WHERE building = ? AND gateway = ? AND line = ? AND number = ?`, args...)
+	}
+	return envelope, err
+}
+
+// problem keeps what could not be taken in, with its bytes.
+func (c *change) problem(p api.Place, line, number uint64, text string, envelope []byte) error {
+	c.issuer.opts.Log.Warn().Str("gateway", p.Building+"/"+p.Gateway).Uint64("record", number).Msg(text)
+	_, err := c.Exec(`INSERT INTO problems (at, building, gateway, line, number, text, envelope) VALUES (?,?,?,?,?,?,?)`,
+		c.issuer.now(), p.Building, p.Gateway, blob(line), int64(number), text, envelope)
+	if err != nil {
+		return fmt.Errorf("keep problem: %w", err)
+	}
+	return nil
+}
+
+// seenList is what a list says of the records that it was made with: those of
+// gateways of the House document.
+func (b *building) seenList() (all []wire.Seen) {
+	for k, s := range b.seen {
+		all = append(all, wire.Seen{Gateway: k.gateway, Line: k.line, Number: s.number})
+	}
+	slices.SortFunc(all, wire.Seen.Compare)
+	return all
+}

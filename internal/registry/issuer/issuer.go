@@ -1,0 +1,130 @@
+// Package issuer is the part of a registry that signs: grant lists, House
+// documents and gateways' certificates. It reads tenancy records that gateways
+// signed, keeps what they add up to, and hands the lists to the front.
+//
+// It is a client of the front and listens to nobody but the operator, on a unix
+// socket, so that the busy process has no way in. What the front says is not
+// believed: a record counts by its gateway's signature alone. The package
+// refuses to publish a list that removes many tenancies without a second
+// issuer, to drop a record that it can't apply (it is kept and shown), and to
+// know a name: persons stay sealed to a key that is not here.
+//
+// The folder holds keys as Init makes them, and issuer.db, which has every
+// change that was taken in. What a building's grants are is worked out from
+// these changes alone, whatever the order in which they came.
+package issuer
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+)
+
+// Front is what the issuer needs of the front; *api.Client is one.
+type Front interface {
+	Work(ctx context.Context, after uint64, wait time.Duration) (api.Work, error)
+	Answer(ctx context.Context, a api.Answer) error
+	PutList(ctx context.Context, l api.List) (api.Pushed, error)
+	PutHouse(ctx context.Context, building string, envelope []byte) (api.Pushed, error)
+	PutTrust(ctx context.Context, envelope []byte) (api.Pushed, error)
+	Gateways(ctx context.Context, building string) ([]api.Gateway, error)
+	Status(ctx context.Context) (api.Status, error)
+}
+
+// Options of an Issuer. Now is time.Now if nil.
+type Options struct {
+	Dir   string // that Init made
+	Front Front
+	Log   zerolog.Logger
+	Now   func() time.Time
+}
+
+// Issuer is safe for concurrent use.
+type Issuer struct {
+	opts Options
+	keys keys
+	db   *sql.DB
+
+	sending sync.Mutex // one list at a time goes to the front; taken before mu
+
+	mu        sync.Mutex // guards all below, and the order of transactions
+	buildings map[string]*building
+	linked    bool            // the front answered last time
+	after     uint64          // number of the last delivery that was taken in
+	unsent    map[string]bool // buildings with a list or House document that the front has not got
+}
+
+// Open reads keys and database. It starts nothing. It fails where a key is
+// missing or does not belong to the others, and where another process has the
+// database.
+func Open(o Options) (*Issuer, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Front == nil {
+		return nil, errors.New("open issuer: no front")
+	}
+	i := &Issuer{opts: o, buildings: make(map[string]*building), unsent: make(map[string]bool)}
+	var err error
+	if i.keys, err = loadKeys(o.Dir); err != nil {
+		return nil, fmt.Errorf("open issuer: %w", err)
+	}
+	if i.db, err = openStore(o.Dir); err != nil {
+		return nil, fmt.Errorf("open issuer: %w", err)
+	}
+	if err := i.loadState(); err != nil {
+		i.db.Close()
+		return nil, fmt.Errorf("open issuer: %w", err)
+	}
+	return i, nil
+}
+
+// Close ends the use of the database. Run and Serve must have returned.
+func (i *Issuer) Close() error {
+	if err := i.db.Close(); err != nil {
+		return fmt.Errorf("close issuer: %w", err)
+	}
+	return nil
+}
+
+// now is the time in unix seconds.
+func (i *Issuer) now() uint32 { return uint32(max(1, min(i.opts.Now().Unix(), 1<<32-1))) }
+
+// hinted is an error that says what to do.
+func hinted(hint, format string, args ...any) error {
+	return &api.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// building returns what is known of a building; nil where there is none. The
+// caller holds mu.
+func (i *Issuer) building(q querier, id string) (*building, error) {
+	if b := i.buildings[id]; b != nil {
+		return b, nil
+	}
+	b, err := i.loadBuilding(q, id)
+	if err != nil {
+		return nil, fmt.Errorf("load building %s: %w", id, err)
+	}
+	if b != nil {
+		i.buildings[id] = b
+	}
+	return b, nil
+}
+
+// keyset is the gateway's key as its records are verified by: that of the House
+// document made here, never one that somebody else named.
+func (b *building) keyset(gateway string) []wire.Key {
+	g := b.house.Gateway(gateway)
+	if g == nil {
+		return nil
+	}
+	return []wire.Key{g.Key()}
+}

@@ -1,0 +1,381 @@
+package issuer
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+)
+
+// signedList is a grant list as it was signed.
+type signedList struct {
+	envelope, second []byte
+	manifest         wire.Manifest // version 0: none
+	hash             wire.Hash
+	grants           []wire.Grant
+	buckets          map[wire.Hash][]byte
+}
+
+// live are the tenancies of which something is not revoked.
+func (l signedList) live() map[wire.ID]bool {
+	live := make(map[wire.ID]bool)
+	for i := range l.grants {
+		if l.grants[i].State != wire.GrantRevoked {
+			live[l.grants[i].Tenancy] = true
+		}
+	}
+	return live
+}
+
+// A list that removes more tenancies than this within a day needs a second
+// issuer: whoever steals one key can't lock a building out.
+const (
+	removalsFree   = 3
+	removalsShare  = 10        // of a hundred
+	removalsWindow = 24 * 3600 // s
+)
+
+// relist makes the next list of a building, and releases it where one
+// signature is enough.
+func (c *change) relist(b *building) error {
+	if err := c.dropProved(b); err != nil {
+		return err
+	}
+	draft := keyring.NewDraft(b.id, b.list.manifest, b.list.hash)
+	draft.Seen = b.seenList()
+	grants, err := b.listed(draft)
+	var signed keyring.List
+	var m wire.Manifest
+	if err == nil {
+		signed, m, err = draft.Sign(grants, c.issuer.opts.Now(), c.issuer.keys.issuer, c.issuer.keys.epoch)
+	}
+	if err != nil { // one building may not stop the others
+		return c.problem(api.Place{Building: b.id}, 0, 0, fmt.Sprintf("no list can be made: %v", err), nil)
+	}
+	next := signedList{envelope: signed.Manifest, manifest: m, grants: grants, buckets: make(map[wire.Hash][]byte)}
+	if next.hash, err = manifestHash(m); err != nil {
+		return err
+	}
+	for i, hash := range m.Buckets {
+		next.buckets[hash] = signed.Buckets[i]
+	}
+	if gone, limit := b.removed(next); len(gone) > 0 && b.recent(m.Issued)+len(gone) > limit {
+		return c.hold(b, next)
+	}
+	return c.release(b, next)
+}
+
+func manifestHash(m wire.Manifest) (wire.Hash, error) {
+	payload, err := m.Encode()
+	return sha256.Sum256(payload), err
+}
+
+// listed are all records of the list that follows, in its order.
+func (b *building) listed(draft *keyring.Draft) (all []wire.Grant, err error) {
+	for id, g := range b.grants {
+		if !g.known || b.revoked[id].dropped {
+			continue
+		}
+		set, err := draft.DoorSet(g.checkIn.change.Doors)
+		if err != nil {
+			return nil, fmt.Errorf("doors of grant %s: %w", id, err)
+		}
+		all = append(all, g.lines(set)...)
+	}
+	slices.SortFunc(all, func(a, b wire.Grant) int { return a.Compare(&b) })
+	return all, nil
+}
+
+// removed are the tenancies that a list takes away, and how many may be within a day.
+func (b *building) removed(next signedList) (gone []wire.ID, limit int) {
+	before, after := b.list.live(), next.live()
+	for id := range before {
+		if !after[id] {
+			gone = append(gone, id)
+		}
+	}
+	return gone, max(removalsFree, len(before)*removalsShare/100)
+}
+
+// recent is how many were taken away within the last day.
+func (b *building) recent(now uint32) (n int) {
+	for _, at := range b.removals {
+		if at+removalsWindow > now {
+			n++
+		}
+	}
+	return n
+}
+
+// hold keeps a list until a second issuer has signed it. A newer one takes its
+// place, under the same version: nobody has seen it.
+func (c *change) hold(b *building, l signedList) error {
+	c.issuer.opts.Log.Warn().Str("building", b.id).Uint64("version", l.manifest.Version).
+		Msg("list removes many tenancies and waits for a second issuer: registryd countersign")
+	b.held = &l
+	return c.storeList(b, l, b.list, true)
+}
+
+// release gives a list out: from now on its version is taken.
+func (c *change) release(b *building, l signedList) error {
+	gone, _ := b.removed(l)
+	for _, id := range gone {
+		b.removals[id] = l.manifest.Issued
+		if _, err := c.Exec(`INSERT INTO removals (building, tenancy, at) VALUES (?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at`,
+			b.id, id[:], l.manifest.Issued); err != nil {
+			return err
+		}
+	}
+	for i := range l.grants {
+		g := &l.grants[i]
+		if _, there := b.revoked[g.ID]; there || g.State != wire.GrantRevoked {
+			continue
+		}
+		b.revoked[g.ID] = revocation{version: l.manifest.Version}
+		if _, err := c.Exec(`INSERT INTO revoked (building, grant_id, version, dropped) VALUES (?,?,?,0)`,
+			b.id, g.ID[:], l.manifest.Version); err != nil {
+			return err
+		}
+	}
+	before := b.list
+	if b.held != nil { // and whatever was held before it
+		if _, err := c.Exec(`DELETE FROM lists WHERE building = ? AND held = 1`, b.id); err != nil {
+			return err
+		}
+		if _, err := c.Exec(`DELETE FROM buckets WHERE building = ?`, b.id); err != nil {
+			return err
+		}
+		before = signedList{}
+	}
+	b.list, b.held = l, nil
+	c.issuer.unsent[b.id] = true
+	if err := c.storeList(b, l, before, false); err != nil {
+		return err
+	}
+	return c.sweep(b, before)
+}
+
+// storeList keeps a list with those buckets that the one before did not have.
+func (c *change) storeList(b *building, l, before signedList, held bool) error {
+	_, err := c.Exec(`INSERT INTO lists (building, held, manifest, second, sent) VALUES (?,?,?,?,0)
+		ON CONFLICT (building, held) DO UPDATE SET manifest = excluded.manifest, second = excluded.second, sent = 0`,
+		b.id, held, l.envelope, l.second)
+	if err != nil {
+		return fmt.Errorf("keep list: %w", err)
+	}
+	for hash, bytes := range l.buckets {
+		if before.buckets[hash] != nil {
+			continue
+		}
+		if _, err := c.Exec(`INSERT INTO buckets (building, hash, bytes) VALUES (?,?,?) ON CONFLICT DO NOTHING`, b.id, hash[:], bytes); err != nil {
+			return fmt.Errorf("keep bucket: %w", err)
+		}
+	}
+	return nil
+}
+
+// sweep deletes the buckets of the list before that stand in no list any more.
+func (c *change) sweep(b *building, before signedList) error {
+	for hash := range before.buckets {
+		if b.list.buckets[hash] != nil {
+			continue
+		}
+		if _, err := c.Exec(`DELETE FROM buckets WHERE building = ? AND hash = ?`, b.id, hash[:]); err != nil {
+			return fmt.Errorf("sweep buckets: %w", err)
+		}
+	}
+	return nil
+}
+
+// dropProved takes revoked grants off the list that every gateway of the
+// building has proved to hold as revoked.
+func (c *change) dropProved(b *building) error {
+	for id := range b.droppable() {
+		r := b.revoked[id]
+		r.dropped = true
+		b.revoked[id] = r
+		if _, err := c.Exec(`UPDATE revoked SET dropped = 1 WHERE building = ? AND grant_id = ?`, b.id, id[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *building) droppable() map[wire.ID]bool {
+	proved := b.list.manifest.Version
+	for _, g := range b.house.Gateways {
+		proved = min(proved, b.applied[g.ID])
+	}
+	ids := make(map[wire.ID]bool)
+	for id, r := range b.revoked {
+		if !r.dropped && r.version <= proved {
+			ids[id] = true
+		}
+	}
+	return ids
+}
+
+// countersign adds a second issuer's word to the held list and releases it.
+func (c *change) countersign(b *building, second []byte) error {
+	if b.held == nil {
+		return hinted("registryd lists shows what waits", "no list of %s waits for a second signature", b.id)
+	}
+	var others []wire.Key
+	for _, k := range c.issuer.keys.issuers {
+		if !slices.Equal(k.Public, c.issuer.keys.public()) {
+			others = append(others, k)
+		}
+	}
+	payload, _, err := wire.Open(second, wire.Expect{Type: wire.TypeSecond, Role: wire.RoleIssuer, Address: b.id}, others)
+	if err != nil {
+		return hinted("it must be another issuer's key that the trust document names, as offline/second.key", "second signature: %v", err)
+	}
+	if !slices.Equal(payload, b.held.hash[:]) {
+		return hinted("look at the list that waits now, and sign that", "second signature: it is for another list")
+	}
+	b.held.second = second
+	return c.release(b, *b.held)
+}
+
+// loadLists reads the released list and the held one.
+func (i *Issuer) loadLists(q querier, b *building) error {
+	buckets := make(map[wire.Hash][]byte)
+	err := each(q, func(rows *sql.Rows) error {
+		var hash, bytes []byte
+		err := rows.Scan(&hash, &bytes)
+		if err == nil {
+			buckets[wire.Hash(hash)] = bytes
+		}
+		return err
+	}, `SELECT hash, bytes FROM buckets WHERE building = ?`, b.id)
+	if err != nil {
+		return err
+	}
+	return each(q, func(rows *sql.Rows) error {
+		var l signedList
+		var held bool
+		if err := rows.Scan(&held, &l.envelope, &l.second); err != nil {
+			return err
+		}
+		if err := i.openList(b.id, &l, buckets); err != nil {
+			return err
+		}
+		if held {
+			b.held = &l
+		} else {
+			b.list = l
+		}
+		return nil
+	}, `SELECT held, manifest, second FROM lists WHERE building = ?`, b.id)
+}
+
+func (i *Issuer) openList(building string, l *signedList, buckets map[wire.Hash][]byte) error {
+	payload, _, err := wire.Open(l.envelope, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: building}, i.keys.issuers)
+	if err != nil {
+		return err
+	}
+	if l.manifest, err = wire.DecodeManifest(payload); err != nil {
+		return err
+	}
+	l.hash, l.buckets = sha256.Sum256(payload), make(map[wire.Hash][]byte)
+	for n, hash := range l.manifest.Buckets {
+		grants, err := l.manifest.DecodeBucket(n, buckets[hash])
+		if err != nil {
+			return err
+		}
+		l.grants = append(l.grants, grants...)
+		l.buckets[hash] = buckets[hash]
+	}
+	return nil
+}
+
+// publish hands House document and list of a building to the front, if it has
+// not got them. A list goes with the buckets that the front lacks; all of them
+// where that is not known or was wrong.
+func (i *Issuer) publish(ctx context.Context, id string) error {
+	i.sending.Lock()
+	defer i.sending.Unlock()
+	i.mu.Lock()
+	b, err := i.building(i.db, id)
+	if err != nil || b == nil || !i.unsent[id] {
+		i.mu.Unlock()
+		return err
+	}
+	house, l, known := b.houseEnvelope, b.list, b.known
+	i.mu.Unlock()
+	if house != nil {
+		if _, err := i.opts.Front.PutHouse(ctx, id, house); err != nil {
+			return fmt.Errorf("hand house document of %s to the front: %w", id, err)
+		}
+	}
+	if l.manifest.Version > 0 {
+		if err := i.putList(ctx, id, l, known); err != nil {
+			return fmt.Errorf("hand list %d of %s to the front: %w", l.manifest.Version, id, err)
+		}
+	}
+	return i.markSent(id, house, l)
+}
+
+func (i *Issuer) putList(ctx context.Context, id string, l signedList, known map[wire.Hash]bool) error {
+	out := api.List{Building: id, Manifest: l.envelope, Second: l.second, Buckets: [][]byte{}}
+	for hash, bytes := range l.buckets {
+		if !known[hash] {
+			out.Buckets = append(out.Buckets, bytes)
+		}
+	}
+	_, err := i.opts.Front.PutList(ctx, out)
+	var refused *api.Error
+	if errors.As(err, &refused) && refused.Status != 0 && len(out.Buckets) < len(l.buckets) {
+		return i.putList(ctx, id, l, nil) // the front may have lost its store
+	}
+	return err
+}
+
+func (i *Issuer) markSent(id string, house []byte, l signedList) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	b, err := i.building(i.db, id)
+	if err != nil || b == nil {
+		return err
+	}
+	b.known = make(map[wire.Hash]bool, len(l.buckets))
+	for hash := range l.buckets {
+		b.known[hash] = true
+	}
+	if b.list.hash != l.hash || !slices.Equal(b.houseEnvelope, house) {
+		return nil // a newer one has been made meanwhile, and waits
+	}
+	return i.update(func(c *change) error {
+		if _, err := c.Exec(`UPDATE lists SET sent = 1 WHERE building = ? AND held = 0`, id); err != nil {
+			return err
+		}
+		_, err := c.Exec(`UPDATE buildings SET house_sent = 1 WHERE id = ?`, id)
+		if err == nil {
+			delete(i.unsent, id)
+		}
+		return err
+	})
+}
+
+// publishAll hands over what the front has not got. It goes on after an error,
+// with the other buildings.
+func (i *Issuer) publishAll(ctx context.Context) error {
+	i.mu.Lock()
+	ids := make([]string, 0, len(i.unsent))
+	for id := range i.unsent {
+		ids = append(ids, id)
+	}
+	i.mu.Unlock()
+	slices.Sort(ids)
+	var failed error
+	for _, id := range ids {
+		failed = errors.Join(failed, i.publish(ctx, id))
+	}
+	return failed
+}

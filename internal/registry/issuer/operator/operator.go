@@ -1,0 +1,197 @@
+// Package operator is the talk between the registry's operator and the issuer:
+// HTTP and JSON over the issuer's unix socket. It has the messages and the
+// client; the issuer's side is in internal/registry/issuer.
+//
+// It names nobody: tenancies and grants are random ids, cards are those of one
+// building. Who may connect is decided by the socket's owner and mode alone;
+// the user who does is written down with every change.
+package operator
+
+import (
+	"time"
+
+	"gatehouse/internal/registry/api"
+)
+
+// Status is how the issuer is.
+type Status struct {
+	Registry  string   `json:"registry"`
+	After     uint64   `json:"after"`     // number of the last delivery that was taken in
+	Linked    bool     `json:"linked"`    // the front answered last time
+	Buildings int      `json:"buildings"` //
+	Unsent    []string `json:"unsent"`    // buildings whose newest list or house document the front has not got
+	Held      []string `json:"held"`      // buildings whose list waits for a second signature
+	Problems  int      `json:"problems"`  // records that could not be taken in
+}
+
+// NewGateway asks for a token, so that a gateway can enrol.
+type NewGateway struct {
+	api.Place
+	Flats      []string `json:"flats,omitempty"`       // more flats of the building, that check-ins may name
+	NoticeDays int      `json:"notice_days,omitempty"` // of the building; 0: as it is, 3 at first
+	Hours      int      `json:"hours,omitempty"`       // the token is good for; 0: 72
+	Replace    bool     `json:"replace,omitempty"`     // another machine takes the place of one that is enrolled
+}
+
+// Token answers it. Whoever has it first can enrol.
+type Token struct {
+	Text    string    `json:"token"`
+	Expires time.Time `json:"expires"`
+}
+
+// Gateway is one that the issuer knows.
+type Gateway struct {
+	api.Place
+	Enrolled    *time.Time `json:"enrolled,omitempty"`
+	Doors       []string   `json:"doors"`
+	Certificate *time.Time `json:"certificate_until,omitempty"`
+	Token       *time.Time `json:"token_until,omitempty"` // a token waits to be used
+	Proved      uint64     `json:"proved"`                // newest list that it has proved, as the front said last
+}
+
+// Tenancy is one person in one flat for a time.
+type Tenancy struct {
+	ID       string     `json:"tenancy"`
+	Building string     `json:"building"`
+	Flat     string     `json:"flat"`
+	Kind     string     `json:"kind"`
+	State    string     `json:"state"` // active, notice, suspended, disputed, ended
+	Since    time.Time  `json:"since"`
+	Until    *time.Time `json:"until,omitempty"`  // its end as known now, exclusive
+	Notice   *time.Time `json:"notice,omitempty"` // the notice in force ends it then
+	Cause    string     `json:"cause,omitempty"`  // of its end
+	Document string     `json:"document"`         // which kind was seen; its number is sealed
+	Basis    string     `json:"basis"`
+	Informed bool       `json:"informed"`
+	Grants   []string   `json:"grants"`
+	Problems []string   `json:"problems,omitempty"`
+}
+
+// Grant is what a tenancy may open.
+type Grant struct {
+	ID       string     `json:"grant"`
+	Tenancy  string     `json:"tenancy"`
+	Building string     `json:"building"`
+	State    string     `json:"state"`
+	Kind     string     `json:"kind"`
+	Doors    []string   `json:"doors"`
+	From     *time.Time `json:"from,omitempty"`
+	Until    *time.Time `json:"until,omitempty"`
+	Cards    []Card     `json:"cards"`
+	Listed   bool       `json:"listed"` // in the newest list; an ended one until every gateway has proved it
+	Problems []string   `json:"problems,omitempty"`
+}
+
+// Card is a credential of a grant.
+type Card struct {
+	Credential string `json:"credential"` // hex; within one building only
+	Suspended  bool   `json:"suspended"`
+}
+
+// Problem is a record that could not be taken in, or one with something odd.
+type Problem struct {
+	Building string    `json:"building"`
+	Gateway  string    `json:"gateway,omitempty"`
+	Tenancy  string    `json:"tenancy,omitempty"`
+	Grant    string    `json:"grant,omitempty"`
+	Record   uint64    `json:"record,omitempty"` // its number in its line
+	Time     time.Time `json:"time,omitzero"`
+	Text     string    `json:"problem"`
+}
+
+// Acts of the operator.
+const (
+	ActEnd     = "end"     // for good
+	ActSuspend = "suspend" // can come back
+	ActResume  = "resume"
+	ActUphold  = "uphold" // a disputed notice is right: it ends at Until
+	ActReject  = "reject" // it is not: withdrawn
+)
+
+// Act changes a grant, or all grants of a tenancy.
+type Act struct {
+	Act        string    `json:"act"`
+	Grant      string    `json:"grant,omitempty"`
+	Tenancy    string    `json:"tenancy,omitempty"`
+	Credential string    `json:"credential,omitempty"` // suspend and resume: one card, else all
+	Reason     string    `json:"reason"`               // of Reasons(Act)
+	Until      time.Time `json:"until,omitzero"`       // of ActUphold
+}
+
+// Done answers an Act.
+type Done struct {
+	Building string `json:"building"`
+	Grants   int    `json:"grants"`  // changed
+	Version  uint64 `json:"version"` // of the list that says so
+	Held     bool   `json:"held"`    // it waits for a second signature
+	Sent     bool   `json:"sent"`    // the front has it
+	Hint     string `json:"hint,omitempty"`
+}
+
+// List is a building's newest list.
+type List struct {
+	Building string    `json:"building"`
+	Version  uint64    `json:"version"`
+	Hash     []byte    `json:"hash"` // of the manifest: what a second issuer signs
+	Issued   time.Time `json:"issued"`
+	Records  int       `json:"records"` // credentials under grants
+	Held     bool      `json:"held"`    // it waits for a second signature
+	Sent     bool      `json:"sent"`
+	Removes  []string  `json:"removes,omitempty"` // of a held list: the tenancies it takes away
+	Trust    []byte    `json:"trust,omitempty"`   // of a held list: envelope of the trust document
+}
+
+// Countersign brings a second issuer's signature: an envelope of wire.TypeSecond.
+type Countersign struct {
+	Building string `json:"building"`
+	Second   []byte `json:"second"`
+}
+
+// Look asks who a tenancy is; it is written down before it is answered.
+type Look struct {
+	Tenancy string `json:"tenancy"`
+	Reason  string `json:"reason"` // of Reasons("person")
+	Case    string `json:"case"`   // what the paper says that asks for it
+}
+
+// Person says where the sealed person is, and whom it was sealed for.
+type Person struct {
+	Building string `json:"building"`
+	Address  string `json:"address"` // building/gateway, as at sealing
+	Hash     []byte `json:"hash"`
+}
+
+// Escrow is a building key, sealed to the offline escrow key.
+type Escrow struct {
+	Address string `json:"address"` // building/gateway, as at sealing
+	Number  int    `json:"number"`
+	Sealed  []byte `json:"sealed"`
+}
+
+// Audit is who did what, and when.
+type Audit struct {
+	Time     time.Time `json:"time"`
+	Who      string    `json:"who"` // user of the machine
+	What     string    `json:"what"`
+	Building string    `json:"building,omitempty"`
+	Subject  string    `json:"subject,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+}
+
+// Reasons is the closed list of reasons for an act or a look; nil: there is no
+// such act. Arrears of rent and residence permits stand in none of them.
+func Reasons(act string) []string {
+	switch act {
+	case ActEnd:
+		return []string{"moved_out", "lease_over", "agreed", "never_came", "died", "order", "mistake"}
+	case ActSuspend:
+		return []string{"lost", "stolen", "order"}
+	case ActResume:
+		return []string{"found", "order", "mistake"}
+	case ActUphold, ActReject:
+		return []string{"heard", "order", "agreed"}
+	case "person":
+		return []string{"resident", "correction", "mandate", "emergency"}
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package issuer
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"gatehouse/sync/wire"
+)
+
+// schema is plain SQL. Times are unix seconds, ids and hashes their bytes.
+const schema = `
+CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS buildings (
+	id TEXT PRIMARY KEY, district TEXT NOT NULL, town TEXT NOT NULL, flats TEXT NOT NULL, notice_days INTEGER NOT NULL,
+	key_number INTEGER NOT NULL, escrow BLOB, escrow_of TEXT NOT NULL, house BLOB, house_sent INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS gateways (
+	building TEXT, id TEXT, secret BLOB, expires INTEGER NOT NULL, introduced INTEGER NOT NULL,
+	used_by BLOB, enrolled INTEGER NOT NULL, PRIMARY KEY (building, id));
+CREATE TABLE IF NOT EXISTS certificates (serial BLOB PRIMARY KEY, building TEXT, gateway TEXT, issued INTEGER, until INTEGER);
+CREATE TABLE IF NOT EXISTS changes (
+	n INTEGER PRIMARY KEY, building TEXT NOT NULL, gateway TEXT NOT NULL, line BLOB NOT NULL, number INTEGER NOT NULL,
+	record BLOB NOT NULL, grant_id BLOB NOT NULL, tenancy BLOB NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL, person BLOB NOT NULL, settled INTEGER NOT NULL,
+	UNIQUE (building, gateway, record));
+CREATE TABLE IF NOT EXISTS seen (
+	building TEXT, gateway TEXT, line BLOB, number INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (building, gateway, line));
+CREATE TABLE IF NOT EXISTS waiting (
+	building TEXT, gateway TEXT, line BLOB, number INTEGER, envelope BLOB NOT NULL, PRIMARY KEY (building, gateway, line, number));
+CREATE TABLE IF NOT EXISTS problems (
+	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, building TEXT NOT NULL, gateway TEXT NOT NULL, line BLOB NOT NULL,
+	number INTEGER NOT NULL, text TEXT NOT NULL, envelope BLOB);
+CREATE TABLE IF NOT EXISTS lists (
+	building TEXT, held INTEGER, manifest BLOB NOT NULL, second BLOB, sent INTEGER NOT NULL, PRIMARY KEY (building, held));
+CREATE TABLE IF NOT EXISTS buckets (building TEXT, hash BLOB, bytes BLOB NOT NULL, PRIMARY KEY (building, hash));
+CREATE TABLE IF NOT EXISTS revoked (
+	building TEXT, grant_id BLOB, version INTEGER NOT NULL, dropped INTEGER NOT NULL, PRIMARY KEY (building, grant_id));
+CREATE TABLE IF NOT EXISTS removals (building TEXT, tenancy BLOB, at INTEGER NOT NULL, PRIMARY KEY (building, tenancy));
+CREATE TABLE IF NOT EXISTS audit (
+	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, building TEXT NOT NULL,
+	subject TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS changes_building ON changes (building);
+CREATE INDEX IF NOT EXISTS changes_grant ON changes (grant_id);
+CREATE INDEX IF NOT EXISTS changes_tenancy ON changes (tenancy);
+`
+
+// querier is a database or a transaction of it.
+type querier interface {
+	Query(query string, args ...any) (*sql.Rows, error)
+	QueryRow(query string, args ...any) *sql.Row
+	Exec(query string, args ...any) (sql.Result, error)
+}
+
+// openStore opens the database for this process alone: two issuers would sign
+// two lists of one version.
+func openStore(dir string) (*sql.DB, error) {
+	path := filepath.Join(dir, FileDatabase)
+	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=locking_mode(EXCLUSIVE)"+
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(1000)")
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(1) // exclusive: a second connection would wait for ever
+	if _, err := db.Exec(schema); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open %s (does another issuer use it?): %w", path, err)
+	}
+	return db, nil
+}
+
+func (i *Issuer) loadState() error {
+	err := i.db.QueryRow(`SELECT value FROM state WHERE key = 'after'`).Scan(&i.after)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return i.loadUnsent(i.db)
+}
+
+func (i *Issuer) loadUnsent(q querier) error {
+	return each(q, func(rows *sql.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		i.unsent[id] = true
+		return err
+	}, `SELECT building FROM lists WHERE held = 0 AND sent = 0 UNION SELECT id FROM buildings WHERE house_sent = 0 AND house IS NOT NULL`)
+}
+
+// each calls f with every row.
+func each(q querier, f func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := q.Query(query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// loadBuilding works out a building from what is stored; nil: there is none.
+func (i *Issuer) loadBuilding(q querier, id string) (*building, error) {
+	b := newBuilding(id)
+	var flats string
+	var house []byte
+	err := q.QueryRow(`SELECT district, town, flats, notice_days, key_number, escrow_of, house FROM buildings WHERE id = ?`, id).
+		Scan(&b.district, &b.town, &flats, &b.noticeDays, &b.keyNumber, &b.escrowOf, &house)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(flats), &b.flats)
+	}
+	if err == nil && house != nil {
+		err = i.openHouse(b, house)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, load := range []func(querier, *building) error{i.loadSeen, loadChanges, i.loadLists, loadRevoked} {
+		if err := load(q, b); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func (i *Issuer) openHouse(b *building, envelope []byte) error {
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeHouse, Role: wire.RoleIssuer, Address: b.id}, i.keys.issuers)
+	if err != nil {
+		return err
+	}
+	b.houseEnvelope = envelope
+	return wire.Decode(payload, &b.house)
+}
+
+func (i *Issuer) loadSeen(q querier, b *building) error {
+	return each(q, func(rows *sql.Rows) error {
+		var l lineKey
+		var line []byte
+		var s lineState
+		if err := rows.Scan(&l.gateway, &line, &s.number, &s.at); err != nil {
+			return err
+		}
+		l.line = number(line)
+		b.seen[l] = s
+		return nil
+	}, `SELECT gateway, line, number, at FROM seen WHERE building = ?`, b.id)
+}
+
+func loadChanges(q querier, b *building) error {
+	err := each(q, func(rows *sql.Rows) error {
+		var e event
+		var record, body, person []byte
+		if err := rows.Scan(&e.source, &record, &e.at, &body, &person, &e.settled); err != nil {
+			return err
+		}
+		copy(e.record[:], record)
+		copy(e.person[:], person)
+		if err := wire.Decode(body, &e.change); err != nil {
+			return err
+		}
+		b.add(e)
+		return nil
+	}, `SELECT gateway, record, at, body, person, settled FROM changes WHERE building = ? ORDER BY n`, b.id)
+	b.foldAll()
+	return err
+}
+
+func loadRevoked(q querier, b *building) error {
+	err := each(q, func(rows *sql.Rows) error {
+		var id []byte
+		var r revocation
+		if err := rows.Scan(&id, &r.version, &r.dropped); err != nil {
+			return err
+		}
+		b.revoked[wire.ID(id)] = r
+		return nil
+	}, `SELECT grant_id, version, dropped FROM revoked WHERE building = ?`, b.id)
+	if err != nil {
+		return err
+	}
+	return each(q, func(rows *sql.Rows) error {
+		var tenancy []byte
+		var at uint32
+		if err := rows.Scan(&tenancy, &at); err != nil {
+			return err
+		}
+		b.removals[wire.ID(tenancy)] = at
+		return nil
+	}, `SELECT tenancy, at FROM removals WHERE building = ?`, b.id)
+}
+
+// blob is a 64-bit number as the store keeps it: all 64 bits, where SQL has 63.
+func blob(v uint64) []byte {
+	b := make([]byte, 8)
+	for i := range b {
+		b[i] = byte(v >> (56 - 8*i))
+	}
+	return b
+}
+
+func number(b []byte) (v uint64) {
+	for _, c := range b {
+		v = v<<8 | uint64(c)
+	}
+	return v
+}

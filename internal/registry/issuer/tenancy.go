@@ -1,0 +1,214 @@
+package issuer
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"gatehouse/sync/wire"
+)
+
+// event is one change that was taken in, of a gateway or of the operator. A set
+// of events has one meaning, in whatever order they came.
+type event struct {
+	record  wire.ID // of the change
+	source  string  // gateway; empty: the operator
+	at      uint32  // unix s: when, never before an earlier one of the same line
+	change  wire.Change
+	person  wire.Hash // of a check-in: SHA-256 of the sealed person; zeros: none
+	settled bool      // a notice, objection or withdrawal that the operator has decided on
+}
+
+func (e *event) compare(o *event) int {
+	return cmp.Or(cmp.Compare(e.at, o.at), cmp.Compare(e.source, o.source), bytes.Compare(e.record[:], o.record[:]))
+}
+
+// card is a credential under a grant.
+type card struct {
+	id        wire.CredentialID
+	suspended bool
+}
+
+// grant is what the events of one grant add up to.
+type grant struct {
+	id       wire.ID
+	tenancy  wire.ID // that of its check-in; while that has not come, of another event
+	known    bool    // its check-in has come
+	checkIn  event
+	cards    []card // ascending
+	ended    bool
+	end      event  // the first that ended it
+	notice   uint32 // unix s: it ends then, by a notice in force; 0: none
+	given    bool   // a notice of the landlord's stands, whether disputed or not
+	disputed bool   // an objection waits for the operator
+	problems []string
+}
+
+// States of a tenancy.
+const (
+	stateActive    = "active"
+	stateNotice    = "notice"
+	stateSuspended = "suspended"
+	stateDisputed  = "disputed"
+	stateEnded     = "ended"
+)
+
+// fold works out a grant. It does not depend on the order of events.
+//
+// An end beats all. Of suspend and resume of one card the later wins, at the
+// same second the suspension. An objection holds until the operator decides,
+// whatever the clocks of two gateways say of what came first: it may be the only
+// word that the tenant has.
+func fold(id wire.ID, events []event) grant {
+	sorted := slices.Clone(events)
+	slices.SortFunc(sorted, func(a, b event) int { return a.compare(&b) })
+	g := grant{id: id}
+	if len(sorted) == 0 {
+		return g
+	}
+	cards := foldCards(sorted)
+	for i := range sorted {
+		e := &sorted[i]
+		switch {
+		case e.change.Op == wire.OpCheckIn && !g.known:
+			g.known, g.checkIn = true, *e
+		case e.change.Op == wire.OpCheckIn:
+			g.problems = append(g.problems, "checked in twice; the cards of both open")
+		case e.change.Op == wire.OpEnd && !g.ended:
+			g.ended, g.end = true, *e
+		}
+		for _, c := range e.change.Credentials {
+			if e.change.Op == wire.OpSuspend && !cards[c].bound {
+				g.problems = append(g.problems, "a card was suspended that the grant does not have")
+			}
+		}
+	}
+	if !g.known {
+		g.problems = append(g.problems, "no check-in has come for it yet")
+	}
+	g.foldNotice(sorted)
+	if g.tenancy = sorted[0].change.Tenancy; g.known {
+		g.tenancy = g.checkIn.change.Tenancy
+	}
+	for _, e := range sorted {
+		if e.change.Tenancy != g.tenancy {
+			g.problems = append(g.problems, e.change.Op.String()+" names another tenancy")
+		}
+	}
+	for c, s := range cards {
+		if s.bound {
+			g.cards = append(g.cards, card{c, s.suspended})
+		}
+	}
+	slices.SortFunc(g.cards, func(a, b card) int { return bytes.Compare(a.id[:], b.id[:]) })
+	return g
+}
+
+// cardState is what is known of a credential while its grant is folded.
+type cardState struct{ bound, suspended bool }
+
+func foldCards(sorted []event) map[wire.CredentialID]cardState {
+	type word struct {
+		at        uint32
+		suspended bool
+	}
+	cards, words := make(map[wire.CredentialID]cardState), make(map[wire.CredentialID]word)
+	for i := range sorted {
+		e := &sorted[i]
+		for _, c := range e.change.Credentials {
+			s := cards[c]
+			switch e.change.Op {
+			case wire.OpCheckIn, wire.OpBind:
+				s.bound = true
+			case wire.OpSuspend:
+				words[c] = word{e.at, true} // sorted by time: later or the same second
+			case wire.OpResume:
+				if w := words[c]; !w.suspended || w.at < e.at {
+					words[c] = word{e.at, false}
+				}
+			}
+			cards[c] = s
+		}
+	}
+	for c, w := range words {
+		s := cards[c]
+		s.suspended = w.suspended
+		cards[c] = s
+	}
+	return cards
+}
+
+// foldNotice works out whether and when a notice ends the grant. One by the
+// registry holds whoever objects.
+func (g *grant) foldNotice(sorted []event) {
+	var landlord, registry *event
+	for i := range sorted {
+		e := &sorted[i]
+		switch op := e.change.Op; {
+		case op != wire.OpNotice && op != wire.OpWithdraw && op != wire.OpDispute:
+		case e.source == "":
+			registry = e // sorted: the latest
+		case e.settled:
+		case op == wire.OpDispute:
+			g.disputed = true
+		case landlord == nil || landlord.at < e.at || op == wire.OpWithdraw || landlord.change.Op == wire.OpNotice:
+			landlord = e // the latest; at the same second a withdrawal
+		}
+	}
+	g.given = landlord != nil && landlord.change.Op == wire.OpNotice
+	if g.given && !g.disputed {
+		g.notice = landlord.change.Until
+	}
+	if registry != nil && registry.change.Op == wire.OpNotice && (g.notice == 0 || registry.change.Until < g.notice) {
+		g.notice = registry.change.Until
+	}
+}
+
+// until is when the grant stops opening, unix s; 0: no end.
+func (g *grant) until() uint32 {
+	until := g.checkIn.change.Until
+	if g.notice != 0 && (until == 0 || g.notice < until) {
+		until = g.notice
+	}
+	return until
+}
+
+// state is that of the grant at a time.
+func (g *grant) state(now uint32) string {
+	until := g.until()
+	switch {
+	case g.ended || until != 0 && until <= now:
+		return stateEnded
+	case g.given && g.disputed:
+		return stateDisputed
+	case g.notice != 0:
+		return stateNotice
+	case len(g.cards) > 0 && !slices.ContainsFunc(g.cards, func(c card) bool { return !c.suspended }):
+		return stateSuspended
+	}
+	return stateActive
+}
+
+// lines are the grant's records of a list; set is the index of its doors.
+func (g *grant) lines(set uint16) []wire.Grant {
+	if !g.known {
+		return nil
+	}
+	c := &g.checkIn.change
+	line := wire.Grant{ID: g.id, Tenancy: c.Tenancy, Kind: c.Kind, DoorSet: set, From: c.From, Until: g.until()}
+	if line.Until != 0 && line.Until <= line.From {
+		line.From = line.Until - 1 // a list holds no grant that ends before it begins
+	}
+	lines := make([]wire.Grant, len(g.cards))
+	for i, card := range g.cards {
+		line.Credential, line.State = card.id, wire.GrantActive
+		switch {
+		case g.ended:
+			line.State = wire.GrantRevoked
+		case card.suspended:
+			line.State = wire.GrantSuspended
+		}
+		lines[i] = line
+	}
+	return lines
+}

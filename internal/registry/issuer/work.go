@@ -1,0 +1,205 @@
+package issuer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gatehouse/internal/registry/api"
+)
+
+// Times of the loop.
+const (
+	workWait  = 25 * time.Second // how long the front may hold a question for work
+	tendEvery = time.Minute      // how often proofs of lists are asked for
+	backFirst = 200 * time.Millisecond
+	backMost  = 15 * time.Second
+	batch     = 256 // deliveries of one transaction
+)
+
+// Run takes work from the front until ctx ends: records are taken in, lists
+// follow from them, enrolments are answered. A front that is away is tried
+// again. Nothing is lost by a stop or crash at any point: a delivery and the
+// number that says it was taken in are one transaction.
+func (i *Issuer) Run(ctx context.Context) error {
+	wait := backFirst
+	var tended time.Time
+	for linked := false; ctx.Err() == nil; {
+		err := i.round(ctx, linked, &tended)
+		i.setLinked(err == nil)
+		if err == nil {
+			linked, wait = true, backFirst
+			continue
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		linked = false
+		i.opts.Log.Warn().Err(err).Msg("no work from the front; tried again")
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, backMost)
+	}
+	return nil
+}
+
+func (i *Issuer) setLinked(linked bool) {
+	i.mu.Lock()
+	i.linked = linked
+	i.mu.Unlock()
+}
+
+// round is one question for work and what comes of it.
+func (i *Issuer) round(ctx context.Context, linked bool, tended *time.Time) error {
+	if !linked {
+		if err := i.meet(ctx); err != nil {
+			return err
+		}
+	}
+	if now := i.opts.Now(); now.Sub(*tended) >= tendEvery {
+		if err := i.tend(ctx); err != nil {
+			return err
+		}
+		*tended = now
+	}
+	if err := i.publishAll(ctx); err != nil {
+		return err
+	}
+	i.mu.Lock()
+	after := i.after
+	i.mu.Unlock()
+	ask, cancel := context.WithTimeout(ctx, 2*workWait) // a front that hangs is one that is away
+	defer cancel()
+	w, err := i.opts.Front.Work(ask, after, workWait)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(w.Deliveries, batch) {
+		if err := i.takeIn(part); err != nil {
+			return err
+		}
+	}
+	for _, e := range w.Enrolments {
+		if err := i.enrolment(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// meet is what a front gets that answers again. One that lost its store, or was
+// set back, counts its deliveries anew: what comes twice is known by its record.
+func (i *Issuer) meet(ctx context.Context) error {
+	if _, err := i.opts.Front.PutTrust(ctx, i.keys.trustEnvelope); err != nil {
+		return fmt.Errorf("hand trust document to the front: %w", err)
+	}
+	s, err := i.opts.Front.Status(ctx)
+	if err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if s.LastWork < i.after {
+		i.opts.Log.Warn().Uint64("have", i.after).Uint64("front", s.LastWork).Msg("the front has lost work that was taken in; it gets everything again")
+		i.after = s.LastWork
+		return i.markUnsent()
+	}
+	return nil
+}
+
+// markUnsent makes everything be handed over again. The caller holds mu.
+func (i *Issuer) markUnsent() error {
+	err := i.update(func(c *change) error {
+		for _, q := range []string{`UPDATE lists SET sent = 0`, `UPDATE buildings SET house_sent = 0`} {
+			if _, err := c.Exec(q); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, b := range i.buildings {
+		clear(b.known)
+	}
+	return errors.Join(err, i.loadUnsent(i.db))
+}
+
+// takeIn takes deliveries in, all or none.
+func (i *Issuer) takeIn(all []api.Delivery) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	after := i.after
+	err := i.update(func(c *change) error {
+		for _, d := range all {
+			if d.Number <= after {
+				continue
+			}
+			if err := c.deliver(d); err != nil {
+				return err
+			}
+			after = d.Number
+		}
+		_, err := c.Exec(`INSERT INTO state (key, value) VALUES ('after', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, int64(after))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("take records in: %w", err)
+	}
+	i.after = after
+	return nil
+}
+
+// tend asks which lists are proved, and makes new ones where that lets a
+// revoked grant go.
+func (i *Issuer) tend(ctx context.Context) error {
+	all, err := i.opts.Front.Gateways(ctx, "")
+	if err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.update(func(c *change) error {
+		for _, g := range all {
+			b, err := i.building(c, g.Building)
+			if err != nil {
+				return err
+			}
+			if b == nil || b.house.Gateway(g.Gateway) == nil {
+				continue
+			}
+			c.touch(b)
+			b.applied[g.Gateway] = g.Applied
+		}
+		for id := range c.touched {
+			c.touched[id] = i.buildings[id].held == nil && len(i.buildings[id].droppable()) > 0
+		}
+		return nil
+	})
+}
+
+// enrolment answers one request. A refusal is an answer; an error means that
+// the front is to be asked again.
+func (i *Issuer) enrolment(ctx context.Context, e api.Enrolment) error {
+	body, err := i.enrol(e)
+	answer := api.Answer{ID: e.ID, Body: body}
+	var refused *api.Error
+	switch {
+	case errors.As(err, &refused):
+		answer.Error, answer.Hint = refused.Message, refused.Hint
+	case err != nil:
+		i.opts.Log.Error().Err(err).Str("gateway", e.Place.Address()).Msg("enrolment")
+		answer.Error, answer.Hint = "the registry could not do it", "try again in a minute; its log says why"
+	default:
+		if err := i.publish(ctx, e.Place.Building); err != nil { // so that the front knows the gateway before it comes
+			return err
+		}
+	}
+	err = i.opts.Front.Answer(ctx, answer)
+	if errors.As(err, &refused) && refused.Status == 404 {
+		return nil // whoever asked is gone, and asks again
+	}
+	return err
+}
