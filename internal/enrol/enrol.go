@@ -1,0 +1,279 @@
+// Package enrol makes a gateway known to a central registry, and keeps its
+// certificate fresh: the gateway's half of the HTTPS part of the protocol.
+//
+// All private keys are made here and never leave the gateway. What the registry
+// answers is believed only as far as the token's root reaches: the server by
+// the CA whose hash the token has, the trust document by the root, the house by
+// an issuer of that trust. The package refuses to make a gateway of another
+// building or registry out of one that has its keys, and to overwrite any key.
+// An enrolment that was interrupted anywhere goes on when it is called again.
+package enrol
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// pendingFile keeps the request until its answer is written: a token that was
+// used, and whose answer was lost, is answered again only to the same bytes.
+const pendingFile = "enrol.cose"
+
+// Options of an enrolment.
+type Options struct {
+	Token    wire.Token
+	Dir      string   // the daemon's folder of keys; made if it is not there
+	Building string   // as the site file has it; a token for another is refused
+	Doors    []string // ids of the gateway's doors, in any order
+	Software string   // name and version; cut to 64 bytes
+	// Now is the wall clock, time.Now if nil. It need not be right: before its
+	// first contact with a registry a gateway may have no time at all.
+	Now func() time.Time
+}
+
+// Result of an enrolment.
+type Result struct {
+	Registry *keyring.Registry
+	// BuildingKey says that the gateway has the building's key. If not, a
+	// sibling sends it when both are connected; until then no card opens.
+	BuildingKey bool
+	Expires     time.Time     // of the certificate; a daemon renews it long before
+	Skew        time.Duration // the registry's time less this machine's
+}
+
+// Enrol asks the registry to make the gateway known, and writes what the daemon
+// needs into the folder of keys, registry.json last. Errors say what to do as
+// *control.Error. One call at a time for a folder.
+func Enrol(ctx context.Context, o Options) (Result, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	e, err := prepare(o)
+	if err != nil {
+		return Result{}, err
+	}
+	envelope, err := e.request(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	var answer wire.Enrolled
+	if err := e.https.post(ctx, pathEnrol, typeCOSE, envelope, &answer); err != nil {
+		return Result{}, err
+	}
+	have := identity{place: o.Token.At(), root: o.Token.Root[:], registry: o.Token.Registry,
+		signing: e.signing.Public().(ed25519.PublicKey), client: &e.client.PublicKey}
+	got, err := have.check(answer)
+	if err != nil {
+		return Result{}, fmt.Errorf("enrol at %s: %w", o.Token.Registry, err)
+	}
+	r := &keyring.Registry{Place: have.place, Name: o.Token.Registry, Enrol: o.Token.Enrol, Broker: o.Token.Broker,
+		Root: have.root, Trust: got.trust, House: got.house, TrustEnvelope: answer.Trust, HouseEnvelope: answer.House, KEM: e.kem}
+	if err := e.keep(r, answer); err != nil {
+		return Result{}, fmt.Errorf("enrol at %s: %w", o.Token.Registry, err)
+	}
+	_, err = os.Stat(e.file(keyring.BuildingKeyFile))
+	return Result{Registry: r, BuildingKey: err == nil, Expires: got.certificate.NotAfter,
+		Skew: time.Unix(int64(answer.Time), 0).Sub(o.Now())}, nil
+}
+
+// enrolment is one under way.
+type enrolment struct {
+	Options
+	https   *client
+	signing ed25519.PrivateKey
+	client  *ecdsa.PrivateKey
+	kem     []byte // private
+}
+
+// prepare refuses what can't go well before anything is sent, and makes the
+// gateway's own keys.
+func prepare(o Options) (*enrolment, error) {
+	at := o.Token.At()
+	if at.Building != o.Building {
+		return nil, hinted("ask the registry for a token of this building, or correct the site file",
+			"the token is for building %s, the site file for %s", at.Building, o.Building)
+	}
+	if err := sameRegistry(o); err != nil {
+		return nil, err
+	}
+	if err := durable.MakeDir(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("enrol: %w", err)
+	}
+	e := &enrolment{Options: o, https: newClient(o.Token.Enrol, pinned(o.Token.CA))}
+	var errs [3]error
+	e.signing, errs[0] = signingKey(e.file(keyring.GatewayKeyFile))
+	e.kem, errs[1] = sealKey(e.file(keyring.SealKeyFile))
+	e.client, errs[2] = clientKey(e.file(keyring.ClientKeyFile))
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, fmt.Errorf("enrol: %w", err)
+	}
+	return e, nil
+}
+
+// sameRegistry lets a gateway enrol again where it was, and nowhere else.
+func sameRegistry(o Options) error {
+	have, err := keyring.LoadRegistry(o.Dir)
+	away := "to leave it, stop the daemon and move " + o.Dir + " away; the cards then need its building.key again"
+	switch {
+	case have == nil && err != nil:
+		return fmt.Errorf("enrol: %w", err)
+	case have == nil:
+	case have.Name != o.Token.Registry || have.Place != o.Token.At():
+		return hinted(away, "this gateway is %s of registry %s already; the token is for %s of %s",
+			have.Place.Address(), have.Name, o.Token.At().Address(), o.Token.Registry)
+	}
+	root, err := keyring.LoadRoot(filepath.Join(o.Dir, keyring.RootFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("enrol: %w", err)
+	}
+	if !slices.Equal(root, o.Token.Root[:]) {
+		return hinted(away, "this gateway trusts another root than that of the token")
+	}
+	return nil
+}
+
+func (e *enrolment) file(name string) string { return filepath.Join(e.Dir, name) }
+
+// request returns the envelope to send: the one of an earlier try with the same
+// token, or a new one, which is kept before anything of it is sent.
+func (e *enrolment) request(ctx context.Context) ([]byte, error) {
+	at := e.Token.At()
+	kept, err := os.ReadFile(e.file(pendingFile))
+	if err == nil {
+		r, err := wire.OpenEnrol(kept, at.Address())
+		if err == nil && r.Proved(e.Token.Secret) && slices.Equal(r.Public[:], e.signing.Public().(ed25519.PublicKey)) {
+			return kept, nil
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("enrol: %w", err)
+	}
+	r, err := e.compose(ctx)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := wire.Encode(r)
+	if err != nil {
+		return nil, fmt.Errorf("enrol: %w", err)
+	}
+	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeEnrol, Role: wire.RoleGateway, Address: at.Address()}, payload, e.signing)
+	if err != nil {
+		return nil, fmt.Errorf("enrol: %w", err)
+	}
+	return envelope, durable.WriteFile(e.file(pendingFile), envelope, 0o600)
+}
+
+func (e *enrolment) compose(ctx context.Context) (r wire.EnrolRequest, err error) {
+	trust, number, err := e.introduce(ctx)
+	if err != nil {
+		return r, err
+	}
+	building, err := e.buildingKey(number)
+	if err != nil {
+		return r, err
+	}
+	if r.KEM, err = sealPublic(e.kem); err != nil {
+		return r, fmt.Errorf("enrol: %w", err)
+	}
+	if r.CSR, err = certificateRequest(e.Token.At(), e.client); err != nil {
+		return r, fmt.Errorf("enrol: %w", err)
+	}
+	copy(r.Public[:], e.signing.Public().(ed25519.PublicKey))
+	r.Doors = slices.Clone(e.Doors)
+	slices.Sort(r.Doors)
+	r.Doors = slices.Compact(r.Doors)
+	r.Software = e.Software[:min(len(e.Software), 64)]
+	if building != nil {
+		r.Number = building.Number()
+		if r.Escrow, err = building.Seal(trust.Escrow, e.Token.At().Address()); err != nil {
+			return r, fmt.Errorf("enrol: %w", err)
+		}
+	}
+	if err := r.Prove(e.Token.Secret); err != nil {
+		return r, fmt.Errorf("enrol: %w", err)
+	}
+	return r, nil
+}
+
+// introduce asks whom to trust, and which building key the siblings have.
+func (e *enrolment) introduce(ctx context.Context) (trust wire.Trust, number uint8, err error) {
+	at := e.Token.At()
+	var i wire.Introduction
+	if err := e.https.introduce(ctx, at, &i); err != nil {
+		return trust, 0, err
+	}
+	trust, err = openTrust(i.Trust, e.Token.Root[:], e.Token.Registry)
+	if err != nil {
+		return trust, 0, fmt.Errorf("enrol at %s: %w", e.Token.Registry, err)
+	}
+	return trust, i.KeyNumber, nil
+}
+
+// buildingKey returns the key that this gateway brings into the building, nil
+// where it gets that of its siblings.
+func (e *enrolment) buildingKey(number uint8) (*keyring.BuildingKey, error) {
+	path := e.file(keyring.BuildingKeyFile)
+	have, err := keyring.LoadBuildingKey(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("enrol: %w", err)
+	}
+	_, absent := os.Stat(e.file(keyring.RegistryFile))
+	switch {
+	case number == 0 && have != nil: // a house by itself brings its cards along
+		return have, nil
+	case number == 0:
+		if have, err = keyring.GenerateBuildingKey(1); err == nil {
+			err = saveWhole(path, func(temp string) error { return keyring.SaveBuildingKey(temp, have) })
+		}
+		return have, err
+	case have != nil && (absent != nil || have.Number() != number):
+		return nil, hinted("if this gateway came from another house, move "+path+" away: a sibling sends the right one",
+			"the building has key number %d already, and this gateway has another key (number %d)", number, have.Number())
+	}
+	return nil, nil
+}
+
+// keep writes the answer. A crash between two files leaves an enrolment that
+// was not done, and is done by the next call.
+func (e *enrolment) keep(r *keyring.Registry, a wire.Enrolled) error {
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{
+		{keyring.RootFile, publicPEM(r.Root)},
+		{keyring.TrustFile, a.Trust},
+		{keyring.HouseFile, a.House},
+		{keyring.CAFile, certificatesPEM(r.Trust.CAs)},
+		{keyring.ClientCertFile, certificatesPEM(a.Certificates)},
+	} {
+		if err := durable.WriteFile(e.file(f.name), f.data, 0o600); err != nil {
+			return err
+		}
+	}
+	if err := keyring.SavePlace(e.Dir, r); err != nil {
+		return err
+	}
+	if err := os.Remove(e.file(pendingFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// hinted is an error that says what to do.
+func hinted(hint, format string, args ...any) error {
+	return &control.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
+}

@@ -1,0 +1,309 @@
+package enrol
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+func (i *issuer) options(dir string) Options {
+	return Options{Token: i.token(), Dir: dir, Building: i.place.Building, Doors: []string{"front", "bikes"}, Software: "gatehouse test"}
+}
+
+func TestEnrol(t *testing.T) {
+	i := newIssuer(t)
+	dir := filepath.Join(t.TempDir(), "state", "keys")
+	got, err := Enrol(t.Context(), i.options(dir))
+	fatal(t, err)
+	if !got.BuildingKey || time.Until(got.Expires) < 300*24*time.Hour || got.Skew.Abs() > time.Minute {
+		t.Errorf("result %+v", got)
+	}
+	r, err := keyring.LoadRegistry(dir)
+	fatal(t, err)
+	if r.Place != i.place || r.Name != "city" || r.Broker != "127.0.0.1:8883" || r.Trust.Version != 3 || r.House.Gateway("gate-1") == nil {
+		t.Errorf("read back %+v", r)
+	}
+	if doors := r.House.Gateway("gate-1").Doors; !slices.Equal(doors, []string{"bikes", "front"}) {
+		t.Errorf("doors %v", doors)
+	}
+	for _, name := range []string{keyring.GatewayKeyFile, keyring.SealKeyFile, keyring.ClientKeyFile, keyring.BuildingKeyFile} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, pendingFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the request was left behind: %v", err)
+	}
+	sealed, err := wire.Seal(r.House.Gateway("gate-1").KEM, wire.SealBuildingKey, "house-1/gate-1", []byte("x"))
+	fatal(t, err)
+	if plain, err := wire.Unseal(r.KEM, wire.SealBuildingKey, "house-1/gate-1", sealed); err != nil || string(plain) != "x" {
+		t.Errorf("the key that siblings seal to does not fit: %v", err)
+	}
+	if none, err := keyring.LoadRegistry(t.TempDir()); none != nil || err != nil {
+		t.Errorf("a house by itself: %v, %v", none, err)
+	}
+}
+
+// TestLostAnswer: the token is burnt and the answer lost; the same command
+// again gets the same answer, with the same keys.
+func TestLostAnswer(t *testing.T) {
+	i := newIssuer(t)
+	i.lose = true
+	dir := t.TempDir()
+	if _, err := Enrol(t.Context(), i.options(dir)); err == nil {
+		t.Fatal("enrolled by an answer that was lost")
+	}
+	if r, err := keyring.LoadRegistry(dir); r != nil || err != nil {
+		t.Fatalf("half an enrolment counts: %v, %v", r, err)
+	}
+	got, err := Enrol(t.Context(), i.options(dir))
+	fatal(t, err)
+	if !got.BuildingKey || i.served["introduce"] != 1 || i.served["enrol"] != 2 {
+		t.Errorf("%+v after %v", got, i.served)
+	}
+}
+
+// TestCrashAtEachFile: whatever was written when power went, the next call ends
+// in a whole enrolment.
+func TestCrashAtEachFile(t *testing.T) {
+	i := newIssuer(t)
+	whole := t.TempDir()
+	i.lose = true
+	_, _ = Enrol(t.Context(), i.options(whole))
+	pending, err := os.ReadFile(filepath.Join(whole, pendingFile))
+	fatal(t, err)
+	_, err = Enrol(t.Context(), i.options(whole))
+	fatal(t, err)
+	order := []string{keyring.RootFile, keyring.TrustFile, keyring.HouseFile, keyring.CAFile, keyring.ClientCertFile, keyring.RegistryFile}
+	for n := range len(order) + 1 {
+		dir := t.TempDir()
+		fatal(t, os.CopyFS(dir, os.DirFS(whole)))
+		fatal(t, os.WriteFile(filepath.Join(dir, pendingFile), pending, 0o600))
+		for _, lost := range order[n:] {
+			fatal(t, os.Remove(filepath.Join(dir, lost)))
+			fatal(t, os.WriteFile(filepath.Join(dir, lost+".new"), []byte("half"), 0o600))
+		}
+		if r, err := keyring.LoadRegistry(dir); n < len(order) && r != nil {
+			t.Errorf("enrolled after %d of %d files: %v", n, len(order), err)
+		}
+		_, err := Enrol(t.Context(), i.options(dir))
+		fatal(t, err)
+		if r, err := keyring.LoadRegistry(dir); r == nil || err != nil {
+			t.Errorf("after %d files and again: %v", n, err)
+		}
+	}
+}
+
+// TestDishonest: each answer that the root does not stand behind is refused,
+// and leaves no gateway that takes itself for enrolled.
+func TestDishonest(t *testing.T) {
+	other := func() *ecdsa.PublicKey {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		fatal(t, err)
+		return &key.PublicKey
+	}
+	_, stranger, _ := ed25519.GenerateKey(rand.Reader)
+	for name, c := range map[string]struct {
+		change func(*issuer)
+		want   string
+	}{
+		"wrong CA": {func(i *issuer) {
+			i.listeners = func(c *tls.Certificate) {
+				ca, key := i.ca, i.caKey
+				i.ca, i.caKey = makeCA(t)
+				*c = i.serverCertificate()
+				i.ca, i.caKey = ca, key
+			}
+		}, "CA of the token"},
+		"CA shown, leaf by another": {func(i *issuer) {
+			i.listeners = func(c *tls.Certificate) {
+				ca, key := i.ca, i.caKey
+				i.ca, i.caKey = makeCA(t)
+				*c = i.serverCertificate()
+				i.ca, i.caKey = ca, key
+				c.Certificate[1] = ca.Raw
+			}
+		}, "certificate"},
+		"wrong root":           {func(i *issuer) { i.rootSigns = stranger }, "trust document is refused"},
+		"house without us":     {func(i *issuer) { i.anonymous = true }, "does not name this gateway"},
+		"house of no issuer":   {func(i *issuer) { i.signing = stranger }, "the answer is refused"},
+		"house of other town":  {func(i *issuer) { i.house.Town = "old" }, "north/old"},
+		"certificate, no key":  {func(i *issuer) { i.certify = other }, "for another key"},
+		"certificate, no CA":   {func(i *issuer) { i.change = foreignCertificate(t) }, "certificate"},
+		"trust of another":     {func(i *issuer) { i.trust.Registry = "village" }, "trust document is refused"},
+		"certificate, garbage": {func(i *issuer) { i.change = func(a *wire.Enrolled) { a.Certificates[0] = []byte{1} } }, "malformed"},
+		"token used":           {func(i *issuer) { i.used = []byte("before") }, "token was used"},
+		"wrong secret":         {func(i *issuer) { i.secret[0] ^= 1 }, "no such token"},
+		"plain HTTP error":     {func(i *issuer) { i.refuse = func(w http.ResponseWriter) { w.WriteHeader(500) } }, "HTTP status 500"},
+		"huge answer": {func(i *issuer) {
+			i.refuse = func(w http.ResponseWriter) { w.Write(make([]byte, maxAnswer+1)) }
+		}, "too large"},
+		"garbage": {func(i *issuer) { i.refuse = func(w http.ResponseWriter) { w.Write([]byte{0xa0}) } }, "malformed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := newIssuer(t)
+			if name == "wrong CA" || strings.HasPrefix(name, "CA shown") {
+				i = newIssuer(t, c.change)
+			}
+			o := i.options(t.TempDir())
+			c.change(i)
+			_, err := Enrol(t.Context(), o)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one of %q", err, c.want)
+			}
+			var said *control.Error
+			if c.want != "malformed" && c.want != "too large" && (!errors.As(err, &said) || said.Hint == "") {
+				t.Errorf("no hint with %v", err)
+			}
+			if r, _ := keyring.LoadRegistry(o.Dir); r != nil {
+				t.Error("enrolled all the same")
+			}
+		})
+	}
+}
+
+func foreignCertificate(t *testing.T) func(*wire.Enrolled) {
+	other := newIssuer(t)
+	return func(a *wire.Enrolled) {
+		csr, err := certificateRequest(other.place, mustKey(t))
+		fatal(t, err)
+		a.Certificates = [][]byte{other.certificate(csr), other.ca.Raw}
+	}
+}
+
+func mustKey(t *testing.T) *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	fatal(t, err)
+	return key
+}
+
+// TestOtherHouse: keys of another building or registry are never mixed or
+// overwritten.
+func TestOtherHouse(t *testing.T) {
+	i := newIssuer(t)
+	dir := t.TempDir()
+	_, err := Enrol(t.Context(), i.options(dir))
+	fatal(t, err)
+	before := readAll(t, dir)
+
+	moved := newIssuer(t, func(i *issuer) { i.place.Building = "house-2" })
+	elsewhere := moved.options(dir)
+	notOurs := i.options(dir)
+	notOurs.Building = "house-9"
+	otherRoot := newIssuer(t)
+	for name, o := range map[string]Options{"another building": elsewhere, "the site file's is another": notOurs, "another root": otherRoot.options(dir)} {
+		var said *control.Error
+		if _, err := Enrol(t.Context(), o); !errors.As(err, &said) || said.Hint == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if after := readAll(t, dir); !mapsEqual(before, after) {
+		t.Error("a refused enrolment changed files")
+	}
+	if moved.served["introduce"]+otherRoot.served["introduce"] != 0 {
+		t.Error("something was sent")
+	}
+}
+
+// TestBuildingKey: a house by itself brings its key; a second gateway waits for
+// its sibling's and makes none; one from another house is told.
+func TestBuildingKey(t *testing.T) {
+	i := newIssuer(t)
+	dir := t.TempDir()
+	own, err := keyring.GenerateBuildingKey(9)
+	fatal(t, err)
+	fatal(t, keyring.SaveBuildingKey(filepath.Join(dir, keyring.BuildingKeyFile), own))
+	_, err = Enrol(t.Context(), i.options(dir))
+	fatal(t, err)
+	if i.keyNumber != 9 {
+		t.Errorf("the house's own key was not brought: number %d", i.keyNumber)
+	}
+
+	second := newIssuer(t, func(i *issuer) { i.keyNumber = 9 })
+	got, err := Enrol(t.Context(), second.options(t.TempDir()))
+	fatal(t, err)
+	if got.BuildingKey {
+		t.Error("a second gateway made a key of its own")
+	}
+
+	third := newIssuer(t, func(i *issuer) { i.keyNumber = 9 })
+	o := third.options(t.TempDir())
+	fatal(t, keyring.SaveBuildingKey(filepath.Join(o.Dir, keyring.BuildingKeyFile), own))
+	var said *control.Error
+	if _, err := Enrol(t.Context(), o); !errors.As(err, &said) || !strings.Contains(said.Hint, "sibling") {
+		t.Errorf("a key from elsewhere: %v", err)
+	}
+	if third.served["enrol"] != 0 {
+		t.Error("the token was spent on it")
+	}
+}
+
+// TestNoTime: a server whose certificate is not yet valid by our clock is taken
+// at enrolment, because the clock may know nothing.
+func TestNoTime(t *testing.T) {
+	i := newIssuer(t, func(i *issuer) { i.notBefore = time.Now().AddDate(0, 1, 0) })
+	o := i.options(t.TempDir())
+	o.Now = func() time.Time { return time.Unix(0, 0) }
+	got, err := Enrol(t.Context(), o)
+	fatal(t, err)
+	if got.Skew < 50*365*24*time.Hour {
+		t.Errorf("a clock of 1970 is %v off", got.Skew)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	i := newIssuer(t)
+	o := i.options(t.TempDir())
+	i.server.Close()
+	var said *control.Error
+	if _, err := Enrol(t.Context(), o); !errors.As(err, &said) || said.Hint == "" {
+		t.Errorf("nobody there: %v", err)
+	}
+	wrong := newIssuer(t)
+	o = wrong.options(t.TempDir())
+	o.Token.Enrol = strings.Replace(o.Token.Enrol, "127.0.0.1", "localhost", 1)
+	if _, err := Enrol(t.Context(), o); !errors.As(err, &said) || !strings.Contains(said.Hint, "host name") {
+		t.Errorf("another host name: %v", err)
+	}
+}
+
+func readAll(t *testing.T, dir string) map[string][]byte {
+	all := map[string][]byte{}
+	entries, err := os.ReadDir(dir)
+	fatal(t, err)
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		fatal(t, err)
+		all[e.Name()] = b
+	}
+	return all
+}
+
+func mapsEqual(a, b map[string][]byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for name := range a {
+		if !bytes.Equal(a[name], b[name]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,163 @@
+package enrol
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/sync/wire"
+)
+
+// The registry's HTTPS.
+const (
+	pathIntroduce = "/v1/introduce" // JSON {building, gateway} -> wire.Introduction
+	pathEnrol     = "/v1/enrol"     // envelope -> wire.Enrolled
+	pathRenew     = "/v1/renew"     // envelope -> wire.Enrolled
+	typeJSON      = "application/json"
+	typeCOSE      = "application/cose"
+)
+
+const (
+	requestTimeout = 40 * time.Second // the issuer has ten to answer, behind a slow line
+	maxAnswer      = 256 << 10        // bytes: two envelopes and a chain are far below
+)
+
+// client talks to the registry's HTTPS. No proxy of the environment is used,
+// and no redirect is followed.
+type client struct {
+	host string // host:port
+	http *http.Client
+}
+
+// verify judges the chain that a server shows for a host.
+type verify func(host string, chain []*x509.Certificate) error
+
+func newClient(host string, v verify) *client {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	return &client{host: host, http: &http.Client{
+		Timeout: requestTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return errors.New("the registry redirects, which is not followed")
+		},
+		Transport: &http.Transport{TLSClientConfig: tlsConfig(name, v), DisableKeepAlives: true},
+	}}
+}
+
+// tlsConfig is TLS 1.3 with our own judgement of the server in place of the
+// system's list of CAs.
+func tlsConfig(host string, v verify) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS13, ServerName: host,
+		InsecureSkipVerify: true, // VerifyConnection judges, and runs on every connection
+		VerifyConnection:   func(s tls.ConnectionState) error { return v(host, s.PeerCertificates) }}
+}
+
+// pinned takes a server only with the one CA in its chain that has this hash.
+// Time is not judged: a new gateway may have none, and the token is fresh.
+func pinned(ca wire.Hash) verify {
+	return func(host string, chain []*x509.Certificate) error {
+		for _, cert := range chain {
+			if sha256.Sum256(cert.Raw) == ca {
+				roots := x509.NewCertPool()
+				roots.AddCert(cert)
+				return judge(chain, roots, host, time.Time{})
+			}
+		}
+		return errOtherCA
+	}
+}
+
+var errOtherCA = errors.New("the server does not show the CA of the token")
+
+func (c *client) introduce(ctx context.Context, at wire.Place, i *wire.Introduction) error {
+	body, err := json.Marshal(struct {
+		Building string `json:"building"`
+		Gateway  string `json:"gateway"`
+	}{at.Building, at.Gateway})
+	if err != nil {
+		return err
+	}
+	return post(ctx, c, pathIntroduce, typeJSON, body, i)
+}
+
+func (c *client) post(ctx context.Context, path, kind string, body []byte, e *wire.Enrolled) error {
+	return post(ctx, c, path, kind, body, e)
+}
+
+func post[P wire.Payload](ctx context.Context, c *client, path, kind string, body []byte, answer *P) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+c.host+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("ask the registry: %w", err)
+	}
+	r.Header.Set("Content-Type", kind)
+	res, err := c.http.Do(r)
+	if err != nil {
+		return c.explain(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the registry's answer: %w", err)
+	case len(b) > maxAnswer:
+		return fmt.Errorf("read the registry's answer: %w: more than %d bytes", wire.ErrTooLarge, maxAnswer)
+	case res.StatusCode != http.StatusOK:
+		return refusal(res.StatusCode, b)
+	}
+	if err := wire.Decode(b, answer); err != nil {
+		return fmt.Errorf("read the registry's answer: %w", err)
+	}
+	return nil
+}
+
+// refusal is what the registry says, with its hint.
+func refusal(status int, body []byte) error {
+	var said control.Error
+	if err := json.Unmarshal(body, &said); err != nil || said.Message == "" {
+		return hinted("is this the enrolment address of a registry?", "the registry answered with HTTP status %d", status)
+	}
+	said.Message = "the registry refuses: " + said.Message
+	return &said
+}
+
+// explain says what to do about a connection that could not be made.
+func (c *client) explain(err error) error {
+	var name x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	message := fmt.Sprintf("ask the registry at %s: %v", c.host, err)
+	hint := "is the network up, and is the address in the token right?"
+	switch {
+	case errors.As(err, &name):
+		hint = "the server's certificate is for another host name: the registry's operator makes one for " + c.host
+	case errors.Is(err, errOtherCA), errors.As(err, &authority):
+		hint = "somebody answers in the registry's place, or it has a new CA: ask for a new token"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		hint = "the server's certificate is not valid at this machine's time: is the clock right? If it is, the registry's operator renews the certificate"
+	case errors.Is(err, context.DeadlineExceeded):
+		hint = "the registry is slow or away: try again later"
+	}
+	return &wrapped{&control.Error{Message: message, Hint: hint}, err}
+}
+
+// wrapped says what to do, and keeps the cause for errors.Is.
+type wrapped struct {
+	said  *control.Error
+	cause error
+}
+
+func (w *wrapped) Error() string { return w.said.Message }
+
+func (w *wrapped) Unwrap() []error { return []error{w.said, w.cause} }

@@ -1,0 +1,151 @@
+package enrol
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
+)
+
+// Renewer keeps the client certificate of an enrolled gateway fresh: it asks
+// for the next one when two thirds of its life are over, and still when it has
+// expired, since the request is signed by the gateway's own key.
+type Renewer struct {
+	dir     string
+	now     func() time.Time
+	trusted func() bool
+	log     zerolog.Logger
+	share   float64 // of the jitter, so that a city's gateways do not come at once
+	soon    chan struct{}
+	renew   func(context.Context) error
+	due     func() (time.Time, error)
+}
+
+// Waits of a Renewer. The first failure may be a restart at the other end; a
+// registry that is away for days is not asked more often for it.
+const (
+	lookEvery   = time.Hour // the clock may have been set meanwhile
+	firstRetry  = time.Minute
+	longestWait = 40 * time.Minute // and half of it more by chance: not above lookEvery
+)
+
+// NewRenewer returns one for a folder of keys. now is the best time that the
+// gateway knows, trusted whether a server's certificate may be judged by it. It
+// starts nothing.
+func NewRenewer(dir string, now func() time.Time, trusted func() bool, log zerolog.Logger) *Renewer {
+	r := &Renewer{dir: dir, now: now, trusted: trusted, log: log, share: rand.Float64(), soon: make(chan struct{}, 1)}
+	r.renew, r.due = r.Renew, r.readDue
+	return r
+}
+
+// Soon asks Run to renew now, whatever the clock says: the broker refused the
+// certificate as expired. It does not wait.
+func (r *Renewer) Soon() {
+	select {
+	case r.soon <- struct{}{}:
+	default:
+	}
+}
+
+// Run renews when it is time, until ctx ends. It never fails: a gateway whose
+// certificate can't be renewed works on without the registry, and says so in
+// its log.
+func (r *Renewer) Run(ctx context.Context) error {
+	wait, pause := r.untilDue(), firstRetry
+	for {
+		timer := time.NewTimer(min(max(wait, 0), lookEvery))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-r.soon:
+			timer.Stop()
+			wait = 0
+		case <-timer.C:
+			if wait > lookEvery { // not yet, by the clock as it was
+				wait = r.untilDue()
+				continue
+			}
+		}
+		err := r.renew(ctx)
+		if err == nil {
+			// A clock that is far ahead must not make it ask without end.
+			wait, pause = max(r.untilDue(), lookEvery), firstRetry
+			r.log.Info().Msg("client certificate renewed")
+			continue
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		wait = pause/2 + rand.N(pause)
+		pause = min(2*pause, longestWait)
+		r.log.Warn().Err(err).Dur("again_in", wait).Msg("client certificate could not be renewed")
+	}
+}
+
+// untilDue is at least a pause: the first moments after a start belong to the
+// doors. A certificate that can't be read is replaced.
+func (r *Renewer) untilDue() time.Duration {
+	due, err := r.due()
+	if err != nil {
+		r.log.Error().Err(err).Msg("client certificate can't be read")
+		return firstRetry
+	}
+	return max(due.Sub(r.now()), firstRetry)
+}
+
+// readDue is two thirds into the certificate's life and up to a thirtieth more.
+func (r *Renewer) readDue() (time.Time, error) {
+	chain, err := loadCertificates(filepath.Join(r.dir, keyring.ClientCertFile))
+	if err != nil {
+		return time.Time{}, err
+	}
+	life := chain[0].NotAfter.Sub(chain[0].NotBefore)
+	return chain[0].NotBefore.Add(life/3*2 + time.Duration(r.share*float64(life/30))), nil
+}
+
+// Renew asks once and writes the new certificate, for the key that is there.
+func (r *Renewer) Renew(ctx context.Context) error {
+	reg, roots, err := servers(r.dir)
+	if err != nil {
+		return fmt.Errorf("renew certificate: %w", err)
+	}
+	signing, errSigning := keyring.LoadPrivateKey(filepath.Join(r.dir, keyring.GatewayKeyFile))
+	client, errClient := loadClientKey(filepath.Join(r.dir, keyring.ClientKeyFile))
+	if err := errors.Join(errSigning, errClient); err != nil {
+		return fmt.Errorf("renew certificate: %w", err)
+	}
+	var request wire.RenewRequest
+	if request.CSR, err = certificateRequest(reg.Place, client); err != nil {
+		return fmt.Errorf("renew certificate: %w", err)
+	}
+	request.At = uint32(max(0, r.now().Unix()))
+	payload, err := wire.Encode(request)
+	if err != nil {
+		return fmt.Errorf("renew certificate: %w", err)
+	}
+	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeRenew, Role: wire.RoleGateway, Address: reg.Place.Address()}, payload, signing)
+	if err != nil {
+		return fmt.Errorf("renew certificate: %w", err)
+	}
+	var answer wire.Enrolled
+	https := newClient(reg.Enrol, byRoots(roots, r.now, r.trusted))
+	if err := https.post(ctx, pathRenew, typeCOSE, envelope, &answer); err != nil {
+		return fmt.Errorf("renew certificate: %w", err)
+	}
+	want := identity{place: reg.Place, root: reg.Root, registry: reg.Name, trust: reg.Trust.Version,
+		signing: signing.Public().(ed25519.PublicKey), client: &client.PublicKey}
+	if _, err := want.check(answer); err != nil {
+		return fmt.Errorf("renew certificate: %w", err)
+	}
+	return durable.WriteFile(filepath.Join(r.dir, keyring.ClientCertFile), certificatesPEM(answer.Certificates), 0o600)
+}

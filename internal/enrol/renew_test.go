@@ -1,0 +1,189 @@
+package enrol
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/internal/keyring"
+
+	"github.com/rs/zerolog"
+)
+
+func yes() bool { return true }
+
+func no() bool { return false }
+
+func TestRenew(t *testing.T) {
+	i := newIssuer(t)
+	dir := t.TempDir()
+	_, err := Enrol(t.Context(), i.options(dir))
+	fatal(t, err)
+	path := filepath.Join(dir, keyring.ClientCertFile)
+	before, err := os.ReadFile(path)
+	fatal(t, err)
+	r := NewRenewer(dir, time.Now, yes, zerolog.Nop())
+	fatal(t, r.Renew(t.Context()))
+	after, err := os.ReadFile(path)
+	fatal(t, err)
+	if string(before) == string(after) {
+		t.Error("the same certificate")
+	}
+	if _, err := tls.LoadX509KeyPair(path, filepath.Join(dir, keyring.ClientKeyFile)); err != nil {
+		t.Errorf("certificate and key: %v", err)
+	}
+	for name, change := range map[string]func(*issuer){
+		"older trust":      func(i *issuer) { i.trust.Version = 2 },
+		"another's key":    func(i *issuer) { key := mustKey(t); i.certify = func() *ecdsa.PublicKey { return &key.PublicKey } },
+		"out of the house": func(i *issuer) { i.expel = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := newIssuer(t)
+			dir := t.TempDir()
+			_, err := Enrol(t.Context(), bad.options(dir))
+			fatal(t, err)
+			before := readAll(t, dir)
+			change(bad)
+			if err := NewRenewer(dir, time.Now, yes, zerolog.Nop()).Renew(t.Context()); err == nil {
+				t.Error("renewed")
+			}
+			if !mapsEqual(before, readAll(t, dir)) {
+				t.Error("a refused renewal changed files")
+			}
+		})
+	}
+}
+
+// TestRenewTimes: at two thirds of its life, again and again while the registry
+// is away, at once when asked, and not in a rush where the clock is far ahead.
+func TestRenewTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		start := time.Now()
+		due, fail := start.Add(240*24*time.Hour), 0
+		r := NewRenewer("", time.Now, yes, zerolog.Nop())
+		r.due = func() (time.Time, error) { return due, nil }
+		r.renew = func(context.Context) error {
+			at = append(at, time.Since(start))
+			if fail > 0 {
+				fail--
+				return errors.New("away")
+			}
+			due = time.Now().Add(240 * 24 * time.Hour)
+			return nil
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+
+		fail = 5
+		time.Sleep(239 * 24 * time.Hour)
+		if len(at) != 0 {
+			t.Fatalf("too early: %v", at)
+		}
+		time.Sleep(2 * 24 * time.Hour)
+		if len(at) != 6 || at[5]-at[0] > 3*time.Hour {
+			t.Errorf("tries %v", at)
+		}
+		for i := 1; i < len(at); i++ {
+			if gap := at[i] - at[i-1]; gap < firstRetry/2 || gap > lookEvery {
+				t.Errorf("a pause of %v", gap)
+			}
+		}
+		at = nil
+		r.Soon()
+		synctest.Wait()
+		if len(at) != 1 {
+			t.Errorf("not at once when asked: %v", at)
+		}
+		at, due = nil, start // the clock is beyond every certificate's life
+		r.renew = func(context.Context) error { at = append(at, time.Since(start)); return nil }
+		time.Sleep(24 * time.Hour)
+		if len(at) == 0 || len(at) > 25 {
+			t.Errorf("asked %d times in a day", len(at))
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestRenewDue(t *testing.T) {
+	i := newIssuer(t)
+	dir := t.TempDir()
+	_, err := Enrol(t.Context(), i.options(dir))
+	fatal(t, err)
+	r := NewRenewer(dir, time.Now, yes, zerolog.Nop())
+	due, err := r.readDue()
+	fatal(t, err)
+	year := 365 * 24 * time.Hour
+	if in := time.Until(due); in < year*64/100 || in > year*71/100 {
+		t.Errorf("due in %v", in)
+	}
+	fatal(t, os.Remove(filepath.Join(dir, keyring.ClientCertFile)))
+	if wait := r.untilDue(); wait != firstRetry {
+		t.Errorf("a lost certificate waits %v", wait)
+	}
+	fatal(t, r.Renew(t.Context()))
+}
+
+// TestTLSConfig: the broker is judged by the CA of the trust document, its name
+// always, its time only by a clock that is trusted.
+func TestTLSConfig(t *testing.T) {
+	i := newIssuer(t)
+	dir := t.TempDir()
+	_, err := Enrol(t.Context(), i.options(dir))
+	fatal(t, err)
+	other := newIssuer(t)
+	early := newIssuer(t, func(e *issuer) {
+		e.ca, e.caKey, e.notBefore = i.ca, i.caKey, time.Now().AddDate(0, 1, 0)
+	})
+	for _, c := range []struct {
+		name    string
+		server  *issuer
+		trusted func() bool
+		good    bool
+	}{
+		{"ours", i, yes, true}, {"ours, no clock", i, no, true},
+		{"another CA", other, yes, false}, {"another CA, no clock", other, no, false},
+		{"not yet valid", early, yes, false}, {"not yet valid, no clock", early, no, true},
+	} {
+		config, err := TLSConfig(dir, c.trusted)()
+		fatal(t, err)
+		if config.MinVersion != tls.VersionTLS13 || len(config.Certificates) != 1 {
+			t.Errorf("%s: version %x, %d certificates", c.name, config.MinVersion, len(config.Certificates))
+		}
+		if err := dial(c.server, config); (err == nil) != c.good {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	fatal(t, os.Remove(filepath.Join(dir, keyring.TrustFile)))
+	config, err := TLSConfig(dir, yes)()
+	fatal(t, err)
+	if err := dial(i, config); err != nil {
+		t.Errorf("with ca.pem alone: %v", err)
+	}
+	if err := dial(other, config); err == nil {
+		t.Error("with ca.pem alone: any CA will do")
+	}
+	if _, err := TLSConfig(t.TempDir(), yes)(); err == nil {
+		t.Error("a house by itself has a broker")
+	}
+}
+
+func dial(i *issuer, config *tls.Config) error {
+	conn, err := net.Dial("tcp", i.server.Listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return tls.Client(conn, config).Handshake()
+}
