@@ -1,8 +1,30 @@
 package main
 
+import (
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry"
+)
+
 type serveCmd struct {
 	Config string `help:"The front's configuration." default:"/var/lib/gatehouse-registry/front/front.toml" placeholder:"FILE"`
 }
 
 // Run serves until it is told to stop.
-func (c serveCmd) Run(s *session) error { return hinted("", "not there yet") }
+func (c serveCmd) Run(s *session) error {
+	config, err := registry.LoadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	log := zerolog.New(s.err).With().Timestamp().Logger().Level(zerolog.InfoLevel)
+	f, err := registry.New(registry.Options{Config: config, Version: version, Log: log})
+	if err != nil {
+		return err
+	}
+	log.Info().Str("config", c.Config).Str("version", version).Msg("the front starts")
+	if err := f.Run(s.ctx); err != nil {
+		return err
+	}
+	log.Info().Msg("the front has stopped")
+	return nil
+}

@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 
-	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -30,13 +30,14 @@ type Gateway struct {
 	Forks     int
 }
 
-// Gateways returns all, by building and id. Alarms are counted from a time on.
-func (s *Store) Gateways(ctx context.Context, alarmsFrom time.Time) ([]Gateway, error) {
+// Gateways returns those of a building (all, for ""), by building and id.
+// Alarms are counted from a time on.
+func (s *Store) Gateways(ctx context.Context, building string, alarmsFrom time.Time) ([]Gateway, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT g.id, g.district, g.town, g.building, g.gateway, g.hello, g.hello_at,
 		(SELECT COALESCE(SUM(size), 0) FROM epochs e WHERE e.gateway = g.id),
 		(SELECT COUNT(*) FROM alarms a WHERE a.gateway = g.id AND a.heard_at >= $1),
 		(SELECT COUNT(*) FROM forks f WHERE f.gateway = g.id)
-		FROM gateways g ORDER BY g.building, g.gateway`, alarmsFrom.UnixMilli())
+		FROM gateways g WHERE ($2 = '' OR g.building = $3) ORDER BY g.building, g.gateway`, alarmsFrom.UnixMilli(), building, building)
 	var all []Gateway
 	err = each(rows, err, func() error {
 		var g Gateway
@@ -63,17 +64,17 @@ func (s *Store) Gateways(ctx context.Context, alarmsFrom time.Time) ([]Gateway, 
 func (s *Store) fill(ctx context.Context, g *Gateway) error {
 	var epoch, size, line, records, version, at int64
 	rows, err := s.read.QueryContext(ctx, `SELECT epoch, size FROM epochs WHERE gateway = $1 ORDER BY number DESC LIMIT 1`, g.ID)
-	if err := first(rows, err, &epoch, &size); err != nil && err != ErrNotFound {
+	if err := first(rows, err, &epoch, &size); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	rows, err = s.read.QueryContext(ctx, `SELECT line, record FROM deliveries WHERE gateway = $1 ORDER BY number DESC LIMIT 1`, g.ID)
-	if err := first(rows, err, &line, &records); err != nil && err != ErrNotFound {
+	if err := first(rows, err, &line, &records); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	rows, err = s.read.QueryContext(ctx, `SELECT a.version, a.stored_at FROM applied a JOIN lists l
 		ON l.building = $1 AND l.version = a.version AND l.hash = a.hash
 		WHERE a.gateway = $2 ORDER BY a.version DESC, a.stored_at LIMIT 1`, g.Place.Building, g.ID)
-	if err := first(rows, err, &version, &at); err != nil && err != ErrNotFound {
+	if err := first(rows, err, &version, &at); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	g.Epoch, g.Size, g.Line, g.Records, g.Applied = uint64(epoch), uint64(size), uint64(line), uint64(records), uint64(version)
@@ -81,32 +82,6 @@ func (s *Store) fill(ctx context.Context, g *Gateway) error {
 		g.AppliedAt = time.UnixMilli(at)
 	}
 	return nil
-}
-
-// Range returns the compact range of an epoch; that of one without entries is
-// the zero Range.
-func (s *Store) Range(ctx context.Context, gateway int64, epoch uint64) (tree.Range, error) {
-	var b []byte
-	rows, err := s.read.QueryContext(ctx, `SELECT tree FROM epochs WHERE gateway = $1 AND epoch = $2`, gateway, int64(epoch))
-	if err := first(rows, err, &b); err == ErrNotFound {
-		return tree.Range{}, nil
-	} else if err != nil {
-		return tree.Range{}, fmt.Errorf("read range: %w", err)
-	}
-	r, err := tree.Decode(b)
-	if err != nil {
-		return tree.Range{}, fmt.Errorf("read range of gateway %d, epoch %016x: %w", gateway, epoch, err)
-	}
-	return r, nil
-}
-
-// Line returns how many records of a gateway's line are stored.
-func (s *Store) Line(ctx context.Context, gateway int64, line uint64) (uint64, error) {
-	n, err := one(s.read.QueryContext(ctx, `SELECT COALESCE(MAX(record), 0) FROM deliveries WHERE gateway = $1 AND line = $2`, gateway, int64(line)))
-	if err != nil {
-		return 0, fmt.Errorf("read line: %w", err)
-	}
-	return uint64(n), nil
 }
 
 // Filter narrows batches; zero fields don't.
@@ -144,21 +119,6 @@ func (s *Store) Batches(ctx context.Context, f Filter, call func(wire.Place, Bat
 		return fmt.Errorf("read batches: %w", err)
 	}
 	return nil
-}
-
-// Overlapping returns the batches of an epoch that hold entries of [from, to).
-func (s *Store) Overlapping(ctx context.Context, gateway int64, epoch, from, to uint64) (all []Batch, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT gateway, epoch, first, next, wall_from, wall_to, body, sealed FROM batches
-		WHERE gateway = $1 AND epoch = $2 AND first < $3 AND next > $4 ORDER BY first`, gateway, int64(epoch), int64(to), int64(from))
-	err = each(rows, err, func() error {
-		b, err := scanBatch(rows)
-		all = append(all, b)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read batches: %w", err)
-	}
-	return all, nil
 }
 
 func scanBatch(rows *sql.Rows, before ...any) (b Batch, err error) {

@@ -1,0 +1,125 @@
+package registry
+
+import (
+	"context"
+	"crypto/ed25519"
+	"math/rand/v2"
+	"time"
+
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+)
+
+// reply is what an ack says of the store.
+type reply struct {
+	g     *gateway
+	epoch uint64
+	at    tree.Range
+	line  uint64
+	count uint64
+}
+
+func (k keys) witnessPublic() ed25519.PublicKey { return k.witness.Public().(ed25519.PublicKey) }
+
+// replyLoop signs and sends acks. Of several that wait for one gateway and
+// epoch only the newest is needed.
+func (f *Front) replyLoop(ctx context.Context) error {
+	for {
+		var waiting []reply
+		select {
+		case <-ctx.Done():
+			return nil
+		case waiting = <-f.answers:
+		}
+		for more := true; more; {
+			select {
+			case next := <-f.answers:
+				waiting = append(waiting, next...)
+			default:
+				more = false
+			}
+		}
+		newest := make(map[ackKey]int, len(waiting))
+		for i, r := range waiting {
+			newest[ackKey{r.g, r.epoch}] = i
+		}
+		for i, r := range waiting {
+			if newest[ackKey{r.g, r.epoch}] == i {
+				f.sendAck(r)
+			}
+		}
+	}
+}
+
+func (f *Front) sendAck(r reply) {
+	a := f.authority.Load()
+	ack := wire.Ack{Time: uint32(time.Now().Unix()), Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
+		Line: r.line, Records: r.count, Trust: a.trust.Version}
+	ack.Cosignature = wire.Checkpoint{Address: r.g.address, Epoch: r.epoch, Size: ack.Next, Root: ack.Root}.Sign(f.keys.witness)
+	ack.Window, ack.RetryAfter = f.window()
+	f.mu.Lock()
+	ack.Nonce = r.g.view.nonce
+	r.g.view.lastAck = time.Now()
+	place, member := r.g.place, r.g.member
+	if b := f.buildings[place.Building]; b != nil {
+		ack.List, ack.ListHash, ack.House = b.list.Version, b.list.Hash, b.house.Version
+	}
+	f.mu.Unlock()
+	if member {
+		f.say(place, wire.TypeAck, ack)
+	}
+}
+
+// say signs a message to a gateway as the witness and sends it. It reports
+// whether it went out.
+func (f *Front) say(p wire.Place, kind string, body wire.Payload) bool {
+	a := f.authority.Load()
+	if a.witness == nil {
+		return false // nobody would believe it; status says so
+	}
+	payload, err := wire.Encode(body)
+	if err != nil {
+		f.o.Log.Error().Err(err).Str("gateway", p.Address()).Msg("an answer can't be encoded")
+		return false
+	}
+	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleWitness, Epoch: *a.witness, Address: p.Address()}, payload, f.keys.witness)
+	if err != nil {
+		f.o.Log.Error().Err(err).Str("gateway", p.Address()).Str("type", kind).Msg("an answer can't be signed")
+		return false
+	}
+	return f.send(p.Down(kind), envelope)
+}
+
+func (f *Front) send(topic string, payload []byte) bool {
+	if err := f.link.Publish(topic, payload); err != nil {
+		f.o.Log.Debug().Err(err).Str("topic", topic).Msg("not sent")
+		return false
+	}
+	return true
+}
+
+// window is how many batches a gateway may have in flight: the fewer, the more
+// messages wait here. With none left it is told when to try again, not all at
+// the same time.
+func (f *Front) window() (batches, retryAfter uint16) {
+	waiting, room := f.waiting()
+	switch used := 100 * waiting / room; {
+	case used < 25:
+		return 16, 0
+	case used < 50:
+		return 4, 0
+	case used < 75:
+		return 2, 0
+	case used < 90:
+		return 1, 0
+	}
+	return 0, uint16(1 + rand.IntN(5))
+}
+
+// waiting returns how many messages wait, and for how many there is room.
+func (f *Front) waiting() (n, room int) {
+	for _, q := range f.queues {
+		n, room = n+len(q), room+cap(q)
+	}
+	return n + len(f.jobs), room
+}

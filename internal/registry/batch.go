@@ -1,0 +1,186 @@
+package registry
+
+import (
+	"errors"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+// batchWork is a batch whose signatures hold. Whether it continues what is
+// stored is known only in the transaction.
+type batchWork struct {
+	batch    wire.Batch // without Sealed
+	sealed   []byte
+	body     []byte // of batch
+	envelope []byte
+	leaves   []tlog.Hash
+	notes    []note
+}
+
+// note is what the registry itself reads from an entry. What can't be read is
+// stored all the same: content is no reason to refuse.
+type note struct {
+	wall    int64
+	alarm   bool
+	applied bool
+	version uint64
+	hash    wire.Hash
+}
+
+var errCheckpoint = errors.New("the signature on the checkpoint does not verify")
+
+func openBatch(m message, payload []byte) (*batchWork, error) {
+	w := &batchWork{envelope: m.payload}
+	if err := wire.Decode(payload, &w.batch); err != nil {
+		return nil, err
+	}
+	b := &w.batch
+	w.sealed, b.Sealed = b.Sealed, nil
+	end := wire.Checkpoint{Address: m.g.address, Epoch: b.Epoch, Size: b.First + uint64(len(b.Headers)), Root: b.Root}
+	if !end.Verify(m.key.Public, b.Signature) {
+		return nil, errCheckpoint
+	}
+	w.leaves = leafHashes(*b)
+	w.notes = make([]note, len(b.Headers))
+	for i, header := range b.Headers {
+		w.notes[i] = readNote(header)
+	}
+	var err error
+	w.body, err = wire.Encode(*b)
+	return w, err
+}
+
+func readNote(header []byte) (n note) {
+	h, err := wire.DecodeHeader(header)
+	if err != nil {
+		return n
+	}
+	n.wall, n.alarm = h.Wall, isAlarm(h)
+	if h.Kind == wire.KindListApplied && len(h.Detail) == len(n.hash) {
+		n.applied, n.version, n.hash = true, h.Count, wire.Hash(h.Detail)
+	}
+	return n
+}
+
+// isAlarm reports whether somebody should look at an entry.
+func isAlarm(h wire.Header) bool {
+	switch h.Kind {
+	case wire.KindForced, wire.KindDamaged, wire.KindRefused, wire.KindGap, wire.KindEpoch:
+		return true
+	case wire.KindHeld, wire.KindFire, wire.KindJournal, wire.KindUplink:
+		return h.Outcome == wire.OutcomeActive
+	case wire.KindFault:
+		return h.Reason == tamper
+	}
+	return false
+}
+
+// tamper is device.FaultCable: a line that was cut or shorted.
+const tamper wire.Reason = 264
+
+// maxForks is how many batches of a gateway are kept as evidence.
+const maxForks = 64
+
+func (w *batchWork) store(t *txn, g *gateway) error {
+	l, err := t.ledger(g)
+	if err != nil {
+		return err
+	}
+	r, err := t.rangeOf(l.id, w.batch.Epoch)
+	if err != nil {
+		return err
+	}
+	l.epoch = w.batch.Epoch
+	t.ack(g, w.batch.Epoch)
+	first, end, next := w.batch.First, w.batch.First+uint64(len(w.leaves)), r.Size()
+	if first > next {
+		return nil // something before it is missing: the ack says from where
+	}
+	if first < next {
+		same, err := w.matches(t, l.id, min(end, next))
+		if err != nil {
+			return err
+		}
+		if !same {
+			return w.fork(t, g, l.id)
+		}
+		if end <= next {
+			return nil // a repetition
+		}
+	}
+	fresh := next - first
+	r = r.AddAll(w.leaves[fresh:])
+	if wire.Hash(r.Root()) != w.batch.Root {
+		return w.fork(t, g, l.id)
+	}
+	if err := t.setRange(l.id, w.batch.Epoch, r); err != nil {
+		return err
+	}
+	return w.add(t, l.id, next, int(fresh))
+}
+
+// add stores the entries from the i-th on, whose sequence number is first.
+func (w *batchWork) add(t *txn, id int64, first uint64, i int) error {
+	row := store.Batch{Gateway: id, Epoch: w.batch.Epoch, First: first, Next: w.batch.First + uint64(len(w.leaves)), Body: w.body, Sealed: w.sealed}
+	row.WallFrom, row.WallTo = w.notes[i].wall, w.notes[i].wall
+	for ; i < len(w.notes); i++ {
+		n := &w.notes[i]
+		row.WallFrom, row.WallTo = min(row.WallFrom, n.wall), max(row.WallTo, n.wall)
+		seq := w.batch.First + uint64(i)
+		if n.alarm {
+			a := store.Alarm{Gateway: id, Epoch: w.batch.Epoch, Sequence: seq, Header: w.batch.Headers[i], Stored: true, Heard: t.now}
+			if err := t.AddAlarm(a, maxNotices); err != nil {
+				return err
+			}
+		}
+		if n.applied {
+			a := store.Applied{Gateway: id, Epoch: w.batch.Epoch, Sequence: seq, Version: n.version, Hash: n.hash}
+			if err := t.AddApplied(a, t.now); err != nil {
+				return err
+			}
+		}
+	}
+	t.entries += uint64(len(w.leaves)) - (first - w.batch.First)
+	return t.AddBatch(row, t.now)
+}
+
+// matches reports whether the entries before `to` are those that are stored,
+// and whether a stored batch that ends where this one does has its root.
+func (w *batchWork) matches(t *txn, id int64, to uint64) (bool, error) {
+	first := w.batch.First
+	rows, err := t.Overlapping(id, w.batch.Epoch, first, to)
+	if err != nil {
+		return false, err
+	}
+	for _, row := range rows {
+		var old wire.Batch
+		if err := wire.Decode(row.Body, &old); err != nil {
+			return false, err
+		}
+		if row.Next == first+uint64(len(w.leaves)) && old.Root != w.batch.Root {
+			return false, nil
+		}
+		have := leafHashes(old)[row.First-old.First:]
+		from := max(row.First, first)
+		until := min(row.Next, to)
+		if !slices.Equal(have[from-row.First:until-row.First], w.leaves[from-first:until-first]) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// fork keeps what contradicts the store, as evidence: a restored card, or a
+// gateway that lies.
+func (w *batchWork) fork(t *txn, g *gateway, id int64) error {
+	fresh, err := t.AddFork(id, w.batch.Epoch, w.batch.First, w.batch.Root, w.envelope, maxForks, t.now)
+	if err == nil && fresh {
+		t.front.o.Log.Error().Str("gateway", g.address).Uint64("first", w.batch.First).
+			Msg("a signed batch contradicts what was stored before: both are kept")
+	}
+	return err
+}

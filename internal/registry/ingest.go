@@ -1,0 +1,262 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+// message is one as it came from the link.
+type message struct {
+	g       *gateway
+	key     wire.Key
+	kind    string
+	payload []byte
+}
+
+// job is a message that was opened and checked: what is left is to store it.
+type job struct {
+	g    *gateway
+	size int
+	work interface{ store(*txn, *gateway) error }
+}
+
+var shardSeed = maphash.MakeSeed()
+
+// receive takes what comes from the link. It never waits: where there is no
+// room the message is dropped, and its gateway sends it again.
+func (f *Front) receive(topic string, payload []byte) {
+	p, dir, kind, err := wire.ParseTopic(topic)
+	if err != nil || len(payload) > wire.MaxMessage {
+		f.refused.Add(1)
+		return
+	}
+	switch dir {
+	case wire.DirStatus:
+		kind = wire.TypeStatus
+	case wire.DirUp:
+	default:
+		return
+	}
+	g, key, ok := f.member(p)
+	if !ok {
+		f.refused.Add(1)
+		return
+	}
+	if g.queued.Add(1) > maxQueueOfOne {
+		g.queued.Add(-1)
+		f.dropped.Add(1)
+		return
+	}
+	// One gateway's messages stay in order: they go to one worker.
+	q := f.queues[maphash.String(shardSeed, g.address)%uint64(len(f.queues))]
+	select {
+	case q <- message{g, key, kind, payload}:
+	default:
+		g.queued.Add(-1)
+		f.dropped.Add(1)
+	}
+}
+
+// work opens messages until ctx ends.
+func (f *Front) work(ctx context.Context, queue <-chan message) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-queue:
+			err := f.open(ctx, m)
+			m.g.queued.Add(-1)
+			if err != nil {
+				f.refused.Add(1)
+				f.o.Log.Warn().Err(err).Str("gateway", m.g.address).Str("type", m.kind).Msg("a message is refused")
+			}
+		}
+	}
+}
+
+// open checks the signature and the form of a message, and passes it on.
+func (f *Front) open(ctx context.Context, m message) error {
+	payload, _, err := wire.Open(m.payload, wire.Expect{Type: m.kind, Role: wire.RoleGateway, Address: m.g.address}, []wire.Key{m.key})
+	if err != nil {
+		return err
+	}
+	j := job{g: m.g, size: len(m.payload)}
+	switch m.kind {
+	case wire.TypeHello:
+		j.work, err = f.openHello(m.g, payload)
+	case wire.TypeBatch:
+		j.work, err = openBatch(m, payload)
+	case wire.TypeNotice:
+		j.work, err = openNotice(payload)
+	case wire.TypeDelivery:
+		j.work, err = openDelivery(m, payload)
+	case wire.TypeWant:
+		return f.takeWant(m.g, payload)
+	case wire.TypeStatus:
+		return f.takeStatus(m.g, payload)
+	default:
+		return fmt.Errorf("%w: gateways send no %q", wire.ErrWrongType, m.kind)
+	}
+	if err != nil {
+		return err
+	}
+	select {
+	case f.jobs <- j:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// helloWork keeps the hello; the ack tells the gateway where it stands.
+type helloWork struct {
+	hello   wire.Hello
+	payload []byte
+}
+
+func (f *Front) openHello(g *gateway, payload []byte) (*helloWork, error) {
+	w := &helloWork{payload: payload}
+	if err := wire.Decode(payload, &w.hello); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	v := &g.view
+	if v.nonce != w.hello.Nonce || !v.online {
+		v.since, v.online = time.Now(), true
+	}
+	v.nonce, v.hello, v.heard = w.hello.Nonce, w.hello, time.Now()
+	return w, nil
+}
+
+// answerEpoch is the epoch that a hello asks about.
+func answerEpoch(h wire.Hello) uint64 {
+	if h.CursorEpoch != 0 {
+		return h.CursorEpoch
+	}
+	return h.Epoch
+}
+
+func (w *helloWork) store(t *txn, g *gateway) error {
+	l, err := t.ledger(g)
+	if err != nil {
+		return err
+	}
+	l.epoch = answerEpoch(w.hello)
+	t.ack(g, l.epoch)
+	return t.SetHello(l.id, w.payload, t.now)
+}
+
+// takeStatus believes a last will, and its opposite, of the connection that the
+// newest hello was said on.
+func (f *Front) takeStatus(g *gateway, payload []byte) error {
+	var s wire.Status
+	if err := wire.Decode(payload, &s); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s.Nonce == g.view.nonce {
+		g.view.online = s.Online
+	}
+	return nil
+}
+
+// noticeWork keeps the alarm until its entry comes.
+type noticeWork struct{ notice wire.Notice }
+
+func openNotice(payload []byte) (*noticeWork, error) {
+	w := &noticeWork{}
+	if err := wire.Decode(payload, &w.notice); err != nil {
+		return nil, err
+	}
+	_, err := wire.DecodeHeader(w.notice.Header)
+	return w, err
+}
+
+// maxNotices is how many of a gateway's alarms may wait for their entries.
+const maxNotices = 256
+
+func (w *noticeWork) store(t *txn, g *gateway) error {
+	l, err := t.ledger(g)
+	if err != nil {
+		return err
+	}
+	r, err := t.rangeOf(l.id, w.notice.Epoch)
+	if err != nil || w.notice.Sequence < r.Size() {
+		return err // its entry is here
+	}
+	return t.AddAlarm(store.Alarm{Gateway: l.id, Epoch: w.notice.Epoch, Sequence: w.notice.Sequence, Header: w.notice.Header, Heard: t.now}, maxNotices)
+}
+
+// deliveryWork is a tenancy record, with its person in a seal that this
+// process can't open.
+type deliveryWork struct {
+	record   wire.Record
+	envelope []byte
+	person   []byte
+}
+
+var errOtherPerson = errors.New("the sealed person is not the one that the record names")
+
+func openDelivery(m message, payload []byte) (*deliveryWork, error) {
+	var d wire.Delivery
+	if err := wire.Decode(payload, &d); err != nil {
+		return nil, err
+	}
+	inner, _, err := wire.Open(d.Record, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: m.g.address}, []wire.Key{m.key})
+	if err != nil {
+		return nil, err
+	}
+	w := &deliveryWork{envelope: d.Record, person: d.Person}
+	if err := wire.Decode(inner, &w.record); err != nil {
+		return nil, err
+	}
+	if len(d.Person) > 0 && sha256.Sum256(d.Person) != w.record.Person {
+		return nil, errOtherPerson
+	}
+	return w, nil
+}
+
+func (w *deliveryWork) store(t *txn, g *gateway) error {
+	l, err := t.ledger(g)
+	if err != nil {
+		return err
+	}
+	t.ack(g, l.epoch)
+	count := l.count
+	if w.record.Line != l.line {
+		if count, err = t.Line(l.id, w.record.Line); err != nil {
+			return err
+		}
+	}
+	if w.record.Number != count+1 {
+		return nil // here already, or one before it is not: the ack says so
+	}
+	r := store.Record{Gateway: l.id, Line: w.record.Line, Record: w.record.Number, Envelope: w.envelope, Stored: t.now}
+	if w.record.Person != (wire.Hash{}) {
+		r.Person = w.record.Person[:]
+	}
+	if _, err := t.AddRecord(r, w.person); err != nil {
+		return err
+	}
+	l.line, l.count, t.records = w.record.Line, w.record.Number, true
+	return nil
+}
+
+// leafHashes are the hashes of a batch's leaves.
+func leafHashes(b wire.Batch) []tlog.Hash {
+	hashes := make([]tlog.Hash, len(b.Headers))
+	for i := range hashes {
+		hashes[i] = tlog.RecordHash(b.Leaf(i))
+	}
+	return hashes
+}

@@ -1,0 +1,288 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+// partRoom is what the manifest and the buckets of one ListPart may take: the
+// rest is for its own frame, the envelope and room to spare.
+const partRoom = wire.MaxMessage - 1024
+
+// want is a gateway's question for what it lacks.
+type want struct {
+	g    *gateway
+	want wire.Want
+}
+
+// takeWant queues a question; of one gateway at most one at a time.
+func (f *Front) takeWant(g *gateway, payload []byte) error {
+	w := want{g: g}
+	if err := wire.Decode(payload, &w.want); err != nil {
+		return err
+	}
+	if g.wanted.Swap(true) {
+		return nil // it asks again
+	}
+	select {
+	case f.wants <- w:
+	default:
+		g.wanted.Store(false)
+		f.dropped.Add(1)
+	}
+	return nil
+}
+
+func (f *Front) wantLoop(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case w := <-f.wants:
+			if err := f.answerWant(ctx, w); err != nil && ctx.Err() == nil {
+				f.o.Log.Error().Err(err).Str("gateway", w.g.address).Msg("a gateway can't be given what it lacks")
+			}
+			w.g.wanted.Store(false)
+		}
+	}
+}
+
+func (f *Front) answerWant(ctx context.Context, w want) error {
+	f.mu.RLock()
+	place := w.g.place
+	var house []byte
+	if b := f.buildings[place.Building]; b != nil {
+		house = b.envelope
+	}
+	f.mu.RUnlock()
+	if w.want.Trust {
+		f.send(place.Down(wire.TypeTrust), f.authority.Load().envelope)
+	}
+	if w.want.House && house != nil {
+		f.send(place.Down(wire.TypeHouse), house)
+	}
+	if !w.want.List && len(w.want.Buckets) == 0 {
+		return nil
+	}
+	l, err := f.store.List(ctx, place.Building)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	buckets, err := f.readBuckets(ctx, place.Building, w.want.Buckets)
+	if err != nil {
+		return err
+	}
+	f.sendList(w.g, place, l, buckets, true)
+	return nil
+}
+
+// readBuckets returns those that are there: an old hash is no error, since the
+// answer names the newest list.
+func (f *Front) readBuckets(ctx context.Context, building string, hashes []wire.Hash) (buckets [][]byte, err error) {
+	for _, hash := range hashes {
+		body, err := f.store.Bucket(ctx, building, hash)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		buckets = append(buckets, body)
+	}
+	return buckets, nil
+}
+
+// sendList sends the manifest with buckets. If they don't fit into one message
+// they come in several, or, without split, not at all: the gateway asks.
+func (f *Front) sendList(g *gateway, p wire.Place, l store.List, buckets [][]byte, split bool) bool {
+	room := partRoom - len(l.Manifest) - len(l.Second)
+	size := 0
+	for _, b := range buckets {
+		size += len(b) + 5
+	}
+	if size > room && !split {
+		buckets = nil
+	}
+	sent := false
+	for first := true; first || len(buckets) > 0; first = false {
+		n, used := 0, 0
+		for n < len(buckets) && used+len(buckets[n])+5 <= room {
+			used += len(buckets[n]) + 5
+			n++
+		}
+		if n == 0 && len(buckets) > 0 {
+			f.o.Log.Error().Str("gateway", g.address).Int("bytes", len(buckets[0])).Msg("a bucket does not fit beside its manifest")
+			buckets = buckets[1:]
+			continue
+		}
+		part := wire.ListPart{Manifest: l.Manifest, Second: l.Second, Buckets: append([][]byte{}, buckets[:n]...)}
+		sent = f.say(p, wire.TypeList, part) || sent
+		buckets = buckets[n:]
+	}
+	if sent {
+		f.mu.Lock()
+		g.view.sent = max(g.view.sent, l.Version)
+		f.mu.Unlock()
+	}
+	return sent
+}
+
+// putList checks a new list, stores it and sends it to the building.
+func (f *Front) putList(ctx context.Context, in api.List) (api.Pushed, error) {
+	f.documents.Lock()
+	defer f.documents.Unlock()
+	m, hash, err := f.authority.Load().openList(in)
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	f.mu.Lock()
+	have := f.buildingOf(in.Building).list
+	f.mu.Unlock()
+	again := m.Version == have.Version && hash == have.Hash
+	if m.Version <= have.Version && !again {
+		return api.Pushed{}, fmt.Errorf("list %d of %s: %w: version %d", m.Version, in.Building, errStale, have.Version)
+	}
+	changed, err := f.lacking(ctx, in, m)
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	l := store.List{Building: in.Building, Version: m.Version, Hash: hash, Manifest: in.Manifest, Second: in.Second}
+	if !again {
+		now := time.Now()
+		if err := f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutList(l, changed, m.Buckets, now) }); err != nil {
+			return api.Pushed{}, err
+		}
+		f.mu.Lock()
+		b := f.buildingOf(in.Building)
+		b.list, b.listAt = store.List{Building: in.Building, Version: m.Version, Hash: hash}, now
+		f.mu.Unlock()
+	}
+	pushed := api.Pushed{Version: m.Version}
+	for _, g := range f.members(in.Building, true) {
+		if f.sendList(g, f.placeOf(g), l, changed, false) {
+			pushed.Pushed++
+		}
+	}
+	return pushed, nil
+}
+
+func (f *Front) placeOf(g *gateway) wire.Place {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return g.place
+}
+
+// errLacks means a list of which buckets are neither here nor were handed in.
+var errLacks = errors.New("buckets of the list are missing")
+
+// lacking returns the buckets of the list that the building did not have before,
+// and refuses a list that would not be whole.
+func (f *Front) lacking(ctx context.Context, in api.List, m wire.Manifest) (changed [][]byte, err error) {
+	have, err := f.store.BucketHashes(ctx, in.Building)
+	if err != nil {
+		return nil, err
+	}
+	given := make(map[wire.Hash][]byte, len(in.Buckets))
+	for _, b := range in.Buckets {
+		given[sha256.Sum256(b)] = b
+	}
+	taken := make(map[wire.Hash]bool, len(m.Buckets))
+	for i, hash := range m.Buckets {
+		_, here := have[hash]
+		body, came := given[hash]
+		if taken[hash] {
+			continue
+		}
+		taken[hash] = true
+		switch {
+		case here:
+		case !came:
+			return nil, fmt.Errorf("list %d of %s: bucket %d: %w", m.Version, in.Building, i, errLacks)
+		default:
+			if _, err := m.DecodeBucket(i, body); err != nil {
+				return nil, fmt.Errorf("list %d of %s: %w", m.Version, in.Building, err)
+			}
+			changed = append(changed, body)
+		}
+	}
+	return changed, nil
+}
+
+// putHouse checks a House document, stores it, sends it, and cuts off whoever
+// is not of the building any more.
+func (f *Front) putHouse(ctx context.Context, d api.Document) (api.Pushed, error) {
+	f.documents.Lock()
+	defer f.documents.Unlock()
+	h, err := f.authority.Load().openHouse(d.Building, d.Envelope)
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	f.mu.RLock()
+	var have building
+	if b := f.buildings[d.Building]; b != nil {
+		have = *b
+	}
+	f.mu.RUnlock()
+	if h.Version < have.house.Version || h.Version == have.house.Version && !bytes.Equal(have.envelope, d.Envelope) {
+		return api.Pushed{}, fmt.Errorf("house document %d of %s: %w: version %d", h.Version, d.Building, errStale, have.house.Version)
+	}
+	if err := f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutHouse(d.Building, h.Version, d.Envelope) }); err != nil {
+		return api.Pushed{}, err
+	}
+	f.mu.Lock()
+	out := f.setHouse(d.Building, h, d.Envelope)
+	f.mu.Unlock()
+	for _, p := range out {
+		f.link.Disconnect(p)
+		f.o.Log.Info().Str("gateway", p.Address()).Msg("a gateway is cut off: it is not of its building any more")
+	}
+	return api.Pushed{Version: h.Version, Pushed: f.sendAll(f.members(d.Building, true), wire.TypeHouse, d.Envelope)}, nil
+}
+
+func (f *Front) sendAll(to []*gateway, kind string, envelope []byte) (n int) {
+	for _, g := range to {
+		if f.send(f.placeOf(g).Down(kind), envelope) {
+			n++
+		}
+	}
+	return n
+}
+
+// putTrust checks a Trust document, stores it and sends it to all.
+func (f *Front) putTrust(ctx context.Context, envelope []byte) (api.Pushed, error) {
+	f.documents.Lock()
+	defer f.documents.Unlock()
+	next, err := openTrust(envelope, f.keys.root, f.keys.witnessPublic())
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	have := f.authority.Load()
+	switch {
+	case next.trust.Registry != have.trust.Registry:
+		return api.Pushed{}, fmt.Errorf("trust document: %w: of registry %s", wire.ErrWrongAddress, next.trust.Registry)
+	case next.trust.Version < have.trust.Version, next.trust.Version == have.trust.Version && !bytes.Equal(envelope, have.envelope):
+		return api.Pushed{}, fmt.Errorf("trust document %d: %w: version %d", next.trust.Version, errStale, have.trust.Version)
+	}
+	if err := f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutTrust(next.trust.Version, envelope) }); err != nil {
+		return api.Pushed{}, err
+	}
+	f.authority.Store(next)
+	f.mu.RLock()
+	var online []*gateway
+	for _, g := range f.gateways {
+		if g.member && g.view.online {
+			online = append(online, g)
+		}
+	}
+	f.mu.RUnlock()
+	return api.Pushed{Version: next.trust.Version, Pushed: f.sendAll(online, wire.TypeTrust, envelope)}, nil
+}

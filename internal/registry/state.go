@@ -1,0 +1,125 @@
+package registry
+
+import (
+	"sync/atomic"
+	"time"
+
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+// building is what the front knows of one; guarded by Front.mu.
+type building struct {
+	house    wire.House
+	envelope []byte // of the House document; nil: none
+	list     store.List
+	listAt   time.Time
+}
+
+// gateway is one that is or was of a building.
+type gateway struct {
+	address string
+	queued  atomic.Int32 // messages of it that wait
+	wanted  atomic.Bool  // an answer to a Want is being made
+
+	// Guarded by Front.mu.
+	place  wire.Place
+	member bool     // the House document names it
+	key    wire.Key // of a member
+	view   view
+
+	books ledger // only the committer's
+}
+
+// view is what people and acks see of a gateway.
+type view struct {
+	nonce    wire.Nonce
+	hello    wire.Hello
+	online   bool
+	since    time.Time
+	heard    time.Time
+	sent     uint64 // list version
+	lastAck  time.Time
+	messages uint64
+}
+
+// ledger is what the committer must know of a gateway to take its next message.
+type ledger struct {
+	id    int64  // in the store; 0: never stored
+	epoch uint64 // that acks name where the message itself names none
+	line  uint64 // of the newest tenancy record; 0: none
+	count uint64 // stored of that line
+}
+
+// member returns the gateway of a topic, with its key, if its building's House
+// document names it at that very place.
+func (f *Front) member(p wire.Place) (*gateway, wire.Key, bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	g := f.gateways[p.Address()]
+	if g == nil || !g.member || g.place != p {
+		return nil, wire.Key{}, false
+	}
+	return g, g.key, true
+}
+
+// gatewayAt returns the gateway of a place, made if needed. f.mu is held.
+func (f *Front) gatewayAt(p wire.Place) *gateway {
+	g := f.gateways[p.Address()]
+	if g == nil {
+		g = &gateway{address: p.Address(), place: p}
+		f.gateways[g.address] = g
+	}
+	return g
+}
+
+// buildingOf returns the building of that id, made if needed. f.mu is held.
+func (f *Front) buildingOf(id string) *building {
+	b := f.buildings[id]
+	if b == nil {
+		b = &building{}
+		f.buildings[id] = b
+	}
+	return b
+}
+
+// setHouse puts a House document in force and returns the places that lost
+// their right to connect. f.mu is held.
+func (f *Front) setHouse(id string, h wire.House, envelope []byte) (out []wire.Place) {
+	b := f.buildingOf(id)
+	for _, old := range b.house.Gateways {
+		p := wire.Place{District: b.house.District, Town: b.house.Town, Building: id, Gateway: old.ID}
+		now := h.Gateway(old.ID)
+		if now != nil && now.Public == old.Public && h.District == p.District && h.Town == p.Town {
+			continue
+		}
+		out = append(out, p)
+		if g := f.gateways[p.Address()]; g != nil {
+			g.member, g.view.online = false, false
+		}
+	}
+	b.house, b.envelope = h, envelope
+	for i := range h.Gateways {
+		p := wire.Place{District: h.District, Town: h.Town, Building: id, Gateway: h.Gateways[i].ID}
+		g := f.gatewayAt(p)
+		g.place, g.member, g.key = p, true, h.Gateways[i].Key()
+	}
+	return out
+}
+
+// members returns the gateways of a building that are of it now; with online,
+// only those that said that they are there.
+func (f *Front) members(id string, online bool) (all []*gateway) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	b := f.buildings[id]
+	if b == nil {
+		return nil
+	}
+	for _, h := range b.house.Gateways {
+		if g := f.gateways[id+"/"+h.ID]; g != nil && g.member && (g.view.online || !online) {
+			all = append(all, g)
+		}
+	}
+	return all
+}

@@ -1,0 +1,52 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"gatehouse/internal/tree"
+)
+
+// What the front asks while it writes: within a transaction, so that the answer
+// has what the transaction itself has written.
+
+// Range returns the compact range of an epoch; that of one without entries is
+// the zero Range.
+func (tx *Tx) Range(gateway int64, epoch uint64) (tree.Range, error) {
+	var b []byte
+	rows, err := tx.query(`SELECT tree FROM epochs WHERE gateway = $1 AND epoch = $2`, gateway, int64(epoch))
+	if err := first(rows, err, &b); errors.Is(err, ErrNotFound) {
+		return tree.Range{}, nil
+	} else if err != nil {
+		return tree.Range{}, fmt.Errorf("read range: %w", err)
+	}
+	r, err := tree.Decode(b)
+	if err != nil {
+		return tree.Range{}, fmt.Errorf("read range of gateway %d, epoch %016x: %w", gateway, epoch, err)
+	}
+	return r, nil
+}
+
+// Line returns how many records of a gateway's line are stored.
+func (tx *Tx) Line(gateway int64, line uint64) (uint64, error) {
+	n, err := one(tx.query(`SELECT COALESCE(MAX(record), 0) FROM deliveries WHERE gateway = $1 AND line = $2`, gateway, int64(line)))
+	if err != nil {
+		return 0, fmt.Errorf("read line: %w", err)
+	}
+	return uint64(n), nil
+}
+
+// Overlapping returns the batches of an epoch that hold entries of [from, to).
+func (tx *Tx) Overlapping(gateway int64, epoch, from, to uint64) (all []Batch, err error) {
+	rows, err := tx.query(`SELECT gateway, epoch, first, next, wall_from, wall_to, body, sealed FROM batches
+		WHERE gateway = $1 AND epoch = $2 AND first < $3 AND next > $4 ORDER BY first`, gateway, int64(epoch), int64(to), int64(from))
+	err = each(rows, err, func() error {
+		b, err := scanBatch(rows)
+		all = append(all, b)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read batches: %w", err)
+	}
+	return all, nil
+}
