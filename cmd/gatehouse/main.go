@@ -36,6 +36,7 @@ type cli struct {
 	Log     logCmd     `cmd:"" help:"Show what happened at the doors: times and doors, nobody's card."`
 	Release releaseCmd `cmd:"" help:"Let people through a door now."`
 	Init    initCmd    `cmd:"" help:"Make the keys of a building."`
+	Enrol   enrolCmd   `cmd:"" help:"Make this gateway known to a central registry."`
 	Grant   grantCmd   `cmd:"" help:"Give, end, suspend and list keys of tenants."`
 	Import  importCmd  `cmd:"" help:"Take over the cards of an old system from a CSV file."`
 	Adopt   adoptCmd   `cmd:"" help:"Name the unknown cards of a house that is being taken over."`

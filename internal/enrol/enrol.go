@@ -35,7 +35,8 @@ const pendingFile = "enrol.cose"
 type Options struct {
 	Token    wire.Token
 	Dir      string   // the daemon's folder of keys; made if it is not there
-	Building string   // as the site file has it; a token for another is refused
+	Building string   // as the site file has it; a token for another is refused,
+	Gateway  string   // or for another gateway of it
 	Doors    []string // ids of the gateway's doors, in any order
 	Software string   // name and version; cut to 64 bytes
 	// Now is the wall clock, time.Now if nil. It need not be right: before its
@@ -101,9 +102,9 @@ type enrolment struct {
 // gateway's own keys.
 func prepare(o Options) (*enrolment, error) {
 	at := o.Token.At()
-	if at.Building != o.Building {
-		return nil, hinted("ask the registry for a token of this building, or correct the site file",
-			"the token is for building %s, the site file for %s", at.Building, o.Building)
+	if at.Building != o.Building || at.Gateway != o.Gateway {
+		return nil, hinted("ask the registry for a token of this gateway, or correct building and gateway in the site file",
+			"the token is for %s, the site file for %s/%s", at.Address(), o.Building, o.Gateway)
 	}
 	if err := sameRegistry(o); err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ import (
 )
 
 func (i *issuer) options(dir string) Options {
-	return Options{Token: i.token(), Dir: dir, Building: i.place.Building, Doors: []string{"front", "bikes"}, Software: "gatehouse test"}
+	return Options{Token: i.token(), Dir: dir, Building: i.place.Building, Gateway: i.place.Gateway, Doors: []string{"front", "bikes"}, Software: "gatehouse test"}
 }
 
 func TestEnrol(t *testing.T) {
@@ -207,8 +207,11 @@ func TestOtherHouse(t *testing.T) {
 	elsewhere := moved.options(dir)
 	notOurs := i.options(dir)
 	notOurs.Building = "house-9"
+	notUs := i.options(dir)
+	notUs.Gateway = "gate-2"
 	otherRoot := newIssuer(t)
-	for name, o := range map[string]Options{"another building": elsewhere, "the site file's is another": notOurs, "another root": otherRoot.options(dir)} {
+	for name, o := range map[string]Options{"another building": elsewhere, "the site file's is another": notOurs,
+		"another gateway": notUs, "another root": otherRoot.options(dir)} {
 		var said *control.Error
 		if _, err := Enrol(t.Context(), o); !errors.As(err, &said) || said.Hint == "" {
 			t.Errorf("%s: %v", name, err)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,30 +66,17 @@ func TestRenew(t *testing.T) {
 // is away, at once when asked, and not in a rush where the clock is far ahead.
 func TestRenewTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var at []time.Duration
-		start := time.Now()
-		due, fail := start.Add(240*24*time.Hour), 0
+		w := &registryTimes{start: time.Now(), due: time.Now().Add(240 * 24 * time.Hour), fail: 5}
 		r := NewRenewer("", time.Now, yes, zerolog.Nop())
-		r.due = func() (time.Time, error) { return due, nil }
-		r.renew = func(context.Context) error {
-			at = append(at, time.Since(start))
-			if fail > 0 {
-				fail--
-				return errors.New("away")
-			}
-			due = time.Now().Add(240 * 24 * time.Hour)
-			return nil
-		}
+		r.due, r.renew = w.readDue, w.renew
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- r.Run(ctx) }()
 
-		fail = 5
-		time.Sleep(239 * 24 * time.Hour)
-		if len(at) != 0 {
+		if at := w.after(239 * 24 * time.Hour); len(at) != 0 {
 			t.Fatalf("too early: %v", at)
 		}
-		time.Sleep(2 * 24 * time.Hour)
+		at := w.after(2 * 24 * time.Hour)
 		if len(at) != 6 || at[5]-at[0] > 3*time.Hour {
 			t.Errorf("tries %v", at)
 		}
@@ -97,16 +85,14 @@ func TestRenewTimes(t *testing.T) {
 				t.Errorf("a pause of %v", gap)
 			}
 		}
-		at = nil
 		r.Soon()
-		synctest.Wait()
-		if len(at) != 1 {
+		if at := w.after(0); len(at) != 1 {
 			t.Errorf("not at once when asked: %v", at)
 		}
-		at, due = nil, start // the clock is beyond every certificate's life
-		r.renew = func(context.Context) error { at = append(at, time.Since(start)); return nil }
-		time.Sleep(24 * time.Hour)
-		if len(at) == 0 || len(at) > 25 {
+		w.mu.Lock()
+		w.late = true // the clock is beyond every certificate's life
+		w.mu.Unlock()
+		if at := w.after(24 * time.Hour); len(at) == 0 || len(at) > 25 {
 			t.Errorf("asked %d times in a day", len(at))
 		}
 		stop()
@@ -114,6 +100,49 @@ func TestRenewTimes(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// registryTimes notes when it was asked.
+type registryTimes struct {
+	start time.Time
+
+	mu   sync.Mutex
+	at   []time.Duration
+	due  time.Time
+	fail int
+	late bool
+}
+
+func (w *registryTimes) readDue() (time.Time, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.late {
+		return w.start, nil
+	}
+	return w.due, nil
+}
+
+func (w *registryTimes) renew(context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = append(w.at, time.Since(w.start))
+	if w.fail > 0 {
+		w.fail--
+		return errors.New("away")
+	}
+	w.due = time.Now().Add(240 * 24 * time.Hour)
+	return nil
+}
+
+// after returns when it was asked in the time that now goes by.
+func (w *registryTimes) after(d time.Duration) []time.Duration {
+	time.Sleep(d)
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at := w.at
+	w.at = nil
+	return at
 }
 
 func TestRenewDue(t *testing.T) {
