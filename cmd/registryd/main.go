@@ -21,6 +21,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
 )
 
 // version is set by the packager with -ldflags.
@@ -28,8 +29,12 @@ var version = "dev"
 
 // cli is the command line; kong reads it from the tags.
 type cli struct {
-	Front string `help:"The front's socket." default:"/var/lib/gatehouse-registry/front/front.sock" env:"GATEHOUSE_FRONT" placeholder:"PATH"`
-	JSON  bool   `help:"Print JSON for programs."`
+	Front  string `help:"The front's socket." default:"/var/lib/gatehouse-registry/front/front.sock" env:"GATEHOUSE_FRONT" placeholder:"PATH"`
+	Issuer string `help:"The issuer's socket." default:"/var/lib/gatehouse-registry/issuer/issuer.sock" env:"GATEHOUSE_ISSUER" placeholder:"PATH"`
+	JSON   bool   `help:"Print JSON for programs."`
+
+	Init        initCmd        `cmd:"" help:"Make the keys of a registry: three folders, for front, issuer and stick."`
+	RenewServer renewServerCmd `cmd:"" help:"Give the front its next certificate."`
 
 	Serve    serveCmd    `cmd:"" help:"Be the front: broker, enrolment and store of a registry."`
 	Status   statusCmd   `cmd:"" help:"Show how the front is."`
@@ -37,17 +42,35 @@ type cli struct {
 	Entries  entriesCmd  `cmd:"" help:"Show stored entries: times and doors, nobody's card."`
 	Alarms   alarmsCmd   `cmd:"" help:"Show what gateways raised an alarm for."`
 
+	Issue       issueCmd       `cmd:"" help:"Be the issuer: sign lists, house documents and certificates."`
+	IssuerState issuerCmd      `cmd:"" name:"issuer" help:"Show how the issuer is."`
+	Gateway     gatewayCmd     `cmd:"" help:"Let gateways enrol, list and remove them."`
+	Tenancies   tenanciesCmd   `cmd:"" help:"Show tenancies: flats, states and times, nobody's name."`
+	Grants      grantsCmd      `cmd:"" help:"Show what tenancies may open."`
+	Revoke      revokeCmd      `cmd:"" help:"End a grant for good; the gateways hear of it at once."`
+	End         endCmd         `cmd:"" help:"End a tenancy for good."`
+	Suspend     suspendCmd     `cmd:"" help:"Stop cards for a while: a lost card."`
+	Resume      resumeCmd      `cmd:"" help:"Bring suspended cards back."`
+	Dispute     disputeCmd     `cmd:"" help:"Notices that a tenant objects to."`
+	Lists       listsCmd       `cmd:"" help:"Show the newest lists, and what waits for a second signature."`
+	Countersign countersignCmd `cmd:"" help:"Sign a list that ends many tenancies, as a second issuer."`
+	Person      personCmd      `cmd:"" help:"Show who a tenancy is, with the records key; it is written down first."`
+	BuildingKey buildingKeyCmd `cmd:"" help:"Take a building's key out of escrow, for a house that lost its last gateway."`
+	Publish     publishCmd     `cmd:"" help:"Hand all lists and house documents to the front again."`
+	Audit       auditCmd       `cmd:"" help:"Show who did what at the issuer."`
+
 	Version kong.VersionFlag `help:"Print the version."`
 }
 
 // session is what a command works with.
 type session struct {
-	ctx   context.Context
-	front *api.Client
-	json  bool
-	in    io.Reader
-	out   io.Writer
-	err   io.Writer // questions and remarks
+	ctx    context.Context
+	front  *api.Client
+	issuer *operator.Client
+	json   bool
+	in     io.Reader
+	out    io.Writer
+	err    io.Writer // questions and remarks
 }
 
 func main() {
@@ -76,7 +99,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		fmt.Fprintf(errOut, "registryd: %v\nhint: registryd --help lists the commands\n", err)
 		return 2
 	}
-	s := &session{ctx: ctx, front: api.NewClient(c.Front), json: c.JSON, in: in, out: out, err: errOut}
+	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), json: c.JSON, in: in, out: out, err: errOut}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")

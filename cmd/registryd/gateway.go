@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
+)
+
+type gatewayCmd struct {
+	Add    gatewayAddCmd    `cmd:"" help:"Make the one-time token with which a gateway enrols."`
+	List   gatewayListCmd   `cmd:"" help:"List gateways, their certificates and tokens."`
+	Remove gatewayRemoveCmd `cmd:"" help:"Take a gateway out of its building: it is cut off at once."`
+}
+
+type gatewayAddCmd struct {
+	District   string   `required:"" help:"Id of the district." placeholder:"ID"`
+	Town       string   `required:"" help:"Id of the town." placeholder:"ID"`
+	Building   string   `required:"" help:"Id of the building, unique within the registry." placeholder:"ID"`
+	Gateway    string   `required:"" help:"Id of the gateway, unique within the building." placeholder:"ID"`
+	Flat       []string `help:"A flat that check-ins may name; without any, all may be named." placeholder:"FLAT"`
+	NoticeDays int      `help:"Days of notice where the landlord alone ends a tenancy." placeholder:"DAYS"`
+	Hours      int      `help:"The token is good for so long." default:"72"`
+	Replace    bool     `help:"Another machine takes the place of an enrolled one."`
+}
+
+// Run makes a token.
+func (c gatewayAddCmd) Run(s *session) error {
+	t, err := s.issuer.AddGateway(s.ctx, operator.NewGateway{
+		Place: api.Place{District: c.District, Town: c.Town, Building: c.Building, Gateway: c.Gateway},
+		Flats: c.Flat, NoticeDays: c.NoticeDays, Hours: c.Hours, Replace: c.Replace})
+	if err != nil {
+		return err
+	}
+	return s.print(t, func(w io.Writer) {
+		fmt.Fprintln(w, t.Text)
+		fmt.Fprintf(s.err, "give it to the landlord by hand, for gatehouse enrol; good until %s, once\n", clock(&t.Expires))
+	})
+}
+
+type gatewayListCmd struct {
+	Building string `help:"Only of this building." placeholder:"ID"`
+}
+
+// Run lists the gateways that the issuer knows.
+func (c gatewayListCmd) Run(s *session) error {
+	all, err := s.issuer.Gateways(s.ctx, c.Building)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) {
+		rows := table(w, "GATEWAY", "ENROLLED", "CERTIFICATE UNTIL", "TOKEN UNTIL", "LIST PROVED", "DOORS")
+		for _, g := range all {
+			enrolled, certificate, token := "no", "", ""
+			if g.Enrolled != nil {
+				enrolled = clock(g.Enrolled)
+			}
+			if g.Certificate != nil {
+				certificate = clock(g.Certificate)
+			}
+			if g.Token != nil {
+				token = clock(g.Token)
+			}
+			rows.row(strings.Join([]string{g.District, g.Town, g.Building, g.Gateway}, "/"), enrolled, certificate, token,
+				fmt.Sprint(g.Proved), strings.Join(g.Doors, " "))
+		}
+		rows.end("none; registryd gateway add makes a token for one")
+	})
+}
+
+type gatewayRemoveCmd struct {
+	Building string `arg:"" help:"Id of the building."`
+	Gateway  string `arg:"" help:"Id of the gateway."`
+}
+
+// Run removes a gateway.
+func (c gatewayRemoveCmd) Run(s *session) error {
+	d, err := s.issuer.RemoveGateway(s.ctx, c.Building, c.Gateway)
+	if err != nil {
+		return err
+	}
+	return s.print(d, func(w io.Writer) {
+		fmt.Fprintf(w, "%s/%s is out of its building%s\n", c.Building, c.Gateway, choose(d.Sent, " and cut off", "; "+d.Hint))
+	})
+}
+
+type buildingKeyCmd struct {
+	Building string `arg:"" help:"Id of the building."`
+	Key      string `required:"" help:"escrow.key, on its stick." placeholder:"FILE"`
+	Out      string `required:"" help:"New file, for the folder of keys of the new gateway." placeholder:"FILE"`
+}
+
+// Run takes a building's key out of escrow, for a house whose last gateway is lost.
+func (c buildingKeyCmd) Run(s *session) error {
+	private, err := keyring.LoadSealKey(c.Key)
+	if err != nil {
+		return hinted("--key names escrow.key, which registryd init wrote into the offline folder", "%v", err)
+	}
+	e, err := s.issuer.Escrow(s.ctx, c.Building)
+	if err != nil {
+		return err
+	}
+	key, err := keyring.UnsealBuildingKey(private, e.Address, e.Sealed)
+	if err != nil {
+		return err
+	}
+	if err := newFile(c.Out, func(path string) error { return keyring.SaveBuildingKey(path, key) }); err != nil {
+		return err
+	}
+	return s.print(map[string]any{"number": e.Number, "file": c.Out}, func(w io.Writer) {
+		fmt.Fprintf(w, "key %d of building %s written; put it into STATE/keys of the new gateway before gatehouse enrol, then delete it\n", e.Number, c.Building)
+	})
+}
+
+// rows is a table for people.
+type rows struct {
+	w    io.Writer
+	t    *tabwriter.Writer
+	head []string
+	n    int
+}
+
+func table(w io.Writer, head ...string) *rows {
+	return &rows{w: w, t: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0), head: head}
+}
+
+func (r *rows) row(cells ...string) {
+	if r.n++; r.n == 1 {
+		fmt.Fprintln(r.t, strings.Join(r.head, "\t"))
+	}
+	fmt.Fprintln(r.t, strings.Join(cells, "\t"))
+}
+
+// end prints the table, or what stands for an empty one.
+func (r *rows) end(none string) {
+	_ = r.t.Flush() // into a string
+	if r.n == 0 {
+		fmt.Fprintln(r.w, none)
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"gatehouse/internal/registry/issuer"
+)
+
+// configTemplate is the front's configuration file as init writes it.
+const configTemplate = `# The front of registry %q. docs/registry.md describes every key.
+state = %q
+# broker = "embedded"              # or mqtts://host:port of another one
+mqtt_listen = ":%d"
+enrol_listen = ":%d"
+`
+
+type initCmd struct {
+	Registry string   `required:"" help:"The registry's id: a-z, 0-9 and hyphens." placeholder:"NAME"`
+	Host     []string `required:"" help:"Name or address under which gateways reach the front, maybe with the port of enrolment; the first stands in tokens." placeholder:"HOST[:PORT]"`
+	Broker   int      `help:"Port of the broker." default:"8883" placeholder:"PORT"`
+	Dir      string   `help:"Where the three folders are made." default:"/var/lib/gatehouse-registry" placeholder:"FOLDER"`
+}
+
+// Run makes the keys of a registry.
+func (c initCmd) Run(s *session) error {
+	setup := issuer.Setup{Registry: c.Registry, Enrol: 8443, Broker: c.Broker, Now: time.Now()}
+	for n, h := range c.Host {
+		host, port, err := net.SplitHostPort(h)
+		if err != nil {
+			setup.Hosts = append(setup.Hosts, h)
+			continue
+		}
+		setup.Hosts = append(setup.Hosts, host)
+		if number, err := strconv.Atoi(port); err != nil || number < 1 || number > 65535 {
+			return hinted("write it as registry.example.org:8443", "no port: %q", h)
+		} else if n == 0 {
+			setup.Enrol = number
+		}
+	}
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	front := filepath.Join(dir, issuer.FolderFront)
+	setup.Config = fmt.Appendf(nil, configTemplate, c.Registry, front, setup.Broker, setup.Enrol)
+	if err := issuer.Init(dir, setup); err != nil {
+		return err
+	}
+	return s.print(map[string]string{"front": front, "issuer": filepath.Join(dir, issuer.FolderIssuer), "offline": filepath.Join(dir, issuer.FolderOffline)},
+		func(w io.Writer) {
+			fmt.Fprintf(w, "%s  for registryd serve: no key in it signs a list or opens a seal\n", front)
+			fmt.Fprintf(w, "%s  for registryd issue: another user, better another machine\n", filepath.Join(dir, issuer.FolderIssuer))
+			fmt.Fprintf(w, "%s  take it off this machine now: copy it to two sticks, check them, delete it here.\n", filepath.Join(dir, issuer.FolderOffline))
+			fmt.Fprintln(w, "  root.key     changes whom gateways trust; needed when a key is replaced")
+			fmt.Fprintln(w, "  second.key   second signature for lists that end many tenancies; best with another person")
+			fmt.Fprintln(w, "  records.key  opens names and who went through a door; needed for registryd person")
+			fmt.Fprintln(w, "  escrow.key   opens building keys; needed when a building's last gateway is lost")
+		})
+}
+
+type renewServerCmd struct {
+	Dir   string   `help:"The issuer's folder, with the CA's key." default:"/var/lib/gatehouse-registry/issuer" placeholder:"FOLDER"`
+	Front string   `name:"front-dir" help:"The front's folder." default:"/var/lib/gatehouse-registry/front" placeholder:"FOLDER"`
+	Host  []string `help:"Name or address of the front; without it those of the certificate before." placeholder:"HOST"`
+}
+
+// Run gives the front its next certificate.
+func (c renewServerCmd) Run(s *session) error {
+	until, err := issuer.RenewServer(c.Dir, c.Front, c.Host, time.Now())
+	if err != nil {
+		return err
+	}
+	return s.print(map[string]time.Time{"until": until}, func(w io.Writer) {
+		fmt.Fprintf(w, "the front's certificate is good until %s; start the front again\n", until.Format(time.DateOnly))
+	})
+}
+
+// newFile writes a file that must not be there yet.
+func newFile(path string, write func(string) error) error {
+	if _, err := os.Lstat(path); err == nil {
+		return hinted("name another file", "%s is there already", path)
+	}
+	return write(path)
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/issuer"
+)
+
+type issueCmd struct {
+	Dir string `help:"The issuer's folder, as init made it." default:"/var/lib/gatehouse-registry/issuer" placeholder:"FOLDER"`
+}
+
+// Run is the issuer until it is told to stop. Its own socket stands in its folder.
+func (c issueCmd) Run(s *session) error {
+	log := zerolog.New(s.err).With().Timestamp().Logger()
+	i, err := issuer.Open(issuer.Options{Dir: c.Dir, Front: s.front, Log: log})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	var work sync.WaitGroup
+	var errs [2]error
+	for n, run := range []func(context.Context) error{i.Run,
+		func(ctx context.Context) error { return i.Serve(ctx, filepath.Join(c.Dir, issuer.FileSocket)) }} {
+		work.Go(func() {
+			defer cancel() // one without the other is no issuer
+			errs[n] = run(ctx)
+		})
+	}
+	log.Info().Str("folder", c.Dir).Msg("issuer at work")
+	work.Wait()
+	return errors.Join(errs[0], errs[1], i.Close())
+}
+
+type issuerCmd struct{}
+
+// Run shows how the issuer is.
+func (issuerCmd) Run(s *session) error {
+	st, err := s.issuer.Status(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(st, func(w io.Writer) {
+		fmt.Fprintf(w, "registry   %s, %d buildings\n", st.Registry, st.Buildings)
+		fmt.Fprintf(w, "front      %s; records taken in through %d\n", choose(st.Linked, "answers", "DOES NOT ANSWER"), st.After)
+		if len(st.Unsent) > 0 {
+			fmt.Fprintf(w, "unsent     lists or house documents of %s\n", strings.Join(st.Unsent, ", "))
+		}
+		if len(st.Held) > 0 {
+			fmt.Fprintf(w, "held       %s: registryd countersign BUILDING --key FILE\n", strings.Join(st.Held, ", "))
+		}
+		if st.Problems > 0 {
+			fmt.Fprintf(w, "problems   %d records: registryd tenancies --problems\n", st.Problems)
+		}
+	})
+}
+
+type publishCmd struct{}
+
+// Run hands everything to the front again.
+func (publishCmd) Run(s *session) error {
+	st, err := s.issuer.Publish(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(st, func(w io.Writer) {
+		fmt.Fprintf(w, "lists and house documents of %d buildings handed over\n", st.Buildings)
+	})
+}
+
+type auditCmd struct{}
+
+// Run shows who did what at the issuer.
+func (auditCmd) Run(s *session) error {
+	all, err := s.issuer.Audit(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) {
+		rows := table(w, "TIME", "WHO", "WHAT", "BUILDING", "SUBJECT", "REASON")
+		for _, a := range all {
+			rows.row(clock(&a.Time), a.Who, a.What, a.Building, a.Subject, a.Reason)
+		}
+		rows.end("nothing was done yet")
+	})
+}

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+type tenanciesCmd struct {
+	Building string `help:"Only of this building." placeholder:"ID"`
+	Problems bool   `help:"Show records that could not be taken in, and what is odd."`
+}
+
+// Run lists tenancies; nobody's name.
+func (c tenanciesCmd) Run(s *session) error {
+	if c.Problems {
+		return c.problems(s)
+	}
+	all, err := s.issuer.Tenancies(s.ctx, c.Building)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) {
+		rows := table(w, "TENANCY", "BUILDING", "FLAT", "STATE", "SINCE", "UNTIL", "CAUSE", "DOCUMENT", "")
+		for _, t := range all {
+			rows.row(t.ID, t.Building, t.Flat, t.State, t.Since.Local().Format(time.DateOnly), day(t.Until), t.Cause, t.Document,
+				choose(len(t.Problems) > 0, "see --problems", ""))
+		}
+		rows.end("none")
+	})
+}
+
+func (c tenanciesCmd) problems(s *session) error {
+	all, err := s.issuer.Problems(s.ctx, c.Building)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) {
+		rows := table(w, "BUILDING", "GATEWAY", "RECORD", "TENANCY", "PROBLEM")
+		for _, p := range all {
+			record := ""
+			if p.Record > 0 {
+				record = fmt.Sprint(p.Record)
+			}
+			rows.row(p.Building, p.Gateway, record, p.Tenancy, p.Text)
+		}
+		rows.end("none")
+	})
+}
+
+func day(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.Local().Format(time.DateOnly)
+}
+
+type grantsCmd struct {
+	Building string `help:"Only of this building." placeholder:"ID"`
+	Tenancy  string `help:"Only of this tenancy." placeholder:"ID"`
+}
+
+// Run lists grants.
+func (c grantsCmd) Run(s *session) error {
+	all, err := s.issuer.Grants(s.ctx, c.Building, c.Tenancy)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) {
+		rows := table(w, "GRANT", "TENANCY", "BUILDING", "STATE", "UNTIL", "CARDS", "DOORS", "")
+		for _, g := range all {
+			suspended := 0
+			for _, card := range g.Cards {
+				if card.Suspended {
+					suspended++
+				}
+			}
+			cards := fmt.Sprint(len(g.Cards))
+			if suspended > 0 {
+				cards += fmt.Sprintf(", %d suspended", suspended)
+			}
+			rows.row(g.ID, g.Tenancy, g.Building, g.State, day(g.Until), cards, strings.Join(g.Doors, " "), choose(g.Listed, "", "off the list"))
+		}
+		rows.end("none")
+	})
+}
+
+// subject is what an act is on.
+type subject struct {
+	Grant   string `arg:"" optional:"" help:"Id of a grant."`
+	Tenancy string `help:"All grants of this tenancy instead." placeholder:"ID"`
+}
+
+// act carries an act out and tells what came of it.
+func act(s *session, a operator.Act) error {
+	d, err := s.issuer.Do(s.ctx, a)
+	if err != nil {
+		return err
+	}
+	return s.print(d, func(w io.Writer) {
+		fmt.Fprintf(w, "%s of building %s; list %d\n", count(d.Grants, "grant"), d.Building, d.Version)
+		fmt.Fprintln(w, choose(d.Sent, "handed to the front, which sends it to the gateways now; registryd gateways shows who has proved it", d.Hint))
+	})
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+type revokeCmd struct {
+	subject
+	Reason string `help:"moved_out, lease_over, agreed, never_came, died, order or mistake." default:"order"`
+}
+
+// Run ends a grant for good.
+func (c revokeCmd) Run(s *session) error {
+	return act(s, operator.Act{Act: operator.ActEnd, Grant: c.Grant, Tenancy: c.Tenancy, Reason: c.Reason})
+}
+
+type endCmd struct {
+	Tenancy string `arg:"" help:"Id of the tenancy."`
+	Reason  string `required:"" help:"moved_out, lease_over, agreed, never_came, died, order or mistake."`
+}
+
+// Run ends a tenancy for good.
+func (c endCmd) Run(s *session) error {
+	return act(s, operator.Act{Act: operator.ActEnd, Tenancy: c.Tenancy, Reason: c.Reason})
+}
+
+type suspendCmd struct {
+	subject
+	Card   string `help:"Only this card, as registryd grants --json shows it." placeholder:"ID"`
+	Reason string `required:"" help:"lost, stolen or order."`
+}
+
+// Run suspends cards.
+func (c suspendCmd) Run(s *session) error {
+	return act(s, operator.Act{Act: operator.ActSuspend, Grant: c.Grant, Tenancy: c.Tenancy, Credential: c.Card, Reason: c.Reason})
+}
+
+type resumeCmd struct {
+	subject
+	Card   string `help:"Only this card." placeholder:"ID"`
+	Reason string `required:"" help:"found, order or mistake."`
+}
+
+// Run brings cards back.
+func (c resumeCmd) Run(s *session) error {
+	return act(s, operator.Act{Act: operator.ActResume, Grant: c.Grant, Tenancy: c.Tenancy, Credential: c.Card, Reason: c.Reason})
+}
+
+type disputeCmd struct {
+	Settle settleCmd `cmd:"" help:"Decide on a disputed notice."`
+}
+
+type settleCmd struct {
+	Tenancy string `arg:"" help:"Id of the tenancy."`
+	Uphold  string `help:"The notice is right: the last day, as 2026-12-31." placeholder:"DATE" xor:"way" required:""`
+	Reject  bool   `help:"The notice is not: the tenancy goes on." xor:"way" required:""`
+	Reason  string `help:"heard, order or agreed." default:"heard"`
+}
+
+// Run settles a dispute.
+func (c settleCmd) Run(s *session) error {
+	a := operator.Act{Act: operator.ActReject, Tenancy: c.Tenancy, Reason: c.Reason}
+	if c.Uphold != "" {
+		last, err := time.ParseInLocation(time.DateOnly, c.Uphold, time.Local)
+		if err != nil {
+			return hinted("write it as 2026-12-31", "%q is no day", c.Uphold)
+		}
+		a.Act, a.Until = operator.ActUphold, last.AddDate(0, 0, 1)
+	}
+	return act(s, a)
+}
+
+type listsCmd struct {
+	Building string `help:"Only of this building." placeholder:"ID"`
+}
+
+// Run shows the newest lists, and those that wait for a second signature.
+func (c listsCmd) Run(s *session) error {
+	all, err := s.issuer.Lists(s.ctx, c.Building)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) {
+		rows := table(w, "BUILDING", "LIST", "ISSUED", "RECORDS", "STATE")
+		for _, l := range all {
+			state := choose(l.Sent, "at the front", "not handed over yet")
+			if l.Held {
+				state = fmt.Sprintf("waits for a second signature: it ends %d tenancies", len(l.Removes))
+			}
+			rows.row(l.Building, fmt.Sprint(l.Version), clock(&l.Issued), fmt.Sprint(l.Records), state)
+		}
+		rows.end("none")
+	})
+}
+
+type countersignCmd struct {
+	Building string `arg:"" help:"Id of the building."`
+	Key      string `required:"" help:"Another issuer's key: second.key, on its stick." placeholder:"FILE"`
+	Root     string `help:"The root's public key." default:"/var/lib/gatehouse-registry/issuer/root.pub" placeholder:"FILE"`
+}
+
+// Run signs a list that ends many tenancies as its second issuer.
+func (c countersignCmd) Run(s *session) error {
+	st, err := s.issuer.Status(s.ctx)
+	if err != nil {
+		return err
+	}
+	all, err := s.issuer.Lists(s.ctx, c.Building)
+	if err != nil {
+		return err
+	}
+	for _, l := range all {
+		if !l.Held {
+			continue
+		}
+		second, err := issuer.Countersign(l, c.Root, st.Registry, c.Key)
+		if err != nil {
+			return err
+		}
+		d, err := s.issuer.Countersign(s.ctx, second)
+		if err != nil {
+			return err
+		}
+		return s.print(d, func(w io.Writer) {
+			fmt.Fprintf(w, "list %d of %s, which ends %s, is %s\n", d.Version, d.Building, choose(len(l.Removes) == 1, "1 tenancy", fmt.Sprintf("%d tenancies", len(l.Removes))),
+				choose(d.Sent, "handed to the front", "signed; "+d.Hint))
+		})
+	}
+	return hinted("registryd lists shows what waits", "no list of %s waits for a second signature", c.Building)
+}
+
+type personCmd struct {
+	Tenancy string `arg:"" help:"Id of the tenancy."`
+	Key     string `required:"" help:"records.key, on its stick." placeholder:"FILE"`
+	Reason  string `required:"" help:"resident, correction, mandate or emergency."`
+	Case    string `required:"" help:"Number of the request or order that asks for it." placeholder:"TEXT"`
+}
+
+// Run shows who a tenancy is: the only way to see a name. That it was looked
+// at is written down before anything is fetched; the key never leaves this process.
+func (c personCmd) Run(s *session) error {
+	key, err := keyring.LoadSealKey(c.Key)
+	if err != nil {
+		return hinted("--key names records.key, which registryd init wrote into the offline folder", "%v", err)
+	}
+	at, err := s.issuer.Look(s.ctx, operator.Look{Tenancy: c.Tenancy, Reason: c.Reason, Case: c.Case})
+	if err != nil {
+		return err
+	}
+	sealed, err := s.front.Person(s.ctx, at.Hash)
+	if err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(sealed); !bytes.Equal(sum[:], at.Hash) {
+		return hinted("it comes with the tenancy record, when the gateway is online", "the front has not got this person, or not as it was sealed")
+	}
+	plain, err := wire.Unseal(key, wire.SealPerson, at.Address, sealed)
+	if err != nil {
+		return err
+	}
+	var p wire.Person
+	if err := wire.Decode(plain, &p); err != nil {
+		return err
+	}
+	if p.Tenancy.String() != strings.ToLower(c.Tenancy) {
+		return &api.Error{Message: "the gateway sealed the person of another tenancy"}
+	}
+	return s.print(map[string]string{"tenancy": p.Tenancy.String(), "name": p.Name, "document": p.Document.String(), "number": p.Number},
+		func(w io.Writer) { fmt.Fprintf(w, "%s\n%s %s\n", p.Name, p.Document, p.Number) })
+}
