@@ -29,7 +29,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	}
 	a.lastAck = now
 	a.setWindow(k, now)
-	a.recordsAcked(k, now)
+	a.recordsAcked(k)
 	switch n := a.confirmed(k); {
 	case !a.ready:
 		a.settle(ctx, k, now)

@@ -1,8 +1,10 @@
 package uplink
 
 import (
+	"errors"
 	"time"
 
+	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
 
@@ -29,6 +31,16 @@ func (a *actor) document(kind string, version func() uint64, set func([]byte) er
 		a.o.Log.Info().Str("document", kind).Uint64("version", v).Msg("in force")
 		a.o.Journal.Queue(wire.Header{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: kind, Count: v}, wire.Who{})
 		a.fetchSoon(time.Now())
+	}
+	return a.withoutDisk(err)
+}
+
+// withoutDisk logs that something is in force and on no disk: that is no
+// refusal.
+func (a *actor) withoutDisk(err error) error {
+	if errors.Is(err, keyring.ErrNotDurable) {
+		a.o.Log.Error().Err(err).Msg("in force until the next start")
+		return nil
 	}
 	return err
 }

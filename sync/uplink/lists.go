@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"time"
 
 	"gatehouse/internal/keyring"
@@ -153,9 +152,5 @@ func (a *actor) apply() error {
 		a.lacking = time.Time{}
 		a.recordsSoon()
 	}
-	if errors.Is(err, keyring.ErrNotDurable) {
-		a.o.Log.Error().Err(err).Msg("list of grants is in force and on no disk")
-		return nil
-	}
-	return err
+	return a.withoutDisk(err)
 }

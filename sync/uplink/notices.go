@@ -148,9 +148,7 @@ func (a *actor) announce(ctx context.Context, now time.Time) (next time.Time) {
 			n.due = now.Add(noticeWaits[min(n.told, len(noticeWaits)-1)])
 			n.told++
 		}
-		if next.IsZero() || n.due.Before(next) {
-			next = n.due
-		}
+		next = earlier(next, n.due)
 	}
 	return next
 }

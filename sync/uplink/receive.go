@@ -100,9 +100,7 @@ func (a *actor) tellRefused(_ context.Context, now time.Time) (next time.Time) {
 	for r, c := range a.refused {
 		due := c.told.Add(refusedEvery)
 		if now.Before(due) {
-			if next.IsZero() || due.Before(next) {
-				next = due
-			}
+			next = earlier(next, due)
 			continue
 		}
 		if c.n == 0 {
@@ -111,9 +109,7 @@ func (a *actor) tellRefused(_ context.Context, now time.Time) (next time.Time) {
 		}
 		a.o.Journal.Queue(wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: r.reason, Source: r.source, Count: c.n}, wire.Who{})
 		c.n, c.told = 0, now
-		if next.IsZero() {
-			next = now.Add(refusedEvery)
-		}
+		next = earlier(next, now.Add(refusedEvery))
 	}
 	return next
 }

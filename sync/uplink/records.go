@@ -13,17 +13,16 @@ type deliveries struct {
 	fresh      bool      // records is what the desk has
 	deliverDue time.Time
 	tries      int    // of the first one
+	greeted    bool   // a hello went before the next try
 	storedLine uint64 // as last told to the desk
 	stored     uint64
 	shown      uint64 // number of the newest record that the siblings were sent, in shownLine
 	shownLine  uint64
 }
 
-// renewTries is how often the registry may answer a delivery with another line
-// before a new one is begun: its first answers may have been under way.
-const renewTries = 3
-
-func (a *actor) delivering() bool { return len(a.records) > 0 }
+// renewTries is how often a record of a line that the registry does not know is
+// delivered before a new line is begun: it may have been lost on the way.
+const renewTries = 5
 
 // recordsSoon has the desk asked for its records at the next tick.
 func (a *actor) recordsSoon() { a.fresh = false }
@@ -43,10 +42,15 @@ func (a *actor) deliver(ctx context.Context, now time.Time) time.Time {
 	case now.Before(a.deliverDue):
 		return a.deliverDue
 	}
+	if a.tries > 0 && !a.greeted {
+		a.greeted = true
+		a.greetAgain(now) // its answer says where the registry stands
+		return now
+	}
 	p := a.records[0]
 	a.publish(ctx, wire.TypeDelivery, a.place.Up(wire.TypeDelivery), wire.Delivery{Record: p.Envelope, Person: p.Person})
 	a.deliverDue = now.Add(min(firstWait<<min(a.tries, 10), longWait))
-	a.tries++
+	a.tries, a.greeted = a.tries+1, false
 	return a.deliverDue
 }
 
@@ -67,10 +71,8 @@ func (a *actor) loadRecords(ctx context.Context) {
 	}
 }
 
-// recordsAcked compares the registry's numbering with the desk's. Where the
-// registry is ahead, or can take no record that is still here, one of both was
-// set back, and a new line goes on.
-func (a *actor) recordsAcked(k wire.Ack, now time.Time) {
+// recordsAcked takes what an ack says of the records.
+func (a *actor) recordsAcked(k wire.Ack) {
 	if a.o.Records == nil {
 		return
 	}
@@ -78,27 +80,38 @@ func (a *actor) recordsAcked(k wire.Ack, now time.Time) {
 	if made == 0 {
 		return
 	}
+	if a.linesDiffer(k, line, made) {
+		a.o.Log.Warn().Uint64("registry", k.Records).Uint64("made", made).Msg("tenancy records begin a new line: the registry's numbering is another")
+		if err := a.o.Records.Renew(k.Line, k.Records); err != nil {
+			a.o.Log.Error().Err(err).Msg("a new line of tenancy records can't be begun; it is tried again")
+		}
+		a.recordsSoon()
+		return
+	}
+	if k.Line != line || k.Records == 0 || line == a.storedLine && k.Records <= a.stored {
+		return
+	}
+	a.storedLine, a.stored = line, k.Records
+	a.o.Records.Stored(line, k.Records)
+	if len(a.records) > 0 && a.records[0].Number <= k.Records {
+		a.progress(changes)
+	}
+	a.recordsSoon()
+}
+
+// linesDiffer says whether the registry can take no record that is still here,
+// or has more than were made: one of both was set back. Only the answer to a
+// hello shows it; other acks may have been overtaken.
+func (a *actor) linesDiffer(k wire.Ack, line, made uint64) bool {
+	if a.ready {
+		return false
+	}
 	var first uint64 // that the registry must take next
 	if len(a.records) > 0 {
 		first = a.records[0].Number
 	}
-	same := k.Line == line
-	switch {
-	case same && k.Records > made, same && first > k.Records+1,
-		!same && first > 1 && !a.ready, // it knows nothing of this line, and the beginning is not here
-		!same && a.tries > renewTries:
-		a.o.Log.Warn().Uint64("registry", k.Records).Uint64("made", made).Msg("tenancy records begin a new line: the registry's numbering is another")
-		if err := a.o.Records.Renew(k.Line, k.Records); err != nil {
-			a.o.Log.Error().Err(err).Msg("a new line of tenancy records can't be begun; it is tried again")
-			return
-		}
-		a.recordsSoon()
-	case same && (line != a.storedLine || k.Records > a.stored) && k.Records > 0:
-		a.storedLine, a.stored = line, k.Records
-		a.o.Records.Stored(line, k.Records)
-		a.recordsSoon()
-		if first > 0 && first <= k.Records {
-			a.progress()
-		}
+	if k.Line == line {
+		return k.Records > made || first > k.Records+1
 	}
+	return first > 1 || first == 1 && k.Line != 0 && a.tries >= renewTries
 }

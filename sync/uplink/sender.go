@@ -145,7 +145,7 @@ func (a *actor) advance(n int, k wire.Ack, now time.Time) {
 	a.sent = max(0, a.sent-n)
 	a.wait, a.forkWait = 0, 0
 	a.again = now.Add(firstWait)
-	a.progress()
+	a.progress(entries)
 	a.saver.save(k)
 }
 
@@ -165,7 +165,7 @@ func (a *actor) resume(ctx context.Context, at journal.Position, r tree.Range) {
 			a.flight = append(a.flight[:0], a.flight[i+1:]...)
 			a.moveCursor(at)
 			a.wait = 0
-			a.progress()
+			a.progress(entries)
 			return
 		}
 	}

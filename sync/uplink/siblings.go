@@ -140,7 +140,7 @@ func (a *actor) keyShare(payload []byte) error {
 	if k.To != a.place.Gateway || a.o.Keyring.Status().HasKey {
 		return nil
 	}
-	if err := a.o.Keyring.TakeBuildingKey(k.Sealed); err != nil {
+	if err := a.withoutDisk(a.o.Keyring.TakeBuildingKey(k.Sealed)); err != nil {
 		return err
 	}
 	number := a.o.Keyring.Status().KeyNumber
