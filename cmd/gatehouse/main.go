@@ -32,17 +32,21 @@ type cli struct {
 	Socket string `help:"The daemon's socket." default:"/run/gatehouse/gatehouse.sock" env:"GATEHOUSE_SOCKET" placeholder:"PATH"`
 	JSON   bool   `help:"Print JSON for programs."`
 
-	Status  statusCmd  `cmd:"" help:"Show how the gateway, its doors and its log are."`
-	Log     logCmd     `cmd:"" help:"Show what happened at the doors: times and doors, nobody's card."`
-	Release releaseCmd `cmd:"" help:"Let people through a door now."`
-	Init    initCmd    `cmd:"" help:"Make the keys of a building."`
-	Enrol   enrolCmd   `cmd:"" help:"Make this gateway known to a central registry."`
-	Grant   grantCmd   `cmd:"" help:"Give, end, suspend and list keys of tenants."`
-	Import  importCmd  `cmd:"" help:"Take over the cards of an old system from a CSV file."`
-	Adopt   adoptCmd   `cmd:"" help:"Name the unknown cards of a house that is being taken over."`
-	Fire    fireCmd    `cmd:"" help:"After a fire alarm."`
-	Clock   clockCmd   `cmd:"" help:"The gateway's clock."`
-	Decode  decodeCmd  `cmd:"" help:"Read what a reader sends."`
+	Status   statusCmd   `cmd:"" help:"Show how the gateway, its doors and its log are."`
+	Log      logCmd      `cmd:"" help:"Show what happened at the doors: times and doors, nobody's card."`
+	Release  releaseCmd  `cmd:"" help:"Let people through a door now."`
+	Init     initCmd     `cmd:"" help:"Make the keys of a building."`
+	Enrol    enrolCmd    `cmd:"" help:"Make this gateway known to a central registry."`
+	Checkin  checkInCmd  `cmd:"" help:"Register a tenant who arrives: document, flat, term, then the card."`
+	Checkout checkOutCmd `cmd:"" help:"End a tenancy: at once with the tenant's card or PIN, else by a notice."`
+	Card     cardCmd     `cmd:"" help:"A tenant's lost, found and further cards."`
+	Tenancy  tenancyCmd  `cmd:"" help:"The tenancies of the house."`
+	Grant    grantCmd    `cmd:"" help:"Give, end, suspend and list keys of a house by itself."`
+	Import   importCmd   `cmd:"" help:"Take over the cards of an old system from a CSV file."`
+	Adopt    adoptCmd    `cmd:"" help:"Name the unknown cards of a house that is being taken over."`
+	Fire     fireCmd     `cmd:"" help:"After a fire alarm."`
+	Clock    clockCmd    `cmd:"" help:"The gateway's clock."`
+	Decode   decodeCmd   `cmd:"" help:"Read what a reader sends."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

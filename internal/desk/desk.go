@@ -89,8 +89,7 @@ const upkeepEvery = time.Minute
 func (d *Desk) Run(ctx context.Context) error {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
-	d.enterMissing(ctx)
-	d.tidy()
+	d.upkeep(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -100,10 +99,15 @@ func (d *Desk) Run(ctx context.Context) error {
 			d.tell(s)
 		case <-tick.C:
 			d.expire()
-			d.enterMissing(ctx)
-			d.tidy()
+			d.upkeep(ctx)
 		}
 	}
+}
+
+func (d *Desk) upkeep(ctx context.Context) {
+	d.mendLines()
+	d.enterMissing(ctx)
+	d.tidy()
 }
 
 // Refusal is an answer that the person at the desk can act on. It never holds

@@ -175,33 +175,52 @@ func (d *Desk) Stored(line, number uint64) {
 	_ = d.save() // logged there; the registry says it again after the next start
 }
 
-// Renew begins a new numbering where the registry has more of the old one than
-// this gateway, whose disk was set back. The unsettled records keep their ids,
-// by which the registry knows those that it has. Called again it does nothing.
+// Renew begins a new numbering, because the registry's differs: this gateway's
+// disk was set back, or the registry's was. What it has is line and number; the
+// unsettled records keep their ids, by which it knows those that it holds.
 func (d *Desk) Renew(line, number uint64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.p.Log.Warn().Uint64("registry", number).Uint64("made", d.book.Number).Bool("same line", line == d.book.Line).
+		Msg("tenancy records are numbered anew")
+	return d.renumber()
+}
+
+func (d *Desk) renumber() error {
 	reg, err := d.registry()
 	if err != nil {
-		return fmt.Errorf("renew the numbering of records: %w", err)
+		return fmt.Errorf("number records anew: %w", err)
 	}
-	if line != d.book.Line || number <= d.book.Number || line == 0 {
-		return nil
-	}
-	own, fresh := d.own(), newLine()
+	own, line := d.own(), newLine()
 	for i := range own {
 		l := &own[i]
-		l.Record.Line, l.Record.Number = fresh, uint64(i)+1
+		l.Record.Line, l.Record.Number = line, uint64(i)+1
 		if l.Envelope, err = d.envelope(reg, l.Record); err != nil {
-			return fmt.Errorf("renew the numbering of records: %w", err)
+			return fmt.Errorf("number records anew: %w", err)
 		}
 	}
 	if err := d.p.Keyring.SetLocals(own); err != nil {
-		return fmt.Errorf("renew the numbering of records: %w", err)
+		return fmt.Errorf("number records anew: %w", err)
 	}
-	d.book.Line, d.book.Number, d.book.Stored = fresh, uint64(len(own)), 0
+	if len(own) == 0 {
+		line = 0 // the next record begins one
+	}
+	d.book.Line, d.book.Number, d.book.Stored = line, uint64(len(own)), 0
 	_ = d.save() // logged there; after a restart the records themselves say it
 	return nil
+}
+
+// mendLines numbers records anew that a crash has left in two lines: the
+// registry would wait for the end of one of them for ever.
+func (d *Desk) mendLines() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !slices.ContainsFunc(d.own(), func(l keyring.Local) bool { return l.Record.Line != d.book.Line }) {
+		return
+	}
+	if err := d.renumber(); err != nil {
+		d.p.Log.Error().Err(err).Msg("tenancy records stand in two numberings; it is tried again")
+	}
 }
 
 // Hear takes a sibling's record. The error wraps one of wire's: it is not of

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/idnumber"
+	"gatehouse/sync/wire"
+)
+
+type checkInCmd struct {
+	deskReader
+	Once    bool   `help:"Take one swipe and do not ask for more."`
+	Answers string `help:"\"-\": read the answers from standard input as one JSON object, with the fields document, number, name, flat, label, doors, from, until, basis, informed, pin." placeholder:"-"`
+}
+
+// Help is shown by --help.
+func (checkInCmd) Help() string {
+	return `Questions are asked on a terminal. Else standard input has one answer a line:
+document (` + strings.Join(documents(), ", ") + `),
+number, name, flat, your own label for the flat (may be empty), doors (with
+spaces between; empty: all), first day (as 2026-12-01; empty: now), last day
+(empty: no end), legal basis (contract, duty, consent), whether the person was
+told what is kept (yes), PIN (may be empty). Then hold the card up.
+
+Names and numbers are sealed to the registry. The gateway keeps flat, label and
+term.`
+}
+
+// answers are those to the questions of a check-in; days as people write them.
+type answers struct {
+	Document string   `json:"document"`
+	Number   string   `json:"number"`
+	Name     string   `json:"name"`
+	Flat     string   `json:"flat"`
+	Label    string   `json:"label"`
+	Doors    []string `json:"doors"`
+	From     string   `json:"from"`
+	Until    string   `json:"until"`
+	Basis    string   `json:"basis"`
+	Informed bool     `json:"informed"`
+	PIN      string   `json:"pin"`
+}
+
+func documents() (all []string) {
+	for d := wire.DocumentResidentID; d <= wire.DocumentResidence; d++ {
+		all = append(all, d.String())
+	}
+	return all
+}
+
+func (c checkInCmd) Run(s *session) error {
+	if c.Answers != "" && c.Answers != "-" {
+		return hinted("--answers -", "names and numbers come by standard input only")
+	}
+	return s.atDesk(c.TakeOver, func(v visit) error {
+		a, err := c.gather(v)
+		if err != nil {
+			return err
+		}
+		in, err := a.checkIn(v.desk)
+		if err != nil {
+			return err
+		}
+		doors := in.Doors
+		if len(doors) == 0 {
+			doors = v.desk.Doors
+		}
+		missing, err := v.newCard(c.Reader, c.Once, doors)
+		if err != nil {
+			return err
+		}
+		done, err := s.client.CheckIn(s.ctx, v.desk.Session, in)
+		if err != nil {
+			return err
+		}
+		return v.report(done, missing, func(w io.Writer) {
+			fmt.Fprintf(w, "tenancy %s: its card opens %s now; the registry hears of it as soon as it can be reached\n",
+				called(done.Tenancy), strings.Join(done.Tenancy.Doors, ", "))
+		})
+	})
+}
+
+func (c checkInCmd) gather(v visit) (a answers, err error) {
+	if c.Answers == "" {
+		return a, a.ask(v.s.asker(), v.desk)
+	}
+	dec := json.NewDecoder(v.s.in)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&a); err != nil {
+		return a, hinted("gatehouse checkin --help names the fields", "the answers are not the JSON object that is wanted")
+	}
+	return a, nil
+}
+
+// ask gets the answers in their order.
+func (a *answers) ask(from *asker, desk control.Desk) (err error) {
+	var doors string
+	flats := ""
+	if n := len(desk.Flats); n > 0 && n <= 40 {
+		flats = " (" + strings.Join(desk.Flats, ", ") + ")"
+	}
+	for _, q := range []struct {
+		to       *string
+		question string
+		check    func(string) (string, error)
+	}{
+		{&a.Document, "document (" + strings.Join(documents(), ", ") + ")", oneOf("document", documents()...)},
+		{&a.Number, "number of the document", func(n string) (string, error) { return checkNumber(a.Document, n) }},
+		{&a.Name, "name as in the document", needed("name")},
+		{&a.Flat, "flat" + flats, needed("flat")},
+		{&a.Label, "your own word for it, no names (may be empty)", anything},
+		{&doors, "doors (of " + strings.Join(desk.Doors, ", ") + "; empty: all)", anything},
+		{&a.From, "first day (as 2026-12-01; empty: now)", aDay(desk)},
+		{&a.Until, "last day (empty: no end)", aDay(desk)},
+		{&a.Basis, "legal basis (contract, duty, consent)", oneOf("legal basis", "contract", "duty", "consent")},
+	} {
+		if *q.to, err = from.ask(q.question, q.check); err != nil {
+			return err
+		}
+	}
+	a.Doors = strings.FieldsFunc(doors, func(r rune) bool { return r == ' ' || r == ',' })
+	informed, err := from.ask("was the person told what is kept, and why? (yes, no)", oneOf("answer", "yes", "no"))
+	if err != nil {
+		return err
+	}
+	a.Informed = informed == "yes"
+	a.PIN, err = from.newPIN()
+	return err
+}
+
+// newPIN asks a tenant to choose one; at a terminal twice, since nobody sees it.
+func (a *asker) newPIN() (string, error) {
+	for {
+		first, err := a.secret("PIN that the tenant chooses, 4 to 8 digits (may be empty)")
+		if err != nil || a.terminal == nil || first == "" {
+			return first, err
+		}
+		again, err := a.secret("once more")
+		if err != nil || again == first {
+			return first, err
+		}
+		fmt.Fprintln(a.s.err, "these were two different ones")
+	}
+}
+
+func needed(what string) func(string) (string, error) {
+	return func(answer string) (string, error) {
+		if answer == "" {
+			return "", hinted("it is needed", "no %s", what)
+		}
+		return answer, nil
+	}
+}
+
+func aDay(desk control.Desk) func(string) (string, error) {
+	return func(answer string) (string, error) {
+		_, err := dayIn(desk, answer, 0)
+		return answer, err
+	}
+}
+
+// checkNumber finds a slip while the document is still at hand; the daemon
+// checks again.
+func checkNumber(document, number string) (string, error) {
+	for d := wire.DocumentResidentID; d <= wire.DocumentResidence; d++ {
+		if d.String() != document {
+			continue
+		}
+		folded, err := idnumber.Check(d, number, time.Now().AddDate(1, 0, 0)) // the daemon knows the day
+		if err != nil {
+			return "", hinted("read it again from the document", "%s: %v", document, err)
+		}
+		return folded, nil
+	}
+	return "", hinted("one of "+strings.Join(documents(), ", "), "no such document")
+}
+
+// dayIn returns the midnight at the start of a day in the building, plus so many
+// days; nil for an empty one.
+func dayIn(desk control.Desk, text string, plus int) (*time.Time, error) {
+	zone, err := time.LoadLocation(desk.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time zone of the building: %w", err)
+	}
+	t, err := day(text, plus, zone)
+	if err != nil || t.IsZero() {
+		return nil, err
+	}
+	return &t, nil
+}
+
+func (a answers) checkIn(desk control.Desk) (in control.CheckIn, err error) {
+	in = control.CheckIn{Document: a.Document, Number: a.Number, Name: a.Name, Flat: a.Flat, Label: a.Label, Doors: a.Doors,
+		Basis: a.Basis, Informed: a.Informed, PIN: a.PIN}
+	if in.From, err = dayIn(desk, a.From, 0); err != nil {
+		return in, err
+	}
+	in.Until, err = dayIn(desk, a.Until, 1)
+	return in, err
+}
