@@ -89,16 +89,19 @@ func (m *move) stillThere(fo folder) error {
 	return nil
 }
 
+// rename puts the files under their names. What a crash leaves undone readFolder
+// does.
 func (m *move) rename() error {
 	if err := m.j.injected("moved"); err != nil {
 		return err
 	}
-	for _, f := range m.files {
-		if err := durable.Rename(f.path+nextSuffix, f.path); err != nil {
+	last := len(m.files) - 1
+	for _, f := range m.files[:last] {
+		if err := os.Rename(f.path+nextSuffix, f.path); err != nil {
 			return err
 		}
 	}
-	return nil
+	return durable.Rename(m.files[last].path+nextSuffix, m.files[last].path) // syncs all of them
 }
 
 // takeOver makes the last of the copied files the current one.

@@ -31,7 +31,8 @@ const headDetail = 8 + headSize
 // once. The bytes of the old files stay ("gatehoused verify" reads them) until
 // space needs them. from is where the uplink has to go on; the zero Position
 // stands for the oldest entry. A cursor at or behind from moves to the start of
-// the new epoch, which is returned; one before from stays where it is.
+// the new epoch, which is returned; one before from stays where it is, and so
+// does the zero one.
 //
 // The tail is copied in batches while the doors go on, into files that do not
 // count yet. The writer then adds what came in the meantime, at most some two
@@ -95,20 +96,23 @@ func (j *Journal) movable(from Position, detail []byte) (Position, wire.Reason, 
 	if len(j.files) == 0 {
 		return from, 0, errors.New("the journal is not open yet")
 	}
-	last := j.files[len(j.files)-1].epoch
+	has := func(p Position) bool {
+		last := j.files[len(j.files)-1].epoch
+		return p.Epoch == last && p.Sequence <= j.next || p.Epoch != last && p.Sequence <= j.endOf(p.Epoch)
+	}
 	reason := wire.ReasonAhead
-	if e, size := binary.BigEndian.Uint64(detail), binary.BigEndian.Uint64(detail[8:]); e == last && size <= j.next {
+	if has(Position{binary.BigEndian.Uint64(detail), binary.BigEndian.Uint64(detail[8:])}) {
 		reason = wire.ReasonOtherRoot
 	}
 	if from == (Position{}) {
 		return j.oldest(), reason, nil
 	}
 	from = j.settle(from)
-	if from.Epoch == last && from.Sequence > j.next {
-		return from, 0, errors.New("it is ahead of the journal")
-	}
 	for _, f := range j.files {
 		if f.epoch == from.Epoch && f.first <= from.Sequence {
+			if !has(from) {
+				return from, 0, errors.New("it is ahead of the journal")
+			}
 			return from, reason, nil
 		}
 	}
@@ -169,7 +173,10 @@ func (m *move) copyTail(ctx context.Context, rest uint64) error {
 	}
 	for m.left() > rest {
 		list, next, err := m.j.Entries(ctx, m.at, batchMax)
-		if err != nil || len(list) == 0 {
+		if err == nil && len(list) == 0 {
+			err = errors.New("its files can't be read now")
+		}
+		if err != nil {
 			return err
 		}
 		stored, leaves := make([][]byte, 0, len(list)), make([]tlog.Hash, 0, len(list))
@@ -193,7 +200,7 @@ func (m *move) copyTail(ctx context.Context, rest uint64) error {
 func (m *move) left() uint64 {
 	m.j.mu.Lock()
 	defer m.j.mu.Unlock()
-	if m.at.Epoch != m.j.files[len(m.j.files)-1].epoch {
+	if last := len(m.j.files) - 1; last < 0 || m.at.Epoch != m.j.files[last].epoch {
 		return noEnd
 	}
 	return m.j.next - m.at.Sequence

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -314,139 +311,6 @@ func checkEachOnce(t *testing.T, r *rig, acks [][]wire.Ref) {
 			}
 		}
 	}
-}
-
-// Whatever fails and whenever: the journal is as it was, or the new epoch is
-// whole; and so it is for whoever starts on the folder as it stood then.
-func TestNewEpochFails(t *testing.T) {
-	for _, point := range []string{"copy", "move", "moved"} {
-		for after := range 3 {
-			for _, errno := range []error{syscall.EIO, syscall.ENOSPC} {
-				t.Run(fmt.Sprint(point, after, errno), func(t *testing.T) { newEpochFails(t, point, after, errno) })
-			}
-		}
-	}
-}
-
-func newEpochFails(t *testing.T, point string, after int, errno error) {
-	r := newRig(t, func(o *Options) { o.MaxEntries = 700 })
-	r.start()
-	for i := range 1800 {
-		r.j.Queue(granted(), somebody(byte(i)))
-	}
-	r.append(granted(), somebody(0))
-	before, epoch := r.all(), r.j.Status().Epoch
-	crashed := filepath.Join(t.TempDir(), "crashed")
-	hit := 0
-	r.j.fault = func(p string) error {
-		if p != point {
-			return nil
-		}
-		if hit++; hit != after+1 {
-			return nil
-		}
-		r.j.upkeep.Lock()
-		defer r.j.upkeep.Unlock()
-		if err := os.CopyFS(crashed, os.DirFS(r.o.Dir)); err != nil {
-			t.Error(err)
-		}
-		return errno
-	}
-	began, err := r.j.NewEpoch(context.Background(), Position{epoch, 100}, headOf(Position{}))
-	failed := hit == after+1 && point != "moved" // after the epochs file nothing can go back
-	if failed != errors.Is(err, errno) || !failed && err != nil {
-		t.Fatalf("NewEpoch: %v", err)
-	}
-	check := func(r *rig, moved bool) {
-		t.Helper()
-		r.append(granted(), somebody(3))
-		if moved {
-			checkMoved(t, r, before, 100, Position{r.j.Status().Epoch, 0})
-		} else if list := r.all(); list[len(list)-1].Epoch != epoch || !bytes.Equal(bytes.Join(stored(list[:len(before)]), nil), bytes.Join(stored(before), nil)) {
-			t.Error("the journal is not as it was")
-		}
-		if more := files(t, r.o.Dir, "*"+nextSuffix+"*"); len(more) > 0 {
-			t.Errorf("left over: %v", more)
-		}
-		verifyAll(t, r)
-	}
-	check(r, !failed)
-	if !failed && r.j.Status().Epoch != began.Epoch {
-		t.Error("it goes on in another epoch")
-	}
-	if hit > after {
-		other := &rig{t: t, o: r.o}
-		other.o.Dir = crashed
-		other.start()
-		check(other, !failed)
-	}
-	r.start()
-	r.append(granted(), somebody(4))
-	r.newEpoch(Position{}) // and it can be done (again)
-}
-
-// The caller gives up: before the writer has it nothing happens.
-func TestNewEpochIsCancelled(t *testing.T) {
-	r := newRig(t, nil)
-	r.start()
-	for i := range 5000 {
-		r.j.Queue(granted(), somebody(byte(i)))
-	}
-	r.append(granted(), somebody(0))
-	epoch := r.j.Status().Epoch
-	ctx, cancel := context.WithCancel(context.Background())
-	passes := 0
-	r.j.fault = func(p string) error {
-		if p == "copy" {
-			if passes++; passes == 3 {
-				cancel()
-			}
-		}
-		return nil
-	}
-	if _, err := r.j.NewEpoch(ctx, Position{}, headOf(Position{})); !errors.Is(err, context.Canceled) {
-		t.Fatalf("cancelled: %v", err)
-	}
-	if s := r.j.Status(); s.Epoch != epoch || len(files(t, r.o.Dir, "*"+nextSuffix+"*")) > 0 {
-		t.Errorf("status %+v", s)
-	}
-}
-
-// An I/O error of the door's own commit while the tail is copied begins an
-// epoch too: the copy goes on over it.
-func TestNewEpochOverAnIOError(t *testing.T) {
-	r := newRig(t, nil)
-	r.start()
-	for i := range 2500 {
-		r.j.Queue(granted(), somebody(byte(i)))
-	}
-	r.append(granted(), somebody(0))
-	before, epoch := r.all(), r.j.Status().Epoch
-	var once sync.Once
-	var broken atomic.Bool
-	r.j.fault = func(p string) error {
-		if p == "copy" {
-			once.Do(func() {
-				broken.Store(true)
-				if _, err := r.j.Append(context.Background(), denied(), somebody(7)); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		if p == "commit" && broken.Swap(false) {
-			return syscall.EIO
-		}
-		return nil
-	}
-	began := r.newEpoch(Position{epoch, 50})
-	checkMoved(t, r, before, 50, began)
-	if list := find(r.headers(), wire.KindEpoch); len(list) != 2 || list[1].Reason != wire.ReasonIO {
-		t.Errorf("epoch entries %+v", list)
-	}
-	r.stop()
-	r.start()
-	r.append(granted(), somebody(1))
-	checkMoved(t, r, before, 50, began)
 }
 
 // The keeper works on the files of a copied tail as on others.

@@ -82,7 +82,8 @@ func (j *Journal) Changed() <-chan struct{} {
 }
 
 // Acked returns the cursor of the uplink: all entries before it are at the
-// registry. Zero where there is no uplink.
+// registry. Zero before the first Ack. The end of an epoch and the start of the
+// next are the same place; it is given as the latter once the files are open.
 func (j *Journal) Acked() Position {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -91,7 +92,8 @@ func (j *Journal) Acked() Position {
 
 // Ack moves the cursor of the uplink and returns when that is durable. It only
 // moves forward: a place in an earlier epoch, or earlier in the same, is an
-// error, as is one that this journal has not written.
+// error, as is one that this journal has not written, or that has been appended
+// again since (see NewEpoch).
 func (j *Journal) Ack(p Position) error {
 	j.upkeep.Lock()
 	defer j.upkeep.Unlock()
@@ -110,8 +112,8 @@ func (j *Journal) Ack(p Position) error {
 	return nil
 }
 
-// endOf returns where an earlier epoch ended; noEnd if nobody knows. The caller
-// holds mu.
+// endOf returns where an earlier epoch ended; noEnd if nobody knows, 0 if it is
+// not here. The caller holds mu.
 func (j *Journal) endOf(epoch uint64) (end uint64) {
 	for _, f := range j.files {
 		if f.epoch == epoch {
