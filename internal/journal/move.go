@@ -42,7 +42,8 @@ const headDetail = 8 + headSize
 // the journal is as it was; only where the disk failed at that rename the next
 // start of the files tells, and Status.Epoch with it.
 //
-// ErrGone: from is not here any more; take Status.Oldest. ErrQueued,
+// ErrGone: from is not here any more; take Status.Oldest. ErrAhead: from is
+// behind the end of its epoch. ErrQueued,
 // ErrDegraded, ErrDropped: the epoch entry could not be made durable. ENOSPC:
 // no room for the copy. It works only while Run does, one call at a time, and
 // writes as many bytes as the tail has: an uplink that calls it again and again
@@ -111,7 +112,7 @@ func (j *Journal) movable(from Position, detail []byte) (Position, wire.Reason, 
 	for _, f := range j.files {
 		if f.epoch == from.Epoch && f.first <= from.Sequence {
 			if !has(from) {
-				return from, 0, errors.New("it is ahead of the journal")
+				return from, 0, ErrAhead
 			}
 			return from, reason, nil
 		}

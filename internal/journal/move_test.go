@@ -188,12 +188,12 @@ func TestNewEpochRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		from   Position
 		detail []byte
-		gone   bool
+		want   error
 	}{
-		"deleted": {Position{epoch, 19}, headOf(Position{}), true}, "unknown epoch": {Position{epoch + 1, 3}, headOf(Position{}), true},
-		"ahead": {Position{epoch, 99}, headOf(Position{}), false}, "short detail": {Position{epoch, 40}, make([]byte, 47), false},
+		"deleted": {Position{epoch, 19}, headOf(Position{}), ErrGone}, "unknown epoch": {Position{epoch + 1, 3}, headOf(Position{}), ErrGone},
+		"ahead": {Position{epoch, 99}, headOf(Position{}), ErrAhead}, "short detail": {Position{epoch, 40}, make([]byte, 47), nil},
 	} {
-		if _, err := r.j.NewEpoch(ctx, c.from, c.detail); err == nil || errors.Is(err, ErrGone) != c.gone {
+		if _, err := r.j.NewEpoch(ctx, c.from, c.detail); err == nil || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

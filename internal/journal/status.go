@@ -92,8 +92,8 @@ func (j *Journal) Acked() Position {
 
 // Ack moves the cursor of the uplink and returns when that is durable. It only
 // moves forward: a place in an earlier epoch, or earlier in the same, is an
-// error, as is one that this journal has not written, or that has been appended
-// again since (see NewEpoch).
+// error. ErrAhead: this journal has not written so far, or has appended it again
+// since (see NewEpoch). ErrGone: the epoch is not here.
 func (j *Journal) Ack(p Position) error {
 	j.upkeep.Lock()
 	defer j.upkeep.Unlock()
@@ -137,7 +137,7 @@ func (j *Journal) ackable(p Position) error {
 	case at < 0:
 		return ErrGone
 	case p.Epoch == j.files[last].epoch && p.Sequence > j.next, p.Epoch != j.files[last].epoch && p.Sequence > j.endOf(p.Epoch):
-		return errors.New("it is ahead of the journal")
+		return ErrAhead
 	case p.Epoch == j.acked.Epoch && p.Sequence < j.acked.Sequence, at < place(j.acked.Epoch):
 		return errors.New("it would go back")
 	}
