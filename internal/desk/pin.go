@@ -70,7 +70,7 @@ func (d *Desk) checkPIN(t *tenancy, text string) error {
 	}
 	if wait := time.Until(until); wait > 0 {
 		d.enterWrongPIN(t)
-		return refuse("or prove it by card", "too many wrong PINs: wait %d minutes", int(wait/time.Minute)+1)
+		return refuse("or prove it by card", "too many wrong PINs: wait %d minutes", int((wait+time.Minute-1)/time.Minute))
 	}
 	if t.PIN.Wrong >= pinTries {
 		t.PIN.Wrong = 0

@@ -1,0 +1,234 @@
+package desk
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/sync/wire"
+)
+
+func cards(c ...device.Card) []device.Card { return c }
+
+// TestCheckOut: by the tenant's card or PIN at once, by nobody else's, and for
+// no cause outside the list.
+func TestCheckOut(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	for n := range uint64(3) {
+		_, err := o.arrive(em(n+1), func(a *Arrival) { a.Flat, a.Label = []string{"3A", "3B", "4A"}[n], "" })
+		must(t, err)
+	}
+	_, err := o.ask(Request{Action: checkOut, Proof: "card", Cause: "rent_arrears"}, cards(em(1)), nil)
+	refused(t, err, "arrears of rent and permits are none")
+	_, err = o.ask(Request{Action: checkOut, Proof: "card"}, cards(em(1)), nil)
+	refused(t, err, "moved_out, lease_over")
+	_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
+	refused(t, err, "no card of tenancy")
+	_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Proof: "pin", PIN: "0815", Cause: "moved_out"}, nil, nil)
+	refused(t, err, "wrong PIN")
+	_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Cause: "moved_out"}, nil, nil)
+	refused(t, err, "proof is missing")
+	_, err = o.ask(Request{Action: checkOut, Proof: "card", Cause: "moved_out"}, cards(em(9)), nil)
+	refused(t, err, "no tenancy has this card")
+	for n := range uint64(3) {
+		o.wants("front", em(n+1), wire.ReasonGranted)
+	}
+	done, err := o.ask(Request{Action: checkOut, Proof: "card", Cause: "moved-out"}, cards(em(1)), nil)
+	must(t, err)
+	if done.Tenancy.State != stateEnded || done.Tenancy.Cause != "moved_out" || done.Tenancy.HasPIN {
+		t.Errorf("%+v", done.Tenancy)
+	}
+	done, err = o.ask(Request{Action: checkOut, Tenancy: "3b", Proof: "pin", PIN: "４７１１", Cause: "agreed"}, nil, nil)
+	must(t, err)
+	for range 2 {
+		o.wants("front", em(1), wire.ReasonRevoked)
+		o.wants("front", em(2), wire.ReasonRevoked)
+		o.wants("front", em(3), wire.ReasonGranted)
+		o.restart()
+	}
+	_, err = o.ask(Request{Action: checkOut, Tenancy: done.Tenancy.ID.String(), Proof: "landlord", Cause: "agreed"}, nil, nil)
+	refused(t, err, "is over")
+	_, err = o.arrive(em(1)) // the card may go to another tenant
+	must(t, err)
+	o.wants("front", em(1), wire.ReasonGranted)
+}
+
+// TestNotice: the landlord alone gives notice; the tenant is told once an hour
+// and door, can dispute it, and without that it ends.
+func TestNotice(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	_, err := o.arrive(em(1))
+	must(t, err)
+	landlord := Request{Action: checkOut, Tenancy: "left door", Proof: "landlord", Cause: "lease_over"}
+	done, err := o.ask(landlord, nil, nil)
+	must(t, err)
+	id := done.Tenancy.ID
+	if done.Tenancy.State != stateNotice || done.Tenancy.Notice != noon+3*daySeconds || !o.OnNotice(id) {
+		t.Errorf("%+v", done.Tenancy)
+	}
+	o.wants("front", em(1), wire.ReasonGranted)
+	who := wire.Who{Tenancy: &id}
+	for _, door := range []string{"front", "front", "yard"} {
+		o.Saw(wire.Header{Kind: wire.KindAccess, Door: door}, who, wire.Ref{Counter: 7})
+		o.tell(<-o.told)
+	}
+	o.Saw(wire.Header{Kind: wire.KindAccess, Door: "front"}, wire.Who{Tenancy: &wire.ID{9}}, wire.Ref{})
+	if v, _ := o.Find("3B"); v.Told != 2 || o.journal.entries(wire.KindTold, wire.ReasonNotice) != 2 || len(o.told) != 0 {
+		t.Errorf("told %d times", v.Told)
+	}
+	_, err = o.ask(landlord, nil, nil)
+	refused(t, err, "runs already")
+	_, err = o.ask(Request{Action: dispute, Tenancy: "3B", Proof: "landlord"}, nil, nil)
+	refused(t, err, "only the tenant")
+	done, err = o.ask(Request{Action: dispute, Proof: "card"}, cards(em(1)), nil)
+	must(t, err)
+	if done.Tenancy.State != stateDisputed || o.OnNotice(id) {
+		t.Errorf("%+v", done.Tenancy)
+	}
+	o.clock.Now += 4 * daySeconds
+	o.wants("front", em(1), wire.ReasonGranted)
+	_, err = o.ask(landlord, nil, nil)
+	refused(t, err, "disputes")
+	done, err = o.ask(Request{Action: withdraw, Tenancy: "3B", Proof: "landlord"}, nil, nil)
+	must(t, err)
+	if done.Tenancy.State != stateActive || done.Tenancy.Cause != "" {
+		t.Errorf("%+v", done.Tenancy)
+	}
+	_, err = o.ask(landlord, nil, nil)
+	must(t, err)
+	o.restart()
+	o.wants("front", em(1), wire.ReasonGranted)
+	o.clock.Now += 3 * daySeconds
+	o.wants("front", em(1), wire.ReasonExpired)
+	if v, err := o.Find(id.String()[:8]); err != nil || v.State != stateEnded {
+		t.Errorf("%+v %v", v, err)
+	}
+}
+
+// TestLostCards: suspended, resumed, replaced, and never the last one by the
+// landlord alone.
+func TestLostCards(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	_, err := o.arrive(em(1))
+	must(t, err)
+	by := func(action, proof string, card int, held, fresh []device.Card) (Done, error) {
+		return o.ask(Request{Action: action, Tenancy: "3B", Proof: proof, PIN: "4711", Card: card}, held, fresh)
+	}
+	_, err = by(suspend, "landlord", 0, nil, nil)
+	refused(t, err, "locked out")
+	_, err = by(suspend, "card", 0, cards(em(1)), nil)
+	refused(t, err, "no (other) card")
+	_, err = by(suspend, "card", 1, cards(em(1)), nil)
+	refused(t, err, "card that was held up")
+	_, err = by(suspend, "pin", 0, nil, nil)
+	must(t, err)
+	o.wants("front", em(1), wire.ReasonSuspended)
+	_, err = by(checkOut, "card", 0, cards(em(1)), nil)
+	refused(t, err, "suspended")
+	_, err = by(resume, "landlord", 0, nil, nil)
+	refused(t, err, "has to be shown")
+	done, err := by(resume, "card", 0, cards(em(1)), nil)
+	must(t, err)
+	o.wants("front", em(1), wire.ReasonGranted)
+	if done.Tenancy.State != stateActive {
+		t.Errorf("%+v", done.Tenancy)
+	}
+	_, err = by(replace, "landlord", 0, nil, nil)
+	refused(t, err, "has not been shown")
+	_, err = by(replace, "landlord", 0, nil, cards(em(1)))
+	refused(t, err, "in use already")
+	done, err = by(replace, "landlord", 0, nil, cards(em(2)))
+	must(t, err)
+	o.wants("front", em(1), wire.ReasonSuspended)
+	o.wants("yard", em(2), wire.ReasonGranted)
+	if len(done.Tenancy.Cards) != 2 || done.Tenancy.Cards[0].State != stateSuspended || done.Tenancy.Cards[1].State != stateActive {
+		t.Errorf("%+v", done.Tenancy.Cards)
+	}
+	_, err = by(resume, "card", 1, cards(em(2)), nil)
+	refused(t, err, "has to be shown")
+	_, err = by(addCard, "landlord", 0, nil, cards(em(3)))
+	must(t, err)
+	_, err = by(suspend, "landlord", 0, nil, nil)
+	refused(t, err, "--card: 2, 3")
+	_, err = by(suspend, "landlord", 7, nil, nil)
+	refused(t, err, "no card 7")
+	_, err = by(suspend, "landlord", 3, nil, nil)
+	must(t, err)
+	o.restart()
+	o.wants("front", em(2), wire.ReasonGranted)
+	o.wants("front", em(3), wire.ReasonSuspended)
+	_, err = by("pay", "landlord", 0, nil, nil)
+	refused(t, err, "no action")
+	o.noPerson()
+}
+
+// TestPIN: five wrong ones cost a quarter of an hour, a restart in between
+// begins it anew, and each is an entry.
+func TestPIN(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, newTown(t), "gw1")
+		_, err := o.arrive(em(1))
+		must(t, err)
+		try := func(pin string) error {
+			_, err := o.ask(Request{Action: suspend, Tenancy: "3B", Proof: "pin", PIN: pin}, nil, nil)
+			return err
+		}
+		for range pinTries {
+			refused(t, try("0000"), "wrong PIN")
+		}
+		refused(t, try("4711"), "too many")
+		time.Sleep(pinPause - time.Minute)
+		o.restart()
+		refused(t, try("4711"), "wait 15 minutes")
+		time.Sleep(pinPause - time.Minute)
+		refused(t, try("4711"), "wait 1 minutes")
+		if n := o.journal.entries(wire.KindTenancy, wire.ReasonWrongPIN); n != pinTries+3 {
+			t.Errorf("%d entries", n)
+		}
+		time.Sleep(time.Minute)
+		refused(t, try("0000"), "wrong PIN")
+		must(t, try("4711"))
+		o.wants("front", em(1), wire.ReasonSuspended)
+	})
+}
+
+// TestVisits: one at a time; the second hears since when; idle ones end.
+func TestVisits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, newTown(t), "gw1")
+		first, err := o.Begin(false)
+		must(t, err)
+		_, _, err = o.Show(first.ID, false, em(1))
+		must(t, err)
+		_, err = o.Begin(false)
+		refused(t, err, "--take-over")
+		if no, ok := err.(*Refusal); !ok || !no.Busy || !strings.Contains(no.Message, "since 0") {
+			t.Errorf("%v does not say since when", err)
+		}
+		second, err := o.Begin(true)
+		must(t, err)
+		<-first.Over
+		_, err = o.Wait(first.ID)
+		refused(t, err, "took the desk over")
+		a := arrival()
+		a.Session = second.ID
+		_, err = o.CheckIn(t.Context(), a)
+		refused(t, err, "no card") // the first visit's card went with it
+		time.Sleep(idleMost - time.Second)
+		_, _, err = o.Show(second.ID, false, em(1))
+		must(t, err)
+		time.Sleep(idleMost)
+		o.expire()
+		<-second.Over
+		third, err := o.Begin(false)
+		must(t, err)
+		o.Leave(second.ID)
+		if _, err := o.Wait(third.ID); err != nil {
+			t.Error(err)
+		}
+		o.Leave(third.ID)
+		<-third.Over
+	})
+}

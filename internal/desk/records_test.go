@@ -1,0 +1,264 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// hear carries all own records of one desk to another.
+func hear(t testing.TB, from, to *office) {
+	t.Helper()
+	own, _ := from.Unsettled()
+	for _, envelope := range own {
+		must(t, to.Hear(from.gateway, envelope))
+	}
+}
+
+// TestSiblings: a card that was given at one gateway opens at the other, and a
+// tenant may leave at either; forged records do nothing.
+func TestSiblings(t *testing.T) {
+	w := newTown(t)
+	a, b := newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
+	_, err := a.arrive(em(1))
+	must(t, err)
+	_, err = a.arrive(em(2), func(a *Arrival) { a.Flat = "4A" })
+	must(t, err)
+	own, have := a.Unsettled()
+	if len(own) != 2 || len(have) != 0 {
+		t.Fatalf("%d own, %d of siblings", len(own), len(have))
+	}
+	broken := append([]byte(nil), own[0]...)
+	broken[len(broken)-1] ^= 1
+	for name, err := range map[string]error{
+		"spoilt": b.Hear("gw1", broken), "of another": b.Hear("gw3", own[0]), "garbage": b.Hear("gw1", []byte("x"))} {
+		if err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	if err := a.Hear("gw2", own[0]); !errors.Is(err, wire.ErrWrongAddress) && !errors.Is(err, wire.ErrUnknownKey) {
+		t.Errorf("re-addressed: %v", err)
+	}
+	if err := a.Hear("gw1", own[0]); err != nil {
+		t.Errorf("its own echo: %v", err)
+	}
+	b.wants("yard", em(1), wire.ReasonUnknown)
+	for range 2 {
+		hear(t, a, b)
+		b.wants("yard", em(1), wire.ReasonGranted)
+		b.restart()
+	}
+	if _, have := b.Unsettled(); len(have) != 2 {
+		t.Errorf("holds %d of its sibling's", len(have))
+	}
+	v, err := b.Find("4A")
+	must(t, err)
+	if v.Label != "" || v.HasPIN || len(v.Cards) != 1 || v.Unstored != 1 {
+		t.Errorf("what a sibling knows: %+v", v)
+	}
+	_, err = b.ask(Request{Action: checkOut, Proof: "card", Cause: "moved_out"}, cards(em(2)), nil)
+	must(t, err)
+	hear(t, b, a)
+	hear(t, a, b) // the check-in again
+	for _, o := range []*office{a, b} {
+		o.wants("front", em(2), wire.ReasonRevoked)
+		o.wants("front", em(1), wire.ReasonGranted)
+		if v, err := o.Find(v.ID.String()); err != nil || v.State != stateEnded {
+			t.Errorf("%+v %v", v, err)
+		}
+	}
+}
+
+// TestRenew: where the registry's numbering is another, the unsettled records
+// get new numbers and keep their ids, also after a crash in the middle.
+func TestRenew(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	if line, n := o.Head(); line != 0 || n != 0 {
+		t.Error("a line before the first record")
+	}
+	for n := range uint64(3) {
+		_, err := o.arrive(em(n + 1))
+		must(t, err)
+	}
+	line, _ := o.Head()
+	o.Stored(line+1, 3) // another line's
+	o.Stored(line, 2)
+	if p := o.Pending(); len(p) != 1 || p[0].Number != 3 || len(p[0].Person) == 0 {
+		t.Fatalf("pending %d", len(p))
+	}
+	ids := func() (all []wire.ID) {
+		for _, l := range o.own() {
+			all = append(all, l.Record.ID)
+		}
+		return all
+	}
+	before := ids()
+	must(t, o.Renew(line, 9))
+	fresh, n := o.Head()
+	if fresh == line || fresh == 0 || n != 3 {
+		t.Errorf("line %d, then %d with %d", line, fresh, n)
+	}
+	pending := o.Pending()
+	if len(pending) != 3 || len(pending[0].Person) != 0 || len(pending[2].Person) == 0 {
+		t.Errorf("%d pending after the renewal", len(pending))
+	}
+	for i, p := range pending {
+		if p.Line != fresh || p.Number != uint64(i)+1 || ids()[i] != before[i] {
+			t.Errorf("record %d: %d/%d", i, p.Line, p.Number)
+		}
+	}
+	// A crash while they are numbered anew: one is in another line.
+	own := o.own()
+	reg := o.keyring.Registry()
+	own[2].Record.Line, own[2].Record.Number = 77, 1
+	var err error
+	own[2].Envelope, err = o.envelope(reg, own[2].Record)
+	must(t, err)
+	must(t, o.keyring.SetLocals(own))
+	o.restart()
+	o.upkeep(t.Context())
+	if p := o.Pending(); len(p) != 3 || p[0].Number != 1 || p[2].Number != 3 || p[0].Line != p[2].Line {
+		t.Errorf("after the crash: %+v", p)
+	}
+	for n := range uint64(3) {
+		o.wants("front", em(n+1), wire.ReasonGranted)
+	}
+}
+
+// TestBookLost: without tenancies.json, or with a damaged one, cards open and
+// can be given back; label and PIN are gone.
+func TestBookLost(t *testing.T) {
+	for name, spoil := range map[string]func(string) error{
+		"gone":    os.Remove,
+		"garbage": func(p string) error { return os.WriteFile(p, []byte(`{"tenancies":[null]}`), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t, newTown(t), "gw1")
+			_, err := o.arrive(em(1))
+			must(t, err)
+			line, _ := o.Head()
+			must(t, spoil(filepath.Join(o.dir, bookFile)))
+			o.restart()
+			o.wants("front", em(1), wire.ReasonGranted)
+			v, err := o.Find("3B")
+			must(t, err)
+			if l, n := o.Head(); l != line || n != 1 || v.HasPIN || v.Label != "" || len(v.Cards) != 1 {
+				t.Errorf("line %d of %d, %+v", l, n, v)
+			}
+			_, err = o.ask(Request{Action: checkOut, Proof: "pin", PIN: "4711", Tenancy: "3B", Cause: "agreed"}, nil, nil)
+			refused(t, err, "no PIN")
+			_, err = o.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
+			must(t, err)
+			o.wants("front", em(1), wire.ReasonRevoked)
+			bad, _ := filepath.Glob(filepath.Join(o.dir, bookFile+".bad-*"))
+			if want := name == "garbage"; want != (len(bad) == 1) || want != (o.journal.entries(wire.KindDamaged, wire.ReasonDamaged) == 1) {
+				t.Errorf("set aside: %v", bad)
+			}
+		})
+	}
+}
+
+// TestNumbers: whatever happens at the desk, and however often it is killed,
+// the pending records are numbered without a gap from what the registry has.
+func TestNumbers(t *testing.T) {
+	w := newTown(t)
+	rapid.Check(t, func(r *rapid.T) {
+		o := newOffice(t, w, "gw1")
+		stored, next := uint64(0), uint64(1)
+		for range rapid.IntRange(1, 12).Draw(r, "steps") {
+			switch rapid.IntRange(0, 5).Draw(r, "what") {
+			case 0, 1:
+				if _, err := o.arrive(em(next), func(a *Arrival) { a.PIN = "" }); err != nil {
+					r.Fatal(err)
+				}
+				next++
+			case 2:
+				if next > 1 {
+					card := em(rapid.Uint64Range(1, next-1).Draw(r, "card"))
+					_, _ = o.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(card), nil) // or it has ended before
+				}
+			case 3:
+				line, n := o.Head()
+				if n > stored {
+					stored = rapid.Uint64Range(stored, n).Draw(r, "stored")
+					o.Stored(line, stored)
+				}
+			case 4:
+				o.restart()
+			case 5:
+				line, n := o.Head()
+				if err := o.Renew(line, n+1); err != nil {
+					r.Fatal(err)
+				}
+				stored = 0
+			}
+			line, n := o.Head()
+			pending := o.Pending()
+			if uint64(len(pending)) != n-stored {
+				r.Fatalf("%d pending of %d, %d stored", len(pending), n, stored)
+			}
+			for i, p := range pending {
+				if p.Line != line || p.Number != stored+uint64(i)+1 {
+					r.Fatalf("pending %d has number %d/%d", i, p.Line, p.Number)
+				}
+			}
+		}
+		_ = o.keyring.Close()
+	})
+}
+
+// TestRun ends with its context, and writes the entries that are missing.
+func TestRun(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	o.journal.sick = errors.New("no disk")
+	_, err := o.arrive(em(1))
+	must(t, err)
+	o.journal.sick = nil
+	o.restart()
+	s, err := o.Begin(false)
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- o.Run(ctx) }()
+	for end := time.Now().Add(10 * time.Second); o.journal.entries(wire.KindTenancy, wire.ReasonCheckIn) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the entry is never written")
+		}
+	}
+	cancel()
+	must(t, <-done)
+	<-s.Over
+	if l := o.keyring.Locals(); len(l) != 1 || !l[0].Entered {
+		t.Error("it is not noted that the entry is there")
+	}
+}
+
+// TestListOnly: a tenant whom only the registry's list names can leave by card.
+func TestListOnly(t *testing.T) {
+	w := newTown(t)
+	a, b := newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
+	_, err := a.arrive(em(1))
+	must(t, err)
+	for _, l := range a.keyring.Locals() { // past the desk, as a list comes
+		must(t, b.keyring.AddLocal(keyring.Local{Gateway: l.Gateway, Record: l.Record, Envelope: l.Envelope, Change: l.Change}))
+	}
+	all := b.Tenancies()
+	if len(all) != 1 || len(all[0].Cards) != 1 || all[0].Cards[0].State != stateActive {
+		t.Fatalf("%+v", all)
+	}
+	done, err := b.ask(Request{Action: checkOut, Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
+	must(t, err)
+	if done.Tenancy.State != stateEnded || strings.Contains(b.log.String(), tenant) {
+		t.Errorf("%+v", done.Tenancy)
+	}
+	b.wants("yard", em(1), wire.ReasonRevoked)
+}
