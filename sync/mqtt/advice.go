@@ -59,11 +59,10 @@ func ofCertificate(err error) string {
 // the peer, only its text. What is not named here Go's servers call a bad
 // certificate, whatever is wrong with it.
 func ofAlert(err error) string {
-	op, ok := errors.AsType[*net.OpError](err)
-	if !ok || op.Op != "remote error" {
+	if !isAlert(err) {
 		return ""
 	}
-	text := op.Err.Error()
+	text := err.Error()
 	switch {
 	case strings.Contains(text, "expired certificate"):
 		return "our certificate has expired, or the broker's clock is wrong: renew the certificate"
@@ -77,6 +76,11 @@ func ofAlert(err error) string {
 		return "the broker does not speak TLS 1.3: allow it there"
 	}
 	return "the broker ended the TLS handshake: see its log"
+}
+
+func isAlert(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
 }
 
 // ofConnack tells why the broker refused the connection.

@@ -54,11 +54,25 @@ func (c *conn) Write(b []byte) (int, error) {
 	c.raw.SetWriteDeadline(time.Now().Add(time.Duration(c.timeout.Load())))
 	n, err := c.Conn.Write(b)
 	if err != nil {
-		c.fail(fmt.Errorf("write: %w", err))
+		c.fail(c.lastWords(fmt.Errorf("write: %w", err)))
 		return n, c.why(err)
 	}
 	c.raw.SetWriteDeadline(time.Time{}) // TLS writes by itself too, when keys change
 	return n, nil
+}
+
+// lastWords returns what the broker said before it closed, or err. In TLS 1.3 it
+// judges our certificate when for us the handshake is over: our first write may
+// find the connection reset while the reason still waits to be read.
+func (c *conn) lastWords(err error) error {
+	if c.frames.connected {
+		return err // somebody else reads
+	}
+	c.raw.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if _, last := c.Conn.Read(make([]byte, 1)); isAlert(last) {
+		return last
+	}
+	return err
 }
 
 // hurry leaves d for the write that goes on and for each that comes.

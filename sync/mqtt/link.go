@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
+	"github.com/rs/zerolog"
 )
 
 // backlog is how many messages wait for a slow reader before new ones are
@@ -79,7 +80,7 @@ func (l *Link) Run(ctx context.Context) error {
 	if l.started.Swap(true) {
 		return errors.New("link runs already, or did")
 	}
-	failures := 0
+	failures, logged := 0, ""
 	wait := upTo(l.cfg.Jitter.First)
 	for sleep(ctx, wait) {
 		began := time.Now()
@@ -92,7 +93,13 @@ func (l *Link) Run(ctx context.Context) error {
 		}
 		wait = upTo(l.cfg.Jitter.limit(failures))
 		failures++
-		l.failed(err, wait)
+		level := zerolog.WarnLevel
+		if err.Error() == logged { // what repeats itself is told where it disturbs nobody
+			level = zerolog.DebugLevel
+		}
+		logged = err.Error()
+		l.cfg.Log.WithLevel(level).Err(err).Str("advice", advice(err)).Str("broker", l.broker.addr).
+			Stringer("retry_in", wait.Round(time.Millisecond)).Msg("link is down")
 	}
 	return nil
 }
@@ -113,15 +120,26 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func (l *Link) connection(ctx context.Context) error {
 	s, err := l.open(ctx)
 	if err != nil {
+		l.because(ctx, err)
 		return err
 	}
-	l.set(s)
 	l.connects.Add(1)
+	l.set(s)
 	l.cfg.Log.Info().Str("broker", l.broker.addr).Msg("link is up")
 	err = s.serve(ctx)
+	l.because(ctx, err)
 	l.set(nil)
 	s.close()
 	return err
+}
+
+// because remembers why there is no connection; our own stop is no reason.
+func (l *Link) because(ctx context.Context, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ctx.Err() == nil {
+		l.last = err
+	}
 }
 
 // set makes s the connection that Publish uses and wakes whoever waits.
@@ -132,20 +150,6 @@ func (l *Link) set(s *session) {
 	l.since = time.Now()
 	close(l.changed)
 	l.changed = make(chan struct{})
-}
-
-// failed remembers why there is no connection. What repeats itself is logged
-// where it disturbs nobody.
-func (l *Link) failed(err error, wait time.Duration) {
-	l.mu.Lock()
-	again := l.last != nil && l.last.Error() == err.Error()
-	l.last = err
-	l.mu.Unlock()
-	event := l.cfg.Log.Warn()
-	if again {
-		event = l.cfg.Log.Debug()
-	}
-	event.Err(err).Str("advice", advice(err)).Str("broker", l.broker.addr).Stringer("retry_in", wait.Round(time.Millisecond)).Msg("link is down")
 }
 
 // Publish writes one message to the broker, QoS 0. Nil means written to the

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -24,6 +25,7 @@ const (
 type session struct {
 	client paho.Client
 	conn   *conn
+	dialed error      // why there is no conn
 	lost   chan error // paho's word that the connection ended, after its goroutines did
 	out    chan outgoing
 	ended  chan struct{} // closed when nobody takes from out any more
@@ -49,7 +51,9 @@ func (l *Link) open(ctx context.Context) (*session, error) {
 	t := s.client.Connect()
 	<-t.Done() // the dial and the connection both end with ctx
 	if err := t.Error(); err != nil {
-		if s.conn != nil {
+		if s.conn == nil {
+			err = cmp.Or(s.dialed, err)
+		} else {
 			s.conn.release()
 			s.conn.Close()
 			err = s.conn.why(err)
@@ -85,12 +89,8 @@ func (l *Link) options(ctx context.Context, s *session) (*paho.ClientOptions, er
 		SetConnectionLostHandler(func(_ paho.Client, err error) { s.lost <- err }).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { l.receive(m.Topic(), m.Payload()) }).
 		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
-			c, err := l.dial(ctx)
-			if err != nil {
-				return nil, err
-			}
-			s.conn = c
-			return c, nil
+			s.conn, s.dialed = l.dial(ctx)
+			return s.conn, s.dialed
 		})
 	if l.cfg.Will != nil {
 		will := l.cfg.Will()

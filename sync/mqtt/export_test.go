@@ -1,0 +1,13 @@
+package mqtt
+
+// SameID gives l the client id of other, which nobody can know by right.
+func SameID(l, other *Link) { l.clientID = other.clientID }
+
+// Limit is Jitter.limit after the defaults.
+var Limit = Jitter.limit
+
+// Advice is the text of an error.
+var Advice = advice
+
+// Backlog is how many messages wait.
+const Backlog = backlog

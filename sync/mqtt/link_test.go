@@ -1,0 +1,533 @@
+package mqtt_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/nasty"
+	"gatehouse/sync/mqtt"
+)
+
+// patience is for what happens soon on any machine; whoever waits that long has
+// failed.
+const patience = 30 * time.Second
+
+// quick are waits that a test can afford.
+var quick = mqtt.Jitter{First: time.Millisecond, Loss: 20 * time.Millisecond, Max: 100 * time.Millisecond}
+
+// never means one attempt only.
+var never = mqtt.Jitter{First: time.Millisecond, Loss: time.Hour, Max: time.Hour}
+
+// as is the configuration of a client of b with a good certificate.
+func as(t testing.TB, b *broker, name string, subscribe ...string) mqtt.Config {
+	return with(b, b.ca, b.ca.issue(t, name, valid), subscribe...)
+}
+
+// with trusts a CA and shows a certificate.
+func with(b *broker, trusted *authority, cert tls.Certificate, subscribe ...string) mqtt.Config {
+	return mqtt.Config{Broker: "mqtts://" + b.addr, Subscribe: subscribe, Jitter: quick, Log: zerolog.Nop(),
+		TLS: func() (*tls.Config, error) {
+			return &tls.Config{RootCAs: trusted.pool(), Certificates: []tls.Certificate{cert}}, nil
+		}}
+}
+
+// running is a link that runs.
+type running struct {
+	*mqtt.Link
+	t    testing.TB
+	stop func() // and wait until Run has returned
+}
+
+// run starts a link. At the end of the test it must stop and leave no
+// goroutine.
+func run(t testing.TB, cfg mqtt.Config) *running {
+	t.Helper()
+	l, err := mqtt.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	r := &running{Link: l, t: t, stop: func() {
+		t.Helper()
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+			ended <- nil
+		case <-time.After(patience):
+			t.Fatalf("Run does not return:\n%s", stacks())
+		}
+	}}
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+func stacks() []byte {
+	b := make([]byte, 1<<22)
+	return b[:runtime.Stack(b, true)]
+}
+
+// leftovers are goroutines of the package or of paho.
+var leftovers = regexp.MustCompile(`paho\.mqtt\.golang|sync/mqtt\.\(\*`)
+
+// noGoroutines checks that the last one ends: paho's are past their last act
+// when Run returns, but perhaps not yet off the list.
+func noGoroutines(t testing.TB) {
+	t.Helper()
+	var left [][]byte
+	for range 100 {
+		left = nil
+		for g := range bytes.SplitSeq(stacks(), []byte("\n\n")) {
+			if leftovers.Match(g) {
+				left = append(left, g)
+			}
+		}
+		if len(left) == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines left:\n%s", len(left), bytes.Join(left, []byte("\n\n")))
+}
+
+// is waits until the link is up or down.
+func (r *running) is(up bool) {
+	r.t.Helper()
+	late := time.After(patience)
+	for {
+		now, changed := r.State()
+		if now == up {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
+			r.t.Fatalf("link is not up = %v: %+v", up, r.Status())
+		}
+	}
+}
+
+// problem waits for a status whose advice contains text, and checks that the
+// link was never up.
+func (r *running) problem(text string) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if s := r.Status(); s.Err != nil {
+			if !strings.Contains(s.Advice, text) || s.Up || s.Connects > 0 {
+				r.t.Errorf("want advice %q, got %+v", text, s)
+			}
+			return
+		}
+	}
+	r.t.Fatalf("no error: %+v", r.Status())
+}
+
+func (r *running) say(topic string, payload []byte) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := r.Publish(ctx, topic, payload); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *running) hear(topic string, payload []byte) {
+	r.t.Helper()
+	select {
+	case m := <-r.Messages():
+		if m.Topic != topic || !bytes.Equal(m.Payload, payload) {
+			r.t.Fatalf("heard %d bytes on %s", len(m.Payload), m.Topic)
+		}
+	case <-time.After(patience):
+		r.t.Fatalf("nothing heard on %s: %+v", topic, r.Status())
+	}
+}
+
+// TestThousandMessages: in order, of every size up to the largest, both ways;
+// and what the access list denies vanishes without harm.
+func TestThousandMessages(t *testing.T) {
+	each(t, valid, func(t *testing.T, b *broker) {
+		gate, desk := run(t, as(t, b, "gate", "down/gate/#")), run(t, as(t, b, "desk", "up/#"))
+		gate.is(true)
+		desk.is(true)
+		gate.say("up/other/x", []byte("denied"))
+		for i := range 1000 {
+			payload := bytes.Repeat([]byte{byte(i)}, i)
+			gate.say("up/gate/x", payload)
+			desk.hear("up/gate/x", payload)
+			desk.say("down/gate/y/z", payload)
+			gate.hear("down/gate/y/z", payload)
+		}
+		largest := bytes.Repeat([]byte("x"), mqtt.MaxPayload)
+		gate.say("up/gate/x", largest)
+		desk.hear("up/gate/x", largest)
+		if err := gate.Publish(t.Context(), "up/gate/x", append(largest, 0)); err == nil || errors.Is(err, mqtt.ErrDown) {
+			t.Errorf("a payload too large: %v", err)
+		}
+		if s := gate.Status(); !s.Up || s.Connects != 1 || s.Dropped != 0 || s.Err != nil || s.Since.IsZero() {
+			t.Errorf("status %+v", s)
+		}
+		gate.stop()
+		desk.stop()
+		noGoroutines(t)
+	})
+}
+
+// TestWhatIsRefused: each cause has its own words, and none brings the link up.
+func TestWhatIsRefused(t *testing.T) {
+	stranger := newAuthority(t, "another CA")
+	each(t, valid, func(t *testing.T, b *broker) {
+		good, bad := b.ca.issue(t, "gate", valid), stranger.issue(t, "gate", valid)
+		plain := with(b, b.ca, good)
+		plain.Broker = "mqtt://" + b.addr
+		plain.ConnectTimeout = time.Second // brokers wait for more of what they take for TLS
+		none := with(b, b.ca, good)
+		none.TLS = func() (*tls.Config, error) { return nil, errors.New("no key yet") }
+		for name, c := range map[string]struct {
+			cfg    mqtt.Config
+			advice string
+		}{
+			"subscription":         {with(b, b.ca, good, "down/gate/#", "down/other/#"), "subscribe to down/other/#"},
+			"one of everything":    {with(b, b.ca, good, "#"), "subscribe to #"},
+			"unknown CA there":     {with(b, stranger, good), "signed by an unknown CA"},
+			"unknown CA here":      {with(b, b.ca, bad), "certificate"},
+			"expired client":       {with(b, b.ca, b.ca.issue(t, "gate", days{-9, -1})), "certificate"},
+			"client of the future": {with(b, b.ca, b.ca.issue(t, "gate", days{1, 9})), "certificate"},
+			"no client":            {with(b, b.ca, tls.Certificate{}), "certificate"},
+			"plain":                {plain, ""},
+			"no configuration":     {none, "unexpected"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				c.cfg.Jitter = never
+				l := run(t, c.cfg)
+				l.problem(c.advice)
+				l.stop()
+				noGoroutines(t)
+			})
+		}
+	})
+}
+
+// TestServerOfTheFuture: without a clock a gateway judges the broker by the
+// pinned CA alone. The link forbids nothing that the caller's check allows, and
+// says what is wrong when there is none.
+func TestServerOfTheFuture(t *testing.T) {
+	each(t, days{50, 60}, func(t *testing.T, b *broker) {
+		strict := as(t, b, "gate")
+		strict.Jitter = never
+		run(t, strict).problem("not valid yet")
+
+		cfg := as(t, b, "gate")
+		given := cfg.TLS
+		cfg.TLS = func() (*tls.Config, error) {
+			c, err := given()
+			pinned := c.RootCAs
+			c.InsecureSkipVerify = true
+			c.VerifyConnection = func(s tls.ConnectionState) error {
+				server := s.PeerCertificates[0]
+				_, err := server.Verify(x509.VerifyOptions{Roots: pinned, CurrentTime: server.NotBefore})
+				return err
+			}
+			return c, err
+		}
+		run(t, cfg).is(true)
+	})
+}
+
+// TestBrokerComesAndGoes: down at the start, killed, back at the same address;
+// the link follows, and each time asks for its certificate, its will and its
+// subscriptions anew.
+func TestBrokerComesAndGoes(t *testing.T) {
+	each(t, valid, func(t *testing.T, b *broker) {
+		b.stop()
+		cfg := as(t, b, "desk", "x")
+		asked, wills := make(chan bool, 1000), 0
+		given := cfg.TLS
+		cfg.TLS = func() (*tls.Config, error) { asked <- true; return given() }
+		cfg.Will = func() mqtt.Message { wills++; return mqtt.Message{Topic: "will"} }
+		l := run(t, cfg)
+		l.problem("nothing listens there")
+		if err := l.Publish(t.Context(), "x", nil); err != mqtt.ErrDown {
+			t.Errorf("publish without a broker: %v", err)
+		}
+		for i := range 3 {
+			b.start()
+			l.is(true)
+			payload := fmt.Append(nil, i)
+			l.say("x", payload)
+			l.hear("x", payload)
+			b.stop()
+			l.is(false)
+		}
+		l.stop()
+		if n := len(asked); n < 3 || wills < 4 || l.Status().Connects != 3 {
+			t.Errorf("certificate asked for %d times, will %d times: %+v", n, wills, l.Status())
+		}
+		noGoroutines(t)
+	})
+}
+
+// TestWill: published when the connection breaks, not when it is ended in
+// order.
+func TestWill(t *testing.T) {
+	each(t, valid, func(t *testing.T, b *broker) {
+		desk := run(t, as(t, b, "desk", "up/#"))
+		desk.is(true)
+		proxy := proxyTo(t, b)
+		cfg := as(t, b, "gate")
+		cfg.Broker, cfg.Jitter = "mqtts://"+proxy.Addr(), never
+		lives := byte(0)
+		cfg.Will = func() mqtt.Message {
+			lives++
+			return mqtt.Message{Topic: "up/gate/will", Payload: []byte{lives}}
+		}
+		first := run(t, cfg)
+		first.is(true)
+		proxy.Cut()
+		first.is(false)
+		desk.hear("up/gate/will", []byte{1})
+
+		second := run(t, cfg)
+		second.is(true)
+		second.say("up/gate/bye", nil)
+		second.stop()
+		third := run(t, cfg)
+		third.is(true)
+		third.say("up/gate/hello", nil)
+		desk.hear("up/gate/bye", nil)
+		desk.hear("up/gate/hello", nil) // nothing came between
+	})
+}
+
+// proxyTo runs a proxy before b.
+func proxyTo(t testing.TB, b *broker) *nasty.Proxy {
+	t.Helper()
+	p, err := nasty.Listen("127.0.0.1:0", b.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// TestHalfOpen: a line that is silent without an end is seen by the ping, and
+// by a write that nobody takes; and it comes back when the line does.
+func TestHalfOpen(t *testing.T) {
+	each(t, valid, func(t *testing.T, b *broker) {
+		for name, c := range map[string]struct {
+			keepAlive time.Duration
+			weather   nasty.Weather
+			floods    bool
+		}{
+			"silence":         {2 * time.Second, nasty.Weather{Hold: true}, false},
+			"nobody reads":    {time.Hour, nasty.Weather{Hold: true}, true},
+			"a byte a second": {time.Hour, nasty.Weather{Rate: 1}, true},
+		} {
+			t.Run(name, func(t *testing.T) {
+				proxy := proxyTo(t, b)
+				cfg := as(t, b, "gate")
+				cfg.Broker, cfg.KeepAlive = "mqtts://"+proxy.Addr(), c.keepAlive
+				cfg.PingTimeout, cfg.WriteTimeout, cfg.ConnectTimeout = 300*time.Millisecond, 300*time.Millisecond, 2*time.Second
+				l := run(t, cfg)
+				l.is(true)
+				proxy.Set(c.weather)
+				if c.floods {
+					flood(t, l)
+				}
+				l.is(false)
+				proxy.Set(nasty.Weather{})
+				l.is(true)
+				want := "the broker fell silent"
+				if c.floods {
+					want = "no answer in time"
+				}
+				if s := l.Status(); !strings.Contains(s.Advice, want) || s.Connects != 2 {
+					t.Errorf("status %+v", s)
+				}
+				l.stop()
+				noGoroutines(t)
+			})
+		}
+	})
+}
+
+// flood publishes until a write fails. Its own patience is shorter than the
+// link's: a call that was given up leaves the link alone.
+func flood(t *testing.T, l *running) {
+	t.Helper()
+	payload := make([]byte, mqtt.MaxPayload)
+	gaveUp := false
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		err := l.Publish(ctx, "up/gate/x", payload)
+		cancel()
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			gaveUp = true
+		case errors.Is(err, mqtt.ErrDown):
+			if !gaveUp {
+				t.Error("a blocked publish did not mind its context")
+			}
+			return
+		case err != nil:
+			t.Fatal(err)
+		}
+	}
+	t.Fatal("a peer that does not read takes everything")
+}
+
+// TestSlowReader: nobody reads Messages; the ping is answered all the same and
+// the newest are dropped and counted.
+func TestSlowReader(t *testing.T) {
+	each(t, valid, func(t *testing.T, b *broker) {
+		cfg := as(t, b, "desk", "x")
+		cfg.KeepAlive, cfg.PingTimeout = 2*time.Second, 500*time.Millisecond // nats-server makes 1.5 times 1 s a second
+		l := run(t, cfg)
+		l.is(true)
+		const sent = mqtt.Backlog + 500
+		for i := range sent {
+			l.say("x", fmt.Append(nil, i))
+		}
+		time.Sleep(4500 * time.Millisecond) // a ping at least
+		if s := l.Status(); !s.Up || s.Connects != 1 || s.Dropped != sent-mqtt.Backlog {
+			t.Errorf("status %+v", s)
+		}
+		for i := range mqtt.Backlog {
+			l.hear("x", fmt.Append(nil, i))
+		}
+	})
+}
+
+// TestTakeover: whoever knows a client id throws its holder out, whatever the
+// certificate: that is why the id is secret. It is seen, and the will tells.
+func TestTakeover(t *testing.T) {
+	each(t, valid, func(t *testing.T, b *broker) {
+		desk := run(t, as(t, b, "desk", "up/#"))
+		desk.is(true)
+		cfg := as(t, b, "gate")
+		cfg.Jitter = never
+		cfg.Will = func() mqtt.Message { return mqtt.Message{Topic: "up/gate/will"} }
+		victim := run(t, cfg)
+		victim.is(true)
+		thief, err := mqtt.New(as(t, b, "desk"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		mqtt.SameID(thief, victim.Link)
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- thief.Run(ctx) }()
+		defer func() { cancel(); <-ended }()
+		victim.is(false)
+		if b.willsOnTakeover {
+			desk.hear("up/gate/will", nil)
+		}
+		if s := victim.Status(); !strings.Contains(s.Advice, "another one came with its id") {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+// TestHugeMessage: a message of 512 KiB is refused before room is made for it, and
+// the link comes back.
+func TestHugeMessage(t *testing.T) {
+	addr := freePort(t)
+	runNATS(t, addr, func(o *natsOptions) {})
+	cfg := mqtt.Config{Broker: "mqtt://" + addr, Subscribe: []string{"x"}, Jitter: quick, Log: zerolog.Nop()}
+	l := run(t, cfg)
+	l.is(true)
+	sendRaw(t, addr, "x", make([]byte, 512<<10))
+	l.is(false)
+	l.is(true)
+	if s := l.Status(); !strings.Contains(s.Err.Error(), "message of 524291 bytes") || s.Dropped != 0 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+// TestDeafSubscription: Mosquitto's access file grants a subscription that it
+// will never serve. No client can see that; this fails when a version does
+// better.
+func TestDeafSubscription(t *testing.T) {
+	addr, ca := freePort(t), newAuthority(t, "test CA")
+	b := &broker{ca: ca, addr: addr}
+	list := t.TempDir() + "/access"
+	writeFile(t, list, "user gate\ntopic write up/gate/#\ntopic read down/gate/#\nuser desk\ntopic readwrite #\n")
+	b.start, b.stop = runMosquitto(t, addr, mosquittoTLS(t, ca, valid)+"acl_file "+list+"\n")
+	gate := run(t, as(t, b, "gate", "down/#"))
+	gate.is(true)
+	desk := run(t, as(t, b, "desk"))
+	desk.is(true)
+	desk.say("down/other/x", []byte("not for gate"))
+	desk.say("down/gate/x", []byte("for gate"))
+	gate.hear("down/gate/x", []byte("for gate"))
+}
+
+// TestPlainMosquitto: without TLS, to this machine only.
+func TestPlainMosquitto(t *testing.T) {
+	addr := freePort(t)
+	runMosquitto(t, addr, "allow_anonymous true\n")
+	l := run(t, mqtt.Config{Broker: "mqtt://" + addr, Subscribe: []string{"a/+/c", "d/#"}, Jitter: quick, Log: zerolog.Nop()})
+	l.is(true)
+	l.say("a/b/c", []byte("1"))
+	l.hear("a/b/c", []byte("1"))
+	l.say("d", nil)
+	l.hear("d", nil)
+}
+
+// TestStopsInAnyState: Run returns soon, also while it dials, shakes hands,
+// waits or writes.
+func TestStopsInAnyState(t *testing.T) {
+	b := natsServer(t, valid)
+	for name, weather := range map[string]nasty.Weather{"held": {Hold: true}, "slow": {Rate: 100}, "refused": {Refuse: true}, "good": {}} {
+		t.Run(name, func(t *testing.T) {
+			for _, after := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
+				proxy := proxyTo(t, b)
+				cfg := as(t, b, "desk", "x")
+				cfg.Broker = "mqtts://" + proxy.Addr()
+				l := run(t, cfg)
+				if name == "slow" {
+					l.is(true)
+				}
+				proxy.Set(weather)
+				go l.Publish(context.Background(), "x", make([]byte, mqtt.MaxPayload))
+				time.Sleep(after)
+				l.stop()
+				if up, _ := l.State(); up {
+					t.Error("up after Run")
+				}
+				if err := l.Publish(t.Context(), "x", nil); err != mqtt.ErrDown {
+					t.Errorf("publish after Run: %v", err)
+				}
+			}
+			noGoroutines(t)
+		})
+	}
+	l := run(t, as(t, b, "desk"))
+	l.is(true)
+	if err := l.Run(t.Context()); err == nil {
+		t.Error("a link ran twice")
+	}
+}
