@@ -309,3 +309,28 @@ func TestStuckLinkEnds(t *testing.T) {
 		}
 	})
 }
+
+// TestWrongRootMovesNothing: a witness that confirms other entries than those
+// that were sent confirms nothing.
+func TestWrongRootMovesNothing(t *testing.T) {
+	bubble(t, func(w *world) {
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		at := w.uplink.Status().Stored
+		w.reg.mu.Lock()
+		w.reg.liar = true
+		w.reg.mu.Unlock()
+		w.append(10)
+		time.Sleep(3 * time.Second)
+		if now := w.uplink.Status().Stored; now != at {
+			t.Errorf("cursor went from %v to %v", at, now)
+		}
+		w.reg.mu.Lock()
+		w.reg.liar = false
+		w.reg.mu.Unlock()
+		if !w.settle(10*time.Minute) || w.same()+w.eachOnce() != "" {
+			t.Error(w.same(), w.eachOnce())
+		}
+	})
+}

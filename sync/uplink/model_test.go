@@ -74,6 +74,7 @@ type registry struct {
 	window   uint16
 	retry    uint16
 	silent   bool     // takes everything and answers nothing
+	liar     bool     // confirms batches with another root
 	faults   []string // what an honest gateway never does
 	whos     map[string]bool
 	notices  map[string]int
@@ -146,7 +147,10 @@ func (r *registry) take(link *nasty.Link, m mqtt.Message) {
 			epoch = h.Epoch
 		}
 	case wire.TypeBatch:
-		epoch = r.batch(payload)
+		if epoch = r.batch(payload); r.liar {
+			r.lie(link, epoch)
+			return
+		}
 	case wire.TypeDelivery:
 		r.delivery(payload)
 	case wire.TypeNotice:
@@ -253,6 +257,12 @@ func (r *registry) answer(link *nasty.Link, epoch uint64) {
 		Line: r.store.line, Records: uint64(len(r.store.records[r.store.line]))}
 	k.Cosignature = wire.Checkpoint{Address: r.place.Address(), Epoch: epoch, Size: k.Next, Root: k.Root}.Sign(r.witness)
 	r.say(link, wire.TypeAck, k)
+}
+
+// lie confirms what is stored, under another root.
+func (r *registry) lie(link *nasty.Link, epoch uint64) {
+	list := r.store.epochs[epoch]
+	r.say(link, wire.TypeAck, wire.Ack{Nonce: r.nonce, Epoch: epoch, Next: uint64(len(list)), Root: wire.Hash{1}, Window: 4})
 }
 
 func (r *registry) say(link *nasty.Link, kind string, p wire.Payload) {

@@ -85,9 +85,10 @@ type Options struct {
 
 // Uplink talks to the registry. Make it with New, run it once with Run.
 type Uplink struct {
-	o  Options
-	mu sync.Mutex
-	s  Status
+	o     Options
+	batch int // entries of a batch at most
+	mu    sync.Mutex
+	s     Status
 }
 
 // New prepares an uplink of an enrolled gateway; it starts nothing.
@@ -102,7 +103,7 @@ func New(o Options) (*Uplink, error) {
 	if err := r.Place.Check(); err != nil {
 		return nil, fmt.Errorf("new uplink: %w", err)
 	}
-	return &Uplink{o: o, s: Status{Since: time.Now(), State: StateDown}}, nil
+	return &Uplink{o: o, batch: batchEntries, s: Status{Since: time.Now(), State: StateDown}}, nil
 }
 
 // Run talks until ctx ends. It returns when its goroutines are gone and the

@@ -1,0 +1,220 @@
+package uplink
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/journal"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/wire"
+)
+
+// pipe is a link without a broker: a channel each way, with a delay.
+type pipe struct {
+	up   chan mqtt.Message
+	down chan mqtt.Message
+	way  time.Duration // one way
+	same chan struct{}
+}
+
+func (p *pipe) Publish(_ context.Context, topic string, payload []byte) error {
+	p.up <- mqtt.Message{Topic: topic, Payload: payload}
+	return nil
+}
+func (p *pipe) Messages() <-chan mqtt.Message  { return p.down }
+func (p *pipe) State() (bool, <-chan struct{}) { return true, p.same }
+
+// answer verifies as a registry does, and stores nothing.
+func (p *pipe) answer(ctx context.Context, k keys, place wire.Place) {
+	gateway := []wire.Key{{Role: wire.RoleGateway, Public: publicOf(k.gateway)}}
+	trees := map[uint64]tree.Range{}
+	var nonce wire.Nonce
+	for {
+		var m mqtt.Message
+		select {
+		case <-ctx.Done():
+			return
+		case m = <-p.up:
+		}
+		_, _, kind, _ := wire.ParseTopic(m.Topic)
+		if kind != wire.TypeHello && kind != wire.TypeBatch {
+			continue
+		}
+		payload, _, err := wire.Open(m.Payload, wire.Expect{Type: kind, Role: wire.RoleGateway, Address: place.Address()}, gateway)
+		if err != nil {
+			panic(err)
+		}
+		a := wire.Ack{Window: maxWindow}
+		if kind == wire.TypeHello {
+			var h wire.Hello
+			if err := wire.Decode(payload, &h); err != nil {
+				panic(err)
+			}
+			nonce, a.Epoch = h.Nonce, h.Epoch
+		} else {
+			a.Epoch = take(trees, payload, gateway[0], place)
+		}
+		r := trees[a.Epoch]
+		a.Nonce, a.Next, a.Root = nonce, r.Size(), wire.Hash(r.Root())
+		a.Cosignature = wire.Checkpoint{Address: place.Address(), Epoch: a.Epoch, Size: a.Next, Root: a.Root}.Sign(k.witness)
+		body, err := wire.Encode(a)
+		if err != nil {
+			panic(err)
+		}
+		back := mqtt.Message{Topic: place.Down(wire.TypeAck), Payload: sign(wire.TypeAck, wire.RoleWitness, place.Address(), body, k.witness)}
+		if p.way == 0 {
+			p.down <- back
+		} else {
+			time.AfterFunc(2*p.way, func() { p.down <- back })
+		}
+	}
+}
+
+func take(trees map[uint64]tree.Range, payload []byte, gateway wire.Key, place wire.Place) uint64 {
+	var b wire.Batch
+	if err := wire.Decode(payload, &b); err != nil {
+		panic(err)
+	}
+	leaves := make([]tlog.Hash, len(b.Headers))
+	for i := range leaves {
+		leaves[i] = tlog.RecordHash(b.Leaf(i))
+	}
+	r := trees[b.Epoch]
+	if b.First != r.Size() {
+		return b.Epoch
+	}
+	r = r.AddAll(leaves)
+	c := wire.Checkpoint{Address: place.Address(), Epoch: b.Epoch, Size: r.Size(), Root: wire.Hash(r.Root())}
+	if c.Root != b.Root || !c.Verify(gateway.Public, b.Signature) {
+		panic("batch does not verify")
+	}
+	trees[b.Epoch] = r
+	return b.Epoch
+}
+
+// fill makes a journal of n entries in a folder, once.
+func fill(b *testing.B, dir string, n int, o journal.Options) {
+	o.Queue = n + 100
+	j, err := journal.Open(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range n {
+		id := wire.ID{byte(i), byte(i >> 8), byte(i >> 16), 1}
+		c := wire.CredentialID{1, byte(i)}
+		j.Queue(granted(), wire.Who{Credential: &c, Grant: &id, Tenancy: &id})
+	}
+	run(b, j, func() {
+		for j.Status().Queued > 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+}
+
+// run does something while a journal runs.
+func run(b *testing.B, j *journal.Journal, do func()) {
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := j.Run(ctx); err != nil {
+			b.Error(err)
+		}
+	})
+	for j.Status().Epoch == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	do()
+	stop()
+	running.Wait()
+}
+
+// BenchmarkDrain sends the entries of a cold journal, who parts and all, until
+// the last is confirmed, and reads and hashes them bare beside it. The other end
+// verifies on the same cores and stores nothing.
+func BenchmarkDrain(b *testing.B) {
+	const total = 200_000
+	dir := filepath.Join(b.TempDir(), "journal")
+	w := &world{}
+	o := journal.Options{Dir: dir, Clock: w.stamp, Ballast: -1, Uplink: true, Log: zerolog.Nop()}
+	fill(b, dir, total, o)
+	for _, c := range []struct {
+		name  string
+		batch int
+		n     uint64
+		way   time.Duration
+	}{{"700 a message", batchEntries, total, 0}, {"700 a message, 50 ms round trip", batchEntries, total, 25 * time.Millisecond}, {"1 a message", 1, 10_000, 0}} {
+		b.Run(c.name, func(b *testing.B) {
+			var drained, bare time.Duration
+			for b.Loop() {
+				_ = os.Remove(filepath.Join(dir, "acked"))
+				drained += drain(b, o, c.batch, c.n, c.way)
+				bare += readBare(b, o, c.n)
+			}
+			n := float64(c.n) * float64(b.N)
+			b.ReportMetric(n/drained.Seconds(), "entries/s")
+			b.ReportMetric(n/bare.Seconds(), "entries/s-bare")
+			b.ReportMetric(bare.Seconds()/drained.Seconds(), "of-bare")
+		})
+	}
+}
+
+func drain(b *testing.B, o journal.Options, batch int, n uint64, way time.Duration) (took time.Duration) {
+	j, err := journal.Open(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	k, place := makeKeys(), wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}
+	p := &pipe{up: make(chan mqtt.Message, 64), down: make(chan mqtt.Message, 64), way: way, same: make(chan struct{})}
+	u, err := New(Options{Link: p, Journal: j, Keyring: k.ring(place), Key: k.gateway, Clock: o.Clock, Log: zerolog.Nop()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	u.batch = batch
+	run(b, j, func() {
+		ctx, stop := context.WithCancel(context.Background())
+		var ends sync.WaitGroup
+		start := time.Now()
+		ends.Go(func() { p.answer(ctx, k, place) })
+		ends.Go(func() { _ = u.Run(ctx) })
+		for u.Status().Stored.Sequence < n {
+			time.Sleep(time.Millisecond)
+		}
+		took = time.Since(start)
+		stop()
+		ends.Wait()
+	})
+	return took
+}
+
+func readBare(b *testing.B, o journal.Options, n uint64) (took time.Duration) {
+	j, err := journal.Open(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	run(b, j, func() {
+		start, at := time.Now(), j.Status().Oldest
+		for r := (tree.Range{}); r.Size() < n; {
+			list, next, err := j.Entries(context.Background(), at, batchEntries)
+			if err != nil || len(list) == 0 {
+				panic(fmt.Sprint("read: ", err))
+			}
+			leaves := make([]tlog.Hash, len(list))
+			for i, e := range list {
+				leaves[i] = tlog.RecordHash(e.Leaf())
+			}
+			r, at = r.AddAll(leaves), next
+		}
+		took = time.Since(start)
+	})
+	return took
+}
