@@ -90,7 +90,8 @@ func loadECDSA(path string) (*ecdsa.PrivateKey, error) {
 func serverCertificate(ca *x509.Certificate, caKey *ecdsa.PrivateKey, public any, hosts []string, now time.Time) ([]byte, error) {
 	t := &x509.Certificate{SerialNumber: serial(), Subject: pkix.Name{CommonName: hosts[0]},
 		NotBefore: now.Add(-backdated), NotAfter: now.AddDate(serverYears, 0, 0),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+		KeyUsage:    x509.KeyUsageDigitalSignature, // Client too: the front shows it to a broker that runs elsewhere.
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	for _, h := range hosts {
 		if ip := net.ParseIP(h); ip != nil {
 			t.IPAddresses = append(t.IPAddresses, ip)

@@ -247,6 +247,24 @@ func (c *change) admit(b *building, gateway string, envelope []byte) ([]byte, er
 
 // openEnrol opens a request that is signed by the key that it names.
 func openEnrol(p wire.Place, envelope []byte) (r wire.EnrolRequest, err error) {
+	unproved, err := payloadOf(envelope)
+	if err != nil {
+		return r, err
+	}
+	var claimed wire.EnrolRequest
+	if err := wire.Decode(unproved, &claimed); err != nil {
+		return r, err
+	}
+	key := wire.Key{Role: wire.RoleGateway, Public: ed25519.PublicKey(claimed.Public[:])}
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeEnrol, Role: wire.RoleGateway, Address: p.Address()}, []wire.Key{key})
+	if err != nil {
+		return r, err
+	}
+	return r, wire.Decode(payload, &r)
+}
+
+// payloadOf returns what an envelope holds, whoever signed it.
+func payloadOf(envelope []byte) ([]byte, error) {
 	var sign1 struct {
 		_           struct{} `cbor:",toarray"`
 		Protected   []byte
@@ -256,18 +274,9 @@ func openEnrol(p wire.Place, envelope []byte) (r wire.EnrolRequest, err error) {
 	}
 	var tag cbor.RawTag
 	if len(envelope) > wire.MaxMessage || cbor.Unmarshal(envelope, &tag) != nil || cbor.Unmarshal(tag.Content, &sign1) != nil {
-		return r, fmt.Errorf("enrolment: %w", wire.ErrMalformed)
+		return nil, fmt.Errorf("envelope: %w", wire.ErrMalformed)
 	}
-	var claimed wire.EnrolRequest
-	if err := wire.Decode(sign1.Payload, &claimed); err != nil {
-		return r, err
-	}
-	key := wire.Key{Role: wire.RoleGateway, Public: ed25519.PublicKey(claimed.Public[:])}
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeEnrol, Role: wire.RoleGateway, Address: p.Address()}, []wire.Key{key})
-	if err != nil {
-		return r, err
-	}
-	return r, wire.Decode(payload, &r)
+	return sign1.Payload, nil
 }
 
 // adoptKey notes which building key there is. A building has one: two gateways

@@ -22,22 +22,23 @@ type signedList struct {
 	buckets          map[wire.Hash][]byte
 }
 
-// live are the tenancies of which something is not revoked.
-func (l signedList) live() map[wire.ID]bool {
+// live are the tenancies that the list lets in beyond a time.
+func (l signedList) live(horizon uint64) map[wire.ID]bool {
 	live := make(map[wire.ID]bool)
 	for i := range l.grants {
-		if l.grants[i].State != wire.GrantRevoked {
-			live[l.grants[i].Tenancy] = true
+		if g := &l.grants[i]; g.State != wire.GrantRevoked && (g.Until == 0 || uint64(g.Until) > horizon) {
+			live[g.Tenancy] = true
 		}
 	}
 	return live
 }
 
 // A list that removes more tenancies than this within a day needs a second
-// issuer: whoever steals one key can't lock a building out.
+// issuer: whoever steals one key can't lock a building out. Gateways count in
+// the same way, and refuse it otherwise.
 const (
 	removalsFree   = 3
-	removalsShare  = 10        // of a hundred
+	removalsPart   = 10        // every tenth
 	removalsWindow = 24 * 3600 // s
 )
 
@@ -92,21 +93,36 @@ func (b *building) listed(draft *keyring.Draft) (all []wire.Grant, err error) {
 	return all, nil
 }
 
-// removed are the tenancies that a list takes away, and how many may be within a day.
+// removed are the tenancies that a list takes away, and how many may be within
+// a day. One that was ended at the building itself is not counted, nor one whose
+// term is over by then in both lists.
 func (b *building) removed(next signedList) (gone []wire.ID, limit int) {
-	before, after := b.list.live(), next.live()
+	horizon := uint64(next.manifest.Issued) + removalsWindow
+	before, after := b.list.live(horizon), next.live(horizon)
 	for id := range before {
-		if !after[id] {
+		if !after[id] && !b.endedThere(id) {
 			gone = append(gone, id)
 		}
 	}
-	return gone, max(removalsFree, len(before)*removalsShare/100)
+	return gone, max(removalsFree, (len(before)+b.recent(next.manifest.Issued))/removalsPart)
+}
+
+// endedThere reports whether gateways recorded the end of a tenancy.
+func (b *building) endedThere(tenancy wire.ID) bool {
+	for _, id := range b.grantsOf(tenancy) {
+		for _, e := range b.events[id] {
+			if e.source != "" && (e.change.Op == wire.OpEnd || e.change.Op == wire.OpNotice) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // recent is how many were taken away within the last day.
 func (b *building) recent(now uint32) (n int) {
 	for _, at := range b.removals {
-		if at+removalsWindow > now {
+		if uint64(at)+removalsWindow > uint64(now) {
 			n++
 		}
 	}
@@ -125,6 +141,9 @@ func (c *change) hold(b *building, l signedList) error {
 // release gives a list out: from now on its version is taken.
 func (c *change) release(b *building, l signedList) error {
 	gone, _ := b.removed(l)
+	if l.second != nil {
+		gone = nil // two have answered for them
+	}
 	for _, id := range gone {
 		b.removals[id] = l.manifest.Issued
 		if _, err := c.Exec(`INSERT INTO removals (building, tenancy, at) VALUES (?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at`,
@@ -363,8 +382,8 @@ func (i *Issuer) markSent(id string, house []byte, l signedList) error {
 	})
 }
 
-// publishAll hands over what the front has not got. It goes on after an error,
-// with the other buildings.
+// publishAll hands over what the front has not got. What it refuses is logged
+// and tried again later; another error means that it is away.
 func (i *Issuer) publishAll(ctx context.Context) error {
 	i.mu.Lock()
 	ids := make([]string, 0, len(i.unsent))
@@ -373,9 +392,20 @@ func (i *Issuer) publishAll(ctx context.Context) error {
 	}
 	i.mu.Unlock()
 	slices.Sort(ids)
-	var failed error
 	for _, id := range ids {
-		failed = errors.Join(failed, i.publish(ctx, id))
+		if err := i.publishLogged(ctx, id); err != nil {
+			return err
+		}
 	}
-	return failed
+	return nil
+}
+
+func (i *Issuer) publishLogged(ctx context.Context, id string) error {
+	err := i.publish(ctx, id)
+	var refused *api.Error
+	if errors.As(err, &refused) && refused.Status != 0 {
+		i.opts.Log.Error().Err(err).Str("hint", refused.Hint).Msg("the front refuses what is signed here")
+		return nil
+	}
+	return err
 }

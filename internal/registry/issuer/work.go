@@ -193,7 +193,7 @@ func (i *Issuer) enrolment(ctx context.Context, e api.Enrolment) error {
 		i.opts.Log.Error().Err(err).Str("gateway", e.Place.Address()).Msg("enrolment")
 		answer.Error, answer.Hint = "the registry could not do it", "try again in a minute; its log says why"
 	default:
-		if err := i.publish(ctx, e.Place.Building); err != nil { // so that the front knows the gateway before it comes
+		if err := i.publishLogged(ctx, e.Place.Building); err != nil { // so that the front knows the gateway before it comes
 			return err
 		}
 	}

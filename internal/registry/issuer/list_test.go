@@ -1,0 +1,443 @@
+package issuer
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+
+	"pgregory.net/rapid"
+)
+
+// TestLifeOfATenancy follows one from check-in to the last list that names it.
+func TestLifeOfATenancy(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+	w.turn()
+	m, _ := w.listed()
+	if m.Version != 1 || len(m.Seen) != 1 || m.Seen[0] != (wire.Seen{Gateway: "gw-1", Line: 7, Number: 1}) {
+		t.Fatalf("%+v", m)
+	}
+	w.want(1, wire.GrantActive)
+	w.front.deliver(g.record(id('r', 2), other(wire.OpSuspend, 1, 1)))
+	w.turn()
+	w.want(1, wire.GrantSuspended)
+	w.do(operator.Act{Act: operator.ActResume, Grant: id('g', 1).String(), Reason: "found"})
+	w.want(1, wire.GrantActive)
+	w.front.deliver(g.record(id('r', 3), other(wire.OpEnd, 1, 2)))
+	w.turn()
+	w.want(1, wire.GrantRevoked)
+	tend := func(version uint64) {
+		w.front.applied[building1+"/gw-1"] = version
+		if err := w.i.tend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.turn()
+	}
+	m, _ = w.listed()
+	tend(m.Version - 1)
+	w.want(1, wire.GrantRevoked)
+	w.reopen()
+	tend(m.Version)
+	w.want(1, 0)
+	w.reopen()
+	tend(m.Version)
+	if last, _ := w.listed(); last.Version != m.Version+1 {
+		t.Fatalf("list %d: made again for nothing", last.Version)
+	}
+	if all, err := w.i.tenancies(""); err != nil || len(all) != 1 || all[0].State != stateEnded || all[0].Cause != "moved_out" {
+		t.Fatal(all, err)
+	}
+}
+
+// TestDispute: a notice ends a tenancy at its time, unless the tenant objects;
+// then only the registry can.
+func TestDispute(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), other(wire.OpNotice, 1, 1)))
+	w.turn()
+	if got := w.want(1, wire.GrantActive); got.Until != at(1+3*24*60) {
+		t.Fatal(got)
+	}
+	settle := operator.Act{Act: operator.ActUphold, Tenancy: id('t', 1).String(), Reason: "heard", Until: start.AddDate(0, 0, 30)}
+	if _, err := w.i.act(t.Context(), "test", settle); err == nil {
+		t.Fatal("decided what nobody disputes")
+	}
+	w.front.deliver(g.record(id('r', 3), other(wire.OpDispute, 1, 2)))
+	w.turn()
+	if got := w.want(1, wire.GrantActive); got.Until != 0 {
+		t.Fatal(got)
+	}
+	past := settle
+	past.Until = start.AddDate(0, 0, -1)
+	if _, err := w.i.act(t.Context(), "test", past); err == nil {
+		t.Fatal("a tenancy ended yesterday")
+	}
+	w.do(settle)
+	w.reopen()
+	w.front.deliver(g.record(id('r', 4), other(wire.OpWithdraw, 1, 3)))
+	w.turn()
+	if got := w.want(1, wire.GrantActive); got.Until != uint32(settle.Until.Unix()) {
+		t.Fatalf("%+v: the registry's word does not hold", got)
+	}
+	w.front.deliver(g.record(id('r', 5), other(wire.OpDispute, 1, 4)), g.record(id('r', 6), other(wire.OpNotice, 1, 5)))
+	w.turn()
+	w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 1).String(), Reason: "heard"})
+	if got := w.want(1, wire.GrantActive); got.Until != 0 {
+		t.Fatal(got)
+	}
+}
+
+// TestOperatorComesLast: a gateway whose clock runs years ahead does not
+// overrule the operator.
+func TestOperatorComesLast(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	ahead := other(wire.OpResume, 1, 0)
+	ahead.At = 1<<32 - 2
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), ahead))
+	w.turn()
+	w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 1).String(), Reason: "lost"})
+	w.want(1, wire.GrantSuspended)
+}
+
+// TestOddRecords: what can't be applied is kept, counts as seen where it is the
+// gateway's own word, and is shown.
+func TestOddRecords(t *testing.T) {
+	w := newWorld(t)
+	g, h := w.enrolled("gw-1", "3b", "4a"), w.enrolled("gw-2")
+	thief := w.newBox("gw-1")
+	wrongFlat, sameCard := checkIn(2, 1), checkIn(3, 2)
+	wrongFlat.Flat, sameCard.Credentials = "9z", wrongFlat.Credentials
+	asRegistry := other(wire.OpEnd, 2, 3)
+	asRegistry.Proof = wire.ProofRegistry
+	unknown := g.record(id('r', 1), checkIn(1, 0))
+	unknown.Place.Building = "house-2"
+	g.number = 0
+	w.front.deliver(unknown,
+		thief.record(id('x', 1), other(wire.OpEnd, 2, 1)), // signed by another key
+		h.sealed(7, 1, id('y', 1), []byte("nothing that opens")),
+		h.recordAt(7, 2, id('y', 2), asRegistry),
+		g.record(id('r', 2), wrongFlat), g.record(id('r', 3), sameCard), g.record(id('r', 4), other(wire.OpBind, 9, 3)))
+	w.turn()
+	m, _ := w.listed()
+	if want := []wire.Seen{{Gateway: "gw-1", Line: 7, Number: 3}, {Gateway: "gw-2", Line: 7, Number: 2}}; !slices.Equal(m.Seen, want) {
+		t.Fatalf("seen %v", m.Seen)
+	}
+	w.want(2, wire.GrantActive)
+	w.want(3, wire.GrantActive)
+	all, err := w.i.problems("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, p := range all {
+		text.WriteString(p.Text + "\n")
+	}
+	for _, want := range []string{"not known here", "record refused", "can't be read", "in the registry's name", `"9z"`, "opens for tenancy", "no check-in"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no problem says %q:\n%s", want, &text)
+		}
+	}
+}
+
+// TestOrderWithinALine: a record waits for the one before it, and counts once
+// however often it comes, in whichever line.
+func TestOrderWithinALine(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	first, second := g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), other(wire.OpEnd, 1, 1))
+	third := g.record(id('r', 3), checkIn(3, 0))
+	w.front.deliver(third, second, third)
+	w.turn()
+	w.want(1, 0)
+	if p, err := w.i.problems(building1); err != nil || len(p) != 2 {
+		t.Fatal(p, err)
+	}
+	w.reopen()
+	w.front.deliver(first, first, second)
+	w.turn()
+	w.want(1, wire.GrantRevoked)
+	w.want(3, wire.GrantActive)
+	before, _ := w.listed()
+	w.front.deliver(g.recordAt(99, 1, id('r', 3), checkIn(3, 0))) // its disk was set back: a new line
+	w.turn()
+	m, grants := w.listed()
+	if m.Version != before.Version+1 || len(m.Seen) != 2 || len(grants) != 2 {
+		t.Fatalf("%+v", m)
+	}
+	var flood []api.Delivery
+	for line := range uint64(2 * maxLines) {
+		flood = append(flood, g.recordAt(1000+line, 1, id('f', int(line)), checkIn(1000+int(line), 0)))
+	}
+	w.front.deliver(flood...)
+	w.turn()
+	if m, _ := w.listed(); len(m.Seen) != maxLines {
+		t.Fatalf("%d lines", len(m.Seen))
+	}
+}
+
+// TestSecondSignature: a list that removes many tenancies waits for another issuer.
+func TestSecondSignature(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	for n := range 10 {
+		w.front.deliver(g.record(id('r', n), checkIn(n, 0)))
+	}
+	w.turn()
+	end := func(n int) operator.Done {
+		return w.do(operator.Act{Act: operator.ActEnd, Tenancy: id('t', n).String(), Reason: "order"})
+	}
+	for n := range 3 {
+		if d := end(n); d.Held || !d.Sent {
+			t.Fatalf("%+v", d)
+		}
+	}
+	if d := end(3); !d.Held || d.Sent || d.Hint == "" {
+		t.Fatalf("%+v", d)
+	}
+	w.want(3, wire.GrantActive)
+	w.reopen()
+	if d := end(4); !d.Held {
+		t.Fatalf("%+v", d)
+	}
+	lists, err := w.i.lists(building1)
+	if err != nil || len(lists) != 2 || len(lists[1].Removes) != 2 || lists[1].Version != lists[0].Version+1 {
+		t.Fatal(lists, err)
+	}
+	hand := func(key ed25519.PrivateKey, hash []byte) error {
+		second, err := countersignature(w.trust, building1, wire.Hash(hash), key)
+		if err != nil {
+			return err
+		}
+		return w.i.locked(func(c *change) error {
+			b, err := c.open(building1)
+			if err != nil {
+				return err
+			}
+			return c.countersign(b, second)
+		})
+	}
+	stranger, _ := keyring.LoadPrivateKey(filepath.Join(w.folder(FolderFront), api.FileWitnessKey))
+	if hand(stranger, lists[1].Hash) == nil || hand(w.i.keys.issuer, lists[1].Hash) == nil || hand(secondKey(w), lists[0].Hash) == nil {
+		t.Fatal("released by a word that does not count")
+	}
+	if err := hand(secondKey(w), lists[1].Hash); err != nil {
+		t.Fatal(err)
+	}
+	w.turn()
+	w.want(3, wire.GrantRevoked)
+	w.want(4, wire.GrantRevoked)
+	if len(w.front.lists[building1].Second) == 0 {
+		t.Fatal("without the second signature")
+	}
+	w.reopen()
+	if d := end(5); !d.Held { // the first three still count
+		t.Fatalf("%+v", d)
+	}
+	w.now = w.now.Add(25 * time.Hour)
+	if d := end(6); d.Held { // 5 and 6: another day
+		t.Fatalf("%+v", d)
+	}
+	w.want(5, wire.GrantRevoked)
+}
+
+// TestEndsAtTheBuilding need no second issuer: ten tenants may move out in a day.
+func TestEndsAtTheBuilding(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	for n := range 10 {
+		w.front.deliver(g.record(id('r', n), checkIn(n, 0)))
+	}
+	w.turn()
+	for n := range 10 {
+		w.front.deliver(g.record(id('e', n), other(wire.OpEnd, n, 1)))
+	}
+	w.turn()
+	for n := range 10 {
+		w.want(n, wire.GrantRevoked)
+	}
+}
+
+// TestOnlyWhatChanged: a list goes with the buckets that changed; with all, to
+// a front that lost them.
+func TestOnlyWhatChanged(t *testing.T) {
+	w := newWorld(t)
+	w.enrolled("gw-1")
+	w.fill(1500)
+	m, _ := w.listed()
+	if len(m.Buckets) < 4 {
+		t.Fatalf("%d buckets", len(m.Buckets))
+	}
+	w.front.got = 0
+	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 77).String(), Reason: "order"})
+	w.want(77, wire.GrantRevoked)
+	if w.front.got != 1 {
+		t.Fatalf("%d buckets for one revocation", w.front.got)
+	}
+	clear(w.front.buckets)
+	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 78).String(), Reason: "order"})
+	w.want(78, wire.GrantRevoked)
+	var rows int
+	if err := w.i.db.QueryRow(`SELECT count(*) FROM buckets`).Scan(&rows); err != nil || rows != len(m.Buckets) {
+		t.Fatal(rows, err)
+	}
+}
+
+// fill checks so many tenancies in, without the work of sealing.
+func (w *world) fill(n int) {
+	w.t.Helper()
+	err := w.i.locked(func(c *change) error {
+		b, err := c.open(building1)
+		if err != nil {
+			return err
+		}
+		for k := range n {
+			ch := checkIn(k, 0)
+			if err := c.take(b, event{record: id('r', k), source: "gw-1", at: ch.At, change: ch}, 7, uint64(k+1)); err != nil {
+				return err
+			}
+		}
+		c.touched[b.id] = true
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.turn()
+}
+
+// TestFrontAway: what was decided while the front is away reaches it later, and
+// two lists of one version never leave.
+func TestFrontAway(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+	w.turn()
+	w.front.down = true
+	d := w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 1).String(), Reason: "lost"})
+	if d.Sent || d.Hint == "" {
+		t.Fatalf("%+v", d)
+	}
+	w.reopen()
+	d = w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 1).String(), Reason: "order"})
+	w.front.down = false
+	w.turn()
+	if m, _ := w.listed(); m.Version != d.Version {
+		t.Fatalf("list %d, want %d", m.Version, d.Version)
+	}
+	w.want(1, wire.GrantRevoked)
+}
+
+// TestRestoredFront counts its deliveries anew: nothing is taken in twice, and
+// nothing is missed.
+func TestRestoredFront(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), checkIn(2, 0)))
+	w.turn()
+	old := w.front.deliveries[:1:1]
+	w.front.deliveries = old
+	w.front.lists, w.front.versions, w.front.buckets = make(map[string]api.List), make(map[string]uint64), make(map[wire.Hash][]byte)
+	if err := w.i.meet(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.front.deliver(g.recordAt(7, 2, id('r', 2), checkIn(2, 0)), g.record(id('r', 3), checkIn(3, 0)))
+	w.turn()
+	for n := 1; n <= 3; n++ {
+		w.want(n, wire.GrantActive)
+	}
+}
+
+// TestInterleavings: whatever the order in which the lines of two gateways
+// arrive, however often records are repeated and the issuer restarts, the list
+// says the same.
+func TestInterleavings(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.enrolled("gw-1"), w.enrolled("gw-2")
+	scripts := [2][]wire.Change{
+		{checkIn(1, 0), other(wire.OpSuspend, 1, 2), checkIn(2, 3), other(wire.OpNotice, 2, 4)},
+		{other(wire.OpEnd, 1, 1), other(wire.OpResume, 1, 3), other(wire.OpSuspend, 2, 9), other(wire.OpDispute, 2, 1)},
+	}
+	// Every run has a line of its own, grants of its own, and one list to compare.
+	run := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		var lines [2][]api.Delivery
+		for k, box := range []*box{a, b} {
+			for n, c := range scripts[k] {
+				real := int(c.Grant[2])
+				c.Grant, c.Tenancy = id('g', 100*run+real), id('t', 100*run+real)
+				if len(c.Credentials) > 0 {
+					c.Credentials = []wire.CredentialID{credential(100*run + real)}
+				}
+				lines[k] = append(lines[k], box.recordAt(box.line, box.number+1, wire.ID{byte(k + 1), byte(run >> 8), byte(run), byte(n + 1)}, c))
+				box.number++
+			}
+		}
+		for len(lines[0])+len(lines[1]) > 0 {
+			k := rapid.IntRange(0, 1).Draw(rt, "line")
+			if len(lines[k]) == 0 {
+				k = 1 - k
+			}
+			w.front.deliver(lines[k][0])
+			if rapid.Bool().Draw(rt, "repeat") {
+				w.front.deliver(lines[k][0])
+			}
+			lines[k] = lines[k][1:]
+			if rapid.IntRange(0, 3).Draw(rt, "turn") == 0 {
+				w.turn()
+			}
+			if run%8 == 0 && rapid.IntRange(0, 3).Draw(rt, "restart") == 0 {
+				w.reopen()
+			}
+		}
+		w.turn()
+		w.want(100*run+1, wire.GrantRevoked)
+		if g := w.want(100*run+2, wire.GrantSuspended); g.Until != 0 {
+			rt.Fatalf("a disputed notice counts: %+v", g)
+		}
+	})
+}
+
+// TestRefusals of the operator's socket say what to do.
+func TestRefusals(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), other(wire.OpEnd, 1, 1)))
+	w.turn()
+	gid, tid := id('g', 1).String(), id('t', 1).String()
+	for name, a := range map[string]operator.Act{
+		"no reason":         {Act: operator.ActEnd, Grant: gid},
+		"rent":              {Act: operator.ActEnd, Grant: gid, Reason: "arrears"},
+		"no such act":       {Act: "evict", Grant: gid, Reason: "order"},
+		"nothing named":     {Act: operator.ActEnd, Reason: "order"},
+		"both named":        {Act: operator.ActEnd, Grant: gid, Tenancy: tid, Reason: "order"},
+		"unknown":           {Act: operator.ActEnd, Grant: id('g', 2).String(), Reason: "order"},
+		"no id":             {Act: operator.ActEnd, Grant: "3b", Reason: "order"},
+		"over":              {Act: operator.ActResume, Grant: gid, Reason: "found"},
+		"nothing left":      {Act: operator.ActEnd, Tenancy: tid, Reason: "order"},
+		"not disputed":      {Act: operator.ActReject, Tenancy: tid, Reason: "heard"},
+		"card of no grants": {Act: operator.ActSuspend, Grant: gid, Credential: "01", Reason: "lost"},
+	} {
+		before, _ := w.listed()
+		_, err := w.i.act(t.Context(), "test", a)
+		var refused *api.Error
+		if !errors.As(err, &refused) || refused.Hint == "" && name != "no such act" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if after, _ := w.listed(); after.Version != before.Version {
+			t.Errorf("%s: a list was made", name)
+		}
+	}
+}

@@ -1,0 +1,464 @@
+package issuer
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// fakeFront keeps what it is given, as the front does: it refuses a list whose
+// buckets it lacks, one that goes back, and two of one version.
+type fakeFront struct {
+	mu         sync.Mutex
+	deliveries []api.Delivery
+	enrolments []api.Enrolment
+	answers    map[string]api.Answer
+	lists      map[string]api.List // newest by building
+	versions   map[string]uint64
+	buckets    map[wire.Hash][]byte
+	got        int // buckets handed over
+	houses     map[string][]byte
+	applied    map[string]uint64 // by building/gateway
+	down       bool
+	wake       chan struct{}
+}
+
+func newFront() *fakeFront {
+	return &fakeFront{answers: make(map[string]api.Answer), lists: make(map[string]api.List), versions: make(map[string]uint64),
+		buckets: make(map[wire.Hash][]byte), houses: make(map[string][]byte), applied: make(map[string]uint64), wake: make(chan struct{}, 1)}
+}
+
+func (f *fakeFront) lock() error {
+	f.mu.Lock()
+	if f.down {
+		f.mu.Unlock()
+		return fmt.Errorf("the front is away")
+	}
+	return nil
+}
+
+func (f *fakeFront) Work(ctx context.Context, after uint64, wait time.Duration) (w api.Work, err error) {
+	deadline := time.After(wait)
+	for {
+		if err := f.lock(); err != nil {
+			return w, err
+		}
+		w = api.Work{Next: after, Enrolments: slices.Clone(f.enrolments)}
+		for _, d := range f.deliveries {
+			if d.Number > after {
+				w.Deliveries, w.Next = append(w.Deliveries, d), d.Number
+			}
+		}
+		f.mu.Unlock()
+		if len(w.Deliveries)+len(w.Enrolments) > 0 {
+			return w, nil
+		}
+		select {
+		case <-f.wake:
+		case <-deadline:
+			return w, nil
+		case <-ctx.Done():
+			return w, ctx.Err()
+		}
+	}
+}
+
+func (f *fakeFront) deliver(all ...api.Delivery) {
+	f.mu.Lock()
+	for _, d := range all {
+		d.Number = uint64(len(f.deliveries) + 1)
+		f.deliveries = append(f.deliveries, d)
+	}
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *fakeFront) Answer(_ context.Context, a api.Answer) error {
+	if err := f.lock(); err != nil {
+		return err
+	}
+	defer f.mu.Unlock()
+	f.answers[a.ID] = a
+	f.enrolments = slices.DeleteFunc(f.enrolments, func(e api.Enrolment) bool { return e.ID == a.ID })
+	return nil
+}
+
+func (f *fakeFront) PutList(_ context.Context, l api.List) (p api.Pushed, err error) {
+	if err := f.lock(); err != nil {
+		return p, err
+	}
+	defer f.mu.Unlock()
+	m, err := manifestOf(l.Manifest)
+	if err != nil {
+		return p, err
+	}
+	have := f.versions[l.Building]
+	if m.Version < have || m.Version == have && string(f.lists[l.Building].Manifest) != string(l.Manifest) {
+		return p, &api.Error{Message: fmt.Sprintf("list %d after %d", m.Version, have), Status: http.StatusConflict}
+	}
+	for _, b := range l.Buckets {
+		f.buckets[sha256.Sum256(b)] = b
+	}
+	for _, hash := range m.Buckets {
+		if f.buckets[hash] == nil {
+			return p, &api.Error{Message: "a bucket is lacking", Status: http.StatusConflict}
+		}
+	}
+	f.got += len(l.Buckets)
+	f.lists[l.Building], f.versions[l.Building] = l, m.Version
+	return api.Pushed{Version: m.Version}, nil
+}
+
+func (f *fakeFront) PutHouse(_ context.Context, building string, envelope []byte) (p api.Pushed, err error) {
+	if err := f.lock(); err != nil {
+		return p, err
+	}
+	defer f.mu.Unlock()
+	f.houses[building] = envelope
+	return p, nil
+}
+
+func (f *fakeFront) PutTrust(context.Context, []byte) (p api.Pushed, err error) {
+	if err := f.lock(); err != nil {
+		return p, err
+	}
+	f.mu.Unlock()
+	return p, nil
+}
+
+func (f *fakeFront) Gateways(context.Context, string) (all []api.Gateway, err error) {
+	if err := f.lock(); err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	for address, v := range f.applied {
+		p := api.Place{Building: filepath.Dir(address), Gateway: filepath.Base(address)}
+		all = append(all, api.Gateway{Place: p, Applied: v})
+	}
+	return all, nil
+}
+
+func (f *fakeFront) Status(context.Context) (s api.Status, err error) {
+	if err := f.lock(); err != nil {
+		return s, err
+	}
+	defer f.mu.Unlock()
+	return api.Status{LastWork: uint64(len(f.deliveries))}, nil
+}
+
+// manifestOf reads a manifest without asking who signed it.
+func manifestOf(envelope []byte) (wire.Manifest, error) {
+	payload, err := payloadOf(envelope)
+	if err != nil {
+		return wire.Manifest{}, err
+	}
+	return wire.DecodeManifest(payload)
+}
+
+// world is a registry with its issuer, a front that is a fake, and gateways.
+type world struct {
+	t     testing.TB
+	dir   string
+	front *fakeFront
+	i     *Issuer
+	now   time.Time
+	trust wire.Trust
+}
+
+const building1 = "house-1"
+
+var start = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+
+func newWorld(t testing.TB) *world {
+	w := &world{t: t, dir: t.TempDir(), front: newFront(), now: start}
+	if err := Init(w.dir, Setup{Registry: "registry-1", Hosts: []string{"registry.example.org", "192.0.2.1"}, Enrol: 8443, Broker: 8883, Now: start}); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	w.trust = w.i.keys.trust
+	t.Cleanup(func() { _ = w.i.Close() })
+	return w
+}
+
+func (w *world) folder(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *world) open() {
+	w.t.Helper()
+	i, err := Open(Options{Dir: w.folder(FolderIssuer), Front: w.front, Log: zerolog.Nop(), Now: func() time.Time { return w.now }})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.i = i
+}
+
+// reopen is a restart of the issuer.
+func (w *world) reopen() {
+	w.t.Helper()
+	if err := w.i.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.open()
+}
+
+// turn is one round of the issuer's loop, with nothing to wait for.
+func (w *world) turn() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
+	defer cancel()
+	w.i.mu.Lock()
+	after := w.i.after
+	w.i.mu.Unlock()
+	work, err := w.front.Work(ctx, after, 0)
+	if err == nil {
+		err = w.i.takeIn(work.Deliveries)
+	}
+	for _, e := range work.Enrolments {
+		if err == nil {
+			err = w.i.enrolment(ctx, e)
+		}
+	}
+	if err == nil {
+		err = w.i.publishAll(ctx)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// box is a gateway as far as the issuer can see it.
+type box struct {
+	w      *world
+	place  wire.Place
+	key    ed25519.PrivateKey
+	client *ecdsa.PrivateKey
+	kem    []byte
+	line   uint64
+	number uint64
+}
+
+func (w *world) newBox(gateway string) *box {
+	_, key, _ := ed25519.GenerateKey(nil)
+	client, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	_, kem, _ := wire.GenerateSealKey()
+	return &box{w: w, place: wire.Place{District: "d1", Town: "t1", Building: building1, Gateway: gateway}, key: key, client: client, kem: kem, line: 7}
+}
+
+func (w *world) token(gateway string, replace bool, flats ...string) wire.Token {
+	w.t.Helper()
+	var t operator.Token
+	err := w.i.locked(func(c *change) (err error) {
+		t, err = c.addGateway(operator.NewGateway{Place: api.Place{District: "d1", Town: "t1", Building: building1, Gateway: gateway}, Replace: replace, Flats: flats})
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	token, err := wire.ParseToken(t.Text)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return token
+}
+
+// ask hands an enrolment to the issuer by the front.
+func (w *world) ask(kind string, p wire.Place, envelope []byte) api.Answer {
+	w.t.Helper()
+	id := fmt.Sprintf("%s-%d", kind, len(w.front.answers))
+	w.front.enrolments = append(w.front.enrolments, api.Enrolment{ID: id, Kind: kind, Place: api.Place{Building: p.Building, Gateway: p.Gateway}, Envelope: envelope})
+	w.turn()
+	return w.front.answers[id]
+}
+
+func (b *box) csr() []byte {
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{}, b.client)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	return der
+}
+
+func (b *box) sign(kind string, payload []byte) []byte {
+	b.w.t.Helper()
+	e, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: b.place.Address()}, payload, b.key)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	return e
+}
+
+// request is an enrolment with a building key of that number (0: none).
+func (b *box) request(token wire.Token, number uint8) []byte {
+	b.w.t.Helper()
+	r := wire.EnrolRequest{Public: [32]byte(b.key.Public().(ed25519.PublicKey)), KEM: b.kem, CSR: b.csr(), Doors: []string{"back", "front"}, Number: number}
+	if number != 0 {
+		r.Escrow = []byte("sealed building key")
+	}
+	if err := r.Prove(token.Secret); err != nil {
+		b.w.t.Fatal(err)
+	}
+	payload, err := wire.Encode(r)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	return b.sign(wire.TypeEnrol, payload)
+}
+
+// enrolled makes a gateway that is enrolled.
+func (w *world) enrolled(gateway string, flats ...string) *box {
+	w.t.Helper()
+	b := w.newBox(gateway)
+	token := w.token(gateway, false, flats...)
+	a := w.ask(api.KindIntroduce, b.place, nil)
+	var intro wire.Introduction
+	if err := wire.Decode(a.Body, &intro); err != nil {
+		w.t.Fatal(a.Error, err)
+	}
+	number := uint8(0)
+	if intro.KeyNumber == 0 {
+		number = 1
+	}
+	if a := w.ask(api.KindEnrol, b.place, b.request(token, number)); a.Error != "" {
+		w.t.Fatal(a.Error, a.Hint)
+	}
+	return b
+}
+
+// record makes the next tenancy record.
+func (b *box) record(id wire.ID, change wire.Change) api.Delivery {
+	b.number++
+	return b.recordAt(b.line, b.number, id, change)
+}
+
+func (b *box) recordAt(line, number uint64, id wire.ID, change wire.Change) api.Delivery {
+	b.w.t.Helper()
+	plain, err := wire.Encode(change)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	sealed, err := wire.Seal(b.w.trust.Desk, wire.SealChange, b.place.Address(), plain)
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	return b.sealed(line, number, id, sealed)
+}
+
+func (b *box) sealed(line, number uint64, id wire.ID, sealed []byte) api.Delivery {
+	b.w.t.Helper()
+	payload, err := wire.Encode(wire.Record{Line: line, Number: number, ID: id, House: []byte{1}, Desk: sealed, Person: sha256.Sum256(id[:])})
+	if err != nil {
+		b.w.t.Fatal(err)
+	}
+	return api.Delivery{Place: api.Place(b.place), Line: line, Record: number, Envelope: b.sign(wire.TypeRecord, payload)}
+}
+
+// id makes ids that can be told apart.
+func id(kind byte, n int) wire.ID { return wire.ID{kind, byte(n >> 8), byte(n), 1} }
+
+func credential(n int) wire.CredentialID {
+	sum := sha256.Sum256(fmt.Append(nil, "card", n))
+	return wire.CredentialID(append([]byte{1}, sum[:16]...))
+}
+
+// at is a time so many minutes after the start.
+func at(minutes int) uint32 { return uint32(start.Unix()) + uint32(minutes)*60 }
+
+func checkIn(n, minutes int) wire.Change {
+	return wire.Change{Op: wire.OpCheckIn, At: at(minutes), Clock: wire.ClockNTP, Proof: wire.ProofLandlord, Tenancy: id('t', n), Grant: id('g', n),
+		Credentials: []wire.CredentialID{credential(n)}, Kind: wire.GrantResident, Doors: []string{"front"}, Flat: "3b",
+		Basis: wire.BasisContract, Informed: true, Document: wire.DocumentResidentID}
+}
+
+func other(op wire.Op, n, minutes int) wire.Change {
+	c := wire.Change{Op: op, At: at(minutes), Proof: wire.ProofLandlord, Tenancy: id('t', n), Grant: id('g', n)}
+	switch op {
+	case wire.OpBind, wire.OpSuspend, wire.OpResume:
+		c.Credentials = []wire.CredentialID{credential(n)}
+	case wire.OpEnd:
+		c.Cause = wire.CauseMovedOut
+	case wire.OpNotice:
+		c.Cause, c.Until = wire.CauseAgreed, at(minutes+3*24*60)
+	}
+	return c
+}
+
+// listed returns the newest list at the front, verified as a gateway does.
+func (w *world) listed() (wire.Manifest, map[wire.ID][]wire.Grant) {
+	w.t.Helper()
+	l, there := w.front.lists[building1]
+	if !there {
+		return wire.Manifest{}, nil
+	}
+	payload, _, err := wire.Open(l.Manifest, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: building1}, w.trust.Keyset(wire.RoleIssuer))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	m, err := wire.DecodeManifest(payload)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	grants := make(map[wire.ID][]wire.Grant)
+	for n, hash := range m.Buckets {
+		all, err := m.DecodeBucket(n, w.front.buckets[hash])
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for _, g := range all {
+			grants[g.ID] = append(grants[g.ID], g)
+		}
+	}
+	return m, grants
+}
+
+// want checks the state of the only card of a grant in the newest list; 0: the
+// grant is not in it.
+func (w *world) want(n int, state wire.GrantState) wire.Grant {
+	w.t.Helper()
+	_, grants := w.listed()
+	lines := grants[id('g', n)]
+	if state == 0 && len(lines) == 0 {
+		return wire.Grant{}
+	}
+	if len(lines) != 1 || lines[0].State != state {
+		w.t.Fatalf("grant %d: %v, want %v", n, lines, state)
+	}
+	return lines[0]
+}
+
+func (w *world) do(a operator.Act) operator.Done {
+	w.t.Helper()
+	d, err := w.i.act(w.t.Context(), "test", a)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
+
+func secondKey(w *world) ed25519.PrivateKey {
+	w.t.Helper()
+	key, err := keyring.LoadPrivateKey(filepath.Join(w.folder(FolderOffline), FileSecond))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return key
+}
