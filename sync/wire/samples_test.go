@@ -1,0 +1,236 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/hex"
+	"os"
+	"strings"
+	"testing"
+)
+
+// sample is one message made of fixed test values. What a seal holds is fixed
+// too, since sealing the same twice gives other bytes.
+type sample struct {
+	rule   string // in gatehouse.cddl and testdata/golden.txt
+	encode func() ([]byte, error)
+	again  func([]byte) ([]byte, error) // decodes and encodes
+}
+
+func of[P Payload](rule string, v P) sample {
+	return sample{rule, func() ([]byte, error) { return Encode(v) }, func(b []byte) ([]byte, error) {
+		var p P
+		if err := Decode(b, &p); err != nil {
+			return nil, err
+		}
+		return Encode(p)
+	}}
+}
+
+func with[T any](v T, change func(*T)) T { change(&v); return v }
+
+func sampleCheckIn() Change {
+	return Change{Op: OpCheckIn, At: 1_790_000_000, Clock: ClockNTP, Proof: ProofLandlord, Tenancy: ID(seq(0x40, 16)), Grant: ID(seq(0x20, 16)),
+		Credentials: []CredentialID{testCredential(0x10)}, Kind: GrantResident, Doors: []string{"bikes", "front"}, From: 1_790_000_000,
+		Until: 1_821_536_000, Flat: "2-301", Basis: BasisDuty, Informed: true, Document: DocumentPassport}
+}
+
+func sampleChange(op Op) Change {
+	c := Change{Op: op, At: 1_790_000_100, Proof: ProofLandlord, Tenancy: ID(seq(0x40, 16)), Grant: ID(seq(0x20, 16))}
+	if changeFields[op].cards {
+		c.Credentials = []CredentialID{testCredential(0x10)}
+	}
+	if changeFields[op].cause {
+		c.Cause = CauseMovedOut
+	}
+	if changeFields[op].until {
+		c.Until = 1_790_259_300
+	}
+	return c
+}
+
+func sampleTrust() Trust {
+	return Trust{Version: 3, Issued: 1_790_000_000, Registry: "city", Records: seq(1, 32), Desk: seq(2, 32), Escrow: seq(3, 32), CAs: [][]byte{seq(4, 16)},
+		Keys: []RoleKey{{Role: RoleIssuer, Epoch: 1, Public: [32]byte(seq(5, 32))}, {Role: RoleWitness, Epoch: 2, Public: [32]byte(seq(6, 32))}}}
+}
+
+func sampleHouse() House {
+	return House{Version: 2, Issued: 1_790_000_000, District: "north", Town: "xin", Flats: []string{"1-101", "2-301"}, NoticeDays: 3,
+		Gateways: []HouseGateway{{ID: "gate-1", Public: [32]byte(seq(5, 32)), KEM: seq(1, 32), Doors: []string{"bikes", "front"}}}}
+}
+
+func sampleToken() Token {
+	return Token{Registry: "city", Place: [4]string{"north", "xin", "house-1", "gate-1"}, Enrol: "registry.example:8443",
+		Broker: "registry.example:8883", CA: Hash(seq(7, 32)), Root: [32]byte(seq(8, 32)), Secret: [16]byte(seq(9, 16))}
+}
+
+func sampleEnrol(t testing.TB) EnrolRequest {
+	r := EnrolRequest{Public: [32]byte(public(testKey())), KEM: seq(1, 32), CSR: seq(2, 24), Doors: []string{"bikes", "front"},
+		Number: 1, Escrow: seq(3, 40), Software: "gatehouse 1.0"}
+	if err := r.Prove(sampleToken().Secret); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func sampleBatch(t testing.TB) Batch {
+	header, err := testHeader().Encode()
+	must(t, header, err)
+	who, err := testWho().Encode()
+	must(t, who, err)
+	hash := WhoHash([16]byte(seq(0x60, 16)), who)
+	b := Batch{Epoch: 0x1122334455667788, First: 300, Headers: [][]byte{header, header}, Whos: [][]byte{hash[:], nil},
+		Root: Hash(seq(0xa0, 32)), Sealed: seq(0, 48)}
+	b.Signature = sampleCheckpoint().Sign(testKey())
+	return b
+}
+
+func sampleCheckpoint() Checkpoint {
+	return Checkpoint{Address: "house-1/gate-1", Epoch: 0x1122334455667788, Size: 302, Root: Hash(seq(0xa0, 32))}
+}
+
+func sampleWhos(t testing.TB) []SealedWho {
+	who, err := testWho().Encode()
+	return []SealedWho{{Index: 0, Salt: [16]byte(seq(0x60, 16)), Who: must(t, who, err)}}
+}
+
+func sampleRecord() Record {
+	return Record{Line: 0x0102030405060708, Number: 4, ID: ID(seq(0x70, 16)), House: seq(1, 40), Desk: seq(2, 48), Person: Hash(seq(0xb0, 32))}
+}
+
+func sampleHello() Hello {
+	return Hello{Nonce: Nonce(seq(0xc0, 16)), Boot: 7, Epoch: 0x1122334455667788, Next: 302, Root: Hash(seq(0xa0, 32)),
+		CursorEpoch: 0x1122334455667788, CursorNext: 300, List: 2, ListHash: Hash(seq(0xd0, 32)), House: 2, Trust: 3,
+		Line: 0x0102030405060708, Records: 4, Wall: 1_790_000_000_000, Clock: ClockNTP, Software: "gatehouse 1.0"}
+}
+
+func samplePerson() Person {
+	return Person{Tenancy: ID(seq(0x40, 16)), Document: DocumentPassport, Number: "X0000000", Name: "Test Person",
+		Cards: []RawCard{{Bits: 26, Data: []byte{0x1a, 0xbd, 0x88, 0xc0}}}}
+}
+
+// samples has every message of the protocol.
+func samples(t testing.TB) []sample {
+	ack := Ack{Nonce: Nonce(seq(0xc0, 16)), Time: 1_790_000_002, Epoch: 0x1122334455667788, Next: 302, Root: Hash(seq(0xa0, 32)),
+		Cosignature: sampleCheckpoint().Sign(otherKey()), Window: 4, List: 2, ListHash: Hash(seq(0xd0, 32)), House: 2, Trust: 3,
+		Line: 0x0102030405060708, Records: 4}
+	header, err := testHeader().Encode()
+	must(t, header, err)
+	bucket, err := EncodeBucket(testGrants())
+	must(t, bucket, err)
+	list := []sample{
+		of("hello", sampleHello()), of("batch", sampleBatch(t)),
+		of("notice", Notice{Epoch: 0x1122334455667788, Sequence: 301, Header: header}),
+		of("want", Want{List: true, Buckets: []Hash{Hash(seq(0xe0, 32))}}),
+		of("delivery", Delivery{Record: seq(1, 24), Person: seq(2, 24)}), of("status", Status{Nonce: Nonce(seq(0xc0, 16)), Online: true}),
+		of("ack", ack), of("list-part", ListPart{Manifest: seq(1, 24), Buckets: [][]byte{bucket}}),
+		of("roll", Roll{Have: []ID{ID(seq(0x70, 16)), ID(seq(0x80, 16))}, KeyNumber: 1}), of("key-share", KeyShare{To: "gate-2", Sealed: seq(1, 24)}),
+		of("record", sampleRecord()), of("person", samplePerson()), of("change", sampleCheckIn()),
+		of("trust", sampleTrust()), of("house", sampleHouse()), of("token", sampleToken()),
+		of("introduction", Introduction{Trust: seq(1, 24), KeyNumber: 1}), of("enrol-request", sampleEnrol(t)),
+		of("renew-request", RenewRequest{CSR: seq(2, 24), At: 1_790_000_000}),
+		of("enrolled", Enrolled{Trust: seq(1, 24), House: seq(2, 24), Certificates: [][]byte{seq(3, 24)}, Time: 1_790_000_003}),
+		{"who-parts", func() ([]byte, error) { return EncodeWhos(sampleWhos(t)) }, func(b []byte) ([]byte, error) {
+			whos, err := DecodeWhos(b)
+			if err != nil {
+				return nil, err
+			}
+			return EncodeWhos(whos)
+		}},
+	}
+	for op := OpBind; op <= OpWithdraw; op++ {
+		list = append(list, of("change", sampleChange(op)))
+	}
+	return list
+}
+
+// golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines
+// that begin with a space. A rule may stand more than once.
+func golden(t testing.TB) (rules []string, bytes [][]byte) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/golden.txt")
+	must(t, text, err)
+	for line := range strings.Lines(string(text)) {
+		body := strings.TrimSpace(line)
+		switch {
+		case body == "" || strings.HasPrefix(body, "#"):
+		case strings.HasSuffix(body, ":"):
+			rules, bytes = append(rules, strings.TrimSuffix(body, ":")), append(bytes, nil)
+		default:
+			b, err := hex.DecodeString(body)
+			bytes[len(bytes)-1] = append(bytes[len(bytes)-1], must(t, b, err)...)
+		}
+	}
+	return rules, bytes
+}
+
+// TestGoldenMessages: each message is the bytes in testdata/golden.txt, and they
+// are read back to themselves.
+func TestGoldenMessages(t *testing.T) {
+	rules, want := golden(t)
+	all := samples(t)
+	if len(rules) != len(all) {
+		t.Errorf("%d golden messages, %d samples", len(rules), len(all))
+	}
+	for i, s := range all {
+		b, err := s.encode()
+		if err != nil {
+			t.Fatalf("%s: %v", s.rule, err)
+		}
+		if i >= len(rules) || rules[i] != s.rule || !bytes.Equal(want[i], b) {
+			t.Errorf("golden message %d is not this:\n%s:\n %x", i, s.rule, b)
+			continue
+		}
+		again, err := s.again(want[i])
+		if err != nil || !bytes.Equal(again, want[i]) {
+			t.Errorf("%s: read and written again: %x, %v", s.rule, again, err)
+		}
+	}
+}
+
+// TestLaws holds every message to the laws of decoders: no truncation passes,
+// no trailing byte, and no change of one bit is read as what it is not.
+func TestLaws(t *testing.T) {
+	for _, s := range samples(t) {
+		b, err := s.encode()
+		must(t, b, err)
+		for n := range b {
+			if _, err := s.again(b[:n]); err == nil {
+				t.Errorf("%s: accepted when cut to %d of %d bytes", s.rule, n, len(b))
+			}
+		}
+		if _, err := s.again(append(bytes.Clone(b), 0)); err == nil {
+			t.Errorf("%s: accepted with a byte behind it", s.rule)
+		}
+		for i := range len(b) * 8 {
+			flipped := bytes.Clone(b)
+			flipped[i/8] ^= 1 << (i % 8)
+			if again, err := s.again(flipped); err == nil && !bytes.Equal(again, flipped) {
+				t.Errorf("%s: bit %d flipped is read as other bytes", s.rule, i)
+			}
+		}
+	}
+}
+
+// FuzzMessage holds every decoder to the laws. The first argument picks it.
+func FuzzMessage(f *testing.F) {
+	all := samples(f)
+	for i, s := range all {
+		b, err := s.encode()
+		f.Add(uint8(i), must(f, b, err))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, b []byte) {
+		s := all[int(which)%len(all)]
+		again, err := s.again(b)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(again, b) {
+			t.Fatalf("%s: %x read and written again is %x", s.rule, b, again)
+		}
+		for n := range b {
+			if _, err := s.again(b[:n]); err == nil {
+				t.Fatalf("%s: %x is also accepted when cut to %d bytes", s.rule, b, n)
+			}
+		}
+	})
+}
