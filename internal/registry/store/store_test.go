@@ -1,0 +1,423 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"pgregory.net/rapid"
+
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+)
+
+func openSQLite(t testing.TB) *Store {
+	s, err := Open(context.Background(), filepath.Join(t.TempDir(), "front.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestSQLite(t *testing.T) { conform(t, openSQLite) }
+
+// conform is what every engine must do.
+func conform(t *testing.T, open func(testing.TB) *Store) {
+	for name, law := range map[string]func(*testing.T, *Store){
+		"gateways": gatewaysHaveOneNumber, "batches": batchesComeBack, "transactions": failedUpdateLeavesNothing, "records": recordsAreNumbered,
+		"lists": listsKeepTheirBuckets, "alarms": alarmsAreBounded, "documents": documentsAreReplaced, "forks": forksAreBounded, "applied": appliedNeedsItsList,
+	} {
+		t.Run(name, func(t *testing.T) { law(t, open(t)) })
+	}
+	t.Run("model", func(t *testing.T) { modelOfBatches(t, open) })
+}
+
+var (
+	place = wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}
+	now   = time.UnixMilli(1_700_000_000_000)
+)
+
+func update(t testing.TB, s *Store, f func(*Tx) error) {
+	t.Helper()
+	if err := s.Update(context.Background(), f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func gateway(t testing.TB, s *Store, p wire.Place) (id int64) {
+	t.Helper()
+	update(t, s, func(tx *Tx) (err error) { id, err = tx.Gateway(p); return err })
+	return id
+}
+
+func gatewaysHaveOneNumber(t *testing.T, s *Store) {
+	other := wire.Place{District: "d", Town: "t", Building: "b", Gateway: "h"}
+	moved := place
+	moved.Town = "t2"
+	a, b, c := gateway(t, s, place), gateway(t, s, other), gateway(t, s, moved)
+	if a == b || a != c {
+		t.Errorf("numbers %d, %d, %d", a, b, c)
+	}
+	update(t, s, func(tx *Tx) error { return tx.SetHello(a, []byte("hello"), now) })
+	all, err := s.Gateways(t.Context(), "b", now)
+	if err != nil || len(all) != 2 || all[0].Place != moved || string(all[0].Hello) != "hello" || !all[0].HelloAt.Equal(now) || all[1].Hello != nil {
+		t.Errorf("gateways %+v, %v", all, err)
+	}
+	if none, err := s.Gateways(t.Context(), "b2", now); err != nil || len(none) != 0 {
+		t.Errorf("gateways of another building: %+v, %v", none, err)
+	}
+}
+
+const bigEpoch = 1<<64 - 5 // does not fit into the signed numbers of SQL
+
+func batchesComeBack(t *testing.T, s *Store) {
+	id := gateway(t, s, place)
+	b := Batch{Gateway: id, Epoch: bigEpoch, First: 10, Next: 20, WallFrom: 1000, WallTo: 2000, Body: []byte{1}, Sealed: []byte{2}}
+	var r tree.Range
+	for i := range 20 {
+		r = r.Add(tlog.RecordHash([]byte{byte(i)}))
+	}
+	update(t, s, func(tx *Tx) error { return errors.Join(tx.AddBatch(b, now), tx.SetRange(id, bigEpoch, r, now)) })
+	if err := s.Update(t.Context(), func(tx *Tx) error { return tx.AddBatch(b, now) }); err == nil {
+		t.Error("the same batch is stored twice")
+	}
+	update(t, s, func(tx *Tx) error {
+		got, err := tx.Range(id, bigEpoch)
+		if err != nil || got.Root() != r.Root() || got.Size() != 20 {
+			t.Errorf("range of %d, %v", got.Size(), err)
+		}
+		for span, want := range map[[2]uint64]int{{0, 10}: 0, {0, 11}: 1, {19, 30}: 1, {20, 30}: 0} {
+			if rows, err := tx.Overlapping(id, bigEpoch, span[0], span[1]); err != nil || len(rows) != want {
+				t.Errorf("%v overlaps %d batches, %v", span, len(rows), err)
+			}
+		}
+		return nil
+	})
+	for f, want := range map[Filter]int{{}: 1, {Building: "x"}: 0, {Building: "b", Gateway: "g"}: 1, {Gateway: "x"}: 0,
+		{From: time.UnixMilli(2000)}: 1, {From: time.UnixMilli(2001)}: 0, {To: time.UnixMilli(1001)}: 1, {To: time.UnixMilli(1000)}: 0} {
+		n := 0
+		err := s.Batches(t.Context(), f, func(p wire.Place, got Batch) error {
+			n++
+			if p != place || fmt.Sprint(got) != fmt.Sprint(b) {
+				t.Errorf("batch %+v of %v", got, p)
+			}
+			return nil
+		})
+		if err != nil || n != want {
+			t.Errorf("%+v: %d batches, %v", f, n, err)
+		}
+	}
+	if all, err := s.Gateways(t.Context(), "", now); err != nil || all[0].Epoch != bigEpoch || all[0].Size != 20 || all[0].Total != 20 {
+		t.Errorf("gateways %+v, %v", all, err)
+	}
+	if entries, batches, err := s.Count(t.Context()); err != nil || entries != 20 || batches != 1 {
+		t.Errorf("%d entries in %d batches, %v", entries, batches, err)
+	}
+}
+
+func failedUpdateLeavesNothing(t *testing.T, s *Store) {
+	id := gateway(t, s, place)
+	failure := errors.New("no")
+	err := s.Update(t.Context(), func(tx *Tx) error {
+		if err := tx.AddBatch(Batch{Gateway: id, Epoch: 1, Next: 1, Body: []byte{1}}, now); err != nil {
+			return err
+		}
+		return failure
+	})
+	if !errors.Is(err, failure) {
+		t.Errorf("error %v", err)
+	}
+	if _, batches, _ := s.Count(t.Context()); batches != 0 {
+		t.Error("a failed transaction left a batch")
+	}
+}
+
+func recordsAreNumbered(t *testing.T, s *Store) {
+	id := gateway(t, s, place)
+	person := []byte("sealed")
+	hash := sha256.Sum256(person)
+	for i := range uint64(5) {
+		update(t, s, func(tx *Tx) error {
+			n, err := tx.AddRecord(Record{Gateway: id, Line: bigEpoch, Record: i + 1, Envelope: []byte{byte(i)}, Person: hash[:], Stored: now}, person)
+			if n != i+1 {
+				t.Errorf("number %d, want %d", n, i+1)
+			}
+			return err
+		})
+	}
+	if err := s.Update(t.Context(), func(tx *Tx) error {
+		_, err := tx.AddRecord(Record{Gateway: id, Line: bigEpoch, Record: 3, Envelope: []byte{9}, Stored: now}, nil)
+		return err
+	}); err == nil {
+		t.Error("a record is stored twice")
+	}
+	var got []uint64
+	err := s.Records(t.Context(), 2, 2, func(p wire.Place, r Record) error {
+		got = append(got, r.Number)
+		if p != place || r.Line != bigEpoch || r.Record != r.Number || len(r.Envelope) != 1 {
+			t.Errorf("record %+v", r)
+		}
+		return nil
+	})
+	if err != nil || fmt.Sprint(got) != "[3 4]" {
+		t.Errorf("records %v, %v", got, err)
+	}
+	if sealed, err := s.Person(t.Context(), hash[:]); err != nil || string(sealed) != string(person) {
+		t.Errorf("person %q, %v", sealed, err)
+	}
+	if _, err := s.Person(t.Context(), []byte{1}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a person that never came: %v", err)
+	}
+	update(t, s, func(tx *Tx) error {
+		if n, err := tx.Line(id, bigEpoch); err != nil || n != 5 {
+			t.Errorf("line of %d, %v", n, err)
+		}
+		return nil
+	})
+	if all, err := s.Gateways(t.Context(), "", now); err != nil || all[0].Line != bigEpoch || all[0].Records != 5 {
+		t.Errorf("gateways %+v, %v", all, err)
+	}
+}
+
+func listsKeepTheirBuckets(t *testing.T, s *Store) {
+	put := func(version uint64, bodies, fresh []string) (List, error) {
+		var keep []wire.Hash
+		var bytes [][]byte
+		for _, b := range bodies {
+			keep = append(keep, sha256.Sum256([]byte(b)))
+		}
+		for _, b := range fresh {
+			bytes = append(bytes, []byte(b))
+		}
+		l := List{Building: "b", Version: version, Hash: wire.Hash{byte(version)}, Manifest: []byte{byte(version)}, Second: []byte{}}
+		return l, s.Update(context.Background(), func(tx *Tx) error { return tx.PutList(l, bytes, keep, now) })
+	}
+	if _, err := s.List(t.Context(), "b"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a list that never came: %v", err)
+	}
+	if _, err := put(1, []string{"one", "two"}, []string{"one", "two"}); err != nil {
+		t.Fatal(err)
+	}
+	want, err := put(2, []string{"two", "three"}, []string{"three"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put(2, nil, nil); err == nil {
+		t.Error("a version is stored twice")
+	}
+	if got, err := s.List(t.Context(), "b"); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("list %+v, %v", got, err)
+	}
+	for body, there := range map[string]bool{"one": false, "two": true, "three": true} {
+		got, err := s.Bucket(t.Context(), "b", sha256.Sum256([]byte(body)))
+		if there && (err != nil || string(got) != body) || !there && !errors.Is(err, ErrNotFound) {
+			t.Errorf("bucket %s: %q, %v", body, got, err)
+		}
+	}
+	n := 0
+	err = s.Lists(t.Context(), func(l List, at time.Time) error {
+		n++
+		if l.Version != 2 || !at.Equal(now) {
+			t.Errorf("list %+v at %v", l, at)
+		}
+		return nil
+	})
+	if err != nil || n != 1 {
+		t.Errorf("%d lists, %v", n, err)
+	}
+}
+
+func alarmsAreBounded(t *testing.T, s *Store) {
+	id := gateway(t, s, place)
+	for i := range uint64(20) {
+		update(t, s, func(tx *Tx) error {
+			return tx.AddAlarm(Alarm{Gateway: id, Epoch: 1, Sequence: i, Header: []byte{1}, Stored: i == 0, Heard: now.Add(time.Duration(i) * time.Second)}, 5)
+		})
+	}
+	update(t, s, func(tx *Tx) error { // a late notice of a stored entry, and the entry of a notice
+		return errors.Join(tx.AddAlarm(Alarm{Gateway: id, Epoch: 1, Sequence: 0, Header: []byte{2}, Heard: now}, 5),
+			tx.AddAlarm(Alarm{Gateway: id, Epoch: 1, Sequence: 19, Header: []byte{3}, Stored: true, Heard: now}, 5))
+	})
+	var got []string
+	err := s.Alarms(t.Context(), "b", 100, func(_ wire.Place, a Alarm) error {
+		got = append(got, fmt.Sprintf("%d:%d:%v", a.Sequence, a.Header[0], a.Stored))
+		return nil
+	})
+	if err != nil || fmt.Sprint(got) != "[19:3:true 18:1:false 17:1:false 16:1:false 15:1:false 0:1:true]" {
+		t.Errorf("alarms %v, %v", got, err)
+	}
+}
+
+func documentsAreReplaced(t *testing.T, s *Store) {
+	if _, err := s.Trust(t.Context()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("trust that never came: %v", err)
+	}
+	update(t, s, func(tx *Tx) error {
+		return errors.Join(tx.PutTrust(2, []byte("two")), tx.PutTrust(1, []byte("one")), tx.PutHouse("b", 1, []byte("old")), tx.PutHouse("b", 2, []byte("new")))
+	})
+	if got, err := s.Trust(t.Context()); err != nil || string(got) != "two" {
+		t.Errorf("trust %q, %v", got, err)
+	}
+	got := ""
+	if err := s.Houses(t.Context(), func(b string, e []byte) error { got += b + string(e); return nil }); err != nil || got != "bnew" {
+		t.Errorf("houses %q, %v", got, err)
+	}
+}
+
+func forksAreBounded(t *testing.T, s *Store) {
+	id := gateway(t, s, place)
+	fresh := 0
+	for i := range 10 {
+		for range 2 {
+			update(t, s, func(tx *Tx) error {
+				is, err := tx.AddFork(id, 1, 5, wire.Hash{byte(i)}, []byte{1}, 4, now)
+				if is {
+					fresh++
+				}
+				return err
+			})
+		}
+	}
+	if all, err := s.Gateways(t.Context(), "", now); err != nil || all[0].Forks != 4 || fresh != 4 {
+		t.Errorf("%d forks, %+v, %v", fresh, all, err)
+	}
+}
+
+func appliedNeedsItsList(t *testing.T, s *Store) {
+	id := gateway(t, s, place)
+	update(t, s, func(tx *Tx) error {
+		return errors.Join(tx.AddApplied(Applied{id, 1, 0, 1, wire.Hash{1}}, now), tx.AddApplied(Applied{id, 1, 1, 2, wire.Hash{9}}, now))
+	})
+	applied := func() uint64 {
+		all, err := s.Gateways(t.Context(), "", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all[0].Applied
+	}
+	if n := applied(); n != 0 {
+		t.Errorf("list %d is proved before there is one", n)
+	}
+	for v := range uint64(2) {
+		update(t, s, func(tx *Tx) error {
+			return tx.PutList(List{Building: "b", Version: v + 1, Hash: wire.Hash{byte(v + 1)}, Manifest: []byte{1}}, nil, nil, now)
+		})
+	}
+	if n := applied(); n != 1 {
+		t.Errorf("list %d is proved, want 1: the other has another hash", n)
+	}
+}
+
+// modelOfBatches: whatever is committed and rolled back, the store is what a
+// map would be.
+func modelOfBatches(t *testing.T, open func(testing.TB) *Store) {
+	type key struct{ epoch, first uint64 }
+	s := open(t)
+	run := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		run++
+		p := place
+		p.Building = fmt.Sprintf("b%d", run)
+		id := gateway(t, s, p)
+		want := map[key]byte{}
+		rt.Repeat(map[string]func(*rapid.T){"update": func(rt *rapid.T) {
+			fail := rapid.Bool().Draw(rt, "fail")
+			next := map[key]byte{}
+			clash := false
+			err := s.Update(context.Background(), func(tx *Tx) error {
+				for range rapid.IntRange(1, 5).Draw(rt, "batches") {
+					k := key{rapid.Uint64Range(1, 3).Draw(rt, "epoch"), rapid.Uint64Range(0, 20).Draw(rt, "first")}
+					body := rapid.Byte().Draw(rt, "body")
+					_, old := want[k]
+					_, now2 := next[k]
+					clash = clash || old || now2
+					if err := tx.AddBatch(Batch{Gateway: id, Epoch: k.epoch, First: k.first, Next: k.first + 1, Body: []byte{body}}, now); err != nil {
+						return err
+					}
+					next[k] = body
+				}
+				if fail {
+					return os.ErrInvalid
+				}
+				return nil
+			})
+			if (err != nil) != (clash || fail) {
+				rt.Fatalf("clash %v, fail %v: %v", clash, fail, err)
+			}
+			if err == nil {
+				for k, v := range next {
+					want[k] = v
+				}
+			}
+		}, "": func(rt *rapid.T) {
+			for epoch := uint64(1); epoch <= 3; epoch++ {
+				var rows []Batch
+				update(t, s, func(tx *Tx) (err error) { rows, err = tx.Overlapping(id, epoch, 0, 100); return err })
+				for _, b := range rows {
+					if want[key{epoch, b.First}] != b.Body[0] {
+						rt.Fatalf("batch %d of epoch %d is another", b.First, epoch)
+					}
+				}
+				n := 0
+				for k := range want {
+					if k.epoch == epoch {
+						n++
+					}
+				}
+				if n != len(rows) {
+					rt.Fatalf("%d batches of epoch %d, want %d", len(rows), epoch, n)
+				}
+			}
+		}})
+	})
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Open(t.Context(), filepath.Join(dir, "none", "front.db")); err == nil {
+		t.Error("a folder that is not there")
+	}
+	path := filepath.Join(dir, "odd name?#%.db")
+	s, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	update(t, s, func(tx *Tx) error { return tx.exec(`UPDATE meta SET value = 99`) })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Update(t.Context(), func(*Tx) error { return nil }); err == nil {
+		t.Error("a closed store is written")
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+	if _, err := Open(t.Context(), path); err == nil {
+		t.Error("a database of a newer program is opened")
+	}
+	if err := os.WriteFile(path, make([]byte, 100_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_ = os.Remove(path + "-wal")
+	if _, err := Open(t.Context(), path); err == nil {
+		t.Error("garbage is opened")
+	}
+}
+
+// TestEveryCommitIsSynced: without these an ack could be lost with the power.
+func TestEveryCommitIsSynced(t *testing.T) {
+	s := openSQLite(t)
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2"} {
+		got := ""
+		if err := s.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %q, want %q (%v)", pragma, got, want, err)
+		}
+	}
+}
