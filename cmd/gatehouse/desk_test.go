@@ -1,0 +1,326 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/device/wiegand"
+	"gatehouse/internal/control"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// The made-up tenant of these tests, whose number is of no area that was ever
+// given out.
+const (
+	tenantName = "Testperson Eins"
+	tenantCard = 0x01007B11D7 // 40 bits; the W26 reader sees 123,04567
+)
+
+func tenantNumber() string {
+	digits, sum := "44000019900307123", 0
+	for i := range digits {
+		sum += int(digits[i]-'0') * (1 << (17 - i) % 11)
+	}
+	return digits + string("10X98765432"[sum%11])
+}
+
+// enrolled writes the keys that enrolment would, for a house with both doors at
+// this gateway.
+func (b *bench) enrolled() {
+	b.t.Helper()
+	dir := b.path("state/keys")
+	must(b.t, os.MkdirAll(dir, 0o700))
+	pair := func() (ed25519.PublicKey, ed25519.PrivateKey) {
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		must(b.t, err)
+		return public, private
+	}
+	seal := func() (private, public []byte) {
+		private, public, err := wire.GenerateSealKey()
+		must(b.t, err)
+		return private, public
+	}
+	root, rootKey := pair()
+	issuer, issuerKey := pair()
+	own, ownKey := pair()
+	kem, kemPublic := seal()
+	trust := wire.Trust{Version: 1, Issued: 1, Registry: "town", CAs: [][]byte{{0}},
+		Keys: []wire.RoleKey{{Role: wire.RoleIssuer, Public: [32]byte(issuer)}}}
+	_, trust.Records = seal()
+	_, trust.Desk = seal()
+	_, trust.Escrow = seal()
+	house := wire.House{Version: 1, Issued: 1, District: "panyu", Town: "shiqiao", Flats: []string{"3A", "3B"}, NoticeDays: 5,
+		Gateways: []wire.HouseGateway{{ID: "gw1", Public: [32]byte(own), KEM: kemPublic, Doors: []string{"front", "yard"}}}}
+	sign := func(file, kind string, role wire.Role, address string, payload wire.Payload, key ed25519.PrivateKey) {
+		body, err := wire.Encode(payload)
+		must(b.t, err)
+		envelope, err := wire.Sign(wire.Protected{Type: kind, Role: role, Address: address}, body, key)
+		must(b.t, err)
+		must(b.t, os.WriteFile(filepath.Join(dir, file), envelope, 0o600))
+	}
+	sign(keyring.TrustFile, wire.TypeTrust, wire.RoleRoot, "town", trust, rootKey)
+	sign(keyring.HouseFile, wire.TypeHouse, wire.RoleIssuer, "lane-7", house, issuerKey)
+	building, err := keyring.GenerateBuildingKey(1)
+	must(b.t, err)
+	must(b.t, keyring.SaveBuildingKey(filepath.Join(dir, keyring.BuildingKeyFile), building))
+	must(b.t, keyring.SavePrivateKey(filepath.Join(dir, keyring.GatewayKeyFile), ownKey))
+	must(b.t, keyring.SaveSealKey(filepath.Join(dir, keyring.SealKeyFile), kem))
+	must(b.t, keyring.SaveIssuer(filepath.Join(dir, keyring.RootFile), wire.Key{Public: root}))
+	must(b.t, keyring.SavePlace(dir, &keyring.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883",
+		Place: wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7", Gateway: "gw1"}}))
+}
+
+// prompts is what the tool shows; a test waits for its words.
+type prompts struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (p *prompts) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.Write(b)
+}
+
+func (p *prompts) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.b.String()
+}
+
+// swipe is what to do when the tool asks for a card at a door.
+type swipe struct {
+	door string
+	card uint64 // 40 bits
+}
+
+// present holds a card up to the reader of a door.
+func (b *bench) present(s swipe) {
+	b.t.Helper()
+	if s.door == "yard" {
+		must(b.t, b.serial.Present(b.t.Context(), s.card, 200*time.Millisecond))
+		return
+	}
+	card := keyring.Derive(device.CardOf(s.card, 40))[1]
+	must(b.t, b.source.Send(card))
+}
+
+// with runs the tool and holds cards up as it asks for them.
+func (b *bench) with(stdin string, swipes []swipe, args ...string) (status int, out, errOut string) {
+	b.t.Helper()
+	var o, e prompts
+	done := make(chan int, 1)
+	go func() {
+		done <- run(b.t.Context(), append([]string{"--socket", b.path("sock")}, args...), strings.NewReader(stdin), &o, &e)
+	}()
+	for i, s := range swipes {
+		asked := func() bool { return strings.Count(e.String(), "the door stays as it is") > i }
+		for end := time.Now().Add(10 * time.Second); !asked(); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) || len(done) > 0 {
+				b.t.Fatalf("gatehouse %v never asked for card %d: %s", args, i, e.String())
+			}
+		}
+		time.Sleep(1700 * time.Millisecond) // the request comes after the words, and sooner it is the same presentation
+		b.present(s)
+	}
+	return <-done, o.String(), e.String()
+}
+
+// done runs it and wants success.
+func (b *bench) done(stdin string, swipes []swipe, args ...string) string {
+	b.t.Helper()
+	status, out, errOut := b.with(stdin, swipes, args...)
+	if status != 0 {
+		b.t.Fatalf("gatehouse %v: status %d: %s", args, status, errOut)
+	}
+	return out
+}
+
+func lines(answers ...string) string { return strings.Join(answers, "\n") + "\n" }
+
+// TestDesk walks through the life of a tenancy with the tool alone, with no
+// registry in reach, and finds nobody's name or number anywhere afterwards.
+func TestDesk(t *testing.T) {
+	b := newBench(t)
+	b.enrolled()
+	stop := b.serve()
+	b.ok("", "clock", "confirm")
+	said := &strings.Builder{} // all that came out
+	arrive := func(number, flat string) string {
+		return lines("resident-id", number, tenantName, flat, "left door", "", "", "", "contract", "yes", "4711")
+	}
+	wrong := []byte(tenantNumber())
+	wrong[9], wrong[8] = wrong[8], wrong[9]
+	b.fails(arrive(string(wrong), "3B"), []string{"check digit", "read it again"}, "checkin")
+	b.fails("resident_id\n", []string{"no answer to: number"}, "checkin")
+	b.fails("{\"nmae\": 1}", []string{"JSON object"}, "checkin", "--answers", "-")
+
+	status, _, errOut := b.with(arrive(tenantNumber(), "9Z"), []swipe{{"front", tenantCard}, {"yard", tenantCard}}, "checkin")
+	if status == 0 || !strings.Contains(errOut, `no flat "9Z"`) || !strings.Contains(errOut, "3A, 3B") {
+		t.Errorf("an unknown flat: %s", errOut)
+	}
+	out := b.done(arrive(tenantNumber(), "3B"), []swipe{{"front", tenantCard}, {"yard", tenantCard}}, "checkin")
+	if !strings.Contains(out, "3B (left door): its card opens front, yard now") {
+		t.Errorf("checkin: %s", out)
+	}
+	said.WriteString(out + errOut)
+	b.opens(tenantCard)
+	b.fails("", []string{"unexpected argument"}, "checkin", tenantName)
+	b.notice(said)
+	b.lost(said)
+	b.leave(said)
+	_, shown, _ := b.tool("", "log", "--all")
+	_, listed, _ := b.tool("", "--json", "tenancy", "list")
+	said.WriteString(shown + listed)
+	if !strings.Contains(shown, "tenancy") || !strings.Contains(shown, "told") {
+		t.Errorf("log:\n%s", shown)
+	}
+	stop()
+	b.nobody(said.String())
+}
+
+// opens wants both doors to open for a card.
+func (b *bench) opens(card uint64) {
+	b.t.Helper()
+	time.Sleep(1600 * time.Millisecond) // sooner it is the same presentation
+	for _, door := range []string{"front", "yard"} {
+		b.eventually(door+" is secured", func() bool { _, on := b.board.Output(door); return !on })
+		go b.present(swipe{door, card})
+		b.eventually(door+" opens", func() bool { _, on := b.board.Output(door); return on })
+	}
+}
+
+func (b *bench) tenancy(name string) (t control.Tenancy) {
+	b.t.Helper()
+	must(b.t, json.Unmarshal([]byte(b.ok("", "--json", "tenancy", "show", name)), &t))
+	return t
+}
+
+// notice by the landlord alone: told at the door, disputed by PIN, withdrawn.
+func (b *bench) notice(said *strings.Builder) {
+	b.t.Helper()
+	b.fails("rent\n", []string{"this is no cause", "moved_out"}, "checkout", "3B", "--by", "landlord")
+	b.fails("", []string{"arrears of rent and permits are none"}, "checkout", "3B", "--by", "landlord", "--cause", "rent")
+	out := b.ok("lease_over\n", "checkout", "3B", "--by", "landlord")
+	if !strings.Contains(out, "notice runs") {
+		b.t.Errorf("checkout by the landlord: %s", out)
+	}
+	v := b.tenancy("left door")
+	if left := time.Until(*v.Notice); v.State != "notice" || left < 4*24*time.Hour || left > 5*24*time.Hour {
+		b.t.Errorf("%+v", v)
+	}
+	b.opens(tenantCard)
+	b.eventually("the tenant was told at both doors", func() bool { return b.tenancy("3B").Told == 2 })
+	b.fails("0000\n", []string{"wrong PIN"}, "tenancy", "dispute", "3B", "--by", "pin")
+	said.WriteString(b.ok("4711\n", "tenancy", "dispute", "3B", "--by", "pin"))
+	if v := b.tenancy("3B"); v.State != "disputed" {
+		b.t.Errorf("%+v", v)
+	}
+	said.WriteString(b.ok("", "tenancy", "withdraw", "3B"))
+	said.WriteString(b.ok("", "tenancy", "show", "3B"))
+}
+
+// lost: the landlord alone may not stop the last card; a replacement may.
+func (b *bench) lost(said *strings.Builder) {
+	b.t.Helper()
+	const second = tenantCard + 2
+	b.fails("", []string{"locked out", "gatehouse card replace"}, "card", "suspend", "3B", "--by", "landlord")
+	out := b.done("", []swipe{{"yard", second}}, "card", "replace", "3B", "--by", "landlord", "--reader", "yard")
+	if !strings.Contains(out, "1 suspended, 2 active") {
+		b.t.Errorf("card replace: %s", out)
+	}
+	b.opens(second)
+	said.WriteString(b.done("", []swipe{{"front", tenantCard}}, "card", "resume", "3B", "--by", "card"))
+	b.opens(tenantCard)
+	said.WriteString(b.ok("", "card", "suspend", "3B", "--by", "landlord", "--card", "2"))
+}
+
+// leave: with the tenant's own card it ends at once.
+func (b *bench) leave(said *strings.Builder) {
+	b.t.Helper()
+	out := b.done("", []swipe{{"front", tenantCard}}, "checkout", "--by", "card", "--cause", "moved_out")
+	if !strings.Contains(out, "has ended") {
+		b.t.Errorf("checkout: %s", out)
+	}
+	time.Sleep(1600 * time.Millisecond)
+	b.present(swipe{"front", tenantCard})
+	b.eventually("the card is told that it is over", func() bool { return strings.Contains(b.ok("", "log", "--all"), "revoked") })
+	said.WriteString(out + b.ok("", "tenancy", "list"))
+	if v := b.tenancy(b.first()); v.State != "ended" || v.Cause != "moved_out" {
+		b.t.Errorf("%+v", v)
+	}
+}
+
+func (b *bench) first() string {
+	var all []control.Tenancy
+	must(b.t, json.Unmarshal([]byte(b.ok("", "--json", "tenancy", "list")), &all))
+	if len(all) != 1 {
+		b.t.Fatalf("%d tenancies", len(all))
+	}
+	return all[0].ID
+}
+
+// nobody: neither what was said nor any file of the house names the tenant or
+// the card.
+func (b *bench) nobody(said string) {
+	b.t.Helper()
+	all := said
+	must(b.t, filepath.WalkDir(b.path("state"), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		all += string(data)
+		return err
+	}))
+	format, _ := wiegand.Lookup("H10301")
+	card, err := format.Encode(wiegand.Fields{Facility: 123, Card: 4567, HasFacility: true})
+	must(b.t, err)
+	for what, raw := range map[string]string{"name": tenantName, "first name": "Testperson", "number": tenantNumber(), "birthday": "19900307",
+		"card": "\x01\x00\x7b\x11\xd7", "card in hex": "01007b11d7", "in capitals": "01007B11D7", "as W26": string(card.Bytes())} {
+		if strings.Contains(all, raw) {
+			b.t.Errorf("the tenant's %s stands somewhere", what)
+		}
+	}
+}
+
+// TestDeskOfTwo: the second at the desk hears so, and can take it over.
+func TestDeskOfTwo(t *testing.T) {
+	b := newBench(t)
+	b.enrolled()
+	b.serve()
+	d, err := b.client.OpenDesk(t.Context(), control.DeskRequest{})
+	must(t, err)
+	b.fails("", []string{"somebody has been at the desk since", "--take-over"}, "tenancy", "withdraw", "3B")
+	waiting := make(chan error, 1)
+	go func() {
+		_, err := b.client.ShowCard(t.Context(), d.Session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Door: "front"}})
+		waiting <- err
+	}()
+	time.Sleep(200 * time.Millisecond)
+	b.fails("", []string{`no tenancy "3B"`}, "tenancy", "withdraw", "3B", "--take-over")
+	if err := <-waiting; err == nil || !strings.Contains(err.Error(), "took the desk over") {
+		t.Errorf("the first one hears: %v", err)
+	}
+}
+
+// TestDeskAlone: a house by itself is told what to use.
+func TestDeskAlone(t *testing.T) {
+	b := newBench(t)
+	b.ok("", "init", "--config", b.path("site.toml"), "--key", b.path("issuer.key"))
+	b.serve()
+	b.fails("", []string{"no registry", "gatehouse grant add"}, "checkin")
+	if out := b.ok("", "tenancy", "list"); !strings.Contains(out, "no tenancies yet") {
+		t.Errorf("list: %s", out)
+	}
+}
