@@ -1,0 +1,319 @@
+package issuer
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// TestInit: three folders, each with its own keys only, and nothing overwritten.
+func TestInit(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, FolderIssuer+".new"), 0o700); err != nil { // of an init that was interrupted
+		t.Fatal(err)
+	}
+	setup := Setup{Registry: "registry-1", Hosts: []string{"registry.example.org", "192.0.2.1"}, Enrol: 8443, Broker: 8883, Config: []byte("x"), Now: start}
+	if err := Init(dir, setup); err != nil {
+		t.Fatal(err)
+	}
+	if err := Init(dir, setup); err == nil {
+		t.Fatal("overwritten")
+	}
+	private := map[string][]string{FolderFront: {api.FileServerKey, api.FileWitnessKey}, FolderIssuer: {FileCAKey, FileDesk, FileIssuer},
+		FolderOffline: {FileEscrow, FileRecords, FileRootKey, FileSecond}}
+	for folder, want := range private {
+		files, err := os.ReadDir(filepath.Join(dir, folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range files {
+			b, _ := os.ReadFile(filepath.Join(dir, folder, f.Name()))
+			if info, _ := f.Info(); strings.Contains(string(b), "PRIVATE KEY") || strings.Contains(string(b), "SEAL KEY") {
+				got = append(got, f.Name())
+				if info.Mode().Perm() != 0o600 {
+					t.Errorf("%s has mode %v", f.Name(), info.Mode())
+				}
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has the private keys %v, want %v", folder, got, want)
+		}
+	}
+	root, err := keyring.LoadRoot(filepath.Join(dir, FolderFront, api.FileRoot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope, _ := os.ReadFile(filepath.Join(dir, FolderFront, api.FileTrust))
+	trust, err := keyring.OpenTrust(envelope, root, "registry-1")
+	if err != nil || trust.Version != 1 || len(trust.Keyset(wire.RoleIssuer)) != 2 || len(trust.Keyset(wire.RoleWitness)) != 1 {
+		t.Fatal(trust, err)
+	}
+	checkServer(t, dir, trust)
+}
+
+func checkServer(t *testing.T, dir string, trust wire.Trust) {
+	t.Helper()
+	until, err := RenewServer(filepath.Join(dir, FolderIssuer), filepath.Join(dir, FolderFront), nil, start.AddDate(1, 0, 0))
+	if err != nil || until.Before(start.AddDate(2, 11, 0)) {
+		t.Fatal(until, err)
+	}
+	der, err := readPEM(filepath.Join(dir, FolderFront, api.FileServerCert), certificateBlock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, _ := x509.ParseCertificate(der)
+	ca, _ := x509.ParseCertificate(trust.CAs[0])
+	pool := x509.NewCertPool()
+	pool.AddCert(ca)
+	for _, name := range []string{"registry.example.org", "192.0.2.1"} {
+		if _, err := cert.Verify(x509.VerifyOptions{Roots: pool, DNSName: name, CurrentTime: start.AddDate(2, 6, 0)}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	key, err := loadECDSA(filepath.Join(dir, FolderFront, api.FileServerKey))
+	if err != nil || !key.PublicKey.Equal(cert.PublicKey) {
+		t.Error("the renewed certificate is for another key", err)
+	}
+}
+
+// TestOpenRefuses an issuer whose keys do not belong together, and a second one.
+func TestOpenRefuses(t *testing.T) {
+	w, stranger := newWorld(t), newWorld(t)
+	if _, err := Open(Options{Dir: w.folder(FolderIssuer), Front: w.front}); err == nil {
+		t.Error("two issuers have one database")
+	}
+	_ = w.i.Close()
+	for _, name := range []string{FileIssuer, FileCAKey, api.FileCA, api.FileTrust} {
+		path := filepath.Join(w.folder(FolderIssuer), name)
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, _ := os.ReadFile(filepath.Join(stranger.folder(FolderIssuer), name))
+		for what, content := range map[string][]byte{"another's": other, "cut": good[:len(good)/2], "no": nil} {
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if i, err := Open(Options{Dir: w.folder(FolderIssuer), Front: w.front}); err == nil {
+				t.Errorf("opened with %s %s", what, name)
+				_ = i.Close()
+			}
+		}
+		if err := os.WriteFile(path, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.open()
+}
+
+// TestEnrolment: token, introduction, request; then certificate and House
+// document name the gateway.
+func TestEnrolment(t *testing.T) {
+	w := newWorld(t)
+	g := w.newBox("gw-1")
+	if a := w.ask(api.KindIntroduce, g.place, nil); a.Error == "" {
+		t.Fatal("introduced without a token")
+	}
+	token := w.token("gw-1", false, "3b", "3a", "3a")
+	if token.At() != g.place || token.Enrol != "registry.example.org:8443" || token.Broker != "registry.example.org:8883" {
+		t.Fatalf("%+v", token)
+	}
+	var intro wire.Introduction
+	a := w.ask(api.KindIntroduce, g.place, nil)
+	if err := wire.Decode(a.Body, &intro); err != nil || intro.KeyNumber != 0 {
+		t.Fatal(a, err)
+	}
+	if _, err := keyring.OpenTrust(intro.Trust, token.Root[:], token.Registry); err != nil {
+		t.Fatal(err)
+	}
+	g.checkEnrolled(w.ask(api.KindEnrol, g.place, g.request(token, 1)))
+	h := w.house()
+	if h.Version != 1 || !slices.Equal(h.Flats, []string{"3a", "3b"}) || h.NoticeDays != noticeDays || len(h.Gateways) != 1 || !slices.Equal(h.Gateways[0].Doors, []string{"back", "front"}) {
+		t.Fatalf("%+v", h)
+	}
+	w.reopen()
+	g.checkEnrolled(w.ask(api.KindEnrol, g.place, g.request(token, 1))) // the answer was lost
+	if w.house().Version != 1 {
+		t.Fatal("a repeated request makes another House document")
+	}
+	e, err := w.i.escrow(building1)
+	if err != nil || e.Number != 1 || e.Address != "house-1/gw-1" || string(e.Sealed) != "sealed building key" {
+		t.Fatal(e, err)
+	}
+}
+
+// checkEnrolled verifies an answer as the gateway does.
+func (b *box) checkEnrolled(a api.Answer) {
+	t := b.w.t
+	t.Helper()
+	var e wire.Enrolled
+	if err := wire.Decode(a.Body, &e); err != nil {
+		t.Fatal(a.Error, a.Hint, err)
+	}
+	h, err := keyring.OpenHouse(e.House, b.w.trust, building1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := h.Gateway(b.place.Gateway); g == nil || !slices.Equal(g.Public[:], b.key.Public().(ed25519.PublicKey)) {
+		t.Fatal("the House document does not name this gateway")
+	}
+	cert, err := x509.ParseCertificate(e.Certificates[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(b.w.i.keys.ca)
+	opts := x509.VerifyOptions{Roots: pool, CurrentTime: b.w.now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	if _, err := cert.Verify(opts); err != nil {
+		t.Fatal(err)
+	}
+	opts.CurrentTime = b.w.now.AddDate(1, 0, 1)
+	if _, err := cert.Verify(opts); err == nil {
+		t.Fatal("it is good for more than a year")
+	}
+	name := "gatehouse:d1/t1/" + b.place.Address()
+	if cert.Subject.CommonName != b.place.Address() || len(cert.URIs) != 1 || cert.URIs[0].String() != name || !b.client.PublicKey.Equal(cert.PublicKey) {
+		t.Fatalf("%v %v", cert.Subject, cert.URIs)
+	}
+}
+
+func (w *world) house() wire.House {
+	w.t.Helper()
+	h, err := keyring.OpenHouse(w.front.houses[building1], w.trust, building1)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return h
+}
+
+// TestEnrolmentRefused says what to do.
+func TestEnrolmentRefused(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	token := w.token("gw-2", false)
+	h, thief := w.newBox("gw-2"), w.newBox("gw-2")
+	wrong := token
+	wrong.Secret[0]++
+	cloned := w.newBox("gw-2")
+	cloned.key = g.key
+	elsewhere := w.newBox("gw-3")
+	refused := func(name string, p wire.Place, request []byte) {
+		t.Helper()
+		if a := w.ask(api.KindEnrol, p, request); a.Error == "" || len(a.Body) > 0 {
+			t.Errorf("%s: enrolled", name)
+		}
+	}
+	refused("wrong secret", h.place, h.request(wrong, 0))
+	refused("key of another gateway", h.place, cloned.request(token, 0))
+	refused("signed for another gateway", h.place, elsewhere.request(token, 0))
+	refused("no token", elsewhere.place, elsewhere.request(token, 0))
+	refused("nonsense", h.place, []byte{0xd2, 0x80})
+	refused("a second building key", h.place, h.request(token, 1))
+	h.checkEnrolled(w.ask(api.KindEnrol, h.place, h.request(token, 0)))
+	refused("token used by another key", h.place, thief.request(token, 0))
+	if h := w.house(); h.Version != 2 || len(h.Gateways) != 2 {
+		t.Fatalf("%+v", h)
+	}
+	late := w.token("gw-4", false)
+	w.now = w.now.Add((tokenHours + 1) * time.Hour)
+	box := w.newBox("gw-4")
+	refused("too late", box.place, box.request(late, 0))
+}
+
+// TestBuildingKeyMadeTwice: of two gateways that enrol at the same moment one
+// has to take the other's key.
+func TestBuildingKeyMadeTwice(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.newBox("gw-1"), w.newBox("gw-2")
+	ta, tb := w.token("gw-1", false), w.token("gw-2", false)
+	w.ask(api.KindIntroduce, a.place, nil)
+	w.ask(api.KindIntroduce, b.place, nil)
+	a.checkEnrolled(w.ask(api.KindEnrol, a.place, a.request(ta, 1)))
+	if got := w.ask(api.KindEnrol, b.place, b.request(tb, 1)); got.Error == "" || got.Hint == "" {
+		t.Fatal("two keys of one number")
+	}
+	w.ask(api.KindIntroduce, b.place, nil)
+	b.checkEnrolled(w.ask(api.KindEnrol, b.place, b.request(tb, 0)))
+	// A replaced first gateway brings the key back as it was restored from escrow.
+	again := w.newBox("gw-2")
+	token := w.token("gw-2", true)
+	w.ask(api.KindIntroduce, again.place, nil)
+	if got := w.ask(api.KindEnrol, again.place, again.request(token, 2)); got.Error == "" {
+		t.Fatal("another number was taken")
+	}
+	again.checkEnrolled(w.ask(api.KindEnrol, again.place, again.request(token, 1)))
+}
+
+// TestRenewal: the gateway's own key is enough, that of one replaced or removed
+// is not.
+func TestRenewal(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	renewal := func(b *box) []byte {
+		payload, err := wire.Encode(wire.RenewRequest{CSR: b.csr(), At: at(0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.sign(wire.TypeRenew, payload)
+	}
+	w.now = w.now.AddDate(0, 8, 0)
+	g.checkEnrolled(w.ask(api.KindRenew, g.place, renewal(g)))
+	_, err := w.i.gateways("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := w.newBox("gw-1")
+	if err := w.i.locked(func(c *change) error {
+		_, err := c.addGateway(operator.NewGateway{Place: api.Place(g.place)})
+		return err
+	}); err == nil {
+		t.Fatal("a token for an enrolled gateway without being asked to replace it")
+	}
+	token := w.token("gw-1", true)
+	g.checkEnrolled(w.ask(api.KindRenew, g.place, renewal(g))) // still enrolled until the other comes
+	w.ask(api.KindIntroduce, next.place, nil)
+	next.checkEnrolled(w.ask(api.KindEnrol, next.place, next.request(token, 0)))
+	if a := w.ask(api.KindRenew, g.place, renewal(g)); a.Error == "" {
+		t.Fatal("a replaced gateway got a certificate")
+	}
+	if err := w.i.locked(func(c *change) error { return c.removeGateway(building1, "gw-1") }); err != nil {
+		t.Fatal(err)
+	}
+	w.turn()
+	if len(w.house().Gateways) != 0 {
+		t.Fatal("still in the House document")
+	}
+	if a := w.ask(api.KindRenew, next.place, renewal(next)); a.Error == "" {
+		t.Fatal("a removed gateway got a certificate")
+	}
+}
+
+// TestCountersignTool signs with the stick's key, and with no other.
+func TestCountersignTool(t *testing.T) {
+	w := newWorld(t)
+	l := operator.List{Building: building1, Hash: make([]byte, 32), Trust: w.i.keys.trustEnvelope}
+	rootFile := filepath.Join(w.folder(FolderOffline), api.FileRoot)
+	s, err := Countersign(l, rootFile, "registry-1", filepath.Join(w.folder(FolderOffline), FileSecond))
+	if err != nil || len(s.Second) == 0 {
+		t.Fatal(err)
+	}
+	if _, err := Countersign(l, rootFile, "registry-1", filepath.Join(w.folder(FolderOffline), FileRootKey)); err == nil {
+		t.Error("the root is no issuer")
+	}
+	if _, err := Countersign(l, rootFile, "registry-1", "nothing"); err == nil || errors.Is(err, fs.ErrExist) {
+		t.Error("signed without a key")
+	}
+}
