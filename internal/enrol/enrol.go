@@ -71,6 +71,9 @@ func Enrol(ctx context.Context, o Options) (Result, error) {
 	}
 	var answer wire.Enrolled
 	if err := e.https.post(ctx, pathEnrol, typeCOSE, envelope, &answer); err != nil {
+		if errors.Is(err, errRefused) {
+			os.Remove(e.file(pendingFile)) // the next try may be another; if this fails, the hint comes again
+		}
 		return Result{}, err
 	}
 	have := identity{place: o.Token.At(), root: o.Token.Root[:], registry: o.Token.Registry,
@@ -157,7 +160,7 @@ func (e *enrolment) request(ctx context.Context) ([]byte, error) {
 	kept, err := os.ReadFile(e.file(pendingFile))
 	if err == nil {
 		r, err := wire.OpenEnrol(kept, at.Address())
-		if err == nil && r.Proved(e.Token.Secret) && slices.Equal(r.Public[:], e.signing.Public().(ed25519.PublicKey)) {
+		if err == nil && r.Proved(e.Token.Secret) && e.fits(r) {
 			return kept, nil
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -176,6 +179,13 @@ func (e *enrolment) request(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
 	return envelope, durable.WriteFile(e.file(pendingFile), envelope, 0o600)
+}
+
+// fits says whether the keys of an earlier request are still those of the folder.
+func (e *enrolment) fits(r wire.EnrolRequest) bool {
+	building, err := keyring.LoadBuildingKey(e.file(keyring.BuildingKeyFile))
+	return slices.Equal(r.Public[:], e.signing.Public().(ed25519.PublicKey)) &&
+		(r.Number == 0 || err == nil && building.Number() == r.Number)
 }
 
 func (e *enrolment) compose(ctx context.Context) (r wire.EnrolRequest, err error) {
@@ -224,28 +234,34 @@ func (e *enrolment) introduce(ctx context.Context) (trust wire.Trust, number uin
 	return trust, i.KeyNumber, nil
 }
 
-// buildingKey returns the key that this gateway brings into the building, nil
-// where it gets that of its siblings.
+// buildingKey returns the key that this gateway brings into the building: one
+// that it makes, that of a house by itself, or the building's own, restored
+// from escrow. It returns nil where a sibling will send it.
 func (e *enrolment) buildingKey(number uint8) (*keyring.BuildingKey, error) {
 	path := e.file(keyring.BuildingKeyFile)
 	have, err := keyring.LoadBuildingKey(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
-	_, absent := os.Stat(e.file(keyring.RegistryFile))
 	switch {
-	case number == 0 && have != nil: // a house by itself brings its cards along
-		return have, nil
-	case number == 0:
+	case have == nil && number == 0:
 		if have, err = keyring.GenerateBuildingKey(1); err == nil {
 			err = saveWhole(path, func(temp string) error { return keyring.SaveBuildingKey(temp, have) })
 		}
 		return have, err
-	case have != nil && (absent != nil || have.Number() != number):
-		return nil, hinted("if this gateway came from another house, move "+path+" away: a sibling sends the right one",
-			"the building has key number %d already, and this gateway has another key (number %d)", number, have.Number())
+	case have != nil && number != 0 && (have.Number() != number || e.wasByItself()):
+		return nil, hinted("move "+path+" away: a sibling sends the building's key; the cards of this gateway's old house are then swiped again",
+			"the building has key number %d already, and this gateway has one of another house (number %d)", number, have.Number())
 	}
-	return nil, nil
+	return have, nil
+}
+
+// wasByItself tells a house that was its own authority from one whose key was
+// restored: both may have key number 1.
+func (e *enrolment) wasByItself() bool {
+	_, err := os.Stat(e.file(keyring.IssuerFile))
+	_, enrolled := os.Stat(e.file(keyring.RegistryFile))
+	return err == nil && enrolled != nil
 }
 
 // keep writes the answer. A crash between two files leaves an enrolment that

@@ -246,15 +246,44 @@ func TestBuildingKey(t *testing.T) {
 		t.Error("a second gateway made a key of its own")
 	}
 
-	third := newIssuer(t, func(i *issuer) { i.keyNumber = 9 })
-	o := third.options(t.TempDir())
+	restored := newIssuer(t, func(i *issuer) { i.keyNumber = 9 })
+	o := restored.options(t.TempDir())
 	fatal(t, keyring.SaveBuildingKey(filepath.Join(o.Dir, keyring.BuildingKeyFile), own))
+	if got, err = Enrol(t.Context(), o); err != nil || !got.BuildingKey {
+		t.Errorf("a key that was restored: %v", err)
+	}
+
+	third := newIssuer(t, func(i *issuer) { i.keyNumber = 9 })
+	o = third.options(t.TempDir())
+	fatal(t, keyring.SaveBuildingKey(filepath.Join(o.Dir, keyring.BuildingKeyFile), own))
+	fatal(t, keyring.SaveIssuer(filepath.Join(o.Dir, keyring.IssuerFile), wire.Key{Public: third.root.Public().(ed25519.PublicKey)}))
 	var said *control.Error
 	if _, err := Enrol(t.Context(), o); !errors.As(err, &said) || !strings.Contains(said.Hint, "sibling") {
 		t.Errorf("a key from elsewhere: %v", err)
 	}
 	if third.served["enrol"] != 0 {
 		t.Error("the token was spent on it")
+	}
+}
+
+// TestRefusedThenRight: a request that the issuer refused is not sent again:
+// here two gateways made the building's key at the same time.
+func TestRefusedThenRight(t *testing.T) {
+	i := newIssuer(t)
+	i.refuse = func(w http.ResponseWriter) {
+		w.WriteHeader(http.StatusForbidden)
+		w.Write([]byte(`{"error":"another gateway made the key","hint":"take building.key away"}`))
+	}
+	o := i.options(t.TempDir())
+	var said *control.Error
+	if _, err := Enrol(t.Context(), o); !errors.As(err, &said) || said.Hint != "take building.key away" {
+		t.Fatalf("%v", err)
+	}
+	i.refuse, i.keyNumber = nil, 1
+	fatal(t, os.Remove(filepath.Join(o.Dir, keyring.BuildingKeyFile)))
+	got, err := Enrol(t.Context(), o)
+	if err != nil || got.BuildingKey {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -129,8 +129,15 @@ func refusal(status int, body []byte) error {
 		return hinted("is this the enrolment address of a registry?", "the registry answered with HTTP status %d", status)
 	}
 	said.Message = "the registry refuses: " + said.Message
-	return &said
+	if status == http.StatusTooManyRequests || status >= 500 {
+		return &said // not judged yet
+	}
+	return &wrapped{&said, errRefused}
 }
+
+// errRefused means that the issuer has judged the request: the same again would
+// be judged the same.
+var errRefused = errors.New("refused by the issuer")
 
 // explain says what to do about a connection that could not be made.
 func (c *client) explain(err error) error {
