@@ -108,6 +108,9 @@ func (i *Issuer) update(f func(c *change) error) (err error) {
 			delete(i.buildings, id) // read again from what is stored
 		}
 	}()
+	if err := c.storeSent(); err != nil {
+		return fmt.Errorf("keep what was sent: %w", err)
+	}
 	if err := f(c); err != nil {
 		return err
 	}
@@ -121,6 +124,7 @@ func (i *Issuer) update(f func(c *change) error) (err error) {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	clear(i.sent)
 	return nil
 }
 

@@ -59,6 +59,7 @@ type Issuer struct {
 	buildings map[string]*building
 	linked    bool            // the front answered last time
 	after     uint64          // number of the last delivery that was taken in
+	sent      map[string]bool // buildings whose newest was handed over, and the store does not say so yet
 	unsent    map[string]bool // buildings with a list or House document that the front has not got
 }
 
@@ -72,7 +73,7 @@ func Open(o Options) (*Issuer, error) {
 	if o.Front == nil {
 		return nil, errors.New("open issuer: no front")
 	}
-	i := &Issuer{opts: o, buildings: make(map[string]*building), unsent: make(map[string]bool)}
+	i := &Issuer{opts: o, buildings: make(map[string]*building), sent: make(map[string]bool), unsent: make(map[string]bool)}
 	var err error
 	if i.keys, err = loadKeys(o.Dir); err != nil {
 		return nil, fmt.Errorf("open issuer: %w", err)

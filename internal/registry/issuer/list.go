@@ -24,7 +24,7 @@ type signedList struct {
 
 // live are the tenancies that the list lets in beyond a time.
 func (l signedList) live(horizon uint64) map[wire.ID]bool {
-	live := make(map[wire.ID]bool)
+	live := make(map[wire.ID]bool, len(l.grants))
 	for i := range l.grants {
 		if g := &l.grants[i]; g.State != wire.GrantRevoked && (g.Until == 0 || uint64(g.Until) > horizon) {
 			live[g.Tenancy] = true
@@ -66,10 +66,11 @@ func (c *change) relist(b *building) error {
 	for i, hash := range m.Buckets {
 		next.buckets[hash] = signed.Buckets[i]
 	}
-	if gone, limit := b.removed(next); len(gone) > 0 && b.recent(m.Issued)+len(gone) > limit {
+	gone, limit := b.removed(next)
+	if len(gone) > 0 && b.recent(m.Issued)+len(gone) > limit {
 		return c.hold(b, next)
 	}
-	return c.release(b, next)
+	return c.release(b, next, gone)
 }
 
 func manifestHash(m wire.Manifest) (wire.Hash, error) {
@@ -138,12 +139,9 @@ func (c *change) hold(b *building, l signedList) error {
 	return c.storeList(b, l, b.list, true)
 }
 
-// release gives a list out: from now on its version is taken.
-func (c *change) release(b *building, l signedList) error {
-	gone, _ := b.removed(l)
-	if l.second != nil {
-		gone = nil // two have answered for them
-	}
+// release gives a list out: from now on its version is taken. gone are the
+// tenancies that it takes away and that count against the day.
+func (c *change) release(b *building, l signedList, gone []wire.ID) error {
 	for _, id := range gone {
 		b.removals[id] = l.manifest.Issued
 		if _, err := c.Exec(`INSERT INTO removals (building, tenancy, at) VALUES (?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at`,
@@ -259,7 +257,7 @@ func (c *change) countersign(b *building, second []byte) error {
 		return hinted("look at the list that waits now, and sign that", "second signature: it is for another list")
 	}
 	b.held.second = second
-	return c.release(b, *b.held)
+	return c.release(b, *b.held, nil) // two have answered for what it takes away
 }
 
 // loadLists reads the released list and the held one.
@@ -370,16 +368,23 @@ func (i *Issuer) markSent(id string, house []byte, l signedList) error {
 	if b.list.hash != l.hash || !slices.Equal(b.houseEnvelope, house) {
 		return nil // a newer one has been made meanwhile, and waits
 	}
-	return i.update(func(c *change) error {
+	delete(i.unsent, id)
+	i.sent[id] = true
+	return nil
+}
+
+// storeSent keeps what was handed over, with whatever is stored next: without it
+// the front gets the same once more after a restart.
+func (c *change) storeSent() error {
+	for id := range c.issuer.sent {
 		if _, err := c.Exec(`UPDATE lists SET sent = 1 WHERE building = ? AND held = 0`, id); err != nil {
 			return err
 		}
-		_, err := c.Exec(`UPDATE buildings SET house_sent = 1 WHERE id = ?`, id)
-		if err == nil {
-			delete(i.unsent, id)
+		if _, err := c.Exec(`UPDATE buildings SET house_sent = 1 WHERE id = ?`, id); err != nil {
+			return err
 		}
-		return err
-	})
+	}
+	return nil
 }
 
 // publishAll hands over what the front has not got. What it refuses is logged

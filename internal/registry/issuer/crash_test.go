@@ -1,0 +1,193 @@
+package issuer
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+)
+
+// childEnv makes the test binary an issuer: folder and the front's socket.
+const childEnv = "GATEHOUSE_TEST_ISSUER"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childEnv); dir != "" {
+		i, err := Open(Options{Dir: dir, Front: api.NewClient(os.Getenv(childEnv + "_FRONT")), Log: zerolog.New(os.Stderr)})
+		if err == nil {
+			err = i.Run(context.Background())
+		}
+		panic(err) // it is killed before
+	}
+	os.Exit(m.Run())
+}
+
+// handler serves the fake as the front's socket.
+func (f *fakeFront) handler() http.Handler {
+	m := http.NewServeMux()
+	reply := func(w http.ResponseWriter, v any, err error) {
+		var refused *api.Error
+		if errors.As(err, &refused) {
+			w.WriteHeader(refused.Status)
+			v = refused
+		}
+		_ = json.NewEncoder(w).Encode(v)
+	}
+	m.HandleFunc("GET /v1/work", func(w http.ResponseWriter, r *http.Request) {
+		after, _ := strconv.ParseUint(r.URL.Query().Get("after"), 10, 64)
+		v, err := f.Work(r.Context(), after, time.Second)
+		reply(w, v, err)
+	})
+	m.HandleFunc("POST /v1/lists", func(w http.ResponseWriter, r *http.Request) {
+		var l api.List
+		_ = json.NewDecoder(r.Body).Decode(&l)
+		v, err := f.PutList(r.Context(), l)
+		reply(w, v, err)
+	})
+	m.HandleFunc("POST /v1/houses", func(w http.ResponseWriter, r *http.Request) {
+		var d api.Document
+		_ = json.NewDecoder(r.Body).Decode(&d)
+		v, err := f.PutHouse(r.Context(), d.Building, d.Envelope)
+		reply(w, v, err)
+	})
+	m.HandleFunc("POST /v1/trust", func(w http.ResponseWriter, r *http.Request) { reply(w, api.Pushed{}, nil) })
+	m.HandleFunc("GET /v1/gateways", func(w http.ResponseWriter, r *http.Request) {
+		v, err := f.Gateways(r.Context(), "")
+		reply(w, v, err)
+	})
+	m.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		v, err := f.Status(r.Context())
+		reply(w, v, err)
+	})
+	m.HandleFunc("GET /v1/person", func(w http.ResponseWriter, r *http.Request) { reply(w, []byte("sealed"), nil) })
+	return m
+}
+
+// listen serves the fake on a unix socket until the test ends.
+func (f *fakeFront) listen(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "front")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, api.FileSocket)
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: f.handler()}
+	var work sync.WaitGroup
+	work.Go(func() { _ = server.Serve(l) })
+	t.Cleanup(func() { server.Close(); work.Wait(); os.RemoveAll(dir) })
+	return path
+}
+
+// TestKilled kills the issuer again and again while records come in. In the end
+// every one counts once, and the front never saw two lists of one version (it
+// would have refused the second, for ever).
+func TestKilled(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	if err := w.i.Close(); err != nil {
+		t.Fatal(err)
+	}
+	socket := w.front.listen(t)
+	const records = 120
+	rounds := 12
+	if testing.Short() {
+		rounds = 3
+	}
+	sent := 0
+	for round := range rounds {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childEnv+"="+w.folder(FolderIssuer), childEnv+"_FRONT="+socket)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for ; sent < records*(round+1)/rounds; sent++ {
+			c := checkIn(sent/2, 0)
+			if sent%2 == 1 {
+				c = other(wire.OpSuspend, sent/2, 1)
+			}
+			w.front.deliver(g.record(id('r', sent), c))
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	w.open()
+	w.turn()
+	m, grants := w.listed()
+	if len(m.Seen) != 1 || m.Seen[0].Number != records || len(grants) != records/2 {
+		t.Fatalf("seen %v, %d grants", m.Seen, len(grants))
+	}
+	for n := range records / 2 {
+		w.want(n, wire.GrantSuspended)
+	}
+	var changes int
+	if err := w.i.db.QueryRow(`SELECT count(*) FROM changes`).Scan(&changes); err != nil || changes != records {
+		t.Fatal(changes, err)
+	}
+}
+
+// TestFailedTransaction leaves nothing in memory that is not on disk.
+func TestFailedTransaction(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+	w.turn()
+	broken := errors.New("disk")
+	err := w.i.locked(func(c *change) error {
+		if err := c.deliver(g.record(id('r', 2), other(wire.OpEnd, 1, 1))); err != nil {
+			return err
+		}
+		if err := c.relist(w.i.buildings[building1]); err != nil {
+			return err
+		}
+		return broken
+	})
+	if !errors.Is(err, broken) {
+		t.Fatal(err)
+	}
+	w.turn()
+	w.want(1, wire.GrantActive)
+	if all, err := w.i.tenancies(""); err != nil || all[0].State != stateActive {
+		t.Fatal(all, err)
+	}
+	g.number--
+	w.front.deliver(g.record(id('r', 2), other(wire.OpEnd, 1, 1)))
+	w.turn()
+	w.want(1, wire.GrantRevoked)
+}
+
+// FuzzEnrol: whatever a stranger sends by HTTPS is an error, never a panic.
+func FuzzEnrol(f *testing.F) {
+	w := newWorld(f)
+	b := w.newBox("gw-1")
+	good := b.request(w.token("gw-1", false), 1)
+	f.Add(good)
+	f.Fuzz(func(t *testing.T, envelope []byte) {
+		r, err := openEnrol(b.place, envelope)
+		if err != nil {
+			return
+		}
+		if string(envelope) != string(good) && r.Public == [32]byte(b.key.Public().(ed25519.PublicKey)) {
+			t.Fatal("accepted what the key did not sign")
+		}
+	})
+}
