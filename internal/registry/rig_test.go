@@ -368,3 +368,5 @@ func (m *model) ack(envelope []byte) wire.Ack {
 func leafHash(header []byte, who wire.Hash) tlog.Hash {
 	return tlog.RecordHash(wire.LeafRecord(header, who))
 }
+
+func osWrite(path, text string) error { return os.WriteFile(path, []byte(text), 0o600) }
