@@ -188,7 +188,7 @@ func causeOf(reason string) wire.Cause {
 const maxCards = 16
 
 // actOnCards names one card of the grant, or all.
-func (c *change) actOnCards(b *building, g grant, e event, credential string) error {
+func (c *change) actOnCards(b *building, g *grant, e event, credential string) error {
 	var cards []wire.CredentialID
 	for _, card := range g.cards {
 		if credential == "" || card.id.String() == strings.ToLower(credential) {
@@ -210,7 +210,7 @@ func (c *change) actOnCards(b *building, g grant, e event, credential string) er
 
 // settle decides a dispute: what was said so far counts no more, the decision
 // does.
-func (c *change) settle(b *building, g grant, e event, a operator.Act) error {
+func (c *change) settle(b *building, g *grant, e event, a operator.Act) error {
 	if !g.disputed {
 		return hinted("registryd tenancies shows which are disputed", "nobody disputes a notice on grant %s", g.id)
 	}

@@ -22,7 +22,7 @@ type building struct {
 	houseEnvelope      []byte
 
 	events  map[wire.ID][]event // by grant
-	grants  map[wire.ID]grant   // what they add up to
+	grants  map[wire.ID]*grant  // what they add up to
 	records map[recordKey]bool  // changes that were taken in
 	seen    map[lineKey]lineState
 	newest  uint32 // greatest time of an event, unix s
@@ -58,7 +58,7 @@ type revocation struct {
 }
 
 func newBuilding(id string) *building {
-	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]grant), records: make(map[recordKey]bool),
+	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]*grant), records: make(map[recordKey]bool),
 		seen: make(map[lineKey]lineState), known: make(map[wire.Hash]bool), revoked: make(map[wire.ID]revocation),
 		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64)}
 }

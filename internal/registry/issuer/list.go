@@ -1,12 +1,11 @@
 package issuer
 
 import (
-	"context"
 	"crypto/sha256"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
@@ -80,13 +79,19 @@ func manifestHash(m wire.Manifest) (wire.Hash, error) {
 
 // listed are all records of the list that follows, in its order.
 func (b *building) listed(draft *keyring.Draft) (all []wire.Grant, err error) {
+	all = make([]wire.Grant, 0, len(b.list.grants)+maxCards)
+	sets := make(map[string]uint16) // by the doors' ids: most grants share a few
 	for id, g := range b.grants {
 		if !g.known || b.revoked[id].dropped {
 			continue
 		}
-		set, err := draft.DoorSet(g.checkIn.change.Doors)
-		if err != nil {
-			return nil, fmt.Errorf("doors of grant %s: %w", id, err)
+		doors := strings.Join(g.checkIn.change.Doors, " ")
+		set, there := sets[doors]
+		if !there {
+			if set, err = draft.DoorSet(g.checkIn.change.Doors); err != nil {
+				return nil, fmt.Errorf("doors of grant %s: %w", id, err)
+			}
+			sets[doors] = set
 		}
 		all = append(all, g.lines(set)...)
 	}
@@ -310,107 +315,4 @@ func (i *Issuer) openList(building string, l *signedList, buckets map[wire.Hash]
 		l.buckets[hash] = buckets[hash]
 	}
 	return nil
-}
-
-// publish hands House document and list of a building to the front, if it has
-// not got them. A list goes with the buckets that the front lacks; all of them
-// where that is not known or was wrong.
-func (i *Issuer) publish(ctx context.Context, id string) error {
-	i.sending.Lock()
-	defer i.sending.Unlock()
-	i.mu.Lock()
-	b, err := i.building(i.db, id)
-	if err != nil || b == nil || !i.unsent[id] {
-		i.mu.Unlock()
-		return err
-	}
-	house, l, known := b.houseEnvelope, b.list, b.known
-	i.mu.Unlock()
-	if house != nil {
-		if _, err := i.opts.Front.PutHouse(ctx, id, house); err != nil {
-			return fmt.Errorf("hand house document of %s to the front: %w", id, err)
-		}
-	}
-	if l.manifest.Version > 0 {
-		if err := i.putList(ctx, id, l, known); err != nil {
-			return fmt.Errorf("hand list %d of %s to the front: %w", l.manifest.Version, id, err)
-		}
-	}
-	return i.markSent(id, house, l)
-}
-
-func (i *Issuer) putList(ctx context.Context, id string, l signedList, known map[wire.Hash]bool) error {
-	out := api.List{Building: id, Manifest: l.envelope, Second: l.second, Buckets: [][]byte{}}
-	for hash, bytes := range l.buckets {
-		if !known[hash] {
-			out.Buckets = append(out.Buckets, bytes)
-		}
-	}
-	_, err := i.opts.Front.PutList(ctx, out)
-	var refused *api.Error
-	if errors.As(err, &refused) && refused.Status != 0 && len(out.Buckets) < len(l.buckets) {
-		return i.putList(ctx, id, l, nil) // the front may have lost its store
-	}
-	return err
-}
-
-func (i *Issuer) markSent(id string, house []byte, l signedList) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	b, err := i.building(i.db, id)
-	if err != nil || b == nil {
-		return err
-	}
-	b.known = make(map[wire.Hash]bool, len(l.buckets))
-	for hash := range l.buckets {
-		b.known[hash] = true
-	}
-	if b.list.hash != l.hash || !slices.Equal(b.houseEnvelope, house) {
-		return nil // a newer one has been made meanwhile, and waits
-	}
-	delete(i.unsent, id)
-	i.sent[id] = true
-	return nil
-}
-
-// storeSent keeps what was handed over, with whatever is stored next: without it
-// the front gets the same once more after a restart.
-func (c *change) storeSent() error {
-	for id := range c.issuer.sent {
-		if _, err := c.Exec(`UPDATE lists SET sent = 1 WHERE building = ? AND held = 0`, id); err != nil {
-			return err
-		}
-		if _, err := c.Exec(`UPDATE buildings SET house_sent = 1 WHERE id = ?`, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// publishAll hands over what the front has not got. What it refuses is logged
-// and tried again later; another error means that it is away.
-func (i *Issuer) publishAll(ctx context.Context) error {
-	i.mu.Lock()
-	ids := make([]string, 0, len(i.unsent))
-	for id := range i.unsent {
-		ids = append(ids, id)
-	}
-	i.mu.Unlock()
-	slices.Sort(ids)
-	for _, id := range ids {
-		if err := i.publishLogged(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (i *Issuer) publishLogged(ctx context.Context, id string) error {
-	err := i.publish(ctx, id)
-	var refused *api.Error
-	if errors.As(err, &refused) && refused.Status != 0 {
-		i.opts.Log.Error().Err(err).Str("hint", refused.Hint).Msg("the front refuses what is signed here")
-		return nil
-	}
-	return err
 }

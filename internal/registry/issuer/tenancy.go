@@ -59,10 +59,10 @@ const (
 // same second the suspension. An objection holds until the operator decides,
 // whatever the clocks of two gateways say of what came first: it may be the only
 // word that the tenant has.
-func fold(id wire.ID, events []event) grant {
+func fold(id wire.ID, events []event) *grant {
 	sorted := slices.Clone(events)
 	slices.SortFunc(sorted, func(a, b event) int { return a.compare(&b) })
-	g := grant{id: id}
+	g := &grant{id: id}
 	if len(sorted) == 0 {
 		return g
 	}

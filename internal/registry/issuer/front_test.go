@@ -1,0 +1,167 @@
+package issuer
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+)
+
+// fakeFront keeps what it is given, as the front does: it refuses a list whose
+// buckets it lacks, one that goes back, and two of one version.
+type fakeFront struct {
+	mu         sync.Mutex
+	deliveries []api.Delivery
+	enrolments []api.Enrolment
+	answers    map[string]api.Answer
+	lists      map[string]api.List // newest by building
+	versions   map[string]uint64
+	buckets    map[wire.Hash][]byte
+	got        int // buckets handed over
+	houses     map[string][]byte
+	applied    map[string]uint64 // by building/gateway
+	down       bool
+	wake       chan struct{}
+}
+
+func newFront() *fakeFront {
+	return &fakeFront{answers: make(map[string]api.Answer), lists: make(map[string]api.List), versions: make(map[string]uint64),
+		buckets: make(map[wire.Hash][]byte), houses: make(map[string][]byte), applied: make(map[string]uint64), wake: make(chan struct{}, 1)}
+}
+
+func (f *fakeFront) lock() error {
+	f.mu.Lock()
+	if f.down {
+		f.mu.Unlock()
+		return fmt.Errorf("the front is away")
+	}
+	return nil
+}
+
+func (f *fakeFront) Work(ctx context.Context, after uint64, wait time.Duration) (w api.Work, err error) {
+	deadline := time.After(wait)
+	for {
+		if err := f.lock(); err != nil {
+			return w, err
+		}
+		w = api.Work{Next: after, Enrolments: slices.Clone(f.enrolments)}
+		for _, d := range f.deliveries {
+			if d.Number > after {
+				w.Deliveries, w.Next = append(w.Deliveries, d), d.Number
+			}
+		}
+		f.mu.Unlock()
+		if len(w.Deliveries)+len(w.Enrolments) > 0 {
+			return w, nil
+		}
+		select {
+		case <-f.wake:
+		case <-deadline:
+			return w, nil
+		case <-ctx.Done():
+			return w, ctx.Err()
+		}
+	}
+}
+
+func (f *fakeFront) deliver(all ...api.Delivery) {
+	f.mu.Lock()
+	for _, d := range all {
+		d.Number = uint64(len(f.deliveries) + 1)
+		f.deliveries = append(f.deliveries, d)
+	}
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *fakeFront) Answer(_ context.Context, a api.Answer) error {
+	if err := f.lock(); err != nil {
+		return err
+	}
+	defer f.mu.Unlock()
+	f.answers[a.ID] = a
+	f.enrolments = slices.DeleteFunc(f.enrolments, func(e api.Enrolment) bool { return e.ID == a.ID })
+	return nil
+}
+
+func (f *fakeFront) PutList(_ context.Context, l api.List) (p api.Pushed, err error) {
+	if err := f.lock(); err != nil {
+		return p, err
+	}
+	defer f.mu.Unlock()
+	m, err := manifestOf(l.Manifest)
+	if err != nil {
+		return p, err
+	}
+	have := f.versions[l.Building]
+	if m.Version < have || m.Version == have && string(f.lists[l.Building].Manifest) != string(l.Manifest) {
+		return p, &api.Error{Message: fmt.Sprintf("list %d after %d", m.Version, have), Status: http.StatusConflict}
+	}
+	for _, b := range l.Buckets {
+		f.buckets[sha256.Sum256(b)] = b
+	}
+	for _, hash := range m.Buckets {
+		if f.buckets[hash] == nil {
+			return p, &api.Error{Message: "a bucket is lacking", Status: http.StatusConflict}
+		}
+	}
+	f.got += len(l.Buckets)
+	f.lists[l.Building], f.versions[l.Building] = l, m.Version
+	return api.Pushed{Version: m.Version}, nil
+}
+
+func (f *fakeFront) PutHouse(_ context.Context, building string, envelope []byte) (p api.Pushed, err error) {
+	if err := f.lock(); err != nil {
+		return p, err
+	}
+	defer f.mu.Unlock()
+	f.houses[building] = envelope
+	return p, nil
+}
+
+func (f *fakeFront) PutTrust(context.Context, []byte) (p api.Pushed, err error) {
+	if err := f.lock(); err != nil {
+		return p, err
+	}
+	f.mu.Unlock()
+	return p, nil
+}
+
+func (f *fakeFront) Gateways(context.Context, string) (all []api.Gateway, err error) {
+	if err := f.lock(); err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	for address, v := range f.applied {
+		p := api.Place{Building: filepath.Dir(address), Gateway: filepath.Base(address)}
+		all = append(all, api.Gateway{Place: p, Applied: v})
+	}
+	return all, nil
+}
+
+func (f *fakeFront) Status(context.Context) (s api.Status, err error) {
+	if err := f.lock(); err != nil {
+		return s, err
+	}
+	defer f.mu.Unlock()
+	return api.Status{LastWork: uint64(len(f.deliveries))}, nil
+}
+
+// manifestOf reads a manifest without asking who signed it.
+func manifestOf(envelope []byte) (wire.Manifest, error) {
+	payload, err := payloadOf(envelope)
+	if err != nil {
+		return wire.Manifest{}, err
+	}
+	return wire.DecodeManifest(payload)
+}
