@@ -130,7 +130,7 @@ func (f *Front) openHello(g *gateway, payload []byte) (*helloWork, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	v := &g.view
-	if v.nonce != w.hello.Nonce || !v.online {
+	if !v.nonce.SameConnection(w.hello.Nonce) || !v.online {
 		v.since, v.online = time.Now(), true
 	}
 	v.nonce, v.hello, v.heard = w.hello.Nonce, w.hello, time.Now()
@@ -164,7 +164,7 @@ func (f *Front) takeStatus(g *gateway, payload []byte) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if s.Nonce == g.view.nonce {
+	if s.Nonce.SameConnection(g.view.nonce) {
 		g.view.online = s.Online
 	}
 	return nil

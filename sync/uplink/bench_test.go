@@ -179,7 +179,7 @@ func drain(b *testing.B, o journal.Options, batch int, n uint64, way time.Durati
 	if err != nil {
 		b.Fatal(err)
 	}
-	u.batch = batch
+	u.o.Batch = batch
 	run(b, j, func() {
 		ctx, stop := context.WithCancel(context.Background())
 		var ends sync.WaitGroup

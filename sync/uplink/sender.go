@@ -42,7 +42,7 @@ func (a *actor) startPacking(ctx context.Context, at journal.Position, r tree.Ra
 	a.stopPacking()
 	ctx, stop := context.WithCancel(ctx)
 	p := &packing{stop: stop, packer: packer{journal: a.o.Journal, keyring: a.o.Keyring, key: a.o.Key, address: a.address,
-		batch: a.u.batch, out: make(chan batch, packAhead), idle: make(chan struct{}, 1),
+		batch: a.o.Batch, out: make(chan batch, packAhead), idle: make(chan struct{}, 1),
 		failed: func(err error) {
 			a.o.Log.Error().Err(err).Msg("entries can't be sent to the registry; it is tried again")
 		}}}

@@ -80,6 +80,7 @@ type Options struct {
 	Clock      func() journal.Stamp // for the hello; never for a decision
 	Checkpoint string               // file of the newest cosigned checkpoint
 	Software   string               // version, at most 64 bytes
+	Batch      int                  // entries of a message at most; 0: 700
 	Log        zerolog.Logger
 }
 
@@ -87,8 +88,10 @@ type Options struct {
 type Uplink struct {
 	o     Options
 	batch int // entries of a batch at most
-	mu    sync.Mutex
-	s     Status
+
+	mu         sync.Mutex
+	s          Status
+	connection [8]byte // of the nonces
 }
 
 // New prepares an uplink of an enrolled gateway; it starts nothing.
@@ -103,7 +106,10 @@ func New(o Options) (*Uplink, error) {
 	if err := r.Place.Check(); err != nil {
 		return nil, fmt.Errorf("new uplink: %w", err)
 	}
-	return &Uplink{o: o, batch: batchEntries, s: Status{Since: time.Now(), State: StateDown}}, nil
+	if o.Batch <= 0 || o.Batch > wire.MaxBatch {
+		o.Batch = batchEntries
+	}
+	return &Uplink{o: o, s: Status{Since: time.Now(), State: StateDown}}, nil
 }
 
 // Run talks until ctx ends. It returns when its goroutines are gone and the

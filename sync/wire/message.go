@@ -24,8 +24,12 @@ const (
 	TypeKey       = "building-key" // gateway, building/gateway: KeyShare; on the building's topic
 )
 
-// Nonce is 128 random bits that an answer repeats.
+// Nonce is what an answer repeats: 64 random bits of the connection, which its
+// last will has too, then 64 of the one hello.
 type Nonce [16]byte
+
+// SameConnection reports whether both are of one connection.
+func (n Nonce) SameConnection(o Nonce) bool { return [8]byte(n[:8]) == [8]byte(o[:8]) }
 
 // Signature is one of Ed25519.
 type Signature [64]byte
