@@ -34,6 +34,11 @@ func writeStatus(w io.Writer, st control.Status) {
 	fmt.Fprintf(t, "clock\t%s\t%s\n", local(st.Clock.Now), clockState(st.Clock))
 	fmt.Fprintf(t, "grants\t%d\t%s\n", st.Grants.Count, grantsState(st.Grants))
 	fmt.Fprintf(t, "log\t%d entries\t%s\n", st.Journal.Entries, journalState(st.Journal))
+	if st.Uplink == nil {
+		fmt.Fprintf(t, "registry\tnone\tthe house is by itself\n")
+	} else {
+		fmt.Fprintf(t, "registry\t%s\t%s\n", st.Uplink.Registry, uplinkState(*st.Uplink))
+	}
 	_ = t.Flush()
 	for i, p := range st.Problems {
 		if i == 0 {
@@ -92,6 +97,26 @@ func journalState(j control.Journal) string {
 	}
 	if j.Degraded != "" {
 		s += ", NOT DURABLE: " + j.Degraded
+	}
+	return s
+}
+
+func uplinkState(u control.Uplink) string {
+	s := u.State
+	if u.Behind > 0 {
+		s += fmt.Sprintf(", %d entries wait", u.Behind)
+	}
+	if u.Records > 0 {
+		s += fmt.Sprintf(", %d tenancy records wait", u.Records)
+	}
+	if u.List > u.InForce {
+		s += fmt.Sprintf(", list %d is newer than the one here", u.List)
+	}
+	if u.LastAck != nil {
+		s += ", last answer " + local(*u.LastAck)
+	}
+	if u.Problem != "" {
+		s += ", NOT CONFIRMED: " + u.Problem
 	}
 	return s
 }

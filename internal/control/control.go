@@ -12,7 +12,8 @@ import "time"
 type Status struct {
 	Building    string    `json:"building"`
 	Gateway     string    `json:"gateway"`
-	Registry    string    `json:"registry"`
+	Registry    string    `json:"registry"` // its id; "none"
+	Uplink      *Uplink   `json:"uplink,omitempty"`
 	Version     string    `json:"version"`
 	Started     time.Time `json:"started"`
 	Initialised bool      `json:"initialised"` // the building's keys are there
@@ -80,6 +81,26 @@ type Grants struct {
 	Issued  *time.Time `json:"issued,omitempty"`
 	Count   int        `json:"count"`
 	Copies  int        `json:"copies"` // good copies on disk, of 2
+}
+
+// Uplink is the way to the registry.
+type Uplink struct {
+	Registry string     `json:"registry"` // its id
+	District string     `json:"district"`
+	Town     string     `json:"town"`
+	Broker   string     `json:"broker"`
+	State    string     `json:"state"` // "down", "greeting", "sending", "in step", "not enrolled"
+	Since    time.Time  `json:"since"`
+	Epoch    string     `json:"epoch"`
+	Stored   uint64     `json:"stored"` // entries of that epoch that the registry has confirmed
+	Behind   uint64     `json:"behind"` // entries that it has not
+	LastAck  *time.Time `json:"last_ack,omitempty"`
+	List     uint64     `json:"list"`     // newest version that the registry named
+	InForce  uint64     `json:"in_force"` // version in force here
+	Records  int        `json:"records"`  // tenancy records that it has not confirmed
+	Refused  uint64     `json:"refused"`  // messages since the start
+	Problem  string     `json:"problem,omitempty"`
+	Link     string     `json:"link,omitempty"` // why the link is down, in plain words
 }
 
 // LogEntry is one entry as `gatehouse log` shows it: its header and its place,

@@ -185,7 +185,7 @@ func TestTLSConfig(t *testing.T) {
 		{"another CA", other, yes, false}, {"another CA, no clock", other, no, false},
 		{"not yet valid", early, yes, false}, {"not yet valid, no clock", early, no, true},
 	} {
-		config, err := TLSConfig(dir, c.trusted)()
+		config, err := TLSConfig(dir, "", c.trusted)()
 		fatal(t, err)
 		if config.MinVersion != tls.VersionTLS13 || len(config.Certificates) != 1 {
 			t.Errorf("%s: version %x, %d certificates", c.name, config.MinVersion, len(config.Certificates))
@@ -195,7 +195,7 @@ func TestTLSConfig(t *testing.T) {
 		}
 	}
 	fatal(t, os.Remove(filepath.Join(dir, keyring.TrustFile)))
-	config, err := TLSConfig(dir, yes)()
+	config, err := TLSConfig(dir, "", yes)()
 	fatal(t, err)
 	if err := dial(i, config); err != nil {
 		t.Errorf("with ca.pem alone: %v", err)
@@ -203,7 +203,7 @@ func TestTLSConfig(t *testing.T) {
 	if err := dial(other, config); err == nil {
 		t.Error("with ca.pem alone: any CA will do")
 	}
-	if _, err := TLSConfig(t.TempDir(), yes)(); err == nil {
+	if _, err := TLSConfig(t.TempDir(), "", yes)(); err == nil {
 		t.Error("a house by itself has a broker")
 	}
 }

@@ -15,17 +15,20 @@ import (
 // 1.3, the gateway's client certificate, and a server judged by the CAs of the
 // trust document in force (by those of ca.pem where that can't be read), never
 // by the system's. Whether a certificate is of today counts only while trusted
-// says so: a gateway that has no time yet gets it over this connection. All is
-// read anew at each call, so that renewed files are used.
-func TLSConfig(dir string, trusted func() bool) func() (*tls.Config, error) {
+// says so: a gateway that has no time yet gets it over this connection. Host is
+// the name or address of the broker; empty: that of the enrolment. All is read
+// anew at each call, so that renewed files are used.
+func TLSConfig(dir, host string, trusted func() bool) func() (*tls.Config, error) {
 	return func() (*tls.Config, error) {
 		r, roots, err := servers(dir)
 		if err != nil {
 			return nil, fmt.Errorf("TLS to the broker: %w", err)
 		}
-		host, _, err := net.SplitHostPort(r.Broker)
-		if err != nil {
-			return nil, fmt.Errorf("TLS to the broker: %s: %w", keyring.RegistryFile, err)
+		host := host
+		if host == "" {
+			if host, _, err = net.SplitHostPort(r.Broker); err != nil {
+				return nil, fmt.Errorf("TLS to the broker: %s: %w", keyring.RegistryFile, err)
+			}
 		}
 		own, err := tls.LoadX509KeyPair(filepath.Join(dir, keyring.ClientCertFile), filepath.Join(dir, keyring.ClientKeyFile))
 		if err != nil {

@@ -28,6 +28,7 @@ import (
 	"gatehouse/internal/door"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
 
@@ -49,6 +50,8 @@ type Options struct {
 	// Verify checks a file of the journal before it is used, in a child process:
 	// a damaged one can kill who opens it. Without it the check runs in this one.
 	Verify func(ctx context.Context, path string) error
+	// Dial makes the link to the registry's broker; nil: by MQTT.
+	Dial func(mqtt.Config) (Link, error)
 	// Ready is called once the doors run.
 	Ready func()
 	Log   zerolog.Logger
@@ -67,7 +70,8 @@ type Gateway struct {
 	gatewayKey ed25519.PrivateKey
 	swipes     *swipes
 	desk       *desk.Desk
-	fire       *fire // nil: no fire input
+	fire       *fire    // nil: no fire input
+	central    *central // nil: no registry
 	// requests counts those of the tool that are being answered.
 	requests sync.WaitGroup
 	doors    []*servedDoor
@@ -114,6 +118,7 @@ func New(o Options) (*Gateway, error) {
 	if err := g.openDesk(); err != nil {
 		return nil, err
 	}
+	g.openRegistry()
 	for _, d := range g.doors {
 		g.makeDoor(d)
 	}
@@ -167,7 +172,7 @@ func (g *Gateway) openKeyring() (err error) {
 func (g *Gateway) openJournal() (err error) {
 	g.journal, err = journal.Open(journal.Options{
 		Dir: g.o.Site.path("journal"), Clock: g.clock.stamp, BootID: bootID(), Log: g.o.Log,
-		MaxBytes: int64(g.o.Site.Journal.MaxMB) << 20, Verify: g.o.Verify,
+		MaxBytes: int64(g.o.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
 	})
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)
@@ -310,6 +315,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	devices.Go(func() { _ = g.keyring.Run(ctx) }) // ends with ctx, never with an error
 	devices.Go(func() { _ = g.desk.Run(ctx) })    // likewise
+	devices.Go(func() { g.central.run(ctx, g) })
 	devices.Go(func() { g.watchClock(ctx) })
 	devices.Go(func() { g.serve(ctx) })
 	if g.o.Ready != nil {

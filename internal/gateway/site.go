@@ -153,7 +153,6 @@ func explain(err error) error {
 func (s *Site) defaults() {
 	set(&s.State, defaultState)
 	set(&s.Socket, defaultSocket)
-	set(&s.Registry, "none")
 	set(&s.TimeZone, "Asia/Shanghai")
 	set(&s.Journal.BudgetMS, defaultBudget)
 	set(&s.Journal.MaxMB, defaultMaxMB)

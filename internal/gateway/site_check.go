@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,7 +38,9 @@ func (s *Site) check() error {
 	if _, err := time.LoadLocation(s.TimeZone); err != nil {
 		f.add("time_zone = %q: want a name like Asia/Shanghai", s.TimeZone)
 	}
-	f.oneOf("registry", s.Registry, "none")
+	if r := s.Registry; r != "" && r != noRegistry && !brokerAddress(r) {
+		f.add(`registry = %q: leave it out for the registry that this gateway is enrolled with, or write "none", or "mqtts://host:port" for another broker`, r)
+	}
 	if _, err := profiles.Board(s.Board); s.Board != "" && err != nil {
 		f.add("board = %q: %w", s.Board, err)
 	}
@@ -241,4 +244,11 @@ func (s *Site) checkLines(f *faults) {
 			}
 		}
 	}
+}
+
+// brokerAddress reports whether the link takes it: MQTT over TLS, or plain to
+// this machine, where a broker may stand that carries it on.
+func brokerAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "mqtts" || u.Scheme == "mqtt") && u.Hostname() != "" && u.User == nil && u.Path == ""
 }

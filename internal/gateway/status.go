@@ -18,12 +18,15 @@ import (
 func (g *Gateway) getStatus(*http.Request) (any, error) {
 	keys := g.keyring.Status()
 	s := control.Status{
-		Building: g.o.Site.Building, Gateway: g.o.Site.Gateway, Registry: g.o.Site.Registry,
+		Building: g.o.Site.Building, Gateway: g.o.Site.Gateway, Registry: noRegistry, Uplink: g.uplinkStatus(),
 		Version: g.o.Version, Started: g.started, Initialised: keys.HasKey && keys.Issuers > 0,
 		Clock: g.clockStatus(), Journal: g.journalStatus(), Grants: grantsStatus(keys), Fire: g.fireStatus(),
 	}
 	for _, d := range g.doors {
 		s.Doors = append(s.Doors, d.status())
+	}
+	if s.Uplink != nil {
+		s.Registry = s.Uplink.Registry
 	}
 	s.Problems = g.problems(s)
 	return s, nil
@@ -148,6 +151,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 		}
 	}
 	list = append(list, grantProblems(g.keyring.Status())...)
+	list = append(list, g.uplinkProblems(s.Uplink)...)
 	list = append(list, g.setAsideProblems()...)
 	if doubt := g.clock.doubt(); doubt != "" {
 		add("%s", doubt)

@@ -1,0 +1,187 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/desk"
+	"gatehouse/internal/enrol"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/uplink"
+	"gatehouse/sync/wire"
+)
+
+// Link is the way to the registry's broker; *mqtt.Link is one.
+type Link interface {
+	uplink.Link
+	Run(ctx context.Context) error
+	Status() mqtt.Status
+}
+
+// central is what a gateway has of its registry: nothing at the doors waits for
+// any of it.
+type central struct {
+	broker  string
+	link    Link
+	uplink  *uplink.Uplink
+	renewer *enrol.Renewer
+	err     error // why there is no uplink although there should be one
+}
+
+const noRegistry = "none"
+
+// hasRegistry says whether entries are to go to a registry.
+func (g *Gateway) hasRegistry() bool {
+	return g.o.Site.Registry != noRegistry && (g.o.Site.Registry != "" || g.keyring.Registry() != nil)
+}
+
+// openRegistry makes the way to the registry that the gateway is enrolled with.
+// Nothing that is wrong with it is the doors' business.
+func (g *Gateway) openRegistry() {
+	if !g.hasRegistry() {
+		return
+	}
+	c := &central{}
+	g.central = c
+	if c.err = g.makeUplink(c); c.err != nil {
+		g.o.Log.Error().Err(c.err).Msg("no uplink to the registry; entries wait here")
+	}
+}
+
+func (g *Gateway) makeUplink(c *central) error {
+	reg := g.keyring.Registry()
+	switch {
+	case reg == nil:
+		return errors.New("this gateway is not enrolled")
+	case g.gatewayKey == nil:
+		return errors.New("the gateway's own key can't be read")
+	}
+	c.broker = g.o.Site.Registry
+	if c.broker == "" {
+		c.broker = "mqtts://" + reg.Broker
+	}
+	at, err := url.Parse(c.broker)
+	if err != nil {
+		return fmt.Errorf("broker: %w", err)
+	}
+	dir := g.o.Site.path("keys")
+	trusted := func() bool { return g.clock.read().trusted }
+	config := mqtt.Config{Broker: c.broker, TLS: enrol.TLSConfig(dir, at.Hostname(), trusted),
+		Subscribe: []string{reg.Place.Down("+"), reg.Place.House("+")}, Log: g.o.Log,
+		Will: func() mqtt.Message { return c.uplink.Will() }}
+	if c.link, err = g.dial(config); err != nil {
+		return err
+	}
+	c.uplink, err = uplink.New(uplink.Options{Link: c.link, Journal: g.journal, Keyring: g.keyring, Records: records{g.desk},
+		Key: g.gatewayKey, Clock: g.clock.stamp, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Log: g.o.Log})
+	c.renewer = enrol.NewRenewer(dir, func() time.Time { return g.clock.read().wall }, trusted, g.o.Log)
+	return err
+}
+
+func (g *Gateway) dial(c mqtt.Config) (Link, error) {
+	if g.o.Dial != nil {
+		return g.o.Dial(c)
+	}
+	return mqtt.New(c)
+}
+
+// software cuts a version to what a hello holds.
+func software(version string) string { return version[:min(len(version), 64)] }
+
+// run talks to the registry until ctx ends; the link ends last, so that the
+// broker hears a goodbye.
+func (c *central) run(ctx context.Context, g *Gateway) {
+	if c == nil || c.err != nil {
+		return
+	}
+	linkCtx, stopLink := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLink()
+	var others sync.WaitGroup
+	others.Go(func() {
+		if err := c.link.Run(linkCtx); err != nil {
+			g.o.Log.Error().Err(err).Msg("link to the registry stopped")
+		}
+	})
+	others.Go(func() { _ = c.renewer.Run(ctx) }) // ends with ctx, never with an error
+	_ = c.uplink.Run(ctx)                        // likewise
+	stopLink()
+	others.Wait()
+}
+
+// records is the desk as the uplink sees it.
+type records struct{ *desk.Desk }
+
+// Pending returns the desk's records that are not at the registry yet.
+func (r records) Pending() (all []uplink.Pending) {
+	for _, p := range r.Desk.Pending() {
+		all = append(all, uplink.Pending{Line: p.Line, Number: p.Number, Envelope: p.Envelope, Person: p.Person})
+	}
+	return all
+}
+
+// uplinkStatus is nil where there is no registry.
+func (g *Gateway) uplinkStatus() *control.Uplink {
+	c := g.central
+	if c == nil {
+		return nil
+	}
+	out := &control.Uplink{Broker: c.broker, State: "not enrolled"}
+	if reg := g.keyring.Registry(); reg != nil {
+		out.Registry, out.District, out.Town = reg.Name, reg.Place.District, reg.Place.Town
+	}
+	if c.err != nil {
+		return out
+	}
+	s := c.uplink.Status()
+	out.State, out.Since, out.Behind, out.Records, out.Refused = string(s.State), s.Since, s.Behind, s.Records, s.Refused
+	out.List, out.InForce, out.Stored = s.List, g.keyring.Status().Version, s.Stored.Sequence
+	out.Epoch = fmt.Sprintf("%016x", s.Stored.Epoch)
+	if !s.LastAck.IsZero() {
+		out.LastAck = &s.LastAck
+	}
+	out.Problem = s.Problem.String()
+	if l := c.link.Status(); s.State == uplink.StateDown && l.Err != nil {
+		out.Link = l.Advice
+	}
+	return out
+}
+
+// withheldAfter is how long a list may be on its way.
+const withheldAfter = 5 * time.Minute
+
+// uplinkProblems says what somebody should do about the registry. That it is
+// away is no problem of the doors', and each says so.
+func (g *Gateway) uplinkProblems(u *control.Uplink) (list []string) {
+	if u == nil {
+		return nil
+	}
+	if err := g.central.err; err != nil {
+		return []string{fmt.Sprintf("no way to the registry (%v): run gatehouse enrol and start the daemon again, or set registry = \"none\" in the site file", err)}
+	}
+	s := g.central.uplink.Status()
+	const waits = "Doors go on, entries wait here"
+	switch {
+	case s.Problem == wire.ReasonNoLink || s.State == uplink.StateDown && time.Since(s.Since) > 10*time.Minute:
+		list = append(list, fmt.Sprintf("the registry's broker can't be reached: %s. %s", or(u.Link, "check the network"), waits))
+	case s.Problem == wire.ReasonNoAnswer:
+		list = append(list, "the registry does not confirm what is sent to it: it may be down, or the broker's access list may drop the messages of this gateway: ask its operator. "+waits)
+	case s.Problem == wire.ReasonAhead, s.Problem == wire.ReasonOtherRoot:
+		list = append(list, "the registry has another copy of this gateway's log: an older image of its card was put back. The log goes on in a new epoch; find out who did it")
+	}
+	if !s.Withheld.IsZero() && time.Since(s.Withheld) > withheldAfter {
+		list = append(list, fmt.Sprintf("the registry has list %d of the grants, here list %d is in force, and the newer one does not come: ask its operator", u.List, u.InForce))
+	}
+	return list
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
