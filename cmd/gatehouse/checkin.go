@@ -66,6 +66,11 @@ func (c checkInCmd) Run(s *session) error {
 		if err != nil {
 			return err
 		}
+		in.Check = true
+		if _, err := s.client.CheckIn(s.ctx, v.desk.Session, in); err != nil {
+			return err
+		}
+		in.Check = false
 		doors := in.Doors
 		if len(doors) == 0 {
 			doors = v.desk.Doors
@@ -79,8 +84,12 @@ func (c checkInCmd) Run(s *session) error {
 			return err
 		}
 		return v.report(done, missing, func(w io.Writer) {
-			fmt.Fprintf(w, "tenancy %s: its card opens %s now; the registry hears of it as soon as it can be reached\n",
-				called(done.Tenancy), strings.Join(done.Tenancy.Doors, ", "))
+			when := "now"
+			if in.From != nil && in.From.After(time.Now()) {
+				when = "from " + a.From + " on"
+			}
+			fmt.Fprintf(w, "tenancy %s: its card opens %s %s; the registry hears of it as soon as it can be reached\n",
+				called(done.Tenancy), strings.Join(done.Tenancy.Doors, ", "), when)
 		})
 	})
 }

@@ -51,6 +51,7 @@ type CheckIn struct {
 	Basis    string     `json:"basis"`
 	Informed bool       `json:"informed"`
 	PIN      string     `json:"pin,omitempty"`
+	Check    bool       `json:"check,omitempty"` // only judge it: before the card is held up
 }
 
 // Change asks for a change of a tenancy: checkout, dispute, withdraw, suspend,

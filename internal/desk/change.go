@@ -33,7 +33,7 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 		return Done{}, err
 	}
 	reg, clock := d.p.Keyring.Registry(), d.p.Clock()
-	at := situation{t: t, cards: t.cards(all[wire.ID(t.ID)]), now: clock.now(), surely: clock.surely(), trusted: clock.Trusted,
+	at := situation{t: t, standing: t.stand(all[wire.ID(t.ID)]), now: clock.now(), surely: clock.surely(), trusted: clock.Trusted,
 		days: NoticeDays(reg.House), cause: named(r.Cause, wire.CauseMistake), card: r.Card}
 	if r.Cause != "" && at.cause == 0 {
 		return Done{}, refuse(causes(), "this is no cause for which a tenancy ends")
@@ -90,7 +90,7 @@ func (d *Desk) lookup(text string, all map[wire.ID][]holding) (*tenancy, error) 
 	for _, t := range d.everyone(all) {
 		byID := len(text) >= 4 && strings.HasPrefix(wire.ID(t.ID).String(), strings.ToLower(text))
 		byWord := text != "" && (strings.EqualFold(t.Flat, text) || strings.EqualFold(t.Label, text))
-		if byID || byWord && t.state(t.cards(all[wire.ID(t.ID)]), surely) != stateEnded {
+		if byID || byWord && t.state(t.stand(all[wire.ID(t.ID)]), surely) != stateEnded {
 			found = append(found, t)
 		}
 	}

@@ -29,6 +29,7 @@ type Arrival struct {
 	Basis    string
 	Informed bool   // the person was told what is kept and why
 	PIN      string // chosen by the tenant; empty: none
+	Check    bool   // only judge it: before the card is held up
 }
 
 // Done is what came of an action, with remarks for the one who asked for it.
@@ -52,19 +53,10 @@ func (d *Desk) CheckIn(ctx context.Context, a Arrival) (Done, error) {
 		return Done{}, err
 	}
 	chosen, err := newPIN(a.PIN)
-	if err != nil {
+	if err != nil || a.Check {
 		return Done{}, err
 	}
-	if len(s.fresh) == 0 {
-		return Done{}, refuse("hold it up to a reader", "no card has been shown")
-	}
-	for _, card := range s.fresh {
-		if err := d.free(card); err != nil {
-			return Done{}, err
-		}
-		person.Cards = append(person.Cards, rawCard(card))
-	}
-	if c.Credentials, err = d.identify(s.fresh); err != nil {
+	if err := d.give(s.fresh, &c, &person); err != nil {
 		return Done{}, err
 	}
 	sealed, err := sealPerson(reg, person)
@@ -84,6 +76,21 @@ func (d *Desk) CheckIn(ctx context.Context, a Arrival) (Done, error) {
 	}
 	s.fresh, s.proof = nil, nil
 	return d.done(t, remarks), nil
+}
+
+// give puts the cards that were shown into the change and the person.
+func (d *Desk) give(fresh []device.Card, c *wire.Change, p *wire.Person) (err error) {
+	if len(fresh) == 0 {
+		return refuse("hold it up to a reader", "no card has been shown")
+	}
+	for _, card := range fresh {
+		if err := d.free(card); err != nil {
+			return err
+		}
+		p.Cards = append(p.Cards, wire.RawCard{Bits: uint16(card.Len()), Data: slices.Clone(card.Bytes())})
+	}
+	c.Credentials, err = d.identify(fresh)
+	return err
 }
 
 // judge holds an arrival against the rules, and makes the change and the person
@@ -164,10 +171,6 @@ func judgeDoors(reg *keyring.Registry, want []string) ([]string, error) {
 		return nil, refuse("enrol the gateway again", "the registry knows no door of this building")
 	}
 	return want, nil
-}
-
-func rawCard(c device.Card) wire.RawCard {
-	return wire.RawCard{Bits: uint16(c.Len()), Data: slices.Clone(c.Bytes())}
 }
 
 // sealPerson is where name and number leave this process.

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gatehouse/internal/access"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -170,11 +171,14 @@ func TestBookLost(t *testing.T) {
 // TestNumbers: whatever happens at the desk, and however often it is killed,
 // the pending records are numbered without a gap from what the registry has.
 func TestNumbers(t *testing.T) {
-	w := newTown(t)
+	w, most := newTown(t), 8
+	if testing.Short() {
+		most = 3
+	}
 	rapid.Check(t, func(r *rapid.T) {
 		o := newOffice(t, w, "gw1")
 		stored, next := uint64(0), uint64(1)
-		for range rapid.IntRange(1, 12).Draw(r, "steps") {
+		for range rapid.IntRange(1, most).Draw(r, "steps") {
 			switch rapid.IntRange(0, 5).Draw(r, "what") {
 			case 0, 1:
 				if _, err := o.arrive(em(next), func(a *Arrival) { a.PIN = "" }); err != nil {
@@ -261,4 +265,28 @@ func TestListOnly(t *testing.T) {
 		t.Errorf("%+v", done.Tenancy)
 	}
 	b.wants("yard", em(1), wire.ReasonRevoked)
+}
+
+// TestRegistryHasTheWord: another end in the list counts before the book's, and
+// what the list revokes is over.
+func TestRegistryHasTheWord(t *testing.T) {
+	id := wire.ID{1}
+	b := book{}
+	b.apply(wire.Change{Op: wire.OpCheckIn, At: 10, Tenancy: id, Grant: wire.ID{2}, Until: 100, Flat: "3B", Credentials: []wire.CredentialID{{1, 1}}})
+	for name, c := range map[string]struct {
+		held []holding
+		at   uint32
+		want string
+	}{
+		"the book's end":  {nil, 100, stateEnded},
+		"a longer term":   {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive, until: 200}}, 150, stateActive},
+		"its end":         {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive, until: 200}}, 200, stateEnded},
+		"no end any more": {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive}}, 900, stateActive},
+		"revoked":         {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateRevoked}}, 50, stateEnded},
+	} {
+		tt := b.find(id)
+		if got := tt.state(tt.stand(c.held), c.at); got != c.want {
+			t.Errorf("%s: it is %s, want %s", name, got, c.want)
+		}
+	}
 }

@@ -22,8 +22,8 @@ const (
 // situation is all that a decision at the desk rests on. The rules are pure
 // functions of it: they return the changes to record, or a Refusal.
 type situation struct {
-	t       *tenancy
-	cards   []Card
+	t *tenancy
+	standing
 	proof   wire.Proof
 	held    int // number of the card that was held up for proof; 0: none
 	now     uint32
@@ -48,7 +48,7 @@ func (s situation) decide(action string) ([]wire.Change, error) {
 	if !ok {
 		return nil, refuse("", "no action %q at the desk", action)
 	}
-	if s.t.state(s.cards, s.surely) == stateEnded {
+	if s.t.state(s.standing, s.surely) == stateEnded {
 		return nil, refuse("check the tenant in anew", "tenancy %s is over", s.t.word())
 	}
 	changes, err := rule(s)
@@ -103,7 +103,7 @@ func (s situation) checkOut() ([]wire.Change, error) {
 		return nil, refuse("set the clock, then gatehouse clock confirm; or use the tenant's card or PIN", "a notice needs a date, and the gateway's clock can't be trusted")
 	}
 	until := s.now + uint32(s.days)*daySeconds
-	if s.t.Until != 0 && s.t.Until <= until {
+	if s.end != 0 && s.end <= until {
 		return nil, refuse("", "the term ends before a notice of %d days would", s.days)
 	}
 	return s.each(wire.Change{Op: wire.OpNotice, Cause: s.cause, Until: until}), nil

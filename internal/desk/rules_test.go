@@ -16,6 +16,8 @@ type flat struct {
 	held []holding
 	now  uint32
 	next byte // of credentials
+
+	term, until uint32
 }
 
 func (f *flat) credential() wire.CredentialID {
@@ -44,10 +46,17 @@ func (f *flat) hold(c wire.Change) {
 		}
 	}
 	switch c.Op {
-	case wire.OpCheckIn, wire.OpBind:
+	case wire.OpCheckIn:
+		f.term, f.until = c.Until, c.Until
+		fallthrough
+	case wire.OpBind:
 		for _, id := range c.Credentials {
-			f.held = append(f.held, holding{c.Grant, id, access.StateActive})
+			f.held = append(f.held, holding{grant: c.Grant, credential: id, state: access.StateActive})
 		}
+	case wire.OpNotice:
+		f.until = c.Until
+	case wire.OpDispute, wire.OpWithdraw:
+		f.until = f.term
 	case wire.OpSuspend:
 		set(access.StateSuspended)
 	case wire.OpResume:
@@ -57,10 +66,13 @@ func (f *flat) hold(c wire.Change) {
 			f.held[i].state = access.StateRevoked
 		}
 	}
+	for i := range f.held {
+		f.held[i].until = f.until
+	}
 }
 
 func (f *flat) situation() situation {
-	return situation{t: f.t, cards: f.t.cards(f.held), now: f.now, surely: f.now, trusted: true, days: 3}
+	return situation{t: f.t, standing: f.t.stand(f.held), now: f.now, surely: f.now, trusted: true, days: 3}
 }
 
 // do decides and, if it is allowed, does it.
@@ -74,7 +86,7 @@ func (f *flat) do(s situation, action string) ([]wire.Change, error) {
 	return changes, err
 }
 
-func (f *flat) state() string { return f.t.state(f.t.cards(f.held), f.now) }
+func (f *flat) state() string { return f.t.state(f.t.stand(f.held), f.now) }
 
 // TestTenancy: the life of a tenancy, whatever landlord and tenant do, against
 // a model that knows nothing but the five states.
@@ -197,11 +209,11 @@ func TestUnsureClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := Time{Now: int64(f.now) + 10*daySeconds, Floor: int64(f.now)}
-	if got := f.t.state(f.t.cards(f.held), late.surely()); got != stateNotice {
+	if got := f.t.state(f.t.stand(f.held), late.surely()); got != stateNotice {
 		t.Errorf("an unsure clock makes it %s", got)
 	}
 	late.Trusted = true
-	if got := f.t.state(f.t.cards(f.held), late.surely()); got != stateEnded {
+	if got := f.t.state(f.t.stand(f.held), late.surely()); got != stateEnded {
 		t.Errorf("a sure clock leaves it %s", got)
 	}
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -44,7 +45,7 @@ func (d *Desk) Begin(takeOver bool) (Session, error) {
 	now := time.Now()
 	if s := d.session; s != nil && !takeOver && now.Sub(s.used) < idleMost {
 		return Session{}, &Refusal{Busy: true, Hint: "wait for them, or end theirs with --take-over",
-			Message: "somebody has been at the desk since " + s.since.Format("15:04:05") + ", last used " + s.used.Format("15:04:05")}
+			Message: fmt.Sprintf("somebody has been at the desk for %v, and was active %v ago", now.Sub(s.since).Round(time.Second), now.Sub(s.used).Round(time.Second))}
 	}
 	d.drop()
 	var id [16]byte
@@ -93,7 +94,7 @@ func (d *Desk) Show(id string, proof bool, c device.Card) (forms []device.Card, 
 		return nil, nil, refuse("hold up a card of the tenancy", "no tenancy has this card")
 	case proof:
 		s.proof = append(s.proof, c)
-		v := t.show(t.cards(held), d.p.Clock().surely(), 0)
+		v := t.show(t.stand(held), d.p.Clock().surely(), 0)
 		return nil, &v, nil
 	}
 	if err := d.free(c); err != nil {

@@ -51,6 +51,7 @@ type holding struct {
 	grant      wire.ID
 	credential wire.CredentialID
 	state      access.State
+	until      uint32 // unix s, exclusive; 0: no end
 }
 
 // holdings sorts the snapshot's records by tenancy, of residents alone: staff,
@@ -63,7 +64,7 @@ func holdings(g *access.Grants) map[wire.ID][]holding {
 	for r := range g.All() {
 		if r.Kind == access.KindResident {
 			id := wire.ID(r.Tenancy)
-			all[id] = append(all[id], holding{wire.ID(r.Grant), wire.CredentialID(r.Credential), r.State})
+			all[id] = append(all[id], holding{wire.ID(r.Grant), wire.CredentialID(r.Credential), r.State, r.Until})
 		}
 	}
 	return all
@@ -113,7 +114,36 @@ func stateOf(credentials []wire.CredentialID, held []holding) string {
 	return state
 }
 
-// end is when the tenancy is over by its term or notice; 0: never.
+// standing is how a tenancy stands by the snapshot in force.
+type standing struct {
+	cards   []Card
+	end     uint32 // by term or notice; 0: none
+	revoked bool   // all that it held is
+}
+
+// stand reads a tenancy's standing from what it holds. The end is the
+// snapshot's, since the registry may have set another; the book's where the
+// snapshot knows nothing of it.
+func (t *tenancy) stand(held []holding) standing {
+	s := standing{cards: t.cards(held), revoked: len(held) > 0}
+	first := true
+	for _, h := range held {
+		if h.state == access.StateRevoked {
+			continue
+		}
+		s.revoked = false
+		if first || s.end != 0 && (h.until == 0 || h.until > s.end) {
+			s.end = h.until
+		}
+		first = false
+	}
+	if first {
+		s.end = t.end()
+	}
+	return s
+}
+
+// end is that of the book: of the term, or of a notice that comes before.
 func (t *tenancy) end() uint32 {
 	n := t.notice()
 	if n == 0 || t.disputed() || t.Until != 0 && t.Until < n {
@@ -124,15 +154,15 @@ func (t *tenancy) end() uint32 {
 
 // state is that of the tenancy when surely is the latest time that has certainly
 // come. An unsure clock ends nothing.
-func (t *tenancy) state(cards []Card, surely uint32) string {
+func (t *tenancy) state(s standing, surely uint32) string {
 	switch {
-	case t.Ended != 0, t.Gone != 0, t.end() != 0 && surely >= t.end():
+	case t.Ended != 0, t.Gone != 0, s.revoked, s.end != 0 && surely >= s.end:
 		return stateEnded
 	case t.disputed():
 		return stateDisputed
 	case t.notice() != 0:
 		return stateNotice
-	case count(cards, stateActive) == 0:
+	case count(s.cards, stateActive) == 0:
 		return stateSuspended
 	}
 	return stateActive
@@ -148,9 +178,12 @@ func count(cards []Card, state string) (n int) {
 }
 
 // show is the tenancy for people.
-func (t *tenancy) show(cards []Card, surely uint32, unstored int) Tenancy {
-	v := Tenancy{ID: wire.ID(t.ID), Flat: t.Flat, Label: t.Label, State: t.state(cards, surely), Doors: t.Doors, Since: t.Since,
-		Until: t.Until, Notice: t.notice(), Ended: t.Ended, Told: t.Told, HasPIN: t.PIN != nil, Cards: cards, Unstored: unstored}
+func (t *tenancy) show(s standing, surely uint32, unstored int) Tenancy {
+	v := Tenancy{ID: wire.ID(t.ID), Flat: t.Flat, Label: t.Label, State: t.state(s, surely), Doors: t.Doors, Since: t.Since,
+		Until: t.Until, Notice: t.notice(), Ended: t.Ended, Told: t.Told, HasPIN: t.PIN != nil, Cards: s.cards, Unstored: unstored}
+	if v.Notice == 0 {
+		v.Until = s.end
+	}
 	switch {
 	case t.EndCause != 0:
 		v.Cause = t.EndCause.String()

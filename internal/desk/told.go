@@ -80,7 +80,7 @@ func (d *Desk) Tenancies() []Tenancy {
 	var all []Tenancy
 	for _, t := range d.everyone(held) {
 		id := wire.ID(t.ID)
-		all = append(all, t.show(t.cards(held[id]), surely, unstored[id]))
+		all = append(all, t.show(t.stand(held[id]), surely, unstored[id]))
 	}
 	slices.SortFunc(all, func(a, b Tenancy) int { return compareIDs(a.ID, b.ID) })
 	return all
@@ -100,7 +100,7 @@ func (d *Desk) Find(text string) (Tenancy, error) {
 // done shows what came of an action.
 func (d *Desk) done(t *tenancy, remarks []string) Done {
 	held := holdings(d.p.Keyring.Grants())[wire.ID(t.ID)]
-	return Done{t.show(t.cards(held), d.p.Clock().surely(), d.unstored()[wire.ID(t.ID)]), remarks}
+	return Done{t.show(t.stand(held), d.p.Clock().surely(), d.unstored()[wire.ID(t.ID)]), remarks}
 }
 
 // unstored counts the unsettled changes of each tenancy.
@@ -130,14 +130,15 @@ func (d *Desk) tidy() {
 	d.book.Tenancies = slices.DeleteFunc(d.book.Tenancies, func(t *tenancy) bool {
 		id := wire.ID(t.ID)
 		was := *t
-		if t.gone(t.cards(held[id])) && unstored[id] == 0 {
+		st := t.stand(held[id])
+		if t.gone(st.cards) && unstored[id] == 0 {
 			if t.Gone == 0 {
 				t.Gone = now
 			}
 		} else {
 			t.Gone = 0
 		}
-		over := t.over()
+		over := t.over(st)
 		old := over != 0 && now > over && now-over > forgetAfter && unstored[id] == 0
 		changed = changed || old || was.Gone != t.Gone
 		return old
@@ -158,9 +159,9 @@ func (t *tenancy) gone(cards []Card) bool {
 }
 
 // over is since when the tenancy is over, by whatever ended it; 0: it is not.
-func (t *tenancy) over() uint32 {
+func (t *tenancy) over(s standing) uint32 {
 	over := uint32(0)
-	for _, at := range []uint32{t.Ended, t.Gone, t.end()} {
+	for _, at := range []uint32{t.Ended, t.Gone, s.end} {
 		if at != 0 && (over == 0 || at < over) {
 			over = at
 		}

@@ -116,7 +116,7 @@ func (g *Gateway) postCheckIn(r *http.Request) (any, error) {
 	}
 	done, err := g.desk.CheckIn(r.Context(), desk.Arrival{Session: r.PathValue("session"), Document: in.Document, Number: in.Number,
 		Name: in.Name, Flat: in.Flat, Label: in.Label, Doors: in.Doors, From: unixOf(in.From), Until: unixOf(in.Until),
-		Basis: in.Basis, Informed: in.Informed, PIN: in.PIN})
+		Basis: in.Basis, Informed: in.Informed, PIN: in.PIN, Check: in.Check})
 	return g.doneOf(done, err)
 }
 

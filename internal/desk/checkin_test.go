@@ -1,0 +1,211 @@
+package desk
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/journal"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// TestCheckIn: the card opens at once, in all its forms, and after a restart;
+// the registry can read who it is; the entry tells of the record.
+func TestCheckIn(t *testing.T) {
+	w := newTown(t)
+	o := newOffice(t, w, "gw1")
+	done, err := o.arrive(em(1))
+	must(t, err)
+	if len(done.Remarks) > 0 || done.Tenancy.State != stateActive || !done.Tenancy.HasPIN || len(done.Tenancy.Cards) != 1 || done.Tenancy.Cards[0].Forms != 3 {
+		t.Errorf("%+v", done)
+	}
+	for range 2 {
+		for _, form := range keyring.Derive(em(1)) {
+			o.wants("front", form, wire.ReasonGranted)
+			o.wants("yard", form, wire.ReasonGranted)
+		}
+		o.restart()
+	}
+	pending := o.Pending()
+	if len(pending) != 1 || pending[0].Number != 1 {
+		t.Fatalf("pending %+v", pending)
+	}
+	house := w.registry.House
+	payload, _, err := wire.Open(pending[0].Envelope, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: "lane-7/gw1"},
+		[]wire.Key{house.Gateway("gw1").Key()})
+	must(t, err)
+	var r wire.Record
+	must(t, wire.Decode(payload, &r))
+	plain, err := wire.Unseal(w.desk, wire.SealChange, "lane-7/gw1", r.Desk)
+	must(t, err)
+	var c wire.Change
+	must(t, wire.Decode(plain, &c))
+	if c.Flat != "3B" || !c.Informed || c.Basis != wire.BasisContract || c.Document != wire.DocumentResidentID || !slices.Equal(c.Doors, []string{"front", "yard"}) {
+		t.Errorf("change %+v", c)
+	}
+	plain, err = wire.Unseal(w.records, wire.SealPerson, "lane-7/gw1", pending[0].Person)
+	must(t, err)
+	var p wire.Person
+	must(t, wire.Decode(plain, &p))
+	if p.Name != tenant || p.Number != invented() || p.Tenancy != c.Tenancy || len(p.Cards) != 1 || p.Cards[0].Bits != 40 ||
+		r.Person != sha256.Sum256(pending[0].Person) {
+		t.Error("the registry can't tell who it is")
+	}
+	want := sha256.Sum256(r.Desk)
+	if len(o.journal.heads) != 1 || string(o.journal.heads[0].Detail) != string(want[:]) || *o.journal.whos[0].Tenancy != c.Tenancy {
+		t.Errorf("entries %+v", o.journal.heads)
+	}
+	o.Stored(pending[0].Line, 1)
+	if left := o.Pending(); len(left) != 0 {
+		t.Errorf("still pending: %d", len(left))
+	}
+	if l := o.keyring.Locals(); len(l) != 1 || l[0].Person != nil {
+		t.Error("the sealed person is still here")
+	}
+	o.noPerson()
+}
+
+// noPerson: nothing on disk or in the log names the person or the card.
+func (o *office) noPerson() {
+	o.t.Helper()
+	all := o.log.String()
+	must(o.t, filepath.WalkDir(o.dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		all += string(b)
+		return err
+	}))
+	for _, c := range o.journal.heads {
+		all += fmt.Sprintf("%+v", c)
+	}
+	for _, t := range o.Tenancies() {
+		b, err := json.Marshal(t)
+		must(o.t, err)
+		all += string(b)
+	}
+	raw := em(1).Bytes()
+	for what, text := range map[string]string{"name": tenant, "part of the name": "Testperson", "number": invented(), "date of birth": "19900307",
+		"PIN": `"4711"`, "raw card": string(raw), "card in hex": fmt.Sprintf("%x", raw), "card upper": fmt.Sprintf("%X", raw)} {
+		if strings.Contains(all, text) {
+			o.t.Errorf("the %s stands somewhere", what)
+		}
+	}
+}
+
+// TestArrivalsRefused: each with an answer that helps, and nothing is changed.
+func TestArrivalsRefused(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	_, err := o.arrive(em(1))
+	must(t, err)
+	for name, c := range map[string]struct {
+		change func(*Arrival)
+		word   string
+	}{
+		"document":        {func(a *Arrival) { a.Document = "library_card" }, "resident_id, passport"},
+		"number":          {func(a *Arrival) { a.Number = a.Number[:16] + "00" }, "check digit"},
+		"name":            {func(a *Arrival) { a.Name = " " }, "name"},
+		"flat":            {func(a *Arrival) { a.Flat = "3C" }, "3A, 3B"},
+		"no flat":         {func(a *Arrival) { a.Flat = "" }, "flat is missing"},
+		"name as label":   {func(a *Arrival) { a.Label = "for " + tenant }, "holds the tenant's name"},
+		"number as label": {func(a *Arrival) { a.Label = "tel 13800 001 111" }, "digits in a row"},
+		"door":            {func(a *Arrival) { a.Doors = []string{"attic"} }, "front, yard"},
+		"past":            {func(a *Arrival) { a.Until = noon - 1 }, "in the past"},
+		"before it began": {func(a *Arrival) { a.From, a.Until = noon+20, noon+10 }, "before it begins"},
+		"basis":           {func(a *Arrival) { a.Basis = "rent" }, "contract, duty, consent"},
+		"not informed":    {func(a *Arrival) { a.Informed = false }, "told what is kept"},
+		"PIN":             {func(a *Arrival) { a.PIN = "12" }, "4 to 8 digits"},
+		"silly PIN":       {func(a *Arrival) { a.PIN = "1111" }, "first that anybody"},
+		"other session":   {func(a *Arrival) { a.Session = "x" }, "begin anew"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := arrival()
+			a.Session = o.begin()
+			_, _, err := o.Show(a.Session, false, em(2))
+			must(t, err)
+			c.change(&a)
+			_, err = o.CheckIn(t.Context(), a)
+			refused(t, err, c.word)
+			if err != nil && (strings.Contains(err.Error(), a.Number) || strings.Contains(err.Error(), tenant)) {
+				t.Error("the answer repeats name or number")
+			}
+		})
+	}
+	a := arrival()
+	a.Session = o.begin()
+	_, err = o.CheckIn(t.Context(), a)
+	refused(t, err, "no card has been shown")
+	_, err = o.arrive(em(1))
+	refused(t, err, "(3B, left door)")
+	_, err = o.arrive(keyring.Derive(em(1))[1]) // the same card at another reader
+	refused(t, err, "in use already")
+	if _, n := o.Head(); n != 1 || len(o.Tenancies()) != 1 || o.journal.entries(wire.KindTenancy, wire.ReasonCheckIn) != 1 {
+		t.Error("a refusal changed something")
+	}
+	o.wants("front", em(2), wire.ReasonUnknown)
+}
+
+// TestNoRegistry: a house by itself is told what to use.
+func TestNoRegistry(t *testing.T) {
+	w := newTown(t)
+	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "lane-7", Log: zerolog.Nop(), Keys: keyring.Keys{Building: w.building}})
+	must(t, err)
+	defer k.Close()
+	d, err := New(Parts{Dir: t.TempDir(), Keyring: k, Journal: &memory{}, Clock: func() Time { return Time{} }})
+	must(t, err)
+	_, err = d.Begin(false)
+	refused(t, err, "gatehouse grant add")
+	if line, n := d.Head(); line != 0 || n != 0 || d.Pending() != nil {
+		t.Error("records without a registry")
+	}
+}
+
+// TestUnsureClockCheckIn: allowed, from now on, and said.
+func TestUnsureClockCheckIn(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	o.clock = Time{Now: 1000, Floor: noon - 500, Trusted: false}
+	done, err := o.arrive(em(1), func(a *Arrival) { a.From, a.Until = noon, noon+1000 })
+	must(t, err)
+	if len(done.Remarks) != 1 || !strings.Contains(done.Remarks[0], "clock") {
+		t.Errorf("remarks %q", done.Remarks)
+	}
+	o.wants("front", em(1), wire.ReasonGranted)
+	c := o.keyring.Locals()[0].Change
+	if c.From != 0 || c.Until != noon+1000 || c.At != noon-500 {
+		t.Errorf("from %d until %d at %d", c.From, c.Until, c.At)
+	}
+}
+
+// TestSickDisk: an arrival that no disk takes is none; a check-out holds all
+// the same; an entry that is not durable is written after the next start.
+func TestSickDisk(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	o.journal.sick = journal.ErrDegraded
+	done, err := o.arrive(em(1))
+	must(t, err)
+	if len(done.Remarks) != 1 || !strings.Contains(done.Remarks[0], "waits for the disk") {
+		t.Errorf("remarks %q", done.Remarks)
+	}
+	o.wants("front", em(1), wire.ReasonGranted)
+	o.journal.sick = nil
+	o.restart()
+	o.upkeep(t.Context())
+	o.upkeep(t.Context())
+	if n := o.journal.entries(wire.KindTenancy, wire.ReasonCheckIn); n != 1 {
+		t.Errorf("%d entries of the check-in, want 1", n)
+	}
+	o.restart()
+	o.upkeep(t.Context())
+	if n := o.journal.entries(wire.KindTenancy, wire.ReasonCheckIn); n != 1 {
+		t.Errorf("%d entries after another start, want 1", n)
+	}
+}
