@@ -17,6 +17,10 @@ import (
 // rest is for its own frame, the envelope and room to spare.
 const partRoom = wire.MaxMessage - 1024
 
+// maxAnswer bounds the buckets of one answer, in bytes: what is left out is
+// asked for again. A link that is slow would be cut off by more.
+const maxAnswer = 2 << 20
+
 // want is a gateway's question for what it lacks.
 type want struct {
 	g    *gateway
@@ -89,12 +93,16 @@ func (f *Front) answerWant(ctx context.Context, w want) error {
 // readBuckets returns those that are there: an old hash is no error, since the
 // answer names the newest list.
 func (f *Front) readBuckets(ctx context.Context, building string, hashes []wire.Hash) (buckets [][]byte, err error) {
+	size := 0
 	for _, hash := range hashes {
 		body, err := f.store.Bucket(ctx, building, hash)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		} else if err != nil {
 			return nil, err
+		}
+		if size += len(body); size > maxAnswer {
+			break
 		}
 		buckets = append(buckets, body)
 	}

@@ -179,7 +179,7 @@ func (c *Client) explain(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return &Error{Message: fmt.Sprintf("no front answers at %s", c.socket),
-			Hint: "start registryd serve --config FILE, or say where its socket is with --socket"}
+			Hint: "start registryd serve --config FILE, or say where its socket is with --front"}
 	case errors.Is(err, fs.ErrPermission):
 		return &Error{Message: fmt.Sprintf("not allowed to use %s", c.socket),
 			Hint: "join the group of the socket, or run this as its owner"}

@@ -68,11 +68,11 @@ type live struct {
 // are for clients that mean harm.
 const (
 	startTime    = 10 * time.Second
-	maxPending   = 1 << 20 // bytes that wait for a slow gateway
+	maxPending   = 4 << 20 // bytes that wait for a slow gateway; an answer to a Want is half of it
 	maxStore     = 256 << 20
 	maxMemory    = 64 << 20
 	tlsTimeout   = 10 // s
-	writeTimeout = 10 * time.Second
+	writeTimeout = 30 * time.Second
 )
 
 // ErrNotRunning means that the broker is not there to publish through.
