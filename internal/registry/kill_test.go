@@ -19,7 +19,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-const childEnv = "GATEHOUSE_TEST_FRONT"
+const (
+	childEnv       = "GATEHOUSE_TEST_FRONT"  // its folder
+	childBrokerEnv = "GATEHOUSE_TEST_BROKER" // set: with the embedded broker
+)
 
 // pipe is a link over standard input and output.
 type pipe struct {
@@ -71,18 +74,22 @@ func readFrame(r io.Reader) (topic string, payload []byte, err error) {
 	return string(parts[0]), parts[1], nil
 }
 
-// TestFrontChild is the process that TestKilledFront kills.
+// TestFrontChild is the process that TestKilledFront kills, and that
+// BenchmarkThousandGateways measures.
 func TestFrontChild(t *testing.T) {
 	dir := os.Getenv(childEnv)
 	if dir == "" {
 		return // runs only as a child
 	}
-	c := Config{State: dir, EnrolListen: "127.0.0.1:0"}
+	c := Config{State: dir, EnrolListen: "127.0.0.1:0", MQTTListen: "127.0.0.1:0"}
 	c.defaults(dir)
 	link := &pipe{out: bufio.NewWriter(os.Stdout)}
-	f, err := New(Options{Config: c, Log: zerolog.New(os.Stderr).Level(zerolog.ErrorLevel),
-		Link:  func(receive func(string, []byte)) (Link, error) { link.receive = receive; return link, nil },
-		Ready: func(string, string) { _ = link.Publish("ready", nil) }})
+	o := Options{Config: c, Log: zerolog.New(os.Stderr).Level(zerolog.ErrorLevel),
+		Ready: func(broker, _ string) { _ = link.Publish("ready", []byte(broker)) }}
+	if os.Getenv(childBrokerEnv) == "" {
+		o.Link = func(receive func(string, []byte)) (Link, error) { link.receive = receive; return link, nil }
+	}
+	f, err := New(o)
 	if err == nil {
 		err = f.Run(context.Background())
 	}
@@ -90,12 +97,12 @@ func TestFrontChild(t *testing.T) {
 }
 
 // child starts a front as a process of its own and returns its ends.
-func (r *rig) child() (cmd *exec.Cmd, in io.Writer, out *bufio.Reader) {
+func (r *rig) child(env ...string) (cmd *exec.Cmd, in io.Writer, out *bufio.Reader, broker string) {
 	r.t.Helper()
 	self, err := os.Executable()
 	r.must(err)
 	cmd = exec.Command(self, "-test.run=^TestFrontChild$")
-	cmd.Env = append(os.Environ(), childEnv+"="+r.dir)
+	cmd.Env = append(append(os.Environ(), childEnv+"="+r.dir), env...)
 	cmd.Stderr = os.Stderr
 	in, err = cmd.StdinPipe()
 	r.must(err)
@@ -103,10 +110,11 @@ func (r *rig) child() (cmd *exec.Cmd, in io.Writer, out *bufio.Reader) {
 	r.must(err)
 	r.must(cmd.Start())
 	out = bufio.NewReader(stdout)
-	if topic, _, err := readFrame(out); err != nil || topic != "ready" {
+	topic, payload, err := readFrame(out)
+	if err != nil || topic != "ready" {
 		r.t.Fatalf("the child says %q, %v", topic, err)
 	}
-	return cmd, in, out
+	return cmd, in, out, string(payload)
 }
 
 // TestKilledFront: a process that is killed at any moment has kept everything
@@ -153,7 +161,7 @@ func TestKilledFront(t *testing.T) {
 // killedRun sends from acked on, with some batches in flight, until all is
 // acked or, with kill, until a random moment. It returns what is acked.
 func (r *rig) killedRun(g *model, acked, n, per int, kill bool) int {
-	cmd, in, out := r.child()
+	cmd, in, out, _ := r.child()
 	if kill {
 		after := time.AfterFunc(time.Duration(rand.IntN(15))*time.Millisecond, func() { _ = cmd.Process.Kill() })
 		defer after.Stop()

@@ -154,7 +154,11 @@ func (r *rig) house(version uint64, gateways ...*model) api.Document {
 	for _, g := range gateways {
 		h.Gateways = append(h.Gateways, wire.HouseGateway{ID: g.place.Gateway, Public: public(g.key), KEM: r.kem, Doors: []string{"front"}})
 	}
-	return api.Document{Building: "b1", Envelope: r.envelope(wire.TypeHouse, wire.RoleIssuer, 1, "b1", r.encode(h), r.issuer)}
+	building := "b1"
+	if len(gateways) > 0 {
+		building = gateways[0].place.Building
+	}
+	return api.Document{Building: building, Envelope: r.envelope(wire.TypeHouse, wire.RoleIssuer, 1, building, r.encode(h), r.issuer)}
 }
 
 // list makes a list of the building with one bucket; listHash is then its hash.
