@@ -61,9 +61,7 @@ func (k *Keyring) Apply(u Update) error {
 	}
 	stored := k.store(next)
 	k.publish(next)
-	if stored == nil {
-		k.sweep()
-	}
+	k.sweep()
 	return errors.Join(stored, k.dropLabels(before), k.setLabels(u.Labels))
 }
 
@@ -141,7 +139,8 @@ func (k *Keyring) store(l *list) error {
 			failed = append(failed, err)
 		}
 	}
-	if len(failed) == len(k.copies) {
+	k.durable = len(failed) < len(k.copies)
+	if !k.durable {
 		k.marks = k.marks.after(l, k.issuers()) // in memory: nothing older may follow
 		return fmt.Errorf("%w: %w", ErrNotDurable, errors.Join(failed...))
 	}

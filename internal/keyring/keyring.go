@@ -64,6 +64,7 @@ type Keyring struct {
 	mu       sync.Mutex // guards all below, and the files
 	lock     *os.File
 	list     *list   // nil: none
+	durable  bool    // a file holds it
 	lost     bool    // there was a list once, or may have been
 	view     view    // what is in grants
 	records  []*held // made at the building, in order
@@ -137,9 +138,10 @@ func (k *Keyring) Run(ctx context.Context) error {
 			k.tendAdopt()
 			k.saveFloor(floorEvery)
 			k.writeRecords()
-			if k.list != nil && k.store(k.list) == nil { // logged there, tried again in a minute
-				k.sweep()
+			if k.list != nil {
+				_ = k.store(k.list) // logged there, tried again in a minute
 			}
+			k.sweep()
 			k.mu.Unlock()
 		}
 	}

@@ -61,7 +61,7 @@ func (m marks) after(l *list, issuers []wire.Key) marks {
 	}
 	m.Version, m.Hash, m.Signer = l.manifest.Version, hexHash(l.hash), nil
 	for _, key := range issuers {
-		if key.Epoch == l.signer.Epoch && wire.IDOf(key.Public) == l.signer.KeyID {
+		if m.Authority != "" && key.Epoch == l.signer.Epoch && wire.IDOf(key.Public) == l.signer.KeyID {
 			m.Signer = &signer{hexHash(key.Public), key.Epoch}
 		}
 	}

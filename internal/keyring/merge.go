@@ -123,7 +123,6 @@ const (
 type words struct {
 	checkIns, binds []*wire.Change
 	ended           bool
-	noticed         bool // one of the notices is among the changes
 	end             lastWord
 	cards           map[wire.CredentialID]*lastWord
 }
@@ -138,7 +137,6 @@ func (w *words) add(h *held) {
 	case wire.OpEnd:
 		w.ended = true
 	case wire.OpNotice:
-		w.noticed = true
 		w.end.say(line, c.At, c.Until)
 	case wire.OpDispute, wire.OpWithdraw:
 		w.end.say(line, c.At, noEnd)
@@ -181,13 +179,15 @@ func (w *words) apply(listed []access.Record, over bool, set func([]string) (uin
 		rows = withCards(rows, c.Credentials, like)
 	}
 	for i := range rows {
-		w.change(&rows[i], live)
+		w.change(&rows[i], len(listed) > 0, live)
 	}
 	return rows, nil
 }
 
-// change makes the state and the end of one row those that count.
-func (w *words) change(r *access.Record, live bool) {
+// change makes the state and the end of one row those that count. An objection
+// to a notice sets the end in the list aside, until the registry decides: it may
+// be the notice's, and a tenant may not be locked out on the landlord's word alone.
+func (w *words) change(r *access.Record, listed, live bool) {
 	if word := w.cards[wire.CredentialID(r.Credential)]; word != nil && r.State != access.StateRevoked {
 		r.State = access.StateActive
 		if _, value, _ := word.result(); value == cardStopped {
@@ -198,7 +198,7 @@ func (w *words) change(r *access.Record, live bool) {
 		switch {
 		case end != noEnd && (r.Until == 0 || end < r.Until):
 			r.Until = end
-		case end == noEnd && !w.noticed: // the list has the notice's end: it waits until the registry decides
+		case end == noEnd && listed:
 			r.Until = 0
 		}
 	}

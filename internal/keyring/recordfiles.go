@@ -93,6 +93,7 @@ func (k *Keyring) readRecords() {
 		}
 		return
 	}
+	k.eraseLeftovers(files)
 	for _, f := range files {
 		if !strings.HasSuffix(f.Name(), recordSuffix) {
 			continue
@@ -110,6 +111,25 @@ func (k *Keyring) readRecords() {
 		}
 	}
 	slices.SortFunc(k.records, (*held).compare)
+}
+
+// eraseLeftovers erases what an interrupted write left of a person: files that
+// are not whole, and persons whose record was never in force.
+func (k *Keyring) eraseLeftovers(files []os.DirEntry) {
+	records := make(map[string]bool)
+	for _, f := range files {
+		stem, _, _ := strings.Cut(f.Name(), recordSuffix) // damaged ones have more behind it
+		records[stem] = true
+	}
+	for _, f := range files {
+		stem, isPerson := strings.CutSuffix(f.Name(), personSuffix)
+		if !strings.HasSuffix(f.Name(), ".new") && (!isPerson || records[stem]) {
+			continue
+		}
+		if err := removeFile(filepath.Join(k.recordsDir(), f.Name())); err != nil {
+			k.opts.Log.Error().Err(err).Msg("leftover of a record can't be erased")
+		}
+	}
 }
 
 func (k *Keyring) readRecord(path string) (*held, error) {

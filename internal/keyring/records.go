@@ -101,6 +101,7 @@ func (k *Keyring) addAgain(old, h *held) error {
 	k.records = slices.DeleteFunc(slices.Clone(k.records), func(o *held) bool { return o == old })
 	k.records = k.with(h)
 	k.refresh()
+	k.sweep()
 	return nil
 }
 
@@ -197,6 +198,7 @@ func (k *Keyring) Entered(id wire.ID) error {
 	}
 	h.Entered = true
 	if err := k.writeRecord(h); err != nil {
+		h.Entered = false
 		return fmt.Errorf("note entry of record: %w", err)
 	}
 	return nil
@@ -223,11 +225,11 @@ func (k *Keyring) StoredLocals(line, number uint64) error {
 	return nil
 }
 
-// sweep erases the records that the list has settled; the list is on disk by
-// then. Ends go last: without them an earlier check-in must not be left. Callers
-// hold mu.
+// sweep erases the records that the list has settled, once the list is on disk.
+// Ends go last: without them an earlier check-in must not be left. Callers hold
+// mu.
 func (k *Keyring) sweep() {
-	if len(k.records) == 0 {
+	if len(k.records) == 0 || !k.durable {
 		return
 	}
 	rows := rowsOf(k.list, k.records)
