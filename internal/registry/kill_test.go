@@ -74,7 +74,7 @@ func readFrame(r io.Reader) (topic string, payload []byte, err error) {
 	return string(parts[0]), parts[1], nil
 }
 
-// TestFrontChild is the process that TestKilledFront kills, and that
+// TestFrontChild is the process that TestAckedSurvivesKill kills, and that
 // BenchmarkThousandGateways measures.
 func TestFrontChild(t *testing.T) {
 	dir := os.Getenv(childEnv)
@@ -117,9 +117,9 @@ func (r *rig) child(env ...string) (cmd *exec.Cmd, in io.Writer, out *bufio.Read
 	return cmd, in, out, string(payload)
 }
 
-// TestKilledFront: a process that is killed at any moment has kept everything
+// TestAckedSurvivesKill: a process that is killed at any moment has kept everything
 // that it acked, and takes the rest afterwards, each entry once.
-func TestKilledFront(t *testing.T) {
+func TestAckedSurvivesKill(t *testing.T) {
 	kills := 12
 	if testing.Short() {
 		kills = 3

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/registry/api"
+)
+
+// fakeFront answers every question with a fixed text.
+func fakeFront(t *testing.T, answers map[string]any) string {
+	dir, err := os.MkdirTemp("", "front")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a, ok := answers[r.URL.Path]
+		if !ok {
+			w.WriteHeader(http.StatusConflict)
+			a = api.Error{Message: "it went wrong", Hint: "do this"}
+		}
+		_ = json.NewEncoder(w).Encode(a)
+	})}
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close(); <-ended })
+	return path
+}
+
+func call(front string, args ...string) (status int, out, errOut string) {
+	var o, e bytes.Buffer
+	status = run(context.Background(), append([]string{"--front", front}, args...), strings.NewReader(""), &o, &e)
+	return status, o.String(), e.String()
+}
+
+func TestShow(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	place := api.Place{District: "d1", Town: "t1", Building: "lane-7", Gateway: "gw1"}
+	front := fakeFront(t, map[string]any{
+		"/v1/status": api.Status{Registry: "city", Linked: true, Gateways: 3, Online: 2, Entries: 12345, Problems: []string{"no issuer"}},
+		"/v1/gateways": []api.Gateway{{Place: place, Member: true, Online: true, Heard: &at, Total: 77, List: 5, Applied: 4, Sent: 5,
+			Unproven: 12 * time.Minute, Alarms: 2}, {Place: place}, {Place: place, Member: true, List: 1, Applied: 1}},
+		"/v1/entries": api.Entry{Place: place, Epoch: "00000000000000ff", Sequence: 9, Time: at, Kind: "access", Outcome: "denied", Reason: "revoked", Door: "front"},
+		"/v1/alarms":  []api.Alarm{{Place: place, Time: at, Kind: "forced", Door: "front"}},
+	})
+	for command, want := range map[string][]string{
+		"status":   {"city", "2 of 3 online", "12345", "problem    no issuer"},
+		"gateways": {"d1/t1/lane-7/gw1", "online", "77", "5 not proved for 12 min, sent, 4 proved", "removed", "never heard", "1 proved"},
+		"entries":  {"lane-7/gw1", "00000000000000ff:9", "access denied revoked"},
+		"alarms":   {"forced", "entry on its way"},
+	} {
+		status, out, errOut := call(front, command)
+		for _, w := range want {
+			if status != 0 || !strings.Contains(out, w) {
+				t.Errorf("%s: %d, no %q in\n%s%s", command, status, w, out, errOut)
+			}
+		}
+		status, out, _ = call(front, "--json", command)
+		if status != 0 || !json.Valid([]byte(out)) {
+			t.Errorf("%s --json: %d %s", command, status, out)
+		}
+	}
+}
+
+func TestShowSaysWhatToDo(t *testing.T) {
+	front := fakeFront(t, nil)
+	if status, _, errOut := call(front, "gateways"); status != 1 || !strings.Contains(errOut, "it went wrong\nhint: do this") {
+		t.Errorf("%d %s", status, errOut)
+	}
+	if status, _, errOut := call(front, "--json", "gateways"); status != 1 || !strings.Contains(errOut, `"hint":"do this"`) {
+		t.Errorf("%d %s", status, errOut)
+	}
+	if status, _, errOut := call(front+"x", "status"); status != 1 || !strings.Contains(errOut, "hint: start registryd serve") {
+		t.Errorf("%d %s", status, errOut)
+	}
+	if status, _, errOut := call(front, "entries", "--from", "yesterday"); status != 1 || !strings.Contains(errOut, "hint: write it as") {
+		t.Errorf("%d %s", status, errOut)
+	}
+	if status, _, errOut := call(front, "serve", "--config", front+".toml"); status != 1 || !strings.Contains(errOut, "read configuration") {
+		t.Errorf("%d %s", status, errOut)
+	}
+}
