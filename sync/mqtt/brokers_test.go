@@ -86,7 +86,7 @@ func runMosquitto(t testing.TB, addr, config string) (start, stop func()) {
 	needs(t, "mosquitto", err == nil)
 	_, port, _ := net.SplitHostPort(addr)
 	file := filepath.Join(t.TempDir(), "mosquitto.conf")
-	config = "user root\nlistener " + port + " 127.0.0.1\n" + config
+	config = "user root\nset_tcp_nodelay true\nlistener " + port + " 127.0.0.1\n" + config
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -226,3 +226,5 @@ func runNATS(t testing.TB, addr string, change func(*server.Options)) (start, st
 	start()
 	return start, stop
 }
+
+type natsOptions = server.Options

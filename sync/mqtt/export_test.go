@@ -1,5 +1,7 @@
 package mqtt
 
+import "net"
+
 // SameID gives l the client id of other, which nobody can know by right.
 func SameID(l, other *Link) { l.clientID = other.clientID }
 
@@ -11,3 +13,6 @@ var Advice = advice
 
 // Backlog is how many messages wait.
 const Backlog = backlog
+
+// Socket is the connection of a link that is up.
+func Socket(l *Link) net.Conn { return l.session.conn.raw }

@@ -75,7 +75,8 @@ func New(cfg Config) (*Link, error) {
 
 // Run connects and reconnects until ctx ends, then says goodbye to the broker,
 // so that the will is not published. It returns nil when all goroutines of the
-// connection are gone, and an error only when it is called twice.
+// connection are gone, in two seconds if nobody takes the goodbye, and an error
+// only when it is called twice.
 func (l *Link) Run(ctx context.Context) error {
 	if l.started.Swap(true) {
 		return errors.New("link runs already, or did")
