@@ -104,6 +104,9 @@ func (c enrolCmd) token(s *session) (wire.Token, error) {
 			return token, nil
 		}
 	}
+	if text == "" {
+		return wire.Token{}, hinted(hint, "no token was given")
+	}
 	token, err := wire.ParseToken(text)
 	if err != nil {
 		return token, hinted(hint, "%v", err)

@@ -30,7 +30,7 @@ func TestEnrolRefuses(t *testing.T) {
 		want     string
 	}{
 		{"no site file", "", []string{"--site", filepath.Join(dir, "none")}, "--config"},
-		{"no token", "", []string{"--config", site}, "registryd gateway add"},
+		{"no token", "", []string{"--config", site}, "no token was given"},
 		{"half a token", token("lane-7")[:30] + "\n\n", []string{"--config", site}, "is missing"},
 		{"no such file", "", []string{"--config", site, "--token", filepath.Join(dir, "none")}, "read token"},
 		{"another building", "", []string{"--config", site, "--token", file}, "lane-8"},
