@@ -17,9 +17,9 @@ const toldEvery = time.Hour
 
 // sighting is a card of a tenancy on notice at a door.
 type sighting struct {
-	door string
-	who  wire.Who
-	ref  wire.Ref // the access entry
+	door, source string
+	who          wire.Who
+	ref          wire.Ref // the access entry
 }
 
 type toldAt struct {
@@ -31,14 +31,15 @@ type toldAt struct {
 // be told. It is one atomic load, for the doors.
 func (d *Desk) OnNotice(tenancy wire.ID) bool { return (*d.notices.Load())[tenancy] }
 
-// Saw hears of an access entry. It writes down, beside the door's path, that a
-// tenant on notice was there and was told; it never blocks.
+// Saw hears of an access entry; its Source is by what the tenant was told there,
+// empty where the door can't. It writes that down beside the door's path; it
+// never blocks.
 func (d *Desk) Saw(h wire.Header, who wire.Who, ref wire.Ref) {
 	if h.Kind != wire.KindAccess || who.Tenancy == nil || !d.OnNotice(*who.Tenancy) {
 		return
 	}
 	select {
-	case d.told <- sighting{h.Door, who, ref}:
+	case d.told <- sighting{h.Door, h.Source, who, ref}:
 	default:
 	}
 }
@@ -54,7 +55,7 @@ func (d *Desk) tell(s sighting) {
 	}
 	d.lastTold[at] = now
 	t.Told++
-	d.p.Journal.Queue(wire.Header{Kind: wire.KindTold, Outcome: wire.OutcomeDone, Reason: wire.ReasonNotice, Door: s.door, Count: t.Told, Ref: &s.ref},
+	d.p.Journal.Queue(wire.Header{Kind: wire.KindTold, Outcome: wire.OutcomeDone, Reason: wire.ReasonNotice, Door: s.door, Source: s.source, Count: t.Told, Ref: &s.ref},
 		wire.Who{Credential: s.who.Credential, Grant: s.who.Grant, Tenancy: s.who.Tenancy})
 	_ = d.save() // logged there; the entry counts
 }

@@ -84,6 +84,7 @@ type servedDoor struct {
 	relay  *relay
 	events chan device.Event
 	run    []func(context.Context)
+	signal *signal // nil: none
 }
 
 // eventsQueued is how many events of one door may wait: far more than its
@@ -221,8 +222,9 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 			d.run = append(d.run, w.run)
 		}
 	}
-	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk}, Keys: g.keyring,
-		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.swipes.watch, Log: g.o.Log})
+	g.makeSignal(d)
+	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk, d.signal}, Keys: g.keyring,
+		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch(d), Log: g.o.Log})
 }
 
 func direction(s string) wire.Direction {

@@ -49,6 +49,7 @@ type DoorCfg struct {
 	Relay             RelayCfg    `toml:"relay"`
 	Exit              *InputCfg   `toml:"exit"`
 	Contact           *InputCfg   `toml:"contact"`
+	Signal            *SignalCfg  `toml:"signal"`
 	Readers           []ReaderCfg `toml:"reader"`
 }
 
@@ -58,6 +59,13 @@ type RelayCfg struct {
 	Line   *int   `toml:"line"`
 	Active string `toml:"active"`
 	Pull   string `toml:"pull"`
+}
+
+// SignalCfg is the output line of a buzzer or lamp at a door.
+type SignalCfg struct {
+	Chip   string `toml:"chip"`
+	Line   *int   `toml:"line"`
+	Active string `toml:"active"`
 }
 
 // InputCfg is an input line.
@@ -164,6 +172,9 @@ func (s *Site) defaults() {
 			*d.HeldSeconds = defaultHeld
 		}
 		set(&d.Relay.Active, "high")
+		if d.Signal != nil {
+			set(&d.Signal.Active, "high")
+		}
 		for j := range d.Readers {
 			r := &d.Readers[j]
 			set(&r.Direction, "in")

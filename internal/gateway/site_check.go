@@ -99,6 +99,10 @@ func (s *Site) checkDoor(f *faults, d *DoorCfg) {
 	s.checkRelay(f, at+": relay", d.Relay)
 	s.checkInput(f, at+": exit", d.Exit)
 	s.checkInput(f, at+": contact", d.Contact)
+	if d.Signal != nil {
+		checkLine(f, at+": signal", d.Signal.Chip, d.Signal.Line)
+		f.oneOf(at+": signal.active", d.Signal.Active, "high", "low")
+	}
 	if d.Egress == "electric" && d.Exit == nil {
 		f.add(`%s: egress = "electric" needs exit = {chip = ..., line = ...}, the button that people leave by`, at)
 	}
@@ -233,6 +237,9 @@ func (s *Site) checkLines(f *faults) {
 		claim(d.ID+" relay", d.Relay.Chip, d.Relay.Line)
 		input(d.ID+" exit", d.Exit)
 		input(d.ID+" contact", d.Contact)
+		if d.Signal != nil {
+			claim(d.ID+" signal", d.Signal.Chip, d.Signal.Line)
+		}
 		for _, r := range d.Readers {
 			if r.Type == "wiegand" {
 				claim(d.ID+" "+r.ID+" d0", r.Chip, r.D0)

@@ -1,0 +1,152 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device"
+	"gatehouse/device/wiegand"
+	"gatehouse/internal/door"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// lamp is an output that remembers how long it was in each state.
+type lamp struct {
+	coil
+	since  time.Time
+	played []time.Duration
+}
+
+func (l *lamp) Set(on bool) error {
+	if len(l.played) > 0 || on {
+		l.played = append(l.played, time.Since(l.since))
+	}
+	l.since = time.Now()
+	return l.coil.Set(on)
+}
+
+// TestSignal: each pattern is played as it is, one at a time; a line that fails
+// is asked for anew; at the end there is no current.
+func TestSignal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lamps []*lamp
+		missing := true
+		s := newSignal(device.OutputConfig{}, func(device.OutputConfig) (device.Output, error) {
+			if missing {
+				missing = false
+				return nil, errors.New("no chip yet")
+			}
+			lamps = append(lamps, &lamp{since: time.Now()})
+			return lamps[len(lamps)-1], nil
+		}, zerolog.Nop())
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { s.run(ctx); close(done) }()
+		s.give(signalDenied) // lost: there is no line yet
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		for _, pattern := range [][]time.Duration{signalGranted, signalDenied, signalNotice} {
+			l := lamps[0]
+			l.played, l.since = nil, time.Now()
+			s.give(pattern)
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			if !slices.Equal(l.played[1:], pattern) || l.on {
+				t.Errorf("played %v, want %v; current at the end: %v", l.played, pattern, l.on)
+			}
+		}
+		lamps[0].err = errors.New("line is gone")
+		s.give(signalGranted)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(lamps) != 2 || !lamps[0].closed {
+			t.Errorf("%d lines asked for", len(lamps))
+		}
+		s.give(signalNotice)
+		time.Sleep(long / 2)
+		synctest.Wait()
+		if !lamps[1].on {
+			t.Error("it is silent")
+		}
+		cancel()
+		<-done
+		if lamps[1].on || !lamps[1].closed {
+			t.Error("it sounds on after the end")
+		}
+		var none *signal
+		none.give(signalGranted)
+	})
+}
+
+// TestDenialSignalled: at each presentation, but not of a card held on, of one
+// that is taken for registration, or at a reader for leaving.
+func TestDenialSignalled(t *testing.T) {
+	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "x", Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	g := &Gateway{swipes: newSwipes(k, &Site{})}
+	f, _ := wiegand.Lookup("H10301")
+	card, err := f.Encode(wiegand.Fields{Facility: 9, Card: 9, HasFacility: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		seen   door.Seen
+		signal bool
+	}{
+		"denied":       {door.Seen{Reader: "in", Reason: wire.ReasonExpired}, true},
+		"held":         {door.Seen{Reader: "in", Reason: wire.ReasonExpired, Held: true}, false},
+		"granted":      {door.Seen{Reader: "in", Reason: wire.ReasonGranted}, false}, // when it is recorded
+		"leaving":      {door.Seen{Reader: "out", Reason: wire.ReasonUnknown}, false},
+		"registration": {door.Seen{Door: "front", Reader: "in", Reason: wire.ReasonExpired}, false},
+	} {
+		d := &servedDoor{cfg: DoorCfg{Readers: []ReaderCfg{{ID: "in", Direction: "in"}, {ID: "out", Direction: "out"}}},
+			signal: newSignal(device.OutputConfig{}, nil, zerolog.Nop())}
+		g.swipes.waiting = &capture{door: "front", taken: make(chan swipe, 1)}
+		c.seen.Card = card
+		g.watch(d)(c.seen)
+		if got := len(d.signal.next) == 1; got != c.signal {
+			t.Errorf("%s: signalled %v", name, got)
+		}
+	}
+}
+
+// TestSignalLine: the site file refuses a line that is used twice, or that makes
+// no sense.
+func TestSignalLine(t *testing.T) {
+	site := func(signal string) error {
+		_, err := ParseSite([]byte(`
+building = "x"
+gateway = "y"
+[[door]]
+id = "front"
+egress = "mechanical"
+lock = "fail-secure"
+relay = {chip = "gpiochip0", line = 17, pull = "down"}
+signal = ` + signal))
+		return err
+	}
+	if err := site(`{chip = "gpiochip0", line = 18}`); err != nil {
+		t.Error(err)
+	}
+	for signal, word := range map[string]string{
+		`{chip = "gpiochip0", line = 17}`:                   "is used for front relay and for front signal",
+		`{chip = "gpiochip0"}`:                              "line is missing",
+		`{chip = "gpiochip0", line = 18, active = "loud"}`:  "signal.active",
+		`{chip = "gpiochip0", line = 18, melody = "waltz"}`: "melody",
+	} {
+		if err := site(signal); err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("%s: %v, want %q", signal, err, word)
+		}
+	}
+}
