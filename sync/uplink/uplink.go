@@ -163,6 +163,7 @@ func (a *actor) loop(ctx context.Context) {
 	for ctx.Err() == nil {
 		up, changed := a.o.Link.State()
 		a.linkIs(up, changed, time.Now())
+		a.report() // before something may take its time
 		timer.Reset(time.Until(a.tick(ctx)))
 		a.report()
 		select {

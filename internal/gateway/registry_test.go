@@ -1,0 +1,260 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/nasty"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/wire"
+)
+
+// town is a registry in this process: it commits to memory and signs acks.
+type town struct {
+	t       *testing.T
+	broker  *nasty.Broker
+	place   wire.Place
+	gateway wire.Key
+	witness ed25519.PrivateKey
+	link    *nasty.Link
+
+	mu    sync.Mutex
+	nonce wire.Nonce
+	trees map[uint64]tree.Range
+	kinds map[string]int
+	ack   wire.Ack // what each ack says besides
+}
+
+// enrol makes the house known to a registry, as gatehouse enrol does, and
+// starts that.
+func (h *house) enrol() *town {
+	h.t.Helper()
+	dir := filepath.Join(h.dir, "state", "keys")
+	keys, err := keyring.LoadKeys(dir)
+	must(h.t, err)
+	root, rootKey, err := ed25519.GenerateKey(rand.Reader)
+	must(h.t, err)
+	witness, witnessKey, err := ed25519.GenerateKey(rand.Reader)
+	must(h.t, err)
+	private, public, err := wire.GenerateSealKey()
+	must(h.t, err)
+	own := keys.Gateway.Public().(ed25519.PublicKey)
+	trust := wire.Trust{Version: 1, Issued: 1, Registry: "town", CAs: [][]byte{{0}}, Records: public, Desk: public, Escrow: public,
+		Keys: []wire.RoleKey{{Role: wire.RoleIssuer, Public: [32]byte(h.issuer.Public().(ed25519.PublicKey))}, {Role: wire.RoleWitness, Public: [32]byte(witness)}}}
+	house := wire.House{Version: 1, Issued: 1, District: "panyu", Town: "shiqiao", Gateways: []wire.HouseGateway{{ID: "gw1", Public: [32]byte(own), KEM: public}}}
+	must(h.t, os.WriteFile(filepath.Join(dir, keyring.TrustFile), sealed(h.t, wire.TypeTrust, wire.RoleRoot, "town", trust, rootKey), 0o600))
+	must(h.t, os.WriteFile(filepath.Join(dir, keyring.HouseFile), sealed(h.t, wire.TypeHouse, wire.RoleIssuer, "lane-7", house, h.issuer), 0o600))
+	must(h.t, keyring.SaveSealKey(filepath.Join(dir, keyring.SealKeyFile), private))
+	must(h.t, keyring.SaveIssuer(filepath.Join(dir, keyring.RootFile), wire.Key{Public: root}))
+	place := wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7", Gateway: "gw1"}
+	must(h.t, keyring.SavePlace(dir, &keyring.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883", Place: place}))
+
+	w := &town{t: h.t, broker: nasty.NewBroker(1), place: place, gateway: wire.Key{Role: wire.RoleGateway, Public: own}, witness: witnessKey,
+		trees: map[uint64]tree.Range{}, kinds: map[string]int{}, ack: wire.Ack{Window: 4, House: 1, Trust: 1}}
+	w.link = w.broker.Connect(nasty.Client{Name: "town", Subscribe: []string{wire.UpFilter}})
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case m := <-w.link.Messages():
+				w.take(m)
+			}
+		}
+	})
+	h.t.Cleanup(func() { stop(); running.Wait() })
+	return w
+}
+
+func sealed(t *testing.T, kind string, role wire.Role, address string, p wire.Payload, key ed25519.PrivateKey) []byte {
+	t.Helper()
+	body, err := wire.Encode(p)
+	must(t, err)
+	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: role, Address: address}, body, key)
+	must(t, err)
+	return envelope
+}
+
+func (w *town) take(m mqtt.Message) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, _, kind, err := wire.ParseTopic(m.Topic)
+	if err != nil {
+		return
+	}
+	payload, _, err := wire.Open(m.Payload, wire.Expect{Type: kind, Role: wire.RoleGateway, Address: w.place.Address()}, []wire.Key{w.gateway})
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
+	k := w.ack
+	switch kind {
+	case wire.TypeHello:
+		var h wire.Hello
+		if err := wire.Decode(payload, &h); err != nil {
+			w.t.Error(err)
+		}
+		w.nonce, k.Epoch = h.Nonce, h.CursorEpoch
+		if k.Epoch == 0 {
+			k.Epoch = h.Epoch
+		}
+	case wire.TypeBatch:
+		k.Epoch = w.store(payload)
+	default:
+		return
+	}
+	k.Nonce, k.Time = w.nonce, uint32(time.Now().Unix())
+	k.Next, k.Root = w.trees[k.Epoch].Size(), wire.Hash(w.trees[k.Epoch].Root())
+	k.Cosignature = wire.Checkpoint{Address: w.place.Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}.Sign(w.witness)
+	w.say(wire.TypeAck, k)
+}
+
+func (w *town) store(payload []byte) uint64 {
+	var b wire.Batch
+	if err := wire.Decode(payload, &b); err != nil {
+		w.t.Error(err)
+		return 0
+	}
+	r := w.trees[b.Epoch]
+	for i := range b.Headers {
+		if b.First+uint64(i) != r.Size() {
+			continue
+		}
+		h, err := wire.DecodeHeader(b.Headers[i])
+		if err != nil {
+			w.t.Error(err)
+		}
+		w.kinds[strings.TrimSpace(h.Door+" "+h.Kind.String()+" "+h.Reason.String())]++
+		r = r.Add(tlog.RecordHash(b.Leaf(i)))
+	}
+	w.trees[b.Epoch] = r
+	return b.Epoch
+}
+
+func (w *town) say(kind string, p wire.Payload) {
+	_ = w.link.Publish(context.Background(), w.place.Down(kind), sealed(w.t, kind, wire.RoleWitness, w.place.Address(), p, w.witness))
+}
+
+func (w *town) has(entry string) func() bool {
+	return func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.kinds[entry] > 0 }
+}
+
+// memoryLink is a link of the broker in memory as a gateway takes it.
+type memoryLink struct {
+	*nasty.Link
+	publish func(ctx context.Context) error // nil: the broker's
+}
+
+func (l memoryLink) Run(ctx context.Context) error { <-ctx.Done(); l.Stop(); return nil }
+
+func (l memoryLink) Publish(ctx context.Context, topic string, payload []byte) error {
+	if l.publish != nil {
+		return l.publish(ctx)
+	}
+	return l.Link.Publish(ctx, topic, payload)
+}
+
+func (w *town) dial(publish func(context.Context) error) func(*gateway.Options) {
+	return func(o *gateway.Options) {
+		o.Dial = func(c mqtt.Config) (gateway.Link, error) {
+			return memoryLink{w.broker.Connect(nasty.Client{Name: "gw1", Subscribe: c.Subscribe}), publish}, nil
+		}
+	}
+}
+
+// TestRegistry: what happens at a door comes to the registry, a list that it
+// pushes is in force at once and proved, and status tells.
+func TestRegistry(t *testing.T) {
+	h := newHouse(t)
+	w := h.enrol()
+	h.startWith(w.dial(nil))
+	settle()
+	h.wiegand(123, 4567)
+	h.eventually("the front door releases", func() bool { return h.isReleased("front") })
+	h.eventually("the registry has it", w.has("front access granted"))
+
+	l, err := h.client.List(t.Context())
+	must(t, err)
+	e, err := keyring.NewEditor(keyring.List{Manifest: l.Manifest, Buckets: l.Buckets}, "lane-7", h.issuer, 0)
+	must(t, err)
+	records, err := h.client.Keys(t.Context())
+	must(t, err)
+	var grant wire.ID
+	_, err = hex.Decode(grant[:], []byte(records[0].Grant))
+	must(t, err)
+	must(t, e.SetState(grant, wire.GrantRevoked))
+	u, err := e.Sign(time.Now())
+	must(t, err)
+	w.mu.Lock()
+	w.ack.List = 2
+	w.say(wire.TypeList, wire.ListPart{Manifest: u.Manifest, Buckets: u.Buckets})
+	w.mu.Unlock()
+	h.eventually("the list is proved", w.has("list_applied"))
+	h.eventually("the front door is secured again", func() bool { return !h.isReleased("front") })
+	time.Sleep(2 * time.Second) // a card that is held is no new one
+	h.wiegand(123, 4567)
+	h.eventually("the registry has the denial", w.has("front access revoked"))
+	h.eventually("status says in step", func() bool {
+		s, err := h.client.Status(t.Context())
+		return err == nil && s.Registry == "town" && s.Uplink != nil && s.Uplink.State == "in step" && s.Uplink.Behind == 0 && s.Uplink.List == 2
+	})
+}
+
+// TestHungBroker: a broker that takes nothing for ever is nothing to the doors,
+// and nothing to the end of the daemon.
+func TestHungBroker(t *testing.T) {
+	h := newHouse(t)
+	w := h.enrol()
+	var hung sync.WaitGroup
+	h.startWith(w.dial(func(ctx context.Context) error {
+		hung.Add(1)
+		defer hung.Done()
+		<-ctx.Done()
+		return ctx.Err()
+	}))
+	settle()
+	h.wiegand(123, 4567)
+	h.eventually("the front door releases", func() bool { return h.isReleased("front") })
+	go func() { _ = h.serial.Present(t.Context(), emNumber, time.Second) }()
+	h.eventually("the yard door releases", func() bool { return h.isReleased("yard") })
+	h.eventually("status answers", func() bool {
+		s, err := h.client.Status(t.Context())
+		return err == nil && s.Uplink != nil && s.Uplink.State == "greeting" && s.Uplink.Behind > 0
+	})
+	at := time.Now()
+	must(t, h.ended())
+	if d := time.Since(at); d > 5*time.Second {
+		t.Errorf("the daemon took %v to end", d)
+	}
+	hung.Wait()
+}
+
+// TestRegistryNone: an enrolled gateway whose site file says none dials nobody.
+func TestRegistryNone(t *testing.T) {
+	h := newHouse(t)
+	h.enrol()
+	h.site = `registry = "none"` + h.site
+	h.startWith(func(o *gateway.Options) {
+		o.Dial = func(mqtt.Config) (gateway.Link, error) { t.Error("dialled"); return nil, os.ErrNotExist }
+	})
+	s, err := h.client.Status(t.Context())
+	must(t, err)
+	if s.Uplink != nil || s.Registry != "none" {
+		t.Errorf("registry %q, uplink %+v", s.Registry, s.Uplink)
+	}
+}
