@@ -57,14 +57,13 @@ func (f *Front) sendAck(r reply) {
 		Line: r.line, Records: r.count, Trust: a.trust.Version}
 	ack.Cosignature = wire.Checkpoint{Address: r.g.address, Epoch: r.epoch, Size: ack.Next, Root: ack.Root}.Sign(f.keys.witness)
 	ack.Window, ack.RetryAfter = f.window()
-	f.mu.Lock()
+	f.mu.RLock()
 	ack.Nonce = r.g.view.nonce
-	r.g.view.lastAck = time.Now()
 	place, member := r.g.place, r.g.member
 	if b := f.buildings[place.Building]; b != nil {
 		ack.List, ack.ListHash, ack.House = b.list.Version, b.list.Hash, b.house.Version
 	}
-	f.mu.Unlock()
+	f.mu.RUnlock()
 	if member {
 		f.say(place, wire.TypeAck, ack)
 	}

@@ -124,7 +124,7 @@ func (r *rig) play(f *started, broker string) {
 	g.fill(900)
 	_, err := f.client.PutHouse(ctx, "b1", r.house(1, g).Envelope)
 	r.must(err)
-	w := r.wire(g, broker, r.client(g.place))
+	w := r.wire(g, broker, r.client(g, g.place))
 	if !w.up(10 * time.Second) {
 		r.t.Fatalf("the gateway does not get in: %v", w.link.Status().Err)
 	}
@@ -206,7 +206,7 @@ func twoGateways(t *testing.T) (*rig, *started, [2]*wired) {
 	g1, g2 := r.gateway("g1", 7), r.gateway("g2", 8)
 	_, err := f.client.PutHouse(t.Context(), "b1", r.house(1, g1, g2).Envelope)
 	r.must(err)
-	both := [2]*wired{r.wire(g1, f.broker, r.client(g1.place)), r.wire(g2, f.broker, r.client(g2.place))}
+	both := [2]*wired{r.wire(g1, f.broker, r.client(g1, g1.place)), r.wire(g2, f.broker, r.client(g2, g2.place))}
 	for _, w := range both {
 		if !w.up(10 * time.Second) {
 			t.Fatal(w.link.Status().Err)
@@ -232,7 +232,7 @@ func TestGatewaysSeeOnlyTheirTopics(t *testing.T) {
 	other := wire.Place{District: "d1", Town: "t1", Building: "b2", Gateway: "g1"}
 	for _, filter := range []string{"#", "gatehouse/#", "$SYS/#", "gatehouse/v1/+/+/+/+/up/+", w[1].place.Down("+"), w[1].place.Up("+"), other.House("+"),
 		w[0].place.Down("+") + "/#", "gatehouse/v1/d1/t1/b1/+/down/+", "$JS/API/#", "$MQTT/#", "+/+/+/+/+/+/+/+", w[0].place.Status()} {
-		nosy := r.wire(w[0].model, f.broker, r.client(w[0].place), filter)
+		nosy := r.wire(w[0].model, f.broker, r.client(w[0].model, w[0].place), filter)
 		if nosy.up(300 * time.Millisecond) {
 			t.Errorf("a gateway may subscribe to %s", filter)
 		}
@@ -262,9 +262,10 @@ func TestStrangersDoNotGetIn(t *testing.T) {
 	moved := w[0].place
 	moved.Town = "t2"
 	for name, cert := range map[string]tls.Certificate{
-		"not of the house":   r.client(wire.Place{District: "d1", Town: "t1", Building: "b1", Gateway: "g9"}),
-		"another town":       r.client(moved),
-		"another registry's": elsewhere.client(w[0].place),
+		"not of the house":   r.client(w[0].model, wire.Place{District: "d1", Town: "t1", Building: "b1", Gateway: "g9"}),
+		"another town":       r.client(w[0].model, moved),
+		"a replaced machine": r.client(r.gateway("g1", 1), w[0].place),
+		"another registry's": elsewhere.client(w[0].model, w[0].place),
 		"the server's own":   r.certificate(&x509.Certificate{SerialNumber: w[0].cert().SerialNumber}),
 	} {
 		stranger := r.wire(w[0].model, f.broker, cert)
@@ -289,14 +290,14 @@ func TestStrangersDoNotGetIn(t *testing.T) {
 	}
 }
 
-func (w *wired) cert() *x509.Certificate { return w.r.client(w.place).Leaf }
+func (w *wired) cert() *x509.Certificate { return w.r.client(w.model, w.place).Leaf }
 
 // TestMosquittoSub is what a curious landlord would try with the files of a
 // gateway.
 func TestMosquittoSub(t *testing.T) {
 	program := need(t, "mosquitto", "mosquitto_sub")
 	r, f, w := twoGateways(t)
-	cert := r.client(w[0].place)
+	cert := r.client(w[0].model, w[0].place)
 	path := func(name string) string { return filepath.Join(r.dir, name) }
 	r.must(os.WriteFile(path("c.crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}), 0o600))
 	r.must(os.WriteFile(path("c.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: r.pkcs8(cert.PrivateKey)}), 0o600))

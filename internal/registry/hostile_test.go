@@ -43,11 +43,11 @@ func TestTakenClientID(t *testing.T) {
 	r, f, w := twoGateways(t)
 	heard := make(chan string, 16)
 	mine := w[0].place.Down(wire.TypeAck)
-	first := r.raw(f.broker, "known", r.client(w[0].place), false, make(chan string, 16))
+	first := r.raw(f.broker, "known", r.client(w[0].model, w[0].place), false, make(chan string, 16))
 	if !settled(first.Subscribe(w[0].place.Down("+"), 1, nil)) {
 		t.Fatal("a gateway may not hear its own topic")
 	}
-	thief := r.raw(f.broker, "known", r.client(w[1].place), false, heard)
+	thief := r.raw(f.broker, "known", r.client(w[1].model, w[1].place), false, heard)
 	for range 5 {
 		if err := f.link.Publish(mine, []byte("for g1 only")); err != nil {
 			t.Fatal(err)
@@ -68,12 +68,12 @@ func TestTakenClientID(t *testing.T) {
 // TestRetainedMessages reach whom they could reach anyway, and nobody else.
 func TestRetainedMessages(t *testing.T) {
 	r, f, w := twoGateways(t)
-	c := r.raw(f.broker, "r1", r.client(w[0].place), true, make(chan string, 16))
+	c := r.raw(f.broker, "r1", r.client(w[0].model, w[0].place), true, make(chan string, 16))
 	for _, topic := range []string{w[0].place.House("g1"), w[0].place.House("g2"), w[1].place.Down(wire.TypeAck), "gatehouse/v1/d1/t1/b2/house/g1"} {
 		c.Publish(topic, 0, true, "kept").WaitTimeout(time.Second)
 	}
 	heard := make(chan string, 16)
-	late := r.raw(f.broker, "r2", r.client(w[1].place), true, heard)
+	late := r.raw(f.broker, "r2", r.client(w[1].model, w[1].place), true, heard)
 	for _, filter := range []string{w[1].place.Down("+"), w[1].place.House("+")} {
 		if !settled(late.Subscribe(filter, 0, nil)) {
 			t.Fatalf("may not subscribe to %s", filter)
@@ -98,7 +98,7 @@ func TestRetainedMessages(t *testing.T) {
 // front takes the message.
 func TestOversizedAndQoS(t *testing.T) {
 	r, f, w := twoGateways(t)
-	c := r.raw(f.broker, "big", r.client(w[0].place), true, make(chan string, 16))
+	c := r.raw(f.broker, "big", r.client(w[0].model, w[0].place), true, make(chan string, 16))
 	c.Publish(w[0].place.Up(wire.TypeBatch), 0, false, make([]byte, 1<<20)).WaitTimeout(time.Second)
 	for deadline := time.Now().Add(5 * time.Second); c.IsConnected() && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
@@ -111,7 +111,7 @@ func TestOversizedAndQoS(t *testing.T) {
 			t.Error("another connection is gone")
 		}
 	}
-	c = r.raw(f.broker, "qos", r.client(w[0].place), true, make(chan string, 16))
+	c = r.raw(f.broker, "qos", r.client(w[0].model, w[0].place), true, make(chan string, 16))
 	for qos := range byte(3) {
 		topic, payload := w[0].say(wire.TypeHello, w[0].hello())
 		if !settled(c.Publish(topic, qos, false, payload)) {
@@ -129,7 +129,7 @@ func TestManyConnections(t *testing.T) {
 	r, f, w := twoGateways(t)
 	var all []paho.Client
 	for i := range 12 {
-		all = append(all, r.raw(f.broker, "many"+string(rune('a'+i)), r.client(w[0].place), true, make(chan string, 1)))
+		all = append(all, r.raw(f.broker, "many"+string(rune('a'+i)), r.client(w[0].model, w[0].place), true, make(chan string, 1)))
 	}
 	open := 0
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -22,10 +23,19 @@ func (f *Front) configuredLink() (Link, error) {
 	if f.o.Config.Broker == Embedded {
 		return broker.New(broker.Options{Listen: f.o.Config.MQTTListen, Certificate: f.keys.server,
 			CAs:     func() *x509.CertPool { return f.authority.Load().cas },
-			Member:  func(p wire.Place, _ *x509.Certificate) bool { _, _, ok := f.member(p); return ok },
+			Member:  f.admits,
 			Receive: f.receive, Folder: f.o.Config.path(brokerFolder), Log: f.o.Log})
 	}
 	return newOutside(f.o.Config, f.receive, f)
+}
+
+// admits reports whether a certificate is that of a member: of its place, and
+// made for the signing key that the House document names. A machine that was
+// replaced has another.
+func (f *Front) admits(p wire.Place, cert *x509.Certificate) bool {
+	_, key, ok := f.member(p)
+	id := wire.IDOf(key.Public)
+	return ok && cert.Subject.SerialNumber == hex.EncodeToString(id[:])
 }
 
 // outside is a broker elsewhere. Who may use which topic is that broker's

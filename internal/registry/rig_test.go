@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"math/big"
@@ -120,8 +121,11 @@ func (r *rig) certificate(template *x509.Certificate) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
 }
 
-func (r *rig) client(p wire.Place) tls.Certificate {
-	return r.certificate(&x509.Certificate{SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: p.Address()},
+// client makes the certificate of a gateway at a place, for the signing key of
+// this one.
+func (r *rig) client(g *model, p wire.Place) tls.Certificate {
+	id := wire.IDOf(g.key.Public().(ed25519.PublicKey))
+	return r.certificate(&x509.Certificate{SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: p.Address(), SerialNumber: hex.EncodeToString(id[:])},
 		URIs:        []*url.URL{{Scheme: "gatehouse", Opaque: strings.Join([]string{p.District, p.Town, p.Building, p.Gateway}, "/")}},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 }

@@ -33,14 +33,12 @@ type gateway struct {
 
 // view is what people and acks see of a gateway.
 type view struct {
-	nonce    wire.Nonce
-	hello    wire.Hello
-	online   bool
-	since    time.Time
-	heard    time.Time
-	sent     uint64 // list version
-	lastAck  time.Time
-	messages uint64
+	nonce  wire.Nonce
+	hello  wire.Hello
+	online bool
+	since  time.Time
+	heard  time.Time
+	sent   uint64 // list version
 }
 
 // ledger is what the committer must know of a gateway to take its next message.

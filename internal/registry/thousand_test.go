@@ -44,7 +44,7 @@ func BenchmarkThousandGateways(b *testing.B) {
 	before := processOf(b, cmd.Process.Pid)
 	var wired []*wired
 	for i, g := range all {
-		wired = append(wired, r.wire(g, broker, r.client(g.place)))
+		wired = append(wired, r.wire(g, broker, r.client(g, g.place)))
 		if i%20 == 19 { // a city does not come at once either
 			for _, w := range wired[i-19:] {
 				if !w.up(30 * time.Second) {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/big"
@@ -106,8 +107,10 @@ func serverCertificate(ca *x509.Certificate, caKey *ecdsa.PrivateKey, public any
 	return der, nil
 }
 
-// clientCertificate is that of a gateway, for the key in its request.
-func (k keys) clientCertificate(p wire.Place, request []byte, now time.Time) (*x509.Certificate, error) {
+// clientCertificate is that of a gateway, for the key in its request. The serial
+// number of its subject is the id of the gateway's signing key, so that the
+// certificate of a machine that was replaced opens nothing any more.
+func (k keys) clientCertificate(p wire.Place, signer wire.KeyID, request []byte, now time.Time) (*x509.Certificate, error) {
 	csr, err := x509.ParseCertificateRequest(request)
 	if err != nil {
 		return nil, fmt.Errorf("request for a certificate: %w", err)
@@ -119,7 +122,8 @@ func (k keys) clientCertificate(p wire.Place, request []byte, now time.Time) (*x
 		return nil, errors.New("request for a certificate: not a P-256 key")
 	}
 	name := &url.URL{Scheme: "gatehouse", Opaque: p.District + "/" + p.Town + "/" + p.Building + "/" + p.Gateway}
-	t := &x509.Certificate{SerialNumber: serial(), Subject: pkix.Name{CommonName: p.Address()}, URIs: []*url.URL{name},
+	subject := pkix.Name{CommonName: p.Address(), SerialNumber: hex.EncodeToString(signer[:])}
+	t := &x509.Certificate{SerialNumber: serial(), Subject: subject, URIs: []*url.URL{name},
 		NotBefore: now.Add(-backdated), NotAfter: now.AddDate(clientYears, 0, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, t, k.ca, csr.PublicKey, k.caKey)

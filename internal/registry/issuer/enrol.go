@@ -331,7 +331,11 @@ func (c *change) renew(b *building, gateway string, envelope []byte) ([]byte, er
 
 // certify signs a certificate and puts it together with what a gateway needs.
 func (c *change) certify(b *building, gateway string, csr []byte) ([]byte, error) {
-	cert, err := c.issuer.keys.clientCertificate(b.place(gateway), csr, c.issuer.opts.Now())
+	member := b.house.Gateway(gateway)
+	if member == nil {
+		return nil, hinted("enrol anew, with a token", "gateway %s is not of its building", gateway)
+	}
+	cert, err := c.issuer.keys.clientCertificate(b.place(gateway), wire.IDOf(member.Public[:]), csr, c.issuer.opts.Now())
 	if err != nil {
 		return nil, hinted("", "%v", err)
 	}
