@@ -76,7 +76,7 @@ func Enrol(ctx context.Context, o Options) (Result, error) {
 		}
 		return Result{}, err
 	}
-	have := identity{place: o.Token.At(), root: o.Token.Root[:], registry: o.Token.Registry,
+	have := identity{place: o.Token.At(), root: o.Token.Root[:], registry: o.Token.Registry, trust: e.trust,
 		signing: e.signing.Public().(ed25519.PublicKey), client: &e.client.PublicKey}
 	got, err := have.check(answer)
 	if err != nil {
@@ -99,6 +99,7 @@ type enrolment struct {
 	signing ed25519.PrivateKey
 	client  *ecdsa.PrivateKey
 	kem     []byte // private
+	trust   uint64 // version of the trust document that is there; 0: none
 }
 
 // prepare refuses what can't go well before anything is sent, and makes the
@@ -109,13 +110,14 @@ func prepare(o Options) (*enrolment, error) {
 		return nil, hinted("ask the registry for a token of this gateway, or correct building and gateway in the site file",
 			"the token is for %s, the site file for %s/%s", at.Address(), o.Building, o.Gateway)
 	}
-	if err := sameRegistry(o); err != nil {
+	trust, err := sameRegistry(o)
+	if err != nil {
 		return nil, err
 	}
 	if err := durable.MakeDir(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
-	e := &enrolment{Options: o, https: newClient(o.Token.Enrol, pinned(o.Token.CA))}
+	e := &enrolment{Options: o, trust: trust, https: newClient(o.Token.Enrol, pinned(o.Token.CA))}
 	var errs [3]error
 	e.signing, errs[0] = signingKey(e.file(keyring.GatewayKeyFile))
 	e.kem, errs[1] = sealKey(e.file(keyring.SealKeyFile))
@@ -126,29 +128,32 @@ func prepare(o Options) (*enrolment, error) {
 	return e, nil
 }
 
-// sameRegistry lets a gateway enrol again where it was, and nowhere else.
-func sameRegistry(o Options) error {
+// sameRegistry lets a gateway enrol again where it was, and nowhere else. It
+// returns the version of the trust document that is there.
+func sameRegistry(o Options) (trust uint64, err error) {
 	have, err := keyring.LoadRegistry(o.Dir)
 	away := "to leave it, stop the daemon and move " + o.Dir + " away; the cards then need its building.key again"
 	switch {
 	case have == nil && err != nil:
-		return fmt.Errorf("enrol: %w", err)
+		return 0, fmt.Errorf("enrol: %w", err)
 	case have == nil:
 	case have.Name != o.Token.Registry || have.Place != o.Token.At():
-		return hinted(away, "this gateway is %s of registry %s already; the token is for %s of %s",
+		return 0, hinted(away, "this gateway is %s of registry %s already; the token is for %s of %s",
 			have.Place.Address(), have.Name, o.Token.At().Address(), o.Token.Registry)
+	default:
+		trust = have.Trust.Version // 0 where it can't be read: then the answer mends it
 	}
 	root, err := keyring.LoadRoot(filepath.Join(o.Dir, keyring.RootFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return trust, nil
 	}
 	if err != nil {
-		return fmt.Errorf("enrol: %w", err)
+		return 0, fmt.Errorf("enrol: %w", err)
 	}
 	if !slices.Equal(root, o.Token.Root[:]) {
-		return hinted(away, "this gateway trusts another root than that of the token")
+		return 0, hinted(away, "this gateway trusts another root than that of the token")
 	}
-	return nil
+	return trust, nil
 }
 
 func (e *enrolment) file(name string) string { return filepath.Join(e.Dir, name) }

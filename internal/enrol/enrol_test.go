@@ -287,6 +287,29 @@ func TestRefusedThenRight(t *testing.T) {
 	}
 }
 
+// TestAgain: an enrolled gateway may enrol again, and is given nothing older
+// than it has.
+func TestAgain(t *testing.T) {
+	i := newIssuer(t)
+	o := i.options(t.TempDir())
+	_, err := Enrol(t.Context(), o)
+	fatal(t, err)
+	i.used = nil // a new token, as far as the issuer goes
+	_, err = Enrol(t.Context(), o)
+	fatal(t, err)
+	i.used, i.trust.Version = nil, 2
+	before := readAll(t, o.Dir)
+	delete(before, pendingFile)
+	if _, err := Enrol(t.Context(), o); err == nil || !strings.Contains(err.Error(), "version 2 after 3") {
+		t.Errorf("an older trust document: %v", err)
+	}
+	after := readAll(t, o.Dir)
+	delete(after, pendingFile)
+	if !mapsEqual(before, after) {
+		t.Error("files changed")
+	}
+}
+
 // TestNoTime: a server whose certificate is not yet valid by our clock is taken
 // at enrolment, because the clock may know nothing.
 func TestNoTime(t *testing.T) {
