@@ -23,15 +23,14 @@ import (
 // ring is a keyring in memory. It judges as little as it can: the real one has
 // its own tests.
 type ring struct {
-	mu       sync.Mutex
-	reg      *keyring.Registry
-	status   keyring.Status
-	manifest *wire.Manifest
-	buckets  map[wire.Hash]bool
-	applied  []uint64
-	floor    int64
-	issuer   []wire.Key
-	taken    []byte
+	mu      sync.Mutex
+	reg     *keyring.Registry
+	status  keyring.Status
+	buckets map[wire.Hash]bool
+	applied []uint64
+	floor   int64
+	issuer  []wire.Key
+	taken   []byte
 }
 
 func (k *ring) Registry() *keyring.Registry { k.mu.Lock(); defer k.mu.Unlock(); return k.reg }

@@ -17,6 +17,8 @@ const (
 	longWait  = time.Minute
 	// greetEvery shows that the other end is there, with nothing else to say.
 	greetEvery = 4 * time.Hour
+	// openEvery is how often a journal that is being opened is looked at.
+	openEvery = 50 * time.Millisecond
 	// forkFirst and forkMost keep a registry that answers nonsense from filling
 	// the disk with epochs.
 	forkFirst = time.Minute
@@ -69,6 +71,12 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 		return time.Time{}
 	}
 	if now.Before(a.greetDue) {
+		return a.greetDue
+	}
+	// A journal that is being opened has nothing to agree on yet. One that can't
+	// be is no reason to do without the registry's lists.
+	if a.o.Journal.Status().Epoch == 0 && now.Before(a.upSince.Add(firstWait)) {
+		a.greetDue = now.Add(openEvery)
 		return a.greetDue
 	}
 	if a.ready {

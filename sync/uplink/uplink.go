@@ -86,8 +86,7 @@ type Options struct {
 
 // Uplink talks to the registry. Make it with New, run it once with Run.
 type Uplink struct {
-	o     Options
-	batch int // entries of a batch at most
+	o Options
 
 	mu         sync.Mutex
 	s          Status
