@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -77,6 +78,9 @@ func (i identity) certificate(a wire.Enrolled, trust wire.Trust) (*x509.Certific
 		return nil, hinted("tell the registry's operator", "the registry's certificate for this gateway does not verify: %v", err)
 	}
 	uri := URI(i.place)
+	if id := wire.IDOf(i.signing); leaf.Subject.SerialNumber != hex.EncodeToString(id[:]) {
+		return nil, hinted("tell the registry's operator", "the registry's certificate is made out for another signing key: the broker would refuse it")
+	}
 	if leaf.Subject.CommonName != i.place.Address() || len(leaf.URIs) != 1 || leaf.URIs[0].String() != uri {
 		return nil, hinted("tell the registry's operator", "the registry's certificate is for %q, not for %s", leaf.Subject.CommonName, uri)
 	}

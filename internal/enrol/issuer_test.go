@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"log"
@@ -44,6 +45,7 @@ type issuer struct {
 
 	mu        sync.Mutex
 	keyNumber uint8
+	signer    string // id of the gateway's signing key
 	used      []byte // the request that burnt the token
 	answer    []byte
 	served    map[string]int
@@ -171,6 +173,9 @@ func (i *issuer) enrol(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, `{"error":"no such token","hint":"was it typed in whole?"}`)
 		return
 	}
+	if id := wire.IDOf(req.Public[:]); i.signer == "" {
+		i.signer = hex.EncodeToString(id[:])
+	}
 	i.used, i.answer = body, i.enrolled(req)
 	if i.lose {
 		i.lose = false
@@ -246,7 +251,7 @@ func (i *issuer) certificate(csr []byte) []byte {
 	}
 	uri, err := url.Parse(URI(i.place))
 	fatal(i.t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: i.place.Address()}, URIs: []*url.URL{uri},
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: i.place.Address(), SerialNumber: i.signer}, URIs: []*url.URL{uri},
 		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().AddDate(1, 0, 0), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, i.ca, public, i.caKey)
 	fatal(i.t, err)
