@@ -146,7 +146,7 @@ func TestDishonest(t *testing.T) {
 		"house of no issuer":     {func(i *issuer) { i.signing = stranger }, "the answer is refused"},
 		"house of other town":    {func(i *issuer) { i.house.Town = "old" }, "north/old"},
 		"certificate, no key":    {func(i *issuer) { i.certify = other }, "for another key"},
-		"certificate, no CA":     {func(i *issuer) { i.change = foreignCertificate(t) }, "certificate"},
+		"certificate, no CA":     {func(i *issuer) { i.ca, i.caKey = makeCA(t) }, "does not verify"},
 		"certificate, no signer": {func(i *issuer) { i.signer = "0011223344556677" }, "another signing key"},
 		"trust of another":       {func(i *issuer) { i.trust.Registry = "village" }, "trust document is refused"},
 		"certificate, garbage":   {func(i *issuer) { i.change = func(a *wire.Enrolled) { a.Certificates[0] = []byte{1} } }, "malformed"},
@@ -177,15 +177,6 @@ func TestDishonest(t *testing.T) {
 				t.Error("enrolled all the same")
 			}
 		})
-	}
-}
-
-func foreignCertificate(t *testing.T) func(*wire.Enrolled) {
-	other := newIssuer(t)
-	return func(a *wire.Enrolled) {
-		csr, err := certificateRequest(other.place, mustKey(t))
-		fatal(t, err)
-		a.Certificates = [][]byte{other.certificate(csr), other.ca.Raw}
 	}
 }
 
