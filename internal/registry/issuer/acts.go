@@ -39,19 +39,12 @@ func (i *Issuer) act(ctx context.Context, who string, a operator.Act) (operator.
 		}
 		done = operator.Done{Building: b.id, Grants: len(grants)}
 		c.touched[b.id] = true
-		return c.audit(who, a.Act, b.id, cmpText(a.Grant, a.Tenancy), a.Reason)
+		return c.audit(who, a.Act, b.id, a.Grant+a.Tenancy, a.Reason)
 	})
 	if err != nil {
 		return operator.Done{}, err
 	}
 	return i.finish(ctx, done)
-}
-
-func cmpText(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // locked runs a transaction of the operator's.

@@ -2,12 +2,14 @@ package issuer
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
 )
 
 // Times of the loop.
@@ -26,17 +28,16 @@ const (
 func (i *Issuer) Run(ctx context.Context) error {
 	wait := backFirst
 	var tended time.Time
-	for linked := false; ctx.Err() == nil; {
-		err := i.round(ctx, linked, &tended)
-		i.setLinked(err == nil)
+	for ctx.Err() == nil {
+		err := i.round(ctx, &tended)
 		if err == nil {
-			linked, wait = true, backFirst
+			wait = backFirst
 			continue
 		}
+		i.setLinked(false)
 		if ctx.Err() != nil {
 			break
 		}
-		linked = false
 		i.opts.Log.Warn().Err(err).Msg("no work from the front; tried again")
 		select {
 		case <-ctx.Done():
@@ -54,11 +55,15 @@ func (i *Issuer) setLinked(linked bool) {
 }
 
 // round is one question for work and what comes of it.
-func (i *Issuer) round(ctx context.Context, linked bool, tended *time.Time) error {
+func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
+	i.mu.Lock()
+	linked := i.linked
+	i.mu.Unlock()
 	if !linked {
 		if err := i.meet(ctx); err != nil {
 			return err
 		}
+		i.setLinked(true)
 	}
 	if now := i.opts.Now(); now.Sub(*tended) >= tendEvery {
 		if err := i.tend(ctx); err != nil {
@@ -174,10 +179,39 @@ func (i *Issuer) tend(ctx context.Context) error {
 			b.applied[g.Gateway] = g.Applied
 		}
 		for id := range c.touched {
-			c.touched[id] = i.buildings[id].held == nil && len(i.buildings[id].droppable()) > 0
+			b := i.buildings[id]
+			ended, err := c.endOver(b)
+			if err != nil {
+				return err
+			}
+			c.touched[id] = ended || b.held == nil && len(b.droppable()) > 0
 		}
 		return nil
 	})
+}
+
+// overFor is how long a grant whose time is over stays as it is: a term may be
+// prolonged late.
+const overFor = 7 * 24 * 3600 // s
+
+// endOver ends grants whose time has been over for long, so that they leave the
+// list and with it the gateways.
+func (c *change) endOver(b *building) (some bool, err error) {
+	now := c.issuer.now()
+	for id, g := range b.grants {
+		until := g.until()
+		if !g.known || g.ended || until == 0 || uint64(until)+overFor > uint64(now) {
+			continue
+		}
+		e := event{at: now, change: wire.Change{Op: wire.OpEnd, At: now, Clock: wire.ClockRegistry, Proof: wire.ProofTerm,
+			Tenancy: g.tenancy, Grant: id, Cause: wire.CauseLeaseOver}}
+		_, _ = rand.Read(e.record[:]) // never fails
+		if err := c.take(b, e, 0, 0); err != nil {
+			return false, err
+		}
+		some = true
+	}
+	return some, nil
 }
 
 // enrolment answers one request. A refusal is an answer; an error means that
