@@ -63,6 +63,7 @@ func (m *memory) entries(kind wire.Kind, reason wire.Reason) (n int) {
 // town has the registry's private keys, which no gateway has.
 type town struct {
 	records, desk []byte
+	issuer        ed25519.PrivateKey
 	registry      keyring.Registry // without a gateway
 	building      *keyring.BuildingKey
 	gateways      map[string]ed25519.PrivateKey
@@ -84,7 +85,8 @@ func newTown(t testing.TB) *town {
 	w.records, trust.Records = seal()
 	w.desk, trust.Desk = seal()
 	_, trust.Escrow = seal()
-	issuer, _, err := ed25519.GenerateKey(rand.Reader)
+	var issuer ed25519.PublicKey
+	issuer, w.issuer, err = ed25519.GenerateKey(rand.Reader)
 	must(t, err)
 	trust.Keys = []wire.RoleKey{{Role: wire.RoleIssuer, Public: [32]byte(issuer)}}
 	house := wire.House{Version: 1, Issued: 1, District: "panyu", Town: "shiqiao", Flats: []string{"3A", "3B", "4A"}}

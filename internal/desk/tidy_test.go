@@ -1,0 +1,104 @@
+package desk
+
+import (
+	"crypto/sha256"
+	"slices"
+	"testing"
+	"time"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// registry makes the lists of a building from the records that it is given, as
+// a registry does.
+type registry struct {
+	o      *office
+	base   wire.Manifest
+	hash   wire.Hash
+	grants []wire.Grant
+	seen   []wire.Seen
+}
+
+// take puts all pending check-ins of the office into the next list.
+func (r *registry) take() {
+	r.o.t.Helper()
+	for _, l := range r.o.keyring.Locals() {
+		for _, id := range l.Change.Credentials {
+			r.grants = append(r.grants, wire.Grant{Credential: id, ID: l.Change.Grant, Tenancy: l.Change.Tenancy, Kind: l.Change.Kind,
+				State: wire.GrantActive, From: l.Change.From, Until: l.Change.Until})
+		}
+		r.seen = []wire.Seen{{Gateway: l.Gateway, Line: l.Record.Line, Number: l.Record.Number}}
+	}
+}
+
+// issue signs the list as it is and hands it to the office.
+func (r *registry) issue() {
+	r.o.t.Helper()
+	d := keyring.NewDraft("lane-7", r.base, r.hash)
+	d.Seen = r.seen
+	set, err := d.DoorSet([]string{"front", "yard"})
+	must(r.o.t, err)
+	for i := range r.grants {
+		r.grants[i].DoorSet = set
+	}
+	slices.SortFunc(r.grants, func(a, b wire.Grant) int { return a.Compare(&b) })
+	l, m, err := d.Sign(r.grants, time.Unix(r.o.clock.Now, 0), r.o.town.issuer, 0)
+	must(r.o.t, err)
+	must(r.o.t, r.o.keyring.Apply(keyring.Update{Manifest: l.Manifest, Buckets: l.Buckets}))
+	b, err := m.Encode()
+	must(r.o.t, err)
+	r.base, r.hash = m, sha256.Sum256(b)
+}
+
+// TestSettled: what a list settles stays a tenancy; what the list names no more
+// is over, and forgotten after 30 days, but not before the time is sure.
+func TestSettled(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	_, err := o.arrive(em(1))
+	must(t, err)
+	r := &registry{o: o}
+	if v, _ := o.Find("3B"); v.Unstored != 1 {
+		t.Errorf("before the list: %+v", v)
+	}
+	r.take()
+	r.issue()
+	o.upkeep(t.Context())
+	v, err := o.Find("3B")
+	if err != nil || v.Unstored != 0 || v.State != stateActive || len(o.Pending()) != 0 {
+		t.Fatalf("after the list: %+v %v", v, err)
+	}
+	o.restart()
+	o.wants("front", em(1), wire.ReasonGranted)
+	if line, n := o.Head(); line == 0 || n != 1 {
+		t.Errorf("numbering %d of %d after the list", n, line)
+	}
+	for i := range r.grants {
+		r.grants[i].State = wire.GrantRevoked
+	}
+	r.issue()
+	if v, _ := o.Find(v.ID.String()); v.State != stateEnded {
+		t.Errorf("revoked by the registry: %+v", v)
+	}
+	r.grants = nil
+	r.issue()
+	o.upkeep(t.Context())
+	if v, err := o.Find(v.ID.String()); err != nil || v.State != stateEnded || v.Ended != noon {
+		t.Errorf("off the list: %+v %v", v, err)
+	}
+	o.clock.Trusted = false
+	o.clock.Now += 40 * daySeconds
+	o.upkeep(t.Context())
+	if len(o.Tenancies()) != 1 {
+		t.Error("forgotten by an unsure clock")
+	}
+	o.clock.Trusted = true
+	o.upkeep(t.Context())
+	if all := o.Tenancies(); len(all) != 0 {
+		t.Errorf("not forgotten after 40 days: %+v", all)
+	}
+	o.restart()
+	if all := o.Tenancies(); len(all) != 0 {
+		t.Errorf("back after a restart: %+v", all)
+	}
+}
