@@ -187,8 +187,34 @@ func TestUnsureClockCheckIn(t *testing.T) {
 }
 
 // TestSickDisk: an arrival that no disk takes is none; a check-out holds all
-// the same; an entry that is not durable is written after the next start.
+// the same, and is on disk when it can be.
 func TestSickDisk(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	records := filepath.Join(o.dir, "records")
+	sick := func() { must(t, os.RemoveAll(records)); must(t, os.WriteFile(records, nil, 0o600)) }
+	sick()
+	if _, err := o.arrive(em(1)); err == nil {
+		t.Error("an arrival that the next start forgets")
+	}
+	o.wants("front", em(1), wire.ReasonUnknown)
+	if _, n := o.Head(); n != 0 || len(o.Tenancies()) != 0 || o.journal.entries(wire.KindTenancy, wire.ReasonCheckIn) != 0 {
+		t.Error("it left something behind")
+	}
+	must(t, os.Remove(records))
+	_, err := o.arrive(em(1))
+	must(t, err)
+	sick()
+	done, err := o.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
+	must(t, err)
+	if len(done.Remarks) == 0 || !strings.Contains(done.Remarks[0], "disk") || done.Tenancy.State != stateEnded {
+		t.Errorf("%+v", done)
+	}
+	o.wants("front", em(1), wire.ReasonRevoked)
+}
+
+// TestEntryLater: an entry that is not durable is written after the next start,
+// once.
+func TestEntryLater(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
 	o.journal.sick = journal.ErrDegraded
 	done, err := o.arrive(em(1))

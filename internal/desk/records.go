@@ -56,7 +56,7 @@ func (d *Desk) record(ctx context.Context, reg *keyring.Registry, c wire.Change,
 	}
 	err = d.p.Keyring.AddLocal(l)
 	if errors.Is(err, keyring.ErrNotDurable) && (c.Op == wire.OpEnd || c.Op == wire.OpSuspend) {
-		remarks = append(remarks, "this is in force until the daemon's next start: the disk did not take it. Mend the disk, then do it again")
+		remarks = append(remarks, "this is in force, but the disk has not taken it yet: it is tried again each minute. Mend the disk before the daemon is started anew")
 	} else if err != nil {
 		return nil, fmt.Errorf("record the %s: %w", c.Op, err)
 	}

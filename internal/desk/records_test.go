@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -289,4 +290,37 @@ func TestRegistryHasTheWord(t *testing.T) {
 			t.Errorf("%s: it is %s, want %s", name, got, c.want)
 		}
 	}
+}
+
+// FuzzBook: no bytes in tenancies.json stop the desk; what is taken can be
+// shown, changed and written again.
+func FuzzBook(f *testing.F) {
+	f.Add([]byte(`{"line":"7","number":2,"stored":1,"tenancies":[{"id":"01010101010101010101010101010101","pin":{"rounds":-1},"cards":[{}]}]}`))
+	f.Add([]byte(`{"tenancies":[null]}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var b book
+		if json.Unmarshal(data, &b) != nil || !b.sound() {
+			return
+		}
+		for _, tt := range b.Tenancies {
+			st := tt.stand([]holding{{grant: wire.ID{1}, credential: wire.CredentialID{1}}})
+			_ = tt.show(st, 1, 0)
+			s := situation{t: tt, standing: st, now: 1, surely: 1, trusted: true, days: 3, cause: 1, proof: wire.ProofPIN}
+			for action := range rules {
+				changes, _ := s.decide(action)
+				for _, c := range changes {
+					b.apply(c)
+				}
+			}
+		}
+		again, err := json.Marshal(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var same book
+		if err := json.Unmarshal(again, &same); err != nil || !same.sound() {
+			t.Fatalf("what was written is not taken: %v", err)
+		}
+	})
 }

@@ -123,7 +123,7 @@ func (d *Desk) tidy() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clock, status := d.p.Clock(), d.p.Keyring.Status()
-	if !clock.Trusted || status.Version == 0 || status.Lost {
+	if len(d.book.Tenancies) == 0 || !clock.Trusted || status.Version == 0 || status.Lost {
 		return
 	}
 	held, unstored, now := holdings(d.p.Keyring.Grants()), d.unstored(), clock.surely()

@@ -10,7 +10,6 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/desk"
-	"gatehouse/internal/keyring"
 )
 
 // deskRoutes are the answers of the desk.
@@ -34,10 +33,12 @@ func deskFailure(err error) error {
 		return &failure{http.StatusConflict, control.Error{Message: no.Message, Hint: no.Hint, Conflict: true}}
 	case errors.As(err, &no):
 		return &failure{http.StatusUnprocessableEntity, control.Error{Message: no.Message, Hint: no.Hint}}
-	case errors.Is(err, keyring.ErrNotDurable):
-		return fail(http.StatusInsufficientStorage, "nothing was changed: mend the disk, then try again", "%v", err)
 	}
-	return err
+	var known *failure
+	if errors.As(err, &known) {
+		return err
+	}
+	return fail(http.StatusInsufficientStorage, "gatehouse status tells whether the disk is well; mend it, then try again", "%v", err)
 }
 
 func (g *Gateway) postDesk(r *http.Request) (any, error) {
