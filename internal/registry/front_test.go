@@ -304,6 +304,44 @@ func (s *scene) part() (part wire.ListPart) {
 	return part
 }
 
+// TestRestartedFrontPushes: gateways that stayed connected to a broker
+// elsewhere say no hello when the front comes back, and hear of a revocation
+// all the same.
+func TestRestartedFrontPushes(t *testing.T) {
+	s := newScene(t)
+	s.ask(wire.TypeHello, s.g.hello())
+	s.restart()
+	if p, err := s.front.client.PutList(t.Context(), s.list(1, 5)); err != nil || p.Pushed != 0 {
+		t.Errorf("pushed %+v, %v", p, err)
+	}
+	s.part()
+	if g := s.shown(); g.Sent != 0 || g.Online {
+		t.Errorf("the front believes that it was heard: %+v", g)
+	}
+}
+
+func TestEntriesAreFiltered(t *testing.T) {
+	s := newScene(t)
+	for i, door := range []string{"front", "yard", "front"} {
+		s.g.add(wire.Header{Kind: wire.KindAccess, Door: door, Wall: int64(1_000_000 + 1000*i)}, true)
+		s.g.add(wire.Header{Kind: wire.KindOpened, Door: door, Wall: int64(1_000_500 + 1000*i)}, false)
+	}
+	s.at(s.ask(wire.TypeBatch, s.g.batch(0, 4)), 7, 4)
+	s.at(s.ask(wire.TypeBatch, s.g.batch(2, 4)), 7, 6) // overlaps: two of its entries are stored already
+	for _, c := range []struct {
+		f    api.EntryFilter
+		want int
+	}{
+		{api.EntryFilter{}, 6}, {api.EntryFilter{Door: "front"}, 4}, {api.EntryFilter{Kind: "opened"}, 3}, {api.EntryFilter{Door: "yard", Kind: "access"}, 1},
+		{api.EntryFilter{From: time.UnixMilli(1_001_000)}, 4}, {api.EntryFilter{To: time.UnixMilli(1_001_000)}, 2}, {api.EntryFilter{Limit: 5}, 5},
+		{api.EntryFilter{Building: "b2"}, 0}, {api.EntryFilter{Building: "b1", Gateway: "g1"}, 6}, {api.EntryFilter{Gateway: "g2"}, 0},
+	} {
+		if got := s.entries(c.f); len(got) != c.want {
+			t.Errorf("%+v: %d entries, want %d", c.f, len(got), c.want)
+		}
+	}
+}
+
 func TestRemovedGatewayIsCutOff(t *testing.T) {
 	s := newScene(t)
 	s.ask(wire.TypeHello, s.g.hello())

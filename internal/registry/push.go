@@ -110,7 +110,8 @@ func (f *Front) readBuckets(ctx context.Context, building string, hashes []wire.
 }
 
 // sendList sends the manifest with buckets. If they don't fit into one message
-// they come in several, or, without split, not at all: the gateway asks.
+// they come in several, or, without split, not at all: the gateway asks. It
+// reports whether the gateway is there to hear it.
 func (f *Front) sendList(g *gateway, p wire.Place, l store.List, buckets [][]byte, split bool) bool {
 	room := partRoom - len(l.Manifest) - len(l.Second)
 	size := 0
@@ -136,12 +137,12 @@ func (f *Front) sendList(g *gateway, p wire.Place, l store.List, buckets [][]byt
 		sent = f.say(p, wire.TypeList, part) || sent
 		buckets = buckets[n:]
 	}
-	if sent {
-		f.mu.Lock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if sent && g.view.online {
 		g.view.sent = max(g.view.sent, l.Version)
-		f.mu.Unlock()
 	}
-	return sent
+	return sent && g.view.online
 }
 
 // putList checks a new list, stores it and sends it to the building.
@@ -175,7 +176,7 @@ func (f *Front) putList(ctx context.Context, in api.List) (api.Pushed, error) {
 		f.mu.Unlock()
 	}
 	pushed := api.Pushed{Version: m.Version}
-	for _, g := range f.members(in.Building, true) {
+	for _, g := range f.members(in.Building) {
 		if f.sendList(g, f.placeOf(g), l, changed, false) {
 			pushed.Pushed++
 		}
@@ -253,12 +254,12 @@ func (f *Front) putHouse(ctx context.Context, d api.Document) (api.Pushed, error
 		f.link.Disconnect(p)
 		f.o.Log.Info().Str("gateway", p.Address()).Msg("a gateway is cut off: it is not of its building any more")
 	}
-	return api.Pushed{Version: h.Version, Pushed: f.sendAll(f.members(d.Building, true), wire.TypeHouse, d.Envelope)}, nil
+	return api.Pushed{Version: h.Version, Pushed: f.sendAll(f.members(d.Building), wire.TypeHouse, d.Envelope)}, nil
 }
 
 func (f *Front) sendAll(to []*gateway, kind string, envelope []byte) (n int) {
 	for _, g := range to {
-		if f.send(f.placeOf(g).Down(kind), envelope) {
+		if f.send(f.placeOf(g).Down(kind), envelope) && f.online(g) {
 			n++
 		}
 	}
@@ -285,12 +286,12 @@ func (f *Front) putTrust(ctx context.Context, envelope []byte) (api.Pushed, erro
 	}
 	f.authority.Store(next)
 	f.mu.RLock()
-	var online []*gateway
+	var all []*gateway
 	for _, g := range f.gateways {
-		if g.member && g.view.online {
-			online = append(online, g)
+		if g.member {
+			all = append(all, g)
 		}
 	}
 	f.mu.RUnlock()
-	return api.Pushed{Version: next.trust.Version, Pushed: f.sendAll(online, wire.TypeTrust, envelope)}, nil
+	return api.Pushed{Version: next.trust.Version, Pushed: f.sendAll(all, wire.TypeTrust, envelope)}, nil
 }

@@ -105,9 +105,8 @@ func (f *Front) setHouse(id string, h wire.House, envelope []byte) (out []wire.P
 	return out
 }
 
-// members returns the gateways of a building that are of it now; with online,
-// only those that said that they are there.
-func (f *Front) members(id string, online bool) (all []*gateway) {
+// members returns the gateways of a building that are of it now.
+func (f *Front) members(id string) (all []*gateway) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	b := f.buildings[id]
@@ -115,9 +114,18 @@ func (f *Front) members(id string, online bool) (all []*gateway) {
 		return nil
 	}
 	for _, h := range b.house.Gateways {
-		if g := f.gateways[id+"/"+h.ID]; g != nil && g.member && (g.view.online || !online) {
+		if g := f.gateways[id+"/"+h.ID]; g != nil && g.member {
 			all = append(all, g)
 		}
 	}
 	return all
+}
+
+// online reports whether a gateway said that it is there. One that did not is
+// sent everything all the same: a front that has just started has not heard
+// those that stayed connected to a broker elsewhere.
+func (f *Front) online(g *gateway) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return g.view.online
 }
