@@ -1,10 +1,18 @@
 package uplink
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
+	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
 
@@ -107,4 +115,149 @@ func TestRestoredRegistry(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestGap: a file of entries that were never sent is gone. What follows it goes
+// into a new epoch, since no registry can take it in the old one.
+func TestGap(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.append(10)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		w.link.Cut()
+		for range 6 {
+			w.append(20)
+			time.Sleep(time.Second)
+		}
+		w.stop()
+		files, err := filepath.Glob(filepath.Join(w.dir, "*-0000*.db"))
+		if err != nil || len(files) < 3 {
+			t.Fatalf("%d files of entries: %v", len(files), err)
+		}
+		if err := os.Remove(files[1]); err != nil {
+			t.Fatal(err)
+		}
+		w.startGateway()
+		if !w.settle(10 * time.Minute) {
+			t.Fatalf("not in step: %+v", w.uplink.Status())
+		}
+		if fault := w.same(); fault != "" {
+			t.Fatal(fault)
+		}
+		if n := len(w.reg.store.epochs); n != 2 {
+			t.Errorf("%d epochs at the registry", n)
+		}
+		if n := w.count(func(h wire.Header) bool { return h.Kind == wire.KindUplink }); n != 0 {
+			t.Errorf("%d alarms of the uplink: the registry did nothing wrong", n)
+		}
+	})
+}
+
+// TestLargestEntries: batches stay within their size, whatever is in them.
+func TestLargestEntries(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.link.Cut()
+		for i := range 1500 {
+			id, c := wire.ID{byte(i), byte(i >> 8)}, wire.CredentialID{1}
+			h := granted()
+			h.Door, h.Source = strings.Repeat("d", 32), strings.Repeat("s", 32)
+			h.Count, h.Ref, h.Detail = 1<<60, &wire.Ref{Boot: 1 << 60, Counter: 1 << 60}, make([]byte, 64)
+			w.journal.Queue(h, wire.Who{Credential: &c, Grant: &id, Tenancy: &id})
+		}
+		w.sent += 1500
+		time.Sleep(time.Second)
+		w.link.Restore()
+		if !w.settle(time.Minute) {
+			t.Fatalf("not in step: %+v", w.uplink.Status())
+		}
+		if fault := w.same(); fault != "" {
+			t.Fatal(fault)
+		}
+	})
+}
+
+// TestListWithoutAJournal: a disk that gives no journal is no reason to do
+// without the registry's list.
+func TestListWithoutAJournal(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.stop()
+		j, err := journal.Open(journal.Options{Dir: filepath.Join(t.TempDir(), "none"), Clock: w.stamp, Ballast: -1, Log: w.log()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := New(Options{Link: w.client("g"), Journal: j, Keyring: w.ring, Key: w.keys.gateway, Clock: w.stamp, Log: w.log()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.publishList(4, 0, 1, false)
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan struct{})
+		go func() { _ = u.Run(ctx); close(ended) }()
+		time.Sleep(time.Minute)
+		if v := w.ring.Status().Version; v != 4 {
+			t.Errorf("version %d in force", v)
+		}
+		stop()
+		<-ended
+	})
+}
+
+// TestNothingIsLostBySetBacks: whatever is put back from a copy, the gateway's
+// card or the registry's store, in the end the registry has the journal as it
+// is, and everything that was written on a card that is still there.
+func TestNothingIsLostBySetBacks(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		names := rapid.SampledFrom([]string{"append", "append", "sleep", "copy card", "put card back", "copy registry", "put registry back", "cut", "restore", "kill gateway", "old cursor"})
+		var plan []step
+		for range rapid.IntRange(3, 14).Draw(r, "steps") {
+			plan = append(plan, step{name: names.Draw(r, "step"), n: rapid.IntRange(1, 40).Draw(r, "n")})
+		}
+		var fault string
+		synctest.Test(t, func(t *testing.T) { fault = setBacks(t, plan) })
+		if fault != "" {
+			r.Fatalf("%s\n%+v", fault, plan)
+		}
+	})
+}
+
+func setBacks(t *testing.T, plan []step) string {
+	w := newWorld(t, 1)
+	card, backup := "", w.reg.store.clone()
+	for _, s := range plan {
+		switch s.name {
+		case "copy card":
+			w.stop()
+			card = filepath.Join(t.TempDir(), "card")
+			copyFolder(t, w.dir, card)
+			w.startGateway()
+		case "put card back":
+			if card == "" {
+				continue
+			}
+			w.stop()
+			copyFolder(t, card, w.dir)
+			w.startGateway()
+		case "copy registry":
+			w.reg.mu.Lock()
+			backup = w.reg.store.clone()
+			w.reg.mu.Unlock()
+		case "put registry back":
+			w.reg.kill()
+			w.reg.store = backup.clone()
+			w.reg.start()
+		default:
+			w.do(s)
+		}
+		time.Sleep(time.Second)
+	}
+	w.heal()
+	time.Sleep(greetEvery + time.Minute) // a registry that was set back in silence shows at the next hello
+	if !w.settle(48 * time.Hour) { // new epochs are rationed
+		return fmt.Sprintf("never in step: %+v, journal %+v", w.uplink.Status(), w.journal.Status())
+	}
+	w.reg.mu.Lock()
+	w.reg.forks = 0 // contradictions are what this is about
+	w.reg.mu.Unlock()
+	return w.same()
 }
