@@ -108,7 +108,7 @@ func must(t testing.TB, err error) {
 func openEnrolled(t testing.TB, dir string) *Keyring {
 	t.Helper()
 	keys, err := LoadKeys(filepath.Join(dir, "keys"))
-	if err != nil && keys.Building != nil {
+	if keys.Registry == nil { // a key that is missing, a house whose issuer is gone: the keyring goes on
 		t.Fatal(err)
 	}
 	k, err := Open(Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: keys, Log: zerolog.Nop(),
@@ -149,6 +149,7 @@ func listOf(t testing.TB, version uint64, issued time.Time, seen []wire.Seen, is
 	d.Seen = seen
 	_, err := d.DoorSet([]string{"front"})
 	must(t, err)
+	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(a, b wire.Grant) int { return a.Compare(&b) })
 	l, m, err := d.Sign(rows, issued, issuerKey(issuer), 1)
 	must(t, err)

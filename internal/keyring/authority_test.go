@@ -1,0 +1,312 @@
+package keyring
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
+)
+
+func TestSetTrust(t *testing.T) {
+	k, dir := enrolled(t)
+	if r := k.Registry(); r.Trust.Version != 1 || r.House.Version != 1 || len(k.issuers()) != 2 || r.Place.Address() != "house-1/gate-a" {
+		t.Fatalf("registry %+v", r)
+	}
+	_, first := trust(t, 1, 1, 2)
+	must(t, k.SetTrust(first)) // again
+	doc, three := trust(t, 3, 2)
+	_, two := trust(t, 2, 1, 2)
+	_, other := trust(t, 3, 1)
+	must(t, k.SetTrust(three))
+	doc.Registry = "town"
+	for name, c := range map[string]struct {
+		envelope []byte
+		cause    error
+	}{
+		"older":          {two, ErrRolledBack},
+		"other of three": {other, ErrRolledBack},
+		"not the root":   {signed(t, wire.TypeTrust, wire.RoleRoot, "city", encoded(t, doc), 1), wire.ErrUnknownKey},
+		"issuer's":       {signed(t, wire.TypeTrust, wire.RoleIssuer, "city", encoded(t, doc), 1), wire.ErrWrongRole},
+		"other address":  {signed(t, wire.TypeTrust, wire.RoleRoot, "town", encoded(t, doc), rootSeed), wire.ErrWrongAddress},
+		"other registry": {signed(t, wire.TypeTrust, wire.RoleRoot, "city", encoded(t, doc), rootSeed), wire.ErrWrongAddress},
+		"garbage":        {[]byte("x"), wire.ErrMalformed},
+	} {
+		if err := k.SetTrust(c.envelope); !errors.Is(err, ErrRefused) || !errors.Is(err, c.cause) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	k = restarted(t, k)
+	if k.Registry().Trust.Version != 3 || len(k.issuers()) != 1 {
+		t.Fatal("not kept")
+	}
+	must(t, os.RemoveAll(filepath.Join(dir, "keys")))
+	_, four := trust(t, 4, 1)
+	if err := k.SetTrust(four); !errors.Is(err, ErrNotDurable) || k.Registry().Trust.Version != 4 {
+		t.Fatalf("without a disk: %v", err)
+	}
+}
+
+func TestSetHouse(t *testing.T) {
+	k, _ := enrolled(t)
+	_, two := houseDoc(t, 2, 2)
+	must(t, k.SetHouse(two))
+	must(t, k.SetHouse(two))
+	_, old := houseDoc(t, 1, 1)
+	doc, stranger := houseDoc(t, 3, 9)
+	foreign := signed(t, wire.TypeHouse, wire.RoleIssuer, "house-2", encoded(t, doc), 1)
+	for name, c := range map[string]struct {
+		envelope []byte
+		cause    error
+	}{"older": {old, ErrRolledBack}, "no issuer": {stranger, wire.ErrUnknownKey}, "other building": {foreign, wire.ErrWrongAddress}} {
+		if err := k.SetHouse(c.envelope); !errors.Is(err, ErrRefused) || !errors.Is(err, c.cause) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if r := restarted(t, k).Registry(); r.House.Version != 2 || r.House.Gateway("gate-b") == nil {
+		t.Fatalf("house %+v", r.House)
+	}
+}
+
+// TestIssuersFollowTrust: lists are taken from those whom the root names now. The
+// list in force stays when its issuer is taken back, at a restart too.
+func TestIssuersFollowTrust(t *testing.T) {
+	k, _ := enrolled(t)
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
+	_, two := trust(t, 2, 2)
+	must(t, k.SetTrust(two))
+	k = restarted(t, k)
+	want(t, k, credential(1), access.ReasonGranted)
+	if err := k.Apply(listOf(t, 2, issuedAt, nil, 1, row(2, 2))); !errors.Is(err, wire.ErrUnknownKey) {
+		t.Fatalf("taken from an issuer of yesterday: %v", err)
+	}
+	apply(t, k, listOf(t, 2, issuedAt, nil, 2, row(2, 2), row(1, 1)))
+	k = restarted(t, k)
+	want(t, k, credential(2), access.ReasonGranted)
+}
+
+// TestStolenIssuerAtAStart: of an issuer that was taken back only the very list
+// in force is read again, not another one with a higher version.
+func TestStolenIssuerAtAStart(t *testing.T) {
+	k, _ := enrolled(t)
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
+	marks := readFile(t, fileOf(k, marksFile))
+	_, two := trust(t, 2, 2)
+	apply(t, k, listOf(t, 2, issuedAt, nil, 1, row(1, 1), row(9, 9)))
+	must(t, k.SetTrust(two))
+	must(t, k.Close())
+	writeFile(t, fileOf(k, marksFile), marks)
+	k = restarted(t, k)
+	want(t, k, credential(9), access.ReasonNotReady)
+}
+
+// TestOtherAuthority: an enrolled house begins the count of its lists anew.
+func TestOtherAuthority(t *testing.T) {
+	dir := t.TempDir()
+	alone, err := Open(Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: Keys{Building: goldenKey(), Issuers: pinned(1)}, Log: zerolog.Nop()})
+	must(t, err)
+	for range 3 {
+		bulk(t, alone, 2)
+	}
+	must(t, alone.Close())
+	enrol(t, dir, "gate-a", true)
+	k := openEnrolled(t, dir)
+	if k.Floor() != issuedAt.Unix() {
+		t.Fatal("time fell back")
+	}
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
+	want(t, restarted(t, k), credential(1), access.ReasonGranted)
+}
+
+func TestRaiseFloor(t *testing.T) {
+	k, _ := enrolled(t)
+	now := issuedAt.Unix()
+	k.RaiseFloor(now)
+	k.RaiseFloor(now - 5)
+	if k.Floor() != now {
+		t.Fatalf("floor %d", k.Floor())
+	}
+	tend := func() int64 {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.saveFloor(floorEvery)
+		return k.marks.Floor
+	}
+	if tend() != now {
+		t.Fatal("the first is not written")
+	}
+	for i := range int64(floorEvery) {
+		k.RaiseFloor(now + i)
+		if tend() != now {
+			t.Fatal("written twice within an hour")
+		}
+	}
+	if k.RaiseFloor(now + floorEvery); tend() != now+floorEvery {
+		t.Fatal("not written after an hour")
+	}
+	k.RaiseFloor(now + floorEvery + 7)
+	if k = restarted(t, k); k.Floor() != now+floorEvery+7 {
+		t.Fatalf("after a restart: %d", k.Floor())
+	}
+}
+
+func TestMissing(t *testing.T) {
+	k, _ := enrolled(t)
+	rows := make([]wire.Grant, 2000)
+	for n := range rows {
+		rows[n] = row(1, n)
+		rows[n].ID = wire.ID{1, byte(n), byte(n >> 8)}
+	}
+	one := listOf(t, 1, issuedAt, nil, 1, rows...)
+	if missing, err := k.Missing(one.Manifest); err != nil || len(missing) != len(one.Buckets) || len(missing) < 4 {
+		t.Fatalf("%d of %d: %v", len(missing), len(one.Buckets), err)
+	}
+	apply(t, k, one)
+	rows[7].State = wire.GrantSuspended
+	nine := listOf(t, 9, issuedAt, nil, 1, rows...) // made from another list: buckets prove themselves
+	missing, err := k.Missing(nine.Manifest)
+	if err != nil || len(missing) != 1 {
+		t.Fatalf("%d: %v", len(missing), err)
+	}
+	nine.Buckets = nine.Buckets[rows[7].Credential.Bucket(k.Grants().Bits()):][:1]
+	apply(t, k, nine)
+	want(t, k, credential(7), access.ReasonSuspended)
+	if missing, err := k.Missing(nine.Manifest); err != nil || len(missing) != 0 {
+		t.Fatalf("of the list in force: %d, %v", len(missing), err)
+	}
+	if _, err := k.Missing(one.Manifest); !errors.Is(err, ErrConflict) || !errors.Is(err, ErrRolledBack) {
+		t.Fatalf("older: %v", err)
+	}
+	if _, err := k.Missing([]byte("x")); !errors.Is(err, ErrRefused) {
+		t.Fatalf("garbage: %v", err)
+	}
+}
+
+// tenants are n rows of as many tenancies, the first ones in another state.
+func tenants(n, gone int, how func(*wire.Grant)) []wire.Grant {
+	rows := make([]wire.Grant, n)
+	for i := range rows {
+		rows[i] = row(1, i)
+		rows[i].ID, rows[i].Tenancy = wire.ID{1, byte(i), byte(i >> 8)}, wire.ID{2, byte(i), byte(i >> 8)}
+		if i < gone {
+			how(&rows[i])
+		}
+	}
+	return rows
+}
+
+var revoke = inState(wire.GrantRevoked)
+
+// TestLimit: how many tenancies one issuer ends in a day.
+func TestLimit(t *testing.T) {
+	soon := func(g *wire.Grant) { g.Until = uint32(issuedAt.Unix()) + 60 }
+	later := func(g *wire.Grant) { g.Until = uint32(issuedAt.Unix()) + 3*dayOfTime }
+	day := 24 * time.Hour
+	type step struct {
+		after  time.Duration
+		rows   []wire.Grant
+		second byte // issuer of the second signature; 0: none
+		taken  bool
+	}
+	drop := func(n, gone int) []wire.Grant { return tenants(n, 0, nil)[gone:] }
+	cases := map[string][]step{
+		"three of four":             {{0, tenants(4, 3, revoke), 0, true}},
+		"four of four":              {{0, tenants(4, 4, revoke), 0, false}},
+		"ten of a hundred":          {{0, tenants(100, 10, revoke), 0, true}},
+		"eleven of a hundred":       {{0, tenants(100, 11, revoke), 0, false}},
+		"dropped counts":            {{0, drop(100, 11), 0, false}},
+		"terms pulled near count":   {{0, tenants(100, 11, soon), 0, false}},
+		"terms of days do not":      {{0, tenants(100, 50, later), 0, true}},
+		"suspended does not":        {{0, tenants(100, 50, inState(wire.GrantSuspended)), 0, true}},
+		"second issuer":             {{0, tenants(100, 90, revoke), 2, true}},
+		"the same issuer twice":     {{0, tenants(100, 90, revoke), 1, false}},
+		"a witness":                 {{0, tenants(100, 90, revoke), 3, false}},
+		"small lists of one day":    {{0, tenants(100, 6, revoke), 0, true}, {time.Hour, tenants(100, 10, revoke), 0, true}, {2 * time.Hour, tenants(100, 11, revoke), 0, false}},
+		"small lists of days":       {{0, tenants(100, 10, revoke), 0, true}, {day, tenants(100, 18, revoke), 0, true}},
+		"one list after days":       {{3*day + time.Hour, tenants(100, 40, revoke), 0, true}},
+		"too many, also after days": {{3*day + time.Hour, tenants(100, 41, revoke), 0, false}},
+		"revoked goes off the list": {{0, tenants(100, 10, revoke), 0, true}, {time.Hour, drop(100, 10), 0, true}},
+		"two signed, then one":      {{0, tenants(100, 50, revoke), 2, true}, {time.Hour, tenants(100, 55, revoke), 0, true}, {2 * time.Hour, tenants(100, 61, revoke), 0, false}},
+	}
+	for name, steps := range cases {
+		t.Run(name, func(t *testing.T) {
+			k, _ := enrolled(t)
+			n := 100
+			if len(steps[0].rows) == 4 {
+				n = 4
+			}
+			apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(n, 0, nil)...))
+			for i, s := range steps {
+				k = restarted(t, k)
+				u := listOf(t, uint64(i)+2, issuedAt.Add(s.after), nil, 1, s.rows...)
+				if s.second != 0 {
+					u.Second = secondFor(t, u, s.second)
+				}
+				before := k.Status().Version
+				err := k.Apply(u)
+				if (err == nil) != s.taken || err != nil && !errors.Is(err, ErrSecondNeeded) {
+					t.Fatalf("step %d: %v", i, err)
+				}
+				if err != nil && k.Status().Version != before {
+					t.Fatal("refused, and in force")
+				}
+			}
+		})
+	}
+}
+
+// TestLimitForgivesTheBuilding: those who ended at the building, with their own
+// cards, are not the registry's doing.
+func TestLimitForgivesTheBuilding(t *testing.T) {
+	k, _ := enrolled(t)
+	rows := tenants(10, 0, nil)
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, rows...))
+	for i := range 6 {
+		c := change(wire.OpEnd, 1, 20)
+		c.Grant, c.Tenancy = rows[i].ID, rows[i].Tenancy
+		must(t, k.AddLocal(local(t, k, "gate-a", 5, uint64(i)+1, byte(i)+1, c)))
+	}
+	if err := k.Apply(listOf(t, 2, issuedAt, seenBy("gate-a", 6), 1, tenants(10, 10, revoke)...)); !errors.Is(err, ErrSecondNeeded) {
+		t.Fatalf("four more: %v", err)
+	}
+	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-a", 6), 1, tenants(10, 9, revoke)...))
+	if n := len(k.Locals()); n != 0 {
+		t.Fatalf("%d records are left", n)
+	}
+}
+
+// TestSecondOfAnotherList: a second signature counts for its list only.
+func TestSecondOfAnotherList(t *testing.T) {
+	k, _ := enrolled(t)
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(10, 0, nil)...))
+	u := listOf(t, 2, issuedAt, nil, 1, tenants(10, 9, revoke)...)
+	u.Second = secondFor(t, listOf(t, 2, issuedAt, nil, 1, tenants(10, 8, revoke)...), 2)
+	if err := k.Apply(u); !errors.Is(err, ErrSecondNeeded) {
+		t.Fatal(err)
+	}
+	u.Second = secondFor(t, u, 2)
+	apply(t, k, u)
+}
+
+// TestOverIsBounded: the oldest are forgotten first.
+func TestOverIsBounded(t *testing.T) {
+	var o over
+	for n := range maxOver + 10 {
+		o.add(wire.ID{byte(n), byte(n >> 8), 1})
+	}
+	if len(o.Grants) != maxOver || len(o.index) != maxOver || o.index[wire.ID{9, 0, 1}] || !o.index[wire.ID{10, 0, 1}] {
+		t.Fatalf("%d grants", len(o.Grants))
+	}
+	if o.add(wire.ID{10, 0, 1}) {
+		t.Fatal("added again")
+	}
+	if fmt.Sprint(goldenKey()) != "building key 1" {
+		t.Fatal("a key prints itself")
+	}
+}

@@ -1,0 +1,358 @@
+package keyring
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
+)
+
+func checkInAt(t testing.TB, k *Keyring, gateway string, grant byte, card int) Local {
+	t.Helper()
+	return local(t, k, gateway, 5, uint64(grant), grant, change(wire.OpCheckIn, grant, 10, card))
+}
+
+// seenBy is a list's word on one line of a gateway.
+func seenBy(gateway string, number uint64) []wire.Seen {
+	return []wire.Seen{{Gateway: gateway, Line: 5, Number: number}}
+}
+
+func TestRecordSurvivesRestart(t *testing.T) {
+	k, _ := enrolled(t)
+	l := checkInAt(t, k, "gate-a", 1, 1)
+	l.Person = []byte("sealed")
+	must(t, k.AddLocal(l))
+	must(t, k.AddLocal(l)) // again: the same
+	must(t, k.AddLocal(checkInAt(t, k, "gate-b", 2, 2)))
+	must(t, k.Entered(l.Record.ID))
+	k = restarted(t, k)
+	want(t, k, credential(1), access.ReasonGranted)
+	want(t, k, credential(2), access.ReasonGranted)
+	got := k.Locals()
+	if len(got) != 2 || got[0].Gateway != "gate-a" || !got[0].Entered || got[1].Entered || !bytes.Equal(got[0].Person, l.Person) ||
+		!bytes.Equal(got[0].Envelope, l.Envelope) || got[0].Record.Number != 1 || got[0].Change.Flat != "3A" {
+		t.Fatalf("records %+v", got)
+	}
+	must(t, k.StoredLocals(5, 1))
+	if k.Locals()[0].Person != nil || restarted(t, k).Locals()[0].Person != nil {
+		t.Fatal("the person is still there")
+	}
+}
+
+// TestListSettles: what the list has settled is erased, with its person, and
+// what comes again is not kept.
+func TestListSettles(t *testing.T) {
+	k, _ := enrolled(t)
+	l := checkInAt(t, k, "gate-b", 1, 1)
+	must(t, k.AddLocal(l))
+	apply(t, k, listOf(t, 1, issuedAt, seenBy("gate-b", 1), 1, row(1, 1)))
+	must(t, k.AddLocal(l))
+	left, err := os.ReadDir(k.recordsDir())
+	if err != nil || len(left) != 0 || len(k.Locals()) != 0 {
+		t.Fatalf("%d files, %d records are left: %v", len(left), len(k.Locals()), err)
+	}
+	want(t, k, credential(1), access.ReasonGranted)
+	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-b", 1), 1, row(1, 1, inState(wire.GrantRevoked))))
+	apply(t, k, listOf(t, 3, issuedAt, seenBy("gate-b", 1), 1))
+	k = restarted(t, k)
+	again := l
+	again.Record.Line = 6 // from a disk that was set back
+	must(t, k.AddLocal(again))
+	want(t, k, credential(1), access.ReasonRevoked)
+}
+
+func TestListLost(t *testing.T) {
+	k, _ := enrolled(t)
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
+	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 2, 2)))
+	must(t, k.Close())
+	for _, name := range []string{"grants-a.db", "grants-b.db"} {
+		must(t, os.WriteFile(fileOf(k, name), []byte("garbage"), 0o600))
+	}
+	k = restarted(t, k)
+	want(t, k, credential(2), access.ReasonGranted)
+	want(t, k, credential(1), access.ReasonNotReady)
+}
+
+func TestDamagedRecord(t *testing.T) {
+	for name, ruin := range ruins {
+		if name == "flipped bit" || name == "no manifest" || name == "one page" {
+			continue // of database files
+		}
+		t.Run(name, func(t *testing.T) {
+			k, _ := enrolled(t)
+			l := checkInAt(t, k, "gate-a", 1, 1)
+			l.Person = []byte("sealed")
+			must(t, k.AddLocal(l))
+			must(t, k.AddLocal(checkInAt(t, k, "gate-a", 2, 2)))
+			path := k.recordFile(&held{Local: l})
+			writeFile(t, path, ruin(readFile(t, path)))
+			k = restarted(t, k)
+			want(t, k, credential(2), access.ReasonGranted)
+			if s := k.Status(); len(s.SetAside) != 1 || s.SetAside[0] != filepath.Base(path)+".bad-1" || s.Records != 1 {
+				t.Fatalf("status %+v", s)
+			}
+			if _, err := os.Stat(k.personFile(&held{Local: l})); err != nil {
+				t.Fatal("the person of a damaged record is gone")
+			}
+		})
+	}
+}
+
+// TestEveryFlippedBit: no single wrong bit in a record's file is believed.
+func TestEveryFlippedBit(t *testing.T) {
+	k, _ := enrolled(t)
+	l := checkInAt(t, k, "gate-a", 1, 1)
+	must(t, k.AddLocal(l))
+	path := k.recordFile(&held{Local: l})
+	good := readFile(t, path)
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 1
+		writeFile(t, path, bad)
+		if h, err := k.readRecord(path); err == nil {
+			t.Fatalf("byte %d changed, and read as %+v", i, h.Record)
+		}
+		writeFile(t, path, good[:i])
+		if _, err := k.readRecord(path); err == nil {
+			t.Fatalf("cut to %d bytes, and read", i)
+		}
+	}
+}
+
+func TestLeftoversAreErased(t *testing.T) {
+	k, _ := enrolled(t)
+	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
+	for _, name := range []string{"gate-a-" + strings.Repeat("0", 32) + personSuffix, "gate-a-x" + recordSuffix + ".new", "gate-a-y" + personSuffix + ".new"} {
+		writeFile(t, filepath.Join(k.recordsDir(), name), []byte("half"))
+	}
+	k = restarted(t, k)
+	files, err := os.ReadDir(k.recordsDir())
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+}
+
+// TestRecordOnSickDisk: a check-in that can't be kept is refused; an end and a
+// suspension hold, and are written when the disk can again.
+func TestRecordOnSickDisk(t *testing.T) {
+	k, _ := enrolled(t)
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1), row(2, 2), row(4, 4)))
+	writeFile(t, k.recordsDir(), []byte("a file where the folder should be"))
+	for op, grant := range map[wire.Op]byte{wire.OpEnd: 1, wire.OpSuspend: 2} {
+		c := change(op, grant, 20)
+		if op == wire.OpSuspend {
+			c = change(op, grant, 20, 2)
+		}
+		if err := k.AddLocal(local(t, k, "gate-a", 5, uint64(grant), grant, c)); !errors.Is(err, ErrNotDurable) {
+			t.Fatalf("%s: %v", op, err)
+		}
+	}
+	for op := wire.OpCheckIn; op <= wire.OpWithdraw; op++ {
+		c := change(op, 3, 20, 3)
+		if op == wire.OpNotice || op == wire.OpDispute || op == wire.OpWithdraw {
+			c = change(op, 4, 20)
+		}
+		if op == wire.OpEnd || op == wire.OpSuspend {
+			continue
+		}
+		if err := k.AddLocal(local(t, k, "gate-a", 5, 10+uint64(op), 10+byte(op), c)); err == nil || errors.Is(err, ErrNotDurable) {
+			t.Fatalf("%s: %v", op, err)
+		}
+	}
+	for n, r := range map[int]access.Reason{1: access.ReasonRevoked, 2: access.ReasonSuspended, 3: access.ReasonUnknown, 4: access.ReasonGranted} {
+		want(t, k, credential(n), r)
+	}
+	if s := k.Status(); s.Unwritten != 2 || s.Records != 2 {
+		t.Fatalf("status %+v", s)
+	}
+	must(t, os.Remove(k.recordsDir()))
+	k.mu.Lock()
+	k.writeRecords() // what Run does every minute
+	k.mu.Unlock()
+	k = restarted(t, k)
+	want(t, k, credential(1), access.ReasonRevoked)
+	want(t, k, credential(2), access.ReasonSuspended)
+}
+
+// TestSettledOnSickDisk: what the list has settled goes when the list is on disk.
+func TestSettledOnSickDisk(t *testing.T) {
+	k, _ := enrolled(t)
+	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
+	for _, c := range k.copies {
+		c.path, c.known = filepath.Join(k.opts.Dir, "lock", "grants.db"), false
+	}
+	if err := k.Apply(listOf(t, 1, issuedAt, seenBy("gate-a", 1), 1, row(1, 1))); !errors.Is(err, ErrNotDurable) {
+		t.Fatal(err)
+	}
+	if files, err := os.ReadDir(k.recordsDir()); err != nil || len(files) != 1 || len(k.Locals()) != 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	k = restarted(t, k)
+	want(t, k, credential(1), access.ReasonGranted)
+}
+
+func TestRecordsRefused(t *testing.T) {
+	k, _ := enrolled(t)
+	good := checkInAt(t, k, "gate-a", 1, 1)
+	for name, f := range map[string]func(*Local){
+		"no gateway":  func(l *Local) { l.Gateway = "" },
+		"path":        func(l *Local) { l.Gateway = "../x" },
+		"no envelope": func(l *Local) { l.Envelope = nil },
+		"no number":   func(l *Local) { l.Record.Number = 0 },
+		"no op":       func(l *Local) { l.Change.Op = 0 },
+	} {
+		l := good
+		f(&l)
+		if err := k.AddLocal(l); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := k.SetLocals([]Local{checkInAt(t, k, "gate-b", 1, 1)}); !errors.Is(err, ErrRefused) {
+		t.Errorf("a sibling's as own: %v", err)
+	}
+	alone := open(t, t.TempDir())
+	if err := alone.AddLocal(good); !errors.Is(err, ErrRefused) || alone.Locals() != nil {
+		t.Errorf("a house by itself: %v", err)
+	}
+	for _, err := range []error{alone.SetTrust(nil), alone.SetHouse(nil), alone.TakeBuildingKey(nil)} {
+		if !errors.Is(err, ErrRefused) {
+			t.Errorf("a house by itself: %v", err)
+		}
+	}
+}
+
+// TestSiblingFlood: a sibling gone mad fills no disk.
+func TestSiblingFlood(t *testing.T) {
+	k, _ := enrolled(t)
+	for n := range maxHeld {
+		l := Local{Gateway: "gate-b", Record: wire.Record{Number: uint64(n)}}
+		k.records = append(k.records, &held{Local: l})
+	}
+	if err := k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpEnd, 1, 5))); err == nil {
+		t.Fatal("taken")
+	}
+	k.records = nil
+}
+
+func TestSetLocals(t *testing.T) {
+	k, _ := enrolled(t)
+	first := checkInAt(t, k, "gate-a", 1, 1)
+	first.Person = []byte("sealed")
+	must(t, k.AddLocal(first))
+	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 2, 2)))
+	must(t, k.AddLocal(checkInAt(t, k, "gate-b", 3, 3)))
+	renumbered := first
+	renumbered.Record.Line, renumbered.Record.Number, renumbered.Person = 9, 1, nil
+	must(t, k.SetLocals([]Local{renumbered}))
+	for range 2 {
+		got := k.Locals()
+		if len(got) != 2 || got[0].Record.Line != 9 || string(got[0].Person) != "sealed" || got[1].Gateway != "gate-b" {
+			t.Fatalf("records %+v", got)
+		}
+		want(t, k, credential(2), access.ReasonUnknown)
+		k = restarted(t, k)
+	}
+}
+
+// TestBuildingKeyComesLater: a gateway that waits for a sibling's key opens
+// nothing, and goes on without a restart when it comes.
+func TestBuildingKeyComesLater(t *testing.T) {
+	source, _ := enrolled(t)
+	dir := t.TempDir()
+	enrol(t, dir, "gate-b", false)
+	k := openEnrolled(t, dir)
+	if k.Grants() != nil || k.Status().HasKey {
+		t.Fatal("grants without a key")
+	}
+	if _, err := k.SealRecord(change(wire.OpEnd, 1, 5)); err == nil {
+		t.Fatal("sealed without a key")
+	}
+	if _, err := k.ShareBuildingKey(nil, "house-1/gate-a"); err == nil {
+		t.Fatal("shared without a key")
+	}
+	_, public := sealPair(t)
+	for _, address := range []string{"house-1/gate-a", "house-1/gate-b"} {
+		sealed, err := source.ShareBuildingKey(public, address)
+		must(t, err)
+		if err := k.TakeBuildingKey(sealed); (err == nil) != (address == "house-1/gate-b") {
+			t.Fatalf("%s: %v", address, err)
+		}
+	}
+	want(t, k, credential(1), access.ReasonUnknown)
+	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
+	k = restarted(t, k)
+	want(t, k, credential(1), access.ReasonGranted)
+	other, err := GenerateBuildingKey(2)
+	must(t, err)
+	if err := k.SetBuildingKey(other); err == nil || k.SetBuildingKey(goldenKey()) != nil || k.SetBuildingKey(nil) == nil {
+		t.Fatalf("another key: %v", err)
+	}
+}
+
+// TestRecordsWaitForTheKey: records stay where they are while their key is away.
+func TestRecordsWaitForTheKey(t *testing.T) {
+	k, dir := enrolled(t)
+	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
+	must(t, k.Close())
+	must(t, os.Remove(filepath.Join(dir, "keys", BuildingKeyFile)))
+	k = openEnrolled(t, dir)
+	if s := k.Status(); len(k.Locals()) != 0 || len(s.SetAside) != 0 {
+		t.Fatalf("status %+v", s)
+	}
+	must(t, k.SetBuildingKey(goldenKey()))
+	want(t, k, credential(1), access.ReasonGranted)
+}
+
+func TestSealRecord(t *testing.T) {
+	k, _ := enrolled(t)
+	c := change(wire.OpCheckIn, 1, 10, 1, 2)
+	sealed, err := k.SealRecord(c)
+	must(t, err)
+	again, err := k.SealRecord(c)
+	must(t, err)
+	if bytes.Equal(sealed, again) || sealed[0] != 1 {
+		t.Fatal("the same nonce twice, or another key number")
+	}
+	got, err := k.OpenRecord(sealed)
+	must(t, err)
+	if got.Flat != c.Flat || len(got.Credentials) != 2 || got.Credentials[1] != c.Credentials[1] {
+		t.Fatalf("opened %+v", got)
+	}
+	for i := range sealed {
+		bad := bytes.Clone(sealed)
+		bad[i] ^= 1
+		if _, err := k.OpenRecord(bad); err == nil {
+			t.Fatalf("byte %d changed, and opened", i)
+		}
+		if _, err := k.OpenRecord(sealed[:i]); err == nil {
+			t.Fatalf("cut to %d bytes, and opened", i)
+		}
+	}
+	if _, err := k.SealRecord(wire.Change{}); err == nil {
+		t.Fatal("sealed nothing")
+	}
+}
+
+// FuzzOpenRecord: whatever a sibling sends, nothing panics.
+func FuzzOpenRecord(f *testing.F) {
+	k := &Keyring{opts: Options{Log: zerolog.Nop()}}
+	k.building.Store(goldenKey())
+	sealed, err := k.SealRecord(change(wire.OpCheckIn, 1, 10, 1))
+	must(f, err)
+	f.Add(sealed)
+	f.Add([]byte{})
+	f.Add([]byte{1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, err := k.OpenRecord(b); err == nil && c.Op == 0 {
+			t.Fatal("opened nothing")
+		}
+	})
+}
