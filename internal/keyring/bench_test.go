@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/access"
+	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
 )
 
@@ -142,4 +144,56 @@ func heap() uint64 {
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// BenchmarkAddRecord puts a check-in in force beside lists of two sizes: the
+// merge, and the whole with its files. The limits beside them are reading every
+// record once, and writing a file of that size with both syncs.
+func BenchmarkAddRecord(b *testing.B) {
+	for _, n := range []int{1000, thousands} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			dir := b.TempDir()
+			enrol(b, dir, "gate-a", true)
+			k := openEnrolled(b, dir)
+			apply(b, k, listOf(b, 1, issuedAt, nil, 1, tenantsOfCity(n)...))
+			var whole, merged, scan, disk time.Duration
+			number := uint64(0)
+			for b.Loop() {
+				number++
+				l := local(b, k, "gate-a", 5, number, 0, change(wire.OpCheckIn, 1, 10, n+int(number)))
+				l.Record.ID, l.Change.Grant = wire.ID{1, byte(number), byte(number >> 8)}, wire.ID{3, byte(number), byte(number >> 8)}
+				whole += timed(func() { must(b, k.AddLocal(l)) })
+				merged += timed(func() { k.mu.Lock(); k.refresh(); k.mu.Unlock() })
+				scan += timed(func() {
+					for r := range k.list.grants.All() {
+						if r.Tenancy == (access.ID{}) {
+							b.Fatal("no tenancy")
+						}
+					}
+				})
+				disk += timed(func() { must(b, durable.WriteFile(filepath.Join(dir, "bare"), make([]byte, 900), 0o600)) })
+			}
+			per := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(number) }
+			b.ReportMetric(per(merged), "us/merge")
+			b.ReportMetric(float64(merged)/float64(scan), "x_scan")
+			b.ReportMetric(per(whole), "us/add")
+			b.ReportMetric(float64(whole-merged)/float64(disk), "x_write")
+		})
+	}
+}
+
+func timed(f func()) time.Duration {
+	begin := time.Now()
+	f()
+	return time.Since(begin)
+}
+
+// tenantsOfCity are n tenancies of one card each.
+func tenantsOfCity(n int) []wire.Grant {
+	rows := make([]wire.Grant, n)
+	for i := range rows {
+		rows[i] = row(1, i)
+		rows[i].ID, rows[i].Tenancy = wire.ID{1, byte(i), byte(i >> 8), byte(i >> 16)}, wire.ID{2, byte(i), byte(i >> 8), byte(i >> 16)}
+	}
+	return rows
 }
