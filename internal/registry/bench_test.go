@@ -12,8 +12,9 @@ import (
 
 const (
 	benchGateways = 8
-	benchBatches  = 40  // of each
-	benchEntries  = 600 // of each batch
+	benchBatches  = 80  // of each
+	benchEntries  = 300 // of each batch: what fits where every entry names somebody
+	sealedWho     = 78  // bytes of each in the seal, and 1,136 once a batch
 )
 
 // load is what gateways that were away for long send: envelopes, in order.
@@ -35,7 +36,9 @@ func (r *rig) load(t testing.TB, gateways, batches, entries int, epoch uint64, k
 		g.fill(batches * entries)
 		var all [][]byte
 		for j := range batches {
-			topic, envelope := g.say(wire.TypeBatch, g.batch(j*entries, entries))
+			batch := g.batch(j*entries, entries)
+			batch.Sealed = make([]byte, entries*sealedWho+1136)
+			topic, envelope := g.say(wire.TypeBatch, batch)
 			all = append(all, envelope)
 			l.bytes += len(envelope)
 			if j == 0 {
