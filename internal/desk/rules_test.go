@@ -88,95 +88,105 @@ func (f *flat) do(s situation, action string) ([]wire.Change, error) {
 
 func (f *flat) state() string { return f.t.state(f.t.stand(f.held), f.now) }
 
-// TestTenancy: the life of a tenancy, whatever landlord and tenant do, against
-// a model that knows nothing but the five states.
-func TestTenancy(t *testing.T) {
-	const days = 3 * daySeconds
-	rapid.Check(t, func(t *rapid.T) {
-		term := uint32(0)
-		if rapid.Bool().Draw(t, "term") {
-			term = 1_800_000_000 + 40*daySeconds
+// model knows nothing of a tenancy but what its states rest on.
+type model struct {
+	term, notice    uint32
+	disputed, ended bool
+}
+
+func (m *model) over(now uint32) bool {
+	m.ended = m.ended || m.term != 0 && now >= m.term || m.notice != 0 && !m.disputed && now >= m.notice
+	return m.ended
+}
+
+// took follows a change that was allowed.
+func (m *model) took(t *rapid.T, c wire.Change, now uint32) {
+	switch c.Op {
+	case wire.OpEnd:
+		m.ended = true
+	case wire.OpNotice:
+		if m.notice != 0 || c.Until != now+3*daySeconds {
+			t.Fatalf("a notice over another, or of %d s", c.Until-now)
 		}
-		f := newFlat(term)
-		var ends, notice uint32 // of the model
-		disputed, ended := false, false
+		m.notice, m.disputed = c.Until, false
+	case wire.OpDispute:
+		if m.notice == 0 || m.disputed {
+			t.Fatal("a dispute of nothing")
+		}
+		m.disputed = true
+	case wire.OpWithdraw:
+		m.notice, m.disputed = 0, false
+	}
+}
+
+func (m *model) state(active int, now uint32) string {
+	switch {
+	case m.over(now):
+		return stateEnded
+	case m.disputed:
+		return stateDisputed
+	case m.notice != 0:
+		return stateNotice
+	case active == 0:
+		return stateSuspended
+	}
+	return stateActive
+}
+
+// draw makes a situation of whatever a landlord or tenant may try; false where
+// nobody could.
+func (f *flat) draw(t *rapid.T) (s situation, action string, ok bool) {
+	s = f.situation()
+	s.proof = rapid.SampledFrom([]wire.Proof{wire.ProofLandlord, wire.ProofCard, wire.ProofPIN}).Draw(t, "proof")
+	s.cause = wire.Cause(rapid.IntRange(0, 7).Draw(t, "cause"))
+	s.card = rapid.IntRange(-1, len(s.cards)+1).Draw(t, "card")
+	action = rapid.SampledFrom([]string{checkOut, dispute, withdraw, suspend, resume, replace, addCard, "pay"}).Draw(t, "action")
+	if s.proof == wire.ProofCard {
+		for _, k := range s.cards {
+			if k.State == stateActive || action == resume && k.State == stateSuspended {
+				s.held = k.Number
+			}
+		}
+	}
+	if (action == replace || action == addCard) && rapid.Bool().Draw(t, "new card") {
+		s.fresh = []wire.CredentialID{f.credential()}
+	}
+	return s, action, s.proof != wire.ProofCard || s.held != 0
+}
+
+// TestTenancy: the life of a tenancy, whatever landlord and tenant do.
+func TestTenancy(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &model{}
+		if rapid.Bool().Draw(t, "term") {
+			m.term = 1_800_000_000 + 40*daySeconds
+		}
+		f := newFlat(m.term)
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			f.now += uint32(rapid.SampledFrom([]int{0, 1, 3600, daySeconds, days}).Draw(t, "later"))
-			s := f.situation()
-			s.proof = rapid.SampledFrom([]wire.Proof{wire.ProofLandlord, wire.ProofCard, wire.ProofPIN}).Draw(t, "proof")
-			s.cause = wire.Cause(rapid.IntRange(0, 7).Draw(t, "cause"))
-			s.card = rapid.IntRange(-1, len(s.cards)+1).Draw(t, "card")
-			action := rapid.SampledFrom([]string{checkOut, dispute, withdraw, suspend, resume, replace, addCard, "pay"}).Draw(t, "action")
-			if s.proof == wire.ProofCard {
-				for _, k := range s.cards {
-					if k.State == stateActive || action == resume && k.State == stateSuspended {
-						s.held = k.Number
-					}
-				}
-				if s.held == 0 {
-					continue // nobody can prove it so
-				}
+			f.now += uint32(rapid.SampledFrom([]int{0, 1, 3600, daySeconds, 3 * daySeconds}).Draw(t, "later"))
+			s, action, ok := f.draw(t)
+			if !ok {
+				continue
 			}
-			if (action == replace || action == addCard) && rapid.Bool().Draw(t, "new card") {
-				s.fresh = []wire.CredentialID{f.credential()}
-			}
-			before := count(s.cards, stateActive)
-			ended = ended || term != 0 && f.now >= term || notice != 0 && !disputed && f.now >= notice
+			over, before := m.over(f.now), count(s.cards, stateActive)
 			changes, err := f.do(s, action)
 			after := count(f.t.cards(f.held), stateActive)
-			if err != nil && len(changes) > 0 {
-				t.Fatal("a refusal changes something")
-			}
-			if err == nil && (ended || len(changes) == 0) {
-				t.Fatalf("%s after the end, or without a change", action)
-			}
-			if ended {
-				if f.state() != stateEnded {
-					t.Fatalf("it is %s after its end", f.state())
-				}
-				continue
+			switch {
+			case (err == nil) != (len(changes) > 0):
+				t.Fatalf("%s: %v with %d changes", action, err, len(changes))
+			case err == nil && over:
+				t.Fatalf("%s after the end", action)
+			case err != nil && !over && action == checkOut && s.cause != 0 && s.proof != wire.ProofLandlord:
+				t.Fatalf("the tenant's own check-out was refused: %v", err)
 			}
 			for _, c := range changes {
 				check(t, c, s)
-				switch c.Op {
-				case wire.OpEnd:
-					ended = true
-				case wire.OpNotice:
-					if notice != 0 || c.Until != f.now+days {
-						t.Fatalf("a notice over another, or of %d s", c.Until-f.now)
-					}
-					notice, disputed = c.Until, false
-				case wire.OpDispute:
-					if notice == 0 || disputed {
-						t.Fatal("a dispute of nothing")
-					}
-					disputed = true
-				case wire.OpWithdraw:
-					notice, disputed = 0, false
-				}
+				m.took(t, c, f.now)
 			}
-			if s.proof == wire.ProofLandlord && before > 0 && (after == 0 || ended) {
+			if s.proof == wire.ProofLandlord && !over && before > 0 && (after == 0 || m.ended) {
 				t.Fatalf("%s: the landlord alone locked the tenant out", action)
 			}
-			if s.proof != wire.ProofLandlord && action == checkOut && s.cause != 0 && !ended {
-				t.Fatalf("the tenant's own check-out was refused: %v", err)
-			}
-			ends = term
-			if notice != 0 && !disputed && (ends == 0 || notice < ends) {
-				ends = notice
-			}
-			want := stateActive
-			switch {
-			case ended || ends != 0 && f.now >= ends:
-				want = stateEnded
-			case disputed:
-				want = stateDisputed
-			case notice != 0:
-				want = stateNotice
-			case after == 0:
-				want = stateSuspended
-			}
-			if got := f.state(); got != want {
+			if got, want := f.state(), m.state(after, f.now); got != want {
 				t.Fatalf("after %s: it is %s, want %s", action, got, want)
 			}
 		}
