@@ -42,7 +42,7 @@ func newMosquitto(dir string) (*mosquitto, error) {
 	if m.program == "" {
 		return nil, &control.Error{Message: "no mosquitto on this machine to compare with", Hint: "apt-get install mosquitto, or leave --against out"}
 	}
-	for _, name := range []string{centre, edge} {
+	for _, name := range []string{atCentre, atEdge} {
 		if err := os.MkdirAll(filepath.Join(m.dir, name), 0o777); err != nil {
 			return nil, fmt.Errorf("folder of mosquitto: %w", err)
 		}
@@ -58,8 +58,8 @@ func newMosquitto(dir string) (*mosquitto, error) {
 
 // The two brokers.
 const (
-	centre = "centre"
-	edge   = "edge"
+	atCentre = "centre"
+	atEdge   = "edge"
 )
 
 // mosquittoConf is Debian's, with a port and a folder of its own, and the
@@ -80,8 +80,8 @@ cleansession false
 func (m *mosquitto) start(ctx context.Context, name string) error {
 	dir := filepath.Join(m.dir, name)
 	conf := fmt.Sprintf(mosquittoConf, m.ports[name], dir)
-	if name == edge {
-		conf += fmt.Sprintf(bridgeConf, m.ports[centre])
+	if name == atEdge {
+		conf += fmt.Sprintf(bridgeConf, m.ports[atCentre])
 	}
 	file := filepath.Join(dir, "mosquitto.conf")
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
@@ -120,14 +120,14 @@ func (m *mosquitto) kill(name string) {
 }
 
 func (m *mosquitto) end() {
-	m.kill(edge)
-	m.kill(centre)
+	m.kill(atEdge)
+	m.kill(atCentre)
 }
 
 // subscribe counts the events that reach the centre, each once. Its session is
 // kept by the centre while it is away.
 func (m *mosquitto) subscribe() (mqtt.Client, error) {
-	o := mqtt.NewClientOptions().AddBroker("tcp://" + m.address(centre)).SetClientID("register").SetCleanSession(false).SetAutoReconnect(false)
+	o := mqtt.NewClientOptions().AddBroker("tcp://" + m.address(atCentre)).SetClientID("register").SetCleanSession(false).SetAutoReconnect(false)
 	seen := map[string]bool{}
 	o.SetDefaultPublishHandler(func(_ mqtt.Client, msg mqtt.Message) { // called by one goroutine
 		event := string(msg.Payload())
@@ -163,7 +163,7 @@ func waited(t mqtt.Token) error {
 // how many of the events, all of them acknowledged, arrived.
 func (m *mosquitto) outage(ctx context.Context, events int, powerCut bool) (arrived int, err error) {
 	defer m.end()
-	for _, name := range []string{centre, edge} {
+	for _, name := range []string{atCentre, atEdge} {
 		if err := m.start(ctx, name); err != nil {
 			return 0, err
 		}
@@ -177,16 +177,16 @@ func (m *mosquitto) outage(ctx context.Context, events int, powerCut bool) (arri
 		return 0, err
 	}
 	register.Disconnect(100)
-	m.kill(centre)
+	m.kill(atCentre)
 	for i := range events {
 		if err := publish(door, fmt.Sprint("entry ", i)); err != nil {
 			return 0, fmt.Errorf("event %d: %w", i, err)
 		}
 	}
-	back := []string{centre}
+	back := []string{atCentre}
 	if powerCut {
-		m.kill(edge)
-		back = append(back, edge)
+		m.kill(atEdge)
+		back = append(back, atEdge)
 	}
 	for _, name := range back {
 		if err := m.start(ctx, name); err != nil {
@@ -208,7 +208,7 @@ func (m *mosquitto) outage(ctx context.Context, events int, powerCut bool) (arri
 // bridged connects to the broker of the gateway and returns when an event has
 // come over its bridge: what the bridge still had has come before.
 func (m *mosquitto) bridged(ctx context.Context, name string) (mqtt.Client, error) {
-	door := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + m.address(edge)).SetClientID(name).SetAutoReconnect(false))
+	door := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + m.address(atEdge)).SetClientID(name).SetAutoReconnect(false))
 	if err := waited(door.Connect()); err != nil {
 		return nil, fmt.Errorf("connect to mosquitto: %w", err)
 	}

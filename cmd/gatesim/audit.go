@@ -26,7 +26,7 @@ func (p *play) audit() error {
 	if err != nil {
 		return err
 	}
-	b := newBook(p.killNth)
+	b := newBook(p.killNth, p.remote)
 	if err := p.client.Log(p.ctx, -1, false, b.add); err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (p *play) verifyCopy() (last journal.Report, err error) {
 
 // order is that of the summary; what it does not name comes last.
 var order = []string{granted, denied, released, atKill, secured, opened, closed, exits, commands, online, offline,
-	fault, fireActive, fireIdle, fireReset, fireRefused, listApplied, starts, stops, siteRead, clockSet}
+	fault, fireActive, fireIdle, fireReset, fireRefused, listApplied, captured, tenancyChanged, told, starts, stops, siteRead, clockSet}
 
 func rank(what string) int {
 	i := slices.IndexFunc(order, func(o string) bool {
@@ -140,7 +140,7 @@ func (p *play) table(world ledger, b *book) {
 	var whats []string
 	for _, l := range []ledger{world, b.rows} {
 		for r := range l {
-			if r.what != slow && !slices.Contains(whats, r.what) {
+			if r.what != slow && r.what != fromCentre && !slices.Contains(whats, r.what) {
 				whats = append(whats, r.what)
 			}
 		}

@@ -19,10 +19,11 @@ type book struct {
 	nth      int          // the daemon was killed at the n-th card granted at the yard; 0: not yet
 	killRef  *control.Ref // the entry of that card
 	slowDisk int          // entries by which the log tells of a slow disk itself
+	remote   bool         // a registry makes the lists: the doors can't know how many
 }
 
-func newBook(nth int) *book {
-	return &book{rows: ledger{}, kinds: map[control.Ref]row{}, nth: nth}
+func newBook(nth int, remote bool) *book {
+	return &book{rows: ledger{}, kinds: map[control.Ref]row{}, nth: nth, remote: remote}
 }
 
 // add counts one entry. The log is one sequence without a gap.
@@ -50,7 +51,7 @@ func (b *book) add(e control.LogEntry) error {
 var names = map[string]string{
 	"released": released, "secured": secured, "opened": opened, "closed": closed, "exit": exits,
 	"command": commands, "online": online, "offline": offline, "list_applied": listApplied,
-	"boot": starts, "stop": stops, "site": siteRead,
+	"boot": starts, "stop": stops, "site": siteRead, "tenancy": tenancyChanged, "told": told,
 }
 
 // row says what an entry tells, and how often. What it has no word for comes
@@ -59,8 +60,11 @@ func (b *book) row(e control.LogEntry) (row, int) {
 	at := func(what string) row { return row{e.Door, what} }
 	switch e.Kind {
 	case "access":
-		if e.Outcome == "denied" {
+		switch {
+		case e.Outcome == "denied":
 			return at(denied + e.Reason), 1
+		case e.Reason == "capture":
+			return at(captured), 1
 		}
 		return at("cards " + e.Outcome), 1
 	case "repeated": // more of what it refers to
@@ -81,6 +85,10 @@ func (b *book) row(e control.LogEntry) (row, int) {
 		return at(map[string]string{"done": fireReset, "refused": fireRefused}[e.Outcome]), 1
 	case "clock":
 		return at(map[bool]string{true: clockSet, false: e.Kind}[e.Reason == "clock_set"]), 1
+	case "list_applied", "authority":
+		if b.remote {
+			return at(fromCentre), 0
+		}
 	case "journal", "released_late":
 		b.slowDisk++
 		return at(slow), 0
@@ -91,8 +99,12 @@ func (b *book) row(e control.LogEntry) (row, int) {
 	return at(e.Kind), 1
 }
 
-// slow is what the log says of the disk, which the building can't know.
-const slow = "slow disk"
+// What the log tells and the building can't know: of the disk, and what came
+// from a registry.
+const (
+	slow       = "slow disk"
+	fromCentre = "from the registry"
+)
 
 // count returns how often something stands in the log.
 func (b *book) count(r row) int {

@@ -10,7 +10,7 @@ import (
 // written is a log of these entries, numbered in their order.
 func written(t *testing.T, nth int, entries ...control.LogEntry) *book {
 	t.Helper()
-	b := newBook(nth)
+	b := newBook(nth, false)
 	for i, e := range entries {
 		e.Epoch, e.Sequence, e.Boot, e.Counter = "e", uint64(i), 1, uint64(i)
 		if err := b.add(e); err != nil {
@@ -20,12 +20,12 @@ func written(t *testing.T, nth int, entries ...control.LogEntry) *book {
 	return b
 }
 
-func access(outcome, reason string) control.LogEntry {
+func swiped(outcome, reason string) control.LogEntry {
 	return control.LogEntry{Kind: "access", Door: yard, Outcome: outcome, Reason: reason}
 }
 
 func TestCompare(t *testing.T) {
-	card, moved := access("granted", "granted"), control.LogEntry{Kind: "released", Door: yard, Ref: &control.Ref{Boot: 1, Counter: 0}}
+	card, moved := swiped("granted", "granted"), control.LogEntry{Kind: "released", Door: yard, Ref: &control.Ref{Boot: 1, Counter: 0}}
 	for name, c := range map[string]struct {
 		nth               int
 		world             ledger
@@ -46,10 +46,10 @@ func TestCompare(t *testing.T) {
 		"kill that moved nothing":    {nth: 1, world: ledger{{yard, granted}: 1}, log: []control.LogEntry{card, moved}, unexplained: 1},
 		"kill excuses no other door": {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1, {front, released}: 1}, log: []control.LogEntry{card}, lost: 1},
 		"repeats and a flood": {world: ledger{{yard, denied + "unknown_card"}: 10, {yard, denied + "expired"}: 1},
-			log: []control.LogEntry{access("denied", "unknown_card"), access("denied", "expired"),
+			log: []control.LogEntry{swiped("denied", "unknown_card"), swiped("denied", "expired"),
 				{Kind: "repeated", Door: yard, Count: 4, Ref: &control.Ref{Boot: 1, Counter: 0}}, {Kind: "flood", Door: yard, Count: 5}}},
 		"repeats of the wrong one": {world: ledger{{yard, denied + "unknown_card"}: 2, {yard, denied + "expired"}: 1},
-			log: []control.LogEntry{access("denied", "unknown_card"), access("denied", "expired"),
+			log: []control.LogEntry{swiped("denied", "unknown_card"), swiped("denied", "expired"),
 				{Kind: "repeated", Door: yard, Count: 1, Ref: &control.Ref{Boot: 1, Counter: 1}}}, lost: 1, unexplained: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestGap(t *testing.T) {
 			t.Errorf("%s: taken", name)
 		}
 	}
-	late := newBook(0)
+	late := newBook(0, false)
 	if err := late.add(control.LogEntry{Epoch: "e", Sequence: 1}); err == nil {
 		t.Error("a log that begins at entry 1: taken")
 	}
@@ -138,5 +138,37 @@ func TestCardForms(t *testing.T) {
 			t.Errorf("%s has the card of %s", p.name, other)
 		}
 		seen[low] = p.name
+	}
+}
+
+// TestCompareCopy: what the registry lacks, has twice, has made up or tells
+// otherwise is found.
+func TestCompareCopy(t *testing.T) {
+	entry := func(n uint64) control.LogEntry {
+		return control.LogEntry{Epoch: "e", Sequence: n, Boot: 1, Counter: n, Kind: "access", Door: yard, Detail: "00", BootTime: n}
+	}
+	asStored := func(n uint64) control.LogEntry {
+		e := entry(n)
+		e.Detail, e.BootTime = "", 0
+		return e
+	}
+	other := asStored(1)
+	other.Door = front
+	log := []control.LogEntry{entry(0), entry(1), entry(2)}
+	for name, c := range map[string]struct {
+		central               []control.LogEntry
+		lost, doubled, differ int
+	}{
+		"the same":     {central: []control.LogEntry{asStored(0), asStored(1), asStored(2)}},
+		"one lacks":    {central: []control.LogEntry{asStored(0), asStored(2)}, lost: 1},
+		"one twice":    {central: []control.LogEntry{asStored(0), asStored(1), asStored(1), asStored(2)}, doubled: 1},
+		"one made up":  {central: []control.LogEntry{asStored(0), asStored(1), asStored(2), asStored(3)}, doubled: 1},
+		"another door": {central: []control.LogEntry{asStored(0), other, asStored(2)}, differ: 1},
+		"nothing":      {lost: 3},
+	} {
+		lost, doubled, differ := compareCopy(log, c.central)
+		if lost != c.lost || doubled != c.doubled || differ != c.differ {
+			t.Errorf("%s: lost %d, doubled %d, different %d; want %d, %d, %d", name, lost, doubled, differ, c.lost, c.doubled, c.differ)
+		}
 	}
 }

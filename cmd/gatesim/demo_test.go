@@ -90,8 +90,10 @@ func TestDemo(t *testing.T) {
 	if err := d.Run(); err != nil {
 		t.Fatalf("%v\n%s%s", err, &d.out, &d.err)
 	}
-	if !strings.Contains(d.out.String(), "lost 0, unexplained 0, of ") {
-		t.Errorf("no summary:\n%s", &d.out)
+	for _, want := range []string{"lost 0, unexplained 0, of ", "the registry's copy: lost 0, doubled 0, different 0, of "} {
+		if !strings.Contains(d.out.String(), want) {
+			t.Errorf("no summary %q:\n%s", want, &d.out)
+		}
 	}
 	d.empty(t)
 }

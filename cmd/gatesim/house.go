@@ -22,9 +22,9 @@ const (
 	yard  = "yard"  // a handle on the inside, fail-secure lock, serial reader
 )
 
-// siteText is the site file; %s is the folder. The longest budget keeps a busy
+// siteText is the site file: folder, building. The longest budget keeps a busy
 // machine from looking like a sick disk.
-const siteText = `building = "lane-7"
+const siteText = `building = "%[2]s"
 gateway = "gw1"
 state = "%[1]s/state"
 socket = "%[1]s/sock"
@@ -188,16 +188,16 @@ type house struct {
 	yard   *devicetest.SerialReader
 }
 
-// newHouse wires the building in a folder.
-func newHouse(dir string) (*house, error) {
+// newHouse wires a building in a folder. It has no keys yet.
+func newHouse(dir, building string) (*house, error) {
 	h := &house{dir: dir, people: newPeople(), world: newWorld()}
-	var err error
-	if h.keys, err = makeKeys(dir); err != nil {
-		return nil, err
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("folder of %s: %w", building, err)
 	}
-	if err := os.WriteFile(h.config(), fmt.Appendf(nil, siteText, dir), 0o600); err != nil {
+	if err := os.WriteFile(h.config(), fmt.Appendf(nil, siteText, dir, building), 0o600); err != nil {
 		return nil, fmt.Errorf("site file: %w", err)
 	}
+	var err error
 	h.board, err = devicetest.NewBoard(devicetest.BoardConfig{Chip: "sim0", Lines: boardLines(), Changed: h.world.moved})
 	if err != nil {
 		return nil, err

@@ -27,6 +27,9 @@ type cli struct {
 	Demo   demoCmd   `cmd:"" help:"Play a day in a building with two doors, and check the daemon's log against what happened."`
 	Daemon daemonCmd `cmd:"" hidden:"" help:"Serve the building that the parent plays."`
 	Verify verifyCmd `cmd:"" hidden:"" help:"Check a file of the journal."`
+	Broker brokerCmd `cmd:"" hidden:"" help:"Carry messages between buildings and registry."`
+	Front  frontCmd  `cmd:"" hidden:"" help:"Be the front of a registry."`
+	Issuer issuerCmd `cmd:"" hidden:"" help:"Be the issuer of a registry."`
 }
 
 // streams is where a command writes.

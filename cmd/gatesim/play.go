@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type play struct {
 	print sync.Mutex
 
 	daemon   *process
+	remote   bool  // the house is enrolled with a registry
 	killNth  int   // which card granted at the yard was the one at the kill
 	book     *book // of this run's follower
 	stopBook func()
@@ -106,7 +108,7 @@ func (p *play) inService() bool {
 // follow reads the log from its first entry on, and goes on as it grows.
 func (p *play) follow() {
 	ctx, cancel := context.WithCancel(p.ctx)
-	b, done := newBook(p.killNth), make(chan struct{})
+	b, done := newBook(p.killNth, p.remote), make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = p.client.Log(ctx, -1, true, b.add) // cut by the daemon's end; what it misses is missed below
@@ -154,17 +156,17 @@ func (p *play) stop() error {
 // end leaves nothing behind that runs.
 func (p *play) end() error { return errors.Join(p.stop(), p.yard.Close()) }
 
-// tail prints the last lines of the daemon's log.
-func (p *play) tail(w io.Writer) {
+// tail prints the last lines of a log.
+func tail(w io.Writer, log string) {
 	const most = 4000
-	b, err := os.ReadFile(p.log())
+	b, err := os.ReadFile(log)
 	if err != nil {
 		return
 	}
 	if len(b) > most {
 		b = b[len(b)-most:]
 	}
-	fmt.Fprintf(w, "\nthe daemon's log ends with:\n%s\n", b)
+	fmt.Fprintf(w, "\n%s ends with:\n%s\n", filepath.Base(filepath.Dir(log))+"/"+filepath.Base(log), b)
 }
 
 // present holds a card up to a door's reader, runs until, and takes it away. It

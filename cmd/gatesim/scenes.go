@@ -204,13 +204,14 @@ func (p *play) noise() error {
 	return nil
 }
 
-// killed ends the daemon by kill -9 in the moment in which the relay has moved
-// for a card.
-func (p *play) killed() error {
+func (p *play) killed() error { return p.killedFor(p.people.residents[12], p.people.residents[13]) }
+
+// killedFor ends the daemon by kill -9 in the moment in which the relay has
+// moved for a card. Another one comes in when the daemon is back.
+func (p *play) killedFor(who, next *person) error {
 	if err := p.settle(); err != nil {
 		return err
 	}
-	who := p.people.residents[12]
 	p.world.add(yard, granted, 1)
 	p.killNth = p.world.copied()[row{yard, granted}]
 	p.world.strike(p.daemon.kill)
@@ -236,7 +237,7 @@ func (p *play) killed() error {
 		return err
 	}
 	p.say("house", "the daemon runs again, and the log has the card that opened the yard before the kill")
-	return p.comeIn(p.people.residents[13], yard)
+	return p.comeIn(next, yard)
 }
 
 // dies waits for the end of a daemon that is killed.

@@ -38,6 +38,10 @@ const (
 	stops       = "daemon stopped"
 	siteRead    = "site file read"
 	clockSet    = "clock set"
+
+	captured       = "cards held up for the desk"
+	tenancyChanged = "tenancy changed at the desk"
+	told           = "tenant told of the notice"
 )
 
 // world is what happened at the doors, as the building saw it: the daemon has

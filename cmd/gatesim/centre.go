@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/operator"
+)
+
+// centre is the registry: broker, front and issuer, each a process.
+type centre struct {
+	dir       string
+	ports     [2]int // of the broker and of enrolment
+	front     *api.Client
+	operator  *operator.Client
+	processes map[string]*process
+}
+
+// The processes of a registry, in the order in which they start.
+const (
+	theBroker = "the broker"
+	theFront  = "the registry's front"
+	theIssuer = "the registry's issuer"
+)
+
+// frontConf is the front's configuration file: its broker runs elsewhere.
+const frontConf = `broker = "mqtts://127.0.0.1:%d"
+enrol_listen = "127.0.0.1:%d"
+`
+
+// newCentre makes the keys of a registry, as `registryd init` does.
+func newCentre(dir string) (*centre, error) {
+	c := &centre{dir: filepath.Join(dir, "registry"), processes: map[string]*process{}}
+	for i := range c.ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("port for the registry: %w", err)
+		}
+		c.ports[i] = l.Addr().(*net.TCPAddr).Port
+		defer l.Close()
+	}
+	err := issuer.Init(c.dir, issuer.Setup{Registry: "demo", Hosts: []string{"127.0.0.1"}, Broker: c.ports[0], Enrol: c.ports[1],
+		Config: fmt.Appendf(nil, frontConf, c.ports[0], c.ports[1]), Now: time.Now()})
+	if err != nil {
+		return nil, err
+	}
+	c.front, c.operator = api.NewClient(c.frontSocket()), operator.NewClient(c.issuerSocket())
+	return c, nil
+}
+
+func (c *centre) file(parts ...string) string {
+	return filepath.Join(append([]string{c.dir}, parts...)...)
+}
+
+func (c *centre) frontSocket() string  { return c.file(issuer.FolderFront, api.FileSocket) }
+func (c *centre) issuerSocket() string { return c.file(issuer.FolderIssuer, issuer.FileSocket) }
+func (c *centre) log() string          { return c.file("registry.log") }
+
+// args is how this program is started as one of the processes.
+func (c *centre) args(what string) []string {
+	switch what {
+	case theBroker:
+		return []string{"broker", "--front", c.file(issuer.FolderFront), "--listen", fmt.Sprintf("127.0.0.1:%d", c.ports[0])}
+	case theFront:
+		return []string{"front", "--config", c.file(issuer.FolderFront, api.FileConfig)}
+	}
+	return []string{"issuer", "--dir", c.file(issuer.FolderIssuer), "--front", c.frontSocket()}
+}
+
+// start starts one of the processes.
+func (c *centre) start(what string) (err error) {
+	c.processes[what], err = startProcess(what, c.log(), nil, c.args(what)...)
+	return err
+}
+
+// kill is kill -9 and waits for the end.
+func (c *centre) kill(what string) error {
+	p := c.processes[what]
+	delete(c.processes, what)
+	p.kill()
+	return p.gone()
+}
+
+// linked says whether the three know each other.
+func (c *centre) linked(ctx context.Context) bool {
+	f, err := c.front.Status(ctx)
+	if err != nil || !f.Linked || !f.Issuer {
+		return false
+	}
+	_, err = c.operator.Status(ctx)
+	return err == nil
+}
+
+// stop stops them in order, the broker last.
+func (c *centre) stop() error {
+	var errs []error
+	for _, what := range []string{theIssuer, theFront, theBroker} {
+		if p := c.processes[what]; p != nil {
+			errs = append(errs, p.stop())
+			delete(c.processes, what)
+		}
+	}
+	return errors.Join(errs...)
+}

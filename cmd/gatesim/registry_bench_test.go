@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"gatehouse/device"
+	"gatehouse/internal/access"
+	"gatehouse/internal/desk"
+	"gatehouse/internal/enrol"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// drainEntries is how many entries wait for the registry; fewer are tried with
+// GATEHOUSE_BENCH_ENTRIES.
+func drainEntries() int {
+	if n, err := strconv.Atoi(os.Getenv("GATEHOUSE_BENCH_ENTRIES")); err == nil {
+		return n
+	}
+	return 200_000
+}
+
+// BenchmarkDrain is how fast a backlog comes to rest: from a cold journal on
+// disk, through a real broker over TLS, to entries that the registry has
+// committed and signed for. Beside it, in the same run and through the same
+// broker: single entries published by QoS 1 with one in flight, which nobody
+// stores; and this uplink with one entry a message.
+func BenchmarkDrain(b *testing.B) {
+	for _, roundTrip := range []time.Duration{0, 50 * time.Millisecond} {
+		b.Run("rtt="+roundTrip.String(), func(b *testing.B) {
+			for range b.N {
+				t := newTown(b)
+				t.start(b)
+				proxy := t.through(b, roundTrip)
+				single := t.publishSingly(b, proxy.Addr())
+				batched := t.drain(b, "batched", proxy.Addr(), drainEntries(), 0)
+				one := t.drain(b, "one", proxy.Addr(), drainEntries()/100, 1)
+				b.ReportMetric(batched, "entries/s")
+				b.ReportMetric(batched/single, "x_of_QoS1_singly")
+				b.ReportMetric(batched/one, "x_of_one_a_message")
+				b.ReportMetric(single, "QoS1_singly/s")
+			}
+		})
+	}
+}
+
+// drain returns entries a second, from the start of the journal to the last ack.
+func (t *town) drain(b *testing.B, building, broker string, n, batch int) float64 {
+	b.Helper()
+	g := t.enrol(b, building, "gw1")
+	g.record(b, n)
+	link := g.link(b, broker, 0)
+	eventually(b, "the link is up", func() bool { up, _ := link.State(); return up })
+	began := time.Now()
+	g.connect(b, link, batch)
+	for deadline := began.Add(5 * time.Minute); ; time.Sleep(time.Millisecond) {
+		s := g.journal.Status()
+		if s.Epoch != 0 && s.Sequence >= uint64(n) && s.Acked.Epoch == s.Epoch && s.Acked.Sequence >= uint64(n) {
+			return float64(n) / time.Since(began).Seconds()
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("drained up to %d of %d", s.Acked.Sequence, n)
+		}
+	}
+}
+
+// publishSingly is what a gateway without a protocol of its own would do.
+func (t *town) publishSingly(b *testing.B, broker string) float64 {
+	b.Helper()
+	g := t.enrol(b, "singly", "gw1")
+	config, err := enrol.TLSConfig(filepath.Join(g.dir, "keys"), "", func() bool { return true })()
+	if err != nil {
+		b.Fatal(err)
+	}
+	config.MinVersion, config.ServerName = tls.VersionTLS13, "127.0.0.1"
+	c := paho.NewClient(paho.NewClientOptions().AddBroker("ssl://" + broker).SetClientID(rand.Text()).SetProtocolVersion(4).
+		SetTLSConfig(config).SetAutoReconnect(false))
+	if err := waited(c.Connect()); err != nil {
+		b.Fatal(err)
+	}
+	defer c.Disconnect(0)
+	place := g.keyring.Registry().Place
+	entry := make([]byte, 80)
+	n, began := 0, time.Now()
+	for ; time.Since(began) < 2*time.Second; n++ {
+		if err := waited(c.Publish(place.Up(wire.TypeNotice), 1, false, entry)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return float64(n) / time.Since(began).Seconds()
+}
+
+// BenchmarkRevocation is the time from the operator's command to the first swipe
+// that is denied, for 100 tenancies of 1,100, one after the other: commit at the issuer,
+// list, commit at the front, broker, two copies on the gateway's disk, snapshot.
+// The swipe is a decision on the snapshot in force, every 50 us.
+func BenchmarkRevocation(b *testing.B) {
+	const tenants, ended = 1100, 100 // more than a tenth in a day would need a second issuer
+	for range b.N {
+		t := newTown(b)
+		t.start(b)
+		g := t.enrol(b, "revoked", "gw1")
+		link := g.link(b, t.broker, 0)
+		g.connect(b, link, 0)
+		var cards [tenants]device.Card
+		var lived [tenants]desk.Tenancy
+		for i := range lived {
+			cards[i], lived[i] = g.checkIn(b, i)
+		}
+		began := time.Now()
+		eventually(b, "the registry's list names everybody", func() bool { b.Log(time.Since(began), len(g.keyring.Locals()),g.keyring.Status().Version); time.Sleep(time.Second); return len(g.keyring.Locals()) == 0 && g.keyring.Status().Version > 0 })
+		var took []time.Duration
+		for i := range ended {
+			took = append(took, t.revoke(b, g, cards[i], lived[i]))
+			time.Sleep(20 * time.Millisecond) // the next one comes when this is settled
+		}
+		slices.Sort(took)
+		b.ReportMetric(float64(took[ended/2].Microseconds())/1e3, "p50_ms")
+		b.ReportMetric(float64(took[ended-2].Microseconds())/1e3, "p99_ms")
+	}
+}
+
+// revoke returns the time from the command to the first denied swipe.
+func (t *town) revoke(b *testing.B, g *box, card device.Card, lived desk.Tenancy) time.Duration {
+	id, err := g.keyring.Identify(card)
+	if err != nil {
+		b.Fatal(err)
+	}
+	q := access.Query{Credential: access.CredentialID(id), Door: "front", Now: time.Now().Unix(), Trusted: true}
+	if d := access.Decide(g.keyring.Grants(), q); d.Reason != access.ReasonGranted {
+		b.Fatalf("before it was revoked: reason %d", d.Reason)
+	}
+	began, done := time.Now(), make(chan error, 1)
+	go func() {
+		_, err := t.operator.Do(context.Background(), operator.Act{Act: operator.ActEnd, Tenancy: lived.ID.String(), Reason: "order"})
+		done <- err
+	}()
+	for access.Decide(g.keyring.Grants(), q).Reason == access.ReasonGranted {
+		if time.Since(began) > 30*time.Second {
+			b.Fatal("a revocation did not arrive")
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
+	took := time.Since(began)
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	return took
+}
+
+// BenchmarkIdle measures what a gateway that has nothing to say sends and gets:
+// bytes of TLS of one connect with its hello and of each ping, and from these
+// bytes a day at the intervals that a building uses.
+func BenchmarkIdle(b *testing.B) {
+	for range b.N {
+		t := newTown(b)
+		t.start(b)
+		g := t.enrol(b, "idle", "gw1")
+		proxy := t.through(b, 0)
+		total := func() float64 { there, back := proxy.Traffic(); return float64(there + back) }
+		const every = 6 * time.Second // for its pings; a building's are rarer
+		link := g.link(b, proxy.Addr(), every)
+		g.connect(b, link, 0)
+		eventually(b, "the hello is answered", func() bool {
+			all, err := t.front.Gateways(b.Context(), "idle")
+			return err == nil && len(all) == 1 && all[0].Stored > 0 && g.journal.Status().Acked.Sequence == all[0].Stored
+		})
+		time.Sleep(every / 2)
+		connect := total()
+		const pings = 4
+		time.Sleep(pings * every)
+		ping := (total() - connect) / pings
+		// A ping is a segment and an answer with 52 bytes of TCP and IPv4 each, and
+		// one more for the last acknowledgement.
+		perPing := ping + 3*52
+		day := 24 * 60 / 4 * perPing
+		b.ReportMetric(connect, "B_connect_and_hello")
+		b.ReportMetric(ping, "B_ping")
+		b.ReportMetric(day/1e6, "MB_pings_a_day")
+	}
+}

@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device"
+	"gatehouse/internal/desk"
+	"gatehouse/internal/enrol"
+	"gatehouse/internal/journal"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/nasty"
+	"gatehouse/internal/registry"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/uplink"
+	"gatehouse/sync/wire"
+)
+
+// town is a registry within this process: real broker, real store, real issuer,
+// over real sockets.
+type town struct {
+	dir      string
+	broker   string
+	front    *api.Client
+	operator *operator.Client
+}
+
+// background starts f and waits for its end when the test is over.
+func background(tb testing.TB, what string, f func(context.Context) error) {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	tb.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			tb.Errorf("%s: %v", what, err)
+		}
+	})
+}
+
+// eventually waits for something that must happen.
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			tb.Fatalf("this did not happen within 30 s: %s", what)
+		}
+	}
+}
+
+func newTown(tb testing.TB) *town {
+	tb.Helper()
+	dir := tb.TempDir()
+	var ports [2]int
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+		defer l.Close()
+	}
+	t := &town{dir: dir, broker: fmt.Sprintf("127.0.0.1:%d", ports[0])}
+	conf := fmt.Sprintf("mqtt_listen = %q\nenrol_listen = \"127.0.0.1:%d\"\n", t.broker, ports[1])
+	if err := issuer.Init(dir, issuer.Setup{Registry: "bench", Hosts: []string{"127.0.0.1"}, Broker: ports[0], Enrol: ports[1],
+		Config: []byte(conf), Now: time.Now()}); err != nil {
+		tb.Fatal(err)
+	}
+	return t
+}
+
+// start runs front and issuer until the test is over.
+func (t *town) start(tb testing.TB) {
+	tb.Helper()
+	front, own := filepath.Join(t.dir, issuer.FolderFront), filepath.Join(t.dir, issuer.FolderIssuer)
+	config, err := registry.LoadConfig(filepath.Join(front, api.FileConfig))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ready := make(chan struct{})
+	f, err := registry.New(registry.Options{Config: config, Log: zerolog.Nop(), Ready: func(string, string) { close(ready) }})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	background(tb, "front", f.Run)
+	<-ready
+	t.front = api.NewClient(filepath.Join(front, api.FileSocket))
+	i, err := issuer.Open(issuer.Options{Dir: own, Front: t.front, Log: zerolog.Nop()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = i.Close() })
+	background(tb, "issuer", i.Run)
+	background(tb, "issuer's socket", func(ctx context.Context) error { return i.Serve(ctx, filepath.Join(own, issuer.FileSocket)) })
+	t.operator = operator.NewClient(filepath.Join(own, issuer.FileSocket))
+	eventually(tb, "the issuer takes work", func() bool {
+		s, err := t.front.Status(context.Background())
+		_, err2 := t.operator.Status(context.Background())
+		return err == nil && err2 == nil && s.Issuer
+	})
+}
+
+// box is a gateway without doors: its keys, journal and uplink.
+type box struct {
+	dir     string
+	keys    keyring.Keys
+	keyring *keyring.Keyring
+	journal *journal.Journal
+	desk    *desk.Desk
+	up      *uplink.Uplink
+}
+
+// records are the desk's, as the uplink takes them.
+type records struct{ *desk.Desk }
+
+func (r records) Pending() (all []uplink.Pending) {
+	for _, p := range r.Desk.Pending() {
+		all = append(all, uplink.Pending(p))
+	}
+	return all
+}
+
+// enrol makes a gateway known.
+func (t *town) enrol(tb testing.TB, building, gateway string) *box {
+	tb.Helper()
+	token, err := t.operator.AddGateway(tb.Context(), operator.NewGateway{
+		Place: api.Place{District: "d", Town: "t", Building: building, Gateway: gateway}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	parsed, err := wire.ParseToken(token.Text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b := &box{dir: tb.TempDir()}
+	if _, err := enrol.Enrol(tb.Context(), enrol.Options{Token: parsed, Dir: filepath.Join(b.dir, "keys"), Building: building,
+		Gateway: gateway, Doors: []string{"front"}, Software: "bench"}); err != nil {
+		tb.Fatal(err)
+	}
+	if b.keys, err = keyring.LoadKeys(filepath.Join(b.dir, "keys")); err != nil {
+		tb.Fatal(err)
+	}
+	b.keyring, err = keyring.Open(keyring.Options{Dir: filepath.Join(b.dir, "grants"), Building: building, Keys: b.keys, Log: zerolog.Nop()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = b.keyring.Close() })
+	return b
+}
+
+func stamp() journal.Stamp {
+	return journal.Stamp{BootTime: uint64(time.Now().UnixNano()), Wall: time.Now().UnixMilli(), Quality: wire.ClockNTP, Trusted: true}
+}
+
+// record opens the journal, writes n entries of cards and closes it: a cold one.
+func (b *box) record(tb testing.TB, n int) {
+	tb.Helper()
+	j := b.openJournal(tb)
+	ctx, cancel := context.WithCancel(tb.Context())
+	done := make(chan error, 1)
+	go func() { done <- j.Run(ctx) }()
+	id := wire.ID{1}
+	var card wire.CredentialID
+	card[0] = 1
+	for i := range n {
+		_, _ = rand.Read(card[1:])
+		j.Queue(wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted, Door: "front", Source: "in",
+			Direction: wire.DirectionIn}, wire.Who{Credential: &card, Grant: &id, Tenancy: &id})
+		if i%5000 == 4999 {
+			eventually(tb, "entries are durable", func() bool { return j.Status().Queued == 0 })
+		}
+	}
+	eventually(tb, "entries are durable", func() bool { return j.Status().Queued == 0 })
+	cancel()
+	if err := <-done; err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func (b *box) openJournal(tb testing.TB) *journal.Journal {
+	tb.Helper()
+	j, err := journal.Open(journal.Options{Dir: filepath.Join(b.dir, "journal"), Clock: stamp, Log: zerolog.Nop(), Uplink: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return j
+}
+
+// link connects through a proxy to the broker.
+func (b *box) link(tb testing.TB, broker string, keepAlive time.Duration) *mqtt.Link {
+	tb.Helper()
+	place := b.keyring.Registry().Place
+	l, err := mqtt.New(mqtt.Config{Broker: "mqtts://" + broker, Subscribe: []string{place.Down("+"), place.House("+")},
+		TLS: enrol.TLSConfig(filepath.Join(b.dir, "keys"), "", func() bool { return true }), KeepAlive: keepAlive,
+		Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 50 * time.Millisecond, Max: time.Second}, Log: zerolog.Nop()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	background(tb, "link", l.Run)
+	return l
+}
+
+// connect runs journal and uplink over a link.
+func (b *box) connect(tb testing.TB, l uplink.Link, batch int) {
+	tb.Helper()
+	b.journal = b.openJournal(tb)
+	background(tb, "journal", b.journal.Run)
+	var err error
+	b.desk, err = desk.New(desk.Parts{Dir: filepath.Join(b.dir, "grants"), Keyring: b.keyring, Journal: b.journal, Key: b.keys.Gateway,
+		Clock: func() desk.Time { return desk.Time{Now: time.Now().Unix(), Trusted: true, Quality: wire.ClockNTP} }, Log: zerolog.Nop()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	background(tb, "desk", b.desk.Run)
+	u, err := uplink.New(uplink.Options{Link: l, Journal: b.journal, Keyring: b.keyring, Records: records{b.desk}, Key: b.keys.Gateway, Clock: stamp,
+		Software: "bench", Batch: batch, Log: zerolog.Nop()})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	b.up = u
+	background(tb, "uplink", u.Run)
+}
+
+// through is a proxy to the broker with a round trip of its own.
+func (t *town) through(tb testing.TB, roundTrip time.Duration) *nasty.Proxy {
+	tb.Helper()
+	p, err := nasty.Listen("127.0.0.1:0", t.broker)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p.Set(nasty.Weather{RoundTrip: roundTrip})
+	background(tb, "proxy", p.Run)
+	return p
+}
+
+// checkIn makes a tenancy at the desk, for a card of its own.
+func (b *box) checkIn(tb testing.TB, i int) (device.Card, desk.Tenancy) {
+	tb.Helper()
+	card := device.CardOf(uint64(0x0100000000+i), 40)
+	visit, err := b.desk.Begin(false)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer b.desk.Leave(visit.ID)
+	if _, _, err := b.desk.Show(visit.ID, false, card); err != nil {
+		tb.Fatal(err)
+	}
+	done, err := b.desk.CheckIn(tb.Context(), desk.Arrival{Session: visit.ID, Document: wire.DocumentResidentID.String(), Number: madeUpNumber(i),
+		Name: "某某", Flat: fmt.Sprint("flat ", i), Basis: wire.BasisContract.String(), Informed: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return card, done.Tenancy
+}
