@@ -233,6 +233,29 @@ func TestEnrolmentRefused(t *testing.T) {
 	refused("too late", box.place, box.request(late, 0))
 }
 
+// TestEnrolmentBytes: no other bytes than those that the key signed are a
+// request: not one bit more, less or different.
+func TestEnrolmentBytes(t *testing.T) {
+	b := (&world{t: t}).newBox("gw-1")
+	good := b.request(wire.Token{Secret: [16]byte{1}}, 1)
+	if _, err := openEnrol(b.place, good); err != nil {
+		t.Fatal(err)
+	}
+	for n := range good {
+		if _, err := openEnrol(b.place, good[:n]); err == nil {
+			t.Fatalf("taken when cut at %d", n)
+		}
+		other := slices.Clone(good)
+		other[n] ^= 1 << (n % 8)
+		if _, err := openEnrol(b.place, other); err == nil {
+			t.Fatalf("taken with byte %d changed", n)
+		}
+	}
+	if _, err := openEnrol(b.place, append(slices.Clone(good), 0)); err == nil {
+		t.Fatal("taken with a byte more")
+	}
+}
+
 // TestBuildingKeyMadeTwice: of two gateways that enrol at the same moment one
 // has to take the other's key.
 func TestBuildingKeyMadeTwice(t *testing.T) {
@@ -316,4 +339,41 @@ func TestCountersignTool(t *testing.T) {
 	if _, err := Countersign(l, rootFile, "registry-1", "nothing"); err == nil || errors.Is(err, fs.ErrExist) {
 		t.Error("signed without a key")
 	}
+}
+
+// TestReplacedKey: after a trust document with another issuer's key all is
+// signed again.
+func TestReplacedKey(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+	w.turn()
+	_, key, _ := ed25519.GenerateKey(nil)
+	w.trust.Version++
+	for n := range w.trust.Keys {
+		if k := &w.trust.Keys[n]; k.Role == wire.RoleIssuer && slices.Equal(k.Public[:], w.i.keys.public()) {
+			k.Epoch, k.Public = 2, [32]byte(key.Public().(ed25519.PublicKey))
+		}
+	}
+	root, err := keyring.LoadPrivateKey(filepath.Join(w.folder(FolderOffline), FileRootKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, _ := wire.Encode(w.trust)
+	envelope, _ := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "registry-1"}, payload, root)
+	path := filepath.Join(w.folder(FolderIssuer), FileIssuer)
+	if err := errors.Join(os.WriteFile(filepath.Join(w.folder(FolderIssuer), api.FileTrust), envelope, 0o600), os.Remove(path), keyring.SavePrivateKey(path, key)); err != nil {
+		t.Fatal(err)
+	}
+	w.reopen()
+	for range 2 {
+		if err := w.i.signAgain(); err != nil {
+			t.Fatal(err)
+		}
+		w.turn()
+	}
+	if m, _ := w.listed(); m.Version != 2 || w.house().Version != 2 {
+		t.Fatalf("list %d, house %d", m.Version, w.house().Version)
+	}
+	w.want(1, wire.GrantActive)
 }

@@ -112,3 +112,32 @@ func (i *Issuer) publishLogged(ctx context.Context, id string) error {
 	}
 	return err
 }
+
+// signAgain makes new versions of what another key has signed: the issuer's was
+// replaced.
+func (i *Issuer) signAgain() error {
+	return i.forBuildings("", func(b *building) error {
+		house, list := i.mine(b, wire.TypeHouse, b.houseEnvelope), i.mine(b, wire.TypeGrantList, b.list.envelope)
+		if house && list {
+			return nil
+		}
+		return i.update(func(c *change) error {
+			c.touch(b)
+			c.touched[b.id] = !list
+			if house {
+				return nil
+			}
+			return c.signHouse(b, b.house.Gateways)
+		})
+	})
+}
+
+// mine reports whether the key in use signed an envelope, or there is none.
+func (i *Issuer) mine(b *building, kind string, envelope []byte) bool {
+	if envelope == nil {
+		return true
+	}
+	own := wire.Key{Role: wire.RoleIssuer, Epoch: i.keys.epoch, Public: i.keys.public()}
+	_, _, err := wire.Open(envelope, wire.Expect{Type: kind, Role: wire.RoleIssuer, Address: b.id}, []wire.Key{own})
+	return err == nil
+}

@@ -202,9 +202,12 @@ func (i *Issuer) escrowFor(r *http.Request) (any, error) {
 }
 
 func (i *Issuer) postPublish(r *http.Request) (any, error) {
-	i.mu.Lock()
-	err := i.markUnsent()
-	i.mu.Unlock()
+	err := i.signAgain()
+	if err == nil {
+		i.mu.Lock()
+		err = i.markUnsent()
+		i.mu.Unlock()
+	}
 	if err == nil {
 		err = i.publishAll(r.Context())
 	}
