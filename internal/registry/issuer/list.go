@@ -21,15 +21,28 @@ type signedList struct {
 	buckets          map[wire.Hash][]byte
 }
 
-// live are the tenancies that the list lets in beyond a time.
-func (l signedList) live(horizon uint64) map[wire.ID]bool {
-	live := make(map[wire.ID]bool, len(l.grants))
-	for i := range l.grants {
-		if g := &l.grants[i]; g.State != wire.GrantRevoked && (g.Until == 0 || uint64(g.Until) > horizon) {
+// live are the tenancies that records let in beyond a time.
+func live(grants []wire.Grant, horizon uint64) map[wire.ID]bool {
+	live := make(map[wire.ID]bool)
+	for i := range grants {
+		if g := &grants[i]; g.State != wire.GrantRevoked && (g.Until == 0 || uint64(g.Until) > horizon) {
 			live[g.Tenancy] = true
 		}
 	}
 	return live
+}
+
+// lost are the records of sorted lists that stand in a and not in b.
+func lost(a, b []wire.Grant) (only []wire.Grant) {
+	for i := range a {
+		for len(b) > 0 && b[0].Compare(&a[i]) < 0 {
+			b = b[1:]
+		}
+		if len(b) == 0 || b[0] != a[i] {
+			only = append(only, a[i])
+		}
+	}
+	return only
 }
 
 // A list that removes more tenancies than this within a day needs a second
@@ -65,8 +78,8 @@ func (c *change) relist(b *building) error {
 	for i, hash := range m.Buckets {
 		next.buckets[hash] = signed.Buckets[i]
 	}
-	gone, limit := b.removed(next)
-	if len(gone) > 0 && b.recent(m.Issued)+len(gone) > limit {
+	gone := b.removed(next)
+	if b.tooMany(next, len(gone)) {
 		return c.hold(b, next)
 	}
 	return c.release(b, next, gone)
@@ -99,18 +112,37 @@ func (b *building) listed(draft *keyring.Draft) (all []wire.Grant, err error) {
 	return all, nil
 }
 
-// removed are the tenancies that a list takes away, and how many may be within
-// a day. One that was ended at the building itself is not counted, nor one whose
-// term is over by then in both lists.
-func (b *building) removed(next signedList) (gone []wire.ID, limit int) {
+// removed are the tenancies that a list takes away. One that was ended at the
+// building itself is not counted, nor one whose term is over within a day in
+// the list before.
+func (b *building) removed(next signedList) (gone []wire.ID) {
 	horizon := uint64(next.manifest.Issued) + removalsWindow
-	before, after := b.list.live(horizon), next.live(horizon)
-	for id := range before {
-		if !after[id] && !b.endedThere(id) {
+	changed := live(lost(b.list.grants, next.grants), horizon)
+	if len(changed) == 0 {
+		return nil
+	}
+	for i := range next.grants {
+		if id := next.grants[i].Tenancy; changed[id] && len(live(next.grants[i:i+1], horizon)) > 0 {
+			delete(changed, id)
+		}
+	}
+	for id := range changed {
+		if !b.endedThere(id) {
 			gone = append(gone, id)
 		}
 	}
-	return gone, max(removalsFree, (len(before)+b.recent(next.manifest.Issued))/removalsPart)
+	return gone
+}
+
+// tooMany reports whether so many tenancies are more than one issuer may take
+// away within a day.
+func (b *building) tooMany(next signedList, gone int) bool {
+	recent := b.recent(next.manifest.Issued)
+	if gone == 0 || recent+gone <= removalsFree {
+		return false
+	}
+	all := len(live(b.list.grants, uint64(next.manifest.Issued)+removalsWindow)) + recent
+	return recent+gone > max(removalsFree, all/removalsPart)
 }
 
 // endedThere reports whether gateways recorded the end of a tenancy.

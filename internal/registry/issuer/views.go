@@ -249,8 +249,7 @@ func (i *Issuer) lists(id string) ([]operator.List, error) {
 		}
 		l := b.held.view(b.id, false)
 		l.Held, l.Trust = true, i.keys.trustEnvelope
-		gone, _ := b.removed(*b.held)
-		for _, tenancy := range gone {
+		for _, tenancy := range b.removed(*b.held) {
 			l.Removes = append(l.Removes, tenancy.String())
 		}
 		slices.Sort(l.Removes)
