@@ -39,7 +39,7 @@ func watch(ctx context.Context, j *journal.Journal, out chan<- sighting) {
 	for ctx.Err() == nil {
 		changed := j.Changed()
 		if at.Epoch == 0 {
-			at = j.Status().Oldest // it opened after us
+			at = j.Status().Position // it opens after us; what is old comes with the backlog
 		}
 		var list []journal.Entry
 		var err error

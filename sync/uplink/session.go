@@ -157,12 +157,21 @@ func (a *actor) settle(ctx context.Context, k wire.Ack, now time.Time) {
 		a.o.Log.Error().Err(err).Msg("the registry's copy can't be compared with the journal; it is tried again")
 	case wire.Hash(own.Root()) != k.Root:
 		a.fork(ctx, a.cursor, wire.ReasonOtherRoot, k)
+	case a.lostEpoch(at):
+		a.beginAt(a.o.Journal.Status().Oldest, now)
 	default:
 		a.resume(ctx, at, own)
 		a.ready = true
 		a.greetDue, a.greetWait = now.Add(greetEvery), 0
 		a.saver.save(k)
 	}
+}
+
+// lostEpoch says whether the registry has nothing of an epoch of which it had
+// something: it lost its store, and may lack the epochs before as well. Those
+// come first, so the oldest is asked about; what is there is not taken twice.
+func (a *actor) lostEpoch(at journal.Position) bool {
+	return at.Sequence == 0 && a.cursor.Sequence > 0 && a.o.Journal.Status().Oldest.Epoch != at.Epoch
 }
 
 // skipGone goes on with the oldest entry, where the registry stands at a place
@@ -173,7 +182,13 @@ func (a *actor) skipGone(ctx context.Context, k wire.Ack, now time.Time) {
 		a.fork(ctx, oldest, wire.ReasonNone, k)
 		return
 	}
-	a.cursor = oldest
+	a.beginAt(oldest, now)
+}
+
+// beginAt asks anew about another place, and packs from there.
+func (a *actor) beginAt(at journal.Position, now time.Time) {
+	a.stopPacking()
+	a.cursor, a.flight, a.gap = at, nil, nil
 	a.greetAgain(now)
 }
 
@@ -203,7 +218,6 @@ func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason
 	if why != wire.ReasonNone {
 		a.raise(why)
 	}
-	a.cursor, a.gap = at, nil
-	a.pendingNotices, a.flight = nil, nil
-	a.greetAgain(now)
+	a.pendingNotices = nil // watch sees them again, at their new places
+	a.beginAt(at, now)
 }

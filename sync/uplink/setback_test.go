@@ -253,7 +253,7 @@ func setBacks(t *testing.T, plan []step) string {
 	}
 	w.heal()
 	time.Sleep(greetEvery + time.Minute) // a registry that was set back in silence shows at the next hello
-	if !w.settle(48 * time.Hour) { // new epochs are rationed
+	if !w.settle(48 * time.Hour) {       // new epochs are rationed
 		return fmt.Sprintf("never in step: %+v, journal %+v", w.uplink.Status(), w.journal.Status())
 	}
 	w.reg.mu.Lock()

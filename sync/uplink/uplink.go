@@ -70,7 +70,7 @@ type Records interface {
 	Unsettled() (own [][]byte, have []wire.ID)  // envelopes of its own; ids of all of siblings'
 }
 
-// Options of an Uplink. Records, Checkpoint, Software and Heard may be missing.
+// Options of an Uplink. Records, Checkpoint, Software and Batch may be missing.
 type Options struct {
 	Link       Link
 	Journal    *journal.Journal
