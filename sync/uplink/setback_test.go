@@ -223,7 +223,7 @@ func TestNothingIsLostBySetBacks(t *testing.T) {
 
 func setBacks(t *testing.T, plan []step) string {
 	w := newWorld(t, 1)
-	card, backup := "", w.reg.store.clone()
+	card, backup := "", store{}.clone()
 	for _, s := range plan {
 		switch s.name {
 		case "copy card":
