@@ -39,7 +39,7 @@ func BenchmarkDrain(b *testing.B) {
 	for _, roundTrip := range []time.Duration{0, 50 * time.Millisecond} {
 		b.Run("rtt="+roundTrip.String(), func(b *testing.B) {
 			for range b.N {
-				t := newTown(b)
+				t := newTown(b, false)
 				t.start(b)
 				proxy := t.through(b, roundTrip)
 				single := t.publishSingly(b, proxy.Addr())
@@ -101,13 +101,13 @@ func (t *town) publishSingly(b *testing.B, broker string) float64 {
 }
 
 // BenchmarkRevocation is the time from the operator's command to the first swipe
-// that is denied, for 100 tenancies of 1,100, one after the other: commit at the issuer,
+// that is denied, for 100 tenancies one after the other: commit at the issuer,
 // list, commit at the front, broker, two copies on the gateway's disk, snapshot.
 // The swipe is a decision on the snapshot in force, every 50 us.
 func BenchmarkRevocation(b *testing.B) {
-	const tenants, ended = 1100, 100 // more than a tenth in a day would need a second issuer
+	const tenants = 100
 	for range b.N {
-		t := newTown(b)
+		t := newTown(b, false)
 		t.start(b)
 		g := t.enrol(b, "revoked", "gw1")
 		link := g.link(b, t.broker, 0)
@@ -117,20 +117,21 @@ func BenchmarkRevocation(b *testing.B) {
 		for i := range lived {
 			cards[i], lived[i] = g.checkIn(b, i)
 		}
-		began := time.Now()
-		eventually(b, "the registry's list names everybody", func() bool { b.Log(time.Since(began), len(g.keyring.Locals()),g.keyring.Status().Version); time.Sleep(time.Second); return len(g.keyring.Locals()) == 0 && g.keyring.Status().Version > 0 })
+		eventually(b, "the registry's list names everybody", func() bool { return len(g.keyring.Locals()) == 0 && g.keyring.Status().Version > 0 })
 		var took []time.Duration
-		for i := range ended {
+		for i := range lived {
 			took = append(took, t.revoke(b, g, cards[i], lived[i]))
 			time.Sleep(20 * time.Millisecond) // the next one comes when this is settled
 		}
 		slices.Sort(took)
-		b.ReportMetric(float64(took[ended/2].Microseconds())/1e3, "p50_ms")
-		b.ReportMetric(float64(took[ended-2].Microseconds())/1e3, "p99_ms")
+		b.ReportMetric(float64(took[tenants/2].Microseconds())/1e3, "p50_ms")
+		b.ReportMetric(float64(took[tenants-2].Microseconds())/1e3, "p99_ms")
 	}
 }
 
-// revoke returns the time from the command to the first denied swipe.
+// revoke returns the time from the command to the first denied swipe. It
+// suspends, which goes the same way as an end: one issuer alone may not end more
+// than a tenth of a house in a day.
 func (t *town) revoke(b *testing.B, g *box, card device.Card, lived desk.Tenancy) time.Duration {
 	id, err := g.keyring.Identify(card)
 	if err != nil {
@@ -142,7 +143,7 @@ func (t *town) revoke(b *testing.B, g *box, card device.Card, lived desk.Tenancy
 	}
 	began, done := time.Now(), make(chan error, 1)
 	go func() {
-		_, err := t.operator.Do(context.Background(), operator.Act{Act: operator.ActEnd, Tenancy: lived.ID.String(), Reason: "order"})
+		_, err := t.operator.Do(context.Background(), operator.Act{Act: operator.ActSuspend, Tenancy: lived.ID.String(), Reason: "order"})
 		done <- err
 	}()
 	for access.Decide(g.keyring.Grants(), q).Reason == access.ReasonGranted {
@@ -163,7 +164,7 @@ func (t *town) revoke(b *testing.B, g *box, card device.Card, lived desk.Tenancy
 // bytes a day at the intervals that a building uses.
 func BenchmarkIdle(b *testing.B) {
 	for range b.N {
-		t := newTown(b)
+		t := newTown(b, false)
 		t.start(b)
 		g := t.enrol(b, "idle", "gw1")
 		proxy := t.through(b, 0)

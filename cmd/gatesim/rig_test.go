@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,18 +37,20 @@ type town struct {
 	operator *operator.Client
 }
 
-// background starts f and waits for its end when the test is over.
-func background(tb testing.TB, what string, f func(context.Context) error) {
+// background starts f. It is ended by stop, or when the test is over.
+func background(tb testing.TB, what string, f func(context.Context) error) (stop func()) {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f(ctx) }()
-	tb.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			tb.Errorf("%s: %v", what, err)
 		}
 	})
+	tb.Cleanup(stop)
+	return stop
 }
 
 // eventually waits for something that must happen.
@@ -59,7 +63,7 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 	}
 }
 
-func newTown(tb testing.TB) *town {
+func newTown(tb testing.TB, outside bool) *town {
 	tb.Helper()
 	dir := tb.TempDir()
 	var ports [2]int
@@ -73,6 +77,9 @@ func newTown(tb testing.TB) *town {
 	}
 	t := &town{dir: dir, broker: fmt.Sprintf("127.0.0.1:%d", ports[0])}
 	conf := fmt.Sprintf("mqtt_listen = %q\nenrol_listen = \"127.0.0.1:%d\"\n", t.broker, ports[1])
+	if outside {
+		conf = fmt.Sprintf("broker = \"mqtts://%s\"\nenrol_listen = \"127.0.0.1:%d\"\n", t.broker, ports[1])
+	}
 	if err := issuer.Init(dir, issuer.Setup{Registry: "bench", Hosts: []string{"127.0.0.1"}, Broker: ports[0], Enrol: ports[1],
 		Config: []byte(conf), Now: time.Now()}); err != nil {
 		tb.Fatal(err)
@@ -80,8 +87,8 @@ func newTown(tb testing.TB) *town {
 	return t
 }
 
-// start runs front and issuer until the test is over.
-func (t *town) start(tb testing.TB) {
+// start runs front and issuer, until stop or the end of the test.
+func (t *town) start(tb testing.TB) (stop func()) {
 	tb.Helper()
 	front, own := filepath.Join(t.dir, issuer.FolderFront), filepath.Join(t.dir, issuer.FolderIssuer)
 	config, err := registry.LoadConfig(filepath.Join(front, api.FileConfig))
@@ -93,22 +100,28 @@ func (t *town) start(tb testing.TB) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	background(tb, "front", f.Run)
+	stops := []func(){background(tb, "front", f.Run)}
 	<-ready
 	t.front = api.NewClient(filepath.Join(front, api.FileSocket))
 	i, err := issuer.Open(issuer.Options{Dir: own, Front: t.front, Log: zerolog.Nop()})
 	if err != nil {
 		tb.Fatal(err)
 	}
+	stops = append(stops, func() { _ = i.Close() })
 	tb.Cleanup(func() { _ = i.Close() })
-	background(tb, "issuer", i.Run)
-	background(tb, "issuer's socket", func(ctx context.Context) error { return i.Serve(ctx, filepath.Join(own, issuer.FileSocket)) })
+	stops = append(stops, background(tb, "issuer", i.Run),
+		background(tb, "issuer's socket", func(ctx context.Context) error { return i.Serve(ctx, filepath.Join(own, issuer.FileSocket)) }))
 	t.operator = operator.NewClient(filepath.Join(own, issuer.FileSocket))
 	eventually(tb, "the issuer takes work", func() bool {
 		s, err := t.front.Status(context.Background())
 		_, err2 := t.operator.Status(context.Background())
 		return err == nil && err2 == nil && s.Issuer
 	})
+	return func() {
+		for _, stop := range slices.Backward(stops) {
+			stop()
+		}
+	}
 }
 
 // box is a gateway without doors: its keys, journal and uplink.
@@ -118,7 +131,6 @@ type box struct {
 	keyring *keyring.Keyring
 	journal *journal.Journal
 	desk    *desk.Desk
-	up      *uplink.Uplink
 }
 
 // records are the desk's, as the uplink takes them.
@@ -148,8 +160,8 @@ func (t *town) enrol(tb testing.TB, building, gateway string) *box {
 		Gateway: gateway, Doors: []string{"front"}, Software: "bench"}); err != nil {
 		tb.Fatal(err)
 	}
-	if b.keys, err = keyring.LoadKeys(filepath.Join(b.dir, "keys")); err != nil {
-		tb.Fatal(err)
+	if b.keys, err = keyring.LoadKeys(filepath.Join(b.dir, "keys")); b.keys.Gateway == nil || b.keys.Registry == nil {
+		tb.Fatal(err) // a second gateway gets the building's key from the first
 	}
 	b.keyring, err = keyring.Open(keyring.Options{Dir: filepath.Join(b.dir, "grants"), Building: building, Keys: b.keys, Log: zerolog.Nop()})
 	if err != nil {
@@ -211,25 +223,30 @@ func (b *box) link(tb testing.TB, broker string, keepAlive time.Duration) *mqtt.
 	return l
 }
 
-// connect runs journal and uplink over a link.
-func (b *box) connect(tb testing.TB, l uplink.Link, batch int) {
+// connect runs journal, desk and uplink over a link, until stop or the end of
+// the test.
+func (b *box) connect(tb testing.TB, l uplink.Link, batch int) (stop func()) {
 	tb.Helper()
 	b.journal = b.openJournal(tb)
-	background(tb, "journal", b.journal.Run)
+	stops := []func(){background(tb, "journal", b.journal.Run)}
 	var err error
 	b.desk, err = desk.New(desk.Parts{Dir: filepath.Join(b.dir, "grants"), Keyring: b.keyring, Journal: b.journal, Key: b.keys.Gateway,
 		Clock: func() desk.Time { return desk.Time{Now: time.Now().Unix(), Trusted: true, Quality: wire.ClockNTP} }, Log: zerolog.Nop()})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	background(tb, "desk", b.desk.Run)
+	stops = append(stops, background(tb, "desk", b.desk.Run))
 	u, err := uplink.New(uplink.Options{Link: l, Journal: b.journal, Keyring: b.keyring, Records: records{b.desk}, Key: b.keys.Gateway, Clock: stamp,
 		Software: "bench", Batch: batch, Log: zerolog.Nop()})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b.up = u
-	background(tb, "uplink", u.Run)
+	stops = append(stops, background(tb, "uplink", u.Run))
+	return func() {
+		for _, stop := range slices.Backward(stops) {
+			stop()
+		}
+	}
 }
 
 // through is a proxy to the broker with a round trip of its own.
