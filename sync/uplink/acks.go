@@ -22,7 +22,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 		return err
 	}
 	now := time.Now()
-	a.o.Keyring.RaiseFloor(int64(k.Time))
+	a.takeTime(k, now)
 	a.newest(k, now)
 	if k.Nonce != a.nonce || a.nonce == (wire.Nonce{}) {
 		return nil

@@ -49,6 +49,7 @@ type Keyring interface {
 	SetHouse(envelope []byte) error
 	ShareBuildingKey(kem []byte, address string) ([]byte, error)
 	TakeBuildingKey(sealed []byte) error
+	Floor() int64
 	RaiseFloor(unix int64)
 }
 
@@ -137,6 +138,7 @@ type actor struct {
 
 	session
 	sender
+	guard floorGuard
 	alarm
 	notices
 	deliveries
