@@ -51,7 +51,13 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 	var remarks []string
 	for _, c := range changes {
 		c.Clock = clock.Quality
-		more, err := d.record(ctx, reg, c, nil)
+		var cards []byte
+		if c.Op == wire.OpBind {
+			if cards, err = sealPerson(reg, wire.Person{Tenancy: c.Tenancy, Cards: rawCards(s.fresh)}); err != nil {
+				return Done{}, err
+			}
+		}
+		more, err := d.record(ctx, reg, c, cards)
 		if err != nil {
 			return Done{}, err
 		}

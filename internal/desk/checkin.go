@@ -87,10 +87,19 @@ func (d *Desk) give(fresh []device.Card, c *wire.Change, p *wire.Person) (err er
 		if err := d.free(card); err != nil {
 			return err
 		}
-		p.Cards = append(p.Cards, wire.RawCard{Bits: uint16(card.Len()), Data: slices.Clone(card.Bytes())})
 	}
+	p.Cards = rawCards(fresh)
 	c.Credentials, err = d.identify(fresh)
 	return err
+}
+
+// rawCards are cards as the records key gets them, so that a building's key can
+// be replaced without one swipe.
+func rawCards(cards []device.Card) (raw []wire.RawCard) {
+	for _, card := range cards {
+		raw = append(raw, wire.RawCard{Bits: uint16(card.Len()), Data: slices.Clone(card.Bytes())})
+	}
+	return raw
 }
 
 // judge holds an arrival against the rules, and makes the change and the person

@@ -77,6 +77,7 @@ func TestRefuses(t *testing.T) {
 		{"renew: nothing", RenewRequest{}}, {"renew: large", RenewRequest{CSR: make([]byte, maxKEM+1)}},
 		{"introduction: nothing", Introduction{}}, {"enrolled: nothing", Enrolled{}}, {"enrolled: chain", Enrolled{Trust: []byte{1}, House: []byte{1}, Certificates: some(5)}},
 		{"person: tenancy", with(samplePerson(), func(p *Person) { p.Tenancy = ID{} })}, {"person: document", with(samplePerson(), func(p *Person) { p.Document = 7 })},
+		{"person: nothing", Person{Tenancy: ID{1}}},
 		{"person: number", with(samplePerson(), func(p *Person) { p.Number = "" })}, {"person: name", with(samplePerson(), func(p *Person) { p.Name = "" })},
 		{"person: card", with(samplePerson(), func(p *Person) { p.Cards[0].Bits = 40 })}, {"person: no bits", with(samplePerson(), func(p *Person) { p.Cards = []RawCard{{}} })},
 	} {

@@ -117,7 +117,8 @@ type Change struct {
 	Document    DocumentType   `cbor:"16,keyasint,omitempty"` // of a check-in: which kind was seen; its number is in Person
 }
 
-// Person is who lives there; sealed to the records key, known to no gateway.
+// Person is who lives there; sealed to the records key, known to no gateway. With
+// a card that joins later it has the cards alone: no document, number or name.
 type Person struct {
 	Tenancy  ID           `cbor:"1,keyasint"`
 	Document DocumentType `cbor:"2,keyasint"`
@@ -208,11 +209,12 @@ func (c Change) checkIn() error {
 }
 
 func (p Person) check() error {
+	named := p.Document != 0 || p.Number != "" || p.Name != ""
 	switch {
-	case p.Tenancy == (ID{}) || p.Document < DocumentResidentID || p.Document > DocumentResidence:
-		return fmt.Errorf("%w: person without tenancy or document", ErrMalformed)
-	case p.Number == "" || len(p.Number) > maxText || p.Name == "" || len(p.Name) > 4*maxText:
-		return fmt.Errorf("%w: person without number or name", ErrMalformed)
+	case p.Tenancy == (ID{}) || p.Document > DocumentResidence || !named && len(p.Cards) == 0:
+		return fmt.Errorf("%w: person without tenancy, or with nothing to say", ErrMalformed)
+	case named && (p.Document == 0 || p.Number == "" || len(p.Number) > maxText || p.Name == "" || len(p.Name) > 4*maxText):
+		return fmt.Errorf("%w: person without document, number or name", ErrMalformed)
 	}
 	for _, c := range p.Cards {
 		if c.Bits == 0 || len(c.Data) != (int(c.Bits)+7)/8 {
