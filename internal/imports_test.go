@@ -77,7 +77,7 @@ func allowed(from, to string, leaves []string) bool {
 		return false
 	case under(to, "cmd"):
 		return false
-	case under(to, "internal/nasty", "internal/deps"):
+	case under(to, "internal/nasty"):
 		return under(from, "cmd/gatesim", "internal/nasty")
 	case from == "internal/gateway":
 		return to != "device/gpio" && to != "device/devicetest" && !under(to, "internal/registry")
