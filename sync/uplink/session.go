@@ -14,7 +14,10 @@ import (
 
 const (
 	firstWait = 5 * time.Second // for an answer; doubles
-	longWait  = time.Minute
+	// greetFirst is the same after a hello: the registry's own link may come back
+	// a moment after the gateway's.
+	greetFirst = time.Second
+	longWait   = time.Minute
 	// greetEvery shows that the other end is there, with nothing else to say.
 	greetEvery = 4 * time.Hour
 	// openEvery is how often a journal that is being opened is looked at.
@@ -87,7 +90,7 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 	}
 	a.hello(ctx)
 	a.publish(ctx, wire.TypeStatus, a.place.Status(), wire.Status{Nonce: a.nonce, Online: true})
-	a.greetWait = backoff(a.greetWait, firstWait, longWait)
+	a.greetWait = backoff(a.greetWait, greetFirst, longWait)
 	a.greetDue = now.Add(a.greetWait)
 	return a.greetDue
 }
