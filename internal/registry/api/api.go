@@ -121,6 +121,8 @@ type Gateway struct {
 	Claimed   uint64     `json:"claimed"`             // version in force by its last hello
 	Applied   uint64     `json:"applied"`             // newest version that a stored list_applied entry proves
 	AppliedAt *time.Time `json:"applied_at,omitempty"`
+	SetBacks  uint64     `json:"set_backs"`   // how often a hello has shown that its disk was set back, or is another
+	SetBackTo uint64     `json:"set_back_to"` // the oldest list that one of these hellos named; what it proved beyond was void then
 	// Unproven is for how long the newest list has been without proof, ns; 0 when proved.
 	Unproven time.Duration `json:"unproven_ns,omitempty"`
 	Alarms   int           `json:"alarms"` // within the last 24 h

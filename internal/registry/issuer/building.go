@@ -21,9 +21,9 @@ type building struct {
 	house              wire.House
 	houseEnvelope      []byte
 
-	events  map[wire.ID][]event // by grant
-	grants  map[wire.ID]*grant  // what they add up to
-	records map[recordKey]bool  // changes that were taken in
+	events  map[wire.ID][]event   // by grant
+	grants  map[wire.ID]*grant    // what they add up to
+	records map[recordKey]wire.ID // grants of the changes that were taken in
 	seen    map[lineKey]lineState
 	newest  uint32 // greatest time of an event, unix s
 
@@ -33,6 +33,7 @@ type building struct {
 	revoked  map[wire.ID]revocation
 	removals map[wire.ID]uint32 // tenancies that a released list removed, and when
 	applied  map[string]uint64  // by gateway: version of the newest list that it has proved
+	setBacks map[string]uint64  // by gateway: how many set-backs of its disk were heeded
 }
 
 type recordKey struct {
@@ -58,15 +59,15 @@ type revocation struct {
 }
 
 func newBuilding(id string) *building {
-	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]*grant), records: make(map[recordKey]bool),
+	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]*grant), records: make(map[recordKey]wire.ID),
 		seen: make(map[lineKey]lineState), known: make(map[wire.Hash]bool), revoked: make(map[wire.ID]revocation),
-		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64)}
+		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64)}
 }
 
 // add takes an event in; fold its grant afterwards.
 func (b *building) add(e event) {
 	b.events[e.change.Grant] = append(b.events[e.change.Grant], e)
-	b.records[recordKey{e.source, e.record}] = true
+	b.records[recordKey{e.source, e.record}] = e.change.Grant
 	b.newest = max(b.newest, e.at)
 }
 
@@ -183,9 +184,12 @@ func (c *change) deliver(d api.Delivery) error {
 	}
 	key := lineKey{d.Place.Gateway, r.Line}
 	s, there := b.seen[key]
+	grant, known := b.records[recordKey{key.gateway, r.ID}]
 	switch {
-	case r.Number <= s.number:
-		return nil
+	case r.Number <= s.number && known:
+		return c.nameAgain(b, grant)
+	case r.Number <= s.number: // two of one number, made by a gateway whose disk was set back: both count
+		return c.record(b, key, r, d.Envelope)
 	case !there && b.lines(key.gateway) >= maxLines:
 		return c.problem(d.Place, r.Line, r.Number, fmt.Sprintf("record of more than %d lines of one gateway", maxLines), d.Envelope)
 	case r.Number > s.number+1:
@@ -225,16 +229,17 @@ func (b *building) openRecord(gateway string, envelope []byte) (r wire.Record, e
 // record takes the next record of a line in.
 func (c *change) record(b *building, key lineKey, r wire.Record, envelope []byte) error {
 	s := b.seen[key]
-	s.number = r.Number
+	s.number = max(s.number, r.Number)
 	place := api.Place{District: b.district, Town: b.town, Building: b.id, Gateway: key.gateway}
-	if !b.records[recordKey{key.gateway, r.ID}] {
+	grant, known := b.records[recordKey{key.gateway, r.ID}]
+	if !known {
 		change, err := c.issuer.unseal(place.Address(), r)
 		if err != nil {
 			if err := c.problem(place, r.Line, r.Number, fmt.Sprintf("record can't be read: %v", err), envelope); err != nil {
 				return err
 			}
 		} else {
-			s.at = max(s.at, change.At)
+			s.at, grant = max(s.at, change.At), change.Grant
 			if err := c.take(b, event{record: r.ID, source: key.gateway, at: s.at, change: change, person: r.Person}, r.Line, r.Number); err != nil {
 				return err
 			}
@@ -242,6 +247,9 @@ func (c *change) record(b *building, key lineKey, r wire.Record, envelope []byte
 	}
 	b.seen[key] = s
 	c.touched[b.id] = true
+	if err := c.nameAgain(b, grant); err != nil {
+		return err
+	}
 	_, err := c.Exec(`INSERT INTO seen (building, gateway, line, number, at) VALUES (?,?,?,?,?)
 		ON CONFLICT (building, gateway, line) DO UPDATE SET number = excluded.number, at = excluded.at`,
 		b.id, key.gateway, blob(key.line), int64(s.number), s.at)

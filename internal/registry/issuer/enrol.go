@@ -312,6 +312,9 @@ func (c *change) enlist(b *building, g wire.HouseGateway) error {
 	all = append(all, g)
 	slices.SortFunc(all, func(a, b wire.HouseGateway) int { return bytes.Compare([]byte(a.ID), []byte(b.ID)) })
 	delete(b.applied, g.ID) // another machine has proved nothing
+	if err := c.nameAgain(b, b.droppedSince(0)...); err != nil {
+		return err
+	}
 	return c.signHouse(b, all)
 }
 

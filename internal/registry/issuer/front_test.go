@@ -27,13 +27,15 @@ type fakeFront struct {
 	got        int // buckets handed over
 	houses     map[string][]byte
 	applied    map[string]uint64 // by building/gateway
+	setBacks   map[string]uint64
+	setBackTo  map[string]uint64
 	down       bool
 	wake       chan struct{}
 }
 
 func newFront() *fakeFront {
 	return &fakeFront{answers: make(map[string]api.Answer), lists: make(map[string]api.List), versions: make(map[string]uint64),
-		buckets: make(map[wire.Hash][]byte), houses: make(map[string][]byte), applied: make(map[string]uint64), wake: make(chan struct{}, 1)}
+		buckets: make(map[wire.Hash][]byte), houses: make(map[string][]byte), applied: make(map[string]uint64), setBacks: make(map[string]uint64), setBackTo: make(map[string]uint64), wake: make(chan struct{}, 1)}
 }
 
 func (f *fakeFront) lock() error {
@@ -144,7 +146,7 @@ func (f *fakeFront) Gateways(context.Context, string) (all []api.Gateway, err er
 	defer f.mu.Unlock()
 	for address, v := range f.applied {
 		p := api.Place{Building: filepath.Dir(address), Gateway: filepath.Base(address)}
-		all = append(all, api.Gateway{Place: p, Applied: v})
+		all = append(all, api.Gateway{Place: p, Applied: v, SetBacks: f.setBacks[address], SetBackTo: f.setBackTo[address]})
 	}
 	return all, nil
 }

@@ -247,34 +247,6 @@ func (c *change) sweep(b *building, before signedList) error {
 	return nil
 }
 
-// dropProved takes revoked grants off the list that every gateway of the
-// building has proved to hold as revoked.
-func (c *change) dropProved(b *building) error {
-	for id := range b.droppable() {
-		r := b.revoked[id]
-		r.dropped = true
-		b.revoked[id] = r
-		if _, err := c.Exec(`UPDATE revoked SET dropped = 1 WHERE building = ? AND grant_id = ?`, b.id, id[:]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *building) droppable() map[wire.ID]bool {
-	proved := b.list.manifest.Version
-	for _, g := range b.house.Gateways {
-		proved = min(proved, b.applied[g.ID])
-	}
-	ids := make(map[wire.ID]bool)
-	for id, r := range b.revoked {
-		if !r.dropped && r.version <= proved {
-			ids[id] = true
-		}
-	}
-	return ids
-}
-
 // countersign adds a second issuer's word to the held list and releases it.
 func (c *change) countersign(b *building, second []byte) error {
 	if b.held == nil {

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS lists (
 CREATE TABLE IF NOT EXISTS buckets (building TEXT, hash BLOB, bytes BLOB NOT NULL, PRIMARY KEY (building, hash));
 CREATE TABLE IF NOT EXISTS revoked (
 	building TEXT, grant_id BLOB, version INTEGER NOT NULL, dropped INTEGER NOT NULL, PRIMARY KEY (building, grant_id));
+CREATE TABLE IF NOT EXISTS setbacks (building TEXT, gateway TEXT, number INTEGER NOT NULL, PRIMARY KEY (building, gateway));
 CREATE TABLE IF NOT EXISTS removals (building TEXT, tenancy BLOB, at INTEGER NOT NULL, PRIMARY KEY (building, tenancy));
 CREATE TABLE IF NOT EXISTS audit (
 	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, building TEXT NOT NULL,
@@ -184,6 +185,16 @@ func loadRevoked(q querier, b *building) error {
 		b.revoked[wire.ID(id)] = r
 		return nil
 	}, `SELECT grant_id, version, dropped FROM revoked WHERE building = ?`, b.id)
+	if err != nil {
+		return err
+	}
+	err = each(q, func(rows *sql.Rows) error {
+		var gateway string
+		var number int64
+		err := rows.Scan(&gateway, &number)
+		b.setBacks[gateway] = uint64(number)
+		return err
+	}, `SELECT gateway, number FROM setbacks WHERE building = ?`, b.id)
 	if err != nil {
 		return err
 	}

@@ -176,7 +176,9 @@ func (i *Issuer) tend(ctx context.Context) error {
 				continue
 			}
 			c.touch(b)
-			b.applied[g.Gateway] = g.Applied
+			if err := c.prove(b, g); err != nil {
+				return err
+			}
 		}
 		for id := range c.touched {
 			b := i.buildings[id]
@@ -184,7 +186,7 @@ func (i *Issuer) tend(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			c.touched[id] = ended || b.held == nil && len(b.droppable()) > 0
+			c.touched[id] = c.touched[id] || ended || b.held == nil && len(b.droppable()) > 0
 		}
 		return nil
 	})
