@@ -190,7 +190,7 @@ func (p *second) outage() error {
 }
 
 func (p *second) killDaemon() error {
-	if err := p.killedFor(p.people.residents[0], p.people.residents[1]); err != nil {
+	if err := p.killedFor(p.people.residents[1], p.people.residents[0]); err != nil {
 		return err
 	}
 	return p.inStep("the registry has what was recorded around the kill")
