@@ -1,19 +1,14 @@
 package main
 
 import (
-	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"gatehouse/internal/control"
 	"gatehouse/internal/enrol"
-	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -372,149 +367,4 @@ func (p *second) proved() (version uint64, err error) {
 		return err == nil
 	})
 	return version, err
-}
-
-// audit compares doors, log and registry.
-func (p *second) audit() error {
-	if err := p.inStep("the registry has the whole log"); err != nil {
-		return err
-	}
-	if err := p.play.audit(); err != nil {
-		return err
-	}
-	var central, log []control.LogEntry
-	err := p.centre.front.Entries(p.ctx, api.EntryFilter{Building: secondBuilding, Limit: 1_000_000}, func(e api.Entry) error {
-		central = append(central, asLogged(e))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = p.client.Log(p.ctx, -1, false, func(e control.LogEntry) error {
-		log = append(log, e)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	lost, doubled, differ := compareCopy(log, central)
-	fmt.Fprintf(p.out, "the registry's copy: lost %d, doubled %d, different %d, of %d entries\n", lost, doubled, differ, len(log))
-	if lost+doubled+differ > 0 {
-		return errors.New("the registry's copy is not the gateway's log")
-	}
-	return p.bothSigned()
-}
-
-// bothSigned waits for the checkpoint that gateway and registry have signed
-// over the whole log.
-func (p *second) bothSigned() error {
-	s, err := p.client.Status(p.ctx)
-	if err != nil {
-		return err
-	}
-	var size uint64
-	var root string
-	late := p.registryUntil("both ends sign the whole log", func() bool {
-		size, root, err = p.checkpoint()
-		return err == nil && size >= s.Journal.Entries
-	})
-	if err := errors.Join(late, err); err != nil {
-		return err
-	}
-	fmt.Fprintf(p.out, "root that the gateway and the registry's witness both signed:    %s\n", root)
-	if root != s.Journal.Root {
-		return errors.New("what both signed is another root")
-	}
-	return nil
-}
-
-// asLogged is an entry of the registry in the words of the gateway's log.
-func asLogged(e api.Entry) control.LogEntry {
-	return control.LogEntry{Epoch: e.Epoch, Sequence: e.Sequence, Boot: e.Boot, Counter: e.Counter, Kind: e.Kind, Outcome: e.Outcome,
-		Reason: e.Reason, Door: e.Door, Source: e.Source, Direction: e.Direction, Count: e.Count}
-}
-
-// compareCopy counts what the registry's copy lacks, what it has twice or more
-// than the log, and what it tells otherwise.
-func compareCopy(log, central []control.LogEntry) (lost, doubled, differ int) {
-	type at struct {
-		epoch    string
-		sequence uint64
-	}
-	stored := map[at]control.LogEntry{}
-	for _, e := range central {
-		k := at{e.Epoch, e.Sequence}
-		if _, ok := stored[k]; ok {
-			doubled++
-		}
-		stored[k] = e
-	}
-	for _, e := range log {
-		k := at{e.Epoch, e.Sequence}
-		c, ok := stored[k]
-		delete(stored, k)
-		// What the registry's answer leaves out, or writes in another way.
-		e.Ref, e.Detail, e.BootTime, e.Time, e.Clock = nil, "", 0, c.Time, c.Clock
-		switch {
-		case !ok:
-			lost++
-		case e != c:
-			differ++
-		}
-	}
-	return lost, doubled + len(stored), differ // what is left stands in no log
-}
-
-// checkpoint reads the newest checkpoint that both ends signed, and verifies
-// both signatures.
-func (p *second) checkpoint() (size uint64, root string, err error) {
-	text, err := os.ReadFile(filepath.Join(p.dir, "state", "journal", "checkpoint"))
-	if err != nil {
-		return 0, "", err
-	}
-	signers, err := p.signers()
-	if err != nil {
-		return 0, "", err
-	}
-	n, err := note.Open(text, note.VerifierList(signers...))
-	if err != nil {
-		return 0, "", err
-	}
-	if len(n.Sigs) != 2 {
-		return 0, "", fmt.Errorf("checkpoint with %d good signatures, want the gateway's and the witness's", len(n.Sigs))
-	}
-	lines := strings.Split(n.Text, "\n")
-	_, err = fmt.Sscan(lines[1], &size)
-	return size, lines[2], err
-}
-
-// signers are the keys whose signatures the checkpoint must bear, under the
-// names that it gives them.
-func (p *second) signers() ([]note.Verifier, error) {
-	keys := filepath.Join(p.dir, "state", "keys")
-	own, err := keyring.LoadPrivateKey(filepath.Join(keys, keyring.GatewayKeyFile))
-	if err != nil {
-		return nil, err
-	}
-	reg, err := keyring.LoadRegistry(keys)
-	if err != nil {
-		return nil, err
-	}
-	publics := map[string]ed25519.PublicKey{"gatehouse/" + reg.Place.Address(): own.Public().(ed25519.PublicKey)}
-	for _, w := range reg.Trust.Keyset(wire.RoleWitness) {
-		publics["gatehouse/"+reg.Name] = w.Public
-	}
-	var all []note.Verifier
-	for name, public := range publics {
-		line, err := note.NewEd25519VerifierKey(name, public)
-		if err != nil {
-			return nil, err
-		}
-		v, err := note.NewVerifier(line)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, nil
 }
