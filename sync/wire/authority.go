@@ -172,7 +172,7 @@ func OpenEnrol(envelope []byte, address string) (EnrolRequest, error) {
 	if err != nil {
 		return r, fmt.Errorf("open enrolment: %w", err)
 	}
-	if err := Decode(m.Payload, &r); err != nil {
+	if err := Decode(m.payload, &r); err != nil {
 		return r, fmt.Errorf("open enrolment: %w", err)
 	}
 	key := Key{Role: RoleGateway, Public: slices.Clone(r.Public[:])}

@@ -12,14 +12,22 @@ func Encode(p Payload) ([]byte, error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("encode %T: %w", p, err)
 	}
+	if b, ok := p.(Batch); ok {
+		return b.encode(), nil
+	}
 	return canonical.enc.Marshal(p)
 }
 
 // Decode reads a message body and refuses all but the bytes that Encode makes.
-// What p holds after an error is not to be used.
-func Decode[P Payload](b []byte, p *P) error {
+// What p holds after an error is not to be used. A Batch shares b.
+func Decode[P Payload](b []byte, p *P) (err error) {
 	what := fmt.Sprintf("%T", *p)
-	if err := canonical.decode(what, b, p); err != nil {
+	if batch, ok := any(p).(*Batch); ok {
+		err = batch.decode(b)
+	} else {
+		err = canonical.decode(what, b, p)
+	}
+	if err != nil {
 		return err
 	}
 	if err := (*p).check(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -61,6 +62,9 @@ type Who struct {
 // maxDetail bounds Header.Detail, so that an entry is never much over 200 bytes.
 const maxDetail = 64
 
+// maxWho is the size of a who part with every field.
+const maxWho = 1 + 19 + 18 + 18
+
 // Encode returns the one encoding of a header.
 func (h Header) Encode() ([]byte, error) {
 	if err := h.check(); err != nil {
@@ -79,6 +83,29 @@ func DecodeHeader(b []byte) (Header, error) {
 		return Header{}, fmt.Errorf("entry header: %w", err)
 	}
 	return h, nil
+}
+
+// GlanceHeader reads kind and wall clock (ms since 1970) of a header, and judges
+// nothing else of it: for those who pass most entries on. ok is false where
+// there are none.
+func GlanceHeader(b []byte) (kind Kind, wall int64, ok bool) {
+	r := reader{b: b}
+	for n := r.head(majorMap, 23); n > 0; n-- {
+		switch r.head(majorUint, 23) {
+		case 4:
+			if len(r.b) > 0 && r.b[0]&0xe0 == majorNegint {
+				wall = -1 - int64(r.head(majorNegint, math.MaxInt64))
+			} else {
+				wall = int64(r.head(majorUint, math.MaxInt64))
+			}
+		case 6: // keys stand in order: nothing after it is needed
+			kind = Kind(r.head(majorUint, math.MaxUint8))
+			return kind, wall, !r.bad && kind != 0
+		default:
+			r.skip()
+		}
+	}
+	return 0, 0, false
 }
 
 func (h Header) check() error {
@@ -124,11 +151,8 @@ func WhoHash(salt [16]byte, who []byte) (h [32]byte) {
 	if len(who) == 0 {
 		return h
 	}
-	d := sha256.New()
-	d.Write(salt[:])
-	d.Write(who)
-	d.Sum(h[:0])
-	return h
+	var onStack [16 + maxWho]byte
+	return sha256.Sum256(append(append(onStack[:0], salt[:]...), who...))
 }
 
 // LeafRecord returns the bytes whose RFC 6962 hash is the entry's leaf: the

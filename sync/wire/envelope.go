@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
@@ -78,14 +77,8 @@ type Expect struct {
 	Address string
 }
 
-// sign1 is COSE_Sign1 behind its tag; the unprotected header is empty.
-type sign1 struct {
-	_           struct{} `cbor:",toarray"`
-	Protected   []byte
-	Unprotected struct{}
-	Payload     []byte
-	Signature   []byte
-}
+// sign1 has the parts of a COSE_Sign1.
+type sign1 struct{ protected, payload, signature []byte }
 
 const sign1Tag = 0xd2
 
@@ -115,21 +108,20 @@ func Sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
 	if err := message.Sign(nil, nil, signer); err != nil {
 		return nil, fmt.Errorf("sign message: %w", err)
 	}
-	b, err := canonical.enc.Marshal(sign1{Protected: header, Payload: message.Payload, Signature: message.Signature})
-	if err != nil {
-		return nil, fmt.Errorf("sign message: %w", err)
+	b := append(make([]byte, 0, len(header)+len(payload)+len(message.Signature)+16), sign1Tag, majorArray|4)
+	b = appendBytes(append(appendBytes(b, header), majorMap), payload)
+	b = appendBytes(b, message.Signature)
+	if len(b) > MaxMessage {
+		return nil, fmt.Errorf("sign message: %w: %d bytes with its envelope, at most %d", ErrTooLarge, len(b), MaxMessage)
 	}
-	if len(b)+1 > MaxMessage {
-		return nil, fmt.Errorf("sign message: %w: %d bytes with its envelope, at most %d", ErrTooLarge, len(b)+1, MaxMessage)
-	}
-	return append([]byte{sign1Tag}, b...), nil
+	return b, nil
 }
 
 // Open returns the payload of an envelope that is what the reader expects and
 // whose signature verifies under one of the keys. Everything in Protected is
 // judged before the payload is looked at. Each refusal is one of the errors
 // above; the payload is nil with any of them, Protected is filled as far as it
-// could be read.
+// could be read. The payload shares the bytes of the envelope.
 func Open(envelope []byte, expect Expect, keys []Key) ([]byte, Protected, error) {
 	var p Protected
 	m, err := parse(envelope, &p)
@@ -140,11 +132,11 @@ func Open(envelope []byte, expect Expect, keys []Key) ([]byte, Protected, error)
 	if err != nil {
 		return nil, p, fmt.Errorf("open envelope: %w", err)
 	}
-	signed, err := message(m.Protected, m.Payload)
+	signed, err := message(m.protected, m.payload)
 	if err != nil {
 		return nil, p, fmt.Errorf("open envelope: %w", err)
 	}
-	signed.Signature = m.Signature
+	signed.Signature = m.signature
 	verifier, err := cose.NewVerifier(cose.AlgorithmEdDSA, key)
 	if err != nil {
 		return nil, p, fmt.Errorf("open envelope: %w", err)
@@ -152,7 +144,7 @@ func Open(envelope []byte, expect Expect, keys []Key) ([]byte, Protected, error)
 	if err := signed.Verify(nil, verifier); err != nil {
 		return nil, p, fmt.Errorf("open envelope: %w", ErrBadSignature)
 	}
-	return m.Payload, p, nil
+	return m.payload, p, nil
 }
 
 func parse(envelope []byte, p *Protected) (m sign1, err error) {
@@ -162,13 +154,19 @@ func parse(envelope []byte, p *Protected) (m sign1, err error) {
 	if len(envelope) == 0 || envelope[0] != sign1Tag {
 		return m, fmt.Errorf("%w: not a tagged COSE_Sign1", ErrMalformed)
 	}
-	if err := canonical.decode("COSE_Sign1", envelope[1:], &m); err != nil {
+	r := reader{b: envelope[1:]}
+	r.literal(majorArray | 4)
+	m.protected = r.slice()
+	r.literal(majorMap) // the unprotected header is empty
+	m.payload = r.slice()
+	m.signature = r.slice()
+	if err := r.done("COSE_Sign1"); err != nil {
 		return m, err
 	}
-	if m.Payload == nil || m.Protected == nil || len(m.Signature) != ed25519.SignatureSize {
-		return m, fmt.Errorf("%w: no header, payload or Ed25519 signature", ErrMalformed)
+	if len(m.signature) != ed25519.SignatureSize {
+		return m, fmt.Errorf("%w: no Ed25519 signature", ErrMalformed)
 	}
-	if err := canonical.decode("protected header", m.Protected, p); err != nil {
+	if err := canonical.decode("protected header", m.protected, p); err != nil {
 		return m, err
 	}
 	return m, p.check()
@@ -214,8 +212,7 @@ func message(header, payload []byte) (*cose.Sign1Message, error) {
 	m := cose.NewSign1Message()
 	m.Headers.RawProtected = raw
 	m.Headers.Protected.SetAlgorithm(cose.AlgorithmEdDSA)
-	m.Payload = bytes.Clone(payload)
-	if m.Payload == nil {
+	if m.Payload = payload; payload == nil {
 		m.Payload = []byte{}
 	}
 	return m, nil

@@ -179,7 +179,7 @@ func (g *Grant) check() error {
 // duplicates, at most MaxBucket bytes.
 func EncodeBucket(grants []Grant) ([]byte, error) {
 	b := make([]byte, 0, 3+len(grants)*maxGrant)
-	b = appendHead(b, majorArray, uint32(len(grants)))
+	b = appendHead(b, majorArray, uint64(len(grants)))
 	for i := range grants {
 		g := &grants[i]
 		if err := g.check(); err != nil {

@@ -1,10 +1,6 @@
 package wire
 
-import (
-	"fmt"
-
-	"github.com/fxamacker/cbor/v2"
-)
+import "fmt"
 
 // Stored is an entry as it stands in the journal's file, split into its parts.
 // It is a CBOR array in one of three forms:
@@ -98,12 +94,11 @@ func SplitStored(b []byte) (Stored, error) {
 	if len(b) == 0 || len(b) > maxStored || b[0] < arrayOf1 || b[0] > arrayOf3 {
 		return fail("array", ErrMalformed)
 	}
-	var header cbor.RawMessage
-	rest, err := canonical.dec.UnmarshalFirst(b[1:], &header)
-	if err != nil {
-		return fail("header", fmt.Errorf("%w: %w", ErrMalformed, err))
+	end := 1 + itemSize(b[1:], 0)
+	if end == 1 {
+		return fail("header", ErrMalformed)
 	}
-	s := Stored{Header: b[1 : 1+len(header) : 1+len(header)]}
+	s, rest := Stored{Header: b[1:end:end]}, b[end:]
 	switch b[0] {
 	case arrayOf2:
 		if len(rest) != 34 || rest[0] != bytes32 || rest[1] != 32 {
