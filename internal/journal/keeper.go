@@ -136,7 +136,7 @@ func (k *keeper) leaves(ctx context.Context, from Position, n int) ([]tlog.Hash,
 			if e.Position != from {
 				return leaves, nil // a gap, or the next epoch
 			}
-			leaves = append(leaves, tlog.RecordHash(e.Leaf()))
+			leaves = append(leaves, tree.LeafHash(e.Header, e.WhoHash[:]))
 			from.Sequence++
 		}
 		if len(list) == 0 {

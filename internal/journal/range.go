@@ -61,7 +61,7 @@ func (j *Journal) rangeOf(ctx context.Context, p Position) (tree.Range, error) {
 			if e.Epoch != p.Epoch {
 				break
 			}
-			r = r.Add(tlog.RecordHash(e.Leaf()))
+			r = r.Add(tree.LeafHash(e.Header, e.WhoHash[:]))
 		}
 	}
 	return r, nil

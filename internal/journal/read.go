@@ -107,8 +107,12 @@ func (j *Journal) locate(from *Position) (f file, next Position, last bool, err 
 	return f, next, true, nil
 }
 
+// maxPrepared bounds the room that is made for entries before they are read.
+const maxPrepared = 2048
+
 // readFile reads up to n entries of one file.
 func (j *Journal) readFile(ctx context.Context, f file, from Position, n int) (list []Entry, err error) {
+	list = make([]Entry, 0, min(uint64(n), f.end-from.Sequence, maxPrepared))
 	err = j.viewFile(ctx, f, func(tx *bolt.Tx) error {
 		return eachEntry(tx, from.Sequence, f.end, n, func(seq uint64, stored []byte) error {
 			s, err := wire.SplitStored(bytes.Clone(stored)) // the file was verified or written in this run

@@ -263,7 +263,7 @@ func copySegment(tx, old *bolt.Tx, s segment) error {
 	if err := s.put(tx, s.start); err != nil {
 		return err
 	}
-	end := s.start
+	var leaves []tlog.Hash
 	b := tx.Bucket(bucketEntries)
 	b.FillPercent = 1
 	err := eachEntry(old, s.start.Size(), s.size, int(s.size-s.start.Size()), func(seq uint64, stored []byte) error {
@@ -271,12 +271,13 @@ func copySegment(tx, old *bolt.Tx, s segment) error {
 		if err != nil {
 			return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
 		}
-		end = end.Add(tlog.RecordHash(e.Leaf()))
+		leaves = append(leaves, tree.LeafHash(e.Header, e.WhoHash[:]))
 		return b.Put(key(seq), stored)
 	})
 	if err != nil {
 		return err
 	}
+	end := s.start.AddAll(leaves)
 	if end.Root() != s.root {
 		return fmt.Errorf("%w: entries do not hash to the root", durable.ErrDamaged)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -62,7 +63,6 @@ func verifyEntries(tx *bolt.Tx, path string) (Report, error) {
 	if k, _ := tx.Bucket(bucketEntries).Cursor().Last(); s.size > r.First && string(k) != string(key(s.size-1)) {
 		return r, fmt.Errorf("%w: entries behind the last", durable.ErrDamaged)
 	}
-	end := s.start
 	var leaves []tlog.Hash
 	err = eachEntry(tx, r.First, r.Next, int(r.Next-r.First), func(seq uint64, stored []byte) error {
 		e, err := wire.SplitStored(stored) // the root proves the rest
@@ -72,15 +72,13 @@ func verifyEntries(tx *bolt.Tx, path string) (Report, error) {
 		if e.Erased {
 			r.Erased++
 		}
-		leaf := tlog.RecordHash(e.Leaf())
-		leaves = append(leaves, leaf)
-		end = end.Add(leaf)
+		leaves = append(leaves, tree.LeafHash(e.Header, e.WhoHash[:]))
 		return nil
 	})
 	if err != nil {
 		return r, err
 	}
-	if end.Root() != s.root {
+	if s.start.AddAll(leaves).Root() != s.root {
 		return r, fmt.Errorf("%w: entries do not hash to the root", durable.ErrDamaged)
 	}
 	r.Tiled, err = compareTiles(filepath.Join(filepath.Dir(path), treeName), s.epoch, r.First, leaves)
