@@ -55,6 +55,10 @@ func openBatch(m message, payload []byte) (*batchWork, error) {
 }
 
 func readNote(header []byte) (n note) {
+	kind, wall, ok := wire.GlanceHeader(header)
+	if !ok || !mayConcern(kind) {
+		return note{wall: wall}
+	}
 	h, err := wire.DecodeHeader(header)
 	if err != nil {
 		return n
@@ -64,6 +68,17 @@ func readNote(header []byte) (n note) {
 		n.applied, n.version, n.hash = true, h.Count, wire.Hash(h.Detail)
 	}
 	return n
+}
+
+// mayConcern reports whether some entries of the kind are alarms or proofs. Most
+// are neither, and are not decoded.
+func mayConcern(kind wire.Kind) bool {
+	switch kind {
+	case wire.KindForced, wire.KindDamaged, wire.KindRefused, wire.KindGap, wire.KindEpoch, wire.KindHeld, wire.KindFire,
+		wire.KindJournal, wire.KindUplink, wire.KindFault, wire.KindListApplied:
+		return true
+	}
+	return false
 }
 
 // isAlarm reports whether somebody should look at an entry.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/registry/store"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -254,9 +255,13 @@ func (w *deliveryWork) store(t *txn, g *gateway) error {
 
 // leafHashes are the hashes of a batch's leaves.
 func leafHashes(b wire.Batch) []tlog.Hash {
+	var nobody wire.Hash
 	hashes := make([]tlog.Hash, len(b.Headers))
-	for i := range hashes {
-		hashes[i] = tlog.RecordHash(b.Leaf(i))
+	for i, who := range b.Whos {
+		if len(who) == 0 {
+			who = nobody[:]
+		}
+		hashes[i] = tree.LeafHash(b.Headers[i], who)
 	}
 	return hashes
 }

@@ -161,7 +161,7 @@ func (p *packer) pack(list []journal.Entry, r tree.Range) (batch, tree.Range, er
 	var whos []wire.SealedWho
 	for i := range list {
 		e := &list[i]
-		leaves[i] = tlog.RecordHash(e.Leaf())
+		leaves[i] = tree.LeafHash(e.Header, e.WhoHash[:])
 		b.Headers[i] = e.Header
 		if e.WhoHash != ([32]byte{}) {
 			b.Whos[i] = e.WhoHash[:]
