@@ -6,7 +6,11 @@
 // Who may connect is decided by the socket's owner and mode alone.
 package control
 
-import "time"
+import (
+	"time"
+
+	"gatehouse/internal/socket"
+)
 
 // Status is what `gatehouse status` shows.
 type Status struct {
@@ -214,10 +218,4 @@ type AdoptRequest struct {
 }
 
 // Error is the body of every answer that is not 2xx.
-type Error struct {
-	Message  string `json:"error"`
-	Hint     string `json:"hint,omitempty"`     // what to do
-	Conflict bool   `json:"conflict,omitempty"` // somebody else was faster: try again on what is there now
-}
-
-func (e *Error) Error() string { return e.Message }
+type Error = socket.Error

@@ -100,35 +100,35 @@ type Done struct {
 // OpenDesk opens a visit. A *Error with Conflict means that somebody else is
 // at the desk.
 func (c *Client) OpenDesk(ctx context.Context, r DeskRequest) (d Desk, err error) {
-	return d, c.call(ctx, http.MethodPost, "/v1/desk", r, &d)
+	return d, c.socket.Call(ctx, http.MethodPost, "/v1/desk", r, &d)
 }
 
 // CloseDesk ends a visit; it is no fault if it has ended.
 func (c *Client) CloseDesk(ctx context.Context, session string) error {
-	return c.call(ctx, http.MethodDelete, "/v1/desk/"+url.PathEscape(session), nil, &struct{}{})
+	return c.socket.Call(ctx, http.MethodDelete, "/v1/desk/"+url.PathEscape(session), nil, &struct{}{})
 }
 
 // ShowCard waits for a card at the desk. The door stays as it is.
 func (c *Client) ShowCard(ctx context.Context, session string, r DeskSwipe) (card DeskCard, err error) {
-	return card, c.call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/swipe", r, &card)
+	return card, c.socket.Call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/swipe", r, &card)
 }
 
 // CheckIn makes a tenancy for the card that was shown.
 func (c *Client) CheckIn(ctx context.Context, session string, r CheckIn) (d Done, err error) {
-	return d, c.call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/checkin", r, &d)
+	return d, c.socket.Call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/checkin", r, &d)
 }
 
 // Change changes a tenancy.
 func (c *Client) Change(ctx context.Context, session string, r Change) (d Done, err error) {
-	return d, c.call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/change", r, &d)
+	return d, c.socket.Call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/change", r, &d)
 }
 
 // Tenancies lists them.
 func (c *Client) Tenancies(ctx context.Context) (all []Tenancy, err error) {
-	return all, c.call(ctx, http.MethodGet, "/v1/tenancies", nil, &all)
+	return all, c.socket.Call(ctx, http.MethodGet, "/v1/tenancies", nil, &all)
 }
 
 // Tenancy finds one by id or the start of it, flat or label.
 func (c *Client) Tenancy(ctx context.Context, name string) (t Tenancy, err error) {
-	return t, c.call(ctx, http.MethodGet, "/v1/tenancy?"+url.Values{"name": {name}}.Encode(), nil, &t)
+	return t, c.socket.Call(ctx, http.MethodGet, "/v1/tenancy?"+url.Values{"name": {name}}.Encode(), nil, &t)
 }

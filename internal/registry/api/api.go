@@ -10,6 +10,7 @@ package api
 import (
 	"time"
 
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -199,10 +200,4 @@ type Status struct {
 
 // Error is the body of every answer that is not 2xx, on the socket and at
 // enrolment.
-type Error struct {
-	Message string `json:"error"`
-	Hint    string `json:"hint,omitempty"`
-	Status  int    `json:"-"` // of HTTP
-}
-
-func (e *Error) Error() string { return e.Message }
+type Error = socket.Error

@@ -1,97 +1,91 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
-	"syscall"
 	"time"
+
+	"gatehouse/internal/socket"
 )
 
 // Client calls one front. Safe for concurrent use.
-type Client struct {
-	socket string
-	http   *http.Client
-}
+type Client struct{ socket *socket.Client }
 
 // NewClient makes a client of the front behind a unix socket. It connects when
 // it is first used.
-func NewClient(socket string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	}
-	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+func NewClient(path string) *Client {
+	return &Client{socket.NewClient(path, socket.Peer{Name: "front",
+		Absent: "start registryd serve --config FILE, or say where its socket is with --front",
+		Denied: "join the group of the socket, or run this as its owner"})}
 }
 
 // Work asks for deliveries above a number and for enrolments; with none there
 // it waits, at most 60 s.
 func (c *Client) Work(ctx context.Context, after uint64, wait time.Duration) (w Work, err error) {
 	q := url.Values{"after": {strconv.FormatUint(after, 10)}, "wait": {strconv.FormatFloat(wait.Seconds(), 'f', 3, 64)}}
-	return w, c.call(ctx, http.MethodGet, "/v1/work?"+q.Encode(), nil, &w)
+	return w, c.socket.Call(ctx, http.MethodGet, "/v1/work?"+q.Encode(), nil, &w)
 }
 
 // Answer answers an enrolment. An *Error with status 404 means that whoever
 // asked is gone.
 func (c *Client) Answer(ctx context.Context, a Answer) error {
-	return c.call(ctx, http.MethodPost, "/v1/answers", a, nil)
+	return c.socket.Call(ctx, http.MethodPost, "/v1/answers", a, nil)
 }
 
 // PutList hands in a new list. It returns after the commit and the push. The
 // same list again is no error.
 func (c *Client) PutList(ctx context.Context, l List) (p Pushed, err error) {
-	return p, c.call(ctx, http.MethodPost, "/v1/lists", l, &p)
+	return p, c.socket.Call(ctx, http.MethodPost, "/v1/lists", l, &p)
 }
 
 // PutHouse hands in a building's House document.
 func (c *Client) PutHouse(ctx context.Context, building string, envelope []byte) (p Pushed, err error) {
-	return p, c.call(ctx, http.MethodPost, "/v1/houses", Document{building, envelope}, &p)
+	return p, c.socket.Call(ctx, http.MethodPost, "/v1/houses", Document{building, envelope}, &p)
 }
 
 // PutTrust hands in a Trust document.
 func (c *Client) PutTrust(ctx context.Context, envelope []byte) (p Pushed, err error) {
-	return p, c.call(ctx, http.MethodPost, "/v1/trust", Document{Envelope: envelope}, &p)
+	return p, c.socket.Call(ctx, http.MethodPost, "/v1/trust", Document{Envelope: envelope}, &p)
 }
 
 // Person fetches the sealed person of a tenancy record by the hash that the
 // record names; nil where it has not come.
 func (c *Client) Person(ctx context.Context, hash []byte) (sealed []byte, err error) {
-	return sealed, c.call(ctx, http.MethodGet, fmt.Sprintf("/v1/person?hash=%x", hash), nil, &sealed)
+	return sealed, c.socket.Call(ctx, http.MethodGet, fmt.Sprintf("/v1/person?hash=%x", hash), nil, &sealed)
 }
 
 // Gateways lists those of a building; of all, for "".
 func (c *Client) Gateways(ctx context.Context, building string) (g []Gateway, err error) {
 	q := url.Values{"building": {building}}
-	return g, c.call(ctx, http.MethodGet, "/v1/gateways?"+q.Encode(), nil, &g)
+	return g, c.socket.Call(ctx, http.MethodGet, "/v1/gateways?"+q.Encode(), nil, &g)
 }
 
 // Alarms lists the newest first, at most limit.
 func (c *Client) Alarms(ctx context.Context, building string, limit int) (a []Alarm, err error) {
 	q := url.Values{"building": {building}, "limit": {strconv.Itoa(limit)}}
-	return a, c.call(ctx, http.MethodGet, "/v1/alarms?"+q.Encode(), nil, &a)
+	return a, c.socket.Call(ctx, http.MethodGet, "/v1/alarms?"+q.Encode(), nil, &a)
 }
 
 // Status asks how the front is.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
-	return s, c.call(ctx, http.MethodGet, "/v1/status", nil, &s)
+	return s, c.socket.Call(ctx, http.MethodGet, "/v1/status", nil, &s)
 }
 
 // Entries calls each with the headers that pass the filter, by gateway, epoch
 // and sequence.
 func (c *Client) Entries(ctx context.Context, f EntryFilter, each func(Entry) error) error {
-	resp, err := c.send(ctx, http.MethodGet, "/v1/entries?"+f.query().Encode(), nil)
+	body, err := c.socket.Open(ctx, http.MethodGet, "/v1/entries?"+f.query().Encode(), nil)
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	dec := json.NewDecoder(resp.Body)
+	defer body.Close()
+	dec := json.NewDecoder(body)
 	for {
 		var e struct {
 			Entry
@@ -128,61 +122,4 @@ func (f EntryFilter) query() url.Values {
 		q.Set("limit", strconv.Itoa(f.Limit))
 	}
 	return q
-}
-
-func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	resp, err := c.send(ctx, method, path, in)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if out == nil {
-		return nil
-	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
-		return fmt.Errorf("answer of the front to %s: %w", path, err)
-	}
-	return nil
-}
-
-func (c *Client) send(ctx context.Context, method, path string, in any) (*http.Response, error) {
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return nil, fmt.Errorf("encode request %s: %w", path, err)
-		}
-		body = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://registryd"+path, body)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return nil, c.explain(err)
-	}
-	if resp.StatusCode/100 == 2 {
-		return resp, nil
-	}
-	defer resp.Body.Close()
-	fail := &Error{}
-	if json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(fail) != nil || fail.Message == "" {
-		fail.Message = "the front answered " + resp.Status
-	}
-	fail.Status = resp.StatusCode
-	return nil, fail
-}
-
-// explain turns a failed connection into what to do about it.
-func (c *Client) explain(err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return &Error{Message: fmt.Sprintf("no front answers at %s", c.socket),
-			Hint: "start registryd serve --config FILE, or say where its socket is with --front"}
-	case errors.Is(err, fs.ErrPermission):
-		return &Error{Message: fmt.Sprintf("not allowed to use %s", c.socket),
-			Hint: "join the group of the socket, or run this as its owner"}
-	}
-	return fmt.Errorf("call the front at %s: %w", c.socket, err)
 }

@@ -1,0 +1,111 @@
+// Package socket is a call to a daemon on this machine: HTTP and JSON over its
+// unix socket. Who may call is decided by the socket's owner and mode alone.
+//
+// It refuses to retry and to guess: an answer that is not 2xx is an *Error, with
+// what to do, as the daemon wrote it.
+package socket
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"syscall"
+)
+
+// Error is the body of every answer that is not 2xx.
+type Error struct {
+	Message  string `json:"error"`
+	Hint     string `json:"hint,omitempty"`     // what to do
+	Conflict bool   `json:"conflict,omitempty"` // somebody else was faster: try again on what is there now
+	Status   int    `json:"-"`                  // of HTTP; 0: there was no answer
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Peer says whom a client calls, in messages for people.
+type Peer struct {
+	Name   string // "daemon"
+	Absent string // what to do if nobody answers
+	Denied string // what to do if the socket is not for this user
+}
+
+// Client calls one daemon. Safe for concurrent use.
+type Client struct {
+	path string
+	peer Peer
+	http *http.Client
+}
+
+// NewClient makes a client of the daemon behind the socket at path. It connects
+// when it is first used.
+func NewClient(path string, peer Peer) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+	}
+	return &Client{path: path, peer: peer, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+}
+
+// Call sends in, if it is not nil, and reads the answer into out, if that is
+// not nil.
+func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
+	body, err := c.Open(ctx, method, path, in)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(body).Decode(out); err != nil {
+		return fmt.Errorf("answer of the %s to %s: %w", c.peer.Name, path, err)
+	}
+	return nil
+}
+
+// Open sends in, if it is not nil, and returns the body of the answer, which the
+// caller closes.
+func (c *Client) Open(ctx context.Context, method, path string, in any) (io.ReadCloser, error) {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return nil, fmt.Errorf("encode request %s: %w", path, err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.peer.Name+path, body)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp.Body, nil
+	}
+	defer resp.Body.Close()
+	fail := &Error{}
+	if json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(fail) != nil || fail.Message == "" {
+		fail.Message = "the " + c.peer.Name + " answered " + resp.Status
+	}
+	fail.Status = resp.StatusCode
+	return nil, fail
+}
+
+// explain turns a failed connection into what to do about it.
+func (c *Client) explain(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return &Error{Message: fmt.Sprintf("no %s answers at %s", c.peer.Name, c.path), Hint: c.peer.Absent}
+	case errors.Is(err, fs.ErrPermission):
+		return &Error{Message: "not allowed to use " + c.path, Hint: c.peer.Denied}
+	}
+	return fmt.Errorf("call the %s at %s: %w", c.peer.Name, c.path, err)
+}
