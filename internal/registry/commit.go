@@ -37,6 +37,7 @@ type txn struct {
 	books   map[*gateway]*ledger    // changed, maybe
 	acks    []ackKey
 	acked   map[ackKey]bool
+	heard   []*gateway
 	records bool // there is work for the issuer
 	entries uint64
 }
@@ -107,6 +108,7 @@ func (c *committer) try(ctx context.Context, jobs []job) ([]reply, error) {
 	err := c.front.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		t.Tx = tx
 		for _, j := range jobs {
+			t.heard = append(t.heard, j.g)
 			if err := j.work.store(t, j.g); err != nil {
 				return err
 			}
@@ -137,6 +139,8 @@ func (c *committer) done(t *txn) {
 	c.front.mu.Lock()
 	for g, l := range t.books {
 		g.books = *l
+	}
+	for _, g := range t.heard {
 		g.view.heard = t.now
 	}
 	c.front.mu.Unlock()
@@ -205,7 +209,11 @@ func (t *txn) replies(into *[]reply) error {
 		if err != nil {
 			return err
 		}
-		*into = append(*into, reply{key.g, key.epoch, r, l.line, l.count})
+		line, count, err := t.numbering(l)
+		if err != nil {
+			return err
+		}
+		*into = append(*into, reply{key.g, key.epoch, r, line, count})
 	}
 	return nil
 }

@@ -185,7 +185,7 @@ func (f *Front) load(ctx context.Context) error {
 	defer f.mu.Unlock()
 	for _, k := range known {
 		g := f.gatewayAt(k.Place)
-		g.books = ledger{id: k.ID, epoch: k.Epoch, line: k.Line, count: k.Records}
+		g.books = ledger{id: k.ID, epoch: k.Epoch, line: k.Line, count: k.Records, renew: k.Renew, owing: k.Owing}
 		if k.Hello != nil && wire.Decode(k.Hello, &g.view.hello) == nil {
 			g.view.nonce, g.view.heard = g.view.hello.Nonce, k.HelloAt
 			g.books.epoch = answerEpoch(g.view.hello)

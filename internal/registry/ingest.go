@@ -2,8 +2,6 @@ package registry
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"time"
@@ -99,7 +97,7 @@ func (f *Front) open(ctx context.Context, m message) error {
 	case wire.TypeNotice:
 		j.work, err = openNotice(payload)
 	case wire.TypeDelivery:
-		j.work, err = openDelivery(m, payload)
+		j.work, err = f.openDelivery(m, payload)
 	case wire.TypeWant:
 		return f.takeWant(m.g, payload)
 	case wire.TypeStatus:
@@ -153,6 +151,14 @@ func (w *helloWork) store(t *txn, g *gateway) error {
 	}
 	l.epoch = answerEpoch(w.hello)
 	t.ack(g, l.epoch)
+	back, err := t.SetBack(l.id, w.hello.Epoch, w.hello.Next, w.hello.List)
+	if err != nil {
+		return err
+	}
+	if back {
+		t.front.o.Log.Warn().Str("gateway", g.address).Uint64("list", w.hello.List).
+			Msg("its disk was set back, or it is another machine: lists that it proved since do not count")
+	}
 	return t.SetHello(l.id, w.payload, t.now)
 }
 
@@ -196,61 +202,6 @@ func (w *noticeWork) store(t *txn, g *gateway) error {
 		return err // its entry is here
 	}
 	return t.AddAlarm(store.Alarm{Gateway: l.id, Epoch: w.notice.Epoch, Sequence: w.notice.Sequence, Header: w.notice.Header, Heard: t.now}, maxNotices)
-}
-
-// deliveryWork is a tenancy record, with its person in a seal that this
-// process can't open.
-type deliveryWork struct {
-	record   wire.Record
-	envelope []byte
-	person   []byte
-}
-
-var errOtherPerson = errors.New("the sealed person is not the one that the record names")
-
-func openDelivery(m message, payload []byte) (*deliveryWork, error) {
-	var d wire.Delivery
-	if err := wire.Decode(payload, &d); err != nil {
-		return nil, err
-	}
-	inner, _, err := wire.Open(d.Record, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: m.g.address}, []wire.Key{m.key})
-	if err != nil {
-		return nil, err
-	}
-	w := &deliveryWork{envelope: d.Record, person: d.Person}
-	if err := wire.Decode(inner, &w.record); err != nil {
-		return nil, err
-	}
-	if len(d.Person) > 0 && sha256.Sum256(d.Person) != w.record.Person {
-		return nil, errOtherPerson
-	}
-	return w, nil
-}
-
-func (w *deliveryWork) store(t *txn, g *gateway) error {
-	l, err := t.ledger(g)
-	if err != nil {
-		return err
-	}
-	t.ack(g, l.epoch)
-	count := l.count
-	if w.record.Line != l.line {
-		if count, err = t.Line(l.id, w.record.Line); err != nil {
-			return err
-		}
-	}
-	if w.record.Number != count+1 {
-		return nil // here already, or one before it is not: the ack says so
-	}
-	r := store.Record{Gateway: l.id, Line: w.record.Line, Record: w.record.Number, Envelope: w.envelope, Stored: t.now}
-	if w.record.Person != (wire.Hash{}) {
-		r.Person = w.record.Person[:]
-	}
-	if _, err := t.AddRecord(r, w.person); err != nil {
-		return err
-	}
-	l.line, l.count, t.records = w.record.Line, w.record.Number, true
-	return nil
 }
 
 // leafHashes are the hashes of a batch's leaves.

@@ -47,7 +47,8 @@ func (f *Front) show(g *gateway, s store.Gateway, now time.Time) api.Gateway {
 	v := &g.view
 	out := api.Gateway{Place: api.Place(g.place), Member: g.member, Online: v.online && g.member, Since: when(v.since), Heard: when(v.heard),
 		Software: v.hello.Software, Stored: s.Size, Total: s.Total, Line: s.Line, Records: s.Records,
-		Sent: v.sent, Claimed: v.hello.List, Applied: s.Applied, AppliedAt: when(s.AppliedAt), Alarms: s.Alarms, Forks: s.Forks}
+		Sent: v.sent, Claimed: v.hello.List, Applied: s.Applied, AppliedAt: when(s.AppliedAt),
+		SetBacks: s.SetBacks, SetBackTo: s.SetBackTo, Alarms: s.Alarms, Forks: s.Forks}
 	if s.Epoch != 0 {
 		out.Epoch = fmt.Sprintf("%016x", s.Epoch)
 	}

@@ -45,8 +45,10 @@ type view struct {
 type ledger struct {
 	id    int64  // in the store; 0: never stored
 	epoch uint64 // that acks name where the message itself names none
-	line  uint64 // of the newest tenancy record; 0: none
+	line  uint64 // in which it numbers its tenancy records; 0: none
 	count uint64 // stored of that line
+	renew bool   // the line contradicts itself: acks name none, so that it begins another
+	owing bool   // persons of records that siblings brought may still be with it
 }
 
 // member returns the gateway of a topic, with its key, if its building's House

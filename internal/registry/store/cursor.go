@@ -27,15 +27,6 @@ func (tx *Tx) Range(gateway int64, epoch uint64) (tree.Range, error) {
 	return r, nil
 }
 
-// Line returns how many records of a gateway's line are stored.
-func (tx *Tx) Line(gateway int64, line uint64) (uint64, error) {
-	n, err := one(tx.query(`SELECT COALESCE(MAX(record), 0) FROM deliveries WHERE gateway = $1 AND line = $2`, gateway, int64(line)))
-	if err != nil {
-		return 0, fmt.Errorf("read line: %w", err)
-	}
-	return uint64(n), nil
-}
-
 // Overlapping returns the batches of an epoch that hold entries of [from, to).
 func (tx *Tx) Overlapping(gateway int64, epoch, from, to uint64) (all []Batch, err error) {
 	rows, err := tx.query(`SELECT gateway, epoch, first, next, wall_from, wall_to, body, sealed FROM batches

@@ -20,13 +20,17 @@ type Gateway struct {
 	Epoch   uint64 // newest; 0: none
 	Size    uint64 // entries of it
 	Total   uint64 // entries of all epochs
-	Line    uint64 // in which the newest tenancy record stands; 0: none
-	Records uint64 // of that line
+	Line    uint64 // in which it numbers its tenancy records; 0: none
+	Records uint64 // stored of that line
+	Renew   bool   // that line contradicts itself: it must begin another
+	Owing   bool   // persons of some of its records may still be with it
 	// Applied is the newest list of its building that one of its entries
 	// proves, by version and hash; 0: none.
 	Applied   uint64
 	AppliedAt time.Time
-	Alarms    int // heard since the time that Gateways was asked with
+	SetBacks  uint64 // how often a hello has voided proofs
+	SetBackTo uint64 // the oldest list that one of these named
+	Alarms    int    // heard since the time that Gateways was asked with
 	Forks     int
 }
 
@@ -62,13 +66,9 @@ func (s *Store) Gateways(ctx context.Context, building string, alarmsFrom time.T
 }
 
 func (s *Store) fill(ctx context.Context, g *Gateway) error {
-	var epoch, size, line, records, version, at int64
+	var epoch, size, version, at int64
 	rows, err := s.read.QueryContext(ctx, `SELECT epoch, size FROM epochs WHERE gateway = $1 ORDER BY number DESC LIMIT 1`, g.ID)
 	if err := first(rows, err, &epoch, &size); err != nil && !errors.Is(err, ErrNotFound) {
-		return err
-	}
-	rows, err = s.read.QueryContext(ctx, `SELECT line, record FROM deliveries WHERE gateway = $1 ORDER BY number DESC LIMIT 1`, g.ID)
-	if err := first(rows, err, &line, &records); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	rows, err = s.read.QueryContext(ctx, `SELECT a.version, a.stored_at FROM applied a JOIN lists l
@@ -77,11 +77,11 @@ func (s *Store) fill(ctx context.Context, g *Gateway) error {
 	if err := first(rows, err, &version, &at); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	g.Epoch, g.Size, g.Line, g.Records, g.Applied = uint64(epoch), uint64(size), uint64(line), uint64(records), uint64(version)
+	g.Epoch, g.Size, g.Applied = uint64(epoch), uint64(size), uint64(version)
 	if version > 0 {
 		g.AppliedAt = time.UnixMilli(at)
 	}
-	return nil
+	return s.fillLine(ctx, g)
 }
 
 // Filter narrows batches; zero fields don't.

@@ -39,10 +39,19 @@ var schema = []string{
 		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, seq BIGINT NOT NULL,
 		version BIGINT NOT NULL, hash BYTEA NOT NULL, stored_at BIGINT NOT NULL,
 		PRIMARY KEY (gateway, epoch, seq))`,
+	`CREATE INDEX IF NOT EXISTS applied_version ON applied (gateway, version)`,
+	// How often a gateway's disk was set back, and the oldest list that it then had.
+	`CREATE TABLE IF NOT EXISTS setbacks (gateway BIGINT PRIMARY KEY, number BIGINT NOT NULL, list BIGINT NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS deliveries (
 		number BIGINT PRIMARY KEY, gateway BIGINT NOT NULL, line BIGINT NOT NULL, record BIGINT NOT NULL,
 		envelope BYTEA NOT NULL, person BYTEA, stored_at BIGINT NOT NULL,
 		UNIQUE (gateway, line, record))`,
+	// The line in which a gateway numbers now. renew: 1 when it contradicts itself,
+	// so that the gateway must begin another.
+	`CREATE TABLE IF NOT EXISTS lines (gateway BIGINT PRIMARY KEY, line BIGINT NOT NULL, renew BIGINT NOT NULL)`,
+	// Records that a sibling brought: their maker may still have the sealed person.
+	`CREATE TABLE IF NOT EXISTS owed (gateway BIGINT NOT NULL, line BIGINT NOT NULL, record BIGINT NOT NULL,
+		PRIMARY KEY (gateway, line, record))`,
 	// Sealed persons by their SHA-256.
 	`CREATE TABLE IF NOT EXISTS persons (hash BYTEA PRIMARY KEY, sealed BYTEA NOT NULL, stored_at BIGINT NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS trust (version BIGINT PRIMARY KEY, envelope BYTEA NOT NULL)`,

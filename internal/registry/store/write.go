@@ -164,11 +164,16 @@ func (tx *Tx) AddRecord(r Record, sealed []byte) (uint64, error) {
 		return 0, fmt.Errorf("record %d of line %016x: %w", r.Record, r.Line, err)
 	}
 	if len(sealed) > 0 {
-		hash := sha256.Sum256(sealed)
-		err = tx.exec(`INSERT INTO persons (hash, sealed, stored_at) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING`,
-			hash[:], sealed, r.Stored.UnixMilli())
+		err = tx.AddPerson(sealed, r.Stored)
 	}
 	return uint64(number), err
+}
+
+// AddPerson stores a sealed person by its SHA-256.
+func (tx *Tx) AddPerson(sealed []byte, at time.Time) error {
+	hash := sha256.Sum256(sealed)
+	return tx.exec(`INSERT INTO persons (hash, sealed, stored_at) VALUES ($1, $2, $3) ON CONFLICT (hash) DO NOTHING`,
+		hash[:], sealed, at.UnixMilli())
 }
 
 // PutTrust keeps a Trust document.
