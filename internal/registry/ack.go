@@ -97,6 +97,10 @@ func (f *Front) send(topic string, payload []byte) bool {
 	return true
 }
 
+// widest is the most batches that a gateway may have in flight: what a link of
+// 50 ms needs.
+const widest = 32
+
 // window is how many batches a gateway may have in flight: the fewer, the more
 // messages wait here. With none left it is told when to try again, not all at
 // the same time.
@@ -104,7 +108,7 @@ func (f *Front) window() (batches, retryAfter uint16) {
 	waiting, room := f.waiting()
 	switch used := 100 * waiting / room; {
 	case used < 25:
-		return 16, 0
+		return widest, 0
 	case used < 50:
 		return 4, 0
 	case used < 75:

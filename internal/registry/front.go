@@ -67,7 +67,7 @@ type Front struct {
 // Bounds of what waits: at 64 KiB a message, 64 MiB in all.
 const (
 	maxQueue      = 1024 // messages of all gateways
-	maxQueueOfOne = 32   // of one gateway
+	maxQueueOfOne = 64   // of one gateway
 	maxJobs       = 128  // opened, before the commit
 	maxWants      = 256
 )

@@ -84,7 +84,7 @@ func TestWhateverComes(t *testing.T) {
 // nothing.
 func TestWindowCloses(t *testing.T) {
 	f := &Front{queues: []chan message{make(chan message, 100)}}
-	last := uint16(17)
+	last := uint16(widest)
 	for i := range 101 {
 		w, retry := f.window()
 		if w > last || (w == 0) != (retry > 0) {

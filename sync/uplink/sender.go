@@ -12,8 +12,8 @@ import (
 
 const (
 	startWindow = 4  // batches in flight until the registry says otherwise
-	maxWindow   = 16 // keeps a link of 50 ms full, in 1 MiB
-	packAhead   = 2
+	maxWindow   = 32 // keeps a link of 50 ms full, in 2 MiB
+	packAhead   = 8  // while all of the window is under way
 )
 
 // sender keeps batches until they are confirmed, and sends again from the last
