@@ -20,7 +20,8 @@ type identity struct {
 	place    wire.Place
 	root     ed25519.PublicKey
 	registry string
-	trust    uint64 // version that the answer's may not be below
+	trust    uint64 // versions that the answer's may not be below: an older house
+	house    uint64 // document may name a gateway that was stolen since
 	signing  ed25519.PublicKey
 	client   *ecdsa.PublicKey
 }
@@ -42,6 +43,9 @@ func (i identity) check(a wire.Enrolled) (c checked, err error) {
 	}
 	if c.house, err = keyring.OpenHouse(a.House, c.trust, i.place.Building); err != nil {
 		return c, hinted("the registry's trust and its issuer do not fit together: tell its operator", "the answer is refused: %v", err)
+	}
+	if c.house.Version < i.house {
+		return c, fmt.Errorf("%w: house document of version %d after %d", wire.ErrMalformed, c.house.Version, i.house)
 	}
 	if c.house.District != i.place.District || c.house.Town != i.place.Town {
 		return c, hinted("ask the registry for a new token", "the registry has building %s in %s/%s, the token says %s/%s",

@@ -76,7 +76,7 @@ func Enrol(ctx context.Context, o Options) (Result, error) {
 		}
 		return Result{}, err
 	}
-	have := identity{place: o.Token.At(), root: o.Token.Root[:], registry: o.Token.Registry, trust: e.trust,
+	have := identity{place: o.Token.At(), root: o.Token.Root[:], registry: o.Token.Registry, trust: e.trust, house: e.house,
 		signing: e.signing.Public().(ed25519.PublicKey), client: &e.client.PublicKey}
 	got, err := have.check(answer)
 	if err != nil {
@@ -100,6 +100,7 @@ type enrolment struct {
 	client  *ecdsa.PrivateKey
 	kem     []byte // private
 	trust   uint64 // version of the trust document that is there; 0: none
+	house   uint64 // and of the house document
 }
 
 // prepare refuses what can't go well before anything is sent, and makes the
@@ -110,14 +111,14 @@ func prepare(o Options) (*enrolment, error) {
 		return nil, hinted("ask the registry for a token of this gateway, or correct building and gateway in the site file",
 			"the token is for %s, the site file for %s/%s", at.Address(), o.Building, o.Gateway)
 	}
-	trust, err := sameRegistry(o)
+	trust, house, err := sameRegistry(o)
 	if err != nil {
 		return nil, err
 	}
 	if err := durable.MakeDir(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
-	e := &enrolment{Options: o, trust: trust, https: newClient(o.Token.Enrol, pinned(o.Token.CA))}
+	e := &enrolment{Options: o, trust: trust, house: house, https: newClient(o.Token.Enrol, pinned(o.Token.CA))}
 	var errs [3]error
 	e.signing, errs[0] = signingKey(e.file(keyring.GatewayKeyFile))
 	e.kem, errs[1] = sealKey(e.file(keyring.SealKeyFile))
@@ -129,31 +130,31 @@ func prepare(o Options) (*enrolment, error) {
 }
 
 // sameRegistry lets a gateway enrol again where it was, and nowhere else. It
-// returns the version of the trust document that is there.
-func sameRegistry(o Options) (trust uint64, err error) {
+// returns the versions of the trust and house documents that are there.
+func sameRegistry(o Options) (trust, house uint64, err error) {
 	have, err := keyring.LoadRegistry(o.Dir)
 	away := "to leave it, stop the daemon and move " + o.Dir + " away; the cards then need its building.key again"
 	switch {
 	case have == nil && err != nil:
-		return 0, fmt.Errorf("enrol: %w", err)
+		return 0, 0, fmt.Errorf("enrol: %w", err)
 	case have == nil:
 	case have.Name != o.Token.Registry || have.Place != o.Token.At():
-		return 0, hinted(away, "this gateway is %s of registry %s already; the token is for %s of %s",
+		return 0, 0, hinted(away, "this gateway is %s of registry %s already; the token is for %s of %s",
 			have.Place.Address(), have.Name, o.Token.At().Address(), o.Token.Registry)
 	default:
-		trust = have.Trust.Version // 0 where it can't be read: then the answer mends it
+		trust, house = have.Trust.Version, have.House.Version // 0 where one can't be read: then the answer mends it
 	}
 	root, err := keyring.LoadRoot(filepath.Join(o.Dir, keyring.RootFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return trust, nil
+		return trust, house, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("enrol: %w", err)
+		return 0, 0, fmt.Errorf("enrol: %w", err)
 	}
 	if !slices.Equal(root, o.Token.Root[:]) {
-		return 0, hinted(away, "this gateway trusts another root than that of the token")
+		return 0, 0, hinted(away, "this gateway trusts another root than that of the token")
 	}
-	return trust, nil
+	return trust, house, nil
 }
 
 func (e *enrolment) file(name string) string { return filepath.Join(e.Dir, name) }

@@ -282,18 +282,22 @@ func TestRefusedThenRight(t *testing.T) {
 // TestAgain: an enrolled gateway may enrol again, and is given nothing older
 // than it has.
 func TestAgain(t *testing.T) {
-	i := newIssuer(t)
+	i := newIssuer(t, func(i *issuer) { i.house.Version = 2 })
 	o := i.options(t.TempDir())
 	_, err := Enrol(t.Context(), o)
 	fatal(t, err)
 	i.used = nil // a new token, as far as the issuer goes
 	_, err = Enrol(t.Context(), o)
 	fatal(t, err)
-	i.used, i.trust.Version = nil, 2
 	before := readAll(t, o.Dir)
 	delete(before, pendingFile)
+	i.used, i.trust.Version = nil, 2
 	if _, err := Enrol(t.Context(), o); err == nil || !strings.Contains(err.Error(), "version 2 after 3") {
 		t.Errorf("an older trust document: %v", err)
+	}
+	i.used, i.trust.Version, i.house.Version = nil, 3, 1
+	if _, err := Enrol(t.Context(), o); err == nil || !strings.Contains(err.Error(), "version 1 after 2") {
+		t.Errorf("an older house document: %v", err)
 	}
 	after := readAll(t, o.Dir)
 	delete(after, pendingFile)
