@@ -98,7 +98,7 @@ func (d *Desk) save() error {
 // catchUp takes what is in force at the keyring and not yet in the book: a
 // crash came between the two.
 func (d *Desk) catchUp() {
-	for _, l := range d.p.Keyring.Locals() {
+	for _, l := range append(d.p.Keyring.Locals(), d.p.Keyring.Undelivered()...) {
 		own := d.isOwn(l)
 		if own && l.Record.Line == d.book.Line && l.Record.Number <= d.book.Number {
 			continue

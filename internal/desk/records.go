@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -38,9 +39,15 @@ func (d *Desk) isOwn(l keyring.Local) bool {
 	return reg != nil && l.Gateway == reg.Place.Gateway
 }
 
-// own returns the own unsettled records in order.
+// own returns the own records that are unsettled, or whose person the registry
+// has not got, in order.
 func (d *Desk) own() []keyring.Local {
-	return slices.DeleteFunc(d.p.Keyring.Locals(), func(l keyring.Local) bool { return !d.isOwn(l) })
+	own := slices.DeleteFunc(d.p.Keyring.Locals(), func(l keyring.Local) bool { return !d.isOwn(l) })
+	own = append(own, d.p.Keyring.Undelivered()...)
+	slices.SortFunc(own, func(a, b keyring.Local) int {
+		return cmp.Or(cmp.Compare(a.Record.Line, b.Record.Line), cmp.Compare(a.Record.Number, b.Record.Number))
+	})
+	return own
 }
 
 // record puts a change in force, then into the journal. A change that stops
@@ -187,11 +194,11 @@ func (d *Desk) Renew(line, number uint64) error {
 }
 
 func (d *Desk) renumber() error {
+	own, line := d.own(), newLine()
 	reg, err := d.registry()
-	if err != nil {
+	if err != nil && len(own) > 0 {
 		return fmt.Errorf("number records anew: %w", err)
 	}
-	own, line := d.own(), newLine()
 	for i := range own {
 		l := &own[i]
 		l.Record.Line, l.Record.Number = line, uint64(i)+1
@@ -284,4 +291,15 @@ func (d *Desk) Unsettled() (own [][]byte, have []wire.ID) {
 	}
 	slices.SortFunc(have, compareIDs)
 	return own, have
+}
+
+// Siblings returns the envelopes of siblings' records that no list has settled,
+// by gateway, line and number.
+func (d *Desk) Siblings() (all [][]byte) {
+	for _, l := range d.p.Keyring.Locals() {
+		if !d.isOwn(l) {
+			all = append(all, l.Envelope)
+		}
+	}
+	return all
 }

@@ -65,9 +65,19 @@ func TestSettled(t *testing.T) {
 	r.issue()
 	o.upkeep(t.Context())
 	v, err := o.Find("3B")
-	if err != nil || v.Unstored != 0 || v.State != stateActive || len(o.Pending()) != 0 {
+	if err != nil || v.Unstored != 0 || v.State != stateActive {
 		t.Fatalf("after the list: %+v %v", v, err)
 	}
+	o.restart()
+	pending := o.Pending()
+	if len(pending) != 1 || len(pending[0].Person) == 0 {
+		t.Fatalf("a sibling may have brought the record: the person must still be delivered: %+v", pending)
+	}
+	o.Stored(pending[0].Line, pending[0].Number)
+	if len(o.Pending()) != 0 {
+		t.Fatal("delivered, and still here")
+	}
+	o.noPerson()
 	o.restart()
 	o.wants("front", em(1), wire.ReasonGranted)
 	if line, n := o.Head(); line == 0 || n != 1 {

@@ -164,6 +164,8 @@ func (w *town) own(i int) (own []Local) {
 			own = append(own, l)
 		}
 	}
+	own = append(own, w.keyrings[i].Undelivered()...)
+	slices.SortFunc(own, func(a, b Local) int { return cmp.Compare(a.Record.Number, b.Record.Number) })
 	return own
 }
 
@@ -276,6 +278,10 @@ func (w *town) renew(t *rapid.T, i int) {
 	for n := range own {
 		own[n].Record.Line, own[n].Record.Number = uint64(g.line), uint64(n)+1
 		f := g.facts[own[n].Record.ID]
+		if f == nil { // settled, but for its person
+			f = w.facts[own[n].Record.ID].copy()
+			g.facts[f.id] = f
+		}
 		f.line, f.number, f.lines = g.line, uint64(n)+1, map[lineOf]bool{g.line: true}
 		w.said = append(w.said, own[n])
 	}
@@ -326,6 +332,10 @@ func (w *town) settle(t *rapid.T) {
 	for range 3 {
 		for i := range w.gates {
 			for w.deliverOne(t, i, true) {
+			}
+			g := w.gates[i] // the answer to a hello
+			if err := w.keyrings[i].StoredLocals(uint64(g.line), w.registry.stored[g.name][g.line]); err != nil {
+				t.Fatal(err)
 			}
 			for _, l := range w.own(i) {
 				w.carry(t, l)

@@ -142,6 +142,34 @@ func (k *Keyring) Locals() []Local {
 	return all
 }
 
+// Undelivered returns own records that the list has settled and that stay for
+// the sealed person of their grant: a sibling may have brought the record to the
+// registry, and nobody but its maker can bring the person. They count no more.
+func (k *Keyring) Undelivered() (all []Local) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r := k.registry.Load()
+	_, done := settle(k.list, rowsOf(k.list, k.records), k.over.index, k.records)
+	owed := owing(done)
+	for _, h := range done {
+		if owed[h.Change.Grant] && h.Gateway == r.Place.Gateway {
+			all = append(all, h.clone())
+		}
+	}
+	return all
+}
+
+// owing are the grants of records with a person that the registry has not got.
+func owing(records []*held) map[wire.ID]bool {
+	owed := make(map[wire.ID]bool)
+	for _, h := range records {
+		if len(h.Person) > 0 {
+			owed[h.Change.Grant] = true
+		}
+	}
+	return owed
+}
+
 func (l Local) clone() Local {
 	l.Envelope, l.Person = bytes.Clone(l.Envelope), bytes.Clone(l.Person)
 	return l
@@ -222,18 +250,27 @@ func (k *Keyring) StoredLocals(line, number uint64) error {
 		}
 		h.Person = nil
 	}
+	k.sweep()
 	return nil
 }
 
 // sweep erases the records that the list has settled, once the list is on disk.
-// Ends go last: without them an earlier check-in must not be left. Callers hold
-// mu.
+// One whose person the registry has not got stays until it has, with the others
+// of its grant. Ends go last: without them an earlier check-in must not be left.
+// Callers hold mu.
 func (k *Keyring) sweep() {
 	if len(k.records) == 0 || !k.durable {
 		return
 	}
 	rows := rowsOf(k.list, k.records)
 	left, done := settle(k.list, rows, k.over.index, k.records)
+	owed := owing(done)
+	done = slices.DeleteFunc(done, func(h *held) bool {
+		if owed[h.Change.Grant] {
+			left = append(left, h)
+		}
+		return owed[h.Change.Grant]
+	})
 	if len(done) == 0 {
 		return
 	}
