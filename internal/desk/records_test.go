@@ -278,16 +278,20 @@ func TestRegistryHasTheWord(t *testing.T) {
 		held []holding
 		at   uint32
 		want string
+		end  uint32 // as it is shown
 	}{
-		"the book's end":  {nil, 100, stateEnded},
-		"a longer term":   {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive, until: 200}}, 150, stateActive},
-		"its end":         {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive, until: 200}}, 200, stateEnded},
-		"no end any more": {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive}}, 900, stateActive},
-		"revoked":         {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateRevoked}}, 50, stateEnded},
+		"the book's end":  {nil, 100, stateEnded, 100},
+		"a longer term":   {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive, until: 200}}, 150, stateActive, 200},
+		"its end":         {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive, until: 200}}, 200, stateEnded, 200},
+		"no end any more": {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive}}, 900, stateActive, 0},
+		"revoked":         {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateRevoked}}, 50, stateEnded, 100},
 	} {
 		tt := b.find(id)
 		if got := tt.state(tt.stand(c.held), c.at); got != c.want {
 			t.Errorf("%s: it is %s, want %s", name, got, c.want)
+		}
+		if got := tt.show(tt.stand(c.held), c.at, 0).Until; got != c.end {
+			t.Errorf("%s: shown to end at %d, want %d", name, got, c.end)
 		}
 	}
 }
