@@ -29,12 +29,15 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	}
 	a.lastAck = now
 	a.setWindow(k, now)
-	a.recordsAcked(k)
+	answer := !a.ready
 	switch n := a.confirmed(k); {
-	case !a.ready:
+	case answer:
 		a.settle(ctx, k, now)
 	case n > 0:
 		a.advance(n, k, now)
+	}
+	if a.ready { // not before both ends agree on what was: a set-back of the disk shows by the journal first
+		a.recordsAcked(k, answer)
 	}
 	return nil
 }

@@ -51,6 +51,9 @@ func (a *actor) fetch(ctx context.Context, now time.Time) time.Time {
 	}
 	w := a.want(now)
 	if !w.List && !w.House && !w.Trust && len(w.Buckets) == 0 {
+		if a.listsWait(now) {
+			return a.agreeBy
+		}
 		return time.Time{}
 	}
 	a.publish(ctx, wire.TypeWant, a.place.Up(wire.TypeWant), w)
@@ -68,7 +71,7 @@ func (a *actor) want(now time.Time) (w wire.Want) {
 	} else if a.lacking.IsZero() {
 		a.lacking = now
 	}
-	w.List = version < a.newestList && a.manifest == nil
+	w.List = version < a.newestList && a.manifest == nil && !a.listsWait(now)
 	for h := range a.lacks {
 		if len(w.Buckets) == wire.MaxWanted {
 			break
@@ -89,6 +92,9 @@ func (a *actor) list(envelope []byte) error {
 	var part wire.ListPart
 	if err := wire.Decode(payload, &part); err != nil {
 		return err
+	}
+	if a.listsWait(now) {
+		return nil // it is asked for when the hello is answered
 	}
 	if a.manifest == nil || !bytes.Equal(part.Manifest, a.manifest) {
 		if err := a.gather(part); err != nil {

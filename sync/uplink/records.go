@@ -16,12 +16,16 @@ type deliveries struct {
 	greeted    bool   // a hello went before the next try
 	storedLine uint64 // as last told to the desk
 	stored     uint64
+	sentLine   uint64 // of what was delivered in this run
+	sentNumber uint64
+	renewals   int    // for want of progress, since the last
 	shown      uint64 // number of the newest record that the siblings were sent, in shownLine
 	shownLine  uint64
 }
 
 // renewTries is how often a record of a line that the registry does not know is
-// delivered before a new line is begun: it may have been lost on the way.
+// delivered before a new line is begun: it may have been lost on the way. It
+// doubles with each line that brought nothing.
 const renewTries = 5
 
 // recordsSoon has the desk asked for its records at the next tick.
@@ -49,6 +53,7 @@ func (a *actor) deliver(ctx context.Context, now time.Time) time.Time {
 	}
 	p := a.records[0]
 	a.publish(ctx, wire.TypeDelivery, a.place.Up(wire.TypeDelivery), wire.Delivery{Record: p.Envelope, Person: p.Person})
+	a.sentLine, a.sentNumber = p.Line, p.Number
 	a.deliverDue = now.Add(min(firstWait<<min(a.tries, 10), longWait))
 	a.tries, a.greeted = a.tries+1, false
 	return a.deliverDue
@@ -71,8 +76,10 @@ func (a *actor) loadRecords(ctx context.Context) {
 	}
 }
 
-// recordsAcked takes what an ack says of the records.
-func (a *actor) recordsAcked(k wire.Ack) {
+// recordsAcked takes what an ack says of the records; answer: to a hello. It
+// counts for what this run has delivered: that the registry has so many is no
+// proof that it has these, if the disk was set back.
+func (a *actor) recordsAcked(k wire.Ack, answer bool) {
 	if a.o.Records == nil {
 		return
 	}
@@ -80,7 +87,7 @@ func (a *actor) recordsAcked(k wire.Ack) {
 	if made == 0 {
 		return
 	}
-	if a.linesDiffer(k, line, made) {
+	if answer && a.linesDiffer(k, line, made) {
 		a.o.Log.Warn().Uint64("registry", k.Records).Uint64("made", made).Msg("tenancy records begin a new line: the registry's numbering is another")
 		if err := a.o.Records.Renew(k.Line, k.Records); err != nil {
 			a.o.Log.Error().Err(err).Msg("a new line of tenancy records can't be begun; it is tried again")
@@ -88,12 +95,13 @@ func (a *actor) recordsAcked(k wire.Ack) {
 		a.recordsSoon()
 		return
 	}
-	if k.Line != line || k.Records == 0 || line == a.storedLine && k.Records <= a.stored {
+	n := min(k.Records, a.sentNumber)
+	if k.Line != line || a.sentLine != line || n == 0 || line == a.storedLine && n <= a.stored {
 		return
 	}
-	a.storedLine, a.stored = line, k.Records
-	a.o.Records.Stored(line, k.Records)
-	if len(a.records) > 0 && a.records[0].Number <= k.Records {
+	a.storedLine, a.stored, a.renewals = line, n, 0
+	a.o.Records.Stored(line, n)
+	if len(a.records) > 0 && a.records[0].Number <= n {
 		a.progress(changes)
 	}
 	a.recordsSoon()
@@ -101,11 +109,9 @@ func (a *actor) recordsAcked(k wire.Ack) {
 
 // linesDiffer says whether the registry can take no record that is still here,
 // or has more than were made: one of both was set back. Only the answer to a
-// hello shows it; other acks may have been overtaken.
+// hello shows it; other acks may have been overtaken. A registry that has another
+// record of one of these numbers names no line.
 func (a *actor) linesDiffer(k wire.Ack, line, made uint64) bool {
-	if a.ready {
-		return false
-	}
 	var first uint64 // that the registry must take next
 	if len(a.records) > 0 {
 		first = a.records[0].Number
@@ -113,5 +119,30 @@ func (a *actor) linesDiffer(k wire.Ack, line, made uint64) bool {
 	if k.Line == line {
 		return k.Records > made || first > k.Records+1
 	}
-	return first > 1 || first == 1 && k.Line != 0 && a.tries >= renewTries
+	if first > 1 {
+		return true
+	}
+	if first == 1 && a.tries >= renewTries<<min(a.renewals, 8) {
+		a.renewals++
+		return true
+	}
+	return false
+}
+
+// leaveLine begins a new line of records when the journal shows that this disk
+// was set back: as many may have been made since as were lost, so that numbers
+// alone would show nothing. It comes before the new epoch: after a crash between
+// the two it is done again, and not left out.
+func (a *actor) leaveLine(k wire.Ack) bool {
+	epoch := a.o.Journal.Status().Epoch
+	if a.o.Records == nil || a.leftEpoch == epoch {
+		return true
+	}
+	if err := a.o.Records.Renew(k.Line, k.Records); err != nil {
+		a.o.Log.Error().Err(err).Msg("a new line of tenancy records can't be begun; it is tried again")
+		return false
+	}
+	a.leftEpoch = epoch
+	a.recordsSoon()
+	return true
 }

@@ -18,6 +18,8 @@ type book struct {
 	ids          map[uint64]wire.ID // by number
 	renewed      int
 	heard        []string
+	renewing     func()       // called before; nil: nothing
+	told         func(uint64) // of what is stored
 }
 
 func (b *book) Head() (uint64, uint64) { b.mu.Lock(); defer b.mu.Unlock(); return b.line, b.number }
@@ -30,6 +32,9 @@ func (b *book) Pending() []Pending {
 func (b *book) Stored(line, number uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.told != nil {
+		b.told(number)
+	}
 	for line == b.line && len(b.pending) > 0 && b.pending[0].Number <= number {
 		b.pending = b.pending[1:]
 	}
@@ -38,6 +43,9 @@ func (b *book) Stored(line, number uint64) {
 func (b *book) Renew(line, number uint64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.renewing != nil {
+		b.renewing()
+	}
 	b.renewed++
 	old := b.pending
 	b.line, b.number, b.pending = line+1000, 0, nil
@@ -64,6 +72,8 @@ func (b *book) Unsettled() (own [][]byte, have []wire.ID) {
 	}
 	return own, nil
 }
+
+func (b *book) Siblings() [][]byte { return nil }
 
 func (b *book) add(id wire.ID) {
 	b.number++

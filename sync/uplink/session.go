@@ -26,6 +26,9 @@ const (
 	// the disk with epochs.
 	forkFirst = time.Minute
 	forkMost  = time.Hour
+	// agreeMost is how long lists wait for the first agreement: a registry that
+	// answers nothing may still revoke.
+	agreeMost = 10 * time.Minute
 )
 
 // session is the talk since the last hello.
@@ -41,6 +44,9 @@ type session struct {
 	lastAck   time.Time
 	forkDue   time.Time // no new epoch before
 	forkWait  time.Duration
+	agreed    bool      // once in this run, or it was tried in vain: lists may be taken
+	agreeBy   time.Time // then they are taken without
+	leftEpoch uint64    // that was left with a new line of records
 }
 
 // linkIs begins again after each connect. Another changed channel tells of one
@@ -55,6 +61,9 @@ func (a *actor) linkIs(up bool, changed <-chan struct{}, now time.Time) {
 		return
 	}
 	a.upSince = now
+	if a.agreeBy.IsZero() {
+		a.agreeBy = now.Add(agreeMost)
+	}
 	a.greetAgain(now)
 	a.rollSoon(now)
 	a.fetchSoon(now)
@@ -148,6 +157,7 @@ func (a *actor) hello(ctx context.Context) {
 func (a *actor) settle(ctx context.Context, k wire.Ack, now time.Time) {
 	at := journal.Position{Epoch: k.Epoch, Sequence: k.Next}
 	if at.Epoch == 0 || at.Epoch != a.named {
+		a.takeLists(at.Epoch == 0, now)
 		return // the journal is not open yet, or it answers something else
 	}
 	own, err := a.o.Journal.Range(ctx, at)
@@ -157,6 +167,7 @@ func (a *actor) settle(ctx context.Context, k wire.Ack, now time.Time) {
 	case errors.Is(err, journal.ErrGone):
 		a.skipGone(ctx, k, now)
 	case err != nil:
+		a.takeLists(true, now)
 		a.o.Log.Error().Err(err).Msg("the registry's copy can't be compared with the journal; it is tried again")
 	case wire.Hash(own.Root()) != k.Root:
 		a.fork(ctx, a.cursor, wire.ReasonOtherRoot, k)
@@ -165,10 +176,25 @@ func (a *actor) settle(ctx context.Context, k wire.Ack, now time.Time) {
 	default:
 		a.resume(ctx, at, own)
 		a.ready = true
+		a.takeLists(true, now)
 		a.greetDue, a.greetWait = now.Add(greetEvery), 0
 		a.saver.save(k)
 	}
 }
+
+// takeLists ends the wait for the first agreement. A gateway whose disk was set
+// back says which list it has in a hello of its new epoch, and numbers its records
+// anew, before it takes a list: one that was made with records that it lost would
+// seem to have seen those that it made since.
+func (a *actor) takeLists(now bool, at time.Time) {
+	if now && !a.agreed {
+		a.agreed = true
+		a.fetchSoon(at)
+	}
+}
+
+// listsWait reports whether it is too early for a list.
+func (a *actor) listsWait(now time.Time) bool { return !a.agreed && now.Before(a.agreeBy) }
 
 // lostEpoch says whether the registry has nothing of an epoch of which it had
 // something: it lost its store, and may lack the epochs before as well. Those
@@ -200,7 +226,11 @@ func (a *actor) beginAt(at journal.Position, now time.Time) {
 // a new epoch that cites the registry's.
 func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason, k wire.Ack) {
 	now := time.Now()
+	if why != wire.ReasonNone && !a.leaveLine(k) {
+		return
+	}
 	if now.Before(a.forkDue) {
+		a.takeLists(true, now)
 		return
 	}
 	a.forkWait = backoff(a.forkWait, forkFirst, forkMost)
@@ -214,6 +244,7 @@ func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason
 		at, err = a.o.Journal.NewEpoch(ctx, a.o.Journal.Status().Oldest, cite)
 	}
 	if err != nil {
+		a.takeLists(true, now)
 		a.o.Log.Error().Err(err).Msg("new epoch of the journal can't be made; it is tried again")
 		return
 	}

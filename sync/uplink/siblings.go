@@ -3,6 +3,7 @@ package uplink
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"math/rand/v2"
 	"slices"
@@ -16,17 +17,20 @@ const (
 	rollKeyless = time.Minute // while this gateway waits for the building key
 	rollFirst   = 2 * time.Second
 	answerEvery = time.Minute // one sibling is answered at most so often
+	relayMost   = 64          // siblings' records that go to the registry at a time
 )
 
 // siblings talks with the other gateways of the building, with the registry
 // away too.
 type siblings struct {
 	rollDue time.Time
-	talked  map[string]time.Time // when a sibling was answered last; of the House document only
+	talked  map[string]time.Time    // when a sibling was answered last; of the House document only
+	heldFor map[wire.Hash]time.Time // since when siblings' unsettled envelopes are here
+	relayed wire.Hash               // the last of them that went to the registry
 }
 
 func (a *actor) rollSoon(now time.Time) {
-	a.rollDue = now.Add(rand.N(rollFirst))
+	a.rollDue = now.Add(rand.N(min(rollFirst, a.o.Roll)))
 }
 
 // talk says which records this gateway holds, so that its siblings send the rest.
@@ -45,12 +49,41 @@ func (a *actor) talk(ctx context.Context, now time.Time) time.Time {
 		roll.Have = roll.Have[:min(len(roll.Have), wire.MaxHave)]
 	}
 	a.publish(ctx, wire.TypeRoll, a.place.House(a.place.Gateway), roll)
-	every := rollEvery
+	every := a.o.Roll
 	if roll.KeyNumber == 0 {
-		every = rollKeyless
+		every = min(every, rollKeyless)
 	}
+	a.relay(ctx, now)
 	a.rollDue = now.Add(every*3/4 + rand.N(every/2))
 	return a.rollDue
+}
+
+// relay brings the registry what siblings' records no list has settled although
+// they are here for long: their maker may have lost them, be cut off or dead. The
+// registry takes each once and answers nothing; the list settles it.
+func (a *actor) relay(ctx context.Context, now time.Time) {
+	if a.o.Records == nil || !a.ready {
+		return
+	}
+	held, due, start := make(map[wire.Hash]time.Time), [][]byte(nil), 0
+	for _, envelope := range a.o.Records.Siblings() {
+		h := wire.Hash(sha256.Sum256(envelope))
+		if held[h] = a.heldFor[h]; held[h].IsZero() {
+			held[h] = now
+		}
+		if now.Sub(held[h]) < a.o.Roll/2 {
+			continue
+		}
+		if due = append(due, envelope); h == a.relayed {
+			start = len(due) // each gets its turn
+		}
+	}
+	a.heldFor = held
+	for i := range min(len(due), relayMost) {
+		envelope := due[(start+i)%len(due)]
+		a.publish(ctx, wire.TypeDelivery, a.place.Up(wire.TypeDelivery), wire.Delivery{Record: envelope})
+		a.relayed = sha256.Sum256(envelope)
+	}
 }
 
 func hasOthers(h wire.House, own string) bool {

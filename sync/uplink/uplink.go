@@ -69,6 +69,7 @@ type Records interface {
 	Renew(line, number uint64) error            // the registry's numbering is another: begin a new line
 	Hear(gateway string, envelope []byte) error // a sibling's record, its signature not judged yet
 	Unsettled() (own [][]byte, have []wire.ID)  // envelopes of its own; ids of all of siblings'
+	Siblings() [][]byte                         // envelopes of siblings' that no list has settled, in order
 }
 
 // Options of an Uplink. Records, Checkpoint, Software and Batch may be missing.
@@ -82,6 +83,7 @@ type Options struct {
 	Checkpoint string               // file of the newest cosigned checkpoint
 	Software   string               // version, at most 64 bytes
 	Batch      int                  // entries of a message at most; 0: 700
+	Roll       time.Duration        // between two rolls, roughly; 0: 10 minutes
 	Log        zerolog.Logger
 }
 
@@ -108,6 +110,9 @@ func New(o Options) (*Uplink, error) {
 	}
 	if o.Batch <= 0 || o.Batch > wire.MaxBatch {
 		o.Batch = batchEntries
+	}
+	if o.Roll <= 0 {
+		o.Roll = rollEvery
 	}
 	return &Uplink{o: o, s: Status{Since: time.Now(), State: StateDown}}, nil
 }
