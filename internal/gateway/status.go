@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gatehouse/device"
@@ -119,7 +120,8 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	if !s.Initialised {
 		add("%s", g.keysProblem())
 	} else if s.Grants.Version == 0 && !g.keyring.Status().Lost {
-		add("no list of grants yet, so no card opens: give a key with gatehouse grant add")
+		add("no list of grants yet, so no card opens: %s", choose(g.keyring.Registry() != nil,
+			"check a tenant in with gatehouse checkin", "give a key with gatehouse grant add"))
 	}
 	if g.fire != nil {
 		f, err := g.fire.now()
@@ -189,16 +191,40 @@ func (g *Gateway) setAsideProblems() (list []string) {
 	return list
 }
 
-// keysProblem says what to do where the gateway has not all its keys.
+// keysProblem says what to do where the gateway has not all its keys. It never
+// asks for keys to be moved away that came after the daemon's start, or that a
+// registry knows: those are nowhere else.
 func (g *Gateway) keysProblem() string {
-	if _, err := os.Stat(g.o.Site.path("keys", keyring.BuildingKeyFile)); errors.Is(err, fs.ErrNotExist) {
-		return "no keys of the building yet, so no card opens: run gatehouse init, then start the daemon again"
+	const none = "so no card opens"
+	has := func(file string) bool {
+		_, err := os.Stat(g.o.Site.path("keys", file))
+		return !errors.Is(err, fs.ErrNotExist)
 	}
-	if g.keysErr == nil {
+	enrolled := g.keyring.Registry() != nil
+	now, err := keyring.LoadKeys(g.o.Site.path("keys"))
+	switch {
+	case enrolled && !has(keyring.BuildingKeyFile):
+		return "the building's key has not come yet, " + none + ": it comes from a sibling gateway as soon as both are online"
+	case !enrolled && !has(keyring.BuildingKeyFile) && !has(keyring.RegistryFile):
+		return "no keys of the building yet, " + none + ": run gatehouse init, or with a registry gatehouse enrol, then start the daemon again"
+	case err == nil, !enrolled && now.Registry != nil:
 		return "keys of the building are there since the daemon started: start it again"
+	case enrolled || has(keyring.RegistryFile):
+		return fmt.Sprintf("the keys of this gateway can't be read, %s (%s): mend what is wrong with the file and start the daemon again, or move %s away and enrol the gateway with a new token (registryd gateway add --replace)",
+			none, oneLine(err), g.o.Site.path("keys"))
 	}
-	return fmt.Sprintf("the keys of the building can't be read, so no card opens (%v): move %s away, run gatehouse init with the same stick, start the daemon again, then gatehouse grant restore",
-		g.keysErr, g.o.Site.path("keys"))
+	return fmt.Sprintf("the keys of the building can't be read, %s (%s): move %s away, run gatehouse init with the same stick, start the daemon again, then gatehouse grant restore",
+		none, oneLine(err), g.o.Site.path("keys"))
+}
+
+// oneLine is an error of several parts as a line of its own shows it.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+func choose(yes bool, a, b string) string {
+	if yes {
+		return a
+	}
+	return b
 }
 
 // stuckExit is how long an exit button may be pressed before somebody should

@@ -1,0 +1,83 @@
+package gateway_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/keyring"
+)
+
+// problems are what status asks somebody to do.
+func (h *house) problems() string {
+	h.t.Helper()
+	s, err := h.client.Status(h.t.Context())
+	must(h.t, err)
+	return strings.Join(s.Problems, "\n")
+}
+
+// TestAdviceOnKeys: what status says about missing keys fits how the house gets
+// them, and never asks for keys to be moved away that nobody else has.
+func TestAdviceOnKeys(t *testing.T) {
+	keys := func(h *house, file string) string { return filepath.Join(h.dir, "state", "keys", file) }
+	for name, c := range map[string]struct {
+		before, after func(*testing.T, *house)
+		want          string
+	}{
+		"no keys": {func(t *testing.T, h *house) { must(t, os.RemoveAll(keys(h, ""))) }, nil, "gatehouse init, or with a registry gatehouse enrol"},
+		"keys came later": {func(t *testing.T, h *house) { must(t, os.Rename(keys(h, ""), keys(h, "")+".away")) },
+			func(t *testing.T, h *house) { must(t, os.Rename(keys(h, "")+".away", keys(h, ""))) }, "start it again"},
+		"enrolled later": {func(t *testing.T, h *house) {
+			h.enrol()
+			must(t, os.Rename(keys(h, ""), keys(h, "")+".away"))
+		}, func(t *testing.T, h *house) { must(t, os.Rename(keys(h, "")+".away", keys(h, ""))) }, "start it again"},
+		"enrolled later, the key is a sibling's": {func(t *testing.T, h *house) {
+			h.enrol()
+			must(t, os.Remove(keys(h, keyring.BuildingKeyFile)))
+			must(t, os.Rename(keys(h, ""), keys(h, "")+".away"))
+		}, func(t *testing.T, h *house) { must(t, os.Rename(keys(h, "")+".away", keys(h, ""))) }, "start it again"},
+		"enrolled, the key is a sibling's": {func(t *testing.T, h *house) {
+			h.enrol()
+			must(t, os.Remove(keys(h, keyring.BuildingKeyFile)))
+		}, nil, "from a sibling gateway"},
+		"damaged in a house by itself": {func(t *testing.T, h *house) {
+			must(t, os.WriteFile(keys(h, keyring.BuildingKeyFile), []byte("x"), 0o600))
+		}, nil, "run gatehouse init with the same stick"},
+		"damaged in an enrolled house": {func(t *testing.T, h *house) {
+			h.enrol()
+			must(t, os.WriteFile(keys(h, keyring.BuildingKeyFile), []byte("x"), 0o600))
+		}, nil, "registryd gateway add --replace"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			c.before(t, h)
+			h.start()
+			if c.after != nil {
+				c.after(t, h)
+			}
+			got := h.problems()
+			if !strings.Contains(got, c.want) {
+				t.Errorf("problems: %s\nwant %q", got, c.want)
+			}
+			if !strings.Contains(name, "damaged") && strings.Contains(got, "move") {
+				t.Errorf("good keys are to be moved away: %s", got)
+			}
+		})
+	}
+}
+
+// TestFirstKey: an enrolled house gets its first key at the desk.
+func TestFirstKey(t *testing.T) {
+	for want, enrol := range map[string]bool{"gatehouse checkin": true, "gatehouse grant add": false} {
+		h := newHouse(t)
+		if enrol {
+			h.enrol()
+		}
+		must(t, os.RemoveAll(filepath.Join(h.dir, "state", "grants")))
+		h.start()
+		if got := h.problems(); !strings.Contains(got, want) {
+			t.Errorf("enrolled %v: problems: %s", enrol, got)
+		}
+	}
+}
