@@ -115,6 +115,8 @@ func TestNewerListMeanwhile(t *testing.T) {
 		w.reg.mu.Unlock()
 		w.publishList(2, 2, 2, true)
 		time.Sleep(time.Hour)
+		w.ring.mu.Lock()
+		defer w.ring.mu.Unlock()
 		if got := w.ring.applied; len(got) != 1 || got[0] != 2 {
 			t.Errorf("applied %v, want 2 alone", got)
 		}
