@@ -95,8 +95,8 @@ func (s situation) checkOut() ([]wire.Change, error) {
 		return s.each(wire.Change{Op: wire.OpEnd, Cause: s.cause}), nil
 	}
 	switch {
-	case s.t.disputed():
-		return nil, refuse("the registry decides; gatehouse tenancy withdraw takes the notice back", "the tenant disputes the notice")
+	case s.t.disputed() && s.upheld == 0:
+		return nil, refuse("the registry decides; once it has rejected the notice, or to take it back: gatehouse tenancy withdraw", "the tenant disputes the notice")
 	case s.t.notice() != 0:
 		return nil, refuse("with the tenant's card or PIN it ends at once", "a notice runs already")
 	case !s.trusted:
@@ -115,6 +115,8 @@ func (s situation) dispute() ([]wire.Change, error) {
 		return nil, refuse("hold up a card of the tenancy, or type its PIN", "only the tenant can dispute a notice")
 	case s.t.notice() == 0:
 		return nil, refuse("", "no notice runs against this tenancy")
+	case s.upheld != 0:
+		return nil, refuse(decided, "the registry has upheld the notice")
 	case s.t.disputed():
 		return nil, refuse("the registry decides", "the notice is disputed already")
 	}
@@ -122,11 +124,17 @@ func (s situation) dispute() ([]wire.Change, error) {
 }
 
 func (s situation) withdraw() ([]wire.Change, error) {
-	if s.t.notice() == 0 {
+	switch {
+	case s.t.notice() == 0:
 		return nil, refuse("", "no notice runs against this tenancy")
+	case s.upheld != 0:
+		return nil, refuse(decided, "the registry has upheld the notice")
 	}
 	return s.each(wire.Change{Op: wire.OpWithdraw}), nil
 }
+
+// decided is what can be done about the registry's word on a notice.
+const decided = "gatehouse tenancy show tells the last day; only the registry can change it: ask its operator"
 
 // suspend stops a lost card. The landlord alone may not lock a tenant out: then
 // another card has to stay, or to be handed out.

@@ -13,7 +13,7 @@ const (
 	stateActive    = "active"
 	stateNotice    = "notice"    // the landlord's notice runs
 	stateSuspended = "suspended" // none of its cards opens
-	stateDisputed  = "disputed"  // the tenant objects to the notice, which does not count
+	stateDisputed  = "disputed"  // the tenant objects to the notice, which does not count until the registry upholds it
 	stateEnded     = "ended"
 )
 
@@ -118,6 +118,7 @@ func stateOf(credentials []wire.CredentialID, held []holding) string {
 type standing struct {
 	cards   []Card
 	end     uint32 // by term or notice; 0: none
+	upheld  uint32 // end that the registry has set for a disputed notice; 0: it has not decided so
 	revoked bool   // all that it held is
 }
 
@@ -140,6 +141,12 @@ func (t *tenancy) stand(held []holding) standing {
 	if first {
 		s.end = t.end()
 	}
+	// An objection sets the end by the notice aside. Where the list has an end
+	// before that of the term all the same, the registry has decided on it. A
+	// gateway that has not heard of the check-in knows no term and can't tell.
+	if t.disputed() && t.Since != 0 && s.end != 0 && (t.Until == 0 || s.end < t.Until) {
+		s.upheld = s.end
+	}
 	return s
 }
 
@@ -158,7 +165,7 @@ func (t *tenancy) state(s standing, surely uint32) string {
 	switch {
 	case t.Ended != 0, t.Gone != 0, s.revoked, s.end != 0 && surely >= s.end:
 		return stateEnded
-	case t.disputed():
+	case t.disputed() && s.upheld == 0:
 		return stateDisputed
 	case t.notice() != 0:
 		return stateNotice
@@ -181,8 +188,11 @@ func count(cards []Card, state string) (n int) {
 func (t *tenancy) show(s standing, surely uint32, unstored int) Tenancy {
 	v := Tenancy{ID: wire.ID(t.ID), Flat: t.Flat, Label: t.Label, State: t.state(s, surely), Doors: t.Doors, Since: t.Since,
 		Until: t.Until, Notice: t.notice(), Ended: t.Ended, Told: t.Told, HasPIN: t.PIN != nil, Cards: s.cards, Unstored: unstored}
-	if v.Notice == 0 {
+	switch {
+	case v.Notice == 0:
 		v.Until = s.end
+	case s.upheld != 0:
+		v.Notice = s.upheld
 	}
 	switch {
 	case t.EndCause != 0:

@@ -112,3 +112,55 @@ func TestSettled(t *testing.T) {
 		t.Errorf("back after a restart: %+v", all)
 	}
 }
+
+// TestUpheld: what the registry decides on a disputed notice comes with the
+// list: then the tenant is told of it at the doors, and nobody at the desk can
+// set it aside. A rejected one stays disputed until the landlord takes it back.
+func TestUpheld(t *testing.T) {
+	for name, term := range map[string]uint32{"no term": 0, "a term": noon + 90*daySeconds} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t, newTown(t), "gw1")
+			done, err := o.arrive(em(1), func(a *Arrival) { a.Until = term })
+			must(t, err)
+			id, r := done.Tenancy.ID, &registry{o: o}
+			r.take()
+			r.issue()
+			_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Proof: "landlord", Cause: "lease_over"}, nil, nil)
+			must(t, err)
+			_, err = o.ask(Request{Action: dispute, Tenancy: "3B", Proof: "card"}, cards(em(1)), nil)
+			must(t, err)
+			r.seen[0].Number = 3
+			for range 2 { // the registry has heard of both, and has not decided or has rejected it
+				if v, _ := o.Find("3B"); v.State != stateDisputed || o.OnNotice(id) {
+					t.Errorf("not decided: %+v", v)
+				}
+				r.issue()
+				o.upkeep(t.Context())
+			}
+			end := uint32(noon + 30*daySeconds)
+			for i := range r.grants {
+				r.grants[i].Until = end
+			}
+			r.issue()
+			o.upkeep(t.Context())
+			for range 2 {
+				if v, _ := o.Find("3B"); v.State != stateNotice || v.Notice != end || v.Until != term || !o.OnNotice(id) {
+					t.Errorf("upheld: %+v, told at the doors: %v", v, o.OnNotice(id))
+				}
+				o.restart()
+			}
+			_, err = o.ask(Request{Action: dispute, Tenancy: "3B", Proof: "pin", PIN: "4711"}, nil, nil)
+			refused(t, err, "only the registry can change it")
+			_, err = o.ask(Request{Action: withdraw, Tenancy: "3B", Proof: "landlord"}, nil, nil)
+			refused(t, err, "only the registry can change it")
+			_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Proof: "landlord", Cause: "agreed"}, nil, nil)
+			refused(t, err, "runs already")
+			o.wants("front", em(1), wire.ReasonGranted)
+			o.clock.Now = int64(end)
+			o.wants("front", em(1), wire.ReasonExpired)
+			if v, _ := o.Find(id.String()); v.State != stateEnded {
+				t.Errorf("over: %+v", v)
+			}
+		})
+	}
+}

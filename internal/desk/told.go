@@ -60,12 +60,21 @@ func (d *Desk) tell(s sighting) {
 	_ = d.save() // logged there; the entry counts
 }
 
-// publish tells the doors who is on notice.
+// publish tells the doors who is on notice: also who has objected to one that
+// the registry has upheld, as the list in force shows.
 func (d *Desk) publish() {
 	all := map[wire.ID]bool{}
+	var held map[wire.ID][]holding // only read where somebody objects
 	for _, t := range d.book.Tenancies {
-		if t.notice() != 0 && !t.disputed() && t.Ended == 0 && t.Gone == 0 {
-			all[wire.ID(t.ID)] = true
+		if t.notice() == 0 || t.Ended != 0 || t.Gone != 0 {
+			continue
+		}
+		id := wire.ID(t.ID)
+		if t.disputed() && held == nil {
+			held = holdings(d.p.Keyring.Grants())
+		}
+		if !t.disputed() || t.stand(held[id]).upheld != 0 {
+			all[id] = true
 		}
 	}
 	d.notices.Store(&all)
@@ -122,6 +131,7 @@ const forgetAfter = 30 * daySeconds
 func (d *Desk) tidy() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.publish() // a list may have decided on a notice
 	clock, status := d.p.Clock(), d.p.Keyring.Status()
 	if len(d.book.Tenancies) == 0 || !clock.Trusted || status.Version == 0 || status.Lost {
 		return
