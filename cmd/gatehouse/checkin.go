@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 
@@ -101,10 +103,32 @@ func (c checkInCmd) gather(v visit) (a answers, err error) {
 	dec := json.NewDecoder(v.s.in)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&a); err != nil {
-		return a, hinted("gatehouse checkin --help names the fields", "the answers are not the JSON object that is wanted")
+		return a, hinted("gatehouse checkin --help names the fields", "the answers are not the JSON object that is wanted%s", where(err))
+	}
+	if dec.Decode(new(json.RawMessage)) != io.EOF {
+		return a, hinted("one check-in is one object; call gatehouse checkin once for each", "something stands behind the answers")
 	}
 	return a, nil
 }
+
+// where tells the place of a mistake in JSON, and never what stands there: it
+// may be a name or a number.
+func where(err error) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &kind):
+		return fmt.Sprintf(": %s must be %s", kind.Field, jsonKinds[kind.Type.Kind()])
+	case errors.As(err, &syntax):
+		return fmt.Sprintf(": no JSON at character %d", syntax.Offset)
+	case strings.HasPrefix(err.Error(), "json: unknown field"):
+		return ": it has a field that is not known"
+	}
+	return ""
+}
+
+// jsonKinds are the kinds of the answers' fields.
+var jsonKinds = map[reflect.Kind]string{reflect.String: "a string", reflect.Bool: "true or false", reflect.Slice: "a list of strings", reflect.Struct: "an object"}
 
 // ask gets the answers in their order.
 func (a *answers) ask(from *asker, desk control.Desk) (err error) {

@@ -41,7 +41,7 @@ func (a *asker) ask(question string, check func(string) (string, error)) (string
 		}
 		line, err := a.lines.ReadString('\n')
 		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
-			return "", hinted("one answer a line, in the order that gatehouse checkin --help names", "no answer to: %s", question)
+			return "", hinted("type it, or pipe it: one answer a line, in the order of the questions as --help has it", "no answer to: %s", question)
 		}
 		answer, err := check(strings.TrimSpace(line))
 		if err == nil || a.terminal == nil {

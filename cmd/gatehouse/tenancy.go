@@ -83,8 +83,19 @@ func outcome(w io.Writer, t control.Tenancy) {
 	case "disputed":
 		fmt.Fprintf(w, "tenancy %s goes on: its notice is disputed, and the registry decides\n", called(t))
 	default:
-		fmt.Fprintf(w, "tenancy %s is %s; cards: %s\n", called(t), t.State, cardsOf(t))
+		fmt.Fprintf(w, "tenancy %s is %s; cards: %s\n", called(t), inWords(t.State), cardsOf(t))
 	}
+}
+
+// inWords is a state as people say it.
+func inWords(state string) string {
+	switch state {
+	case "notice":
+		return "on notice"
+	case "disputed":
+		return "on notice, which the tenant disputes: it does not count until the registry has decided"
+	}
+	return state
 }
 
 func cardsOf(t control.Tenancy) string {
@@ -220,7 +231,7 @@ func dash(s string) string {
 // lastDay is the end that counts, exclusive.
 func lastDay(t control.Tenancy) *time.Time {
 	if t.Notice != nil && t.State != "disputed" {
-		end := t.Notice.AddDate(0, 0, 1) // within a day, which is the last
+		end := t.Notice.Add(-time.Second).AddDate(0, 0, 1) // mostly within a day, which is the last
 		return &end
 	}
 	return t.Until
@@ -236,8 +247,8 @@ func (c tenancyShowCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(t, func(w io.Writer) {
-		fmt.Fprintf(w, "tenancy %s is %s\n", called(t), t.State)
-		fmt.Fprintf(w, "doors %s, since %s, last day %s\n", dash(strings.Join(t.Doors, ", ")), date(t.Since, 0), date(t.Until, -1))
+		fmt.Fprintf(w, "tenancy %s is %s\n", called(t), inWords(t.State))
+		fmt.Fprintf(w, "doors %s, since %s, last day %s\n", dash(strings.Join(t.Doors, ", ")), date(t.Since, 0), date(lastDay(t), -1))
 		if t.Notice != nil {
 			fmt.Fprintf(w, "notice (%s) to %s; the tenant was told %d times at a door\n", t.Cause, t.Notice.Format("2006-01-02 15:04"), t.Told)
 		} else if t.Ended != nil {

@@ -93,15 +93,22 @@ func (d *Desk) lookup(text string, all map[wire.ID][]holding) (*tenancy, error) 
 	text = strings.TrimSpace(text)
 	surely := d.p.Clock().surely()
 	var found []*tenancy
+	over := ""
 	for _, t := range d.everyone(all) {
 		byID := len(text) >= 4 && strings.HasPrefix(wire.ID(t.ID).String(), strings.ToLower(text))
 		byWord := text != "" && (strings.EqualFold(t.Flat, text) || strings.EqualFold(t.Label, text))
-		if byID || byWord && t.state(t.stand(all[wire.ID(t.ID)]), surely) != stateEnded {
+		switch {
+		case byID, byWord && t.state(t.stand(all[wire.ID(t.ID)]), surely) != stateEnded:
 			found = append(found, t)
+		case byWord:
+			over = wire.ID(t.ID).String()[:8]
 		}
 	}
 	switch len(found) {
 	case 0:
+		if over != "" {
+			return nil, refuse("by its id it can still be shown: "+over, "the tenancy of %q is over", text)
+		}
 		return nil, refuse("gatehouse tenancy list shows them", "no tenancy %q here", text)
 	case 1:
 		return found[0], nil

@@ -51,6 +51,8 @@ func TestCheckOut(t *testing.T) {
 	}
 	_, err = o.ask(Request{Action: checkOut, Tenancy: done.Tenancy.ID.String(), Proof: "landlord", Cause: "agreed"}, nil, nil)
 	refused(t, err, "is over")
+	_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Proof: "landlord", Cause: "agreed"}, nil, nil)
+	refused(t, err, "by its id it can still be shown: "+done.Tenancy.ID.String()[:8])
 	_, err = o.arrive(em(1)) // the card may go to another tenant
 	must(t, err)
 	o.wants("front", em(1), wire.ReasonGranted)

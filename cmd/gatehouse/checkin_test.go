@@ -1,0 +1,60 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/control"
+)
+
+// TestAnswers: a slip in the JSON is named by its field, and nothing that was
+// typed is repeated.
+func TestAnswers(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"document":"passport","informed":true}`:    "",
+		`{"doors":"front"}`:                          "doors must be a list of strings",
+		`{"informed":"Testperson"}`:                  "informed must be true or false",
+		`{"pin":4711}`:                               "pin must be a string",
+		`["Testperson"]`:                             "must be an object",
+		`{"Testperson":1}`:                           "a field that is not known",
+		`{"name":"Testperson",}`:                     "no JSON at character 22",
+		`{"name":"Testperson"`:                       "not the JSON object",
+		`{"name":"Testperson"}{"name":"Another"}`:    "something stands behind",
+		`{"name":"Testperson"} Testperson 4711`:      "something stands behind",
+		"{\"name\":\"Testperson\"}\n \n":             "",
+		"passport\nE0000000\nTestperson\n3B\n\n\n\n": "no JSON at character 1",
+	} {
+		s := &session{in: strings.NewReader(text)}
+		_, err := checkInCmd{Answers: "-"}.gather(visit{s: s})
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s: %v", text, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v, want %q", text, err, want)
+		case err != nil && (strings.Contains(err.Error(), "Testperson") || strings.Contains(err.Error(), "4711")):
+			t.Errorf("%s: it is repeated: %v", text, err)
+		}
+	}
+}
+
+// TestLastDay: a notice that ends at midnight has the day before as its last.
+func TestLastDay(t *testing.T) {
+	at := func(text string) *time.Time {
+		v, err := time.Parse("2006-01-02 15:04", text)
+		must(t, err)
+		return &v
+	}
+	for _, c := range []struct {
+		state, notice, until, want string
+	}{
+		{"notice", "2026-11-28 16:33", "2027-02-01 00:00", "2026-11-28"},
+		{"notice", "2026-12-25 00:00", "2027-02-01 00:00", "2026-12-24"},
+		{"disputed", "2026-11-28 16:33", "2027-02-01 00:00", "2027-01-31"},
+	} {
+		v := control.Tenancy{State: c.state, Notice: at(c.notice), Until: at(c.until)}
+		if got := date(lastDay(v), -1); got != c.want {
+			t.Errorf("%+v: last day %s", c, got)
+		}
+	}
+}
