@@ -35,6 +35,7 @@ type town struct {
 	broker   string
 	front    *api.Client
 	operator *operator.Client
+	tend     time.Duration // how often the issuer asks for proofs; 0: as it does
 }
 
 // background starts f. It is ended by stop, or when the test is over.
@@ -103,7 +104,7 @@ func (t *town) start(tb testing.TB) (stop func()) {
 	stops := []func(){background(tb, "front", f.Run)}
 	<-ready
 	t.front = api.NewClient(filepath.Join(front, api.FileSocket))
-	i, err := issuer.Open(issuer.Options{Dir: own, Front: t.front, Log: zerolog.Nop()})
+	i, err := issuer.Open(issuer.Options{Dir: own, Front: t.front, Log: zerolog.Nop(), Tend: t.tend})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -131,6 +132,7 @@ type box struct {
 	keyring *keyring.Keyring
 	journal *journal.Journal
 	desk    *desk.Desk
+	roll    time.Duration // between two rolls; 0: as it does
 }
 
 // records are the desk's, as the uplink takes them.
@@ -212,6 +214,13 @@ func (b *box) openJournal(tb testing.TB) *journal.Journal {
 // link connects through a proxy to the broker.
 func (b *box) link(tb testing.TB, broker string, keepAlive time.Duration) *mqtt.Link {
 	tb.Helper()
+	l, _ := b.linked(tb, broker, keepAlive)
+	return l
+}
+
+// linked is a link that can be ended before the test is over.
+func (b *box) linked(tb testing.TB, broker string, keepAlive time.Duration) (l *mqtt.Link, stop func()) {
+	tb.Helper()
 	place := b.keyring.Registry().Place
 	l, err := mqtt.New(mqtt.Config{Broker: "mqtts://" + broker, Subscribe: []string{place.Down("+"), place.House("+")},
 		TLS: enrol.TLSConfig(filepath.Join(b.dir, "keys"), "", func() bool { return true }), KeepAlive: keepAlive,
@@ -219,8 +228,7 @@ func (b *box) link(tb testing.TB, broker string, keepAlive time.Duration) *mqtt.
 	if err != nil {
 		tb.Fatal(err)
 	}
-	background(tb, "link", l.Run)
-	return l
+	return l, background(tb, "link", l.Run)
 }
 
 // connect runs journal, desk and uplink over a link, until stop or the end of
@@ -237,7 +245,7 @@ func (b *box) connect(tb testing.TB, l uplink.Link, batch int) (stop func()) {
 	}
 	stops = append(stops, background(tb, "desk", b.desk.Run))
 	u, err := uplink.New(uplink.Options{Link: l, Journal: b.journal, Keyring: b.keyring, Records: records{b.desk}, Key: b.keys.Gateway, Clock: stamp,
-		Software: "bench", Batch: batch, Log: zerolog.Nop()})
+		Software: "bench", Batch: batch, Roll: b.roll, Log: zerolog.Nop()})
 	if err != nil {
 		tb.Fatal(err)
 	}

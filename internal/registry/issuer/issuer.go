@@ -39,12 +39,13 @@ type Front interface {
 	Status(ctx context.Context) (api.Status, error)
 }
 
-// Options of an Issuer. Now is time.Now if nil.
+// Options of an Issuer. Now is time.Now if nil, Tend a minute if 0.
 type Options struct {
 	Dir   string // that Init made
 	Front Front
 	Log   zerolog.Logger
 	Now   func() time.Time
+	Tend  time.Duration // how often proofs of lists are asked for, at least
 }
 
 // Issuer is safe for concurrent use.
@@ -67,6 +68,9 @@ type Issuer struct {
 // missing or does not belong to the others, and where another process has the
 // database.
 func Open(o Options) (*Issuer, error) {
+	if o.Tend <= 0 {
+		o.Tend = tendEvery
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
