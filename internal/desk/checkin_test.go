@@ -119,7 +119,7 @@ func TestArrivalsRefused(t *testing.T) {
 		"no flat":         {func(a *Arrival) { a.Flat = "" }, "flat is missing"},
 		"name as label":   {func(a *Arrival) { a.Label = "for " + tenant }, "holds the tenant's name"},
 		"number as label": {func(a *Arrival) { a.Label = "tel 13800 001 111" }, "digits in a row"},
-		"nines as label":   {func(a *Arrival) { a.Label = "tel 909090" }, "digits in a row"},
+		"nines as label":  {func(a *Arrival) { a.Label = "tel 909090" }, "digits in a row"},
 		"door":            {func(a *Arrival) { a.Doors = []string{"attic"} }, "front, yard"},
 		"past":            {func(a *Arrival) { a.Until = noon - 1 }, "in the past"},
 		"before it began": {func(a *Arrival) { a.From, a.Until = noon+20, noon+10 }, "before it begins"},
