@@ -24,12 +24,15 @@ type gatewayAddCmd struct {
 	Gateway    string   `required:"" help:"Id of the gateway, unique within the building." placeholder:"ID"`
 	Flat       []string `help:"A flat that check-ins may name; without any, all may be named." placeholder:"FLAT"`
 	NoticeDays int      `help:"Days of notice where the landlord alone ends a tenancy." placeholder:"DAYS"`
-	Hours      int      `help:"The token is good for so long." default:"72"`
+	Hours      int      `help:"The token is good for so long, at most 720." default:"72"`
 	Replace    bool     `help:"Another machine takes the place of an enrolled one."`
 }
 
 // Run makes a token.
 func (c gatewayAddCmd) Run(s *session) error {
+	if c.Hours < 1 || c.Hours > 30*24 {
+		return hinted("from 1 to 720", "a token for %d hours", c.Hours)
+	}
 	t, err := s.issuer.AddGateway(s.ctx, operator.NewGateway{
 		Place: api.Place{District: c.District, Town: c.Town, Building: c.Building, Gateway: c.Gateway},
 		Flats: c.Flat, NoticeDays: c.NoticeDays, Hours: c.Hours, Replace: c.Replace})
@@ -53,7 +56,7 @@ func (c gatewayListCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(all, func(w io.Writer) {
-		rows := table(w, "GATEWAY", "ENROLLED", "CERTIFICATE UNTIL", "TOKEN UNTIL", "LIST PROVED", "DOORS")
+		rows := table(w, "GATEWAY", "ENROLLED", "CERTIFICATE UNTIL", "TOKEN UNTIL", "DOORS")
 		for _, g := range all {
 			enrolled, certificate, token := "no", "", ""
 			if g.Enrolled != nil {
@@ -65,8 +68,7 @@ func (c gatewayListCmd) Run(s *session) error {
 			if g.Token != nil {
 				token = clock(g.Token)
 			}
-			rows.row(strings.Join([]string{g.District, g.Town, g.Building, g.Gateway}, "/"), enrolled, certificate, token,
-				fmt.Sprint(g.Proved), strings.Join(g.Doors, " "))
+			rows.row(strings.Join([]string{g.District, g.Town, g.Building, g.Gateway}, "/"), enrolled, certificate, token, strings.Join(g.Doors, " "))
 		}
 		rows.end("none; registryd gateway add makes a token for one")
 	})

@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"gatehouse/internal/registry/issuer"
+	"gatehouse/sync/wire"
 )
 
 // configTemplate is the front's configuration file as init writes it.
@@ -29,19 +33,9 @@ type initCmd struct {
 
 // Run makes the keys of a registry.
 func (c initCmd) Run(s *session) error {
-	setup := issuer.Setup{Registry: c.Registry, Enrol: 8443, Broker: c.Broker, Now: time.Now()}
-	for n, h := range c.Host {
-		host, port, err := net.SplitHostPort(h)
-		if err != nil {
-			setup.Hosts = append(setup.Hosts, h)
-			continue
-		}
-		setup.Hosts = append(setup.Hosts, host)
-		if number, err := strconv.Atoi(port); err != nil || number < 1 || number > 65535 {
-			return hinted("write it as registry.example.org:8443", "no port: %q", h)
-		} else if n == 0 {
-			setup.Enrol = number
-		}
+	setup, err := c.setup()
+	if err != nil {
+		return err
 	}
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
@@ -62,6 +56,50 @@ func (c initCmd) Run(s *session) error {
 			fmt.Fprintln(w, "  records.key  opens names and who went through a door; needed for registryd person")
 			fmt.Fprintln(w, "  escrow.key   opens building keys; needed when a building's last gateway is lost")
 		})
+}
+
+// setup reads hosts and ports: they stand in certificate and tokens, where a
+// slip shows only when a gateway can't find the registry.
+func (c initCmd) setup() (issuer.Setup, error) {
+	setup := issuer.Setup{Registry: c.Registry, Enrol: 8443, Broker: c.Broker, Now: time.Now()}
+	if !wire.ValidName(c.Registry, false) {
+		return setup, hinted("a-z, 0-9 and hyphens, at most 32, as city-1", "%q is no id of a registry", c.Registry)
+	}
+	if len(c.Host) == 0 {
+		return setup, hinted("a name or address under which gateways reach the front", "no host is named")
+	}
+	for n, h := range c.Host {
+		host, port, err := net.SplitHostPort(h)
+		if err != nil {
+			host, port = strings.TrimSuffix(strings.TrimPrefix(h, "["), "]"), ""
+		}
+		if !isHost(host) {
+			return setup, hinted("a name or address, maybe with a port, as registry.example.org:8443", "no host: %q", h)
+		}
+		setup.Hosts = append(setup.Hosts, host)
+		if port == "" && err != nil {
+			continue
+		}
+		number, err := strconv.Atoi(port)
+		if err != nil || number < 1 || number > 65535 {
+			return setup, hinted("write it as registry.example.org:8443", "no port: %q", h)
+		}
+		if n == 0 {
+			setup.Enrol = number
+		}
+	}
+	if c.Broker < 1 || c.Broker > 65535 || c.Broker == setup.Enrol {
+		return setup, hinted("another one than that of enrolment, from 1 to 65535", "%d can't be the broker's port", c.Broker)
+	}
+	return setup, nil
+}
+
+// hostName is a name of the DNS.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
+
+func isHost(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Zone() == "" || len(host) <= 253 && hostName.MatchString(host)
 }
 
 type renewServerCmd struct {

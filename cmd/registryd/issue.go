@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,6 +23,9 @@ type issueCmd struct {
 func (c issueCmd) Run(s *session) error {
 	log := zerolog.New(s.err).With().Timestamp().Logger()
 	i, err := issuer.Open(issuer.Options{Dir: c.Dir, Front: s.front, Log: log})
+	if errors.Is(err, fs.ErrPermission) {
+		return hinted("run this as the issuer's user", "%v", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -73,7 +77,7 @@ func (publishCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(st, func(w io.Writer) {
-		fmt.Fprintf(w, "lists and house documents of %d buildings handed over\n", st.Buildings)
+		fmt.Fprintf(w, "lists and house documents of %s handed over\n", count(st.Buildings, "building"))
 	})
 }
 

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry"
@@ -13,7 +16,12 @@ type serveCmd struct {
 // Run serves until it is told to stop.
 func (c serveCmd) Run(s *session) error {
 	config, err := registry.LoadConfig(c.Config)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return hinted("registryd init writes one into the front's folder; name it with --config", "%v", err)
+	case errors.Is(err, fs.ErrPermission):
+		return hinted("run this as the front's user", "%v", err)
+	case err != nil:
 		return err
 	}
 	log := zerolog.New(s.err).With().Timestamp().Logger().Level(zerolog.InfoLevel)

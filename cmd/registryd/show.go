@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
 )
 
 type statusCmd struct{}
@@ -50,7 +53,8 @@ func (c gatewaysCmd) Run(s *session) error {
 		}
 		_ = t.Flush() // into a string
 		if len(all) == 0 {
-			fmt.Fprintln(w, "none; registryd gateway add makes a token for one")
+			fmt.Fprintln(w, choose(c.Building == "", "none; registryd gateway add makes a token for one",
+				"none of that building has enrolled; registryd gateway list shows whose token waits"))
 		}
 	})
 }
@@ -97,22 +101,46 @@ type entriesCmd struct {
 
 // Run shows headers of entries.
 func (c entriesCmd) Run(s *session) error {
-	f := api.EntryFilter{Building: c.Building, Gateway: c.Gateway, Door: c.Door, Kind: c.Kind, Limit: c.Limit}
-	var err error
+	kind, err := entryKind(c.Kind)
+	if err != nil {
+		return err
+	}
+	f := api.EntryFilter{Building: c.Building, Gateway: c.Gateway, Door: c.Door, Kind: kind, Limit: c.Limit}
 	if f.From, err = parseTime(c.From); err != nil {
 		return err
 	}
 	if f.To, err = parseTime(c.To); err != nil {
 		return err
 	}
-	return s.front.Entries(s.ctx, f, func(e api.Entry) error {
-		if s.json {
+	found := 0
+	err = s.front.Entries(s.ctx, f, func(e api.Entry) error {
+		if found++; s.json {
 			return s.encode(e)
 		}
 		what := strings.Join(strings.Fields(strings.Join([]string{e.Kind, e.Outcome, e.Reason, e.Direction, e.Source}, " ")), " ")
 		_, err := fmt.Fprintf(s.out, "%s  %s/%s  %s:%d  %-12s %s\n", clock(&e.Time), e.Building, e.Gateway, e.Epoch, e.Sequence, e.Door, what)
 		return err
 	})
+	if err == nil && found == 0 && !s.json {
+		fmt.Fprintln(s.err, "none")
+	}
+	return err
+}
+
+// entryKind refuses a kind that no entry has: its empty answer would look as if
+// nothing had happened.
+func entryKind(text string) (string, error) {
+	text = strings.ReplaceAll(strings.ToLower(text), "-", "_")
+	var all []string
+	for k := range wire.Kind(math.MaxUint8) {
+		if name := k.String(); !strings.HasPrefix(name, "kind_") {
+			all = append(all, name)
+		}
+	}
+	if text != "" && !slices.Contains(all, text) {
+		return "", hinted("one of "+strings.Join(all, ", "), "no kind of entries: %q", text)
+	}
+	return text, nil
 }
 
 func parseTime(text string) (time.Time, error) {

@@ -94,3 +94,69 @@ func TestShowSaysWhatToDo(t *testing.T) {
 		t.Errorf("%d %s", status, errOut)
 	}
 }
+
+// TestSlips: what an operator mistypes is refused with what would do, never
+// taken for something else.
+func TestSlips(t *testing.T) {
+	dir := t.TempDir()
+	initIn := func(args ...string) []string {
+		return append([]string{"init", "--dir", filepath.Join(dir, "r")}, args...)
+	}
+	add := []string{"gateway", "add", "--district", "d", "--town", "t", "--building", "b", "--gateway", "g"}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{initIn("--registry", "Bad Name", "--host", "h"), "no id of a registry"},
+		{initIn("--registry", "r", "--host", ""), "no host"},
+		{initIn("--registry", "r", "--host", "foo bar"), "no host"},
+		{initIn("--registry", "r", "--host", "https://foo/"), "no port"},
+		{initIn("--registry", "r", "--host", "fe80::1%eth0"), "no host"},
+		{initIn("--registry", "r", "--host", "foo.example:0"), "no port"},
+		{initIn("--registry", "r", "--host", "foo.example:"), "no port"},
+		{initIn("--registry", "r", "--host", "foo.example,bar baz"), "no host"},
+		{initIn("--registry", "r", "--host", "foo.example", "--broker", "99999"), "can't be the broker's port"},
+		{initIn("--registry", "r", "--host", "foo.example:8883"), "can't be the broker's port"},
+		{append(add, "--hours", "0"), "a token for 0 hours"},
+		{append(add, "--hours", "10000"), "a token for 10000 hours"},
+		{[]string{"entries", "--kind", "acess"}, "no kind of entries"},
+		{[]string{"serve", "--config", filepath.Join(dir, "none")}, "registryd init writes one"},
+	} {
+		status, _, errOut := call(filepath.Join(dir, "none"), c.args...)
+		if status != 1 || !strings.Contains(errOut, c.want) || !strings.Contains(errOut, "hint: ") {
+			t.Errorf("%q: %d %s", c.args, status, errOut)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("a refused init left %v %v", left, err)
+	}
+}
+
+// TestInit: each folder is for one user alone, and all can reach theirs; hosts
+// stand in the token's place as they were meant.
+func TestInit(t *testing.T) {
+	for host, want := range map[string]string{"::1": "[::1]:8443", "[::1]": "[::1]:8443", "[::1]:9443": "[::1]:9443", "192.0.2.1": "192.0.2.1:8443", "a-1.example": "a-1.example:8443"} {
+		dir := filepath.Join(t.TempDir(), "r")
+		if status, _, errOut := call("", "init", "--registry", "r", "--host", host, "--dir", dir); status != 0 {
+			t.Errorf("%s: %s", host, errOut)
+			continue
+		}
+		place, err := os.ReadFile(filepath.Join(dir, "issuer", "registry.json"))
+		if err != nil || !strings.Contains(string(place), `"`+want+`"`) {
+			t.Errorf("%s: %s %v", host, place, err)
+		}
+		for folder, mode := range map[string]os.FileMode{"": 0o755, "front": 0o700, "issuer": 0o700, "offline": 0o700} {
+			if info, err := os.Stat(filepath.Join(dir, folder)); err != nil || info.Mode().Perm()&^mode != 0 || mode&1 != info.Mode().Perm()&1 {
+				t.Errorf("folder %q: %v %v", folder, info.Mode(), err)
+			}
+		}
+	}
+}
+
+// TestLastDay: an end is exclusive; people read days.
+func TestLastDay(t *testing.T) {
+	end := time.Date(2027, 2, 1, 0, 0, 0, 0, time.Local)
+	if got := day(&end); got != "2027-01-31" || day(nil) != "" {
+		t.Errorf("last day %s", got)
+	}
+}

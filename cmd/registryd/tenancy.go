@@ -30,7 +30,7 @@ func (c tenanciesCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(all, func(w io.Writer) {
-		rows := table(w, "TENANCY", "BUILDING", "FLAT", "STATE", "SINCE", "UNTIL", "CAUSE", "DOCUMENT", "")
+		rows := table(w, "TENANCY", "BUILDING", "FLAT", "STATE", "SINCE", "LAST DAY", "CAUSE", "DOCUMENT", "")
 		for _, t := range all {
 			rows.row(t.ID, t.Building, t.Flat, t.State, t.Since.Local().Format(time.DateOnly), day(t.Until), t.Cause, t.Document,
 				choose(len(t.Problems) > 0, "see --problems", ""))
@@ -57,11 +57,13 @@ func (c tenanciesCmd) problems(s *session) error {
 	})
 }
 
+// day is the last one before an end, which itself is exclusive: midnight in the
+// building is another hour here.
 func day(t *time.Time) string {
 	if t == nil {
 		return ""
 	}
-	return t.Local().Format(time.DateOnly)
+	return t.Add(-time.Second).Local().Format(time.DateOnly)
 }
 
 type grantsCmd struct {
@@ -76,7 +78,7 @@ func (c grantsCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(all, func(w io.Writer) {
-		rows := table(w, "GRANT", "TENANCY", "BUILDING", "STATE", "UNTIL", "CARDS", "DOORS", "")
+		rows := table(w, "GRANT", "TENANCY", "BUILDING", "STATE", "LAST DAY", "CARD IDS", "DOORS", "")
 		for _, g := range all {
 			suspended := 0
 			for _, card := range g.Cards {
@@ -141,7 +143,7 @@ func (c endCmd) Run(s *session) error {
 
 type suspendCmd struct {
 	subject
-	Card   string `help:"Only this card, as registryd grants --json shows it." placeholder:"ID"`
+	Card   string `help:"Only this id of a card, as registryd grants --json shows it. A card has one for each form in which readers see it." placeholder:"ID"`
 	Reason string `required:"" help:"lost, stolen or order."`
 }
 
@@ -152,7 +154,7 @@ func (c suspendCmd) Run(s *session) error {
 
 type resumeCmd struct {
 	subject
-	Card   string `help:"Only this card." placeholder:"ID"`
+	Card   string `help:"Only this id of a card." placeholder:"ID"`
 	Reason string `required:"" help:"found, order or mistake."`
 }
 
@@ -167,7 +169,7 @@ type disputeCmd struct {
 
 type settleCmd struct {
 	Tenancy string `arg:"" help:"Id of the tenancy."`
-	Uphold  string `help:"The notice is right: the last day, as 2026-12-31." placeholder:"DATE" xor:"way" required:""`
+	Uphold  string `help:"The notice is right: the last day, as 2026-12-31, by the clock of this machine." placeholder:"DATE" xor:"way" required:""`
 	Reject  bool   `help:"The notice is not: the tenancy goes on." xor:"way" required:""`
 	Reason  string `help:"heard, order or agreed." default:"heard"`
 }
@@ -271,7 +273,7 @@ func (c personCmd) Run(s *session) error {
 	}
 	plain, err := wire.Unseal(key, wire.SealPerson, at.Address, sealed)
 	if err != nil {
-		return err
+		return hinted("is --key the records.key of this registry? What was sealed before a new one opens with the old one", "%v", err)
 	}
 	var p wire.Person
 	if err := wire.Decode(plain, &p); err != nil {

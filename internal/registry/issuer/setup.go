@@ -46,6 +46,9 @@ func Init(dir string, s Setup) error {
 		return errors.New("init registry: an id [a-z0-9-]{1,32} and a host are needed")
 	}
 	folders := []string{FolderFront, FolderIssuer, FolderOffline}
+	if err := os.MkdirAll(dir, 0o755); err != nil { // the folders in it are private, each to another user
+		return hinted("run this as root, or name a --dir that is yours", "init registry: %v", err)
+	}
 	temp := make(map[string]string)
 	for _, f := range folders {
 		if _, err := os.Lstat(filepath.Join(dir, f)); !errors.Is(err, fs.ErrNotExist) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	_ "modernc.org/sqlite" // the driver
@@ -59,6 +60,13 @@ type querier interface {
 // two lists of one version.
 func openStore(dir string) (*sql.DB, error) {
 	path := filepath.Join(dir, FileDatabase)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // it has tokens: nobody else reads it, in whatever folder it lies
+	if err == nil {
+		err = errors.Join(f.Chmod(0o600), f.Close())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
 	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=locking_mode(EXCLUSIVE)"+
 		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(1000)")
 	if err != nil {

@@ -46,7 +46,7 @@ type Gateway struct {
 	Doors       []string   `json:"doors"`
 	Certificate *time.Time `json:"certificate_until,omitempty"`
 	Token       *time.Time `json:"token_until,omitempty"` // a token waits to be used
-	Proved      uint64     `json:"proved"`                // newest list that it has proved, as the front said last
+	Proved      uint64     `json:"proved"`                // newest list that it has proved, as the front said last; 0: not asked since the start
 }
 
 // Tenancy is one person in one flat for a time.
