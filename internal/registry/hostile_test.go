@@ -182,3 +182,19 @@ func TestFloodIsBounded(t *testing.T) {
 		t.Errorf("of %d messages %d waited at a time, %d were dropped", n, most, s.front.dropped.Load())
 	}
 }
+
+// TestShortConnections with a gateway's certificate, one after the other, as a
+// tool makes them, cost the gateway nothing.
+func TestShortConnections(t *testing.T) {
+	r, f, w := twoGateways(t)
+	_, changed := w[0].link.State()
+	for i := range 12 {
+		c := r.raw(f.broker, "short"+string(rune('a'+i)), r.client(w[0].model, w[0].place), true, make(chan string, 1))
+		c.Disconnect(100)
+	}
+	select {
+	case <-changed:
+		t.Error("the gateway's own connection was ended")
+	case <-time.After(300 * time.Millisecond):
+	}
+}

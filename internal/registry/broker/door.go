@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -76,9 +77,14 @@ func permissions(p wire.Place) *server.Permissions {
 	}
 }
 
+// admit counts a connection. Those that have ended count no more: nobody says
+// so when they do, and a gateway may not lose the one that it has to a tool that
+// came and went.
 func (d *door) admit(address string, id uint64) {
+	s := d.server.Load()
 	d.mu.Lock()
-	ids := append(d.conns[address], id)
+	ids := slices.DeleteFunc(d.conns[address], func(id uint64) bool { return s.GetClient(id) == nil })
+	ids = append(ids, id)
 	d.conns[address] = ids
 	d.mu.Unlock()
 	if len(ids) > maxConns {
@@ -87,8 +93,6 @@ func (d *door) admit(address string, id uint64) {
 }
 
 // disconnect ends the oldest connections of a gateway, so that `keep` are left.
-// Most of them are gone already: nobody says so, and ending them again is
-// nothing.
 func (d *door) disconnect(address string, keep int) {
 	d.mu.Lock()
 	ids := d.conns[address]
