@@ -105,8 +105,8 @@ type Want struct {
 
 // Delivery brings a tenancy record to the registry.
 type Delivery struct {
-	Record []byte `cbor:"1,keyasint"` // envelope of a Record
-	Person []byte `cbor:"2,keyasint"` // Seal of a Person to the records key; empty: none, or delivered before
+	Record []byte `cbor:"1,keyasint"` // envelope of a Record, the sender's own or a sibling's
+	Person []byte `cbor:"2,keyasint"` // Seal of a Person to the records key; empty: none, delivered before, or a sibling's
 }
 
 // Status is the payload of the last will and of its opposite.
@@ -130,7 +130,7 @@ type Ack struct {
 	ListHash    Hash      `cbor:"10,keyasint"`
 	House       uint64    `cbor:"11,keyasint"`
 	Trust       uint64    `cbor:"12,keyasint"`
-	Line        uint64    `cbor:"13,keyasint"` // newest line of tenancy records; 0: none
+	Line        uint64    `cbor:"13,keyasint"` // newest line of tenancy records; 0: none, or begin another
 	Records     uint64    `cbor:"14,keyasint"` // stored of that line, without a gap
 }
 
