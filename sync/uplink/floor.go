@@ -12,37 +12,41 @@ import (
 // busy server: whoever steals that must not be able to expire a city.
 const (
 	aheadTrusted = 24 * time.Hour // of a clock that is trusted
-	// aheadUnsure is the same of the floor that was there at the start, and the time
-	// that has passed since, where no clock is trusted: longer without power than
-	// that, and time has to come from elsewhere.
+	// aheadUnsure is the same of the newest document that root or issuer signed,
+	// where no clock is trusted. It is the same at every start: step by step leads
+	// no further.
 	aheadUnsure = 60 * 24 * time.Hour
+	// settleFor is how long a clock is given to be set by a time server before
+	// more than a day is believed without it.
+	settleFor = 10 * time.Minute
 )
 
 var errFarTime = errors.New("the registry's time is too far ahead to be believed")
 
-// floorGuard says how much of a witness's time is believed.
-type floorGuard struct {
-	began time.Time // monotonic
-	floor int64     // then; 0: none is known, so the first one is believed
-}
-
 // hearTime takes the time of an ack.
 func (a *actor) hearTime(unix int64, now time.Time) error {
-	g := &a.guard
-	if g.floor == 0 {
-		g.began, g.floor = now, a.o.Keyring.Floor()
+	if a.heardFirst.IsZero() {
+		a.heardFirst = now
 	}
-	most := g.floor + int64((aheadUnsure+now.Sub(g.began))/time.Second)
-	if stamp := a.o.Clock(); stamp.Trusted {
-		most = stamp.Wall/1000 + int64(aheadTrusted/time.Second)
-	} else if g.floor == 0 {
-		most = unix
-	}
-	if unix > most {
+	if unix > a.latest(now) {
 		return errFarTime
 	}
 	a.o.Keyring.RaiseFloor(unix)
 	return nil
+}
+
+// latest is the latest time of a witness that is believed now, unix s.
+func (a *actor) latest(now time.Time) int64 {
+	const day = int64(aheadTrusted / time.Second)
+	if stamp := a.o.Clock(); stamp.Trusted {
+		return stamp.Wall/1000 + day
+	}
+	reg := a.o.Keyring.Registry()
+	signed := max(int64(reg.Trust.Issued), int64(reg.House.Issued), a.o.Keyring.Status().Issued.Unix())
+	if now.Sub(a.heardFirst) < settleFor {
+		return max(signed, a.o.Keyring.Floor()) + day
+	}
+	return signed + int64(aheadUnsure/time.Second)
 }
 
 // takeTime does so, and records a time that is not believed. The rest of the

@@ -10,53 +10,77 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// floorRing is a keyring of which only the floor is used.
+// floorRing is a keyring of which only times are used.
 type floorRing struct {
 	Keyring
-	floor int64
+	floor, signed int64 // unix s
 }
 
 func (r *floorRing) Floor() int64          { return r.floor }
 func (r *floorRing) RaiseFloor(unix int64) { r.floor = max(r.floor, unix) }
+func (r *floorRing) Status() keyring.Status {
+	return keyring.Status{} // no list: its time is far in the past
+}
+func (r *floorRing) Registry() *keyring.Registry {
+	return &keyring.Registry{House: wire.House{Issued: uint32(r.signed)}}
+}
 
 // TestFarTime: a witness can't push a gateway's floor into the future, in one
-// step or in many.
+// step or in many, in one run or in many.
 func TestFarTime(t *testing.T) {
 	const day = 24 * 60 * 60
 	start := time.Unix(1_790_000_000, 0)
 	for name, c := range map[string]struct {
-		floor, wall int64
-		trusted     bool
-		times       []int64
-		want        int64
+		signed, floor, wall int64 // against the start
+		trusted             bool
+		times               []int64
+		runs                int // of the daemon; each an hour
+		want                int64
 	}{
-		"in step":                          {floor: -9 * day, wall: 0, trusted: true, times: []int64{5}, want: 5},
-		"a day ahead of a trusted clock":   {floor: -9 * day, wall: 0, trusted: true, times: []int64{day}, want: day},
-		"more than that":                   {floor: -9 * day, wall: 0, trusted: true, times: []int64{day + 1}, want: -9 * day},
-		"a month in the drawer, no clock":  {floor: -30 * day, wall: -30 * day, times: []int64{0}, want: 0},
-		"ten years, no clock":              {floor: 0, wall: 0, times: []int64{3650 * day}, want: 0},
-		"step by step, no clock":           {floor: 0, wall: 0, times: []int64{50 * day, 100 * day, 150 * day}, want: 50 * day},
-		"a wrong clock that nobody trusts": {floor: 0, wall: 3650 * day, times: []int64{100 * day}, want: 0},
+		"in step":                               {floor: -9 * day, trusted: true, times: []int64{5}, want: 5},
+		"a day ahead of a trusted clock":        {floor: -9 * day, trusted: true, times: []int64{day}, want: day},
+		"more than that":                        {floor: -9 * day, trusted: true, times: []int64{day + 1}, want: -9 * day},
+		"a month in the drawer, no clock":       {signed: -30 * day, floor: -30 * day, wall: -30 * day, times: []int64{0}, want: 0},
+		"ten years, no clock":                   {times: []int64{3650 * day}, want: 0},
+		"step by step, no clock":                {times: []int64{50 * day, 100 * day, 150 * day}, want: 50 * day},
+		"step by step, start by start":          {times: []int64{50 * day, 60 * day, 61 * day, 120 * day}, runs: 12, want: 60 * day},
+		"a wrong clock that nobody trusts":      {wall: 3650 * day, times: []int64{100 * day}, want: 0},
+		"a new gateway, which has no floor yet": {floor: -1_790_000_000, times: []int64{1<<32 - 1 - 1_790_000_000, 3}, want: 3},
 	} {
-		ring := &floorRing{floor: start.Unix() + c.floor}
+		ring := &floorRing{floor: start.Unix() + c.floor, signed: start.Unix() + c.signed}
 		stamp := journal.Stamp{Wall: (start.Unix() + c.wall) * 1000, Trusted: c.trusted}
-		a := &actor{o: Options{Keyring: ring, Clock: func() journal.Stamp { return stamp }}}
-		for _, at := range c.times {
-			if err := a.hearTime(start.Unix()+at, start); err != nil && !errors.Is(err, errFarTime) {
-				t.Errorf("%s: %v", name, err)
+		for range max(c.runs, 1) {
+			a := &actor{o: Options{Keyring: ring, Clock: func() journal.Stamp { return stamp }}}
+			a.heardFirst = start.Add(-time.Hour)
+			for _, at := range c.times {
+				if err := a.hearTime(start.Unix()+at, start); err != nil && !errors.Is(err, errFarTime) {
+					t.Errorf("%s: %v", name, err)
+				}
 			}
 		}
 		if got := ring.floor - start.Unix(); got != c.want {
 			t.Errorf("%s: floor at %d, want %d", name, got, c.want)
 		}
 	}
-	none := &floorRing{}
-	a := &actor{o: Options{Keyring: none, Clock: func() journal.Stamp { return journal.Stamp{} }}}
-	if err := a.hearTime(start.Unix(), start); err != nil || none.floor != start.Unix() {
-		t.Errorf("the first time that a gateway ever hears: %v, floor %d", err, none.floor)
-	}
 	if r := reasonOf(errFarTime); r != wire.ReasonClockLeapt {
 		t.Errorf("recorded as %s", r)
 	}
-	var _ Keyring = (*keyring.Keyring)(nil)
+}
+
+// TestFarTimeAtTheStart: before a time server can have set the clock, no more
+// than a day is believed.
+func TestFarTimeAtTheStart(t *testing.T) {
+	start := time.Unix(1_790_000_000, 0)
+	ring := &floorRing{floor: start.Unix(), signed: start.Unix() - 1000}
+	a := &actor{o: Options{Keyring: ring, Clock: func() journal.Stamp { return journal.Stamp{} }}}
+	ahead := start.Unix() + 30*24*60*60
+	if err := a.hearTime(ahead, start); !errors.Is(err, errFarTime) || ring.floor != start.Unix() {
+		t.Errorf("at the start: %v", err)
+	}
+	if err := a.hearTime(start.Unix()+3600, start); err != nil {
+		t.Errorf("an hour ahead: %v", err)
+	}
+	if err := a.hearTime(ahead, start.Add(settleFor)); err != nil || ring.floor != ahead {
+		t.Errorf("later: %v", err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"gatehouse/internal/keyring"
@@ -13,6 +14,9 @@ import (
 // wantMost is the longest pause between two requests for the same thing.
 const wantMost = 5 * time.Minute
 
+// proveEvery is how often a list that no disk has taken is looked at.
+const proveEvery = time.Minute
+
 // collection gathers what the registry has newer: the parts of a list, until
 // it is whole, and the two documents.
 type collection struct {
@@ -20,6 +24,7 @@ type collection struct {
 	newestHouse uint64
 	newestTrust uint64
 	lacking     time.Time // since when a newer list is known and not in force
+	unproved    uint64    // version in force of which there is no entry yet; 0: none
 
 	manifest []byte // of the list that is gathered; nil: none
 	second   []byte
@@ -154,9 +159,25 @@ func (a *actor) apply() error {
 	s := a.o.Keyring.Status()
 	if s.Version != before {
 		a.o.Log.Info().Uint64("version", s.Version).Msg("list of grants in force")
-		a.o.Journal.Queue(wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}, wire.Who{})
+		a.unproved = s.Version
+		a.prove(nil, time.Now())
 		a.lacking = time.Time{}
 		a.recordsSoon()
 	}
 	return a.withoutDisk(err)
+}
+
+// prove records the list in force once a disk holds it: before that a restart
+// would undo what the entry proves.
+func (a *actor) prove(_ context.Context, now time.Time) time.Time {
+	if a.unproved == 0 {
+		return time.Time{}
+	}
+	s := a.o.Keyring.Status()
+	if s.Version == a.unproved && !s.Copies[0].Good && !s.Copies[1].Good {
+		return now.Add(proveEvery)
+	}
+	a.unproved = 0
+	a.o.Journal.Queue(wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}, wire.Who{})
+	return time.Time{}
 }

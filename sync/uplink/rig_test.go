@@ -79,6 +79,7 @@ func (k *ring) Apply(u keyring.Update) error {
 		have[h] = true
 	}
 	k.status.Version, k.status.Hash, k.buckets = m.Version, hash, have
+	k.status.Copies[0].Good = true
 	k.applied = append(k.applied, m.Version)
 	return nil
 }

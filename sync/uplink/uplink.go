@@ -143,7 +143,7 @@ type actor struct {
 
 	session
 	sender
-	guard floorGuard
+	heardFirst time.Time // the first ack of this run
 	alarm
 	notices
 	deliveries
@@ -195,7 +195,7 @@ func (a *actor) tick(ctx context.Context) time.Time {
 	now := time.Now()
 	next := now.Add(idle)
 	for _, due := range [...]func(context.Context, time.Time) time.Time{
-		a.greet, a.send, a.announce, a.deliver, a.fetch, a.talk, a.judge, a.tellRefused,
+		a.greet, a.send, a.announce, a.deliver, a.fetch, a.talk, a.judge, a.tellRefused, a.prove,
 	} {
 		if t := due(ctx, now); !t.IsZero() && t.Before(next) {
 			next = t
