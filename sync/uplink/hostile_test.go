@@ -111,6 +111,32 @@ func TestFloodOfForgeries(t *testing.T) {
 	})
 }
 
+// TestEndlessForgeries: a broker that never stops gets an entry an hour after the
+// first ten, and none of its messages is left out of their counts.
+func TestEndlessForgeries(t *testing.T) {
+	bubble(t, func(w *world) {
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		const hours = 6
+		for range hours * 60 {
+			w.broker.Inject(mqtt.Message{Topic: w.place.Down(wire.TypeAck), Payload: []byte("x")})
+			time.Sleep(time.Minute)
+		}
+		time.Sleep(2 * time.Hour)
+		var entries, counted uint64
+		w.count(func(h wire.Header) bool {
+			if h.Kind == wire.KindRefused {
+				entries, counted = entries+1, counted+h.Count
+			}
+			return true
+		})
+		if entries > 10+hours+1 || counted != hours*60 {
+			t.Errorf("%d entries that stand for %d messages, want at most %d for %d", entries, counted, 10+hours+1, hours*60)
+		}
+	})
+}
+
 // TestReplaysOfYesterday: everything that ever went over the broker comes again
 // and moves nothing back.
 func TestReplaysOfYesterday(t *testing.T) {

@@ -63,12 +63,26 @@ type refusal struct {
 }
 
 type refusedCount struct {
-	n    uint64
-	told time.Time
+	n       uint64
+	told    time.Time
+	entries int // so far; forgotten after an hour without one
+}
+
+// pause is how long after the last entry the next one may be.
+func (c *refusedCount) pause() time.Duration {
+	if c.entries < refusedSoon {
+		return refusedEvery
+	}
+	return refusedLater
 }
 
 const (
+	// refusedEvery is the pause between two entries of one kind of refusal; after
+	// refusedSoon of them refusedLater is. A broker that never stops must not fill
+	// the journal.
 	refusedEvery = time.Minute
+	refusedLater = time.Hour
+	refusedSoon  = 10
 	maxRefusals  = 32 // kinds of them that are told apart
 )
 
@@ -98,18 +112,21 @@ var known = map[string]bool{wire.TypeAck: true, wire.TypeList: true, wire.TypeTr
 // tellRefused records what was refused.
 func (a *actor) tellRefused(_ context.Context, now time.Time) (next time.Time) {
 	for r, c := range a.refused {
-		due := c.told.Add(refusedEvery)
-		if now.Before(due) {
+		if due := c.told.Add(c.pause()); now.Before(due) {
 			next = earlier(next, due)
 			continue
 		}
 		if c.n == 0 {
+			if due := c.told.Add(refusedLater); now.Before(due) {
+				next = earlier(next, due)
+				continue
+			}
 			delete(a.refused, r)
 			continue
 		}
 		a.o.Journal.Queue(wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: r.reason, Source: r.source, Count: c.n}, wire.Who{})
-		c.n, c.told = 0, now
-		next = earlier(next, now.Add(refusedEvery))
+		c.n, c.told, c.entries = 0, now, c.entries+1
+		next = earlier(next, now.Add(c.pause()))
 	}
 	return next
 }
