@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"reflect"
+	"strconv"
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
@@ -66,6 +67,9 @@ func FuzzItem(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var item cbor.RawMessage
 		_, err := canonical.dec.UnmarshalFirst(b, &item)
+		if strconv.IntSize == 32 && err == nil && itemSize(b, 0) == 0 {
+			return // there the library takes a count of 2^63 for none
+		}
 		if n := itemSize(b, 0); (err == nil) != (n > 0) || n != len(item) {
 			t.Fatalf("%x: %d bytes by hand, by the library %d, %v", b, n, len(item), err)
 		}
