@@ -128,7 +128,6 @@ func (r *Renewer) Renew(ctx context.Context) error {
 	if request.CSR, err = certificateRequest(reg.Place, client); err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
-	request.At = uint32(max(0, r.now().Unix()))
 	payload, err := wire.Encode(request)
 	if err != nil {
 		return fmt.Errorf("renew certificate: %w", err)

@@ -163,6 +163,15 @@ func (r EnrolRequest) proof(secret [16]byte) (h Hash, err error) {
 	return h, nil
 }
 
+// IntroduceProof is what who asks to be introduced shows: HMAC-SHA256 by the
+// token's secret over "introduce " and the gateway's address.
+func IntroduceProof(secret [16]byte, address string) (h Hash) {
+	mac := hmac.New(sha256.New, secret[:])
+	mac.Write([]byte("introduce " + address))
+	mac.Sum(h[:0])
+	return h
+}
+
 // OpenEnrol opens the envelope of an EnrolRequest for an address: signed by the
 // very key that it names, which is no proof of anything but that the sender has
 // it. Who may enrol is told by Proved. The errors are those of Open and Decode.
@@ -184,8 +193,7 @@ func OpenEnrol(envelope []byte, address string) (EnrolRequest, error) {
 
 // RenewRequest asks for the next client certificate.
 type RenewRequest struct {
-	CSR []byte `cbor:"1,keyasint"`
-	At  uint32 `cbor:"2,keyasint"` // unix s
+	CSR []byte `cbor:"1,keyasint"` // PKCS #10 (DER)
 }
 
 // Enrolled answers both.
@@ -241,7 +249,7 @@ func (h House) check() error {
 		}
 	}
 	for i, f := range h.Flats {
-		if f == "" || len(f) > maxText || i > 0 && h.Flats[i-1] >= f {
+		if !ValidText(f) || i > 0 && h.Flats[i-1] >= f {
 			return fmt.Errorf("%w: flat %d of the house", ErrMalformed, i)
 		}
 	}

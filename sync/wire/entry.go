@@ -5,7 +5,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // CredentialID is the only form in which a card number is kept or sent: the
@@ -177,4 +180,11 @@ func ValidName(s string, orEmpty bool) bool {
 		}
 	}
 	return true
+}
+
+// ValidText reports whether s can name a flat: 1 to 64 bytes of UTF-8 that can be
+// printed. A control character would write on the screen of whoever lists flats,
+// and one of direction would show another flat than it is.
+func ValidText(s string) bool {
+	return s != "" && len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) })
 }

@@ -305,3 +305,26 @@ func BenchmarkDecodeBucket(b *testing.B) {
 	b.ReportMetric(float64(library)/float64(ours), "x_faster_than_library")
 	b.ReportMetric(float64(len(bucket))/float64(len(grants)), "B/grant")
 }
+
+// TestSeenRefused: what a manifest has seen are lines of gateways, each once and
+// in order.
+func TestSeenRefused(t *testing.T) {
+	good := Seen{Gateway: "gate-1", Line: 5, Number: 7}
+	for name, seen := range map[string][]Seen{
+		"no line":       {{Gateway: "gate-1", Number: 7}},
+		"no line later": {good, {Gateway: "gate-2", Number: 7}},
+		"no gateway":    {{Line: 5, Number: 7}},
+		"twice":         {good, good},
+		"lines":         {good, {Gateway: "gate-1", Line: 4}},
+		"gateways":      {good, {Gateway: "gate-0", Line: 6}},
+	} {
+		m := with(testManifest(t), func(m *Manifest) { m.Seen = seen })
+		if _, err := m.Encode(); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: encoded: %v", name, err)
+		}
+		b, err := canonical.enc.Marshal(m)
+		if _, err := DecodeManifest(must(t, b, err)); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: decoded: %v", name, err)
+		}
+	}
+}

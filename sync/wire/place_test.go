@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"testing"
@@ -154,5 +155,34 @@ func TestWhosRefuse(t *testing.T) {
 	}
 	if b, err := EncodeWhos(nil); err != nil || !bytes.Equal(b, []byte{0x80}) {
 		t.Errorf("none: %x, %v", b, err)
+	}
+}
+
+// TestNamesAndTexts: ids go into topics, flats onto screens.
+func TestNamesAndTexts(t *testing.T) {
+	for _, c := range []struct {
+		text       string
+		name, flat bool
+	}{
+		{"", false, false}, {"a-1", true, true}, {strings.Repeat("x", 32), true, true}, {strings.Repeat("x", 33), false, true},
+		{strings.Repeat("x", 64), false, true}, {strings.Repeat("x", 65), false, false}, {"A", false, true}, {"a/b", false, true},
+		{"3 \u697c 301 \u5ba4", false, true}, {"3\u3000b", false, true}, {"\x1b]0;x\a", false, false}, {"a\tb", false, false}, {"a\u2028b", false, false},
+		{"\u202e1b3", false, false}, {"a\u200bb", false, false}, {"\x7f", false, false}, {"\u0085", false, false}, {"\xff", false, false},
+	} {
+		if ValidName(c.text, false) != c.name || ValidText(c.text) != c.flat {
+			t.Errorf("%q: an id %v, a flat %v", c.text, ValidName(c.text, false), ValidText(c.text))
+		}
+	}
+}
+
+// TestIntroduceProof: a proof is good for one gateway and one token.
+func TestIntroduceProof(t *testing.T) {
+	secret := [16]byte(seq(0x60, 16))
+	proof := IntroduceProof(secret, "house-1/gate-1")
+	if got := hex.EncodeToString(proof[:]); got != goldenIntroduce {
+		t.Error(got)
+	}
+	if proof == IntroduceProof(secret, "house-1/gate-2") || proof == IntroduceProof([16]byte{}, "house-1/gate-1") {
+		t.Error("one proof for two")
 	}
 }

@@ -67,6 +67,7 @@ func TestRefuses(t *testing.T) {
 			h.Gateways = []HouseGateway{with(gateway, func(g *HouseGateway) { g.Doors = doors(65) })}
 		})},
 		{"house: flats", with(sampleHouse(), func(h *House) { h.Flats = []string{"b", "a"} })}, {"house: empty flat", with(sampleHouse(), func(h *House) { h.Flats = []string{""} })},
+		{"house: a flat that writes on the screen", with(sampleHouse(), func(h *House) { h.Flats = []string{"\x1b[2J"} })},
 		{"house: many flats", with(sampleHouse(), func(h *House) { h.Flats = doors(MaxFlats + 1) })},
 		{"token: hosts", with(sampleToken(), func(x *Token) { x.Enrol = "" })}, {"token: registry", with(sampleToken(), func(x *Token) { x.Registry = "" })},
 		{"token: place", with(sampleToken(), func(x *Token) { x.Place[2] = "" })}, {"token: house", with(sampleToken(), func(x *Token) { x.Place[3] = HouseLevel })},
@@ -79,6 +80,9 @@ func TestRefuses(t *testing.T) {
 		{"person: tenancy", with(samplePerson(), func(p *Person) { p.Tenancy = ID{} })}, {"person: document", with(samplePerson(), func(p *Person) { p.Document = 7 })},
 		{"person: nothing", Person{Tenancy: ID{1}}},
 		{"person: number", with(samplePerson(), func(p *Person) { p.Number = "" })}, {"person: name", with(samplePerson(), func(p *Person) { p.Name = "" })},
+		{"person: only a name", with(samplePerson(), func(p *Person) { p.Document, p.Number = 0, "" })},
+		{"person: only a number", with(samplePerson(), func(p *Person) { p.Document, p.Name = 0, "" })},
+		{"person: only a document", with(samplePerson(), func(p *Person) { p.Number, p.Name = "", "" })},
 		{"person: card", with(samplePerson(), func(p *Person) { p.Cards[0].Bits = 40 })}, {"person: no bits", with(samplePerson(), func(p *Person) { p.Cards = []RawCard{{}} })},
 	} {
 		refuse(t, c.name, c.bad)
@@ -159,7 +163,8 @@ func TestChangeRefuses(t *testing.T) {
 		{"no card", with(in, func(c *Change) { c.Credentials = nil })}, {"too many cards", with(in, func(c *Change) { c.Credentials = make([]CredentialID, 17) })},
 		{"key number 0", with(in, func(c *Change) { c.Credentials = make([]CredentialID, 1) })}, {"the daily key", with(in, func(c *Change) { c.Credentials = []CredentialID{{255}} })},
 		{"kind", with(in, func(c *Change) { c.Kind = 5 })}, {"no kind", with(in, func(c *Change) { c.Kind = 0 })}, {"no door", with(in, func(c *Change) { c.Doors = nil })},
-		{"doors", with(in, func(c *Change) { c.Doors = []string{"front", "bikes"} })}, {"no flat", with(in, func(c *Change) { c.Flat = "" })},
+		{"doors", with(in, func(c *Change) { c.Doors = []string{"front", "bikes"} })}, {"no flat", with(in, func(c *Change) { c.Flat = "" })}, {"flat of two lines", with(in, func(c *Change) { c.Flat = "3b\n4a" })},
+		{"flat of 65 bytes", with(in, func(c *Change) { c.Flat = strings.Repeat("x", 65) })},
 		{"no basis", with(in, func(c *Change) { c.Basis = 0 })}, {"basis 4", with(in, func(c *Change) { c.Basis = 4 })}, {"no document", with(in, func(c *Change) { c.Document = 0 })},
 		{"over before it begins", with(in, func(c *Change) { c.Until = c.From })}, {"a cause", with(in, func(c *Change) { c.Cause = CauseDied })},
 		{"end without cause", with(sampleChange(OpEnd), func(c *Change) { c.Cause = 0 })}, {"cause 8", with(sampleChange(OpEnd), func(c *Change) { c.Cause = 8 })},

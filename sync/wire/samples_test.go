@@ -127,7 +127,7 @@ func samples(t testing.TB) []sample {
 		of("record", sampleRecord()), of("person", samplePerson()), of("change", sampleCheckIn()),
 		of("trust", sampleTrust()), of("house", sampleHouse()), of("token", sampleToken()),
 		of("introduction", Introduction{Trust: seq(1, 24), KeyNumber: 1}), of("enrol-request", sampleEnrol(t)),
-		of("renew-request", RenewRequest{CSR: seq(2, 24), At: 1_790_000_000}),
+		of("renew-request", RenewRequest{CSR: seq(2, 24)}),
 		of("enrolled", Enrolled{Trust: seq(1, 24), House: seq(2, 24), Certificates: [][]byte{seq(3, 24)}, Time: 1_790_000_003}),
 		{"who-parts", func() ([]byte, error) { return EncodeWhos(sampleWhos(t)) }, func(b []byte) ([]byte, error) {
 			whos, err := DecodeWhos(b)

@@ -193,7 +193,7 @@ func (c Change) checkIn() error {
 		return fmt.Errorf("%w: kind %d", ErrMalformed, c.Kind)
 	case len(c.Doors) == 0 || len(c.Doors) > maxDoors:
 		return fmt.Errorf("%w: %d doors", ErrMalformed, len(c.Doors))
-	case c.Flat == "" || len(c.Flat) > maxText:
+	case !ValidText(c.Flat):
 		return fmt.Errorf("%w: flat of %d bytes", ErrMalformed, len(c.Flat))
 	case c.Basis < BasisContract || c.Basis > BasisConsent:
 		return fmt.Errorf("%w: basis %d", ErrMalformed, c.Basis)

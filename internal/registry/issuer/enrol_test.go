@@ -286,7 +286,7 @@ func TestRenewal(t *testing.T) {
 	w := newWorld(t)
 	g := w.enrolled("gw-1")
 	renewal := func(b *box) []byte {
-		payload, err := wire.Encode(wire.RenewRequest{CSR: b.csr(), At: at(0)})
+		payload, err := wire.Encode(wire.RenewRequest{CSR: b.csr()})
 		if err != nil {
 			t.Fatal(err)
 		}
