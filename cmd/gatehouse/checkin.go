@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,25 +146,79 @@ func (a *answers) ask(from *asker, desk control.Desk) (err error) {
 		{&a.Document, "document (" + strings.Join(documents(), ", ") + ")", oneOf("document", documents()...)},
 		{&a.Number, "number of the document", func(n string) (string, error) { return checkNumber(a.Document, n) }},
 		{&a.Name, "name as in the document", needed("name")},
-		{&a.Flat, "flat" + flats, needed("flat")},
+		{&a.Flat, "flat" + flats, aFlat(desk)},
 		{&a.Label, "your own word for it, no names (may be empty)", anything},
-		{&doors, "doors (of " + strings.Join(desk.Doors, ", ") + "; empty: all)", anything},
+		{&doors, "doors (of " + strings.Join(desk.Doors, ", ") + "; empty: all)", someDoors(desk)},
 		{&a.From, "first day (as 2026-12-01; empty: now)", aDay(desk)},
-		{&a.Until, "last day (empty: no end)", aDay(desk)},
+		{&a.Until, "last day (empty: no end)", func(last string) (string, error) { return last, lastAfter(desk, a.From, last) }},
 		{&a.Basis, "legal basis (contract, duty, consent)", oneOf("legal basis", "contract", "duty", "consent")},
 	} {
 		if *q.to, err = from.ask(q.question, q.check); err != nil {
 			return err
 		}
 	}
-	a.Doors = strings.FieldsFunc(doors, func(r rune) bool { return r == ' ' || r == ',' })
-	informed, err := from.ask("was the person told what is kept, and why? (yes, no)", oneOf("answer", "yes", "no"))
+	a.Doors = doorsIn(doors)
+	if _, err = from.ask("was the person told what is kept, and why? (yes)", told); err != nil {
+		return err
+	}
+	a.Informed = true
+	a.PIN, err = from.newPIN()
+	return err
+}
+
+// told waits for a yes: at a terminal there is time to tell them.
+func told(answer string) (string, error) {
+	if strings.ToLower(answer) != "yes" {
+		return "", hinted("tell them, then answer yes: the registry keeps name, document number and entries; the gateway keeps flat and term",
+			"the person has to know what is kept")
+	}
+	return answer, nil
+}
+
+func doorsIn(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
+}
+
+// The checks below find a slip while its question stands; the daemon has the
+// last word.
+
+func someDoors(desk control.Desk) func(string) (string, error) {
+	return func(answer string) (string, error) {
+		for _, d := range doorsIn(answer) {
+			if !slices.Contains(desk.Doors, d) {
+				return "", hinted("doors of the building: "+strings.Join(desk.Doors, ", "), "no door %q here", d)
+			}
+		}
+		return answer, nil
+	}
+}
+
+func aFlat(desk control.Desk) func(string) (string, error) {
+	return func(answer string) (string, error) {
+		if answer != "" && len(desk.Flats) > 0 && !slices.Contains(desk.Flats, answer) {
+			some := desk.Flats[:min(len(desk.Flats), 40)]
+			return "", hinted("flats: "+strings.Join(some, ", ")+"; the registry's operator adds others", "the building has no flat %q", answer)
+		}
+		return needed("flat")(answer)
+	}
+}
+
+// lastAfter refuses a last day before the first, or one that is over.
+func lastAfter(desk control.Desk, first, last string) error {
+	from, err := dayIn(desk, first, 0)
 	if err != nil {
 		return err
 	}
-	a.Informed = informed == "yes"
-	a.PIN, err = from.newPIN()
-	return err
+	until, err := dayIn(desk, last, 1)
+	switch {
+	case err != nil || until == nil:
+		return err
+	case from != nil && !until.After(*from):
+		return hinted("the last day is still to come", "the term ends before it begins")
+	case desk.Trusted && !until.After(time.Now()):
+		return hinted("the last day is still to come", "the term ends in the past")
+	}
+	return nil
 }
 
 // newPIN asks a tenant to choose one; at a terminal twice, since nobody sees it.

@@ -58,3 +58,39 @@ func TestLastDay(t *testing.T) {
 		}
 	}
 }
+
+// TestAskedAgain: at a terminal a slip costs one question, not the whole
+// check-in.
+func TestAskedAgain(t *testing.T) {
+	yesterday, tomorrow := time.Now().AddDate(0, 0, -2).Format(time.DateOnly), time.Now().AddDate(0, 0, 2).Format(time.DateOnly)
+	desk := control.Desk{TimeZone: "Asia/Shanghai", Doors: []string{"front", "yard"}, Flats: []string{"3A", "3B"}, Trusted: true}
+	for name, c := range map[string]struct {
+		check func(string) (string, error)
+		slip  []string
+		good  []string
+	}{
+		"flat":    {aFlat(desk), []string{"", "9Z"}, []string{"3A"}},
+		"no list": {aFlat(control.Desk{}), []string{""}, []string{"9Z"}},
+		"doors":   {someDoors(desk), []string{"cellar", "front cellar"}, []string{"", "front", "front, yard"}},
+		"last day": {func(s string) (string, error) { return s, lastAfter(desk, "", s) },
+			[]string{yesterday, "soon"}, []string{"", tomorrow}},
+		"last day before the first": {func(s string) (string, error) { return s, lastAfter(desk, "2030-01-02", s) },
+			[]string{"2030-01-01", tomorrow}, []string{"2030-01-02", "2030-02-01", ""}},
+		"told": {told, []string{"no", "", "y"}, []string{"yes", "YES"}},
+	} {
+		for _, s := range c.slip {
+			if _, err := c.check(s); err == nil {
+				t.Errorf("%s: %q is taken", name, s)
+			}
+		}
+		for _, s := range c.good {
+			if got, err := c.check(s); err != nil || got != s {
+				t.Errorf("%s: %q: %q %v", name, s, got, err)
+			}
+		}
+	}
+	desk.Trusted = false
+	if err := lastAfter(desk, "", yesterday); err != nil {
+		t.Errorf("a clock that can't be trusted judges: %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -207,17 +208,25 @@ func (c listsCmd) Run(s *session) error {
 			rows.row(l.Building, fmt.Sprint(l.Version), clock(&l.Issued), fmt.Sprint(l.Records), state)
 		}
 		rows.end("none")
+		for _, l := range all {
+			if l.Held {
+				fmt.Fprintf(w, "list %d of %s ends tenancies %s\n", l.Version, l.Building, strings.Join(l.Removes, ", "))
+			}
+		}
 	})
 }
 
 type countersignCmd struct {
 	Building string `arg:"" help:"Id of the building."`
 	Key      string `required:"" help:"Another issuer's key: second.key, on its stick." placeholder:"FILE"`
-	Root     string `help:"The root's public key." default:"/var/lib/gatehouse-registry/issuer/root.pub" placeholder:"FILE"`
+	Root     string `help:"The root's public key; if not given, root.pub beside --key." placeholder:"FILE"`
 }
 
 // Run signs a list that ends many tenancies as its second issuer.
 func (c countersignCmd) Run(s *session) error {
+	if c.Root == "" {
+		c.Root = filepath.Join(filepath.Dir(c.Key), api.FileRoot)
+	}
 	st, err := s.issuer.Status(s.ctx)
 	if err != nil {
 		return err

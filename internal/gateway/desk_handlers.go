@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"gatehouse/internal/control"
@@ -37,6 +38,9 @@ func deskFailure(err error) error {
 	var known *failure
 	if errors.As(err, &known) {
 		return err
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return fail(http.StatusInsufficientStorage, "make room on the disk of the gateway, then try again", "the disk is full: %v", err)
 	}
 	return fail(http.StatusInsufficientStorage, "gatehouse status tells whether the disk is well; mend it, then try again", "%v", err)
 }

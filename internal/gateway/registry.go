@@ -169,7 +169,7 @@ func (g *Gateway) uplinkProblems(u *control.Uplink) (list []string) {
 	case s.Problem == wire.ReasonNoLink || s.State == uplink.StateDown && time.Since(s.Since) > 10*time.Minute:
 		list = append(list, fmt.Sprintf("the registry's broker can't be reached: %s. %s", or(u.Link, "check the network"), waits))
 	case s.Problem == wire.ReasonNoAnswer:
-		list = append(list, "the registry does not confirm what is sent to it: it may be down, or the broker's access list may drop the messages of this gateway: ask its operator. "+waits)
+		list = append(list, "the registry does not confirm what is sent to it: it may be down, the broker's access list may drop the messages of this gateway, or the gateway was taken out of the building: ask its operator. "+waits)
 	case s.Problem == wire.ReasonAhead, s.Problem == wire.ReasonOtherRoot:
 		list = append(list, "the registry has another copy of this gateway's log: an older image of its card was put back. The log goes on in a new epoch; find out who did it")
 	}
