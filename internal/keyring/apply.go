@@ -29,8 +29,8 @@ var (
 // version must be higher than any applied before. Unless it brings every bucket
 // it must be made from the list in force; from a registry, which is the only one
 // that makes lists, it is enough that all buckets are here or with it (Missing
-// tells). One that ends many tenancies needs a second signature, else it is
-// ErrSecondNeeded and the list in force stays. The list in force, applied again,
+// tells). One that takes from many tenancies (Losses) needs a second signature,
+// else it is ErrSecondNeeded and the list in force stays. The list in force, applied again,
 // changes nothing and is no error.
 //
 // A revocation does not wait for a disk that fails: with no file written the
@@ -56,6 +56,7 @@ func (k *Keyring) Apply(u Update) error {
 		return fmt.Errorf("apply list version %d: %w", next.manifest.Version, err)
 	}
 	before := k.list
+	k.hearList(next)
 	if before != nil && k.registry.Load() != nil {
 		k.remember(k.dropped(next))
 	}
@@ -141,10 +142,10 @@ func (k *Keyring) store(l *list) error {
 	}
 	k.durable = len(failed) < len(k.copies)
 	if !k.durable {
-		k.marks = k.marks.after(l, k.issuers()) // in memory: nothing older may follow
+		k.marks = k.marksAfter(l) // in memory: nothing older may follow
 		return fmt.Errorf("%w: %w", ErrNotDurable, errors.Join(failed...))
 	}
-	k.saveMarks(k.marks.after(l, k.issuers()))
+	k.saveMarks(k.marksAfter(l))
 	return nil
 }
 

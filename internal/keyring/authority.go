@@ -107,6 +107,22 @@ func (k *Keyring) setRegistry(next *Registry, file string, envelope []byte) erro
 // RaiseFloor takes a time that a witness has signed, unix s. It waits for no
 // disk: Run writes it, at most once an hour, and Close.
 func (k *Keyring) RaiseFloor(unix int64) {
+	k.time.hear(unix)
+	k.raiseFloor(unix)
+}
+
+// hearList takes the time of a list: all of it from the landlord, and from a
+// registry no more than a day beyond what a witness has said. A time to come ends
+// what ends before it, for good, so no issuer's key alone may say it.
+func (k *Keyring) hearList(l *list) {
+	issued := int64(l.manifest.Issued)
+	if k.registry.Load() != nil {
+		issued = k.time.hearList(issued)
+	}
+	k.raiseFloor(issued)
+}
+
+func (k *Keyring) raiseFloor(unix int64) {
 	for {
 		floor := k.floor.Load()
 		if unix <= floor || k.floor.CompareAndSwap(floor, unix) {
@@ -124,7 +140,7 @@ const floorEvery = 60 * 60 // s
 func (k *Keyring) saveFloor(ahead int64) {
 	if floor := k.floor.Load(); floor >= k.marks.Floor+ahead {
 		m := k.marks
-		m.Floor = floor
+		m.Floor, m.witnessedMarks = floor, k.time.marks()
 		k.saveMarks(m)
 	}
 }

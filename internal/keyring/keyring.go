@@ -55,6 +55,7 @@ type Keyring struct {
 	daily    daily
 	grants   atomic.Pointer[access.Grants]
 	floor    atomic.Int64
+	time     witnessed
 	building atomic.Pointer[BuildingKey] // nil: none yet
 	registry atomic.Pointer[Registry]    // nil: a house by itself
 
@@ -170,7 +171,7 @@ func (k *Keyring) Close() error {
 // lost, or where there are no keys to judge by.
 func (k *Keyring) Grants() *access.Grants { return k.grants.Load() }
 
-// Floor returns the highest signed time ever seen, unix s; 0 for none.
+// Floor returns the highest signed time ever believed, unix s; 0 for none.
 func (k *Keyring) Floor() int64 { return k.floor.Load() }
 
 // Labels returns the landlord's own labels by grant.

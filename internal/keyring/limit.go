@@ -5,18 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 
 	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
 
-// A thief of the issuer's key, or a slip at the registry, must not empty a house
-// at one stroke. So a gateway lets one issuer end few tenancies a day, and takes
-// more only with the signature of a second one. A house by itself has one
-// authority, the landlord, and no such limit.
+// A thief of one issuer's key, or a slip at the registry, must not lock a house
+// out. So a gateway lets one issuer take something from few tenancies a day, and
+// takes more only with the signature of a second one. A stolen key is the case
+// that counts: whatever a list can do to a card that opens is a loss, and no time
+// is believed because a list says it. A house by itself has one authority, the
+// landlord, and no such limit.
 
-// ErrSecondNeeded means a list that ends more tenancies than one issuer may; the
-// one in force stays.
+// ErrSecondNeeded means a list that takes from more tenancies than one issuer
+// may; the one in force stays.
 var ErrSecondNeeded = errors.New("a second issuer's signature is needed")
 
 const (
@@ -25,76 +29,87 @@ const (
 	dayOfTime     = 24 * 60 * 60 // s
 )
 
-// removal says how many tenancies a list has ended.
+// removal says from which tenancies lists have taken something, and when.
 type removal struct {
-	Issued    uint32 `json:"issued"`
-	Tenancies int    `json:"tenancies"`
+	At        int64   `json:"at"` // witnessed time
+	Tenancies []hexID `json:"tenancies"`
 }
 
-// limit counts the tenancies that next ends, with those that lists issued within
-// the day before have ended, and asks for a second signature where they are too
-// many. The day is that of signed time; a list that follows one of days ago may
-// end as many as lists on each of these days might have.
+// limit counts the tenancies that lose something by next, with those that lists
+// of the day before took from, and asks for a second signature where they are too
+// many. The day is one of witnessed time: an issuer says of what time its list
+// is, and a thief would say that years have passed.
 func (k *Keyring) limit(next *list, second []byte) error {
 	if k.registry.Load() == nil || k.list == nil {
 		return nil
 	}
-	before := 0
-	for _, r := range k.marks.Removed {
-		if int64(r.Issued) > int64(next.manifest.Issued)-dayOfTime {
-			before += r.Tenancies
-		}
+	now, days := k.time.now(), k.time.days()
+	lost, lately := k.losses(next, now), k.marks.lately(now)
+	for id := range lately {
+		delete(lost, id) // it has counted today
 	}
-	next.removed = k.removed(next)
-	sum := before + next.removed
-	if sum <= alwaysAllowed {
+	next.removed = slices.Collect(maps.Keys(lost))
+	sum := len(lost) + len(lately)
+	if len(lost) == 0 || sum <= alwaysAllowed {
 		return nil
 	}
-	all := len(tenancies(k.list.grants.All(), next.horizon())) + before
-	days := 1 + int(max(0, int64(next.manifest.Issued)-int64(k.list.manifest.Issued))/dayOfTime)
-	if sum <= max(alwaysAllowed, all/allowedPart)*days {
+	open := k.view.contents(nil).Open(now)
+	maps.Copy(open, lately)
+	if sum <= MayLose(len(open))*days {
 		return nil
 	}
 	if err := k.checkSecond(next, second); err != nil {
-		return fmt.Errorf("%w: it ends %d of %d tenancies within a day: %w", ErrSecondNeeded, sum, all, err)
+		k.time.refuse()
+		return fmt.Errorf("%w: it takes from %d of %d tenancies within %d days: %w", ErrSecondNeeded, sum, len(open), days, err)
 	}
-	next.removed = 0 // two have answered for them
+	next.removed = nil // two have answered for them
 	return nil
 }
 
-// horizon is the time by which a tenancy must be over to count as ended: a term
-// that is pulled to the next minute ends it as surely as a revocation.
-func (l *list) horizon() int64 { return int64(l.manifest.Issued) + dayOfTime }
-
-// removed counts the tenancies that open beyond the horizon by the list in force
-// and not by next. Those whose end was recorded at the building don't count.
-func (k *Keyring) removed(next *list) int {
-	gone := tenancies(differing(k.list, next), next.horizon())
-	for id := range tenancies(differing(next, k.list), next.horizon()) {
-		delete(gone, id)
-	}
-	for _, h := range k.records {
-		if op := h.Change.Op; op == wire.OpEnd || op == wire.OpNotice {
-			delete(gone, access.ID(h.Change.Tenancy))
+// lately are the tenancies that lists took from within the day before now.
+func (m marks) lately(now int64) map[wire.ID]bool {
+	ids := make(map[wire.ID]bool)
+	for _, r := range m.Removed {
+		for _, id := range r.Tenancies {
+			if r.At > now-dayOfTime {
+				ids[wire.ID(id)] = true
+			}
 		}
 	}
-	if len(gone) > 0 { // other credentials of theirs may stand in buckets that are the same
-		for id := range tenancies(next.grants.All(), next.horizon()) {
-			delete(gone, id)
-		}
-	}
-	return len(gone)
+	return ids
 }
 
-// tenancies returns those that some record lets in beyond a time.
-func tenancies(records iter.Seq[*access.Record], horizon int64) map[access.ID]bool {
-	live := make(map[access.ID]bool)
-	for r := range records {
-		if r.State != access.StateRevoked && (r.Until == 0 || int64(r.Until) > horizon) {
-			live[r.Tenancy] = true
+// losses compares what opens now with what would open by next, each with the
+// changes made at the building. So what was done there, with the tenants' own
+// cards or by the landlord, is no loss by the list; and a check-in that no list
+// had named yet is one, where next names it to refuse it.
+func (k *Keyring) losses(next *list, now int64) map[wire.ID]bool {
+	over := maps.Clone(k.over.index)
+	for _, id := range k.dropped(next) {
+		over[id] = true
+	}
+	after, _ := k.combine(next, over)
+	same := sameDoors(k.list, next) && k.view.grants.Bits() == after.grants.Bits()
+	differs := func(i int) bool { return !same || k.view.grants.Bucket(i) != after.grants.Bucket(i) }
+	return Losses(k.view.contents(differs), after.contents(differs), now)
+}
+
+// contents returns what opens, in some buckets (nil: in all).
+func (v view) contents(in func(i int) bool) Contents {
+	c := Contents{Doors: v.doors, DoorSets: v.sets}
+	for i := range 1 << v.grants.Bits() {
+		if in == nil || in(i) {
+			c.Grants = append(c.Grants, grantsOf(v.grants.Bucket(i).Records())...)
 		}
 	}
-	return live
+	return c
+}
+
+// sameDoors reports whether the sets of doors of a list mean the same in next.
+func sameDoors(l, next *list) bool {
+	m, n := &l.manifest, &next.manifest
+	return len(m.Doors) <= len(n.Doors) && slices.Equal(m.Doors, n.Doors[:len(m.Doors)]) &&
+		len(m.DoorSets) <= len(n.DoorSets) && slices.EqualFunc(m.DoorSets, n.DoorSets[:len(m.DoorSets)], slices.Equal)
 }
 
 // differing yields the records of l in those buckets that other has not.

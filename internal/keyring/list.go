@@ -36,7 +36,7 @@ type list struct {
 	hash     wire.Hash // of the manifest
 	signer   wire.Protected
 	grants   *access.Grants
-	removed  int // tenancies that it ends by the word of one issuer; set by limit
+	removed  []wire.ID // tenancies that it takes from by the word of one issuer; set by limit
 }
 
 // head verifies the signature of a list by one of the keys and reads its manifest.

@@ -145,20 +145,27 @@ func (k *Keyring) publishNone(bad bool) {
 // publish puts a list in force.
 func (k *Keyring) publish(l *list) {
 	k.list, k.lost = l, false
-	k.RaiseFloor(int64(l.manifest.Issued))
+	k.hearList(l)
 	k.refresh()
+}
+
+// combine returns what a list and the records together say, and the records that
+// the list has not settled.
+func (k *Keyring) combine(l *list, over map[wire.ID]bool) (view, []*held) {
+	rows := rowsOf(l, k.records)
+	left, _ := settle(l, rows, over, k.records)
+	v, err := merge(l, rows, over, left)
+	if err != nil { // never with records that AddLocal has taken
+		k.opts.Log.Error().Err(err).Msg("changes made at the building can't be merged into the list")
+		v, _ = merge(l, nil, nil, nil)
+	}
+	return v, left
 }
 
 // refresh puts in force what the list and the records together say. Callers
 // hold mu.
 func (k *Keyring) refresh() {
-	rows := rowsOf(k.list, k.records)
-	left, _ := settle(k.list, rows, k.over.index, k.records)
-	v, err := merge(k.list, rows, k.over.index, left)
-	if err != nil { // never with records that AddLocal has taken
-		k.opts.Log.Error().Err(err).Msg("changes made at the building can't be merged into the list")
-		v, _ = merge(k.list, nil, nil, nil)
-	}
+	v, left := k.combine(k.list, k.over.index)
 	if k.list == nil && k.lost {
 		v.grants = v.grants.Incomplete()
 	}

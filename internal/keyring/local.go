@@ -30,10 +30,11 @@ const (
 type marks struct {
 	Version   uint64    `json:"version"`            // of the highest list ever applied
 	Hash      hexHash   `json:"hash"`               // of its manifest
-	Floor     int64     `json:"floor"`              // highest signed time ever seen, unix s
+	Floor     int64     `json:"floor"`              // highest signed time ever believed, unix s
 	Authority string    `json:"registry,omitempty"` // whose versions these are: the root's key; empty: the landlord's own
 	Signer    *signer   `json:"signer,omitempty"`   // of that list
-	Removed   []removal `json:"removed,omitempty"`  // what lists of the last day have ended
+	Removed   []removal `json:"removed,omitempty"`  // from whom lists of the last day took something
+	witnessedMarks
 }
 
 // signer is an issuer's key.
@@ -52,24 +53,29 @@ func (m marks) admit(l *list) bool {
 	return v > m.Version || v == m.Version && wire.Hash(m.Hash) == l.hash
 }
 
-// after returns the marks with l in force; issuers are the keys that may have
-// signed it.
-func (m marks) after(l *list, issuers []wire.Key) marks {
-	m.Floor = max(m.Floor, int64(l.manifest.Issued))
+// marksAfter returns the marks with l in force.
+func (k *Keyring) marksAfter(l *list) marks {
+	m := k.marks
 	if m.Version == l.manifest.Version && wire.Hash(m.Hash) == l.hash {
 		return m
 	}
+	k.time.caughtUp()
+	m.Floor, m.witnessedMarks = k.floor.Load(), k.time.marks()
 	m.Version, m.Hash, m.Signer = l.manifest.Version, hexHash(l.hash), nil
-	for _, key := range issuers {
+	for _, key := range k.issuers() {
 		if m.Authority != "" && key.Epoch == l.signer.Epoch && wire.IDOf(key.Public) == l.signer.KeyID {
 			m.Signer = &signer{hexHash(key.Public), key.Epoch}
 		}
 	}
 	m.Removed = slices.DeleteFunc(slices.Clone(m.Removed), func(r removal) bool {
-		return int64(r.Issued) <= int64(l.manifest.Issued)-dayOfTime
+		return r.At <= m.At-dayOfTime
 	})
-	if l.removed > 0 {
-		m.Removed = append(m.Removed, removal{l.manifest.Issued, l.removed})
+	if len(l.removed) > 0 {
+		r := removal{At: m.At}
+		for _, id := range l.removed {
+			r.Tenancies = append(r.Tenancies, hexID(id))
+		}
+		m.Removed = append(m.Removed, r)
 	}
 	return m
 }
@@ -80,7 +86,7 @@ func (m marks) of(authority string) marks {
 	if m.Authority == authority {
 		return m
 	}
-	return marks{Floor: m.Floor, Authority: authority}
+	return marks{Floor: m.Floor, Authority: authority, witnessedMarks: witnessedMarks{At: m.Floor}}
 }
 
 // saveMarks may fail: both lists are written by then, and each raises the mark
@@ -108,7 +114,8 @@ func (k *Keyring) readLocal() {
 	k.over.add()
 	k.read(labelsFile, &k.labels)
 	k.read(adoptFile, &k.adopt)
-	k.RaiseFloor(k.marks.Floor)
+	k.raiseFloor(k.marks.Floor)
+	k.time.load(k.marks.witnessedMarks)
 }
 
 func (k *Keyring) read(name string, v any) {

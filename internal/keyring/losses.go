@@ -1,0 +1,87 @@
+package keyring
+
+import (
+	"slices"
+
+	"gatehouse/sync/wire"
+)
+
+// Contents are the rows of a list, or of a list with the changes made at a
+// building, and what its sets of doors mean.
+type Contents struct {
+	Doors    []string
+	DoorSets [][]uint16
+	Grants   []wire.Grant // in the order of a list
+}
+
+// Losses returns the tenancies that lose something between two lists: a
+// credential of theirs that opened a door opens it no more, or later, or for less
+// time, in whatever way the list says it: revoked, suspended, not named, begun
+// later, ended earlier, with fewer doors, under another tenancy or as another
+// kind. now is the time that is surely past, unix s: what was over by then is no
+// loss. Gateways and issuers count with it. It is pure.
+func Losses(before, after Contents, now int64) map[wire.ID]bool {
+	lost := make(map[wire.ID]bool)
+	doors := doorsKept{before, after, make(map[[2]uint16]bool)}
+	for i := range before.Grants {
+		if g := &before.Grants[i]; opens(g, now) && !lost[g.Tenancy] && !after.keep(g, doors, now) {
+			lost[g.Tenancy] = true
+		}
+	}
+	return lost
+}
+
+// MayLose returns how many tenancies of a building may lose something within a
+// day on the word of one issuer, by how many are open: a tenth, and at least 3.
+func MayLose(open int) int { return max(alwaysAllowed, open/allowedPart) }
+
+// Open returns the tenancies with a credential that opens, now or later.
+func (c Contents) Open(now int64) map[wire.ID]bool {
+	open := make(map[wire.ID]bool)
+	for i := range c.Grants {
+		if g := &c.Grants[i]; opens(g, now) {
+			open[g.Tenancy] = true
+		}
+	}
+	return open
+}
+
+func opens(g *wire.Grant, now int64) bool {
+	return g.State == wire.GrantActive && (g.Until == 0 || int64(g.Until) > now)
+}
+
+// keep reports whether one row lets in the credential of g, a row of before, at
+// the same doors for as long. The tenancy must be the same, or a list could move
+// all cards into one tenancy, and end that with the next.
+func (c Contents) keep(g *wire.Grant, doors doorsKept, now int64) bool {
+	first := wire.Grant{Credential: g.Credential} // of the zero id: before all of this credential
+	i, _ := slices.BinarySearchFunc(c.Grants, first, func(o, first wire.Grant) int { return o.Compare(&first) })
+	for ; i < len(c.Grants) && c.Grants[i].Credential == g.Credential; i++ {
+		o := &c.Grants[i]
+		if o.Tenancy == g.Tenancy && o.Kind == g.Kind && o.State == wire.GrantActive &&
+			int64(o.From) <= max(int64(g.From), now) &&
+			(o.Until == 0 || g.Until != 0 && o.Until >= g.Until) && doors.in(g.DoorSet, o.DoorSet) {
+			return true
+		}
+	}
+	return false
+}
+
+// doorsKept compares sets of doors of two lists by the doors' ids, each pair once.
+type doorsKept struct {
+	before, after Contents
+	known         map[[2]uint16]bool
+}
+
+// in reports whether every door of a set of before is in a set of after.
+func (d doorsKept) in(before, after uint16) bool {
+	pair := [2]uint16{before, after}
+	kept, known := d.known[pair]
+	if !known {
+		have := doorsOf(d.after.Doors, d.after.DoorSets, wire.Grant{DoorSet: after})
+		want := doorsOf(d.before.Doors, d.before.DoorSets, wire.Grant{DoorSet: before})
+		kept = !slices.ContainsFunc(want, func(door string) bool { return !slices.Contains(have, door) })
+		d.known[pair] = kept
+	}
+	return kept
+}
