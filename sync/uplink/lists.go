@@ -159,16 +159,18 @@ func (a *actor) apply() error {
 	if s.Version != before {
 		a.o.Log.Info().Uint64("version", s.Version).Msg("list of grants in force")
 		a.unproved = s.Version
-		a.prove(nil, time.Now())
+		a.proveBy(time.Now())
 		a.lacking = time.Time{}
 		a.recordsSoon()
 	}
 	return a.withoutDisk(err)
 }
 
-// prove records the list in force once a disk holds it: before that a restart
+func (a *actor) prove(_ context.Context, now time.Time) time.Time { return a.proveBy(now) }
+
+// proveBy records the list in force once a disk holds it: before that a restart
 // would undo what the entry proves.
-func (a *actor) prove(_ context.Context, now time.Time) time.Time {
+func (a *actor) proveBy(now time.Time) time.Time {
 	if a.unproved == 0 {
 		return time.Time{}
 	}
