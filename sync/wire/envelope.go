@@ -217,3 +217,14 @@ func message(header, payload []byte) (*cose.Sign1Message, error) {
 	}
 	return m, nil
 }
+
+// PayloadOf returns what an envelope holds, whoever signed it: for those who read
+// back what they signed and stored themselves, maybe with a key since replaced.
+// Nothing else may be believed so. Errors are ErrMalformed and ErrTooLarge.
+func PayloadOf(envelope []byte) ([]byte, error) {
+	m, err := parse(envelope, new(Protected))
+	if err != nil {
+		return nil, fmt.Errorf("read envelope: %w", err)
+	}
+	return m.payload, nil
+}

@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
@@ -25,7 +24,7 @@ type building struct {
 	grants  map[wire.ID]*grant    // what they add up to
 	records map[recordKey]wire.ID // grants of the changes that were taken in
 	seen    map[lineKey]lineState
-	newest  uint32 // greatest time of an event, unix s
+	uses    uint64 // of lines so far: the newest has the highest
 
 	list     signedList // the newest that was released
 	held     *signedList
@@ -50,6 +49,7 @@ type lineKey struct {
 type lineState struct {
 	number uint64
 	at     uint32 // greatest time so far
+	used   uint64 // when a record last came, among those of the building: the later, the higher
 }
 
 // revocation is since which version a grant has stood revoked in the list.
@@ -66,9 +66,9 @@ func newBuilding(id string) *building {
 
 // add takes an event in; fold its grant afterwards.
 func (b *building) add(e event) {
+	e.n = len(b.records)
 	b.events[e.change.Grant] = append(b.events[e.change.Grant], e)
 	b.records[recordKey{e.source, e.record}] = e.change.Grant
-	b.newest = max(b.newest, e.at)
 }
 
 func (b *building) fold(id wire.ID) { b.grants[id] = fold(id, b.events[id]) }
@@ -81,8 +81,9 @@ func (b *building) foldAll() {
 
 // limits of what one gateway can make the issuer keep.
 const (
-	maxLines   = 32   // lines of records that count; each stands in every list
-	maxWaiting = 2048 // records that came before the one that they follow
+	maxWaiting  = 2048         // records that came before the one that they follow
+	maxProblems = 2048         // that are shown
+	maxAhead    = 24 * 60 * 60 // s: a record is never from further ahead, or it would be the last word for ever
 )
 
 // change is a transaction: what it touched is forgotten when it fails.
@@ -152,6 +153,7 @@ func (c *change) touch(b *building) {
 
 // take adds an event to store and memory.
 func (c *change) take(b *building, e event, line, number uint64) error {
+	e.line, e.number = line, number
 	body, err := wire.Encode(e.change)
 	if err != nil {
 		return err
@@ -183,15 +185,16 @@ func (c *change) deliver(d api.Delivery) error {
 		return c.problem(d.Place, d.Line, d.Record, fmt.Sprintf("record refused: %v", err), d.Envelope)
 	}
 	key := lineKey{d.Place.Gateway, r.Line}
-	s, there := b.seen[key]
+	s := b.seen[key]
 	grant, known := b.records[recordKey{key.gateway, r.ID}]
 	switch {
 	case r.Number <= s.number && known:
+		if err := c.nameLine(b, key); err != nil {
+			return err
+		}
 		return c.nameAgain(b, grant)
 	case r.Number <= s.number: // two of one number, made by a gateway whose disk was set back: both count
 		return c.record(b, key, r, d.Envelope)
-	case !there && b.lines(key.gateway) >= maxLines:
-		return c.problem(d.Place, r.Line, r.Number, fmt.Sprintf("record of more than %d lines of one gateway", maxLines), d.Envelope)
 	case r.Number > s.number+1:
 		return c.wait(b, key, r.Number, d)
 	}
@@ -206,15 +209,6 @@ func (c *change) deliver(d api.Delivery) error {
 			return c.problem(d.Place, key.line, b.seen[key].number+1, fmt.Sprintf("record refused: %v", err), envelope)
 		}
 	}
-}
-
-func (b *building) lines(gateway string) (n int) {
-	for k := range b.seen {
-		if k.gateway == gateway {
-			n++
-		}
-	}
-	return n
 }
 
 // openRecord verifies a record by the gateway's key.
@@ -239,24 +233,17 @@ func (c *change) record(b *building, key lineKey, r wire.Record, envelope []byte
 				return err
 			}
 		} else {
-			s.at, grant = max(s.at, change.At), change.Grant
+			s.at, grant = max(s.at, min(change.At, c.issuer.ahead())), change.Grant
 			if err := c.take(b, event{record: r.ID, source: key.gateway, at: s.at, change: change, person: r.Person}, r.Line, r.Number); err != nil {
 				return err
 			}
 		}
 	}
-	b.seen[key] = s
 	c.touched[b.id] = true
 	if err := c.nameAgain(b, grant); err != nil {
 		return err
 	}
-	_, err := c.Exec(`INSERT INTO seen (building, gateway, line, number, at) VALUES (?,?,?,?,?)
-		ON CONFLICT (building, gateway, line) DO UPDATE SET number = excluded.number, at = excluded.at`,
-		b.id, key.gateway, blob(key.line), int64(s.number), s.at)
-	if err != nil {
-		return fmt.Errorf("keep seen: %w", err)
-	}
-	return nil
+	return c.useLine(b, key, s)
 }
 
 // unseal opens the change of a record with the desk key. A gateway can't speak
@@ -302,23 +289,19 @@ func (c *change) next(b *building, key lineKey) (envelope []byte, err error) {
 	return envelope, err
 }
 
-// problem keeps what could not be taken in, with its bytes.
+// problem keeps what could not be taken in, with its bytes: once for each record,
+// and no more of one gateway than somebody can look at.
 func (c *change) problem(p api.Place, line, number uint64, text string, envelope []byte) error {
-	c.issuer.opts.Log.Warn().Str("gateway", p.Building+"/"+p.Gateway).Uint64("record", number).Msg(text)
-	_, err := c.Exec(`INSERT INTO problems (at, building, gateway, line, number, text, envelope) VALUES (?,?,?,?,?,?,?)`,
-		c.issuer.now(), p.Building, p.Gateway, blob(line), int64(number), text, envelope)
+	r, err := c.Exec(`INSERT INTO problems (at, building, gateway, line, number, text, envelope) SELECT ?1,?2,?3,?4,?5,?6,?7
+		WHERE NOT EXISTS (SELECT 1 FROM problems WHERE building = ?2 AND gateway = ?3 AND line = ?4 AND number = ?5 AND text = ?6)
+		AND (SELECT count(*) FROM problems WHERE building = ?2 AND gateway = ?3) < ?8`,
+		c.issuer.now(), p.Building, p.Gateway, blob(line), int64(number), text, envelope, maxProblems)
 	if err != nil {
 		return fmt.Errorf("keep problem: %w", err)
 	}
-	return nil
-}
-
-// seenList is what a list says of the records that it was made with: those of
-// gateways of the House document.
-func (b *building) seenList() (all []wire.Seen) {
-	for k, s := range b.seen {
-		all = append(all, wire.Seen{Gateway: k.gateway, Line: k.line, Number: s.number})
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return err
 	}
-	slices.SortFunc(all, wire.Seen.Compare)
-	return all
+	c.issuer.opts.Log.Warn().Str("gateway", p.Building+"/"+p.Gateway).Uint64("record", number).Msg(text)
+	return nil
 }

@@ -12,8 +12,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -212,7 +210,7 @@ func (c *change) introduce(b *building, gateway string) ([]byte, error) {
 // first may have been lost.
 func (c *change) admit(b *building, gateway string, envelope []byte) ([]byte, error) {
 	place := b.place(gateway)
-	r, err := openEnrol(place, envelope)
+	r, err := wire.OpenEnrol(envelope, place.Address())
 	if err != nil {
 		return nil, hinted("", "%v", err)
 	}
@@ -243,40 +241,6 @@ func (c *change) admit(b *building, gateway string, envelope []byte) ([]byte, er
 		return nil, err
 	}
 	return c.certify(b, gateway, r.CSR)
-}
-
-// openEnrol opens a request that is signed by the key that it names.
-func openEnrol(p wire.Place, envelope []byte) (r wire.EnrolRequest, err error) {
-	unproved, err := payloadOf(envelope)
-	if err != nil {
-		return r, err
-	}
-	var claimed wire.EnrolRequest
-	if err := wire.Decode(unproved, &claimed); err != nil {
-		return r, err
-	}
-	key := wire.Key{Role: wire.RoleGateway, Public: ed25519.PublicKey(claimed.Public[:])}
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeEnrol, Role: wire.RoleGateway, Address: p.Address()}, []wire.Key{key})
-	if err != nil {
-		return r, err
-	}
-	return r, wire.Decode(payload, &r)
-}
-
-// payloadOf returns what an envelope holds, whoever signed it.
-func payloadOf(envelope []byte) ([]byte, error) {
-	var sign1 struct {
-		_           struct{} `cbor:",toarray"`
-		Protected   []byte
-		Unprotected cbor.RawMessage
-		Payload     []byte
-		Signature   []byte
-	}
-	var tag cbor.RawTag
-	if len(envelope) > wire.MaxMessage || cbor.Unmarshal(envelope, &tag) != nil || cbor.Unmarshal(tag.Content, &sign1) != nil {
-		return nil, fmt.Errorf("envelope: %w", wire.ErrMalformed)
-	}
-	return sign1.Payload, nil
 }
 
 // adoptKey notes which building key there is. A building has one: two gateways

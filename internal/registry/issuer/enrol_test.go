@@ -238,20 +238,20 @@ func TestEnrolmentRefused(t *testing.T) {
 func TestEnrolmentBytes(t *testing.T) {
 	b := (&world{t: t}).newBox("gw-1")
 	good := b.request(wire.Token{Secret: [16]byte{1}}, 1)
-	if _, err := openEnrol(b.place, good); err != nil {
+	if _, err := wire.OpenEnrol(good, b.place.Address()); err != nil {
 		t.Fatal(err)
 	}
 	for n := range good {
-		if _, err := openEnrol(b.place, good[:n]); err == nil {
+		if _, err := wire.OpenEnrol(good[:n], b.place.Address()); err == nil {
 			t.Fatalf("taken when cut at %d", n)
 		}
 		other := slices.Clone(good)
 		other[n] ^= 1 << (n % 8)
-		if _, err := openEnrol(b.place, other); err == nil {
+		if _, err := wire.OpenEnrol(other, b.place.Address()); err == nil {
 			t.Fatalf("taken with byte %d changed", n)
 		}
 	}
-	if _, err := openEnrol(b.place, append(slices.Clone(good), 0)); err == nil {
+	if _, err := wire.OpenEnrol(append(slices.Clone(good), 0), b.place.Address()); err == nil {
 		t.Fatal("taken with a byte more")
 	}
 }

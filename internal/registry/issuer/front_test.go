@@ -161,7 +161,7 @@ func (f *fakeFront) Status(context.Context) (s api.Status, err error) {
 
 // manifestOf reads a manifest without asking who signed it.
 func manifestOf(envelope []byte) (wire.Manifest, error) {
-	payload, err := payloadOf(envelope)
+	payload, err := wire.PayloadOf(envelope)
 	if err != nil {
 		return wire.Manifest{}, err
 	}

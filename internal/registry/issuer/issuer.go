@@ -103,6 +103,9 @@ func (i *Issuer) Close() error {
 // now is the time in unix seconds.
 func (i *Issuer) now() uint32 { return uint32(max(1, min(i.opts.Now().Unix(), 1<<32-1))) }
 
+// ahead is the latest time that a gateway's clock is believed to show.
+func (i *Issuer) ahead() uint32 { return uint32(min(uint64(i.now())+maxAhead, 1<<32-1)) }
+
 // hinted is an error that says what to do.
 func hinted(hint, format string, args ...any) error {
 	return &api.Error{Message: fmt.Sprintf(format, args...), Hint: hint}

@@ -303,7 +303,7 @@ func loadLists(q querier, b *building) error {
 
 // openList reads a list that was signed here, by whichever key was in use then.
 func openList(l *signedList, buckets map[wire.Hash][]byte) error {
-	payload, err := payloadOf(l.envelope)
+	payload, err := wire.PayloadOf(l.envelope)
 	if err != nil {
 		return err
 	}

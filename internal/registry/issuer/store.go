@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -28,7 +29,8 @@ CREATE TABLE IF NOT EXISTS changes (
 	record BLOB NOT NULL, grant_id BLOB NOT NULL, tenancy BLOB NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL, person BLOB NOT NULL, settled INTEGER NOT NULL,
 	UNIQUE (building, gateway, record));
 CREATE TABLE IF NOT EXISTS seen (
-	building TEXT, gateway TEXT, line BLOB, number INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (building, gateway, line));
+	building TEXT, gateway TEXT, line BLOB, number INTEGER NOT NULL, at INTEGER NOT NULL,
+	used INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (building, gateway, line));
 CREATE TABLE IF NOT EXISTS waiting (
 	building TEXT, gateway TEXT, line BLOB, number INTEGER, envelope BLOB NOT NULL, PRIMARY KEY (building, gateway, line, number));
 CREATE TABLE IF NOT EXISTS problems (
@@ -44,6 +46,7 @@ CREATE TABLE IF NOT EXISTS removals (building TEXT, tenancy BLOB, at INTEGER NOT
 CREATE TABLE IF NOT EXISTS audit (
 	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, building TEXT NOT NULL,
 	subject TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS problems_gateway ON problems (building, gateway);
 CREATE INDEX IF NOT EXISTS changes_building ON changes (building);
 CREATE INDEX IF NOT EXISTS changes_grant ON changes (grant_id);
 CREATE INDEX IF NOT EXISTS changes_tenancy ON changes (tenancy);
@@ -77,7 +80,21 @@ func openStore(dir string) (*sql.DB, error) {
 		db.Close()
 		return nil, fmt.Errorf("open %s (does another issuer use it?): %w", path, err)
 	}
+	if err := addColumn(db, "seen", "used INTEGER NOT NULL DEFAULT 0"); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
 	return db, nil
+}
+
+// addColumn makes a column that databases of earlier versions have not.
+func addColumn(db *sql.DB, table, column string) error {
+	name, _, _ := strings.Cut(column, " ")
+	var n int
+	if err := db.QueryRow(`SELECT count(*) FROM pragma_table_info(?) WHERE name = ?`, table, name).Scan(&n); err != nil || n > 0 {
+		return err
+	}
+	_, err := db.Exec("ALTER TABLE " + table + " ADD COLUMN " + column)
+	return err
 }
 
 func (i *Issuer) loadState() error {
@@ -142,7 +159,7 @@ func (i *Issuer) loadBuilding(q querier, id string) (*building, error) {
 // openHouse reads a House document that was signed here. Who signed it is not
 // asked: the issuer's key may have been replaced since.
 func openHouse(b *building, envelope []byte) error {
-	payload, err := payloadOf(envelope)
+	payload, err := wire.PayloadOf(envelope)
 	if err != nil {
 		return err
 	}
@@ -155,22 +172,24 @@ func loadSeen(q querier, b *building) error {
 		var l lineKey
 		var line []byte
 		var s lineState
-		if err := rows.Scan(&l.gateway, &line, &s.number, &s.at); err != nil {
+		if err := rows.Scan(&l.gateway, &line, &s.number, &s.at, &s.used); err != nil {
 			return err
 		}
 		l.line = number(line)
-		b.seen[l] = s
+		b.seen[l], b.uses = s, max(b.uses, s.used)
 		return nil
-	}, `SELECT gateway, line, number, at FROM seen WHERE building = ?`, b.id)
+	}, `SELECT gateway, line, number, at, used FROM seen WHERE building = ?`, b.id)
 }
 
 func loadChanges(q querier, b *building) error {
 	err := each(q, func(rows *sql.Rows) error {
 		var e event
-		var record, body, person []byte
-		if err := rows.Scan(&e.source, &record, &e.at, &body, &person, &e.settled); err != nil {
+		var line, record, body, person []byte
+		var n int64
+		if err := rows.Scan(&e.source, &line, &n, &record, &e.at, &body, &person, &e.settled); err != nil {
 			return err
 		}
+		e.line, e.number = number(line), uint64(n)
 		copy(e.record[:], record)
 		copy(e.person[:], person)
 		if err := wire.Decode(body, &e.change); err != nil {
@@ -178,7 +197,7 @@ func loadChanges(q querier, b *building) error {
 		}
 		b.add(e)
 		return nil
-	}, `SELECT gateway, record, at, body, person, settled FROM changes WHERE building = ? ORDER BY n`, b.id)
+	}, `SELECT gateway, line, number, record, at, body, person, settled FROM changes WHERE building = ? ORDER BY n`, b.id)
 	b.foldAll()
 	return err
 }

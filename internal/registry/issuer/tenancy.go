@@ -16,6 +16,9 @@ type event struct {
 	at      uint32  // unix s: when, never before an earlier one of the same line
 	change  wire.Change
 	person  wire.Hash // of a check-in: SHA-256 of the sealed person; zeros: none
+	n       int       // order of arrival in the building
+	line    uint64    // where it stood first; 0: the operator's
+	number  uint64    // in this line
 	settled bool      // a notice, objection or withdrawal that the operator has decided on
 }
 
@@ -27,6 +30,7 @@ func (e *event) compare(o *event) int {
 type card struct {
 	id        wire.CredentialID
 	suspended bool
+	by        *event // that brought it; its check-in, if that names it
 }
 
 // grant is what the events of one grant add up to.
@@ -78,7 +82,7 @@ func fold(id wire.ID, events []event) *grant {
 			g.ended, g.end = true, *e
 		}
 		for _, c := range e.change.Credentials {
-			if e.change.Op == wire.OpSuspend && !cards[c].bound {
+			if e.change.Op == wire.OpSuspend && cards[c].by == nil {
 				g.problems = append(g.problems, "a card was suspended that the grant does not have")
 			}
 		}
@@ -96,8 +100,8 @@ func fold(id wire.ID, events []event) *grant {
 		}
 	}
 	for c, s := range cards {
-		if s.bound {
-			g.cards = append(g.cards, card{c, s.suspended})
+		if s.by != nil {
+			g.cards = append(g.cards, card{c, s.suspended, s.by})
 		}
 	}
 	slices.SortFunc(g.cards, func(a, b card) int { return bytes.Compare(a.id[:], b.id[:]) })
@@ -105,7 +109,19 @@ func fold(id wire.ID, events []event) *grant {
 }
 
 // cardState is what is known of a credential while its grant is folded.
-type cardState struct{ bound, suspended bool }
+type cardState struct {
+	by        *event // nil: the grant does not have it
+	suspended bool
+}
+
+// brought reports whether e, rather than by, brought a card: a check-in before
+// whatever bound it too, and then what came first.
+func (e *event) brought(by *event) bool {
+	if by == nil || (e.change.Op == wire.OpCheckIn) != (by.change.Op == wire.OpCheckIn) {
+		return by == nil || e.change.Op == wire.OpCheckIn
+	}
+	return e.n < by.n
+}
 
 func foldCards(sorted []event) map[wire.CredentialID]cardState {
 	type word struct {
@@ -119,7 +135,9 @@ func foldCards(sorted []event) map[wire.CredentialID]cardState {
 			s := cards[c]
 			switch e.change.Op {
 			case wire.OpCheckIn, wire.OpBind:
-				s.bound = true
+				if e.brought(s.by) {
+					s.by = e
+				}
 			case wire.OpSuspend:
 				words[c] = word{e.at, true} // sorted by time: later or the same second
 			case wire.OpResume:
