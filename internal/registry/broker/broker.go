@@ -25,6 +25,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/registry/seldom"
 	"gatehouse/sync/wire"
 )
 
@@ -64,8 +65,8 @@ type live struct {
 	addr   string
 }
 
-// Limits of the server. What it keeps for MQTT sessions is small; the limits
-// are for clients that mean harm.
+// Limits of the server. What gateways need it to keep is small; the limits, and
+// those of its stores, are for clients that mean harm.
 const (
 	startTime    = 10 * time.Second
 	maxPending   = 4 << 20 // bytes that wait for a slow gateway; an answer to a Want is half of it
@@ -104,7 +105,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
-	log := &natsLog{b.o.Log, atomic.Pointer[string]{}}
+	log := &natsLog{log: b.o.Log, seldom: seldom.Log(b.o.Log)}
 	s.SetLoggerV2(log, false, false, false)
 	b.door.server.Store(s)
 	s.Start()
@@ -120,6 +121,11 @@ func (b *Broker) Run(ctx context.Context) error {
 		return fmt.Errorf("broker: own connection: %w", err)
 	}
 	defer conn.Close()
+	if err := bound(ctx, conn); err != nil {
+		return fmt.Errorf("broker: %w", err)
+	}
+	b.door.open.Store(true)
+	defer b.door.open.Store(false)
 	b.live.Store(&live{s, conn, net.JoinHostPort(b.host, strconv.Itoa(options.MQTT.Port))})
 	defer b.live.Store(nil)
 	<-ctx.Done()
@@ -147,8 +153,9 @@ func (b *Broker) options() *server.Options {
 		now.ClientCAs = b.o.CAs() // a new trust document may have brought another
 		return now, nil
 	}
-	// Sessions are of the moment: no gateway asks for one that lasts.
-	o.MQTT.ConsumerInactiveThreshold = time.Minute
+	// Sessions are of the moment: no gateway asks for one that lasts. The server
+	// can't refuse those that do, so they last no longer than this.
+	o.MQTT.ConsumerInactiveThreshold, o.MQTT.ConsumerMemoryStorage = time.Minute, true
 	return o
 }
 
@@ -216,8 +223,9 @@ func (b *Broker) Disconnect(p wire.Place) { b.door.disconnect(p.Address(), 0) }
 // natsLog passes on what the server warns of; what it says of single clients
 // is for debugging.
 type natsLog struct {
-	log  zerolog.Logger
-	last atomic.Pointer[string]
+	log    zerolog.Logger
+	seldom *zerolog.Logger // for what anybody can cause: a port that is scanned is an error each time
+	last   atomic.Pointer[string]
 }
 
 func (l *natsLog) lastError() string {
@@ -236,6 +244,6 @@ func (l *natsLog) Warnf(format string, v ...any) {
 func (l *natsLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	l.last.Store(&text)
-	l.log.Warn().Str("broker", text).Msg("the broker reports an error")
+	l.seldom.Warn().Str("broker", text).Msg("the broker reports an error")
 }
 func (l *natsLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }

@@ -11,7 +11,9 @@ import (
 	"sync/atomic"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/rs/zerolog"
 
+	"gatehouse/internal/registry/seldom"
 	"gatehouse/sync/wire"
 )
 
@@ -26,13 +28,15 @@ type door struct {
 	o      Options
 	secret string
 	server atomic.Pointer[server.Server]
+	open   atomic.Bool     // the stores are bounded; nobody but the front comes in before
+	seldom *zerolog.Logger // for certificates that are refused
 
 	mu    sync.Mutex
 	conns map[string][]uint64 // ids of a gateway's connections, oldest first
 }
 
 func newDoor(o Options) *door {
-	return &door{o: o, secret: rand.Text(), conns: map[string][]uint64{}}
+	return &door{o: o, secret: rand.Text(), conns: map[string][]uint64{}, seldom: seldom.Log(o.Log)}
 }
 
 // Check admits the front itself by its secret, and a gateway by its
@@ -47,7 +51,7 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 		}
 		return ok
 	}
-	if len(state.PeerCertificates) == 0 || len(state.VerifiedChains) == 0 {
+	if !d.open.Load() || len(state.PeerCertificates) == 0 || len(state.VerifiedChains) == 0 {
 		return false
 	}
 	if d.o.Front != nil && d.o.Front(state.PeerCertificates[0]) {
@@ -56,7 +60,7 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 	}
 	p, err := PlaceOf(state.PeerCertificates[0])
 	if err != nil || !d.o.Member(p, state.PeerCertificates[0]) {
-		d.o.Log.Warn().Str("gateway", p.Address()).AnErr("why", err).Msg("a certificate of no member is refused by the broker")
+		d.seldom.Warn().Str("gateway", p.Address()).AnErr("why", err).Msg("a certificate of no member is refused by the broker")
 		return false
 	}
 	c.RegisterUser(&server.User{Username: p.Address(), Permissions: permissions(p)})
