@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,6 +177,10 @@ func grantProblems(s keyring.Status) (list []string) {
 		if s.Version > 0 && !c.Good {
 			list = append(list, fmt.Sprintf("copy %s of the grants is not good (%s); the other one is in force", c.Name, c.Error))
 		}
+	}
+	for _, gateway := range slices.Sorted(maps.Keys(s.Overdue)) {
+		list = append(list, fmt.Sprintf("%d changes from the desk of gateway %s have been in no list for more than a day: registryd tenancies --problems may say why. If nobody made them there, take that gateway out of the building (registryd gateway remove), and they count no more",
+			s.Overdue[gateway], gateway))
 	}
 	return list
 }

@@ -47,6 +47,9 @@ func (k *Keyring) SetTrust(envelope []byte) error {
 }
 
 // SetHouse takes a newer word of an issuer on the building, as SetTrust does.
+// Unsettled records of gateways that are no more in it, or with another key, are
+// erased and count no more, with the persons of this gateway's own: a thief may
+// have made them, and no registry takes them now.
 func (k *Keyring) SetHouse(envelope []byte) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -63,7 +66,17 @@ func (k *Keyring) SetHouse(envelope []byte) error {
 	}
 	next := *r
 	next.House, next.HouseEnvelope = h, bytes.Clone(envelope)
-	return k.setRegistry(&next, HouseFile, envelope)
+	// The records go first: after a power cut between the two they come again,
+	// from those whom the old document still names.
+	dropped := k.dropRecords(func(gateway string) bool {
+		was, is := r.House.Gateway(gateway), h.Gateway(gateway)
+		return is == nil || was == nil || was.Public != is.Public
+	})
+	err = k.setRegistry(&next, HouseFile, envelope)
+	if dropped {
+		k.refresh()
+	}
+	return err
 }
 
 // follows reports whether a document is the one in force; an error, that it is

@@ -195,11 +195,12 @@ type Status struct {
 	Issued    time.Time // zero: no list
 	Grants    int       // records: one for each credential of each grant
 	Copies    [2]CopyStatus
-	SetAside  []string // names of damaged files that were put aside since Open
-	Lost      bool     // a list was applied once and is gone
-	Last      uint64   // highest version ever applied
-	Records   int      // changes made at the building that no list has settled yet
-	Unwritten int      // of these, in force and on no disk
+	SetAside  []string       // names of damaged files that were put aside since Open
+	Lost      bool           // a list was applied once and is gone
+	Last      uint64         // highest version ever applied
+	Records   int            // changes made at the building that no list has settled yet
+	Unwritten int            // of these, in force and on no disk
+	Overdue   map[string]int // of these, siblings' that no list has settled for more than a day, by gateway
 }
 
 // CopyStatus is how one of the two files of the list is.
@@ -226,6 +227,7 @@ func (k *Keyring) Status() Status {
 			s.Unwritten++
 		}
 	}
+	s.Overdue = k.overdue()
 	var hash wire.Hash
 	if k.list != nil {
 		m := k.list.manifest

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
 )
 
@@ -153,27 +154,32 @@ func readBlock(path, kind string) (*pem.Block, error) {
 	return block, nil
 }
 
-// saveNew writes a file that is not there yet. It takes no detour over a second
-// name and a hard link, because sticks are FAT and know none.
+// saveNew writes a file that is not there yet: after a crash the whole of it is
+// there, or none. It takes a second name and no hard link, because sticks are FAT
+// and know none. One writer a path.
 func saveNew(path string, block *pem.Block) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("save %s: it is there already and stays as it is: %w", path, fs.ErrExist)
-	}
-	if err != nil {
+	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
-	if err := errors.Join(pem.Encode(f, block), f.Sync(), f.Close()); err != nil {
-		os.Remove(path) // half a key is none
+	data := pem.EncodeToMemory(block)
+	if data == nil {
+		return fmt.Errorf("save %s: no PEM block", path)
+	}
+	if err := removeFile(path + ".new"); err != nil { // of a crash, or with another's mode
 		return fmt.Errorf("save %s: %w", path, err)
 	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("save %s: %w", path, err)
-	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil {
-		return fmt.Errorf("save %s: sync its folder: %w", path, err)
+	if err := durable.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("save: %w", err)
 	}
 	return nil
+}
+
+// isWhole reports whether a file has a whole PEM block, of whatever kind, or
+// can't be read now.
+func isWhole(path string) bool {
+	data, err := os.ReadFile(path)
+	block, _ := pem.Decode(data)
+	return err != nil || block != nil
 }

@@ -312,6 +312,7 @@ func (p position) line() position { return position{p.Gateway, p.Line, 0} }
 type held struct {
 	Local
 	also      []position // where the same change stood before its gateway numbered anew
+	since     int64      // witnessed time at which it came
 	unwritten bool       // in force, and on no disk yet
 }
 

@@ -30,6 +30,7 @@ type recordRow struct {
 	Envelope []byte     `json:"envelope"`
 	Entered  bool       `json:"entered"`
 	Also     []position `json:"also,omitempty"`
+	Since    int64      `json:"since,omitempty"`
 }
 
 func (k *Keyring) recordFile(h *held) string {
@@ -46,7 +47,7 @@ func (k *Keyring) writeRecord(h *held) error {
 	if err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
-	row, err := json.Marshal(recordRow{h.Gateway, record, h.Envelope, h.Entered, h.also})
+	row, err := json.Marshal(recordRow{h.Gateway, record, h.Envelope, h.Entered, h.also, h.since})
 	if err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
@@ -101,6 +102,11 @@ func (k *Keyring) readRecords() {
 		path := filepath.Join(k.recordsDir(), f.Name())
 		h, err := k.readRecord(path)
 		switch {
+		case err == nil && k.registry.Load().strange(h.Gateway):
+			k.opts.Log.Warn().Str("gateway", h.Gateway).Msg("record of a removed gateway is erased")
+			if err := k.removeRecord(h); err != nil {
+				k.opts.Log.Error().Err(err).Msg("record of a removed gateway can't be erased")
+			}
 		case err == nil && k.find(h.Gateway, h.Record.ID) == nil:
 			k.records = append(k.records, h)
 		case errors.Is(err, durable.ErrDamaged), errors.Is(err, wire.ErrMalformed):
@@ -141,7 +147,7 @@ func (k *Keyring) readRecord(path string) (*held, error) {
 	if err := json.Unmarshal(body, &row); err != nil {
 		return nil, fmt.Errorf("read %s: %w: %w", path, durable.ErrDamaged, err)
 	}
-	h := &held{Local: Local{Gateway: row.Gateway, Envelope: row.Envelope, Entered: row.Entered}, also: row.Also}
+	h := &held{Local: Local{Gateway: row.Gateway, Envelope: row.Envelope, Entered: row.Entered}, also: row.Also, since: row.Since}
 	if err := wire.Decode(row.Record, &h.Record); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}

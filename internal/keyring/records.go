@@ -36,7 +36,7 @@ func (k *Keyring) AddLocal(l Local) error {
 	if err := k.checkLocal(l); err != nil {
 		return fmt.Errorf("add record: %w", err)
 	}
-	h := &held{Local: l.clone()}
+	h := &held{Local: l.clone(), since: k.time.now()}
 	if old := k.find(l.Gateway, l.Record.ID); old != nil {
 		return k.addAgain(old, h)
 	}
@@ -74,6 +74,9 @@ func (k *Keyring) checkLocal(l Local) error {
 	if !wire.ValidName(l.Gateway, false) || len(l.Envelope) == 0 {
 		return fmt.Errorf("%w: no gateway or no envelope", ErrRefused)
 	}
+	if k.registry.Load().strange(l.Gateway) {
+		return fmt.Errorf("%w: gateway %s is not of the building (any more)", ErrRefused, l.Gateway)
+	}
 	_, err := wire.Encode(l.Record)
 	if err == nil {
 		_, err = wire.Encode(l.Change)
@@ -90,7 +93,7 @@ func (k *Keyring) addAgain(old, h *held) error {
 	if old.place() == h.place() || slices.Contains(old.also, h.place()) {
 		return nil
 	}
-	h.Change, h.Entered = old.Change, old.Entered || h.Entered
+	h.Change, h.Entered, h.since = old.Change, old.Entered || h.Entered, old.since
 	h.also = append(slices.Clone(old.also), old.place())
 	if n := len(h.also); n > maxAlso {
 		h.also = h.also[n-maxAlso:]
@@ -310,6 +313,40 @@ func (k *Keyring) writeRecords() {
 		}
 		h.unwritten = false
 	}
+}
+
+// dropRecords erases the records of some gateways and reports whether there were
+// any. Callers hold mu, and refresh.
+func (k *Keyring) dropRecords(of func(gateway string) bool) bool {
+	left := slices.DeleteFunc(slices.Clone(k.records), func(h *held) bool {
+		if !of(h.Gateway) {
+			return false
+		}
+		if err := k.removeRecord(h); err != nil { // the next start does not take it
+			k.opts.Log.Error().Err(err).Msg("record of a removed gateway can't be erased")
+		}
+		return true
+	})
+	dropped := len(left) < len(k.records)
+	k.records = left
+	return dropped
+}
+
+// overdue counts siblings' records that no list has settled within a day of
+// witnessed time, by gateway: the registry can't read what is sealed to it, or
+// refuses it, and nobody here can tell.
+func (k *Keyring) overdue() map[string]int {
+	n := make(map[string]int)
+	now := k.time.now()
+	for _, h := range k.left {
+		if h.since == 0 { // it came before any witness was heard
+			h.since = now
+		}
+		if h.Gateway != k.registry.Load().Place.Gateway && now > h.since+dayOfTime {
+			n[h.Gateway]++
+		}
+	}
+	return n
 }
 
 func (k *Keyring) recordsDir() string { return filepath.Join(k.opts.Dir, "records") }

@@ -44,6 +44,11 @@ type Registry struct {
 	KEM           []byte // private: opens what is sealed to this gateway
 }
 
+// strange reports whether the house is known, and the gateway not of it.
+func (r *Registry) strange(gateway string) bool {
+	return r.House.Version > 0 && r.House.Gateway(gateway) == nil
+}
+
 // registryRow is RegistryFile.
 type registryRow struct {
 	Registry string `json:"registry"`

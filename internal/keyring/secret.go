@@ -19,7 +19,7 @@ const recordsLabel = "gatehouse records v1"
 
 // SetBuildingKey takes the building's key where the gateway has none, writes it,
 // and goes on with it at once. Where there is one it stays: the error wraps
-// fs.ErrExist. A disk that fails is an error too, and nothing changes: the key
+// fs.ErrExist. Half a file of it is set aside: here the key comes again. A disk that fails is an error too, and nothing changes: the key
 // can come again, a card that opens until the next start only helps nobody.
 func (k *Keyring) SetBuildingKey(b *BuildingKey) error {
 	k.mu.Lock()
@@ -36,7 +36,11 @@ func (k *Keyring) SetBuildingKey(b *BuildingKey) error {
 	if k.opts.Keys.Dir == "" {
 		return errors.New("set building key: no folder of keys")
 	}
-	if err := SaveBuildingKey(filepath.Join(k.opts.Keys.Dir, BuildingKeyFile), b); err != nil {
+	path := filepath.Join(k.opts.Keys.Dir, BuildingKeyFile)
+	if !isWhole(path) {
+		k.putAside(path)
+	}
+	if err := SaveBuildingKey(path, b); err != nil {
 		return fmt.Errorf("set building key: %w", err)
 	}
 	k.building.Store(b)

@@ -1,0 +1,100 @@
+package keyring
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gatehouse/internal/access"
+)
+
+// TestKeyFileIsWholeOrNone: what a power cut left of an earlier try is no
+// obstacle, and a key that is there, or half there, is never overwritten.
+func TestKeyFileIsWholeOrNone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), GatewayKeyFile)
+	must(t, os.WriteFile(path+".new", []byte("-----BEGIN PRI"), 0o644))
+	must(t, SavePrivateKey(path, issuerKey(50)))
+	if key, err := LoadPrivateKey(path); err != nil || !key.Equal(issuerKey(50)) {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	must(t, err)
+	if _, err := os.Stat(path + ".new"); info.Mode().Perm() != 0o600 || !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("mode %v, leftover: %v", info.Mode(), err)
+	}
+	for _, content := range []string{"-----BEGIN PRI", ""} {
+		if err := SavePrivateKey(path, issuerKey(51)); !errors.Is(err, fs.ErrExist) {
+			t.Fatal(err)
+		}
+		must(t, os.WriteFile(path, []byte(content), 0o600))
+	}
+	if data, err := os.ReadFile(path); err != nil || len(data) != 0 {
+		t.Fatalf("%q, %v", data, err)
+	}
+}
+
+// TestHalfABuildingKey: power went while a sibling's key was written, by a version
+// that wrote in place. The half is set aside, and the key comes again; a whole
+// file that this gateway can't use stays.
+func TestHalfABuildingKey(t *testing.T) {
+	for content, taken := range map[string]bool{
+		"-----BEGIN GATEHOUSE BUILD": true,
+		"":                           true,
+		"-----BEGIN GATEHOUSE BUILDING KEY-----\nNumber: 300\n\nAAAA\n-----END GATEHOUSE BUILDING KEY-----\n": false,
+	} {
+		dir := t.TempDir()
+		enrol(t, dir, "gate-a", false)
+		path := filepath.Join(dir, "keys", BuildingKeyFile)
+		must(t, os.WriteFile(path, []byte(content), 0o600))
+		k := openEnrolled(t, dir)
+		_, kem := sealPair(t)
+		sealed, err := goldenKey().Seal(kem, building+"/gate-a")
+		must(t, err)
+		if err := k.TakeBuildingKey(sealed); (err == nil) != taken || k.Status().HasKey != taken {
+			t.Errorf("%q: %v", content, err)
+		}
+		if k = restarted(t, k); k.Status().HasKey != taken {
+			t.Errorf("%q: not after a restart", content)
+		}
+		aside, err := os.ReadFile(path + ".bad-1")
+		if taken && string(aside) != content || (err == nil) != taken {
+			t.Errorf("%q: set aside %q, %v", content, aside, err)
+		}
+	}
+}
+
+// TestOnlyDamagedCopies: where all that is left of a list is damaged, nobody knows
+// whom it named. No card is then called unknown, with the marks lost as well.
+func TestOnlyDamagedCopies(t *testing.T) {
+	k, dir := enrolled(t)
+	want(t, k, credential(1), access.ReasonUnknown) // there was never a list
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
+	must(t, k.Close())
+	grants := filepath.Join(dir, "grants")
+	must(t, os.Remove(filepath.Join(grants, marksFile)))
+	must(t, os.Remove(filepath.Join(grants, "grants-a.db")))
+	must(t, os.WriteFile(filepath.Join(grants, "grants-b.db"), []byte("x"), 0o600))
+	want(t, openEnrolled(t, dir), credential(1), access.ReasonNotReady)
+}
+
+// TestDoorSetHasNoOrder: the same doors, named in another order or twice, are the
+// same set.
+func TestDoorSetHasNoOrder(t *testing.T) {
+	e := edit(t, open(t, t.TempDir()))
+	var first uint16
+	for i, doors := range [][]string{{"front", "yard", "cellar"}, {"yard", "cellar", "front"}, {"cellar", "cellar", "front", "yard"}} {
+		set, err := e.DoorSet(doors)
+		must(t, err)
+		if i == 0 {
+			first = set
+		}
+		if set != first {
+			t.Errorf("%v: set %d, want %d", doors, set, first)
+		}
+	}
+	if other, err := e.DoorSet([]string{"yard", "front"}); err != nil || other == first {
+		t.Errorf("fewer doors: set %d, %v", other, err)
+	}
+}
