@@ -355,7 +355,9 @@ func (d *Door) drive(release bool) error {
 	msg := ""
 	if err != nil {
 		msg = err.Error()
-		d.p.Log.Error().Err(err).Str("door", d.cfg.ID).Bool("release", release).Msg("lock can't be driven")
+		if msg != d.lockErr { // it is tried again every second
+			d.p.Log.Error().Err(err).Str("door", d.cfg.ID).Bool("release", release).Msg("lock can't be driven")
+		}
 		if d.lockErr == "" {
 			d.queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(device.FaultOutputRefused), Source: "relay"}, wire.Who{})
 		}
