@@ -22,6 +22,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/screen"
 )
 
 // version is set by the packager with -ldflags.
@@ -87,7 +88,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		fmt.Fprintf(errOut, "gatehouse: %v\nhint: gatehouse --help lists the commands\n", err)
 		return 2
 	}
-	s := &session{ctx: ctx, client: control.NewClient(c.Socket), json: c.JSON, in: in, out: out, err: errOut}
+	s := &session{ctx: ctx, client: control.NewClient(c.Socket), json: c.JSON, in: in, out: screen.Writer{To: out}, err: screen.Writer{To: errOut}}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")

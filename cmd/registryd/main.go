@@ -22,6 +22,7 @@ import (
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/screen"
 )
 
 // version is set by the packager with -ldflags.
@@ -99,7 +100,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		fmt.Fprintf(errOut, "registryd: %v\nhint: registryd --help lists the commands\n", err)
 		return 2
 	}
-	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), json: c.JSON, in: in, out: out, err: errOut}
+	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), json: c.JSON, in: in, out: screen.Writer{To: out}, err: screen.Writer{To: errOut}}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
-	"gatehouse/sync/wire"
 )
 
 type tenanciesCmd struct {
@@ -253,44 +249,4 @@ func (c countersignCmd) Run(s *session) error {
 		})
 	}
 	return hinted("registryd lists shows what waits", "no list of %s waits for a second signature", c.Building)
-}
-
-type personCmd struct {
-	Tenancy string `arg:"" help:"Id of the tenancy."`
-	Key     string `required:"" help:"records.key, on its stick." placeholder:"FILE"`
-	Reason  string `required:"" help:"resident, correction, mandate or emergency."`
-	Case    string `required:"" help:"Number of the request or order that asks for it." placeholder:"TEXT"`
-}
-
-// Run shows who a tenancy is: the only way to see a name. That it was looked
-// at is written down before anything is fetched; the key never leaves this process.
-func (c personCmd) Run(s *session) error {
-	key, err := keyring.LoadSealKey(c.Key)
-	if err != nil {
-		return hinted("--key names records.key, which registryd init wrote into the offline folder", "%v", err)
-	}
-	at, err := s.issuer.Look(s.ctx, operator.Look{Tenancy: c.Tenancy, Reason: c.Reason, Case: c.Case})
-	if err != nil {
-		return err
-	}
-	sealed, err := s.front.Person(s.ctx, at.Hash)
-	if err != nil {
-		return err
-	}
-	if sum := sha256.Sum256(sealed); !bytes.Equal(sum[:], at.Hash) {
-		return hinted("it comes with the tenancy record, when the gateway is online", "the front has not got this person, or not as it was sealed")
-	}
-	plain, err := wire.Unseal(key, wire.SealPerson, at.Address, sealed)
-	if err != nil {
-		return hinted("is --key the records.key of this registry? What was sealed before a new one opens with the old one", "%v", err)
-	}
-	var p wire.Person
-	if err := wire.Decode(plain, &p); err != nil {
-		return err
-	}
-	if p.Tenancy.String() != strings.ToLower(c.Tenancy) {
-		return &api.Error{Message: "the gateway sealed the person of another tenancy"}
-	}
-	return s.print(map[string]string{"tenancy": p.Tenancy.String(), "name": p.Name, "document": p.Document.String(), "number": p.Number},
-		func(w io.Writer) { fmt.Fprintf(w, "%s\n%s %s\n", p.Name, p.Document, p.Number) })
 }

@@ -24,6 +24,8 @@ func (i *Issuer) act(ctx context.Context, who string, a operator.Act) (operator.
 		return operator.Done{}, hinted("one of "+strings.Join(operator.Reasons(a.Act), ", "), "%q is no reason for %s", a.Reason, a.Act)
 	}
 	var done operator.Done
+	var before uint64 // version of the list
+	var named []wire.ID
 	err := i.locked(func(c *change) error {
 		b, grants, err := c.find(a)
 		if err != nil {
@@ -37,14 +39,49 @@ func (i *Issuer) act(ctx context.Context, who string, a operator.Act) (operator.
 				return err
 			}
 		}
-		done = operator.Done{Building: b.id, Grants: len(grants)}
+		done, before, named = operator.Done{Building: b.id, Grants: len(grants)}, b.list.manifest.Version, grants
 		c.touched[b.id] = true
 		return c.audit(who, a.Act, b.id, a.Grant+a.Tenancy, a.Reason)
 	})
 	if err != nil {
 		return operator.Done{}, err
 	}
-	return i.finish(ctx, done)
+	done, err = i.finish(ctx, done)
+	if err == nil && !done.Held {
+		i.saidByNone(&done, before, named)
+	}
+	return done, err
+}
+
+// saidByNone tells the operator that no list says what was done.
+func (i *Issuer) saidByNone(d *operator.Done, before uint64, grants []wire.ID) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	b := i.buildings[d.Building]
+	if b == nil {
+		return
+	}
+	listed, out := b.listed(), 0
+	for _, id := range grants {
+		if !listed[id] && !b.revoked[id].dropped {
+			out++
+		}
+	}
+	switch {
+	case d.Version <= before:
+		d.Sent, d.Hint = false, "it is kept, but NO NEW LIST could be made, so that no door knows of it: registryd tenancies --problems says why"
+	case out > 0:
+		d.Sent, d.Hint = false, fmt.Sprintf("it is kept, but %d of them are in NO list, so that no door knows of it: registryd tenancies --problems says why", out)
+	}
+}
+
+// listed are the grants that the newest list names.
+func (b *building) listed() map[wire.ID]bool {
+	ids := make(map[wire.ID]bool, len(b.list.grants))
+	for i := range b.list.grants {
+		ids[b.list.grants[i].ID] = true
+	}
+	return ids
 }
 
 // locked runs a transaction of the operator's.
@@ -253,12 +290,15 @@ func (i *Issuer) look(who string, l operator.Look) (p operator.Person, err error
 		if err != nil {
 			return err
 		}
+		p.Building = b.id
 		for _, id := range grants {
-			if e := b.grants[id].checkIn; e.person != (wire.Hash{}) {
-				p = operator.Person{Building: b.id, Address: b.place(e.source).Address(), Hash: e.person[:]}
+			for _, e := range b.events[id] { // cards that joined later are in seals of their own
+				if e.person != (wire.Hash{}) && e.change.Tenancy == b.grants[id].tenancy {
+					p.Seals = append(p.Seals, operator.Seal{Address: b.place(e.source).Address(), Hash: e.person[:]})
+				}
 			}
 		}
-		if p.Hash == nil {
+		if p.Seals == nil {
 			return hinted("a tenancy that was taken over from an old house has none", "no person was sealed for tenancy %s", l.Tenancy)
 		}
 		return c.audit(who, "person", b.id, l.Tenancy, l.Reason+": "+l.Case)

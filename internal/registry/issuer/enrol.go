@@ -143,6 +143,7 @@ func (c *change) removeGateway(building, gateway string) error {
 	if b.house.Gateway(gateway) == nil {
 		return nil
 	}
+	c.touched[b.id] = c.touched[b.id] || b.waiting()
 	rest := slices.DeleteFunc(slices.Clone(b.house.Gateways), func(g wire.HouseGateway) bool { return g.ID == gateway })
 	return c.signHouse(b, rest)
 }
@@ -276,6 +277,7 @@ func (c *change) enlist(b *building, g wire.HouseGateway) error {
 	all = append(all, g)
 	slices.SortFunc(all, func(a, b wire.HouseGateway) int { return bytes.Compare([]byte(a.ID), []byte(b.ID)) })
 	delete(b.applied, g.ID) // another machine has proved nothing
+	c.touched[b.id] = c.touched[b.id] || b.waiting()
 	if err := c.nameAgain(b, b.droppedSince(0)...); err != nil {
 		return err
 	}
@@ -312,6 +314,17 @@ func (c *change) certify(b *building, gateway string, csr []byte) ([]byte, error
 		return nil, err
 	}
 	return wire.Encode(wire.Enrolled{Trust: c.issuer.keys.trustEnvelope, House: b.houseEnvelope, Certificates: [][]byte{cert.Raw}, Time: c.issuer.now()})
+}
+
+// waiting reports whether a grant is not in the list that may be in the next.
+func (b *building) waiting() bool {
+	listed := b.listed()
+	for id, g := range b.grants {
+		if g.known && !listed[id] && !b.revoked[id].dropped {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *building) place(gateway string) wire.Place {

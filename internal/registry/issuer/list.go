@@ -5,10 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 
 	"gatehouse/internal/keyring"
-	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
 
@@ -21,57 +19,17 @@ type signedList struct {
 	buckets          map[wire.Hash][]byte
 }
 
-// live are the tenancies that records let in beyond a time.
-func live(grants []wire.Grant, horizon uint64) map[wire.ID]bool {
-	live := make(map[wire.ID]bool)
-	for i := range grants {
-		if g := &grants[i]; g.State != wire.GrantRevoked && (g.Until == 0 || uint64(g.Until) > horizon) {
-			live[g.Tenancy] = true
-		}
-	}
-	return live
-}
-
-// lost are the records of sorted lists that stand in a and not in b.
-func lost(a, b []wire.Grant) (only []wire.Grant) {
-	for i := range a {
-		for len(b) > 0 && b[0].Compare(&a[i]) < 0 {
-			b = b[1:]
-		}
-		if len(b) == 0 || b[0] != a[i] {
-			only = append(only, a[i])
-		}
-	}
-	return only
-}
-
-// A list that removes more tenancies than this within a day needs a second
-// issuer: whoever steals one key can't lock a building out. Gateways count in
-// the same way, and refuse it otherwise.
-const (
-	removalsFree   = 3
-	removalsPart   = 10        // every tenth
-	removalsWindow = 24 * 3600 // s
-)
-
 // relist makes the next list of a building, and releases it where one
 // signature is enough.
 func (c *change) relist(b *building) error {
 	if err := c.dropProved(b); err != nil {
 		return err
 	}
-	draft := keyring.NewDraft(b.id, b.list.manifest, b.list.hash)
-	draft.Seen = b.seenList()
-	grants, err := b.listed(draft)
-	var signed keyring.List
-	var m wire.Manifest
-	if err == nil {
-		signed, m, err = draft.Sign(grants, c.issuer.opts.Now(), c.issuer.keys.issuer, c.issuer.keys.epoch)
+	signed, m, chosen, err := c.sign(b)
+	if trouble := c.listTrouble(b, chosen.room, err); trouble != nil || err != nil {
+		return trouble // one building may not stop the others
 	}
-	if err != nil { // one building may not stop the others
-		return c.problem(api.Place{Building: b.id}, 0, 0, fmt.Sprintf("no list can be made: %v", err), nil)
-	}
-	next := signedList{envelope: signed.Manifest, manifest: m, grants: grants, buckets: make(map[wire.Hash][]byte)}
+	next := signedList{envelope: signed.Manifest, manifest: m, grants: chosen.grants, buckets: make(map[wire.Hash][]byte)}
 	if next.hash, err = manifestHash(m); err != nil {
 		return err
 	}
@@ -85,86 +43,26 @@ func (c *change) relist(b *building) error {
 	return c.release(b, next, gone)
 }
 
+// sign makes a list of what fits. Should it be refused all the same, it leaves out
+// what is new of the gateway that has most of it, until it is not.
+func (c *change) sign(b *building) (signed keyring.List, m wire.Manifest, chosen choice, err error) {
+	for without := make(map[string]bool); ; {
+		chosen, err = b.choose(without)
+		if err == nil {
+			signed, m, err = chosen.draft.Sign(chosen.grants, c.issuer.opts.Now(), c.issuer.keys.issuer, c.issuer.keys.epoch)
+		}
+		gateway := chosen.most()
+		if err == nil || gateway == "" {
+			return signed, m, chosen, err
+		}
+		c.issuer.opts.Log.Error().Err(err).Str("gateway", b.id+"/"+gateway).Msg("a list can't be made with what this gateway recorded; made without it")
+		without[gateway] = true
+	}
+}
+
 func manifestHash(m wire.Manifest) (wire.Hash, error) {
 	payload, err := m.Encode()
 	return sha256.Sum256(payload), err
-}
-
-// listed are all records of the list that follows, in its order.
-func (b *building) listed(draft *keyring.Draft) (all []wire.Grant, err error) {
-	all = make([]wire.Grant, 0, len(b.list.grants)+maxCards)
-	sets := make(map[string]uint16) // by the doors' ids: most grants share a few
-	for id, g := range b.grants {
-		if !g.known || b.revoked[id].dropped {
-			continue
-		}
-		doors := strings.Join(g.checkIn.change.Doors, " ")
-		set, there := sets[doors]
-		if !there {
-			if set, err = draft.DoorSet(g.checkIn.change.Doors); err != nil {
-				return nil, fmt.Errorf("doors of grant %s: %w", id, err)
-			}
-			sets[doors] = set
-		}
-		all = append(all, g.lines(set)...)
-	}
-	slices.SortFunc(all, func(a, b wire.Grant) int { return a.Compare(&b) })
-	return all, nil
-}
-
-// removed are the tenancies that a list takes away. One that was ended at the
-// building itself is not counted, nor one whose term is over within a day in
-// the list before.
-func (b *building) removed(next signedList) (gone []wire.ID) {
-	horizon := uint64(next.manifest.Issued) + removalsWindow
-	changed := live(lost(b.list.grants, next.grants), horizon)
-	if len(changed) == 0 {
-		return nil
-	}
-	for i := range next.grants {
-		if id := next.grants[i].Tenancy; changed[id] && len(live(next.grants[i:i+1], horizon)) > 0 {
-			delete(changed, id)
-		}
-	}
-	for id := range changed {
-		if !b.endedThere(id) {
-			gone = append(gone, id)
-		}
-	}
-	return gone
-}
-
-// tooMany reports whether so many tenancies are more than one issuer may take
-// away within a day.
-func (b *building) tooMany(next signedList, gone int) bool {
-	recent := b.recent(next.manifest.Issued)
-	if gone == 0 || recent+gone <= removalsFree {
-		return false
-	}
-	all := len(live(b.list.grants, uint64(next.manifest.Issued)+removalsWindow)) + recent
-	return recent+gone > max(removalsFree, all/removalsPart)
-}
-
-// endedThere reports whether gateways recorded the end of a tenancy.
-func (b *building) endedThere(tenancy wire.ID) bool {
-	for _, id := range b.grantsOf(tenancy) {
-		for _, e := range b.events[id] {
-			if e.source != "" && (e.change.Op == wire.OpEnd || e.change.Op == wire.OpNotice) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// recent is how many were taken away within the last day.
-func (b *building) recent(now uint32) (n int) {
-	for _, at := range b.removals {
-		if uint64(at)+removalsWindow > uint64(now) {
-			n++
-		}
-	}
-	return n
 }
 
 // hold keeps a list until a second issuer has signed it. A newer one takes its

@@ -67,7 +67,7 @@ func TestOperator(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := c.Look(ctx, operator.Look{Tenancy: id('t', 1).String(), Reason: "mandate", Case: "case 7"})
-	if err != nil || p.Address != "house-1/gw-1" || len(p.Hash) != len(wire.Hash{}) {
+	if err != nil || len(p.Seals) != 1 || p.Seals[0].Address != "house-1/gw-1" || len(p.Seals[0].Hash) != len(wire.Hash{}) {
 		t.Fatal(p, err)
 	}
 	for _, l := range []operator.Look{{Tenancy: id('t', 1).String(), Reason: "mandate"}, {Tenancy: id('t', 1).String(), Reason: "curious", Case: "1"}, {Tenancy: id('t', 9).String(), Reason: "mandate", Case: "1"}} {

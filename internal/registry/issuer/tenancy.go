@@ -207,8 +207,9 @@ func (g *grant) state(now uint32) string {
 	return stateActive
 }
 
-// lines are the grant's records of a list; set is the index of its doors.
-func (g *grant) lines(set uint16) []wire.Grant {
+// lines are the grant's records of a list for these cards (nil: all); set is the
+// index of its doors.
+func (g *grant) lines(set uint16, cards []wire.CredentialID) []wire.Grant {
 	if !g.known {
 		return nil
 	}
@@ -217,8 +218,11 @@ func (g *grant) lines(set uint16) []wire.Grant {
 	if line.Until != 0 && line.Until <= line.From {
 		line.From = line.Until - 1 // a list holds no grant that ends before it begins
 	}
-	lines := make([]wire.Grant, len(g.cards))
-	for i, card := range g.cards {
+	lines := make([]wire.Grant, 0, len(g.cards))
+	for _, card := range g.cards {
+		if cards != nil && !slices.Contains(cards, card.id) {
+			continue
+		}
 		line.Credential, line.State = card.id, wire.GrantActive
 		switch {
 		case g.ended:
@@ -226,7 +230,7 @@ func (g *grant) lines(set uint16) []wire.Grant {
 		case card.suspended:
 			line.State = wire.GrantSuspended
 		}
-		lines[i] = line
+		lines = append(lines, line)
 	}
 	return lines
 }

@@ -55,11 +55,11 @@ func TestFold(t *testing.T) {
 func TestFoldWithoutCheckIn(t *testing.T) {
 	end := ev(2, "b", other(wire.OpEnd, 1, 5))
 	g := fold(id('g', 1), []event{end})
-	if g.known || len(g.problems) != 1 || len(g.lines(0)) != 0 || g.tenancy != id('t', 1) {
+	if g.known || len(g.problems) != 1 || len(g.lines(0, nil)) != 0 || g.tenancy != id('t', 1) {
 		t.Fatalf("%+v", g)
 	}
 	g = fold(id('g', 1), []event{end, ev(1, "a", checkIn(1, 9))})
-	if len(g.lines(0)) != 1 || g.lines(0)[0].State != wire.GrantRevoked || len(g.problems) != 0 {
+	if len(g.lines(0, nil)) != 1 || g.lines(0, nil)[0].State != wire.GrantRevoked || len(g.problems) != 0 {
 		t.Fatalf("%+v", g)
 	}
 }
@@ -91,7 +91,7 @@ func TestFoldLaws(t *testing.T) {
 		if !reflect.DeepEqual(g, again) {
 			t.Fatalf("another order, another grant:\n%+v\n%+v", g, again)
 		}
-		lines := g.lines(0)
+		lines := g.lines(0, nil)
 		for _, l := range lines {
 			if ended != (l.State == wire.GrantRevoked) {
 				t.Fatalf("ended %v, and a card is %s", ended, l.State)

@@ -117,9 +117,14 @@ func (b *building) oddities(now uint32) map[wire.ID][]string {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, func(a, o wire.ID) int { return strings.Compare(a.String(), o.String()) })
+	doors, listed := b.doors(), b.listed()
 	for _, id := range ids {
 		g := b.grants[id]
 		odd[id] = append(odd[id], g.problems...)
+		if door := unknownDoor(g, doors); g.known && !listed[id] && door != "" {
+			odd[id] = append(odd[id], fmt.Sprintf("it is in no list: no gateway has said that it has door %q; "+
+				"if the landlord has added it, the gateway enrols again: registryd gateway add --replace", door))
+		}
 		if !g.known || g.state(now) == stateEnded {
 			continue
 		}
@@ -139,7 +144,7 @@ func (b *building) oddities(now uint32) map[wire.ID][]string {
 func (i *Issuer) grants(id, tenancy string) ([]operator.Grant, error) {
 	out := []operator.Grant{}
 	err := i.forBuildings(id, func(b *building) error {
-		now := i.now()
+		now, listed := i.now(), b.listed()
 		odd := b.oddities(now)
 		for gid, g := range b.grants {
 			if !g.known || tenancy != "" && g.tenancy.String() != strings.ToLower(tenancy) {
@@ -147,7 +152,7 @@ func (i *Issuer) grants(id, tenancy string) ([]operator.Grant, error) {
 			}
 			c := g.checkIn.change
 			row := operator.Grant{ID: gid.String(), Tenancy: g.tenancy.String(), Building: b.id, State: g.state(now), Kind: c.Kind.String(),
-				Doors: c.Doors, From: moment(c.From), Until: moment(g.until()), Listed: !b.revoked[gid].dropped, Problems: odd[gid], Cards: []operator.Card{}}
+				Doors: c.Doors, From: moment(c.From), Until: moment(g.until()), Listed: listed[gid], Problems: odd[gid], Cards: []operator.Card{}}
 			for _, card := range g.cards {
 				row.Cards = append(row.Cards, operator.Card{Credential: card.id.String(), Suspended: card.suspended})
 			}

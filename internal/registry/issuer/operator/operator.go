@@ -157,8 +157,13 @@ type Look struct {
 // Person says where the sealed person is, and whom it was sealed for.
 type Person struct {
 	Building string `json:"building"`
-	Address  string `json:"address"` // building/gateway, as at sealing
-	Hash     []byte `json:"hash"`
+	Seals    []Seal `json:"seals"` // at least one; those of cards that joined later have the cards alone
+}
+
+// Seal is one sealed person, as the front has it.
+type Seal struct {
+	Address string `json:"address"` // building/gateway, as at sealing
+	Hash    []byte `json:"hash"`
 }
 
 // Escrow is a building key, sealed to the offline escrow key.

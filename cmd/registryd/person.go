@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"strings"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+type personCmd struct {
+	Tenancy string `arg:"" help:"Id of the tenancy."`
+	Key     string `required:"" help:"records.key, on its stick." placeholder:"FILE"`
+	Reason  string `required:"" help:"resident, correction, mandate or emergency."`
+	Case    string `required:"" help:"Number of the request or order that asks for it." placeholder:"TEXT"`
+}
+
+// person is who a tenancy is, out of all seals that were made for it.
+type person struct {
+	Tenancy  string   `json:"tenancy"`
+	Name     string   `json:"name"`
+	Document string   `json:"document"`
+	Number   string   `json:"number"`
+	Cards    []string `json:"cards"`             // bits, then the bits themselves as hex
+	Missing  int      `json:"missing,omitempty"` // seals that the front has not got
+}
+
+// Run shows who a tenancy is: the only way to see a name. That it was looked
+// at is written down before anything is fetched; the key never leaves this process.
+func (c personCmd) Run(s *session) error {
+	key, err := keyring.LoadSealKey(c.Key)
+	if err != nil {
+		return hinted("--key names records.key, which registryd init wrote into the offline folder", "%v", err)
+	}
+	at, err := s.issuer.Look(s.ctx, operator.Look{Tenancy: c.Tenancy, Reason: c.Reason, Case: c.Case})
+	if err != nil {
+		return err
+	}
+	p := person{Tenancy: strings.ToLower(c.Tenancy), Cards: []string{}}
+	for _, seal := range at.Seals {
+		if err := p.add(s, key, seal); err != nil {
+			return err
+		}
+	}
+	if p.Missing == len(at.Seals) {
+		return hinted("it comes with the tenancy record, when the gateway is online", "the front has not got this person, or not as it was sealed")
+	}
+	return s.print(p, func(w io.Writer) {
+		fmt.Fprintf(w, "%s\n%s %s\n", p.Name, p.Document, p.Number)
+		for _, card := range p.Cards {
+			fmt.Fprintf(w, "card %s\n", card)
+		}
+		if p.Missing > 0 {
+			fmt.Fprintf(w, "%d of %d seals have not come yet, or not as they were sealed\n", p.Missing, len(at.Seals))
+		}
+	})
+}
+
+// add fetches one seal and opens it.
+func (p *person) add(s *session, key []byte, seal operator.Seal) error {
+	sealed, err := s.front.Person(s.ctx, seal.Hash)
+	if err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(sealed); !bytes.Equal(sum[:], seal.Hash) {
+		p.Missing++
+		return nil
+	}
+	plain, err := wire.Unseal(key, wire.SealPerson, seal.Address, sealed)
+	if err != nil {
+		return hinted("is --key the records.key of this registry? What was sealed before a new one opens with the old one", "%v", err)
+	}
+	var in wire.Person
+	if err := wire.Decode(plain, &in); err != nil {
+		return err
+	}
+	if in.Tenancy.String() != p.Tenancy {
+		return &api.Error{Message: "the gateway sealed the person of another tenancy"}
+	}
+	if in.Name != "" {
+		p.Name, p.Document, p.Number = in.Name, in.Document.String(), in.Number
+	}
+	for _, card := range in.Cards {
+		p.Cards = append(p.Cards, fmt.Sprintf("%d bits %x", card.Bits, card.Data))
+	}
+	return nil
+}

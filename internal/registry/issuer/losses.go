@@ -1,0 +1,135 @@
+package issuer
+
+import (
+	"maps"
+	"slices"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// A list that takes something from many tenancies within a day needs a second
+// issuer: whoever steals one key can't lock a building out. Gateways refuse it
+// otherwise, and count by the same function.
+
+const lossesWindow = 24 * 3600 // s
+
+func contents(m wire.Manifest, grants []wire.Grant) keyring.Contents {
+	return keyring.Contents{Doors: m.Doors, DoorSets: m.DoorSets, Grants: grants}
+}
+
+// removed are the tenancies that a list takes something from, without those that
+// a list of the last day has taken from already. What gateways recorded since the
+// list before is in force there, and no loss by this one.
+func (b *building) removed(next signedList) []wire.ID {
+	if b.list.manifest.Version == 0 {
+		return nil
+	}
+	now, after := int64(next.manifest.Issued), contents(next.manifest, next.grants)
+	rows := b.list.grants
+	if sameTables(b.list.manifest, next.manifest) {
+		rows = lost(rows, next.grants)
+	}
+	gone := keyring.Losses(contents(b.list.manifest, b.recorded(rows)), after, now)
+	maps.Copy(gone, keyring.Losses(contents(next.manifest, b.unnamed(next)), after, now))
+	for id := range b.recent(next.manifest.Issued) {
+		delete(gone, id)
+	}
+	return slices.Collect(maps.Keys(gone))
+}
+
+// tooMany reports whether a list takes something from more tenancies than one
+// issuer may within a day.
+func (b *building) tooMany(next signedList, gone int) bool {
+	recent := b.recent(next.manifest.Issued)
+	sum := len(recent) + gone
+	if gone == 0 || sum <= keyring.MayLose(0) {
+		return false
+	}
+	open := contents(b.list.manifest, b.recorded(b.list.grants)).Open(int64(next.manifest.Issued))
+	maps.Copy(open, recent)
+	return sum > keyring.MayLose(len(open))
+}
+
+// recent are the tenancies that lists of the last day have taken from.
+func (b *building) recent(now uint32) map[wire.ID]bool {
+	recent := make(map[wire.ID]bool)
+	for id, at := range b.removals {
+		if uint64(at)+lossesWindow > uint64(now) {
+			recent[id] = true
+		}
+	}
+	return recent
+}
+
+// lost are the records of sorted lists that stand in a and not in b.
+func lost(a, b []wire.Grant) (only []wire.Grant) {
+	for i := range a {
+		for len(b) > 0 && b[0].Compare(&a[i]) < 0 {
+			b = b[1:]
+		}
+		if len(b) == 0 || b[0] != a[i] {
+			only = append(only, a[i])
+		}
+	}
+	return only
+}
+
+// sameTables reports whether the sets of doors of a list mean the same in next.
+func sameTables(m, next wire.Manifest) bool {
+	return len(m.Doors) <= len(next.Doors) && slices.Equal(m.Doors, next.Doors[:len(m.Doors)]) && len(m.DoorSets) <= len(next.DoorSets) &&
+		slices.EqualFunc(m.DoorSets, next.DoorSets[:len(m.DoorSets)], slices.Equal)
+}
+
+// recorded are records of the list as gateways go by them, with what they have
+// recorded since: ends, lost cards, notices.
+func (b *building) recorded(rows []wire.Grant) []wire.Grant {
+	seen := make(map[lineKey]uint64, len(b.list.manifest.Seen))
+	for _, s := range b.list.manifest.Seen {
+		seen[lineKey{s.Gateway, s.Line}] = s.Number
+	}
+	out := make([]wire.Grant, 0, len(rows))
+	for _, row := range rows {
+		for _, e := range b.events[row.ID] {
+			if e.source != "" && e.number > seen[lineKey{e.source, e.line}] {
+				restrict(&row, e.change)
+			}
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+// restrict makes what a gateway recorded count in a record of the list.
+func restrict(row *wire.Grant, c wire.Change) {
+	switch {
+	case c.Op == wire.OpEnd:
+		row.State = wire.GrantRevoked
+	case c.Op == wire.OpSuspend && row.State == wire.GrantActive && slices.Contains(c.Credentials, row.Credential):
+		row.State = wire.GrantSuspended
+	case c.Op == wire.OpNotice && (row.Until == 0 || c.Until < row.Until):
+		row.Until = c.Until
+	}
+}
+
+// unnamed are the records of grants that next names first, as gateways go by
+// them: by their check-in and what gateways recorded. Only those of which an
+// operator has said something can lose by it.
+func (b *building) unnamed(next signedList) (rows []wire.Grant) {
+	before, done := make(map[wire.ID]bool), make(map[wire.ID]bool)
+	for i := range b.list.grants {
+		before[b.list.grants[i].ID] = true
+	}
+	for i := range next.grants {
+		id := next.grants[i].ID
+		if before[id] || done[id] {
+			continue
+		}
+		done[id] = true
+		own := slices.DeleteFunc(slices.Clone(b.events[id]), func(e event) bool { return e.source == "" })
+		if g := fold(id, own); len(own) < len(b.events[id]) && g.known {
+			rows = append(rows, g.lines(next.grants[i].DoorSet, nil)...)
+		}
+	}
+	return rows
+}
