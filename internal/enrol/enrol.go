@@ -230,7 +230,7 @@ func (e *enrolment) compose(ctx context.Context) (r wire.EnrolRequest, err error
 func (e *enrolment) introduce(ctx context.Context) (trust wire.Trust, number uint8, err error) {
 	at := e.Token.At()
 	var i wire.Introduction
-	if err := e.https.introduce(ctx, at, &i); err != nil {
+	if err := e.https.introduce(ctx, at, e.Token.Secret, &i); err != nil {
 		return trust, 0, err
 	}
 	trust, err = openTrust(i.Trust, e.Token.Root[:], e.Token.Registry)

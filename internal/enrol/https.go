@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 
 // The registry's HTTPS.
 const (
-	pathIntroduce = "/v1/introduce" // JSON {building, gateway} -> wire.Introduction
+	pathIntroduce = "/v1/introduce" // JSON {building, gateway, proof} -> wire.Introduction
 	pathEnrol     = "/v1/enrol"     // envelope -> wire.Enrolled
 	pathRenew     = "/v1/renew"     // envelope -> wire.Enrolled
 	typeJSON      = "application/json"
@@ -81,11 +82,14 @@ func pinned(ca wire.Hash) verify {
 
 var errOtherCA = errors.New("the server does not show the CA of the token")
 
-func (c *client) introduce(ctx context.Context, at wire.Place, i *wire.Introduction) error {
+// introduce asks with a proof of the token, which the registry answers nobody without.
+func (c *client) introduce(ctx context.Context, at wire.Place, secret [16]byte, i *wire.Introduction) error {
+	proof := wire.IntroduceProof(secret, at.Address())
 	body, err := json.Marshal(struct {
 		Building string `json:"building"`
 		Gateway  string `json:"gateway"`
-	}{at.Building, at.Gateway})
+		Proof    string `json:"proof"`
+	}{at.Building, at.Gateway, hex.EncodeToString(proof[:])})
 	if err != nil {
 		return err
 	}

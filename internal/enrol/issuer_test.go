@@ -135,8 +135,14 @@ func (i *issuer) introduce(w http.ResponseWriter, r *http.Request) {
 	defer i.mu.Unlock()
 	i.served["introduce"]++
 	var ask map[string]string
-	if err := json.NewDecoder(r.Body).Decode(&ask); err != nil || ask["building"] != i.place.Building || ask["gateway"] != i.place.Gateway {
+	proof := wire.IntroduceProof(i.secret, i.place.Address())
+	if err := json.NewDecoder(r.Body).Decode(&ask); err != nil || len(ask) != 3 || ask["building"] != i.place.Building || ask["gateway"] != i.place.Gateway {
 		http.Error(w, `{"error":"nobody waits for this gateway","hint":"gateway add"}`, http.StatusNotFound)
+		return
+	}
+	if ask["proof"] != hex.EncodeToString(proof[:]) {
+		w.WriteHeader(http.StatusForbidden)
+		io.WriteString(w, `{"error":"no such token","hint":"was it typed in whole?"}`)
 		return
 	}
 	out := wire.Introduction{Trust: i.signTrust(), KeyNumber: i.keyNumber}

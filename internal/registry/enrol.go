@@ -3,14 +3,13 @@ package registry
 import (
 	"context"
 	"crypto/tls"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
-	"sync"
 	"time"
 
 	"gatehouse/internal/registry/api"
@@ -23,7 +22,7 @@ const maxEnrolBody = wire.MaxMessage
 // enrolListener is TLS 1.3 without client certificates: a gateway that enrols
 // has none, and one that renews may have an expired one. Its signature counts.
 func (f *Front) enrolListener() net.Listener {
-	return tls.NewListener(f.enrol, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{f.keys.server},
+	return tls.NewListener(newFewConns(f.enrol), &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{f.keys.server},
 		NextProtos: []string{"http/1.1"}})
 }
 
@@ -63,11 +62,16 @@ func readIntroduce(body []byte) (api.Enrolment, error) {
 	var p struct {
 		Building string `json:"building"`
 		Gateway  string `json:"gateway"`
+		Proof    string `json:"proof"`
 	}
 	if err := json.Unmarshal(body, &p); err != nil || !wire.ValidName(p.Building, false) || !wire.ValidName(p.Gateway, false) {
 		return api.Enrolment{}, errors.New("the request names no building and gateway")
 	}
-	return api.Enrolment{Kind: api.KindIntroduce, Place: api.Place{Building: p.Building, Gateway: p.Gateway}}, nil
+	proof, err := hex.DecodeString(p.Proof)
+	if err != nil || len(proof) != len(wire.Hash{}) {
+		return api.Enrolment{}, errors.New("the request does not prove that it has a token")
+	}
+	return api.Enrolment{Kind: api.KindIntroduce, Place: api.Place{Building: p.Building, Gateway: p.Gateway}, Proof: proof}, nil
 }
 
 // addressed reads whom an envelope says it is of; nothing is proved by that.
@@ -123,42 +127,4 @@ func (f *Front) passOn(ctx context.Context, w http.ResponseWriter, e api.Enrolme
 		_, _ = w.Write(a.Body)
 		f.o.Log.Info().Str("gateway", e.Place.Address()).Str("kind", e.Kind).Msg("the issuer answered an enrolment")
 	}
-}
-
-// rateLimit counts requests of an address within a minute. It remembers so many
-// addresses and no more; the rest share one count.
-type rateLimit struct {
-	perMinute int
-
-	mu     sync.Mutex
-	minute time.Time
-	counts map[netip.Addr]int
-}
-
-const maxSources = 4096
-
-func newRateLimit(perMinute int) *rateLimit {
-	return &rateLimit{perMinute: perMinute, counts: map[netip.Addr]int{}}
-}
-
-func (l *rateLimit) allow(remote string, now time.Time) bool {
-	var source netip.Addr
-	if a, err := netip.ParseAddrPort(remote); err == nil {
-		source = a.Addr().Unmap()
-		if source.Is6() { // who has one of these has the whole network
-			prefix, _ := source.Prefix(64)
-			source = prefix.Addr()
-		}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now.Sub(l.minute) >= time.Minute || now.Before(l.minute) {
-		l.minute = now
-		clear(l.counts)
-	}
-	if _, known := l.counts[source]; !known && len(l.counts) >= maxSources {
-		source = netip.Addr{}
-	}
-	l.counts[source]++
-	return l.counts[source] <= l.perMinute
 }

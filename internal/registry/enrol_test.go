@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -68,6 +69,7 @@ func TestEnrolmentsReachTheIssuer(t *testing.T) {
 		}
 		return api.Answer{Body: []byte("answer to " + e.Kind)}
 	})
+	proof := strings.Repeat("5a", 32)
 	enrol := s.envelope(wire.TypeEnrol, wire.RoleGateway, 0, "b1/g2", []byte{1}, newKey(t))
 	renew := s.envelope(wire.TypeRenew, wire.RoleGateway, 0, "b1/g1", []byte{1}, s.g.key)
 	for _, c := range []struct {
@@ -75,18 +77,18 @@ func TestEnrolmentsReachTheIssuer(t *testing.T) {
 		body []byte
 		kind string
 	}{
-		{"/v1/introduce", []byte(`{"building":"b1","gateway":"g2"}`), api.KindIntroduce},
+		{"/v1/introduce", []byte(`{"building":"b1","gateway":"g2","proof":"` + proof + `"}`), api.KindIntroduce},
 		{"/v1/enrol", enrol, api.KindEnrol}, {"/v1/renew", renew, api.KindRenew},
 	} {
 		status, body, header := s.https(c.path, c.body)
 		if status != 200 || body != "answer to "+c.kind || header.Get("Content-Type") != "application/cbor" {
 			t.Errorf("%s: %d %q", c.path, status, body)
 		}
-		if e := <-seen; e.Kind != c.kind || e.Place.Building != "b1" || c.kind != api.KindIntroduce && !bytes.Equal(e.Envelope, c.body) {
+		if e := <-seen; e.Kind != c.kind || e.Place.Building != "b1" || c.kind == api.KindIntroduce && hex.EncodeToString(e.Proof) != proof || c.kind != api.KindIntroduce && !bytes.Equal(e.Envelope, c.body) {
 			t.Errorf("the issuer saw %+v", e)
 		}
 	}
-	status, body, _ := s.https("/v1/introduce", []byte(`{"building":"b1","gateway":"g9"}`))
+	status, body, _ := s.https("/v1/introduce", []byte(`{"building":"b1","gateway":"g9","proof":"`+proof+`"}`))
 	var fail api.Error
 	if json.Unmarshal([]byte(body), &fail) != nil || status != 403 || fail.Message != "the token is used" || fail.Hint == "" {
 		t.Errorf("a refusal: %d %q", status, body)
@@ -102,7 +104,9 @@ func TestEnrolmentRefusesBeforeTheIssuer(t *testing.T) {
 		want int
 	}{
 		"no json":         {"/v1/introduce", []byte("{"), 403},
-		"no place":        {"/v1/introduce", []byte(`{"building":"B 1","gateway":"g"}`), 403},
+		"no place":        {"/v1/introduce", []byte(`{"building":"B 1","gateway":"g","proof":"` + strings.Repeat("5a", 32) + `"}`), 403},
+		"no proof":        {"/v1/introduce", []byte(`{"building":"b1","gateway":"g2"}`), 403},
+		"half a proof":    {"/v1/introduce", []byte(`{"building":"b1","gateway":"g2","proof":"5a5a"}`), 403},
 		"no envelope":     {"/v1/enrol", []byte{1, 2, 3}, 403},
 		"another type":    {"/v1/enrol", s.envelope(wire.TypeHello, wire.RoleGateway, 0, "b1/g1", []byte{1}, s.g.key), 403},
 		"no gateway":      {"/v1/enrol", s.envelope(wire.TypeEnrol, wire.RoleGateway, 0, "b1", []byte{1}, s.g.key), 403},

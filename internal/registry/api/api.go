@@ -60,7 +60,7 @@ type Delivery struct {
 
 // Kinds of enrolments.
 const (
-	KindIntroduce = "introduce" // no envelope: which building and gateway is in Place
+	KindIntroduce = "introduce" // no envelope: which building and gateway is in Place, and a Proof
 	KindEnrol     = "enrol"     // envelope of wire.EnrolRequest, checked by nobody yet
 	KindRenew     = "renew"     // envelope of wire.RenewRequest, checked against the House document
 )
@@ -71,6 +71,7 @@ type Enrolment struct {
 	Kind     string `json:"kind"`
 	Place    Place  `json:"place"` // as the request claims; of introduce and enrol only building and gateway
 	Envelope []byte `json:"envelope,omitempty"`
+	Proof    []byte `json:"proof,omitempty"` // of introduce: wire.IntroduceProof, checked by nobody yet
 }
 
 // Answer is the issuer's to an enrolment: a body (CBOR) or an error.

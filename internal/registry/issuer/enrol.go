@@ -3,6 +3,7 @@ package issuer
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
@@ -49,7 +50,8 @@ func (c *change) addGateway(n operator.NewGateway) (t operator.Token, err error)
 		return t, err
 	}
 	_, err = c.Exec(`INSERT INTO gateways (building, id, secret, expires, introduced, used_by, enrolled) VALUES (?,?,?,?,0,NULL,0)
-		ON CONFLICT (building, id) DO UPDATE SET secret = excluded.secret, expires = excluded.expires, introduced = 0, used_by = NULL`,
+		ON CONFLICT (building, id) DO UPDATE SET secret = excluded.secret, expires = excluded.expires, used_by = NULL,
+			introduced = min(introduced, 0)`,
 		p.Building, p.Gateway, token.Secret[:], t.Expires.Unix())
 	return t, err
 }
@@ -163,7 +165,7 @@ func (i *Issuer) enrol(e api.Enrolment) (body []byte, err error) {
 		c.touch(b)
 		switch e.Kind {
 		case api.KindIntroduce:
-			body, err = c.introduce(b, e.Place.Gateway)
+			body, err = c.introduce(b, e.Place.Gateway, e.Proof)
 		case api.KindEnrol:
 			body, err = c.admit(b, e.Place.Gateway, e.Envelope)
 		case api.KindRenew:
@@ -180,7 +182,7 @@ func (i *Issuer) enrol(e api.Enrolment) (body []byte, err error) {
 type invitation struct {
 	secret     []byte
 	expires    int64
-	introduced uint8  // number of the building key that it was told of
+	introduced int    // number of the building key that it was told of; toldNone: that there is none; 0: nothing
 	usedBy     []byte // public key; nil: nobody
 }
 
@@ -196,12 +198,27 @@ func (c *change) invitation(b *building, gateway string) (v invitation, err erro
 	return v, err
 }
 
-// introduce tells a gateway whom to trust, and whether the building has a key.
-func (c *change) introduce(b *building, gateway string) ([]byte, error) {
-	if _, err := c.invitation(b, gateway); err != nil {
+// toldNone: the building had no key when the gateway asked, so that it may have
+// made one. That stays true when it asks again, by whichever token, until it has
+// enrolled: the key that it shows may be its own.
+const toldNone = -1
+
+// introduce tells a gateway whom to trust, and whether the building has a key; none
+// but one that has the token.
+func (c *change) introduce(b *building, gateway string, proof []byte) ([]byte, error) {
+	v, err := c.invitation(b, gateway)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := c.Exec(`UPDATE gateways SET introduced = ? WHERE building = ? AND id = ?`, b.keyNumber, b.id, gateway); err != nil {
+	want := wire.IntroduceProof([16]byte(v.secret), b.place(gateway).Address())
+	if !hmac.Equal(proof, want[:]) {
+		return nil, hinted(tokenHint, "it is not the newest token of gateway %s/%s", b.id, gateway)
+	}
+	told := int(b.keyNumber)
+	if told == 0 || v.introduced == toldNone {
+		told = toldNone
+	}
+	if _, err := c.Exec(`UPDATE gateways SET introduced = ? WHERE building = ? AND id = ?`, told, b.id, gateway); err != nil {
 		return nil, err
 	}
 	return wire.Encode(wire.Introduction{Trust: c.issuer.keys.trustEnvelope, KeyNumber: b.keyNumber})
@@ -237,7 +254,8 @@ func (c *change) admit(b *building, gateway string, envelope []byte) ([]byte, er
 	if err := c.enlist(b, member); err != nil {
 		return nil, err
 	}
-	_, err = c.Exec(`UPDATE gateways SET used_by = ?, enrolled = ? WHERE building = ? AND id = ?`, r.Public[:], c.issuer.now(), b.id, gateway)
+	_, err = c.Exec(`UPDATE gateways SET used_by = ?, enrolled = ?, introduced = ? WHERE building = ? AND id = ?`,
+		r.Public[:], c.issuer.now(), b.keyNumber, b.id, gateway)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +270,7 @@ func (c *change) adoptKey(b *building, gateway string, r wire.EnrolRequest, v in
 		return hinted("run gatehouse enrol again", "no gateway of building %s has made its key", b.id)
 	case r.Number == 0:
 		return nil
-	case b.keyNumber != 0 && b.escrowOf != gateway && v.introduced == 0:
+	case b.keyNumber != 0 && b.escrowOf != gateway && v.introduced <= 0:
 		return hinted("take the new building.key away and run gatehouse enrol again", "gateway %s has made the building's key meanwhile", b.escrowOf)
 	case b.keyNumber != 0 && r.Number != b.keyNumber:
 		return hinted("its building.key is of another house, or older: take it away and run gatehouse enrol again",

@@ -124,7 +124,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestEnrolment(t *testing.T) {
 	w := newWorld(t)
 	g := w.newBox("gw-1")
-	if a := w.ask(api.KindIntroduce, g.place, nil); a.Error == "" {
+	if a := w.introduce(wire.Token{Place: [4]string{"d1", "t1", building1, "gw-1"}}); a.Error == "" {
 		t.Fatal("introduced without a token")
 	}
 	token := w.token("gw-1", false, "3b", "3a", "3a")
@@ -132,7 +132,7 @@ func TestEnrolment(t *testing.T) {
 		t.Fatalf("%+v", token)
 	}
 	var intro wire.Introduction
-	a := w.ask(api.KindIntroduce, g.place, nil)
+	a := w.introduce(token)
 	if err := wire.Decode(a.Body, &intro); err != nil || intro.KeyNumber != 0 {
 		t.Fatal(a, err)
 	}
@@ -262,22 +262,79 @@ func TestBuildingKeyMadeTwice(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.newBox("gw-1"), w.newBox("gw-2")
 	ta, tb := w.token("gw-1", false), w.token("gw-2", false)
-	w.ask(api.KindIntroduce, a.place, nil)
-	w.ask(api.KindIntroduce, b.place, nil)
+	w.introduce(ta)
+	w.introduce(tb)
 	a.checkEnrolled(w.ask(api.KindEnrol, a.place, a.request(ta, 1)))
 	if got := w.ask(api.KindEnrol, b.place, b.request(tb, 1)); got.Error == "" || got.Hint == "" {
 		t.Fatal("two keys of one number")
 	}
-	w.ask(api.KindIntroduce, b.place, nil)
+	w.introduce(tb)
+	if got := w.ask(api.KindEnrol, b.place, b.request(tb, 1)); got.Error == "" || got.Hint == "" {
+		t.Fatal("it asks once more with the key that it made, which has the right number by now")
+	}
+	tb = w.token("gw-2", false)
+	w.introduce(tb)
+	if got := w.ask(api.KindEnrol, b.place, b.request(tb, 1)); got.Error == "" {
+		t.Fatal("the same with a new token")
+	}
 	b.checkEnrolled(w.ask(api.KindEnrol, b.place, b.request(tb, 0)))
 	// A replaced first gateway brings the key back as it was restored from escrow.
 	again := w.newBox("gw-2")
 	token := w.token("gw-2", true)
-	w.ask(api.KindIntroduce, again.place, nil)
+	w.introduce(token)
 	if got := w.ask(api.KindEnrol, again.place, again.request(token, 2)); got.Error == "" {
 		t.Fatal("another number was taken")
 	}
-	again.checkEnrolled(w.ask(api.KindEnrol, again.place, again.request(token, 1)))
+	restored := again.request(token, 1)
+	again.checkEnrolled(w.ask(api.KindEnrol, again.place, restored))
+	again.checkEnrolled(w.ask(api.KindEnrol, again.place, restored)) // the answer was lost
+}
+
+// TestIntroductionNeedsTheToken: who has it not learns nothing and changes nothing.
+func TestIntroductionNeedsTheToken(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.newBox("gw-1"), w.newBox("gw-2")
+	ta, tb := w.token("gw-1", false), w.token("gw-2", false)
+	other := tb
+	other.Secret[0] ^= 1
+	moved := ta // gw-1's token, as if it were gw-2's
+	moved.Place[3] = "gw-2"
+	w.introduce(ta)
+	w.introduce(tb) // both are told to make the key
+	a.checkEnrolled(w.ask(api.KindEnrol, a.place, a.request(ta, 1)))
+	for name, answer := range map[string]api.Answer{"no proof": w.ask(api.KindIntroduce, b.place, nil), "another secret": w.introduce(other),
+		"another gateway's": w.introduce(moved)} {
+		if answer.Error == "" || answer.Body != nil {
+			t.Errorf("introduced by %s", name)
+		}
+	}
+	if got := w.ask(api.KindEnrol, b.place, b.request(tb, 1)); got.Error == "" {
+		t.Fatal("two building keys of one number")
+	}
+	old := tb
+	tb = w.token("gw-2", false)
+	if w.introduce(old).Error == "" || w.introduce(tb).Error != "" {
+		t.Fatal("only the newest token introduces")
+	}
+}
+
+// TestDatabaseIsPrivate: it has tokens and tenancies, in whatever folder it lies.
+func TestDatabaseIsPrivate(t *testing.T) {
+	w := newWorld(t)
+	w.enrolled("gw-1")
+	found := 0
+	for _, name := range []string{FileDatabase, FileDatabase + "-wal", FileDatabase + "-shm"} {
+		s, err := os.Stat(filepath.Join(w.folder(FolderIssuer), name))
+		if err != nil {
+			continue // with one process alone, SQLite needs no -shm
+		}
+		if found++; s.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", name, s.Mode())
+		}
+	}
+	if found < 2 {
+		t.Errorf("%d files of the database", found)
+	}
 }
 
 // TestRenewal: the gateway's own key is enough, that of one replaced or removed
@@ -307,7 +364,7 @@ func TestRenewal(t *testing.T) {
 	}
 	token := w.token("gw-1", true)
 	g.checkEnrolled(w.ask(api.KindRenew, g.place, renewal(g))) // still enrolled until the other comes
-	w.ask(api.KindIntroduce, next.place, nil)
+	w.introduce(token)
 	next.checkEnrolled(w.ask(api.KindEnrol, next.place, next.request(token, 0)))
 	if a := w.ask(api.KindRenew, g.place, renewal(g)); a.Error == "" {
 		t.Fatal("a replaced gateway got a certificate")

@@ -109,7 +109,7 @@ func (w *world) replaced(gateway string) *box {
 	w.t.Helper()
 	b := w.newBox(gateway)
 	token := w.token(gateway, true)
-	w.ask("introduce", b.place, nil)
+	w.introduce(token)
 	if a := w.ask("enrol", b.place, b.request(token, 0)); a.Error != "" {
 		w.t.Fatal(a.Error, a.Hint)
 	}

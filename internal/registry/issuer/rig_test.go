@@ -129,10 +129,22 @@ func (w *world) token(gateway string, replace bool, flats ...string) wire.Token 
 // ask hands an enrolment to the issuer by the front.
 func (w *world) ask(kind string, p wire.Place, envelope []byte) api.Answer {
 	w.t.Helper()
-	id := fmt.Sprintf("%s-%d", kind, len(w.front.answers))
-	w.front.enrolments = append(w.front.enrolments, api.Enrolment{ID: id, Kind: kind, Place: api.Place{Building: p.Building, Gateway: p.Gateway}, Envelope: envelope})
+	return w.hand(api.Enrolment{Kind: kind, Place: api.Place{Building: p.Building, Gateway: p.Gateway}, Envelope: envelope})
+}
+
+// introduce asks for an introduction as one who has the token.
+func (w *world) introduce(t wire.Token) api.Answer {
+	w.t.Helper()
+	proof := wire.IntroduceProof(t.Secret, t.At().Address())
+	return w.hand(api.Enrolment{Kind: api.KindIntroduce, Place: api.Place{Building: t.At().Building, Gateway: t.At().Gateway}, Proof: proof[:]})
+}
+
+func (w *world) hand(e api.Enrolment) api.Answer {
+	w.t.Helper()
+	e.ID = fmt.Sprintf("%s-%d", e.Kind, len(w.front.answers))
+	w.front.enrolments = append(w.front.enrolments, e)
 	w.turn()
-	return w.front.answers[id]
+	return w.front.answers[e.ID]
 }
 
 func (b *box) csr() []byte {
@@ -174,7 +186,7 @@ func (w *world) enrolled(gateway string, flats ...string) *box {
 	w.t.Helper()
 	b := w.newBox(gateway)
 	token := w.token(gateway, false, flats...)
-	a := w.ask(api.KindIntroduce, b.place, nil)
+	a := w.introduce(token)
 	var intro wire.Introduction
 	if err := wire.Decode(a.Body, &intro); err != nil {
 		w.t.Fatal(a.Error, err)
