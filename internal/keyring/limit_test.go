@@ -3,7 +3,10 @@ package keyring
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,6 +188,7 @@ func TestDaysOfTheLimit(t *testing.T) {
 		"quiet":               {func(t *testing.T, k *Keyring) { hear(k, 0, 30*day, 12*time.Hour) }, 30 * day, 10},
 		"away":                {func(t *testing.T, k *Keyring) { hear(k, 3*day, 3*day, day) }, 3 * day, 40},
 		"back for half a day": {func(t *testing.T, k *Keyring) { hear(k, 3*day, 3*day+day/2, time.Hour) }, 3*day + day/2, 40},
+		"away twice":          {func(t *testing.T, k *Keyring) { hear(k, 3*day, 6*day, 3*day) }, 6 * day, 70},
 		"back for a day":      {func(t *testing.T, k *Keyring) { hear(k, 3*day, 4*day, time.Hour) }, 4 * day, 10},
 		"away, and a new list": {func(t *testing.T, k *Keyring) {
 			hear(k, 3*day, 3*day, day)
@@ -211,6 +215,54 @@ func TestDaysOfTheLimit(t *testing.T) {
 	}
 }
 
+// TestOverIsNoLoss: by witnessed time, and not a second before.
+func TestOverIsNoLoss(t *testing.T) {
+	k, _ := enrolled(t)
+	soon := func(g *wire.Grant) { g.Until = uint32(issuedAt.Unix()) + 60 }
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(20, 9, soon)...))
+	next := listOf(t, 2, issuedAt.Add(time.Hour), nil, 1, tenants(20, 9, revoke)...)
+	k.RaiseFloor(issuedAt.Unix() + 59)
+	if err := k.Apply(next); !errors.Is(err, ErrSecondNeeded) {
+		t.Fatal(err)
+	}
+	k.RaiseFloor(issuedAt.Unix() + 60)
+	apply(t, k, next)
+}
+
+// TestTenancyCountsOnceADay: suspended first and revoked then is one loss; and
+// what is a day old is forgotten.
+func TestTenancyCountsOnceADay(t *testing.T) {
+	k, _ := enrolled(t)
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(20, 0, nil)...))
+	week := func(g *wire.Grant) { g.Until = uint32(issuedAt.Add(7 * day).Unix()) }
+	apply(t, k, listOf(t, 2, issuedAt, nil, 1, tenants(20, 3, week)...))
+	apply(t, k, listOf(t, 3, issuedAt, nil, 1, tenants(20, 3, revoke)...))
+	for version := uint64(4); version < 8; version++ {
+		k.RaiseFloor(k.Floor() + dayOfTime)
+		apply(t, k, listOf(t, version, issuedAt, nil, 1, tenants(20, int(version), revoke)...))
+	}
+	if n := len(k.marks.Removed); n != 1 {
+		t.Fatalf("%d days are kept", n)
+	}
+}
+
+// TestLimitCountsDroppedCheckIns: a grant that was named and is no more is over,
+// whatever check-in of it is still held.
+func TestLimitCountsDroppedCheckIns(t *testing.T) {
+	k, _ := enrolled(t)
+	var rows []wire.Grant
+	for i := range byte(4) {
+		must(t, k.AddLocal(local(t, k, "gate-a", 5, uint64(i)+1, i+1, change(wire.OpCheckIn, 50+i, 20, 50+int(i)))))
+		rows = append(rows, row(50+i, 50+int(i)))
+	}
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, rows...)) // named, and not as seen
+	if err := k.Apply(listOf(t, 2, issuedAt, nil, 1)); !errors.Is(err, ErrSecondNeeded) {
+		t.Fatal(err)
+	}
+	apply(t, k, listOf(t, 2, issuedAt, nil, 1, rows[0]))
+	want(t, k, credential(51), access.ReasonRevoked)
+}
+
 func refuseMany(t *testing.T, k *Keyring) {
 	t.Helper()
 	if err := k.Apply(listOf(t, 2, issuedAt, nil, 1, tenants(100, 100, revoke)...)); !errors.Is(err, ErrSecondNeeded) {
@@ -230,6 +282,9 @@ func TestFloorOfAList(t *testing.T) {
 	}
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
 	floor(0)
+	if data, err := os.ReadFile(filepath.Join(k.opts.Dir, marksFile)); err != nil || !strings.Contains(string(data), fmt.Sprintf(`"floor":%d,`, issuedAt.Unix())) {
+		t.Fatalf("not on disk with the list: %s, %v", data, err)
+	}
 	for version := range uint64(4) {
 		apply(t, k, listOf(t, version+2, issuedAt.Add(time.Duration(version+1)*9*time.Hour), nil, 1, row(1, 1)))
 		k = restarted(t, k)
@@ -239,6 +294,23 @@ func TestFloorOfAList(t *testing.T) {
 	floor(day)
 	apply(t, k, listOf(t, 6, issuedAt.Add(99*day), nil, 1, row(1, 1)))
 	floor(day + time.Hour)
+}
+
+// TestFloorOfAHouseThatEnrols: what it knew of time bounds the first list too.
+func TestFloorOfAHouseThatEnrols(t *testing.T) {
+	dir := t.TempDir()
+	alone := open(t, filepath.Join(dir, "grants"))
+	e := edit(t, alone)
+	add(t, e, credential(1))
+	apply(t, alone, sign(t, e))
+	floor := alone.Floor()
+	must(t, alone.Close())
+	enrol(t, dir, "gate-a", true)
+	k := openEnrolled(t, dir)
+	apply(t, k, listOf(t, 1, time.Unix(floor, 0).Add(99*day), nil, 1, row(1, 1)))
+	if k.Floor() != floor+dayOfTime {
+		t.Fatalf("floor %d, was %d", k.Floor(), floor)
+	}
 }
 
 // TestLossesMissNobody: who got in by the list before, now or later, and does not
