@@ -84,7 +84,7 @@ func sift(ctx context.Context, list []journal.Entry, out chan<- sighting) bool {
 		switch {
 		case h.Kind == wire.KindTenancy:
 			s.tenancy = true
-		case alarming(h):
+		case h.Alarm():
 			s.notice = &notice{at: e.Position, header: e.Header}
 		default:
 			continue
@@ -97,24 +97,6 @@ func sift(ctx context.Context, list []journal.Entry, out chan<- sighting) bool {
 	}
 	return true
 }
-
-// alarming says whether somebody should hear of it at once.
-func alarming(h wire.Header) bool {
-	switch h.Kind {
-	case wire.KindForced, wire.KindHeld, wire.KindFire, wire.KindDamaged, wire.KindJournal, wire.KindRefused,
-		wire.KindUplink, wire.KindGap:
-		return true
-	case wire.KindEpoch:
-		return len(h.Detail) > 0 // it cites another
-	case wire.KindFault, wire.KindOffline:
-		return tampering[h.Reason]
-	}
-	return false
-}
-
-// tampering are faults that somebody may have caused: unplugged, cable, output
-// refused (package device has the numbers).
-var tampering = map[wire.Reason]bool{257: true, 264: true, 271: true}
 
 func (a *actor) saw(s sighting) {
 	if s.tenancy {

@@ -125,6 +125,26 @@ func (h Header) check() error {
 	return nil
 }
 
+// Alarm reports whether somebody should hear of the entry at once. Both ends go
+// by it: the gateway sends a Notice of what the registry counts.
+func (h Header) Alarm() bool {
+	switch h.Kind {
+	case KindForced, KindDamaged, KindRefused, KindGap:
+		return true
+	case KindHeld, KindFire, KindJournal, KindUplink:
+		return h.Outcome == OutcomeActive
+	case KindEpoch:
+		return len(h.Detail) > 0 // it cites another: that of a set-back, not the first of a new disk
+	case KindFault, KindOffline:
+		return tampering[h.Reason]
+	}
+	return false
+}
+
+// tampering are faults that somebody may have caused: unplugged, cable, output
+// refused (package device has the numbers).
+var tampering = map[Reason]bool{257: true, 264: true, 271: true}
+
 // Time returns the wall clock as it stood.
 func (h Header) Time() time.Time { return time.UnixMilli(h.Wall) }
 

@@ -127,6 +127,7 @@ const (
 	ReasonAhead        Reason = 529 // the registry has more of this journal than the gateway
 	ReasonOtherRoot    Reason = 530 // the registry's copy has another root
 	ReasonSecondNeeded Reason = 531 // a list that ends many tenancies needs a second issuer
+	ReasonTooMuch      Reason = 532 // a gateway sends more than one may; the registry's own word
 
 	ReasonCheckIn  Reason = 601 // 600 + Op
 	ReasonBind     Reason = 602
@@ -174,7 +175,7 @@ var reasonNames = map[uint16]string{
 	516: "slow_disk", 517: "pruned", 518: "clock_leapt", 519: "clock_set",
 	520: "no_building_key", 521: "list_refused", 522: "bad_signature", 523: "misaddressed",
 	524: "rolled_back", 525: "too_large", 526: "malformed", 527: "no_answer", 528: "no_link",
-	529: "registry_ahead", 530: "other_root", 531: "second_signature_needed",
+	529: "registry_ahead", 530: "other_root", 531: "second_signature_needed", 532: "too_much",
 	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw", 620: "wrong_pin",
 }
 
