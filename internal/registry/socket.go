@@ -6,12 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
@@ -42,10 +46,11 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	return l, nil
 }
 
-// serveHTTP serves until ctx ends; requests end with it.
-func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * maxWorkWait, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return ctx }}
+// serveHTTP serves until ctx ends; requests end with it. To the server's own
+// limits it adds those that all of ours have.
+func serveHTTP(ctx context.Context, l net.Listener, server *http.Server) error {
+	server.ReadHeaderTimeout, server.IdleTimeout, server.MaxHeaderBytes = headerTime, time.Minute, 16<<10
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
@@ -63,6 +68,22 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 		return nil
 	}
 	return err
+}
+
+// headerTime is how long the TLS handshake, and then the header of a request,
+// may take.
+const headerTime = 10 * time.Second
+
+// connLog is for what an HTTP server says of single connections: handshakes that
+// fail, and panics.
+func connLog(to *zerolog.Logger) *log.Logger { return log.New(connLines{to}, "", 0) }
+
+type connLines struct{ to *zerolog.Logger }
+
+// Write logs one line.
+func (l connLines) Write(line []byte) (int, error) {
+	l.to.Warn().Str("http", strings.TrimSpace(string(line))).Msg("a connection of HTTP failed")
+	return len(line), nil
 }
 
 // handler serves the issuer and the operator's commands.
