@@ -17,6 +17,7 @@ type reply struct {
 	at    tree.Range
 	line  uint64
 	count uint64
+	hold  uint16 // s in which it should send no batches
 }
 
 func (k keys) witnessPublic() ed25519.PublicKey { return k.witness.Public().(ed25519.PublicKey) }
@@ -56,7 +57,9 @@ func (f *Front) sendAck(r reply) {
 	ack := wire.Ack{Time: uint32(time.Now().Unix()), Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
 		Line: r.line, Records: r.count, Trust: a.trust.Version}
 	ack.Cosignature = wire.Checkpoint{Address: r.g.address, Epoch: r.epoch, Size: ack.Next, Root: ack.Root}.Sign(f.keys.witness)
-	ack.Window, ack.RetryAfter = f.window()
+	if ack.Window, ack.RetryAfter = f.window(); r.hold > 0 {
+		ack.Window, ack.RetryAfter = 0, r.hold
+	}
 	f.mu.RLock()
 	ack.Nonce = r.g.view.nonce
 	place, member := r.g.place, r.g.member

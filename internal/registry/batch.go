@@ -7,6 +7,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/registry/store"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -63,7 +64,7 @@ func readNote(header []byte) (n note) {
 	if err != nil {
 		return n
 	}
-	n.wall, n.alarm = h.Wall, isAlarm(h)
+	n.wall, n.alarm = h.Wall, h.Alarm()
 	if h.Kind == wire.KindListApplied && len(h.Detail) == len(n.hash) {
 		n.applied, n.version, n.hash = true, h.Count, wire.Hash(h.Detail)
 	}
@@ -75,27 +76,11 @@ func readNote(header []byte) (n note) {
 func mayConcern(kind wire.Kind) bool {
 	switch kind {
 	case wire.KindForced, wire.KindDamaged, wire.KindRefused, wire.KindGap, wire.KindEpoch, wire.KindHeld, wire.KindFire,
-		wire.KindJournal, wire.KindUplink, wire.KindFault, wire.KindListApplied:
+		wire.KindJournal, wire.KindUplink, wire.KindFault, wire.KindOffline, wire.KindListApplied:
 		return true
 	}
 	return false
 }
-
-// isAlarm reports whether somebody should look at an entry.
-func isAlarm(h wire.Header) bool {
-	switch h.Kind {
-	case wire.KindForced, wire.KindDamaged, wire.KindRefused, wire.KindGap, wire.KindEpoch:
-		return true
-	case wire.KindHeld, wire.KindFire, wire.KindJournal, wire.KindUplink:
-		return h.Outcome == wire.OutcomeActive
-	case wire.KindFault:
-		return h.Reason == tamper
-	}
-	return false
-}
-
-// tamper is device.FaultCable: a line that was cut or shorted.
-const tamper wire.Reason = 264
 
 // maxForks is how many batches of a gateway are kept as evidence.
 const maxForks = 64
@@ -115,23 +100,24 @@ func (w *batchWork) store(t *txn, g *gateway) error {
 	if first > next {
 		return nil // something before it is missing: the ack says from where
 	}
-	if first < next {
-		same, err := w.matches(t, l.id, min(end, next))
-		if err != nil {
+	if end <= next {
+		same, err := w.known(t, l.id, r)
+		if err != nil || same {
 			return err
 		}
-		if !same {
-			return w.fork(t, g, l.id)
-		}
-		if end <= next {
-			return nil // a repetition
-		}
-	}
-	fresh := next - first
-	r = r.AddAll(w.leaves[fresh:])
-	if wire.Hash(r.Root()) != w.batch.Root {
 		return w.fork(t, g, l.id)
 	}
+	// The root that was signed is over all entries: where it holds, those before
+	// `next` are the ones that are stored.
+	fresh := next - first
+	if r = r.AddAll(w.leaves[fresh:]); wire.Hash(r.Root()) != w.batch.Root {
+		return w.fork(t, g, l.id)
+	}
+	room, err := t.roomForBatch(g, l, next == 0, len(w.body)+len(w.sealed))
+	if err != nil || !room {
+		return err
+	}
+	t.heard = append(t.heard, g)
 	if err := t.setRange(l.id, w.batch.Epoch, r); err != nil {
 		return err
 	}
@@ -159,34 +145,73 @@ func (w *batchWork) add(t *txn, id int64, first uint64, i int) error {
 			}
 		}
 	}
+	if err := w.arrive(t, id, first, row.Next); err != nil {
+		return err
+	}
 	t.entries += uint64(len(w.leaves)) - (first - w.batch.First)
 	return t.AddBatch(row, t.now)
 }
 
-// matches reports whether the entries before `to` are those that are stored,
-// and whether a stored batch that ends where this one does has its root.
-func (w *batchWork) matches(t *txn, id int64, to uint64) (bool, error) {
-	first := w.batch.First
-	rows, err := t.Overlapping(id, w.batch.Epoch, first, to)
+// arrive ends the wait of notices whose entry is no alarm by what is known here:
+// of a newer gateway, or not true. They show what the entry says.
+func (w *batchWork) arrive(t *txn, id int64, first, next uint64) error {
+	waiting, err := t.Waiting(id, w.batch.Epoch, first, next)
+	if err != nil {
+		return err
+	}
+	for _, seq := range waiting {
+		a := store.Alarm{Gateway: id, Epoch: w.batch.Epoch, Sequence: seq, Header: w.batch.Headers[seq-w.batch.First], Stored: true, Heard: t.now}
+		if err := t.AddAlarm(a, maxNotices); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxOverlap is the most stored batches that a repeated one is compared with.
+const maxOverlap = 16
+
+// known reports whether a batch of which nothing is new repeats what is stored.
+// Where a stored batch ends there too the signed roots decide. One that lies
+// across more than maxOverlap is not looked at: the ack tells the gateway where
+// it stands, and comparing costs more than sending.
+func (w *batchWork) known(t *txn, id int64, stored tree.Range) (bool, error) {
+	first, end := w.batch.First, w.batch.First+uint64(len(w.leaves))
+	if end == stored.Size() {
+		return wire.Hash(stored.Root()) == w.batch.Root, nil
+	}
+	rows, err := t.Overlapping(id, w.batch.Epoch, first, end, maxOverlap+1)
 	if err != nil {
 		return false, err
+	}
+	if same, ends, err := w.endsAs(rows, end); err != nil || ends {
+		return same, err
+	}
+	if len(rows) > maxOverlap {
+		return true, nil
 	}
 	for _, row := range rows {
 		var old wire.Batch
 		if err := wire.Decode(row.Body, &old); err != nil {
 			return false, err
 		}
-		if row.Next == first+uint64(len(w.leaves)) && old.Root != w.batch.Root {
-			return false, nil
-		}
-		have := leafHashes(old)[row.First-old.First:]
-		from := max(row.First, first)
-		until := min(row.Next, to)
-		if !slices.Equal(have[from-row.First:until-row.First], w.leaves[from-first:until-first]) {
+		from, until := max(row.First, first), min(row.Next, end)
+		if !slices.Equal(leafHashes(old)[from-old.First:until-old.First], w.leaves[from-first:until-first]) {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// endsAs reports whether the last of some stored batches ends where this one
+// does, and if so, whether with the same root.
+func (w *batchWork) endsAs(rows []store.Batch, end uint64) (same, ends bool, err error) {
+	if len(rows) == 0 || rows[len(rows)-1].Next != end {
+		return false, false, nil
+	}
+	var old wire.Batch
+	err = wire.Decode(rows[len(rows)-1].Body, &old)
+	return old.Root == w.batch.Root, true, err
 }
 
 // fork keeps what contradicts the store, as evidence: a restored card, or a

@@ -37,8 +37,8 @@ type txn struct {
 	books   map[*gateway]*ledger    // changed, maybe
 	acks    []ackKey
 	acked   map[ackKey]bool
-	heard   []*gateway
-	records bool // there is work for the issuer
+	heard   []*gateway // by something new
+	records bool       // there is work for the issuer
 	entries uint64
 }
 
@@ -108,7 +108,6 @@ func (c *committer) try(ctx context.Context, jobs []job) ([]reply, error) {
 	err := c.front.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		t.Tx = tx
 		for _, j := range jobs {
-			t.heard = append(t.heard, j.g)
 			if err := j.work.store(t, j.g); err != nil {
 				return err
 			}
@@ -213,7 +212,7 @@ func (t *txn) replies(into *[]reply) error {
 		if err != nil {
 			return err
 		}
-		*into = append(*into, reply{key.g, key.epoch, r, line, count})
+		*into = append(*into, reply{key.g, key.epoch, r, line, count, l.held(t.now)})
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ type Config struct {
 	MQTTListen     string `toml:"mqtt_listen"`      // of the embedded broker; default :8883
 	EnrolListen    string `toml:"enrol_listen"`     // default :8443
 	EnrolPerMinute int    `toml:"enrol_per_minute"` // requests of one address; default 20
+	GatewayPerDay  int    `toml:"gateway_per_day"`  // MiB of new entries of one gateway; default 256
 	// Client certificate for a broker elsewhere, and the CA of that broker;
 	// defaults: those of the front.
 	BrokerCertificate string `toml:"broker_certificate"`
@@ -89,6 +90,9 @@ func (c *Config) defaults(dir string) {
 	if c.EnrolPerMinute == 0 {
 		c.EnrolPerMinute = 20
 	}
+	if c.GatewayPerDay == 0 {
+		c.GatewayPerDay = 256
+	}
 }
 
 func (c Config) check() error {
@@ -105,6 +109,9 @@ func (c Config) check() error {
 	}
 	if c.EnrolPerMinute < 1 {
 		errs = append(errs, fmt.Errorf("enrol_per_minute %d: want at least 1", c.EnrolPerMinute))
+	}
+	if c.GatewayPerDay < 1 {
+		errs = append(errs, fmt.Errorf("gateway_per_day %d: want at least 1", c.GatewayPerDay))
 	}
 	return errors.Join(errs...)
 }

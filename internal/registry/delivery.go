@@ -89,9 +89,9 @@ func (w *deliveryWork) store(t *txn, g *gateway) error {
 	case w.record.Number > count+1:
 		return nil // one before it is missing: the ack says so
 	case w.record.Number <= count:
-		return w.again(t, l, own)
+		return w.again(t, g, l)
 	}
-	if err := w.add(t, l.id, w.record.Line); err != nil {
+	if room, err := w.add(t, g, l.id, w.record.Line); err != nil || !room {
 		return err
 	}
 	if !own && w.record.Person != (wire.Hash{}) {
@@ -103,14 +103,19 @@ func (w *deliveryWork) store(t *txn, g *gateway) error {
 	return w.advance(t, l, own)
 }
 
-func (w *deliveryWork) add(t *txn, id int64, line uint64) error {
+// add stores the record in a line. It reports whether its sender, g, may still
+// have one stored.
+func (w *deliveryWork) add(t *txn, g *gateway, id int64, line uint64) (bool, error) {
+	if room, err := t.roomForRecord(g, len(w.envelope)+len(w.person)); err != nil || !room {
+		return false, err
+	}
 	r := store.Record{Gateway: id, Line: line, Record: w.record.Number, Envelope: w.envelope, Stored: t.now}
 	if w.record.Person != (wire.Hash{}) {
 		r.Person = w.record.Person[:]
 	}
-	t.records = true
+	t.records, t.heard = true, append(t.heard, g)
 	_, err := t.AddRecord(r, w.person)
-	return err
+	return err == nil, err
 }
 
 // advance notes how far the maker's newest line has come. An old delivery of an
@@ -129,13 +134,14 @@ func (w *deliveryWork) advance(t *txn, l *ledger, own bool) error {
 
 // again takes a record whose number is stored already. If it is another one, the
 // maker's disk was set back and it has made two of one number.
-func (w *deliveryWork) again(t *txn, l *ledger, own bool) error {
+func (w *deliveryWork) again(t *txn, g *gateway, l *ledger) error {
+	own := w.maker == g
 	old, err := t.Record(l.id, w.record.Line, w.record.Number)
 	switch {
 	case err != nil:
 		return err
 	case !w.same(old):
-		return w.fork(t, l, own)
+		return w.fork(t, g, l)
 	case !own:
 		return nil
 	}
@@ -158,7 +164,7 @@ func (w *deliveryWork) same(old []byte) bool {
 // fork keeps the second record of one number as evidence, which is an alarm. Its
 // maker is made to begin a new line, in which it brings the record again. From a
 // sibling it is stored beside the first: its maker may have it no more.
-func (w *deliveryWork) fork(t *txn, l *ledger, own bool) error {
+func (w *deliveryWork) fork(t *txn, g *gateway, l *ledger) error {
 	sum := sha256.Sum256(w.envelope)
 	fresh, err := t.AddFork(l.id, w.record.Line, w.record.Number, sum, w.envelope, maxForks, t.now)
 	if err != nil {
@@ -168,7 +174,7 @@ func (w *deliveryWork) fork(t *txn, l *ledger, own bool) error {
 		t.front.o.Log.Error().Str("gateway", w.maker.address).Uint64("record", w.record.Number).
 			Msg("two tenancy records have one number: the gateway's disk was set back")
 	}
-	if own {
+	if w.maker == g {
 		if w.record.Line != l.line || l.renew {
 			return nil // the acks name another line
 		}
@@ -179,7 +185,8 @@ func (w *deliveryWork) fork(t *txn, l *ledger, own bool) error {
 	if n, err := t.Line(l.id, beside); err != nil || n > 0 {
 		return err
 	}
-	return w.add(t, l.id, beside)
+	_, err = w.add(t, g, l.id, beside)
+	return err
 }
 
 // numbering is what an ack says of a gateway's records: the line that it numbers

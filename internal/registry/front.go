@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/seldom"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
@@ -55,6 +57,7 @@ type Front struct {
 	answers   chan []reply
 	wants     chan want
 	inbox     *inbox
+	seldom    *zerolog.Logger // for what any gateway, or its broker, can cause
 
 	dropped, refused, failed atomic.Uint64
 
@@ -79,7 +82,7 @@ func New(o Options) (*Front, error) {
 		return nil, err
 	}
 	f := &Front{o: o, keys: k, jobs: make(chan job, maxJobs), answers: make(chan []reply, 16), wants: make(chan want, maxWants),
-		buildings: map[string]*building{}, gateways: map[string]*gateway{}, inbox: newInbox()}
+		buildings: map[string]*building{}, gateways: map[string]*gateway{}, inbox: newInbox(), seldom: seldom.Log(o.Log)}
 	workers := max(2, min(8, runtime.GOMAXPROCS(0)))
 	for range workers {
 		f.queues = append(f.queues, make(chan message, maxQueue/workers))
@@ -138,8 +141,12 @@ func (f *Front) runAll(ctx context.Context, socket net.Listener) error {
 	run("store", f.commitLoop)
 	run("acks", f.replyLoop)
 	run("lists", f.wantLoop)
-	run("socket", func(ctx context.Context) error { return serveHTTP(ctx, socket, f.handler()) })
-	run("enrolment", func(ctx context.Context) error { return serveHTTP(ctx, f.enrolListener(), f.enrolHandler()) })
+	run("socket", func(ctx context.Context) error {
+		return serveHTTP(ctx, socket, &http.Server{Handler: f.handler(), ReadTimeout: 2 * maxWorkWait, ErrorLog: connLog(&f.o.Log)})
+	})
+	run("enrolment", func(ctx context.Context) error {
+		return serveHTTP(ctx, f.enrolListener(), f.enrolServer())
+	})
 	run("link", f.link.Run)
 	run("ready", f.awaitReady)
 	parts.Wait()
@@ -188,6 +195,7 @@ func (f *Front) load(ctx context.Context) error {
 		g.books = ledger{id: k.ID, epoch: k.Epoch, line: k.Line, count: k.Records, renew: k.Renew, owing: k.Owing}
 		if k.Hello != nil && wire.Decode(k.Hello, &g.view.hello) == nil {
 			g.view.nonce, g.view.heard = g.view.hello.Nonce, k.HelloAt
+			g.said.add(g.view.nonce)
 			g.books.epoch = answerEpoch(g.view.hello)
 		}
 	}

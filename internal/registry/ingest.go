@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"time"
@@ -76,7 +77,7 @@ func (f *Front) work(ctx context.Context, queue <-chan message) error {
 			m.g.queued.Add(-1)
 			if err != nil {
 				f.refused.Add(1)
-				f.o.Log.Warn().Err(err).Str("gateway", m.g.address).Str("type", m.kind).Msg("a message is refused")
+				f.seldom.Warn().Err(err).Str("gateway", m.g.address).Str("type", m.kind).Msg("a message is refused")
 			}
 		}
 	}
@@ -129,12 +130,22 @@ func (f *Front) openHello(g *gateway, payload []byte) (*helloWork, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	v := &g.view
-	if !v.nonce.SameConnection(w.hello.Nonce) || !v.online {
-		v.since, v.online = time.Now(), true
+	switch {
+	case g.said.add(w.hello.Nonce):
+		if !v.nonce.SameConnection(w.hello.Nonce) || !v.online {
+			v.since, v.online = time.Now(), true
+		}
+		v.nonce, v.hello, v.heard = w.hello.Nonce, w.hello, time.Now()
+	case w.hello.Nonce == v.nonce: // said again, since no ack came, or by somebody else
+		v.hello = w.hello
+	default:
+		return nil, errOldHello
 	}
-	v.nonce, v.hello, v.heard = w.hello.Nonce, w.hello, time.Now()
 	return w, nil
 }
+
+// errOldHello means a hello before the newest: a gateway does not say one again.
+var errOldHello = errors.New("the hello was said before")
 
 // answerEpoch is the epoch that a hello asks about.
 func answerEpoch(h wire.Hello) uint64 {
@@ -162,8 +173,9 @@ func (w *helloWork) store(t *txn, g *gateway) error {
 	return t.SetHello(l.id, w.payload, t.now)
 }
 
-// takeStatus believes a last will, and its opposite, of the connection that the
-// newest hello was said on.
+// takeStatus believes a last will of the connection that the newest hello was
+// said on. Its opposite says nothing that the hello did not, and could be an old
+// one: after its will a connection is gone.
 func (f *Front) takeStatus(g *gateway, payload []byte) error {
 	var s wire.Status
 	if err := wire.Decode(payload, &s); err != nil {
@@ -171,8 +183,8 @@ func (f *Front) takeStatus(g *gateway, payload []byte) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if s.Nonce.SameConnection(g.view.nonce) {
-		g.view.online = s.Online
+	if !s.Online && s.Nonce.SameConnection(g.view.nonce) {
+		g.view.online = false
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +28,7 @@ type gateway struct {
 	member bool     // the House document names it
 	key    wire.Key // of a member
 	view   view
+	said   nonces
 
 	books ledger // only the committer's
 }
@@ -41,6 +43,23 @@ type view struct {
 	sent   uint64 // list version
 }
 
+// nonces are those of the hellos that a gateway said last. Signatures have no
+// time: only by them is a hello that was said before known from a new one.
+type nonces struct {
+	list [64]wire.Nonce
+	n    int
+}
+
+// add reports whether the nonce is a new one, and keeps it.
+func (s *nonces) add(n wire.Nonce) bool {
+	if slices.Contains(s.list[:min(s.n, len(s.list))], n) {
+		return false
+	}
+	s.list[s.n%len(s.list)] = n
+	s.n++
+	return true
+}
+
 // ledger is what the committer must know of a gateway to take its next message.
 type ledger struct {
 	id    int64  // in the store; 0: never stored
@@ -49,6 +68,8 @@ type ledger struct {
 	count uint64 // stored of that line
 	renew bool   // the line contradicts itself: acks name none, so that it begins another
 	owing bool   // persons of records that siblings brought may still be with it
+
+	budget budget
 }
 
 // member returns the gateway of a topic, with its key, if its building's House

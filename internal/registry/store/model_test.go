@@ -53,7 +53,7 @@ func modelOfBatches(t *testing.T, open func(testing.TB) *Store) {
 		}, "": func(rt *rapid.T) {
 			for epoch := uint64(1); epoch <= 3; epoch++ {
 				var rows []Batch
-				update(t, s, func(tx *Tx) (err error) { rows, err = tx.Overlapping(id, epoch, 0, 100); return err })
+				update(t, s, func(tx *Tx) (err error) { rows, err = tx.Overlapping(id, epoch, 0, 100, 1000); return err })
 				for _, b := range rows {
 					if want[key{epoch, b.First}] != b.Body[0] {
 						rt.Fatalf("batch %d of epoch %d is another", b.First, epoch)

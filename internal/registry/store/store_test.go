@@ -93,7 +93,7 @@ func batchesComeBack(t *testing.T, s *Store) {
 			t.Errorf("range of %d, %v", got.Size(), err)
 		}
 		for span, want := range map[[2]uint64]int{{0, 10}: 0, {0, 11}: 1, {19, 30}: 1, {20, 30}: 0} {
-			if rows, err := tx.Overlapping(id, bigEpoch, span[0], span[1]); err != nil || len(rows) != want {
+			if rows, err := tx.Overlapping(id, bigEpoch, span[0], span[1], 1000); err != nil || len(rows) != want {
 				t.Errorf("%v overlaps %d batches, %v", span, len(rows), err)
 			}
 		}

@@ -97,12 +97,20 @@ func (tx *Tx) AddBatch(b Batch, at time.Time) error {
 	return nil
 }
 
-// SetRange keeps the compact range of an epoch.
+// SetRange keeps the compact range of an epoch. Only a new one is numbered, for
+// which the others are counted.
 func (tx *Tx) SetRange(gateway int64, epoch uint64, r tree.Range, at time.Time) error {
-	err := tx.exec(`INSERT INTO epochs (gateway, epoch, number, size, tree, stored_at)
-		VALUES ($1, $2, (SELECT COUNT(*) + 1 FROM epochs WHERE gateway = $3), $4, $5, $6)
-		ON CONFLICT (gateway, epoch) DO UPDATE SET size = excluded.size, tree = excluded.tree, stored_at = excluded.stored_at`,
-		gateway, int64(epoch), gateway, int64(r.Size()), r.Encode(), at.UnixMilli())
+	known, err := tx.tx.ExecContext(tx.ctx, `UPDATE epochs SET size = $1, tree = $2, stored_at = $3 WHERE gateway = $4 AND epoch = $5`,
+		int64(r.Size()), r.Encode(), at.UnixMilli(), gateway, int64(epoch))
+	var n int64
+	if err == nil {
+		n, err = known.RowsAffected()
+	}
+	if err == nil && n == 0 {
+		err = tx.exec(`INSERT INTO epochs (gateway, epoch, number, size, tree, stored_at)
+			VALUES ($1, $2, (SELECT COUNT(*) + 1 FROM epochs WHERE gateway = $3), $4, $5, $6)`,
+			gateway, int64(epoch), gateway, int64(r.Size()), r.Encode(), at.UnixMilli())
+	}
 	if err != nil {
 		return fmt.Errorf("range of epoch %016x: %w", epoch, err)
 	}
