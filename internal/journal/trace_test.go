@@ -80,11 +80,20 @@ func (p *parser) line(s string) error {
 	rest = strings.TrimLeft(rest, " ")
 	if head, ok := strings.CutSuffix(rest, " <unfinished ...>"); ok {
 		p.pending[thread], p.begun[thread] = head, p.rec.lines
+		// A descriptor is free as soon as close begins: another thread may have it
+		// for another file before the call is over.
+		if fd, err := strconv.Atoi(strings.TrimPrefix(head, "close(")); err == nil && strings.HasPrefix(head, "close(") {
+			delete(p.fds, fd)
+			p.pending[thread] = ""
+		}
 		return nil
 	}
 	start := p.rec.lines
 	if strings.HasPrefix(rest, "<... ") {
 		_, tail, _ := strings.Cut(rest, "resumed>")
+		if p.pending[thread] == "" {
+			return nil
+		}
 		rest, start = p.pending[thread]+tail, p.begun[thread]
 	}
 	m := traceLine.FindStringSubmatch(thread + " " + rest)
