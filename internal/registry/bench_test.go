@@ -83,12 +83,19 @@ func (l *load) drain(link *memory, window, entries int) {
 	}
 }
 
+// unbounded is for gateways that send in seconds what others do in years.
+func (r *rig) unbounded() Config {
+	c := r.config()
+	c.GatewayPerDay = 1 << 20
+	return c
+}
+
 // BenchmarkIngest: envelopes in, committed, acks out; beside it what SQLite
 // takes of the same bytes without any of our work, and one row a commit.
 func BenchmarkIngest(b *testing.B) {
 	r := newRig(b)
 	link, make := newMemory()
-	s := r.start(Options{Link: make})
+	s := r.start(Options{Link: make, Config: r.unbounded()})
 	l := r.load(b, benchGateways, 1, 1, 1, nil)
 	if _, err := s.client.PutHouse(b.Context(), "b1", r.house(1, l.gateways...).Envelope); err != nil {
 		b.Fatal(err)
@@ -173,7 +180,7 @@ func insertSingle(b *testing.B, l *load) (time.Duration, int) {
 func BenchmarkLiveEntries(b *testing.B) {
 	r := newRig(b)
 	link, make := newMemory()
-	s := r.start(Options{Link: make})
+	s := r.start(Options{Link: make, Config: r.unbounded()})
 	const gateways, entries = 16, 50
 	l := r.load(b, gateways, 1, 1, 1, nil)
 	if _, err := s.client.PutHouse(b.Context(), "b1", r.house(1, l.gateways...).Envelope); err != nil {

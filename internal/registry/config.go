@@ -110,8 +110,8 @@ func (c Config) check() error {
 	if c.EnrolPerMinute < 1 {
 		errs = append(errs, fmt.Errorf("enrol_per_minute %d: want at least 1", c.EnrolPerMinute))
 	}
-	if c.GatewayPerDay < 1 {
-		errs = append(errs, fmt.Errorf("gateway_per_day %d: want at least 1", c.GatewayPerDay))
+	if c.GatewayPerDay < 1 || c.GatewayPerDay > 1<<20 {
+		errs = append(errs, fmt.Errorf("gateway_per_day %d: want 1 to 1048576", c.GatewayPerDay))
 	}
 	return errors.Join(errs...)
 }

@@ -21,10 +21,11 @@ const (
 // budget is what a gateway had stored within its newest quotaTime. It is of this
 // run of the front.
 type budget struct {
-	since          time.Time
-	bytes, records int
-	told           [3]bool   // the alarm is raised, by cause
-	hold           time.Time // until when acks ask it to send no batches
+	since   time.Time
+	bytes   int64
+	records int
+	told    [3]bool   // the alarm is raised, by cause
+	hold    time.Time // until when acks ask it to send no batches
 }
 
 // cause is why something is not stored.
@@ -60,11 +61,11 @@ func (t *txn) roomForBatch(g *gateway, l *ledger, fresh bool, size int) (bool, e
 			return false, t.tooMuch(g, l, tooManyEpochs)
 		}
 	}
-	if int64(b.bytes)+int64(size) > int64(t.front.o.Config.GatewayPerDay)<<20 {
+	if b.bytes+int64(size) > int64(t.front.o.Config.GatewayPerDay)<<20 {
 		b.hold = t.now.Add(min(maxHold, quotaTime-t.now.Sub(b.since)))
 		return false, t.tooMuch(g, l, tooManyBytes)
 	}
-	b.bytes += size
+	b.bytes += int64(size)
 	return true, nil
 }
 
