@@ -140,7 +140,7 @@ func (c endCmd) Run(s *session) error {
 
 type suspendCmd struct {
 	subject
-	Card   string `help:"Only this id of a card, as registryd grants --json shows it. A card has one for each form in which readers see it." placeholder:"ID"`
+	Card   string `help:"Only this card: one of its ids, as registryd grants --json shows them." placeholder:"ID"`
 	Reason string `required:"" help:"lost, stolen or order."`
 }
 
@@ -151,7 +151,7 @@ func (c suspendCmd) Run(s *session) error {
 
 type resumeCmd struct {
 	subject
-	Card   string `help:"Only this id of a card." placeholder:"ID"`
+	Card   string `help:"Only this card: one of its ids." placeholder:"ID"`
 	Reason string `required:"" help:"found, order or mistake."`
 }
 

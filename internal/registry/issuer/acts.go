@@ -217,11 +217,14 @@ func causeOf(reason string) wire.Cause {
 // maxCards of one change.
 const maxCards = 16
 
-// actOnCards names one card of the grant, or all.
+// actOnCards names one card of the grant, or all. A card has an id for each form
+// in which readers see it, and all of them come in one record: whoever names one
+// means the card.
 func (c *change) actOnCards(b *building, g *grant, e event, credential string) error {
+	same := b.cameWith(g.id, strings.ToLower(credential))
 	var cards []wire.CredentialID
 	for _, card := range g.cards {
-		if credential == "" || card.id.String() == strings.ToLower(credential) {
+		if credential == "" || same[card.id] {
 			cards = append(cards, card.id)
 		}
 	}
@@ -236,6 +239,23 @@ func (c *change) actOnCards(b *building, g *grant, e event, credential string) e
 		}
 	}
 	return nil
+}
+
+// cameWith returns the ids that came to a grant in the same records as one of it.
+func (b *building) cameWith(grant wire.ID, credential string) map[wire.CredentialID]bool {
+	same := make(map[wire.CredentialID]bool)
+	for _, e := range b.events[grant] {
+		if e.change.Op != wire.OpCheckIn && e.change.Op != wire.OpBind {
+			continue
+		}
+		if !slices.ContainsFunc(e.change.Credentials, func(c wire.CredentialID) bool { return c.String() == credential }) {
+			continue
+		}
+		for _, c := range e.change.Credentials {
+			same[c] = true
+		}
+	}
+	return same
 }
 
 // settle decides a dispute: what was said so far counts no more, the decision

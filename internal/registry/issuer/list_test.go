@@ -309,6 +309,48 @@ func TestRestoredFront(t *testing.T) {
 	}
 }
 
+// TestLostCard: whoever names one id of a card means the card, in all the forms in
+// which readers see it, and no other card of the tenancy.
+func TestLostCard(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	arrival, later := checkIn(1, 0), other(wire.OpBind, 1, 1)
+	arrival.Credentials = []wire.CredentialID{credential(1), credential(2), credential(3)}
+	later.Credentials = []wire.CredentialID{credential(4), credential(5)}
+	w.front.deliver(g.record(id('r', 1), arrival), g.record(id('r', 2), later))
+	w.turn()
+	states := func() (all string) {
+		_, grants := w.listed()
+		for n := range 5 {
+			for _, line := range grants[id('g', 1)] {
+				if line.Credential == credential(n+1) {
+					all += line.State.String()[:1]
+				}
+			}
+		}
+		return all
+	}
+	for _, step := range []struct {
+		act, reason string
+		card        int
+		want        string
+	}{
+		{operator.ActSuspend, "lost", 2, "sssaa"},
+		{operator.ActSuspend, "lost", 5, "sssss"},
+		{operator.ActResume, "found", 1, "aaass"},
+		{operator.ActResume, "found", 0, "aaaaa"},
+	} {
+		a := operator.Act{Act: step.act, Grant: id('g', 1).String(), Reason: step.reason}
+		if step.card > 0 {
+			a.Credential = credential(step.card).String()
+		}
+		w.do(a)
+		if got := states(); got != step.want {
+			t.Errorf("%s card %d: %s, want %s", step.act, step.card, got, step.want)
+		}
+	}
+}
+
 // TestRefusals of the operator's socket say what to do.
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)
