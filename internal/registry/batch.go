@@ -172,23 +172,20 @@ func (w *batchWork) arrive(t *txn, id int64, first, next uint64) error {
 const maxOverlap = 16
 
 // known reports whether a batch of which nothing is new repeats what is stored.
-// Where a stored batch ends there too the signed roots decide. One that lies
-// across more than maxOverlap is not looked at: the ack tells the gateway where
-// it stands, and comparing costs more than sending.
+// Where a stored batch ends there too the signed roots decide, else the entries,
+// but only of the last maxOverlap stored batches that it lies across: comparing
+// costs more than sending.
 func (w *batchWork) known(t *txn, id int64, stored tree.Range) (bool, error) {
 	first, end := w.batch.First, w.batch.First+uint64(len(w.leaves))
 	if end == stored.Size() {
 		return wire.Hash(stored.Root()) == w.batch.Root, nil
 	}
-	rows, err := t.Overlapping(id, w.batch.Epoch, first, end, maxOverlap+1)
+	rows, err := t.Overlapping(id, w.batch.Epoch, first, end, maxOverlap)
 	if err != nil {
 		return false, err
 	}
 	if same, ends, err := w.endsAs(rows, end); err != nil || ends {
 		return same, err
-	}
-	if len(rows) > maxOverlap {
-		return true, nil
 	}
 	for _, row := range rows {
 		var old wire.Batch

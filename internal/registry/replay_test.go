@@ -34,6 +34,7 @@ func TestReplayedHello(t *testing.T) {
 	}
 	s.g.nonce[15]++
 	s.ask(wire.TypeHello, s.g.hello())
+	s.silent(s.g.say(wire.TypeStatus, wire.Status{Nonce: s.g.nonce, Online: true}))
 	if g := s.shown(); !g.Online || !g.Heard.After(heard) {
 		t.Error("a new hello is not believed")
 	}
