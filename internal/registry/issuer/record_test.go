@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
 
@@ -136,4 +137,47 @@ func TestInterleavings(t *testing.T) {
 			rt.Fatalf("a disputed notice counts: %+v", g)
 		}
 	})
+}
+
+// TestActWithoutList: an operator is not told that the doors know what they don't.
+func TestActWithoutList(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+	w.turn()
+	key := w.i.keys.issuer
+	w.i.keys.issuer = nil
+	d, err := w.i.act(t.Context(), "test", operator.Act{Act: operator.ActEnd, Tenancy: id('t', 1).String(), Reason: "order"})
+	w.i.keys.issuer = key
+	if err != nil || d.Sent || !strings.Contains(d.Hint, "NO NEW LIST") {
+		t.Fatalf("%+v, %v", d, err)
+	}
+}
+
+// TestProblemsDoNotGrow: the same record, brought without end, is one problem, and
+// one gateway fills no disk with different ones.
+func TestProblemsDoNotGrow(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	bad := g.sealed(7, 1, id('y', 1), []byte("nothing that opens"))
+	bad.Envelope = slices.Clone(bad.Envelope)
+	bad.Envelope[len(bad.Envelope)-1] ^= 1
+	for range 5 {
+		w.front.deliver(bad)
+	}
+	w.turn()
+	if p, err := w.i.problems(building1); err != nil || len(p) != 1 {
+		t.Fatal(p, err)
+	}
+	err := w.i.locked(func(c *change) error {
+		_, err := c.Exec(`WITH RECURSIVE k(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM k WHERE n < ?)
+			INSERT INTO problems (at, building, gateway, line, number, text) SELECT 1, ?, 'gw-1', x'07', n, 'refused' FROM k`, maxProblems-1, building1)
+		for n := 0; n < 5 && err == nil; n++ {
+			err = c.problem(bad.Place, 7, uint64(100+n), "record refused", nil)
+		}
+		return err
+	})
+	if p, _ := w.i.problems(building1); err != nil || len(p) != maxProblems {
+		t.Fatal(len(p), err)
+	}
 }

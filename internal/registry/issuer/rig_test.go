@@ -167,7 +167,12 @@ func (b *box) sign(kind string, payload []byte) []byte {
 // request is an enrolment with a building key of that number (0: none).
 func (b *box) request(token wire.Token, number uint8) []byte {
 	b.w.t.Helper()
-	r := wire.EnrolRequest{Public: [32]byte(b.key.Public().(ed25519.PublicKey)), KEM: b.kem, CSR: b.csr(), Doors: []string{"back", "front"}, Number: number}
+	return b.requestFor(token, number, "back", "front")
+}
+
+func (b *box) requestFor(token wire.Token, number uint8, doors ...string) []byte {
+	b.w.t.Helper()
+	r := wire.EnrolRequest{Public: [32]byte(b.key.Public().(ed25519.PublicKey)), KEM: b.kem, CSR: b.csr(), Doors: doors, Number: number}
 	if number != 0 {
 		r.Escrow = []byte("sealed building key")
 	}

@@ -94,6 +94,7 @@ type room struct {
 	sets    map[string]int // doors of a set, joined: bytes in the tables
 	doors   map[string]bool
 	tables  map[string]int // bytes of sets, by the gateway that brought them first
+	size    int            // of all of them
 	named   map[wire.ID]bool
 	added   map[string]int // units that no list had before, by gateway
 	left    map[string]bool
@@ -163,6 +164,7 @@ func (r *room) take(u *unit) bool {
 	}
 	r.sets[joined(doors)] += cost
 	r.tables[source] += cost
+	r.size += cost
 	r.named[u.g.id] = true
 	if !u.stands {
 		r.added[source]++
@@ -193,11 +195,7 @@ func (r *room) fits(u *unit) bool {
 		return false
 	}
 	cost, _ := r.cost(r.doorsOf(u))
-	total := cost
-	for _, bytes := range r.sets {
-		total += bytes
-	}
-	if cost > 0 && (total > maxTables || r.tables[source]+cost > maxOwn) {
+	if cost > 0 && (r.size+cost > maxTables || r.tables[source]+cost > maxOwn) {
 		return false
 	}
 	own, all := make(map[int]int), make(map[int]int)
@@ -294,8 +292,11 @@ func (c *change) listTrouble(b *building, r *room, failed error) error {
 		texts[""] = fmt.Sprintf("no list can be made: %v", failed)
 	}
 	for gateway := range r.left {
-		texts[gateway] = "records of it are not in the list: a door is of no gateway, or there is no room for so many; " +
-			"revoke what is not real, or remove the gateway: registryd tenancies --problems, registryd gateway remove"
+		texts[gateway] = "some of its records are in no list: they name doors that no gateway has, or are too many for one gateway; " +
+			"revoke what is not real, or take it out: registryd gateway remove"
+		if b.house.Gateway(gateway) == nil {
+			texts[gateway] = "it was removed before all of its records were in a list: those that were not count no more"
+		}
 	}
 	stale, err := c.staleTrouble(b.id, texts)
 	if err != nil {
