@@ -143,13 +143,29 @@ func (w *deliveryWork) again(t *txn, g *gateway, l *ledger) error {
 	case !w.same(old):
 		return w.fork(t, g, l)
 	case !own:
-		return nil
+		return w.handAgain(t, l)
 	}
 	owed, err := t.Paid(l.id, w.record.Line, w.record.Number)
 	if err != nil || !owed || len(w.person) == 0 {
 		return err
 	}
 	return t.AddPerson(w.person, t.now)
+}
+
+// handAgain gives a record to the issuer once more, at most once a day: a sibling
+// brings it since no list settles it, maybe because none names its line any more.
+func (w *deliveryWork) handAgain(t *txn, l *ledger) error {
+	l.budget.renew(t.now)
+	at := [2]uint64{w.record.Line, w.record.Number}
+	if l.budget.handed[at] {
+		return nil
+	}
+	if l.budget.handed == nil {
+		l.budget.handed = make(map[[2]uint64]bool)
+	}
+	l.budget.handed[at] = true
+	t.records = true
+	return t.HandAgain(l.id, w.record.Line, w.record.Number)
 }
 
 func (w *deliveryWork) same(old []byte) bool {

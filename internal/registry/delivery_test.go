@@ -130,6 +130,32 @@ func TestSiblingBringsARecord(t *testing.T) {
 	}
 }
 
+// TestBroughtAgain: a record that is stored, and that a sibling brings all the same,
+// is one that no list settles: the issuer gets it again, once a day.
+func TestBroughtAgain(t *testing.T) {
+	p := newPair(t)
+	p.deliver(5, 1, 1, nil, 5, 1)
+	p.deliver(5, 2, 2, nil, 5, 2)
+	p.stored(1, 2)
+	w, err := p.front.client.Work(t.Context(), 0, 0)
+	p.must(err)
+	p.relay(p.record(5, 1, 1, nil), nil)
+	p.stored(2, 1)
+	again, err := p.front.client.Work(t.Context(), w.Next, 0)
+	p.must(err)
+	if len(again.Deliveries) != 1 || again.Deliveries[0].Record != 1 {
+		t.Fatalf("%+v", again)
+	}
+	p.relay(p.record(5, 2, 2, nil), nil)
+	p.relay(p.record(5, 1, 1, nil), nil) // today it was handed on already
+	p.stored(1, 2)
+	p.says(5, 2)
+	p.deliver(5, 1, 1, nil, 5, 2) // from its maker it is an ack that was lost
+	p.stored(1, 2)
+	p.deliver(5, 3, 3, nil, 5, 3)
+	p.stored(1, 2, 3)
+}
+
 // TestSiblingMakesNoLineTheNewest: unless its maker has none, since it never
 // came that far itself.
 func TestSiblingMakesNoLineTheNewest(t *testing.T) {

@@ -26,6 +26,9 @@ type budget struct {
 	records int
 	told    [3]bool   // the alarm is raised, by cause
 	hold    time.Time // until when acks ask it to send no batches
+	// handed are its records that siblings brought again, by line and number, and
+	// that the issuer got once more.
+	handed map[[2]uint64]bool
 }
 
 // cause is why something is not stored.

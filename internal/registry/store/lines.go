@@ -37,6 +37,13 @@ func (tx *Tx) Record(gateway int64, line, record uint64) (envelope []byte, err e
 	return envelope, nil
 }
 
+// HandAgain gives a stored record the next number of all, as if it had come now,
+// so that who asks after a number gets it once more.
+func (tx *Tx) HandAgain(gateway int64, line, record uint64) error {
+	return tx.exec(`UPDATE deliveries SET number = (SELECT MAX(number) + 1 FROM deliveries) WHERE gateway = $1 AND line = $2 AND record = $3`,
+		gateway, int64(line), int64(record))
+}
+
 // Owe notes that the person of a stored record may still be with its maker.
 func (tx *Tx) Owe(gateway int64, line, record uint64) error {
 	return tx.exec(`INSERT INTO owed (gateway, line, record) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, gateway, int64(line), int64(record))
