@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -57,7 +56,7 @@ func (m *model) append(n int) {
 // the first journal had in memory.
 func (m *model) crash(dir string) {
 	m.stop2(func() {
-		if err := os.CopyFS(dir, os.DirFS(m.o.Dir)); err != nil {
+		if err := copyFolder(dir, m.o.Dir); err != nil {
 			m.t.Fatal(err)
 		}
 	})
@@ -133,7 +132,7 @@ func (m *model) newEpoch(crashed string) {
 			copied = true
 			m.j.upkeep.Lock()
 			defer m.j.upkeep.Unlock()
-			if err := os.CopyFS(crashed, os.DirFS(m.o.Dir)); err != nil {
+			if err := copyFolder(crashed, m.o.Dir); err != nil {
 				m.t.Error(err)
 			}
 		}

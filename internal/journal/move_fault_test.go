@@ -35,7 +35,7 @@ func copyFolder(to, from string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(to, 0o700); err != nil {
+	if err := os.MkdirAll(to, 0o700); err != nil {
 		return err
 	}
 	for _, n := range names {
