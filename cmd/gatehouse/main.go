@@ -9,18 +9,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	_ "time/tzdata" // a small system has no time zones of its own
 
 	"github.com/alecthomas/kong"
 
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/screen"
 )
@@ -71,22 +69,11 @@ func main() {
 // run returns the exit status: 0 done, 1 failed, 2 called wrongly.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	var c cli
-	exit := -1
-	parser, err := kong.New(&c, kong.Name("gatehouse"), kong.Vars{"version": "gatehouse " + version},
-		kong.Description("Doors, keys and log of a rental building, over the socket of gatehoused."),
-		kong.Writers(out, errOut), kong.Exit(func(status int) { exit = status }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
-	if err != nil {
-		fmt.Fprintln(errOut, "gatehouse:", err)
-		return 2
-	}
-	cmd, err := parser.Parse(args)
-	if exit >= 0 {
-		return exit
-	}
-	if err != nil {
-		fmt.Fprintf(errOut, "gatehouse: %v\nhint: gatehouse --help lists the commands\n", err)
-		return 2
+	tool := command.Tool{Name: "gatehouse", Version: version, Out: out, Err: errOut,
+		Description: "Doors, keys and log of a rental building, over the socket of gatehoused."}
+	cmd, status := tool.Parse(&c, args)
+	if cmd == nil {
+		return status
 	}
 	s := &session{ctx: ctx, client: control.NewClient(c.Socket), json: c.JSON, in: in, out: screen.Writer{To: out}, err: screen.Writer{To: errOut}}
 	if err := cmd.Run(s); err != nil {
@@ -99,43 +86,16 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	return 0
 }
 
-// complain prints an error and, on lines of their own, what to do about it.
-func (s *session) complain(err error) {
-	w := s.err
-	var fail *control.Error
-	if !errors.As(err, &fail) {
-		fail = &control.Error{}
-	}
-	if s.json {
-		_ = json.NewEncoder(w).Encode(control.Error{Message: err.Error(), Hint: fail.Hint, Conflict: fail.Conflict})
-		return
-	}
-	fmt.Fprintf(w, "gatehouse: %v\n", err)
-	if fail.Hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", fail.Hint)
-	}
-}
+// complain prints an error and what to do about it.
+func (s *session) complain(err error) { command.Complain(s.err, "gatehouse", s.json, err) }
 
 // hinted is an error that says what to do.
-func hinted(hint, format string, args ...any) error {
-	return &control.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
-}
+func hinted(hint, format string, args ...any) error { return command.Hinted(hint, format, args...) }
 
 // print writes v as JSON, or lets people do.
 func (s *session) print(v any, people func(io.Writer)) error {
-	if s.json {
-		return s.encode(v)
-	}
-	var b strings.Builder
-	people(&b)
-	_, err := io.WriteString(s.out, b.String())
-	return err
+	return command.Print(s.out, s.json, v, people)
 }
 
 // encode writes one JSON object on a line of its own.
-func (s *session) encode(v any) error {
-	if err := json.NewEncoder(s.out).Encode(v); err != nil {
-		return fmt.Errorf("write result: %w", err)
-	}
-	return nil
-}
+func (s *session) encode(v any) error { return command.Encode(s.out, v) }

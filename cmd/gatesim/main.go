@@ -19,7 +19,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"gatehouse/internal/control"
+	"gatehouse/internal/command"
 )
 
 // cli is the command line; kong reads it from the tags.
@@ -44,29 +44,17 @@ func main() {
 // run returns the exit status: 0 done, 1 failed, 2 called wrongly.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var c cli
-	exit := -1
-	parser, err := kong.New(&c, kong.Name("gatesim"),
-		kong.Description("A building without hardware, served by the real daemon."),
-		kong.Writers(out, errOut), kong.Exit(func(status int) { exit = status }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(ctx, (*context.Context)(nil)))
-	if err != nil {
-		fmt.Fprintln(errOut, "gatesim:", err)
-		return 2
-	}
-	cmd, err := parser.Parse(args)
-	if exit >= 0 {
-		return exit
-	}
-	if err != nil {
-		fmt.Fprintf(errOut, "gatesim: %v\nhint: gatesim --help lists the commands\n", err)
-		return 2
+	tool := command.Tool{Name: "gatesim", Version: "dev", Out: out, Err: errOut, Description: "Buildings without hardware, served by the real daemon."}
+	cmd, status := tool.Parse(&c, args, kong.BindTo(ctx, (*context.Context)(nil)))
+	if cmd == nil {
+		return status
 	}
 	if err := cmd.Run(streams{out, errOut}); err != nil {
 		var code exitCode
 		if errors.As(err, &code) {
 			return int(code)
 		}
-		complain(errOut, err)
+		command.Complain(errOut, "gatesim", false, err)
 		return 1
 	}
 	return 0
@@ -76,12 +64,3 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 type exitCode int
 
 func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }
-
-// complain prints an error and, on a line of its own, what to do about it.
-func complain(w io.Writer, err error) {
-	fmt.Fprintf(w, "gatesim: %v\n", err)
-	var fail *control.Error
-	if errors.As(err, &fail) && fail.Hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", fail.Hint)
-	}
-}

@@ -8,18 +8,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	_ "time/tzdata" // a small system has no time zones of its own
 
 	"github.com/alecthomas/kong"
 
+	"gatehouse/internal/command"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/screen"
@@ -83,22 +81,11 @@ func main() {
 // run returns the exit status: 0 done, 1 failed, 2 called wrongly.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	var c cli
-	exit := -1
-	parser, err := kong.New(&c, kong.Name("registryd"), kong.Vars{"version": "registryd " + version},
-		kong.Description("Central registry of gatehouse: front, issuer, and the commands of its operators."),
-		kong.Writers(out, errOut), kong.Exit(func(status int) { exit = status }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
-	if err != nil {
-		fmt.Fprintln(errOut, "registryd:", err)
-		return 2
-	}
-	cmd, err := parser.Parse(args)
-	if exit >= 0 {
-		return exit
-	}
-	if err != nil {
-		fmt.Fprintf(errOut, "registryd: %v\nhint: registryd --help lists the commands\n", err)
-		return 2
+	tool := command.Tool{Name: "registryd", Version: version, Out: out, Err: errOut,
+		Description: "Central registry of gatehouse: front, issuer, and the commands of its operators."}
+	cmd, status := tool.Parse(&c, args)
+	if cmd == nil {
+		return status
 	}
 	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), json: c.JSON, in: in, out: screen.Writer{To: out}, err: screen.Writer{To: errOut}}
 	if err := cmd.Run(s); err != nil {
@@ -111,42 +98,16 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	return 0
 }
 
-// complain prints an error and, on a line of its own, what to do about it.
-func (s *session) complain(err error) {
-	var fail *api.Error
-	if !errors.As(err, &fail) {
-		fail = &api.Error{}
-	}
-	if s.json {
-		_ = json.NewEncoder(s.err).Encode(api.Error{Message: err.Error(), Hint: fail.Hint})
-		return
-	}
-	fmt.Fprintf(s.err, "registryd: %v\n", err)
-	if fail.Hint != "" {
-		fmt.Fprintf(s.err, "hint: %s\n", fail.Hint)
-	}
-}
+// complain prints an error and what to do about it.
+func (s *session) complain(err error) { command.Complain(s.err, "registryd", s.json, err) }
 
 // hinted is an error that says what to do.
-func hinted(hint, format string, args ...any) error {
-	return &api.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
-}
+func hinted(hint, format string, args ...any) error { return command.Hinted(hint, format, args...) }
 
 // print writes v as JSON, or lets people do.
 func (s *session) print(v any, people func(io.Writer)) error {
-	if s.json {
-		return s.encode(v)
-	}
-	var b strings.Builder
-	people(&b)
-	_, err := io.WriteString(s.out, b.String())
-	return err
+	return command.Print(s.out, s.json, v, people)
 }
 
 // encode writes one JSON object on a line of its own.
-func (s *session) encode(v any) error {
-	if err := json.NewEncoder(s.out).Encode(v); err != nil {
-		return fmt.Errorf("write result: %w", err)
-	}
-	return nil
-}
+func (s *session) encode(v any) error { return command.Encode(s.out, v) }

@@ -1,0 +1,64 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/socket"
+)
+
+type tool struct {
+	Do struct {
+		Door string `required:""`
+	} `cmd:""`
+}
+
+func TestParse(t *testing.T) {
+	for args, want := range map[string]struct {
+		status   int
+		out, err string
+	}{
+		"do --door front": {0, "", ""},
+		"--help":          {0, "Usage: knock", ""},
+		"do":              {2, "", "hint: knock --help lists the commands"},
+		"open":            {2, "", "knock: unexpected argument open"},
+	} {
+		var c tool
+		var out, errOut bytes.Buffer
+		cmd, status := Tool{Name: "knock", Version: "1", Out: &out, Err: &errOut}.Parse(&c, strings.Fields(args))
+		if status != want.status || (cmd != nil) != (args == "do --door front") || !strings.Contains(out.String(), want.out) || !strings.Contains(errOut.String(), want.err) {
+			t.Errorf("%s: status %d\n%s%s", args, status, &out, &errOut)
+		}
+	}
+}
+
+func TestComplain(t *testing.T) {
+	err := fmt.Errorf("open: %w", Hinted("knock first", "%s is locked", "front"))
+	for asJSON, want := range map[bool]string{
+		false: "knock: open: front is locked\nhint: knock first\n",
+		true:  `{"error":"open: front is locked","hint":"knock first"}` + "\n",
+	} {
+		var b bytes.Buffer
+		if Complain(&b, "knock", asJSON, err); b.String() != want {
+			t.Errorf("%q, want %q", &b, want)
+		}
+	}
+	var fail *socket.Error
+	if !errors.As(err, &fail) {
+		t.Error("what callers branch on is gone")
+	}
+}
+
+func TestPrint(t *testing.T) {
+	people := func(w io.Writer) { fmt.Fprint(w, "two doors\n") }
+	for asJSON, want := range map[bool]string{false: "two doors\n", true: "2\n"} {
+		var b bytes.Buffer
+		if err := Print(&b, asJSON, 2, people); err != nil || b.String() != want {
+			t.Errorf("%q, %v; want %q", &b, err, want)
+		}
+	}
+}
