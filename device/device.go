@@ -27,8 +27,10 @@ type Event struct {
 	Source string        // the reader or input, as the site file names it
 	At     time.Duration // CLOCK_MONOTONIC when the hardware saw it; 0 where the hardware can't tell
 	Card   Card          // of CardRead
+	PIN    PIN           // of PINEntered
+	Code   Code          // of CodeRead
 	Active bool          // of InputChanged: the new state, after polarity
-	Fault  Fault         // of FaultSeen and WentOffline: the cause
+	Fault  Fault         // of FaultSeen, FaultCleared, WentOffline and KeyFailed: the cause
 }
 
 // EventKind says which fields of an Event count.
@@ -36,11 +38,19 @@ type EventKind uint8
 
 // The kinds of Event.
 const (
-	CardRead     EventKind = iota + 1 // a complete, checked card
-	InputChanged                      // a contact, exit button or fire input moved
-	FaultSeen                         // something that an installer should look at; never a card
-	WentOffline                       // the reader or line can't be used; Fault has the cause
-	CameOnline                        // it can be used (again)
+	CardRead      EventKind = iota + 1 // a complete, checked card
+	InputChanged                       // a contact, exit button or fire input moved
+	FaultSeen                          // something that an installer should look at; never a card
+	WentOffline                        // the reader or line can't be used; Fault has the cause
+	CameOnline                         // it can be used (again)
+	PINEntered                         // a whole PIN was typed
+	CodeRead                           // a bar code or QR code was scanned
+	FaultCleared                       // a fault that lasts, such as tamper, is over
+	InstallOpened                      // the window in which a reader takes a new key opened, by an act on site
+	InstallClosed                      // and closed
+	KeySent                            // a new key is on its way: the reader may have it
+	KeyProved                          // the reader showed that it has the new key; the old one is forgotten
+	KeyFailed                          // it did not take it, or has another; the old one stays
 )
 
 // Edge is one change of level of an input line, as the kernel saw it.

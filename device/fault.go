@@ -26,6 +26,20 @@ const (
 	FaultUnterminated  Fault = 270 // half a frame, then silence
 	FaultOutputRefused Fault = 271 // the relay's line could not be driven
 	FaultStale         Fault = 272 // a card that waited too long to be acted on
+	FaultTamper        Fault = 273 // the reader's tamper switch
+	FaultPower         Fault = 274 // the reader says that its power fails
+	FaultNoAnswer      Fault = 275 // the reader is silent
+	FaultNoKey         Fault = 276 // no key of this reader is known yet
+	FaultWrongKey      Fault = 277 // the reader can't prove that it has our key
+	FaultDefaultKey    Fault = 278 // the reader has the key that everybody knows
+	FaultClearText     Fault = 279 // a reader that must be secured sent clear text
+	FaultBadMAC        Fault = 280 // a message of the secure channel was changed on its way
+	FaultDowngrade     Fault = 281 // a reader that must be secured says that it can't be
+	FaultKeyBurst      Fault = 282 // keys that can't be right: the PIN has to be typed again
+	FaultRandomUID     Fault = 283 // a number that is another at each tap
+	FaultRefused       Fault = 284 // the reader refuses a command
+	FaultWeakKey       Fault = 285 // a key that anybody would try
+	FaultOtherReader   Fault = 286 // another reader than the one that was paired
 )
 
 var faults = map[Fault]struct{ name, hint string }{
@@ -44,6 +58,20 @@ var faults = map[Fault]struct{ name, hint string }{
 	FaultGhost:         {"ghost_frame", "a number that such modules make up by themselves; nothing was read"},
 	FaultUnterminated:  {"half_frame", "the frame stopped half-way: check cable and baud rate"},
 	FaultStale:         {"stale_card", "the gateway was too busy to act on the card in time: present it again; look at what keeps the gateway busy"},
+	FaultTamper:        {"tamper", "somebody opened the reader or took it off the wall: look at it"},
+	FaultPower:         {"reader_power", "the reader's power supply fails: check its voltage under load"},
+	FaultNoAnswer:      {"no_answer", "check the reader's power, A and B of the bus (exchange them), address and baud rate"},
+	FaultNoKey:         {"no_key", "pair it: gatehouse reader install"},
+	FaultWrongKey:      {"wrong_key", "the reader was reset or exchanged, or somebody plays it: look at it, then pair it again by gatehouse reader install"},
+	FaultDefaultKey:    {"default_key", "the reader has the key that everybody knows: pair it by gatehouse reader install"},
+	FaultClearText:     {"clear_text", "what came is not used. Look at the cable and the reader: somebody may sit between"},
+	FaultBadMAC:        {"bad_mac", "look at the cable and the reader: somebody may sit between, or the bus is noisy"},
+	FaultDowngrade:     {"downgrade", "the reader can't be secured, or somebody changes what it says. A reader without secure channel must be named so in the site file"},
+	FaultKeyBurst:      {"wrong_keys", "the keypad sent keys that can't be right: type the PIN again; check ground and shield"},
+	FaultRandomUID:     {"random_number", "telephones and some cards show another number at each tap: they can't be keys"},
+	FaultRefused:       {"refused", "the reader does not know a command: choose its profile in the site file"},
+	FaultWeakKey:       {"weak_key", "the key file holds a key that anybody would try: remove the file and pair the reader again"},
+	FaultOtherReader:   {"other_reader", "this is another reader than the one that was paired: look at it, then pair it again"},
 	FaultOutputRefused: {"output_refused", "the relay's line can't be driven: check chip and line in the site file"},
 }
 

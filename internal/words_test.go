@@ -45,7 +45,7 @@ func TestWordsAgree(t *testing.T) {
 // TestFaultsAreReasons: every fault of a device has its name among the reasons,
 // and a hint for the installer.
 func TestFaultsAreReasons(t *testing.T) {
-	for f := device.FaultMissing; f <= device.FaultStale; f++ {
+	for f := device.FaultMissing; f <= device.FaultOtherReader; f++ {
 		if f.Hint() == "" {
 			continue // a number that is not used
 		}

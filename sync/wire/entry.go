@@ -142,8 +142,10 @@ func (h Header) Alarm() bool {
 }
 
 // tampering are faults that somebody may have caused: unplugged, cable, output
-// refused (package device has the numbers).
-var tampering = map[Reason]bool{257: true, 264: true, 271: true}
+// refused; tamper switch, wrong or default key, clear text, bad MAC, downgrade,
+// another reader (package device has the numbers).
+var tampering = map[Reason]bool{257: true, 264: true, 271: true,
+	273: true, 277: true, 278: true, 279: true, 280: true, 281: true, 286: true}
 
 // Time returns the wall clock as it stood.
 func (h Header) Time() time.Time { return time.UnixMilli(h.Wall) }

@@ -75,6 +75,7 @@ const (
 	KindRefused      Kind = 31 // a message was not taken; reason: why; source: its type; count: how many since the last such entry
 	KindUplink       Kind = 32 // outcome active: the registry does not confirm what is sent to it; idle: it does again
 	KindAuthority    Kind = 33 // a trust or house document is in force, or a building key came; source: which; count: its version
+	KindReader       Kind = 34 // a reader's install window or its key; reason: what became of it
 )
 
 // Reason is a stable code for why. 1 to 99: decisions. 100 to 255: causes of a
@@ -95,6 +96,12 @@ const (
 	ReasonRevoked        Reason = 7
 	ReasonClockUntrusted Reason = 8
 	ReasonNotReady       Reason = 9
+	ReasonPINMissing     Reason = 10 // the card was right, no PIN followed
+	ReasonPINWrong       Reason = 11 // the card was right, the PIN was not
+	ReasonPINAlone       Reason = 12 // a PIN without a card
+	ReasonBadCode        Reason = 13 // a code that is no pass of this building
+	ReasonPassOver       Reason = 14 // a pass whose minutes are over, or not begun
+	ReasonReplayed       Reason = 15 // a pass that was shown before
 
 	ReasonCard      Reason = 100
 	ReasonExit      Reason = 101
@@ -106,6 +113,12 @@ const (
 	ReasonLockdown  Reason = 107
 	ReasonShutdown  Reason = 108
 	ReasonFireLatch Reason = 109
+
+	ReasonInstallOpened Reason = 110
+	ReasonInstallClosed Reason = 111
+	ReasonKeySent       Reason = 112
+	ReasonKeyProved     Reason = 113
+	ReasonKeyFailed     Reason = 114
 
 	ReasonDiskFull     Reason = 512
 	ReasonIO           Reason = 513
@@ -160,17 +173,23 @@ var kindNames = map[uint16]string{
 	14: "exit", 15: "fire", 16: "fire_reset", 17: "fault", 18: "offline", 19: "online",
 	20: "command", 21: "list_applied", 22: "clock", 23: "gap", 24: "damaged", 25: "journal",
 	26: "epoch", 27: "space", 28: "adopt", 29: "tenancy", 30: "told", 31: "refused", 32: "uplink", 33: "authority",
+	34: "reader",
 }
 
 var reasonNames = map[uint16]string{
 	0: "", 1: "granted", 2: "unknown_card", 3: "wrong_door", 4: "not_yet", 5: "expired",
 	6: "suspended", 7: "revoked", 8: "clock_untrusted", 9: "not_ready",
+	10: "pin_missing", 11: "wrong_pin_at_door", 12: "pin_alone", 13: "bad_code", 14: "pass_over", 15: "replayed",
 	100: "card", 101: "exit", 102: "fire", 103: "operator", 104: "start", 105: "timer",
 	106: "capture", 107: "lockdown", 108: "shutdown", 109: "fire_latch",
+	110: "install_opened", 111: "install_closed", 112: "key_sent", 113: "key_proved", 114: "key_failed",
 	256: "missing", 257: "unplugged", 258: "io_error", 260: "lost_edges", 261: "wrong_length",
 	262: "wrong_parity", 263: "swapped_lines", 264: "cable", 265: "first_frame",
 	266: "trailing_bits", 267: "noise", 268: "wrong_checksum", 269: "ghost_frame",
 	270: "half_frame", 271: "output_refused", 272: "stale_card",
+	273: "tamper", 274: "reader_power", 275: "no_answer", 276: "no_key", 277: "wrong_key", 278: "default_key",
+	279: "clear_text", 280: "bad_mac", 281: "downgrade", 282: "wrong_keys", 283: "random_number", 284: "refused",
+	285: "weak_key", 286: "other_reader",
 	512: "disk_full", 513: "disk_error", 514: "damaged_file", 515: "queue_full",
 	516: "slow_disk", 517: "pruned", 518: "clock_leapt", 519: "clock_set",
 	520: "no_building_key", 521: "list_refused", 522: "bad_signature", 523: "misaddressed",
