@@ -136,7 +136,7 @@ func (h Header) Alarm() bool {
 	case KindEpoch:
 		return len(h.Detail) > 0 // it cites another: that of a set-back, not the first of a new disk
 	case KindFault, KindOffline:
-		return tampering[h.Reason]
+		return tampering[h.Reason] && h.Outcome != OutcomeIdle
 	}
 	return false
 }

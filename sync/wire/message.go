@@ -7,6 +7,7 @@ import "fmt"
 const (
 	TypeGrantList = "grant-list"   // issuer, building: Manifest
 	TypeSecond    = "second"       // another issuer, building: SHA-256 of a manifest that removes many tenancies
+	TypePass      = "pass"         // issuer, building: Pass; as text in a QR code
 	TypeTrust     = "trust"        // root, registry: Trust
 	TypeHouse     = "house"        // issuer, building: House
 	TypeEnrol     = "enrol"        // gateway, building/gateway: EnrolRequest; by HTTPS

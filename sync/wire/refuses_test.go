@@ -77,6 +77,10 @@ func TestRefuses(t *testing.T) {
 		{"enrol: software", with(sampleEnrol(t), func(r *EnrolRequest) { r.Software = long })},
 		{"renew: nothing", RenewRequest{}}, {"renew: large", RenewRequest{CSR: make([]byte, maxKEM+1)}},
 		{"introduction: nothing", Introduction{}}, {"enrolled: nothing", Enrolled{}}, {"enrolled: chain", Enrolled{Trust: []byte{1}, House: []byte{1}, Certificates: some(5)}},
+		{"pass: id", with(samplePass(), func(p *Pass) { p.ID = PassID{} })}, {"pass: tenancy", with(samplePass(), func(p *Pass) { p.Tenancy = ID{} })},
+		{"pass: no time", with(samplePass(), func(p *Pass) { p.From, p.Until = 0, 300 })}, {"pass: too short", with(samplePass(), func(p *Pass) { p.Until = p.From + MinPass - 1 })},
+		{"pass: too long", with(samplePass(), func(p *Pass) { p.Until = p.From + MaxPass + 1 })}, {"pass: for ever", with(samplePass(), func(p *Pass) { p.Until = 1<<32 - 1 })},
+		{"pass: backwards", with(samplePass(), func(p *Pass) { p.From, p.Until = p.Until, p.From })}, {"pass: over the end of time", with(samplePass(), func(p *Pass) { p.From, p.Until = 1<<32-30, 30 })},
 		{"person: tenancy", with(samplePerson(), func(p *Person) { p.Tenancy = ID{} })}, {"person: document", with(samplePerson(), func(p *Person) { p.Document = 7 })},
 		{"person: nothing", Person{Tenancy: ID{1}}},
 		{"person: number", with(samplePerson(), func(p *Person) { p.Number = "" })}, {"person: name", with(samplePerson(), func(p *Person) { p.Name = "" })},
@@ -149,6 +153,8 @@ func decodeLike(p Payload, b []byte) error {
 		return decodeAs[Introduction](b)
 	case Enrolled:
 		return decodeAs[Enrolled](b)
+	case Pass:
+		return decodeAs[Pass](b)
 	}
 	return nil
 }

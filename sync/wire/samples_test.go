@@ -140,7 +140,7 @@ func samples(t testing.TB) []sample {
 	for op := OpBind; op <= OpWithdraw; op++ {
 		list = append(list, of("change", sampleChange(op)))
 	}
-	return list
+	return append(list, of("pass", samplePass()))
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines
