@@ -1,0 +1,257 @@
+package profiles
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// BoardProfile describes a gateway's board.
+type BoardProfile struct {
+	Name     string            `toml:"name" json:"name"`
+	Title    string            `toml:"title" json:"title"`
+	Tried    bool              `toml:"tried" json:"tried"` // somebody ran Gatehouse on the real board
+	Notes    []string          `toml:"notes" json:"notes,omitempty"`
+	Sources  map[string]string `toml:"sources" json:"sources"`
+	Chips    []Chip            `toml:"chip" json:"chips,omitempty"`
+	Headers  []Header          `toml:"header" json:"headers,omitempty"`
+	Relays   []RelayLine       `toml:"relay" json:"relays,omitempty"`
+	Outputs  []Outputs         `toml:"outputs" json:"outputs,omitempty"`
+	Ports    []SerialPort      `toml:"serial" json:"serial,omitempty"`
+	Levels   *Levels           `toml:"levels" json:"levels,omitempty"`
+	Clock    *HardwareClock    `toml:"clock" json:"clock,omitempty"`
+	Watchdog *Watchdog         `toml:"watchdog" json:"watchdog,omitempty"`
+}
+
+// Chip is one GPIO chip. The first of a board is the one that its relays are on.
+type Chip struct {
+	Label   string      `toml:"label" json:"label"`               // as gpiodetect prints it in brackets
+	Devices []string    `toml:"devices" json:"devices,omitempty"` // names under /dev that mean this chip and no other
+	Lines   int         `toml:"lines" json:"lines"`
+	Pulls   []PullRange `toml:"pull" json:"pulls,omitempty"`
+	Source  []string    `toml:"source" json:"source"`
+}
+
+// PullRange says what a range of lines does while nobody drives it, from
+// power-on on.
+type PullRange struct {
+	From   int      `toml:"from" json:"from"`
+	To     int      `toml:"to" json:"to"`
+	Level  string   `toml:"level" json:"level"` // up or down
+	Source []string `toml:"source" json:"source"`
+}
+
+// Header is a connector: which pin is which line of which chip.
+type Header struct {
+	Name   string         `toml:"name" json:"name"`
+	Chip   string         `toml:"chip" json:"chip"` // label
+	Pins   map[string]int `toml:"pins" json:"pins"` // pin number: line
+	Source []string       `toml:"source" json:"source"`
+}
+
+// RelayLine is a line that suits a relay: while nobody drives it, the relay is
+// off.
+type RelayLine struct {
+	Chip   string `toml:"chip" json:"chip"`
+	Line   int    `toml:"line" json:"line"`
+	Active string `toml:"active" json:"active"` // high or low
+	Note   string `toml:"note" json:"note,omitempty"`
+}
+
+// Outputs says what a driven line does when the program that holds it ends.
+type Outputs struct {
+	With   string   `toml:"with" json:"with"`               // the system that this is true of
+	After  string   `toml:"after_exit" json:"after_exit"`   // pull or kept
+	Remedy string   `toml:"remedy" json:"remedy,omitempty"` // what makes "kept" a "pull"
+	Source []string `toml:"source" json:"source"`
+}
+
+// SerialPort is a UART on the board.
+type SerialPort struct {
+	Device string   `toml:"device" json:"device"`
+	Pins   string   `toml:"pins" json:"pins,omitempty"` // where TX and RX are
+	Needs  []string `toml:"needs" json:"needs,omitempty"`
+	Note   string   `toml:"note" json:"note,omitempty"`
+	Source []string `toml:"source" json:"source"`
+}
+
+// Levels are the voltages of the lines.
+type Levels struct {
+	Volts        float64  `toml:"volts" json:"volts"`
+	FiveTolerant bool     `toml:"five_volt_tolerant" json:"five_volt_tolerant"`
+	Source       []string `toml:"source" json:"source"`
+}
+
+// HardwareClock says whether the board knows the time after a power failure.
+type HardwareClock struct {
+	Present bool     `toml:"present" json:"present"`
+	Battery string   `toml:"battery" json:"battery,omitempty"` // what keeps it going
+	Source  []string `toml:"source" json:"source"`
+}
+
+// Watchdog is what resets a board that hangs.
+type Watchdog struct {
+	Driver     string   `toml:"driver" json:"driver"`
+	MaxSeconds int      `toml:"max_seconds" json:"max_seconds"` // longest time-out that the hardware has
+	Note       string   `toml:"note" json:"note,omitempty"`
+	Source     []string `toml:"source" json:"source"`
+}
+
+// Pull returns "up", "down", or "" where the profile does not know, for a line
+// of the board's first chip.
+func (b BoardProfile) Pull(line int) string {
+	if len(b.Chips) == 0 {
+		return ""
+	}
+	return b.Chips[0].Pull(line)
+}
+
+// PullOf is Pull for a chip as a site file names it: by label or by a name under
+// /dev, with or without it.
+func (b BoardProfile) PullOf(chip string, line int) string {
+	chip = strings.TrimPrefix(chip, "/dev/")
+	for _, c := range b.Chips {
+		if c.Label == chip || slices.Contains(c.Devices, chip) {
+			return c.Pull(line)
+		}
+	}
+	return ""
+}
+
+// Pull returns "up", "down", or "" where the profile does not know.
+func (c Chip) Pull(line int) string {
+	for _, r := range c.Pulls {
+		if r.From <= line && line <= r.To {
+			return r.Level
+		}
+	}
+	return ""
+}
+
+// ParseBoard reads a profile strictly. The error lists every fault, each with
+// what to do.
+func ParseBoard(raw []byte) (BoardProfile, error) {
+	var b BoardProfile
+	if err := parse(raw, &b); err != nil {
+		return BoardProfile{}, err
+	}
+	var f faults
+	checkHead(&f, b.Name, b.Title)
+	s := newSources(&f, b.Sources)
+	chips := map[string]Chip{}
+	for _, c := range b.Chips {
+		if chips[c.Label].Label != "" {
+			f.add("chip %q stands twice", c.Label)
+		}
+		chips[c.Label] = c
+		c.check(&f, s)
+	}
+	for _, h := range b.Headers {
+		h.check(&f, s, chips)
+	}
+	for _, r := range b.Relays {
+		r.check(&f, b)
+	}
+	b.checkSystem(&f, s)
+	s.done()
+	return b, f.join()
+}
+
+func checkHead(f *faults, name, title string) {
+	if !ValidName(name) {
+		f.add("name = %q: want 1 to 48 of a-z, 0-9 and -, as the file is named", name)
+	}
+	if title == "" {
+		f.add("title is missing: the maker's name of it")
+	}
+}
+
+func (c Chip) check(f *faults, s *sources) {
+	at := fmt.Sprintf("chip %q", c.Label)
+	if c.Label == "" {
+		f.add("chip: label is missing: gpiodetect prints it in brackets")
+	}
+	f.within(at+": lines", c.Lines, 1, 1024)
+	s.cite(at, c.Source...)
+	last := -1
+	for _, r := range c.Pulls {
+		what := fmt.Sprintf("%s: pull of lines %d to %d", at, r.From, r.To)
+		if r.From <= last || r.To < r.From || r.To >= c.Lines {
+			f.add("%s: ranges must rise, not overlap, and stay below lines = %d", what, c.Lines)
+		}
+		f.oneOf(what+": level", r.Level, "up", "down")
+		s.cite(what, r.Source...)
+		last = r.To
+	}
+}
+
+func (h Header) check(f *faults, s *sources, chips map[string]Chip) {
+	at := fmt.Sprintf("header %q", h.Name)
+	c, ok := chips[h.Chip]
+	if h.Name == "" || !ok {
+		f.add("%s: chip %q: give a name, and the label of a [[chip]]", at, h.Chip)
+	}
+	if len(h.Pins) == 0 {
+		f.add("%s: pins is missing: {11 = 17} says that pin 11 is line 17", at)
+	}
+	lines := map[int]bool{}
+	for pin, line := range h.Pins {
+		if !pinNumber(pin) {
+			f.add("%s: pin %q: pins are numbered from 1", at, pin)
+		}
+		if line < 0 || ok && line >= c.Lines || lines[line] {
+			f.add("%s: pin %s: line %d: each line of the chip, 0 to %d, is at one pin", at, pin, line, c.Lines-1)
+		}
+		lines[line] = true
+	}
+	s.cite(at, h.Source...)
+}
+
+func pinNumber(s string) bool {
+	return len(s) > 0 && len(s) <= 3 && s[0] != '0' && strings.Trim(s, "0123456789") == ""
+}
+
+// check refuses a relay that the board would energise while nobody drives the
+// line: from power-on to start, and after a crash.
+func (r RelayLine) check(f *faults, b BoardProfile) {
+	at := fmt.Sprintf("relay at %s line %d", r.Chip, r.Line)
+	f.oneOf(at+": active", r.Active, "high", "low")
+	switch pull := b.PullOf(r.Chip, r.Line); {
+	case pull == "":
+		f.add("%s: no [[chip.pull]] says what the line does while nobody drives it: a relay there may release a door at power-on", at)
+	case (r.Active == "high") != (pull == "down"):
+		f.add("%s: active = %q with pull %q would energise the relay at power-on and after a crash: name a line with the other pull", at, r.Active, pull)
+	}
+}
+
+func (b BoardProfile) checkSystem(f *faults, s *sources) {
+	for _, o := range b.Outputs {
+		f.oneOf("outputs: after_exit", o.After, "pull", "kept")
+		if o.With == "" {
+			f.add("outputs: with is missing: the system that this is true of")
+		}
+		s.cite("outputs", o.Source...)
+	}
+	for _, p := range b.Ports {
+		if !strings.HasPrefix(p.Device, "/dev/") {
+			f.add("serial: device = %q: want a path under /dev", p.Device)
+		}
+		s.cite("serial "+p.Device, p.Source...)
+	}
+	if l := b.Levels; l != nil {
+		if !(l.Volts >= 1 && l.Volts <= 24) {
+			f.add("levels: volts = %v: want 1 to 24", l.Volts)
+		}
+		s.cite("levels", l.Source...)
+	}
+	if b.Clock != nil {
+		s.cite("clock", b.Clock.Source...)
+	}
+	if w := b.Watchdog; w != nil {
+		if w.Driver == "" {
+			f.add("watchdog: driver is missing: the kernel's name of it")
+		}
+		f.within("watchdog: max_seconds", w.MaxSeconds, 1, 1<<20)
+		s.cite("watchdog", w.Source...)
+	}
+}

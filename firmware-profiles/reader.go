@@ -1,0 +1,291 @@
+package profiles
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ReaderProfile describes a reader or module: how it is wired and what it sends.
+// The settings have the names that they have in the site file, which a profile
+// fills where it leaves them out.
+type ReaderProfile struct {
+	Name     string   `toml:"name" json:"name"`
+	Title    string   `toml:"title" json:"title"`
+	Maker    string   `toml:"maker" json:"maker"`
+	Type     string   `toml:"type" json:"type"` // see Types
+	Tried    bool     `toml:"tried" json:"tried"`
+	Notes    []string `toml:"notes" json:"notes,omitempty"`
+	Warnings []string `toml:"warnings" json:"warnings,omitempty"` // what an attacker can do with it
+	Source   []string `toml:"source" json:"source"`               // of the settings below
+
+	Formats []string `toml:"formats" json:"formats,omitempty"` // wiegand, osdp: all that it can send, the usual first
+	Keypad  string   `toml:"keypad" json:"keypad,omitempty"`   // wiegand
+	PulseUS int      `toml:"pulse_us" json:"pulse_us,omitempty"`
+	// IntervalUS is the time from bit to bit as the reader is delivered.
+	IntervalUS int    `toml:"interval_us" json:"interval_us,omitempty"`
+	Baud       int    `toml:"baud" json:"baud,omitempty"`
+	Layout     string `toml:"layout" json:"layout,omitempty"` // serial
+
+	Sources     map[string]string     `toml:"sources" json:"sources"`
+	Wires       []Wire                `toml:"wire" json:"wires,omitempty"`
+	Indications map[string]Indication `toml:"indication" json:"indications,omitempty"`
+	Quirks      []Quirk               `toml:"quirk" json:"quirks,omitempty"`
+	Samples     []Sample              `toml:"sample" json:"samples"`
+}
+
+// Types lists the types of readers, as the site file has them; code is a scanner
+// of bar codes and QR codes, idcard an ID-card module at the desk.
+func Types() []string { return []string{"wiegand", "osdp", "serial", "code", "pn532", "idcard"} }
+
+// Wire is a wire or pin of the reader.
+type Wire struct {
+	Name   string   `toml:"name" json:"name"`     // what it is: D0, D1, green LED, ...
+	Colour string   `toml:"colour" json:"colour"` // of the wire, or the terminal's name
+	Active string   `toml:"active" json:"active,omitempty"`
+	Note   string   `toml:"note" json:"note,omitempty"`
+	Source []string `toml:"source" json:"source"`
+}
+
+// Indication is what the reader shows for one feedback: steady light, blinking,
+// buzzer and text. Times are in milliseconds.
+type Indication struct {
+	LED    string `toml:"led" json:"led,omitempty"`       // colour
+	OnMS   int    `toml:"on_ms" json:"on_ms,omitempty"`   // of a blinking light; 0: steady
+	OffMS  int    `toml:"off_ms" json:"off_ms,omitempty"` // of a blinking light
+	ForMS  int    `toml:"for_ms" json:"for_ms,omitempty"` // then as before; 0: until the next feedback
+	Beeps  int    `toml:"beeps" json:"beeps,omitempty"`
+	BeepMS int    `toml:"beep_ms" json:"beep_ms,omitempty"` // of one beep, and of the pause after it
+	Text   string `toml:"text" json:"text,omitempty"`
+}
+
+// Feedbacks lists the names of feedback that an indication may be for.
+func Feedbacks() []string {
+	return []string{"idle", "granted", "denied", "enter_pin", "held", "notice"}
+}
+
+// Colours lists the colours of an OSDP LED.
+func Colours() []string {
+	return []string{"off", "red", "green", "amber", "blue", "magenta", "cyan", "white"}
+}
+
+// Quirk is what a certain version does otherwise.
+type Quirk struct {
+	Versions string   `toml:"versions" json:"versions"` // of firmware or model, as the source says
+	Text     string   `toml:"text" json:"text"`
+	Source   []string `toml:"source" json:"source"`
+}
+
+// Sample is what the device sends, and what must come of it.
+type Sample struct {
+	Title  string   `toml:"title" json:"title"`
+	Source []string `toml:"source" json:"source"`           // keys of [sources], or computed
+	Bits   string   `toml:"bits" json:"bits,omitempty"`     // wiegand: one frame of 0 and 1
+	Bursts []string `toml:"bursts" json:"bursts,omitempty"` // wiegand: the frames of a keypad
+	Hex    string   `toml:"hex" json:"hex,omitempty"`       // bytes on the wire
+	Text   string   `toml:"text" json:"text,omitempty"`     // bytes on the wire, as a TOML string
+	Want   Want     `toml:"want" json:"want"`
+}
+
+// Want is the expected result of a sample: one of card, PIN, code, ID number,
+// fault.
+type Want struct {
+	Bits     int     `toml:"bits" json:"bits,omitempty"`     // of the card
+	Hex      string  `toml:"hex" json:"hex,omitempty"`       // the card left-justified
+	Format   string  `toml:"format" json:"format,omitempty"` // of Facility and Card
+	Facility *uint64 `toml:"facility" json:"facility,omitempty"`
+	Card     *uint64 `toml:"card" json:"card,omitempty"`
+	PIN      string  `toml:"pin" json:"pin,omitempty"`
+	Code     string  `toml:"code" json:"code,omitempty"`
+	Number   string  `toml:"id_number" json:"id_number,omitempty"`
+	Fault    string  `toml:"fault" json:"fault,omitempty"` // the name of a device.Fault
+}
+
+// maxSamples keeps a check short.
+const maxSamples = 64
+
+// ParseReader reads a profile strictly. The error lists every fault, each with
+// what to do. That the samples decode is internal/profile's to check.
+func ParseReader(raw []byte) (ReaderProfile, error) {
+	var r ReaderProfile
+	if err := parse(raw, &r); err != nil {
+		return ReaderProfile{}, err
+	}
+	var f faults
+	checkHead(&f, r.Name, r.Title)
+	if r.Maker == "" {
+		f.add(`maker is missing; "various" where many make it`)
+	}
+	f.oneOf("type", r.Type, Types()...)
+	s := newSources(&f, r.Sources)
+	s.cite("settings", r.Source...)
+	r.checkSettings(&f)
+	for _, w := range r.Wires {
+		if w.Name == "" || w.Colour == "" {
+			f.add("wire %q: give name and colour", w.Name)
+		}
+		if w.Active != "" {
+			f.oneOf("wire "+w.Name+": active", w.Active, "high", "low")
+		}
+		s.cite("wire "+w.Name, w.Source...)
+	}
+	for name, in := range r.Indications {
+		in.check(&f, name)
+	}
+	for _, q := range r.Quirks {
+		if q.Versions == "" || q.Text == "" {
+			f.add("quirk: give versions and text")
+		}
+		s.cite("quirk of "+q.Versions, q.Source...)
+	}
+	r.checkSamples(&f, s)
+	s.done()
+	return r, f.join()
+}
+
+// only lists the types that a setting belongs to.
+var only = map[string][]string{
+	"formats": {"wiegand", "osdp"}, "keypad": {"wiegand"}, "pulse_us": {"wiegand"}, "interval_us": {"wiegand"},
+	"layout": {"serial", "code"}, "baud": {"osdp", "serial", "code", "pn532", "idcard"},
+}
+
+func (r ReaderProfile) checkSettings(f *faults) {
+	given := map[string]bool{"formats": len(r.Formats) > 0, "keypad": r.Keypad != "", "pulse_us": r.PulseUS != 0,
+		"interval_us": r.IntervalUS != 0, "layout": r.Layout != "", "baud": r.Baud != 0}
+	for key, ok := range given {
+		if ok && !slices.Contains(only[key], r.Type) {
+			f.add("%s belongs to type %s, not to %s: remove it", key, strings.Join(only[key], ", "), r.Type)
+		}
+	}
+	switch r.Type {
+	case "wiegand":
+		if len(r.Formats) == 0 && r.Keypad == "" {
+			f.add(`formats is missing: what this reader sends, the usual first, like ["H10301"]`)
+		}
+		if given["pulse_us"] {
+			f.within("pulse_us", r.PulseUS, 10, 1000)
+		}
+		if given["interval_us"] {
+			f.within("interval_us", r.IntervalUS, 100, 20000)
+		}
+	case "osdp", "serial", "code", "pn532", "idcard":
+		f.within("baud", r.Baud, 300, 921600)
+	}
+}
+
+func (in Indication) check(f *faults, name string) {
+	at := "indication." + name
+	f.oneOf("indication", name, Feedbacks()...)
+	if in.LED != "" {
+		f.oneOf(at+": led", in.LED, Colours()...)
+	}
+	for what, v := range map[string]int{"on_ms": in.OnMS, "off_ms": in.OffMS, "for_ms": in.ForMS, "beep_ms": in.BeepMS} {
+		if v%100 != 0 {
+			f.add("%s: %s = %d: readers count in steps of 100 ms", at, what, v)
+		}
+		most := 25500
+		if what == "for_ms" {
+			most = 6553500
+		}
+		f.within(at+": "+what, v, 0, most)
+	}
+	f.within(at+": beeps", in.Beeps, 0, 255)
+	if (in.Beeps > 0) != (in.BeepMS > 0) {
+		f.add("%s: beeps and beep_ms belong together", at)
+	}
+	if (in.OnMS > 0) != (in.OffMS > 0) {
+		f.add("%s: on_ms and off_ms belong together: leave both out for a steady light", at)
+	}
+	if in.LED == "" && in.Beeps == 0 && in.Text == "" {
+		f.add("%s shows nothing: give led, beeps or text", at)
+	}
+	if len(in.Text) > 32 {
+		f.add("%s: text of %d bytes: a reader's display has 32", at, len(in.Text))
+	}
+}
+
+func (r ReaderProfile) checkSamples(f *faults, s *sources) {
+	if len(r.Samples) == 0 {
+		f.add("no [[sample]]: give at least one frame and what must come of it: a profile has its proof inside")
+	}
+	f.within("number of samples", len(r.Samples), 0, maxSamples)
+	good := false
+	for i, p := range r.Samples {
+		at := fmt.Sprintf("sample %d (%s)", i+1, p.Title)
+		if p.Title == "" {
+			f.add("%s: title is missing: say what it shows", at)
+		}
+		if !slices.Equal(p.Source, []string{Computed}) {
+			s.cite(at, p.Source...)
+		}
+		if err := p.inputs(r.Type); err != nil {
+			f.add("%s: %w", at, err)
+		}
+		if err := p.Want.check(); err != nil {
+			f.add("%s: want: %w", at, err)
+		}
+		good = good || p.Want.Fault == ""
+	}
+	if !good && len(r.Samples) > 0 {
+		f.add("every sample wants a fault: give one that the device sends for a card")
+	}
+}
+
+// inputs refuses a sample without exactly one input of its reader's kind.
+func (p Sample) inputs(kind string) error {
+	n := 0
+	for _, given := range []bool{p.Bits != "", len(p.Bursts) > 0, p.Hex != "", p.Text != ""} {
+		if given {
+			n++
+		}
+	}
+	onBits := p.Bits != "" || len(p.Bursts) > 0
+	if n != 1 || onBits != (kind == "wiegand") {
+		return fmt.Errorf("give one of bits, bursts (both wiegand), hex, text (the others)")
+	}
+	for _, b := range append(slices.Clone(p.Bursts), p.Bits) {
+		if strings.Trim(b, "01 ") != "" {
+			return fmt.Errorf("%q: want 0 and 1", b)
+		}
+	}
+	_, err := p.Bytes()
+	return err
+}
+
+// Bytes returns the sample's bytes on the wire: its text, or its hex in which
+// spaces and line ends may stand.
+func (p Sample) Bytes() ([]byte, error) {
+	if p.Text != "" {
+		return []byte(p.Text), nil
+	}
+	raw, err := hex.DecodeString(strings.Join(strings.Fields(p.Hex), ""))
+	if err != nil {
+		return nil, fmt.Errorf("hex: %w", err)
+	}
+	return raw, nil
+}
+
+func (w Want) check() error {
+	card := w.Hex != "" || w.Bits != 0 || w.Format != "" || w.Facility != nil || w.Card != nil
+	n := 0
+	for _, given := range []bool{card, w.PIN != "", w.Code != "", w.Number != "", w.Fault != ""} {
+		if given {
+			n++
+		}
+	}
+	switch {
+	case n != 1:
+		return fmt.Errorf("say one of a card (bits and hex), pin, code, id_number, fault")
+	case !card:
+		return nil
+	case w.Bits < 1 || w.Bits > 256 || w.Hex == "":
+		return fmt.Errorf("a card has bits = 1 to 256 and hex, left-justified")
+	case w.Format == "" && (w.Facility != nil || w.Card != nil):
+		return fmt.Errorf("facility and card need the format that they are numbers of")
+	}
+	if raw, err := hex.DecodeString(w.Hex); err != nil || len(raw) != (w.Bits+7)/8 {
+		return fmt.Errorf("hex = %q: want %d bytes for %d bits", w.Hex, (w.Bits+7)/8, w.Bits)
+	}
+	return nil
+}
