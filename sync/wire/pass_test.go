@@ -8,6 +8,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 )
 
 func samplePass() Pass {
@@ -186,13 +187,13 @@ func BenchmarkOpenPass(b *testing.B) {
 	ours := float64(b.Elapsed()) / float64(b.N)
 	message := make([]byte, 130)
 	signature := ed25519.Sign(testKey(), message)
-	bare := testing.Benchmark(func(b *testing.B) {
-		for b.Loop() {
-			if !ed25519.Verify(keys[0].Public, message, signature) {
-				b.Fatal("signature")
-			}
+	begin := time.Now()
+	for range b.N {
+		if !ed25519.Verify(keys[0].Public, message, signature) {
+			b.Fatal("signature")
 		}
-	})
-	b.ReportMetric(float64(bare.NsPerOp()), "ns/bare-signature")
-	b.ReportMetric(ours/float64(bare.NsPerOp()), "x_signature")
+	}
+	bare := float64(time.Since(begin)) / float64(b.N)
+	b.ReportMetric(bare, "ns/bare-signature")
+	b.ReportMetric(ours/bare, "x_signature")
 }
