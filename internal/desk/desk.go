@@ -57,6 +57,8 @@ type Desk struct {
 	p       Parts
 	told    chan sighting
 	notices atomic.Pointer[map[wire.ID]bool] // tenancies on notice, for the doors
+	pins    atomic.Pointer[map[wire.ID]*pin] // copies, likewise
+	doors   doorPINs
 
 	mu       sync.Mutex // guards all below, and the file
 	book     book
@@ -73,7 +75,7 @@ func New(p Parts) (*Desk, error) {
 		return nil, errors.New("open desk: a folder, keyring, journal and clock are needed")
 	}
 	d := &Desk{p: p, told: make(chan sighting, toldQueued), pauses: map[wire.ID]time.Time{},
-		lastTold: map[toldAt]time.Time{}, queued: map[wire.ID]bool{}}
+		lastTold: map[toldAt]time.Time{}, queued: map[wire.ID]bool{}, doors: doorPINs{wrong: map[wire.ID]wrongPINs{}}}
 	d.load()
 	d.catchUp()
 	d.publish()

@@ -60,10 +60,16 @@ func (d *Desk) tell(s sighting) {
 	_ = d.save() // logged there; the entry counts
 }
 
-// publish tells the doors who is on notice: also who has objected to one that
-// the registry has upheld, as the list in force shows.
+// publish tells the doors who has a PIN and who is on notice: also who has
+// objected to one that the registry has upheld, as the list in force shows.
 func (d *Desk) publish() {
-	all := map[wire.ID]bool{}
+	all, pins := map[wire.ID]bool{}, map[wire.ID]*pin{}
+	for _, t := range d.book.Tenancies {
+		if t.PIN != nil {
+			pins[wire.ID(t.ID)] = &pin{Salt: t.PIN.Salt, Hash: t.PIN.Hash, Rounds: t.PIN.Rounds}
+		}
+	}
+	d.pins.Store(&pins)
 	var held map[wire.ID][]holding // only read where somebody objects
 	for _, t := range d.book.Tenancies {
 		if t.notice() == 0 || t.Ended != 0 || t.Gone != 0 {

@@ -41,15 +41,9 @@ type appendResult struct {
 // card decides. Exit readers release first; a grant waits for its record; a
 // denial is recorded and not waited for.
 func (d *Door) card(ctx context.Context, e device.Event) {
-	reader := d.reader(e.Source)
-	if reader.Direction == wire.DirectionOut {
-		d.step(ExitCard)
-	} else if d.isStale(e) {
-		d.event(ctx, device.Event{Kind: device.FaultSeen, Source: e.Source, Fault: device.FaultStale})
+	reader, ok := d.atReader(ctx, e)
+	if !ok {
 		return
-	}
-	if d.devices[e.Source].Fault != device.FaultNone {
-		d.device(e.Source, true, device.FaultNone) // it reads: what was wrong is over
 	}
 	now := d.p.Clock()
 	q := access.Query{Door: d.cfg.ID, Now: now.Now, Trusted: now.Trusted, Floor: now.Floor}
@@ -59,8 +53,7 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	if err == nil {
 		dec = access.Decide(d.p.Keys.Grants(), q)
 	}
-	head := wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Reason: wire.Reason(dec.Reason),
-		Door: d.cfg.ID, Source: e.Source, Direction: reader.Direction}
+	head := d.denied(reader, wire.Reason(dec.Reason))
 	held := d.isHeld(e, head.Reason)
 	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason, Held: held}) {
 		head.Outcome, head.Reason = wire.OutcomeRefused, wire.ReasonCapture
@@ -73,15 +66,49 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	who := d.who(id, dec, e.Card)
 	switch {
 	case reader.Direction == wire.DirectionOut:
-		head.Outcome, head.Reason = wire.OutcomeGranted, wire.ReasonExit
-		d.queue(head, who)
+		d.left(head, who)
+	case head.Reason == wire.ReasonGranted && reader.PIN && d.p.PINs != nil && d.p.PINs.Has(*who.Tenancy):
+		d.askPIN(head, who, q)
 	case head.Reason == wire.ReasonGranted:
-		head.Outcome = wire.OutcomeGranted
 		d.grant(ctx, head, who)
 	default:
-		d.step(DenyCard)
-		d.repeats.denial(d, head, who)
+		d.deny(head, who)
 	}
+}
+
+// atReader begins what every card and code begins with: exit readers release
+// before anything else, what is too old is not acted on (false), and a reader
+// that reads is well.
+func (d *Door) atReader(ctx context.Context, e device.Event) (Reader, bool) {
+	reader := d.reader(e.Source)
+	if reader.Direction == wire.DirectionOut {
+		d.step(ExitCard)
+	} else if d.isStale(e) {
+		d.event(ctx, device.Event{Kind: device.FaultSeen, Source: e.Source, Fault: device.FaultStale})
+		return reader, false
+	}
+	if f := d.devices[e.Source].Fault; f != device.FaultNone && !lasts(f) {
+		d.device(e.Source, true, device.FaultNone) // it reads: what was wrong is over
+	}
+	return reader, true
+}
+
+// denied is the entry of a decision at a reader, before anything better is known.
+func (d *Door) denied(r Reader, why wire.Reason) wire.Header {
+	return wire.Header{Kind: wire.KindAccess, Outcome: wire.OutcomeDenied, Reason: why,
+		Door: d.cfg.ID, Source: r.ID, Direction: r.Direction}
+}
+
+// left records that an exit reader released.
+func (d *Door) left(head wire.Header, who wire.Who) {
+	head.Outcome, head.Reason = wire.OutcomeGranted, wire.ReasonExit
+	d.queue(head, who)
+}
+
+func (d *Door) deny(head wire.Header, who wire.Who) {
+	d.p.Show(head.Source, device.FeedbackDenied)
+	d.step(DenyCard)
+	d.repeats.denial(d, head, who)
 }
 
 // who names the card: a known one by its credential, an unknown one only under
@@ -98,6 +125,7 @@ func (d *Door) who(id wire.CredentialID, dec access.Decision, card device.Card) 
 // grant appends beside the loop, so that a slow disk never delays an exit
 // button; granted goes on when the record is durable or its budget is spent.
 func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who) {
+	head.Outcome = wire.OutcomeGranted
 	d.pending.Go(func() {
 		budget, cancel := context.WithTimeout(ctx, d.cfg.Budget)
 		defer cancel()

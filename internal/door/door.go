@@ -36,10 +36,36 @@ type Clock struct {
 	Floor   int64 // unix seconds: highest signed time ever seen
 }
 
+// PINs checks the PINs of tenancies. Safe for concurrent use.
+type PINs interface {
+	// Has reports at once whether the tenancy has a PIN here.
+	Has(tenancy wire.ID) bool
+	// Check may take a second. An error means that it could not be checked.
+	Check(tenancy wire.ID, pin device.PIN) (bool, error)
+}
+
+// Passes decides on scanned codes. Safe for concurrent use.
+type Passes interface {
+	Decide(code device.Code, door string, now Clock) Pass
+	// Use makes a pass worthless, once it has opened a door; false: it was already.
+	Use(Pass) bool
+}
+
+// Pass is what a scanned code is good for.
+type Pass struct {
+	ID      wire.ID
+	Expires int64       // unix seconds
+	Who     wire.Who    // nobody where the code is no pass
+	Reason  wire.Reason // ReasonGranted, or why not
+}
+
 // Reader is what the door knows of one reader.
 type Reader struct {
 	ID        string
 	Direction wire.Direction // DirectionOut: on the inside, releases without a decision
+	// PIN asks for the tenancy's PIN after a card. Who has none here is let in by
+	// the card alone: a rule of the door locks no resident out.
+	PIN bool
 }
 
 // Config of one door.
@@ -73,7 +99,14 @@ type Parts struct {
 	// returns true the card was taken for registration, and the door stays as
 	// it is. It must not block.
 	Watch func(Seen) bool
-	Log   zerolog.Logger
+	// PINs is needed where a reader asks for them, Passes where one reads codes.
+	PINs   PINs
+	Passes Passes
+	// Show tells people at a reader (empty: at all of the door's) what became of
+	// their card; nil: nobody. That a card was granted is told by the Recorder,
+	// which knows whose it was. It must not block.
+	Show func(reader string, f device.Feedback)
+	Log  zerolog.Logger
 }
 
 // Status is what people see of a door. Values are not changed once published.
@@ -104,8 +137,11 @@ type Door struct {
 	start    time.Time
 	repeats  repeats
 	last     []sighting // oldest first
+	waiting  waitingPIN
+	scanned  scan
 	pending  sync.WaitGroup
 	appended chan appendResult
+	checked  chan checkedPIN
 	commands chan command
 	devices  map[string]DeviceStatus
 	status   atomic.Pointer[Status]
@@ -129,11 +165,15 @@ func New(cfg Config, p Parts) *Door {
 		cfg: cfg, p: p,
 		machine:  Machine{Rules: cfg.Rules},
 		appended: make(chan appendResult, 8),
+		checked:  make(chan checkedPIN, 8),
 		commands: make(chan command),
 		devices:  map[string]DeviceStatus{},
 	}
 	if p.Watch == nil {
 		d.p.Watch = func(Seen) bool { return false }
+	}
+	if p.Show == nil {
+		d.p.Show = func(string, device.Feedback) {}
 	}
 	d.publish()
 	return d
@@ -185,11 +225,14 @@ func (d *Door) Run(ctx context.Context) error {
 			d.event(ctx, e)
 		case r := <-d.appended:
 			d.granted(r)
+		case c := <-d.checked:
+			d.answered(ctx, c)
 		case c := <-d.commands:
 			d.obey(c)
 		case <-timer.C:
 			d.step(Tick)
 			d.assert()
+			d.expirePIN(time.Now())
 			d.repeats.flush(d, time.Now())
 		}
 	}
@@ -232,6 +275,7 @@ func (d *Door) drain() {
 // released for as long as this process holds the line.
 func (d *Door) end() error {
 	d.drain()
+	d.expirePIN(time.Now().Add(pinWait))
 	d.repeats.flush(d, time.Now().Add(window))
 	err := d.drive(d.cfg.FailSafe || d.machine.Latched())
 	d.pending.Wait()
@@ -246,6 +290,9 @@ func (d *Door) arm(t *time.Timer) {
 	if at, ok := d.repeats.deadline(); ok {
 		wait = min(wait, time.Until(at))
 	}
+	if d.waiting.reader != "" {
+		wait = min(wait, time.Until(d.waiting.until))
+	}
 	if d.lockErr != "" || d.machine.emergency() {
 		wait = min(wait, assertEvery)
 	}
@@ -256,8 +303,17 @@ func (d *Door) event(ctx context.Context, e device.Event) {
 	switch e.Kind {
 	case device.CardRead:
 		d.card(ctx, e)
+	case device.PINEntered:
+		d.typed(ctx, e)
+	case device.CodeRead:
+		d.code(ctx, e)
 	case device.InputChanged:
 		d.input(e)
+	case device.FaultCleared:
+		d.device(e.Source, true, device.FaultNone)
+		d.queue(wire.Header{Kind: wire.KindFault, Outcome: wire.OutcomeIdle, Reason: wire.Reason(e.Fault), Source: e.Source}, wire.Who{})
+	case device.InstallOpened, device.InstallClosed, device.KeySent, device.KeyProved, device.KeyFailed:
+		d.queue(wire.Header{Kind: wire.KindReader, Reason: readerNews[e.Kind], Source: e.Source}, wire.Who{})
 	case device.FaultSeen:
 		if !d.tellsLess(e) {
 			d.device(e.Source, true, e.Fault)
@@ -278,6 +334,12 @@ func (d *Door) event(ctx context.Context, e device.Event) {
 		d.device(e.Source, true, device.FaultNone)
 		d.queue(wire.Header{Kind: wire.KindOnline, Source: e.Source}, wire.Who{})
 	}
+}
+
+// readerNews are the reasons of entries about a reader's key.
+var readerNews = map[device.EventKind]wire.Reason{
+	device.InstallOpened: wire.ReasonInstallOpened, device.InstallClosed: wire.ReasonInstallClosed,
+	device.KeySent: wire.ReasonKeySent, device.KeyProved: wire.ReasonKeyProved, device.KeyFailed: wire.ReasonKeyFailed,
 }
 
 // Names of the inputs of a door, as Event.Source has them.
@@ -340,6 +402,9 @@ func (d *Door) stepFor(in Input, ref *wire.Ref) {
 			a.Header.Ref = ref
 		}
 		d.queue(a.Header, wire.Who{})
+		if a.Header.Kind == wire.KindHeld {
+			d.p.Show("", map[bool]device.Feedback{true: device.FeedbackHeld, false: device.FeedbackIdle}[a.Header.Outcome == wire.OutcomeActive])
+		}
 	}
 	if len(d.acts) > 0 || in == ExitIdle {
 		d.publish()

@@ -86,7 +86,14 @@ func (t *tally) admit(k kept, now time.Time) (*kept, bool) {
 
 func (r *repeats) denial(d *Door, h wire.Header, w wire.Who) {
 	r.flush(d, time.Now())
-	e, first := r.denials.admit(kept{source: h.Source, id: *w.Credential, reason: h.Reason}, time.Now())
+	k := kept{source: h.Source, reason: h.Reason}
+	switch {
+	case w.Credential != nil:
+		k.id = *w.Credential
+	case w.Tenancy != nil:
+		copy(k.id[:], w.Tenancy[:])
+	}
+	e, first := r.denials.admit(k, time.Now())
 	if first {
 		e.ref = d.queue(h, w)
 	}
@@ -96,9 +103,16 @@ func (r *repeats) fault(d *Door, e device.Event) {
 	r.flush(d, time.Now())
 	k, first := r.faults.admit(kept{source: e.Source, reason: wire.Reason(e.Fault)}, time.Now())
 	if first {
-		k.ref = d.queue(wire.Header{Kind: wire.KindFault, Reason: k.reason, Source: e.Source}, wire.Who{})
+		h := wire.Header{Kind: wire.KindFault, Reason: k.reason, Source: e.Source}
+		if lasts(e.Fault) {
+			h.Outcome = wire.OutcomeActive
+		}
+		k.ref = d.queue(h, wire.Who{})
 	}
 }
+
+// lasts reports whether the fault has an end that is told, too.
+func lasts(f device.Fault) bool { return f == device.FaultTamper || f == device.FaultPower }
 
 func (r *repeats) deadline() (time.Time, bool) {
 	var at time.Time

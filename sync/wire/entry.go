@@ -133,6 +133,8 @@ func (h Header) Alarm() bool {
 		return true
 	case KindHeld, KindFire, KindJournal, KindUplink:
 		return h.Outcome == OutcomeActive
+	case KindTenancy:
+		return h.Reason == ReasonWrongPIN && h.Count > 0 // several in a row at a door
 	case KindEpoch:
 		return len(h.Detail) > 0 // it cites another: that of a set-back, not the first of a new disk
 	case KindFault, KindOffline:

@@ -1,0 +1,45 @@
+package desk
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/sync/wire"
+)
+
+// TestDoorPIN: the doors know the PINs of this desk's tenancies, also after a
+// restart. Five wrong ones in a row are an alarm and cost half a minute each; the
+// desk's own count is apart.
+func TestDoorPIN(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, newTown(t), "gw1")
+		_, err := o.arrive(em(1))
+		must(t, err)
+		o.restart()
+		id := wire.ID(o.Desk.book.Tenancies[0].ID)
+		try := func(digits string, want bool) {
+			t.Helper()
+			p, _ := device.NewPIN(digits)
+			if got, err := o.Desk.CheckPIN(id, p); err != nil || got != want {
+				t.Fatalf("PIN right %t, %v; want %t", got, err, want)
+			}
+		}
+		if !o.Desk.HasPIN(id) || o.Desk.HasPIN(wire.ID{1}) {
+			t.Fatal("the doors do not know who has a PIN")
+		}
+		try("4711", true)
+		for range pinTries {
+			try("0000", false)
+		}
+		try("4711", false)
+		if n := o.journal.entries(wire.KindTenancy, wire.ReasonWrongPIN); n != 1 {
+			t.Errorf("%d alarms", n)
+		}
+		time.Sleep(doorPause)
+		try("4711", true)
+		_, err = o.ask(Request{Action: suspend, Tenancy: "3B", Proof: "pin", PIN: "4711"}, nil, nil)
+		must(t, err)
+	})
+}
