@@ -1,0 +1,231 @@
+package devicetest
+
+// The OSDP frame as a reader sees it (SIA OSDP 2.2, IEC 60839-11-5): [FF] 53,
+// address, length16, control, [security block], code, data, [4 bytes of MAC],
+// CRC16 or checksum. The length counts from 53 to the end. Written apart from
+// the codec under test.
+const (
+	osdpSOM        = 0x53
+	osdpMark       = 0xFF
+	osdpMax        = 1440
+	osdpReplyBit   = 0x80
+	osdpBroadcast  = 0x7F
+	osdpCRC        = 0x04 // control: CRC16, else checksum
+	osdpHasBlock   = 0x08 // control: a security block follows
+	osdpMACSize    = 4
+	osdpHeaderSize = 5
+)
+
+// Security blocks: odd ones of commands, even ones of replies.
+const (
+	osdpBlockChallenge = 0x11 // the lowest four have a byte that names the key
+	osdpBlockCCrypt    = 0x12
+	osdpBlockSCrypt    = 0x13
+	osdpBlockRMAC      = 0x14
+	osdpBlockCmdMAC    = 0x15 // from here on there is a MAC
+	osdpBlockReplyMAC  = 0x16
+	osdpBlockCmdEnc    = 0x17 // and from here on the data is encrypted
+	osdpBlockReplyEnc  = 0x18
+)
+
+// osdpFrame is a frame taken apart. Its slices point into the bytes that it
+// was parsed from.
+type osdpFrame struct {
+	address  byte // without the bit that marks a reply
+	reply    bool
+	sequence byte
+	crc      bool
+	block    byte // 0: none
+	key      byte // of the blocks 11 to 14: 0 names the default key, 1 the reader's own
+	code     byte
+	data     []byte
+	signed   int // the bytes that the MAC covers: those before it
+	mac      []byte
+}
+
+// parseOSDP takes a frame apart that starts with 53 and has the length that it
+// says. The second result is 0, or the reason as a NAK has it: 1 for the check
+// characters, 2 for the length, 5 for the security block. With 1 the header's
+// fields are there all the same.
+func parseOSDP(b []byte) (osdpFrame, byte) {
+	if len(b) < osdpHeaderSize+2 || b[0] != osdpSOM || int(b[2])|int(b[3])<<8 != len(b) {
+		return osdpFrame{}, 2
+	}
+	f := osdpFrame{
+		address: b[1] &^ osdpReplyBit, reply: b[1]&osdpReplyBit != 0,
+		sequence: b[4] & 3, crc: b[4]&osdpCRC != 0,
+	}
+	end := len(b) - checkSize(f.crc)
+	if !checkRight(b, f.crc) {
+		return f, 1
+	}
+	at := osdpHeaderSize
+	if b[4]&osdpHasBlock != 0 {
+		size := int(b[at])
+		if size < 2 || at+size >= end {
+			return f, 5
+		}
+		f.block = b[at+1]
+		if size > 2 {
+			f.key = b[at+2]
+		}
+		at += size
+	}
+	if f.block >= osdpBlockCmdMAC {
+		end -= osdpMACSize
+		if end > 0 {
+			f.mac = b[end : end+osdpMACSize]
+		}
+	}
+	if at >= end {
+		return f, 2
+	}
+	f.signed, f.code, f.data = end, b[at], b[at+1:end]
+	return f, 0
+}
+
+// begin appends everything before the MAC, or before the check characters if
+// there is none.
+func (f *osdpFrame) begin(dst []byte) []byte {
+	address, control, size := f.address, f.sequence, osdpHeaderSize+1+len(f.data)+checkSize(f.crc)
+	if f.reply {
+		address |= osdpReplyBit
+	}
+	if f.crc {
+		control |= osdpCRC
+	}
+	blockSize := 0
+	switch {
+	case f.block >= osdpBlockCmdMAC:
+		blockSize = 2
+		size += osdpMACSize
+	case f.block != 0:
+		blockSize = 3
+	}
+	if blockSize > 0 {
+		control |= osdpHasBlock
+		size += blockSize
+	}
+	dst = append(dst, osdpSOM, address, byte(size), byte(size>>8), control)
+	if blockSize > 0 {
+		dst = append(dst, byte(blockSize), f.block)
+		if blockSize == 3 {
+			dst = append(dst, f.key)
+		}
+	}
+	return append(append(dst, f.code), f.data...)
+}
+
+func checkSize(crc bool) int {
+	if crc {
+		return 2
+	}
+	return 1
+}
+
+// appendCheck appends the check characters of all of b.
+func appendCheck(b []byte, crc bool) []byte {
+	if !crc {
+		return append(b, osdpChecksum(b))
+	}
+	sum := osdpCRC16(b)
+	return append(b, byte(sum), byte(sum>>8))
+}
+
+// recheck makes the check characters right again after a change.
+func recheck(b []byte) {
+	crc := b[4]&osdpCRC != 0
+	if n := len(b) - checkSize(crc); n > 0 {
+		appendCheck(b[:n], crc)
+	}
+}
+
+func checkRight(b []byte, crc bool) bool {
+	n := len(b) - checkSize(crc)
+	if !crc {
+		return b[n] == osdpChecksum(b[:n])
+	}
+	sum := osdpCRC16(b[:n])
+	return b[n] == byte(sum) && b[n+1] == byte(sum>>8)
+}
+
+// osdpCRC16 has the polynomial 1021 and the preset 1D0F, high bit first.
+func osdpCRC16(b []byte) uint16 {
+	crc := uint16(0x1D0F)
+	for _, c := range b {
+		crc ^= uint16(c) << 8
+		for range 8 {
+			if crc&0x8000 != 0 {
+				crc = crc<<1 ^ 0x1021
+			} else {
+				crc <<= 1
+			}
+		}
+	}
+	return crc
+}
+
+// osdpChecksum is what makes the sum of all bytes 0.
+func osdpChecksum(b []byte) byte {
+	var sum byte
+	for _, c := range b {
+		sum += c
+	}
+	return -sum
+}
+
+// osdpScanner finds frames in the bytes of a line.
+type osdpScanner struct {
+	buf   []byte // what is left of store
+	store []byte
+}
+
+func (s *osdpScanner) feed(b []byte) {
+	n := copy(s.store, s.buf)
+	s.store = append(s.store[:n], b...)
+	s.buf = s.store
+}
+
+// silence is the line having been idle for so long that half a frame is none:
+// the bytes after its start may still hold one.
+func (s *osdpScanner) silence() {
+	if len(s.buf) > 0 {
+		s.drop(1)
+	}
+}
+
+// next returns the next bytes that look like a frame, whether their check
+// characters are right or not, or nil when more has to come first. They are
+// good until the next feed.
+func (s *osdpScanner) next() []byte {
+	for len(s.buf) > 0 {
+		if s.buf[0] != osdpSOM {
+			s.drop(1)
+			continue
+		}
+		if len(s.buf) < osdpHeaderSize {
+			return nil
+		}
+		n := int(s.buf[2]) | int(s.buf[3])<<8
+		crc := s.buf[4]&osdpCRC != 0
+		if n < osdpHeaderSize+1+checkSize(crc) || n > osdpMax {
+			s.drop(1)
+			continue
+		}
+		if len(s.buf) < n {
+			return nil
+		}
+		frame := s.buf[:n]
+		if checkRight(frame, crc) {
+			s.drop(n)
+		} else {
+			s.drop(1)
+		}
+		return frame
+	}
+	return nil
+}
+
+// drop forgets bytes without moving the others: a frame that next returned is
+// still in use.
+func (s *osdpScanner) drop(n int) { s.buf = s.buf[n:] }

@@ -1,0 +1,231 @@
+package devicetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"gatehouse/device"
+)
+
+// OSDPLine is an RS-485 line with OSDP readers at the far side of one serial
+// port: in memory, where the panel opens it by Open, or behind a
+// pseudo-terminal, where the panel is another process and opens Path. In memory
+// it waits by channels and timers only, so that it works under testing/synctest
+// and keeps exact time. Set its fields before Run. Safe for use by many
+// goroutines.
+type OSDPLine struct {
+	// WireTime makes each byte take ten bits' time at the port's baud rate, lets
+	// overlapping transmissions spoil each other, and hands bytes over by 16, as
+	// a UART does. In memory only; without it bytes take no time.
+	WireTime bool
+
+	mu        sync.Mutex
+	readers   []*OSDPReader
+	port      *osdpPort     // the last that was opened; nil in a terminal
+	terminal  *SerialReader // nil in memory
+	typed     []byte        // read from the terminal, not used yet
+	unplugged bool
+	echo      bool
+	cut       int  // bytes until the adapter is pulled out; negative: it stays
+	flooding  bool // some reader may send without being asked
+	changed   chan struct{}
+	plugged   chan struct{} // the terminal is another one
+
+	wire osdpWire // only for Run
+}
+
+// NewOSDPLine makes a line in memory, plugged in.
+func NewOSDPLine(readers ...*OSDPReader) *OSDPLine {
+	l := &OSDPLine{
+		readers: readers, cut: -1,
+		changed: make(chan struct{}, 1), plugged: make(chan struct{}, 1),
+	}
+	for _, r := range readers {
+		r.mu.Lock()
+		r.changed = l.flooded
+		r.mu.Unlock()
+	}
+	return l
+}
+
+// NewOSDPTerminal makes a line behind a pseudo-terminal, plugged in, and a
+// symbolic link to it, which stays the same when the terminal changes. The
+// terminal knows no baud rate: readers hear everything.
+func NewOSDPTerminal(link string, readers ...*OSDPReader) (*OSDPLine, error) {
+	terminal, err := NewSerialReader(link)
+	if err != nil {
+		return nil, err
+	}
+	l := NewOSDPLine(readers...)
+	l.terminal = terminal
+	return l, nil
+}
+
+// Path returns the link of a terminal, for the site file; empty in memory.
+func (l *OSDPLine) Path() string {
+	if l.terminal == nil {
+		return ""
+	}
+	return l.terminal.Path()
+}
+
+// Open opens the port of a line in memory at a baud rate: readers that have
+// another one hear noise only. The error wraps os.ErrNotExist while the
+// adapter is unplugged. One port can be open at a time.
+func (l *OSDPLine) Open(baud int) (device.Port, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.terminal != nil:
+		return nil, fmt.Errorf("open line in memory: it is a terminal, %s", l.terminal.Path())
+	case l.unplugged:
+		return nil, fmt.Errorf("open line: %w", os.ErrNotExist)
+	case baud <= 0:
+		return nil, fmt.Errorf("open line at %d baud: %w", baud, os.ErrInvalid)
+	case l.port != nil && l.port.open():
+		return nil, errors.New("open line: port busy")
+	}
+	l.port = newOSDPPort(baud, l.poke)
+	return l.port, nil
+}
+
+// Unplug pulls the panel's adapter out: its port ends, Open fails.
+func (l *OSDPLine) Unplug() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.unplug()
+}
+
+func (l *OSDPLine) unplug() error {
+	l.unplugged, l.cut = true, -1
+	if l.terminal != nil {
+		return l.terminal.Unplug()
+	}
+	if l.port != nil {
+		l.port.stop(device.ErrUnplugged)
+	}
+	return nil
+}
+
+// Replug plugs it in again.
+func (l *OSDPLine) Replug() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unplugged = false
+	if l.terminal == nil {
+		return nil
+	}
+	err := l.terminal.Replug()
+	select {
+	case l.plugged <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// CutAfter pulls the adapter out once so many more bytes have crossed it, in
+// whichever direction.
+func (l *OSDPLine) CutAfter(bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cut = bytes
+}
+
+// SetEcho makes the adapter hand the panel's own bytes back, as those do whose
+// receiver is always on.
+func (l *OSDPLine) SetEcho(on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.echo = on
+}
+
+// Free takes back the exclusive use that a killed process leaves on the
+// terminal (see SerialReader.Free).
+func (l *OSDPLine) Free() error {
+	if l.terminal == nil {
+		return nil
+	}
+	return l.terminal.Free()
+}
+
+// Close unplugs the line and removes the terminal's link.
+func (l *OSDPLine) Close() error {
+	err := l.Unplug()
+	if l.terminal != nil {
+		err = errors.Join(err, l.terminal.Close())
+	}
+	return err
+}
+
+// Run plays the line until ctx ends, and returns ctx's error when its
+// goroutines are gone.
+func (l *OSDPLine) Run(ctx context.Context) error {
+	var listener sync.WaitGroup
+	if l.terminal != nil {
+		listener.Go(func() { l.listen(ctx) })
+	}
+	defer listener.Wait()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(l.step(time.Now()))
+		select {
+		case <-l.changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// listen reads the terminal, whichever it is just then.
+func (l *OSDPLine) listen(ctx context.Context) {
+	b := make([]byte, 4096)
+	for ctx.Err() == nil {
+		f := l.terminal.current()
+		if f == nil {
+			select {
+			case <-l.plugged:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
+		for {
+			n, err := f.Read(b)
+			if err != nil {
+				break
+			}
+			l.mu.Lock()
+			l.typed = append(l.typed, b[:n]...)
+			l.mu.Unlock()
+			l.poke()
+		}
+		stop()
+	}
+}
+
+// current returns the far end of the terminal, nil while unplugged.
+func (s *SerialReader) current() *os.File {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.master
+}
+
+func (l *OSDPLine) poke() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (l *OSDPLine) flooded() {
+	l.mu.Lock()
+	l.flooding = true
+	l.mu.Unlock()
+	l.poke()
+}
