@@ -99,6 +99,7 @@ func (p *osdpPanel) listen(wait time.Duration) osdpFrame {
 
 // open decrypts a reply of a session. A wrong MAC shows as the code 0xFF.
 func (p *osdpPanel) open(raw []byte, f osdpFrame) osdpFrame {
+	f.data = append([]byte(nil), f.data...)
 	if f.block < osdpBlockCmdMAC {
 		return f
 	}
@@ -108,7 +109,6 @@ func (p *osdpPanel) open(raw []byte, f osdpFrame) osdpFrame {
 		return f
 	}
 	p.reply = reply
-	f.data = append([]byte(nil), f.data...)
 	if f.block == osdpBlockReplyEnc {
 		cipher.NewCBCDecrypter(p.enc, inverse(p.command)).CryptBlocks(f.data, f.data)
 		f.data = f.data[:bytes.LastIndexByte(f.data, 0x80)]
