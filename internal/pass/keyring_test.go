@@ -10,7 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
-	"gatehouse/internal/access"
+	"gatehouse/internal/door"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/pass"
 	"gatehouse/sync/wire"
@@ -75,15 +75,15 @@ func (h house) pass(t testing.TB, id uint64, whose wire.ID, from int64) device.C
 func TestHouse(t *testing.T) {
 	h := newHouse(t, 3)
 	j, now := pass.Ago(h.keys, time.Hour), time.Now().Unix()
-	code, q := h.pass(t, 1, h.whose[1], now), access.Query{Door: "front", Now: now, Trusted: true}
-	v := j.Decide(code, q)
+	code, q := h.pass(t, 1, h.whose[1], now), door.Clock{Now: now, Trusted: true}
+	v := j.Decide(code, "front", q)
 	if v.Reason != wire.ReasonGranted || *v.Who.Tenancy != h.whose[1] || v.Who.Grant == nil || !j.Use(v) {
 		t.Fatalf("%s, %+v", v.Reason, v.Who)
 	}
-	if v := j.Decide(code, q); v.Reason != wire.ReasonReplayed {
+	if v := j.Decide(code, "front", q); v.Reason != wire.ReasonReplayed {
 		t.Fatalf("again: %s", v.Reason)
 	}
-	if v := pass.New(h.keys).Decide(code, q); v.Reason != wire.ReasonReplayed {
+	if v := pass.New(h.keys).Decide(code, "front", q); v.Reason != wire.ReasonReplayed {
 		t.Fatalf("after a restart: %s", v.Reason)
 	}
 	text := []byte(code.Text())
@@ -92,7 +92,7 @@ func TestHouse(t *testing.T) {
 			if was := text[i]; was != c {
 				text[i] = c
 				changed, _ := device.NewCode(string(text))
-				if v := j.Decide(changed, q); v.Reason != wire.ReasonBadCode || v.Who != (wire.Who{}) {
+				if v := j.Decide(changed, "front", q); v.Reason != wire.ReasonBadCode || v.Who != (wire.Who{}) {
 					t.Fatalf("letter %d changed: %s", i, v.Reason)
 				}
 				text[i] = was
@@ -116,7 +116,7 @@ func BenchmarkDecide(b *testing.B) {
 			i := 0
 			b.ReportAllocs()
 			for b.Loop() {
-				v := j.Decide(codes[i%len(codes)], access.Query{Door: "front", Now: now, Trusted: true})
+				v := j.Decide(codes[i%len(codes)], "front", door.Clock{Now: now, Trusted: true})
 				if v.Reason != wire.ReasonGranted {
 					b.Fatal(v.Reason)
 				}

@@ -12,16 +12,14 @@ package pass
 
 import (
 	"bytes"
-	"cmp"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"sync"
 	"time"
 
 	"gatehouse/device"
 	"gatehouse/internal/access"
+	"gatehouse/internal/door"
 	"gatehouse/sync/wire"
 )
 
@@ -40,81 +38,68 @@ type Keys interface {
 	OpenPass(text string) (wire.Pass, error) // error: no pass of this building
 }
 
-// Judge judges the passes of one gateway, for all of its doors. Make it with New.
-// Safe for concurrent use.
+// Judge judges the passes of one gateway, for all of its doors: it is their
+// door.Passes. Make it with New. Safe for concurrent use.
 type Judge struct {
 	keys    Keys
-	secret  [32]byte             // names codes, see Verdict.Name
 	elapsed func() time.Duration // since New, on the monotonic clock
 
 	mu      sync.Mutex
-	used    []mark // ascending, without those that are forgotten
-	horizon uint32 // passes from then or before, unix s, were forgotten: they count as used
+	used    []wire.ID // of markOf, ascending, without those that are forgotten
+	horizon uint32    // passes from then or before, unix s, were forgotten: they count as used
+	now     int64     // unix s, of the last decision
 }
 
-// mark is one used pass. Passes are told apart by both of its parts.
-type mark struct {
-	from uint32
-	id   wire.PassID
+var _ door.Passes = (*Judge)(nil)
+
+// markOf is what a pass is known by: when it was issued, then its own id.
+func markOf(p wire.Pass) (m wire.ID) {
+	binary.BigEndian.PutUint32(m[:], p.From)
+	copy(m[4:], p.ID[:])
+	return m
 }
 
-func (m mark) compare(o mark) int {
-	return cmp.Or(cmp.Compare(m.from, o.from), bytes.Compare(m.id[:], o.id[:]))
-}
+func issued(mark wire.ID) uint32 { return binary.BigEndian.Uint32(mark[:]) }
 
-// Verdict is the answer to one scan. It holds nothing of the text.
-type Verdict struct {
-	Reason wire.Reason // ReasonGranted, or why not
-	// Who is the tenancy of a genuine pass, with the grant that Reason is about,
-	// if there is one. Of any other code it names nobody.
-	Who wire.Who
-	// Name is the same for the same text until this run of the daemon ends: it
-	// tells a code that is still in front of the scanner, or was refused a moment
-	// ago, from another. It begins with 0, so that it is no card's. Never record it.
-	Name wire.CredentialID
-
-	mark mark
-	now  int64 // unix s
-}
+func compare(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) }
 
 // New makes a Judge. It starts nothing. The moment counts: passes that were
 // issued before it, or within Skew of it, are taken for used.
 func New(keys Keys) *Judge {
 	start := time.Now()
-	j := &Judge{keys: keys, elapsed: func() time.Duration { return time.Since(start) }}
-	_, _ = rand.Read(j.secret[:]) // never fails
-	return j
+	return &Judge{keys: keys, elapsed: func() time.Duration { return time.Since(start) }}
 }
 
-// Decide judges a scanned code at the door and time of q, whose Credential does
-// not count. It changes nothing: a pass that is granted is used by Use alone, so
-// that one that opens nothing here still opens the right door.
+// Decide judges a scanned code at a door. It uses nothing up: a pass that is
+// granted is used by Use alone, so that one that opens nothing here still opens
+// the right door.
 //
 // The first that fails is the reason: not ready (no grants), bad code (no pass,
 // or none that an issuer in force signed for this building), clock untrusted,
 // pass over (its minutes are not now, with Skew), replayed, and then what the
-// grants of its tenancy say (access.DecideTenancy).
-func (j *Judge) Decide(code device.Code, q access.Query) Verdict {
-	v := Verdict{Name: j.name(code.Text()), now: max(q.Now, q.Floor)}
+// grants of its tenancy say (access.DecideTenancy). Who is the tenancy of a
+// genuine pass, with the grant that the reason is about, if there is one; of any
+// other code it is nobody, and ID is zero.
+func (j *Judge) Decide(code device.Code, at string, clock door.Clock) door.Pass {
 	grants := j.keys.Grants()
 	if grants == nil {
-		v.Reason = wire.ReasonNotReady
-		return v
+		return door.Pass{Reason: wire.ReasonNotReady}
 	}
 	p, err := j.keys.OpenPass(code.Text())
 	if err != nil {
-		v.Reason = wire.ReasonBadCode
-		return v
+		return door.Pass{Reason: wire.ReasonBadCode}
 	}
-	v.mark, v.Who.Tenancy = mark{p.From, p.ID}, &p.Tenancy
+	now := max(clock.Now, clock.Floor)
+	v := door.Pass{ID: markOf(p), Expires: int64(p.Until), Who: wire.Who{Tenancy: &p.Tenancy}}
 	switch {
-	case !q.Trusted:
+	case !clock.Trusted:
 		v.Reason = wire.ReasonClockUntrusted
-	case v.now < int64(p.From)-Skew || v.now >= int64(p.Until)+Skew:
+	case now < int64(p.From)-Skew || now >= int64(p.Until)+Skew:
 		v.Reason = wire.ReasonPassOver
-	case j.isUsed(v):
+	case j.isUsed(v.ID, now):
 		v.Reason = wire.ReasonReplayed
 	default:
+		q := access.Query{Door: at, Now: clock.Now, Trusted: true, Floor: clock.Floor}
 		d := access.DecideTenancy(grants, access.ID(p.Tenancy), q)
 		v.Reason = wire.Reason(d.Reason)
 		if grant := wire.ID(d.Grant); grant != (wire.ID{}) {
@@ -128,44 +113,45 @@ func (j *Judge) Decide(code device.Code, q access.Query) Verdict {
 // Call it before the door opens: false means that another door was faster with
 // the same pass, which is ReasonReplayed here. It is false for a pass that was
 // not granted.
-func (j *Judge) Use(v Verdict) bool {
+func (j *Judge) Use(v door.Pass) bool {
 	if v.Reason != wire.ReasonGranted {
 		return false
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.forget(v.now)
-	i, seen := j.find(v)
+	j.forget()
+	i, seen := j.find(v.ID)
 	if seen {
 		return false
 	}
-	j.used = slices.Insert(j.used, i, v.mark)
+	j.used = slices.Insert(j.used, i, v.ID)
 	if len(j.used) > maxUsed {
 		j.drop(1)
 	}
 	return true
 }
 
-func (j *Judge) isUsed(v Verdict) bool {
+func (j *Judge) isUsed(mark wire.ID, now int64) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	_, seen := j.find(v)
+	j.now = now
+	_, seen := j.find(mark)
 	return seen
 }
 
 // find reports whether a pass counts as used, and where it stands or belongs.
 // Callers hold mu.
-func (j *Judge) find(v Verdict) (int, bool) {
-	i, seen := slices.BinarySearchFunc(j.used, v.mark, mark.compare)
-	start := v.now - int64(j.elapsed()/time.Second) // as this clock has it: one that was set has moved it too
-	return i, seen || v.mark.from <= j.horizon || int64(v.mark.from) <= start+Skew
+func (j *Judge) find(mark wire.ID) (int, bool) {
+	i, seen := slices.BinarySearchFunc(j.used, mark, compare)
+	start := j.now - int64(j.elapsed()/time.Second) // as this clock has it: one that was set has moved it too
+	return i, seen || issued(mark) <= j.horizon || int64(issued(mark)) <= start+Skew
 }
 
 // forget drops what is over for every pass that was issued then or before,
 // however long it was good for. Callers hold mu.
-func (j *Judge) forget(now int64) {
+func (j *Judge) forget() {
 	n := 0
-	for n < len(j.used) && int64(j.used[n].from)+wire.MaxPass+Skew <= now {
+	for n < len(j.used) && int64(issued(j.used[n]))+wire.MaxPass+Skew <= j.now {
 		n++
 	}
 	j.drop(n)
@@ -178,13 +164,6 @@ func (j *Judge) drop(n int) {
 	if n == 0 {
 		return
 	}
-	j.horizon = max(j.horizon, j.used[n-1].from)
+	j.horizon = max(j.horizon, issued(j.used[n-1]))
 	j.used = slices.Delete(j.used, 0, n)
-}
-
-func (j *Judge) name(text string) (id wire.CredentialID) {
-	mac := hmac.New(sha256.New, j.secret[:])
-	mac.Write([]byte(text))
-	copy(id[1:], mac.Sum(nil))
-	return id
 }
