@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"gatehouse/device/osdp"
+)
+
+type decodeOSDPCmd struct{}
+
+// decodedOSDP is one frame of an OSDP bus. All but Error is null where the frame
+// is not right.
+type decodedOSDP struct {
+	Address  *byte       `json:"address"`
+	Reply    *bool       `json:"reply"`
+	Sequence *byte       `json:"sequence"`
+	Code     *string     `json:"code"`
+	CodeHex  *string     `json:"code_hex"`
+	Check    *string     `json:"check"`
+	Secure   *osdpSecure `json:"secure"`
+	Data     *string     `json:"data"`
+	Detail   *string     `json:"detail,omitempty"`
+	Error    *string     `json:"error"`
+}
+
+// osdpSecure is the security block. With a MAC the data is only checked
+// (SCS_15, SCS_16) or encrypted too (SCS_17, SCS_18).
+type osdpSecure struct {
+	Type string  `json:"type"`
+	Data string  `json:"data"`
+	MAC  *string `json:"mac"`
+}
+
+func (decodeOSDPCmd) Run(s *session) error {
+	in := bufio.NewReader(s.in)
+	for {
+		line, err := in.ReadString('\n')
+		if line != "" {
+			if err := s.encode(decodeOSDPLine(line)); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read standard input: %w", err)
+		}
+	}
+}
+
+func decodeOSDPLine(line string) decodedOSDP {
+	f, err := parseOSDPLine(line)
+	if err != nil {
+		return decodedOSDP{Error: new(err.Error())}
+	}
+	d := decodedOSDP{
+		Address: &f.Address, Reply: &f.Reply, Sequence: &f.Sequence,
+		Code: new(f.Name()), CodeHex: new(fmt.Sprintf("%02X", f.Code)), Check: new("checksum"),
+		Data: new(hex.EncodeToString(f.Data)),
+	}
+	if f.CRC {
+		d.Check = new("crc")
+	}
+	if f.Block.Type != 0 {
+		d.Secure = &osdpSecure{Type: f.Block.String(), Data: hex.EncodeToString(f.Block.Data)}
+		if f.Block.HasMAC() {
+			d.Secure.MAC = new(hex.EncodeToString(f.MAC[:]))
+		}
+	}
+	if text := f.Explain(); text != "" {
+		d.Detail = &text
+	}
+	return d
+}
+
+// parseOSDPLine takes hexadecimal digits with white space anywhere. No frame
+// begins with FF: it is the mark that is sent before one.
+func parseOSDPLine(line string) (osdp.Frame, error) {
+	b, err := hex.DecodeString(strings.Join(strings.Fields(line), ""))
+	if err != nil {
+		return osdp.Frame{}, fmt.Errorf("not hexadecimal: %w", err)
+	}
+	if len(b) > 0 && b[0] == 0xFF {
+		b = b[1:]
+	}
+	return osdp.Parse(b)
+}
