@@ -20,7 +20,7 @@ func steady(t testing.TB) (*loop, []device.Edge) {
 	p.frame(100*ms, card(t, "H10301", 123, 4567), 2*ms)
 	h26, _ := Lookup("H10301")
 	cards := 0
-	f := NewFramer([]Format{h26}, 0, func(x Frame) {
+	f := NewFramer(Config{Formats: []Format{h26}}, func(x Frame) {
 		if x.Fault == device.FaultNone {
 			cards++
 		}

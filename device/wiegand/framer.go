@@ -1,6 +1,7 @@
 package wiegand
 
 import (
+	"math"
 	"time"
 
 	"gatehouse/device"
@@ -16,14 +17,26 @@ const (
 	minInterval = 100 * time.Microsecond
 	// maxAdaptive is ten times the longest legal interval.
 	maxAdaptive = 200 * time.Millisecond
+	// promptInterval is the shortest median interval of a frame that may end
+	// without silence: readers keep the rule's 200 us, noise may be faster.
+	promptInterval = 150 // us
 	// swappedAfter frames in a row that are right when inverted, the wires are swapped.
 	swappedAfter = 3
+	// minTaught is the shortest frame that teaching takes for a card. No card in the
+	// field is shorter, and no burst of a key as long.
+	minTaught = 24
+	// maxBurst is what a garbled key may have grown to (the longest has 10
+	// bits): longer is a broken card.
+	maxBurst = 16
 )
 
 // Frame is what a Framer makes of the bits between two silences: a checked
-// Card, or a Fault and no card.
+// Card, one key, a whole PIN of a keypad that sends it so, or a Fault and none
+// of them.
 type Frame struct {
 	Card  device.Card
+	Key   byte // '0' to '9', '*' or '#'; 0: none
+	PIN   device.PIN
 	Fault device.Fault
 	At    time.Duration // CLOCK_MONOTONIC of its last edge so far
 }
@@ -33,8 +46,12 @@ type Frame struct {
 // concurrent use; it allocates nothing once made.
 type Framer struct {
 	formats []Format
-	longest int
+	pad     pad
+	longest int           // of all frames
+	prompt  bool          // the longest may end without silence: it has a check
 	set     time.Duration // the gap set by hand, 0: adaptive
+	teach   bool
+	reverse bool
 	emit    func(Frame)
 
 	settled  bool
@@ -45,6 +62,8 @@ type Framer struct {
 	inverted int                        // frames in a row that are right when inverted
 	between  [device.MaxCardBits]uint32 // intervals of this run of bits in us, sorted
 	n        int                        // of between
+	latest   uint32                     // the last interval, in us
+	pair     uint32                     // the shortest two intervals in a row, in us
 }
 
 // state is how far the bits since the last silence have come.
@@ -57,14 +76,20 @@ const (
 	broken               // reported as a fault: wait for silence
 )
 
-// NewFramer makes a Framer that takes cards of any of the formats and hands
-// each frame to emit, from within Edges and Idle. A gap of 0 is adaptive: ten
+// NewFramer makes a Framer that takes the cards and keys of a valid cfg and
+// hands each frame to emit, from within Edges and Idle. A gap of 0 is adaptive: ten
 // times the median interval between the bits, at least 25 ms and at most 200
 // ms. It begins as Reset leaves it.
-func NewFramer(formats []Format, gap time.Duration, emit func(Frame)) *Framer {
-	f := &Framer{formats: formats, set: gap, emit: emit}
-	for _, x := range formats {
-		f.longest = max(f.longest, x.Bits)
+func NewFramer(cfg Config, emit func(Frame)) *Framer {
+	f := &Framer{formats: cfg.Formats, pad: newPad(cfg.Keypad), set: cfg.Gap, teach: cfg.Teach, reverse: cfg.ReverseBytes, emit: emit}
+	if !f.pad.single() {
+		f.longest, f.prompt = f.pad.bits(), true
+	}
+	for _, x := range f.formats {
+		if x.Bits > f.longest {
+			f.longest, f.prompt = x.Bits, true
+		}
+		f.prompt = f.prompt && (x.Bits < f.longest || checked(x))
 	}
 	return f
 }
@@ -79,18 +104,6 @@ func (f *Framer) Reset() {
 // Settle ends the time after Reset in which bits are only a fault. A frame that
 // began in it stays one.
 func (f *Framer) Settle() { f.settled = true }
-
-// Gap is the silence that ends the frame at hand.
-func (f *Framer) Gap() time.Duration {
-	if f.set != 0 {
-		return f.set
-	}
-	if f.n == 0 {
-		return MinGap
-	}
-	median := time.Duration(f.between[(f.n-1)/2]) * time.Microsecond
-	return min(max(10*median, MinGap), maxAdaptive)
-}
 
 // Idle tells that the kernel holds no edge and that the last one is at least
 // Gap ago: a frame that waits for silence ends.
@@ -123,6 +136,9 @@ func (f *Framer) edge(e device.Edge) {
 		f.begin()
 	}
 	f.last = e.At
+	if !silence {
+		f.measure(interval)
+	}
 	switch {
 	case lost:
 		// The lost one may be the tail of the frame before or the head of this one.
@@ -137,18 +153,20 @@ func (f *Framer) edge(e device.Edge) {
 	default:
 		f.bit(e.Line)
 	}
-	if !silence {
-		f.measure(interval)
-	}
 }
+
+// noisy tells that the bits at hand are a fault already: nothing is lost by
+// looking at the rest of them later.
+func (f *Framer) noisy() bool { return f.state == broken }
 
 // begin opens a new run of bits.
 func (f *Framer) begin() {
-	f.state, f.card, f.n = open, device.Card{}, 0
+	f.state, f.card, f.n, f.pair = open, device.Card{}, 0, math.MaxUint32
 }
 
 // bit takes one good bit. The longest frame ends without waiting for silence
-// when it is right.
+// when it is right and came as evenly as only a reader sends: noise before or
+// between its bits shows in their times, and in their number once all are there.
 func (f *Framer) bit(line uint8) {
 	card, ok := f.card.Append(line)
 	if !ok {
@@ -156,28 +174,30 @@ func (f *Framer) bit(line uint8) {
 		return
 	}
 	f.card = card
-	if card.Len() == f.longest && f.match(card) == device.FaultNone {
+	if card.Len() == f.longest && f.prompt && !f.teach && f.even() && f.verdict(card).Fault == device.FaultNone {
 		f.judge()
 	}
 }
 
-// judge ends the frame at hand: a card or a fault.
+// judge ends the frame at hand: a card, keys or a fault.
 func (f *Framer) judge() {
 	f.state = done
-	fault := f.match(f.card)
-	if fault == device.FaultParity && f.match(inverse(f.card)) == device.FaultNone {
+	v := f.verdict(f.card)
+	switch {
+	case v.Key != 0 || v.Fault == device.FaultKeyBurst: // no key tells how the wires are
+	case v.Fault == device.FaultParity && f.verdict(inverse(f.card)).Fault == device.FaultNone:
 		f.inverted++
-	} else {
+	default:
 		f.inverted = 0
 	}
 	switch {
-	case fault == device.FaultNone:
-		f.emit(Frame{Card: f.card, At: f.last})
-	case f.inverted >= swappedAfter:
-		f.emit(Frame{Fault: device.FaultSwapped, At: f.last})
-	default:
-		f.emit(Frame{Fault: fault, At: f.last})
+	case v.Fault == device.FaultParity && f.inverted >= swappedAfter:
+		v.Fault = device.FaultSwapped
+	case v.Fault == device.FaultNone && f.extra():
+		v = Frame{Fault: device.FaultNoise}
 	}
+	v.At = f.last
+	f.emit(v)
 	f.card = device.Card{} // a raw number lives for one swipe
 }
 
@@ -187,32 +207,38 @@ func (f *Framer) fail(fault device.Fault) {
 	f.emit(Frame{Fault: fault, At: f.last})
 }
 
-// match tells what is wrong with a card, if anything.
-func (f *Framer) match(c device.Card) device.Fault {
+// verdict tells what a frame is by its bits alone. What is the keypad's is
+// never a card, and what is a card's is never a key.
+func (f *Framer) verdict(c device.Card) Frame {
+	if f.pad.claims(c) {
+		return f.pad.read(c)
+	}
+	if f.teach && c.Len() >= minTaught {
+		return Frame{Card: c}
+	}
 	fault := device.FaultLength
 	for i := range f.formats {
-		if x := &f.formats[i]; x.Bits == c.Len() {
-			if x.holds(c) {
-				return device.FaultNone
-			}
-			fault = device.FaultParity
+		x := &f.formats[i]
+		if x.Bits != c.Len() {
+			continue
 		}
+		if x.holds(c) {
+			return Frame{Card: f.turned(x, c)}
+		}
+		fault = device.FaultParity
 	}
-	return fault
+	if fault == device.FaultLength && f.pad.single() && c.Len() <= maxBurst {
+		fault = device.FaultKeyBurst
+	}
+	return Frame{Fault: fault}
 }
 
-// measure puts an interval in its place, for the median.
-func (f *Framer) measure(interval time.Duration) {
-	if f.n == len(f.between) {
-		return
+// turned undoes the order of a reader that sends the bytes backward.
+func (f *Framer) turned(x *Format, c device.Card) device.Card {
+	if f.reverse {
+		c, _ = reversed(*x, c)
 	}
-	us := uint32(max(interval, 0) / time.Microsecond)
-	i := f.n
-	for ; i > 0 && f.between[i-1] > us; i-- {
-		f.between[i] = f.between[i-1]
-	}
-	f.between[i] = us
-	f.n++
+	return c
 }
 
 // inverse flips every bit, as swapped wires do.
@@ -222,4 +248,27 @@ func inverse(c device.Card) device.Card {
 		inv, _ = inv.Append(1 - c.Bit(i))
 	}
 	return inv
+}
+
+// checked tells whether a format can tell a wrong bit from a right one.
+func checked(x Format) bool {
+	for i := range x.Bits + 1 {
+		if !x.holds(oneBit(i, x.Bits)) {
+			return true
+		}
+	}
+	return false
+}
+
+// oneBit is a card of n zeros but for bit i, if it has that.
+func oneBit(i, n int) device.Card {
+	var c device.Card
+	for k := range n {
+		bit := byte(0)
+		if k == i {
+			bit = 1
+		}
+		c, _ = c.Append(bit)
+	}
+	return c
 }

@@ -39,19 +39,40 @@ func (p *tape) frame(gap time.Duration, c device.Card, interval time.Duration) {
 func (p *tape) drop(i int) { p.edges = slices.Delete(p.edges, i, i+1) }
 
 // settled makes a framer that counts bits, and the list of what it finds.
-func settled(formats []Format, gap time.Duration) (*Framer, *[]Frame) {
+func settled(cfg Config) (*Framer, *[]Frame) {
 	got := new([]Frame)
-	f := NewFramer(formats, gap, func(x Frame) { *got = append(*got, x) })
+	f := NewFramer(cfg, func(x Frame) { *got = append(*got, x) })
 	f.Settle()
 	return f, got
 }
 
 // play gives a tape to a new framer, then silence.
 func play(edges []device.Edge, formats ...Format) []Frame {
-	f, got := settled(formats, 0)
+	return playOn(Config{Formats: formats}, edges)
+}
+
+func playOn(cfg Config, edges []device.Edge) []Frame {
+	f, got := settled(cfg)
 	f.Edges(edges)
 	f.Idle()
 	return *got
+}
+
+// known is the format of a name that there is.
+func known(name string) Format {
+	f, ok := Lookup(name)
+	if !ok {
+		panic("no format " + name)
+	}
+	return f
+}
+
+// all formats of the table.
+func all() (list []Format) {
+	for _, name := range Names() {
+		list = append(list, known(name))
+	}
+	return list
 }
 
 // made is the card of numbers that fit.
@@ -90,10 +111,11 @@ func faults(frames []Frame) (list []device.Fault) {
 
 // Some cards, and readers set up for one length or two.
 var (
-	a, b      = made(table[0], 123, 4567), made(table[0], 7, 1)
-	long, uid = made(table[1], 1, 2), made(table[2], 0, 0x0123456789abcdef)
+	a, b        = made(known("H10301"), 123, 4567), made(known("H10301"), 7, 1)
+	longer, uid = made(known("H10306"), 1, 2), made(known("W66"), 0, 0x0123456789abcdef)
 
-	h26, h26h34, h26w66 = table[:1], table[:2], []Format{table[0], table[2]}
+	h26, h34, w66  = []Format{known("H10301")}, []Format{known("H10306")}, []Format{known("W66")}
+	h26h34, h26w66 = slices.Concat(h26, h34), slices.Concat(h26, w66)
 )
 
 const none = device.FaultNone // a card
@@ -107,20 +129,20 @@ var framings = map[string]struct {
 	"two waiting in one read": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(200*ms, b, 2*ms) },
 		h26, []device.Fault{none, none}},
 	"fastest reader":       {func(p *tape) { p.frame(0, a, 100*us) }, h26, []device.Fault{none}},
-	"slowest legal reader": {func(p *tape) { p.frame(0, uid, 20*ms) }, table[2:], []device.Fault{none}},
+	"slowest legal reader": {func(p *tape) { p.frame(0, uid, 20*ms) }, w66, []device.Fault{none}},
 	"slower than 25 ms once measured": {func(p *tape) {
 		p.frame(0, a, 20*ms)
 		p.frame(250*ms, b, 20*ms)
 	}, h26h34, []device.Fault{none, none}},
 	"66 bits beside 26": {func(p *tape) { p.frame(0, uid, ms); p.frame(30*ms, a, ms) },
 		h26w66, []device.Fault{none, none}},
-	"34 bits of which 26 pass": {func(p *tape) { p.frame(0, made(table[1], 3, 4567), ms) }, h26h34, []device.Fault{none}},
+	"34 bits of which 26 pass": {func(p *tape) { p.frame(0, made(h34[0], 3, 4567), ms) }, h26h34, []device.Fault{none}},
 	// A reader that sends longer frames than it is set up for: the early end has
 	// a card already, and what trails tells the installer.
-	"34 bits of which 26 pass, on 26 alone": {func(p *tape) { p.frame(0, made(table[1], 3, 4567), ms) },
+	"34 bits of which 26 pass, on 26 alone": {func(p *tape) { p.frame(0, made(h34[0], 3, 4567), ms) },
 		h26, []device.Fault{none, device.FaultTrailing}},
 	"wrong parity": {func(p *tape) { p.frame(0, flip(a, 5), 2*ms) }, h26, []device.Fault{device.FaultParity}},
-	"wrong length": {func(p *tape) { p.frame(0, long, 2*ms) }, h26, []device.Fault{device.FaultLength}},
+	"wrong length": {func(p *tape) { p.frame(0, longer, 2*ms) }, h26, []device.Fault{device.FaultLength}},
 	"too short":    {func(p *tape) { p.frame(0, a, 2*ms); p.drop(25) }, h26, []device.Fault{device.FaultLength}},
 	"a bit too many": {func(p *tape) { p.frame(0, a, 2*ms); p.edge(2*ms, 0); p.edge(2*ms, 0) },
 		h26, []device.Fault{none, device.FaultTrailing}},
@@ -142,8 +164,8 @@ var framings = map[string]struct {
 	"lost, then good": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(99*ms, b, 2*ms); p.drop(9) },
 		h26, []device.Fault{device.FaultLostEdges, none}},
 	"tail of one and head of the next lost": {func(p *tape) {
-		p.frame(0, long, 2*ms)
-		p.frame(99*ms, long, 2*ms)
+		p.frame(0, longer, 2*ms)
+		p.frame(99*ms, longer, 2*ms)
 		p.edges = slices.Delete(p.edges, 26, 40)
 	}, h26h34, []device.Fault{device.FaultLostEdges}},
 	"swapped": {func(p *tape) {
@@ -190,7 +212,7 @@ func TestUnsettled(t *testing.T) {
 	p.frame(99*ms, a, 2*ms)
 	p.frame(99*ms, a, 2*ms)
 	var got []Frame
-	f := NewFramer([]Format{format(t, "H10301")}, 0, func(x Frame) { got = append(got, x) })
+	f := NewFramer(Config{Formats: h26}, func(x Frame) { got = append(got, x) })
 	f.Edges(p.edges[:26+13])
 	f.Settle() // in the middle of the second
 	f.Edges(p.edges[26+13:])
@@ -214,7 +236,7 @@ func TestGap(t *testing.T) {
 	} {
 		var p tape
 		p.frame(0, a, c.interval)
-		f, _ := settled([]Format{format(t, "H10301")}, c.set)
+		f, _ := settled(Config{Formats: h26, Gap: c.set})
 		f.Edges(p.edges[:20])
 		if got := f.Gap(); got != c.want {
 			t.Errorf("set %v, interval %v: gap %v, want %v", c.set, c.interval, got, c.want)
@@ -249,7 +271,7 @@ func drawTape(t *rapid.T, formats []Format) *tape {
 }
 
 func drawFormats(t *rapid.T) []Format {
-	return rapid.SampledFrom([][]Format{{table[0]}, {table[1]}, {table[2]}, {table[0], table[1]}, table}).Draw(t, "formats")
+	return rapid.SampledFrom([][]Format{h26, h34, w66, h26h34, all()}).Draw(t, "formats")
 }
 
 // Frames are cut by the edges' own times: how the edges come in reads, and
@@ -259,7 +281,7 @@ func TestChopping(t *testing.T) {
 		formats := drawFormats(t)
 		p := drawTape(t, formats)
 		want := play(p.edges, formats...)
-		f, got := settled(formats, 0)
+		f, got := settled(Config{Formats: formats})
 		for rest := p.edges; len(rest) > 0; {
 			n := rapid.IntRange(1, min(len(rest), 70)).Draw(t, "read")
 			f.Edges(rest[:n])
@@ -283,7 +305,7 @@ func TestEarlyIdle(t *testing.T) {
 		c := device.CardOf(rapid.Uint64Range(0, 1<<34-1).Draw(t, "bits"), 34)
 		var p tape
 		p.frame(0, c, 2*ms)
-		f, got := settled([]Format{table[0], table[1]}, 0)
+		f, got := settled(Config{Formats: h26h34})
 		cut := rapid.IntRange(1, 33).Draw(t, "cut")
 		f.Edges(p.edges[:cut])
 		f.Idle()

@@ -52,7 +52,7 @@ func FuzzFramer(f *testing.F) {
 	f.Add(bytesOf(p.edges))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		edges := edgesOf(b)
-		for _, formats := range [][]Format{{table[0]}, table} {
+		for _, formats := range [][]Format{h26, all()} {
 			for _, x := range play(edges, formats...) {
 				if x.Fault == device.FaultNone {
 					mustBeSent(t, formats, edges, x)

@@ -14,6 +14,7 @@ const (
 	levelCheck = time.Second            // how often idle lines are looked at
 	heldLimit  = 10 * time.Millisecond  // longest that a line may stay active
 	faultEvery = time.Second            // the same fault is told at most this often
+	noisePause = 5 * time.Millisecond   // between reads of noise: the kernel keeps 1024 edges
 	minBackoff = time.Second
 	maxBackoff = 30 * time.Second
 )
@@ -24,22 +25,39 @@ type Config struct {
 	// Formats is what it may send, best one alone. The longest ends without waiting
 	// for silence: of a reader that sends still longer frames, one in four passes
 	// the two parity bits as a card (nobody's), and then tells FaultTrailing.
+	// It may be empty where there is a keypad.
 	Formats []Format
 	Gap     time.Duration // silence that ends a frame, 25 to 100 ms; 0: adaptive, see NewFramer
+	Keypad  Keypad
+	// ReverseBytes is for a reader that sends the bytes of a card's number
+	// backward, as some do with MIFARE: each card is turned round, so that it is the
+	// same at every reader. The formats must be of whole bytes, or of whole bytes
+	// between two parity bits (W26, W34, W42 to W66).
+	ReverseBytes bool
+	// Teach takes every frame of 24 to 256 bits that ends with silence for a card,
+	// whatever its format and parity, to find out what a reader sends. Formats may
+	// then be empty. Never for a door in use.
+	Teach bool
 }
 
 // Validate tells what is wrong with the configuration.
 func (c Config) Validate() error {
-	if len(c.Formats) == 0 {
+	if len(c.Formats) == 0 && c.Keypad.Kind == "" && !c.Teach {
 		return fmt.Errorf("reader %s: no format", c.Source)
 	}
 	for _, f := range c.Formats {
 		if f.Bits < 2 || f.Bits > device.MaxCardBits {
 			return fmt.Errorf("reader %s: format %q of %d bits", c.Source, f.Name, f.Bits)
 		}
+		if c.ReverseBytes && !reversible(f) {
+			return fmt.Errorf("reader %s: format %s has no whole bytes to reverse", c.Source, f.Name)
+		}
 	}
 	if c.Gap != 0 && (c.Gap < MinGap || c.Gap > MaxGap) {
 		return fmt.Errorf("reader %s: gap of %v: want %v to %v, or none", c.Source, c.Gap, MinGap, MaxGap)
+	}
+	if err := c.Keypad.Validate(c.Formats); err != nil {
+		return fmt.Errorf("reader %s: %w", c.Source, err)
 	}
 	return nil
 }
@@ -55,8 +73,9 @@ type Reader struct {
 }
 
 // New makes a Reader; Run starts it. open requests D0 and D1, in this order, in
-// one request that reports idle-to-active edges only, and is called again
-// after each failure.
+// one request that reports idle-to-active edges only (with both, the kernel
+// names an edge by the level after it and a short pulse may show none), and is
+// called again after each failure.
 func New(cfg Config, open func() (device.Lines, error), events chan<- device.Event) *Reader {
 	return &Reader{cfg: cfg, open: open, events: events, told: make(map[device.Fault]time.Time)}
 }

@@ -237,7 +237,7 @@ func TestStopWhileBlocked(t *testing.T) {
 		w := newWires()
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		r := New(Config{Source: "front", Formats: table}, func() (device.Lines, error) { return w, nil }, make(chan device.Event))
+		r := New(Config{Source: "front", Formats: h26}, func() (device.Lines, error) { return w, nil }, make(chan device.Event))
 		go func() { ended <- r.Run(ctx) }()
 		time.Sleep(time.Minute)
 		cancel()
@@ -248,7 +248,7 @@ func TestStopWhileBlocked(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	h := []Format{table[0]}
+	h := h26
 	for _, c := range []struct {
 		cfg Config
 		ok  bool

@@ -1,6 +1,7 @@
 package wiegand
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ type session struct {
 	lines  device.Lines
 	framer *Framer
 	cable  cable
+	keypad device.Keypad
+	missed time.Time // until then a PIN may have begun while the lines were away
 	edges  [64]device.Edge
 
 	settle   time.Time // when bits begin to count; zero once they do
@@ -28,7 +31,11 @@ type session struct {
 func newSession(ctx context.Context, r *Reader, lines device.Lines) *session {
 	now := time.Now()
 	s := &session{ctx: ctx, r: r, lines: lines, settle: now.Add(settleTime), check: now.Add(settleTime)}
-	s.framer = NewFramer(r.cfg.Formats, r.cfg.Gap, s.frame)
+	s.framer = NewFramer(r.cfg, s.frame)
+	s.keypad = device.Keypad{Pause: r.cfg.Keypad.Pause, Length: r.cfg.Keypad.Length}
+	if r.status == device.WentOffline {
+		s.missed = now.Add(cmp.Or(r.cfg.Keypad.Pause, usualPause))
+	}
 	return s
 }
 
@@ -47,6 +54,9 @@ func (s *session) run() error {
 			s.framer.Edges(s.edges[:n])
 			s.cable.moved(s.edges[:n], now)
 			s.lastRead, s.stirred = now, true
+			if n < len(s.edges) && s.framer.noisy() {
+				sleep(s.ctx, noisePause)
+			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			// No edge was there when due came; since then some may have come.
 			err = s.quiet(due)
@@ -114,8 +124,27 @@ func (s *session) frame(f Frame) {
 	switch {
 	case f.Fault != device.FaultNone:
 		s.r.fault(s.ctx, f.Fault, f.At)
-	case !s.cable.held:
+		s.keypad.Spoil(f.At) // it may have been a key
+	case s.cable.held:
+		s.keypad.Spoil(f.At)
+	case f.Key != 0:
+		s.key(f)
+	case f.PIN.Len() > 0:
+		s.r.send(s.ctx, device.Event{Kind: device.PINEntered, PIN: f.PIN, At: f.At})
+	default:
+		s.keypad.Clear() // somebody begins anew
 		s.r.send(s.ctx, device.Event{Kind: device.CardRead, Card: f.Card, At: f.At})
+	}
+}
+
+// key puts single keys together.
+func (s *session) key(f Frame) {
+	if time.Now().Before(s.missed) {
+		s.missed = time.Time{}
+		s.keypad.Spoil(f.At)
+	}
+	if pin, ok := s.keypad.Press(f.Key, f.At); ok {
+		s.r.send(s.ctx, device.Event{Kind: device.PINEntered, PIN: pin, At: f.At})
 	}
 }
 

@@ -1,0 +1,287 @@
+package wiegand
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatehouse/device"
+)
+
+// Keypad is how the keypad of a reader sends what is typed over the same two
+// wires: each key as a short burst of its own, or a whole PIN as one frame. The
+// zero value is no keypad.
+type Keypad struct {
+	Kind string // one of KeypadKinds; empty: none
+	// Codes has the key that each value from 0 to 15 of a burst means, '.' for none;
+	// empty: what is usual for the kind, "0123456789*#....". Only for single keys.
+	Codes string
+	// Facility is what tells a PIN of kind "pin26" from a card: such a frame with
+	// this facility code, 0 to 255, is never a card. Readers come with 0; choose another.
+	Facility int
+	// Length of a PIN that needs no #, up to 10; 0: # ends each PIN. A whole PIN is
+	// filled with leading zeros up to it: as a number it has lost them.
+	Length int
+	Pause  time.Duration // longest between two single keys, 1 s to 30 s; 0: see device.Keypad
+}
+
+const (
+	usualCodes = "0123456789*#...."
+	// rosslareCodes is the order of Rosslare's default, where 10 is the key 0.
+	rosslareCodes = ".1234567890*#..."
+	usualPause    = 5 * time.Second // as device.Keypad has it
+	minPause      = time.Second
+	maxPause      = 30 * time.Second
+)
+
+// keypadKind is one way to send keys. layout has a letter for each bit in the
+// order of the wire: v the value, most significant bit first; n its inverse; f
+// the facility code; E makes the ones in the first half even, O those in the
+// second half odd; 0 is always 0.
+type keypadKind struct {
+	name, layout string
+	codes        string // of single keys; empty: a whole PIN
+	digits       int    // most digits of a whole PIN
+	whole        bool   // it has always so many, so that leading zeros are kept
+	bcd          bool   // decimal digits of four bits
+	max          uint64 // greatest value, 0: the layout's
+}
+
+// The sources: HID (5355 and PINpad manuals), Rosslare (AY-Q54, AYC-Q60,
+// AYC-G64), Prastel (EASYBKW), Baltech (PinMessageFormat).
+var keypadKinds = []keypadKind{
+	{name: "key4", layout: "vvvv", codes: usualCodes},
+	{name: "key6", layout: "EvvvvO", codes: usualCodes},
+	{name: "key6-rosslare", layout: "EvvvvO", codes: rosslareCodes},
+	{name: "key8", layout: "nnnnvvvv", codes: usualCodes},
+	{name: "key8-swapped", layout: "vvvvnnnn", codes: usualCodes},
+	{name: "key10", layout: "E0000vvvvO", codes: usualCodes},
+	{name: "key10-inverse", layout: "EnnnnvvvvO", codes: usualCodes},
+	{name: "key10-swapped", layout: "EvvvvnnnnO", codes: usualCodes},
+	// HID sends 65535 for an empty PIN and for one above 65534.
+	{name: "pin26", layout: "EffffffffvvvvvvvvvvvvvvvvO", digits: 5, max: 65534},
+	{name: "bcd5", layout: "E0000vvvvvvvvvvvvvvvvvvvvO", digits: 5, bcd: true},
+	{name: "bcd6", layout: "EvvvvvvvvvvvvvvvvvvvvvvvvO", digits: 6, bcd: true, whole: true},
+	{name: "pin30", layout: "E0000vvvvvvvvvvvvvvvvvvvvvvvvO", digits: 8},
+}
+
+// KeypadKinds lists the kinds that a Keypad can have, single keys first.
+func KeypadKinds() []string {
+	names := make([]string, len(keypadKinds))
+	for i, k := range keypadKinds {
+		names[i] = k.name
+	}
+	return names
+}
+
+// Validate tells what is wrong with the settings, alone and beside the formats
+// of the same reader's cards: no card may look like keys.
+func (k Keypad) Validate(formats []Format) error {
+	if k == (Keypad{}) {
+		return nil
+	}
+	kind, ok := kindOf(k.Kind)
+	if !ok {
+		return fmt.Errorf("keypad %q: want one of %s", k.Kind, strings.Join(KeypadKinds(), ", "))
+	}
+	for _, err := range []error{k.checkCodes(kind), k.checkPIN(kind), kind.checkFormats(formats)} {
+		if err != nil {
+			return fmt.Errorf("keypad %s: %w", k.Kind, err)
+		}
+	}
+	return nil
+}
+
+func kindOf(name string) (keypadKind, bool) {
+	for _, k := range keypadKinds {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return keypadKind{}, false
+}
+
+func (k Keypad) checkCodes(kind keypadKind) error {
+	codes := k.Codes
+	switch {
+	case codes == "":
+		codes = kind.codes
+	case kind.codes == "":
+		return errors.New("codes are for single keys: this one sends a whole PIN")
+	}
+	if kind.codes == "" {
+		return nil
+	}
+	if len(codes) != len(usualCodes) || strings.Trim(codes, "0123456789*#.") != "" {
+		return fmt.Errorf("codes %q: want 16 of 0 to 9, *, # and .", codes)
+	}
+	for _, key := range "0123456789" {
+		if !strings.ContainsRune(codes, key) {
+			return fmt.Errorf("codes %q: no value means %c", codes, key)
+		}
+	}
+	if k.Length == 0 && !strings.ContainsRune(codes, '#') {
+		return fmt.Errorf("codes %q: neither # nor a length ends a PIN", codes)
+	}
+	return nil
+}
+
+func (k Keypad) checkPIN(kind keypadKind) error {
+	digits := kind.digits
+	if kind.codes != "" {
+		digits = device.MaxPIN
+	}
+	hasFacility := strings.Contains(kind.layout, "f")
+	switch {
+	case k.Facility != 0 && !hasFacility:
+		return fmt.Errorf("facility code %d: it sends none", k.Facility)
+	case k.Facility < 0 || k.Facility > 255:
+		return fmt.Errorf("facility code %d: want 0 to 255", k.Facility)
+	case kind.whole && k.Length != 0 && k.Length != digits:
+		return fmt.Errorf("length %d: its PINs have always %d digits", k.Length, digits)
+	case k.Length < 0 || k.Length > digits:
+		return fmt.Errorf("length %d: want up to %d", k.Length, digits)
+	case k.Pause != 0 && kind.codes == "":
+		return fmt.Errorf("pause of %v: the keypad itself puts the keys together", k.Pause)
+	case k.Pause != 0 && (k.Pause < minPause || k.Pause > maxPause):
+		return fmt.Errorf("pause of %v: want %v to %v, or none", k.Pause, minPause, maxPause)
+	}
+	return nil
+}
+
+// checkFormats refuses cards that can't be told from keys.
+func (k keypadKind) checkFormats(formats []Format) error {
+	if k.codes == "" && strings.ContainsAny(k.layout, "f0") {
+		return nil // told by these bits
+	}
+	for _, f := range formats {
+		if f.Bits == len(k.layout) {
+			return fmt.Errorf("a card of %d bits (%s) is the same as its keys: set another length on the reader", f.Bits, f.Name)
+		}
+	}
+	return nil
+}
+
+// pad reads the frames of one keypad. The zero value claims none.
+type pad struct {
+	kind     keypadKind
+	codes    string
+	facility uint64
+	length   int
+}
+
+// newPad makes the pad of valid settings.
+func newPad(k Keypad) pad {
+	kind, ok := kindOf(k.Kind)
+	if !ok {
+		return pad{}
+	}
+	p := pad{kind: kind, codes: kind.codes, facility: uint64(k.Facility), length: k.Length}
+	if k.Codes != "" {
+		p.codes = k.Codes
+	}
+	if kind.whole {
+		p.length = kind.digits
+	}
+	return p
+}
+
+// bits of a frame; 0 without keypad.
+func (p *pad) bits() int { return len(p.kind.layout) }
+
+// single tells that each key comes as a burst.
+func (p *pad) single() bool { return p.codes != "" }
+
+// claims tells that a frame is the keypad's, right or wrong.
+func (p *pad) claims(c device.Card) bool {
+	if c.Len() == 0 || c.Len() != p.bits() {
+		return false
+	}
+	if p.single() {
+		return true
+	}
+	zeros, _, _, facility := p.fields(c)
+	return zeros && facility == p.facility
+}
+
+// fields takes a frame of the right length apart: whether what must be 0 is,
+// the value, its inverse if there is one, and the facility code.
+func (p *pad) fields(c device.Card) (zeros bool, value, not, facility uint64) {
+	zeros = true
+	for i, letter := range []byte(p.kind.layout) {
+		bit := uint64(c.Bit(i))
+		switch letter {
+		case '0':
+			zeros = zeros && bit == 0
+		case 'v':
+			value = value<<1 | bit
+		case 'n':
+			not = not<<1 | bit
+		case 'f':
+			facility = facility<<1 | bit
+		}
+	}
+	return zeros, value, not, facility
+}
+
+// read checks a frame that the keypad claims, and makes it a key or a PIN.
+func (p *pad) read(c device.Card) Frame {
+	wrong := Frame{Fault: device.FaultKeyBurst}
+	zeros, value, not, _ := p.fields(c)
+	layout := p.kind.layout
+	if !zeros || layout[0] == 'E' && !halves(c) || strings.Contains(layout, "n") && not != ^value&15 {
+		return wrong
+	}
+	if p.single() {
+		if key := p.codes[value]; key != '.' {
+			return Frame{Key: key}
+		}
+		return wrong
+	}
+	if pin, ok := p.pin(value); ok {
+		return Frame{PIN: pin}
+	}
+	return wrong
+}
+
+// pin writes a whole PIN as it was typed, as far as the number tells. A PIN of
+// zeros alone is none, except where all digits are sent.
+func (p *pad) pin(value uint64) (device.PIN, bool) {
+	if p.kind.bcd {
+		number, ok := decimal(value)
+		if !ok {
+			return device.PIN{}, false
+		}
+		value = number
+	}
+	if value == 0 && !p.kind.whole || p.kind.max != 0 && value > p.kind.max {
+		return device.PIN{}, false
+	}
+	digits := strconv.FormatUint(value, 10)
+	if p.length != 0 && len(digits) > p.length {
+		return device.PIN{}, false
+	}
+	return device.NewPIN(strings.Repeat("0", max(p.length-len(digits), 0)) + digits)
+}
+
+// decimal reads digits of four bits; false for one above 9.
+func decimal(bcd uint64) (number uint64, ok bool) {
+	for shift := 60; shift >= 0; shift -= 4 {
+		digit := bcd >> shift & 15
+		if digit > 9 {
+			return 0, false
+		}
+		number = number*10 + digit
+	}
+	return number, true
+}
+
+// halves checks the parity that most frames have: the ones of the first half
+// even, those of the second odd.
+func halves(c device.Card) bool {
+	half := c.Len() / 2
+	return bits.OnesCount64(c.Uint64(0, half))%2 == 0 && bits.OnesCount64(c.Uint64(half, half))%2 == 1
+}
