@@ -3,6 +3,7 @@ package serialcard_test
 import (
 	"fmt"
 
+	"gatehouse/device"
 	"gatehouse/device/serialcard"
 )
 
@@ -14,12 +15,12 @@ func ExampleDecoder() {
 		return
 	}
 	for _, b := range []byte("\x02012345678989\x03" + "\x02012345678900\x03") {
-		card, fault := decoder.Push(b)
-		if card.Len() != 0 {
-			fmt.Println(card) // never its number
-		}
-		if fault != 0 {
-			fmt.Println(fault)
+		event, ok := decoder.Push(b)
+		switch {
+		case ok && event.Kind == device.CardRead:
+			fmt.Println(event.Card) // never its number
+		case ok && event.Kind == device.FaultSeen:
+			fmt.Println(event.Fault)
 		}
 	}
 	// Output:

@@ -1,61 +1,99 @@
-// Package serialcard reads proximity cards from modules that send each card as
-// a short text frame over a serial line: RDM6300 and its clones, ID-12.
+// Package serialcard reads cards and codes from modules that send each as a
+// short frame over a serial line: RDM6300 and its clones, ID-12, EM-18, 7941D
+// and 7941W, desktop readers that send a line of text, bar-code scanners.
 //
-// What a module sends is a Layout, which is data; one Decoder and one Reader
-// serve them all. The package refuses numbers whose checksum is wrong, numbers
-// that clones of the modules make up by themselves, lower-case digits, and any
-// guess at half a frame: noise on the line is a fault, never a card.
+// What a module sends is a Layout, which is data; Settings change it for one
+// reader. One Decoder and one Reader serve them all. The package refuses
+// numbers whose checksum is wrong, numbers that clones of the modules make up
+// by themselves, digits in the other case, and any guess at half a frame: noise
+// on the line is a fault, never a card. It never judges what a code says.
+//
+// # Bits
+//
+// A card has as many bits as its number has in the module's own frame: 40 of an
+// EM4100, 4 for each hex digit, 32 for ten decimal digits, whole bytes for a
+// UID. People are matched by these bits, so that a reader's byte order and base
+// must be set right before cards are given out, and be the same at every door.
 package serialcard
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"gatehouse/device"
 )
 
-// Layout is one frame on the wire: Start, the number in upper-case hex, its
-// check digits, End. Lower-case digits are noise: no known module sends them,
-// and one bit tells 'A' from 'a', so that taking both would let a flipped bit
-// through.
+// Layout is what one kind of module sends. Its frames are as Settings have made
+// them; the zero Layout is none.
 type Layout struct {
 	Name    string
+	Title   string        // what sends it, for people
 	Baud    int           // as modules of this kind are delivered; 8 data bits, no parity, one stop bit
-	Start   string        // its first byte stands nowhere else in a frame
-	Digits  int           // hex digits of the number, 4 bits each, 2 to 16, even
-	Check   Check         // what follows the number
-	End     string        // may be empty
-	Confirm time.Duration // a new number counts when it comes a second time within this; 0: at once
+	Confirm time.Duration // a new card counts when it comes a second time within this; 0: at once
+
+	text   text
+	binary *binary // not nil: text does not count
 }
 
-// Check is the kind of check digits in a Layout.
-type Check uint8
+// confirm is for modules that make up cards with right checksums. They repeat
+// their frame about every 50 ms while a card is there, so that a card can be
+// asked for twice.
+const confirm = 200 * time.Millisecond
 
-// The kinds of check digits.
-const (
-	CheckNone Check = iota
-	CheckXOR        // two hex digits: the XOR of the number's bytes
-)
-
-// maxFrame is more than any frame in the field: the longest known has 16 bytes.
-const maxFrame = 64
-
-const hexDigits = "0123456789ABCDEF"
-
-// layouts are those tried here; 9600 baud, from the modules' data sheets. The
-// RDM6300 repeats its frame about every 50 ms while the card is there, so a
-// number can be asked for twice; the ID-12 sends it once.
+// layouts are from the modules' manuals where no other source is named.
 var layouts = []Layout{
-	{Name: "rdm6300", Baud: 9600, Start: "\x02", Digits: 10, Check: CheckXOR, End: "\x03", Confirm: 200 * time.Millisecond},
-	{Name: "id12", Baud: 9600, Start: "\x02", Digits: 10, Check: CheckXOR, End: "\r\n\x03"},
+	{
+		Name: "rdm6300", Title: "RDM6300, RDM630 and clones (EM4100)", Baud: 9600, Confirm: confirm,
+		text: text{prefix: "\x02", base: hexUpper, digits: []int{10}, check: checkDigits, end: endETX},
+	}, {
+		Name: "seeed", Title: "Seeed Grove 125 kHz (EM4100)", Baud: 9600, Confirm: confirm,
+		text: text{prefix: "\x02", base: hexUpper, digits: []int{10}, check: checkDigits, end: endETX},
+	}, {
+		Name: "id12", Title: "ID-2, ID-12, ID-20 (EM4100)", Baud: 9600,
+		text: text{prefix: "\x02", base: hexUpper, digits: []int{10}, check: checkDigits, suffix: "\r\n", end: endETX},
+	}, {
+		Name: "em18", Title: "EM-18 (EM4100)", Baud: 9600,
+		text: text{base: hexUpper, digits: []int{10}, check: checkDigits, end: endSilence},
+	}, {
+		Name: "7941d", Title: "7941D, 7941E and desktop readers with the same binary frame (EM4100, MIFARE)", Baud: 9600,
+		binary: &frame7941D,
+	}, {
+		// Its baud rate is that of programs in the field; sheets give none.
+		Name: "7941w", Title: "7941W (EM4100, MIFARE), which is asked", Baud: 115200,
+		binary: &frame7941W,
+	}, {
+		// The manual has 10 characters for 4 bytes and 8 for 3: these are
+		// decimal digits.
+		Name: "idteck", Title: "IDTECK SR10, SR30, RFK101", Baud: 9600,
+		text: text{prefix: "\x02", base: decimal, digits: []int{10, 8}, end: endETX, check: checkFrame},
+	}, {
+		Name: "codatex", Title: "Codatex", Baud: 9600,
+		text: text{prefix: "\x02R", base: hexUpper, digits: []int{10}, end: endEOT},
+	}, {
+		Name: "sp-d300", Title: "Super-RFID SP-D300", Baud: 38400,
+		text: text{prefix: "\x02", base: hexUpper, digits: []int{4}, end: endSilence},
+	}, {
+		Name: "mf7", Title: "PROMAG MF7 as delivered, hex output (MIFARE)", Baud: 19200,
+		text: text{base: hexUpper, order: lsbFirst, digits: []int{8}, end: endCRLF},
+	}, {
+		Name: "line", Title: "any reader that sends its number as a line of text", Baud: 9600,
+		text: text{base: decimal, digits: []int{10}, end: endAny},
+	}, {
+		Name: "code", Title: "QR and bar-code scanners", Baud: 9600,
+		text: text{base: printable, end: endAny},
+	},
 }
+
+// otherNames are names under which the same modules are known.
+var otherNames = map[string]string{"rdm630": "rdm6300", "id20": "id12", "7941e": "7941d", "idtech": "idteck", "sr30": "idteck"}
 
 // Lookup returns the layout of that name. The copy may be changed, to switch
 // Confirm off for one reader.
 func Lookup(name string) (Layout, bool) {
+	if other, ok := otherNames[name]; ok {
+		name = other
+	}
 	i := slices.IndexFunc(layouts, func(l Layout) bool { return l.Name == name })
 	if i < 0 {
 		return Layout{}, false
@@ -63,7 +101,7 @@ func Lookup(name string) (Layout, bool) {
 	return layouts[i], true
 }
 
-// Names returns the names that Lookup knows.
+// Names returns the names that Lookup knows, without other names of the same.
 func Names() []string {
 	names := make([]string, len(layouts))
 	for i, l := range layouts {
@@ -72,8 +110,27 @@ func Names() []string {
 	return names
 }
 
-// Bits returns the length of the layout's cards.
-func (l Layout) Bits() int { return 4 * l.Digits }
+// Code reports whether the layout gives codes (device.CodeRead), not cards.
+func (l Layout) Code() bool { return l.binary == nil && l.text.base == printable }
+
+// Lengths returns the numbers of bits that the layout's cards can have, the
+// shortest first; none for a layout of codes.
+func (l Layout) Lengths() []int {
+	var bits []int
+	if l.binary != nil {
+		for _, k := range l.binary.kinds {
+			if k.bytes > 0 {
+				bits = append(bits, 8*k.bytes)
+			}
+		}
+	} else if l.text.base != printable {
+		for _, n := range l.text.digits {
+			bits = append(bits, l.text.base.bits(n))
+		}
+	}
+	slices.Sort(bits)
+	return slices.Compact(bits)
+}
 
 // Encode returns the frame that a module would send for the card. The error
 // names the card's length only.
@@ -81,47 +138,25 @@ func (l Layout) Encode(card device.Card) ([]byte, error) {
 	if err := l.valid(); err != nil {
 		return nil, err
 	}
-	if card.Len() != l.Bits() {
-		return nil, fmt.Errorf("encode %v as %s: want %d bits", card, l.Name, l.Bits())
+	if !slices.Contains(l.Lengths(), card.Len()) {
+		return nil, fmt.Errorf("encode %v as %s: want %v bits", card, l.Name, l.Lengths())
 	}
-	frame := make([]byte, 0, l.size())
-	frame = append(frame, l.Start...)
-	var sum byte
-	for i := range l.Digits {
-		digit := byte(card.Uint64(4*i, 4))
-		frame = append(frame, hexDigits[digit])
-		sum ^= digit << (4 * ((i + 1) % 2))
+	if l.binary != nil {
+		return l.binary.encode(card), nil
 	}
-	if l.Check == CheckXOR {
-		frame = append(frame, hexDigits[sum>>4], hexDigits[sum&15])
-	}
-	return append(frame, l.End...), nil
+	return l.text.encode(card), nil
 }
 
 // valid refuses a layout that the decoder can't keep apart from its own parts.
 func (l Layout) valid() error {
-	switch {
-	case l.Start == "":
-		return fmt.Errorf("layout %s has no start byte", l.Name)
-	case strings.Contains(hexDigits, l.Start[:1]), strings.Contains(l.Start[1:]+l.End, l.Start[:1]):
-		return fmt.Errorf("layout %s: the start byte stands inside the frame too", l.Name)
-	case l.Digits < 2 || l.Digits > 16 || l.Digits%2 != 0:
-		return fmt.Errorf("layout %s has %d digits: want 2 to 16, even", l.Name, l.Digits)
-	case l.Check > CheckXOR:
-		return fmt.Errorf("layout %s: unknown check %d", l.Name, l.Check)
-	case l.size() > maxFrame:
-		return fmt.Errorf("layout %s has %d bytes: at most %d", l.Name, l.size(), maxFrame)
-	case l.Confirm < 0:
-		return errors.New("layout " + l.Name + ": negative time to confirm")
+	if l.Confirm < 0 {
+		return fmt.Errorf("layout %s: negative time to confirm", l.Name)
+	}
+	if l.binary != nil {
+		return nil // only from the table above
+	}
+	if err := l.text.valid(); err != nil {
+		return fmt.Errorf("layout %q: %w", l.Name, err)
 	}
 	return nil
 }
-
-func (l Layout) checkDigits() int {
-	if l.Check == CheckXOR {
-		return 2
-	}
-	return 0
-}
-
-func (l Layout) size() int { return len(l.Start) + l.Digits + l.checkDigits() + len(l.End) }

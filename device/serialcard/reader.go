@@ -13,25 +13,27 @@ import (
 )
 
 const (
-	frameTimeout = 50 * time.Millisecond // silence that ends a frame: its 16 bytes take 17 ms at 9600 baud
+	frameTimeout = 50 * time.Millisecond // silence that ends a frame: the longest of a card takes 17 ms at 9600 baud
 	defaultHold  = time.Second
-	faultEvery   = time.Second // each kind of fault is told at most this often
-	minBackoff   = 250 * time.Millisecond
-	maxBackoff   = 10 * time.Second
-	staleAfter   = time.Second // bytes that waited longer for us are dropped
-	settled      = time.Second // a port that stays open this long is not a flapping one
+	staleAfter   = time.Second            // bytes that waited longer for us are dropped
+	settling     = 100 * time.Millisecond // after opening: what comes first may be the rest of a frame
+	pollEvery    = 100 * time.Millisecond // a module that is asked needs about half of it to look for a card
+	answerWithin = 2 * time.Second
 )
 
 // Config is what a Reader needs to know.
 type Config struct {
 	Source string        // the reader's name in its events
-	Layout Layout        // from Lookup
-	Hold   time.Duration // a card is one event until it was away this long; 0: 1 s
+	Layout Layout        // from Lookup, and With
+	Hold   time.Duration // a card or code is one event until it was away this long; 0: 1 s
 	Log    zerolog.Logger
 }
 
 // Validate tells what is wrong with the configuration.
 func (c Config) Validate() error {
+	if c.Layout.Name == "" {
+		return fmt.Errorf("reader %s: no layout", c.Source)
+	}
 	if err := c.Layout.valid(); err != nil {
 		return fmt.Errorf("reader %s: %w", c.Source, err)
 	}
@@ -41,20 +43,20 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Reader sends an Event for each card held up to one serial module. Event.At
-// is 0: a serial port has no time stamp of its own.
+// Reader sends an Event for each card or code held up to one serial module.
+// Event.At is 0: a serial port has no time stamp of its own.
 type Reader struct {
-	cfg    Config
-	open   func() (device.Port, error)
-	events chan<- device.Event
+	cfg     Config
+	session device.Session
 
-	buf    [256]byte
-	dec    *Decoder
-	cards  presence
-	told   map[device.Fault]time.Time
-	opened time.Time        // the port, or after a drain: the first bytes may be the rest of a frame
-	read   time.Time        // when the last Read returned
-	status device.EventKind // the last of CameOnline and WentOffline that was sent
+	buf      [256]byte
+	dec      *Decoder
+	seen     device.Presence
+	opened   time.Time // the port, or after a drain: the first bytes may be the rest of a frame
+	read     time.Time // when the last Read returned
+	asked    time.Time // when the module was asked last
+	answered time.Time // when it last gave a good frame
+	turn     int       // which question is the next
 }
 
 // New makes a Reader that opens its port with open, and again whenever the
@@ -63,55 +65,38 @@ func New(c Config, open func() (device.Port, error), events chan<- device.Event)
 	if c.Hold == 0 {
 		c.Hold = defaultHold
 	}
-	return &Reader{
-		cfg: c, open: open, events: events,
-		dec:   &Decoder{layout: c.Layout},
-		cards: presence{confirm: c.Layout.Confirm, hold: c.Hold},
-		told:  map[device.Fault]time.Time{},
-	}
+	r := &Reader{cfg: c, seen: device.Presence{Confirm: c.Layout.Confirm, Hold: c.Hold}}
+	r.session = device.Session{Source: c.Source, Events: events, Open: open, Use: r.use, Told: r.told}
+	return r
 }
 
 // Run reads until ctx ends and returns ctx.Err(); for a wrong Config it
 // returns an error at once. A port that can't be opened is tried again after
 // 250 ms, then ever longer up to 10 s; WentOffline is sent once, CameOnline
-// when the port is open, the first time too. It waits for room in events: the
-// kernel's buffer holds what comes meanwhile. For one goroutine, once.
+// when the port is open, or where the module must be asked, when it answers. It
+// waits for room in events: the kernel's buffer holds what comes meanwhile. For
+// one goroutine, once.
 func (r *Reader) Run(ctx context.Context) error {
 	if err := r.cfg.Validate(); err != nil {
 		return err
 	}
-	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
-		err := r.session(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if r.status == device.CameOnline && time.Since(r.opened) >= settled {
-			backoff = minBackoff
-		}
-		r.wentOffline(ctx, err)
-		pause(ctx, backoff)
-	}
-}
-
-// session opens the port and reads it until it fails or ctx ends.
-func (r *Reader) session(ctx context.Context) error {
-	port, err := r.open()
+	dec, err := NewDecoder(r.cfg.Layout)
 	if err != nil {
 		return err
 	}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(closed)
-		_ = port.Close() // frees the blocked Read
-	})
-	defer func() {
-		if stop() {
-			_ = port.Close()
-			return
-		}
-		<-closed
-	}()
-	r.cameOnline(ctx)
+	r.dec = dec
+	return r.session.Run(ctx)
+}
+
+// use reads an open port until it fails.
+func (r *Reader) use(ctx context.Context, port device.Port) error {
+	r.dec.Reset()
+	r.seen.Forget()
+	r.opened = time.Now()
+	r.read, r.answered, r.asked = r.opened, r.opened, time.Time{}
+	if !r.asks() {
+		r.session.Online(ctx)
+	}
 	for {
 		if err := r.step(ctx, port); err != nil {
 			return err
@@ -122,32 +107,63 @@ func (r *Reader) session(ctx context.Context) error {
 // step waits for bytes once and takes them. Silence is only believed when a
 // Read met it: bytes that waited while we were busy are no silence.
 func (r *Reader) step(ctx context.Context, port device.Port) error {
-	timeout := time.Duration(-1)
 	if time.Since(r.read) > staleAfter {
 		return r.drain(port)
 	}
-	switch {
-	case r.dec.Pending() || r.cards.waiting():
-		timeout = frameTimeout
-	case r.cards.remembers():
-		timeout = r.cfg.Hold
+	if err := r.ask(port); err != nil {
+		return err
 	}
-	if err := port.SetReadTimeout(timeout); err != nil {
+	if err := port.SetReadTimeout(r.patience()); err != nil {
 		return err
 	}
 	n, err := port.Read(r.buf[:])
 	now := time.Now()
 	r.read = now
 	for _, b := range r.buf[:n] {
-		r.take(ctx, b, now)
+		if e, ok := r.dec.Push(b); ok {
+			r.take(ctx, e, now)
+		}
 	}
 	clear(r.buf[:n])
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		r.fault(ctx, r.dec.Timeout(), now)
-		r.fault(ctx, r.cards.expire(now), now)
-		r.cards.fade(now)
+		if e, ok := r.dec.Timeout(); ok {
+			r.take(ctx, e, now)
+		}
+		r.session.Fault(ctx, r.seen.Expire(now))
+		r.seen.Fade(now)
 		return nil
 	}
+	return err
+}
+
+// patience is how long a Read may wait.
+func (r *Reader) patience() time.Duration {
+	switch {
+	case r.dec.Pending() || r.seen.Waiting():
+		return frameTimeout
+	case r.asks():
+		return max(time.Until(r.asked.Add(pollEvery)), 0)
+	case r.seen.Remembers():
+		return r.cfg.Hold
+	}
+	return -1
+}
+
+// asks reports whether the module speaks only when asked.
+func (r *Reader) asks() bool { return r.cfg.Layout.binary != nil && len(r.cfg.Layout.binary.poll) > 0 }
+
+// ask sends the next question when it is time.
+func (r *Reader) ask(port device.Port) error {
+	if !r.asks() || r.dec.Pending() || time.Since(r.asked) < pollEvery {
+		return nil
+	}
+	if time.Since(r.answered) > answerWithin {
+		return fmt.Errorf("ask for a card: %w", device.ErrNoAnswer)
+	}
+	poll := r.cfg.Layout.binary.poll
+	r.asked = time.Now()
+	r.turn = (r.turn + 1) % len(poll)
+	_, err := port.Write([]byte(poll[r.turn]))
 	return err
 }
 
@@ -155,13 +171,14 @@ func (r *Reader) step(ctx context.Context, port device.Port) error {
 // half a minute ago opens no door now. One that still does sends on.
 func (r *Reader) drain(port device.Port) error {
 	r.dec.Reset()
-	r.cards.forget()
+	r.seen.Forget()
 	if err := port.SetReadTimeout(0); err != nil {
 		return err
 	}
 	for {
 		if _, err := port.Read(r.buf[:]); errors.Is(err, os.ErrDeadlineExceeded) {
 			r.read, r.opened = time.Now(), time.Now()
+			r.answered = r.read
 			return nil
 		} else if err != nil {
 			return err
@@ -169,72 +186,32 @@ func (r *Reader) drain(port device.Port) error {
 	}
 }
 
-func (r *Reader) take(ctx context.Context, b byte, now time.Time) {
-	card, fault := r.dec.Push(b)
-	r.fault(ctx, fault, now)
-	if card.Len() == 0 {
+// take acts on what the decoder tells.
+func (r *Reader) take(ctx context.Context, e device.Event, now time.Time) {
+	if e.Kind == device.FaultSeen {
+		rest := e.Fault == device.FaultNoise || e.Fault == device.FaultLength
+		if !rest || now.Sub(r.opened) >= settling { // else the port was opened in the middle of a frame
+			r.session.Fault(ctx, e.Fault)
+		}
 		return
 	}
-	begins, fault := r.cards.see(card, now)
-	r.fault(ctx, fault, now)
+	r.answered = now
+	r.session.Online(ctx)
+	if e.Kind == 0 {
+		return
+	}
+	begins, fault := r.seen.See(e, now)
+	r.session.Fault(ctx, fault)
 	if begins {
-		r.send(ctx, device.Event{Kind: device.CardRead, Card: card})
+		r.session.Send(ctx, e)
 	}
 }
 
-func (r *Reader) fault(ctx context.Context, f device.Fault, now time.Time) {
-	if f == device.FaultNone {
+// told writes into the log what the session told.
+func (r *Reader) told(e device.Event, err error) {
+	if e.Kind == device.CameOnline {
+		r.cfg.Log.Info().Str("reader", r.cfg.Source).Msg("reader online")
 		return
 	}
-	if f == device.FaultNoise && now.Sub(r.opened) < frameTimeout {
-		return // the port may have been opened in the middle of a frame
-	}
-	if last, ok := r.told[f]; ok && now.Sub(last) < faultEvery {
-		return
-	}
-	r.told[f] = now
-	r.send(ctx, device.Event{Kind: device.FaultSeen, Fault: f})
-}
-
-func (r *Reader) cameOnline(ctx context.Context) {
-	r.dec.Reset()
-	r.cards.forget()
-	r.opened = time.Now()
-	r.read = r.opened
-	r.status = device.CameOnline
-	r.cfg.Log.Info().Str("reader", r.cfg.Source).Msg("reader online")
-	r.send(ctx, device.Event{Kind: device.CameOnline})
-}
-
-func (r *Reader) wentOffline(ctx context.Context, err error) {
-	if r.status == device.WentOffline {
-		return
-	}
-	fault := device.FaultIO
-	switch unplugged := errors.Is(err, device.ErrUnplugged); {
-	case unplugged && r.status == device.CameOnline:
-		fault = device.FaultUnplugged
-	case unplugged, errors.Is(err, os.ErrNotExist):
-		fault = device.FaultMissing
-	}
-	r.status = device.WentOffline
-	r.cfg.Log.Warn().Err(err).Str("reader", r.cfg.Source).Stringer("fault", fault).Msg("reader offline")
-	r.send(ctx, device.Event{Kind: device.WentOffline, Fault: fault})
-}
-
-func (r *Reader) send(ctx context.Context, e device.Event) {
-	e.Source = r.cfg.Source
-	select {
-	case r.events <- e:
-	case <-ctx.Done():
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	r.cfg.Log.Warn().Err(err).Str("reader", r.cfg.Source).Stringer("fault", e.Fault).Msg("reader offline")
 }

@@ -1,0 +1,207 @@
+package serialcard
+
+import (
+	"bytes"
+
+	"gatehouse/device"
+)
+
+// binary is a frame with a length in it: header, bytes that tell kind and
+// length, number, XOR of all after the header, end. Any byte may stand in any
+// place, so that nothing but the whole of it tells a frame.
+type binary struct {
+	header string
+	lenAt  int // place of the length
+	plus   int // what to add to it for the whole frame
+	kindAt int // place of the kind
+	number int // place of the number's first byte
+	end    string
+	kinds  []kind
+	order  order
+	poll   []string // commands that ask for a card, in turn; none: it sends by itself
+}
+
+// kind is one kind of frame.
+type kind struct {
+	value byte
+	bytes int // of the number; 0: a good frame that says that no card is there
+}
+
+// frame7941D is 02, length of the whole frame, kind, number, XOR, 03.
+var frame7941D = binary{
+	header: "\x02", lenAt: 1, kindAt: 2, number: 3, end: "\x03",
+	kinds: []kind{{0x02, 5}, {0x01, 4}, {0x03, 4}}, // EM4100, MIFARE Classic 1K, 4K
+}
+
+// frame7941W is CD DC, address, status, length of the data, data, XOR. It is
+// asked for a UID and for an EM4100 number in turn.
+var frame7941W = binary{
+	header: "\xCD\xDC", lenAt: 4, plus: 6, kindAt: 3, number: 5,
+	kinds: []kind{{0x81, 4}, {0x81, 5}, {0x81, 7}, {0x80, 0}}, // done; failed, which is no card
+	poll:  []string{"\xAB\xBA\x00\x10\x00\x10", "\xAB\xBA\x00\x15\x00\x15"},
+}
+
+// verdict is what the bytes from a possible start are.
+type verdict uint8
+
+const (
+	more     verdict = iota // the beginning of a frame
+	good                    // a whole one
+	wrongSum                // a whole one but for its XOR
+	bad                     // none
+)
+
+// judge looks at bytes that begin where a frame could.
+func (f *binary) judge(b []byte) verdict {
+	n := min(len(b), len(f.header))
+	if string(b[:n]) != f.header[:n] {
+		return bad
+	}
+	if len(b) <= max(f.lenAt, f.kindAt) {
+		return more
+	}
+	size := int(b[f.lenAt]) + f.plus
+	if f.numberOf(b[f.kindAt], size) < 0 {
+		return bad
+	}
+	if len(b) < size {
+		return more
+	}
+	end := size - len(f.end)
+	if len(b) > size || string(b[end:]) != f.end {
+		return bad
+	}
+	if xor(b[len(f.header):end]) != 0 { // its own XOR takes the sum to nothing
+		return wrongSum
+	}
+	return good
+}
+
+// numberOf returns the bytes of the number in a frame of that kind and size, -1
+// where no frame is like this.
+func (f *binary) numberOf(value byte, size int) int {
+	for _, k := range f.kinds {
+		if k.value == value && f.number+k.bytes+1+len(f.end) == size {
+			return k.bytes
+		}
+	}
+	return -1
+}
+
+// read turns a good frame into an event; one of no Kind says that no card is
+// there.
+func (f *binary) read(b []byte) (device.Event, device.Fault) {
+	n := f.numberOf(b[f.kindAt], len(b))
+	if n <= 0 {
+		return device.Event{}, device.FaultNone
+	}
+	var number [maxFrame]byte
+	copy(number[:], b[f.number:f.number+n])
+	return cardRead(cardOf(number[:n], f.order))
+}
+
+// encode returns a whole frame; where several kinds have cards of that length,
+// of the first one.
+func (f *binary) encode(card device.Card) []byte {
+	for _, k := range f.kinds {
+		if 8*k.bytes != card.Len() {
+			continue
+		}
+		size := f.number + k.bytes + 1 + len(f.end)
+		out := make([]byte, f.number, size)
+		copy(out, f.header)
+		out[f.lenAt], out[f.kindAt] = byte(size-f.plus), k.value
+		out = append(out, bytesOf(card, f.order)...)
+		out = append(out, xor(out[len(f.header):]))
+		return append(out, f.end...)
+	}
+	return nil
+}
+
+func xor(b []byte) (sum byte) {
+	for _, x := range b {
+		sum ^= x
+	}
+	return sum
+}
+
+// binaryDecoder cuts a stream into binary frames. A false start may hide a true
+// one, so that it keeps the bytes and looks again from the next one.
+type binaryDecoder struct {
+	*binary
+	n     int // bytes of buf
+	buf   [maxFrame]byte
+	noisy bool // the run of noise since the last frame has been told
+}
+
+func (d *binaryDecoder) push(b byte) (bool, device.Fault) {
+	d.buf[d.n] = b
+	d.n++
+	skipped := false
+	for d.n > 0 {
+		switch d.judge(d.buf[:d.n]) {
+		case more:
+			return false, d.noise(skipped)
+		case good:
+			d.noisy = false
+			return true, device.FaultNone
+		case wrongSum:
+			d.reset()
+			return false, device.FaultChecksum
+		case bad:
+			d.skip()
+			skipped = true
+		}
+	}
+	return false, d.noise(skipped)
+}
+
+// noise tells of skipped bytes, once for each run of them.
+func (d *binaryDecoder) noise(skipped bool) device.Fault {
+	if !skipped || d.noisy {
+		return device.FaultNone
+	}
+	d.noisy = true
+	return device.FaultNoise
+}
+
+// skip drops the first byte and all up to the next one that may be a start.
+func (d *binaryDecoder) skip() {
+	rest := d.buf[1:d.n]
+	i := bytes.IndexByte(rest, d.header[0])
+	if i < 0 {
+		i = len(rest)
+	}
+	n := copy(d.buf[:], rest[i:])
+	clear(d.buf[n:d.n])
+	d.n = n
+}
+
+// silence looks for a whole frame behind a false start that claims to be longer.
+func (d *binaryDecoder) silence() (bool, device.Fault) {
+	cut := d.n > 0
+	for d.n > 0 {
+		if d.judge(d.buf[:d.n]) == good {
+			d.noisy = false
+			return true, device.FaultNone
+		}
+		d.skip()
+	}
+	d.reset()
+	if cut {
+		return false, device.FaultUnterminated
+	}
+	return false, device.FaultNone
+}
+
+func (d *binaryDecoder) read() (device.Event, device.Fault) {
+	e, f := d.binary.read(d.buf[:d.n])
+	d.reset()
+	return e, f
+}
+
+func (d *binaryDecoder) inFrame() bool { return d.n > 0 }
+func (d *binaryDecoder) pending() bool { return d.n > 0 || d.noisy }
+
+// reset forgets the bytes, which may be a card's number.
+func (d *binaryDecoder) reset() { d.n, d.buf, d.noisy = 0, [maxFrame]byte{}, false }

@@ -1,0 +1,187 @@
+package serialcard
+
+import "gatehouse/device"
+
+// textDecoder cuts a stream into frames of characters.
+type textDecoder struct {
+	text
+	tailBytes string
+	where     place
+	pos       int    // in prefix or tail
+	body      []byte // between them; never longer than its capacity
+	sum       byte   // XOR of all bytes of the frame
+	noisy     bool   // the run of noise since the last frame has been told
+}
+
+// place is where in a frame the next byte belongs.
+type place uint8
+
+const (
+	waiting  place = iota // for a frame's first byte
+	inPrefix              // its first byte was there
+	inBody
+	inTail
+	inCheck // the one byte after the end
+	spoiled // no frame: wait for its end, or silence
+)
+
+func newTextDecoder(t text) *textDecoder {
+	return &textDecoder{text: t, tailBytes: t.tail(), body: make([]byte, 0, t.maxBody())}
+}
+
+func (d *textDecoder) push(b byte) (bool, device.Fault) {
+	if d.prefix != "" && b == d.prefix[0] && d.where != inCheck {
+		return d.restart(b)
+	}
+	d.sum ^= b
+	switch d.where {
+	case waiting, spoiled:
+		return d.begin(b)
+	case inPrefix:
+		if b != d.prefix[d.pos] {
+			return d.noise(b, device.FaultNoise)
+		}
+		if d.pos++; d.pos == len(d.prefix) {
+			d.where = inBody
+		}
+		return false, device.FaultNone
+	case inBody:
+		return d.character(b)
+	case inTail:
+		return d.ending(b)
+	}
+	if d.sum == 0 { // the check byte takes the sum of all to nothing
+		return d.whole()
+	}
+	d.drop()
+	if d.prefix != "" && b == d.prefix[0] {
+		_, _ = d.restart(b) // the check byte was lost, and this is the next frame
+	}
+	return false, device.FaultChecksum
+}
+
+// restart begins a frame with the byte that stands nowhere else.
+func (d *textDecoder) restart(b byte) (bool, device.Fault) {
+	cut := d.inFrame()
+	d.drop()
+	d.noisy = false
+	d.sum, d.pos, d.where = b, 1, inPrefix
+	if len(d.prefix) == 1 {
+		d.where = inBody
+	}
+	if cut {
+		return false, device.FaultUnterminated
+	}
+	return false, device.FaultNone
+}
+
+// begin takes a byte outside a frame.
+func (d *textDecoder) begin(b byte) (bool, device.Fault) {
+	switch {
+	case d.where == waiting && d.end == endAny && (b == '\r' || b == '\n'): // LF after CR, or an empty line
+		return false, device.FaultNone
+	case d.where == waiting && d.prefix == "" && d.base.has(b):
+		d.where, d.sum, d.noisy = inBody, b, false
+		return d.character(b)
+	}
+	return d.noise(b, device.FaultNoise)
+}
+
+// character takes a byte of the number or code, or the first one after it.
+func (d *textDecoder) character(b byte) (bool, device.Fault) {
+	if d.base.has(b) {
+		if len(d.body) == cap(d.body) {
+			return d.noise(b, device.FaultLength)
+		}
+		d.body = append(d.body, b)
+		return false, device.FaultNone
+	}
+	if !d.ends(b, 0) {
+		return d.noise(b, device.FaultNoise)
+	}
+	if !d.fits(len(d.body)) {
+		return d.noise(b, device.FaultLength)
+	}
+	d.where, d.pos = inTail, 0
+	return d.ending(b)
+}
+
+// ends reports whether b is the i-th byte after the number.
+func (d *textDecoder) ends(b byte, i int) bool {
+	if i < 0 || i >= len(d.tailBytes) {
+		return false
+	}
+	if d.end == endAny && i == len(d.tailBytes)-1 {
+		return b == '\r' || b == '\n'
+	}
+	return b == d.tailBytes[i]
+}
+
+// ending takes a byte of what follows the number.
+func (d *textDecoder) ending(b byte) (bool, device.Fault) {
+	if !d.ends(b, d.pos) {
+		return d.noise(b, device.FaultNoise)
+	}
+	if d.pos++; d.pos < len(d.tailBytes) || d.end == endSilence {
+		return false, device.FaultNone
+	}
+	if d.check == checkFrame {
+		d.where = inCheck
+		return false, device.FaultNone
+	}
+	return d.whole()
+}
+
+func (d *textDecoder) silence() (bool, device.Fault) {
+	ready := d.end == endSilence && (d.where == inBody && d.suffix == "" || d.where == inTail && d.pos == len(d.suffix))
+	switch {
+	case ready && d.fits(len(d.body)):
+		return d.whole()
+	case ready:
+		d.reset()
+		return false, device.FaultLength
+	case d.inFrame():
+		d.reset()
+		return false, device.FaultUnterminated
+	}
+	d.reset()
+	return false, device.FaultNone
+}
+
+// whole leaves the body to be read.
+func (d *textDecoder) whole() (bool, device.Fault) {
+	d.where, d.pos, d.noisy = waiting, 0, false
+	return true, device.FaultNone
+}
+
+// noise drops the frame at the byte that is no part of it, and tells of it once
+// for each run of noise. The end of a spoiled frame ends that run.
+func (d *textDecoder) noise(b byte, f device.Fault) (bool, device.Fault) {
+	told := d.noisy
+	d.drop()
+	d.noisy, d.where = true, spoiled
+	if d.prefix == "" && d.ends(b, len(d.tailBytes)-1) {
+		d.noisy, d.where = false, waiting
+	}
+	if told {
+		return false, device.FaultNone
+	}
+	return false, f
+}
+
+func (d *textDecoder) read() (device.Event, device.Fault) {
+	e, f := d.text.read(d.body)
+	d.drop()
+	return e, f
+}
+
+// drop forgets the characters, which may be a card's number.
+func (d *textDecoder) drop() {
+	clear(d.body[:cap(d.body)])
+	d.body = d.body[:0]
+	d.where, d.pos = waiting, 0
+}
+
+func (d *textDecoder) inFrame() bool { return d.where != waiting && d.where != spoiled }
+func (d *textDecoder) pending() bool { return d.where != waiting || d.noisy }
+func (d *textDecoder) reset()        { d.drop(); d.noisy = false }
