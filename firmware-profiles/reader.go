@@ -20,13 +20,18 @@ type ReaderProfile struct {
 	Warnings []string `toml:"warnings" json:"warnings,omitempty"` // what an attacker can do with it
 	Source   []string `toml:"source" json:"source"`               // of the settings below
 
-	Formats []string `toml:"formats" json:"formats,omitempty"` // wiegand, osdp: all that it can send, the usual first
-	Keypad  string   `toml:"keypad" json:"keypad,omitempty"`   // wiegand
-	PulseUS int      `toml:"pulse_us" json:"pulse_us,omitempty"`
-	// IntervalUS is the time from bit to bit as the reader is delivered.
-	IntervalUS int    `toml:"interval_us" json:"interval_us,omitempty"`
-	Baud       int    `toml:"baud" json:"baud,omitempty"`
-	Layout     string `toml:"layout" json:"layout,omitempty"` // serial
+	Formats      []string  `toml:"formats" json:"formats,omitempty"` // wiegand, osdp: what it sends as delivered
+	GapMS        int       `toml:"gap_ms" json:"gap_ms,omitempty"`   // wiegand
+	ReverseBytes bool      `toml:"reverse_bytes" json:"reverse_bytes,omitempty"`
+	Keypad       *Keypad   `toml:"keypad" json:"keypad,omitempty"` // wiegand
+	Baud         int       `toml:"baud" json:"baud,omitempty"`     // osdp, serial, code, pn532, idcard
+	Layout       string    `toml:"layout" json:"layout,omitempty"` // serial, code
+	Settings     *Settings `toml:"settings" json:"settings,omitempty"`
+
+	// The wire as the maker describes it: microseconds. The samples are played
+	// with this interval.
+	PulseUS    int `toml:"pulse_us" json:"pulse_us,omitempty"`
+	IntervalUS int `toml:"interval_us" json:"interval_us,omitempty"`
 
 	Sources     map[string]string     `toml:"sources" json:"sources"`
 	Wires       []Wire                `toml:"wire" json:"wires,omitempty"`
@@ -38,6 +43,29 @@ type ReaderProfile struct {
 // Types lists the types of readers, as the site file has them; code is a scanner
 // of bar codes and QR codes, idcard an ID-card module at the desk.
 func Types() []string { return []string{"wiegand", "osdp", "serial", "code", "pn532", "idcard"} }
+
+// Keypad is how a Wiegand reader sends keys, with the names of wiegand.Keypad.
+type Keypad struct {
+	Kind     string `toml:"kind" json:"kind"`
+	Codes    string `toml:"codes" json:"codes,omitempty"`
+	Facility int    `toml:"facility" json:"facility,omitempty"`
+	Length   int    `toml:"length" json:"length,omitempty"` // of its PINs; 0: # ends each
+}
+
+// Settings change a layout, field by field as serialcard.Settings, into which it
+// converts.
+type Settings struct {
+	Base   string `toml:"base" json:"base,omitempty"`
+	Order  string `toml:"order" json:"order,omitempty"`
+	Digits []int  `toml:"digits" json:"digits,omitempty"`
+	Prefix string `toml:"prefix" json:"prefix,omitempty"`
+	Skip   int    `toml:"skip" json:"skip,omitempty"`
+	Check  string `toml:"check" json:"check,omitempty"`
+	Suffix string `toml:"suffix" json:"suffix,omitempty"`
+	End    string `toml:"end" json:"end,omitempty"`
+	AIM    bool   `toml:"aim" json:"aim,omitempty"`
+	Once   bool   `toml:"once" json:"once,omitempty"`
+}
 
 // Wire is a wire or pin of the reader.
 type Wire struct {
@@ -146,13 +174,15 @@ func ParseReader(raw []byte) (ReaderProfile, error) {
 
 // only lists the types that a setting belongs to.
 var only = map[string][]string{
-	"formats": {"wiegand", "osdp"}, "keypad": {"wiegand"}, "pulse_us": {"wiegand"}, "interval_us": {"wiegand"},
-	"layout": {"serial", "code"}, "baud": {"osdp", "serial", "code", "pn532", "idcard"},
+	"formats": {"wiegand", "osdp"}, "keypad": {"wiegand"}, "gap_ms": {"wiegand"}, "reverse_bytes": {"wiegand"},
+	"pulse_us": {"wiegand"}, "interval_us": {"wiegand"}, "layout": {"serial", "code"}, "settings": {"serial", "code"},
+	"baud": {"osdp", "serial", "code", "pn532", "idcard"},
 }
 
 func (r ReaderProfile) checkSettings(f *faults) {
-	given := map[string]bool{"formats": len(r.Formats) > 0, "keypad": r.Keypad != "", "pulse_us": r.PulseUS != 0,
-		"interval_us": r.IntervalUS != 0, "layout": r.Layout != "", "baud": r.Baud != 0}
+	given := map[string]bool{"formats": len(r.Formats) > 0, "keypad": r.Keypad != nil, "gap_ms": r.GapMS != 0,
+		"reverse_bytes": r.ReverseBytes, "pulse_us": r.PulseUS != 0, "interval_us": r.IntervalUS != 0,
+		"layout": r.Layout != "", "settings": r.Settings != nil, "baud": r.Baud != 0}
 	for key, ok := range given {
 		if ok && !slices.Contains(only[key], r.Type) {
 			f.add("%s belongs to type %s, not to %s: remove it", key, strings.Join(only[key], ", "), r.Type)
@@ -160,7 +190,7 @@ func (r ReaderProfile) checkSettings(f *faults) {
 	}
 	switch r.Type {
 	case "wiegand":
-		if len(r.Formats) == 0 && r.Keypad == "" {
+		if len(r.Formats) == 0 && r.Keypad == nil {
 			f.add(`formats is missing: what this reader sends, the usual first, like ["H10301"]`)
 		}
 		if given["pulse_us"] {
