@@ -50,6 +50,7 @@ type cli struct {
 	End         endCmd         `cmd:"" help:"End a tenancy for good."`
 	Suspend     suspendCmd     `cmd:"" help:"Stop cards for a while: a lost card."`
 	Resume      resumeCmd      `cmd:"" help:"Bring suspended cards back."`
+	Pass        passCmd        `cmd:"" help:"Print a pass: a QR code's text that opens once, within minutes."`
 	Dispute     disputeCmd     `cmd:"" help:"Notices that a tenant objects to."`
 	Lists       listsCmd       `cmd:"" help:"Show the newest lists, and what waits for a second signature."`
 	Countersign countersignCmd `cmd:"" help:"Sign a list that ends many tenancies, as a second issuer."`

@@ -236,11 +236,14 @@ func TestRegistry(t *testing.T) {
 	r.refused("no reason", "end", tenancy.String(), "--reason", "arrears")
 	r.refused("no grant", "revoke", wire.ID{8}.String())
 	r.ok("suspend", grant.String(), "--reason", "lost")
+	r.refused("no pass", "pass", tenancy.String())
 	r.ok("resume", "--tenancy", tenancy.String(), "--reason", "found")
+	r.pass(dir, tenancy)
 	if out := r.ok("revoke", grant.String(), "--reason", "moved_out"); !strings.Contains(out, "handed to the front") {
 		t.Fatal(out)
 	}
 	r.until("the gateway gets the list with the revocation", func() bool { return parts.version(t, reg) == 4 })
+	r.refused("no pass", "pass", tenancy.String())
 	r.names(tenancy)
 	r.rest(dir)
 }

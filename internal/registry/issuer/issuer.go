@@ -58,10 +58,11 @@ type Issuer struct {
 
 	mu        sync.Mutex // guards all below, and the order of transactions
 	buildings map[string]*building
-	linked    bool            // the front answered last time
-	after     uint64          // number of the last delivery that was taken in
-	sent      map[string]bool // buildings whose newest was handed over, and the store does not say so yet
-	unsent    map[string]bool // buildings with a list or House document that the front has not got
+	linked    bool                 // the front answered last time
+	after     uint64               // number of the last delivery that was taken in
+	sent      map[string]bool      // buildings whose newest was handed over, and the store does not say so yet
+	passes    map[wire.ID][]uint32 // when each tenancy got one, unix s, the last quarter of an hour
+	unsent    map[string]bool      // buildings with a list or House document that the front has not got
 }
 
 // Open reads keys and database. It starts nothing. It fails where a key is
@@ -77,7 +78,7 @@ func Open(o Options) (*Issuer, error) {
 	if o.Front == nil {
 		return nil, errors.New("open issuer: no front")
 	}
-	i := &Issuer{opts: o, buildings: make(map[string]*building), sent: make(map[string]bool), unsent: make(map[string]bool)}
+	i := &Issuer{opts: o, buildings: make(map[string]*building), sent: make(map[string]bool), unsent: make(map[string]bool), passes: make(map[wire.ID][]uint32)}
 	var err error
 	if i.keys, err = loadKeys(o.Dir); err != nil {
 		return nil, fmt.Errorf("open issuer: %w", err)

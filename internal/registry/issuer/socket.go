@@ -88,6 +88,7 @@ func (i *Issuer) handler() http.Handler {
 	m.HandleFunc("POST /v1/gateways", answer(i.postGateway))
 	m.HandleFunc("DELETE /v1/gateways/{building}/{gateway}", answer(i.deleteGateway))
 	m.HandleFunc("POST /v1/acts", answer(i.postAct))
+	m.HandleFunc("POST /v1/passes", answer(i.postPass))
 	m.HandleFunc("POST /v1/countersign", answer(i.postCountersign))
 	m.HandleFunc("POST /v1/person", answer(i.postPerson))
 	m.HandleFunc("POST /v1/publish", answer(i.postPublish))
@@ -160,6 +161,14 @@ func (i *Issuer) postAct(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return i.act(r.Context(), who(r), a)
+}
+
+func (i *Issuer) postPass(r *http.Request) (any, error) {
+	n, err := read[operator.NewPass](r)
+	if err != nil {
+		return nil, err
+	}
+	return i.pass(who(r), n)
 }
 
 func (i *Issuer) postCountersign(r *http.Request) (any, error) {

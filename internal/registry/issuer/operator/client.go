@@ -62,6 +62,11 @@ func (c *Client) Do(ctx context.Context, a Act) (d Done, err error) {
 	return d, c.socket.Call(ctx, http.MethodPost, "/v1/acts", a, &d)
 }
 
+// Pass makes a pass for a tenancy.
+func (c *Client) Pass(ctx context.Context, n NewPass) (p Pass, err error) {
+	return p, c.socket.Call(ctx, http.MethodPost, "/v1/passes", n, &p)
+}
+
 // Lists shows the newest list of each building and those that wait for a second
 // signature.
 func (c *Client) Lists(ctx context.Context, building string) (l []List, err error) {

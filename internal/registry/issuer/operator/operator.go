@@ -128,6 +128,21 @@ type Done struct {
 	Hint     string `json:"hint,omitempty"`
 }
 
+// NewPass asks for a pass, which lets a tenant's phone stand for a card.
+type NewPass struct {
+	Tenancy string `json:"tenancy"`
+	Minutes int    `json:"minutes"` // 1 to 15
+}
+
+// Pass answers it. Whoever has the text can open with it, once.
+type Pass struct {
+	Building string    `json:"building"`
+	Tenancy  string    `json:"tenancy"`
+	Text     string    `json:"pass"` // for a QR code; see wire.Pass
+	From     time.Time `json:"from"`
+	Until    time.Time `json:"until"`
+}
+
 // List is a building's newest list.
 type List struct {
 	Building string    `json:"building"`

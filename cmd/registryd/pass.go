@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"gatehouse/internal/registry/issuer/operator"
+)
+
+type passCmd struct {
+	Tenancy string `arg:"" help:"Id of the tenancy."`
+	Minutes int    `help:"How long it is good for: 1 to 15." default:"5"`
+}
+
+// Run prints a pass. The text goes to standard output alone, so that it can be
+// piped into whatever draws QR codes; what people want to know beside it does not.
+func (c passCmd) Run(s *session) error {
+	p, err := s.issuer.Pass(s.ctx, operator.NewPass{Tenancy: c.Tenancy, Minutes: c.Minutes})
+	if err != nil {
+		return err
+	}
+	if s.json {
+		return s.encode(p)
+	}
+	fmt.Fprintf(s.err, "opens once, in building %s, until %s: whoever has it can use it; an alphanumeric QR code, as of qrencode, shows it to a scanner\n",
+		p.Building, p.Until.Local().Format(time.TimeOnly))
+	_, err = fmt.Fprintln(s.out, p.Text)
+	return err
+}
