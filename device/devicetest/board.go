@@ -97,6 +97,7 @@ type Step struct {
 	Active bool          // by the line's wiring
 	At     time.Duration // CLOCK_MONOTONIC; not before the line's last edge
 	Lost   bool          // the kernel counts the edge and loses it
+	Merged bool          // the kernel is too slow to see it, and does not count it
 }
 
 // Play changes input lines, stamped with the times of the steps. The steps are
@@ -192,7 +193,7 @@ func (l *lineState) move(s Step, out *batches) {
 		return
 	}
 	active := high != g.activeLow
-	if !active && !g.both {
+	if !active && !g.both || s.Merged {
 		return
 	}
 	g.seq++

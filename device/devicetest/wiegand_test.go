@@ -89,6 +89,10 @@ func TestWiegandSpoiled(t *testing.T) {
 		"lost":    {spoil: devicetest.Spoil{Lost: []int{1}}, want: []byte{1, 1, 1}, gaps: 1},
 		"doubled": {spoil: devicetest.Spoil{Doubled: []int{1}}, want: []byte{1, 0, 1, 1, 1}},
 		"glitch":  {spoil: devicetest.Spoil{Glitch: []int{1, 2}}, want: []byte{1, 0, 1, 1, 0, 1}},
+		"echo":    {spoil: devicetest.Spoil{Echo: []int{1, 2}}, want: []byte{1, 0, 0, 1, 1, 1}},
+		"bounce":  {spoil: devicetest.Spoil{Bounce: []int{1}}, want: []byte{1, 0, 0, 0, 1, 1}},
+		"merged":  {spoil: devicetest.Spoil{Merged: []int{1}}, want: []byte{1, 1, 1}},
+		"crossed": {spoil: devicetest.Spoil{Crosstalk: []int{1}}, want: []byte{1, 0, 1, 1, 1}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

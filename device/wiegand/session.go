@@ -54,8 +54,8 @@ func (s *session) run() error {
 			s.framer.Edges(s.edges[:n])
 			s.cable.moved(s.edges[:n], now)
 			s.lastRead, s.stirred = now, true
-			if n < len(s.edges) && s.framer.noisy() {
-				sleep(s.ctx, noisePause)
+			if s.framer.noisy() {
+				s.noise(n < len(s.edges))
 			}
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			// No edge was there when due came; since then some may have come.
@@ -134,6 +134,15 @@ func (s *session) frame(f Frame) {
 	default:
 		s.keypad.Clear() // somebody begins anew
 		s.r.send(s.ctx, device.Event{Kind: device.CardRead, Card: f.Card, At: f.At})
+	}
+}
+
+// noise goes on: it may have hidden keys. Once all that the kernel holds is
+// read, the next read can wait until there is more.
+func (s *session) noise(drained bool) {
+	s.keypad.Spoil(s.framer.last)
+	if drained {
+		sleep(s.ctx, noisePause)
 	}
 }
 
