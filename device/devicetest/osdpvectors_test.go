@@ -139,3 +139,33 @@ func TestOSDPScanner(t *testing.T) {
 		}
 	}
 }
+
+// TestOSDPExample: the secure channel and the check characters of the example
+// in SIA OSDP, annex E.
+func TestOSDPExample(t *testing.T) {
+	panel, reader := unhex(t, "B0B1B2B3B4B5B6B7"), unhex(t, "A0A1A2A3A4A5A6A7")
+	s := newOSDPSession(osdpDefaultKey(), 0, panel)
+	proof := s.challenge(panel, reader)
+	for what, x := range map[string]struct {
+		got  []byte
+		want string
+	}{
+		"client cryptogram": {proof[:], "FDE5D2F428EC16312471EA3C02BD7796"},
+		"server cryptogram": {s.server[:], "26D3356E07762D262801FC8E6665A891"},
+	} {
+		if !bytes.Equal(x.got, unhex(t, x.want)) {
+			t.Errorf("%s: %X", what, x.got)
+		}
+	}
+	if !s.accept(unhex(t, "26D3356E07762D262801FC8E6665A891")) || !bytes.Equal(s.reply[:], unhex(t, "B2A30057EB98BA2229EC1F875662B524")) {
+		t.Errorf("R-MAC-I: %X", s.reply)
+	}
+	comset := unhex(t, "537F0D00046E0080250000")
+	if got := appendCheck(comset, true); !bytes.HasSuffix(got, unhex(t, "6E38")) {
+		t.Errorf("CRC: % X", got)
+	}
+	comset[2], comset[4] = 0x0C, 0
+	if got := appendCheck(comset, false); got[len(got)-1] != 0x0F {
+		t.Errorf("checksum: % X", got)
+	}
+}
