@@ -23,7 +23,7 @@ type sighting struct {
 	at   time.Time
 }
 
-// See takes a CardRead or CodeRead. It reports true when that begins a
+// See takes what was seen: a CardRead, a CodeRead, a FaultSeen of a card. It reports true when that begins a
 // presentation, and FaultGhost when the one that waited for its second time
 // never got it.
 func (p *Presence) See(what Event, now time.Time) (bool, Fault) {

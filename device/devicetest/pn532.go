@@ -1,0 +1,315 @@
+package devicetest
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// PN532 plays an NXP PN532 on a serial port, by its user manual (UM0701-02) and
+// from the chip's side: it sleeps until woken, acknowledges commands, and lists
+// cards of ISO 14443 type A that lie in its field. In memory it waits by timers
+// only, so that it works under testing/synctest; in a terminal it hears nothing
+// unless Run runs. Safe for use by many goroutines.
+type PN532 struct {
+	*plug
+
+	mu       sync.Mutex
+	awake    bool
+	ready    bool // SAMConfiguration was there
+	retries  byte // of looking for a card; FF: without end, as after power comes
+	field    [][]byte
+	waiting  bool // InListPassiveTarget has not been answered
+	heard    []byte
+	last     []byte // the last answer, for NACK
+	epoch    int    // answers of before an abort or a reset are not sent
+	commands []byte
+	mishaps  []PN532Fault
+}
+
+// PN532Fault is a way in which a PN532, or the cable, does what it should not.
+type PN532Fault uint8
+
+// The faults; each is of one command.
+const (
+	PN532Deaf     PN532Fault = iota + 1 // it is not heard
+	PN532Nack                           // NACK; it is not carried out
+	PN532Silent                         // ACK, and no answer
+	PN532Corrupt                        // the answer's checksum is wrong; asked again, it is right
+	PN532Garbled                        // the answer's checksum is wrong, asked again too
+	PN532Refuse                         // the error frame
+	PN532Garbage                        // bytes before ACK and answer that look like frames
+	PN532Extended                       // the answer comes as an extended frame
+	PN532Stale                          // another command's answer comes before
+	PN532Truncate                       // the answer's end is missing
+	PN532Length                         // the length of the number lies
+	PN532Dribble                        // the answer comes byte by byte, 1 ms apart
+	PN532Brownout                       // power is lost before the command
+)
+
+const (
+	pn532Ack   = "\x00\x00\xFF\x00\xFF\x00"
+	pn532Nack  = "\x00\x00\xFF\xFF\x00\x00"
+	pn532Error = "\x00\x00\xFF\x01\xFF\x7F\x81\x00"
+
+	// false starts, one with a length that would swallow a true frame
+	pn532Garbage = "\x00\xFF\x00\x00\xFF\x05\xFA\x00\x00\xFF\xFF\xFF\x01\x00\xFF\xAA\x55"
+
+	pn532AckAfter  = time.Millisecond
+	pn532Work      = 5 * time.Millisecond  // of a command
+	pn532LookAgain = 10 * time.Millisecond // of each retry without a card
+)
+
+// NewPN532 makes a chip on a port in memory, plugged in, with power and asleep.
+func NewPN532() *PN532 {
+	c := &PN532{retries: 0xFF}
+	c.plug = inMemory(c.hear)
+	return c
+}
+
+// NewPN532Terminal makes a chip behind a pseudo-terminal, and a symbolic link to
+// it.
+func NewPN532Terminal(link string) (*PN532, error) {
+	c := &PN532{retries: 0xFF}
+	p, err := inTerminal(link, c.hear)
+	if err != nil {
+		return nil, err
+	}
+	c.plug = p
+	return c, nil
+}
+
+// Present puts cards into the field in place of those that are there, by their
+// numbers of 4, 7 or 10 bytes; none takes them away.
+func (c *PN532) Present(uids ...[]byte) {
+	c.mu.Lock()
+	c.field = slices.Clone(uids)
+	answer := c.waiting && len(uids) > 0
+	epoch := c.epoch
+	c.mu.Unlock()
+	if answer {
+		c.list(epoch, 0)
+	}
+}
+
+// Misbehave adds faults: of the next command, of the one after it, and so on.
+func (c *PN532) Misbehave(faults ...PN532Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mishaps = append(c.mishaps, faults...)
+}
+
+// Reset takes the power away for a moment: the chip sleeps and has forgotten its
+// settings.
+func (c *PN532) Reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reset()
+}
+
+func (c *PN532) reset() {
+	c.awake, c.ready, c.waiting, c.retries, c.heard, c.last = false, false, false, 0xFF, nil, nil
+	c.epoch++
+}
+
+// Commands returns the codes of the commands that were carried out so far.
+func (c *PN532) Commands() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.commands)
+}
+
+// hear takes what the host sent.
+func (c *PN532) hear(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, x := range b {
+		if !c.awake { // the first bytes are lost: their edges only wake it
+			c.awake = x == 0x55
+			continue
+		}
+		c.heard = append(c.heard, x)
+		c.parse()
+	}
+}
+
+// parse takes a frame off what was heard, or the first byte of what is none.
+func (c *PN532) parse() {
+	for len(c.heard) >= 6 {
+		h := c.heard
+		if h[0] != 0 || h[1] != 0 || h[2] != 0xFF {
+			c.heard = h[1:]
+			continue
+		}
+		switch {
+		case string(h[:6]) == pn532Ack: // abort
+			c.epoch++
+			c.waiting = false
+			c.heard = h[6:]
+			continue
+		case string(h[:6]) == pn532Nack:
+			c.after(pn532AckAfter, c.last)
+			c.heard = h[6:]
+			continue
+		}
+		size := int(h[3]) + 7
+		if h[3] == 0 || h[3]+h[4] != 0 {
+			c.heard = h[1:]
+			continue
+		}
+		if len(h) < size {
+			return
+		}
+		c.heard = h[size:]
+		if data := h[5 : size-2]; sumOf(h[5:size-1]) == 0 && data[0] == 0xD4 && len(data) > 1 {
+			c.obey(slices.Clone(data[1:]))
+		} else {
+			c.after(pn532AckAfter, []byte(pn532Nack))
+		}
+	}
+}
+
+// obey carries out a command, with the fault that is its turn.
+func (c *PN532) obey(command []byte) {
+	fault := PN532Fault(0)
+	if len(c.mishaps) > 0 {
+		fault, c.mishaps = c.mishaps[0], c.mishaps[1:]
+	}
+	switch fault {
+	case PN532Brownout:
+		c.reset()
+		return
+	case PN532Deaf:
+		return
+	case PN532Nack:
+		c.after(pn532AckAfter, []byte(pn532Nack))
+		return
+	}
+	if !c.ready && command[0] != 0x14 { // low battery mode: that one first
+		return
+	}
+	c.epoch++
+	c.waiting = false
+	if fault == PN532Garbage {
+		c.after(0, []byte(pn532Garbage))
+	}
+	c.after(pn532AckAfter, []byte(pn532Ack))
+	c.commands = append(c.commands, command[0])
+	if answer, ok := c.answer(command); ok {
+		c.reply(pn532Work, answer, fault)
+		return
+	}
+	c.look(fault)
+}
+
+// answer returns the answer of a command; false for InListPassiveTarget.
+func (c *PN532) answer(command []byte) ([]byte, bool) {
+	switch command[0] {
+	case 0x14: // SAMConfiguration
+		c.ready = true
+	case 0x02: // GetFirmwareVersion: PN532, firmware 1.6, all that it supports
+		return []byte{0x03, 0x32, 1, 6, 7}, true
+	case 0x32: // RFConfiguration
+		if len(command) == 5 && command[1] == 0x05 {
+			c.retries = command[4]
+		}
+	case 0x4A: // InListPassiveTarget
+		return nil, len(command) != 3 || command[2] != 0
+	default:
+		return nil, true // the error frame
+	}
+	return []byte{command[0] + 1}, true
+}
+
+// look lists the cards in the field, or waits for one.
+func (c *PN532) look(fault PN532Fault) {
+	c.waiting = true
+	switch {
+	case len(c.field) > 0:
+		c.waiting = false
+		c.reply(pn532Work, listed(c.field[0], fault), fault)
+	case c.retries != 0xFF:
+		c.waiting = false
+		c.reply(pn532Work+time.Duration(c.retries+1)*pn532LookAgain, []byte{0x4B, 0}, fault)
+	}
+}
+
+// list answers a look for cards that waited.
+func (c *PN532) list(epoch int, fault PN532Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting && c.epoch == epoch && len(c.field) > 0 {
+		c.look(fault)
+	}
+}
+
+// listed is the answer that lists a card: its number in the list, ATQA, SAK,
+// length, UID.
+func listed(uid []byte, fault PN532Fault) []byte {
+	n := byte(len(uid))
+	if fault == PN532Length {
+		n += 3
+	}
+	return append([]byte{0x4B, 1, 1, 0x00, 0x04, 0x08, n}, uid...)
+}
+
+// reply sends an answer as the fault has it.
+func (c *PN532) reply(d time.Duration, answer []byte, fault PN532Fault) {
+	if answer == nil {
+		c.after(d, []byte(pn532Error))
+		return
+	}
+	right := pn532Frame(append([]byte{0xD5}, answer...), fault == PN532Extended)
+	wrong := slices.Clone(right)
+	wrong[len(wrong)-3] ^= 0x40
+	c.last = right
+	switch fault {
+	case PN532Silent:
+	case PN532Corrupt:
+		c.after(d, wrong)
+	case PN532Garbled:
+		c.last = wrong
+		c.after(d, wrong)
+	case PN532Refuse:
+		c.after(d, []byte(pn532Error))
+	case PN532Stale:
+		c.after(d, append(pn532Frame([]byte{0xD5, 0x41, 0x00, 0x08, 0x15}, false), right...))
+	case PN532Truncate:
+		c.after(d, right[:len(right)-4])
+	case PN532Dribble:
+		for i := range right {
+			c.after(d+time.Duration(i)*time.Millisecond, right[i:i+1])
+		}
+	default:
+		c.after(d, right)
+	}
+}
+
+// after sends bytes later, unless the command was aborted meanwhile.
+func (c *PN532) after(d time.Duration, b []byte) {
+	epoch := c.epoch
+	time.AfterFunc(d, func() {
+		c.mu.Lock()
+		off := c.epoch != epoch
+		c.mu.Unlock()
+		if !off {
+			_ = c.Send(b) // unplugged: lost, as on a wire
+		}
+	})
+}
+
+func pn532Frame(data []byte, extended bool) []byte {
+	f := []byte{0, 0, 0xFF, byte(len(data)), -byte(len(data))}
+	if extended {
+		f = []byte{0, 0, 0xFF, 0xFF, 0xFF, 0, byte(len(data)), -byte(len(data))}
+	}
+	f = append(f, data...)
+	return append(f, -sumOf(data), 0)
+}
+
+func sumOf(b []byte) (sum byte) {
+	for _, x := range b {
+		sum += x
+	}
+	return sum
+}

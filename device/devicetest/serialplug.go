@@ -1,0 +1,184 @@
+package devicetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"gatehouse/device"
+)
+
+// plug is where a serial fake hangs: on one port in memory, which the code under
+// test opens by Open, or behind a pseudo-terminal, which another process opens
+// by Path. It is safe for use by many goroutines.
+type plug struct {
+	heard func([]byte) // takes what was written to the port
+
+	mu       sync.Mutex
+	port     *Port         // the last that was opened; nil in a terminal
+	out      bool          // unplugged
+	terminal *SerialReader // nil in memory
+	plugged  chan struct{} // the terminal is another one
+}
+
+// inMemory makes a plug that is in.
+func inMemory(heard func([]byte)) *plug {
+	return &plug{heard: heard, plugged: make(chan struct{}, 1)}
+}
+
+// inTerminal makes a plug that is in, and a link to its terminal.
+func inTerminal(link string, heard func([]byte)) (*plug, error) {
+	terminal, err := NewSerialReader(link)
+	if err != nil {
+		return nil, err
+	}
+	p := inMemory(heard)
+	p.terminal = terminal
+	return p, nil
+}
+
+// Open opens the port in memory. The error wraps os.ErrNotExist while the plug is
+// out. What was sent before is lost.
+func (p *plug) Open() (device.Port, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.terminal != nil {
+		return nil, fmt.Errorf("open port in memory: it is a terminal, %s", p.terminal.Path())
+	}
+	if p.out {
+		return nil, fmt.Errorf("open port: %w", os.ErrNotExist)
+	}
+	p.port = NewPort()
+	return &heardPort{p.port, p.heard}, nil
+}
+
+// heardPort tells the fake what is written.
+type heardPort struct {
+	*Port
+	heard func([]byte)
+}
+
+func (p *heardPort) Write(b []byte) (int, error) {
+	n, err := p.Port.Write(b)
+	if p.heard != nil {
+		p.heard(b[:n])
+	}
+	return n, err
+}
+
+// Path returns the link to the terminal, for the site file; empty in memory.
+func (p *plug) Path() string {
+	if p.terminal == nil {
+		return ""
+	}
+	return p.terminal.Path()
+}
+
+// Unplug pulls the plug: whoever has the port open sees it hang up.
+func (p *plug) Unplug() error {
+	if p.terminal != nil {
+		return p.terminal.Unplug()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.out = true
+	if p.port != nil {
+		p.port.Unplug()
+	}
+	return nil
+}
+
+// Replug puts it in again.
+func (p *plug) Replug() error {
+	if p.terminal == nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.out = false
+		return nil
+	}
+	err := p.terminal.Replug()
+	select {
+	case p.plugged <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// Free takes back a terminal that a killed process had (see SerialReader.Free).
+func (p *plug) Free() error {
+	if p.terminal == nil {
+		return nil
+	}
+	return p.terminal.Free()
+}
+
+// Close unplugs and removes the terminal's link.
+func (p *plug) Close() error {
+	err := p.Unplug()
+	if p.terminal != nil {
+		err = errors.Join(err, p.terminal.Close())
+	}
+	return err
+}
+
+// Send sends bytes as they are: noise, a frame of one's own. Bytes that nobody
+// reads are lost.
+func (p *plug) Send(b []byte) error {
+	if p.terminal != nil {
+		return p.terminal.Noise(b)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out {
+		return fmt.Errorf("send on port in memory: %w", device.ErrUnplugged)
+	}
+	if p.port != nil {
+		p.port.Send(b)
+	}
+	return nil
+}
+
+// Run listens at a terminal until ctx ends, and returns ctx.Err(): a fake that is
+// asked hears nothing without it. In memory it only waits.
+func (p *plug) Run(ctx context.Context) error {
+	if p.terminal == nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	b := make([]byte, 4096)
+	for ctx.Err() == nil {
+		f := p.terminal.current()
+		if f == nil {
+			select {
+			case <-p.plugged:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
+		for {
+			n, err := f.Read(b)
+			if err != nil {
+				break
+			}
+			p.heard(b[:n])
+		}
+		stop()
+	}
+	return ctx.Err()
+}
+
+// pause waits for d, or returns ctx.Err().
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,146 @@
+package pn532
+
+// Bytes of a frame (PN532 user manual UM0701-02, section 6.2).
+const (
+	toChip      = 0xD4 // first byte of what we send
+	fromChip    = 0xD5 // and of what the chip sends
+	errorReport = 0x7F // the one byte of the chip's error frame
+	maxData     = 265  // bytes of a frame's data, its first byte too
+)
+
+const (
+	wakeUp = "\x55\x55\x00\x00\x00" // before the first frame, and what the chip sleeps through
+	ack    = "\x00\x00\xFF\x00\xFF\x00"
+	nack   = "\x00\x00\xFF\xFF\x00\x00"
+)
+
+// appendFrame writes the frame of data, which begins with toChip or fromChip
+// and has 1 to 265 bytes.
+func appendFrame(out, data []byte) []byte {
+	out = append(out, 0x00, 0x00, 0xFF)
+	if n := len(data); n <= 0xFF {
+		out = append(out, byte(n), -byte(n))
+	} else {
+		out = append(out, 0xFF, 0xFF, byte(n>>8), byte(n), -(byte(n>>8) + byte(n)))
+	}
+	out = append(out, data...)
+	return append(out, -sum(data), 0x00)
+}
+
+func sum(b []byte) (s byte) {
+	for _, x := range b {
+		s += x
+	}
+	return s
+}
+
+// frame is what a decoder found.
+type frame uint8
+
+const (
+	frameNone frame = iota // nothing yet
+	frameAck
+	frameNack
+	frameData  // decoder.data has it
+	frameError // the chip refused a command
+	frameSum   // a whole frame but for its checksum
+)
+
+// decoder cuts what the chip sends into frames. Between them it takes any
+// bytes: zeros are usual. A false start may hide a true one, so that it keeps
+// the bytes and looks again from the next one. The zero value is ready and soon
+// needs no more heap.
+type decoder struct {
+	buf  []byte // from a possible start: 00 FF
+	data []byte // of the last frameData, from the byte after fromChip
+}
+
+// push takes the next byte.
+func (d *decoder) push(b byte) frame {
+	d.buf = append(d.buf, b)
+	for len(d.buf) > 0 {
+		from, size, found := judge(d.buf)
+		switch {
+		case size < 0: // no frame: look again from the next byte
+			d.skip(1)
+		case len(d.buf) < size:
+			return frameNone
+		default:
+			if found == frameData {
+				d.data = append(d.data[:0], d.buf[from:size-1]...)
+			}
+			d.skip(size)
+			return found
+		}
+	}
+	return frameNone
+}
+
+// skip drops n bytes.
+func (d *decoder) skip(n int) {
+	rest := copy(d.buf, d.buf[n:])
+	clear(d.buf[rest:])
+	d.buf = d.buf[:rest]
+}
+
+// judge looks at bytes that begin where the 00 FF of a frame could. It returns
+// how many the frame has up to its checksum, as far as can be known, -1 for
+// none; and when they are there, what it is and where its data are. The zero
+// after the checksum is left: it is like those between frames.
+func judge(b []byte) (from, size int, found frame) {
+	if b[0] != 0x00 || len(b) > 1 && b[1] != 0xFF {
+		return 0, -1, frameNone
+	}
+	if len(b) < 4 {
+		return 0, 4, frameNone
+	}
+	n, from := int(b[2]), 4
+	switch {
+	case b[2] == 0x00 && b[3] == 0xFF:
+		return 0, 4, frameAck
+	case b[2] == 0xFF && b[3] == 0x00:
+		return 0, 4, frameNack
+	case b[2] == 0xFF && b[3] == 0xFF:
+		if len(b) < 7 {
+			return 0, 7, frameNone
+		}
+		n, from = int(b[4])<<8|int(b[5]), 7
+		if b[4]+b[5]+b[6] != 0 {
+			return 0, -1, frameNone
+		}
+	case b[2]+b[3] != 0:
+		return 0, -1, frameNone
+	}
+	if n < 1 || n > maxData {
+		return 0, -1, frameNone
+	}
+	if size = from + n + 1; len(b) < size {
+		return from, size, frameNone
+	}
+	return judgeData(b[from:size], from, size)
+}
+
+// judgeData looks at the data of a frame and their checksum.
+func judgeData(b []byte, from, size int) (int, int, frame) {
+	switch {
+	case sum(b) != 0:
+		return from, size, frameSum
+	case len(b) == 2 && b[0] == errorReport:
+		return from, size, frameError
+	case b[0] != fromChip || len(b) < 3:
+		return 0, -1, frameNone
+	}
+	return from + 1, size, frameData
+}
+
+// reset drops what is no whole frame yet.
+func (d *decoder) reset() {
+	clear(d.buf)
+	d.buf = d.buf[:0]
+}
+
+// forget clears the data: they may be a card's number.
+func (d *decoder) forget() {
+	clear(d.data)
+	d.data = d.data[:0]
+}
