@@ -14,6 +14,7 @@ import (
 
 type decodeCmd struct {
 	Wiegand decodeWiegandCmd `cmd:"" help:"Read frames of 0 and 1, one a line on standard input, and print one JSON object a line."`
+	Pass    decodePassCmd    `cmd:"" help:"Read QR passes, one a line on standard input, and print one JSON object a line."`
 	OSDP    decodeOSDPCmd    `cmd:"" help:"Read frames of an OSDP bus in hexadecimal, one a line on standard input, and print one JSON object a line."`
 }
 

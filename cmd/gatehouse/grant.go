@@ -21,6 +21,7 @@ type grantCmd struct {
 	Resume  grantResumeCmd  `cmd:"" help:"Bring a suspended key back."`
 	Forget  grantForgetCmd  `cmd:"" help:"Take an ended key off the list: its card is unknown from now on."`
 	Card    grantCardCmd    `cmd:"" help:"Add a card to a key, or the form in which another reader sees the same card."`
+	Pass    grantPassCmd    `cmd:"" help:"Print a pass for a key: a QR code's text that opens once, within minutes."`
 	List    grantListCmd    `cmd:"" help:"List the keys."`
 	Restore grantRestoreCmd `cmd:"" help:"Hand the keys to a gateway that lost them, from the copy beside the issuer's key."`
 }
