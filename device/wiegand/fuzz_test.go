@@ -9,7 +9,7 @@ import (
 )
 
 // mustBeSent checks that a card is right in one of the formats and is exactly
-// the edges before its time, none missing and none too close.
+// the edges before its time, none missing, behind a silence.
 func mustBeSent(t interface{ Fatalf(string, ...any) }, formats []Format, edges []device.Edge, f Frame) {
 	if !slices.ContainsFunc(formats, func(x Format) bool { return x.Check(f.Card) == nil }) {
 		t.Fatalf("a card that no format takes")
@@ -22,27 +22,41 @@ func mustBeSent(t interface{ Fatalf(string, ...any) }, formats []Format, edges [
 	t.Fatalf("a card of %d bits at %v that nobody sent", f.Card.Len(), f.At)
 }
 
-// spells tells whether the last active edges are the bits of c.
+// spells tells whether the last active edges, all counted, are the bits of c,
+// and the one before them is a silence away.
 func spells(edges []device.Edge, c device.Card) bool {
-	i := c.Len()
-	for k := len(edges) - 1; k >= 0 && i > 0; k-- {
+	i, first := c.Len(), time.Duration(0)
+	for k := len(edges) - 1; k >= 0; k-- {
 		e := edges[k]
-		if k > 0 && e.Seq != edges[k-1].Seq+1 && i > 1 {
+		if i > 0 && k > 0 && e.Seq != edges[k-1].Seq+1 {
 			return false
 		}
 		if !e.Active {
 			continue
 		}
+		if i == 0 {
+			return first-e.At >= MinGap
+		}
 		i--
-		if e.Line != c.Bit(i) {
+		if first = e.At; e.Line != c.Bit(i) {
 			return false
 		}
 	}
 	return i == 0
 }
 
-// FuzzFramer: no panic; each card is the edges that were given. Four bytes make
-// an edge: line and flags, time in units of 10 us.
+// fuzzed are the readers that FuzzFramer plays the edges to.
+func fuzzed() []Config {
+	list := []Config{{Formats: h26}, {Formats: all()}, {Formats: h26w66, Gap: MinGap}}
+	for _, kind := range KeypadKinds() {
+		list = append(list, Config{Formats: h34, Keypad: Keypad{Kind: kind}})
+	}
+	return append(list, Config{Formats: h26h34, Keypad: Keypad{Kind: "pin26", Facility: 9, Length: 4}}, Config{Teach: true})
+}
+
+// FuzzFramer: no panic; each card, key and PIN is the edges that were given
+// between two silences, and what is the keypad's is no card. Four bytes make an
+// edge: line and flags, time in units of 10 us.
 func FuzzFramer(f *testing.F) {
 	var p tape
 	p.frame(0, card(f, "H10301", 123, 4567), 2*ms)
@@ -50,16 +64,62 @@ func FuzzFramer(f *testing.F) {
 	f.Add(bytesOf(p.edges))
 	p.drop(7)
 	f.Add(bytesOf(p.edges))
+	p.frame(99*ms, device.CardOf(11, 4), 2*ms)
+	p.frame(99*ms, device.CardOf(0b110111, 6), 2*ms)
+	p.frame(99*ms, card(f, "H10301", 9, 4711), 2*ms)
+	f.Add(bytesOf(p.edges))
+	cfgs := fuzzed()
 	f.Fuzz(func(t *testing.T, b []byte) {
 		edges := edgesOf(b)
-		for _, formats := range [][]Format{h26, all()} {
-			for _, x := range play(edges, formats...) {
-				if x.Fault == device.FaultNone {
-					mustBeSent(t, formats, edges, x)
-				}
+		for _, cfg := range cfgs {
+			for _, x := range playOn(cfg, edges) {
+				mustFollow(t, cfg, edges, x)
 			}
 		}
 	})
+}
+
+// mustFollow checks one frame against the edges before its end.
+func mustFollow(t *testing.T, cfg Config, edges []device.Edge, x Frame) {
+	pad := newPad(cfg.Keypad)
+	switch {
+	case x.Fault != device.FaultNone:
+		if x != (Frame{Fault: x.Fault, At: x.At}) {
+			t.Fatalf("%v and more", x.Fault)
+		}
+	case x.Card.Len() > 0:
+		if x.Key != 0 || x.PIN.Len() > 0 || pad.claims(x.Card) {
+			t.Fatalf("a card that is keys")
+		}
+		if !cfg.Teach {
+			mustBeSent(t, cfg.Formats, edges, x)
+		}
+	default:
+		if !slices.ContainsFunc(edges, func(e device.Edge) bool { return e.At == x.At }) {
+			t.Fatalf("keys at %v, when nothing was sent", x.At)
+		}
+		for last := range edges {
+			sent := lastBits(edges[:last+1], pad.bits())
+			if edges[last].At == x.At && pad.claims(sent) && pad.read(sent) == (Frame{Key: x.Key, PIN: x.PIN}) {
+				return
+			}
+		}
+		t.Fatalf("keys that nobody typed")
+	}
+}
+
+// lastBits is what the last n active edges spell.
+func lastBits(edges []device.Edge, n int) (c device.Card) {
+	var lines []byte
+	for k := len(edges) - 1; k >= 0 && len(lines) < n; k-- {
+		if edges[k].Active {
+			lines = append(lines, edges[k].Line)
+		}
+	}
+	for _, line := range slices.Backward(lines) {
+		c, _ = c.Append(line)
+	}
+	return c
 }
 
 func bytesOf(edges []device.Edge) (b []byte) {

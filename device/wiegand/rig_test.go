@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -92,11 +93,16 @@ type rig struct {
 }
 
 func newRig(t *testing.T, w *wires, formats ...string) *rig {
-	g := &rig{t: t, events: make(chan device.Event, 64), start: time.Now(), wires: w}
-	cfg := Config{Source: "front"}
+	var cfg Config
 	for _, name := range formats {
 		cfg.Formats = append(cfg.Formats, format(t, name))
 	}
+	return newRigOf(t, w, cfg)
+}
+
+func newRigOf(t *testing.T, w *wires, cfg Config) *rig {
+	g := &rig{t: t, events: make(chan device.Event, 1000), start: time.Now(), wires: w}
+	cfg.Source = "front"
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() { ended <- New(cfg, g.open, g.events).Run(ctx) }()
@@ -148,15 +154,31 @@ func (g *rig) swipe(w *wires, c device.Card, interval time.Duration) {
 	}
 }
 
+// keys types on a keypad of kind key4.
+func (g *rig) keys(w *wires, keys string) {
+	for _, key := range keys {
+		v := uint64(strings.IndexRune("0123456789*#", key))
+		g.swipe(w, device.CardOf(v, 4), 2*ms)
+		time.Sleep(100 * ms)
+	}
+	synctest.Wait()
+}
+
+// all takes all events so far.
+func (g *rig) all() (list []device.Event) {
+	synctest.Wait()
+	for len(g.events) > 0 {
+		list = append(list, <-g.events)
+	}
+	return list
+}
+
 // expect takes all events so far and compares them as kind/fault.
 func (g *rig) expect(want ...string) []device.Event {
 	g.t.Helper()
-	synctest.Wait()
-	var got []device.Event
+	got := g.all()
 	var names []string
-	for len(g.events) > 0 {
-		e := <-g.events
-		got = append(got, e)
+	for _, e := range got {
 		names = append(names, nameOf(e))
 		if e.Source != "front" {
 			g.t.Errorf("source %q", e.Source)
@@ -172,6 +194,8 @@ func nameOf(e device.Event) string {
 	switch e.Kind {
 	case device.CardRead:
 		return "card"
+	case device.PINEntered:
+		return "PIN " + e.PIN.Digits()
 	case device.WentOffline:
 		return "offline " + e.Fault.String()
 	case device.CameOnline:
