@@ -40,6 +40,7 @@ func (d *Door) code(ctx context.Context, e device.Event) {
 		head.Reason = wire.ReasonReplayed // another door was faster
 		d.deny(head, pass.Who)
 	case pass.Reason == wire.ReasonGranted:
+		head.Detail = pass.ID[:] // after a restart the log tells which passes are used
 		d.grant(ctx, head, pass.Who)
 	default:
 		d.deny(head, pass.Who)

@@ -53,10 +53,9 @@ type Passes interface {
 
 // Pass is what a scanned code is good for.
 type Pass struct {
-	ID      wire.ID
-	Expires int64       // unix seconds
-	Who     wire.Who    // nobody where the code is no pass
-	Reason  wire.Reason // ReasonGranted, or why not
+	ID     wire.ID     // its mark; zero where the code is no pass
+	Who    wire.Who    // nobody where the code is no pass
+	Reason wire.Reason // ReasonGranted, or why not
 }
 
 // Reader is what the door knows of one reader.

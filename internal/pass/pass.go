@@ -5,9 +5,10 @@
 // It works with no network. It refuses to open twice by one pass, whatever the
 // clock does; to judge by a clock that nobody trusts; to take the word of an
 // issuer that the root has taken back; and to write, log or hand on the text of a
-// pass, which opens a door. It remembers used passes in memory alone, so that a
-// scan costs no write: after a start, every pass that was issued before counts as
-// used.
+// pass, which opens a door. It writes nothing of its own: the entry of a granted
+// pass, which is durable before the door opens, has the pass's mark as its
+// detail, and Recall brings those of the last minutes back after a start. Until
+// then every pass that was issued before the start counts as used.
 package pass
 
 import (
@@ -44,10 +45,11 @@ type Judge struct {
 	keys    Keys
 	elapsed func() time.Duration // since New, on the monotonic clock
 
-	mu      sync.Mutex
-	used    []wire.ID // of markOf, ascending, without those that are forgotten
-	horizon uint32    // passes from then or before, unix s, were forgotten: they count as used
-	now     int64     // unix s, of the last decision
+	mu       sync.Mutex
+	recalled bool      // what the runs before have used is known
+	used     []wire.ID // of markOf, ascending, without those that are forgotten
+	horizon  uint32    // passes from then or before, unix s, were forgotten: they count as used
+	now      int64     // unix s, of the last decision
 }
 
 var _ door.Passes = (*Judge)(nil)
@@ -64,7 +66,7 @@ func issued(mark wire.ID) uint32 { return binary.BigEndian.Uint32(mark[:]) }
 func compare(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) }
 
 // New makes a Judge. It starts nothing. The moment counts: passes that were
-// issued before it, or within Skew of it, are taken for used.
+// issued before it, or within Skew of it, are taken for used until Recall.
 func New(keys Keys) *Judge {
 	start := time.Now()
 	return &Judge{keys: keys, elapsed: func() time.Duration { return time.Since(start) }}
@@ -90,7 +92,7 @@ func (j *Judge) Decide(code device.Code, at string, clock door.Clock) door.Pass 
 		return door.Pass{Reason: wire.ReasonBadCode}
 	}
 	now := max(clock.Now, clock.Floor)
-	v := door.Pass{ID: markOf(p), Expires: int64(p.Until), Who: wire.Who{Tenancy: &p.Tenancy}}
+	v := door.Pass{ID: markOf(p), Who: wire.Who{Tenancy: &p.Tenancy}}
 	switch {
 	case !clock.Trusted:
 		v.Reason = wire.ReasonClockUntrusted
@@ -131,6 +133,21 @@ func (j *Judge) Use(v door.Pass) bool {
 	return true
 }
 
+// Recall tells which passes (their door.Pass.ID) the runs before have used: all
+// that may still be good, and some more do no harm. From then on a pass that was
+// issued before the start is good, unless it is among them.
+func (j *Judge) Recall(used []wire.ID) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.recalled = true
+	for _, mark := range used {
+		if i, seen := slices.BinarySearchFunc(j.used, mark, compare); !seen {
+			j.used = slices.Insert(j.used, i, mark)
+		}
+	}
+	j.drop(max(0, len(j.used)-maxUsed))
+}
+
 func (j *Judge) isUsed(mark wire.ID, now int64) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -144,7 +161,7 @@ func (j *Judge) isUsed(mark wire.ID, now int64) bool {
 func (j *Judge) find(mark wire.ID) (int, bool) {
 	i, seen := slices.BinarySearchFunc(j.used, mark, compare)
 	start := j.now - int64(j.elapsed()/time.Second) // as this clock has it: one that was set has moved it too
-	return i, seen || issued(mark) <= j.horizon || int64(issued(mark)) <= start+Skew
+	return i, seen || issued(mark) <= j.horizon || !j.recalled && int64(issued(mark)) <= start+Skew
 }
 
 // forget drops what is over for every pass that was issued then or before,

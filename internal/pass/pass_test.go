@@ -2,6 +2,8 @@ package pass
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -241,6 +243,7 @@ func TestNeverTwice(t *testing.T) {
 		}
 		j := newJudge()
 		opened := map[device.Code]bool{}
+		marks := map[device.Code]wire.ID{}
 		var codes []device.Code
 		for range rapid.IntRange(1, 120).Draw(t, "steps") {
 			switch rapid.SampledFrom([]string{"wait", "issue", "show", "show", "show", "set", "restart"}).Draw(t, "step") {
@@ -251,7 +254,10 @@ func TestNeverTwice(t *testing.T) {
 			case "set":
 				wrong = errs.Draw(t, "wrong by")
 			case "restart":
-				if j = newJudge(); !honest {
+				j = newJudge()
+				if rapid.Bool().Draw(t, "recall") {
+					j.Recall(slices.Collect(maps.Values(marks)))
+				} else if !honest {
 					clear(opened)
 				}
 			case "show":
@@ -271,10 +277,31 @@ func TestNeverTwice(t *testing.T) {
 				if opened[code] {
 					t.Fatalf("opened twice; issued %d s ago, clock wrong by %d s", now-int64(p.From), wrong)
 				}
-				opened[code] = true
+				opened[code], marks[code] = true, v.ID
 			}
 		}
 	})
+}
+
+// TestRecall: once the used ones are known, a pass of before the start is good.
+func TestRecall(t *testing.T) {
+	keys := newShown(t)
+	used, fresh := keys.add(resident, noon-60, 5), keys.add(resident, noon-60, 5)
+	j := ago(keys, 0)
+	before := ago(keys, time.Hour)
+	mark := at(noon).show(before, used).ID
+	for _, code := range []device.Code{used, fresh} {
+		if v := at(noon).show(j, code); v.Reason != wire.ReasonReplayed {
+			t.Fatalf("before Recall: %s", v.Reason)
+		}
+	}
+	j.Recall([]wire.ID{mark})
+	if v := at(noon).show(j, used); v.Reason != wire.ReasonReplayed {
+		t.Errorf("a used pass: %s", v.Reason)
+	}
+	if v := at(noon).show(j, fresh); v.Reason != wire.ReasonGranted {
+		t.Errorf("a fresh pass: %s", v.Reason)
+	}
 }
 
 func grantsForRapid(t *rapid.T) *access.Grants {
