@@ -17,12 +17,18 @@ import (
 
 var osdpTestKey = [16]byte{0xC0, 0x1D, 0x5E, 0x77, 0x02, 0x9A, 0x44, 0x13, 0x88, 0xF1, 0x36, 0xAB, 0x60, 0x2C, 0xD9, 0x05}
 
-// onLine runs a line in memory and a panel at it, in virtual time.
+// onLine runs a line in memory and a panel at it, in virtual time and with the
+// wire's.
 func onLine(t *testing.T, play func(*testing.T, *OSDPLine, *osdpPanel), readers ...*OSDPReader) {
+	t.Helper()
+	onLineOf(t, true, play, readers...)
+}
+
+func onLineOf(t *testing.T, wireTime bool, play func(*testing.T, *OSDPLine, *osdpPanel), readers ...*OSDPReader) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		l := NewOSDPLine(readers...)
-		l.WireTime = true
+		l.WireTime = wireTime
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() {

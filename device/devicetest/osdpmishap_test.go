@@ -155,8 +155,7 @@ func TestOSDPEnemy(t *testing.T) {
 // them.
 func TestOSDPFlood(t *testing.T) {
 	r := NewOSDPReader(OSDPConfig{Address: 0})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
-		l.WireTime = false
+	onLineOf(t, false, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
 		r.Misbehave(OSDPMishap{Fault: OSDPFlood, Times: 10_000})
 		time.Sleep(1100 * time.Millisecond)
 		if r.Misbehaves() {
