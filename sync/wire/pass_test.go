@@ -74,8 +74,12 @@ func TestPassChanged(t *testing.T) {
 			t.Fatalf("%s: the error repeats the text", what)
 		}
 	}
+	step := 1
+	if testing.Short() {
+		step = 37 // one or two of the letters that base32 has
+	}
 	for i := range len(text) {
-		for c := range 256 {
+		for c := i % step; c < 256; c += step {
 			if byte(c) != text[i] {
 				refused("changed", text[:i]+string([]byte{byte(c)})+text[i+1:])
 			}
@@ -91,7 +95,7 @@ func TestPassChanged(t *testing.T) {
 	refused("lower case", strings.ToLower(text))
 	envelope, err := passText.DecodeString(text[len(PassPrefix):])
 	must(t, envelope, err)
-	for i := range len(envelope) * 8 {
+	for i := 0; i < len(envelope)*8; i += step {
 		flipped := bytes.Clone(envelope)
 		flipped[i/8] ^= 1 << (i % 8)
 		refused("a bit flipped", PassPrefix+passText.EncodeToString(flipped))
