@@ -1,44 +1,62 @@
 package wiegand
 
-// table has the formats in the order of their length. Bit 0 is the first on
-// the wire. H10301 and H10306 are HID's names of the open 26- and 34-bit
-// formats; W66 is the 64-bit member of the "EO" family (even parity over the
-// first half of the data, odd over the second), the UID of a card as it is.
-var table = []Format{
-	{
-		Name: "H10301", Bits: 26,
-		facility: field{list: run(1, 8)},
-		card:     field{list: run(9, 24)},
-		parity:   []parity{even(0, run(1, 12)), odd(25, run(13, 24))},
-	},
-	{
-		Name: "H10306", Bits: 34,
-		facility: field{list: run(1, 16)},
-		card:     field{list: run(17, 32)},
-		parity:   []parity{even(0, run(1, 16)), odd(33, run(17, 32))},
-	},
-	{
-		Name: "W66", Bits: 66,
-		card:   field{list: run(1, 64)},
-		parity: []parity{even(0, run(1, 32)), odd(65, run(33, 64))},
-	},
-}
+import (
+	"slices"
+	"strconv"
+	"strings"
 
-// Lookup finds a format by its name.
+	"gatehouse/device"
+)
+
+// Names as H10301, N10002, C1k35s are those of the makers or of the cloning
+// trade; W and a number are the open layouts that manuals call "Wiegand 26":
+// all data as one number between the parity bits. Where the bits could hold
+// more than the maker issues, max says so: Encode keeps to it, Decode does not.
+//
+// The layouts are facts told by makers' manuals, cardinfo.barkweb.com.au and
+// the format list of the Proxmark3 client. Differences from the latter:
+//   - HPP32 there writes a card number of 29 bits into 19; here it has the 19.
+//   - H10320 there takes only numbers from 80000000, its first digit having run
+//     over a fixed bit; here all. Before 2025 it had 36 bits. Bits 28 and 29 are
+//     each covered twice where 26 and 27 would be expected: kept as seen.
+//   - HGen37 there checks bit 28 where its encoder uses 26: here 26.
+//   - C15001 there turns an OEM code of 0 into 900; here 0 is 0.
+//   - P10001 there does not check its fixed 1111.
+//   - ISCS, BC40 and Casi40 there cut a number that is too large; here it is refused.
+var table = slices.Concat(short, long)
+
+// Raw formats are RAW16 to RAW256.
+const (
+	raw    = "RAW"
+	minRaw = 16 // less is a key of a keypad
+	maxRaw = device.MaxCardBits
+)
+
+// Lookup finds a format by its exact name. RAW16 to RAW256 are any bits of that
+// number: for a card whose layout nobody knows, which opens doors all the same.
 func Lookup(name string) (Format, bool) {
-	for _, f := range table {
-		if f.Name == name {
-			return f, true
+	for i := range table {
+		if table[i].Name == name {
+			return table[i], true
 		}
 	}
-	return Format{}, false
+	digits, ok := strings.CutPrefix(name, raw)
+	n, err := strconv.Atoi(digits)
+	if !ok || err != nil || n < minRaw || n > maxRaw || strconv.Itoa(n) != digits {
+		return Format{}, false
+	}
+	return rawFormat(n), true
 }
 
-// Names lists the formats, shortest first.
+func rawFormat(n int) Format {
+	return Format{Name: raw + strconv.Itoa(n), Bits: n, card: num(0, uint8(n-1))}
+}
+
+// Names lists the formats, shortest first. RAW16 to RAW256 are known besides.
 func Names() []string {
 	names := make([]string, len(table))
-	for i, f := range table {
-		names[i] = f.Name
+	for i := range table {
+		names[i] = table[i].Name
 	}
 	return names
 }
@@ -46,6 +64,9 @@ func Names() []string {
 func even(at uint8, over []uint8) parity { return parity{at: at, over: over} }
 
 func odd(at uint8, over []uint8) parity { return parity{at: at, odd: true, over: over} }
+
+// num is the number of the bits first to last.
+func num(first, last uint8) field { return field{list: run(first, last)} }
 
 // run lists the bits first to last.
 func run(first, last uint8) []uint8 { return every(1, first, last) }
@@ -57,4 +78,18 @@ func every(step, first, last uint8) []uint8 {
 		list = append(list, uint8(i))
 	}
 	return list
+}
+
+// without lists what is in list and in no other.
+func without(list []uint8, others ...[]uint8) []uint8 {
+	return slices.DeleteFunc(list, func(i uint8) bool { return slices.Contains(slices.Concat(others...), i) })
+}
+
+// ones fixes bits at 1.
+func ones(list ...uint8) []fixed {
+	var all []fixed
+	for _, at := range list {
+		all = append(all, fixed{at, 1})
+	}
+	return all
 }
