@@ -160,3 +160,6 @@ func (l Layout) valid() error {
 	}
 	return nil
 }
+
+// EndsBySilence reports whether nothing but 50 ms of silence ends a frame.
+func (l Layout) EndsBySilence() bool { return l.binary == nil && l.text.end == endSilence }
