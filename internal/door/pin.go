@@ -67,6 +67,7 @@ func (d *Door) answered(ctx context.Context, c checkedPIN) {
 	if d.waiting.asked && d.waiting.until.Equal(c.until) {
 		d.waiting = waitingPIN{}
 	}
+	d.rest(c.reader)
 	if c.err != nil {
 		d.p.Log.Warn().Err(c.err).Str("door", d.cfg.ID).Msg("PIN could not be checked")
 	}
@@ -94,5 +95,15 @@ func (d *Door) expirePIN(now time.Time) {
 		return // its answer is on the way, and makes the entry
 	}
 	w.head.Reason = wire.ReasonPINMissing
+	d.rest(w.reader)
 	d.deny(w.head, w.who)
+}
+
+// rest ends the request for a PIN at a reader.
+func (d *Door) rest(reader string) {
+	f := device.FeedbackIdle
+	if d.machine.State() == Held {
+		f = device.FeedbackHeld
+	}
+	d.p.Show(reader, f)
 }

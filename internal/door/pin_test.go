@@ -77,15 +77,15 @@ func TestCardAndPIN(t *testing.T) {
 		shown    []string
 	}{
 		"card and PIN": {true, func(b *bench) { b.swipe("in", known); b.key("in", "4711") }, true,
-			[]string{"granted"}, []string{"in enter_pin"}},
+			[]string{"granted"}, []string{"in enter_pin", "in idle"}},
 		"wrong PIN": {true, func(b *bench) { b.swipe("in", known); b.key("in", "0815") }, false,
-			[]string{"wrong_pin_at_door"}, []string{"in enter_pin", "in denied"}},
+			[]string{"wrong_pin_at_door"}, []string{"in enter_pin", "in idle", "in denied"}},
 		"card alone": {true, func(b *bench) { b.swipe("in", known); time.Sleep(time.Minute) }, false,
-			[]string{"pin_missing"}, []string{"in enter_pin", "in denied"}},
+			[]string{"pin_missing"}, []string{"in enter_pin", "in idle", "in denied"}},
 		"PIN alone": {true, func(b *bench) { b.key("in", "4711") }, false,
 			[]string{"pin_alone"}, []string{"in denied"}},
 		"PIN too late": {true, func(b *bench) { b.swipe("in", known); time.Sleep(20 * time.Second); b.key("in", "4711") }, false,
-			[]string{"pin_missing", "pin_alone"}, []string{"in enter_pin", "in denied", "in denied"}},
+			[]string{"pin_missing", "pin_alone"}, []string{"in enter_pin", "in idle", "in denied", "in denied"}},
 		"PIN of another reader": {true, func(b *bench) { b.swipe("in", known); b.key("other", "4711") }, false,
 			[]string{"pin_alone"}, []string{"in enter_pin", "other denied"}},
 		"a tenancy without PIN": {false, func(b *bench) { b.swipe("in", known) }, true,
@@ -101,7 +101,7 @@ func TestCardAndPIN(t *testing.T) {
 			b.swipe("in", known)
 			b.key("in", "4711")
 		}, true,
-			[]string{"pin_missing", "granted"}, []string{"in enter_pin", "in denied", "in enter_pin"}},
+			[]string{"pin_missing", "granted"}, []string{"in enter_pin", "in idle", "in denied", "in enter_pin", "in idle"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -253,6 +253,26 @@ func TestReaderNews(t *testing.T) {
 		if want := []string{"install_opened", "install_closed", "key_sent", "key_proved", "key_failed"}; !slices.Equal(news, want) {
 			t.Errorf("news %q", news)
 		}
+	})
+}
+
+// TestDenialIsShown: at each presentation, not while the card is held, and not
+// where people leave or a card is taken for registration.
+func TestDenialIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shown{}
+		taken := false
+		b := start(t, func(_ *door.Config, p *door.Parts) {
+			p.Show, p.Watch = s.show, func(door.Seen) bool { return taken }
+		})
+		b.swipe("in", stranger)
+		b.swipe("in", stranger)
+		time.Sleep(2 * time.Second)
+		b.swipe("in", stranger)
+		b.swipe("out", stranger)
+		taken = true
+		b.swipe("in", stranger+1)
+		s.wants(t, "in denied", "in denied")
 	})
 }
 
