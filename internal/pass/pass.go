@@ -6,9 +6,11 @@
 // clock does; to judge by a clock that nobody trusts; to take the word of an
 // issuer that the root has taken back; and to write, log or hand on the text of a
 // pass, which opens a door. It writes nothing of its own: the entry of a granted
-// pass, which is durable before the door opens, has the pass's mark as its
-// detail, and Recall brings those of the last minutes back after a start. Until
-// then every pass that was issued before the start counts as used.
+// pass has the pass's mark as its detail, and Recall brings those of the last
+// minutes back after a start. Until then every pass that was issued before the
+// start counts as used. An entry that a sick disk kept from being durable in time,
+// and a power cut then lost, is forgotten: such a pass may open once more while it
+// lasts.
 package pass
 
 import (
