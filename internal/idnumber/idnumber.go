@@ -18,8 +18,9 @@ import (
 )
 
 // Fold brings a typed number to the form in which it is kept: full-width
-// characters become ASCII, letters upper case; spaces, and the hyphens and dots
-// by which people group digits, go.
+// characters become ASCII, letters upper case, the Roman numeral ten (which X
+// stands for in GB 11643, and some input methods write) X; spaces, and the dashes
+// and dots by which people group digits, go.
 func Fold(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '\uff01' && r <= '\uff5e' {
@@ -28,8 +29,10 @@ func Fold(text string) string {
 		switch {
 		case unicode.IsSpace(r), unicode.Is(unicode.Cf, r):
 			return -1 // also marks of direction, which come along when a number is pasted
-		case r == '-', r == '.', r == '·':
+		case unicode.Is(unicode.Pd, r), r == '.', r == '·':
 			return -1
+		case r == 'Ⅹ', r == 'ⅹ':
+			return 'X'
 		case r >= 'a' && r <= 'z':
 			return r - 'a' + 'A'
 		}
@@ -88,6 +91,9 @@ func citizen(n string, today time.Time, areas string) error {
 // eighteen checks length, digits and the check character: weights 2^(17-i) mod
 // 11 (ISO 7064, MOD 11-2).
 func eighteen(n string) error {
+	if len(n) == 15 && allDigits(n) {
+		return errors.New("the number has 15 characters, as before 1999: today's document has one of 18")
+	}
 	if len(n) != 18 {
 		return fmt.Errorf("the number has %d characters, and must have 18", len(n))
 	}
@@ -109,8 +115,9 @@ func checkCharacter(digits string) byte {
 	return "10X98765432"[sum]
 }
 
-// oldest is the first year of birth that is taken for true.
-const oldest = 1900
+// oldest is the first year of birth that is taken for true. The standard's own
+// example was born in 1880.
+const oldest = 1850
 
 // born checks a date YYYYMMDD.
 func born(text string, today time.Time) error {
@@ -181,6 +188,35 @@ func foreigner(n string, today time.Time) error {
 		return err
 	}
 	return born(n[6:14], today)
+}
+
+// Born returns the date of birth that a number has, UTC midnight, and false for
+// one that has none or is not well formed. An older foreigner's card has two
+// digits of the year: the latest that is not after today counts.
+func Born(document wire.DocumentType, number string, today time.Time) (time.Time, bool) {
+	n, err := Check(document, number, today)
+	if err != nil {
+		return time.Time{}, false
+	}
+	switch {
+	case len(n) == 18 && (document == wire.DocumentResidentID || document == wire.DocumentResidence || document == wire.DocumentForeigner):
+		day, err := time.Parse("20060102", n[6:14])
+		return day, err == nil
+	case len(n) == 15 && document == wire.DocumentForeigner:
+		return bornShort(n[7:13], today)
+	}
+	return time.Time{}, false
+}
+
+// bornShort reads YYMMDD. A 29 February is of no common year.
+func bornShort(text string, today time.Time) (time.Time, bool) {
+	for century := today.Year() / 100; century >= 19; century-- {
+		day, err := time.Parse("20060102", fmt.Sprintf("%02d%s", century, text))
+		if err == nil && !day.After(today) {
+			return day, true
+		}
+	}
+	return time.Time{}, false
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

@@ -68,13 +68,20 @@ func TestCheck(t *testing.T) {
 		{"no leap day", wire.DocumentResidentID, invented("19000229", 2), "", "no day of the calendar"},
 		{"month 13", wire.DocumentResidentID, invented("19901307", 2), "", "no day of the calendar"},
 		{"future", wire.DocumentResidentID, invented("20270101", 2), "", "in the future"},
-		{"too old", wire.DocumentResidentID, invented("18991231", 2), "", "before 1900"},
+		{"too old", wire.DocumentResidentID, invented("18491231", 2), "", "before 1850"},
+		{"the standard's examples", wire.DocumentResidentID, "11010519491231002x", "11010519491231002X", ""},
+		{"the standard's oldest", wire.DocumentResidentID, "440524188001010014", "440524188001010014", ""},
+		{"Roman ten", wire.DocumentResidentID, x[:17] + "Ⅹ", x, ""},
+		{"small Roman ten", wire.DocumentResidentID, x[:17] + "ⅹ", x, ""},
+		{"dashes of all sorts", wire.DocumentResidentID, good[:6] + "–" + good[6:14] + "—" + good[14:15] + "－" + good[15:], good, ""},
+		{"Arabic digits", wire.DocumentResidentID, "٤" + good[1:], "", "neither"},
 		{"area", wire.DocumentResidentID, full("99000019900307001"), "", "no area"},
 		{"area between two of the list", wire.DocumentResidentID, full("16000019900307001"), "", "no area"},
 		{"residence permit's area", wire.DocumentResidentID, full("83000019900307001"), "", "no area"},
 		{"swapped", wire.DocumentResidentID, string(swapped), "", "check digit"},
 		{"17", wire.DocumentResidentID, good[:17], "", "17 characters"},
-		{"15 digits", wire.DocumentResidentID, good[:15], "", "15 characters"},
+		{"15 digits", wire.DocumentResidentID, good[:15], "", "before 1999"},
+		{"15 digits of a foreigner", wire.DocumentForeigner, good[:15], "", "3 letters"},
 		{"letter inside", wire.DocumentResidentID, good[:5] + "O" + good[6:], "", "must be digits"},
 		{"empty", wire.DocumentResidentID, " ", "", "empty"},
 		{"hanzi", wire.DocumentResidentID, "长期", "", "neither"},
@@ -108,6 +115,33 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s: refused or changed: %v", c.name, err)
 		case c.want == "" && (err == nil || !strings.Contains(err.Error(), c.word)):
 			t.Errorf("%s: error %v, want one that says %q", c.name, err, c.word)
+		}
+	}
+}
+
+// TestBorn: the date in the number, and none where it has none.
+func TestBorn(t *testing.T) {
+	for _, c := range []struct {
+		document wire.DocumentType
+		number   string
+		want     string // empty: none
+	}{
+		{wire.DocumentResidentID, invented("19900307", 1), "1990-03-07"},
+		{wire.DocumentResidentID, wide(invented("20120229", 1)), "2012-02-29"},
+		{wire.DocumentResidence, full("81000019900307001"), "1990-03-07"},
+		{wire.DocumentForeigner, full("94484020150307001"), "2015-03-07"},
+		{wire.DocumentForeigner, "ABC440090030701", "1990-03-07"},
+		{wire.DocumentForeigner, "ABC440026112301", "2026-11-23"},
+		{wire.DocumentForeigner, "ABC440026112401", "1926-11-24"},
+		{wire.DocumentForeigner, "ABC440000022901", "2000-02-29"},
+		{wire.DocumentResidentID, invented("19900307", 1)[:17] + "?", ""},
+		{wire.DocumentPassport, "E00000000", ""},
+		{wire.DocumentHongKong, "H12345678", ""},
+		{wire.DocumentForeigner, "ABC440001022901", ""},
+	} {
+		day, ok := Born(c.document, c.number, today)
+		if ok != (c.want != "") || ok && day.Format(time.DateOnly) != c.want {
+			t.Errorf("%s: %v %v, want %q", c.document, day, ok, c.want)
 		}
 	}
 }
