@@ -145,7 +145,7 @@ func TestParseReader(t *testing.T) {
 		"faults only":         {swap(`{bits = 9, hex = "8080"}`, `{fault = "wrong_length"}`), "every sample wants a fault"},
 		"indication":          {reader + "[indication.granted]\nled = 'green'\nbeeps = 2\nbeep_ms = 100\n", ""},
 		"no such feedback":    {reader + "[indication.maybe]\nled = 'green'\n", "want one of idle"},
-		"no such colour":      {reader + "[indication.granted]\nled = 'pink'\n", "want one of off"},
+		"no such colour":      {reader + "[indication.granted]\nled = 'pink'\n", "want one of black"},
 		"beep of no length":   {reader + "[indication.granted]\nbeeps = 2\n", "belong together"},
 		"finer than the wire": {reader + "[indication.granted]\nled = 'red'\non_ms = 50\noff_ms = 100\n", "steps of 100 ms"},
 		"shows nothing":       {reader + "[indication.granted]\nfor_ms = 100\n", "shows nothing"},

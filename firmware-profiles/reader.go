@@ -95,7 +95,7 @@ func Feedbacks() []string {
 
 // Colours lists the colours of an OSDP LED.
 func Colours() []string {
-	return []string{"off", "red", "green", "amber", "blue", "magenta", "cyan", "white"}
+	return []string{"black", "red", "green", "amber", "blue", "magenta", "cyan", "white"}
 }
 
 // Quirk is what a certain version does otherwise.

@@ -1,0 +1,217 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/device/idcard"
+	"gatehouse/device/osdp"
+	"gatehouse/device/pn532"
+	"gatehouse/device/serialcard"
+	"gatehouse/device/wiegand"
+	profiles "gatehouse/firmware-profiles"
+)
+
+const (
+	usualInterval = 2 * time.Millisecond // between bits, where the profile has none
+	keyPause      = 300 * time.Millisecond
+)
+
+// wiegandDecoder plays the bits as edges, with the reader's own timing, to the
+// framer that listens at a door, and its keys to a keypad.
+func wiegandDecoder(r profiles.ReaderProfile) (decoder, error) {
+	formats, err := formatsOf(r)
+	if err != nil {
+		return nil, err
+	}
+	cfg := wiegand.Config{Source: r.Name, Formats: formats, Gap: time.Duration(r.GapMS) * time.Millisecond, ReverseBytes: r.ReverseBytes}
+	if k := r.Keypad; k != nil {
+		cfg.Keypad = wiegand.Keypad{Kind: k.Kind, Codes: k.Codes, Facility: k.Facility, Length: k.Length}
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	interval := time.Duration(r.IntervalUS) * time.Microsecond
+	if interval == 0 {
+		interval = usualInterval
+	}
+	return func(s profiles.Sample) ([]outcome, error) {
+		bursts := s.Bursts
+		if s.Bits != "" {
+			bursts = []string{s.Bits}
+		}
+		return play(cfg, interval, bursts), nil
+	}, nil
+}
+
+// play sends one frame after another, a key pause apart, and collects what a
+// door would see.
+func play(cfg wiegand.Config, interval time.Duration, bursts []string) (got []outcome) {
+	keys := device.Keypad{Length: cfg.Keypad.Length}
+	f := wiegand.NewFramer(cfg, func(x wiegand.Frame) {
+		if x.Key != 0 {
+			if pin, ok := keys.Press(x.Key, x.At); ok {
+				got = append(got, outcome{pin: pin})
+			}
+			return
+		}
+		got = append(got, outcome{card: x.Card, pin: x.PIN, fault: x.Fault})
+	})
+	f.Settle()
+	at, seq := time.Second, uint32(0)
+	for _, burst := range bursts {
+		at += keyPause
+		for _, b := range []byte(strings.ReplaceAll(burst, " ", "")) {
+			at += interval
+			seq++
+			f.Edges([]device.Edge{{Line: b - '0', Active: true, At: at, Seq: seq}})
+		}
+		f.Idle()
+	}
+	return got
+}
+
+func formatsOf(r profiles.ReaderProfile) ([]wiegand.Format, error) {
+	formats := make([]wiegand.Format, len(r.Formats))
+	for i, name := range r.Formats {
+		f, ok := wiegand.Lookup(name)
+		if !ok {
+			return nil, errUnknown("format", name, wiegand.Names())
+		}
+		formats[i] = f
+	}
+	return formats, nil
+}
+
+// serialDecoder plays the bytes to the decoder that listens at a port.
+func serialDecoder(r profiles.ReaderProfile) (decoder, error) {
+	layout, ok := serialcard.Lookup(r.Layout)
+	if !ok {
+		return nil, errUnknown("layout", r.Layout, serialcard.Names())
+	}
+	if s := r.Settings; s != nil {
+		var err error
+		if layout, err = layout.With(serialcard.Settings(*s)); err != nil {
+			return nil, err
+		}
+	}
+	if layout.Code() != (r.Type == "code") {
+		return nil, fmt.Errorf(`layout %q with type = %q: scanners of codes are of type "code", readers of cards of type "serial"`, r.Layout, r.Type)
+	}
+	return func(s profiles.Sample) (got []outcome, err error) {
+		raw, err := s.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		d, err := serialcard.NewDecoder(layout)
+		if err != nil {
+			return nil, err
+		}
+		tell := func(e device.Event, ok bool) {
+			if ok && e.Kind != 0 {
+				got = append(got, outcome{card: e.Card, code: e.Code, fault: e.Fault})
+			}
+		}
+		for _, b := range raw {
+			tell(d.Push(b))
+		}
+		if d.Pending() {
+			tell(d.Timeout())
+		}
+		return got, nil
+	}, nil
+}
+
+// osdpDecoder parses each frame as the bus does and takes out what it reports.
+func osdpDecoder(r profiles.ReaderProfile) (decoder, error) {
+	formats, err := formatsOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return func(s profiles.Sample) ([]outcome, error) {
+		raw, err := s.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		f, err := osdp.Parse(raw)
+		switch {
+		case errors.Is(err, osdp.ErrCheck):
+			return []outcome{{fault: device.FaultChecksum}}, nil
+		case err != nil:
+			return nil, err
+		}
+		if keys, ok := f.Keys(); ok {
+			return typed(keys), nil
+		}
+		card, err := f.Card()
+		if err != nil {
+			return nil, err
+		}
+		return []outcome{{card: card, fault: fits(card, formats)}}, nil
+	}, nil
+}
+
+// typed puts keys together as a door does.
+func typed(keys []byte) (got []outcome) {
+	var pad device.Keypad
+	for i, k := range keys {
+		if pin, ok := pad.Press(k, time.Duration(i)*keyPause); ok {
+			got = append(got, outcome{pin: pin})
+		}
+	}
+	return got
+}
+
+// fits checks the bits of an OSDP card, which have their Wiegand parity.
+func fits(card device.Card, formats []wiegand.Format) device.Fault {
+	fault := device.FaultLength
+	for _, f := range formats {
+		switch err := f.Check(card); {
+		case err == nil:
+			return device.FaultNone
+		case errors.Is(err, wiegand.ErrParity):
+			fault = device.FaultParity
+		}
+	}
+	if len(formats) == 0 {
+		return device.FaultNone
+	}
+	return fault
+}
+
+// pn532Decoder reads the frame in which a module lists a card.
+func pn532Decoder(profiles.ReaderProfile) (decoder, error) {
+	return func(s profiles.Sample) ([]outcome, error) {
+		raw, err := s.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		card, fault := pn532.Decode(raw)
+		if card.Len() == 0 && fault == device.FaultNone {
+			return nil, nil
+		}
+		return []outcome{{card: card, fault: fault}}, nil
+	}, nil
+}
+
+// idcardDecoder reads the person's number out of a module's reply.
+func idcardDecoder(profiles.ReaderProfile) (decoder, error) {
+	return func(s profiles.Sample) ([]outcome, error) {
+		raw, err := s.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		reply, err := idcard.ParseReply(raw)
+		if err != nil {
+			return nil, err
+		}
+		record, err := reply.Record()
+		if err != nil {
+			return nil, err
+		}
+		return []outcome{{number: record.Number()}}, nil
+	}, nil
+}

@@ -1,0 +1,263 @@
+package profile_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	profiles "gatehouse/firmware-profiles"
+	"gatehouse/internal/profile"
+)
+
+// TestEverySample: every sample of every embedded reader comes out as its file
+// says, by the decoders of the daemon.
+func TestEverySample(t *testing.T) {
+	count := map[string]int{}
+	for _, name := range profiles.Names(profiles.Readers) {
+		r, err := profiles.Reader(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		results, err := profile.Check(r)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(results) != len(r.Samples) {
+			t.Errorf("%s: %d results of %d samples", name, len(results), len(r.Samples))
+		}
+		for _, res := range results {
+			if !res.OK || res.Got != res.Want {
+				t.Errorf("%s: %+v", name, res)
+			}
+		}
+		count[r.Type]++
+	}
+	for _, kind := range profiles.Types() {
+		if count[kind] == 0 {
+			t.Errorf("no reader of type %s", kind)
+		}
+	}
+}
+
+const wiegandReader = `name = "x"
+title = "X"
+maker = "M"
+type = "wiegand"
+source = ["sheet"]
+formats = ["H10301"]
+[sources]
+sheet = "data sheet of X"
+`
+
+const card = "[[sample]]\ntitle = 'a card'\nsource = ['computed']\nbits = '10111101100010001110101110'\n"
+
+const otherReader = `name = "x"
+title = "X"
+maker = "M"
+source = ["sheet"]
+baud = 9600
+%s
+[sources]
+sheet = "data sheet of X"
+[[sample]]
+title = "a frame"
+source = ["computed"]
+%s
+`
+
+func other(settings, sample string) string {
+	return strings.NewReplacer("%s\n[sources]", settings+"\n[sources]", "%s\n", sample+"\n").Replace(otherReader)
+}
+
+// TestCheckRefuses: a sample that comes out otherwise, and settings that no
+// driver takes, are told.
+func TestCheckRefuses(t *testing.T) {
+	const em = `text = "\u000262E3086CED08\u0003"` + "\nwant = {bits = 40, hex = '62e3086ced'}"
+	const raw = "hex = '53 80 10 00 05 50 00 01 1A 00 BD 88 EB 80 CD 65'\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"right":           {wiegandReader + card + "want = {bits = 26, hex = 'bd88eb80', format = 'H10301', facility = 123, card = 4567}\n", ""},
+		"another card":    {wiegandReader + card + "want = {bits = 26, hex = 'bd88eb40'}\n", "want card of 26 bits bd88eb40, got card of 26 bits bd88eb80"},
+		"another number":  {wiegandReader + card + "want = {bits = 26, hex = 'bd88eb80', format = 'H10301', card = 4568}\n", "card 4568"},
+		"no facility":     {wiegandReader + card + "want = {bits = 26, hex = 'bd88eb80', format = 'W26', facility = 123}\n", "facility 123"},
+		"number of none":  {wiegandReader + card + "want = {bits = 26, hex = 'bd88eb80', format = 'W27', card = 1}\n", "W27"},
+		"wants a fault":   {wiegandReader + card + "want = {fault = 'wrong_parity'}\n" + card + "want = {bits = 26, hex = 'bd88eb80'}\n", "want fault wrong_parity"},
+		"wants a PIN":     {wiegandReader + card + "want = {pin = '1234'}\n", "want PIN 1234"},
+		"no such format":  {strings.Replace(wiegandReader, "H10301", "H10999", 1) + card + "want = {bits = 26, hex = 'bd88eb80'}\n", `format "H10999" is not known; known: `},
+		"no such keypad":  {strings.Replace(wiegandReader, "[sources]", "keypad = {kind = 'key5'}\n[sources]", 1) + card + "want = {bits = 26, hex = 'bd88eb80'}\n", "key5"},
+		"keys like cards": {strings.Replace(wiegandReader, "[sources]", "keypad = {kind = 'pin26'}\n[sources]", 1) + card + "want = {bits = 26, hex = 'bd88eb80'}\n", ""},
+		"bursts":          {strings.Replace(wiegandReader, "[sources]", "keypad = {kind = 'key4'}\n[sources]", 1) + "[[sample]]\ntitle = 'PIN'\nsource = ['computed']\nbursts = ['0001', '0010', '1011']\nwant = {pin = '12'}\n", ""},
+		"a burst alone":   {strings.Replace(wiegandReader, "[sources]", "keypad = {kind = 'key4'}\n[sources]", 1) + "[[sample]]\ntitle = 'key'\nsource = ['computed']\nbursts = ['0001']\nwant = {pin = '1'}\n", "got nothing"},
+		"serial":          {other("type = 'serial'\nlayout = 'rdm6300'", em), ""},
+		"no such layout":  {other("type = 'serial'\nlayout = 'rdm6301'", em), `layout "rdm6301" is not known`},
+		"wrong setting":   {other("type = 'serial'\nlayout = 'rdm6300'\nsettings = {base = 'octal'}", em), "octal"},
+		"cards as codes":  {other("type = 'code'\nlayout = 'rdm6300'", em), `type "code"`},
+		"two frames":      {other("type = 'serial'\nlayout = 'rdm6300'", strings.Replace(em, `\u0003"`, `\u0003\u000262E3086CED08\u0003"`, 1)), ", then card"},
+		"OSDP":            {other("type = 'osdp'\nformats = ['H10301']", raw+"want = {bits = 26, hex = 'bd88eb80'}"), ""},
+		"OSDP parity":     {other("type = 'osdp'\nformats = ['T2']", raw+"want = {bits = 26, hex = 'bd88eb80'}"), "got fault wrong_parity"},
+		"OSDP length":     {other("type = 'osdp'\nformats = ['W34']", raw+"want = {bits = 26, hex = 'bd88eb80'}"), "got fault wrong_length"},
+		"OSDP poll":       {other("type = 'osdp'", "hex = '53 00 08 00 04 60 00 00'\nwant = {bits = 1, hex = '80'}"), "got "},
+		"PN532 empty":     {other("type = 'pn532'", "hex = '00 00 FF 03 FD D5 4B 00 E0 00'\nwant = {bits = 32, hex = '6b3d12d6'}"), "got nothing"},
+		"ID card":         {other("type = 'idcard'", "hex = 'AA AA AA 96 69 00 04 00 00 80 84'\nwant = {id_number = '44000019900101001X'}"), "got "},
+	} {
+		r, err := profiles.ParseReader([]byte(c.text))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		_, err = profile.Check(r)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: got %v; want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestSet: a file on disk goes over the embedded one of its name, beside it
+// stand others, and a wrong one is told and not used.
+func TestSet(t *testing.T) {
+	dir := t.TempDir()
+	write := func(path, text string) {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	good := wiegandReader + card + "want = {bits = 26, hex = 'bd88eb80'}\n"
+	write("readers/rdm6300.toml", strings.Replace(good, `"x"`, `"rdm6300"`, 1))
+	write("readers/mine.toml", strings.Replace(good, `"x"`, `"mine"`, 1))
+	write("readers/renamed.toml", good)
+	write("readers/wrong.toml", strings.Replace(strings.Replace(good, "bd88eb80", "bd88eb40", 1), `"x"`, `"wrong"`, 1))
+	write("readers/note.txt", "no profile")
+	write("boards/raspberry-pi-4.toml", "name = \"raspberry-pi-4\"\ntitle = \"mine\"\nnotes = [\"n\"]\n[sources]\nsheet = \"my own sheet\"\n[levels]\nvolts = 3.3\nsource = [\"sheet\"]\n")
+	set := profile.Set{Dir: dir}
+
+	if r, err := set.Reader("rdm6300"); err != nil || r.Type != "wiegand" {
+		t.Errorf("the file on disk does not go over the embedded one: %v, %v", r.Type, err)
+	}
+	if r, err := (profile.Set{}).Reader("rdm6300"); err != nil || r.Type != "serial" {
+		t.Errorf("without a folder: %v, %v", r.Type, err)
+	}
+	if b, err := set.Board("raspberry-pi-4"); err != nil || b.Title != "mine" || b.Pull(17) != "" {
+		t.Errorf("board on disk: %q, pull %q, %v", b.Title, b.Pull(17), err)
+	}
+	for name, want := range map[string]string{"renamed": "the name of its file", "wrong": "want card of 26 bits", "toaster": "known: ", "../mine": "want 1 to 48"} {
+		if _, err := set.Reader(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", name, err, want)
+		}
+	}
+	all, err := set.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := map[string]profile.Entry{}
+	for _, e := range all {
+		byName[e.Name] = e
+	}
+	path := filepath.Join(dir, "readers", "mine.toml")
+	if e := byName["mine"]; e.Origin != path || e.Error != "" || e.Type != "wiegand" {
+		t.Errorf("list has %+v", e)
+	}
+	if e := byName["wrong"]; e.Error == "" {
+		t.Errorf("a wrong file is listed as good: %+v", e)
+	}
+	if e := byName["em-18"]; e.Origin != profile.Embedded || e.Error != "" {
+		t.Errorf("list has %+v", e)
+	}
+	if len(all) != len(profiles.Names(profiles.Boards))+len(profiles.Names(profiles.Readers))+3 {
+		t.Errorf("%d profiles listed", len(all))
+	}
+}
+
+// TestNoFolder: a house without profiles of its own has the embedded ones.
+func TestNoFolder(t *testing.T) {
+	set := profile.Set{Dir: filepath.Join(t.TempDir(), "none")}
+	all, err := set.List()
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d profiles, %v", len(all), err)
+	}
+	if _, err := set.Reader("rdm6300"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHugeFile: no more of a file is read than a profile may have.
+func TestHugeFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "huge.toml")
+	if err := os.WriteFile(path, make([]byte, 4*profiles.MaxFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := profile.ReadFile(path)
+	if err != nil || len(raw) != profiles.MaxFile+1 {
+		t.Errorf("%d bytes read, %v", len(raw), err)
+	}
+	if _, err := profile.ReadFile(filepath.Dir(path)); err == nil {
+		t.Error("a folder is read")
+	}
+}
+
+// FuzzCheck: no profile makes a check panic, and what it calls good is as the
+// sample wants it.
+func FuzzCheck(f *testing.F) {
+	f.Add([]byte(wiegandReader + card + "want = {bits = 26, hex = 'bd88eb80'}\n"))
+	for _, name := range profiles.Names(profiles.Readers) {
+		raw, _ := profiles.Text(profiles.Readers, name)
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r, err := profiles.ParseReader(raw)
+		if err != nil {
+			return
+		}
+		results, err := profile.Check(r)
+		for _, res := range results {
+			if err == nil && !res.OK {
+				t.Fatalf("no error and a wrong sample: %+v", res)
+			}
+		}
+	})
+}
+
+// TestDocs: the example in docs/profiles.md is a profile whose samples decode,
+// and the page names every key.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/profiles.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := blocks(string(page), "```toml\n")
+	if len(examples) != 2 {
+		t.Fatalf("%d examples; want a reader and a board", len(examples))
+	}
+	r, err := profiles.ParseReader([]byte(examples[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if results, err := profile.Check(r); err != nil || len(results) < 2 {
+		t.Errorf("the example has %d samples, %v", len(results), err)
+	}
+	if b, err := profiles.ParseBoard([]byte(examples[1])); err != nil || len(b.Relays) == 0 {
+		t.Errorf("the board has %d relays, %v", len(b.Relays), err)
+	}
+	for _, key := range keys(t) {
+		if !strings.Contains(string(page), "`"+key+"`") && !strings.Contains(string(page), "`[["+key+"]]`") {
+			t.Errorf("docs/profiles.md does not explain %s", key)
+		}
+	}
+}
+
+// blocks returns the fenced blocks of a page.
+func blocks(page, fence string) (all []string) {
+	for {
+		_, after, ok := strings.Cut(page, fence)
+		if !ok {
+			return all
+		}
+		block, rest, _ := strings.Cut(after, "```")
+		all = append(all, block)
+		page = rest
+	}
+}
