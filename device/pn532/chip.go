@@ -22,6 +22,7 @@ const (
 	ackWithin   = 100 * time.Millisecond // the manual has 15 ms, a USB adapter keeps bytes up to 16 ms
 	replyWithin = 500 * time.Millisecond // a card is listed or not in less than 50 ms with our retries
 	attempts    = 3
+	overtime    = 100 * time.Millisecond // for bytes that wait because we were busy; a flood gets no more
 )
 
 // errRefused means that the chip knows a command and does not do it, or does
@@ -155,6 +156,12 @@ func (c *chip) reply(code byte) ([]byte, error) {
 // the time is over.
 func (c *chip) next(deadline time.Time) (frame, error) {
 	for {
+		left := time.Until(deadline)
+		if left < -overtime {
+			c.i, c.n = 0, 0
+			c.dec.reset()
+			return frameNone, device.ErrNoAnswer
+		}
 		for c.i < c.n {
 			b := c.in[c.i]
 			c.i++
@@ -162,7 +169,7 @@ func (c *chip) next(deadline time.Time) (frame, error) {
 				return f, nil
 			}
 		}
-		if err := c.port.SetReadTimeout(max(time.Until(deadline), 0)); err != nil {
+		if err := c.port.SetReadTimeout(max(left, 0)); err != nil {
 			return frameNone, err
 		}
 		clear(c.in[:])

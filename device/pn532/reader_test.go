@@ -217,6 +217,48 @@ func TestSilentModule(t *testing.T) {
 	})
 }
 
+// TestFlood: a module that never stops sending is one that does not answer, and
+// is back when it does.
+func TestFlood(t *testing.T) {
+	for name, junk := range map[string]string{
+		"noise": strings.Repeat("\x00\xFF\x05\xFB\xD5", 13), "ACK": strings.Repeat("\x00\x00\xFF\x00\xFF\x00", 10),
+		"answers": strings.Repeat("\x00\x00\xFF\x02\xFE\xD5\x15\x16\x00", 7), "zeros": strings.Repeat("\x00", 64),
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(b *bench) {
+				b.want("start", 300*ms, "online")
+				for range 10_000 {
+					if err := b.Send([]byte(junk)); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(ms)
+				}
+				b.Present(short)
+				time.Sleep(15 * time.Second)
+				synctest.Wait()
+				n := len(b.events)
+				var last string
+				for len(b.events) > 0 {
+					last = name1(t, <-b.events)
+				}
+				if last != "card 6B3D12D6" || n > 20 {
+					t.Errorf("%d events, the last is %q", n, last)
+				}
+			})
+		})
+	}
+}
+
+// name1 is name, and refuses a card that nobody held up.
+func name1(t *testing.T, e device.Event) string {
+	t.Helper()
+	if got := name(e); e.Kind != device.CardRead || got == "card 6B3D12D6" {
+		return got
+	}
+	t.Error("a card that nobody held up")
+	return ""
+}
+
 // TestUnplugAnywhere pulls the plug at each of the first 200 ms, in which the module is set up and a card is read.
 func TestUnplugAnywhere(t *testing.T) {
 	for at := range 200 {

@@ -19,6 +19,7 @@ const (
 	settling     = 100 * time.Millisecond // after opening: what comes first may be the rest of a frame
 	pollEvery    = 100 * time.Millisecond // a module that is asked needs about half of it to look for a card
 	answerWithin = 2 * time.Second
+	drainReads   = 256 // of 256 bytes each: far more than the kernel keeps, and an end to it in a flood
 )
 
 // Config is what a Reader needs to know.
@@ -175,15 +176,17 @@ func (r *Reader) drain(port device.Port) error {
 	if err := port.SetReadTimeout(0); err != nil {
 		return err
 	}
-	for {
+	for range drainReads {
 		if _, err := port.Read(r.buf[:]); errors.Is(err, os.ErrDeadlineExceeded) {
-			r.read, r.opened = time.Now(), time.Now()
-			r.answered = r.read
-			return nil
+			break
 		} else if err != nil {
 			return err
 		}
 	}
+	clear(r.buf[:])
+	r.read = time.Now()
+	r.opened, r.answered = r.read, r.read
+	return nil
 }
 
 // take acts on what the decoder tells.
