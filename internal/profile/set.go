@@ -95,6 +95,9 @@ func (s Set) Text(k profiles.Kind, name string) (raw []byte, origin string, err 
 
 // ReadFile reads a profile, and no more of a file than a profile may have.
 func ReadFile(path string) ([]byte, error) {
+	if about, err := os.Stat(path); err == nil && !about.Mode().IsRegular() {
+		return nil, fmt.Errorf("read profile: %s is no file", path) // a pipe would keep us waiting
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read profile: %w", err)
