@@ -1,0 +1,144 @@
+package wiegand
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gatehouse/device"
+)
+
+// Printed is a number as makers print it on cards.
+type Printed struct {
+	Form   string // 3+5D, 8D, 10D, 10D-reversed or hex
+	Number string
+}
+
+// PrintedForms tells what may be printed on a card of 24, 26, 32, 34, 40 or 42
+// bits, of which 26, 34 and 42 have a parity bit at either end: its low 24 bits
+// as 3+5D and 8D, its low 32 as 10D, and all in hexadecimal. Other cards have none.
+func PrintedForms(c device.Card) []Printed {
+	first, n := 0, c.Len()
+	if n%8 == 2 {
+		first, n = 1, n-2
+	}
+	if n < 24 || n > 40 || n%8 != 0 {
+		return nil
+	}
+	return printedForms(c.Uint64(first, n), n)
+}
+
+func printedForms(v uint64, n int) []Printed {
+	low := v & (1<<24 - 1)
+	forms := []Printed{
+		{"3+5D", fmt.Sprintf("%03d,%05d", low>>16, low&0xffff)},
+		{"8D", fmt.Sprintf("%08d", low)},
+		{"10D", fmt.Sprintf("%010d", uint32(v))},
+	}
+	if n >= 32 {
+		forms = append(forms, Printed{"10D-reversed", fmt.Sprintf("%010d", bits.ReverseBytes32(uint32(v)))})
+	}
+	return append(forms, Printed{"hex", fmt.Sprintf("%0*X", n/4, v)})
+}
+
+// errPrinted never repeats the number.
+var errPrinted = errors.New("printed number: want digits, as 4567, 123,4567 or 0006171021")
+
+// Match keeps the proposals in which card i has the number printed on it, those
+// first that have it as it is, and sets Matched. A number is the card number, the
+// facility and the card number ("123,4567", "123-4567", "123 4567"), or a form of
+// PrintedForms where the format has the card as one number. All that is on the card
+// may be given too, as "0006171021 094,10637". It fails for what is no number.
+func Match(proposals []Proposal, i int, printed string) ([]Proposal, error) {
+	numbers, err := parsePrinted(printed)
+	if err != nil {
+		return nil, err
+	}
+	var exact, formed []Proposal
+	for _, p := range proposals {
+		if i < 0 || i >= len(p.Cards) {
+			continue
+		}
+		p.Matched = ""
+		for _, parts := range numbers {
+			if how := p.matches(p.Cards[i], parts); p.Matched == "" || how == matchBoth {
+				p.Matched = how
+			}
+		}
+		switch p.Matched {
+		case "":
+		case matchCard, matchBoth:
+			exact = append(exact, p)
+		default:
+			formed = append(formed, p)
+		}
+	}
+	return slices.Concat(exact, formed), nil
+}
+
+// parsePrinted cuts what is printed into numbers, each of one or two parts.
+func parsePrinted(printed string) (numbers [][]string, err error) {
+	cut := func(text string) []string {
+		return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t,.:;/-", r) })
+	}
+	words := []string{printed}
+	if len(cut(printed)) > 2 {
+		words = strings.Fields(printed)
+	}
+	for _, word := range words {
+		parts := cut(word)
+		if len(parts) < 1 || len(parts) > 2 {
+			return nil, errPrinted
+		}
+		for _, part := range parts {
+			if strings.Trim(strings.ToUpper(part), "0123456789ABCDEF") != "" {
+				return nil, errPrinted
+			}
+		}
+		numbers = append(numbers, parts)
+	}
+	return numbers, nil
+}
+
+// What Matched says of numbers that a format has as they are printed.
+const (
+	matchCard = "card number"
+	matchBoth = "facility and card number"
+)
+
+// matches tells which of the numbers of a card is printed; "" for none.
+func (p *Proposal) matches(v Fields, parts []string) string {
+	if len(parts) == 2 {
+		if v.HasFacility && same(parts[0], strconv.FormatUint(v.Facility, 10)) && same(parts[1], v.number().String()) {
+			return matchBoth
+		}
+	} else if same(parts[0], v.number().String()) {
+		return matchCard
+	}
+	f, _ := Lookup(p.Format)
+	n := len(f.card.list)
+	if v.HasFacility || v.HasOEM || v.HasIssue || n < 24 || n > 40 || n%8 != 0 {
+		return ""
+	}
+	for _, form := range printedForms(v.Card, n) {
+		left, right, two := strings.Cut(form.Number, ",")
+		if two && len(parts) == 2 && same(parts[0], left) && same(parts[1], right) ||
+			len(parts) == 1 && strings.ToUpper(parts[0]) == form.Number {
+			return form.Form
+		}
+	}
+	if n == 24 && len(parts) == 1 && len(parts[0]) == 10 { // the reader leaves out the first byte
+		if whole, err := strconv.ParseUint(parts[0], 10, 32); err == nil && whole&(1<<24-1) == v.Card {
+			return "10D"
+		}
+	}
+	return ""
+}
+
+// same compares decimal numbers; leading zeros are part of the print.
+func same(printed, number string) bool {
+	return strings.TrimLeft(printed, "0") == strings.TrimLeft(number, "0")
+}
