@@ -3,9 +3,12 @@ package pn532
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"gatehouse/device"
 )
 
 // decoded is a frame as a test sees it.
@@ -101,6 +104,27 @@ func TestFrameLaw(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestDecode(t *testing.T) {
+	for in, want := range map[string]struct {
+		bits  int
+		fault device.Fault
+	}{
+		cardFrame:       {bits: 32},
+		ack + cardFrame: {bits: 32},
+		"\x00\x00\xFF\x03\xFD\xD5\x4B\x00\xE0\x00":                                     {},
+		"\x00\x00\xFF\x0C\xF4\xD5\x4B\x01\x01\x00\x04\x08\x04\x08\x01\x02\x03\xC0\x00": {fault: device.FaultRandomUID},
+		strings.Replace(cardFrame, "\x3E", "\x3F", 1):                                  {fault: device.FaultChecksum},
+		"\x00\x00\xFF\x01\xFF\x7F\x81\x00":                                             {fault: device.FaultRefused},
+		versionFrame:                                                                   {fault: device.FaultNoise},
+		cardFrame[:9]:                                                                  {fault: device.FaultNoise},
+		"":                                                                             {fault: device.FaultNoise},
+	} {
+		if card, fault := Decode([]byte(in)); card.Len() != want.bits || fault != want.fault {
+			t.Errorf("% X: %v, %v; want %d bits, %v", in, card, fault, want.bits, want.fault)
+		}
+	}
 }
 
 // FuzzDecoder: no panic, no more bytes kept than a frame has, and data only at

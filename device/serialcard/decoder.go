@@ -39,7 +39,13 @@ func NewDecoder(l Layout) (*Decoder, error) {
 // FaultGhost for a number known to be made up, FaultNoise for bytes that are no
 // frame, once for each run of them; or an Event of no Kind, when a module that
 // is asked answered that no card is there. Source and At are empty.
-func (d *Decoder) Push(b byte) (device.Event, bool) { return d.tell(d.frames.push(b)) }
+func (d *Decoder) Push(b byte) (e device.Event, ok bool) {
+	whole, fault := d.frames.push(b)
+	if !whole && fault == device.FaultNone {
+		return e, false
+	}
+	return d.tell(whole, fault)
+}
 
 // Timeout tells the decoder that the line fell silent, which ends a run of
 // noise and the frames of layouts that have no other end. It tells like Push,
