@@ -20,30 +20,27 @@ type decodeCmd struct {
 }
 
 type decodeWiegandCmd struct {
-	Format string `required:"" help:"Name of the format, as H10301."`
+	Format string `required:"" help:"Name of the format, as H10301; a wrong one lists all."`
 }
 
 // decoded is one frame as it was read. Numbers are null where the frame is not
-// valid or the format has no such field; above 2^53 they are strings, because
-// that is where JSON readers begin to round.
+// valid; a facility also, and issue and OEM are left out, where the format has
+// none. Above 2^53 they are strings, because that is where JSON readers begin to
+// round.
 type decoded struct {
 	Format   string  `json:"format"`
 	Facility any     `json:"facility"`
 	Card     any     `json:"card"`
+	Issue    *any    `json:"issue,omitempty"`
+	OEM      *any    `json:"oem,omitempty"`
 	Valid    bool    `json:"valid"`
 	Error    *string `json:"error"`
 }
 
 func (c decodeWiegandCmd) Run(s *session) error {
-	name := c.Format
-	for _, known := range wiegand.Names() {
-		if strings.EqualFold(known, name) {
-			name = known
-		}
-	}
-	format, ok := wiegand.Lookup(name)
-	if !ok {
-		return hinted("known: "+strings.Join(wiegand.Names(), ", "), "no Wiegand format %q", c.Format)
+	format, err := wiegandFormat(c.Format)
+	if err != nil {
+		return err
 	}
 	in := bufio.NewReader(s.in)
 	for {
@@ -64,19 +61,32 @@ func (c decodeWiegandCmd) Run(s *session) error {
 
 func decodeLine(f wiegand.Format, line string) decoded {
 	d := decoded{Format: f.Name}
-	card, err := parseBits(line)
-	if err == nil {
-		var v wiegand.Fields
-		if v, err = f.Decode(card); err == nil {
-			d.Valid, d.Card = true, number(v.Card)
-			if v.HasFacility {
-				d.Facility = number(v.Facility)
-			}
-			return d
-		}
+	has := f.Limits()
+	if has.HasIssue {
+		d.Issue = new(any)
 	}
-	reason := err.Error()
-	d.Error = &reason
+	if has.HasOEM {
+		d.OEM = new(any)
+	}
+	card, err := parseBits(line)
+	var v wiegand.Fields
+	if err == nil {
+		v, err = f.Decode(card)
+	}
+	if err != nil {
+		d.Error = new(err.Error())
+		return d
+	}
+	d.Valid, d.Card = true, wideNumber(v)
+	if v.HasFacility {
+		d.Facility = number(v.Facility)
+	}
+	if v.HasIssue {
+		*d.Issue = number(v.Issue)
+	}
+	if v.HasOEM {
+		*d.OEM = number(v.OEM)
+	}
 	return d
 }
 
@@ -98,4 +108,12 @@ func number(v uint64) any {
 		return strconv.FormatUint(v, 10)
 	}
 	return v
+}
+
+// wideNumber is the card number, which may have more than 64 bits.
+func wideNumber(v wiegand.Fields) any {
+	if n := v.Number(); !n.IsUint64() {
+		return n.String()
+	}
+	return number(v.Card)
 }

@@ -46,6 +46,7 @@ type cli struct {
 	Fire     fireCmd     `cmd:"" help:"After a fire alarm."`
 	Clock    clockCmd    `cmd:"" help:"The gateway's clock."`
 	Decode   decodeCmd   `cmd:"" help:"Read what a reader sends."`
+	Encode   encodeCmd   `cmd:"" help:"Print what a reader would send."`
 	Profile  profileCmd  `cmd:"" help:"What is known of boards and readers."`
 
 	Version kong.VersionFlag `help:"Print the version."`
