@@ -17,6 +17,7 @@ import (
 
 type checkInCmd struct {
 	deskReader
+	idCardReader
 	Once    bool   `help:"Take one swipe and do not ask for more."`
 	Answers string `help:"\"-\": read the answers from standard input as one JSON object, with the fields document, number, name, flat, label, doors, from, until, basis, informed, pin." placeholder:"-"`
 }
@@ -29,6 +30,10 @@ number, name, flat, your own label for the flat (may be empty), doors (with
 spaces between; empty: all), first day (as 2026-12-01; empty: now), last day
 (empty: no end), legal basis (contract, duty, consent), whether the person was
 told what is kept (yes), PIN (may be empty). Then hold the card up.
+
+With --id-card an empty line for the document reads the identity card that lies
+on the reader; number and name are then not asked for. With --answers - the card
+answers those of document, number and name that are left out.
 
 Names and numbers are sealed to the registry. The gateway keeps flat, label and
 term.`
@@ -47,6 +52,8 @@ type answers struct {
 	Basis    string   `json:"basis"`
 	Informed bool     `json:"informed"`
 	PIN      string   `json:"pin"`
+
+	remarks []string // of the card that was read
 }
 
 func documents() (all []string) {
@@ -86,6 +93,7 @@ func (c checkInCmd) Run(s *session) error {
 		if err != nil {
 			return err
 		}
+		done.Remarks = append(done.Remarks, a.remarks...)
 		return v.report(done, missing, func(w io.Writer) {
 			when := "now"
 			if in.From != nil && in.From.After(time.Now()) {
@@ -99,7 +107,13 @@ func (c checkInCmd) Run(s *session) error {
 
 func (c checkInCmd) gather(v visit) (a answers, err error) {
 	if c.Answers == "" {
-		return a, a.ask(v.s.asker(), v.desk)
+		from := v.s.asker()
+		if c.IDCard != "" {
+			if err := c.fromCard(from, v, &a); err != nil {
+				return a, err
+			}
+		}
+		return a, a.ask(from, v.desk)
 	}
 	dec := json.NewDecoder(v.s.in)
 	dec.DisallowUnknownFields()
@@ -109,7 +123,10 @@ func (c checkInCmd) gather(v visit) (a answers, err error) {
 	if dec.Decode(new(json.RawMessage)) != io.EOF {
 		return a, hinted("one check-in is one object; call gatehouse checkin once for each", "something stands behind the answers")
 	}
-	return a, nil
+	if c.IDCard != "" && (a.Document == "" || a.Number == "" || a.Name == "") {
+		_, err = c.lay(&asker{}, v, &a)
+	}
+	return a, err
 }
 
 // where tells the place of a mistake in JSON, and never what stands there: it
@@ -131,7 +148,7 @@ func where(err error) string {
 // jsonKinds are the kinds of the answers' fields.
 var jsonKinds = map[reflect.Kind]string{reflect.String: "a string", reflect.Bool: "true or false", reflect.Slice: "a list of strings", reflect.Struct: "an object"}
 
-// ask gets the answers in their order.
+// ask gets the answers in their order, except those that a card has given.
 func (a *answers) ask(from *asker, desk control.Desk) (err error) {
 	var doors string
 	flats := ""
@@ -153,6 +170,9 @@ func (a *answers) ask(from *asker, desk control.Desk) (err error) {
 		{&a.Until, "last day (empty: no end)", func(last string) (string, error) { return last, lastAfter(desk, a.From, last) }},
 		{&a.Basis, "legal basis (contract, duty, consent)", oneOf("legal basis", "contract", "duty", "consent")},
 	} {
+		if *q.to != "" {
+			continue
+		}
 		if *q.to, err = from.ask(q.question, q.check); err != nil {
 			return err
 		}
@@ -255,17 +275,15 @@ func aDay(desk control.Desk) func(string) (string, error) {
 // checkNumber finds a slip while the document is still at hand; the daemon
 // checks again.
 func checkNumber(document, number string) (string, error) {
-	for d := wire.DocumentResidentID; d <= wire.DocumentResidence; d++ {
-		if d.String() != document {
-			continue
-		}
-		folded, err := idnumber.Check(d, number, time.Now().AddDate(1, 0, 0)) // the daemon knows the day
-		if err != nil {
-			return "", hinted("read it again from the document", "%s: %v", document, err)
-		}
-		return folded, nil
+	d, err := documentNamed(document)
+	if err != nil {
+		return "", err
 	}
-	return "", hinted("one of "+strings.Join(documents(), ", "), "no such document")
+	folded, err := idnumber.Check(d, number, time.Now().AddDate(1, 0, 0)) // the daemon knows the day
+	if err != nil {
+		return "", hinted("read it again from the document", "%s: %v", document, err)
+	}
+	return folded, nil
 }
 
 // dayIn returns the midnight at the start of a day in the building, plus so many

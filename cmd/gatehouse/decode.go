@@ -13,10 +13,11 @@ import (
 )
 
 type decodeCmd struct {
-	Wiegand decodeWiegandCmd `cmd:"" help:"Read frames of 0 and 1, one a line on standard input, and print one JSON object a line."`
-	Pass    decodePassCmd    `cmd:"" help:"Read QR passes, one a line on standard input, and print one JSON object a line."`
-	Serial  decodeSerialCmd  `cmd:"" help:"Read what a serial reader or scanner sends, bytes or a frame in hexadecimal a line, on standard input, and print one JSON object a card or code."`
-	OSDP    decodeOSDPCmd    `cmd:"" help:"Read frames of an OSDP bus in hexadecimal, one a line on standard input, and print one JSON object a line."`
+	Wiegand  decodeWiegandCmd  `cmd:"" help:"Read frames of 0 and 1, one a line on standard input, and print one JSON object a line."`
+	Pass     decodePassCmd     `cmd:"" help:"Read QR passes, one a line on standard input, and print one JSON object a line."`
+	Serial   decodeSerialCmd   `cmd:"" help:"Read what a serial reader or scanner sends, bytes or a frame in hexadecimal a line, on standard input, and print one JSON object a card or code."`
+	OSDP     decodeOSDPCmd     `cmd:"" help:"Read frames of an OSDP bus in hexadecimal, one a line on standard input, and print one JSON object a line."`
+	IDNumber decodeIDNumberCmd `cmd:"" name:"idnumber" help:"Check numbers of identity documents, one a line on standard input, and print one JSON object a line."`
 }
 
 type decodeWiegandCmd struct {

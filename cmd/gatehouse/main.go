@@ -45,6 +45,7 @@ type cli struct {
 	Adopt    adoptCmd    `cmd:"" help:"Name the unknown cards of a house that is being taken over."`
 	Fire     fireCmd     `cmd:"" help:"After a fire alarm."`
 	Clock    clockCmd    `cmd:"" help:"The gateway's clock."`
+	IDCard   idCardCmd   `cmd:"" name:"idcard" help:"The reader of identity cards at the desk."`
 	Decode   decodeCmd   `cmd:"" help:"Read what a reader sends."`
 	Encode   encodeCmd   `cmd:"" help:"Print what a reader would send."`
 	Profile  profileCmd  `cmd:"" help:"What is known of boards and readers."`

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"gatehouse/internal/idnumber"
+	"gatehouse/sync/wire"
+)
+
+type decodeIDNumberCmd struct {
+	Document string `help:"Whose numbers they are: resident_id, residence_permit, foreigner_card, passport, hk_macao_permit, taiwan_permit." default:"resident_id"`
+}
+
+// decodedIDNumber is one number as it was read. Number is in the form in which
+// it is kept, null if it is not valid; an error never has a part of it.
+type decodedIDNumber struct {
+	Document string  `json:"document"`
+	Valid    bool    `json:"valid"`
+	Number   *string `json:"number"`
+	Error    *string `json:"error"`
+}
+
+func (c decodeIDNumberCmd) Run(s *session) error {
+	document, err := documentNamed(c.Document)
+	if err != nil {
+		return err
+	}
+	in := bufio.NewReader(s.in)
+	for {
+		line, err := in.ReadString('\n')
+		if line != "" {
+			if err := s.encode(decodeIDNumber(document, line)); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read standard input: %w", err)
+		}
+	}
+}
+
+func decodeIDNumber(document wire.DocumentType, line string) decodedIDNumber {
+	d := decodedIDNumber{Document: document.String()}
+	number, err := idnumber.Check(document, line, time.Now())
+	if err != nil {
+		d.Error = new(err.Error())
+		return d
+	}
+	d.Valid, d.Number = true, &number
+	return d
+}
+
+// documentNamed finds a document by its stable name.
+func documentNamed(name string) (wire.DocumentType, error) {
+	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	for d := wire.DocumentResidentID; d <= wire.DocumentResidence; d++ {
+		if d.String() == name {
+			return d, nil
+		}
+	}
+	return 0, hinted("one of "+strings.Join(documents(), ", "), "no such document")
+}
