@@ -1,7 +1,7 @@
 // Package devicetest has the fakes of a building's hardware: the lines of a
-// board, a Wiegand reader's pulses on them, an RDM6300 on a pseudo-terminal, OSDP
-// readers on an RS-485 line, an identity-card module, a port in memory, a lock
-// that remembers. They are part of the product: the simulator is made of them, and
+// board, a Wiegand reader's pulses on them, serial modules, scanners and a PN532
+// on a port in memory or a pseudo-terminal, OSDP readers on an RS-485 line, an
+// identity-card module, a lock that remembers. They are part of the product: the simulator is made of them, and
 // whoever writes a reader tests against them.
 //
 // The fakes have their own encoders and import none of the code that they
