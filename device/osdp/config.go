@@ -1,0 +1,103 @@
+package osdp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device"
+)
+
+// Security says what a reader's words must be protected by.
+type Security uint8
+
+// The kinds of Security. SecureRequired is the zero value: a reader without
+// secure channel has to be named so.
+const (
+	SecureRequired Security = iota
+	ClearText
+)
+
+// MaxReaders is how many readers one Bus takes: as many as there are addresses
+// would need minutes for one round.
+const MaxReaders = 32
+
+const (
+	defaultPoll = 50 * time.Millisecond // SIA OSDP: 50 to 200 ms
+	maxPoll     = time.Second
+	maxWindow   = 10 * time.Minute // of Install
+)
+
+// ReaderConfig is what a Bus needs to know of one reader.
+type ReaderConfig struct {
+	Source   string // the reader's name in its events
+	Address  byte   // 0 to 0x7E; ConfigAddress only for the one reader of a bus
+	Security Security
+	Keys     KeyStore // of a reader with SecureRequired
+
+	// Check judges a card before it becomes an event; nil takes all.
+	Check  func(device.Card) device.Fault
+	Keypad device.Keypad
+
+	// Indications is how feedback looks and sounds. Nil: the package's own, as far
+	// as the reader says that it has LED and buzzer.
+	Indications map[device.Feedback]Indication
+
+	Events chan<- device.Event // of the reader's door
+}
+
+// BusConfig is what a Bus needs to know.
+type BusConfig struct {
+	Baud    int           // of the port: 9600 to 230400
+	Poll    time.Duration // between two polls of one reader; 0: 50 ms
+	Readers []ReaderConfig
+	Log     zerolog.Logger
+}
+
+// Validate tells what is wrong with the configuration.
+func (c BusConfig) Validate() error {
+	if c.Baud < 1200 || c.Baud > 4_000_000 {
+		return fmt.Errorf("OSDP bus at %d baud", c.Baud)
+	}
+	if c.Poll < 0 || c.Poll > maxPoll {
+		return fmt.Errorf("OSDP bus polled each %v: want up to %v", c.Poll, maxPoll)
+	}
+	if len(c.Readers) == 0 || len(c.Readers) > MaxReaders {
+		return fmt.Errorf("OSDP bus with %d readers: want 1 to %d", len(c.Readers), MaxReaders)
+	}
+	seen := map[byte]string{}
+	for _, r := range c.Readers {
+		if err := r.validate(); err != nil {
+			return fmt.Errorf("reader %s: %w", r.Source, err)
+		}
+		if other, ok := seen[r.Address]; ok {
+			return fmt.Errorf("readers %s and %s have the same address %d", other, r.Source, r.Address)
+		}
+		if r.Address == ConfigAddress && len(c.Readers) > 1 {
+			return fmt.Errorf("reader %s: address %d is every reader's and only for a bus with one", r.Source, r.Address)
+		}
+		seen[r.Address] = r.Source
+	}
+	return nil
+}
+
+func (c ReaderConfig) validate() error {
+	switch {
+	case c.Address > ConfigAddress:
+		return fmt.Errorf("address %d: want 0 to %d", c.Address, ConfigAddress-1)
+	case c.Security > ClearText:
+		return fmt.Errorf("security %d", c.Security)
+	case c.Security == SecureRequired && c.Keys == nil:
+		return errors.New("a secured reader needs a place for its keys")
+	case c.Events == nil:
+		return errors.New("no channel for its events")
+	}
+	for f, i := range c.Indications {
+		if err := i.Validate(); err != nil {
+			return fmt.Errorf("indication %v: %w", f, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package osdp
+
+import (
+	"time"
+
+	"gatehouse/device"
+)
+
+// staleAfter is the age at which a card or PIN opens nothing any more: whoever
+// held it up may have gone, and somebody else may stand there.
+const staleAfter = 2 * time.Second
+
+// outbox hands events to a door without ever waiting for it. What the door has
+// no room for waits here, and grows stale. For one goroutine.
+type outbox struct {
+	source string
+	ch     chan<- device.Event
+	queue  [32]posted
+	first  int
+	n      int
+	lost   bool // a card or PIN was dropped and nobody told
+}
+
+type posted struct {
+	event device.Event
+	at    time.Time
+}
+
+func (o *outbox) push(e device.Event, now time.Time) {
+	e.Source = o.source
+	o.flush(now)
+	if o.n == 0 && o.try(e) {
+		return
+	}
+	if o.n == len(o.queue) {
+		o.drop()
+	}
+	o.queue[(o.first+o.n)%len(o.queue)] = posted{e, now}
+	o.n++
+}
+
+// flush sends what there is room for.
+func (o *outbox) flush(now time.Time) {
+	for o.n > 0 {
+		p := &o.queue[o.first]
+		if personal(p.event) && now.Sub(p.at) > staleAfter {
+			p.event = device.Event{Kind: device.FaultSeen, Source: o.source, Fault: device.FaultStale}
+		}
+		if !o.try(p.event) {
+			return
+		}
+		o.pop()
+	}
+	if o.lost && o.try(device.Event{Kind: device.FaultSeen, Source: o.source, Fault: device.FaultStale}) {
+		o.lost = false
+	}
+}
+
+func (o *outbox) try(e device.Event) bool {
+	select {
+	case o.ch <- e:
+		return true
+	default:
+		return false
+	}
+}
+
+// drop makes room: of what only informs the oldest goes first, then the oldest.
+func (o *outbox) drop() {
+	victim := 0
+	for i := range o.n {
+		if k := o.at(i).event.Kind; k == device.FaultSeen || k == device.CardRead || k == device.PINEntered {
+			victim = i
+			break
+		}
+	}
+	o.lost = o.lost || personal(o.at(victim).event)
+	for i := victim; i > 0; i-- {
+		*o.at(i) = *o.at(i - 1)
+	}
+	o.pop()
+}
+
+func (o *outbox) at(i int) *posted { return &o.queue[(o.first+i)%len(o.queue)] }
+
+func (o *outbox) pop() {
+	o.queue[o.first] = posted{} // no card stays in memory
+	o.first = (o.first + 1) % len(o.queue)
+	o.n--
+}
+
+func personal(e device.Event) bool {
+	return e.Kind == device.CardRead || e.Kind == device.PINEntered
+}

@@ -1,0 +1,50 @@
+package osdp
+
+import (
+	"slices"
+
+	"gatehouse/device"
+)
+
+// Status is what is known of a reader at this moment.
+type Status struct {
+	Address byte // may differ from the configured one after Configure
+	Online  bool // it can be used
+	Secure  bool // over a secure channel with its own key
+	Fault   device.Fault
+
+	Identity     Identity // of the first contact; zero: unknown
+	Capabilities []Capability
+	Tamper       bool
+	PowerFailure bool
+	Inputs       []bool // active, by ISTATR; nil: it told none
+	Outputs      []bool // by OSTATR, likewise
+	Installing   bool   // the window of Install is open
+
+	Commands  uint64 // answered
+	Retries   uint64 // that had to be sent again
+	BadFrames uint64 // answers that were no frame
+	BadMACs   uint64
+}
+
+func (s Status) clone() Status {
+	s.Capabilities = slices.Clone(s.Capabilities)
+	s.Inputs, s.Outputs = slices.Clone(s.Inputs), slices.Clone(s.Outputs)
+	return s
+}
+
+// Status returns a copy. Safe from any goroutine.
+func (r *Reader) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.status.clone()
+	s.Installing = r.asked.window.open
+	return s
+}
+
+// note changes the status.
+func (r *Reader) note(change func(*Status)) {
+	r.mu.Lock()
+	change(&r.status)
+	r.mu.Unlock()
+}
