@@ -256,6 +256,26 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestNoHeap: what runs for every frame and every configuration needs no heap.
+func TestNoHeap(t *testing.T) {
+	for i := range table {
+		f := &table[i]
+		card, err := f.Encode(f.Limits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := testing.AllocsPerRun(10, func() {
+			_, ok := Lookup(f.Name)
+			_, err := f.Decode(card)
+			if !ok || err != nil || f.Check(card) != nil {
+				t.Fatalf("%s: %v", f.Name, err)
+			}
+		}); n != 0 {
+			t.Errorf("%s: %v allocations", f.Name, n)
+		}
+	}
+}
+
 // TestNumber: arithmetic of 256 bits against math/big.
 func TestNumber(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
