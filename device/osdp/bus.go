@@ -14,6 +14,7 @@ const (
 	maxBackoff = 10 * time.Second
 	probeEvery = time.Second            // a reader that is not there
 	probeShare = 4                      // of the line's time is for readers that are, when others are not
+	atOnce     = 2                      // repetitions for a reader that was there: a late answer spoils the first
 	mostSleep  = 250 * time.Millisecond // between two looks at windows and events that wait
 )
 
@@ -129,7 +130,7 @@ func (b *Bus) next(now time.Time) (first *Reader, due time.Time) {
 	for _, r := range b.readers {
 		at := r.due
 		switch {
-		case r.absent || r.missed > 1:
+		case r.absent || r.missed > atOnce:
 			if at.Before(b.lull) {
 				at = b.lull
 			}
@@ -208,15 +209,15 @@ func (b *Bus) anybody() bool {
 	return false
 }
 
-// silent is a turn without answer. The first repetition comes at once, in the next
-// round; all others, of all readers together, have a fifth of the line's time.
+// silent is a turn without answer. The first repetitions come at once, in the next
+// rounds; all others, of all readers together, have a fifth of the line's time.
 func (b *Bus) silent(r *Reader, got answer, now time.Time, cost time.Duration) {
 	r.due = now.Add(time.Duration(min(r.missed, 10)) * noiseGap)
 	r.unanswered(got, now)
 	if r.absent && r.due.Before(now.Add(probeEvery)) {
 		r.due = now.Add(probeEvery)
 	}
-	if (r.absent || r.missed > 1) && b.anybody() {
+	if (r.absent || r.missed > atOnce) && b.anybody() {
 		b.lull = now.Add(probeShare * cost)
 	}
 }

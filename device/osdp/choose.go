@@ -7,8 +7,10 @@ import (
 	"gatehouse/device"
 )
 
-// mostErrands is how many commands may go before a POLL: cards wait for that.
-const mostErrands = 6
+// mostErrands is how many commands may go between two POLLs: cards wait for that,
+// at 9600 baud behind the errands of 15 other readers, and one that waited for
+// 2 s is stale.
+const mostErrands = 1
 
 // checks are asked now and then: not every reader reports them by itself.
 var checks = [...]struct {

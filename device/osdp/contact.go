@@ -231,9 +231,11 @@ func (r *Reader) unanswered(got answer, now time.Time) {
 		r.goAway(device.FaultNoAnswer, now)
 	case r.zeros >= 2: // the reader forgot everything; once may be an accident
 		r.retreat(device.FaultNoAnswer, now)
-	case (r.step != stepRun || r.setting != nil) && r.missed%3 == 0,
-		!r.outputAt.IsZero() && now.Sub(r.outputAt) > staleAfter: // not repeated any more: it would come too late
+	case (r.step != stepRun || r.setting != nil || r.other != r.address) && r.missed%3 == 0:
 		r.reset()
+		r.address, r.other = r.other, r.address
+	case !r.outputAt.IsZero() && now.Sub(r.outputAt) > staleAfter:
+		r.reset() // not repeated any more: it would come too late
 	}
 }
 

@@ -11,7 +11,10 @@ import (
 // answer takes a reply to the command under way.
 func (r *Reader) answer(f Frame, now time.Time) {
 	r.missed, r.zeros, r.absent, r.busySince = 0, 0, false, time.Time{}
-	r.other = r.address
+	if r.other != r.address {
+		r.other = r.address
+		r.note(func(s *Status) { s.Address = r.address })
+	}
 	clearNak := f.Code == replyNak && !f.Block.HasMAC()
 	if clearNak && len(f.Data) > 0 && f.Data[0] == nakCheck {
 		r.misheard(now)

@@ -1,0 +1,198 @@
+package osdp
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/device/devicetest"
+)
+
+// TestShow: what people see and hear, for how long, and what is left after it.
+func TestShow(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		g := build(t, keyed(1)).run()
+		defer g.stop()
+		g.expect(time.Second, "online")
+		r := g.bus.Readers()[0]
+		led := func() string { return g.peers[0].State().LEDs[0].Color.String() }
+		if led() != "red" {
+			t.Errorf("at rest: %s", led())
+		}
+		r.Show(device.FeedbackGranted)
+		time.Sleep(200 * time.Millisecond)
+		if s := g.peers[0].State(); led() != "green" || s.Beeps != 1 {
+			t.Errorf("granted: %s, %d beeps", led(), s.Beeps)
+		}
+		time.Sleep(3 * time.Second)
+		if led() != "red" {
+			t.Errorf("after granted: %s", led())
+		}
+		r.Show(device.FeedbackHeld)
+		r.Show(device.FeedbackDenied) // what lasts is not lost by what passes
+		time.Sleep(300 * time.Millisecond)
+		if s := g.peers[0].State(); !s.LEDs[0].Temporary || s.Buzzer.Count != 3 {
+			t.Errorf("denied: %+v %+v", s.LEDs[0], s.Buzzer)
+		}
+		time.Sleep(3 * time.Second)
+		if s := g.peers[0].State(); s.LEDs[0].Temporary || s.LEDs[0].Blink.On == 0 {
+			t.Errorf("held: %+v", s.LEDs[0])
+		}
+		r.Show(device.FeedbackIdle)
+		time.Sleep(300 * time.Millisecond)
+		if s := g.peers[0].State(); led() != "red" || s.Buzzer.Tone != 1 {
+			t.Errorf("idle: %s, %+v", led(), s.Buzzer)
+		}
+		g.expect(time.Second)
+	})
+}
+
+// TestShowAfterAbsence: what lasts is shown when the reader is back, what passed
+// is not.
+func TestShowAfterAbsence(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		g := build(t, keyed(1)).run()
+		defer g.stop()
+		r := g.bus.Readers()[0]
+		time.Sleep(time.Second)
+		g.peers[0].SetDead(true)
+		time.Sleep(20 * time.Second)
+		r.Show(device.FeedbackEnterPIN)
+		r.Show(device.FeedbackGranted)
+		time.Sleep(20 * time.Second)
+		g.peers[0].SetDead(false)
+		time.Sleep(4 * time.Second)
+		if s := g.peers[0].State(); s.LEDs[0].Temporary || s.LEDs[0].Blink.On == 0 || s.Beeps > 0 {
+			t.Errorf("shows %+v, %d beeps", s.LEDs[0], s.Beeps)
+		}
+		if err := r.Output(0, true, time.Second); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestProfile: a profile's own lights, sounds and texts.
+func TestProfile(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		p := bare(1)
+		p.panel.Indications = map[device.Feedback]Indication{
+			device.FeedbackGranted: {
+				LEDs:   []LED{{LED: 0, OnColour: Blue, For: time.Second}, {LED: 1, OnColour: Cyan}},
+				Buzzer: []Buzzer{{On: time.Second, Count: 2}},
+				Text:   []Text{{Text: "WELCOME", For: 2 * time.Second}},
+			},
+		}
+		g := build(t, p).run()
+		defer g.stop()
+		time.Sleep(time.Second)
+		g.bus.Readers()[0].Show(device.FeedbackGranted)
+		time.Sleep(500 * time.Millisecond)
+		s := g.peers[0].State()
+		if s.LEDs[0].Color.String() != "blue" || s.LEDs[1].Color.String() != "cyan" || s.Beeps != 2 || s.Text != "WELCOME" {
+			t.Errorf("shows %+v, %d beeps, %q", s.LEDs, s.Beeps, s.Text)
+		}
+		time.Sleep(2 * time.Second)
+		if s := g.peers[0].State(); s.Text != "" {
+			t.Errorf("still shows %q", s.Text)
+		}
+	})
+}
+
+// TestOutput: an output is switched for a time, and never late.
+func TestOutput(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		p := keyed(1)
+		p.peer.Outputs = 2
+		g := build(t, p).run()
+		defer g.stop()
+		r := g.bus.Readers()[0]
+		if err := r.Output(0, true, time.Second); err == nil {
+			t.Error("told a reader that is not there")
+		}
+		time.Sleep(time.Second)
+		on := func(no int) bool { return g.peers[0].State().Outputs[no] }
+		for _, err := range []error{r.Output(0, true, 3*time.Second), r.Output(1, true, 0)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(300 * time.Millisecond)
+		if !on(0) || !on(1) {
+			t.Error("not switched on")
+		}
+		time.Sleep(4 * time.Second)
+		if on(0) || !on(1) {
+			t.Error("the timer does not end it, or ended the other")
+		}
+		_ = r.Output(1, false, 0)
+		time.Sleep(300 * time.Millisecond)
+		if on(1) {
+			t.Error("not switched off")
+		}
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPDeaf})
+		_ = r.Output(0, true, 0)
+		time.Sleep(4 * time.Second)
+		g.peers[0].Behave()
+		time.Sleep(5 * time.Second)
+		if on(0) {
+			t.Error("switched on four seconds late")
+		}
+		if r.Output(outputs, true, 0) == nil || r.Output(0, true, -1) == nil || r.Output(0, true, 2*time.Hour) == nil {
+			t.Error("takes what no reader has")
+		}
+	})
+}
+
+// TestConfigure: a reader moves to another address, also when its answer is lost.
+func TestConfigure(t *testing.T) {
+	for _, fault := range []devicetest.OSDPFault{0, devicetest.OSDPDrop, devicetest.OSDPDeaf, devicetest.OSDPCorrupt} {
+		for _, times := range []int{1, 10} {
+			for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1)} {
+				bubble(t, name+" "+fault.String(), func(t *testing.T) {
+					g := build(t, p).run()
+					defer g.stop()
+					r := g.bus.Readers()[0]
+					time.Sleep(time.Second)
+					if fault != 0 {
+						g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: fault, Times: times, Command: cmdComSet})
+					}
+					err := r.Configure(t.Context(), 5, testBaud)
+					if err == nil && g.peers[0].State().Address != 5 || err != nil && fault == 0 {
+						t.Errorf("%d times: %v", times, err)
+					}
+					time.Sleep(40 * time.Second)
+					s := r.Status()
+					if at := g.peers[0].State().Address; !s.Online || s.Address != at {
+						t.Errorf("%d times: %v, reader at %d, status %+v", times, err, at, s)
+					}
+					g.heard()
+					g.peers[0].Present(testCard(1))
+					g.expect(time.Second, "card")
+				})
+			}
+		}
+	}
+	bubble(t, "refused", func(t *testing.T) {
+		g := build(t, bare(1)).run()
+		defer g.stop()
+		r := g.bus.Readers()[0]
+		if err := r.Configure(t.Context(), 5, testBaud); err == nil {
+			t.Error("told a reader that is not there")
+		}
+		time.Sleep(time.Second)
+		if r.Configure(t.Context(), ConfigAddress, testBaud) == nil || r.Configure(t.Context(), 5, 0) == nil {
+			t.Error("takes what no reader has")
+		}
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPRefuse, Command: cmdComSet})
+		if err := r.Configure(t.Context(), 5, testBaud); err == nil {
+			t.Error("refused and not told")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		g.peers[0].SetDead(true)
+		if err := r.Configure(ctx, 5, testBaud); err == nil {
+			t.Error("dead and not told")
+		}
+	})
+}

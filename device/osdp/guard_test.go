@@ -1,0 +1,246 @@
+package osdp
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/device/devicetest"
+)
+
+// TestClearCard: a card in the clear is never a card, in a session or before one.
+func TestClearCard(t *testing.T) {
+	bubble(t, "in a session", func(t *testing.T) {
+		g := build(t, keyed(1)).run()
+		defer g.stop()
+		g.expect(time.Second, "online")
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPClearCard, Times: 1, Card: testCard(9)})
+		g.expect(time.Second, "seen clear_text")
+		g.peers[0].Present(testCard(1))
+		g.expect(time.Second, "card")
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPClearCard, Card: testCard(9)})
+		time.Sleep(10 * time.Minute)
+		heard := g.heard()
+		if cards(heard) > 0 || !slices.Contains(heard, "offline clear_text") || len(heard) > 400 {
+			t.Errorf("%d events: %v", len(heard), heard)
+		}
+	})
+	bubble(t, "from a reader that knows no secure channel", func(t *testing.T) {
+		p := bare(1)
+		p.panel.Security, p.panel.Keys = SecureRequired, keyed(1).panel.Keys
+		g := build(t, p).run()
+		defer g.stop()
+		for n := range 100 {
+			time.Sleep(time.Second)
+			g.peers[0].Present(testCard(n))
+		}
+		heard := g.heard()
+		if cards(heard) > 0 || heard[0] != "seen downgrade" || !slices.Contains(heard, "offline downgrade") {
+			t.Errorf("heard %v", heard)
+		}
+	})
+}
+
+// TestDowngrade: what PDCAP says never decides about encryption.
+func TestDowngrade(t *testing.T) {
+	bubble(t, "only in PDCAP", func(t *testing.T) {
+		p := keyed(1)
+		p.peer.Capabilities = []devicetest.OSDPCapability{{Function: 9}}
+		g := build(t, p).run()
+		defer g.stop()
+		g.expect(time.Minute, "seen downgrade", "online", "cleared downgrade")
+		if !g.bus.Readers()[0].Status().Secure {
+			t.Error("not secure")
+		}
+	})
+	bubble(t, "in flight", func(t *testing.T) {
+		g := build(t, keyed(1))
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPDowngrade})
+		g.run()
+		defer g.stop()
+		g.expect(time.Minute, "seen downgrade", "offline downgrade")
+		g.peers[0].Behave()
+		g.expect(10*time.Second, "online", "cleared downgrade")
+	})
+}
+
+// TestBadMACs: one is an accident, five in a minute are not, and nobody can try
+// often.
+func TestBadMACs(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		g := build(t, keyed(1)).run()
+		defer g.stop()
+		g.expect(time.Second, "online")
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPBadMAC, Times: 1})
+		g.expect(time.Second, "seen bad_mac")
+		if !g.bus.Readers()[0].Status().Secure {
+			t.Error("not back within a second")
+		}
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPBadMAC})
+		time.Sleep(10 * time.Minute)
+		heard := g.heard()
+		s := g.bus.Readers()[0].Status()
+		if s.BadMACs > 10*40 || !slices.Contains(heard, "offline bad_mac") {
+			t.Errorf("%d bad MACs, heard %v", s.BadMACs, heard)
+		}
+		g.peers[0].Behave()
+		time.Sleep(15 * time.Second)
+		g.heard()
+		g.peers[0].Present(testCard(1))
+		g.expect(time.Second, "card")
+	})
+}
+
+// TestReplay: cards of an older session are no cards.
+func TestReplay(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		g := build(t, keyed(1)).run()
+		defer g.stop()
+		g.expect(time.Second, "online")
+		for n := range 5 {
+			g.peers[0].Present(testCard(n))
+			time.Sleep(time.Second)
+		}
+		if n := cards(g.heard()); n != 5 {
+			t.Fatalf("%d cards", n)
+		}
+		g.peers[0].Reboot()
+		time.Sleep(time.Second)
+		g.heard()
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPReplay})
+		time.Sleep(5 * time.Minute)
+		if heard := g.heard(); cards(heard) > 0 || !slices.Contains(heard, "seen bad_mac") {
+			t.Errorf("heard %v", heard)
+		}
+	})
+}
+
+// TestClearStatus: a reader that leaves the answers to status questions in the
+// clear, under the right MAC, is good enough; not so for a card.
+func TestClearStatus(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		g := build(t, keyed(1))
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPClearStatus})
+		g.run()
+		defer g.stop()
+		g.expect(time.Minute, "online")
+		if n := g.peers[0].State().Commands[cmdLStat]; n < 3 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
+// TestSessionLife: a session is made anew each day, and nobody notices.
+func TestSessionLife(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		p := keyed(1)
+		g := build(t, p)
+		g.bus.cfg.Poll = time.Second // a day of polls is enough
+		g.run()
+		defer g.stop()
+		g.expect(10*time.Second, "online")
+		g.expect(49 * time.Hour)
+		if n := g.peers[0].State().Sessions; n != 3 {
+			t.Errorf("%d sessions in 49 hours", n)
+		}
+	})
+}
+
+// TestOldReader: one that knows checksums only.
+func TestOldReader(t *testing.T) {
+	for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1)} {
+		p.peer.ChecksumOnly = true
+		bubble(t, name, func(t *testing.T) {
+			g := build(t, p).run()
+			defer g.stop()
+			g.expect(3*time.Second, "online")
+			g.peers[0].Present(testCard(1))
+			g.expect(time.Second, "card")
+		})
+	}
+}
+
+// TestBusyForEver: a reader that is always busy can't be used.
+func TestBusyForEver(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		g := build(t, keyed(1)).run()
+		defer g.stop()
+		g.expect(time.Second, "online")
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPBusy})
+		g.expect(time.Hour, "offline no_answer")
+		g.peers[0].Behave()
+		g.expect(20*time.Second, "online")
+	})
+}
+
+// TestRefuses: a reader that refuses everything, or one thing, ends in no loop.
+func TestRefuses(t *testing.T) {
+	bubble(t, "light and sound", func(t *testing.T) {
+		g := build(t, bare(1))
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPRefuse, Command: cmdLED})
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPRefuse, Command: cmdBuzzer})
+		g.run()
+		defer g.stop()
+		g.expect(2*time.Second, "online", "seen refused", "seen refused")
+		for range 100 {
+			g.bus.Readers()[0].Show(device.FeedbackDenied)
+			time.Sleep(time.Second)
+		}
+		g.expect(time.Second)
+	})
+	bubble(t, "everything", func(t *testing.T) {
+		for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1)} {
+			g := build(t, p)
+			g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPRefuse})
+			g.run()
+			time.Sleep(10 * time.Minute)
+			heard := g.heard()
+			if len(heard) > 20 || g.bus.Readers()[0].Status().Online || g.bus.Readers()[0].Status().Commands > 1000 {
+				t.Errorf("%s: %d commands, heard %v", name, g.bus.Readers()[0].Status().Commands, heard)
+			}
+			g.stop()
+		}
+	})
+}
+
+// TestOtherReader: another reader in the place of the first.
+func TestOtherReader(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		first, second := bare(1), bare(1)
+		second.peer.Serial = 4711
+		g := build(t, first)
+		other := devicetest.NewOSDPReader(second.peer)
+		line := devicetest.NewOSDPLine(g.peers[0], other)
+		line.WireTime = true
+		g.line = line
+		other.SetDead(true)
+		g.run()
+		defer g.stop()
+		g.expect(2*time.Second, "online")
+		g.peers[0].SetDead(true)
+		g.expect(10*time.Second, "offline no_answer")
+		other.SetDead(false)
+		g.expect(3*time.Second, "seen other_reader", "online")
+	})
+}
+
+// TestEcho: an adapter that hears itself.
+func TestEcho(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		g := build(t, keyed(1), bare(2))
+		g.line.SetEcho(true)
+		g.run()
+		defer g.stop()
+		g.expect(time.Second, "online", "online")
+		for n := range 20 {
+			g.peers[n%2].Present(testCard(n))
+			g.expect(300*time.Millisecond, "card")
+		}
+		for _, r := range g.bus.Readers() {
+			if s := r.Status(); s.Retries > 0 || s.BadFrames > 0 {
+				t.Errorf("status %+v", s)
+			}
+		}
+	})
+}
