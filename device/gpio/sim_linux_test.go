@@ -159,8 +159,7 @@ type reader struct {
 
 func newReader(t testing.TB, cfg device.LinesConfig, formats ...string) *reader {
 	t.Helper()
-	// Real time in a guest may stretch any interval: the longest gap there is.
-	conf := wiegand.Config{Source: "front", Gap: wiegand.MaxGap}
+	var conf wiegand.Config
 	for _, name := range formats {
 		f, ok := wiegand.Lookup(name)
 		if !ok {
@@ -168,6 +167,14 @@ func newReader(t testing.TB, cfg device.LinesConfig, formats ...string) *reader 
 		}
 		conf.Formats = append(conf.Formats, f)
 	}
+	return run(t, cfg, conf)
+}
+
+// run starts a reader, and ends it with the test.
+func run(t testing.TB, cfg device.LinesConfig, conf wiegand.Config) *reader {
+	t.Helper()
+	// Real time in a guest may stretch any interval: the longest gap there is.
+	conf.Source, conf.Gap = "front", wiegand.MaxGap
 	r := &reader{t: t, events: make(chan device.Event)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -60,10 +60,11 @@ type Framer struct {
 	seq      uint32
 	last     time.Duration
 	inverted int                        // frames in a row that are right when inverted
-	between  [device.MaxCardBits]uint32 // intervals of this run of bits in us, sorted
+	between  [device.MaxCardBits]uint32 // intervals of this run of bits, sorted; all in us
 	n        int                        // of between
-	latest   uint32                     // the last interval, in us
-	pair     uint32                     // the shortest two intervals in a row, in us
+	latest   [2]uint32                  // the last two intervals, newest first
+	pair     uint32                     // the shortest two intervals in a row
+	lead     uint32                     // the interval before them
 }
 
 // state is how far the bits since the last silence have come.
@@ -161,7 +162,8 @@ func (f *Framer) noisy() bool { return f.state == broken }
 
 // begin opens a new run of bits.
 func (f *Framer) begin() {
-	f.state, f.card, f.n, f.pair = open, device.Card{}, 0, math.MaxUint32
+	f.state, f.card, f.n = open, device.Card{}, 0
+	f.latest, f.pair, f.lead = [2]uint32{}, math.MaxUint32, 0
 }
 
 // bit takes one good bit. The longest frame ends without waiting for silence

@@ -116,7 +116,7 @@ func (k Keypad) checkCodes(kind keypadKind) error {
 		return nil
 	}
 	if len(codes) != len(usualCodes) || strings.Trim(codes, "0123456789*#.") != "" {
-		return fmt.Errorf("codes %q: want 16 of 0 to 9, *, # and .", codes)
+		return fmt.Errorf("codes %q: want 16 of 0 to 9, *, # and . for none", codes)
 	}
 	for _, key := range "0123456789" {
 		if !strings.ContainsRune(codes, key) {

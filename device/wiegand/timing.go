@@ -27,10 +27,10 @@ func (f *Framer) measure(interval time.Duration) {
 		return
 	}
 	us := uint32(max(interval, 0) / time.Microsecond)
-	if f.n > 0 {
-		f.pair = min(f.pair, f.latest+us)
+	if f.n > 1 && f.latest[0]+us < f.pair {
+		f.pair, f.lead = f.latest[0]+us, f.latest[1]
 	}
-	f.latest = us
+	f.latest = [2]uint32{us, f.latest[0]}
 	i := f.n
 	for ; i > 0 && f.between[i-1] > us; i-- {
 		f.between[i] = f.between[i-1]
@@ -50,12 +50,14 @@ func (f *Framer) even() bool {
 
 // extra tells that a frame has a pulse too many and so, if its number of bits
 // is right, one too few: nearly all intervals are even, and two in a row are no
-// longer than one should be.
+// longer than one should be. Not so at the start and behind a long one: there, a
+// busy board took an edge late.
 func (f *Framer) extra() bool {
 	if f.n < minMeasured {
 		return false
 	}
-	return f.about(f.n/8) && f.about(f.n-1-f.n/8) && 4*uint64(f.pair) <= 5*uint64(f.median())
+	median := uint64(f.median())
+	return f.about(f.n/8) && f.about(f.n-1-f.n/8) && 4*uint64(f.pair) <= 5*median && 2*uint64(f.lead) <= 3*median
 }
 
 // about tells that the i-th shortest interval is within a quarter of the median.
