@@ -117,9 +117,10 @@ func (b *Bus) session(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// keep looks after windows and events that wait.
+// keep looks after windows, events that wait and readers that are gone.
 func (b *Bus) keep(now time.Time) {
 	for _, r := range b.readers {
+		r.gone(now)
 		r.watch(now)
 		r.out.flush(now)
 	}

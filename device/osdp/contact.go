@@ -226,9 +226,7 @@ func (r *Reader) unanswered(got answer, now time.Time) {
 		r.zeros = 0
 	}
 	switch {
-	case now.Sub(r.missedSince) >= offlineAfter:
-		r.forget()
-		r.goAway(device.FaultNoAnswer, now)
+	case r.gone(now):
 	case r.zeros >= 2: // the reader forgot everything; once may be an accident
 		r.retreat(device.FaultNoAnswer, now)
 	case (r.step != stepRun || r.setting != nil || r.other != r.address) && r.missed%3 == 0:
@@ -239,11 +237,23 @@ func (r *Reader) unanswered(got answer, now time.Time) {
 	}
 }
 
+// gone tells whether a reader was asked, more than once, and silent for so long
+// that it is not there. Then another may come in its place.
+func (r *Reader) gone(now time.Time) bool {
+	if r.missed < 2 || now.Sub(r.missedSince) < offlineAfter {
+		return false
+	}
+	if r.presence != away || !r.absent {
+		r.forget()
+		r.goAway(device.FaultNoAnswer, now)
+	}
+	return true
+}
+
 // forget is for a reader that is gone: another may come in its place.
 func (r *Reader) forget() {
 	r.known, r.absent, r.crc = false, true, true
 	r.busySince = time.Time{}
-	r.address, r.other = r.other, r.address
 	r.reset()
 }
 

@@ -1,0 +1,194 @@
+package osdp
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"gatehouse/device"
+)
+
+// TestManyReaders: 4 and 16 readers on one line, some of them dead: each card of
+// the others is read, and soon.
+func TestManyReaders(t *testing.T) {
+	for _, c := range []struct{ readers, dead int }{{1, 0}, {4, 0}, {4, 1}, {16, 0}, {16, 1}, {16, 8}, {16, 15}} {
+		bubble(t, fmt.Sprintf("%d readers, %d dead", c.readers, c.dead), func(t *testing.T) { manyReaders(t, c.readers, c.dead) })
+	}
+}
+
+func manyReaders(t *testing.T, readers, dead int) {
+	var all []pair
+	for n := range readers {
+		p := keyed(byte(n + 1))
+		if n%2 == 1 {
+			p = bare(byte(n + 1))
+		}
+		all = append(all, p)
+	}
+	g := build(t, all...)
+	for n := range dead {
+		g.peers[n].SetDead(true)
+	}
+	g.run()
+	defer g.stop()
+	time.Sleep(30 * time.Second)
+	heard := map[string]int{}
+	for _, h := range g.heard() {
+		heard[h]++
+	}
+	if heard["online"] != readers-dead || heard["offline no_answer"] != dead || len(heard) > 2 {
+		t.Fatalf("heard %v", heard)
+	}
+	var worst time.Duration
+	for n := range 50 {
+		g.peers[dead+n%(readers-dead)].Present(testCard(n))
+		begin := time.Now()
+		for cards(g.heard()) == 0 {
+			time.Sleep(time.Millisecond)
+			if time.Since(begin) > 3*time.Second {
+				t.Fatal("a card is not read")
+			}
+		}
+		worst = max(worst, time.Since(begin))
+		time.Sleep(time.Duration(137*n) * time.Millisecond)
+	}
+	if worst > 1200*time.Millisecond {
+		t.Errorf("a card took %v", worst)
+	}
+	polls := g.peers[readers-1].State().Commands[cmdPoll]
+	time.Sleep(time.Minute)
+	polls = g.peers[readers-1].State().Commands[cmdPoll] - polls
+	t.Logf("worst card %v, a poll each %v", worst, time.Minute/time.Duration(polls))
+}
+
+// TestOneDies: while a reader dies and is given up, the others are polled on.
+func TestOneDies(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		var all []pair
+		for n := range 4 {
+			all = append(all, keyed(byte(n+1)))
+		}
+		g := build(t, all...).run()
+		defer g.stop()
+		time.Sleep(5 * time.Second)
+		g.heard()
+		g.peers[0].SetDead(true)
+		for n := range 60 {
+			g.peers[1+n%3].Present(testCard(n))
+			time.Sleep(500 * time.Millisecond)
+			if got := cards(g.heard()); got != 1 {
+				t.Errorf("after %d half seconds: %d cards", n, got)
+			}
+		}
+	})
+}
+
+var errTimeout = fmt.Errorf("read: %w", os.ErrDeadlineExceeded)
+
+// quick is a port in memory whose far end answers each POLL by a secured ACK, or
+// by one in the clear, without a byte of heap.
+type quick struct {
+	s       *session
+	in, out []byte
+	scratch [64]byte
+}
+
+func (q *quick) SetReadTimeout(time.Duration) error { return nil }
+func (q *quick) Close() error                       { return nil }
+
+func (q *quick) Read(b []byte) (int, error) {
+	if len(q.in) == 0 {
+		return 0, errTimeout
+	}
+	n := copy(b, q.in)
+	q.in = q.in[n:]
+	return n, nil
+}
+
+func (q *quick) Write(b []byte) (int, error) {
+	f, err := Parse(b[1:])
+	if err != nil {
+		return 0, err
+	}
+	reply := Frame{Address: f.Address, Reply: true, Sequence: f.Sequence, CRC: true, Code: replyAck}
+	if q.s == nil {
+		q.in, err = reply.Append(q.out[:0])
+		return len(b), err
+	}
+	q.s.next(f.signed)
+	reply.Block.Type = blockMACReply
+	q.in, _ = reply.appendBody(q.out[:0])
+	q.s.next(q.in)
+	q.in = append(q.in, q.s.mac[:macSize]...)
+	q.in = reply.appendCheck(q.in, 0)
+	return len(b), nil
+}
+
+// steady is a bus with one reader that is being polled.
+func steady(secure bool) (*Bus, *quick) {
+	events := make(chan device.Event, 100)
+	q := &quick{out: make([]byte, 0, 64)}
+	c := ReaderConfig{Source: "a", Address: 1, Security: ClearText, Events: events}
+	if secure {
+		c.Security, c.Keys = SecureRequired, &store{}
+	}
+	b := New(BusConfig{Baud: 115200, Readers: []ReaderConfig{c}}, nil)
+	b.line.port = q
+	r := b.readers[0]
+	r.known, r.absent = true, false
+	r.reset()
+	if secure {
+		q.s, r.session = zeroSession(), zeroSession()
+		r.step, r.began = stepRun, time.Now()
+	}
+	r.link.sequence = 1
+	for range 10 {
+		_ = b.turn(r, time.Now())
+	}
+	return b, q
+}
+
+// TestPollAllocates: polling needs no heap.
+func TestPollAllocates(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		b, _ := steady(secure)
+		if !b.readers[0].Status().Online {
+			t.Fatal("not polled")
+		}
+		n := testing.AllocsPerRun(1000, func() {
+			now := time.Now()
+			b.keep(now)
+			r, _ := b.next(now)
+			if err := b.turn(r, now); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if n > 0 {
+			t.Errorf("secure %t: %v allocations a poll", secure, n)
+		}
+		if s := b.readers[0].Status(); s.Commands < 1000 || s.Retries > 0 {
+			t.Errorf("status %+v", s)
+		}
+	}
+}
+
+// BenchmarkPoll: the CPU time of one poll and its answer, without a wire, beside
+// what the wire takes at 115200 baud.
+func BenchmarkPoll(b *testing.B) {
+	for _, secure := range []bool{false, true} {
+		b.Run(map[bool]string{false: "clear", true: "secure"}[secure], func(b *testing.B) {
+			bus, _ := steady(secure)
+			r := bus.readers[0]
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = bus.turn(r, time.Now())
+			}
+			wire := bus.line.wire(1 + 8 + 8)
+			if secure {
+				wire = bus.line.wire(1 + 14 + 14)
+			}
+			b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(wire), "of-wire")
+		})
+	}
+}
