@@ -148,6 +148,46 @@ func TestFramerFinds(t *testing.T) {
 	})
 }
 
+// TestLengthsThatLie: a length that no reply has is known at its last byte,
+// before anything is waited for.
+func TestLengthsThatLie(t *testing.T) {
+	for length, good := range map[int]bool{0: false, 3: false, 4: true, maxLength: true, maxLength + 1: false, 0x8004: false, 0xFFFF: false} {
+		f := &framer{}
+		whole, err := f.push(append([]byte(preamble), byte(length>>8), byte(length)))
+		if whole || (err == nil) != good {
+			t.Errorf("%d: %v %v", length, whole, err)
+		}
+	}
+}
+
+// TestOtherQuestions: a good frame is no answer to a question that has another
+// form of answer.
+func TestOtherQuestions(t *testing.T) {
+	replies := map[Command]Reply{State: {StatusOK, nil}, SAMID: {StatusOK, make([]byte, 16)}, Find: {StatusFound, make([]byte, 4)}, Select: {StatusOK, make([]byte, 8)}}
+	for asked, a := range answers {
+		if asked == Reset || asked == ReadText { // as State; Record judges it
+			continue
+		}
+		for of, r := range replies {
+			if _, err := a.take(encode(r)); (err == nil) != (of == asked) || err != nil && !errors.Is(err, errDamaged) {
+				t.Errorf("to %04X the answer to %04X: %v", uint16(asked), uint16(of), err)
+			}
+		}
+		if _, err := a.take(readReply(invented[0])); !errors.Is(err, errDamaged) {
+			t.Errorf("to %04X a card: %v", uint16(asked), err)
+		}
+	}
+	for _, r := range replies {
+		got, err := answers[ReadText].take(encode(r))
+		if err == nil {
+			_, err = got.Record()
+		}
+		if !errors.Is(err, errDamaged) {
+			t.Errorf("to a read %v: %v", r.Status, err)
+		}
+	}
+}
+
 // FuzzFramer: pieces do not matter, and a whole frame is as long as it says.
 func FuzzFramer(f *testing.F) {
 	f.Add([]byte{0xAA}, byte(1))

@@ -314,6 +314,24 @@ func TestSilence(t *testing.T) {
 	})
 }
 
+// TestPatience: a module that is silent for a while after a long wait is not
+// given up.
+func TestPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(0)
+		for at, act := range map[time.Duration]func(){
+			30 * time.Second: func() { d.fake.Misbehave(devicetest.IDCardFaults{Silent: true}) },
+			35 * time.Second: func() { d.fake.Misbehave(devicetest.IDCardFaults{}) },
+			40 * time.Second: func() { d.fake.Place(invented[0]) },
+		} {
+			time.AfterFunc(at, act)
+		}
+		if r, err := d.module.Read(context.Background()); err != nil || same(r, invented[0]) != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestFlood: a line that is never quiet is said to be so, and does not keep the
 // desk for longer than it wants to wait.
 func TestFlood(t *testing.T) {
