@@ -134,7 +134,7 @@ func (d *serialInput) alone(b []byte) []device.Event {
 	if err != nil {
 		return nil // d.raw is one
 	}
-	return append(push(dec, b), told(dec.Timeout())...)
+	return append(push(dec, b), eventOf(dec.Timeout())...)
 }
 
 // bytes decodes bytes as they stand. A line's end outside a frame is how the
@@ -147,13 +147,13 @@ func (d *serialInput) bytes(line []byte, more bool) []device.Event {
 		return push(d.raw, line)
 	}
 	if d.layout.EndsBySilence() {
-		return append(push(d.raw, body), told(d.raw.Timeout())...)
+		return append(push(d.raw, body), eventOf(d.raw.Timeout())...)
 	}
 	inside := d.raw.InFrame()
 	out := push(d.raw, body)
 	for _, b := range line[len(body):] {
 		if d.raw.Pending() {
-			out = append(out, told(d.raw.Push(b))...)
+			out = append(out, eventOf(d.raw.Push(b))...)
 		}
 	}
 	if ended || !d.raw.Pending() {
@@ -164,17 +164,17 @@ func (d *serialInput) bytes(line []byte, more bool) []device.Event {
 		d.raw.Reset()
 		return whole
 	}
-	return append(out, told(d.raw.Timeout())...)
+	return append(out, eventOf(d.raw.Timeout())...)
 }
 
 func push(d *serialcard.Decoder, b []byte) (out []device.Event) {
 	for _, x := range b {
-		out = append(out, told(d.Push(x))...)
+		out = append(out, eventOf(d.Push(x))...)
 	}
 	return out
 }
 
-func told(e device.Event, ok bool) []device.Event {
+func eventOf(e device.Event, ok bool) []device.Event {
 	if !ok {
 		return nil
 	}

@@ -43,6 +43,8 @@ type cli struct {
 	Grant    grantCmd    `cmd:"" help:"Give, end, suspend and list keys of a house by itself."`
 	Import   importCmd   `cmd:"" help:"Take over the cards of an old system from a CSV file."`
 	Adopt    adoptCmd    `cmd:"" help:"Name the unknown cards of a house that is being taken over."`
+	Reader   readerCmd   `cmd:"" help:"The readers at the doors: pair, re-key, look at them."`
+	Teach    teachCmd    `cmd:"" help:"Find out which format a reader sends."`
 	Fire     fireCmd     `cmd:"" help:"After a fire alarm."`
 	Clock    clockCmd    `cmd:"" help:"The gateway's clock."`
 	IDCard   idCardCmd   `cmd:"" name:"idcard" help:"The reader of identity cards at the desk."`

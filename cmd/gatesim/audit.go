@@ -121,11 +121,11 @@ func (p *play) verifyCopy() (last journal.Report, err error) {
 
 // order is that of the summary; what it does not name comes last.
 var order = []string{granted, denied, released, atKill, secured, opened, closed, exits, commands, online, offline,
-	fault, fireActive, fireIdle, fireReset, fireRefused, listApplied, captured, tenancyChanged, told, starts, stops, siteRead, clockSet}
+	fault, faultOver, readerKey, fireActive, fireIdle, fireReset, fireRefused, listApplied, captured, tenancyChanged, told, starts, stops, siteRead, clockSet}
 
 func rank(what string) int {
 	i := slices.IndexFunc(order, func(o string) bool {
-		return o == what || (o == denied || o == fault) && strings.HasPrefix(what, o)
+		return o == what || strings.HasSuffix(o, ": ") && strings.HasPrefix(what, o)
 	})
 	if i < 0 {
 		return len(order)
@@ -148,10 +148,10 @@ func (p *play) table(world ledger, b *book) {
 	slices.SortFunc(whats, func(a, b string) int { return compareRows(row{what: a}, row{what: b}) })
 	fmt.Fprintln(p.out, "\nwhat happened, as the doors saw it / as the daemon's log tells it")
 	t := tabwriter.NewWriter(p.out, 0, 4, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tfront door\tyard door\thouse\t")
+	fmt.Fprintln(t, "\tfront door\tyard door\tgate\thouse\t")
 	for _, what := range whats {
 		fmt.Fprintf(t, "%s\t", what)
-		for _, door := range []string{front, yard, ""} {
+		for _, door := range []string{front, yard, gate, ""} {
 			cell(t, world[row{door, what}], b.rows[row{door, what}], what)
 		}
 		fmt.Fprintln(t)

@@ -78,7 +78,9 @@ func (b *book) row(e control.LogEntry) (row, int) {
 			return at(atKill), 1
 		}
 	case "fault":
-		return at(fault + e.Reason), 1
+		return at(map[bool]string{true: faultOver, false: fault}[e.Outcome == "idle"] + e.Reason), 1
+	case "reader":
+		return at(readerKey + e.Reason), 1
 	case "fire":
 		return at(map[string]string{"active": fireActive, "idle": fireIdle}[e.Outcome]), 1
 	case "fire_reset":

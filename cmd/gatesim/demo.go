@@ -87,7 +87,7 @@ func (c demoCmd) days(ctx context.Context, dir string, out io.Writer) (*days, er
 
 func (d *days) run() error {
 	out := d.first.out
-	fmt.Fprintln(out, "A building with two doors. The doors, readers and people are played; the daemon is the real one, a process of its own.")
+	fmt.Fprintln(out, "A building with three doors. The doors, readers and people are played; the daemon is the real one, a process of its own.")
 	fmt.Fprintln(out)
 	if err := through(d.first.day(), d.first.audit); err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 const (
 	front = "front" // electric egress, fail-safe lock, Wiegand reader, exit button
 	yard  = "yard"  // a handle on the inside, fail-secure lock, serial reader
+	gate  = "gate"  // likewise, with an OSDP reader that has keys, and a scanner of codes
 )
 
 // siteText is the site file: folder, building. The longest budget keeps a busy
@@ -58,6 +59,24 @@ contact = {chip = "sim0", line = 6, active = "high", bias = "pull-down"}
 id = "in"
 type = "serial"
 port = "%[1]s/tty-yard"
+
+[[door]]
+id = "gate"
+egress = "mechanical"
+lock = "fail-secure"
+release_seconds = 3
+relay = {chip = "sim0", line = 8, pull = "down"}
+contact = {chip = "sim0", line = 9, active = "high", bias = "pull-down"}
+[[door.reader]]
+id = "in"
+type = "osdp"
+port = "%[1]s/tty-gate"
+address = 3
+pin = "with-card"
+[[door.reader]]
+id = "qr"
+type = "code"
+port = "%[1]s/tty-qr"
 `
 
 // boardLines is the board that siteText describes.
@@ -71,15 +90,18 @@ func boardLines() []devicetest.Line {
 		{Name: yard + "-relay", Offset: 5, Output: true},
 		{Name: yard + "-contact", Offset: 6},
 		{Name: "fire", Offset: 7, PullUp: true, ActiveLow: true},
+		{Name: gate + "-relay", Offset: 8, Output: true},
+		{Name: gate + "-contact", Offset: 9},
 	}
 }
 
 // person is somebody with a card. Names are made up, as are the numbers: an
 // EM4100 card of 40 bits, of which a 26-bit reader sees the low 24.
 type person struct {
-	name  string
-	card  uint64
-	grant wire.ID
+	name    string
+	card    uint64
+	grant   wire.ID
+	tenancy wire.ID // in the house by itself
 }
 
 // firstCard is the number of the first resident's card; strangers begin at
@@ -148,15 +170,16 @@ func newPeople() *people {
 }
 
 // enrol puts everybody on the list. The same card is two credentials of one
-// grant: 26 bits at the front, 40 at the yard.
+// grant: 26 bits at the front, 40 at the yard and the gate.
 func (all *people) enrol(e *keyring.Editor, k *keyring.BuildingKey, now time.Time) error {
-	both := []string{front, yard}
+	all3 := []string{front, yard, gate}
 	add := func(p *person, g keyring.NewGrant) error {
 		w26, err := p.atFront()
 		if err != nil {
 			return err
 		}
-		g.Label = p.name
+		_, _ = rand.Read(p.tenancy[:]) // never fails
+		g.Label, g.Tenancy = p.name, p.tenancy
 		g.Credentials = []wire.CredentialID{k.Identify(w26), k.Identify(device.CardOf(p.card, 40))}
 		p.grant, err = e.Add(g)
 		return err
@@ -164,12 +187,12 @@ func (all *people) enrol(e *keyring.Editor, k *keyring.BuildingKey, now time.Tim
 	day := 24 * time.Hour
 	var errs []error
 	for _, p := range all.residents {
-		errs = append(errs, add(p, keyring.NewGrant{Kind: wire.GrantResident, Doors: both, From: now.Add(-30 * day), Until: now.Add(300 * day)}))
+		errs = append(errs, add(p, keyring.NewGrant{Kind: wire.GrantResident, Doors: all3, From: now.Add(-30 * day), Until: now.Add(300 * day)}))
 	}
 	errs = append(errs,
-		add(all.visitor, keyring.NewGrant{Kind: wire.GrantVisitor, Doors: both, From: now.Add(-time.Hour), Until: now.Add(day)}),
-		add(all.lost, keyring.NewGrant{Kind: wire.GrantResident, Doors: both}),
-		add(all.moved, keyring.NewGrant{Kind: wire.GrantResident, Doors: both, From: now.Add(-60 * day), Until: now.Add(-day)}),
+		add(all.visitor, keyring.NewGrant{Kind: wire.GrantVisitor, Doors: all3, From: now.Add(-time.Hour), Until: now.Add(day)}),
+		add(all.lost, keyring.NewGrant{Kind: wire.GrantResident, Doors: all3}),
+		add(all.moved, keyring.NewGrant{Kind: wire.GrantResident, Doors: all3, From: now.Add(-60 * day), Until: now.Add(-day)}),
 		add(all.gardener, keyring.NewGrant{Kind: wire.GrantStaff, Doors: []string{yard}}))
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -186,6 +209,7 @@ type house struct {
 	board  *devicetest.Board
 	front  *devicetest.WiegandSource
 	yard   *devicetest.SerialReader
+	gate   *gateReaders
 }
 
 // newHouse wires a building in a folder. It has no keys yet.
@@ -203,7 +227,10 @@ func newHouse(dir, building string) (*house, error) {
 		return nil, err
 	}
 	h.front = &devicetest.WiegandSource{Board: h.board, D0: "d0", D1: "d1", Interval: time.Millisecond, Pause: 80 * time.Millisecond}
-	h.yard, err = devicetest.NewSerialReader(filepath.Join(dir, "tty-yard"))
+	if h.yard, err = devicetest.NewSerialReader(filepath.Join(dir, "tty-yard")); err != nil {
+		return nil, err
+	}
+	h.gate, err = newGateReaders(dir)
 	return h, err
 }
 

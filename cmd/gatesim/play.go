@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/keyring"
@@ -80,8 +81,13 @@ func (p *play) start() (err error) {
 	for _, s := range []struct {
 		door, what string
 		n          int
-	}{{"", starts, 1}, {"", siteRead, 1}, {"", clockSet, 1}, {"", online, 1}, {front, online, 3}, {yard, online, 2}} {
-		p.world.add(s.door, s.what, s.n) // devices: reader, contact and exit; reader and contact; fire
+	}{{"", starts, 1}, {"", siteRead, 1}, {"", clockSet, 1}, {"", online, 1}, {front, online, 3}, {yard, online, 2}, {gate, online, 2}} {
+		p.world.add(s.door, s.what, s.n) // devices: fire; reader, contact and exit; reader and contact; scanner and contact
+	}
+	if p.gate.paired() {
+		p.world.add(gate, online, 1)
+	} else {
+		p.world.add(gate, offline, 1)
 	}
 	if err := p.until("every reader and input is in service", p.inService); err != nil {
 		return err
@@ -97,7 +103,7 @@ func (p *play) inService() bool {
 	}
 	for _, d := range s.Doors {
 		for _, dev := range d.Devices {
-			if !dev.Online {
+			if !dev.Online && (dev.Type != "osdp" || p.gate.paired()) {
 				return false
 			}
 		}
@@ -154,7 +160,7 @@ func (p *play) stop() error {
 }
 
 // end leaves nothing behind that runs.
-func (p *play) end() error { return errors.Join(p.stop(), p.yard.Close()) }
+func (p *play) end() error { return errors.Join(p.stop(), p.yard.Close(), p.gate.close()) }
 
 // tail prints the last lines of a log.
 func tail(w io.Writer, log string) {
@@ -179,6 +185,12 @@ func (p *play) present(who *person, door string, until func(at time.Duration) er
 			err = p.front.Send(card)
 		}
 		return errors.Join(err, until(at))
+	}
+	if door == gate { // likewise
+		if !p.gate.card.Present(device.CardOf(who.card, 40)) {
+			return errors.New("the reader of the gate hears nobody ask, so that it drops the card")
+		}
+		return until(at)
 	}
 	ctx, away := context.WithCancel(p.ctx)
 	gone := make(chan error, 1)

@@ -15,8 +15,8 @@ import (
 // day is the order of the scenes. The storm stands right before the orderly
 // stop, which writes down what was counted in it.
 func (p *play) day() []func() error {
-	return []func() error{p.open, p.morning, p.strangers, p.heldCard, p.leaving, p.visitor, p.notNow, p.operator,
-		p.unplugged, p.noise, p.killed, p.storm, p.restart, p.revocation, p.fire}
+	return []func() error{p.open, p.pairing, p.morning, p.strangers, p.heldCard, p.leaving, p.visitor, p.notNow, p.operator,
+		p.unplugged, p.noise, p.enemy, p.passes, p.killed, p.storm, p.restart, p.revocation, p.fire}
 }
 
 // open starts the daemon for the first time and hands it the list.
@@ -24,11 +24,11 @@ func (p *play) open() error {
 	if err := p.start(); err != nil {
 		return err
 	}
-	p.say("house", "the daemon runs, both doors are locked; its clock is this machine's, taken as set by a time server")
+	p.say("house", "the daemon runs, all doors are locked; its clock is this machine's, taken as set by a time server")
 	if err := p.edit(func(e *keyring.Editor) error { return p.people.enrol(e, p.keys.building, time.Now()) }); err != nil {
 		return err
 	}
-	p.say("house", "the landlord signs a list of 24 keys: each card is 26 bits to the front door's reader, 40 bits to the yard's")
+	p.say("house", "the landlord signs a list of 24 keys: each card is 26 bits to the front door's reader, 40 bits to the others")
 	return nil
 }
 
@@ -323,7 +323,7 @@ func (p *play) revocation() error {
 
 // fire releases every door until somebody on site resets it, after the panel.
 func (p *play) fire() error {
-	for _, door := range []string{front, yard} {
+	for _, door := range []string{front, yard, gate} {
 		for _, what := range []string{fireActive, fireIdle, fireReset} {
 			p.world.add(door, what, 1)
 		}
@@ -334,10 +334,11 @@ func (p *play) fire() error {
 	}
 	one, err := p.opens("the fire alarm", front, at)
 	other, err2 := p.opens("the fire alarm", yard, at)
-	if err := errors.Join(err, err2); err != nil {
+	third, err3 := p.opens("the fire alarm", gate, at)
+	if err := errors.Join(err, err2, err3); err != nil {
 		return err
 	}
-	p.say("house", "fire alarm: both doors are released after %v", max(one, other).Round(100*time.Microsecond))
+	p.say("house", "fire alarm: all doors are released after %v", max(one, other, third).Round(100*time.Microsecond))
 	p.world.add("", fireRefused, 1)
 	var refusal *control.Error
 	if _, err := p.client.ResetFire(p.ctx); !errors.As(err, &refusal) {
@@ -357,9 +358,9 @@ func (p *play) fire() error {
 	if _, err := p.client.ResetFire(p.ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(p.locks(front), p.locks(yard)); err != nil {
+	if err := errors.Join(p.locks(front), p.locks(yard), p.locks(gate)); err != nil {
 		return err
 	}
-	p.say("house", "gatehouse fire reset, on site: both doors lock")
+	p.say("house", "gatehouse fire reset, on site: all doors lock")
 	return nil
 }

@@ -23,7 +23,7 @@ type second struct {
 
 // secondDay is the order of its scenes.
 func (p *second) secondDay() []func() error {
-	return []func() error{p.found, p.arrivals, p.outage, p.killDaemon, p.killRegistry, p.revoke, p.notice, p.leave}
+	return []func() error{p.found, p.arrivals, p.cardAndPIN, p.outage, p.killDaemon, p.killRegistry, p.revoke, p.notice, p.leave}
 }
 
 // found starts the registry, enrols the gateway and starts its daemon.
@@ -48,8 +48,11 @@ func (p *second) found() error {
 		return err
 	}
 	_, err = enrol.Enrol(p.ctx, enrol.Options{Token: parsed, Dir: filepath.Join(p.dir, "state", "keys"), Building: secondBuilding, Gateway: "gw1",
-		Doors: []string{front, yard}, Software: "gatesim"})
+		Doors: []string{front, yard, gate}, Software: "gatesim"})
 	if err != nil {
+		return err
+	}
+	if err := p.gate.giveKey(p.dir); err != nil {
 		return err
 	}
 	if err := p.start(); err != nil {
@@ -95,7 +98,8 @@ func (p *second) checkIn(who *person) error {
 		return err
 	}
 	done, err := p.client.CheckIn(p.ctx, visit.Session, control.CheckIn{Document: wire.DocumentResidentID.String(),
-		Number: madeUpNumber(len(p.lived)), Name: "某某", Flat: flat, Basis: wire.BasisContract.String(), Informed: true})
+		Number: madeUpNumber(len(p.lived)), Name: "某某", Flat: flat, Basis: wire.BasisContract.String(), Informed: true,
+		PIN: pinOf[flat]})
 	if err != nil {
 		return fmt.Errorf("check in %s: %w", flat, err)
 	}

@@ -29,6 +29,8 @@ const (
 	online      = "device online"
 	offline     = "device offline"
 	fault       = "fault: " // then the reason
+	faultOver   = "fault over: "
+	readerKey   = "reader's key: " // then what became of it
 	fireActive  = "fire alarm"
 	fireIdle    = "fire alarm over"
 	fireReset   = "fire reset"
@@ -69,6 +71,7 @@ func newWorld() *world {
 	return &world{books: ledger{}, locks: map[string]*lock{
 		front: {failSafe: true, released: true},
 		yard:  {},
+		gate:  {},
 	}}
 }
 

@@ -22,12 +22,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
-	"gatehouse/device/serialcard"
-	"gatehouse/device/wiegand"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/door"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/pass"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -70,6 +69,8 @@ type Gateway struct {
 	gatewayKey ed25519.PrivateKey
 	swipes     *swipes
 	desk       *desk.Desk
+	passes     *pass.Judge
+	school     school
 	fire       *fire    // nil: no fire input
 	central    *central // nil: no registry
 	// requests counts those of the tool that are being answered.
@@ -80,11 +81,12 @@ type Gateway struct {
 // servedDoor is a door with the devices that serve it.
 type servedDoor struct {
 	*door.Door
-	cfg    DoorCfg
-	relay  *relay
-	events chan device.Event
-	run    []func(context.Context)
-	signal *signal // nil: none
+	cfg     DoorCfg
+	relay   *relay
+	events  chan device.Event
+	run     []func(context.Context)
+	readers []*servedReader
+	signal  *signal // nil: none
 }
 
 // eventsQueued is how many events of one door may wait: far more than its
@@ -119,7 +121,9 @@ func New(o Options) (*Gateway, error) {
 	if err := g.openDesk(); err != nil {
 		return nil, err
 	}
+	g.passes = pass.New(g.keyring)
 	g.openRegistry()
+	g.makeReaders()
 	for _, d := range g.doors {
 		g.makeDoor(d)
 	}
@@ -213,8 +217,7 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 		cfg.Fire, _ = g.fire.now()
 	}
 	for _, r := range d.cfg.Readers {
-		cfg.Readers = append(cfg.Readers, door.Reader{ID: r.ID, Direction: direction(r.Direction)})
-		d.run = append(d.run, g.reader(d, r))
+		cfg.Readers = append(cfg.Readers, door.Reader{ID: r.ID, Direction: direction(r.Direction), PIN: r.PIN == pinWithCard})
 	}
 	for source, in := range map[string]*InputCfg{door.InputExit: d.cfg.Exit, door.InputContact: d.cfg.Contact} {
 		if in != nil {
@@ -222,9 +225,12 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 			d.run = append(d.run, w.run)
 		}
 	}
-	g.makeSignal(d)
-	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk, d.signal}, Keys: g.keyring,
-		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch(d), Log: g.o.Log})
+	if d.cfg.Signal != nil {
+		d.signal = g.makeSignal(d, d.cfg.Signal, "gatehouse-"+d.cfg.ID+"-signal", beeps)
+	}
+	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk, d.show, d.tells()}, Keys: g.keyring,
+		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, PINs: doorPINs{g.desk},
+		Passes: g.passes, Show: d.show, Log: g.o.Log})
 }
 
 func direction(s string) wire.Direction {
@@ -236,31 +242,6 @@ func direction(s string) wire.Direction {
 
 // send waits for room: an input's state must not be lost.
 func (d *servedDoor) send(e device.Event) { d.events <- e }
-
-// reader returns the loop of one reader. Config faults can't happen here:
-// ParseSite has refused them.
-func (g *Gateway) reader(d *servedDoor, r ReaderCfg) func(context.Context) {
-	var run func(context.Context) error
-	if r.Type == "wiegand" {
-		cfg := wiegand.Config{Source: r.ID, Gap: time.Duration(r.GapMS) * time.Millisecond}
-		for _, name := range r.Formats {
-			f, _ := wiegand.Lookup(name)
-			cfg.Formats = append(cfg.Formats, f)
-		}
-		lines := r.lines("gatehouse-" + d.cfg.ID + "-" + r.ID)
-		run = wiegand.New(cfg, func() (device.Lines, error) { return g.o.Hardware.Lines(lines) }, d.events).Run
-	} else {
-		layout, _ := serialcard.Lookup(r.Layout)
-		port := device.PortConfig{Path: r.Port, Baud: r.Baud}
-		run = serialcard.New(serialcard.Config{Source: r.ID, Layout: layout, Log: g.o.Log},
-			func() (device.Port, error) { return g.o.Hardware.Port(port) }, d.events).Run
-	}
-	return func(ctx context.Context) {
-		if err := run(ctx); err != nil && ctx.Err() == nil {
-			g.o.Log.Error().Err(err).Str("door", d.cfg.ID).Str("reader", r.ID).Msg("reader stopped")
-		}
-	}
-}
 
 // fireEvent tells every door first, and keeps the latch after.
 func (g *Gateway) fireEvent(e device.Event) {
@@ -319,12 +300,14 @@ func (g *Gateway) Run(ctx context.Context) error {
 	devices.Go(func() { _ = g.desk.Run(ctx) })    // likewise
 	devices.Go(func() { g.central.run(ctx, g) })
 	devices.Go(func() { g.watchClock(ctx) })
+	devices.Go(func() { g.recallPasses(ctx) })
 	devices.Go(func() { g.serve(ctx) })
 	if g.o.Ready != nil {
 		g.o.Ready()
 	}
 	<-ctx.Done()
 	devices.Wait()
+	g.school.close()
 	stopDoors()
 	doors.Wait()
 	for _, d := range g.doors {

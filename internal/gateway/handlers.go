@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -50,7 +51,9 @@ func (g *Gateway) handler() http.Handler {
 	} {
 		mux.Handle(pattern, g.respond(f))
 	}
-	for pattern, f := range g.deskRoutes() {
+	routes := g.deskRoutes()
+	maps.Copy(routes, g.readerRoutes())
+	for pattern, f := range routes {
 		mux.Handle(pattern, g.respond(f))
 	}
 	mux.HandleFunc("GET /v1/log", g.streamLog)

@@ -9,46 +9,73 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/desk"
-	"gatehouse/internal/door"
 	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
 
-// Patterns of a signal: on and off in turn, beginning with on.
+// pattern is on and off in turn, beginning with on.
+type pattern []time.Duration
+
+// Patterns of a buzzer, and of a lamp that is dark while the door is secured.
 var (
-	signalGranted = []time.Duration{short}
-	signalDenied  = []time.Duration{short, short, short, short, short}
-	signalNotice  = []time.Duration{long, short, short, short, long}
+	beeps = map[device.Feedback]pattern{
+		device.FeedbackGranted:  {short},
+		device.FeedbackDenied:   {short, short, short, short, short},
+		device.FeedbackEnterPIN: {short, short, short},
+		device.FeedbackHeld:     {long, long, long, long, long},
+		device.FeedbackNotice:   {long, short, short, short, long},
+	}
+	lights = map[device.Feedback]pattern{
+		device.FeedbackGranted:  {5 * long},
+		device.FeedbackDenied:   {short, short, short, short, short},
+		device.FeedbackEnterPIN: blinks(pinLight, 2*short),
+		device.FeedbackHeld:     blinks(heldLight, long),
+		device.FeedbackNotice:   {5 * long, short, short, short, long},
+	}
 )
 
 const (
 	short = 120 * time.Millisecond
 	long  = 600 * time.Millisecond
+	// pinLight and heldLight are how often a lamp blinks: for about 10 s and a minute.
+	pinLight  = 20
+	heldLight = 50
 )
+
+func blinks(n int, each time.Duration) (p pattern) {
+	for range 2*n - 1 {
+		p = append(p, each)
+	}
+	return p
+}
 
 // signal tells people at a door what became of their card, by a buzzer or a
 // lamp. It is beside the door's path: one that can't be driven, or that is busy,
 // changes nothing else.
 type signal struct {
-	cfg  device.OutputConfig
-	open func(device.OutputConfig) (device.Output, error)
-	log  zerolog.Logger
-	next chan []time.Duration
+	cfg      device.OutputConfig
+	patterns map[device.Feedback]pattern
+	open     func(device.OutputConfig) (device.Output, error)
+	log      zerolog.Logger
+	next     chan pattern
 }
 
-func newSignal(cfg device.OutputConfig, open func(device.OutputConfig) (device.Output, error), log zerolog.Logger) *signal {
-	return &signal{cfg: cfg, open: open, log: log, next: make(chan []time.Duration, 1)}
+func newSignal(cfg device.OutputConfig, patterns map[device.Feedback]pattern, open func(device.OutputConfig) (device.Output, error), log zerolog.Logger) *signal {
+	return &signal{cfg: cfg, patterns: patterns, open: open, log: log, next: make(chan pattern, 1)}
 }
 
-// give plays a pattern; one may wait, what comes beyond is left out. A nil signal gives
-// none.
-func (s *signal) give(pattern []time.Duration) {
-	if s == nil {
-		return
-	}
-	select {
-	case s.next <- pattern:
-	default:
+// Show plays the pattern of a feedback, in place of the one that plays.
+func (s *signal) Show(f device.Feedback) {
+	for {
+		select {
+		case s.next <- s.patterns[f]:
+			return
+		default:
+		}
+		select {
+		case <-s.next: // the newest counts
+		default:
+		}
 	}
 }
 
@@ -67,9 +94,12 @@ func (s *signal) run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(retryMost): // where the line could not be had
 		case pattern := <-s.next:
-			if out != nil && s.play(ctx, out, pattern) != nil {
-				_ = out.Close() // ask for the line anew
-				out = nil
+			for pattern != nil && out != nil {
+				var err error
+				if pattern, err = s.play(ctx, out, pattern); err != nil {
+					_ = out.Close() // ask for the line anew
+					out = nil
+				}
 			}
 		}
 	}
@@ -78,25 +108,32 @@ func (s *signal) run(ctx context.Context) {
 	}
 }
 
-func (s *signal) play(ctx context.Context, out device.Output, pattern []time.Duration) error {
-	for i, d := range pattern {
+// play returns the pattern that came meanwhile, nil for none.
+func (s *signal) play(ctx context.Context, out device.Output, p pattern) (pattern, error) {
+	for i, d := range p {
 		if err := out.Set(i%2 == 0); err != nil {
-			return err
+			return nil, err
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(d):
+		case next := <-s.next:
+			if next == nil { // dark
+				next = pattern{}
+			}
+			return next, out.Set(false)
 		}
 	}
-	return out.Set(false)
+	return nil, out.Set(false)
 }
 
 // teller is the journal as one door sees it: the desk hears of every card, and
-// the signal of what the tenant should know.
+// the reader of what the tenant should know.
 type teller struct {
 	journal *journal.Journal
 	desk    *desk.Desk
-	signal  *signal // nil: none
+	show    func(reader string, f device.Feedback)
+	told    bool // the door can tell a tenant of a notice
 }
 
 func (t teller) Append(ctx context.Context, h wire.Header, who wire.Who) (wire.Ref, error) {
@@ -111,51 +148,22 @@ func (t teller) Queue(h wire.Header, who wire.Who) wire.Ref {
 	return ref
 }
 
-// tell gives the signal of a grant. The entry that a tenant was told of a notice
-// names the signal as its source; without one it says that the card was seen
-// while the notice ran.
+// tell shows a grant. The entry that a tenant was told of a notice names the
+// signal as its source; without one it says that the card was seen while the
+// notice ran.
 func (t teller) tell(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
 	if h.Kind != wire.KindAccess || h.Reason != wire.ReasonGranted {
 		return
 	}
-	source := ""
-	if t.signal != nil {
-		source = "signal"
-	}
-	pattern := signalGranted
+	f := device.FeedbackGranted
 	if who.Tenancy != nil && t.desk.OnNotice(*who.Tenancy) {
-		pattern = signalNotice
+		f = device.FeedbackNotice
 	}
-	t.signal.give(pattern)
+	t.show(h.Source, f)
+	if h.Source = ""; t.told {
+		h.Source = "signal"
+	}
 	if recorded {
-		h.Source = source
 		t.desk.Saw(h, who, ref)
 	}
-}
-
-// watch hands a door's cards to who waits for them, and signals a denial at
-// each presentation, of which the log keeps the first of a minute.
-func (g *Gateway) watch(d *servedDoor) func(door.Seen) bool {
-	out := map[string]bool{}
-	for _, r := range d.cfg.Readers {
-		out[r.ID] = r.Direction == "out"
-	}
-	return func(s door.Seen) bool {
-		taken := g.swipes.watch(s)
-		if !taken && !s.Held && !out[s.Reader] && s.Reason != wire.ReasonGranted {
-			d.signal.give(signalDenied)
-		}
-		return taken
-	}
-}
-
-// makeSignal prepares a door's signal, if it has one.
-func (g *Gateway) makeSignal(d *servedDoor) {
-	c := d.cfg.Signal
-	if c == nil {
-		return
-	}
-	d.signal = newSignal(device.OutputConfig{Chip: c.Chip, Offset: *c.Line, ActiveLow: c.Active == "low",
-		Consumer: "gatehouse-" + d.cfg.ID + "-signal"}, g.o.Hardware.Output, g.o.Log)
-	d.run = append(d.run, d.signal.run)
 }

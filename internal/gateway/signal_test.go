@@ -12,10 +12,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
-	"gatehouse/device/wiegand"
-	"gatehouse/internal/door"
-	"gatehouse/internal/keyring"
-	"gatehouse/sync/wire"
 )
 
 // lamp is an output that remembers how long it was in each state.
@@ -33,13 +29,13 @@ func (l *lamp) Set(on bool) error {
 	return l.coil.Set(on)
 }
 
-// TestSignal: each pattern is played as it is, one at a time; a line that fails
-// is asked for anew; at the end there is no current.
+// TestSignal: each pattern is played as it is; a new one ends the one that plays;
+// a line that fails is asked for anew; at the end there is no current.
 func TestSignal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lamps []*lamp
 		missing := true
-		s := newSignal(device.OutputConfig{}, func(device.OutputConfig) (device.Output, error) {
+		s := newSignal(device.OutputConfig{}, beeps, func(device.OutputConfig) (device.Output, error) {
 			if missing {
 				missing = false
 				return nil, errors.New("no chip yet")
@@ -50,27 +46,34 @@ func TestSignal(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { s.run(ctx); close(done) }()
-		s.give(signalDenied) // lost: there is no line yet
+		s.Show(device.FeedbackDenied) // lost: there is no line yet
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		for _, pattern := range [][]time.Duration{signalGranted, signalDenied, signalNotice} {
+		for f, pattern := range beeps {
 			l := lamps[0]
 			l.played, l.since = nil, time.Now()
-			s.give(pattern)
+			s.Show(f)
 			time.Sleep(5 * time.Second)
 			synctest.Wait()
 			if !slices.Equal(l.played[1:], pattern) || l.on {
 				t.Errorf("played %v, want %v; current at the end: %v", l.played, pattern, l.on)
 			}
 		}
+		s.Show(device.FeedbackHeld)
+		time.Sleep(long / 2)
+		s.Show(device.FeedbackIdle)
+		synctest.Wait()
+		if lamps[0].on {
+			t.Error("it sounds on though nobody stands there any more")
+		}
 		lamps[0].err = errors.New("line is gone")
-		s.give(signalGranted)
+		s.Show(device.FeedbackGranted)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if len(lamps) != 2 || !lamps[0].closed {
 			t.Errorf("%d lines asked for", len(lamps))
 		}
-		s.give(signalNotice)
+		s.Show(device.FeedbackNotice)
 		time.Sleep(long / 2)
 		synctest.Wait()
 		if !lamps[1].on {
@@ -81,44 +84,7 @@ func TestSignal(t *testing.T) {
 		if lamps[1].on || !lamps[1].closed {
 			t.Error("it sounds on after the end")
 		}
-		var none *signal
-		none.give(signalGranted)
 	})
-}
-
-// TestDenialSignalled: at each presentation, but not of a card held on, of one
-// that is taken for registration, or at a reader for leaving.
-func TestDenialSignalled(t *testing.T) {
-	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "x", Log: zerolog.Nop()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.Close()
-	g := &Gateway{swipes: newSwipes(k, &Site{})}
-	f, _ := wiegand.Lookup("H10301")
-	card, err := f.Encode(wiegand.Fields{Facility: 9, Card: 9, HasFacility: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		seen   door.Seen
-		signal bool
-	}{
-		"denied":       {door.Seen{Reader: "in", Reason: wire.ReasonExpired}, true},
-		"held":         {door.Seen{Reader: "in", Reason: wire.ReasonExpired, Held: true}, false},
-		"granted":      {door.Seen{Reader: "in", Reason: wire.ReasonGranted}, false}, // when it is recorded
-		"leaving":      {door.Seen{Reader: "out", Reason: wire.ReasonUnknown}, false},
-		"registration": {door.Seen{Door: "front", Reader: "in", Reason: wire.ReasonExpired}, false},
-	} {
-		d := &servedDoor{cfg: DoorCfg{Readers: []ReaderCfg{{ID: "in", Direction: "in"}, {ID: "out", Direction: "out"}}},
-			signal: newSignal(device.OutputConfig{}, nil, zerolog.Nop())}
-		g.swipes.waiting = &capture{door: "front", taken: make(chan swipe, 1)}
-		c.seen.Card = card
-		g.watch(d)(c.seen)
-		if got := len(d.signal.next) == 1; got != c.signal {
-			t.Errorf("%s: signalled %v", name, got)
-		}
-	}
 }
 
 // TestSignalLine: the site file refuses a line that is used twice, or that makes

@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/door"
+	"gatehouse/internal/profile"
 )
 
 // Site is the site file: the wiring of one building, local only. docs/site-file.md
@@ -23,6 +24,7 @@ type Site struct {
 	TimeZone string     `toml:"time_zone"`
 	Registry string     `toml:"registry"`
 	Board    string     `toml:"board"`
+	Profiles string     `toml:"profiles"`
 	State    string     `toml:"state"`
 	Socket   string     `toml:"socket"`
 	Journal  JournalCfg `toml:"journal"`
@@ -74,23 +76,6 @@ type InputCfg struct {
 	Line   *int   `toml:"line"`
 	Active string `toml:"active"`
 	Bias   string `toml:"bias"`
-}
-
-// ReaderCfg is a reader; which keys count depends on its type.
-type ReaderCfg struct {
-	ID        string   `toml:"id"`
-	Type      string   `toml:"type"`
-	Direction string   `toml:"direction"`
-	Chip      string   `toml:"chip"`
-	D0        *int     `toml:"d0"`
-	D1        *int     `toml:"d1"`
-	Active    string   `toml:"active"`
-	Bias      string   `toml:"bias"`
-	Formats   []string `toml:"formats"`
-	GapMS     int      `toml:"gap_ms"`
-	Port      string   `toml:"port"`
-	Baud      int      `toml:"baud"`
-	Layout    string   `toml:"layout"`
 }
 
 // Defaults of the site file.
@@ -161,6 +146,7 @@ func explain(err error) error {
 func (s *Site) defaults() {
 	set(&s.State, defaultState)
 	set(&s.Socket, defaultSocket)
+	set(&s.Profiles, profile.DefaultDir)
 	set(&s.TimeZone, "Asia/Shanghai")
 	set(&s.Journal.BudgetMS, defaultBudget)
 	set(&s.Journal.MaxMB, defaultMaxMB)
@@ -176,15 +162,10 @@ func (s *Site) defaults() {
 			set(&d.Signal.Active, "high")
 		}
 		for j := range d.Readers {
-			r := &d.Readers[j]
-			set(&r.Direction, "in")
-			set(&r.Active, "low")
-			set(&r.Bias, "pull-up")
-			set(&r.Layout, "rdm6300")
-			set(&r.Baud, 9600)
-			if r.ID == "" {
-				r.ID = fmt.Sprintf("reader-%d", j+1)
+			if d.Readers[j].ID == "" {
+				d.Readers[j].ID = fmt.Sprintf("reader-%d", j+1)
 			}
+			d.Readers[j].defaults(s.profiles())
 		}
 		for _, in := range []*InputCfg{d.Exit, d.Contact} {
 			in.defaults()
@@ -224,11 +205,6 @@ func (d DoorCfg) rules() door.Rules {
 func (in InputCfg) lines(consumer string) device.LinesConfig {
 	return device.LinesConfig{Chip: in.Chip, Offsets: []int{*in.Line}, ActiveLow: in.Active == "low",
 		Bias: bias(in.Bias), BothEdges: true, Consumer: consumer}
-}
-
-func (r ReaderCfg) lines(consumer string) device.LinesConfig {
-	return device.LinesConfig{Chip: r.Chip, Offsets: []int{*r.D0, *r.D1}, ActiveLow: r.Active == "low",
-		Bias: bias(r.Bias), Consumer: consumer}
 }
 
 func bias(s string) device.Bias {

@@ -9,10 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"gatehouse/device/serialcard"
-	"gatehouse/device/wiegand"
-	profiles "gatehouse/firmware-profiles"
 	"gatehouse/internal/door"
+	"gatehouse/internal/profile"
 	"gatehouse/sync/wire"
 )
 
@@ -41,7 +39,7 @@ func (s *Site) check() error {
 	if r := s.Registry; r != "" && r != noRegistry && !brokerAddress(r) {
 		f.add(`registry = %q: leave it out for the registry that this gateway is enrolled with, or write "none", or "mqtts://host:port" for another broker`, r)
 	}
-	if _, err := profiles.Board(s.Board); s.Board != "" && err != nil {
+	if _, err := s.profiles().Board(s.Board); s.Board != "" && err != nil {
 		f.add("board = %q: %w", s.Board, err)
 	}
 	if s.Journal.BudgetMS < 1 || s.Journal.BudgetMS > 2000 {
@@ -113,7 +111,7 @@ func (s *Site) checkDoor(f *faults, d *DoorCfg) {
 			f.add("%s: reader id %q is taken: give each reader its own", at, r.ID)
 		}
 		names[r.ID] = true
-		s.checkReader(f, fmt.Sprintf("%s: reader %q", at, r.ID), r)
+		r.check(f, fmt.Sprintf("%s: reader %q", at, r.ID))
 	}
 }
 
@@ -148,15 +146,18 @@ func (s *Site) checkRelay(f *faults, at string, r RelayCfg) {
 	}
 }
 
+// profiles are those in the program, behind those of the site's folder.
+func (s *Site) profiles() profile.Set { return profile.Set{Dir: s.Profiles} }
+
 func (s *Site) relayPull(r RelayCfg) string {
 	if r.Pull != "" || s.Board == "" || r.Line == nil {
 		return r.Pull
 	}
-	b, err := profiles.Board(s.Board)
+	b, err := s.profiles().Board(s.Board)
 	if err != nil {
 		return ""
 	}
-	return b.Pull(*r.Line)
+	return b.PullOf(r.Chip, *r.Line)
 }
 
 func (s *Site) checkInput(f *faults, at string, in *InputCfg) {
@@ -177,40 +178,6 @@ func checkLine(f *faults, at, chip string, line *int) {
 		f.add("%s: line is missing: give the line's number on its chip, from 0", at)
 	case *line < 0 || *line > 1023:
 		f.add("%s: line = %d: lines of a chip are counted from 0", at, *line)
-	}
-}
-
-func (s *Site) checkReader(f *faults, at string, r *ReaderCfg) {
-	if !wire.ValidName(r.ID, false) {
-		f.add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
-	}
-	f.oneOf(at+": direction", r.Direction, "in", "out")
-	switch r.Type {
-	case "wiegand":
-		checkLine(f, at+": d0", r.Chip, r.D0)
-		checkLine(f, at+": d1", r.Chip, r.D1)
-		f.oneOf(at+": active", r.Active, "high", "low")
-		f.oneOf(at+": bias", r.Bias, "pull-up", "pull-down", "none", "as-is")
-		if len(r.Formats) == 0 {
-			f.add(`%s: formats is missing: what this reader sends, like ["H10301"]; known: %s`, at, strings.Join(wiegand.Names(), ", "))
-		}
-		for _, name := range r.Formats {
-			if _, ok := wiegand.Lookup(name); !ok {
-				f.add("%s: format %q is not known; known: %s", at, name, strings.Join(wiegand.Names(), ", "))
-			}
-		}
-		if r.GapMS != 0 && (r.GapMS < 25 || r.GapMS > 100) {
-			f.add("%s: gap_ms = %d: want 25 to 100, or nothing for an adaptive gap", at, r.GapMS)
-		}
-	case "serial":
-		if r.Port == "" {
-			f.add("%s: port is missing: best a path under /dev/serial/by-id, which stays the same", at)
-		}
-		if _, ok := serialcard.Lookup(r.Layout); !ok {
-			f.add("%s: layout %q is not known; known: %s", at, r.Layout, strings.Join(serialcard.Names(), ", "))
-		}
-	default:
-		f.add(`%s: type = %q: want "wiegand" or "serial"`, at, r.Type)
 	}
 }
 
@@ -240,17 +207,11 @@ func (s *Site) checkLines(f *faults) {
 		if d.Signal != nil {
 			claim(d.ID+" signal", d.Signal.Chip, d.Signal.Line)
 		}
-		for _, r := range d.Readers {
-			if r.Type == "wiegand" {
-				claim(d.ID+" "+r.ID+" d0", r.Chip, r.D0)
-				claim(d.ID+" "+r.ID+" d1", r.Chip, r.D1)
-			} else if other, ok := used[r.Port]; ok && r.Port != "" {
-				f.add("port %s is used for %s and for %s", r.Port, other, d.ID+" "+r.ID)
-			} else {
-				used[r.Port] = d.ID + " " + r.ID
-			}
+		for i := range d.Readers {
+			d.Readers[i].claim(d.ID+" "+d.Readers[i].ID, claim)
 		}
 	}
+	s.checkPorts(f)
 }
 
 // brokerAddress reports whether the link takes it: MQTT over TLS, or plain to

@@ -90,7 +90,7 @@ func TestSiteFaults(t *testing.T) {
 		"endless":              {`lock = "fail-secure"`, "lock = \"fail-secure\"\nheld_seconds = inf", []string{"held_seconds"}},
 		"relative state":       {`gateway = "gw1"`, "gateway = \"gw1\"\nstate = \"here\"", []string{"whole paths"}},
 		"no line":              {"relay = {chip = \"gpiochip0\", line = 27}", "relay = {chip = \"gpiochip0\"}", []string{`door "yard": relay`, "line is missing"}},
-		"reader of no type":    {`type = "serial"`, `type = "magic"`, []string{`"wiegand" or "serial"`}},
+		"reader of no type":    {`type = "serial"`, `type = "magic"`, []string{"want one of wiegand, osdp, serial, pn532, code"}},
 		"reserved reader name": {`id = "in"`, `id = "exit"`, []string{"taken"}},
 		"unknown layout":       {`type = "serial"`, "type = \"serial\"\nlayout = \"x\"", []string{"layout", "rdm6300"}},
 		"budget":               {`gateway = "gw1"`, "gateway = \"gw1\"\njournal = {budget_ms = 60000}", []string{"budget_ms", "2 s"}},

@@ -6,8 +6,6 @@ import (
 	"sync"
 
 	"gatehouse/device"
-	"gatehouse/device/serialcard"
-	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
 	"gatehouse/internal/keyring"
@@ -114,8 +112,13 @@ func (d *swipes) missing(lengths map[int]bool) []string {
 			if r.Direction == "out" {
 				continue // opens for every card
 			}
+			if r.Type == typeCode {
+				continue // reads no cards
+			}
 			readers++
-			for _, n := range r.bits() {
+			known := r.bits()
+			reads = reads || len(known) == 0
+			for _, n := range known {
 				reads = reads || lengths[n]
 			}
 		}
@@ -124,18 +127,4 @@ func (d *swipes) missing(lengths map[int]bool) []string {
 		}
 	}
 	return out
-}
-
-// bits returns the lengths of the cards that a reader gives.
-func (r ReaderCfg) bits() []int {
-	if r.Type == "serial" {
-		layout, _ := serialcard.Lookup(r.Layout)
-		return []int{layout.Bits()}
-	}
-	var all []int
-	for _, name := range r.Formats {
-		f, _ := wiegand.Lookup(name)
-		all = append(all, f.Bits)
-	}
-	return all
 }

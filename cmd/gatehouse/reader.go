@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"gatehouse/internal/control"
+)
+
+type readerCmd struct {
+	List    readerListCmd    `cmd:"" help:"Show the readers, how each line is protected, and what OSDP readers say of themselves."`
+	Install readerInstallCmd `cmd:"" help:"Pair an OSDP reader: for some minutes it may take a new key."`
+	Rekey   readerRekeyCmd   `cmd:"" help:"Give a paired OSDP reader another key."`
+	Set     readerSetCmd     `cmd:"" help:"Give an OSDP reader another address or baud rate; then change the site file."`
+}
+
+type readerListCmd struct{}
+
+func (readerListCmd) Run(s *session) error {
+	all, err := s.client.Readers(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) { writeReaders(w, all) })
+}
+
+func writeReaders(w io.Writer, all []control.Reader) {
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, r := range all {
+		state := "online"
+		if !r.Online {
+			state = "OUT OF ORDER"
+		}
+		if r.Fault != "" {
+			state += ", last fault: " + r.Fault
+		}
+		fmt.Fprintf(t, "%s/%s\t%s\tline %s\t%s\n", r.Door, r.ID, r.Type, r.Line, state)
+		if o := r.OSDP; o != nil {
+			fmt.Fprintf(t, "\taddress %d\t%s\t%s\n", o.Address, readerName(*o), busState(*o))
+		}
+	}
+	_ = t.Flush()
+	for _, r := range all {
+		if r.Line == control.LineUnguarded || r.Line == control.LineClear {
+			fmt.Fprintln(w, "\nWhoever reaches the wires of a line that is not protected can read cards and send them again.\nOSDP readers with a key of their own are safe from that.")
+			break
+		}
+	}
+	for _, r := range all {
+		if r.Hint != "" {
+			fmt.Fprintf(w, "  - %s/%s: %s\n", r.Door, r.ID, r.Hint)
+		}
+	}
+}
+
+func readerName(o control.OSDP) string {
+	if o.Vendor == "" {
+		return "has not said who it is"
+	}
+	return fmt.Sprintf("vendor %s model %d version %d serial %s firmware %s", o.Vendor, o.Model, o.Version, o.Serial, o.Firmware)
+}
+
+func busState(o control.OSDP) string {
+	s := fmt.Sprintf("%d polls, %d retries, %d bad frames", o.Polls, o.Retries, o.Bad)
+	if o.BadMACs > 0 {
+		s += fmt.Sprintf(", %d BAD MACS", o.BadMACs)
+	}
+	if o.Tamper {
+		s += ", TAMPER"
+	}
+	if o.Power {
+		s += ", POWER FAILS"
+	}
+	if o.Install {
+		s += ", INSTALL WINDOW OPEN"
+	}
+	return s
+}
+
+// oneReader names a reader.
+type oneReader struct {
+	Door   string `arg:"" help:"The door."`
+	Reader string `arg:"" help:"The reader's id at that door."`
+}
+
+type readerInstallCmd struct {
+	oneReader
+	Minutes int  `default:"10" help:"How long the window is open, 1 to 10."`
+	Close   bool `help:"Close the window now."`
+}
+
+// Help is shown by --help.
+func (readerInstallCmd) Help() string {
+	return `A reader as it is delivered, or after a reset, has the key that everybody knows.
+While the window is open the gateway accepts that key from this one reader and
+gives it a random key of its own; then the window closes. Whoever listens to the
+line in that moment can read the new key: pair where nobody can reach the cable,
+best with the reader on a short cable at a desk. The log keeps that the window
+was open and what became of the key.`
+}
+
+// installPoll is how often the tool looks whether the reader is paired.
+const installPoll = 500 * time.Millisecond
+
+func (c readerInstallCmd) Run(s *session) error {
+	if c.Close {
+		return s.client.CloseInstall(s.ctx, c.Door, c.Reader)
+	}
+	if err := s.client.Install(s.ctx, c.Door, c.Reader, control.Install{Minutes: c.Minutes}); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.err, "the window is open for %d minutes: set the reader to install mode if it has one (Ctrl-C closes the window)\n", c.Minutes)
+	r, err := c.wait(s)
+	if err != nil {
+		return err
+	}
+	return s.print(r, func(w io.Writer) {
+		fmt.Fprintf(w, "reader %s of door %s is paired: it has a key of its own and its line is secured\n", c.Reader, c.Door)
+	})
+}
+
+// wait polls until the window is closed.
+func (c readerInstallCmd) wait(s *session) (control.Reader, error) {
+	tick := time.NewTicker(installPoll)
+	defer tick.Stop()
+	for {
+		r, err := c.find(s)
+		switch {
+		case err != nil:
+			return r, err
+		case !r.OSDP.Install && r.Line == control.LineSecured:
+			return r, nil
+		case !r.OSDP.Install:
+			hint := r.Hint
+			if hint == "" {
+				hint = "reset the reader to its delivered key or set it to install mode, then try again; gatehouse reader list shows what it says"
+			}
+			return r, hinted(hint, "the window is over and reader %s of door %s is not paired", c.Reader, c.Door)
+		}
+		select {
+		case <-s.ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
+			defer cancel()
+			return r, s.client.CloseInstall(last, c.Door, c.Reader)
+		case <-tick.C:
+		}
+	}
+}
+
+func (r oneReader) find(s *session) (control.Reader, error) {
+	all, err := s.client.Readers(s.ctx)
+	if err != nil {
+		return control.Reader{}, err
+	}
+	for _, o := range all {
+		if o.Door == r.Door && o.ID == r.Reader && o.OSDP != nil {
+			return o, nil
+		}
+	}
+	return control.Reader{}, hinted("gatehouse reader list shows them", "no OSDP reader %s at door %s", r.Reader, r.Door)
+}
+
+type readerRekeyCmd struct{ oneReader }
+
+func (c readerRekeyCmd) Run(s *session) error {
+	if err := s.client.Rekey(s.ctx, c.Door, c.Reader); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "reader %s of door %s has a new key\n", c.Reader, c.Door)
+	return nil
+}
+
+type readerSetCmd struct {
+	oneReader
+	Address *int `help:"New address, 0 to 126."`
+	Baud    *int `help:"New baud rate: 9600, 19200, 38400, 57600, 115200 or 230400."`
+}
+
+func (c readerSetCmd) Run(s *session) error {
+	r, err := c.find(s)
+	if err != nil {
+		return err
+	}
+	in := control.Configure{Address: r.OSDP.Address, Baud: r.OSDP.Baud}
+	if c.Address == nil && c.Baud == nil {
+		return hinted("--address N, --baud N", "say what to set")
+	}
+	if c.Address != nil {
+		in.Address = *c.Address
+	}
+	if c.Baud != nil {
+		in.Baud = *c.Baud
+	}
+	if err := s.client.Configure(s.ctx, c.Door, c.Reader, in); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "reader %s of door %s has address %d at %d baud now: write address = %d and baud = %d into the site file, then start the daemon again\n",
+		c.Reader, c.Door, in.Address, in.Baud, in.Address, in.Baud)
+	return nil
+}

@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device/osdp"
+	"gatehouse/internal/durable"
+)
+
+// keyFile keeps the keys of one OSDP reader: one line of 32 hex digits, the key
+// (SCBK) in force. While a new one is being given to the reader it stands in a
+// second file beside it, so that a crash at any moment leaves the one that the
+// reader has.
+type keyFile struct {
+	path string
+	log  zerolog.Logger
+}
+
+func (k keyFile) next() string { return k.path + ".next" }
+
+// Load reads both files; a file that is missing is no key.
+func (k keyFile) Load() (keys osdp.Keys, err error) {
+	if keys.Current, err = k.read(k.path); err != nil {
+		return keys, err
+	}
+	keys.Next, err = k.read(k.next())
+	return keys, err
+}
+
+func (k keyFile) read(path string) (*osdp.Key, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read reader's key: %w", err)
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+		k.log.Warn().Str("file", path).Msg("others can read this reader's key: chmod 600")
+	}
+	var key osdp.Key
+	raw, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(raw) != len(key) {
+		return nil, fmt.Errorf("read reader's key from %s: want one line of %d hex digits", path, 2*len(key))
+	}
+	copy(key[:], raw)
+	return &key, nil
+}
+
+// Save makes the files say the same. The new key is on disk before the old one
+// is touched.
+func (k keyFile) Save(keys osdp.Keys) error {
+	if keys.Next != nil {
+		if err := k.write(k.next(), keys.Next); err != nil {
+			return err
+		}
+	}
+	if keys.Current != nil {
+		if err := k.write(k.path, keys.Current); err != nil {
+			return err
+		}
+	}
+	if keys.Next == nil {
+		return k.remove(k.next())
+	}
+	return nil
+}
+
+func (k keyFile) write(path string, key *osdp.Key) error {
+	if err := durable.MakeDir(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("folder of reader's key: %w", err)
+	}
+	if err := durable.WriteFile(path, fmt.Appendf(nil, "%x\n", key[:]), 0o600); err != nil {
+		return fmt.Errorf("write reader's key: %w", err)
+	}
+	return nil
+}
+
+func (k keyFile) remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove reader's old key: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"gatehouse/internal/journal"
+	"gatehouse/internal/pass"
+	"gatehouse/sync/wire"
+)
+
+// recallMost is how many of the newest entries are searched for used passes: far
+// more than a quarter of an hour has.
+const recallMost = 20_000
+
+// recallPasses tells the judge which passes the runs before have used, once the
+// journal can be read. Where it does not reach back far enough, the judge goes on
+// taking every pass of before the start for used.
+func (g *Gateway) recallPasses(ctx context.Context) {
+	var used []wire.ID
+	var all bool
+	for {
+		changed := g.journal.Changed()
+		at := g.journal.Status().Position
+		if at != (journal.Position{}) {
+			at.Sequence -= min(at.Sequence, recallMost)
+			used, all = g.usedPasses(ctx, at)
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+	if all {
+		g.passes.Recall(used)
+	}
+}
+
+// usedPasses reads on from a place in the journal, and reports whether that was
+// early enough to have met every pass that may still be good.
+func (g *Gateway) usedPasses(ctx context.Context, at journal.Position) (used []wire.ID, all bool) {
+	enough := time.Now().Unix() - wire.MaxPass - 2*pass.Skew
+	for first := true; ; first = false {
+		entries, next, err := g.journal.Entries(ctx, at, logBatch)
+		if err != nil || len(entries) == 0 {
+			return used, all && err == nil
+		}
+		for i, e := range entries {
+			h, err := wire.DecodeHeader(e.Header)
+			if err != nil {
+				return nil, false
+			}
+			begins := first && i == 0 && e.Sequence == 0 && !(h.Kind == wire.KindEpoch && len(h.Detail) > 0)
+			all = all || begins || h.Clock >= wire.ClockRTC && h.Time().Unix() < enough
+			if h.Kind == wire.KindAccess && h.Reason == wire.ReasonGranted && len(h.Detail) == len(wire.ID{}) {
+				used = append(used, wire.ID(h.Detail))
+			}
+		}
+		at = next
+	}
+}

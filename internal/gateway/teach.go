@@ -1,0 +1,236 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/device/wiegand"
+	"gatehouse/internal/control"
+)
+
+// lessonIdle ends a lesson that nobody goes on with: the reader serves its door
+// again, and the numbers of the cards leave memory.
+const lessonIdle = 30 * time.Second
+
+// lessonMost is how many cards one lesson takes.
+const lessonMost = 20
+
+// school is where a reader is taught, one at a time.
+type school struct {
+	one sync.Mutex // a request at a time
+
+	mu      sync.Mutex
+	reader  *servedReader // nil: none is taught
+	events  chan device.Event
+	over    chan struct{}
+	ends    *time.Timer
+	cards   []device.Card
+	printed map[int]string
+}
+
+// postTeach waits for one card at a reader whose format is to be found out, or
+// takes the number printed on the last one.
+func (g *Gateway) postTeach(r *http.Request) (any, error) {
+	s, err := g.served(r)
+	if err != nil {
+		return nil, err
+	}
+	in, err := read[control.Teach](r)
+	if err != nil {
+		return nil, err
+	}
+	if s.lessons == nil && s.osdp == nil {
+		return nil, fail(http.StatusConflict, "gatehouse decode serial shows what a serial reader sends",
+			"reader %s is of type %s, whose cards have no formats to find out", s.cfg.name(s.door.cfg.ID), s.cfg.Type)
+	}
+	if !g.school.one.TryLock() {
+		return nil, fail(http.StatusConflict, "wait until they have done", "somebody else teaches a reader")
+	}
+	defer g.school.one.Unlock()
+	defer g.school.idle()
+	if in.Printed != "" {
+		return g.school.compare(in.Printed)
+	}
+	if err := g.school.begin(r.Context(), s, in.Again); err != nil {
+		return nil, err
+	}
+	wait := 60 * time.Second
+	if in.Seconds > 0 {
+		wait = time.Duration(min(in.Seconds, 600)) * time.Second
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	card, err := g.nextCard(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return g.school.show(card)
+}
+
+// nextCard waits for a card at a reader that is taught.
+func (g *Gateway) nextCard(ctx context.Context, s *servedReader) (device.Card, error) {
+	if s.lessons == nil {
+		seen, err := g.swipes.next(ctx, s.door.cfg.ID, s.cfg.ID)
+		if errors.Is(err, errDeskBusy) {
+			return device.Card{}, fail(http.StatusConflict, "wait until they have done", "%v", err)
+		}
+		return seen.card, noCard(err)
+	}
+	fault := device.FaultNone
+	for {
+		select {
+		case e := <-g.school.events:
+			switch e.Kind {
+			case device.CardRead:
+				return e.Card, nil
+			case device.FaultSeen, device.WentOffline:
+				fault = e.Fault
+			}
+		case <-ctx.Done():
+			if fault != device.FaultNone {
+				return device.Card{}, fail(http.StatusGatewayTimeout, fault.Hint(), "no card was read; the reader reported %s", fault)
+			}
+			return device.Card{}, noCard(ctx.Err())
+		}
+	}
+}
+
+func noCard(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fail(http.StatusGatewayTimeout, "hold a card up at the reader; look at its power and its wires", "no card was read")
+}
+
+// begin takes a reader from its door, unless it is here already.
+func (c *school) begin(ctx context.Context, s *servedReader, again bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reader == s {
+		if again {
+			c.cards, c.printed = nil, map[int]string{}
+		}
+		return nil
+	}
+	c.end()
+	c.events, c.over = make(chan device.Event, 64), make(chan struct{})
+	if s.lessons != nil {
+		ctx, cancel := context.WithTimeout(ctx, lessonWait)
+		defer cancel()
+		select {
+		case s.lessons.begin <- lesson{c.events, c.over}:
+		case <-ctx.Done():
+			return fail(http.StatusServiceUnavailable, "gatehouse status tells what is wrong with it", "the reader does not run")
+		}
+		s.door.send(device.Event{Kind: device.WentOffline, Source: s.cfg.ID})
+	}
+	c.reader, c.printed = s, map[int]string{}
+	c.ends = time.AfterFunc(lessonIdle, c.expire)
+	c.ends.Stop()
+	return nil
+}
+
+// idle lets the lesson end if nobody goes on with it.
+func (c *school) idle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ends != nil {
+		c.ends.Reset(lessonIdle)
+	}
+}
+
+func (c *school) expire() {
+	if !c.one.TryLock() {
+		return // somebody goes on: idle sets the timer anew
+	}
+	defer c.one.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end()
+}
+
+// close ends a lesson with the daemon.
+func (c *school) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end()
+}
+
+// end gives the reader back. The caller holds mu.
+func (c *school) end() {
+	if c.reader == nil {
+		return
+	}
+	c.ends.Stop()
+	close(c.over)
+	c.reader, c.cards, c.printed = nil, nil, nil
+}
+
+// show takes a card and says what all so far have in common.
+func (c *school) show(card device.Card) (any, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Contains(c.cards, card) {
+		if len(c.cards) == lessonMost {
+			return nil, fail(http.StatusUnprocessableEntity, "begin again", "a lesson of %d cards is long enough", lessonMost)
+		}
+		c.cards = append(c.cards, card)
+	}
+	return c.taught()
+}
+
+// compare takes the number that is printed on the last card.
+func (c *school) compare(printed string) (any, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.cards) == 0 {
+		return nil, fail(http.StatusConflict, "hold a card up first", "no card yet")
+	}
+	c.printed[len(c.cards)-1] = printed
+	return c.taught()
+}
+
+// taught says what the cards so far tell. The caller holds mu.
+func (c *school) taught() (any, error) {
+	proposals := wiegand.Propose(c.cards)
+	for i := range c.cards {
+		if printed, ok := c.printed[i]; ok {
+			var err error
+			if proposals, err = wiegand.Match(proposals, i, printed); err != nil {
+				delete(c.printed, i)
+				return nil, fail(http.StatusUnprocessableEntity, "type it as it is printed: 0006171021, or 094,10637", "%v", err)
+			}
+		}
+	}
+	out := control.Taught{Cards: len(c.cards), Bits: c.cards[len(c.cards)-1].Len(), Proposals: []control.Proposal{},
+		Remarks: []string{wiegand.Advice(c.cards, proposals)}}
+	for _, p := range proposals {
+		shown := control.Proposal{Format: p.Format, Why: strings.Join(p.Why, "; "), Fields: []string{}}
+		for _, v := range p.Cards {
+			shown.Fields = append(shown.Fields, fieldsText(v))
+		}
+		out.Proposals = append(out.Proposals, shown)
+	}
+	return out, nil
+}
+
+// fieldsText is what may be printed on a card.
+func fieldsText(v wiegand.Fields) string {
+	var parts []string
+	add := func(has bool, name string, n uint64) {
+		if has {
+			parts = append(parts, fmt.Sprintf("%s %d", name, n))
+		}
+	}
+	add(v.HasOEM, "OEM", v.OEM)
+	add(v.HasFacility, "facility", v.Facility)
+	add(v.HasIssue, "issue", v.Issue)
+	return strings.Join(append(parts, "card "+v.Number().String()), ", ")
+}
