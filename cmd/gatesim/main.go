@@ -25,6 +25,7 @@ import (
 // cli is the command line; kong reads it from the tags.
 type cli struct {
 	Demo   demoCmd   `cmd:"" help:"Play a day in a building with two doors, and check the daemon's log against what happened."`
+	IDCard idCardCmd `cmd:"" name:"idcard" help:"Play the reader of identity cards of a desk, for gatehouse checkin --id-card."`
 	Daemon daemonCmd `cmd:"" hidden:"" help:"Serve the building that the parent plays."`
 	Verify verifyCmd `cmd:"" hidden:"" help:"Check a file of the journal."`
 	Broker brokerCmd `cmd:"" hidden:"" help:"Carry messages between buildings and registry."`

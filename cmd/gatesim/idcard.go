@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"gatehouse/device/devicetest"
+)
+
+type idCardCmd struct {
+	Port  string        `arg:"" help:"The port to be made: a link to a pseudo-terminal." placeholder:"PATH"`
+	Card  string        `help:"Whose card: citizen, expired, child, residence, foreigner, old-foreigner." enum:"citizen,expired,child,residence,foreigner,old-foreigner" default:"citizen"`
+	Rough bool          `help:"Replies come in pieces, late, behind noise, and some with a wrong checksum."`
+	Every time.Duration `help:"How often the card is taken off and laid on again." default:"10s"`
+}
+
+// idCards are of people who do not exist, in areas that were never given out.
+var idCards = map[string]devicetest.IDCard{
+	"citizen":       {Kind: devicetest.IDCardCitizen, Name: "测试甲", Number: "440000199003071238", From: "20200101", Until: "长期"},
+	"expired":       {Kind: devicetest.IDCardCitizen, Name: "测试乙", Number: "440000199003070024", From: "20100101", Until: "20200101"},
+	"child":         {Kind: devicetest.IDCardCitizen, Name: "测试丙", Number: "440000202003070053", From: "20250101", Until: "20300101"},
+	"residence":     {Kind: devicetest.IDCardResidence, Name: "测试丁", Number: "810000199003070015", From: "20250101", Until: "20300101"},
+	"foreigner":     {Kind: devicetest.IDCardForeigner, Name: "测试戊", English: "TESTPERSON, FIVE", Number: "944840199003070012", From: "20250101", Until: "20350101"},
+	"old-foreigner": {Kind: devicetest.IDCardOldForeigner, Name: "测试己", English: "TESTPERSON, SIX", Number: "ZZZ440090030701", From: "20200101", Until: "20300101"},
+}
+
+// Run plays an identity-card module until it is interrupted.
+func (c idCardCmd) Run(ctx context.Context, s streams) (err error) {
+	module := devicetest.NewIDCardModule(uint64(os.Getpid()))
+	if c.Rough {
+		module.Misbehave(devicetest.IDCardFaults{Split: true, Noise: 12, Delay: 100 * time.Millisecond, WrongCheck: 4})
+	}
+	tty, err := devicetest.NewIDCardTTY(module, c.Port)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tty.Close()) }()
+	ctx, stop := context.WithCancel(ctx)
+	heard := make(chan error, 1)
+	go func() { heard <- tty.Run(ctx) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-heard)
+	}()
+	fmt.Fprintf(s.out, "an identity-card module with a made-up card is at %s\n", c.Port)
+	for lay := time.NewTicker(max(c.Every, time.Second)); ; {
+		module.Place(idCards[c.Card])
+		select {
+		case <-ctx.Done():
+			lay.Stop()
+			return nil
+		case <-lay.C:
+		}
+	}
+}
