@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
 
 	"gatehouse/internal/control"
 )
@@ -29,6 +31,11 @@ func (c teachCmd) Run(s *session) error {
 	}
 	var t control.Taught
 	ask := s.asker()
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
+		defer cancel()
+		_ = s.client.EndTeach(last, c.Door, c.Reader) // it ends by itself
+	}()
 	for i := 0; t.Cards < c.Swipes; i++ {
 		fmt.Fprintf(s.err, "card %d of %d: hold it up at reader %s of door %s\n", t.Cards+1, c.Swipes, c.Reader, c.Door)
 		in := control.Teach{Again: i == 0}

@@ -105,8 +105,13 @@ func (c *Client) Configure(ctx context.Context, door, reader string, in Configur
 	return c.socket.Call(ctx, http.MethodPost, readerPath(door, reader, "configure"), in, nil)
 }
 
-// Teach waits for the next swipe at a reader. Until some seconds after the last
-// call the reader opens nothing.
+// EndTeach gives a reader that was taught back to its door.
+func (c *Client) EndTeach(ctx context.Context, door, reader string) error {
+	return c.socket.Call(ctx, http.MethodDelete, readerPath(door, reader, "teach"), nil, nil)
+}
+
+// Teach waits for the next swipe at a reader. Until EndTeach, or half a minute
+// after the last call, the reader opens nothing.
 func (c *Client) Teach(ctx context.Context, door, reader string, in Teach) (t Taught, err error) {
 	return t, c.socket.Call(ctx, http.MethodPost, readerPath(door, reader, "teach"), in, &t)
 }

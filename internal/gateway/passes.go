@@ -36,6 +36,7 @@ func (g *Gateway) recallPasses(ctx context.Context) {
 	if all {
 		g.passes.Recall(used)
 	}
+	g.o.Log.Info().Bool("all", all).Int("used", len(used)).Msg("passes used before were read back from the log")
 }
 
 // usedPasses reads on from a place in the journal, and reports whether that was

@@ -20,6 +20,7 @@ func (g *Gateway) readerRoutes() map[string]answer {
 		"DELETE " + one + "install": g.deleteInstall,
 		"POST " + one + "rekey":     g.postRekey,
 		"POST " + one + "configure": g.postConfigure,
+		"DELETE " + one + "teach":   g.deleteTeach,
 		"POST " + one + "teach":     g.postTeach,
 	}
 }
@@ -34,6 +35,11 @@ func (g *Gateway) getReaders(*http.Request) (any, error) {
 				Online: dev.Online, Line: r.line(), Fault: dev.Fault, Hint: dev.Hint}
 			if r.osdp != nil {
 				out.OSDP = busStatus(r)
+			}
+			if out.Line == control.LineWaiting {
+				if _, err := g.keys(r).Load(); err != nil {
+					out.Hint = fmt.Sprintf("mend its key file, or remove it and pair the reader again: %v", err)
+				}
 			}
 			all = append(all, out)
 		}

@@ -112,12 +112,21 @@ func (g *Gateway) osdpReader(r *servedReader) osdp.ReaderConfig {
 	if r.cfg.Security == securityNone {
 		cfg.Security = osdp.ClearText
 	} else {
-		cfg.Keys = keyFile{g.o.Site.keyPath(r.door.cfg.ID, r.cfg), g.o.Log}
+		cfg.Keys = g.keys(r)
 	}
 	if formats := r.cfg.formats(); len(formats) > 0 {
 		cfg.Check = func(c device.Card) device.Fault { return fit(formats, c) }
 	}
 	return cfg
+}
+
+// keys is where the keys of an OSDP reader are kept.
+func (g *Gateway) keys(r *servedReader) keyFile {
+	path := r.cfg.KeyFile
+	if path == "" {
+		path = g.o.Site.path("readers", r.door.cfg.ID+"-"+r.cfg.ID+".key")
+	}
+	return keyFile{path, g.o.Log}
 }
 
 // fit tells what is wrong with a card that can be of one of the formats.
@@ -189,14 +198,6 @@ func (g *Gateway) makeSignal(d *servedDoor, c *SignalCfg, consumer string, patte
 		patterns, g.o.Hardware.Output, g.o.Log)
 	d.run = append(d.run, s.run)
 	return s
-}
-
-// keyPath is where the key of an OSDP reader stands.
-func (s *Site) keyPath(door string, r *ReaderCfg) string {
-	if r.KeyFile != "" {
-		return r.KeyFile
-	}
-	return s.path("readers", door+"-"+r.ID+".key")
 }
 
 // lesson is the time in which a reader's frames go to who asked for them, and to

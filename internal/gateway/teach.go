@@ -74,6 +74,20 @@ func (g *Gateway) postTeach(r *http.Request) (any, error) {
 	return g.school.show(card)
 }
 
+// deleteTeach ends a lesson: the reader serves its door again.
+func (g *Gateway) deleteTeach(r *http.Request) (any, error) {
+	s, err := g.served(r)
+	if err != nil {
+		return nil, err
+	}
+	g.school.mu.Lock()
+	defer g.school.mu.Unlock()
+	if g.school.reader == s {
+		g.school.end()
+	}
+	return struct{}{}, nil
+}
+
 // nextCard waits for a card at a reader that is taught.
 func (g *Gateway) nextCard(ctx context.Context, s *servedReader) (device.Card, error) {
 	if s.lessons == nil {
