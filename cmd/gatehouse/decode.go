@@ -43,11 +43,16 @@ func (c decodeWiegandCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	return s.eachLine(func(line string) any { return decodeLine(format, line) })
+}
+
+// eachLine prints one JSON object for each line of standard input, as it comes.
+func (s *session) eachLine(decode func(line string) any) error {
 	in := bufio.NewReader(s.in)
 	for {
 		line, err := in.ReadString('\n')
 		if line != "" {
-			if err := s.encode(decodeLine(format, strings.TrimSpace(line))); err != nil {
+			if err := s.encode(decode(strings.TrimSpace(line))); err != nil {
 				return err
 			}
 		}

@@ -1,10 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"errors"
-	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -30,21 +26,7 @@ func (c decodeIDNumberCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	in := bufio.NewReader(s.in)
-	for {
-		line, err := in.ReadString('\n')
-		if line != "" {
-			if err := s.encode(decodeIDNumber(document, line)); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read standard input: %w", err)
-		}
-	}
+	return s.eachLine(func(line string) any { return decodeIDNumber(document, line) })
 }
 
 func decodeIDNumber(document wire.DocumentType, line string) decodedIDNumber {

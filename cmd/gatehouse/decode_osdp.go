@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"gatehouse/device/osdp"
@@ -37,21 +34,7 @@ type osdpSecure struct {
 }
 
 func (decodeOSDPCmd) Run(s *session) error {
-	in := bufio.NewReader(s.in)
-	for {
-		line, err := in.ReadString('\n')
-		if line != "" {
-			if err := s.encode(decodeOSDPLine(line)); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read standard input: %w", err)
-		}
-	}
+	return s.eachLine(func(line string) any { return decodeOSDPLine(line) })
 }
 
 func decodeOSDPLine(line string) decodedOSDP {

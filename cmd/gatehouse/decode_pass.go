@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,21 +39,7 @@ func (c decodePassCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	in := bufio.NewReader(s.in)
-	for {
-		line, err := in.ReadString('\n')
-		if line != "" {
-			if err := s.encode(decodePass(strings.TrimSpace(line), keys)); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("read standard input: %w", err)
-		}
-	}
+	return s.eachLine(func(line string) any { return decodePass(line, keys) })
 }
 
 // issuers are the keys to check by; nil: nothing is checked.
