@@ -114,6 +114,9 @@ func check(config string, stdout io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "%s: building %s, gateway %s, %d doors\n", config, site.Building, site.Gateway, len(site.Doors))
+	for _, remark := range site.Remarks() {
+		fmt.Fprintf(stdout, "  - %s\n", remark)
+	}
 	return nil
 }
 
