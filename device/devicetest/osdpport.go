@@ -24,6 +24,9 @@ type osdpPort struct {
 	timer   *time.Timer   // of the one who reads
 }
 
+// errOSDPSilence is made once: a panel runs into it before each command.
+var errOSDPSilence = fmt.Errorf("read port: %w", os.ErrDeadlineExceeded)
+
 // osdpChunk is one Write: bytes of out, and when they were written.
 type osdpChunk struct {
 	n  int
@@ -50,7 +53,7 @@ func (p *osdpPort) Read(b []byte) (int, error) {
 		select {
 		case <-p.wake:
 		case <-expired:
-			return 0, fmt.Errorf("read port: %w", os.ErrDeadlineExceeded)
+			return 0, errOSDPSilence
 		}
 	}
 }
