@@ -205,23 +205,30 @@ func TestPairingEnds(t *testing.T) {
 	}
 }
 
-// TestAnotherAddress: a reader gets another address, and is read there.
+// TestAnotherAddress: a reader gets another address and rate, and is read there
+// once the site file says so.
 func TestAnotherAddress(t *testing.T) {
-	play(t, 1, nil, func(t *testing.T, r *rig) {
-		r.online(5 * time.Second)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-		defer cancel()
-		if err := r.bus.Readers()[0].Configure(ctx, 9, r.plan.baud); err != nil {
-			t.Fatal(err)
-		}
-		if s := r.readers[0].State(); s.Address != 9 {
-			t.Errorf("the reader's address is %d", s.Address)
-		}
-		r.plan.panel[0].Address = 9 // as the site file says from now on
-		r.restart()
-		r.online(5 * time.Second)
-		r.swipe(0, time.Second)
-	})
+	for _, c := range []struct {
+		address byte
+		baud    int
+	}{{9, 9600}, {0, 115200}, {9, 38400}} {
+		play(t, 1, nil, func(t *testing.T, r *rig) {
+			r.online(5 * time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			if err := r.bus.Readers()[0].Configure(ctx, c.address, c.baud); err != nil {
+				t.Fatal(err)
+			}
+			if s := r.readers[0].State(); s.Address != c.address || s.Baud != c.baud {
+				t.Errorf("the reader is at address %d and %d baud", s.Address, s.Baud)
+			}
+			r.stop()
+			r.plan.panel[0].Address, r.plan.baud = c.address, c.baud
+			r.start()
+			r.online(5 * time.Second)
+			r.swipe(0, time.Second)
+		})
+	}
 }
 
 // TestStaleCard: a card that waited in the reader while nobody asked is no card
