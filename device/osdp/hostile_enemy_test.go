@@ -13,15 +13,17 @@ import (
 // what else somebody at the cable can do without a key. The law is always the
 // same: no card becomes an event, and the reason is told.
 
-// TestEnemy: at a reader that must be secured, none of these brings a card.
-func TestEnemy(t *testing.T) {
-	for name, c := range map[string]struct {
-		reader func(*devicetest.OSDPConfig)
-		panel  func(*osdp.ReaderConfig)
-		mishap devicetest.OSDPMishap
-		faults []device.Fault // one of them is told
-		shakes bool           // the handshake may succeed
-	}{
+// attack is what a reader at a secured address is or does.
+type attack struct {
+	reader func(*devicetest.OSDPConfig)
+	panel  func(*osdp.ReaderConfig)
+	mishap devicetest.OSDPMishap
+	faults []device.Fault // one of them is told
+	shakes bool           // the handshake may succeed
+}
+
+func attacks() map[string]attack {
+	return map[string]attack{
 		"a reader that knows clear text only": {
 			reader: func(c *devicetest.OSDPConfig) { c.Key, c.Enforce = nil, false },
 			faults: []device.Fault{device.FaultDowngrade, device.FaultClearText, device.FaultWrongKey},
@@ -61,7 +63,12 @@ func TestEnemy(t *testing.T) {
 			mishap: devicetest.OSDPMishap{Fault: devicetest.OSDPBadMAC},
 			faults: []device.Fault{device.FaultBadMAC}, shakes: true,
 		},
-	} {
+	}
+}
+
+// TestEnemy: at a reader that must be secured, none of these brings a card.
+func TestEnemy(t *testing.T) {
+	for name, c := range attacks() {
 		play(t, 1, func(p *plan) {
 			if c.reader != nil {
 				c.reader(&p.readers[0])
