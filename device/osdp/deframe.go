@@ -54,19 +54,6 @@ func (d *deframer) next() (Frame, bool) {
 // pending says that a frame began and is not complete.
 func (d *deframer) pending() bool { return d.head < d.tail }
 
-// missing returns how many bytes the frame at hand still needs, if it can tell.
-func (d *deframer) missing() int {
-	have := d.buf[d.head:d.tail]
-	if len(have) < headSize {
-		return headSize - len(have)
-	}
-	n, err := frameSize(have)
-	if err != nil {
-		return 0
-	}
-	return max(0, n-len(have))
-}
-
 // timeout gives up the frame at hand after a silence: what stands behind its SOM
 // may hold another.
 func (d *deframer) timeout() {

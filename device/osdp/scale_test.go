@@ -91,7 +91,6 @@ var errTimeout = fmt.Errorf("read: %w", os.ErrDeadlineExceeded)
 type quick struct {
 	s       *session
 	in, out []byte
-	scratch [64]byte
 }
 
 func (q *quick) SetReadTimeout(time.Duration) error { return nil }
