@@ -41,7 +41,9 @@ func Open(c device.PortConfig) (device.Port, error) {
 		_ = p.Close()
 		return nil, fmt.Errorf("drop old input of serial port %s: %w", c.Path, cause(err))
 	}
-	return &port{path: c.Path, lib: p, timeout: serial.NoTimeout}, nil
+	opened := &port{path: c.Path, lib: p, timeout: serial.NoTimeout}
+	opened.late = opened.fail("read", os.ErrDeadlineExceeded)
+	return opened, nil
 }
 
 // port adapts the library's port to the contract of device.Port.
@@ -49,6 +51,7 @@ type port struct {
 	path    string
 	lib     serial.Port
 	timeout time.Duration
+	late    error // of each Read that runs into the timeout: a bus does that at every poll
 	closed  atomic.Bool
 }
 
@@ -76,7 +79,7 @@ func (p *port) Read(b []byte) (int, error) {
 	case n == 0 && p.timeout < 0:
 		return 0, p.fail("read", device.ErrUnplugged) // ready with nothing to read: hung up
 	case n == 0:
-		return 0, p.fail("read", os.ErrDeadlineExceeded)
+		return 0, p.late
 	}
 	return n, nil
 }
