@@ -17,47 +17,46 @@ const recallMost = 20_000
 // journal can be read. Where it does not reach back far enough, the judge goes on
 // taking every pass of before the start for used.
 func (g *Gateway) recallPasses(ctx context.Context) {
-	var used []wire.ID
-	var all bool
 	for {
 		changed := g.journal.Changed()
 		at := g.journal.Status().Position
-		if at != (journal.Position{}) {
-			at.Sequence -= min(at.Sequence, recallMost)
-			used, all = g.usedPasses(ctx, at)
-			break
+		at.Sequence -= min(at.Sequence, recallMost)
+		used, all, read := g.usedPasses(ctx, at)
+		if all {
+			g.passes.Recall(used)
 		}
-		select {
+		if read > 0 {
+			g.o.Log.Info().Bool("all", all).Int("used", len(used)).Msg("passes used before were read back from the log")
+			return
+		}
+		select { // this run's first entry is on its way
 		case <-ctx.Done():
 			return
 		case <-changed:
 		}
 	}
-	if all {
-		g.passes.Recall(used)
-	}
-	g.o.Log.Info().Bool("all", all).Int("used", len(used)).Msg("passes used before were read back from the log")
 }
 
 // usedPasses reads on from a place in the journal, and reports whether that was
 // early enough to have met every pass that may still be good.
-func (g *Gateway) usedPasses(ctx context.Context, at journal.Position) (used []wire.ID, all bool) {
+func (g *Gateway) usedPasses(ctx context.Context, at journal.Position) (used []wire.ID, all bool, read int) {
 	enough := time.Now().Unix() - wire.MaxPass - 2*pass.Skew
-	for first := true; ; first = false {
+	for {
 		entries, next, err := g.journal.Entries(ctx, at, logBatch)
 		if err != nil || len(entries) == 0 {
-			return used, all && err == nil
+			return used, all && err == nil, read
 		}
-		for i, e := range entries {
+		for _, e := range entries {
 			h, err := wire.DecodeHeader(e.Header)
 			if err != nil {
-				return nil, false
+				return nil, false, read
 			}
-			begins := first && i == 0 && e.Sequence == 0 && !(h.Kind == wire.KindEpoch && len(h.Detail) > 0)
+			begins := read == 0 && e.Sequence == 0 && !(h.Kind == wire.KindEpoch && len(h.Detail) > 0)
 			all = all || begins || h.Clock >= wire.ClockRTC && h.Time().Unix() < enough
 			if h.Kind == wire.KindAccess && h.Reason == wire.ReasonGranted && len(h.Detail) == len(wire.ID{}) {
 				used = append(used, wire.ID(h.Detail))
 			}
+			read++
 		}
 		at = next
 	}
