@@ -65,9 +65,13 @@ func decodeOSDPLine(line string) decodedOSDP {
 // parseOSDPLine takes hexadecimal digits with white space anywhere. No frame
 // begins with FF: it is the mark that is sent before one.
 func parseOSDPLine(line string) (osdp.Frame, error) {
-	b, err := hex.DecodeString(strings.Join(strings.Fields(line), ""))
+	text := strings.Join(strings.Fields(line), "")
+	if i := strings.IndexFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }); i >= 0 {
+		return osdp.Frame{}, fmt.Errorf("digit %d is no hexadecimal one: write bytes as 53 00 09, with nothing but spaces between", i+1)
+	}
+	b, err := hex.DecodeString(text)
 	if err != nil {
-		return osdp.Frame{}, fmt.Errorf("not hexadecimal: %w", err)
+		return osdp.Frame{}, fmt.Errorf("%d hexadecimal digits: a byte has two", len(text))
 	}
 	if len(b) > 0 && b[0] == 0xFF {
 		b = b[1:]

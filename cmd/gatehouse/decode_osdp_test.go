@@ -29,3 +29,16 @@ func TestDecodeOSDP(t *testing.T) {
 		t.Errorf("a RAW with wrong check characters: %+v", d)
 	}
 }
+
+func TestDecodeOSDPSaysWhichDigit(t *testing.T) {
+	for line, want := range map[string]string{
+		"0x53":         "digit 2 is no hexadecimal one",
+		"53:00:08":     "digit 3 is no hexadecimal one",
+		"53 00 08 0":   "7 hexadecimal digits: a byte has two",
+		"\uff15\uff13": "digit 1 is no hexadecimal one",
+	} {
+		if d := decodeOSDPLine(line); d.Error == nil || !strings.Contains(*d.Error, want) {
+			t.Errorf("%q: %v, want %q", line, d.Error, want)
+		}
+	}
+}

@@ -15,7 +15,7 @@ import (
 )
 
 type decodeSerialCmd struct {
-	Layout string `required:"" help:"Name of the layout, as rdm6300."`
+	Layout string `required:"" help:"Name of the layout, as rdm6300; a wrong one lists all."`
 	Input  string `enum:"auto,hex,raw" default:"auto" help:"auto, hex (a frame a line) or raw."`
 	Base   string `help:"Of the number: hex, hex_lower or dec."`
 	Order  string `help:"The byte that comes first: msb or lsb."`

@@ -83,7 +83,7 @@ func (c idCardReader) baud() error {
 func (c idCardReader) with(ctx context.Context, use func(*idcard.Module) error) error {
 	port, err := uart.Open(device.PortConfig{Path: c.IDCard, Baud: c.IDCardBaud})
 	if err != nil {
-		return err
+		return portError{err}
 	}
 	defer func() { _ = port.Close() }()
 	m := idcard.New(port)
@@ -92,6 +92,11 @@ func (c idCardReader) with(ctx context.Context, use func(*idcard.Module) error) 
 	}
 	return use(m)
 }
+
+// portError is a port that can't be opened: no card is to blame.
+type portError struct{ error }
+
+func (e portError) Unwrap() error { return e.error }
 
 // idCardHint says what to do about a module or a card that can't be read. The
 // errors have nothing of what stands in the card.
@@ -108,7 +113,7 @@ func idCardHint(err error) string {
 		return "try again"
 	case errors.Is(err, os.ErrPermission):
 		return "the group of serial ports, often dialout, may open it"
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, device.ErrUnplugged):
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, device.ErrUnplugged), errors.As(err, new(portError)):
 		return "check the cable and the path: ls /dev/serial/by-id"
 	}
 	return "take the card off and lay it on again"

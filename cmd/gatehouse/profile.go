@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -95,7 +96,7 @@ type checked struct {
 	Kind    profiles.Kind    `json:"kind"`
 	OK      bool             `json:"ok"`
 	Samples []profile.Result `json:"samples,omitempty"`
-	Notes   []string         `json:"notes,omitempty"` // what a board leaves to the site file
+	Notes   []string         `json:"notes,omitempty"` // what is left to do
 }
 
 func (c profileCheckCmd) Run(s *session) error {
@@ -112,6 +113,9 @@ func (c profileCheckCmd) Run(s *session) error {
 		got.Samples, err = profile.Check(p)
 	case profiles.BoardProfile:
 		got.Notes = leftOpen(p)
+	}
+	if name := got.Name + ".toml"; filepath.Base(c.File) != name {
+		got.Notes = append(got.Notes, "it is used as "+name+" only: a profile's file is called as the profile")
 	}
 	got.OK = err == nil
 	if printed := s.print(got, got.print); printed != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -28,7 +30,8 @@ func (readerListCmd) Run(s *session) error {
 }
 
 func writeReaders(w io.Writer, all []control.Reader) {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	var table strings.Builder // what an OSDP reader says of itself must not widen its columns
+	t := tabwriter.NewWriter(&table, 0, 4, 2, ' ', 0)
 	for _, r := range all {
 		state := "online"
 		if !r.Online {
@@ -38,11 +41,15 @@ func writeReaders(w io.Writer, all []control.Reader) {
 			state += ", last fault: " + r.Fault
 		}
 		fmt.Fprintf(t, "%s/%s\t%s\tline %s\t%s\n", r.Door, r.ID, r.Type, r.Line, state)
-		if o := r.OSDP; o != nil {
-			fmt.Fprintf(t, "\taddress %d\t%s\t%s\n", o.Address, readerName(*o), busState(*o))
-		}
 	}
 	_ = t.Flush()
+	lines := strings.Split(table.String(), "\n")
+	for i, r := range all {
+		fmt.Fprintln(w, lines[i])
+		if o := r.OSDP; o != nil {
+			fmt.Fprintf(w, "  %s, address %d, %d baud: %s\n  %s\n", o.Port, o.Address, o.Baud, readerName(*o), busState(*o))
+		}
+	}
 	for _, r := range all {
 		if r.Line == control.LineUnguarded || r.Line == control.LineClear {
 			fmt.Fprintln(w, "\nWhoever reaches the wires of a line that is not protected can read cards and send them again.\nOSDP readers with a key of their own are safe from that.")
@@ -107,19 +114,49 @@ const installPoll = 500 * time.Millisecond
 
 func (c readerInstallCmd) Run(s *session) error {
 	if c.Close {
-		return s.client.CloseInstall(s.ctx, c.Door, c.Reader)
+		if err := s.client.CloseInstall(s.ctx, c.Door, c.Reader); err != nil {
+			return err
+		}
+		fmt.Fprintf(s.err, "the window of reader %s of door %s is closed\n", c.Reader, c.Door)
+		return nil
 	}
-	if err := s.client.Install(s.ctx, c.Door, c.Reader, control.Install{Minutes: c.Minutes}); err != nil {
-		return err
+	// A window that nobody needs would let another reader in.
+	if r, err := c.find(s); err == nil && r.Online && r.Line == control.LineSecured {
+		return hinted("gatehouse reader rekey gives it another key; for another reader in its place, take this one off the bus first",
+			"reader %s of door %s is paired already: it has a key of its own and its line is secured", c.Reader, c.Door)
 	}
-	fmt.Fprintf(s.err, "the window is open for %d minutes: set the reader to install mode if it has one (Ctrl-C closes the window)\n", c.Minutes)
-	r, err := c.wait(s)
+	r, err := c.pair(s)
+	if err != nil && s.ctx.Err() != nil {
+		return c.giveUp(s)
+	}
 	if err != nil {
 		return err
 	}
 	return s.print(r, func(w io.Writer) {
 		fmt.Fprintf(w, "reader %s of door %s is paired: it has a key of its own and its line is secured\n", c.Reader, c.Door)
 	})
+}
+
+// pair opens the window and waits for what comes of it.
+func (c readerInstallCmd) pair(s *session) (r control.Reader, err error) {
+	if err := s.client.Install(s.ctx, c.Door, c.Reader, control.Install{Minutes: c.Minutes}); err != nil {
+		return r, err
+	}
+	fmt.Fprintf(s.err, "the window is open for %s: set the reader to install mode if it has one (Ctrl-C closes the window)\n", minutes(c.Minutes))
+	return c.wait(s)
+}
+
+// giveUp closes the window, which the daemon would keep open.
+func (c readerInstallCmd) giveUp(s *session) error {
+	last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
+	defer cancel()
+	err := s.client.CloseInstall(last, c.Door, c.Reader)
+	if err != nil {
+		fmt.Fprintf(s.err, "the window may be open still: %v\n", err)
+	} else {
+		fmt.Fprintln(s.err, "the window is closed; gatehouse reader list shows how the reader is")
+	}
+	return s.ctx.Err()
 }
 
 // wait polls until the window is closed.
@@ -142,12 +179,17 @@ func (c readerInstallCmd) wait(s *session) (control.Reader, error) {
 		}
 		select {
 		case <-s.ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
-			defer cancel()
-			return r, s.client.CloseInstall(last, c.Door, c.Reader)
+			return r, s.ctx.Err()
 		case <-tick.C:
 		}
 	}
+}
+
+func minutes(n int) string {
+	if n == 1 {
+		return "1 minute"
+	}
+	return fmt.Sprintf("%d minutes", n)
 }
 
 func (r oneReader) find(s *session) (control.Reader, error) {
@@ -173,6 +215,9 @@ func (c readerRekeyCmd) Run(s *session) error {
 	return nil
 }
 
+// busRates are those that OSDP knows (SIA OSDP 2.2).
+var busRates = []int{9600, 19200, 38400, 57600, 115200, 230400}
+
 type readerSetCmd struct {
 	oneReader
 	Address *int `help:"New address, 0 to 126."`
@@ -192,6 +237,9 @@ func (c readerSetCmd) Run(s *session) error {
 		in.Address = *c.Address
 	}
 	if c.Baud != nil {
+		if !slices.Contains(busRates, *c.Baud) {
+			return hinted("one of 9600, 19200, 38400, 57600, 115200, 230400", "OSDP knows no %d baud", *c.Baud)
+		}
 		in.Baud = *c.Baud
 	}
 	if err := s.client.Configure(s.ctx, c.Door, c.Reader, in); err != nil {

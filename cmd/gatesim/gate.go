@@ -90,6 +90,9 @@ func (p *play) pairing() error {
 		p.world.add(gate, readerKey+what, 1)
 	}
 	p.world.add(gate, online, 1)
+	if err := p.logged(row{gate, fault + "no_key"}); err != nil { // the window would come before it
+		return err
+	}
 	if err := p.client.Install(p.ctx, gate, "in", control.Install{Minutes: 1}); err != nil {
 		return err
 	}
