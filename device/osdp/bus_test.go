@@ -51,7 +51,7 @@ func TestRecovers(t *testing.T) {
 				g := build(t, p).run()
 				defer g.stop()
 				g.expect(2*time.Second, "online")
-				for n := range 20 {
+				for n := range 6 {
 					g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: fault, Times: 1})
 					if fault != devicetest.OSDPReboot { // which forgets the card
 						g.peers[0].Present(testCard(n))

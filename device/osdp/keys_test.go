@@ -164,7 +164,7 @@ func TestKeySetLost(t *testing.T) {
 		devicetest.OSDPLate, devicetest.OSDPOtherReply, devicetest.OSDPBadMAC, devicetest.OSDPRefuse,
 	}
 	for _, fault := range faults {
-		for _, times := range []int{1, 2, 4, 40} {
+		for _, times := range []int{1, 3, 40} {
 			for _, how := range []string{"install", "rekey"} {
 				bubble(t, how+" "+fault.String(), func(t *testing.T) { keySetLost(t, how, fault, times) })
 			}
@@ -191,7 +191,7 @@ func keySetLost(t *testing.T, how string, fault devicetest.OSDPFault, times int)
 	} else if err := r.Install(10 * time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(5 * time.Minute)
+	time.Sleep(90 * time.Second)
 	heard := g.heard()
 	if !slices.Contains(heard, "proved") && !slices.ContainsFunc(heard, func(h string) bool { return strings.HasPrefix(h, "failed") }) {
 		t.Errorf("%d times: heard %v", times, heard)
