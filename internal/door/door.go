@@ -135,8 +135,8 @@ type Door struct {
 	acts     []Act
 	start    time.Time
 	repeats  repeats
-	last     []sighting // oldest first
-	waiting  waitingPIN
+	last     []sighting   // oldest first
+	waiting  []waitingPIN // one a reader at most
 	scanned  scan
 	pending  sync.WaitGroup
 	appended chan appendResult
@@ -278,6 +278,10 @@ func (d *Door) end() error {
 	d.repeats.flush(d, time.Now().Add(window))
 	err := d.drive(d.cfg.FailSafe || d.machine.Latched())
 	d.pending.Wait()
+	for len(d.checked) > 0 {
+		c := <-d.checked
+		d.unheard(c.waitingPIN)
+	}
 	return err
 }
 
@@ -289,8 +293,8 @@ func (d *Door) arm(t *time.Timer) {
 	if at, ok := d.repeats.deadline(); ok {
 		wait = min(wait, time.Until(at))
 	}
-	if d.waiting.reader != "" {
-		wait = min(wait, time.Until(d.waiting.until))
+	for _, w := range d.waiting {
+		wait = min(wait, time.Until(w.until))
 	}
 	if d.lockErr != "" || d.machine.emergency() {
 		wait = min(wait, assertEvery)

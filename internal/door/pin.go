@@ -2,6 +2,7 @@ package door
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gatehouse/device"
@@ -12,14 +13,14 @@ import (
 // pinWait is how long a door waits for the whole PIN after the card.
 const pinWait = 15 * time.Second
 
-// waitingPIN is a card that was right and waits for its PIN. No reader: none is.
+// waitingPIN is a card that was right and waits for its PIN at the reader that it
+// was held up at.
 type waitingPIN struct {
-	reader string
-	head   wire.Header
-	who    wire.Who
-	query  access.Query // asked again when the PIN is there
-	until  time.Time
-	asked  bool // a PIN is being checked
+	head  wire.Header
+	who   wire.Who
+	query access.Query // asked again when the PIN is there
+	until time.Time
+	asked bool // a PIN is being checked
 }
 
 // checkedPIN is what became of a PIN.
@@ -29,34 +30,46 @@ type checkedPIN struct {
 	err error
 }
 
-// askPIN keeps a granted card until its PIN comes. There is one at a time: the
-// next card takes its place.
+// askPIN keeps a granted card until its PIN comes. There is one at a time at each
+// reader: the next card takes its place.
 func (d *Door) askPIN(head wire.Header, who wire.Who, q access.Query) {
-	d.expirePIN(time.Now().Add(pinWait))
-	d.waiting = waitingPIN{reader: head.Source, head: head, who: who, query: q, until: time.Now().Add(pinWait)}
+	if i := d.waits(head.Source); i >= 0 {
+		if w := d.waiting[i]; w.asked && *w.who.Credential == *who.Credential {
+			return // its PIN is there
+		}
+		d.missPIN(i)
+	}
+	d.waiting = append(d.waiting, waitingPIN{head: head, who: who, query: q, until: time.Now().Add(pinWait)})
 	d.p.Show(head.Source, device.FeedbackEnterPIN)
+}
+
+// waits returns which of the waiting cards is at a reader, -1 for none.
+func (d *Door) waits(reader string) int {
+	return slices.IndexFunc(d.waiting, func(w waitingPIN) bool { return w.head.Source == reader })
 }
 
 // typed takes a PIN. Checking it is slow on purpose, and done beside the loop so
 // that an exit button never waits for it.
 func (d *Door) typed(ctx context.Context, e device.Event) {
 	reader, ok := d.atReader(ctx, e)
+	i := d.waits(e.Source)
 	switch {
 	case !ok || reader.Direction == wire.DirectionOut: // keys ask for nothing where everybody may leave
 		return
-	case d.waiting.reader != e.Source:
+	case i < 0:
 		d.deny(d.denied(reader, wire.ReasonPINAlone), wire.Who{})
 		return
-	case d.waiting.asked:
+	case d.waiting[i].asked:
 		return
 	}
-	d.waiting.asked = true
-	w := d.waiting
+	d.waiting[i].asked = true
+	w := d.waiting[i]
 	d.pending.Go(func() {
 		right, err := d.p.PINs.Check(*w.who.Tenancy, e.PIN)
 		select {
 		case d.checked <- checkedPIN{w, right, err}:
 		case <-ctx.Done():
+			d.unheard(w)
 		}
 	})
 }
@@ -64,10 +77,14 @@ func (d *Door) typed(ctx context.Context, e device.Event) {
 // answered goes on with a card whose PIN was checked. The card is decided on
 // again: its key may have ended meanwhile.
 func (d *Door) answered(ctx context.Context, c checkedPIN) {
-	if d.waiting.asked && d.waiting.until.Equal(c.until) {
-		d.waiting = waitingPIN{}
+	i := d.waits(c.head.Source)
+	if i >= 0 && d.waiting[i].asked && d.waiting[i].until.Equal(c.until) {
+		d.waiting = slices.Delete(d.waiting, i, i+1)
+		i = -1
 	}
-	d.rest(c.reader)
+	if i < 0 { // no other card is asked for its PIN by now
+		d.rest(c.head.Source)
+	}
 	if c.err != nil {
 		d.p.Log.Warn().Err(c.err).Str("door", d.cfg.ID).Msg("PIN could not be checked")
 	}
@@ -84,19 +101,32 @@ func (d *Door) answered(ctx context.Context, c checkedPIN) {
 	d.deny(c.head, c.who)
 }
 
-// expirePIN ends the wait for a PIN that did not come.
+// expirePIN ends the waits for PINs that did not come.
 func (d *Door) expirePIN(now time.Time) {
-	w := d.waiting
-	if w.reader == "" || now.Before(w.until) {
-		return
+	for i := len(d.waiting) - 1; i >= 0; i-- {
+		if !now.Before(d.waiting[i].until) {
+			d.missPIN(i)
+		}
 	}
-	d.waiting = waitingPIN{}
+}
+
+// missPIN ends a wait without a PIN.
+func (d *Door) missPIN(i int) {
+	w := d.waiting[i]
+	d.waiting = slices.Delete(d.waiting, i, i+1)
 	if w.asked {
 		return // its answer is on the way, and makes the entry
 	}
 	w.head.Reason = wire.ReasonPINMissing
-	d.rest(w.reader)
+	d.rest(w.head.Source)
 	d.deny(w.head, w.who)
+}
+
+// unheard records a card whose PIN was still being checked at the stop: it opened
+// nothing.
+func (d *Door) unheard(w waitingPIN) {
+	w.head.Reason = wire.ReasonPINMissing
+	d.queue(w.head, w.who)
 }
 
 // rest ends the request for a PIN at a reader.

@@ -95,6 +95,15 @@ func TestCardAndPIN(t *testing.T) {
 		"way out": {true, func(b *bench) { b.swipe("out", stranger) }, true,
 			[]string{"exit"}, nil},
 		"keys on the way out": {true, func(b *bench) { b.key("out", "1") }, true, nil, nil},
+		"the card again while its PIN is checked": {true, func(b *bench) {
+			b.swipe("in", known)
+			time.Sleep(3 * time.Second)
+			b.key("in", "4711")
+			b.swipe("in", known)
+			time.Sleep(time.Second)
+			b.swipe("in", stranger)
+		}, true,
+			[]string{"granted", "unknown_card"}, []string{"in enter_pin", "in idle", "in denied"}},
 		"one card after the other": {true, func(b *bench) {
 			b.swipe("in", known)
 			time.Sleep(3 * time.Second)
@@ -130,6 +139,46 @@ func TestExitWhilePINIsChecked(t *testing.T) {
 			t.Error("the exit button waits for a PIN")
 		}
 		time.Sleep(11 * time.Second)
+	})
+}
+
+// TestStopWhilePINIsChecked: who was about to come in stands in the log.
+func TestStopWhilePINIsChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, withPIN(pins{true, time.Second}, &shown{}))
+		b.swipe("in", known)
+		b.key("in", "4711")
+		b.stop()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if !slices.Equal(b.reasons(), []string{"pin_missing"}) {
+			t.Errorf("entries %q", b.reasons())
+		}
+	})
+}
+
+// TestPINAtEachReader: two people at two readers of a door do not keep each
+// other out.
+func TestPINAtEachReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &shown{}
+		b := start(t, func(c *door.Config, p *door.Parts) {
+			withPIN(pins{true, time.Second}, s)(c, p)
+			c.Readers = append(c.Readers, door.Reader{ID: "side", Direction: wire.DirectionIn, PIN: true})
+		})
+		b.swipe("in", known)
+		b.swipe("side", known)
+		b.key("in", "4711")
+		time.Sleep(2 * time.Second)
+		if !b.lock.isReleased() {
+			t.Error("a card at another reader keeps this one out")
+		}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if !slices.Equal(b.reasons(), []string{"granted", "pin_missing"}) {
+			t.Errorf("entries %q", b.reasons())
+		}
+		s.wants(t, "in enter_pin", "side enter_pin", "in idle", "side idle", "side denied")
 	})
 }
 
