@@ -26,6 +26,18 @@ type keyFile struct {
 
 func (k keyFile) next() string { return k.path + ".next" }
 
+// problem tells why the keys can't be used; nil where there is none yet.
+func (k keyFile) problem() error {
+	keys, err := k.Load()
+	if err != nil || keys.Current == nil {
+		return err
+	}
+	if err := keys.Current.Weak(); err != nil {
+		return fmt.Errorf("reader's key in %s: %w", k.path, err)
+	}
+	return nil
+}
+
 // Load reads both files; a file that is missing is no key.
 func (k keyFile) Load() (keys osdp.Keys, err error) {
 	if keys.Current, err = k.read(k.path); err != nil {

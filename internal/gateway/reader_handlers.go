@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/device/osdp"
 	"gatehouse/internal/control"
+	"gatehouse/internal/door"
 )
 
 // readerRoutes are the answers about readers.
@@ -30,21 +31,28 @@ func (g *Gateway) getReaders(*http.Request) (any, error) {
 	for _, d := range g.doors {
 		s := d.Door.Status()
 		for _, r := range d.readers {
-			dev := deviceStatus(r.cfg.ID, r.cfg.Type, s)
+			dev := r.status(s)
 			out := control.Reader{Door: d.cfg.ID, ID: r.cfg.ID, Type: r.cfg.Type, Profile: r.cfg.Profile, Direction: r.cfg.Direction,
 				Online: dev.Online, Line: r.line(), Fault: dev.Fault, Hint: dev.Hint}
 			if r.osdp != nil {
 				out.OSDP = busStatus(r)
 			}
-			if out.Line == control.LineWaiting {
-				if _, err := g.keys(r).Load(); err != nil {
-					out.Hint = fmt.Sprintf("mend its key file, or remove it and pair the reader again: %v", err)
-				}
-			}
 			all = append(all, out)
 		}
 	}
 	return all, nil
+}
+
+// status is what people see of a reader. What is wrong with its key file says
+// more than what the reader makes of that.
+func (r *servedReader) status(s door.Status) control.Device {
+	dev := deviceStatus(r.cfg.ID, r.cfg.Type, s)
+	if r.line() == control.LineWaiting {
+		if err := r.keys.problem(); err != nil {
+			dev.Hint = fmt.Sprintf("mend its key file, or remove it and pair the reader again: %v", err)
+		}
+	}
+	return dev
 }
 
 // line says how the reader's line is protected.
@@ -106,6 +114,10 @@ func (g *Gateway) postInstall(r *http.Request) (any, error) {
 	in, err := read[control.Install](r)
 	if err != nil {
 		return nil, err
+	}
+	if s.osdp.Status().Secure {
+		return nil, fail(http.StatusConflict, "gatehouse reader rekey gives it another key without a window that anybody could use",
+			"reader %s has a key of its own already", s.cfg.name(s.door.cfg.ID))
 	}
 	if err := s.osdp.Install(time.Duration(in.Minutes) * time.Minute); err != nil {
 		return nil, fail(http.StatusUnprocessableEntity, "1 to 10 minutes", "%v", err)

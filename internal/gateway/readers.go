@@ -21,6 +21,7 @@ type servedReader struct {
 	door    *servedDoor
 	shows   []device.Indicator
 	osdp    *osdp.Reader // nil: no OSDP
+	keys    keyFile      // of an OSDP reader that must be secured
 	lessons *lessons     // nil: it can't be taught
 }
 
@@ -112,7 +113,11 @@ func (g *Gateway) osdpReader(r *servedReader) osdp.ReaderConfig {
 	if r.cfg.Security == securityNone {
 		cfg.Security = osdp.ClearText
 	} else {
-		cfg.Keys = g.keys(r)
+		r.keys = g.keyFile(r)
+		if err := r.keys.problem(); err != nil {
+			g.o.Log.Error().Err(err).Str("reader", r.cfg.name(r.door.cfg.ID)).Msg("the reader's key can't be used")
+		}
+		cfg.Keys = r.keys
 	}
 	if formats := r.cfg.formats(); len(formats) > 0 {
 		cfg.Check = func(c device.Card) device.Fault { return fit(formats, c) }
@@ -120,8 +125,8 @@ func (g *Gateway) osdpReader(r *servedReader) osdp.ReaderConfig {
 	return cfg
 }
 
-// keys is where the keys of an OSDP reader are kept.
-func (g *Gateway) keys(r *servedReader) keyFile {
+// keyFile is where the keys of an OSDP reader are kept.
+func (g *Gateway) keyFile(r *servedReader) keyFile {
 	path := r.cfg.KeyFile
 	if path == "" {
 		path = g.o.Site.path("readers", r.door.cfg.ID+"-"+r.cfg.ID+".key")

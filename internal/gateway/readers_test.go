@@ -94,6 +94,9 @@ func TestOSDPPairing(t *testing.T) {
 	}
 	must(t, h.client.Install(t.Context(), "yard", "in", control.Install{Minutes: 1}))
 	h.line(control.LineSecured)
+	if err := h.client.Install(t.Context(), "yard", "in", control.Install{Minutes: 1}); err == nil || !strings.Contains(err.Error(), "a key of its own") {
+		t.Errorf("a window that nobody needs: %v", err)
+	}
 	h.present(r, card40())
 	h.eventually("the yard releases", func() bool { return h.isReleased("yard") })
 	for _, what := range []string{"install_opened", "key_sent", "key_proved", "install_closed"} {
@@ -129,7 +132,7 @@ func TestOSDPKeyFile(t *testing.T) {
 		"right":    {good + "\n", "", ""},
 		"upper":    {strings.ToUpper(good), "", ""},
 		"another":  {"7a64e85f20c9b1d7446af3e29f3c1d0b\n", "wrong_key", "pair it again"},
-		"weak":     {"303132333435363738393a3b3c3d3e3f\n", "weak_key", "remove the file"},
+		"weak":     {"303132333435363738393a3b3c3d3e3f\n", "weak_key", "mend its key file, or remove it"},
 		"no key":   {"secret\n", "no_key", "mend its key file"},
 		"too long": {good + "00\n", "no_key", "32 hex digits"},
 	} {

@@ -92,8 +92,8 @@ func (d *servedDoor) status() control.Door {
 	if d.cfg.Contact != nil {
 		out.Contact = map[bool]string{true: "open", false: "closed"}[s.Open]
 	}
-	for _, r := range d.cfg.Readers {
-		out.Devices = append(out.Devices, deviceStatus(r.ID, r.Type, s))
+	for _, r := range d.readers {
+		out.Devices = append(out.Devices, r.status(s))
 	}
 	if d.cfg.Exit != nil {
 		out.Devices = append(out.Devices, deviceStatus(door.InputExit, "input", s))
@@ -147,9 +147,12 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 			add("door %s: the exit button has been pressed for %v, so the door stays released: check the button, and its active level in the site file", d.ID, d.ExitPressed.Round(time.Second))
 		}
 		for _, dev := range d.Devices {
-			if !dev.Online {
+			switch {
+			case !dev.Online && dev.Hint == "":
+				add("door %s: %s has not answered yet", d.ID, dev.ID)
+			case !dev.Online:
 				add("door %s: %s is out of order: %s", d.ID, dev.ID, dev.Hint)
-			} else if dev.Hint != "" {
+			case dev.Hint != "":
 				add("door %s: %s reported %s: %s", d.ID, dev.ID, dev.Fault, dev.Hint)
 			}
 		}
