@@ -67,16 +67,17 @@ func (k keyFile) read(path string) (*osdp.Key, error) {
 	return &key, nil
 }
 
-// Save makes the files say the same. The new key is on disk before the old one
-// is touched.
+// Save makes the files say the same. The proved key goes first: where it could
+// not be saved before, it stands in the second file alone, which the next one
+// takes.
 func (k keyFile) Save(keys osdp.Keys) error {
-	if keys.Next != nil {
-		if err := k.write(k.next(), keys.Next); err != nil {
+	if keys.Current != nil {
+		if err := k.write(k.path, keys.Current); err != nil {
 			return err
 		}
 	}
-	if keys.Current != nil {
-		if err := k.write(k.path, keys.Current); err != nil {
+	if keys.Next != nil {
+		if err := k.write(k.next(), keys.Next); err != nil {
 			return err
 		}
 	}

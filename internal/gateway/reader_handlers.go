@@ -144,6 +144,18 @@ func (g *Gateway) postRekey(r *http.Request) (any, error) {
 	return struct{}{}, nil
 }
 
+// onBus returns another reader of the same port that has an address; nil: none.
+func (g *Gateway) onBus(s *servedReader, address int) *servedReader {
+	for _, d := range g.doors {
+		for _, r := range d.readers {
+			if r != s && r.osdp != nil && r.cfg.Port == s.cfg.Port && int(r.osdp.Status().Address) == address {
+				return r
+			}
+		}
+	}
+	return nil
+}
+
 // configureWait is how long a reader may take to change its settings.
 const configureWait = 20 * time.Second
 
@@ -161,6 +173,10 @@ func (g *Gateway) postConfigure(r *http.Request) (any, error) {
 	}
 	if in.Address < 0 || in.Address > 126 {
 		return nil, fail(http.StatusUnprocessableEntity, "0 to 126", "address %d", in.Address)
+	}
+	if o := g.onBus(s, in.Address); o != nil {
+		return nil, fail(http.StatusConflict, "each reader of a bus needs its own", "reader %s on %s has address %d",
+			o.cfg.name(o.door.cfg.ID), o.cfg.Port, in.Address)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), configureWait)
 	defer cancel()

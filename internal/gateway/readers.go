@@ -127,11 +127,7 @@ func (g *Gateway) osdpReader(r *servedReader) osdp.ReaderConfig {
 
 // keyFile is where the keys of an OSDP reader are kept.
 func (g *Gateway) keyFile(r *servedReader) keyFile {
-	path := r.cfg.KeyFile
-	if path == "" {
-		path = g.o.Site.path("readers", r.door.cfg.ID+"-"+r.cfg.ID+".key")
-	}
-	return keyFile{path, g.o.Log}
+	return keyFile{g.o.Site.keyFile(r.door.cfg.ID, r.cfg), g.o.Log}
 }
 
 // fit tells what is wrong with a card that can be of one of the formats.

@@ -188,6 +188,7 @@ func TestOSDPClearText(t *testing.T) {
 func TestOSDPConfigure(t *testing.T) {
 	h := newHouse(t)
 	r := h.bus(devicetest.OSDPConfig{}, "security = \"none\"\n")
+	h.site += "[[door.reader]]\nid = \"side\"\ntype = \"osdp\"\nport = \"" + filepath.Join(h.dir, "bus") + "\"\nbaud = 115200\naddress = 7\nsecurity = \"none\"\n"
 	h.start()
 	h.line(control.LineClear)
 	h.eventually("online", func() bool { return h.reader().Online })
@@ -195,6 +196,9 @@ func TestOSDPConfigure(t *testing.T) {
 	h.eventually("the new address", func() bool { return r.State().Address == 9 && h.reader().OSDP.Address == 9 && h.reader().Online })
 	if err := h.client.Configure(t.Context(), "yard", "in", control.Configure{Address: 127, Baud: 9600}); err == nil {
 		t.Error("the address of everybody was taken")
+	}
+	if err := h.client.Configure(t.Context(), "yard", "in", control.Configure{Address: 7, Baud: 115200}); err == nil || !strings.Contains(err.Error(), "yard/side") {
+		t.Errorf("the address of another reader of the bus: %v", err)
 	}
 	if err := h.client.Configure(t.Context(), "front", "in", control.Configure{}); err == nil || !strings.Contains(err.Error(), "wiegand") {
 		t.Errorf("a Wiegand reader: %v", err)
@@ -328,6 +332,9 @@ func TestUnsafeReaders(t *testing.T) {
 		"two in one":         {`type = "pn532"` + "\nport = \"/dev/y\"\n[[door.reader]]\nid = \"b\"\ntype = \"osdp\"\nport = \"/dev/y\"\naddress = 1", "is used for"},
 		"two speeds":         {`type = "osdp"` + "\nport = \"/dev/y\"\naddress = 2\n[[door.reader]]\nid = \"b\"\ntype = \"osdp\"\nport = \"/dev/y\"\naddress = 1\nbaud = 19200", "have the same"},
 		"one address":        {`type = "osdp"` + "\nport = \"/dev/y\"\naddress = 1\n[[door.reader]]\nid = \"b\"\ntype = \"osdp\"\nport = \"/dev/y\"\naddress = 1", "each needs its own"},
+		"one key file":       {`type = "osdp"` + "\nport = \"/dev/y\"\naddress = 1\nkey_file = \"/k/a\"\n[[door.reader]]\nid = \"b\"\ntype = \"osdp\"\nport = \"/dev/y\"\naddress = 2\nkey_file = \"/k//a\"", "keep their keys in one file"},
+		"one name": {`type = "osdp"` + "\nport = \"/dev/y\"\naddress = 1\n[[door.reader]]\nid = \"b-c\"\ntype = \"osdp\"\nport = \"/dev/y\"\naddress = 2\n" +
+			"[[door]]\nid = \"yard-b\"\negress = \"mechanical\"\nlock = \"fail-secure\"\nrelay = {chip = \"sim0\", line = 30, pull = \"down\"}\n[[door.reader]]\nid = \"c\"\ntype = \"osdp\"\nport = \"/dev/y\"\naddress = 3", "keep their keys in one file"},
 	} {
 		h := newHouse(t)
 		h.yardReader(c.reader + "\n")
@@ -354,4 +361,37 @@ func (h *house) tenancy() (id wire.ID) {
 	h.t.Helper()
 	must(h.t, h.tryEdit(func(e *keyring.Editor) error { id = e.Grants()[0].Tenancy; return nil }))
 	return id
+}
+
+// TestTeachEnded: a lesson that is ended while somebody waits for a card is over
+// for them, too, and keeps no card.
+func TestTeachEnded(t *testing.T) {
+	h := newHouse(t)
+	r := h.bus(devicetest.OSDPConfig{}, "security = \"none\"\n")
+	h.start()
+	h.eventually("online", func() bool { return h.reader().Online })
+	done := make(chan error, 1)
+	go func() {
+		_, err := h.client.Teach(t.Context(), "yard", "in", control.Teach{Seconds: 10})
+		done <- err
+	}()
+	time.Sleep(300 * time.Millisecond)
+	must(t, h.client.EndTeach(t.Context(), "yard", "in"))
+	h.present(r, card40())
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "over") {
+		t.Errorf("the card went to a lesson that was over: %v", err)
+	}
+	if _, err := h.client.Teach(t.Context(), "yard", "in", control.Teach{Printed: "300,3003"}); err == nil || !strings.Contains(err.Error(), "no card yet") {
+		t.Errorf("its number: %v", err)
+	}
+}
+
+// TestTeachWayOut: the reader that people leave by is never taken from its door.
+func TestTeachWayOut(t *testing.T) {
+	h := newHouse(t)
+	h.site = strings.Replace(h.site, "id = \"in\"\ntype = \"wiegand\"", "id = \"in\"\ndirection = \"out\"\ntype = \"wiegand\"", 1)
+	h.start()
+	if _, err := h.client.Teach(t.Context(), "front", "in", control.Teach{Seconds: 1}); err == nil || !strings.Contains(err.Error(), "people leave by") {
+		t.Errorf("taught: %v", err)
+	}
 }

@@ -212,6 +212,7 @@ func (s *Site) checkLines(f *faults) {
 		}
 	}
 	s.checkPorts(f)
+	s.checkKeyFiles(f)
 }
 
 // brokerAddress reports whether the link takes it: MQTT over TLS, or plain to

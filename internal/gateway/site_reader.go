@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -342,6 +343,33 @@ func (s *Site) checkPorts(f *faults) {
 				}
 			}
 			used[r.Port] = append(used[r.Port], me)
+		}
+	}
+}
+
+// keyFile is where the key of an OSDP reader is kept.
+func (s *Site) keyFile(door string, r *ReaderCfg) string {
+	if r.KeyFile != "" {
+		return r.KeyFile
+	}
+	return s.path("readers", door+"-"+r.ID+".key")
+}
+
+// checkKeyFiles refuses one file for the keys of two readers: each would write its
+// own over the other's. Names may make that, too: a-b with c, and a with b-c.
+func (s *Site) checkKeyFiles(f *faults) {
+	used := map[string]string{}
+	for _, d := range s.Doors {
+		for i := range d.Readers {
+			r := &d.Readers[i]
+			if r.Type != typeOSDP || r.Security == securityNone {
+				continue
+			}
+			path, me := filepath.Clean(s.keyFile(d.ID, r)), r.name(d.ID)
+			if other, ok := used[path]; ok {
+				f.add("%s and %s keep their keys in one file (%s): give one of them another key_file", other, me, path)
+			}
+			used[path] = me
 		}
 	}
 }

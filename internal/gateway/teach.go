@@ -13,6 +13,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
+	"gatehouse/sync/wire"
 )
 
 // lessonIdle ends a lesson that nobody goes on with: the reader serves its door
@@ -49,6 +50,10 @@ func (g *Gateway) postTeach(r *http.Request) (any, error) {
 	if s.lessons == nil && s.osdp == nil {
 		return nil, fail(http.StatusConflict, "gatehouse decode serial shows what a serial reader sends",
 			"reader %s is of type %s, whose cards have no formats to find out", s.cfg.name(s.door.cfg.ID), s.cfg.Type)
+	}
+	if s.lessons != nil && direction(s.cfg.Direction) == wire.DirectionOut {
+		return nil, fail(http.StatusConflict, "teach a reader of the same kind on the outside",
+			"people leave by reader %s, and meanwhile it would let nobody out", s.cfg.name(s.door.cfg.ID))
 	}
 	if !g.school.one.TryLock() {
 		return nil, fail(http.StatusConflict, "wait until they have done", "somebody else teaches a reader")
@@ -114,6 +119,11 @@ func (g *Gateway) nextCard(ctx context.Context, s *servedReader) (device.Card, e
 			return device.Card{}, noCard(ctx.Err())
 		}
 	}
+}
+
+// errOver is for who goes on with a lesson that was ended meanwhile.
+func errOver() error {
+	return fail(http.StatusConflict, "begin again", "the lesson is over")
 }
 
 func noCard(err error) error {
@@ -191,6 +201,9 @@ func (c *school) end() {
 func (c *school) show(card device.Card) (any, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.reader == nil {
+		return nil, errOver()
+	}
 	if !slices.Contains(c.cards, card) {
 		if len(c.cards) == lessonMost {
 			return nil, fail(http.StatusUnprocessableEntity, "begin again", "a lesson of %d cards is long enough", lessonMost)
