@@ -45,6 +45,7 @@ type contact struct {
 	keypad  device.Keypad
 	step    step
 	crc     bool // false: the reader knows checksums only
+	guessed bool // that it does, because it said nothing to a CRC
 	address byte
 	other   byte // where the reader may be too, after a COMSET without answer
 
@@ -225,15 +226,25 @@ func (r *Reader) unanswered(got answer, now time.Time) {
 	if got != restart {
 		r.zeros = 0
 	}
+	gone := r.gone(now)
 	switch {
-	case r.gone(now):
-	case r.zeros >= 2: // the reader forgot everything; once may be an accident
+	case r.zeros >= 2 && !gone: // the reader forgot everything; once may be an accident
 		r.retreat(device.FaultNoAnswer, now)
-	case (r.step != stepRun || r.setting != nil || r.other != r.address) && r.missed%3 == 0:
-		r.reset()
-		r.address, r.other = r.other, r.address
+	case r.missed%3 == 0 && (gone || r.step != stepRun || r.setting != nil || r.other != r.address):
+		r.seek()
+	case gone:
 	case !r.outputAt.IsZero() && now.Sub(r.outputAt) > staleAfter:
 		r.reset() // not repeated any more: it would come too late
+	}
+}
+
+// seek asks in the other ways that a silent reader may understand: at its other
+// address, and with a checksum, since some ignore what has a CRC.
+func (r *Reader) seek() {
+	r.reset()
+	r.address, r.other = r.other, r.address
+	if !r.known && (r.address == r.other || r.missed%6 == 0) {
+		r.crc, r.guessed = !r.crc, r.crc
 	}
 }
 
@@ -252,7 +263,7 @@ func (r *Reader) gone(now time.Time) bool {
 
 // forget is for a reader that is gone: another may come in its place.
 func (r *Reader) forget() {
-	r.known, r.absent, r.crc = false, true, true
+	r.known, r.absent, r.crc, r.guessed = false, true, true, false
 	r.busySince = time.Time{}
 	r.reset()
 }

@@ -2,6 +2,8 @@ package osdp
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -173,12 +175,35 @@ func TestConfigure(t *testing.T) {
 			}
 		}
 	}
+	for fault, at := range map[devicetest.OSDPFault]byte{devicetest.OSDPDeaf: 1, devicetest.OSDPDrop: 5} {
+		for _, dark := range []time.Duration{time.Second, 12 * time.Second, time.Hour} {
+			bubble(t, fmt.Sprintf("%v and dead for %v", fault, dark), func(t *testing.T) {
+				g := build(t, keyed(1)).run()
+				defer g.stop()
+				time.Sleep(time.Second)
+				g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: fault, Command: cmdComSet})
+				time.AfterFunc(300*time.Millisecond, func() { g.peers[0].SetDead(true) })
+				if err := g.bus.Readers()[0].Configure(t.Context(), 5, testBaud); err == nil {
+					t.Error("lost and not told")
+				}
+				time.Sleep(dark)
+				g.peers[0].SetDead(false)
+				time.Sleep(15 * time.Second)
+				if s := g.bus.Readers()[0].Status(); !s.Online || s.Address != at {
+					t.Errorf("reader at %d: %+v", at, s)
+				}
+			})
+		}
+	}
 	bubble(t, "refused", func(t *testing.T) {
 		g := build(t, bare(1)).run()
 		defer g.stop()
 		r := g.bus.Readers()[0]
-		if err := r.Configure(t.Context(), 5, testBaud); err == nil {
-			t.Error("told a reader that is not there")
+		if err := r.Configure(t.Context(), 5, testBaud); !errors.Is(err, ErrOffline) {
+			t.Errorf("told a reader that is not there: %v", err)
+		}
+		if err := r.Configure(t.Context(), 5, 12345); err == nil || errors.Is(err, ErrOffline) {
+			t.Errorf("a rate that OSDP has not: %v", err)
 		}
 		time.Sleep(time.Second)
 		if r.Configure(t.Context(), ConfigAddress, testBaud) == nil || r.Configure(t.Context(), 5, 0) == nil {

@@ -161,6 +161,76 @@ func TestOldReader(t *testing.T) {
 	}
 }
 
+// deaf is a port that loses some of what is written.
+type deaf struct {
+	device.Port
+	to func(tx []byte) bool
+}
+
+func (p deaf) Write(tx []byte) (int, error) {
+	if p.to(tx) {
+		return len(tx), nil
+	}
+	return p.Port.Write(tx)
+}
+
+// hears has only what to is false for reach the readers of g.
+func (g *rig) hears(to func(tx []byte) bool) {
+	open := g.bus.open
+	g.bus.open = func() (device.Port, error) {
+		p, err := open()
+		return deaf{p, to}, err
+	}
+}
+
+// withCRC says that a command ends in a CRC.
+func withCRC(tx []byte) bool { return tx[5]&ctrlCRC != 0 }
+
+// TestSilentToCRC: one that knows checksums only and says nothing to a CRC is found
+// all the same, also after it was away.
+func TestSilentToCRC(t *testing.T) {
+	for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1)} {
+		p.peer.ChecksumOnly = true
+		bubble(t, name, func(t *testing.T) {
+			g := build(t, p)
+			g.hears(withCRC)
+			g.run()
+			defer g.stop()
+			g.expect(8*time.Second, "online")
+			g.peers[0].Present(testCard(1))
+			g.expect(time.Second, "card")
+			g.peers[0].SetDead(true)
+			g.expect(time.Minute, "offline no_answer")
+			g.peers[0].SetDead(false)
+			g.expect(8*time.Second, "online")
+			g.peers[0].Present(testCard(1))
+			g.expect(time.Second, "card")
+		})
+	}
+}
+
+// TestChecksumGuessed: a reader that was only away is spoken to with CRC again,
+// whenever it comes back.
+func TestChecksumGuessed(t *testing.T) {
+	for away := range 12 {
+		bubble(t, "", func(t *testing.T) {
+			crc := false
+			g := build(t, bare(1))
+			g.hears(func(tx []byte) bool { crc = withCRC(tx); return false })
+			g.peers[0].SetDead(true)
+			g.run()
+			defer g.stop()
+			time.Sleep(time.Duration(away) * time.Second)
+			g.heard()
+			g.peers[0].SetDead(false)
+			time.Sleep(3 * time.Second)
+			if heard := g.heard(); !slices.Contains(heard, "online") || !crc {
+				t.Errorf("%d s away: %v, CRC %v", away, heard, crc)
+			}
+		})
+	}
+}
+
 // TestBusyForEver: a reader that is always busy can't be used.
 func TestBusyForEver(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {

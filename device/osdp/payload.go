@@ -44,6 +44,7 @@ const (
 	capLED      = 4
 	capBuzzer   = 5
 	capText     = 6
+	capCheck    = 8 // 0: checksums only
 	capSecurity = 9
 	capReaders  = 13
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,6 +12,10 @@ import (
 
 	"gatehouse/device"
 )
+
+// rates are those of OSDP (SIA OSDP). A reader that takes another can't be
+// reached any more.
+var rates = [...]int{9600, 19200, 38400, 57600, 115200, 230400}
 
 // outputs is how many outputs of one reader can be told: more than any has.
 const outputs = 16
@@ -150,7 +155,7 @@ func (r *Reader) Output(no byte, on bool, d time.Duration) error {
 // A reader with another speed than the bus is gone for this Bus. Without an
 // answer the reader may have taken either: the Bus looks for it at both addresses.
 func (r *Reader) Configure(ctx context.Context, address byte, baud int) error {
-	if address >= ConfigAddress || baud < 1200 || baud > 4_000_000 {
+	if address >= ConfigAddress || !slices.Contains(rates[:], baud) {
 		return fmt.Errorf("configure reader %s: address %d, %d baud", r.cfg.Source, address, baud)
 	}
 	c := &comSetting{address: address, baud: baud, result: make(chan error, 1)}

@@ -86,7 +86,7 @@ func (r *Reader) misheard(now time.Time) {
 		return
 	}
 	r.nakChecks = 0
-	r.crc = !r.crc
+	r.crc, r.guessed = !r.crc, false
 	r.retreat(device.FaultRefused, now)
 }
 
@@ -137,6 +137,9 @@ func (r *Reader) capable(f Frame, now time.Time) {
 	if f.Code == replyPDCap && err == nil {
 		r.caps = caps
 		r.note(func(s *Status) { s.Capabilities = caps })
+		if r.guessed && r.can(capCheck) {
+			r.crc = true // it was silent for another reason
+		}
 		if r.secured() && !encrypts(caps) {
 			r.holds(device.FaultDowngrade, true, now)
 		}
