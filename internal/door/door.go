@@ -314,7 +314,7 @@ func (d *Door) event(ctx context.Context, e device.Event) {
 		d.input(e)
 	case device.FaultCleared:
 		d.device(e.Source, true, device.FaultNone)
-		d.queue(wire.Header{Kind: wire.KindFault, Outcome: wire.OutcomeIdle, Reason: wire.Reason(e.Fault), Source: e.Source}, wire.Who{})
+		d.repeats.over(d, e)
 	case device.InstallOpened, device.InstallClosed, device.KeySent, device.KeyProved, device.KeyFailed:
 		d.queue(wire.Header{Kind: wire.KindReader, Reason: readerNews[e.Kind], Source: e.Source}, wire.Who{})
 	case device.FaultSeen:

@@ -305,6 +305,32 @@ func TestReaderNews(t *testing.T) {
 	})
 }
 
+// TestFaultThatComesAndGoes: a contact that shakes all day fills no log, and what
+// is over in the end is over there.
+func TestFaultThatComesAndGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, nil)
+		for range 1000 {
+			b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper}
+			b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: device.FaultTamper}
+			synctest.Wait()
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		faults, repeated := b.book.only(wire.KindFault), b.book.only(wire.KindRepeated)
+		if len(faults) != 2 || faults[1].Outcome != wire.OutcomeIdle || len(repeated) != 1 || repeated[0].Count != 999 {
+			t.Errorf("faults %+v, repeated %+v", faults, repeated)
+		}
+		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper}
+		time.Sleep(time.Hour)
+		b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: device.FaultTamper}
+		synctest.Wait()
+		if faults = b.book.only(wire.KindFault); len(faults) != 4 || faults[3].Outcome != wire.OutcomeIdle {
+			t.Errorf("faults %+v", faults)
+		}
+	})
+}
+
 // TestDenialIsShown: at each presentation, not while the card is held, and not
 // where people leave or a card is taken for registration.
 func TestDenialIsShown(t *testing.T) {

@@ -84,6 +84,17 @@ func (t *tally) admit(k kept, now time.Time) (*kept, bool) {
 	return &t.kept[t.n-1], true
 }
 
+// counts reports whether the last one of k was counted, not recorded.
+func (t *tally) counts(k kept) bool {
+	for i := range t.kept[:t.n] {
+		e := &t.kept[i]
+		if e.source == k.source && e.id == k.id && e.reason == k.reason {
+			return e.again > 0
+		}
+	}
+	return t.n == maxKept
+}
+
 func (r *repeats) denial(d *Door, h wire.Header, w wire.Who) {
 	r.flush(d, time.Now())
 	k := kept{source: h.Source, reason: h.Reason}
@@ -109,6 +120,16 @@ func (r *repeats) fault(d *Door, e device.Event) {
 		}
 		k.ref = d.queue(h, wire.Who{})
 	}
+}
+
+// over records that a fault has ended, if its beginning is in the log: where that
+// was only counted, its end is, too.
+func (r *repeats) over(d *Door, e device.Event) {
+	r.flush(d, time.Now())
+	if r.faults.counts(kept{source: e.Source, reason: wire.Reason(e.Fault)}) {
+		return
+	}
+	d.queue(wire.Header{Kind: wire.KindFault, Outcome: wire.OutcomeIdle, Reason: wire.Reason(e.Fault), Source: e.Source}, wire.Who{})
 }
 
 // lasts reports whether the fault has an end that is told, too.
