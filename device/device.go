@@ -29,7 +29,7 @@ type Event struct {
 	Card   Card          // of CardRead
 	PIN    PIN           // of PINEntered
 	Code   Code          // of CodeRead
-	Active bool          // of InputChanged: the new state, after polarity
+	Active bool          // of InputChanged: the new state, after polarity; of FaultSeen: it lasts until FaultCleared
 	Fault  Fault         // of FaultSeen, FaultCleared, WentOffline and KeyFailed: the cause
 }
 

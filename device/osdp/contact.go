@@ -202,7 +202,7 @@ func (r *Reader) holds(f device.Fault, on bool, now time.Time) {
 	} else {
 		delete(r.lasting, f)
 	}
-	r.out.push(device.Event{Kind: kind, Fault: f}, now)
+	r.out.push(device.Event{Kind: kind, Fault: f, Active: on}, now)
 }
 
 // unanswered is a command without a good reply: it is repeated as it is, until

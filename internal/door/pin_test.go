@@ -278,7 +278,7 @@ func TestCodes(t *testing.T) {
 func TestReaderNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, nil)
-		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper}
+		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper, Active: true}
 		b.swipe("in", known)
 		if f := b.Status().Devices["in"].Fault; f != device.FaultTamper {
 			t.Errorf("status says %v", f)
@@ -311,7 +311,7 @@ func TestFaultThatComesAndGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, nil)
 		for range 1000 {
-			b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper}
+			b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper, Active: true}
 			b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: device.FaultTamper}
 			synctest.Wait()
 		}
@@ -321,7 +321,7 @@ func TestFaultThatComesAndGoes(t *testing.T) {
 		if len(faults) != 2 || faults[1].Outcome != wire.OutcomeIdle || len(repeated) != 1 || repeated[0].Count != 999 {
 			t.Errorf("faults %+v, repeated %+v", faults, repeated)
 		}
-		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper}
+		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper, Active: true}
 		time.Sleep(time.Hour)
 		b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: device.FaultTamper}
 		synctest.Wait()

@@ -115,7 +115,7 @@ func (r *repeats) fault(d *Door, e device.Event) {
 	k, first := r.faults.admit(kept{source: e.Source, reason: wire.Reason(e.Fault)}, time.Now())
 	if first {
 		h := wire.Header{Kind: wire.KindFault, Reason: k.reason, Source: e.Source}
-		if lasts(e.Fault) {
+		if e.Active {
 			h.Outcome = wire.OutcomeActive
 		}
 		k.ref = d.queue(h, wire.Who{})
@@ -132,7 +132,7 @@ func (r *repeats) over(d *Door, e device.Event) {
 	d.queue(wire.Header{Kind: wire.KindFault, Outcome: wire.OutcomeIdle, Reason: wire.Reason(e.Fault), Source: e.Source}, wire.Who{})
 }
 
-// lasts reports whether the fault has an end that is told, too.
+// lasts reports whether a card says nothing of the end of the fault.
 func lasts(f device.Fault) bool { return f == device.FaultTamper || f == device.FaultPower }
 
 func (r *repeats) deadline() (time.Time, bool) {
