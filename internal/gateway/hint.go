@@ -1,10 +1,104 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"gatehouse/device/serialcard"
 )
+
+// explain says what the parser found wrong in a site file, and what was meant.
+func explain(err error, text string) error {
+	var missing *toml.StrictMissingError
+	var wrong *toml.DecodeError
+	switch {
+	case errors.As(err, &missing):
+		var all []error
+		for _, e := range missing.Errors {
+			line, col := e.Position()
+			key := inner(e.Key(), before(text, line, col))
+			all = append(all, fmt.Errorf("line %d: unknown key %q%s", line, strings.Join(key, "."), nearest(key)))
+		}
+		return errors.Join(all...)
+	case errors.As(err, &wrong):
+		line, col := wrong.Position()
+		at := fmt.Sprintf("line %d, column %d: ", line, col)
+		if line == 1 && col == 1 {
+			at = "" // the parser has lost the place: no value stands there
+		}
+		if strings.Contains(wrong.Error(), "cannot decode TOML") || strings.Contains(wrong.Error(), "cannot store") {
+			return fmt.Errorf("%s%s", at, wrongType(wrong.Key(), before(text, line, col)))
+		}
+		return fmt.Errorf("%s%w", at, err)
+	}
+	return err
+}
+
+// before is the part of a line that stands before a place in the file.
+func before(text string, line, col int) string {
+	lines := strings.Split(text, "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	l := lines[line-1]
+	return l[:max(0, min(col-1, len(l)))]
+}
+
+// The parser's keys leave out what stands in a table on one line, as in
+// relay = {chip = "gpiochip0", line = 17}.
+var (
+	openTable = regexp.MustCompile(`([\w.-]+)\s*=\s*\{[^{}]*$`)
+	lastKey   = regexp.MustCompile(`[{,]\s*([\w-]+)\s*=[^=]*$`)
+)
+
+// inner adds to an unknown key the table on one line that it stands in.
+func inner(key []string, before string) []string {
+	m := openTable.FindStringSubmatch(before)
+	if m == nil || len(key) == 0 {
+		return key
+	}
+	last := len(key) - 1
+	path := append(append([]string{}, key[:last]...), strings.Split(m[1], ".")...)
+	return append(path, key[last])
+}
+
+// wrongType says what kind of value a key wants.
+func wrongType(key []string, before string) string {
+	if m := lastKey.FindStringSubmatch(before); m != nil {
+		key = append(append([]string{}, key...), m[1])
+	}
+	key, t := find(key)
+	want := wants[t]
+	if want == "" {
+		want = "another kind of value"
+	}
+	return fmt.Sprintf("%q has a value of the wrong type: want %s", strings.Join(key, "."), want)
+}
+
+const aLine = `a table, like {chip = "gpiochip0", line = 17}`
+
+// wants says how the values of each type are written.
+var wants = map[reflect.Type]string{
+	reflect.TypeFor[string]():              "a text, in quotes",
+	reflect.TypeFor[int]():                 "a whole number, without quotes",
+	reflect.TypeFor[float64]():             "a number, without quotes",
+	reflect.TypeFor[bool]():                "true or false, without quotes",
+	reflect.TypeFor[[]string]():            `a list, like ["H10301"]`,
+	reflect.TypeFor[[]int]():               "a list of numbers, like [8, 10]",
+	reflect.TypeFor[RelayCfg]():            aLine,
+	reflect.TypeFor[InputCfg]():            aLine,
+	reflect.TypeFor[SignalCfg]():           aLine,
+	reflect.TypeFor[JournalCfg]():          "a table, like {max_mb = 512}",
+	reflect.TypeFor[KeypadCfg]():           `a table, like {kind = "key4"}`,
+	reflect.TypeFor[serialcard.Settings](): `a table, like {base = "dec"}`,
+	reflect.TypeFor[[]DoorCfg]():           "tables: each door begins with a line [[door]]",
+	reflect.TypeFor[[]ReaderCfg]():         "tables: each reader begins with a line [[door.reader]], after its door",
+}
 
 // nearest says which key was probably meant, from those that stand at the same
 // place in the site file.
@@ -12,46 +106,71 @@ func nearest(key []string) string {
 	if len(key) == 0 {
 		return ""
 	}
-	t := reflect.TypeFor[Site]()
-	for _, part := range key[:len(key)-1] {
-		t = child(t, part)
-		if t == nil {
-			return ""
-		}
+	last := len(key) - 1
+	outer, t := find(key[:last])
+	t = table(t)
+	if len(outer) < last || t == nil {
+		return ""
 	}
-	last := key[len(key)-1]
-	best, known := "", []string{}
+	var known []string
 	for i := range t.NumField() {
-		tag := t.Field(i).Tag.Get("toml")
-		if tag == "" {
-			continue
-		}
-		known = append(known, tag)
-		if best == "" || distance(last, tag) < distance(last, best) {
-			best = tag
+		if tag := t.Field(i).Tag.Get("toml"); tag != "" {
+			known = append(known, tag)
 		}
 	}
-	if distance(last, best) <= max(2, len(last)/3) {
+	if best := suggest(key[last], known, max(2, len(key[last])/3)); best != "" {
 		return fmt.Sprintf(" (did you mean %q?)", best)
 	}
 	return " (known here: " + strings.Join(known, ", ") + ")"
 }
 
-func child(t reflect.Type, key string) reflect.Type {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if f.Tag.Get("toml") != key {
-			continue
+// find follows a key as far as the site file knows it, and tells the type of the
+// value there.
+func find(key []string) ([]string, reflect.Type) {
+	t := reflect.TypeFor[Site]()
+	for i, part := range key {
+		next := field(table(t), part)
+		if next == nil {
+			return key[:i], t
 		}
-		ft := f.Type
-		for ft.Kind() == reflect.Pointer || ft.Kind() == reflect.Slice {
-			ft = ft.Elem()
-		}
-		if ft.Kind() == reflect.Struct {
-			return ft
+		t = next
+	}
+	return key, t
+}
+
+// table is the type of one table of a value; nil: it has none.
+func table(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	return t
+}
+
+// field is the type of a table's value; nil: it has no such key.
+func field(t reflect.Type, key string) reflect.Type {
+	for i := 0; t != nil && i < t.NumField(); i++ {
+		if f := t.Field(i); f.Tag.Get("toml") != "" && strings.EqualFold(f.Tag.Get("toml"), key) {
+			if f.Type.Kind() == reflect.Pointer {
+				return f.Type.Elem()
+			}
+			return f.Type
 		}
 	}
 	return nil
+}
+
+// suggest returns the known word that is nearest to a mistyped one, whatever its
+// case; empty where more than so many letters differ.
+func suggest(word string, known []string, most int) (best string) {
+	for _, k := range known {
+		if d := distance(strings.ToLower(word), strings.ToLower(k)); d <= most {
+			best, most = k, d-1
+		}
+	}
+	return best
 }
 
 // distance is the Levenshtein distance.

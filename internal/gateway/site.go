@@ -2,11 +2,9 @@ package gateway
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -112,35 +110,13 @@ func ParseSite(raw []byte) (*Site, error) {
 	text := bytes.TrimPrefix(raw, []byte("\ufeff")) // some editors put it there
 	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := dec.Decode(s); err != nil {
-		return nil, explain(err)
+		return nil, explain(err, string(text))
 	}
 	s.defaults()
 	if err := s.check(); err != nil {
 		return nil, err
 	}
 	return s, nil
-}
-
-func explain(err error) error {
-	var missing *toml.StrictMissingError
-	var syntax *toml.DecodeError
-	switch {
-	case errors.As(err, &missing):
-		var all []error
-		for _, e := range missing.Errors {
-			line, _ := e.Position()
-			key := e.Key()
-			all = append(all, fmt.Errorf("line %d: unknown key %q%s", line, strings.Join(key, "."), nearest(key)))
-		}
-		return errors.Join(all...)
-	case errors.As(err, &syntax):
-		line, col := syntax.Position()
-		if strings.Contains(syntax.Error(), "into struct field") {
-			return fmt.Errorf("line %d, column %d: %q has a value of the wrong type: numbers stand without quotes, texts with them", line, col, strings.Join(syntax.Key(), "."))
-		}
-		return fmt.Errorf("line %d, column %d: %w", line, col, err)
-	}
-	return err
 }
 
 func (s *Site) defaults() {
