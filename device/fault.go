@@ -47,7 +47,7 @@ var faults = map[Fault]struct{ name, hint string }{
 	FaultUnplugged:     {"unplugged", "plug it in again; it comes back by itself"},
 	FaultIO:            {"io_error", "check power and cable; the system log has the kernel's message"},
 	FaultLostEdges:     {"lost_edges", "the gateway was too busy or the line is noisy: check ground and shield"},
-	FaultLength:        {"wrong_length", "set the reader's formats in the site file to what this reader sends; check for noise"},
+	FaultLength:        {"wrong_length", "say in the site file what this reader sends: its formats, or the layout and settings of a serial reader; check for noise"},
 	FaultParity:        {"wrong_parity", "check ground, shield and cable length; the card was not read"},
 	FaultSwapped:       {"swapped_lines", "D0 and D1 are swapped: exchange the two wires, or d0 and d1 in the site file"},
 	FaultCable:         {"cable", "a data line is held down: check the reader's power, ground and the cable for a short"},

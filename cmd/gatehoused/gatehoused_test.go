@@ -46,10 +46,24 @@ func TestLogNeverWaits(t *testing.T) {
 	}
 }
 
+const oneDoor = `
+building = "lane-7"
+gateway = "gw1"
+[[door]]
+id = "front"
+egress = "mechanical"
+lock = "fail-secure"
+relay = {chip = "gpiochip0", line = 17, pull = "down"}
+`
+
 // TestCommands: what the program says to a wrong call, and with which status.
 func TestCommands(t *testing.T) {
 	site := filepath.Join(t.TempDir(), "site.toml")
 	if err := os.WriteFile(site, []byte("building = 'x'\ncolour = 'red'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	good := filepath.Join(t.TempDir(), "good.toml")
+	if err := os.WriteFile(good, []byte(oneDoor), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -57,6 +71,7 @@ func TestCommands(t *testing.T) {
 		status int
 		says   string
 	}{
+		"one door":        {[]string{"check", "--config", good}, 0, "gateway gw1, 1 door\n"},
 		"wrong site file": {[]string{"check", "--config", site}, 1, "colour"},
 		"missing file":    {[]string{"--config", site + "x"}, 1, "no such file"},
 		"no command":      {[]string{"dance"}, 2, "usage"},

@@ -113,7 +113,11 @@ func check(config string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s: building %s, gateway %s, %d doors\n", config, site.Building, site.Gateway, len(site.Doors))
+	doors := fmt.Sprintf("%d doors", len(site.Doors))
+	if len(site.Doors) == 1 {
+		doors = "1 door"
+	}
+	fmt.Fprintf(stdout, "%s: building %s, gateway %s, %s\n", config, site.Building, site.Gateway, doors)
 	for _, remark := range site.Remarks() {
 		fmt.Fprintf(stdout, "  - %s\n", remark)
 	}
