@@ -54,7 +54,7 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 		dec = access.Decide(d.p.Keys.Grants(), q)
 	}
 	head := d.denied(reader, wire.Reason(dec.Reason))
-	held := d.isHeld(e, head.Reason)
+	held := d.isHeld(e, reader.Once, head.Reason)
 	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason, Held: held}) {
 		head.Outcome, head.Reason = wire.OutcomeRefused, wire.ReasonCapture
 		d.queue(head, wire.Who{})
@@ -165,8 +165,9 @@ func (d *Door) isStale(e device.Event) bool {
 
 // isHeld reports whether the card has been on the reader since it was last
 // seen, with the same answer: readers repeat a held card every 50 ms to 1 s. A
-// key that ends meanwhile is told so.
-func (d *Door) isHeld(e device.Event, reason wire.Reason) bool {
+// key that ends meanwhile is told so. At a reader that does not repeat, who taps
+// again because the door was not pulled in time gets an answer.
+func (d *Door) isHeld(e device.Event, once bool, reason wire.Reason) bool {
 	now := sighting{e.Source, d.p.Keys.Anonymous(e.Card), reason, time.Now()}
 	held := false
 	d.last = slices.DeleteFunc(d.last, func(s sighting) bool {
@@ -174,7 +175,12 @@ func (d *Door) isHeld(e device.Event, reason wire.Reason) bool {
 			return true
 		}
 		same := s.reader == now.reader && s.card == now.card
-		held = held || same && s.reason == reason
+		if same && s.reason == reason {
+			held = true
+			if once {
+				now.at = s.at
+			}
+		}
 		return same
 	})
 	d.last = append(d.last, now)

@@ -62,6 +62,9 @@ type Pass struct {
 type Reader struct {
 	ID        string
 	Direction wire.Direction // DirectionOut: on the inside, releases without a decision
+	// Once: the reader tells of a card once for each time that it is held up. Others
+	// repeat one that rests there, so that each repetition puts off its end.
+	Once bool
 	// PIN asks for the tenancy's PIN after a card. Who has none here is let in by
 	// the card alone: a rule of the door locks no resident out.
 	PIN bool

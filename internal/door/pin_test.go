@@ -364,3 +364,21 @@ func TestHeldIsShown(t *testing.T) {
 		s.wants(t, " held", " idle")
 	})
 }
+
+// TestTapsAgain: who taps each second is answered at a reader that tells of each
+// tap; at one that repeats a card that rests there, that is one presentation.
+func TestTapsAgain(t *testing.T) {
+	for once, want := range map[bool]int{true: 5, false: 1} {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t, func(c *door.Config, _ *door.Parts) { c.Readers[0].Once = once })
+			for range 10 {
+				b.swipe("in", known)
+				time.Sleep(time.Second)
+			}
+			synctest.Wait()
+			if got := len(b.book.only(wire.KindAccess)); got != want {
+				t.Errorf("told once %t: %d entries, want %d", once, got, want)
+			}
+		})
+	}
+}

@@ -217,7 +217,8 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 		cfg.Fire, _ = g.fire.now()
 	}
 	for _, r := range d.cfg.Readers {
-		cfg.Readers = append(cfg.Readers, door.Reader{ID: r.ID, Direction: direction(r.Direction), PIN: r.PIN == pinWithCard})
+		cfg.Readers = append(cfg.Readers, door.Reader{ID: r.ID, Direction: direction(r.Direction),
+			Once: r.Type != typeWiegand, PIN: r.PIN == pinWithCard})
 	}
 	for source, in := range map[string]*InputCfg{door.InputExit: d.cfg.Exit, door.InputContact: d.cfg.Contact} {
 		if in != nil {
