@@ -133,15 +133,38 @@ func (g *Gateway) deleteInstall(r *http.Request) (any, error) {
 	return struct{}{}, err
 }
 
+// rekeyWait is how long a reader may take to show that it has its new key.
+const rekeyWait = 20 * time.Second
+
+// postRekey answers when the reader has shown that it has its new key.
 func (g *Gateway) postRekey(r *http.Request) (any, error) {
 	s, err := g.secured(r)
 	if err != nil {
 		return nil, err
 	}
+	before, err := s.keys.Load()
+	if err != nil {
+		return nil, fmt.Errorf("the key in force: %w", err)
+	}
 	if err := s.osdp.Rekey(); err != nil {
 		return nil, fail(http.StatusConflict, "gatehouse reader list shows how it is", "%v", err)
 	}
-	return struct{}{}, nil
+	ctx, cancel := context.WithTimeout(r.Context(), rekeyWait)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		now, err := s.keys.Load()
+		if err == nil && now.Next == nil && now.Current != nil && (before.Current == nil || *now.Current != *before.Current) {
+			return struct{}{}, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fail(http.StatusGatewayTimeout, "the old key stays good until the reader has shown the new one; gatehouse log tells key_proved or key_failed",
+				"reader %s has not shown yet that it has the new key", s.cfg.name(s.door.cfg.ID))
+		case <-tick.C:
+		}
+	}
 }
 
 // onBus returns another reader of the same port that has an address; nil: none.
