@@ -60,32 +60,53 @@ func (c encodeWiegandCmd) Run(s *session) error {
 	}
 }
 
+// part is a number of a card beside the card number.
+type part struct {
+	flag     string
+	has      bool
+	required bool
+	fixed    bool // all cards of the format have the highest
+	highest  uint64
+}
+
+// parts are those that a card can have, in the order facility, issue, OEM.
+func parts(f wiegand.Format) [3]part {
+	v := f.Limits()
+	_, err := f.Encode(wiegand.Fields{HasFacility: v.HasFacility, HasIssue: v.HasIssue, HasOEM: v.HasOEM})
+	return [3]part{
+		{"facility", v.HasFacility, true, v.HasFacility && err != nil, v.Facility}, // 0 is no facility of a format that has but one
+		{"issue", v.HasIssue, false, false, v.Issue},
+		{"oem", v.HasOEM, false, false, v.OEM},
+	}
+}
+
+// span says what the number may be.
+func (p part) span() string {
+	if p.fixed {
+		return fmt.Sprintf("always %d", p.highest)
+	}
+	return fmt.Sprintf("0 to %d", p.highest)
+}
+
 // fields are all but the card number. A number that the format has not may be 0.
 func (c encodeWiegandCmd) fields(f wiegand.Format) (wiegand.Fields, error) {
 	v := f.Limits()
-	for _, part := range []struct {
-		flag     string
-		given    *uint64
-		has      bool
-		required bool
-		highest  uint64
-		value    *uint64
-	}{
-		{"facility", c.Facility, v.HasFacility, true, v.Facility, &v.Facility},
-		{"issue", c.Issue, v.HasIssue, false, v.Issue, &v.Issue},
-		{"oem", c.OEM, v.HasOEM, false, v.OEM, &v.OEM},
-	} {
-		*part.value = 0
+	given, values := [3]*uint64{c.Facility, c.Issue, c.OEM}, [3]*uint64{&v.Facility, &v.Issue, &v.OEM}
+	for i, p := range parts(f) {
+		*values[i] = 0
+		n := given[i]
 		switch {
-		case part.given == nil && part.has && part.required:
-			return v, hinted(fmt.Sprintf("add --%s, 0 to %d", part.flag, part.highest), "cards of format %s have a %s", f.Name, part.flag)
-		case part.given == nil:
-		case !part.has && *part.given != 0:
-			return v, hinted("leave --"+part.flag+" out: "+describe(f), "cards of format %s have no %s", f.Name, part.flag)
-		case *part.given > part.highest:
-			return v, hinted(fmt.Sprintf("--%s is 0 to %d", part.flag, part.highest), "--%s is too large for format %s", part.flag, f.Name)
+		case n == nil && p.has && p.required:
+			return v, hinted("add --"+p.flag+", "+p.span(), "cards of format %s have a %s", f.Name, p.flag)
+		case n == nil:
+		case !p.has && *n != 0:
+			return v, hinted("leave --"+p.flag+" out: "+describe(f), "cards of format %s have no %s", f.Name, p.flag)
+		case p.fixed && *n != p.highest:
+			return v, hinted("--"+p.flag+" is "+p.span(), "cards of format %s have another %s", f.Name, p.flag)
+		case *n > p.highest:
+			return v, hinted("--"+p.flag+" is "+p.span(), "--%s is too large for format %s", p.flag, f.Name)
 		default:
-			*part.value = *part.given
+			*values[i] = *n
 		}
 	}
 	return v, nil
@@ -120,18 +141,13 @@ func bitText(c device.Card) string {
 
 // describe tells what numbers a format has.
 func describe(f wiegand.Format) string {
-	v := f.Limits()
-	parts := []string{fmt.Sprintf("card number 0 to %v", v.Number())}
-	for _, part := range []struct {
-		flag    string
-		has     bool
-		highest uint64
-	}{{"--facility", v.HasFacility, v.Facility}, {"--issue", v.HasIssue, v.Issue}, {"--oem", v.HasOEM, v.OEM}} {
-		if part.has {
-			parts = append(parts, fmt.Sprintf("%s up to %d", part.flag, part.highest))
+	text := fmt.Sprintf("%s has %d bits, card number 0 to %v", f.Name, f.Bits, f.Limits().Number())
+	for _, p := range parts(f) {
+		if p.has {
+			text += ", --" + p.flag + " " + p.span()
 		}
 	}
-	return fmt.Sprintf("%s has %d bits, %s", f.Name, f.Bits, strings.Join(parts, ", "))
+	return text
 }
 
 // wiegandFormat finds a format by its name, in whatever case it is typed.

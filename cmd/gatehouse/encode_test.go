@@ -37,7 +37,11 @@ func TestEncodeWiegand(t *testing.T) {
 		{"", "H10301 --facility 1 --card 65536", "", "it is 0 to 65535"},
 		{"", "H10301 --facility 1 --card 1 --issue 1", "", "leave --issue out"},
 		{"", "W34 --facility 1 --card 1", "", "leave --facility out: W34 has 34 bits, card number 0 to 4294967295"},
-		{"", "S12906b --facility 1 --card 1", "", "always 217"},
+		{"", "S12906b --facility 1 --card 1", "", "--facility is always 217"},
+		{"", "S12906b --facility 218 --card 1", "", "--facility is always 217"},
+		{"", "S12906b --card 1", "", "add --facility, always 217"},
+		{"", "S12906b --facility 217 --card 1 --issue 1", "", "S12906b has 36 bits, card number 0 to 16777215, --facility always 217"},
+		{"", "S12906 --facility 1 --card 1 --oem 1", "", "--facility 0 to 255, --issue 0 to 3"},
 		{"", "S12906 --facility 1 --card 1 --issue 4", "", "--issue is 0 to 3"},
 		{"", "H10301 --facility 1 --card x9090", "", "decimal digits only"},
 		{"9090x\n", "H10301 --facility 1 --card -", "", "decimal digits only"},
@@ -51,6 +55,16 @@ func TestEncodeWiegand(t *testing.T) {
 		}
 		if strings.Contains(errOut, "9090") {
 			t.Errorf("%s: %s repeats the number", c.args, errOut)
+		}
+	}
+}
+
+// TestFixedFacility: one format has the same facility on all cards, and no other.
+func TestFixedFacility(t *testing.T) {
+	for _, name := range wiegand.Names() {
+		f, _ := wiegand.Lookup(name)
+		if got := parts(f)[0].fixed; got != (name == "S12906b") {
+			t.Errorf("%s: facility always the same: %t", name, got)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -29,57 +30,89 @@ func (c teachCmd) Run(s *session) error {
 	if c.Swipes < 1 || c.Swipes > 10 {
 		return hinted("--swipes 3 is enough as a rule", "--swipes %d: want 1 to 10", c.Swipes)
 	}
-	var t control.Taught
-	ask := s.asker()
+	if err := c.exists(s); err != nil {
+		return err
+	}
 	defer func() {
 		last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
 		defer cancel()
 		_ = s.client.EndTeach(last, c.Door, c.Reader) // it ends by itself
 	}()
+	t, err := c.lesson(s)
+	if err != nil {
+		return err
+	}
+	return s.print(t, func(w io.Writer) { writeTaught(w, t) })
+}
+
+// exists refuses a reader that is not there, or has no formats, before anybody
+// walks to it with a card.
+func (c teachCmd) exists(s *session) error {
+	all, err := s.client.Readers(s.ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(r control.Reader) bool { return r.Door == c.Door && r.ID == c.Reader })
+	if i < 0 {
+		return hinted("gatehouse reader list shows them", "no reader %s at door %s", c.Reader, c.Door)
+	}
+	if kind := all[i].Type; kind != "wiegand" && kind != "osdp" {
+		return hinted("gatehouse decode serial shows what a serial reader sends",
+			"reader %s of door %s is of type %s, whose cards have no formats to find out", c.Reader, c.Door, kind)
+	}
+	return nil
+}
+
+// lesson asks for one card after another.
+func (c teachCmd) lesson(s *session) (t control.Taught, err error) {
+	ask := s.asker()
 	for i := 0; t.Cards < c.Swipes; i++ {
 		fmt.Fprintf(s.err, "card %d of %d: hold it up at reader %s of door %s\n", t.Cards+1, c.Swipes, c.Reader, c.Door)
-		in := control.Teach{Again: i == 0}
-		var err error
 		before := t.Cards
-		if t, err = s.client.Teach(s.ctx, c.Door, c.Reader, in); err != nil {
-			return err
+		if t, err = s.client.Teach(s.ctx, c.Door, c.Reader, control.Teach{Again: i == 0}); err != nil {
+			return t, err
 		}
 		if t.Cards == before {
 			fmt.Fprintln(s.err, "that one was held up before: take another")
 			continue
 		}
 		fmt.Fprintf(s.err, "read %d bits\n", t.Bits)
-		if c.Printed {
-			printed, err := ask.ask("number printed on this card (as 0006171021 or 094,10637; empty: none)", anything)
-			if err != nil {
-				return err
-			}
-			if printed != "" {
-				if t, err = s.client.Teach(s.ctx, c.Door, c.Reader, control.Teach{Printed: printed}); err != nil {
-					return err
-				}
-			}
+		if !c.Printed {
+			continue
+		}
+		printed, err := ask.ask("number printed on this card (as 0006171021 or 094,10637; empty: none)", anything)
+		if err != nil {
+			return t, err
+		}
+		if printed == "" {
+			continue
+		}
+		if t, err = s.client.Teach(s.ctx, c.Door, c.Reader, control.Teach{Printed: printed}); err != nil {
+			return t, err
 		}
 	}
-	return s.print(t, func(w io.Writer) { writeTaught(w, t) })
+	return t, nil
 }
 
+// writeTaught shows the formats that fit, what to do next, and the likeliest as
+// it stands in the site file.
 func writeTaught(w io.Writer, t control.Taught) {
-	if len(t.Proposals) > 0 {
-		tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-		for i, p := range t.Proposals {
-			mark := ""
-			if i == 0 {
-				mark = "likeliest"
-			}
-			fmt.Fprintf(tab, "%s\t%s\t%s\n", p.Format, mark, p.Why)
-			for n, f := range p.Fields {
-				fmt.Fprintf(tab, "  card %d\t%s\t\n", n+1, f)
-			}
+	tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for i, p := range t.Proposals {
+		why := p.Why
+		if i == 0 {
+			why = "likeliest: " + why
 		}
-		_ = tab.Flush()
+		fmt.Fprintf(tab, "%s\t%s\n", p.Format, why)
+		for n, f := range p.Fields {
+			fmt.Fprintf(tab, "  card %d\t%s\n", n+1, f)
+		}
 	}
+	_ = tab.Flush()
 	for _, r := range t.Remarks {
 		fmt.Fprintln(w, r)
+	}
+	if len(t.Proposals) > 0 {
+		fmt.Fprintf(w, "In the site file the likeliest is\nformats = [%q]\n", t.Proposals[0].Format)
 	}
 }

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/control"
+)
+
+// TestTeachNobody: nobody is sent to a reader that is not there, or that has no
+// formats, and no lesson begins.
+func TestTeachNobody(t *testing.T) {
+	for _, c := range []struct{ kind, door, want string }{
+		{"wiegand", "back", "no reader in at door back"},
+		{"serial", "front", "of type serial"},
+		{"pn532", "front", "of type pn532"},
+	} {
+		socket := playDaemon(t, control.Reader{Door: "front", ID: "in", Type: c.kind}, func(s string) {
+			if s != "GET /v1/readers" {
+				t.Errorf("%s: the daemon was asked %s", c.kind, s)
+			}
+		})
+		out, errOut, status := tool(t, "", "--socket", socket, "teach", c.door, "in")
+		if status != 1 || out != "" || !strings.Contains(errOut, c.want) || strings.Contains(errOut, "hold it up") {
+			t.Errorf("%s: status %d, %s%s", c.kind, status, out, errOut)
+		}
+	}
+}
+
+func TestWriteTaught(t *testing.T) {
+	var b bytes.Buffer
+	writeTaught(&b, control.Taught{Cards: 2, Bits: 34, Remarks: []string{"H10306 fits."}, Proposals: []control.Proposal{
+		{Format: "H10306", Why: "2 checks are right", Fields: []string{"facility 3, card 1", "facility 3, card 2"}},
+		{Format: "RAW34", Why: "takes any bits", Fields: []string{"card 1", "card 2"}},
+	}})
+	want := `H10306    likeliest: 2 checks are right
+  card 1  facility 3, card 1
+  card 2  facility 3, card 2
+RAW34     takes any bits
+  card 1  card 1
+  card 2  card 2
+H10306 fits.
+In the site file the likeliest is
+formats = ["H10306"]
+`
+	if b.String() != want {
+		t.Errorf("got:\n%s", &b)
+	}
+	b.Reset()
+	writeTaught(&b, control.Taught{Cards: 1, Bits: 4, Remarks: []string{"So few bits are a key of a keypad, not a card."}})
+	if want := "So few bits are a key of a keypad, not a card.\n"; b.String() != want {
+		t.Errorf("none fits:\n%s", &b)
+	}
+}
