@@ -21,6 +21,18 @@ func TestPolls(t *testing.T) {
 			g.peers[0].Press("47")
 			g.peers[0].Press("11#")
 			g.expect(300*time.Millisecond, "PIN")
+			g.peers[0].Press("9") // of somebody who went away
+			time.Sleep(time.Second)
+			g.peers[0].Present(testCard(7))
+			time.Sleep(time.Second)
+			g.peers[0].Press("4711#")
+			time.Sleep(time.Second)
+			g.mu.Lock()
+			if last := g.got[len(g.got)-1]; last.PIN.Digits() != "4711" {
+				t.Errorf("a key before the card spoils the PIN: %d digits", last.PIN.Len())
+			}
+			g.mu.Unlock()
+			g.expect(0, "card", "PIN")
 			g.peers[0].SetTamper(true)
 			g.expect(300*time.Millisecond, "seen tamper")
 			g.peers[0].SetPowerFailure(true)

@@ -251,6 +251,7 @@ func (r *Reader) card(parse func([]byte) (device.Card, error), f Frame, now time
 	case r.cfg.Check != nil && r.cfg.Check(card) != device.FaultNone:
 		r.fault(r.cfg.Check(card), cardFaults, now)
 	default:
+		r.keypad.Clear() // somebody begins anew
 		r.out.push(device.Event{Kind: device.CardRead, Card: card}, now)
 	}
 }

@@ -172,9 +172,18 @@ func start(t *testing.T, change func(*door.Config, *door.Parts)) *bench {
 
 func oneGrant(t *testing.T) *access.Grants {
 	t.Helper()
-	r := access.Record{Credential: access.CredentialID{1, known}, Grant: access.ID{7}, Tenancy: access.ID{8},
-		Kind: access.KindResident, State: access.StateActive}
-	bucket, err := access.NewBucket(0, []access.Record{r})
+	return grantTo(t, known)
+}
+
+// grantTo lets the tenancy's cards in, given by their first bytes, ascending.
+func grantTo(t *testing.T, cards ...byte) *access.Grants {
+	t.Helper()
+	var all []access.Record
+	for _, c := range cards {
+		all = append(all, access.Record{Credential: access.CredentialID{1, c}, Grant: access.ID{7}, Tenancy: access.ID{8},
+			Kind: access.KindResident, State: access.StateActive})
+	}
+	bucket, err := access.NewBucket(0, all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,13 +31,19 @@ type checkedPIN struct {
 }
 
 // askPIN keeps a granted card until its PIN comes. There is one at a time at each
-// reader: the next card takes its place.
+// reader: another card takes its place, and the same one is asked anew.
 func (d *Door) askPIN(head wire.Header, who wire.Who, q access.Query) {
 	if i := d.waits(head.Source); i >= 0 {
-		if w := d.waiting[i]; w.asked && *w.who.Credential == *who.Credential {
+		w := d.waiting[i]
+		again := *w.who.Credential == *who.Credential
+		switch {
+		case again && w.asked:
 			return // its PIN is there
+		case again:
+			d.waiting = slices.Delete(d.waiting, i, i+1)
+		default:
+			d.missPIN(i)
 		}
-		d.missPIN(i)
 	}
 	d.waiting = append(d.waiting, waitingPIN{head: head, who: who, query: q, until: time.Now().Add(pinWait)})
 	d.p.Show(head.Source, device.FeedbackEnterPIN)

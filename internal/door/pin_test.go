@@ -104,13 +104,14 @@ func TestCardAndPIN(t *testing.T) {
 			b.swipe("in", stranger)
 		}, true,
 			[]string{"granted", "unknown_card"}, []string{"in enter_pin", "in idle", "in denied"}},
-		"one card after the other": {true, func(b *bench) {
+		"the card again before its PIN": {true, func(b *bench) {
 			b.swipe("in", known)
-			time.Sleep(3 * time.Second)
+			time.Sleep(13 * time.Second)
 			b.swipe("in", known)
+			time.Sleep(13 * time.Second)
 			b.key("in", "4711")
 		}, true,
-			[]string{"pin_missing", "granted"}, []string{"in enter_pin", "in idle", "in denied", "in enter_pin", "in idle"}},
+			[]string{"granted"}, []string{"in enter_pin", "in enter_pin", "in idle"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -180,6 +181,43 @@ func TestPINAtEachReader(t *testing.T) {
 		}
 		s.wants(t, "in enter_pin", "side enter_pin", "in idle", "side idle", "side denied")
 	})
+}
+
+// TestPINOfTheNextCard: the next card at a reader takes the place of the one that
+// waits for its PIN; one whose PIN is being checked gets its answer.
+func TestPINOfTheNextCard(t *testing.T) {
+	const other = known + 1
+	for name, c := range map[string]struct {
+		first   string // typed for the first card
+		reasons []string
+		shown   []string
+	}{
+		"none typed":    {"", []string{"pin_missing", "granted"}, []string{"in enter_pin", "in idle", "in denied", "in enter_pin", "in idle"}},
+		"being checked": {"4711", []string{"granted", "granted"}, []string{"in enter_pin", "in enter_pin", "in idle"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &shown{}
+				b := start(t, func(cfg *door.Config, p *door.Parts) {
+					withPIN(pins{true, time.Second}, s)(cfg, p)
+					p.Keys = ring{grantTo(t, known, other)}
+				})
+				b.swipe("in", known)
+				if c.first != "" {
+					b.key("in", c.first)
+				}
+				b.swipe("in", other)
+				time.Sleep(2 * time.Second)
+				b.key("in", "4711")
+				time.Sleep(20 * time.Second)
+				synctest.Wait()
+				if !slices.Equal(b.reasons(), c.reasons) {
+					t.Errorf("entries %q, want %q", b.reasons(), c.reasons)
+				}
+				s.wants(t, c.shown...)
+			})
+		})
+	}
 }
 
 // TestGrantEndsBeforePIN: a key that ends between card and PIN opens nothing.
