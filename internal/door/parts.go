@@ -1,0 +1,128 @@
+package door
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device"
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// Recorder keeps records. Append returns nil when the record is durable; when
+// ctx ends or the disk is sick it returns an error, and the record stays
+// queued. Queue does not wait. Both are safe for concurrent use.
+type Recorder interface {
+	Append(context.Context, wire.Header, wire.Who) (wire.Ref, error)
+	Queue(wire.Header, wire.Who) wire.Ref
+}
+
+// Keys is what the door asks of the grants. Safe for concurrent use.
+type Keys interface {
+	Grants() *access.Grants
+	Identify(device.Card) (wire.CredentialID, error) // error: no building key
+	Anonymous(device.Card) wire.CredentialID         // under a key that lasts a day
+}
+
+// Clock is what a decision needs to know of time.
+type Clock struct {
+	Now     int64 // unix seconds
+	Trusted bool
+	Floor   int64 // unix seconds: highest signed time ever seen
+}
+
+// PINs checks the PINs of tenancies. Safe for concurrent use.
+type PINs interface {
+	// Has reports at once whether the tenancy has a PIN here.
+	Has(tenancy wire.ID) bool
+	// Check may take a second. An error means that it could not be checked.
+	Check(tenancy wire.ID, pin device.PIN) (bool, error)
+}
+
+// Passes decides on scanned codes. Safe for concurrent use.
+type Passes interface {
+	Decide(code device.Code, door string, now Clock) Pass
+	// Use makes a pass worthless, once it has opened a door; false: it was already.
+	Use(Pass) bool
+}
+
+// Pass is what a scanned code is good for.
+type Pass struct {
+	ID     wire.ID     // its mark; zero where the code is no pass
+	Who    wire.Who    // nobody where the code is no pass
+	Reason wire.Reason // ReasonGranted, or why not
+}
+
+// Reader is what the door knows of one reader.
+type Reader struct {
+	ID        string
+	Direction wire.Direction // DirectionOut: on the inside, releases without a decision
+	// Once: the reader tells of a card once for each time that it is held up. Others
+	// repeat one that rests there, so that each repetition puts off its end.
+	Once bool
+	// PIN asks for the tenancy's PIN after a card. Who has none here is let in by
+	// the card alone: a rule of the door locks no resident out.
+	PIN bool
+}
+
+// Config of one door.
+type Config struct {
+	ID       string
+	Rules    Rules
+	FailSafe bool          // without current the door is released: that is how it is left
+	Budget   time.Duration // longest wait for a record before the door opens anyway
+	Hold     time.Duration // the same card seen again within this is one presentation
+	Readers  []Reader
+	Fire     Fire // at the start
+}
+
+// Fire is the state of the fire input as a door finds it at its start.
+type Fire struct {
+	Active  bool // the line is active
+	Blind   bool // the line can't be read
+	Latched bool // it was active, and nobody on site has reset it
+}
+
+// Parts are what a Door works with; all are needed except Watch.
+type Parts struct {
+	Lock     device.Lock
+	Recorder Recorder
+	Keys     Keys
+	Clock    func() Clock
+	// Monotonic is the clock of Event.At; without it no card is too old.
+	Monotonic func() time.Duration
+	Events    <-chan device.Event
+	// Watch is told of every card before anything is done about it. If it
+	// returns true the card was taken for registration, and the door stays as
+	// it is. It must not block.
+	Watch func(Seen) bool
+	// PINs is needed where a reader asks for them, Passes where one reads codes.
+	PINs   PINs
+	Passes Passes
+	// Show tells people at a reader (empty: at all of the door's) what became of
+	// their card; nil: nobody. That a card was granted is told by the Recorder,
+	// which knows whose it was. It must not block.
+	Show func(reader string, f device.Feedback)
+	Log  zerolog.Logger
+}
+
+// Status is what people see of a door. Values are not changed once published.
+type Status struct {
+	State     State
+	Released  bool // what the lock was last told
+	Open      bool
+	ExitSince time.Time // the exit input is active since; zero: it is not
+	Latched   bool
+	FireLine  bool
+	LockErr   string
+	Devices   map[string]DeviceStatus // by reader or input
+}
+
+// DeviceStatus is what people see of a reader or input.
+type DeviceStatus struct {
+	Online bool
+	Fault  device.Fault // the last one
+	At     time.Time    // of the fault, or of the change
+}
