@@ -133,16 +133,17 @@ func (r *Reader) switchOutput(now time.Time) (byte, []byte) {
 
 // check returns the next question about the reader's state that is due; 0 for none.
 func (r *Reader) check(now time.Time) byte {
+	if r.keys.dirty && now.Sub(r.saved) >= checks[0].every {
+		r.saved = now
+		if err := r.keys.save(r.keys.keys); err == nil {
+			r.log.Info().Msg("keys of reader saved")
+		}
+	}
 	for i, c := range checks {
 		if now.Sub(r.checked[i]) < c.every || r.refused[c.code] || c.function != 0 && !r.can(c.function) {
 			continue
 		}
 		r.checked[i] = now
-		if i == 0 && r.keys.dirty {
-			if err := r.keys.save(r.keys.keys); err == nil {
-				r.log.Info().Msg("keys of reader saved")
-			}
-		}
 		return c.code
 	}
 	return 0

@@ -84,7 +84,8 @@ type contact struct {
 	refused    [256]bool // commands that the reader does not know
 	complained [256]bool // and that was told
 	checked    [len(checks)]time.Time
-	errands    int // commands since the last POLL
+	saved      time.Time // when a key that the disk did not take was last tried
+	errands    int       // commands since the last POLL
 	show       showing
 	setting    *comSetting
 	outputAt   time.Time // of the OUT under way that switches on

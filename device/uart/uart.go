@@ -26,7 +26,9 @@ import (
 // where the path is there and its device is gone.
 //
 // Read and SetReadTimeout are for one goroutine, Write for one, Close for any.
-// A Write to a peer that never reads can block for ever: nothing frees it.
+// A Write that the device does not take within a second fails with
+// os.ErrDeadlineExceeded, and so does each after it until it has. (Nothing frees
+// such a write in the kernel, not even Close: its goroutine waits there.)
 func Open(c device.PortConfig) (device.Port, error) {
 	p, err := serial.Open(c.Path, &serial.Mode{
 		BaudRate: c.Baud,
@@ -41,7 +43,7 @@ func Open(c device.PortConfig) (device.Port, error) {
 		_ = p.Close()
 		return nil, fmt.Errorf("drop old input of serial port %s: %w", c.Path, cause(err))
 	}
-	opened := &port{path: c.Path, lib: p, timeout: serial.NoTimeout}
+	opened := &port{path: c.Path, lib: p, timeout: serial.NoTimeout, quit: make(chan struct{})}
 	opened.late = opened.fail("read", os.ErrDeadlineExceeded)
 	return opened, nil
 }
@@ -53,6 +55,9 @@ type port struct {
 	timeout time.Duration
 	late    error // of each Read that runs into the timeout: a bus does that at every poll
 	closed  atomic.Bool
+
+	writer *writer       // nil until the first Write
+	quit   chan struct{} // closed by Close
 }
 
 func (p *port) SetReadTimeout(d time.Duration) error {
@@ -88,19 +93,17 @@ func (p *port) Write(b []byte) (int, error) {
 	if p.closed.Load() {
 		return 0, p.fail("write", os.ErrClosed)
 	}
-	done := 0
-	for done < len(b) { // the library writes once, and a signal or a full buffer can cut that short
-		n, err := p.lib.Write(b[done:])
-		done += n
-		switch {
-		case err == nil || errors.Is(err, syscall.EINTR):
-		case p.closed.Load():
-			return done, p.fail("write", os.ErrClosed)
-		default:
-			return done, p.fail("write", cause(err))
-		}
+	if p.writer == nil {
+		p.writer = newWriter(p.lib.Write, p.quit)
 	}
-	return done, nil
+	n, err := p.writer.send(b)
+	switch {
+	case err == nil:
+		return n, nil
+	case p.closed.Load():
+		return n, p.fail("write", os.ErrClosed)
+	}
+	return n, p.fail("write", cause(err))
 }
 
 // Close frees a blocked Read. A second Close returns nil.
@@ -108,6 +111,7 @@ func (p *port) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
+	close(p.quit)
 	if err := p.lib.Close(); err != nil && !errors.Is(cause(err), device.ErrUnplugged) {
 		return p.fail("close", err)
 	}

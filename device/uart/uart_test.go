@@ -236,3 +236,40 @@ func TestOpenFails(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteToNobody: a device that takes nothing is an error after a while and
+// not a hang; Close returns, and Write after it.
+func TestWriteToNobody(t *testing.T) {
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	defer slave.Close()
+	p, err := uart.Open(device.PortConfig{Path: slave.Name(), Baud: 9600})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunk := make([]byte, 4096)
+	for range 100 {
+		if _, err = p.Write(chunk); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("a device that takes nothing: %v", err)
+	}
+	if _, err := p.Write(chunk); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("again: %v", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.Write(chunk); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	drained := make(chan struct{}) // the goroutine of the write ends when somebody reads
+	go func() { defer close(drained); _, _ = io.Copy(io.Discard, master) }()
+	_ = slave.Close()
+	<-drained
+}

@@ -34,40 +34,48 @@ func (d *Desk) HasPIN(tenancy wire.ID) bool { return (*d.pins.Load())[tenancy] !
 
 // CheckPIN reports whether the PIN is the tenancy's. It computes for as long as a
 // hash that is slow on purpose takes. After five wrong ones in a row there is an
-// alarm, and one try each half minute.
+// alarm (another after each five more), and one try each half minute.
 func (d *Desk) CheckPIN(tenancy wire.ID, typed device.PIN) (bool, error) {
 	p := (*d.pins.Load())[tenancy]
-	if p == nil || d.doors.paused(tenancy, time.Now()) {
+	if p == nil {
+		return false, nil
+	}
+	n, ok := d.doors.try(tenancy, time.Now())
+	if !ok {
 		return false, nil
 	}
 	hash, err := p.derive(typed.Digits())
 	if err != nil {
 		return false, err
 	}
-	right := subtle.ConstantTimeCompare(hash, p.Hash) == 1
-	if d.doors.count(tenancy, right, time.Now()) == pinTries {
-		d.p.Journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN, Count: pinTries},
+	if subtle.ConstantTimeCompare(hash, p.Hash) == 1 {
+		d.doors.forgive(tenancy)
+		return true, nil
+	}
+	if n%pinTries == 0 {
+		d.p.Journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN, Count: uint64(n)},
 			wire.Who{Tenancy: &tenancy})
 	}
-	return right, nil
+	return false, nil
 }
 
-func (w *doorPINs) paused(tenancy wire.ID, now time.Time) bool {
+// try counts a try as a wrong one before it is looked at, so that several doors
+// at once get no more of them. It returns how many there are in a row, and false
+// where the tenancy has to wait.
+func (w *doorPINs) try(tenancy wire.ID, now time.Time) (int, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.wrong[tenancy]
-	return t.n >= pinTries && now.Sub(t.last) < doorPause
+	if t.n >= pinTries && now.Sub(t.last) < doorPause {
+		return t.n, false
+	}
+	w.wrong[tenancy] = wrongPINs{t.n + 1, now}
+	return t.n + 1, true
 }
 
-// count returns how many wrong ones there are now in a row.
-func (w *doorPINs) count(tenancy wire.ID, right bool, now time.Time) int {
+// forgive forgets the wrong ones: the right one came.
+func (w *doorPINs) forgive(tenancy wire.ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if right {
-		delete(w.wrong, tenancy)
-		return 0
-	}
-	n := w.wrong[tenancy].n + 1
-	w.wrong[tenancy] = wrongPINs{n, now}
-	return n
+	delete(w.wrong, tenancy)
 }

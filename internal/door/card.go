@@ -166,15 +166,18 @@ func (d *Door) isStale(e device.Event) bool {
 // isHeld reports whether the card has been on the reader since it was last
 // seen, with the same answer: readers repeat a held card every 50 ms to 1 s. A
 // key that ends meanwhile is told so. At a reader that does not repeat, who taps
-// again because the door was not pulled in time gets an answer.
+// again because the door was not pulled in time gets an answer: once the door is
+// secured again, so that a card which is repeated all the same lets in once for
+// each release.
 func (d *Door) isHeld(e device.Event, once bool, reason wire.Reason) bool {
 	now := sighting{e.Source, d.p.Keys.Anonymous(e.Card), reason, time.Now()}
 	held := false
+	open := once && reason == wire.ReasonGranted && d.machine.IsReleased()
 	d.last = slices.DeleteFunc(d.last, func(s sighting) bool {
-		if now.at.Sub(s.at) >= d.cfg.Hold {
+		same := s.reader == now.reader && s.card == now.card
+		if now.at.Sub(s.at) >= d.cfg.Hold && !(open && same) {
 			return true
 		}
-		same := s.reader == now.reader && s.card == now.card
 		if same && s.reason == reason {
 			held = true
 			if once {
