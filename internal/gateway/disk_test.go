@@ -16,7 +16,9 @@ func TestSickDisk(t *testing.T) {
 	h.start()
 	settle()
 	h.wiegand(123, 4567)
-	h.eventually("a known card opens", func() bool { return h.isReleased("front") })
+	h.eventually("a known card opens, and late", func() bool {
+		return h.isReleased("front") && strings.Contains(h.log.String(), "released before its record was durable")
+	})
 	st, err := h.client.Status(t.Context())
 	must(t, err)
 	if st.Journal.Degraded == "" || !strings.Contains(strings.Join(st.Problems, " "), "can't be made durable") {
