@@ -33,7 +33,6 @@ type OSDPLine struct {
 	cut       int  // bytes until the adapter is pulled out; negative: it stays
 	flooding  bool // some reader may send without being asked
 	changed   chan struct{}
-	plugged   chan struct{} // the terminal is another one
 
 	wire osdpWire // only for Run
 }
@@ -41,8 +40,7 @@ type OSDPLine struct {
 // NewOSDPLine makes a line in memory, plugged in.
 func NewOSDPLine(readers ...*OSDPReader) *OSDPLine {
 	l := &OSDPLine{
-		readers: readers, cut: -1,
-		changed: make(chan struct{}, 1), plugged: make(chan struct{}, 1),
+		readers: readers, cut: -1, changed: make(chan struct{}, 1),
 	}
 	for _, r := range readers {
 		r.mu.Lock()
@@ -119,12 +117,7 @@ func (l *OSDPLine) Replug() error {
 	if l.terminal == nil {
 		return nil
 	}
-	err := l.terminal.Replug()
-	select {
-	case l.plugged <- struct{}{}:
-	default:
-	}
-	return err
+	return l.terminal.Replug()
 }
 
 // CutAfter pulls the adapter out once so many more bytes have crossed it, in
@@ -166,7 +159,7 @@ func (l *OSDPLine) Close() error {
 func (l *OSDPLine) Run(ctx context.Context) error {
 	var listener sync.WaitGroup
 	if l.terminal != nil {
-		listener.Go(func() { l.listen(ctx) })
+		listener.Go(func() { l.terminal.listen(ctx, l.takeTyped) })
 	}
 	defer listener.Wait()
 	timer := time.NewTimer(time.Hour)
@@ -182,38 +175,12 @@ func (l *OSDPLine) Run(ctx context.Context) error {
 	}
 }
 
-// listen reads the terminal, whichever it is just then.
-func (l *OSDPLine) listen(ctx context.Context) {
-	b := make([]byte, 4096)
-	for ctx.Err() == nil {
-		f := l.terminal.current()
-		if f == nil {
-			select {
-			case <-l.plugged:
-			case <-ctx.Done():
-			}
-			continue
-		}
-		stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
-		for {
-			n, err := f.Read(b)
-			if err != nil {
-				break
-			}
-			l.mu.Lock()
-			l.typed = append(l.typed, b[:n]...)
-			l.mu.Unlock()
-			l.poke()
-		}
-		stop()
-	}
-}
-
-// current returns the far end of the terminal, nil while unplugged.
-func (s *SerialReader) current() *os.File {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.master
+// takeTyped takes what the panel wrote to the terminal.
+func (l *OSDPLine) takeTyped(b []byte) {
+	l.mu.Lock()
+	l.typed = append(l.typed, b...)
+	l.mu.Unlock()
+	l.poke()
 }
 
 func (l *OSDPLine) poke() {

@@ -21,12 +21,11 @@ type plug struct {
 	port     *Port         // the last that was opened; nil in a terminal
 	out      bool          // unplugged
 	terminal *SerialReader // nil in memory
-	plugged  chan struct{} // the terminal is another one
 }
 
 // inMemory makes a plug that is in.
 func inMemory(heard func([]byte)) *plug {
-	return &plug{heard: heard, plugged: make(chan struct{}, 1)}
+	return &plug{heard: heard}
 }
 
 // inTerminal makes a plug that is in, and a link to its terminal.
@@ -99,12 +98,7 @@ func (p *plug) Replug() error {
 		p.out = false
 		return nil
 	}
-	err := p.terminal.Replug()
-	select {
-	case p.plugged <- struct{}{}:
-	default:
-	}
-	return err
+	return p.terminal.Replug()
 }
 
 // Free takes back a terminal that a killed process had (see SerialReader.Free).
@@ -148,26 +142,7 @@ func (p *plug) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	b := make([]byte, 4096)
-	for ctx.Err() == nil {
-		f := p.terminal.current()
-		if f == nil {
-			select {
-			case <-p.plugged:
-			case <-ctx.Done():
-			}
-			continue
-		}
-		stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
-		for {
-			n, err := f.Read(b)
-			if err != nil {
-				break
-			}
-			p.heard(b[:n])
-		}
-		stop()
-	}
+	p.terminal.listen(ctx, p.heard)
 	return ctx.Err()
 }
 

@@ -32,7 +32,8 @@ const (
 // adapter, and stays the same when the terminal behind it changes. Safe for
 // use by many goroutines.
 type SerialReader struct {
-	link string
+	link    string
+	plugged chan struct{} // the terminal is another one
 
 	mu     sync.Mutex
 	master *os.File // nil while unplugged
@@ -42,7 +43,7 @@ type SerialReader struct {
 
 // NewSerialReader makes a reader that is plugged in, and the link to it.
 func NewSerialReader(link string) (*SerialReader, error) {
-	s := &SerialReader{link: link}
+	s := &SerialReader{link: link, plugged: make(chan struct{}, 1)}
 	if err := s.Replug(); err != nil {
 		return nil, err
 	}
@@ -137,7 +138,43 @@ func (s *SerialReader) Replug() error {
 		return errors.Join(err, master.Close(), slave.Close())
 	}
 	s.master, s.slave, s.path = master, slave, slave.Name()
+	select {
+	case s.plugged <- struct{}{}:
+	default:
+	}
 	return nil
+}
+
+// listen hands over what is written to the terminal, whichever it is just then,
+// until ctx ends. One listener at a time.
+func (s *SerialReader) listen(ctx context.Context, heard func([]byte)) {
+	b := make([]byte, 4096)
+	for ctx.Err() == nil {
+		f := s.current()
+		if f == nil {
+			select {
+			case <-s.plugged:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		stop := context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })
+		for {
+			n, err := f.Read(b)
+			if err != nil {
+				break
+			}
+			heard(b[:n])
+		}
+		stop()
+	}
+}
+
+// current returns the far end of the terminal, nil while unplugged.
+func (s *SerialReader) current() *os.File {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.master
 }
 
 // Close unplugs the reader and removes the link.
