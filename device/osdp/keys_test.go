@@ -344,15 +344,20 @@ func TestKeyStoreFails(t *testing.T) {
 		s.mu.Unlock()
 		g.expect(10*time.Second, "online", "cleared no_key")
 	})
-	bubble(t, "weak", func(t *testing.T) {
-		p := keyed(1)
-		p.peer.Install = true
-		p.panel.Keys = &store{keys: Keys{Current: &defaultKey}}
-		g := build(t, p).run()
-		defer g.stop()
-		g.expect(time.Minute, "seen weak_key", "offline weak_key")
-		if st := g.peers[0].State(); st.Sessions > 0 {
-			t.Error("a session with a weak key")
-		}
-	})
+	for name, change := range map[string]func(*Keys){
+		"weak":      func(k *Keys) { k.Current = &defaultKey },
+		"weak next": func(k *Keys) { k.Next = &defaultKey },
+	} {
+		bubble(t, name, func(t *testing.T) {
+			p := keyed(1)
+			p.peer.Install = true
+			change(&p.panel.Keys.(*store).keys)
+			g := build(t, p).run()
+			defer g.stop()
+			g.expect(time.Minute, "seen weak_key", "offline weak_key")
+			if st := g.peers[0].State(); st.Sessions > 0 {
+				t.Error("a session with a weak key")
+			}
+		})
+	}
 }
