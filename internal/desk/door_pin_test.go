@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,4 +43,54 @@ func TestDoorPIN(t *testing.T) {
 		_, err = o.ask(Request{Action: suspend, Tenancy: "3B", Proof: "pin", PIN: "4711"}, nil, nil)
 		must(t, err)
 	})
+}
+
+// TestDoorPINForgives: right PINs never pause anybody, tries in the pause do not
+// put off its end, and there is an alarm for each five wrong ones in a row, with
+// their number.
+func TestDoorPINForgives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, newTown(t), "gw1")
+		_, err := o.arrive(em(1))
+		must(t, err)
+		id := wire.ID(o.Desk.book.Tenancies[0].ID)
+		try := func(digits string, want bool) {
+			t.Helper()
+			p, _ := device.NewPIN(digits)
+			if got, err := o.Desk.CheckPIN(id, p); err != nil || got != want {
+				t.Errorf("PIN right %t, %v; want %t", got, err, want)
+			}
+		}
+		for range 3 * pinTries {
+			try("4711", true)
+		}
+		for range pinTries {
+			try("0000", false)
+		}
+		for range 2 {
+			time.Sleep(doorPause / 3)
+			try("4711", false)
+		}
+		time.Sleep(doorPause / 3)
+		try("4711", true)
+		for range 2 * pinTries {
+			try("0000", false)
+			time.Sleep(doorPause)
+		}
+		if got := o.journal.counts(wire.ReasonWrongPIN); !slices.Equal(got, []uint64{pinTries, pinTries, 2 * pinTries}) {
+			t.Errorf("alarms after %v in a row", got)
+		}
+	})
+}
+
+// counts are those of the entries with a reason.
+func (m *memory) counts(reason wire.Reason) (all []uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, h := range m.heads {
+		if h.Reason == reason {
+			all = append(all, h.Count)
+		}
+	}
+	return all
 }

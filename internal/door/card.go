@@ -54,7 +54,7 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 		dec = access.Decide(d.p.Keys.Grants(), q)
 	}
 	head := d.denied(reader, wire.Reason(dec.Reason))
-	held := d.isHeld(e, reader.Once, head.Reason)
+	held := d.isHeld(reader, e.Card, head.Reason)
 	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason, Held: held}) {
 		head.Outcome, head.Reason = wire.OutcomeRefused, wire.ReasonCapture
 		d.queue(head, wire.Who{})
@@ -87,9 +87,7 @@ func (d *Door) atReader(ctx context.Context, e device.Event) (Reader, bool) {
 		d.event(ctx, device.Event{Kind: device.FaultSeen, Source: e.Source, Fault: device.FaultStale})
 		return reader, false
 	}
-	if f := d.devices[e.Source].Fault; f != device.FaultNone && !lasts(f) {
-		d.device(e.Source, true, device.FaultNone) // it reads: what was wrong is over
-	}
+	d.reads(e.Source)
 	return reader, true
 }
 
@@ -165,19 +163,17 @@ func (d *Door) isStale(e device.Event) bool {
 
 // isHeld reports whether the card has been on the reader since it was last
 // seen, with the same answer: readers repeat a held card every 50 ms to 1 s. A
-// key that ends meanwhile is told so. At a reader that does not repeat, who taps
-// again because the door was not pulled in time gets an answer: once the door is
-// secured again, so that a card which is repeated all the same lets in once for
-// each release.
-func (d *Door) isHeld(e device.Event, once bool, reason wire.Reason) bool {
-	now := sighting{e.Source, d.p.Keys.Anonymous(e.Card), reason, time.Now()}
+// key that ends meanwhile is told so.
+func (d *Door) isHeld(r Reader, card device.Card, reason wire.Reason) bool {
+	now := sighting{r.ID, d.p.Keys.Anonymous(card), reason, time.Now()}
+	once := r.Once && r.Direction != wire.DirectionOut // to go out nobody waits for an answer
+	hold := d.hold(once && !r.PIN && reason == wire.ReasonGranted)
 	held := false
-	open := once && reason == wire.ReasonGranted && d.machine.IsReleased()
 	d.last = slices.DeleteFunc(d.last, func(s sighting) bool {
-		same := s.reader == now.reader && s.card == now.card
-		if now.at.Sub(s.at) >= d.cfg.Hold && !(open && same) {
+		if now.at.Sub(s.at) >= hold {
 			return true
 		}
+		same := s.reader == now.reader && s.card == now.card
 		if same && s.reason == reason {
 			held = true
 			if once {
@@ -191,4 +187,15 @@ func (d *Door) isHeld(e device.Event, once bool, reason wire.Reason) bool {
 		d.last = d.last[1:]
 	}
 	return held
+}
+
+// hold returns how long a card seen again is the same presentation. Where a
+// reader tells of each tap, who taps again because the door was not pulled in
+// time gets an answer once the door is secured again: a card that such a reader
+// repeats all the same lets in once for each release.
+func (d *Door) hold(untilSecured bool) time.Duration {
+	if untilSecured && d.machine.IsReleased() {
+		return max(d.cfg.Hold, d.cfg.Budget+d.cfg.Rules.ReleaseTime)
+	}
+	return d.cfg.Hold
 }

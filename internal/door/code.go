@@ -15,12 +15,17 @@ type scan struct {
 	reader string
 	sum    [sha256.Size]byte
 	at     time.Time
-	burst  int // codes that were none within a second, without this one
 }
 
-// mostCodes is how many codes a second are judged once one of them was none: a
+// refusals counts codes that opened nothing.
+type refusals struct {
+	since time.Time
+	n     int
+}
+
+// mostRefused is how many codes a second are judged that open nothing: a
 // signature takes milliseconds on a small board, in which an exit button waits.
-const mostCodes = 10
+const mostRefused = 10
 
 // code decides on a scanned code: a pass lets its tenancy in, once.
 func (d *Door) code(ctx context.Context, e device.Event) {
@@ -30,20 +35,10 @@ func (d *Door) code(ctx context.Context, e device.Event) {
 	}
 	last := d.scanned
 	d.scanned = scan{reader: e.Source, sum: sha256.Sum256([]byte(e.Code.Text())), at: time.Now()}
-	away := d.scanned.at.Sub(last.at)
-	if last.reader == e.Source && last.sum == d.scanned.sum && away < d.cfg.Hold {
+	if last.reader == e.Source && last.sum == d.scanned.sum && d.scanned.at.Sub(last.at) < d.cfg.Hold {
 		return
 	}
-	if away < time.Second/mostCodes {
-		d.scanned.burst = last.burst + 1
-	}
-	pass := Pass{Reason: wire.ReasonBadCode}
-	switch {
-	case d.p.Passes == nil:
-		pass.Reason = wire.ReasonNotReady
-	case d.scanned.burst < mostCodes:
-		pass = d.p.Passes.Decide(e.Code, d.cfg.ID, d.p.Clock())
-	}
+	pass := d.judge(e.Code)
 	head := d.denied(reader, pass.Reason)
 	switch {
 	case reader.Direction == wire.DirectionOut:
@@ -57,4 +52,22 @@ func (d *Door) code(ctx context.Context, e device.Event) {
 	default:
 		d.deny(head, pass.Who)
 	}
+}
+
+// judge decides on a code, unless too many of this second were none.
+func (d *Door) judge(c device.Code) Pass {
+	if time.Since(d.refused.since) >= time.Second {
+		d.refused = refusals{since: time.Now()}
+	}
+	switch {
+	case d.p.Passes == nil:
+		return Pass{Reason: wire.ReasonNotReady}
+	case d.refused.n == mostRefused:
+		return Pass{Reason: wire.ReasonBadCode}
+	}
+	pass := d.p.Passes.Decide(c, d.cfg.ID, d.p.Clock())
+	if pass.Reason != wire.ReasonGranted {
+		d.refused.n++
+	}
+	return pass
 }

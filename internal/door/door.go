@@ -22,6 +22,7 @@ type Door struct {
 	last     []sighting   // oldest first
 	waiting  []waitingPIN // one a reader at most
 	scanned  scan
+	refused  refusals
 	pending  sync.WaitGroup
 	appended chan appendResult
 	checked  chan checkedPIN
@@ -197,15 +198,13 @@ func (d *Door) event(ctx context.Context, e device.Event) {
 	case device.InputChanged:
 		d.input(e)
 	case device.FaultCleared:
-		d.device(e.Source, true, device.FaultNone)
 		d.repeats.over(d, e)
+		d.cleared(e)
 	case device.InstallOpened, device.InstallClosed, device.KeySent, device.KeyProved, device.KeyFailed:
 		d.queue(wire.Header{Kind: wire.KindReader, Reason: readerNews[e.Kind], Source: e.Source}, wire.Who{})
 	case device.FaultSeen:
-		if !d.tellsLess(e) {
-			d.device(e.Source, true, e.Fault)
-		}
 		d.repeats.fault(d, e)
+		d.faulty(e)
 	case device.WentOffline:
 		if e.Source == InputExit {
 			d.exitSince = time.Time{}
@@ -335,26 +334,6 @@ func (d *Door) assert() {
 func (d *Door) queue(h wire.Header, w wire.Who) wire.Ref {
 	h.Door = d.cfg.ID
 	return d.p.Recorder.Queue(h, w)
-}
-
-// tellsLess reports whether a fault is only what a worse one makes: with a
-// cable that is cut or swapped every frame has a wrong length, too.
-func (d *Door) tellsLess(e device.Event) bool {
-	last := d.devices[e.Source]
-	if last.Fault != device.FaultCable && last.Fault != device.FaultSwapped || time.Since(last.At) > window {
-		return false
-	}
-	return e.Fault == device.FaultLength || e.Fault == device.FaultParity || e.Fault == device.FaultTrailing
-}
-
-func (d *Door) device(id string, online bool, f device.Fault) {
-	next := make(map[string]DeviceStatus, len(d.devices)+1)
-	for k, v := range d.devices {
-		next[k] = v
-	}
-	next[id] = DeviceStatus{Online: online, Fault: f, At: time.Now()}
-	d.devices = next
-	d.publish()
 }
 
 func (d *Door) publish() {

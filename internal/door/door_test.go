@@ -183,6 +183,11 @@ func grantTo(t *testing.T, cards ...byte) *access.Grants {
 		all = append(all, access.Record{Credential: access.CredentialID{1, c}, Grant: access.ID{7}, Tenancy: access.ID{8},
 			Kind: access.KindResident, State: access.StateActive})
 	}
+	return grantsOf(t, all...)
+}
+
+func grantsOf(t *testing.T, all ...access.Record) *access.Grants {
+	t.Helper()
 	bucket, err := access.NewBucket(0, all)
 	if err != nil {
 		t.Fatal(err)
@@ -284,116 +289,6 @@ func TestNoKeys(t *testing.T) {
 			t.Error("the reader on the inside did not release")
 		}
 	})
-}
-
-// TestHeldCard: a card that stays on the reader for ten seconds is one entry.
-func TestHeldCard(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := start(t, nil)
-		for range 200 {
-			b.swipe("in", known)
-			time.Sleep(50 * time.Millisecond)
-		}
-		if n := len(b.book.only(wire.KindAccess)); n != 1 {
-			t.Errorf("%d entries for one held card", n)
-		}
-		time.Sleep(2 * time.Second)
-		b.swipe("in", known)
-		if n := len(b.book.only(wire.KindAccess)); n != 2 {
-			t.Errorf("%d entries after it came back, want 2", n)
-		}
-	})
-}
-
-// TestDenialFlood: ten denials a second for an hour, by one card and by many.
-// The journal stays small and a resident in between gets in and is recorded.
-// TestHeldCardThatEnds: a card on the reader whose key is ended is told so.
-func TestHeldCardThatEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		keys := &changing{ring: ring{oneGrant(t)}}
-		b := start(t, func(_ *door.Config, p *door.Parts) { p.Keys = keys })
-		b.swipe("in", known)
-		time.Sleep(time.Second)
-		keys.end(t)
-		b.swipe("in", known)
-		e := b.book.only(wire.KindAccess)
-		if len(e) != 2 || e[1].Outcome != wire.OutcomeDenied || e[1].Reason != wire.ReasonUnknown {
-			t.Errorf("entries %+v, want granted, then denied", e)
-		}
-	})
-}
-
-// changing is a ring whose grants can end.
-type changing struct {
-	ring
-	mu sync.Mutex
-}
-
-func (c *changing) Grants() *access.Grants {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.grants
-}
-
-func (c *changing) end(t *testing.T) {
-	t.Helper()
-	none, err := access.NewGrants(access.Doors{}, 0, make([]*access.Bucket, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.grants = none
-}
-
-func TestDenialFlood(t *testing.T) {
-	for name, cards := range map[string]int{"one card on two readers": 1, "many cards": 40} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := start(t, func(c *door.Config, _ *door.Parts) { c.Hold = 0 })
-				sent := 0
-				for s := range 3600 {
-					for i := range 10 {
-						b.swipe([]string{"in", "side"}[i%2], byte(stranger+(s*10+i)%cards))
-						sent++
-						time.Sleep(100 * time.Millisecond)
-					}
-					if s%600 == 0 {
-						b.swipe("in", known)
-					}
-				}
-				time.Sleep(2 * time.Minute)
-				synctest.Wait()
-				checkFlood(t, b, sent)
-			})
-		})
-	}
-}
-
-func checkFlood(t *testing.T, b *bench, sent int) {
-	t.Helper()
-	var granted, counted int
-	for _, h := range b.book.only(wire.KindAccess) {
-		if h.Outcome == wire.OutcomeGranted {
-			granted++
-		} else {
-			counted++
-		}
-	}
-	for _, k := range []wire.Kind{wire.KindRepeated, wire.KindFlood} {
-		for _, h := range b.book.only(k) {
-			counted += int(h.Count)
-		}
-	}
-	if granted != 6 {
-		t.Errorf("%d granted entries, want 6", granted)
-	}
-	if counted != sent {
-		t.Errorf("the entries account for %d denials of %d", counted, sent)
-	}
-	if n := len(b.book.entries); n > 61*17+6*4 {
-		t.Errorf("%d entries in an hour", n)
-	}
 }
 
 func TestUnknownCardHasADailyName(t *testing.T) {
@@ -661,31 +556,6 @@ func TestFloorCounts(t *testing.T) {
 		b.swipe("in", known)
 		if e := b.book.only(wire.KindAccess); len(e) != 1 || e[0].Reason != wire.ReasonExpired {
 			t.Errorf("entries %+v, want expired", e)
-		}
-	})
-}
-
-// TestLooseContact: a wire that chatters for an hour can't flush the log, and
-// every change is accounted for.
-func TestLooseContact(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := start(t, nil)
-		const changes = 36_000
-		for i := range changes {
-			b.input(door.InputContact, i%2 == 0)
-			time.Sleep(100 * time.Millisecond)
-		}
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
-		counted := len(b.book.only(wire.KindClosed)) + len(b.book.only(wire.KindForced)) + len(b.book.only(wire.KindOpened))
-		if n := len(b.book.entries); n > 61*122 {
-			t.Errorf("%d entries in an hour", n)
-		}
-		for _, h := range b.book.only(wire.KindFlood) {
-			counted += int(h.Count)
-		}
-		if want := changes / 2 * 3; counted != want { // forced, no longer forced, closed
-			t.Errorf("the entries account for %d changes of %d", counted, want)
 		}
 	})
 }

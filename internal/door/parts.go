@@ -123,6 +123,7 @@ type Status struct {
 // DeviceStatus is what people see of a reader or input.
 type DeviceStatus struct {
 	Online bool
-	Fault  device.Fault // the last one
+	Fault  device.Fault // the one that is there, or why it is out of order, or the last one
+	Lasts  bool         // the fault is there, at a reader that works
 	At     time.Time    // of the fault, or of the change
 }

@@ -3,6 +3,7 @@ package door_test
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +51,14 @@ func withPIN(p pins, s *shown) func(*door.Config, *door.Parts) {
 	return func(c *door.Config, parts *door.Parts) {
 		c.Readers[0].PIN = true
 		parts.PINs, parts.Show = p, s.show
+	}
+}
+
+// withPINs is withPIN at two readers, "in" and "side".
+func withPINs(p pins, s *shown) func(*door.Config, *door.Parts) {
+	return func(c *door.Config, parts *door.Parts) {
+		withPIN(p, s)(c, parts)
+		c.Readers = append(c.Readers, door.Reader{ID: "side", Direction: wire.DirectionIn, PIN: true})
 	}
 }
 
@@ -143,17 +152,63 @@ func TestExitWhilePINIsChecked(t *testing.T) {
 	})
 }
 
-// TestStopWhilePINIsChecked: who was about to come in stands in the log.
+// TestStopWhilePINIsChecked: who was about to come in stands in the log, and who
+// was not asked yet, whichever the stop comes to first.
 func TestStopWhilePINIsChecked(t *testing.T) {
+	for range 64 {
+		synctest.Test(t, func(t *testing.T) {
+			b := start(t, withPINs(pins{true, time.Second}, &shown{}))
+			b.swipe("in", known)
+			b.swipe("side", known)
+			b.key("in", "4711")
+			b.stop()
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			if !slices.Equal(b.reasons(), []string{"pin_missing", "pin_missing"}) {
+				t.Fatalf("entries %q", b.reasons())
+			}
+		})
+	}
+}
+
+// TestOnePINAtATime: while one is checked, another is not.
+func TestOnePINAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := start(t, withPIN(pins{true, time.Second}, &shown{}))
+		p := &countedPINs{pins: pins{true, time.Second}}
+		b := start(t, func(c *door.Config, parts *door.Parts) { c.Readers[0].PIN, parts.PINs = true, p })
 		b.swipe("in", known)
 		b.key("in", "4711")
-		b.stop()
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		if !slices.Equal(b.reasons(), []string{"pin_missing"}) {
-			t.Errorf("entries %q", b.reasons())
+		b.key("in", "4711")
+		time.Sleep(3 * time.Second)
+		if n := p.checks.Load(); n != 1 || !slices.Equal(b.reasons(), []string{"granted"}) {
+			t.Errorf("%d checks, entries %q", n, b.reasons())
+		}
+	})
+}
+
+type countedPINs struct {
+	pins
+	checks atomic.Int32
+}
+
+func (p *countedPINs) Check(id wire.ID, typed device.PIN) (bool, error) {
+	p.checks.Add(1)
+	return p.pins.Check(id, typed)
+}
+
+// TestStalePIN: one that waited while the process hung opens nothing.
+func TestStalePIN(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, func(c *door.Config, p *door.Parts) {
+			withPIN(pins{true, 0}, &shown{})(c, p)
+			p.Monotonic = func() time.Duration { return time.Hour }
+		})
+		b.swipe("in", known)
+		pin, _ := device.NewPIN("4711")
+		b.events <- device.Event{Kind: device.PINEntered, Source: "in", PIN: pin, At: time.Hour - 5*time.Second}
+		time.Sleep(time.Second)
+		if b.lock.isReleased() {
+			t.Error("a stale PIN opens")
 		}
 	})
 }
@@ -163,10 +218,7 @@ func TestStopWhilePINIsChecked(t *testing.T) {
 func TestPINAtEachReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &shown{}
-		b := start(t, func(c *door.Config, p *door.Parts) {
-			withPIN(pins{true, time.Second}, s)(c, p)
-			c.Readers = append(c.Readers, door.Reader{ID: "side", Direction: wire.DirectionIn, PIN: true})
-		})
+		b := start(t, withPINs(pins{true, time.Second}, s))
 		b.swipe("in", known)
 		b.swipe("side", known)
 		b.key("in", "4711")
@@ -183,17 +235,38 @@ func TestPINAtEachReader(t *testing.T) {
 	})
 }
 
+// TestEachWaitEndsByItself: a card that waits at another reader puts off nothing.
+func TestEachWaitEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, withPINs(pins{true, 0}, &shown{}))
+		b.swipe("in", known)
+		time.Sleep(5 * time.Second)
+		b.swipe("side", known)
+		for _, want := range [][]string{{"pin_missing"}, {"pin_missing", "pin_missing"}} {
+			time.Sleep(11 * time.Second)
+			synctest.Wait()
+			if !slices.Equal(b.reasons(), want) {
+				t.Errorf("entries %q, want %q", b.reasons(), want)
+			}
+		}
+	})
+}
+
 // TestPINOfTheNextCard: the next card at a reader takes the place of the one that
 // waits for its PIN; one whose PIN is being checked gets its answer.
 func TestPINOfTheNextCard(t *testing.T) {
 	const other = known + 1
 	for name, c := range map[string]struct {
-		first   string // typed for the first card
+		first   string        // typed for the first card
+		apart   time.Duration // until the next card
+		typing  time.Duration // until its PIN
 		reasons []string
 		shown   []string
 	}{
-		"none typed":    {"", []string{"pin_missing", "granted"}, []string{"in enter_pin", "in idle", "in denied", "in enter_pin", "in idle"}},
-		"being checked": {"4711", []string{"granted", "granted"}, []string{"in enter_pin", "in enter_pin", "in idle"}},
+		"none typed":    {"", 0, 2 * time.Second, []string{"pin_missing", "granted"}, []string{"in enter_pin", "in idle", "in denied", "in enter_pin", "in idle"}},
+		"being checked": {"4711", 0, 2 * time.Second, []string{"granted", "granted"}, []string{"in enter_pin", "in enter_pin", "in idle"}},
+		"both being checked": {"4711", 500 * time.Millisecond, 0,
+			[]string{"granted", "granted"}, []string{"in enter_pin", "in enter_pin", "in idle"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -206,8 +279,9 @@ func TestPINOfTheNextCard(t *testing.T) {
 				if c.first != "" {
 					b.key("in", c.first)
 				}
+				time.Sleep(c.apart)
 				b.swipe("in", other)
-				time.Sleep(2 * time.Second)
+				time.Sleep(c.typing)
 				b.key("in", "4711")
 				time.Sleep(20 * time.Second)
 				synctest.Wait()
@@ -220,153 +294,42 @@ func TestPINOfTheNextCard(t *testing.T) {
 	}
 }
 
-// TestGrantEndsBeforePIN: a key that ends between card and PIN opens nothing.
+// TestGrantEndsBeforePIN: a key that ends between card and PIN opens nothing,
+// whether it is taken or its time is over.
 func TestGrantEndsBeforePIN(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		keys := ring{oneGrant(t)}
-		b := start(t, func(c *door.Config, p *door.Parts) {
-			withPIN(pins{true, time.Second}, &shown{})(c, p)
-			p.Keys = &keys
+	for name, c := range map[string]struct {
+		end    func(*testing.T, *changing)
+		reason string
+	}{
+		"taken":         {func(t *testing.T, k *changing) { k.end(t) }, "unknown_card"},
+		"its time over": {func(*testing.T, *changing) { time.Sleep(8 * time.Second) }, "expired"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				keys := &changing{ring: ring{visit(t, 1005)}}
+				b := start(t, func(cfg *door.Config, p *door.Parts) {
+					withPIN(pins{true, time.Second}, &shown{})(cfg, p)
+					p.Keys = keys
+					p.Clock = func() door.Clock { return door.Clock{Now: 1000 + int64(time.Since(begun).Seconds()), Trusted: true} }
+				})
+				b.swipe("in", known)
+				c.end(t, keys)
+				b.key("in", "4711")
+				time.Sleep(2 * time.Second)
+				if b.lock.isReleased() || !slices.Equal(b.reasons(), []string{c.reason}) {
+					t.Errorf("released %t, entries %q", b.lock.isReleased(), b.reasons())
+				}
+			})
 		})
-		b.swipe("in", known)
-		empty, err := access.NewBucket(0, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		none, err := access.NewGrants(access.Doors{IDs: []string{"front"}}, 0, []*access.Bucket{empty})
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys.grants = none
-		b.key("in", "4711")
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		if b.lock.isReleased() || !slices.Equal(b.reasons(), []string{"unknown_card"}) {
-			t.Errorf("released %t, entries %q", b.lock.isReleased(), b.reasons())
-		}
-	})
-}
-
-// passes knows one code, good once.
-type passes struct {
-	mu   sync.Mutex
-	used bool
-}
-
-func (p *passes) Decide(c device.Code, _ string, _ door.Clock) door.Pass {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case c.Text() != "pass":
-		return door.Pass{Reason: wire.ReasonBadCode}
-	case p.used:
-		return door.Pass{Reason: wire.ReasonReplayed, Who: wire.Who{Tenancy: &wire.ID{8}}}
 	}
-	return door.Pass{Reason: wire.ReasonGranted, Who: wire.Who{Tenancy: &wire.ID{8}}}
 }
 
-func (p *passes) Use(door.Pass) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	was := p.used
-	p.used = true
-	return !was
-}
-
-func (b *bench) scan(reader, text string) {
-	c, _ := device.NewCode(text)
-	b.events <- device.Event{Kind: device.CodeRead, Source: reader, Code: c}
-	time.Sleep(100 * time.Millisecond)
-	synctest.Wait()
-}
-
-// TestCodes: a pass opens once; held before the scanner it is one presentation.
-func TestCodes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &shown{}
-		b := start(t, func(_ *door.Config, p *door.Parts) { p.Passes, p.Show = &passes{}, s.show })
-		b.scan("in", "https://example.org")
-		if b.lock.isReleased() {
-			t.Error("any code opens")
-		}
-		for range 5 {
-			b.scan("in", "pass")
-		}
-		if !b.lock.isReleased() {
-			t.Error("a pass opens nothing")
-		}
-		time.Sleep(10 * time.Second)
-		b.scan("in", "pass")
-		if b.lock.isReleased() {
-			t.Error("a pass opens twice")
-		}
-		b.scan("out", "anything")
-		if !b.lock.isReleased() {
-			t.Error("no way out by a code")
-		}
-		if want := []string{"bad_code", "granted", "replayed", "exit"}; !slices.Equal(b.reasons(), want) {
-			t.Errorf("entries %q, want %q", b.reasons(), want)
-		}
-		s.wants(t, "in denied", "in denied")
-	})
-}
-
-// TestReaderNews: tamper begins and ends, a key is exchanged: all of it stands in
-// the log, and a card does not hide the tamper.
-func TestReaderNews(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := start(t, nil)
-		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper, Active: true}
-		b.swipe("in", known)
-		if f := b.Status().Devices["in"].Fault; f != device.FaultTamper {
-			t.Errorf("status says %v", f)
-		}
-		b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: device.FaultTamper}
-		for k := device.InstallOpened; k <= device.KeyFailed; k++ {
-			b.events <- device.Event{Kind: k, Source: "in"}
-		}
-		synctest.Wait()
-		if f := b.Status().Devices["in"].Fault; f != device.FaultNone {
-			t.Errorf("status says %v", f)
-		}
-		faults := b.book.only(wire.KindFault)
-		if len(faults) != 2 || faults[0].Outcome != wire.OutcomeActive || !faults[0].Alarm() || faults[1].Outcome != wire.OutcomeIdle || faults[1].Alarm() {
-			t.Errorf("faults %+v", faults)
-		}
-		var news []string
-		for _, h := range b.book.only(wire.KindReader) {
-			news = append(news, h.Reason.String())
-		}
-		if want := []string{"install_opened", "install_closed", "key_sent", "key_proved", "key_failed"}; !slices.Equal(news, want) {
-			t.Errorf("news %q", news)
-		}
-	})
-}
-
-// TestFaultThatComesAndGoes: a contact that shakes all day fills no log, and what
-// is over in the end is over there.
-func TestFaultThatComesAndGoes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := start(t, nil)
-		for range 1000 {
-			b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper, Active: true}
-			b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: device.FaultTamper}
-			synctest.Wait()
-		}
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
-		faults, repeated := b.book.only(wire.KindFault), b.book.only(wire.KindRepeated)
-		if len(faults) != 2 || faults[1].Outcome != wire.OutcomeIdle || len(repeated) != 1 || repeated[0].Count != 999 {
-			t.Errorf("faults %+v, repeated %+v", faults, repeated)
-		}
-		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper, Active: true}
-		time.Sleep(time.Hour)
-		b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: device.FaultTamper}
-		synctest.Wait()
-		if faults = b.book.only(wire.KindFault); len(faults) != 4 || faults[3].Outcome != wire.OutcomeIdle {
-			t.Errorf("faults %+v", faults)
-		}
-	})
+// visit lets the known card in until a time in unix seconds.
+func visit(t *testing.T, until uint32) *access.Grants {
+	t.Helper()
+	return grantsOf(t, access.Record{Credential: access.CredentialID{1, known}, Grant: access.ID{7}, Tenancy: access.ID{8},
+		Kind: access.KindVisitor, State: access.StateActive, From: 1, Until: until})
 }
 
 // TestDenialIsShown: at each presentation, not while the card is held, and not
@@ -401,23 +364,4 @@ func TestHeldIsShown(t *testing.T) {
 		b.input(door.InputContact, false)
 		s.wants(t, " held", " idle")
 	})
-}
-
-// TestTapsAgain: who taps each second is answered at a reader that tells of each
-// tap, as soon as the door is secured again (here after 5 s); at one that repeats a
-// card that rests there, that is one presentation.
-func TestTapsAgain(t *testing.T) {
-	for once, want := range map[bool]int{true: 2, false: 1} {
-		synctest.Test(t, func(t *testing.T) {
-			b := start(t, func(c *door.Config, _ *door.Parts) { c.Readers[0].Once = once })
-			for range 10 {
-				b.swipe("in", known)
-				time.Sleep(time.Second)
-			}
-			synctest.Wait()
-			if got := len(b.book.only(wire.KindAccess)); got != want {
-				t.Errorf("told once %t: %d entries, want %d", once, got, want)
-			}
-		})
-	}
 }

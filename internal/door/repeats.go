@@ -1,6 +1,7 @@
 package door
 
 import (
+	"slices"
 	"time"
 
 	"gatehouse/device"
@@ -22,6 +23,7 @@ const (
 // the first is recorded at once, the rest at the end of the window.
 type repeats struct {
 	denials, faults tally
+	lasting         []lasting // faults that are there now
 	inputs          struct {
 		ends    time.Time
 		n       int
@@ -62,6 +64,18 @@ type kept struct {
 	again  uint64
 }
 
+// lasting is a fault that is there until it is told to be over, and whether the
+// log says so.
+type lasting struct {
+	source string
+	reason wire.Reason
+	logged bool
+}
+
+func (l lasting) entry(o wire.Outcome) wire.Header {
+	return wire.Header{Kind: wire.KindFault, Outcome: o, Reason: l.reason, Source: l.source}
+}
+
 // admit counts one more of k. It reports true when k is the first of its kind
 // in this window and is to be recorded at once.
 func (t *tally) admit(k kept, now time.Time) (*kept, bool) {
@@ -84,17 +98,6 @@ func (t *tally) admit(k kept, now time.Time) (*kept, bool) {
 	return &t.kept[t.n-1], true
 }
 
-// counts reports whether the last one of k was counted, not recorded.
-func (t *tally) counts(k kept) bool {
-	for i := range t.kept[:t.n] {
-		e := &t.kept[i]
-		if e.source == k.source && e.id == k.id && e.reason == k.reason {
-			return e.again > 0
-		}
-	}
-	return t.n == maxKept
-}
-
 func (r *repeats) denial(d *Door, h wire.Header, w wire.Who) {
 	r.flush(d, time.Now())
 	k := kept{source: h.Source, reason: h.Reason}
@@ -112,28 +115,44 @@ func (r *repeats) denial(d *Door, h wire.Header, w wire.Who) {
 
 func (r *repeats) fault(d *Door, e device.Event) {
 	r.flush(d, time.Now())
-	k, first := r.faults.admit(kept{source: e.Source, reason: wire.Reason(e.Fault)}, time.Now())
+	l := lasting{e.Source, wire.Reason(e.Fault), false}
+	k, first := r.faults.admit(kept{source: l.source, reason: l.reason}, time.Now())
 	if first {
-		h := wire.Header{Kind: wire.KindFault, Reason: k.reason, Source: e.Source}
-		if e.Active {
-			h.Outcome = wire.OutcomeActive
-		}
-		k.ref = d.queue(h, wire.Who{})
+		k.ref = d.queue(l.entry(map[bool]wire.Outcome{true: wire.OutcomeActive}[e.Active]), wire.Who{})
+	}
+	if e.Active && r.find(l) < 0 {
+		l.logged = first
+		r.lasting = append(r.lasting, l)
 	}
 }
 
-// over records that a fault has ended, if its beginning is in the log: where that
-// was only counted, its end is, too.
+// over records that a fault has ended, unless its beginning was only counted: then
+// its end is, too. One that is not known began before this process did.
 func (r *repeats) over(d *Door, e device.Event) {
 	r.flush(d, time.Now())
-	if r.faults.counts(kept{source: e.Source, reason: wire.Reason(e.Fault)}) {
-		return
+	l := lasting{e.Source, wire.Reason(e.Fault), true}
+	if i := r.find(l); i >= 0 {
+		l = r.lasting[i]
+		r.lasting = slices.Delete(r.lasting, i, i+1)
 	}
-	d.queue(wire.Header{Kind: wire.KindFault, Outcome: wire.OutcomeIdle, Reason: wire.Reason(e.Fault), Source: e.Source}, wire.Who{})
+	if l.logged {
+		d.queue(l.entry(wire.OutcomeIdle), wire.Who{})
+	}
 }
 
-// lasts reports whether a card says nothing of the end of the fault.
-func lasts(f device.Fault) bool { return f == device.FaultTamper || f == device.FaultPower }
+func (r *repeats) find(l lasting) int {
+	return slices.IndexFunc(r.lasting, func(o lasting) bool { return o.source == l.source && o.reason == l.reason })
+}
+
+// newest returns the fault that began last of those that a reader has now.
+func (r *repeats) newest(source string) device.Fault {
+	for _, l := range slices.Backward(r.lasting) {
+		if l.source == source {
+			return device.Fault(l.reason)
+		}
+	}
+	return device.FaultNone
+}
 
 func (r *repeats) deadline() (time.Time, bool) {
 	var at time.Time
@@ -167,5 +186,19 @@ func (r *repeats) flush(d *Door, now time.Time) {
 			d.queue(wire.Header{Kind: wire.KindFlood, Count: t.flooded}, wire.Who{})
 		}
 		*t = tally{}
+		if t == &r.faults {
+			r.tellLasting(d)
+		}
+	}
+}
+
+// tellLasting records the faults that were only counted when they began, and did
+// not go again.
+func (r *repeats) tellLasting(d *Door) {
+	for i, l := range r.lasting {
+		if !l.logged {
+			d.queue(l.entry(wire.OutcomeActive), wire.Who{})
+			r.lasting[i].logged = true
+		}
 	}
 }
