@@ -109,8 +109,13 @@ best with the reader on a short cable at a desk. The log keeps that the window
 was open and what became of the key.`
 }
 
-// installPoll is how often the tool looks whether the reader is paired.
-const installPoll = 500 * time.Millisecond
+const (
+	// installPoll is how often the tool looks whether the reader is paired.
+	installPoll = 500 * time.Millisecond
+	// installSettle is how long a line may take to be secured once the window is
+	// over: it closes with the proof of the new key, and the line follows.
+	installSettle = 3 * time.Second
+)
 
 func (c readerInstallCmd) Run(s *session) error {
 	if c.Close {
@@ -126,9 +131,6 @@ func (c readerInstallCmd) Run(s *session) error {
 			"reader %s of door %s is paired already: it has a key of its own and its line is secured", c.Reader, c.Door)
 	}
 	r, err := c.pair(s)
-	if err != nil && s.ctx.Err() != nil {
-		return c.giveUp(s)
-	}
 	if err != nil {
 		return err
 	}
@@ -140,14 +142,29 @@ func (c readerInstallCmd) Run(s *session) error {
 // pair opens the window and waits for what comes of it.
 func (c readerInstallCmd) pair(s *session) (r control.Reader, err error) {
 	if err := s.client.Install(s.ctx, c.Door, c.Reader, control.Install{Minutes: c.Minutes}); err != nil {
+		if s.ctx.Err() != nil {
+			c.giveUp(s)
+		}
 		return r, err
 	}
 	fmt.Fprintf(s.err, "the window is open for %s: set the reader to install mode if it has one (Ctrl-C closes the window)\n", minutes(c.Minutes))
-	return c.wait(s)
+	r, err = paired(s.ctx, func() (control.Reader, error) { return c.find(s) })
+	if err != nil {
+		c.giveUp(s)
+		return r, err
+	}
+	if r.Line != control.LineSecured {
+		hint := r.Hint
+		if hint == "" {
+			hint = "reset the reader to its delivered key or set it to install mode, then try again; gatehouse reader list shows what it says"
+		}
+		return r, hinted(hint, "the window is over and reader %s of door %s is not paired", c.Reader, c.Door)
+	}
+	return r, nil
 }
 
 // giveUp closes the window, which the daemon would keep open.
-func (c readerInstallCmd) giveUp(s *session) error {
+func (c readerInstallCmd) giveUp(s *session) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
 	defer cancel()
 	err := s.client.CloseInstall(last, c.Door, c.Reader)
@@ -156,30 +173,27 @@ func (c readerInstallCmd) giveUp(s *session) error {
 	} else {
 		fmt.Fprintln(s.err, "the window is closed; gatehouse reader list shows how the reader is")
 	}
-	return s.ctx.Err()
 }
 
-// wait polls until the window is closed.
-func (c readerInstallCmd) wait(s *session) (control.Reader, error) {
+// paired looks at a reader until its window is over, and then for a while whether
+// its line gets secured. It fails only where it can't look.
+func paired(ctx context.Context, look func() (control.Reader, error)) (control.Reader, error) {
 	tick := time.NewTicker(installPoll)
 	defer tick.Stop()
+	var settled <-chan time.Time
 	for {
-		r, err := c.find(s)
-		switch {
-		case err != nil:
+		r, err := look()
+		if err != nil || !r.OSDP.Install && r.Line == control.LineSecured {
 			return r, err
-		case !r.OSDP.Install && r.Line == control.LineSecured:
-			return r, nil
-		case !r.OSDP.Install:
-			hint := r.Hint
-			if hint == "" {
-				hint = "reset the reader to its delivered key or set it to install mode, then try again; gatehouse reader list shows what it says"
-			}
-			return r, hinted(hint, "the window is over and reader %s of door %s is not paired", c.Reader, c.Door)
+		}
+		if !r.OSDP.Install && settled == nil {
+			settled = time.After(installSettle)
 		}
 		select {
-		case <-s.ctx.Done():
-			return r, s.ctx.Err()
+		case <-ctx.Done():
+			return r, ctx.Err()
+		case <-settled:
+			return look()
 		case <-tick.C:
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"gatehouse/internal/control"
 )
@@ -17,11 +19,21 @@ import (
 // playDaemon answers about one OSDP reader, and tells what it was asked.
 func playDaemon(t *testing.T, reader control.Reader, asked func(string)) (socket string) {
 	t.Helper()
+	return playRefusing(t, reader, func(s string) *control.Error { asked(s); return nil })
+}
+
+// playRefusing also refuses what it is told to.
+func playRefusing(t *testing.T, reader control.Reader, refuse func(string) *control.Error) (socket string) {
+	t.Helper()
 	socket = filepath.Join(t.TempDir(), "sock")
 	l, err := net.Listen("unix", socket)
 	must(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked(r.Method + " " + r.URL.Path)
+		if e := refuse(r.Method + " " + r.URL.Path); e != nil {
+			w.WriteHeader(e.Status)
+			_ = json.NewEncoder(w).Encode(e)
+			return
+		}
 		if r.URL.Path == "/v1/readers" {
 			_ = json.NewEncoder(w).Encode([]control.Reader{reader})
 			return
@@ -33,26 +45,60 @@ func playDaemon(t *testing.T, reader control.Reader, asked func(string)) (socket
 	return socket
 }
 
-// TestInstallGivenUp: a window that is closed before its time closes at the
-// daemon too, and nobody is told that the reader is paired.
+// TestInstallGivenUp: where nobody sees any more what becomes of a window, it
+// closes at the daemon too, and nobody is told that the reader is paired.
 func TestInstallGivenUp(t *testing.T) {
-	for _, at := range []string{"POST", "GET"} { // given up while this is under way, once the window is open
+	for name, c := range map[string]struct{ at, want string }{ // once the window is open
+		"interrupted while it opens": {"POST", "interrupted"},
+		"interrupted":                {"GET", "interrupted"},
+		"the daemon can't tell":      {"GET", "disk"},
+	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var asked []string
-		socket := playDaemon(t, control.Reader{Door: "front", ID: "in", Line: control.LineWaiting, OSDP: &control.OSDP{Install: true}}, func(s string) {
+		socket := playRefusing(t, control.Reader{Door: "front", ID: "in", Line: control.LineWaiting, OSDP: &control.OSDP{Install: true}}, func(s string) *control.Error {
 			asked = append(asked, s)
-			if opened := slices.Contains(asked, "POST /v1/doors/front/readers/in/install"); opened && strings.HasPrefix(s, at) {
+			switch opened := slices.Contains(asked, "POST /v1/doors/front/readers/in/install"); {
+			case !opened || !strings.HasPrefix(s, c.at):
+			case c.want == "interrupted":
 				cancel()
+			default:
+				return &control.Error{Message: c.want, Status: http.StatusInternalServerError}
 			}
+			return nil
 		})
 		var out, errOut bytes.Buffer
 		status := run(ctx, []string{"--socket", socket, "reader", "install", "front", "in"}, nil, &out, &errOut)
-		if status != 1 || out.Len() > 0 || !strings.Contains(errOut.String(), "the window is closed") || !strings.Contains(errOut.String(), "interrupted") {
-			t.Errorf("%s: status %d, %s%s", at, status, &out, &errOut)
+		cancel()
+		if status != 1 || out.Len() > 0 || !strings.Contains(errOut.String(), "the window is closed") || !strings.Contains(errOut.String(), c.want) {
+			t.Errorf("%s: status %d, %s%s", name, status, &out, &errOut)
 		}
 		if last := asked[len(asked)-1]; last != "DELETE /v1/doors/front/readers/in/install" {
-			t.Errorf("%s: the daemon was asked %v", at, asked)
+			t.Errorf("%s: the daemon was asked %v", name, asked)
 		}
+	}
+}
+
+// TestPaired: the window closes when the key is proved and the line is secured a
+// moment later; what is not secured seconds later is not paired.
+func TestPaired(t *testing.T) {
+	const open = 2 * time.Second
+	for after, want := range map[time.Duration]string{
+		0: control.LineSecured, 40 * time.Millisecond: control.LineSecured, 3 * time.Second: control.LineSecured,
+		3*time.Second + 1: control.LineWaiting, time.Hour: control.LineWaiting,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			begin := time.Now()
+			r, err := paired(t.Context(), func() (control.Reader, error) {
+				r := control.Reader{Line: control.LineWaiting, OSDP: &control.OSDP{Install: time.Since(begin) < open}}
+				if time.Since(begin) >= open+after {
+					r.Line = control.LineSecured
+				}
+				return r, nil
+			})
+			if took := time.Since(begin); err != nil || r.OSDP.Install || r.Line != want || took > open+installSettle {
+				t.Errorf("secured %v after the window: after %v %q (%v), want %q", after, took, r.Line, err, want)
+			}
+		})
 	}
 }
 

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -33,16 +35,26 @@ func (c teachCmd) Run(s *session) error {
 	if err := c.exists(s); err != nil {
 		return err
 	}
-	defer func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
-		defer cancel()
-		_ = s.client.EndTeach(last, c.Door, c.Reader) // it ends by itself
-	}()
 	t, err := c.lesson(s)
+	if !isConflict(err) { // else the lesson there is somebody else's
+		c.end(s)
+	}
 	if err != nil {
 		return err
 	}
 	return s.print(t, func(w io.Writer) { writeTaught(w, t) })
+}
+
+func isConflict(err error) bool {
+	var answer *control.Error
+	return errors.As(err, &answer) && answer.Status == http.StatusConflict
+}
+
+// end gives the reader back to its door.
+func (c teachCmd) end(s *session) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
+	defer cancel()
+	_ = s.client.EndTeach(last, c.Door, c.Reader) // it ends by itself
 }
 
 // exists refuses a reader that is not there, or has no formats, before anybody

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +27,40 @@ func TestTeachNobody(t *testing.T) {
 		out, errOut, status := tool(t, "", "--socket", socket, "teach", c.door, "in")
 		if status != 1 || out != "" || !strings.Contains(errOut, c.want) || strings.Contains(errOut, "hold it up") {
 			t.Errorf("%s: status %d, %s%s", c.kind, status, out, errOut)
+		}
+	}
+}
+
+// TestTeachEnds: whatever becomes of a lesson its reader goes back to its door, but
+// somebody else's lesson is not ended.
+func TestTeachEnds(t *testing.T) {
+	const end = "DELETE /v1/doors/front/readers/in/teach"
+	for name, c := range map[string]struct {
+		status int // of the answer to the first request; 0: interrupted
+		ends   bool
+	}{
+		"somebody else teaches": {http.StatusConflict, false},
+		"no card":               {http.StatusGatewayTimeout, true},
+		"interrupted":           {0, true},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		var asked []string
+		socket := playRefusing(t, control.Reader{Door: "front", ID: "in", Type: "wiegand"}, func(s string) *control.Error {
+			asked = append(asked, s)
+			switch {
+			case !strings.HasPrefix(s, "POST"):
+			case c.status == 0:
+				cancel()
+			default:
+				return &control.Error{Message: name, Status: c.status}
+			}
+			return nil
+		})
+		var out, errOut bytes.Buffer
+		status := run(ctx, []string{"--socket", socket, "teach", "front", "in"}, nil, &out, &errOut)
+		cancel()
+		if status != 1 || out.Len() > 0 || !strings.Contains(errOut.String(), name) || slices.Contains(asked, end) != c.ends {
+			t.Errorf("%s: status %d, %s%s, the daemon was asked %v", name, status, &out, &errOut, asked)
 		}
 	}
 }
