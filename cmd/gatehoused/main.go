@@ -79,7 +79,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 func hardware() gateway.Hardware {
-	return gateway.Hardware{Lines: gpio.OpenLines, Output: gpio.OpenOutput, Port: uart.Open}
+	return gateway.Hardware{Lines: gpio.OpenLines, Output: gpio.OpenOutput, Port: new(uart.Ports).Open}
 }
 
 func serve(config string, stderr io.Writer) error {

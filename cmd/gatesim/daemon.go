@@ -48,7 +48,7 @@ func (c daemonCmd) Run(ctx context.Context, _ streams) error {
 		defer cancel()
 		_ = remote.Run(wires) // ends with the parent, or with cut
 	})
-	err = serve(ctx, site, gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open})
+	err = serve(ctx, site, gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: new(uart.Ports).Open})
 	cut()
 	running.Wait()
 	return err

@@ -3,7 +3,7 @@
 // It turns what the library says into the errors that readers branch on: a
 // read that ran into its timeout, a device that was pulled out, a port that we
 // closed. It refuses to know any reader's protocol, never touches the modem
-// lines (ptys and many adapters fail on them), and keeps no list of ports: the
+// lines (ptys and many adapters fail on them), and searches for no ports: the
 // site file names a stable path such as one under /dev/serial/by-id.
 package uart
 
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -27,38 +28,86 @@ import (
 //
 // Read and SetReadTimeout are for one goroutine, Write for one, Close for any.
 // A Write that the device does not take within a second fails with
-// os.ErrDeadlineExceeded, and so does each after it until it has. (Nothing frees
-// such a write in the kernel, not even Close: its goroutine waits there.)
-func Open(c device.PortConfig) (device.Port, error) {
-	p, err := serial.Open(c.Path, &serial.Mode{
+// os.ErrDeadlineExceeded, and what the kernel still has of it is dropped: a
+// command must not arrive late. Few drivers can't drop it; then each Write fails
+// until the device takes it, and not even Close frees the thread that waits in
+// the kernel. Who opens a port again and again uses Ports.
+func Open(c device.PortConfig) (device.Port, error) { return new(Ports).Open(c) }
+
+// Ports opens serial ports as Open does, but not one at whose path a write from
+// before still waits in the kernel: else each new attempt at a device that hangs
+// would cost one more thread. The zero value is ready. Safe for use by many
+// goroutines.
+type Ports struct {
+	mu   sync.Mutex
+	last map[string]*port // by path
+	dial func(path string, mode *serial.Mode) (serial.Port, error)
+}
+
+// Open is the function Open, and refuses a path at which a write hangs.
+func (ps *Ports) Open(c device.PortConfig) (device.Port, error) {
+	if last := ps.lastAt(c.Path); last != nil && last.stuck() {
+		return nil, fmt.Errorf("open serial port %s: a write to it still hangs in the kernel: unplug the device and plug it in again", c.Path)
+	}
+	dial := ps.dial
+	if dial == nil {
+		dial = serial.Open
+	}
+	mode := serial.Mode{
 		BaudRate: c.Baud,
 		DataBits: 8,
 		Parity:   serial.NoParity,
 		StopBits: serial.OneStopBit,
-	})
+	}
+	lib, err := dial(c.Path, &mode)
 	if err != nil {
 		return nil, fmt.Errorf("open serial port %s at %d baud: %w", c.Path, c.Baud, openCause(err))
 	}
-	if err := p.ResetInputBuffer(); err != nil {
-		_ = p.Close()
+	if err := lib.ResetInputBuffer(); err != nil {
+		_ = lib.Close()
 		return nil, fmt.Errorf("drop old input of serial port %s: %w", c.Path, cause(err))
 	}
-	opened := &port{path: c.Path, lib: p, timeout: serial.NoTimeout, quit: make(chan struct{})}
-	opened.late = opened.fail("read", os.ErrDeadlineExceeded)
-	return opened, nil
+	p := newPort(c.Path, lib, mode)
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.last == nil {
+		ps.last = map[string]*port{}
+	}
+	ps.last[c.Path] = p
+	return p, nil
+}
+
+func (ps *Ports) lastAt(path string) *port {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return ps.last[path]
 }
 
 // port adapts the library's port to the contract of device.Port.
 type port struct {
 	path    string
 	lib     serial.Port
+	mode    serial.Mode
 	timeout time.Duration
 	late    error // of each Read that runs into the timeout: a bus does that at every poll
 	closed  atomic.Bool
+	writer  *writer
+	quit    chan struct{} // closed by Close
 
-	writer *writer       // nil until the first Write
-	quit   chan struct{} // closed by Close
+	flushing sync.Mutex // no flush after the library's Close: the number of its file may be another's then
+	shut     bool       // the library's port is closed
 }
+
+func newPort(path string, lib serial.Port, mode serial.Mode) *port {
+	p := &port{path: path, lib: lib, mode: mode, timeout: serial.NoTimeout, quit: make(chan struct{})}
+	p.late = p.fail("read", os.ErrDeadlineExceeded)
+	p.writer = newWriter(lib.Write, p.flush, p.quit)
+	return p
+}
+
+// stuck says that the port is closed, and a write to it still waits, not only for
+// a moment.
+func (p *port) stuck() bool { return p.closed.Load() && !p.writer.gone(freeTime) }
 
 func (p *port) SetReadTimeout(d time.Duration) error {
 	if p.closed.Load() {
@@ -93,9 +142,6 @@ func (p *port) Write(b []byte) (int, error) {
 	if p.closed.Load() {
 		return 0, p.fail("write", os.ErrClosed)
 	}
-	if p.writer == nil {
-		p.writer = newWriter(p.lib.Write, p.quit)
-	}
 	n, err := p.writer.send(b)
 	switch {
 	case err == nil:
@@ -106,16 +152,36 @@ func (p *port) Write(b []byte) (int, error) {
 	return n, p.fail("write", cause(err))
 }
 
-// Close frees a blocked Read. A second Close returns nil.
+// Close frees a blocked Read, and a Write as far as the driver can drop what was
+// written. A second Close returns nil.
 func (p *port) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
 	close(p.quit)
-	if err := p.lib.Close(); err != nil && !errors.Is(cause(err), device.ErrUnplugged) {
+	if !p.writer.gone(endTime) {
+		p.flush()
+	}
+	p.flushing.Lock()
+	err := p.lib.Close()
+	p.shut = true
+	p.flushing.Unlock()
+	if err != nil && !errors.Is(cause(err), device.ErrUnplugged) {
 		return p.fail("close", err)
 	}
 	return nil
+}
+
+// flush drops what the kernel did not send yet, and wakes the write that waits for
+// room: Linux does so for a UART by itself, for a pty when its settings are set,
+// be they the same. What fails shows in that the write goes on waiting.
+func (p *port) flush() {
+	p.flushing.Lock()
+	defer p.flushing.Unlock()
+	if !p.shut {
+		_ = p.lib.ResetOutputBuffer()
+		_ = p.lib.SetMode(&p.mode)
+	}
 }
 
 func (p *port) fail(tried string, err error) error {

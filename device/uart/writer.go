@@ -7,14 +7,20 @@ import (
 	"time"
 )
 
-// writeTime is how long the kernel may take to accept a write: it has room for
-// thousands of bytes, so that a device which takes none of them for so long hangs.
-const writeTime = time.Second
+const (
+	// writeTime is how long the kernel may take to accept a write: it has room for
+	// thousands of bytes, so that a device which takes none of them for so long hangs.
+	writeTime = time.Second
+	freeTime  = 100 * time.Millisecond // for a write to end once there is room
+	endTime   = 20 * time.Millisecond  // and for one that is as good as done
+)
 
 // writer writes in a goroutine of its own, so that a device that hangs does not
-// hold up who talks to it. For one goroutine.
+// hold up who talks to it. For one goroutine, but gone.
 type writer struct {
+	flush func()
 	quit  <-chan struct{}
+	ended chan struct{} // closed when its goroutine is gone
 	in    chan []byte
 	done  chan written
 	timer *time.Timer
@@ -28,14 +34,16 @@ type written struct {
 }
 
 // newWriter starts a writer that ends when quit is closed, or later, when the
-// kernel lets its write go.
-func newWriter(write func([]byte) (int, error), quit <-chan struct{}) *writer {
-	w := &writer{quit: quit, in: make(chan []byte), done: make(chan written, 1), timer: time.NewTimer(writeTime)}
+// kernel lets its write go; flush makes it do so where the driver can.
+func newWriter(write func([]byte) (int, error), flush func(), quit <-chan struct{}) *writer {
+	w := &writer{flush: flush, quit: quit, ended: make(chan struct{}), in: make(chan []byte), done: make(chan written, 1),
+		timer: time.NewTimer(writeTime)}
 	go func() {
+		defer close(w.ended)
 		for {
 			select {
 			case b := <-w.in:
-				n, err := writeAll(write, b)
+				n, err := w.all(write, b)
 				w.done <- written{n, err}
 			case <-quit:
 				return
@@ -43,6 +51,23 @@ func newWriter(write func([]byte) (int, error), quit <-chan struct{}) *writer {
 		}
 	}()
 	return w
+}
+
+// gone waits until its goroutine is gone, up to d.
+func (w *writer) gone(d time.Duration) bool {
+	select {
+	case <-w.ended:
+		return true
+	default:
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-w.ended:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // send writes b. It returns os.ErrDeadlineExceeded when that takes too long, and
@@ -68,23 +93,42 @@ func (w *writer) send(b []byte) (int, error) {
 	case r := <-w.done:
 		return r.n, r.err
 	case <-w.timer.C:
-		w.stuck = true
+		w.free()
 		return 0, os.ErrDeadlineExceeded
 	case <-w.quit:
 		return 0, os.ErrClosed
 	}
 }
 
-// writeAll goes on where the library wrote once, and a signal or a full buffer
-// cut that short.
-func writeAll(write func([]byte) (int, error), b []byte) (int, error) {
-	done := 0
-	for done < len(b) {
+// free gives the write under way up. The second flush is for the rest of it, which
+// found room behind the first.
+func (w *writer) free() {
+	w.flush()
+	w.timer.Reset(freeTime)
+	select {
+	case <-w.done:
+		w.flush()
+	case <-w.timer.C:
+		w.stuck = true
+	}
+}
+
+// all goes on where the library wrote once, and a signal or a full buffer cut
+// that short.
+func (w *writer) all(write func([]byte) (int, error), b []byte) (int, error) {
+	for done := 0; ; {
 		n, err := write(b[done:])
 		done += n
-		if err != nil && !errors.Is(err, syscall.EINTR) {
+		switch {
+		case err != nil && !errors.Is(err, syscall.EINTR):
 			return done, err
+		case done == len(b):
+			return done, nil
+		}
+		select {
+		case <-w.quit: // the port may be closed, and its number another file's
+			return done, os.ErrClosed
+		default:
 		}
 	}
-	return done, nil
 }

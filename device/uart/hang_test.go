@@ -1,0 +1,137 @@
+package uart_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/term"
+
+	"gatehouse/device"
+	"gatehouse/device/uart"
+)
+
+// deaf is a terminal whose far end reads nothing.
+type deaf struct {
+	master, slave *os.File
+	raw           int // the slave, which never waits
+}
+
+func newDeaf(t *testing.T) deaf {
+	t.Helper()
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { master.Close(); slave.Close() })
+	if _, err := term.MakeRaw(int(slave.Fd())); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := syscall.Open(slave.Name(), syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(raw) })
+	return deaf{master, slave, raw}
+}
+
+func (d deaf) config() device.PortConfig {
+	return device.PortConfig{Path: d.slave.Name(), Baud: 9600}
+}
+
+// fill leaves no room for one byte more. The kernel makes some once again when it
+// carries what was written over to the far end.
+func (d deaf) fill(t *testing.T) {
+	t.Helper()
+	for full := 0; full < 5; full++ {
+		_, err := syscall.Write(d.raw, make([]byte, 1024))
+		switch {
+		case err == nil:
+			full = 0
+		case !errors.Is(err, syscall.EAGAIN):
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// TestWriteToNobody: a device that takes nothing is an error after a while and
+// not a hang; what it did not take is dropped, so that it does not arrive later;
+// Close returns, and Write after it.
+func TestWriteToNobody(t *testing.T) {
+	d := newDeaf(t)
+	p, err := uart.Open(d.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.fill(t)
+	if _, err := p.Write([]byte("lost")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("a device that takes nothing: %v", err)
+	}
+	if n, err := p.Write([]byte("next")); n != 4 || err != nil {
+		t.Errorf("after it: %d bytes, %v", n, err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	if err := d.slave.Close(); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Close(d.raw)
+	late, _ := io.ReadAll(d.master) // ends by the error of a terminal that nobody holds
+	for i, b := range late {
+		if b != 0 {
+			if got := string(late[i:]); got != "next" {
+				t.Errorf("%q arrived", got)
+			}
+			return
+		}
+	}
+	t.Error("nothing arrived")
+}
+
+// TestHangsCostNoThreads: a device that hangs is opened again and again, for
+// months, and each write waits in a thread of the system's.
+func TestHangsCostNoThreads(t *testing.T) {
+	d := newDeaf(t)
+	var ports uart.Ports
+	var before int
+	for round := range 21 {
+		p, err := ports.Open(d.config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.fill(t)
+		failed := make(chan error)
+		go func() { _, err := p.Write([]byte("lost")); failed <- err }()
+		time.Sleep(10 * time.Millisecond)
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-failed; !errors.Is(err, os.ErrClosed) {
+			t.Fatal(err)
+		}
+		if round == 0 {
+			before = threads(t)
+		}
+	}
+	if n := threads(t) - before; n > 5 { // the runtime may want one or the other
+		t.Errorf("20 rounds cost %d threads", n)
+	}
+}
+
+func threads(t *testing.T) int {
+	t.Helper()
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Skipf("SKIP (needs /proc): %v", err)
+	}
+	return len(tasks)
+}
