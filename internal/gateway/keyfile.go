@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device/osdp"
 	"gatehouse/internal/durable"
 )
@@ -19,23 +17,38 @@ import (
 // (SCBK) in force. While a new one is being given to the reader it stands in a
 // second file beside it, so that a crash at any moment leaves the one that the
 // reader has.
-type keyFile struct {
-	path string
-	log  zerolog.Logger
-}
+type keyFile struct{ path string }
 
 func (k keyFile) next() string { return k.path + ".next" }
 
 // problem tells why the keys can't be used; nil where there is none yet.
 func (k keyFile) problem() error {
 	keys, err := k.Load()
-	if err != nil || keys.Current == nil {
+	if err != nil {
 		return err
 	}
-	if err := keys.Current.Weak(); err != nil {
-		return fmt.Errorf("reader's key in %s: %w", k.path, err)
+	for i, key := range []*osdp.Key{keys.Current, keys.Next} {
+		if key == nil {
+			continue
+		}
+		if err := key.Weak(); err != nil {
+			return fmt.Errorf("reader's key in %s: %w", k.files()[i], err)
+		}
 	}
 	return nil
+}
+
+// files are that of the key in force and that of the next one.
+func (k keyFile) files() [2]string { return [...]string{k.path, k.next()} }
+
+// exposed names the files that others can read.
+func (k keyFile) exposed() (list []string) {
+	for _, path := range k.files() {
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+			list = append(list, path)
+		}
+	}
+	return list
 }
 
 // Load reads both files; a file that is missing is no key.
@@ -54,9 +67,6 @@ func (k keyFile) read(path string) (*osdp.Key, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read reader's key: %w", err)
-	}
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
-		k.log.Warn().Str("file", path).Msg("others can read this reader's key: chmod 600")
 	}
 	var key osdp.Key
 	raw, err := hex.DecodeString(strings.TrimSpace(string(text)))

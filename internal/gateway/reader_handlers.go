@@ -43,10 +43,16 @@ func (g *Gateway) getReaders(*http.Request) (any, error) {
 	return all, nil
 }
 
+// beingTaught is the hint of a reader that is away from its door for a lesson.
+const beingTaught = "is being taught: until the lesson is over it opens nothing"
+
 // status is what people see of a reader. What is wrong with its key file says
 // more than what the reader makes of that.
 func (r *servedReader) status(s door.Status) control.Device {
 	dev := deviceStatus(r.cfg.ID, r.cfg.Type, s)
+	if !dev.Online && r.taught.Load() {
+		dev.Hint = beingTaught
+	}
 	if r.line() == control.LineWaiting {
 		if err := r.keys.problem(); err != nil {
 			dev.Hint = fmt.Sprintf("mend its key file, or remove it and pair the reader again: %v", err)

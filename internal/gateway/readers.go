@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/device"
@@ -23,6 +24,7 @@ type servedReader struct {
 	osdp    *osdp.Reader // nil: no OSDP
 	keys    keyFile      // of an OSDP reader that must be secured
 	lessons *lessons     // nil: it can't be taught
+	taught  atomic.Bool  // a lesson goes on
 }
 
 // makeReaders makes the readers of all doors; those of one OSDP bus are one loop.
@@ -113,7 +115,10 @@ func (g *Gateway) osdpReader(r *servedReader) osdp.ReaderConfig {
 	if r.cfg.Security == securityNone {
 		cfg.Security = osdp.ClearText
 	} else {
-		r.keys = g.keyFile(r)
+		r.keys = keyFile{g.o.Site.keyFile(r.door.cfg.ID, r.cfg)}
+		for _, file := range r.keys.exposed() {
+			g.o.Log.Warn().Str("file", file).Msg("others can read this reader's key: chmod 600")
+		}
 		if err := r.keys.problem(); err != nil {
 			g.o.Log.Error().Err(err).Str("reader", r.cfg.name(r.door.cfg.ID)).Msg("the reader's key can't be used")
 		}
@@ -123,11 +128,6 @@ func (g *Gateway) osdpReader(r *servedReader) osdp.ReaderConfig {
 		cfg.Check = func(c device.Card) device.Fault { return fit(formats, c) }
 	}
 	return cfg
-}
-
-// keyFile is where the keys of an OSDP reader are kept.
-func (g *Gateway) keyFile(r *servedReader) keyFile {
-	return keyFile{g.o.Site.keyFile(r.door.cfg.ID, r.cfg), g.o.Log}
 }
 
 // fit tells what is wrong with a card that can be of one of the formats.

@@ -115,31 +115,42 @@ func TestOSDPPairing(t *testing.T) {
 		t.Error("the log has the key")
 	}
 	must(t, h.client.Rekey(t.Context(), "yard", "in"))
-	h.eventually("another key", func() bool {
-		k := r.State().Key
-		return k != nil && *k != *key && h.reader().Line == control.LineSecured
-	})
+	after, err := os.ReadFile(file)
+	must(t, err)
+	if k := r.State().Key; *k == *key || string(after) != hex.EncodeToString(k[:])+"\n" {
+		t.Error("answered before the reader's new key was the one on disk")
+	}
 	must(t, h.ended())
+	must(t, os.Chmod(file, 0o644))
 	h.start()
 	h.line(control.LineSecured)
+	must(t, h.client.Rekey(t.Context(), "yard", "in"))
+	if n := strings.Count(h.log.String(), "chmod 600"); n != 1 {
+		t.Errorf("told %d times that others can read the key", n)
+	}
 }
 
 // TestOSDPKeyFile: a key that somebody put there is used; with another one, or
 // one that anybody would try, the reader is told as it is, and opens nothing.
 func TestOSDPKeyFile(t *testing.T) {
 	const good = "9f3c1d0b7a64e85f20c9b1d7446af3e2"
-	for name, c := range map[string]struct{ file, want, hint string }{
-		"right":    {good + "\n", "", ""},
-		"upper":    {strings.ToUpper(good), "", ""},
-		"another":  {"7a64e85f20c9b1d7446af3e29f3c1d0b\n", "wrong_key", "pair it again"},
-		"weak":     {"303132333435363738393a3b3c3d3e3f\n", "weak_key", "mend its key file, or remove it"},
-		"no key":   {"secret\n", "no_key", "mend its key file"},
-		"too long": {good + "00\n", "no_key", "32 hex digits"},
+	const weak = "303132333435363738393a3b3c3d3e3f\n"
+	for name, c := range map[string]struct{ file, next, want, hint string }{
+		"right":     {good + "\n", "", "", ""},
+		"upper":     {strings.ToUpper(good), "", "", ""},
+		"another":   {"7a64e85f20c9b1d7446af3e29f3c1d0b\n", "", "wrong_key", "pair it again"},
+		"weak":      {weak, "", "weak_key", "mend its key file, or remove it"},
+		"weak next": {good, weak, "weak_key", "in.key.next: "},
+		"no key":    {"secret\n", "", "no_key", "mend its key file"},
+		"too long":  {good + "00\n", "", "no_key", "32 hex digits"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
 			file := filepath.Join(h.dir, "in.key")
 			must(t, os.WriteFile(file, []byte(c.file), 0o600))
+			if c.next != "" {
+				must(t, os.WriteFile(file+".next", []byte(c.next), 0o600))
+			}
 			var key [16]byte
 			_, err := hex.Decode(key[:], []byte(good))
 			must(t, err)
@@ -184,11 +195,13 @@ func TestOSDPClearText(t *testing.T) {
 	}
 }
 
-// TestOSDPConfigure: the reader's address and speed change by a command.
+// TestOSDPConfigure: the reader's address and speed change by a command. An
+// address that is used on another bus, or by the reader itself, is free.
 func TestOSDPConfigure(t *testing.T) {
 	h := newHouse(t)
 	r := h.bus(devicetest.OSDPConfig{}, "security = \"none\"\n")
-	h.site += "[[door.reader]]\nid = \"side\"\ntype = \"osdp\"\nport = \"" + filepath.Join(h.dir, "bus") + "\"\nbaud = 115200\naddress = 7\nsecurity = \"none\"\n"
+	h.site += "[[door.reader]]\nid = \"side\"\ntype = \"osdp\"\nport = \"" + filepath.Join(h.dir, "bus") + "\"\nbaud = 115200\naddress = 7\nsecurity = \"none\"\n" +
+		"[[door.reader]]\nid = \"far\"\ntype = \"osdp\"\nport = \"" + filepath.Join(h.dir, "other") + "\"\naddress = 9\nsecurity = \"none\"\n"
 	h.start()
 	h.line(control.LineClear)
 	h.eventually("online", func() bool { return h.reader().Online })
@@ -206,6 +219,8 @@ func TestOSDPConfigure(t *testing.T) {
 	if err := h.client.Rekey(t.Context(), "yard", "out"); err == nil {
 		t.Error("a reader that is not there")
 	}
+	must(t, h.client.Configure(t.Context(), "yard", "in", control.Configure{Address: 9, Baud: 57600})) // its own address
+	h.eventually("the new speed", func() bool { return r.State().Baud == 57600 })
 }
 
 // TestPass: a code opens once, also after a restart of the daemon, and one that
@@ -247,71 +262,6 @@ func TestPass(t *testing.T) {
 	if text := h.log.String(); strings.Contains(text, "GHP1") || strings.Contains(text, "example.org") {
 		t.Error("the log has a code")
 	}
-}
-
-// TestTeach: some swipes tell the format; meanwhile the reader opens nothing, and
-// after it serves its door again.
-func TestTeach(t *testing.T) {
-	h := newHouse(t)
-	h.start()
-	settle()
-	swipe := func(facility, card uint64) {
-		f, _ := wiegand.Lookup("H10306")
-		c, err := f.Encode(wiegand.Fields{Facility: facility, Card: card, HasFacility: true})
-		must(t, err)
-		must(t, h.source.Send(c))
-	}
-	next := func(in control.Teach, card uint64) (got control.Taught, err error) {
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			got, err = h.client.Teach(t.Context(), "front", "in", in)
-		}()
-		time.Sleep(400 * time.Millisecond) // the lines are opened anew, and bits of the first 100 ms are no card
-		if card != 0 {
-			swipe(300, card)
-		}
-		<-done
-		return got, err
-	}
-	for i, card := range []uint64{1001, 2002, 2002, 3003} {
-		got, err := next(control.Teach{Again: i == 0, Seconds: 10}, card)
-		must(t, err)
-		if want := []int{1, 2, 2, 3}[i]; got.Cards != want || got.Bits != 34 {
-			t.Fatalf("swipe %d: %+v", i, got)
-		}
-		if i < 3 {
-			continue
-		}
-		names := []string{}
-		for _, p := range got.Proposals {
-			names = append(names, p.Format)
-		}
-		if !slices.Contains(names, "H10306") || !slices.Contains(names, "BQT34") || len(got.Remarks) == 0 {
-			t.Errorf("proposed %q, %q", names, got.Remarks)
-		}
-	}
-	got, err := next(control.Teach{Printed: "300,3003"}, 0)
-	must(t, err)
-	if len(got.Proposals) == 0 || got.Proposals[0].Format != "H10306" && got.Proposals[0].Format != "N10002" ||
-		!slices.Contains(got.Proposals[0].Fields, "facility 300, card 3003") {
-		t.Errorf("with the printed number: %+v", got)
-	}
-	if _, err := next(control.Teach{Printed: "none"}, 0); err == nil {
-		t.Error("a printed number of letters was taken")
-	}
-	if _, err := h.client.Teach(t.Context(), "yard", "in", control.Teach{}); err == nil {
-		t.Error("a serial reader was taught")
-	}
-	if h.kinds()["front access denied unknown_card"] != 0 {
-		t.Error("a card of the lesson came to the door")
-	}
-	must(t, h.client.EndTeach(t.Context(), "front", "in"))
-	h.eventually("the door is served again", func() bool {
-		time.Sleep(time.Second)
-		swipe(300, 77)
-		return h.kinds()["front access denied unknown_card"] > 0
-	})
 }
 
 // TestUnsafeReaders: what the site file refuses, and what it says.
@@ -363,35 +313,25 @@ func (h *house) tenancy() (id wire.ID) {
 	return id
 }
 
-// TestTeachEnded: a lesson that is ended while somebody waits for a card is over
-// for them, too, and keeps no card.
-func TestTeachEnded(t *testing.T) {
+// TestTapsAgain: who taps at a serial reader again and again is let in again after
+// each release; a Wiegand reader repeats a card that rests there, and that is one
+// entry.
+func TestTapsAgain(t *testing.T) {
 	h := newHouse(t)
-	r := h.bus(devicetest.OSDPConfig{}, "security = \"none\"\n")
+	h.yardReader("profile = \"id-12la\"\nport = \"" + h.dir + "/tty\"\n") // which tells of each tap
 	h.start()
-	h.eventually("online", func() bool { return h.reader().Online })
-	done := make(chan error, 1)
-	go func() {
-		_, err := h.client.Teach(t.Context(), "yard", "in", control.Teach{Seconds: 10})
-		done <- err
-	}()
-	time.Sleep(300 * time.Millisecond)
-	must(t, h.client.EndTeach(t.Context(), "yard", "in"))
-	h.present(r, card40())
-	if err := <-done; err == nil || !strings.Contains(err.Error(), "over") {
-		t.Errorf("the card went to a lesson that was over: %v", err)
-	}
-	if _, err := h.client.Teach(t.Context(), "yard", "in", control.Teach{Printed: "300,3003"}); err == nil || !strings.Contains(err.Error(), "no card yet") {
-		t.Errorf("its number: %v", err)
-	}
-}
-
-// TestTeachWayOut: the reader that people leave by is never taken from its door.
-func TestTeachWayOut(t *testing.T) {
-	h := newHouse(t)
-	h.site = strings.Replace(h.site, "id = \"in\"\ntype = \"wiegand\"", "id = \"in\"\ndirection = \"out\"\ntype = \"wiegand\"", 1)
-	h.start()
-	if _, err := h.client.Teach(t.Context(), "front", "in", control.Teach{Seconds: 1}); err == nil || !strings.Contains(err.Error(), "people leave by") {
-		t.Errorf("taught: %v", err)
+	settle()
+	var last time.Time
+	h.eventually("let in three times", func() bool {
+		h.wiegand(123, 4567)
+		if time.Since(last) > 1200*time.Millisecond { // away for a second, as the reader has it
+			must(t, h.serial.Noise([]byte("\x0201007B11D7BC\r\n\x03")))
+			last = time.Now()
+		}
+		time.Sleep(100 * time.Millisecond)
+		return h.kinds()["yard access granted granted"] >= 3
+	})
+	if n := h.kinds()["front access granted granted"]; n != 1 {
+		t.Errorf("%d entries of a card that rests on a Wiegand reader", n)
 	}
 }

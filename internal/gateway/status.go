@@ -148,6 +148,8 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 		}
 		for _, dev := range d.Devices {
 			switch {
+			case dev.Hint == beingTaught:
+				add("door %s: %s %s", d.ID, dev.ID, dev.Hint)
 			case !dev.Online && dev.Hint == "":
 				add("door %s: %s has not answered yet", d.ID, dev.ID)
 			case !dev.Online:

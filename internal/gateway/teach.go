@@ -93,14 +93,20 @@ func (g *Gateway) deleteTeach(r *http.Request) (any, error) {
 	return struct{}{}, nil
 }
 
-// nextCard waits for a card at a reader that is taught.
+// nextCard waits for a card at a reader that is taught, for as long as the lesson
+// lasts: after it the next card is the door's.
 func (g *Gateway) nextCard(ctx context.Context, s *servedReader) (device.Card, error) {
+	ctx, cancel := during(ctx, g.school.over)
+	defer cancel(nil)
 	if s.lessons == nil {
 		seen, err := g.swipes.next(ctx, s.door.cfg.ID, s.cfg.ID)
 		if errors.Is(err, errDeskBusy) {
 			return device.Card{}, fail(http.StatusConflict, "wait until they have done", "%v", err)
 		}
-		return seen.card, noCard(err)
+		if err != nil {
+			return device.Card{}, noCard(ctx, device.FaultNone)
+		}
+		return seen.card, nil
 	}
 	fault := device.FaultNone
 	for {
@@ -113,12 +119,22 @@ func (g *Gateway) nextCard(ctx context.Context, s *servedReader) (device.Card, e
 				fault = e.Fault
 			}
 		case <-ctx.Done():
-			if fault != device.FaultNone {
-				return device.Card{}, fail(http.StatusGatewayTimeout, fault.Hint(), "no card was read; the reader reported %s", fault)
-			}
-			return device.Card{}, noCard(ctx.Err())
+			return device.Card{}, noCard(ctx, fault)
 		}
 	}
+}
+
+// during ends ctx with a lesson, by errOver.
+func during(ctx context.Context, over <-chan struct{}) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-over:
+			cancel(errOver())
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // errOver is for who goes on with a lesson that was ended meanwhile.
@@ -126,9 +142,14 @@ func errOver() error {
 	return fail(http.StatusConflict, "begin again", "the lesson is over")
 }
 
-func noCard(err error) error {
-	if err == nil {
-		return nil
+// noCard says why the wait for a card has ended without one.
+func noCard(ctx context.Context, fault device.Fault) error {
+	var over *failure
+	switch {
+	case errors.As(context.Cause(ctx), &over):
+		return over
+	case fault != device.FaultNone:
+		return fail(http.StatusGatewayTimeout, fault.Hint(), "no card was read; the reader reported %s", fault)
 	}
 	return fail(http.StatusGatewayTimeout, "hold a card up at the reader; look at its power and its wires", "no card was read")
 }
@@ -155,6 +176,7 @@ func (c *school) begin(ctx context.Context, s *servedReader, again bool) error {
 		}
 		s.door.send(device.Event{Kind: device.WentOffline, Source: s.cfg.ID})
 	}
+	s.taught.Store(true)
 	c.reader, c.printed = s, map[int]string{}
 	c.ends = time.AfterFunc(lessonIdle, c.expire)
 	c.ends.Stop()
@@ -165,7 +187,7 @@ func (c *school) begin(ctx context.Context, s *servedReader, again bool) error {
 func (c *school) idle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ends != nil {
+	if c.reader != nil {
 		c.ends.Reset(lessonIdle)
 	}
 }
@@ -194,6 +216,7 @@ func (c *school) end() {
 	}
 	c.ends.Stop()
 	close(c.over)
+	c.reader.taught.Store(false)
 	c.reader, c.cards, c.printed = nil, nil, nil
 }
 

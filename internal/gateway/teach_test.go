@@ -1,0 +1,128 @@
+package gateway_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/device/devicetest"
+	"gatehouse/device/wiegand"
+	"gatehouse/internal/control"
+)
+
+// TestTeach: some swipes tell the format; meanwhile the reader opens nothing, and
+// after it serves its door again.
+func TestTeach(t *testing.T) {
+	h := newHouse(t)
+	h.start()
+	settle()
+	swipe := func(facility, card uint64) {
+		f, _ := wiegand.Lookup("H10306")
+		c, err := f.Encode(wiegand.Fields{Facility: facility, Card: card, HasFacility: true})
+		must(t, err)
+		must(t, h.source.Send(c))
+	}
+	next := func(in control.Teach, card uint64) (got control.Taught, err error) {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			got, err = h.client.Teach(t.Context(), "front", "in", in)
+		}()
+		time.Sleep(400 * time.Millisecond) // the lines are opened anew, and bits of the first 100 ms are no card
+		if card != 0 {
+			swipe(300, card)
+		}
+		<-done
+		return got, err
+	}
+	for i, card := range []uint64{1001, 2002, 2002, 3003} {
+		got, err := next(control.Teach{Again: i == 0, Seconds: 10}, card)
+		must(t, err)
+		if want := []int{1, 2, 2, 3}[i]; got.Cards != want || got.Bits != 34 {
+			t.Fatalf("swipe %d: %+v", i, got)
+		}
+		if i < 3 {
+			continue
+		}
+		names := []string{}
+		for _, p := range got.Proposals {
+			names = append(names, p.Format)
+		}
+		if !slices.Contains(names, "H10306") || !slices.Contains(names, "BQT34") || len(got.Remarks) == 0 {
+			t.Errorf("proposed %q, %q", names, got.Remarks)
+		}
+	}
+	got, err := next(control.Teach{Printed: "300,3003"}, 0)
+	must(t, err)
+	if len(got.Proposals) == 0 || got.Proposals[0].Format != "H10306" && got.Proposals[0].Format != "N10002" ||
+		!slices.Contains(got.Proposals[0].Fields, "facility 300, card 3003") {
+		t.Errorf("with the printed number: %+v", got)
+	}
+	if _, err := next(control.Teach{Printed: "none"}, 0); err == nil {
+		t.Error("a printed number of letters was taken")
+	}
+	if _, err := h.client.Teach(t.Context(), "yard", "in", control.Teach{}); err == nil {
+		t.Error("a serial reader was taught")
+	}
+	if h.kinds()["front access denied unknown_card"] != 0 {
+		t.Error("a card of the lesson came to the door")
+	}
+	must(t, h.client.EndTeach(t.Context(), "front", "in"))
+	h.eventually("the door is served again", func() bool {
+		time.Sleep(time.Second)
+		swipe(300, 77)
+		return h.kinds()["front access denied unknown_card"] > 0
+	})
+}
+
+// TestTeachEnded: a lesson that is ended while somebody waits for a card is over
+// for them at once, keeps no card, and the next card opens the door.
+func TestTeachEnded(t *testing.T) {
+	h := newHouse(t)
+	r := h.bus(devicetest.OSDPConfig{}, "security = \"none\"\n")
+	h.start()
+	h.eventually("online", func() bool { return h.reader().Online })
+	for door, hold := range map[string]func(){
+		"yard":  func() { h.present(r, card40()) },
+		"front": func() { settle(); h.wiegand(123, 4567) },
+	} {
+		done := make(chan error, 1)
+		go func() {
+			_, err := h.client.Teach(t.Context(), door, "in", control.Teach{Seconds: 600})
+			done <- err
+		}()
+		if door == "front" {
+			h.eventually("status tells of the lesson", func() bool { return strings.Contains(h.problems(), "door front: in is being taught") })
+		}
+		var err error
+		h.eventually("who waits is told", func() bool {
+			must(t, h.client.EndTeach(t.Context(), door, "in"))
+			select {
+			case err = <-done:
+				return true
+			default:
+				return false
+			}
+		})
+		if err == nil || !strings.Contains(err.Error(), "the lesson is over") {
+			t.Errorf("%s: %v", door, err)
+		}
+		if _, err := h.client.Teach(t.Context(), door, "in", control.Teach{Printed: "300,3003"}); err == nil || !strings.Contains(err.Error(), "no card yet") {
+			t.Errorf("%s: its number: %v", door, err)
+		}
+		h.eventually("the reader is back", func() bool { return !strings.Contains(h.problems(), "door "+door) })
+		hold()
+		h.eventually("the next card opens the "+door, func() bool { return h.isReleased(door) })
+	}
+}
+
+// TestTeachWayOut: the reader that people leave by is never taken from its door.
+func TestTeachWayOut(t *testing.T) {
+	h := newHouse(t)
+	h.site = strings.Replace(h.site, "id = \"in\"\ntype = \"wiegand\"", "id = \"in\"\ndirection = \"out\"\ntype = \"wiegand\"", 1)
+	h.start()
+	if _, err := h.client.Teach(t.Context(), "front", "in", control.Teach{Seconds: 1}); err == nil || !strings.Contains(err.Error(), "people leave by") {
+		t.Errorf("taught: %v", err)
+	}
+}
