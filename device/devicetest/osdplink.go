@@ -29,6 +29,11 @@ func (r *OSDPReader) hear(frame []byte, now time.Time) []osdpSend {
 	if _, ok := r.strike(OSDPDeaf, f.code); ok {
 		return nil
 	}
+	if f.crc {
+		if _, ok := r.strike(OSDPDeafToCRC, f.code); ok {
+			return nil
+		}
+	}
 	r.seen = now
 	r.silence(now)
 	if r.cfg.ChecksumOnly && f.crc {

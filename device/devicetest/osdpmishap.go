@@ -16,6 +16,7 @@ type OSDPFault uint8
 // then those of an enemy at the cable.
 const (
 	OSDPDeaf        OSDPFault = iota + 1 // the command is not heard
+	OSDPDeafToCRC                        // nor one with a CRC, whatever PDCAP says
 	OSDPBusy                             // BUSY; the command is not carried out
 	OSDPRefuse                           // NAK 3 in the clear
 	OSDPReboot                           // forgets session and sequence before the command
@@ -41,7 +42,7 @@ const (
 )
 
 var osdpFaults = [...]string{
-	"", "deaf", "busy", "refuse", "reboot", "wrong_key", "clear_status", "wrong_number", "number_zero",
+	"", "deaf", "deaf_to_crc", "busy", "refuse", "reboot", "wrong_key", "clear_status", "wrong_number", "number_zero",
 	"drop", "corrupt", "truncate", "length", "duplicate", "late", "trickle", "other_reply",
 	"bad_mac", "downgrade", "clear_card", "replay", "flood",
 }

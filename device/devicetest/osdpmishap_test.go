@@ -20,6 +20,7 @@ func TestOSDPMishaps(t *testing.T) {
 		lost    bool // a repetition gets the right answer
 	}{
 		{OSDPMishap{Fault: OSDPDeaf}, 0x60, 0, false, true},
+		{OSDPMishap{Fault: OSDPDeafToCRC}, 0x60, 0, false, true},
 		{OSDPMishap{Fault: OSDPBusy}, 0x60, 0x79, false, true},
 		{OSDPMishap{Fault: OSDPRefuse}, 0x60, 0x41, false, true},
 		{OSDPMishap{Fault: OSDPDrop}, 0x60, 0, true, true},

@@ -44,8 +44,8 @@ type contact struct {
 	out     outbox
 	keypad  device.Keypad
 	step    step
-	crc     bool // false: the reader knows checksums only
-	guessed bool // that it does, because it said nothing to a CRC
+	crc     bool // false: the reader is taken to know checksums only
+	guessed bool // because it said nothing to a CRC; with crc: PDCAP claims them, and none was answered yet
 	address byte
 	other   byte // where the reader may be too, after a COMSET without answer
 
@@ -231,7 +231,7 @@ func (r *Reader) unanswered(got answer, now time.Time) {
 	switch {
 	case r.zeros >= 2 && !gone: // the reader forgot everything; once may be an accident
 		r.retreat(device.FaultNoAnswer, now)
-	case r.missed%3 == 0 && (gone || r.step != stepRun || r.setting != nil || r.other != r.address):
+	case r.missed%3 == 0 && (gone || r.step != stepRun || r.setting != nil || r.other != r.address || r.claimed()):
 		r.seek()
 	case gone:
 	case !r.outputAt.IsZero() && now.Sub(r.outputAt) > staleAfter:
@@ -240,14 +240,22 @@ func (r *Reader) unanswered(got answer, now time.Time) {
 }
 
 // seek asks in the other ways that a silent reader may understand: at its other
-// address, and with a checksum, since some ignore what has a CRC.
+// address, and with a checksum, since some ignore what has a CRC, and some of those
+// claim the contrary in PDCAP. Somebody on the line can bring that about: it takes
+// nothing from a secured reader, whose messages have their MAC either way.
 func (r *Reader) seek() {
 	r.reset()
 	r.address, r.other = r.other, r.address
-	if !r.known && (r.address == r.other || r.missed%6 == 0) {
+	switch {
+	case r.claimed():
+		r.crc, r.guessed = false, false // for as long as it is there: what it claims was tried
+	case !r.known && (r.address == r.other || r.missed%6 == 0):
 		r.crc, r.guessed = !r.crc, r.crc
 	}
 }
+
+// claimed says that a CRC is used on the word of PDCAP alone.
+func (r *Reader) claimed() bool { return r.crc && r.guessed }
 
 // gone tells whether a reader was asked, more than once, and silent for so long
 // that it is not there. Then another may come in its place.

@@ -2,6 +2,7 @@ package osdp
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -207,6 +208,66 @@ func TestSilentToCRC(t *testing.T) {
 			g.expect(time.Second, "card")
 		})
 	}
+}
+
+// TestDeafToCRC: one that says nothing to a CRC, though by PDCAP it knows them, is
+// found all the same, and no slower when it comes back.
+func TestDeafToCRC(t *testing.T) {
+	for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1)} {
+		bubble(t, name, func(t *testing.T) {
+			g := build(t, p)
+			g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPDeafToCRC})
+			g.run()
+			defer g.stop()
+			for range 3 {
+				g.expect(8*time.Second, "online")
+				g.peers[0].Present(testCard(1))
+				g.expect(time.Second, "card")
+				if s := g.bus.Readers()[0].Status(); s.Secure != (name == "secure") {
+					t.Errorf("status %+v", s)
+				}
+				g.peers[0].SetDead(true)
+				g.expect(time.Minute, "offline no_answer")
+				g.peers[0].SetDead(false)
+			}
+		})
+	}
+}
+
+// TestCRCProved: a reader that was away at first, and then answered a CRC, is
+// spoken to with CRC for as long as it is there, whatever it does not hear.
+func TestCRCProved(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		var crc atomic.Int64
+		g := build(t, keyed(1))
+		g.hears(func(tx []byte) bool {
+			if withCRC(tx) {
+				crc.Add(1)
+			}
+			return false
+		})
+		g.peers[0].SetDead(true)
+		g.run()
+		defer g.stop()
+		for range 20 { // until it is asked with a checksum
+			before := crc.Load()
+			time.Sleep(time.Second)
+			if crc.Load() == before {
+				break
+			}
+		}
+		g.heard()
+		g.peers[0].SetDead(false)
+		g.expect(3*time.Second, "online")
+		g.peers[0].Reboot()
+		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPDeaf, Times: 4, Command: cmdChallenge})
+		g.expect(5 * time.Second)
+		before := crc.Load()
+		time.Sleep(time.Second)
+		if crc.Load() == before || !g.bus.Readers()[0].Status().Secure {
+			t.Error("no CRC any more")
+		}
+	})
 }
 
 // TestChecksumGuessed: a reader that was only away is spoken to with CRC again,

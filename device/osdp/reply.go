@@ -21,6 +21,7 @@ func (r *Reader) answer(f Frame, now time.Time) {
 		return
 	}
 	r.nakChecks = 0
+	r.guessed = r.guessed && !r.crc // a CRC that was answered is no guess any more
 	code := r.link.code
 	r.link.answered()
 	r.outputAt = time.Time{}
@@ -138,7 +139,7 @@ func (r *Reader) capable(f Frame, now time.Time) {
 		r.caps = caps
 		r.note(func(s *Status) { s.Capabilities = caps })
 		if r.guessed && r.can(capCheck) {
-			r.crc = true // it was silent for another reason
+			r.crc = true // perhaps it was silent for another reason: see seek
 		}
 		if r.secured() && !encrypts(caps) {
 			r.holds(device.FaultDowngrade, true, now)
