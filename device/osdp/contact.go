@@ -77,9 +77,9 @@ type contact struct {
 	badMACs   [5]time.Time
 	keys      keyring
 
-	known      bool // ID and CAP were asked
-	identity   Identity
-	identified bool
+	known      bool      // ID and CAP were asked
+	found      *Identity // what the reader that is there says it is; nil: it does not say
+	identity   *Identity // what the one says that belongs there; nil: none said it yet
 	caps       []Capability
 	refused    [256]bool // commands that the reader does not know
 	complained [256]bool // and that was told

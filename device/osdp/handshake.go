@@ -102,6 +102,7 @@ func (r *Reader) opened(now time.Time) {
 			return
 		}
 		r.step = stepKeySet
+		r.known = false // before the key is proved: another may have come in its place so fast that nobody asked who it is
 	case k.trying == roleNext:
 		r.keyProved(now)
 	case k.keys.Next != nil && r.prepareKey(now):

@@ -188,6 +188,8 @@ func (r *Reader) keyProved(now time.Time) {
 	k.sends, k.trying = 0, roleCurrent
 	r.log.Info().Msg("new key of reader proved")
 	r.out.push(device.Event{Kind: device.KeyProved}, now)
+	r.adopt(now)
+	r.note(func(s *Status) { s.Secure = true }) // before the window closes, for whoever waits for that
 	r.closeWindow(now)
 	r.holds(device.FaultWeakKey, false, now)
 }

@@ -116,18 +116,31 @@ func (r *Reader) identify(f Frame, now time.Time) {
 		r.retreat(device.FaultRefused, now)
 		return
 	}
-	r.step = stepCaps
+	r.step, r.found = stepCaps, nil
 	id, err := parsePDID(f.Data)
 	if f.Code != replyPDID || err != nil {
 		return
 	}
-	if !r.identified {
-		r.identity, r.identified = id, true
-		r.note(func(s *Status) { s.Identity = id })
-		r.log.Info().Stringer("identity", id).Msg("reader found")
+	r.found = &id
+	if r.identity == nil {
+		r.adopt(now)
+		return
 	}
 	other := id.Vendor != r.identity.Vendor || id.Model != r.identity.Model || id.Serial != r.identity.Serial
 	r.holds(device.FaultOtherReader, other, now)
+}
+
+// adopt makes the reader that is there the one that belongs there: the first that
+// was found, or one that was just given its key.
+func (r *Reader) adopt(now time.Time) {
+	r.identity = r.found
+	var id Identity
+	if r.found != nil {
+		id = *r.found
+	}
+	r.note(func(s *Status) { s.Identity = id })
+	r.log.Info().Stringer("identity", id).Msg("reader found")
+	r.holds(device.FaultOtherReader, false, now)
 }
 
 // capable takes the answer to CAP. It never decides whether to use encryption:

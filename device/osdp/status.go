@@ -13,7 +13,7 @@ type Status struct {
 	Secure  bool // over a secure channel with its own key
 	Fault   device.Fault
 
-	Identity     Identity // of the first contact; zero: unknown
+	Identity     Identity // of the first reader that was found, or the last that was given a key; zero: unknown
 	Capabilities []Capability
 	Tamper       bool
 	PowerFailure bool
