@@ -46,13 +46,15 @@ func (c decodeWiegandCmd) Run(s *session) error {
 	return s.eachLine(func(line string) any { return decodeLine(format, line) })
 }
 
-// eachLine prints one JSON object for each line of standard input, as it comes.
+// eachLine prints one JSON object for each line of standard input that is not
+// empty, as it comes.
 func (s *session) eachLine(decode func(line string) any) error {
 	in := bufio.NewReader(s.in)
+	skipMark(in)
 	for {
 		line, err := in.ReadString('\n')
-		if line != "" {
-			if err := s.encode(decode(strings.TrimSpace(line))); err != nil {
+		if line = strings.TrimSpace(line); line != "" {
+			if err := s.encode(decode(line)); err != nil {
 				return err
 			}
 		}
@@ -62,6 +64,14 @@ func (s *session) eachLine(decode func(line string) any) error {
 		if err != nil {
 			return fmt.Errorf("read standard input: %w", err)
 		}
+	}
+}
+
+// skipMark drops the byte order mark that some editors put before a text.
+func skipMark(in *bufio.Reader) {
+	const mark = "\ufeff"
+	if b, err := in.Peek(len(mark)); err == nil && string(b) == mark {
+		_, _ = in.Discard(len(mark))
 	}
 }
 

@@ -63,7 +63,7 @@ func decodeOSDPLine(line string) decodedOSDP {
 }
 
 // parseOSDPLine takes hexadecimal digits with white space anywhere. No frame
-// begins with FF: it is the mark that is sent before one.
+// begins with FF: it is the mark that is sent before one, by some more than once.
 func parseOSDPLine(line string) (osdp.Frame, error) {
 	text := strings.Join(strings.Fields(line), "")
 	if i := strings.IndexFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }); i >= 0 {
@@ -73,7 +73,7 @@ func parseOSDPLine(line string) (osdp.Frame, error) {
 	if err != nil {
 		return osdp.Frame{}, fmt.Errorf("%d hexadecimal digits: a byte has two", len(text))
 	}
-	if len(b) > 0 && b[0] == 0xFF {
+	for len(b) > 0 && b[0] == 0xFF {
 		b = b[1:]
 	}
 	return osdp.Parse(b)

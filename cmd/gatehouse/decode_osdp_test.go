@@ -10,6 +10,7 @@ func TestDecodeOSDP(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
 		{"53 00 09 00 04 61 00 C0 66", `{"address":0,"reply":false,"sequence":0,"code":"ID","code_hex":"61","check":"crc","secure":null,"data":"00","error":null}`},
 		{"ff530008000061 0044\r\n", `{"address":0,"reply":false,"sequence":0,"code":"ID","code_hex":"61","check":"checksum","secure":null,"data":"00","error":null}`},
+		{"FFFF FF 53 00 08 00 00 61 00 44", `{"address":0,"reply":false,"sequence":0,"code":"ID","code_hex":"61","check":"checksum","secure":null,"data":"00","error":null}`},
 		{"53 00 0E 00 0E 02 15 60 4B 32 76 77 73 B6", `{"address":0,"reply":false,"sequence":2,"code":"POLL","code_hex":"60","check":"crc","secure":{"type":"SCS_15","data":"","mac":"4b327677"},"data":"","error":null}`},
 		{"53 00 09 00 04 61 00 C0 67", `{"address":null,"reply":null,"sequence":null,"code":null,"code_hex":null,"check":null,"secure":null,"data":null,"error":"wrong check characters: CRC 67C0, want 66C0"}`},
 		{"53 00", `{"address":null,"reply":null,"sequence":null,"code":null,"code_hex":null,"check":null,"secure":null,"data":null,"error":"wrong length: 2 bytes, a frame has at least 7"}`},
@@ -19,7 +20,7 @@ func TestDecodeOSDP(t *testing.T) {
 			t.Errorf("%q: %s, %v\nwant %s", c.line, got, err, c.want)
 		}
 	}
-	for _, bad := range []string{"", "FF", "zz", "5", "53 0 x"} {
+	for _, bad := range []string{"", "FF", "FFFF", "zz", "5", "53 0 x"} {
 		if d := decodeOSDPLine(bad); d.Error == nil || d.Address != nil {
 			t.Errorf("%q: %+v", bad, d)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"strings"
 
 	"gatehouse/device"
@@ -60,11 +61,14 @@ func (c decodeSerialCmd) Run(s *session) error {
 		return err
 	}
 	in := bufio.NewReaderSize(s.in, serialChunk)
+	if c.Input != "raw" {
+		skipMark(in)
+	}
 	for {
 		line, err := in.ReadSlice('\n')
 		more := errors.Is(err, bufio.ErrBufferFull)
 		for _, e := range d.take(line, more) {
-			if err := s.encode(describeSerial(layout, e)); err != nil {
+			if err := s.encode(d.describe(e, line)); err != nil {
 				return err
 			}
 		}
@@ -90,19 +94,14 @@ func (d *serialInput) take(line []byte, more bool) []device.Event {
 	b, err := hex.DecodeString(text)
 	isHex := err == nil && len(b) > 0 && !more
 	switch {
+	case text == "" && d.input != "raw" && !d.raw.Pending():
+		return nil
 	case d.input == "hex" && !isHex:
-		return d.notHex(text)
+		return []device.Event{{Kind: device.FaultSeen, Fault: device.FaultNoise}}
 	case d.input == "hex", d.input == "auto" && isHex && !d.raw.InFrame() && d.meansHex(line, b):
 		return d.alone(b)
 	}
 	return d.bytes(line, more)
-}
-
-func (d *serialInput) notHex(text string) []device.Event {
-	if text == "" {
-		return nil
-	}
-	return []device.Event{{Kind: device.FaultSeen, Fault: device.FaultNoise}}
 }
 
 // meansHex decides about a line that could be both: bytes that are a frame as
@@ -179,6 +178,36 @@ func eventOf(e device.Event, ok bool) []device.Event {
 		return nil
 	}
 	return []device.Event{e}
+}
+
+// describe says what a line gave, and more of one that is noise only since its
+// digits are of another base.
+func (d *serialInput) describe(e device.Event, line []byte) decodedSerial {
+	out := describeSerial(d.layout, e)
+	if e.Kind != device.FaultSeen || e.Fault != device.FaultNoise {
+		return out
+	}
+	for base, digits := range map[string]string{"hex": "upper", "hex_lower": "lower"} {
+		if d.fits(base, line) {
+			out.Error = new(fmt.Sprintf("%v: hex digits in %s case: base = %q", e.Fault, digits, base))
+		}
+	}
+	return out
+}
+
+// fits says that a line is cards, and nothing else, by another base.
+func (d *serialInput) fits(base string, line []byte) bool {
+	layout, err := d.layout.With(serialcard.Settings{Base: base})
+	if err != nil {
+		return false // it has no base
+	}
+	raw, err := serialcard.NewDecoder(layout)
+	if err != nil {
+		return false
+	}
+	other := serialInput{layout: layout, input: d.input, raw: raw}
+	events := other.take(line, false)
+	return len(events) > 0 && !slices.ContainsFunc(events, func(e device.Event) bool { return e.Kind != device.CardRead })
 }
 
 func describeSerial(l serialcard.Layout, e device.Event) decodedSerial {

@@ -44,6 +44,11 @@ func TestDecodeSerial(t *testing.T) {
 		{"code that looks like hex", "code", "47485031\n", "code 47485031"},
 		{"code that is hex, forced", "code --input hex --end silence", "47485031\n", "code GHP1"},
 		{"hex forced and none", "rdm6300 --input hex", "xyz\n", "noise"},
+		{"empty lines", "rdm6300", "\n  \n" + rdm + "\n\r\n\t\n" + rdm, "40 4886718345, 40 4886718345"},
+		{"an empty line is no code", "code", " \n\nGHP1.abc\n", "code GHP1.abc"},
+		{"a mark of UTF-8 before all", "line", "\ufeff0006171021\r\n", "32 6171021"},
+		{"and before hex", "rdm6300 --input hex", "\ufeff0230313233343536373839383903\n", "40 4886718345"},
+		{"but a reader sends no mark", "line --input raw", "\ufeff0006171021\r\n0006171022\r\n", "noise, 32 6171022"},
 		{"AIM", "code --aim", "]Q1GHP1.abc", "code GHP1.abc"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -56,6 +61,32 @@ func TestDecodeSerial(t *testing.T) {
 				t.Errorf("got %s, want %s\n%s", got, c.want, out.String())
 			}
 		})
+	}
+}
+
+// TestDecodeSerialOtherCase: a frame that is right but for the case of its digits
+// is told so, and noise is not.
+func TestDecodeSerialOtherCase(t *testing.T) {
+	const lower, upper = `hex digits in lower case: base = \"hex_lower\"`, `hex digits in upper case: base = \"hex\"`
+	for _, c := range []struct{ name, args, in, want string }{
+		{"raw", "rdm6300", "\x020a0b0c0d0e0e\x03", lower},
+		{"in hexadecimal", "rdm6300", "02 30 61 30 62 30 63 30 64 30 65 30 65 03\n", lower},
+		{"ended by silence", "em18", "307e4de5c224\n", lower},
+		{"upper where lower is set", "rdm6300 --base hex_lower", "\x020A0B0C0D0E0E\x03", upper},
+		{"hex where decimal is set", "line", "00AB12CD34\n", upper},
+		{"wrong check digits", "rdm6300", "\x020a0b0c0d0e0f\x03", "check ground"},
+		{"both cases", "rdm6300", "\x020a0B0c0D0e0E\x03", "check ground"},
+		{"no frame", "rdm6300", "abc\n", "check ground"},
+		{"no text", "7941d", "abc\n", "check ground"},
+	} {
+		var out, errOut strings.Builder
+		args := append([]string{"decode", "serial", "--layout"}, strings.Fields(c.args)...)
+		if status := run(t.Context(), args, strings.NewReader(c.in), &out, &errOut); status != 0 {
+			t.Fatalf("%s: status %d: %s", c.name, status, errOut.String())
+		}
+		if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, c.want) || !strings.Contains(got, `"error":"noise: `) {
+			t.Errorf("%s: %s", c.name, got)
+		}
 	}
 }
 
