@@ -46,15 +46,15 @@ func (c decodeWiegandCmd) Run(s *session) error {
 	return s.eachLine(func(line string) any { return decodeLine(format, line) })
 }
 
-// eachLine prints one JSON object for each line of standard input that is not
-// empty, as it comes.
+// eachLine prints one JSON object for each line of standard input, as it comes: an
+// empty one gets its object, too, so that the n-th line has the n-th.
 func (s *session) eachLine(decode func(line string) any) error {
 	in := bufio.NewReader(s.in)
 	skipMark(in)
 	for {
 		line, err := in.ReadString('\n')
-		if line = strings.TrimSpace(line); line != "" {
-			if err := s.encode(decode(line)); err != nil {
+		if line != "" {
+			if err := s.encode(decode(strings.TrimSpace(line))); err != nil {
 				return err
 			}
 		}

@@ -33,6 +33,7 @@ func TestDecodeIDNumber(t *testing.T) {
 		{nil, numbered("44000019900230123"), "", "no day of the calendar"},
 		{nil, numbered("44000029900101123"), "", "in the future"},
 		{nil, numbered("99000019900101123"), "", "area"},
+		{nil, "", "", "empty"},
 		{nil, "44000019900307123?", "", "neither a digit nor a letter"},
 		{[]string{"--document", "residence-permit"}, laidExpired.Number, laidExpired.Number, ""},
 		{[]string{"--document", "foreigner_card"}, laidForeigner.Number, laidForeigner.Number, ""},

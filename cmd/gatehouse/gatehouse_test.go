@@ -388,10 +388,10 @@ func TestDecodeWiegand(t *testing.T) {
 		must(t, json.Unmarshal([]byte(line), &d))
 		got = append(got, d)
 	}
-	if len(got) != 5 {
-		t.Fatalf("%d objects for 5 lines and an empty one:\n%s", len(got), out.String())
+	if len(got) != 6 {
+		t.Fatalf("%d objects for 6 lines:\n%s", len(got), out.String())
 	}
-	for i, want := range []bool{true, false, false, false, true} {
+	for i, want := range []bool{true, false, false, false, false, true} {
 		d := got[i]
 		if d.Valid != want || d.Format != "H10301" || (d.Error == nil) != want || (d.Card != nil) != want {
 			t.Errorf("line %d: %+v", i+1, d)

@@ -42,10 +42,10 @@ func TestDecodePass(t *testing.T) {
 	must(t, err)
 	in := text + "\r\n\nhttps://example.org\n" + other + "\n" + text[:len(text)-1] + "\n" + text
 	all := decodePasses(t, in)
-	if len(all) != 5 {
-		t.Fatalf("%d objects for 5 lines and an empty one", len(all))
+	if len(all) != 6 {
+		t.Fatalf("%d objects for 6 lines", len(all))
 	}
-	for i, good := range []bool{true, false, true, false, true} {
+	for i, good := range []bool{true, false, false, true, false, true} {
 		d := all[i]
 		if (d.Error == nil) != good || (d.Tenancy != nil) != good || good && (*d.Type != "pass" || *d.Building != "lane-7" || *d.Tenancy != p.Tenancy.String() ||
 			!d.Until.Equal(time.Unix(1_790_000_300, 0)) || *d.Epoch != 3 || *d.Signature != "not checked") {
