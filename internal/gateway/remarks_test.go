@@ -1,6 +1,9 @@
 package gateway_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -21,5 +24,30 @@ func TestRemarks(t *testing.T) {
 	}
 	if strings.Contains(text, "yard/in") {
 		t.Errorf("a reader with a secure channel is warned of:\n%s", text)
+	}
+}
+
+// TestRemarksOfKeys: a key that the daemon could not use is told before it runs.
+func TestRemarksOfKeys(t *testing.T) {
+	h := newHouse(t)
+	path := filepath.Join(t.TempDir(), "in.key")
+	h.yardReader(fmt.Sprintf("type = \"osdp\"\nport = \"/dev/bus\"\naddress = 0\nkey_file = %q\n", path))
+	site, err := gateway.ParseSite([]byte(h.site))
+	must(t, err)
+	for key, want := range map[string]bool{
+		"":                                 true,
+		"xyz":                              true,
+		"303132333435363738393a3b3c3d3e3f": true,
+		"9f3c1d0b7a64e85f20c9b1d7446af3e2": false,
+	} {
+		must(t, os.WriteFile(path, []byte(key), 0o600))
+		text := strings.Join(site.Remarks(), "\n")
+		if strings.Contains(text, "reader yard/in: mend its key file") != want {
+			t.Errorf("key %q:\n%s", key, text)
+		}
+	}
+	must(t, os.Remove(path))
+	if text := strings.Join(site.Remarks(), "\n"); strings.Contains(text, "key file") {
+		t.Errorf("a reader that is not paired yet:\n%s", text)
 	}
 }
