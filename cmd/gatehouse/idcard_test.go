@@ -32,8 +32,8 @@ func numbered(digits string) string {
 var (
 	laidTenant    = devicetest.IDCard{Kind: ' ', Name: tenantName, Number: tenantNumber(), Until: "长期"}
 	laidCitizen   = devicetest.IDCard{Kind: ' ', Name: "测试甲", Number: tenantNumber(), Until: "长期"}
-	laidExpired   = devicetest.IDCard{Kind: 'J', Name: "测试乙", Number: numbered("81000019900307123"), Until: "20200101"}
-	laidForeigner = devicetest.IDCard{Kind: 'Y', English: "TESTPERSON, DREI", Name: "测试丙", Number: numbered("94484019900307001"), Until: "29990101"}
+	laidExpired   = devicetest.IDCard{Kind: 'J', Name: "测试乙", Number: numbered("81000019000307123"), Until: "20200101"}
+	laidForeigner = devicetest.IDCard{Kind: 'Y', English: "TESTPERSON, DREI", Name: "测试丙", Number: numbered("94400019900307001"), Until: "29990101"}
 	laidOld       = devicetest.IDCard{Kind: 'I', English: "TESTPERSON, VIER", Number: "ZZZ440090030701", Until: "29990101"}
 	laidChild     = devicetest.IDCard{Kind: ' ', Name: "测试丁", Number: numbered("440000" + time.Now().AddDate(-13, 0, 0).Format("20060102") + "123"), Until: "29990101"}
 	laidWrong     = devicetest.IDCard{Kind: ' ', Name: "测试戊", Number: "440000199003071230", Until: "29990101"}

@@ -17,13 +17,14 @@ type idCardCmd struct {
 	Every time.Duration `help:"How often the card is taken off and laid on again." default:"10s"`
 }
 
-// idCards are of people who do not exist, in areas that were never given out.
+// idCards are of people who do not exist: in an area or from a country whose code
+// was never given out, or, where all have one area, born too long ago.
 var idCards = map[string]devicetest.IDCard{
 	"citizen":       {Kind: devicetest.IDCardCitizen, Name: "测试甲", Number: "440000199003071238", From: "20200101", Until: "长期"},
 	"expired":       {Kind: devicetest.IDCardCitizen, Name: "测试乙", Number: "440000199003070024", From: "20100101", Until: "20200101"},
 	"child":         {Kind: devicetest.IDCardCitizen, Name: "测试丙", Number: "440000202003070053", From: "20250101", Until: "20300101"},
-	"residence":     {Kind: devicetest.IDCardResidence, Name: "测试丁", Number: "810000199003070015", From: "20250101", Until: "20300101"},
-	"foreigner":     {Kind: devicetest.IDCardForeigner, Name: "测试戊", English: "TESTPERSON, FIVE", Number: "944840199003070012", From: "20250101", Until: "20350101"},
+	"residence":     {Kind: devicetest.IDCardResidence, Name: "测试丁", Number: "810000190003070014", From: "20250101", Until: "20300101"},
+	"foreigner":     {Kind: devicetest.IDCardForeigner, Name: "测试戊", English: "TESTPERSON, FIVE", Number: "944000199003070018", From: "20250101", Until: "20350101"},
 	"old-foreigner": {Kind: devicetest.IDCardOldForeigner, Name: "测试己", English: "TESTPERSON, SIX", Number: "ZZZ440090030701", From: "20200101", Until: "20300101"},
 }
 

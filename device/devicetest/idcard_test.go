@@ -121,11 +121,11 @@ func TestIDCardText(t *testing.T) {
 		blank []int
 	}{
 		{idPerson, map[int]string{0: "测试甲" + strings.Repeat(" ", 12), 36: "19900307", 122: "440000199003071236", 188: "20200101", 204: "长期      ", 248: " "}, nil},
-		{devicetest.IDCard{Kind: 'J', Name: "测", Number: "810000199003070018", Until: "20250101"}, map[int]string{122: "810000199003070018", 220: "H00000000", 248: "J"}, nil},
+		{devicetest.IDCard{Kind: 'J', Name: "测", Number: "810000190003070018", Until: "20250101"}, map[int]string{122: "810000190003070018", 220: "H00000000", 248: "J"}, nil},
 		{devicetest.IDCard{Kind: 'I', Name: "测", English: english, Number: "ZZZ440090030701", Until: "20250101"},
 			map[int]string{0: english + " ", 122: "ZZZ440090030701", 158: "测 ", 204: "20250101", 248: "I"}, nil},
-		{devicetest.IDCard{Kind: 'Y', English: english, Number: "944840199003070010", Until: "20340101"},
-			map[int]string{0: " ", 52: english[:35], 122: "944840199003070010", 220: english[35:46], 242: "ZZZ", 248: "Y"}, nil},
+		{devicetest.IDCard{Kind: 'Y', English: english, Number: "944000199003070010", Until: "20340101"},
+			map[int]string{0: " ", 52: english[:35], 122: "944000199003070010", 220: english[35:46], 242: "ZZZ", 248: "Y"}, nil},
 	} {
 		text := c.card.Text()
 		if len(text) != 256 {
