@@ -10,6 +10,17 @@ import (
 	"gatehouse/sync/wire"
 )
 
+// pinTrier returns a function that types a PIN at a door.
+func (o *office) pinTrier(id wire.ID) func(digits string, want bool) {
+	return func(digits string, want bool) {
+		o.t.Helper()
+		p, _ := device.NewPIN(digits)
+		if got, err := o.Desk.CheckPIN(id, p); err != nil || got != want {
+			o.t.Errorf("PIN right %t, %v; want %t", got, err, want)
+		}
+	}
+}
+
 // TestDoorPIN: the doors know the PINs of this desk's tenancies, also after a
 // restart. Five wrong ones in a row are an alarm and cost half a minute each; the
 // desk's own count is apart.
@@ -20,13 +31,7 @@ func TestDoorPIN(t *testing.T) {
 		must(t, err)
 		o.restart()
 		id := wire.ID(o.Desk.book.Tenancies[0].ID)
-		try := func(digits string, want bool) {
-			t.Helper()
-			p, _ := device.NewPIN(digits)
-			if got, err := o.Desk.CheckPIN(id, p); err != nil || got != want {
-				t.Fatalf("PIN right %t, %v; want %t", got, err, want)
-			}
-		}
+		try := o.pinTrier(id)
 		if !o.Desk.HasPIN(id) || o.Desk.HasPIN(wire.ID{1}) {
 			t.Fatal("the doors do not know who has a PIN")
 		}
@@ -54,13 +59,7 @@ func TestDoorPINForgives(t *testing.T) {
 		_, err := o.arrive(em(1))
 		must(t, err)
 		id := wire.ID(o.Desk.book.Tenancies[0].ID)
-		try := func(digits string, want bool) {
-			t.Helper()
-			p, _ := device.NewPIN(digits)
-			if got, err := o.Desk.CheckPIN(id, p); err != nil || got != want {
-				t.Errorf("PIN right %t, %v; want %t", got, err, want)
-			}
-		}
+		try := o.pinTrier(id)
 		for range 3 * pinTries {
 			try("4711", true)
 		}
