@@ -85,6 +85,17 @@ func (r *rig) start() *Journal {
 	return r.j
 }
 
+// looked waits until the running journal has measured its space: the next
+// measure comes with the next minute.
+func (r *rig) looked() {
+	r.t.Helper()
+	eventually(r.t, "first look after space", func() bool {
+		r.j.mu.Lock()
+		defer r.j.mu.Unlock()
+		return r.j.bytes > 0
+	})
+}
+
 func (r *rig) append(h wire.Header, who wire.Who) wire.Ref {
 	r.t.Helper()
 	ref, err := r.j.Append(context.Background(), h, who)
@@ -302,7 +313,7 @@ func TestIdleWritesNothing(t *testing.T) {
 		}
 		return s
 	}
-	eventually(t, "first look after space", func() bool { r.j.mu.Lock(); defer r.j.mu.Unlock(); return r.j.bytes > 0 })
+	r.looked()
 	before := state()
 	for range 5 {
 		poke(r.j.work) // what the minute's tick does

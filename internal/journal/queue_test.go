@@ -195,6 +195,7 @@ func TestSlowCommit(t *testing.T) {
 func TestDenialsGetHalfWhileSpaceIsShort(t *testing.T) {
 	r := newRig(t, nil)
 	r.start()
+	r.looked() // that look finds room on the disk
 	r.append(granted(), somebody(0))
 	r.j.mu.Lock()
 	r.j.tight = true
