@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"pgregory.net/rapid"
 
@@ -223,28 +223,30 @@ func TestNumbers(t *testing.T) {
 
 // TestRun ends with its context, and writes the entries that are missing.
 func TestRun(t *testing.T) {
-	o := newOffice(t, newTown(t), "gw1")
-	o.journal.sick = errors.New("no disk")
-	_, err := o.arrive(em(1))
-	must(t, err)
-	o.journal.sick = nil
-	o.restart()
-	s, err := o.Begin(false)
-	must(t, err)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- o.Run(ctx) }()
-	for end := time.Now().Add(10 * time.Second); o.journal.entries(wire.KindTenancy, wire.ReasonCheckIn) == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the entry is never written")
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, newTown(t), "gw1")
+		o.journal.sick = errors.New("no disk")
+		_, err := o.arrive(em(1))
+		must(t, err)
+		o.journal.sick = nil
+		o.restart()
+		s, err := o.Begin(false)
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- o.Run(ctx) }()
+		synctest.Wait() // it has nothing left to do
+		if n := o.journal.entries(wire.KindTenancy, wire.ReasonCheckIn); n != 1 {
+			t.Fatalf("%d entries of the check-in, want 1", n)
 		}
-	}
-	cancel()
-	must(t, <-done)
-	<-s.Over
-	if l := o.keyring.Locals(); len(l) != 1 || !l[0].Entered {
-		t.Error("it is not noted that the entry is there")
-	}
+		cancel()
+		must(t, <-done)
+		<-s.Over
+		if l := o.keyring.Locals(); len(l) != 1 || !l[0].Entered {
+			t.Error("it is not noted that the entry is there")
+		}
+	})
 }
 
 // TestListOnly: a tenant whom only the registry's list names can leave by card.
