@@ -42,7 +42,7 @@ var ruins = map[string]func([]byte) []byte{
 	"zeros":       func(b []byte) []byte { return make([]byte, len(b)) },
 	"cut short":   func(b []byte) []byte { return b[:len(b)/2] },
 	"one page":    func(b []byte) []byte { return b[:4096] },
-	"flipped bit": func(b []byte) []byte { i := bytes.LastIndex(b, []byte{0x89, 0x51}); b[i+20] ^= 1; return b },
+	"flipped bit": func(b []byte) []byte { c := credential(3); i := bytes.Index(b, c[:]); b[i+len(c)+1] ^= 1; return b }, // in its grant's id
 	"no manifest": func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("grant-list"), []byte("grant-LIST")) },
 }
 
