@@ -160,6 +160,9 @@ func (k *Keyring) Close() error {
 	}
 	f := k.lock
 	k.lock = nil
+	// Closing is not enough: a program that is just being started (the journal
+	// starts one) has the open file too until it runs, and with it the lock.
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("close keyring: %w", err)
 	}
