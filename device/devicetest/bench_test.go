@@ -56,7 +56,7 @@ func BenchmarkFrame(b *testing.B) {
 			b.Fatal(err)
 		}
 		for n := 0; n < 34; {
-			got, err := l.ReadEdges(buf, time.Second)
+			got, err := l.ReadEdges(buf, time.Minute)
 			if err != nil {
 				b.Fatal(err)
 			}

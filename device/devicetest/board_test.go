@@ -96,13 +96,22 @@ func read(t fatal, l device.Lines, n int) []device.Edge {
 	var all []device.Edge
 	for len(all) < n {
 		buf := make([]device.Edge, 3)
-		got, err := l.ReadEdges(buf, 5*time.Second)
+		got, err := l.ReadEdges(buf, time.Minute)
 		if err != nil {
 			t.Fatal("after", len(all), "edges:", err)
 		}
 		all = append(all, buf[:got]...)
 	}
 	return all
+}
+
+// delivered returns when all edges of so far are at the daemon's side, or were
+// lost on the way: an answer comes behind them.
+func delivered(t fatal, l device.Lines) {
+	t.Helper()
+	if err := l.Levels(make([]bool, 2)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestEdges(t *testing.T) {
@@ -208,7 +217,10 @@ func TestBoardGone(t *testing.T) {
 	if err := b.Set("d0", true); err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(20*time.Millisecond, stop)
+	delivered(t, l)
+	stopped := make(chan struct{})
+	time.AfterFunc(20*time.Millisecond, func() { stop(); close(stopped) })
+	defer func() { <-stopped }()
 	buf := make([]device.Edge, 4)
 	if n, err := l.ReadEdges(buf, -1); n != 1 || err != nil {
 		t.Errorf("an edge from before: %d, %v", n, err)

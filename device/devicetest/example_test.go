@@ -49,7 +49,7 @@ func Example() {
 		return
 	}
 	edges := make([]device.Edge, 1)
-	if _, err := button.ReadEdges(edges, time.Second); err == nil && edges[0].Active {
+	if _, err := button.ReadEdges(edges, time.Minute); err == nil && edges[0].Active {
 		_ = strike.Set(true)
 	}
 	cancel() // the daemon dies with the strike released

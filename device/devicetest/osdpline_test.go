@@ -277,7 +277,7 @@ func TestOSDPTerminal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &osdpPanel{t: t, port: port}
+		p := &osdpPanel{t: t, port: port, patient: time.Minute}
 		if !p.connect(osdpTestKey, 1) {
 			t.Fatal("no session")
 		}

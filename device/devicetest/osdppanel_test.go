@@ -2,6 +2,7 @@ package devicetest
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/cipher"
 	"errors"
 	"os"
@@ -18,7 +19,8 @@ type osdpPanel struct {
 	port    device.Port
 	address byte
 	number  byte
-	sum     bool // checksum rather than CRC
+	sum     bool          // checksum rather than CRC
+	patient time.Duration // how long it waits for a reply; 0: 200 ms
 	scan    osdpScanner
 	sent    []byte // the last command
 
@@ -66,7 +68,7 @@ func (p *osdpPanel) repeat() osdpFrame {
 	if _, err := p.port.Write(p.sent); err != nil {
 		p.t.Fatal(err)
 	}
-	return p.listen(200 * time.Millisecond)
+	return p.listen(cmp.Or(p.patient, 200*time.Millisecond))
 }
 
 // listen waits for one good reply.

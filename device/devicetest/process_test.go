@@ -113,7 +113,7 @@ func expect(t *testing.T, seen <-chan devicetest.Change, driven, active bool) de
 			t.Fatalf("the building saw %+v, want driven %v, active %v", c, driven, active)
 		}
 		return c
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the building saw nothing")
 		return devicetest.Change{}
 	}

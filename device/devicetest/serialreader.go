@@ -85,13 +85,31 @@ func (s *SerialReader) Noise(b []byte) error {
 	if s.master == nil {
 		return fmt.Errorf("send on serial reader %s: %w", s.link, device.ErrUnplugged)
 	}
-	if err := s.master.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
-		return fmt.Errorf("send on serial reader %s: %w", s.link, err)
-	}
-	if _, err := s.master.Write(b); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, unix.EAGAIN) {
+	if err := s.send(b); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, unix.EAGAIN) {
 		return fmt.Errorf("send on serial reader %s: %w", s.link, err)
 	}
 	return nil
+}
+
+// send writes what there is room for at once, however long this machine lets us
+// wait for our turn, and the rest within the limit.
+func (s *SerialReader) send(b []byte) error {
+	raw, err := s.master.SyscallConn()
+	if err != nil {
+		return err
+	}
+	n := 0
+	if err := raw.Control(func(fd uintptr) { n, _ = unix.Write(int(fd), b) }); err != nil {
+		return err
+	}
+	if n = max(n, 0); n == len(b) { // -1 where there is no room or something is wrong: the next write tells
+		return nil
+	}
+	if err := s.master.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+		return err
+	}
+	_, err = s.master.Write(b[n:])
+	return err
 }
 
 // Free takes back the exclusive use that a killed process leaves on a

@@ -35,7 +35,7 @@ func openPort(t *testing.T, path string) device.Port {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	if err := p.SetReadTimeout(5 * time.Second); err != nil {
+	if err := p.SetReadTimeout(time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	return p
