@@ -384,8 +384,9 @@ func (w *town) settle(t *rapid.T) {
 // TestHouseEqualsModel runs check-ins and all other changes at two gateways with
 // lists, repeats, losses, replays, restarts and disks that are set back.
 func TestHouseEqualsModel(t *testing.T) {
+	base := shm(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(t.TempDir(), "town-")
+		dir, err := os.MkdirTemp(base, "town-")
 		must(t, err)
 		w := newTown(t, dir)
 		defer func() {

@@ -154,12 +154,30 @@ func (h *house) check(t *rapid.T) {
 	}
 }
 
+// shm is memory where there is some: thousands of rounds need no disk that may be
+// slow.
+func shm(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "keyring-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // TestKeyringEqualsModel runs random edits, replays, restarts and crashes.
 func TestKeyringEqualsModel(t *testing.T) {
+	base := shm(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		h := &house{t: t, k: open(t, t.TempDir()), revoked: make(map[wire.ID]bool),
+		dir, err := os.MkdirTemp(base, "house-")
+		must(t, err)
+		h := &house{t: t, k: open(t, dir), revoked: make(map[wire.ID]bool),
 			model: make(map[wire.ID]map[wire.CredentialID]wire.GrantState)}
-		defer func() { h.k.Close() }()
+		defer func() {
+			h.k.Close()
+			os.RemoveAll(dir)
+		}()
 		rt.Repeat(map[string]func(*rapid.T){
 			"change": h.change, "replay": h.replay, "restart": h.restart, "crash": h.crash, "": h.check,
 		})
@@ -181,9 +199,15 @@ func TestOrderOfUpdates(t *testing.T) {
 		updates = append(updates, u)
 		apply(t, source, u)
 	}
+	base := shm(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		k := open(t, t.TempDir())
-		defer k.Close()
+		dir, err := os.MkdirTemp(base, "house-")
+		must(t, err)
+		k := open(t, dir)
+		defer func() {
+			k.Close()
+			os.RemoveAll(dir)
+		}()
 		revoked := -1
 		for range rapid.IntRange(1, 15).Draw(rt, "messages") {
 			i := rapid.IntRange(0, 5).Draw(rt, "which")
