@@ -55,6 +55,7 @@ type Reader struct {
 	seen     device.Presence
 	opened   time.Time // the port, or after a drain: the first bytes may be the rest of a frame
 	read     time.Time // when the last Read returned
+	quiet    time.Time // what came up to then has been read
 	asked    time.Time // when the module was asked last
 	answered time.Time // when it last gave a good frame
 	turn     int       // which question is the next
@@ -94,7 +95,7 @@ func (r *Reader) use(ctx context.Context, port device.Port) error {
 	r.dec.Reset()
 	r.seen.Forget()
 	r.opened = time.Now()
-	r.read, r.answered, r.asked = r.opened, r.opened, time.Time{}
+	r.read, r.quiet, r.answered, r.asked = r.opened, r.opened, r.opened, time.Time{}
 	if !r.asks() {
 		r.session.Online(ctx)
 	}
@@ -114,9 +115,11 @@ func (r *Reader) step(ctx context.Context, port device.Port) error {
 	if err := r.ask(port); err != nil {
 		return err
 	}
-	if err := port.SetReadTimeout(r.patience()); err != nil {
+	patience := r.patience()
+	if err := port.SetReadTimeout(patience); err != nil {
 		return err
 	}
+	due := time.Now().Add(patience)
 	n, err := port.Read(r.buf[:])
 	now := time.Now()
 	r.read = now
@@ -126,15 +129,32 @@ func (r *Reader) step(ctx context.Context, port device.Port) error {
 		}
 	}
 	clear(r.buf[:n])
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		if e, ok := r.dec.Timeout(); ok {
-			r.take(ctx, e, now)
-		}
-		r.session.Fault(ctx, r.seen.Expire(now))
-		r.seen.Fade(now)
+	if r.quiet = now; errors.Is(err, os.ErrDeadlineExceeded) {
+		r.silence(ctx, due)
 		return nil
 	}
 	return err
+}
+
+// silence acts on a Read that met nothing until due: since then something may
+// have come.
+func (r *Reader) silence(ctx context.Context, due time.Time) {
+	if e, ok := r.dec.Timeout(); ok {
+		r.take(ctx, e, due)
+	}
+	r.quiet = due
+	r.session.Fault(ctx, r.seen.Expire(due))
+	r.seen.Fade(due)
+}
+
+// came is when bytes came that were just read. While a card waits for its second
+// time no Read waits longer than a frame's silence: what took longer was our own
+// turn, and the bytes have waited for it.
+func (r *Reader) came(now time.Time) time.Time {
+	if latest := r.quiet.Add(frameTimeout); r.seen.Waiting() && latest.Before(now) {
+		return latest
+	}
+	return now
 }
 
 // patience is how long a Read may wait.
@@ -185,7 +205,7 @@ func (r *Reader) drain(port device.Port) error {
 	}
 	clear(r.buf[:])
 	r.read = time.Now()
-	r.opened, r.answered = r.read, r.read
+	r.opened, r.quiet, r.answered = r.read, r.read, r.read
 	return nil
 }
 
@@ -203,9 +223,13 @@ func (r *Reader) take(ctx context.Context, e device.Event, now time.Time) {
 	if e.Kind == 0 {
 		return
 	}
-	begins, fault := r.seen.See(e, now)
+	came := r.came(now)
+	begins, fault := r.seen.See(e, came)
 	r.session.Fault(ctx, fault)
 	if begins {
+		if now.Sub(came) < r.cfg.Hold {
+			r.seen.See(e, now) // it may lie there still
+		}
 		r.session.Send(ctx, e)
 	}
 }

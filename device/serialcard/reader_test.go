@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"sync"
@@ -188,9 +189,14 @@ func TestReaderFaults(t *testing.T) {
 		b.port.Send([]byte("\x02012345678988\x03"))
 		b.want("wrong check digits", "wrong_checksum")
 
-		b.hold("U\x02U\x02012345678988\x03\x02", 800*ms)
+		storm := func(d time.Duration) { // apart by more than the silence that ends a frame
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(60 * ms) {
+				b.port.Send([]byte("U\x02U\x02012345678988\x03\x02"))
+			}
+		}
+		storm(800 * ms)
 		b.want("a storm within the same second")
-		b.hold("U\x02U\x02012345678988\x03\x02", 3*time.Second)
+		storm(3 * time.Second)
 		counts := map[string]int{}
 		for _, f := range b.seen() {
 			counts[f]++
@@ -341,6 +347,51 @@ func TestReaderStale(t *testing.T) {
 			t.Errorf("a card of now: %s", name(e))
 		}
 	})
+}
+
+// late is a port whose reader gets its turn late, before and after a Read.
+type late struct {
+	device.Port
+	stall func()
+}
+
+func (l late) Read(b []byte) (int, error) {
+	l.stall()
+	defer l.stall()
+	return l.Port.Read(b)
+}
+
+// TestReaderLate: frames that waited for us are no less a card's second time,
+// nor was the card away: one event for each presentation, and no ghost.
+func TestReaderLate(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			port, events := devicetest.NewPort(), make(chan device.Event, 100)
+			b := &bench{t: t, port: port, start: time.Now(), events: events}
+			r := serialcard.New(serialcard.Config{Source: "front", Layout: layout(t, "rdm6300")}, func() (device.Port, error) {
+				return late{port, func() {
+					if random.IntN(4) == 0 {
+						time.Sleep(time.Duration(random.IntN(400)) * ms)
+					}
+				}}, nil
+			}, events)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error)
+			go func() { done <- r.Run(ctx) }()
+			defer func() { cancel(); <-done }()
+			b.want("start", "online")
+			for range 20 {
+				b.hold(frame, time.Duration(100+random.IntN(2000))*ms)
+				time.Sleep(3 * time.Second)
+				b.want(fmt.Sprintf("seed %d", seed), "card 1")
+			}
+			time.Sleep(time.Second)
+			port.Send([]byte(frame))
+			time.Sleep(3 * time.Second)
+			b.want(fmt.Sprintf("seed %d, once", seed), "ghost_frame")
+		})
+	}
 }
 
 func TestConfigRefused(t *testing.T) {
