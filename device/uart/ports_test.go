@@ -3,10 +3,12 @@ package uart
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.bug.st/serial"
 
@@ -77,4 +79,75 @@ func dial(t *testing.T, ports *Ports, path string) device.Port {
 		t.FailNow()
 	}
 	return p
+}
+
+// slow is a library's port whose write ends a while after the flush that lets it
+// go, as it does on a busy machine.
+type slow struct {
+	hung
+	takes time.Duration
+	did   chan string
+}
+
+func newSlow(takes time.Duration) slow { return slow{takes: takes, did: make(chan string, 8)} }
+
+func (s slow) Write(b []byte) (int, error) {
+	time.Sleep(s.takes)
+	s.did <- "written"
+	return len(b), nil
+}
+
+func (s slow) ResetOutputBuffer() error { s.did <- "flushed"; return nil }
+func (s slow) Close() error             { s.did <- "closed"; return nil }
+
+// wants compares what was done to it.
+func (s slow) wants(t *testing.T, want ...string) {
+	t.Helper()
+	var did []string
+	for len(s.did) > 0 {
+		did = append(did, <-s.did)
+	}
+	if !slices.Equal(did, want) {
+		t.Errorf("did %v, want %v", did, want)
+	}
+}
+
+// TestLateEndIsDropped: what a write that was given up, by its time or by Close,
+// brings into the kernel at last does not stay there.
+func TestLateEndIsDropped(t *testing.T) {
+	for _, c := range []struct{ takes, closed time.Duration }{
+		{writeTime + 2*freeTime, time.Minute},
+		{2 * endTime, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			lib := newSlow(c.takes)
+			p := newPort("/dev/a", lib, serial.Mode{})
+			var writing sync.WaitGroup
+			writing.Go(func() {
+				if _, err := p.Write([]byte("x")); err == nil {
+					t.Errorf("a write of %v", c.takes)
+				}
+			})
+			synctest.Wait()
+			time.Sleep(c.closed)
+			_ = p.Close()
+			writing.Wait()
+			lib.wants(t, "flushed", "written", "flushed", "closed")
+		})
+	}
+}
+
+// TestNoTurnIsNoHang: where the writer's goroutine had no turn yet, no write hangs
+// beside which a path may not be opened, and Close drops nothing.
+func TestNoTurnIsNoHang(t *testing.T) {
+	lib := newSlow(0)
+	p := &port{lib: lib, quit: make(chan struct{}), writer: &writer{ended: make(chan struct{})}}
+	p.writer.flush = p.flush
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if p.stuck() {
+		t.Error("a port that wrote nothing hangs")
+	}
+	lib.wants(t, "closed")
 }

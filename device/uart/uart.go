@@ -107,7 +107,9 @@ func newPort(path string, lib serial.Port, mode serial.Mode) *port {
 
 // stuck says that the port is closed, and a write to it still waits, not only for
 // a moment.
-func (p *port) stuck() bool { return p.closed.Load() && !p.writer.gone(freeTime) }
+func (p *port) stuck() bool {
+	return p.closed.Load() && p.writer.busy.Load() && !p.writer.gone(freeTime)
+}
 
 func (p *port) SetReadTimeout(d time.Duration) error {
 	if p.closed.Load() {
@@ -159,8 +161,9 @@ func (p *port) Close() error {
 		return nil
 	}
 	close(p.quit)
-	if !p.writer.gone(endTime) {
-		p.flush()
+	if p.writer.busy.Load() && !p.writer.gone(endTime) {
+		p.writer.drop()
+		p.writer.gone(freeTime) // better before the number of the port's file may be another's
 	}
 	p.flushing.Lock()
 	err := p.lib.Close()

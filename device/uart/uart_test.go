@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"gatehouse/device"
@@ -71,6 +72,7 @@ func ptyLink(t *testing.T) link {
 	if _, err := master.Write([]byte("from before")); err != nil {
 		t.Fatal(err)
 	}
+	arrives(t, slave)
 	p, err := uart.Open(device.PortConfig{Path: slave.Name(), Baud: 9600})
 	if err != nil {
 		t.Fatal(err)
@@ -95,10 +97,25 @@ func ptyLink(t *testing.T) link {
 	}
 }
 
+// arrives waits until there is something to read: the kernel carries it over in its
+// own time, and what is still under way no flush drops.
+func arrives(t *testing.T, f *os.File) {
+	t.Helper()
+	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+	for end := time.Now().Add(hang); fds[0].Revents&unix.POLLIN == 0; {
+		if _, err := unix.Poll(fds, int(time.Until(end).Milliseconds())); err != nil && !errors.Is(err, unix.EINTR) {
+			t.Fatal(err)
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing arrives")
+		}
+	}
+}
+
 func readsWhatIsSent(t *testing.T, l link) {
 	want := []byte("\x02\x03\x00\x11\x13\r\n\x7f\xff\x04\x1a") // all that a terminal would take for itself
 	l.send(want)
-	limit(t, l.port, 5*time.Second)
+	limit(t, l.port, hang)
 	got := make([]byte, len(want))
 	if _, err := io.ReadFull(l.port, got); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("read %q, %v", got, err)
@@ -126,6 +143,7 @@ func timesOut(t *testing.T, l link) {
 			t.Errorf("gave up after %v", waited)
 		}
 	}
+	limit(t, l.port, hang)
 	l.send([]byte("x"))
 	if n, err := l.port.Read(make([]byte, 8)); n != 1 || err != nil {
 		t.Errorf("after timeouts: %d bytes, %v", n, err)
@@ -150,7 +168,7 @@ func timeoutTakenBack(t *testing.T, l link) {
 
 func unplugged(t *testing.T, l link) {
 	l.unplug()
-	limit(t, l.port, time.Second)
+	limit(t, l.port, hang)
 	for range 3 {
 		if n, err := l.port.Read(make([]byte, 8)); n != 0 || !errors.Is(err, device.ErrUnplugged) {
 			t.Errorf("read: %d bytes, %v", n, err)

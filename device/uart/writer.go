@@ -3,6 +3,7 @@ package uart
 import (
 	"errors"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -16,7 +17,7 @@ const (
 )
 
 // writer writes in a goroutine of its own, so that a device that hangs does not
-// hold up who talks to it. For one goroutine, but gone.
+// hold up who talks to it. For one goroutine, but busy, gone and drop.
 type writer struct {
 	flush func()
 	quit  <-chan struct{}
@@ -26,6 +27,9 @@ type writer struct {
 	timer *time.Timer
 	buf   []byte // of the write under way
 	stuck bool   // a write is still under way
+
+	busy  atomic.Bool // a write is under way: a goroutine that had no turn for long waits for none
+	given atomic.Bool // and was given up
 }
 
 type written struct {
@@ -44,6 +48,10 @@ func newWriter(write func([]byte) (int, error), flush func(), quit <-chan struct
 			select {
 			case b := <-w.in:
 				n, err := w.all(write, b)
+				if w.given.Load() {
+					flush() // the rest of it, which found room behind the first flush
+				}
+				w.busy.Store(false)
 				w.done <- written{n, err}
 			case <-quit:
 				return
@@ -82,9 +90,12 @@ func (w *writer) send(b []byte) (int, error) {
 		}
 	}
 	w.buf = append(w.buf[:0], b...)
+	w.given.Store(false)
+	w.busy.Store(true)
 	select {
 	case w.in <- w.buf:
 	case <-w.quit:
+		w.busy.Store(false)
 		return 0, os.ErrClosed
 	}
 	w.timer.Reset(writeTime)
@@ -100,14 +111,19 @@ func (w *writer) send(b []byte) (int, error) {
 	}
 }
 
-// free gives the write under way up. The second flush is for the rest of it, which
-// found room behind the first.
-func (w *writer) free() {
+// drop gives the write under way up: what the kernel has of it, and what it will
+// have, however late its goroutine is.
+func (w *writer) drop() {
+	w.given.Store(true)
 	w.flush()
+}
+
+// free drops the write under way and waits for its end.
+func (w *writer) free() {
+	w.drop()
 	w.timer.Reset(freeTime)
 	select {
 	case <-w.done:
-		w.flush()
 	case <-w.timer.C:
 		w.stuck = true
 	}
@@ -117,6 +133,11 @@ func (w *writer) free() {
 // that short.
 func (w *writer) all(write func([]byte) (int, error), b []byte) (int, error) {
 	for done := 0; ; {
+		select {
+		case <-w.quit: // the port may be closed, and its number another file's
+			return done, os.ErrClosed
+		default:
+		}
 		n, err := write(b[done:])
 		done += n
 		switch {
@@ -124,11 +145,6 @@ func (w *writer) all(write func([]byte) (int, error), b []byte) (int, error) {
 			return done, err
 		case done == len(b):
 			return done, nil
-		}
-		select {
-		case <-w.quit: // the port may be closed, and its number another file's
-			return done, os.ErrClosed
-		default:
 		}
 	}
 }
