@@ -90,6 +90,7 @@ type Journal struct {
 	retryMax time.Duration
 	noSync   bool                     // only for tests that must lose entries
 	fault    func(point string) error // only for tests: errors of a disk
+	room     func(dir string) (free int64, percent int, err error)
 
 	mu       sync.Mutex
 	counter  uint64
@@ -127,7 +128,7 @@ func Open(o Options) (*Journal, error) {
 	j := &Journal{
 		o: o, wake: make(chan struct{}, 1), work: make(chan struct{}, 1), changed: make(chan struct{}),
 		retryMin: 100 * time.Millisecond, retryMax: 30 * time.Second,
-		queue: queue{limit: o.Queue},
+		queue: queue{limit: o.Queue}, room: diskSpace,
 	}
 	var err error
 	if j.boot, err = nextBoot(o.Dir); err != nil {

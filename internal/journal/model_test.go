@@ -30,7 +30,7 @@ func (m *model) start() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	j.retryMin = time.Millisecond
+	j.retryMin, j.room = time.Millisecond, roomy
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = j.Run(ctx) })

@@ -131,7 +131,7 @@ func (j *Journal) roomFor(from Position) error {
 		}
 	}
 	j.mu.Unlock()
-	free, _, err := diskSpace(j.o.Dir)
+	free, _, err := j.room(j.o.Dir)
 	if need := bytes + spareTimes*max(j.o.Ballast, 0); err == nil && free < need {
 		return fmt.Errorf("%d bytes free, %d needed: %w", free, need, syscall.ENOSPC)
 	}

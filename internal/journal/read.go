@@ -175,9 +175,11 @@ func (j *Journal) isDamaged(f file, last bool) {
 		return
 	}
 	j.mu.Lock()
-	j.suspect = true
-	j.mu.Unlock()
-	poke(j.wake)
+	defer j.mu.Unlock()
+	if n := len(j.files); n > 0 && j.files[n-1].path == f.path { // else the writer went on without it
+		j.suspect = true
+		poke(j.wake)
+	}
 }
 
 // setAside renames a damaged file that nobody writes to, and says so in the

@@ -25,7 +25,7 @@ const (
 // space measures the folder and the disk, warns, deletes what the cap demands,
 // and makes the ballast again.
 func (k *keeper) space(ctx context.Context) error {
-	free, disk, err := diskSpace(k.o.Dir)
+	free, disk, err := k.room(k.o.Dir)
 	if err != nil {
 		return err
 	}

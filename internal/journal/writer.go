@@ -158,8 +158,7 @@ func (w *writer) giveUp() int {
 func (w *writer) write(ctx context.Context, batch []*item) error {
 	if w.db != nil && w.removed() {
 		w.giveUpFile(fmt.Errorf("%s was removed: %w", w.f.path, fs.ErrNotExist))
-		w.lock.Close() // it may have gone with the folder
-		w.lock = nil
+		w.unlock() // it may have gone with the folder
 	}
 	if w.db == nil {
 		if err := w.open(ctx); err != nil {
@@ -290,7 +289,7 @@ func (w *writer) use(closed func([]file) []file, db *bolt.DB, f file, made int64
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.files = append(slices.Clip(closed(slices.Clone(j.files))), f)
-	j.cur, j.next, j.tree = db, w.tree.Size(), w.tree
+	j.cur, j.next, j.tree, j.suspect = db, w.tree.Size(), w.tree, false
 	j.acked = j.settle(j.acked)
 }
 
@@ -352,6 +351,14 @@ func (w *writer) close() {
 		w.db.Close()
 	}
 	if w.lock != nil {
-		w.lock.Close()
+		w.unlock()
 	}
+}
+
+// unlock lets go of the folder. Closing is not enough: a program that is just
+// being started has the open file too until it runs, and with it the lock.
+func (w *writer) unlock() {
+	_ = syscall.Flock(int(w.lock.Fd()), syscall.LOCK_UN)
+	w.lock.Close()
+	w.lock = nil
 }
