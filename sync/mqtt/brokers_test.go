@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"gatehouse/internal/registry/freeport"
 )
 
 // broker is a real one with TLS, client certificates and an access list:
@@ -54,23 +56,17 @@ func needs(t testing.TB, part string, found bool) {
 
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", freeport.Hold(t))
 }
 
-// listen waits until somebody listens at addr.
+// listens waits until somebody listens at addr.
 func listens(t testing.TB, addr string) {
 	t.Helper()
-	for range 500 {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatalf("nobody listens at %s", addr)
 }
@@ -200,17 +196,21 @@ func runNATS(t testing.TB, addr string, change func(*server.Options)) (start, st
 	t.Helper()
 	host, port, _ := net.SplitHostPort(addr)
 	var s *server.Server
+	dir := t.TempDir() // before the cleanup that stops the server: what it writes to is removed after
 	start = func() {
-		o := &server.Options{Host: host, Port: -1, ServerName: "test", JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true}
+		store, err := os.MkdirTemp(dir, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := &server.Options{Host: host, Port: -1, ServerName: "test", JetStream: true, StoreDir: store, NoSigs: true, NoLog: true}
 		o.MQTT.Host = host
 		fmt.Sscan(port, &o.MQTT.Port)
 		change(o)
-		var err error
 		if s, err = server.NewServer(o); err != nil {
 			t.Fatal(err)
 		}
 		s.Start()
-		if !s.ReadyForConnections(10 * time.Second) {
+		if !s.ReadyForConnections(patience) {
 			t.Fatal("nats-server does not start")
 		}
 		listens(t, addr)

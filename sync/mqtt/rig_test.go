@@ -25,8 +25,8 @@ const patience = 30 * time.Second
 // quick are waits that a test can afford.
 var quick = mqtt.Jitter{First: time.Millisecond, Loss: 20 * time.Millisecond, Max: 100 * time.Millisecond}
 
-// never means one attempt only.
-var never = mqtt.Jitter{First: time.Millisecond, Loss: time.Hour, Max: time.Hour}
+// never means one attempt only: the random wait is one of years.
+var never = mqtt.Jitter{First: time.Millisecond, Loss: 100_000 * time.Hour, Max: 100_000 * time.Hour}
 
 // as is the configuration of a client of b with a good certificate.
 func as(t testing.TB, b *broker, name string, subscribe ...string) mqtt.Config {
@@ -89,7 +89,7 @@ var leftovers = regexp.MustCompile(`paho\.mqtt\.golang|sync/mqtt\.\(\*`)
 func noGoroutines(t testing.TB) {
 	t.Helper()
 	var left [][]byte
-	for range 100 {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		left = nil
 		for g := range bytes.SplitSeq(stacks(), []byte("\n\n")) {
 			if leftovers.Match(g) {
@@ -99,7 +99,6 @@ func noGoroutines(t testing.TB) {
 		if len(left) == 0 {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("%d goroutines left:\n%s", len(left), bytes.Join(left, []byte("\n\n")))
 }
@@ -121,19 +120,24 @@ func (r *running) is(up bool) {
 	}
 }
 
+// until waits for a status.
+func (r *running) until(what string, ok func(mqtt.Status) bool) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); !ok(r.Status()); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("in vain: %s: %+v", what, r.Status())
+		}
+	}
+}
+
 // problem waits for a status whose advice contains text, and checks that the
 // link was never up.
 func (r *running) problem(text string) {
 	r.t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if s := r.Status(); s.Err != nil {
-			if !strings.Contains(s.Advice, text) || s.Up || s.Connects > 0 {
-				r.t.Errorf("want advice %q, got %+v", text, s)
-			}
-			return
-		}
+	r.until("an error", func(s mqtt.Status) bool { return s.Err != nil })
+	if s := r.Status(); !strings.Contains(s.Advice, text) || s.Up || s.Connects > 0 {
+		r.t.Errorf("want advice %q, got %+v", text, s)
 	}
-	r.t.Fatalf("no error: %+v", r.Status())
 }
 
 func (r *running) say(topic string, payload []byte) {
