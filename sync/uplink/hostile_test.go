@@ -293,7 +293,11 @@ func TestIdleTraffic(t *testing.T) {
 // TestBackpressure: a registry asks for a pause, and nothing is sent before it is over.
 func TestBackpressure(t *testing.T) {
 	bubble(t, func(w *world) {
-		w.reg.window, w.reg.retry = 0, 20
+		w.stop()
+		w.reg.kill()
+		w.reg.window, w.reg.retry, w.reg.batches = 0, 20, 0
+		w.reg.start()
+		w.startGateway()
 		w.append(100)
 		time.Sleep(19 * time.Second)
 		w.reg.mu.Lock()

@@ -208,13 +208,16 @@ func (w *world) client(name string) *nasty.Link {
 	return w.broker.Connect(nasty.Client{Name: name, Subscribe: []string{w.place.Down("+"), w.place.House("+")}})
 }
 
-func (w *world) startGateway() {
+func (w *world) startGateway() { w.startOn(w.client("g")) }
+
+// startOn starts the gateway on a link, which may be down.
+func (w *world) startOn(link *nasty.Link) {
 	var err error
 	w.journal, err = journal.Open(journal.Options{Dir: w.dir, Clock: w.stamp, Ballast: -1, MaxEntries: 25, Uplink: true, Log: w.log()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.link = w.client("g")
+	w.link = link
 	w.uplink, err = New(Options{Link: w.link, Journal: w.journal, Keyring: w.ring, Records: w.records, Key: w.keys.gateway, Clock: w.stamp,
 		Checkpoint: filepath.Join(w.dir, "checkpoint"), Software: "test", Log: w.log()})
 	if err != nil {
@@ -259,9 +262,11 @@ func (w *world) all() (list []journal.Entry) {
 	}
 }
 
-// settle waits until the registry has all, and no alarm is up.
+// settle waits until the registry has all, and no alarm is up. It looks only when
+// nothing more happens by itself: what was queued has been seen by everybody.
 func (w *world) settle(d time.Duration) bool {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
+		synctest.Wait()
 		s := w.uplink.Status()
 		if s.State == StateInStep && s.Stored == w.journal.Status().Position && w.journal.Status().Queued == 0 && s.Problem == wire.ReasonNone && s.Records == 0 {
 			return true

@@ -49,9 +49,9 @@ func restoreImage(t *testing.T, w *world, before, between, after int, why wire.R
 	}
 	w.stop()
 	copyFolder(t, image, w.dir)
-	w.link.Cut()
-	w.startGateway()
-	w.link.Cut()
+	link := w.client("g")
+	link.Cut() // before the gateway can say that it is back
+	w.startOn(link)
 	w.append(after)
 	time.Sleep(time.Second)
 	w.link.Restore()
