@@ -117,7 +117,7 @@ func New(o Options) (*Gateway, error) {
 	if err := g.openJournal(); err != nil {
 		return nil, err
 	}
-	g.swipes = newSwipes(g.keyring, o.Site)
+	g.swipes = newSwipes(g.keyring, o.Site, o.Log)
 	if err := g.openDesk(); err != nil {
 		return nil, err
 	}

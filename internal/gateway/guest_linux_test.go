@@ -15,6 +15,7 @@ import (
 	"github.com/creack/pty"
 	"github.com/warthog618/go-gpiosim"
 
+	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
 )
 
@@ -154,7 +155,7 @@ func (l *testLog) Write(b []byte) (int, error) {
 
 func (g *guest) eventually(what string, ok func() bool) {
 	g.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if ok() {
 			return
 		}
@@ -171,14 +172,20 @@ func (g *guest) level(line int) int {
 	return v
 }
 
-// pulse sends a frame as a reader does: a short low pulse on one line a bit.
-func (g *guest) pulse(bits string) {
+// frame sends a frame as a reader does, a short low pulse on one line a bit. It
+// reports whether the machine was fast enough: silence of 25 ms ends a frame.
+func (g *guest) frame(bits string) (whole bool) {
+	whole = true
+	last := time.Now()
 	for _, b := range bits {
-		line := lineD0 + int(b-'0')
+		line, begin := lineD0+int(b-'0'), time.Now()
 		g.pull(line, 0)
+		whole = whole && time.Since(last) < wiegand.MinGap
+		last = begin
 		g.pull(line, 1)
 		time.Sleep(time.Millisecond)
 	}
+	return whole
 }
 
 // kinds counts the entries of the journal by kind, outcome and door.
@@ -213,15 +220,16 @@ func TestGuestDaemon(t *testing.T) {
 	if g.level(lineMagnet) != 1 || g.level(lineStrike) != 0 {
 		t.Fatalf("after the start the magnet is %d and the strike %d; want 1 and 0", g.level(lineMagnet), g.level(lineStrike))
 	}
-	time.Sleep(150 * time.Millisecond) // bits right after the start are never a card
-	g.pulse(frame4567)
+	for g.level(lineMagnet) == 1 && !g.frame(frame4567) {
+		time.Sleep(2 * wiegand.MaxGap) // what came of it ends, and the next one begins anew
+	}
 	g.eventually("the frame releases the magnet", func() bool { return g.level(lineMagnet) == 0 })
 	g.eventually("and it holds again", func() bool { return g.level(lineMagnet) == 1 })
-	for range 3 { // a module repeats while the card is there
+	g.eventually("the module releases the strike", func() bool { // it repeats while the card is there
 		_, _ = reader.WriteString(em4567())
 		time.Sleep(50 * time.Millisecond)
-	}
-	g.eventually("the module releases the strike", func() bool { return g.level(lineStrike) == 1 })
+		return g.level(lineStrike) == 1
+	})
 	g.pull(lineExit, 0)
 	g.eventually("the button releases the magnet", func() bool { return g.level(lineMagnet) == 0 })
 	g.pull(lineExit, 1)
@@ -246,7 +254,7 @@ func TestGuestCrash(t *testing.T) {
 	if g.level(lineStrike) != 1 {
 		t.Fatal("the pull of the strike's line does not show")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, g.binary, "secure", "--config", filepath.Join(g.dir, "site.toml")).CombinedOutput(); err != nil {
 		t.Fatalf("secure: %v: %s", err, out)
@@ -283,6 +291,10 @@ func TestGuestFire(t *testing.T) {
 	if _, err := g.client.ResetFire(t.Context()); err == nil {
 		t.Error("reset while the panel is active")
 	}
+	g.eventually("the latch is kept", func() bool { // which the doors do not wait for
+		text, err := os.ReadFile(filepath.Join(g.dir, "state", "fire.latch"))
+		return err == nil && strings.Contains(string(text), "set!")
+	})
 	g.pull(lineFire, 1)
 	_ = g.daemon.Process.Signal(syscall.SIGKILL)
 	_ = g.daemon.Wait()

@@ -230,7 +230,7 @@ func TestSwipes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	d := newSwipes(k, &Site{})
+	d := newSwipes(k, &Site{}, zerolog.Nop())
 	c := &capture{door: "front", reader: "in", taken: nil}
 	for name, s := range map[string]door.Seen{
 		"another door":   {Door: "yard", Reader: "in", Reason: wire.ReasonUnknown},

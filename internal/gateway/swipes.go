@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
@@ -17,6 +19,7 @@ import (
 type swipes struct {
 	keyring *keyring.Keyring
 	site    *Site
+	log     zerolog.Logger
 
 	mu      sync.Mutex
 	waiting *capture
@@ -36,7 +39,9 @@ type swipe struct {
 
 var errDeskBusy = errors.New("somebody else is waiting for a card already")
 
-func newSwipes(k *keyring.Keyring, s *Site) *swipes { return &swipes{keyring: k, site: s} }
+func newSwipes(k *keyring.Keyring, s *Site, log zerolog.Logger) *swipes {
+	return &swipes{keyring: k, site: s, log: log}
+}
 
 // watch is told of every card by the door's loop, and must not block it. It
 // returns true for the card that somebody is waiting for.
@@ -75,6 +80,7 @@ func (d *swipes) next(ctx context.Context, doorID, reader string) (swipe, error)
 	}
 	d.waiting = c
 	d.mu.Unlock()
+	d.log.Info().Str("door", doorID).Str("reader", reader).Msg("the next card is waited for, and opens nothing")
 	select {
 	case s := <-c.taken:
 		return s, nil
