@@ -2,13 +2,11 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"golang.org/x/term"
 
@@ -93,7 +91,7 @@ func (s *session) atDesk(takeOver bool, act func(visit) error) error {
 		return err
 	}
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
+		ctx, cancel := s.parting()
 		defer cancel()
 		_ = s.client.CloseDesk(ctx, d.Session) // it ends by itself when it is idle
 	}()

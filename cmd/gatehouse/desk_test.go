@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -104,37 +106,46 @@ type swipe struct {
 	card uint64 // 40 bits
 }
 
-// present holds a card up to the reader of a door.
-func (b *bench) present(s swipe) {
+// present holds a card up to the reader of a door until it was seen.
+func (b *bench) present(s swipe, what string, seen func() bool) {
 	b.t.Helper()
-	if s.door == "yard" {
-		must(b.t, b.serial.Present(b.t.Context(), s.card, 200*time.Millisecond))
+	if s.door == "front" { // which sees it at once
+		must(b.t, b.source.Send(keyring.Derive(device.CardOf(s.card, 40))[1]))
+		b.eventually(what, seen)
 		return
 	}
-	card := keyring.Derive(device.CardOf(s.card, 40))[1]
-	must(b.t, b.source.Send(card))
+	ctx, cancel := context.WithCancel(b.t.Context())
+	defer cancel()
+	var held sync.WaitGroup
+	held.Go(func() { _ = b.serial.Present(ctx, s.card, time.Hour) })
+	b.eventually(what, seen)
+	cancel()
+	held.Wait()
 }
 
 // with runs the tool and holds cards up as it asks for them.
 func (b *bench) with(stdin string, swipes []swipe, args ...string) (status int, out, errOut string) {
 	b.t.Helper()
 	var o, e prompts
+	before := b.waits()
 	done := make(chan int, 1)
 	go func() {
 		done <- run(b.t.Context(), append([]string{"--socket", b.path("sock")}, args...), strings.NewReader(stdin), &o, &e)
 	}()
 	for i, s := range swipes {
-		asked := func() bool { return strings.Count(e.String(), "the door stays as it is") > i }
-		for end := time.Now().Add(10 * time.Second); !asked(); time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(end) || len(done) > 0 {
-				b.t.Fatalf("gatehouse %v never asked for card %d: %s", args, i, e.String())
-			}
+		b.eventually(fmt.Sprintf("card %d is asked for", i), func() bool { return len(done) > 0 || b.waits() > before+i })
+		if len(done) > 0 {
+			b.t.Fatalf("gatehouse %v never asked for card %d: %s", args, i, &e)
 		}
-		time.Sleep(1700 * time.Millisecond) // the request comes after the words, and sooner it is the same presentation
-		b.present(s)
+		time.Sleep(1600 * time.Millisecond) // sooner it is the same presentation
+		b.present(s, "the card is read", func() bool { return len(done) > 0 || strings.Count(e.String(), "read at door") > i })
 	}
 	return <-done, o.String(), e.String()
 }
+
+// waits is how often the daemon has waited for a card by now: the tool asks for
+// one before it does.
+func (b *bench) waits() int { return strings.Count(b.log.String(), "the next card is waited for") }
 
 // done runs it and wants success.
 func (b *bench) done(stdin string, swipes []swipe, args ...string) string {
@@ -171,7 +182,7 @@ func TestDesk(t *testing.T) {
 		t.Errorf("checkin: %s", out)
 	}
 	said.WriteString(out)
-	b.opens(tenantCard)
+	b.opens(tenantCard, "front", "yard")
 	b.fails("", []string{"unexpected argument"}, "checkin", tenantName)
 	b.notice(said)
 	b.lost(said)
@@ -186,14 +197,14 @@ func TestDesk(t *testing.T) {
 	b.nobody(said.String())
 }
 
-// opens wants both doors to open for a card.
-func (b *bench) opens(card uint64) {
+// opens wants doors to open for a card.
+func (b *bench) opens(card uint64, doors ...string) {
 	b.t.Helper()
 	time.Sleep(1600 * time.Millisecond) // sooner it is the same presentation
-	for _, door := range []string{"front", "yard"} {
-		b.eventually(door+" is secured", func() bool { _, on := b.board.Output(door); return !on })
-		go b.present(swipe{door, card})
-		b.eventually(door+" opens", func() bool { _, on := b.board.Output(door); return on })
+	for _, door := range doors {
+		isOpen := func() bool { _, on := b.board.Output(door); return on }
+		b.eventually(door+" is secured", func() bool { return !isOpen() })
+		b.present(swipe{door, card}, door+" opens", isOpen)
 	}
 }
 
@@ -216,7 +227,7 @@ func (b *bench) notice(said *strings.Builder) {
 	if left := time.Until(*v.Notice); v.State != "notice" || left < 4*24*time.Hour || left > 5*24*time.Hour {
 		b.t.Errorf("%+v", v)
 	}
-	b.opens(tenantCard)
+	b.opens(tenantCard, "front", "yard")
 	b.eventually("the tenant was told at both doors", func() bool { return b.tenancy("3B").Told == 2 })
 	b.fails("0000\n", []string{"wrong PIN"}, "tenancy", "dispute", "3B", "--by", "pin")
 	said.WriteString(b.ok("4711\n", "tenancy", "dispute", "3B", "--by", "pin"))
@@ -236,9 +247,9 @@ func (b *bench) lost(said *strings.Builder) {
 	if !strings.Contains(out, "1 suspended, 2 active") {
 		b.t.Errorf("card replace: %s", out)
 	}
-	b.opens(second)
+	b.opens(second, "front", "yard")
 	said.WriteString(b.done("", []swipe{{"front", tenantCard}}, "card", "resume", "3B", "--by", "card"))
-	b.opens(tenantCard)
+	b.opens(tenantCard, "front", "yard")
 	said.WriteString(b.ok("", "card", "suspend", "3B", "--by", "landlord", "--card", "2"))
 }
 
@@ -250,8 +261,7 @@ func (b *bench) leave(said *strings.Builder) {
 		b.t.Errorf("checkout: %s", out)
 	}
 	time.Sleep(1600 * time.Millisecond)
-	b.present(swipe{"front", tenantCard})
-	b.eventually("the card is told that it is over", func() bool { return strings.Contains(b.ok("", "log", "--all"), "revoked") })
+	b.present(swipe{"front", tenantCard}, "the card is told that it is over", func() bool { return strings.Contains(b.ok("", "log", "--all"), "revoked") })
 	said.WriteString(out + b.ok("", "tenancy", "list"))
 	if v := b.tenancy(b.first()); v.State != "ended" || v.Cause != "moved_out" {
 		b.t.Errorf("%+v", v)
@@ -304,7 +314,7 @@ func TestDeskOfTwo(t *testing.T) {
 		_, err := b.client.ShowCard(t.Context(), d.Session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Door: "front"}})
 		waiting <- err
 	}()
-	time.Sleep(200 * time.Millisecond)
+	b.eventually("the first one is asked for a card", func() bool { return b.waits() == 1 })
 	b.fails("", []string{`no tenancy "3B"`}, "tenancy", "withdraw", "3B", "--take-over")
 	if err := <-waiting; err == nil || !strings.Contains(err.Error(), "took the desk over") {
 		t.Errorf("the first one hears: %v", err)

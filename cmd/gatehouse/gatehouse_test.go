@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
+	"gatehouse/sync/wire"
 )
 
 const siteText = `
@@ -58,7 +60,10 @@ type bench struct {
 	source *devicetest.WiegandSource
 	serial *devicetest.SerialReader
 	client *control.Client
+	log    prompts // of the daemon
 }
+
+func init() { lastWord = time.Minute } // however slow the machine is
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -99,7 +104,9 @@ func (b *bench) serve() (stop func()) {
 	var all sync.WaitGroup
 	all.Go(func() { _ = b.board.Serve(context.Background(), ours) })
 	all.Go(func() { _ = remote.Run(context.Background()) })
-	g, err := gateway.New(gateway.Options{Site: site, Time: gateway.SystemTime(), Version: "test", Log: zerolog.Nop(),
+	clock := gateway.SystemTime()
+	clock.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockUnset, 0 } // whatever this machine has
+	g, err := gateway.New(gateway.Options{Site: site, Time: clock, Version: "test", Log: zerolog.New(&b.log),
 		Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open}})
 	must(b.t, err)
 	done := make(chan error, 1)
@@ -122,7 +129,7 @@ func (b *bench) serve() (stop func()) {
 
 func (b *bench) eventually(what string, ok func() bool) {
 	b.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}
@@ -192,7 +199,7 @@ func TestHouse(t *testing.T) {
 	}
 	b.fails("", []string{"in the past"}, "grant", "add", "--key", key, "--label", "9Y", "--door", "front", "--printed", "3+5D", "--until", "2020-01-01")
 	b.fails("", []string{"did not sign"}, "grant", "end", "--key", otherKey(t, b), "3B")
-	if out := b.ok("", "log", "--all"); !strings.Contains(out, "list_applied") || strings.Contains(out, "4567") {
+	if out := b.ok("", "log", "--all"); !strings.Contains(out, "list_applied") || shortNumber.MatchString(out) {
 		t.Errorf("log:\n%s", out)
 	}
 	if out := b.ok("", "release", "yard"); !strings.Contains(out, "released") {
@@ -205,19 +212,8 @@ func TestHouse(t *testing.T) {
 // swipes adds the form of the same card that the serial reader sees.
 func (b *bench) swipes(key string) {
 	b.t.Helper()
-	done := make(chan string, 1)
-	go func() {
-		status, out, errOut := b.tool("", "grant", "card", "--key", key, "--reader", "yard", "3B")
-		done <- fmt.Sprint(status, out, errOut)
-	}()
-	time.Sleep(300 * time.Millisecond)
-	must(b.t, b.serial.Present(b.t.Context(), 0x01007B11D7, 200*time.Millisecond))
-	if got := <-done; !strings.HasPrefix(got, "0") {
-		b.t.Fatalf("grant card: %s", got)
-	}
-	time.Sleep(1600 * time.Millisecond) // sooner it is the same presentation
-	go func() { _ = b.serial.Present(b.t.Context(), 0x01007B11D7, time.Second) }()
-	b.eventually("the card opens the yard too", func() bool { _, on := b.board.Output("yard"); return on })
+	b.done("", []swipe{{"yard", tenantCard}}, "grant", "card", "--key", key, "--reader", "yard", "3B")
+	b.opens(tenantCard, "yard")
 }
 
 // states ends, suspends and resumes.
@@ -245,6 +241,10 @@ func (b *bench) states(key string) {
 		b.t.Errorf("list after forget: %s", out)
 	}
 }
+
+// shortNumber is the card's printed number by itself: four digits in a row stand
+// now and then in a hash or a time, too.
+var shortNumber = regexp.MustCompile(`(?:^|[^0-9a-fA-F])0*4567(?:[^0-9a-fA-F]|$)`)
 
 func otherKey(t *testing.T, b *bench) string {
 	t.Helper()
@@ -295,7 +295,6 @@ func TestAdopt(t *testing.T) {
 	format, _ := wiegand.Lookup("H10301")
 	stranger, err := format.Encode(wiegand.Fields{Facility: 9, Card: 99, HasFacility: true})
 	must(t, err)
-	time.Sleep(150 * time.Millisecond)
 	must(t, b.source.Send(stranger))
 	var a control.AdoptState
 	b.eventually("the card asks", func() bool {

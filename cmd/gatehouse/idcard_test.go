@@ -71,7 +71,7 @@ func TestCheckInByCard(t *testing.T) {
 		t.Fatalf("status %d: %s%s", status, out, errOut)
 	}
 	said := out + errOut
-	b.opens(tenantCard)
+	b.opens(tenantCard, "front", "yard")
 
 	m.Misbehave(devicetest.IDCardFaults{})
 	m.Place(laidExpired)

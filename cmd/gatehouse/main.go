@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 	_ "time/tzdata" // a small system has no time zones of its own
 
 	"github.com/alecthomas/kong"
@@ -63,6 +64,15 @@ type session struct {
 	in     io.Reader
 	out    io.Writer
 	err    io.Writer // questions and remarks
+}
+
+// lastWord bounds what is still said to the daemon when a command is over, or was
+// interrupted.
+var lastWord = 5 * time.Second
+
+// parting is a context for that.
+func (s *session) parting() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(s.ctx), lastWord)
 }
 
 func main() {

@@ -165,7 +165,7 @@ func (c readerInstallCmd) pair(s *session) (r control.Reader, err error) {
 
 // giveUp closes the window, which the daemon would keep open.
 func (c readerInstallCmd) giveUp(s *session) {
-	last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
+	last, cancel := s.parting()
 	defer cancel()
 	err := s.client.CloseInstall(last, c.Door, c.Reader)
 	if err != nil {

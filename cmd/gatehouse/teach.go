@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"text/tabwriter"
-	"time"
 
 	"gatehouse/internal/control"
 )
@@ -52,7 +50,7 @@ func isConflict(err error) bool {
 
 // end gives the reader back to its door.
 func (c teachCmd) end(s *session) {
-	last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), time.Second)
+	last, cancel := s.parting()
 	defer cancel()
 	_ = s.client.EndTeach(last, c.Door, c.Reader) // it ends by itself
 }
