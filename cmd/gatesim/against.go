@@ -8,7 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -25,7 +28,7 @@ type mosquitto struct {
 	brokers map[string]*exec.Cmd
 	ports   map[string]int
 	arrived atomic.Int64 // different events at the centre
-	probes  atomic.Int64 // probes of the bridge at the centre
+	probes  sync.Map     // by which connection of the door a probe of the bridge reached the centre
 }
 
 // mosquittoPrograms: Debian keeps it where only root's PATH leads.
@@ -46,14 +49,11 @@ func newMosquitto(dir string) (*mosquitto, error) {
 		if err := os.MkdirAll(filepath.Join(m.dir, name), 0o777); err != nil {
 			return nil, fmt.Errorf("folder of mosquitto: %w", err)
 		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("port for mosquitto: %w", err)
-		}
-		m.ports[name] = l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
 	}
-	return m, nil
+	var ports [2]int
+	err := freePorts(ports[:])
+	m.ports[atCentre], m.ports[atEdge] = ports[0], ports[1]
+	return m, err
 }
 
 // The two brokers.
@@ -111,9 +111,14 @@ func (m *mosquitto) start(ctx context.Context, name string) error {
 func (m *mosquitto) address(name string) string { return fmt.Sprintf("127.0.0.1:%d", m.ports[name]) }
 
 // kill is kill -9, as a power cut is.
-func (m *mosquitto) kill(name string) {
+func (m *mosquitto) kill(name string) { m.signal(name, syscall.SIGKILL) }
+
+// stop ends a broker in order: it keeps what it has to keep.
+func (m *mosquitto) stop(name string) { m.signal(name, syscall.SIGTERM) }
+
+func (m *mosquitto) signal(name string, s syscall.Signal) {
 	if cmd := m.brokers[name]; cmd != nil {
-		_ = cmd.Process.Kill()
+		_ = cmd.Process.Signal(s)
 		_ = cmd.Wait()
 		delete(m.brokers, name)
 	}
@@ -132,8 +137,8 @@ func (m *mosquitto) subscribe() (mqtt.Client, error) {
 	o.SetDefaultPublishHandler(func(_ mqtt.Client, msg mqtt.Message) { // called by one goroutine
 		event := string(msg.Payload())
 		switch {
-		case event == probe:
-			m.probes.Add(1)
+		case strings.HasPrefix(event, probe):
+			m.probes.Store(strings.TrimPrefix(event, probe), true)
 		case !seen[event]:
 			seen[event] = true
 			m.arrived.Add(1)
@@ -143,8 +148,8 @@ func (m *mosquitto) subscribe() (mqtt.Client, error) {
 	return c, errors.Join(waited(c.Connect()), waited(c.Subscribe("#", 1, nil)))
 }
 
-// probe is an event that asks whether the bridge works; it is not counted.
-const probe = "probe"
+// probe begins an event that asks whether the bridge works; it is not counted.
+const probe = "probe of "
 
 // publish sends one event by QoS 1 and returns when the broker has acknowledged it.
 func publish(c mqtt.Client, event string) error {
@@ -177,7 +182,7 @@ func (m *mosquitto) outage(ctx context.Context, events int, powerCut bool) (arri
 		return 0, err
 	}
 	register.Disconnect(100)
-	m.kill(atCentre)
+	m.stop(atCentre) // with the session of the register, or what the bridge brings before it is back would be nobody's
 	for i := range events {
 		if err := publish(door, fmt.Sprint("entry ", i)); err != nil {
 			return 0, fmt.Errorf("event %d: %w", i, err)
@@ -205,22 +210,24 @@ func (m *mosquitto) outage(ctx context.Context, events int, powerCut bool) (arri
 	return int(m.arrived.Load()), nil
 }
 
-// bridged connects to the broker of the gateway and returns when an event has
-// come over its bridge: what the bridge still had has come before.
+// bridged connects to the broker of the gateway, by a new name, and returns when
+// an event of this connection has come over the bridge: what the bridge still had
+// has come before.
 func (m *mosquitto) bridged(ctx context.Context, name string) (mqtt.Client, error) {
 	door := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + m.address(atEdge)).SetClientID(name).SetAutoReconnect(false))
 	if err := waited(door.Connect()); err != nil {
 		return nil, fmt.Errorf("connect to mosquitto: %w", err)
 	}
-	before := m.probes.Load()
-	for end := time.Now().Add(4 * patience); m.probes.Load() == before; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(4 * patience); ; time.Sleep(100 * time.Millisecond) {
+		if _, here := m.probes.Load(name); here {
+			return door, nil
+		}
 		if ctx.Err() != nil || time.Now().After(end) {
 			door.Disconnect(0)
 			return nil, errors.Join(errors.New("mosquitto's bridge does not connect"), ctx.Err())
 		}
-		if err := publish(door, probe); err != nil {
+		if err := publish(door, probe+name); err != nil {
 			return nil, err
 		}
 	}
-	return door, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"time"
 
@@ -37,13 +36,8 @@ enrol_listen = "127.0.0.1:%d"
 // newCentre makes the keys of a registry, as `registryd init` does.
 func newCentre(dir string) (*centre, error) {
 	c := &centre{dir: filepath.Join(dir, "registry"), processes: map[string]*process{}}
-	for i := range c.ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("port for the registry: %w", err)
-		}
-		c.ports[i] = l.Addr().(*net.TCPAddr).Port
-		defer l.Close()
+	if err := freePorts(c.ports[:]); err != nil {
+		return nil, err
 	}
 	err := issuer.Init(c.dir, issuer.Setup{Registry: "demo", Hosts: []string{"127.0.0.1"}, Broker: c.ports[0], Enrol: c.ports[1],
 		Config: fmt.Appendf(nil, frontConf, c.ports[0], c.ports[1]), Now: time.Now()})

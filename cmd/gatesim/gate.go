@@ -52,6 +52,9 @@ func (g *gateReaders) close() error {
 // paired reports whether the OSDP reader has a key of its own.
 func (g *gateReaders) paired() bool { return g.card.State().Key != nil }
 
+// polls is how often the OSDP reader was asked what there is to report.
+func (g *gateReaders) polls() int { return g.card.State().Commands[0x60] }
+
 // giveKey puts a key into reader and gateway, as somebody does who pairs them at
 // a desk.
 func (g *gateReaders) giveKey(dir string) error {
@@ -105,7 +108,10 @@ func (p *play) pairing() error {
 		}
 	}
 	p.say(gate, "gatehouse reader install gate in: it has a random key of its own now, its line is encrypted, the window is closed again. The card of before is too old")
-	if err := p.wait(300 * time.Millisecond); err != nil { // polls with nothing to report
+	// Who comes next counts once the reader has been heard to have nothing to report:
+	// with the poll after that one.
+	before := p.gate.polls()
+	if err := p.until("the gate's reader has nothing to report", func() bool { return p.gate.polls() >= before+2 }); err != nil {
 		return err
 	}
 	return p.comeIn(p.people.residents[6], gate)

@@ -36,7 +36,7 @@ type play struct {
 
 // patience is how long the daemon may take for anything: far more than it
 // needs, since the machine may be busy with something else.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // say prints one line of the story.
 func (p *play) say(where, format string, args ...any) {
@@ -194,7 +194,11 @@ func (p *play) present(who *person, door string, until func(at time.Duration) er
 	}
 	ctx, away := context.WithCancel(p.ctx)
 	gone := make(chan error, 1)
-	go func() { gone <- p.yard.Present(ctx, who.card, 2*patience) }()
+	go func() {
+		// Twice at once: a card whose second frame is late, because this process was
+		// held up, is a ghost.
+		gone <- errors.Join(p.yard.Present(ctx, who.card, 0), p.yard.Present(ctx, who.card, 2*patience))
+	}()
 	err := until(at)
 	away()
 	if shown := <-gone; !errors.Is(shown, context.Canceled) {
