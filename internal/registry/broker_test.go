@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/freeport"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -88,6 +89,13 @@ func (w *wired) up(wait time.Duration) bool {
 	}
 }
 
+// refused waits until the link is up, or the broker refused what it asked for.
+func (w *wired) refused() bool {
+	w.r.t.Helper()
+	w.r.until("the broker decides", func() bool { s := w.link.Status(); return s.Up || s.Err != nil })
+	return w.link.Status().Connects == 0
+}
+
 func (w *wired) next(topic string, wait time.Duration) ([]byte, error) {
 	deadline := time.After(wait)
 	for {
@@ -102,18 +110,25 @@ func (w *wired) next(topic string, wait time.Duration) ([]byte, error) {
 	}
 }
 
-// ask repeats a message until it is acked: nothing on the way confirms it.
-func (w *wired) ask(kind string, p wire.Payload) wire.Ack {
+// ask repeats a message until it is acked: nothing on the way confirms it. Other
+// acks may be late, for what was repeated before.
+func (w *wired) ask(kind string, p wire.Payload, good func(wire.Ack) bool) {
 	w.r.t.Helper()
 	topic, payload := w.say(kind, p)
-	for range 20 {
+	var last wire.Ack
+	w.r.until("an ack of a "+kind, func() bool {
 		_ = w.link.Publish(context.Background(), topic, payload)
-		if envelope, err := w.next(w.place.Down(wire.TypeAck), time.Second); err == nil {
-			return w.ack(envelope)
+		for {
+			envelope, err := w.next(w.place.Down(wire.TypeAck), time.Second)
+			if err != nil {
+				return false
+			}
+			if last = w.ack(envelope); good(last) {
+				return true
+			}
+			w.r.t.Logf("%s is answered %+v", kind, last)
 		}
-	}
-	w.r.t.Fatalf("no ack of a %s", kind)
-	return wire.Ack{}
+	})
 }
 
 // play is the same life of a gateway over any broker.
@@ -125,30 +140,24 @@ func (r *rig) play(f *started, broker string) {
 	_, err := f.client.PutHouse(ctx, "b1", r.house(1, g).Envelope)
 	r.must(err)
 	w := r.wire(g, broker, r.client(g, g.place))
-	if !w.up(10 * time.Second) {
+	if !w.up(patience) {
 		r.t.Fatalf("the gateway does not get in: %v", w.link.Status().Err)
 	}
-	if a := w.ask(wire.TypeHello, g.hello()); a.Next != 0 || a.Nonce != g.nonce {
-		r.t.Fatalf("ack of the hello: %+v", a)
-	}
+	w.ask(wire.TypeHello, g.hello(), func(a wire.Ack) bool { return a.Next == 0 && a.Nonce == g.nonce })
 	big := g.batch(0, 600)
 	big.Sealed = make([]byte, wire.MaxBatchSize-len(r.encode(big))-200) // as large as a batch may be
-	if a := w.ask(wire.TypeBatch, big); a.Next != 600 {
-		r.t.Fatalf("ack through %d, want 600", a.Next)
-	}
-	if a := w.ask(wire.TypeBatch, g.batch(500, 400)); a.Next != 900 {
-		r.t.Fatalf("ack through %d, want 900", a.Next)
-	}
+	w.ask(wire.TypeBatch, big, func(a wire.Ack) bool { return a.Next == 600 })
+	w.ask(wire.TypeBatch, g.batch(500, 400), func(a wire.Ack) bool { return a.Next == 900 })
 	l := r.list(1, 600)
 	if p, err := f.client.PutList(ctx, l); err != nil || p.Pushed != 1 {
 		r.t.Fatalf("pushed %+v, %v", p, err)
 	}
-	_, err = w.next(g.place.Down(wire.TypeList), 5*time.Second)
+	_, err = w.next(g.place.Down(wire.TypeList), patience)
 	r.must(err)
 	topic, payload := w.say(wire.TypeWant, wire.Want{House: true, Buckets: []wire.Hash{sha256.Sum256(l.Buckets[0])}})
 	r.must(w.link.Publish(ctx, topic, payload))
 	for _, kind := range []string{wire.TypeHouse, wire.TypeList} {
-		_, err := w.next(g.place.Down(kind), 5*time.Second)
+		_, err := w.next(g.place.Down(kind), patience)
 		r.must(err)
 	}
 	var count int
@@ -167,27 +176,23 @@ func TestOverTheEmbeddedBroker(t *testing.T) {
 // mosquitto runs Debian's broker with the rig's certificates.
 func (r *rig) mosquitto(program string) (address string) {
 	r.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	r.must(err)
-	address = l.Addr().String()
-	r.must(l.Close())
-	_, port, _ := net.SplitHostPort(address)
+	port := freeport.Hold(r.t)
+	address = fmt.Sprintf("127.0.0.1:%d", port)
 	path := func(name string) string { return filepath.Join(r.dir, name) }
-	config := fmt.Sprintf("listener %s 127.0.0.1\ncafile %s\ncertfile %s\nkeyfile %s\ntls_version tlsv1.3\nrequire_certificate true\n"+
+	config := fmt.Sprintf("listener %d 127.0.0.1\ncafile %s\ncertfile %s\nkeyfile %s\ntls_version tlsv1.3\nrequire_certificate true\n"+
 		"use_identity_as_username true\nallow_anonymous false\npersistence false\nuser root\n", port, path(api.FileCA), path(api.FileServerCert), path(api.FileServerKey))
 	r.must(os.WriteFile(path("mosquitto.conf"), []byte(config), 0o600))
 	cmd := exec.Command(program, "-c", path("mosquitto.conf"))
 	r.must(cmd.Start())
 	r.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 100 {
-		if c, err := net.Dial("tcp", address); err == nil {
+	r.until("mosquitto listens", func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
 			_ = c.Close()
-			return address
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	r.t.Fatal("mosquitto does not listen")
-	return ""
+		return err == nil
+	})
+	return address
 }
 
 func TestOverMosquitto(t *testing.T) {
@@ -208,7 +213,7 @@ func twoGateways(t *testing.T) (*rig, *started, [2]*wired) {
 	r.must(err)
 	both := [2]*wired{r.wire(g1, f.broker, r.client(g1, g1.place)), r.wire(g2, f.broker, r.client(g2, g2.place))}
 	for _, w := range both {
-		if !w.up(10 * time.Second) {
+		if !w.up(patience) {
 			t.Fatal(w.link.Status().Err)
 		}
 	}
@@ -220,7 +225,7 @@ func TestSiblingsHearEachOther(t *testing.T) {
 	if err := w[0].link.Publish(t.Context(), w[0].place.House("g1"), []byte("a record")); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w[1].next(w[1].place.House("g1"), 5*time.Second); err != nil || string(got) != "a record" {
+	if got, err := w[1].next(w[1].place.House("g1"), patience); err != nil || string(got) != "a record" {
 		t.Fatalf("%q, %v", got, err)
 	}
 }
@@ -233,7 +238,7 @@ func TestGatewaysSeeOnlyTheirTopics(t *testing.T) {
 	for _, filter := range []string{"#", "gatehouse/#", "$SYS/#", "gatehouse/v1/+/+/+/+/up/+", w[1].place.Down("+"), w[1].place.Up("+"), other.House("+"),
 		w[0].place.Down("+") + "/#", "gatehouse/v1/d1/t1/b1/+/down/+", "$JS/API/#", "$MQTT/#", "+/+/+/+/+/+/+/+", w[0].place.Status()} {
 		nosy := r.wire(w[0].model, f.broker, r.client(w[0].model, w[0].place), filter)
-		if nosy.up(300 * time.Millisecond) {
+		if !nosy.refused() {
 			t.Errorf("a gateway may subscribe to %s", filter)
 		}
 		nosy.stop()
@@ -241,18 +246,23 @@ func TestGatewaysSeeOnlyTheirTopics(t *testing.T) {
 	for _, topic := range []string{w[1].place.Down(wire.TypeAck), w[1].place.House("g2"), w[1].place.Up(wire.TypeHello), w[1].place.Status(),
 		other.House("g1"), "$JS/API/STREAM/LIST", w[0].place.Up("other")} {
 		_ = w[0].link.Publish(t.Context(), topic, []byte("forged"))
-		if !w[0].up(5 * time.Second) {
+		if !w[0].up(patience) {
 			t.Fatal("link lost")
 		}
 	}
-	time.Sleep(100 * time.Millisecond)
+	// What comes after them has come: so have they, or never will.
+	w[0].ask(wire.TypeHello, w[0].hello(), func(a wire.Ack) bool { return a.Nonce == w[0].nonce })
 	if n := f.refused.Load(); n != 0 {
 		t.Errorf("%d forged messages reached the front", n)
 	}
+	r.must(w[0].link.Publish(t.Context(), w[0].place.House("g1"), []byte("honest")))
 	select {
 	case m := <-w[1].link.Messages():
-		t.Errorf("a sibling got %q on %s", m.Payload, m.Topic)
-	default:
+		if m.Topic != w[0].place.House("g1") {
+			t.Errorf("a sibling got %q on %s", m.Payload, m.Topic)
+		}
+	case <-time.After(patience):
+		t.Error("a sibling hears nothing")
 	}
 }
 
@@ -269,21 +279,20 @@ func TestStrangersDoNotGetIn(t *testing.T) {
 		"the server's own":   r.certificate(&x509.Certificate{SerialNumber: w[0].cert().SerialNumber}),
 	} {
 		stranger := r.wire(w[0].model, f.broker, cert)
-		if stranger.up(300 * time.Millisecond) {
+		if !stranger.refused() {
 			t.Errorf("got in: %s", name)
 		}
 		stranger.stop()
 	}
+	before := w[0].link.Status().Connects
 	_, err := f.client.PutHouse(t.Context(), "b1", r.house(2, w[1].model).Envelope)
 	r.must(err)
-	for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if up, _ := w[0].link.State(); !up {
-			break
-		}
-	}
-	time.Sleep(500 * time.Millisecond) // it tries to come back meanwhile
-	if up, _ := w[0].link.State(); up {
-		t.Error("a removed gateway is still connected")
+	r.until("a removed gateway is cut off, and tries in vain to come back", func() bool {
+		s := w[0].link.Status()
+		return !s.Up && s.Err != nil && strings.HasPrefix(s.Err.Error(), "connect to ")
+	})
+	if s := w[0].link.Status(); s.Up || s.Connects != before {
+		t.Errorf("a removed gateway is connected again: %+v", s)
 	}
 	if up, _ := w[1].link.State(); !up {
 		t.Error("its sibling is not")
@@ -302,21 +311,22 @@ func TestMosquittoSub(t *testing.T) {
 	r.must(os.WriteFile(path("c.crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}), 0o600))
 	r.must(os.WriteFile(path("c.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: r.pkcs8(cert.PrivateKey)}), 0o600))
 	host, port, _ := net.SplitHostPort(f.broker)
-	args := []string{"-h", host, "-p", port, "--cafile", path(api.FileCA), "--cert", path("c.crt"), "--key", path("c.key"), "-F", "%t", "-W", "3",
+	args := []string{"-h", host, "-p", port, "--cafile", path(api.FileCA), "--cert", path("c.crt"), "--key", path("c.key"), "-F", "%t", "-C", "30", "-W", "60",
 		"-t", "#", "-t", "gatehouse/#", "-t", "$SYS/#", "-t", w[1].place.Up("+"), "-t", w[1].place.Down("+"), "-t", w[0].place.Down("+"), "-t", w[0].place.House("+")}
 	cmd := exec.Command(program, args...)
+	ctx, cancel := context.WithCancel(t.Context())
 	talking := make(chan struct{})
 	go func() {
 		defer close(talking)
-		for range 20 {
-			time.Sleep(100 * time.Millisecond)
+		for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
 			for _, g := range w {
 				topic, payload := g.say(wire.TypeHello, g.hello())
 				_ = g.link.Publish(context.Background(), topic, payload)
 			}
 		}
 	}()
-	out, _ := cmd.Output() // ends by its own timeout
+	out, _ := cmd.Output() // ends when it has heard enough
+	cancel()
 	<-talking
 	seen := map[string]bool{}
 	for topic := range strings.Lines(string(out)) {

@@ -19,7 +19,7 @@ func (r *rig) keepers(broker string, cert tls.Certificate, p wire.Place, session
 	payload := make([]byte, 60<<10)
 	for s := range sessions {
 		c := r.raw(broker, fmt.Sprintf("keep-%d", s), cert, false, nil)
-		c.Subscribe(p.House("+"), byte(1+s%2), nil).WaitTimeout(2 * time.Second)
+		c.Subscribe(p.House("+"), byte(1+s%2), nil).WaitTimeout(patience)
 		c.Disconnect(0)
 		c = r.raw(broker, fmt.Sprintf("fill-%d", s), cert, false, nil)
 		tokens := make([]paho.Token, 0, messages)
@@ -27,7 +27,7 @@ func (r *rig) keepers(broker string, cert tls.Certificate, p wire.Place, session
 			tokens = append(tokens, c.Publish(p.House(p.Gateway), byte(1+i%2), i%10 == 0, payload))
 		}
 		for _, t := range tokens {
-			if !t.WaitTimeout(5*time.Second) || t.Error() != nil {
+			if !settled(t) {
 				return confirmed
 			}
 			confirmed++
@@ -51,24 +51,21 @@ func TestFullBroker(t *testing.T) {
 	if n < 6000 { // the stores must give way, not stop
 		t.Errorf("%d messages were taken and then no more", n)
 	}
-	if a := w[1].ask(wire.TypeHello, w[1].hello()); a.Nonce != w[1].nonce {
-		t.Errorf("a connected gateway is answered %+v", a)
-	}
+	answers := func(g *wired) func(wire.Ack) bool { return func(a wire.Ack) bool { return a.Nonce == g.nonce } }
+	w[1].ask(wire.TypeHello, w[1].hello(), answers(w[1]))
 	w[1].stop()
 	late := r.wire(w[1].model, f.broker, r.client(w[1].model, w[1].place))
-	if !late.up(10 * time.Second) {
+	if !late.up(patience) {
 		t.Fatalf("another gateway can't connect any more: %v", late.link.Status().Err)
 	}
 	late.nonce[15]++
-	if a := late.ask(wire.TypeHello, late.hello()); a.Nonce != late.nonce {
-		t.Errorf("a gateway that came back is answered %+v", a)
-	}
+	late.ask(wire.TypeHello, late.hello(), answers(late)) // it came back
 	c := r.raw(f.broker, "honest", r.client(w[1].model, w[1].place), true, make(chan string, 16))
 	topic, payload := late.say(wire.TypeHello, late.hello())
 	if !settled(c.Publish(topic, 1, false, payload)) {
 		t.Error("QoS 1 is not confirmed")
 	}
-	if _, err := late.next(late.place.Down(wire.TypeAck), 5*time.Second); err != nil {
+	if _, err := late.next(late.place.Down(wire.TypeAck), patience); err != nil {
 		t.Errorf("QoS 1: %v", err)
 	}
 }

@@ -43,7 +43,7 @@ func (s *scene) restart() {
 func (s *scene) ask(kind string, p wire.Payload) wire.Ack {
 	s.t.Helper()
 	s.link.receive(s.g.say(kind, p))
-	envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), 10*time.Second)
+	envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), patience)
 	if err != nil {
 		s.t.Fatalf("no ack of a %s: %v", kind, err)
 	}
@@ -216,18 +216,18 @@ func TestRecordsReachTheIssuerOnce(t *testing.T) {
 	}
 	got := make(chan api.Work, 1)
 	go func() {
-		w, _ := s.front.client.Work(context.Background(), 4, 20*time.Second)
+		w, _ := s.front.client.Work(context.Background(), 4, maxWorkWait)
 		got <- w
 	}()
-	time.Sleep(50 * time.Millisecond)
+	s.until("the issuer waits for work", func() bool {
+		s.front.inbox.mu.Lock()
+		defer s.front.inbox.mu.Unlock()
+		return s.front.inbox.polls > 0
+	})
+	began := time.Now()
 	deliver(6, 3, nil)
-	select {
-	case w := <-got:
-		if len(w.Deliveries) != 1 || w.Next != 5 {
-			t.Errorf("work %+v", w)
-		}
-	case <-time.After(5 * time.Second):
-		t.Error("whoever waits for work was not woken")
+	if w := <-got; len(w.Deliveries) != 1 || w.Next != 5 || time.Since(began) >= maxWorkWait/2 {
+		t.Errorf("whoever waits for work was woken after %v: %+v", time.Since(began), w)
 	}
 }
 
@@ -266,7 +266,7 @@ func TestListsArePushedAskedForAndProved(t *testing.T) {
 		t.Error("the answer has not what was asked for")
 	}
 	for _, kind := range []string{wire.TypeHouse, wire.TypeTrust} {
-		if _, err := s.link.next(s.g.place.Down(kind), 5*time.Second); err != nil {
+		if _, err := s.link.next(s.g.place.Down(kind), patience); err != nil {
 			t.Errorf("%s did not come: %v", kind, err)
 		}
 	}
@@ -295,7 +295,7 @@ func (s *scene) shown() api.Gateway {
 
 func (s *scene) part() (part wire.ListPart) {
 	s.t.Helper()
-	envelope, err := s.link.next(s.g.place.Down(wire.TypeList), 5*time.Second)
+	envelope, err := s.link.next(s.g.place.Down(wire.TypeList), patience)
 	s.must(err)
 	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeList, Role: wire.RoleWitness, Address: s.g.place.Address()},
 		[]wire.Key{{Role: wire.RoleWitness, Epoch: 1, Public: s.front.keys.witnessPublic()}})
@@ -371,9 +371,7 @@ func TestAlarmsByNoticeAndEntry(t *testing.T) {
 		s.must(err)
 		return all
 	}
-	for deadline := time.Now().Add(5 * time.Second); len(alarms()) == 0 && time.Now().Before(deadline); {
-		time.Sleep(5 * time.Millisecond)
-	}
+	s.until("an alarm", func() bool { return len(alarms()) > 0 })
 	if a := alarms(); len(a) != 1 || a[0].Stored || a[0].Kind != "forced" || a[0].Door != "front" {
 		t.Fatalf("alarms after the notice: %+v", a)
 	}
@@ -396,10 +394,5 @@ func TestStatusIsOfTheNewestConnection(t *testing.T) {
 		t.Error("an old will counts")
 	}
 	s.link.receive(s.g.say(wire.TypeStatus, wire.Status{Nonce: s.g.nonce}))
-	for deadline := time.Now().Add(5 * time.Second); s.shown().Online && time.Now().Before(deadline); {
-		time.Sleep(5 * time.Millisecond)
-	}
-	if s.shown().Online {
-		t.Error("a will does not count")
-	}
+	s.until("a will counts", func() bool { return !s.shown().Online })
 }

@@ -18,11 +18,7 @@ func TestReplayedHello(t *testing.T) {
 	s.g.nonce[15]++
 	s.ask(wire.TypeHello, s.g.hello())
 	s.link.receive(s.g.say(wire.TypeStatus, wire.Status{Nonce: s.g.nonce}))
-	for deadline := time.Now().Add(5 * time.Second); s.shown().Online; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the will is not believed")
-		}
-	}
+	s.until("the will is believed", func() bool { return !s.shown().Online })
 	heard := *s.shown().Heard
 	time.Sleep(20 * time.Millisecond)
 	s.ask(wire.TypeHello, s.g.hello())
@@ -69,11 +65,7 @@ func TestNoticesArrive(t *testing.T) {
 	}
 	late := s.g.headers[3]
 	s.link.receive(s.g.say(wire.TypeNotice, wire.Notice{Epoch: 7, Sequence: 4, Header: late})) // of an entry that does not come yet
-	for deadline := time.Now().Add(5 * time.Second); len(s.alarms()) < 5; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d alarms", len(s.alarms()))
-		}
-	}
+	s.until("all alarms", func() bool { return len(s.alarms()) == 5 })
 	s.ask(wire.TypeBatch, s.g.batch(0, 4))
 	stored := 0
 	for _, a := range s.alarms() {

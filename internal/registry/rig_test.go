@@ -32,6 +32,20 @@ import (
 	"gatehouse/sync/wire"
 )
 
+// patience is for what happens soon on any machine; whoever waits that long has
+// failed.
+const patience = time.Minute
+
+// until waits for what happens soon.
+func (r *rig) until(what string, ok func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
 // rig has every key of a registry, and its front's folder.
 type rig struct {
 	t                    testing.TB
@@ -223,7 +237,7 @@ func (r *rig) start(o Options) *started {
 	case err := <-ended:
 		ended <- nil
 		r.t.Fatalf("front did not start: %v", err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		r.t.Fatal("front is not ready")
 	}
 	return s

@@ -68,7 +68,7 @@ type live struct {
 // Limits of the server. What gateways need it to keep is small; the limits, and
 // those of its stores, are for clients that mean harm.
 const (
-	startTime    = 10 * time.Second
+	startTime    = 30 * time.Second
 	maxPending   = 4 << 20 // bytes that wait for a slow gateway; an answer to a Want is half of it
 	maxStore     = 256 << 20
 	maxMemory    = 64 << 20

@@ -99,8 +99,6 @@ func (f *fakeFront) listen(t testing.TB) string {
 
 // version is that of the newest list that the front has.
 func (w *world) version() uint64 {
-	w.front.mu.Lock()
-	defer w.front.mu.Unlock()
 	m, _ := w.listed()
 	return m.Version
 }
@@ -139,7 +137,7 @@ func TestKilled(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		if round%2 == 0 { // on a busy machine a child may need long to begin
-			for end := time.Now().Add(10 * time.Second); w.version() <= before && time.Now().Before(end); {
+			for end := time.Now().Add(patience); w.version() <= before && time.Now().Before(end); {
 				time.Sleep(time.Millisecond)
 			}
 		}

@@ -21,6 +21,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
+// patience is for what happens soon on any machine.
+const patience = time.Minute
+
 // world is a registry with its issuer, a front that is a fake, and gateways.
 type world struct {
 	t     testing.TB
@@ -69,7 +72,7 @@ func (w *world) reopen() {
 // turn is one round of the issuer's loop, with nothing to wait for.
 func (w *world) turn() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	w.i.mu.Lock()
 	after := w.i.after
@@ -267,6 +270,8 @@ func other(op wire.Op, n, minutes int) wire.Change {
 // listed returns the newest list at the front, verified as a gateway does.
 func (w *world) listed() (wire.Manifest, map[wire.ID][]wire.Grant) {
 	w.t.Helper()
+	w.front.mu.Lock() // a request of an issuer that was killed may still be served
+	defer w.front.mu.Unlock()
 	l, there := w.front.lists[building1]
 	if !there {
 		return wire.Manifest{}, nil
