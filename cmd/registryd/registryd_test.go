@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/freeport"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
@@ -39,7 +39,7 @@ func newCentre(t *testing.T) *centre {
 	}
 	r := &centre{t, dir}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	r.ok("init", "--registry", "registry-1", "--host", fmt.Sprintf("127.0.0.1:%d", freePort(t)), "--broker", fmt.Sprint(freePort(t)), "--dir", dir)
+	r.ok("init", "--registry", "registry-1", "--host", fmt.Sprintf("127.0.0.1:%d", freeport.Hold(t)), "--broker", fmt.Sprint(freeport.Hold(t)), "--dir", dir)
 	r.start("serve", "--config", filepath.Join(dir, "front", api.FileConfig))
 	r.start("issue", "--dir", filepath.Join(dir, "issuer"))
 	r.until("the issuer meets the front", func() bool {
@@ -47,16 +47,6 @@ func newCentre(t *testing.T) *centre {
 		return r.json(&s, "issuer") && s.Linked
 	})
 	return r
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (r *centre) args(args []string) []string {
@@ -132,7 +122,7 @@ func (s *safeBuffer) String() string {
 
 func (r *centre) until(what string, f func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !f(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !f(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatalf("in vain: %s", what)
 		}
