@@ -56,6 +56,13 @@ type Broker struct {
 	links    []*Link
 	lanes    map[[2]string]*lane
 	seen     []mqtt.Message
+	late     []due // by their time, then in the order in which they were put off
+}
+
+// due is what is done at its time.
+type due struct {
+	at time.Time
+	do func()
 }
 
 // lane is the way from one client to another.
@@ -175,11 +182,7 @@ func (b *Broker) hold(w *lane, deliver func()) {
 		}
 	}
 	w.held = once
-	time.AfterFunc(overtake, func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		once()
-	})
+	b.later(overtake, once)
 }
 
 // replay delivers one of the messages that the link could have had; which is a
@@ -202,10 +205,24 @@ func (b *Broker) after(d time.Duration, to *Link, connection int, m mqtt.Message
 		to.deliver(connection, m)
 		return
 	}
+	b.later(d, func() { to.deliver(connection, m) })
+}
+
+// later puts something off. Each timer does what is due first, not its own: two
+// that end at the same time come in any order.
+func (b *Broker) later(d time.Duration, do func()) {
+	at := time.Now().Add(d)
+	i := slices.IndexFunc(b.late, func(l due) bool { return l.at.After(at) })
+	if i < 0 {
+		i = len(b.late)
+	}
+	b.late = slices.Insert(b.late, i, due{at, do})
 	time.AfterFunc(d, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		to.deliver(connection, m)
+		first := b.late[0]
+		b.late = b.late[1:]
+		first.do()
 	})
 }
 

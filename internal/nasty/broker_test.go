@@ -208,6 +208,25 @@ func TestSeedRepeats(t *testing.T) {
 	})
 }
 
+// TestSameInstantRepeats: what is due at one instant comes in the order in which
+// it was sent.
+func TestSameInstantRepeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBroker(1)
+		to := b.Connect(Client{Name: "to", Subscribe: []string{"x"}})
+		b.Set(Misdeeds{Reorder: 1})
+		var want []string
+		for i := range 20 {
+			say(t, b.Connect(Client{Name: fmt.Sprint(i)}), "x", fmt.Sprint(i))
+			want = append(want, fmt.Sprintf("x=%d", i))
+		}
+		time.Sleep(2 * overtake)
+		if got := received(to); !slices.Equal(got, want) {
+			t.Errorf("received %v", got)
+		}
+	})
+}
+
 func TestCutAndRestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBroker(1)
