@@ -29,7 +29,7 @@ func (p *quick) Close() error                       { return nil }
 // need on the wire: the module's own work and the pause between two looks are
 // far longer.
 func BenchmarkPoll(b *testing.B) {
-	c := chip{port: &quick{}}
+	c := chip{port: &quick{}, limits: usual}
 	b.ReportAllocs()
 	for b.Loop() {
 		got, err := c.list()

@@ -19,11 +19,17 @@ const (
 )
 
 const (
-	ackWithin   = 100 * time.Millisecond // the manual has 15 ms, a USB adapter keeps bytes up to 16 ms
-	replyWithin = 500 * time.Millisecond // a card is listed or not in less than 50 ms with our retries
-	attempts    = 3
-	overtime    = 100 * time.Millisecond // for bytes that wait because we were busy; a flood gets no more
+	attempts = 3
+	overtime = 100 * time.Millisecond // for bytes that wait because we were busy; a flood gets no more
 )
+
+// limits is how long the module may take.
+type limits struct{ ack, reply time.Duration }
+
+var usual = limits{
+	ack:   100 * time.Millisecond, // the manual has 15 ms, a USB adapter keeps bytes up to 16 ms
+	reply: 500 * time.Millisecond, // a card is listed or not in less than 50 ms with our retries
+}
 
 // errRefused means that the chip knows a command and does not do it, or does
 // not know it.
@@ -34,12 +40,13 @@ var errGarbled = errors.New("the module's answer has a wrong checksum")
 
 // chip speaks with one module over an open port. For one goroutine.
 type chip struct {
-	port device.Port
-	dec  decoder
-	cmd  []byte
-	out  []byte
-	in   [64]byte
-	n, i int // bytes of in, and those taken
+	port   device.Port
+	limits limits
+	dec    decoder
+	cmd    []byte
+	out    []byte
+	in     [64]byte
+	n, i   int // bytes of in, and those taken
 }
 
 // version is the chip's kind and firmware.
@@ -110,7 +117,7 @@ func (c *chip) command(code byte, parameters ...byte) ([]byte, error) {
 
 // taken waits for ACK. Older frames are dropped.
 func (c *chip) taken() error {
-	for deadline := time.Now().Add(ackWithin); ; {
+	for deadline := time.Now().Add(c.limits.ack); ; {
 		got, err := c.next(deadline)
 		switch {
 		case err != nil:
@@ -126,7 +133,7 @@ func (c *chip) taken() error {
 // reply waits for the answer of that code. One with a wrong checksum is asked
 // for again; a command that takes too long is aborted by ACK.
 func (c *chip) reply(code byte) ([]byte, error) {
-	deadline := time.Now().Add(replyWithin)
+	deadline := time.Now().Add(c.limits.reply)
 	for garbled := 0; ; {
 		got, err := c.next(deadline)
 		switch {

@@ -39,6 +39,7 @@ type Reader struct {
 	cfg     Config
 	session device.Session
 	seen    device.Presence
+	limits  limits
 	warned  bool
 }
 
@@ -49,7 +50,7 @@ func New(c Config, open func() (device.Port, error), events chan<- device.Event)
 	if c.Hold == 0 {
 		c.Hold = defaultHold
 	}
-	r := &Reader{cfg: c, seen: device.Presence{Hold: c.Hold}}
+	r := &Reader{cfg: c, seen: device.Presence{Hold: c.Hold}, limits: usual}
 	r.session = device.Session{Source: c.Source, Events: events, Open: open, Use: r.use, Told: r.told}
 	return r
 }
@@ -74,7 +75,7 @@ func (r *Reader) Run(ctx context.Context) error {
 // use looks for cards until the port or the module fails. A module that lost
 // its power for a moment has forgotten its settings: it is set up anew.
 func (r *Reader) use(ctx context.Context, port device.Port) error {
-	c := &chip{port: port}
+	c := &chip{port: port, limits: r.limits}
 	defer c.dec.forget()
 	if err := r.start(ctx, c); err != nil {
 		return err
