@@ -49,7 +49,7 @@ func newTown(t *testing.T, dir string) *town {
 		folder := filepath.Join(dir, name)
 		enrol(t, folder, name, true)
 		w.keyrings[i] = openEnrolled(t, folder)
-		w.gates[i] = &modelGate{name: name, facts: make(map[wire.ID]*fact), over: make(map[wire.ID]bool), dead: make(map[wire.ID]bool), line: lineOf(w.next())}
+		w.gates[i] = newModelGate(name, lineOf(w.next()))
 	}
 	return w
 }
@@ -76,6 +76,7 @@ func (w *town) make(t *rapid.T, i int, c wire.Change) {
 		Record: wire.Record{Line: uint64(g.line), Number: g.count, ID: w.id(), House: sealed, Desk: []byte("desk")}}
 	if c.Op == wire.OpCheckIn {
 		l.Person = []byte("sealed person")
+		g.persons[l.Record.ID] = true
 	}
 	f := &fact{id: l.Record.ID, maker: g.name, change: c}
 	w.facts[f.id] = f
@@ -184,13 +185,19 @@ func (w *town) deliverOne(t *rapid.T, i int, answered bool) bool {
 		}
 		w.registry.deliver(g.name, g.line, l.Record.Number, l.Record.ID, l.Change)
 		if answered {
-			if err := w.keyrings[i].StoredLocals(uint64(g.line), l.Record.Number); err != nil {
-				t.Fatal(err)
-			}
+			w.confirm(t, i, l.Record.Number)
 		}
 		return true
 	}
 	return false
+}
+
+// confirm brings a gateway the registry's word of what it has stored.
+func (w *town) confirm(t *rapid.T, i int, number uint64) {
+	if err := w.keyrings[i].StoredLocals(uint64(w.gates[i].line), number); err != nil {
+		t.Fatal(err)
+	}
+	w.gates[i].confirm(w.gates[i].line, number)
 }
 
 // issue makes a list and brings it to one gateway, with what that lacks.
@@ -278,9 +285,8 @@ func (w *town) renew(t *rapid.T, i int) {
 	for n := range own {
 		own[n].Record.Line, own[n].Record.Number = uint64(g.line), uint64(n)+1
 		f := g.facts[own[n].Record.ID]
-		if f == nil { // settled, but for its person
-			f = w.facts[own[n].Record.ID].copy()
-			g.facts[f.id] = f
+		if f == nil {
+			t.Fatalf("%s: a %s that everybody knows is still there", g.name, own[n].Change.Op)
 		}
 		f.line, f.number, f.lines = g.line, uint64(n)+1, map[lineOf]bool{g.line: true}
 		w.said = append(w.said, own[n])
@@ -313,14 +319,14 @@ func (w *town) check(t *rapid.T) {
 				}
 			}
 		}
-		if got := len(w.keyrings[i].Locals()); got != len(g.facts) {
+		if got, left := len(w.keyrings[i].Locals()), g.left(); got != len(left) {
 			for _, l := range w.keyrings[i].Locals() {
 				t.Logf("held: %s %s/%d/%d of grant %x", l.Change.Op, l.Gateway, l.Record.Line, l.Record.Number, l.Change.Grant[:2])
 			}
-			for _, f := range g.facts {
+			for _, f := range left {
 				t.Logf("want: %s %s/%d/%d of grant %x", f.change.Op, f.maker, f.line, f.number, f.change.Grant[:2])
 			}
-			t.Fatalf("%s: %d records are held, want %d", g.name, got, len(g.facts))
+			t.Fatalf("%s: %d records are held, want %d", g.name, got, len(left))
 		}
 	}
 }
@@ -334,9 +340,7 @@ func (w *town) settle(t *rapid.T) {
 			for w.deliverOne(t, i, true) {
 			}
 			g := w.gates[i] // the answer to a hello
-			if err := w.keyrings[i].StoredLocals(uint64(g.line), w.registry.stored[g.name][g.line]); err != nil {
-				t.Fatal(err)
-			}
+			w.confirm(t, i, w.registry.stored[g.name][g.line])
 			for _, l := range w.own(i) {
 				w.carry(t, l)
 			}

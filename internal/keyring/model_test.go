@@ -167,13 +167,19 @@ func tenancyOf(grant wire.ID) wire.ID { return wire.ID{grant[0], grant[1], 0xee}
 
 // modelGate is what a gateway knows.
 type modelGate struct {
-	name  string
-	facts map[wire.ID]*fact // beside the list
-	list  *modelList        // nil: none
-	over  map[wire.ID]bool
-	dead  map[wire.ID]bool // grants whose end was in force here
-	line  lineOf
-	count uint64
+	name    string
+	facts   map[wire.ID]*fact // beside the list, and what waits for a person of its grant
+	persons map[wire.ID]bool  // own check-ins whose person the registry has not confirmed
+	list    *modelList        // nil: none
+	over    map[wire.ID]bool
+	dead    map[wire.ID]bool // grants whose end was in force here
+	line    lineOf
+	count   uint64
+}
+
+func newModelGate(name string, line lineOf) *modelGate {
+	return &modelGate{name: name, line: line, facts: make(map[wire.ID]*fact), persons: make(map[wire.ID]bool),
+		over: make(map[wire.ID]bool), dead: make(map[wire.ID]bool)}
 }
 
 func (g *modelGate) copy() *modelGate {
@@ -182,7 +188,7 @@ func (g *modelGate) copy() *modelGate {
 	for id, f := range g.facts {
 		c.facts[id] = f.copy()
 	}
-	c.over, c.dead = maps.Clone(g.over), maps.Clone(g.dead)
+	c.persons, c.over, c.dead = maps.Clone(g.persons), maps.Clone(g.over), maps.Clone(g.dead)
 	return &c
 }
 
@@ -266,11 +272,36 @@ func (g *modelGate) apply(l *modelList) {
 	g.forget()
 }
 
-// forget drops the changes that the list speaks for.
+// left are the changes that count beside the list.
+func (g *modelGate) left() (left []*fact) {
+	for _, f := range g.facts {
+		if !g.settled(f) {
+			left = append(left, f)
+		}
+	}
+	return left
+}
+
+// confirm takes the registry's word that it has the own records through a number.
+func (g *modelGate) confirm(line lineOf, number uint64) {
+	for id := range g.persons {
+		if f := g.facts[id]; f.line == line && f.number <= number {
+			delete(g.persons, id)
+		}
+	}
+	g.forget()
+}
+
+// forget drops the changes that the list speaks for, but for those of a grant
+// whose person is still to be delivered.
 func (g *modelGate) forget() {
+	owed := make(map[wire.ID]bool)
+	for id := range g.persons {
+		owed[g.facts[id].change.Grant] = true
+	}
 	var gone []wire.ID
 	for id, f := range g.facts {
-		if g.settled(f) {
+		if g.settled(f) && !owed[f.change.Grant] {
 			gone = append(gone, id)
 		}
 	}
@@ -289,14 +320,14 @@ func (g *modelGate) answer(grant wire.ID, card wire.CredentialID) access.Reason 
 	_, known := m.cards[card]
 	stopped, ended, until := m.cards[card], m.ended, m.until
 	arrived := named
-	for _, f := range g.facts {
+	for _, f := range g.left() {
 		if f.change.Grant == grant && f.change.Op == wire.OpCheckIn && !named {
 			arrived = true
 			known = known || slices.Contains(f.change.Credentials, card)
 			ended = ended || g.over[grant]
 		}
 	}
-	for _, f := range g.facts {
+	for _, f := range g.left() {
 		if f.change.Grant == grant {
 			known = known || arrived && f.change.Op == wire.OpBind && slices.Contains(f.change.Credentials, card)
 			ended = ended || f.change.Op == wire.OpEnd
@@ -325,7 +356,7 @@ func (g *modelGate) answer(grant wire.ID, card wire.CredentialID) access.Reason 
 // last, of these the latest, and of two at once that of the strong op.
 func (g *modelGate) last(grant wire.ID, strong wire.Op, card wire.CredentialID, ops ...wire.Op) *fact {
 	ends := make(map[lineOf]*fact)
-	for _, f := range g.facts {
+	for _, f := range g.left() {
 		if f.change.Grant != grant || !slices.Contains(ops, f.change.Op) || card != (wire.CredentialID{}) && !slices.Contains(f.change.Credentials, card) {
 			continue
 		}
