@@ -111,7 +111,7 @@ func TestRun(t *testing.T) {
 		now := issuedAt
 		k := openAt(t, dir, &now)
 		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
+		done := make(chan error, 1)
 		go func() { done <- k.Run(ctx) }()
 		if err := k.SetAdopt(1); err != nil {
 			t.Fatal(err)
