@@ -49,7 +49,7 @@ func TestReasons(t *testing.T) {
 	h := newHouse(t)
 	now := time.Now()
 	h.start()
-	before := h.released("front")
+	before := h.timesReleased("front")
 	card := func(n uint64) []wire.CredentialID {
 		c, err := h.client.Printed(t.Context(), control.PrintedRequest{Form: "3+5D", Number: fmt.Sprintf("200,%05d", n)})
 		must(t, err)
@@ -79,7 +79,7 @@ func TestReasons(t *testing.T) {
 	for n, reason := range map[uint64]string{1: "wrong_door", 2: "not_yet", 3: "expired", 4: "suspended", 5: "revoked", 6: "unknown_card"} {
 		h.wiegand(200, n)
 		h.eventually(reason, h.has("front access denied "+reason, 1))
-		if h.released("front") != before {
+		if h.timesReleased("front") != before {
 			t.Fatalf("%s opened the door", reason)
 		}
 	}
@@ -242,7 +242,7 @@ func TestUnreadableLatch(t *testing.T) {
 func TestRegistration(t *testing.T) {
 	h := newHouse(t)
 	h.start()
-	front, yard := h.released("front"), h.released("yard")
+	front, yard := h.timesReleased("front"), h.timesReleased("yard")
 	got := make(chan control.Card, 1)
 	go func() {
 		c, err := h.client.Swipe(t.Context(), control.SwipeRequest{Door: "yard", Seconds: 60})
@@ -255,8 +255,8 @@ func TestRegistration(t *testing.T) {
 	down := h.holdUp()
 	card := <-got
 	down()
-	if len(card.Credentials) != 3 || card.Bits != 40 || len(card.Missing) != 0 || h.released("yard") != yard {
-		t.Errorf("swipe gave %+v, yard released %v", card, h.released("yard") != yard)
+	if len(card.Credentials) != 3 || card.Bits != 40 || len(card.Missing) != 0 || h.timesReleased("yard") != yard {
+		t.Errorf("swipe gave %+v, yard released %v", card, h.timesReleased("yard") != yard)
 	}
 	if _, err := h.client.SetAdopt(t.Context(), control.AdoptRequest{Days: 14}); err != nil {
 		t.Fatal(err)
@@ -268,7 +268,7 @@ func TestRegistration(t *testing.T) {
 		adopts = a
 		return err == nil && len(a.Cards) == 1
 	})
-	if h.released("front") != front {
+	if h.timesReleased("front") != front {
 		t.Fatal("adopt mode opened the door")
 	}
 	id, err := keyring.ParseCredential(adopts.Cards[0].Card.Credentials[0])

@@ -300,7 +300,7 @@ func (h *house) moved(c devicetest.Change) {
 	}
 }
 
-func (h *house) released(door string) int {
+func (h *house) timesReleased(door string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.releases[door]
@@ -310,9 +310,9 @@ func (h *house) released(door string) int {
 func (h *house) opens(door, what string, do func()) {
 	h.t.Helper()
 	h.eventually(door+" is secured", func() bool { return !h.isReleased(door) })
-	before := h.released(door)
+	before := h.timesReleased(door)
 	do()
-	h.eventually(what, func() bool { return h.released(door) > before })
+	h.eventually(what, func() bool { return h.timesReleased(door) > before })
 }
 
 // wiegandOpens holds the one card up at the front door.
