@@ -10,7 +10,6 @@ import (
 	"slices"
 	"syscall"
 	"testing"
-	"time"
 
 	"gatehouse/sync/wire"
 )
@@ -119,10 +118,7 @@ func TestNothingIsDeletedWhileTheClockIsNotTrusted(t *testing.T) {
 	r.start()
 	fill(r, 100)
 	eventually(t, "over the cap", func() bool { poke(r.j.work); return r.j.Status().Percent > 100 })
-	for range 20 {
-		poke(r.j.work)
-		time.Sleep(5 * time.Millisecond)
-	}
+	r.rounds()
 	if s := r.j.Status(); s.Oldest.Sequence != 0 {
 		t.Errorf("entries before %d were deleted", s.Oldest.Sequence)
 	}
