@@ -67,6 +67,7 @@ func TestDamagedJournal(t *testing.T) {
 func TestRemovedState(t *testing.T) {
 	h := newHouse(t)
 	h.start()
+	h.eventually("the journal is written", h.has("boot", 1))
 	// Moved away first: entries of the start may still come, and begin it anew while it is removed.
 	dir := filepath.Join(h.dir, "state", "journal")
 	must(t, os.Rename(dir, dir+".gone"))
