@@ -63,8 +63,6 @@ type bench struct {
 	log    prompts // of the daemon
 }
 
-func init() { lastWord = time.Minute } // however slow the machine is
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -68,7 +68,7 @@ type session struct {
 
 // lastWord bounds what is still said to the daemon when a command is over, or was
 // interrupted.
-var lastWord = 5 * time.Second
+const lastWord = 10 * time.Second
 
 // parting is a context for that.
 func (s *session) parting() (context.Context, context.CancelFunc) {
