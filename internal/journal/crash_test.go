@@ -92,6 +92,9 @@ func childAppend(j *Journal, i int) wire.Ref {
 func childMove(j *Journal, i int) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	if written := j.Changed(); j.Status().Epoch == 0 {
+		<-written // who does not wait for its entries is here before the files are open
+	}
 	var from Position
 	s := j.Status()
 	if i%90 != 80 {
