@@ -321,6 +321,7 @@ func TestOnTerminal(t *testing.T) {
 	}, events).Patient()
 	go func() { done <- chip.Run(ctx) }()
 	go func() { done <- r.Run(ctx) }()
+	late := []string{"no_answer", "offline no_answer", "online"} // of a chip whose answer overtakes its ACK on a busy machine
 	expect := func(want string) {
 		t.Helper()
 		for {
@@ -328,7 +329,7 @@ func TestOnTerminal(t *testing.T) {
 			case e := <-events:
 				if got := name(e); got == want {
 					return
-				} else if got != "no_answer" { // a busy machine may be late
+				} else if !slices.Contains(late, got) {
 					t.Fatalf("got %s, want %s", got, want)
 				}
 			case <-time.After(time.Minute):
