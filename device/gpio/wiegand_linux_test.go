@@ -18,37 +18,41 @@ func TestSwipe(t *testing.T) {
 	}
 }
 
-// While the reader is held up, the kernel keeps whole frames, with their times.
+// While the reader is held up, by a card that nobody takes, the kernel keeps whole
+// frames, with their times.
 func TestFramesWait(t *testing.T) {
 	c := newChip(t, "front")
 	r := newReader(t, wires("front"), "H10301", "W66")
-	nap(300 * ms) // it now wants to say that it is online
-	sent := []device.Card{card(t, "W66", 0, 42), card(t, "H10301", 123, 4567), card(t, "H10301", 124, 4567), card(t, "W66", 0, 1<<63)}
+	r.next(device.CameOnline, device.FaultNone)
+	sent := []device.Card{
+		card(t, "H10301", 1, 1), card(t, "W66", 0, 42), card(t, "H10301", 123, 4567), card(t, "H10301", 124, 4567), card(t, "W66", 0, 1<<63),
+	}
 	for _, s := range sent {
 		c.frame(s, d0, d1, ms)
 		nap(150 * ms)
 	}
-	r.next(device.CameOnline, device.FaultNone)
 	for _, s := range sent {
 		r.card(s)
 	}
 }
 
-// More edges than the kernel keeps: it drops the oldest, we say so, and the
-// frame that was among them is none.
+// More edges than the kernel keeps, while nobody takes a card: it drops the oldest,
+// we say so, and the frame that was among them is none.
 func TestOverflow(t *testing.T) {
 	c := newChip(t, "front")
 	r := newReader(t, wires("front"), "H10301")
-	nap(300 * ms)
+	r.next(device.CameOnline, device.FaultNone)
+	first, last := card(t, "H10301", 1, 1), card(t, "H10301", 123, 4567)
+	c.frame(first, d0, d1, ms)
+	nap(150 * ms)
 	for range bufferedEvents + 26 { // zeros alone are no card, wherever they are cut
 		c.pulse(d0, 300*us)
 	}
 	nap(150 * ms)
-	want := card(t, "H10301", 123, 4567)
-	c.frame(want, d0, d1, ms)
-	r.next(device.CameOnline, device.FaultNone)
+	c.frame(last, d0, d1, ms)
+	r.card(first)
 	r.next(device.FaultSeen, device.FaultLostEdges)
-	r.card(want)
+	r.card(last)
 }
 
 func TestSwapped(t *testing.T) {
