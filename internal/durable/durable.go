@@ -147,12 +147,9 @@ func openError(path string, err error) error {
 	return fmt.Errorf("open %s: %w: %w", path, ErrDamaged, err)
 }
 
-// abandon frees the lock of a file whose memory map is lost to us. Closing is
-// not enough: the map keeps the open file, and with it the lock, alive.
-func abandon(file *os.File) {
-	_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
-	file.Close()
-}
+// abandon frees the lock of a file whose memory map is lost to us: the map keeps
+// the open file, and with it the lock, alive.
+func abandon(file *os.File) { (&Lock{file}).Free() }
 
 // whole finds files that were cut short: the map reaches over the end of the
 // file without a word, and only a read there would fault.

@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -24,6 +23,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/door"
+	"gatehouse/internal/durable"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/pass"
@@ -61,7 +61,7 @@ type Gateway struct {
 	o       Options
 	started time.Time
 	clock   *clock
-	lock    *os.File // of the state folder, for as long as this process lives
+	lock    *durable.Lock // of the state folder, for as long as this process lives
 	journal *journal.Journal
 	keyring *keyring.Keyring
 	keysErr error // why keys could not be read at the start
@@ -136,15 +136,11 @@ var errRunning = errors.New("gatehoused is running already for this state folder
 // takeLock keeps a second daemon from the doors. What else may be wrong with
 // the folder shows later, after the relays are safe.
 func (g *Gateway) takeLock() error {
-	f, err := os.OpenFile(g.o.Site.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
-		_ = f.Close()
+	lock, err := durable.TakeLock(g.o.Site.path("lock"))
+	if errors.Is(err, durable.ErrLocked) {
 		return fmt.Errorf("%w: %s", errRunning, g.o.Site.State)
 	}
-	g.lock = f
+	g.lock = lock
 	return nil
 }
 
@@ -319,7 +315,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	writers.Wait()
 	errs = append(errs, g.keyring.Close())
 	if g.lock != nil {
-		errs = append(errs, g.lock.Close())
+		g.lock.Free()
 	}
 	return errors.Join(errs...)
 }

@@ -374,22 +374,28 @@ func TestSecondProcessWaits(t *testing.T) {
 	}
 }
 
-// A program that is started when the folder is let go of has all open files of
-// this process until it runs.
-func TestFolderIsFreeAtOnce(t *testing.T) {
-	dir := t.TempDir()
-	lock, err := lockFolder(dir)
-	if err != nil {
-		t.Fatal(err)
+// A folder that is removed while no file is open takes the lock with it: the next
+// try makes both again.
+func TestFolderGoneWhileOpening(t *testing.T) {
+	r := newRig(t, nil)
+	r.open()
+	tries := 0
+	r.j.fault = func(point string) error {
+		if point != "open" {
+			return nil
+		}
+		if tries++; tries == 1 {
+			return os.RemoveAll(r.o.Dir)
+		}
+		return nil
 	}
-	theirs, err := syscall.Dup(int(lock.Fd()))
-	if err != nil {
-		t.Fatal(err)
+	r.run()
+	eventually(t, "the journal works again", func() bool { s := r.j.Status(); return !s.Degraded && s.Sequence > 0 })
+	r.append(granted(), somebody(1))
+	if n := len(find(r.headers(), wire.KindAccess)); n != 1 {
+		t.Errorf("%d access entries, want 1", n)
 	}
-	defer syscall.Close(theirs)
-	(&writer{lock: lock}).unlock()
-	if lock, err = lockFolder(dir); err != nil {
-		t.Fatal(err)
-	}
-	lock.Close()
+	second := &rig{t: t, o: r.o}
+	second.start()
+	eventually(t, "a second one is kept out", func() bool { return second.j.Status().Degraded })
 }

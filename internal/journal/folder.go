@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"gatehouse/internal/durable"
 )
@@ -305,18 +304,10 @@ func writeAcked(dir string, p Position) error {
 	return durable.WriteFile(filepath.Join(dir, ackedName), fmt.Appendf(nil, "%016x %d\n", p.Epoch, p.Sequence), 0o600)
 }
 
-// lockFolder holds the folder for this process until the file is closed.
-func lockFolder(dir string) (*os.File, error) {
+// lockFolder holds the folder for this process.
+func lockFolder(dir string) (*durable.Lock, error) {
 	if err := durable.MakeDir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make journal folder: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("lock journal folder: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock journal folder %s: another process holds it: %w", dir, err)
-	}
-	return f, nil
+	return durable.TakeLock(filepath.Join(dir, lockName))
 }

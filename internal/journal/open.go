@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -28,6 +29,9 @@ func (w *writer) open(ctx context.Context) error {
 	}
 	fo, err := readFolder(w.j.o.Dir, w.j.copyingNow())
 	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			w.unlock() // it went with the folder; the next try makes both
+		}
 		return err
 	}
 	last, ok := fo.current()

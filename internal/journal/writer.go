@@ -44,7 +44,7 @@ func (j *Journal) Run(ctx context.Context) error {
 // writer is the one goroutine that commits.
 type writer struct {
 	j     *Journal
-	lock  *os.File // of the folder
+	lock  *durable.Lock // of the folder
 	db    *bolt.DB
 	f     file
 	made  int64       // ms, by a trusted clock; 0 while there was none
@@ -355,10 +355,8 @@ func (w *writer) close() {
 	}
 }
 
-// unlock lets go of the folder. Closing is not enough: a program that is just
-// being started has the open file too until it runs, and with it the lock.
+// unlock lets go of the folder.
 func (w *writer) unlock() {
-	_ = syscall.Flock(int(w.lock.Fd()), syscall.LOCK_UN)
-	w.lock.Close()
+	w.lock.Free()
 	w.lock = nil
 }

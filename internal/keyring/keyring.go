@@ -30,10 +30,10 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
 
 	"github.com/rs/zerolog"
@@ -63,7 +63,7 @@ type Keyring struct {
 	adopt   adopt
 
 	mu       sync.Mutex // guards all below, and the files
-	lock     *os.File
+	lock     *durable.Lock
 	list     *list   // nil: none
 	durable  bool    // a file holds it
 	lost     bool    // there was a list once, or may have been
@@ -107,16 +107,14 @@ func Open(o Options) (*Keyring, error) {
 // takeLock keeps a second process out. A folder that can't be written is no
 // reason to stay closed.
 func (k *Keyring) takeLock() error {
-	f, err := os.OpenFile(filepath.Join(k.opts.Dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		k.opts.Log.Warn().Err(err).Msg("folder of the grants can't be locked")
-		return nil
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
-		f.Close()
+	lock, err := durable.TakeLock(filepath.Join(k.opts.Dir, "lock"))
+	if errors.Is(err, durable.ErrLocked) {
 		return errors.New("another process is at work there")
 	}
-	k.lock = f
+	if err != nil {
+		k.opts.Log.Warn().Err(err).Msg("folder of the grants can't be locked")
+	}
+	k.lock = lock
 	return nil
 }
 
@@ -155,16 +153,9 @@ func (k *Keyring) Close() error {
 	defer k.mu.Unlock()
 	k.tendAdopt()
 	k.saveFloor(1)
-	if k.lock == nil {
-		return nil
-	}
-	f := k.lock
-	k.lock = nil
-	// Closing is not enough: a program that is just being started (the journal
-	// starts one) has the open file too until it runs, and with it the lock.
-	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("close keyring: %w", err)
+	if k.lock != nil {
+		k.lock.Free()
+		k.lock = nil
 	}
 	return nil
 }

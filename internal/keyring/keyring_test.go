@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -223,18 +222,6 @@ func TestMisuse(t *testing.T) {
 			t.Errorf("%s: opened", name)
 		}
 	}
-}
-
-// TestLockIsFreeAtClose: a program that is started at that moment has all open
-// files of this process until it runs.
-func TestLockIsFreeAtClose(t *testing.T) {
-	k := open(t, t.TempDir())
-	theirs, err := syscall.Dup(int(k.lock.Fd()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Close(theirs)
-	reopen(t, k)
 }
 
 func TestLabels(t *testing.T) {
