@@ -22,7 +22,8 @@ type PN532 struct {
 	waiting  bool // InListPassiveTarget has not been answered
 	heard    []byte
 	last     []byte // the last answer, for NACK
-	epoch    int    // answers of before an abort or a reset are not sent
+	sends    []pn532Send
+	epoch    int // answers of before an abort or a reset are not sent
 	commands []byte
 	mishaps  []PN532Fault
 }
@@ -285,17 +286,34 @@ func (c *PN532) reply(d time.Duration, answer []byte, fault PN532Fault) {
 	}
 }
 
+// pn532Send is bytes that are on their way, unless the command is aborted.
+type pn532Send struct {
+	at    time.Time
+	epoch int
+	bytes []byte
+}
+
 // after sends bytes later, unless the command was aborted meanwhile.
 func (c *PN532) after(d time.Duration, b []byte) {
-	epoch := c.epoch
-	time.AfterFunc(d, func() {
-		c.mu.Lock()
-		off := c.epoch != epoch
-		c.mu.Unlock()
-		if !off {
-			_ = c.Send(b) // unplugged: lost, as on a wire
+	s := pn532Send{time.Now().Add(d), c.epoch, b}
+	i := len(c.sends)
+	for i > 0 && c.sends[i-1].at.After(s.at) {
+		i--
+	}
+	c.sends = slices.Insert(c.sends, i, s)
+	time.AfterFunc(d, c.sendDue)
+}
+
+// sendDue sends what is due in the order of its time: on a busy machine the timer
+// of an answer may have its turn before that of the ACK.
+func (c *PN532) sendDue() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for now := time.Now(); len(c.sends) > 0 && !c.sends[0].at.After(now); c.sends = c.sends[1:] {
+		if s := c.sends[0]; s.epoch == c.epoch {
+			_ = c.Send(s.bytes) // unplugged: lost, as on a wire
 		}
-	})
+	}
 }
 
 func pn532Frame(data []byte, extended bool) []byte {
