@@ -17,6 +17,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/freeport"
 )
 
 // mosquitto is what many would build instead: events by QoS 1 into a Mosquitto
@@ -51,7 +52,7 @@ func newMosquitto(dir string) (*mosquitto, error) {
 		}
 	}
 	var ports [2]int
-	err := freePorts(ports[:])
+	_, err := freeport.Hold(ports[:]) // until this program ends
 	m.ports[atCentre], m.ports[atEdge] = ports[0], ports[1]
 	return m, err
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gatehouse/internal/freeport"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
@@ -36,7 +37,7 @@ enrol_listen = "127.0.0.1:%d"
 // newCentre makes the keys of a registry, as `registryd init` does.
 func newCentre(dir string) (*centre, error) {
 	c := &centre{dir: filepath.Join(dir, "registry"), processes: map[string]*process{}}
-	if err := freePorts(c.ports[:]); err != nil {
+	if _, err := freeport.Hold(c.ports[:]); err != nil { // until this program ends
 		return nil, err
 	}
 	err := issuer.Init(c.dir, issuer.Setup{Registry: "demo", Hosts: []string{"127.0.0.1"}, Broker: c.ports[0], Enrol: c.ports[1],

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -13,28 +11,6 @@ import (
 
 	"gatehouse/device/devicetest"
 )
-
-// freePorts finds ports that nobody has, below those that the kernel gives to
-// connections: one of these could have the port of a server that is away for a
-// moment.
-func freePorts(ports []int) error {
-	const lowest, highest = 16384, 32767
-	for i := range ports {
-		var l net.Listener
-		var err error
-		for range 100 {
-			if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(highest-lowest+1))); err == nil {
-				break
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("find a free port: %w", err)
-		}
-		defer l.Close() // or the next might be the same
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-	}
-	return nil
-}
 
 // process is one run of this program as a daemon: of a building, of the
 // registry. Its log goes to a file. It has a process group of its own, so that

@@ -15,6 +15,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/enrol"
+	"gatehouse/internal/freeport"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/nasty"
@@ -68,9 +69,11 @@ func newTown(tb testing.TB, outside bool) *town {
 	tb.Helper()
 	dir := tb.TempDir()
 	var ports [2]int
-	if err := freePorts(ports[:]); err != nil {
+	release, err := freeport.Hold(ports[:])
+	if err != nil {
 		tb.Fatal(err)
 	}
+	tb.Cleanup(release)
 	t := &town{dir: dir, broker: fmt.Sprintf("127.0.0.1:%d", ports[0])}
 	conf := fmt.Sprintf("mqtt_listen = %q\nenrol_listen = \"127.0.0.1:%d\"\n", t.broker, ports[1])
 	if outside {

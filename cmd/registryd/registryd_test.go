@@ -16,9 +16,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/enrol"
+	"gatehouse/internal/freeport"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/freeport"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
@@ -39,7 +39,13 @@ func newCentre(t *testing.T) *centre {
 	}
 	r := &centre{t, dir}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	r.ok("init", "--registry", "registry-1", "--host", fmt.Sprintf("127.0.0.1:%d", freeport.Hold(t)), "--broker", fmt.Sprint(freeport.Hold(t)), "--dir", dir)
+	var ports [2]int
+	release, err := freeport.Hold(ports[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	r.ok("init", "--registry", "registry-1", "--host", fmt.Sprintf("127.0.0.1:%d", ports[0]), "--broker", fmt.Sprint(ports[1]), "--dir", dir)
 	r.start("serve", "--config", filepath.Join(dir, "front", api.FileConfig))
 	r.start("issue", "--dir", filepath.Join(dir, "issuer"))
 	r.until("the issuer meets the front", func() bool {

@@ -18,8 +18,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/freeport"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/freeport"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -176,11 +176,14 @@ func TestOverTheEmbeddedBroker(t *testing.T) {
 // mosquitto runs Debian's broker with the rig's certificates.
 func (r *rig) mosquitto(program string) (address string) {
 	r.t.Helper()
-	port := freeport.Hold(r.t)
-	address = fmt.Sprintf("127.0.0.1:%d", port)
+	var port [1]int
+	release, err := freeport.Hold(port[:])
+	r.must(err)
+	r.t.Cleanup(release)
+	address = fmt.Sprintf("127.0.0.1:%d", port[0])
 	path := func(name string) string { return filepath.Join(r.dir, name) }
 	config := fmt.Sprintf("listener %d 127.0.0.1\ncafile %s\ncertfile %s\nkeyfile %s\ntls_version tlsv1.3\nrequire_certificate true\n"+
-		"use_identity_as_username true\nallow_anonymous false\npersistence false\nuser root\n", port, path(api.FileCA), path(api.FileServerCert), path(api.FileServerKey))
+		"use_identity_as_username true\nallow_anonymous false\npersistence false\nuser root\n", port[0], path(api.FileCA), path(api.FileServerCert), path(api.FileServerKey))
 	r.must(os.WriteFile(path("mosquitto.conf"), []byte(config), 0o600))
 	cmd := exec.Command(program, "-c", path("mosquitto.conf"))
 	r.must(cmd.Start())

@@ -15,7 +15,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
-	"gatehouse/internal/registry/freeport"
+	"gatehouse/internal/freeport"
 )
 
 // broker is a real one with TLS, client certificates and an access list:
@@ -56,7 +56,13 @@ func needs(t testing.TB, part string, found bool) {
 
 func freePort(t testing.TB) string {
 	t.Helper()
-	return fmt.Sprintf("127.0.0.1:%d", freeport.Hold(t))
+	var port [1]int
+	release, err := freeport.Hold(port[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	return fmt.Sprintf("127.0.0.1:%d", port[0])
 }
 
 // listens waits until somebody listens at addr.

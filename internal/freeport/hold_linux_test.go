@@ -9,7 +9,13 @@ import (
 // TestHold: a server may listen on the port, again and again, on this address or
 // on all; nobody does by chance.
 func TestHold(t *testing.T) {
-	port := Hold(t)
+	var ports [2]int
+	release, err := Hold(ports[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	port := ports[1]
 	for _, host := range []string{"127.0.0.1", "0.0.0.0", "127.0.0.1"} {
 		address := fmt.Sprintf("%s:%d", host, port)
 		l, err := net.Listen("tcp", address)
