@@ -42,6 +42,9 @@ func (p *play) audit() error {
 	if b.slowDisk > 0 {
 		fmt.Fprintf(p.out, "the disk was slow: %d entries of the log say so\n", b.slowDisk)
 	}
+	if b.fullDisk > 0 {
+		fmt.Fprintf(p.out, "the disk is %d %% full, and the log says so\n", b.fullDisk)
+	}
 	if root != s.Root {
 		return errors.New("the entries on disk do not hash to the daemon's root")
 	}
@@ -140,7 +143,7 @@ func (p *play) table(world ledger, b *book) {
 	var whats []string
 	for _, l := range []ledger{world, b.rows} {
 		for r := range l {
-			if r.what != slow && r.what != fromCentre && !slices.Contains(whats, r.what) {
+			if r.what != ofDisk && r.what != fromCentre && !slices.Contains(whats, r.what) {
 				whats = append(whats, r.what)
 			}
 		}

@@ -19,6 +19,7 @@ type book struct {
 	nth      int          // the daemon was killed at the n-th card granted at the yard; 0: not yet
 	killRef  *control.Ref // the entry of that card
 	slowDisk int          // entries by which the log tells of a slow disk itself
+	fullDisk uint64       // percent in use, where the log tells of a disk that is nearly full; 0: it doesn't
 	remote   bool         // a registry makes the lists: the doors can't know how many
 }
 
@@ -93,7 +94,12 @@ func (b *book) row(e control.LogEntry) (row, int) {
 		}
 	case "journal", "released_late":
 		b.slowDisk++
-		return at(slow), 0
+		return at(ofDisk), 0
+	case "space":
+		if e.Reason == "disk_full" {
+			b.fullDisk = max(b.fullDisk, e.Count)
+			return at(ofDisk), 0
+		}
 	}
 	if what, ok := names[e.Kind]; ok {
 		return at(what), 1
@@ -104,7 +110,7 @@ func (b *book) row(e control.LogEntry) (row, int) {
 // What the log tells and the building can't know: of the disk, and what came
 // from a registry.
 const (
-	slow       = "slow disk"
+	ofDisk     = "of the disk"
 	fromCentre = "from the registry"
 )
 

@@ -40,6 +40,8 @@ func TestCompare(t *testing.T) {
 		"other door":                 {world: ledger{{front, granted}: 1}, log: []control.LogEntry{card}, lost: 1, unexplained: 1},
 		"unknown kind":               {log: []control.LogEntry{{Kind: "gap"}}, unexplained: 1},
 		"slow disk":                  {log: []control.LogEntry{{Kind: "journal"}, {Kind: "released_late", Door: yard}}},
+		"full disk":                  {log: []control.LogEntry{{Kind: "space", Reason: "disk_full", Count: 85}}},
+		"full journal":               {log: []control.LogEntry{{Kind: "space", Reason: "none", Count: 85}}, unexplained: 1},
 		"kill took the release":      {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, log: []control.LogEntry{card}},
 		"kill left the release":      {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, log: []control.LogEntry{card, moved}},
 		"kill took the card":         {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, lost: 1},

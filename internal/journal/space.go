@@ -199,17 +199,21 @@ func (j *Journal) dropBallast() {
 	}
 }
 
-// diskSpace returns the bytes that are free for us and the percent in use.
+// diskSpace returns the bytes that are free for us, and the percent in use as df
+// tells it: what is reserved for others is neither free nor in use.
 func diskSpace(dir string) (free int64, percent int, err error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, 0, fmt.Errorf("space of %s: %w", dir, err)
 	}
-	size, left := uint64(s.Blocks), uint64(s.Bavail)
-	if size == 0 {
+	if s.Blocks == 0 {
 		return math.MaxInt64, 0, nil // a file system that doesn't say
 	}
-	return int64(left) * int64(s.Bsize), int(100 - left*100/size), nil
+	left, used := uint64(s.Bavail), uint64(s.Blocks)-uint64(s.Bfree)
+	if left == 0 {
+		return 0, 100, nil
+	}
+	return int64(left) * int64(s.Bsize), int((used*100 + left + used - 1) / (left + used)), nil
 }
 
 // usedBytes returns what the folder takes on the disk, without the ballast.
