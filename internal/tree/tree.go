@@ -3,10 +3,10 @@
 // the size. The journal of a gateway, its uplink and the central registry
 // compute the same root with it.
 //
-// It hashes nodes as golang.org/x/mod/sumdb/tlog does. It refuses to make
-// proofs, to remove a leaf, and to read what Encode does not write. A Range is
-// a value: no method changes it, so copies stay valid and all methods are safe
-// for concurrent use.
+// It hashes nodes as golang.org/x/mod/sumdb/tlog does, and proves and checks that
+// a leaf is in a tree. It refuses to remove a leaf, and to read what Encode does
+// not write. A Range is a value: no method changes it, so copies stay valid and
+// all methods are safe for concurrent use.
 package tree
 
 import (

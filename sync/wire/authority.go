@@ -50,7 +50,13 @@ type House struct {
 	Gateways   []HouseGateway `cbor:"5,keyasint"` // by id, ascending
 	Flats      []string       `cbor:"6,keyasint"` // that a check-in may name; empty: any
 	NoticeDays uint8          `cbor:"7,keyasint"` // of a check-out by the landlord alone
+	// Earlier are the hashes of the payloads of the documents before this one, the
+	// newest first: only for gateways that read format 2. Absent: it proves nothing.
+	Earlier []Hash `cbor:"8,keyasint,omitempty"`
 }
+
+// MaxEarlier is how many documents before it a House may name.
+const MaxEarlier = 64
 
 // HouseGateway is one gateway of a building.
 type HouseGateway struct {
@@ -237,7 +243,7 @@ func (t Trust) check() error {
 
 func (h House) check() error {
 	if h.Version == 0 || h.Issued == 0 || !ValidName(h.District, false) || !ValidName(h.Town, false) ||
-		len(h.Gateways) > maxGateways || len(h.Flats) > MaxFlats {
+		len(h.Gateways) > maxGateways || len(h.Flats) > MaxFlats || len(h.Earlier) > MaxEarlier {
 		return fmt.Errorf("%w: house without version, time, place or tables", ErrMalformed)
 	}
 	for i, g := range h.Gateways {

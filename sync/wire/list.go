@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -14,7 +15,8 @@ const (
 	BucketSize    = 32 << 10 // bytes; a list is cut finer when a bucket would pass it
 	MaxBucket     = 48 << 10 // bytes; no bucket is larger
 	MaxBucketBits = 10       // so that the manifest fits into one message
-	ListFormat    = 1
+	ListFormat    = 1        // what every gateway reads
+	LogFormat     = 2        // a manifest that names the lists before it
 )
 
 // GrantKind says whose grant it is.
@@ -54,7 +56,7 @@ type Hash [sha256.Size]byte
 // Manifest is the signed head of a building's grant list: with it, every
 // bucket can be checked, whoever carried it.
 type Manifest struct {
-	Format   uint64     `cbor:"1,keyasint"` // ListFormat
+	Format   uint64     `cbor:"1,keyasint"` // ListFormat or LogFormat
 	Version  uint64     `cbor:"2,keyasint"` // from 1, rising
 	Previous Hash       `cbor:"3,keyasint"` // of the manifest that this one was made from; zero for none
 	Issued   uint32     `cbor:"4,keyasint"` // unix s: it is not earlier than this
@@ -65,6 +67,25 @@ type Manifest struct {
 	// Seen says which records of the gateways it was made with, ascending by
 	// gateway and line.
 	Seen []Seen `cbor:"9,keyasint,omitempty"`
+	// The manifests of a building that were signed before this one are a log, in
+	// that order: leaf i is the hash of manifest i's payload. Only in LogFormat.
+	Earlier uint64 `cbor:"10,keyasint"` // how many
+	Log     Hash   `cbor:"11,keyasint"` // RFC 6962 root over them; SHA-256 of nothing where there are none
+}
+
+// manifest1 is a Manifest of ListFormat: it names no log.
+type manifest1 struct {
+	Format   uint64     `cbor:"1,keyasint"`
+	Version  uint64     `cbor:"2,keyasint"`
+	Previous Hash       `cbor:"3,keyasint"`
+	Issued   uint32     `cbor:"4,keyasint"`
+	Bits     uint8      `cbor:"5,keyasint"`
+	Buckets  []Hash     `cbor:"6,keyasint"`
+	Doors    []string   `cbor:"7,keyasint"`
+	DoorSets [][]uint16 `cbor:"8,keyasint"`
+	Seen     []Seen     `cbor:"9,keyasint,omitempty"`
+	Earlier  uint64     `cbor:"-"`
+	Log      Hash       `cbor:"-"`
 }
 
 // Encode returns the one encoding of a manifest.
@@ -77,13 +98,24 @@ func (m Manifest) Encode() ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)
 	}
+	if m.Format == ListFormat {
+		return canonical.enc.Marshal(manifest1(m))
+	}
 	return canonical.enc.Marshal(m)
 }
 
 // DecodeManifest reads a manifest and refuses all but the bytes that Encode makes.
 func DecodeManifest(b []byte) (Manifest, error) {
 	var m Manifest
-	if err := canonical.decode("manifest", b, &m); err != nil {
+	var err error
+	if len(b) > 2 && b[1] == 1 && b[2] == LogFormat { // the first key and its value
+		err = canonical.decode("manifest", b, &m)
+	} else {
+		var first manifest1
+		err = canonical.decode("manifest", b, &first)
+		m = Manifest(first)
+	}
+	if err != nil {
 		return Manifest{}, err
 	}
 	if err := m.check(); err != nil {
@@ -94,8 +126,12 @@ func DecodeManifest(b []byte) (Manifest, error) {
 
 func (m Manifest) check() error {
 	switch {
-	case m.Format != ListFormat:
-		return fmt.Errorf("%w: format %d, want %d", ErrMalformed, m.Format, ListFormat)
+	case m.Format != ListFormat && m.Format != LogFormat:
+		return fmt.Errorf("%w: format %d, want %d or %d", ErrMalformed, m.Format, ListFormat, LogFormat)
+	case m.Format == ListFormat && (m.Earlier != 0 || m.Log != Hash{}):
+		return fmt.Errorf("%w: a list of format %d that names a log", ErrMalformed, m.Format)
+	case m.Earlier > math.MaxInt64:
+		return fmt.Errorf("%w: %d lists before it", ErrMalformed, m.Earlier)
 	case m.Version == 0 || m.Issued == 0:
 		return fmt.Errorf("%w: no version or no time of issue", ErrMalformed)
 	case m.Bits > MaxBucketBits || len(m.Buckets) != 1<<m.Bits:

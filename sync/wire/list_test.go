@@ -133,25 +133,35 @@ func TestDecodeBucketRefuses(t *testing.T) {
 
 func TestManifestRefuses(t *testing.T) {
 	for name, f := range map[string]func(*Manifest){
-		"format":           func(m *Manifest) { m.Format = 2 },
-		"no version":       func(m *Manifest) { m.Version = 0 },
-		"no time":          func(m *Manifest) { m.Issued = 0 },
-		"bits":             func(m *Manifest) { m.Bits = 2 },
-		"too many bits":    func(m *Manifest) { m.Bits = 11; m.Buckets = make([]Hash, 1<<11) },
-		"door name":        func(m *Manifest) { m.Doors = []string{"Front", "bikes"} },
-		"door twice":       func(m *Manifest) { m.Doors = []string{"front", "front"} },
-		"set of no door":   func(m *Manifest) { m.DoorSets = [][]uint16{{2}} },
-		"set out of order": func(m *Manifest) { m.DoorSets = [][]uint16{{1, 0}} },
-		"set with repeat":  func(m *Manifest) { m.DoorSets = [][]uint16{{1, 1}} },
+		"format":             func(m *Manifest) { m.Format = 3 },
+		"a log in format 1":  func(m *Manifest) { m.Earlier = 1 },
+		"a root in format 1": func(m *Manifest) { m.Log = Hash{1} },
+		"a long log":         func(m *Manifest) { m.Format, m.Earlier = LogFormat, 1<<63 },
+		"no version":         func(m *Manifest) { m.Version = 0 },
+		"no time":            func(m *Manifest) { m.Issued = 0 },
+		"bits":               func(m *Manifest) { m.Bits = 2 },
+		"too many bits":      func(m *Manifest) { m.Bits = 11; m.Buckets = make([]Hash, 1<<11) },
+		"door name":          func(m *Manifest) { m.Doors = []string{"Front", "bikes"} },
+		"door twice":         func(m *Manifest) { m.Doors = []string{"front", "front"} },
+		"set of no door":     func(m *Manifest) { m.DoorSets = [][]uint16{{2}} },
+		"set out of order":   func(m *Manifest) { m.DoorSets = [][]uint16{{1, 0}} },
+		"set with repeat":    func(m *Manifest) { m.DoorSets = [][]uint16{{1, 1}} },
 	} {
 		m := testManifest(t)
 		f(&m)
-		b, err := canonical.enc.Marshal(m)
+		careless := any(m)
+		if m.Earlier == 0 && m.Log == (Hash{}) {
+			careless = manifest1(m)
+		}
+		b, err := canonical.enc.Marshal(careless)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := DecodeManifest(b); !errors.Is(err, ErrMalformed) {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: decoded: %v", name, err)
+		}
+		if _, err := m.Encode(); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: encoded: %v", name, err)
 		}
 	}
 	m := testManifest(t)

@@ -1,6 +1,9 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Types of messages, as they stand in envelopes and, where they travel by MQTT,
 // in topics. Beside each: the role that signs it, its address, its payload.
@@ -17,6 +20,7 @@ const (
 	TypeNotice    = "notice"       // gateway, building/gateway: Notice
 	TypeWant      = "want"         // gateway, building/gateway: Want
 	TypeDelivery  = "delivery"     // gateway, building/gateway: Delivery
+	TypeHolding   = "holding"      // gateway, building/gateway: Holding; to the registry, and on the building's topic
 	TypeStatus    = "status"       // gateway, building/gateway: Status
 	TypeAck       = "ack"          // witness, building/gateway: Ack
 	TypeList      = "list"         // witness, building/gateway: ListPart
@@ -43,10 +47,13 @@ const (
 	MaxWanted    = 256      // buckets
 	MaxHave      = 2048     // records in a Roll
 	MaxFlats     = 512      // flats of a house
-	maxKEM       = 4096     // bytes of a public key of HPKE
-	maxGateways  = 64       // of a building
-	maxDoors     = 64       // of a gateway
-	maxText      = 64       // bytes of a short text
+	// MaxTombstones is how many stand in one part of a Holding.
+	MaxTombstones = 3072
+	maxProof      = 63   // hashes: of the deepest tree
+	maxKEM        = 4096 // bytes of a public key of HPKE
+	maxGateways   = 64   // of a building
+	maxDoors      = 64   // of a gateway
+	maxText       = 64   // bytes of a short text
 )
 
 // Hello is what a gateway says after each connect, and every few hours.
@@ -141,6 +148,38 @@ type ListPart struct {
 	Manifest []byte   `cbor:"1,keyasint"` // envelope
 	Second   []byte   `cbor:"2,keyasint"` // envelope of TypeSecond; empty: none
 	Buckets  [][]byte `cbor:"3,keyasint"`
+	// That the list which the gateway's hello named is in the log of Manifest: for
+	// gateways that read LogFormat. No hash is the proof in a log of one list, or none.
+	Proof []Hash `cbor:"4,keyasint,omitempty"` // RFC 6962 inclusion proof
+	Index uint64 `cbor:"5,keyasint,omitempty"` // where that list stands in the log, from 0
+}
+
+// Holding is what a gateway keeps of its building's lists, in parts: for a registry
+// that lost its own, and for a new sibling. One without a manifest and tombstones
+// asks the siblings for theirs.
+type Holding struct {
+	Nonce      Nonce    `cbor:"1,keyasint"` // of the newest hello; to a sibling, of what it answers
+	Manifest   []byte   `cbor:"2,keyasint"` // envelope of the list in force, in part 0; else, and where there is none, empty
+	Second     []byte   `cbor:"3,keyasint"` // its envelope of TypeSecond, in part 0; empty: none
+	Buckets    [][]byte `cbor:"4,keyasint"` // of that list; each proves itself by its hash
+	Tombstones []ID     `cbor:"5,keyasint"` // grants that were revoked, ended or dropped
+	Part       uint16   `cbor:"6,keyasint"` // from 0
+	Parts      uint16   `cbor:"7,keyasint"` // at least 1
+	House      []byte   `cbor:"8,keyasint"` // envelope of the house document, in part 0; empty: none
+}
+
+func (h Holding) check() error {
+	switch {
+	case h.Part >= h.Parts:
+		return fmt.Errorf("%w: part %d of %d", ErrMalformed, h.Part, h.Parts)
+	case h.Part > 0 && len(h.Manifest)+len(h.Second)+len(h.House) > 0:
+		return fmt.Errorf("%w: a manifest or house document in part %d", ErrMalformed, h.Part)
+	case len(h.Manifest) == 0 && len(h.Second) > 0:
+		return fmt.Errorf("%w: a second signature and no manifest", ErrMalformed)
+	case len(h.Buckets) > 1<<MaxBucketBits || len(h.Tombstones) > MaxTombstones:
+		return fmt.Errorf("%w: %d buckets and %d tombstones in a part", ErrMalformed, len(h.Buckets), len(h.Tombstones))
+	}
+	return nil
 }
 
 // Roll says which unsettled records of its siblings a gateway holds, so that
@@ -217,8 +256,11 @@ func (Status) check() error { return nil }
 func (Ack) check() error { return nil }
 
 func (l ListPart) check() error {
-	if len(l.Manifest) == 0 || len(l.Buckets) > 1<<MaxBucketBits {
+	switch {
+	case len(l.Manifest) == 0 || len(l.Buckets) > 1<<MaxBucketBits:
 		return fmt.Errorf("%w: no manifest, or %d buckets", ErrMalformed, len(l.Buckets))
+	case len(l.Proof) > maxProof || l.Index > math.MaxInt64 || len(l.Proof) == 0 && l.Index > 0:
+		return fmt.Errorf("%w: proof of %d hashes for list %d of the log", ErrMalformed, len(l.Proof), l.Index)
 	}
 	return nil
 }

@@ -43,6 +43,12 @@ func TestRefuses(t *testing.T) {
 		{"want: too much", Want{Buckets: make([]Hash, MaxWanted+1)}},
 		{"delivery: nothing", Delivery{}}, {"delivery: large person", Delivery{Record: []byte{1}, Person: make([]byte, MaxPerson+1)}},
 		{"list: no manifest", ListPart{}}, {"list: too many", ListPart{Manifest: []byte{1}, Buckets: make([][]byte, 1<<MaxBucketBits+1)}},
+		{"list: deep proof", ListPart{Manifest: []byte{1}, Proof: make([]Hash, maxProof+1)}}, {"list: place without proof", ListPart{Manifest: []byte{1}, Index: 1}},
+		{"list: place beyond", ListPart{Manifest: []byte{1}, Proof: make([]Hash, 1), Index: 1 << 63}},
+		{"holding: no parts", with(sampleHolding(), func(h *Holding) { h.Parts = 0 })}, {"holding: part beyond", with(sampleHolding(), func(h *Holding) { h.Part = 2 })},
+		{"holding: manifest in part 1", with(sampleHolding(), func(h *Holding) { h.Part = 1 })}, {"holding: second alone", with(sampleHolding(), func(h *Holding) { h.Manifest = nil })},
+		{"holding: many", with(sampleHolding(), func(h *Holding) { h.Tombstones = make([]ID, MaxTombstones+1) })},
+		{"house: long past", with(sampleHouse(), func(h *House) { h.Earlier = make([]Hash, MaxEarlier+1) })},
 		{"roll: order", Roll{Have: []ID{{2}, {1}}}}, {"roll: too many", Roll{Have: make([]ID, MaxHave+1)}},
 		{"key: nobody", KeyShare{Sealed: []byte{1}}}, {"key: nothing", KeyShare{To: "gate-2"}}, {"key: large", KeyShare{To: "gate-2", Sealed: make([]byte, maxKEM+1)}},
 		{"record: line", with(sampleRecord(), func(r *Record) { r.Line = 0 })}, {"record: number", with(sampleRecord(), func(r *Record) { r.Number = 0 })},
@@ -129,6 +135,8 @@ func decodeLike(p Payload, b []byte) error {
 		return decodeAs[Delivery](b)
 	case ListPart:
 		return decodeAs[ListPart](b)
+	case Holding:
+		return decodeAs[Holding](b)
 	case Roll:
 		return decodeAs[Roll](b)
 	case KeyShare:

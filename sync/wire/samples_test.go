@@ -103,6 +103,16 @@ func sampleHello() Hello {
 		Line: 0x0102030405060708, Records: 4, Wall: 1_790_000_000_000, Clock: ClockNTP, Software: "gatehouse 1.0"}
 }
 
+func sampleHolding() Holding {
+	return Holding{Nonce: Nonce(seq(0xc0, 16)), Manifest: seq(1, 24), Second: seq(2, 24), Buckets: [][]byte{{0x80}},
+		Tombstones: []ID{ID(seq(0x20, 16))}, Parts: 2, House: seq(3, 24)}
+}
+
+// sampleLogged is the second list of a log.
+func sampleLogged(t testing.TB) Manifest {
+	return with(testManifest(t), func(m *Manifest) { m.Format, m.Earlier, m.Log = LogFormat, 1, Hash(seq(0x90, 32)) })
+}
+
 func samplePerson() Person {
 	return Person{Tenancy: ID(seq(0x40, 16)), Document: DocumentPassport, Number: "X0000000", Name: "Test Person",
 		Cards: []RawCard{{Bits: 26, Data: []byte{0x1a, 0xbd, 0x88, 0xc0}}}}
@@ -140,7 +150,16 @@ func samples(t testing.TB) []sample {
 	for op := OpBind; op <= OpWithdraw; op++ {
 		list = append(list, of("change", sampleChange(op)))
 	}
-	return append(list, of("pass", samplePass()))
+	return append(list, of("pass", samplePass()),
+		of("list-part", ListPart{Manifest: seq(1, 24), Proof: []Hash{Hash(seq(0xe0, 32))}, Index: 1}), of("holding", sampleHolding()),
+		of("house", with(sampleHouse(), func(h *House) { h.Earlier = []Hash{Hash(seq(0xf0, 32))} })),
+		sample{"manifest", sampleLogged(t).Encode, func(b []byte) ([]byte, error) {
+			m, err := DecodeManifest(b)
+			if err != nil {
+				return nil, err
+			}
+			return m.Encode()
+		}})
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines

@@ -72,7 +72,7 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 // one by one, so that it can't make topics without end for retained messages.
 func permissions(p wire.Place) *server.Permissions {
 	publish := []string{subject(p.Status()), subject(p.House(p.Gateway))}
-	for _, kind := range []string{wire.TypeHello, wire.TypeBatch, wire.TypeNotice, wire.TypeWant, wire.TypeDelivery} {
+	for _, kind := range []string{wire.TypeHello, wire.TypeBatch, wire.TypeNotice, wire.TypeWant, wire.TypeDelivery, wire.TypeHolding} {
 		publish = append(publish, subject(p.Up(kind)))
 	}
 	return &server.Permissions{
