@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 	"gatehouse/internal/idnumber"
 	"gatehouse/sync/wire"
@@ -28,7 +29,7 @@ func (checkInCmd) Help() string {
 document (` + strings.Join(documents(), ", ") + `),
 number, name, flat, your own label for the flat (may be empty), doors (with
 spaces between; empty: all), first day (as 2026-12-01; empty: now), last day
-(empty: no end), legal basis (contract, duty, consent), whether the person was
+(empty: no end; 9999-12-31 and 长期 mean the same), legal basis (contract, duty, consent), whether the person was
 told what is kept (yes), PIN (may be empty). Then hold the card up.
 
 With --id-card an empty line for the document reads the identity card that lies
@@ -225,11 +226,11 @@ func aFlat(desk control.Desk) func(string) (string, error) {
 
 // lastAfter refuses a last day before the first, or one that is over.
 func lastAfter(desk control.Desk, first, last string) error {
-	from, err := dayIn(desk, first, 0)
+	from, err := dayIn(desk, first, calendar.First)
 	if err != nil {
 		return err
 	}
-	until, err := dayIn(desk, last, 1)
+	until, err := dayIn(desk, last, calendar.Last)
 	switch {
 	case err != nil || until == nil:
 		return err
@@ -267,7 +268,7 @@ func needed(what string) func(string) (string, error) {
 
 func aDay(desk control.Desk) func(string) (string, error) {
 	return func(answer string) (string, error) {
-		_, err := dayIn(desk, answer, 0)
+		_, err := dayIn(desk, answer, calendar.First)
 		return answer, err
 	}
 }
@@ -286,14 +287,13 @@ func checkNumber(document, number string) (string, error) {
 	return folded, nil
 }
 
-// dayIn returns the midnight at the start of a day in the building, plus so many
-// days; nil for an empty one.
-func dayIn(desk control.Desk, text string, plus int) (*time.Time, error) {
+// dayIn reads a first or last day in the building's zone; nil for none.
+func dayIn(desk control.Desk, text string, read func(string, *time.Location) (time.Time, error)) (*time.Time, error) {
 	zone, err := time.LoadLocation(desk.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("time zone of the building: %w", err)
 	}
-	t, err := day(text, plus, zone)
+	t, err := read(text, zone)
 	if err != nil || t.IsZero() {
 		return nil, err
 	}
@@ -303,9 +303,9 @@ func dayIn(desk control.Desk, text string, plus int) (*time.Time, error) {
 func (a answers) checkIn(desk control.Desk) (in control.CheckIn, err error) {
 	in = control.CheckIn{Document: a.Document, Number: a.Number, Name: a.Name, Flat: a.Flat, Label: a.Label, Doors: a.Doors,
 		Basis: a.Basis, Informed: a.Informed, PIN: a.PIN}
-	if in.From, err = dayIn(desk, a.From, 0); err != nil {
+	if in.From, err = dayIn(desk, a.From, calendar.First); err != nil {
 		return in, err
 	}
-	in.Until, err = dayIn(desk, a.Until, 1)
+	in.Until, err = dayIn(desk, a.Until, calendar.Last)
 	return in, err
 }

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/keyring"
@@ -80,8 +81,8 @@ type terms struct {
 	Label string   `required:"" help:"Your own word for the flat; no names and no numbers of six digits." placeholder:"TEXT"`
 	Door  []string `required:"" help:"A door that it opens; may be given again." placeholder:"ID"`
 	Kind  string   `help:"resident, staff, visitor or brigade." enum:"resident,staff,visitor,brigade" default:"resident"`
-	From  string   `help:"First day, as 2026-12-01." placeholder:"DATE"`
-	Until string   `help:"Last day, as 2027-11-30; without it there is no end." placeholder:"DATE"`
+	From  string   `help:"First day, as 2026-12-01, in the building's zone." placeholder:"DATE"`
+	Until string   `help:"Last day, as 2027-11-30; without it, or as 9999-12-31, there is no end." placeholder:"DATE"`
 }
 
 var kinds = map[string]wire.GrantKind{"resident": wire.GrantResident, "staff": wire.GrantStaff,
@@ -103,10 +104,10 @@ func (t terms) grant(l control.List) (g keyring.NewGrant, err error) {
 			return g, hinted("doors of this gateway: "+strings.Join(l.Doors, ", "), "no door %q here", d)
 		}
 	}
-	if g.From, err = day(t.From, 0, zone); err != nil {
+	if g.From, err = calendar.First(t.From, zone); err != nil {
 		return g, err
 	}
-	if g.Until, err = day(t.Until, 1, zone); err != nil {
+	if g.Until, err = calendar.Last(t.Until, zone); err != nil {
 		return g, err
 	}
 	if !g.Until.IsZero() && !g.From.Before(g.Until) {
@@ -119,18 +120,6 @@ func (t terms) grant(l control.List) (g keyring.NewGrant, err error) {
 		return g, hinted("give --until", "a visitor's key needs an end")
 	}
 	return g, nil
-}
-
-// day reads a day as the midnight at its start in the building, plus so many days.
-func day(text string, plus int, zone *time.Location) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.ParseInLocation(time.DateOnly, text, zone)
-	if err != nil {
-		return t, hinted("write it as 2026-12-31", "%q is no day", text)
-	}
-	return t.AddDate(0, 0, plus), nil
 }
 
 type grantAddCmd struct {

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
@@ -106,10 +107,10 @@ func (c entriesCmd) Run(s *session) error {
 		return err
 	}
 	f := api.EntryFilter{Building: c.Building, Gateway: c.Gateway, Door: c.Door, Kind: kind, Limit: c.Limit}
-	if f.From, err = parseTime(c.From); err != nil {
+	if f.From, err = calendar.Moment(c.From, time.Local); err != nil {
 		return err
 	}
-	if f.To, err = parseTime(c.To); err != nil {
+	if f.To, err = calendar.Moment(c.To, time.Local); err != nil {
 		return err
 	}
 	found := 0
@@ -141,18 +142,6 @@ func entryKind(text string) (string, error) {
 		return "", hinted("one of "+strings.Join(all, ", "), "no kind of entries: %q", text)
 	}
 	return text, nil
-}
-
-func parseTime(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, hinted("write it as 2026-01-31 or 2026-01-31T08:00:00+08:00", "no time: %q", text)
 }
 
 type alarmsCmd struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
@@ -175,11 +176,14 @@ type settleCmd struct {
 func (c settleCmd) Run(s *session) error {
 	a := operator.Act{Act: operator.ActReject, Tenancy: c.Tenancy, Reason: c.Reason}
 	if c.Uphold != "" {
-		last, err := time.ParseInLocation(time.DateOnly, c.Uphold, time.Local)
+		end, err := calendar.Last(c.Uphold, time.Local)
 		if err != nil {
-			return hinted("write it as 2026-12-31", "%q is no day", c.Uphold)
+			return err
 		}
-		a.Act, a.Until = operator.ActUphold, last.AddDate(0, 0, 1)
+		if end.IsZero() {
+			return hinted("--reject lets it go on", "a notice that is upheld needs a last day")
+		}
+		a.Act, a.Until = operator.ActUphold, end
 	}
 	return act(s, a)
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -119,8 +120,16 @@ func (g *Gateway) postCheckIn(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	from, err := unixOf(in.From)
+	if err != nil {
+		return nil, err
+	}
+	until, err := unixOf(in.Until)
+	if err != nil {
+		return nil, err
+	}
 	done, err := g.desk.CheckIn(r.Context(), desk.Arrival{Session: r.PathValue("session"), Document: in.Document, Number: in.Number,
-		Name: in.Name, Flat: in.Flat, Label: in.Label, Doors: in.Doors, From: unixOf(in.From), Until: unixOf(in.Until),
+		Name: in.Name, Flat: in.Flat, Label: in.Label, Doors: in.Doors, From: from, Until: until,
 		Basis: in.Basis, Informed: in.Informed, PIN: in.PIN, Check: in.Check})
 	return g.doneOf(done, err)
 }
@@ -184,11 +193,15 @@ func tenancyOf(t desk.Tenancy, zone *time.Location) control.Tenancy {
 	return out
 }
 
-// unixOf returns a time as the protocol has it; 0 for none, and for what no
-// record can hold.
-func unixOf(t *time.Time) uint32 {
-	if t == nil {
-		return 0
+// unixOf returns a time as records have it; 0 for none. What no record can hold
+// is refused: cut off it would be another day.
+func unixOf(t *time.Time) (uint32, error) {
+	switch {
+	case t == nil:
+		return 0, nil
+	case t.Unix() <= 0 || t.Unix() >= math.MaxUint32:
+		return 0, &failure{http.StatusUnprocessableEntity, control.Error{Message: "a term can't begin or end at " + t.Format(time.DateOnly),
+			Hint: "days from 1970-01-02 to 2106-02-06; leave it empty for none"}}
 	}
-	return uint32(min(max(t.Unix(), 0), 1<<32-1))
+	return uint32(t.Unix()), nil
 }

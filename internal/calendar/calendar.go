@@ -1,0 +1,164 @@
+// Package calendar reads days as people and other programs write them: on
+// contracts, cards, and in spreadsheets. Both ends read and show days with it.
+//
+// It takes a day with the year first, whatever separates its parts, since that
+// can mean one thing only; it refuses to guess whether 1/2/2027 is in January or
+// in February. A day that no record can hold (a record's time has 32 bits of
+// seconds since 1970) is an error and never another day.
+package calendar
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatehouse/internal/socket"
+)
+
+// latest is the first second that no record can hold.
+const latest = math.MaxUint32
+
+const (
+	form     = "write it as 2026-12-31: the year first"
+	openHint = "leave it empty for no end"
+)
+
+// shape is a day with the year first, perhaps with the midnight that
+// spreadsheets add.
+var shape = regexp.MustCompile(`^(\d{4})(?:([-/.,‐‑–—−])(\d{1,2})[-/.,‐‑–—−](\d{1,2})\.?|年(\d{1,2})月(\d{1,2})[日号]?|(\d{2})(\d{2}))(?:[ T]0?0:00(?::00(?:\.0+)?)?Z?)?$`)
+
+// spaced is one with spaces alone between its parts.
+var spaced = regexp.MustCompile(`^(\d{4}) (\d{1,2}) (\d{1,2})$`)
+
+// noEnd are words for a term without an end that cards and other systems write;
+// vague are those of people, who are told how to say it.
+var (
+	noEnd = []string{"长期", "長期", "长期有效", "長期有效", "永久"}
+	vague = []string{"forever", "never", "none", "no end", "unlimited", "permanent", "indefinite", "无", "無", "无期限", "无固定期限", "不限"}
+)
+
+// First returns the midnight at the start of a first day in a zone; the zero
+// time for an empty text.
+func First(text string, zone *time.Location) (time.Time, error) { return read(text, 0, zone) }
+
+// Last returns the midnight that ends a last day in a zone; the zero time for
+// what means that there is no end: an empty text, 9999-12-31 in any form, 长期.
+func Last(text string, zone *time.Location) (time.Time, error) {
+	if slices.Contains(noEnd, tidy(text)) {
+		return time.Time{}, nil
+	}
+	if slices.Contains(vague, strings.ToLower(tidy(text))) {
+		return time.Time{}, hinted(openHint, "%q is no day", text)
+	}
+	if y, m, d, ok := parts(tidy(text)); ok && y == 9999 && m == 12 && d == 31 {
+		return time.Time{}, nil
+	}
+	return read(text, 1, zone)
+}
+
+// Moment returns a time for a query: RFC 3339, a day with a time of day in the
+// zone, or a day, which stands for its midnight. The zero time for an empty text.
+func Moment(text string, zone *time.Location) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04"} {
+		if t, err := time.ParseInLocation(layout, strings.TrimSpace(text), zone); err == nil {
+			return t, nil
+		}
+	}
+	t, err := First(text, zone)
+	if err != nil {
+		return t, hinted("write it as 2026-01-31 or 2026-01-31T08:00:00+08:00", "no time: %q", text)
+	}
+	return t, nil
+}
+
+// LastDay is the day before an end, which itself is exclusive, as people read
+// it; "" for none. An end within a day makes that day the last.
+func LastDay(end *time.Time, zone *time.Location) string {
+	if end == nil {
+		return ""
+	}
+	return end.Add(-time.Second).In(zone).Format(time.DateOnly)
+}
+
+// read returns the midnight at the start of a day, plus so many days.
+func read(text string, plus int, zone *time.Location) (time.Time, error) {
+	plain := tidy(text)
+	if plain == "" {
+		return time.Time{}, nil
+	}
+	y, m, d, ok := parts(plain)
+	if !ok {
+		return time.Time{}, hinted(form, "%q is no day", text)
+	}
+	t := time.Date(y, time.Month(m), d, 0, 0, 0, 0, zone)
+	if t.Day() != d || int(t.Month()) != m {
+		return time.Time{}, hinted("look at it again: that month has no such day", "%q is no day", text)
+	}
+	t = t.AddDate(0, 0, plus)
+	switch {
+	case t.Unix() <= 0:
+		return time.Time{}, hinted("leave it empty for one that has begun", "%s is before 1970: a term can't hold it", text)
+	case t.Unix() >= latest && plus > 0:
+		return time.Time{}, hinted(openHint, "%s is after 2106-02-06: a term can't hold it", text)
+	case t.Unix() >= latest:
+		return time.Time{}, hinted("a first day before 2106", "%s is after 2106-02-06: a term can't hold it", text)
+	}
+	return t, nil
+}
+
+// tidy folds full-width characters to those of ASCII, and spaces to one where
+// they stand between numbers and none elsewhere.
+func tidy(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\u3000' || r == '\u00a0' || r == '\t':
+			return ' '
+		case r >= '！' && r <= '～':
+			return r - '！' + '!'
+		case r == '。' || r == '．':
+			return '.'
+		}
+		return r
+	}, strings.TrimPrefix(text, "\ufeff"))
+	fields := strings.Fields(text)
+	if len(fields) == 0 {
+		return ""
+	}
+	out := fields[0]
+	for _, f := range fields[1:] {
+		if isWord(out[len(out)-1]) && isWord(f[0]) {
+			out += " "
+		}
+		out += f
+	}
+	return out
+}
+
+// isWord reports whether a space beside a byte keeps two words or numbers apart.
+func isWord(b byte) bool { return b >= '0' && b <= '9' || b|0x20 >= 'a' && b|0x20 <= 'z' }
+
+// parts reads a day with the year first; whether the month has it is not judged.
+func parts(plain string) (y, m, d int, ok bool) {
+	found := spaced.FindStringSubmatch(plain)
+	if found == nil {
+		found = shape.FindStringSubmatch(plain)
+	}
+	if found == nil {
+		return 0, 0, 0, false
+	}
+	var numbers []int
+	for _, f := range found[1:] {
+		if n, err := strconv.Atoi(f); err == nil {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers[0], numbers[1], numbers[2], true
+}
+
+func hinted(hint, format string, args ...any) error {
+	return &socket.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
+}
