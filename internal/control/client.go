@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
 )
 
@@ -18,8 +19,11 @@ type Client struct{ socket *socket.Client }
 
 // NewClient makes a client of the daemon behind a unix socket. It connects
 // when it is first used.
-func NewClient(path string) *Client {
-	return &Client{socket.NewClient(path, socket.Peer{Name: "daemon",
+func NewClient(path string) *Client { return NewClientOver(network.Network{}, path) }
+
+// NewClientOver is NewClient over another network than the machine's own.
+func NewClientOver(n network.Network, path string) *Client {
+	return &Client{socket.NewClient(n, path, socket.Peer{Name: "daemon",
 		Absent: "start gatehoused --config FILE, or say where its socket is with --socket",
 		Denied: "join the group gatehouse, or run this as root"})}
 }

@@ -24,6 +24,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/network"
 	"gatehouse/sync/wire"
 )
 
@@ -41,7 +42,8 @@ type Options struct {
 	Software string   // name and version; cut to 64 bytes
 	// Now is the wall clock, time.Now if nil. It need not be right: before its
 	// first contact with a registry a gateway may have no time at all.
-	Now func() time.Time
+	Now     func() time.Time
+	Network network.Network // where the registry's HTTPS is
 }
 
 // Result of an enrolment.
@@ -118,7 +120,7 @@ func prepare(o Options) (*enrolment, error) {
 	if err := durable.MakeDir(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
-	e := &enrolment{Options: o, trust: trust, house: house, https: newClient(o.Token.Enrol, pinned(o.Token.CA))}
+	e := &enrolment{Options: o, trust: trust, house: house, https: newClient(o.Network, o.Token.Enrol, pinned(o.Token.CA))}
 	var errs [3]error
 	e.signing, errs[0] = signingKey(e.file(keyring.GatewayKeyFile))
 	e.kem, errs[1] = sealKey(e.file(keyring.SealKeyFile))

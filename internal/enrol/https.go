@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/network"
 	"gatehouse/sync/wire"
 )
 
@@ -43,7 +44,7 @@ type client struct {
 // verify judges the chain that a server shows for a host.
 type verify func(host string, chain []*x509.Certificate) error
 
-func newClient(host string, v verify) *client {
+func newClient(n network.Network, host string, v verify) *client {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
@@ -53,7 +54,7 @@ func newClient(host string, v verify) *client {
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return errors.New("the registry redirects, which is not followed")
 		},
-		Transport: &http.Transport{TLSClientConfig: tlsConfig(name, v), DisableKeepAlives: true},
+		Transport: &http.Transport{DialContext: n.Dial, TLSClientConfig: tlsConfig(name, v), DisableKeepAlives: true},
 	}}
 }
 

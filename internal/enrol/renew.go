@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/network"
 	"gatehouse/sync/wire"
 
 	"github.com/rs/zerolog"
@@ -23,6 +24,7 @@ type Renewer struct {
 	dir     string
 	now     func() time.Time
 	trusted func() bool
+	network network.Network
 	log     zerolog.Logger
 	share   float64 // of the jitter, so that a city's gateways do not come at once
 	soon    chan struct{}
@@ -38,11 +40,18 @@ const (
 	longestWait = 40 * time.Minute // and half of it more by chance: not above lookEvery
 )
 
-// NewRenewer returns one for a folder of keys. now is the best time that the
-// gateway knows, trusted whether a server's certificate may be judged by it. It
-// starts nothing.
-func NewRenewer(dir string, now func() time.Time, trusted func() bool, log zerolog.Logger) *Renewer {
-	r := &Renewer{dir: dir, now: now, trusted: trusted, log: log, share: rand.Float64(), soon: make(chan struct{}, 1)}
+// RenewerOptions of a Renewer; all but Network and Log are needed.
+type RenewerOptions struct {
+	Dir     string           // folder of keys
+	Now     func() time.Time // the best time that the gateway knows
+	Trusted func() bool      // whether a server's certificate may be judged by it
+	Network network.Network  // where the registry's HTTPS is
+	Log     zerolog.Logger
+}
+
+// NewRenewer returns one for a folder of keys. It starts nothing.
+func NewRenewer(o RenewerOptions) *Renewer {
+	r := &Renewer{dir: o.Dir, now: o.Now, trusted: o.Trusted, network: o.Network, log: o.Log, share: rand.Float64(), soon: make(chan struct{}, 1)}
 	r.renew, r.due = r.Renew, r.readDue
 	return r
 }
@@ -137,7 +146,7 @@ func (r *Renewer) Renew(ctx context.Context) error {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
 	var answer wire.Enrolled
-	https := newClient(reg.Enrol, byRoots(roots, r.now, r.trusted))
+	https := newClient(r.network, reg.Enrol, byRoots(roots, r.now, r.trusted))
 	if err := https.post(ctx, pathRenew, typeCOSE, envelope, &answer); err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"gatehouse/internal/keyring"
-
-	"github.com/rs/zerolog"
 )
 
 func yes() bool { return true }
@@ -30,7 +28,7 @@ func TestRenew(t *testing.T) {
 	path := filepath.Join(dir, keyring.ClientCertFile)
 	before, err := os.ReadFile(path)
 	fatal(t, err)
-	r := NewRenewer(dir, time.Now, yes, zerolog.Nop())
+	r := NewRenewer(RenewerOptions{Dir: dir, Now: time.Now, Trusted: yes})
 	fatal(t, r.Renew(t.Context()))
 	after, err := os.ReadFile(path)
 	fatal(t, err)
@@ -52,7 +50,7 @@ func TestRenew(t *testing.T) {
 			fatal(t, err)
 			before := readAll(t, dir)
 			change(bad)
-			if err := NewRenewer(dir, time.Now, yes, zerolog.Nop()).Renew(t.Context()); err == nil {
+			if err := NewRenewer(RenewerOptions{Dir: dir, Now: time.Now, Trusted: yes}).Renew(t.Context()); err == nil {
 				t.Error("renewed")
 			}
 			if !mapsEqual(before, readAll(t, dir)) {
@@ -67,7 +65,7 @@ func TestRenew(t *testing.T) {
 func TestRenewTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &registryTimes{start: time.Now(), due: time.Now().Add(240 * 24 * time.Hour), fail: 5}
-		r := NewRenewer("", time.Now, yes, zerolog.Nop())
+		r := NewRenewer(RenewerOptions{Dir: "", Now: time.Now, Trusted: yes})
 		r.due, r.renew = w.readDue, w.renew
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -150,7 +148,7 @@ func TestRenewDue(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Enrol(t.Context(), i.options(dir))
 	fatal(t, err)
-	r := NewRenewer(dir, time.Now, yes, zerolog.Nop())
+	r := NewRenewer(RenewerOptions{Dir: dir, Now: time.Now, Trusted: yes})
 	due, err := r.readDue()
 	fatal(t, err)
 	year := 365 * 24 * time.Hour
@@ -185,7 +183,7 @@ func TestTLSConfig(t *testing.T) {
 		{"another CA", other, yes, false}, {"another CA, no clock", other, no, false},
 		{"not yet valid", early, yes, false}, {"not yet valid, no clock", early, no, true},
 	} {
-		config, err := TLSConfig(dir, "", c.trusted)()
+		config, err := TLSConfig(dir, "", time.Now, c.trusted)()
 		fatal(t, err)
 		if config.MinVersion != tls.VersionTLS13 || len(config.Certificates) != 1 {
 			t.Errorf("%s: version %x, %d certificates", c.name, config.MinVersion, len(config.Certificates))
@@ -195,7 +193,7 @@ func TestTLSConfig(t *testing.T) {
 		}
 	}
 	fatal(t, os.Remove(filepath.Join(dir, keyring.TrustFile)))
-	config, err := TLSConfig(dir, "", yes)()
+	config, err := TLSConfig(dir, "", time.Now, yes)()
 	fatal(t, err)
 	if err := dial(i, config); err != nil {
 		t.Errorf("with ca.pem alone: %v", err)
@@ -203,7 +201,7 @@ func TestTLSConfig(t *testing.T) {
 	if err := dial(other, config); err == nil {
 		t.Error("with ca.pem alone: any CA will do")
 	}
-	if _, err := TLSConfig(t.TempDir(), "", yes)(); err == nil {
+	if _, err := TLSConfig(t.TempDir(), "", time.Now, yes)(); err == nil {
 		t.Error("a house by itself has a broker")
 	}
 }

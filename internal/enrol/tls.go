@@ -17,8 +17,8 @@ import (
 // by the system's. Whether a certificate is of today counts only while trusted
 // says so: a gateway that has no time yet gets it over this connection. Host is
 // the name or address of the broker; empty: that of the enrolment. All is read
-// anew at each call, so that renewed files are used.
-func TLSConfig(dir, host string, trusted func() bool) func() (*tls.Config, error) {
+// anew at each call, so that renewed files are used. now is the machine's clock.
+func TLSConfig(dir, host string, now func() time.Time, trusted func() bool) func() (*tls.Config, error) {
 	return func() (*tls.Config, error) {
 		r, roots, err := servers(dir)
 		if err != nil {
@@ -34,7 +34,7 @@ func TLSConfig(dir, host string, trusted func() bool) func() (*tls.Config, error
 		if err != nil {
 			return nil, fmt.Errorf("TLS to the broker: client certificate: %w", err)
 		}
-		c := tlsConfig(host, byRoots(roots, time.Now, trusted))
+		c := tlsConfig(host, byRoots(roots, now, trusted))
 		c.Certificates = []tls.Certificate{own}
 		return c, nil
 	}

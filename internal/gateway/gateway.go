@@ -26,6 +26,7 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/network"
 	"gatehouse/internal/pass"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
@@ -54,6 +55,26 @@ type Options struct {
 	// Ready is called once the doors run.
 	Ready func()
 	Log   zerolog.Logger
+	// Network is where the tool's socket and the registry's HTTPS are.
+	Network network.Network
+	Cadence Cadence
+}
+
+// Cadence is how often the daemon looks at what tells it nothing by itself. A
+// zero is what a daemon in a house uses; a simulation of years looks less often.
+type Cadence struct {
+	Clock  time.Duration // at the clock's quality, 10 s
+	Socket time.Duration // whether the tool's socket is still there, 5 s
+}
+
+func (c Cadence) filled() Cadence {
+	if c.Clock <= 0 {
+		c.Clock = 10 * time.Second
+	}
+	if c.Socket <= 0 {
+		c.Socket = 5 * time.Second
+	}
+	return c
 }
 
 // Gateway is the daemon of one building. Make it with New, run it once with Run.
@@ -98,6 +119,7 @@ const eventsQueued = 256
 // anything else is opened. It fails only for
 // a state folder that can't be used or belongs to a running daemon.
 func New(o Options) (*Gateway, error) {
+	o.Cadence = o.Cadence.filled()
 	g := &Gateway{o: o, started: time.Now()}
 	made := os.MkdirAll(o.Site.State, 0o700)
 	if err := g.takeLock(); err != nil {
@@ -163,7 +185,7 @@ func (g *Gateway) openKeyring() (err error) {
 	if g.keysErr = err; err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
 	}
-	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Log: g.o.Log})
+	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Log: g.o.Log, Now: g.o.Time.Wall})
 	if err != nil {
 		return fmt.Errorf("open grants: %w", err)
 	}
@@ -335,11 +357,8 @@ func (g *Gateway) queueStart() {
 // clip cuts a file's name to what an entry holds.
 func clip(name string) []byte { return []byte(name[:min(len(name), 64)]) }
 
-// clockEvery is how often the clock's quality is asked for.
-const clockEvery = 10 * time.Second
-
 func (g *Gateway) watchClock(ctx context.Context) {
-	tick := time.NewTicker(clockEvery)
+	tick := time.NewTicker(g.o.Cadence.Clock)
 	defer tick.Stop()
 	for {
 		h, news, err := g.clock.poll()

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"time"
 
 	"gatehouse/internal/journal"
 	"gatehouse/internal/pass"
@@ -40,7 +39,7 @@ func (g *Gateway) recallPasses(ctx context.Context) {
 // usedPasses reads on from a place in the journal, and reports whether that was
 // early enough to have met every pass that may still be good.
 func (g *Gateway) usedPasses(ctx context.Context, at journal.Position) (used []wire.ID, all bool, read int) {
-	enough := time.Now().Unix() - wire.MaxPass - 2*pass.Skew
+	enough := g.o.Time.Wall().Unix() - wire.MaxPass - 2*pass.Skew
 	for {
 		entries, next, err := g.journal.Entries(ctx, at, logBatch)
 		if err != nil || len(entries) == 0 {

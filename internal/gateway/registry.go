@@ -71,7 +71,7 @@ func (g *Gateway) makeUplink(c *central) error {
 	}
 	dir := g.o.Site.path("keys")
 	trusted := func() bool { return g.clock.read().trusted }
-	config := mqtt.Config{Broker: c.broker, TLS: enrol.TLSConfig(dir, at.Hostname(), trusted),
+	config := mqtt.Config{Broker: c.broker, TLS: enrol.TLSConfig(dir, at.Hostname(), g.o.Time.Wall, trusted),
 		Subscribe: []string{reg.Place.Down("+"), reg.Place.House("+")}, Log: g.o.Log,
 		Will: func() mqtt.Message { return c.uplink.Will() }}
 	if c.link, err = g.dial(config); err != nil {
@@ -79,7 +79,8 @@ func (g *Gateway) makeUplink(c *central) error {
 	}
 	c.uplink, err = uplink.New(uplink.Options{Link: c.link, Journal: g.journal, Keyring: g.keyring, Records: records{g.desk},
 		Key: g.gatewayKey, Clock: g.clock.stamp, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Log: g.o.Log})
-	c.renewer = enrol.NewRenewer(dir, func() time.Time { return g.clock.read().wall }, trusted, g.o.Log)
+	c.renewer = enrol.NewRenewer(enrol.RenewerOptions{Dir: dir, Now: func() time.Time { return g.clock.read().wall }, Trusted: trusted,
+		Network: g.o.Network, Log: g.o.Log})
 	return err
 }
 

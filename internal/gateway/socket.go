@@ -34,7 +34,7 @@ func (g *Gateway) serve(ctx context.Context) {
 }
 
 func (g *Gateway) serveOnce(ctx context.Context) error {
-	l, err := g.listen(g.o.Site.Socket)
+	l, err := g.listen(ctx, g.o.Site.Socket)
 	if err != nil {
 		return err
 	}
@@ -63,16 +63,13 @@ func (g *Gateway) serveOnce(ctx context.Context) error {
 	return nil
 }
 
-// socketEvery is how often the daemon looks whether its socket is still there.
-const socketEvery = 5 * time.Second
-
 // watchSocket ends the server when somebody has removed the socket, so that it
 // is opened anew. The returned function waits for its end.
 func (g *Gateway) watchSocket(ctx context.Context, server *http.Server) (wait func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {
-		tick := time.NewTicker(socketEvery)
+		tick := time.NewTicker(g.o.Cadence.Socket)
 		defer tick.Stop()
 		for {
 			select {
@@ -93,14 +90,14 @@ func (g *Gateway) watchSocket(ctx context.Context, server *http.Server) (wait fu
 // listen opens the socket for the group, or for this user alone where there is
 // no such group. What a dead daemon left behind is removed; the lock on the
 // state folder has made sure that it is dead.
-func (g *Gateway) listen(path string) (net.Listener, error) {
+func (g *Gateway) listen(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("folder of the socket: %w", err)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the old socket: %w", err)
 	}
-	l, err := net.Listen("unix", path)
+	l, err := g.o.Network.Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"math/rand/v2"
-	"time"
 
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -54,7 +53,7 @@ func (f *Front) replyLoop(ctx context.Context) error {
 
 func (f *Front) sendAck(r reply) {
 	a := f.authority.Load()
-	ack := wire.Ack{Time: uint32(time.Now().Unix()), Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
+	ack := wire.Ack{Time: uint32(f.o.Now().Unix()), Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
 		Line: r.line, Records: r.count, Trust: a.trust.Version}
 	ack.Cosignature = wire.Checkpoint{Address: r.g.address, Epoch: r.epoch, Size: ack.Next, Root: ack.Root}.Sign(f.keys.witness)
 	if ack.Window, ack.RetryAfter = f.window(); r.hold > 0 {

@@ -102,7 +102,7 @@ func (c *committer) commit(ctx context.Context, jobs []job) []reply {
 }
 
 func (c *committer) try(ctx context.Context, jobs []job) ([]reply, error) {
-	t := &txn{front: c.front, now: time.Now(), cache: c.ranges, ranges: map[rangeKey]tree.Range{},
+	t := &txn{front: c.front, now: c.front.o.Now(), cache: c.ranges, ranges: map[rangeKey]tree.Range{},
 		books: map[*gateway]*ledger{}, acked: map[ackKey]bool{}}
 	var replies []reply
 	err := c.front.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/network"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/seldom"
 	"gatehouse/internal/registry/store"
@@ -41,6 +42,10 @@ type Options struct {
 	// Ready is called once, when gateways can connect, with the addresses
 	// (host:port) of the embedded broker and of enrolment.
 	Ready func(broker, enrol string)
+	// Now is the wall clock of what is stored, sent or compared with something
+	// stored; nil: time.Now.
+	Now     func() time.Time
+	Network network.Network // where the socket and enrolment are
 }
 
 // Front is the registry's front.
@@ -77,6 +82,9 @@ const (
 
 // New makes a front: it reads keys and starts nothing.
 func New(o Options) (*Front, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	k, err := loadKeys(o.Config)
 	if err != nil {
 		return nil, err
@@ -103,7 +111,7 @@ func New(o Options) (*Front, error) {
 // Run serves until ctx ends or something that it can't do without fails. What
 // was acked is on disk whatever happens; what waited is sent again.
 func (f *Front) Run(ctx context.Context) (err error) {
-	f.started = time.Now()
+	f.started = f.o.Now()
 	if f.store, err = store.Open(ctx, f.o.Config.path(api.FileDatabase)); err != nil {
 		return err
 	}
@@ -111,11 +119,11 @@ func (f *Front) Run(ctx context.Context) (err error) {
 	if err := f.load(ctx); err != nil {
 		return err
 	}
-	if f.enrol, err = (&net.ListenConfig{}).Listen(ctx, "tcp", f.o.Config.EnrolListen); err != nil {
+	if f.enrol, err = f.o.Network.Listen(ctx, "tcp", f.o.Config.EnrolListen); err != nil {
 		return fmt.Errorf("listen for enrolment: %w", err)
 	}
 	defer f.enrol.Close()
-	socket, err := listenUnix(ctx, f.o.Config.Socket)
+	socket, err := listenUnix(ctx, f.o.Network, f.o.Config.Socket)
 	if err != nil {
 		return err
 	}
@@ -184,7 +192,7 @@ func (f *Front) load(ctx context.Context) error {
 	if err := f.loadTrust(ctx); err != nil {
 		return err
 	}
-	known, err := f.store.Gateways(ctx, "", time.Now())
+	known, err := f.store.Gateways(ctx, "", f.o.Now())
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -133,9 +132,9 @@ func (f *Front) openHello(g *gateway, payload []byte) (*helloWork, error) {
 	switch {
 	case g.said.add(w.hello.Nonce):
 		if !v.nonce.SameConnection(w.hello.Nonce) || !v.online {
-			v.since, v.online = time.Now(), true
+			v.since, v.online = f.o.Now(), true
 		}
-		v.nonce, v.hello, v.heard = w.hello.Nonce, w.hello, time.Now()
+		v.nonce, v.hello, v.heard = w.hello.Nonce, w.hello, f.o.Now()
 	case w.hello.Nonce == v.nonce: // said again, since no ack came, or by somebody else
 		v.hello = w.hello
 	default:

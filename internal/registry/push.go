@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"time"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
@@ -166,7 +165,7 @@ func (f *Front) putList(ctx context.Context, in api.List) (api.Pushed, error) {
 	}
 	l := store.List{Building: in.Building, Version: m.Version, Hash: hash, Manifest: in.Manifest, Second: in.Second}
 	if !again {
-		now := time.Now()
+		now := f.o.Now()
 		if err := f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutList(l, changed, m.Buckets, now) }); err != nil {
 			return api.Pushed{}, err
 		}

@@ -19,7 +19,7 @@ const alarmSpan = 24 * time.Hour
 
 func (f *Front) getGateways(w http.ResponseWriter, r *http.Request) {
 	building := r.URL.Query().Get("building")
-	now := time.Now()
+	now := f.o.Now()
 	known, err := f.store.Gateways(r.Context(), building, now.Add(-alarmSpan))
 	if err != nil {
 		complain(w, err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/network"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
 )
@@ -28,15 +29,17 @@ const (
 
 // listenUnix opens a socket; one that a dead process left is replaced, one that
 // somebody listens on is not.
-func listenUnix(ctx context.Context, path string) (net.Listener, error) {
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+func listenUnix(ctx context.Context, n network.Network, path string) (net.Listener, error) {
+	look, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if c, err := n.Dial(look, "unix", path); err == nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("listen on %s: another front runs there", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	l, err := n.Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", path, err)
 	}

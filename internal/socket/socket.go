@@ -16,6 +16,8 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+
+	"gatehouse/internal/network"
 )
 
 // Error is the body of every answer that is not 2xx.
@@ -44,9 +46,9 @@ type Client struct {
 
 // NewClient makes a client of the daemon behind the socket at path. It connects
 // when it is first used.
-func NewClient(path string, peer Peer) *Client {
+func NewClient(n network.Network, path string, peer Peer) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		return n.Dial(ctx, "unix", path)
 	}
 	return &Client{path: path, peer: peer, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"gatehouse/internal/network"
 )
 
 // serve answers on a unix socket with a short path.
@@ -28,7 +30,7 @@ func serve(t *testing.T, h http.HandlerFunc) *Client {
 	s := &http.Server{Handler: h}
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })
-	return NewClient(path, Peer{Name: "daemon", Absent: "start it", Denied: "ask"})
+	return NewClient(network.Network{}, path, Peer{Name: "daemon", Absent: "start it", Denied: "ask"})
 }
 
 func TestCall(t *testing.T) {
@@ -73,7 +75,7 @@ func TestCall(t *testing.T) {
 
 func TestNobodyThere(t *testing.T) {
 	var fail *Error
-	err := NewClient(filepath.Join(t.TempDir(), "s"), Peer{Name: "front", Absent: "start it"}).Call(t.Context(), http.MethodGet, "/", nil, nil)
+	err := NewClient(network.Network{}, filepath.Join(t.TempDir(), "s"), Peer{Name: "front", Absent: "start it"}).Call(t.Context(), http.MethodGet, "/", nil, nil)
 	if !errors.As(err, &fail) || fail.Hint != "start it" || fail.Status != 0 {
 		t.Errorf("%v, %+v", err, fail)
 	}

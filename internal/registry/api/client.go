@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
 )
 
@@ -19,8 +20,11 @@ type Client struct{ socket *socket.Client }
 
 // NewClient makes a client of the front behind a unix socket. It connects when
 // it is first used.
-func NewClient(path string) *Client {
-	return &Client{socket.NewClient(path, socket.Peer{Name: "front",
+func NewClient(path string) *Client { return NewClientOver(network.Network{}, path) }
+
+// NewClientOver is NewClient over another network than the machine's own.
+func NewClientOver(n network.Network, path string) *Client {
+	return &Client{socket.NewClient(n, path, socket.Peer{Name: "front",
 		Absent: "start registryd serve --config FILE, or say where its socket is with --front",
 		Denied: "join the group of the socket, or run this as its owner"})}
 }

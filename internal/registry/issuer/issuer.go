@@ -24,6 +24,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/network"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
@@ -46,6 +47,9 @@ type Options struct {
 	Log   zerolog.Logger
 	Now   func() time.Time
 	Tend  time.Duration // how often proofs of lists are asked for, at least
+	// Ask is how long the front may hold a question for work; 0: 25 s.
+	Ask     time.Duration
+	Network network.Network // where the operator's socket is
 }
 
 // Issuer is safe for concurrent use.
@@ -71,6 +75,9 @@ type Issuer struct {
 func Open(o Options) (*Issuer, error) {
 	if o.Tend <= 0 {
 		o.Tend = tendEvery
+	}
+	if o.Ask <= 0 {
+		o.Ask = workWait
 	}
 	if o.Now == nil {
 		o.Now = time.Now

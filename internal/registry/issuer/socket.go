@@ -22,7 +22,7 @@ func (i *Issuer) Serve(ctx context.Context, path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a dead issuer: the database is locked by this one
 		return fmt.Errorf("serve %s: %w", path, err)
 	}
-	l, err := net.Listen("unix", path)
+	l, err := i.opts.Network.Listen(ctx, "unix", path)
 	if err != nil {
 		return fmt.Errorf("serve %s: %w", path, err)
 	}

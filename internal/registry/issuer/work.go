@@ -65,7 +65,7 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 		}
 		i.setLinked(true)
 	}
-	if now := i.opts.Now(); now.Sub(*tended) >= i.opts.Tend {
+	if now := time.Now(); now.Sub(*tended) >= i.opts.Tend {
 		if err := i.tend(ctx); err != nil {
 			return err
 		}
@@ -77,9 +77,9 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 	i.mu.Lock()
 	after := i.after
 	i.mu.Unlock()
-	ask, cancel := context.WithTimeout(ctx, 2*workWait) // a front that hangs is one that is away
+	ask, cancel := context.WithTimeout(ctx, 2*i.opts.Ask) // a front that hangs is one that is away
 	defer cancel()
-	w, err := i.opts.Front.Work(ask, after, min(workWait, i.opts.Tend))
+	w, err := i.opts.Front.Work(ask, after, min(i.opts.Ask, i.opts.Tend))
 	if err != nil {
 		return err
 	}

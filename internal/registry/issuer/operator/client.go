@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
 )
 
@@ -14,8 +15,11 @@ type Client struct{ socket *socket.Client }
 
 // NewClient makes a client of the issuer behind a unix socket. It connects when
 // it is first used.
-func NewClient(path string) *Client {
-	return &Client{socket.NewClient(path, socket.Peer{Name: "issuer",
+func NewClient(path string) *Client { return NewClientOver(network.Network{}, path) }
+
+// NewClientOver is NewClient over another network than the machine's own.
+func NewClientOver(n network.Network, path string) *Client {
+	return &Client{socket.NewClient(n, path, socket.Peer{Name: "issuer",
 		Absent: "start registryd issue --dir FOLDER, or say where its socket is with --issuer",
 		Denied: "run this as the issuer's user"})}
 }
