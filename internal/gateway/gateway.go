@@ -52,6 +52,9 @@ type Options struct {
 	Verify func(ctx context.Context, path string) error
 	// Dial makes the link to the registry's broker; nil: by MQTT.
 	Dial func(mqtt.Config) (Link, error)
+	// Formats are the wire formats that it speaks with the registry, 1 to this one;
+	// 0: all that this program knows.
+	Formats uint64
 	// Ready is called once the doors run.
 	Ready func()
 	Log   zerolog.Logger

@@ -78,7 +78,7 @@ func (g *Gateway) makeUplink(c *central) error {
 		return err
 	}
 	c.uplink, err = uplink.New(uplink.Options{Link: c.link, Journal: g.journal, Keyring: g.keyring, Records: records{g.desk},
-		Key: g.gatewayKey, Clock: g.clock.stamp, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Log: g.o.Log})
+		Key: g.gatewayKey, Clock: g.clock.stamp, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Formats: g.o.Formats, Log: g.o.Log})
 	c.renewer = enrol.NewRenewer(enrol.RenewerOptions{Dir: dir, Now: func() time.Time { return g.clock.read().wall }, Trusted: trusted,
 		Network: g.o.Network, Log: g.o.Log})
 	return err

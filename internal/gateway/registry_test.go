@@ -99,7 +99,7 @@ func (w *town) take(m mqtt.Message) {
 	if err != nil {
 		return
 	}
-	payload, _, err := wire.Open(m.Payload, wire.Expect{Type: kind, Role: wire.RoleGateway, Address: w.place.Address()}, []wire.Key{w.gateway})
+	payload, p, err := wire.Open(m.Payload, wire.Expect{Type: kind, Role: wire.RoleGateway, Address: w.place.Address(), Newest: wire.Formats}, []wire.Key{w.gateway})
 	if err != nil {
 		w.t.Error(err)
 		return
@@ -107,8 +107,8 @@ func (w *town) take(m mqtt.Message) {
 	k := w.ack
 	switch kind {
 	case wire.TypeHello:
-		var h wire.Hello
-		if err := wire.Decode(payload, &h); err != nil {
+		h, err := wire.DecodeHello(p.Version, payload)
+		if err != nil {
 			w.t.Error(err)
 		}
 		w.nonce, k.Epoch = h.Nonce, h.CursorEpoch

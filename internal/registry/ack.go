@@ -53,21 +53,25 @@ func (f *Front) replyLoop(ctx context.Context) error {
 
 func (f *Front) sendAck(r reply) {
 	a := f.authority.Load()
-	ack := wire.Ack{Time: uint32(f.o.Now().Unix()), Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
-		Line: r.line, Records: r.count, Trust: a.trust.Version}
+	ack := wire.Ack2{Ack: wire.Ack{Time: uint32(f.o.Now().Unix()), Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
+		Line: r.line, Records: r.count, Trust: a.trust.Version}}
 	ack.Cosignature = wire.Checkpoint{Address: r.g.address, Epoch: r.epoch, Size: ack.Next, Root: ack.Root}.Sign(f.keys.witness)
 	if ack.Window, ack.RetryAfter = f.window(); r.hold > 0 {
 		ack.Window, ack.RetryAfter = 0, r.hold
 	}
 	f.mu.RLock()
 	ack.Nonce = r.g.view.nonce
-	place, member := r.g.place, r.g.member
+	place, member, format := r.g.place, r.g.member, min(r.g.view.format, f.o.Formats)
 	if b := f.buildings[place.Building]; b != nil {
 		ack.List, ack.ListHash, ack.House = b.list.Version, b.list.Hash, b.house.Version
 	}
 	f.mu.RUnlock()
-	if member {
+	switch {
+	case !member:
+	case format >= 2:
 		f.say(place, wire.TypeAck, ack)
+	default:
+		f.say(place, wire.TypeAck, ack.Ack)
 	}
 }
 
@@ -83,7 +87,8 @@ func (f *Front) say(p wire.Place, kind string, body wire.Payload) bool {
 		f.o.Log.Error().Err(err).Str("gateway", p.Address()).Msg("an answer can't be encoded")
 		return false
 	}
-	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleWitness, Epoch: *a.witness, Address: p.Address()}, payload, f.keys.witness)
+	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleWitness, Epoch: *a.witness, Address: p.Address(), Version: wire.VersionOf(body)},
+		payload, f.keys.witness)
 	if err != nil {
 		f.o.Log.Error().Err(err).Str("gateway", p.Address()).Str("type", kind).Msg("an answer can't be signed")
 		return false

@@ -36,6 +36,9 @@ type Options struct {
 	Config  Config
 	Version string
 	Log     zerolog.Logger
+	// Formats are the wire formats that it speaks, 1 to this one; 0: all that this
+	// program knows.
+	Formats uint64
 	// Link makes another link than the configured one; it hands what gateways
 	// send to receive, which returns at once. For tests and simulators.
 	Link func(receive func(topic string, payload []byte)) (Link, error)
@@ -88,6 +91,9 @@ func New(o Options) (*Front, error) {
 	k, err := loadKeys(o.Config)
 	if err != nil {
 		return nil, err
+	}
+	if o.Formats == 0 || o.Formats > wire.Formats {
+		o.Formats = wire.Formats
 	}
 	f := &Front{o: o, keys: k, jobs: make(chan job, maxJobs), answers: make(chan []reply, 16), wants: make(chan want, maxWants),
 		buildings: map[string]*building{}, gateways: map[string]*gateway{}, inbox: newInbox(), seldom: seldom.Log(o.Log)}
@@ -201,7 +207,7 @@ func (f *Front) load(ctx context.Context) error {
 	for _, k := range known {
 		g := f.gatewayAt(k.Place)
 		g.books = ledger{id: k.ID, epoch: k.Epoch, line: k.Line, count: k.Records, renew: k.Renew, owing: k.Owing}
-		if k.Hello != nil && wire.Decode(k.Hello, &g.view.hello) == nil {
+		if k.Hello != nil && g.view.read(k.Hello) {
 			g.view.nonce, g.view.heard = g.view.hello.Nonce, k.HelloAt
 			g.said.add(g.view.nonce)
 			g.books.epoch = answerEpoch(g.view.hello)

@@ -396,3 +396,46 @@ func TestStatusIsOfTheNewestConnection(t *testing.T) {
 	s.link.receive(s.g.say(wire.TypeStatus, wire.Status{Nonce: s.g.nonce}))
 	s.until("a will counts", func() bool { return !s.shown().Online })
 }
+
+// TestFormats: a hello of format 2 is answered in format 2, as are the batches
+// after it, after a restart too; one of format 1 in format 1. A front that is a
+// version behind does not hear it at all.
+func TestFormats(t *testing.T) {
+	s := newScene(t)
+	s.g.fill(30)
+	hello2 := func() wire.Hello2 {
+		s.g.nonce[0]++
+		return wire.Hello2{Hello: s.g.hello(), Formats: []uint64{1, 2}}
+	}
+	for _, c := range []struct {
+		what   string
+		kind   string
+		body   wire.Payload
+		format uint64
+	}{
+		{"hello of format 2", wire.TypeHello, hello2(), 2},
+		{"its batch", wire.TypeBatch, s.g.batch(0, 10), 2},
+		{"hello of format 1 with the same nonce", wire.TypeHello, s.g.hello(), 1},
+		{"its batch", wire.TypeBatch, s.g.batch(10, 10), 1},
+		{"another of format 2", wire.TypeHello, hello2(), 2},
+	} {
+		s.ask(c.kind, c.body)
+		if s.g.format != c.format {
+			t.Errorf("%s is answered in format %d, want %d", c.what, s.g.format, c.format)
+		}
+	}
+	s.restart()
+	if s.ask(wire.TypeBatch, s.g.batch(20, 10)); s.g.format != 2 {
+		t.Errorf("after a restart a batch is answered in format %d", s.g.format)
+	}
+	s.front.stop()
+	link, dial := newMemory()
+	s.link, s.front = link, s.start(Options{Link: dial, Formats: 1})
+	if s.ask(wire.TypeBatch, s.g.batch(20, 10)); s.g.format != 1 {
+		t.Errorf("a front a version behind answers in format %d", s.g.format)
+	}
+	s.silent(s.g.say(wire.TypeHello, hello2()))
+	if s.ask(wire.TypeHello, s.g.hello()); s.g.format != 1 {
+		t.Errorf("a front a version behind answers a hello in format %d", s.g.format)
+	}
+}

@@ -84,14 +84,18 @@ func (f *Front) work(ctx context.Context, queue <-chan message) error {
 
 // open checks the signature and the form of a message, and passes it on.
 func (f *Front) open(ctx context.Context, m message) error {
-	payload, _, err := wire.Open(m.payload, wire.Expect{Type: m.kind, Role: wire.RoleGateway, Address: m.g.address}, []wire.Key{m.key})
+	expect := wire.Expect{Type: m.kind, Role: wire.RoleGateway, Address: m.g.address}
+	if m.kind == wire.TypeHello {
+		expect.Newest = f.o.Formats
+	}
+	payload, p, err := wire.Open(m.payload, expect, []wire.Key{m.key})
 	if err != nil {
 		return err
 	}
 	j := job{g: m.g, size: len(m.payload)}
 	switch m.kind {
 	case wire.TypeHello:
-		j.work, err = f.openHello(m.g, payload)
+		j.work, err = f.openHello(m.g, p.Version, payload)
 	case wire.TypeBatch:
 		j.work, err = openBatch(m, payload)
 	case wire.TypeNotice:
@@ -117,15 +121,16 @@ func (f *Front) open(ctx context.Context, m message) error {
 
 // helloWork keeps the hello; the ack tells the gateway where it stands.
 type helloWork struct {
-	hello   wire.Hello
+	hello   wire.Hello2
 	payload []byte
 }
 
-func (f *Front) openHello(g *gateway, payload []byte) (*helloWork, error) {
-	w := &helloWork{payload: payload}
-	if err := wire.Decode(payload, &w.hello); err != nil {
+func (f *Front) openHello(g *gateway, format uint64, payload []byte) (*helloWork, error) {
+	hello, err := wire.DecodeHello(format, payload)
+	if err != nil {
 		return nil, err
 	}
+	w := &helloWork{hello, payload}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	v := &g.view
@@ -140,6 +145,7 @@ func (f *Front) openHello(g *gateway, payload []byte) (*helloWork, error) {
 	default:
 		return nil, errOldHello
 	}
+	v.format = format
 	return w, nil
 }
 
@@ -147,7 +153,7 @@ func (f *Front) openHello(g *gateway, payload []byte) (*helloWork, error) {
 var errOldHello = errors.New("the hello was said before")
 
 // answerEpoch is the epoch that a hello asks about.
-func answerEpoch(h wire.Hello) uint64 {
+func answerEpoch(h wire.Hello2) uint64 {
 	if h.CursorEpoch != 0 {
 		return h.CursorEpoch
 	}

@@ -316,6 +316,7 @@ type model struct {
 	whos    [][]byte
 	ranges  []tree.Range // after so many entries
 	boot    uint64
+	format  uint64 // of the newest ack
 }
 
 func (r *rig) gateway(id string, epoch uint64) *model {
@@ -365,7 +366,9 @@ func (m *model) say(kind string, p wire.Payload) (string, []byte) {
 	if kind == wire.TypeStatus {
 		topic = m.place.Status()
 	}
-	return topic, m.r.envelope(kind, wire.RoleGateway, 0, m.place.Address(), m.r.encode(p), m.key)
+	b, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: m.place.Address(), Version: wire.VersionOf(p)}, m.r.encode(p), m.key)
+	m.r.must(err)
+	return topic, b
 }
 
 func (m *model) hello() wire.Hello {
@@ -376,15 +379,16 @@ func (m *model) hello() wire.Hello {
 // ack opens what the witness says.
 func (m *model) ack(envelope []byte) wire.Ack {
 	m.r.t.Helper()
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeAck, Role: wire.RoleWitness, Address: m.place.Address()},
+	payload, p, err := wire.Open(envelope, wire.Expect{Type: wire.TypeAck, Role: wire.RoleWitness, Address: m.place.Address(), Newest: wire.Formats},
 		[]wire.Key{{Role: wire.RoleWitness, Epoch: 1, Public: m.r.witness.Public().(ed25519.PublicKey)}})
 	m.r.must(err)
-	var a wire.Ack
-	m.r.must(wire.Decode(payload, &a))
+	a, err := wire.DecodeAck(p.Version, payload)
+	m.r.must(err)
+	m.format = p.Version
 	if c := (wire.Checkpoint{Address: m.place.Address(), Epoch: a.Epoch, Size: a.Next, Root: a.Root}); !c.Verify(m.r.witness.Public().(ed25519.PublicKey), a.Cosignature) {
 		m.r.t.Fatal("the cosignature of an ack does not verify")
 	}
-	return a
+	return a.Ack
 }
 
 func leafHash(header []byte, who wire.Hash) tlog.Hash {

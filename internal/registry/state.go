@@ -36,11 +36,25 @@ type gateway struct {
 // view is what people and acks see of a gateway.
 type view struct {
 	nonce  wire.Nonce
-	hello  wire.Hello
+	hello  wire.Hello2
+	format uint64 // of the newest hello; acks are of the same
 	online bool
 	since  time.Time
 	heard  time.Time
 	sent   uint64 // list version
+}
+
+// read takes a stored hello, of whatever format it was, and reports whether it
+// could be read.
+func (v *view) read(payload []byte) bool {
+	for v.format = wire.Formats; v.format > 0; v.format-- {
+		var err error
+		if v.hello, err = wire.DecodeHello(v.format, payload); err == nil {
+			return true
+		}
+	}
+	v.hello = wire.Hello2{}
+	return false
 }
 
 // nonces are those of the hellos that a gateway said last. Signatures have no

@@ -12,13 +12,13 @@ import (
 // registry that was set back since would not stand by it.
 func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	reg := a.o.Keyring.Registry()
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeAck, Role: wire.RoleWitness, Address: a.address},
+	payload, p, err := wire.Open(envelope, wire.Expect{Type: wire.TypeAck, Role: wire.RoleWitness, Address: a.address, Newest: a.o.Formats},
 		reg.Trust.Keyset(wire.RoleWitness))
 	if err != nil {
 		return err
 	}
-	var k wire.Ack
-	if err := wire.Decode(payload, &k); err != nil {
+	k, err := wire.DecodeAck(p.Version, payload)
+	if err != nil {
 		return err
 	}
 	now := time.Now()
@@ -27,7 +27,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	if k.Nonce != a.nonce || a.nonce == (wire.Nonce{}) {
 		return nil
 	}
-	a.lastAck = now
+	a.lastAck, a.format = now, p.Version
 	a.setWindow(k, now)
 	answer := !a.ready
 	switch n := a.confirmed(k); {
@@ -43,7 +43,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 }
 
 // setWindow follows the registry's wish: how many batches, or none for a while.
-func (a *actor) setWindow(k wire.Ack, now time.Time) {
+func (a *actor) setWindow(k wire.Ack2, now time.Time) {
 	a.window = min(int(k.Window), maxWindow)
 	if a.window == 0 {
 		a.window = 1

@@ -50,14 +50,14 @@ func (p *pipe) answer(ctx context.Context, k keys, place wire.Place) {
 		if kind != wire.TypeHello && kind != wire.TypeBatch {
 			continue
 		}
-		payload, _, err := wire.Open(m.Payload, wire.Expect{Type: kind, Role: wire.RoleGateway, Address: place.Address()}, gateway)
+		payload, at, err := wire.Open(m.Payload, wire.Expect{Type: kind, Role: wire.RoleGateway, Address: place.Address(), Newest: wire.Formats}, gateway)
 		if err != nil {
 			panic(err)
 		}
 		a := wire.Ack{Window: maxWindow}
 		if kind == wire.TypeHello {
-			var h wire.Hello
-			if err := wire.Decode(payload, &h); err != nil {
+			h, err := wire.DecodeHello(at.Version, payload)
+			if err != nil {
 				panic(err)
 			}
 			nonce, a.Epoch = h.Nonce, h.Epoch

@@ -51,7 +51,7 @@ func (a *actor) latest(now time.Time) int64 {
 
 // takeTime does so, and records a time that is not believed. The rest of the
 // ack counts all the same.
-func (a *actor) takeTime(k wire.Ack, now time.Time) {
+func (a *actor) takeTime(k wire.Ack2, now time.Time) {
 	if err := a.hearTime(int64(k.Time), now); err != nil {
 		a.refuse(wire.TypeAck, err)
 	}

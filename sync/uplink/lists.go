@@ -36,7 +36,7 @@ type collection struct {
 }
 
 // newest notes which versions an ack names.
-func (a *actor) newest(k wire.Ack, now time.Time) {
+func (a *actor) newest(k wire.Ack2, now time.Time) {
 	if k.List > a.newestList || k.House > a.newestHouse || k.Trust > a.newestTrust {
 		a.newestList, a.newestHouse, a.newestTrust = max(k.List, a.newestList), max(k.House, a.newestHouse), max(k.Trust, a.newestTrust)
 		a.fetchSoon(now)

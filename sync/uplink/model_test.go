@@ -2,9 +2,11 @@ package uplink
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -88,6 +90,10 @@ type registry struct {
 	versions [2]uint64         // house, trust
 	batches  int
 	helloAt  []time.Time
+	formats  uint64   // that it reads; 0: all
+	hellos   []uint64 // formats in which it was greeted, whether it read them or not
+	format   uint64   // of the newest hello that it read
+	spread   uint16
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 }
@@ -115,7 +121,18 @@ func (r *registry) start() {
 func (r *registry) kill() { r.stop(); r.done.Wait() }
 
 func (r *registry) open(kind string, envelope []byte) []byte {
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: kind, Role: wire.RoleGateway, Address: r.place.Address()}, []wire.Key{r.gateway})
+	expect := wire.Expect{Type: kind, Role: wire.RoleGateway, Address: r.place.Address()}
+	if kind == wire.TypeHello {
+		expect.Newest = cmp.Or(r.formats, wire.Formats)
+	}
+	payload, p, err := wire.Open(envelope, expect, []wire.Key{r.gateway})
+	if kind == wire.TypeHello {
+		r.hellos = append(r.hellos, p.Version)
+		if errors.Is(err, wire.ErrWrongVersion) {
+			return nil
+		}
+		r.format = p.Version
+	}
 	if err != nil {
 		r.faults = append(r.faults, err.Error())
 	}
@@ -139,8 +156,8 @@ func (r *registry) take(link *nasty.Link, m mqtt.Message) {
 	}
 	switch kind {
 	case wire.TypeHello:
-		var h wire.Hello
-		r.decode(wire.Decode(payload, &h))
+		h, err := wire.DecodeHello(r.format, payload)
+		r.decode(err)
 		r.helloAt = append(r.helloAt, time.Now())
 		r.nonce, epoch = h.Nonce, h.CursorEpoch
 		if epoch == 0 {
@@ -256,6 +273,10 @@ func (r *registry) answer(link *nasty.Link, epoch uint64) {
 		Window: r.window, RetryAfter: r.retry, List: r.version, ListHash: r.listHash, House: r.versions[0], Trust: r.versions[1],
 		Line: r.store.line, Records: uint64(len(r.store.records[r.store.line]))}
 	k.Cosignature = wire.Checkpoint{Address: r.place.Address(), Epoch: epoch, Size: k.Next, Root: k.Root}.Sign(r.witness)
+	if r.format >= 2 {
+		r.say(link, wire.TypeAck, wire.Ack2{Ack: k, Spread: r.spread})
+		return
+	}
 	r.say(link, wire.TypeAck, k)
 }
 
@@ -274,11 +295,15 @@ func (r *registry) sign(kind string, p wire.Payload) []byte {
 	if err != nil {
 		panic(err)
 	}
-	return sign(kind, wire.RoleWitness, r.place.Address(), payload, r.witness)
+	return signIn(wire.VersionOf(p), kind, wire.RoleWitness, r.place.Address(), payload, r.witness)
 }
 
 func sign(kind string, role wire.Role, address string, payload []byte, key ed25519.PrivateKey) []byte {
-	b, err := wire.Sign(wire.Protected{Type: kind, Role: role, Address: address}, payload, key)
+	return signIn(1, kind, role, address, payload, key)
+}
+
+func signIn(version uint64, kind string, role wire.Role, address string, payload []byte, key ed25519.PrivateKey) []byte {
+	b, err := wire.Sign(wire.Protected{Type: kind, Role: role, Address: address, Version: version}, payload, key)
 	if err != nil {
 		panic(err)
 	}

@@ -79,7 +79,7 @@ func (a *actor) loadRecords(ctx context.Context) {
 // recordsAcked takes what an ack says of the records; answer: to a hello. It
 // counts for what this run has delivered: that the registry has so many is no
 // proof that it has these, if the disk was set back.
-func (a *actor) recordsAcked(k wire.Ack, answer bool) {
+func (a *actor) recordsAcked(k wire.Ack2, answer bool) {
 	if a.o.Records == nil {
 		return
 	}
@@ -111,7 +111,7 @@ func (a *actor) recordsAcked(k wire.Ack, answer bool) {
 // or has more than were made: one of both was set back. Only the answer to a
 // hello shows it; other acks may have been overtaken. A registry that has another
 // record of one of these numbers names no line.
-func (a *actor) linesDiffer(k wire.Ack, line, made uint64) bool {
+func (a *actor) linesDiffer(k wire.Ack2, line, made uint64) bool {
 	var first uint64 // that the registry must take next
 	if len(a.records) > 0 {
 		first = a.records[0].Number
@@ -133,7 +133,7 @@ func (a *actor) linesDiffer(k wire.Ack, line, made uint64) bool {
 // was set back: as many may have been made since as were lost, so that numbers
 // alone would show nothing. It comes before the new epoch: after a crash between
 // the two it is done again, and not left out.
-func (a *actor) leaveLine(k wire.Ack) bool {
+func (a *actor) leaveLine(k wire.Ack2) bool {
 	epoch := a.o.Journal.Status().Epoch
 	if a.o.Records == nil || a.leftEpoch == epoch {
 		return true

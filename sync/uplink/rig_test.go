@@ -177,6 +177,7 @@ type world struct {
 	stop    func()
 	clock   atomic.Int64
 	sent    int // entries appended
+	formats uint64
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -219,7 +220,7 @@ func (w *world) startOn(link *nasty.Link) {
 	}
 	w.link = link
 	w.uplink, err = New(Options{Link: w.link, Journal: w.journal, Keyring: w.ring, Records: w.records, Key: w.keys.gateway, Clock: w.stamp,
-		Checkpoint: filepath.Join(w.dir, "checkpoint"), Software: "test", Log: w.log()})
+		Checkpoint: filepath.Join(w.dir, "checkpoint"), Software: "test", Formats: w.formats, Log: w.log()})
 	if err != nil {
 		w.t.Fatal(err)
 	}

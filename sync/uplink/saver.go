@@ -29,7 +29,7 @@ type saver struct {
 	wake    chan struct{}
 
 	mu  sync.Mutex
-	ack *wire.Ack // newest, not yet written
+	ack *wire.Ack2 // newest, not yet written
 }
 
 func newSaver(a *actor) *saver {
@@ -38,7 +38,7 @@ func newSaver(a *actor) *saver {
 }
 
 // save has the place of an ack written that was compared with the journal.
-func (s *saver) save(k wire.Ack) {
+func (s *saver) save(k wire.Ack2) {
 	s.mu.Lock()
 	s.ack = &k
 	s.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *saver) write() {
 }
 
 // note returns the checkpoint with both signatures.
-func (s *saver) note(k wire.Ack) (string, bool) {
+func (s *saver) note(k wire.Ack2) (string, bool) {
 	reg := s.keyring.Registry()
 	c := wire.Checkpoint{Address: s.address, Epoch: k.Epoch, Size: k.Next, Root: k.Root}
 	for _, w := range reg.Trust.Keyset(wire.RoleWitness) {

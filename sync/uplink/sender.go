@@ -119,7 +119,7 @@ func (a *actor) leaveGap(ctx context.Context) {
 		a.o.Log.Warn().Err(err).Msg("root before a gap is not known")
 	}
 	from := a.gap.end
-	a.fork(ctx, from, wire.ReasonNone, wire.Ack{Epoch: a.cursor.Epoch, Next: a.cursor.Sequence, Root: wire.Hash(root)})
+	a.fork(ctx, from, wire.ReasonNone, wire.Ack2{Ack: wire.Ack{Epoch: a.cursor.Epoch, Next: a.cursor.Sequence, Root: wire.Hash(root)}})
 	if a.gap != nil { // not yet: the hello comes back here
 		a.ready = false
 		a.greetDue, a.greetWait = time.Now().Add(longWait), 0
@@ -128,7 +128,7 @@ func (a *actor) leaveGap(ctx context.Context) {
 
 // confirmed looks for the place of an ack in the flight. The root must be the
 // one that was computed here.
-func (a *actor) confirmed(k wire.Ack) (n int) {
+func (a *actor) confirmed(k wire.Ack2) (n int) {
 	at := journal.Position{Epoch: k.Epoch, Sequence: k.Next}
 	for i, b := range a.flight {
 		if b.end == at && b.root == k.Root {
@@ -139,7 +139,7 @@ func (a *actor) confirmed(k wire.Ack) (n int) {
 }
 
 // advance moves the cursor over n batches.
-func (a *actor) advance(n int, k wire.Ack, now time.Time) {
+func (a *actor) advance(n int, k wire.Ack2, now time.Time) {
 	a.moveCursor(a.flight[n-1].end)
 	a.flight = append(a.flight[:0], a.flight[n:]...)
 	a.sent = max(0, a.sent-n)

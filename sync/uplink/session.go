@@ -41,6 +41,7 @@ type session struct {
 	named     uint64        // epoch that the answer must be of
 	greetDue  time.Time     // the next hello
 	greetWait time.Duration // after it; 0: it needs a new nonce
+	format    uint64        // of the next hello
 	lastAck   time.Time
 	forkDue   time.Time // no new epoch before
 	forkWait  time.Duration
@@ -60,7 +61,7 @@ func (a *actor) linkIs(up bool, changed <-chan struct{}, now time.Time) {
 		a.ready = false
 		return
 	}
-	a.upSince = now
+	a.upSince, a.format = now, a.o.Formats
 	if a.agreeBy.IsZero() {
 		a.agreeBy = now.Add(agreeMost)
 	}
@@ -91,13 +92,14 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 		a.greetDue = now.Add(openEvery)
 		return a.greetDue
 	}
-	if a.ready {
-		a.greetAgain(now) // the hours are over
+	if a.ready { // the hours are over
+		a.format = a.o.Formats
+		a.greetAgain(now)
 	}
 	if a.greetWait == 0 {
 		a.nonce = a.u.newNonce()
 	}
-	a.hello(ctx)
+	a.sayHello(ctx)
 	a.publish(ctx, wire.TypeStatus, a.place.Status(), wire.Status{Nonce: a.nonce, Online: true})
 	a.greetWait = backoff(a.greetWait, greetFirst, longWait)
 	a.greetDue = now.Add(a.greetWait)
@@ -134,11 +136,28 @@ func (u *Uplink) Will() mqtt.Message {
 	return mqtt.Message{Topic: place.Status(), Payload: envelope}
 }
 
-func (a *actor) hello(ctx context.Context) {
+// sayHello says it in one format, and in the next one when there is no answer: a
+// registry that does not know the format says nothing.
+func (a *actor) sayHello(ctx context.Context) {
+	h := a.hello()
+	var body wire.Payload = h
+	if a.format == 1 {
+		body = h.Hello
+	}
+	a.publish(ctx, wire.TypeHello, a.place.Up(wire.TypeHello), body)
+	if a.format--; a.format == 0 {
+		a.format = a.o.Formats
+	}
+}
+
+func (a *actor) hello() wire.Hello2 {
 	j, reg, list, stamp := a.o.Journal.Status(), a.o.Keyring.Registry(), a.o.Keyring.Status(), a.o.Clock()
-	h := wire.Hello{Nonce: a.nonce, Boot: j.Boot, Epoch: j.Epoch, Next: j.Sequence, Root: wire.Hash(j.Root),
+	h := wire.Hello2{Hello: wire.Hello{Nonce: a.nonce, Boot: j.Boot, Epoch: j.Epoch, Next: j.Sequence, Root: wire.Hash(j.Root),
 		List: list.Version, ListHash: list.Hash, House: reg.House.Version, Trust: reg.Trust.Version,
-		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}
+		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}}
+	for f := uint64(1); f <= a.o.Formats; f++ {
+		h.Formats = append(h.Formats, f)
+	}
 	if a.cursor.Epoch == 0 {
 		a.cursor = j.Oldest // what was delivered before the cursor was lost is named by the answer
 	}
@@ -149,12 +168,12 @@ func (a *actor) hello(ctx context.Context) {
 	if a.o.Records != nil {
 		h.Line, h.Records = a.o.Records.Head()
 	}
-	a.publish(ctx, wire.TypeHello, a.place.Up(wire.TypeHello), h)
+	return h
 }
 
 // settle compares the registry's answer to a hello with the journal. Until both
 // agree the hello is repeated.
-func (a *actor) settle(ctx context.Context, k wire.Ack, now time.Time) {
+func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 	at := journal.Position{Epoch: k.Epoch, Sequence: k.Next}
 	if at.Epoch == 0 || at.Epoch != a.named {
 		a.takeLists(at.Epoch == 0, now)
@@ -205,7 +224,7 @@ func (a *actor) lostEpoch(at journal.Position) bool {
 
 // skipGone goes on with the oldest entry, where the registry stands at a place
 // that the journal does not have any more.
-func (a *actor) skipGone(ctx context.Context, k wire.Ack, now time.Time) {
+func (a *actor) skipGone(ctx context.Context, k wire.Ack2, now time.Time) {
 	oldest := a.o.Journal.Status().Oldest
 	if a.cursor == oldest {
 		a.fork(ctx, oldest, wire.ReasonNone, k)
@@ -224,7 +243,7 @@ func (a *actor) beginAt(at journal.Position, now time.Time) {
 // fork leaves the epoch in which the registry's copy and the journal differ,
 // or between which entries are missing: everything from that place on goes into
 // a new epoch that cites the registry's.
-func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason, k wire.Ack) {
+func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason, k wire.Ack2) {
 	now := time.Now()
 	if why != wire.ReasonNone && !a.leaveLine(k) {
 		return

@@ -84,6 +84,7 @@ type Options struct {
 	Software   string               // version, at most 64 bytes
 	Batch      int                  // entries of a message at most; 0: 700
 	Roll       time.Duration        // between two rolls, roughly; 0: 10 minutes
+	Formats    uint64               // wire formats that it speaks, 1 to this one; 0: all that this program knows
 	Log        zerolog.Logger
 }
 
@@ -113,6 +114,9 @@ func New(o Options) (*Uplink, error) {
 	}
 	if o.Roll <= 0 {
 		o.Roll = rollEvery
+	}
+	if o.Formats == 0 || o.Formats > wire.Formats {
+		o.Formats = wire.Formats
 	}
 	return &Uplink{o: o, s: Status{Since: time.Now(), State: StateDown}}, nil
 }
@@ -156,6 +160,7 @@ func newActor(u *Uplink) *actor {
 	place := u.o.Keyring.Registry().Place
 	a := &actor{o: u.o, u: u, place: place, address: place.Address(), seen: make(chan sighting, 16)}
 	a.saver = newSaver(a)
+	a.format = u.o.Formats
 	a.cursor = u.o.Journal.Acked()
 	a.refused = map[refusal]*refusedCount{}
 	a.talked = map[string]time.Time{}
@@ -214,7 +219,7 @@ func (a *actor) publish(ctx context.Context, kind, topic string, p wire.Payload)
 	payload, err := wire.Encode(p)
 	if err == nil {
 		var envelope []byte
-		if envelope, err = a.sign(kind, payload); err == nil {
+		if envelope, err = a.sign(kind, wire.VersionOf(p), payload); err == nil {
 			return a.put(ctx, topic, envelope)
 		}
 	}
@@ -222,8 +227,8 @@ func (a *actor) publish(ctx context.Context, kind, topic string, p wire.Payload)
 	return false
 }
 
-func (a *actor) sign(kind string, payload []byte) ([]byte, error) {
-	return wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: a.address}, payload, a.o.Key)
+func (a *actor) sign(kind string, version uint64, payload []byte) ([]byte, error) {
+	return wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: a.address, Version: version}, payload, a.o.Key)
 }
 
 // put sends bytes that are signed already.

@@ -191,7 +191,7 @@ func OpenEnrol(envelope []byte, address string) (EnrolRequest, error) {
 		return r, fmt.Errorf("open enrolment: %w", err)
 	}
 	key := Key{Role: RoleGateway, Public: slices.Clone(r.Public[:])}
-	if _, _, err := Open(envelope, Expect{TypeEnrol, RoleGateway, address}, []Key{key}); err != nil {
+	if _, _, err := Open(envelope, Expect{Type: TypeEnrol, Role: RoleGateway, Address: address}, []Key{key}); err != nil {
 		return EnrolRequest{}, err
 	}
 	return r, nil

@@ -12,8 +12,10 @@ import (
 // MaxMessage is the most that a message may take with its envelope, in bytes.
 const MaxMessage = 64 << 10
 
-// EnvelopeVersion is the format of envelopes that this package writes and reads.
-const EnvelopeVersion = 1
+// Formats is how many formats of messages this package writes and reads: those
+// from 1 to this one. A message of format 2 has an envelope of version 2; a type
+// that no format has changed stays in envelopes of version 1.
+const Formats = 2
 
 // Role says what a key is certified for. A signature counts only in its role.
 type Role string
@@ -67,7 +69,7 @@ type Protected struct {
 	Role      Role   `cbor:"-65538,keyasint"`
 	Epoch     uint64 `cbor:"-65539,keyasint"` // of the signer's key
 	Address   string `cbor:"-65540,keyasint"` // whom it is for or of: building, building/gateway, or registry
-	Version   uint64 `cbor:"-65541,keyasint"` // EnvelopeVersion; set by Sign
+	Version   uint64 `cbor:"-65541,keyasint"` // format of the payload; Sign takes 0 as 1
 }
 
 // Expect is what the reader of an envelope takes; nothing else passes.
@@ -75,6 +77,7 @@ type Expect struct {
 	Type    string
 	Role    Role
 	Address string
+	Newest  uint64 // version that the reader understands, with those below; 0: only 1
 }
 
 // sign1 has the parts of a COSE_Sign1.
@@ -83,13 +86,13 @@ type sign1 struct{ protected, payload, signature []byte }
 const sign1Tag = 0xd2
 
 // Sign puts a payload into a COSE_Sign1 envelope (RFC 9052, Ed25519). It fills
-// algorithm, key id and version of p, and refuses what would exceed MaxMessage.
+// algorithm and key id of p, and refuses what would exceed MaxMessage.
 func Sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
 	if len(key) != ed25519.PrivateKeySize {
 		return nil, errors.New("sign message: no Ed25519 key")
 	}
 	id := IDOf(ed25519.PublicKey(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:]))
-	p.Algorithm, p.KeyID, p.Version = int64(cose.AlgorithmEdDSA), id, EnvelopeVersion
+	p.Algorithm, p.KeyID, p.Version = int64(cose.AlgorithmEdDSA), id, max(p.Version, 1)
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("sign message: %w", err)
 	}
@@ -174,8 +177,8 @@ func parse(envelope []byte, p *Protected) (m sign1, err error) {
 
 func (p Protected) check() error {
 	switch {
-	case p.Version != EnvelopeVersion:
-		return fmt.Errorf("%w: %d, want %d", ErrWrongVersion, p.Version, EnvelopeVersion)
+	case p.Version == 0 || p.Version > Formats:
+		return fmt.Errorf("%w: %d, want 1 to %d", ErrWrongVersion, p.Version, Formats)
 	case p.Algorithm != int64(cose.AlgorithmEdDSA):
 		return fmt.Errorf("%w: algorithm %d, want EdDSA", ErrMalformed, p.Algorithm)
 	case !ValidName(p.Type, false), !ValidName(string(p.Role), false), !ValidAddress(p.Address):
@@ -187,6 +190,8 @@ func (p Protected) check() error {
 // admit finds the key that may have signed this, where this may be read at all.
 func (p Protected) admit(expect Expect, keys []Key) (ed25519.PublicKey, error) {
 	switch {
+	case p.Version > max(expect.Newest, 1):
+		return nil, fmt.Errorf("%w: %d, want %d at most", ErrWrongVersion, p.Version, max(expect.Newest, 1))
 	case p.Type != expect.Type:
 		return nil, fmt.Errorf("%w: %s, want %s", ErrWrongType, p.Type, expect.Type)
 	case p.Role != expect.Role:

@@ -17,7 +17,7 @@ func public(k ed25519.PrivateKey) ed25519.PublicKey { return k.Public().(ed25519
 // helps none of them.
 func TestOpenRefuses(t *testing.T) {
 	keys := []Key{{RoleWitness, 0, public(testKey())}, {RoleIssuer, 3, public(testKey())}}
-	expect := Expect{TypeGrantList, RoleIssuer, "house-1"}
+	expect := Expect{Type: TypeGrantList, Role: RoleIssuer, Address: "house-1"}
 	good := Protected{Type: TypeGrantList, Role: RoleIssuer, Epoch: 3, Address: "house-1"}
 	with := func(f func(*Protected)) Protected { p := good; f(&p); return p }
 	for _, c := range []struct {
@@ -47,10 +47,10 @@ func TestOpenRefuses(t *testing.T) {
 // TestOpenRefusesForgery changes what a thief of the wire can change.
 func TestOpenRefusesForgery(t *testing.T) {
 	keys := []Key{{RoleIssuer, 0, public(testKey())}}
-	expect := Expect{TypeGrantList, RoleIssuer, "house-1"}
+	expect := Expect{Type: TypeGrantList, Role: RoleIssuer, Address: "house-1"}
 	envelope := testEnvelope(t, []byte("payload"))
 	header, err := canonical.enc.Marshal(Protected{Algorithm: -8, KeyID: IDOf(public(testKey())), Type: TypeGrantList,
-		Role: RoleIssuer, Address: "house-1", Version: EnvelopeVersion})
+		Role: RoleIssuer, Address: "house-1", Version: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +79,8 @@ func TestOpenRefusesForgery(t *testing.T) {
 		"long integer":      {remade(long, struct{}{}), ErrMalformed},
 		"algorithm":         {remade(bytes.Replace(header, []byte{0x01, 0x27}, []byte{0x01, 0x26}, 1), struct{}{}), ErrMalformed},
 		"version":           {remade(append(bytes.Clone(header[:len(header)-1]), 2), struct{}{}), ErrWrongVersion},
+		"version unknown":   {remade(append(bytes.Clone(header[:len(header)-1]), Formats+1), struct{}{}), ErrWrongVersion},
+		"no version":        {remade(append(bytes.Clone(header[:len(header)-1]), 0), struct{}{}), ErrWrongVersion},
 		"no tag":            {envelope[1:], ErrMalformed},
 		"empty":             {nil, ErrMalformed},
 		"tail":              {append(bytes.Clone(envelope), 0), ErrMalformed},
@@ -94,6 +96,32 @@ func TestOpenRefusesForgery(t *testing.T) {
 		if _, _, err := Open(b, expect, keys); err == nil {
 			t.Errorf("byte %d changed: accepted", i)
 		}
+	}
+}
+
+// TestVersions: a reader takes the version that it knows and those below, and
+// learns which it was.
+func TestVersions(t *testing.T) {
+	keys := []Key{{RoleGateway, 0, public(testKey())}}
+	for version := uint64(0); version <= Formats; version++ {
+		p := Protected{Type: TypeHello, Role: RoleGateway, Address: "house-1/gate-1", Version: version}
+		envelope, err := Sign(p, []byte("payload"), testKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for newest := uint64(0); newest <= Formats; newest++ {
+			payload, got, err := Open(envelope, Expect{Type: p.Type, Role: p.Role, Address: p.Address, Newest: newest}, keys)
+			if max(version, 1) > max(newest, 1) {
+				if !errors.Is(err, ErrWrongVersion) || payload != nil {
+					t.Errorf("version %d, of which the reader knows %d: %v", version, newest, err)
+				}
+			} else if err != nil || got.Version != max(version, 1) {
+				t.Errorf("version %d, of which the reader knows %d: read as %d, %v", version, newest, got.Version, err)
+			}
+		}
+	}
+	if _, err := Sign(Protected{Type: TypeHello, Role: RoleGateway, Address: "house-1/gate-1", Version: Formats + 1}, nil, testKey()); !errors.Is(err, ErrWrongVersion) {
+		t.Errorf("a version that does not exist is signed: %v", err)
 	}
 }
 
@@ -133,7 +161,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(testEnvelope(f, nil))
 	keys := []Key{{RoleIssuer, 0, public(testKey())}}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		payload, p, err := Open(b, Expect{TypeGrantList, RoleIssuer, "house-1"}, keys)
+		payload, p, err := Open(b, Expect{Type: TypeGrantList, Role: RoleIssuer, Address: "house-1"}, keys)
 		if err != nil {
 			return
 		}
@@ -142,7 +170,7 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("accepted what Sign does not make: %v", err)
 		}
 		for n := range b {
-			if _, _, err := Open(b[:n], Expect{TypeGrantList, RoleIssuer, "house-1"}, keys); err == nil {
+			if _, _, err := Open(b[:n], Expect{Type: TypeGrantList, Role: RoleIssuer, Address: "house-1"}, keys); err == nil {
 				t.Fatalf("accepted the first %d of %d bytes", n, len(b))
 			}
 		}
@@ -158,7 +186,7 @@ func BenchmarkOpen(b *testing.B) {
 	b.SetBytes(int64(len(payload)))
 	for b.Loop() {
 		ours += timed(func() {
-			if _, _, err := Open(envelope, Expect{TypeGrantList, RoleIssuer, "house-1"}, keys); err != nil {
+			if _, _, err := Open(envelope, Expect{Type: TypeGrantList, Role: RoleIssuer, Address: "house-1"}, keys); err != nil {
 				b.Fatal(err)
 			}
 		})

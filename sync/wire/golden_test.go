@@ -136,7 +136,7 @@ func TestGoldenDecodes(t *testing.T) {
 		t.Errorf("bucket: %v", err)
 	}
 	keys := []Key{{Role: RoleIssuer, Public: testKey().Public().(ed25519.PublicKey)}}
-	payload, _, err := Open(raw(goldenEnvelope), Expect{TypeGrantList, RoleIssuer, "house-1"}, keys)
+	payload, _, err := Open(raw(goldenEnvelope), Expect{Type: TypeGrantList, Role: RoleIssuer, Address: "house-1"}, keys)
 	if err != nil || !bytes.Equal(payload, []byte("payload")) {
 		t.Errorf("envelope: %v", err)
 	}

@@ -15,14 +15,14 @@ const (
 	TypeHouse     = "house"        // issuer, building: House
 	TypeEnrol     = "enrol"        // gateway, building/gateway: EnrolRequest; by HTTPS
 	TypeRenew     = "renew"        // gateway, building/gateway: RenewRequest; by HTTPS
-	TypeHello     = "hello"        // gateway, building/gateway: Hello
+	TypeHello     = "hello"        // gateway, building/gateway: Hello, or Hello2 in version 2
 	TypeBatch     = "batch"        // gateway, building/gateway: Batch
 	TypeNotice    = "notice"       // gateway, building/gateway: Notice
 	TypeWant      = "want"         // gateway, building/gateway: Want
 	TypeDelivery  = "delivery"     // gateway, building/gateway: Delivery
 	TypeHolding   = "holding"      // gateway, building/gateway: Holding; to the registry, and on the building's topic
 	TypeStatus    = "status"       // gateway, building/gateway: Status
-	TypeAck       = "ack"          // witness, building/gateway: Ack
+	TypeAck       = "ack"          // witness, building/gateway: Ack, or Ack2 in version 2
 	TypeList      = "list"         // witness, building/gateway: ListPart
 	TypeRecord    = "record"       // gateway, building/gateway: Record; inside a Delivery, and on the building's topic
 	TypeRoll      = "roll"         // gateway, building/gateway: Roll; on the building's topic

@@ -82,7 +82,7 @@ func OpenPass(text, building string, keys []Key) (Pass, error) {
 	if err != nil {
 		return Pass{}, err
 	}
-	payload, _, err := Open(envelope, Expect{TypePass, RoleIssuer, building}, keys)
+	payload, _, err := Open(envelope, Expect{Type: TypePass, Role: RoleIssuer, Address: building}, keys)
 	if err != nil {
 		return Pass{}, fmt.Errorf("open pass: %w", err)
 	}

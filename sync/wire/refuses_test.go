@@ -28,6 +28,15 @@ func TestRefuses(t *testing.T) {
 	gateway := sampleHouse().Gateways[0]
 	for _, c := range []refused{
 		{"hello: software", with(sampleHello(), func(h *Hello) { h.Software = long })},
+		{"hello 2: software", with(sampleHello2(), func(h *Hello2) { h.Software = long })},
+		{"hello 2: no format", with(sampleHello2(), func(h *Hello2) { h.Formats = nil })},
+		{"hello 2: format 0", with(sampleHello2(), func(h *Hello2) { h.Formats = []uint64{0, 1} })},
+		{"hello 2: formats out of order", with(sampleHello2(), func(h *Hello2) { h.Formats = []uint64{2, 2} })},
+		{"hello 2: many formats", with(sampleHello2(), func(h *Hello2) {
+			for h.Formats = nil; len(h.Formats) <= maxFormats; {
+				h.Formats = append(h.Formats, uint64(len(h.Formats)+1))
+			}
+		})},
 		{"batch: epoch", with(sampleBatch(t), func(b *Batch) { b.Epoch = 0 })},
 		{"batch: nothing", with(sampleBatch(t), func(b *Batch) { b.Headers, b.Whos = nil, nil })},
 		{"batch: fewer hashes", with(sampleBatch(t), func(b *Batch) { b.Whos = b.Whos[:1] })},
@@ -125,6 +134,8 @@ func decodeLike(p Payload, b []byte) error {
 	switch p.(type) {
 	case Hello:
 		return decodeAs[Hello](b)
+	case Hello2:
+		return decodeAs[Hello2](b)
 	case Batch:
 		return decodeAs[Batch](b)
 	case Notice:

@@ -113,6 +113,22 @@ func sampleLogged(t testing.TB) Manifest {
 	return with(testManifest(t), func(m *Manifest) { m.Format, m.Earlier, m.Log = LogFormat, 1, Hash(seq(0x90, 32)) })
 }
 
+func sampleHello2() Hello2 {
+	return Hello2{Hello: sampleHello(), Formats: []uint64{1, 2}, Removed: 9, RemovedHash: Hash(seq(0x90, 32)), ListEpoch: 1,
+		Cosigned: Cosigned{Epoch: 0x1122334455667788, Size: 300, Time: 1_790_000_000, Signature: sampleCheckpoint().Sign(otherKey())},
+		Anchor:   Hash(seq(0xb0, 32))}
+}
+
+func sampleAck() Ack {
+	return Ack{Nonce: Nonce(seq(0xc0, 16)), Time: 1_790_000_002, Epoch: 0x1122334455667788, Next: 302, Root: Hash(seq(0xa0, 32)),
+		Cosignature: sampleCheckpoint().Sign(otherKey()), Window: 4, List: 2, ListHash: Hash(seq(0xd0, 32)), House: 2, Trust: 3,
+		Line: 0x0102030405060708, Records: 4}
+}
+
+func sampleAck2() Ack2 {
+	return Ack2{Ack: sampleAck(), Safe: 280, SafeRecords: 3, Spread: 20, ListEpoch: 1, Holding: true}
+}
+
 func samplePerson() Person {
 	return Person{Tenancy: ID(seq(0x40, 16)), Document: DocumentPassport, Number: "X0000000", Name: "Test Person",
 		Cards: []RawCard{{Bits: 26, Data: []byte{0x1a, 0xbd, 0x88, 0xc0}}}}
@@ -120,9 +136,6 @@ func samplePerson() Person {
 
 // samples has every message of the protocol.
 func samples(t testing.TB) []sample {
-	ack := Ack{Nonce: Nonce(seq(0xc0, 16)), Time: 1_790_000_002, Epoch: 0x1122334455667788, Next: 302, Root: Hash(seq(0xa0, 32)),
-		Cosignature: sampleCheckpoint().Sign(otherKey()), Window: 4, List: 2, ListHash: Hash(seq(0xd0, 32)), House: 2, Trust: 3,
-		Line: 0x0102030405060708, Records: 4}
 	header, err := testHeader().Encode()
 	must(t, header, err)
 	bucket, err := EncodeBucket(testGrants())
@@ -132,7 +145,7 @@ func samples(t testing.TB) []sample {
 		of("notice", Notice{Epoch: 0x1122334455667788, Sequence: 301, Header: header}),
 		of("want", Want{List: true, Buckets: []Hash{Hash(seq(0xe0, 32))}}),
 		of("delivery", Delivery{Record: seq(1, 24), Person: seq(2, 24)}), of("status", Status{Nonce: Nonce(seq(0xc0, 16)), Online: true}),
-		of("ack", ack), of("list-part", ListPart{Manifest: seq(1, 24), Buckets: [][]byte{bucket}}),
+		of("ack", sampleAck()), of("list-part", ListPart{Manifest: seq(1, 24), Buckets: [][]byte{bucket}}),
 		of("roll", Roll{Have: []ID{ID(seq(0x70, 16)), ID(seq(0x80, 16))}, KeyNumber: 1}), of("key-share", KeyShare{To: "gate-2", Sealed: seq(1, 24)}),
 		of("record", sampleRecord()), of("person", samplePerson()), of("change", sampleCheckIn()),
 		of("trust", sampleTrust()), of("house", sampleHouse()), of("token", sampleToken()),
@@ -159,7 +172,8 @@ func samples(t testing.TB) []sample {
 				return nil, err
 			}
 			return m.Encode()
-		}})
+		}}, of("hello-two", sampleHello2()), of("hello-two", with(sampleHello2(), func(h *Hello2) { h.Cosigned = Cosigned{} })),
+		of("ack-two", sampleAck2()))
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines

@@ -1,0 +1,105 @@
+package uplink
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// hellos takes the formats in which the registry was greeted since the last call.
+func (w *world) hellos() (formats []uint64) {
+	w.reg.mu.Lock()
+	defer w.reg.mu.Unlock()
+	formats, w.reg.hellos = w.reg.hellos, nil
+	return formats
+}
+
+// TestFormats: which formats the hellos of a start, of a lost batch, of a new
+// connection and of the hours are said in, for each pair of ends.
+func TestFormats(t *testing.T) {
+	for name, c := range map[string]struct {
+		gateway, registry             uint64
+		start, lost, connected, later []uint64
+	}{
+		"both read 2":                      {2, 2, []uint64{2}, []uint64{2}, []uint64{2}, []uint64{2}},
+		"the registry is a version behind": {2, 1, []uint64{2, 1}, []uint64{1}, []uint64{2, 1}, []uint64{2, 1}},
+		"the gateway is a version behind":  {1, 2, []uint64{1}, []uint64{1}, []uint64{1}, []uint64{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				step := func(what string, want []uint64) {
+					t.Helper()
+					w.append(3)
+					if !w.settle(2 * time.Minute) {
+						t.Fatalf("%s: not in step: %+v", what, w.uplink.Status())
+					}
+					if got := w.hellos(); !slices.Equal(got, want) {
+						t.Errorf("%s: greeted in formats %d, want %d", what, got, want)
+					}
+				}
+				w.stop()
+				w.reg.mu.Lock()
+				w.reg.formats, w.reg.hellos = c.registry, nil
+				w.reg.mu.Unlock()
+				w.formats = c.gateway
+				w.startGateway()
+				step("start", c.start)
+				w.reg.set(func(r *registry) { r.silent = true })
+				w.append(1)
+				time.Sleep(4 * time.Second) // sent, not answered
+				w.reg.set(func(r *registry) { r.silent = false })
+				step("lost batch", c.lost)
+				w.link.Cut()
+				w.link.Restore()
+				step("new connection", c.connected)
+				time.Sleep(greetEvery)
+				step("later", c.later)
+				if fault := w.same(); fault != "" {
+					t.Error(fault)
+				}
+			})
+		})
+	}
+}
+
+// TestUnansweredHelloIsSaidInTurn: a registry that is away for a while is greeted
+// in both formats in turn, with one nonce; one that was set back to a version
+// before is found again.
+func TestUnansweredHelloIsSaidInTurn(t *testing.T) {
+	bubble(t, func(w *world) {
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		w.reg.set(func(r *registry) { r.silent, r.formats = true, 1 })
+		w.hellos()
+		w.link.Cut()
+		w.link.Restore()
+		time.Sleep(40 * time.Second)
+		if got := w.hellos(); len(got) < 5 || !slices.Equal(got[:5], []uint64{2, 1, 2, 1, 2}) {
+			t.Errorf("greeted in formats %d", got)
+		}
+		w.reg.set(func(r *registry) { r.silent = false })
+		if !w.settle(3 * time.Minute) {
+			t.Errorf("not in step with the older registry: %+v", w.uplink.Status())
+		}
+	})
+}
+
+// TestHelloSaysFormats: what a hello says of the formats is what the gateway reads.
+func TestHelloSaysFormats(t *testing.T) {
+	bubble(t, func(w *world) {
+		a := newActor(w.uplink)
+		if got := a.hello().Formats; !slices.Equal(got, []uint64{1, wire.Formats}) {
+			t.Errorf("formats %d", got)
+		}
+	})
+}
+
+// set changes the registry.
+func (r *registry) set(change func(*registry)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(r)
+}

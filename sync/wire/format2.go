@@ -1,0 +1,109 @@
+package wire
+
+import "fmt"
+
+// Hello2 is a Hello of format 2. A registry that does not answer it knows format 1.
+type Hello2 struct {
+	Hello
+	Formats     []uint64 `cbor:"17,keyasint"` // that the gateway reads, ascending
+	Removed     uint64   `cbor:"18,keyasint"` // how many grants it remembers as ended for good
+	RemovedHash Hash     `cbor:"19,keyasint"` // over their ids
+	ListEpoch   uint64   `cbor:"20,keyasint"` // of the issuer's role that signed the list in force; 0: none
+	Cosigned    Cosigned `cbor:"21,keyasint"` // newest checkpoint that a witness cosigned
+	Anchor      Hash     `cbor:"22,keyasint"` // of the journal's files; zeros: none
+}
+
+// Ack2 is an Ack of format 2: what answers a Hello2, and what comes after it.
+type Ack2 struct {
+	Ack
+	Safe        uint64 `cbor:"15,keyasint"` // entries of that epoch that the registry can't lose
+	SafeRecords uint64 `cbor:"16,keyasint"` // records of the line that it can't lose
+	Spread      uint16 `cbor:"17,keyasint"` // s over which the next reconnect is spread; 0: the registry has no wish
+	ListEpoch   uint64 `cbor:"18,keyasint"` // of the issuer's role that signed the newest list; 0: none
+	Holding     bool   `cbor:"19,keyasint"` // the registry asks for what the gateway holds
+}
+
+// Cosigned is a checkpoint that a witness cosigned, without its root: the zero
+// value says that there is none, and is an empty array.
+type Cosigned struct {
+	Epoch     uint64
+	Size      uint64
+	Time      uint32 // unix s, of the signature
+	Signature Signature
+}
+
+// cosigned is a Cosigned that there is.
+type cosigned struct {
+	_         struct{} `cbor:",toarray"`
+	Epoch     uint64
+	Size      uint64
+	Time      uint32
+	Signature Signature
+}
+
+// MarshalCBOR encodes it.
+func (c Cosigned) MarshalCBOR() ([]byte, error) {
+	if c == (Cosigned{}) {
+		return []byte{majorArray}, nil
+	}
+	return canonical.enc.Marshal(cosigned{Epoch: c.Epoch, Size: c.Size, Time: c.Time, Signature: c.Signature})
+}
+
+// UnmarshalCBOR reads what MarshalCBOR makes. An error wraps ErrMalformed.
+func (c *Cosigned) UnmarshalCBOR(b []byte) error {
+	*c = Cosigned{}
+	if len(b) == 1 && b[0] == majorArray {
+		return nil
+	}
+	var in cosigned
+	if err := canonical.decode("cosigned checkpoint", b, &in); err != nil {
+		return err
+	}
+	*c = Cosigned{in.Epoch, in.Size, in.Time, in.Signature}
+	return nil
+}
+
+func (h Hello2) check() error {
+	if len(h.Formats) == 0 || len(h.Formats) > maxFormats {
+		return fmt.Errorf("%w: %d formats", ErrMalformed, len(h.Formats))
+	}
+	for i, f := range h.Formats {
+		if f == 0 || i > 0 && f <= h.Formats[i-1] {
+			return fmt.Errorf("%w: formats out of order", ErrMalformed)
+		}
+	}
+	return h.Hello.check()
+}
+
+func (Ack2) check() error { return nil }
+
+// maxFormats bounds the formats that a Hello2 names.
+const maxFormats = 16
+
+// VersionOf returns the version of the envelope that a message body goes into.
+func VersionOf(p Payload) uint64 {
+	switch p.(type) {
+	case Hello2, Ack2:
+		return 2
+	}
+	return 1
+}
+
+// DecodeHello reads the payload of a hello by the version of its envelope. What
+// format 1 does not have stays zero, but for Formats, which are that one.
+func DecodeHello(version uint64, payload []byte) (h Hello2, err error) {
+	if version >= 2 {
+		return h, Decode(payload, &h)
+	}
+	h.Formats = []uint64{1}
+	return h, Decode(payload, &h.Hello)
+}
+
+// DecodeAck reads the payload of an ack by the version of its envelope. What
+// format 1 does not have stays zero.
+func DecodeAck(version uint64, payload []byte) (k Ack2, err error) {
+	if version >= 2 {
+		return k, Decode(payload, &k)
+	}
+	return k, Decode(payload, &k.Ack)
+}
