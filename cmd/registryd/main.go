@@ -41,6 +41,9 @@ type cli struct {
 	Entries  entriesCmd  `cmd:"" help:"Show stored entries: times and doors, nobody's card."`
 	Alarms   alarmsCmd   `cmd:"" help:"Show what gateways raised an alarm for."`
 
+	Backup   backupCmd   `cmd:"" help:"Copy both databases while they are in use."`
+	Restored restoredCmd `cmd:"" help:"Show what came to light when databases were put back."`
+
 	Issue       issueCmd       `cmd:"" help:"Be the issuer: sign lists, house documents and certificates."`
 	IssuerState issuerCmd      `cmd:"" name:"issuer" help:"Show how the issuer is."`
 	Gateway     gatewayCmd     `cmd:"" help:"Let gateways enrol, list and remove them."`

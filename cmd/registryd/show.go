@@ -29,10 +29,20 @@ func (statusCmd) Run(s *session) error {
 		fmt.Fprintf(w, "gateways   %d of %d online, %d buildings\n", st.Online, st.Gateways, st.Buildings)
 		fmt.Fprintf(w, "entries    %d in %d batches, %.1f MB\n", st.Entries, st.Batches, float64(st.Bytes)/1e6)
 		fmt.Fprintf(w, "messages   %d waiting, %d dropped for want of room, %d refused\n", st.Queued, st.Dropped, st.Refused)
+		fmt.Fprintf(w, "backup     %s\n", backupState(st.Backup))
 		for _, p := range st.Problems {
 			fmt.Fprintf(w, "problem    %s\n", p)
 		}
 	})
+}
+
+// backupState says how old the newest backup is.
+func backupState(at *time.Time) string {
+	if at == nil {
+		return "NEVER: gateways keep longer what they have sent; registryd backup FOLDER makes one"
+	}
+	days := int(time.Since(*at).Hours() / 24)
+	return clock(at) + choose(days < 8, "", fmt.Sprintf(", %d days ago: registryd backup FOLDER makes another one", days))
 }
 
 type gatewaysCmd struct {

@@ -65,6 +65,7 @@ type Front struct {
 	answers   chan []reply
 	wants     chan want
 	inbox     *inbox
+	safety    *safety
 	seldom    *zerolog.Logger // for what any gateway, or its broker, can cause
 
 	dropped, refused, failed atomic.Uint64
@@ -96,7 +97,7 @@ func New(o Options) (*Front, error) {
 		o.Formats = wire.Formats
 	}
 	f := &Front{o: o, keys: k, jobs: make(chan job, maxJobs), answers: make(chan []reply, 16), wants: make(chan want, maxWants),
-		buildings: map[string]*building{}, gateways: map[string]*gateway{}, inbox: newInbox(), seldom: seldom.Log(o.Log)}
+		buildings: map[string]*building{}, gateways: map[string]*gateway{}, inbox: newInbox(), safety: newSafety(), seldom: seldom.Log(o.Log)}
 	workers := max(2, min(8, runtime.GOMAXPROCS(0)))
 	for range workers {
 		f.queues = append(f.queues, make(chan message, maxQueue/workers))
@@ -196,6 +197,9 @@ func (f *Front) awaitReady(ctx context.Context) error {
 // load reads the documents and what is known of the gateways.
 func (f *Front) load(ctx context.Context) error {
 	if err := f.loadTrust(ctx); err != nil {
+		return err
+	}
+	if err := f.loadSafety(ctx); err != nil {
 		return err
 	}
 	known, err := f.store.Gateways(ctx, "", f.o.Now())

@@ -198,6 +198,13 @@ func (f *Front) getStatus(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	f.mu.RUnlock()
+	s.Backup, s.Remarks = when(f.safety.last()), []api.Remark{}
+	if err := f.store.Remarks(r.Context(), func(text string, at time.Time) {
+		s.Remarks = append(s.Remarks, api.Remark{Time: at, Text: text})
+	}); err != nil {
+		complain(w, err)
+		return
+	}
 	s.Problems = f.problems(s)
 	answer(w, s)
 }

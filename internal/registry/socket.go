@@ -97,6 +97,9 @@ func (f *Front) handler() http.Handler {
 	mux.HandleFunc("POST /v1/lists", post(func(ctx context.Context, l api.List) (any, error) { return f.putList(ctx, l) }))
 	mux.HandleFunc("POST /v1/houses", post(func(ctx context.Context, d api.Document) (any, error) { return f.putHouse(ctx, d) }))
 	mux.HandleFunc("POST /v1/trust", post(func(ctx context.Context, d api.Document) (any, error) { return f.putTrust(ctx, d.Envelope) }))
+	mux.HandleFunc("POST /v1/backups", post(f.kept))
+	mux.HandleFunc("GET /v1/backup", f.getBackup)
+	mux.HandleFunc("POST /v1/remarks/done", post(f.putAway))
 	mux.HandleFunc("GET /v1/person", f.getPerson)
 	mux.HandleFunc("GET /v1/gateways", f.getGateways)
 	mux.HandleFunc("GET /v1/entries", f.getEntries)
@@ -169,7 +172,7 @@ func refuse(w http.ResponseWriter, status int, message, hint string) {
 func complain(w http.ResponseWriter, err error) {
 	status, hint := http.StatusUnprocessableEntity, ""
 	switch {
-	case errors.Is(err, errGone):
+	case errors.Is(err, errGone), errors.Is(err, errNoCopy):
 		status = http.StatusNotFound
 	case errors.Is(err, errStale):
 		status, hint = http.StatusConflict, "the issuer's database may be older than the front's: restore the newer one"

@@ -197,6 +197,23 @@ type Status struct {
 	LastWork  uint64    `json:"last_work"` // number of the newest delivery
 	Issuer    bool      `json:"issuer"`    // it has asked for work within the last minute
 	Problems  []string  `json:"problems"`  // each with what to do
+	// Backup is when the newest was made that the front was told of; nil: none was.
+	Backup  *time.Time `json:"backup,omitempty"`
+	Remarks []Remark   `json:"remarks"` // of restores, until they are put away
+}
+
+// Remark is what a start or a restore has shown.
+type Remark struct {
+	Time     time.Time `json:"time"`
+	Building string    `json:"building,omitempty"`
+	Text     string    `json:"text"`
+}
+
+// Kept says that a copy of the database is kept where it can't be lost with the
+// front.
+type Kept struct {
+	ID   string    `json:"id"` // with which the copy was asked for
+	Time time.Time `json:"time,omitzero"`
 }
 
 // Error is the body of every answer that is not 2xx, on the socket and at

@@ -76,6 +76,22 @@ func (c *Client) Alarms(ctx context.Context, building string, limit int) (a []Al
 	return a, c.socket.Call(ctx, http.MethodGet, "/v1/alarms?"+q.Encode(), nil, &a)
 }
 
+// Backup returns a whole copy of the front's database, which the caller closes.
+// Kept with the same id makes it count.
+func (c *Client) Backup(ctx context.Context, id string) (io.ReadCloser, error) {
+	return c.socket.Open(ctx, http.MethodGet, "/v1/backup?"+url.Values{"id": {id}}.Encode(), nil)
+}
+
+// Kept says that the copy of this id is kept.
+func (c *Client) Kept(ctx context.Context, id string) (k Kept, err error) {
+	return k, c.socket.Call(ctx, http.MethodPost, "/v1/backups", Kept{ID: id}, &k)
+}
+
+// PutAway forgets what restores have shown.
+func (c *Client) PutAway(ctx context.Context) error {
+	return c.socket.Call(ctx, http.MethodPost, "/v1/remarks/done", struct{}{}, nil)
+}
+
 // Status asks how the front is.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
 	return s, c.socket.Call(ctx, http.MethodGet, "/v1/status", nil, &s)

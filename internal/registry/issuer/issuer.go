@@ -19,6 +19,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 
 	"gatehouse/internal/network"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/dbfile"
 	"gatehouse/sync/wire"
 )
 
@@ -90,10 +92,15 @@ func Open(o Options) (*Issuer, error) {
 	if i.keys, err = loadKeys(o.Dir); err != nil {
 		return nil, fmt.Errorf("open issuer: %w", err)
 	}
-	if i.db, err = openStore(o.Dir); err != nil {
+	var found dbfile.Found
+	if i.db, found, err = openStore(o.Dir); err != nil {
 		return nil, fmt.Errorf("open issuer: %w", err)
 	}
-	if err := i.loadState(); err != nil {
+	err = i.loadState()
+	if said := found.String(); err == nil && said != "" {
+		err = i.remark("", FileDatabase+": "+said+". What it lacks comes from the front and from gateways; docs/restore.md says what is lost")
+	}
+	if err != nil {
 		i.db.Close()
 		return nil, fmt.Errorf("open issuer: %w", err)
 	}
@@ -102,7 +109,9 @@ func Open(o Options) (*Issuer, error) {
 
 // Close ends the use of the database. Run and Serve must have returned.
 func (i *Issuer) Close() error {
-	if err := i.db.Close(); err != nil {
+	// From now on a copy of this run is another database.
+	stamp := dbfile.Stamp(context.Background(), i.db, filepath.Join(i.opts.Dir, FileDatabase))
+	if err := errors.Join(stamp, i.db.Close()); err != nil {
 		return fmt.Errorf("close issuer: %w", err)
 	}
 	return nil

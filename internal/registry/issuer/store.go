@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver
 
+	"gatehouse/internal/registry/dbfile"
 	"gatehouse/sync/wire"
 )
 
@@ -46,6 +48,7 @@ CREATE TABLE IF NOT EXISTS removals (building TEXT, tenancy BLOB, at INTEGER NOT
 CREATE TABLE IF NOT EXISTS audit (
 	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, building TEXT NOT NULL,
 	subject TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS remarks (building TEXT, text TEXT, at INTEGER NOT NULL, PRIMARY KEY (building, text));
 CREATE INDEX IF NOT EXISTS problems_gateway ON problems (building, gateway);
 CREATE INDEX IF NOT EXISTS changes_building ON changes (building);
 CREATE INDEX IF NOT EXISTS changes_grant ON changes (grant_id);
@@ -61,8 +64,31 @@ type querier interface {
 
 // openStore opens the database for this process alone: two issuers would sign
 // two lists of one version.
-func openStore(dir string) (*sql.DB, error) {
+func openStore(dir string) (*sql.DB, dbfile.Found, error) {
 	path := filepath.Join(dir, FileDatabase)
+	found, err := dbfile.Prepare(path)
+	if err != nil {
+		return nil, found, err
+	}
+	db, err := openFile(path)
+	if err != nil {
+		return nil, found, err
+	}
+	for _, add := range []struct{ table, column string }{{"seen", "used INTEGER NOT NULL DEFAULT 0"}} {
+		if err == nil {
+			err = addColumn(db, add.table, add.column)
+		}
+	}
+	if err == nil {
+		err = dbfile.Stamp(context.Background(), db, path)
+	}
+	if err != nil {
+		return nil, found, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return db, found, nil
+}
+
+func openFile(path string) (*sql.DB, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) // it has tokens: nobody else reads it, in whatever folder it lies
 	if err == nil {
 		err = errors.Join(f.Chmod(0o600), f.Close())
@@ -79,9 +105,6 @@ func openStore(dir string) (*sql.DB, error) {
 	if _, err := db.Exec(schema); err != nil {
 		db.Close()
 		return nil, fmt.Errorf("open %s (does another issuer use it?): %w", path, err)
-	}
-	if err := addColumn(db, "seen", "used INTEGER NOT NULL DEFAULT 0"); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
 	return db, nil
 }

@@ -278,6 +278,10 @@ func (i *Issuer) status() (operator.Status, error) {
 		s.Unsent = append(s.Unsent, id)
 	}
 	slices.Sort(s.Unsent)
+	var failed error
+	if s.Remarks, failed = i.remarks(); failed != nil {
+		return s, failed
+	}
 	err := each(i.db, func(rows *sql.Rows) error {
 		var id string
 		err := rows.Scan(&id)

@@ -61,6 +61,12 @@ var schema = []string{
 		building TEXT NOT NULL, version BIGINT NOT NULL, hash BYTEA NOT NULL, stored_at BIGINT NOT NULL,
 		manifest BYTEA, second BYTEA,
 		PRIMARY KEY (building, version))`,
+	// What a backup has: of an epoch's entries (kind 1), of a line's records (kind 2).
+	`CREATE TABLE IF NOT EXISTS safe (
+		gateway BIGINT NOT NULL, kind BIGINT NOT NULL, stream BIGINT NOT NULL, mark BIGINT NOT NULL, backup_at BIGINT NOT NULL,
+		PRIMARY KEY (gateway, kind, stream))`,
+	// What a restore has shown and nobody has put away yet.
+	`CREATE TABLE IF NOT EXISTS remarks (text TEXT PRIMARY KEY, said_at BIGINT NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS buckets (building TEXT NOT NULL, hash BYTEA NOT NULL, body BYTEA NOT NULL,
 		PRIMARY KEY (building, hash))`,
 }

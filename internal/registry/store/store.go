@@ -18,6 +18,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"gatehouse/internal/registry/dbfile"
+
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -27,6 +29,7 @@ var ErrNotFound = errors.New("not found")
 // Store is an open database. Safe for concurrent use; one Update runs at a time.
 type Store struct {
 	path  string
+	found dbfile.Found
 	write *sql.DB // one connection
 	read  *sql.DB
 
@@ -40,6 +43,10 @@ const readers = 4
 // Open opens or makes a SQLite database: write-ahead log, every commit synced.
 // The folder must exist.
 func Open(ctx context.Context, path string) (*Store, error) {
+	found, err := dbfile.Prepare(path)
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
@@ -47,10 +54,13 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	s := &Store{path: path}
+	s := &Store{path: path, found: found}
 	if s.write, err = sql.Open("sqlite", source(path, "immediate")); err == nil {
 		s.write.SetMaxOpenConns(1)
 		err = s.prepare(ctx)
+	}
+	if err == nil {
+		err = dbfile.Stamp(ctx, s.write, path)
 	}
 	if err == nil {
 		if s.read, err = sql.Open("sqlite", source(path, "deferred")); err == nil {
@@ -94,17 +104,25 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var errs []error
+	stamped := s.read != nil && !s.closed
 	s.closed = true
-	for _, db := range []*sql.DB{s.read, s.write} { // the writer last: it tidies the write-ahead log
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
+	if s.read != nil {
+		errs = append(errs, s.read.Close())
+	}
+	if stamped { // from now on a copy of this run is another database
+		errs = append(errs, dbfile.Stamp(context.Background(), s.write, s.path))
+	}
+	if s.write != nil { // the last: it tidies the write-ahead log
+		errs = append(errs, s.write.Close())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close database %s: %w", s.path, err)
 	}
 	return nil
 }
+
+// Found says what lay there when the database was opened.
+func (s *Store) Found() dbfile.Found { return s.found }
 
 // Size returns the bytes that the database takes on disk, with its log.
 func (s *Store) Size() (n int64) {

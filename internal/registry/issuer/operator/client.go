@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -27,6 +28,16 @@ func NewClientOver(n network.Network, path string) *Client {
 // Status asks how the issuer is.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
 	return s, c.socket.Call(ctx, http.MethodGet, "/v1/status", nil, &s)
+}
+
+// Backup returns a whole copy of the issuer's database, which the caller closes.
+func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
+	return c.socket.Open(ctx, http.MethodGet, "/v1/backup", nil)
+}
+
+// PutAway forgets what restores have shown.
+func (c *Client) PutAway(ctx context.Context) error {
+	return c.socket.Call(ctx, http.MethodPost, "/v1/remarks/done", struct{}{}, nil)
 }
 
 // AddGateway makes a token.

@@ -22,6 +22,8 @@ type Status struct {
 	Unsent    []string `json:"unsent"`    // buildings whose newest list or house document the front has not got
 	Held      []string `json:"held"`      // buildings whose list waits for a second signature
 	Problems  int      `json:"problems"`  // records that could not be taken in
+	// Remarks are what restores have shown, until they are put away.
+	Remarks []api.Remark `json:"remarks"`
 }
 
 // NewGateway asks for a token, so that a gateway can enrol.

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gatehouse/internal/durable"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/dbfile"
+	"gatehouse/internal/registry/issuer"
+)
+
+type backupCmd struct {
+	Dir string `arg:"" help:"Folder on another disk: a new one in it, named by the time, gets the copies." placeholder:"FOLDER"`
+}
+
+// fileBackup says what a backup is of.
+const fileBackup = "backup.json"
+
+// backup is fileBackup.
+type backup struct {
+	Registry string            `json:"registry"`
+	Time     time.Time         `json:"time"`
+	Trust    uint64            `json:"trust"`     // version
+	Taken    uint64            `json:"taken"`     // the last tenancy record that the issuer's copy has
+	LastWork uint64            `json:"last_work"` // that the front had before its copy was made
+	SHA256   map[string]string `json:"sha256"`    // of the copies, in hex
+	Folder   string            `json:"-"`
+}
+
+// Run copies both databases while they are in use: the issuer's first, so that the
+// front's is the newer one. Only when both are on the disk and whole, gateways hear
+// that what is in them is safe.
+func (c backupCmd) Run(s *session) error {
+	front, err := s.front.Status(s.ctx)
+	if err != nil {
+		return err
+	}
+	own, err := s.issuer.Status(s.ctx)
+	if err != nil {
+		return err
+	}
+	b := backup{Registry: front.Registry, Time: time.Now().UTC().Truncate(time.Second), Trust: front.Trust, Taken: own.After, LastWork: front.LastWork,
+		SHA256: make(map[string]string)}
+	b.Folder = filepath.Join(c.Dir, b.Time.Format("20060102T150405Z"))
+	id := rand.Text()
+	if err := b.fill(s, id); err != nil {
+		return err
+	}
+	if _, err := s.front.Kept(s.ctx, id); err != nil {
+		return hinted("the copies are good; make another backup, so that gateways hear of it", "tell the front of the backup: %v", err)
+	}
+	return s.print(map[string]any{"folder": b.Folder, "time": b.Time}, func(w io.Writer) {
+		fmt.Fprintf(w, "both databases are in %s; gateways hear that it is safe what they have\n", b.Folder)
+	})
+}
+
+// fill makes the folder with the copies.
+func (b *backup) fill(s *session, id string) error {
+	if _, err := os.Lstat(b.Folder); err == nil {
+		return hinted("try again in a second", "%s is there already", b.Folder)
+	}
+	temp := b.Folder + ".new"
+	if err := durable.MakeDir(temp, 0o700); err != nil {
+		return hinted("name a folder that you may write", "%v", err)
+	}
+	for _, part := range []struct {
+		name string
+		open func() (io.ReadCloser, error)
+	}{{issuer.FileDatabase, func() (io.ReadCloser, error) { return s.issuer.Backup(s.ctx) }},
+		{api.FileDatabase, func() (io.ReadCloser, error) { return s.front.Backup(s.ctx, id) }}} {
+		body, err := part.open()
+		if err != nil {
+			return err
+		}
+		sum, err := save(s.ctx, body, filepath.Join(temp, part.name))
+		if err != nil {
+			return err
+		}
+		b.SHA256[part.name] = sum
+	}
+	text, err := json.MarshalIndent(b, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteFile(filepath.Join(temp, fileBackup), append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return durable.Rename(temp, b.Folder)
+}
+
+// save writes a copy that comes from a process, syncs and checks it.
+func save(ctx context.Context, body io.ReadCloser, path string) (sum string, err error) {
+	defer body.Close()
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	_, err = io.Copy(io.MultiWriter(file, hash), body)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return "", fmt.Errorf("write %s: %w", path, err)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), dbfile.Check(ctx, path)
+}
+
+type restoredCmd struct {
+	Done bool `help:"Put away what is shown: it was looked at."`
+}
+
+// Run shows what restores have shown.
+func (c restoredCmd) Run(s *session) error {
+	front, err := s.front.Status(s.ctx)
+	if err != nil {
+		return err
+	}
+	own, err := s.issuer.Status(s.ctx)
+	if err != nil {
+		return err
+	}
+	all := append(front.Remarks, own.Remarks...)
+	if c.Done {
+		if err := errors.Join(s.front.PutAway(s.ctx), s.issuer.PutAway(s.ctx)); err != nil {
+			return err
+		}
+	}
+	return s.print(all, func(w io.Writer) {
+		for _, r := range all {
+			fmt.Fprintf(w, "%s  %s%s\n", clock(&r.Time), choose(r.Building == "", "", r.Building+": "), r.Text)
+		}
+		switch {
+		case len(all) == 0:
+			fmt.Fprintln(w, "nothing")
+		case c.Done:
+			fmt.Fprintln(w, "put away")
+		default:
+			fmt.Fprintln(w, "registryd restored --done puts it away")
+		}
+	})
+}

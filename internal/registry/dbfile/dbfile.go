@@ -1,0 +1,229 @@
+// Package dbfile looks after a SQLite database as a file that people copy, put
+// back and delete: it tells a database that was put back since the last start from
+// the one that was in use, keeps write-ahead files of another database away from
+// it, and makes copies that are whole.
+//
+// A database that is in use has a random number in its header (user_version), new
+// with each start and stop; the file beside it, NAME.mark, has the same number. A
+// copy has a number of its own. It refuses to judge what is in the database, and to
+// delete anything: files that do not belong to it are moved aside.
+package dbfile
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+
+	"gatehouse/internal/durable"
+)
+
+// Found says what lay there when a database was opened.
+type Found struct {
+	New      bool     // no database
+	Lost     bool     // New, and there was one before
+	Restored bool     // it is not the one that was in use here: a copy was put back
+	Aside    []string // write-ahead files of another database, under their new names
+}
+
+// String says it for people; empty where nothing is to be said.
+func (f Found) String() string {
+	var said []string
+	switch {
+	case f.Lost:
+		said = append(said, "the database that was in use is gone, and a new one was made")
+	case f.Restored:
+		said = append(said, "the database is not the one that was in use before: a copy was put back")
+	}
+	if len(f.Aside) > 0 {
+		said = append(said, "write-ahead files of another database lay beside it and were moved aside to "+strings.Join(f.Aside, ", "))
+	}
+	return strings.Join(said, "; ")
+}
+
+// Places in the header of a SQLite file, in bytes.
+const (
+	headerSize    = 100
+	userVersionAt = 60
+	applicationAt = 68
+	copyMark      = 0x47486370 // application_id of a copy that nobody has opened yet: "GHcp"
+)
+
+var magic = []byte("SQLite format 3\x00")
+
+// Prepare looks at a database before it is opened. Nobody else may have it open.
+func Prepare(path string) (f Found, err error) {
+	number, isCopy, err := readHeader(path)
+	if err != nil {
+		return f, fmt.Errorf("look at database %s: %w", path, err)
+	}
+	known, marked, err := readMark(path)
+	if err != nil {
+		return f, fmt.Errorf("look at database %s: %w", path, err)
+	}
+	f.New = number == 0 && !isCopy && !exists(path)
+	f.Lost = f.New && marked
+	f.Restored = !f.New && (isCopy || marked && !known[number])
+	if !f.New && !f.Restored {
+		return f, nil
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if !exists(path + suffix) {
+			continue
+		}
+		aside, err := durable.SetAside(path + suffix)
+		if err != nil {
+			return f, fmt.Errorf("move %s aside, which is of another database: %w", path+suffix, err)
+		}
+		f.Aside = append(f.Aside, aside)
+	}
+	return f, nil
+}
+
+// exists reports whether there is a file with something in it.
+func exists(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Size() > 0
+}
+
+// readHeader returns the number in a database's header; 0: none, or no database.
+func readHeader(path string) (number uint32, isCopy bool, err error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	defer file.Close()
+	b := make([]byte, headerSize)
+	n, err := io.ReadFull(file, b)
+	switch {
+	case n == 0:
+		return 0, false, nil // just made
+	case err != nil || !bytes.HasPrefix(b, magic):
+		return 0, false, errors.New("it is no SQLite database")
+	}
+	return binary.BigEndian.Uint32(b[userVersionAt:]), binary.BigEndian.Uint32(b[applicationAt:]) == copyMark, nil
+}
+
+func markPath(path string) string { return path + ".mark" }
+
+// readMark returns the numbers that the database in use may have.
+func readMark(path string) (known map[uint32]bool, marked bool, err error) {
+	b, err := os.ReadFile(markPath(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	known = make(map[uint32]bool)
+	for _, text := range strings.Fields(string(b)) {
+		if n, err := strconv.ParseUint(text, 16, 32); err == nil {
+			known[uint32(n)] = true
+		}
+	}
+	return known, len(known) > 0, nil
+}
+
+func writeMark(path string, numbers ...uint32) error {
+	var b bytes.Buffer
+	for _, n := range numbers {
+		fmt.Fprintf(&b, "%08x\n", n)
+	}
+	return durable.WriteFile(markPath(path), b.Bytes(), 0o600)
+}
+
+// Stamp gives an open database a new number, in the file itself. Between the two
+// writes both numbers are good, so that a power cut raises no alarm.
+func Stamp(ctx context.Context, db *sql.DB, path string) error {
+	before, _, err := readHeader(path)
+	if err != nil {
+		return fmt.Errorf("stamp database %s: %w", path, err)
+	}
+	next := newNumber()
+	err = writeMark(path, before, next)
+	for _, statement := range []string{"PRAGMA application_id = 0", fmt.Sprintf("PRAGMA user_version = %d", next), "PRAGMA wal_checkpoint(TRUNCATE)"} {
+		if err == nil {
+			_, err = db.ExecContext(ctx, statement)
+		}
+	}
+	if err == nil {
+		err = writeMark(path, next)
+	}
+	if err != nil {
+		return fmt.Errorf("stamp database %s: %w", path, err)
+	}
+	return nil
+}
+
+// newNumber is not 0, and positive as SQLite has it.
+func newNumber() uint32 { return 1 + rand.Uint32N(1<<31-1) }
+
+// Copy writes a whole and consistent copy of an open database to a path where
+// nothing is. The copy is one file, and synced.
+func Copy(ctx context.Context, db *sql.DB, path string) error {
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+		return fmt.Errorf("copy database to %s: %w", path, err)
+	}
+	out, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(DELETE)&_pragma=synchronous(FULL)")
+	if err != nil {
+		return fmt.Errorf("copy database to %s: %w", path, err)
+	}
+	for _, statement := range []string{fmt.Sprintf("PRAGMA user_version = %d", newNumber()), fmt.Sprintf("PRAGMA application_id = %d", copyMark)} {
+		if err == nil {
+			_, err = out.ExecContext(ctx, statement)
+		}
+	}
+	if err = errors.Join(err, out.Close(), sync(path)); err != nil {
+		return fmt.Errorf("copy database to %s: %w", path, err)
+	}
+	return nil
+}
+
+// Check reads a whole copy and reports what is wrong with it.
+func Check(ctx context.Context, path string) error {
+	if _, isCopy, err := readHeader(path); err != nil || !isCopy {
+		return fmt.Errorf("check copy %s: it is no copy of a database: %w", path, errors.Join(err))
+	}
+	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&immutable=1")
+	if err != nil {
+		return fmt.Errorf("check copy %s: %w", path, err)
+	}
+	defer db.Close()
+	var answer string
+	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&answer); err != nil || answer != "ok" {
+		return fmt.Errorf("check copy %s: %w", path, errors.Join(errors.New("it is not whole: "+answer), err))
+	}
+	return nil
+}
+
+// Temporary makes a file by fill and returns it open, with its name gone: nothing
+// is left of it when it is closed, or when the process is killed.
+func Temporary(path string, fill func(path string) error) (*os.File, error) {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // of one that was killed while it made it
+		return nil, fmt.Errorf("make room for %s: %w", path, err)
+	}
+	defer os.Remove(path) // best effort: the next one does it
+	if err := fill(path); err != nil {
+		return nil, err
+	}
+	return os.Open(path)
+}
+
+func sync(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
+}
