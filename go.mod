@@ -20,6 +20,7 @@ require (
 	github.com/creack/pty v1.1.24 // ptys of the simulated readers; not linked into gatehoused
 	github.com/nats-io/nats-server/v2 v2.15.2 // the registry's broker; not linked into gatehoused
 	github.com/nats-io/nats.go v1.55.0 // the registry's own connection to it
+	github.com/transparency-dev/formats v0.1.1 // tests: a stock verifier opens our cosigned checkpoints
 	github.com/warthog618/go-gpiosim v0.1.1 // tests on the kernel's gpio-sim
 	golang.org/x/term v0.47.0 // answers typed without echo, in the tool
 	modernc.org/sqlite v1.61.1 // the registry's store; not linked into gatehoused
@@ -27,6 +28,7 @@ require (
 )
 
 require (
+	filippo.io/mldsa v0.0.0-20260215214346-43d0283efc3e // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect

@@ -114,10 +114,10 @@ func (d *Door) deny(head wire.Header, who wire.Who) {
 func (d *Door) who(id wire.CredentialID, dec access.Decision, card device.Card) wire.Who {
 	if r := wire.Reason(dec.Reason); r == wire.ReasonUnknown || r == wire.ReasonNotReady {
 		id = d.p.Keys.Anonymous(card)
-		return wire.Who{Credential: &id}
+		return wire.Who{Credential: &id, Method: wire.MethodCard}
 	}
 	grant, tenancy := wire.ID(dec.Grant), wire.ID(dec.Tenancy)
-	return wire.Who{Credential: &id, Grant: &grant, Tenancy: &tenancy}
+	return wire.Who{Credential: &id, Grant: &grant, Tenancy: &tenancy, Method: wire.MethodCard}
 }
 
 // grant appends beside the loop, so that a slow disk never delays an exit

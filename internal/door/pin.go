@@ -96,6 +96,7 @@ func (d *Door) answered(ctx context.Context, c checkedPIN) {
 	}
 	now := d.p.Clock()
 	c.query.Now, c.query.Trusted, c.query.Floor = now.Now, now.Trusted, now.Floor
+	c.who.Method = wire.MethodCardPIN
 	c.head.Reason = wire.Reason(access.Decide(d.p.Keys.Grants(), c.query).Reason)
 	switch {
 	case c.head.Reason == wire.ReasonGranted && c.ok:

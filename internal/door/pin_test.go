@@ -76,6 +76,18 @@ func (b *bench) reasons() (all []string) {
 	return all
 }
 
+// methods of all decisions so far.
+func (b *bench) methods() (all []wire.Method) {
+	b.book.mu.Lock()
+	defer b.book.mu.Unlock()
+	for i, h := range b.book.entries {
+		if h.Kind == wire.KindAccess {
+			all = append(all, b.book.who[i].Method)
+		}
+	}
+	return all
+}
+
 // TestCardAndPIN: what is done at the reader, and what stands in the log.
 func TestCardAndPIN(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -84,26 +96,27 @@ func TestCardAndPIN(t *testing.T) {
 		released bool
 		reasons  []string
 		shown    []string
+		methods  []wire.Method // of the last entries; 0: it names nobody
 	}{
 		"card and PIN": {true, func(b *bench) { b.swipe("in", known); b.key("in", "4711") }, true,
-			[]string{"granted"}, []string{"in enter_pin", "in idle"}},
+			[]string{"granted"}, []string{"in enter_pin", "in idle"}, []wire.Method{2}},
 		"wrong PIN": {true, func(b *bench) { b.swipe("in", known); b.key("in", "0815") }, false,
-			[]string{"wrong_pin_at_door"}, []string{"in enter_pin", "in idle", "in denied"}},
+			[]string{"wrong_pin_at_door"}, []string{"in enter_pin", "in idle", "in denied"}, []wire.Method{2}},
 		"card alone": {true, func(b *bench) { b.swipe("in", known); time.Sleep(time.Minute) }, false,
-			[]string{"pin_missing"}, []string{"in enter_pin", "in idle", "in denied"}},
+			[]string{"pin_missing"}, []string{"in enter_pin", "in idle", "in denied"}, []wire.Method{1}},
 		"PIN alone": {true, func(b *bench) { b.key("in", "4711") }, false,
-			[]string{"pin_alone"}, []string{"in denied"}},
+			[]string{"pin_alone"}, []string{"in denied"}, []wire.Method{0}},
 		"PIN too late": {true, func(b *bench) { b.swipe("in", known); time.Sleep(20 * time.Second); b.key("in", "4711") }, false,
-			[]string{"pin_missing", "pin_alone"}, []string{"in enter_pin", "in idle", "in denied", "in denied"}},
+			[]string{"pin_missing", "pin_alone"}, []string{"in enter_pin", "in idle", "in denied", "in denied"}, []wire.Method{1, 0}},
 		"PIN of another reader": {true, func(b *bench) { b.swipe("in", known); b.key("other", "4711") }, false,
-			[]string{"pin_alone"}, []string{"in enter_pin", "other denied"}},
+			[]string{"pin_alone"}, []string{"in enter_pin", "other denied"}, []wire.Method{0}},
 		"a tenancy without PIN": {false, func(b *bench) { b.swipe("in", known) }, true,
-			[]string{"granted"}, nil},
+			[]string{"granted"}, nil, []wire.Method{1}},
 		"a stranger is not asked": {true, func(b *bench) { b.swipe("in", stranger) }, false,
-			[]string{"unknown_card"}, []string{"in denied"}},
+			[]string{"unknown_card"}, []string{"in denied"}, []wire.Method{1}},
 		"way out": {true, func(b *bench) { b.swipe("out", stranger) }, true,
-			[]string{"exit"}, nil},
-		"keys on the way out": {true, func(b *bench) { b.key("out", "1") }, true, nil, nil},
+			[]string{"exit"}, nil, []wire.Method{1}},
+		"keys on the way out": {true, func(b *bench) { b.key("out", "1") }, true, nil, nil, nil},
 		"the card again while its PIN is checked": {true, func(b *bench) {
 			b.swipe("in", known)
 			time.Sleep(3 * time.Second)
@@ -112,7 +125,7 @@ func TestCardAndPIN(t *testing.T) {
 			time.Sleep(time.Second)
 			b.swipe("in", stranger)
 		}, true,
-			[]string{"granted", "unknown_card"}, []string{"in enter_pin", "in idle", "in denied"}},
+			[]string{"granted", "unknown_card"}, []string{"in enter_pin", "in idle", "in denied"}, []wire.Method{2, 1}},
 		"the card again before its PIN": {true, func(b *bench) {
 			b.swipe("in", known)
 			time.Sleep(13 * time.Second)
@@ -120,7 +133,7 @@ func TestCardAndPIN(t *testing.T) {
 			time.Sleep(13 * time.Second)
 			b.key("in", "4711")
 		}, true,
-			[]string{"granted"}, []string{"in enter_pin", "in enter_pin", "in idle"}},
+			[]string{"granted"}, []string{"in enter_pin", "in enter_pin", "in idle"}, []wire.Method{2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -131,6 +144,9 @@ func TestCardAndPIN(t *testing.T) {
 				synctest.Wait()
 				if b.lock.isReleased() != c.released || !slices.Equal(b.reasons(), c.reasons) {
 					t.Errorf("released %t, entries %q", b.lock.isReleased(), b.reasons())
+				}
+				if got := b.methods(); !slices.Equal(got, c.methods) {
+					t.Errorf("shown by %v, want %v", got, c.methods)
 				}
 				s.wants(t, c.shown...)
 			})

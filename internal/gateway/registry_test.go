@@ -122,7 +122,7 @@ func (w *town) take(m mqtt.Message) {
 	}
 	k.Nonce, k.Time = w.nonce, uint32(time.Now().Unix())
 	k.Next, k.Root = w.trees[k.Epoch].Size(), wire.Hash(w.trees[k.Epoch].Root())
-	k.Cosignature = wire.Checkpoint{Address: w.place.Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}.Sign(w.witness)
+	k.Cosignature = wire.Checkpoint{Address: w.place.Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}.Cosign(w.witness, uint64(k.Time))
 	w.say(wire.TypeAck, k)
 }
 

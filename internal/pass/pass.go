@@ -94,7 +94,7 @@ func (j *Judge) Decide(code device.Code, at string, clock door.Clock) door.Pass 
 		return door.Pass{Reason: wire.ReasonBadCode}
 	}
 	now := max(clock.Now, clock.Floor)
-	v := door.Pass{ID: markOf(p), Who: wire.Who{Tenancy: &p.Tenancy}}
+	v := door.Pass{ID: markOf(p), Who: wire.Who{Tenancy: &p.Tenancy, Method: wire.MethodPass}}
 	switch {
 	case !clock.Trusted:
 		v.Reason = wire.ReasonClockUntrusted

@@ -118,7 +118,8 @@ func TestReasons(t *testing.T) {
 		if v.Reason != c.want {
 			t.Errorf("%s: %s, want %s", c.name, v.Reason, c.want)
 		}
-		if (v.Who.Tenancy != nil) != (c.tenancy != 0) || (v.Who.Grant != nil) != c.grant || v.Who.Credential != nil {
+		if (v.Who.Tenancy != nil) != (c.tenancy != 0) || (v.Who.Grant != nil) != c.grant || v.Who.Credential != nil ||
+			(v.Who.Method == wire.MethodPass) != (c.tenancy != 0) {
 			t.Errorf("%s: names %+v", c.name, v.Who)
 		}
 		if got := j.Use(v); got != (c.want == wire.ReasonGranted) {

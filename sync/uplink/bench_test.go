@@ -66,7 +66,7 @@ func (p *pipe) answer(ctx context.Context, k keys, place wire.Place) {
 		}
 		r := trees[a.Epoch]
 		a.Nonce, a.Next, a.Root = nonce, r.Size(), wire.Hash(r.Root())
-		a.Cosignature = wire.Checkpoint{Address: place.Address(), Epoch: a.Epoch, Size: a.Next, Root: a.Root}.Sign(k.witness)
+		a.Cosignature = wire.Checkpoint{Address: place.Address(), Epoch: a.Epoch, Size: a.Next, Root: a.Root}.Cosign(k.witness, uint64(a.Time))
 		body, err := wire.Encode(a)
 		if err != nil {
 			panic(err)

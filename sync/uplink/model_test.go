@@ -272,7 +272,7 @@ func (r *registry) answer(link *nasty.Link, epoch uint64) {
 	k := wire.Ack{Nonce: r.nonce, Time: uint32(time.Now().Unix()), Epoch: epoch, Next: uint64(len(list)), Root: root(list),
 		Window: r.window, RetryAfter: r.retry, List: r.version, ListHash: r.listHash, House: r.versions[0], Trust: r.versions[1],
 		Line: r.store.line, Records: uint64(len(r.store.records[r.store.line]))}
-	k.Cosignature = wire.Checkpoint{Address: r.place.Address(), Epoch: epoch, Size: k.Next, Root: k.Root}.Sign(r.witness)
+	k.Cosignature = wire.Checkpoint{Address: r.place.Address(), Epoch: epoch, Size: k.Next, Root: k.Root}.Cosign(r.witness, uint64(k.Time))
 	if r.format >= 2 {
 		r.say(link, wire.TypeAck, wire.Ack2{Ack: k, Spread: r.spread})
 		return

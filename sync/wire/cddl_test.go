@@ -49,6 +49,8 @@ func TestCDDL(t *testing.T) {
 		b, err := hex.DecodeString(text)
 		check(rule, must(t, b, err))
 	}
+	method, err := hex.DecodeString(goldenWhoMethod)
+	check("who", must(t, method, err))
 	seen, err := with(testManifest(t), func(m *Manifest) {
 		m.Seen = []Seen{{Gateway: "gate-1", Line: 5, Number: 7}, {Gateway: "gate-2", Line: 1}}
 	}).Encode()

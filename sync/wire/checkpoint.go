@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // Checkpoint is the size and root of a gateway's journal, as both ends sign it:
@@ -17,38 +20,130 @@ type Checkpoint struct {
 	Root    Hash
 }
 
-// Text is what is signed: origin, size, root.
+// Origin names the log: each epoch of a journal is one. It is also the name of
+// the log's key.
+func (c Checkpoint) Origin() string { return fmt.Sprintf("gatehouse/%s/%016x", c.Address, c.Epoch) }
+
+// Text is what the log signs: origin, size, root.
 func (c Checkpoint) Text() string {
-	return fmt.Sprintf("gatehouse/%s/%016x\n%d\n%s\n", c.Address, c.Epoch, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
+	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin(), c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
 }
 
-// Sign signs the checkpoint as a note signature does.
+// Sign signs the checkpoint as the log does: a note signature of Ed25519.
 func (c Checkpoint) Sign(key ed25519.PrivateKey) (s Signature) {
 	return Signature(ed25519.Sign(key, []byte(c.Text())))
 }
 
-// Verify reports whether the key signed the checkpoint.
+// Verify reports whether the log's key signed the checkpoint.
 func (c Checkpoint) Verify(public ed25519.PublicKey, s Signature) bool {
 	return len(public) == ed25519.PublicKeySize && ed25519.Verify(public, []byte(c.Text()), s[:])
 }
 
-// NoteSignature is one signature of a note with the name it is shown under.
-type NoteSignature struct {
-	Name   string // without space and "+"
+// Cosign signs the checkpoint as a witness does, C2SP tlog-cosignature v1: it
+// has seen this tree at a time (unix s), and no other one of this size or less
+// that does not lead to it.
+func (c Checkpoint) Cosign(key ed25519.PrivateKey, time uint64) Signature {
+	return Signature(ed25519.Sign(key, c.cosigned(time)))
+}
+
+// VerifyCosignature reports whether the witness's key cosigned the checkpoint at
+// that time.
+func (c Checkpoint) VerifyCosignature(public ed25519.PublicKey, time uint64, s Signature) bool {
+	return len(public) == ed25519.PublicKeySize && ed25519.Verify(public, c.cosigned(time), s[:])
+}
+
+func (c Checkpoint) cosigned(time uint64) []byte {
+	return fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s", time, c.Text())
+}
+
+// WitnessName is the name of a registry's witness key in notes.
+func WitnessName(registry string) string { return "gatehouse/" + registry }
+
+// Algorithms of keys in signed notes.
+const (
+	algLog     = 1 // Ed25519
+	algWitness = 4 // Ed25519, cosignature with time
+)
+
+// LogVKey and WitnessVKey return a key as verifiers of signed notes take it:
+// name, key id, algorithm and key.
+func LogVKey(origin string, public ed25519.PublicKey) string { return vkey(origin, algLog, public) }
+
+// WitnessVKey is LogVKey for a witness.
+func WitnessVKey(name string, public ed25519.PublicKey) string {
+	return vkey(name, algWitness, public)
+}
+
+func vkey(name string, alg byte, public ed25519.PublicKey) string {
+	return fmt.Sprintf("%s+%08x+%s", name, keyID(name, alg, public), base64.StdEncoding.EncodeToString(append([]byte{alg}, public...)))
+}
+
+func keyID(name string, alg byte, public ed25519.PublicKey) uint32 {
+	h := sha256.New()
+	h.Write(append([]byte(name), '\n', alg))
+	h.Write(public)
+	return binary.BigEndian.Uint32(h.Sum(nil))
+}
+
+// Cosignature is a witness's signature with what a note shows of it.
+type Cosignature struct {
+	Name   string // WitnessName
 	Public ed25519.PublicKey
+	Time   uint64 // unix s
 	Signature
 }
 
-// Note returns the signed note (C2SP signed-note, Ed25519), which the
-// sumdb/note package and others open.
-func (c Checkpoint) Note(signatures ...NoteSignature) string {
-	note := c.Text() + "\n"
-	for _, s := range signatures {
-		h := sha256.New()
-		h.Write([]byte(s.Name + "\n\x01"))
-		h.Write(s.Public)
-		b := binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(h.Sum(nil)))
-		note += fmt.Sprintf("— %s %s\n", s.Name, base64.StdEncoding.EncodeToString(append(b, s.Signature[:]...)))
+// Note returns the signed note (C2SP signed-note) with the signatures of the
+// log and of a witness, as public verifiers open it.
+func (c Checkpoint) Note(log ed25519.PublicKey, s Signature, w Cosignature) string {
+	return c.Text() + "\n" +
+		noteLine(c.Origin(), keyID(c.Origin(), algLog, log), s[:]) +
+		noteLine(w.Name, keyID(w.Name, algWitness, w.Public), append(binary.BigEndian.AppendUint64(nil, w.Time), w.Signature[:]...))
+}
+
+const noteDash = "\u2014 "
+
+func noteLine(name string, id uint32, signature []byte) string {
+	b := append(binary.BigEndian.AppendUint32(nil, id), signature...)
+	return noteDash + name + " " + base64.StdEncoding.EncodeToString(b) + "\n"
+}
+
+var errNote = errors.New("no signed checkpoint of this gateway")
+
+// ParseNote reads what Note makes: the checkpoint of a gateway and the
+// cosignature of one of the witness keys, which is verified.
+func ParseNote(note, address, witness string, keys []Key) (c Checkpoint, w Cosignature, err error) {
+	text, signatures, _ := strings.Cut(note, "\n\n")
+	lines := strings.Split(text, "\n")
+	if len(lines) != 3 {
+		return c, w, errNote
 	}
-	return note
+	c.Address = address
+	origin, size, root := lines[0], lines[1], lines[2]
+	c.Epoch, err = strconv.ParseUint(origin[max(0, len(origin)-16):], 16, 64)
+	if err == nil {
+		c.Size, err = strconv.ParseUint(size, 10, 64)
+	}
+	hash, rootErr := base64.StdEncoding.DecodeString(root)
+	if err = errors.Join(err, rootErr); err != nil || len(hash) != len(c.Root) {
+		return c, w, errNote
+	}
+	if c.Root = Hash(hash); c.Text() != text+"\n" {
+		return c, w, errNote
+	}
+	for line := range strings.Lines(signatures) {
+		encoded, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), noteDash+witness+" ")
+		b, err := base64.StdEncoding.DecodeString(encoded)
+		if !ok || err != nil || len(b) != 4+8+len(w.Signature) {
+			continue
+		}
+		w = Cosignature{Name: witness, Time: binary.BigEndian.Uint64(b[4:]), Signature: Signature(b[12:])}
+		for _, k := range keys {
+			if keyID(witness, algWitness, k.Public) == binary.BigEndian.Uint32(b) && c.VerifyCosignature(k.Public, w.Time, w.Signature) {
+				w.Public = k.Public
+				return c, w, nil
+			}
+		}
+	}
+	return c, Cosignature{}, fmt.Errorf("%w: no cosignature of a trusted witness", errNote)
 }

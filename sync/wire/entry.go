@@ -60,13 +60,40 @@ type Who struct {
 	Credential *CredentialID `cbor:"1,keyasint,omitempty"`
 	Grant      *ID           `cbor:"2,keyasint,omitempty"`
 	Tenancy    *ID           `cbor:"3,keyasint,omitempty"`
+	Method     Method        `cbor:"4,keyasint,omitempty"` // since format 2; with one of the others
 }
+
+// Method is how somebody showed who they are. It stands in the who part and not
+// in the header: that somebody typed a PIN is a word about a person.
+type Method uint8
+
+// The methods. 5 is reserved.
+const (
+	MethodCard    Method = 1
+	MethodCardPIN Method = 2
+	MethodPass    Method = 3
+	MethodPIN     Method = 4
+	methodLast    Method = 5
+)
+
+var methodNames = [...]string{MethodCard: "card", MethodCardPIN: "card and PIN", MethodPass: "pass", MethodPIN: "PIN"}
+
+// String returns the method in words; empty where the entry does not say.
+func (m Method) String() string {
+	if int(m) < len(methodNames) {
+		return methodNames[m]
+	}
+	return fmt.Sprintf("method %d", uint8(m))
+}
+
+// nobody reports whether no field names anybody.
+func (w Who) nobody() bool { return w.Credential == nil && w.Grant == nil && w.Tenancy == nil }
 
 // maxDetail bounds Header.Detail, so that an entry is never much over 200 bytes.
 const maxDetail = 64
 
 // maxWho is the size of a who part with every field.
-const maxWho = 1 + 19 + 18 + 18
+const maxWho = 1 + 19 + 18 + 18 + 2
 
 // Encode returns the one encoding of a header.
 func (h Header) Encode() ([]byte, error) {
@@ -154,8 +181,11 @@ func (h Header) Time() time.Time { return time.UnixMilli(h.Wall) }
 
 // Encode returns the one encoding of a who part; nil where it names nobody.
 func (w Who) Encode() ([]byte, error) {
-	if w == (Who{}) {
-		return nil, nil
+	switch {
+	case w.Method > methodLast:
+		return nil, fmt.Errorf("encode entry who: %w: method %d", ErrMalformed, w.Method)
+	case w.nobody():
+		return nil, nil // a method alone tells of nobody
 	}
 	return canonical.enc.Marshal(w)
 }
@@ -166,8 +196,8 @@ func DecodeWho(b []byte) (Who, error) {
 	if err := canonical.decode("entry who", b, &w); err != nil {
 		return Who{}, err
 	}
-	if w == (Who{}) {
-		return Who{}, fmt.Errorf("entry who: %w: it names nobody", ErrMalformed)
+	if w.nobody() || w.Method > methodLast {
+		return Who{}, fmt.Errorf("entry who: %w: it names nobody, or method %d", ErrMalformed, w.Method)
 	}
 	return w, nil
 }

@@ -85,6 +85,8 @@ func TestGolden(t *testing.T) {
 	header := must(t, headerBytes, err)
 	whoBytes, err := testWho().Encode()
 	who := must(t, whoBytes, err)
+	methodBytes, err := with(testWho(), func(w *Who) { w.Method = MethodCardPIN }).Encode()
+	whoWithMethod := must(t, methodBytes, err)
 	hash := WhoHash([16]byte(seq(0x60, 16)), who)
 	leaf := sha256.Sum256(append([]byte{0}, LeafRecord(header, hash)...))
 	bare := sha256.Sum256(append([]byte{0}, LeafRecord(header, WhoHash([16]byte{}, nil))...))
@@ -100,6 +102,7 @@ func TestGolden(t *testing.T) {
 	}{
 		{"header", header, goldenHeader},
 		{"who", who, goldenWho},
+		{"who with method", whoWithMethod, goldenWhoMethod},
 		{"hash of who", hash[:], goldenWhoHash},
 		{"leaf hash", leaf[:], goldenLeaf},
 		{"leaf hash without who", bare[:], goldenBareLeaf},
@@ -126,6 +129,20 @@ func TestGoldenDecodes(t *testing.T) {
 	}
 	if w, err := DecodeWho(raw(goldenWho)); err != nil || *w.Credential != testCredential(0x9d) {
 		t.Errorf("who: %v", err)
+	}
+	if w, err := DecodeWho(raw(goldenWhoMethod)); err != nil || w.Method != MethodCardPIN || w.Method.String() != "card and PIN" {
+		t.Errorf("who with method: %+v, %v", w, err)
+	}
+	for name, text := range map[string]string{"alone": "a10402", "zero": goldenWhoMethod[:len(goldenWhoMethod)-2] + "00", "unknown": goldenWhoMethod[:len(goldenWhoMethod)-2] + "06"} {
+		if _, err := DecodeWho(raw(text)); err == nil {
+			t.Errorf("who with method %s: accepted", name)
+		}
+	}
+	if b, err := (Who{Method: MethodCard}).Encode(); b != nil || err != nil {
+		t.Errorf("a method of nobody: %x, %v", b, err)
+	}
+	if _, err := with(testWho(), func(w *Who) { w.Method = 6 }).Encode(); err == nil {
+		t.Error("method 6 is written")
 	}
 	m, err := DecodeManifest(raw(goldenManifest))
 	if err != nil {

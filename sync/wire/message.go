@@ -131,7 +131,7 @@ type Ack struct {
 	Epoch       uint64    `cbor:"3,keyasint"` // of what it answers: of a Hello, the cursor's, or the head's where there is no cursor
 	Next        uint64    `cbor:"4,keyasint"` // entries of that epoch that are stored
 	Root        Hash      `cbor:"5,keyasint"` // of the tree over them
-	Cosignature Signature `cbor:"6,keyasint"` // note signature of the witness over that checkpoint
+	Cosignature Signature `cbor:"6,keyasint"` // of the witness over that checkpoint, at Time; zeros: not cosigned
 	Window      uint16    `cbor:"7,keyasint"` // batches in flight at most; 0: none until RetryAfter
 	RetryAfter  uint16    `cbor:"8,keyasint"` // s
 	List        uint64    `cbor:"9,keyasint"` // newest version for the building; 0: none

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // refused has the same message twice: good, and wrong in one thing.
@@ -228,37 +226,6 @@ func TestLimits(t *testing.T) {
 		if _, err := Sign(Protected{Type: TypeBatch, Role: RoleGateway, Address: "house-1/gate-1"}, payload, testKey()); err != nil {
 			t.Errorf("%T: %v", p, err)
 		}
-	}
-}
-
-// TestNote: a checkpoint with both signatures is a note that others open.
-func TestNote(t *testing.T) {
-	c := sampleCheckpoint()
-	signed := c.Note(NoteSignature{"house-1/gate-1", public(testKey()), c.Sign(testKey())}, NoteSignature{"city", public(otherKey()), c.Sign(otherKey())})
-	var verifiers []note.Verifier
-	for name, key := range map[string][]byte{"house-1/gate-1": public(testKey()), "city": public(otherKey())} {
-		vkey, err := note.NewEd25519VerifierKey(name, key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, err := note.NewVerifier(vkey)
-		if err != nil {
-			t.Fatal(err)
-		}
-		verifiers = append(verifiers, v)
-	}
-	n, err := note.Open([]byte(signed), note.VerifierList(verifiers...))
-	if err != nil || len(n.Sigs) != 2 || n.Text != c.Text() {
-		t.Fatalf("opened with %v: %+v", err, n)
-	}
-	for name, other := range map[string]Checkpoint{"size": with(c, func(c *Checkpoint) { c.Size++ }), "epoch": with(c, func(c *Checkpoint) { c.Epoch++ }),
-		"root": with(c, func(c *Checkpoint) { c.Root[0]++ }), "address": with(c, func(c *Checkpoint) { c.Address = "house-1/gate-2" })} {
-		if other.Verify(public(testKey()), c.Sign(testKey())) {
-			t.Errorf("another %s under the same signature", name)
-		}
-	}
-	if !c.Verify(public(testKey()), c.Sign(testKey())) || c.Verify(nil, c.Sign(testKey())) {
-		t.Error("its own signature, or that of no key")
 	}
 }
 

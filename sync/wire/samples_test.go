@@ -121,7 +121,7 @@ func sampleHello2() Hello2 {
 
 func sampleAck() Ack {
 	return Ack{Nonce: Nonce(seq(0xc0, 16)), Time: 1_790_000_002, Epoch: 0x1122334455667788, Next: 302, Root: Hash(seq(0xa0, 32)),
-		Cosignature: sampleCheckpoint().Sign(otherKey()), Window: 4, List: 2, ListHash: Hash(seq(0xd0, 32)), House: 2, Trust: 3,
+		Cosignature: sampleCheckpoint().Cosign(otherKey(), 1_790_000_002), Window: 4, List: 2, ListHash: Hash(seq(0xd0, 32)), House: 2, Trust: 3,
 		Line: 0x0102030405060708, Records: 4}
 }
 
