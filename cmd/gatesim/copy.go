@@ -2,11 +2,11 @@ package main
 
 import (
 	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -114,49 +114,35 @@ func (p *second) checkpoint() (size uint64, root string, err error) {
 	if err != nil {
 		return 0, "", err
 	}
-	signers, err := p.signers()
+	log, reg, err := p.signers()
 	if err != nil {
 		return 0, "", err
 	}
-	n, err := note.Open(text, note.VerifierList(signers...))
+	c, _, err := wire.ParseNote(string(text), reg.Place.Address(), wire.WitnessName(reg.Name), reg.Trust.Keyset(wire.RoleWitness))
 	if err != nil {
 		return 0, "", err
 	}
-	if len(n.Sigs) != 2 {
-		return 0, "", fmt.Errorf("checkpoint with %d good signatures, want the gateway's and the witness's", len(n.Sigs))
+	v, err := note.NewVerifier(wire.LogVKey(c.Origin(), log))
+	if err != nil {
+		return 0, "", err
 	}
-	lines := strings.Split(n.Text, "\n")
-	_, err = fmt.Sscan(lines[1], &size)
-	return size, lines[2], err
+	if _, err := note.Open(text, note.VerifierList(v)); err != nil {
+		return 0, "", err
+	}
+	return c.Size, base64.StdEncoding.EncodeToString(c.Root[:]), nil
 }
 
-// signers are the keys whose signatures the checkpoint must bear, under the
-// names that it gives them.
-func (p *second) signers() ([]note.Verifier, error) {
+// signers are the keys whose signatures the checkpoint must bear: the gateway's
+// and those of the registry's witnesses.
+func (p *second) signers() (ed25519.PublicKey, *keyring.Registry, error) {
 	keys := filepath.Join(p.dir, "state", "keys")
 	own, err := keyring.LoadPrivateKey(filepath.Join(keys, keyring.GatewayKeyFile))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	reg, err := keyring.LoadRegistry(keys)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	publics := map[string]ed25519.PublicKey{"gatehouse/" + reg.Place.Address(): own.Public().(ed25519.PublicKey)}
-	for _, w := range reg.Trust.Keyset(wire.RoleWitness) {
-		publics["gatehouse/"+reg.Name] = w.Public
-	}
-	var all []note.Verifier
-	for name, public := range publics {
-		line, err := note.NewEd25519VerifierKey(name, public)
-		if err != nil {
-			return nil, err
-		}
-		v, err := note.NewVerifier(line)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, nil
+	return own.Public().(ed25519.PublicKey), reg, nil
 }

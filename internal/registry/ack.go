@@ -17,6 +17,10 @@ type reply struct {
 	line  uint64
 	count uint64
 	hold  uint16 // s in which it should send no batches
+	// time is that of the commit, unix s; cosign, whether the witness may sign the
+	// tree at that time.
+	time   uint32
+	cosign bool
 }
 
 func (k keys) witnessPublic() ed25519.PublicKey { return k.witness.Public().(ed25519.PublicKey) }
@@ -53,9 +57,12 @@ func (f *Front) replyLoop(ctx context.Context) error {
 
 func (f *Front) sendAck(r reply) {
 	a := f.authority.Load()
-	ack := wire.Ack2{Ack: wire.Ack{Time: uint32(f.o.Now().Unix()), Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
+	ack := wire.Ack2{Ack: wire.Ack{Time: r.time, Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
 		Line: r.line, Records: r.count, Trust: a.trust.Version}}
-	ack.Cosignature = wire.Checkpoint{Address: r.g.address, Epoch: r.epoch, Size: ack.Next, Root: ack.Root}.Sign(f.keys.witness)
+	if r.cosign {
+		c := wire.Checkpoint{Address: r.g.address, Epoch: r.epoch, Size: ack.Next, Root: ack.Root}
+		ack.Cosignature = c.Cosign(f.keys.witness, uint64(ack.Time))
+	}
 	if ack.Window, ack.RetryAfter = f.window(); r.hold > 0 {
 		ack.Window, ack.RetryAfter = 0, r.hold
 	}

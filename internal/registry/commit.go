@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
 )
 
 // Bounds of a transaction that many messages share: one sync to disk for all.
@@ -201,6 +202,15 @@ func (t *txn) ack(g *gateway, epoch uint64) {
 	}
 }
 
+// cosign reports whether the witness may cosign an epoch as it is stored now. That
+// it does so is kept before anybody sees it. An empty tree says nothing.
+func (t *txn) cosign(l *ledger, epoch uint64, r tree.Range) (bool, error) {
+	if r.Size() == 0 {
+		return false, nil
+	}
+	return t.Cosign(l.id, epoch, r.Size(), wire.Hash(r.Root()), t.now.Unix())
+}
+
 func (t *txn) replies(into *[]reply) error {
 	for _, key := range t.acks {
 		l := t.books[key.g]
@@ -212,7 +222,11 @@ func (t *txn) replies(into *[]reply) error {
 		if err != nil {
 			return err
 		}
-		*into = append(*into, reply{key.g, key.epoch, r, line, count, l.held(t.now)})
+		cosign, err := t.cosign(l, key.epoch, r)
+		if err != nil {
+			return err
+		}
+		*into = append(*into, reply{g: key.g, epoch: key.epoch, at: r, line: line, count: count, hold: l.held(t.now), time: uint32(t.now.Unix()), cosign: cosign})
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"gatehouse/sync/wire"
@@ -27,6 +28,9 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	if k.Nonce != a.nonce || a.nonce == (wire.Nonce{}) {
 		return nil
 	}
+	if err := a.checkCosignature(k.Ack); err != nil {
+		return err
+	}
 	a.lastAck, a.format = now, p.Version
 	a.setWindow(k, now)
 	answer := !a.ready
@@ -40,6 +44,25 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 		a.recordsAcked(k, answer)
 	}
 	return nil
+}
+
+var errCosignature = fmt.Errorf("%w: the witness's cosignature is not over what its ack says", wire.ErrBadSignature)
+
+// checkCosignature is done before anything moves: what the registry is believed to
+// have must be what strangers can be shown. An ack without one is the witness's
+// word all the same: a registry that was set back, or whose clock was, must not
+// cosign before it has caught up with what it cosigned.
+func (a *actor) checkCosignature(k wire.Ack) error {
+	if k.Cosignature == (wire.Signature{}) {
+		return nil
+	}
+	c := wire.Checkpoint{Address: a.address, Epoch: k.Epoch, Size: k.Next, Root: k.Root}
+	for _, w := range a.o.Keyring.Registry().Trust.Keyset(wire.RoleWitness) {
+		if c.VerifyCosignature(w.Public, uint64(k.Time), k.Cosignature) {
+			return nil
+		}
+	}
+	return errCosignature
 }
 
 // setWindow follows the registry's wish: how many batches, or none for a while.

@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"crypto/ed25519"
+	"os"
 	"sync"
 	"time"
 
@@ -28,13 +29,16 @@ type saver struct {
 	log     zerolog.Logger
 	wake    chan struct{}
 
-	mu  sync.Mutex
-	ack *wire.Ack2 // newest, not yet written
+	mu   sync.Mutex
+	ack  *wire.Ack2 // newest, not yet written
+	held heldNote
 }
 
 func newSaver(a *actor) *saver {
-	return &saver{journal: a.o.Journal, keyring: a.o.Keyring, key: a.o.Key, path: a.o.Checkpoint, address: a.address,
+	s := &saver{journal: a.o.Journal, keyring: a.o.Keyring, key: a.o.Key, path: a.o.Checkpoint, address: a.address,
 		log: a.o.Log, wake: make(chan struct{}, 1)}
+	s.load()
+	return s
 }
 
 // save has the place of an ack written that was compared with the journal.
@@ -62,43 +66,78 @@ func (s *saver) run(ctx context.Context) {
 
 func (s *saver) write() {
 	s.mu.Lock()
-	k := s.ack
+	k, held := s.ack, s.held
 	s.ack = nil
 	s.mu.Unlock()
 	if k == nil {
 		return
 	}
 	at := journal.Position{Epoch: k.Epoch, Sequence: k.Next}
-	if at == s.journal.Acked() {
+	if at != s.journal.Acked() {
+		if err := s.journal.Ack(at); err != nil {
+			s.log.Warn().Err(err).Msg("cursor of the uplink is not written") // the registry was set back, or a sick disk
+			return
+		}
+	}
+	if s.path == "" || k.Cosignature == (wire.Signature{}) || !s.isNewer(*k, held) {
 		return
 	}
-	if err := s.journal.Ack(at); err != nil {
-		s.log.Warn().Err(err).Msg("cursor of the uplink is not written") // the registry was set back, or a sick disk
-		return
-	}
-	if s.path == "" {
-		return
-	}
-	note, ok := s.note(*k)
+	c, w, ok := s.cosigned(*k)
 	if !ok {
-		s.log.Warn().Msg("the witness's cosignature of the journal does not verify: checkpoint not kept")
+		s.log.Warn().Msg("the witness's key was taken back: checkpoint not kept")
 		return
 	}
+	s.mu.Lock()
+	s.held = heldNote{c, w}
+	s.mu.Unlock()
+	note := c.Note(s.key.Public().(ed25519.PublicKey), c.Sign(s.key), w)
 	if err := durable.WriteFile(s.path, []byte(note), 0o600); err != nil {
 		s.log.Warn().Err(err).Msg("cosigned checkpoint is not written")
 	}
 }
 
-// note returns the checkpoint with both signatures.
-func (s *saver) note(k wire.Ack2) (string, bool) {
+// heldNote is the newest checkpoint that a witness cosigned; zero: none.
+type heldNote struct {
+	wire.Checkpoint
+	by wire.Cosignature
+}
+
+// isNewer says whether an ack goes beyond what is held: more of the same epoch,
+// or the newest epoch. Older epochs that are sent again don't count.
+func (s *saver) isNewer(k wire.Ack2, held heldNote) bool {
+	switch {
+	case held.Size == 0:
+		return true
+	case k.Epoch == held.Epoch:
+		return k.Next > held.Size
+	}
+	return k.Epoch == s.journal.Status().Epoch
+}
+
+// load reads what was held before this run. A file that is no such note, or by a
+// key that is no witness's any more, counts as none.
+func (s *saver) load() {
+	text, err := os.ReadFile(s.path)
+	if s.path == "" || err != nil {
+		return
+	}
+	reg := s.keyring.Registry()
+	c, w, err := wire.ParseNote(string(text), s.address, wire.WitnessName(reg.Name), reg.Trust.Keyset(wire.RoleWitness))
+	if err != nil {
+		s.log.Warn().Err(err).Str("file", s.path).Msg("the cosigned checkpoint there can't be used")
+		return
+	}
+	s.held = heldNote{c, w}
+}
+
+// cosigned returns the checkpoint of an ack with the witness's signature.
+func (s *saver) cosigned(k wire.Ack2) (wire.Checkpoint, wire.Cosignature, bool) {
 	reg := s.keyring.Registry()
 	c := wire.Checkpoint{Address: s.address, Epoch: k.Epoch, Size: k.Next, Root: k.Root}
 	for _, w := range reg.Trust.Keyset(wire.RoleWitness) {
-		if c.Verify(w.Public, k.Cosignature) {
-			return c.Note(
-				wire.NoteSignature{Name: "gatehouse/" + s.address, Public: s.key.Public().(ed25519.PublicKey), Signature: c.Sign(s.key)},
-				wire.NoteSignature{Name: "gatehouse/" + reg.Name, Public: w.Public, Signature: k.Cosignature}), true
+		if c.VerifyCosignature(w.Public, uint64(k.Time), k.Cosignature) {
+			return c, wire.Cosignature{Name: wire.WitnessName(reg.Name), Public: w.Public, Time: uint64(k.Time), Signature: k.Cosignature}, true
 		}
 	}
-	return "", false
+	return c, wire.Cosignature{}, false
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	formats "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 
 	"gatehouse/sync/wire"
@@ -47,19 +48,16 @@ func TestCheckpointIsCosigned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var verifiers []note.Verifier
-		for name, key := range map[string]wire.Key{"gatehouse/b/g": {Public: publicOf(w.keys.gateway)}, "gatehouse/registry": {Public: publicOf(w.keys.witness)}} {
-			vkey, err := note.NewEd25519VerifierKey(name, key.Public)
-			if err != nil {
-				t.Fatal(err)
-			}
-			v, err := note.NewVerifier(vkey)
-			if err != nil {
-				t.Fatal(err)
-			}
-			verifiers = append(verifiers, v)
+		at := w.journal.Acked()
+		log, err := note.NewVerifier(wire.LogVKey(wire.Checkpoint{Address: "b/g", Epoch: at.Epoch}.Origin(), publicOf(w.keys.gateway)))
+		if err != nil {
+			t.Fatal(err)
 		}
-		n, err := note.Open(text, note.VerifierList(verifiers...))
+		witness, err := formats.NewVerifierForCosignatureV1(wire.WitnessVKey("gatehouse/registry", publicOf(w.keys.witness)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := note.Open(text, note.VerifierList(log, witness))
 		if err != nil || len(n.Sigs) != 2 {
 			t.Fatalf("%d signatures: %v\n%s", len(n.Sigs), err, text)
 		}

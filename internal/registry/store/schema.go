@@ -17,6 +17,10 @@ var schema = []string{
 		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, number BIGINT NOT NULL,
 		size BIGINT NOT NULL, tree BYTEA NOT NULL, stored_at BIGINT NOT NULL,
 		PRIMARY KEY (gateway, epoch))`,
+	// What the witness cosigned last of each epoch; time in unix s.
+	`CREATE TABLE IF NOT EXISTS cosigned (
+		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root BYTEA NOT NULL, time BIGINT NOT NULL,
+		PRIMARY KEY (gateway, epoch))`,
 	// body: the batch without its sealed part, which can be erased apart. The
 	// entries of this row are those from first on; body may begin earlier.
 	`CREATE TABLE IF NOT EXISTS batches (

@@ -32,6 +32,7 @@ func conform(t *testing.T, open func(testing.TB) *Store) {
 	for name, law := range map[string]func(*testing.T, *Store){
 		"gateways": gatewaysHaveOneNumber, "batches": batchesComeBack, "transactions": failedUpdateLeavesNothing, "records": recordsAreNumbered,
 		"lists": listsKeepTheirBuckets, "alarms": alarmsAreBounded, "documents": documentsAreReplaced, "forks": forksAreBounded, "applied": appliedNeedsItsList,
+		"cosigned": cosignedOnlyGrows,
 	} {
 		t.Run(name, func(t *testing.T) { law(t, open(t)) })
 	}
@@ -72,6 +73,40 @@ func gatewaysHaveOneNumber(t *testing.T, s *Store) {
 	if none, err := s.Gateways(t.Context(), "b2", now); err != nil || len(none) != 0 {
 		t.Errorf("gateways of another building: %+v, %v", none, err)
 	}
+}
+
+func cosignedOnlyGrows(t *testing.T, s *Store) {
+	id, a, b := gateway(t, s, place), wire.Hash{1}, wire.Hash{2}
+	for i, c := range []struct {
+		epoch, size uint64
+		root        wire.Hash
+		time        int64
+		want        bool
+	}{
+		{bigEpoch, 5, a, 100, true},
+		{bigEpoch, 5, a, 100, true}, // said again
+		{bigEpoch, 5, a, 101, true},
+		{bigEpoch, 5, b, 102, false}, // another tree
+		{bigEpoch, 4, a, 102, false}, // less
+		{bigEpoch, 6, b, 100, false}, // earlier
+		{bigEpoch, 6, b, 101, true},
+		{7, 1, b, 1, true}, // another epoch
+	} {
+		var got bool
+		update(t, s, func(tx *Tx) (err error) { got, err = tx.Cosign(id, c.epoch, c.size, c.root, c.time); return err })
+		if got != c.want {
+			t.Errorf("%d: cosigned: %t", i, got)
+		}
+	}
+	update(t, s, func(tx *Tx) error {
+		if size, at, err := tx.Cosigned(id, bigEpoch); size != 6 || at != 101 || err != nil {
+			t.Errorf("cosigned %d at %d, %v", size, at, err)
+		}
+		if size, at, err := tx.Cosigned(id, 8); size != 0 || at != 0 || err != nil {
+			t.Errorf("of an unknown epoch: %d at %d, %v", size, at, err)
+		}
+		return nil
+	})
 }
 
 const bigEpoch = 1<<64 - 5 // does not fit into the signed numbers of SQL

@@ -117,6 +117,35 @@ func (tx *Tx) SetRange(gateway int64, epoch uint64, r tree.Range, at time.Time) 
 	return nil
 }
 
+// Cosign notes that the witness is to cosign an epoch at this size, root and time
+// (unix s), and reports whether it may: never less than before, another tree of
+// the same size, or an earlier time. It compares and sets in one statement, so
+// that two fronts on one database can't both go on from the same place.
+func (tx *Tx) Cosign(gateway int64, epoch, size uint64, root wire.Hash, unix int64) (bool, error) {
+	moved, err := tx.tx.ExecContext(tx.ctx, `INSERT INTO cosigned (gateway, epoch, size, root, time) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (gateway, epoch) DO UPDATE SET size = excluded.size, root = excluded.root, time = excluded.time
+		WHERE cosigned.time <= excluded.time AND (cosigned.size < excluded.size OR cosigned.size = excluded.size AND cosigned.root = excluded.root)`,
+		gateway, int64(epoch), int64(size), root[:], unix)
+	var n int64
+	if err == nil {
+		n, err = moved.RowsAffected()
+	}
+	if err != nil {
+		return false, fmt.Errorf("cosigned size of epoch %016x: %w", epoch, err)
+	}
+	return n == 1, nil
+}
+
+// Cosigned returns what was cosigned last of an epoch; zeros: nothing.
+func (tx *Tx) Cosigned(gateway int64, epoch uint64) (size uint64, unix int64, err error) {
+	var n int64
+	rows, err := tx.query(`SELECT size, time FROM cosigned WHERE gateway = $1 AND epoch = $2`, gateway, int64(epoch))
+	if err = first(rows, err, &n, &unix); errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return uint64(n), unix, err
+}
+
 // AddFork keeps a batch that contradicts what is stored, at most `most` of a
 // gateway. It reports whether it is a new one.
 func (tx *Tx) AddFork(gateway int64, epoch, first uint64, root wire.Hash, envelope []byte, most int, at time.Time) (bool, error) {

@@ -1,0 +1,89 @@
+package uplink
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// heldBy reads the checkpoint that a gateway keeps.
+func (w *world) heldBy() (size uint64) {
+	w.t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.dir, "checkpoint"))
+	if err != nil {
+		return 0
+	}
+	c, _, err := wire.ParseNote(string(text), "b/g", "gatehouse/registry", []wire.Key{{Public: publicOf(w.keys.witness)}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c.Size
+}
+
+func (w *world) cosigning(f func(wire.Checkpoint, uint32) wire.Signature) {
+	w.reg.mu.Lock()
+	defer w.reg.mu.Unlock()
+	w.reg.cosign = f
+}
+
+// TestCosignatureIsVerifiedFirst: an ack whose cosignature is over something else
+// moves no cursor, whatever else is right about it.
+func TestCosignatureIsVerifiedFirst(t *testing.T) {
+	k := makeKeys()
+	for name, f := range map[string]func(wire.Checkpoint, uint32) wire.Signature{
+		"another time":   func(c wire.Checkpoint, at uint32) wire.Signature { return c.Cosign(k.witness, uint64(at)+1) },
+		"another key":    func(c wire.Checkpoint, at uint32) wire.Signature { return c.Cosign(k.issuer, uint64(at)) },
+		"as a log signs": func(c wire.Checkpoint, _ uint32) wire.Signature { return c.Sign(k.witness) },
+		"another size":   func(c wire.Checkpoint, at uint32) wire.Signature { c.Size++; return c.Cosign(k.witness, uint64(at)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(w *world) {
+				w.cosigning(f)
+				w.append(5)
+				if w.settle(time.Minute) || w.journal.Acked().Sequence != 0 {
+					t.Fatalf("the cursor moved to %d", w.journal.Acked().Sequence)
+				}
+				w.cosigning(nil)
+				if !w.settle(5 * time.Minute) {
+					t.Error("no way on when the witness signs right again")
+				}
+			})
+		})
+	}
+}
+
+// TestAckWithoutCosignature: what is stored is stored; the checkpoint that can be
+// shown to others stays the one before, also over a restart.
+func TestAckWithoutCosignature(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.append(5)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		time.Sleep(time.Second)
+		before := w.heldBy()
+		w.cosigning(func(wire.Checkpoint, uint32) wire.Signature { return wire.Signature{} })
+		w.append(5)
+		if !w.settle(time.Minute) {
+			t.Fatal("an ack without a cosignature moves nothing")
+		}
+		time.Sleep(time.Second)
+		if before == 0 || w.heldBy() != before {
+			t.Errorf("the checkpoint of %d entries became one of %d", before, w.heldBy())
+		}
+		w.stop()
+		w.startGateway()
+		w.cosigning(nil)
+		w.append(1)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step after a restart")
+		}
+		time.Sleep(time.Second)
+		if w.heldBy() <= before+5 {
+			t.Errorf("cosigned through %d", w.heldBy())
+		}
+	})
+}
