@@ -39,6 +39,7 @@ type cli struct {
 	Status   statusCmd   `cmd:"" help:"Show how the front is."`
 	Gateways gatewaysCmd `cmd:"" help:"Show every gateway: connected, stored, lists proved, alarms."`
 	Entries  entriesCmd  `cmd:"" help:"Show stored entries: times and doors, nobody's card."`
+	VKeys    vkeysCmd    `cmd:"" name:"vkeys" help:"Print the public keys with which anybody checks cosigned checkpoints."`
 	Alarms   alarmsCmd   `cmd:"" help:"Show what gateways raised an alarm for."`
 
 	Backup   backupCmd   `cmd:"" help:"Copy both databases while they are in use."`

@@ -154,6 +154,26 @@ func entryKind(text string) (string, error) {
 	return text, nil
 }
 
+type vkeysCmd struct {
+	Building string `help:"Also the logs of the gateways of this building." placeholder:"ID"`
+}
+
+// Run prints verifier keys, one a line.
+func (c vkeysCmd) Run(s *session) error {
+	keys, err := s.front.VKeys(s.ctx, c.Building)
+	if err != nil {
+		return err
+	}
+	return s.print(keys, func(w io.Writer) {
+		for _, k := range append(slices.Clone(keys.Witnesses), keys.Logs...) {
+			fmt.Fprintln(w, k)
+		}
+		if c.Building != "" && len(keys.Logs) == 0 {
+			fmt.Fprintln(s.err, "no gateway of that building has stored entries; registryd gateways lists buildings")
+		}
+	})
+}
+
 type alarmsCmd struct {
 	Building string `help:"Only of this building."`
 	Limit    int    `help:"At most so many." default:"100"`

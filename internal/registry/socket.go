@@ -104,6 +104,7 @@ func (f *Front) handler() http.Handler {
 	mux.HandleFunc("GET /v1/gateways", f.getGateways)
 	mux.HandleFunc("GET /v1/entries", f.getEntries)
 	mux.HandleFunc("GET /v1/alarms", f.getAlarms)
+	mux.HandleFunc("GET /v1/vkeys", f.getVKeys)
 	mux.HandleFunc("GET /v1/status", f.getStatus)
 	return mux
 }

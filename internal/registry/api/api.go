@@ -162,6 +162,13 @@ type EntryFilter struct {
 	Limit    int       // 0: 1,000; at most 1,000,000
 }
 
+// VKeys are the public keys with which anybody checks cosigned checkpoints, as
+// verifiers of signed notes take them.
+type VKeys struct {
+	Witnesses []string `json:"witnesses"` // of the registry, by the trust document in force
+	Logs      []string `json:"logs"`      // of each epoch that is stored of a gateway of the building, newest first
+}
+
 // Alarm is one that a gateway reported, by a notice or among its entries, or
 // that the front found (kind "fork").
 type Alarm struct {

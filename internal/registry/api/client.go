@@ -92,6 +92,12 @@ func (c *Client) PutAway(ctx context.Context) error {
 	return c.socket.Call(ctx, http.MethodPost, "/v1/remarks/done", struct{}{}, nil)
 }
 
+// VKeys asks for the keys of the registry's witnesses and of a building's logs.
+func (c *Client) VKeys(ctx context.Context, building string) (k VKeys, err error) {
+	q := url.Values{"building": {building}}
+	return k, c.socket.Call(ctx, http.MethodGet, "/v1/vkeys?"+q.Encode(), nil, &k)
+}
+
 // Status asks how the front is.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
 	return s, c.socket.Call(ctx, http.MethodGet, "/v1/status", nil, &s)

@@ -84,6 +84,21 @@ func (s *Store) fill(ctx context.Context, g *Gateway) error {
 	return s.fillLine(ctx, g)
 }
 
+// Epochs returns the epochs that are stored of a gateway, newest first.
+func (s *Store) Epochs(ctx context.Context, gateway int64) (all []uint64, err error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT epoch FROM epochs WHERE gateway = $1 ORDER BY number DESC`, gateway)
+	err = each(rows, err, func() error {
+		var epoch int64
+		err := rows.Scan(&epoch)
+		all = append(all, uint64(epoch))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read epochs: %w", err)
+	}
+	return all, nil
+}
+
 // Filter narrows batches; zero fields don't.
 type Filter struct {
 	Building string
