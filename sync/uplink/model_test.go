@@ -75,10 +75,10 @@ type registry struct {
 	nonce    wire.Nonce
 	window   uint16
 	retry    uint16
-	silent   bool     // takes everything and answers nothing
-	liar     bool     // confirms batches with another root
+	silent   bool                                         // takes everything and answers nothing
+	liar     bool                                         // confirms batches with another root
 	cosign   func(wire.Checkpoint, uint32) wire.Signature // nil: as it should
-	faults   []string // what an honest gateway never does
+	faults   []string                                     // what an honest gateway never does
 	whos     map[string]bool
 	notices  map[string]int
 	forks    int
