@@ -110,6 +110,7 @@ func (w *batchWork) store(t *txn, g *gateway) error {
 	// The root that was signed is over all entries: where it holds, those before
 	// `next` are the ones that are stored.
 	fresh := next - first
+	before := r
 	if r = r.AddAll(w.leaves[fresh:]); wire.Hash(r.Root()) != w.batch.Root {
 		return w.fork(t, g, l.id)
 	}
@@ -118,6 +119,7 @@ func (w *batchWork) store(t *txn, g *gateway) error {
 		return err
 	}
 	t.heard = append(t.heard, g)
+	t.reached(l, g, w.batch.Epoch, before, w.leaves[fresh:])
 	if err := t.setRange(l.id, w.batch.Epoch, r); err != nil {
 		return err
 	}

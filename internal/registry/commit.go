@@ -6,7 +6,6 @@ import (
 
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
-	"gatehouse/sync/wire"
 )
 
 // Bounds of a transaction that many messages share: one sync to disk for all.
@@ -200,15 +199,6 @@ func (t *txn) ack(g *gateway, epoch uint64) {
 		t.acked[key] = true
 		t.acks = append(t.acks, key)
 	}
-}
-
-// cosign reports whether the witness may cosign an epoch as it is stored now. That
-// it does so is kept before anybody sees it. An empty tree says nothing.
-func (t *txn) cosign(l *ledger, epoch uint64, r tree.Range) (bool, error) {
-	if r.Size() == 0 {
-		return false, nil
-	}
-	return t.Cosign(l.id, epoch, r.Size(), wire.Hash(r.Root()), t.now.Unix())
 }
 
 func (t *txn) replies(into *[]reply) error {

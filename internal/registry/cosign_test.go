@@ -87,6 +87,84 @@ func TestCosignsOnlyForward(t *testing.T) {
 	}
 }
 
+// claims is a hello that brings a cosignature.
+func (s *scene) claims(epoch, size uint64, at uint32, by ed25519.PrivateKey, root wire.Hash) wire.Hello2 {
+	c := wire.Checkpoint{Address: s.g.place.Address(), Epoch: epoch, Size: size, Root: root}
+	s.g.nonce[15]++
+	return wire.Hello2{Hello: s.g.hello(), Formats: []uint64{1, 2},
+		Cosigned: wire.Cosigned{Epoch: epoch, Size: size, Time: at, Signature: c.Cosign(by, uint64(at))}}
+}
+
+// TestCosignsFromWhereTheGatewayStands: a front whose store was set back acks, and
+// cosigns when it has caught up with what the gateway holds, if that is of the
+// same entries.
+func TestCosignsFromWhereTheGatewayStands(t *testing.T) {
+	now := uint32(time.Now().Unix())
+	for name, c := range map[string]struct {
+		size    uint64
+		time    uint32
+		forged  bool
+		epoch   uint64
+		ahead   bool // what is stored is cosigned no more
+		after   bool // it is again, when the store has reached it
+		remarks int
+	}{
+		"known":               {10, now - 10, false, 7, false, true, 0},
+		"ahead":               {25, now - 10, false, 7, true, true, 1},
+		"ahead, other tree":   {25, now - 10, true, 7, true, false, 1},
+		"same size, later":    {10, now + 3600, false, 7, true, false, 0}, // until that time
+		"same size, other":    {10, now + 3600, true, 7, true, false, 0},
+		"ahead, and a clock":  {25, now + 3600, false, 7, true, false, 1},
+		"of another epoch":    {1 << 60, now, false, 8, false, true, 1},
+		"at the batch's end":  {30, now - 10, false, 7, true, true, 1},
+		"more than ever come": {1 << 60, 1<<32 - 1, false, 7, true, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.g.fill(30)
+			s.ask(wire.TypeHello, s.g.hello())
+			s.ask(wire.TypeBatch, s.g.batch(0, 10))
+			root := wire.Hash{9}
+			if c.size <= 30 && !c.forged {
+				root = wire.Hash(s.g.ranges[c.size].Root())
+			}
+			a := s.ask(wire.TypeHello, s.claims(c.epoch, c.size, c.time, s.witness, root))
+			if s.at(a, 7, 10); cosigned(a) == c.ahead {
+				t.Errorf("answer to the hello cosigned: %t", cosigned(a))
+			}
+			a = s.ask(wire.TypeBatch, s.g.batch(10, 10))
+			if s.at(a, 7, 20); cosigned(a) == c.ahead {
+				t.Errorf("below it, cosigned: %t", cosigned(a))
+			}
+			a = s.ask(wire.TypeBatch, s.g.batch(20, 10))
+			if s.at(a, 7, 30); cosigned(a) != c.after {
+				t.Errorf("beyond it, cosigned: %t", cosigned(a))
+			}
+			st, err := s.front.client.Status(t.Context())
+			if err != nil || len(st.Remarks) != c.remarks {
+				t.Errorf("remarks %+v, %v", st.Remarks, err)
+			}
+		})
+	}
+}
+
+// TestCosignsNothingBeforeAHello: a front that has just started doesn't know what
+// its gateways hold.
+func TestCosignsNothingBeforeAHello(t *testing.T) {
+	s := newScene(t)
+	s.g.fill(30)
+	s.ask(wire.TypeHello, s.g.hello())
+	s.ask(wire.TypeBatch, s.g.batch(0, 10))
+	s.restart()
+	if a := s.ask(wire.TypeBatch, s.g.batch(10, 10)); cosigned(a) {
+		t.Error("cosigned before the first hello")
+	}
+	s.g.nonce[15]++
+	if a := s.ask(wire.TypeHello, s.g.hello()); !cosigned(a) {
+		t.Error("not cosigned after it")
+	}
+}
+
 // cosign changes what the store says that was cosigned.
 func (s *scene) cosign(f func(*store.Tx, int64)) {
 	s.t.Helper()

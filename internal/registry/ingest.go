@@ -167,6 +167,9 @@ func (w *helloWork) store(t *txn, g *gateway) error {
 	}
 	l.epoch = answerEpoch(w.hello)
 	t.ack(g, l.epoch)
+	if err := t.hold(l, g, w.hello.Cosigned); err != nil {
+		return err
+	}
 	back, err := t.SetBack(l.id, w.hello.Epoch, w.hello.Next, w.hello.List)
 	if err != nil {
 		return err

@@ -83,6 +83,7 @@ type ledger struct {
 	renew bool   // the line contradicts itself: acks name none, so that it begins another
 	owing bool   // persons of records that siblings brought may still be with it
 
+	claim  claim
 	budget budget
 }
 

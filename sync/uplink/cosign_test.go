@@ -76,6 +76,12 @@ func TestAckWithoutCosignature(t *testing.T) {
 		}
 		w.stop()
 		w.startGateway()
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step after a restart")
+		}
+		if c := w.reg.claimed(); c.Size != before || c.Epoch != w.journal.Acked().Epoch || c.Signature == (wire.Signature{}) {
+			t.Errorf("the hello says that %d entries are cosigned, the file %d", c.Size, before)
+		}
 		w.cosigning(nil)
 		w.append(1)
 		if !w.settle(time.Minute) {

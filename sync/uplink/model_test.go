@@ -91,9 +91,10 @@ type registry struct {
 	versions [2]uint64         // house, trust
 	batches  int
 	helloAt  []time.Time
-	formats  uint64   // that it reads; 0: all
-	hellos   []uint64 // formats in which it was greeted, whether it read them or not
-	format   uint64   // of the newest hello that it read
+	formats  uint64        // that it reads; 0: all
+	claim    wire.Cosigned // of the newest hello
+	hellos   []uint64      // formats in which it was greeted, whether it read them or not
+	format   uint64        // of the newest hello that it read
 	spread   uint16
 	stop     context.CancelFunc
 	done     sync.WaitGroup
@@ -159,7 +160,7 @@ func (r *registry) take(link *nasty.Link, m mqtt.Message) {
 	case wire.TypeHello:
 		h, err := wire.DecodeHello(r.format, payload)
 		r.decode(err)
-		r.helloAt = append(r.helloAt, time.Now())
+		r.helloAt, r.claim = append(r.helloAt, time.Now()), h.Cosigned
 		r.nonce, epoch = h.Nonce, h.CursorEpoch
 		if epoch == 0 {
 			epoch = h.Epoch
@@ -282,6 +283,12 @@ func (r *registry) answer(link *nasty.Link, epoch uint64) {
 		return
 	}
 	r.say(link, wire.TypeAck, k)
+}
+
+func (r *registry) claimed() wire.Cosigned {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.claim
 }
 
 // lie confirms what is stored, under another root.

@@ -102,6 +102,20 @@ type heldNote struct {
 	by wire.Cosignature
 }
 
+// newest returns what is held, for the hello: a registry that was set back must not
+// cosign below it. A key that is no witness's any more has no say.
+func (s *saver) newest() wire.Cosigned {
+	s.mu.Lock()
+	held := s.held
+	s.mu.Unlock()
+	for _, w := range s.keyring.Registry().Trust.Keyset(wire.RoleWitness) {
+		if held.Size > 0 && w.Public.Equal(held.by.Public) {
+			return wire.Cosigned{Epoch: held.Epoch, Size: held.Size, Time: uint32(held.by.Time), Signature: held.by.Signature}
+		}
+	}
+	return wire.Cosigned{}
+}
+
 // isNewer says whether an ack goes beyond what is held: more of the same epoch,
 // or the newest epoch. Older epochs that are sent again don't count.
 func (s *saver) isNewer(k wire.Ack2, held heldNote) bool {

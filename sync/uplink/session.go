@@ -155,6 +155,7 @@ func (a *actor) hello() wire.Hello2 {
 	h := wire.Hello2{Hello: wire.Hello{Nonce: a.nonce, Boot: j.Boot, Epoch: j.Epoch, Next: j.Sequence, Root: wire.Hash(j.Root),
 		List: list.Version, ListHash: list.Hash, House: reg.House.Version, Trust: reg.Trust.Version,
 		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}}
+	h.Cosigned = a.saver.newest()
 	for f := uint64(1); f <= a.o.Formats; f++ {
 		h.Formats = append(h.Formats, f)
 	}
