@@ -25,7 +25,7 @@ func (p *second) audit() error {
 		return err
 	}
 	var central, log []control.LogEntry
-	err := p.centre.front.Entries(p.ctx, api.EntryFilter{Building: secondBuilding, Limit: 1_000_000}, func(e api.Entry) error {
+	_, err := p.centre.front.Entries(p.ctx, api.EntryFilter{Building: secondBuilding, Limit: 1_000_000}, func(e api.Entry) error {
 		central = append(central, asLogged(e))
 		return nil
 	})

@@ -83,7 +83,7 @@ func (t *town) mosquitto(tb testing.TB, program string) {
 func (t *town) stored(tb testing.TB, building, gateway string) map[string]api.Entry {
 	tb.Helper()
 	all := map[string]api.Entry{}
-	err := t.front.Entries(tb.Context(), api.EntryFilter{Building: building, Gateway: gateway, Limit: 1_000_000}, func(e api.Entry) error {
+	_, err := t.front.Entries(tb.Context(), api.EntryFilter{Building: building, Gateway: gateway, Limit: 1_000_000}, func(e api.Entry) error {
 		k := fmt.Sprint(e.Epoch, "/", e.Sequence)
 		if _, twice := all[k]; twice {
 			tb.Errorf("entry %s is stored twice", k)

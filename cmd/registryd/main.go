@@ -74,6 +74,7 @@ type session struct {
 	json   bool
 	in     io.Reader
 	out    io.Writer
+	raw    io.Writer // standard output as it is: for a byte order mark, not for what others wrote
 	err    io.Writer // questions and remarks
 }
 
@@ -92,7 +93,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if cmd == nil {
 		return status
 	}
-	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), json: c.JSON, in: in, out: screen.Writer{To: out}, err: screen.Writer{To: errOut}}
+	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), json: c.JSON, in: in, out: screen.Writer{To: out}, raw: out, err: screen.Writer{To: errOut}}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")

@@ -3,15 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
-	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
-	"gatehouse/sync/wire"
 )
 
 type statusCmd struct{}
@@ -98,60 +94,6 @@ func listState(g api.Gateway) string {
 		text += fmt.Sprintf(", %d proved", g.Applied)
 	}
 	return text
-}
-
-type entriesCmd struct {
-	Building string `help:"Only of this building."`
-	Gateway  string `help:"Only of this gateway."`
-	Door     string `help:"Only of this door."`
-	Kind     string `help:"Only of this kind: access, opened, forced, ..."`
-	From     string `help:"From this time on: 2026-01-31 or 2026-01-31T08:00:00+08:00." placeholder:"TIME"`
-	To       string `help:"Before this time." placeholder:"TIME"`
-	Limit    int    `help:"At most so many." default:"1000"`
-}
-
-// Run shows headers of entries.
-func (c entriesCmd) Run(s *session) error {
-	kind, err := entryKind(c.Kind)
-	if err != nil {
-		return err
-	}
-	f := api.EntryFilter{Building: c.Building, Gateway: c.Gateway, Door: c.Door, Kind: kind, Limit: c.Limit}
-	if f.From, err = calendar.Moment(c.From, time.Local); err != nil {
-		return err
-	}
-	if f.To, err = calendar.Moment(c.To, time.Local); err != nil {
-		return err
-	}
-	found := 0
-	err = s.front.Entries(s.ctx, f, func(e api.Entry) error {
-		if found++; s.json {
-			return s.encode(e)
-		}
-		what := strings.Join(strings.Fields(strings.Join([]string{e.Kind, e.Outcome, e.Reason, e.Direction, e.Source}, " ")), " ")
-		_, err := fmt.Fprintf(s.out, "%s  %s/%s  %s:%d  %-12s %s\n", clock(&e.Time), e.Building, e.Gateway, e.Epoch, e.Sequence, e.Door, what)
-		return err
-	})
-	if err == nil && found == 0 && !s.json {
-		fmt.Fprintln(s.err, "none")
-	}
-	return err
-}
-
-// entryKind refuses a kind that no entry has: its empty answer would look as if
-// nothing had happened.
-func entryKind(text string) (string, error) {
-	text = strings.ReplaceAll(strings.ToLower(text), "-", "_")
-	var all []string
-	for k := range wire.Kind(math.MaxUint8) {
-		if name := k.String(); !strings.HasPrefix(name, "kind_") {
-			all = append(all, name)
-		}
-	}
-	if text != "" && !slices.Contains(all, text) {
-		return "", hinted("one of "+strings.Join(all, ", "), "no kind of entries: %q", text)
-	}
-	return text, nil
 }
 
 type vkeysCmd struct {

@@ -10,6 +10,7 @@ package calendar
 import (
 	"fmt"
 	"math"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -82,6 +83,36 @@ func LastDay(end *time.Time, zone *time.Location) string {
 		return ""
 	}
 	return end.Add(-time.Second).In(zone).Format(time.DateOnly)
+}
+
+// Here is this machine's time zone, by its name where that is known.
+func Here() *time.Location {
+	name := os.Getenv("TZ")
+	if name == "" {
+		if target, err := os.Readlink("/etc/localtime"); err == nil {
+			_, name, _ = strings.Cut(target, "zoneinfo/")
+		}
+	}
+	name = strings.TrimPrefix(name, ":")
+	if zone, err := time.LoadLocation(name); err == nil && name != "" && same(zone, time.Local) {
+		return zone
+	}
+	if same(time.UTC, time.Local) {
+		return time.UTC
+	}
+	return time.Local
+}
+
+// same reports whether two zones have the same offset, summer and winter.
+func same(a, b *time.Location) bool {
+	for _, t := range []time.Time{time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)} {
+		_, one := t.In(a).Zone()
+		_, other := t.In(b).Zone()
+		if one != other {
+			return false
+		}
+	}
+	return true
 }
 
 // read returns the midnight at the start of a day, plus so many days.

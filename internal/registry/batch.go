@@ -26,6 +26,7 @@ type batchWork struct {
 // stored all the same: content is no reason to refuse.
 type note struct {
 	wall    int64
+	unsure  bool // nothing says how good the clock was, or that it was good
 	alarm   bool
 	applied bool
 	version uint64
@@ -56,15 +57,16 @@ func openBatch(m message, payload []byte) (*batchWork, error) {
 }
 
 func readNote(header []byte) (n note) {
-	kind, wall, ok := wire.GlanceHeader(header)
+	kind, wall, clock, ok := wire.GlanceHeader(header)
+	n = note{wall: wall, unsure: !ok || clock < wire.ClockRTC}
 	if !ok || !mayConcern(kind) {
-		return note{wall: wall}
+		return n
 	}
 	h, err := wire.DecodeHeader(header)
 	if err != nil {
-		return n
+		return note{unsure: true}
 	}
-	n.wall, n.alarm = h.Wall, h.Alarm()
+	n.alarm = h.Alarm()
 	if h.Kind == wire.KindListApplied && len(h.Detail) == len(n.hash) {
 		n.applied, n.version, n.hash = true, h.Count, wire.Hash(h.Detail)
 	}
@@ -133,6 +135,9 @@ func (w *batchWork) add(t *txn, id int64, first uint64, i int) error {
 	for ; i < len(w.notes); i++ {
 		n := &w.notes[i]
 		row.WallFrom, row.WallTo = min(row.WallFrom, n.wall), max(row.WallTo, n.wall)
+		if n.unsure { // it may be of any time until now
+			row.WallFrom, row.WallTo = min(row.WallFrom, 0), max(row.WallTo, t.now.UnixMilli())
+		}
 		seq := w.batch.First + uint64(i)
 		if n.alarm {
 			a := store.Alarm{Gateway: id, Epoch: w.batch.Epoch, Sequence: seq, Header: w.batch.Headers[i], Stored: true, Heard: t.now}

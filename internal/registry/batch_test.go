@@ -24,7 +24,7 @@ func TestNotesAtAGlance(t *testing.T) {
 			}
 		}
 	}
-	if n := readNote([]byte{0xff}); n != (note{}) {
+	if n := readNote([]byte{0xff}); n != (note{unsure: true}) {
 		t.Errorf("of no header: %+v", n)
 	}
 }

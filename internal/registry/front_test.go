@@ -100,7 +100,8 @@ func TestBatchesAreStoredOnceAndInOrder(t *testing.T) {
 
 func (s *scene) entries(f api.EntryFilter) (all []api.Entry) {
 	s.t.Helper()
-	s.must(s.front.client.Entries(context.Background(), f, func(e api.Entry) error { all = append(all, e); return nil }))
+	_, err := s.front.client.Entries(context.Background(), f, func(e api.Entry) error { all = append(all, e); return nil })
+	s.must(err)
 	return all
 }
 
@@ -323,8 +324,8 @@ func TestRestartedFrontPushes(t *testing.T) {
 func TestEntriesAreFiltered(t *testing.T) {
 	s := newScene(t)
 	for i, door := range []string{"front", "yard", "front"} {
-		s.g.add(wire.Header{Kind: wire.KindAccess, Door: door, Wall: int64(1_000_000 + 1000*i)}, true)
-		s.g.add(wire.Header{Kind: wire.KindOpened, Door: door, Wall: int64(1_000_500 + 1000*i)}, false)
+		s.g.add(wire.Header{Kind: wire.KindAccess, Door: door, Clock: wire.ClockNTP, Wall: int64(1_000_000 + 1000*i)}, true)
+		s.g.add(wire.Header{Kind: wire.KindOpened, Door: door, Clock: wire.ClockNTP, Wall: int64(1_000_500 + 1000*i)}, false)
 	}
 	s.at(s.ask(wire.TypeBatch, s.g.batch(0, 4)), 7, 4)
 	s.at(s.ask(wire.TypeBatch, s.g.batch(2, 4)), 7, 6) // overlaps: two of its entries are stored already

@@ -1,10 +1,8 @@
 package registry
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -95,76 +93,6 @@ func (f *Front) getAlarms(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, all)
-}
-
-// errEnough ends a query whose limit is reached.
-var errEnough = errors.New("enough")
-
-func (f *Front) getEntries(w http.ResponseWriter, r *http.Request) {
-	filter, err := readFilter(r.URL.Query())
-	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error(), "")
-		return
-	}
-	out := newLines(w)
-	left := filter.Limit
-	err = f.store.Batches(r.Context(), store.Filter{Building: filter.Building, Gateway: filter.Gateway, From: filter.From, To: filter.To},
-		func(p wire.Place, row store.Batch) error {
-			var b wire.Batch
-			if err := wire.Decode(row.Body, &b); err != nil {
-				return fmt.Errorf("stored batch of %s: %w", p.Address(), err)
-			}
-			for i := int(row.First - b.First); i < len(b.Headers); i++ {
-				h, err := wire.DecodeHeader(b.Headers[i])
-				if err != nil || !passes(filter, h) {
-					continue // what can't be read is kept, and shown to nobody
-				}
-				if left == 0 {
-					return errEnough
-				}
-				left--
-				if err := out.e.Encode(showEntry(p, b, i, h)); err != nil {
-					return errEnough // whoever asked is gone
-				}
-			}
-			return nil
-		})
-	if err != nil && !errors.Is(err, errEnough) {
-		_ = out.e.Encode(api.Error{Message: err.Error()})
-	}
-}
-
-func showEntry(p wire.Place, b wire.Batch, i int, h wire.Header) api.Entry {
-	e := api.Entry{Place: api.Place(p), Epoch: fmt.Sprintf("%016x", b.Epoch), Sequence: b.First + uint64(i), Boot: h.Boot, Counter: h.Counter,
-		Time: h.Time(), Clock: h.Clock.String(), Kind: h.Kind.String(), Outcome: h.Outcome.String(), Reason: h.Reason.String(),
-		Door: h.Door, Source: h.Source, Direction: h.Direction.String(), Count: h.Count, Detail: h.Detail}
-	if len(b.Whos[i]) > 0 {
-		e.WhoHash = b.Whos[i]
-	}
-	return e
-}
-
-func readFilter(q url.Values) (f api.EntryFilter, err error) {
-	f = api.EntryFilter{Building: q.Get("building"), Gateway: q.Get("gateway"), Door: q.Get("door"), Kind: q.Get("kind")}
-	for key, into := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
-		if text := q.Get(key); text != "" {
-			if *into, err = time.Parse(time.RFC3339Nano, text); err != nil {
-				return f, fmt.Errorf("%s %q: want a time as 2026-01-31T08:00:00+08:00", key, text)
-			}
-		}
-	}
-	f.Limit, err = readLimit(q, 1000, 1_000_000)
-	return f, err
-}
-
-func passes(f api.EntryFilter, h wire.Header) bool {
-	switch {
-	case f.Door != "" && h.Door != f.Door, f.Kind != "" && h.Kind.String() != f.Kind:
-		return false
-	case !f.From.IsZero() && h.Time().Before(f.From), !f.To.IsZero() && !h.Time().Before(f.To):
-		return false
-	}
-	return true
 }
 
 func (f *Front) getStatus(w http.ResponseWriter, r *http.Request) {

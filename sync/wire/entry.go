@@ -115,10 +115,10 @@ func DecodeHeader(b []byte) (Header, error) {
 	return h, nil
 }
 
-// GlanceHeader reads kind and wall clock (ms since 1970) of a header, and judges
-// nothing else of it: for those who pass most entries on. ok is false where
-// there are none.
-func GlanceHeader(b []byte) (kind Kind, wall int64, ok bool) {
+// GlanceHeader reads kind, wall clock (ms since 1970) and how good that was of a
+// header, and judges nothing else of it: for those who pass most entries on. ok
+// is false where there are none.
+func GlanceHeader(b []byte) (kind Kind, wall int64, clock ClockQuality, ok bool) {
 	r := reader{b: b}
 	for n := r.head(majorMap, 23); n > 0; n-- {
 		switch r.head(majorUint, 23) {
@@ -128,14 +128,16 @@ func GlanceHeader(b []byte) (kind Kind, wall int64, ok bool) {
 			} else {
 				wall = int64(r.head(majorUint, math.MaxInt64))
 			}
+		case 5:
+			clock = ClockQuality(r.head(majorUint, math.MaxUint8))
 		case 6: // keys stand in order: nothing after it is needed
 			kind = Kind(r.head(majorUint, math.MaxUint8))
-			return kind, wall, !r.bad && kind != 0
+			return kind, wall, clock, !r.bad && kind != 0
 		default:
 			r.skip()
 		}
 	}
-	return 0, 0, false
+	return 0, 0, 0, false
 }
 
 func (h Header) check() error {

@@ -80,13 +80,13 @@ func FuzzItem(f *testing.F) {
 func FuzzGlanceHeader(f *testing.F) {
 	header, _, _ := goldenParts(f)
 	f.Add(header)
-	early, err := Header{Wall: -1 << 63, Kind: KindAccess, Ref: &Ref{Boot: 1}, Detail: []byte("x")}.Encode()
+	early, err := Header{Wall: -1 << 63, Clock: ClockNTP, Kind: KindAccess, Ref: &Ref{Boot: 1}, Detail: []byte("x")}.Encode()
 	f.Add(must(f, early, err))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		kind, wall, ok := GlanceHeader(b)
+		kind, wall, clock, ok := GlanceHeader(b)
 		h, err := DecodeHeader(b)
-		if err == nil && (!ok || kind != h.Kind || wall != h.Wall) {
-			t.Fatalf("%x: kind %d at %d, %v at a glance; it is kind %d at %d", b, kind, wall, ok, h.Kind, h.Wall)
+		if err == nil && (!ok || kind != h.Kind || wall != h.Wall || clock != h.Clock) {
+			t.Fatalf("%x: kind %d at %d by clock %d, %v at a glance; it is kind %d at %d by %d", b, kind, wall, clock, ok, h.Kind, h.Wall, h.Clock)
 		}
 	})
 }

@@ -134,24 +134,37 @@ type Gateway struct {
 // Entry is the header of a stored entry. Nobody's card is in it.
 type Entry struct {
 	Place
-	Epoch     string    `json:"epoch"`
-	Sequence  uint64    `json:"sequence"`
-	Boot      uint64    `json:"boot"`
-	Counter   uint64    `json:"counter"`
-	Time      time.Time `json:"time"` // as recorded
-	Clock     string    `json:"clock"`
-	Kind      string    `json:"kind"`
-	Outcome   string    `json:"outcome,omitempty"`
-	Reason    string    `json:"reason,omitempty"`
-	Door      string    `json:"door,omitempty"`
-	Source    string    `json:"source,omitempty"`
-	Direction string    `json:"direction,omitempty"`
-	Count     uint64    `json:"count,omitempty"`
-	Detail    []byte    `json:"detail,omitempty"`
-	WhoHash   []byte    `json:"who_hash,omitempty"` // there is a sealed who part
+	Epoch    string    `json:"epoch"`
+	Sequence uint64    `json:"sequence"`
+	Boot     uint64    `json:"boot"`
+	Counter  uint64    `json:"counter"`
+	Time     time.Time `json:"time"` // as recorded
+	Clock    string    `json:"clock"`
+	Received time.Time `json:"received"` // by the front
+	// Unsure means that Time says nothing: the clock was not set, or was ahead.
+	// The entry was made between NotBefore (nil: not known) and NotAfter.
+	Unsure    bool       `json:"unsure,omitempty"`
+	NotBefore *time.Time `json:"not_before,omitempty"`
+	NotAfter  *time.Time `json:"not_after,omitempty"`
+	Kind      string     `json:"kind"`
+	Outcome   string     `json:"outcome,omitempty"`
+	Reason    string     `json:"reason,omitempty"`
+	Door      string     `json:"door,omitempty"`
+	Source    string     `json:"source,omitempty"`
+	Direction string     `json:"direction,omitempty"`
+	Count     uint64     `json:"count,omitempty"`
+	Detail    []byte     `json:"detail,omitempty"`
+	WhoHash   []byte     `json:"who_hash,omitempty"` // there is a sealed who part
 }
 
-// EntryFilter narrows entries. Zero fields don't.
+// More is the last line of an answer that its limit cut short: the place after
+// which the next question goes on.
+type More struct {
+	More string `json:"more"`
+}
+
+// EntryFilter narrows entries. Zero fields don't. From and To are held against
+// Time, or where that is unsure against NotBefore and NotAfter.
 type EntryFilter struct {
 	Building string
 	Gateway  string
@@ -160,6 +173,8 @@ type EntryFilter struct {
 	From     time.Time
 	To       time.Time // exclusive
 	Limit    int       // 0: 1,000; at most 1,000,000
+	Newest   bool      // what the front got last first
+	After    string    // the place that an answer before named, with the same Newest
 }
 
 // VKeys are the public keys with which anybody checks cosigned checkpoints, as

@@ -104,36 +104,41 @@ func (c *Client) Status(ctx context.Context) (s Status, err error) {
 }
 
 // Entries calls each with the headers that pass the filter, by gateway, epoch
-// and sequence.
-func (c *Client) Entries(ctx context.Context, f EntryFilter, each func(Entry) error) error {
+// and sequence, or with Newest what was stored last first. Where the limit cut
+// the answer short, more is what After goes on with; else it is empty.
+func (c *Client) Entries(ctx context.Context, f EntryFilter, each func(Entry) error) (more string, err error) {
 	body, err := c.socket.Open(ctx, http.MethodGet, "/v1/entries?"+f.query().Encode(), nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer body.Close()
 	dec := json.NewDecoder(body)
 	for {
 		var e struct {
 			Entry
+			More
 			Error string `json:"error"`
 		}
 		if err := dec.Decode(&e); errors.Is(err, io.EOF) {
-			return nil
+			return "", nil
 		} else if err != nil {
-			return fmt.Errorf("read entries from the front: %w", err)
+			return "", fmt.Errorf("read entries from the front: %w", err)
 		}
 		if e.Error != "" {
-			return &Error{Message: e.Error, Status: http.StatusInternalServerError}
+			return "", &Error{Message: e.Error, Status: http.StatusInternalServerError}
+		}
+		if e.More.More != "" {
+			return e.More.More, nil
 		}
 		if err := each(e.Entry); err != nil {
-			return err
+			return "", err
 		}
 	}
 }
 
 func (f EntryFilter) query() url.Values {
 	q := url.Values{}
-	for key, v := range map[string]string{"building": f.Building, "gateway": f.Gateway, "door": f.Door, "kind": f.Kind} {
+	for key, v := range map[string]string{"building": f.Building, "gateway": f.Gateway, "door": f.Door, "kind": f.Kind, "after": f.After} {
 		if v != "" {
 			q.Set(key, v)
 		}
@@ -143,6 +148,9 @@ func (f EntryFilter) query() url.Values {
 	}
 	if !f.To.IsZero() {
 		q.Set("to", f.To.Format(time.RFC3339Nano))
+	}
+	if f.Newest {
+		q.Set("newest", "1")
 	}
 	if f.Limit > 0 {
 		q.Set("limit", strconv.Itoa(f.Limit))

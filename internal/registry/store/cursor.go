@@ -33,7 +33,7 @@ func (tx *Tx) Range(gateway int64, epoch uint64) (tree.Range, error) {
 // in order, at most the last `most` of them. Batches lie end to end, so that from
 // the last back it need not look further than the first that is before `from`.
 func (tx *Tx) Overlapping(gateway int64, epoch, from, to uint64, most int) (all []Batch, err error) {
-	rows, err := tx.query(`SELECT gateway, epoch, first, next, wall_from, wall_to, body, sealed FROM batches
+	rows, err := tx.query(`SELECT gateway, epoch, first, next, wall_from, wall_to, body, sealed, stored_at FROM batches
 		WHERE gateway = $1 AND epoch = $2 AND first < $3 ORDER BY first DESC LIMIT $4`, gateway, int64(epoch), int64(to), most)
 	err = each(rows, err, func() error {
 		b, err := scanBatch(rows)

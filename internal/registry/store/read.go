@@ -103,12 +103,31 @@ func (s *Store) Epochs(ctx context.Context, gateway int64) (all []uint64, err er
 type Filter struct {
 	Building string
 	Gateway  string
-	From     time.Time // entries with this wall clock or a later one may be in it
+	From     time.Time // entries of this time or a later one may be in it
 	To       time.Time // exclusive
+	After    *Cursor   // only those that stand behind it, and the one that holds it
+	Newest   bool      // what was stored last first
 }
 
+// Cursor is a place among stored entries.
+type Cursor struct {
+	Building string
+	Gateway  string
+	Epoch    uint64
+	Sequence uint64
+	Stored   int64 // when its batch was stored, ms since 1970; only needed with Newest
+}
+
+// Ahead is how far a wall clock may be ahead of the time at which an entry was
+// stored, before one of the two is taken for wrong.
+const Ahead = 5 * time.Minute
+
 // Batches calls each with the batches that may hold entries of the filter, by
-// gateway, epoch in the order they came, and sequence.
+// gateway, epoch in the order they came, and sequence; with Newest, the other way
+// round, by when they were stored. Where an entry's own clock was wrong, only
+// what stands around it and when it was stored bound its time: no entry is of
+// later than when it was stored, so that a batch is not left out by its clock
+// alone.
 func (s *Store) Batches(ctx context.Context, f Filter, call func(wire.Place, Batch) error) error {
 	from, to := int64(-1<<62), int64(1<<62)
 	if !f.From.IsZero() {
@@ -117,11 +136,8 @@ func (s *Store) Batches(ctx context.Context, f Filter, call func(wire.Place, Bat
 	if !f.To.IsZero() {
 		to = f.To.UnixMilli()
 	}
-	rows, err := s.read.QueryContext(ctx, `SELECT g.district, g.town, g.building, g.gateway,
-		b.gateway, b.epoch, b.first, b.next, b.wall_from, b.wall_to, b.body, b.sealed
-		FROM batches b JOIN gateways g ON g.id = b.gateway JOIN epochs e ON e.gateway = b.gateway AND e.epoch = b.epoch
-		WHERE ($1 = '' OR g.building = $2) AND ($3 = '' OR g.gateway = $4) AND b.wall_to >= $5 AND b.wall_from < $6
-		ORDER BY g.building, g.gateway, e.number, b.first`, f.Building, f.Building, f.Gateway, f.Gateway, from, to)
+	query, args := f.query(from, to)
+	rows, err := s.read.QueryContext(ctx, query, args...)
 	err = each(rows, err, func() error {
 		var p wire.Place
 		b, err := scanBatch(rows, &p.District, &p.Town, &p.Building, &p.Gateway)
@@ -136,10 +152,86 @@ func (s *Store) Batches(ctx context.Context, f Filter, call func(wire.Place, Bat
 	return nil
 }
 
+func (f Filter) query(from, to int64) (string, []any) {
+	var args []any
+	arg := func(v any) string {
+		args = append(args, v)
+		return fmt.Sprintf("$%d", len(args))
+	}
+	query := `SELECT g.district, g.town, g.building, g.gateway,
+		b.gateway, b.epoch, b.first, b.next, b.wall_from, b.wall_to, b.body, b.sealed, b.stored_at
+		FROM batches b JOIN gateways g ON g.id = b.gateway JOIN epochs e ON e.gateway = b.gateway AND e.epoch = b.epoch
+		WHERE (b.wall_to >= ` + arg(from) + ` OR b.stored_at >= ` + arg(from) + `)
+		AND (b.wall_from < ` + arg(to) + ` OR b.wall_to > b.stored_at + ` + arg(Ahead.Milliseconds()) + `)`
+	if f.Building != "" {
+		query += ` AND g.building = ` + arg(f.Building)
+	}
+	if f.Gateway != "" {
+		query += ` AND g.gateway = ` + arg(f.Gateway)
+	}
+	if f.After != nil {
+		query += ` AND ` + f.After.behind(f.Newest, arg)
+	}
+	if f.Newest {
+		return query + ` ORDER BY b.stored_at DESC, g.building, g.gateway, e.number DESC, b.first DESC`, args
+	}
+	return query + ` ORDER BY g.building, g.gateway, e.number, b.first`, args
+}
+
+// behind is what a batch fulfils that holds the entry at the cursor or one behind
+// it.
+func (c *Cursor) behind(newest bool, arg func(any) string) string {
+	number := func() string {
+		return `(SELECT e2.number FROM epochs e2 JOIN gateways g2 ON g2.id = e2.gateway
+			WHERE g2.building = ` + arg(c.Building) + ` AND g2.gateway = ` + arg(c.Gateway) + ` AND e2.epoch = ` + arg(int64(c.Epoch)) + `)`
+	}
+	start := ``
+	if newest {
+		start = `(b.stored_at < ` + arg(c.Stored) + ` OR b.stored_at = ` + arg(c.Stored) + ` AND `
+	}
+	place := start + `(g.building > ` + arg(c.Building) + ` OR g.building = ` + arg(c.Building) + ` AND (g.gateway > ` + arg(c.Gateway) +
+		` OR g.gateway = ` + arg(c.Gateway) + ` AND `
+	if newest {
+		return place + `(e.number < ` + number() + ` OR e.number = ` + number() + ` AND b.first <= ` + arg(int64(c.Sequence)) + `))))`
+	}
+	return place + `(e.number > ` + number() + ` OR e.number = ` + number() + ` AND b.next > ` + arg(int64(c.Sequence)) + `)))`
+}
+
+// Around calls each with the batches of an epoch beside an entry, the nearest
+// first, until call says that it has seen enough: those that end at it or before,
+// with back, else those that begin at it or behind.
+func (s *Store) Around(ctx context.Context, gateway int64, epoch, sequence uint64, back bool, call func(Batch) (more bool, err error)) error {
+	query := `SELECT gateway, epoch, first, next, wall_from, wall_to, body, sealed, stored_at FROM batches WHERE gateway = $1 AND epoch = $2 AND `
+	if back {
+		query += `next <= $3 ORDER BY first DESC`
+	} else {
+		query += `first >= $3 ORDER BY first`
+	}
+	rows, err := s.read.QueryContext(ctx, query, gateway, int64(epoch), int64(sequence))
+	err = each(rows, err, func() error {
+		b, err := scanBatch(rows)
+		if err != nil {
+			return err
+		}
+		more, err := call(b)
+		if err == nil && !more {
+			return errSeen
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, errSeen) {
+		return fmt.Errorf("read batches: %w", err)
+	}
+	return nil
+}
+
+// errSeen ends a query whose caller has seen enough.
+var errSeen = errors.New("seen")
+
 func scanBatch(rows *sql.Rows, before ...any) (b Batch, err error) {
-	var epoch, begin, next int64
-	err = rows.Scan(append(before, &b.Gateway, &epoch, &begin, &next, &b.WallFrom, &b.WallTo, &b.Body, &b.Sealed)...)
-	b.Epoch, b.First, b.Next = uint64(epoch), uint64(begin), uint64(next)
+	var epoch, begin, next, stored int64
+	err = rows.Scan(append(before, &b.Gateway, &epoch, &begin, &next, &b.WallFrom, &b.WallTo, &b.Body, &b.Sealed, &stored)...)
+	b.Epoch, b.First, b.Next, b.Stored = uint64(epoch), uint64(begin), uint64(next), time.UnixMilli(stored)
 	return b, err
 }
 

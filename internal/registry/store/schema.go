@@ -22,7 +22,8 @@ var schema = []string{
 		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root BYTEA NOT NULL, time BIGINT NOT NULL,
 		PRIMARY KEY (gateway, epoch))`,
 	// body: the batch without its sealed part, which can be erased apart. The
-	// entries of this row are those from first on; body may begin earlier.
+	// entries of this row are those from first on; body may begin earlier. wall_from
+	// and wall_to: between what times they may be.
 	`CREATE TABLE IF NOT EXISTS batches (
 		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, first BIGINT NOT NULL, next BIGINT NOT NULL,
 		wall_from BIGINT NOT NULL, wall_to BIGINT NOT NULL,

@@ -134,8 +134,15 @@ func batchesComeBack(t *testing.T, s *Store) {
 		}
 		return nil
 	})
+	b.Stored = time.UnixMilli(now.UnixMilli())
+	at := func(seq uint64) *Cursor {
+		return &Cursor{Building: "b", Gateway: "g", Epoch: bigEpoch, Sequence: seq, Stored: now.UnixMilli()}
+	}
 	for f, want := range map[Filter]int{{}: 1, {Building: "x"}: 0, {Building: "b", Gateway: "g"}: 1, {Gateway: "x"}: 0,
-		{From: time.UnixMilli(2000)}: 1, {From: time.UnixMilli(2001)}: 0, {To: time.UnixMilli(1001)}: 1, {To: time.UnixMilli(1000)}: 0} {
+		{From: time.UnixMilli(2001)}: 1, // its clock may have been wrong: it was stored later
+		{From: now}:                  1, {From: now.Add(time.Second)}: 0, {To: time.UnixMilli(1001)}: 1, {To: time.UnixMilli(1000)}: 0,
+		{After: at(9)}: 1, {After: at(18)}: 1, {After: at(20)}: 0, {After: &Cursor{Building: "a", Gateway: "z"}}: 1, {After: &Cursor{Building: "c", Gateway: "a"}}: 0,
+		{After: at(10), Newest: true}: 1, {After: at(9), Newest: true}: 0, {Newest: true}: 1} {
 		n := 0
 		err := s.Batches(t.Context(), f, func(p wire.Place, got Batch) error {
 			n++

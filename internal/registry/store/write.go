@@ -12,14 +12,17 @@ import (
 
 // Batch is one stored run of entries.
 type Batch struct {
-	Gateway  int64
-	Epoch    uint64
-	First    uint64 // of the entries that this row stands for
-	Next     uint64
-	WallFrom int64 // least and greatest wall clock among them, ms
+	Gateway int64
+	Epoch   uint64
+	First   uint64 // of the entries that this row stands for
+	Next    uint64
+	// Least and greatest time that they may be of, ms: their wall clocks, and
+	// more where a clock was not set.
+	WallFrom int64
 	WallTo   int64
 	Body     []byte // wire.Batch without Sealed; may begin before First
 	Sealed   []byte
+	Stored   time.Time // as read
 }
 
 // Alarm is the header of an alarm.

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/internal/calendar"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/screen"
+	"gatehouse/sync/wire"
+)
+
+type entriesCmd struct {
+	Building string `help:"Only of this building." placeholder:"ID"`
+	Gateway  string `help:"Only of this gateway." placeholder:"ID"`
+	Door     string `help:"Only of this door." placeholder:"ID"`
+	Kind     string `help:"Only of this kind: access, opened, forced, ..."`
+	From     string `help:"From this time on: 2026-01-31 or 2026-01-31T08:00:00+08:00." placeholder:"TIME"`
+	To       string `help:"Before this time." placeholder:"TIME"`
+	Limit    int    `help:"At most so many; what is left out is told." default:"1000"`
+	Newest   bool   `help:"What was received last first."`
+	After    string `help:"Go on behind this place, as the answer before named it." placeholder:"PLACE"`
+	CSV      bool   `name:"csv" help:"For a spreadsheet: CSV in UTF-8 with a byte order mark; the zone stands in the first line."`
+	Zone     string `help:"Time zone of days and times, as Asia/Shanghai; else that of the gateways asked for, or of this machine." placeholder:"NAME"`
+}
+
+// Run shows headers of entries.
+func (c entriesCmd) Run(s *session) error {
+	if c.CSV && s.json {
+		return hinted("leave one of them out", "--csv and --json are two forms of the same")
+	}
+	zone, err := s.zone(c.Zone, c.Building)
+	if err != nil {
+		return err
+	}
+	f, err := c.filter(zone)
+	if err != nil {
+		return err
+	}
+	show := c.lines(s, zone)
+	table := csv.NewWriter(s.raw)
+	if c.CSV {
+		if err := csvHead(s.raw, table, zone); err != nil {
+			return err
+		}
+		show = func(e api.Entry) error { return table.Write(csvRow(e, zone)) }
+	}
+	found := 0
+	more, err := s.front.Entries(s.ctx, f, func(e api.Entry) error { found++; return show(e) })
+	if table.Flush(); err == nil {
+		err = table.Error()
+	}
+	switch {
+	case err != nil:
+		return err
+	case more != "":
+		c.After = more
+		fmt.Fprintf(s.err, "%d entries shown, and there are more\nhint: registryd %s\n", found, c.command(s.json))
+	case found == 0 && !s.json:
+		fmt.Fprintln(s.err, "none")
+	}
+	return nil
+}
+
+func (c entriesCmd) filter(zone *time.Location) (f api.EntryFilter, err error) {
+	f = api.EntryFilter{Building: c.Building, Gateway: c.Gateway, Door: c.Door, Limit: c.Limit, Newest: c.Newest, After: c.After}
+	if f.Kind, err = entryKind(c.Kind); err != nil {
+		return f, err
+	}
+	if f.Limit < 1 || f.Limit > 1_000_000 {
+		return f, hinted("from 1 to 1,000,000; without --limit 1,000", "at most %d entries", c.Limit)
+	}
+	if f.From, err = calendar.Moment(c.From, zone); err != nil {
+		return f, err
+	}
+	f.To, err = calendar.Moment(c.To, zone)
+	return f, err
+}
+
+// command is the one that shows what is behind After.
+func (c entriesCmd) command(json bool) string {
+	words := []string{"entries"}
+	if json {
+		words = []string{"--json", "entries"}
+	}
+	for _, o := range [][2]string{{"building", c.Building}, {"gateway", c.Gateway}, {"door", c.Door}, {"kind", c.Kind}, {"from", c.From}, {"to", c.To},
+		{"limit", fmt.Sprint(c.Limit)}, {"zone", c.Zone}, {"after", c.After}} {
+		if o[1] != "" {
+			words = append(words, "--"+o[0], quoted(o[1]))
+		}
+	}
+	if c.Newest {
+		words = append(words, "--newest")
+	}
+	if c.CSV {
+		words = append(words, "--csv")
+	}
+	return strings.Join(words, " ")
+}
+
+// quoted is a word as a shell takes it.
+func quoted(word string) string {
+	if strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/:.+") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// stamp is a time with the zone's offset.
+const stamp = "2006-01-02 15:04:05 -07:00"
+
+// lines shows an entry as a line of text, or of JSON.
+func (c entriesCmd) lines(s *session, zone *time.Location) func(api.Entry) error {
+	return func(e api.Entry) error {
+		if s.json {
+			return s.encode(e)
+		}
+		at, mark := e.Time.In(zone).Format(stamp), ""
+		if e.Unsure {
+			at, mark = e.NotAfter.In(zone).Format(stamp)+"?", "  ("+unsure(e, zone)+")"
+		}
+		_, err := fmt.Fprintf(s.out, "%s  %s/%s  %s:%d  %-12s %s%s\n", at, e.Building, e.Gateway, e.Epoch, e.Sequence, e.Door, what(e), mark)
+		return err
+	}
+}
+
+func what(e api.Entry) string {
+	return strings.Join(strings.Fields(strings.Join([]string{e.Kind, e.Outcome, e.Reason, e.Direction, e.Source}, " ")), " ")
+}
+
+// unsure says what is known of the time of an entry whose clock says nothing.
+func unsure(e api.Entry, zone *time.Location) string {
+	text := "its clock was not set and said " + e.Time.In(zone).Format(time.DateTime)
+	if e.NotBefore != nil {
+		text += "; made after " + e.NotBefore.In(zone).Format(time.DateTime) + " and before "
+	} else {
+		text += "; made before "
+	}
+	return text + e.NotAfter.In(zone).Format(time.DateTime) + ", received " + e.Received.In(zone).Format(time.DateTime)
+}
+
+// csvHead begins a table that spreadsheets open as UTF-8. The zone stands in it,
+// since a cell has none.
+func csvHead(w io.Writer, table *csv.Writer, zone *time.Location) error {
+	table.UseCRLF = true
+	if _, err := io.WriteString(w, "\ufeff"); err != nil {
+		return fmt.Errorf("write entries: %w", err)
+	}
+	in := " (" + zone.String() + ")"
+	return table.Write([]string{"building", "gateway", "epoch", "sequence", "time" + in, "clock", "sure", "not before" + in, "not after" + in, "received" + in,
+		"kind", "outcome", "reason", "direction", "door", "source", "count"})
+}
+
+func csvRow(e api.Entry, zone *time.Location) []string {
+	at := func(t *time.Time) string {
+		if t == nil {
+			return ""
+		}
+		return t.In(zone).Format(time.DateTime)
+	}
+	count := ""
+	if e.Count > 0 {
+		count = fmt.Sprint(e.Count)
+	}
+	// The epoch with a letter before it: a spreadsheet takes 0000000000000e12 for a number.
+	row := []string{e.Building, e.Gateway, "e-" + e.Epoch, fmt.Sprint(e.Sequence), at(&e.Time), e.Clock, choose(e.Unsure, "no", "yes"), at(e.NotBefore), at(e.NotAfter),
+		at(&e.Received), e.Kind, e.Outcome, e.Reason, e.Direction, e.Door, e.Source, count}
+	for i := range row {
+		row[i] = screen.Plain(row[i])
+	}
+	return row
+}
+
+// zone is that of an option, else that of the building's gateways where they agree
+// (of all, for ""), else this machine's.
+func (s *session) zone(name, building string) (*time.Location, error) {
+	if name == "" {
+		return calendar.Here(), nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, hinted("a name as Asia/Shanghai", "no time zone: %q", name)
+	}
+	return zone, nil
+}
+
+// entryKind refuses a kind that no entry has: its empty answer would look as if
+// nothing had happened.
+func entryKind(text string) (string, error) {
+	text = strings.ReplaceAll(strings.ToLower(text), "-", "_")
+	var all []string
+	for k := range wire.Kind(math.MaxUint8) {
+		if name := k.String(); !strings.HasPrefix(name, "kind_") {
+			all = append(all, name)
+		}
+	}
+	if text != "" && !slices.Contains(all, text) {
+		return "", hinted("one of "+strings.Join(all, ", "), "no kind of entries: %q", text)
+	}
+	return text, nil
+}
