@@ -164,26 +164,26 @@ func TestMissing(t *testing.T) {
 		rows[n].ID = wire.ID{1, byte(n), byte(n >> 8)}
 	}
 	one := listOf(t, 1, issuedAt, nil, 1, rows...)
-	if missing, err := k.Missing(one.Manifest); err != nil || len(missing) != len(one.Buckets) || len(missing) < 4 {
+	if missing, err := k.Missing(one.Manifest, Proof{}); err != nil || len(missing) != len(one.Buckets) || len(missing) < 4 {
 		t.Fatalf("%d of %d: %v", len(missing), len(one.Buckets), err)
 	}
 	apply(t, k, one)
 	rows[7].State = wire.GrantSuspended
 	nine := listOf(t, 9, issuedAt, nil, 1, rows...) // made from another list: buckets prove themselves
-	missing, err := k.Missing(nine.Manifest)
+	missing, err := k.Missing(nine.Manifest, Proof{})
 	if err != nil || len(missing) != 1 {
 		t.Fatalf("%d: %v", len(missing), err)
 	}
 	nine.Buckets = nine.Buckets[rows[7].Credential.Bucket(k.Grants().Bits()):][:1]
 	apply(t, k, nine)
 	want(t, k, credential(7), access.ReasonSuspended)
-	if missing, err := k.Missing(nine.Manifest); err != nil || len(missing) != 0 {
+	if missing, err := k.Missing(nine.Manifest, Proof{}); err != nil || len(missing) != 0 {
 		t.Fatalf("of the list in force: %d, %v", len(missing), err)
 	}
-	if _, err := k.Missing(one.Manifest); !errors.Is(err, ErrConflict) || !errors.Is(err, ErrRolledBack) {
+	if _, err := k.Missing(one.Manifest, Proof{}); !errors.Is(err, ErrConflict) || !errors.Is(err, ErrRolledBack) {
 		t.Fatalf("older: %v", err)
 	}
-	if _, err := k.Missing([]byte("x")); !errors.Is(err, ErrRefused) {
+	if _, err := k.Missing([]byte("x"), Proof{}); !errors.Is(err, ErrRefused) {
 		t.Fatalf("garbage: %v", err)
 	}
 }
@@ -297,17 +297,24 @@ func TestSecondOfAnotherList(t *testing.T) {
 	apply(t, k, u)
 }
 
-// TestOverIsBounded: the oldest are forgotten first.
-func TestOverIsBounded(t *testing.T) {
-	var o over
-	for n := range maxOver + 10 {
-		o.add(wire.ID{byte(n), byte(n >> 8), 1})
+// TestNoneIsForgotten: what is over stays so, however much has ended since; its
+// hash does not depend on the order.
+func TestNoneIsForgotten(t *testing.T) {
+	var o, back tombstones
+	const n = 10_000
+	for i := range n {
+		o.add(wire.ID{byte(i), byte(i >> 8), 1})
+		back.add(wire.ID{byte(n - 1 - i), byte((n - 1 - i) >> 8), 1})
 	}
-	if len(o.Grants) != maxOver || len(o.index) != maxOver || o.index[wire.ID{9, 0, 1}] || !o.index[wire.ID{10, 0, 1}] {
-		t.Fatalf("%d grants", len(o.Grants))
+	if len(o.ids) != n || !o.index[wire.ID{0, 0, 1}] || o.add(wire.ID{10, 0, 1}) {
+		t.Fatalf("%d grants", len(o.ids))
 	}
-	if o.add(wire.ID{10, 0, 1}) {
-		t.Fatal("added again")
+	if o.hash() != back.hash() || o.hash() == (wire.Hash{}) || new(tombstones).hash() != (wire.Hash{}) {
+		t.Fatal("the hash is that of an order, or of nothing")
+	}
+	before := o.hash()
+	if o.add(wire.ID{3}); o.hash() == before {
+		t.Fatal("a grant more, and the same hash")
 	}
 	if fmt.Sprint(goldenKey()) != "building key 1" {
 		t.Fatal("a key prints itself")

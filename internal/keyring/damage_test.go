@@ -172,10 +172,10 @@ func TestKilledBetweenCopies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := k.follow(next, u.Buckets); err != nil {
+		if err := k.fill(next, u.Buckets); err != nil {
 			t.Fatal(err)
 		}
-		if err := k.copies[written].write(next); err != nil {
+		if err := k.copies[written].write(next, &k.over); err != nil {
 			t.Fatal(err)
 		}
 		k = reopen(t, k)

@@ -221,7 +221,7 @@ func (w *town) replay(t *rapid.T) {
 
 func (w *town) bring(t *rapid.T, i int, l *modelList) {
 	g, k := w.gates[i], w.keyrings[i]
-	missing, wanted := k.Missing(l.update.Manifest)
+	missing, wanted := k.Missing(l.update.Manifest, Proof{})
 	u := Update{Manifest: l.update.Manifest, Second: l.update.Second}
 	for _, b := range l.update.Buckets {
 		if slices.Contains(missing, sha256.Sum256(b)) {

@@ -14,11 +14,14 @@
 // no list has named yet opens, an end that no list knows yet does not, and no
 // order of messages, repeat or loss changes what comes out in the end.
 //
-// The folder holds grants-a.db and grants-b.db, each the whole signed list;
-// marks.json, the highest version and time ever applied; over.json, grants that
-// are over and stay so; labels.json, the landlord's own words; adopt.json,
-// unknown cards that wait for a name; records/, one file for each unsettled
-// record. All but the lists are small and rewritten whole, because what is
+// What is over stays so, whatever a list gives back, and a list that does not
+// prove that it descends from the one in force only takes.
+//
+// The folder holds grants-a.db and grants-b.db, each the whole signed list and
+// the grants that are over; removals.json, what lists take that are not in these
+// two; marks.json, the highest version and time ever applied; labels.json, the
+// landlord's own words; adopt.json, unknown cards that wait for a name; records/,
+// one file for each record that no list has settled, or that is kept. All but the lists are small and rewritten whole, because what is
 // deleted inside a database file stays readable in it.
 package keyring
 
@@ -45,6 +48,7 @@ type Options struct {
 	Dir      string // made if it is not there
 	Building string // the address that lists must bear
 	Keys     Keys   // may be empty: then no card is known and no list is taken
+	Formats  uint64 // of lists that are read, from 1 to this one; 0: all
 	Log      zerolog.Logger
 	Now      func() time.Time
 }
@@ -64,14 +68,22 @@ type Keyring struct {
 
 	mu       sync.Mutex // guards all below, and the files
 	lock     *durable.Lock
-	list     *list   // nil: none
-	durable  bool    // a file holds it
+	list     *list   // in force; nil: none
+	stored   *list   // the newest that a file holds; nil: none
+	counts   counted // list as it counts
 	lost     bool    // there was a list once, or may have been
 	view     view    // what is in grants
 	records  []*held // made at the building, in order
 	left     []*held // those that the list has not settled
-	over     over
+	over     tombstones
+	limits   restraint // by lists that are not in force
+	pending  restraint // by the list in force, until it is stored, and what was laid over the one before
+	storing  *list     // that list; nil: none
+	next     hexHash   // of that list of the last run; zeros: none
+	kept     bool      // a file says so
+	refusal  *Refusal  // the last list that was not taken; nil: none since the last that was
 	copies   [2]*copyFile
+	damage   []string
 	marks    marks
 	labels   labels
 	setAside []string
@@ -85,6 +97,9 @@ func Open(o Options) (*Keyring, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Formats == 0 {
+		o.Formats = wire.LogFormat
 	}
 	k := &Keyring{opts: o}
 	k.building.Store(o.Keys.Building)
@@ -183,18 +198,34 @@ func (k *Keyring) Labels() map[wire.ID]string {
 type Status struct {
 	HasKey    bool // of the building
 	KeyNumber byte
-	Issuers   int // keys whose lists are taken
-	Version   uint64
-	Hash      wire.Hash // of the manifest
-	Issued    time.Time // zero: no list
+	Issuers   int       // keys whose lists are taken
+	Epoch     uint64    // of the issuer's role that signed the list
+	Version   uint64    // of the list that is in force and on disk; 0: none
+	Hash      wire.Hash // of its manifest
+	InForce   uint64    // version of the list in force, on disk or not
+	Issued    time.Time // of the list in force; zero: no list
 	Grants    int       // records: one for each credential of each grant
 	Copies    [2]CopyStatus
 	SetAside  []string       // names of damaged files that were put aside since Open
+	Damage    []string       // files that were missing or behind at Open, and how
+	Over      int            // grants that are over for good
+	OverHash  wire.Hash      // over their ids, ascending; zeros: none
+	Masked    []Masked       // of these, such that the list in force gives back
+	Unproved  *Unproved      // nil: no list that proves nothing has taken anything
+	Refusal   *Refusal       // nil: no list was refused since the last that was taken
 	Lost      bool           // a list was applied once and is gone
-	Last      uint64         // highest version ever applied
+	Last      uint64         // highest version ever applied, of its epoch
 	Records   int            // changes made at the building that no list has settled yet
 	Unwritten int            // of these, in force and on no disk
 	Overdue   map[string]int // of these, siblings' that no list has settled for more than a day, by gateway
+}
+
+// Unproved says what lists that don't descend from the one in force have done.
+type Unproved struct {
+	Epoch, Version uint64    // of the last one
+	Hash           wire.Hash // of its manifest
+	Waiting        []wire.ID // grants that they would give or give back, the first 64
+	More           int       // of these, not in Waiting
 }
 
 // CopyStatus is how one of the two files of the list is.
@@ -226,8 +257,12 @@ func (k *Keyring) Status() Status {
 	if k.list != nil {
 		m := k.list.manifest
 		hash = k.list.hash
-		s.Version, s.Hash, s.Issued, s.Grants = m.Version, hash, time.Unix(int64(m.Issued), 0), k.list.grants.Len()
+		s.InForce, s.Issued, s.Grants = m.Version, time.Unix(int64(m.Issued), 0), k.list.grants.Len()
 	}
+	if k.stored != nil {
+		s.Epoch, s.Version, s.Hash = k.stored.signer.Epoch, k.stored.manifest.Version, k.stored.hash
+	}
+	k.listStatus(&s)
 	for i, c := range k.copies {
 		s.Copies[i] = CopyStatus{Name: filepath.Base(c.path), Version: c.version,
 			Good: k.list != nil && c.known && c.hash == hash}
@@ -236,4 +271,15 @@ func (k *Keyring) Status() Status {
 		}
 	}
 	return s
+}
+
+// listStatus fills in what lists have not been able to do. Callers hold mu.
+func (k *Keyring) listStatus(s *Status) {
+	k.listed()
+	s.Damage, s.Masked, s.Refusal = append([]string(nil), k.damage...), append([]Masked(nil), k.counts.masked...), k.refusal
+	s.Over, s.OverHash = len(k.over.ids), k.over.hash()
+	if n := len(k.limits.Lists); n > 0 {
+		last := k.limits.Lists[n-1]
+		s.Unproved = &Unproved{last.Epoch, last.Version, wire.Hash(last.Hash), idsOf(k.limits.Gives), k.limits.More}
+	}
 }

@@ -125,28 +125,43 @@ func TestConflict(t *testing.T) {
 	want(t, k, credential(0), access.ReasonRevoked)
 }
 
-// TestFullListMayJump: a whole list with a higher version is taken whatever it
-// was made from; a partial one that was made from another list is not.
-func TestFullListMayJump(t *testing.T) {
+// TestFullListOfAnotherLine: of a whole list with a higher version that was made
+// from another one only what it takes counts; one that is not whole is not judged.
+func TestFullListOfAnotherLine(t *testing.T) {
 	k := open(t, t.TempDir())
-	bulk(t, k, 2000)
+	ids := bulk(t, k, 2000)
 	far := edit(t, k)
 	far.base.Version, far.hash = 40, wire.Hash{1}
 	add(t, far, credential(5000))
+	must(t, far.SetState(ids[7], wire.GrantRevoked))
+	must(t, far.End(ids[8]))
 	u := sign(t, far)
-	if len(u.Buckets) != 1 {
-		t.Fatalf("%d buckets changed, want 1", len(u.Buckets))
-	}
 	if err := k.Apply(u); !errors.Is(err, ErrConflict) {
 		t.Fatalf("partial list of another line: %v", err)
 	}
 	all, _, err := cut(far.Grants(), far.base.Bits)
-	if err != nil {
+	must(t, err)
+	u.Buckets = all
+	if err := k.Apply(u); !errors.Is(err, ErrUnproved) {
 		t.Fatal(err)
 	}
-	u.Buckets = all
-	apply(t, k, u)
-	if s := k.Status(); s.Version != 41 || s.Grants != 2001 {
+	for range 2 {
+		apply(t, k, u) // again: no news
+		want(t, k, credential(7), access.ReasonRevoked)
+		want(t, k, credential(8), access.ReasonGranted)
+		want(t, k, credential(5000), access.ReasonUnknown)
+		s := k.Status()
+		if s.Version != 1 || s.Grants != 2000 || s.Over != 1 || s.Unproved == nil || s.Unproved.Version != 41 || len(s.Unproved.Waiting) != 1 {
+			t.Fatalf("status %+v", s)
+		}
+		k = reopen(t, k)
+	}
+	e := edit(t, k) // what the tool makes follows the list in force
+	add(t, e, credential(5001))
+	apply(t, k, sign(t, e))
+	want(t, k, credential(7), access.ReasonRevoked)
+	want(t, k, credential(5001), access.ReasonGranted)
+	if s := k.Status(); s.Version != 2 || s.Unproved != nil || len(s.Masked) != 1 || s.Masked[0].Grant != ids[7] {
 		t.Fatalf("status %+v", s)
 	}
 }

@@ -39,12 +39,12 @@ type removal struct {
 // of the day before took from, and asks for a second signature where they are too
 // many. The day is one of witnessed time: an issuer says of what time its list
 // is, and a thief would say that years have passed.
-func (k *Keyring) limit(next *list, second []byte) error {
+func (k *Keyring) limit(next *list, took restraint, second []byte, proved bool) error {
 	if k.registry.Load() == nil || k.list == nil {
 		return nil
 	}
 	now, days := k.time.now(), k.time.days()
-	lost, lately := k.losses(next, now), k.marks.lately(now)
+	lost, lately := k.losses(next, took, now, proved), k.marks.lately(now)
 	for id := range lately {
 		delete(lost, id) // it has counted today
 	}
@@ -79,16 +79,17 @@ func (m marks) lately(now int64) map[wire.ID]bool {
 	return ids
 }
 
-// losses compares what opens now with what would open by next, each with the
-// changes made at the building. So what was done there, with the tenants' own
+// losses compares what opens now with what would open by next, or by the list in
+// force with what next takes, each with the changes made at the building. So what was done there, with the tenants' own
 // cards or by the landlord, is no loss by the list; and a check-in that no list
 // had named yet is one, where next names it to refuse it.
-func (k *Keyring) losses(next *list, now int64) map[wire.ID]bool {
-	over := maps.Clone(k.over.index)
-	for _, id := range k.dropped(next) {
-		over[id] = true
+func (k *Keyring) losses(next *list, took restraint, now int64, proved bool) map[wire.ID]bool {
+	over, limits := k.over.with(idsOf(took.Gone)), restraint{}
+	if !proved {
+		next, limits = k.list, k.limits.and(took)
 	}
-	after, _ := k.combine(next, over)
+	counts, _ := masked(next, over)
+	after, _ := k.combine(counts, over, limits)
 	same := sameDoors(k.list, next) && k.view.grants.Bits() == after.grants.Bits()
 	differs := func(i int) bool { return !same || k.view.grants.Bucket(i) != after.grants.Bucket(i) }
 	return Losses(k.view.contents(differs), after.contents(differs), now)

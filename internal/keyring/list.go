@@ -24,6 +24,7 @@ type List struct {
 type Update struct {
 	Manifest []byte             // the envelope
 	Buckets  [][]byte           // in any order: the manifest has their hashes
+	Proof    Proof              // that the list in force is in the log which the manifest names
 	Second   []byte             // envelope of a second issuer (wire.TypeSecond), where many tenancies end; else empty
 	Labels   map[wire.ID]string // the landlord's own words, by grant; empty text erases. Not signed, never sent on
 }
@@ -47,6 +48,9 @@ func (k *Keyring) head(envelope []byte, keys []wire.Key) (*list, error) {
 		return nil, err
 	}
 	m, err := wire.DecodeManifest(payload)
+	if err == nil && m.Format > k.opts.Formats {
+		err = fmt.Errorf("manifest: %w: format %d, this gateway reads %d", wire.ErrMalformed, m.Format, k.opts.Formats)
+	}
 	if err != nil {
 		return nil, err
 	}

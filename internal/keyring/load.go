@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -15,7 +16,7 @@ import (
 type found struct {
 	copy    *copyFile
 	head    *list
-	content List
+	content stored
 }
 
 // load takes the newest good copy and makes the other one equal to it. Bad ones
@@ -37,7 +38,8 @@ func (k *Keyring) load() {
 			bad = true
 		}
 	}
-	if len(candidates) == 2 && candidates[1].head.manifest.Version > candidates[0].head.manifest.Version {
+	k.compareCopies(candidates)
+	if len(candidates) == 2 && candidates[1].head.rank().compare(candidates[0].head.rank()) > 0 {
 		candidates[0], candidates[1] = candidates[1], candidates[0]
 	}
 	for _, f := range candidates {
@@ -54,6 +56,43 @@ func (k *Keyring) load() {
 	if err := k.store(k.list); err != nil {
 		k.opts.Log.Error().Err(err).Msg("grants can't be written")
 	}
+}
+
+// compareCopies takes the grants that are over from both copies, and tells where
+// they differ, or one is missing, and no power cut explains it.
+func (k *Keyring) compareCopies(candidates []found) {
+	for _, f := range candidates {
+		k.over.add(f.content.Over...)
+	}
+	if k.kept { // they were being written
+		return
+	}
+	for _, c := range k.copies {
+		if _, err := os.Stat(c.path); errors.Is(err, fs.ErrNotExist) && (len(candidates) > 0 || k.marks.Version > 0) && len(k.setAside) == 0 {
+			k.damaged(filepath.Base(c.path), "missing")
+		}
+	}
+	if len(candidates) == 1 || len(candidates) == 2 && candidates[0].content.anchored {
+		if _, err := os.Stat(filepath.Join(k.opts.Dir, marksFile)); errors.Is(err, fs.ErrNotExist) {
+			k.damaged(marksFile, "missing")
+		}
+	}
+	if len(candidates) < 2 {
+		return
+	}
+	a, b := candidates[0], candidates[1]
+	switch c := a.head.rank().compare(b.head.rank()); {
+	case c > 0 || c == 0 && len(a.content.Over) > len(b.content.Over):
+		k.damaged(filepath.Base(b.copy.path), "behind")
+	case c < 0 || len(a.content.Over) < len(b.content.Over):
+		k.damaged(filepath.Base(a.copy.path), "behind")
+	}
+}
+
+// damaged tells of a file that is not as it was left.
+func (k *Keyring) damaged(name, how string) {
+	k.damage = append(k.damage, name+" "+how)
+	k.opts.Log.Error().Str("file", name).Msg("file of the grants is " + how)
 }
 
 // inspect reads a copy as far as its manifest.
@@ -85,6 +124,9 @@ func (k *Keyring) consider(f found) error {
 		return fmt.Errorf("read %s: %w: buckets are not those of the manifest", f.copy.path, durable.ErrDamaged)
 	}
 	f.copy.hash, f.copy.version = f.head.hash, f.head.manifest.Version
+	if slices.Equal(f.content.Over, k.over.ids[:min(len(f.content.Over), len(k.over.ids))]) && f.content.anchored {
+		f.copy.over = len(f.content.Over)
+	}
 	if k.list != nil {
 		return nil
 	}
@@ -95,7 +137,10 @@ func (k *Keyring) consider(f found) error {
 	if err := f.head.fill(nil, func(i int) []byte { return f.content.Buckets[i] }); err != nil {
 		return fmt.Errorf("read %s: %w: %w", f.copy.path, durable.ErrDamaged, err)
 	}
-	k.list = f.head
+	k.list, k.stored = f.head, f.head
+	if hexHash(f.head.hash) == k.next {
+		k.limits = restraint{} // the list itself says it now
+	}
 	return nil
 }
 
@@ -126,7 +171,7 @@ func (k *Keyring) inForce(manifest []byte, unknown error) (*list, error) {
 		return nil, unknown
 	}
 	head, err := k.head(manifest, []wire.Key{k.marks.Signer.key()})
-	if err == nil && (head.manifest.Version != k.marks.Version || head.hash != wire.Hash(k.marks.Hash)) {
+	if err == nil && (head.rank() != k.marks.rank() || head.hash != wire.Hash(k.marks.Hash)) {
 		return nil, unknown
 	}
 	return head, err
@@ -149,9 +194,26 @@ func (k *Keyring) publish(l *list) {
 	k.refresh()
 }
 
-// combine returns what a list and the records together say, and the records that
-// the list has not settled.
-func (k *Keyring) combine(l *list, over map[wire.ID]bool) (view, []*held) {
+// counted is a list as it counts: what is over stays shut.
+type counted struct {
+	of     *list
+	over   int // how many were
+	list   *list
+	masked []Masked
+}
+
+// listed returns the list in force as it counts; nil: none. Callers hold mu.
+func (k *Keyring) listed() *list {
+	if c := &k.counts; c.of != k.list || c.over != len(k.over.ids) {
+		c.of, c.over = k.list, len(k.over.ids)
+		c.list, c.masked = masked(k.list, k.over.index)
+	}
+	return k.counts.list
+}
+
+// combine returns what a list, as it counts, and the records together say, as far
+// as other lists take nothing of it; and the records that the list has not settled.
+func (k *Keyring) combine(l *list, over map[wire.ID]bool, limits restraint) (view, []*held) {
 	rows := rowsOf(l, k.records)
 	left, _ := settle(l, rows, over, k.records)
 	v, err := merge(l, rows, over, left)
@@ -159,13 +221,13 @@ func (k *Keyring) combine(l *list, over map[wire.ID]bool) (view, []*held) {
 		k.opts.Log.Error().Err(err).Msg("changes made at the building can't be merged into the list")
 		v, _ = merge(l, nil, nil, nil)
 	}
-	return v, left
+	return restrict(v, &limits, left), left
 }
 
 // refresh puts in force what the list and the records together say. Callers
 // hold mu.
 func (k *Keyring) refresh() {
-	v, left := k.combine(k.list, k.over.index)
+	v, left := k.combine(k.listed(), k.over.index, k.limits)
 	if k.list == nil && k.lost {
 		v.grants = v.grants.Incomplete()
 	}

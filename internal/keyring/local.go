@@ -23,12 +23,12 @@ const (
 	marksFile  = "marks.json"
 	labelsFile = "labels.json"
 	adoptFile  = "adopt.json"
-	overFile   = "over.json"
 )
 
 // marks are what may only rise, whatever files somebody swaps.
 type marks struct {
-	Version   uint64    `json:"version"`            // of the highest list ever applied
+	Epoch     uint64    `json:"epoch,omitempty"`    // of the issuer's role that signed the highest list ever applied
+	Version   uint64    `json:"version"`            // of that list
 	Hash      hexHash   `json:"hash"`               // of its manifest
 	Floor     int64     `json:"floor"`              // highest signed time ever believed, unix s
 	Authority string    `json:"registry,omitempty"` // whose versions these are: the root's key; empty: the landlord's own
@@ -49,19 +49,21 @@ func (s *signer) key() wire.Key {
 
 // admit reports whether a list that was found or sent may be in force.
 func (m marks) admit(l *list) bool {
-	v := l.manifest.Version
-	return v > m.Version || v == m.Version && wire.Hash(m.Hash) == l.hash
+	c := l.rank().compare(m.rank())
+	return c > 0 || c == 0 && wire.Hash(m.Hash) == l.hash
 }
+
+func (m marks) rank() rank { return rank{m.Epoch, m.Version} }
 
 // marksAfter returns the marks with l in force.
 func (k *Keyring) marksAfter(l *list) marks {
 	m := k.marks
-	if m.Version == l.manifest.Version && wire.Hash(m.Hash) == l.hash {
+	if m.rank() == l.rank() && wire.Hash(m.Hash) == l.hash {
 		return m
 	}
 	k.time.caughtUp()
 	m.Floor, m.witnessedMarks = k.floor.Load(), k.time.marks()
-	m.Version, m.Hash, m.Signer = l.manifest.Version, hexHash(l.hash), nil
+	m.Epoch, m.Version, m.Hash, m.Signer = l.signer.Epoch, l.manifest.Version, hexHash(l.hash), nil
 	for _, key := range k.issuers() {
 		if m.Authority != "" && key.Epoch == l.signer.Epoch && wire.IDOf(key.Public) == l.signer.KeyID {
 			m.Signer = &signer{hexHash(key.Public), key.Epoch}
@@ -110,8 +112,13 @@ func (k *Keyring) readLocal() {
 		authority = hex.EncodeToString(r.Root)
 	}
 	k.marks = k.marks.of(authority)
-	k.read(overFile, &k.over)
-	k.over.add()
+	if k.marks.Epoch == 0 && k.marks.Signer != nil {
+		k.marks.Epoch = k.marks.Signer.Epoch // written before lists compared by it
+	}
+	k.readOver()
+	removals := k.readRemovals()
+	k.limits, k.next = removals.restraint, removals.Next
+	k.over.add(idsOf(k.limits.Gone)...)
 	k.read(labelsFile, &k.labels)
 	k.read(adoptFile, &k.adopt)
 	k.raiseFloor(k.marks.Floor)

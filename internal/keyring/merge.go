@@ -241,6 +241,17 @@ func merge(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, rec
 	if err != nil {
 		return view{}, err
 	}
+	if err := replaceRows(buckets, bits, changed); err != nil {
+		return view{}, err
+	}
+	v.doors, v.sets = draft.doors, draft.sets
+	v.grants, err = access.NewGrants(access.Doors{IDs: v.doors, Sets: v.sets}, bits, buckets)
+	return v, err
+}
+
+// replaceRows puts rows, which are in order, in the places of those of the same
+// credential and grant. Buckets without a change stay the same.
+func replaceRows(buckets []*access.Bucket, bits uint8, changed []access.Record) (err error) {
 	for len(changed) > 0 { // one bucket after the other
 		i := bucketOf(&changed[0], bits)
 		n := 1
@@ -248,13 +259,11 @@ func merge(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, rec
 			n++
 		}
 		if buckets[i], err = access.NewBucket(bits, replaced(buckets[i].Records(), changed[:n])); err != nil {
-			return view{}, err
+			return err
 		}
 		changed = changed[n:]
 	}
-	v.doors, v.sets = draft.doors, draft.sets
-	v.grants, err = access.NewGrants(access.Doors{IDs: v.doors, Sets: v.sets}, bits, buckets)
-	return v, err
+	return nil
 }
 
 func bucketOf(r *access.Record, bits uint8) int { return wire.CredentialID(r.Credential).Bucket(bits) }

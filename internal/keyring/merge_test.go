@@ -12,7 +12,7 @@ import (
 // beside builds what is held from changes, without a disk.
 func beside(t testing.TB, over map[wire.ID]bool, records ...Local) *Keyring {
 	t.Helper()
-	k := &Keyring{}
+	k := &Keyring{opts: Options{Formats: wire.LogFormat}}
 	for _, l := range records {
 		k.records = k.with(&held{Local: l})
 	}
@@ -41,7 +41,7 @@ func plain(gateway string, line, number uint64, c wire.Change) Local {
 // verified reads an update as Apply does.
 func verified(t testing.TB, u Update) *list {
 	t.Helper()
-	k := &Keyring{opts: Options{Building: building}}
+	k := &Keyring{opts: Options{Building: building, Formats: wire.LogFormat}}
 	l, err := k.head(u.Manifest, []wire.Key{{Role: wire.RoleIssuer, Epoch: 1, Public: public(1)}})
 	must(t, err)
 	must(t, l.fill(nil, func(i int) []byte { return u.Buckets[i] }))

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"gatehouse/internal/access"
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
 )
@@ -41,8 +42,8 @@ func (k *Keyring) AddLocal(l Local) error {
 		return k.addAgain(old, h)
 	}
 	records := k.with(h)
-	rows := rowsOf(k.list, records)
-	left, done := settle(k.list, rows, k.over.index, records)
+	rows := rowsOf(k.listed(), records)
+	left, done := settle(k.listed(), rows, k.over.index, records)
 	own := l.Gateway == k.registry.Load().Place.Gateway
 	switch {
 	case !own && slices.Contains(done, h):
@@ -50,7 +51,7 @@ func (k *Keyring) AddLocal(l Local) error {
 	case !own && k.countOf(l.Gateway) >= maxHeld:
 		return fmt.Errorf("add record: %s has %d unsettled ones here, and no more are kept", l.Gateway, maxHeld)
 	}
-	if _, err := merge(k.list, rows, k.over.index, left); err != nil {
+	if _, err := merge(k.listed(), rows, k.over.index, left); err != nil {
 		return fmt.Errorf("add record: %w", err)
 	}
 	failed := k.writeRecord(h)
@@ -152,7 +153,7 @@ func (k *Keyring) Undelivered() (all []Local) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	r := k.registry.Load()
-	_, done := settle(k.list, rowsOf(k.list, k.records), k.over.index, k.records)
+	_, done := settle(k.listed(), rowsOf(k.listed(), k.records), k.over.index, k.records)
 	owed := owing(done)
 	for _, h := range done {
 		if owed[h.Change.Grant] && h.Gateway == r.Place.Gateway {
@@ -262,11 +263,11 @@ func (k *Keyring) StoredLocals(line, number uint64) error {
 // of its grant. Ends go last: without them an earlier check-in must not be left.
 // Callers hold mu.
 func (k *Keyring) sweep() {
-	if len(k.records) == 0 || !k.durable {
+	if len(k.records) == 0 || k.list == nil || k.stored != k.list {
 		return
 	}
-	rows := rowsOf(k.list, k.records)
-	left, done := settle(k.list, rows, k.over.index, k.records)
+	rows := rowsOf(k.listed(), k.records)
+	left, done := settle(k.listed(), rows, k.over.index, k.records)
 	owed := owing(done)
 	done = slices.DeleteFunc(done, func(h *held) bool {
 		if owed[h.Change.Grant] {
@@ -278,10 +279,10 @@ func (k *Keyring) sweep() {
 		return
 	}
 	slices.SortStableFunc(done, func(a, b *held) int { return rankToSweep(a) - rankToSweep(b) })
+	if !k.bury(done, rows) {
+		return
+	}
 	for _, h := range done {
-		if h.Change.Op == wire.OpEnd && len(rows[h.Change.Grant]) == 0 {
-			k.remember([]wire.ID{h.Change.Grant})
-		}
 		if err := k.removeRecord(h); err != nil {
 			k.opts.Log.Error().Err(err).Msg("settled record can't be erased")
 			left = append(left, h) // tried again
@@ -289,6 +290,18 @@ func (k *Keyring) sweep() {
 	}
 	slices.SortFunc(left, (*held).compare)
 	k.records = left
+}
+
+// bury keeps the grants that settled records have ended and that the list does not
+// name, before the records go. It reports whether a file has them. Callers hold mu.
+func (k *Keyring) bury(done []*held, rows map[wire.ID][]access.Record) bool {
+	var ended []wire.ID
+	for _, h := range done {
+		if h.Change.Op == wire.OpEnd && len(rows[h.Change.Grant]) == 0 {
+			ended = append(ended, h.Change.Grant)
+		}
+	}
+	return !k.over.add(ended...) || k.store(k.list) == nil
 }
 
 func rankToSweep(h *held) int {
