@@ -352,7 +352,8 @@ func (g *Gateway) queueStart() {
 	if g.lock == nil {
 		g.o.Log.Warn().Str("folder", g.o.Site.State).Msg("the state folder can't be locked against a second daemon")
 	}
-	for _, name := range g.keyring.Status().SetAside {
+	keys := g.keyring.Status()
+	for _, name := range append(keys.SetAside, keys.Damage...) {
 		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: clip(name)}, wire.Who{})
 	}
 }

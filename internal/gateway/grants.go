@@ -74,15 +74,15 @@ func (g *Gateway) putGrants(r *http.Request) (any, error) {
 		}
 		u.Labels[id] = label
 	}
-	before := g.keyring.Status().Version
+	before := g.keyring.Status()
 	err = g.keyring.Apply(u)
 	s := g.keyring.Status()
-	if s.Version != before {
+	if s.Version != before.Version {
 		g.journal.Queue(wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}, wire.Who{})
 	}
 	if err != nil {
 		g.refusedList(err)
-		return nil, listFailure(err, s.Version != before)
+		return nil, listFailure(err, s.Version != before.Version)
 	}
 	return grantsStatus(s), nil
 }
@@ -91,8 +91,8 @@ func (g *Gateway) putGrants(r *http.Request) (any, error) {
 // list that only came too late is no news.
 func (g *Gateway) refusedList(err error) {
 	g.o.Log.Warn().Err(err).Msg("list of grants refused")
-	if errors.Is(err, keyring.ErrRefused) {
-		g.journal.Queue(wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeRefused, Reason: wire.ReasonListRefused}, wire.Who{})
+	if errors.Is(err, keyring.ErrRefused) || errors.Is(err, keyring.ErrUnproved) {
+		g.journal.Queue(wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeRefused, Reason: choose(errors.Is(err, keyring.ErrUnproved), wire.ReasonUnproved, wire.ReasonListRefused)}, wire.Who{})
 	}
 }
 
@@ -102,6 +102,10 @@ func listFailure(err error, applied bool) error {
 	case applied && !errors.Is(err, keyring.ErrNotDurable):
 		return fail(http.StatusInsufficientStorage, "mend the disk; gatehouse grant list shows what is in force",
 			"the list is in force, but what belongs to it on this gateway could not be written: %v", err)
+	case errors.Is(err, keyring.ErrUnproved):
+		return fail(http.StatusConflict, "make the change again from the list of this gateway, with gatehouse grant", "%v", err)
+	case errors.Is(err, keyring.ErrTooFar):
+		return fail(http.StatusForbidden, "make the change again from the list of this gateway, with gatehouse grant", "%v", err)
 	case errors.Is(err, keyring.ErrConflict):
 		return &failure{http.StatusConflict, control.Error{Message: err.Error(), Hint: "somebody else changed the list: try again", Conflict: true}}
 	case errors.Is(err, keyring.ErrNotDurable):

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -159,7 +157,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 			}
 		}
 	}
-	list = append(list, grantProblems(g.keyring.Status())...)
+	list = append(list, grantProblems(g.keyring.Status(), g.keyring.Registry() != nil)...)
 	list = append(list, g.uplinkProblems(s.Uplink)...)
 	list = append(list, g.setAsideProblems()...)
 	if doubt := g.clock.doubt(); doubt != "" {
@@ -170,22 +168,6 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	}
 	if disk := g.journal.Status().Disk; disk >= 90 {
 		add("the disk is %d %% full: make room; when it is full, denials are no longer logged", disk)
-	}
-	return list
-}
-
-func grantProblems(s keyring.Status) (list []string) {
-	if s.Lost {
-		list = append(list, "the list of grants is lost, so no card opens: hand in the copy beside the issuer's key with gatehouse grant restore")
-	}
-	for _, c := range s.Copies {
-		if s.Version > 0 && !c.Good {
-			list = append(list, fmt.Sprintf("copy %s of the grants is not good (%s); the other one is in force", c.Name, c.Error))
-		}
-	}
-	for _, gateway := range slices.Sorted(maps.Keys(s.Overdue)) {
-		list = append(list, fmt.Sprintf("%d changes from the desk of gateway %s have been in no list for more than a day: registryd tenancies --problems may say why. If nobody made them there, take that gateway out of the building (registryd gateway remove), and they count no more",
-			s.Overdue[gateway], gateway))
 	}
 	return list
 }
@@ -231,7 +213,7 @@ func (g *Gateway) keysProblem() string {
 // oneLine is an error of several parts as a line of its own shows it.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-func choose(yes bool, a, b string) string {
+func choose[T any](yes bool, a, b T) T {
 	if yes {
 		return a
 	}

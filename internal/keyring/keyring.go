@@ -202,22 +202,23 @@ type Status struct {
 	Epoch     uint64    // of the issuer's role that signed the list
 	Version   uint64    // of the list that is in force and on disk; 0: none
 	Hash      wire.Hash // of its manifest
-	InForce   uint64    // version of the list in force, on disk or not
-	Issued    time.Time // of the list in force; zero: no list
-	Grants    int       // records: one for each credential of each grant
-	Copies    [2]CopyStatus
-	SetAside  []string       // names of damaged files that were put aside since Open
-	Damage    []string       // files that were missing or behind at Open, and how
-	Over      int            // grants that are over for good
-	OverHash  wire.Hash      // over their ids, ascending; zeros: none
-	Masked    []Masked       // of these, such that the list in force gives back
-	Unproved  *Unproved      // nil: no list that proves nothing has taken anything
-	Refusal   *Refusal       // nil: no list was refused since the last that was taken
-	Lost      bool           // a list was applied once and is gone
-	Last      uint64         // highest version ever applied, of its epoch
-	Records   int            // changes made at the building that no list has settled yet
-	Unwritten int            // of these, in force and on no disk
-	Overdue   map[string]int // of these, siblings' that no list has settled for more than a day, by gateway
+	// InForce and its epoch are those of the list in force, on disk or not.
+	InForceEpoch, InForce uint64
+	Issued                time.Time // of the list in force; zero: no list
+	Grants                int       // records: one for each credential of each grant
+	Copies                [2]CopyStatus
+	SetAside              []string       // names of damaged files that were put aside since Open
+	Damage                []string       // files that were missing or behind at Open, and how
+	Over                  int            // grants that are over for good
+	OverHash              wire.Hash      // over their ids, ascending; zeros: none
+	Masked                []Masked       // of these, such that the list in force gives back
+	Unproved              *Unproved      // nil: no list that proves nothing has taken anything
+	Refusal               *Refusal       // nil: no list was refused since the last that was taken
+	Lost                  bool           // a list was applied once and is gone
+	Last                  uint64         // highest version ever applied, of its epoch
+	Records               int            // changes made at the building that no list has settled yet
+	Unwritten             int            // of these, in force and on no disk
+	Overdue               map[string]int // of these, siblings' that no list has settled for more than a day, by gateway
 }
 
 // Unproved says what lists that don't descend from the one in force have done.
@@ -257,7 +258,7 @@ func (k *Keyring) Status() Status {
 	if k.list != nil {
 		m := k.list.manifest
 		hash = k.list.hash
-		s.InForce, s.Issued, s.Grants = m.Version, time.Unix(int64(m.Issued), 0), k.list.grants.Len()
+		s.InForceEpoch, s.InForce, s.Issued, s.Grants = k.list.signer.Epoch, m.Version, time.Unix(int64(m.Issued), 0), k.list.grants.Len()
 	}
 	if k.stored != nil {
 		s.Epoch, s.Version, s.Hash = k.stored.signer.Epoch, k.stored.manifest.Version, k.stored.hash

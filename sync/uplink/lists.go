@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
+	"slices"
 	"time"
 
 	"gatehouse/internal/keyring"
@@ -19,14 +21,16 @@ const proveEvery = time.Minute
 // collection gathers what the registry has newer: the parts of a list, until
 // it is whole, and the two documents.
 type collection struct {
-	newestList  uint64 // versions that an ack named
+	newestList  version // that an ack named
 	newestHouse uint64
 	newestTrust uint64
+	saidList    wire.Hash // that the newest hello named as in force
 	lacking     time.Time // since when a newer list is known and not in force
 	unproved    uint64    // version in force of which there is no entry yet; 0: none
 
 	manifest []byte // of the list that is gathered; nil: none
 	second   []byte
+	proof    keyring.Proof
 	lacks    map[wire.Hash]bool
 	have     map[wire.Hash][]byte
 	asked    int // buckets of the last request that have not come
@@ -35,12 +39,27 @@ type collection struct {
 	wantWait time.Duration
 }
 
+// version is that of a list: the epoch of the issuer's role comes first. An ack of
+// format 1 names none, which is 0.
+type version struct{ epoch, number uint64 }
+
+func (v version) before(o version) bool {
+	return v.epoch < o.epoch || v.number < o.number && (v.epoch == o.epoch || o.epoch == 0)
+}
+
+func inForce(s keyring.Status) version { return version{s.InForceEpoch, s.InForce} }
+
 // newest notes which versions an ack names.
 func (a *actor) newest(k wire.Ack2, now time.Time) {
-	if k.List > a.newestList || k.House > a.newestHouse || k.Trust > a.newestTrust {
-		a.newestList, a.newestHouse, a.newestTrust = max(k.List, a.newestList), max(k.House, a.newestHouse), max(k.Trust, a.newestTrust)
-		a.fetchSoon(now)
+	list := version{k.ListEpoch, k.List}
+	if !a.newestList.before(list) && k.House <= a.newestHouse && k.Trust <= a.newestTrust {
+		return
 	}
+	if a.newestList.before(list) {
+		a.newestList = list
+	}
+	a.newestHouse, a.newestTrust = max(k.House, a.newestHouse), max(k.Trust, a.newestTrust)
+	a.fetchSoon(now)
 }
 
 func (a *actor) fetchSoon(now time.Time) { a.wantDue, a.wantWait = now, 0 }
@@ -68,14 +87,15 @@ func (a *actor) fetch(ctx context.Context, now time.Time) time.Time {
 }
 
 func (a *actor) want(now time.Time) (w wire.Want) {
-	reg, version := a.o.Keyring.Registry(), a.o.Keyring.Status().Version
+	reg, list := a.o.Keyring.Registry(), a.o.Keyring.Status()
+	lacks := inForce(list).before(a.newestList)
 	w.House, w.Trust = reg.House.Version < a.newestHouse, reg.Trust.Version < a.newestTrust
-	if version >= a.newestList {
+	if !lacks || list.Unproved != nil && list.Unproved.Version == a.newestList.number { // it is here, and proves nothing
 		a.lacking = time.Time{}
 	} else if a.lacking.IsZero() {
 		a.lacking = now
 	}
-	w.List = version < a.newestList && a.manifest == nil && !a.listsWait(now)
+	w.List = lacks && a.manifest == nil && !a.listsWait(now)
 	for h := range a.lacks {
 		if len(w.Buckets) == wire.MaxWanted {
 			break
@@ -88,7 +108,7 @@ func (a *actor) want(now time.Time) (w wire.Want) {
 // list takes a part: a manifest, and some buckets of it. Each proves itself.
 func (a *actor) list(envelope []byte) error {
 	reg, now := a.o.Keyring.Registry(), time.Now()
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeList, Role: wire.RoleWitness, Address: a.address},
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeList, Role: wire.RoleWitness, Address: a.address, Newest: a.o.Formats},
 		reg.Trust.Keyset(wire.RoleWitness))
 	if err != nil {
 		return err
@@ -107,6 +127,9 @@ func (a *actor) list(envelope []byte) error {
 	}
 	if len(part.Second) > 0 {
 		a.second = part.Second
+	}
+	if len(part.Proof) > 0 {
+		a.proof = keyring.Proof{Index: part.Index, Hashes: part.Proof}
 	}
 	came := false
 	for _, b := range part.Buckets {
@@ -130,7 +153,7 @@ func (a *actor) list(envelope []byte) error {
 // gather begins with a manifest; buckets that came for the one before and are
 // of this one too stay.
 func (a *actor) gather(part wire.ListPart) error {
-	missing, err := a.o.Keyring.Missing(part.Manifest)
+	missing, err := a.o.Keyring.Missing(part.Manifest, keyring.Proof{Index: part.Index, Hashes: part.Proof})
 	if err != nil {
 		return err
 	}
@@ -142,28 +165,55 @@ func (a *actor) gather(part wire.ListPart) error {
 			lacks[h] = true
 		}
 	}
-	a.manifest, a.second, a.lacks, a.have, a.asked = part.Manifest, nil, lacks, have, 0
+	a.manifest, a.second, a.proof, a.lacks, a.have, a.asked = part.Manifest, nil, keyring.Proof{}, lacks, have, 0
 	return nil
 }
 
-// apply puts a whole list in force and records it: that entry is the proof.
+// apply puts a whole list in force and records it: that entry is the proof. One
+// that proves nothing may have come with the proof of an earlier list of this
+// gateway, so it is asked for again after another hello before it is an alarm.
 func (a *actor) apply() error {
-	u := keyring.Update{Manifest: a.manifest, Second: a.second}
+	u := keyring.Update{Manifest: a.manifest, Second: a.second, Proof: a.proof}
 	for _, b := range a.have {
 		u.Buckets = append(u.Buckets, b)
 	}
-	a.manifest, a.second, a.lacks, a.have = nil, nil, nil, nil
-	before := a.o.Keyring.Status().Version
+	a.manifest, a.second, a.proof, a.lacks, a.have = nil, nil, keyring.Proof{}, nil, nil
+	before := a.o.Keyring.Status()
 	err := a.o.Keyring.Apply(u)
 	s := a.o.Keyring.Status()
-	if s.Version != before {
-		a.o.Log.Info().Uint64("version", s.Version).Msg("list of grants in force")
-		a.unproved = s.Version
+	if inForce(s) != inForce(before) {
+		a.o.Log.Info().Uint64("version", s.InForce).Msg("list of grants in force")
+		a.unproved = s.InForce
 		a.proveBy(time.Now())
 		a.lacking = time.Time{}
 		a.recordsSoon()
+		a.tellMasked(before.Masked, s.Masked)
+	}
+	if errors.Is(err, keyring.ErrUnproved) && (a.saidList != s.Hash || s.InForce != s.Version) {
+		a.greetAgain(time.Now())
+		a.fetchSoon(time.Now())
+		return nil
 	}
 	return a.withoutDisk(err)
+}
+
+// maskedMost bounds the entries about what one list gives back.
+const maskedMost = 16
+
+// tellMasked records which grants a list gives back that are over.
+func (a *actor) tellMasked(before, now []keyring.Masked) {
+	n := 0
+	for _, m := range now {
+		if slices.Contains(before, m) {
+			continue
+		}
+		if n++; n > maskedMost {
+			return // the status has them all
+		}
+		grant, tenancy := m.Grant, m.Tenancy
+		a.o.Journal.Queue(wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: wire.ReasonGivenBack, Source: wire.TypeGrantList},
+			wire.Who{Grant: &grant, Tenancy: &tenancy})
+	}
 }
 
 func (a *actor) prove(_ context.Context, now time.Time) time.Time { return a.proveBy(now) }
@@ -175,7 +225,7 @@ func (a *actor) proveBy(now time.Time) time.Time {
 		return time.Time{}
 	}
 	s := a.o.Keyring.Status()
-	if s.Version == a.unproved && !s.Copies[0].Good && !s.Copies[1].Good {
+	if s.Version != a.unproved {
 		return now.Add(proveEvery)
 	}
 	a.unproved = 0

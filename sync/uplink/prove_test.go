@@ -25,14 +25,14 @@ func TestListOnNoDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, now := &copies{status: keyring.Status{Version: 7}}, time.Now()
+	ring, now := &copies{status: keyring.Status{Version: 6, InForce: 7}}, time.Now()
 	a := &actor{o: Options{Journal: j, Keyring: ring}}
 	a.unproved = 7
 	before := j.Status().Queued
 	if next := a.prove(t.Context(), now); !next.After(now) || j.Status().Queued != before {
 		t.Errorf("on no disk: %d entries, again at %v", j.Status().Queued-before, next)
 	}
-	ring.status.Copies[1].Good = true
+	ring.status.Version = 7
 	for range 2 {
 		if next := a.prove(t.Context(), now); !next.IsZero() || j.Status().Queued != before+1 {
 			t.Errorf("on one disk: %d entries, again at %v", j.Status().Queued-before, next)

@@ -49,7 +49,7 @@ func (k *ring) open(envelope []byte) (m wire.Manifest, hash wire.Hash, err error
 	return m, sha256.Sum256(payload), err
 }
 
-func (k *ring) Missing(manifest []byte) (list []wire.Hash, err error) {
+func (k *ring) Missing(manifest []byte, _ keyring.Proof) (list []wire.Hash, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	m, _, err := k.open(manifest)
@@ -78,7 +78,7 @@ func (k *ring) Apply(u keyring.Update) error {
 		}
 		have[h] = true
 	}
-	k.status.Version, k.status.Hash, k.buckets = m.Version, hash, have
+	k.status.Version, k.status.InForce, k.status.Hash, k.buckets = m.Version, m.Version, hash, have
 	k.status.Copies[0].Good = true
 	k.applied = append(k.applied, m.Version)
 	return nil

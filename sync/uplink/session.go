@@ -156,6 +156,8 @@ func (a *actor) hello() wire.Hello2 {
 		List: list.Version, ListHash: list.Hash, House: reg.House.Version, Trust: reg.Trust.Version,
 		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}}
 	h.Cosigned = a.saver.newest()
+	h.ListEpoch, h.Removed, h.RemovedHash = list.Epoch, uint64(list.Over), list.OverHash
+	a.saidList = list.Hash
 	for f := uint64(1); f <= a.o.Formats; f++ {
 		h.Formats = append(h.Formats, f)
 	}

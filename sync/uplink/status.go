@@ -64,7 +64,7 @@ func (a *actor) report() {
 		s.State, s.Since = state, time.Now()
 	}
 	s.Stored, s.LastAck, s.Problem = a.cursor, a.lastAck, a.raised
-	s.List, s.Withheld, s.Records, s.Refused = a.newestList, a.lacking, len(a.records), a.refusedTotal
+	s.List, s.Withheld, s.Records, s.Refused = a.newestList.number, a.lacking, len(a.records), a.refusedTotal
 }
 
 func publicOf(key ed25519.PrivateKey) ed25519.PublicKey {

@@ -43,7 +43,7 @@ type Link interface {
 type Keyring interface {
 	Registry() *keyring.Registry
 	Status() keyring.Status
-	Missing(manifest []byte) ([]wire.Hash, error)
+	Missing(manifest []byte, p keyring.Proof) ([]wire.Hash, error)
 	Apply(keyring.Update) error
 	SetTrust(envelope []byte) error
 	SetHouse(envelope []byte) error

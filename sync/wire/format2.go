@@ -82,9 +82,13 @@ const maxFormats = 16
 
 // VersionOf returns the version of the envelope that a message body goes into.
 func VersionOf(p Payload) uint64 {
-	switch p.(type) {
+	switch m := p.(type) {
 	case Hello2, Ack2:
 		return 2
+	case ListPart:
+		if len(m.Proof) > 0 {
+			return 2
+		}
 	}
 	return 1
 }

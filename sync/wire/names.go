@@ -141,6 +141,9 @@ const (
 	ReasonOtherRoot    Reason = 530 // the registry's copy has another root
 	ReasonSecondNeeded Reason = 531 // a list that ends many tenancies needs a second issuer
 	ReasonTooMuch      Reason = 532 // a gateway sends more than one may; the registry's own word
+	ReasonGivenBack    Reason = 533 // a list gives back a grant that is over: it stays shut
+	ReasonUnproved     Reason = 534 // a list does not prove that it descends from the one in force: it only takes
+	ReasonTooFar       Reason = 535 // a list's number is too far beyond the one in force
 
 	ReasonCheckIn  Reason = 601 // 600 + Op
 	ReasonBind     Reason = 602
@@ -195,6 +198,7 @@ var reasonNames = map[uint16]string{
 	520: "no_building_key", 521: "list_refused", 522: "bad_signature", 523: "misaddressed",
 	524: "rolled_back", 525: "too_large", 526: "malformed", 527: "no_answer", 528: "no_link",
 	529: "registry_ahead", 530: "other_root", 531: "second_signature_needed", 532: "too_much",
+	533: "given_back", 534: "unproved_list", 535: "too_far_ahead",
 	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw", 620: "wrong_pin",
 }
 

@@ -1,0 +1,91 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// grantProblems says what somebody should do about the grants. Nothing that an
+// issuer has signed is refused without a line here.
+func grantProblems(s keyring.Status, enrolled bool) (list []string) {
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if s.Lost {
+		add("the list of grants is lost, so no card opens: %s", choose(enrolled, "it comes from the registry as soon as that can be reached",
+			"hand in the copy beside the issuer's key with gatehouse grant restore"))
+	}
+	for _, c := range s.Copies {
+		if s.Version > 0 && !c.Good {
+			add("copy %s of the grants is not good (%s); the other one is in force", c.Name, or(c.Error, "it holds an older list"))
+		}
+	}
+	if s.InForce != s.Version && s.InForce > 0 {
+		add("list %d of the grants is in force and on no disk, so until it is, a restart goes back to list %d (what list %d takes stays taken, if its small file could be written): mend the disk", s.InForce, s.Version, s.InForce)
+	}
+	if len(s.Damage) > 0 {
+		add("files of the grants were not as this gateway left them: %s. They were mended from the others; find out who was at the card, or replace it. This line goes with the next start", strings.Join(s.Damage, ", "))
+	}
+	list = append(list, listProblems(s, enrolled)...)
+	for _, gateway := range slices.Sorted(maps.Keys(s.Overdue)) {
+		add("%d changes from the desk of gateway %s have been in no list for more than a day: registryd tenancies --problems may say why. If nobody made them there, take that gateway out of the building (registryd gateway remove), and they count no more",
+			s.Overdue[gateway], gateway)
+	}
+	return list
+}
+
+// listProblems says what lists could not do here, and who can do what about it.
+func listProblems(s keyring.Status, enrolled bool) (list []string) {
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if u := s.Unproved; u != nil {
+		add("list %d does not descend from list %d, which is in force here: what it takes is in force too, what it gives waits (%s). %s", u.Version, s.Version,
+			grants(u.Waiting, u.More), choose(enrolled, "The registry was set back, or somebody else signs lists: its operator runs registryd status, which says what it lacks; it asks this gateway for its list by itself",
+				"Make the change again from the list of this gateway, with gatehouse grant"))
+	}
+	if n := len(s.Masked); n > 0 {
+		ids := make([]wire.ID, n)
+		for i, m := range s.Masked {
+			ids[i] = m.Grant
+		}
+		shown := min(n, shownGrants)
+		add("the list gives back what was ended for good here, and it stays shut: %s. %s", grants(ids[:shown], n-shown),
+			choose(enrolled, "If these people are to come in again, the registry's operator runs registryd reinstate with the grant; if not, registryd revoke ends it there too",
+				"If these people are to come in again, give them a new key with gatehouse grant add"))
+	}
+	if r := s.Refusal; r != nil {
+		switch {
+		case errors.Is(r.Why, keyring.ErrSecondNeeded):
+			add("list %d would take something from many tenancies at once, so it waits for the signature of a second issuer; list %d stays in force: the registry's operator looks at registryd status, and runs registryd countersign if that is meant", r.Version, s.InForce)
+		case errors.Is(r.Why, keyring.ErrTooFar):
+			add("list %d was refused: its number is too far beyond list %d, which is in force. Somebody has the issuer's key: let the root certify another issuer key in the role's next epoch (docs/keys.md); lists of a later epoch are above any number", r.Version, s.InForce)
+		case errors.Is(r.Why, keyring.ErrRolledBack):
+			add("list %d was refused: list %d, in force here, is newer. If it was no old message, the registry was set back: its operator runs registryd status, which says what it lacks", r.Version, s.InForce)
+		}
+	}
+	return list
+}
+
+// shownGrants is how many grants one line names.
+const shownGrants = 8
+
+func grants(ids []wire.ID, more int) string {
+	if len(ids) > shownGrants {
+		ids, more = ids[:shownGrants], more+len(ids)-shownGrants
+	}
+	if len(ids) == 0 {
+		return "nothing"
+	}
+	var names []string
+	for _, id := range ids {
+		names = append(names, id.String())
+	}
+	text := "grant " + strings.Join(names, ", ")
+	if more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
