@@ -98,7 +98,7 @@ func (t *town) drain(b *testing.B, building, broker string, n, batch int) (rate,
 func (t *town) publishSingly(b *testing.B, broker string) float64 {
 	b.Helper()
 	g := t.enrol(b, "singly", "gw1")
-	config, err := enrol.TLSConfig(filepath.Join(g.dir, "keys"), "", time.Now, func() bool { return true })()
+	config, err := enrol.Broker{Dir: filepath.Join(g.dir, "keys"), Now: time.Now, Trusted: func() bool { return true }}.TLS("127.0.0.1")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -291,17 +291,20 @@ func BenchmarkIdle(b *testing.B) {
 		// one more for the last acknowledgement.
 		perPing := ping + 3*52
 		place := g.keyring.Registry().Place
-		hello := g.onWire(b, place.Up(wire.TypeHello), wire.TypeHello, wire.Hello{Epoch: math.MaxUint64, CursorEpoch: math.MaxUint64, Line: math.MaxUint64,
-			Next: 1 << 20, CursorNext: 1 << 20, Records: 1 << 10, List: 1 << 20, House: 1 << 10, Trust: 1 << 10, Wall: 1 << 41, Software: "gatehouse 10.10.10"})
-		ack := g.onWire(b, place.Down(wire.TypeAck), wire.TypeAck, wire.Ack{Time: 1 << 31, Epoch: math.MaxUint64, Line: math.MaxUint64,
-			Next: 1 << 20, Records: 1 << 10, List: 1 << 20, House: 1 << 10, Trust: 1 << 10, Window: 32})
+		hello := g.onWire(b, place.Up(wire.TypeHello), wire.TypeHello, wire.Hello2{Hello: wire.Hello{Epoch: math.MaxUint64, CursorEpoch: math.MaxUint64, Line: math.MaxUint64,
+			Next: 1 << 20, CursorNext: 1 << 20, Records: 1 << 10, List: 1 << 20, House: 1 << 10, Trust: 1 << 10, Wall: 1 << 41, Software: "gatehouse 10.10.10"},
+			Formats: []uint64{1, 2}, Removed: 1 << 10, ListEpoch: 1, Cosigned: wire.Cosigned{Epoch: math.MaxUint64, Size: 1 << 20, Time: 1 << 31}})
+		ack := g.onWire(b, place.Down(wire.TypeAck), wire.TypeAck, wire.Ack2{Ack: wire.Ack{Time: 1 << 31, Epoch: math.MaxUint64, Line: math.MaxUint64,
+			Next: 1 << 20, Records: 1 << 10, List: 1 << 20, House: 1 << 10, Trust: 1 << 10, Window: 32},
+			Safe: 1 << 20, SafeRecords: 1 << 10, Spread: 40, ListEpoch: 1})
 		roll := g.onWire(b, place.House(place.Gateway), wire.TypeRoll, wire.Roll{KeyNumber: 1})
-		day := 24*60/4*perPing + 24/4*(hello+ack) + 24*60/10*3*roll
+		day := 24*60*60/52*perPing + 24/4*(hello+ack) + 24*60/10*3*roll
 		b.ReportMetric(connect, "B_connect_and_hello")
 		b.ReportMetric(perPing, "B_ping")
 		b.ReportMetric(hello+ack, "B_hello_and_ack")
 		b.ReportMetric(roll, "B_roll")
 		b.ReportMetric(day/1e6, "MB_a_day")
+		b.ReportMetric(day*31/1e6, "MB_a_month") // of 31 days
 	}
 }
 
@@ -313,7 +316,8 @@ func (b *box) onWire(tb testing.TB, topic, kind string, body wire.Payload) float
 	if err != nil {
 		tb.Fatal(err)
 	}
-	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: b.keyring.Registry().Place.Address()}, payload, b.keys.Gateway)
+	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: b.keyring.Registry().Place.Address(), Version: wire.VersionOf(body)},
+		payload, b.keys.Gateway)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -221,7 +221,7 @@ func (b *box) linked(tb testing.TB, broker string, keepAlive time.Duration) (l *
 	tb.Helper()
 	place := b.keyring.Registry().Place
 	l, err := mqtt.New(mqtt.Config{Broker: "mqtts://" + broker, Subscribe: []string{place.Down("+"), place.House("+")},
-		TLS: enrol.TLSConfig(filepath.Join(b.dir, "keys"), "", time.Now, func() bool { return true }), KeepAlive: keepAlive,
+		TLS: enrol.Broker{Dir: filepath.Join(b.dir, "keys"), Now: time.Now, Trusted: func() bool { return true }}.TLS, KeepAlive: keepAlive,
 		Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 50 * time.Millisecond, Max: time.Second}, Log: zerolog.Nop()})
 	if err != nil {
 		tb.Fatal(err)

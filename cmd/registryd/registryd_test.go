@@ -317,7 +317,7 @@ func connect(t *testing.T, dir string) *connection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	link, err := mqtt.New(mqtt.Config{Broker: "mqtts://" + reg.Broker, TLS: enrol.TLSConfig(dir, "", time.Now, func() bool { return true }),
+	link, err := mqtt.New(mqtt.Config{Broker: "mqtts://" + reg.Broker, TLS: enrol.Broker{Dir: dir, Now: time.Now, Trusted: func() bool { return true }}.TLS,
 		Subscribe: []string{reg.Place.Down("+")}, Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 100 * time.Millisecond}, Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)

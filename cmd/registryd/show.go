@@ -86,7 +86,7 @@ func listState(g api.Gateway) string {
 	case g.Applied == g.List:
 		return fmt.Sprintf("%d proved", g.List)
 	}
-	text := fmt.Sprintf("%d not proved for %d min", g.List, int(g.Unproven.Minutes()))
+	text := fmt.Sprintf("%d not proved since %s", g.List, clock(g.ListAt))
 	if g.Sent == g.List {
 		text += ", sent"
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"gatehouse/internal/durable"
@@ -26,10 +27,14 @@ type Renewer struct {
 	trusted func() bool
 	network network.Network
 	log     zerolog.Logger
+	renewed func()
 	share   float64 // of the jitter, so that a city's gateways do not come at once
 	soon    chan struct{}
 	renew   func(context.Context) error
 	due     func() (time.Time, error)
+
+	mu   sync.Mutex
+	last error // of the last try
 }
 
 // Waits of a Renewer. The first failure may be a restart at the other end; a
@@ -38,26 +43,30 @@ const (
 	lookEvery   = time.Hour // the clock may have been set meanwhile
 	firstRetry  = time.Minute
 	longestWait = 40 * time.Minute // and half of it more by chance: not above lookEvery
+	soonEvery   = time.Minute      // between two tries that the broker's refusals ask for
+	soonAfter   = 10 * time.Minute // after a success: another certificate helps no more
 )
 
-// RenewerOptions of a Renewer; all but Network and Log are needed.
+// RenewerOptions of a Renewer.
 type RenewerOptions struct {
 	Dir     string           // folder of keys
 	Now     func() time.Time // the best time that the gateway knows
 	Trusted func() bool      // whether a server's certificate may be judged by it
 	Network network.Network  // where the registry's HTTPS is
+	Renewed func()           // called after each success; it returns at once. May be nil
 	Log     zerolog.Logger
 }
 
-// NewRenewer returns one for a folder of keys. It starts nothing.
+// NewRenewer returns one for a folder of keys, whose options but Network, Renewed
+// and Log are needed. It starts nothing.
 func NewRenewer(o RenewerOptions) *Renewer {
-	r := &Renewer{dir: o.Dir, now: o.Now, trusted: o.Trusted, network: o.Network, log: o.Log, share: rand.Float64(), soon: make(chan struct{}, 1)}
+	r := &Renewer{dir: o.Dir, now: o.Now, trusted: o.Trusted, network: o.Network, log: o.Log, renewed: o.Renewed, share: rand.Float64(), soon: make(chan struct{}, 1)}
 	r.renew, r.due = r.Renew, r.readDue
 	return r
 }
 
-// Soon asks Run to renew now, whatever the clock says: the broker refused the
-// certificate as expired. It does not wait.
+// Soon asks Run to renew whatever the clock says: the broker refused the
+// certificate. It does not wait, and may be called as often as that happens.
 func (r *Renewer) Soon() {
 	select {
 	case r.soon <- struct{}{}:
@@ -67,38 +76,64 @@ func (r *Renewer) Soon() {
 
 // Run renews when it is time, until ctx ends. It never fails: a gateway whose
 // certificate can't be renewed works on without the registry, and says so in
-// its log.
+// its log and by Err.
 func (r *Renewer) Run(ctx context.Context) error {
-	wait, pause := r.untilDue(), firstRetry
+	next, pause := time.Now().Add(r.untilDue()), firstRetry
+	var deaf time.Time // to refusals until then; they come again
 	for {
-		timer := time.NewTimer(min(max(wait, 0), lookEvery))
+		timer := time.NewTimer(min(max(time.Until(next), 0), lookEvery))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
 		case <-r.soon:
 			timer.Stop()
-			wait = 0
+			if time.Now().Before(deaf) {
+				continue
+			}
 		case <-timer.C:
-			if wait > lookEvery { // not yet, by the clock as it was
-				wait = r.untilDue()
+			if time.Now().Before(next) { // by the clock as it was
+				next = time.Now().Add(r.untilDue())
 				continue
 			}
 		}
 		err := r.renew(ctx)
-		if err == nil {
-			// A clock that is far ahead must not make it ask without end.
-			wait, pause = max(r.untilDue(), lookEvery), firstRetry
-			r.log.Info().Msg("client certificate renewed")
-			continue
-		}
 		if ctx.Err() != nil {
 			return nil
 		}
-		wait = pause/2 + rand.N(pause)
+		r.told(err)
+		if err == nil {
+			// A clock that is far ahead must not make it ask without end.
+			next, pause, deaf = time.Now().Add(max(r.untilDue(), lookEvery)), firstRetry, time.Now().Add(soonAfter)
+			continue
+		}
+		wait := pause/2 + rand.N(pause)
+		next, deaf = time.Now().Add(wait), time.Now().Add(soonEvery)
 		pause = min(2*pause, longestWait)
 		r.log.Warn().Err(err).Dur("again_in", wait).Msg("client certificate could not be renewed")
 	}
+}
+
+// told keeps the outcome of a try, and wakes the link after a success.
+func (r *Renewer) told(err error) {
+	r.mu.Lock()
+	r.last = err
+	r.mu.Unlock()
+	if err != nil {
+		return
+	}
+	r.log.Info().Msg("client certificate renewed")
+	if r.renewed != nil {
+		r.renewed()
+	}
+}
+
+// Err is why the last try did not renew; nil: it did, or there was none. Safe
+// for concurrent use.
+func (r *Renewer) Err() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
 }
 
 // untilDue is at least a pause: the first moments after a start belong to the

@@ -183,7 +183,7 @@ func TestTLSConfig(t *testing.T) {
 		{"another CA", other, yes, false}, {"another CA, no clock", other, no, false},
 		{"not yet valid", early, yes, false}, {"not yet valid, no clock", early, no, true},
 	} {
-		config, err := TLSConfig(dir, "", time.Now, c.trusted)()
+		config, err := Broker{Dir: dir, Now: time.Now, Trusted: c.trusted}.TLS(hostOf(t, dir))
 		fatal(t, err)
 		if config.MinVersion != tls.VersionTLS13 || len(config.Certificates) != 1 {
 			t.Errorf("%s: version %x, %d certificates", c.name, config.MinVersion, len(config.Certificates))
@@ -193,7 +193,7 @@ func TestTLSConfig(t *testing.T) {
 		}
 	}
 	fatal(t, os.Remove(filepath.Join(dir, keyring.TrustFile)))
-	config, err := TLSConfig(dir, "", time.Now, yes)()
+	config, err := Broker{Dir: dir, Now: time.Now, Trusted: yes}.TLS(hostOf(t, dir))
 	fatal(t, err)
 	if err := dial(i, config); err != nil {
 		t.Errorf("with ca.pem alone: %v", err)
@@ -201,9 +201,21 @@ func TestTLSConfig(t *testing.T) {
 	if err := dial(other, config); err == nil {
 		t.Error("with ca.pem alone: any CA will do")
 	}
-	if _, err := TLSConfig(t.TempDir(), "", time.Now, yes)(); err == nil {
+	if _, err := (Broker{Dir: t.TempDir(), Now: time.Now, Trusted: yes}).TLS("localhost"); err == nil {
 		t.Error("a house by itself has a broker")
 	}
+}
+
+// hostOf is the host of the broker that a folder of keys names.
+func hostOf(t *testing.T, dir string) string {
+	t.Helper()
+	r, err := keyring.LoadRegistry(dir)
+	if r == nil {
+		t.Fatal(err)
+	}
+	host, _, err := net.SplitHostPort(r.Broker)
+	fatal(t, err)
+	return host
 }
 
 func dial(i *issuer, config *tls.Config) error {

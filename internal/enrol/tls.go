@@ -4,40 +4,44 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"path/filepath"
 	"time"
 
 	"gatehouse/internal/keyring"
 )
 
-// TLSConfig returns what the link to the broker asks for at each attempt: TLS
-// 1.3, the gateway's client certificate, and a server judged by the CAs of the
-// trust document in force (by those of ca.pem where that can't be read), never
-// by the system's. Whether a certificate is of today counts only while trusted
-// says so: a gateway that has no time yet gets it over this connection. Host is
-// the name or address of the broker; empty: that of the enrolment. All is read
-// anew at each call, so that renewed files are used. now is the machine's clock.
-func TLSConfig(dir, host string, now func() time.Time, trusted func() bool) func() (*tls.Config, error) {
-	return func() (*tls.Config, error) {
-		r, roots, err := servers(dir)
-		if err != nil {
-			return nil, fmt.Errorf("TLS to the broker: %w", err)
-		}
-		host := host
-		if host == "" {
-			if host, _, err = net.SplitHostPort(r.Broker); err != nil {
-				return nil, fmt.Errorf("TLS to the broker: %s: %w", keyring.RegistryFile, err)
-			}
-		}
-		own, err := tls.LoadX509KeyPair(filepath.Join(dir, keyring.ClientCertFile), filepath.Join(dir, keyring.ClientKeyFile))
-		if err != nil {
-			return nil, fmt.Errorf("TLS to the broker: client certificate: %w", err)
-		}
-		c := tlsConfig(host, byRoots(roots, now, trusted))
-		c.Certificates = []tls.Certificate{own}
-		return c, nil
+// Broker says how the link judges the broker, and by what it shows itself.
+type Broker struct {
+	Dir     string           // folder of keys
+	Now     func() time.Time // the machine's clock
+	Trusted func() bool      // whether that counts: a gateway that has no time yet gets it over this connection
+	Seen    func(server *x509.Certificate)
+}
+
+// TLS returns what the link to the broker asks for at each attempt: TLS 1.3, the
+// gateway's client certificate, and a server judged by the CAs of the trust
+// document in force (by those of ca.pem where that can't be read), never by the
+// system's. All is read anew at each call, so that renewed files are used. A
+// server that was found good is shown to Seen.
+func (b Broker) TLS(host string) (*tls.Config, error) {
+	_, roots, err := servers(b.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("TLS to the broker: %w", err)
 	}
+	own, err := tls.LoadX509KeyPair(filepath.Join(b.Dir, keyring.ClientCertFile), filepath.Join(b.Dir, keyring.ClientKeyFile))
+	if err != nil {
+		return nil, fmt.Errorf("TLS to the broker: client certificate: %w", err)
+	}
+	good := byRoots(roots, b.Now, b.Trusted)
+	c := tlsConfig(host, func(host string, chain []*x509.Certificate) error {
+		err := good(host, chain)
+		if err == nil && b.Seen != nil {
+			b.Seen(chain[0])
+		}
+		return err
+	})
+	c.Certificates = []tls.Certificate{own}
+	return c, nil
 }
 
 // byRoots judges a server by a set of CAs, and by the time where it is known.

@@ -2,10 +2,11 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/internal/control"
@@ -30,7 +31,8 @@ type central struct {
 	link    Link
 	uplink  *uplink.Uplink
 	renewer *enrol.Renewer
-	err     error // why there is no uplink although there should be one
+	server  atomic.Pointer[x509.Certificate] // of the broker, when it was good last; nil: not seen yet
+	err     error                            // why there is no uplink although there should be one
 }
 
 const noRegistry = "none"
@@ -65,24 +67,39 @@ func (g *Gateway) makeUplink(c *central) error {
 	if c.broker == "" {
 		c.broker = "mqtts://" + reg.Broker
 	}
-	at, err := url.Parse(c.broker)
-	if err != nil {
-		return fmt.Errorf("broker: %w", err)
-	}
 	dir := g.o.Site.path("keys")
 	trusted := func() bool { return g.clock.read().trusted }
-	config := mqtt.Config{Broker: c.broker, TLS: enrol.TLSConfig(dir, at.Hostname(), g.o.Time.Wall, trusted),
+	c.renewer = enrol.NewRenewer(enrol.RenewerOptions{Dir: dir, Now: func() time.Time { return g.clock.read().wall }, Trusted: trusted,
+		Network: g.o.Network, Renewed: c.again, Log: g.o.Log})
+	judge := enrol.Broker{Dir: dir, Now: g.o.Time.Wall, Trusted: trusted, Seen: c.seen}
+	config := mqtt.Config{Broker: c.broker, TLS: judge.TLS, Refused: c.renewer.Soon,
 		Subscribe: []string{reg.Place.Down("+"), reg.Place.House("+")}, Log: g.o.Log,
 		Will: func() mqtt.Message { return c.uplink.Will() }}
+	var err error
 	if c.link, err = g.dial(config); err != nil {
 		return err
 	}
 	c.uplink, err = uplink.New(uplink.Options{Link: c.link, Journal: g.journal, Keyring: g.keyring, Records: records{g.desk},
-		Key: g.gatewayKey, Clock: g.clock.stamp, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Formats: g.o.Formats, Log: g.o.Log})
-	c.renewer = enrol.NewRenewer(enrol.RenewerOptions{Dir: dir, Now: func() time.Time { return g.clock.read().wall }, Trusted: trusted,
-		Network: g.o.Network, Log: g.o.Log})
+		Key: g.gatewayKey, Clock: g.clock.stamp, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log})
 	return err
 }
+
+// again wakes a link that waits: the certificate is a new one.
+func (c *central) again() {
+	if l, ok := c.link.(interface{ Again() }); ok {
+		l.Again()
+	}
+}
+
+// spread passes on what the registry wishes for the next reconnect.
+func (c *central) spread(d time.Duration) {
+	if l, ok := c.link.(interface{ Spread(time.Duration) }); ok {
+		l.Spread(d)
+	}
+}
+
+// seen keeps the broker's certificate, whose end is shown.
+func (c *central) seen(server *x509.Certificate) { c.server.Store(server) }
 
 func (g *Gateway) dial(c mqtt.Config) (Link, error) {
 	if g.o.Dial != nil {

@@ -68,6 +68,7 @@ func (f *Front) sendAck(r reply) {
 	}
 	f.mu.RLock()
 	ack.Nonce = r.g.view.nonce
+	ack.Spread = f.spread()
 	place, member, format := r.g.place, r.g.member, min(r.g.view.format, f.o.Formats)
 	if b := f.buildings[place.Building]; b != nil {
 		ack.List, ack.ListHash, ack.House = b.list.Version, b.list.Hash, b.house.Version

@@ -121,6 +121,11 @@ func (w *batchWork) store(t *txn, g *gateway) error {
 		return err
 	}
 	t.heard = append(t.heard, g)
+	for _, n := range w.notes {
+		if n.applied {
+			t.proved = append(t.proved, proof{g, n.hash})
+		}
+	}
 	t.reached(l, g, w.batch.Epoch, before, w.leaves[fresh:])
 	if err := t.setRange(l.id, w.batch.Epoch, r); err != nil {
 		return err

@@ -49,10 +49,10 @@ type wired struct {
 	stop func()
 }
 
-func (r *rig) clientTLS(cert tls.Certificate) func() (*tls.Config, error) {
+func (r *rig) clientTLS(cert tls.Certificate) func(string) (*tls.Config, error) {
 	pool := x509.NewCertPool()
 	pool.AddCert(r.ca)
-	return func() (*tls.Config, error) {
+	return func(string) (*tls.Config, error) {
 		return &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}}, nil
 	}
 }

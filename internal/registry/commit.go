@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
 )
 
 // Bounds of a transaction that many messages share: one sync to disk for all.
@@ -38,8 +39,15 @@ type txn struct {
 	acks    []ackKey
 	acked   map[ackKey]bool
 	heard   []*gateway // by something new
-	records bool       // there is work for the issuer
+	proved  []proof
+	records bool // there is work for the issuer
 	entries uint64
+}
+
+// proof is a list_applied entry that came.
+type proof struct {
+	g    *gateway
+	list wire.Hash
 }
 
 // ackKey names an ack: where a gateway stands in an epoch.
@@ -141,6 +149,9 @@ func (c *committer) done(t *txn) {
 	}
 	for _, g := range t.heard {
 		g.view.heard = t.now
+	}
+	for _, p := range t.proved {
+		c.front.proved(p.g, p.list)
 	}
 	c.front.mu.Unlock()
 	if t.records {

@@ -64,6 +64,7 @@ type Front struct {
 	jobs      chan job
 	answers   chan []reply
 	wants     chan want
+	repeat    chan struct{} // a list was pushed
 	inbox     *inbox
 	safety    *safety
 	seldom    *zerolog.Logger // for what any gateway, or its broker, can cause
@@ -74,6 +75,7 @@ type Front struct {
 	mu        sync.RWMutex // guards what follows and what it names
 	buildings map[string]*building
 	gateways  map[string]*gateway // by address
+	pushes    map[*gateway]*push
 }
 
 // Bounds of what waits: at 64 KiB a message, 64 MiB in all.
@@ -97,7 +99,7 @@ func New(o Options) (*Front, error) {
 		o.Formats = wire.Formats
 	}
 	f := &Front{o: o, keys: k, jobs: make(chan job, maxJobs), answers: make(chan []reply, 16), wants: make(chan want, maxWants),
-		buildings: map[string]*building{}, gateways: map[string]*gateway{}, inbox: newInbox(), safety: newSafety(), seldom: seldom.Log(o.Log)}
+		buildings: map[string]*building{}, gateways: map[string]*gateway{}, pushes: map[*gateway]*push{}, repeat: make(chan struct{}, 1), inbox: newInbox(), safety: newSafety(), seldom: seldom.Log(o.Log)}
 	workers := max(2, min(8, runtime.GOMAXPROCS(0)))
 	for range workers {
 		f.queues = append(f.queues, make(chan message, maxQueue/workers))
@@ -156,6 +158,7 @@ func (f *Front) runAll(ctx context.Context, socket net.Listener) error {
 	run("store", f.commitLoop)
 	run("acks", f.replyLoop)
 	run("lists", f.wantLoop)
+	run("repeats", f.repeatLoop)
 	run("socket", func(ctx context.Context) error {
 		return serveHTTP(ctx, socket, &http.Server{Handler: f.handler(), ReadTimeout: 2 * maxWorkWait, ErrorLog: connLog(&f.o.Log)})
 	})

@@ -16,7 +16,7 @@ import (
 // session that lasts, QoS 1 and whatever else MQTT has.
 func (r *rig) raw(broker, id string, cert tls.Certificate, clean bool, heard chan<- string) paho.Client {
 	r.t.Helper()
-	config, _ := r.clientTLS(cert)()
+	config, _ := r.clientTLS(cert)("")
 	config.ServerName = "localhost"
 	o := paho.NewClientOptions().AddBroker("ssl://" + broker).SetClientID(id).SetTLSConfig(config).SetProtocolVersion(4).
 		SetCleanSession(clean).SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(patience).SetKeepAlive(0).

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -92,6 +93,7 @@ func (f *Front) open(ctx context.Context, m message) error {
 	if err != nil {
 		return err
 	}
+	m.g.spoke.Store(time.Now().UnixNano())
 	j := job{g: m.g, size: len(m.payload)}
 	switch m.kind {
 	case wire.TypeHello:

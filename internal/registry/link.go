@@ -46,7 +46,7 @@ type outside struct {
 }
 
 func newOutside(c Config, receive func(string, []byte), f *Front) (*outside, error) {
-	l, err := mqtt.New(mqtt.Config{Broker: c.Broker, TLS: func() (*tls.Config, error) { return clientTLS(c) },
+	l, err := mqtt.New(mqtt.Config{Broker: c.Broker, TLS: func(string) (*tls.Config, error) { return clientTLS(c) },
 		Subscribe: []string{wire.UpFilter, wire.StatusFilter}, KeepAlive: time.Minute,
 		// There is one front, and a city waits for it: no need to be polite.
 		Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 200 * time.Millisecond, Max: 2 * time.Second}, Log: f.o.Log})

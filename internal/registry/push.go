@@ -176,6 +176,7 @@ func (f *Front) putList(ctx context.Context, in api.List) (api.Pushed, error) {
 	}
 	pushed := api.Pushed{Version: m.Version}
 	for _, g := range f.members(in.Building) {
+		f.pushed(g, l)
 		if f.sendList(g, f.placeOf(g), l, changed, false) {
 			pushed.Pushed++
 		}

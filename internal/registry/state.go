@@ -22,6 +22,7 @@ type gateway struct {
 	address string
 	queued  atomic.Int32 // messages of it that wait
 	wanted  atomic.Bool  // an answer to a Want is being made
+	spoke   atomic.Int64 // when something that it signed came last, unix ns of this machine
 
 	// Guarded by Front.mu.
 	place  wire.Place

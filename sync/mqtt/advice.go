@@ -15,6 +15,27 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
+// Cause is what an error of a link is about, where somebody can act on it.
+type Cause int
+
+// The causes.
+const (
+	CauseOther            Cause = iota
+	CauseOurCertificate         // the broker refuses it: expired, of another CA, or none
+	CauseTheirCertificate       // we refuse the broker's
+)
+
+// causeOf says what err is about.
+func causeOf(err error) Cause {
+	switch {
+	case ofCertificate(err) != "":
+		return CauseTheirCertificate
+	case isAlert(err) && strings.Contains(err.Error(), "certificate"):
+		return CauseOurCertificate
+	}
+	return CauseOther
+}
+
 // advice says in plain words what err means and what to do about it.
 func advice(err error) string {
 	for _, say := range []func(error) string{ofSubscription, ofCertificate, ofAlert, ofConnack, ofNetwork} {
@@ -47,7 +68,7 @@ func ofCertificate(err error) string {
 		case e.Cert != nil && time.Now().Before(e.Cert.NotBefore):
 			return "the broker's certificate is not valid yet: the clock here is behind, or the certificate is from the future"
 		}
-		return "the broker's certificate has expired: renew it there, or set the clock here"
+		return "the broker's certificate has expired: its operator renews it (registryd renew-server); or set the clock here"
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "no TLS there: wrong port, or the broker listens without TLS"
@@ -65,7 +86,7 @@ func ofAlert(err error) string {
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "expired certificate"):
-		return "our certificate has expired, or the broker's clock is wrong: renew the certificate"
+		return "our certificate has expired, or the broker's clock is wrong: a new certificate is being asked for"
 	case strings.Contains(text, "certificate required"):
 		return "the broker wants a client certificate and we have none: enrol this gateway"
 	case strings.Contains(text, "unknown certificate authority"):

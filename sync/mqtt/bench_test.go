@@ -142,7 +142,7 @@ func BenchmarkConnect(b *testing.B) {
 }
 
 func handshakes(b *testing.B, at *broker, cfg mqtt.Config, n int) time.Duration {
-	c, err := cfg.TLS()
+	c, err := cfg.TLS("")
 	if err != nil {
 		b.Fatal(err)
 	}

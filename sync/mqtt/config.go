@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -36,11 +37,23 @@ type Config struct {
 	Broker   string
 	Insecure bool
 
-	// TLS is asked at each attempt, so that a renewed certificate is used.
-	// The link raises the lowest version to 1.3 and fills in the server's
+	// Others are further addresses of the same broker, newer ones first, asked
+	// for at each attempt; nil: none. They are preferred to Broker at the start.
+	// What was up last is tried first, and the others in between for ever.
+	Others func() []string
+
+	// TLS is asked at each attempt for the host of its address, so that a renewed
+	// certificate is used. The link raises the lowest version to 1.3 and fills in the server's
 	// name, nothing else: InsecureSkipVerify with a VerifyConnection of the
 	// caller's is how a gateway without a clock judges a certificate.
-	TLS func() (*tls.Config, error)
+	TLS func(host string) (*tls.Config, error)
+
+	// Refused is called after an attempt at which the broker refused our
+	// certificate; it returns at once. Nil: nobody wants to know.
+	Refused func()
+
+	// Dial opens the socket; nil: the machine's.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Subscribe has the filters. All are asked for after each connect; if the
 	// broker refuses one of them, the link is not up.
@@ -51,21 +64,26 @@ type Config struct {
 	Will func() Message
 
 	Jitter         Jitter        // waits between attempts
-	ConnectTimeout time.Duration // from the first packet to the last SUBACK; default 30 s
+	ConnectTimeout time.Duration // from the first packet to the last SUBACK; default 20 s
 	WriteTimeout   time.Duration // a write that takes longer ends the connection; default 30 s
-	KeepAlive      time.Duration // whole seconds, rounded up; default 4 minutes, below what routers forget at 5
-	PingTimeout    time.Duration // a ping unanswered for longer ends the connection; default 30 s; seen up to 5 s late
+	KeepAlive      time.Duration // whole seconds, rounded up; default 52 s; the ping goes up to 5 s late
+	PingTimeout    time.Duration // a ping unanswered for longer ends the connection; default 10 s; seen up to 5 s late
 
 	Log zerolog.Logger
 }
 
-// Jitter has the longest waits before an attempt. Each wait is random between
-// nothing and that, so that a city does not come back at once.
+// Jitter has the longest waits before an attempt. Each wait is random between a
+// fifth of it and all of it, so that gateways do not come back at once. The
+// defaults leave a broker that is there again no more than a minute and a half:
+// a revocation waits for that.
 type Jitter struct {
 	First time.Duration // before the first attempt of all; default 2 s
-	Loss  time.Duration // after a loss or the first failure, doubled at each further one; default 60 s
-	Max   time.Duration // never more than that; default 5 minutes
+	Loss  time.Duration // after a loss or the first failure, doubled at each further one; default 5 s
+	Max   time.Duration // never more than that; default 40 s
 }
+
+// maxSpread bounds what the other end may wish for the wait after a loss.
+const maxSpread = time.Minute
 
 // limit returns the longest wait after that many failures in a row.
 func (j Jitter) limit(failures int) time.Duration {
@@ -79,18 +97,18 @@ func (j Jitter) limit(failures int) time.Duration {
 	return min(d, j.Max)
 }
 
-// upTo returns a random wait of at most limit.
-func upTo(limit time.Duration) time.Duration { return rand.N(limit + 1) }
+// upTo returns a random wait from a fifth of limit to all of it.
+func upTo(limit time.Duration) time.Duration { return limit/5 + rand.N(limit-limit/5+1) }
 
 // withDefaults returns the configuration with every zero filled in.
 func (c Config) withDefaults() Config {
 	c.Jitter.First = cmp.Or(c.Jitter.First, 2*time.Second)
-	c.Jitter.Loss = cmp.Or(c.Jitter.Loss, time.Minute)
-	c.Jitter.Max = cmp.Or(c.Jitter.Max, 5*time.Minute)
-	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 30*time.Second)
+	c.Jitter.Loss = cmp.Or(c.Jitter.Loss, 5*time.Second)
+	c.Jitter.Max = cmp.Or(c.Jitter.Max, 40*time.Second)
+	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 20*time.Second)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 30*time.Second)
-	c.KeepAlive = cmp.Or(c.KeepAlive, 4*time.Minute)
-	c.PingTimeout = cmp.Or(c.PingTimeout, 30*time.Second)
+	c.KeepAlive = cmp.Or(c.KeepAlive, 52*time.Second)
+	c.PingTimeout = cmp.Or(c.PingTimeout, 10*time.Second)
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,8 @@ type Link struct {
 	clientID string
 	started  atomic.Bool
 	messages chan Message
+	soon     chan struct{} // Again wants an attempt
+	book     book          // only Run's
 	connects atomic.Int64
 	dropped  atomic.Int64
 
@@ -38,6 +41,8 @@ type Link struct {
 	changed chan struct{} // closed when session changes
 	since   time.Time
 	last    error // why it is not up, or was not
+	at      endpoint
+	spread  time.Duration
 }
 
 // Status is a link seen from outside.
@@ -46,6 +51,8 @@ type Status struct {
 	Since    time.Time // of the last change; zero if it was never up
 	Err      error     // why the last attempt or connection ended; nil if none did
 	Advice   string    // Err in plain words, with what to do
+	Cause    Cause     // what Err is about
+	Address  string    // host:port of the connection, or of the last attempt
 	Connects int64     // how often it came up
 	Dropped  int64     // messages lost because nobody read Messages, or too large
 }
@@ -69,6 +76,7 @@ func New(cfg Config) (*Link, error) {
 		broker:   broker,
 		clientID: hex.EncodeToString(id[:]),
 		messages: make(chan Message, backlog),
+		soon:     make(chan struct{}, 1),
 		changed:  make(chan struct{}),
 	}, nil
 }
@@ -83,71 +91,135 @@ func (l *Link) Run(ctx context.Context) error {
 	}
 	failures, logged := 0, ""
 	wait := upTo(l.cfg.Jitter.First)
-	for sleep(ctx, wait) {
-		began := time.Now()
-		err := l.connection(ctx)
+	for l.sleep(ctx, wait) {
+		held, err := l.attempt(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		if time.Since(began) >= l.cfg.Jitter.Loss {
-			failures = 0 // it held; one that is thrown out at once would be for ever again
+		if held >= l.cfg.Jitter.Max {
+			failures = 0 // one that is thrown out at once would be for ever again
 		}
-		wait = upTo(l.cfg.Jitter.limit(failures))
+		wait = l.pause(failures)
 		failures++
 		level := zerolog.WarnLevel
 		if err.Error() == logged { // what repeats itself is told where it disturbs nobody
 			level = zerolog.DebugLevel
 		}
 		logged = err.Error()
-		l.cfg.Log.WithLevel(level).Err(err).Str("advice", advice(err)).Str("broker", l.broker.addr).
+		l.cfg.Log.WithLevel(level).Err(err).Str("advice", advice(err)).Str("broker", l.Status().Address).
 			Stringer("retry_in", wait.Round(time.Millisecond)).Msg("link is down")
 	}
 	return nil
 }
 
-// sleep reports whether d passed before ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
+// pause is the wait before the next attempt. After the loss of a connection that
+// held, the other end may have a wish.
+func (l *Link) pause(failures int) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if failures == 0 && l.spread > 0 {
+		return min(time.Second, l.spread) + mathrand.N(max(l.spread-time.Second, 0)+1)
+	}
+	return upTo(l.cfg.Jitter.limit(failures))
+}
+
+// Spread sets the longest wait after the loss of a connection, from a second on,
+// in place of Jitter.Loss; a minute at most, and 0 takes it back.
+func (l *Link) Spread(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.spread = min(max(d, 0), maxSpread)
+}
+
+// Again has a link that is down try at once: what was in its way may be mended.
+func (l *Link) Again() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session != nil {
+		return
+	}
+	select {
+	case l.soon <- struct{}{}:
+	default:
+	}
+}
+
+// sleep reports whether d passed, or somebody called Again, before ctx ended.
+func (l *Link) sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return ctx.Err() == nil
+	case <-l.soon:
 	case <-ctx.Done():
 		return false
 	}
+	return ctx.Err() == nil
 }
 
-// connection makes one connection and stays with it. It returns why it ended.
-func (l *Link) connection(ctx context.Context) error {
-	s, err := l.open(ctx)
-	if err != nil {
-		l.because(ctx, err)
-		return err
+// attempt tries the broker's address, and if that fails one of its others. It
+// stays with the connection, and returns how long that held and why it ended.
+func (l *Link) attempt(ctx context.Context) (held time.Duration, err error) {
+	list := l.addresses()
+	held, err = l.connection(ctx, l.book.pick(list))
+	if held > 0 || ctx.Err() != nil {
+		return held, err
 	}
+	at, ok := l.book.other(list, time.Now())
+	if !ok {
+		return held, err
+	}
+	held, otherErr := l.connection(ctx, at)
+	if held == 0 {
+		l.book.failed(at, time.Now())
+		l.cfg.Log.Debug().Err(otherErr).Str("broker", at.addr).Msg("another address of the broker does not answer")
+		l.because(ctx, l.book.current, err)
+		return 0, err
+	}
+	return held, otherErr
+}
+
+// connection makes one connection and stays with it. It returns for how long it
+// was up, 0 for never, and why it ended.
+func (l *Link) connection(ctx context.Context, at endpoint) (held time.Duration, err error) {
+	s, err := l.open(ctx, at)
+	if err != nil {
+		l.because(ctx, at, err)
+		if l.cfg.Refused != nil && causeOf(err) == CauseOurCertificate {
+			l.cfg.Refused()
+		}
+		return 0, err
+	}
+	began := time.Now()
+	l.book.good(at)
 	l.connects.Add(1)
-	l.set(s)
-	l.cfg.Log.Info().Str("broker", l.broker.addr).Msg("link is up")
+	l.set(s, at)
+	l.cfg.Log.Info().Str("broker", at.addr).Msg("link is up")
 	err = s.serve(ctx)
-	l.because(ctx, err)
-	l.set(nil)
+	l.because(ctx, at, err)
+	l.set(nil, at)
 	s.close()
-	return err
+	return max(time.Since(began), 1), err
 }
 
 // because remembers why there is no connection; our own stop is no reason.
-func (l *Link) because(ctx context.Context, err error) {
+func (l *Link) because(ctx context.Context, at endpoint, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if ctx.Err() == nil {
-		l.last = err
+		l.last, l.at = err, at
 	}
 }
 
 // set makes s the connection that Publish uses and wakes whoever waits.
-func (l *Link) set(s *session) {
+func (l *Link) set(s *session, at endpoint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.session = s
+	l.session, l.at = s, at
+	select {
+	case <-l.soon: // it was for this attempt
+	default:
+	}
 	l.since = time.Now()
 	close(l.changed)
 	l.changed = make(chan struct{})
@@ -211,8 +283,9 @@ func (l *Link) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := Status{Up: l.session != nil, Since: l.since, Err: l.last, Connects: l.connects.Load(), Dropped: l.dropped.Load()}
+	s.Address = l.at.addr
 	if s.Err != nil {
-		s.Advice = advice(s.Err)
+		s.Advice, s.Cause = advice(s.Err), causeOf(s.Err)
 	}
 	return s
 }

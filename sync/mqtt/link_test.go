@@ -61,7 +61,7 @@ func TestWhatIsRefused(t *testing.T) {
 		plain.Broker = "mqtt://" + b.addr
 		plain.ConnectTimeout = time.Second // brokers wait for more of what they take for TLS
 		none := with(b, b.ca, good)
-		none.TLS = func() (*tls.Config, error) { return nil, errors.New("no key yet") }
+		none.TLS = func(string) (*tls.Config, error) { return nil, errors.New("no key yet") }
 		for name, c := range map[string]struct {
 			cfg    mqtt.Config
 			advice string
@@ -98,8 +98,8 @@ func TestServerOfTheFuture(t *testing.T) {
 
 		cfg := as(t, b, "gate")
 		given := cfg.TLS
-		cfg.TLS = func() (*tls.Config, error) {
-			c, err := given()
+		cfg.TLS = func(host string) (*tls.Config, error) {
+			c, err := given(host)
 			pinned := c.RootCAs
 			c.InsecureSkipVerify = true
 			c.VerifyConnection = func(s tls.ConnectionState) error {
@@ -122,7 +122,7 @@ func TestBrokerComesAndGoes(t *testing.T) {
 		cfg := as(t, b, "desk", "x")
 		asked, wills := make(chan bool, 1000), 0
 		given := cfg.TLS
-		cfg.TLS = func() (*tls.Config, error) { asked <- true; return given() }
+		cfg.TLS = func(host string) (*tls.Config, error) { asked <- true; return given(host) }
 		cfg.Will = func() mqtt.Message { wills++; return mqtt.Message{Topic: "will"} }
 		l := run(t, cfg)
 		l.problem("nothing listens there")

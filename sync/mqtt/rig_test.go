@@ -36,7 +36,7 @@ func as(t testing.TB, b *broker, name string, subscribe ...string) mqtt.Config {
 // with trusts a CA and shows a certificate.
 func with(b *broker, trusted *authority, cert tls.Certificate, subscribe ...string) mqtt.Config {
 	return mqtt.Config{Broker: "mqtts://" + b.addr, Subscribe: subscribe, Jitter: quick, Log: zerolog.Nop(),
-		TLS: func() (*tls.Config, error) {
+		TLS: func(string) (*tls.Config, error) {
 			return &tls.Config{RootCAs: trusted.pool(), Certificates: []tls.Certificate{cert}}, nil
 		}}
 }

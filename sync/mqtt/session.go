@@ -39,11 +39,11 @@ type outgoing struct {
 }
 
 // open dials, shakes hands and subscribes. The session that it returns is up.
-func (l *Link) open(ctx context.Context) (*session, error) {
+func (l *Link) open(ctx context.Context, at endpoint) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.ConnectTimeout)
 	defer cancel()
 	s := &session{lost: make(chan error, 1), out: make(chan outgoing), ended: make(chan struct{}), writer: make(chan struct{})}
-	o, err := l.options(ctx, s)
+	o, err := l.options(ctx, s, at)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (l *Link) open(ctx context.Context) (*session, error) {
 			s.conn.Close()
 			err = s.conn.why(err)
 		}
-		return nil, fmt.Errorf("connect to %s: %w", l.broker.addr, err)
+		return nil, fmt.Errorf("connect to %s: %w", at.addr, err)
 	}
 	go s.writePackets()
 	err = s.subscribe(l.cfg.Subscribe)
@@ -73,7 +73,7 @@ func (l *Link) open(ctx context.Context) (*session, error) {
 }
 
 // options is paho's configuration: our own loop reconnects, nothing is stored.
-func (l *Link) options(ctx context.Context, s *session) (*paho.ClientOptions, error) {
+func (l *Link) options(ctx context.Context, s *session, at endpoint) (*paho.ClientOptions, error) {
 	o := paho.NewClientOptions().
 		AddBroker("tcp://broker"). // only a name: the dial is ours
 		SetClientID(l.clientID).
@@ -89,7 +89,7 @@ func (l *Link) options(ctx context.Context, s *session) (*paho.ClientOptions, er
 		SetConnectionLostHandler(func(_ paho.Client, err error) { s.lost <- err }).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { l.receive(m.Topic(), m.Payload()) }).
 		SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
-			s.conn, s.dialed = l.dial(ctx)
+			s.conn, s.dialed = l.dial(ctx, at)
 			return s.conn, s.dialed
 		})
 	if l.cfg.Will != nil {
@@ -104,15 +104,18 @@ func (l *Link) options(ctx context.Context, s *session) (*paho.ClientOptions, er
 
 // dial opens the connection, with TLS unless the broker is a plain one. What it
 // returns fails when ctx ends before the broker accepted us.
-func (l *Link) dial(ctx context.Context) (*conn, error) {
-	d := net.Dialer{KeepAlive: -1}
-	raw, err := d.DialContext(ctx, "tcp", l.broker.addr)
+func (l *Link) dial(ctx context.Context, at endpoint) (*conn, error) {
+	dial := l.cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{KeepAlive: -1}).DialContext
+	}
+	raw, err := dial(ctx, "tcp", at.addr)
 	if err != nil {
 		return nil, err
 	}
 	stream := raw
-	if l.broker.tls {
-		if stream, err = l.handshake(ctx, raw); err != nil {
+	if at.tls {
+		if stream, err = l.handshake(ctx, raw, at.host); err != nil {
 			raw.Close()
 			return nil, err
 		}
@@ -122,15 +125,15 @@ func (l *Link) dial(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-func (l *Link) handshake(ctx context.Context, raw net.Conn) (net.Conn, error) {
-	given, err := l.cfg.TLS()
+func (l *Link) handshake(ctx context.Context, raw net.Conn, host string) (net.Conn, error) {
+	given, err := l.cfg.TLS(host)
 	if err != nil {
 		return nil, fmt.Errorf("TLS configuration: %w", err)
 	}
 	cfg := given.Clone()
 	cfg.MinVersion = max(cfg.MinVersion, tls.VersionTLS13)
 	if cfg.ServerName == "" {
-		cfg.ServerName = l.broker.host
+		cfg.ServerName = host
 	}
 	c := tls.Client(raw, cfg)
 	if err := c.HandshakeContext(ctx); err != nil {

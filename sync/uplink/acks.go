@@ -32,6 +32,9 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 		return err
 	}
 	a.lastAck, a.format = now, p.Version
+	if a.o.Spread != nil {
+		a.o.Spread(time.Duration(k.Spread) * time.Second)
+	}
 	a.setWindow(k, now)
 	answer := !a.ready
 	switch n := a.confirmed(k); {

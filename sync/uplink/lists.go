@@ -13,7 +13,7 @@ import (
 )
 
 // wantMost is the longest pause between two requests for the same thing.
-const wantMost = 5 * time.Minute
+const wantMost = time.Minute
 
 // proveEvery is how often a list that no disk has taken is looked at.
 const proveEvery = time.Minute

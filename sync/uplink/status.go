@@ -13,10 +13,11 @@ type State string
 
 // The states.
 const (
-	StateDown     State = "down"     // the link is
-	StateGreeting State = "greeting" // the hello is not answered yet
-	StateSending  State = "sending"  // entries wait to be confirmed
-	StateInStep   State = "in step"  // the registry has all that is here
+	StateDown     State = "down"            // the link is
+	StateGreeting State = "greeting"        // the hello is not answered yet
+	StateSending  State = "sending"         // entries wait to be confirmed
+	StateUnproved State = "list not proved" // the newest list is not in force here, or not on disk
+	StateInStep   State = "in step"         // the registry has all that is here, and its list is in force
 )
 
 // Status is how the uplink is.
@@ -56,6 +57,8 @@ func (a *actor) report() {
 		state = StateGreeting
 	case len(a.flight) > 0:
 		state = StateSending
+	case !a.lacking.IsZero(), a.unproved != 0:
+		state = StateUnproved
 	}
 	a.u.mu.Lock()
 	defer a.u.mu.Unlock()

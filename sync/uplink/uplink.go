@@ -84,6 +84,7 @@ type Options struct {
 	Software   string               // version, at most 64 bytes
 	Batch      int                  // entries of a message at most; 0: 700
 	Roll       time.Duration        // between two rolls, roughly; 0: 10 minutes
+	Spread     func(time.Duration)  // what the registry wishes for the wait before the next reconnect; nil: nobody minds
 	Formats    uint64               // wire formats that it speaks, 1 to this one; 0: all that this program knows
 	Log        zerolog.Logger
 }

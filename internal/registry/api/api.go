@@ -119,6 +119,7 @@ type Gateway struct {
 	Records   uint64     `json:"records"`             // stored of it
 	List      uint64     `json:"list"`                // newest version for the building
 	ListHash  []byte     `json:"list_hash,omitempty"` // of its manifest
+	ListAt    *time.Time `json:"list_at,omitempty"`   // when the front got it
 	Sent      uint64     `json:"sent"`                // newest version sent to it since the front started
 	Claimed   uint64     `json:"claimed"`             // version in force by its last hello
 	Applied   uint64     `json:"applied"`             // newest version that a stored list_applied entry proves
