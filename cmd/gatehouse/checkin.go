@@ -183,7 +183,7 @@ func (a *answers) ask(from *asker, desk control.Desk) (err error) {
 		return err
 	}
 	a.Informed = true
-	a.PIN, err = from.newPIN()
+	a.PIN, err = from.newPIN("PIN for the doors that the tenant chooses, 4 to 8 digits (may be empty)")
 	return err
 }
 
@@ -243,9 +243,9 @@ func lastAfter(desk control.Desk, first, last string) error {
 }
 
 // newPIN asks a tenant to choose one; at a terminal twice, since nobody sees it.
-func (a *asker) newPIN() (string, error) {
+func (a *asker) newPIN(question string) (string, error) {
 	for {
-		first, err := a.secret("PIN that the tenant chooses, 4 to 8 digits (may be empty)")
+		first, err := a.secret(question)
 		if err != nil || a.terminal == nil || first == "" {
 			return first, err
 		}

@@ -14,20 +14,28 @@ import (
 type tenancyCmd struct {
 	List     tenancyListCmd     `cmd:"" help:"List the tenancies: flats and terms, nobody's name."`
 	Show     tenancyShowCmd     `cmd:"" help:"Show one with its cards."`
-	Dispute  tenancyDisputeCmd  `cmd:"" help:"The tenant objects to a notice: then it does not count until the registry has decided."`
+	Dispute  tenancyDisputeCmd  `cmd:"" help:"The tenant objects to a notice: then it counts only if the registry upholds it."`
 	Withdraw tenancyWithdrawCmd `cmd:"" help:"The landlord takes a notice back."`
+	PIN      tenancyPINCmd      `cmd:"" name:"pin" help:"The tenant chooses a PIN, the first or another one."`
 }
 
 type cardCmd struct {
-	Suspend cardSuspendCmd `cmd:"" help:"Stop a lost card."`
+	Suspend cardSuspendCmd `cmd:"" help:"Stop a lost card: at once on the tenant's word, after the days of a notice on the landlord's."`
 	Resume  cardResumeCmd  `cmd:"" help:"Bring a found card back: hold it up, or let the tenant type the PIN."`
-	Replace cardReplaceCmd `cmd:"" help:"Stop a lost card and give another one in its place."`
+	Replace cardReplaceCmd `cmd:"" help:"Give another card in the place of a lost one, which stops: at once on the tenant's word, after the days of a notice on the landlord's."`
 	Add     cardAddCmd     `cmd:"" help:"Give a tenancy one more card, or the form in which another reader sees one."`
+	Confirm cardConfirmCmd `cmd:"" help:"The tenant confirms a card that came on the landlord's word: from then on it proves who it is."`
 }
 
 // proof says on whose word something is done.
 type proof struct {
 	By string `required:"" enum:"card,pin,landlord" help:"card: the tenant holds one up; pin: the tenant types it; landlord: by your word alone." placeholder:"WHO"`
+	keys
+}
+
+// keys say where the tenant types a PIN.
+type keys struct {
+	Keypad string `help:"The tenant types the PIN at the keys of this door's reader instead of this terminal: nobody else sees it." placeholder:"DOOR"`
 }
 
 // about names a tenancy.
@@ -37,9 +45,10 @@ type about struct {
 
 // change asks for one change, with the proof and the cards that it needs. fresh
 // says that a new card is to be held up.
-func (v visit) change(r control.Change, at deskReader, fresh bool) (done control.Done, missing []string, err error) {
-	switch r.Proof {
-	case "card":
+func (v visit) change(r control.Change, at deskReader, keys keys, fresh bool) (done control.Done, missing []string, err error) {
+	r.Typed = keys.Keypad != ""
+	switch {
+	case r.Proof == "card":
 		card, err := v.swipe(at.Reader, true, "a card of the tenancy")
 		if err != nil {
 			return done, nil, err
@@ -47,8 +56,19 @@ func (v visit) change(r control.Change, at deskReader, fresh bool) (done control
 		if card.Tenancy != nil {
 			fmt.Fprintf(v.s.err, "it is of tenancy %s\n", called(*card.Tenancy))
 		}
-	case "pin":
-		if r.PIN, err = v.s.asker().secret("PIN of the tenant"); err != nil {
+	case r.Proof == "pin" && r.Typed:
+		if err := v.typed(keys.Keypad, "the PIN of the tenant"); err != nil {
+			return done, nil, err
+		}
+	case r.Proof == "pin":
+		a := v.s.asker()
+		if r.PIN, err = a.secret("PIN of the tenant"); err != nil {
+			return done, nil, err
+		}
+		v.s.in = a.rest()
+	}
+	if r.Action == "pin" {
+		if err := v.newPIN(&r, keys.Keypad); err != nil {
 			return done, nil, err
 		}
 	}
@@ -61,10 +81,28 @@ func (v visit) change(r control.Change, at deskReader, fresh bool) (done control
 	return done, missing, err
 }
 
+// typed waits for a PIN at a reader's keys. It comes to the daemon, not here.
+func (v visit) typed(door, what string) error {
+	fmt.Fprintf(v.s.err, "type %s at the keys of door %s, and end it with # or the enter key ...\n", what, door)
+	return v.s.client.TypePIN(v.s.ctx, v.desk.Session, control.DeskPIN{Door: door})
+}
+
+// newPIN lets the tenant choose one.
+func (v visit) newPIN(r *control.Change, keypad string) (err error) {
+	if keypad == "" {
+		r.NewPIN, err = v.s.asker().newPIN("new PIN that the tenant chooses, 4 to 8 digits")
+		return err
+	}
+	if err := v.typed(keypad, "the new PIN"); err != nil {
+		return err
+	}
+	return v.typed(keypad, "it once more")
+}
+
 // run opens the desk for one change and prints what came of it.
-func (s *session) change(r control.Change, at deskReader, fresh bool) error {
+func (s *session) change(r control.Change, at deskReader, keys keys, fresh bool) error {
 	return s.atDesk(at.TakeOver, func(v visit) error {
-		done, missing, err := v.change(r, at, fresh)
+		done, missing, err := v.change(r, at, keys, fresh)
 		if err != nil {
 			return err
 		}
@@ -81,7 +119,7 @@ func outcome(w io.Writer, t control.Tenancy) {
 		fmt.Fprintf(w, "notice runs: tenancy %s ends on %s. The tenant is told at the doors, and can dispute it: gatehouse tenancy dispute\n",
 			called(t), t.Notice.Format("2006-01-02 15:04"))
 	case "disputed":
-		fmt.Fprintf(w, "tenancy %s goes on: its notice is disputed, and the registry decides\n", called(t))
+		fmt.Fprintf(w, "tenancy %s goes on: its notice is disputed, and counts only if the registry upholds it\n", called(t))
 	default:
 		fmt.Fprintf(w, "tenancy %s is %s; cards: %s\n", called(t), inWords(t.State), cardsOf(t))
 	}
@@ -93,7 +131,7 @@ func inWords(state string) string {
 	case "notice":
 		return "on notice"
 	case "disputed":
-		return "on notice, which the tenant disputes: it does not count until the registry has decided"
+		return "on notice, which the tenant disputes: it counts only if the registry upholds it"
 	}
 	return state
 }
@@ -101,12 +139,24 @@ func inWords(state string) string {
 func cardsOf(t control.Tenancy) string {
 	var all []string
 	for _, c := range t.Cards {
-		all = append(all, fmt.Sprintf("%d %s", c.Number, c.State))
+		all = append(all, fmt.Sprintf("%d %s", c.Number, cardState(c)))
 	}
 	if len(all) == 0 {
 		return "none"
 	}
 	return strings.Join(all, ", ")
+}
+
+// cardState is that of a card as people say it.
+func cardState(c control.TenancyCard) string {
+	state := c.State
+	if c.State == "active" && !c.Proves {
+		state += " (proves nothing: gatehouse card confirm)"
+	}
+	if c.State == "active" && c.Ending {
+		state += " (to stop by the landlord's word, unless it is used)"
+	}
+	return state
 }
 
 type checkOutCmd struct {
@@ -136,7 +186,7 @@ func (c checkOutCmd) Run(s *session) error {
 		}
 		c.Cause, s.in = cause, a.rest()
 	}
-	return s.change(control.Change{Action: "checkout", Tenancy: c.Tenancy, Proof: c.By, Cause: c.Cause}, c.deskReader, false)
+	return s.change(control.Change{Action: "checkout", Tenancy: c.Tenancy, Proof: c.By, Cause: c.Cause}, c.deskReader, c.keys, false)
 }
 
 // rest is what of the input has not been read as an answer.
@@ -156,7 +206,7 @@ type lost struct {
 }
 
 func (l lost) change(s *session, action string, fresh bool) error {
-	return s.change(control.Change{Action: action, Tenancy: l.Tenancy, Proof: l.By, Card: l.Card}, l.deskReader, fresh)
+	return s.change(control.Change{Action: action, Tenancy: l.Tenancy, Proof: l.By, Card: l.Card}, l.deskReader, l.keys, fresh)
 }
 
 type cardSuspendCmd struct{ lost }
@@ -173,21 +223,57 @@ func (c cardReplaceCmd) Run(s *session) error { return c.change(s, "replace", tr
 
 type cardAddCmd struct {
 	Tenancy string `arg:"" help:"Its id or the first digits of it, its flat or your label."`
+	By      string `enum:"card,pin,landlord" default:"landlord" help:"card or pin: the tenant's word, so that the new card proves who it is too; landlord: by your word alone it opens, and proves nothing until the tenant confirms it." placeholder:"WHO"`
+	keys
 	deskReader
 }
 
 func (c cardAddCmd) Run(s *session) error {
-	return s.change(control.Change{Action: "add", Tenancy: c.Tenancy, Proof: "landlord"}, c.deskReader, true)
+	return s.change(control.Change{Action: "add", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keys, true)
 }
 
-type tenancyDisputeCmd struct {
+// tenantOnly is a change that rests on the tenant's word alone.
+type tenantOnly struct {
 	about
 	By string `required:"" enum:"card,pin" help:"card: the tenant holds one up; pin: the tenant types it." placeholder:"WHO"`
+	keys
 	deskReader
 }
 
+type cardConfirmCmd struct {
+	tenantOnly
+	Card int `help:"Number of the card, as gatehouse tenancy show lists them; not needed if there is but one." placeholder:"N"`
+}
+
+// Help is shown by --help.
+func (cardConfirmCmd) Help() string {
+	return `A card that the landlord added or handed out as another one opens, and proves
+nothing: he could have kept it. The tenant confirms it with an older card (held
+up) or with the PIN.`
+}
+
+func (c cardConfirmCmd) Run(s *session) error {
+	return s.change(control.Change{Action: "confirm", Tenancy: c.Tenancy, Proof: c.By, Card: c.Card}, c.deskReader, c.keys, false)
+}
+
+type tenancyPINCmd struct{ tenantOnly }
+
+// Help is shown by --help.
+func (tenancyPINCmd) Help() string {
+	return `The tenant holds up a card, or types the old PIN, and chooses a new one. On a
+terminal it is not shown; with --keypad it is typed at a reader with keys, where
+nobody else sees it. A PIN that was typed at check-in opens doors, and proves
+nothing at the desk: whoever typed it for the tenant knows it.`
+}
+
+func (c tenancyPINCmd) Run(s *session) error {
+	return s.change(control.Change{Action: "pin", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keys, false)
+}
+
+type tenancyDisputeCmd struct{ tenantOnly }
+
 func (c tenancyDisputeCmd) Run(s *session) error {
-	return s.change(control.Change{Action: "dispute", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, false)
+	return s.change(control.Change{Action: "dispute", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keys, false)
 }
 
 type tenancyWithdrawCmd struct {
@@ -196,7 +282,7 @@ type tenancyWithdrawCmd struct {
 }
 
 func (c tenancyWithdrawCmd) Run(s *session) error {
-	return s.change(control.Change{Action: "withdraw", Tenancy: c.Tenancy, Proof: "landlord"}, deskReader{TakeOver: c.TakeOver}, false)
+	return s.change(control.Change{Action: "withdraw", Tenancy: c.Tenancy, Proof: "landlord"}, deskReader{TakeOver: c.TakeOver}, keys{}, false)
 }
 
 type tenancyListCmd struct{}
@@ -250,12 +336,15 @@ func (c tenancyShowCmd) Run(s *session) error {
 		fmt.Fprintf(w, "tenancy %s is %s\n", called(t), inWords(t.State))
 		fmt.Fprintf(w, "doors %s, since %s, last day %s\n", dash(strings.Join(t.Doors, ", ")), date(t.Since, 0), date(lastDay(t), -1))
 		if t.Notice != nil {
-			fmt.Fprintf(w, "notice (%s) to %s; the tenant was told %d times at a door\n", t.Cause, t.Notice.Format("2006-01-02 15:04"), t.Told)
+			fmt.Fprintf(w, "notice (%s) to %s\n", t.Cause, t.Notice.Format("2006-01-02 15:04"))
 		} else if t.Ended != nil {
 			fmt.Fprintf(w, "ended %s (%s)\n", date(t.Ended, 0), dash(t.Cause))
 		}
+		if t.Told != "" {
+			fmt.Fprintf(w, "told: %s\n", t.Told)
+		}
 		for _, k := range t.Cards {
-			fmt.Fprintf(w, "card %d: %s, since %s\n", k.Number, k.State, date(k.Since, 0))
+			fmt.Fprintf(w, "card %d: %s, since %s\n", k.Number, cardState(k), date(k.Since, 0))
 		}
 		fmt.Fprintf(w, "PIN: %s; changes that the registry's list does not have yet: %d\n", map[bool]string{true: "yes", false: "none"}[t.HasPIN], t.Unstored)
 	})

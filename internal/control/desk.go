@@ -54,8 +54,15 @@ type CheckIn struct {
 	Check    bool       `json:"check,omitempty"` // only judge it: before the card is held up
 }
 
+// DeskPIN asks for the next PIN at the keys of a door's readers. It goes no
+// further than the daemon: whoever has the tool does not see it.
+type DeskPIN struct {
+	Door    string `json:"door"`
+	Seconds int    `json:"seconds,omitempty"` // default 60
+}
+
 // Change asks for a change of a tenancy: checkout, dispute, withdraw, suspend,
-// resume, replace or add.
+// resume, replace, add, confirm or pin.
 type Change struct {
 	Action  string `json:"action"`
 	Tenancy string `json:"tenancy,omitempty"` // id or the start of it, flat or label; empty: that of the card held up
@@ -63,6 +70,8 @@ type Change struct {
 	PIN     string `json:"pin,omitempty"`
 	Cause   string `json:"cause,omitempty"` // of a check-out
 	Card    int    `json:"card,omitempty"`  // 0: the only one
+	NewPIN  string `json:"new_pin,omitempty"`
+	Typed   bool   `json:"typed,omitempty"` // PINs are those that were typed at a reader's keys in this visit, in their order
 }
 
 // Tenancy is one person in one flat. Who that is only the registry knows.
@@ -77,7 +86,7 @@ type Tenancy struct {
 	Notice   *time.Time    `json:"notice,omitempty"` // when the landlord's notice ends it
 	Cause    string        `json:"cause,omitempty"`  // of the end or notice
 	Ended    *time.Time    `json:"ended,omitempty"`  // when it did
-	Told     uint64        `json:"told,omitempty"`   // how often the tenant was told of the notice at a door
+	Told     string        `json:"told,omitempty"`   // "yes" or "not yet", once the notice has ended: whether the tenant was told of it at a door
 	HasPIN   bool          `json:"has_pin"`
 	Cards    []TenancyCard `json:"cards"`
 	Unstored int           `json:"unsettled,omitempty"` // changes that are in force here and not yet in the registry's list
@@ -88,7 +97,9 @@ type TenancyCard struct {
 	Number int        `json:"number"`
 	State  string     `json:"state"` // active, suspended or ended
 	Since  *time.Time `json:"since,omitempty"`
-	Forms  int        `json:"forms"` // in how many forms readers see it
+	Forms  int        `json:"forms"`            // in how many forms readers see it
+	Proves bool       `json:"proves"`           // holding it up is the tenant's word
+	Ending bool       `json:"ending,omitempty"` // by the landlord's word it stops when the days of a notice have passed, unless it is used
 }
 
 // Done is what came of a check-in or a change.
@@ -111,6 +122,11 @@ func (c *Client) CloseDesk(ctx context.Context, session string) error {
 // ShowCard waits for a card at the desk. The door stays as it is.
 func (c *Client) ShowCard(ctx context.Context, session string, r DeskSwipe) (card DeskCard, err error) {
 	return card, c.socket.Call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/swipe", r, &card)
+}
+
+// TypePIN waits for a PIN at the keys of a door's readers.
+func (c *Client) TypePIN(ctx context.Context, session string, r DeskPIN) error {
+	return c.socket.Call(ctx, http.MethodPost, "/v1/desk/"+url.PathEscape(session)+"/pin", r, &struct{}{})
 }
 
 // CheckIn makes a tenancy for the card that was shown.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
@@ -20,6 +21,7 @@ const bookFile = "tenancies.json"
 // book is all that the desk keeps. It has no field for a name, a document or a
 // card's number.
 type book struct {
+	Format    int        `json:"format"`      // bookFormat; below it nothing says on whose word cards and PINs came
 	Line      uint64     `json:"line,string"` // of own records; 0: none made yet
 	Number    uint64     `json:"number"`      // of the last one made
 	Stored    uint64     `json:"stored"`      // the registry has them through this one
@@ -41,17 +43,36 @@ type tenancy struct {
 	Cause    wire.Cause `json:"cause,omitempty"`    // of the notice
 	Ended    uint32     `json:"ended,omitempty"`
 	EndCause wire.Cause `json:"end_cause,omitempty"`
-	Gone     uint32     `json:"gone,omitempty"` // since when the list in force names it no more
-	Told     uint64     `json:"told,omitempty"` // how often its tenant was told of the notice
+	Gone     uint32     `json:"gone,omitempty"`     // since when the list in force names it no more
+	Told     bool       `json:"was_told,omitempty"` // its tenant was told of the notice at a door
 	PIN      *pin       `json:"pin,omitempty"`
 	Cards    []card     `json:"cards,omitempty"`
 }
+
+// bookFormat is that of the files written now.
+const bookFormat = 2
 
 // card is the forms in which the readers see one card, under one grant.
 type card struct {
 	Grant       hexID           `json:"grant"`
 	Credentials []hexCredential `json:"credentials"`
 	Since       uint32          `json:"since"`
+	// Unproven: it came on the landlord's word and no tenant has confirmed it, so
+	// it opens and proves nothing.
+	Unproven bool   `json:"unproven,omitempty"`
+	Word     uint32 `json:"word,omitempty"`    // when the newest word on it was given: an older one that comes late, or again, changes nothing
+	Stopped  bool   `json:"stopped,omitempty"` // suspended, on the landlord's word alone
+	Stop     *stop  `json:"stop,omitempty"`
+}
+
+// stop is a suspension that the landlord has asked for on his word alone. The
+// card goes on opening until the days of a notice have passed, and for good if a
+// door takes it meanwhile: then it is not lost.
+type stop struct {
+	Left uint32 `json:"left,omitempty"` // s that this gateway still has to run until then; 0: a sibling counts them
+	Used bool   `json:"used,omitempty"` // a door here has taken the card since
+
+	mark *atomic.Bool // likewise, set by the doors
 }
 
 func (d *Desk) path() string { return filepath.Join(d.p.Dir, bookFile) }
@@ -67,6 +88,7 @@ func (d *Desk) load() {
 	}
 	var b book
 	if err := json.Unmarshal(data, &b); err == nil && b.sound() {
+		b.upgrade()
 		d.book = b
 		return
 	}
@@ -78,6 +100,19 @@ func (d *Desk) load() {
 // sound refuses what json takes and nothing here could work with.
 func (b book) sound() bool {
 	return b.Number >= b.Stored && !slices.Contains(b.Tenancies, nil)
+}
+
+// upgrade reads a file of before format 2. A tenancy's first card came with its
+// check-in; on whose word the others came stands nowhere, nor who chose a PIN.
+func (b *book) upgrade() {
+	if b.Format < bookFormat {
+		for _, t := range b.Tenancies {
+			for i := range t.Cards {
+				t.Cards[i].Unproven, t.Cards[i].Word = i > 0, t.Cards[i].Since
+			}
+		}
+	}
+	b.Format = bookFormat
 }
 
 // save writes the book. What it holds is told by the keyring's records too, but
@@ -139,6 +174,8 @@ func (b *book) apply(c wire.Change) {
 		t.bind(c)
 	case wire.OpBind:
 		t.bind(c)
+	case wire.OpSuspend, wire.OpResume:
+		t.stopOrBring(c)
 	case wire.OpEnd:
 		if t.Ended == 0 {
 			t.Ended, t.EndCause = c.At, c.Cause
@@ -146,7 +183,7 @@ func (b *book) apply(c wire.Change) {
 		t.PIN = nil // there is nothing more to prove
 	case wire.OpNotice:
 		if c.At > t.Noticed {
-			t.Notice, t.Noticed, t.Cause, t.Told = c.Until, c.At, c.Cause, 0
+			t.Notice, t.Noticed, t.Cause, t.Told = c.Until, c.At, c.Cause, false
 		}
 	case wire.OpDispute:
 		t.Objected = max(t.Objected, c.At)
@@ -170,23 +207,80 @@ func (t *tenancy) disputed() bool { return t.notice() != 0 && t.Objected > t.Not
 // marked is the time of the newest of the three; the next one comes after it.
 func (t *tenancy) marked() uint32 { return max(t.Noticed, t.Objected, t.Withdrew) }
 
-// bind adds a card, unless it is there.
+// bind adds a card. One that is there is named again: by the tenant's word it is
+// confirmed, by the landlord's it will stop unless it is used.
 func (t *tenancy) bind(c wire.Change) {
-	for _, id := range c.Credentials {
-		if t.has(id) {
-			return
+	landlord := c.Op == wire.OpBind && c.Proof == wire.ProofLandlord
+	known := false
+	for i := range t.Cards {
+		k := &t.Cards[i]
+		if !k.among(c.Credentials) {
+			known = known || k.meets(c.Credentials)
+			continue
+		}
+		known = true
+		if c.Op == wire.OpCheckIn || c.At <= k.Word {
+			continue
+		}
+		k.Word = c.At
+		if k.Stop = nil; landlord {
+			k.Stop = &stop{}
+		} else {
+			k.Unproven = false
 		}
 	}
-	k := card{Grant: hexID(c.Grant), Since: c.At}
+	if known {
+		return
+	}
+	k := card{Grant: hexID(c.Grant), Since: c.At, Word: c.At, Unproven: landlord}
 	for _, id := range c.Credentials {
 		k.Credentials = append(k.Credentials, hexCredential(id))
 	}
 	t.Cards = append(t.Cards, k)
 }
 
-func (t *tenancy) has(id wire.CredentialID) bool {
-	return slices.ContainsFunc(t.Cards, func(c card) bool { return slices.Contains(c.Credentials, hexCredential(id)) })
+// stopOrBring notes on whose word a card stopped. One that was reported lost by
+// the tenant, and comes back by being held up, is in the hands of whoever found
+// it: it proves nothing until it is confirmed.
+func (t *tenancy) stopOrBring(c wire.Change) {
+	for i := range t.Cards {
+		k := &t.Cards[i]
+		switch {
+		case !k.meets(c.Credentials) || c.At <= k.Word:
+			continue
+		case c.Op == wire.OpSuspend:
+			k.Stopped = c.Proof == wire.ProofLandlord
+		default:
+			k.Unproven = k.Unproven || c.Proof == wire.ProofCard && !k.Stopped
+			k.Stopped = false
+		}
+		k.Word = c.At
+		if !k.Stopped || k.Stop == nil || !k.Stop.Used { // else the card was used here: the next look brings it back
+			k.Stop = nil
+		}
+	}
 }
+
+// among reports whether all forms of the card are among ids, meets whether any is.
+func (c *card) among(ids []wire.CredentialID) bool {
+	return len(c.Credentials) > 0 && !slices.ContainsFunc(c.Credentials, func(id hexCredential) bool { return !slices.Contains(ids, wire.CredentialID(id)) })
+}
+
+func (c *card) meets(ids []wire.CredentialID) bool {
+	return slices.ContainsFunc(ids, func(id wire.CredentialID) bool { return slices.Contains(c.Credentials, hexCredential(id)) })
+}
+
+// holding returns the card that has a credential, nil for none.
+func (t *tenancy) holding(id wire.CredentialID) *card {
+	for i := range t.Cards {
+		if slices.Contains(t.Cards[i].Credentials, hexCredential(id)) {
+			return &t.Cards[i]
+		}
+	}
+	return nil
+}
+
+func (t *tenancy) has(id wire.CredentialID) bool { return t.holding(id) != nil }
 
 // hexID and hexCredential stand in JSON as hex of exactly their length.
 type (

@@ -28,7 +28,7 @@ type Arrival struct {
 	Until    uint32   // unix s, exclusive; 0: no end
 	Basis    string
 	Informed bool   // the person was told what is kept and why
-	PIN      string // chosen by the tenant; empty: none
+	PIN      string // for the doors; empty: none. It proves nothing: whoever answers for the tenant knows it
 	Check    bool   // only judge it: before the card is held up
 }
 

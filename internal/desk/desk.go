@@ -56,8 +56,10 @@ type Parts struct {
 type Desk struct {
 	p       Parts
 	told    chan sighting
-	notices atomic.Pointer[map[wire.ID]bool] // tenancies on notice, for the doors
-	pins    atomic.Pointer[map[wire.ID]*pin] // copies, likewise
+	notices atomic.Pointer[map[wire.ID]bool]                   // tenancies on notice, for the doors
+	pins    atomic.Pointer[map[wire.ID]*pin]                   // copies, likewise
+	stops   atomic.Pointer[map[wire.CredentialID]*atomic.Bool] // cards that are to stop on the landlord's word; true: a door took it
+	soon    chan struct{}                                      // something was heard that asks for an answer
 	doors   doorPINs
 
 	mu       sync.Mutex // guards all below, and the file
@@ -74,8 +76,9 @@ func New(p Parts) (*Desk, error) {
 	if p.Dir == "" || p.Keyring == nil || p.Journal == nil || p.Clock == nil {
 		return nil, errors.New("open desk: a folder, keyring, journal and clock are needed")
 	}
-	d := &Desk{p: p, told: make(chan sighting, toldQueued), pauses: map[wire.ID]time.Time{},
+	d := &Desk{p: p, told: make(chan sighting, toldQueued), soon: make(chan struct{}, 1), pauses: map[wire.ID]time.Time{},
 		lastTold: map[toldAt]time.Time{}, queued: map[wire.ID]bool{}, doors: doorPINs{wrong: map[wire.ID]wrongPINs{}}}
+	d.book.Format = bookFormat
 	d.load()
 	d.catchUp()
 	d.publish()
@@ -85,23 +88,35 @@ func New(p Parts) (*Desk, error) {
 // upkeepEvery is how often Run looks after sessions, entries and old tenancies.
 const upkeepEvery = time.Minute
 
+// saveEvery is after how many of these the days that cards still open are
+// written. What a restart loses of them makes a notice longer.
+const saveEvery = 60
+
 // Run enters records whose entry a crash has cost, writes down who was told of
-// a notice, ends sessions that nobody uses and forgets tenancies that are long
-// over. It returns nil when ctx ends.
+// a notice, stops cards that the landlord wanted stopped and nobody has used, ends
+// sessions that nobody uses and forgets tenancies that are long over. It returns nil when ctx ends.
 func (d *Desk) Run(ctx context.Context) error {
 	tick := time.NewTicker(upkeepEvery)
 	defer tick.Stop()
 	d.upkeep(ctx)
-	for {
+	last := time.Now()
+	for n := 1; ; {
 		select {
 		case <-ctx.Done():
 			d.end()
 			return nil
 		case s := <-d.told:
 			d.tell(s)
+		case <-d.soon:
+			d.countStops(ctx, 0)
 		case <-tick.C:
+			now := time.Now()
+			d.countStops(ctx, now.Sub(last))
 			d.expire()
 			d.upkeep(ctx)
+			if last, n = now, n+1; n%saveEvery == 0 {
+				d.saveStops()
+			}
 		}
 	}
 }
@@ -144,13 +159,7 @@ func (d *Desk) registry() (*keyring.Registry, error) {
 }
 
 // now is the time that it is not earlier than: records and ends are judged by it.
-func (t Time) now() uint32 {
-	s := t.Floor
-	if t.Trusted || t.Now > s {
-		s = t.Now
-	}
-	return seconds(s)
-}
+func (t Time) now() uint32 { return seconds(max(t.Now, t.Floor)) }
 
 // surely is the latest time that has certainly come; an end is over only by it.
 func (t Time) surely() uint32 {

@@ -185,6 +185,13 @@ func (o *office) arrive(card device.Card, change ...func(*Arrival)) (Done, error
 	return o.CheckIn(o.t.Context(), a)
 }
 
+// choosePIN lets the tenant of a card choose one.
+func (o *office) choosePIN(card device.Card, digits string) {
+	o.t.Helper()
+	_, err := o.ask(Request{Action: setPIN, Proof: "card", NewPIN: digits}, []device.Card{card}, nil)
+	must(o.t, err)
+}
+
 // ask changes a tenancy, with cards held up for proof and to be given.
 func (o *office) ask(r Request, proof, fresh []device.Card) (Done, error) {
 	o.t.Helper()

@@ -29,6 +29,7 @@ func TestDoorPIN(t *testing.T) {
 		o := newOffice(t, newTown(t), "gw1")
 		_, err := o.arrive(em(1))
 		must(t, err)
+		o.choosePIN(em(1), "4711")
 		o.restart()
 		id := wire.ID(o.Desk.book.Tenancies[0].ID)
 		try := o.pinTrier(id)

@@ -29,6 +29,7 @@ type pin struct {
 	Hash   []byte `json:"hash"`
 	Rounds int    `json:"rounds"`
 	Wrong  int    `json:"wrong,omitempty"` // in a row
+	Own    bool   `json:"own,omitempty"`   // chosen on the tenant's word; else the landlord may know it, and it proves nothing at the desk
 }
 
 // newPIN hashes a PIN that a tenant chose; nil for none.
@@ -95,6 +96,22 @@ func (d *Desk) checkPIN(t *tenancy, text string) error {
 		d.pauses[wire.ID(t.ID)] = time.Now().Add(pinPause)
 	}
 	return refuse("after five wrong ones it waits for a quarter of an hour", "wrong PIN")
+}
+
+// keepPIN writes a PIN that the tenant chose, and that it was chosen.
+func (d *Desk) keepPIN(t *tenancy, chosen *pin) (remarks []string) {
+	chosen.Own = true
+	if d.book.find(wire.ID(t.ID)) == nil { // only the list knew it
+		d.book.Tenancies = append(d.book.Tenancies, t)
+	}
+	t.PIN = chosen
+	delete(d.pauses, wire.ID(t.ID))
+	if d.save() != nil {
+		remarks = append(remarks, "the PIN could not be written: see gatehouse status about the disk")
+	}
+	id := wire.ID(t.ID)
+	d.p.Journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeDone, Reason: wire.ReasonPINChosen}, wire.Who{Tenancy: &id})
+	return remarks
 }
 
 func (d *Desk) enterWrongPIN(t *tenancy) {

@@ -270,8 +270,13 @@ func (d *Desk) take(l keyring.Local) error {
 	if known || !d.holds(l) {
 		return nil
 	}
+	d.foldUses()
 	d.book.apply(l.Change)
 	_ = d.save() // logged there; the next start reads the records again
+	select {
+	case d.soon <- struct{}{}:
+	default:
+	}
 	return nil
 }
 

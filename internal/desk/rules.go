@@ -16,6 +16,8 @@ const (
 	resume     = "resume"   // a found one
 	replace    = "replace"  // a lost one, by one that is held up
 	addCard    = "add"      // one more card, or the form in which another reader sees one
+	confirm    = "confirm"  // the tenant takes a card that came on the landlord's word
+	setPIN     = "pin"      // the tenant chooses another one, or the first
 	daySeconds = 24 * 60 * 60
 )
 
@@ -33,6 +35,7 @@ type situation struct {
 	cause   wire.Cause
 	card    int // number of the card that it is about; 0: the only one
 	fresh   []wire.CredentialID
+	pin     bool // a new one was typed
 }
 
 // rules has what each action asks for. In the rules a tenancy that is over is
@@ -40,6 +43,7 @@ type situation struct {
 var rules = map[string]func(situation) ([]wire.Change, error){
 	checkOut: situation.checkOut, dispute: situation.dispute, withdraw: situation.withdraw,
 	suspend: situation.suspend, resume: situation.resume, replace: situation.replace, addCard: situation.add,
+	confirm: situation.confirm, setPIN: situation.setPIN,
 }
 
 // decide applies the rule of an action and completes its changes.
@@ -52,7 +56,7 @@ func (s situation) decide(action string) ([]wire.Change, error) {
 		return nil, refuse("check the tenant in anew", "tenancy %s is over", s.t.word())
 	}
 	changes, err := rule(s)
-	if err == nil && len(changes) == 0 {
+	if err == nil && len(changes) == 0 && action != setPIN {
 		return nil, refuse("check the tenant in anew", "tenancy %s has no key any more", s.t.word())
 	}
 	for i := range changes {
@@ -60,6 +64,11 @@ func (s situation) decide(action string) ([]wire.Change, error) {
 		c.At, c.Proof, c.Tenancy = s.now, s.proof, wire.ID(s.t.ID)
 		if c.Op == wire.OpNotice || c.Op == wire.OpDispute || c.Op == wire.OpWithdraw {
 			c.At = max(c.At, s.t.marked()+1) // two within a second still have an order
+		}
+		for _, id := range c.Credentials {
+			if k := s.t.holding(id); k != nil {
+				c.At = max(c.At, k.Word+1) // likewise
+			}
 		}
 	}
 	return changes, err
@@ -96,7 +105,7 @@ func (s situation) checkOut() ([]wire.Change, error) {
 	}
 	switch {
 	case s.t.disputed() && s.upheld == 0:
-		return nil, refuse("the registry decides; once it has rejected the notice, or to take it back: gatehouse tenancy withdraw", "the tenant disputes the notice")
+		return nil, refuse("it counts only if the registry upholds it; gatehouse tenancy withdraw takes it back, and then another can be given", "the tenant disputes the notice")
 	case s.t.notice() != 0:
 		return nil, refuse("with the tenant's card or PIN it ends at once", "a notice runs already")
 	case !s.trusted:
@@ -118,7 +127,7 @@ func (s situation) dispute() ([]wire.Change, error) {
 	case s.upheld != 0:
 		return nil, refuse(decided, "the registry has upheld the notice")
 	case s.t.disputed():
-		return nil, refuse("the registry decides", "the notice is disputed already")
+		return nil, refuse("it counts only if the registry upholds it", "the notice is disputed already")
 	}
 	return s.each(wire.Change{Op: wire.OpDispute}), nil
 }
@@ -136,8 +145,9 @@ func (s situation) withdraw() ([]wire.Change, error) {
 // decided is what can be done about the registry's word on a notice.
 const decided = "gatehouse tenancy show tells the last day; only the registry can change it: ask its operator"
 
-// suspend stops a lost card. The landlord alone may not lock a tenant out: then
-// another card has to stay, or to be handed out.
+// suspend stops a lost card: at once on the tenant's word. On the landlord's it
+// stops when the days of a notice have passed, if another card stays, and if no
+// door has taken it meanwhile.
 func (s situation) suspend() ([]wire.Change, error) {
 	k, err := s.chosen(stateActive)
 	if err != nil {
@@ -146,17 +156,43 @@ func (s situation) suspend() ([]wire.Change, error) {
 	if k.Number == s.held {
 		return nil, refuse("a card that is here is not lost: say with --card which one is", "this is the card that was held up")
 	}
-	if s.proof == wire.ProofLandlord && count(s.cards, stateActive) < 2 {
-		return nil, refuse("gatehouse card replace puts another card in its place; or the tenant's PIN",
+	if s.proof != wire.ProofLandlord {
+		return []wire.Change{{Op: wire.OpSuspend, Grant: k.grant, Credentials: k.credentials}}, nil
+	}
+	if s.staying(k) == 0 {
+		return nil, refuse("gatehouse card replace puts another card in its place; or the tenant's PIN, or the registry",
 			"this is the tenancy's last card, and its tenant would be locked out")
 	}
-	return []wire.Change{{Op: wire.OpSuspend, Grant: k.grant, Credentials: k.credentials}}, nil
+	return s.announce(k)
 }
 
-// resume wants the found card itself, or the PIN.
+// staying counts the cards that open and go on doing so without k.
+func (s situation) staying(k Card) (n int) {
+	for _, c := range s.cards {
+		if c.State == stateActive && !c.Ending && c.Number != k.Number {
+			n++
+		}
+	}
+	return n
+}
+
+// announce names a card again on the landlord's word: the days until it stops
+// begin, and the other gateways hear of it.
+func (s situation) announce(k Card) ([]wire.Change, error) {
+	if k.Ending {
+		return nil, refuse("with the tenant's PIN or another of its cards it stops at once", "card %d is to stop already", k.Number)
+	}
+	return []wire.Change{{Op: wire.OpBind, Grant: k.grant, Credentials: k.credentials}}, nil
+}
+
+// resume wants the found card itself, or the PIN. The landlord can take back
+// what he asked for himself.
 func (s situation) resume() ([]wire.Change, error) {
 	if s.proof == wire.ProofCard && s.card == 0 {
 		s.card = s.held
+	}
+	if k := s.ending(); s.proof == wire.ProofLandlord && k != nil {
+		return []wire.Change{{Op: wire.OpResume, Grant: k.grant, Credentials: k.credentials}}, nil
 	}
 	k, err := s.chosen(stateSuspended)
 	if err != nil {
@@ -166,6 +202,17 @@ func (s situation) resume() ([]wire.Change, error) {
 		return nil, refuse("hold up the very card that was found, or let the tenant type the PIN", "that card %d is found has to be shown", k.Number)
 	}
 	return []wire.Change{{Op: wire.OpResume, Grant: k.grant, Credentials: k.credentials}}, nil
+}
+
+// ending returns the card that was named, or the first, if the landlord has asked
+// for it to stop; nil for none.
+func (s situation) ending() *Card {
+	for i := range s.cards {
+		if k := &s.cards[i]; k.Ending && k.State == stateActive && (s.card == 0 || s.card == k.Number) {
+			return k
+		}
+	}
+	return nil
 }
 
 // replace binds the new card first: a crash in between leaves one card too many,
@@ -189,7 +236,11 @@ func (s situation) replace() ([]wire.Change, error) {
 	if err != nil || want == stateSuspended {
 		return changes, err
 	}
-	return append(changes, wire.Change{Op: wire.OpSuspend, Grant: k.grant, Credentials: k.credentials}), nil
+	if s.proof != wire.ProofLandlord {
+		return append(changes, wire.Change{Op: wire.OpSuspend, Grant: k.grant, Credentials: k.credentials}), nil
+	}
+	stops, err := s.announce(k)
+	return append(changes, stops...), err
 }
 
 func (s situation) add() ([]wire.Change, error) {
@@ -198,6 +249,42 @@ func (s situation) add() ([]wire.Change, error) {
 		return nil, refuse("check the tenant in anew", "this tenancy has no key that a card could join")
 	}
 	return s.bind(grants[0])
+}
+
+// confirm names a card again on the tenant's word: from then on it proves.
+func (s situation) confirm() ([]wire.Change, error) {
+	if s.proof == wire.ProofLandlord {
+		return nil, refuse("hold up an older card of the tenancy, or let the tenant type the PIN", "only the tenant can confirm a card")
+	}
+	if s.card == 0 {
+		for _, k := range s.cards {
+			if k.State == stateActive && !k.Proves && k.Number != s.held {
+				if s.card != 0 {
+					return nil, refuse("name it with --card; gatehouse tenancy show lists them", "several cards wait to be confirmed")
+				}
+				s.card = k.Number
+			}
+		}
+	}
+	if s.card == 0 {
+		return nil, refuse("gatehouse tenancy show lists them", "no card of this tenancy waits to be confirmed")
+	}
+	k, err := s.chosen(stateActive)
+	if err != nil {
+		return nil, err
+	}
+	return []wire.Change{{Op: wire.OpBind, Grant: k.grant, Credentials: k.credentials}}, nil
+}
+
+// setPIN needs the tenant's word: what the landlord can set, he knows.
+func (s situation) setPIN() ([]wire.Change, error) {
+	switch {
+	case s.proof == wire.ProofLandlord:
+		return nil, refuse("hold up a card of the tenancy, or let the tenant type the old PIN", "only the tenant can choose a PIN")
+	case !s.pin:
+		return nil, refuse("the tenant types it", "no new PIN came")
+	}
+	return nil, nil
 }
 
 func (s situation) bind(grant wire.ID) ([]wire.Change, error) {

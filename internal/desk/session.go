@@ -25,6 +25,7 @@ type session struct {
 	over        chan struct{}
 	fresh       []device.Card // a card to be given, in the forms of its swipes
 	proof       []device.Card // cards that prove who it is
+	typed       []device.PIN  // at a reader's keys, oldest first
 }
 
 // Session is an open one.
@@ -94,19 +95,36 @@ func (d *Desk) Show(id string, proof bool, c device.Card) (forms []device.Card, 
 		return nil, nil, refuse("hold up a card of the tenancy", "no tenancy has this card")
 	case proof:
 		s.proof = append(s.proof, c)
-		v := t.show(t.stand(held), d.p.Clock().surely(), 0)
+		v := t.show(d.standing(t, held), d.p.Clock().surely(), 0)
 		return nil, &v, nil
 	}
 	if err := d.free(c); err != nil {
 		return nil, nil, err
 	}
 	if !slices.Contains(s.fresh, c) {
+		if slices.ContainsFunc(s.fresh, func(o device.Card) bool { return o.Len() == c.Len() }) {
+			return nil, nil, refuse("begin anew, and hold the same card up at each reader", "this is another card than the one before")
+		}
 		s.fresh = append(s.fresh, c)
 	}
 	for _, f := range s.fresh {
 		forms = append(forms, keyring.Derive(f)...)
 	}
 	return forms, nil, nil
+}
+
+// Type takes a PIN that was typed at a reader's keys.
+func (d *Desk) Type(id string, p device.PIN) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, err := d.at(id)
+	if err != nil {
+		return err
+	}
+	if s.typed = append(s.typed, p); len(s.typed) > 3 { // the old one, the new one, and that again
+		s.typed = s.typed[1:]
+	}
+	return nil
 }
 
 // at returns the session of that id and counts it as used.

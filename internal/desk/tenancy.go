@@ -13,7 +13,7 @@ const (
 	stateActive    = "active"
 	stateNotice    = "notice"    // the landlord's notice runs
 	stateSuspended = "suspended" // none of its cards opens
-	stateDisputed  = "disputed"  // the tenant objects to the notice, which does not count until the registry upholds it
+	stateDisputed  = "disputed"  // the tenant objects to the notice, which does not count unless the registry upholds it
 	stateEnded     = "ended"
 )
 
@@ -23,10 +23,25 @@ type Card struct {
 	State  string // active, suspended or ended
 	Since  uint32 // unix s; 0: not known
 	Forms  int    // in how many forms the readers may see it
+	Proves bool   // holding it up is the tenant's word
+	Ending bool   // the landlord has asked for it to stop: it does when the days of a notice have passed without its being used
+
+	listed bool // only the list knows it
 
 	grant       wire.ID
 	credentials []wire.CredentialID
 }
+
+// Told says whether a tenant was told of a notice. It would tell that somebody
+// came home, so nothing is said before the notice has ended.
+type Told uint8
+
+// What is said of it.
+const (
+	ToldUnsaid Told = iota
+	ToldNotYet
+	ToldYes
+)
 
 // Tenancy is a tenancy as people see it. Times are unix s, 0 for none.
 type Tenancy struct {
@@ -40,7 +55,7 @@ type Tenancy struct {
 	Notice   uint32 // when the notice ends it
 	Cause    string // of the end or notice
 	Ended    uint32
-	Told     uint64 // how often the tenant was told of the notice at a door
+	Told     Told // of the notice at a door
 	HasPIN   bool
 	Cards    []Card
 	Unstored int // changes that the registry's list does not know yet
@@ -75,7 +90,7 @@ func holdings(g *access.Grants) map[wire.ID][]holding {
 func (t *tenancy) cards(held []holding) []Card {
 	var cards []Card
 	for _, k := range t.Cards {
-		c := Card{Number: len(cards) + 1, Since: k.Since, grant: wire.ID(k.Grant)}
+		c := Card{Number: len(cards) + 1, Since: k.Since, Proves: !k.Unproven, Ending: k.Stop != nil && k.Stop.Left > 0, grant: wire.ID(k.Grant)}
 		for _, id := range k.Credentials {
 			c.credentials = append(c.credentials, wire.CredentialID(id))
 		}
@@ -87,7 +102,7 @@ func (t *tenancy) cards(held []holding) []Card {
 		}
 		i := slices.IndexFunc(cards, func(c Card) bool { return c.Number == 0 && c.grant == h.grant })
 		if i < 0 {
-			i, cards = len(cards), append(cards, Card{grant: h.grant})
+			i, cards = len(cards), append(cards, Card{grant: h.grant, listed: true})
 		}
 		cards[i].credentials = append(cards[i].credentials, h.credential)
 	}
@@ -97,6 +112,23 @@ func (t *tenancy) cards(held []holding) []Card {
 		slices.SortFunc(c.credentials, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
 	}
 	return cards
+}
+
+// lone returns the only card that the list knows and the book does not, nil for
+// none. On whose word such a card came is not known, so it proves only if no
+// other could have been the tenant's.
+func lone(cards []Card) (k *Card) {
+	for i := range cards {
+		c := &cards[i]
+		switch {
+		case c.State == stateEnded:
+		case c.Proves, c.listed && k != nil:
+			return nil
+		case c.listed:
+			k = c
+		}
+	}
+	return k
 }
 
 // stateOf is that of a card: it opens if any of its forms does.
@@ -120,6 +152,7 @@ type standing struct {
 	end     uint32 // by term or notice; 0: none
 	upheld  uint32 // end that the registry has set for a disputed notice; 0: it has not decided so
 	revoked bool   // all that it held is
+	unnamed bool   // the list in force has nothing of it (any more)
 }
 
 // stand reads a tenancy's standing from what it holds. The end is the
@@ -150,6 +183,17 @@ func (t *tenancy) stand(held []holding) standing {
 	return s
 }
 
+// standing is that of a tenancy by what it holds. What no list names any more
+// has been ended by the registry, whatever the clock says.
+func (d *Desk) standing(t *tenancy, held []holding) standing {
+	s := t.stand(held)
+	if len(s.cards) > 0 && t.gone(s.cards) {
+		list := d.p.Keyring.Status()
+		s.unnamed = list.Version != 0 && !list.Lost
+	}
+	return s
+}
+
 // end is that of the book: of the term, or of a notice that comes before.
 func (t *tenancy) end() uint32 {
 	n := t.notice()
@@ -163,7 +207,7 @@ func (t *tenancy) end() uint32 {
 // come. An unsure clock ends nothing.
 func (t *tenancy) state(s standing, surely uint32) string {
 	switch {
-	case t.Ended != 0, t.Gone != 0, s.revoked, s.end != 0 && surely >= s.end:
+	case t.Ended != 0, t.Gone != 0, s.revoked, s.unnamed, s.end != 0 && surely >= s.end:
 		return stateEnded
 	case t.disputed() && s.upheld == 0:
 		return stateDisputed
@@ -187,7 +231,7 @@ func count(cards []Card, state string) (n int) {
 // show is the tenancy for people.
 func (t *tenancy) show(s standing, surely uint32, unstored int) Tenancy {
 	v := Tenancy{ID: wire.ID(t.ID), Flat: t.Flat, Label: t.Label, State: t.state(s, surely), Doors: t.Doors, Since: t.Since,
-		Until: t.Until, Notice: t.notice(), Ended: t.Ended, Told: t.Told, HasPIN: t.PIN != nil, Cards: s.cards, Unstored: unstored}
+		Until: t.Until, Notice: t.notice(), Ended: t.Ended, HasPIN: t.PIN != nil, Cards: s.cards, Unstored: unstored}
 	switch {
 	case v.Notice == 0:
 		v.Until = s.end
@@ -202,6 +246,12 @@ func (t *tenancy) show(s standing, surely uint32, unstored int) Tenancy {
 	}
 	if v.Ended == 0 {
 		v.Ended = t.Gone
+	}
+	if v.Notice != 0 && surely >= v.Notice && v.State == stateEnded {
+		v.Told = ToldNotYet
+		if t.Told {
+			v.Told = ToldYes
+		}
 	}
 	return v
 }

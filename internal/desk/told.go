@@ -3,6 +3,7 @@ package desk
 import (
 	"bytes"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/sync/wire"
@@ -15,11 +16,13 @@ const toldQueued = 64
 // toldEvery is how often one tenant is told at one door, at most.
 const toldEvery = time.Hour
 
-// sighting is a card of a tenancy on notice at a door.
+// sighting is a card that a door took, and whose tenant has to be told.
 type sighting struct {
 	door, source string
 	who          wire.Who
 	ref          wire.Ref // the access entry
+	recorded     bool     // there is such an entry
+	stop         bool     // of a card that is to stop, for the first time
 }
 
 type toldAt struct {
@@ -31,33 +34,73 @@ type toldAt struct {
 // be told. It is one atomic load, for the doors.
 func (d *Desk) OnNotice(tenancy wire.ID) bool { return (*d.notices.Load())[tenancy] }
 
-// Saw hears of an access entry; its Source is by what the tenant was told there,
-// empty where the door can't. It writes that down beside the door's path; it
-// never blocks.
-func (d *Desk) Saw(h wire.Header, who wire.Who, ref wire.Ref) {
-	if h.Kind != wire.KindAccess || who.Tenancy == nil || !d.OnNotice(*who.Tenancy) {
+// Tells reports whether the tenant has to be told something at the door: that a
+// notice runs, or that this card is to stop on the landlord's word. It is two
+// atomic loads.
+func (d *Desk) Tells(who wire.Who) bool {
+	if who.Tenancy != nil && d.OnNotice(*who.Tenancy) {
+		return true
+	}
+	used := d.stopping(who)
+	return used != nil && !used.Load()
+}
+
+// stopping returns the mark of a card that is to stop, nil where it is not.
+func (d *Desk) stopping(who wire.Who) *atomic.Bool {
+	if who.Credential == nil {
+		return nil
+	}
+	return (*d.stops.Load())[*who.Credential]
+}
+
+// Saw hears of a card that a door took; Source is by what the tenant was told
+// there, empty where the door can't. A card that is to stop on the landlord's
+// word is not lost: that counts at once, and the rest is written down beside the
+// door's path. It never blocks. Without recorded there is no access entry.
+func (d *Desk) Saw(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
+	if h.Kind != wire.KindAccess || who.Tenancy == nil {
+		return
+	}
+	s := sighting{door: h.Door, source: h.Source, who: who, ref: ref, recorded: recorded}
+	if used := d.stopping(who); used != nil {
+		s.stop = used.CompareAndSwap(false, true)
+	}
+	if !s.stop && !d.OnNotice(*who.Tenancy) {
 		return
 	}
 	select {
-	case d.told <- sighting{h.Door, h.Source, who, ref}:
+	case d.told <- s:
 	default:
 	}
 }
 
-// tell enters that a tenant was told, once an hour and door.
+// tell enters that a tenant was told, of a notice once an hour and door.
 func (d *Desk) tell(s sighting) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if s.stop {
+		d.foldUses()
+		d.enterTold(s, wire.ReasonSuspend)
+		_ = d.save() // logged there; the mark stays in memory
+	}
 	at, now := toldAt{*s.who.Tenancy, s.door}, time.Now()
 	t := d.book.find(at.tenancy)
 	if last, ok := d.lastTold[at]; t == nil || !d.OnNotice(at.tenancy) || ok && now.Sub(last) < toldEvery {
 		return
 	}
 	d.lastTold[at] = now
-	t.Told++
-	d.p.Journal.Queue(wire.Header{Kind: wire.KindTold, Outcome: wire.OutcomeDone, Reason: wire.ReasonNotice, Door: s.door, Source: s.source, Count: t.Told, Ref: &s.ref},
-		wire.Who{Credential: s.who.Credential, Grant: s.who.Grant, Tenancy: s.who.Tenancy})
-	_ = d.save() // logged there; the entry counts
+	d.enterTold(s, wire.ReasonNotice)
+	if !t.Told {
+		t.Told = true
+		_ = d.save() // logged there; the entry counts
+	}
+}
+
+func (d *Desk) enterTold(s sighting, of wire.Reason) {
+	if s.recorded {
+		d.p.Journal.Queue(wire.Header{Kind: wire.KindTold, Outcome: wire.OutcomeDone, Reason: of, Door: s.door, Source: s.source, Ref: &s.ref},
+			wire.Who{Credential: s.who.Credential, Grant: s.who.Grant, Tenancy: s.who.Tenancy})
+	}
 }
 
 // publish tells the doors who has a PIN and who is on notice: also who has
@@ -70,6 +113,7 @@ func (d *Desk) publish() {
 		}
 	}
 	d.pins.Store(&pins)
+	d.publishStops()
 	var held map[wire.ID][]holding // only read where somebody objects
 	for _, t := range d.book.Tenancies {
 		if t.notice() == 0 || t.Ended != 0 || t.Gone != 0 {
@@ -96,7 +140,7 @@ func (d *Desk) Tenancies() []Tenancy {
 	var all []Tenancy
 	for _, t := range d.everyone(held) {
 		id := wire.ID(t.ID)
-		all = append(all, t.show(t.stand(held[id]), surely, unstored[id]))
+		all = append(all, t.show(d.standing(t, held[id]), surely, unstored[id]))
 	}
 	slices.SortFunc(all, func(a, b Tenancy) int { return compareIDs(a.ID, b.ID) })
 	return all
@@ -116,7 +160,7 @@ func (d *Desk) Find(text string) (Tenancy, error) {
 // done shows what came of an action.
 func (d *Desk) done(t *tenancy, remarks []string) Done {
 	held := holdings(d.p.Keyring.Grants())[wire.ID(t.ID)]
-	return Done{t.show(t.stand(held), d.p.Clock().surely(), d.unstored()[wire.ID(t.ID)]), remarks}
+	return Done{t.show(d.standing(t, held), d.p.Clock().surely(), d.unstored()[wire.ID(t.ID)]), remarks}
 }
 
 // unstored counts the unsettled changes of each tenancy.

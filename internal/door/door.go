@@ -56,6 +56,9 @@ func New(cfg Config, p Parts) *Door {
 	if p.Watch == nil {
 		d.p.Watch = func(Seen) bool { return false }
 	}
+	if p.Typed == nil {
+		d.p.Typed = func(Typed) bool { return false }
+	}
 	if p.Show == nil {
 		d.p.Show = func(string, device.Feedback) {}
 	}

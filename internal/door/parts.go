@@ -85,7 +85,13 @@ type Fire struct {
 	Latched bool // it was active, and nobody on site has reset it
 }
 
-// Parts are what a Door works with; all are needed except Watch.
+// Typed is a PIN at a reader's keys.
+type Typed struct {
+	Door, Reader string
+	PIN          device.PIN
+}
+
+// Parts are what a Door works with; all are needed except Watch and Typed.
 type Parts struct {
 	Lock     device.Lock
 	Recorder Recorder
@@ -98,6 +104,9 @@ type Parts struct {
 	// returns true the card was taken for registration, and the door stays as
 	// it is. It must not block.
 	Watch func(Seen) bool
+	// Typed is told of every PIN likewise; nil: nobody waits for one. True: it was
+	// typed for the desk, and is nothing to the door.
+	Typed func(Typed) bool
 	// PINs is needed where a reader asks for them, Passes where one reads codes.
 	PINs   PINs
 	Passes Passes

@@ -62,6 +62,9 @@ func (d *Door) typed(ctx context.Context, e device.Event) {
 	switch {
 	case !ok || reader.Direction == wire.DirectionOut: // keys ask for nothing where everybody may leave
 		return
+	case i < 0 && d.p.Typed(Typed{Door: d.cfg.ID, Reader: e.Source, PIN: e.PIN}):
+		d.p.Show(e.Source, device.FeedbackIdle)
+		return
 	case i < 0:
 		d.deny(d.denied(reader, wire.ReasonPINAlone), wire.Who{})
 		return

@@ -381,3 +381,23 @@ func TestHeldIsShown(t *testing.T) {
 		s.wants(t, " held", " idle")
 	})
 }
+
+// TestPINForTheDesk: a PIN that the desk waits for is nothing to the door, but one
+// that follows a card stays the door's.
+func TestPINForTheDesk(t *testing.T) {
+	var taken []door.Typed
+	wanted := func(t door.Typed) bool { taken = append(taken, t); return true }
+	synctest.Test(t, func(t *testing.T) {
+		s := &shown{}
+		b := start(t, func(c *door.Config, p *door.Parts) { withPIN(pins{has: true}, s)(c, p); p.Typed = wanted })
+		b.key("in", "2580")
+		if len(taken) != 1 || taken[0].PIN.Digits() != "2580" || taken[0].Reader != "in" || len(b.reasons()) != 0 {
+			t.Errorf("%d PINs for the desk, and %q", len(taken), b.reasons())
+		}
+		b.swipe("in", known)
+		b.key("in", "4711")
+		if len(taken) != 1 || !slices.Equal(b.reasons(), []string{"granted"}) {
+			t.Errorf("%d PINs for the desk, and %q", len(taken), b.reasons())
+		}
+	})
+}

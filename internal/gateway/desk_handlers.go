@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/desk"
 )
@@ -20,6 +21,7 @@ func (g *Gateway) deskRoutes() map[string]answer {
 		"POST /v1/desk":                   g.postDesk,
 		"DELETE /v1/desk/{session}":       g.deleteDesk,
 		"POST /v1/desk/{session}/swipe":   g.postDeskSwipe,
+		"POST /v1/desk/{session}/pin":     g.postDeskPIN,
 		"POST /v1/desk/{session}/checkin": g.postCheckIn,
 		"POST /v1/desk/{session}/change":  g.postChange,
 		"GET /v1/tenancies":               g.getTenancies,
@@ -85,15 +87,8 @@ func (g *Gateway) postDeskSwipe(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, deskFailure(err)
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := until(r.Context(), over)
 	defer cancel()
-	go func() {
-		select {
-		case <-over:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	s, err := g.nextSwipe(ctx, in.SwipeRequest)
 	if err != nil {
 		if _, ended := g.desk.Wait(session); ended != nil {
@@ -113,6 +108,56 @@ func (g *Gateway) postDeskSwipe(r *http.Request) (any, error) {
 	}
 	out.Missing = g.swipes.describe(forms).Missing
 	return out, nil
+}
+
+// until is a context that ends with the visit, too.
+func until(ctx context.Context, over <-chan struct{}) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-over:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// postDeskPIN waits for a PIN as long as the visit lasts.
+func (g *Gateway) postDeskPIN(r *http.Request) (any, error) {
+	in, err := read[control.DeskPIN](r)
+	if err != nil {
+		return nil, err
+	}
+	d, err := g.door(in.Door)
+	if err != nil {
+		return nil, err
+	}
+	session := r.PathValue("session")
+	over, err := g.desk.Wait(session)
+	if err != nil {
+		return nil, deskFailure(err)
+	}
+	ctx, cancel := until(r.Context(), over)
+	defer cancel()
+	wait := time.Duration(in.Seconds) * time.Second
+	if wait <= 0 {
+		wait = swipeDefault
+	}
+	ctx, stop := context.WithTimeout(ctx, min(wait, swipeMost))
+	defer stop()
+	d.show("", device.FeedbackEnterPIN)
+	p, err := g.swipes.nextPIN(ctx, in.Door)
+	switch {
+	case errors.Is(err, errDeskBusy):
+		return nil, fail(http.StatusConflict, "wait until that is done", "somebody else is waiting for a PIN already")
+	case err != nil:
+		return nil, fail(http.StatusRequestTimeout, "type it at a reader with keys, and end it with # or the enter key; gatehouse status shows whether the reader is online", "no PIN came")
+	}
+	if err := g.desk.Type(session, p); err != nil {
+		return nil, deskFailure(err)
+	}
+	return struct{}{}, nil
 }
 
 func (g *Gateway) postCheckIn(r *http.Request) (any, error) {
@@ -140,7 +185,7 @@ func (g *Gateway) postChange(r *http.Request) (any, error) {
 		return nil, err
 	}
 	done, err := g.desk.Change(r.Context(), desk.Request{Session: r.PathValue("session"), Action: in.Action, Tenancy: in.Tenancy,
-		Proof: in.Proof, PIN: in.PIN, Cause: in.Cause, Card: in.Card})
+		Proof: in.Proof, PIN: in.PIN, Cause: in.Cause, Card: in.Card, NewPIN: in.NewPIN, Typed: in.Typed})
 	return g.doneOf(done, err)
 }
 
@@ -186,12 +231,14 @@ func tenancyOf(t desk.Tenancy, zone *time.Location) control.Tenancy {
 		return v
 	}
 	out := control.Tenancy{ID: t.ID.String(), Flat: t.Flat, Label: t.Label, State: t.State, Doors: t.Doors, Since: at(t.Since), Until: at(t.Until),
-		Notice: at(t.Notice), Cause: t.Cause, Ended: at(t.Ended), Told: t.Told, HasPIN: t.HasPIN, Cards: []control.TenancyCard{}, Unstored: t.Unstored}
+		Notice: at(t.Notice), Cause: t.Cause, Ended: at(t.Ended), Told: toldWords[t.Told], HasPIN: t.HasPIN, Cards: []control.TenancyCard{}, Unstored: t.Unstored}
 	for _, c := range t.Cards {
-		out.Cards = append(out.Cards, control.TenancyCard{Number: c.Number, State: c.State, Since: at(c.Since), Forms: c.Forms})
+		out.Cards = append(out.Cards, control.TenancyCard{Number: c.Number, State: c.State, Since: at(c.Since), Forms: c.Forms, Proves: c.Proves, Ending: c.Ending})
 	}
 	return out
 }
+
+var toldWords = map[desk.Told]string{desk.ToldNotYet: "not yet", desk.ToldYes: "yes"}
 
 // unixOf returns a time as records have it; 0 for none. What no record can hold
 // is refused: cut off it would be another day.

@@ -251,7 +251,7 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 		d.signal = g.makeSignal(d, d.cfg.Signal, "gatehouse-"+d.cfg.ID+"-signal", beeps)
 	}
 	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk, d.show, d.tells()}, Keys: g.keyring,
-		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, PINs: doorPINs{g.desk},
+		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, Typed: g.swipes.typed, PINs: doorPINs{g.desk},
 		Passes: g.passes, Show: d.show, Log: g.o.Log})
 }
 

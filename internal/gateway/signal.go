@@ -148,22 +148,20 @@ func (t teller) Queue(h wire.Header, who wire.Who) wire.Ref {
 	return ref
 }
 
-// tell shows a grant. The entry that a tenant was told of a notice names the
-// signal as its source; without one it says that the card was seen while the
-// notice ran.
+// tell shows a grant. The entry that a tenant was told something names the
+// signal as its source; without one it says that the card was seen while there
+// was something to tell.
 func (t teller) tell(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
 	if h.Kind != wire.KindAccess || h.Reason != wire.ReasonGranted {
 		return
 	}
 	f := device.FeedbackGranted
-	if who.Tenancy != nil && t.desk.OnNotice(*who.Tenancy) {
+	if t.desk.Tells(who) {
 		f = device.FeedbackNotice
 	}
 	t.show(h.Source, f)
 	if h.Source = ""; t.told {
 		h.Source = "signal"
 	}
-	if recorded {
-		t.desk.Saw(h, who, ref)
-	}
+	t.desk.Saw(h, who, ref, recorded)
 }

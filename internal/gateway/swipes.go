@@ -23,6 +23,13 @@ type swipes struct {
 
 	mu      sync.Mutex
 	waiting *capture
+	typing  *typing
+}
+
+// typing waits for one PIN at the keys of a door's readers.
+type typing struct {
+	door  string
+	taken chan device.PIN
 }
 
 // capture waits for one card at a reader; empty names stand for any.
@@ -92,6 +99,42 @@ func (d *swipes) next(ctx context.Context, doorID, reader string) (swipe, error)
 	}
 	d.mu.Unlock()
 	return swipe{}, ctx.Err()
+}
+
+// typed is told of every PIN, as watch is of every card.
+func (d *swipes) typed(t door.Typed) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	w := d.typing
+	if w == nil || w.door != t.Door {
+		return false
+	}
+	d.typing = nil
+	w.taken <- t.PIN
+	return true
+}
+
+// nextPIN waits for the next PIN at the keys of a door.
+func (d *swipes) nextPIN(ctx context.Context, doorID string) (device.PIN, error) {
+	w := &typing{door: doorID, taken: make(chan device.PIN, 1)}
+	d.mu.Lock()
+	if d.typing != nil {
+		d.mu.Unlock()
+		return device.PIN{}, errDeskBusy
+	}
+	d.typing = w
+	d.mu.Unlock()
+	select {
+	case p := <-w.taken:
+		return p, nil
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	if d.typing == w {
+		d.typing = nil
+	}
+	d.mu.Unlock()
+	return device.PIN{}, ctx.Err()
 }
 
 // describe says what a card is called in this building in all its known forms,

@@ -154,7 +154,8 @@ const (
 	ReasonDispute  Reason = 607
 	ReasonWithdraw Reason = 608
 
-	ReasonWrongPIN Reason = 620 // at a desk
+	ReasonWrongPIN  Reason = 620 // at a desk
+	ReasonPINChosen Reason = 621 // by the tenant, at a desk
 )
 
 func name(names map[uint16]string, v uint16, prefix string) string {
@@ -199,7 +200,7 @@ var reasonNames = map[uint16]string{
 	524: "rolled_back", 525: "too_large", 526: "malformed", 527: "no_answer", 528: "no_link",
 	529: "registry_ahead", 530: "other_root", 531: "second_signature_needed", 532: "too_much",
 	533: "given_back", 534: "unproved_list", 535: "too_far_ahead",
-	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw", 620: "wrong_pin",
+	601: "check_in", 602: "bind", 603: "suspend", 604: "resume", 605: "end", 606: "notice", 607: "dispute", 608: "withdraw", 620: "wrong_pin", 621: "pin_chosen",
 }
 
 // String returns the stable name.
