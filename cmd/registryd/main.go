@@ -33,6 +33,7 @@ type cli struct {
 	JSON   bool   `help:"Print JSON for programs."`
 
 	Init        initCmd        `cmd:"" help:"Make the keys of a registry: three folders, for front, issuer and stick."`
+	Trust       trustCmd       `cmd:"" help:"Whose signatures count: show it, or say it anew with the root's key."`
 	RenewServer renewServerCmd `cmd:"" help:"Give the front its next certificate."`
 
 	Serve    serveCmd    `cmd:"" help:"Be the front: broker, enrolment and store of a registry."`

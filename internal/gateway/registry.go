@@ -80,7 +80,7 @@ func (g *Gateway) makeUplink(c *central) error {
 		return err
 	}
 	c.uplink, err = uplink.New(uplink.Options{Link: c.link, Journal: g.journal, Keyring: g.keyring, Records: records{g.desk},
-		Key: g.gatewayKey, Clock: g.clock.stamp, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log})
+		Key: g.gatewayKey, Clock: g.clock.stamp, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.o.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log})
 	return err
 }
 

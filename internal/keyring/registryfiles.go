@@ -121,13 +121,13 @@ func SavePlace(dir string, r *Registry) error {
 // OpenTrust returns what the root says in an envelope, for the registry of that
 // id. The errors are those of wire.Open and wire.Decode.
 func OpenTrust(envelope []byte, root ed25519.PublicKey, registry string) (wire.Trust, error) {
-	expect := wire.Expect{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: registry}
-	payload, _, err := wire.Open(envelope, expect, []wire.Key{{Role: wire.RoleRoot, Public: root}})
+	expect := wire.Expect{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: registry, Newest: wire.Formats}
+	payload, p, err := wire.Open(envelope, expect, []wire.Key{{Role: wire.RoleRoot, Public: root}})
 	if err != nil {
 		return wire.Trust{}, fmt.Errorf("trust: %w", err)
 	}
-	var t wire.Trust
-	if err := wire.Decode(payload, &t); err != nil {
+	t, err := wire.DecodeTrust(p.Version, payload)
+	if err != nil {
 		return wire.Trust{}, err
 	}
 	if t.Registry != registry {

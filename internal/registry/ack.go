@@ -58,7 +58,7 @@ func (f *Front) replyLoop(ctx context.Context) error {
 func (f *Front) sendAck(r reply) {
 	a := f.authority.Load()
 	ack := wire.Ack2{Ack: wire.Ack{Time: r.time, Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
-		Line: r.line, Records: r.count, Trust: a.trust.Version}}
+		Line: r.line, Records: r.count}}
 	if r.cosign {
 		c := wire.Checkpoint{Address: r.g.address, Epoch: r.epoch, Size: ack.Next, Root: ack.Root}
 		ack.Cosignature = c.Cosign(f.keys.witness, uint64(ack.Time))
@@ -74,6 +74,9 @@ func (f *Front) sendAck(r reply) {
 		ack.List, ack.ListHash, ack.House = b.list.Version, b.list.Hash, b.house.Version
 	}
 	f.mu.RUnlock()
+	if a := a.read(format); a != nil {
+		ack.Trust = a.trust.Version
+	}
 	switch {
 	case !member:
 	case format >= 2:

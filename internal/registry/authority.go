@@ -19,21 +19,25 @@ var errStale = errors.New("older than what is in force")
 type authority struct {
 	trust    wire.Trust
 	envelope []byte
-	issuers  []wire.Key
-	witness  *uint64 // epoch of this front's witness key; nil: not certified
-	cas      *x509.CertPool
+	format   uint64
+	// plain is the newest one of format 1, for gateways that read no other; nil
+	// where this one is of format 1, or there is none.
+	plain   *authority
+	issuers []wire.Key
+	witness *uint64 // epoch of this front's witness key; nil: not certified
+	cas     *x509.CertPool
 }
 
 // openTrust checks a Trust document by the root's key.
 func openTrust(envelope []byte, root, witness ed25519.PublicKey) (*authority, error) {
 	_, p, _ := wire.Open(envelope, wire.Expect{}, nil) // only to learn the registry's id
 	key := wire.Key{Role: wire.RoleRoot, Epoch: p.Epoch, Public: root}
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: p.Address}, []wire.Key{key})
+	payload, p, err := wire.Open(envelope, wire.Expect{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: p.Address, Newest: wire.Formats}, []wire.Key{key})
 	if err != nil {
 		return nil, fmt.Errorf("trust document: %w", err)
 	}
-	a := &authority{envelope: envelope, cas: x509.NewCertPool()}
-	if err := wire.Decode(payload, &a.trust); err != nil {
+	a := &authority{envelope: envelope, format: p.Version, cas: x509.NewCertPool()}
+	if a.trust, err = wire.DecodeTrust(p.Version, payload); err != nil {
 		return nil, fmt.Errorf("trust document: %w", err)
 	}
 	if a.trust.Registry != p.Address {
@@ -53,6 +57,43 @@ func openTrust(envelope []byte, root, witness ed25519.PublicKey) (*authority, er
 		}
 	}
 	return a, nil
+}
+
+// read is the newest document for who reads formats up to one; nil: there is none.
+func (a *authority) read(format uint64) *authority {
+	if a.format <= max(format, 1) {
+		return a
+	}
+	return a.plain
+}
+
+// follow returns what is in force after a document has come: it alone, or with it
+// as the one for who reads format 1 alone. The same again is what is in force.
+func (a *authority) follow(next *authority) (*authority, error) {
+	if a.format > 1 && next.format == 1 && next.trust.Version < a.trust.Version {
+		if old := a.plain; old != nil {
+			if same, err := old.follow(next); err != nil || same == old {
+				return a, err
+			}
+		}
+		both := *a
+		both.plain = next
+		return &both, nil
+	}
+	switch {
+	case next.trust.Registry != a.trust.Registry:
+		return nil, fmt.Errorf("trust document: %w: of registry %s", wire.ErrWrongAddress, next.trust.Registry)
+	case next.trust.Version == a.trust.Version && bytes.Equal(next.envelope, a.envelope):
+		return a, nil
+	case next.trust.Version <= a.trust.Version:
+		return nil, fmt.Errorf("trust document %d: %w: version %d", next.trust.Version, errStale, a.trust.Version)
+	}
+	if next.format > 1 {
+		both := *next
+		both.plain = a.read(1)
+		return &both, nil
+	}
+	return next, nil
 }
 
 // openHouse checks a building's House document.

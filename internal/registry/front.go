@@ -245,22 +245,30 @@ func (f *Front) load(ctx context.Context) error {
 // folder of keys.
 func (f *Front) loadTrust(ctx context.Context) error {
 	first := f.authority.Load()
-	envelope, err := f.store.Trust(ctx)
-	if errors.Is(err, store.ErrNotFound) {
-		envelope, err = first.envelope, nil
-	}
+	var stored *authority
+	err := f.store.Trusts(ctx, func(envelope []byte) error {
+		next, err := openTrust(envelope, f.keys.root, f.keys.witnessPublic())
+		if err != nil {
+			return fmt.Errorf("stored %w", err)
+		}
+		if stored != nil {
+			next, err = stored.follow(next)
+		}
+		stored = next
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	stored, err := openTrust(envelope, f.keys.root, f.keys.witnessPublic())
-	if err != nil {
-		return fmt.Errorf("stored %w", err)
-	}
-	if stored.trust.Registry != first.trust.Registry {
-		return fmt.Errorf("the database in %s is of registry %s, the keys are of %s", filepath.Dir(f.o.Config.path("x")), stored.trust.Registry, first.trust.Registry)
-	}
-	if stored.trust.Version < first.trust.Version {
+	switch {
+	case stored == nil:
 		stored = first
+	case stored.trust.Registry != first.trust.Registry:
+		return fmt.Errorf("the database in %s is of registry %s, the keys are of %s", filepath.Dir(f.o.Config.path("x")), stored.trust.Registry, first.trust.Registry)
+	case stored.trust.Version < first.trust.Version:
+		if stored, err = stored.follow(first); err != nil {
+			return err
+		}
 	}
 	f.authority.Store(stored)
 	return f.store.Update(ctx, func(tx *store.Tx) error { return tx.PutTrust(stored.trust.Version, stored.envelope) })

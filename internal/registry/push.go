@@ -60,14 +60,16 @@ func (f *Front) wantLoop(ctx context.Context) error {
 
 func (f *Front) answerWant(ctx context.Context, w want) error {
 	f.mu.RLock()
-	place := w.g.place
+	place, format := w.g.place, w.g.view.format
 	var house []byte
 	if b := f.buildings[place.Building]; b != nil {
 		house = b.envelope
 	}
 	f.mu.RUnlock()
 	if w.want.Trust {
-		f.send(place.Down(wire.TypeTrust), f.authority.Load().envelope)
+		if a := f.authority.Load().read(format); a != nil {
+			f.send(place.Down(wire.TypeTrust), a.envelope)
+		}
 	}
 	if w.want.House && house != nil {
 		f.send(place.Down(wire.TypeHouse), house)
@@ -275,23 +277,35 @@ func (f *Front) putTrust(ctx context.Context, envelope []byte) (api.Pushed, erro
 		return api.Pushed{}, err
 	}
 	have := f.authority.Load()
-	switch {
-	case next.trust.Registry != have.trust.Registry:
-		return api.Pushed{}, fmt.Errorf("trust document: %w: of registry %s", wire.ErrWrongAddress, next.trust.Registry)
-	case next.trust.Version < have.trust.Version, next.trust.Version == have.trust.Version && !bytes.Equal(envelope, have.envelope):
-		return api.Pushed{}, fmt.Errorf("trust document %d: %w: version %d", next.trust.Version, errStale, have.trust.Version)
+	both, err := have.follow(next)
+	if err != nil {
+		return api.Pushed{}, err
 	}
 	if err := f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutTrust(next.trust.Version, envelope) }); err != nil {
 		return api.Pushed{}, err
 	}
-	f.authority.Store(next)
+	f.authority.Store(both)
+	return api.Pushed{Version: next.trust.Version, Pushed: f.sendTrust(both)}, nil
+}
+
+// sendTrust sends every gateway the newest document that it reads.
+func (f *Front) sendTrust(a *authority) (n int) {
+	type to struct {
+		g      *gateway
+		format uint64
+	}
+	var all []to
 	f.mu.RLock()
-	var all []*gateway
 	for _, g := range f.gateways {
 		if g.member {
-			all = append(all, g)
+			all = append(all, to{g, g.view.format})
 		}
 	}
 	f.mu.RUnlock()
-	return api.Pushed{Version: next.trust.Version, Pushed: f.sendAll(all, wire.TypeTrust, envelope)}, nil
+	for _, t := range all {
+		if a := a.read(t.format); a != nil {
+			n += f.sendAll([]*gateway{t.g}, wire.TypeTrust, a.envelope)
+		}
+	}
+	return n
 }

@@ -155,7 +155,7 @@ func (a *actor) hello() wire.Hello2 {
 	h := wire.Hello2{Hello: wire.Hello{Nonce: a.nonce, Boot: j.Boot, Epoch: j.Epoch, Next: j.Sequence, Root: wire.Hash(j.Root),
 		List: list.Version, ListHash: list.Hash, House: reg.House.Version, Trust: reg.Trust.Version,
 		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}}
-	h.Cosigned = a.saver.newest()
+	h.Cosigned, h.Zone = a.saver.newest(), a.o.Zone
 	h.ListEpoch, h.Removed, h.RemovedHash = list.Epoch, uint64(list.Over), list.OverHash
 	a.saidList = list.Hash
 	for f := uint64(1); f <= a.o.Formats; f++ {

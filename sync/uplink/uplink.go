@@ -72,7 +72,7 @@ type Records interface {
 	Siblings() [][]byte                         // envelopes of siblings' that no list has settled, in order
 }
 
-// Options of an Uplink. Records, Checkpoint, Software and Batch may be missing.
+// Options of an Uplink. Records, Checkpoint, Software, Zone and Batch may be missing.
 type Options struct {
 	Link       Link
 	Journal    *journal.Journal
@@ -82,6 +82,7 @@ type Options struct {
 	Clock      func() journal.Stamp // for the hello; never for a decision
 	Checkpoint string               // file of the newest cosigned checkpoint
 	Software   string               // version, at most 64 bytes
+	Zone       string               // time zone of the building
 	Batch      int                  // entries of a message at most; 0: 700
 	Roll       time.Duration        // between two rolls, roughly; 0: 10 minutes
 	Spread     func(time.Duration)  // what the registry wishes for the wait before the next reconnect; nil: nobody minds

@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,6 +23,33 @@ type Trust struct {
 	Desk     []byte    `cbor:"6,keyasint"` // HPKE public key: changes of tenancies
 	Escrow   []byte    `cbor:"7,keyasint"` // HPKE public key: building keys, offline
 	CAs      [][]byte  `cbor:"8,keyasint"` // certificates (DER) that the broker's and the gateways' are checked by
+	// Format 2; a document that uses neither is of format 1.
+	False     []RoleEpoch `cbor:"9,keyasint,omitempty"`  // whose keys said what is not so: what they alone made anybody believe is void
+	Addresses []string    `cbor:"10,keyasint,omitempty"` // more of the registry's: https://host:port of enrolment, mqtts://host:port of the broker
+}
+
+// RoleEpoch names the keys of a role that were certified under one number.
+type RoleEpoch struct {
+	_     struct{} `cbor:",toarray"`
+	Role  Role
+	Epoch uint64
+}
+
+// IsFalse reports whether the root has taken back what keys of that epoch said.
+func (t Trust) IsFalse(role Role, epoch uint64) bool {
+	return slices.ContainsFunc(t.False, func(f RoleEpoch) bool { return f.Role == role && f.Epoch == epoch })
+}
+
+// DecodeTrust reads the payload of a trust document by the version of its
+// envelope.
+func DecodeTrust(version uint64, payload []byte) (t Trust, err error) {
+	if err := Decode(payload, &t); err != nil {
+		return Trust{}, err
+	}
+	if VersionOf(t) > version {
+		return Trust{}, fmt.Errorf("%w: trust of format 2 in an envelope of version %d", ErrMalformed, version)
+	}
+	return t, nil
 }
 
 // RoleKey is a certified key.
@@ -237,8 +266,39 @@ func (t Trust) check() error {
 		if k.Role != RoleIssuer && k.Role != RoleWitness && k.Role != RoleApprover && k.Role != RoleOffice {
 			return fmt.Errorf("%w: the root certifies no key as %q", ErrMalformed, k.Role)
 		}
+		if t.IsFalse(k.Role, k.Epoch) {
+			return fmt.Errorf("%w: a key of an epoch that was taken back", ErrMalformed)
+		}
+	}
+	return t.checkFormat2()
+}
+
+func (t Trust) checkFormat2() error {
+	if len(t.False) > maxFalse || len(t.Addresses) > maxAddresses {
+		return fmt.Errorf("%w: %d epochs taken back, %d addresses", ErrMalformed, len(t.False), len(t.Addresses))
+	}
+	for i, f := range t.False {
+		if f.Role != RoleIssuer && f.Role != RoleWitness || slices.Contains(t.False[:i], f) {
+			return fmt.Errorf("%w: epoch %d of %q taken back", ErrMalformed, f.Epoch, f.Role)
+		}
+	}
+	for i, a := range t.Addresses {
+		if !validAddress(a) || slices.Contains(t.Addresses[:i], a) {
+			return fmt.Errorf("%w: address %d of the registry", ErrMalformed, i)
+		}
 	}
 	return nil
+}
+
+// validAddress reports whether a is https://host:port or mqtts://host:port.
+func validAddress(a string) bool {
+	host, ok := strings.CutPrefix(a, "https://")
+	if !ok {
+		host, ok = strings.CutPrefix(a, "mqtts://")
+	}
+	name, port, err := net.SplitHostPort(host)
+	n, portErr := strconv.ParseUint(port, 10, 16)
+	return ok && err == nil && portErr == nil && n > 0 && name != "" && len(a) <= 255 && !strings.ContainsAny(name, "/@ ")
 }
 
 func (h House) check() error {

@@ -11,6 +11,7 @@ type Hello2 struct {
 	ListEpoch   uint64   `cbor:"20,keyasint"` // of the issuer's role that signed the list in force; 0: none
 	Cosigned    Cosigned `cbor:"21,keyasint"` // newest checkpoint that a witness cosigned
 	Anchor      Hash     `cbor:"22,keyasint"` // of the journal's files; zeros: none
+	Zone        string   `cbor:"23,keyasint"` // time zone of the building, as Asia/Shanghai; at most 64 bytes
 }
 
 // Ack2 is an Ack of format 2: what answers a Hello2, and what comes after it.
@@ -72,6 +73,9 @@ func (h Hello2) check() error {
 			return fmt.Errorf("%w: formats out of order", ErrMalformed)
 		}
 	}
+	if len(h.Zone) > maxText {
+		return fmt.Errorf("%w: time zone of %d bytes", ErrMalformed, len(h.Zone))
+	}
 	return h.Hello.check()
 }
 
@@ -85,6 +89,10 @@ func VersionOf(p Payload) uint64 {
 	switch m := p.(type) {
 	case Hello2, Ack2:
 		return 2
+	case Trust:
+		if len(m.False)+len(m.Addresses) > 0 {
+			return 2
+		}
 	case ListPart:
 		if len(m.Proof) > 0 {
 			return 2

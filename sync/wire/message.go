@@ -54,6 +54,8 @@ const (
 	maxGateways   = 64   // of a building
 	maxDoors      = 64   // of a gateway
 	maxText       = 64   // bytes of a short text
+	maxFalse      = 64   // epochs that a trust document takes back
+	maxAddresses  = 16   // that a trust document adds
 )
 
 // Hello is what a gateway says after each connect, and every few hours.

@@ -53,6 +53,13 @@ func sampleTrust() Trust {
 		Keys: []RoleKey{{Role: RoleIssuer, Epoch: 1, Public: [32]byte(seq(5, 32))}, {Role: RoleWitness, Epoch: 2, Public: [32]byte(seq(6, 32))}}}
 }
 
+func sampleTrust2() Trust {
+	return with(sampleTrust(), func(t *Trust) {
+		t.Version, t.False = 4, []RoleEpoch{{Role: RoleWitness, Epoch: 1}}
+		t.Addresses = []string{"https://registry.example.org:8443", "mqtts://registry.example.org:8883"}
+	})
+}
+
 func sampleHouse() House {
 	return House{Version: 2, Issued: 1_790_000_000, District: "north", Town: "xin", Flats: []string{"1-101", "2-301"}, NoticeDays: 3,
 		Gateways: []HouseGateway{{ID: "gate-1", Public: [32]byte(seq(5, 32)), KEM: seq(1, 32), Doors: []string{"bikes", "front"}}}}
@@ -114,7 +121,7 @@ func sampleLogged(t testing.TB) Manifest {
 }
 
 func sampleHello2() Hello2 {
-	return Hello2{Hello: sampleHello(), Formats: []uint64{1, 2}, Removed: 9, RemovedHash: Hash(seq(0x90, 32)), ListEpoch: 1,
+	return Hello2{Hello: sampleHello(), Formats: []uint64{1, 2}, Removed: 9, RemovedHash: Hash(seq(0x90, 32)), ListEpoch: 1, Zone: "Asia/Shanghai",
 		Cosigned: Cosigned{Epoch: 0x1122334455667788, Size: 300, Time: 1_790_000_000, Signature: sampleCheckpoint().Sign(otherKey())},
 		Anchor:   Hash(seq(0xb0, 32))}
 }
@@ -173,7 +180,7 @@ func samples(t testing.TB) []sample {
 			}
 			return m.Encode()
 		}}, of("hello-two", sampleHello2()), of("hello-two", with(sampleHello2(), func(h *Hello2) { h.Cosigned = Cosigned{} })),
-		of("ack-two", sampleAck2()))
+		of("ack-two", sampleAck2()), of("trust", sampleTrust2()))
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines

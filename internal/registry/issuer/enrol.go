@@ -221,7 +221,7 @@ func (c *change) introduce(b *building, gateway string, proof []byte) ([]byte, e
 	if _, err := c.Exec(`UPDATE gateways SET introduced = ? WHERE building = ? AND id = ?`, told, b.id, gateway); err != nil {
 		return nil, err
 	}
-	return wire.Encode(wire.Introduction{Trust: c.issuer.keys.trustEnvelope, KeyNumber: b.keyNumber})
+	return wire.Encode(wire.Introduction{Trust: c.issuer.keys.forAll(), KeyNumber: b.keyNumber})
 }
 
 // admit enrols a gateway. The same key again gets an answer again, since the
@@ -331,7 +331,7 @@ func (c *change) certify(b *building, gateway string, csr []byte) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	return wire.Encode(wire.Enrolled{Trust: c.issuer.keys.trustEnvelope, House: b.houseEnvelope, Certificates: [][]byte{cert.Raw}, Time: c.issuer.now()})
+	return wire.Encode(wire.Enrolled{Trust: c.issuer.keys.forAll(), House: b.houseEnvelope, Certificates: [][]byte{cert.Raw}, Time: c.issuer.now()})
 }
 
 // waiting reports whether a grant is not in the list that may be in the next.

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -27,6 +28,9 @@ const (
 	FileIssuer   = "issuer.key"    // PEM, Ed25519: lists, House documents
 	FileCAKey    = "ca.key"        // PEM, ECDSA P-256: gateways' certificates
 	FileDesk     = "desk.key"      // PEM, HPKE: opens tenancy records
+	// FileTrustPlain is the newest trust document of format 1, where that in
+	// api.FileTrust is of format 2.
+	FileTrustPlain = "trust-1.cose"
 )
 
 // Files that belong on a stick, away from both processes.
@@ -45,6 +49,7 @@ type keys struct {
 	issuers       []wire.Key // all that the trust document names
 	trust         wire.Trust
 	trustEnvelope []byte
+	trustPlain    []byte // envelope for who reads format 1 alone; nil: the other is of that format
 	root          ed25519.PublicKey
 	desk          []byte
 	ca            *x509.Certificate
@@ -77,6 +82,9 @@ func loadKeys(dir string) (k keys, err error) {
 	if k.trust, err = keyring.OpenTrust(k.trustEnvelope, k.root, k.place.Registry); err != nil {
 		return k, err
 	}
+	if k.trustPlain, err = loadPlain(dir, k.trust); err != nil {
+		return k, err
+	}
 	if k.issuer, err = keyring.LoadPrivateKey(filepath.Join(dir, FileIssuer)); err != nil {
 		return k, err
 	}
@@ -87,6 +95,25 @@ func loadKeys(dir string) (k keys, err error) {
 		return k, err
 	}
 	return k, k.match()
+}
+
+// forAll is the trust document that every gateway reads, of whatever version.
+func (k *keys) forAll() []byte {
+	if k.trustPlain != nil {
+		return k.trustPlain
+	}
+	return k.trustEnvelope
+}
+
+func loadPlain(dir string, t wire.Trust) ([]byte, error) {
+	if wire.VersionOf(t) == 1 {
+		return nil, nil
+	}
+	plain, err := os.ReadFile(filepath.Join(dir, FileTrustPlain))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return plain, err
 }
 
 // match checks that the keys are those of the trust document.

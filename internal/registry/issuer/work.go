@@ -99,8 +99,13 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 // meet is what a front gets that answers again. One that lost its store, or was
 // set back, counts its deliveries anew: what comes twice is known by its record.
 func (i *Issuer) meet(ctx context.Context) error {
-	if _, err := i.opts.Front.PutTrust(ctx, i.keys.trustEnvelope); err != nil {
-		return fmt.Errorf("hand trust document to the front: %w", err)
+	for _, envelope := range [][]byte{i.keys.trustEnvelope, i.keys.trustPlain} {
+		if envelope == nil {
+			continue
+		}
+		if _, err := i.opts.Front.PutTrust(ctx, envelope); err != nil {
+			return fmt.Errorf("hand trust document to the front: %w", err)
+		}
 	}
 	s, err := i.opts.Front.Status(ctx)
 	if err != nil {

@@ -300,13 +300,20 @@ func (s *Store) Person(ctx context.Context, hash []byte) (sealed []byte, err err
 	return sealed, nil
 }
 
-// Trust returns the newest Trust document, or ErrNotFound.
-func (s *Store) Trust(ctx context.Context) (envelope []byte, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT envelope FROM trust ORDER BY version DESC LIMIT 1`)
-	if err := first(rows, err, &envelope); err != nil {
-		return nil, fmt.Errorf("read trust document: %w", err)
+// Trusts calls each with the Trust documents, the oldest first.
+func (s *Store) Trusts(ctx context.Context, call func(envelope []byte) error) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT envelope FROM trust ORDER BY version`)
+	err = each(rows, err, func() error {
+		var envelope []byte
+		if err := rows.Scan(&envelope); err != nil {
+			return err
+		}
+		return call(envelope)
+	})
+	if err != nil {
+		return fmt.Errorf("read trust documents: %w", err)
 	}
-	return envelope, nil
+	return nil
 }
 
 // Houses calls each with the House documents of all buildings.

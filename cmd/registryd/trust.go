@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/internal/registry/issuer"
+)
+
+type trustCmd struct {
+	Show trustShowCmd `cmd:"" help:"Show whose signatures count, by the newest trust document."`
+	New  trustNewCmd  `cmd:"" help:"Sign the next trust document with the root's key: after a key was lost or stolen, or when the registry moves."`
+}
+
+type trustShowCmd struct {
+	Dir   string `help:"The issuer's folder." default:"/var/lib/gatehouse-registry/issuer" placeholder:"FOLDER"`
+	Front string `name:"front-dir" help:"Also the front's folder." placeholder:"FOLDER"`
+}
+
+// Run shows the newest trust document.
+func (c trustShowCmd) Run(s *session) error {
+	t, err := issuer.ShowTrust(c.Dir, c.Front)
+	if err != nil {
+		return err
+	}
+	return s.print(t, func(w io.Writer) { writeTrust(w, t) })
+}
+
+func writeTrust(w io.Writer, t issuer.TrustStatement) {
+	fmt.Fprintf(w, "registry %s: trust document %d of %s\n", t.Registry, t.Version, clock(&t.Issued))
+	for _, k := range t.Keys {
+		fmt.Fprintf(w, "key      %s, epoch %d, %s\n", k.Role, k.Epoch, k.ID)
+	}
+	for _, f := range t.False {
+		fmt.Fprintf(w, "false    %s: what its keys alone made anybody believe is void\n", f)
+	}
+	for _, a := range t.Addresses {
+		fmt.Fprintf(w, "address  %s\n", a)
+	}
+}
+
+type trustNewCmd struct {
+	Root    string   `required:"" help:"root.key, on its stick." placeholder:"FILE"`
+	Dir     string   `help:"The issuer's folder." default:"/var/lib/gatehouse-registry/issuer" placeholder:"FOLDER"`
+	Front   string   `name:"front-dir" help:"The front's folder, where it is on this machine." placeholder:"FOLDER"`
+	Replace []string `help:"Make a new key in the place of this one: issuer, second (beside --root) or witness." placeholder:"KEY"`
+	Drop    []string `help:"Id of the key that goes, as trust show lists it: only where its file is gone." placeholder:"ID"`
+	AsFalse bool     `name:"as-false" help:"What the replaced keys said was not so, as a thief's: gateways drop what they believed by these alone."`
+	Add     []string `name:"address" help:"One more address of the registry: https://host:port of enrolment, mqtts://host:port of the broker." placeholder:"URL"`
+	Remove  []string `help:"Take an added address out again." placeholder:"URL"`
+}
+
+// Run signs the next trust document.
+func (c trustNewCmd) Run(s *session) error {
+	switch {
+	case len(c.Replace)+len(c.Add)+len(c.Remove) == 0:
+		return hinted("--replace KEY, --address URL or --remove URL", "the next document would say the same")
+	case c.AsFalse && len(c.Replace) == 0:
+		return hinted("with --replace issuer or --replace witness", "--as-false is about keys that are replaced")
+	}
+	done, err := issuer.NextTrust{Dir: c.Dir, Front: c.Front, Root: c.Root, Replace: c.Replace, Drop: c.Drop, False: c.AsFalse, Add: c.Add, Remove: c.Remove, Now: time.Now()}.Sign()
+	if err != nil {
+		return err
+	}
+	return s.print(done, func(w io.Writer) {
+		writeTrust(w, done.Trust)
+		for _, k := range done.Replaced {
+			fmt.Fprintf(w, "new      %s in %s%s\n", k.Role, k.File, choose(k.Old == "", "", "; the one before is "+k.Old+": destroy it when all works"))
+		}
+		for n, step := range c.steps(done) {
+			fmt.Fprintf(w, "then %d   %s\n", n+1, step)
+		}
+	})
+}
+
+// steps are what is left to do.
+func (c trustNewCmd) steps(done issuer.SignedTrust) (steps []string) {
+	replaced := func(what string) bool {
+		return slices.ContainsFunc(done.Replaced, func(k issuer.ReplacedKey) bool { return k.Role == what })
+	}
+	if replaced(issuer.ReplaceWitness) {
+		steps = append(steps, "start the front again (registryd serve): it signs with the new key from then on")
+	}
+	steps = append(steps, "start the issuer again (registryd issue): it hands the document to the front, which sends it to all gateways")
+	if replaced(issuer.ReplaceIssuer) {
+		steps = append(steps, "registryd publish: lists and house documents are signed anew")
+	}
+	return append(steps, "copy "+strings.TrimSuffix(c.Root, "root.key")+" to the second stick")
+}

@@ -1,0 +1,30 @@
+//go:build unix
+
+package issuer
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// ownedAsFolder gives a file that root has written to the owner of its folder,
+// whose process reads it.
+func ownedAsFolder(path string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	if err := os.Chown(path, int(owner.Uid), int(owner.Gid)); err != nil {
+		return fmt.Errorf("give %s to the owner of its folder: %w", path, err)
+	}
+	return nil
+}

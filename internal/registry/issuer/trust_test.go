@@ -1,0 +1,184 @@
+package issuer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+)
+
+// anew is the next trust document of a new registry.
+func anew(t *testing.T) NextTrust {
+	t.Helper()
+	dir := t.TempDir()
+	if err := Init(dir, Setup{Registry: "registry-1", Hosts: []string{"registry.example.org"}, Enrol: 8443, Broker: 8883, Now: start}); err != nil {
+		t.Fatal(err)
+	}
+	return NextTrust{Dir: filepath.Join(dir, FolderIssuer), Front: filepath.Join(dir, FolderFront), Root: filepath.Join(dir, FolderOffline, FileRootKey), Now: start}
+}
+
+func (n NextTrust) sign(t *testing.T) SignedTrust {
+	t.Helper()
+	done, err := n.Sign()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return done
+}
+
+func epochs(s TrustStatement, role wire.Role) (all []uint64) {
+	for _, k := range s.Keys {
+		if k.Role == string(role) {
+			all = append(all, k.Epoch)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestNextTrust: a replaced key is certified under the next epoch of its role, the
+// processes find a key and a document that belong together, and a document that
+// takes nothing back is of format 1.
+func TestNextTrust(t *testing.T) {
+	n := anew(t)
+	n.Replace = []string{ReplaceIssuer}
+	done := n.sign(t)
+	if done.Version != 2 || done.Trust.Format != 1 || done.Plain != 0 || !slices.Equal(epochs(done.Trust, wire.RoleIssuer), []uint64{1, 2}) || len(done.Trust.False) != 0 {
+		t.Errorf("%+v", done)
+	}
+	k, err := loadKeys(n.Dir)
+	if err != nil || k.epoch != 2 || k.trust.Version != 2 || k.trustPlain != nil {
+		t.Fatalf("epoch %d, %v", k.epoch, err)
+	}
+	for _, dir := range []string{n.Front, filepath.Dir(n.Root)} {
+		if s, err := ShowTrust(dir); err != nil || s.Version != 2 {
+			t.Errorf("%s: %+v %v", dir, s, err)
+		}
+	}
+	if old, err := keyring.LoadPrivateKey(done.Replaced[0].Old); err != nil || old.Equal(k.issuer) {
+		t.Errorf("the key before: %v", err)
+	}
+	n.Replace = []string{ReplaceWitness, ReplaceSecond}
+	done = n.sign(t)
+	if !slices.Equal(epochs(done.Trust, wire.RoleWitness), []uint64{2}) || !slices.Equal(epochs(done.Trust, wire.RoleIssuer), []uint64{2, 3}) {
+		t.Errorf("%+v", done.Trust)
+	}
+	second, err := keyring.LoadPrivateKey(filepath.Join(filepath.Dir(n.Root), FileSecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k, err = loadKeys(n.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := countersignature(k.trust, "house-1", wire.Hash{1}, second); err != nil {
+		t.Errorf("the new second issuer: %v", err)
+	}
+}
+
+// TestTrustTakesBack: what a thief's key said is void. Honest keys of its epoch go
+// on under another, and gateways that read format 1 alone get a document of their
+// own, of the version before.
+func TestTrustTakesBack(t *testing.T) {
+	n := anew(t)
+	n.Replace, n.False, n.Add = []string{ReplaceIssuer, ReplaceWitness}, true, []string{"https://new.example.org:8443", "mqtts://new.example.org:8883"}
+	done := n.sign(t)
+	if done.Version != 3 || done.Plain != 2 || done.Trust.Format != 2 || !slices.Equal(done.Trust.False, []string{"issuer 1", "witness 1"}) ||
+		!slices.Equal(epochs(done.Trust, wire.RoleIssuer), []uint64{2, 2}) || len(done.Trust.Addresses) != 2 {
+		t.Errorf("%+v", done)
+	}
+	k, err := loadKeys(n.Dir)
+	if err != nil || !k.trust.IsFalse(wire.RoleWitness, 1) || k.trust.IsFalse(wire.RoleWitness, 2) {
+		t.Fatalf("%+v %v", k.trust, err)
+	}
+	plain, err := keyring.OpenTrust(k.forAll(), k.root, "registry-1")
+	if err != nil || plain.Version != 2 || wire.VersionOf(plain) != 1 || fmt.Sprint(plain.Keys) != fmt.Sprint(k.trust.Keys) {
+		t.Errorf("for gateways of format 1: %+v %v", plain, err)
+	}
+	n.Replace, n.False, n.Add, n.Remove = nil, false, nil, []string{"https://new.example.org:8443"}
+	if done = n.sign(t); done.Version != 5 || len(done.Trust.Addresses) != 1 || len(done.Trust.False) != 2 {
+		t.Errorf("what was taken back stays so: %+v", done)
+	}
+}
+
+// TestTrustAfterInterruption: the new key comes last. A run that ended between is
+// made good by the next one, and no version is used twice, whatever backup of a
+// folder was put back.
+func TestTrustAfterInterruption(t *testing.T) {
+	n := anew(t)
+	old, err := os.ReadFile(filepath.Join(n.Dir, FileIssuer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.ReadFile(filepath.Join(n.Dir, api.FileTrust))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Replace = []string{ReplaceIssuer}
+	n.sign(t)
+	if err := os.WriteFile(filepath.Join(n.Dir, FileIssuer), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadKeys(n.Dir); err == nil {
+		t.Fatal("a key that the document does not name is taken")
+	}
+	if err := os.WriteFile(filepath.Join(n.Dir, api.FileTrust), first, 0o600); err != nil { // an old backup
+		t.Fatal(err)
+	}
+	done := n.sign(t)
+	if k, err := loadKeys(n.Dir); err != nil || k.trust.Version != 3 || k.epoch != 3 {
+		t.Errorf("%+v: %v", done, err)
+	}
+}
+
+// TestTrustRefuses: what can't be meant is refused with what to do, and nothing is
+// signed.
+func TestTrustRefuses(t *testing.T) {
+	n, other := anew(t), anew(t)
+	for name, change := range map[string]func(*NextTrust){
+		"another root":   func(n *NextTrust) { n.Root = other.Root; n.Replace = []string{ReplaceIssuer} },
+		"no root":        func(n *NextTrust) { n.Root += "x" },
+		"no such key":    func(n *NextTrust) { n.Replace = []string{"desk"} },
+		"no front":       func(n *NextTrust) { n.Front, n.Replace = "", []string{ReplaceWitness} },
+		"bad address":    func(n *NextTrust) { n.Add = []string{"registry.example.org:8443"} },
+		"no port":        func(n *NextTrust) { n.Add = []string{"https://registry.example.org"} },
+		"not there":      func(n *NextTrust) { n.Remove = []string{"https://registry.example.org:8443"} },
+		"not the folder": func(n *NextTrust) { n.Dir = t.TempDir(); n.Front = "" },
+	} {
+		bad := n
+		change(&bad)
+		_, err := bad.Sign()
+		var said *socket.Error
+		if !errors.As(err, &said) || said.Hint == "" {
+			if name != "not the folder" { // the stick has a document and the root's key
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	n.Replace = []string{ReplaceIssuer}
+	if err := os.Remove(filepath.Join(n.Dir, FileIssuer)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(filepath.Dir(n.Root), FileSecond), filepath.Join(n.Front, "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := n.Sign()
+	if err == nil || !strings.Contains(err.Error(), "names 2 keys") {
+		t.Fatalf("both issuers' keys are elsewhere: %v", err)
+	}
+	s, err := ShowTrust(n.Dir)
+	if err != nil || s.Version < 1 {
+		t.Fatal(err)
+	}
+	n.Drop = []string{s.Keys[0].ID}
+	if done := n.sign(t); len(epochs(done.Trust, wire.RoleIssuer)) != 2 {
+		t.Errorf("the other issuer is gone: %+v", done.Trust)
+	}
+}
