@@ -171,7 +171,7 @@ func (t *town) act(b *testing.B, g *box, card device.Card, lived desk.Tenancy, a
 	if err != nil {
 		b.Fatal(err)
 	}
-	q := access.Query{Credential: access.CredentialID(id), Door: "front", Now: time.Now().Unix(), Trusted: true}
+	q := access.Query{Credential: access.CredentialID(id), Door: "front", Time: access.At(time.Now().Unix())}
 	began, done := time.Now(), make(chan error, 1)
 	go func() {
 		_, err := t.operator.Do(context.Background(), operator.Act{Act: act, Tenancy: lived.ID.String(), Reason: reason})

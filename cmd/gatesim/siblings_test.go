@@ -85,7 +85,7 @@ func (b *box) answer(tb testing.TB, card device.Card) access.Reason {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	q := access.Query{Credential: access.CredentialID(id), Door: "front", Now: time.Now().Unix(), Trusted: true}
+	q := access.Query{Credential: access.CredentialID(id), Door: "front", Time: access.At(time.Now().Unix())}
 	return access.Decide(b.keyring.Grants(), q).Reason
 }
 

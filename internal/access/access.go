@@ -2,10 +2,12 @@
 // building's grants (Grants) and one pure function over it (Decide).
 //
 // It refuses everything that could make an answer depend on the moment: it
-// does no I/O, reads no clock, writes no log and imports nothing of ours. Time,
-// and whether it can be trusted, are arguments. What it does not understand
-// does not open. All types are safe for concurrent use once made.
+// does no I/O, reads no clock, writes no log and imports nothing of ours. Time is
+// an argument: the interval in which it lies. What it does not understand does
+// not open. All types are safe for concurrent use once made.
 package access
+
+import "math"
 
 // CredentialID names a card within its building: the number of the building's
 // key, then 16 bytes of HMAC-SHA256 over the card's bits.
@@ -66,13 +68,24 @@ type Record struct {
 	Until      uint32 // unix s, exclusive; 0: no end
 }
 
+// Time is what is known of the time, unix s. No single clock says it.
+type Time struct {
+	Sure int64 // has certainly come: residents end by this alone
+	Lo   int64 // visitors: it is not earlier
+	Hi   int64 // and not later; Unknown where nobody can tell
+}
+
+// Unknown is the Hi of a Time that nobody knows.
+const Unknown = math.MaxInt64
+
+// At is the time where it is known to the second.
+func At(unix int64) Time { return Time{unix, unix, unix} }
+
 // Query is one card at one door.
 type Query struct {
 	Credential CredentialID
 	Door       string
-	Now        int64 // wall clock, unix s
-	Trusted    bool  // Now was set by something that knows the time
-	Floor      int64 // highest signed time ever seen, unix s: it is not earlier than this
+	Time       Time
 }
 
 // Decision is the answer, and the record that it rests on. Grant and Tenancy
@@ -82,6 +95,9 @@ type Decision struct {
 	Kind    Kind
 	Grant   ID
 	Tenancy ID
+	// Doubtful is a granted resident, staff or brigade whose term may be over:
+	// only doubt about the time holds it open.
+	Doubtful bool
 }
 
 // Decide answers a query. It allocates nothing.
@@ -94,10 +110,12 @@ type Decision struct {
 // first in their order. A credential in no record is unknown. Without grants
 // the answer is not ready.
 //
-// With a trusted clock the time is the later of Now and Floor. Without one, a
-// resident, staff or brigade record ends only when Floor is past its end, and
-// is taken to have begun: nobody is locked out because a board woke in 1970. A
-// visitor's start or end that Floor has not settled is clock untrusted.
+// A resident, staff or brigade record ends only when its end has certainly come
+// (Sure), so no clock locks anybody out who lives here. It is taken to have begun,
+// unless its start is more than 400 days after the latest time that it can be:
+// no list and no record is that much older than what it says. A visitor's start
+// must have come by all sources and the end by none; what they differ about is
+// clock untrusted.
 func Decide(g *Grants, q Query) Decision {
 	if g == nil {
 		return Decision{Reason: ReasonNotReady}
@@ -112,7 +130,7 @@ func Decide(g *Grants, q Query) Decision {
 		r := &records[i]
 		reason := g.judge(r, door, q)
 		if nearness[reason] > nearness[best.Reason] {
-			best = Decision{reason, r.Kind, r.Grant, r.Tenancy}
+			best = decided(r, reason, q.Time)
 		}
 	}
 	return best
@@ -143,35 +161,32 @@ func (g *Grants) judge(r *Record, door int, q Query) Reason {
 		return ReasonNotReady
 	case !g.sets[r.DoorSet].has(door):
 		return ReasonWrongDoor
-	case q.Trusted:
-		return within(r, max(q.Now, q.Floor))
 	case r.Kind == KindVisitor:
-		return visitorByFloor(r, q.Floor)
-	case r.Until != 0 && q.Floor >= int64(r.Until):
+		return visitor(r, q.Time)
+	case r.Until != 0 && q.Time.Sure >= int64(r.Until):
 		return ReasonExpired
-	}
-	return ReasonGranted
-}
-
-// within judges by a time that can be trusted.
-func within(r *Record, now int64) Reason {
-	switch {
-	case r.Until != 0 && now >= int64(r.Until):
-		return ReasonExpired
-	case now < int64(r.From):
+	case q.Time.Hi < int64(r.From)-earliestStart:
 		return ReasonNotYet
 	}
 	return ReasonGranted
 }
 
-// visitorByFloor judges a visitor when all we know is that it is not earlier
-// than the floor.
-func visitorByFloor(r *Record, floor int64) Reason {
+// earliestStart is how long before its start a resident's grant opens, s.
+const earliestStart = 400 * 24 * 60 * 60
+
+// visitor judges by the whole interval.
+func visitor(r *Record, t Time) Reason {
 	switch {
-	case r.Until != 0 && floor >= int64(r.Until):
+	case r.Until != 0 && t.Lo >= int64(r.Until):
 		return ReasonExpired
-	case r.Until != 0 || floor < int64(r.From):
+	case t.Hi < int64(r.From):
+		return ReasonNotYet
+	case t.Lo < int64(r.From), r.Until != 0 && t.Hi >= int64(r.Until):
 		return ReasonClockUntrusted
 	}
 	return ReasonGranted
+}
+
+func decided(r *Record, reason Reason, t Time) Decision {
+	return Decision{reason, r.Kind, r.Grant, r.Tenancy, reason == ReasonGranted && r.Until != 0 && t.Hi >= int64(r.Until)}
 }

@@ -40,51 +40,56 @@ func TestDecideOneRecord(t *testing.T) {
 	state := func(s State) change { return func(r *Record) { r.State = s } }
 	set := func(s uint16) change { return func(r *Record) { r.DoorSet = s } }
 	span := func(from, until uint32) change { return func(r *Record) { r.From, r.Until = from, until } }
-	trusted := Query{Now: noon, Trusted: true}
-	woke := Query{Now: 30} // a board without a clock, in 1970
+	at := func(sure, lo, hi int64) Query { return Query{Time: Time{sure, lo, hi}} }
+	knows := at(noon, noon, noon)
+	woke := at(0, 0, Unknown) // a board without a clock, in 1970
 	cases := []struct {
 		name   string
 		q      Query
 		change []change
 		want   Reason
 	}{
-		{"resident", trusted, nil, ReasonGranted},
-		{"both doors", trusted, []change{set(2)}, ReasonGranted},
-		{"other door", trusted, []change{set(1)}, ReasonWrongDoor},
-		{"no door", trusted, []change{set(3)}, ReasonWrongDoor},
-		{"set out of range", trusted, []change{set(4)}, ReasonNotReady},
-		{"kind 0", trusted, []change{kind(0)}, ReasonNotReady},
-		{"kind of the future", trusted, []change{kind(5)}, ReasonNotReady},
-		{"state 0", trusted, []change{state(0)}, ReasonNotReady},
-		{"state of the future", trusted, []change{state(4)}, ReasonNotReady},
-		{"schedule of the future", trusted, []change{func(r *Record) { r.Schedule = 1 }}, ReasonNotReady},
-		{"suspended", trusted, []change{state(StateSuspended)}, ReasonSuspended},
-		{"revoked", trusted, []change{state(StateRevoked)}, ReasonRevoked},
-		{"revoked says so at any door", trusted, []change{state(StateRevoked), set(1)}, ReasonRevoked},
+		{"resident", knows, nil, ReasonGranted},
+		{"both doors", knows, []change{set(2)}, ReasonGranted},
+		{"other door", knows, []change{set(1)}, ReasonWrongDoor},
+		{"no door", knows, []change{set(3)}, ReasonWrongDoor},
+		{"set out of range", knows, []change{set(4)}, ReasonNotReady},
+		{"kind 0", knows, []change{kind(0)}, ReasonNotReady},
+		{"kind of the future", knows, []change{kind(5)}, ReasonNotReady},
+		{"state 0", knows, []change{state(0)}, ReasonNotReady},
+		{"state of the future", knows, []change{state(4)}, ReasonNotReady},
+		{"schedule of the future", knows, []change{func(r *Record) { r.Schedule = 1 }}, ReasonNotReady},
+		{"suspended", knows, []change{state(StateSuspended)}, ReasonSuspended},
+		{"revoked", knows, []change{state(StateRevoked)}, ReasonRevoked},
+		{"revoked says so at any door", knows, []change{state(StateRevoked), set(1)}, ReasonRevoked},
 
-		{"in term", trusted, []change{span(start, end)}, ReasonGranted},
-		{"first second", Query{Now: start, Trusted: true}, []change{span(start, end)}, ReasonGranted},
-		{"second before", Query{Now: start - 1, Trusted: true}, []change{span(start, end)}, ReasonNotYet},
-		{"last second", Query{Now: end - 1, Trusted: true}, []change{span(start, end)}, ReasonGranted},
-		{"at the end", Query{Now: end, Trusted: true}, []change{span(start, end)}, ReasonExpired},
-		{"floor is later", Query{Now: noon, Floor: late, Trusted: true}, []change{span(start, end)}, ReasonExpired},
-		{"floor starts it", Query{Now: early, Floor: noon, Trusted: true}, []change{span(start, end)}, ReasonGranted},
-		{"after 2106", Query{Now: 1 << 33, Trusted: true}, []change{span(start, 1<<32-1)}, ReasonExpired},
-		{"before 1970", Query{Now: -5, Trusted: true}, []change{span(1, 0)}, ReasonNotYet},
+		{"in term", knows, []change{span(start, end)}, ReasonGranted},
+		{"last second", at(end-1, end-1, end-1), []change{span(start, end)}, ReasonGranted},
+		{"at the end", at(end, end, end), []change{span(start, end)}, ReasonExpired},
+		{"one source is past the end", at(noon, noon, late), []change{span(start, end)}, ReasonGranted},
+		{"all but what is sure", at(noon, late, late), []change{span(start, end)}, ReasonGranted},
+		{"after 2106", at(1<<33, 1<<33, 1<<33), []change{span(start, 1<<32-1)}, ReasonExpired},
+		{"second before the start", at(start-1, start-1, start-1), []change{span(start, end)}, ReasonGranted},
+		{"399 days before it", at(0, 0, start-399*86400), []change{span(start, end)}, ReasonGranted},
+		{"401 days before it", at(0, 0, start-401*86400), []change{span(start, end)}, ReasonNotYet},
+		{"nobody knows the time", at(0, 0, Unknown), []change{span(1<<32-1, 0)}, ReasonGranted},
+		{"before 1970", at(-5, -5, -5), []change{span(1, 0)}, ReasonGranted},
 
 		{"woke in 1970", woke, []change{span(start, end)}, ReasonGranted},
-		{"clock far ahead", Query{Now: late}, []change{span(start, end)}, ReasonGranted},
-		{"floor past the end", Query{Now: 30, Floor: end}, []change{span(start, end)}, ReasonExpired},
+		{"sure of the end", at(end, end, Unknown), []change{span(start, end)}, ReasonExpired},
 		{"staff woke in 1970", woke, []change{kind(KindStaff), span(start, end)}, ReasonGranted},
 		{"brigade woke in 1970", woke, []change{kind(KindBrigade), span(start, end)}, ReasonGranted},
 
-		{"visitor", trusted, []change{kind(KindVisitor), span(start, end)}, ReasonGranted},
-		{"visitor late", Query{Now: late, Trusted: true}, []change{kind(KindVisitor), span(start, end)}, ReasonExpired},
-		{"visitor, no clock", Query{Now: noon}, []change{kind(KindVisitor), span(start, end)}, ReasonClockUntrusted},
-		{"visitor, floor in term", Query{Floor: noon}, []change{kind(KindVisitor), span(start, end)}, ReasonClockUntrusted},
-		{"visitor, floor past the end", Query{Floor: end}, []change{kind(KindVisitor), span(start, end)}, ReasonExpired},
-		{"visitor without end, begun", Query{Floor: noon}, []change{kind(KindVisitor), span(start, 0)}, ReasonGranted},
-		{"visitor without end, begun?", Query{Now: noon, Floor: early}, []change{kind(KindVisitor), span(start, 0)}, ReasonClockUntrusted},
+		{"visitor", knows, []change{kind(KindVisitor), span(start, end)}, ReasonGranted},
+		{"visitor at the start", at(0, start, start), []change{kind(KindVisitor), span(start, end)}, ReasonGranted},
+		{"visitor before it", at(0, start-1, start-1), []change{kind(KindVisitor), span(start, end)}, ReasonNotYet},
+		{"visitor, begun by one source", at(0, start-1, noon), []change{kind(KindVisitor), span(start, end)}, ReasonClockUntrusted},
+		{"visitor late", at(0, end, late), []change{kind(KindVisitor), span(start, end)}, ReasonExpired},
+		{"visitor, over by one source", at(0, noon, end), []change{kind(KindVisitor), span(start, end)}, ReasonClockUntrusted},
+		{"visitor, last second", at(0, noon, end-1), []change{kind(KindVisitor), span(start, end)}, ReasonGranted},
+		{"visitor, no clock", woke, []change{kind(KindVisitor), span(start, end)}, ReasonClockUntrusted},
+		{"visitor without end, begun", at(noon, noon, Unknown), []change{kind(KindVisitor), span(start, 0)}, ReasonGranted},
+		{"visitor without end, begun?", at(early, early, Unknown), []change{kind(KindVisitor), span(start, 0)}, ReasonClockUntrusted},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -95,7 +100,10 @@ func TestDecideOneRecord(t *testing.T) {
 			q := c.q
 			q.Credential, q.Door = card(7), "front"
 			got := Decide(snapshot(t, r), q)
-			want := Decision{c.want, r.Kind, r.Grant, r.Tenancy}
+			if doubt := c.want == ReasonGranted && r.Until != 0 && q.Time.Hi >= int64(r.Until); got.Doubtful != doubt {
+				t.Errorf("doubtful %v, want %v", got.Doubtful, doubt)
+			}
+			want := Decision{c.want, r.Kind, r.Grant, r.Tenancy, got.Doubtful}
 			if got != want {
 				t.Fatalf("got %+v, want %+v", got, want)
 			}
@@ -117,7 +125,7 @@ func TestDecideWithoutRecord(t *testing.T) {
 		"empty":            {snapshot(t), Query{Credential: card(7), Door: "front"}, Decision{Reason: ReasonUnknown}},
 		"unknown card":     {g, Query{Credential: card(8), Door: "front"}, Decision{Reason: ReasonUnknown}},
 		"other key number": {g, Query{Credential: other, Door: "front"}, Decision{Reason: ReasonUnknown}},
-		"unknown door":     {g, Query{Credential: card(7), Door: "roof"}, Decision{ReasonWrongDoor, KindResident, ID{1}, ID{}}},
+		"unknown door":     {g, Query{Credential: card(7), Door: "roof"}, Decision{ReasonWrongDoor, KindResident, ID{1}, ID{}, false}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := Decide(c.g, c.q); got != c.want {
@@ -135,7 +143,7 @@ func TestDecideNearest(t *testing.T) {
 	ladder := []struct {
 		reason Reason
 		r      Record
-	}{ // under an untrusted clock, floor noon
+	}{ // it is noon or later, nobody knows how much
 		{ReasonNotReady, with(func(r *Record) { r.Schedule = 9 })},
 		{ReasonRevoked, with(func(r *Record) { r.State = StateRevoked })},
 		{ReasonSuspended, with(func(r *Record) { r.State = StateSuspended })},
@@ -144,7 +152,7 @@ func TestDecideNearest(t *testing.T) {
 		{ReasonClockUntrusted, with(func(r *Record) { r.Until = end })},
 		{ReasonGranted, active},
 	}
-	q := Query{Credential: card(7), Door: "front", Floor: noon}
+	q := Query{Credential: card(7), Door: "front", Time: Time{noon, noon, Unknown}}
 	for lo := range ladder {
 		for hi := lo; hi < len(ladder); hi++ {
 			for _, pair := range [][2]Record{{ladder[lo].r, ladder[hi].r}, {ladder[hi].r, ladder[lo].r}} {
@@ -157,7 +165,7 @@ func TestDecideNearest(t *testing.T) {
 	}
 	yet := with(func(r *Record) { r.From = late; r.Grant = ID{1} })
 	gone := with(func(r *Record) { r.Until = start; r.Grant = ID{2} })
-	if got := Decide(snapshot(t, yet, gone), Query{Credential: card(7), Door: "front", Now: noon, Trusted: true}); got.Reason != ReasonNotYet {
+	if got := Decide(snapshot(t, yet, gone), Query{Credential: card(7), Door: "front", Time: Time{noon, noon, noon}}); got.Reason != ReasonNotYet {
 		t.Fatalf("not yet and expired: got %d", got.Reason)
 	}
 }

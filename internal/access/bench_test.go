@@ -79,7 +79,7 @@ func BenchmarkDecide(b *testing.B) {
 			hits, i := 0, 0
 			b.ReportAllocs()
 			for b.Loop() {
-				d := Decide(g, Query{Credential: asked[i], Door: "front", Now: noon, Trusted: true})
+				d := Decide(g, Query{Credential: asked[i], Door: "front", Time: Time{noon, noon, noon}})
 				hits += int(d.Reason)
 				if i++; i == n {
 					i = 0

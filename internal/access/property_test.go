@@ -17,7 +17,8 @@ func naive(doors Doors, records []Record, q Query) Decision {
 		if r.Credential != q.Credential {
 			continue
 		}
-		d := Decision{naiveOne(doors, r, q), r.Kind, r.Grant, r.Tenancy}
+		d := Decision{naiveOne(doors, r, q), r.Kind, r.Grant, r.Tenancy, false}
+		d.Doubtful = d.Reason == ReasonGranted && r.Until > 0 && q.Time.Hi >= int64(r.Until)
 		if slices.Index(order, d.Reason) > slices.Index(order, best.Reason) {
 			best = d
 		}
@@ -42,25 +43,30 @@ func naiveOne(doors Doors, r Record, q Query) Reason {
 	if !opens {
 		return ReasonWrongDoor
 	}
-	// The moments that are possible: one with a clock, else all from the floor on.
-	first, last := q.Floor, int64(1)<<40
-	if q.Trusted {
-		first = max(q.Now, q.Floor)
-		last = first
+	// All moments from first to last are possible.
+	until, from := int64(r.Until), int64(r.From)
+	if r.Until == 0 {
+		until = 1 << 40
 	}
-	over, begun := r.Until != 0 && first >= int64(r.Until), first >= int64(r.From)
-	sure := (r.Until == 0 || last < int64(r.Until)) && begun
-	switch {
-	case over:
-		return ReasonExpired
-	case sure:
+	if r.Kind != KindVisitor {
+		if q.Time.Sure >= until {
+			return ReasonExpired
+		}
+		if q.Time.Hi+400*24*3600 < from && q.Time.Hi != Unknown {
+			return ReasonNotYet
+		}
 		return ReasonGranted
-	case q.Trusted:
-		return ReasonNotYet
-	case r.Kind == KindVisitor:
-		return ReasonClockUntrusted
 	}
-	return ReasonGranted
+	first, last := q.Time.Lo, min(q.Time.Hi, 1<<40-1)
+	switch {
+	case first >= until:
+		return ReasonExpired
+	case last < from:
+		return ReasonNotYet
+	case first >= from && last < until:
+		return ReasonGranted
+	}
+	return ReasonClockUntrusted
 }
 
 var testDoors = Doors{IDs: []string{"front", "back", "bikes"}, Sets: [][]uint16{{0}, {0, 1, 2}, {2}}}
@@ -96,9 +102,8 @@ func drawQuery(t *rapid.T) Query {
 	return Query{
 		Credential: drawCredential(t, "asked"),
 		Door:       rapid.SampledFrom([]string{"front", "back", "bikes", "roof"}).Draw(t, "door"),
-		Now:        rapid.SampledFrom(times).Draw(t, "now"),
-		Floor:      rapid.SampledFrom(times).Draw(t, "floor"),
-		Trusted:    rapid.Bool().Draw(t, "trusted"),
+		Time: Time{Sure: rapid.SampledFrom(times).Draw(t, "sure"), Lo: rapid.SampledFrom(times).Draw(t, "lo"),
+			Hi: rapid.SampledFrom(append(times, Unknown)).Draw(t, "hi")},
 	}
 }
 

@@ -24,7 +24,7 @@ func DecideTenancy(g *Grants, tenancy ID, q Query) Decision {
 			}
 			reason := g.judge(r, door, q)
 			if nearness[reason] > nearness[best.Reason] {
-				best = Decision{reason, r.Kind, r.Grant, r.Tenancy}
+				best = decided(r, reason, q.Time)
 			}
 			if reason == ReasonGranted {
 				return best

@@ -70,7 +70,7 @@ func naiveGrant(records []Record, d Decision, q Query) (n int) {
 }
 
 func TestDecideTenancyWithoutRecord(t *testing.T) {
-	q := Query{Door: "front", Now: noon, Trusted: true}
+	q := Query{Door: "front", Time: Time{noon, noon, noon}}
 	g := snapshot(t, Record{Credential: card(7), Grant: ID{1}, Tenancy: ID{2}, Kind: KindResident, State: StateActive})
 	for name, c := range map[string]struct {
 		g    *Grants
@@ -96,7 +96,7 @@ func BenchmarkDecideTenancy(b *testing.B) {
 			for b.Loop() {
 				i := rng.IntN(n)
 				whose := ID{1, byte(i), byte(i >> 8), byte(i >> 16)}
-				if d := DecideTenancy(g, whose, Query{Door: "front", Now: noon, Trusted: true}); d.Tenancy != whose {
+				if d := DecideTenancy(g, whose, Query{Door: "front", Time: Time{noon, noon, noon}}); d.Tenancy != whose {
 					b.Fatal("not found")
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -174,7 +175,7 @@ func TestNoRegistry(t *testing.T) {
 // TestUnsureClockCheckIn: allowed, from now on, and said.
 func TestUnsureClockCheckIn(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
-	o.clock = Time{Now: 1000, Floor: noon - 500, Trusted: false}
+	o.clock = Time{Now: 1000, Sure: noon - 500, Latest: math.MaxInt64, Trusted: false}
 	done, err := o.arrive(em(1), func(a *Arrival) { a.From, a.Until = noon, noon+1000 })
 	must(t, err)
 	if len(done.Remarks) != 1 || !strings.Contains(done.Remarks[0], "clock") {

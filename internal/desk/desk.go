@@ -34,10 +34,11 @@ type Journal interface {
 	Queue(wire.Header, wire.Who) wire.Ref
 }
 
-// Time is the wall clock and what is known of it.
+// Time is what is known of it.
 type Time struct {
-	Now     int64 // unix s
-	Floor   int64 // highest signed time ever seen: it is not earlier than this
+	Now     int64 // unix s: the likeliest
+	Sure    int64 // unix s: has certainly come
+	Latest  int64 // unix s: it is not later; math.MaxInt64 where nobody can tell
 	Trusted bool
 	Quality wire.ClockQuality
 }
@@ -159,15 +160,10 @@ func (d *Desk) registry() (*keyring.Registry, error) {
 }
 
 // now is the time that it is not earlier than: records and ends are judged by it.
-func (t Time) now() uint32 { return seconds(max(t.Now, t.Floor)) }
+func (t Time) now() uint32 { return seconds(max(t.Now, t.Sure)) }
 
 // surely is the latest time that has certainly come; an end is over only by it.
-func (t Time) surely() uint32 {
-	if t.Trusted {
-		return seconds(max(t.Now, t.Floor))
-	}
-	return seconds(t.Floor)
-}
+func (t Time) surely() uint32 { return seconds(t.Sure) }
 
 // seconds fits a time into a record: 1970 plus a second to the year 2106.
 func seconds(s int64) uint32 { return uint32(min(max(s, 1), 1<<32-1)) }

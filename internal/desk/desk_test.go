@@ -133,8 +133,17 @@ func (o *office) open() {
 		Keys: keyring.Keys{Building: o.town.building, Gateway: o.town.gateways[o.gateway], Registry: &reg}})
 	must(o.t, err)
 	o.Desk, err = New(Parts{Dir: o.dir, Keyring: o.keyring, Journal: o.journal, Key: o.town.gateways[o.gateway],
-		Clock: func() Time { return o.clock }, Log: zerolog.New(&o.log)})
+		Clock: o.time, Log: zerolog.New(&o.log)})
 	must(o.t, err)
+}
+
+// time is sure where it is trusted.
+func (o *office) time() Time {
+	t := o.clock
+	if t.Trusted {
+		t.Sure, t.Latest = t.Now, t.Now
+	}
+	return t
 }
 
 // restart is a crash and a new start.
@@ -213,8 +222,8 @@ func (o *office) ask(r Request, proof, fresh []device.Card) (Done, error) {
 func (o *office) answer(door string, card device.Card) wire.Reason {
 	id, err := o.keyring.Identify(card)
 	must(o.t, err)
-	d := access.Decide(o.keyring.Grants(), access.Query{Credential: access.CredentialID(id), Door: door, Now: o.clock.Now,
-		Trusted: o.clock.Trusted, Floor: o.clock.Floor})
+	d := access.Decide(o.keyring.Grants(), access.Query{Credential: access.CredentialID(id), Door: door,
+		Time: access.Time{Sure: o.time().Sure, Lo: o.time().Sure, Hi: o.time().Latest}})
 	return wire.Reason(d.Reason)
 }
 

@@ -218,11 +218,11 @@ func TestUnsureClock(t *testing.T) {
 	if _, err := f.do(s, checkOut); err != nil {
 		t.Fatal(err)
 	}
-	late := Time{Now: int64(f.now) + 10*daySeconds, Floor: int64(f.now)}
+	late := Time{Now: int64(f.now) + 10*daySeconds, Sure: int64(f.now), Latest: int64(f.now) + 10*daySeconds}
 	if got := f.t.state(f.t.stand(f.held), late.surely()); got != stateNotice {
 		t.Errorf("an unsure clock makes it %s", got)
 	}
-	late.Trusted = true
+	late.Sure = late.Now
 	if got := f.t.state(f.t.stand(f.held), late.surely()); got != stateEnded {
 		t.Errorf("a sure clock leaves it %s", got)
 	}

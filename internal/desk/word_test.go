@@ -351,7 +351,7 @@ func TestEndedByTheCentre(t *testing.T) {
 	r := &registry{o: o}
 	r.take()
 	r.issue()
-	o.clock = Time{Now: 1000, Floor: noon - 500}
+	o.clock = Time{Now: 1000, Sure: noon - 500, Latest: 1 << 40}
 	if v, _ := o.Find("3B"); v.State != stateActive {
 		t.Errorf("%+v", v)
 	}

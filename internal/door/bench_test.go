@@ -17,6 +17,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/wiegand"
+	"gatehouse/internal/access"
 	"gatehouse/internal/door"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -98,7 +99,7 @@ func newLane(b *testing.B, r door.Recorder, pause time.Duration) *lane {
 		Budget: 250 * time.Millisecond, Hold: 1500 * time.Millisecond,
 		Readers: []door.Reader{{ID: "in", Direction: wire.DirectionIn}}},
 		door.Parts{Lock: l.lock, Recorder: r, Keys: k, Events: l.events, Log: zerolog.Nop(),
-			Clock: func() door.Clock { return door.Clock{Now: time.Now().Unix(), Trusted: true, Floor: k.Floor()} }})
+			Clock: func() access.Time { return access.At(time.Now().Unix()) }})
 	l.door = d
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

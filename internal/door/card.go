@@ -45,8 +45,7 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	if !ok {
 		return
 	}
-	now := d.p.Clock()
-	q := access.Query{Door: d.cfg.ID, Now: now.Now, Trusted: now.Trusted, Floor: now.Floor}
+	q := access.Query{Door: d.cfg.ID, Time: d.p.Clock()}
 	id, err := d.p.Keys.Identify(e.Card)
 	q.Credential = access.CredentialID(id)
 	dec := access.Decision{Reason: access.Reason(wire.ReasonNotReady)}
@@ -70,7 +69,7 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	case head.Reason == wire.ReasonGranted && reader.PIN && d.p.PINs != nil && d.p.PINs.Has(*who.Tenancy):
 		d.askPIN(head, who, q)
 	case head.Reason == wire.ReasonGranted:
-		d.grant(ctx, head, who)
+		d.grant(ctx, head, who, dec.Doubtful)
 	default:
 		d.deny(head, who)
 	}
@@ -122,8 +121,12 @@ func (d *Door) who(id wire.CredentialID, dec access.Decision, card device.Card) 
 
 // grant appends beside the loop, so that a slow disk never delays an exit
 // button; granted goes on when the record is durable or its budget is spent.
-func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who) {
+// What only doubt about the time holds open says so in its entry.
+func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who, doubtful bool) {
 	head.Outcome = wire.OutcomeGranted
+	if doubtful {
+		head.Reason = wire.ReasonTermDoubtful
+	}
 	d.pending.Go(func() {
 		budget, cancel := context.WithTimeout(ctx, d.cfg.Budget)
 		defer cancel()

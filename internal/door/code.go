@@ -48,7 +48,7 @@ func (d *Door) code(ctx context.Context, e device.Event) {
 		d.deny(head, pass.Who)
 	case pass.Reason == wire.ReasonGranted:
 		head.Detail = pass.ID[:] // after a restart the log tells which passes are used
-		d.grant(ctx, head, pass.Who)
+		d.grant(ctx, head, pass.Who, pass.Doubtful)
 	default:
 		d.deny(head, pass.Who)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/access"
 	"gatehouse/internal/door"
 	"gatehouse/sync/wire"
 )
@@ -19,7 +20,7 @@ type passes struct {
 	used bool
 }
 
-func (p *passes) Decide(c device.Code, _ string, _ door.Clock) door.Pass {
+func (p *passes) Decide(c device.Code, _ string, _ access.Time) door.Pass {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -86,7 +87,7 @@ func TestCodes(t *testing.T) {
 // judge refuses all codes but one, for which another door is faster.
 type judge struct{ judged int }
 
-func (j *judge) Decide(c device.Code, _ string, _ door.Clock) door.Pass {
+func (j *judge) Decide(c device.Code, _ string, _ access.Time) door.Pass {
 	j.judged++
 	if c.Text() == "pass" {
 		return door.Pass{Reason: wire.ReasonGranted, Who: wire.Who{Tenancy: &wire.ID{8}}}

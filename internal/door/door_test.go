@@ -157,7 +157,7 @@ func start(t *testing.T, change func(*door.Config, *door.Parts)) *bench {
 		Budget: 250 * time.Millisecond, Hold: 1500 * time.Millisecond,
 		Readers: []door.Reader{{ID: "in", Direction: wire.DirectionIn}, {ID: "out", Direction: wire.DirectionOut}}}
 	p := door.Parts{Lock: b.lock, Recorder: b.book, Keys: ring{oneGrant(t)}, Events: b.events,
-		Clock: func() door.Clock { return door.Clock{Now: 1000, Trusted: true} }, Log: zerolog.Nop()}
+		Clock: func() access.Time { return access.At(1000) }, Log: zerolog.Nop()}
 	if change != nil {
 		change(&cfg, &p)
 	}
@@ -551,7 +551,7 @@ func TestFloorCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := start(t, func(_ *door.Config, p *door.Parts) {
-			p.Keys, p.Clock = ring{g}, func() door.Clock { return door.Clock{Now: 0, Floor: 6000} }
+			p.Keys, p.Clock = ring{g}, func() access.Time { return access.Time{Sure: 6000, Lo: 6000, Hi: access.Unknown} }
 		})
 		b.swipe("in", known)
 		if e := b.book.only(wire.KindAccess); len(e) != 1 || e[0].Reason != wire.ReasonExpired {

@@ -26,13 +26,6 @@ type Keys interface {
 	Anonymous(device.Card) wire.CredentialID         // under a key that lasts a day
 }
 
-// Clock is what a decision needs to know of time.
-type Clock struct {
-	Now     int64 // unix seconds
-	Trusted bool
-	Floor   int64 // unix seconds: highest signed time ever seen
-}
-
 // PINs checks the PINs of tenancies. Safe for concurrent use.
 type PINs interface {
 	// Has reports at once whether the tenancy has a PIN here.
@@ -43,7 +36,7 @@ type PINs interface {
 
 // Passes decides on scanned codes. Safe for concurrent use.
 type Passes interface {
-	Decide(code device.Code, door string, now Clock) Pass
+	Decide(code device.Code, door string, now access.Time) Pass
 	// Use makes a pass worthless, once it has opened a door; false: it was already.
 	Use(Pass) bool
 }
@@ -53,6 +46,8 @@ type Pass struct {
 	ID     wire.ID     // its mark; zero where the code is no pass
 	Who    wire.Who    // nobody where the code is no pass
 	Reason wire.Reason // ReasonGranted, or why not
+	// Doubtful: only doubt about the time holds the tenancy's term open.
+	Doubtful bool
 }
 
 // Reader is what the door knows of one reader.
@@ -96,7 +91,7 @@ type Parts struct {
 	Lock     device.Lock
 	Recorder Recorder
 	Keys     Keys
-	Clock    func() Clock
+	Clock    func() access.Time
 	// Monotonic is the clock of Event.At; without it no card is too old.
 	Monotonic func() time.Duration
 	Events    <-chan device.Event

@@ -97,13 +97,13 @@ func (d *Door) answered(ctx context.Context, c checkedPIN) {
 	if c.err != nil {
 		d.p.Log.Warn().Err(c.err).Str("door", d.cfg.ID).Msg("PIN could not be checked")
 	}
-	now := d.p.Clock()
-	c.query.Now, c.query.Trusted, c.query.Floor = now.Now, now.Trusted, now.Floor
+	c.query.Time = d.p.Clock()
+	dec := access.Decide(d.p.Keys.Grants(), c.query)
 	c.who.Method = wire.MethodCardPIN
-	c.head.Reason = wire.Reason(access.Decide(d.p.Keys.Grants(), c.query).Reason)
+	c.head.Reason = wire.Reason(dec.Reason)
 	switch {
 	case c.head.Reason == wire.ReasonGranted && c.ok:
-		d.grant(ctx, c.head, c.who)
+		d.grant(ctx, c.head, c.who, dec.Doubtful)
 		return
 	case c.head.Reason == wire.ReasonGranted:
 		c.head.Reason = wire.ReasonPINWrong

@@ -327,7 +327,7 @@ func TestGrantEndsBeforePIN(t *testing.T) {
 				b := start(t, func(cfg *door.Config, p *door.Parts) {
 					withPIN(pins{true, time.Second}, &shown{})(cfg, p)
 					p.Keys = keys
-					p.Clock = func() door.Clock { return door.Clock{Now: 1000 + int64(time.Since(begun).Seconds()), Trusted: true} }
+					p.Clock = func() access.Time { return access.At(1000 + int64(time.Since(begun).Seconds())) }
 				})
 				b.swipe("in", known)
 				c.end(t, keys)

@@ -15,7 +15,7 @@ import (
 // kernel's clock is disciplined (adjtimex without STA_UNSYNC), RTC when the
 // kernel set the clock from a battery clock at start.
 func SystemTime() TimeSource {
-	return TimeSource{Wall: time.Now, Quality: clockQuality,
+	return TimeSource{Wall: time.Now, Quality: clockQuality, Boot: bootID(),
 		BootTime:  func() time.Duration { return kernelClock(unix.CLOCK_BOOTTIME) },
 		Monotonic: func() time.Duration { return kernelClock(unix.CLOCK_MONOTONIC) }}
 }

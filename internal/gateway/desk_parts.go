@@ -18,5 +18,5 @@ func (g *Gateway) openDesk() (err error) {
 
 func (g *Gateway) deskClock() desk.Time {
 	r := g.clock.read()
-	return desk.Time{Now: r.wall.Unix(), Floor: g.keyring.Floor(), Trusted: r.trusted, Quality: r.quality}
+	return desk.Time{Now: r.wall.Unix(), Sure: r.interval.Sure, Latest: r.interval.Hi, Trusted: r.trusted, Quality: r.quality}
 }

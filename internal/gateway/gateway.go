@@ -135,10 +135,10 @@ func New(o Options) (*Gateway, error) {
 	if o.Site.Fire != nil {
 		g.makeFire()
 	}
+	g.clock = newClock(o.Time, o.Site.path("clock"), func() int64 { return g.keyring.Floor() })
 	if err := g.openKeyring(); err != nil {
 		return nil, err
 	}
-	g.clock = newClock(o.Time, o.Site.path("clock"), g.keyring.Floor)
 	if err := g.openJournal(); err != nil {
 		return nil, err
 	}
@@ -188,7 +188,8 @@ func (g *Gateway) openKeyring() (err error) {
 	if g.keysErr = err; err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
 	}
-	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Log: g.o.Log, Now: g.o.Time.Wall})
+	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Log: g.o.Log,
+		Now: g.clock.now, Sure: g.clock.sure, Elapsed: g.clock.elapsed})
 	if err != nil {
 		return fmt.Errorf("open grants: %w", err)
 	}
@@ -338,7 +339,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.journal.Queue(wire.Header{Kind: wire.KindStop}, wire.Who{})
 	stopJournal()
 	writers.Wait()
-	errs = append(errs, g.keyring.Close())
+	errs = append(errs, g.clock.save(true), g.keyring.Close())
 	if g.lock != nil {
 		g.lock.Free()
 	}
@@ -361,17 +362,22 @@ func (g *Gateway) queueStart() {
 // clip cuts a file's name to what an entry holds.
 func clip(name string) []byte { return []byte(name[:min(len(name), 64)]) }
 
+// pollClock asks the machine for the time, and records when trust in it changed.
+func (g *Gateway) pollClock() {
+	h, news, err := g.clock.poll()
+	if err != nil {
+		g.o.Log.Warn().Err(err).Msg("clock")
+	}
+	if news {
+		g.journal.Queue(h, wire.Who{})
+	}
+}
+
 func (g *Gateway) watchClock(ctx context.Context) {
 	tick := time.NewTicker(g.o.Cadence.Clock)
 	defer tick.Stop()
 	for {
-		h, news, err := g.clock.poll()
-		if err != nil {
-			g.o.Log.Warn().Err(err).Msg("clock")
-		}
-		if news {
-			g.journal.Queue(h, wire.Who{})
-		}
+		g.pollClock()
 		if g.fire != nil {
 			g.keepLatch() // where it could not be written before
 		}

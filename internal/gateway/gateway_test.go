@@ -67,7 +67,7 @@ func TestReasons(t *testing.T) {
 			return id
 		}
 		add(1, keyring.NewGrant{Doors: []string{"yard"}})
-		add(2, keyring.NewGrant{Doors: front, From: now.Add(24 * time.Hour)})
+		add(2, keyring.NewGrant{Doors: front, From: now.Add(401 * 24 * time.Hour)})
 		add(3, keyring.NewGrant{Doors: front, Until: now.Add(-24 * time.Hour)})
 		suspended = add(4, keyring.NewGrant{Doors: front})
 		revoked = add(5, keyring.NewGrant{Doors: front})
@@ -94,7 +94,7 @@ func TestReasons(t *testing.T) {
 
 // TestClockLeaps: a year forward and back, nobody expires.
 func TestClockLeaps(t *testing.T) {
-	for name, leap := range map[string]time.Duration{"forward": 366 * 24 * time.Hour, "back": -366 * 24 * time.Hour} {
+	for name, leap := range map[string]time.Duration{"forward": 366 * 24 * time.Hour, "back": -200 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
 			h.start()
@@ -111,12 +111,14 @@ func TestClockLeaps(t *testing.T) {
 			h.opens("front", "still opens", func() { h.wiegand(200, 1) })
 			st, err := h.client.Status(t.Context())
 			must(t, err)
-			if st.Clock.Trusted || !strings.Contains(strings.Join(st.Problems, " "), "leapt") {
+			if st.Clock.Trusted || !strings.Contains(strings.Join(st.Problems, " "), map[string]string{"forward": "only one source", "back": "nothing tells"}[name]) {
 				t.Errorf("status does not tell of the leap: %+v %v", st.Clock, st.Problems)
 			}
 			if _, err := h.client.ConfirmClock(t.Context()); (err == nil) != (leap > 0) {
 				t.Errorf("confirming the clock: %v", err)
 			}
+			time.Sleep(1600 * time.Millisecond) // the same card again sooner is the same presentation
+			h.opens("front", "opens after it, too", func() { h.wiegand(200, 1) })
 		})
 	}
 }

@@ -145,6 +145,7 @@ func (g *Gateway) postFireReset(r *http.Request) (any, error) {
 }
 
 func (g *Gateway) postClockConfirm(*http.Request) (any, error) {
+	g.pollClock()
 	h, err := g.clock.confirm()
 	if err != nil {
 		return nil, fail(http.StatusConflict, "set the clock of the gateway first", "%v", err)

@@ -39,7 +39,7 @@ func (g *Gateway) recallPasses(ctx context.Context) {
 // usedPasses reads on from a place in the journal, and reports whether that was
 // early enough to have met every pass that may still be good.
 func (g *Gateway) usedPasses(ctx context.Context, at journal.Position) (used []wire.ID, all bool, read int) {
-	enough := g.o.Time.Wall().Unix() - wire.MaxPass - 2*pass.Skew
+	enough := g.clock.decision().Lo - wire.MaxPass - 2*pass.Skew
 	for {
 		entries, next, err := g.journal.Entries(ctx, at, logBatch)
 		if err != nil || len(entries) == 0 {
@@ -52,7 +52,7 @@ func (g *Gateway) usedPasses(ctx context.Context, at journal.Position) (used []w
 			}
 			begins := read == 0 && e.Sequence == 0 && !(h.Kind == wire.KindEpoch && len(h.Detail) > 0)
 			all = all || begins || h.Clock >= wire.ClockRTC && h.Time().Unix() < enough
-			if h.Kind == wire.KindAccess && h.Reason == wire.ReasonGranted && len(h.Detail) == len(wire.ID{}) {
+			if h.Kind == wire.KindAccess && h.Outcome == wire.OutcomeGranted && len(h.Detail) == len(wire.ID{}) {
 				used = append(used, wire.ID(h.Detail))
 			}
 			read++

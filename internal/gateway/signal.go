@@ -152,7 +152,7 @@ func (t teller) Queue(h wire.Header, who wire.Who) wire.Ref {
 // signal as its source; without one it says that the card was seen while there
 // was something to tell.
 func (t teller) tell(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
-	if h.Kind != wire.KindAccess || h.Reason != wire.ReasonGranted {
+	if h.Kind != wire.KindAccess || h.Reason != wire.ReasonGranted && h.Reason != wire.ReasonTermDoubtful {
 		return
 	}
 	f := device.FeedbackGranted

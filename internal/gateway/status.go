@@ -17,6 +17,7 @@ import (
 )
 
 func (g *Gateway) getStatus(*http.Request) (any, error) {
+	g.pollClock() // it may have leapt a moment ago
 	keys := g.keyring.Status()
 	s := control.Status{
 		Building: g.o.Site.Building, Gateway: g.o.Site.Gateway, Registry: noRegistry, Uplink: g.uplinkStatus(),

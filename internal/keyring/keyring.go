@@ -43,7 +43,10 @@ import (
 )
 
 // Options of a Keyring. Now is the wall clock, time.Now if nil; it is used only
-// for the adopt list, never for a decision.
+// for the adopt list, never for a decision. Sure is the time that has certainly
+// come, unix s; if nil, nothing is known to be over. Elapsed is the machine's own
+// clock, which nobody can set and which goes on over restarts: by it count the
+// days of removals and of notices; if nil, it is the time since Open.
 type Options struct {
 	Dir      string // made if it is not there
 	Building string // the address that lists must bear
@@ -51,6 +54,8 @@ type Options struct {
 	Formats  uint64 // of lists that are read, from 1 to this one; 0: all
 	Log      zerolog.Logger
 	Now      func() time.Time
+	Sure     func() int64
+	Elapsed  func() time.Duration
 }
 
 // Keyring is safe for concurrent use.
@@ -100,6 +105,13 @@ func Open(o Options) (*Keyring, error) {
 	}
 	if o.Formats == 0 {
 		o.Formats = wire.LogFormat
+	}
+	if o.Sure == nil {
+		o.Sure = func() int64 { return 0 }
+	}
+	if o.Elapsed == nil {
+		began := time.Now()
+		o.Elapsed = func() time.Duration { return time.Since(began) }
 	}
 	k := &Keyring{opts: o}
 	k.building.Store(o.Keys.Building)

@@ -30,7 +30,7 @@ func opening(k *Keyring, n int, at time.Time) (open int) {
 
 func decide(k *Keyring, card int, at time.Time) access.Decision {
 	return access.Decide(k.Grants(), access.Query{Credential: access.CredentialID(credential(card)), Door: "front",
-		Now: at.Unix(), Trusted: true, Floor: k.Floor()})
+		Time: access.At(max(at.Unix(), k.Floor()))})
 }
 
 // atDoor signs a list whose rows are for one other door.
@@ -361,17 +361,17 @@ func grantsFrom(t *rapid.T, c Contents) *access.Grants {
 	return g
 }
 
-// queries are all swipes from now on: with a clock, and without one where the
-// floor is at now or has come further.
+// queries are all swipes from now on: where the time is known, where it is that
+// late at least, and where it may be.
 func queries(doors []string, now int64) (all []access.Query) {
 	for card := 1; card <= 2; card++ {
 		for _, door := range doors {
 			q := access.Query{Credential: access.CredentialID(credential(card)), Door: door}
 			for at := now; at < 11; at++ {
-				q.Now, q.Floor, q.Trusted = at, now, true
-				all = append(all, q)
-				q.Now, q.Floor, q.Trusted = 0, at, false
-				all = append(all, q)
+				for _, time := range []access.Time{access.At(at), {Sure: at, Lo: at, Hi: access.Unknown}, {Sure: now, Lo: now, Hi: at}} {
+					q.Time = time
+					all = append(all, q)
+				}
 			}
 		}
 	}

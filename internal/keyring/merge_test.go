@@ -29,7 +29,7 @@ func (k *Keyring) opened(t testing.TB, l *list, cards ...int) (answers []access.
 	must(t, err)
 	for _, n := range cards {
 		answers = append(answers, access.Decide(v.grants, access.Query{Credential: access.CredentialID(credential(n)),
-			Door: "front", Now: issuedAt.Unix() + 60, Trusted: true}).Reason)
+			Door: "front", Time: access.At(issuedAt.Unix() + 60)}).Reason)
 	}
 	return answers
 }

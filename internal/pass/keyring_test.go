@@ -10,7 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
-	"gatehouse/internal/door"
+	"gatehouse/internal/access"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/pass"
 	"gatehouse/sync/wire"
@@ -75,7 +75,7 @@ func (h house) pass(t testing.TB, id uint64, whose wire.ID, from int64) device.C
 func TestHouse(t *testing.T) {
 	h := newHouse(t, 3)
 	j, now := pass.Ago(h.keys, time.Hour), time.Now().Unix()
-	code, q := h.pass(t, 1, h.whose[1], now), door.Clock{Now: now, Trusted: true}
+	code, q := h.pass(t, 1, h.whose[1], now), access.At(now)
 	v := j.Decide(code, "front", q)
 	if v.Reason != wire.ReasonGranted || *v.Who.Tenancy != h.whose[1] || v.Who.Grant == nil || !j.Use(v) {
 		t.Fatalf("%s, %+v", v.Reason, v.Who)
@@ -116,7 +116,7 @@ func BenchmarkDecide(b *testing.B) {
 			i := 0
 			b.ReportAllocs()
 			for b.Loop() {
-				v := j.Decide(codes[i%len(codes)], "front", door.Clock{Now: now, Trusted: true})
+				v := j.Decide(codes[i%len(codes)], "front", access.At(now))
 				if v.Reason != wire.ReasonGranted {
 					b.Fatal(v.Reason)
 				}

@@ -51,7 +51,8 @@ type Judge struct {
 	recalled bool      // what the runs before have used is known
 	used     []wire.ID // of markOf, ascending, without those that are forgotten
 	horizon  uint32    // passes from then or before, unix s, were forgotten: they count as used
-	now      int64     // unix s, of the last decision
+	now      int64     // unix s, of the last decision: not earlier
+	latest   int64     // and not later
 }
 
 var _ door.Passes = (*Judge)(nil)
@@ -79,12 +80,13 @@ func New(keys Keys) *Judge {
 // the right door.
 //
 // The first that fails is the reason: not ready (no grants), bad code (no pass,
-// or none that an issuer in force signed for this building), clock untrusted,
-// pass over (its minutes are not now, with Skew), replayed, and then what the
+// or none that an issuer in force signed for this building), pass over
+// (its minutes are not now, with Skew), clock untrusted, replayed, and then what the
 // grants of its tenancy say (access.DecideTenancy). Who is the tenancy of a
 // genuine pass, with the grant that the reason is about, if there is one; of any
-// other code it is nobody, and ID is zero.
-func (j *Judge) Decide(code device.Code, at string, clock door.Clock) door.Pass {
+// other code it is nobody, and ID is zero. A pass is over, or not begun, where all
+// sources of the time say so; where they differ about it the clock is untrusted.
+func (j *Judge) Decide(code device.Code, at string, t access.Time) door.Pass {
 	grants := j.keys.Grants()
 	if grants == nil {
 		return door.Pass{Reason: wire.ReasonNotReady}
@@ -93,19 +95,17 @@ func (j *Judge) Decide(code device.Code, at string, clock door.Clock) door.Pass 
 	if err != nil {
 		return door.Pass{Reason: wire.ReasonBadCode}
 	}
-	now := max(clock.Now, clock.Floor)
 	v := door.Pass{ID: markOf(p), Who: wire.Who{Tenancy: &p.Tenancy, Method: wire.MethodPass}}
 	switch {
-	case !clock.Trusted:
-		v.Reason = wire.ReasonClockUntrusted
-	case now < int64(p.From)-Skew || now >= int64(p.Until)+Skew:
+	case t.Hi < int64(p.From)-Skew || t.Lo >= int64(p.Until)+Skew:
 		v.Reason = wire.ReasonPassOver
-	case j.isUsed(v.ID, now):
+	case t.Lo < int64(p.From)-Skew || t.Hi >= int64(p.Until)+Skew:
+		v.Reason = wire.ReasonClockUntrusted
+	case j.isUsed(v.ID, t):
 		v.Reason = wire.ReasonReplayed
 	default:
-		q := access.Query{Door: at, Now: clock.Now, Trusted: true, Floor: clock.Floor}
-		d := access.DecideTenancy(grants, access.ID(p.Tenancy), q)
-		v.Reason = wire.Reason(d.Reason)
+		d := access.DecideTenancy(grants, access.ID(p.Tenancy), access.Query{Door: at, Time: t})
+		v.Reason, v.Doubtful = wire.Reason(d.Reason), d.Doubtful
 		if grant := wire.ID(d.Grant); grant != (wire.ID{}) {
 			v.Who.Grant = &grant
 		}
@@ -150,10 +150,10 @@ func (j *Judge) Recall(used []wire.ID) {
 	j.drop(max(0, len(j.used)-maxUsed))
 }
 
-func (j *Judge) isUsed(mark wire.ID, now int64) bool {
+func (j *Judge) isUsed(mark wire.ID, t access.Time) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.now = now
+	j.now, j.latest = t.Lo, t.Hi
 	_, seen := j.find(mark)
 	return seen
 }
@@ -162,7 +162,7 @@ func (j *Judge) isUsed(mark wire.ID, now int64) bool {
 // Callers hold mu.
 func (j *Judge) find(mark wire.ID) (int, bool) {
 	i, seen := slices.BinarySearchFunc(j.used, mark, compare)
-	start := j.now - int64(j.elapsed()/time.Second) // as this clock has it: one that was set has moved it too
+	start := j.latest - int64(j.elapsed()/time.Second) // as this clock has it: one that was set has moved it too
 	return i, seen || issued(mark) <= j.horizon || !j.recalled && int64(issued(mark)) <= start+Skew
 }
 

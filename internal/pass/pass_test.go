@@ -77,10 +77,10 @@ func ago(keys Keys, d time.Duration) *Judge {
 // moment is a scan at a door.
 type moment struct {
 	door  string
-	clock door.Clock
+	clock access.Time
 }
 
-func at(now int64) moment { return moment{"front", door.Clock{Now: now, Trusted: true}} }
+func at(now int64) moment { return moment{"front", access.At(now)} }
 
 func (m moment) show(j *Judge, code device.Code) door.Pass { return j.Decide(code, m.door, m.clock) }
 
@@ -99,9 +99,11 @@ func TestReasons(t *testing.T) {
 		{"earlier", resident, at(noon - Skew - 1), wire.ReasonPassOver, false},
 		{"last second", resident, at(noon + 299 + Skew), wire.ReasonGranted, true},
 		{"over", resident, at(noon + 300 + Skew), wire.ReasonPassOver, false},
-		{"over by the floor", resident, with(at(noon), func(m *moment) { m.clock.Floor = noon + 400 }), wire.ReasonPassOver, false},
-		{"no clock", resident, with(at(noon), func(m *moment) { m.clock.Trusted = false }), wire.ReasonClockUntrusted, false},
-		{"no clock, and over", resident, with(at(noon+9999), func(m *moment) { m.clock.Trusted = false }), wire.ReasonClockUntrusted, false},
+		{"over by all sources", resident, with(at(noon), func(m *moment) { m.clock = access.Time{Lo: noon + 400, Hi: noon + 999} }), wire.ReasonPassOver, false},
+		{"over by one source", resident, with(at(noon), func(m *moment) { m.clock.Hi = noon + 400 }), wire.ReasonClockUntrusted, false},
+		{"begun by one source", resident, with(at(noon), func(m *moment) { m.clock.Lo = noon - 400 }), wire.ReasonClockUntrusted, false},
+		{"no clock", resident, with(at(noon), func(m *moment) { m.clock.Hi = access.Unknown }), wire.ReasonClockUntrusted, false},
+		{"no clock, but surely over", resident, with(at(noon+9999), func(m *moment) { m.clock.Hi = access.Unknown }), wire.ReasonPassOver, false},
 		{"another door", resident, with(at(noon), func(m *moment) { m.door = "roof" }), wire.ReasonWrongDoor, true},
 		{"lost card", suspended, at(noon), wire.ReasonSuspended, true},
 		{"tenancy without a grant", stranger, at(noon), wire.ReasonUnknown, false},
@@ -143,7 +145,7 @@ func TestReasons(t *testing.T) {
 func TestRefusedIsNotUsed(t *testing.T) {
 	keys := newShown(t)
 	code, j := keys.add(resident, noon, 5), ago(keys, time.Hour)
-	for _, q := range []moment{{"roof", at(noon).clock}, {"front", door.Clock{Now: noon}}, at(noon - 999), at(noon), at(noon)} {
+	for _, q := range []moment{{"roof", at(noon).clock}, {"front", access.Time{Hi: access.Unknown}}, at(noon - 999), at(noon), at(noon)} {
 		if v := q.show(j, code); q != at(noon) && j.Use(v) {
 			t.Fatalf("%s counts as used", v.Reason)
 		}

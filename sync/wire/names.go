@@ -102,6 +102,7 @@ const (
 	ReasonBadCode        Reason = 13 // a code that is no pass of this building
 	ReasonPassOver       Reason = 14 // a pass whose minutes are over, or not begun
 	ReasonReplayed       Reason = 15 // a pass that was shown before
+	ReasonTermDoubtful   Reason = 16 // granted; only doubt about the time holds the term open
 
 	ReasonCard      Reason = 100
 	ReasonExit      Reason = 101
@@ -183,7 +184,7 @@ var kindNames = map[uint16]string{
 var reasonNames = map[uint16]string{
 	0: "", 1: "granted", 2: "unknown_card", 3: "wrong_door", 4: "not_yet", 5: "expired",
 	6: "suspended", 7: "revoked", 8: "clock_untrusted", 9: "not_ready",
-	10: "pin_missing", 11: "wrong_pin_at_door", 12: "pin_alone", 13: "bad_code", 14: "pass_over", 15: "replayed",
+	10: "pin_missing", 11: "wrong_pin_at_door", 12: "pin_alone", 13: "bad_code", 14: "pass_over", 15: "replayed", 16: "term_doubtful",
 	100: "card", 101: "exit", 102: "fire", 103: "operator", 104: "start", 105: "timer",
 	106: "capture", 107: "lockdown", 108: "shutdown", 109: "fire_latch",
 	110: "install_opened", 111: "install_closed", 112: "key_sent", 113: "key_proved", 114: "key_failed",

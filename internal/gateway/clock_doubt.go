@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"gatehouse/internal/trueclock"
+	"gatehouse/sync/wire"
+)
+
+// What doubt about the time means, and what ends it for visitors.
+const (
+	residentsStay = "nobody who lives here ends by it"
+	byHand        = "If the time shown is right, gatehouse clock confirm makes it count for visitors and for the desk"
+)
+
+// doubt says why the time is not trusted, what that means and what to do; empty
+// when it is.
+func (c *clock) doubt() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.readLocked()
+	if r.trusted {
+		return ""
+	}
+	says := c.known.Says(r.boot)
+	var all []string
+	counting, latest := 0, int64(0)
+	known := max(r.interval.Sure, c.floor())
+	for _, s := range says {
+		word := fmt.Sprintf("%s %s", s.Source, minute(s.Unix))
+		if !s.Counts {
+			word += " (does not count: it is before what is known, or against several others)"
+		} else {
+			counting, latest = counting+1, max(latest, s.Unix)
+		}
+		all = append(all, word)
+	}
+	switch {
+	case len(says) == 0 && c.quality < wire.ClockRTC:
+		return "the clock is not set: " + residentsStay + ", visitors with an end are not let in. Connect a time server or a battery clock. " + byHand
+	case counting == 0, counting == 1 && time.Duration(known-latest)*time.Second > near:
+		known := fmt.Sprintf("it is %s or later", minute(known))
+		return fmt.Sprintf("nothing tells a time that can be right (%s): %s, visitors with an end are not let in. Set the clock, or mend the time server. %s",
+			strings.Join(append(all, known), "; "), residentsStay, byHand)
+	case counting == 1:
+		return fmt.Sprintf("only one source tells the time, and it is far from the last time known (%s; %s): residents end by it %s, visitors whose time began meanwhile wait. %s",
+			minute(known), strings.Join(all, ", "), c.inADay(), byHand)
+	}
+	return fmt.Sprintf("the clocks differ: %s. Residents go by the earliest, visitors are let in where all agree. Mend the one that is wrong. %s",
+		strings.Join(all, ", "), byHand)
+}
+
+// inADay says when a later time begins to count for residents.
+func (c *clock) inADay() string {
+	_, left := c.known.Waits()
+	return fmt.Sprintf("when it has said so for a day (%s more)", max(left, time.Minute).Round(time.Minute))
+}
+
+func minute(unix int64) string {
+	if unix < trueclock.Earliest {
+		return "not known"
+	}
+	return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04 UTC")
+}

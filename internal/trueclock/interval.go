@@ -1,0 +1,174 @@
+package trueclock
+
+import "time"
+
+// Interval is the time, as far as it is known. All are unix s.
+type Interval struct {
+	Sure int64 // has certainly come: residents end by it alone
+	Lo   int64 // for visitors: not earlier than this
+	Hi   int64 // and not later; Unknown where nobody can tell
+}
+
+// counted is what the sources come to at a moment.
+type counted struct {
+	hull claim // of all that count but Hand; At is of the newest
+	n    int   // how many do
+	lone Source
+	sure time.Duration // State.Sure, or what a source leaves of it
+}
+
+// count weighs the sources. It allocates nothing.
+func (c *Clock) count(at time.Duration) counted {
+	out := counted{sure: c.s.Sure}
+	for src := range sources {
+		if src == Hand || !c.counts(src, at) {
+			continue
+		}
+		k := c.s.Claims[src]
+		out.hull, out.lone = out.hull.hull(k), src
+		out.sure = min(out.sure, k.Hi) // each may say that it is earlier
+		out.n++
+	}
+	return out
+}
+
+// counts reports whether a source is to be listened to. A time server or battery
+// clock that is before the last time known is wrong, unless that time rests on
+// no more than one of them itself, or another source agrees.
+func (c *Clock) counts(src Source, at time.Duration) bool {
+	k := c.s.Claims[src]
+	if !k.Set || c.outvoted(src, at) {
+		return false
+	}
+	if src == Signed || src == agreed || !c.s.Firm || k.Hi+apart >= c.s.Sure {
+		return true
+	}
+	for o := range sources {
+		if other := c.s.Claims[o]; o != src && o != Hand && other.Set && k.agrees(other, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// outvoted reports whether a source stands against signed time and one more, and
+// has done so for a day.
+func (c *Clock) outvoted(src Source, at time.Duration) bool {
+	return c.others.Set && at-c.others.since >= steady && !c.s.Claims[src].agrees(c.others.claim, at)
+}
+
+// Interval returns the time at a boot time. It allocates nothing.
+func (c *Clock) Interval(at time.Duration) Interval {
+	n := c.count(at)
+	stray := n.hull.strayed(at)
+	lo, hi := c.forVisitors(n, at)
+	sure := n.sure - stray
+	out := Interval{Sure: seconds(sure + at), Lo: seconds(max(lo-stray, sure) + at), Hi: Unknown}
+	if hi != Unknown {
+		out.Hi = seconds(hi+stray+at) + 1
+	}
+	return out
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// forVisitors returns the ends between which the time lies, as offsets. One
+// source alone moves the lower one no further than what was sure or signed.
+func (c *Clock) forVisitors(n counted, at time.Duration) (lo, hi time.Duration) {
+	k, told := n.hull, n.n
+	if c.s.Claims[Hand].Set {
+		k, told = c.withHand(at), 2
+	}
+	signed, alone := c.floor-at, told == 1 && n.lone != agreed
+	switch {
+	case told == 0:
+		return n.sure, Unknown
+	case alone && n.lone == Signed:
+		lo = n.sure
+	case alone:
+		lo = max(n.sure, min(signed, k.Lo))
+	default:
+		lo = k.Lo
+	}
+	// What surely has come, or was signed, can't lie behind the latest that it is.
+	if k.Hi+apart < n.sure || alone && n.lone != Signed && k.Hi+apart < signed {
+		return lo, Unknown
+	}
+	return lo, k.Hi
+}
+
+// withHand is what somebody on site has confirmed, with the sources that agree.
+func (c *Clock) withHand(at time.Duration) claim {
+	hand := c.s.Claims[Hand]
+	out := hand
+	for src := range sources {
+		if k := c.s.Claims[src]; src != Hand && k.Set && hand.agrees(k, at) {
+			out = out.hull(k)
+		}
+	}
+	return out
+}
+
+// Settled reports whether the sources agree well enough to keep and to clear
+// away by: several say the same, or one says little more than what is known, or
+// nothing is known that could be held against it.
+func (c *Clock) Settled(at time.Duration) bool {
+	n := c.count(at)
+	k, known := n.hull, n.sure
+	if n.lone != Signed {
+		known = max(known, c.floor-at)
+	}
+	if n.n == 1 && known+at < Earliest*time.Second {
+		return true
+	}
+	return n.n > 0 && k.Hi-k.Lo <= 2*apart && k.Hi+apart >= c.s.Sure && (n.n > 1 || n.lone == agreed || k.Hi-known <= near)
+}
+
+// Best is the likeliest unix time, and whether anybody tells it.
+func (c *Clock) Best(at time.Duration) (time.Duration, bool) {
+	n, k := c.count(at), c.s.Claims[agreed]
+	switch {
+	case c.s.Claims[Hand].Set:
+		k = c.withHand(at)
+	case c.counts(agreed, at):
+	case n.n > 0:
+		k = n.hull
+	default:
+		return max(n.sure+at, c.floor), false
+	}
+	return max((k.Lo+k.Hi)/2, n.sure) + at, true
+}
+
+// Said is what one source says.
+type Said struct {
+	Source Source
+	Unix   int64 // the middle, s
+	Counts bool  // false: it is before what is known, or against several others
+}
+
+// Says returns what the sources say, for people.
+func (c *Clock) Says(at time.Duration) (all []Said) {
+	for src := range sources {
+		if k := c.s.Claims[src]; k.Set {
+			all = append(all, Said{src, seconds((k.Lo+k.Hi)/2 + at), src == Hand || c.counts(src, at)})
+		}
+	}
+	return all
+}
+
+// Waits is how long a later time, by how much, has still to be said before what is
+// sure moves on to it; 0: none waits.
+func (c *Clock) Waits() (lead, left time.Duration) {
+	if c.s.Moving.Lead < small {
+		return 0, 0
+	}
+	return c.s.Moving.Lead, max(steady-c.s.Moving.For, 0)
+}
+
+// Against reports whether a unix time is against what a signature says, or before
+// what surely has come.
+func (c *Clock) Against(at, unix time.Duration) (signed, before bool) {
+	k, n := claim{Lo: unix - at, Hi: unix - at, At: at}, c.count(at)
+	s := c.s.Claims[Signed]
+	return s.Set && !s.agrees(k, at), k.Hi+apart < n.sure
+}

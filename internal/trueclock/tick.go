@@ -1,0 +1,146 @@
+package trueclock
+
+import "time"
+
+// Tick lets time pass. Call it often: between two calls that are further apart
+// than an hour no more than an hour counts as steady.
+func (c *Clock) Tick(at time.Duration) {
+	passed := min(max(at-c.seen, 1), sampled)
+	c.seen = at
+	if c.s.Claims[agreed].Set {
+		for _, src := range []Source{RTC, Signed} {
+			if k := c.s.Claims[src]; k.Set && at-k.At > oldest {
+				c.Unsay(src)
+			}
+		}
+	}
+	c.vote(at)
+	c.agree(at)
+	c.move(at, passed)
+}
+
+// vote looks for signed time and another source that agree, where not all do.
+// The others may veto them for a day, and are wrong after it.
+func (c *Clock) vote(at time.Duration) {
+	signed := c.s.Claims[Signed]
+	group, all := claim{}, true
+	for _, src := range []Source{NTP, RTC, agreed} {
+		k := c.s.Claims[src]
+		switch {
+		case !k.Set || !signed.Set:
+		case !k.agrees(signed, at):
+			all = false
+		case src != agreed:
+			group = group.hull(signed).hull(k)
+		}
+	}
+	switch {
+	case !group.Set || all:
+		c.others.claim = claim{}
+	case !c.others.Set || !c.others.agrees(group, at):
+		c.others.claim, c.others.since = group, at
+	}
+	if c.outvoted(agreed, at) {
+		c.s.Claims[agreed] = group
+	}
+}
+
+// agree keeps what the sources agree on, so that what one of them says later is
+// held against it.
+func (c *Clock) agree(at time.Duration) {
+	n, own := c.count(at), 0
+	inner := claim{Set: true} // what all of them say, where there is such a time
+	for _, src := range []Source{NTP, RTC, Signed} {
+		k := c.s.Claims[src]
+		if !c.counts(src, at) {
+			continue
+		}
+		if lo, hi := max(inner.Lo, k.Lo), min(inner.Hi, k.Hi); own > 0 && lo <= hi {
+			inner.Lo, inner.Hi = lo, hi
+		} else if own == 0 || k.Hi-k.Lo < inner.Hi-inner.Lo {
+			inner.Lo, inner.Hi = k.Lo, k.Hi
+		}
+		inner.At = max(inner.At, k.At)
+		own++
+	}
+	before := c.s.Claims[agreed]
+	switch {
+	case own == 0 || n.hull.Hi-n.hull.Lo > 2*apart || before.Set && inner.At <= before.At:
+	case before.Set: // it follows the sources no faster than the boot clock may drift
+		w := before.strayed(inner.At)
+		inner.Lo = min(max(inner.Lo, before.Lo-w), before.Lo+w)
+		inner.Hi = max(min(max(inner.Hi, before.Hi-w), before.Hi+w), inner.Lo)
+		c.s.Claims[agreed] = inner
+	case own > 1:
+		c.s.Claims[agreed] = inner
+	}
+}
+
+// move moves what is sure: on by the least that all sources were ahead of it
+// during a whole day of looking, or back where they stood before it for as long.
+// Where there is no source the floor counts.
+func (c *Clock) move(at, passed time.Duration) {
+	n := c.count(at)
+	lead := c.floor - at - c.s.Sure
+	switch {
+	case n.n > 0 && n.hull.Hi+apart < c.s.Sure:
+		lead = n.hull.Hi - c.s.Sure
+	case n.n > 0:
+		lead = max(n.hull.Lo-c.s.Sure, 0)
+	case c.floor == 0:
+		lead = 0
+	}
+	r := &c.s.Moving
+	switch {
+	case lead == 0 || n.n == 0 && lead < 0:
+		*r = moving{}
+		return
+	case r.For == 0 || (r.Lead < 0) != (lead < 0) || r.Lead > 0 && r.Lead < small && lead >= small:
+		*r = moving{Lead: lead}
+	case lead > 0:
+		r.Lead = min(r.Lead, lead)
+	default:
+		r.Lead = max(r.Lead, lead)
+	}
+	if n.n == 0 || c.heard(at) {
+		r.For += passed
+	}
+	if r.For >= steady {
+		c.moved(n)
+		*r = moving{}
+	}
+}
+
+// heard reports whether any source still says what it said.
+func (c *Clock) heard(at time.Duration) bool {
+	return c.counts(NTP, at) || c.counts(RTC, at) || c.counts(Signed, at) && at-c.s.Claims[Signed].At <= living
+}
+
+// moved takes a lead that has been there for long enough.
+func (c *Clock) moved(n counted) {
+	machine, signed := c.counts(NTP, c.seen) || c.counts(RTC, c.seen), c.counts(Signed, c.seen)
+	switch {
+	case machine && signed:
+		c.s.Undo = nil // what signed time has done, another source says too
+	case signed:
+		c.undoable()
+	}
+	c.s.Sure += c.s.Moving.Lead
+	c.s.Firm = signed || c.counts(NTP, c.seen) && c.counts(RTC, c.seen)
+	if n.n == 1 && n.lone != agreed {
+		c.s.Claims[agreed] = n.hull
+	}
+}
+
+// undoable keeps what was sure before signed time alone moved it first.
+func (c *Clock) undoable() {
+	for _, u := range c.s.Undo {
+		if u.Epoch == c.s.Epoch {
+			return
+		}
+	}
+	if len(c.s.Undo) == maxUndo {
+		c.s.Undo = append([]undo(nil), c.s.Undo[1:]...)
+	}
+	c.s.Undo = append(c.s.Undo, undo{c.s.Epoch, c.s.Sure, c.s.Firm})
+}

@@ -1,0 +1,208 @@
+// Package trueclock keeps what a gateway may say of the time: an interval over
+// all that tell it, not a clock. A time server, a battery clock and the registry
+// can each be wrong, or in a thief's hands; so none of them acts alone, and what
+// one of them has done ends when it is right again.
+//
+// It is pure: it reads no clock, starts nothing and writes no file. The machine's
+// CLOCK_BOOTTIME is an argument of every call; it alone is taken as it is, since
+// nobody can set it. State is what the next start goes on from.
+//
+// The package refuses to end anything on the word of a lone source within a day,
+// to go on by a time that a better source contradicts, and to let somebody on
+// site move the time by which residents end.
+package trueclock
+
+import (
+	"math"
+	"time"
+)
+
+// Source is one that tells the time.
+type Source uint8
+
+// The sources. What each of them said last is carried by CLOCK_BOOTTIME.
+const (
+	NTP    Source = iota // the machine's clock while a time server keeps it
+	RTC                  // its battery clock, as it stood when the machine started
+	Signed               // a time signed for a nonce of ours, so that it can't be an old one
+	Hand                 // somebody on site has confirmed it: for visitors alone
+	agreed               // what the sources agreed on in this boot
+	sources
+)
+
+// String is the name of a source for people.
+func (s Source) String() string {
+	return [...]string{"time server", "battery clock", "signed time", "confirmed by hand", "agreed before"}[s]
+}
+
+const (
+	// Earliest is before every time that this program can meet: a clock that says
+	// less was never set.
+	Earliest = 1767225600 // 2026-01-01T00:00:00Z, unix s
+	latest   = 1 << 32    // what no record can hold
+	// Unknown is the upper end of an interval of which nobody knows it.
+	Unknown = math.MaxInt64
+
+	// apart is how far two sources may differ and still agree. It is more than a
+	// battery clock drifts in a year, and less than matters to a key's end.
+	apart = 15 * time.Minute
+	// steady is how long a time must have been said before a resident can end by it.
+	steady = 24 * time.Hour
+	// drift is the share of the time that passes by which CLOCK_BOOTTIME may be
+	// wrong: 200 ppm, twice what a cheap crystal has.
+	drift = 5000
+	// sampled is the longest time between two looks that counts as steady.
+	sampled = time.Hour
+	// small is a lead that is not worth a day of waiting.
+	small = time.Minute
+	// living is how long after its last word a signed time goes on counting as said.
+	living = 6 * time.Hour
+	// oldest is how long a source that says no more is listened to, where there is
+	// what was agreed.
+	oldest = 90 * 24 * time.Hour
+	// near is how far ahead of the time that surely has come a lone source is
+	// believed by people at the desk and by the log.
+	near = 24 * time.Hour
+)
+
+// claim is what a source has said: unix time at the start of this boot, between
+// two ends. Times are kept as that offset, since it stands still.
+type claim struct {
+	Lo  time.Duration `json:"lo"`
+	Hi  time.Duration `json:"hi"`
+	At  time.Duration `json:"at"` // boot time when it was said
+	Set bool          `json:"set"`
+}
+
+// strayed is what the boot clock may have drifted since a claim.
+func (c claim) strayed(boot time.Duration) time.Duration { return max(boot-c.At, 0) / drift }
+
+// agrees reports whether two claims may be of one time, at a boot time.
+func (c claim) agrees(o claim, boot time.Duration) bool {
+	w := apart + c.strayed(boot) + o.strayed(boot)
+	return c.Lo <= o.Hi+w && o.Lo <= c.Hi+w
+}
+
+func (c claim) hull(o claim) claim {
+	if !c.Set {
+		return o
+	}
+	c.Lo, c.Hi, c.At = min(c.Lo, o.Lo), max(c.Hi, o.Hi), max(c.At, o.At)
+	return c
+}
+
+// State is what a start goes on from. All but Boot are of that boot.
+type State struct {
+	Boot    string         `json:"boot"`    // the kernel's name of it; empty: not known
+	At      time.Duration  `json:"at"`      // CLOCK_BOOTTIME when it was kept
+	Sure    time.Duration  `json:"sure"`    // unix time at the start of the boot, at least
+	Elapsed time.Duration  `json:"elapsed"` // of the gateway's own clock at the start of the boot
+	Firm    bool           `json:"firm"`    // two kinds of sources have said so, or a signed one
+	Moving  moving         `json:"moving"`
+	Claims  [sources]claim `json:"claims"`
+	Epoch   uint64         `json:"epoch"` // of the key of the signed claim
+	Undo    []undo         `json:"undo,omitempty"`
+}
+
+// moving is another time that waits until it has been said for long enough.
+type moving struct {
+	Lead time.Duration `json:"lead"` // by how much it was ahead of what is sure, at least; negative: behind it
+	For  time.Duration `json:"for"`  // for how long
+}
+
+// undo is what was sure before signed time alone moved it on.
+type undo struct {
+	Epoch uint64        `json:"epoch"` // of the key that signed it
+	Sure  time.Duration `json:"sure"`
+	Firm  bool          `json:"firm"`
+}
+
+// maxUndo bounds the epochs that are kept apart.
+const maxUndo = 16
+
+// Clock is not safe for concurrent use. Make it with Continue.
+type Clock struct {
+	s      State
+	floor  time.Duration // unix: the highest time that anybody has signed, however old
+	seen   time.Duration // boot time of the last Tick
+	others struct {      // signed time and what agrees with it, where something does not
+		claim
+		since time.Duration
+	}
+}
+
+// Continue goes on from a state, of this boot or one before. A first start has
+// the zero State. boot is the kernel's name of this boot, at its CLOCK_BOOTTIME.
+func Continue(s State, boot string, at time.Duration) *Clock {
+	if boot == "" || s.Boot != boot || at < s.At {
+		passed := s.At // it was so late when it was kept, so it is at the start of the next boot
+		if boot == "" || s.Boot == boot {
+			passed -= at // which may be no next one
+		}
+		s.Sure, s.Elapsed = s.Sure+passed, s.Elapsed+passed
+		s.Undo = append([]undo(nil), s.Undo...)
+		for i := range s.Undo {
+			s.Undo[i].Sure += passed
+		}
+		s.Claims, s.Epoch, s.Boot = [sources]claim{}, 0, boot
+	}
+	return &Clock{s: s, seen: at}
+}
+
+// State returns what the next start is to go on from.
+func (c *Clock) State(at time.Duration) State {
+	s := c.s
+	s.At = at
+	s.Undo = append([]undo(nil), s.Undo...)
+	return s
+}
+
+// Elapsed is the gateway's own clock: how long it has been on since it was first
+// started, as far as it was kept. Nobody can move it.
+func (c *Clock) Elapsed(at time.Duration) time.Duration { return c.s.Elapsed + at }
+
+// Say takes what a source says at a boot time: unix time between two ends. What
+// no clock can mean that was ever set is not heard.
+func (c *Clock) Say(src Source, at, lo, hi time.Duration) {
+	if lo < Earliest*time.Second || hi > latest*time.Second || hi < lo {
+		c.Unsay(src)
+		return
+	}
+	c.s.Claims[src] = claim{Lo: lo - at, Hi: hi - at, At: at, Set: true}
+	if hand := c.s.Claims[Hand]; src == Signed && hand.Set && !hand.agrees(c.s.Claims[src], at) {
+		c.Unsay(Hand) // a signature is a better word than a confirmation
+	}
+}
+
+// SaySigned takes a signed time that can't be an old one, with the epoch of the
+// key that signed it.
+func (c *Clock) SaySigned(epoch uint64, at, lo, hi time.Duration) {
+	c.s.Epoch = epoch
+	c.Say(Signed, at, lo, hi)
+}
+
+// Unsay forgets what a source has said.
+func (c *Clock) Unsay(src Source) { c.s.Claims[src] = claim{} }
+
+// Said reports whether a source has said the time in this boot.
+func (c *Clock) Said(src Source) bool { return c.s.Claims[src].Set }
+
+// Floor takes the highest time that anybody has signed, unix s, however old the
+// word is; 0: none. It may become less, when a key turns out to be a thief's.
+func (c *Clock) Floor(unix int64) { c.floor = time.Duration(min(unix, latest)) * time.Second }
+
+// Retire drops what a key's epoch has said, and the time that nobody else has
+// moved on.
+func (c *Clock) Retire(epoch uint64) {
+	if c.s.Epoch == epoch {
+		c.Unsay(Signed)
+	}
+	for i, u := range c.s.Undo {
+		if u.Epoch == epoch {
+			c.s.Sure, c.s.Firm, c.s.Moving = min(c.s.Sure, u.Sure), u.Firm, moving{}
+			c.Unsay(agreed)
+			c.s.Undo = append(c.s.Undo[:i:i], c.s.Undo[i+1:]...)
+			return
+		}
+	}
+}
