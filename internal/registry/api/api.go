@@ -85,10 +85,22 @@ type Answer struct {
 // List is a new grant list of a building. Buckets that the front has already
 // need not be in it.
 type List struct {
-	Building string   `json:"building"`
-	Manifest []byte   `json:"manifest"`         // envelope
-	Second   []byte   `json:"second,omitempty"` // envelope
-	Buckets  [][]byte `json:"buckets"`
+	Building  string   `json:"building"`
+	Manifest  []byte   `json:"manifest"`             // envelope
+	Second    []byte   `json:"second,omitempty"`     // envelope
+	Old       []byte   `json:"old,omitempty"`        // envelope of the same list in the first format
+	OldSecond []byte   `json:"old_second,omitempty"` // envelope
+	Buckets   [][]byte `json:"buckets"`
+	LogFrom   uint64   `json:"log_from"` // where Log begins in the building's log of manifests
+	Log       []Logged `json:"log"`      // from there on, the list itself last
+}
+
+// Logged is one manifest in the log of a building's lists.
+type Logged struct {
+	Hash    []byte `json:"hash"`
+	Epoch   uint64 `json:"epoch"` // of the issuers' role that signed it
+	Version uint64 `json:"version"`
+	Own     bool   `json:"own"` // of this issuer; else it was found at a gateway, or at the front
 }
 
 // Document is a House document of a building, or, without one, a Trust document.

@@ -341,6 +341,9 @@ func Countersign(l operator.List, rootFile, registry, keyFile string) (operator.
 	if err != nil {
 		return operator.Countersign{}, hinted("--key names second.key on its stick", "%v", err)
 	}
-	second, err := countersignature(trust, l.Building, wire.Hash(l.Hash), key)
-	return operator.Countersign{Building: l.Building, Second: second}, err
+	s := operator.Countersign{Building: l.Building}
+	if s.Second, err = countersignature(trust, l.Building, wire.Hash(l.Hash), key); err == nil && len(l.Old) > 0 {
+		s.OldSecond, err = countersignature(trust, l.Building, wire.Hash(l.Old), key)
+	}
+	return s, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
@@ -26,9 +27,12 @@ type building struct {
 	seen    map[lineKey]lineState
 	uses    uint64 // of lines so far: the newest has the highest
 
+	log      tree.Range // of all manifests that were taken into account
 	list     signedList // the newest that was released
 	held     *signedList
 	known    map[wire.Hash]bool // buckets that the front has, as far as this process knows
+	logSent  uint64             // manifests of the log that it has, as far as this process knows
+	asks     map[string]ask     // by gateway: that want a second signature on the list that was released
 	revoked  map[wire.ID]revocation
 	removals map[wire.ID]uint32 // tenancies that a released list removed, and when
 	applied  map[string]uint64  // by gateway: version of the newest list that it has proved
@@ -61,7 +65,7 @@ type revocation struct {
 func newBuilding(id string) *building {
 	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]*grant), records: make(map[recordKey]wire.ID),
 		seen: make(map[lineKey]lineState), known: make(map[wire.Hash]bool), revoked: make(map[wire.ID]revocation),
-		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64)}
+		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64), asks: make(map[string]ask)}
 }
 
 // add takes an event in; fold its grant afterwards.

@@ -7,17 +7,36 @@ import (
 	"slices"
 
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
 
-// signedList is a grant list as it was signed.
+// signedList is a grant list as it was signed: in the newest format, and in the
+// first one for gateways that read no other. Both have the same version and buckets.
 type signedList struct {
-	envelope, second []byte
-	manifest         wire.Manifest // version 0: none
-	hash             wire.Hash
-	grants           []wire.Grant
-	buckets          map[wire.Hash][]byte
+	form
+	old      form          // without an envelope: there is none
+	manifest wire.Manifest // of the newest format; version 0: none
+	epoch    uint64        // of the key that signed it
+	grants   []wire.Grant
+	buckets  map[wire.Hash][]byte
 }
+
+// form is a manifest of one format, signed.
+type form struct {
+	envelope, second []byte
+	hash             wire.Hash
+}
+
+// stamp orders lists: first by the epoch that the root gave the issuers, then by
+// number.
+type stamp struct{ epoch, version uint64 }
+
+func (s stamp) after(o stamp) bool {
+	return s.epoch > o.epoch || s.epoch == o.epoch && s.version > o.version
+}
+
+func (l *signedList) stamp() stamp { return stamp{l.epoch, l.manifest.Version} }
 
 // relist makes the next list of a building, and releases it where one
 // signature is enough.
@@ -25,14 +44,20 @@ func (c *change) relist(b *building) error {
 	if err := c.dropProved(b); err != nil {
 		return err
 	}
+	if b.log.Size() == 0 && b.list.manifest.Version > 0 { // made before there was a log
+		if err := c.appendLog(b, logged{b.list.hash, b.list.epoch, b.list.manifest.Version, true}); err != nil {
+			return err
+		}
+	}
 	signed, m, chosen, err := c.sign(b)
 	if trouble := c.listTrouble(b, chosen.room, err); trouble != nil || err != nil {
 		return trouble // one building may not stop the others
 	}
-	next := signedList{envelope: signed.Manifest, manifest: m, grants: chosen.grants, buckets: make(map[wire.Hash][]byte)}
-	if next.hash, err = manifestHash(m); err != nil {
+	next, err := c.bothForms(b, signed.Manifest, m)
+	if err != nil {
 		return err
 	}
+	next.grants = chosen.grants
 	for i, hash := range m.Buckets {
 		next.buckets[hash] = signed.Buckets[i]
 	}
@@ -58,6 +83,25 @@ func (c *change) sign(b *building) (signed keyring.List, m wire.Manifest, chosen
 		c.issuer.opts.Log.Error().Err(err).Str("gateway", b.id+"/"+gateway).Msg("a list can't be made with what this gateway recorded; made without it")
 		without[gateway] = true
 	}
+}
+
+// bothForms has a manifest of the first format, signed, in the newest one as well:
+// that names the log, in which the first one stands just before it.
+func (c *change) bothForms(b *building, envelope []byte, m wire.Manifest) (l signedList, err error) {
+	l = signedList{old: form{envelope: envelope}, epoch: c.issuer.keys.epoch, buckets: make(map[wire.Hash][]byte)}
+	if l.old.hash, err = manifestHash(m); err != nil {
+		return l, err
+	}
+	log := b.log.Add(leafOf(l.old.hash))
+	m.Format, m.Earlier, m.Log = wire.LogFormat, log.Size(), wire.Hash(log.Root())
+	payload, err := m.Encode()
+	if err != nil {
+		return l, err
+	}
+	l.manifest, l.hash = m, sha256.Sum256(payload)
+	p := wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Epoch: l.epoch, Address: b.id}
+	l.envelope, err = wire.Sign(p, payload, c.issuer.keys.issuer)
+	return l, err
 }
 
 func manifestHash(m wire.Manifest) (wire.Hash, error) {
@@ -107,6 +151,9 @@ func (c *change) release(b *building, l signedList, gone []wire.ID) error {
 	}
 	b.list, b.held = l, nil
 	c.issuer.unsent[b.id] = true
+	if err := c.appendLog(b, logged{l.old.hash, l.epoch, l.manifest.Version, true}, logged{l.hash, l.epoch, l.manifest.Version, true}); err != nil {
+		return err
+	}
 	if err := c.storeList(b, l, before, false); err != nil {
 		return err
 	}
@@ -115,9 +162,10 @@ func (c *change) release(b *building, l signedList, gone []wire.ID) error {
 
 // storeList keeps a list with those buckets that the one before did not have.
 func (c *change) storeList(b *building, l, before signedList, held bool) error {
-	_, err := c.Exec(`INSERT INTO lists (building, held, manifest, second, sent) VALUES (?,?,?,?,0)
-		ON CONFLICT (building, held) DO UPDATE SET manifest = excluded.manifest, second = excluded.second, sent = 0`,
-		b.id, held, l.envelope, l.second)
+	_, err := c.Exec(`INSERT INTO lists (building, held, manifest, second, old, old_second, sent) VALUES (?,?,?,?,?,?,0)
+		ON CONFLICT (building, held) DO UPDATE SET manifest = excluded.manifest, second = excluded.second,
+			old = excluded.old, old_second = excluded.old_second, sent = 0`,
+		b.id, held, l.envelope, l.second, l.old.envelope, l.old.second)
 	if err != nil {
 		return fmt.Errorf("keep list: %w", err)
 	}
@@ -145,11 +193,35 @@ func (c *change) sweep(b *building, before signedList) error {
 	return nil
 }
 
-// countersign adds a second issuer's word to the held list and releases it.
-func (c *change) countersign(b *building, second []byte) error {
-	if b.held == nil {
+// countersign adds a second issuer's word to the list that waits for it, and
+// releases that.
+func (c *change) countersign(b *building, s operator.Countersign) error {
+	waiting := b.held
+	if waiting == nil && len(b.asks) > 0 {
+		waiting = &b.list
+	}
+	if waiting == nil {
 		return hinted("registryd lists shows what waits", "no list of %s waits for a second signature", b.id)
 	}
+	if err := c.checkSecond(b, s.Second, waiting.hash); err != nil {
+		return err
+	}
+	if waiting.old.envelope != nil {
+		if err := c.checkSecond(b, s.OldSecond, waiting.old.hash); err != nil {
+			return err
+		}
+	}
+	waiting.second, waiting.old.second = s.Second, s.OldSecond
+	if waiting == b.held {
+		return c.release(b, *b.held, nil) // two have answered for what it takes away
+	}
+	clear(b.asks)
+	c.issuer.unsent[b.id] = true
+	return c.storeList(b, b.list, b.list, false)
+}
+
+// checkSecond verifies another issuer's signature over the hash of a manifest.
+func (c *change) checkSecond(b *building, second []byte, hash wire.Hash) error {
 	var others []wire.Key
 	for _, k := range c.issuer.keys.issuers {
 		if !slices.Equal(k.Public, c.issuer.keys.public()) {
@@ -160,11 +232,10 @@ func (c *change) countersign(b *building, second []byte) error {
 	if err != nil {
 		return hinted("it must be another issuer's key that the trust document names, as offline/second.key", "second signature: %v", err)
 	}
-	if !slices.Equal(payload, b.held.hash[:]) {
+	if !slices.Equal(payload, hash[:]) {
 		return hinted("look at the list that waits now, and sign that", "second signature: it is for another list")
 	}
-	b.held.second = second
-	return c.release(b, *b.held, nil) // two have answered for what it takes away
+	return nil
 }
 
 // loadLists reads the released list and the held one.
@@ -184,7 +255,7 @@ func loadLists(q querier, b *building) error {
 	return each(q, func(rows *sql.Rows) error {
 		var l signedList
 		var held bool
-		if err := rows.Scan(&held, &l.envelope, &l.second); err != nil {
+		if err := rows.Scan(&held, &l.envelope, &l.second, &l.old.envelope, &l.old.second); err != nil {
 			return err
 		}
 		if err := openList(&l, buckets); err != nil {
@@ -196,7 +267,7 @@ func loadLists(q querier, b *building) error {
 			b.list = l
 		}
 		return nil
-	}, `SELECT held, manifest, second FROM lists WHERE building = ?`, b.id)
+	}, `SELECT held, manifest, second, old, old_second FROM lists WHERE building = ?`, b.id)
 }
 
 // openList reads a list that was signed here, by whichever key was in use then.
@@ -208,7 +279,14 @@ func openList(l *signedList, buckets map[wire.Hash][]byte) error {
 	if l.manifest, err = wire.DecodeManifest(payload); err != nil {
 		return err
 	}
-	l.hash, l.buckets = sha256.Sum256(payload), make(map[wire.Hash][]byte)
+	_, p, _ := wire.Open(l.envelope, wire.Expect{}, nil) // only to learn the signer's epoch
+	l.epoch, l.hash, l.buckets = p.Epoch, sha256.Sum256(payload), make(map[wire.Hash][]byte)
+	if l.old.envelope != nil {
+		if payload, err = wire.PayloadOf(l.old.envelope); err != nil {
+			return err
+		}
+		l.old.hash = sha256.Sum256(payload)
+	}
 	for n, hash := range l.manifest.Buckets {
 		grants, err := l.manifest.DecodeBucket(n, buckets[hash])
 		if err != nil {

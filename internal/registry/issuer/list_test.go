@@ -165,9 +165,13 @@ func TestSecondSignature(t *testing.T) {
 	if err != nil || len(lists) != 2 || len(lists[1].Removes) != 2 || lists[1].Version != lists[0].Version+1 {
 		t.Fatal(lists, err)
 	}
-	hand := func(key ed25519.PrivateKey, hash []byte) error {
-		second, err := countersignature(w.trust, building1, wire.Hash(hash), key)
-		if err != nil {
+	hand := func(key ed25519.PrivateKey, l operator.List) error {
+		s := operator.Countersign{Building: building1}
+		var err error
+		if s.Second, err = countersignature(w.trust, building1, wire.Hash(l.Hash), key); err != nil {
+			return err
+		}
+		if s.OldSecond, err = countersignature(w.trust, building1, wire.Hash(l.Old), key); err != nil {
 			return err
 		}
 		return w.i.locked(func(c *change) error {
@@ -175,20 +179,20 @@ func TestSecondSignature(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return c.countersign(b, second)
+			return c.countersign(b, s)
 		})
 	}
 	stranger, _ := keyring.LoadPrivateKey(filepath.Join(w.folder(FolderFront), api.FileWitnessKey))
-	if hand(stranger, lists[1].Hash) == nil || hand(w.i.keys.issuer, lists[1].Hash) == nil || hand(secondKey(w), lists[0].Hash) == nil {
+	if hand(stranger, lists[1]) == nil || hand(w.i.keys.issuer, lists[1]) == nil || hand(secondKey(w), lists[0]) == nil {
 		t.Fatal("released by a word that does not count")
 	}
-	if err := hand(secondKey(w), lists[1].Hash); err != nil {
+	if err := hand(secondKey(w), lists[1]); err != nil {
 		t.Fatal(err)
 	}
 	w.turn()
 	w.want(3, wire.GrantRevoked)
 	w.want(4, wire.GrantRevoked)
-	if len(w.front.lists[building1].Second) == 0 {
+	if l := w.front.lists[building1]; len(l.Second) == 0 || len(l.OldSecond) == 0 {
 		t.Fatal("without the second signature")
 	}
 	w.reopen()

@@ -22,7 +22,7 @@ func (i *Issuer) publish(ctx context.Context, id string) error {
 		i.mu.Unlock()
 		return err
 	}
-	house, l, known := b.houseEnvelope, b.list, b.known
+	house, l, known, from := b.houseEnvelope, b.list, b.known, b.logSent
 	i.mu.Unlock()
 	if house != nil {
 		if _, err := i.opts.Front.PutHouse(ctx, id, house); err != nil {
@@ -30,24 +30,31 @@ func (i *Issuer) publish(ctx context.Context, id string) error {
 		}
 	}
 	if l.manifest.Version > 0 {
-		if err := i.putList(ctx, id, l, known); err != nil {
+		if err := i.putList(ctx, id, l, known, from); err != nil {
 			return fmt.Errorf("hand list %d of %s to the front: %w", l.manifest.Version, id, err)
 		}
 	}
 	return i.markSent(id, house, l)
 }
 
-func (i *Issuer) putList(ctx context.Context, id string, l signedList, known map[wire.Hash]bool) error {
-	out := api.List{Building: id, Manifest: l.envelope, Second: l.second, Buckets: [][]byte{}}
+func (i *Issuer) putList(ctx context.Context, id string, l signedList, known map[wire.Hash]bool, from uint64) error {
+	out := api.List{Building: id, Manifest: l.envelope, Second: l.second, Old: l.old.envelope, OldSecond: l.old.second, Buckets: [][]byte{}, LogFrom: from}
 	for hash, bytes := range l.buckets {
 		if !known[hash] {
 			out.Buckets = append(out.Buckets, bytes)
 		}
 	}
-	_, err := i.opts.Front.PutList(ctx, out)
+	i.mu.Lock()
+	log, err := logFrom(i.db, id, from)
+	i.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	out.Log = log
+	_, err = i.opts.Front.PutList(ctx, out)
 	var refused *api.Error
-	if errors.As(err, &refused) && refused.Status != 0 && len(out.Buckets) < len(l.buckets) {
-		return i.putList(ctx, id, l, nil) // the front may have lost its store
+	if errors.As(err, &refused) && refused.Status != 0 && (len(out.Buckets) < len(l.buckets) || from > 0) {
+		return i.putList(ctx, id, l, nil, 0) // the front may have lost its store
 	}
 	return err
 }
@@ -59,7 +66,7 @@ func (i *Issuer) markSent(id string, house []byte, l signedList) error {
 	if err != nil || b == nil {
 		return err
 	}
-	b.known = make(map[wire.Hash]bool, len(l.buckets))
+	b.known, b.logSent = make(map[wire.Hash]bool, len(l.buckets)), l.manifest.Earlier
 	for hash := range l.buckets {
 		b.known[hash] = true
 	}

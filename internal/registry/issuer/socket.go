@@ -201,7 +201,7 @@ func (i *Issuer) postCountersign(r *http.Request) (any, error) {
 		if err != nil {
 			return err
 		}
-		if err := c.countersign(b, s.Second); err != nil {
+		if err := c.countersign(b, s); err != nil {
 			return err
 		}
 		return c.audit(who(r), "countersign", s.Building, "list "+strconv.FormatUint(b.list.manifest.Version, 10), "")

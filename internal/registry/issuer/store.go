@@ -40,6 +40,9 @@ CREATE TABLE IF NOT EXISTS problems (
 	number INTEGER NOT NULL, text TEXT NOT NULL, envelope BLOB);
 CREATE TABLE IF NOT EXISTS lists (
 	building TEXT, held INTEGER, manifest BLOB NOT NULL, second BLOB, sent INTEGER NOT NULL, PRIMARY KEY (building, held));
+CREATE TABLE IF NOT EXISTS listlog (
+	building TEXT, n INTEGER, hash BLOB NOT NULL, epoch INTEGER NOT NULL, version BLOB NOT NULL, own INTEGER NOT NULL, PRIMARY KEY (building, n));
+CREATE INDEX IF NOT EXISTS listlog_hash ON listlog (building, hash);
 CREATE TABLE IF NOT EXISTS buckets (building TEXT, hash BLOB, bytes BLOB NOT NULL, PRIMARY KEY (building, hash));
 CREATE TABLE IF NOT EXISTS revoked (
 	building TEXT, grant_id BLOB, version INTEGER NOT NULL, dropped INTEGER NOT NULL, PRIMARY KEY (building, grant_id));
@@ -74,7 +77,8 @@ func openStore(dir string) (*sql.DB, dbfile.Found, error) {
 	if err != nil {
 		return nil, found, err
 	}
-	for _, add := range []struct{ table, column string }{{"seen", "used INTEGER NOT NULL DEFAULT 0"}} {
+	for _, add := range []struct{ table, column string }{{"seen", "used INTEGER NOT NULL DEFAULT 0"},
+		{"lists", "old BLOB"}, {"lists", "old_second BLOB"}, {"buildings", "log BLOB"}, {"buildings", "house_old BLOB"}} {
 		if err == nil {
 			err = addColumn(db, add.table, add.column)
 		}
@@ -171,7 +175,7 @@ func (i *Issuer) loadBuilding(q querier, id string) (*building, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, load := range []func(querier, *building) error{loadSeen, loadChanges, loadLists, loadRevoked} {
+	for _, load := range []func(querier, *building) error{loadSeen, loadChanges, loadLists, loadLog, loadRevoked} {
 		if err := load(q, b); err != nil {
 			return nil, err
 		}

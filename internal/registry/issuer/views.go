@@ -265,8 +265,12 @@ func (i *Issuer) lists(id string) ([]operator.List, error) {
 }
 
 func (l signedList) view(id string, sent bool) operator.List {
-	return operator.List{Building: id, Version: l.manifest.Version, Hash: l.hash[:], Sent: sent, Records: len(l.grants),
+	out := operator.List{Building: id, Version: l.manifest.Version, Hash: l.hash[:], Sent: sent, Records: len(l.grants),
 		Issued: time.Unix(int64(l.manifest.Issued), 0).UTC()}
+	if l.old.envelope != nil {
+		out.Old = l.old.hash[:]
+	}
+	return out
 }
 
 func (i *Issuer) status() (operator.Status, error) {

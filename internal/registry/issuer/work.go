@@ -133,6 +133,7 @@ func (i *Issuer) markUnsent() error {
 	})
 	for _, b := range i.buildings {
 		clear(b.known)
+		b.logSent = 0
 	}
 	return errors.Join(err, i.loadUnsent(i.db))
 }

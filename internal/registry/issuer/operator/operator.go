@@ -149,7 +149,8 @@ type Pass struct {
 type List struct {
 	Building string    `json:"building"`
 	Version  uint64    `json:"version"`
-	Hash     []byte    `json:"hash"` // of the manifest: what a second issuer signs
+	Hash     []byte    `json:"hash"`          // of the manifest: what a second issuer signs
+	Old      []byte    `json:"old,omitempty"` // of the same list in the first format, the same
 	Issued   time.Time `json:"issued"`
 	Records  int       `json:"records"` // credentials under grants
 	Held     bool      `json:"held"`    // it waits for a second signature
@@ -160,8 +161,9 @@ type List struct {
 
 // Countersign brings a second issuer's signature: an envelope of wire.TypeSecond.
 type Countersign struct {
-	Building string `json:"building"`
-	Second   []byte `json:"second"`
+	Building  string `json:"building"`
+	Second    []byte `json:"second"`
+	OldSecond []byte `json:"old_second,omitempty"` // over the list in the first format
 }
 
 // Look asks who a tenancy is; it is written down before it is answered.
