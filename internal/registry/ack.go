@@ -16,7 +16,9 @@ type reply struct {
 	at    tree.Range
 	line  uint64
 	count uint64
-	hold  uint16 // s in which it should send no batches
+	// What of these a backup has.
+	safe, safeRecords uint64
+	hold              uint16 // s in which it should send no batches
 	// time is that of the commit, unix s; cosign, whether the witness may sign the
 	// tree at that time.
 	time   uint32
@@ -58,7 +60,7 @@ func (f *Front) replyLoop(ctx context.Context) error {
 func (f *Front) sendAck(r reply) {
 	a := f.authority.Load()
 	ack := wire.Ack2{Ack: wire.Ack{Time: r.time, Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
-		Line: r.line, Records: r.count}}
+		Line: r.line, Records: r.count}, Safe: r.safe, SafeRecords: r.safeRecords}
 	if r.cosign {
 		c := wire.Checkpoint{Address: r.g.address, Epoch: r.epoch, Size: ack.Next, Root: ack.Root}
 		ack.Cosignature = c.Cosign(f.keys.witness, uint64(ack.Time))
@@ -71,7 +73,9 @@ func (f *Front) sendAck(r reply) {
 	ack.Spread = f.spread()
 	place, member, format := r.g.place, r.g.member, min(r.g.view.format, f.o.Formats)
 	if b := f.buildings[place.Building]; b != nil {
-		ack.List, ack.ListHash, ack.House = b.list.Version, b.list.Hash, b.house.Version
+		ack.List, ack.ListHash, ack.House = b.list.Version, b.list.hashFor(format), b.house.Version
+		ack.ListEpoch = b.list.epoch
+		ack.Holding = f.asks(r.g, b)
 	}
 	f.mu.RUnlock()
 	if a := a.read(format); a != nil {

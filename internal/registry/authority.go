@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
@@ -108,27 +109,45 @@ func (a *authority) openHouse(building string, envelope []byte) (h wire.House, e
 	return h, nil
 }
 
-// openList checks the manifest of a building's list, and what a second issuer
-// says of it where there is such a word. Whether one is needed is for the
-// gateways to say.
-func (a *authority) openList(l api.List) (m wire.Manifest, hash wire.Hash, err error) {
-	payload, first, err := wire.Open(l.Manifest, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: l.Building}, a.issuers)
+// openList checks the manifest of a building's list, in both formats, and what a
+// second issuer says of it where there is such a word. Whether one is needed is for
+// the gateways to say.
+func (a *authority) openList(l api.List) (m wire.Manifest, head listHead, err error) {
+	m, head.epoch, head.Hash, err = a.openForm(l.Building, l.Manifest, l.Second)
+	if err != nil {
+		return m, head, err
+	}
+	head.Building, head.Version, head.format, head.earlier = l.Building, m.Version, m.Format, m.Earlier
+	if len(l.Old) == 0 {
+		return m, head, nil
+	}
+	old, _, hash, err := a.openForm(l.Building, l.Old, l.OldSecond)
+	if err == nil && (old.Format != wire.ListFormat || old.Version != m.Version || !slices.Equal(old.Buckets, m.Buckets)) {
+		err = fmt.Errorf("list %d of %s: its first format is another list", m.Version, l.Building)
+	}
+	head.OldHash = hash
+	return m, head, err
+}
+
+// openForm checks one manifest.
+func (a *authority) openForm(building string, envelope, second []byte) (m wire.Manifest, epoch uint64, hash wire.Hash, err error) {
+	payload, first, err := wire.Open(envelope, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: building}, a.issuers)
 	if err == nil {
 		m, err = wire.DecodeManifest(payload)
 	}
 	if err != nil {
-		return m, hash, fmt.Errorf("list of %s: %w", l.Building, err)
+		return m, 0, hash, fmt.Errorf("list of %s: %w", building, err)
 	}
 	hash = sha256.Sum256(payload)
-	if len(l.Second) == 0 {
-		return m, hash, nil
+	if len(second) == 0 {
+		return m, first.Epoch, hash, nil
 	}
-	word, second, err := wire.Open(l.Second, wire.Expect{Type: wire.TypeSecond, Role: wire.RoleIssuer, Address: l.Building}, a.issuers)
+	word, other, err := wire.Open(second, wire.Expect{Type: wire.TypeSecond, Role: wire.RoleIssuer, Address: building}, a.issuers)
 	if err != nil {
-		return m, hash, fmt.Errorf("second signature on the list of %s: %w", l.Building, err)
+		return m, 0, hash, fmt.Errorf("second signature on the list of %s: %w", building, err)
 	}
-	if !bytes.Equal(word, hash[:]) || second.KeyID == first.KeyID {
-		return m, hash, fmt.Errorf("second signature on the list of %s: of another list, or of the same issuer", l.Building)
+	if !bytes.Equal(word, hash[:]) || other.KeyID == first.KeyID {
+		return m, 0, hash, fmt.Errorf("second signature on the list of %s: of another list, or of the same issuer", building)
 	}
-	return m, hash, nil
+	return m, first.Epoch, hash, nil
 }

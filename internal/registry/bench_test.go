@@ -97,7 +97,7 @@ func BenchmarkIngest(b *testing.B) {
 	link, make := newMemory()
 	s := r.start(Options{Link: make, Config: r.unbounded()})
 	l := r.load(b, benchGateways, 1, 1, 1, nil)
-	if _, err := s.client.PutHouse(b.Context(), "b1", r.house(1, l.gateways...).Envelope); err != nil {
+	if _, err := s.client.PutHouse(b.Context(), r.house(1, l.gateways...)); err != nil {
 		b.Fatal(err)
 	}
 	total := benchGateways * benchBatches * benchEntries
@@ -183,7 +183,7 @@ func BenchmarkLiveEntries(b *testing.B) {
 	s := r.start(Options{Link: make, Config: r.unbounded()})
 	const gateways, entries = 16, 50
 	l := r.load(b, gateways, 1, 1, 1, nil)
-	if _, err := s.client.PutHouse(b.Context(), "b1", r.house(1, l.gateways...).Envelope); err != nil {
+	if _, err := s.client.PutHouse(b.Context(), r.house(1, l.gateways...)); err != nil {
 		b.Fatal(err)
 	}
 	epoch := uint64(1)

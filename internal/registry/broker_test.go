@@ -137,7 +137,7 @@ func (r *rig) play(f *started, broker string) {
 	ctx := context.Background()
 	g := r.gateway("g1", 7)
 	g.fill(900)
-	_, err := f.client.PutHouse(ctx, "b1", r.house(1, g).Envelope)
+	_, err := f.client.PutHouse(ctx, r.house(1, g))
 	r.must(err)
 	w := r.wire(g, broker, r.client(g, g.place))
 	if !w.up(patience) {
@@ -213,7 +213,7 @@ func twoGateways(t *testing.T) (*rig, *started, [2]*wired) {
 	r := newRig(t)
 	f := r.start(Options{})
 	g1, g2 := r.gateway("g1", 7), r.gateway("g2", 8)
-	_, err := f.client.PutHouse(t.Context(), "b1", r.house(1, g1, g2).Envelope)
+	_, err := f.client.PutHouse(t.Context(), r.house(1, g1, g2))
 	r.must(err)
 	both := [2]*wired{r.wire(g1, f.broker, r.client(g1, g1.place)), r.wire(g2, f.broker, r.client(g2, g2.place))}
 	for _, w := range both {
@@ -289,7 +289,7 @@ func TestStrangersDoNotGetIn(t *testing.T) {
 		stranger.stop()
 	}
 	before := w[0].link.Status().Connects
-	_, err := f.client.PutHouse(t.Context(), "b1", r.house(2, w[1].model).Envelope)
+	_, err := f.client.PutHouse(t.Context(), r.house(2, w[1].model))
 	r.must(err)
 	r.until("a removed gateway is cut off, and tries in vain to come back", func() bool {
 		s := w[0].link.Status()

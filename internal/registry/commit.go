@@ -227,7 +227,8 @@ func (t *txn) replies(into *[]reply) error {
 		if err != nil {
 			return err
 		}
-		*into = append(*into, reply{g: key.g, epoch: key.epoch, at: r, line: line, count: count, hold: l.held(t.now), time: uint32(t.now.Unix()), cosign: cosign})
+		*into = append(*into, reply{g: key.g, epoch: key.epoch, at: r, line: line, count: count, hold: l.held(t.now),
+			safe: t.front.safety.of(l.id, store.MarkEntries, key.epoch, r.Size()), safeRecords: t.front.safety.of(l.id, store.MarkRecords, line, count), time: uint32(t.now.Unix()), cosign: cosign})
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ type pair struct {
 func newPair(t testing.TB) *pair {
 	p := &pair{scene: newScene(t)}
 	p.a, p.b = p.g, p.gateway("g2", 8)
-	if _, err := p.front.client.PutHouse(t.Context(), "b1", p.house(2, p.a, p.b).Envelope); err != nil {
+	if _, err := p.front.client.PutHouse(t.Context(), p.house(2, p.a, p.b)); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -183,7 +183,7 @@ func TestStrangersRecords(t *testing.T) {
 	gone := p.gateway("g3", 9)
 	elsewhere := p.gateway("g1", 10)
 	elsewhere.place.Building = "b2"
-	if _, err := p.front.client.PutHouse(t.Context(), "b2", p.house(1, elsewhere).Envelope); err != nil {
+	if _, err := p.front.client.PutHouse(t.Context(), p.house(1, elsewhere)); err != nil {
 		t.Fatal(err)
 	}
 	p.relay(p.record(5, 1, 1, person), person)

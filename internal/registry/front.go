@@ -67,6 +67,8 @@ type Front struct {
 	repeat    chan struct{} // a list was pushed
 	inbox     *inbox
 	safety    *safety
+	holdings  *holdings
+	began     time.Time // of Run, by this process's own clock
 	seldom    *zerolog.Logger // for what any gateway, or its broker, can cause
 
 	dropped, refused, failed atomic.Uint64
@@ -99,7 +101,7 @@ func New(o Options) (*Front, error) {
 		o.Formats = wire.Formats
 	}
 	f := &Front{o: o, keys: k, jobs: make(chan job, maxJobs), answers: make(chan []reply, 16), wants: make(chan want, maxWants),
-		buildings: map[string]*building{}, gateways: map[string]*gateway{}, pushes: map[*gateway]*push{}, repeat: make(chan struct{}, 1), inbox: newInbox(), safety: newSafety(), seldom: seldom.Log(o.Log)}
+		buildings: map[string]*building{}, gateways: map[string]*gateway{}, pushes: map[*gateway]*push{}, repeat: make(chan struct{}, 1), inbox: newInbox(), safety: newSafety(), holdings: newHoldings(), seldom: seldom.Log(o.Log)}
 	workers := max(2, min(8, runtime.GOMAXPROCS(0)))
 	for range workers {
 		f.queues = append(f.queues, make(chan message, maxQueue/workers))
@@ -120,7 +122,7 @@ func New(o Options) (*Front, error) {
 // Run serves until ctx ends or something that it can't do without fails. What
 // was acked is on disk whatever happens; what waited is sent again.
 func (f *Front) Run(ctx context.Context) (err error) {
-	f.started = f.o.Now()
+	f.started, f.began = f.o.Now(), time.Now()
 	if f.store, err = store.Open(ctx, f.o.Config.path(api.FileDatabase)); err != nil {
 		return err
 	}
@@ -159,6 +161,7 @@ func (f *Front) runAll(ctx context.Context, socket net.Listener) error {
 	run("acks", f.replyLoop)
 	run("lists", f.wantLoop)
 	run("repeats", f.repeatLoop)
+	run("holdings", f.askLoop)
 	run("socket", func(ctx context.Context) error {
 		return serveHTTP(ctx, socket, &http.Server{Handler: f.handler(), ReadTimeout: 2 * maxWorkWait, ErrorLog: connLog(&f.o.Log)})
 	})
@@ -221,22 +224,26 @@ func (f *Front) load(ctx context.Context) error {
 		}
 	}
 	a := f.authority.Load()
-	err = f.store.Houses(ctx, func(building string, envelope []byte) error {
+	err = f.store.Houses(ctx, func(building string, envelope, old []byte) error {
 		h, err := a.openHouse(building, envelope)
 		if err != nil {
 			// Its issuer is trusted no more: its gateways wait for a new one.
 			f.o.Log.Error().Err(err).Msg("a stored document is not in force")
 			return nil
 		}
-		f.setHouse(building, h, envelope)
+		f.setHouse(building, h, envelope, old)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	return f.store.Lists(ctx, func(l store.List, at time.Time) error {
+		head, err := headOf(l)
+		if err != nil {
+			return fmt.Errorf("stored list of %s: %w", l.Building, err)
+		}
 		b := f.buildingOf(l.Building)
-		b.list, b.listAt = l, at
+		b.list, b.listAt = head, at
 		return nil
 	})
 }

@@ -22,7 +22,7 @@ func newScene(t testing.TB) *scene {
 	s := &scene{rig: newRig(t)}
 	s.g = s.gateway("g1", 7)
 	s.run()
-	if _, err := s.front.client.PutHouse(t.Context(), "b1", s.house(1, s.g).Envelope); err != nil {
+	if _, err := s.front.client.PutHouse(t.Context(), s.house(1, s.g)); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -347,7 +347,7 @@ func TestRemovedGatewayIsCutOff(t *testing.T) {
 	s := newScene(t)
 	s.ask(wire.TypeHello, s.g.hello())
 	other := s.gateway("g2", 9)
-	if _, err := s.front.client.PutHouse(t.Context(), "b1", s.house(2, other).Envelope); err != nil {
+	if _, err := s.front.client.PutHouse(t.Context(), s.house(2, other)); err != nil {
 		t.Fatal(err)
 	}
 	s.silent(s.g.say(wire.TypeHello, s.g.hello()))
@@ -356,7 +356,7 @@ func TestRemovedGatewayIsCutOff(t *testing.T) {
 	if len(s.link.cut) != 1 || s.link.cut[0] != s.g.place {
 		t.Errorf("disconnected: %v", s.link.cut)
 	}
-	if _, err := s.front.client.PutHouse(t.Context(), "b1", s.house(1, s.g).Envelope); err == nil {
+	if _, err := s.front.client.PutHouse(t.Context(), s.house(1, s.g)); err == nil {
 		t.Error("an older house document is taken")
 	}
 }

@@ -142,7 +142,7 @@ func TestManyConnections(t *testing.T) {
 func TestFloodIsBounded(t *testing.T) {
 	s := newScene(t)
 	other := s.gateway("g2", 9)
-	_, err := s.front.client.PutHouse(t.Context(), "b1", s.house(2, s.g, other).Envelope)
+	_, err := s.front.client.PutHouse(t.Context(), s.house(2, s.g, other))
 	s.must(err)
 	s.g.fill(10)
 	topic, payload := s.g.say(wire.TypeBatch, s.g.batch(0, 10))

@@ -148,7 +148,8 @@ func (f *Front) workAfter(ctx context.Context, after uint64, wait time.Duration)
 				Envelope: r.Envelope, PersonHash: r.Person, Stored: r.Stored})
 			return nil
 		})
-		if err != nil || len(w.Deliveries) > 0 || len(w.Enrolments) > 0 {
+		w.Holdings = f.holdings.whole()
+		if err != nil || len(w.Deliveries)+len(w.Enrolments)+len(w.Holdings) > 0 {
 			return w, err
 		}
 		select {

@@ -108,6 +108,8 @@ func (f *Front) open(ctx context.Context, m message) error {
 		return f.takeWant(m.g, payload)
 	case wire.TypeStatus:
 		return f.takeStatus(m.g, payload)
+	case wire.TypeHolding:
+		return f.takeHolding(m, payload)
 	default:
 		return fmt.Errorf("%w: gateways send no %q", wire.ErrWrongType, m.kind)
 	}
@@ -172,6 +174,9 @@ func (w *helloWork) store(t *txn, g *gateway) error {
 	if err := t.hold(l, g, w.hello.Cosigned); err != nil {
 		return err
 	}
+	if err := w.findLacking(t, l, g); err != nil {
+		return err
+	}
 	back, err := t.SetBack(l.id, w.hello.Epoch, w.hello.Next, w.hello.List)
 	if err != nil {
 		return err
@@ -181,6 +186,22 @@ func (w *helloWork) store(t *txn, g *gateway) error {
 			Msg("its disk was set back, or it is another machine: lists that it proved since do not count")
 	}
 	return t.SetHello(l.id, w.payload, t.now)
+}
+
+// findLacking finds out whether the hello names something that is not known here,
+// unless the gateway has handed over just that.
+func (w *helloWork) findLacking(t *txn, l *ledger, g *gateway) error {
+	t.front.mu.RLock()
+	place := g.place
+	t.front.mu.RUnlock()
+	lacks, err := t.lacks(l, place, w.hello)
+	if err != nil {
+		return err
+	}
+	t.front.mu.Lock()
+	defer t.front.mu.Unlock()
+	g.view.lacks = lacks && namedBy(w.hello) != g.view.given
+	return nil
 }
 
 // takeStatus believes a last will of the connection that the newest hello was

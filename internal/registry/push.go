@@ -63,7 +63,7 @@ func (f *Front) answerWant(ctx context.Context, w want) error {
 	place, format := w.g.place, w.g.view.format
 	var house []byte
 	if b := f.buildings[place.Building]; b != nil {
-		house = b.envelope
+		house = b.houseFor(w.g.view.format)
 	}
 	f.mu.RUnlock()
 	if w.want.Trust {
@@ -87,8 +87,11 @@ func (f *Front) answerWant(ctx context.Context, w want) error {
 	if err != nil {
 		return err
 	}
-	f.sendList(w.g, place, l, buckets, true)
-	return nil
+	out, err := f.outgoing(ctx, l)
+	if err == nil {
+		f.sendList(w.g, place, out, buckets, true)
+	}
+	return err
 }
 
 // readBuckets returns those that are there: an old hash is no error, since the
@@ -113,8 +116,14 @@ func (f *Front) readBuckets(ctx context.Context, building string, hashes []wire.
 // sendList sends the manifest with buckets. If they don't fit into one message
 // they come in several, or, without split, not at all: the gateway asks. It
 // reports whether the gateway is there to hear it.
-func (f *Front) sendList(g *gateway, p wire.Place, l store.List, buckets [][]byte, split bool) bool {
-	room := partRoom - len(l.Manifest) - len(l.Second)
+func (f *Front) sendList(g *gateway, p wire.Place, l outgoing, buckets [][]byte, split bool) bool {
+	f.mu.RLock()
+	part := l.part(min(g.view.format, f.o.Formats), g.view.hello.ListHash)
+	f.mu.RUnlock()
+	if len(part.Manifest) == 0 {
+		return false
+	}
+	room := partRoom - len(part.Manifest) - len(part.Second) - len(part.Proof)*(len(wire.Hash{})+2)
 	size := 0
 	for _, b := range buckets {
 		size += len(b) + 5
@@ -134,14 +143,14 @@ func (f *Front) sendList(g *gateway, p wire.Place, l store.List, buckets [][]byt
 			buckets = buckets[1:]
 			continue
 		}
-		part := wire.ListPart{Manifest: l.Manifest, Second: l.Second, Buckets: append([][]byte{}, buckets[:n]...)}
+		part.Buckets = append([][]byte{}, buckets[:n]...)
 		sent = f.say(p, wire.TypeList, part) || sent
 		buckets = buckets[n:]
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if sent && g.view.online {
-		g.view.sent = max(g.view.sent, l.Version)
+		g.view.sent = l.Version
 	}
 	return sent && g.view.online
 }
@@ -150,36 +159,60 @@ func (f *Front) sendList(g *gateway, p wire.Place, l store.List, buckets [][]byt
 func (f *Front) putList(ctx context.Context, in api.List) (api.Pushed, error) {
 	f.documents.Lock()
 	defer f.documents.Unlock()
-	m, hash, err := f.authority.Load().openList(in)
+	m, head, err := f.authority.Load().openList(in)
 	if err != nil {
 		return api.Pushed{}, err
 	}
 	f.mu.Lock()
 	have := f.buildingOf(in.Building).list
 	f.mu.Unlock()
-	again := m.Version == have.Version && hash == have.Hash
-	if m.Version <= have.Version && !again {
+	again := head.Hash == have.Hash
+	if !again && !head.after(have) {
 		return api.Pushed{}, fmt.Errorf("list %d of %s: %w: version %d", m.Version, in.Building, errStale, have.Version)
 	}
 	changed, err := f.lacking(ctx, in, m)
 	if err != nil {
 		return api.Pushed{}, err
 	}
-	l := store.List{Building: in.Building, Version: m.Version, Hash: hash, Manifest: in.Manifest, Second: in.Second}
-	if !again {
-		now := f.o.Now()
-		if err := f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutList(l, changed, m.Buckets, now) }); err != nil {
-			return api.Pushed{}, err
-		}
-		f.mu.Lock()
-		b := f.buildingOf(in.Building)
-		b.list, b.listAt = store.List{Building: in.Building, Version: m.Version, Hash: hash}, now
-		f.mu.Unlock()
+	log, err := logOf(in)
+	if err != nil {
+		return api.Pushed{}, err
 	}
-	pushed := api.Pushed{Version: m.Version}
-	for _, g := range f.members(in.Building) {
-		f.pushed(g, l)
-		if f.sendList(g, f.placeOf(g), l, changed, false) {
+	l := head.List
+	l.Manifest, l.Second, l.Old, l.OldSecond = in.Manifest, in.Second, in.Old, in.OldSecond
+	now := f.o.Now()
+	err = f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		if err := tx.PutLog(in.Building, in.LogFrom, log); err != nil {
+			return err
+		}
+		if again {
+			return tx.SetSecond(in.Building, in.Second, in.OldSecond)
+		}
+		return tx.PutList(l, changed, m.Buckets, now)
+	})
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	f.mu.Lock()
+	b := f.buildingOf(in.Building)
+	if b.list = head; !again {
+		b.listAt = now
+	}
+	b.ended.known, b.ended.number = true, in.Ended
+	f.mu.Unlock()
+	return f.pushList(ctx, l, changed)
+}
+
+// pushList sends a list to the gateways of its building.
+func (f *Front) pushList(ctx context.Context, l store.List, buckets [][]byte) (api.Pushed, error) {
+	pushed := api.Pushed{Version: l.Version}
+	out, err := f.outgoing(ctx, l)
+	if err != nil {
+		return pushed, err
+	}
+	for _, g := range f.members(l.Building) {
+		f.pushed(g, out)
+		if f.sendList(g, f.placeOf(g), out, buckets, false) {
 			pushed.Pushed++
 		}
 	}
@@ -234,6 +267,12 @@ func (f *Front) putHouse(ctx context.Context, d api.Document) (api.Pushed, error
 	f.documents.Lock()
 	defer f.documents.Unlock()
 	h, err := f.authority.Load().openHouse(d.Building, d.Envelope)
+	if err == nil && len(d.Old) > 0 {
+		var old wire.House
+		if old, err = f.authority.Load().openHouse(d.Building, d.Old); err == nil && (old.Version != h.Version || len(old.Earlier) > 0) {
+			err = fmt.Errorf("house document %d of %s: its first format is another document", h.Version, d.Building)
+		}
+	}
 	if err != nil {
 		return api.Pushed{}, err
 	}
@@ -246,17 +285,36 @@ func (f *Front) putHouse(ctx context.Context, d api.Document) (api.Pushed, error
 	if h.Version < have.house.Version || h.Version == have.house.Version && !bytes.Equal(have.envelope, d.Envelope) {
 		return api.Pushed{}, fmt.Errorf("house document %d of %s: %w: version %d", h.Version, d.Building, errStale, have.house.Version)
 	}
-	if err := f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutHouse(d.Building, h.Version, d.Envelope) }); err != nil {
+	if err := f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		if err := tx.PutOldHouse(d.Building, d.Old); err != nil {
+			return err
+		}
+		return tx.PutHouse(d.Building, h.Version, d.Envelope)
+	}); err != nil {
 		return api.Pushed{}, err
 	}
 	f.mu.Lock()
-	out := f.setHouse(d.Building, h, d.Envelope)
+	out := f.setHouse(d.Building, h, d.Envelope, d.Old)
 	f.mu.Unlock()
 	for _, p := range out {
 		f.link.Disconnect(p)
 		f.o.Log.Info().Str("gateway", p.Address()).Msg("a gateway is cut off: it is not of its building any more")
 	}
-	return api.Pushed{Version: h.Version, Pushed: f.sendAll(f.members(d.Building), wire.TypeHouse, d.Envelope)}, nil
+	return api.Pushed{Version: h.Version, Pushed: f.sendHouse(d.Building)}, nil
+}
+
+// sendHouse sends a building's House document to those that may not have it.
+func (f *Front) sendHouse(id string) (n int) {
+	for _, g := range f.members(id) {
+		f.mu.RLock()
+		b := f.buildings[id]
+		envelope, lacks := b.houseFor(min(g.view.format, f.o.Formats)), g.view.hello.House < b.house.Version
+		f.mu.RUnlock()
+		if lacks && f.send(f.placeOf(g).Down(wire.TypeHouse), envelope) && f.online(g) {
+			n++
+		}
+	}
+	return n
 }
 
 func (f *Front) sendAll(to []*gateway, kind string, envelope []byte) (n int) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
 
@@ -15,14 +14,14 @@ var repeatAfter = [...]time.Duration{5 * time.Second, 10 * time.Second, 15 * tim
 
 // push is a list that was sent to a gateway and is not proved by it yet.
 type push struct {
-	list store.List
+	list outgoing
 	at   time.Time // of the first
 	due  time.Time
 	done int // of repeatAfter
 }
 
 // pushed notes that a list went out to a gateway.
-func (f *Front) pushed(g *gateway, l store.List) {
+func (f *Front) pushed(g *gateway, l outgoing) {
 	now := time.Now()
 	f.mu.Lock()
 	if p := f.pushes[g]; p != nil && g.spoke.Load() < p.at.UnixNano() {
@@ -39,7 +38,7 @@ func (f *Front) pushed(g *gateway, l store.List) {
 
 // proved forgets the push of a list that a gateway has in force. f.mu is held.
 func (f *Front) proved(g *gateway, list wire.Hash) {
-	if p := f.pushes[g]; p != nil && p.list.Hash == list {
+	if p := f.pushes[g]; p != nil && (p.list.Hash == list || p.list.OldHash == list) {
 		delete(f.pushes, g)
 	}
 }
@@ -62,7 +61,7 @@ func (f *Front) repeatLoop(ctx context.Context) error {
 // repeatDue does what is due and returns when the next thing will be.
 func (f *Front) repeatDue(now time.Time) time.Time {
 	next := now.Add(time.Hour)
-	again, cut := map[*gateway]store.List{}, []*gateway(nil)
+	again, cut := map[*gateway]outgoing{}, []*gateway(nil)
 	f.mu.Lock()
 	for g, p := range f.pushes {
 		if now.Before(p.due) {

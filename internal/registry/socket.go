@@ -94,6 +94,7 @@ func (f *Front) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/work", f.getWork)
 	mux.HandleFunc("POST /v1/answers", post(func(_ context.Context, a api.Answer) (any, error) { return struct{}{}, f.inbox.answer(a) }))
+	mux.HandleFunc("POST /v1/holdings/taken", post(f.taken))
 	mux.HandleFunc("POST /v1/lists", post(func(ctx context.Context, l api.List) (any, error) { return f.putList(ctx, l) }))
 	mux.HandleFunc("POST /v1/houses", post(func(ctx context.Context, d api.Document) (any, error) { return f.putHouse(ctx, d) }))
 	mux.HandleFunc("POST /v1/trust", post(func(ctx context.Context, d api.Document) (any, error) { return f.putTrust(ctx, d.Envelope) }))
@@ -177,7 +178,7 @@ func complain(w http.ResponseWriter, err error) {
 		status = http.StatusNotFound
 	case errors.Is(err, errStale):
 		status, hint = http.StatusConflict, "the issuer's database may be older than the front's: restore the newer one"
-	case errors.Is(err, errLacks):
+	case errors.Is(err, errLacks), errors.Is(err, store.ErrGap):
 		status, hint = http.StatusConflict, "hand in all buckets"
 	}
 	refuse(w, status, err.Error(), hint)

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
 
@@ -13,8 +12,21 @@ import (
 type building struct {
 	house    wire.House
 	envelope []byte // of the House document; nil: none
-	list     store.List
+	old      []byte // of the same for gateways that read only the first format; nil: envelope does
+	list     listHead
 	listAt   time.Time
+	ended    struct {
+		known  bool
+		number uint64 // grants that the issuer knows to be over
+	}
+}
+
+// houseFor is the envelope of the House document for a gateway that reads a format.
+func (b *building) houseFor(format uint64) []byte {
+	if format < wire.LogFormat && len(b.old) > 0 {
+		return b.old
+	}
+	return b.envelope
 }
 
 // gateway is one that is or was of a building.
@@ -43,6 +55,8 @@ type view struct {
 	since  time.Time
 	heard  time.Time
 	sent   uint64 // list version
+	lacks  bool   // it has something that is not known here, and has not handed it over
+	given  named  // what it handed over last
 }
 
 // read takes a stored hello, of whatever format it was, and reports whether it
@@ -122,7 +136,7 @@ func (f *Front) buildingOf(id string) *building {
 
 // setHouse puts a House document in force and returns the places that lost
 // their right to connect. f.mu is held.
-func (f *Front) setHouse(id string, h wire.House, envelope []byte) (out []wire.Place) {
+func (f *Front) setHouse(id string, h wire.House, envelope, old []byte) (out []wire.Place) {
 	b := f.buildingOf(id)
 	for _, old := range b.house.Gateways {
 		p := wire.Place{District: b.house.District, Town: b.house.Town, Building: id, Gateway: old.ID}
@@ -135,7 +149,7 @@ func (f *Front) setHouse(id string, h wire.House, envelope []byte) (out []wire.P
 			g.member, g.view.online = false, false
 		}
 	}
-	b.house, b.envelope = h, envelope
+	b.house, b.envelope, b.old = h, envelope, old
 	for i := range h.Gateways {
 		p := wire.Place{District: h.District, Town: h.Town, Building: id, Gateway: h.Gateways[i].ID}
 		g := f.gatewayAt(p)

@@ -36,7 +36,7 @@ func BenchmarkThousandGateways(b *testing.B) {
 			house = append(house, g)
 		}
 		d := r.house(1, house...)
-		if _, err := client.PutHouse(b.Context(), d.Building, d.Envelope); err != nil {
+		if _, err := client.PutHouse(b.Context(), d); err != nil {
 			b.Fatal(err)
 		}
 		all = append(all, house...)

@@ -44,6 +44,15 @@ type Work struct {
 	Next       uint64      `json:"next"` // to ask after next time: number of the last delivery, or what was asked after
 	Deliveries []Delivery  `json:"deliveries"`
 	Enrolments []Enrolment `json:"enrolments"` // all that wait; the same one again until it is answered
+	Holdings   []Holding   `json:"holdings,omitempty"`
+}
+
+// Holding is what a gateway keeps of its building's lists: it named something that
+// is not known here. The same one comes again until it is taken.
+type Holding struct {
+	Place Place    `json:"place"`
+	Nonce []byte   `json:"nonce"`           // of the hello that it answers
+	Parts [][]byte `json:"parts,omitempty"` // envelopes of wire.Holding, all of them, in order
 }
 
 // Delivery is a tenancy record as its gateway signed it. The front has checked
@@ -91,6 +100,7 @@ type List struct {
 	Old       []byte   `json:"old,omitempty"`        // envelope of the same list in the first format
 	OldSecond []byte   `json:"old_second,omitempty"` // envelope
 	Buckets   [][]byte `json:"buckets"`
+	Ended     uint64   `json:"ended"`    // grants of the building that the issuer knows to be over
 	LogFrom   uint64   `json:"log_from"` // where Log begins in the building's log of manifests
 	Log       []Logged `json:"log"`      // from there on, the list itself last
 }
@@ -107,6 +117,7 @@ type Logged struct {
 type Document struct {
 	Building string `json:"building,omitempty"`
 	Envelope []byte `json:"envelope"`
+	Old      []byte `json:"old,omitempty"` // of a House document: the same in the first format
 }
 
 // Pushed says to how many connected gateways something was sent.

@@ -48,9 +48,14 @@ func (c *Client) PutList(ctx context.Context, l List) (p Pushed, err error) {
 	return p, c.socket.Call(ctx, http.MethodPost, "/v1/lists", l, &p)
 }
 
+// Taken says that what a gateway holds was judged: without its parts.
+func (c *Client) Taken(ctx context.Context, h Holding) error {
+	return c.socket.Call(ctx, http.MethodPost, "/v1/holdings/taken", Holding{Place: h.Place, Nonce: h.Nonce}, nil)
+}
+
 // PutHouse hands in a building's House document.
-func (c *Client) PutHouse(ctx context.Context, building string, envelope []byte) (p Pushed, err error) {
-	return p, c.socket.Call(ctx, http.MethodPost, "/v1/houses", Document{building, envelope}, &p)
+func (c *Client) PutHouse(ctx context.Context, d Document) (p Pushed, err error) {
+	return p, c.socket.Call(ctx, http.MethodPost, "/v1/houses", d, &p)
 }
 
 // PutTrust hands in a Trust document.

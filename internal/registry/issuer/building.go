@@ -20,6 +20,7 @@ type building struct {
 	escrowOf           string // gateway that made it
 	house              wire.House
 	houseEnvelope      []byte
+	houseOld           []byte // the same in the first format; nil: houseEnvelope is
 
 	events  map[wire.ID][]event   // by grant
 	grants  map[wire.ID]*grant    // what they add up to

@@ -62,7 +62,7 @@ func (f *fakeFront) handler() http.Handler {
 	m.HandleFunc("POST /v1/houses", func(w http.ResponseWriter, r *http.Request) {
 		var d api.Document
 		_ = json.NewDecoder(r.Body).Decode(&d)
-		v, err := f.PutHouse(r.Context(), d.Building, d.Envelope)
+		v, err := f.PutHouse(r.Context(), d)
 		reply(w, v, err)
 	})
 	m.HandleFunc("POST /v1/trust", func(w http.ResponseWriter, r *http.Request) { reply(w, api.Pushed{}, nil) })

@@ -109,21 +109,62 @@ func (c *change) storeBuilding(b *building) error {
 func (c *change) signHouse(b *building, gateways []wire.HouseGateway) error {
 	h := wire.House{Version: b.house.Version + 1, Issued: max(c.issuer.now(), b.house.Issued), District: b.district, Town: b.town,
 		Gateways: gateways, Flats: b.flats, NoticeDays: b.noticeDays}
-	payload, err := wire.Encode(h)
+	old, oldHash, err := c.signHouseForm(b.id, h)
 	if errors.Is(err, wire.ErrMalformed) {
 		return hinted("flats are short texts, at most 512; a building has at most 64 gateways", "%v", err)
 	}
 	if err != nil {
 		return err
 	}
-	p := wire.Protected{Type: wire.TypeHouse, Role: wire.RoleIssuer, Epoch: c.issuer.keys.epoch, Address: b.id}
-	envelope, err := wire.Sign(p, payload, c.issuer.keys.issuer)
+	if h.Earlier, err = b.earlierHouses(oldHash); err != nil {
+		return err
+	}
+	envelope, _, err := c.signHouseForm(b.id, h)
 	if err != nil {
 		return err
 	}
-	b.house, b.houseEnvelope = h, envelope
+	return c.setHouse(b, h, envelope, old)
+}
+
+// signHouseForm signs one format of a House document, and returns its hash too.
+func (c *change) signHouseForm(building string, h wire.House) (envelope []byte, hash wire.Hash, err error) {
+	payload, err := wire.Encode(h)
+	if err != nil {
+		return nil, hash, err
+	}
+	p := wire.Protected{Type: wire.TypeHouse, Role: wire.RoleIssuer, Epoch: c.issuer.keys.epoch, Address: building}
+	envelope, err = wire.Sign(p, payload, c.issuer.keys.issuer)
+	return envelope, sha256.Sum256(payload), err
+}
+
+// earlierHouses are the hashes of the documents before the next one, the newest
+// first: its own first format, then both of the one in force and those that that
+// names.
+func (b *building) earlierHouses(own wire.Hash) ([]wire.Hash, error) {
+	all := []wire.Hash{own}
+	for _, envelope := range [][]byte{b.houseEnvelope, b.houseOld} {
+		if envelope == nil {
+			continue
+		}
+		payload, err := wire.PayloadOf(envelope)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, sha256.Sum256(payload))
+	}
+	for _, hash := range b.house.Earlier {
+		if !slices.Contains(all, hash) {
+			all = append(all, hash)
+		}
+	}
+	return all[:min(len(all), wire.MaxEarlier)], nil
+}
+
+// setHouse puts a House document in force.
+func (c *change) setHouse(b *building, h wire.House, envelope, old []byte) error {
+	b.house, b.houseEnvelope, b.houseOld = h, envelope, old
 	c.issuer.unsent[b.id] = true
-	if _, err := c.Exec(`UPDATE buildings SET house = ?, house_sent = 0 WHERE id = ?`, envelope, b.id); err != nil {
+	if _, err := c.Exec(`UPDATE buildings SET house = ?, house_old = ?, house_sent = 0 WHERE id = ?`, envelope, old, b.id); err != nil {
 		return fmt.Errorf("keep house document: %w", err)
 	}
 	return nil
@@ -331,7 +372,7 @@ func (c *change) certify(b *building, gateway string, csr []byte) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	return wire.Encode(wire.Enrolled{Trust: c.issuer.keys.forAll(), House: b.houseEnvelope, Certificates: [][]byte{cert.Raw}, Time: c.issuer.now()})
+	return wire.Encode(wire.Enrolled{Trust: c.issuer.keys.forAll(), House: b.firstFormat(), Certificates: [][]byte{cert.Raw}, Time: c.issuer.now()})
 }
 
 // waiting reports whether a grant is not in the list that may be in the next.

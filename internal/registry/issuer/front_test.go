@@ -122,12 +122,15 @@ func (f *fakeFront) PutList(_ context.Context, l api.List) (p api.Pushed, err er
 	return api.Pushed{Version: m.Version}, nil
 }
 
-func (f *fakeFront) PutHouse(_ context.Context, building string, envelope []byte) (p api.Pushed, err error) {
+func (f *fakeFront) PutHouse(_ context.Context, d api.Document) (p api.Pushed, err error) {
 	if err := f.lock(); err != nil {
 		return p, err
 	}
 	defer f.mu.Unlock()
-	f.houses[building] = envelope
+	f.houses[d.Building] = d.Envelope
+	if d.Old != nil {
+		f.houses[d.Building] = d.Old
+	}
 	return p, nil
 }
 

@@ -36,7 +36,7 @@ type Front interface {
 	Work(ctx context.Context, after uint64, wait time.Duration) (api.Work, error)
 	Answer(ctx context.Context, a api.Answer) error
 	PutList(ctx context.Context, l api.List) (api.Pushed, error)
-	PutHouse(ctx context.Context, building string, envelope []byte) (api.Pushed, error)
+	PutHouse(ctx context.Context, d api.Document) (api.Pushed, error)
 	PutTrust(ctx context.Context, envelope []byte) (api.Pushed, error)
 	Gateways(ctx context.Context, building string) ([]api.Gateway, error)
 	Status(ctx context.Context) (api.Status, error)

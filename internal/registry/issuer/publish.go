@@ -22,10 +22,10 @@ func (i *Issuer) publish(ctx context.Context, id string) error {
 		i.mu.Unlock()
 		return err
 	}
-	house, l, known, from := b.houseEnvelope, b.list, b.known, b.logSent
+	house, old, l, known, from := b.houseEnvelope, b.houseOld, b.list, b.known, b.logSent
 	i.mu.Unlock()
 	if house != nil {
-		if _, err := i.opts.Front.PutHouse(ctx, id, house); err != nil {
+		if _, err := i.opts.Front.PutHouse(ctx, api.Document{Building: id, Envelope: house, Old: old}); err != nil {
 			return fmt.Errorf("hand house document of %s to the front: %w", id, err)
 		}
 	}
@@ -147,4 +147,12 @@ func (i *Issuer) mine(b *building, kind string, envelope []byte) bool {
 	own := wire.Key{Role: wire.RoleIssuer, Epoch: i.keys.epoch, Public: i.keys.public()}
 	_, _, err := wire.Open(envelope, wire.Expect{Type: kind, Role: wire.RoleIssuer, Address: b.id}, []wire.Key{own})
 	return err == nil
+}
+
+// firstFormat is the House document as every gateway reads it.
+func (b *building) firstFormat() []byte {
+	if b.houseOld != nil {
+		return b.houseOld
+	}
+	return b.houseEnvelope
 }

@@ -161,8 +161,8 @@ func (i *Issuer) loadBuilding(q querier, id string) (*building, error) {
 	b := newBuilding(id)
 	var flats string
 	var house []byte
-	err := q.QueryRow(`SELECT district, town, flats, notice_days, key_number, escrow_of, house FROM buildings WHERE id = ?`, id).
-		Scan(&b.district, &b.town, &flats, &b.noticeDays, &b.keyNumber, &b.escrowOf, &house)
+	err := q.QueryRow(`SELECT district, town, flats, notice_days, key_number, escrow_of, house, house_old FROM buildings WHERE id = ?`, id).
+		Scan(&b.district, &b.town, &flats, &b.noticeDays, &b.keyNumber, &b.escrowOf, &house, &b.houseOld)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

@@ -71,9 +71,10 @@ func (s *Store) fill(ctx context.Context, g *Gateway) error {
 	if err := first(rows, err, &epoch, &size); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	rows, err = s.read.QueryContext(ctx, `SELECT a.version, a.stored_at FROM applied a JOIN lists l
-		ON l.building = $1 AND l.version = a.version AND l.hash = a.hash
-		WHERE a.gateway = $2 ORDER BY a.version DESC, a.stored_at LIMIT 1`, g.Place.Building, g.ID)
+	rows, err = s.read.QueryContext(ctx, `SELECT a.version, a.stored_at FROM applied a WHERE a.gateway = $1
+		AND (EXISTS (SELECT 1 FROM lists l WHERE l.building = $2 AND l.version = a.version AND l.hash = a.hash)
+		OR EXISTS (SELECT 1 FROM manifests m WHERE m.building = $3 AND m.hash = a.hash AND m.own = 1))
+		ORDER BY a.version DESC, a.stored_at LIMIT 1`, g.ID, g.Place.Building, g.Place.Building)
 	if err := first(rows, err, &version, &at); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -316,16 +317,17 @@ func (s *Store) Trusts(ctx context.Context, call func(envelope []byte) error) er
 	return nil
 }
 
-// Houses calls each with the House documents of all buildings.
-func (s *Store) Houses(ctx context.Context, call func(building string, envelope []byte) error) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT building, envelope FROM houses ORDER BY building`)
+// Houses calls each with the House documents of all buildings; old is the one of the
+// first format, where there is another.
+func (s *Store) Houses(ctx context.Context, call func(building string, envelope, old []byte) error) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT h.building, h.envelope, o.envelope FROM houses h LEFT JOIN old_houses o ON o.building = h.building ORDER BY h.building`)
 	err = each(rows, err, func() error {
 		var building string
-		var envelope []byte
-		if err := rows.Scan(&building, &envelope); err != nil {
+		var envelope, old []byte
+		if err := rows.Scan(&building, &envelope, &old); err != nil {
 			return err
 		}
-		return call(building, envelope)
+		return call(building, envelope, old)
 	})
 	if err != nil {
 		return fmt.Errorf("read house documents: %w", err)
@@ -333,18 +335,21 @@ func (s *Store) Houses(ctx context.Context, call func(building string, envelope 
 	return nil
 }
 
-// Lists calls each with the newest list of every building, without its bytes.
+// Lists calls each with the newest list of every building: of its bytes with the
+// manifest of the newest format alone.
 func (s *Store) Lists(ctx context.Context, call func(l List, stored time.Time) error) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT building, version, hash, stored_at FROM lists WHERE manifest IS NOT NULL ORDER BY building`)
+	rows, err := s.read.QueryContext(ctx, `SELECT l.building, l.version, l.hash, l.stored_at, l.manifest, o.hash FROM lists l
+		LEFT JOIN old_lists o ON o.building = l.building WHERE l.manifest IS NOT NULL ORDER BY l.building`)
 	err = each(rows, err, func() error {
 		var l List
 		var version, at int64
-		var hash []byte
-		if err := rows.Scan(&l.Building, &version, &hash, &at); err != nil {
+		var hash, old []byte
+		if err := rows.Scan(&l.Building, &version, &hash, &at, &l.Manifest, &old); err != nil {
 			return err
 		}
 		l.Version = uint64(version)
 		copy(l.Hash[:], hash)
+		copy(l.OldHash[:], old)
 		return call(l, time.UnixMilli(at))
 	})
 	if err != nil {
@@ -357,13 +362,15 @@ func (s *Store) Lists(ctx context.Context, call func(l List, stored time.Time) e
 func (s *Store) List(ctx context.Context, building string) (List, error) {
 	l := List{Building: building}
 	var version int64
-	var hash []byte
-	rows, err := s.read.QueryContext(ctx, `SELECT version, hash, manifest, second FROM lists WHERE building = $1 AND manifest IS NOT NULL`, building)
-	if err := first(rows, err, &version, &hash, &l.Manifest, &l.Second); err != nil {
+	var hash, old []byte
+	rows, err := s.read.QueryContext(ctx, `SELECT l.version, l.hash, l.manifest, l.second, o.hash, o.manifest, o.second FROM lists l
+		LEFT JOIN old_lists o ON o.building = l.building WHERE l.building = $1 AND l.manifest IS NOT NULL`, building)
+	if err := first(rows, err, &version, &hash, &l.Manifest, &l.Second, &old, &l.Old, &l.OldSecond); err != nil {
 		return List{}, fmt.Errorf("read list of %s: %w", building, err)
 	}
 	l.Version = uint64(version)
 	copy(l.Hash[:], hash)
+	copy(l.OldHash[:], old)
 	return l, nil
 }
 

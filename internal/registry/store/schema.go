@@ -66,6 +66,16 @@ var schema = []string{
 		building TEXT NOT NULL, version BIGINT NOT NULL, hash BYTEA NOT NULL, stored_at BIGINT NOT NULL,
 		manifest BYTEA, second BYTEA,
 		PRIMARY KEY (building, version))`,
+	// The newest list of a building in the first format.
+	`CREATE TABLE IF NOT EXISTS old_lists (building TEXT PRIMARY KEY, hash BYTEA NOT NULL, manifest BYTEA NOT NULL, second BYTEA)`,
+	// The log of a building's manifests, as its issuer took them into account. own: 1
+	// for those that it signed itself.
+	`CREATE TABLE IF NOT EXISTS manifests (
+		building TEXT NOT NULL, n BIGINT NOT NULL, hash BYTEA NOT NULL, epoch BIGINT NOT NULL, version BIGINT NOT NULL, own BIGINT NOT NULL,
+		PRIMARY KEY (building, n))`,
+	`CREATE INDEX IF NOT EXISTS manifests_hash ON manifests (building, hash)`,
+	// House documents for gateways that read the first format only.
+	`CREATE TABLE IF NOT EXISTS old_houses (building TEXT PRIMARY KEY, envelope BYTEA NOT NULL)`,
 	// What a backup has: of an epoch's entries (kind 1), of a line's records (kind 2).
 	`CREATE TABLE IF NOT EXISTS safe (
 		gateway BIGINT NOT NULL, kind BIGINT NOT NULL, stream BIGINT NOT NULL, mark BIGINT NOT NULL, backup_at BIGINT NOT NULL,

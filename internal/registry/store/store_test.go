@@ -313,7 +313,7 @@ func documentsAreReplaced(t *testing.T, s *Store) {
 		t.Errorf("trust %q", got)
 	}
 	got := ""
-	if err := s.Houses(t.Context(), func(b string, e []byte) error { got += b + string(e); return nil }); err != nil || got != "bnew" {
+	if err := s.Houses(t.Context(), func(b string, e, _ []byte) error { got += b + string(e); return nil }); err != nil || got != "bnew" {
 		t.Errorf("houses %q, %v", got, err)
 	}
 }

@@ -57,11 +57,14 @@ type Record struct {
 
 // List is the newest list of a building.
 type List struct {
-	Building string
-	Version  uint64
-	Hash     wire.Hash
-	Manifest []byte // envelope
-	Second   []byte // envelope; empty: none
+	Building  string
+	Version   uint64
+	Hash      wire.Hash
+	Manifest  []byte // envelope
+	Second    []byte // envelope; empty: none
+	OldHash   wire.Hash
+	Old       []byte // envelope of the same list in the first format; empty: none
+	OldSecond []byte
 }
 
 // Gateway returns the number of the gateway, with which its rows are named. A
@@ -251,9 +254,27 @@ func (tx *Tx) PutList(l List, buckets [][]byte, keep []wire.Hash, at time.Time) 
 			}
 		}
 	}
-	if err := tx.exec(`UPDATE lists SET manifest = NULL, second = NULL WHERE building = $1 AND manifest IS NOT NULL`, l.Building); err != nil {
-		return fmt.Errorf("list: %w", err)
+	twin, err := one(tx.query(`SELECT COUNT(*) FROM lists WHERE building = $1 AND version = $2 AND manifest IS NOT NULL`,
+		l.Building, int64(l.Version)))
+	if err == nil && twin > 0 {
+		err = errors.New("one of its version is the newest")
 	}
-	return tx.exec(`INSERT INTO lists (building, version, hash, stored_at, manifest, second) VALUES ($1, $2, $3, $4, $5, $6)`,
+	if err != nil {
+		return fmt.Errorf("list %d: %w", l.Version, err)
+	}
+	for _, statement := range []string{`UPDATE lists SET manifest = NULL, second = NULL WHERE building = $1 AND manifest IS NOT NULL`,
+		`DELETE FROM old_lists WHERE building = $1`} {
+		if err := tx.exec(statement, l.Building); err != nil {
+			return fmt.Errorf("list: %w", err)
+		}
+	}
+	if len(l.Old) > 0 {
+		if err := tx.exec(`INSERT INTO old_lists (building, hash, manifest, second) VALUES ($1, $2, $3, $4)`, l.Building, l.OldHash[:], l.Old, l.OldSecond); err != nil {
+			return fmt.Errorf("list: %w", err)
+		}
+	}
+	return tx.exec(`INSERT INTO lists (building, version, hash, stored_at, manifest, second) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (building, version) DO UPDATE SET hash = excluded.hash, stored_at = excluded.stored_at, manifest = excluded.manifest,
+			second = excluded.second`,
 		l.Building, int64(l.Version), l.Hash[:], at.UnixMilli(), l.Manifest, l.Second)
 }
