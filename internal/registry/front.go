@@ -68,7 +68,7 @@ type Front struct {
 	inbox     *inbox
 	safety    *safety
 	holdings  *holdings
-	began     time.Time // of Run, by this process's own clock
+	began     time.Time       // of Run, by this process's own clock
 	seldom    *zerolog.Logger // for what any gateway, or its broker, can cause
 
 	dropped, refused, failed atomic.Uint64
