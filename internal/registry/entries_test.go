@@ -22,7 +22,7 @@ func clockedScene(t testing.TB, at time.Time) (*scene, *atomic.Int64) {
 	link, make := newMemory()
 	s.link = link
 	s.front = s.start(Options{Link: make, Now: func() time.Time { return time.UnixMilli(now.Load()) }})
-	if _, err := s.front.client.PutHouse(t.Context(), "b1", s.house(1, s.g).Envelope); err != nil {
+	if _, err := s.front.client.PutHouse(t.Context(), s.house(1, s.g)); err != nil {
 		t.Fatal(err)
 	}
 	return s, &now
