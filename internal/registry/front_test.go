@@ -298,7 +298,7 @@ func (s *scene) part() (part wire.ListPart) {
 	s.t.Helper()
 	envelope, err := s.link.next(s.g.place.Down(wire.TypeList), patience)
 	s.must(err)
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeList, Role: wire.RoleWitness, Address: s.g.place.Address()},
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeList, Role: wire.RoleWitness, Address: s.g.place.Address(), Newest: wire.Formats},
 		[]wire.Key{{Role: wire.RoleWitness, Epoch: 1, Public: s.front.keys.witnessPublic()}})
 	s.must(err)
 	s.must(wire.Decode(payload, &part))

@@ -38,7 +38,7 @@ func (f *Front) pushed(g *gateway, l outgoing) {
 
 // proved forgets the push of a list that a gateway has in force. f.mu is held.
 func (f *Front) proved(g *gateway, list wire.Hash) {
-	if p := f.pushes[g]; p != nil && (p.list.Hash == list || p.list.OldHash == list) {
+	if p := f.pushes[g]; p != nil && list != (wire.Hash{}) && (p.list.Hash == list || p.list.OldHash == list) {
 		delete(f.pushes, g)
 	}
 }
