@@ -39,7 +39,7 @@ const (
 // childWriter is the writer. It runs the journal on a thread of its own and
 // appends on another, since strace counts the calls of each thread.
 func childWriter() {
-	o := Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1}
+	o := Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1, Anchors: besides(os.Getenv(envDir))}
 	o.MaxEntries, _ = strconv.ParseUint(os.Getenv(envFile), 10, 64)
 	count, _ := strconv.Atoi(os.Getenv(envCount))
 	j, err := Open(o)
@@ -47,6 +47,7 @@ func childWriter() {
 		panic(err)
 	}
 	j.noSync = os.Getenv(envSin) == "nosync"
+	j.anchors.every = time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer cancel()
@@ -130,7 +131,7 @@ func readAcks(r io.Reader, each func()) (acks []wire.Ref) {
 // wrong with it: acknowledged entries that are not there once, a sequence
 // number missing, an epoch given up that was not asked for, a file set aside.
 func survive(dir string, acks []wire.Ref) error {
-	j, err := Open(Options{Dir: dir, Clock: newClock().stamp, Ballast: -1})
+	j, err := Open(Options{Dir: dir, Clock: newClock().stamp, Ballast: -1, Anchors: besides(dir)})
 	if err != nil {
 		return err
 	}
@@ -167,9 +168,15 @@ func survive(dir string, acks []wire.Ref) error {
 			if h.Kind == wire.KindEpoch && h.Reason != wire.ReasonOtherRoot {
 				return fmt.Errorf("an epoch was given up: %v", h.Reason)
 			}
+			if h.Kind == wire.KindDamaged {
+				return fmt.Errorf("a loss is told of: %v %q", h.Reason, h.Detail)
+			}
 			got[wire.Ref{Boot: h.Boot, Counter: h.Counter}]++
 		}
 		at = after
+	}
+	if lost := j.Lost(); len(lost) > 0 {
+		return fmt.Errorf("a loss is told of: %q", lost)
 	}
 	if bad, _ := filepath.Glob(filepath.Join(dir, "*.bad-*")); len(bad) > 0 {
 		return fmt.Errorf("set aside: %v", bad)

@@ -39,6 +39,7 @@ type file struct {
 	path         string
 	checked      bool // written or verified in this run
 	packed       bool // rewritten without slack, or not worth a look
+	spoilt       bool // one of its meta pages is damaged: to be rewritten all the same
 }
 
 func fileName(epoch, first uint64) string { return fmt.Sprintf("%016x-%020d.db", epoch, first) }
@@ -56,39 +57,44 @@ func parseName(name string) (epoch, first uint64, ok bool) {
 	return epoch, first, err == nil && name == fileName(epoch, first)
 }
 
-// epochEnd is a line of the epochs file.
-type epochEnd struct {
-	epoch uint64
-	end   string // openMark, unknownMark or a size
-}
-
 // folder is what stands on the disk when the writer opens it.
 type folder struct {
 	files  []file // oldest epoch first, then by sequence
-	epochs []epochEnd
+	epochs []epochLine
+	bad    bool     // the epochs file was lost or is damaged: nobody knows which epoch is open
+	aside  []string // names of files that were set aside
 }
 
 // readFolder lists the folder, puts the files of an epoch in place that was
 // about to begin, and removes what a crash left half made; but nothing of the
 // epoch that is being copied in this run (0 for none).
-func readFolder(dir string, copying uint64) (folder, error) {
+func readFolder(dir string, copying uint64) (folder, error) { return scanFolder(dir, copying, true) }
+
+// scanFolder is readFolder; without tidy it only looks.
+func scanFolder(dir string, copying uint64, tidy bool) (folder, error) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		return folder{}, fmt.Errorf("read journal folder: %w", err)
 	}
-	fo := folder{epochs: readEpochs(dir)}
+	fo := folder{}
+	fo.epochs, fo.bad = readEpochs(dir)
 	for _, n := range names {
 		name := n.Name()
 		path := filepath.Join(dir, name)
 		final, isNext := strings.CutSuffix(strings.TrimSuffix(name, ".new"), nextSuffix)
 		epoch, first, ok := parseName(final)
 		switch {
+		case !tidy && (isNext || !ok && !strings.Contains(name, asideMark)):
+			continue
 		case isNext && ok && name == final+nextSuffix && fo.knows(epoch):
 			path = filepath.Join(dir, final)
 			if err := durable.Rename(filepath.Join(dir, name), path); err != nil {
 				return folder{}, fmt.Errorf("put the file of a new epoch in place: %w", err)
 			}
 		case isNext && ok && epoch == copying:
+			continue
+		case strings.Contains(name, asideMark):
+			fo.aside = append(fo.aside, name)
 			continue
 		case isNext, strings.HasSuffix(name, packSuffix), strings.HasSuffix(name, ".db.new"):
 			os.Remove(path) // best effort: whoever needs the name removes it again
@@ -98,17 +104,17 @@ func readFolder(dir string, copying uint64) (folder, error) {
 			fo.files = append(fo.files, file{epoch: epoch, first: first, end: noEnd, path: path, packed: true})
 		}
 	}
+	fo.bad = fo.bad || len(fo.epochs) == 0 && len(fo.files) > 0
 	fo.order()
 	return fo, nil
 }
 
 func (fo *folder) knows(epoch uint64) bool {
-	return slices.ContainsFunc(fo.epochs, func(e epochEnd) bool { return e.epoch == epoch })
+	return slices.ContainsFunc(fo.epochs, func(e epochLine) bool { return e.epoch == epoch })
 }
 
-// order sorts the files and drops epochs that have none. An epoch that the
-// epochs file does not know (it was lost) counts as older than those it does,
-// by the age of its file.
+// order sorts the files. An epoch that the epochs file does not know (it was
+// lost) counts as older than those it does, by the age of its file.
 func (fo *folder) order() {
 	known := map[uint64]bool{}
 	for _, e := range fo.epochs {
@@ -122,13 +128,9 @@ func (fo *folder) order() {
 		}
 	}
 	slices.SortStableFunc(strange, func(a, b file) int { return cmp.Compare(modTime(a.path), modTime(b.path)) })
-	var first []epochEnd
-	for i, f := range strange {
-		end := unknownMark
-		if i == len(strange)-1 && len(fo.epochs) == 0 {
-			end = openMark
-		}
-		first = append(first, epochEnd{f.epoch, end})
+	var first []epochLine
+	for _, f := range strange {
+		first = append(first, epochLine{epoch: f.epoch, end: unknownMark})
 	}
 	fo.epochs = append(first, fo.epochs...)
 	place := map[uint64]int{}
@@ -147,10 +149,16 @@ func (fo *folder) order() {
 // in a later epoch.
 func (fo *folder) endOf(i int, place map[uint64]int) uint64 {
 	f, end := fo.files[i], uint64(noEnd)
+	e := fo.epochs[place[f.epoch]]
 	if i+1 < len(fo.files) && fo.files[i+1].epoch == f.epoch {
 		end = fo.files[i+1].first
 	}
-	if size, err := strconv.ParseUint(fo.epochs[place[f.epoch]].end, 10, 64); err == nil {
+	for _, first := range e.ends() { // the next one may be missing
+		if first > f.first {
+			end = min(end, first)
+		}
+	}
+	if size, err := strconv.ParseUint(e.end, 10, 64); err == nil {
 		end = min(end, size)
 	}
 	return end
@@ -164,87 +172,14 @@ func modTime(path string) int64 {
 	return info.ModTime().UnixNano()
 }
 
-// current returns the file to go on with, if the newest epoch is open and has one.
+// current returns the file to go on with, if the newest epoch is open and its
+// newest file is there.
 func (fo *folder) current() (file, bool) {
-	if len(fo.files) == 0 || len(fo.epochs) == 0 {
+	if len(fo.files) == 0 || len(fo.epochs) == 0 || fo.bad {
 		return file{}, false
 	}
 	f, e := fo.files[len(fo.files)-1], fo.epochs[len(fo.epochs)-1]
-	return f, e.epoch == f.epoch && e.end == openMark
-}
-
-// endEpochs marks the open epoch as ended and adds the next one, durably, so
-// that no crash lets an epoch go on that was given up. size may be noEnd.
-func (fo *folder) endEpochs(dir string, size, next uint64) error {
-	return fo.writeEpochs(dir, next, func(_ int, end string) string {
-		switch {
-		case end != openMark:
-			return end
-		case size == noEnd:
-			return unknownMark
-		}
-		return strconv.FormatUint(size, 10)
-	})
-}
-
-// cutEpochs ends an epoch at a place, and those after it with nothing: what
-// stands there stands again in the next one, which begins with this.
-func (fo *folder) cutEpochs(dir string, from Position, next uint64) error {
-	at := slices.IndexFunc(fo.epochs, func(e epochEnd) bool { return e.epoch == from.Epoch })
-	return fo.writeEpochs(dir, next, func(i int, end string) string {
-		switch {
-		case i < at:
-			return end
-		case i == at:
-			return strconv.FormatUint(from.Sequence, 10)
-		}
-		return "0"
-	})
-}
-
-// writeEpochs replaces the epochs file: each epoch that has files with the end
-// that it gets, then the next one, open. With an error it may be there or not.
-func (fo *folder) writeEpochs(dir string, next uint64, end func(i int, old string) string) error {
-	has := map[uint64]bool{}
-	for _, f := range fo.files {
-		has[f.epoch] = true
-	}
-	var list []epochEnd
-	var b strings.Builder
-	for i, e := range append(slices.Clip(fo.epochs), epochEnd{next, openMark}) {
-		if e.epoch != next {
-			e.end = end(i, e.end)
-		}
-		if has[e.epoch] || e.epoch == next {
-			list = append(list, e)
-			fmt.Fprintf(&b, "%016x %s\n", e.epoch, e.end)
-		}
-	}
-	if err := durable.WriteFile(filepath.Join(dir, epochsName), []byte(b.String()), 0o600); err != nil {
-		return err
-	}
-	fo.epochs = list
-	fo.order()
-	return nil
-}
-
-// readEpochs reads what it can: the file only orders, and the entries that
-// begin each epoch tell the same.
-func readEpochs(dir string) []epochEnd {
-	b, err := os.ReadFile(filepath.Join(dir, epochsName))
-	if err != nil {
-		return nil
-	}
-	var list []epochEnd
-	for line := range strings.Lines(string(b)) {
-		hex, end, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		epoch, err := strconv.ParseUint(hex, 16, 64)
-		if err != nil || slices.ContainsFunc(list, func(e epochEnd) bool { return e.epoch == epoch }) {
-			continue
-		}
-		list = append(list, epochEnd{epoch, end})
-	}
-	return list
+	return f, e.epoch == f.epoch && e.end == openMark && f.end == noEnd
 }
 
 // nextBoot returns the number of this run: one more than the last. With an

@@ -48,8 +48,10 @@ func (m *move) discard(err error) {
 // move puts a copied tail in force. Before the epochs file is replaced nothing
 // has changed; afterwards readFolder would finish what is left to do.
 func (w *writer) move(ctx context.Context, m *move) error {
+	w.j.index.Lock()
+	defer w.j.index.Unlock()
 	if w.db == nil {
-		if err := w.open(ctx); err != nil {
+		if err := w.openIndexed(ctx); err != nil {
 			return err
 		}
 	}
@@ -66,7 +68,7 @@ func (w *writer) move(ctx context.Context, m *move) error {
 	if err := w.j.injected("move"); err != nil {
 		return err
 	}
-	if err := fo.cutEpochs(w.j.o.Dir, m.from, m.epoch); err != nil {
+	if err := fo.cutEpochs(w.j.o.Dir, m.from, m.files); err != nil {
 		return w.inDoubt(ctx, m, err)
 	}
 	if err := m.rename(); err != nil {
@@ -122,6 +124,7 @@ func (w *writer) takeOver(fo folder, m *move) {
 	w.tree = m.tree
 	w.use(closed, m.db, m.files[len(m.files)-1], m.made)
 	old.Close() // waits for readers, who are quick
+	w.j.anchors.soon()
 	j := w.j
 	j.o.Log.Warn().Uint64("entries", m.tree.Size()-1).Str("reason", m.head.header.Reason.String()).
 		Msg("journal: new epoch, these entries were appended again")
@@ -142,7 +145,7 @@ func (w *writer) inDoubt(ctx context.Context, m *move, err error) error {
 	w.j.mu.Unlock()
 	w.db.Close()
 	w.db = nil
-	if err := w.open(ctx); err != nil {
+	if err := w.openIndexed(ctx); err != nil {
 		return fmt.Errorf("nobody knows yet if it began: %w", err)
 	}
 	if w.f.epoch != m.epoch {

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -62,6 +63,7 @@ type Options struct {
 	MaxBytes   int64         // of the folder, damaged files and tree included; 512 MiB
 	Ballast    int64         // bytes kept back for a full disk; 4 MiB, negative for none
 	Queue      int           // entries that wait in memory at most; 10,000
+	Anchors    AnchorStore   // nil: nobody notices when the whole journal is deleted or set back
 	Uplink     bool          // a registry is to have all entries: deleting one that it has not is a gap
 	// Verify checks a file before it is used: nil if it is good, an error that
 	// wraps durable.ErrDamaged if it is not, any other if it could not be
@@ -84,6 +86,7 @@ type Journal struct {
 	boot     uint64
 	wake     chan struct{} // to the writer: something is queued or suspect
 	work     chan struct{} // to the keeper
+	index    sync.Mutex    // held while the epochs file is read or changed
 	upkeep   sync.Mutex    // held while closed files are moved, rewritten or deleted
 	moving   sync.Mutex    // held by NewEpoch
 	retryMin time.Duration // between attempts on a sick disk, doubling from here
@@ -91,6 +94,9 @@ type Journal struct {
 	noSync   bool                     // only for tests that must lose entries
 	fault    func(point string) error // only for tests: errors of a disk
 	room     func(dir string) (free int64, percent int, err error)
+
+	anchors   anchors
+	indexTold atomic.Bool // that the epochs file is bad was told
 
 	mu       sync.Mutex
 	counter  uint64
@@ -137,6 +143,7 @@ func Open(o Options) (*Journal, error) {
 	if j.acked, err = readAcked(o.Dir); err != nil {
 		j.o.Log.Error().Err(err).Msg("journal: cursor of the uplink starts again")
 	}
+	j.anchors.load(o.Anchors)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.note(wire.Header{Kind: wire.KindBoot, Detail: o.BootID[:]})

@@ -33,6 +33,8 @@ func (j *Journal) keep(ctx context.Context) {
 		case <-j.work:
 		case <-tick.C:
 		}
+		k.log("look for missing files", k.survey(ctx))
+		k.log("keep an anchor", k.keepAnchor(ctx))
 		k.log("write leaf tiles", k.writeTiles(ctx))
 		k.log("rewrite closed files", k.packFiles(ctx))
 		k.log("look after space", k.space(ctx))
@@ -175,7 +177,7 @@ func (k *keeper) packFile(ctx context.Context, f file) error {
 	k.upkeep.Lock()
 	defer k.upkeep.Unlock()
 	done, err := isPacked(f)
-	if err == nil && !done {
+	if err == nil && (!done || f.spoilt) {
 		err = pack(f, func(path string) error { return k.o.Verify(ctx, path) })
 	}
 	if err != nil {
@@ -185,7 +187,7 @@ func (k *keeper) packFile(ctx context.Context, f file) error {
 	defer k.mu.Unlock()
 	for i := range k.files {
 		if k.files[i].path == f.path {
-			k.files[i].packed = true
+			k.files[i].packed, k.files[i].spoilt = true, false
 		}
 	}
 	return nil

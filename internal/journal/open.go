@@ -17,6 +17,13 @@ import (
 
 // open takes the folder and goes on with its newest file, or begins an epoch.
 func (w *writer) open(ctx context.Context) error {
+	w.j.index.Lock()
+	defer w.j.index.Unlock()
+	return w.openIndexed(ctx)
+}
+
+// openIndexed is open for a caller that holds index.
+func (w *writer) openIndexed(ctx context.Context) error {
 	if w.lock == nil {
 		lock, err := lockFolder(w.j.o.Dir)
 		if err != nil {
@@ -34,7 +41,11 @@ func (w *writer) open(ctx context.Context) error {
 		}
 		return err
 	}
+	w.j.noteIndex(fo)
 	last, ok := fo.current()
+	if ok && w.cite != nil && last.epoch == w.begun {
+		w.cite, w.begun = nil, 0 // it has begun, as far as the disk is concerned
+	}
 	if !ok || w.cite != nil {
 		return w.begin(fo)
 	}
@@ -50,11 +61,9 @@ func (w *writer) open(ctx context.Context) error {
 // resume goes on with the newest file.
 func (w *writer) resume(ctx context.Context, fo folder, last file) error {
 	// What was begun is finished although ctx ended: the entries that wait need a file.
-	if err := w.j.o.Verify(context.WithoutCancel(ctx), last.path); err != nil {
-		return err
-	}
-	sure, err := bothMetas(last.path)
-	if err != nil {
+	err := w.j.o.Verify(context.WithoutCancel(ctx), last.path)
+	sure := !errors.Is(err, ErrOneMeta)
+	if err != nil && sure {
 		return err
 	}
 	db, err := openSegment(last.path, false)
@@ -72,9 +81,15 @@ func (w *writer) resume(ctx context.Context, fo folder, last file) error {
 		closeUnlessFaulted(db, err)
 		return err
 	}
+	if a := w.j.anchors.newest(); a.Epoch == last.epoch && a.Size > w.tree.Size() || a.Epoch != 0 && !fo.knows(a.Epoch) {
+		db.Close()
+		w.cite = w.j.setBack(a)
+		return w.begin(fo)
+	}
 	if !sure {
 		// The last commit may be gone, and somebody may have seen it: numbers
 		// are not given twice. What is there stays, and can be read.
+		w.j.tellLoss(wire.ReasonDamaged, []byte(filepath.Base(last.path)), "the file "+filepath.Base(last.path)+" was damaged: its last entries may be missing")
 		db.Close()
 		w.cite = &ending{epoch: last.epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonDamaged}
 		return w.begin(fo)
@@ -87,18 +102,13 @@ func (w *writer) resume(ctx context.Context, fo folder, last file) error {
 // begin ends the open epoch, sets its damaged file aside, and begins a new
 // epoch whose first entry cites the old.
 func (w *writer) begin(fo folder) error {
-	if w.cite == nil && len(fo.files) > 0 {
-		last := fo.files[len(fo.files)-1]
-		w.cite = &ending{epoch: last.epoch, size: noEnd, reason: wire.ReasonDamaged}
+	if w.cite == nil {
+		w.cite = w.j.lostEpoch(fo)
 	}
 	epoch, size := random64(), uint64(noEnd)
-	if w.cite != nil {
+	if w.cite != nil && !w.cite.elsewhere {
 		size = w.cite.size
 	}
-	if err := fo.endEpochs(w.j.o.Dir, size, epoch); err != nil {
-		return err
-	}
-	w.setDamagedAside(&fo)
 	stamp := w.j.o.Clock()
 	s := segment{epoch: epoch}
 	if stamp.Trusted {
@@ -112,10 +122,19 @@ func (w *writer) begin(fo folder) error {
 		}
 		first, start = append(first, w.cite.entry.stored), start.Add(w.cite.entry.leaf)
 	}
-	path := w.j.path(fileName(epoch, 0))
-	if err := createSegment(path, s, first); err != nil {
+	f := file{epoch: epoch, path: w.j.path(fileName(epoch, 0))}
+	if err := createSegment(f.path+nextSuffix, s, first); err != nil {
 		return err
 	}
+	w.begun = epoch
+	if err := fo.endEpochs(w.j.o.Dir, size, f); err != nil {
+		return err
+	}
+	w.setDamagedAside(&fo)
+	if err := durable.Rename(f.path+nextSuffix, f.path); err != nil {
+		return err
+	}
+	path := f.path
 	db, err := openSegment(path, false)
 	if err != nil {
 		return err
@@ -125,8 +144,8 @@ func (w *writer) begin(fo folder) error {
 		level = zerolog.WarnLevel
 	}
 	w.j.o.Log.WithLevel(level).Str("file", filepath.Base(path)).Msg("journal: new epoch")
-	w.cite, w.tree = nil, start
-	w.use(adopted(fo.files), db, file{epoch: epoch, path: path}, s.made)
+	w.cite, w.begun, w.tree = nil, 0, start
+	w.use(adopted(fo.files), db, f, s.made)
 	poke(w.j.work)
 	return nil
 }

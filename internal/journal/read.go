@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
@@ -49,6 +50,7 @@ func (j *Journal) Entries(ctx context.Context, from Position, n int) ([]Entry, P
 		list, err := j.readFile(ctx, f, from, n)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, berrors.ErrDatabaseNotOpen):
+			j.isGone(f, last)
 			continue // closed, packed or deleted meanwhile: look again
 		case errors.Is(err, durable.ErrDamaged):
 			j.o.Log.Error().Err(err).Msg("journal: damaged file found while reading")
@@ -152,7 +154,13 @@ func (j *Journal) check(ctx context.Context, f file) error {
 	if f.checked {
 		return nil
 	}
-	if err := j.o.Verify(ctx, f.path); err != nil {
+	err := j.o.Verify(ctx, f.path)
+	if errors.Is(err, ErrOneMeta) {
+		if err = fmt.Errorf("%w: %w", durable.ErrDamaged, err); j.isEnough(f) {
+			err = nil
+		}
+	}
+	if err != nil {
 		return err
 	}
 	j.mu.Lock()
@@ -163,6 +171,41 @@ func (j *Journal) check(ctx context.Context, f file) error {
 		}
 	}
 	return nil
+}
+
+// isEnough reports whether a closed file of which one meta page is damaged has all
+// its entries. It is told of, and rewritten.
+func (j *Journal) isEnough(f file) bool {
+	var s segment
+	err := view(f.path, func(tx *bolt.Tx) (err error) { s, err = readSegment(tx); return err })
+	if err != nil || f.end != noEnd && s.size < f.end {
+		return false
+	}
+	j.mu.Lock()
+	for i := range j.files {
+		if j.files[i].path == f.path {
+			j.files[i].packed, j.files[i].spoilt = false, true
+		}
+	}
+	j.mu.Unlock()
+	j.tellLoss(wire.ReasonDamaged, []byte(filepath.Base(f.path)), "the file "+filepath.Base(f.path)+" was damaged, and its entries are all there")
+	poke(j.work)
+	return true
+}
+
+// isGone takes a closed file out that somebody deleted; the keeper tells of it.
+func (j *Journal) isGone(f file, last bool) {
+	if _, err := os.Stat(f.path); last || !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	j.upkeep.Lock() // not while it is rewritten
+	defer j.upkeep.Unlock()
+	if _, err := os.Stat(f.path); errors.Is(err, fs.ErrNotExist) {
+		j.mu.Lock()
+		j.forget(f.path)
+		j.mu.Unlock()
+		poke(j.work)
+	}
 }
 
 // isDamaged has a damaged file set aside: a closed one here, the current one

@@ -80,6 +80,9 @@ func lookAt(dir string, acks []wire.Ref) error {
 	if err != nil {
 		return err
 	}
+	if err := quiet(dir, fo); err != nil {
+		return err
+	}
 	got := map[wire.Ref]int{}
 	var next Position
 	for _, f := range fo.files {
@@ -137,6 +140,36 @@ func shm(t *testing.T) string {
 	return dir
 }
 
+// quiet returns what would raise an alarm at the next start: the epochs file is not
+// what was written, names a file that is not there, or the anchor is ahead of the
+// entries.
+func quiet(dir string, fo folder) error {
+	a := NewestAnchor(besides(dir).Anchors())
+	size, known := uint64(0), false
+	for _, f := range fo.files {
+		if f.epoch != a.Epoch {
+			continue
+		}
+		known = true
+		err := view(f.path, func(tx *bolt.Tx) error {
+			s, err := readSegment(tx)
+			size = s.size
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, goesOn := fo.current()
+	switch lost := fo.missing(); {
+	case fo.bad, len(lost) > 0, len(fo.files) > 0 && !goesOn:
+		return fmt.Errorf("epochs file bad: %t, missing %v, goes on: %t", fo.bad, lost, goesOn)
+	case a.Epoch != 0 && (!known || size < a.Size):
+		return fmt.Errorf("anchored %d entries of epoch %016x, there are %d", a.Size, a.Epoch, size)
+	}
+	return nil
+}
+
 func TestReplay(t *testing.T) {
 	needStrace(t)
 	images := 1200
@@ -146,6 +179,9 @@ func TestReplay(t *testing.T) {
 		images = 200
 	}
 	rec := record(t, "")
+	if n := rec.putInPlace("anchor"); n < 3 {
+		t.Fatalf("the record has %d anchors", n)
+	}
 	base := shm(t)
 	var n, started atomic.Int64
 	var workers sync.WaitGroup
@@ -231,4 +267,14 @@ func TestReplayControl(t *testing.T) {
 		}
 	}
 	t.Fatal("a writer that does not sync was not caught")
+}
+
+// putInPlace counts how often a file was renamed to a name.
+func (r *recording) putInPlace(name string) (n int) {
+	for _, o := range r.names {
+		if o.call == "renameat" && o.to == name {
+			n++
+		}
+	}
+	return n
 }

@@ -99,6 +99,10 @@ func (k *keeper) prune(ctx context.Context, used int64) error {
 			return fmt.Errorf("journal the deletion of %s: %w", f.path, err)
 		}
 		used -= fileBytes(f.path)
+		k.anchors.soon() // it must not name what goes
+		if err := k.keepAnchor(ctx); err != nil {
+			k.log("keep an anchor", err)
+		}
 		if err := k.remove(f.path); err != nil {
 			return err
 		}
@@ -164,6 +168,13 @@ func span(epoch, first, end uint64) []byte {
 }
 
 func (k *keeper) remove(path string) error {
+	// A file that is named and not there was taken away.
+	k.log("name a file no more", k.nameFiles(func(name string) naming {
+		if name == filepath.Base(path) {
+			return unnamed
+		}
+		return named
+	}))
 	k.upkeep.Lock()
 	defer k.upkeep.Unlock()
 	k.mu.Lock()

@@ -33,7 +33,8 @@ type Report struct {
 // missing, that the entries hash to the root that was written with the last of
 // them, and that their leaves are those of tree.db where that is there. A fault in the pages
 // can end the process, and leaves a goroutine behind: see VerifyBy. Bad content is an error that wraps
-// durable.ErrDamaged.
+// durable.ErrDamaged; where only one of bbolt's two meta pages is good it wraps
+// ErrOneMeta, and the report is of what that one shows.
 func Verify(path string) (Report, error) {
 	var r Report
 	err := view(path, func(tx *bolt.Tx) (err error) {
@@ -45,11 +46,26 @@ func Verify(path string) (Report, error) {
 		r, err = verifyEntries(tx, path)
 		return err
 	})
+	if err == nil {
+		err = needBothMetas(path)
+	}
 	if err != nil {
 		return r, fmt.Errorf("verify %s: %w", path, err)
 	}
 	return r, nil
 }
+
+func needBothMetas(path string) error {
+	both, err := bothMetas(path)
+	if err == nil && !both {
+		err = ErrOneMeta
+	}
+	return err
+}
+
+// ErrOneMeta means a file of which one meta page is not valid: what can be read is
+// good, and the last commit may be missing.
+var ErrOneMeta = errors.New("one of its two meta pages is damaged, so the last entries may be missing")
 
 func verifyEntries(tx *bolt.Tx, path string) (Report, error) {
 	s, err := readSegment(tx)
@@ -93,6 +109,7 @@ const (
 
 	exitGood       = 0
 	exitDamaged    = 1
+	exitOneMeta    = 3
 	exitNotChecked = 75 // EX_TEMPFAIL of sysexits.h
 )
 
@@ -105,6 +122,9 @@ func VerifyMain(path string, w io.Writer) int {
 	case err == nil:
 		fmt.Fprintf(w, "epoch %016x, entries %d to %d, root %s\n", r.Epoch, r.First, r.Next, r.Root)
 		return exitGood
+	case errors.Is(err, ErrOneMeta):
+		fmt.Fprintln(w, err)
+		return exitOneMeta
 	case errors.Is(err, durable.ErrDamaged):
 		fmt.Fprintln(w, err)
 		return exitDamaged
@@ -129,6 +149,8 @@ func VerifyBy(command string, args ...string) func(context.Context, string) erro
 			return fmt.Errorf("verify %s in its own process: %w: %w", path, durable.ErrDamaged, errEndless)
 		case ctx.Err() != nil:
 			return fmt.Errorf("verify %s: %w", path, ctx.Err())
+		case errors.As(err, &exit) && exit.ExitCode() == exitOneMeta:
+			return fmt.Errorf("verify %s in its own process: %w", path, ErrOneMeta)
 		case errors.As(err, &exit) && exit.ExitCode() != exitNotChecked && !killed(exit):
 			return fmt.Errorf("verify %s in its own process: %w: %v: %s", path, durable.ErrDamaged, err, firstLine(out))
 		}

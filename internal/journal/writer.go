@@ -37,6 +37,10 @@ func (j *Journal) Run(ctx context.Context) error {
 	w.loop(ctx)
 	keeper.Wait()
 	w.loop(ctx) // what the keeper had to say
+	j.anchors.soon()
+	if err := j.keepAnchor(context.WithoutCancel(ctx)); err != nil {
+		j.o.Log.Error().Err(err).Msg("journal: can't keep an anchor")
+	}
 	w.close()
 	return nil
 }
@@ -51,6 +55,7 @@ type writer struct {
 	tree  tree.Range  // as committed; its size is the next sequence
 	later uint64      // sequence before which no rotation is tried
 	cite  *ending     // set when the open epoch was given up
+	begun uint64      // epoch of which nobody knows if it began; 0: none
 	info  os.FileInfo // of the current file, to see that it is still there
 }
 
@@ -61,7 +66,10 @@ type ending struct {
 	root    tlog.Hash
 	reason  wire.Reason
 	damaged string // path of the file to set aside
-	entry   *item  // made once, however often the new epoch has to be tried
+	// elsewhere: the size is not that of what is on this disk, which ends where
+	// nobody knows.
+	elsewhere bool
+	entry     *item // made once, however often the new epoch has to be tried
 }
 
 // loop commits until ctx ends and nothing is left to write.
@@ -249,6 +257,8 @@ func (w *writer) due() bool {
 
 // rotate begins the next file of the epoch.
 func (w *writer) rotate() error {
+	w.j.index.Lock()
+	defer w.j.index.Unlock()
 	if err := w.j.injected("create"); err != nil {
 		return err
 	}
@@ -272,7 +282,8 @@ func (w *writer) rotate() error {
 	}
 	w.use(closed, db, file{epoch: s.epoch, first: s.start.Size(), path: path}, s.made)
 	old.Close() // waits for readers, who are quick
-	poke(w.j.work)
+	w.j.anchors.soon()
+	poke(w.j.work) // names the file in the epochs file, too
 	return nil
 }
 
