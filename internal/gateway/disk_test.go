@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,4 +94,56 @@ func TestDamagedGrants(t *testing.T) {
 		st, err := h.client.Status(t.Context())
 		return err == nil && st.Grants.Copies == 2
 	})
+}
+
+// TestTakenJournal: entries that somebody takes away while the daemon is stopped
+// are missed at the next start: an entry that is an alarm, and a line under "to do"
+// whose advice ends it.
+func TestTakenJournal(t *testing.T) {
+	for name, c := range map[string]struct {
+		take  func(journal string) error
+		entry string
+	}{
+		"entries": {func(dir string) error {
+			files, err := filepath.Glob(filepath.Join(dir, "*-*.db"))
+			for _, f := range files {
+				err = errors.Join(err, os.Remove(f))
+			}
+			return err
+		}, "damaged missing_file"},
+		"the folder":   {os.RemoveAll, "damaged set_back"},
+		"its contents": {func(dir string) error { return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)) }, "damaged set_back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.start()
+			h.wiegand(123, 4567)
+			h.eventually("an entry", h.has("front access granted granted", 1))
+			h.end()
+			dir := filepath.Join(h.dir, "state", "journal")
+			must(t, c.take(dir))
+			h.start()
+			h.eventually("the loss is an entry", h.has(c.entry, 1))
+			problem := func() string {
+				st, err := h.client.Status(t.Context())
+				must(t, err)
+				for _, p := range st.Problems {
+					if strings.HasPrefix(p, "the journal: ") {
+						return p
+					}
+				}
+				return ""
+			}
+			text := problem()
+			_, file, ok := strings.Cut(text, "then remove ")
+			if !ok {
+				t.Fatalf("under to do: %q", text)
+			}
+			must(t, os.Remove(file))
+			if again := problem(); again != "" {
+				t.Errorf("still under to do: %q", again)
+			}
+			h.wiegandOpens("a known card opens")
+		})
+	}
 }

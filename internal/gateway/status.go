@@ -161,6 +161,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	list = append(list, grantProblems(g.keyring.Status(), g.keyring.Registry() != nil)...)
 	list = append(list, g.uplinkProblems(s.Uplink)...)
 	list = append(list, g.setAsideProblems()...)
+	list = append(list, g.lostProblems()...)
 	if doubt := g.clock.doubt(); doubt != "" {
 		add("%s", doubt)
 	}
@@ -181,6 +182,15 @@ func (g *Gateway) setAsideProblems() (list []string) {
 		for _, f := range found {
 			list = append(list, fmt.Sprintf("a damaged file was set aside: %s. Look after the disk; copy the file away, then remove it here", f))
 		}
+	}
+	return list
+}
+
+// lostProblems tells what the journal found to be missing or changed, until
+// somebody has seen to it.
+func (g *Gateway) lostProblems() (list []string) {
+	for _, what := range g.journal.Lost() {
+		list = append(list, fmt.Sprintf("the journal: %s. Find out who or what did that, a hand or the disk; then remove %s", what, g.journal.LostFile()))
 	}
 	return list
 }

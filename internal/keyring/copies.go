@@ -23,8 +23,9 @@ type copyFile struct {
 	hash    wire.Hash   // of its manifest
 	buckets []wire.Hash // of its buckets, by their bytes
 	version uint64
-	over    int   // how many of the grants that are over it holds: so many of the first; -1: unknown
-	err     error // of the last use
+	over    int    // how many of the grants that are over it holds: so many of the first; -1: unknown
+	err     error  // of the last use
+	journal []byte // where the journal is; nil: unknown
 }
 
 // stored is what a file holds.
@@ -155,7 +156,9 @@ func (c *copyFile) replace(l *list, over *tombstones) error {
 	if err := removeFile(next); err != nil {
 		return err
 	}
-	if err := durable.Create(next, func(tx *bolt.Tx) error { return put(tx, l, nil, over, -1) }); err != nil {
+	if err := durable.Create(next, func(tx *bolt.Tx) error {
+		return errors.Join(put(tx, l, nil, over, -1), putAnchor(tx, c.journal))
+	}); err != nil {
 		return err
 	}
 	return durable.Rename(next, c.path)

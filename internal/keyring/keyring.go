@@ -88,6 +88,7 @@ type Keyring struct {
 	kept     bool      // a file says so
 	refusal  *Refusal  // the last list that was not taken; nil: none since the last that was
 	copies   [2]*copyFile
+	anchors  [][]byte // of the journal, as the copies have them
 	damage   []string
 	marks    marks
 	labels   labels
@@ -127,6 +128,7 @@ func Open(o Options) (*Keyring, error) {
 	for i, name := range []string{"grants-a.db", "grants-b.db"} {
 		k.copies[i] = &copyFile{path: filepath.Join(o.Dir, name)}
 	}
+	k.readAnchors()
 	k.load()
 	return k, nil
 }
