@@ -18,6 +18,7 @@ type batchWork struct {
 	sealed   []byte
 	body     []byte // of batch
 	envelope []byte
+	machine  []byte // public key of the gateway
 	leaves   []tlog.Hash
 	notes    []note
 }
@@ -36,7 +37,7 @@ type note struct {
 var errCheckpoint = errors.New("the signature on the checkpoint does not verify")
 
 func openBatch(m message, payload []byte) (*batchWork, error) {
-	w := &batchWork{envelope: m.payload}
+	w := &batchWork{envelope: m.payload, machine: m.key.Public}
 	if err := wire.Decode(payload, &w.batch); err != nil {
 		return nil, err
 	}
@@ -127,10 +128,34 @@ func (w *batchWork) store(t *txn, g *gateway) error {
 		}
 	}
 	t.reached(l, g, w.batch.Epoch, before, w.leaves[fresh:])
+	if next == 0 {
+		if err := w.begins(t, g, l.id); err != nil {
+			return err
+		}
+	}
 	if err := t.setRange(l.id, w.batch.Epoch, r); err != nil {
 		return err
 	}
 	return w.add(t, l.id, next, int(fresh))
+}
+
+// begins raises an alarm where a gateway begins an epoch that cites none before,
+// although it had some: its journal was deleted. A machine in another's place has
+// another key.
+func (w *batchWork) begins(t *txn, g *gateway, id int64) error {
+	again, err := t.Begins(id, w.machine)
+	if err != nil || !again {
+		return err
+	}
+	if h, err := wire.DecodeHeader(w.batch.Headers[0]); err == nil && h.Kind == wire.KindEpoch && len(h.Detail) > 0 {
+		return nil // which is an alarm of its own
+	}
+	header, err := wire.Header{Kind: wire.KindEpoch, Reason: wire.ReasonCitesNone, Wall: t.now.UnixMilli()}.Encode()
+	if err != nil {
+		return err
+	}
+	t.front.o.Log.Error().Str("gateway", g.address).Msg("a new epoch of its journal cites none before: the journal was deleted, or entries are hidden")
+	return t.AddAlarm(store.Alarm{Gateway: id, Epoch: w.batch.Epoch, Header: header, Stored: true, Heard: t.now}, maxNotices)
 }
 
 // add stores the entries from the i-th on, whose sequence number is first.

@@ -2,7 +2,10 @@ package registry
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/binary"
+	"slices"
 	"testing"
 	"time"
 
@@ -438,5 +441,60 @@ func TestFormats(t *testing.T) {
 	s.silent(s.g.say(wire.TypeHello, hello2()))
 	if s.ask(wire.TypeHello, s.g.hello()); s.g.format != 1 {
 		t.Errorf("a front a version behind answers a hello in format %d", s.g.format)
+	}
+}
+
+// TestEpochThatCitesNone: a gateway whose journal was deleted begins anew as if
+// nothing had been. That is an alarm; a new machine, the first epoch, and one that
+// cites are none.
+func TestEpochThatCitesNone(t *testing.T) {
+	s := newScene(t)
+	alarms := func() (found []string) {
+		all, err := s.front.client.Alarms(t.Context(), "", 100)
+		s.must(err)
+		for _, a := range all {
+			found = append(found, a.Kind+" "+a.Reason)
+		}
+		return found
+	}
+	send := func(epoch uint64, key ed25519.PrivateKey, cite []byte) {
+		t.Helper()
+		g := s.g
+		g.epoch, g.key, g.headers, g.whos, g.ranges = epoch, key, nil, nil, g.ranges[:1]
+		if cite != nil {
+			g.add(wire.Header{Kind: wire.KindEpoch, Reason: wire.ReasonDamaged, Detail: cite}, false)
+		}
+		g.fill(3)
+		s.ask(wire.TypeBatch, g.batch(0, len(g.headers)))
+	}
+	own := s.g.key
+	s.ask(wire.TypeHello, s.g.hello())
+	send(7, own, nil)
+	if got := alarms(); len(got) != 0 {
+		t.Fatalf("the first epoch: %q", got)
+	}
+	send(8, own, binary.BigEndian.AppendUint64(nil, 7))
+	if got := alarms(); !slices.Equal(got, []string{"epoch damaged_file"}) {
+		t.Fatalf("one that cites: %q", got)
+	}
+	send(9, own, nil)
+	if got := alarms(); len(got) != 2 || !slices.Contains(got, "epoch cites_none") {
+		t.Fatalf("one that cites none: %q", got)
+	}
+	s.ask(wire.TypeBatch, s.g.batch(0, 3)) // said again
+	if got := alarms(); len(got) != 2 {
+		t.Fatalf("again: %q", got)
+	}
+	other := newKey(t)
+	s.g.key = other
+	_, err := s.front.putHouse(t.Context(), s.house(2, s.g))
+	s.must(err)
+	send(10, other, nil)
+	if got := alarms(); len(got) != 2 {
+		t.Errorf("another machine: %q", got)
+	}
+	send(11, other, nil)
+	if got := alarms(); len(got) != 3 {
+		t.Errorf("its journal deleted: %q", got)
 	}
 }

@@ -17,6 +17,8 @@ var schema = []string{
 		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, number BIGINT NOT NULL,
 		size BIGINT NOT NULL, tree BYTEA NOT NULL, stored_at BIGINT NOT NULL,
 		PRIMARY KEY (gateway, epoch))`,
+	// The key of the machine that sent the newest epoch of a gateway.
+	`CREATE TABLE IF NOT EXISTS machines (gateway BIGINT PRIMARY KEY, public BYTEA NOT NULL)`,
 	// What the witness cosigned last of each epoch; time in unix s.
 	`CREATE TABLE IF NOT EXISTS cosigned (
 		gateway BIGINT NOT NULL, epoch BIGINT NOT NULL, size BIGINT NOT NULL, root BYTEA NOT NULL, time BIGINT NOT NULL,

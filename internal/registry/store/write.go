@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -121,6 +122,21 @@ func (tx *Tx) SetRange(gateway int64, epoch uint64, r tree.Range, at time.Time) 
 		return fmt.Errorf("range of epoch %016x: %w", epoch, err)
 	}
 	return nil
+}
+
+// Begins notes that a machine of this key begins a new epoch, and reports whether
+// the same machine had others before.
+func (tx *Tx) Begins(gateway int64, public []byte) (again bool, err error) {
+	var old []byte
+	rows, err := tx.query(`SELECT public FROM machines WHERE gateway = $1`, gateway)
+	if err = first(rows, err, &old); err != nil && !errors.Is(err, ErrNotFound) {
+		return false, fmt.Errorf("machine of a gateway: %w", err)
+	}
+	if bytes.Equal(old, public) {
+		return true, nil
+	}
+	return false, tx.exec(`INSERT INTO machines (gateway, public) VALUES ($1, $2) ON CONFLICT (gateway) DO UPDATE SET public = excluded.public`,
+		gateway, public)
 }
 
 // Cosign notes that the witness is to cosign an epoch at this size, root and time
