@@ -223,6 +223,7 @@ func (k *Keyring) store(l *list) error {
 			k.recover(c)
 		}
 		err := c.write(l, &k.over)
+		k.didWrite()
 		if errors.Is(err, durable.ErrDamaged) { // found while writing: make it anew
 			k.putAside(c.path)
 			err = c.write(l, &k.over)

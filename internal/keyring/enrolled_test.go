@@ -105,14 +105,17 @@ func must(t testing.TB, err error) {
 }
 
 // openEnrolled opens the keyring of a folder that enrol has filled.
-func openEnrolled(t testing.TB, dir string) *Keyring {
+func openEnrolled(t testing.TB, dir string) *Keyring { return openWith(t, dir, func(*Options) {}) }
+
+func openWith(t testing.TB, dir string, change func(*Options)) *Keyring {
 	t.Helper()
 	keys, err := LoadKeys(filepath.Join(dir, "keys"))
 	if keys.Registry == nil { // a key that is missing, a house whose issuer is gone: the keyring goes on
 		t.Fatal(err)
 	}
-	k, err := Open(Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: keys, Log: zerolog.Nop(),
-		Now: func() time.Time { return issuedAt }})
+	o := Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: keys, Log: zerolog.Nop(), Now: func() time.Time { return issuedAt }}
+	change(&o)
+	k, err := Open(o)
 	must(t, err)
 	t.Cleanup(func() { k.Close() })
 	return k

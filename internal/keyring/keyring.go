@@ -90,6 +90,7 @@ type Keyring struct {
 	copies   [2]*copyFile
 	anchors  [][]byte // of the journal, as the copies have them
 	damage   []string
+	wrote    func() // of tests: after each write that a power cut can't halve
 	marks    marks
 	labels   labels
 	setAside []string

@@ -141,6 +141,7 @@ func (k *Keyring) read(name string, v any) {
 }
 
 func (k *Keyring) save(name string, v any) error {
+	defer k.didWrite()
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)

@@ -283,6 +283,7 @@ func (k *Keyring) sweep() {
 		return
 	}
 	for _, h := range done {
+		k.didWrite()
 		if err := k.removeRecord(h); err != nil {
 			k.opts.Log.Error().Err(err).Msg("settled record can't be erased")
 			left = append(left, h) // tried again

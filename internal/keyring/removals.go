@@ -51,6 +51,7 @@ func (k *Keyring) readRemovals() (r removals) {
 // keepRemovals makes the file say what is laid over the list, and what the list
 // takes that is not stored; with nothing to say there is none.
 func (k *Keyring) keepRemovals(storing bool) error {
+	defer k.didWrite()
 	r := removals{restraint: k.limits.and(k.pending), Storing: storing}
 	if k.storing != nil {
 		r.Next = hexHash(k.storing.hash)
@@ -69,6 +70,12 @@ func (k *Keyring) keepRemovals(storing bool) error {
 	}
 	k.kept = true
 	return durable.WriteFile(k.removalsPath(), withSum(body), 0o600)
+}
+
+func (k *Keyring) didWrite() {
+	if k.wrote != nil {
+		k.wrote()
+	}
 }
 
 // overFile was the list of grants that are over before they stood with the list.

@@ -1,0 +1,178 @@
+package keyring
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// snapshots copies the folders of a keyring after each of its writes, as power
+// would leave them that goes then.
+func snapshots(t testing.TB, k *Keyring) *[]string {
+	t.Helper()
+	all := new([]string)
+	from := filepath.Dir(k.opts.Dir)
+	k.wrote = func() {
+		to := t.TempDir()
+		must(t, os.CopyFS(to, os.DirFS(from)))
+		*all = append(*all, to)
+	}
+	return all
+}
+
+// TestKilledAtEveryWrite: wherever power goes while a list is applied, what it
+// takes is in force before the first card of the next run, the hello names a list
+// that a file holds, nothing is told as damage, and the list is taken again.
+func TestKilledAtEveryWrite(t *testing.T) {
+	k, _ := enrolled(t)
+	g := newLog()
+	for i := byte(1); i <= 6; i++ {
+		g.set(i, int(i), atDoors(1))
+	}
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, k))
+	must(t, k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpEnd, 6, 20))))
+	first := k.Status().Hash
+	g.set(1, 1, revoke)
+	delete(g.rows, wire.ID{2})
+	g.set(3, 3, inState(wire.GrantSuspended))
+	g.set(4, 4, until(issuedAt))
+	g.set(5, 5, atDoors(2))
+	g.set(7, 7)
+	u := g.issue(t, wire.LogFormat)
+	all := snapshots(t, k)
+	must(t, k.Apply(u))
+	k.wrote = nil
+	if n := len(*all); n < 5 {
+		t.Fatalf("%d writes", n)
+	}
+	taken := map[int]access.Reason{1: access.ReasonRevoked, 3: access.ReasonSuspended, 4: access.ReasonExpired, 5: access.ReasonWrongDoor, 6: access.ReasonRevoked}
+	stored := 0
+	for i, dir := range *all {
+		k := openEnrolled(t, dir)
+		for card, why := range taken {
+			if got := ask(k, credential(card)); got != why {
+				t.Errorf("after write %d: card %d: %d, want %d", i, card, got, why)
+			}
+		}
+		if got := ask(k, credential(2)); got == access.ReasonGranted {
+			t.Errorf("after write %d: a grant that is named no more opens", i)
+		}
+		s := k.Status()
+		if len(s.Damage)+len(s.SetAside) > 0 || s.Version != s.InForce || !s.Copies[0].Good || !s.Copies[1].Good {
+			t.Errorf("after write %d: %+v", i, s)
+		}
+		if s.Hash != first {
+			stored++
+		}
+		must(t, g.give(t, k))
+		want(t, k, credential(7), access.ReasonGranted)
+		if s := k.Status(); s.Version != 2 || s.Over != 2 || s.Unproved != nil {
+			t.Errorf("applied again after write %d: %+v", i, s)
+		}
+		if _, err := os.Stat(k.removalsPath()); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the small file stays: %v", err)
+		}
+		if k = restarted(t, k); len(k.limits.Rows) > 0 {
+			t.Errorf("after write %d something is still laid over the list", i)
+		}
+	}
+	if stored == 0 || stored == len(*all) {
+		t.Fatalf("%d of %d have the new list", stored, len(*all))
+	}
+}
+
+// TestNamedWhenStored: a list that no disk takes is in force, and not named.
+func TestNamedWhenStored(t *testing.T) {
+	k, _ := enrolled(t)
+	g := newLog()
+	g.set(1, 1)
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, k))
+	paths := []string{k.copies[0].path, k.copies[1].path}
+	for _, c := range k.copies {
+		c.path, c.known = filepath.Join(k.opts.Dir, marksFile, "grants.db"), false
+	}
+	g.set(1, 1, revoke)
+	g.issue(t, wire.LogFormat)
+	if err := g.give(t, k); !errors.Is(err, ErrNotDurable) {
+		t.Fatal(err)
+	}
+	want(t, k, credential(1), access.ReasonRevoked)
+	if s := k.Status(); s.Version != 1 || s.Hash != g.hashes[0] || s.InForce != 2 {
+		t.Fatalf("status %+v", s)
+	}
+	for i, c := range k.copies {
+		c.path = paths[i]
+	}
+	dir := t.TempDir()
+	must(t, os.CopyFS(dir, os.DirFS(filepath.Dir(k.opts.Dir))))
+	other := openEnrolled(t, dir) // power went before the disk was mended
+	want(t, other, credential(1), access.ReasonRevoked)
+	k.mu.Lock()
+	must(t, k.store(k.list))
+	k.mu.Unlock()
+	if s := k.Status(); s.Version != 2 || s.Hash != g.hashes[1] {
+		t.Fatalf("status %+v", s)
+	}
+}
+
+// TestFilesThatAreNotAsLeft: a copy that is older than the other, emptied, garbled
+// or deleted is told once, and mended from the other; what is over stays so.
+func TestFilesThatAreNotAsLeft(t *testing.T) {
+	ruin := func(path string, b []byte) error { return os.WriteFile(path, b, 0o600) }
+	for name, c := range map[string]struct {
+		do    func(path string, old []byte) error
+		told  string
+		aside bool
+	}{
+		"older":   {ruin, " behind", false},
+		"deleted": {func(path string, _ []byte) error { return os.Remove(path) }, " missing", false},
+		"emptied": {func(path string, _ []byte) error { return ruin(path, nil) }, "", true},
+		"garbled": {func(path string, old []byte) error { return ruin(path, make([]byte, len(old))) }, "", true},
+	} {
+		for _, file := range []string{"grants-a.db", "grants-b.db"} {
+			t.Run(name+" "+file, func(t *testing.T) {
+				k, _ := enrolled(t)
+				g := newLog()
+				g.set(1, 1)
+				g.set(2, 2)
+				g.issue(t, wire.LogFormat)
+				must(t, g.give(t, k))
+				old := readFile(t, fileOf(k, file))
+				delete(g.rows, wire.ID{1})
+				g.issue(t, wire.LogFormat)
+				must(t, g.give(t, k))
+				must(t, k.Close())
+				must(t, c.do(fileOf(k, file), old))
+				k = openEnrolled(t, filepath.Dir(k.opts.Dir))
+				s := k.Status()
+				if c.aside != (len(s.SetAside) == 1) || !c.aside && !slices.Equal(s.Damage, []string{file + c.told}) {
+					t.Fatalf("told %q, set aside %q", s.Damage, s.SetAside)
+				}
+				if s.Over != 1 || s.Version != 2 || !s.Copies[0].Good || !s.Copies[1].Good {
+					t.Fatalf("status %+v", s)
+				}
+				k = restarted(t, k)
+				if s := k.Status(); len(s.Damage)+len(s.SetAside) > 0 || s.Over != 1 {
+					t.Fatalf("told again: %+v", s)
+				}
+			})
+		}
+	}
+	k, _ := enrolled(t)
+	g := newLog()
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, k))
+	must(t, k.Close())
+	must(t, os.Remove(fileOf(k, marksFile)))
+	if k = openEnrolled(t, filepath.Dir(k.opts.Dir)); !slices.Equal(k.Status().Damage, []string{marksFile + " missing"}) {
+		t.Fatalf("told %q", k.Status().Damage)
+	}
+}
