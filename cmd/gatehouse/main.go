@@ -33,7 +33,8 @@ type cli struct {
 	JSON   bool   `help:"Print JSON for programs."`
 
 	Status   statusCmd   `cmd:"" help:"Show how the gateway, its doors and its log are."`
-	Log      logCmd      `cmd:"" help:"Show what happened at the doors: times and doors, nobody's card."`
+	Log      logCmd      `cmd:"" help:"Show faults, alarms and what was done here; nobody's comings and goings."`
+	Door     doorCmd     `cmd:"" help:"Test a door."`
 	Release  releaseCmd  `cmd:"" help:"Let people through a door now."`
 	Init     initCmd     `cmd:"" help:"Make the keys of a building."`
 	Enrol    enrolCmd    `cmd:"" help:"Make this gateway known to a central registry."`

@@ -71,7 +71,7 @@ func readerName(o control.OSDP) string {
 }
 
 func busState(o control.OSDP) string {
-	s := fmt.Sprintf("%d polls, %d retries, %d bad frames", o.Polls, o.Retries, o.Bad)
+	s := fmt.Sprintf("%d retries, %d bad frames", o.Retries, o.Bad)
 	if o.BadMACs > 0 {
 		s += fmt.Sprintf(", %d BAD MACS", o.BadMACs)
 	}

@@ -23,7 +23,7 @@ func writeStatus(w io.Writer, st control.Status) {
 	fmt.Fprintf(w, "%s / %s   gatehoused %s, up since %s\n\n", st.Building, st.Gateway, st.Version, local(st.Started))
 	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, d := range st.Doors {
-		fmt.Fprintf(t, "door %s\t%s\tlock %s\tcontact %s\n", d.ID, d.State, d.Lock, d.Contact)
+		fmt.Fprintf(t, "door %s\t%s\tlock %s\n", d.ID, d.State, d.Lock)
 		for _, dev := range d.Devices {
 			fmt.Fprintf(t, "  %s\t%s\t%s\n", dev.ID, dev.Type, deviceState(dev))
 		}
@@ -33,7 +33,7 @@ func writeStatus(w io.Writer, st control.Status) {
 	}
 	fmt.Fprintf(t, "clock\t%s\t%s\n", local(st.Clock.Now), clockState(st.Clock))
 	fmt.Fprintf(t, "grants\t%d\t%s\n", st.Grants.Count, grantsState(st.Grants))
-	fmt.Fprintf(t, "log\t%d entries\t%s\n", st.Journal.Entries, journalState(st.Journal))
+	fmt.Fprintf(t, "log\tepoch %s\t%s\n", st.Journal.Epoch, journalState(st.Journal))
 	if st.Uplink == nil {
 		fmt.Fprintf(t, "registry\tnone\tthe house is by itself\n")
 	} else {
@@ -91,29 +91,19 @@ func grantsState(g control.Grants) string {
 }
 
 func journalState(j control.Journal) string {
-	s := fmt.Sprintf("%.1f MB (%d %%), epoch %s", float64(j.Bytes)/1e6, j.Percent, j.Epoch)
-	if j.Queued > 0 || j.Dropped > 0 {
-		s += fmt.Sprintf(", %d waiting, %d dropped", j.Queued, j.Dropped)
-	}
 	if j.Degraded != "" {
-		s += ", NOT DURABLE: " + j.Degraded
+		return "NOT DURABLE: " + j.Degraded
 	}
-	return s
+	return "durable"
 }
 
 func uplinkState(u control.Uplink) string {
 	s := u.State
-	if u.Behind > 0 {
-		s += fmt.Sprintf(", %d entries wait", u.Behind)
-	}
 	if u.Records > 0 {
 		s += fmt.Sprintf(", %d tenancy records wait", u.Records)
 	}
 	if u.List > u.InForce {
 		s += fmt.Sprintf(", list %d is newer than the one here", u.List)
-	}
-	if u.LastAck != nil {
-		s += ", last answer " + local(*u.LastAck)
 	}
 	if u.Problem != "" {
 		s += ", NOT CONFIRMED: " + u.Problem

@@ -12,7 +12,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"gatehouse/internal/control"
 	"gatehouse/internal/journal"
 )
 
@@ -22,20 +21,19 @@ func (p *play) audit() error {
 	if p.ctx.Err() != nil {
 		return p.ctx.Err()
 	}
-	s, root, err := p.recompute()
+	r, err := p.recompute()
 	if err != nil {
 		return err
 	}
 	b := newBook(p.killNth, p.remote)
-	if err := p.client.Log(p.ctx, -1, false, b.add); err != nil {
+	if err := p.entries(b.add); err != nil {
 		return err
 	}
 	world := p.world.copied()
 	p.table(world, b)
 	lost, unexplained, wrong := b.compare(world)
 	fmt.Fprintf(p.out, "\nlost %d, unexplained %d, of %d entries\n", lost, unexplained, b.entries)
-	fmt.Fprintf(p.out, "root of the log's tree, hashed anew from the %d entries on disk: %s\n", s.Entries, root)
-	fmt.Fprintf(p.out, "root that the daemon gives:                                  %s\n", s.Root)
+	fmt.Fprintf(p.out, "root of the log's tree, hashed anew from the %d entries on disk, and found beside them: %s\n", r.Next, r.Root)
 	if k := (row{yard, atKill}); world[k] > b.count(k) {
 		fmt.Fprintln(p.out, "the kill -9 took one entry, as it may: that the lock was released. The card that it was released for is in the log")
 	}
@@ -45,11 +43,8 @@ func (p *play) audit() error {
 	if b.fullDisk > 0 {
 		fmt.Fprintf(p.out, "the disk is %d %% full, and the log says so\n", b.fullDisk)
 	}
-	if root != s.Root {
-		return errors.New("the entries on disk do not hash to the daemon's root")
-	}
-	if s.Entries != b.entries {
-		return fmt.Errorf("the daemon counts %d entries, its log shows %d", s.Entries, b.entries)
+	if r.Next != b.entries {
+		return fmt.Errorf("the log has %d entries, its tree %d", b.entries, r.Next)
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("the books do not match: %s", explain(wrong, world, b))
@@ -74,24 +69,20 @@ func place(door string) string {
 	return "door " + door
 }
 
-// recompute hashes the entries on disk anew and returns what the daemon says of
-// the same state. The files are copied while nothing is written, because the
-// daemon has them open.
-func (p *play) recompute() (control.Journal, string, error) {
+// recompute hashes the entries on disk anew and compares the root with the one
+// that the daemon wrote beside them. The files are copied while nothing is
+// written, because the daemon has them open.
+func (p *play) recompute() (r journal.Report, err error) {
 	for range 50 {
-		before, err := p.client.Status(p.ctx)
-		if err != nil {
-			return before.Journal, "", err
-		}
-		r, err := p.verifyCopy()
-		if err == nil && before.Journal.Queued == 0 && r.Next == before.Journal.Entries {
-			return before.Journal, r.Root.String(), nil
+		before := p.changed()
+		if r, err = p.verifyCopy(); err == nil && before.Equal(p.changed()) {
+			return r, nil
 		}
 		if err := p.wait(100 * time.Millisecond); err != nil {
-			return before.Journal, "", err
+			return r, err
 		}
 	}
-	return control.Journal{}, "", errors.New("the log on disk and the daemon's status never agreed on the number of entries")
+	return r, errors.Join(err, errors.New("the log on disk never stood still, or is not good"))
 }
 
 // verifyCopy checks copies of the journal's files and returns the report of the

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"sync"
-
-	"gatehouse/internal/control"
 )
 
 // book is the daemon's log, counted in the words of the ledger. Safe for use by
@@ -13,22 +11,33 @@ import (
 type book struct {
 	mu       sync.Mutex
 	rows     ledger
-	kinds    map[control.Ref]row // of each entry, for those that refer to it
+	kinds    map[entryRef]row // of each entry, for those that refer to it
 	entries  uint64
 	epoch    string
-	nth      int          // the daemon was killed at the n-th card granted at the yard; 0: not yet
-	killRef  *control.Ref // the entry of that card
-	slowDisk int          // entries by which the log tells of a slow disk itself
-	fullDisk uint64       // percent in use, where the log tells of a disk that is nearly full; 0: it doesn't
-	remote   bool         // a registry makes the lists: the doors can't know how many
+	nth      int       // the daemon was killed at the n-th card granted at the yard; 0: not yet
+	killRef  *entryRef // the entry of that card
+	slowDisk int       // entries by which the log tells of a slow disk itself
+	fullDisk uint64    // percent in use, where the log tells of a disk that is nearly full; 0: it doesn't
+	remote   bool      // a registry makes the lists: the doors can't know how many
 }
 
 func newBook(nth int, remote bool) *book {
-	return &book{rows: ledger{}, kinds: map[control.Ref]row{}, nth: nth, remote: remote}
+	return &book{rows: ledger{}, kinds: map[entryRef]row{}, nth: nth, remote: remote}
+}
+
+// more counts an entry unless it is counted already.
+func (b *book) more(e logEntry) error {
+	b.mu.Lock()
+	known := b.entries > 0 && e.Epoch == b.epoch && e.Sequence < b.entries
+	b.mu.Unlock()
+	if known {
+		return nil
+	}
+	return b.add(e)
 }
 
 // add counts one entry. The log is one sequence without a gap.
-func (b *book) add(e control.LogEntry) error {
+func (b *book) add(e logEntry) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.entries == 0 {
@@ -40,7 +49,7 @@ func (b *book) add(e control.LogEntry) error {
 	b.entries++
 	r, n := b.row(e)
 	b.rows[r] += n
-	ref := control.Ref{Boot: e.Boot, Counter: e.Counter}
+	ref := entryRef{Boot: e.Boot, Counter: e.Counter}
 	b.kinds[ref] = r
 	if r == (row{yard, granted}) && b.rows[r] == b.nth {
 		b.killRef = &ref
@@ -57,7 +66,7 @@ var names = map[string]string{
 
 // row says what an entry tells, and how often. What it has no word for comes
 // under its own name, where the building has nothing to put against it.
-func (b *book) row(e control.LogEntry) (row, int) {
+func (b *book) row(e logEntry) (row, int) {
 	at := func(what string) row { return row{e.Door, what} }
 	switch e.Kind {
 	case "access":

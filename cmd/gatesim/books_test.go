@@ -4,11 +4,10 @@ import (
 	"testing"
 
 	"gatehouse/device/devicetest"
-	"gatehouse/internal/control"
 )
 
 // written is a log of these entries, numbered in their order.
-func written(t *testing.T, nth int, entries ...control.LogEntry) *book {
+func written(t *testing.T, nth int, entries ...logEntry) *book {
 	t.Helper()
 	b := newBook(nth, false)
 	for i, e := range entries {
@@ -20,39 +19,39 @@ func written(t *testing.T, nth int, entries ...control.LogEntry) *book {
 	return b
 }
 
-func swiped(outcome, reason string) control.LogEntry {
-	return control.LogEntry{Kind: "access", Door: yard, Outcome: outcome, Reason: reason}
+func swiped(outcome, reason string) logEntry {
+	return logEntry{Kind: "access", Door: yard, Outcome: outcome, Reason: reason}
 }
 
 func TestCompare(t *testing.T) {
-	card, moved := swiped("granted", "granted"), control.LogEntry{Kind: "released", Door: yard, Ref: &control.Ref{Boot: 1, Counter: 0}}
+	card, moved := swiped("granted", "granted"), logEntry{Kind: "released", Door: yard, Ref: &entryRef{Boot: 1, Counter: 0}}
 	for name, c := range map[string]struct {
 		nth               int
 		world             ledger
-		log               []control.LogEntry
+		log               []logEntry
 		lost, unexplained int
 	}{
 		"nothing":                    {},
-		"all there":                  {world: ledger{{yard, granted}: 1, {yard, released}: 1}, log: []control.LogEntry{card, moved}},
-		"card lost":                  {world: ledger{{yard, granted}: 2, {yard, released}: 1}, log: []control.LogEntry{card, moved}, lost: 1},
-		"release lost":               {world: ledger{{yard, granted}: 1, {yard, released}: 1}, log: []control.LogEntry{card}, lost: 1},
-		"release that nobody saw":    {world: ledger{{yard, granted}: 1}, log: []control.LogEntry{card, moved}, unexplained: 1},
-		"other door":                 {world: ledger{{front, granted}: 1}, log: []control.LogEntry{card}, lost: 1, unexplained: 1},
-		"unknown kind":               {log: []control.LogEntry{{Kind: "gap"}}, unexplained: 1},
-		"slow disk":                  {log: []control.LogEntry{{Kind: "journal"}, {Kind: "released_late", Door: yard}}},
-		"full disk":                  {log: []control.LogEntry{{Kind: "space", Reason: "disk_full", Count: 85}}},
-		"full journal":               {log: []control.LogEntry{{Kind: "space", Reason: "none", Count: 85}}, unexplained: 1},
-		"kill took the release":      {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, log: []control.LogEntry{card}},
-		"kill left the release":      {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, log: []control.LogEntry{card, moved}},
+		"all there":                  {world: ledger{{yard, granted}: 1, {yard, released}: 1}, log: []logEntry{card, moved}},
+		"card lost":                  {world: ledger{{yard, granted}: 2, {yard, released}: 1}, log: []logEntry{card, moved}, lost: 1},
+		"release lost":               {world: ledger{{yard, granted}: 1, {yard, released}: 1}, log: []logEntry{card}, lost: 1},
+		"release that nobody saw":    {world: ledger{{yard, granted}: 1}, log: []logEntry{card, moved}, unexplained: 1},
+		"other door":                 {world: ledger{{front, granted}: 1}, log: []logEntry{card}, lost: 1, unexplained: 1},
+		"unknown kind":               {log: []logEntry{{Kind: "gap"}}, unexplained: 1},
+		"slow disk":                  {log: []logEntry{{Kind: "journal"}, {Kind: "released_late", Door: yard}}},
+		"full disk":                  {log: []logEntry{{Kind: "space", Reason: "disk_full", Count: 85}}},
+		"full journal":               {log: []logEntry{{Kind: "space", Reason: "none", Count: 85}}, unexplained: 1},
+		"kill took the release":      {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, log: []logEntry{card}},
+		"kill left the release":      {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, log: []logEntry{card, moved}},
 		"kill took the card":         {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, lost: 1},
-		"kill that moved nothing":    {nth: 1, world: ledger{{yard, granted}: 1}, log: []control.LogEntry{card, moved}, unexplained: 1},
-		"kill excuses no other door": {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1, {front, released}: 1}, log: []control.LogEntry{card}, lost: 1},
+		"kill that moved nothing":    {nth: 1, world: ledger{{yard, granted}: 1}, log: []logEntry{card, moved}, unexplained: 1},
+		"kill excuses no other door": {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1, {front, released}: 1}, log: []logEntry{card}, lost: 1},
 		"repeats and a flood": {world: ledger{{yard, denied + "unknown_card"}: 10, {yard, denied + "expired"}: 1},
-			log: []control.LogEntry{swiped("denied", "unknown_card"), swiped("denied", "expired"),
-				{Kind: "repeated", Door: yard, Count: 4, Ref: &control.Ref{Boot: 1, Counter: 0}}, {Kind: "flood", Door: yard, Count: 5}}},
+			log: []logEntry{swiped("denied", "unknown_card"), swiped("denied", "expired"),
+				{Kind: "repeated", Door: yard, Count: 4, Ref: &entryRef{Boot: 1, Counter: 0}}, {Kind: "flood", Door: yard, Count: 5}}},
 		"repeats of the wrong one": {world: ledger{{yard, denied + "unknown_card"}: 2, {yard, denied + "expired"}: 1},
-			log: []control.LogEntry{swiped("denied", "unknown_card"), swiped("denied", "expired"),
-				{Kind: "repeated", Door: yard, Count: 1, Ref: &control.Ref{Boot: 1, Counter: 1}}}, lost: 1, unexplained: 1},
+			log: []logEntry{swiped("denied", "unknown_card"), swiped("denied", "expired"),
+				{Kind: "repeated", Door: yard, Count: 1, Ref: &entryRef{Boot: 1, Counter: 1}}}, lost: 1, unexplained: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lost, unexplained, wrong := written(t, c.nth, c.log...).compare(c.world)
@@ -65,18 +64,18 @@ func TestCompare(t *testing.T) {
 
 // TestGap: a log that leaves an entry out, or goes on in another epoch, is none.
 func TestGap(t *testing.T) {
-	for name, second := range map[string]control.LogEntry{
+	for name, second := range map[string]logEntry{
 		"left out":      {Epoch: "e", Sequence: 2},
 		"twice":         {Epoch: "e", Sequence: 0},
 		"another epoch": {Epoch: "f", Sequence: 1},
 	} {
-		b := written(t, 0, control.LogEntry{Kind: "boot"})
+		b := written(t, 0, logEntry{Kind: "boot"})
 		if err := b.add(second); err == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}
 	late := newBook(0, false)
-	if err := late.add(control.LogEntry{Epoch: "e", Sequence: 1}); err == nil {
+	if err := late.add(logEntry{Epoch: "e", Sequence: 1}); err == nil {
 		t.Error("a log that begins at entry 1: taken")
 	}
 }
@@ -146,26 +145,26 @@ func TestCardForms(t *testing.T) {
 // TestCompareCopy: what the registry lacks, has twice, has made up or tells
 // otherwise is found.
 func TestCompareCopy(t *testing.T) {
-	entry := func(n uint64) control.LogEntry {
-		return control.LogEntry{Epoch: "e", Sequence: n, Boot: 1, Counter: n, Kind: "access", Door: yard, Detail: "00", BootTime: n}
+	entry := func(n uint64) logEntry {
+		return logEntry{Epoch: "e", Sequence: n, Boot: 1, Counter: n, Kind: "access", Door: yard, Detail: "00", BootTime: n}
 	}
-	asStored := func(n uint64) control.LogEntry {
+	asStored := func(n uint64) logEntry {
 		e := entry(n)
 		e.Detail, e.BootTime = "", 0
 		return e
 	}
 	other := asStored(1)
 	other.Door = front
-	log := []control.LogEntry{entry(0), entry(1), entry(2)}
+	log := []logEntry{entry(0), entry(1), entry(2)}
 	for name, c := range map[string]struct {
-		central               []control.LogEntry
+		central               []logEntry
 		lost, doubled, differ int
 	}{
-		"the same":     {central: []control.LogEntry{asStored(0), asStored(1), asStored(2)}},
-		"one lacks":    {central: []control.LogEntry{asStored(0), asStored(2)}, lost: 1},
-		"one twice":    {central: []control.LogEntry{asStored(0), asStored(1), asStored(1), asStored(2)}, doubled: 1},
-		"one made up":  {central: []control.LogEntry{asStored(0), asStored(1), asStored(2), asStored(3)}, doubled: 1},
-		"another door": {central: []control.LogEntry{asStored(0), other, asStored(2)}, differ: 1},
+		"the same":     {central: []logEntry{asStored(0), asStored(1), asStored(2)}},
+		"one lacks":    {central: []logEntry{asStored(0), asStored(2)}, lost: 1},
+		"one twice":    {central: []logEntry{asStored(0), asStored(1), asStored(1), asStored(2)}, doubled: 1},
+		"one made up":  {central: []logEntry{asStored(0), asStored(1), asStored(2), asStored(3)}, doubled: 1},
+		"another door": {central: []logEntry{asStored(0), other, asStored(2)}, differ: 1},
 		"nothing":      {lost: 3},
 	} {
 		lost, doubled, differ := compareCopy(log, c.central)

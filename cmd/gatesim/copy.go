@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
-	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
@@ -18,13 +17,13 @@ import (
 
 // audit compares doors, log and registry.
 func (p *second) audit() error {
-	if err := p.inStep("the registry has the whole log"); err != nil {
-		return err
-	}
 	if err := p.play.audit(); err != nil {
 		return err
 	}
-	var central, log []control.LogEntry
+	if err := p.inStep("the registry has the whole log"); err != nil {
+		return err
+	}
+	var central, log []logEntry
 	_, err := p.centre.front.Entries(p.ctx, api.EntryFilter{Building: secondBuilding, Limit: 1_000_000}, func(e api.Entry) error {
 		central = append(central, asLogged(e))
 		return nil
@@ -32,7 +31,7 @@ func (p *second) audit() error {
 	if err != nil {
 		return err
 	}
-	err = p.client.Log(p.ctx, -1, false, func(e control.LogEntry) error {
+	err = p.entries(func(e logEntry) error {
 		log = append(log, e)
 		return nil
 	})
@@ -44,13 +43,13 @@ func (p *second) audit() error {
 	if lost+doubled+differ > 0 {
 		return errors.New("the registry's copy is not the gateway's log")
 	}
-	return p.bothSigned()
+	return p.bothSigned(uint64(len(log)))
 }
 
 // bothSigned waits for the checkpoint that gateway and registry have signed
 // over the whole log.
-func (p *second) bothSigned() error {
-	s, err := p.client.Status(p.ctx)
+func (p *second) bothSigned(entries uint64) error {
+	r, err := p.verifyCopy()
 	if err != nil {
 		return err
 	}
@@ -58,32 +57,32 @@ func (p *second) bothSigned() error {
 	var root string
 	late := p.registryUntil("both ends sign the whole log", func() bool {
 		size, root, err = p.checkpoint()
-		return err == nil && size >= s.Journal.Entries
+		return err == nil && size >= entries
 	})
 	if err := errors.Join(late, err); err != nil {
 		return err
 	}
 	fmt.Fprintf(p.out, "root that the gateway and the registry's witness both signed:    %s\n", root)
-	if root != s.Journal.Root {
+	if root != r.Root.String() {
 		return errors.New("what both signed is another root")
 	}
 	return nil
 }
 
 // asLogged is an entry of the registry in the words of the gateway's log.
-func asLogged(e api.Entry) control.LogEntry {
-	return control.LogEntry{Epoch: e.Epoch, Sequence: e.Sequence, Boot: e.Boot, Counter: e.Counter, Kind: e.Kind, Outcome: e.Outcome,
+func asLogged(e api.Entry) logEntry {
+	return logEntry{Epoch: e.Epoch, Sequence: e.Sequence, Boot: e.Boot, Counter: e.Counter, Kind: e.Kind, Outcome: e.Outcome,
 		Reason: e.Reason, Door: e.Door, Source: e.Source, Direction: e.Direction, Count: e.Count}
 }
 
 // compareCopy counts what the registry's copy lacks, what it has twice or more
 // than the log, and what it tells otherwise.
-func compareCopy(log, central []control.LogEntry) (lost, doubled, differ int) {
+func compareCopy(log, central []logEntry) (lost, doubled, differ int) {
 	type at struct {
 		epoch    string
 		sequence uint64
 	}
-	stored := map[at]control.LogEntry{}
+	stored := map[at]logEntry{}
 	for _, e := range central {
 		k := at{e.Epoch, e.Sequence}
 		if _, ok := stored[k]; ok {

@@ -111,13 +111,25 @@ func (p *play) inService() bool {
 	return true
 }
 
+// followEvery is how often the log's files are looked at.
+const followEvery = 10 * time.Millisecond
+
 // follow reads the log from its first entry on, and goes on as it grows.
 func (p *play) follow() {
 	ctx, cancel := context.WithCancel(p.ctx)
 	b, done := newBook(p.killNth, p.remote), make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = p.client.Log(ctx, -1, true, b.add) // cut by the daemon's end; what it misses is missed below
+		var read time.Time
+		for ctx.Err() == nil {
+			if now := p.changed(); now.After(read) && p.entries(b.more) == nil && time.Since(now) > time.Second/10 {
+				read = now // a file's time is not exact: look at it once more when it has been still
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(followEvery):
+			}
+		}
 	}()
 	p.book = b
 	p.stopBook = func() {

@@ -358,12 +358,12 @@ func (p *second) gateway() (api.Gateway, error) {
 // inStep waits until the registry has stored what the gateway's log holds.
 func (p *second) inStep(what string) error {
 	return p.registryUntil(what, func() bool {
-		s, err := p.client.Status(p.ctx)
-		if err != nil || s.Journal.Queued > 0 {
+		var last logEntry
+		if err := p.entries(func(e logEntry) error { last = e; return nil }); err != nil {
 			return false
 		}
 		g, err := p.gateway()
-		return err == nil && g.Epoch == s.Journal.Epoch && g.Stored == s.Journal.Entries
+		return err == nil && g.Epoch == last.Epoch && g.Stored == last.Sequence+1
 	})
 }
 

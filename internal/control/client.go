@@ -84,11 +84,22 @@ func (c *Client) SetAdopt(ctx context.Context, r AdoptRequest) (a AdoptState, er
 	return a, c.socket.Call(ctx, http.MethodPost, "/v1/adopt", r, &a)
 }
 
-// Log calls each with the entries kept, oldest first, from the newest `last`
+// Log calls each with the entries kept that are shown: faults, alarms and what was
+// done at the gateway, nobody's passages. Oldest first, from the newest `last`
 // on (negative: all); with follow it goes on with new ones until ctx ends.
 func (c *Client) Log(ctx context.Context, last int, follow bool, each func(LogEntry) error) error {
 	q := url.Values{"last": {strconv.Itoa(last)}, "follow": {strconv.FormatBool(follow)}}
-	body, err := c.socket.Open(ctx, http.MethodGet, "/v1/log?"+q.Encode(), nil)
+	return c.stream(ctx, http.MethodGet, "/v1/log?"+q.Encode(), nil, each)
+}
+
+// TestDoor calls each with what happens at a door, for so many minutes or until
+// ctx ends. The test is journaled, and told at the door's readers.
+func (c *Client) TestDoor(ctx context.Context, door string, r DoorTest, each func(LogEntry) error) error {
+	return c.stream(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/test", r, each)
+}
+
+func (c *Client) stream(ctx context.Context, method, path string, in any, each func(LogEntry) error) error {
+	body, err := c.socket.Open(ctx, method, path, in)
 	if err != nil {
 		return err
 	}

@@ -31,10 +31,9 @@ type Status struct {
 
 // Clock is the state of the wall clock.
 type Clock struct {
-	Now     time.Time  `json:"now"`
-	Quality string     `json:"quality"`
-	Trusted bool       `json:"trusted"`
-	Floor   *time.Time `json:"floor,omitempty"` // highest signed time ever seen
+	Now     time.Time `json:"now"`
+	Quality string    `json:"quality"`
+	Trusted bool      `json:"trusted"`
 }
 
 // Fire is the fire input.
@@ -46,12 +45,11 @@ type Fire struct {
 
 // Door is one door.
 type Door struct {
-	ID       string `json:"id"`
-	State    string `json:"state"`
-	Released bool   `json:"released"`
-	Lock     string `json:"lock"`    // "ok" or what is wrong
-	Contact  string `json:"contact"` // "open", "closed" or "none"
-	// ExitPressed is for how long the exit button has been pressed, ns.
+	ID    string `json:"id"`
+	State string `json:"state"` // "normal", "held", "forced" or "emergency"; not whether somebody goes through
+	Lock  string `json:"lock"`  // "ok" or what is wrong
+	// ExitPressed is for how long the exit button has been pressed, ns; 0 unless it
+	// looks stuck.
 	ExitPressed time.Duration `json:"exit_pressed_ns,omitempty"`
 	Devices     []Device      `json:"devices,omitzero"` // readers and inputs
 }
@@ -65,16 +63,10 @@ type Device struct {
 	Hint   string `json:"hint,omitempty"`
 }
 
-// Journal is the state of the log.
+// Journal is the state of the log. How much stands in it would tell how many
+// people came in.
 type Journal struct {
 	Epoch    string `json:"epoch"`
-	Entries  uint64 `json:"entries"` // in this epoch: the next sequence number
-	Oldest   uint64 `json:"oldest"`  // oldest sequence still kept
-	Root     string `json:"root"`    // of the tree over them
-	Bytes    int64  `json:"bytes"`
-	Percent  int    `json:"percent"` // of the space it may use
-	Queued   int    `json:"queued"`  // not yet durable
-	Dropped  uint64 `json:"dropped"` // since start
 	Degraded string `json:"degraded,omitempty"`
 }
 
@@ -89,32 +81,23 @@ type Grants struct {
 
 // Uplink is the way to the registry.
 type Uplink struct {
-	Registry string     `json:"registry"` // its id
-	District string     `json:"district"`
-	Town     string     `json:"town"`
-	Broker   string     `json:"broker"`
-	State    string     `json:"state"` // "down", "greeting", "sending", "in step", "not enrolled"
-	Since    time.Time  `json:"since"`
-	Epoch    string     `json:"epoch"`
-	Stored   uint64     `json:"stored"` // entries of that epoch that the registry has confirmed
-	Behind   uint64     `json:"behind"` // entries that it has not
-	LastAck  *time.Time `json:"last_ack,omitempty"`
-	List     uint64     `json:"list"`     // newest version that the registry named
-	InForce  uint64     `json:"in_force"` // version in force here
-	Records  int        `json:"records"`  // tenancy records that it has not confirmed
-	Refused  uint64     `json:"refused"`  // messages since the start
-	Problem  string     `json:"problem,omitempty"`
-	Link     string     `json:"link,omitempty"` // why the link is down, in plain words
+	Registry string `json:"registry"` // its id
+	District string `json:"district"`
+	Town     string `json:"town"`
+	Broker   string `json:"broker"`
+	State    string `json:"state"` // "down", "greeting", "list not proved", "in step", "not enrolled"
+	Epoch    string `json:"epoch"`
+	List     uint64 `json:"list"`     // newest version that the registry named
+	InForce  uint64 `json:"in_force"` // version in force here
+	Records  int    `json:"records"`  // tenancy records that it has not confirmed
+	Refused  uint64 `json:"refused"`  // messages since the start
+	Problem  string `json:"problem,omitempty"`
+	Link     string `json:"link,omitempty"` // why the link is down, in plain words
 }
 
-// LogEntry is one entry as `gatehouse log` shows it: its header and its place,
-// and nothing of who.
+// LogEntry is one entry as `gatehouse log` shows it, and a test of a door. It has
+// no number, and names no other entry: gaps would tell of those that are not shown.
 type LogEntry struct {
-	Epoch     string    `json:"epoch"`
-	Sequence  uint64    `json:"sequence"`
-	Boot      uint64    `json:"boot"`
-	Counter   uint64    `json:"counter"`
-	BootTime  uint64    `json:"boot_time_ns"`
 	Time      time.Time `json:"time"`
 	Clock     string    `json:"clock"`
 	Kind      string    `json:"kind"`
@@ -123,16 +106,17 @@ type LogEntry struct {
 	Door      string    `json:"door,omitempty"`
 	Source    string    `json:"source,omitempty"`
 	Direction string    `json:"direction,omitempty"`
-	Ref       *Ref      `json:"ref,omitempty"`
 	Count     uint64    `json:"count,omitempty"`
 	Detail    string    `json:"detail,omitempty"` // hex
 }
 
-// Ref is the entry that another belongs to.
-type Ref struct {
-	Boot    uint64 `json:"boot"`
-	Counter uint64 `json:"counter"`
+// DoorTest asks for a test of a door.
+type DoorTest struct {
+	Minutes int `json:"minutes"` // 1 to MostTest
 }
+
+// MostTest is how long a test of a door may take, in minutes.
+const MostTest = 15
 
 // Released answers a release.
 type Released struct {

@@ -41,7 +41,6 @@ type OSDP struct {
 	Tamper   bool   `json:"tamper"`
 	Power    bool   `json:"power_failure"`
 	Install  bool   `json:"install"` // its install window is open
-	Polls    uint64 `json:"polls"`
 	Retries  uint64 `json:"retries"`
 	Bad      uint64 `json:"bad_frames"`
 	BadMACs  uint64 `json:"bad_macs"`

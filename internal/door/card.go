@@ -141,7 +141,7 @@ func (d *Door) grant(ctx context.Context, head wire.Header, who wire.Who, doubtf
 func (d *Door) granted(r appendResult) {
 	d.stepFor(GrantCard, &r.ref)
 	if r.err != nil {
-		d.p.Log.Warn().Err(r.err).Str("door", d.cfg.ID).Msg("released before its record was durable")
+		d.p.Log.Debug().Err(r.err).Str("door", d.cfg.ID).Msg("released before its record was durable")
 		d.queue(wire.Header{Kind: wire.KindReleasedLate, Reason: wire.ReasonSlowDisk, Source: r.head.Source, Ref: &r.ref}, wire.Who{})
 	}
 }

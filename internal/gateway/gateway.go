@@ -111,6 +111,7 @@ type servedDoor struct {
 	run     []func(context.Context)
 	readers []*servedReader
 	signal  *signal // nil: none
+	test    doorTest
 }
 
 // eventsQueued is how many events of one door may wait: far more than its
@@ -252,7 +253,7 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 	if d.cfg.Signal != nil {
 		d.signal = g.makeSignal(d, d.cfg.Signal, "gatehouse-"+d.cfg.ID+"-signal", beeps)
 	}
-	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk, d.show, d.tells()}, Keys: g.keyring,
+	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk, d.show, d.tells(), d.test.runs}, Keys: g.keyring,
 		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, Typed: g.swipes.typed, PINs: doorPINs{g.desk},
 		Passes: g.passes, Show: d.show, Log: g.o.Log})
 }

@@ -192,12 +192,9 @@ func (g *guest) frame(bits string) (whole bool) {
 func (g *guest) kinds() map[string]int {
 	g.t.Helper()
 	found := map[string]int{}
-	err := g.client.Log(g.t.Context(), -1, false, func(e control.LogEntry) error {
+	all, _ := journaled(g.dir, g.dir) // asked again
+	for _, e := range all {
 		found[entryName(e)]++
-		return nil
-	})
-	if err != nil {
-		g.t.Fatal(err)
 	}
 	return found
 }

@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,7 +38,19 @@ func fail(status int, hint, format string, args ...any) error {
 
 func (g *Gateway) handler() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, f := range map[string]answer{
+	for pattern, h := range g.routes() {
+		mux.Handle(pattern, h)
+	}
+	return mux
+}
+
+// routes are all that the socket answers; docs/refusals.md says what is not among them.
+func (g *Gateway) routes() map[string]http.Handler {
+	all := map[string]http.Handler{
+		"GET /v1/log":                http.HandlerFunc(g.streamLog),
+		"POST /v1/doors/{door}/test": http.HandlerFunc(g.streamTest),
+	}
+	answers := map[string]answer{
 		"GET /v1/status":                g.getStatus,
 		"POST /v1/doors/{door}/release": g.postRelease,
 		"POST /v1/fire/reset":           g.postFireReset,
@@ -48,16 +62,13 @@ func (g *Gateway) handler() http.Handler {
 		"POST /v1/printed":              g.postPrinted,
 		"GET /v1/adopt":                 g.getAdopt,
 		"POST /v1/adopt":                g.postAdopt,
-	} {
-		mux.Handle(pattern, g.respond(f))
 	}
-	routes := g.deskRoutes()
-	maps.Copy(routes, g.readerRoutes())
-	for pattern, f := range routes {
-		mux.Handle(pattern, g.respond(f))
+	maps.Copy(answers, g.deskRoutes())
+	maps.Copy(answers, g.readerRoutes())
+	for pattern, f := range answers {
+		all[pattern] = g.respond(f)
 	}
-	mux.HandleFunc("GET /v1/log", g.streamLog)
-	return mux
+	return all
 }
 
 func (g *Gateway) respond(f answer) http.Handler {
@@ -154,73 +165,71 @@ func (g *Gateway) postClockConfirm(*http.Request) (any, error) {
 	return g.clockStatus(), nil
 }
 
-// streamLog writes one JSON object an entry: headers, and nothing of who.
+// streamLog writes what an owner may see of the log, one JSON object an entry.
 func (g *Gateway) streamLog(w http.ResponseWriter, r *http.Request) {
 	last, err := strconv.Atoi(r.URL.Query().Get("last"))
 	if err != nil {
 		writeError(w, fail(http.StatusBadRequest, "", "last: want a number of entries"))
 		return
 	}
-	follow := r.URL.Query().Get("follow") == "true"
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	enc, flush := json.NewEncoder(w), http.NewResponseController(w)
-	at := g.logStart(last)
-	for {
-		changed := g.journal.Changed()
-		entries, next, err := g.journal.Entries(r.Context(), at, logBatch)
-		for _, e := range entries {
-			out, bad := logEntry(e)
-			if bad != nil || enc.Encode(out) != nil {
-				panic(http.ErrAbortHandler) // half a log must not look like a whole one
-			}
-		}
-		at = next
-		if err != nil && r.Context().Err() == nil {
-			g.o.Log.Error().Err(err).Msg("log can't be read")
-			panic(http.ErrAbortHandler)
-		}
-		if err != nil || (len(entries) == 0 && !follow) {
+	at := journal.Position{}
+	if last >= 0 {
+		if at, err = g.lastShown(r.Context(), last); err != nil {
+			writeError(w, err)
 			return
-		}
-		if len(entries) > 0 {
-			continue
-		}
-		_ = flush.Flush()
-		select {
-		case <-r.Context().Done():
-			return
-		case <-changed:
 		}
 	}
+	g.stream(r.Context(), w, at, r.URL.Query().Get("follow") == "true", shown)
 }
 
 // logBatch is how many entries are read at a time.
 const logBatch = 500
 
-// logStart is the place of the newest entries, so many of this epoch; negative:
-// all that are kept.
-func (g *Gateway) logStart(last int) journal.Position {
-	at := g.journal.Status().Position
-	if last < 0 {
-		return journal.Position{}
+// lastShown is the place of the newest entries that are shown, so many of this
+// epoch. Those that are not shown do not count, or their number would show.
+func (g *Gateway) lastShown(ctx context.Context, last int) (journal.Position, error) {
+	s := g.journal.Status()
+	end := s.Position
+	at := end
+	for left := last; left > 0 && at.Sequence > s.Oldest.Sequence; {
+		from := at
+		from.Sequence -= min(from.Sequence-s.Oldest.Sequence, logBatch)
+		entries, _, err := g.journal.Entries(ctx, from, int(at.Sequence-from.Sequence))
+		if err != nil {
+			return at, fmt.Errorf("read the log: %w", err)
+		}
+		at = from
+		for _, e := range slices.Backward(entries) {
+			h, err := wire.DecodeHeader(e.Header)
+			if err != nil {
+				return at, fmt.Errorf("read the log: %w", err)
+			}
+			if e.Epoch == end.Epoch && shown(h) {
+				if left--; left == 0 {
+					return e.Position, nil
+				}
+			}
+		}
 	}
-	at.Sequence -= min(at.Sequence, uint64(last))
-	return at
+	return at, nil
 }
 
-func logEntry(e journal.Entry) (control.LogEntry, error) {
-	h, err := wire.DecodeHeader(e.Header)
-	if err != nil {
-		return control.LogEntry{}, err
+// lines writes JSON objects, one a line.
+type lines struct {
+	enc   *json.Encoder
+	flush func()
+}
+
+func newLines(w http.ResponseWriter) lines {
+	c := http.NewResponseController(w)
+	return lines{json.NewEncoder(w), func() { _ = c.Flush() }}
+}
+
+func (l lines) write(list []control.LogEntry) error {
+	for _, e := range list {
+		if err := l.enc.Encode(e); err != nil {
+			return err
+		}
 	}
-	out := control.LogEntry{Epoch: fmt.Sprintf("%016x", e.Epoch), Sequence: e.Sequence, Boot: h.Boot, Counter: h.Counter,
-		BootTime: h.BootTime, Time: h.Time(), Clock: h.Clock.String(), Kind: h.Kind.String(), Outcome: h.Outcome.String(),
-		Reason: h.Reason.String(), Door: h.Door, Source: h.Source, Direction: h.Direction.String(), Count: h.Count}
-	if h.Ref != nil {
-		out.Ref = &control.Ref{Boot: h.Ref.Boot, Counter: h.Ref.Counter}
-	}
-	if len(h.Detail) > 0 {
-		out.Detail = fmt.Sprintf("%x", h.Detail)
-	}
-	return out, nil
+	return nil
 }

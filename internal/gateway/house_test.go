@@ -22,6 +22,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/issue"
+	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -80,8 +81,9 @@ type house struct {
 	time   *fakeTime
 	log    *syncBuffer
 
-	stop context.CancelFunc
-	done chan error
+	gateway *gateway.Gateway // that ran last
+	stop    context.CancelFunc
+	done    chan error
 
 	mu       sync.Mutex
 	releases map[string]int // how often each door was released
@@ -216,7 +218,7 @@ func (h *house) startWith(change func(*gateway.Options)) {
 	}
 	g, err := gateway.New(o)
 	must(h.t, err)
-	h.stop, h.done = cancel, make(chan error, 1)
+	h.gateway, h.stop, h.done = g, cancel, make(chan error, 1)
 	go func() {
 		h.done <- g.Run(ctx)
 		_ = ours.Close()
@@ -270,16 +272,26 @@ func (h *house) eventually(what string, ok func() bool) {
 // kinds counts the entries by door, kind, outcome and reason.
 func (h *house) kinds() map[string]int {
 	found := map[string]int{}
-	_ = h.client.Log(h.t.Context(), -1, false, func(e control.LogEntry) error {
+	all, _ := h.gateway.Headers(context.WithoutCancel(h.t.Context())) // asked again
+	for _, e := range all {
 		found[entryName(e)]++
-		return nil
-	})
+	}
 	return found
 }
 
+// journaled are the entries of a daemon of its own: what no view shows.
+func journaled(dir, scratch string) (all []wire.Header, err error) {
+	err = journal.ReadCopies(filepath.Join(dir, "state", "journal"), scratch, func(e journal.Entry) error {
+		h, err := wire.DecodeHeader(e.Header)
+		all = append(all, h)
+		return err
+	})
+	return all, err
+}
+
 // entryName is an entry in words: door, kind, outcome, reason.
-func entryName(e control.LogEntry) string {
-	return strings.Join(strings.Fields(e.Door+" "+e.Kind+" "+e.Outcome+" "+e.Reason), " ")
+func entryName(e wire.Header) string {
+	return strings.Join(strings.Fields(e.Door+" "+e.Kind.String()+" "+e.Outcome.String()+" "+e.Reason.String()), " ")
 }
 
 func (h *house) has(entry string, n int) func() bool {

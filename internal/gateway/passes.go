@@ -25,7 +25,7 @@ func (g *Gateway) recallPasses(ctx context.Context) {
 			g.passes.Recall(used)
 		}
 		if read > 0 {
-			g.o.Log.Info().Bool("all", all).Int("used", len(used)).Msg("passes used before were read back from the log")
+			g.o.Log.Info().Bool("all", all).Msg("passes used before were read back from the log")
 			return
 		}
 		select { // this run's first entry is on its way

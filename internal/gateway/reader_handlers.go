@@ -77,7 +77,7 @@ func (r *servedReader) line() string {
 func busStatus(r *servedReader) *control.OSDP {
 	s := r.osdp.Status()
 	out := &control.OSDP{Port: r.cfg.Port, Address: int(s.Address), Baud: r.cfg.Baud, Tamper: s.Tamper, Power: s.PowerFailure, Install: s.Installing,
-		Polls: s.Commands, Retries: s.Retries, Bad: s.BadFrames, BadMACs: s.BadMACs}
+		Retries: s.Retries, Bad: s.BadFrames, BadMACs: s.BadMACs}
 	if i := s.Identity; i != (osdp.Identity{}) {
 		out.Vendor, out.Model, out.Version = fmt.Sprintf("%x", i.Vendor), int(i.Model), int(i.Version)
 		out.Serial, out.Firmware = fmt.Sprintf("%08x", i.Serial), fmt.Sprintf("%d.%d.%d", i.Firmware[0], i.Firmware[1], i.Firmware[2])

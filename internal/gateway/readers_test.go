@@ -70,8 +70,9 @@ func card40() device.Card { return device.CardOf(emNumber, 40) }
 func (h *house) present(r *devicetest.OSDPReader, c device.Card) {
 	h.t.Helper()
 	h.eventually("the reader is online", func() bool { return h.reader().Online })
-	polls := h.reader().OSDP.Polls
-	h.eventually("polls find nothing", func() bool { return h.reader().OSDP.Polls > polls+6 })
+	const poll = 0x60
+	polls := r.State().Commands[poll]
+	h.eventually("polls find nothing", func() bool { return r.State().Commands[poll] > polls+3 })
 	if !r.Present(c) {
 		h.t.Fatal("the reader hears no panel")
 	}

@@ -156,17 +156,23 @@ func (g *Gateway) uplinkStatus() *control.Uplink {
 		return out
 	}
 	s := c.uplink.Status()
-	out.State, out.Since, out.Behind, out.Records, out.Refused = string(s.State), s.Since, s.Behind, s.Records, s.Refused
-	out.List, out.InForce, out.Stored = s.List, g.keyring.Status().Version, s.Stored.Sequence
+	out.State, out.Records, out.Refused = string(shownLink(s.State)), s.Records, s.Refused
+	out.List, out.InForce = s.List, g.keyring.Status().Version
 	out.Epoch = fmt.Sprintf("%016x", s.Stored.Epoch)
-	if !s.LastAck.IsZero() {
-		out.LastAck = &s.LastAck
-	}
 	out.Problem = s.Problem.String()
 	if l := c.link.Status(); s.State == uplink.StateDown && l.Err != nil {
 		out.Link = l.Advice
 	}
 	return out
+}
+
+// shownLink is the state of the uplink as an owner sees it. That entries are on
+// their way would tell that somebody has just come in.
+func shownLink(s uplink.State) uplink.State {
+	if s == uplink.StateSending {
+		return uplink.StateInStep
+	}
+	return s
 }
 
 // withheldAfter is how long a list may be on its way.

@@ -133,7 +133,8 @@ type teller struct {
 	journal *journal.Journal
 	desk    *desk.Desk
 	show    func(reader string, f device.Feedback)
-	told    bool // the door can tell a tenant of a notice
+	told    bool        // the door can tell a tenant of a notice
+	tested  func() bool // somebody sees who comes in: not who it is, but that
 }
 
 func (t teller) Append(ctx context.Context, h wire.Header, who wire.Who) (wire.Ref, error) {
@@ -156,7 +157,7 @@ func (t teller) tell(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
 		return
 	}
 	f := device.FeedbackGranted
-	if t.desk.Tells(who) {
+	if t.desk.Tells(who) || t.tested() {
 		f = device.FeedbackNotice
 	}
 	t.show(h.Source, f)

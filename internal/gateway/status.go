@@ -36,7 +36,7 @@ func (g *Gateway) getStatus(*http.Request) (any, error) {
 
 func (g *Gateway) clockStatus() control.Clock {
 	r := g.clock.read()
-	return control.Clock{Now: r.wall, Quality: r.quality.String(), Trusted: r.trusted, Floor: timeOf(g.keyring.Floor())}
+	return control.Clock{Now: r.wall, Quality: r.quality.String(), Trusted: r.trusted}
 }
 
 // timeOf returns the time of unix seconds, nil for none.
@@ -58,8 +58,7 @@ func (g *Gateway) fireStatus() *control.Fire {
 
 func (g *Gateway) journalStatus() control.Journal {
 	s := g.journal.Status()
-	j := control.Journal{Epoch: fmt.Sprintf("%016x", s.Epoch), Entries: s.Sequence, Oldest: s.Oldest.Sequence,
-		Root: s.Root.String(), Bytes: s.Bytes, Percent: s.Percent, Queued: s.Queued, Dropped: s.Dropped}
+	j := control.Journal{Epoch: fmt.Sprintf("%016x", s.Epoch)}
 	if s.Degraded {
 		j.Degraded = fmt.Sprintf("%s (%s)", s.Reason, s.Problem)
 	}
@@ -81,15 +80,12 @@ func grantsStatus(s keyring.Status) control.Grants {
 
 func (d *servedDoor) status() control.Door {
 	s := d.Door.Status()
-	out := control.Door{ID: d.cfg.ID, State: string(s.State), Released: s.Released, Lock: "ok", Contact: "none"}
+	out := control.Door{ID: d.cfg.ID, State: shownState(s.State), Lock: "ok"}
 	if s.LockErr != "" {
 		out.Lock = s.LockErr
 	}
-	if !s.ExitSince.IsZero() {
-		out.ExitPressed = time.Since(s.ExitSince)
-	}
-	if d.cfg.Contact != nil {
-		out.Contact = map[bool]string{true: "open", false: "closed"}[s.Open]
+	if pressed := time.Since(s.ExitSince); !s.ExitSince.IsZero() && pressed > stuckExit {
+		out.ExitPressed = pressed
 	}
 	for _, r := range d.readers {
 		out.Devices = append(out.Devices, r.status(s))
@@ -142,7 +138,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 		if d.Lock != "ok" {
 			add("door %s: the lock can't be driven: %s", d.ID, d.Lock)
 		}
-		if d.ExitPressed > stuckExit {
+		if d.ExitPressed > 0 {
 			add("door %s: the exit button has been pressed for %v, so the door stays released: check the button, and its active level in the site file", d.ID, d.ExitPressed.Round(time.Second))
 		}
 		for _, dev := range d.Devices {

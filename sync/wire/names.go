@@ -121,6 +121,8 @@ const (
 	ReasonKeyProved     Reason = 113
 	ReasonKeyFailed     Reason = 114
 
+	ReasonDoorTest Reason = 115 // an installer's test of a door; outcome active or idle
+
 	ReasonDiskFull     Reason = 512
 	ReasonIO           Reason = 513
 	ReasonDamaged      Reason = 514
@@ -192,7 +194,7 @@ var reasonNames = map[uint16]string{
 	10: "pin_missing", 11: "wrong_pin_at_door", 12: "pin_alone", 13: "bad_code", 14: "pass_over", 15: "replayed", 16: "term_doubtful",
 	100: "card", 101: "exit", 102: "fire", 103: "operator", 104: "start", 105: "timer",
 	106: "capture", 107: "lockdown", 108: "shutdown", 109: "fire_latch",
-	110: "install_opened", 111: "install_closed", 112: "key_sent", 113: "key_proved", 114: "key_failed",
+	110: "install_opened", 111: "install_closed", 112: "key_sent", 113: "key_proved", 114: "key_failed", 115: "door_test",
 	256: "missing", 257: "unplugged", 258: "io_error", 260: "lost_edges", 261: "wrong_length",
 	262: "wrong_parity", 263: "swapped_lines", 264: "cable", 265: "first_frame",
 	266: "trailing_bits", 267: "noise", 268: "wrong_checksum", 269: "ghost_frame",

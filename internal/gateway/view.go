@@ -1,0 +1,85 @@
+package gateway
+
+import (
+	"fmt"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/door"
+	"gatehouse/internal/journal"
+	"gatehouse/sync/wire"
+)
+
+// What an owner sees of a house: faults, alarms, fire, and what was done at the
+// gateway. That somebody came or went shows nowhere: no passage, no number with
+// gaps, no count, no time that moves with one (refusals N2 and N7).
+
+// shownKinds are the kinds of entries in `gatehouse log`. A kind that is added is
+// not shown until it stands here.
+var shownKinds = map[wire.Kind]bool{
+	wire.KindBoot: true, wire.KindStop: true, wire.KindSite: true, wire.KindHeld: true, wire.KindForced: true,
+	wire.KindFire: true, wire.KindFireReset: true, wire.KindFault: true, wire.KindOffline: true, wire.KindOnline: true,
+	wire.KindCommand: true, wire.KindListApplied: true, wire.KindClock: true, wire.KindGap: true, wire.KindDamaged: true,
+	wire.KindJournal: true, wire.KindEpoch: true, wire.KindSpace: true, wire.KindTenancy: true, wire.KindRefused: true,
+	wire.KindUplink: true, wire.KindAuthority: true, wire.KindReader: true,
+}
+
+// passageKinds are shown in a test of a door alone.
+var passageKinds = map[wire.Kind]bool{
+	wire.KindAccess: true, wire.KindRepeated: true, wire.KindFlood: true, wire.KindReleased: true, wire.KindReleasedLate: true,
+	wire.KindSecured: true, wire.KindOpened: true, wire.KindClosed: true, wire.KindExit: true,
+}
+
+// detailed are the kinds whose detail is a hash of what this house runs on; that
+// of others names files, sizes or passes.
+var detailed = map[wire.Kind]bool{wire.KindBoot: true, wire.KindSite: true, wire.KindListApplied: true}
+
+// counted are the kinds whose count is not one of entries or people.
+var counted = map[wire.Kind]bool{wire.KindFault: true, wire.KindListApplied: true, wire.KindRefused: true, wire.KindAuthority: true}
+
+// shown reports whether an owner may see an entry. Wrong PINs at a door are
+// somebody's coming home; they go to the registry.
+func shown(h wire.Header) bool {
+	if h.Kind == wire.KindTenancy && h.Reason == wire.ReasonWrongPIN && h.Count > 0 {
+		return false
+	}
+	return shownKinds[h.Kind]
+}
+
+// viewed is an entry as people see it.
+func viewed(h wire.Header) control.LogEntry {
+	out := control.LogEntry{Time: h.Time(), Clock: h.Clock.String(), Kind: h.Kind.String(), Outcome: h.Outcome.String(),
+		Reason: h.Reason.String(), Door: h.Door, Source: h.Source, Direction: h.Direction.String()}
+	if counted[h.Kind] || passageKinds[h.Kind] {
+		out.Count = h.Count
+	}
+	if detailed[h.Kind] && len(h.Detail) > 0 {
+		out.Detail = fmt.Sprintf("%x", h.Detail)
+	}
+	return out
+}
+
+// pick returns those of some entries that a view shows.
+func pick(entries []journal.Entry, shows func(wire.Header) bool) (list []control.LogEntry, err error) {
+	for _, e := range entries {
+		h, err := wire.DecodeHeader(e.Header)
+		if err != nil {
+			return list, err
+		}
+		if shows(h) {
+			list = append(list, viewed(h))
+		}
+	}
+	return list, nil
+}
+
+// doorNormal is a door at which nothing is wrong, whoever goes through it.
+const doorNormal = "normal"
+
+// shownState is a door's state as an owner sees it.
+func shownState(s door.State) string {
+	switch s {
+	case door.Secured, door.Released, door.Open:
+		return doorNormal
+	}
+	return string(s)
+}

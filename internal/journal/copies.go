@@ -1,0 +1,107 @@
+package journal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+// ReadCopies calls each with the entries of a journal that another process may be
+// writing to, by epoch and sequence: those whose commit is on disk. It reads
+// copies, which it makes in the folder scratch and removes again. It is for who
+// owns the folder: simulators and tests that compare books.
+func ReadCopies(dir, scratch string, each func(Entry) error) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*-*.db"))
+	if err != nil {
+		return fmt.Errorf("read copies of %s: %w", dir, err)
+	}
+	tmp, err := os.MkdirTemp(scratch, "journal-")
+	if err != nil {
+		return fmt.Errorf("read copies of %s: %w", dir, err)
+	}
+	defer os.RemoveAll(tmp)
+	slices.Sort(files)
+	for _, f := range files {
+		if _, _, ok := parseName(filepath.Base(f)); !ok {
+			continue
+		}
+		copied := filepath.Join(tmp, filepath.Base(f))
+		if err := copyStill(f, copied); err != nil {
+			return fmt.Errorf("read copy of %s: %w", f, err)
+		}
+		if err := eachOf(copied, each); err != nil {
+			return fmt.Errorf("read copy of %s: %w", f, err)
+		}
+	}
+	return nil
+}
+
+// copyStill copies a file of which two reads agree: a commit writes in between
+// nothing that the head before it needs.
+func copyStill(from, to string) error {
+	const tries = 100
+	before, err := readUsed(from)
+	for range tries {
+		if err != nil {
+			return err
+		}
+		var again []byte
+		if again, err = readUsed(from); err == nil && bytes.Equal(before, again) {
+			return os.WriteFile(to, again, 0o600)
+		}
+		before = again
+	}
+	return errors.Join(err, errors.New("it never stands still"))
+}
+
+// readUsed reads the pages of a bbolt file that are in use: it grows by far more
+// than it needs. Its two first pages say how many there are.
+func readUsed(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const sizeAt, pagesAt, meta = 24, 56, 80 // in a meta page: page size, number of pages
+	head := make([]byte, meta)
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return nil, fmt.Errorf("%w: no meta page", durable.ErrDamaged)
+	}
+	page := int64(binary.NativeEndian.Uint32(head[sizeAt:]))
+	second := make([]byte, meta)
+	if _, err := f.ReadAt(second, page); page < meta || page > 1<<20 || err != nil {
+		return nil, fmt.Errorf("%w: no second meta page", durable.ErrDamaged)
+	}
+	pages := int64(max(binary.NativeEndian.Uint64(head[pagesAt:]), binary.NativeEndian.Uint64(second[pagesAt:])))
+	if pages < 2 || pages > 1<<32 {
+		return nil, fmt.Errorf("%w: %d pages", durable.ErrDamaged, pages)
+	}
+	return io.ReadAll(io.NewSectionReader(f, 0, page*pages))
+}
+
+func eachOf(path string, each func(Entry) error) error {
+	return view(path, func(tx *bolt.Tx) error {
+		s, err := readSegment(tx)
+		if err != nil {
+			return err
+		}
+		first := s.start.Size()
+		return eachEntry(tx, first, s.size, int(s.size-first), func(seq uint64, stored []byte) error {
+			e, err := wire.SplitStored(bytes.Clone(stored))
+			if err != nil {
+				return err
+			}
+			return each(Entry{Position{s.epoch, seq}, e})
+		})
+	})
+}
