@@ -338,6 +338,9 @@ func (p *play) fire() error {
 	if err := errors.Join(err, err2, err3); err != nil {
 		return err
 	}
+	if err := p.logged(row{yard, fireActive}); err != nil { // a second look makes them stay so
+		return err
+	}
 	p.say("house", "fire alarm: all doors are released after %v", max(one, other, third).Round(100*time.Microsecond))
 	p.world.add("", fireRefused, 1)
 	var refusal *control.Error

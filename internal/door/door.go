@@ -132,8 +132,11 @@ func (d *Door) begin() {
 	if f.Latched {
 		d.step(FireLatched)
 	}
-	if f.Active {
+	switch {
+	case f.Active && f.Latched:
 		d.step(FireActive)
+	case f.Active, f.Seen:
+		d.step(FireSeen)
 	}
 	if f.Blind {
 		d.step(FireLost)
@@ -236,13 +239,16 @@ const (
 	InputExit    = "exit"
 	InputContact = "contact"
 	InputFire    = "fire"
+	// InputFireSeen is the fire input at one look alone.
+	InputFireSeen = "fire_seen"
 )
 
 func (d *Door) input(e device.Event) {
 	in := map[string][2]Input{
-		InputExit:    {ExitIdle, ExitActive},
-		InputContact: {ContactClosed, ContactOpen},
-		InputFire:    {FireIdle, FireActive},
+		InputExit:     {ExitIdle, ExitActive},
+		InputContact:  {ContactClosed, ContactOpen},
+		InputFire:     {FireIdle, FireActive},
+		InputFireSeen: {FireSeen, FireSeen},
 	}
 	if e.Source == InputExit {
 		d.exitSince = time.Time{}

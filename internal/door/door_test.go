@@ -328,7 +328,9 @@ func TestStop(t *testing.T) {
 	}{{"fail-secure", false, false, false}, {"fail-safe", true, false, true}, {"fail-secure in a fire", false, true, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := start(t, func(cfg *door.Config, _ *door.Parts) { cfg.FailSafe, cfg.Fire.Active = c.failSafe, c.fire })
+				b := start(t, func(cfg *door.Config, _ *door.Parts) {
+					cfg.FailSafe, cfg.Fire = c.failSafe, door.Fire{Active: c.fire, Latched: c.fire}
+				})
 				b.swipe("in", known)
 				time.Sleep(time.Second)
 				b.stop()

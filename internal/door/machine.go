@@ -75,6 +75,7 @@ const (
 	FireLost                   // the fire input can't be read: released until it can
 	FireIdle                   // it can be read, and the panel is idle
 	FireReset                  // somebody on site resets the latch
+	FireSeen                   // the fire input was active at one look: released as by an exit, until there is a second
 )
 
 // Act is what a step asks for. Lock acts come before records, always.
@@ -142,6 +143,8 @@ func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) 
 		acts = m.opened(now, acts)
 	case ContactClosed:
 		acts = m.closed(now, acts)
+	case FireSeen:
+		acts = m.release(now, wire.ReasonFire, acts)
 	case FireActive:
 		acts = m.fire(now, acts)
 	case FireLatched:

@@ -23,7 +23,7 @@ func TestMachineDay(t *testing.T) {
 		w := walk{t: t, m: door.Machine{Rules: rules}}
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
 			w.sleep(time.Duration(rapid.Int64Range(0, int64(40*time.Second)).Draw(t, "wait")))
-			w.step(door.Input(rapid.IntRange(int(door.Tick), int(door.FireReset)).Draw(t, "input")))
+			w.step(door.Input(rapid.IntRange(int(door.Tick), int(door.FireSeen)).Draw(t, "input")))
 		}
 	})
 }
@@ -103,7 +103,7 @@ func (w *walk) follow(in door.Input) {
 		w.exit, w.noExit = false, w.m.OnlyExit
 	case door.FireLatched:
 		w.latch = true
-	case door.GrantCard, door.OperatorOpen, door.ExitCard:
+	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.FireSeen:
 		w.asked = w.now
 	case door.FireActive:
 		w.line, w.latch, w.blind = true, true, false
@@ -130,7 +130,7 @@ func (w *walk) lower(in door.Input) {
 	switch in {
 	case door.ContactClosed, door.FireReset, door.FireIdle:
 		w.through = w.through || !w.released
-	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive:
+	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive, door.FireSeen:
 		w.through = false
 	}
 	limited := w.m.MaxRelease > 0 && w.now-w.since >= w.m.MaxRelease
@@ -152,7 +152,7 @@ func (w *walk) ended() { w.since, w.asked = w.now, w.now }
 
 func (w *walk) checkRelease(in door.Input) {
 	switch in {
-	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive, door.ExitLost, door.FireActive, door.FireLatched, door.FireLost:
+	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive, door.ExitLost, door.FireActive, door.FireLatched, door.FireLost, door.FireSeen:
 	default:
 		w.t.Fatalf("input %d released the door", in)
 	}
@@ -166,8 +166,8 @@ func (w *walk) laws(in door.Input) {
 	if w.m.IsReleased() != w.released {
 		w.t.Fatalf("machine says released %v, its acts %v", w.m.IsReleased(), w.released)
 	}
-	if in == door.ExitActive && !w.released {
-		w.t.Fatal("request to exit did not release")
+	if (in == door.ExitActive || in == door.FireSeen) && !w.released {
+		w.t.Fatalf("input %d did not release", in)
 	}
 	if w.noExit && !w.released {
 		w.t.Fatal("secured while the only way out can't be read")
@@ -229,6 +229,12 @@ func TestMachineStories(t *testing.T) {
 			{102, door.FireIdle, door.Emergency}, {103, door.ContactOpen, door.Emergency}, {104, door.ContactClosed, door.Emergency},
 			{105, door.FireReset, door.Secured}},
 			[]wire.Kind{wire.KindReleased, wire.KindFire, wire.KindFire, wire.KindOpened, wire.KindClosed, wire.KindFireReset, wire.KindSecured}},
+		{"a spike on the fire line", rules, []step{
+			{1, door.FireSeen, door.Released}, {2, door.FireIdle, door.Released}, {5, door.Tick, door.Released}, {6, door.Tick, door.Secured}},
+			[]wire.Kind{wire.KindReleased, wire.KindSecured}},
+		{"a fire at the second look", rules, []step{
+			{1, door.FireSeen, door.Released}, {2, door.FireActive, door.Emergency}, {60, door.Tick, door.Emergency}},
+			[]wire.Kind{wire.KindReleased, wire.KindFire}},
 		{"a fire input that comes late", rules, []step{
 			{1, door.FireLost, door.Emergency}, {100, door.Tick, door.Emergency}, {101, door.FireIdle, door.Secured}},
 			[]wire.Kind{wire.KindReleased, wire.KindSecured}},

@@ -76,6 +76,7 @@ type Config struct {
 // Fire is the state of the fire input as a door finds it at its start.
 type Fire struct {
 	Active  bool // the line is active
+	Seen    bool // it was, at one look
 	Blind   bool // the line can't be read
 	Latched bool // it was active, and nobody on site has reset it
 }

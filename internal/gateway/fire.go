@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"time"
 
 	"gatehouse/device"
 	"gatehouse/internal/door"
@@ -20,16 +21,39 @@ const (
 	latchSet  = "fire latch: set!\n"
 )
 
-// fire is the fire input of the building and its latch. Doors are told by
-// send; the latch is on disk before the next start can ask for it.
+// fire is the fire input of the building and its latch. The first time that it is
+// seen active the doors are released as by an exit button; the second time within
+// a second they stay released until somebody on site resets the latch, so that one
+// spike on the line does not open a house for a night. The latch is on disk before
+// the next start can ask for it.
 type fire struct {
 	path  string
 	input input
 
 	mu     sync.Mutex
 	state  door.Fire
+	seen   look  // the line was active last
 	onDisk bool  // the latch on disk is set
 	err    error // why the latch can't be written
+}
+
+// look is a look at the line, or an edge of it.
+type look struct {
+	at time.Time     // when it came here; zero: never
+	by time.Duration // the kernel's time of it; 0: not known
+}
+
+// confirmIn is how soon a second look has to follow for the latch. A line that is
+// disturbed by 50 or 100 Hz is seen active many times within it.
+const confirmIn = time.Second
+
+// follows reports whether a look is the second one. What was late here may have
+// been in time for the kernel.
+func (l look) follows(first look) bool {
+	if first.at.IsZero() {
+		return false
+	}
+	return l.at.Sub(first.at) <= confirmIn || l.by > 0 && first.by > 0 && l.by-first.by <= confirmIn
 }
 
 // newFire reads the latch. What can't be read counts as set: after doubt the
@@ -50,35 +74,79 @@ func newFire(path string, firstStart bool) *fire {
 	return f
 }
 
-// readLine looks at the line once, before anything is driven. While it can't be
-// read the doors are released.
+// Looks at the line at the start: over more than a period of 50 Hz.
+const (
+	looksAtStart = 24
+	lookApart    = time.Millisecond
+)
+
+// readLine looks at the line before anything is driven. While it can't be read
+// the doors are released.
 func (f *fire) readLine() {
 	lines, err := f.input.open(f.input.cfg)
 	if err != nil {
 		return
 	}
 	defer lines.Close()
-	active, err := level(lines)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.state.Blind, f.state.Active = err != nil, active
-	f.state.Latched = f.state.Latched || active
+	for range looksAtStart {
+		active, err := level(lines)
+		if err != nil {
+			return
+		}
+		if f.saw(device.Event{Kind: device.InputChanged, Active: active}); f.latched() {
+			return
+		}
+		time.Sleep(lookApart)
+	}
 }
 
-// saw takes an event of the line and returns whether the doors are to be told.
-func (f *fire) saw(e device.Event) bool {
+func (f *fire) latched() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	switch e.Kind {
-	case device.InputChanged:
-		f.state.Blind, f.state.Active = false, e.Active
-		f.state.Latched = f.state.Latched || e.Active
-	case device.WentOffline:
+	return f.state.Latched
+}
+
+// news is what an event of the line means for the doors.
+type news uint8
+
+const (
+	newsNone   news = iota
+	newsTell        // tell them the event
+	newsSeen        // it is active at one look: release as by an exit
+	newsPassed      // it was active at one look only, and is idle again
+)
+
+// saw takes an event of the line.
+func (f *fire) saw(e device.Event) news {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.state
+	switch {
+	case e.Kind == device.WentOffline:
 		f.state.Blind = true
-	default:
-		return false
+		return newsTell
+	case e.Kind != device.InputChanged:
+		return newsNone
 	}
-	return true
+	f.state.Blind, f.state.Active, f.state.Seen = false, e.Active, f.state.Seen || e.Active
+	switch {
+	case !e.Active && before.Active && !before.Latched:
+		return newsPassed
+	case !e.Active && (before.Active || before.Blind):
+		return newsTell
+	case !e.Active:
+		return newsNone
+	}
+	first := f.seen
+	f.seen = look{time.Now(), e.At}
+	f.state.Latched = f.state.Latched || f.seen.follows(first)
+	switch {
+	case !f.state.Latched:
+		return newsSeen
+	case before.Latched && before.Active && !before.Blind:
+		return newsNone
+	}
+	return newsTell
 }
 
 func (f *fire) now() (door.Fire, error) {
@@ -112,7 +180,7 @@ func (f *fire) reset() error {
 	}
 	f.onDisk = false // whatever the disk did
 	if f.err = f.write(latchIdle); f.err == nil {
-		f.state.Latched = false
+		f.state.Latched, f.state.Seen, f.seen = false, false, look{}
 	}
 	return f.err
 }

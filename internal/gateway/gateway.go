@@ -214,7 +214,7 @@ func (g *Gateway) openJournal() (err error) {
 func (g *Gateway) makeFire() {
 	_, err := os.Stat(g.o.Site.path("journal"))
 	g.fire = newFire(g.o.Site.path("fire.latch"), errors.Is(err, os.ErrNotExist))
-	g.fire.input = input{source: door.InputFire, cfg: g.o.Site.Fire.lines("gatehouse-fire"), open: g.o.Hardware.Lines, send: g.fireEvent}
+	g.fire.input = input{source: door.InputFire, cfg: g.o.Site.Fire.lines("gatehouse-fire"), open: g.o.Hardware.Lines, send: g.fireEvent, every: true}
 	g.fire.readLine()
 	if f, _ := g.fire.now(); f == (door.Fire{}) {
 		return
@@ -274,8 +274,13 @@ func (g *Gateway) fireEvent(e device.Event) {
 		kind := map[device.EventKind]wire.Kind{device.WentOffline: wire.KindOffline, device.CameOnline: wire.KindOnline}[e.Kind]
 		defer g.journal.Queue(wire.Header{Kind: kind, Reason: wire.Reason(e.Fault), Source: door.InputFire}, wire.Who{})
 	}
-	if !g.fire.saw(e) {
+	switch g.fire.saw(e) {
+	case newsNone:
 		return
+	case newsSeen:
+		e.Source = door.InputFireSeen
+	case newsPassed:
+		g.journal.Queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(device.FaultNoise), Source: door.InputFire}, wire.Who{})
 	}
 	for _, d := range g.doors {
 		d.send(e)

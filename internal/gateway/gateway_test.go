@@ -198,6 +198,7 @@ func TestFire(t *testing.T) {
 	must(t, h.board.Set("fire", true))
 	both := func() bool { return h.isReleased("front") && h.isReleased("yard") }
 	h.eventually("both doors release", both)
+	h.eventually("and stay so", h.has("front fire active", 1)) // which a second look decides
 	_, err := h.client.ResetFire(t.Context())
 	var refused *control.Error
 	if !errors.As(err, &refused) || refused.Hint == "" {

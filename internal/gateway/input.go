@@ -30,6 +30,8 @@ type input struct {
 	cfg    device.LinesConfig
 	open   func(device.LinesConfig) (device.Lines, error)
 	send   func(device.Event)
+	// every: each time that the line is seen active is told, not only the first.
+	every bool
 }
 
 // run watches until ctx ends, opening the line again when it goes away.
@@ -84,6 +86,11 @@ func (in *input) watch(ctx context.Context, lines device.Lines) error {
 	}
 	in.tell(active, 0)
 	edges := make([]device.Edge, 64)
+	if in.every && active {
+		if active, err = in.settled(lines, edges, true, active); err != nil {
+			return err
+		}
+	}
 	for {
 		// A look at the level now and then finds an edge that was lost, and a
 		// chip that went away: older kernels do not wake a reader for that.
@@ -91,34 +98,49 @@ func (in *input) watch(ctx context.Context, lines device.Lines) error {
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}
-		for _, e := range edges[:n] {
-			if e.Active && !active {
-				active = true
-				in.tell(true, e.At)
-			}
-		}
+		active = in.pressed(edges[:n], active)
 		if active, err = in.settled(lines, edges, n > 0, active); err != nil {
 			return err
 		}
 	}
 }
 
-// settled waits until the line is still and tells its state if that is news.
-func (in *input) settled(lines device.Lines, edges []device.Edge, moving, told bool) (bool, error) {
-	for moving {
-		_, err := lines.ReadEdges(edges, settle)
-		if moving = !errors.Is(err, os.ErrDeadlineExceeded); moving && err != nil {
-			return told, err
+// pressed tells of edges to active at once, and returns the state that is told.
+func (in *input) pressed(edges []device.Edge, told bool) bool {
+	for _, e := range edges {
+		if e.Active && (in.every || !told) {
+			told = true
+			in.tell(true, e.At)
 		}
 	}
-	now, err := level(lines)
-	if err != nil {
-		return told, err
+	return told
+}
+
+// settled waits until the line is still and tells its state if that is news. Where
+// each look counts, an active line is looked at twice.
+func (in *input) settled(lines device.Lines, edges []device.Edge, moving, told bool) (bool, error) {
+	for again := in.every; ; again = false {
+		for moving {
+			n, err := lines.ReadEdges(edges, settle)
+			if moving = !errors.Is(err, os.ErrDeadlineExceeded); moving && err != nil {
+				return told, err
+			}
+			if in.every {
+				told = in.pressed(edges[:n], told)
+			}
+		}
+		now, err := level(lines)
+		if err != nil {
+			return told, err
+		}
+		if now != told || in.every && now {
+			in.tell(now, 0)
+		}
+		if told = now; !now || !again {
+			return now, nil
+		}
+		moving = true
 	}
-	if now != told {
-		in.tell(now, 0)
-	}
-	return now, nil
 }
 
 func (in *input) tell(active bool, at time.Duration) {

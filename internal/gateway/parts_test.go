@@ -201,6 +201,7 @@ func TestFire(t *testing.T) {
 		t.Error("the reset is not on disk")
 	}
 	f.saw(device.Event{Kind: device.InputChanged, Active: true})
+	f.saw(device.Event{Kind: device.InputChanged, Active: true})
 	f.saw(device.Event{Kind: device.InputChanged})
 	f.path = filepath.Join(path, "no", "such", "folder")
 	if f.keep() == nil {
