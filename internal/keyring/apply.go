@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -81,6 +82,9 @@ func (k *Keyring) judge(next *list, u Update, proved bool) (restraint, error) {
 	}
 	if err := k.fill(next, u.Buckets); err != nil {
 		return restraint{}, err
+	}
+	if k.checkSecond(next, u.Second) == nil {
+		next.second = bytes.Clone(u.Second)
 	}
 	took := restraintOf(k.view, next, k.over.index)
 	if proved {

@@ -31,6 +31,7 @@ type copyFile struct {
 // stored is what a file holds.
 type stored struct {
 	List
+	Second   []byte
 	Over     []wire.ID // grants that are over
 	anchored bool      // with their number and hash: it is not of an older version of the program
 }
@@ -43,6 +44,7 @@ var (
 	bucketTable  = []byte("buckets")
 	overTable    = []byte("over")
 	manifestSlot = []byte("manifest")
+	secondSlot   = []byte("second")
 	anchorSlot   = []byte("anchor") // number (8 bytes) and hash of the grants that are over
 )
 
@@ -62,6 +64,7 @@ func (c *copyFile) read() (content stored, err error) {
 				return fmt.Errorf("%w: tables are missing", wire.ErrMalformed)
 			}
 			content.Manifest = append([]byte(nil), head.Get(manifestSlot)...)
+			content.Second = append([]byte(nil), head.Get(secondSlot)...)
 			if err := content.readOver(tx, head.Get(anchorSlot)); err != nil {
 				return err
 			}
@@ -211,6 +214,9 @@ func put(tx *bolt.Tx, l *list, have []wire.Hash, over *tombstones, haveOver int)
 		}
 	}
 	if err := head.Put(anchorSlot, over.anchor()); err != nil {
+		return err
+	}
+	if err := head.Put(secondSlot, l.second); err != nil {
 		return err
 	}
 	return head.Put(manifestSlot, l.envelope)

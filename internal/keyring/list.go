@@ -35,6 +35,7 @@ type list struct {
 	envelope []byte
 	manifest wire.Manifest
 	hash     wire.Hash // of the manifest
+	second   []byte    // envelope of a second issuer's signature; empty: none
 	signer   wire.Protected
 	grants   *access.Grants
 	removed  []wire.ID // tenancies that it takes from by the word of one issuer; set by limit

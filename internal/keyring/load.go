@@ -137,6 +137,7 @@ func (k *Keyring) consider(f found) error {
 	if err := f.head.fill(nil, func(i int) []byte { return f.content.Buckets[i] }); err != nil {
 		return fmt.Errorf("read %s: %w: %w", f.copy.path, durable.ErrDamaged, err)
 	}
+	f.head.second = f.content.Second
 	k.list, k.stored = f.head, f.head
 	if hexHash(f.head.hash) == k.next {
 		k.limits = restraint{} // the list itself says it now

@@ -445,3 +445,62 @@ func (g *listLog) withSeen(t testing.TB, seen []wire.Seen) Update {
 	u.Second = signed(t, wire.TypeSecond, wire.RoleIssuer, building, hash[:], 2)
 	return u
 }
+
+// TestInherit: a new gateway that has its sibling's list and what is over lets
+// nobody in whom a registry from yesterday gives back; what the sibling says of
+// grants that its own list lets open is not believed, and a list that no issuer
+// signed brings nothing.
+func TestInherit(t *testing.T) {
+	old, _ := enrolled(t)
+	g := newLog()
+	g.set(1, 1)
+	g.set(2, 2)
+	g.set(3, 3)
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, old))
+	yesterday := g.copy()
+	g.set(1, 1, revoke)
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, old))
+	delete(g.rows, wire.ID{1})
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, old))
+	h, err := old.Holding()
+	must(t, err)
+	if len(h.Over) != 1 || len(h.Second) == 0 || len(h.House) == 0 {
+		t.Fatalf("held: %d over, %d bytes of a second signature, %d of the house", len(h.Over), len(h.Second), len(h.House))
+	}
+	old = restarted(t, old)
+	if again, err := old.Holding(); err != nil || !slices.Equal(again.Second, h.Second) || !slices.Equal(again.Over, h.Over) {
+		t.Fatalf("after a restart other things are held: %v", err)
+	}
+
+	k, _ := enrolled(t)
+	bad := h
+	bad.Manifest = append(slices.Clone(h.Manifest[:len(h.Manifest)-1]), 0)
+	if err := k.Inherit(bad); !errors.Is(err, ErrRefused) || k.Status().Over > 0 {
+		t.Fatalf("a list that nobody signed: %v", err)
+	}
+	h.Over = append(h.Over, wire.ID{2})
+	must(t, k.Inherit(h))
+	yesterday.version = 3
+	yesterday.issue(t, wire.LogFormat)
+	if err := yesterday.give(t, k); !errors.Is(err, ErrUnproved) {
+		t.Fatal(err)
+	}
+	for range 2 {
+		want(t, k, credential(1), access.ReasonUnknown)
+		want(t, k, credential(2), access.ReasonGranted)
+		if s := k.Status(); s.Over != 1 || s.Version != 3 {
+			t.Fatalf("status %+v", s)
+		}
+		k = restarted(t, k)
+	}
+	other, err := old.Holding()
+	must(t, err)
+	other.Over = []wire.ID{{77}}
+	must(t, k.Inherit(other)) // it has a list
+	if k.Status().Over != 1 {
+		t.Fatal("a gateway with a list has taken what a sibling says")
+	}
+}

@@ -36,6 +36,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 		a.o.Spread(time.Duration(k.Spread) * time.Second)
 	}
 	a.setWindow(k, now)
+	a.askedFor(k.Holding, now)
 	answer := !a.ready
 	switch n := a.confirmed(k); {
 	case answer:

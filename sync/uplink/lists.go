@@ -75,7 +75,7 @@ func (a *actor) fetch(ctx context.Context, now time.Time) time.Time {
 	w := a.want(now)
 	if !w.List && !w.House && !w.Trust && len(w.Buckets) == 0 {
 		if a.listsWait(now) {
-			return a.agreeBy
+			return earlier(a.agreeBy, a.borrowBy)
 		}
 		return time.Time{}
 	}
@@ -180,6 +180,17 @@ func (a *actor) apply() error {
 	a.manifest, a.second, a.proof, a.lacks, a.have = nil, nil, keyring.Proof{}, nil, nil
 	before := a.o.Keyring.Status()
 	err := a.o.Keyring.Apply(u)
+	s := a.applied(before)
+	if errors.Is(err, keyring.ErrUnproved) && (a.saidList != s.Hash || s.InForce != s.Version) {
+		a.greetAgain(time.Now())
+		a.fetchSoon(time.Now())
+		return nil
+	}
+	return a.withoutDisk(err)
+}
+
+// applied records that another list is in force than before.
+func (a *actor) applied(before keyring.Status) keyring.Status {
 	s := a.o.Keyring.Status()
 	if inForce(s) != inForce(before) {
 		a.o.Log.Info().Uint64("version", s.InForce).Msg("list of grants in force")
@@ -189,12 +200,7 @@ func (a *actor) apply() error {
 		a.recordsSoon()
 		a.tellMasked(before.Masked, s.Masked)
 	}
-	if errors.Is(err, keyring.ErrUnproved) && (a.saidList != s.Hash || s.InForce != s.Version) {
-		a.greetAgain(time.Now())
-		a.fetchSoon(time.Now())
-		return nil
-	}
-	return a.withoutDisk(err)
+	return s
 }
 
 // maskedMost bounds the entries about what one list gives back.

@@ -76,6 +76,8 @@ type registry struct {
 	window   uint16
 	retry    uint16
 	silent   bool                                         // takes everything and answers nothing
+	asks     bool                                         // for what the gateway holds
+	held     []wire.Holding                               // that came
 	liar     bool                                         // confirms batches with another root
 	cosign   func(wire.Checkpoint, uint32) wire.Signature // nil: as it should
 	faults   []string                                     // what an honest gateway never does
@@ -180,6 +182,11 @@ func (r *registry) take(link *nasty.Link, m mqtt.Message) {
 	case wire.TypeWant:
 		r.want(link, payload)
 		return
+	case wire.TypeHolding:
+		var h wire.Holding
+		r.decode(wire.Decode(payload, &h))
+		r.held = append(r.held, h)
+		return
 	}
 	if !r.silent {
 		r.answer(link, epoch)
@@ -279,7 +286,7 @@ func (r *registry) answer(link *nasty.Link, epoch uint64) {
 		k.Cosignature = r.cosign(c, k.Time)
 	}
 	if r.format >= 2 {
-		r.say(link, wire.TypeAck, wire.Ack2{Ack: k, Spread: r.spread})
+		r.say(link, wire.TypeAck, wire.Ack2{Ack: k, Spread: r.spread, Holding: r.asks})
 		return
 	}
 	r.say(link, wire.TypeAck, k)

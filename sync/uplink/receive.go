@@ -107,7 +107,7 @@ func (a *actor) refuse(source string, err error) {
 
 // known are the types that come from outside.
 var known = map[string]bool{wire.TypeAck: true, wire.TypeList: true, wire.TypeTrust: true, wire.TypeHouse: true,
-	wire.TypeRecord: true, wire.TypeRoll: true, wire.TypeKey: true, "topic": true}
+	wire.TypeRecord: true, wire.TypeRoll: true, wire.TypeKey: true, wire.TypeHolding: true, "topic": true}
 
 // tellRefused records what was refused.
 func (a *actor) tellRefused(_ context.Context, now time.Time) (next time.Time) {

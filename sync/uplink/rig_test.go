@@ -31,6 +31,9 @@ type ring struct {
 	floor   int64
 	issuer  []wire.Key
 	taken   []byte
+
+	holding, inherited keyring.Holding
+	unproved           int // so many lists will prove nothing
 }
 
 func (k *ring) Registry() *keyring.Registry { k.mu.Lock(); defer k.mu.Unlock(); return k.reg }
@@ -68,6 +71,10 @@ func (k *ring) Apply(u keyring.Update) error {
 	if err != nil || m.Version == k.status.Version {
 		return err
 	}
+	if k.unproved > 0 {
+		k.unproved--
+		return keyring.ErrUnproved
+	}
 	have := map[wire.Hash]bool{}
 	for _, b := range u.Buckets {
 		have[sha256.Sum256(b)] = true
@@ -82,6 +89,19 @@ func (k *ring) Apply(u keyring.Update) error {
 	k.status.Copies[0].Good = true
 	k.applied = append(k.applied, m.Version)
 	return nil
+}
+
+func (k *ring) Holding() (keyring.Holding, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.holding, nil
+}
+
+func (k *ring) Inherit(h keyring.Holding) error {
+	k.mu.Lock()
+	k.inherited = h
+	k.mu.Unlock()
+	return k.Apply(keyring.Update{Manifest: h.Manifest, Buckets: h.Buckets})
 }
 
 func (k *ring) SetTrust(envelope []byte) error {

@@ -63,7 +63,7 @@ func (a *actor) linkIs(up bool, changed <-chan struct{}, now time.Time) {
 	}
 	a.upSince, a.format = now, a.o.Formats
 	if a.agreeBy.IsZero() {
-		a.agreeBy = now.Add(agreeMost)
+		a.agreeBy, a.borrowBy = now.Add(agreeMost), now.Add(a.o.Borrow)
 	}
 	a.greetAgain(now)
 	a.rollSoon(now)
@@ -215,8 +215,10 @@ func (a *actor) takeLists(now bool, at time.Time) {
 	}
 }
 
-// listsWait reports whether it is too early for a list.
-func (a *actor) listsWait(now time.Time) bool { return !a.agreed && now.Before(a.agreeBy) }
+// listsWait reports whether it is too early for a list of the registry.
+func (a *actor) listsWait(now time.Time) bool {
+	return !a.agreed && now.Before(a.agreeBy) || a.borrows(now)
+}
 
 // lostEpoch says whether the registry has nothing of an epoch of which it had
 // something: it lost its store, and may lack the epochs before as well. Those

@@ -99,7 +99,7 @@ func (a *actor) sibling(ctx context.Context, from wire.Place, envelope []byte) (
 	}
 	expect := wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: from.Address()}
 	payload, p, err := wire.Open(envelope, expect, []wire.Key{g.Key()})
-	if errors.Is(err, wire.ErrWrongType) && (p.Type == wire.TypeRoll || p.Type == wire.TypeKey) {
+	if errors.Is(err, wire.ErrWrongType) && (p.Type == wire.TypeRoll || p.Type == wire.TypeKey || p.Type == wire.TypeHolding && a.o.Formats > 1) {
 		expect.Type = p.Type
 		payload, _, err = wire.Open(envelope, expect, []wire.Key{g.Key()})
 	}
@@ -109,6 +109,8 @@ func (a *actor) sibling(ctx context.Context, from wire.Place, envelope []byte) (
 		err = a.roll(ctx, g, payload)
 	case expect.Type == wire.TypeKey:
 		err = a.keyShare(payload)
+	case expect.Type == wire.TypeHolding:
+		err = a.sharedList(ctx, g.ID, payload)
 	case a.o.Records != nil:
 		err = a.o.Records.Hear(from.Gateway, envelope)
 	}

@@ -45,6 +45,8 @@ type Keyring interface {
 	Status() keyring.Status
 	Missing(manifest []byte, p keyring.Proof) ([]wire.Hash, error)
 	Apply(keyring.Update) error
+	Holding() (keyring.Holding, error)
+	Inherit(keyring.Holding) error
 	SetTrust(envelope []byte) error
 	SetHouse(envelope []byte) error
 	ShareBuildingKey(kem []byte, address string) ([]byte, error)
@@ -85,6 +87,7 @@ type Options struct {
 	Zone       string               // time zone of the building
 	Batch      int                  // entries of a message at most; 0: 700
 	Roll       time.Duration        // between two rolls, roughly; 0: 10 minutes
+	Borrow     time.Duration        // how long a gateway without a list waits for its siblings'; 0: 10 minutes
 	Spread     func(time.Duration)  // what the registry wishes for the wait before the next reconnect; nil: nobody minds
 	Formats    uint64               // wire formats that it speaks, 1 to this one; 0: all that this program knows
 	Log        zerolog.Logger
@@ -113,6 +116,9 @@ func New(o Options) (*Uplink, error) {
 	}
 	if o.Batch <= 0 || o.Batch > wire.MaxBatch {
 		o.Batch = batchEntries
+	}
+	if o.Borrow <= 0 {
+		o.Borrow = agreeMost
 	}
 	if o.Roll <= 0 {
 		o.Roll = rollEvery
@@ -154,6 +160,7 @@ type actor struct {
 	notices
 	deliveries
 	collection
+	holdings
 	siblings
 	refusals
 }
@@ -166,6 +173,7 @@ func newActor(u *Uplink) *actor {
 	a.cursor = u.o.Journal.Acked()
 	a.refused = map[refusal]*refusedCount{}
 	a.talked = map[string]time.Time{}
+	a.lent, a.empty, a.lenders = map[string]time.Time{}, map[string]bool{}, map[string]*lender{}
 	return a
 }
 
@@ -202,7 +210,7 @@ func (a *actor) tick(ctx context.Context) time.Time {
 	now := time.Now()
 	next := now.Add(idle)
 	for _, due := range [...]func(context.Context, time.Time) time.Time{
-		a.greet, a.send, a.announce, a.deliver, a.fetch, a.talk, a.judge, a.tellRefused, a.prove,
+		a.greet, a.send, a.announce, a.deliver, a.fetch, a.talk, a.lend, a.borrow, a.judge, a.tellRefused, a.prove,
 	} {
 		if t := due(ctx, now); !t.IsZero() && t.Before(next) {
 			next = t

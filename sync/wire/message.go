@@ -167,15 +167,15 @@ type Holding struct {
 	Tombstones []ID     `cbor:"5,keyasint"` // grants that were revoked, ended or dropped
 	Part       uint16   `cbor:"6,keyasint"` // from 0
 	Parts      uint16   `cbor:"7,keyasint"` // at least 1
-	House      []byte   `cbor:"8,keyasint"` // envelope of the house document, in part 0; empty: none
+	House      []byte   `cbor:"8,keyasint"` // envelope of the house document, in one part; else empty
 }
 
 func (h Holding) check() error {
 	switch {
 	case h.Part >= h.Parts:
 		return fmt.Errorf("%w: part %d of %d", ErrMalformed, h.Part, h.Parts)
-	case h.Part > 0 && len(h.Manifest)+len(h.Second)+len(h.House) > 0:
-		return fmt.Errorf("%w: a manifest or house document in part %d", ErrMalformed, h.Part)
+	case h.Part > 0 && len(h.Manifest)+len(h.Second) > 0:
+		return fmt.Errorf("%w: a manifest in part %d", ErrMalformed, h.Part)
 	case len(h.Manifest) == 0 && len(h.Second) > 0:
 		return fmt.Errorf("%w: a second signature and no manifest", ErrMalformed)
 	case len(h.Buckets) > 1<<MaxBucketBits || len(h.Tombstones) > MaxTombstones:
