@@ -56,6 +56,9 @@ func (issuerCmd) Run(s *session) error {
 	return s.print(st, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s, %d buildings\n", st.Registry, st.Buildings)
 		fmt.Fprintf(w, "front      %s; records taken in through %d\n", choose(st.Linked, "answers", "DOES NOT ANSWER"), st.After)
+		if st.Clock != "" {
+			fmt.Fprintf(w, "clock      %s\n", st.Clock)
+		}
 		if len(st.Unsent) > 0 {
 			fmt.Fprintf(w, "unsent     lists or house documents of %s\n", strings.Join(st.Unsent, ", "))
 		}

@@ -36,6 +36,7 @@ type cli struct {
 	Trust       trustCmd       `cmd:"" help:"Whose signatures count: show it, or say it anew with the root's key."`
 	RenewServer renewServerCmd `cmd:"" help:"Give the front its next certificate."`
 
+	Clock    clockCmd    `cmd:"" help:"What time the registry goes by, and what speaks against it."`
 	Serve    serveCmd    `cmd:"" help:"Be the front: broker, enrolment and store of a registry."`
 	Status   statusCmd   `cmd:"" help:"Show how the front is."`
 	Gateways gatewaysCmd `cmd:"" help:"Show every gateway: connected, stored, lists proved, alarms."`

@@ -19,9 +19,10 @@ type reply struct {
 	// What of these a backup has.
 	safe, safeRecords uint64
 	hold              uint16 // s in which it should send no batches
-	// time is that of the commit, unix s; cosign, whether the witness may sign the
+	// time is what was agreed on at the commit, unix s; cosign, whether the witness may sign the
 	// tree at that time.
 	time   uint32
+	unsure bool // the clock is in doubt: the time says nothing
 	cosign bool
 }
 
@@ -60,7 +61,7 @@ func (f *Front) replyLoop(ctx context.Context) error {
 func (f *Front) sendAck(r reply) {
 	a := f.authority.Load()
 	ack := wire.Ack2{Ack: wire.Ack{Time: r.time, Epoch: r.epoch, Next: r.at.Size(), Root: wire.Hash(r.at.Root()),
-		Line: r.line, Records: r.count}, Safe: r.safe, SafeRecords: r.safeRecords}
+		Line: r.line, Records: r.count}, Safe: r.safe, SafeRecords: r.safeRecords, NoTime: r.unsure}
 	if r.cosign {
 		c := wire.Checkpoint{Address: r.g.address, Epoch: r.epoch, Size: ack.Next, Root: ack.Root}
 		ack.Cosignature = c.Cosign(f.keys.witness, uint64(ack.Time))

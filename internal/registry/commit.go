@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -32,7 +33,9 @@ type committer struct {
 type txn struct {
 	*store.Tx
 	front   *Front
-	now     time.Time
+	now     time.Time // as far as it is known: what things are stored with
+	at      time.Time // agreed: what is signed
+	unsure  bool      // the clock is in doubt
 	cache   map[rangeKey]tree.Range
 	ranges  map[rangeKey]tree.Range // changed
 	books   map[*gateway]*ledger    // changed, maybe
@@ -110,7 +113,8 @@ func (c *committer) commit(ctx context.Context, jobs []job) []reply {
 }
 
 func (c *committer) try(ctx context.Context, jobs []job) ([]reply, error) {
-	t := &txn{front: c.front, now: c.front.o.Now(), cache: c.ranges, ranges: map[rangeKey]tree.Range{},
+	at, doubt := c.front.clock.Now()
+	t := &txn{front: c.front, now: c.front.o.Now(), at: at, unsure: doubt != agreed.None, cache: c.ranges, ranges: map[rangeKey]tree.Range{},
 		books: map[*gateway]*ledger{}, acked: map[ackKey]bool{}}
 	var replies []reply
 	err := c.front.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
@@ -228,7 +232,7 @@ func (t *txn) replies(into *[]reply) error {
 			return err
 		}
 		*into = append(*into, reply{g: key.g, epoch: key.epoch, at: r, line: line, count: count, hold: l.held(t.now),
-			safe: t.front.safety.of(l.id, store.MarkEntries, key.epoch, r.Size()), safeRecords: t.front.safety.of(l.id, store.MarkRecords, line, count), time: uint32(t.now.Unix()), cosign: cosign})
+			safe: t.front.safety.of(l.id, store.MarkEntries, key.epoch, r.Size()), safeRecords: t.front.safety.of(l.id, store.MarkRecords, line, count), time: uint32(t.at.Unix()), unsure: t.unsure, cosign: cosign})
 	}
 	return nil
 }

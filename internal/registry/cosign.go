@@ -94,7 +94,7 @@ func (c claim) admits(epoch uint64, unix int64) bool {
 // cosign reports whether the witness may cosign an epoch as it is stored now. That
 // it does so is kept before anybody sees it. An empty tree says nothing.
 func (t *txn) cosign(l *ledger, epoch uint64, r tree.Range) (bool, error) {
-	now := t.now.Unix()
+	now := t.at.Unix()
 	if r.Size() == 0 || !l.claim.admits(epoch, now) {
 		return false, nil
 	}

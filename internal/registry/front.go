@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/network"
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/seldom"
 	"gatehouse/internal/registry/store"
@@ -47,7 +48,10 @@ type Options struct {
 	Ready func(broker, enrol string)
 	// Now is the wall clock of what is stored, sent or compared with something
 	// stored; nil: time.Now.
-	Now     func() time.Time
+	Now func() time.Time
+	// Clock is what the wall clock is held against; zero: the machine's clocks, or
+	// with Now nothing.
+	Clock   agreed.Source
 	Network network.Network // where the socket and enrolment are
 }
 
@@ -55,6 +59,7 @@ type Options struct {
 type Front struct {
 	o         Options
 	keys      keys
+	clock     *agreed.Clock
 	link      Link
 	enrol     net.Listener
 	started   time.Time
@@ -90,17 +95,19 @@ const (
 
 // New makes a front: it reads keys and starts nothing.
 func New(o Options) (*Front, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	k, err := loadKeys(o.Config)
 	if err != nil {
 		return nil, err
 	}
+	clock, err := agreed.Open(o.Config.path(agreed.File), o.Clock.Or(o.Now))
+	if err != nil {
+		return nil, err
+	}
+	o.Now = clock.Likely
 	if o.Formats == 0 || o.Formats > wire.Formats {
 		o.Formats = wire.Formats
 	}
-	f := &Front{o: o, keys: k, jobs: make(chan job, maxJobs), answers: make(chan []reply, 16), wants: make(chan want, maxWants),
+	f := &Front{o: o, keys: k, clock: clock, jobs: make(chan job, maxJobs), answers: make(chan []reply, 16), wants: make(chan want, maxWants),
 		buildings: map[string]*building{}, gateways: map[string]*gateway{}, pushes: map[*gateway]*push{}, repeat: make(chan struct{}, 1), inbox: newInbox(), safety: newSafety(), holdings: newHoldings(), seldom: seldom.Log(o.Log)}
 	workers := max(2, min(8, runtime.GOMAXPROCS(0)))
 	for range workers {
@@ -169,6 +176,7 @@ func (f *Front) runAll(ctx context.Context, socket net.Listener) error {
 		return serveHTTP(ctx, f.enrolListener(), f.enrolServer())
 	})
 	run("link", f.link.Run)
+	run("clock", f.keepClock)
 	run("ready", f.awaitReady)
 	parts.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {

@@ -143,7 +143,10 @@ func (f *Front) openHello(g *gateway, format uint64, payload []byte) (*helloWork
 		if !v.nonce.SameConnection(w.hello.Nonce) || !v.online {
 			v.since, v.online = f.o.Now(), true
 		}
-		v.nonce, v.hello, v.heard = w.hello.Nonce, w.hello, f.o.Now()
+		v.nonce, v.hello, v.heard, v.said = w.hello.Nonce, w.hello, f.o.Now(), time.Now()
+		if w.hello.Clock == wire.ClockNTP { // what rests on the registry's own time says nothing of it
+			f.clock.Hear(g.place.Building, time.UnixMilli(w.hello.Wall), 0)
+		}
 	case w.hello.Nonce == v.nonce: // said again, since no ack came, or by somebody else
 		v.hello = w.hello
 	default:

@@ -47,6 +47,9 @@ func (f *Front) show(g *gateway, s store.Gateway, now time.Time) api.Gateway {
 		Software: v.hello.Software, Stored: s.Size, Total: s.Total, Line: s.Line, Records: s.Records,
 		Sent: v.sent, Claimed: v.hello.List, Applied: s.Applied, AppliedAt: when(s.AppliedAt),
 		SetBacks: s.SetBacks, SetBackTo: s.SetBackTo, Alarms: s.Alarms, Forks: s.Forks}
+	if !v.said.IsZero() {
+		out.Wall, out.Clock, out.Zone, out.Said = when(time.UnixMilli(v.hello.Wall).UTC()), v.hello.Clock.String(), v.hello.Zone, time.Since(v.said)
+	}
 	if s.Epoch != 0 {
 		out.Epoch = fmt.Sprintf("%016x", s.Epoch)
 	}
@@ -140,6 +143,9 @@ func (f *Front) getStatus(w http.ResponseWriter, r *http.Request) {
 // problems says what is wrong, each with what to do.
 func (f *Front) problems(s api.Status) []string {
 	p := []string{}
+	if advice := f.clock.Report().Advice(); advice != "" {
+		p = append(p, advice)
+	}
 	if !s.Linked {
 		p = append(p, "the broker can't be reached: look at its log, and at broker in the configuration")
 	}

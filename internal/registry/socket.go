@@ -103,6 +103,8 @@ func (f *Front) handler() http.Handler {
 	mux.HandleFunc("POST /v1/remarks/done", post(f.putAway))
 	mux.HandleFunc("GET /v1/person", f.getPerson)
 	mux.HandleFunc("GET /v1/gateways", f.getGateways)
+	mux.HandleFunc("GET /v1/clock", func(w http.ResponseWriter, _ *http.Request) { answer(w, f.clock.Report()) })
+	mux.HandleFunc("POST /v1/clock", post(func(context.Context, struct{}) (any, error) { return f.clock.Confirm() }))
 	mux.HandleFunc("GET /v1/entries", f.getEntries)
 	mux.HandleFunc("GET /v1/alarms", f.getAlarms)
 	mux.HandleFunc("GET /v1/vkeys", f.getVKeys)

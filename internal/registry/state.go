@@ -54,9 +54,10 @@ type view struct {
 	online bool
 	since  time.Time
 	heard  time.Time
-	sent   uint64 // list version
-	lacks  bool   // it has something that is not known here, and has not handed it over
-	given  named  // what it handed over last
+	said   time.Time // the newest hello, by the monotonic clock; zero: not in this run
+	sent   uint64    // list version
+	lacks  bool      // it has something that is not known here, and has not handed it over
+	given  named     // what it handed over last
 }
 
 // read takes a stored hello, of whatever format it was, and reports whether it

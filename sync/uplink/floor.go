@@ -49,9 +49,12 @@ func (a *actor) latest(now time.Time) int64 {
 	return signed + int64(aheadUnsure/time.Second)
 }
 
-// takeTime does so, and records a time that is not believed. The rest of the
+// takeTime does so, but not where the registry doubts its own clock, and records a time that is not believed. The rest of the
 // ack counts all the same.
 func (a *actor) takeTime(k wire.Ack2, now time.Time) {
+	if k.NoTime {
+		return
+	}
 	if err := a.hearTime(int64(k.Time), now); err != nil {
 		a.refuse(wire.TypeAck, err)
 	}

@@ -22,6 +22,7 @@ type Ack2 struct {
 	Spread      uint16 `cbor:"17,keyasint"` // s over which the next reconnect is spread; 0: the registry has no wish
 	ListEpoch   uint64 `cbor:"18,keyasint"` // of the issuer's role that signed the newest list; 0: none
 	Holding     bool   `cbor:"19,keyasint"` // the registry asks for what the gateway holds
+	NoTime      bool   `cbor:"20,keyasint"` // the registry doubts its clock: Time counts for nothing
 }
 
 // Cosigned is a checkpoint that a witness cosigned, without its root: the zero

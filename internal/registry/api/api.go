@@ -129,26 +129,31 @@ type Pushed struct {
 // Gateway is what the front knows of one.
 type Gateway struct {
 	Place
-	Member    bool       `json:"member"`              // the House document names it
-	Online    bool       `json:"online"`              // by its own signed word
-	Since     *time.Time `json:"since,omitempty"`     // of the last hello of a new connection
-	Heard     *time.Time `json:"heard,omitempty"`     // anything signed
-	Software  string     `json:"software,omitempty"`  // version
-	Epoch     string     `json:"epoch,omitempty"`     // newest epoch stored, 16 hex digits
-	Stored    uint64     `json:"stored"`              // entries of that epoch
-	Total     uint64     `json:"total"`               // entries of all epochs
-	Behind    uint64     `json:"behind"`              // entries that its last hello named and that are not stored
-	Line      uint64     `json:"line"`                // newest line of tenancy records
-	Records   uint64     `json:"records"`             // stored of it
-	List      uint64     `json:"list"`                // newest version for the building
-	ListHash  []byte     `json:"list_hash,omitempty"` // of its manifest
-	ListAt    *time.Time `json:"list_at,omitempty"`   // when the front got it
-	Sent      uint64     `json:"sent"`                // newest version sent to it since the front started
-	Claimed   uint64     `json:"claimed"`             // version in force by its last hello
-	Applied   uint64     `json:"applied"`             // newest version that a stored list_applied entry proves
-	AppliedAt *time.Time `json:"applied_at,omitempty"`
-	SetBacks  uint64     `json:"set_backs"`   // how often a hello has shown that its disk was set back, or is another
-	SetBackTo uint64     `json:"set_back_to"` // the oldest list that one of these hellos named; what it proved beyond was void then
+	Member   bool       `json:"member"`             // the House document names it
+	Online   bool       `json:"online"`             // by its own signed word
+	Since    *time.Time `json:"since,omitempty"`    // of the last hello of a new connection
+	Heard    *time.Time `json:"heard,omitempty"`    // anything signed
+	Software string     `json:"software,omitempty"` // version
+	Wall     *time.Time `json:"wall,omitempty"`     // its clock in the newest hello of this run of the front
+	Clock    string     `json:"clock,omitempty"`    // how good that was
+	Zone     string     `json:"zone,omitempty"`     // time zone of its building
+	// Said is how long ago that hello was, ns.
+	Said      time.Duration `json:"said_ago_ns,omitempty"`
+	Epoch     string        `json:"epoch,omitempty"`     // newest epoch stored, 16 hex digits
+	Stored    uint64        `json:"stored"`              // entries of that epoch
+	Total     uint64        `json:"total"`               // entries of all epochs
+	Behind    uint64        `json:"behind"`              // entries that its last hello named and that are not stored
+	Line      uint64        `json:"line"`                // newest line of tenancy records
+	Records   uint64        `json:"records"`             // stored of it
+	List      uint64        `json:"list"`                // newest version for the building
+	ListHash  []byte        `json:"list_hash,omitempty"` // of its manifest
+	ListAt    *time.Time    `json:"list_at,omitempty"`   // when the front got it
+	Sent      uint64        `json:"sent"`                // newest version sent to it since the front started
+	Claimed   uint64        `json:"claimed"`             // version in force by its last hello
+	Applied   uint64        `json:"applied"`             // newest version that a stored list_applied entry proves
+	AppliedAt *time.Time    `json:"applied_at,omitempty"`
+	SetBacks  uint64        `json:"set_backs"`   // how often a hello has shown that its disk was set back, or is another
+	SetBackTo uint64        `json:"set_back_to"` // the oldest list that one of these hellos named; what it proved beyond was void then
 	// Unproven is for how long the newest list has been without proof, ns; 0 when proved.
 	Unproven time.Duration `json:"unproven_ns,omitempty"`
 	Alarms   int           `json:"alarms"` // within the last 24 h

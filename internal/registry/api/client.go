@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatehouse/internal/network"
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/socket"
 )
 
@@ -73,6 +74,16 @@ func (c *Client) Person(ctx context.Context, hash []byte) (sealed []byte, err er
 func (c *Client) Gateways(ctx context.Context, building string) (g []Gateway, err error) {
 	q := url.Values{"building": {building}}
 	return g, c.socket.Call(ctx, http.MethodGet, "/v1/gateways?"+q.Encode(), nil, &g)
+}
+
+// Clock is how the front's clock is.
+func (c *Client) Clock(ctx context.Context) (r agreed.Report, err error) {
+	return r, c.socket.Call(ctx, http.MethodGet, "/v1/clock", nil, &r)
+}
+
+// ConfirmClock is the operator's word that the machine's clock is right.
+func (c *Client) ConfirmClock(ctx context.Context) (r agreed.Report, err error) {
+	return r, c.socket.Call(ctx, http.MethodPost, "/v1/clock", struct{}{}, &r)
 }
 
 // Alarms lists the newest first, at most limit.

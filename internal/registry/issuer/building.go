@@ -38,6 +38,9 @@ type building struct {
 	removals map[wire.ID]uint32 // tenancies that a released list removed, and when
 	applied  map[string]uint64  // by gateway: version of the newest list that it has proved
 	setBacks map[string]uint64  // by gateway: how many set-backs of its disk were heeded
+	clocks   map[string]shown   // by gateway: in this run
+	healed   bool               // the newest list says of a grant that it is over, and only a clock had said so
+	zone     string             // time zone, as its gateways say; empty: not heard in this run
 }
 
 type recordKey struct {
@@ -66,7 +69,7 @@ type revocation struct {
 func newBuilding(id string) *building {
 	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]*grant), records: make(map[recordKey]wire.ID),
 		seen: make(map[lineKey]lineState), known: make(map[wire.Hash]bool), revoked: make(map[wire.ID]revocation),
-		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64), asks: make(map[string]ask)}
+		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64), asks: make(map[string]ask), clocks: make(map[string]shown)}
 }
 
 // add takes an event in; fold its grant afterwards.

@@ -45,7 +45,7 @@ func (c *change) addGateway(n operator.NewGateway) (t operator.Token, err error)
 	if n.Hours <= 0 {
 		n.Hours = tokenHours
 	}
-	t.Expires = c.issuer.opts.Now().Add(time.Duration(min(n.Hours, 24*30)) * time.Hour).Truncate(time.Second)
+	t.Expires = c.issuer.at().Add(time.Duration(min(n.Hours, 24*30)) * time.Hour).Truncate(time.Second)
 	if t.Text, err = token.Text(); err != nil {
 		return t, err
 	}
@@ -363,7 +363,7 @@ func (c *change) certify(b *building, gateway string, csr []byte) ([]byte, error
 	if member == nil {
 		return nil, hinted("enrol anew, with a token", "gateway %s is not of its building", gateway)
 	}
-	cert, err := c.issuer.keys.clientCertificate(b.place(gateway), wire.IDOf(member.Public[:]), csr, c.issuer.opts.Now())
+	cert, err := c.issuer.keys.clientCertificate(b.place(gateway), wire.IDOf(member.Public[:]), csr, c.issuer.at())
 	if err != nil {
 		return nil, hinted("", "%v", err)
 	}

@@ -26,7 +26,8 @@ type fakeFront struct {
 	buckets    map[wire.Hash][]byte
 	got        int // buckets handed over
 	houses     map[string][]byte
-	applied    map[string]uint64 // by building/gateway
+	applied    map[string]uint64      // by building/gateway
+	clocks     map[string]api.Gateway // likewise: Wall, Clock, Said, Zone
 	setBacks   map[string]uint64
 	setBackTo  map[string]uint64
 	down       bool
@@ -35,7 +36,7 @@ type fakeFront struct {
 
 func newFront() *fakeFront {
 	return &fakeFront{answers: make(map[string]api.Answer), lists: make(map[string]api.List), versions: make(map[string]uint64),
-		buckets: make(map[wire.Hash][]byte), houses: make(map[string][]byte), applied: make(map[string]uint64), setBacks: make(map[string]uint64), setBackTo: make(map[string]uint64), wake: make(chan struct{}, 1)}
+		buckets: make(map[wire.Hash][]byte), houses: make(map[string][]byte), applied: make(map[string]uint64), clocks: make(map[string]api.Gateway), setBacks: make(map[string]uint64), setBackTo: make(map[string]uint64), wake: make(chan struct{}, 1)}
 }
 
 func (f *fakeFront) lock() error {
@@ -149,7 +150,8 @@ func (f *fakeFront) Gateways(context.Context, string) (all []api.Gateway, err er
 	defer f.mu.Unlock()
 	for address, v := range f.applied {
 		p := api.Place{Building: filepath.Dir(address), Gateway: filepath.Base(address)}
-		all = append(all, api.Gateway{Place: p, Applied: v, SetBacks: f.setBacks[address], SetBackTo: f.setBackTo[address]})
+		all = append(all, api.Gateway{Place: p, Applied: v, SetBacks: f.setBacks[address], SetBackTo: f.setBackTo[address],
+			Wall: f.clocks[address].Wall, Clock: f.clocks[address].Clock, Said: f.clocks[address].Said, Zone: f.clocks[address].Zone})
 	}
 	return all, nil
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/network"
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
 	"gatehouse/sync/wire"
@@ -42,12 +43,13 @@ type Front interface {
 	Status(ctx context.Context) (api.Status, error)
 }
 
-// Options of an Issuer. Now is time.Now if nil, Tend a minute if 0.
+// Options of an Issuer. Now is the wall clock, the machine's if nil, Tend a minute if 0.
 type Options struct {
 	Dir   string // that Init made
 	Front Front
 	Log   zerolog.Logger
 	Now   func() time.Time
+	Clock agreed.Source // what it is held against; zero: the machine's clocks, or with Now nothing
 	Tend  time.Duration // how often proofs of lists are asked for, at least
 	// Ask is how long the front may hold a question for work; 0: 25 s.
 	Ask     time.Duration
@@ -56,9 +58,10 @@ type Options struct {
 
 // Issuer is safe for concurrent use.
 type Issuer struct {
-	opts Options
-	keys keys
-	db   *sql.DB
+	opts  Options
+	keys  keys
+	db    *sql.DB
+	clock *agreed.Clock
 
 	sending sync.Mutex // one list at a time goes to the front; taken before mu
 
@@ -81,15 +84,15 @@ func Open(o Options) (*Issuer, error) {
 	if o.Ask <= 0 {
 		o.Ask = workWait
 	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.Front == nil {
 		return nil, errors.New("open issuer: no front")
 	}
 	i := &Issuer{opts: o, buildings: make(map[string]*building), sent: make(map[string]bool), unsent: make(map[string]bool), passes: make(map[wire.ID][]uint32)}
 	var err error
 	if i.keys, err = loadKeys(o.Dir); err != nil {
+		return nil, fmt.Errorf("open issuer: %w", err)
+	}
+	if i.clock, err = agreed.Open(filepath.Join(o.Dir, agreed.File), o.Clock.Or(o.Now)); err != nil {
 		return nil, fmt.Errorf("open issuer: %w", err)
 	}
 	var found dbfile.Found
@@ -117,8 +120,20 @@ func (i *Issuer) Close() error {
 	return nil
 }
 
-// now is the time in unix seconds.
-func (i *Issuer) now() uint32 { return uint32(max(1, min(i.opts.Now().Unix(), 1<<32-1))) }
+// now is the agreed time in unix seconds: in doubt it stands still.
+func (i *Issuer) now() uint32 {
+	at, _ := i.clock.Now()
+	return uint32(max(1, min(at.Unix(), 1<<32-1)))
+}
+
+// agreed is that time, and whether nothing speaks against it.
+func (i *Issuer) agreed() (now uint32, sure bool) {
+	_, doubt := i.clock.Now()
+	return i.now(), doubt == agreed.None
+}
+
+// at is that time as others take it.
+func (i *Issuer) at() time.Time { return time.Unix(int64(i.now()), 0).UTC() }
 
 // ahead is the latest time that a gateway's clock is believed to show.
 func (i *Issuer) ahead() uint32 { return uint32(min(uint64(i.now())+maxAhead, 1<<32-1)) }

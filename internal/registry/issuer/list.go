@@ -71,10 +71,11 @@ func (c *change) relist(b *building) error {
 // sign makes a list of what fits. Should it be refused all the same, it leaves out
 // what is new of the gateway that has most of it, until it is not.
 func (c *change) sign(b *building) (signed keyring.List, m wire.Manifest, chosen choice, err error) {
+	now, sure := c.issuer.agreed()
 	for without := make(map[string]bool); ; {
-		chosen, err = b.choose(without)
+		chosen, err = b.choose(without, now, sure)
 		if err == nil {
-			signed, m, err = chosen.draft.Sign(chosen.grants, c.issuer.opts.Now(), c.issuer.keys.issuer, c.issuer.keys.epoch)
+			signed, m, err = chosen.draft.Sign(chosen.grants, c.issuer.at(), c.issuer.keys.issuer, c.issuer.keys.epoch)
 		}
 		gateway := chosen.most()
 		if err == nil || gateway == "" {
@@ -134,7 +135,8 @@ func (c *change) release(b *building, l signedList, gone []wire.ID) error {
 			continue
 		}
 		b.revoked[g.ID] = revocation{version: l.manifest.Version}
-		if _, err := c.Exec(`INSERT INTO revoked (building, grant_id, version, dropped) VALUES (?,?,?,0)`,
+		if _, err := c.Exec(`INSERT INTO revoked (building, grant_id, version, dropped) VALUES (?,?,?,0)
+			ON CONFLICT (building, grant_id) DO UPDATE SET version = excluded.version, dropped = 0`,
 			b.id, g.ID[:], l.manifest.Version); err != nil {
 			return err
 		}
@@ -149,7 +151,7 @@ func (c *change) release(b *building, l signedList, gone []wire.ID) error {
 		}
 		before = signedList{}
 	}
-	b.list, b.held = l, nil
+	b.list, b.held, b.healed = l, nil, false
 	c.issuer.unsent[b.id] = true
 	if err := c.appendLog(b, logged{l.old.hash, l.epoch, l.manifest.Version, true}, logged{l.hash, l.epoch, l.manifest.Version, true}); err != nil {
 		return err

@@ -55,36 +55,6 @@ func TestLifeOfATenancy(t *testing.T) {
 	}
 }
 
-// TestTimeOver: a grant whose time is over leaves the list in the end, however
-// many of them there are.
-func TestTimeOver(t *testing.T) {
-	w := newWorld(t)
-	g := w.enrolled("gw-1")
-	for n := range 6 {
-		c := checkIn(n, 0)
-		c.Until = at(24 * 60)
-		w.front.deliver(g.record(id('r', n), c))
-	}
-	w.turn()
-	tend := func(days int) {
-		w.now = start.AddDate(0, 0, days)
-		m, _ := w.listed()
-		w.front.applied[building1+"/gw-1"] = m.Version
-		if err := w.i.tend(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		w.turn()
-	}
-	tend(2)
-	if got := w.want(1, wire.GrantActive); got.Until != at(24*60) {
-		t.Fatal(got)
-	}
-	tend(9)
-	w.want(1, wire.GrantRevoked)
-	tend(9)
-	w.want(1, 0)
-}
-
 // TestDispute: a notice ends a tenancy at its time, unless the tenant objects;
 // then only the registry can.
 func TestDispute(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -31,6 +32,7 @@ type world struct {
 	front *fakeFront
 	i     *Issuer
 	now   time.Time
+	clock agreed.Source // what now is held against; zero: nothing
 	trust wire.Trust
 }
 
@@ -53,7 +55,7 @@ func (w *world) folder(name string) string { return filepath.Join(w.dir, name) }
 
 func (w *world) open() {
 	w.t.Helper()
-	i, err := Open(Options{Dir: w.folder(FolderIssuer), Front: w.front, Log: zerolog.Nop(), Now: func() time.Time { return w.now }})
+	i, err := Open(Options{Dir: w.folder(FolderIssuer), Front: w.front, Log: zerolog.Nop(), Now: func() time.Time { return w.now }, Clock: w.clock})
 	if err != nil {
 		w.t.Fatal(err)
 	}

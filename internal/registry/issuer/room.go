@@ -44,16 +44,18 @@ type rowKey struct {
 }
 
 // units are all that may stand in the next list: first what stands there, then
-// what operators have ended, then the rest as it came.
-func (b *building) units() (all []unit) {
+// what operators have ended, then the rest as it came. What was over long before
+// the agreed time does not, while that is sure.
+func (b *building) units(now uint32, sure bool) (all []unit) {
 	standing := make(map[rowKey]bool, len(b.list.grants))
 	for _, l := range []*signedList{&b.list, b.held} {
 		for i := 0; l != nil && i < len(l.grants); i++ {
 			standing[rowKey{l.grants[i].ID, l.grants[i].Credential}] = true
 		}
 	}
+	over := b.over(now, sure)
 	for id, g := range b.grants {
-		if !g.known || b.revoked[id].dropped {
+		if !g.known || b.revoked[id].dropped || over[id] {
 			continue
 		}
 		first := len(all)
@@ -219,10 +221,10 @@ type choice struct {
 
 // choose finds what fits into the next list. Of the gateways in without nothing
 // that is not in the list already.
-func (b *building) choose(without map[string]bool) (c choice, err error) {
+func (b *building) choose(without map[string]bool, now uint32, sure bool) (c choice, err error) {
 	c.room = b.newRoom()
 	var in []unit
-	for _, u := range b.units() {
+	for _, u := range b.units(now, sure) {
 		if !u.stands && without[u.by.source] {
 			c.room.left[u.by.source] = true
 		} else if c.room.take(&u) {

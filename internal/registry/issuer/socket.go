@@ -85,6 +85,8 @@ func (i *Issuer) handler() http.Handler {
 	get("/v1/grants", func(r *http.Request) (any, error) { return i.grants(building(r), r.URL.Query().Get("tenancy")) })
 	get("/v1/lists", func(r *http.Request) (any, error) { return i.lists(building(r)) })
 	get("/v1/escrow", i.escrowFor)
+	get("/v1/clock", func(*http.Request) (any, error) { return i.clock.Report(), nil })
+	m.HandleFunc("POST /v1/clock", answer(i.postClock))
 	get("/v1/audit", func(*http.Request) (any, error) { return i.audits() })
 	m.HandleFunc("GET /v1/backup", i.getBackup)
 	m.HandleFunc("POST /v1/remarks/done", answer(func(r *http.Request) (any, error) { return struct{}{}, i.putAway(who(r)) }))
@@ -141,6 +143,17 @@ func read[T any](r *http.Request) (v T, err error) {
 		return v, hinted("tool and issuer are of different versions", "request: %v", err)
 	}
 	return v, nil
+}
+
+// postClock takes the operator's word that the machine's clock is right.
+func (i *Issuer) postClock(r *http.Request) (any, error) {
+	report, err := i.clock.Confirm()
+	if err != nil {
+		return nil, err
+	}
+	return report, i.locked(func(c *change) error {
+		return c.audit(who(r), "clock confirm", "", report.Agreed.UTC().Format(time.RFC3339), "")
+	})
 }
 
 func (i *Issuer) postGateway(r *http.Request) (any, error) {

@@ -222,7 +222,9 @@ func loadChanges(q querier, b *building) error {
 		if err := wire.Decode(body, &e.change); err != nil {
 			return err
 		}
-		b.add(e)
+		if !e.byClock() {
+			b.add(e)
+		}
 		return nil
 	}, `SELECT gateway, line, number, record, at, body, person, settled FROM changes WHERE building = ? ORDER BY n`, b.id)
 	b.foldAll()
@@ -235,6 +237,10 @@ func loadRevoked(q querier, b *building) error {
 		var r revocation
 		if err := rows.Scan(&id, &r.version, &r.dropped); err != nil {
 			return err
+		}
+		if g := b.grants[wire.ID(id)]; g != nil && g.known && !g.ended {
+			b.healed = true // an earlier version ended it by the clock
+			return nil
 		}
 		b.revoked[wire.ID(id)] = r
 		return nil

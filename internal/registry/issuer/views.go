@@ -88,8 +88,11 @@ func (b *building) tenancy(id wire.ID, now uint32, odd map[wire.ID][]string) ope
 		if n == 0 || weight[state] > weight[t.State] {
 			t.State, t.Flat, t.Kind, t.Document, t.Basis, t.Informed = state, c.Flat, c.Kind.String(), c.Document.String(), c.Basis.String(), c.Informed
 			t.Until, t.Notice, t.Since = moment(g.until()), moment(g.notice), time.Unix(int64(max(c.From, c.At)), 0).UTC()
-			if g.ended {
+			switch {
+			case g.ended:
 				t.Cause = g.end.change.Cause.String()
+			case state == stateEnded:
+				t.Cause = wire.CauseLeaseOver.String()
 			}
 		}
 		t.Grants = append(t.Grants, gid.String())
@@ -274,7 +277,7 @@ func (l signedList) view(id string, sent bool) operator.List {
 }
 
 func (i *Issuer) status() (operator.Status, error) {
-	s := operator.Status{Registry: i.keys.place.Registry, Unsent: []string{}, Held: []string{}}
+	s := operator.Status{Registry: i.keys.place.Registry, Clock: i.clock.Report().Advice(), Unsent: []string{}, Held: []string{}}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	s.After, s.Linked = i.after, i.linked

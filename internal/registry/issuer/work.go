@@ -2,14 +2,12 @@ package issuer
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"gatehouse/internal/registry/api"
-	"gatehouse/sync/wire"
 )
 
 // Times of the loop.
@@ -70,6 +68,9 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 			return err
 		}
 		*tended = now
+	}
+	if err := i.clock.Save(); err != nil {
+		i.opts.Log.Error().Err(err).Msg("after a start the clock may be doubted for longer than it must")
 	}
 	if err := i.publishAll(ctx); err != nil {
 		return err
@@ -185,41 +186,14 @@ func (i *Issuer) tend(ctx context.Context) error {
 			if err := c.prove(b, g); err != nil {
 				return err
 			}
+			i.hear(b, g)
 		}
 		for id := range c.touched {
 			b := i.buildings[id]
-			ended, err := c.endOver(b)
-			if err != nil {
-				return err
-			}
-			c.touched[id] = c.touched[id] || ended || b.held == nil && len(b.droppable()) > 0
+			c.touched[id] = c.touched[id] || b.held == nil && (b.healed || len(b.droppable()) > 0 || b.turned(i.agreed()))
 		}
 		return nil
 	})
-}
-
-// overFor is how long a grant whose time is over stays as it is: a term may be
-// prolonged late.
-const overFor = 7 * 24 * 3600 // s
-
-// endOver ends grants whose time has been over for long, so that they leave the
-// list and with it the gateways.
-func (c *change) endOver(b *building) (some bool, err error) {
-	now := c.issuer.now()
-	for id, g := range b.grants {
-		until := g.until()
-		if !g.known || g.ended || until == 0 || uint64(until)+overFor > uint64(now) {
-			continue
-		}
-		e := event{at: now, change: wire.Change{Op: wire.OpEnd, At: now, Clock: wire.ClockRegistry, Proof: wire.ProofTerm,
-			Tenancy: g.tenancy, Grant: id, Cause: wire.CauseLeaseOver}}
-		_, _ = rand.Read(e.record[:]) // never fails
-		if err := c.take(b, e, 0, 0); err != nil {
-			return false, err
-		}
-		some = true
-	}
-	return some, nil
 }
 
 // enrolment answers one request. A refusal is an answer; an error means that

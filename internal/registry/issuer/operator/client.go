@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"gatehouse/internal/network"
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/socket"
 )
 
@@ -38,6 +39,16 @@ func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
 // PutAway forgets what restores have shown.
 func (c *Client) PutAway(ctx context.Context) error {
 	return c.socket.Call(ctx, http.MethodPost, "/v1/remarks/done", struct{}{}, nil)
+}
+
+// Clock is how the issuer's clock is.
+func (c *Client) Clock(ctx context.Context) (r agreed.Report, err error) {
+	return r, c.socket.Call(ctx, http.MethodGet, "/v1/clock", nil, &r)
+}
+
+// ConfirmClock is the operator's word that the machine's clock is right.
+func (c *Client) ConfirmClock(ctx context.Context) (r agreed.Report, err error) {
+	return r, c.socket.Call(ctx, http.MethodPost, "/v1/clock", struct{}{}, &r)
 }
 
 // AddGateway makes a token.

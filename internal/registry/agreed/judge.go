@@ -1,0 +1,220 @@
+// Package agreed tells a process of the registry what time it is, and doubts it.
+// One wrong clock of a server may end no tenancy, move no window and mislead no
+// gateway: a wall clock counts only while nothing speaks against it. What speaks
+// is CLOCK_BOOTTIME since the time last agreed on, how long the machine was away,
+// and the clocks of gateways that a time server disciplines, of at least five
+// buildings. They raise doubt; none of them sets the time.
+//
+// In doubt the time stands still where it was last agreed on, until the clock is
+// right again or the operator says that it is. Nothing that must not wait for a
+// clock asks here: a revocation goes out in doubt as ever.
+package agreed
+
+import (
+	"slices"
+	"time"
+)
+
+// Limits of doubt.
+const (
+	// Leap is the most that a wall clock may differ from what was agreed on, by
+	// CLOCK_BOOTTIME or by the gateways.
+	Leap = 10 * time.Minute
+	// follow is the share of the time that passes by which smaller steps become
+	// what was agreed on: a clock drifts less, and one that is walked away shows.
+	follow = 1000
+	// correct is the most by which a time server may correct a clock that it did
+	// not discipline before.
+	correct = 48 * time.Hour
+	// away is how long a machine may have been off, and syncedAway the same where
+	// a time server says so: a longer outage can't be told from a step.
+	away       = 48 * time.Hour
+	syncedAway = 60 * 24 * time.Hour
+	// voters is how many buildings must have clocks to be heard, voteFor how long
+	// a hello counts.
+	voters  = 5
+	voteFor = 24 * time.Hour
+)
+
+// earliest is a time before which no registry of this kind ran.
+var earliest = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Reading is one look at the clocks of the machine.
+type Reading struct {
+	Wall   time.Time
+	Boot   time.Duration // CLOCK_BOOTTIME
+	BootID string        // names the kernel's boot; empty: nothing of before is of use
+	Synced bool          // a time server disciplines Wall
+}
+
+func (r Reading) offset() time.Duration { return time.Duration(r.Wall.UnixNano()) - r.Boot }
+
+// Doubt is why a clock is not gone by; "" where it is.
+type Doubt string
+
+// The doubts.
+const (
+	None     Doubt = ""
+	Unset    Doubt = "unset"    // before any time at which this could run
+	Stepped  Doubt = "stepped"  // against CLOCK_BOOTTIME
+	Back     Doubt = "back"     // before the time that was agreed on before the start
+	Away     Doubt = "away"     // so long after it that a step can't be told from an outage
+	Outvoted Doubt = "outvoted" // the gateways' clocks say otherwise
+)
+
+// State is what was agreed on last. It is kept over starts.
+type State struct {
+	Wall   time.Time     `json:"wall"`
+	Boot   time.Duration `json:"boot_ns"`
+	BootID string        `json:"boot_id"`
+	Base   time.Duration `json:"base_ns"` // Wall less Boot, as small steps have moved it
+	Synced bool          `json:"synced"`
+	Doubt  Doubt         `json:"doubt,omitempty"`
+	Wrong  bool          `json:"wrong,omitempty"` // it was seen to be wrong since: a start may not launder it
+	// Muted is by how much the gateways' clocks were ahead when the operator said
+	// that this one is right.
+	Muted time.Duration `json:"muted_ns,omitempty"`
+}
+
+// Judge holds readings against what was agreed on. It reads no clock and keeps
+// nothing on disk. Not safe for concurrent use.
+type Judge struct {
+	state State
+	known bool            // something was ever agreed on
+	votes map[string]vote // by building
+}
+
+// vote is the newest clock of a building: its wall less our time since boot.
+type vote struct {
+	offset time.Duration
+	heard  time.Duration // since boot
+}
+
+// NewJudge goes on from what was agreed on before, nil: nothing.
+func NewJudge(before *State) *Judge {
+	j := &Judge{votes: make(map[string]vote)}
+	if before != nil {
+		j.state, j.known = *before, true
+	}
+	return j
+}
+
+// Hear takes the clock of a gateway that a time server disciplines, as it stood at
+// our time since boot.
+func (j *Judge) Hear(building string, wall time.Time, boot time.Duration) {
+	if old, there := j.votes[building]; there && old.heard > boot {
+		return
+	}
+	j.votes[building] = vote{time.Duration(wall.UnixNano()) - boot, boot}
+}
+
+// Look judges a reading. Where it is not in doubt it is what is agreed on from now.
+func (j *Judge) Look(r Reading) Doubt {
+	doubt := j.doubt(r)
+	if doubt == None {
+		j.agree(r)
+	}
+	j.state.Doubt = doubt
+	j.state.Wrong = j.state.Wrong || doubt == Stepped || doubt == Outvoted
+	return doubt
+}
+
+func (j *Judge) doubt(r Reading) Doubt {
+	switch {
+	case r.Wall.Before(earliest):
+		return Unset
+	case r.BootID == "": // there is nothing to hold it against
+	case j.known && j.sameBoot(r):
+		if !j.near(r) {
+			return Stepped
+		}
+	case j.known:
+		gap, most := r.Wall.Sub(j.state.Wall), away
+		switch {
+		case j.state.Wrong:
+			most = Leap
+		case r.Synced:
+			most = syncedAway
+		}
+		if gap < -Leap {
+			return Back
+		}
+		if gap > most {
+			return Away
+		}
+	}
+	if ahead, ok := j.median(r); ok && !within(ahead, Leap) && !within(ahead-j.state.Muted, Leap) {
+		return Outvoted
+	}
+	return None
+}
+
+// near reports whether a reading of the same boot is what was agreed on, or its
+// correction by a time server that is new.
+func (j *Judge) near(r Reading) bool {
+	step := r.offset() - j.state.Base
+	return within(step, Leap) || r.Synced && !j.state.Synced && within(step, correct)
+}
+
+func (j *Judge) sameBoot(r Reading) bool { return r.BootID == j.state.BootID && r.Boot >= j.state.Boot }
+
+// agree takes a reading for what is agreed on. Within one boot the base follows
+// small steps slowly.
+func (j *Judge) agree(r Reading) {
+	base := r.offset()
+	if j.known && j.sameBoot(r) && within(base-j.state.Base, Leap) {
+		most := (r.Boot - j.state.Boot) / follow
+		base = j.state.Base + min(max(base-j.state.Base, -most), most)
+	}
+	synced := r.Synced || j.known && j.sameBoot(r) && j.state.Synced // a server corrects a clock once a boot
+	j.state = State{Wall: r.Wall, Boot: r.Boot, BootID: r.BootID, Base: base, Synced: synced, Muted: j.state.Muted}
+	j.known = true
+}
+
+// Confirm takes a reading on the operator's word, whatever speaks against it now.
+func (j *Judge) Confirm(r Reading) {
+	j.known = false
+	j.agree(r)
+	j.state.Muted = 0
+	if ahead, ok := j.median(r); ok && !within(ahead, Leap) {
+		j.state.Muted = ahead
+	}
+}
+
+// median is by how much the gateways' clocks are ahead of a reading; ok is false
+// where too few are heard.
+func (j *Judge) median(r Reading) (ahead time.Duration, ok bool) {
+	var all []time.Duration
+	for _, v := range j.votes {
+		if r.Boot-v.heard <= voteFor {
+			all = append(all, v.offset)
+		}
+	}
+	if len(all) < voters {
+		return 0, false
+	}
+	slices.Sort(all)
+	return all[(len(all)-1)/2] - r.offset(), true
+}
+
+// Agreed is the time that was agreed on last.
+func (j *Judge) Agreed() time.Time { return j.state.Wall }
+
+// Likely is the time that most speaks for: within one boot what was agreed on,
+// carried on by CLOCK_BOOTTIME. It never is before what was agreed on.
+func (j *Judge) Likely(r Reading) time.Time {
+	switch {
+	case j.state.Doubt == None:
+		return r.Wall
+	case j.sameBoot(r):
+		return j.state.Wall.Add(r.Boot - j.state.Boot)
+	case r.Wall.Before(j.state.Wall):
+		return j.state.Wall
+	}
+	return r.Wall
+}
+
+// State is what to keep.
+func (j *Judge) State() State { return j.state }
+
+func within(d, limit time.Duration) bool { return d <= limit && d >= -limit }
