@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -11,8 +12,8 @@ import (
 )
 
 // landlord is an adversary: he holds cards of his own, types the PIN that he saw
-// at the check-in, restarts gateways, cuts them off from each other and goes to
-// whichever desk suits him. The tenant holds the card of the check-in, and
+// at the check-in, restarts gateways, sets and confirms their clocks, cuts them off from each
+// other and goes to whichever desk suits him. The tenant holds the card of the check-in, and
 // perhaps a PIN and another card, and says nothing.
 type landlord struct {
 	t       *rapid.T
@@ -153,6 +154,10 @@ func TestAdversarialLandlord(t *testing.T) {
 				l.act()
 			case 6, 7:
 				l.passes()
+			case 5: // he sets a clock and confirms it
+				o := l.at[rapid.IntRange(0, len(l.at)-1).Draw(rt, "clock")]
+				o.apart, o.clock.Sure, o.clock.Latest = true, noon+int64(l.now*daySeconds), math.MaxInt64
+				o.clock.Now = o.clock.Sure + daySeconds*rapid.Int64Range(-400, 400).Draw(rt, "off by days")
 			case 8:
 				for _, o := range l.at {
 					for _, from := range slices.Backward(l.at) {

@@ -232,7 +232,8 @@ func (d *Desk) mendLines() {
 
 // Hear takes a sibling's record. The error wraps one of wire's: it is not of
 // this building's gateway, or not in its one encoding. A record that is known,
-// or that the list in force was made with, changes nothing.
+// or that the list in force was made with, changes nothing, and none does before the
+// building's key has come.
 func (d *Desk) Hear(gateway string, envelope []byte) error {
 	reg := d.p.Keyring.Registry()
 	if reg == nil || gateway == reg.Place.Gateway {
@@ -250,6 +251,9 @@ func (d *Desk) Hear(gateway string, envelope []byte) error {
 	var r wire.Record
 	if err := wire.Decode(payload, &r); err != nil {
 		return fmt.Errorf("record of gateway %s: %w", gateway, err)
+	}
+	if !d.p.Keyring.Status().HasKey {
+		return nil // the building's key is on its way, and the record comes again
 	}
 	c, err := d.p.Keyring.OpenRecord(r.House)
 	if err != nil {

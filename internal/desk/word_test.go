@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
+	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
 
@@ -16,6 +19,7 @@ func (o *office) days(n float64) {
 	o.t.Helper()
 	passed := time.Duration(n * 24 * float64(time.Hour))
 	o.clock.Now += int64(passed / time.Second)
+	o.clock.Sure += int64(passed / time.Second)
 	o.countStops(o.t.Context(), passed)
 }
 
@@ -421,4 +425,31 @@ func TestPINAtTheKeys(t *testing.T) {
 	refused(t, try(out, nil), "wrong PIN")
 	must(t, try(out, nil, "1379"))
 	o.wants("front", em(1), wire.ReasonRevoked)
+}
+
+// TestRecordBeforeTheKey: a second gateway that has not got the building's key
+// yet refuses nobody's record, which would be an alarm; it takes it when it comes
+// again.
+func TestRecordBeforeTheKey(t *testing.T) {
+	w := newTown(t)
+	a := newOffice(t, w, "gw1")
+	_, err := a.arrive(em(1))
+	must(t, err)
+	own, _ := a.Unsettled()
+	reg := w.registry
+	reg.Place.Gateway = "gw2"
+	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "lane-7", Log: zerolog.Nop(),
+		Keys: keyring.Keys{Gateway: w.gateways["gw2"], Registry: &reg}})
+	must(t, err)
+	defer k.Close()
+	d, err := New(Parts{Dir: t.TempDir(), Keyring: k, Journal: &memory{}, Key: w.gateways["gw2"], Clock: a.time, Log: zerolog.Nop()})
+	must(t, err)
+	must(t, d.Hear("gw1", own[0]))
+	if _, have := d.Unsettled(); len(have) != 0 {
+		t.Error("it says that it has the record")
+	}
+	own[0][len(own[0])-1] ^= 1
+	if err := d.Hear("gw1", own[0]); err == nil {
+		t.Error("a record with a wrong signature is no record")
+	}
 }

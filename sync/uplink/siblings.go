@@ -178,6 +178,7 @@ func (a *actor) keyShare(payload []byte) error {
 	if err := a.withoutDisk(a.o.Keyring.TakeBuildingKey(k.Sealed)); err != nil {
 		return err
 	}
+	a.rollSoon(time.Now()) // siblings' records could not be read so far
 	number := a.o.Keyring.Status().KeyNumber
 	a.o.Log.Info().Uint8("number", number).Msg("building key came from a sibling")
 	a.o.Journal.Queue(wire.Header{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: wire.TypeKey, Count: uint64(number)}, wire.Who{})
