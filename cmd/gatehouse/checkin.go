@@ -66,7 +66,7 @@ func documents() (all []string) {
 
 func (c checkInCmd) Run(s *session) error {
 	if c.Answers != "" && c.Answers != "-" {
-		return hinted("--answers -", "names and numbers come by standard input only")
+		return hinted("--answers -", "names and numbers come by standard input only (refusal N12)")
 	}
 	return s.atDesk(c.TakeOver, func(v visit) error {
 		a, err := c.gather(v)

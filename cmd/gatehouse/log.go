@@ -27,8 +27,8 @@ func (c logCmd) Run(s *session) error {
 // Help is shown by --help.
 func (logCmd) Help() string {
 	return `Faults, alarms, fire, doors that were held or forced, and what was done at the
-gateway. Who came and went, and that somebody did, is not shown to anybody here:
-that needs a mandate. For an installer, gatehouse door test shows one door for
+gateway. Who came and went, and that somebody did, is not shown to anybody here
+(refusals N1 and N2): that needs a mandate. For an installer, gatehouse door test shows one door for
 some minutes.`
 }
 

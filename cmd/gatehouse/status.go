@@ -126,7 +126,7 @@ func (c releaseCmd) Run(s *session) error {
 }
 
 type fireCmd struct {
-	Reset fireResetCmd `cmd:"" help:"Secure the doors again, after the panel has been reset. Only on site."`
+	Reset fireResetCmd `cmd:"" help:"Secure the doors again, after the panel has been reset. Only on site (refusal N11)."`
 }
 
 type fireResetCmd struct{}

@@ -136,7 +136,7 @@ func proven(proves bool, action, hint, message string) error {
 	if proves || action == dispute {
 		return nil
 	}
-	return refuse(hint, "%s", message)
+	return refuse(hint, "%s (refusal N3)", message)
 }
 
 // NoticeDays is how long a notice of the landlord alone runs, in days.

@@ -132,11 +132,11 @@ func checkLabel(what, text string, person ...string) error {
 			run = 0
 		}
 		if run >= digits {
-			return refuse("name the flat in your own words", "the %s has %d digits in a row: it may be a card's, telephone or identity number", what, digits)
+			return refuse("name the flat in your own words", "the %s has %d digits in a row: it may be a card's, telephone or identity number (refusal N12)", what, digits)
 		}
 	}
 	if slices.ContainsFunc(person, func(p string) bool { return strings.Contains(text, p) }) {
-		return refuse("name the flat in your own words: the gateway keeps no names", "the %s holds the tenant's name", what)
+		return refuse("name the flat in your own words: the gateway keeps no names", "the %s holds the tenant's name (refusal N12)", what)
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func (s situation) suspend() ([]wire.Change, error) {
 	}
 	if s.staying(k) == 0 {
 		return nil, refuse("gatehouse card replace puts another card in its place; or the tenant's PIN, or the registry",
-			"this is the tenancy's last card, and its tenant would be locked out")
+			"this is the tenancy's last card, and its tenant would be locked out (refusal N3)")
 	}
 	return s.announce(k)
 }

@@ -36,7 +36,7 @@ func list[T interface {
 
 // causes says which there are. The list is closed.
 func causes() string {
-	return "the causes are " + list(wire.CauseMistake) + "; arrears of rent and permits are none"
+	return "the causes are " + list(wire.CauseMistake) + "; arrears of rent and permits are none (refusal N3)"
 }
 
 // alike returns the known flats that begin most like the text, five at most.
