@@ -38,6 +38,7 @@ type cli struct {
 	Release  releaseCmd  `cmd:"" help:"Let people through a door now."`
 	Init     initCmd     `cmd:"" help:"Make the keys of a building."`
 	Enrol    enrolCmd    `cmd:"" help:"Make this gateway known to a central registry."`
+	Address  addressCmd  `cmd:"" help:"Where the registry is."`
 	Checkin  checkInCmd  `cmd:"" help:"Register a tenant who arrives: document, flat, term, then the card."`
 	Checkout checkOutCmd `cmd:"" help:"End a tenancy: at once with the tenant's card or PIN, else by a notice."`
 	Card     cardCmd     `cmd:"" help:"A tenant's lost, found and further cards."`

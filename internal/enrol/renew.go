@@ -128,6 +128,15 @@ func (r *Renewer) told(err error) {
 	}
 }
 
+// Expires is when the certificate ends. Safe for concurrent use.
+func (r *Renewer) Expires() (time.Time, error) {
+	chain, err := loadCertificates(filepath.Join(r.dir, keyring.ClientCertFile))
+	if err != nil {
+		return time.Time{}, err
+	}
+	return chain[0].NotAfter, nil
+}
+
 // Err is why the last try did not renew; nil: it did, or there was none. Safe
 // for concurrent use.
 func (r *Renewer) Err() error {
@@ -180,9 +189,8 @@ func (r *Renewer) Renew(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
-	var answer wire.Enrolled
-	https := newClient(r.network, reg.Enrol, byRoots(roots, r.now, r.trusted))
-	if err := https.post(ctx, pathRenew, typeCOSE, envelope, &answer); err != nil {
+	answer, err := r.ask(ctx, byRoots(roots, r.now, r.trusted), envelope)
+	if err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
 	want := identity{place: reg.Place, root: reg.Root, registry: reg.Name, trust: reg.Trust.Version,
@@ -191,4 +199,22 @@ func (r *Renewer) Renew(ctx context.Context) error {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
 	return durable.WriteFile(filepath.Join(r.dir, keyring.ClientCertFile), certificatesPEM(answer.Certificates), 0o600)
+}
+
+// ask sends the request to the registry's addresses in their order, until one
+// has judged it.
+func (r *Renewer) ask(ctx context.Context, good verify, envelope []byte) (answer wire.Enrolled, err error) {
+	at, err := LoadAddresses(r.dir)
+	if err != nil {
+		return answer, err
+	}
+	var errs []error
+	for _, host := range at.Enrol {
+		err := newClient(r.network, host, good).post(ctx, pathRenew, typeCOSE, envelope, &answer)
+		if err == nil || errors.Is(err, errRefused) || ctx.Err() != nil {
+			return answer, err
+		}
+		errs = append(errs, err)
+	}
+	return answer, errors.Join(errs...)
 }

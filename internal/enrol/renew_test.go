@@ -100,6 +100,54 @@ func TestRenewTimes(t *testing.T) {
 	})
 }
 
+// TestRefusedCertificate: the broker's refusals make a renewal at once, then one
+// a minute while that fails, and none for a while after a success: what they say
+// then is of the certificate before, or another one helps no more. The link is
+// woken by each success, and what went wrong can be asked for.
+func TestRefusedCertificate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &registryTimes{start: time.Now(), due: time.Now().Add(240 * 24 * time.Hour), fail: 3}
+		woken := 0
+		r := NewRenewer(RenewerOptions{Dir: "", Now: time.Now, Trusted: no, Renewed: func() { woken++ }})
+		r.due, r.renew = w.readDue, w.renew
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- r.Run(ctx) }()
+		time.Sleep(time.Hour)
+		refusals := func(d time.Duration) (at []time.Duration) {
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(7 * time.Second) {
+				r.Soon()
+				synctest.Wait()
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			at, w.at = w.at, nil
+			return at
+		}
+		began := time.Since(w.start)
+		at := refusals(150 * time.Second)
+		if len(at) < 3 || at[0] != began || at[1]-at[0] > 70*time.Second || woken != 0 {
+			t.Errorf("tries at %v after %v, woken %d times", at, began, woken)
+		}
+		if err := r.Err(); err == nil {
+			t.Error("nothing is known of the failures")
+		}
+		if at := refusals(70 * time.Second); len(at) > 1 || woken != 1 || r.Err() != nil {
+			t.Errorf("then tries at %v, woken %d times, %v", at, woken, r.Err())
+		}
+		if at := refusals(8 * time.Minute); len(at) != 0 {
+			t.Errorf("after the success it asks again: %v", at)
+		}
+		if at := refusals(10 * time.Minute); len(at) != 1 || woken != 2 {
+			t.Errorf("a broker that still refuses: tries at %v, woken %d times", at, woken)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // registryTimes notes when it was asked.
 type registryTimes struct {
 	start time.Time

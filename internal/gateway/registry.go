@@ -72,7 +72,7 @@ func (g *Gateway) makeUplink(c *central) error {
 	c.renewer = enrol.NewRenewer(enrol.RenewerOptions{Dir: dir, Now: func() time.Time { return g.clock.read().wall }, Trusted: trusted,
 		Network: g.o.Network, Renewed: c.again, Log: g.o.Log})
 	judge := enrol.Broker{Dir: dir, Now: g.o.Time.Wall, Trusted: trusted, Seen: c.seen}
-	config := mqtt.Config{Broker: c.broker, TLS: judge.TLS, Refused: c.renewer.Soon,
+	config := mqtt.Config{Broker: c.broker, Others: g.otherBrokers, TLS: judge.TLS, Refused: c.renewer.Soon,
 		Subscribe: []string{reg.Place.Down("+"), reg.Place.House("+")}, Log: g.o.Log,
 		Will: func() mqtt.Message { return c.uplink.Will() }}
 	var err error
@@ -82,6 +82,20 @@ func (g *Gateway) makeUplink(c *central) error {
 	c.uplink, err = uplink.New(uplink.Options{Link: c.link, Journal: g.journal, Keyring: g.keyring, Records: records{g.desk},
 		Key: g.gatewayKey, Clock: g.clock.stamp, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.o.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log})
 	return err
+}
+
+// otherBrokers are further addresses of the broker. A site file that names one
+// means that one.
+func (g *Gateway) otherBrokers() []string {
+	if g.o.Site.Registry != "" {
+		return nil
+	}
+	a, err := enrol.LoadAddresses(g.o.Site.path("keys"))
+	if err != nil {
+		g.o.Log.Error().Err(err).Msg("the addresses of the registry can't be read; the one of enrolment is used")
+		return nil
+	}
+	return a.Broker
 }
 
 // again wakes a link that waits: the certificate is a new one.
@@ -160,8 +174,12 @@ func (g *Gateway) uplinkStatus() *control.Uplink {
 	out.List, out.InForce = s.List, g.keyring.Status().Version
 	out.Epoch = fmt.Sprintf("%016x", s.Stored.Epoch)
 	out.Problem = s.Problem.String()
-	if l := c.link.Status(); s.State == uplink.StateDown && l.Err != nil {
+	l := c.link.Status()
+	if s.State == uplink.StateDown && l.Err != nil {
 		out.Link = l.Advice
+	}
+	if l.Address != "" {
+		out.Broker = "mqtts://" + l.Address
 	}
 	return out
 }
@@ -189,7 +207,14 @@ func (g *Gateway) uplinkProblems(u *control.Uplink) (list []string) {
 	}
 	s := g.central.uplink.Status()
 	const waits = "Doors go on, entries wait here"
+	link := g.central.link.Status()
+	refused := ""
+	if s.State == uplink.StateDown {
+		refused = g.central.certificateProblem(link)
+	}
 	switch {
+	case refused != "":
+		list = append(list, refused+". "+waits)
 	case s.Problem == wire.ReasonNoLink || s.State == uplink.StateDown && time.Since(s.Since) > 10*time.Minute:
 		list = append(list, fmt.Sprintf("the registry's broker can't be reached: %s. %s", or(u.Link, "check the network"), waits))
 	case s.Problem == wire.ReasonNoAnswer:
@@ -197,7 +222,9 @@ func (g *Gateway) uplinkProblems(u *control.Uplink) (list []string) {
 	case s.Problem == wire.ReasonAhead, s.Problem == wire.ReasonOtherRoot:
 		list = append(list, "the registry has another copy of this gateway's log: an older image of its card was put back. The log goes on in a new epoch; find out who did it")
 	}
-	if !s.Withheld.IsZero() && time.Since(s.Withheld) > withheldAfter {
+	refusals := g.refusalProblems(u, s)
+	list = append(list, refusals...)
+	if !s.Withheld.IsZero() && time.Since(s.Withheld) > withheldAfter && len(refusals) == 0 {
 		list = append(list, fmt.Sprintf("the registry has list %d of the grants, here list %d is in force, and the newer one does not come: ask its operator", u.List, u.InForce))
 	}
 	return list

@@ -156,6 +156,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	}
 	list = append(list, grantProblems(g.keyring.Status(), g.keyring.Registry() != nil)...)
 	list = append(list, g.uplinkProblems(s.Uplink)...)
+	list = append(list, g.endingProblems()...)
 	list = append(list, g.setAsideProblems()...)
 	list = append(list, g.lostProblems()...)
 	if doubt := g.clock.doubt(); doubt != "" {

@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -15,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry/api"
 )
@@ -124,10 +124,10 @@ type keys struct {
 	root    ed25519.PublicKey
 	trust   []byte // envelope that came with the keys
 	witness ed25519.PrivateKey
-	server  tls.Certificate
+	server  *certificate
 }
 
-func loadKeys(c Config) (k keys, err error) {
+func loadKeys(c Config, log *zerolog.Logger) (k keys, err error) {
 	if k.trust, err = os.ReadFile(c.path(api.FileTrust)); err != nil {
 		return k, fmt.Errorf("load trust document: %w", err)
 	}
@@ -137,10 +137,8 @@ func loadKeys(c Config) (k keys, err error) {
 	if k.witness, err = loadPrivate(c.path(api.FileWitnessKey)); err != nil {
 		return k, err
 	}
-	if k.server, err = tls.LoadX509KeyPair(c.path(api.FileServerCert), c.path(api.FileServerKey)); err != nil {
-		return k, fmt.Errorf("load server certificate: %w", err)
-	}
-	return k, nil
+	k.server, err = loadCertificate(c.path(api.FileServerCert), c.path(api.FileServerKey), log)
+	return k, err
 }
 
 func loadPublic(path string) (ed25519.PublicKey, error) {

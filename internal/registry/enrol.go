@@ -22,7 +22,7 @@ const maxEnrolBody = wire.MaxMessage
 // enrolListener is TLS 1.3 without client certificates: a gateway that enrols
 // has none, and one that renews may have an expired one. Its signature counts.
 func (f *Front) enrolListener() net.Listener {
-	return tls.NewListener(newFewConns(f.enrol), &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{f.keys.server},
+	return tls.NewListener(newFewConns(f.enrol), &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: f.keys.server.get,
 		NextProtos: []string{"http/1.1"}})
 }
 

@@ -95,7 +95,7 @@ const (
 
 // New makes a front: it reads keys and starts nothing.
 func New(o Options) (*Front, error) {
-	k, err := loadKeys(o.Config)
+	k, err := loadKeys(o.Config, seldom.Log(o.Log))
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +175,7 @@ func (f *Front) runAll(ctx context.Context, socket net.Listener) error {
 	run("enrolment", func(ctx context.Context) error {
 		return serveHTTP(ctx, f.enrolListener(), f.enrolServer())
 	})
+	run("certificates", f.endingsLoop)
 	run("link", f.link.Run)
 	run("clock", f.keepClock)
 	run("ready", f.awaitReady)

@@ -21,7 +21,7 @@ const brokerFolder = "broker"
 
 func (f *Front) configuredLink() (Link, error) {
 	if f.o.Config.Broker == Embedded {
-		return broker.New(broker.Options{Listen: f.o.Config.MQTTListen, Certificate: f.keys.server,
+		return broker.New(broker.Options{Listen: f.o.Config.MQTTListen, Certificate: f.keys.server.get,
 			CAs:     func() *x509.CertPool { return f.authority.Load().cas },
 			Member:  f.admits,
 			Receive: f.receive, Folder: f.o.Config.path(brokerFolder), Log: f.o.Log})

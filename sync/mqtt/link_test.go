@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -65,22 +66,27 @@ func TestWhatIsRefused(t *testing.T) {
 		for name, c := range map[string]struct {
 			cfg    mqtt.Config
 			advice string
+			cause  mqtt.Cause
 		}{
-			"subscription":         {with(b, b.ca, good, "down/gate/#", "down/other/#"), "subscribe to down/other/#"},
-			"one of everything":    {with(b, b.ca, good, "#"), "subscribe to #"},
-			"unknown CA there":     {with(b, stranger, good), "signed by an unknown CA"},
-			"unknown CA here":      {with(b, b.ca, bad), "certificate"},
-			"expired client":       {with(b, b.ca, b.ca.issue(t, "gate", days{-9, -1})), "certificate"},
-			"client of the future": {with(b, b.ca, b.ca.issue(t, "gate", days{1, 9})), "certificate"},
-			"no client":            {with(b, b.ca, tls.Certificate{}), "certificate"},
-			"plain":                {plain, ""},
-			"no configuration":     {none, "unexpected"},
+			"subscription":         {with(b, b.ca, good, "down/gate/#", "down/other/#"), "subscribe to down/other/#", mqtt.CauseOther},
+			"one of everything":    {with(b, b.ca, good, "#"), "subscribe to #", mqtt.CauseOther},
+			"unknown CA there":     {with(b, stranger, good), "signed by an unknown CA", mqtt.CauseTheirCertificate},
+			"unknown CA here":      {with(b, b.ca, bad), "certificate", mqtt.CauseOurCertificate},
+			"expired client":       {with(b, b.ca, b.ca.issue(t, "gate", days{-9, -1})), "certificate", mqtt.CauseOurCertificate},
+			"client of the future": {with(b, b.ca, b.ca.issue(t, "gate", days{1, 9})), "certificate", mqtt.CauseOurCertificate},
+			"no client":            {with(b, b.ca, tls.Certificate{}), "certificate", mqtt.CauseOurCertificate},
+			"plain":                {plain, "", mqtt.CauseOther},
+			"no configuration":     {none, "unexpected", mqtt.CauseOther},
 		} {
 			t.Run(name, func(t *testing.T) {
-				c.cfg.Jitter = never
+				var refused atomic.Int32
+				c.cfg.Jitter, c.cfg.Refused = never, func() { refused.Add(1) }
 				l := run(t, c.cfg)
 				l.problem(c.advice)
 				l.stop()
+				if s, n := l.Status(), refused.Load(); s.Cause != c.cause || (n == 1) != (c.cause == mqtt.CauseOurCertificate) {
+					t.Errorf("cause %d, told %d times that the certificate is refused", s.Cause, n)
+				}
 				noGoroutines(t)
 			})
 		}

@@ -364,3 +364,27 @@ func TestWrongRootMovesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestRefusalsAreShown: for as long as they come, and an hour.
+func TestRefusalsAreShown(t *testing.T) {
+	bubble(t, func(w *world) {
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		if s := w.uplink.Status(); len(s.Refusals) != 0 {
+			t.Errorf("in good weather: %v", s.Refusals)
+		}
+		part := sign(wire.TypeList, wire.RoleWitness, w.place.Address(), []byte("part"), w.keys.issuer)
+		for range 3 {
+			w.broker.Inject(mqtt.Message{Topic: w.place.Down(wire.TypeList), Payload: part})
+			time.Sleep(10 * time.Second)
+		}
+		if s := w.uplink.Status(); len(s.Refusals) != 1 || s.Refusals[0] != (Refusal{wire.TypeList, wire.ReasonBadSignature}) {
+			t.Errorf("after three: %v", s.Refusals)
+		}
+		time.Sleep(3 * time.Hour)
+		if s := w.uplink.Status(); len(s.Refusals) != 0 {
+			t.Errorf("hours later: %v", s.Refusals)
+		}
+	})
+}

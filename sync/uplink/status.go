@@ -1,7 +1,9 @@
 package uplink
 
 import (
+	"cmp"
 	"crypto/ed25519"
+	"slices"
 	"time"
 
 	"gatehouse/internal/journal"
@@ -32,6 +34,13 @@ type Status struct {
 	Withheld time.Time        // since when it is named and not in force; zero: it is
 	Records  int              // tenancy records that the registry has not stored
 	Refused  uint64           // messages since the start
+	Refusals []Refusal        // the kinds of the last hour
+}
+
+// Refusal is a kind of message that was not taken.
+type Refusal struct {
+	Type   string // of the message; "topic" or "other" where it has none of ours
+	Reason wire.Reason
 }
 
 // Status returns how the uplink is now. Safe for concurrent use.
@@ -68,6 +77,11 @@ func (a *actor) report() {
 	}
 	s.Stored, s.LastAck, s.Problem = a.cursor, a.lastAck, a.raised
 	s.List, s.Withheld, s.Records, s.Refused = a.newestList.number, a.lacking, len(a.records), a.refusedTotal
+	s.Refusals = nil
+	for r := range a.refused {
+		s.Refusals = append(s.Refusals, Refusal{r.source, r.reason})
+	}
+	slices.SortFunc(s.Refusals, func(a, b Refusal) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Reason, b.Reason)) })
 }
 
 func publicOf(key ed25519.PrivateKey) ed25519.PublicKey {

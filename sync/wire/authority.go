@@ -290,6 +290,10 @@ func (t Trust) checkFormat2() error {
 	return nil
 }
 
+// ValidRegistryURL reports whether a may stand among the addresses of a trust
+// document: https://host:port or mqtts://host:port.
+func ValidRegistryURL(a string) bool { return validAddress(a) }
+
 // validAddress reports whether a is https://host:port or mqtts://host:port.
 func validAddress(a string) bool {
 	host, ok := strings.CutPrefix(a, "https://")

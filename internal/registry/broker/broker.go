@@ -31,8 +31,8 @@ import (
 
 // Options of a broker. All but Front, Receive and Log are needed.
 type Options struct {
-	Listen      string          // host:port; port 0: any
-	Certificate tls.Certificate // of the server
+	Listen      string                                               // host:port; port 0: any
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error) // of the server, for each connection
 	// CAs returns what gateways' certificates are checked by.
 	CAs func() *x509.CertPool
 	// Member decides whether the owner of a certificate that was checked may
@@ -144,7 +144,7 @@ func (b *Broker) options() *server.Options {
 		CustomClientAuthentication: b.door,
 	}
 	o.MQTT = server.MQTTOpts{Host: b.host, Port: port, TLSTimeout: tlsTimeout, AuthTimeout: tlsTimeout, TLSConfig: &tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{b.o.Certificate},
+		MinVersion: tls.VersionTLS13, GetCertificate: b.o.Certificate,
 		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: b.o.CAs(),
 	}}
 	config := o.MQTT.TLSConfig.Clone()

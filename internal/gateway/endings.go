@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/uplink"
+	"gatehouse/sync/wire"
+)
+
+// warnBefore is how long before something ends somebody is told.
+const warnBefore = 30 * 24 * time.Hour
+
+// endingProblems name what ends within a month, as far as the clock can tell:
+// nothing ends unseen.
+func (g *Gateway) endingProblems() (list []string) {
+	now := g.clock.read()
+	c, reg := g.central, g.keyring.Registry()
+	if c == nil || c.err != nil || reg == nil || !now.trusted {
+		return nil
+	}
+	add := func(what string, until time.Time, todo string) {
+		if text := ending(what, until, now.wall, todo); text != "" {
+			list = append(list, text)
+		}
+	}
+	if until, err := c.renewer.Expires(); err == nil {
+		todo := "it renews itself, and could not so far"
+		if why := c.renewer.Err(); why != nil {
+			todo += ": " + oneLine(why)
+		}
+		add("this gateway's certificate", until, todo+". Check that "+reg.Enrol+" can be reached from here")
+	}
+	if server := c.server.Load(); server != nil {
+		add("the registry's certificate", server.NotAfter, "its operator runs registryd renew-server; until then this gateway does not connect")
+	}
+	for _, der := range reg.Trust.CAs {
+		if ca, err := x509.ParseCertificate(der); err == nil {
+			add(fmt.Sprintf("the registry's CA %q", ca.Subject.CommonName), ca.NotAfter, "its operator hands out a trust document with another one")
+		}
+	}
+	return list
+}
+
+// ending says that something is over, or soon is; nothing while there is time.
+func ending(what string, until, now time.Time, todo string) string {
+	day := until.Local().Format(time.DateOnly)
+	switch left := until.Sub(now); {
+	case left > warnBefore:
+		return ""
+	case left <= 0:
+		return fmt.Sprintf("%s is over since %s: %s", what, day, todo)
+	default:
+		return fmt.Sprintf("%s is over on %s, in %d days: %s", what, day, int(left/(24*time.Hour)), todo)
+	}
+}
+
+// certificateProblem says which certificate keeps the link down: that is known
+// at the first try, and does not pass by itself.
+func (c *central) certificateProblem(l mqtt.Status) string {
+	switch l.Cause {
+	case mqtt.CauseOurCertificate:
+		text := "the registry's broker refuses this gateway's certificate: " + l.Advice
+		if err := c.renewer.Err(); err != nil {
+			text += ". That failed: " + oneLine(err)
+		}
+		return text
+	case mqtt.CauseTheirCertificate:
+		return "the registry's broker can't be believed: " + l.Advice
+	}
+	return ""
+}
+
+// refusalProblems say what of the registry's is not taken here, and what its
+// operator does about it.
+func (g *Gateway) refusalProblems(u *control.Uplink, s uplink.Status) (list []string) {
+	for _, r := range s.Refusals {
+		switch {
+		case r.Type == wire.TypeList && s.Withheld.IsZero():
+		case r.Type == wire.TypeList && r.Reason == wire.ReasonSecondNeeded:
+			list = append(list, fmt.Sprintf("list %d of the registry takes something from too many tenancies at once, and is refused until a second issuer has signed it: its operator runs registryd countersign %s --key second.key",
+				u.List, g.o.Site.Building))
+		case r.Type == wire.TypeList:
+			list = append(list, fmt.Sprintf("list %d of the registry is refused here (%s): its operator looks at registryd status and registryd alarms", u.List, r.Reason))
+		case r.Type == wire.TypeTrust, r.Type == wire.TypeHouse:
+			list = append(list, fmt.Sprintf("a %s document of the registry is refused here (%s): its operator looks at registryd status and registryd alarms", r.Type, r.Reason))
+		}
+	}
+	return list
+}

@@ -1,0 +1,32 @@
+package gateway
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/sync/uplink"
+	"gatehouse/sync/wire"
+)
+
+// TestRefusalsAreToDo: what is refused of the registry's is a line with what its
+// operator does; a list that is in force meanwhile is none.
+func TestRefusalsAreToDo(t *testing.T) {
+	g := &Gateway{o: Options{Site: &Site{Building: "lane-7"}}}
+	for name, c := range map[string]struct {
+		s    uplink.Status
+		want string
+	}{
+		"second": {uplink.Status{Withheld: time.Now(), Refusals: []uplink.Refusal{{Type: wire.TypeList, Reason: wire.ReasonSecondNeeded}}}, "registryd countersign lane-7 --key second.key"},
+		"other":  {uplink.Status{Withheld: time.Now(), Refusals: []uplink.Refusal{{Type: wire.TypeList, Reason: wire.ReasonBadSignature}}}, "list 9 of the registry is refused here (bad_signature)"},
+		"past":   {uplink.Status{Refusals: []uplink.Refusal{{Type: wire.TypeList, Reason: wire.ReasonSecondNeeded}}}, ""},
+		"trust":  {uplink.Status{Refusals: []uplink.Refusal{{Type: wire.TypeTrust, Reason: wire.ReasonBadSignature}}}, "a trust document of the registry is refused here"},
+		"an ack": {uplink.Status{Refusals: []uplink.Refusal{{Type: wire.TypeAck, Reason: wire.ReasonMalformed}}}, ""},
+	} {
+		got := strings.Join(g.refusalProblems(&control.Uplink{List: 9}, c.s), "\n")
+		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
