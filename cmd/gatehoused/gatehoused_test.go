@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"gatehouse/internal/journal"
+	"gatehouse/sync/wire"
 )
 
 // hung is a writer that takes nothing until it is let go.
@@ -86,4 +90,39 @@ func TestCommands(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestVerifyFolder: a journal of which a part was taken away does not verify.
+func TestVerifyFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "journal")
+	j, err := journal.Open(journal.Options{Dir: dir, Ballast: -1, Clock: func() journal.Stamp { return journal.Stamp{} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- j.Run(ctx) }()
+	if _, err := j.Append(t.Context(), wire.Header{Kind: wire.KindStop}, wire.Who{}); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	verify := func(status int, says string) {
+		t.Helper()
+		var out bytes.Buffer
+		if got := run([]string{"verify", dir}, &out, &out); got != status || !strings.Contains(out.String(), says) {
+			t.Errorf("status %d, want %d; said %q, want %q in it", got, status, out.String(), says)
+		}
+	}
+	verify(0, "entries 0 to 2")
+	files, err := filepath.Glob(filepath.Join(dir, "*-*.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if err := os.Remove(files[0]); err != nil {
+		t.Fatal(err)
+	}
+	verify(1, "is missing")
 }

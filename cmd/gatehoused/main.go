@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	_ "time/tzdata" // a small system has no time zones of its own
 
@@ -18,6 +19,7 @@ import (
 	"gatehouse/device/uart"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/journal"
+	"gatehouse/internal/keyring"
 )
 
 // version is set by the packager with -ldflags.
@@ -28,6 +30,7 @@ const usage = `usage:
   gatehoused check --config FILE     read FILE and say what is wrong with it
   gatehoused secure --config FILE    leave every relay without current, and end
   gatehoused verify FILE             check a file of the journal
+  gatehoused verify FOLDER           check a journal whole, and with what the grants beside it say it must have
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -61,8 +64,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = secure(*config)
 	case "verify":
 		if flags.NArg() != 1 {
-			fmt.Fprintf(stderr, "gatehoused: verify: want one file of the journal\n%s", usage)
+			fmt.Fprintf(stderr, "gatehoused: verify: want one file of the journal, or its folder\n%s", usage)
 			return 2
+		}
+		if info, err := os.Stat(flags.Arg(0)); err == nil && info.IsDir() {
+			grants := filepath.Join(filepath.Dir(filepath.Clean(flags.Arg(0))), "grants")
+			return journal.VerifyFolder(flags.Arg(0), keyring.ReadAnchors(grants), stdout)
 		}
 		return journal.VerifyMain(flags.Arg(0), stdout)
 	case "version":

@@ -201,7 +201,7 @@ func (g *Gateway) openJournal() (err error) {
 	g.journal, err = journal.Open(journal.Options{
 		Dir: g.o.Site.path("journal"), Clock: g.clock.stamp, BootID: bootID(), Log: g.o.Log,
 		MaxBytes: int64(g.o.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
-		Anchors: g.keyring,
+		Anchors: g.keyring, EraseAfter: time.Duration(g.o.Site.Journal.WhoDays) * 24 * time.Hour,
 	})
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)

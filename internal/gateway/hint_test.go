@@ -53,7 +53,7 @@ func TestUnknownKeys(t *testing.T) {
 		reader + `settings = {bases = "hex"}`:                `"door.reader.settings.bases" (did you mean "base"?)`,
 		reader + `formats = ["H10301"]` + "\nformat = \"x\"": `"door.reader.format" (did you mean "formats"?)`,
 		"[[door]]\nrelay = {chips = \"gpiochip0\"}":          `"door.relay.chips" (did you mean "chip"?)`,
-		"journal = {budget = 3}":                             `"journal.budget" (known here: max_mb, budget_ms)`,
+		"journal = {budget = 3}":                             `"journal.budget" (known here: max_mb, budget_ms, who_days)`,
 		"\ufeffgatway = \"gw1\"":                             `line 1: unknown key "gatway" (did you mean "gateway"?)`,
 		"[[doors]]\nid = \"front\"":                          `unknown key "doors" (did you mean "door"?)`,
 		"door = [{relay = {chips = 3}}]":                     `unknown key "relay.chips"`, // the list is lost, the word is not

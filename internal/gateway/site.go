@@ -36,6 +36,7 @@ type Site struct {
 type JournalCfg struct {
 	MaxMB    int `toml:"max_mb"`
 	BudgetMS int `toml:"budget_ms"`
+	WhoDays  int `toml:"who_days"`
 }
 
 // DoorCfg is one door.
@@ -82,6 +83,7 @@ const (
 	defaultSocket  = "/run/gatehouse/gatehouse.sock"
 	defaultBudget  = 250 // ms
 	defaultMaxMB   = 512
+	defaultWhoDays = 30
 	defaultRelease = 5   // s
 	defaultHeld    = 60  // s
 	maxSocket      = 103 // bytes, the least of the systems it runs on
@@ -126,6 +128,7 @@ func (s *Site) defaults() {
 	set(&s.TimeZone, "Asia/Shanghai")
 	set(&s.Journal.BudgetMS, defaultBudget)
 	set(&s.Journal.MaxMB, defaultMaxMB)
+	set(&s.Journal.WhoDays, defaultWhoDays)
 	for i := range s.Doors {
 		d := &s.Doors[i]
 		set(&d.ReleaseSeconds, defaultRelease)

@@ -45,6 +45,9 @@ func (s *Site) check() error {
 	if s.Journal.BudgetMS < 1 || s.Journal.BudgetMS > 2000 {
 		f.add("journal.budget_ms = %d: want 1 to 2000 (a door must start to open within 2 s)", s.Journal.BudgetMS)
 	}
+	if s.Journal.WhoDays < 1 || s.Journal.WhoDays > 366 {
+		f.add("journal.who_days = %d: want 1 to 366 (so many days after a file is closed, and safe at the registry, it names nobody any more)", s.Journal.WhoDays)
+	}
 	if s.Journal.MaxMB < 64 {
 		f.add("journal.max_mb = %d: want at least 64 (200,000 entries not yet sent must fit)", s.Journal.MaxMB)
 	}

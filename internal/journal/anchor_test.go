@@ -419,3 +419,43 @@ func TestEpochsFile(t *testing.T) {
 		t.Errorf("of an older program: %v, %t", got, bad)
 	}
 }
+
+// TestVerifyFolder: what the daemon would miss at its next start, the command says
+// of a folder that nobody writes to, and it changes nothing.
+func TestVerifyFolder(t *testing.T) {
+	for name, c := range map[string]struct {
+		harm func(*losing)
+		code int
+		says string
+	}{
+		"nothing":         {func(*losing) {}, exitGood, "are there"},
+		"a file":          {func(l *losing) { l.remove("*-*0020.db") }, exitDamaged, "is missing"},
+		"the newest":      {func(l *losing) { l.remove("*-*0060.db") }, exitDamaged, "had 7"},
+		"everything":      {func(l *losing) { l.remove("*") }, exitDamaged, "nothing is there"},
+		"a meta page":     {func(l *losing) { l.flip(filepath.Base(l.newest()), 60) }, exitDamaged, "meta pages"},
+		"epochs":          {func(l *losing) { l.flip("epochs", 3) }, exitDamaged, "epochs is missing or damaged"},
+		"another history": {func(l *losing) { a := NewestAnchor(l.shelf.Anchors()); a.Root[0] ^= 1; l.shelf.kept = a.Encode() }, exitDamaged, "another root"},
+		"no anchor":       {func(l *losing) { l.shelf.kept = nil }, exitGood, "no anchor"},
+		"an image of before": {func(l *losing) {
+			l.remove("*")
+			for path, b := range l.before {
+				if err := os.WriteFile(path, b, 0o600); err != nil {
+					l.t.Fatal(err)
+				}
+			}
+		}, exitDamaged, "had 7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLosing(t, true)
+			c.harm(l)
+			before := folderBytes(t, l.o.Dir)
+			var out strings.Builder
+			if code := VerifyFolder(l.o.Dir, l.shelf.Anchors(), &out); code != c.code || !strings.Contains(out.String(), c.says) {
+				t.Errorf("exit %d, want %d and %q:\n%s", code, c.code, c.says, out.String())
+			}
+			if after := folderBytes(t, l.o.Dir); fmt.Sprint(before) != fmt.Sprint(after) {
+				t.Error("the folder was changed")
+			}
+		})
+	}
+}

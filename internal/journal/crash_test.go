@@ -39,7 +39,7 @@ const (
 // childWriter is the writer. It runs the journal on a thread of its own and
 // appends on another, since strace counts the calls of each thread.
 func childWriter() {
-	o := Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1, Anchors: besides(os.Getenv(envDir))}
+	o := Options{Dir: os.Getenv(envDir), Clock: newClock().stamp, Ballast: -1, Anchors: besides(os.Getenv(envDir)), EraseAfter: 1}
 	o.MaxEntries, _ = strconv.ParseUint(os.Getenv(envFile), 10, 64)
 	count, _ := strconv.Atoi(os.Getenv(envCount))
 	j, err := Open(o)
@@ -131,7 +131,7 @@ func readAcks(r io.Reader, each func()) (acks []wire.Ref) {
 // wrong with it: acknowledged entries that are not there once, a sequence
 // number missing, an epoch given up that was not asked for, a file set aside.
 func survive(dir string, acks []wire.Ref) error {
-	j, err := Open(Options{Dir: dir, Clock: newClock().stamp, Ballast: -1, Anchors: besides(dir)})
+	j, err := Open(Options{Dir: dir, Clock: newClock().stamp, Ballast: -1, Anchors: besides(dir), EraseAfter: 1})
 	if err != nil {
 		return err
 	}

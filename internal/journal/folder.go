@@ -21,6 +21,7 @@ import (
 const (
 	bootName    = "boot"    // number of the last run, decimal
 	ackedName   = "acked"   // cursor of the uplink: epoch in hex, sequence
+	safeName    = "safe"    // the same of what the registry can't lose
 	epochsName  = "epochs"  // one line an epoch, oldest first: epoch in hex, then where it ended
 	treeName    = "tree.db" // leaf hashes
 	lockName    = "lock"    // held by the process that writes
@@ -220,8 +221,7 @@ func random64() uint64 {
 	}
 }
 
-func readAcked(dir string) (p Position, err error) {
-	path := filepath.Join(dir, ackedName)
+func readPosition(path string) (p Position, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
@@ -235,8 +235,8 @@ func readAcked(dir string) (p Position, err error) {
 	return p, nil
 }
 
-func writeAcked(dir string, p Position) error {
-	return durable.WriteFile(filepath.Join(dir, ackedName), fmt.Appendf(nil, "%016x %d\n", p.Epoch, p.Sequence), 0o600)
+func writePosition(path string, p Position) error {
+	return durable.WriteFile(path, fmt.Appendf(nil, "%016x %d\n", p.Epoch, p.Sequence), 0o600)
 }
 
 // lockFolder holds the folder for this process.

@@ -70,6 +70,11 @@ type Options struct {
 	// checked. A fault while checking can end the process, so give it one of
 	// its own: VerifyBy. Nil checks in this process (for tests).
 	Verify func(ctx context.Context, path string) error
+	// EraseAfter is how long a file has to be closed, and with Uplink what is in it
+	// safe at the registry, before its who parts are erased; 0: 30 days, negative:
+	// never. Where the registry has them and never says that they are safe, 30 days
+	// more; what it does not have is not erased.
+	EraseAfter time.Duration
 }
 
 // Position of an entry: the sequence numbers of each epoch start at 0. The
@@ -119,6 +124,7 @@ type Journal struct {
 	percent  int // of MaxBytes
 	disk     int // percent of the file system in use
 	acked    Position
+	safe     Position // the registry can't lose what is before it
 	changed  chan struct{}
 }
 
@@ -140,8 +146,11 @@ func Open(o Options) (*Journal, error) {
 	if j.boot, err = nextBoot(o.Dir); err != nil {
 		j.o.Log.Error().Err(err).Uint64("boot", j.boot).Msg("journal: boot number is a random one")
 	}
-	if j.acked, err = readAcked(o.Dir); err != nil {
+	if j.acked, err = readPosition(j.path(ackedName)); err != nil {
 		j.o.Log.Error().Err(err).Msg("journal: cursor of the uplink starts again")
+	}
+	if j.safe, err = readPosition(j.path(safeName)); err != nil {
+		j.o.Log.Error().Err(err).Msg("journal: what the registry can't lose is not known")
 	}
 	j.anchors.load(o.Anchors)
 	j.mu.Lock()
@@ -165,6 +174,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Queue == 0 {
 		o.Queue = 10_000
+	}
+	if o.EraseAfter == 0 {
+		o.EraseAfter = 30 * 24 * time.Hour
 	}
 	if o.Verify == nil {
 		o.Verify = func(_ context.Context, path string) error {

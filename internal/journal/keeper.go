@@ -29,20 +29,26 @@ func (j *Journal) keep(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			if k.aging.read && k.aging.boot > k.aging.saved {
+				k.log("keep how long files have been closed", k.aging.save(k.o.Dir, true))
+			}
 			return
 		case <-j.work:
 		case <-tick.C:
+			poke(j.wake) // the writer looks at the age of its file
 		}
 		k.log("look for missing files", k.survey(ctx))
 		k.log("keep an anchor", k.keepAnchor(ctx))
 		k.log("write leaf tiles", k.writeTiles(ctx))
 		k.log("rewrite closed files", k.packFiles(ctx))
+		k.log("erase who parts", k.eraseOld(ctx))
 		k.log("look after space", k.space(ctx))
 	}
 }
 
 type keeper struct {
 	*Journal
+	aging aging
 	level int // highest threshold that was reported
 }
 
@@ -178,7 +184,7 @@ func (k *keeper) packFile(ctx context.Context, f file) error {
 	defer k.upkeep.Unlock()
 	done, err := isPacked(f)
 	if err == nil && (!done || f.spoilt) {
-		err = pack(f, func(path string) error { return k.o.Verify(ctx, path) })
+		err = rewrite(f, false, func(path string) error { return k.o.Verify(ctx, path) })
 	}
 	if err != nil {
 		return err

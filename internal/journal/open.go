@@ -75,6 +75,9 @@ func (w *writer) resume(ctx context.Context, fo folder, last file) error {
 		if s, err = readSegment(tx); err == nil {
 			w.tree, err = growTree(tx, s, w.j.path(treeName))
 		}
+		if err == nil && s.made == 0 {
+			s.made = firstTrusted(tx, s)
+		}
 		return err
 	})
 	if err != nil {

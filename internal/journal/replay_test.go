@@ -35,6 +35,17 @@ func record(t *testing.T, sin string) recording {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("record a writer: %v\n%s", err, out)
 	}
+	erased := 0
+	for _, path := range files(t, dir, "*-*.db") {
+		r, err := Verify(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		erased += r.Erased
+	}
+	if erased == 0 {
+		t.Fatal("no file was rewritten without its who parts")
+	}
 	rec := parseTrace(t, log, dir)
 	if len(rec.acks) != 90 || len(rec.names) < 10 || len(rec.data) < 300 {
 		t.Fatalf("the record has %d acks, %d changes of names, %d of data", len(rec.acks), len(rec.names), len(rec.data))

@@ -230,10 +230,11 @@ func bothMetas(path string) (bool, error) {
 	return true, nil
 }
 
-// pack rewrites a closed file without slack, and puts it in place after check
-// found it good. The tree must come out the same. Entries that do not count any
-// more, since they stand again in a later epoch, are kept.
-func pack(f file, check func(path string) error) error {
+// rewrite writes a closed file anew without slack, and if erase says so without
+// who parts, and puts it in place after check found it good. The tree must come
+// out the same. Entries that do not count any more, since they stand again in a
+// later epoch, are kept.
+func rewrite(f file, erase bool, check func(path string) error) error {
 	temp := f.path + packSuffix
 	if err := os.Remove(temp); err != nil && !os.IsNotExist(err) {
 		return err
@@ -247,19 +248,19 @@ func pack(f file, check func(path string) error) error {
 			return fmt.Errorf("%w: it ends at %d, not at %d", durable.ErrDamaged, s.size, f.end)
 		}
 		s.packed = true
-		return durable.Create(temp, func(tx *bolt.Tx) error { return copySegment(tx, old, s) })
+		return durable.Create(temp, func(tx *bolt.Tx) error { return copySegment(tx, old, s, erase) })
 	})
 	if err != nil {
-		return fmt.Errorf("pack %s: %w", f.path, err)
+		return fmt.Errorf("rewrite %s: %w", f.path, err)
 	}
 	if err := check(temp); err != nil {
 		os.Remove(temp)
-		return fmt.Errorf("pack %s: check the copy: %w", f.path, err)
+		return fmt.Errorf("rewrite %s: check the copy: %w", f.path, err)
 	}
 	return durable.Rename(temp, f.path)
 }
 
-func copySegment(tx, old *bolt.Tx, s segment) error {
+func copySegment(tx, old *bolt.Tx, s segment, erase bool) error {
 	if err := s.put(tx, s.start); err != nil {
 		return err
 	}
@@ -272,6 +273,9 @@ func copySegment(tx, old *bolt.Tx, s segment) error {
 			return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
 		}
 		leaves = append(leaves, tree.LeafHash(e.Header, e.WhoHash[:]))
+		if erase {
+			stored = e.Erase().Encode()
+		}
 		return b.Put(key(seq), stored)
 	})
 	if err != nil {

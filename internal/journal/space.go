@@ -117,7 +117,7 @@ func (j *Journal) victim() (f file, lacks uint64, ok bool) {
 		return f, noEnd, false
 	}
 	closed := j.files[:len(j.files)-1]
-	if !j.o.Uplink || j.ackedFiles() > 0 {
+	if !j.o.Uplink || j.wholeBefore(j.acked) > 0 {
 		return closed[0], noEnd, true
 	}
 	for _, f := range closed {
@@ -145,21 +145,6 @@ func (j *Journal) sizeOf(ctx context.Context, f file) uint64 {
 		return err
 	})
 	return end
-}
-
-// ackedFiles returns how many of the oldest files are at the registry whole.
-// The caller holds mu.
-func (j *Journal) ackedFiles() (n int) {
-	for i, f := range j.files {
-		switch {
-		case f.epoch != j.acked.Epoch:
-		case f.end <= j.acked.Sequence:
-			n = i + 1
-		default:
-			return max(n, i)
-		}
-	}
-	return n
 }
 
 func span(epoch, first, end uint64) []byte {

@@ -103,7 +103,7 @@ func (j *Journal) Ack(p Position) error {
 	if err != nil {
 		return fmt.Errorf("move cursor of the uplink to %d in epoch %016x: %w", p.Sequence, p.Epoch, err)
 	}
-	if err := writeAcked(j.o.Dir, p); err != nil {
+	if err := writePosition(j.path(ackedName), p); err != nil {
 		return fmt.Errorf("move cursor of the uplink: %w", err)
 	}
 	j.mu.Lock()

@@ -106,6 +106,7 @@ func (w *writer) take(ctx context.Context) []*item {
 		if len(batch) > 0 {
 			return batch
 		}
+		w.rotateOld()
 		select {
 		case <-j.wake:
 		case <-ctx.Done():
@@ -248,11 +249,23 @@ func (w *writer) due() bool {
 		return false
 	}
 	stamp := w.j.o.Clock()
-	if w.made == 0 && stamp.Trusted {
+	if stamp.Trusted && (w.made == 0 || stamp.Wall < w.made) { // it was not trusted, or ahead
 		w.made = stamp.Wall
 	}
 	old := stamp.Trusted && time.Duration(stamp.Wall-w.made)*time.Millisecond >= w.j.o.MaxAge
 	return next-first >= w.j.o.MaxEntries || old
+}
+
+// rotateOld closes a file that is old enough although nothing is written: what
+// names people in it has to go in time.
+func (w *writer) rotateOld() {
+	if w.db == nil || w.removed() || !w.due() {
+		return
+	}
+	if err := w.rotate(); err != nil {
+		w.later = w.tree.Size() + 1 // with the next entry
+		w.j.o.Log.Error().Err(err).Msg("journal: can't begin a new file, going on with the old one")
+	}
 }
 
 // rotate begins the next file of the epoch.

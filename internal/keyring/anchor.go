@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"gatehouse/internal/durable"
 
@@ -17,6 +18,9 @@ var (
 	journalTable = []byte("journal")
 	journalSlot  = []byte("anchor")
 )
+
+// copyNames are the two files of the list.
+var copyNames = [2]string{"grants-a.db", "grants-b.db"}
 
 // maxAnchor bounds the bytes of an anchor.
 const maxAnchor = 256
@@ -38,6 +42,18 @@ func (k *Keyring) readAnchors() {
 			c.journal = k.anchors[0] // for when it is made anew
 		}
 	}
+}
+
+// ReadAnchors reads what both files of a folder keep of the journal, for who
+// verifies it; it changes nothing, and what can't be read is left out.
+func ReadAnchors(dir string) (all [][]byte) {
+	for _, name := range copyNames {
+		c := copyFile{path: filepath.Join(dir, name)}
+		if b, err := c.readAnchor(); err == nil && len(b) > 0 {
+			all = append(all, b)
+		}
+	}
+	return all
 }
 
 func (c *copyFile) readAnchor() (anchor []byte, err error) {

@@ -126,7 +126,7 @@ func Open(o Options) (*Keyring, error) {
 	}
 	k.readLocal()
 	k.readRecords()
-	for i, name := range []string{"grants-a.db", "grants-b.db"} {
+	for i, name := range copyNames {
 		k.copies[i] = &copyFile{path: filepath.Join(o.Dir, name)}
 	}
 	k.readAnchors()

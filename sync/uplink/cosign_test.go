@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -91,5 +92,36 @@ func TestAckWithoutCosignature(t *testing.T) {
 		if w.heldBy() <= before+5 {
 			t.Errorf("cosigned through %d", w.heldBy())
 		}
+	})
+}
+
+// TestSafeMarkIsKept: what the registry says that it can't lose, and no more than it
+// has, is the journal's, for erasing.
+func TestSafeMarkIsKept(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.reg.mu.Lock()
+		w.reg.safe = 3
+		w.reg.mu.Unlock()
+		w.append(5)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		is := func(want uint64) {
+			t.Helper()
+			time.Sleep(time.Second)
+			text, err := os.ReadFile(filepath.Join(w.dir, "safe"))
+			if want := fmt.Sprintf("%016x %d\n", w.journal.Acked().Epoch, want); err != nil || string(text) != want {
+				t.Errorf("kept %q, want %q, %v", text, want, err)
+			}
+		}
+		is(3)
+		w.reg.mu.Lock()
+		w.reg.safe = 1 << 40
+		w.reg.mu.Unlock()
+		w.append(5)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		is(w.journal.Acked().Sequence)
 	})
 }

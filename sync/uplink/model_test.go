@@ -94,6 +94,7 @@ type registry struct {
 	batches  int
 	helloAt  []time.Time
 	formats  uint64        // that it reads; 0: all
+	safe     uint64        // entries that it says it can't lose
 	claim    wire.Cosigned // of the newest hello
 	hellos   []uint64      // formats in which it was greeted, whether it read them or not
 	format   uint64        // of the newest hello that it read
@@ -286,7 +287,7 @@ func (r *registry) answer(link *nasty.Link, epoch uint64) {
 		k.Cosignature = r.cosign(c, k.Time)
 	}
 	if r.format >= 2 {
-		r.say(link, wire.TypeAck, wire.Ack2{Ack: k, Spread: r.spread, Holding: r.asks})
+		r.say(link, wire.TypeAck, wire.Ack2{Ack: k, Safe: r.safe, Spread: r.spread, Holding: r.asks})
 		return
 	}
 	r.say(link, wire.TypeAck, k)

@@ -73,6 +73,11 @@ func (s *saver) write() {
 		return
 	}
 	at := journal.Position{Epoch: k.Epoch, Sequence: k.Next}
+	if k.Safe > 0 {
+		if err := s.journal.Safe(journal.Position{Epoch: k.Epoch, Sequence: min(k.Safe, k.Next)}); err != nil {
+			s.log.Warn().Err(err).Msg("that entries are safe is not written")
+		}
+	}
 	if at != s.journal.Acked() {
 		if err := s.journal.Ack(at); err != nil {
 			s.log.Warn().Err(err).Msg("cursor of the uplink is not written") // the registry was set back, or a sick disk

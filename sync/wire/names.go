@@ -68,7 +68,7 @@ const (
 	KindDamaged      Kind = 24 // a file of the journal or of the grants was set aside; detail: its name
 	KindJournal      Kind = 25 // outcome active: entries can't be made durable; idle: they can again
 	KindEpoch        Kind = 26 // first entry of an epoch; detail: the one before
-	KindSpace        Kind = 27 // reason: why space ran short; count: percent used
+	KindSpace        Kind = 27 // reason: why space ran short; count: percent used. Reason who_parts_erased: count of them; detail: where
 	KindAdopt        Kind = 28 // an unknown card was kept for the landlord to name
 	KindTenancy      Kind = 29 // a check-in, check-out or other change at a desk; reason: which; detail: SHA-256 of the sealed change
 	KindTold         Kind = 30 // a tenant was told at the door that a notice runs; ref: the access entry

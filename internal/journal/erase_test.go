@@ -1,0 +1,248 @@
+package journal
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+const day = 24 * time.Hour
+
+// old is a journal with closed files, at a clock that the test moves.
+type old struct {
+	*rig
+	clock *testClock
+}
+
+func newOld(t *testing.T, uplink bool) *old {
+	o := &old{clock: newClock()}
+	o.rig = newRig(t, func(opts *Options) { opts.MaxEntries, opts.Clock, opts.Uplink = 20, o.clock.stamp, uplink })
+	o.start()
+	for i := range 50 {
+		o.append(granted(), somebody(byte(i+1)))
+	}
+	o.rounds()
+	return o
+}
+
+// pass lets days go by in steps, as they do, on the clocks that go.
+func (o *old) pass(d time.Duration, wall, boot bool) {
+	o.t.Helper()
+	for ; d > 0; d -= day {
+		if wall {
+			o.clock.wall.Add(day.Milliseconds())
+		}
+		if boot {
+			o.clock.boot.Add(uint64(day))
+		}
+		o.rounds()
+	}
+}
+
+// traces returns for which of the people of the first 50 entries any byte of the
+// folder still speaks.
+func (o *old) traces() (found []int) {
+	o.t.Helper()
+	all := folderBytes(o.t, o.o.Dir)
+	for i := range 50 {
+		w := somebody(byte(i + 1))
+		for _, b := range all {
+			if bytes.Contains(b, w.Credential[:]) || bytes.Contains(b, w.Tenancy[:]) {
+				found = append(found, i)
+				break
+			}
+		}
+	}
+	return found
+}
+
+// closedPeople are those in files that are closed: the open one still has them.
+func (o *old) inClosed() int {
+	list := files(o.t, o.o.Dir, "*-*.db")
+	_, first, _ := parseName(filepath.Base(list[len(list)-1]))
+	return int(first) - 1 // the boot entry names nobody
+}
+
+// TestWhoPartsGo: 30 days after a file is closed no byte in the folder tells who came,
+// the tree is as it was, and the entries can be read.
+func TestWhoPartsGo(t *testing.T) {
+	o := newOld(t, false)
+	n := o.inClosed()
+	if got := o.traces(); len(got) != 50 || n < 30 {
+		t.Fatalf("%d people before, %d in closed files", len(got), n)
+	}
+	at := o.j.Status().Position
+	root, err := o.j.Root(t.Context(), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.pass(29*day, true, true)
+	if got := o.traces(); len(got) != 50 {
+		t.Fatalf("%d people after 29 days", len(got))
+	}
+	o.pass(4*day, true, true) // one file a round
+	for _, i := range o.traces() {
+		if i < n {
+			t.Errorf("person %d, of a file that is closed for 33 days, is there", i)
+		}
+	}
+	if got, err := o.j.Root(t.Context(), at); err != nil || got != root {
+		t.Errorf("the tree of %d entries has another root: %v", at.Sequence, err)
+	}
+	erased := 0
+	for _, e := range o.all() {
+		if e.Erased {
+			erased++
+		}
+	}
+	told := find(o.headers(), wire.KindSpace)
+	count := uint64(0)
+	for _, h := range told {
+		if h.Reason == wire.ReasonWhosErased {
+			count += h.Count
+		}
+	}
+	if erased != n || count != uint64(n) {
+		t.Errorf("%d entries erased, %d told of, want %d", erased, count, n)
+	}
+	for _, path := range files(t, o.o.Dir, "*-*.db") {
+		if _, err := Verify(path); err != nil && path != files(t, o.o.Dir, "*-*.db")[len(files(t, o.o.Dir, "*-*.db"))-1] {
+			t.Error(err)
+		}
+	}
+	o.stop()
+	o.start() // reads all of it again
+	o.append(granted(), somebody(1))
+	if len(find(o.headers(), wire.KindDamaged)) > 0 {
+		t.Error("an erased file counts as damaged")
+	}
+}
+
+// TestQuietHouseErases: where nobody comes any more the open file is closed after a
+// week, and its people go as well.
+func TestQuietHouseErases(t *testing.T) {
+	o := newOld(t, false)
+	eventually(t, "all are gone", func() bool {
+		o.clock.wall.Add(day.Milliseconds())
+		o.clock.boot.Add(uint64(day))
+		poke(o.j.wake) // what the minute's tick does
+		o.rounds()
+		return len(o.traces()) == 0
+	})
+	if days := time.Duration(o.clock.boot.Load()) / day; days > 7+30+10 {
+		t.Errorf("it took %d days", days)
+	}
+}
+
+// TestNothingIsErased: by one clock alone, by a clock that is not trusted, or before
+// the registry has it and can't lose it.
+func TestNothingIsErased(t *testing.T) {
+	keep := func(name string, uplink bool, do func(*old)) {
+		t.Run(name, func(t *testing.T) {
+			o := newOld(t, uplink)
+			do(o)
+			if got := o.traces(); len(got) != 50 {
+				t.Errorf("%d people of 50 are left", len(got))
+			}
+		})
+	}
+	keep("the wall clock leaps", false, func(o *old) { o.clock.wall.Add((400 * day).Milliseconds()); o.rounds(); o.pass(20*day, false, true) })
+	keep("only the wall clock goes", false, func(o *old) { o.pass(40*day, true, false) })
+	keep("only the other goes", false, func(o *old) { o.pass(40*day, false, true) })
+	keep("not trusted", false, func(o *old) { o.clock.untrusted.Store(true); o.pass(70*day, true, true) })
+	keep("not acked", true, func(o *old) { o.pass(70*day, true, true) })
+	keep("acked, not safe", true, func(o *old) {
+		o.ack()
+		o.pass(50*day, true, true)
+	})
+	keep("never", false, func(o *old) {
+		o.stop()
+		o.o.EraseAfter = -1
+		o.start()
+		o.append(granted(), somebody(1))
+		o.pass(40*day, true, true)
+	})
+}
+
+func (o *old) ack() {
+	o.t.Helper()
+	if err := o.j.Ack(o.j.Status().Position); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// TestErasedWhenSafe: the registry's word that it can't lose them counts, also over
+// a restart; without it 30 days more.
+func TestErasedWhenSafe(t *testing.T) {
+	for name, days := range map[string]int{"safe": 33, "never safe": 63} {
+		t.Run(name, func(t *testing.T) {
+			o := newOld(t, true)
+			n := o.inClosed()
+			o.ack()
+			if days == 33 {
+				for _, p := range []Position{{o.j.Status().Epoch, 45}, {o.j.Status().Epoch, 10}, {77, 1000}} { // forward only
+					if err := o.j.Safe(p); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			o.pass(15*day, true, true)
+			o.stop()
+			o.start() // what has passed is kept
+			o.append(granted(), somebody(200))
+			o.pass(time.Duration(days-15)*day, true, true)
+			if i := slices.IndexFunc(o.traces(), func(i int) bool { return i < n }); i >= 0 {
+				t.Errorf("people of closed files are left: %v", o.traces())
+			}
+		})
+	}
+}
+
+// TestAgesAreOnlyAHint: a file of ages that is lost or garbage erases nothing sooner.
+func TestAgesAreOnlyAHint(t *testing.T) {
+	for name, text := range map[string]string{"lost": "", "garbage": "x\n-1 -2 y\n"} {
+		t.Run(name, func(t *testing.T) {
+			o := newOld(t, false)
+			o.pass(20*day, true, true)
+			o.stop()
+			if err := os.WriteFile(filepath.Join(o.o.Dir, agedName), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o.start()
+			o.append(granted(), somebody(200))
+			o.pass(20*day, true, true)
+			if got := o.traces(); len(got) != 50 {
+				t.Errorf("%d people of 50 are left", len(got))
+			}
+		})
+	}
+}
+
+// TestClockAheadWhenClosed: a file that was made while a trusted clock was a year
+// ahead is closed and erased by the days that pass.
+func TestClockAheadWhenClosed(t *testing.T) {
+	o := &old{clock: newClock()}
+	o.rig = newRig(t, func(opts *Options) { opts.MaxEntries, opts.Clock = 20, o.clock.stamp })
+	o.clock.wall.Add((365 * day).Milliseconds())
+	o.start()
+	for i := range 50 {
+		o.append(granted(), somebody(byte(i+1)))
+	}
+	o.rounds()
+	o.clock.wall.Add(-(365 * day).Milliseconds())
+	o.rounds()
+	for range 50 {
+		o.clock.wall.Add(day.Milliseconds())
+		o.clock.boot.Add(uint64(day))
+		poke(o.j.wake)
+		o.rounds()
+	}
+	if got := o.traces(); len(got) > 0 {
+		t.Errorf("%d people are left", len(got))
+	}
+}
