@@ -122,6 +122,7 @@ func TestSafeMarkIsKept(t *testing.T) {
 		if !w.settle(time.Minute) {
 			t.Fatal("not in step")
 		}
+		time.Sleep(time.Second) // the cursor is written behind the ack
 		is(w.journal.Acked().Sequence)
 	})
 }
