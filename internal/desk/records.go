@@ -153,16 +153,79 @@ func (d *Desk) Head() (line, number uint64) {
 	return d.book.Line, d.book.Number
 }
 
+// mine returns the own records that are here, with those that are kept for a
+// registry that may lose them, in order, each once and with its person.
+func (d *Desk) mine() []keyring.Local {
+	all := d.own()
+	at := make(map[wire.ID]int, len(all))
+	for i, l := range all {
+		at[l.Record.ID] = i
+	}
+	for _, l := range d.p.Keyring.Kept() {
+		i, here := at[l.Record.ID]
+		switch {
+		case !here:
+			all = append(all, l)
+		case len(all[i].Person) == 0:
+			all[i].Person = l.Person
+		}
+	}
+	slices.SortFunc(all, func(a, b keyring.Local) int {
+		return cmp.Or(cmp.Compare(a.Record.Line, b.Record.Line), cmp.Compare(a.Record.Number, b.Record.Number))
+	})
+	return all
+}
+
 // Pending returns the own records that the registry has not confirmed, in order.
 func (d *Desk) Pending() (all []Pending) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, l := range d.own() {
+	for _, l := range d.mine() {
 		if l.Record.Line == d.book.Line && l.Record.Number > d.book.Stored {
 			all = append(all, Pending{l.Record.Line, l.Record.Number, l.Envelope, l.Person})
 		}
 	}
 	return all
+}
+
+// Behind takes the registry's word of how many own records it has, where it had
+// more before: it was set back. Those that are kept are delivered again; renew says
+// that only another line can bring them.
+func (d *Desk) Behind(line, number uint64) (renew bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.book.Stored == 0 || line == d.book.Line && number >= d.book.Stored {
+		return false
+	}
+	mine := d.mine()
+	if line != d.book.Line {
+		return len(mine) > 0
+	}
+	next := number + 1
+	for _, l := range mine {
+		if l.Record.Line == line && l.Record.Number == next {
+			next++
+		}
+	}
+	if next <= d.book.Stored {
+		return len(mine) > 0
+	}
+	d.p.Log.Warn().Uint64("registry", number).Uint64("stored", d.book.Stored).Msg("the registry has lost records of this gateway, which are delivered again")
+	d.book.Stored = number
+	_ = d.save() // logged there; the registry says it again
+	return false
+}
+
+// Safe takes the registry's word that it can't lose the own records through number.
+func (d *Desk) Safe(line, number uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if line != d.book.Line {
+		return
+	}
+	if err := d.p.Keyring.SafeLocals(line, number); err != nil {
+		d.p.Log.Error().Err(err).Msg("records that the registry can't lose can't be erased here; it is tried again")
+	}
 }
 
 // Stored takes the registry's word that it has the own records through number.
@@ -194,25 +257,38 @@ func (d *Desk) Renew(line, number uint64) error {
 }
 
 func (d *Desk) renumber() error {
-	own, line := d.own(), newLine()
+	mine, line := d.mine(), newLine()
 	reg, err := d.registry()
-	if err != nil && len(own) > 0 {
+	if err != nil && len(mine) > 0 {
 		return fmt.Errorf("number records anew: %w", err)
 	}
-	for i := range own {
-		l := &own[i]
+	here := make(map[wire.ID]bool)
+	for _, l := range d.own() {
+		here[l.Record.ID] = true
+	}
+	var own, kept []keyring.Local
+	for i, l := range mine {
 		l.Record.Line, l.Record.Number = line, uint64(i)+1
 		if l.Envelope, err = d.envelope(reg, l.Record); err != nil {
 			return fmt.Errorf("number records anew: %w", err)
 		}
+		if here[l.Record.ID] {
+			own = append(own, l)
+		} else {
+			kept = append(kept, l)
+		}
 	}
-	if err := d.p.Keyring.SetLocals(own); err != nil {
+	err = d.p.Keyring.SetLocals(own)
+	if err == nil {
+		err = d.p.Keyring.SetKept(kept) // after the persons of the others stand with their records
+	}
+	if err != nil {
 		return fmt.Errorf("number records anew: %w", err)
 	}
-	if len(own) == 0 {
+	if len(mine) == 0 {
 		line = 0 // the next record begins one
 	}
-	d.book.Line, d.book.Number, d.book.Stored = line, uint64(len(own)), 0
+	d.book.Line, d.book.Number, d.book.Stored = line, uint64(len(mine)), 0
 	_ = d.save() // logged there; after a restart the records themselves say it
 	return nil
 }

@@ -93,6 +93,7 @@ func TestRenew(t *testing.T) {
 	}
 	line, _ := o.Head()
 	o.Stored(line+1, 3) // another line's
+	o.Safe(line, 1)
 	o.Stored(line, 2)
 	if p := o.Pending(); len(p) != 1 || p[0].Number != 3 || len(p[0].Person) == 0 {
 		t.Fatalf("pending %d", len(p))
@@ -110,7 +111,7 @@ func TestRenew(t *testing.T) {
 		t.Errorf("line %d, then %d with %d", line, fresh, n)
 	}
 	pending := o.Pending()
-	if len(pending) != 3 || len(pending[0].Person) != 0 || len(pending[2].Person) == 0 {
+	if len(pending) != 3 || len(pending[0].Person) != 0 || len(pending[1].Person) == 0 || len(pending[2].Person) == 0 {
 		t.Errorf("%d pending after the renewal", len(pending))
 	}
 	for i, p := range pending {
@@ -329,4 +330,54 @@ func FuzzBook(f *testing.F) {
 			t.Fatalf("what was written is not taken: %v", err)
 		}
 	})
+}
+
+// TestRegistryBehind: a registry that was set back gets again what it had stored and
+// not made safe, with the persons, in the line where it has the rest and in a new one where it has none of it. What is safe
+// is erased here.
+func TestRegistryBehind(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	for n := range uint64(4) {
+		_, err := o.arrive(em(n + 1))
+		must(t, err)
+	}
+	line, _ := o.Head()
+	o.Safe(line, 1)
+	o.Stored(line, 4)
+	if o.Behind(line, 4) || len(o.Pending()) != 0 {
+		t.Fatal("the registry has all")
+	}
+	o.restart()
+	if o.Behind(line, 1) {
+		t.Fatal("a new line, and all are here")
+	}
+	p := o.Pending()
+	if len(p) != 3 || p[0].Number != 2 || p[0].Line != line || len(p[0].Person) == 0 || len(p[2].Person) == 0 {
+		t.Fatalf("%d pending", len(p))
+	}
+	o.Stored(line, 4)
+	if o.Behind(line, 0) { // the person of number 1 was safe, and is gone; no list has settled it
+		t.Fatal("a new line, and all are here")
+	}
+	if p = o.Pending(); len(p) != 4 || len(p[0].Person) != 0 || len(p[1].Person) == 0 {
+		t.Fatalf("%d pending", len(p))
+	}
+	o.Stored(line, 4)
+	if !o.Behind(line+2, 7) {
+		t.Fatal("a registry of another line has what is here")
+	}
+	must(t, o.Renew(line+2, 7))
+	fresh, n := o.Head()
+	p = o.Pending()
+	if n != 4 || len(p) != 4 || p[3].Number != 4 || p[3].Line != fresh || len(p[3].Person) == 0 {
+		t.Fatalf("%d pending of %d", len(p), n)
+	}
+	o.Stored(fresh, 4)
+	o.Safe(fresh, 4)
+	if kept := o.keyring.Kept(); len(kept) > 0 {
+		t.Fatalf("%d are kept that are safe", len(kept))
+	}
+	if o.Behind(fresh, 4) || len(o.Pending()) > 0 {
+		t.Fatal("pending again")
+	}
 }

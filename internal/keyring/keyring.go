@@ -21,7 +21,8 @@
 // the grants that are over; removals.json, what lists take that are not in these
 // two; marks.json, the highest version and time ever applied; labels.json, the
 // landlord's own words; adopt.json, unknown cards that wait for a name; records/,
-// one file for each record that no list has settled, or that is kept. All but the lists are small and rewritten whole, because what is
+// one file for each record that no list has settled; kept/, one for each of its
+// own that the registry has and may lose. All but the lists are small and rewritten whole, because what is
 // deleted inside a database file stays readable in it.
 package keyring
 
@@ -90,7 +91,9 @@ type Keyring struct {
 	copies   [2]*copyFile
 	anchors  [][]byte // of the journal, as the copies have them
 	damage   []string
-	wrote    func() // of tests: after each write that a power cut can't halve
+	safe     position // own records of the line through the number are; the gateway is empty
+	keptDue  int64    // when those that are kept are looked at
+	wrote    func()   // of tests: after each write that a power cut can't halve
 	marks    marks
 	labels   labels
 	setAside []string
@@ -171,6 +174,7 @@ func (k *Keyring) Run(ctx context.Context) error {
 				_ = k.store(k.list) // logged there, tried again in a minute
 			}
 			k.sweep()
+			k.forgetKept()
 			k.mu.Unlock()
 		}
 	}

@@ -323,6 +323,7 @@ type held struct {
 	also      []position // where the same change stood before its gateway numbered anew
 	since     int64      // witnessed time at which it came
 	unwritten bool       // in force, and on no disk yet
+	stored    bool       // at the registry, as this run knows
 }
 
 func (h *held) place() position { return position{h.Gateway, h.Record.Line, h.Record.Number} }

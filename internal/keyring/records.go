@@ -237,7 +237,7 @@ func (k *Keyring) Entered(id wire.ID) error {
 }
 
 // StoredLocals erases the sealed persons of own records through a number: the
-// registry has them.
+// registry has them. What it may lose is kept apart.
 func (k *Keyring) StoredLocals(line, number uint64) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -246,7 +246,16 @@ func (k *Keyring) StoredLocals(line, number uint64) error {
 		return errors.New("erase persons: a house by itself has none")
 	}
 	for _, h := range k.records {
-		if h.Gateway != r.Place.Gateway || h.Record.Line != line || h.Record.Number > number || len(h.Person) == 0 {
+		if h.Gateway != r.Place.Gateway || h.Record.Line != line || h.Record.Number > number || h.stored {
+			continue
+		}
+		if !k.isSafe(h.Record) {
+			if err := k.keep(h.Local); err != nil {
+				return err
+			}
+		}
+		h.stored = true
+		if len(h.Person) == 0 {
 			continue
 		}
 		if err := removeFile(k.personFile(h)); err != nil {

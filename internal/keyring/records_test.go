@@ -356,3 +356,50 @@ func FuzzOpenRecord(f *testing.F) {
 		}
 	})
 }
+
+// TestKept: what the registry has stored is kept with its person when a list has
+// settled it, until it is safe there or 30 days are over, and opens nothing.
+func TestKept(t *testing.T) {
+	k, _ := enrolled(t)
+	for i := range 3 {
+		l := local(t, k, "gate-a", 5, uint64(i)+1, byte(i)+1, change(wire.OpCheckIn, byte(i)+1, 20, i+1))
+		l.Person = []byte{9, byte(i)}
+		must(t, k.AddLocal(l))
+	}
+	k.RaiseFloor(issuedAt.Unix())
+	must(t, k.SafeLocals(5, 1))
+	must(t, k.StoredLocals(5, 3))
+	apply(t, k, listOf(t, 1, issuedAt, seenBy("gate-a", 3), 1, row(1, 1), row(2, 2), row(3, 3, revoke)))
+	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-a", 3), 1, row(1, 1), row(3, 3, revoke)))
+	for range 2 {
+		if s := k.Status(); s.Records != 0 || len(k.Undelivered()) > 0 {
+			t.Fatalf("%d records count still", s.Records)
+		}
+		kept := k.Kept()
+		if len(kept) != 2 || kept[0].Record.Number != 2 || !bytes.Equal(kept[1].Person, []byte{9, 2}) || len(kept[0].Envelope) == 0 || kept[0].Gateway != "gate-a" {
+			t.Fatalf("kept %+v", kept)
+		}
+		want(t, k, credential(2), access.ReasonUnknown)
+		want(t, k, credential(3), access.ReasonRevoked)
+		k = restarted(t, k)
+	}
+	must(t, k.SafeLocals(6, 9)) // of another line
+	must(t, k.SafeLocals(5, 2))
+	if kept := k.Kept(); len(kept) != 1 || kept[0].Record.Number != 3 {
+		t.Fatalf("kept %+v", kept)
+	}
+	for _, after := range []int64{keptFor - 1, keptFor} {
+		k.RaiseFloor(issuedAt.Unix() + after)
+		k.mu.Lock()
+		k.keptDue = 0
+		k.forgetKept()
+		k.mu.Unlock()
+		if kept := k.Kept(); (len(kept) == 0) != (after == keptFor) {
+			t.Fatalf("%d kept after %d s", len(kept), after)
+		}
+	}
+	left, err := os.ReadDir(k.keptDir())
+	if err != nil || len(left) > 0 {
+		t.Fatalf("%d files are left: %v", len(left), err)
+	}
+}

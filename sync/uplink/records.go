@@ -87,7 +87,15 @@ func (a *actor) recordsAcked(k wire.Ack2, answer bool) {
 	if made == 0 {
 		return
 	}
-	if answer && a.linesDiffer(k, line, made) {
+	if k.Line == line {
+		a.o.Records.Safe(line, choose(a.format > 1, k.SafeRecords, k.Records))
+	}
+	behind := answer && a.o.Records.Behind(k.Line, k.Records)
+	if answer && k.Line == line && a.storedLine == line && k.Records < a.stored {
+		a.stored = k.Records // it has lost some, which are pending again
+		a.recordsSoon()
+	}
+	if behind || answer && a.linesDiffer(k, line, made) {
 		a.o.Log.Warn().Uint64("registry", k.Records).Uint64("made", made).Msg("tenancy records begin a new line: the registry's numbering is another")
 		if err := a.o.Records.Renew(k.Line, k.Records); err != nil {
 			a.o.Log.Error().Err(err).Msg("a new line of tenancy records can't be begun; it is tried again")
@@ -107,14 +115,21 @@ func (a *actor) recordsAcked(k wire.Ack2, answer bool) {
 	a.recordsSoon()
 }
 
+func choose(yes bool, a, b uint64) uint64 {
+	if yes {
+		return a
+	}
+	return b
+}
+
 // linesDiffer says whether the registry can take no record that is still here,
 // or has more than were made: one of both was set back. Only the answer to a
 // hello shows it; other acks may have been overtaken. A registry that has another
 // record of one of these numbers names no line.
 func (a *actor) linesDiffer(k wire.Ack2, line, made uint64) bool {
 	var first uint64 // that the registry must take next
-	if len(a.records) > 0 {
-		first = a.records[0].Number
+	if pending := a.o.Records.Pending(); len(pending) > 0 {
+		first = pending[0].Number
 	}
 	if k.Line == line {
 		return k.Records > made || first > k.Records+1

@@ -40,6 +40,9 @@ func (b *book) Stored(line, number uint64) {
 	}
 }
 
+func (b *book) Safe(uint64, uint64)        {}
+func (b *book) Behind(uint64, uint64) bool { return false }
+
 func (b *book) Renew(line, number uint64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -68,6 +68,8 @@ type Records interface {
 	Head() (line, number uint64)                // newest of its own; 0, 0: none
 	Pending() []Pending                         // its own that are not at the registry, in order
 	Stored(line, number uint64)                 // the registry has them through number
+	Safe(line, number uint64)                   // and can't lose these: called before Stored
+	Behind(line, number uint64) (renew bool)    // the registry has no more: what it had and lost is pending again
 	Renew(line, number uint64) error            // the registry's numbering is another: begin a new line
 	Hear(gateway string, envelope []byte) error // a sibling's record, its signature not judged yet
 	Unsettled() (own [][]byte, have []wire.ID)  // envelopes of its own; ids of all of siblings'
