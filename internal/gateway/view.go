@@ -37,9 +37,11 @@ var detailed = map[wire.Kind]bool{wire.KindBoot: true, wire.KindSite: true, wire
 var counted = map[wire.Kind]bool{wire.KindFault: true, wire.KindListApplied: true, wire.KindRefused: true, wire.KindAuthority: true}
 
 // shown reports whether an owner may see an entry. Wrong PINs at a door are
-// somebody's coming home; they go to the registry.
+// somebody's coming home; they go to the registry. That who parts were erased tells
+// that there were some.
 func shown(h wire.Header) bool {
-	if h.Kind == wire.KindTenancy && h.Reason == wire.ReasonWrongPIN && h.Count > 0 {
+	switch {
+	case h.Kind == wire.KindTenancy && h.Reason == wire.ReasonWrongPIN && h.Count > 0, h.Reason == wire.ReasonWhosErased:
 		return false
 	}
 	return shownKinds[h.Kind]
