@@ -92,10 +92,11 @@ func (c claim) admits(epoch uint64, unix int64) bool {
 }
 
 // cosign reports whether the witness may cosign an epoch as it is stored now. That
-// it does so is kept before anybody sees it. An empty tree says nothing.
+// it does so is kept before anybody sees it. An empty tree says nothing, and in doubt
+// of its clock a witness can't say when it saw anything.
 func (t *txn) cosign(l *ledger, epoch uint64, r tree.Range) (bool, error) {
 	now := t.at.Unix()
-	if r.Size() == 0 || !l.claim.admits(epoch, now) {
+	if r.Size() == 0 || t.unsure || !l.claim.admits(epoch, now) {
 		return false, nil
 	}
 	return t.Cosign(l.id, epoch, r.Size(), wire.Hash(r.Root()), now)

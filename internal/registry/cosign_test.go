@@ -177,3 +177,31 @@ func (s *scene) cosign(f func(*store.Tx, int64)) {
 		s.t.Fatal(err)
 	}
 }
+
+// TestCosignsNothingInDoubt: a front whose clock leapt says "stored", and not when.
+func TestCosignsNothingInDoubt(t *testing.T) {
+	m := &machine{wall: time.Date(2026, 11, 29, 9, 0, 0, 0, time.UTC), boot: time.Hour}
+	s := &scene{rig: newRig(t)}
+	s.g = s.gateway("g1", 7)
+	var link func(func(string, []byte)) (Link, error)
+	s.link, link = newMemory()
+	s.front = s.start(Options{Link: link, Clock: m.source()})
+	if _, err := s.front.client.PutHouse(t.Context(), s.house(1, s.g)); err != nil {
+		t.Fatal(err)
+	}
+	s.g.fill(30)
+	s.ask(wire.TypeHello, s.g.hello())
+	if a := s.ask(wire.TypeBatch, s.g.batch(0, 10)); !cosigned(a) {
+		t.Error("not cosigned by a good clock")
+	}
+	m.set(200*24*time.Hour, time.Minute)
+	a := s.ask(wire.TypeBatch, s.g.batch(10, 10))
+	if s.at(a, 7, 20); cosigned(a) {
+		t.Error("cosigned in doubt")
+	}
+	m.set(0, time.Minute)
+	a = s.ask(wire.TypeBatch, s.g.batch(20, 10))
+	if s.at(a, 7, 30); !cosigned(a) {
+		t.Error("not cosigned when the clock is right again")
+	}
+}
