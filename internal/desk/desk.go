@@ -55,13 +55,14 @@ type Parts struct {
 
 // Desk is safe for concurrent use. Make it with New; Run does its upkeep.
 type Desk struct {
-	p       Parts
-	told    chan sighting
-	notices atomic.Pointer[map[wire.ID]bool]                   // tenancies on notice, for the doors
-	pins    atomic.Pointer[map[wire.ID]*pin]                   // copies, likewise
-	stops   atomic.Pointer[map[wire.CredentialID]*atomic.Bool] // cards that are to stop on the landlord's word; true: a door took it
-	soon    chan struct{}                                      // something was heard that asks for an answer
-	doors   doorPINs
+	p        Parts
+	told     chan sighting
+	notices  atomic.Pointer[map[wire.ID]bool]                   // tenancies on notice, for the doors
+	pins     atomic.Pointer[map[wire.ID]*pin]                   // copies, likewise
+	stops    atomic.Pointer[map[wire.CredentialID]*atomic.Bool] // cards that are to stop on the landlord's word; true: a door took it
+	unproven atomic.Pointer[map[wire.CredentialID]bool]         // cards that came on the landlord's word
+	soon     chan struct{}                                      // something was heard that asks for an answer
+	doors    doorPINs
 
 	mu       sync.Mutex // guards all below, and the file
 	book     book
@@ -78,7 +79,7 @@ func New(p Parts) (*Desk, error) {
 		return nil, errors.New("open desk: a folder, keyring, journal and clock are needed")
 	}
 	d := &Desk{p: p, told: make(chan sighting, toldQueued), soon: make(chan struct{}, 1), pauses: map[wire.ID]time.Time{},
-		lastTold: map[toldAt]time.Time{}, queued: map[wire.ID]bool{}, doors: doorPINs{wrong: map[wire.ID]wrongPINs{}}}
+		lastTold: map[toldAt]time.Time{}, queued: map[wire.ID]bool{}, doors: doorPINs{wrong: map[typist]wrongPINs{}}}
 	d.book.Format = bookFormat
 	d.load()
 	d.catchUp()

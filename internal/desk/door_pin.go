@@ -14,7 +14,14 @@ import (
 // memory: whoever types at a door holds the card already.
 type doorPINs struct {
 	mu    sync.Mutex
-	wrong map[wire.ID]wrongPINs
+	wrong map[typist]wrongPINs
+}
+
+// typist is who types a tenancy's PIN at doors: holders of its own cards, or of those
+// that came on the landlord's word. Wrong ones of these cost the tenant no pause.
+type typist struct {
+	tenancy  wire.ID
+	unproven bool
 }
 
 // wrongPINs counts those in a row. Times are of the monotonic clock.
@@ -32,15 +39,24 @@ const doorPause = 30 * time.Second
 // atomic load, for the doors.
 func (d *Desk) HasPIN(tenancy wire.ID) bool { return (*d.pins.Load())[tenancy] != nil }
 
-// CheckPIN reports whether the PIN is the tenancy's. It computes for as long as a
+// typistOf says whose card a PIN followed.
+func (d *Desk) typistOf(who wire.Who) typist {
+	return typist{*who.Tenancy, who.Credential != nil && (*d.unproven.Load())[*who.Credential]}
+}
+
+// CheckPIN reports whether the PIN is that of the card's tenancy. It computes for as long as a
 // hash that is slow on purpose takes. After five wrong ones in a row there is an
 // alarm (another after each five more), and one try each half minute.
-func (d *Desk) CheckPIN(tenancy wire.ID, typed device.PIN) (bool, error) {
-	p := (*d.pins.Load())[tenancy]
+func (d *Desk) CheckPIN(who wire.Who, typed device.PIN) (bool, error) {
+	if who.Tenancy == nil {
+		return false, nil
+	}
+	p := (*d.pins.Load())[*who.Tenancy]
 	if p == nil {
 		return false, nil
 	}
-	n, ok := d.doors.try(tenancy, time.Now())
+	by := d.typistOf(who)
+	n, ok := d.doors.try(by, time.Now())
 	if !ok {
 		return false, nil
 	}
@@ -49,33 +65,33 @@ func (d *Desk) CheckPIN(tenancy wire.ID, typed device.PIN) (bool, error) {
 		return false, err
 	}
 	if subtle.ConstantTimeCompare(hash, p.Hash) == 1 {
-		d.doors.forgive(tenancy)
+		d.doors.forgive(by)
 		return true, nil
 	}
 	if n%pinTries == 0 {
 		d.p.Journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN, Count: uint64(n)},
-			wire.Who{Tenancy: &tenancy})
+			wire.Who{Tenancy: who.Tenancy})
 	}
 	return false, nil
 }
 
 // try counts a try as a wrong one before it is looked at, so that several doors
 // at once get no more of them. It returns how many there are in a row, and false
-// where the tenancy has to wait.
-func (w *doorPINs) try(tenancy wire.ID, now time.Time) (int, bool) {
+// where they have to wait.
+func (w *doorPINs) try(by typist, now time.Time) (int, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t := w.wrong[tenancy]
+	t := w.wrong[by]
 	if t.n >= pinTries && now.Sub(t.last) < doorPause {
 		return t.n, false
 	}
-	w.wrong[tenancy] = wrongPINs{t.n + 1, now}
+	w.wrong[by] = wrongPINs{t.n + 1, now}
 	return t.n + 1, true
 }
 
 // forgive forgets the wrong ones: the right one came.
-func (w *doorPINs) forgive(tenancy wire.ID) {
+func (w *doorPINs) forgive(by typist) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.wrong, tenancy)
+	delete(w.wrong, by)
 }

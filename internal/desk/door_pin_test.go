@@ -15,7 +15,7 @@ func (o *office) pinTrier(id wire.ID) func(digits string, want bool) {
 	return func(digits string, want bool) {
 		o.t.Helper()
 		p, _ := device.NewPIN(digits)
-		if got, err := o.Desk.CheckPIN(id, p); err != nil || got != want {
+		if got, err := o.Desk.CheckPIN(wire.Who{Tenancy: &id}, p); err != nil || got != want {
 			o.t.Errorf("PIN right %t, %v; want %t", got, err, want)
 		}
 	}
@@ -93,4 +93,28 @@ func (m *memory) counts(reason wire.Reason) (all []uint64) {
 		}
 	}
 	return all
+}
+
+// TestDoorPINOfTheLandlordsCard: wrong ones after a card that he gave himself keep
+// the tenant waiting at no door.
+func TestDoorPINOfTheLandlordsCard(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	done, err := o.arrive(em(1))
+	must(t, err)
+	_, err = o.landlord(addCard, 0, em(2))
+	must(t, err)
+	types := func(card device.Card, digits string) bool {
+		id, err := o.keyring.Identify(card)
+		must(t, err)
+		p, _ := device.NewPIN(digits)
+		right, err := o.Desk.CheckPIN(wire.Who{Tenancy: &done.Tenancy.ID, Credential: &id}, p)
+		must(t, err)
+		return right
+	}
+	for range pinTries {
+		types(em(2), "0000")
+	}
+	if types(em(2), "4711") || !types(em(1), "4711") {
+		t.Error("five wrong PINs after the landlord's card: it has to wait, and the tenant has not")
+	}
 }

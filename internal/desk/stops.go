@@ -14,12 +14,18 @@ import (
 // too: each keeps its own mark, and brings the card back when it hears that it
 // was stopped all the same.
 
-// publishStops tells the doors which cards are to stop.
+// publishStops tells the doors which cards are to stop, and which came on the
+// landlord's word.
 func (d *Desk) publishStops() {
-	all := map[wire.CredentialID]*atomic.Bool{}
+	all, unproven := map[wire.CredentialID]*atomic.Bool{}, map[wire.CredentialID]bool{}
 	for _, t := range d.book.Tenancies {
 		for i := range t.Cards {
 			k := &t.Cards[i]
+			for _, id := range k.Credentials {
+				if k.Unproven {
+					unproven[wire.CredentialID(id)] = true
+				}
+			}
 			if k.Stop == nil {
 				continue
 			}
@@ -33,6 +39,7 @@ func (d *Desk) publishStops() {
 		}
 	}
 	d.stops.Store(&all)
+	d.unproven.Store(&unproven)
 }
 
 // foldUses takes the doors' marks into the book.

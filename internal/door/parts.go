@@ -31,7 +31,7 @@ type PINs interface {
 	// Has reports at once whether the tenancy has a PIN here.
 	Has(tenancy wire.ID) bool
 	// Check may take a second. An error means that it could not be checked.
-	Check(tenancy wire.ID, pin device.PIN) (bool, error)
+	Check(who wire.Who, pin device.PIN) (bool, error)
 }
 
 // Passes decides on scanned codes. Safe for concurrent use.

@@ -74,7 +74,7 @@ func (d *Door) typed(ctx context.Context, e device.Event) {
 	d.waiting[i].asked = true
 	w := d.waiting[i]
 	d.pending.Go(func() {
-		right, err := d.p.PINs.Check(*w.who.Tenancy, e.PIN)
+		right, err := d.p.PINs.Check(w.who, e.PIN)
 		select {
 		case d.checked <- checkedPIN{w, right, err}:
 		case <-ctx.Done():

@@ -219,6 +219,38 @@ func TestFire(t *testing.T) {
 	}
 }
 
+// TestTakenCards: whoever waits for cards again and again keeps no resident out.
+func TestTakenCards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newSwipes(nil, &Site{}, zerolog.Nop())
+		try := func(n byte) bool {
+			d.waiting = &capture{door: "front"}
+			return d.take(door.Seen{Door: "front", Reason: wire.ReasonGranted, Credential: wire.CredentialID{1, n}}) != nil
+		}
+		for range keptCards {
+			if !try(1) {
+				t.Error("a card that is held up at the desk is not taken")
+			}
+		}
+		if try(1) {
+			t.Error("the same card never opens again")
+		}
+		time.Sleep(keptSpan)
+		for n := byte(2); n < 2+keptHour-keptCards; n++ {
+			if !try(n) {
+				t.Errorf("card %d is not taken", n)
+			}
+		}
+		if try(100) {
+			t.Error("nobody comes in as long as somebody waits for cards")
+		}
+		time.Sleep(time.Hour)
+		if !try(100) {
+			t.Error("an hour later it is not taken")
+		}
+	})
+}
+
 // TestSwipes: only the card at the reader that somebody waits at is taken, and
 // not one that lay there before.
 func TestSwipes(t *testing.T) {

@@ -186,8 +186,8 @@ func (d *servedDoor) tells() bool {
 type doorPINs struct{ desk *desk.Desk }
 
 func (p doorPINs) Has(tenancy wire.ID) bool { return p.desk.HasPIN(tenancy) }
-func (p doorPINs) Check(tenancy wire.ID, pin device.PIN) (bool, error) {
-	return p.desk.CheckPIN(tenancy, pin)
+func (p doorPINs) Check(who wire.Who, pin device.PIN) (bool, error) {
+	return p.desk.CheckPIN(who, pin)
 }
 
 // watch hands a door's cards to who waits for them.

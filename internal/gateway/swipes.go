@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -24,7 +26,23 @@ type swipes struct {
 	mu      sync.Mutex
 	waiting *capture
 	typing  *typing
+	kept    []keptCard // of the last hour, oldest first
 }
+
+// keptCard is a card that would have opened, and was taken instead.
+type keptCard struct {
+	card wire.CredentialID
+	at   time.Time
+}
+
+// How often a card that opens may be taken instead, by all who wait here and of
+// one card: whoever asks again and again neither keeps residents out nor learns
+// all day who comes (refusals N2 and N3).
+const (
+	keptHour  = 30
+	keptCards = 6 // of one card, in keptSpan
+	keptSpan  = 5 * time.Minute
+)
 
 // typing waits for one PIN at the keys of a door's readers.
 type typing struct {
@@ -73,8 +91,27 @@ func (d *swipes) take(s door.Seen) *capture {
 	if c == nil || s.Held || s.Reason == wire.ReasonNotReady || (c.door != "" && c.door != s.Door) || (c.reader != "" && c.reader != s.Reader) {
 		return nil
 	}
+	if (s.Reason == wire.ReasonGranted || s.Reason == wire.ReasonTermDoubtful) && !d.keep(s.Credential, time.Now()) {
+		return nil
+	}
 	d.waiting = nil
 	return c
+}
+
+// keep counts a card that opens and is taken; false: it has been enough.
+func (d *swipes) keep(card wire.CredentialID, now time.Time) bool {
+	d.kept = slices.DeleteFunc(d.kept, func(k keptCard) bool { return now.Sub(k.at) >= time.Hour })
+	same := 0
+	for _, k := range d.kept {
+		if k.card == card && now.Sub(k.at) < keptSpan {
+			same++
+		}
+	}
+	if same >= keptCards || len(d.kept) >= keptHour {
+		return false
+	}
+	d.kept = append(d.kept, keptCard{card, now})
+	return true
 }
 
 // next waits for the next card at a reader.
