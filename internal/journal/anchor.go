@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"slices"
@@ -147,7 +146,7 @@ func (j *Journal) checkAnchor(ctx context.Context) {
 	if err != nil || root == a.Root {
 		return // what was appended again or deleted in order can't be compared
 	}
-	j.tellLoss(wire.ReasonOtherRoot, a.detail(), fmt.Sprintf("the first %d entries of epoch %016x are not those that were there", a.Size, a.Epoch))
+	j.tellLoss(wire.ReasonOtherRoot, a.detail(), "some entries are not those that were there")
 }
 
 func (a Anchor) detail() []byte { return append(append(key(a.Epoch), key(a.Size)...), a.Root[:]...) }
@@ -155,7 +154,7 @@ func (a Anchor) detail() []byte { return append(append(key(a.Epoch), key(a.Size)
 // setBack says that the journal ends before its anchor, and returns what the next
 // epoch has to cite.
 func (j *Journal) setBack(a Anchor) *ending {
-	j.tellLoss(wire.ReasonSetBack, a.detail(), fmt.Sprintf("it had %d entries of epoch %016x and has not any more: it was set back to an earlier copy, or its files were deleted", a.Size, a.Epoch))
+	j.tellLoss(wire.ReasonSetBack, a.detail(), "it had entries that it has not any more: it was set back to an earlier copy, or its files were deleted")
 	return &ending{epoch: a.Epoch, size: a.Size, root: a.Root, reason: wire.ReasonSetBack, elsewhere: true}
 }
 
@@ -224,7 +223,8 @@ func (j *Journal) writeDown(text string) {
 }
 
 // Lost returns what the journal found to be lost or changed, a sentence each,
-// until somebody removes LostFile.
+// until somebody removes LostFile. It counts and names nothing: how many entries
+// there were is nobody's business who reads a status. The entries have it.
 func (j *Journal) Lost() (lines []string) {
 	b, err := os.ReadFile(j.LostFile())
 	if err != nil {
@@ -262,9 +262,8 @@ func (k *keeper) survey(ctx context.Context) error {
 		k.mu.Lock()
 		k.forget(k.path(name))
 		k.mu.Unlock()
-		text := "the file " + name + " with entries is missing: it was deleted, or the disk lost it"
-		k.o.Log.Error().Msg("journal: " + text)
-		k.writeDown(text)
+		k.o.Log.Error().Str("file", name).Msg("journal: a file is missing")
+		k.writeDown("files with entries are missing: they were deleted, or the disk lost them")
 		// It counts as told when the entry is durable.
 		if _, err := k.Append(ctx, wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonMissing, Detail: []byte(name)}, wire.Who{}); err != nil {
 			return err

@@ -92,7 +92,7 @@ func (w *writer) resume(ctx context.Context, fo folder, last file) error {
 	if !sure {
 		// The last commit may be gone, and somebody may have seen it: numbers
 		// are not given twice. What is there stays, and can be read.
-		w.j.tellLoss(wire.ReasonDamaged, []byte(filepath.Base(last.path)), "the file "+filepath.Base(last.path)+" was damaged: its last entries may be missing")
+		w.j.tellLoss(wire.ReasonDamaged, []byte(filepath.Base(last.path)), "a file was damaged: its last entries may be missing")
 		db.Close()
 		w.cite = &ending{epoch: last.epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonDamaged}
 		return w.begin(fo)

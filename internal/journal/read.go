@@ -188,7 +188,7 @@ func (j *Journal) isEnough(f file) bool {
 		}
 	}
 	j.mu.Unlock()
-	j.tellLoss(wire.ReasonDamaged, []byte(filepath.Base(f.path)), "the file "+filepath.Base(f.path)+" was damaged, and its entries are all there")
+	j.tellLoss(wire.ReasonDamaged, []byte(filepath.Base(f.path)), "a file was damaged; its entries are all there")
 	poke(j.work)
 	return true
 }
