@@ -128,6 +128,8 @@ func outcome(w io.Writer, t control.Tenancy) {
 // inWords is a state as people say it.
 func inWords(state string) string {
 	switch state {
+	case "not_begun":
+		return "not begun"
 	case "notice":
 		return "on notice"
 	case "disputed":
@@ -298,9 +300,9 @@ func (tenancyListCmd) Run(s *session) error {
 			return
 		}
 		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(t, "TENANCY\tFLAT\tLABEL\tSTATE\tSINCE\tLAST DAY\tCARDS\tAT THE REGISTRY")
+		fmt.Fprintf(t, "TENANCY\tFLAT\tLABEL\tSTATE\tFIRST DAY\tLAST DAY (%s)\tCARDS\tAT THE REGISTRY\n", all[0].Zone)
 		for _, v := range all {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID[:8], dash(v.Flat), dash(v.Label), v.State, date(v.Since, 0), date(lastDay(v), -1),
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID[:8], dash(v.Flat), dash(v.Label), strings.ReplaceAll(v.State, "_", " "), date(firstDay(v), 0), date(lastDay(v), -1),
 				len(v.Cards), map[bool]string{true: "yes", false: fmt.Sprintf("%d to come", v.Unstored)}[v.Unstored == 0])
 		}
 		_ = t.Flush()
@@ -312,6 +314,14 @@ func dash(s string) string {
 		return "-"
 	}
 	return s
+}
+
+// firstDay is that of the term, or of the check-in where that is later.
+func firstDay(t control.Tenancy) *time.Time {
+	if t.From != nil && (t.Since == nil || t.From.After(*t.Since)) {
+		return t.From
+	}
+	return t.Since
 }
 
 // lastDay is the end that counts, exclusive.
@@ -334,7 +344,7 @@ func (c tenancyShowCmd) Run(s *session) error {
 	}
 	return s.print(t, func(w io.Writer) {
 		fmt.Fprintf(w, "tenancy %s is %s\n", called(t), inWords(t.State))
-		fmt.Fprintf(w, "doors %s, since %s, last day %s\n", dash(strings.Join(t.Doors, ", ")), date(t.Since, 0), date(lastDay(t), -1))
+		fmt.Fprintf(w, "doors %s, first day %s, last day %s (%s)\n", dash(strings.Join(t.Doors, ", ")), date(firstDay(t), 0), date(lastDay(t), -1), t.Zone)
 		if t.Notice != nil {
 			fmt.Fprintf(w, "notice (%s) to %s\n", t.Cause, t.Notice.Format("2006-01-02 15:04"))
 		} else if t.Ended != nil {

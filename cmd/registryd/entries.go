@@ -34,6 +34,9 @@ func (c entriesCmd) Run(s *session) error {
 	if c.CSV && s.json {
 		return hinted("leave one of them out", "--csv and --json are two forms of the same")
 	}
+	if _, err := c.filter(calendar.Here()); err != nil { // a slip shows without the front
+		return err
+	}
 	zone, err := s.zone(c.Zone, c.Building)
 	if err != nil {
 		return err
@@ -180,13 +183,30 @@ func csvRow(e api.Entry, zone *time.Location) []string {
 // (of all, for ""), else this machine's.
 func (s *session) zone(name, building string) (*time.Location, error) {
 	if name == "" {
-		return calendar.Here(), nil
+		return s.zoneOfGateways(building)
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
 		return nil, hinted("a name as Asia/Shanghai", "no time zone: %q", name)
 	}
 	return zone, nil
+}
+
+func (s *session) zoneOfGateways(building string) (*time.Location, error) {
+	all, err := s.front.Gateways(s.ctx, building)
+	if err != nil {
+		return nil, err
+	}
+	name := ""
+	for _, g := range all {
+		switch {
+		case name == "":
+			name = g.Zone
+		case g.Zone != "" && g.Zone != name:
+			return calendar.Here(), nil
+		}
+	}
+	return zoneNamed(name), nil
 }
 
 // entryKind refuses a kind that no entry has: its empty answer would look as if

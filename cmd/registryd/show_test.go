@@ -154,11 +154,3 @@ func TestInit(t *testing.T) {
 		}
 	}
 }
-
-// TestLastDay: an end is exclusive; people read days.
-func TestLastDay(t *testing.T) {
-	end := time.Date(2027, 2, 1, 0, 0, 0, 0, time.Local)
-	if got := day(&end); got != "2027-01-31" || day(nil) != "" {
-		t.Errorf("last day %s", got)
-	}
-}

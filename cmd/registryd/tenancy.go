@@ -27,14 +27,17 @@ func (c tenanciesCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.print(all, func(w io.Writer) {
-		rows := table(w, "TENANCY", "BUILDING", "FLAT", "STATE", "SINCE", "LAST DAY", "CAUSE", "DOCUMENT", "")
-		for _, t := range all {
-			rows.row(t.ID, t.Building, t.Flat, t.State, t.Since.Local().Format(time.DateOnly), day(t.Until), t.Cause, t.Document,
-				choose(len(t.Problems) > 0, "see --problems", ""))
-		}
-		rows.end("none")
-	})
+	return s.print(all, func(w io.Writer) { writeTenancies(w, all) })
+}
+
+func writeTenancies(w io.Writer, all []operator.Tenancy) {
+	rows := table(w, "TENANCY", "BUILDING", "FLAT", "STATE", "FIRST DAY", "LAST DAY"+zonesOf(all), "CAUSE", "DOCUMENT", "")
+	for _, t := range all {
+		zone := zoneNamed(t.Zone)
+		rows.row(t.ID, t.Building, t.Flat, strings.ReplaceAll(t.State, "_", " "), t.Since.In(zone).Format(time.DateOnly), calendar.LastDay(t.Until, zone), t.Cause, t.Document,
+			choose(len(t.Problems) > 0, "see --problems", ""))
+	}
+	rows.end("none")
 }
 
 func (c tenanciesCmd) problems(s *session) error {
@@ -55,13 +58,37 @@ func (c tenanciesCmd) problems(s *session) error {
 	})
 }
 
-// day is the last one before an end, which itself is exclusive: midnight in the
-// building is another hour here.
-func day(t *time.Time) string {
-	if t == nil {
+// zonesOf names the time zone of the days of some tenancies.
+func zonesOf(all []operator.Tenancy) string {
+	for _, t := range all {
+		if t.Zone != all[0].Zone {
+			return " (of each building)"
+		}
+	}
+	if len(all) == 0 {
 		return ""
 	}
-	return t.Add(-time.Second).Local().Format(time.DateOnly)
+	return " (" + zoneNamed(all[0].Zone).String() + ")"
+}
+
+// zoneNamed is a building's time zone, as its gateways say; this machine's where
+// they have not said.
+func zoneNamed(name string) *time.Location {
+	if zone, err := time.LoadLocation(name); err == nil && name != "" {
+		return zone
+	}
+	return calendar.Here()
+}
+
+// zoneOf is the time zone of a tenancy's building.
+func (s *session) zoneOf(tenancy string) (*time.Location, error) {
+	all, err := s.issuer.Tenancies(s.ctx, "")
+	for _, t := range all {
+		if t.ID == strings.ToLower(tenancy) {
+			return zoneNamed(t.Zone), err
+		}
+	}
+	return calendar.Here(), err
 }
 
 type grantsCmd struct {
@@ -88,7 +115,7 @@ func (c grantsCmd) Run(s *session) error {
 			if suspended > 0 {
 				cards += fmt.Sprintf(", %d suspended", suspended)
 			}
-			rows.row(g.ID, g.Tenancy, g.Building, g.State, day(g.Until), cards, strings.Join(g.Doors, " "), choose(g.Listed, "", "off the list"))
+			rows.row(g.ID, g.Tenancy, g.Building, g.State, calendar.LastDay(g.Until, zoneNamed(g.Zone)), cards, strings.Join(g.Doors, " "), choose(g.Listed, "", "off the list"))
 		}
 		rows.end("none")
 	})
@@ -167,7 +194,7 @@ type disputeCmd struct {
 
 type settleCmd struct {
 	Tenancy string `arg:"" help:"Id of the tenancy."`
-	Uphold  string `help:"The notice is right: the last day, as 2026-12-31, by the clock of this machine." placeholder:"DATE" xor:"way" required:""`
+	Uphold  string `help:"The notice is right: the last day, as 2026-12-31, in the building's time zone." placeholder:"DATE" xor:"way" required:""`
 	Reject  bool   `help:"The notice is not: the tenancy goes on." xor:"way" required:""`
 	Reason  string `help:"heard, order or agreed." default:"heard"`
 }
@@ -176,7 +203,11 @@ type settleCmd struct {
 func (c settleCmd) Run(s *session) error {
 	a := operator.Act{Act: operator.ActReject, Tenancy: c.Tenancy, Reason: c.Reason}
 	if c.Uphold != "" {
-		end, err := calendar.Last(c.Uphold, time.Local)
+		zone, err := s.zoneOf(c.Tenancy)
+		if err != nil {
+			return err
+		}
+		end, err := calendar.Last(c.Uphold, zone)
 		if err != nil {
 			return err
 		}

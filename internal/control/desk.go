@@ -79,10 +79,12 @@ type Tenancy struct {
 	ID       string        `json:"id"`
 	Flat     string        `json:"flat,omitempty"`
 	Label    string        `json:"label,omitempty"`
-	State    string        `json:"state"` // active, notice, suspended, disputed or ended
+	State    string        `json:"state"` // not_begun, active, notice, suspended, disputed or ended
 	Doors    []string      `json:"doors,omitempty"`
-	Since    *time.Time    `json:"since,omitempty"`
+	Since    *time.Time    `json:"since,omitempty"`  // of the check-in
+	From     *time.Time    `json:"from,omitempty"`   // first day of the term; none: it began at once
 	Until    *time.Time    `json:"until,omitempty"`  // of the term, exclusive
+	Zone     string        `json:"zone"`             // of the building: days begin at its midnight
 	Notice   *time.Time    `json:"notice,omitempty"` // when the landlord's notice ends it
 	Cause    string        `json:"cause,omitempty"`  // of the end or notice
 	Ended    *time.Time    `json:"ended,omitempty"`  // when it did

@@ -95,7 +95,7 @@ func (d *Desk) Show(id string, proof bool, c device.Card) (forms []device.Card, 
 		return nil, nil, refuse("hold up a card of the tenancy", "no tenancy has this card")
 	case proof:
 		s.proof = append(s.proof, c)
-		v := t.show(d.standing(t, held), d.p.Clock().surely(), 0)
+		v := t.show(d.standing(t, held), d.p.Clock().surely(), 0).by(d.p.Clock())
 		return nil, &v, nil
 	}
 	if err := d.free(c); err != nil {

@@ -15,6 +15,7 @@ const (
 	stateSuspended = "suspended" // none of its cards opens
 	stateDisputed  = "disputed"  // the tenant objects to the notice, which does not count unless the registry upholds it
 	stateEnded     = "ended"
+	stateNotBegun  = "not_begun" // for people alone: its first day is still to come
 )
 
 // Card is a card of a tenancy as people see it.
@@ -51,6 +52,7 @@ type Tenancy struct {
 	State    string
 	Doors    []string
 	Since    uint32
+	From     uint32 // of the term; 0: it counted from the start
 	Until    uint32 // of the term
 	Notice   uint32 // when the notice ends it
 	Cause    string // of the end or notice
@@ -66,6 +68,7 @@ type holding struct {
 	grant      wire.ID
 	credential wire.CredentialID
 	state      access.State
+	from       uint32 // unix s, inclusive; 0: since ever
 	until      uint32 // unix s, exclusive; 0: no end
 }
 
@@ -79,7 +82,7 @@ func holdings(g *access.Grants) map[wire.ID][]holding {
 	for r := range g.All() {
 		if r.Kind == access.KindResident {
 			id := wire.ID(r.Tenancy)
-			all[id] = append(all[id], holding{wire.ID(r.Grant), wire.CredentialID(r.Credential), r.State, r.Until})
+			all[id] = append(all[id], holding{wire.ID(r.Grant), wire.CredentialID(r.Credential), r.State, r.From, r.Until})
 		}
 	}
 	return all
@@ -149,6 +152,7 @@ func stateOf(credentials []wire.CredentialID, held []holding) string {
 // standing is how a tenancy stands by the snapshot in force.
 type standing struct {
 	cards   []Card
+	from    uint32 // first of what it holds; 0: it began at once, or holds nothing
 	end     uint32 // by term or notice; 0: none
 	upheld  uint32 // end that the registry has set for a disputed notice; 0: it has not decided so
 	revoked bool   // all that it held is
@@ -166,6 +170,9 @@ func (t *tenancy) stand(held []holding) standing {
 			continue
 		}
 		s.revoked = false
+		if first || h.from < s.from {
+			s.from = h.from
+		}
 		if first || s.end != 0 && (h.until == 0 || h.until > s.end) {
 			s.end = h.until
 		}
@@ -228,9 +235,18 @@ func count(cards []Card, state string) (n int) {
 	return n
 }
 
+// by is the tenancy as it stands at the likeliest time: what has not begun is not
+// active yet, whatever its cards would do.
+func (v Tenancy) by(clock Time) Tenancy {
+	if v.State == stateActive && v.From > clock.now() {
+		v.State = stateNotBegun
+	}
+	return v
+}
+
 // show is the tenancy for people.
 func (t *tenancy) show(s standing, surely uint32, unstored int) Tenancy {
-	v := Tenancy{ID: wire.ID(t.ID), Flat: t.Flat, Label: t.Label, State: t.state(s, surely), Doors: t.Doors, Since: t.Since,
+	v := Tenancy{ID: wire.ID(t.ID), Flat: t.Flat, Label: t.Label, State: t.state(s, surely), Doors: t.Doors, Since: t.Since, From: s.from,
 		Until: t.Until, Notice: t.notice(), Ended: t.Ended, HasPIN: t.PIN != nil, Cards: s.cards, Unstored: unstored}
 	switch {
 	case v.Notice == 0:

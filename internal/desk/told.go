@@ -135,12 +135,12 @@ func (d *Desk) publish() {
 func (d *Desk) Tenancies() []Tenancy {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	held, surely := holdings(d.p.Keyring.Grants()), d.p.Clock().surely()
+	held, clock := holdings(d.p.Keyring.Grants()), d.p.Clock()
 	unstored := d.unstored()
 	var all []Tenancy
 	for _, t := range d.everyone(held) {
 		id := wire.ID(t.ID)
-		all = append(all, t.show(d.standing(t, held[id]), surely, unstored[id]))
+		all = append(all, t.show(d.standing(t, held[id]), clock.surely(), unstored[id]).by(clock))
 	}
 	slices.SortFunc(all, func(a, b Tenancy) int { return compareIDs(a.ID, b.ID) })
 	return all
@@ -160,7 +160,8 @@ func (d *Desk) Find(text string) (Tenancy, error) {
 // done shows what came of an action.
 func (d *Desk) done(t *tenancy, remarks []string) Done {
 	held := holdings(d.p.Keyring.Grants())[wire.ID(t.ID)]
-	return Done{t.show(d.standing(t, held), d.p.Clock().surely(), d.unstored()[wire.ID(t.ID)]), remarks}
+	clock := d.p.Clock()
+	return Done{t.show(d.standing(t, held), clock.surely(), d.unstored()[wire.ID(t.ID)]).by(clock), remarks}
 }
 
 // unstored counts the unsettled changes of each tenancy.

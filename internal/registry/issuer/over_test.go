@@ -217,3 +217,28 @@ func revokeUnder(t *testing.T, outage, step time.Duration, synced bool) {
 		t.Errorf("the tenancy that runs is %s", got)
 	}
 }
+
+// TestNotBegun: a term whose first day is to come says so, with that day and with
+// the zone in which it is one.
+func TestNotBegun(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	c := checkIn(1, 0)
+	c.From = at(60 * 24 * 60)
+	w.front.deliver(g.record(id('r', 1), c))
+	w.turn()
+	w.says("gw-1", start, wire.ClockNTP)
+	w.minute("gw-1")
+	if got := w.tenancy(1); got.State != stateNotBegun || got.Since.Unix() != int64(c.From) || got.Zone != "Asia/Shanghai" {
+		t.Errorf("%+v", got)
+	}
+	w.now = days(61)
+	if got := w.tenancy(1); got.State != stateActive || got.Since.Unix() != int64(c.From) {
+		t.Errorf("%+v", got)
+	}
+	w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 1).String(), Reason: "lost"})
+	w.now = days(1)
+	if got := w.tenancy(1).State; got != stateSuspended {
+		t.Error(got)
+	}
+}

@@ -55,6 +55,7 @@ const (
 	stateSuspended = "suspended"
 	stateDisputed  = "disputed"
 	stateEnded     = "ended"
+	stateNotBegun  = "not_begun" // for people alone: its first day is still to come
 )
 
 // fold works out a grant. It does not depend on the order of events.

@@ -77,10 +77,10 @@ func (b *building) tenancies(now uint32) (out []operator.Tenancy) {
 }
 
 // weight orders states of grants: a tenancy has that of its liveliest.
-var weight = map[string]int{stateEnded: 0, stateSuspended: 1, stateActive: 2, stateNotice: 3, stateDisputed: 4}
+var weight = map[string]int{stateEnded: 0, stateSuspended: 1, stateNotBegun: 2, stateActive: 2, stateNotice: 3, stateDisputed: 4}
 
 func (b *building) tenancy(id wire.ID, now uint32, odd map[wire.ID][]string) operator.Tenancy {
-	t := operator.Tenancy{ID: id.String(), Building: b.id, State: stateEnded}
+	t := operator.Tenancy{ID: id.String(), Building: b.id, State: stateEnded, Zone: b.zone}
 	for n, gid := range b.grantsOf(id) {
 		g := b.grants[gid]
 		c := g.checkIn.change
@@ -94,6 +94,9 @@ func (b *building) tenancy(id wire.ID, now uint32, odd map[wire.ID][]string) ope
 			case state == stateEnded:
 				t.Cause = wire.CauseLeaseOver.String()
 			}
+		}
+		if t.State == stateActive && c.From > now {
+			t.State = stateNotBegun
 		}
 		t.Grants = append(t.Grants, gid.String())
 		t.Problems = append(t.Problems, odd[gid]...)
@@ -154,7 +157,7 @@ func (i *Issuer) grants(id, tenancy string) ([]operator.Grant, error) {
 				continue
 			}
 			c := g.checkIn.change
-			row := operator.Grant{ID: gid.String(), Tenancy: g.tenancy.String(), Building: b.id, State: g.state(now), Kind: c.Kind.String(),
+			row := operator.Grant{ID: gid.String(), Zone: b.zone, Tenancy: g.tenancy.String(), Building: b.id, State: g.state(now), Kind: c.Kind.String(),
 				Doors: c.Doors, From: moment(c.From), Until: moment(g.until()), Listed: listed[gid], Problems: odd[gid], Cards: []operator.Card{}}
 			for _, card := range g.cards {
 				row.Cards = append(row.Cards, operator.Card{Credential: card.id.String(), Suspended: card.suspended})

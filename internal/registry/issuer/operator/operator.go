@@ -58,8 +58,9 @@ type Tenancy struct {
 	Building string     `json:"building"`
 	Flat     string     `json:"flat"`
 	Kind     string     `json:"kind"`
-	State    string     `json:"state"` // active, notice, suspended, disputed, ended
-	Since    time.Time  `json:"since"`
+	State    string     `json:"state"`            // not_begun, active, notice, suspended, disputed, ended
+	Since    time.Time  `json:"since"`            // first day: of the term, or of the check-in where that is later
+	Zone     string     `json:"zone,omitempty"`   // time zone of the building, as its gateways say; empty: not heard yet
 	Until    *time.Time `json:"until,omitempty"`  // its end as known now, exclusive
 	Notice   *time.Time `json:"notice,omitempty"` // the notice in force ends it then
 	Cause    string     `json:"cause,omitempty"`  // of its end
@@ -79,6 +80,7 @@ type Grant struct {
 	Kind     string     `json:"kind"`
 	Doors    []string   `json:"doors"`
 	From     *time.Time `json:"from,omitempty"`
+	Zone     string     `json:"zone,omitempty"` // as of a Tenancy
 	Until    *time.Time `json:"until,omitempty"`
 	Cards    []Card     `json:"cards"`
 	Listed   bool       `json:"listed"` // in the newest list; an ended one until every gateway has proved it

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/registry/issuer/operator"
+)
+
+// TestDaysOfTheBuilding: days are shown in the building's zone, which is named,
+// whatever zone this machine is in.
+func TestDaysOfTheBuilding(t *testing.T) {
+	since := time.Date(2027, 1, 31, 16, 0, 0, 0, time.UTC) // the midnight before 1 February in Shanghai
+	until := time.Date(2028, 1, 31, 16, 0, 0, 0, time.UTC)
+	all := []operator.Tenancy{{ID: "x", Building: "lane-9", Flat: "1A", State: "not_begun", Since: since, Until: &until, Zone: "Asia/Shanghai"}}
+	out := new(strings.Builder)
+	writeTenancies(out, all)
+	for _, want := range []string{"LAST DAY (Asia/Shanghai)", "not begun", "2027-02-01", "2028-01-31"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	other := all[0]
+	other.Zone = "Europe/Berlin"
+	if got := zonesOf(append(all, other)); got != " (of each building)" {
+		t.Error(got)
+	}
+	if zonesOf(nil) != "" || zoneNamed("no/such") == nil {
+		t.Error("without a zone there are no days")
+	}
+}
