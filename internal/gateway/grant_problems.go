@@ -56,6 +56,12 @@ func listProblems(s keyring.Status, enrolled bool) (list []string) {
 			choose(enrolled, "If these people are to come in again, the registry's operator runs registryd reinstate with the grant; if not, registryd revoke ends it there too",
 				"If these people are to come in again, give them a new key with gatehouse grant add"))
 	}
+	for _, id := range s.Shut {
+		add("the registry names gateway %s with a key that was taken out of this building before, so it is not heard: if it belongs here, enrol it with a new token into an empty folder (registryd gateway add --replace); if not, its operator runs registryd gateway remove", id)
+	}
+	if s.Doubt > 0 {
+		add("house document %d does not follow the one in force here, so it waits for a day from when it came: the registry was set back, or somebody else signs. Its operator runs registryd status; it asks this gateway for its document by itself", s.Doubt)
+	}
 	if r := s.Refusal; r != nil {
 		switch {
 		case errors.Is(r.Why, keyring.ErrSecondNeeded):

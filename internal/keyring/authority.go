@@ -46,39 +46,6 @@ func (k *Keyring) SetTrust(envelope []byte) error {
 	return k.setRegistry(&next, TrustFile, envelope)
 }
 
-// SetHouse takes a newer word of an issuer on the building, as SetTrust does.
-// Unsettled records of gateways that are no more in it, or with another key, are
-// erased and count no more, with the persons of this gateway's own: a thief may
-// have made them, and no registry takes them now.
-func (k *Keyring) SetHouse(envelope []byte) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	r := k.registry.Load()
-	if r == nil {
-		return fmt.Errorf("set house: %w: a house by itself has no registry", ErrRefused)
-	}
-	h, err := OpenHouse(envelope, r.Trust, r.Place.Building)
-	if err != nil {
-		return fmt.Errorf("set house: %w: %w", ErrRefused, err)
-	}
-	if same, err := follows(h.Version, r.House.Version, envelope, r.HouseEnvelope); same || err != nil {
-		return wrap("set house", err)
-	}
-	next := *r
-	next.House, next.HouseEnvelope = h, bytes.Clone(envelope)
-	// The records go first: after a power cut between the two they come again,
-	// from those whom the old document still names.
-	dropped := k.dropRecords(func(gateway string) bool {
-		was, is := r.House.Gateway(gateway), h.Gateway(gateway)
-		return is == nil || was == nil || was.Public != is.Public
-	})
-	err = k.setRegistry(&next, HouseFile, envelope)
-	if dropped {
-		k.refresh()
-	}
-	return err
-}
-
 // follows reports whether a document is the one in force; an error, that it is
 // older, or another of the same version.
 func follows(version, inForce uint64, envelope, before []byte) (same bool, err error) {

@@ -93,6 +93,8 @@ type Keyring struct {
 	damage   []string
 	safe     position // own records of the line through the number are; the gateway is empty
 	keptDue  int64    // when those that are kept are looked at
+	doubt    *houseDoubt
+	shut     []string // siblings that the house document names although their key was removed
 	wrote    func()   // of tests: after each write that a power cut can't halve
 	marks    marks
 	labels   labels
@@ -128,6 +130,7 @@ func Open(o Options) (*Keyring, error) {
 		return nil, fmt.Errorf("open keyring %s: %w", o.Dir, err)
 	}
 	k.readLocal()
+	k.maskHouse()
 	k.readRecords()
 	for i, name := range copyNames {
 		k.copies[i] = &copyFile{path: filepath.Join(o.Dir, name)}
@@ -233,6 +236,8 @@ type Status struct {
 	Masked                []Masked       // of these, such that the list in force gives back
 	Unproved              *Unproved      // nil: no list that proves nothing has taken anything
 	Refusal               *Refusal       // nil: no list was refused since the last that was taken
+	Shut                  []string       // gateways that the house document gives back although their key was removed: not heard
+	Doubt                 uint64         // version of a house document that waits, since it does not follow the one in force; 0: none
 	Lost                  bool           // a list was applied once and is gone
 	Last                  uint64         // highest version ever applied, of its epoch
 	Records               int            // changes made at the building that no list has settled yet
@@ -297,6 +302,10 @@ func (k *Keyring) Status() Status {
 func (k *Keyring) listStatus(s *Status) {
 	k.listed()
 	s.Damage, s.Masked, s.Refusal = append([]string(nil), k.damage...), append([]Masked(nil), k.counts.masked...), k.refusal
+	s.Shut = append([]string(nil), k.shut...)
+	if k.doubt != nil {
+		s.Doubt = k.doubt.waiting
+	}
 	s.Over, s.OverHash = len(k.over.ids), k.over.hash()
 	if n := len(k.limits.Lists); n > 0 {
 		last := k.limits.Lists[n-1]

@@ -33,6 +33,7 @@ type marks struct {
 	Floor     int64     `json:"floor"`              // highest signed time ever believed, unix s
 	Authority string    `json:"registry,omitempty"` // whose versions these are: the root's key; empty: the landlord's own
 	Signer    *signer   `json:"signer,omitempty"`   // of that list
+	Gateways  []hexHash `json:"gateways,omitempty"` // keys of siblings that were removed from the building
 	Removed   []removal `json:"removed,omitempty"`  // from whom lists of the last day took something
 	witnessedMarks
 }

@@ -1,10 +1,12 @@
 package keyring
 
 import (
+	"crypto/sha256"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
@@ -130,4 +132,64 @@ func TestOverdueBeforeAnyTime(t *testing.T) {
 			t.Fatalf("after %d s: %d", c.after, n)
 		}
 	}
+}
+
+// TestRemovedGatewayStaysRemoved: a registry that was set back names a stolen gateway
+// again; it is not heard, nor after a restart, and with another key it is.
+func TestRemovedGatewayStaysRemoved(t *testing.T) {
+	k, _ := enrolled(t)
+	must(t, k.SetHouse(houseOf(t, 2, map[string]byte{"gate-a": 1, "gate-b": 7})))
+	must(t, k.SetHouse(houseOf(t, 3, map[string]byte{"gate-a": 1})))
+	must(t, k.SetHouse(houseOf(t, 4, map[string]byte{"gate-a": 1, "gate-b": 7})))
+	for range 2 {
+		if s := k.Status(); k.Registry().House.Gateway("gate-b") != nil || len(s.Shut) != 1 || s.Shut[0] != "gate-b" {
+			t.Fatalf("the stolen gateway is back: %+v", s.Shut)
+		}
+		if err := k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))); !errors.Is(err, ErrRefused) {
+			t.Fatalf("its record is taken: %v", err)
+		}
+		k = restarted(t, k)
+	}
+	must(t, k.SetHouse(houseOf(t, 5, map[string]byte{"gate-a": 1, "gate-b": 8})))
+	if k.Registry().House.Gateway("gate-b") == nil || len(k.Status().Shut) > 0 {
+		t.Fatal("a new machine in its place is not heard")
+	}
+}
+
+// TestHouseOfAnotherLine: a house document that does not name the one in force waits
+// for a day, and then is no dead end; one that names it, or of format 1, does not.
+func TestHouseOfAnotherLine(t *testing.T) {
+	var elapsed time.Duration
+	k, _ := enrolled(t)
+	must(t, k.Close())
+	k = openWith(t, filepath.Dir(k.opts.Dir), func(o *Options) { o.Elapsed = func() time.Duration { return elapsed } })
+	sign := func(version uint64, earlier ...wire.Hash) []byte {
+		doc, _ := houseDoc(t, version, 1)
+		doc.Earlier = earlier
+		return signed(t, wire.TypeHouse, wire.RoleIssuer, building, encoded(t, doc), 1)
+	}
+	hashOf := func(envelope []byte) wire.Hash {
+		payload, err := wire.PayloadOf(envelope)
+		must(t, err)
+		return sha256.Sum256(payload)
+	}
+	first := hashOf(k.Registry().HouseEnvelope)
+	five := sign(5, wire.Hash{1}, first)
+	must(t, k.SetHouse(five))
+	for _, at := range []time.Duration{0, doubtFor - 1} {
+		elapsed = at
+		if err := k.SetHouse(sign(7, first)); !errors.Is(err, ErrUnproved) || k.Registry().House.Version != 5 || k.Status().Doubt != 7 {
+			t.Fatalf("after %v: %v", at, err)
+		}
+	}
+	must(t, k.SetHouse(sign(8, wire.Hash{2}, hashOf(five)))) // it has learned
+	if k.Status().Doubt != 0 {
+		t.Fatal("still in doubt")
+	}
+	if err := k.SetHouse(sign(9, first)); !errors.Is(err, ErrUnproved) {
+		t.Fatal(err)
+	}
+	elapsed += doubtFor
+	must(t, k.SetHouse(sign(9, first)))
+	must(t, k.SetHouse(sign(10))) // of format 1
 }
