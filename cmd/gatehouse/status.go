@@ -104,6 +104,9 @@ func uplinkState(u control.Uplink) string {
 	}
 	if u.List > u.InForce {
 		s += fmt.Sprintf(", list %d is newer than the one here", u.List)
+		if u.Waiting != nil {
+			s += ", since " + local(*u.Waiting)
+		}
 	}
 	if u.Problem != "" {
 		s += ", NOT CONFIRMED: " + u.Problem

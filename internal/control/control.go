@@ -89,10 +89,12 @@ type Uplink struct {
 	Epoch    string `json:"epoch"`
 	List     uint64 `json:"list"`     // newest version that the registry named
 	InForce  uint64 `json:"in_force"` // version in force here
-	Records  int    `json:"records"`  // tenancy records that it has not confirmed
-	Refused  uint64 `json:"refused"`  // messages since the start
-	Problem  string `json:"problem,omitempty"`
-	Link     string `json:"link,omitempty"` // why the link is down, in plain words
+	// Waiting is since when a newer list is known and not in force here.
+	Waiting *time.Time `json:"waiting,omitempty"`
+	Records int        `json:"records"` // tenancy records that it has not confirmed
+	Refused uint64     `json:"refused"` // messages since the start
+	Problem string     `json:"problem,omitempty"`
+	Link    string     `json:"link,omitempty"` // why the link is down, in plain words
 }
 
 // LogEntry is one entry as `gatehouse log` shows it, and a test of a door. It has

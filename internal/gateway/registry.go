@@ -174,6 +174,9 @@ func (g *Gateway) uplinkStatus() *control.Uplink {
 	out.List, out.InForce = s.List, g.keyring.Status().Version
 	out.Epoch = fmt.Sprintf("%016x", s.Stored.Epoch)
 	out.Problem = s.Problem.String()
+	if !s.Withheld.IsZero() {
+		out.Waiting = &s.Withheld
+	}
 	l := c.link.Status()
 	if s.State == uplink.StateDown && l.Err != nil {
 		out.Link = l.Advice

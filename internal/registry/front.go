@@ -246,7 +246,7 @@ func (f *Front) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return f.store.Lists(ctx, func(l store.List, at time.Time) error {
+	err = f.store.Lists(ctx, func(l store.List, at time.Time) error {
 		head, err := headOf(l)
 		if err != nil {
 			return fmt.Errorf("stored list of %s: %w", l.Building, err)
@@ -255,6 +255,14 @@ func (f *Front) load(ctx context.Context) error {
 		b.list, b.listAt = head, at
 		return nil
 	})
+	// A list that this front's last run may not have sent: who stayed connected to a
+	// broker elsewhere says no hello, and would hear of it in hours.
+	for _, k := range known {
+		if b := f.buildings[k.Place.Building]; b != nil && b.list.Version > 0 && k.Applied != b.list.Version {
+			f.owes(f.gatewayAt(k.Place), b.list.List, time.Now())
+		}
+	}
+	return err
 }
 
 // loadTrust takes the newer of the stored Trust document and the one in the

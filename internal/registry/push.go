@@ -211,7 +211,7 @@ func (f *Front) pushList(ctx context.Context, l store.List, buckets [][]byte) (a
 		return pushed, err
 	}
 	for _, g := range f.members(l.Building) {
-		f.pushed(g, out)
+		f.pushed(g, out.List)
 		if f.sendList(g, f.placeOf(g), out, buckets, false) {
 			pushed.Pushed++
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
 
@@ -14,26 +15,31 @@ var repeatAfter = [...]time.Duration{5 * time.Second, 10 * time.Second, 15 * tim
 
 // push is a list that was sent to a gateway and is not proved by it yet.
 type push struct {
-	list outgoing
-	at   time.Time // of the first
+	list store.List // without bytes
+	at   time.Time  // of the first
 	due  time.Time
 	done int // of repeatAfter
 }
 
 // pushed notes that a list went out to a gateway.
-func (f *Front) pushed(g *gateway, l outgoing) {
-	now := time.Now()
+func (f *Front) pushed(g *gateway, l store.List) {
 	f.mu.Lock()
-	if p := f.pushes[g]; p != nil && g.spoke.Load() < p.at.UnixNano() {
-		p.list = l // it owes an answer for longer than this
-	} else {
-		f.pushes[g] = &push{list: l, at: now, due: now.Add(repeatAfter[0])}
-	}
+	f.owes(g, l, time.Now())
 	f.mu.Unlock()
 	select {
 	case f.repeat <- struct{}{}:
 	default:
 	}
+}
+
+// owes notes that a gateway has to prove a list. f.mu is held.
+func (f *Front) owes(g *gateway, l store.List, now time.Time) {
+	l.Manifest, l.Second = nil, nil
+	if p := f.pushes[g]; p != nil && g.spoke.Load() < p.at.UnixNano() {
+		p.list = l // it owes an answer for longer than this
+		return
+	}
+	f.pushes[g] = &push{list: l, at: now, due: now.Add(repeatAfter[0])}
 }
 
 // proved forgets the push of a list that a gateway has in force. f.mu is held.
@@ -45,7 +51,7 @@ func (f *Front) proved(g *gateway, list wire.Hash) {
 
 // repeatLoop pushes what is not proved again, until ctx ends.
 func (f *Front) repeatLoop(ctx context.Context) error {
-	timer := time.NewTimer(time.Hour)
+	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
@@ -54,14 +60,14 @@ func (f *Front) repeatLoop(ctx context.Context) error {
 		case <-f.repeat:
 		case <-timer.C:
 		}
-		timer.Reset(time.Until(f.repeatDue(time.Now())))
+		timer.Reset(time.Until(f.repeatDue(ctx, time.Now())))
 	}
 }
 
 // repeatDue does what is due and returns when the next thing will be.
-func (f *Front) repeatDue(now time.Time) time.Time {
+func (f *Front) repeatDue(ctx context.Context, now time.Time) time.Time {
 	next := now.Add(time.Hour)
-	again, cut := map[*gateway]outgoing{}, []*gateway(nil)
+	var again, cut []*gateway
 	f.mu.Lock()
 	for g, p := range f.pushes {
 		if now.Before(p.due) {
@@ -73,7 +79,7 @@ func (f *Front) repeatDue(now time.Time) time.Time {
 		case !g.member:
 			delete(f.pushes, g)
 		case p.done < len(repeatAfter):
-			again[g] = p.list
+			again = append(again, g)
 			p.due = now.Add(repeatAfter[p.done])
 			next = earliest(next, p.due)
 		default:
@@ -84,14 +90,36 @@ func (f *Front) repeatDue(now time.Time) time.Time {
 		}
 	}
 	f.mu.Unlock()
-	for g, l := range again {
-		f.sendList(g, f.placeOf(g), l, nil, false)
-	}
+	f.pushAgain(ctx, again)
 	for _, g := range cut {
 		f.seldom.Warn().Str("gateway", g.address).Msg("a gateway has said nothing since a list was sent to it: its connection is ended, so that it makes another")
 		f.link.Disconnect(f.placeOf(g))
 	}
 	return next
+}
+
+// pushAgain sends the newest lists, without buckets: what a gateway lacks it asks
+// for.
+func (f *Front) pushAgain(ctx context.Context, to []*gateway) {
+	lists := map[string]outgoing{}
+	for _, g := range to {
+		place := f.placeOf(g)
+		out, read := lists[place.Building]
+		if !read {
+			l, err := f.store.List(ctx, place.Building)
+			if err == nil {
+				out, err = f.outgoing(ctx, l)
+			}
+			if err != nil {
+				if ctx.Err() == nil {
+					f.o.Log.Error().Err(err).Str("building", place.Building).Msg("a list can't be pushed again")
+				}
+				continue
+			}
+			lists[place.Building] = out
+		}
+		f.sendList(g, place, out, nil, false)
+	}
 }
 
 func earliest(a, b time.Time) time.Time {

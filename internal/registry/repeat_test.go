@@ -11,7 +11,7 @@ import (
 // again lets the time of the repeats pass and reports whether the list came once
 // more.
 func (s *scene) again(after time.Duration) bool {
-	s.front.repeatDue(time.Now().Add(after))
+	s.front.repeatDue(s.t.Context(), time.Now().Add(after))
 	_, err := s.link.next(s.g.place.Down(wire.TypeList), 0)
 	return err == nil
 }
@@ -77,6 +77,30 @@ func (s *scene) prove(version uint64, hash wire.Hash) {
 	s.at(s.ask(wire.TypeBatch, s.g.batch(0, 1)), 7, 1)
 }
 
+// TestRestartedFrontRepeats: a front that was killed between a list's commit and
+// its way out sends it to gateways that did not notice.
+func TestRestartedFrontRepeats(t *testing.T) {
+	s := newScene(t)
+	s.ask(wire.TypeHello, s.g.hello())
+	if _, err := s.front.client.PutList(t.Context(), s.list(1, 5)); err != nil {
+		t.Fatal(err)
+	}
+	s.restart()
+	if !s.again(6 * time.Second) {
+		t.Error("nothing is sent")
+	}
+	s.again(time.Minute)
+	s.again(2 * time.Minute)
+	if s.isCut() {
+		t.Error("a gateway of which nothing is known is cut off")
+	}
+	s.prove(1, s.listHash)
+	s.restart()
+	if s.again(6 * time.Second) {
+		t.Error("a list that was proved is sent again")
+	}
+}
+
 // TestOldDebtIsNotForgotten: lists that come one after the other do not put off
 // the end of a connection that has died.
 func TestOldDebtIsNotForgotten(t *testing.T) {
@@ -87,9 +111,9 @@ func TestOldDebtIsNotForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.part()
-		s.front.repeatDue(time.Now().Add(time.Duration(v) * 16 * time.Second))
+		s.front.repeatDue(s.t.Context(), time.Now().Add(time.Duration(v)*16*time.Second))
 	}
-	s.front.repeatDue(time.Now().Add(time.Minute))
+	s.front.repeatDue(s.t.Context(), time.Now().Add(time.Minute))
 	if !s.isCut() {
 		t.Error("three lists in a row, and the dead connection lives on")
 	}

@@ -103,3 +103,42 @@ func (r *registry) set(change func(*registry)) {
 	defer r.mu.Unlock()
 	change(r)
 }
+
+// TestSpreadIsPassedOn: the link hears what the registry wishes for the next
+// reconnect, and that one of format 1 wishes nothing.
+func TestSpreadIsPassedOn(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.reg.set(func(r *registry) { r.spread = 33 })
+		told := func(want time.Duration) {
+			t.Helper()
+			w.append(1)
+			if !w.settle(2 * time.Minute) {
+				t.Fatal("not in step")
+			}
+			if got := time.Duration(w.spread.Load()); got != want {
+				t.Errorf("spread %v, want %v", got, want)
+			}
+		}
+		told(33 * time.Second)
+		w.reg.set(func(r *registry) { r.formats = 1 })
+		w.link.Cut()
+		w.link.Restore()
+		told(0)
+	})
+}
+
+// TestListThatWaitsShows: a list that the registry has and that is not in force
+// here is no "in step".
+func TestListThatWaitsShows(t *testing.T) {
+	bubble(t, func(w *world) {
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		w.reg.set(func(r *registry) { r.version, r.withheld = 1, true })
+		w.append(1)
+		time.Sleep(time.Minute)
+		if s := w.uplink.Status(); s.State != StateUnproved || s.Withheld.IsZero() {
+			t.Errorf("status says %q", s.State)
+		}
+	})
+}
