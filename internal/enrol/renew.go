@@ -44,7 +44,7 @@ const (
 	firstRetry  = time.Minute
 	longestWait = 40 * time.Minute // and half of it more by chance: not above lookEvery
 	soonEvery   = time.Minute      // between two tries that the broker's refusals ask for
-	soonAfter   = 10 * time.Minute // after a success: another certificate helps no more
+	soonMost    = time.Hour        // where another certificate helps no more
 )
 
 // RenewerOptions of a Renewer.
@@ -80,6 +80,7 @@ func (r *Renewer) Soon() {
 func (r *Renewer) Run(ctx context.Context) error {
 	next, pause := time.Now().Add(r.untilDue()), firstRetry
 	var deaf time.Time // to refusals until then; they come again
+	deafFor, refused := soonEvery, false
 	for {
 		timer := time.NewTimer(min(max(time.Until(next), 0), lookEvery))
 		select {
@@ -88,7 +89,7 @@ func (r *Renewer) Run(ctx context.Context) error {
 			return nil
 		case <-r.soon:
 			timer.Stop()
-			if time.Now().Before(deaf) {
+			if refused = !time.Now().Before(deaf); !refused {
 				continue
 			}
 		case <-timer.C:
@@ -104,7 +105,11 @@ func (r *Renewer) Run(ctx context.Context) error {
 		r.told(err)
 		if err == nil {
 			// A clock that is far ahead must not make it ask without end.
-			next, pause, deaf = time.Now().Add(max(r.untilDue(), lookEvery)), firstRetry, time.Now().Add(soonAfter)
+			next, pause = time.Now().Add(max(r.untilDue(), lookEvery)), firstRetry
+			if !refused || time.Since(deaf) > soonMost {
+				deafFor = soonEvery
+			}
+			deaf, deafFor, refused = time.Now().Add(deafFor), min(2*deafFor, soonMost), false
 			continue
 		}
 		wait := pause/2 + rand.N(pause)

@@ -35,7 +35,7 @@ func (g *Gateway) endingProblems() (list []string) {
 		add("this gateway's certificate", until, todo+". Check that "+reg.Enrol+" can be reached from here")
 	}
 	if server := c.server.Load(); server != nil {
-		add("the registry's certificate", server.NotAfter, "its operator runs registryd renew-server; until then this gateway does not connect")
+		add("the registry's certificate", server.NotAfter, "its operator runs registryd renew-server; over, it keeps every gateway out whose clock is right, from its next connect on")
 	}
 	for _, der := range reg.Trust.CAs {
 		if ca, err := x509.ParseCertificate(der); err == nil {

@@ -112,8 +112,14 @@ func (e ending) line(now time.Time, before time.Duration) (text string) {
 	}
 }
 
-// endings are what ends within the time in which somebody should act.
-func (f *Front) endings(now time.Time) (lines []string) {
+// endings are what ends within the time in which somebody should act. A front
+// that doubts its clock takes the later time: TLS goes by the machine's.
+func (f *Front) endings() []string {
+	_, last := f.clock.Span()
+	return f.endingsAt(last)
+}
+
+func (f *Front) endingsAt(now time.Time) (lines []string) {
 	add := func(e ending, before time.Duration) {
 		if text := e.line(now, before); text != "" {
 			lines = append(lines, text)
@@ -163,7 +169,7 @@ func (f *Front) endingsLoop(ctx context.Context) error {
 	tick := time.NewTicker(24 * time.Hour)
 	defer tick.Stop()
 	for {
-		for _, text := range f.endings(f.o.Now()) {
+		for _, text := range f.endings() {
 			f.o.Log.Warn().Msg(text)
 		}
 		select {

@@ -69,7 +69,7 @@ func TestEndings(t *testing.T) {
 	r := newRig(t)
 	f := r.start(Options{}) // its certificates last a day
 	leaf := func() time.Time { c, err := f.keys.server.get(nil); r.must(err); return c.Leaf.NotAfter }()
-	at := func(before time.Duration) string { return strings.Join(f.endings(leaf.Add(-before)), "\n") }
+	at := func(before time.Duration) string { return strings.Join(f.endingsAt(leaf.Add(-before)), "\n") }
 	const day = 24 * time.Hour
 	command := "registryd renew-server --dir " + filepath.Join(filepath.Dir(r.dir), "issuer") + " --front-dir " + r.dir
 	for _, c := range []struct {

@@ -155,7 +155,7 @@ func (f *Front) problems(s api.Status) []string {
 	if !s.Issuer {
 		p = append(p, "no issuer asks for work: start registryd issue")
 	}
-	p = append(p, f.endings(f.o.Now())...)
+	p = append(p, f.endings()...)
 	if n := f.failed.Load(); n > 0 {
 		p = append(p, fmt.Sprintf("%d messages could not be stored since start: look at the disk and the log; the gateways send them again", n))
 	}

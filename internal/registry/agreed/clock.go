@@ -110,6 +110,22 @@ func (c *Clock) Likely() time.Time {
 	return c.judge.Likely(r)
 }
 
+// Span is the earliest and the latest time that it may be, by all that the clock
+// knows: what ends is judged at the latest, and what is to be good is so at both.
+func (c *Clock) Span() (first, last time.Time) {
+	r := c.Report()
+	first, last = r.Wall, r.Wall
+	for _, t := range []time.Time{r.Agreed, r.Likely} {
+		if !t.IsZero() && t.Before(first) {
+			first = t
+		}
+		if t.After(last) {
+			last = t
+		}
+	}
+	return first, last
+}
+
 // Hear takes the clock of a building's gateway that a time server disciplines, as
 // it stood some time ago.
 func (c *Clock) Hear(building string, wall time.Time, ago time.Duration) {

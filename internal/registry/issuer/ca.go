@@ -109,8 +109,10 @@ func serverCertificate(ca *x509.Certificate, caKey *ecdsa.PrivateKey, public any
 
 // clientCertificate is that of a gateway, for the key in its request. The serial
 // number of its subject is the id of the gateway's signing key, so that the
-// certificate of a machine that was replaced opens nothing any more.
-func (k keys) clientCertificate(p wire.Place, signer wire.KeyID, request []byte, now time.Time) (*x509.Certificate, error) {
+// certificate of a machine that was replaced opens nothing any more. It is good
+// from the first time that it may be now, and for a year from the last: the broker
+// goes by the machine's clock, which the issuer may doubt.
+func (k keys) clientCertificate(p wire.Place, signer wire.KeyID, request []byte, first, last time.Time) (*x509.Certificate, error) {
 	csr, err := x509.ParseCertificateRequest(request)
 	if err != nil {
 		return nil, fmt.Errorf("request for a certificate: %w", err)
@@ -124,7 +126,7 @@ func (k keys) clientCertificate(p wire.Place, signer wire.KeyID, request []byte,
 	name := &url.URL{Scheme: "gatehouse", Opaque: p.District + "/" + p.Town + "/" + p.Building + "/" + p.Gateway}
 	subject := pkix.Name{CommonName: p.Address(), SerialNumber: hex.EncodeToString(signer[:])}
 	t := &x509.Certificate{SerialNumber: serial(), Subject: subject, URIs: []*url.URL{name},
-		NotBefore: now.Add(-backdated), NotAfter: now.AddDate(clientYears, 0, 0),
+		NotBefore: first.Add(-backdated), NotAfter: last.AddDate(clientYears, 0, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, t, k.ca, csr.PublicKey, k.caKey)
 	if err != nil {

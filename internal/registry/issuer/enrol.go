@@ -363,7 +363,8 @@ func (c *change) certify(b *building, gateway string, csr []byte) ([]byte, error
 	if member == nil {
 		return nil, hinted("enrol anew, with a token", "gateway %s is not of its building", gateway)
 	}
-	cert, err := c.issuer.keys.clientCertificate(b.place(gateway), wire.IDOf(member.Public[:]), csr, c.issuer.at())
+	first, last := c.issuer.clock.Span()
+	cert, err := c.issuer.keys.clientCertificate(b.place(gateway), wire.IDOf(member.Public[:]), csr, first, last)
 	if err != nil {
 		return nil, hinted("", "%v", err)
 	}

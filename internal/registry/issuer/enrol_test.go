@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -288,6 +289,38 @@ func TestBuildingKeyMadeTwice(t *testing.T) {
 	restored := again.request(token, 1)
 	again.checkEnrolled(w.ask(api.KindEnrol, again.place, restored))
 	again.checkEnrolled(w.ask(api.KindEnrol, again.place, restored)) // the answer was lost
+}
+
+// TestCertificateOfADoubtfulClock: an issuer whose clock was set 400 days ahead
+// goes by the time before, the broker by the machine's: a certificate is good at
+// both, or the gateway could never connect until the clock is mended.
+func TestCertificateOfADoubtfulClock(t *testing.T) {
+	w := newWorld(t)
+	boot := time.Hour
+	w.clock = agreed.Source{Wall: func() time.Time { return w.now }, Boot: func() time.Duration { return boot },
+		Synced: func() bool { return false }, BootID: "boot"}
+	w.reopen()
+	g := w.enrolled("gw-1")
+	before := w.now
+	w.now = before.AddDate(0, 0, 400)
+	payload, err := wire.Encode(wire.RenewRequest{CSR: g.csr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := w.ask(api.KindRenew, g.place, g.sign(wire.TypeRenew, payload))
+	var enrolled wire.Enrolled
+	if err := wire.Decode(a.Body, &enrolled); err != nil {
+		t.Fatal(a.Error, err)
+	}
+	cert, err := x509.ParseCertificate(enrolled.Certificates[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Time{before, w.now, w.now.AddDate(0, 11, 0)} {
+		if at.Before(cert.NotBefore) || at.After(cert.NotAfter) {
+			t.Errorf("not good on %v: from %v to %v", at, cert.NotBefore, cert.NotAfter)
+		}
+	}
 }
 
 // TestRenewal: the gateway's own key is enough, that of one replaced or removed
