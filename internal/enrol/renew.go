@@ -28,6 +28,7 @@ type Renewer struct {
 	network network.Network
 	log     zerolog.Logger
 	renewed func()
+	chance  func(limit time.Duration) time.Duration
 	share   float64 // of the jitter, so that a city's gateways do not come at once
 	soon    chan struct{}
 	renew   func(context.Context) error
@@ -55,12 +56,18 @@ type RenewerOptions struct {
 	Network network.Network  // where the registry's HTTPS is
 	Renewed func()           // called after each success; it returns at once. May be nil
 	Log     zerolog.Logger
+	// Chance returns a time by chance below a limit above 0; nil: any.
+	Chance func(limit time.Duration) time.Duration
 }
 
 // NewRenewer returns one for a folder of keys, whose options but Network, Renewed
 // and Log are needed. It starts nothing.
 func NewRenewer(o RenewerOptions) *Renewer {
-	r := &Renewer{dir: o.Dir, now: o.Now, trusted: o.Trusted, network: o.Network, log: o.Log, renewed: o.Renewed, share: rand.Float64(), soon: make(chan struct{}, 1)}
+	if o.Chance == nil {
+		o.Chance = rand.N[time.Duration]
+	}
+	r := &Renewer{dir: o.Dir, now: o.Now, trusted: o.Trusted, network: o.Network, log: o.Log, renewed: o.Renewed, chance: o.Chance,
+		share: o.Chance(time.Hour).Hours(), soon: make(chan struct{}, 1)}
 	r.renew, r.due = r.Renew, r.readDue
 	return r
 }
@@ -112,7 +119,7 @@ func (r *Renewer) Run(ctx context.Context) error {
 			deaf, deafFor, refused = time.Now().Add(deafFor), min(2*deafFor, soonMost), false
 			continue
 		}
-		wait := pause/2 + rand.N(pause)
+		wait := pause/2 + r.chance(pause)
 		next, deaf = time.Now().Add(wait), time.Now().Add(soonEvery)
 		pause = min(2*pause, longestWait)
 		r.log.Warn().Err(err).Dur("again_in", wait).Msg("client certificate could not be renewed")

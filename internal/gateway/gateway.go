@@ -61,6 +61,9 @@ type Options struct {
 	// Network is where the tool's socket and the registry's HTTPS are.
 	Network network.Network
 	Cadence Cadence
+	// Chance returns a time by chance below a limit above 0, for waits that a city
+	// should not end at once; nil: any.
+	Chance func(limit time.Duration) time.Duration
 }
 
 // Cadence is how often the daemon looks at what tells it nothing by itself. A

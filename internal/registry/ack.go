@@ -3,7 +3,7 @@ package registry
 import (
 	"context"
 	"crypto/ed25519"
-	"math/rand/v2"
+	"time"
 
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -139,7 +139,7 @@ func (f *Front) window() (batches, retryAfter uint16) {
 	case used < 90:
 		return 1, 0
 	}
-	return 0, uint16(1 + rand.IntN(5))
+	return 0, uint16(1 + f.o.Chance(5*time.Second)/time.Second)
 }
 
 // waiting returns how many messages wait, and for how many there is room.

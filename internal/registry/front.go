@@ -53,6 +53,9 @@ type Options struct {
 	// with Now nothing.
 	Clock   agreed.Source
 	Network network.Network // where the socket and enrolment are
+	// Chance returns a time by chance below a limit above 0, so that gateways that
+	// have to wait do not come back at once; nil: any.
+	Chance func(limit time.Duration) time.Duration
 }
 
 // Front is the registry's front.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -30,7 +29,7 @@ type siblings struct {
 }
 
 func (a *actor) rollSoon(now time.Time) {
-	a.rollDue = now.Add(rand.N(min(rollFirst, a.o.Roll)))
+	a.rollDue = now.Add(a.o.Chance(min(rollFirst, a.o.Roll)))
 }
 
 // talk says which records this gateway holds, so that its siblings send the rest.
@@ -54,7 +53,7 @@ func (a *actor) talk(ctx context.Context, now time.Time) time.Time {
 		every = min(every, rollKeyless)
 	}
 	a.relay(ctx, now)
-	a.rollDue = now.Add(every*3/4 + rand.N(every/2))
+	a.rollDue = now.Add(every*3/4 + a.o.Chance(every/2))
 	return a.rollDue
 }
 

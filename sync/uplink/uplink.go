@@ -18,6 +18,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -92,7 +93,10 @@ type Options struct {
 	Borrow     time.Duration        // how long a gateway without a list waits for its siblings'; 0: 10 minutes
 	Spread     func(time.Duration)  // what the registry wishes for the wait before the next reconnect; nil: nobody minds
 	Formats    uint64               // wire formats that it speaks, 1 to this one; 0: all that this program knows
-	Log        zerolog.Logger
+	// Chance returns a time by chance below a limit above 0, so that a city does
+	// not speak at once; nil: any.
+	Chance func(limit time.Duration) time.Duration
+	Log    zerolog.Logger
 }
 
 // Uplink talks to the registry. Make it with New, run it once with Run.
@@ -121,6 +125,9 @@ func New(o Options) (*Uplink, error) {
 	}
 	if o.Borrow <= 0 {
 		o.Borrow = agreeMost
+	}
+	if o.Chance == nil {
+		o.Chance = rand.N[time.Duration]
 	}
 	if o.Roll <= 0 {
 		o.Roll = rollEvery
