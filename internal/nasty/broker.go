@@ -1,6 +1,7 @@
 package nasty
 
 import (
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 	"slices"
@@ -50,13 +51,15 @@ type Misdeeds struct {
 // testing/synctest.
 type Broker struct {
 	seed uint64
+	slow time.Duration // what each delivery takes at least; 0: dice go by count
 
 	mu       sync.Mutex
 	misdeeds Misdeeds
 	links    []*Link
 	lanes    map[[2]string]*lane
 	seen     []mqtt.Message
-	late     []due // by their time, then in the order in which they were put off
+	seenAt   []time.Time // when each of them was published
+	late     []due       // by their time, then in the order in which they were put off
 }
 
 // due is what is done at its time.
@@ -67,6 +70,7 @@ type due struct {
 
 // lane is the way from one client to another.
 type lane struct {
+	name string
 	dice *rand.Rand
 	held func() // delivers the message that waits to be overtaken
 }
@@ -74,6 +78,17 @@ type lane struct {
 // NewBroker returns an honest broker without links.
 func NewBroker(seed uint64) *Broker {
 	return &Broker{seed: seed, lanes: make(map[[2]string]*lane)}
+}
+
+// NewSlowBroker returns an honest broker whose deliveries take at least so long,
+// and up to that again. Its dice depend on the seed, the two names, the topic and
+// the second: whether a sender packs what it has to say into one message or two
+// changes nothing, and what comes of one message is over before the next is
+// there. A simulation of whole programs repeats with it.
+func NewSlowBroker(seed uint64, least time.Duration) *Broker {
+	b := NewBroker(seed)
+	b.slow = least
+	return b
 }
 
 // Set replaces the misdeeds for the messages and connects from now on.
@@ -111,9 +126,9 @@ func (b *Broker) publish(from string, m mqtt.Message) {
 	}
 	m.Payload = slices.Clone(m.Payload)
 	if len(b.seen) == memory {
-		b.seen = slices.Delete(b.seen, 0, memory/4)
+		b.seen, b.seenAt = slices.Delete(b.seen, 0, memory/4), slices.Delete(b.seenAt, 0, memory/4)
 	}
-	b.seen = append(b.seen, m)
+	b.seen, b.seenAt = append(b.seen, m), append(b.seenAt, time.Now())
 	for _, l := range b.links {
 		if l.wants(m.Topic) {
 			b.send(b.lane(from, l.name), l, m)
@@ -130,7 +145,7 @@ func (b *Broker) lane(from, to string) *lane {
 	if b.lanes[key] == nil {
 		h := fnv.New64a()
 		h.Write([]byte(from + "\x00" + to))
-		b.lanes[key] = &lane{dice: rand.New(rand.NewPCG(b.seed, h.Sum64()))}
+		b.lanes[key] = &lane{name: from + "\x00" + to, dice: rand.New(rand.NewPCG(b.seed, h.Sum64()))}
 	}
 	return b.lanes[key]
 }
@@ -138,14 +153,25 @@ func (b *Broker) lane(from, to string) *lane {
 // send does to one delivery what the dice say. All of them are thrown each
 // time, so that one misdeed does not change what the others hit.
 func (b *Broker) send(w *lane, to *Link, m mqtt.Message) {
-	bad := b.misdeeds
-	drop, twice := w.dice.Float64() < bad.Drop, w.dice.Float64() < bad.Duplicate
-	hold, replay := w.dice.Float64() < bad.Reorder, w.dice.Float64() < bad.Replay
+	bad, dice := b.misdeeds, w.dice
+	if b.slow > 0 {
+		h := fnv.New64a()
+		_, _ = fmt.Fprintf(h, "%s\x00%s\x00%d", w.name, m.Topic, time.Now().Unix())
+		dice = rand.New(rand.NewPCG(b.seed, h.Sum64()))
+	}
+	drop, twice := dice.Float64() < bad.Drop, dice.Float64() < bad.Duplicate
+	hold, replay := dice.Float64() < bad.Reorder, dice.Float64() < bad.Replay
 	late := [3]time.Duration{}
 	for i := range late {
-		late[i] = time.Duration(w.dice.Float64() * float64(bad.Delay))
+		late[i] = time.Duration(dice.Float64() * float64(bad.Delay))
 	}
-	which := w.dice.Float64()
+	which := dice.Float64()
+	if b.slow > 0 {
+		way := b.slow + time.Duration(dice.Float64()*float64(b.slow))
+		for i := range late {
+			late[i] += way
+		}
+	}
 
 	connection := to.connection
 	now := func() {
@@ -194,9 +220,17 @@ func (b *Broker) replay(late time.Duration, to *Link, connection int, which floa
 			old = append(old, i)
 		}
 	}
-	if len(old) > 0 {
-		b.after(late, to, connection, b.seen[old[int(which*float64(len(old)))]])
+	if len(old) == 0 {
+		return
 	}
+	n := int(which * float64(len(old)))
+	if b.slow > 0 { // by time, not by count
+		began := b.seenAt[old[0]]
+		at := began.Add(time.Duration(which * float64(time.Since(began))))
+		n, _ = slices.BinarySearchFunc(old, at, func(i int, at time.Time) int { return b.seenAt[i].Compare(at) })
+		n = min(n, len(old)-1)
+	}
+	b.after(late, to, connection, b.seen[old[n]])
 }
 
 // after delivers a message when its time has come.

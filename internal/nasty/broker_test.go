@@ -264,6 +264,28 @@ func TestCutAndRestore(t *testing.T) {
 	})
 }
 
+// TestHalfOpen: a link that went blind looks up, and carries nothing until it is
+// cut and made again.
+func TestHalfOpen(t *testing.T) {
+	b := NewBroker(1)
+	a, c := b.Connect(Client{Name: "a", Subscribe: []string{"x"}}), b.Connect(Client{Name: "c", Subscribe: []string{"x"}})
+	a.Blind()
+	say(t, a, "x", "lost")
+	say(t, c, "x", "heard")
+	if up, _ := a.State(); !up || !a.Blinded() || received(a) != nil {
+		t.Error("a half-open link is not up and deaf")
+	}
+	if got := received(c); !slices.Equal(got, []string{"x=heard"}) {
+		t.Errorf("the other received %v", got)
+	}
+	a.Cut()
+	a.Restore()
+	say(t, c, "x", "again")
+	if got := received(a); !slices.Equal(got, []string{"x=again"}) || a.Blinded() {
+		t.Errorf("after a new connection: %v", got)
+	}
+}
+
 func TestDeniedSubscriptionIsDown(t *testing.T) {
 	b := NewBroker(1)
 	b.Set(Misdeeds{Deny: func(_ string, a Access, topic string) bool { return a == Subscribe && topic == "secret/#" }})

@@ -28,6 +28,7 @@ type Link struct {
 	messages chan mqtt.Message
 
 	up         bool
+	blind      bool // half-open: looks up, and nothing passes
 	gone       bool // another link has the name
 	connection int  // counts connections: what was on its way to an older one is lost
 	will       *mqtt.Message
@@ -54,7 +55,9 @@ func (l *Link) Publish(ctx context.Context, topic string, payload []byte) error 
 	if !l.up {
 		return mqtt.ErrDown
 	}
-	l.broker.publish(l.name, mqtt.Message{Topic: topic, Payload: payload})
+	if !l.blind {
+		l.broker.publish(l.name, mqtt.Message{Topic: topic, Payload: payload})
+	}
 	return nil
 }
 
@@ -104,6 +107,21 @@ func (l *Link) Restore() {
 	l.connect()
 }
 
+// Blind makes a connection half-open, as when a router forgets it: both ends take
+// it for up, and nothing passes until it is cut. A new connection sees again.
+func (l *Link) Blind() {
+	l.broker.mu.Lock()
+	defer l.broker.mu.Unlock()
+	l.blind = l.up
+}
+
+// Blinded reports whether the connection is half-open.
+func (l *Link) Blinded() bool {
+	l.broker.mu.Lock()
+	defer l.broker.mu.Unlock()
+	return l.blind
+}
+
 func (l *Link) connect() {
 	if l.up {
 		return
@@ -124,6 +142,7 @@ func (l *Link) connect() {
 		l.will = &will
 	}
 	l.connection++
+	l.blind = false
 	l.change(true)
 }
 
@@ -146,12 +165,12 @@ func (l *Link) change(up bool) {
 
 // wants reports whether the link is up and subscribes to topic.
 func (l *Link) wants(topic string) bool {
-	return l.up && slices.ContainsFunc(l.filters, func(f string) bool { return match(f, topic) })
+	return l.up && !l.blind && slices.ContainsFunc(l.filters, func(f string) bool { return match(f, topic) })
 }
 
 // deliver gives the link a message that was sent to one of its connections.
 func (l *Link) deliver(connection int, m mqtt.Message) {
-	if !l.up || connection != l.connection {
+	if !l.up || l.blind || connection != l.connection {
 		return
 	}
 	m.Payload = slices.Clone(m.Payload)
