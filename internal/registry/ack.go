@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"crypto/ed25519"
+	"math/rand/v2"
 	"time"
 
 	"gatehouse/internal/tree"
@@ -139,7 +140,15 @@ func (f *Front) window() (batches, retryAfter uint16) {
 	case used < 90:
 		return 1, 0
 	}
-	return 0, uint16(1 + f.o.Chance(5*time.Second)/time.Second)
+	return 0, uint16(1 + f.chance(5*time.Second)/time.Second)
+}
+
+// chance is a time below limit, by chance.
+func (f *Front) chance(limit time.Duration) time.Duration {
+	if f.o.Chance == nil {
+		return rand.N(limit)
+	}
+	return f.o.Chance(limit)
 }
 
 // waiting returns how many messages wait, and for how many there is room.
