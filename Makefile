@@ -4,13 +4,17 @@ GO ?= go
 LDFLAGS := -s -w -buildid=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: demo test crash bench build clean
+.PHONY: demo test simulate crash bench build clean
 
 demo: ## a whole building without hardware
 	$(GO) run ./cmd/gatesim demo
 
 test: ## every test, on the parts that this machine has or can install
 	.ci/test
+
+simulate: ## 2,000 seeds of three days of a building and its registry, in virtual time
+	$(GO) build -o bin/gatesim ./cmd/gatesim
+	bin/gatesim simulate --seeds 2000 --days 3
 
 crash: ## the full crash proof of the journal: about half an hour
 	.ci/crash

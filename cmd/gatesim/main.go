@@ -24,13 +24,15 @@ import (
 
 // cli is the command line; kong reads it from the tags.
 type cli struct {
-	Demo   demoCmd   `cmd:"" help:"Play a day in a building with two doors, and check the daemon's log against what happened."`
-	IDCard idCardCmd `cmd:"" name:"idcard" help:"Play the reader of identity cards of a desk, for gatehouse checkin --id-card."`
-	Daemon daemonCmd `cmd:"" hidden:"" help:"Serve the building that the parent plays."`
-	Verify verifyCmd `cmd:"" hidden:"" help:"Check a file of the journal."`
-	Broker brokerCmd `cmd:"" hidden:"" help:"Carry messages between buildings and registry."`
-	Front  frontCmd  `cmd:"" hidden:"" help:"Be the front of a registry."`
-	Issuer issuerCmd `cmd:"" hidden:"" help:"Be the issuer of a registry."`
+	Demo     demoCmd          `cmd:"" help:"Play a day in a building with two doors, and check the daemon's log against what happened."`
+	Simulate simulateCmd      `cmd:"" help:"Play a building and its registry for days of virtual time, with all that goes wrong, and hold them to their laws."`
+	IDCard   idCardCmd        `cmd:"" name:"idcard" help:"Play the reader of identity cards of a desk, for gatehouse checkin --id-card."`
+	Child    simulateChildCmd `cmd:"" name:"simulate-child" hidden:"" help:"Be one process of a simulation."`
+	Daemon   daemonCmd        `cmd:"" hidden:"" help:"Serve the building that the parent plays."`
+	Verify   verifyCmd        `cmd:"" hidden:"" help:"Check a file of the journal."`
+	Broker   brokerCmd        `cmd:"" hidden:"" help:"Carry messages between buildings and registry."`
+	Front    frontCmd         `cmd:"" hidden:"" help:"Be the front of a registry."`
+	Issuer   issuerCmd        `cmd:"" hidden:"" help:"Be the issuer of a registry."`
 }
 
 // streams is where a command writes.

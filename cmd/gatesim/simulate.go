@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/internal/simulate"
+)
+
+// simulateCmd plays both ends in virtual time.
+type simulateCmd struct {
+	Seed     uint64        `help:"The seed, or the first of several." default:"1"`
+	Seeds    uint64        `help:"How many seeds from there on." default:"1"`
+	Days     int           `help:"How many days each of them has, before everything is put right and has to settle." default:"3"`
+	Scenario int           `help:"One of the named scenarios of docs/simulation.md in place of days by chance: 1 to 6, 8 or 10."`
+	Trace    bool          `help:"Tell all that was done and entered, in order: the same for the same seed, always."`
+	For      time.Duration `help:"End after this time, whatever is left." placeholder:"2m"`
+	Jobs     int           `help:"Processes at a time; 0: one a processor." default:"0"`
+	Dir      string        `help:"Where the files of a run are for as long as it lasts; memory, if there is such a folder." placeholder:"FOLDER"`
+	Shrink   int           `help:"Rounds in which a seed that breaks a law is made shorter; 0: not at all." default:"24"`
+}
+
+func (c *simulateCmd) Run(ctx context.Context, s streams) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if c.Dir == "" {
+		c.Dir = simulate.Folder()
+	}
+	if c.Jobs <= 0 {
+		c.Jobs = runtime.NumCPU()
+	}
+	r := simulate.Runner{Command: []string{self, "simulate-child", c.Dir}, Jobs: c.Jobs}
+	plan := func(seed uint64) (simulate.Plan, error) { return simulate.NewPlan(seed, c.Days), nil }
+	if c.Scenario > 0 {
+		plan = func(seed uint64) (simulate.Plan, error) { return simulate.NewScenario(c.Scenario, seed) }
+	}
+	if _, err := plan(c.Seed); err != nil {
+		return err
+	}
+	limited := ctx
+	if c.For > 0 {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, c.For)
+		defer cancel()
+	}
+	t := tally{out: s.out, verbose: c.Seeds == 1, trace: c.Trace, laws: map[string]int{}, began: time.Now()}
+	seed := c.Seed
+	err = r.Run(limited, func() (simulate.Plan, bool) {
+		if seed == c.Seed+c.Seeds {
+			return simulate.Plan{}, false
+		}
+		p, _ := plan(seed)
+		p.Trace = c.Trace
+		seed++
+		return p, true
+	}, t.add)
+	if err != nil {
+		return err
+	}
+	t.sum()
+	if t.worst == nil {
+		return nil
+	}
+	if c.Shrink > 0 && !c.Trace {
+		short := r.Shrink(ctx, *t.worst, c.Shrink)
+		fmt.Fprintf(s.out, "\nseed %d, as short as it gets (%d events):\n%s", short.Seed, len(short.Plan.Events), short.Words())
+	}
+	return exitCode(1)
+}
+
+// tally counts outcomes.
+type tally struct {
+	out            io.Writer
+	verbose, trace bool
+	began          time.Time
+	seeds, days    int
+	laws           map[string]int
+	worst          *simulate.Outcome // the first that broke a law
+}
+
+func (t *tally) add(o simulate.Outcome) {
+	t.seeds++
+	t.days += o.Days
+	switch {
+	case t.trace:
+		fmt.Fprint(t.out, o.Words())
+	case t.verbose:
+		fmt.Fprint(t.out, o.DayByDay())
+	}
+	broken := map[string]bool{}
+	for _, b := range o.Breaches {
+		if !broken[b.Law] && !t.verbose && !t.trace {
+			fmt.Fprintf(t.out, "seed %d: %s\n", o.Seed, b)
+		}
+		broken[b.Law] = true
+	}
+	for law := range broken {
+		t.laws[law]++
+	}
+	if len(broken) > 0 && (t.worst == nil || o.Seed < t.worst.Seed) {
+		t.worst = &o
+	}
+}
+
+func (t *tally) sum() {
+	if t.trace {
+		return
+	}
+	took := time.Since(t.began)
+	text := "every law held"
+	if len(t.laws) > 0 {
+		var parts []string
+		for _, law := range slices.Sorted(maps.Keys(t.laws)) {
+			parts = append(parts, fmt.Sprintf("%s broken by %d seeds", law, t.laws[law]))
+		}
+		text = strings.Join(parts, ", ")
+	}
+	fmt.Fprintf(t.out, "%d seeds, %d simulated days in %v (%.1f a second): %s\n", t.seeds, t.days, took.Round(time.Second),
+		float64(t.days)/took.Seconds(), text)
+}
+
+// simulateChildCmd is one process of a simulation.
+type simulateChildCmd struct {
+	Dir string `arg:""`
+}
+
+func (c simulateChildCmd) Run() error {
+	simulate.Child(os.Stdin, os.Stdout, c.Dir)
+	return nil
+}

@@ -1,0 +1,122 @@
+package simulate
+
+import (
+	"errors"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
+)
+
+// act lets the operator do something to a tenancy at the registry, and do what
+// the answer says.
+func (w *world) act(t *tenancy, a operator.Act) error {
+	if !w.centre.issuer.running() {
+		return errOff
+	}
+	a.Tenancy = t.id
+	done, err := w.centre.op.Do(w.ctx, a)
+	hint := ""
+	if err == nil && done.Hint != "" {
+		hint = ": " + done.Hint
+	}
+	w.say("the operator: %s %s (%s)%s%s", a.Act, t.name(), a.Reason, said(err), hint)
+	if err == nil && done.Held {
+		w.countersign()
+	}
+	return err
+}
+
+func said(err error) string {
+	var e *api.Error
+	if errors.As(err, &e) {
+		return refusal(e)
+	}
+	return refusal(err)
+}
+
+func (w *world) revoke(n [4]int) {
+	if t, ok := w.someone(n[0]); ok && n[1]%2 == 0 {
+		w.revokeOf(t)
+	}
+}
+
+func (w *world) revokeOf(t *tenancy) bool {
+	ok := w.act(t, operator.Act{Act: operator.ActEnd, Reason: "order"}) == nil
+	if ok {
+		w.model.say("issuer", ended, t)
+	}
+	return ok
+}
+
+// stop suspends all cards of a tenancy at the registry.
+func (w *world) stop(n [4]int) {
+	if t, ok := w.someone(n[0]); ok {
+		w.stopOf(t)
+	}
+}
+
+func (w *world) stopOf(t *tenancy) {
+	if w.act(t, operator.Act{Act: operator.ActSuspend, Reason: "lost"}) == nil {
+		w.model.say("issuer", suspended, t, w.model.cardsAt("issuer", t)...)
+	}
+}
+
+func (w *world) goOn(n [4]int) {
+	if t, ok := w.someone(n[0]); ok {
+		if w.act(t, operator.Act{Act: operator.ActResume, Reason: "found"}) == nil {
+			w.model.say("issuer", resumed, t, w.model.cardsAt("issuer", t)...)
+		}
+	}
+}
+
+// settle decides on a disputed notice.
+func (w *world) settle(n [4]int) {
+	t, ok := w.someone(n[0])
+	if !ok {
+		return
+	}
+	a := operator.Act{Act: operator.ActReject, Reason: "heard"}
+	if n[1]%2 == 0 {
+		a = operator.Act{Act: operator.ActUphold, Reason: "heard", Until: w.centre.issuer.clock.Wall().Add(4 * day)}
+	}
+	if w.act(t, a) == nil {
+		t.doubt = "the registry decided on a notice"
+	}
+}
+
+// backUp makes the copies that the docs ask for: the issuer's first.
+func (w *world) backUp([4]int) {
+	for _, p := range []struct {
+		name string
+		part *part
+		up   func() error
+		down func()
+	}{{"issuer", &w.centre.issuer, w.centre.startIssuer, w.centre.issuer.end}, {"front", &w.centre.front, w.centre.startFront, w.centre.stopFront}} {
+		was := p.part.running()
+		p.down()
+		if err := p.part.disk.image("backup"); err != nil {
+			w.breach("start", "back up: %v", err)
+		}
+		if was {
+			w.must(p.name, p.up())
+		}
+		if m := w.model.minds[p.name]; m != nil {
+			w.model.images[p.name] = m.clone()
+		}
+	}
+	for _, b := range w.gateways {
+		if err := b.disk.image("backup"); err != nil {
+			w.breach("start", "image of %s: %v", b.name, err)
+		}
+		w.model.images[b.name] = w.model.minds[b.name].clone()
+	}
+	time.Sleep(time.Second)
+}
+
+// must says that something did not start; at the end it has to.
+func (w *world) must(name string, err error) {
+	if err != nil {
+		w.say("%s does not start: %v", name, err)
+	}
+}

@@ -1,0 +1,181 @@
+package simulate
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/nasty"
+	"gatehouse/internal/registry"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// Addresses of the registry. Nothing listens there but in memory.
+const (
+	host       = "registry.test"
+	enrolPort  = 8443
+	brokerPort = 8883
+)
+
+// centre is the registry: two machines, each with a clock and a disk, and the
+// operator's commands.
+type centre struct {
+	w      *world
+	front  part
+	issuer part
+	api    *api.Client
+	op     *operator.Client
+	link   *frontLink
+	cut    map[string]bool // gateways without a way to the registry
+}
+
+// part is one process of the registry.
+type part struct {
+	clock *machineClock
+	disk  *disk
+	stop  context.CancelFunc
+	ended *sync.WaitGroup
+	err   error
+}
+
+func (p *part) running() bool { return p.stop != nil }
+
+func (p *part) end() {
+	if p.stop == nil {
+		return
+	}
+	p.stop()
+	p.ended.Wait()
+	p.stop, p.ended = nil, nil
+	align()
+}
+
+// align waits for the next tenth of a second: an HTTP server that ends looks by
+// chance at when its connections are gone, and nothing after it may depend on
+// that.
+func align() {
+	const step = 100 * time.Millisecond
+	now := time.Now()
+	time.Sleep(now.Truncate(step).Add(2*step + 137).Sub(now))
+}
+
+// newCentre makes a registry with new keys, at the true time.
+func newCentre(w *world) (*centre, error) {
+	c := &centre{w: w, cut: map[string]bool{}}
+	made := w.path("init")
+	err := issuer.Init(made, issuer.Setup{Registry: "town", Hosts: []string{host}, Enrol: enrolPort, Broker: brokerPort,
+		Config: fmt.Appendf(nil, "mqtt_listen = \"%[1]s:%[2]d\"\nenrol_listen = \"%[1]s:%[3]d\"\nenrol_per_minute = 1000\n", host, brokerPort, enrolPort), Now: time.Now()})
+	if err != nil {
+		return nil, err
+	}
+	c.front = part{clock: newMachineClock(true), disk: &disk{root: w.path("front")}}
+	c.issuer = part{clock: newMachineClock(true), disk: &disk{root: w.path("issuer")}}
+	for folder, d := range map[string]*disk{issuer.FolderFront: c.front.disk, issuer.FolderIssuer: c.issuer.disk} {
+		if err := copyTree(made+"/"+folder, d.dir()); err != nil {
+			return nil, err
+		}
+	}
+	return c, copyTree(made+"/"+issuer.FolderOffline, w.path("offline"))
+}
+
+func (c *centre) frontSocket() string { return c.w.path("front.sock") }
+
+// startFront starts the front; it is ready when startFront returns.
+func (c *centre) startFront() error {
+	config, err := registry.LoadConfig(c.front.disk.path(api.FileConfig))
+	if err != nil {
+		return err
+	}
+	config.Socket = c.frontSocket()
+	ready := make(chan struct{})
+	f, err := registry.New(registry.Options{Config: config, Version: "simulated", Log: c.w.log("front"), Now: c.front.clock.Wall,
+		Network: c.w.town.network(), Chance: c.w.chances("front").upTo, Ready: func(string, string) { close(ready) },
+		Link: func(receive func(string, []byte)) (registry.Link, error) {
+			c.link = &frontLink{Link: c.w.broker.Connect(nasty.Client{Name: "front", Subscribe: []string{wire.UpFilter, wire.StatusFilter}}),
+				receive: receive, disconnect: c.w.cutLink}
+			return c.link, nil
+		}})
+	if err != nil {
+		return fmt.Errorf("front: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	failed := make(chan error, 1)
+	ended.Go(func() {
+		failed <- f.Run(ctx)
+	})
+	select {
+	case <-ready:
+	case err := <-failed:
+		cancel()
+		return fmt.Errorf("front: %w", err)
+	}
+	c.front.stop, c.front.ended = cancel, &ended
+	c.api = api.NewClientOver(c.w.town.network(), c.frontSocket())
+	return nil
+}
+
+// stopFront ends the front, and with it all connections to its broker.
+func (c *centre) stopFront() {
+	c.front.end()
+	for _, g := range c.w.gateways {
+		g.cutLink()
+	}
+}
+
+// startIssuer starts the issuer with its two loops.
+func (c *centre) startIssuer() error {
+	i, err := issuer.Open(issuer.Options{Dir: c.issuer.disk.dir(), Front: api.NewClientOver(c.w.town.network(), c.frontSocket()),
+		Log: c.w.log("issuer"), Now: c.issuer.clock.Wall, Tend: time.Hour, Ask: 20 * time.Minute, Network: c.w.town.network()})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var ended, loops sync.WaitGroup
+	loops.Go(func() { _ = i.Run(ctx) })
+	loops.Go(func() { _ = i.Serve(ctx, c.issuerSocket()) })
+	ended.Go(func() { loops.Wait(); _ = i.Close() })
+	c.issuer.stop, c.issuer.ended = cancel, &ended
+	c.op = operator.NewClientOver(c.w.town.network(), c.issuerSocket())
+	return nil
+}
+
+func (c *centre) issuerSocket() string { return c.w.path("issuer.sock") }
+
+// admit is the broker's side of a gateway's connection.
+func (c *centre) admit(ctx context.Context, gateway string, client *tls.Config) error {
+	if !c.front.running() || c.cut[gateway] {
+		return syscall.ECONNREFUSED
+	}
+	dir := c.front.disk.dir()
+	pair, err := tls.LoadX509KeyPair(dir+"/"+api.FileServerCert, dir+"/"+api.FileServerKey)
+	if err != nil {
+		return err
+	}
+	pem, err := os.ReadFile(dir + "/" + api.FileCA)
+	if err != nil {
+		return err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return errors.New("no CA")
+	}
+	client = client.Clone()
+	client.ServerName = host
+	return handshake(ctx, client, &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair},
+		ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, Time: c.front.clock.Wall})
+}
+
+// log is where a part says what it does; nothing of it is a result.
+func (w *world) log(string) zerolog.Logger { return zerolog.Nop() }

@@ -1,0 +1,340 @@
+package simulate
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/internal/nasty"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/operator"
+)
+
+// close is the end of a run: clocks, lines and machines are right again, and the
+// operator and the landlord do what they are told. Then a true revocation has to
+// be in force within two minutes, and everything has to agree.
+func (w *world) close() {
+	w.say("everything is right again")
+	w.clocksRight([4]int{})
+	w.broker.Set(nasty.Misdeeds{})
+	clear(w.centre.cut)
+	w.frontOn([4]int{})
+	if !w.centre.issuer.running() {
+		w.must("the issuer", w.centre.startIssuer())
+	}
+	for _, b := range w.gateways {
+		if b.life == nil {
+			w.bootBox(b)
+		}
+		if b.life != nil && b.life.link != nil && b.life.link.Blinded() {
+			b.cutLink()
+		}
+	}
+	for _, wait := range []time.Duration{time.Hour, time.Hour, 4 * time.Hour, 20 * time.Hour} {
+		time.Sleep(wait)
+		synctest.Wait()
+		w.look()
+		w.follow()
+	}
+	time.Sleep(time.Hour)
+	synctest.Wait()
+	w.look()
+	w.atLast()
+	w.settled()
+	w.agree()
+	w.complete()
+	w.told()
+}
+
+// atLast is law W4: a true revocation is in force at every door in two minutes.
+func (w *world) atLast() {
+	for _, b := range w.gateways {
+		if b.life == nil {
+			w.breach("W4", "%s does not run", b.name)
+			return
+		}
+	}
+	t := w.checkInAt(w.gateways[0], flats[0], w.model.card(), time.Time{})
+	if t == nil {
+		w.breach("W4", "nobody can check in")
+		return
+	}
+	time.Sleep(25 * time.Minute)
+	synctest.Wait()
+	w.look()
+	for _, b := range w.gateways {
+		if !b.swipe(t.cards[0].number) {
+			w.breach("W4", "a new tenant's card does not open at %s: %s", b.name, b.lastReason())
+		}
+	}
+	if !w.revokeOf(t) {
+		w.breach("W4", "a tenancy can't be revoked")
+		return
+	}
+	time.Sleep(2*time.Minute - 5*time.Second*time.Duration(len(w.gateways)))
+	synctest.Wait()
+	for _, b := range w.gateways {
+		if b.swipe(t.cards[0].number) {
+			w.breach("W4", "2 minutes after it was revoked, a card still opens at %s", b.name)
+		}
+	}
+	w.look()
+}
+
+// settled is the other half of W4: nothing waits any more.
+func (w *world) settled() {
+	time.Sleep(time.Hour)
+	synctest.Wait()
+	w.look()
+	for _, b := range w.gateways {
+		s, err := b.status()
+		if err != nil || s.Uplink == nil {
+			w.breach("W4", "%s says nothing of its registry (%v)", b.name, err)
+			continue
+		}
+		if u := s.Uplink; u.State != "in step" || u.Records > 0 || u.Behind > 0 || u.Problem != "" {
+			w.breach("W4", "%s does not settle: %s, %d records and %d entries wait %s", b.name, u.State, u.Records, u.Behind, u.Problem)
+		}
+	}
+	all, err := w.centre.api.Gateways(w.ctx, building)
+	if err != nil {
+		w.breach("W4", "the front does not answer: %v", err)
+	}
+	for _, g := range all {
+		if g.Member && g.Applied != g.List {
+			w.breach("W4", "%s has proved list %d of %d", g.Gateway, g.Applied, g.List)
+		}
+	}
+	if s, err := w.centre.op.Status(w.ctx); err != nil || len(s.Unsent) > 0 || len(s.Held) > 0 || !s.Linked {
+		w.breach("W4", "the issuer does not settle: %d unsent, %d held, linked %v (%v)", len(s.Unsent), len(s.Held), s.Linked, err)
+	}
+}
+
+// agree is law W6: desk, door and registry say the same.
+func (w *world) agree() {
+	central := map[string]operator.Tenancy{}
+	all, err := w.centre.op.Tenancies(w.ctx, building)
+	if err != nil {
+		w.breach("W6", "the issuer does not answer: %v", err)
+		return
+	}
+	for _, t := range all {
+		central[t.ID] = t
+	}
+	for _, b := range w.gateways {
+		desk, err := b.client.Tenancies(w.ctx)
+		if err != nil {
+			w.breach("W6", "the desk of %s does not answer: %v", b.name, err)
+			continue
+		}
+		at := map[string]string{}
+		for _, t := range desk {
+			at[t.ID] = t.State
+		}
+		for _, t := range w.model.tenancies {
+			w.agreeOn(b, t, at, central)
+		}
+	}
+}
+
+func (w *world) agreeOn(b *box, t *tenancy, desk map[string]string, central map[string]operator.Tenancy) {
+	here, known := desk[t.id]
+	there, listed := central[t.id]
+	switch {
+	case w.model.minds[b.name].damaged:
+	case !listed && known && here != "ended":
+		w.breach("W6", "the desk of %s says that %s is %s, and the registry does not know them", b.name, t.name(), here)
+	case known && listed && here != there.State:
+		w.breach("W6", "the desk of %s says that %s is %s, the registry %s", b.name, t.name(), here, there.State)
+	}
+	for _, c := range t.cards {
+		if len(w.model.holders(c.number)) == 1 {
+			w.hold(b, t, c)
+			if there.State == "ended" && b.lastReason() == "granted" {
+				w.breach("W6", "the registry says that %s is over, and card %d opens at %s", t.name(), c.number, b.name)
+			}
+		}
+	}
+}
+
+// complete is law W3: what was confirmed is there, once.
+func (w *world) complete() {
+	have := map[string]map[place2]int{}
+	_, err := w.centre.api.Entries(w.ctx, api.EntryFilter{Building: building, Limit: 1_000_000}, func(e api.Entry) error {
+		if have[e.Gateway] == nil {
+			have[e.Gateway] = map[place2]int{}
+		}
+		have[e.Gateway][place2{e.Epoch, e.Sequence}]++
+		return nil
+	})
+	if err != nil {
+		w.breach("W3", "the front does not show its entries: %v", err)
+		return
+	}
+	for _, b := range w.gateways {
+		missing, twice := 0, 0
+		for p := range w.model.entries[b.name] {
+			switch n := have[b.name][p]; {
+			case n > 1:
+				twice++
+			case n == 0:
+				missing++
+			}
+		}
+		if twice > 0 {
+			w.breach("W3", "%d entries of %s are at the registry twice", twice, b.name)
+		}
+		if missing > 0 && !w.saidMissing(b) {
+			w.breach("W3", "%d entries of %s are nowhere, and nothing says so", missing, b.name)
+		}
+	}
+}
+
+// missingKinds are entries that say that some are gone.
+var missingKinds = []string{"gap", "damaged", "epoch"}
+
+// saidMissing reports whether an entry or alarm says that entries are missing.
+func (w *world) saidMissing(b *box) bool {
+	for p, kind := range w.model.entries[b.name] {
+		if slices.Contains(missingKinds, kind) && p.n > 0 {
+			return true
+		}
+	}
+	all, err := w.centre.api.Gateways(w.ctx, building)
+	if err != nil {
+		return false
+	}
+	for _, g := range all {
+		if g.Gateway == b.name && (g.SetBacks > 0 || g.Forks > 0) {
+			return true
+		}
+	}
+	alarms, _ := w.centre.api.Alarms(w.ctx, building, 1000)
+	return slices.ContainsFunc(alarms, func(a api.Alarm) bool { return a.Gateway == b.name })
+}
+
+// told is law W5: a loss shows somewhere, and without one nothing does.
+func (w *world) told() {
+	shown := w.shown()
+	for _, l := range w.model.losses {
+		if len(shown) == 0 {
+			w.breach("W5", "%s, and nothing says so", l)
+		}
+	}
+	if w.calm && len(w.model.losses) == 0 && len(shown) > 0 {
+		w.breach("W5", "nothing was wrong, and this is shown: %s", strings.Join(shown, "; "))
+	}
+}
+
+// shown is all that somebody who looks at a status or at the alarms is told.
+func (w *world) shown() (all []string) {
+	for _, b := range w.gateways {
+		all = append(all, w.problems[b.name]...)
+		for _, kind := range w.model.entries[b.name] {
+			if kind == "damaged" || kind == "gap" {
+				all = append(all, b.name+" has an entry "+kind)
+			}
+		}
+	}
+	alarms, _ := w.centre.api.Alarms(w.ctx, building, 1000)
+	for _, a := range alarms {
+		all = append(all, fmt.Sprintf("alarm of %s: %s %s", a.Gateway, a.Kind, a.Reason))
+	}
+	if s, err := w.centre.api.Status(w.ctx); err == nil {
+		all = append(all, s.Problems...)
+	}
+	if gs, err := w.centre.api.Gateways(w.ctx, building); err == nil {
+		for _, g := range gs {
+			if g.SetBacks > 0 {
+				all = append(all, g.Gateway+" was set back")
+			}
+		}
+	}
+	if p, err := w.centre.op.Problems(w.ctx, ""); err == nil {
+		for _, one := range p {
+			if !strings.Contains(one.Text, "opens for tenancy") {
+				all = append(all, one.Text)
+			}
+		}
+	}
+	sort.Strings(all)
+	return slices.Compact(all)
+}
+
+// remedies are the commands that problems and hints name, and what a person does
+// who follows them.
+func (w *world) remedies() map[*regexp.Regexp]func() {
+	return map[*regexp.Regexp]func(){
+		regexp.MustCompile(`registryd publish`): func() {
+			_, err := w.centre.op.Publish(w.ctx)
+			w.say("the operator: registryd publish%s", said(err))
+		},
+		regexp.MustCompile(`registryd countersign`): w.countersign,
+		regexp.MustCompile(`registryd renew-server`): func() {
+			_, err := issuer.RenewServer(w.centre.issuer.disk.dir(), w.centre.front.disk.dir(), nil, w.centre.issuer.clock.Wall())
+			w.say("the operator: registryd renew-server%s", said(err))
+			w.frontAgain([4]int{})
+		},
+	}
+}
+
+// follow lets operator and landlord do what they are told, and nothing else.
+func (w *world) follow() {
+	for _, b := range w.gateways {
+		s, err := b.status()
+		if err != nil {
+			continue
+		}
+		for _, p := range s.Problems {
+			w.say("%s says: %s", b.name, p)
+		}
+		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "gatehouse clock confirm") }) {
+			_, err := b.client.ConfirmClock(w.ctx)
+			w.say("the landlord at %s: gatehouse clock confirm%s", b.name, refusal(err))
+		}
+		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "run gatehouse enrol") }) {
+			w.replaceBox(b)
+		}
+	}
+	var texts []string
+	if s, err := w.centre.api.Status(w.ctx); err == nil {
+		texts = append(texts, s.Problems...)
+	}
+	if s, err := w.centre.op.Status(w.ctx); err == nil && len(s.Held) > 0 {
+		texts = append(texts, "registryd countersign")
+	}
+	for _, text := range texts {
+		w.say("the registry says: %s", text)
+	}
+	var done []string
+	for re, do := range w.remedies() {
+		if slices.ContainsFunc(texts, re.MatchString) && !slices.Contains(done, re.String()) {
+			done = append(done, re.String())
+			do()
+		}
+	}
+	time.Sleep(time.Minute)
+}
+
+// countersign brings a second issuer's word for every list that waits for it.
+func (w *world) countersign() {
+	lists, err := w.centre.op.Lists(w.ctx, "")
+	if err != nil {
+		return
+	}
+	for _, l := range lists {
+		if !l.Held {
+			continue
+		}
+		second, err := issuer.Countersign(l, w.path("offline/"+api.FileRoot), "town", w.path("offline/"+issuer.FileSecond))
+		if err == nil {
+			_, err = w.centre.op.Countersign(w.ctx, second)
+		}
+		w.say("the operator: registryd countersign%s", said(err))
+	}
+}

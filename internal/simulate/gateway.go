@@ -1,0 +1,274 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/enrol"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/nasty"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/wire"
+)
+
+const building = "lane-7"
+
+const site = `
+building = "lane-7"
+gateway = "%[1]s"
+state = "%[2]s/state"
+socket = "%[3]s"
+time_zone = "Asia/Shanghai"
+[[door]]
+id = "%[4]s"
+egress = "mechanical"
+lock = "fail-secure"
+release_seconds = 3
+relay = {chip = "sim0", line = 2, pull = "down"}
+[[door.reader]]
+id = "in"
+type = "wiegand"
+chip = "sim0"
+d0 = 0
+d1 = 1
+formats = ["H10301"]
+`
+
+// box is the machine of one gateway, with the daemon on it.
+type box struct {
+	w     *world
+	name  string
+	door  string
+	clock *machineClock
+	disk  *disk
+	board *board
+	// formats are the wire formats that the daemon speaks; 0: all.
+	formats uint64
+	life    *life // nil: the daemon does not run
+	client  *control.Client
+}
+
+// life is one run of the daemon.
+type life struct {
+	stop  context.CancelFunc
+	ended sync.WaitGroup
+	alive atomic.Bool // false: its machine is without power, and nothing it does counts
+	link  *gatewayLink
+	err   error
+}
+
+func newBox(w *world, name, door string, battery bool) *box {
+	c := newMachineClock(battery)
+	return &box{w: w, name: name, door: door, clock: c, disk: &disk{root: w.path(name)}, board: newBoard(c)}
+}
+
+func (b *box) socket() string { return b.w.path(b.name + ".sock") }
+
+func (b *box) parse() (*gateway.Site, error) {
+	return gateway.ParseSite(fmt.Appendf(nil, site, b.name, b.disk.dir(), b.socket(), b.door))
+}
+
+// enrol makes the gateway known to the registry. It is not running.
+func (b *box) enrol(replace bool) error {
+	token, err := b.w.centre.op.AddGateway(b.w.ctx, operator.NewGateway{Place: api.Place{District: "d", Town: "t", Building: building, Gateway: b.name},
+		Flats: flats, Replace: replace})
+	if err != nil {
+		return err
+	}
+	parsed, err := wire.ParseToken(token.Text)
+	if err != nil {
+		return err
+	}
+	_, err = enrol.Enrol(b.w.ctx, enrol.Options{Token: parsed, Dir: b.disk.path("state", "keys"), Building: building, Gateway: b.name,
+		Doors: []string{b.door}, Software: "simulated", Now: b.clock.Wall, Network: b.w.town.network()})
+	return err
+}
+
+// start runs the daemon.
+func (b *box) start() error {
+	s, err := b.parse()
+	if err != nil {
+		return err
+	}
+	l := &life{}
+	l.alive.Store(true)
+	var armed atomic.Bool
+	g, err := gateway.New(gateway.Options{Site: s, Version: "simulated", Log: b.w.log(b.name), Hardware: b.board.hardware(l.alive.Load),
+		Time: gateway.TimeSource{Wall: b.clock.Wall, BootTime: b.clock.Boot, Monotonic: b.clock.Boot, Quality: b.clock.Quality},
+		Dial: func(c mqtt.Config) (gateway.Link, error) {
+			will := c.Will
+			n := b.w.broker.Connect(nasty.Client{Name: b.name, Subscribe: c.Subscribe, Will: func() mqtt.Message {
+				if !armed.Load() {
+					return mqtt.Message{Topic: "nobody"}
+				}
+				return will()
+			}})
+			n.Stop()
+			l.link = &gatewayLink{Link: n, name: b.name, config: c, server: b.w.centre, again: make(chan struct{}, 1), chance: b.w.chances(b.name).upTo}
+			return l.link, nil
+		},
+		Formats: b.formats, Network: b.w.town.network(), Cadence: gateway.Cadence{Clock: time.Minute, Socket: 24 * time.Hour},
+		Chance: b.w.chances(b.name + " waits").upTo})
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.name, err)
+	}
+	armed.Store(true)
+	ctx, cancel := context.WithCancel(context.Background())
+	l.stop = cancel
+	l.ended.Go(func() { l.err = g.Run(ctx) })
+	b.life, b.client = l, control.NewClientOver(b.w.town.network(), b.socket())
+	time.Sleep(200 * time.Millisecond) // readers count bits from then on
+	synctest.Wait()
+	return nil
+}
+
+// stop ends the daemon in order.
+func (b *box) stop() {
+	if b.life == nil {
+		return
+	}
+	b.life.stop()
+	b.life.ended.Wait()
+	b.life = nil
+	align()
+	synctest.Wait()
+}
+
+// cutPower ends the daemon as a power cut does: what it has on its disk at this
+// moment stays, and nothing it does afterwards counts.
+func (b *box) cutPower() error {
+	if b.life == nil {
+		return nil
+	}
+	synctest.Wait()
+	if err := b.disk.next(""); err != nil {
+		return err
+	}
+	b.silence()
+	b.stop()
+	b.disk.drop()
+	return nil
+}
+
+// silence takes the old daemon from its lines and from the network.
+func (b *box) silence() {
+	b.life.alive.Store(false)
+	if l := b.life.link; l != nil {
+		l.silent.Store(true)
+		l.Cut()
+	}
+}
+
+func (b *box) cutLink() {
+	if b.life != nil && b.life.link != nil {
+		b.life.link.Cut()
+	}
+}
+
+func (w *world) cutLink(gateway string) {
+	if b := w.box(gateway); b != nil {
+		b.cutLink()
+	}
+}
+
+// setBack puts an image of its card into the machine, after a power cut.
+func (b *box) setBack(image string) error {
+	if err := b.cutPower(); err != nil {
+		return err
+	}
+	if err := b.disk.next(image); err != nil {
+		return err
+	}
+	b.disk.drop()
+	return nil
+}
+
+// swipe holds a card up and says whether the lock was driven.
+func (b *box) swipe(card int) bool {
+	if b.life == nil {
+		return false
+	}
+	before := b.board.releases()
+	b.board.show(cardOf(card))
+	time.Sleep(500 * time.Millisecond)
+	synctest.Wait()
+	opened := b.board.releases() > before
+	time.Sleep(4 * time.Second) // it is secured again
+	return opened
+}
+
+// status asks the daemon how it is.
+func (b *box) status() (control.Status, error) {
+	if b.life == nil {
+		return control.Status{}, errOff
+	}
+	return b.client.Status(b.w.ctx)
+}
+
+var errOff = errors.New("the machine is off")
+
+// entries are all that the gateway's log shows.
+func (b *box) entries() (all []control.LogEntry, err error) {
+	if b.life == nil {
+		return nil, errOff
+	}
+	err = b.client.Log(b.w.ctx, -1, false, func(e control.LogEntry) error {
+		all = append(all, e)
+		return nil
+	})
+	return all, err
+}
+
+// lastReason is the reason of the newest swipe in the log.
+func (b *box) lastReason() string {
+	all, err := b.entries()
+	if err != nil {
+		return err.Error()
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].Kind == "access" {
+			return all[i].Reason
+		}
+	}
+	return "no entry"
+}
+
+// remove deletes a file of the state folder, or empties or spoils it.
+func (b *box) harm(file string, how harm) error { return how.do(b.disk.path(file)) }
+
+// harm is what happens to a file.
+type harm int
+
+const (
+	deleted harm = iota
+	emptied
+	garbled
+)
+
+func (h harm) String() string { return [...]string{"deleted", "emptied", "garbled"}[h] }
+
+func (h harm) do(path string) error {
+	switch h {
+	case deleted:
+		return os.RemoveAll(path)
+	case emptied:
+		return os.Truncate(path, 0)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	for i := range b {
+		b[i] ^= byte(i*37 + 11)
+	}
+	return os.WriteFile(path, b, 0o600)
+}

@@ -1,0 +1,59 @@
+package simulate
+
+import "time"
+
+// kinds are all events that a seed may bring, by group.
+func kinds() []kind {
+	return []kind{
+		{group: "people", name: "swipe", weight: 40, do: (*world).swipe},
+		{group: "people", name: "check in", weight: 6, do: (*world).checkIn},
+		{group: "people", name: "leave", weight: 2, do: (*world).leave},
+		{group: "people", name: "notice", weight: 3, do: (*world).giveNotice},
+		{group: "people", name: "object", weight: 1, do: (*world).object},
+		{group: "people", name: "withdraw", weight: 1, do: (*world).takeBack},
+		{group: "people", name: "lose card", weight: 3, do: (*world).lose},
+		{group: "people", name: "find card", weight: 3, do: (*world).find},
+		{group: "people", name: "add card", weight: 2, do: (*world).addCard},
+		{group: "people", name: "revoke", weight: 3, do: (*world).revoke},
+		{group: "people", name: "suspend", weight: 3, do: (*world).stop},
+		{group: "people", name: "resume", weight: 2, do: (*world).goOn},
+		{group: "people", name: "settle", weight: 1, do: (*world).settle},
+
+		{group: "machines", name: "restart", weight: 3, do: (*world).restart},
+		{group: "machines", name: "power cut", weight: 3, do: (*world).powerCut},
+		{group: "machines", name: "off", weight: 2, do: (*world).off, after: "on", least: time.Minute, most: 20 * time.Hour},
+		{group: "machines", name: "front again", weight: 2, do: (*world).frontAgain},
+		{group: "machines", name: "issuer again", weight: 2, do: (*world).issuerAgain},
+
+		{group: "clocks", name: "clock wrong", weight: 1, do: (*world).clockWrong, after: "clocks right", least: time.Minute, most: 30 * time.Hour},
+
+		{group: "links", name: "line cut", weight: 2, do: (*world).lineCut, after: "line back", least: time.Minute, most: 10 * time.Hour},
+		{group: "links", name: "half-open", weight: 2, do: (*world).halfOpen},
+		{group: "links", name: "weather", weight: 2, do: (*world).weather, after: "fair weather", least: 10 * time.Minute, most: 10 * time.Hour},
+		{group: "links", name: "front off", weight: 1, do: (*world).frontOff, after: "front on", least: time.Minute, most: 10 * time.Hour},
+
+		{group: "restores", name: "restore issuer", weight: 2, do: (*world).restoreIssuer},
+		{group: "restores", name: "restore front", weight: 2, do: (*world).restoreFront},
+		{group: "restores", name: "restore both", weight: 2, do: (*world).restoreBoth},
+
+		{group: "losses", name: "old image", weight: 1, do: (*world).oldImage},
+		{group: "losses", name: "lose file", weight: 3, do: (*world).loseFile},
+		{group: "losses", name: "new machine", weight: 1, do: (*world).newMachine},
+
+		{group: "landlord", name: "own card", weight: 1, do: (*world).ownCard},
+		{group: "landlord", name: "swap card", weight: 1, do: (*world).swapCard},
+		{group: "landlord", name: "clock ahead", weight: 1, do: (*world).clockAhead},
+
+		{name: "set clock", do: (*world).setClock},
+		{name: "walk clocks", do: (*world).walkClocks},
+		{name: "hold acks", do: (*world).holdAcks},
+		{name: "replay acks", do: (*world).replayAcks},
+		{name: "old version", do: (*world).oldVersion},
+		{name: "back up", do: (*world).backUp},
+		{name: "on", do: (*world).on},
+		{name: "clocks right", do: (*world).clocksRight},
+		{name: "line back", do: (*world).lineBack},
+		{name: "fair weather", do: (*world).fairWeather},
+		{name: "front on", do: (*world).frontOn},
+	}
+}

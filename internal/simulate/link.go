@@ -1,0 +1,245 @@
+package simulate
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"gatehouse/internal/nasty"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/wire"
+)
+
+// frontLink is the front's connection to the broker, which is in its own
+// process.
+type frontLink struct {
+	*nasty.Link
+	receive    func(string, []byte)
+	disconnect func(gateway string)
+}
+
+func (f *frontLink) Run(ctx context.Context) error {
+	defer f.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-f.Messages():
+			f.receive(m.Topic, m.Payload)
+		}
+	}
+}
+
+func (f *frontLink) Publish(topic string, payload []byte) error {
+	return f.Link.Publish(context.Background(), topic, payload)
+}
+
+func (f *frontLink) Connected() bool { up, _ := f.State(); return up }
+
+func (f *frontLink) Disconnect(p wire.Place) { f.disconnect(p.Gateway) }
+
+// server is what gateways find where the broker should be.
+type server interface {
+	// admit judges a gateway's connection up to and with the TLS handshake.
+	admit(ctx context.Context, gateway string, config *tls.Config) error
+}
+
+// gatewayLink is a gateway's connection to the broker: TLS by the certificates
+// of both, and the waits and the keep-alive of package mqtt.
+type gatewayLink struct {
+	*nasty.Link
+	name   string
+	config mqtt.Config
+	server server
+	chance func(time.Duration) time.Duration
+	again  chan struct{}
+	silent atomic.Bool // the machine is without power: it says nothing more
+
+	mu       sync.Mutex
+	last     error
+	advice   string
+	failures int
+}
+
+// Publish says nothing where the power is gone.
+func (g *gatewayLink) Publish(ctx context.Context, topic string, payload []byte) error {
+	if g.silent.Load() {
+		return mqtt.ErrDown
+	}
+	return g.Link.Publish(ctx, topic, payload)
+}
+
+// Run connects and connects again until ctx ends.
+func (g *gatewayLink) Run(ctx context.Context) error {
+	defer g.Stop()
+	wait := g.chance(2 * time.Second)
+	for g.rest(ctx, wait) {
+		began := time.Now()
+		err := g.connection(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		g.because(err)
+		if time.Since(began) >= retryMost {
+			g.failures = 0
+		}
+		longest := min(retryAfterLoss<<min(g.failures, 8), retryMost)
+		wait = longest/5 + g.chance(longest*4/5)
+		g.failures++
+	}
+	return nil
+}
+
+// As package mqtt waits.
+const (
+	retryAfterLoss = 5 * time.Second
+	retryMost      = 40 * time.Second
+	keepAlive      = 52 * time.Second
+	pingTimeout    = 10 * time.Second
+)
+
+func (g *gatewayLink) connection(ctx context.Context) error {
+	config, err := g.config.TLS(host)
+	if err == nil {
+		err = g.server.admit(ctx, g.name, config)
+	}
+	if err != nil {
+		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" && g.config.Refused != nil {
+			g.config.Refused()
+		}
+		return err
+	}
+	if g.silent.Load() {
+		return syscall.ENETUNREACH
+	}
+	g.Restore()
+	return g.hold(ctx)
+}
+
+var errSilence = errors.New("the broker fell silent")
+
+// hold stays with a connection, pings it, and ends it when no answer comes.
+func (g *gatewayLink) hold(ctx context.Context) error {
+	alive := g.config.KeepAlive
+	if alive == 0 {
+		alive = keepAlive
+	}
+	tick := time.NewTicker(alive)
+	defer tick.Stop()
+	for {
+		up, changed := g.State()
+		if !up {
+			return syscall.ECONNRESET
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		case <-tick.C:
+			if g.Blinded() && pause(ctx, pingTimeout) && g.Blinded() {
+				g.Cut()
+				return errSilence
+			}
+		}
+	}
+}
+
+// Again ends a wait: the certificate is a new one.
+func (g *gatewayLink) Again() {
+	select {
+	case g.again <- struct{}{}:
+	default:
+	}
+}
+
+// rest waits between two attempts.
+func (g *gatewayLink) rest(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-g.again:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+func (g *gatewayLink) because(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last = err
+}
+
+// Status is that of a real link, with its words.
+func (g *gatewayLink) Status() mqtt.Status {
+	s := g.Link.Status()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s.Err = g.last; s.Err != nil {
+		s.Advice = fmt.Sprint(s.Err)
+	}
+	return s
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// handshake lets both ends judge each other's certificates.
+func handshake(ctx context.Context, client, server *tls.Config) error {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	defer theirs.Close()
+	answer := make(chan error, 1)
+	go func() {
+		s := tls.Server(theirs, server)
+		err := s.HandshakeContext(ctx)
+		if err == nil {
+			_, err = s.Write([]byte{0}) // the client hears of a refusal only when it reads
+		}
+		theirs.Close()
+		answer <- err
+	}()
+	c := tls.Client(ours, client)
+	err := c.HandshakeContext(ctx)
+	if err == nil {
+		_, err = c.Read(make([]byte, 1))
+	}
+	ours.Close()
+	<-answer
+	return err
+}
+
+// chances are waits by chance that are the same in every run: the n-th depends on
+// the seed, the name and n alone.
+type chances struct {
+	seed uint64
+	name string
+	n    atomic.Uint64
+}
+
+func (c *chances) upTo(limit time.Duration) time.Duration {
+	if limit <= 0 {
+		return 0
+	}
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], c.seed)
+	binary.BigEndian.PutUint64(b[8:], c.n.Add(1))
+	sum := sha256.Sum256(append(b[:], c.name...))
+	return time.Duration(binary.BigEndian.Uint64(sum[:8]) % uint64(limit))
+}

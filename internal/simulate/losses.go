@@ -1,0 +1,158 @@
+package simulate
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer"
+)
+
+// ruined reports whether something was destroyed lately: one loss at once is
+// what the laws stand.
+func (w *world) ruined() bool { return w.lastLoss != 0 && w.now()-w.lastLoss < 12*time.Hour }
+
+func (w *world) lost(what string) {
+	w.lastLoss, w.calm = w.now(), false
+	w.model.losses = append(w.model.losses, what)
+	w.model.forget()
+}
+
+// restoreIssuer and restoreFront put the last backup in the place of a database,
+// as the docs say: the process is stopped, the file copied, the process started.
+func (w *world) restoreIssuer([4]int) { w.restore(true, false) }
+func (w *world) restoreFront([4]int)  { w.restore(false, true) }
+func (w *world) restoreBoth([4]int)   { w.restore(true, true) }
+
+func (w *world) restore(theIssuer, theFront bool) {
+	if w.ruined() || !w.centre.issuer.disk.hasImage("backup") {
+		return
+	}
+	w.look()
+	if theFront {
+		w.say("front.db is restored from the backup")
+		w.centre.stopFront()
+		w.must("front.db", putBack(w.centre.front.disk, api.FileDatabase))
+	}
+	if theIssuer {
+		w.say("issuer.db is restored from the backup")
+		w.centre.issuer.end()
+		w.must("issuer.db", putBack(w.centre.issuer.disk, issuer.FileDatabase))
+		w.model.minds["issuer"] = w.model.images["issuer"].clone()
+	}
+	if theFront {
+		w.must("the front", w.centre.startFront())
+	}
+	if theIssuer {
+		w.must("the issuer", w.centre.startIssuer())
+	}
+	switch {
+	case theFront && theIssuer:
+		w.lost("front.db and issuer.db are of the last backup")
+	case theFront:
+		w.lost("front.db is of the last backup")
+	default:
+		w.lost("issuer.db is of the last backup")
+	}
+}
+
+// putBack copies a database of the backup over the one that is there.
+func putBack(d *disk, file string) error {
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Remove(d.path(file + suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(d.root, "image-backup", file))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(d.path(file), b, 0o600)
+}
+
+// oldImage puts yesterday's image into a gateway.
+func (w *world) oldImage(n [4]int) {
+	b, ok := pick(n[0], w.running())
+	if !ok || w.ruined() || !b.disk.hasImage("backup") {
+		return
+	}
+	w.look()
+	w.say("%s gets an old image of its card", b.name)
+	w.must(b.name, b.setBack("backup"))
+	w.model.minds[b.name] = w.model.images[b.name].clone()
+	w.bootBox(b)
+	w.lost(b.name + " runs an old image of its card")
+}
+
+// gatewayFiles are what may be lost of a gateway, within its state folder.
+var gatewayFiles = []string{"journal", "journal/epochs", "journal/acked", "journal/tree.db", "journal/*.db", "grants/grants-a.db", "grants/grants-b.db",
+	"grants/grants-?.db", "grants/tenancies.json", "grants", "clock", "keys/building.key", "keys"}
+
+// loseFile loses one file of a gateway while it is off.
+func (w *world) loseFile(n [4]int) {
+	b, ok := pick(n[0], w.running())
+	if !ok || w.ruined() {
+		return
+	}
+	name, how := gatewayFiles[n[1]%len(gatewayFiles)], harm(n[2]%3)
+	w.loseFileOf(b, name, how)
+}
+
+func (w *world) loseFileOf(b *box, name string, how harm) {
+	w.look()
+	b.stop()
+	files, err := filepath.Glob(b.disk.path("state", name))
+	slices.Sort(files)
+	if name == "journal/*.db" {
+		files = slices.DeleteFunc(files, func(f string) bool { return filepath.Base(f) == "tree.db" })
+	}
+	if info, err := os.Stat(b.disk.path("state", name)); err == nil && info.IsDir() {
+		how = deleted
+	}
+	done := 0
+	for _, f := range files {
+		rel, _ := filepath.Rel(b.disk.dir(), f)
+		if err := b.harm(rel, how); err == nil {
+			done++
+		}
+	}
+	if err != nil || done == 0 {
+		w.must(b.name, b.start())
+		return
+	}
+	w.say("%s of %s is %s", name, b.name, how)
+	w.model.minds[b.name].damaged = true
+	w.lost(name + " of " + b.name + " was " + how.String())
+	w.must(b.name, b.start())
+}
+
+// newMachine puts a new machine in the place of a gateway.
+func (w *world) newMachine(n [4]int) {
+	b, ok := pick(n[0], w.gateways)
+	if !ok || w.ruined() {
+		return
+	}
+	w.look()
+	w.replaceBox(b)
+}
+
+func (w *world) replaceBox(b *box) {
+	w.say("%s is replaced by a new machine", b.name)
+	b.stop()
+	b.disk.n++
+	if err := os.MkdirAll(b.disk.path("state"), 0o700); err != nil {
+		w.must(b.name, err)
+	}
+	b.clock.set(0, true)
+	w.model.minds[b.name] = &mind{knows: map[int]bool{}}
+	maps.DeleteFunc(w.model.acked[b.name], func(string, uint64) bool { return false })
+	w.must(b.name, b.enrol(true))
+	w.must(b.name, b.start())
+	w.lost(b.name + " is a new machine")
+	w.model.entries[b.name] = map[place2]string{}
+}

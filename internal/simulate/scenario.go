@@ -1,0 +1,107 @@
+package simulate
+
+import (
+	"fmt"
+	"time"
+)
+
+// scenario is one of the ten worst days.
+type scenario struct {
+	name  string
+	words string // why it can't be played; empty: it can
+	days  int
+	plan  []Event
+}
+
+// NewScenario makes the plan of a named scenario. The seed says what the broker
+// and the waits by chance do. An error says why there is none.
+func NewScenario(number int, seed uint64) (Plan, error) {
+	s, ok := scenarios()[number]
+	switch {
+	case !ok:
+		return Plan{}, fmt.Errorf("there is no scenario %d: they are 1 to 10", number)
+	case s.words != "":
+		return Plan{}, fmt.Errorf("scenario %d, %s, can't be played yet: %s", number, s.name, s.words)
+	}
+	return Plan{Seed: seed, Days: s.days, Gateways: 2, Climate: s.name, Events: s.plan}, nil
+}
+
+// at is an event of a scenario, at an hour of its days.
+func at(hours float64, kind string, n ...int) Event {
+	e := Event{At: time.Duration(hours*float64(time.Hour)).Truncate(time.Microsecond) + 137, Kind: kind}
+	copy(e.N[:], n)
+	return e
+}
+
+// moveIn: three people move in, one at the second gateway.
+func moveIn() []Event {
+	return []Event{at(0.1, "check in", 0, 0, 0, 1), at(0.2, "check in", 1, 4, 1, 1), at(0.3, "check in", 0, 0, 2, 1)}
+}
+
+// Machines as events name them.
+const (
+	gw1, gw2  = 0, 1
+	theFront  = 0
+	theIssuer = 1
+	clockGW1  = 2
+)
+
+// exactly names a tenant by number, whether he lives there or not.
+func exactly(tenant int) int { return 5 * (tenant - 1) }
+
+// everybody swipes at both doors.
+func everybody(hours float64) (all []Event) {
+	for t := range 3 {
+		for g := range 2 {
+			all = append(all, at(hours+float64(t*2+g)/60, "swipe", exactly(t+1), g, 0))
+		}
+	}
+	return all
+}
+
+func join(parts ...[]Event) (all []Event) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+func scenarios() map[int]scenario {
+	return map[int]scenario{
+		1: {name: "the issuer is restored to yesterday", days: 4, plan: join(moveIn(), []Event{
+			at(19, "back up"),
+			at(20, "suspend", exactly(1)), at(21, "revoke", exactly(2)),
+			at(23, "check in", gw1, 0, 3, 1), at(23.2, "check in", gw2, 0, 4, 1), at(23.4, "check in", gw1, 0, 5, 1),
+			at(26, "restore issuer"),
+		}, everybody(27), []Event{
+			at(28, "revoke", exactly(3)), at(29, "new machine", gw2),
+		}, everybody(31), everybody(50))},
+		2: {name: "the registry's clock 200 days ahead, then a year behind", days: 5, plan: join(moveIn(), []Event{
+			at(10, "set clock", theFront, 5, 1), at(10.01, "set clock", theIssuer, 5, 1), at(10.05, "revoke", exactly(3)),
+			at(10.1, "power cut", gw2), at(11, "clocks right"),
+		}, everybody(12), []Event{
+			at(30, "set clock", theFront, 13, 1), at(30.01, "set clock", theIssuer, 13, 1), at(34, "clocks right"),
+		}, everybody(36), everybody(60))},
+		3: {name: "a stolen witness and issuer walk the time ahead", days: 6, plan: join(moveIn(), []Event{
+			at(10, "walk clocks", 24), at(40, "walk clocks", 48), at(70, "walk clocks", 72), at(100, "clocks right"),
+		}, everybody(20), everybody(80), everybody(110))},
+		4: {name: "a list of the highest number, by stick", words: "a thief's list needs the stolen key; the simulation hands none out yet"},
+		5: {name: "the broker holds the answer to hello and says it again", days: 3, plan: join(moveIn(), []Event{
+			at(5, "hold acks", 14340), at(9, "fair weather"), at(9.1, "set clock", clockGW1, 1, 0), at(9.2, "replay acks"),
+			at(12, "clocks right"),
+		}, everybody(10), everybody(20))},
+		6: {name: "a revocation, a power cut at once, three weeks without a line", days: 24, plan: join(moveIn(), []Event{
+			at(10, "revoke", exactly(1)), at(10.0001, "power cut", gw1), at(10.05, "line cut", gw1),
+		}, everybody(11), everybody(200), everybody(400), []Event{at(514, "line back", gw1)}, everybody(515))},
+		7: {name: "the primary is killed, the old issuer wakes", words: "it comes with the city's replicas"},
+		8: {name: "notice, a clock confirmed a year ahead, an old image", days: 6, plan: join(moveIn(), []Event{
+			at(19, "back up"), at(20, "line cut", gw1), at(21, "notice", exactly(1), gw1), at(22, "clock ahead", gw1, 6),
+			at(23, "restart", gw1), at(24, "old image", gw1),
+		}, everybody(25), everybody(60), []Event{at(70, "line back", gw1)}, everybody(100))},
+		9: {name: "erase, court order and hold in one file", words: "it comes with the mandate"},
+		10: {name: "one gateway a version behind, certificates over, clock 1970", days: 5, plan: join([]Event{at(0.01, "old version", gw2)}, moveIn(), []Event{
+			at(10, "set clock", clockGW1, 12, 0), at(12, "power cut", gw1), at(13, "revoke", exactly(1)), at(15, "suspend", exactly(2)), at(17, "resume", exactly(2)),
+			at(19, "weather", 3, 7, 11, 9), at(24, "fair weather"), at(30, "revoke", exactly(3)), at(40, "clocks right"),
+		}, everybody(20), everybody(31), everybody(60))},
+	}
+}

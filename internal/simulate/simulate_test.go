@@ -1,0 +1,40 @@
+package simulate
+
+import (
+	"strings"
+	"testing"
+)
+
+// calm returns the first seeds whose climate is nothing but people.
+func calmPlan(seed uint64, days int) Plan {
+	for ; ; seed++ {
+		p := NewPlan(seed, days)
+		if p.Climate == "" {
+			return p
+		}
+	}
+}
+
+// TestGoodWeather: days without a fault break no law, and nothing is told.
+func TestGoodWeather(t *testing.T) {
+	o := bubble(t, calmPlan(1, 2), Folder())
+	if len(o.Breaches) > 0 {
+		t.Errorf("in good weather:\n%s", o.Words())
+	}
+	if text := o.DayByDay(); !strings.Contains(text, "W8 the landlord alone stops nobody before the notice's end: holds") {
+		t.Errorf("the summary does not tell of the laws:\n%s", text)
+	}
+}
+
+// TestRepeats: one seed is one run, to the last entry.
+func TestRepeats(t *testing.T) {
+	p := NewPlan(5, 1)
+	p.Trace = true
+	first := bubble(t, p, Folder()).Words()
+	if len(first) < 1000 || !strings.Contains(first, "list_applied") {
+		t.Fatalf("a trace without entries:\n%s", first)
+	}
+	if second := bubble(t, p, Folder()).Words(); second != first {
+		t.Errorf("the same seed, another run:\n%s\n--- and\n%s", first, second)
+	}
+}
