@@ -99,7 +99,7 @@ func (c *centre) startFront() error {
 	}
 	config.Socket = c.frontSocket()
 	ready := make(chan struct{})
-	f, err := registry.New(registry.Options{Config: config, Version: "simulated", Log: c.w.log("front"), Now: c.front.clock.Wall,
+	f, err := registry.New(registry.Options{Config: config, Version: "simulated", Log: c.w.log("front"), Now: c.front.clock.Wall, Clock: c.front.clock.source(),
 		Network: c.w.town.network(), Chance: c.w.chances("front").upTo, Ready: func(string, string) { close(ready) },
 		Link: func(receive func(string, []byte)) (registry.Link, error) {
 			c.link = &frontLink{Link: c.w.broker.Connect(nasty.Client{Name: "front", Subscribe: []string{wire.UpFilter, wire.StatusFilter}}),
@@ -137,7 +137,7 @@ func (c *centre) stopFront() {
 // startIssuer starts the issuer with its two loops.
 func (c *centre) startIssuer() error {
 	i, err := issuer.Open(issuer.Options{Dir: c.issuer.disk.dir(), Front: api.NewClientOver(c.w.town.network(), c.frontSocket()),
-		Log: c.w.log("issuer"), Now: c.issuer.clock.Wall, Tend: time.Hour, Ask: 20 * time.Minute, Network: c.w.town.network()})
+		Log: c.w.log("issuer"), Now: c.issuer.clock.Wall, Clock: c.issuer.clock.source(), Tend: time.Hour, Ask: 20 * time.Minute, Network: c.w.town.network()})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/sync/wire"
 )
 
@@ -41,6 +42,14 @@ func (c *machineClock) Quality() (wire.ClockQuality, time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.quality, 5 * time.Millisecond
+}
+
+// source is the clock as the registry's programs ask it.
+func (c *machineClock) source() agreed.Source {
+	return agreed.Source{Wall: c.Wall, Boot: c.Boot, BootID: "the only one", Synced: func() bool {
+		q, _ := c.Quality()
+		return q == wire.ClockNTP
+	}}
 }
 
 // set makes the clock wrong by so much, with a time server that says so or

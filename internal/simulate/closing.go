@@ -97,8 +97,8 @@ func (w *world) settled() {
 			w.breach("W4", "%s says nothing of its registry (%v)", b.name, err)
 			continue
 		}
-		if u := s.Uplink; u.State != "in step" || u.Records > 0 || u.Behind > 0 || u.Problem != "" {
-			w.breach("W4", "%s does not settle: %s, %d records and %d entries wait %s", b.name, u.State, u.Records, u.Behind, u.Problem)
+		if u := s.Uplink; u.State != "in step" || u.Records > 0 || u.Problem != "" {
+			w.breach("W4", "%s does not settle: %s, %d records wait %s", b.name, u.State, u.Records, u.Problem)
 		}
 	}
 	all, err := w.centre.api.Gateways(w.ctx, building)
@@ -106,6 +106,9 @@ func (w *world) settled() {
 		w.breach("W4", "the front does not answer: %v", err)
 	}
 	for _, g := range all {
+		if g.Member && g.Behind > 0 {
+			w.breach("W4", "%d entries of %s wait", g.Behind, g.Gateway)
+		}
 		if g.Member && g.Applied != g.List {
 			w.breach("W4", "%s has proved list %d of %d", g.Gateway, g.Applied, g.List)
 		}
@@ -164,12 +167,12 @@ func (w *world) agreeOn(b *box, t *tenancy, desk map[string]string, central map[
 
 // complete is law W3: what was confirmed is there, once.
 func (w *world) complete() {
-	have := map[string]map[place2]int{}
+	have := map[string]map[spot]int{}
 	_, err := w.centre.api.Entries(w.ctx, api.EntryFilter{Building: building, Limit: 1_000_000}, func(e api.Entry) error {
 		if have[e.Gateway] == nil {
-			have[e.Gateway] = map[place2]int{}
+			have[e.Gateway] = map[spot]int{}
 		}
-		have[e.Gateway][place2{e.Epoch, e.Sequence}]++
+		have[e.Gateway][spot{e.Epoch, e.Sequence}]++
 		return nil
 	})
 	if err != nil {

@@ -90,6 +90,7 @@ func (w *world) restart(n [4]int) {
 func (w *world) powerCut(n [4]int) {
 	if b, ok := pick(n[0], w.running()); ok {
 		w.say("%s loses its power", b.name)
+		w.calm = w.calm && b.clock.battery // without one it says so until a time server answers
 		w.must(b.name, b.cutPower())
 		w.bootBox(b)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/gateway"
+	"gatehouse/internal/journal"
 	"gatehouse/internal/nasty"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -216,27 +218,42 @@ func (b *box) status() (control.Status, error) {
 
 var errOff = errors.New("the machine is off")
 
-// entries are all that the gateway's log shows.
-func (b *box) entries() (all []control.LogEntry, err error) {
-	if b.life == nil {
-		return nil, errOff
-	}
-	err = b.client.Log(b.w.ctx, -1, false, func(e control.LogEntry) error {
-		all = append(all, e)
+// entry is one of a journal, as it lies on the disk.
+type entry struct {
+	at    spot
+	time  time.Time
+	kind  string
+	words string
+	why   string // its reason
+}
+
+// spot is the place of an entry in a gateway's log.
+type spot struct {
+	epoch string
+	n     uint64
+}
+
+// entries are those that are on the gateway's disk: nobody in the house sees them
+// all, and so the daemon is not asked.
+func (b *box) entries() (all []entry) {
+	_ = journal.ReadCopies(b.disk.path("state", "journal"), b.w.dir, func(e journal.Entry) error {
+		h, err := wire.DecodeHeader(e.Header)
+		if err != nil {
+			return nil // what can't be read is no entry
+		}
+		words := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s", h.Kind, h.Outcome, h.Reason, h.Door, h.Source)), " ")
+		all = append(all, entry{spot{fmt.Sprintf("%016x", e.Epoch), e.Sequence}, h.Time(), h.Kind.String(), words, h.Reason.String()})
 		return nil
 	})
-	return all, err
+	return all
 }
 
 // lastReason is the reason of the newest swipe in the log.
 func (b *box) lastReason() string {
-	all, err := b.entries()
-	if err != nil {
-		return err.Error()
-	}
+	all := b.entries()
 	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].Kind == "access" {
-			return all[i].Reason
+		if all[i].kind == "access" {
+			return all[i].why
 		}
 	}
 	return "no entry"

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"gatehouse/internal/control"
 )
 
 // look asks all machines how they are, and notes what each has heard by now.
@@ -55,9 +53,6 @@ func (w *world) lookBox(b *box) {
 		w.listHash[b.name] = s.Grants.Hash
 	}
 	if u := s.Uplink; u != nil {
-		if acked := w.model.acked[b.name]; u.Stored > acked[u.Epoch] {
-			acked[u.Epoch] = u.Stored
-		}
 		if u.Records == 0 && u.State == "in step" && w.takenIn() {
 			w.model.hear("issuer", w.model.minds[b.name].knows)
 		}
@@ -70,37 +65,27 @@ func (w *world) lookBox(b *box) {
 			w.problems[b.name] = append(w.problems[b.name], p)
 		}
 	}
-	all, err := b.entries()
-	if err != nil {
-		return
-	}
-	w.noteEntries(b, all)
+	w.noteEntries(b)
 }
 
-// noteEntries remembers entries, and tells those that are new. Those of one
-// instant are told in the order of their words: they come from parts that do not
-// wait for each other.
-func (w *world) noteEntries(b *box, all []control.LogEntry) {
+// noteEntries remembers a gateway's entries, and tells those that are new. Those
+// of one instant are told in the order of their words: they come from parts that
+// do not wait for each other.
+func (w *world) noteEntries(b *box) {
 	seen := w.model.entries[b.name]
-	type told struct {
-		at   time.Time
-		text string
-	}
-	var fresh []told
-	for _, e := range all {
-		at := place2{e.Epoch, e.Sequence}
-		if _, again := seen[at]; !again {
-			words := strings.Fields(fmt.Sprintf("%s: %s %s %s %s %s", b.name, e.Kind, e.Outcome, e.Reason, e.Door, e.Source))
-			fresh = append(fresh, told{e.Time, strings.Join(words, " ")})
+	var fresh []entry
+	for _, e := range b.entries() {
+		if _, again := seen[e.at]; !again {
+			fresh = append(fresh, e)
 		}
-		seen[at] = e.Kind
+		seen[e.at] = e.kind
 	}
 	if !w.plan.Trace {
 		return
 	}
-	slices.SortStableFunc(fresh, func(a, b told) int { return cmp.Or(a.at.Compare(b.at), strings.Compare(a.text, b.text)) })
+	slices.SortStableFunc(fresh, func(a, b entry) int { return cmp.Or(a.time.Compare(b.time), strings.Compare(a.words, b.words)) })
 	for _, e := range fresh {
-		w.did = append(w.did, Line{w.now().Truncate(time.Second), "entry", e.text})
+		w.did = append(w.did, Line{w.now().Truncate(time.Second), "entry", b.name + ": " + e.words})
 	}
 }
 

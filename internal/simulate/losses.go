@@ -3,7 +3,6 @@ package simulate
 import (
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -150,9 +149,8 @@ func (w *world) replaceBox(b *box) {
 	}
 	b.clock.set(0, true)
 	w.model.minds[b.name] = &mind{knows: map[int]bool{}}
-	maps.DeleteFunc(w.model.acked[b.name], func(string, uint64) bool { return false })
 	w.must(b.name, b.enrol(true))
 	w.must(b.name, b.start())
 	w.lost(b.name + " is a new machine")
-	w.model.entries[b.name] = map[place2]string{}
+	w.model.entries[b.name] = map[spot]string{}
 }

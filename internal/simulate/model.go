@@ -78,26 +78,20 @@ type model struct {
 	images    map[string]*mind        // by machine and image
 	lists     map[string]map[int]bool // what a list of the registry says, by its hash
 	cards     int
-	entries   map[string]map[place2]string // by gateway: entries that were seen there
-	acked     map[string]map[string]uint64 // by gateway and epoch: entries that the registry confirmed
-	losses    []string                     // what was destroyed, in words
-}
-
-type place2 struct {
-	epoch string
-	n     uint64
+	entries   map[string]map[spot]string // by gateway: entries that were seen there
+	losses    []string                   // what was destroyed, in words
 }
 
 func newModel() *model {
 	m := &model{minds: map[string]*mind{}, images: map[string]*mind{}, lists: map[string]map[int]bool{},
-		entries: map[string]map[place2]string{}, acked: map[string]map[string]uint64{}}
+		entries: map[string]map[spot]string{}}
 	m.machine("issuer")
 	return m
 }
 
 func (m *model) machine(name string) {
 	m.minds[name] = &mind{knows: map[int]bool{}}
-	m.entries[name], m.acked[name] = map[place2]string{}, map[string]uint64{}
+	m.entries[name] = map[spot]string{}
 }
 
 // say adds a fact that a machine has heard of.
