@@ -13,8 +13,10 @@ import (
 // grant no more, and that waits until nobody's clock is needed for it.
 
 // overFor is for how long a term must be over before a list names its grant no
-// more.
-const overFor = 30 * 24 * 3600 // s
+// more. Gateways take a grant that a list lacks for one that was ended, unless its
+// term has been over for 30 days by what is surely past there, which may be behind
+// by hours.
+const overFor = 31 * 24 * 3600 // s
 
 // clockFor is how long what a gateway said of its clock counts, without being
 // carried on: it may have been off since.

@@ -47,7 +47,7 @@ func (w *world) tenancy(n int) operator.Tenancy {
 func days(n int) time.Time { return start.AddDate(0, 0, n) }
 
 // TestTermOver: a term that is over ends the tenancy as it is shown, and nothing is
-// stored. Its grant leaves the list when it has been over for 30 days by everybody's
+// stored. Its grant leaves the list when it has been over for 31 days by everybody's
 // clock, without being revoked, and comes back if that was a mistake.
 func TestTermOver(t *testing.T) {
 	w := newWorld(t)
