@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -457,5 +458,52 @@ func TestVerifyFolder(t *testing.T) {
 				t.Error("the folder was changed")
 			}
 		})
+	}
+}
+
+// TestNothingLeavesBeforeItIsDurable: bbolt shows a commit to readers before anybody
+// was told that it is on the disk. No reader, root or anchor may know of it.
+func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
+	s := &shelf{}
+	r := newRig(t, func(o *Options) { o.Anchors = s })
+	var before Status
+	var armed atomic.Bool
+	seen := make(chan string, 1)
+	look := func() string {
+		now := r.j.Status()
+		list, _, err := r.j.Entries(t.Context(), before.Position, 10)
+		tree, rootErr := r.j.Range(t.Context(), Position{before.Epoch, before.Sequence + 1})
+		r.j.anchors.soon()
+		anchored := r.j.keepAnchor(t.Context())
+		a := NewestAnchor(s.Anchors())
+		switch {
+		case err != nil || anchored != nil || len(list) > 0:
+			return fmt.Sprintf("%d entries, %v, %v", len(list), err, anchored)
+		case now.Position != before.Position || now.Root != before.Root:
+			return fmt.Sprintf("status %+v", now)
+		case rootErr == nil:
+			return fmt.Sprintf("a tree of %d", tree.Size())
+		case a.Size > before.Sequence:
+			return fmt.Sprintf("an anchor of %d", a.Size)
+		}
+		return ""
+	}
+	r.open().fault = func(point string) error {
+		if point == "committed" && armed.Swap(false) {
+			seen <- look()
+		}
+		return nil
+	}
+	r.run()
+	r.append(granted(), somebody(1))
+	r.rounds()
+	before = r.j.Status()
+	armed.Store(true)
+	r.append(granted(), somebody(2))
+	if what := <-seen; what != "" {
+		t.Errorf("seen before it is durable: %s", what)
+	}
+	if now := r.j.Status(); now.Sequence <= before.Sequence {
+		t.Errorf("status afterwards %+v", now)
 	}
 }
