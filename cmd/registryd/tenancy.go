@@ -27,6 +27,7 @@ func (c tenanciesCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	s.fillZones(all)
 	return s.print(all, func(w io.Writer) { writeTenancies(w, all) })
 }
 
@@ -71,6 +72,27 @@ func zonesOf(all []operator.Tenancy) string {
 	return " (" + zoneNamed(all[0].Zone).String() + ")"
 }
 
+// fillZones asks the front for the zones that the issuer has not heard of yet: it
+// asks only once a minute. Where the front does not answer they stay unknown.
+func (s *session) fillZones(all []operator.Tenancy) {
+	zones := map[string]string{}
+	for i := range all {
+		t := &all[i]
+		if t.Zone != "" {
+			continue
+		}
+		if _, asked := zones[t.Building]; !asked {
+			gateways, _ := s.front.Gateways(s.ctx, t.Building)
+			zone := ""
+			for _, g := range gateways {
+				zone = max(zone, g.Zone)
+			}
+			zones[t.Building] = zone
+		}
+		t.Zone = zones[t.Building]
+	}
+}
+
 // zoneNamed is a building's time zone, as its gateways say; this machine's where
 // they have not said.
 func zoneNamed(name string) *time.Location {
@@ -83,6 +105,7 @@ func zoneNamed(name string) *time.Location {
 // zoneOf is the time zone of a tenancy's building.
 func (s *session) zoneOf(tenancy string) (*time.Location, error) {
 	all, err := s.issuer.Tenancies(s.ctx, "")
+	s.fillZones(all)
 	for _, t := range all {
 		if t.ID == strings.ToLower(tenancy) {
 			return zoneNamed(t.Zone), err

@@ -5,8 +5,25 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 )
+
+// TestZonesOfTheFront: just after a start the issuer has not heard the zones; the
+// front has them stored.
+func TestZonesOfTheFront(t *testing.T) {
+	front := fakeFront(t, map[string]any{"/v1/gateways": []api.Gateway{{Place: api.Place{Building: "lane-9", Gateway: "gw1"}, Zone: "Asia/Shanghai"}}})
+	s := &session{ctx: t.Context(), front: api.NewClient(front)}
+	all := []operator.Tenancy{{Building: "lane-9"}, {Building: "lane-9", Zone: "Europe/Berlin"}}
+	if s.fillZones(all); all[0].Zone != "Asia/Shanghai" || all[1].Zone != "Europe/Berlin" {
+		t.Errorf("%+v", all)
+	}
+	s.front = api.NewClient(front + "x")
+	all[0].Zone = ""
+	if s.fillZones(all); all[0].Zone != "" {
+		t.Errorf("without a front: %+v", all)
+	}
+}
 
 // TestDaysOfTheBuilding: days are shown in the building's zone, which is named,
 // whatever zone this machine is in.

@@ -48,8 +48,9 @@ func (f *Front) show(g *gateway, s store.Gateway, now time.Time) api.Gateway {
 		Sent: v.sent, Claimed: v.hello.List, Applied: s.Applied, AppliedAt: when(s.AppliedAt),
 		SetBacks: s.SetBacks, SetBackTo: s.SetBackTo, Alarms: s.Alarms, Forks: s.Forks}
 	if !v.said.IsZero() {
-		out.Wall, out.Clock, out.Zone, out.Said = when(time.UnixMilli(v.hello.Wall).UTC()), v.hello.Clock.String(), v.hello.Zone, time.Since(v.said)
+		out.Wall, out.Clock, out.Said = when(time.UnixMilli(v.hello.Wall).UTC()), v.hello.Clock.String(), time.Since(v.said)
 	}
+	out.Zone = v.hello.Zone
 	if s.Epoch != 0 {
 		out.Epoch = fmt.Sprintf("%016x", s.Epoch)
 	}
