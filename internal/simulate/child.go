@@ -29,7 +29,11 @@ func Child(plans io.Reader, out io.Writer, dir string) {
 				t.Fatal(err)
 			}
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
-				o := bubble(t, p, dir)
+				play := bubble
+				if p.Twin == 3 {
+					play = twins
+				}
+				o := play(t, p, dir)
 				if err := enc.Encode(o); err != nil {
 					t.Error(err)
 				}

@@ -45,6 +45,9 @@ func (w *world) swipe(n [4]int) {
 		return
 	}
 	c, _ := pick(n[2], t.cards)
+	if w.plan.Twin == 2 {
+		t, c = w.otherWalker(b, t, c)
+	}
 	w.hold(b, t, c)
 }
 

@@ -15,6 +15,7 @@ type Plan struct {
 	Days     int
 	Gateways int
 	Climate  string // what may go wrong in it, in words; empty: nothing
+	Twin     int    `json:",omitempty"` // 1 and 2: runs that differ only in who walks; 3: both, and law W7
 	First    bool   `json:",omitempty"` // stop at the first breach
 	Trace    bool   `json:",omitempty"` // tell the journals' entries too
 	Events   []Event
@@ -73,6 +74,9 @@ func NewPlan(seed uint64, days int) Plan {
 	p := Plan{Seed: seed, Days: days, Gateways: 1 + dice.IntN(2)}
 	climate := climates[dice.IntN(len(climates))]
 	p.Climate = strings.Join(climate, ", ")
+	if len(climate) == 0 && dice.IntN(2) == 0 {
+		p.Twin = 3
+	}
 	all := kinds()
 	for d := range days {
 		p.day(dice, all, climate, d)

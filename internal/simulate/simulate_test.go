@@ -15,9 +15,10 @@ func calmPlan(seed uint64, days int) Plan {
 	}
 }
 
-// TestGoodWeather: days without a fault break no law, and nothing is told.
+// TestGoodWeather: days without a fault break no law, and nothing is told; and
+// whoever walks, all who may not know see the same.
 func TestGoodWeather(t *testing.T) {
-	o := bubble(t, calmPlan(1, 2), Folder())
+	o := twins(t, calmPlan(1, 1), Folder())
 	if len(o.Breaches) > 0 {
 		t.Errorf("in good weather:\n%s", o.Words())
 	}

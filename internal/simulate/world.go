@@ -35,6 +35,7 @@ type world struct {
 	did      []Line
 	doing    string // kind of the event that happens
 	breaches []Breach
+	views    map[string]string // by name: what can be seen of the house
 	lastLoss time.Duration
 	listHash map[string]string   // by gateway: the list that it applied when it was looked at last
 	problems map[string][]string // by gateway: all that its status ever showed
@@ -163,20 +164,26 @@ func run(t *testing.T, plan Plan, dir string) (out Outcome) {
 			return w.outcome()
 		}
 	}
+	if plan.Twin > 0 {
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		w.noteViews()
+	}
 	w.doing = "closing"
 	w.close()
 	return w.outcome()
 }
 
 func (w *world) outcome() Outcome {
-	o := Outcome{Seed: w.plan.Seed, Did: w.did, Breaches: w.breaches, Days: int((w.now() + 12*time.Hour) / (24 * time.Hour))}
+	o := Outcome{Seed: w.plan.Seed, Did: w.did, Breaches: w.breaches, views: w.views, Days: int((w.now() + 12*time.Hour) / (24 * time.Hour))}
 	return o
 }
 
 // Outcome is what came of a run.
 type Outcome struct {
-	Seed     uint64   `json:"seed"`
-	Plan     *Plan    `json:"-"`    // that was run
+	Seed     uint64 `json:"seed"`
+	Plan     *Plan  `json:"-"` // that was run
+	views    map[string]string
 	Days     int      `json:"days"` // simulated
 	Did      []Line   `json:"did"`
 	Breaches []Breach `json:"breaches"`
