@@ -140,12 +140,7 @@ func proven(proves bool, action, hint, message string) error {
 }
 
 // NoticeDays is how long a notice of the landlord alone runs, in days.
-func NoticeDays(h wire.House) int {
-	if h.NoticeDays == 0 {
-		return 3
-	}
-	return int(h.NoticeDays)
-}
+func NoticeDays(h wire.House) int { return keyring.NoticeDays(h) }
 
 // subject finds the tenancy that a request is about.
 func (d *Desk) subject(s *session, r Request, all map[wire.ID][]holding) (*tenancy, error) {

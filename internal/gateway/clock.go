@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/trueclock"
+	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
 )
 
@@ -157,6 +158,28 @@ func (c *clock) look() (wire.Header, bool) {
 		h.Reason, h.Count = wire.ReasonClockSet, uint64(max(maxErr.Milliseconds(), 0))
 	}
 	return h, true
+}
+
+// hear takes a signed time that can't be an old one, and reports whether it is
+// against what else tells the time.
+func (c *clock) hear(t uplink.SignedTime) (apart bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, unix := c.src.BootTime(), time.Duration(t.Unix)*time.Second
+	c.known.SaySigned(t.Epoch, at, unix, unix+t.Within+time.Second)
+	c.known.Tick(at)
+	return !c.known.Settled(at)
+}
+
+// takeBack drops what witnesses have said whose word the root has taken back.
+func (c *clock) takeBack(t wire.Trust) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range t.False {
+		if f.Role == wire.RoleWitness {
+			c.known.Retire(f.Epoch)
+		}
+	}
 }
 
 // confirm takes the machine's clock as the time, on the word of somebody on site:

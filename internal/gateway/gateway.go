@@ -374,6 +374,9 @@ func clip(name string) []byte { return []byte(name[:min(len(name), 64)]) }
 
 // pollClock asks the machine for the time, and records when trust in it changed.
 func (g *Gateway) pollClock() {
+	if r := g.keyring.Registry(); r != nil {
+		g.clock.takeBack(r.Trust)
+	}
 	h, news, err := g.clock.poll()
 	if err != nil {
 		g.o.Log.Warn().Err(err).Msg("clock")

@@ -69,9 +69,9 @@ func (g *Gateway) makeUplink(c *central) error {
 	}
 	dir := g.o.Site.path("keys")
 	trusted := func() bool { return g.clock.read().trusted }
-	c.renewer = enrol.NewRenewer(enrol.RenewerOptions{Dir: dir, Now: func() time.Time { return g.clock.read().wall }, Trusted: trusted,
+	c.renewer = enrol.NewRenewer(enrol.RenewerOptions{Dir: dir, Now: g.clock.now, Trusted: trusted,
 		Network: g.o.Network, Renewed: c.again, Log: g.o.Log, Chance: g.o.Chance})
-	judge := enrol.Broker{Dir: dir, Now: g.o.Time.Wall, Trusted: trusted, Seen: c.seen}
+	judge := enrol.Broker{Dir: dir, Now: g.clock.now, Trusted: trusted, Seen: c.seen}
 	config := mqtt.Config{Broker: c.broker, Others: g.otherBrokers, TLS: judge.TLS, Refused: c.renewer.Soon,
 		Subscribe: []string{reg.Place.Down("+"), reg.Place.House("+")}, Log: g.o.Log,
 		Will: func() mqtt.Message { return c.uplink.Will() }}
@@ -80,7 +80,7 @@ func (g *Gateway) makeUplink(c *central) error {
 		return err
 	}
 	c.uplink, err = uplink.New(uplink.Options{Link: c.link, Journal: g.journal, Keyring: g.keyring, Records: records{g.desk},
-		Key: g.gatewayKey, Clock: g.clock.stamp, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.o.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log,
+		Key: g.gatewayKey, Clock: g.clock.stamp, Fresh: g.clock.hear, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.o.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log,
 		Chance: g.o.Chance})
 	return err
 }

@@ -46,7 +46,7 @@ type adoptRow struct {
 }
 
 // SetAdopt keeps unknown cards for so many days from now (at most 60); 0 stops
-// it and erases them. Days are counted from the later of wall clock and Floor.
+// it and erases them. Days are counted by Options.Now.
 func (k *Keyring) SetAdopt(days int) error {
 	if days < 0 || days > maxAdoptDays {
 		return fmt.Errorf("adopt for %d days: want 0 to %d", days, maxAdoptDays)
@@ -167,5 +167,4 @@ func (k *Keyring) saveAdopt() error {
 	return err
 }
 
-// now never runs behind signed time.
-func (k *Keyring) now() int64 { return max(k.opts.Now().Unix(), k.floor.Load()) }
+func (k *Keyring) now() int64 { return k.opts.Now().Unix() }

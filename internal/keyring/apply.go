@@ -88,7 +88,7 @@ func (k *Keyring) judge(next *list, u Update, proved bool) (restraint, error) {
 	}
 	took := restraintOf(k.view, next, k.over.index)
 	if proved {
-		for _, id := range dropped(k.list, next, k.Floor()) {
+		for _, id := range dropped(k.list, next, k.opts.Sure()) {
 			took.Gone = append(took.Gone, hexID(id))
 		}
 		took.Gives, took.More = nil, 0

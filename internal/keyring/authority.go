@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
@@ -43,7 +44,9 @@ func (k *Keyring) SetTrust(envelope []byte) error {
 	}
 	next := *r
 	next.Trust, next.TrustEnvelope = t, bytes.Clone(envelope)
-	return k.setRegistry(&next, TrustFile, envelope)
+	err = k.setRegistry(&next, TrustFile, envelope)
+	k.takeBack()
+	return err
 }
 
 // follows reports whether a document is the one in force; an error, that it is
@@ -84,31 +87,41 @@ func (k *Keyring) setRegistry(next *Registry, file string, envelope []byte) erro
 	return nil
 }
 
-// RaiseFloor takes a time that a witness has signed, unix s. It waits for no
-// disk: Run writes it, at most once an hour, and Close.
-func (k *Keyring) RaiseFloor(unix int64) {
-	k.time.hear(unix)
-	k.raiseFloor(unix)
+// RaiseFloor takes a time that a witness has signed, unix s, with the epoch of its
+// key. It waits for no disk: Run writes it, at most once an hour, and Close.
+func (k *Keyring) RaiseFloor(unix int64, epoch uint64) {
+	k.raiseFloor(wire.RoleEpoch{Role: wire.RoleWitness, Epoch: epoch}, unix)
+	k.time.hear(unix, k.own())
 }
 
+// own is the machine's own clock, in s.
+func (k *Keyring) own() int64 { return int64(k.opts.Elapsed() / time.Second) }
+
 // hearList takes the time of a list: all of it from the landlord, and from a
-// registry no more than a day beyond what a witness has said. A time to come ends
-// what ends before it, for good, so no issuer's key alone may say it.
+// registry no more than a day beyond what a witness has said.
 func (k *Keyring) hearList(l *list) {
 	issued := int64(l.manifest.Issued)
 	if k.registry.Load() != nil {
 		issued = k.time.hearList(issued)
 	}
-	k.raiseFloor(issued)
+	k.raiseFloor(wire.RoleEpoch{Role: wire.RoleIssuer, Epoch: l.signer.Epoch}, issued)
 }
 
-func (k *Keyring) raiseFloor(unix int64) {
-	for {
-		floor := k.floor.Load()
-		if unix <= floor || k.floor.CompareAndSwap(floor, unix) {
-			return
-		}
+func (k *Keyring) raiseFloor(by wire.RoleEpoch, unix int64) {
+	k.floors.raise(by, unix)
+}
+
+// takeBack drops the time that keys have signed whose word the root has taken
+// back. Callers hold mu.
+func (k *Keyring) takeBack() {
+	r := k.registry.Load()
+	if r == nil || !k.floors.drop(func(by wire.RoleEpoch) bool { return r.Trust.IsFalse(by.Role, by.Epoch) }) {
+		return
 	}
+	k.time.lower(k.floors.highest(wire.RoleWitness))
+	m := k.marks
+	m.Floor, m.Floors, m.witnessedMarks = k.floors.top.Load(), k.floors.marks(), k.time.marks()
+	k.saveMarks(m)
 }
 
 // floorEvery is how far the floor on disk may be behind: a card lives longer
@@ -118,9 +131,9 @@ const floorEvery = 60 * 60 // s
 // saveFloor writes the floor where it is ahead of the file by so much. Callers
 // hold mu.
 func (k *Keyring) saveFloor(ahead int64) {
-	if floor := k.floor.Load(); floor >= k.marks.Floor+ahead {
+	if floor := k.floors.top.Load(); floor >= k.marks.Floor+ahead {
 		m := k.marks
-		m.Floor, m.witnessedMarks = floor, k.time.marks()
+		m.Floor, m.Floors, m.witnessedMarks = floor, k.floors.marks(), k.time.marks()
 		k.saveMarks(m)
 	}
 }

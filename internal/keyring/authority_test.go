@@ -127,8 +127,8 @@ func TestOtherAuthority(t *testing.T) {
 func TestRaiseFloor(t *testing.T) {
 	k, _ := enrolled(t)
 	now := issuedAt.Unix()
-	k.RaiseFloor(now)
-	k.RaiseFloor(now - 5)
+	k.RaiseFloor(now, 0)
+	k.RaiseFloor(now-5, 0)
 	if k.Floor() != now {
 		t.Fatalf("floor %d", k.Floor())
 	}
@@ -142,15 +142,15 @@ func TestRaiseFloor(t *testing.T) {
 		t.Fatal("the first is not written")
 	}
 	for i := range int64(floorEvery) {
-		k.RaiseFloor(now + i)
+		k.RaiseFloor(now+i, 0)
 		if tend() != now {
 			t.Fatal("written twice within an hour")
 		}
 	}
-	if k.RaiseFloor(now + floorEvery); tend() != now+floorEvery {
+	if k.RaiseFloor(now+floorEvery, 0); tend() != now+floorEvery {
 		t.Fatal("not written after an hour")
 	}
-	k.RaiseFloor(now + floorEvery + 7)
+	k.RaiseFloor(now+floorEvery+7, 0)
 	if k = restarted(t, k); k.Floor() != now+floorEvery+7 {
 		t.Fatalf("after a restart: %d", k.Floor())
 	}
@@ -246,7 +246,7 @@ func TestLimit(t *testing.T) {
 			apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(n, 0, nil)...))
 			for i, s := range steps {
 				k = restarted(t, k)
-				k.RaiseFloor(issuedAt.Add(s.after).Unix())
+				k.RaiseFloor(issuedAt.Add(s.after).Unix(), 0)
 				u := listOf(t, uint64(i)+2, issuedAt.Add(s.after), nil, 1, s.rows...)
 				if s.second != 0 {
 					u.Second = secondFor(t, u, s.second)

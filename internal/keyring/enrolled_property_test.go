@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
@@ -40,6 +41,7 @@ type town struct {
 	cards    map[wire.ID][]wire.CredentialID // of each grant
 	touched  map[wire.ID]bool                // grants that somebody stopped
 	numbers  uint64                          // for ids, cards and lines
+	elapsed  time.Duration                   // by the gateways' own clocks
 }
 
 func newTown(t *testing.T, dir string) *town {
@@ -48,10 +50,22 @@ func newTown(t *testing.T, dir string) *town {
 	for i, name := range []string{"gate-a", "gate-b"} {
 		folder := filepath.Join(dir, name)
 		enrol(t, folder, name, true)
-		w.keyrings[i] = openEnrolled(t, folder)
+		w.keyrings[i] = w.open(folder)
 		w.gates[i] = newModelGate(name, lineOf(w.next()))
 	}
 	return w
+}
+
+// open opens a keyring whose own clock goes on by more than the days of a notice
+// whenever it is asked: here every notice has run.
+func (w *town) open(dir string) *Keyring {
+	k := openEnrolled(w.t, dir)
+	k.opts.Elapsed = func() time.Duration {
+		w.elapsed += 4 * day
+		return w.elapsed
+	}
+	k.refresh()
+	return k
 }
 
 func (w *town) next() uint64 {
@@ -246,7 +260,8 @@ func (w *town) bring(t *rapid.T, i int, l *modelList) {
 
 func (w *town) restart(t *rapid.T) {
 	i := anyGate(t)
-	w.keyrings[i] = restarted(w.t, w.keyrings[i])
+	must(w.t, w.keyrings[i].Close())
+	w.keyrings[i] = w.open(filepath.Dir(w.keyrings[i].opts.Dir))
 }
 
 func (w *town) folders(i int) (grants, backup string) {
@@ -273,7 +288,7 @@ func (w *town) setBack(t *rapid.T) {
 	must(w.t, w.keyrings[i].Close())
 	must(w.t, os.RemoveAll(grants))
 	must(w.t, os.CopyFS(grants, os.DirFS(backup)))
-	w.keyrings[i] = openEnrolled(w.t, filepath.Dir(grants))
+	w.keyrings[i] = w.open(filepath.Dir(grants))
 	w.gates[i] = w.backups[i].copy()
 	w.check(t)
 	w.renew(t, i)

@@ -113,9 +113,18 @@ func openWith(t testing.TB, dir string, change func(*Options)) *Keyring {
 	if keys.Registry == nil { // a key that is missing, a house whose issuer is gone: the keyring goes on
 		t.Fatal(err)
 	}
-	o := Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: keys, Log: zerolog.Nop(), Now: func() time.Time { return issuedAt }}
+	// Time passes here as a witness says, on the machine's own clock too.
+	var k *Keyring
+	floor := func() int64 {
+		if k == nil {
+			return 0
+		}
+		return k.Floor()
+	}
+	o := Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: keys, Log: zerolog.Nop(), Now: func() time.Time { return issuedAt },
+		Sure: floor, Elapsed: func() time.Duration { return time.Duration(floor()) * time.Second }}
 	change(&o)
-	k, err := Open(o)
+	k, err = Open(o)
 	must(t, err)
 	t.Cleanup(func() { k.Close() })
 	return k

@@ -64,7 +64,7 @@ type Keyring struct {
 	opts     Options
 	daily    daily
 	grants   atomic.Pointer[access.Grants]
-	floor    atomic.Int64
+	floors   floors
 	time     witnessed
 	building atomic.Pointer[BuildingKey] // nil: none yet
 	registry atomic.Pointer[Registry]    // nil: a house by itself
@@ -172,6 +172,9 @@ func (k *Keyring) Run(ctx context.Context) error {
 			k.mu.Lock()
 			k.tendAdopt()
 			k.saveFloor(floorEvery)
+			if k.age() {
+				k.refresh()
+			}
 			k.writeRecords()
 			if k.list != nil {
 				_ = k.store(k.list) // logged there, tried again in a minute
@@ -203,7 +206,7 @@ func (k *Keyring) Close() error {
 func (k *Keyring) Grants() *access.Grants { return k.grants.Load() }
 
 // Floor returns the highest signed time ever believed, unix s; 0 for none.
-func (k *Keyring) Floor() int64 { return k.floor.Load() }
+func (k *Keyring) Floor() int64 { return k.floors.top.Load() }
 
 // Labels returns the landlord's own labels by grant.
 func (k *Keyring) Labels() map[wire.ID]string {

@@ -31,20 +31,25 @@ const (
 
 // removal says from which tenancies lists have taken something, and when.
 type removal struct {
-	At        int64   `json:"at"` // witnessed time
+	At        int64   `json:"at"` // s of the machine's own clock
 	Tenancies []hexID `json:"tenancies"`
 }
 
+// lately reports whether it was within the day before now, by the own clock. One
+// to come was written by a program that counted otherwise.
+func (r removal) lately(now int64) bool { return r.At > now-dayOfTime && r.At <= now }
+
 // limit counts the tenancies that lose something by next, with those that lists
 // of the day before took from, and asks for a second signature where they are too
-// many. The day is one of witnessed time: an issuer says of what time its list
-// is, and a thief would say that years have passed.
+// many. The day is one of the machine's own clock: issuer and witness say of what
+// time a list is, and a thief would say that years have passed.
 func (k *Keyring) limit(next *list, took restraint, second []byte, proved bool) error {
 	if k.registry.Load() == nil || k.list == nil {
 		return nil
 	}
-	now, days := k.time.now(), k.time.days()
-	lost, lately := k.losses(next, took, now, proved), k.marks.lately(now)
+	now, own := k.opts.Sure(), k.own()
+	days := k.time.days(own)
+	lost, lately := k.losses(next, took, now, proved), k.marks.lately(own)
 	for id := range lately {
 		delete(lost, id) // it has counted today
 	}
@@ -59,7 +64,7 @@ func (k *Keyring) limit(next *list, took restraint, second []byte, proved bool) 
 		return nil
 	}
 	if err := k.checkSecond(next, second); err != nil {
-		k.time.refuse()
+		k.time.refuse(own)
 		return fmt.Errorf("%w: it takes from %d of %d tenancies within %d days: %w", ErrSecondNeeded, sum, len(open), days, err)
 	}
 	next.removed = nil // two have answered for them
@@ -71,7 +76,7 @@ func (m marks) lately(now int64) map[wire.ID]bool {
 	ids := make(map[wire.ID]bool)
 	for _, r := range m.Removed {
 		for _, id := range r.Tenancies {
-			if r.At > now-dayOfTime {
+			if r.lately(now) {
 				ids[wire.ID(id)] = true
 			}
 		}
@@ -88,11 +93,18 @@ func (k *Keyring) losses(next *list, took restraint, now int64, proved bool) map
 	if !proved {
 		next, limits = k.list, k.limits.and(took)
 	}
+	// A notice was given at the building, so its end is no loss by the list, whether
+	// its days have passed here or not.
+	before := k.view
+	if k.settleNotices() {
+		before, _ = k.combine(k.listed(), k.over.index, k.limits)
+		defer k.age()
+	}
 	counts, _ := masked(next, over)
 	after, _ := k.combine(counts, over, limits)
-	same := sameDoors(k.list, next) && k.view.grants.Bits() == after.grants.Bits()
-	differs := func(i int) bool { return !same || k.view.grants.Bucket(i) != after.grants.Bucket(i) }
-	return Losses(k.view.contents(differs), after.contents(differs), now)
+	same := sameDoors(k.list, next) && before.grants.Bits() == after.grants.Bits()
+	differs := func(i int) bool { return !same || before.grants.Bucket(i) != after.grants.Bucket(i) }
+	return Losses(before.contents(differs), after.contents(differs), now)
 }
 
 // contents returns what opens, in some buckets (nil: in all).

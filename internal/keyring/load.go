@@ -228,6 +228,7 @@ func (k *Keyring) combine(l *list, over map[wire.ID]bool, limits restraint) (vie
 // refresh puts in force what the list and the records together say. Callers
 // hold mu.
 func (k *Keyring) refresh() {
+	k.age()
 	v, left := k.combine(k.listed(), k.over.index, k.limits)
 	if k.list == nil && k.lost {
 		v.grants = v.grants.Incomplete()

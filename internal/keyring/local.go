@@ -35,6 +35,8 @@ type marks struct {
 	Signer    *signer   `json:"signer,omitempty"`   // of that list
 	Gateways  []hexHash `json:"gateways,omitempty"` // keys of siblings that were removed from the building
 	Removed   []removal `json:"removed,omitempty"`  // from whom lists of the last day took something
+	// Floors has the highest signed time of each key's epoch.
+	Floors []floorMark `json:"floors,omitempty"`
 	witnessedMarks
 }
 
@@ -62,19 +64,18 @@ func (k *Keyring) marksAfter(l *list) marks {
 	if m.rank() == l.rank() && wire.Hash(m.Hash) == l.hash {
 		return m
 	}
-	k.time.caughtUp()
-	m.Floor, m.witnessedMarks = k.floor.Load(), k.time.marks()
+	own := k.own()
+	k.time.caughtUp(own)
+	m.Floor, m.Floors, m.witnessedMarks = k.floors.top.Load(), k.floors.marks(), k.time.marks()
 	m.Epoch, m.Version, m.Hash, m.Signer = l.signer.Epoch, l.manifest.Version, hexHash(l.hash), nil
 	for _, key := range k.issuers() {
 		if m.Authority != "" && key.Epoch == l.signer.Epoch && wire.IDOf(key.Public) == l.signer.KeyID {
 			m.Signer = &signer{hexHash(key.Public), key.Epoch}
 		}
 	}
-	m.Removed = slices.DeleteFunc(slices.Clone(m.Removed), func(r removal) bool {
-		return r.At <= m.At-dayOfTime
-	})
+	m.Removed = slices.DeleteFunc(slices.Clone(m.Removed), func(r removal) bool { return !r.lately(own) })
 	if len(l.removed) > 0 {
-		r := removal{At: m.At}
+		r := removal{At: own}
 		for _, id := range l.removed {
 			r.Tenancies = append(r.Tenancies, hexID(id))
 		}
@@ -122,8 +123,9 @@ func (k *Keyring) readLocal() {
 	k.over.add(idsOf(k.limits.Gone)...)
 	k.read(labelsFile, &k.labels)
 	k.read(adoptFile, &k.adopt)
-	k.raiseFloor(k.marks.Floor)
+	k.floors.load(k.marks.Floors, k.marks.Floor)
 	k.time.load(k.marks.witnessedMarks)
+	k.takeBack()
 }
 
 func (k *Keyring) read(name string, v any) {

@@ -49,7 +49,8 @@ func anyLive(rows []access.Record) bool {
 // A check-in is settled when its grant is named, in whatever state, or known to
 // be over; a bind, when the credential is named under its grant; an end, when
 // nothing of the grant can come back; the rest, by the list having seen them,
-// since its word on states and terms is the later one. Nothing is settled before
+// since its word on states and terms is the later one; a notice not before its days
+// have passed, or the list's date would shorten them. Nothing is settled before
 // the check-in of its grant: alone that would open a grant that is over.
 func settle(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, records []*held) (left, done []*held) {
 	if l == nil {
@@ -66,7 +67,7 @@ func settle(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, re
 		}
 	}
 	for _, h := range records {
-		if !h.seenIn(seen) || arriving[h.Change.Grant] || !agrees(&h.Change, rows[h.Change.Grant]) {
+		if !h.seenIn(seen) || arriving[h.Change.Grant] || h.young || !agrees(&h.Change, rows[h.Change.Grant]) {
 			left = append(left, h)
 		} else {
 			done = append(done, h)
@@ -116,7 +117,8 @@ func (w *lastWord) result() (at, value uint32, said bool) {
 const (
 	cardOpens   = 1
 	cardStopped = 2
-	noEnd       = math.MaxUint32 // disputed or withdrawn
+	noEnd       = math.MaxUint32     // disputed or withdrawn
+	notYet      = math.MaxUint32 - 1 // its days have not passed
 )
 
 // words are the changes of one grant.
@@ -124,6 +126,7 @@ type words struct {
 	checkIns, binds []*wire.Change
 	ended           bool
 	end             lastWord
+	young           uint32 // when the last notice ends it
 	cards           map[wire.CredentialID]*lastWord
 }
 
@@ -137,7 +140,8 @@ func (w *words) add(h *held) {
 	case wire.OpEnd:
 		w.ended = true
 	case wire.OpNotice:
-		w.end.say(line, c.At, c.Until)
+		w.end.say(line, c.At, h.ends())
+		w.young = c.Until
 	case wire.OpDispute, wire.OpWithdraw:
 		w.end.say(line, c.At, noEnd)
 	case wire.OpSuspend, wire.OpResume:
@@ -196,9 +200,9 @@ func (w *words) change(r *access.Record, listed, live bool) {
 	}
 	if _, end, said := w.end.result(); said {
 		switch {
-		case end != noEnd && (r.Until == 0 || end < r.Until):
+		case end < notYet && (r.Until == 0 || end < r.Until):
 			r.Until = end
-		case end == noEnd && listed:
+		case end == noEnd && listed, end == notYet && listed && r.Until == w.young:
 			r.Until = 0
 		}
 	}
@@ -321,9 +325,18 @@ func (p position) line() position { return position{p.Gateway, p.Line, 0} }
 type held struct {
 	Local
 	also      []position // where the same change stood before its gateway numbered anew
-	since     int64      // witnessed time at which it came
+	kept      int64      // since when, in s of the machine's own clock; 0: not known
+	young     bool       // a notice whose days have not passed since: it ends nothing yet
 	unwritten bool       // in force, and on no disk yet
 	stored    bool       // at the registry, as this run knows
+}
+
+// ends is when a notice ends its grant.
+func (h *held) ends() uint32 {
+	if h.young {
+		return notYet
+	}
+	return h.Change.Until
 }
 
 func (h *held) place() position { return position{h.Gateway, h.Record.Line, h.Record.Number} }

@@ -30,7 +30,7 @@ type recordRow struct {
 	Envelope []byte     `json:"envelope"`
 	Entered  bool       `json:"entered"`
 	Also     []position `json:"also,omitempty"`
-	Since    int64      `json:"since,omitempty"`
+	Kept     int64      `json:"kept,omitempty"`
 }
 
 func (k *Keyring) recordFile(h *held) string {
@@ -47,7 +47,7 @@ func (k *Keyring) writeRecord(h *held) error {
 	if err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
-	row, err := json.Marshal(recordRow{h.Gateway, record, h.Envelope, h.Entered, h.also, h.since})
+	row, err := json.Marshal(recordRow{h.Gateway, record, h.Envelope, h.Entered, h.also, h.kept})
 	if err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
@@ -147,7 +147,7 @@ func (k *Keyring) readRecord(path string) (*held, error) {
 	if err := json.Unmarshal(body, &row); err != nil {
 		return nil, fmt.Errorf("read %s: %w: %w", path, durable.ErrDamaged, err)
 	}
-	h := &held{Local: Local{Gateway: row.Gateway, Envelope: row.Envelope, Entered: row.Entered}, also: row.Also, since: row.Since}
+	h := &held{Local: Local{Gateway: row.Gateway, Envelope: row.Envelope, Entered: row.Entered}, also: row.Also, kept: row.Kept}
 	if err := wire.Decode(row.Record, &h.Record); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}

@@ -37,7 +37,7 @@ func (k *Keyring) AddLocal(l Local) error {
 	if err := k.checkLocal(l); err != nil {
 		return fmt.Errorf("add record: %w", err)
 	}
-	h := &held{Local: l.clone(), since: k.time.now()}
+	h := &held{Local: l.clone(), kept: k.own()}
 	if old := k.find(l.Gateway, l.Record.ID); old != nil {
 		return k.addAgain(old, h)
 	}
@@ -94,7 +94,7 @@ func (k *Keyring) addAgain(old, h *held) error {
 	if old.place() == h.place() || slices.Contains(old.also, h.place()) {
 		return nil
 	}
-	h.Change, h.Entered, h.since = old.Change, old.Entered || h.Entered, old.since
+	h.Change, h.Entered, h.kept = old.Change, old.Entered || h.Entered, old.kept
 	h.also = append(slices.Clone(old.also), old.place())
 	if n := len(h.also); n > maxAlso {
 		h.also = h.also[n-maxAlso:]
@@ -355,17 +355,17 @@ func (k *Keyring) dropRecords(of func(gateway string) bool) bool {
 	return dropped
 }
 
-// overdue counts siblings' records that no list has settled within a day of
-// witnessed time, by gateway: the registry can't read what is sealed to it, or
+// overdue counts siblings' records that no list has settled within a day of the
+// own clock, by gateway: the registry can't read what is sealed to it, or
 // refuses it, and nobody here can tell.
 func (k *Keyring) overdue() map[string]int {
 	n := make(map[string]int)
-	now := k.time.now()
+	now := k.own()
 	for _, h := range k.left {
-		if h.since == 0 { // it came before any witness was heard
-			h.since = now
+		if h.kept == 0 { // an earlier program kept it
+			h.kept = now
 		}
-		if h.Gateway != k.registry.Load().Place.Gateway && now > h.since+dayOfTime {
+		if h.Gateway != k.registry.Load().Place.Gateway && !h.young && now > h.kept+dayOfTime {
 			n[h.Gateway]++
 		}
 	}

@@ -3,8 +3,10 @@ package keyring
 import "sync"
 
 // witnessed is the time that a witness has signed, in unix s, apart from what
-// lists say. An issuer's key alone can't move it: days are counted by it, and a
-// list raises the floor by a day beyond it at most. It waits for no disk.
+// lists say: an issuer's key alone can't move it. And it is for how long no witness
+// was heard, in s of the machine's own clock (Options.Elapsed): no signature can
+// move that, so a thief of both keys gains no days of removals. It waits for no
+// disk.
 type witnessed struct {
 	mu sync.Mutex
 	witnessedMarks
@@ -12,9 +14,15 @@ type witnessed struct {
 
 // witnessedMarks is what is kept of it on disk.
 type witnessedMarks struct {
-	At int64 `json:"witnessed,omitempty"` // highest; where no witness was heard yet, of the first list; 0: none
-	// A gateway that was away missed the lists of those days, and one that has
-	// refused a list goes on missing it. Both may take a share for each day since.
+	At     int64   `json:"witnessed,omitempty"` // highest; where no witness was heard yet, of the first list; 0: none
+	Absent absence `json:"absent,omitzero"`
+}
+
+// absence says when lists may have been missed, in s of the machine's own clock. A
+// gateway that was away missed those of that time, and one that has refused a list
+// goes on missing it. Both may take a share for each day since.
+type absence struct {
+	Heard   int64 `json:"heard,omitempty"`   // a witness, last
 	Left    int64 `json:"left,omitempty"`    // before the last absence of more than a day
 	Back    int64 `json:"back,omitempty"`    // when it was over
 	Refused int64 `json:"refused,omitempty"` // since when a list waits
@@ -32,19 +40,23 @@ func (w *witnessed) marks() witnessedMarks {
 	return w.witnessedMarks
 }
 
-func (w *witnessed) now() int64 { return w.marks().At }
-
-// hear takes a time that a witness has signed.
-func (w *witnessed) hear(unix int64) {
+// hear takes a time that a witness has signed, at a second of the own clock.
+func (w *witnessed) hear(unix, own int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if unix <= w.At {
-		return
+	w.At = max(w.At, unix)
+	a := &w.Absent
+	if a.Heard > 0 && own-a.Heard > dayOfTime {
+		a.Left, a.Back = a.since(a.Heard), own
 	}
-	if w.At > 0 && unix-w.At > dayOfTime {
-		w.Left, w.Back = w.since(), unix
-	}
-	w.At = unix
+	a.Heard = max(a.Heard, own)
+}
+
+// lower takes back what a false key has said.
+func (w *witnessed) lower(unix int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.At = min(w.At, unix)
 }
 
 // hearList takes the time of a list and returns how much of it is believed. The
@@ -60,33 +72,35 @@ func (w *witnessed) hearList(issued int64) int64 {
 
 // since is from when on lists may have been missed. An absence counts for a day
 // after it: by then the lists of that time are here, or one was refused.
-func (w *witnessed) since() int64 {
+func (a absence) since(own int64) int64 {
 	switch {
-	case w.Refused != 0:
-		return w.Refused
-	case w.Back != 0 && w.At < w.Back+dayOfTime:
-		return w.Left
+	case a.Refused != 0:
+		return a.Refused
+	case a.Back != 0 && own < a.Back+dayOfTime:
+		return a.Left
+	case a.Heard != 0:
+		return a.Heard
 	}
-	return w.At
+	return own
 }
 
 // days are those of which the next list may bring the changes, at least 1.
-func (w *witnessed) days() int {
+func (w *witnessed) days(own int64) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return 1 + int((w.At-w.since())/dayOfTime)
+	return 1 + int(max(own-w.Absent.since(own), 0)/dayOfTime)
 }
 
 // refuse notes that a list waits.
-func (w *witnessed) refuse() {
+func (w *witnessed) refuse(own int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.Refused = w.since()
+	w.Absent.Refused = max(w.Absent.since(own), 1)
 }
 
-// caughtUp notes that a list is in force.
-func (w *witnessed) caughtUp() {
+// caughtUp notes that a list is in force: what was missed until now is here.
+func (w *witnessed) caughtUp(own int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.Left, w.Back, w.Refused = 0, 0, 0
+	w.Absent = absence{Heard: max(w.Absent.Heard, own)}
 }

@@ -23,7 +23,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 		return err
 	}
 	now := time.Now()
-	a.takeTime(k, now)
+	a.takeTime(k, p.Epoch, now)
 	a.newest(k, now)
 	if k.Nonce != a.nonce || a.nonce == (wire.Nonce{}) {
 		return nil

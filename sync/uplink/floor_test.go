@@ -16,8 +16,8 @@ type floorRing struct {
 	floor, signed int64 // unix s
 }
 
-func (r *floorRing) Floor() int64          { return r.floor }
-func (r *floorRing) RaiseFloor(unix int64) { r.floor = max(r.floor, unix) }
+func (r *floorRing) Floor() int64                    { return r.floor }
+func (r *floorRing) RaiseFloor(unix int64, _ uint64) { r.floor = max(r.floor, unix) }
 func (r *floorRing) Status() keyring.Status {
 	return keyring.Status{} // no list: its time is far in the past
 }
@@ -53,7 +53,7 @@ func TestFarTime(t *testing.T) {
 			a := &actor{o: Options{Keyring: ring, Clock: func() journal.Stamp { return stamp }}}
 			a.heardFirst = start.Add(-time.Hour)
 			for _, at := range c.times {
-				if err := a.hearTime(start.Unix()+at, start); err != nil && !errors.Is(err, errFarTime) {
+				if err := a.hearTime(start.Unix()+at, 1, start); err != nil && !errors.Is(err, errFarTime) {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
@@ -74,13 +74,13 @@ func TestFarTimeAtTheStart(t *testing.T) {
 	ring := &floorRing{floor: start.Unix(), signed: start.Unix() - 1000}
 	a := &actor{o: Options{Keyring: ring, Clock: func() journal.Stamp { return journal.Stamp{} }}}
 	ahead := start.Unix() + 30*24*60*60
-	if err := a.hearTime(ahead, start); !errors.Is(err, errFarTime) || ring.floor != start.Unix() {
+	if err := a.hearTime(ahead, 1, start); !errors.Is(err, errFarTime) || ring.floor != start.Unix() {
 		t.Errorf("at the start: %v", err)
 	}
-	if err := a.hearTime(start.Unix()+3600, start); err != nil {
+	if err := a.hearTime(start.Unix()+3600, 1, start); err != nil {
 		t.Errorf("an hour ahead: %v", err)
 	}
-	if err := a.hearTime(ahead, start.Add(settleFor)); err != nil || ring.floor != ahead {
+	if err := a.hearTime(ahead, 1, start.Add(settleFor)); err != nil || ring.floor != ahead {
 		t.Errorf("later: %v", err)
 	}
 }

@@ -39,7 +39,11 @@ type ring struct {
 func (k *ring) Registry() *keyring.Registry { k.mu.Lock(); defer k.mu.Unlock(); return k.reg }
 func (k *ring) Status() keyring.Status      { k.mu.Lock(); defer k.mu.Unlock(); return k.status }
 func (k *ring) Floor() int64                { k.mu.Lock(); defer k.mu.Unlock(); return k.floor }
-func (k *ring) RaiseFloor(unix int64)       { k.mu.Lock(); defer k.mu.Unlock(); k.floor = max(k.floor, unix) }
+func (k *ring) RaiseFloor(unix int64, _ uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.floor = max(k.floor, unix)
+}
 
 func (k *ring) open(envelope []byte) (m wire.Manifest, hash wire.Hash, err error) {
 	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: k.reg.Place.Building}, k.issuer)

@@ -37,6 +37,9 @@ type session struct {
 	link      <-chan struct{} // closed when up changes
 	upSince   time.Time
 	nonce     wire.Nonce
+	nonceAt   time.Duration // CLOCK_BOOTTIME when it was first sent
+	answered  wire.Nonce    // the last one that was
+	apart     bool          // the answer's time was against what the gateway knows
 	ready     bool          // the hello was answered, and both ends agree
 	named     uint64        // epoch that the answer must be of
 	greetDue  time.Time     // the next hello
@@ -97,7 +100,7 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 		a.greetAgain(now)
 	}
 	if a.greetWait == 0 {
-		a.nonce = a.u.newNonce()
+		a.nonce, a.nonceAt = a.u.newNonce(), a.bootTime()
 	}
 	a.sayHello(ctx)
 	a.publish(ctx, wire.TypeStatus, a.place.Status(), wire.Status{Nonce: a.nonce, Online: true})
@@ -199,7 +202,7 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 		a.resume(ctx, at, own)
 		a.ready = true
 		a.takeLists(true, now)
-		a.greetDue, a.greetWait = now.Add(greetEvery), 0
+		a.greetDue, a.greetWait = now.Add(a.greetNext()), 0
 		a.saver.save(k)
 	}
 }

@@ -53,7 +53,7 @@ type Keyring interface {
 	ShareBuildingKey(kem []byte, address string) ([]byte, error)
 	TakeBuildingKey(sealed []byte) error
 	Floor() int64
-	RaiseFloor(unix int64)
+	RaiseFloor(unix int64, epoch uint64) // a time that a witness of that epoch has signed
 }
 
 // Pending is a tenancy record that the registry has not stored yet.
@@ -77,22 +77,26 @@ type Records interface {
 	Siblings() [][]byte                         // envelopes of siblings' that no list has settled, in order
 }
 
-// Options of an Uplink. Records, Checkpoint, Software, Zone and Batch may be missing.
+// Options of an Uplink. Records, Fresh, Checkpoint, Software, Zone and Batch may be
+// missing.
 type Options struct {
-	Link       Link
-	Journal    *journal.Journal
-	Keyring    Keyring
-	Records    Records
-	Key        ed25519.PrivateKey   // the gateway's
-	Clock      func() journal.Stamp // for the hello; never for a decision
-	Checkpoint string               // file of the newest cosigned checkpoint
-	Software   string               // version, at most 64 bytes
-	Zone       string               // time zone of the building
-	Batch      int                  // entries of a message at most; 0: 700
-	Roll       time.Duration        // between two rolls, roughly; 0: 10 minutes
-	Borrow     time.Duration        // how long a gateway without a list waits for its siblings'; 0: 10 minutes
-	Spread     func(time.Duration)  // what the registry wishes for the wait before the next reconnect; nil: nobody minds
-	Formats    uint64               // wire formats that it speaks, 1 to this one; 0: all that this program knows
+	Link    Link
+	Journal *journal.Journal
+	Keyring Keyring
+	Records Records
+	Key     ed25519.PrivateKey   // the gateway's
+	Clock   func() journal.Stamp // for the hello; never for a decision
+	// Fresh takes a signed time that can't be an old one, and reports whether it is
+	// against what the gateway knows; then the registry is asked again soon.
+	Fresh      func(SignedTime) (apart bool)
+	Checkpoint string              // file of the newest cosigned checkpoint
+	Software   string              // version, at most 64 bytes
+	Zone       string              // time zone of the building
+	Batch      int                 // entries of a message at most; 0: 700
+	Roll       time.Duration       // between two rolls, roughly; 0: 10 minutes
+	Borrow     time.Duration       // how long a gateway without a list waits for its siblings'; 0: 10 minutes
+	Spread     func(time.Duration) // what the registry wishes for the wait before the next reconnect; nil: nobody minds
+	Formats    uint64              // wire formats that it speaks, 1 to this one; 0: all that this program knows
 	// Chance returns a time by chance below a limit above 0, so that a city does
 	// not speak at once; nil: any.
 	Chance func(limit time.Duration) time.Duration

@@ -1,0 +1,135 @@
+package keyring
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// machine is the own clock of a gateway, and what is sure to it.
+type machine struct {
+	own  time.Duration
+	sure int64
+}
+
+// on gives an open keyring the clocks of a machine.
+func (m *machine) on(k *Keyring) *Keyring {
+	k.opts.Elapsed, k.opts.Sure = func() time.Duration { return m.own }, func() int64 { return m.sure }
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.refresh()
+	return k
+}
+
+// tend does what Run does each minute.
+func tend(k *Keyring) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.age() {
+		k.refresh()
+	}
+}
+
+// TestNoticeRunsItsDays: a notice whose date a wrong clock has put into the past
+// ends nobody before its days have passed on the machine's own clock, over a
+// restart, over a new number, and with the image of a day before put back; at a
+// sibling neither, since it heard of it.
+func TestNoticeRunsItsDays(t *testing.T) {
+	for _, by := range []string{"gate-a", "gate-b"} {
+		k, _ := enrolled(t)
+		m := &machine{own: 100 * day}
+		m.on(k)
+		apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
+		past := change(wire.OpNotice, 1, 20)
+		past.Until = uint32(issuedAt.Add(-time.Hour).Unix())
+		must(t, k.AddLocal(local(t, k, by, 5, 1, 9, past)))
+		for range 2*24 + 23 {
+			m.own += time.Hour
+			tend(k)
+			want(t, k, credential(1), access.ReasonGranted)
+		}
+		k = m.on(restarted(t, k))
+		want(t, k, credential(1), access.ReasonGranted)
+		listed := row(1, 1)
+		listed.Until = past.Until
+		apply(t, k, listOf(t, 2, issuedAt, seenBy(by, 1), 1, listed)) // the registry took the date as it stands
+		want(t, k, credential(1), access.ReasonGranted)
+		if n := k.Status().Overdue; len(n) != 0 {
+			t.Errorf("a list has it, and it is overdue: %v", n)
+		}
+		must(t, k.AddLocal(local(t, k, by, 6, 1, 9, past))) // numbered anew it is no younger
+		m.own -= day                                        // the machine's clock as an older image has it
+		k = m.on(restarted(t, k))
+		want(t, k, credential(1), access.ReasonGranted)
+		m.own += day + time.Hour
+		tend(k)
+		want(t, k, credential(1), access.ReasonExpired)
+	}
+}
+
+// TestNoticeIsNoLoss: a list that says what notices of the building said needs no
+// second signature, though their days have not passed here.
+func TestNoticeIsNoLoss(t *testing.T) {
+	k, _ := enrolled(t)
+	m := &machine{own: 100 * day, sure: issuedAt.Unix()}
+	m.on(k)
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(9, 0, nil)...))
+	end := uint32(issuedAt.Add(3 * day).Unix())
+	rows := tenants(9, 0, nil)
+	for i := range 9 {
+		c := change(wire.OpNotice, byte(i+1), 20)
+		c.Grant, c.Tenancy, c.Until = rows[i].ID, rows[i].Tenancy, end
+		must(t, k.AddLocal(local(t, k, "gate-a", 5, uint64(i)+1, byte(i)+1, c)))
+		rows[i].Until = end
+	}
+	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-a", 9), 1, rows...))
+}
+
+// TestThievesGainNoDays: whoever has the keys of witness and issuer can say that
+// years have passed; the machine's own clock does not, so they take no more.
+func TestThievesGainNoDays(t *testing.T) {
+	k, _ := enrolled(t)
+	m := &machine{own: 100 * day, sure: issuedAt.Unix()}
+	m.on(k)
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(100, 0, nil)...))
+	apply(t, k, listOf(t, 2, issuedAt, nil, 1, tenants(100, 10, revoke)...))
+	for n := range uint64(30) {
+		at := issuedAt.Add(time.Duration(n+1) * day)
+		k.RaiseFloor(at.Unix(), 0)
+		if err := k.Apply(listOf(t, 3, at, nil, 1, tenants(100, 11, revoke)...)); !errors.Is(err, ErrSecondNeeded) {
+			t.Fatalf("day %d of the thieves: %v", n+1, err)
+		}
+		m.own += time.Minute
+	}
+	m.own += day
+	apply(t, k, listOf(t, 3, issuedAt.Add(31*day), nil, 1, tenants(100, 12, revoke)...))
+}
+
+// TestTimeTakenBack: what a false key's epoch has signed goes from the floor when
+// the root says so, over a restart; what others signed stays.
+func TestTimeTakenBack(t *testing.T) {
+	k, dir := enrolled(t)
+	k.RaiseFloor(issuedAt.Unix(), 1)
+	k.RaiseFloor(issuedAt.Add(3650*day).Unix(), 2)
+	k = restarted(t, k)
+	if k.Floor() != issuedAt.Add(3650*day).Unix() {
+		t.Fatal("forgotten over a restart")
+	}
+	doc, _ := trust(t, 99, 1, 2)
+	doc.False = []wire.RoleEpoch{{Role: wire.RoleWitness, Epoch: 2}}
+	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "city", Version: wire.VersionOf(doc)},
+		encoded(t, doc), issuerKey(rootSeed))
+	must(t, err)
+	must(t, k.SetTrust(envelope))
+	for range 2 {
+		if k.Floor() != issuedAt.Unix() || k.time.marks().At != issuedAt.Unix() {
+			t.Fatalf("floor %d, witnessed %d", k.Floor(), k.time.marks().At)
+		}
+		must(t, k.Close())
+		k = openEnrolled(t, filepath.Clean(dir))
+	}
+}

@@ -1,0 +1,92 @@
+package uplink
+
+import (
+	"testing"
+	"time"
+
+	"gatehouse/internal/journal"
+	"gatehouse/internal/trueclock"
+	"gatehouse/sync/wire"
+)
+
+// asker is an actor whose hellos go over a broker that keeps answers back. Times
+// are seconds since its start, at which it was 2026-11-23.
+type asker struct {
+	a     *actor
+	clock *trueclock.Clock
+	boot  time.Duration
+	fresh int
+}
+
+const askerStart = 1_795_424_400 * time.Second // unix
+
+func newAsker() *asker {
+	s := &asker{clock: trueclock.Continue(trueclock.State{}, "x", 0)}
+	s.a = &actor{o: Options{Clock: func() journal.Stamp { return journal.Stamp{BootTime: uint64(s.boot)} },
+		Fresh: func(t SignedTime) bool {
+			s.fresh++
+			s.clock.SaySigned(t.Epoch, s.boot, time.Duration(t.Unix)*time.Second, time.Duration(t.Unix)*time.Second+t.Within+time.Second)
+			return false
+		}}, u: &Uplink{}}
+	return s
+}
+
+// hello begins a new nonce and returns the answer that the registry signs now.
+func (s *asker) hello() wire.Ack2 {
+	s.a.nonce, s.a.nonceAt = s.a.u.newNonce(), s.a.bootTime()
+	return wire.Ack2{Ack: wire.Ack{Nonce: s.a.nonce, Time: uint32((askerStart + s.boot) / time.Second)}}
+}
+
+func (s *asker) hears(t *testing.T, k wire.Ack2, want bool) {
+	t.Helper()
+	before := s.fresh
+	s.a.hearFresh(k, 1)
+	if (s.fresh > before) != want {
+		t.Errorf("at %v: fresh %v, want %v", s.boot, s.fresh > before, want)
+	}
+	i := s.clock.Interval(s.boot)
+	if now := int64((askerStart + s.boot) / time.Second); s.fresh > 0 && (i.Hi < now || i.Lo > now) {
+		t.Errorf("at %v: %+v, and it is %d", s.boot, i, now)
+	}
+}
+
+// TestFreshTime: the answer to a hello is an upper bound of the time if it is the
+// first one and came within 30 s. However long the broker keeps it back, and
+// whatever it says again, the true time stays inside.
+func TestFreshTime(t *testing.T) {
+	for _, delay := range []time.Duration{0, time.Second, 29 * time.Second, 30 * time.Second, 31 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 4*time.Hour - time.Second} {
+		s := newAsker()
+		s.boot = time.Minute
+		first := s.hello()
+		s.boot += delay
+		s.hears(t, first, delay <= freshFor)
+		s.boot += time.Second
+		s.hears(t, first, false) // said again
+		late := s.hello()
+		s.hears(t, first, false) // of the hello before
+		s.boot += time.Hour
+		s.hears(t, late, false)
+		s.hears(t, late, false)
+		second := s.hello()
+		s.boot += time.Second
+		s.hears(t, second, true)
+		s.boot += 4 * time.Hour
+		s.hears(t, second, false)
+	}
+}
+
+// TestAskedSoon: after a time that is against what the gateway knows the registry
+// is asked again within minutes.
+func TestAskedSoon(t *testing.T) {
+	s := newAsker()
+	s.a.o.Fresh = func(SignedTime) bool { return true }
+	s.a.hearFresh(s.hello(), 1)
+	if got := s.a.greetNext(); got != apartEvery {
+		t.Errorf("asked again after %v", got)
+	}
+	s.a.o.Fresh = func(SignedTime) bool { return false }
+	s.a.hearFresh(s.hello(), 1)
+	if got := s.a.greetNext(); got != greetEvery {
+		t.Errorf("asked again after %v", got)
+	}
+}
