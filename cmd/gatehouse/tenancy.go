@@ -302,7 +302,7 @@ func (tenancyListCmd) Run(s *session) error {
 		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 		fmt.Fprintf(t, "TENANCY\tFLAT\tLABEL\tSTATE\tFIRST DAY\tLAST DAY (%s)\tCARDS\tAT THE REGISTRY\n", all[0].Zone)
 		for _, v := range all {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID[:8], dash(v.Flat), dash(v.Label), strings.ReplaceAll(v.State, "_", " "), date(firstDay(v), 0), date(lastDay(v), -1),
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID[:8], dash(v.Flat), dash(v.Label), stateShown(v), date(firstDay(v), 0), date(lastDay(v), -1),
 				len(v.Cards), map[bool]string{true: "yes", false: fmt.Sprintf("%d to come", v.Unstored)}[v.Unstored == 0])
 		}
 		_ = t.Flush()
@@ -323,6 +323,18 @@ func firstDay(t control.Tenancy) *time.Time {
 	}
 	return t.Since
 }
+
+// stateShown says too where only doubt about the time holds a tenancy open.
+func stateShown(t control.Tenancy) string {
+	state := strings.ReplaceAll(t.State, "_", " ")
+	if t.Doubtful {
+		state += "?"
+	}
+	return state
+}
+
+// inDoubt says what it means and what to do.
+const inDoubt = "its last day may be over, but the gateway can't be sure of the time: its cards open until it is. gatehouse status says what to do"
 
 // lastDay is the end that counts, exclusive.
 func lastDay(t control.Tenancy) *time.Time {
@@ -349,6 +361,9 @@ func (c tenancyShowCmd) Run(s *session) error {
 			fmt.Fprintf(w, "notice (%s) to %s\n", t.Cause, t.Notice.Format("2006-01-02 15:04"))
 		} else if t.Ended != nil {
 			fmt.Fprintf(w, "ended %s (%s)\n", date(t.Ended, 0), dash(t.Cause))
+		}
+		if t.Doubtful {
+			fmt.Fprintln(w, inDoubt)
 		}
 		if t.Told != "" {
 			fmt.Fprintf(w, "told: %s\n", t.Told)

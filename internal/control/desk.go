@@ -91,6 +91,7 @@ type Tenancy struct {
 	Told     string        `json:"told,omitempty"`   // "yes" or "not yet", once the notice has ended: whether the tenant was told of it at a door
 	HasPIN   bool          `json:"has_pin"`
 	Cards    []TenancyCard `json:"cards"`
+	Doubtful bool          `json:"doubtful,omitempty"`  // only doubt about the time holds it open: by some clock it is over
 	Unstored int           `json:"unsettled,omitempty"` // changes that are in force here and not yet in the registry's list
 }
 

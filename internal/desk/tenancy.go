@@ -60,7 +60,10 @@ type Tenancy struct {
 	Told     Told // of the notice at a door
 	HasPIN   bool
 	Cards    []Card
-	Unstored int // changes that the registry's list does not know yet
+	Unstored int  // changes that the registry's list does not know yet
+	Doubtful bool // only doubt about the time holds it open: by some clock it is over
+
+	end uint32 // by term or notice, unix s; 0: none
 }
 
 // holding is one credential under a grant that names the tenancy.
@@ -241,6 +244,7 @@ func (v Tenancy) by(clock Time) Tenancy {
 	if v.State == stateActive && v.From > clock.now() {
 		v.State = stateNotBegun
 	}
+	v.Doubtful = v.State != stateEnded && v.end != 0 && clock.Latest >= int64(v.end)
 	return v
 }
 
@@ -248,6 +252,7 @@ func (v Tenancy) by(clock Time) Tenancy {
 func (t *tenancy) show(s standing, surely uint32, unstored int) Tenancy {
 	v := Tenancy{ID: wire.ID(t.ID), Flat: t.Flat, Label: t.Label, State: t.state(s, surely), Doors: t.Doors, Since: t.Since, From: s.from,
 		Until: t.Until, Notice: t.notice(), Ended: t.Ended, HasPIN: t.PIN != nil, Cards: s.cards, Unstored: unstored}
+	v.end = s.end
 	switch {
 	case v.Notice == 0:
 		v.Until = s.end

@@ -164,3 +164,46 @@ func TestUpheld(t *testing.T) {
 		})
 	}
 }
+
+// TestHeldOpenByDoubt: a term that is over by some clock, and not surely, goes on,
+// and shows; when it surely is, it has ended, and no date alone makes it forgotten:
+// with the right time back it is there again.
+func TestHeldOpenByDoubt(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	_, err := o.arrive(em(1), func(a *Arrival) { a.Until = noon + 10*daySeconds })
+	must(t, err)
+	for name, c := range map[string]struct {
+		sure, latest int64 // days
+		state        string
+		doubtful     bool
+	}{"sure": {1, 1, stateActive, false}, "one clock is past it": {1, 20, stateActive, true},
+		"nobody can tell": {1, 1 << 30, stateActive, true}, "over": {11, 11, stateEnded, false}} {
+		o.clock = Time{Now: noon + daySeconds, Sure: noon + c.sure*daySeconds, Latest: noon + c.latest*daySeconds}
+		if v, err := o.Find(o.Tenancies()[0].ID.String()); err != nil || v.State != c.state || v.Doubtful != c.doubtful {
+			t.Errorf("%s: %+v %v", name, v, err)
+		}
+	}
+	r := &registry{o: o}
+	r.take()
+	r.issue()
+	o.clock = Time{Now: noon + 500*daySeconds, Trusted: true}
+	o.upkeep(t.Context())
+	o.clock = Time{Now: noon + daySeconds, Trusted: true}
+	o.upkeep(t.Context())
+	if all := o.Tenancies(); len(all) != 1 || all[0].State != stateActive || !all[0].HasPIN {
+		t.Errorf("after a year and a half by a clock that was wrong: %+v", all)
+	}
+}
+
+// TestFromNow: a first day that has come is stored as from now on, so that a clock
+// that is wrong later keeps nobody out; a later one stays.
+func TestFromNow(t *testing.T) {
+	for from, want := range map[uint32]uint32{noon - 3600: 0, noon: 0, noon + 86400: noon + 86400} {
+		o := newOffice(t, newTown(t), "gw1")
+		_, err := o.arrive(em(1), func(a *Arrival) { a.From = from })
+		must(t, err)
+		if got := o.keyring.Locals()[0].Change.From; got != want {
+			t.Errorf("from %d: stored %d, want %d", from, got, want)
+		}
+	}
+}

@@ -200,7 +200,7 @@ func (d *Desk) tidy() {
 		} else {
 			t.Gone = 0
 		}
-		over := t.over(st)
+		over := t.over()
 		old := over != 0 && now > over && now-over > forgetAfter && unstored[id] == 0
 		changed = changed || old || was.Gone != t.Gone
 		return old
@@ -220,15 +220,13 @@ func (t *tenancy) gone(cards []Card) bool {
 	return count(cards, stateActive)+count(cards, stateSuspended) == 0
 }
 
-// over is since when the tenancy is over, by whatever ended it; 0: it is not.
-func (t *tenancy) over(s standing) uint32 {
-	over := uint32(0)
-	for _, at := range []uint32{t.Ended, t.Gone, s.end} {
-		if at != 0 && (over == 0 || at < over) {
-			over = at
-		}
+// over is since when the tenancy is over by a record or the list; 0: it is not. A
+// date alone makes nobody forgotten, since no clock is right for good.
+func (t *tenancy) over() uint32 {
+	if t.Ended != 0 && (t.Gone == 0 || t.Ended < t.Gone) {
+		return t.Ended
 	}
-	return over
+	return t.Gone
 }
 
 func compareIDs(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) }
