@@ -143,7 +143,31 @@ func (fireResetCmd) Run(s *session) error {
 }
 
 type clockCmd struct {
-	Confirm clockConfirmCmd `cmd:"" help:"Say that the gateway's clock is right as it stands."`
+	Confirm clockConfirmCmd `cmd:"" help:"Say that the gateway's clock is right as it stands: for visitors and the desk. No resident ends by it."`
+	Set     clockSetCmd     `cmd:"" help:"Sign the time, in a house by itself: for all."`
+}
+
+type clockSetCmd struct {
+	signing
+	Time string `arg:"" help:"The time now, as \"2026-12-01 09:30\", in this machine's zone."`
+}
+
+func (c clockSetCmd) Run(s *session) error {
+	at, err := time.ParseInLocation("2006-01-02 15:04", c.Time, time.Local)
+	if err != nil {
+		return hinted("as \"2026-12-01 09:30\"", "%q is no time", c.Time)
+	}
+	issuer, err := c.issuer(s)
+	if err != nil {
+		return err
+	}
+	k, err := issuer.SetClock(s.ctx, at)
+	if err != nil {
+		return err
+	}
+	return s.print(k, func(w io.Writer) {
+		fmt.Fprintf(w, "clock: %s, %s. Visitors go by it now; residents end by it when the gateway has been on for a day and nothing else tells another time\n", local(k.Now), clockState(k))
+	})
 }
 
 type clockConfirmCmd struct{}

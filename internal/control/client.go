@@ -43,6 +43,16 @@ func (c *Client) ResetFire(ctx context.Context) (f Fire, err error) {
 	return f, c.socket.Call(ctx, http.MethodPost, "/v1/fire/reset", nil, &f)
 }
 
+// AskClock asks for a nonce for a signed time.
+func (c *Client) AskClock(ctx context.Context) (a ClockAsk, err error) {
+	return a, c.socket.Call(ctx, http.MethodPost, "/v1/clock/ask", nil, &a)
+}
+
+// SetClock hands in a signed time.
+func (c *Client) SetClock(ctx context.Context, s SignedClock) (k Clock, err error) {
+	return k, c.socket.Call(ctx, http.MethodPost, "/v1/clock/set", s, &k)
+}
+
 // ConfirmClock says that the gateway's clock is right as it stands.
 func (c *Client) ConfirmClock(ctx context.Context) (k Clock, err error) {
 	return k, c.socket.Call(ctx, http.MethodPost, "/v1/clock/confirm", nil, &k)

@@ -36,6 +36,18 @@ type Clock struct {
 	Trusted bool      `json:"trusted"`
 }
 
+// ClockAsk is a nonce that a signed time answers, once and within a minute.
+type ClockAsk struct {
+	Building string `json:"building"`
+	Nonce    []byte `json:"nonce"`
+}
+
+// SignedClock is a time signed by the landlord of a house by itself: an envelope
+// of wire.TypeClock over the nonce and unix seconds (8 bytes, big-endian).
+type SignedClock struct {
+	Envelope []byte `json:"envelope"`
+}
+
 // Fire is the fire input.
 type Fire struct {
 	Active     bool `json:"active"`

@@ -88,6 +88,7 @@ type Gateway struct {
 	o       Options
 	started time.Time
 	clock   *clock
+	asked   clockAsk
 	lock    *durable.Lock // of the state folder, for as long as this process lives
 	journal *journal.Journal
 	keyring *keyring.Keyring

@@ -55,6 +55,8 @@ func (g *Gateway) routes() map[string]http.Handler {
 		"POST /v1/doors/{door}/release": g.postRelease,
 		"POST /v1/fire/reset":           g.postFireReset,
 		"POST /v1/clock/confirm":        g.postClockConfirm,
+		"POST /v1/clock/ask":            g.postClockAsk,
+		"POST /v1/clock/set":            g.postClockSet,
 		"GET /v1/keys":                  g.getKeys,
 		"GET /v1/grants":                g.getGrants,
 		"PUT /v1/grants":                g.putGrants,

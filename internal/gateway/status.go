@@ -160,6 +160,9 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	list = append(list, g.setAsideProblems()...)
 	list = append(list, g.lostProblems()...)
 	if doubt := g.clock.doubt(); doubt != "" {
+		if g.keyring.Registry() == nil {
+			doubt += "; gatehouse clock set --key FILE \"2026-12-01 09:30\" makes a time that you sign count for all"
+		}
 		add("%s", doubt)
 	}
 	if s.Journal.Degraded != "" {

@@ -10,3 +10,10 @@ import "gatehouse/sync/wire"
 func (k *Keyring) OpenPass(text string) (wire.Pass, error) {
 	return wire.OpenPass(text, k.opts.Building, k.issuers())
 }
+
+// OpenClock returns what an issuer has signed as the time, for this building. The
+// errors are those of wire.Open.
+func (k *Keyring) OpenClock(envelope []byte) ([]byte, error) {
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeClock, Role: wire.RoleIssuer, Address: k.opts.Building}, k.issuers())
+	return payload, err
+}

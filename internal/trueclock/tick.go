@@ -113,7 +113,7 @@ func (c *Clock) move(at, passed time.Duration) {
 
 // heard reports whether any source still says what it said.
 func (c *Clock) heard(at time.Duration) bool {
-	return c.counts(NTP, at) || c.counts(RTC, at) || c.counts(Signed, at) && at-c.s.Claims[Signed].At <= living
+	return c.counts(NTP, at) || c.counts(RTC, at) || c.counts(Signed, at) && (c.s.Owner || at-c.s.Claims[Signed].At <= living)
 }
 
 // moved takes a lead that has been there for long enough.

@@ -100,7 +100,8 @@ type State struct {
 	Firm    bool           `json:"firm"`    // two kinds of sources have said so, or a signed one
 	Moving  moving         `json:"moving"`
 	Claims  [sources]claim `json:"claims"`
-	Epoch   uint64         `json:"epoch"` // of the key of the signed claim
+	Epoch   uint64         `json:"epoch"`           // of the key of the signed claim
+	Owner   bool           `json:"owner,omitempty"` // it was signed by hand
 	Undo    []undo         `json:"undo,omitempty"`
 }
 
@@ -177,8 +178,15 @@ func (c *Clock) Say(src Source, at, lo, hi time.Duration) {
 // SaySigned takes a signed time that can't be an old one, with the epoch of the
 // key that signed it.
 func (c *Clock) SaySigned(epoch uint64, at, lo, hi time.Duration) {
-	c.s.Epoch = epoch
+	c.s.Epoch, c.s.Owner = epoch, false
 	c.Say(Signed, at, lo, hi)
+}
+
+// SayOwner takes a time that the owner of a house by itself has signed by hand: it
+// stands until the next one, since nobody says it again and again.
+func (c *Clock) SayOwner(at, lo, hi time.Duration) {
+	c.SaySigned(0, at, lo, hi)
+	c.s.Owner = true
 }
 
 // Unsay forgets what a source has said.

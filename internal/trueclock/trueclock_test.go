@@ -505,3 +505,16 @@ func (w *world) spans(rt *rapid.T) {
 		rt.Fatalf("%+v, and it is %d", i, now)
 	}
 }
+
+// TestOwner: a time that the owner has signed by hand, in a house where nothing
+// else tells it, is sure after a day, and carried on for months.
+func TestOwner(t *testing.T) {
+	w := newWorld(t)
+	w.c.SayOwner(w.boot, w.truth-time.Second, w.truth+time.Second)
+	w.pass(25 * time.Hour)
+	w.knows("signed by hand")
+	w.pass(60 * day)
+	if i := w.c.Interval(w.boot); seconds(w.truth)-i.Sure > 1800 || i.Hi-seconds(w.truth) > 1800 {
+		t.Errorf("two months later: %+v at %d", i, seconds(w.truth))
+	}
+}
