@@ -19,7 +19,7 @@ import (
 // restored from a backup gets them again. They stand in a folder of their own,
 // open and shut nothing, and are erased one by one.
 
-// keptFor is how long a stored record is kept at most, s of witnessed time.
+// keptFor is how long a stored record is kept at most, s of the machine's own clock.
 const keptFor = 30 * dayOfTime
 
 func (k *Keyring) keptDir() string { return filepath.Join(k.opts.Dir, "kept") }
@@ -40,7 +40,7 @@ type keptRow struct {
 // keep writes a record that the registry has stored. A person that is kept with it
 // already stays, and so does the time. Callers hold mu.
 func (k *Keyring) keep(l Local) error {
-	since := k.time.now()
+	since := k.own()
 	if body, err := readSummed(k.keptFile(l.Record)); err == nil {
 		var row keptRow
 		if err := json.Unmarshal(body, &row); err == nil && len(l.Person) == 0 {
@@ -159,13 +159,13 @@ func (k *Keyring) eraseKept(which func(keptRecord) bool) error {
 
 // forgetKept erases what was kept for long enough, a day at a time. Callers hold mu.
 func (k *Keyring) forgetKept() {
-	now := k.time.now()
+	now := k.own()
 	if now < k.keptDue {
 		return
 	}
 	k.keptDue = now + dayOfTime
 	for _, r := range k.readKept() {
-		if r.since == 0 && now > 0 { // it was kept before any witness was heard
+		if r.since == 0 && now > 0 { // it was kept in the first second
 			_ = k.keep(r.local) // tried again tomorrow
 		}
 	}

@@ -366,7 +366,7 @@ func TestKept(t *testing.T) {
 		l.Person = []byte{9, byte(i)}
 		must(t, k.AddLocal(l))
 	}
-	k.RaiseFloor(issuedAt.Unix())
+	k.RaiseFloor(issuedAt.Unix(), 0)
 	must(t, k.SafeLocals(5, 1))
 	must(t, k.StoredLocals(5, 3))
 	apply(t, k, listOf(t, 1, issuedAt, seenBy("gate-a", 3), 1, row(1, 1), row(2, 2), row(3, 3, revoke)))
@@ -389,7 +389,7 @@ func TestKept(t *testing.T) {
 		t.Fatalf("kept %+v", kept)
 	}
 	for _, after := range []int64{keptFor - 1, keptFor} {
-		k.RaiseFloor(issuedAt.Unix() + after)
+		k.RaiseFloor(issuedAt.Unix()+after, 0)
 		k.mu.Lock()
 		k.keptDue = 0
 		k.forgetKept()
