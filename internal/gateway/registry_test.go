@@ -37,6 +37,7 @@ type town struct {
 	nonce wire.Nonce
 	trees map[uint64]tree.Range
 	kinds map[string]int
+	epoch uint64   // that the newest ack named
 	ack   wire.Ack // what each ack says besides
 }
 
@@ -117,13 +118,37 @@ func (w *town) take(m mqtt.Message) {
 		}
 	case wire.TypeBatch:
 		k.Epoch = w.store(payload)
+	case wire.TypeDelivery:
+		w.ack.Line, w.ack.Records = w.stored(payload)
+		k.Line, k.Records = w.ack.Line, w.ack.Records
+		k.Epoch = w.epoch
 	default:
 		return
 	}
+	w.epoch = k.Epoch
 	k.Nonce, k.Time = w.nonce, uint32(time.Now().Unix())
 	k.Next, k.Root = w.trees[k.Epoch].Size(), wire.Hash(w.trees[k.Epoch].Root())
 	k.Cosignature = wire.Checkpoint{Address: w.place.Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}.Cosign(w.witness, uint64(k.Time))
 	w.say(wire.TypeAck, k)
+}
+
+// stored says through which of its tenancy records a gateway has been heard.
+func (w *town) stored(payload []byte) (line, number uint64) {
+	var d wire.Delivery
+	if err := wire.Decode(payload, &d); err != nil {
+		w.t.Error(err)
+		return 0, 0
+	}
+	inner, _, err := wire.Open(d.Record, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: w.place.Address(), Newest: wire.Formats}, []wire.Key{w.gateway})
+	if err != nil {
+		w.t.Error(err)
+		return 0, 0
+	}
+	var r wire.Record
+	if err := wire.Decode(inner, &r); err != nil {
+		w.t.Error(err)
+	}
+	return r.Line, r.Number
 }
 
 func (w *town) store(payload []byte) uint64 {
