@@ -2,7 +2,11 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -115,4 +119,70 @@ func logOf(in api.List) ([]store.Logged, error) {
 		out[i] = store.Logged{Hash: wire.Hash(l.Hash), Epoch: l.Epoch, Version: l.Version, Own: l.Own}
 	}
 	return out, nil
+}
+
+// getHeads lists what is newest of each building.
+func (f *Front) getHeads(w http.ResponseWriter, r *http.Request) {
+	only, all := r.URL.Query().Get("building"), []api.Head{}
+	f.mu.RLock()
+	for id, b := range f.buildings {
+		if only != "" && id != only {
+			continue
+		}
+		h := api.Head{Building: id, House: b.house.Version}
+		if b.list.Version > 0 {
+			h.Hash = b.list.Hash[:]
+		}
+		all = append(all, h)
+	}
+	f.mu.RUnlock()
+	slices.SortFunc(all, func(a, b api.Head) int { return strings.Compare(a.Building, b.Building) })
+	answer(w, all)
+}
+
+// getStored answers with all that the front has of a building's documents.
+func (f *Front) getStored(w http.ResponseWriter, r *http.Request) {
+	out := api.Stored{Building: r.URL.Query().Get("building")}
+	f.mu.RLock()
+	if b := f.buildings[out.Building]; b != nil {
+		out.House = b.envelope
+	}
+	f.mu.RUnlock()
+	err := f.fillStored(r.Context(), &out)
+	if err != nil {
+		complain(w, err)
+		return
+	}
+	answer(w, out)
+}
+
+func (f *Front) fillStored(ctx context.Context, out *api.Stored) error {
+	l, err := f.store.List(ctx, out.Building)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	out.List = api.List{Building: l.Building, Manifest: l.Manifest, Second: l.Second, Old: l.Old, OldSecond: l.OldSecond, Buckets: [][]byte{}}
+	head, err := headOf(l)
+	if err != nil {
+		return err
+	}
+	have, err := f.store.BucketHashes(ctx, out.Building)
+	if err != nil {
+		return err
+	}
+	for hash := range have {
+		body, err := f.store.Bucket(ctx, out.Building, hash)
+		if err != nil {
+			return err
+		}
+		out.List.Buckets = append(out.List.Buckets, body)
+	}
+	log, err := f.store.Log(ctx, out.Building, head.earlier)
+	for _, l := range log {
+		out.List.Log = append(out.List.Log, api.Logged{Hash: l.Hash[:], Epoch: l.Epoch, Version: l.Version, Own: l.Own})
+	}
+	return err
 }

@@ -94,6 +94,8 @@ func (f *Front) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/work", f.getWork)
 	mux.HandleFunc("POST /v1/answers", post(func(_ context.Context, a api.Answer) (any, error) { return struct{}{}, f.inbox.answer(a) }))
+	mux.HandleFunc("GET /v1/heads", f.getHeads)
+	mux.HandleFunc("GET /v1/stored", f.getStored)
 	mux.HandleFunc("POST /v1/holdings/taken", post(f.taken))
 	mux.HandleFunc("POST /v1/lists", post(func(ctx context.Context, l api.List) (any, error) { return f.putList(ctx, l) }))
 	mux.HandleFunc("POST /v1/houses", post(func(ctx context.Context, d api.Document) (any, error) { return f.putHouse(ctx, d) }))

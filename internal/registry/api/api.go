@@ -105,6 +105,20 @@ type List struct {
 	Log       []Logged `json:"log"`      // from there on, the list itself last
 }
 
+// Head is what the front has newest of a building.
+type Head struct {
+	Building string `json:"building"`
+	House    uint64 `json:"house"`          // version of the House document; 0: none
+	Hash     []byte `json:"hash,omitempty"` // of the list's manifest; none: no list
+}
+
+// Stored is what the front has of a building, for an issuer that lost its own.
+type Stored struct {
+	Building string `json:"building"`
+	House    []byte `json:"house,omitempty"` // envelope
+	List     List   `json:"list"`            // with all its buckets, and the log before it
+}
+
 // Logged is one manifest in the log of a building's lists.
 type Logged struct {
 	Hash    []byte `json:"hash"`

@@ -49,6 +49,16 @@ func (c *Client) PutList(ctx context.Context, l List) (p Pushed, err error) {
 	return p, c.socket.Call(ctx, http.MethodPost, "/v1/lists", l, &p)
 }
 
+// Heads lists what is newest of a building; of all, for "".
+func (c *Client) Heads(ctx context.Context, building string) (h []Head, err error) {
+	return h, c.socket.Call(ctx, http.MethodGet, "/v1/heads?"+url.Values{"building": {building}}.Encode(), nil, &h)
+}
+
+// Stored fetches what the front has of a building.
+func (c *Client) Stored(ctx context.Context, building string) (s Stored, err error) {
+	return s, c.socket.Call(ctx, http.MethodGet, "/v1/stored?"+url.Values{"building": {building}}.Encode(), nil, &s)
+}
+
 // Taken says that what a gateway holds was judged: without its parts.
 func (c *Client) Taken(ctx context.Context, h Holding) error {
 	return c.socket.Call(ctx, http.MethodPost, "/v1/holdings/taken", Holding{Place: h.Place, Nonce: h.Nonce}, nil)

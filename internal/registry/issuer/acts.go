@@ -17,6 +17,9 @@ import (
 
 // act carries out what the operator asks for, and hands the list to the front.
 func (i *Issuer) act(ctx context.Context, who string, a operator.Act) (operator.Done, error) {
+	if a.Act == operator.ActReinstate {
+		return i.reinstate(ctx, who, a)
+	}
 	if !slices.Contains(operator.Reasons(a.Act), a.Reason) {
 		if operator.Reasons(a.Act) == nil {
 			return operator.Done{}, hinted("", "no such act: %q", a.Act)
@@ -180,7 +183,7 @@ func parseID(text string) (id wire.ID, err error) {
 func (c *change) actOn(b *building, id wire.ID, a operator.Act) error {
 	g := b.grants[id]
 	if g.ended && a.Act != operator.ActEnd {
-		return hinted("a new check-in makes a new one", "grant %s is over, for good", id)
+		return hinted("registryd reinstate makes a new one for the same tenancy and cards", "grant %s is over, for good", id)
 	}
 	e := event{at: c.issuer.now(), change: wire.Change{Proof: wire.ProofRegistry, Clock: wire.ClockRegistry, Tenancy: g.tenancy, Grant: id}}
 	for _, old := range b.events[id] {

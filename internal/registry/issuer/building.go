@@ -33,6 +33,7 @@ type building struct {
 	held     *signedList
 	known    map[wire.Hash]bool // buckets that the front has, as far as this process knows
 	logSent  uint64             // manifests of the log that it has, as far as this process knows
+	covered  map[lineKey]uint64 // records that a list has seen which was taken over
 	asks     map[string]ask     // by gateway: that want a second signature on the list that was released
 	revoked  map[wire.ID]revocation
 	removals map[wire.ID]uint32 // tenancies that a released list removed, and when
@@ -69,7 +70,7 @@ type revocation struct {
 func newBuilding(id string) *building {
 	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]*grant), records: make(map[recordKey]wire.ID),
 		seen: make(map[lineKey]lineState), known: make(map[wire.Hash]bool), revoked: make(map[wire.ID]revocation),
-		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64), asks: make(map[string]ask), clocks: make(map[string]shown)}
+		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64), asks: make(map[string]ask), covered: make(map[lineKey]uint64), clocks: make(map[string]shown)}
 }
 
 // add takes an event in; fold its grant afterwards.
@@ -244,6 +245,11 @@ func (c *change) record(b *building, key lineKey, r wire.Record, envelope []byte
 			s.at, grant = max(s.at, min(change.At, c.issuer.ahead())), change.Grant
 			if err := c.take(b, event{record: r.ID, source: key.gateway, at: s.at, change: change, person: r.Person}, r.Line, r.Number); err != nil {
 				return err
+			}
+			if change.Op == wire.OpCheckIn {
+				if err := c.endCovered(b, key, r.Number, grant); err != nil {
+					return err
+				}
 			}
 		}
 	}

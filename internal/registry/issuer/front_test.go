@@ -31,6 +31,8 @@ type fakeFront struct {
 	setBacks   map[string]uint64
 	setBackTo  map[string]uint64
 	down       bool
+	log        []api.Logged // of the only building that has a list
+	taken      []string
 	wake       chan struct{}
 }
 
@@ -119,6 +121,7 @@ func (f *fakeFront) PutList(_ context.Context, l api.List) (p api.Pushed, err er
 		}
 	}
 	f.got += len(l.Buckets)
+	f.log = append(f.log[:l.LogFrom], l.Log...)
 	f.lists[l.Building], f.versions[l.Building] = l, m.Version
 	return api.Pushed{Version: m.Version}, nil
 }
@@ -141,6 +144,52 @@ func (f *fakeFront) PutTrust(context.Context, []byte) (p api.Pushed, err error) 
 	}
 	f.mu.Unlock()
 	return p, nil
+}
+
+func (f *fakeFront) Heads(_ context.Context, building string) (all []api.Head, err error) {
+	if err := f.lock(); err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	for id, house := range f.houses {
+		if building != "" && id != building {
+			continue
+		}
+		h := api.Head{Building: id}
+		payload, _ := wire.PayloadOf(house)
+		var doc wire.House
+		_ = wire.Decode(payload, &doc)
+		h.House = doc.Version
+		if l, there := f.lists[id]; there {
+			payload, _ := wire.PayloadOf(l.Manifest)
+			sum := sha256.Sum256(payload)
+			h.Hash = sum[:]
+		}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
+func (f *fakeFront) Stored(_ context.Context, building string) (s api.Stored, err error) {
+	if err := f.lock(); err != nil {
+		return s, err
+	}
+	defer f.mu.Unlock()
+	s = api.Stored{Building: building, House: f.houses[building], List: f.lists[building]}
+	s.List.Buckets, s.List.Log = nil, f.log
+	for _, b := range f.buckets {
+		s.List.Buckets = append(s.List.Buckets, b)
+	}
+	return s, nil
+}
+
+func (f *fakeFront) Taken(_ context.Context, h api.Holding) error {
+	if err := f.lock(); err != nil {
+		return err
+	}
+	defer f.mu.Unlock()
+	f.taken = append(f.taken, h.Place.Address())
+	return nil
 }
 
 func (f *fakeFront) Gateways(context.Context, string) (all []api.Gateway, err error) {

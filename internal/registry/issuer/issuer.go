@@ -39,6 +39,9 @@ type Front interface {
 	PutList(ctx context.Context, l api.List) (api.Pushed, error)
 	PutHouse(ctx context.Context, d api.Document) (api.Pushed, error)
 	PutTrust(ctx context.Context, envelope []byte) (api.Pushed, error)
+	Heads(ctx context.Context, building string) ([]api.Head, error)
+	Stored(ctx context.Context, building string) (api.Stored, error)
+	Taken(ctx context.Context, h api.Holding) error
 	Gateways(ctx context.Context, building string) ([]api.Gateway, error)
 	Status(ctx context.Context) (api.Status, error)
 }
@@ -71,6 +74,7 @@ type Issuer struct {
 	after     uint64               // number of the last delivery that was taken in
 	sent      map[string]bool      // buildings whose newest was handed over, and the store does not say so yet
 	passes    map[wire.ID][]uint32 // when each tenancy got one, unix s, the last quarter of an hour
+	behind    map[string]bool      // buildings of which the front may know more than this database; "": all
 	unsent    map[string]bool      // buildings with a list or House document that the front has not got
 }
 
@@ -87,7 +91,7 @@ func Open(o Options) (*Issuer, error) {
 	if o.Front == nil {
 		return nil, errors.New("open issuer: no front")
 	}
-	i := &Issuer{opts: o, buildings: make(map[string]*building), sent: make(map[string]bool), unsent: make(map[string]bool), passes: make(map[wire.ID][]uint32)}
+	i := &Issuer{opts: o, buildings: make(map[string]*building), sent: make(map[string]bool), unsent: make(map[string]bool), behind: make(map[string]bool), passes: make(map[wire.ID][]uint32)}
 	var err error
 	if i.keys, err = loadKeys(o.Dir); err != nil {
 		return nil, fmt.Errorf("open issuer: %w", err)
@@ -100,6 +104,9 @@ func Open(o Options) (*Issuer, error) {
 		return nil, fmt.Errorf("open issuer: %w", err)
 	}
 	err = i.loadState()
+	if found.New || found.Restored {
+		i.behind[""] = true
+	}
 	if said := found.String(); err == nil && said != "" {
 		err = i.remark("", FileDatabase+": "+said+". What it lacks comes from the front and from gateways; docs/restore.md says what is lost")
 	}

@@ -114,6 +114,11 @@ func (i *Issuer) publishLogged(ctx context.Context, id string) error {
 	err := i.publish(ctx, id)
 	var refused *api.Error
 	if errors.As(err, &refused) && refused.Status != 0 {
+		if refused.Status == 409 { // it has a newer one, maybe
+			i.mu.Lock()
+			i.behind[id] = true
+			i.mu.Unlock()
+		}
 		i.opts.Log.Error().Err(err).Str("hint", refused.Hint).Msg("the front refuses what is signed here")
 		return nil
 	}

@@ -192,7 +192,7 @@ func joined(doors []string) string { return strings.Join(doors, " ") }
 
 func (r *room) fits(u *unit) bool {
 	source := u.by.source
-	if r.b.house.Gateway(source) == nil || !u.checkIn() && !r.named[u.g.id] ||
+	if source != "" && r.b.house.Gateway(source) == nil || !u.checkIn() && !r.named[u.g.id] ||
 		!u.g.ended && unknownDoor(u.g, r.known) != "" || r.rows[source]+len(u.cards) > maxRows {
 		return false
 	}

@@ -88,6 +88,9 @@ func (i *Issuer) handler() http.Handler {
 	get("/v1/clock", func(*http.Request) (any, error) { return i.clock.Report(), nil })
 	m.HandleFunc("POST /v1/clock", answer(i.postClock))
 	get("/v1/audit", func(*http.Request) (any, error) { return i.audits() })
+	get("/v1/offers", func(*http.Request) (any, error) { return i.listOffers() })
+	m.HandleFunc("POST /v1/offers", answer(i.postDecision))
+	m.HandleFunc("POST /v1/houses", answer(i.postHouse))
 	m.HandleFunc("GET /v1/backup", i.getBackup)
 	m.HandleFunc("POST /v1/remarks/done", answer(func(r *http.Request) (any, error) { return struct{}{}, i.putAway(who(r)) }))
 	m.HandleFunc("POST /v1/gateways", answer(i.postGateway))
@@ -223,6 +226,53 @@ func (i *Issuer) postCountersign(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return i.finish(r.Context(), operator.Done{Building: s.Building})
+}
+
+func (i *Issuer) listOffers() ([]operator.Offer, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.offers()
+}
+
+func (i *Issuer) postDecision(r *http.Request) (any, error) {
+	d, err := read[operator.Decision](r)
+	if err != nil {
+		return nil, err
+	}
+	err = i.locked(func(c *change) error {
+		if _, err := c.decide(d); err != nil {
+			return err
+		}
+		what := "offer drop"
+		if d.Take {
+			what = "offer take"
+		}
+		return c.audit(who(r), what, d.Building, d.ID, "")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return i.finish(r.Context(), operator.Done{Building: d.Building})
+}
+
+// postHouse takes the House document of a building that this database does not know,
+// as one of its gateways has it.
+func (i *Issuer) postHouse(r *http.Request) (any, error) {
+	h, err := read[operator.House](r)
+	if err != nil {
+		return nil, err
+	}
+	var id string
+	err = i.locked(func(c *change) error {
+		if id, err = c.importHouse(h.Envelope); err != nil {
+			return err
+		}
+		return c.audit(who(r), "house import", id, "", "")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return i.finish(r.Context(), operator.Done{Building: id})
 }
 
 func (i *Issuer) postPerson(r *http.Request) (any, error) {

@@ -46,6 +46,11 @@ CREATE INDEX IF NOT EXISTS listlog_hash ON listlog (building, hash);
 CREATE TABLE IF NOT EXISTS buckets (building TEXT, hash BLOB, bytes BLOB NOT NULL, PRIMARY KEY (building, hash));
 CREATE TABLE IF NOT EXISTS revoked (
 	building TEXT, grant_id BLOB, version INTEGER NOT NULL, dropped INTEGER NOT NULL, PRIMARY KEY (building, grant_id));
+CREATE TABLE IF NOT EXISTS covered (building TEXT, gateway TEXT, line BLOB, number INTEGER NOT NULL, PRIMARY KEY (building, gateway, line));
+CREATE TABLE IF NOT EXISTS offers (
+	building TEXT, hash BLOB, gateway TEXT NOT NULL, at INTEGER NOT NULL, manifest BLOB NOT NULL, second BLOB, buckets BLOB NOT NULL, state INTEGER NOT NULL,
+	PRIMARY KEY (building, hash));
+CREATE TABLE IF NOT EXISTS reinstated (building TEXT, grant_id BLOB, old_id BLOB NOT NULL, list_hash BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (building, grant_id));
 CREATE TABLE IF NOT EXISTS setbacks (building TEXT, gateway TEXT, number INTEGER NOT NULL, PRIMARY KEY (building, gateway));
 CREATE TABLE IF NOT EXISTS removals (building TEXT, tenancy BLOB, at INTEGER NOT NULL, PRIMARY KEY (building, tenancy));
 CREATE TABLE IF NOT EXISTS audit (
@@ -175,7 +180,7 @@ func (i *Issuer) loadBuilding(q querier, id string) (*building, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, load := range []func(querier, *building) error{loadSeen, loadChanges, loadLists, loadLog, loadRevoked} {
+	for _, load := range []func(querier, *building) error{loadSeen, loadChanges, loadLists, loadLog, loadRevoked, loadCovered} {
 		if err := load(q, b); err != nil {
 			return nil, err
 		}
@@ -267,6 +272,18 @@ func loadRevoked(q querier, b *building) error {
 		b.removals[wire.ID(tenancy)] = at
 		return nil
 	}, `SELECT tenancy, at FROM removals WHERE building = ?`, b.id)
+}
+
+func loadCovered(q querier, b *building) error {
+	return each(q, func(rows *sql.Rows) error {
+		var l lineKey
+		var line []byte
+		var n int64
+		err := rows.Scan(&l.gateway, &line, &n)
+		l.line = number(line)
+		b.covered[l] = uint64(n)
+		return err
+	}, `SELECT gateway, line, number FROM covered WHERE building = ?`, b.id)
 }
 
 // blob is a 64-bit number as the store keeps it: all 64 bits, where SQL has 63.

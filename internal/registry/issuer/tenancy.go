@@ -22,6 +22,10 @@ type event struct {
 	settled bool      // a notice, objection or withdrawal that the operator has decided on
 }
 
+// readOff reports whether a check-in was read from a list: the gateway's record, if it
+// comes, says more.
+func (e *event) readOff() bool { return e.source == "" && e.change.Flat == unknownFlat }
+
 func (e *event) compare(o *event) int {
 	return cmp.Or(cmp.Compare(e.at, o.at), cmp.Compare(e.source, o.source), bytes.Compare(e.record[:], o.record[:]))
 }
@@ -75,8 +79,9 @@ func fold(id wire.ID, events []event) *grant {
 	for i := range sorted {
 		e := &sorted[i]
 		switch {
-		case e.change.Op == wire.OpCheckIn && !g.known:
+		case e.change.Op == wire.OpCheckIn && (!g.known || g.checkIn.readOff()):
 			g.known, g.checkIn = true, *e
+		case e.change.Op == wire.OpCheckIn && e.readOff():
 		case e.change.Op == wire.OpCheckIn:
 			g.problems = append(g.problems, "checked in twice; the cards of both open")
 		case e.change.Op == wire.OpEnd && !g.ended:

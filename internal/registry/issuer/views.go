@@ -87,6 +87,9 @@ func (b *building) tenancy(id wire.ID, now uint32, odd map[wire.ID][]string) ope
 		state := g.state(now)
 		if n == 0 || weight[state] > weight[t.State] {
 			t.State, t.Flat, t.Kind, t.Document, t.Basis, t.Informed = state, c.Flat, c.Kind.String(), c.Document.String(), c.Basis.String(), c.Informed
+			if g.checkIn.readOff() {
+				t.Document, t.Basis = "", "" // the list does not say
+			}
 			t.Until, t.Notice, t.Since = moment(g.until()), moment(g.notice), time.Unix(int64(max(c.From, c.At)), 0).UTC()
 			switch {
 			case g.ended:
@@ -134,7 +137,7 @@ func (b *building) oddities(now uint32) map[wire.ID][]string {
 		if !g.known || g.state(now) == stateEnded {
 			continue
 		}
-		if flat := g.checkIn.change.Flat; len(b.flats) > 0 && !slices.Contains(b.flats, flat) {
+		if flat := g.checkIn.change.Flat; len(b.flats) > 0 && flat != unknownFlat && !slices.Contains(b.flats, flat) {
 			odd[id] = append(odd[id], fmt.Sprintf("flat %q is not one of the building's", flat))
 		}
 		for _, card := range g.cards {
@@ -253,21 +256,33 @@ func (i *Issuer) lists(id string) ([]operator.List, error) {
 	out := []operator.List{}
 	err := i.forBuildings(id, func(b *building) error {
 		if b.list.manifest.Version > 0 {
-			out = append(out, b.list.view(b.id, !i.unsent[b.id]))
+			l := b.list.view(b.id, !i.unsent[b.id])
+			removes, gateways := b.asked()
+			if l.Asked = gateways; len(gateways) > 0 && b.held == nil {
+				l.Trust = i.keys.trustEnvelope
+				b.showRemoved(&l, removes)
+			}
+			out = append(out, l)
 		}
 		if b.held == nil {
 			return nil
 		}
 		l := b.held.view(b.id, false)
 		l.Held, l.Trust = true, i.keys.trustEnvelope
-		for _, tenancy := range b.removed(*b.held) {
-			l.Removes = append(l.Removes, tenancy.String())
-		}
-		slices.Sort(l.Removes)
+		b.showRemoved(&l, b.removed(*b.held))
 		out = append(out, l)
 		return nil
 	})
 	return out, err
+}
+
+// showRemoved names the tenancies that lose something, and their flats.
+func (b *building) showRemoved(l *operator.List, tenancies []wire.ID) {
+	for _, tenancy := range tenancies {
+		l.Removes = append(l.Removes, tenancy.String())
+	}
+	slices.Sort(l.Removes)
+	l.Flats = b.flatsOf(tenancies)
 }
 
 func (l signedList) view(id string, sent bool) operator.List {
@@ -298,6 +313,9 @@ func (i *Issuer) status() (operator.Status, error) {
 		s.Held = append(s.Held, id)
 		return err
 	}, `SELECT building FROM lists WHERE held = 1 ORDER BY building`)
+	if err == nil {
+		s.Lines, err = i.toDo(s)
+	}
 	if err == nil {
 		err = i.db.QueryRow(`SELECT (SELECT count(*) FROM buildings), (SELECT count(*) FROM problems) + (SELECT count(*) FROM waiting)`).
 			Scan(&s.Buildings, &s.Problems)

@@ -72,6 +72,9 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 	if err := i.clock.Save(); err != nil {
 		i.opts.Log.Error().Err(err).Msg("after a start the clock may be doubted for longer than it must")
 	}
+	if err := i.catchUpAll(ctx); err != nil {
+		return err
+	}
 	if err := i.publishAll(ctx); err != nil {
 		return err
 	}
@@ -91,6 +94,11 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 	}
 	for _, e := range w.Enrolments {
 		if err := i.enrolment(ctx, e); err != nil {
+			return err
+		}
+	}
+	for _, h := range w.Holdings {
+		if err := i.judge(ctx, h); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,21 @@ func (c *Client) Status(ctx context.Context) (s Status, err error) {
 	return s, c.socket.Call(ctx, http.MethodGet, "/v1/status", nil, &s)
 }
 
+// Offers lists what gateways hold that needs an operator's word.
+func (c *Client) Offers(ctx context.Context) (o []Offer, err error) {
+	return o, c.socket.Call(ctx, http.MethodGet, "/v1/offers", nil, &o)
+}
+
+// Decide is that word.
+func (c *Client) Decide(ctx context.Context, d Decision) (done Done, err error) {
+	return done, c.socket.Call(ctx, http.MethodPost, "/v1/offers", d, &done)
+}
+
+// ImportHouse brings the House document that a gateway has.
+func (c *Client) ImportHouse(ctx context.Context, envelope []byte) (done Done, err error) {
+	return done, c.socket.Call(ctx, http.MethodPost, "/v1/houses", House{envelope}, &done)
+}
+
 // Backup returns a whole copy of the issuer's database, which the caller closes.
 func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
 	return c.socket.Open(ctx, http.MethodGet, "/v1/backup", nil)

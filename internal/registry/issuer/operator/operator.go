@@ -25,6 +25,8 @@ type Status struct {
 	Clock     string   `json:"clock,omitempty"` // what is wrong with the issuer's clock and what to do; empty: nothing
 	// Remarks are what restores have shown, until they are put away.
 	Remarks []api.Remark `json:"remarks"`
+	// Lines say what is to do, each with the command for it.
+	Lines []string `json:"to_do"`
 }
 
 // NewGateway asks for a token, so that a gateway can enrol.
@@ -111,6 +113,8 @@ const (
 	ActResume  = "resume"
 	ActUphold  = "uphold" // a disputed notice is right: it ends at Until
 	ActReject  = "reject" // it is not: withdrawn
+	// ActReinstate makes new grants in the place of ended ones.
+	ActReinstate = "reinstate"
 )
 
 // Act changes a grant, or all grants of a tenancy.
@@ -120,7 +124,7 @@ type Act struct {
 	Tenancy    string    `json:"tenancy,omitempty"`
 	Credential string    `json:"credential,omitempty"` // suspend and resume: one card, else all
 	Reason     string    `json:"reason"`               // of Reasons(Act)
-	Until      time.Time `json:"until,omitzero"`       // of ActUphold
+	Until      time.Time `json:"until,omitzero"`       // of ActUphold; of ActReinstate: another end than before
 }
 
 // Done answers an Act.
@@ -131,6 +135,10 @@ type Done struct {
 	Held     bool   `json:"held"`    // it waits for a second signature
 	Sent     bool   `json:"sent"`    // the front has it
 	Hint     string `json:"hint,omitempty"`
+	// New are the grants that a reinstatement has made.
+	New []string `json:"new,omitempty"`
+	// Refused are gateways that say that they don't take the list.
+	Refused []string `json:"refused,omitempty"`
 }
 
 // NewPass asks for a pass, which lets a tenant's phone stand for a card.
@@ -158,7 +166,9 @@ type List struct {
 	Records  int       `json:"records"` // credentials under grants
 	Held     bool      `json:"held"`    // it waits for a second signature
 	Sent     bool      `json:"sent"`
-	Removes  []string  `json:"removes,omitempty"` // of a held list: the tenancies it takes away
+	Flats    []string  `json:"flats,omitempty"`    // of the tenancies in Removes
+	Asked    []string  `json:"asked_by,omitempty"` // gateways that take it only so, by this issuer's own count
+	Removes  []string  `json:"removes,omitempty"`  // of a held list: the tenancies it takes away
 	Trust    []byte    `json:"trust,omitempty"`   // of a held list: envelope of the trust document
 }
 
@@ -205,6 +215,34 @@ type Audit struct {
 	Reason   string    `json:"reason,omitempty"`
 }
 
+// Offer is what a gateway holds and this registry neither knows nor may believe: a
+// list of an issuer that is trusted no more, or grants that are over there and not
+// here.
+type Offer struct {
+	Building string    `json:"building"`
+	ID       string    `json:"id"` // to name it by
+	Gateway  string    `json:"gateway"`
+	Time     time.Time `json:"time"`
+	Key      string    `json:"key,omitempty"` // that signed the list; none: it is no list
+	Epoch    uint64    `json:"epoch,omitempty"`
+	Version  uint64    `json:"version,omitempty"`
+	Grants   int       `json:"tenancies"` // that lose a grant if it is taken
+	Flats    []string  `json:"flats"`     // of these
+}
+
+// House brings the House document that a gateway has (house.cose in its folder of
+// keys), for a registry that lost everything.
+type House struct {
+	Envelope []byte `json:"envelope"`
+}
+
+// Decision is the operator's word on an Offer.
+type Decision struct {
+	Building string `json:"building"`
+	ID       string `json:"id"`
+	Take     bool   `json:"take"` // else it is nothing
+}
+
 // Reasons is the closed list of reasons for an act or a look; nil: there is no
 // such act. Arrears of rent and residence permits stand in none of them.
 func Reasons(act string) []string {
@@ -215,6 +253,8 @@ func Reasons(act string) []string {
 		return []string{"lost", "stolen", "order"}
 	case ActResume:
 		return []string{"found", "order", "mistake"}
+	case ActReinstate:
+		return []string{"mistake", "order", "agreed"}
 	case ActUphold, ActReject:
 		return []string{"heard", "order", "agreed"}
 	case "person":

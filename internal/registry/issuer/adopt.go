@@ -1,0 +1,312 @@
+package issuer
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gatehouse/sync/wire"
+)
+
+// A database that was put back does not know what was signed since. The front and
+// the gateways do, and a list proves itself: what one says that an issuer trusted now
+// has signed is taken over, its restrictions for good, and goes into the log, so that
+// the next list proves that it descends from it.
+
+// maxStep is how far a list's version may be above what is known: a thief's list
+// could use up the numbers.
+const maxStep = 1 << 20
+
+// unknownFlat stands in a check-in that was read from a list: that has no flats.
+const unknownFlat = "?"
+
+// foreign is a list that this database does not know, whole and verified.
+type foreign struct {
+	signedList
+	from string // who has it: gateway, or the front
+}
+
+// openForeign reads a list by the keys of the issuers that are trusted now. Where
+// these are none of its signer the error is wire.ErrUnknownKey, and the list is read
+// all the same.
+func openForeign(building, from string, manifest, second []byte, buckets [][]byte, issuers []wire.Key) (f foreign, trusted bool, err error) {
+	_, _, refused := wire.Open(manifest, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: building}, issuers)
+	if refused != nil && !errors.Is(refused, wire.ErrUnknownKey) {
+		return f, false, refused
+	}
+	byHash := make(map[wire.Hash][]byte, len(buckets))
+	for _, b := range buckets {
+		byHash[sha256.Sum256(b)] = b
+	}
+	f = foreign{signedList{form: form{envelope: manifest, second: second}}, from}
+	return f, refused == nil, openList(&f.signedList, byHash)
+}
+
+// adopt takes over what a list says that is not in the log: an issuer that is trusted
+// now has signed it, or the operator takes its word.
+func (c *change) adopt(b *building, f foreign) error {
+	if there, err := inLog(c, b.id, f.hash); err != nil || there {
+		return err
+	}
+	newest := f.stamp().after(b.list.stamp())
+	if newest && f.manifest.Version-min(f.manifest.Version, b.list.manifest.Version) > maxStep {
+		return c.remark(b, "%s has list %d, which is more than %d above list %d: it is not taken over. Somebody may have the issuer's key: "+
+			"registryd trust new --replace issuer --as-false", f.from, f.manifest.Version, maxStep, b.list.manifest.Version)
+	}
+	t := taking{change: c, b: b, f: f, rows: make(map[wire.ID][]wire.Grant)}
+	for i := range f.grants {
+		t.rows[f.grants[i].ID] = append(t.rows[f.grants[i].ID], f.grants[i])
+	}
+	if err := t.take(newest); err != nil {
+		return err
+	}
+	if err := c.appendLog(b, logged{f.hash, f.epoch, f.manifest.Version, false}); err != nil {
+		return err
+	}
+	if newest {
+		if err := c.replaceList(b, f.signedList); err != nil {
+			return err
+		}
+		if err := c.cover(b, f.manifest.Seen); err != nil {
+			return err
+		}
+	}
+	c.touched[b.id] = true
+	return c.remark(b, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now",
+		f.from, f.manifest.Version, t.String(), b.id)
+}
+
+// replaceList makes a list that was taken over the one that the next follows.
+func (c *change) replaceList(b *building, l signedList) error {
+	if _, err := c.Exec(`DELETE FROM lists WHERE building = ? AND held = 1`, b.id); err != nil {
+		return err
+	}
+	if _, err := c.Exec(`DELETE FROM buckets WHERE building = ?`, b.id); err != nil {
+		return err
+	}
+	b.list, b.held = l, nil
+	clear(b.known)
+	clear(b.asks)
+	c.issuer.unsent[b.id] = true
+	return c.storeList(b, l, signedList{}, false)
+}
+
+// cover notes which records of gateways a list that was taken over has seen: one of
+// these that comes later, with a grant that the list did not name, comes too late.
+func (c *change) cover(b *building, seen []wire.Seen) error {
+	for _, s := range seen {
+		key := lineKey{s.Gateway, s.Line}
+		if s.Number <= b.covered[key] {
+			continue
+		}
+		b.covered[key] = s.Number
+		_, err := c.Exec(`INSERT INTO covered (building, gateway, line, number) VALUES (?,?,?,?)
+			ON CONFLICT (building, gateway, line) DO UPDATE SET number = excluded.number`, b.id, s.Gateway, blob(s.Line), int64(s.Number))
+		if err != nil {
+			return fmt.Errorf("keep what a list has seen: %w", err)
+		}
+	}
+	return nil
+}
+
+// taking is the work of taking one list over.
+type taking struct {
+	*change
+	b    *building
+	f    foreign
+	rows map[wire.ID][]wire.Grant // of the list, by grant
+
+	ended, stopped, brought int // grants, cards, grants
+}
+
+// String says what came of it.
+func (t *taking) String() string {
+	return fmt.Sprintf("%d grants ended by it, %d cards stopped or shortened, %d grants learnt from it", t.ended, t.stopped, t.brought)
+}
+
+func (t *taking) take(newest bool) error {
+	listed := t.b.listed()
+	for id, g := range t.b.grants {
+		if !g.known || g.ended {
+			continue
+		}
+		rows := t.rows[id]
+		var err error
+		switch {
+		case len(rows) == 0 && newest && t.lacks(g, listed[id]), allRevoked(rows):
+			t.ended++
+			err = t.say(wire.Change{Op: wire.OpEnd, Cause: wire.CauseOrder}, g)
+		case len(rows) > 0:
+			err = t.restrict(g, rows, newest)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !newest {
+		return nil
+	}
+	for id, rows := range t.rows {
+		if g := t.b.grants[id]; g == nil || !g.known {
+			if err := t.bring(id, rows); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func allRevoked(rows []wire.Grant) bool {
+	return len(rows) > 0 && !slices.ContainsFunc(rows, func(r wire.Grant) bool { return r.State != wire.GrantRevoked })
+}
+
+// lacks reports whether the list would name a grant if that were not over: it stood
+// in the list that this database has, or the list was made with the record of its
+// check-in. One that names a door which no list knew may never have been in a list.
+func (t *taking) lacks(g *grant, listed bool) bool {
+	if listed {
+		return true
+	}
+	e := &g.checkIn
+	if e.source == "" {
+		return false
+	}
+	for _, s := range t.f.manifest.Seen {
+		if s.Gateway == e.source && s.Line == e.line && e.number <= s.Number {
+			return !slices.ContainsFunc(e.change.Doors, func(d string) bool { return !slices.Contains(t.f.manifest.Doors, d) })
+		}
+	}
+	return false
+}
+
+// later reports whether something was said of a card that the list was not made with.
+func (t *taking) later(g *grant, about func(wire.Change) bool) bool {
+	return slices.ContainsFunc(t.b.events[g.id], func(e event) bool {
+		if !about(e.change) {
+			return false
+		}
+		if e.source == "" {
+			return e.at > t.f.manifest.Issued
+		}
+		i, there := slices.BinarySearchFunc(t.f.manifest.Seen, wire.Seen{Gateway: e.source, Line: e.line}, wire.Seen.Compare)
+		return !there || e.number > t.f.manifest.Seen[i].Number
+	})
+}
+
+// restrict takes over what the list says of a grant that is not over: cards stopped,
+// an end that comes earlier, cards that this database does not have.
+func (t *taking) restrict(g *grant, rows []wire.Grant, newest bool) error {
+	var stop, join []wire.CredentialID
+	until := g.until()
+	for _, r := range rows {
+		i := slices.IndexFunc(g.cards, func(c card) bool { return c.id == r.Credential })
+		switch {
+		case i < 0 && newest:
+			join = append(join, r.Credential)
+		case i >= 0 && r.State != wire.GrantActive && !g.cards[i].suspended && !t.later(g, func(c wire.Change) bool {
+			return c.Op == wire.OpResume && slices.Contains(c.Credentials, r.Credential)
+		}):
+			stop = append(stop, r.Credential)
+		}
+		if r.Until != 0 && (until == 0 || r.Until < until) {
+			until = r.Until
+		}
+	}
+	if err := t.cards(wire.OpBind, join, g); err != nil {
+		return err
+	}
+	if err := t.cards(wire.OpSuspend, stop, g); err != nil {
+		return err
+	}
+	notice := func(c wire.Change) bool { return c.Op == wire.OpNotice || c.Op == wire.OpWithdraw || c.Op == wire.OpDispute }
+	if until == g.until() || t.later(g, notice) {
+		return nil
+	}
+	t.stopped++
+	return t.say(wire.Change{Op: wire.OpNotice, Until: until, Cause: wire.CauseOrder}, g)
+}
+
+func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *grant) error {
+	for part := range slices.Chunk(cards, maxCards) {
+		t.stopped += len(part)
+		if err := t.say(wire.Change{Op: op, Credentials: part}, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bring makes a grant that only the list knows: what the landlord wrote about it, its
+// flat too, comes with the gateway's record, if that is still there.
+func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
+	m, first := t.f.manifest, rows[0]
+	var doors []string
+	for _, d := range m.DoorSets[first.DoorSet] {
+		doors = append(doors, m.Doors[d])
+	}
+	slices.Sort(doors)
+	var all []wire.CredentialID
+	for _, r := range rows {
+		all = append(all, r.Credential)
+	}
+	g := &grant{id: id, tenancy: first.Tenancy}
+	in := wire.Change{Op: wire.OpCheckIn, Credentials: all[:min(len(all), maxCards)], Kind: first.Kind, Doors: doors, From: first.From, Until: first.Until,
+		Flat: unknownFlat, Basis: wire.BasisDuty, Document: wire.DocumentResidentID}
+	t.brought++
+	if err := t.say(in, g); err != nil {
+		return err
+	}
+	g = t.b.grants[id]
+	if len(all) > maxCards {
+		if err := t.cards(wire.OpBind, all[maxCards:], g); err != nil {
+			return err
+		}
+	}
+	if allRevoked(rows) {
+		return t.say(wire.Change{Op: wire.OpEnd, Cause: wire.CauseOrder}, g)
+	}
+	var stop []wire.CredentialID
+	for _, r := range rows {
+		if r.State != wire.GrantActive {
+			stop = append(stop, r.Credential)
+		}
+	}
+	return t.cards(wire.OpSuspend, stop, g)
+}
+
+// say takes one change over in the registry's name, as of when the list was made.
+func (t *taking) say(c wire.Change, g *grant) error {
+	c.At, c.Clock, c.Proof, c.Tenancy, c.Grant = t.f.manifest.Issued, wire.ClockRegistry, wire.ProofRegistry, g.tenancy, g.id
+	e := event{at: c.At, change: c}
+	// The same list taken over twice says the same: no random ids here.
+	sum := sha256.Sum256(slices.Concat(t.f.hash[:], g.id[:], []byte{byte(c.Op)}, slices.Concat(credentialBytes(c.Credentials)...)))
+	copy(e.record[:], sum[:])
+	if _, known := t.b.records[recordKey{"", e.record}]; known {
+		return nil
+	}
+	return t.change.take(t.b, e, 0, 0)
+}
+
+func credentialBytes(all []wire.CredentialID) [][]byte {
+	out := make([][]byte, len(all))
+	for i := range all {
+		out[i] = bytes.Clone(all[i][:])
+	}
+	return out
+}
+
+// endCovered ends a grant whose check-in comes after a list that was made with it and
+// did not name it any more.
+func (c *change) endCovered(b *building, key lineKey, number uint64, id wire.ID) error {
+	g := b.grants[id]
+	if number > b.covered[key] || g == nil || !g.known || g.ended || len(b.events[id]) > 1 || b.listed()[id] || unknownDoor(g, b.doors()) != "" {
+		return nil
+	}
+	e := event{at: c.issuer.now(), change: wire.Change{Op: wire.OpEnd, At: c.issuer.now(), Clock: wire.ClockRegistry, Proof: wire.ProofRegistry,
+		Tenancy: g.tenancy, Grant: id, Cause: wire.CauseOrder}}
+	_, _ = rand.Read(e.record[:]) // never fails
+	return c.take(b, e, 0, 0)
+}

@@ -1,0 +1,226 @@
+package issuer
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// What a gateway holds and no issuer that is trusted now has signed is nobody's word:
+// an operator looks at it and takes it, or says that it is nothing.
+
+// States of an offer.
+const (
+	offerOpen = 0
+	offerDone = 1
+)
+
+// maxOffers of a building are kept that nobody has looked at.
+const maxOffers = 16
+
+// offer keeps a list for the operator.
+func (c *change) offer(b *building, h held, hash wire.Hash) error {
+	return c.addOffer(b, h.gateway, hash, h.manifest, h.second, slices.Concat(lengthened(h.buckets)...))
+}
+
+// offerTombstones keeps grants that a gateway has as over, and that are not over here.
+func (c *change) offerTombstones(b *building, h held) error {
+	var ids []byte
+	for _, id := range h.tombstones {
+		if g := b.grants[id]; g != nil && g.known && !g.ended {
+			ids = append(ids, id[:]...)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return c.addOffer(b, h.gateway, sha256.Sum256(ids), []byte{}, nil, ids)
+}
+
+func (c *change) addOffer(b *building, gateway string, hash wire.Hash, manifest, second, rest []byte) error {
+	_, err := c.Exec(`INSERT INTO offers (building, hash, gateway, at, manifest, second, buckets, state) SELECT ?1,?2,?3,?4,?5,?6,?7,?8
+		WHERE (SELECT count(*) FROM offers WHERE building = ?1 AND state = 0) < ?9 ON CONFLICT DO NOTHING`,
+		b.id, hash[:], gateway, c.issuer.now(), manifest, second, rest, offerOpen, maxOffers)
+	if err != nil {
+		return fmt.Errorf("keep what a gateway holds: %w", err)
+	}
+	return nil
+}
+
+// lengthened puts its length (4 bytes) before each.
+func lengthened(all [][]byte) (out [][]byte) {
+	for _, b := range all {
+		out = append(out, []byte{byte(len(b) >> 24), byte(len(b) >> 16), byte(len(b) >> 8), byte(len(b))}, b)
+	}
+	return out
+}
+
+func shortened(b []byte) (all [][]byte) {
+	for len(b) >= 4 {
+		n := int(b[0])<<24 | int(b[1])<<16 | int(b[2])<<8 | int(b[3])
+		if b = b[4:]; n > len(b) {
+			return all
+		}
+		all, b = append(all, b[:n]), b[n:]
+	}
+	return all
+}
+
+// kept is an offer as it is stored.
+type kept struct {
+	building, gateway      string
+	hash                   wire.Hash
+	at                     int64
+	manifest, second, rest []byte
+}
+
+func openOffers(q querier, building string) (all []kept, err error) {
+	err = each(q, func(rows *sql.Rows) error {
+		var k kept
+		var hash []byte
+		err := rows.Scan(&k.building, &hash, &k.gateway, &k.at, &k.manifest, &k.second, &k.rest)
+		copy(k.hash[:], hash)
+		all = append(all, k)
+		return err
+	}, `SELECT building, hash, gateway, at, manifest, second, buckets FROM offers WHERE state = 0 AND ? IN ('', building) ORDER BY building, at`, building)
+	if err != nil {
+		return nil, fmt.Errorf("read what gateways hold: %w", err)
+	}
+	return all, nil
+}
+
+// tombstones are the grants of an offer that is no list.
+func (k kept) tombstones() (ids []wire.ID) {
+	for b := k.rest; len(k.manifest) == 0 && len(b) >= 16; b = b[16:] {
+		ids = append(ids, wire.ID(b[:16]))
+	}
+	return ids
+}
+
+// offers shows what waits for an operator's word. The caller holds mu.
+func (i *Issuer) offers() ([]operator.Offer, error) {
+	out := []operator.Offer{}
+	all, err := openOffers(i.db, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range all {
+		b, err := i.building(i.db, k.building)
+		if err != nil {
+			return nil, err
+		}
+		if b == nil {
+			continue
+		}
+		o := operator.Offer{Building: k.building, Gateway: k.gateway, ID: hex.EncodeToString(k.hash[:8]), Time: time.Unix(k.at, 0).UTC()}
+		ends := b.endsBy(k)
+		if o.Grants, o.Flats = len(ends), b.flatsOf(ends); len(k.manifest) > 0 {
+			_, p, _ := wire.Open(k.manifest, wire.Expect{}, nil) // only to show whose it is
+			o.Key, o.Epoch = hex.EncodeToString(p.KeyID[:]), p.Epoch
+			if f, _, err := openForeign(k.building, k.gateway, k.manifest, k.second, shortened(k.rest), nil); err == nil {
+				o.Version = f.manifest.Version
+			}
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+// endsBy are the tenancies that lose a grant if an offer is taken.
+func (b *building) endsBy(k kept) (tenancies []wire.ID) {
+	over := k.tombstones()
+	if len(k.manifest) > 0 {
+		f, _, err := openForeign(b.id, k.gateway, k.manifest, k.second, shortened(k.rest), nil)
+		if err != nil {
+			return nil
+		}
+		t := taking{b: b, f: f, rows: make(map[wire.ID][]wire.Grant)}
+		for i := range f.grants {
+			t.rows[f.grants[i].ID] = append(t.rows[f.grants[i].ID], f.grants[i])
+		}
+		listed := b.listed()
+		for id, g := range b.grants {
+			if rows := t.rows[id]; g.known && !g.ended && (len(rows) == 0 && t.lacks(g, listed[id]) || allRevoked(rows)) {
+				over = append(over, id)
+			}
+		}
+	}
+	for _, id := range over {
+		if g := b.grants[id]; g != nil && g.known && !g.ended && !slices.Contains(tenancies, g.tenancy) {
+			tenancies = append(tenancies, g.tenancy)
+		}
+	}
+	return tenancies
+}
+
+// decide takes what a gateway holds, or says that it is nothing: in both cases it was
+// reckoned with, so that the next list follows it.
+func (c *change) decide(d operator.Decision) (*building, error) {
+	all, err := openOffers(c, d.Building)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(k kept) bool { return k.building == d.Building && hex.EncodeToString(k.hash[:8]) == d.ID })
+	if i < 0 {
+		return nil, hinted("registryd offers shows them", "nothing of building %s waits under %s", d.Building, d.ID)
+	}
+	k := all[i]
+	b, err := c.open(d.Building)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.Exec(`UPDATE offers SET state = ? WHERE building = ? AND hash = ?`, offerDone, b.id, k.hash[:]); err != nil {
+		return nil, err
+	}
+	c.touched[b.id] = true
+	if len(k.manifest) == 0 {
+		return b, c.endAll(b, k.tombstones(), d.Take)
+	}
+	f, _, err := openForeign(b.id, k.gateway, k.manifest, k.second, shortened(k.rest), nil)
+	if err != nil {
+		return nil, fmt.Errorf("read the list that %s holds: %w", k.gateway, err)
+	}
+	if d.Take {
+		return b, c.adoptOld(b, f)
+	}
+	return b, c.appendLog(b, logged{f.hash, f.epoch, f.manifest.Version, false})
+}
+
+// adoptOld takes a list of an issuer that was replaced: its word, not its place. The
+// next list goes by this issuer's own numbers, which the root's next epoch put above.
+func (c *change) adoptOld(b *building, f foreign) error {
+	t := taking{change: c, b: b, f: f, rows: make(map[wire.ID][]wire.Grant)}
+	for i := range f.grants {
+		t.rows[f.grants[i].ID] = append(t.rows[f.grants[i].ID], f.grants[i])
+	}
+	if err := t.take(true); err != nil {
+		return err
+	}
+	if err := c.remark(b, "the operator has taken list %d of %s: %s", f.manifest.Version, f.from, t.String()); err != nil {
+		return err
+	}
+	return c.appendLog(b, logged{f.hash, f.epoch, f.manifest.Version, false})
+}
+
+// endAll ends grants.
+func (c *change) endAll(b *building, ids []wire.ID, take bool) error {
+	if !take {
+		return nil
+	}
+	for _, id := range ids {
+		g := b.grants[id]
+		if g == nil || g.ended {
+			continue
+		}
+		if err := c.actOn(b, id, operator.Act{Act: operator.ActEnd, Reason: "order"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

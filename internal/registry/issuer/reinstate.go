@@ -1,0 +1,133 @@
+package issuer
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// What was ended stays ended at every gateway, and its id is never used again. Who is
+// to come in again gets new grants, for the same tenancy and cards. They cite the old
+// one and the list that ended it, so that a registry of yesterday, which does not know
+// that list, can give nothing back.
+
+// reinstate makes new grants in the place of ended ones.
+func (i *Issuer) reinstate(ctx context.Context, who string, a operator.Act) (operator.Done, error) {
+	if !slices.Contains(operator.Reasons(operator.ActReinstate), a.Reason) {
+		return operator.Done{}, hinted("one of "+strings.Join(operator.Reasons(operator.ActReinstate), ", "), "%q is no reason for %s", a.Reason, operator.ActReinstate)
+	}
+	var done operator.Done
+	var before uint64
+	var named []wire.ID
+	err := i.locked(func(c *change) error {
+		b, grants, err := c.find(a)
+		if err != nil {
+			return err
+		}
+		for _, id := range grants {
+			if a.Grant == "" && !b.grants[id].ended {
+				continue
+			}
+			next, err := c.reinstateGrant(b, id, a)
+			if err != nil {
+				return err
+			}
+			named = append(named, next)
+		}
+		if len(named) == 0 {
+			return hinted(olderHint, "no grant of tenancy %s is over here", a.Tenancy)
+		}
+		done, before = operator.Done{Building: b.id, Grants: len(named)}, b.list.manifest.Version
+		c.touched[b.id] = true
+		return c.audit(who, a.Act, b.id, a.Grant+a.Tenancy, a.Reason)
+	})
+	if err != nil {
+		return operator.Done{}, err
+	}
+	for _, id := range named {
+		done.New = append(done.New, id.String())
+	}
+	done, err = i.finish(ctx, done)
+	if err == nil && !done.Held {
+		i.saidByNone(&done, before, named)
+	}
+	return done, err
+}
+
+const olderHint = "if doors refuse its cards all the same, this database is older than they are: registryd status says what was put back; " +
+	"when its gateways have been heard, try again"
+
+// reinstateGrant makes the grant that follows one.
+func (c *change) reinstateGrant(b *building, id wire.ID, a operator.Act) (next wire.ID, err error) {
+	g := b.grants[id]
+	if !g.known || !g.ended {
+		return next, hinted(olderHint, "grant %s is not over here", id)
+	}
+	by, err := c.endedBy(b, id)
+	if err != nil {
+		return next, err
+	}
+	until := g.checkIn.change.Until
+	if !a.Until.IsZero() {
+		until = uint32(min(a.Until.Unix(), 1<<32-1))
+	}
+	if until != 0 && until <= c.issuer.now() {
+		return next, hinted("--until DATE is its new last day", "the term of grant %s is over", id)
+	}
+	if len(g.cards) == 0 {
+		return next, hinted("check the tenant in again", "grant %s has no card", id)
+	}
+	_, _ = rand.Read(next[:]) // never fails
+	var all, stopped []wire.CredentialID
+	for _, card := range g.cards {
+		if all = append(all, card.id); card.suspended {
+			stopped = append(stopped, card.id)
+		}
+	}
+	in := g.checkIn.change
+	in.Grant, in.Until, in.Credentials = next, until, all[:min(len(all), maxCards)]
+	if err := c.sayNow(b, in); err != nil {
+		return next, err
+	}
+	for _, more := range []struct {
+		op    wire.Op
+		cards []wire.CredentialID
+	}{{wire.OpBind, all[len(in.Credentials):]}, {wire.OpSuspend, stopped}} {
+		for part := range slices.Chunk(more.cards, maxCards) {
+			if err := c.sayNow(b, wire.Change{Op: more.op, Tenancy: in.Tenancy, Grant: next, Credentials: part}); err != nil {
+				return next, err
+			}
+		}
+	}
+	_, err = c.Exec(`INSERT INTO reinstated (building, grant_id, old_id, list_hash, at) VALUES (?,?,?,?,?)`, b.id, next[:], id[:], by[:], c.issuer.now())
+	if err != nil {
+		return next, fmt.Errorf("keep what was reinstated: %w", err)
+	}
+	return next, nil
+}
+
+// sayNow takes one change in in the registry's name, as of now.
+func (c *change) sayNow(b *building, in wire.Change) error {
+	in.At, in.Clock, in.Proof = c.issuer.now(), wire.ClockRegistry, wire.ProofRegistry
+	e := event{at: in.At, change: in}
+	_, _ = rand.Read(e.record[:]) // never fails
+	return c.take(b, e, 0, 0)
+}
+
+// endedBy is the list that ended a grant: the first that named it as revoked, or that
+// was taken over and lacked it.
+func (c *change) endedBy(b *building, id wire.ID) (hash wire.Hash, err error) {
+	r, there := b.revoked[id]
+	if there {
+		hash, there, err = versionOf(c, b.id, r.version)
+	}
+	if err == nil && !there {
+		err = hinted("registryd lists shows what waits; then try again", "no list has ended grant %s yet", id)
+	}
+	return hash, err
+}

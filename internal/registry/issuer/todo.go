@@ -1,0 +1,59 @@
+package issuer
+
+import (
+	"fmt"
+	"strings"
+
+	"gatehouse/internal/registry/issuer/operator"
+)
+
+// toDo says what waits for an operator, each line with the command for it. The caller
+// holds mu.
+func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
+	lines = []string{}
+	for _, id := range s.Held {
+		b, err := i.building(i.db, id)
+		if err != nil {
+			return nil, err
+		}
+		if b == nil || b.held == nil {
+			continue
+		}
+		gone := b.removed(*b.held)
+		lines = append(lines, fmt.Sprintf("list %d of %s takes something from %d tenancies (%s) and waits for another issuer: registryd lists --building %s, then "+
+			"registryd countersign %s --key second.key", b.held.manifest.Version, id, len(gone), flatsText(b.flatsOf(gone)), id, id))
+	}
+	for _, b := range i.buildings {
+		removes, gateways := b.asked()
+		if len(gateways) > 0 && b.held == nil {
+			lines = append(lines, fmt.Sprintf("%s of %s takes list %d only with another issuer's signature: by its own list %d tenancies (%s) lose something: "+
+				"registryd countersign %s --key second.key", strings.Join(gateways, ", "), b.id, b.list.manifest.Version, len(removes), flatsText(b.flatsOf(removes)), b.id))
+		}
+	}
+	offers, err := i.offers()
+	if err != nil {
+		return nil, err
+	}
+	if len(offers) > 0 {
+		lines = append(lines, fmt.Sprintf("%d lists or endings at gateways that no issuer trusted now has signed wait for your word: registryd offers", len(offers)))
+	}
+	for _, r := range s.Remarks {
+		text := r.Text
+		if r.Building != "" {
+			text = r.Building + ": " + text
+		}
+		lines = append(lines, text+" (registryd restored --done puts this away)")
+	}
+	return lines, nil
+}
+
+// flatsText names flats, the first ones.
+func flatsText(flats []string) string {
+	switch n := len(flats); {
+	case n == 0:
+		return "flats unknown"
+	case n > 8:
+		return "flats " + strings.Join(flats[:8], ", ") + fmt.Sprintf(" and %d more", n-8)
+	}
+	return "flats " + strings.Join(flats, ", ")
+}
