@@ -54,12 +54,15 @@ type cli struct {
 	Grants      grantsCmd      `cmd:"" help:"Show what tenancies may open."`
 	Revoke      revokeCmd      `cmd:"" help:"End a grant for good; the gateways hear of it at once."`
 	End         endCmd         `cmd:"" help:"End a tenancy for good."`
+	Reinstate   reinstateCmd   `cmd:"" help:"Make new grants in the place of ended ones: the same tenancy and cards."`
 	Suspend     suspendCmd     `cmd:"" help:"Stop cards for a while: a lost card."`
 	Resume      resumeCmd      `cmd:"" help:"Bring suspended cards back."`
 	Pass        passCmd        `cmd:"" help:"Print a pass: a QR code's text that opens once, within minutes."`
 	Dispute     disputeCmd     `cmd:"" help:"Notices that a tenant objects to."`
 	Lists       listsCmd       `cmd:"" help:"Show the newest lists, and what waits for a second signature."`
 	Countersign countersignCmd `cmd:"" help:"Sign a list that ends many tenancies, as a second issuer."`
+	Offers      offersCmd      `cmd:"" help:"Show what gateways hold that this registry may not believe, and decide on it."`
+	House       houseCmd       `cmd:"" help:"House documents, for a registry that lost everything."`
 	Person      personCmd      `cmd:"" help:"Show who a tenancy is, with the records key; it is written down first."`
 	BuildingKey buildingKeyCmd `cmd:"" help:"Take a building's key out of escrow, for a house that lost its last gateway."`
 	Publish     publishCmd     `cmd:"" help:"Hand all lists and house documents to the front again."`

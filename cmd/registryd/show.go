@@ -29,6 +29,17 @@ func (statusCmd) Run(s *session) error {
 		for _, p := range st.Problems {
 			fmt.Fprintf(w, "problem    %s\n", p)
 		}
+		for _, r := range st.Remarks {
+			fmt.Fprintf(w, "to do      %s (registryd restored --done puts this away)\n", r.Text)
+		}
+		own, err := s.issuer.Status(s.ctx)
+		if err != nil {
+			fmt.Fprintf(w, "issuer     can't be asked what is to do there: %v\n", err)
+			return
+		}
+		for _, line := range own.Lines {
+			fmt.Fprintf(w, "to do      %s\n", line)
+		}
 	})
 }
 
@@ -85,6 +96,9 @@ func listState(g api.Gateway) string {
 		return "none"
 	case g.Applied == g.List:
 		return fmt.Sprintf("%d proved", g.List)
+	}
+	if g.Refuses != "" {
+		return fmt.Sprintf("%d NOT TAKEN WHOLE (%s): registryd status", g.List, g.Refuses)
 	}
 	text := fmt.Sprintf("%d not proved since %s", g.List, clock(g.ListAt))
 	if g.Sent == g.List {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -158,8 +159,47 @@ func act(s *session, a operator.Act) error {
 	}
 	return s.print(d, func(w io.Writer) {
 		fmt.Fprintf(w, "%s of building %s; list %d\n", count(d.Grants, "grant"), d.Building, d.Version)
-		fmt.Fprintln(w, choose(d.Sent, "handed to the front, which sends it to the gateways now; registryd gateways shows who has proved it", d.Hint))
+		for _, id := range d.New {
+			fmt.Fprintf(w, "new grant %s\n", id)
+		}
+		if !d.Sent {
+			fmt.Fprintln(w, d.Hint)
+			return
+		}
+		fmt.Fprintln(w, "handed to the front, which sends it to the gateways now")
+		tellTaken(s, w, d)
 	})
+}
+
+// tellWait is how long a command waits for what the gateways say of a list.
+const tellWait = 4 * time.Second
+
+// tellTaken says what the building's gateways have said of the list, as far as they do
+// so at once.
+func tellTaken(s *session, w io.Writer, d operator.Done) {
+	var all []api.Gateway
+	for end := time.Now().Add(tellWait); time.Now().Before(end) && s.ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
+		var err error
+		if all, err = s.front.Gateways(s.ctx, d.Building); err != nil {
+			return // the list is on its way all the same
+		}
+		if !slices.ContainsFunc(all, func(g api.Gateway) bool { return g.Online && g.Applied < d.Version && g.Refuses == "" }) {
+			break
+		}
+	}
+	for _, g := range all {
+		switch {
+		case !g.Member:
+		case g.Applied >= d.Version:
+			fmt.Fprintf(w, "%s has it in force\n", g.Gateway)
+		case g.Refuses != "":
+			fmt.Fprintf(w, "%s DOES NOT TAKE IT WHOLE (%s): registryd status says what to do\n", g.Gateway, g.Refuses)
+		case g.Online:
+			fmt.Fprintf(w, "%s has not proved it yet; registryd gateways shows when\n", g.Gateway)
+		default:
+			fmt.Fprintf(w, "%s is offline, and gets it when it is back\n", g.Gateway)
+		}
+	}
 }
 
 func count(n int, what string) string {
@@ -259,12 +299,16 @@ func (c listsCmd) Run(s *session) error {
 			if l.Held {
 				state = fmt.Sprintf("waits for a second signature: it ends %d tenancies", len(l.Removes))
 			}
+			if len(l.Asked) > 0 {
+				state = fmt.Sprintf("%s takes it only with a second signature: %d tenancies lose something", strings.Join(l.Asked, ", "), len(l.Removes))
+			}
 			rows.row(l.Building, fmt.Sprint(l.Version), clock(&l.Issued), fmt.Sprint(l.Records), state)
 		}
 		rows.end("none")
 		for _, l := range all {
-			if l.Held {
-				fmt.Fprintf(w, "list %d of %s ends tenancies %s\n", l.Version, l.Building, strings.Join(l.Removes, ", "))
+			if len(l.Removes) > 0 {
+				fmt.Fprintf(w, "list %d of %s takes from flats %s; tenancies %s: registryd countersign %s --key second.key\n", l.Version, l.Building,
+					strings.Join(l.Flats, ", "), strings.Join(l.Removes, ", "), l.Building)
 			}
 		}
 	})
@@ -290,7 +334,7 @@ func (c countersignCmd) Run(s *session) error {
 		return err
 	}
 	for _, l := range all {
-		if !l.Held {
+		if !l.Held && len(l.Asked) == 0 {
 			continue
 		}
 		second, err := issuer.Countersign(l, c.Root, st.Registry, c.Key)

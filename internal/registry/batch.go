@@ -32,6 +32,7 @@ type note struct {
 	applied bool
 	version uint64
 	hash    wire.Hash
+	refuses wire.Reason // a list that it was sent, or what that gives; ReasonNone: none
 }
 
 var errCheckpoint = errors.New("the signature on the checkpoint does not verify")
@@ -70,6 +71,9 @@ func readNote(header []byte) (n note) {
 	n.alarm = h.Alarm()
 	if h.Kind == wire.KindListApplied && len(h.Detail) == len(n.hash) {
 		n.applied, n.version, n.hash = true, h.Count, wire.Hash(h.Detail)
+	}
+	if h.Kind == wire.KindRefused && h.Source == wire.TypeList {
+		n.refuses = h.Reason
 	}
 	return n
 }
@@ -123,8 +127,8 @@ func (w *batchWork) store(t *txn, g *gateway) error {
 	}
 	t.heard = append(t.heard, g)
 	for _, n := range w.notes {
-		if n.applied {
-			t.proved = append(t.proved, proof{g, n.hash})
+		if n.applied || n.refuses != wire.ReasonNone {
+			t.proved = append(t.proved, proof{g, n.hash, n.refuses})
 		}
 	}
 	t.reached(l, g, w.batch.Epoch, before, w.leaves[fresh:])

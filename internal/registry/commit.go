@@ -49,8 +49,9 @@ type txn struct {
 
 // proof is a list_applied entry that came.
 type proof struct {
-	g    *gateway
-	list wire.Hash
+	g       *gateway
+	list    wire.Hash
+	refuses wire.Reason // it says that it does not take one, or not whole
 }
 
 // ackKey names an ack: where a gateway stands in an epoch.
@@ -155,7 +156,7 @@ func (c *committer) done(t *txn) {
 		g.view.heard = t.now
 	}
 	for _, p := range t.proved {
-		c.front.proved(p.g, p.list)
+		c.front.said(p)
 	}
 	c.front.mu.Unlock()
 	if t.records {

@@ -128,7 +128,7 @@ func (f *Front) takeHolding(m message, payload []byte) error {
 		return err
 	}
 	f.mu.RLock()
-	asked, place := m.g.view.lacks && part.Nonce == m.g.view.nonce, m.g.place
+	asked, place := (m.g.view.lacks || m.g.view.pressed) && part.Nonce == m.g.view.nonce, m.g.place
 	f.mu.RUnlock()
 	if !asked {
 		return errUnasked
@@ -149,7 +149,7 @@ func (f *Front) taken(_ context.Context, h api.Holding) (any, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if g := f.gateways[address]; g != nil && bytes.Equal(g.view.nonce[:], h.Nonce) {
-		g.view.lacks, g.view.given = false, namedBy(g.view.hello)
+		g.view.lacks, g.view.pressed, g.view.given = false, false, namedBy(g.view.hello)
 	}
 	return struct{}{}, nil
 }
@@ -172,8 +172,9 @@ func (nudge) store(t *txn, g *gateway) error {
 	}
 	t.front.mu.Lock()
 	g.view.lacks = lacks && namedBy(hello) != g.view.given
+	asked := g.view.lacks || g.view.pressed
 	t.front.mu.Unlock()
-	if lacks {
+	if asked {
 		t.ack(g, l.epoch)
 	}
 	return nil
@@ -193,7 +194,7 @@ func (f *Front) askLoop(ctx context.Context) error {
 		f.mu.RLock()
 		var silent []*gateway
 		for _, g := range f.gateways {
-			if g.member && g.view.online && g.view.lacks && len(silent) < maxHoldings {
+			if g.member && g.view.online && (g.view.lacks || g.view.pressed) && len(silent) < maxHoldings {
 				silent = append(silent, g)
 			}
 		}
@@ -211,5 +212,5 @@ func (f *Front) askLoop(ctx context.Context) error {
 // asks reports whether a gateway is to be asked for what it holds. f.mu is held.
 func (f *Front) asks(g *gateway, b *building) bool {
 	known := b != nil && b.list.Version > 0
-	return g.view.lacks && (known || time.Since(f.began) > askAfter)
+	return g.view.pressed || g.view.lacks && (known || time.Since(f.began) > askAfter)
 }

@@ -199,8 +199,18 @@ func (f *Front) putList(ctx context.Context, in api.List) (api.Pushed, error) {
 		b.listAt = now
 	}
 	b.ended.known, b.ended.number = true, in.Ended
+	f.forgetRefusals(b, in.Building)
 	f.mu.Unlock()
 	return f.pushList(ctx, l, changed)
+}
+
+// forgetRefusals forgets what gateways said of the list before. f.mu is held.
+func (f *Front) forgetRefusals(b *building, id string) {
+	for _, h := range b.house.Gateways {
+		if g := f.gateways[id+"/"+h.ID]; g != nil {
+			g.view.refuses = wire.ReasonNone
+		}
+	}
 }
 
 // pushList sends a list to the gateways of its building.

@@ -42,6 +42,17 @@ func (f *Front) owes(g *gateway, l store.List, now time.Time) {
 	f.pushes[g] = &push{list: l, at: now, due: now.Add(repeatAfter[0])}
 }
 
+// said takes what a stored entry says of a list: in force, or refused. f.mu is held.
+func (f *Front) said(p proof) {
+	v := &p.g.view
+	if v.refuses = p.refuses; p.refuses == wire.ReasonNone {
+		v.pressed = false
+		f.proved(p.g, p.list)
+		return
+	}
+	v.pressed = v.format >= wire.LogFormat && (p.refuses == wire.ReasonSecondNeeded || p.refuses == wire.ReasonUnproved)
+}
+
 // proved forgets the push of a list that a gateway has in force. f.mu is held.
 func (f *Front) proved(g *gateway, list wire.Hash) {
 	if p := f.pushes[g]; p != nil && list != (wire.Hash{}) && (p.list.Hash == list || p.list.OldHash == list) {

@@ -51,6 +51,7 @@ func (f *Front) show(g *gateway, s store.Gateway, now time.Time) api.Gateway {
 		out.Wall, out.Clock, out.Said = when(time.UnixMilli(v.hello.Wall).UTC()), v.hello.Clock.String(), time.Since(v.said)
 	}
 	out.Zone = v.hello.Zone
+	p = append(p, f.refusals()...)
 	if s.Epoch != 0 {
 		out.Epoch = fmt.Sprintf("%016x", s.Epoch)
 	}
@@ -157,8 +158,44 @@ func (f *Front) problems(s api.Status) []string {
 		p = append(p, "no issuer asks for work: start registryd issue")
 	}
 	p = append(p, f.endings()...)
+	p = append(p, f.refusals()...)
 	if n := f.failed.Load(); n > 0 {
 		p = append(p, fmt.Sprintf("%d messages could not be stored since start: look at the disk and the log; the gateways send them again", n))
 	}
 	return p
+}
+
+// maxRefusalLines is how many gateways that refuse a list are named.
+const maxRefusalLines = 8
+
+// refusals says which gateways do not take the newest list of their building.
+func (f *Front) refusals() (lines []string) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	more := 0
+	for _, g := range f.gateways {
+		why := g.view.refuses
+		if !g.member || why == wire.ReasonNone {
+			continue
+		}
+		if len(lines) >= maxRefusalLines {
+			more++
+			continue
+		}
+		what := "registryd gateways --building " + g.place.Building + " shows what it has"
+		switch why {
+		case wire.ReasonSecondNeeded:
+			what = "registryd lists --building " + g.place.Building + " shows whether another issuer is to sign"
+		case wire.ReasonUnproved:
+			what = "it hands over its own, and the next list follows that; registryd status tells what came of it"
+		case wire.ReasonGivenBack:
+			what = "what was ended stays ended; registryd reinstate makes new grants"
+		}
+		lines = append(lines, fmt.Sprintf("gateway %s does not take list %d whole (%s): %s", g.address, f.buildings[g.place.Building].list.Version, why, what))
+	}
+	slices.Sort(lines)
+	if more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more gateways: registryd gateways", more))
+	}
+	return lines
 }

@@ -58,6 +58,10 @@ type view struct {
 	sent   uint64    // list version
 	lacks  bool      // it has something that is not known here, and has not handed it over
 	given  named     // what it handed over last
+	// refuses is why it does not take the newest list; pressed, that it is to hand over
+	// what it has, so that the issuer can count for itself.
+	refuses wire.Reason
+	pressed bool
 }
 
 // read takes a stored hello, of whatever format it was, and reports whether it

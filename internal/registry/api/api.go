@@ -170,8 +170,11 @@ type Gateway struct {
 	SetBackTo uint64        `json:"set_back_to"` // the oldest list that one of these hellos named; what it proved beyond was void then
 	// Unproven is for how long the newest list has been without proof, ns; 0 when proved.
 	Unproven time.Duration `json:"unproven_ns,omitempty"`
-	Alarms   int           `json:"alarms"` // within the last 24 h
-	Forks    int           `json:"forks"`  // batches that contradict what was stored before
+	// Refuses is why it said that it does not take the newest list, or not whole; empty:
+	// it did not say so.
+	Refuses string `json:"refuses,omitempty"`
+	Alarms  int    `json:"alarms"` // within the last 24 h
+	Forks   int    `json:"forks"`  // batches that contradict what was stored before
 }
 
 // Entry is the header of a stored entry. Nobody's card is in it.

@@ -167,6 +167,9 @@ func allRevoked(rows []wire.Grant) bool {
 // in the list that this database has, or the list was made with the record of its
 // check-in. One that names a door which no list knew may never have been in a list.
 func (t *taking) lacks(g *grant, listed bool) bool {
+	if until := g.until(); until != 0 && int64(until) <= int64(t.f.manifest.Issued) {
+		return false // its term was over: that is no end
+	}
 	if listed {
 		return true
 	}
@@ -221,7 +224,9 @@ func (t *taking) restrict(g *grant, rows []wire.Grant, newest bool) error {
 	if err := t.cards(wire.OpSuspend, stop, g); err != nil {
 		return err
 	}
-	notice := func(c wire.Change) bool { return c.Op == wire.OpNotice || c.Op == wire.OpWithdraw || c.Op == wire.OpDispute }
+	notice := func(c wire.Change) bool {
+		return c.Op == wire.OpNotice || c.Op == wire.OpWithdraw || c.Op == wire.OpDispute
+	}
 	if until == g.until() || t.later(g, notice) {
 		return nil
 	}
@@ -302,7 +307,7 @@ func credentialBytes(all []wire.CredentialID) [][]byte {
 // did not name it any more.
 func (c *change) endCovered(b *building, key lineKey, number uint64, id wire.ID) error {
 	g := b.grants[id]
-	if number > b.covered[key] || g == nil || !g.known || g.ended || len(b.events[id]) > 1 || b.listed()[id] || unknownDoor(g, b.doors()) != "" {
+	if number > b.covered[key] || g == nil || !g.known || g.ended || len(b.events[id]) > 1 || b.listed()[id] || g.until() != 0 && g.until() <= c.issuer.now() || unknownDoor(g, b.doors()) != "" {
 		return nil
 	}
 	e := event{at: c.issuer.now(), change: wire.Change{Op: wire.OpEnd, At: c.issuer.now(), Clock: wire.ClockRegistry, Proof: wire.ProofRegistry,

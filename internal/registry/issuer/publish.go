@@ -22,7 +22,7 @@ func (i *Issuer) publish(ctx context.Context, id string) error {
 		i.mu.Unlock()
 		return err
 	}
-	house, old, l, known, from := b.houseEnvelope, b.houseOld, b.list, b.known, b.logSent
+	house, old, l, known, from, ended := b.houseEnvelope, b.houseOld, b.list, b.known, b.logSent, b.endedCount()
 	i.mu.Unlock()
 	if house != nil {
 		if _, err := i.opts.Front.PutHouse(ctx, api.Document{Building: id, Envelope: house, Old: old}); err != nil {
@@ -30,15 +30,15 @@ func (i *Issuer) publish(ctx context.Context, id string) error {
 		}
 	}
 	if l.manifest.Version > 0 {
-		if err := i.putList(ctx, id, l, known, from); err != nil {
+		if err := i.putList(ctx, id, l, known, from, ended); err != nil {
 			return fmt.Errorf("hand list %d of %s to the front: %w", l.manifest.Version, id, err)
 		}
 	}
 	return i.markSent(id, house, l)
 }
 
-func (i *Issuer) putList(ctx context.Context, id string, l signedList, known map[wire.Hash]bool, from uint64) error {
-	out := api.List{Building: id, Manifest: l.envelope, Second: l.second, Old: l.old.envelope, OldSecond: l.old.second, Buckets: [][]byte{}, LogFrom: from}
+func (i *Issuer) putList(ctx context.Context, id string, l signedList, known map[wire.Hash]bool, from, ended uint64) error {
+	out := api.List{Building: id, Manifest: l.envelope, Second: l.second, Old: l.old.envelope, OldSecond: l.old.second, Buckets: [][]byte{}, LogFrom: from, Ended: ended}
 	for hash, bytes := range l.buckets {
 		if !known[hash] {
 			out.Buckets = append(out.Buckets, bytes)
@@ -54,7 +54,7 @@ func (i *Issuer) putList(ctx context.Context, id string, l signedList, known map
 	_, err = i.opts.Front.PutList(ctx, out)
 	var refused *api.Error
 	if errors.As(err, &refused) && refused.Status != 0 && (len(out.Buckets) < len(l.buckets) || from > 0) {
-		return i.putList(ctx, id, l, nil, 0) // the front may have lost its store
+		return i.putList(ctx, id, l, nil, 0, ended) // the front may have lost its store
 	}
 	return err
 }
@@ -160,4 +160,14 @@ func (b *building) firstFormat() []byte {
 		return b.houseOld
 	}
 	return b.houseEnvelope
+}
+
+// endedCount is how many grants of the building were ended.
+func (b *building) endedCount() (n uint64) {
+	for _, g := range b.grants {
+		if g.ended {
+			n++
+		}
+	}
+	return n
 }

@@ -169,7 +169,7 @@ type List struct {
 	Flats    []string  `json:"flats,omitempty"`    // of the tenancies in Removes
 	Asked    []string  `json:"asked_by,omitempty"` // gateways that take it only so, by this issuer's own count
 	Removes  []string  `json:"removes,omitempty"`  // of a held list: the tenancies it takes away
-	Trust    []byte    `json:"trust,omitempty"`   // of a held list: envelope of the trust document
+	Trust    []byte    `json:"trust,omitempty"`    // of a held list: envelope of the trust document
 }
 
 // Countersign brings a second issuer's signature: an envelope of wire.TypeSecond.

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"gatehouse/internal/registry/issuer/operator"
+)
+
+type reinstateCmd struct {
+	subject
+	Reason string `help:"mistake, order or agreed." default:"mistake"`
+	Until  string `help:"Its new last day, as 2026-12-31, where the old term is over." placeholder:"DATE"`
+}
+
+// Run makes new grants for who was ended.
+func (c reinstateCmd) Run(s *session) error {
+	a := operator.Act{Act: operator.ActReinstate, Grant: c.Grant, Tenancy: c.Tenancy, Reason: c.Reason}
+	if c.Until != "" {
+		last, err := time.ParseInLocation(time.DateOnly, c.Until, time.Local)
+		if err != nil {
+			return hinted("write it as 2026-12-31", "%q is no day", c.Until)
+		}
+		a.Until = last.AddDate(0, 0, 1)
+	}
+	return act(s, a)
+}
+
+type offersCmd struct {
+	Show offersShowCmd `cmd:"" default:"1" help:"Show them."`
+	Take offersTakeCmd `cmd:"" help:"What it ends or suspends is so: grants end, cards are suspended."`
+	Drop offersDropCmd `cmd:"" help:"It is nothing: a thief's, or a mistake."`
+}
+
+type offersShowCmd struct{}
+
+// Run shows what needs an operator's word.
+func (offersShowCmd) Run(s *session) error {
+	all, err := s.issuer.Offers(s.ctx)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) {
+		for _, o := range all {
+			what := "grants that are over there, and active here"
+			if o.Key != "" {
+				what = fmt.Sprintf("list %d by key %s (epoch %d), which no trust document names now: its signature is not checked", o.Version, o.Key, o.Epoch)
+			}
+			fmt.Fprintf(w, "%s  %s/%s  %s; taken, it ends a grant of %s (%s)\n", o.ID, o.Building, o.Gateway, what,
+				tenanciesText(o.Grants), choose(len(o.Flats) == 0, "flats unknown", "flats "+strings.Join(o.Flats, ", ")))
+			fmt.Fprintf(w, "    registryd offers take %s %s   or   registryd offers drop %s %s\n", o.Building, o.ID, o.Building, o.ID)
+		}
+		if len(all) == 0 {
+			fmt.Fprintln(w, "none")
+		}
+	})
+}
+
+func tenanciesText(n int) string {
+	if n == 1 {
+		return "1 tenancy"
+	}
+	return fmt.Sprintf("%d tenancies", n)
+}
+
+type offer struct {
+	Building string `arg:"" help:"Id of the building."`
+	ID       string `arg:"" help:"Of the offer."`
+}
+
+type offersTakeCmd struct{ offer }
+
+// Run takes an offer.
+func (c offersTakeCmd) Run(s *session) error { return decide(s, c.offer, true) }
+
+type offersDropCmd struct{ offer }
+
+// Run says that an offer is nothing.
+func (c offersDropCmd) Run(s *session) error { return decide(s, c.offer, false) }
+
+func decide(s *session, o offer, take bool) error {
+	d, err := s.issuer.Decide(s.ctx, operator.Decision{Building: o.Building, ID: o.ID, Take: take})
+	if err != nil {
+		return err
+	}
+	return s.print(d, func(w io.Writer) {
+		fmt.Fprintf(w, "%s; list %d of building %s reckons with it\n", choose(take, "taken", "dropped"), d.Version, d.Building)
+		if d.Hint != "" {
+			fmt.Fprintln(w, d.Hint)
+		}
+	})
+}
+
+type houseCmd struct {
+	Import houseImportCmd `cmd:"" help:"Take a building's house document as one of its gateways has it: house.cose in its folder of keys."`
+}
+
+type houseImportCmd struct {
+	File string `arg:"" help:"house.cose of one of its gateways." placeholder:"FILE"`
+}
+
+// Run brings back a building that the registry has lost.
+func (c houseImportCmd) Run(s *session) error {
+	envelope, err := os.ReadFile(c.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return hinted("it is in a gateway's folder of keys: /var/lib/gatehouse/keys/house.cose", "%v", err)
+	}
+	if err != nil {
+		return err
+	}
+	d, err := s.issuer.ImportHouse(s.ctx, envelope)
+	if err != nil {
+		return err
+	}
+	return s.print(d, func(w io.Writer) {
+		fmt.Fprintf(w, "building %s is known again; its gateways hand over what they hold when they connect\n", d.Building)
+	})
+}
