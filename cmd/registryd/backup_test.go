@@ -26,16 +26,16 @@ func newestBackup(t *testing.T, dir string) string {
 func TestBackup(t *testing.T) {
 	r := newCentre(t)
 	r.gateway("gw-1")
-	if out := r.ok("status"); !strings.Contains(out, "backup     NEVER") {
+	if out := r.ok("status"); !strings.Contains(out, "backup     NONE") {
 		t.Fatal(out)
 	}
 	r.refused("you may write", "backup", "/proc/none")
-	if out := r.ok("status"); !strings.Contains(out, "backup     NEVER") {
+	if out := r.ok("status"); !strings.Contains(out, "backup     NONE") {
 		t.Fatal("a backup that failed counts:", out)
 	}
 	to := t.TempDir()
 	r.ok("backup", to)
-	if out := r.ok("status"); strings.Contains(out, "NEVER") || !strings.Contains(out, "backup     20") {
+	if out := r.ok("status"); strings.Contains(out, "NONE") || !strings.Contains(out, "backup     20") {
 		t.Fatal(out)
 	}
 	folder := newestBackup(t, to)

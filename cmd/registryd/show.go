@@ -46,7 +46,7 @@ func (statusCmd) Run(s *session) error {
 // backupState says how old the newest backup is.
 func backupState(at *time.Time) string {
 	if at == nil {
-		return "NEVER: gateways keep longer what they have sent; registryd backup FOLDER makes one"
+		return "NONE that this database knows of: gateways keep longer what they have sent; registryd backup FOLDER makes one"
 	}
 	days := int(time.Since(*at).Hours() / 24)
 	return clock(at) + choose(days < 8, "", fmt.Sprintf(", %d days ago: registryd backup FOLDER makes another one", days))
