@@ -33,6 +33,19 @@ type centre struct {
 // newCentre makes and starts one: front and issuer, on ports of their own.
 func newCentre(t *testing.T) *centre {
 	t.Helper()
+	r := emptyCentre(t)
+	r.start("serve", "--config", filepath.Join(r.dir, "front", api.FileConfig))
+	r.start("issue", "--dir", filepath.Join(r.dir, "issuer"))
+	r.until("the issuer meets the front", func() bool {
+		var s operator.Status
+		return r.json(&s, "issuer") && s.Linked
+	})
+	return r
+}
+
+// emptyCentre makes one and starts nothing.
+func emptyCentre(t *testing.T) *centre {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "reg") // short: a socket's path has 107 bytes at most
 	if err != nil {
 		t.Fatal(err)
@@ -46,12 +59,6 @@ func newCentre(t *testing.T) *centre {
 	}
 	t.Cleanup(release)
 	r.ok("init", "--registry", "registry-1", "--host", fmt.Sprintf("127.0.0.1:%d", ports[0]), "--broker", fmt.Sprint(ports[1]), "--dir", dir)
-	r.start("serve", "--config", filepath.Join(dir, "front", api.FileConfig))
-	r.start("issue", "--dir", filepath.Join(dir, "issuer"))
-	r.until("the issuer meets the front", func() bool {
-		var s operator.Status
-		return r.json(&s, "issuer") && s.Linked
-	})
 	return r
 }
 

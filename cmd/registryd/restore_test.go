@@ -1,0 +1,362 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/enrol"
+	"gatehouse/internal/journal"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/uplink"
+	"gatehouse/sync/wire"
+)
+
+// town is a whole registry whose processes end and start again, with one real
+// gateway: keyring, journal and uplink over the broker.
+type town struct {
+	*centre
+	stops map[string]func()
+	gate  *gate
+	made  int // tenants
+}
+
+func newTown(t *testing.T) *town {
+	w := &town{stops: make(map[string]func())}
+	w.centre = emptyCentre(t)
+	w.up("front", "issuer")
+	w.gate = w.newGate(w.gateway("gw-1"), "gw-1")
+	for range 3 {
+		w.tenant()
+	}
+	return w
+}
+
+// up starts processes.
+func (w *town) up(names ...string) {
+	w.t.Helper()
+	for _, name := range names {
+		args := []string{"serve", "--config", filepath.Join(w.dir, "front", "front.toml")}
+		if name == "issuer" {
+			args = []string{"issue", "--dir", filepath.Join(w.dir, "issuer")}
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		log := &safeBuffer{}
+		var work sync.WaitGroup
+		work.Go(func() {
+			if status := run(ctx, w.args(args), strings.NewReader(""), log, log); status != 0 {
+				w.t.Errorf("registryd %s ended with %d:\n%s", args[0], status, log)
+			}
+		})
+		stop := sync.OnceFunc(func() { cancel(); work.Wait() })
+		w.stops[name] = stop
+		w.t.Cleanup(func() {
+			stop()
+			if w.t.Failed() {
+				w.t.Logf("%s said:\n%s", name, log)
+			}
+		})
+	}
+	w.until("the issuer meets the front", func() bool {
+		var s operator.Status
+		return w.json(&s, "issuer") && s.Linked
+	})
+}
+
+func (w *town) down(names ...string) {
+	for _, name := range names {
+		w.stops[name]()
+	}
+}
+
+func (w *town) database(name string) string { return filepath.Join(w.dir, name, name+".db") }
+
+// lose deletes a database with the files beside it.
+func (w *town) lose(names ...string) {
+	w.t.Helper()
+	for _, name := range names {
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			if err := os.Remove(w.database(name) + suffix); err != nil && !os.IsNotExist(err) {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// putBack copies a database from a backup, as docs/restore.md says.
+func (w *town) putBack(folder string, names ...string) {
+	w.t.Helper()
+	for _, name := range names {
+		b, err := os.ReadFile(filepath.Join(folder, name+".db"))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if err := os.WriteFile(w.database(name), b, 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+func (w *town) backup() string {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	w.ok("backup", dir)
+	return newestBackup(w.t, dir)
+}
+
+// gate is one gateway.
+type gate struct {
+	w    *town
+	reg  *keyring.Registry
+	keys keyring.Keys
+	ring *keyring.Keyring
+	link *mqtt.Link
+	stop func()
+}
+
+func (w *town) newGate(dir, id string) *gate {
+	w.t.Helper()
+	g := &gate{w: w}
+	state := w.t.TempDir()
+	must := func(err error) {
+		w.t.Helper()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	var err error
+	g.keys, err = keyring.LoadKeys(dir)
+	must(err)
+	g.reg = g.keys.Registry
+	g.ring, err = keyring.Open(keyring.Options{Dir: filepath.Join(state, "grants"), Building: "house-1", Keys: g.keys, Log: zerolog.Nop()})
+	must(err)
+	clock := func() journal.Stamp { return journal.Stamp{Wall: time.Now().UnixMilli(), Quality: wire.ClockNTP} }
+	j, err := journal.Open(journal.Options{Dir: filepath.Join(state, "journal"), Clock: clock, Ballast: -1, Log: zerolog.Nop()})
+	must(err)
+	g.link, err = mqtt.New(mqtt.Config{Broker: "mqtts://" + g.reg.Broker, TLS: enrol.TLSConfig(dir, "", func() bool { return true }),
+		Subscribe: []string{g.reg.Place.Down("+"), g.reg.Place.House("+")}, Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 100 * time.Millisecond, Max: time.Second}, Log: zerolog.Nop()})
+	must(err)
+	up, err := uplink.New(uplink.Options{Link: g.link, Journal: j, Keyring: g.ring, Key: g.keys.Gateway, Clock: clock,
+		Checkpoint: filepath.Join(state, "checkpoint"), Software: "test", Log: zerolog.Nop()})
+	must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var work sync.WaitGroup
+	for _, run := range []func(context.Context) error{g.ring.Run, j.Run, g.link.Run, up.Run} {
+		work.Go(func() { _ = run(ctx) })
+	}
+	g.stop = sync.OnceFunc(func() { cancel(); work.Wait(); _ = g.ring.Close() })
+	w.t.Cleanup(g.stop)
+	return g
+}
+
+func (w *town) grant(n int) wire.ID { return wire.ID{1, byte(n + 1)} }
+
+// tenant checks the next one in, as the desk does.
+func (w *town) tenant() {
+	w.t.Helper()
+	n := w.made
+	w.made++
+	g, address := w.gate, w.gate.reg.Place.Address()
+	seal := func(public []byte, purpose string, p wire.Payload) []byte {
+		plain, err := wire.Encode(p)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		sealed, err := wire.Seal(public, purpose, address, plain)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return sealed
+	}
+	tenancy := wire.ID{4, byte(n + 1)}
+	person := seal(g.reg.Trust.Records, wire.SealPerson, wire.Person{Tenancy: tenancy, Document: wire.DocumentPassport, Number: "X0000000", Name: tenantName})
+	change := seal(g.reg.Trust.Desk, wire.SealChange, wire.Change{Op: wire.OpCheckIn, At: uint32(time.Now().Unix()), Proof: wire.ProofLandlord,
+		Tenancy: tenancy, Grant: w.grant(n), Credentials: []wire.CredentialID{{1, 7, byte(n)}}, Kind: wire.GrantResident, Doors: []string{"front"},
+		Flat: "3b", Basis: wire.BasisContract, Informed: true, Document: wire.DocumentPassport})
+	record := sign(w.t, g.reg, &g.keys, wire.TypeRecord, wire.Record{Line: 1, Number: uint64(n + 1), ID: wire.ID{9, byte(n)}, House: []byte{1}, Desk: change, Person: sha256.Sum256(person)})
+	message := sign(w.t, g.reg, &g.keys, wire.TypeDelivery, wire.Delivery{Record: record, Person: person})
+	w.until("the tenant's card opens", func() bool {
+		ctx, cancel := context.WithTimeout(w.t.Context(), time.Second)
+		defer cancel()
+		_ = g.link.Publish(ctx, g.reg.Place.Up(wire.TypeDelivery), message)
+		return g.opens(n)
+	})
+}
+
+// opens reports whether a tenant's card opens at the gateway.
+func (g *gate) opens(n int) bool {
+	records, _ := g.ring.Records()
+	for _, r := range records {
+		if r.Credential == (wire.CredentialID{1, 7, byte(n)}) && r.State == wire.GrantActive {
+			return true
+		}
+	}
+	return false
+}
+
+// revoke ends a tenant's grant; it must be in force at the door.
+func (w *town) revoke(n int) {
+	w.t.Helper()
+	w.ok("revoke", w.grant(n).String())
+	w.until("the revocation is in force", func() bool { return !w.gate.opens(n) })
+}
+
+// sound checks what must hold after every procedure: 0 was revoked before the loss and
+// stays so, 1 is revoked now, the others live there, and the registry knows all.
+func (w *town) sound(tenancies int) {
+	w.t.Helper()
+	w.revoke(1)
+	for n := range w.made {
+		if got, want := w.gate.opens(n), n > 1; got != want {
+			w.t.Errorf("card %d opens: %v, want %v", n, got, want)
+		}
+	}
+	w.until("the registry knows who lives there, and that the gateway has its list", func() bool {
+		var all []operator.Tenancy
+		active := 0
+		if !w.json(&all, "tenancies") {
+			return false
+		}
+		for _, t := range all {
+			if t.State == "active" {
+				active++
+			}
+		}
+		return active == tenancies && strings.Contains(w.ok("gateways"), "proved") && !strings.Contains(w.ok("gateways"), "not proved")
+	})
+	for n := range w.made {
+		if got, want := w.gate.opens(n), n > 1; got != want {
+			w.t.Errorf("later card %d opens: %v, want %v", n, got, want)
+		}
+	}
+}
+
+// day is what happens after the backup: a card is revoked, a tenant comes.
+func (w *town) day() {
+	w.t.Helper()
+	w.revoke(0)
+	w.tenant()
+}
+
+// says waits for a line of status.
+func (w *town) says(want string) {
+	w.t.Helper()
+	w.until("status says "+want, func() bool { return strings.Contains(w.ok("status"), want) })
+}
+
+// TestRestore plays docs/restore.md.
+func TestRestore(t *testing.T) {
+	for name, play := range map[string]func(*town){
+		"front.db lost": func(w *town) {
+			w.day()
+			w.down("front")
+			w.lose("front")
+			w.up("front")
+			w.says("the database that was in use is gone")
+		},
+		"issuer.db lost": func(w *town) {
+			w.day()
+			w.down("issuer")
+			w.lose("issuer")
+			w.up("issuer")
+			w.says("the front had list")
+		},
+		"issuer.db put back": func(w *town) {
+			folder := w.backup()
+			w.day()
+			w.down("issuer")
+			w.putBack(folder, "issuer")
+			w.up("issuer")
+			w.says("a copy was put back")
+		},
+		"front.db put back": func(w *town) {
+			folder := w.backup()
+			w.day()
+			w.down("front")
+			w.putBack(folder, "front")
+			w.up("front")
+			w.says("a copy was put back")
+		},
+		"both put back": func(w *town) {
+			folder := w.backup()
+			w.day()
+			w.down("issuer", "front")
+			w.putBack(folder, "front", "issuer")
+			w.up("front", "issuer")
+			w.says("gw-1 had list")
+			w.ok("restored")
+			w.ok("restored", "--done")
+			if out := w.ok("status"); strings.Contains(out, "had list") || strings.Contains(out, "put back") {
+				w.t.Error("it was not put away:", out)
+			}
+		},
+		"of different backups": func(w *town) {
+			first := w.backup()
+			w.day()
+			second := w.backup()
+			w.down("issuer", "front")
+			w.putBack(first, "front")
+			w.putBack(second, "issuer")
+			w.up("front", "issuer")
+			w.says("a copy was put back")
+		},
+		"everything lost": func(w *town) {
+			w.day()
+			w.down("issuer", "front")
+			w.lose("front", "issuer")
+			w.up("front", "issuer")
+			w.refused("registryd gateway list", "house", "import", filepath.Join(w.dir, "front", "trust.cose"))
+			w.ok("house", "import", filepath.Join(w.gate.keys.Dir, keyring.HouseFile))
+			w.says("gw-1 had list")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTown(t)
+			play(w)
+			w.sound(2)
+		})
+	}
+}
+
+// TestRestoreKeys plays the loss of the issuer's key: the next one is above it.
+func TestRestoreKeys(t *testing.T) {
+	w := newTown(t)
+	w.day()
+	w.down("issuer")
+	before, err := os.ReadFile(filepath.Join(w.dir, "issuer", "issuer.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ok("trust", "new", "--root", filepath.Join(w.dir, "offline", "root.key"), "--dir", filepath.Join(w.dir, "issuer"),
+		"--front-dir", filepath.Join(w.dir, "front"), "--replace", "issuer", "--as-false")
+	if after, err := os.ReadFile(filepath.Join(w.dir, "issuer", "issuer.key")); err != nil || bytes.Equal(before, after) {
+		t.Fatal("the key is the same", err)
+	}
+	w.up("issuer")
+	w.ok("publish")
+	w.sound(2)
+}
+
+// TestRestoreGateway plays the loss of a gateway's card: another machine takes its
+// place, and opens nothing that is over.
+func TestRestoreGateway(t *testing.T) {
+	w := newTown(t)
+	w.day()
+	w.gate.stop()
+	w.ok("gateway", "remove", "house-1", "gw-1")
+	out := filepath.Join(t.TempDir(), "building.key")
+	w.ok("building-key", "house-1", "--key", filepath.Join(w.dir, "offline", "escrow.key"), "--out", out)
+	w.gate = w.newGate(w.gateway("gw-1"), "gw-1")
+	w.until("the new machine has the list", func() bool { return w.gate.opens(2) })
+	w.sound(2)
+}
