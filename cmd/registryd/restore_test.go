@@ -35,7 +35,7 @@ func newTown(t *testing.T) *town {
 	w := &town{stops: make(map[string]func())}
 	w.centre = emptyCentre(t)
 	w.up("front", "issuer")
-	w.gate = w.newGate(w.gateway("gw-1"), "gw-1")
+	w.gate = w.newGate(w.gateway("gw-1"), 0)
 	for range 3 {
 		w.tenant()
 	}
@@ -124,7 +124,8 @@ type gate struct {
 	stop func()
 }
 
-func (w *town) newGate(dir, id string) *gate {
+// newGate starts a gateway that speaks formats up to one; 0: all.
+func (w *town) newGate(dir string, formats uint64) *gate {
 	w.t.Helper()
 	g := &gate{w: w}
 	state := w.t.TempDir()
@@ -135,10 +136,11 @@ func (w *town) newGate(dir, id string) *gate {
 		}
 	}
 	var err error
-	g.keys, err = keyring.LoadKeys(dir)
-	must(err)
+	if g.keys, err = keyring.LoadKeys(dir); g.keys.Gateway == nil { // a second gateway waits for its sibling's building key
+		w.t.Fatal(err)
+	}
 	g.reg = g.keys.Registry
-	g.ring, err = keyring.Open(keyring.Options{Dir: filepath.Join(state, "grants"), Building: "house-1", Keys: g.keys, Log: zerolog.Nop()})
+	g.ring, err = keyring.Open(keyring.Options{Dir: filepath.Join(state, "grants"), Building: "house-1", Keys: g.keys, Formats: formats, Log: zerolog.Nop()})
 	must(err)
 	clock := func() journal.Stamp { return journal.Stamp{Wall: time.Now().UnixMilli(), Quality: wire.ClockNTP} }
 	j, err := journal.Open(journal.Options{Dir: filepath.Join(state, "journal"), Clock: clock, Ballast: -1, Log: zerolog.Nop()})
@@ -147,7 +149,7 @@ func (w *town) newGate(dir, id string) *gate {
 		Subscribe: []string{g.reg.Place.Down("+"), g.reg.Place.House("+")}, Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 100 * time.Millisecond, Max: time.Second}, Log: zerolog.Nop()})
 	must(err)
 	up, err := uplink.New(uplink.Options{Link: g.link, Journal: j, Keyring: g.ring, Key: g.keys.Gateway, Clock: clock,
-		Checkpoint: filepath.Join(state, "checkpoint"), Software: "test", Log: zerolog.Nop()})
+		Checkpoint: filepath.Join(state, "checkpoint"), Software: "test", Formats: formats, Log: zerolog.Nop()})
 	must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
@@ -360,7 +362,23 @@ func TestRestoreGateway(t *testing.T) {
 	if b, err := os.ReadFile(out); err != nil || os.WriteFile(filepath.Join(keys, keyring.BuildingKeyFile), b, 0o600) != nil {
 		t.Fatal(err)
 	}
-	w.gate = w.newGate(keys, "gw-1")
+	w.gate = w.newGate(keys, 0)
 	w.until("the new machine has the list", func() bool { return w.gate.opens(2) })
 	w.sound(2)
+}
+
+// TestOldGateway: one that reads format 1 only gets the same lists as its sibling.
+func TestOldGateway(t *testing.T) {
+	w := newTown(t)
+	old := w.newGate(w.gateway("gw-2"), 1)
+	w.until("it has the list", func() bool { return old.opens(0) && old.opens(2) })
+	w.revoke(0)
+	w.until("the revocation is in force there", func() bool { return !old.opens(0) && old.opens(2) })
+	if a, b := w.gate.ring.Status(), old.ring.Status(); a.Version != b.Version || a.Hash == b.Hash {
+		t.Fatalf("%d %x, %d %x", a.Version, a.Hash, b.Version, b.Hash)
+	}
+	w.until("both have proved it", func() bool {
+		out := w.ok("gateways")
+		return strings.Count(out, " proved") == 2 && !strings.Contains(out, "not proved")
+	})
 }

@@ -170,6 +170,9 @@ func (f *Front) putList(ctx context.Context, in api.List) (api.Pushed, error) {
 	if !again && !head.after(have) {
 		return api.Pushed{}, fmt.Errorf("list %d of %s: %w: version %d", m.Version, in.Building, errStale, have.Version)
 	}
+	if !again && have.Version > 0 && m.Version-min(m.Version, have.Version) > maxStep {
+		return api.Pushed{}, fmt.Errorf("list %d of %s: %w %d", m.Version, in.Building, errStep, have.Version)
+	}
 	changed, err := f.lacking(ctx, in, m)
 	if err != nil {
 		return api.Pushed{}, err
@@ -212,6 +215,12 @@ func (f *Front) forgetRefusals(b *building, id string) {
 		}
 	}
 }
+
+// maxStep is how far a list's version may be above the one before: gateways refuse
+// more, since a thief's list could use up the numbers.
+const maxStep = 1 << 20
+
+var errStep = errors.New("it is too far above list")
 
 // pushList sends a list to the gateways of its building.
 func (f *Front) pushList(ctx context.Context, l store.List, buckets [][]byte) (api.Pushed, error) {

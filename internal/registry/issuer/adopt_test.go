@@ -451,3 +451,34 @@ func TestAsks(t *testing.T) {
 		t.Fatal("what is signed is asked for again")
 	}
 }
+
+// TestSameNumber: another list of a number that this issuer has given makes the next
+// list go above both at once, with what the other one takes.
+func TestSameNumber(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	for n := range 4 {
+		w.front.deliver(g.record(id('r', n), checkIn(n, n)))
+	}
+	w.turn()
+	yesterday := w.backup()
+	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 0).String(), Reason: "order"})
+	l, buckets := w.front.lists[building1], maps.Clone(w.front.buckets)
+	w.front = newFront()
+	w.restore(yesterday)
+	w.meets()
+	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 1).String(), Reason: "order"})
+	m, _ := w.listed()
+	if theirs, err := manifestOf(l.Manifest); err != nil || theirs.Version != m.Version {
+		t.Fatal(theirs.Version, m.Version, err)
+	}
+	if err := w.i.judge(t.Context(), g.holding(l, buckets, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if next, _ := w.listed(); next.Version != m.Version+1 {
+		t.Fatalf("list %d follows %d", next.Version, m.Version)
+	}
+	w.want(0, wire.GrantRevoked)
+	w.want(1, wire.GrantRevoked)
+	w.want(2, wire.GrantActive)
+}
