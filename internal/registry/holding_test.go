@@ -166,3 +166,22 @@ func TestSafe(t *testing.T) {
 		t.Fatalf("after a restart: %+v", k)
 	}
 }
+
+// TestTooOldToAsk: a gateway of format 1 that has a newer list is named, with what to
+// do, and nothing waits for it.
+func TestTooOldToAsk(t *testing.T) {
+	s := newScene(t)
+	first, log := s.twoForms(1, nil)
+	_, err := s.front.client.PutList(t.Context(), first)
+	s.must(err)
+	h := s.g.hello()
+	h.List, h.ListHash = 900, wire.Hash{9}
+	s.ask(wire.TypeHello, h)
+	st, err := s.front.client.Status(t.Context())
+	if err != nil || !strings.Contains(strings.Join(st.Problems, "\n"), "too old to be asked") {
+		t.Fatal(st.Problems, err)
+	}
+	second, _ := s.twoForms(2, log)
+	_, err = s.front.client.PutList(t.Context(), second)
+	s.must(err)
+}

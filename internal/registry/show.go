@@ -174,7 +174,12 @@ func (f *Front) refusals() (lines []string) {
 	defer f.mu.RUnlock()
 	more := 0
 	for _, g := range f.gateways {
-		why := g.view.refuses
+		why, b := g.view.refuses, f.buildings[g.place.Building]
+		if g.member && b != nil && g.view.format == 1 && g.view.hello.List > b.list.Version {
+			lines = append(lines, fmt.Sprintf("gateway %s has list %d, newer than list %d here, and is too old to be asked for it: until its program is a newer one it takes no list of ours",
+				g.address, g.view.hello.List, b.list.Version))
+			continue
+		}
 		if !g.member || why == wire.ReasonNone {
 			continue
 		}

@@ -38,7 +38,10 @@ func (b *building) assemble(h api.Holding) (out held, err error) {
 			return out, fmt.Errorf("%w: part %d stands at %d", wire.ErrMalformed, part.Part, n)
 		}
 		if n == 0 {
-			out.manifest, out.second, out.house = part.Manifest, part.Second, part.House
+			out.manifest, out.second = part.Manifest, part.Second
+		}
+		if len(part.House) > 0 {
+			out.house = part.House
 		}
 		out.buckets = append(out.buckets, part.Buckets...)
 		out.tombstones = append(out.tombstones, part.Tombstones...)
