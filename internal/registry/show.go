@@ -51,7 +51,9 @@ func (f *Front) show(g *gateway, s store.Gateway, now time.Time) api.Gateway {
 		out.Wall, out.Clock, out.Said = when(time.UnixMilli(v.hello.Wall).UTC()), v.hello.Clock.String(), time.Since(v.said)
 	}
 	out.Zone = v.hello.Zone
-	p = append(p, f.refusals()...)
+	if v.refuses != wire.ReasonNone {
+		out.Refuses = v.refuses.String()
+	}
 	if s.Epoch != 0 {
 		out.Epoch = fmt.Sprintf("%016x", s.Epoch)
 	}
