@@ -91,7 +91,7 @@ func (c *Clock) forVisitors(n counted, at time.Duration) (lo, hi time.Duration) 
 		lo = k.Lo
 	}
 	// What surely has come, or was signed, can't lie behind the latest that it is.
-	if k.Hi+apart < n.sure || alone && n.lone != Signed && k.Hi+apart < signed {
+	if k.Hi+apart < c.s.Sure || alone && n.lone != Signed && k.Hi+apart < signed {
 		return lo, Unknown
 	}
 	return lo, k.Hi

@@ -95,8 +95,8 @@ func (c *Clock) move(at, passed time.Duration) {
 	case lead == 0 || n.n == 0 && lead < 0:
 		*r = moving{}
 		return
-	case r.For == 0 || (r.Lead < 0) != (lead < 0) || r.Lead > 0 && r.Lead < small && lead >= small:
-		*r = moving{Lead: lead}
+	case r.For == 0 || r.Floor != (n.n == 0) || (r.Lead < 0) != (lead < 0) || r.Lead > 0 && r.Lead < small && lead >= small:
+		*r = moving{Lead: lead, Floor: n.n == 0}
 	case lead > 0:
 		r.Lead = min(r.Lead, lead)
 	default:
@@ -127,7 +127,7 @@ func (c *Clock) moved(n counted) {
 	}
 	c.s.Sure += c.s.Moving.Lead
 	c.s.Firm = signed || c.counts(NTP, c.seen) && c.counts(RTC, c.seen)
-	if n.n == 1 && n.lone != agreed {
+	if n.n == 1 && n.lone != agreed && n.hull.Lo-c.s.Sure <= apart { // it says now what it said all day
 		c.s.Claims[agreed] = n.hull
 	}
 }

@@ -109,6 +109,8 @@ type State struct {
 type moving struct {
 	Lead time.Duration `json:"lead"` // by how much it was ahead of what is sure, at least; negative: behind it
 	For  time.Duration `json:"for"`  // for how long
+	// Floor: nothing fresher than the floor says so.
+	Floor bool `json:"floor,omitempty"`
 }
 
 // undo is what was sure before signed time alone moved it on.

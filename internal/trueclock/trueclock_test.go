@@ -518,3 +518,48 @@ func TestOwner(t *testing.T) {
 		t.Errorf("two months later: %+v at %d", i, seconds(w.truth))
 	}
 }
+
+// TestFlapping: a lone source that is a year ahead for most of each day is sure of
+// nothing that it does not say all day long.
+func TestFlapping(t *testing.T) {
+	w := newWorld(t)
+	w.ntp = true
+	w.pass(2 * day)
+	w.keep()
+	w.reboot(time.Hour)
+	for range 30 {
+		w.wrong[NTP] = 366 * day
+		w.pass(20 * time.Hour)
+		w.wrong[NTP] = 0
+		w.pass(3 * time.Hour)
+	}
+	w.pass(2 * day)
+	w.knows("steady again")
+}
+
+// TestStolenWitnessAlone: a witness that alone tells the time vouches for itself by
+// nothing that it signed before: no visitor begins by it within a day.
+func TestStolenWitnessAlone(t *testing.T) {
+	w := newWorld(t)
+	w.wire, w.wrong[Signed] = true, 60*day
+	w.c.Floor(seconds(w.truth + 60*day))
+	w.look()
+	if w.visitor(w.truth+30*day, w.truth+90*day) {
+		t.Errorf("a visitor of next month is in: %+v", w.c.Interval(w.boot))
+	}
+}
+
+// TestBehindWhatItSaidItself: a lone time server that says less than it said before
+// leaves visitors waiting, not in, until it has said so for a day.
+func TestBehindWhatItSaidItself(t *testing.T) {
+	w := newWorld(t)
+	w.ntp = true
+	w.pass(2 * day)
+	w.keep()
+	w.wrong[NTP] = -30 * day
+	w.reboot(time.Minute)
+	w.pass(time.Hour)
+	if i := w.c.Interval(w.boot); i.Hi != Unknown && i.Hi < seconds(w.truth) {
+		t.Errorf("not later than %+v, and it is %d", i, seconds(w.truth))
+	}
+}
