@@ -193,7 +193,7 @@ func (g *Gateway) openKeyring() (err error) {
 	if g.keysErr = err; err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
 	}
-	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Log: g.o.Log,
+	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Formats: g.o.Formats, Log: g.o.Log,
 		Now: g.clock.now, Sure: g.clock.sure, Elapsed: g.clock.elapsed})
 	if err != nil {
 		return fmt.Errorf("open grants: %w", err)
