@@ -41,6 +41,7 @@ type session struct {
 	answered  wire.Nonce    // the last one that was
 	apart     bool          // the answer's time was against what the gateway knows
 	ready     bool          // the hello was answered, and both ends agree
+	inTouch   bool          // so was one before it on this connection
 	named     uint64        // epoch that the answer must be of
 	greetDue  time.Time     // the next hello
 	greetWait time.Duration // after it; 0: it needs a new nonce
@@ -60,6 +61,7 @@ func (a *actor) linkIs(up bool, changed <-chan struct{}, now time.Time) {
 		return
 	}
 	a.up, a.link = up, changed
+	a.inTouch = false
 	if !up {
 		a.ready = false
 		return
@@ -200,7 +202,7 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 		a.beginAt(a.o.Journal.Status().Oldest, now)
 	default:
 		a.resume(ctx, at, own)
-		a.ready = true
+		a.ready, a.inTouch = true, true
 		a.takeLists(true, now)
 		a.greetDue, a.greetWait = now.Add(a.greetNext()), 0
 		a.saver.save(k)

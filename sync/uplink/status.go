@@ -16,7 +16,7 @@ type State string
 // The states.
 const (
 	StateDown     State = "down"            // the link is
-	StateGreeting State = "greeting"        // the hello is not answered yet
+	StateGreeting State = "greeting"        // no hello of this connection is answered yet
 	StateSending  State = "sending"         // entries wait to be confirmed
 	StateUnproved State = "list not proved" // the newest list is not in force here, or not on disk
 	StateInStep   State = "in step"         // the registry has all that is here, and its list is in force
@@ -62,12 +62,12 @@ func (a *actor) report() {
 	switch {
 	case !a.up:
 		state = StateDown
-	case !a.ready:
+	case !a.ready && !a.inTouch:
 		state = StateGreeting
-	case len(a.flight) > 0:
-		state = StateSending
 	case !a.lacking.IsZero(), a.unproved != 0:
 		state = StateUnproved
+	case !a.ready, len(a.flight) > 0: // a hello said anew follows an entry that is not confirmed in time
+		state = StateSending
 	}
 	a.u.mu.Lock()
 	defer a.u.mu.Unlock()
