@@ -300,7 +300,7 @@ func (w *world) follow() {
 			_, err := b.client.ConfirmClock(w.ctx)
 			w.say("the landlord at %s: gatehouse clock confirm%s", b.name, refusal(err))
 		}
-		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "run gatehouse enrol") }) {
+		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "gatehouse enrol") }) {
 			w.replaceBox(b)
 		}
 	}

@@ -149,7 +149,15 @@ func (w *world) replaceBox(b *box) {
 	}
 	b.clock.set(0, true)
 	w.model.minds[b.name] = &mind{knows: map[int]bool{}}
-	w.must(b.name, b.enrol(true))
+	err := b.enrol(true)
+	for range 5 { // as the hint says: later again
+		if err == nil {
+			break
+		}
+		time.Sleep(time.Minute)
+		err = b.enrol(true)
+	}
+	w.must(b.name, err)
 	w.must(b.name, b.start())
 	w.lost(b.name + " is a new machine")
 	w.model.entries[b.name] = map[spot]string{}
