@@ -153,7 +153,7 @@ func (d *Desk) registry() (*keyring.Registry, error) {
 	case reg.Trust.Version == 0 || reg.House.Version == 0:
 		return nil, refuse("see gatehouse status; gatehouse enrol brings them again", "what the registry signed for this house can't be read")
 	case !d.p.Keyring.Status().HasKey:
-		return nil, refuse("wait until a sibling gateway is online, which sends it", "the building's key has not come yet, so no card can be named")
+		return nil, refuse("wait until a sibling gateway is online, which sends it; gatehouse status says what to do where there is none", "the building's key has not come yet, so no card can be named")
 	case d.p.Key == nil:
 		return nil, refuse("see gatehouse status", "the gateway's own key can't be read, so nothing can be signed")
 	}

@@ -207,6 +207,9 @@ func (g *Gateway) keysProblem() string {
 	enrolled := g.keyring.Registry() != nil
 	now, err := keyring.LoadKeys(g.o.Site.path("keys"))
 	switch {
+	case enrolled && !has(keyring.BuildingKeyFile) && len(g.keyring.Registry().House.Gateways) == 1:
+		return "the building's key is not here, " + none + ", and no other gateway of the house could send it: the registry's operator takes it from escrow (registryd building-key); put it to " +
+			g.o.Site.path("keys", keyring.BuildingKeyFile) + " and start the daemon again"
 	case enrolled && !has(keyring.BuildingKeyFile):
 		return "the building's key has not come yet, " + none + ": it comes from a sibling gateway as soon as both are online"
 	case !enrolled && !has(keyring.BuildingKeyFile) && !has(keyring.RegistryFile):

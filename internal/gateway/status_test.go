@@ -37,10 +37,10 @@ func TestAdviceOnKeys(t *testing.T) {
 			must(t, os.Remove(keys(h, keyring.BuildingKeyFile)))
 			must(t, os.Rename(keys(h, ""), keys(h, "")+".away"))
 		}, func(t *testing.T, h *house) { must(t, os.Rename(keys(h, "")+".away", keys(h, ""))) }, "start it again"},
-		"enrolled, the key is a sibling's": {func(t *testing.T, h *house) {
+		"enrolled, and there is no sibling that has the key": {func(t *testing.T, h *house) {
 			h.enrol()
 			must(t, os.Remove(keys(h, keyring.BuildingKeyFile)))
-		}, nil, "from a sibling gateway"},
+		}, nil, "registryd building-key"},
 		"damaged in a house by itself": {func(t *testing.T, h *house) {
 			must(t, os.WriteFile(keys(h, keyring.BuildingKeyFile), []byte("x"), 0o600))
 		}, nil, "run gatehouse init with the same stick"},
