@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatehouse/internal/keyring"
 	"gatehouse/internal/nasty"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
@@ -300,6 +301,11 @@ func (w *world) follow() {
 			_, err := b.client.ConfirmClock(w.ctx)
 			w.say("the landlord at %s: gatehouse clock confirm%s", b.name, refusal(err))
 		}
+		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "registryd building-key") }) {
+			b.stop()
+			w.say("the operator: registryd building-key, for %s%s", b.name, said(w.fromEscrow(b)))
+			w.must(b.name, b.start())
+		}
 		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "gatehouse enrol") }) {
 			w.replaceBox(b)
 		}
@@ -322,6 +328,23 @@ func (w *world) follow() {
 		}
 	}
 	time.Sleep(time.Minute)
+}
+
+// fromEscrow puts the building's key into a gateway, from escrow.
+func (w *world) fromEscrow(b *box) error {
+	private, err := keyring.LoadSealKey(w.path("offline/" + issuer.FileEscrow))
+	if err != nil {
+		return err
+	}
+	e, err := w.centre.op.Escrow(w.ctx, building)
+	if err != nil {
+		return err
+	}
+	key, err := keyring.UnsealBuildingKey(private, e.Address, e.Sealed)
+	if err != nil {
+		return err
+	}
+	return keyring.SaveBuildingKey(b.disk.path("state", "keys", keyring.BuildingKeyFile), key)
 }
 
 // countersign brings a second issuer's word for every list that waits for it.

@@ -159,6 +159,7 @@ func (w *world) replaceBox(b *box) {
 	}
 	w.must(b.name, err)
 	w.must(b.name, b.start())
+	w.follow()
 	w.lost(b.name + " is a new machine")
 	w.model.entries[b.name] = map[spot]string{}
 }
