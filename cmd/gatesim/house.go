@@ -3,6 +3,8 @@ package main
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
 )
 
@@ -142,7 +145,22 @@ func makeKeys(dir string) (k keys, err error) {
 	if _, err := keyring.Install(filepath.Join(dir, "state", "keys"), public, k.building); err != nil {
 		return k, err
 	}
+	if err := hasRun(dir); err != nil {
+		return k, err
+	}
 	return k, keyring.SavePrivateKey(filepath.Join(dir, "issuer.key"), issuer)
+}
+
+// hasRun makes the gateway of a folder one that has been sure of the time for days:
+// residents end by a clock only when it has been steady for one.
+func hasRun(dir string) error {
+	t := demoTime()
+	at := t.BootTime()
+	known, err := json.Marshal(trueclock.State{Boot: hex.EncodeToString(t.Boot[:]), At: at, Sure: time.Duration(t.Wall().UnixNano()) - at, Firm: true})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "state", "clock"), known, 0o600)
 }
 
 // people are all who have a key.

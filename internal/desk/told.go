@@ -164,11 +164,14 @@ func (d *Desk) done(t *tenancy, remarks []string) Done {
 	return Done{t.show(d.standing(t, held), clock.surely(), d.unstored()[wire.ID(t.ID)]).by(clock), remarks}
 }
 
-// unstored counts the unsettled changes of each tenancy.
+// unstored counts the changes of each tenancy that the registry's list was made
+// without.
 func (d *Desk) unstored() map[wire.ID]int {
 	n := map[wire.ID]int{}
 	for _, l := range d.p.Keyring.Locals() {
-		n[l.Change.Tenancy]++
+		if !l.Aging {
+			n[l.Change.Tenancy]++
+		}
 	}
 	return n
 }

@@ -242,8 +242,10 @@ func (c *clock) stamp() journal.Stamp {
 }
 
 func (c *clock) decision() access.Time {
+	floor := c.floor() // a list that just came may have raised it
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.known.Floor(floor)
 	return access.Time(c.known.Interval(c.src.BootTime()))
 }
 

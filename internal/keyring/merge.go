@@ -43,6 +43,18 @@ func anyLive(rows []access.Record) bool {
 	return slices.ContainsFunc(rows, func(r access.Record) bool { return r.State != access.StateRevoked })
 }
 
+// seen is through which records the list was made, by line; nil: there is no list.
+func (l *list) seen() map[position]uint64 {
+	if l == nil {
+		return nil
+	}
+	seen := make(map[position]uint64, len(l.manifest.Seen))
+	for _, s := range l.manifest.Seen {
+		seen[position{s.Gateway, s.Line, 0}] = s.Number
+	}
+	return seen
+}
+
 // settle parts the records into those that still count beside the list, and
 // those that it has settled: it was made with them, and says so.
 //
@@ -56,10 +68,7 @@ func settle(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, re
 	if l == nil {
 		return records, nil
 	}
-	seen := make(map[position]uint64, len(l.manifest.Seen))
-	for _, s := range l.manifest.Seen {
-		seen[position{s.Gateway, s.Line, 0}] = s.Number
-	}
+	seen := l.seen()
 	arriving := make(map[wire.ID]bool) // grants with a check-in that still counts
 	for _, h := range records {
 		if c := &h.Change; c.Op == wire.OpCheckIn && (!h.seenIn(seen) || len(rows[c.Grant]) == 0 && !over[c.Grant]) {

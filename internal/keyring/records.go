@@ -21,6 +21,7 @@ type Local struct {
 	Change   wire.Change // what Record.House says
 	Person   []byte      // sealed; own records only, empty where there is none or the registry has it
 	Entered  bool        // its journal entry is durable
+	Aging    bool        // a notice that the list was made with, whose days have not passed here
 }
 
 // maxHeld bounds the unsettled records of one sibling.
@@ -140,8 +141,11 @@ func (k *Keyring) Locals() []Local {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var all []Local
+	seen := k.list.seen()
 	for _, h := range k.left {
-		all = append(all, h.clone())
+		l := h.clone()
+		l.Aging = h.young && h.seenIn(seen)
+		all = append(all, l)
 	}
 	return all
 }
