@@ -259,6 +259,9 @@ func (w *world) shown() (all []string) {
 			}
 		}
 	}
+	if s, err := w.centre.op.Status(w.ctx); err == nil {
+		all = append(all, s.Lines...)
+	}
 	if p, err := w.centre.op.Problems(w.ctx, ""); err == nil {
 		for _, one := range p {
 			if !strings.Contains(one.Text, "opens for tenancy") {
@@ -314,8 +317,11 @@ func (w *world) follow() {
 	if s, err := w.centre.api.Status(w.ctx); err == nil {
 		texts = append(texts, s.Problems...)
 	}
-	if s, err := w.centre.op.Status(w.ctx); err == nil && len(s.Held) > 0 {
-		texts = append(texts, "registryd countersign")
+	if s, err := w.centre.op.Status(w.ctx); err == nil {
+		texts = append(texts, s.Lines...)
+		if len(s.Held) > 0 {
+			texts = append(texts, "registryd countersign")
+		}
 	}
 	for _, text := range texts {
 		w.say("the registry says: %s", text)

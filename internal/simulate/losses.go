@@ -14,7 +14,9 @@ import (
 
 // ruined reports whether something was destroyed lately: one loss at once is
 // what the laws stand.
-func (w *world) ruined() bool { return w.lastLoss != 0 && w.now()-w.lastLoss < 12*time.Hour }
+func (w *world) ruined() bool {
+	return !w.plan.Named && w.lastLoss != 0 && w.now()-w.lastLoss < 12*time.Hour
+}
 
 func (w *world) lost(what string) {
 	w.lastLoss, w.calm = w.now(), false

@@ -23,7 +23,7 @@ func NewScenario(number int, seed uint64) (Plan, error) {
 	case s.words != "":
 		return Plan{}, fmt.Errorf("scenario %d, %s, can't be played yet: %s", number, s.name, s.words)
 	}
-	return Plan{Seed: seed, Days: s.days, Gateways: 2, Climate: s.name, Events: s.plan}, nil
+	return Plan{Seed: seed, Named: true, Days: s.days, Gateways: 2, Climate: s.name, Events: s.plan}, nil
 }
 
 // at is an event of a scenario, at an hour of its days.
