@@ -55,7 +55,8 @@ type box struct {
 	board *board
 	// formats are the wire formats that the daemon speaks; 0: all.
 	formats uint64
-	life    *life // nil: the daemon does not run
+	asked   map[spot]bool // entries that lastReason has seen
+	life    *life         // nil: the daemon does not run
 	client  *control.Client
 }
 
@@ -70,7 +71,7 @@ type life struct {
 
 func newBox(w *world, name, door string, battery bool) *box {
 	c := newMachineClock(battery)
-	return &box{w: w, name: name, door: door, clock: c, disk: &disk{root: w.path(name)}, board: newBoard(c)}
+	return &box{w: w, name: name, door: door, clock: c, disk: &disk{root: w.path(name)}, board: newBoard(c), asked: map[spot]bool{}}
 }
 
 func (b *box) socket() string { return b.w.path(b.name + ".sock") }
@@ -248,15 +249,20 @@ func (b *box) entries() (all []entry) {
 	return all
 }
 
-// lastReason is the reason of the newest swipe in the log.
+// lastReason is the reason of the newest swipe in the log since it was asked last.
+// Epochs have names by chance, so that time alone is an order.
 func (b *box) lastReason() string {
-	all := b.entries()
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].kind == "access" {
-			return all[i].why
+	reason, newest := "no entry", time.Time{}
+	for _, e := range b.entries() {
+		if b.asked[e.at] {
+			continue
+		}
+		b.asked[e.at] = true
+		if e.kind == "access" && !e.time.Before(newest) {
+			reason, newest = e.why, e.time
 		}
 	}
-	return "no entry"
+	return reason
 }
 
 // remove deletes a file of the state folder, or empties or spoils it.
