@@ -56,9 +56,9 @@ func (c doorTestCmd) Run(s *session) error {
 	})
 }
 
-// writeEntry prints one entry on one line.
+// writeEntry prints one entry on one line, with the zone of its time.
 func writeEntry(w io.Writer, e control.LogEntry) {
-	words := []string{e.Time.Local().Format("2006-01-02 15:04:05.000")}
+	words := []string{e.Time.Format("2006-01-02 15:04:05.000 -07:00")}
 	if e.Clock != "ntp" && e.Clock != "registry" {
 		words = append(words, "("+e.Clock+" clock)")
 	}

@@ -114,7 +114,7 @@ func uplinkState(u control.Uplink) string {
 	return s
 }
 
-func local(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+func local(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
 
 type releaseCmd struct {
 	Door string `arg:"" help:"The door's id."`

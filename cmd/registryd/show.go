@@ -158,7 +158,7 @@ func clock(t *time.Time) string {
 	if t == nil {
 		return "never"
 	}
-	return t.Local().Format("2006-01-02 15:04:05")
+	return t.Local().Format("2006-01-02 15:04:05 -07:00")
 }
 
 func choose(yes bool, a, b string) string {

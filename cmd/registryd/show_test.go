@@ -60,7 +60,7 @@ func TestShow(t *testing.T) {
 	})
 	for command, want := range map[string][]string{
 		"status":   {"city", "2 of 3 online", "12345", "problem    no issuer"},
-		"gateways": {"d1/t1/lane-7/gw1", "online", "77", "5 not proved since " + at.Local().Format("2006-01-02 15:04:05") + ", sent, 4 proved", "removed", "never heard", "1 proved"},
+		"gateways": {"d1/t1/lane-7/gw1", "online", "77", "5 not proved since " + at.Local().Format("2006-01-02 15:04:05 -07:00") + ", sent, 4 proved", "removed", "never heard", "1 proved"},
 		"entries":  {"lane-7/gw1", "00000000000000ff:9", "access denied revoked"},
 		"vkeys":    {"gatehouse/city+00000001+BA==\ngatehouse/b/g/00+00000002+AQ==\n"},
 		"alarms":   {"forced", "entry on its way"},

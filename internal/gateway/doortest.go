@@ -106,7 +106,7 @@ func (g *Gateway) streamTest(w http.ResponseWriter, r *http.Request) {
 // place in the journal on, with follow until ctx ends.
 func (g *Gateway) stream(ctx context.Context, w http.ResponseWriter, at journal.Position, follow bool, shows func(wire.Header) bool) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := newLines(w)
+	out := newLines(w, g.zone())
 	for {
 		changed := g.journal.Changed()
 		entries, next, err := g.journal.Entries(ctx, at, logBatch)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gatehouse/device"
 	"gatehouse/internal/control"
@@ -216,19 +217,21 @@ func (g *Gateway) lastShown(ctx context.Context, last int) (journal.Position, er
 	return at, nil
 }
 
-// lines writes JSON objects, one a line.
+// lines writes JSON objects, one a line, with times of the building's zone.
 type lines struct {
 	enc   *json.Encoder
 	flush func()
+	zone  *time.Location
 }
 
-func newLines(w http.ResponseWriter) lines {
+func newLines(w http.ResponseWriter, zone *time.Location) lines {
 	c := http.NewResponseController(w)
-	return lines{json.NewEncoder(w), func() { _ = c.Flush() }}
+	return lines{json.NewEncoder(w), func() { _ = c.Flush() }, zone}
 }
 
 func (l lines) write(list []control.LogEntry) error {
 	for _, e := range list {
+		e.Time = e.Time.In(l.zone)
 		if err := l.enc.Encode(e); err != nil {
 			return err
 		}
