@@ -25,6 +25,7 @@ type simulateCmd struct {
 	For      time.Duration `help:"End after this time, whatever is left." placeholder:"2m"`
 	Jobs     int           `help:"Processes at a time; 0: one a processor." default:"0"`
 	Dir      string        `help:"Where the files of a run are for as long as it lasts; memory, if there is such a folder." placeholder:"FOLDER"`
+	Skip     []uint64      `help:"Seeds that are left out: what they break is known (docs/simulation.md)." placeholder:"SEED,..."`
 	Shrink   int           `help:"Rounds in which a seed that breaks a law is made shorter; 0: not at all." default:"24"`
 }
 
@@ -58,7 +59,7 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 	err = r.Run(limited, func() (simulate.Plan, bool) {
 		for ; seed < c.Seed+c.Seeds; seed++ {
 			p, _ := plan(seed)
-			if p.Trace = c.Trace; strings.Contains(p.Climate, c.Climate) {
+			if p.Trace = c.Trace; strings.Contains(p.Climate, c.Climate) && !slices.Contains(c.Skip, seed) {
 				seed++
 				return p, true
 			}

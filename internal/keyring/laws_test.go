@@ -18,7 +18,6 @@ import (
 // laws need to know: whom a list that was applied has ended or suspended.
 type fate struct {
 	t         *testing.T
-	base      string
 	k         *Keyring
 	g         *listLog
 	yesterday []*listLog

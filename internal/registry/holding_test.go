@@ -54,7 +54,7 @@ func TestHolding(t *testing.T) {
 	if len(s.holdings()) > 0 {
 		t.Fatal("what nobody asked for reaches the issuer")
 	}
-	second, log := s.twoForms(2, log)
+	second, _ := s.twoForms(2, log)
 	_, err = s.front.client.PutList(t.Context(), second)
 	s.must(err)
 	s.part()

@@ -46,7 +46,6 @@ type part struct {
 	disk  *disk
 	stop  context.CancelFunc
 	ended *sync.WaitGroup
-	err   error
 }
 
 func (p *part) running() bool { return p.stop != nil }

@@ -10,13 +10,6 @@ import (
 	"gatehouse/internal/gateway"
 )
 
-// Offsets of the lines of a board.
-const (
-	lineData0 = iota
-	lineData1
-	lineRelay
-)
-
 // board is the hardware of one gateway: a reader on two lines and a lock that is
 // driven to open. Lines wake on edges and are never polled. It outlives the
 // daemon, as a board does.

@@ -65,7 +65,6 @@ type gatewayLink struct {
 
 	mu       sync.Mutex
 	last     error
-	advice   string
 	failures int
 }
 

@@ -37,7 +37,6 @@ func (s *saying) stops(card int) bool {
 type tenancy struct {
 	n      int
 	id     string // as the desk said it
-	grants []string
 	flat   string
 	desk   string // gateway where it was made
 	pin    string

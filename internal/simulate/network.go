@@ -25,13 +25,6 @@ func (t *town) network() network.Network {
 	return network.Network{Listener: t.listen, Dialer: t.dial}
 }
 
-// block makes an address unreachable, or reachable again.
-func (t *town) block(address string, off bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed[address] = off
-}
-
 func (t *town) listen(_ context.Context, kind, address string) (net.Listener, error) {
 	l := &listener{town: t, kind: kind, address: address, conns: make(chan net.Conn), done: make(chan struct{})}
 	t.mu.Lock()
