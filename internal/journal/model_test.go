@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,8 @@ type model struct {
 	o    Options
 	j    *Journal
 	stop func()
-	want []wire.Ref // told to be durable, in order
+	at   atomic.Pointer[func(point string) error] // the fault of the journal, which reads it at any time
+	want []wire.Ref                               // told to be durable, in order
 
 	acked int // of want, those before the cursor of the uplink
 }
@@ -31,6 +33,12 @@ func (m *model) start() {
 		m.t.Fatal(err)
 	}
 	j.retryMin, j.room = time.Millisecond, roomy
+	j.fault = func(point string) error {
+		if at := m.at.Load(); at != nil {
+			return (*at)(point)
+		}
+		return nil
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = j.Run(ctx) })
@@ -127,7 +135,7 @@ func (m *model) newEpoch(crashed string) {
 	old := m.j.Status().Epoch
 	point := rapid.SampledFrom([]string{"copy", "move", "moved"}).Draw(m.t, "point")
 	copied := crashed == ""
-	m.j.fault = func(at string) error {
+	fault := func(at string) error {
 		if at == point && !copied {
 			copied = true
 			m.j.upkeep.Lock()
@@ -138,6 +146,7 @@ func (m *model) newEpoch(crashed string) {
 		}
 		return nil
 	}
+	m.at.Store(&fault)
 	if _, err := m.j.NewEpoch(context.Background(), p, headOf(p)); err != nil {
 		m.t.Fatal(err)
 	}
