@@ -1,9 +1,13 @@
 package simulate
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,13 +42,19 @@ func twins(t *testing.T, p Plan, dir string) Outcome {
 	first := bubble(t, p, dir)
 	p.Twin = 2
 	second := bubble(t, p, dir)
-	for name, text := range first.views {
-		if other := second.views[name]; text != other {
-			first.Breaches = append(first.Breaches, Breach{Law: "W7", Text: fmt.Sprintf("%s tells who walked: %s", name, difference(text, other))})
-		}
-	}
+	first.Breaches = append(first.Breaches, compared(first.views, second.views)...)
 	first.Days += second.Days
 	return first
+}
+
+// compared are the breaches of law W7: views that differ, by name.
+func compared(one, two map[string]string) (all []Breach) {
+	for _, name := range slices.Sorted(maps.Keys(one)) {
+		if text, other := one[name], two[name]; text != other {
+			all = append(all, Breach{Law: "W7", Text: fmt.Sprintf("%s tells who walked: %s", name, difference(text, other))})
+		}
+	}
+	return all
 }
 
 // difference is the first place at which two texts differ.
@@ -57,47 +67,90 @@ func difference(a, b string) string {
 	return fmt.Sprintf("%q and %q", cut(a), cut(b))
 }
 
-// names by chance: the same one is the same in both runs by its place.
+// random are names by chance.
 var random = regexp.MustCompile(`[0-9a-f]{8,}|[A-Za-z0-9+/]{24,}=*`)
+
+// order says whether the rows of a view stand in an order that means something.
+type order int
+
+const (
+	byID   order = iota // in the order of names by chance
+	asMade              // as it happened: that is compared too
+)
+
+// comparable is a view as text with no chance in it. Rows that stand by names
+// made by chance are put in the order of what else they say; then each name is
+// numbered by its first place.
+func comparable(v any, o order) string {
+	text, _ := json.Marshal(v)
+	if o == byID {
+		var tree any
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		_ = d.Decode(&tree) // of what was encoded just now
+		sortRows(tree)
+		text, _ = json.Marshal(tree)
+	}
+	seen := map[string]string{}
+	return random.ReplaceAllStringFunc(string(text), func(id string) string {
+		if seen[id] == "" {
+			seen[id] = fmt.Sprintf("#%d", len(seen)+1)
+		}
+		return seen[id]
+	})
+}
+
+// sortRows sorts all rows in a tree of JSON by their text without names by chance.
+func sortRows(tree any) {
+	switch t := tree.(type) {
+	case map[string]any:
+		for _, v := range t {
+			sortRows(v)
+		}
+	case []any:
+		for _, v := range t {
+			sortRows(v)
+		}
+		slices.SortStableFunc(t, func(a, b any) int { return strings.Compare(masked(a), masked(b)) })
+	}
+}
+
+func masked(v any) string {
+	text, _ := json.Marshal(v)
+	return random.ReplaceAllString(string(text), "#")
+}
 
 // noteViews keeps all that can be seen of the house by those who may not know who
 // comes and goes.
 func (w *world) noteViews() {
 	w.views = map[string]string{}
-	keep := func(name string, v any, err error) {
-		text, _ := json.MarshalIndent(v, "", " ")
-		seen := map[string]string{}
-		w.views[name] = random.ReplaceAllStringFunc(string(text), func(id string) string {
-			if seen[id] == "" {
-				seen[id] = fmt.Sprintf("#%d", len(seen)+1)
-			}
-			return seen[id]
-		}) + fmt.Sprint(err != nil)
+	keep := func(name string, o order, v any, err error) {
+		w.views[name] = comparable(v, o) + fmt.Sprint(err != nil)
 	}
 	for _, b := range w.running() {
 		s, err := b.client.Status(w.ctx)
-		keep("status of "+b.name, s, err)
+		keep("status of "+b.name, byID, s, err)
 		d, err := b.client.Tenancies(w.ctx)
-		keep("tenancies at "+b.name, d, err)
+		keep("tenancies at "+b.name, byID, d, err)
 		k, err := b.client.Keys(w.ctx)
-		keep("keys of "+b.name, k, err)
+		keep("keys of "+b.name, byID, k, err)
 		var log []control.LogEntry
 		err = b.client.Log(w.ctx, -1, false, func(e control.LogEntry) error { log = append(log, e); return nil })
-		keep("log of "+b.name, log, err)
+		keep("log of "+b.name, asMade, log, err)
 	}
 	g, err := w.centre.api.Gateways(w.ctx, "")
-	keep("registryd gateways", g, err)
+	keep("registryd gateways", byID, g, err)
 	a, err := w.centre.api.Alarms(w.ctx, "", 1000)
-	keep("registryd alarms", a, err)
+	keep("registryd alarms", asMade, a, err)
 	var entries []api.Entry
 	_, err = w.centre.api.Entries(w.ctx, api.EntryFilter{Building: building, Limit: 100_000}, func(e api.Entry) error {
 		e.Received = time.Time{} // how entries are packed into messages is not the same in two runs of one seed
 		entries = append(entries, e)
 		return nil
 	})
-	keep("registryd entries", entries, err)
+	keep("registryd entries", asMade, entries, err)
 	t, err := w.centre.op.Tenancies(w.ctx, "")
-	keep("registryd tenancies", t, err)
+	keep("registryd tenancies", byID, t, err)
 	l, err := w.centre.op.Lists(w.ctx, "")
-	keep("registryd lists", l, err)
+	keep("registryd lists", byID, l, err)
 }

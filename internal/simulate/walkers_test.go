@@ -1,0 +1,48 @@
+package simulate
+
+import "testing"
+
+// TestComparable: names by chance, and the order that they give to rows, make no
+// difference; all else does, and the order of a log too.
+func TestComparable(t *testing.T) {
+	type row struct {
+		ID    string   `json:"id"`
+		Flat  string   `json:"flat"`
+		Cards []string `json:"cards"`
+	}
+	one := []row{{"00000000aaaa", "1A", []string{"11111111", "door1"}}, {"ffffffffaaaa", "2A", nil}}
+	for _, c := range []struct {
+		what  string
+		other []row
+		order order
+		same  bool
+	}{
+		{"other names, another order", []row{{"00000000bbbb", "2A", nil}, {"ffffffffbbbb", "1A", []string{"door1", "22222222"}}}, byID, true},
+		{"another flat", []row{{"00000000aaaa", "1B", []string{"11111111", "door1"}}, {"ffffffffaaaa", "2A", nil}}, byID, false},
+		{"one name in two places", []row{{"00000000aaaa", "1A", []string{"00000000aaaa", "door1"}}, {"ffffffffaaaa", "2A", nil}}, byID, false},
+		{"one row less", []row{{"00000000aaaa", "1A", []string{"11111111", "door1"}}}, byID, false},
+		{"a log with other names", []row{{"00000000bbbb", "1A", []string{"11111111", "door1"}}, {"ffffffffbbbb", "2A", nil}}, asMade, true},
+		{"a log in another order", []row{{"ffffffffaaaa", "2A", nil}, {"00000000aaaa", "1A", []string{"11111111", "door1"}}}, asMade, false},
+	} {
+		a, b := comparable(one, c.order), comparable(c.other, c.order)
+		if (a == b) != c.same {
+			t.Errorf("%s: same is %v:\n%s\n%s", c.what, a == b, a, b)
+		}
+	}
+}
+
+// TestCompared: breaches come in the order of the views' names.
+func TestCompared(t *testing.T) {
+	one, two := map[string]string{}, map[string]string{}
+	for _, name := range []string{"d", "b", "a", "c", "same"} {
+		one[name], two[name] = name, name+"!"
+	}
+	two["same"] = "same"
+	text := ""
+	for _, b := range compared(one, two) {
+		text += b.Text[:1]
+	}
+	if text != "abcd" {
+		t.Errorf("breaches of %s, not of abcd", text)
+	}
+}
