@@ -55,21 +55,23 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 		defer cancel()
 	}
 	t := tally{out: s.out, verbose: c.Seeds == 1, trace: c.Trace, laws: map[string]int{}, began: time.Now()}
-	seed := c.Seed
-	err = r.Run(limited, func() (simulate.Plan, bool) {
-		for ; seed < c.Seed+c.Seeds; seed++ {
-			p, _ := plan(seed)
-			if p.Trace = c.Trace; strings.Contains(p.Climate, c.Climate) && !slices.Contains(c.Skip, seed) {
-				seed++
-				return p, true
-			}
+	plans := c.plans(plan)
+	next := func() (simulate.Plan, bool) {
+		if len(plans) == 0 {
+			return simulate.Plan{}, false
 		}
-		return simulate.Plan{}, false
-	}, t.add)
-	if err != nil {
+		p := plans[0]
+		plans = plans[1:]
+		return p, true
+	}
+	t.asked = len(plans)
+	if err := r.Run(limited, next, t.add); err != nil {
 		return err
 	}
 	t.sum()
+	if t.seeds == 0 {
+		return exitCode(1)
+	}
 	if t.worst == nil {
 		return nil
 	}
@@ -80,11 +82,23 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 	return exitCode(1)
 }
 
+// plans are those of all seeds that are asked for.
+func (c *simulateCmd) plans(plan func(seed uint64) (simulate.Plan, error)) (all []simulate.Plan) {
+	for seed := c.Seed; seed < c.Seed+c.Seeds; seed++ {
+		p, err := plan(seed)
+		if p.Trace = c.Trace; err == nil && strings.Contains(p.Climate, c.Climate) && !slices.Contains(c.Skip, seed) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 // tally counts outcomes.
 type tally struct {
 	out            io.Writer
 	verbose, trace bool
 	began          time.Time
+	asked          int // plans to play
 	seeds, days    int
 	laws           map[string]int
 	worst          *simulate.Outcome // the first that broke a law
@@ -115,11 +129,20 @@ func (t *tally) add(o simulate.Outcome) {
 }
 
 func (t *tally) sum() {
+	if t.seeds == 0 {
+		fmt.Fprintln(t.out, t.nothing())
+		return
+	}
 	if t.trace {
 		return
 	}
 	took := time.Since(t.began)
 	text := "every law held"
+	played := fmt.Sprint(t.seeds)
+	if t.seeds < t.asked {
+		played += fmt.Sprintf(" of %d", t.asked)
+		text += " in what was played until the time was over"
+	}
 	if len(t.laws) > 0 {
 		var parts []string
 		for _, law := range slices.Sorted(maps.Keys(t.laws)) {
@@ -127,8 +150,16 @@ func (t *tally) sum() {
 		}
 		text = strings.Join(parts, ", ")
 	}
-	fmt.Fprintf(t.out, "%d seeds, %d simulated days in %v (%.1f a second): %s\n", t.seeds, t.days, took.Round(time.Second),
+	fmt.Fprintf(t.out, "%s seeds, %d simulated days in %v (%.1f a second): %s\n", played, t.days, took.Round(time.Second),
 		float64(t.days)/took.Seconds(), text)
+}
+
+// nothing says why no seed was played.
+func (t *tally) nothing() string {
+	if t.asked == 0 {
+		return "nothing was played, and so no law was tried: no seed that is asked for is of that climate and not left out (--seed, --seeds, --climate, --skip)"
+	}
+	return fmt.Sprintf("nothing was played, and so no law was tried: the time was over before the first of %d seeds was (--for)", t.asked)
 }
 
 // simulateChildCmd is one process of a simulation.

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/simulate"
+)
+
+// TestSimulateNothing: where no seed was played, no law is said to have held.
+func TestSimulateNothing(t *testing.T) {
+	for _, c := range []struct {
+		cmd  simulateCmd
+		want string
+	}{
+		{simulateCmd{Seed: 7, Seeds: 1, Skip: []uint64{7}}, "not left out (--seed, --seeds, --climate, --skip)"},
+		{simulateCmd{Seed: 1, Seeds: 3, Climate: "earthquakes"}, "of that climate"},
+		{simulateCmd{Seed: 1, Seeds: 3, For: time.Nanosecond}, "before the first of 3 seeds was (--for)"},
+		{simulateCmd{Seed: 1, Seeds: 3, For: time.Nanosecond, Trace: true}, "before the first of 3 seeds was (--for)"},
+	} {
+		var out bytes.Buffer
+		c.cmd.Days = 1
+		err := c.cmd.Run(t.Context(), streams{out: &out})
+		if err != exitCode(1) || !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "held") {
+			t.Errorf("%+v ends with %v and says:\n%s", c.cmd, err, &out)
+		}
+	}
+}
+
+// TestSimulateSum: what was played is said, and what was not.
+func TestSimulateSum(t *testing.T) {
+	var out bytes.Buffer
+	sum := tally{out: &out, asked: 5, laws: map[string]int{}, began: time.Now().Add(-4 * time.Second)}
+	sum.add(simulate.Outcome{Seed: 1, Days: 5})
+	sum.add(simulate.Outcome{Seed: 2, Days: 3})
+	sum.sum()
+	if text := out.String(); !strings.Contains(text, "2 of 5 seeds, 8 simulated days in 4s") || !strings.Contains(text, "every law held in what was played") {
+		t.Errorf("after two of five seeds: %s", text)
+	}
+	out.Reset()
+	sum.asked = 3
+	sum.add(simulate.Outcome{Seed: 3, Days: 1, Breaches: []simulate.Breach{{Law: "W1"}, {Law: "W1"}, {Law: "W4"}}})
+	sum.sum()
+	if text := out.String(); !strings.Contains(text, "\n3 seeds, 9 simulated days in") || !strings.Contains(text, ": W1 broken by 1 seeds, W4 broken by 1 seeds") {
+		t.Errorf("after three of three: %s", text)
+	}
+}
