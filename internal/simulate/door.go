@@ -18,6 +18,7 @@ type board struct {
 
 	mu     sync.Mutex
 	lines  map[*lines]bool
+	shown  time.Time // when a card was held up last
 	driven bool
 	opened int // how often the lock was driven
 }
@@ -40,9 +41,12 @@ func (b *board) hardware(alive func() bool) gateway.Hardware {
 	}
 }
 
-// show holds a card up to the reader. The frame's edges lie just behind now.
+// show holds a card up to the reader, a second after the one before: two frames
+// can't be on its wires at once. The frame's edges lie just behind now.
 func (b *board) show(c device.Card) {
 	const apart = 2 * time.Millisecond
+	time.Sleep(time.Until(b.shown.Add(time.Second)))
+	b.shown = time.Now()
 	begin := b.clock.Boot() - time.Duration(c.Len())*apart
 	b.mu.Lock()
 	defer b.mu.Unlock()

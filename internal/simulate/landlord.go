@@ -31,8 +31,12 @@ func (w *world) swapCard(n [4]int) {
 		return
 	}
 	c, i := w.model.card(), n[2]%len(t.cards)
+	number := w.numberAt(b, t, t.cards[i])
+	if number == 0 {
+		return
+	}
 	t.tricks = true
-	if w.change(b, t, control.Change{Action: "replace", Proof: "landlord", Card: i + 1}, nil, c) == nil {
+	if w.change(b, t, control.Change{Action: "replace", Proof: "landlord", Card: number}, nil, c) == nil {
 		t.cards[i].until = time.Now().Add(3 * day)
 	}
 }

@@ -51,6 +51,7 @@ type tenancy struct {
 // card of a tenancy.
 type card struct {
 	number int       // of the world
+	since  time.Time // as the desk says that gave it: a card has another number at each desk
 	until  time.Time // the landlord's replacement stops it then; zero: nothing does
 }
 

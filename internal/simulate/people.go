@@ -132,6 +132,7 @@ func (w *world) checkInAt(b *box, flat string, c *card, until time.Time) *tenanc
 		return nil
 	}
 	t.id = done.Tenancy.ID
+	c.givenIn(done)
 	w.model.tenancies = append(w.model.tenancies, t)
 	w.model.say(b.name, arrived, t, c.number)
 	return t
@@ -153,6 +154,7 @@ func refusal(err error) string {
 // is the proof, and with a new card held up where one is given.
 func (w *world) change(b *box, t *tenancy, r control.Change, proof, fresh *card) error {
 	r.Tenancy = t.id
+	var done control.Done
 	err := w.visit(b, func(session string) error {
 		if proof != nil {
 			if err := w.showCard(b, session, proof, true); err != nil {
@@ -165,9 +167,13 @@ func (w *world) change(b *box, t *tenancy, r control.Change, proof, fresh *card)
 				return err
 			}
 		}
-		_, err := b.client.Change(w.ctx, session, r)
+		var err error
+		done, err = b.client.Change(w.ctx, session, r)
 		return err
 	})
+	if err == nil && fresh != nil {
+		fresh.givenIn(done)
+	}
 	what := r.Action
 	if fresh != nil {
 		what += fmt.Sprintf(" with card %d", fresh.number)
@@ -178,6 +184,36 @@ func (w *world) change(b *box, t *tenancy, r control.Change, proof, fresh *card)
 	}
 	w.say("%s at %s, by %s: %s%s", t.name(), b.name, by, what, refusal(err))
 	return err
+}
+
+// givenIn notes since when a card is the tenancy's: it is the last that the desk shows.
+func (c *card) givenIn(done control.Done) {
+	for _, k := range done.Tenancy.Cards {
+		if k.Since != nil && !k.Since.Before(c.since) {
+			c.since = *k.Since
+		}
+	}
+}
+
+// numberAt is the number under which a desk shows a card; 0: it shows none that is
+// certainly this one.
+func (w *world) numberAt(b *box, t *tenancy, c *card) (number int) {
+	all, err := b.client.Tenancies(w.ctx)
+	for _, shown := range all {
+		if err != nil || shown.ID != t.id {
+			continue
+		}
+		for _, k := range shown.Cards {
+			switch {
+			case k.Since == nil || !k.Since.Equal(c.since):
+			case number != 0:
+				return 0
+			default:
+				number = k.Number
+			}
+		}
+	}
+	return number
 }
 
 // tenantAt picks a tenancy and a desk.
@@ -231,7 +267,9 @@ func (w *world) lose(n [4]int) {
 		if len(t.cards) > 1 { // another card of theirs proves it
 			ask, proof = control.Change{Action: "suspend", Proof: "card"}, t.cards[(i+1)%len(t.cards)]
 		}
-		ask.Card = i + 1
+		if ask.Card = w.numberAt(b, t, t.cards[i]); ask.Card == 0 {
+			return
+		}
 		if w.change(b, t, ask, proof, nil) == nil {
 			w.model.say(b.name, suspended, t, t.cards[i].number)
 		}
