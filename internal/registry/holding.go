@@ -37,6 +37,7 @@ type holding struct {
 	parts [][]byte   // envelopes
 	left  int        // parts that have not come
 	size  int
+	given time.Time // to the issuer, last
 }
 
 var errUnasked = errors.New("nobody asked for what the gateway holds")
@@ -67,16 +68,24 @@ func (h *holdings) add(g *gateway, p wire.Place, part wire.Holding, envelope []b
 	return of.left == 0, nil
 }
 
-// whole returns one that has come whole; nil: none.
-func (h *holdings) whole() []api.Holding {
+// whole returns one that has come whole: the one that the issuer was not given for
+// the longest time. What it was given within askEvery does not count, so that an
+// issuer that takes none, as those before holdings do, is not answered without end;
+// nil: none. One that is given counts as given now.
+func (h *holdings) whole(now time.Time) []api.Holding {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	var next *holding
 	for _, of := range h.all {
-		if of.left == 0 {
-			return []api.Holding{{Place: api.Place(of.place), Nonce: of.nonce[:], Parts: of.parts}}
+		if of.left == 0 && (next == nil || of.given.Before(next.given)) {
+			next = of
 		}
 	}
-	return nil
+	if next == nil || now.Sub(next.given) < askEvery {
+		return nil
+	}
+	next.given = now
+	return []api.Holding{{Place: api.Place(next.place), Nonce: next.nonce[:], Parts: next.parts}}
 }
 
 // take forgets what a gateway holds, if it is still the answer to that hello.

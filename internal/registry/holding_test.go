@@ -73,6 +73,9 @@ func TestHolding(t *testing.T) {
 	if string(got[0].Parts[0]) != string(parts[0]) || string(got[0].Parts[1]) != string(parts[1]) {
 		t.Fatal("other parts")
 	}
+	if len(s.holdings()) > 0 {
+		t.Fatal("an issuer that leaves it lying is answered at once, again and again")
+	}
 	s.must(s.front.client.Taken(t.Context(), got[0]))
 	if len(s.holdings()) > 0 {
 		t.Fatal("it comes twice")
@@ -82,6 +85,40 @@ func TestHolding(t *testing.T) {
 	}
 	if k := s.hello2(1<<64-1, wire.Hash{8}); !k.Holding {
 		t.Fatal("another list is not asked for")
+	}
+}
+
+// TestHoldingsAreGivenInTurn: an issuer that leaves lying what it was given gets the
+// others meanwhile, and the same again only after a while.
+func TestHoldingsAreGivenInTurn(t *testing.T) {
+	h := newHoldings()
+	place := func(gateway string) wire.Place {
+		return wire.Place{District: "d", Town: "t", Building: "b", Gateway: gateway}
+	}
+	for _, name := range []string{"a", "b"} {
+		p := place(name)
+		if whole, err := h.add(&gateway{address: p.Address()}, p, wire.Holding{Nonce: wire.Nonce{1}, Parts: 1}, []byte(name)); !whole || err != nil {
+			t.Fatal(whole, err)
+		}
+	}
+	now := time.Now()
+	given := func() string {
+		for _, of := range h.whole(now) {
+			return of.Place.Gateway
+		}
+		return ""
+	}
+	first, second, none := given(), given(), given()
+	if first == second || first == "" || second == "" || none != "" {
+		t.Fatalf("given %q, %q and %q", first, second, none)
+	}
+	now = now.Add(askEvery)
+	nonce := wire.Nonce{1}
+	if !h.take(place(first).Address(), nonce[:]) {
+		t.Fatal("it was not there any more")
+	}
+	if again, none := given(), given(); again != second || none != "" {
+		t.Fatalf("after a while %q, then %q", again, none)
 	}
 }
 

@@ -148,7 +148,7 @@ func (f *Front) workAfter(ctx context.Context, after uint64, wait time.Duration)
 				Envelope: r.Envelope, PersonHash: r.Person, Stored: r.Stored})
 			return nil
 		})
-		w.Holdings = f.holdings.whole()
+		w.Holdings = f.holdings.whole(time.Now())
 		if err != nil || len(w.Deliveries)+len(w.Enrolments)+len(w.Holdings) > 0 {
 			return w, err
 		}

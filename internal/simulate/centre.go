@@ -135,8 +135,8 @@ func (c *centre) stopFront() {
 
 // startIssuer starts the issuer with its two loops.
 func (c *centre) startIssuer() error {
-	i, err := issuer.Open(issuer.Options{Dir: c.issuer.disk.dir(), Front: &patient{Client: api.NewClientOver(c.w.town.network(), c.frontSocket())},
-		Log: c.w.log("issuer"), Now: c.issuer.clock.Wall, Clock: c.issuer.clock.source(), Tend: time.Hour, Ask: 20 * time.Minute, Network: c.w.town.network()})
+	i, err := issuer.Open(issuer.Options{Dir: c.issuer.disk.dir(), Front: api.NewClientOver(c.w.town.network(), c.frontSocket()), Log: c.w.log("issuer"),
+		Now: c.issuer.clock.Wall, Clock: c.issuer.clock.source(), Tend: time.Hour, Ask: 20 * time.Minute, Network: c.w.town.network()})
 	if err != nil {
 		return err
 	}
@@ -148,27 +148,6 @@ func (c *centre) startIssuer() error {
 	c.issuer.stop, c.issuer.ended = cancel, &ended
 	c.op = operator.NewClientOver(c.w.town.network(), c.issuerSocket())
 	return nil
-}
-
-// patient is the issuer's way to the front. An issuer that leaves lying what the
-// front has for it would ask without end, and no virtual time would pass.
-type patient struct {
-	*api.Client
-	last string // what was handed out last
-}
-
-// Work is called by one goroutine.
-func (p *patient) Work(ctx context.Context, after uint64, wait time.Duration) (api.Work, error) {
-	w, err := p.Client.Work(ctx, after, wait)
-	now := ""
-	for _, h := range w.Holdings {
-		now += fmt.Sprintf("%s %x ", h.Place.Address(), h.Nonce)
-	}
-	if now != "" && now == p.last && pause(ctx, 20*time.Second) {
-		now = ""
-	}
-	p.last = now
-	return w, err
 }
 
 func (c *centre) issuerSocket() string { return c.w.path("issuer.sock") }
