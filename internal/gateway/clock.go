@@ -182,6 +182,18 @@ func (c *clock) takeBack(t wire.Trust) {
 	}
 }
 
+// undo drops the time that two issuers have taken back, and what it alone has made
+// certain.
+func (c *clock) undo(f wire.Floor) {
+	floor := c.floor()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known.Floor(floor)
+	if f.Role == wire.RoleWitness {
+		c.known.TakeBack(f.Epoch, int64(f.Unix), c.src.BootTime())
+	}
+}
+
 // confirm takes the machine's clock as the time, on the word of somebody on site:
 // for visitors and for the desk. No resident ends by it.
 func (c *clock) confirm() (wire.Header, error) {

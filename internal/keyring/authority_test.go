@@ -320,3 +320,54 @@ func TestNoneIsForgotten(t *testing.T) {
 		t.Fatal("a key prints itself")
 	}
 }
+
+// undoOf is what two issuers sign to take a time back.
+func undoOf(t testing.TB, f wire.Floor, first, second byte) []byte {
+	t.Helper()
+	payload, err := wire.Encode(wire.Undo{Floor: f})
+	must(t, err)
+	inner := signed(t, wire.TypeUndo, wire.RoleIssuer, building+"/gate-a", payload, first)
+	return signed(t, wire.TypeUndo, wire.RoleIssuer, building+"/gate-a", inner, second)
+}
+
+// TestUndo: two issuers take back the one time that they name, once; what other
+// keys have signed stays, and a start later it is so still.
+func TestUndo(t *testing.T) {
+	k, _ := enrolled(t)
+	wrong := issuedAt.Add(200 * day).Unix()
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(3, 0, nil)...))
+	k.RaiseFloor(wrong, 1)
+	f := k.HighestSigned()
+	if want := (wire.Floor{Role: wire.RoleWitness, Epoch: 1, Unix: uint32(wrong)}); f != want {
+		t.Fatalf("highest signed: %+v, want %+v", f, want)
+	}
+	for name, envelope := range map[string][]byte{
+		"one issuer twice": undoOf(t, f, 1, 1),
+		"a witness":        undoOf(t, f, 1, 3),
+		"another time":     undoOf(t, wire.Floor{Role: f.Role, Epoch: f.Epoch, Unix: f.Unix - 1}, 1, 2),
+		"another epoch":    undoOf(t, wire.Floor{Role: f.Role, Epoch: 2, Unix: f.Unix}, 1, 2),
+		"not the next":     undoOf(t, wire.Floor{Role: f.Role, Epoch: f.Epoch, Unix: f.Unix, Undos: 1}, 1, 2),
+		"one alone":        signed(t, wire.TypeUndo, wire.RoleIssuer, building+"/gate-a", []byte{0xa0}, 1),
+	} {
+		if _, err := k.Undo(envelope); !errors.Is(err, ErrRefused) || k.Floor() != wrong {
+			t.Errorf("%s: %v, floor %d", name, err, k.Floor())
+		}
+	}
+	undo := undoOf(t, f, 1, 2)
+	if _, err := k.Undo(undo); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if now := k.HighestSigned(); now.Role != wire.RoleIssuer || k.Floor() != issuedAt.Unix() || now.Undos != 1 {
+			t.Errorf("after the undo: %+v, floor %d, want the list's time", now, k.Floor())
+		}
+		k = restarted(t, k)
+	}
+	k.RaiseFloor(wrong, 1) // the same wrong time again: the undo was good once
+	if _, err := k.Undo(undo); !errors.Is(err, ErrOtherFloor) || k.Floor() != wrong {
+		t.Errorf("the same undo again: %v, floor %d", err, k.Floor())
+	}
+	if _, err := k.Undo(undoOf(t, k.HighestSigned(), 2, 1)); err != nil || k.Floor() != issuedAt.Unix() {
+		t.Errorf("the next undo: %v, floor %d", err, k.Floor())
+	}
+}

@@ -75,11 +75,32 @@ func (f *floors) highest(role wire.Role) (unix int64) {
 	return unix
 }
 
-func (f *floors) marks() (all []floorMark) {
+// newest is the highest of all, with the key that signed it.
+func (f *floors) newest() (of wire.RoleEpoch, unix int64) {
+	for _, m := range f.marks() {
+		if m.At > unix {
+			of, unix = wire.RoleEpoch{Role: m.Role, Epoch: m.Epoch}, m.At
+		}
+	}
+	return of, unix
+}
+
+func (f *floors) marks() []floorMark {
+	return f.marksBut(func(wire.RoleEpoch) bool { return false })
+}
+
+// without are the marks but that of one key.
+func (f *floors) without(by wire.RoleEpoch) []floorMark {
+	return f.marksBut(func(o wire.RoleEpoch) bool { return o == by })
+}
+
+func (f *floors) marksBut(not func(wire.RoleEpoch) bool) (all []floorMark) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for by, at := range f.by {
-		all = append(all, floorMark{by.Role, by.Epoch, at})
+		if !not(by) {
+			all = append(all, floorMark{by.Role, by.Epoch, at})
+		}
 	}
 	slices.SortFunc(all, func(a, b floorMark) int {
 		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Epoch, b.Epoch))

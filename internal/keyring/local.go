@@ -37,6 +37,7 @@ type marks struct {
 	Removed   []removal `json:"removed,omitempty"`  // from whom lists of the last day took something
 	// Floors has the highest signed time of each key's epoch.
 	Floors []floorMark `json:"floors,omitempty"`
+	Undos  uint64      `json:"undos,omitempty"` // how often two issuers took one of these back
 	witnessedMarks
 }
 
@@ -90,7 +91,7 @@ func (m marks) of(authority string) marks {
 	if m.Authority == authority {
 		return m
 	}
-	return marks{Floor: m.Floor, Authority: authority, witnessedMarks: witnessedMarks{At: m.Floor}}
+	return marks{Floor: m.Floor, Undos: m.Undos, Authority: authority, witnessedMarks: witnessedMarks{At: m.Floor}}
 }
 
 // saveMarks may fail: both lists are written by then, and each raises the mark

@@ -216,3 +216,22 @@ func (c *Clock) Retire(epoch uint64) {
 		}
 	}
 }
+
+// TakeBack drops one time that a key's epoch has said and that was wrong, unix s: the
+// claim that says so, and what has become certain by it at a boot time. What the
+// epoch said of earlier times stays. Lower the floor before.
+func (c *Clock) TakeBack(epoch uint64, unix int64, at time.Duration) {
+	wrong := time.Duration(unix)*time.Second - apart
+	if k := c.s.Claims[Signed]; c.s.Epoch == epoch && k.Set && k.Hi+at >= wrong {
+		c.Unsay(Signed)
+	}
+	if c.s.Sure+at >= wrong {
+		c.Retire(epoch)
+	}
+	if c.s.Sure+at >= wrong { // it came from the floor, which the caller has lowered
+		c.s.Sure, c.s.Firm, c.s.Moving = c.floor-at, false, moving{}
+	}
+	if k := c.s.Claims[agreed]; k.Set && k.Hi+at >= wrong {
+		c.Unsay(agreed)
+	}
+}

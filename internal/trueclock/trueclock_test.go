@@ -382,6 +382,47 @@ func TestRetire(t *testing.T) {
 	}
 }
 
+// TestTakeBack: one wrong time that two issuers take back goes, with what became
+// certain by it, from a key's word or from the floor; the epoch's earlier word stays.
+func TestTakeBack(t *testing.T) {
+	c := Continue(State{}, "a", 0)
+	say := func(from, to, ahead time.Duration) {
+		for at := from; at < to; at += time.Hour {
+			c.SaySigned(1, at, installed+at+ahead, installed+at+ahead)
+			c.Tick(at)
+		}
+	}
+	say(0, 2*day, 0)
+	right := c.Interval(2 * day).Sure
+	c.TakeBack(1, seconds(installed+200*day), 2*day)
+	if i := c.Interval(2 * day); i.Sure != right || !c.Said(Signed) {
+		t.Fatalf("a time that was never sure was taken back, and now: %+v", i)
+	}
+	c = Continue(c.State(2*day), "b", 0)
+	say(0, 2*day, 200*day)
+	if c.Interval(2*day).Sure < seconds(installed+200*day) {
+		t.Fatal("the test shows nothing")
+	}
+	c.TakeBack(1, seconds(installed+201*day+23*time.Hour), 2*day)
+	if i := c.Interval(2 * day); i.Sure > seconds(installed+4*day) || c.Said(Signed) {
+		t.Errorf("after it was taken back: %+v", i)
+	}
+
+	c = Continue(State{}, "a", 0)
+	c.Floor(seconds(installed + 200*day))
+	for at := time.Duration(0); at <= 26*time.Hour; at += time.Hour {
+		c.Tick(at)
+	}
+	if c.Interval(26*time.Hour).Sure < seconds(installed+199*day) {
+		t.Fatal("the floor shows nothing")
+	}
+	c.Floor(seconds(installed))
+	c.TakeBack(1, seconds(installed+200*day), 26*time.Hour)
+	if i := c.Interval(26 * time.Hour); i.Sure > seconds(installed) || i.Sure < seconds(installed-time.Minute) {
+		t.Errorf("after the floor was taken back: %+v", i)
+	}
+}
+
 // TestFloor: what was signed once counts where nothing fresher is known.
 func TestFloor(t *testing.T) {
 	w := newWorld(t)

@@ -24,6 +24,22 @@ func (a *actor) house(envelope []byte) error {
 	return err
 }
 
+// undo takes back a time that was signed, where two issuers say so. The next hello
+// shows the registry that it is gone.
+func (a *actor) undo(envelope []byte) error {
+	floor, err := a.o.Keyring.Undo(envelope)
+	if err != nil {
+		return err
+	}
+	a.o.Log.Warn().Str("role", string(floor.Role)).Uint64("epoch", floor.Epoch).Uint32("unix", floor.Unix).Msg("two issuers have taken back a time that was signed")
+	a.o.Journal.Queue(wire.Header{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: wire.TypeUndo, Count: floor.Undos + 1}, wire.Who{})
+	if a.o.TakeBack != nil {
+		a.o.TakeBack(floor)
+	}
+	a.greetDue = time.Now()
+	return nil
+}
+
 func (a *actor) document(kind string, version func() uint64, set func([]byte) error, envelope []byte) error {
 	before := version()
 	err := set(envelope)

@@ -46,6 +46,8 @@ func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 		return a.trust(envelope)
 	case wire.TypeHouse:
 		return a.house(envelope)
+	case wire.TypeUndo:
+		return a.undo(envelope)
 	}
 	return wire.ErrWrongType
 }
@@ -106,7 +108,7 @@ func (a *actor) refuse(source string, err error) {
 }
 
 // known are the types that come from outside.
-var known = map[string]bool{wire.TypeAck: true, wire.TypeList: true, wire.TypeTrust: true, wire.TypeHouse: true,
+var known = map[string]bool{wire.TypeAck: true, wire.TypeList: true, wire.TypeTrust: true, wire.TypeHouse: true, wire.TypeUndo: true,
 	wire.TypeRecord: true, wire.TypeRoll: true, wire.TypeKey: true, wire.TypeHolding: true, "topic": true}
 
 // tellRefused records what was refused.
@@ -141,7 +143,7 @@ func reasonOf(err error) wire.Reason {
 		{wire.ErrUnknownKey, wire.ReasonBadSignature}, {wire.ErrBadSignature, wire.ReasonBadSignature},
 		{wire.ErrWrongRole, wire.ReasonBadSignature}, {wire.ErrWrongType, wire.ReasonMalformed},
 		{wire.ErrWrongVersion, wire.ReasonMalformed}, {wire.ErrMalformed, wire.ReasonMalformed},
-		{keyring.ErrSecondNeeded, wire.ReasonSecondNeeded}, {keyring.ErrUnproved, wire.ReasonUnproved}, {keyring.ErrTooFar, wire.ReasonTooFar}, {keyring.ErrConflict, wire.ReasonRolledBack}, {keyring.ErrRolledBack, wire.ReasonRolledBack}, {errFarTime, wire.ReasonClockLeapt},
+		{keyring.ErrSecondNeeded, wire.ReasonSecondNeeded}, {keyring.ErrUnproved, wire.ReasonUnproved}, {keyring.ErrTooFar, wire.ReasonTooFar}, {keyring.ErrOtherFloor, wire.ReasonRolledBack}, {keyring.ErrConflict, wire.ReasonRolledBack}, {keyring.ErrRolledBack, wire.ReasonRolledBack}, {errFarTime, wire.ReasonClockLeapt},
 	} {
 		if errors.Is(err, c.err) {
 			return c.reason

@@ -29,6 +29,7 @@ type ring struct {
 	buckets map[wire.Hash]bool
 	applied []uint64
 	floor   int64
+	undos   uint64
 	issuer  []wire.Key
 	taken   []byte
 
@@ -43,6 +44,29 @@ func (k *ring) RaiseFloor(unix int64, _ uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.floor = max(k.floor, unix)
+}
+
+func (k *ring) HighestSigned() wire.Floor {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f := wire.Floor{Unix: uint32(k.floor), Undos: k.undos}
+	if k.floor > 0 {
+		f.Role, f.Epoch = wire.RoleWitness, 1
+	}
+	return f
+}
+
+func (k *ring) Undo(envelope []byte) (wire.Floor, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	f, err := keyring.OpenUndo(envelope, k.reg.Place, k.reg.Trust)
+	if err == nil && (int64(f.Unix) != k.floor || f.Undos != k.undos) {
+		err = keyring.ErrOtherFloor
+	}
+	if err == nil {
+		k.floor, k.undos = 0, k.undos+1
+	}
+	return f, err
 }
 
 func (k *ring) open(envelope []byte) (m wire.Manifest, hash wire.Hash, err error) {

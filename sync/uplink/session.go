@@ -162,6 +162,7 @@ func (a *actor) hello() wire.Hello2 {
 		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}}
 	h.Cosigned, h.Zone = a.saver.newest(), a.o.Zone
 	h.ListEpoch, h.Removed, h.RemovedHash = list.Epoch, uint64(list.Over), list.OverHash
+	h.Floor = a.o.Keyring.HighestSigned()
 	a.saidList = list.Hash
 	for f := uint64(1); f <= a.o.Formats; f++ {
 		h.Formats = append(h.Formats, f)

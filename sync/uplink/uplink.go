@@ -53,6 +53,8 @@ type Keyring interface {
 	ShareBuildingKey(kem []byte, address string) ([]byte, error)
 	TakeBuildingKey(sealed []byte) error
 	Floor() int64
+	HighestSigned() wire.Floor
+	Undo(envelope []byte) (wire.Floor, error)
 	RaiseFloor(unix int64, epoch uint64) // a time that a witness of that epoch has signed
 }
 
@@ -88,7 +90,10 @@ type Options struct {
 	Clock   func() journal.Stamp // for the hello; never for a decision
 	// Fresh takes a signed time that can't be an old one, and reports whether it is
 	// against what the gateway knows; then the registry is asked again soon.
-	Fresh      func(SignedTime) (apart bool)
+	Fresh func(SignedTime) (apart bool)
+	// TakeBack hears that two issuers have taken back a time that was signed; nil:
+	// nobody minds.
+	TakeBack   func(wire.Floor)
 	Checkpoint string              // file of the newest cosigned checkpoint
 	Software   string              // version, at most 64 bytes
 	Zone       string              // time zone of the building

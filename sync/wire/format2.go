@@ -12,6 +12,37 @@ type Hello2 struct {
 	Cosigned    Cosigned `cbor:"21,keyasint"` // newest checkpoint that a witness cosigned
 	Anchor      Hash     `cbor:"22,keyasint"` // of the journal's files; zeros: none
 	Zone        string   `cbor:"23,keyasint"` // time zone of the building, as Asia/Shanghai; at most 64 bytes
+	Floor       Floor    `cbor:"24,keyasint"` // the highest time that was signed to it
+}
+
+// Floor is a time that keys of a role's epoch have signed: by these it is not earlier.
+type Floor struct {
+	_     struct{} `cbor:",toarray"`
+	Role  Role     // empty: not known; without Unix there is none
+	Epoch uint64
+	Unix  uint32 // s
+	Undos uint64 // that the gateway has taken: so each is good once
+}
+
+// Undo takes back one time that was signed and was wrong, at the one gateway whose
+// hello named it. Two issuers sign it: the envelope of the second holds that of the
+// first.
+type Undo struct {
+	Floor Floor `cbor:"1,keyasint"`
+}
+
+func (u Undo) check() error {
+	if u.Floor.Unix == 0 {
+		return fmt.Errorf("%w: no time to take back", ErrMalformed)
+	}
+	return u.Floor.check()
+}
+
+func (f Floor) check() error {
+	if f.Role != "" && !ValidName(string(f.Role), false) {
+		return fmt.Errorf("%w: role %q", ErrMalformed, f.Role)
+	}
+	return nil
 }
 
 // Ack2 is an Ack of format 2: what answers a Hello2, and what comes after it.
@@ -76,6 +107,9 @@ func (h Hello2) check() error {
 	}
 	if len(h.Zone) > maxText {
 		return fmt.Errorf("%w: time zone of %d bytes", ErrMalformed, len(h.Zone))
+	}
+	if err := h.Floor.check(); err != nil {
+		return err
 	}
 	return h.Hello.check()
 }

@@ -24,6 +24,7 @@ const (
 	TypeHolding   = "holding"      // gateway, building/gateway: Holding; to the registry, and on the building's topic
 	TypeStatus    = "status"       // gateway, building/gateway: Status
 	TypeAck       = "ack"          // witness, building/gateway: Ack, or Ack2 in version 2
+	TypeUndo      = "undo"         // issuer, building/gateway: the envelope of another issuer, of the same type, with an Undo
 	TypeList      = "list"         // witness, building/gateway: ListPart
 	TypeRecord    = "record"       // gateway, building/gateway: Record; inside a Delivery, and on the building's topic
 	TypeRoll      = "roll"         // gateway, building/gateway: Roll; on the building's topic

@@ -123,8 +123,10 @@ func sampleLogged(t testing.TB) Manifest {
 func sampleHello2() Hello2 {
 	return Hello2{Hello: sampleHello(), Formats: []uint64{1, 2}, Removed: 9, RemovedHash: Hash(seq(0x90, 32)), ListEpoch: 1, Zone: "Asia/Shanghai",
 		Cosigned: Cosigned{Epoch: 0x1122334455667788, Size: 300, Time: 1_790_000_000, Signature: sampleCheckpoint().Sign(otherKey())},
-		Anchor:   Hash(seq(0xb0, 32))}
+		Anchor:   Hash(seq(0xb0, 32)), Floor: sampleFloor()}
 }
+
+func sampleFloor() Floor { return Floor{Role: RoleWitness, Epoch: 2, Unix: 1_807_280_000, Undos: 1} }
 
 func sampleAck() Ack {
 	return Ack{Nonce: Nonce(seq(0xc0, 16)), Time: 1_790_000_002, Epoch: 0x1122334455667788, Next: 302, Root: Hash(seq(0xa0, 32)),
@@ -179,8 +181,8 @@ func samples(t testing.TB) []sample {
 				return nil, err
 			}
 			return m.Encode()
-		}}, of("hello-two", sampleHello2()), of("hello-two", with(sampleHello2(), func(h *Hello2) { h.Cosigned = Cosigned{} })),
-		of("ack-two", sampleAck2()), of("trust", sampleTrust2()))
+		}}, of("hello-two", sampleHello2()), of("hello-two", with(sampleHello2(), func(h *Hello2) { h.Cosigned, h.Floor = Cosigned{}, Floor{} })),
+		of("ack-two", sampleAck2()), of("trust", sampleTrust2()), of("undo", Undo{Floor: sampleFloor()}))
 }
 
 // golden reads testdata/golden.txt: a line "rule:" and then its hex, on lines

@@ -1,0 +1,84 @@
+package keyring
+
+import (
+	"errors"
+	"fmt"
+
+	"gatehouse/sync/wire"
+)
+
+// ErrOtherFloor means an undo of a time that is not the one that this gateway was
+// signed as the highest, or one that it has taken already.
+var ErrOtherFloor = errors.New("it takes back another time than the one here")
+
+// HighestSigned returns the highest time that was signed to this gateway, with the
+// role and epoch of the key and the number of undos that were taken.
+func (k *Keyring) HighestSigned() wire.Floor {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.highestSigned()
+}
+
+func (k *Keyring) highestSigned() wire.Floor {
+	by, at := k.floors.newest()
+	return wire.Floor{Role: by.Role, Epoch: by.Epoch, Unix: uint32(max(0, min(at, 1<<32-1))), Undos: k.marks.Undos}
+}
+
+// Undo takes back the one time that two issuers name, once, and returns it. It is on
+// disk when it counts. What is refused is ErrRefused, with ErrOtherFloor or an error
+// of wire.Open.
+func (k *Keyring) Undo(envelope []byte) (wire.Floor, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	r := k.registry.Load()
+	if r == nil {
+		return wire.Floor{}, fmt.Errorf("undo of a time: %w: a house by itself has no two issuers", ErrRefused)
+	}
+	f, err := OpenUndo(envelope, r.Place, r.Trust)
+	if err != nil {
+		return f, fmt.Errorf("undo of a time: %w: %w", ErrRefused, err)
+	}
+	if f != k.highestSigned() {
+		return f, fmt.Errorf("undo of a time: %w: %w", ErrRefused, ErrOtherFloor)
+	}
+	by := wire.RoleEpoch{Role: f.Role, Epoch: f.Epoch}
+	m := k.marks
+	m.Undos++
+	m.Floors = k.floors.without(by)
+	m.Floor = 0
+	for _, mark := range m.Floors {
+		m.Floor = max(m.Floor, mark.At)
+	}
+	if err := k.save(marksFile, m); err != nil {
+		return f, fmt.Errorf("undo of a time: %w", err) // it comes again
+	}
+	k.marks = m
+	k.floors.drop(func(o wire.RoleEpoch) bool { return o == by })
+	if f.Role == wire.RoleWitness {
+		k.time.lower(k.floors.highest(wire.RoleWitness))
+	}
+	m.witnessedMarks = k.time.marks()
+	k.saveMarks(m)
+	return f, nil
+}
+
+// OpenUndo reads what two issuers sign to take a time back at a gateway: the
+// envelope of one holds that of another. The errors are those of wire.Open.
+func OpenUndo(envelope []byte, place wire.Place, trust wire.Trust) (wire.Floor, error) {
+	issuers := trust.Keyset(wire.RoleIssuer)
+	expect := wire.Expect{Type: wire.TypeUndo, Role: wire.RoleIssuer, Address: place.Address()}
+	inner, second, err := wire.Open(envelope, expect, issuers)
+	if err != nil {
+		return wire.Floor{}, err
+	}
+	payload, first, err := wire.Open(inner, expect, issuers)
+	if err != nil {
+		return wire.Floor{}, err
+	}
+	if first.KeyID == second.KeyID {
+		return wire.Floor{}, fmt.Errorf("%w: one issuer has signed it twice", wire.ErrBadSignature)
+	}
+	var u wire.Undo
+	err = wire.Decode(payload, &u)
+	return u.Floor, err
+}
