@@ -4,15 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/agreed"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/operator"
 )
 
 type clockCmd struct {
 	Show    clockShowCmd    `cmd:"" default:"1" help:"Show what time front and issuer go by, and what speaks against it."`
 	Confirm clockConfirmCmd `cmd:"" help:"Say that this machine's clock is right: it ends their doubt."`
+	Undo    clockUndoCmd    `cmd:"" help:"Take a wrong time back that was signed to a gateway, as two issuers."`
 }
 
 // clocks are those of both processes; nil: it does not answer.
@@ -26,8 +32,8 @@ type clockShowCmd struct{}
 // Run shows the clocks of both processes, as far as they answer.
 func (clockShowCmd) Run(s *session) error {
 	front, frontErr := s.front.Clock(s.ctx)
-	issuer, issuerErr := s.issuer.Clock(s.ctx)
-	return s.showClocks(front, frontErr, issuer, issuerErr)
+	signer, issuerErr := s.issuer.Clock(s.ctx)
+	return s.showClocks(front, frontErr, signer, issuerErr)
 }
 
 type clockConfirmCmd struct{}
@@ -35,11 +41,11 @@ type clockConfirmCmd struct{}
 // Run takes the operator's word to both processes, as far as they answer.
 func (clockConfirmCmd) Run(s *session) error {
 	front, frontErr := s.front.ConfirmClock(s.ctx)
-	issuer, issuerErr := s.issuer.ConfirmClock(s.ctx)
-	return s.showClocks(front, frontErr, issuer, issuerErr)
+	signer, issuerErr := s.issuer.ConfirmClock(s.ctx)
+	return s.showClocks(front, frontErr, signer, issuerErr)
 }
 
-func (s *session) showClocks(front agreed.Report, frontErr error, issuer agreed.Report, issuerErr error) error {
+func (s *session) showClocks(front agreed.Report, frontErr error, signer agreed.Report, issuerErr error) error {
 	if frontErr != nil && issuerErr != nil {
 		return errors.Join(frontErr, issuerErr)
 	}
@@ -48,7 +54,7 @@ func (s *session) showClocks(front agreed.Report, frontErr error, issuer agreed.
 		all.Front = &front
 	}
 	if issuerErr == nil {
-		all.Issuer = &issuer
+		all.Issuer = &signer
 	}
 	if err := s.print(all, func(w io.Writer) {
 		writeClock(w, "front", all.Front)
@@ -78,4 +84,46 @@ func votes(r *agreed.Report) string {
 		return " (five are needed to count)"
 	}
 	return fmt.Sprintf(", by the median %+.0f s from this one", *r.Ahead)
+}
+
+type clockUndoCmd struct {
+	Building string `arg:"" help:"Id of the building."`
+	Gateway  string `arg:"" help:"Id of the gateway."`
+	Key      string `required:"" help:"Another issuer's key: second.key, on its stick." placeholder:"FILE"`
+	Root     string `help:"The root's public key; if not given, root.pub beside --key." placeholder:"FILE"`
+}
+
+// Run takes back the highest time that was signed to a gateway.
+func (c clockUndoCmd) Run(s *session) error {
+	if c.Root == "" {
+		c.Root = filepath.Join(filepath.Dir(c.Key), api.FileRoot)
+	}
+	st, err := s.issuer.Status(s.ctx)
+	if err != nil {
+		return err
+	}
+	all, err := s.front.Gateways(s.ctx, c.Building)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(g api.Gateway) bool { return g.Building == c.Building && g.Gateway == c.Gateway })
+	if i < 0 || all[i].Signed == nil {
+		return hinted("registryd gateways shows them; a gateway names that time when it connects", "no time is known that was signed to gateway %s/%s", c.Building, c.Gateway)
+	}
+	first, err := s.issuer.UndoClock(s.ctx, operator.Undo{Building: c.Building, Gateway: c.Gateway, Floor: *all[i].Signed})
+	if err != nil {
+		return err
+	}
+	both, err := issuer.CountersignUndo(first, c.Root, st.Registry, c.Key)
+	if err != nil {
+		return err
+	}
+	p, err := s.front.PutUndo(s.ctx, both)
+	if err != nil {
+		return err
+	}
+	return s.print(p, func(w io.Writer) {
+		fmt.Fprintf(w, "the time %s, which %s %d signed to %s/%s, is taken back: %s\n", time.Unix(int64(first.Floor.Unix), 0).In(calendar.Here()).Format(stamp),
+			first.Floor.Role, first.Floor.Epoch, c.Building, c.Gateway, choose(p.Pushed > 0, "the gateway was told", "the gateway hears of it when it connects"))
+	})
 }

@@ -235,6 +235,9 @@ func (f *Front) load(ctx context.Context) error {
 			g.books.epoch = answerEpoch(g.view.hello)
 		}
 	}
+	if err := f.loadUndos(ctx); err != nil {
+		return err
+	}
 	a := f.authority.Load()
 	err = f.store.Houses(ctx, func(building string, envelope, old []byte) error {
 		h, err := a.openHouse(building, envelope)

@@ -180,6 +180,12 @@ func (w *helloWork) store(t *txn, g *gateway) error {
 	if err := w.findLacking(t, l, g); err != nil {
 		return err
 	}
+	t.front.mu.RLock()
+	undo := g.undo
+	t.front.mu.RUnlock()
+	if err := undo.again(t, g, w.hello); err != nil {
+		return err
+	}
 	back, err := t.SetBack(l.id, w.hello.Epoch, w.hello.Next, w.hello.List)
 	if err != nil {
 		return err

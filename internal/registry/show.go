@@ -51,6 +51,9 @@ func (f *Front) show(g *gateway, s store.Gateway, now time.Time) api.Gateway {
 		out.Wall, out.Clock, out.Said = when(time.UnixMilli(v.hello.Wall).UTC()), v.hello.Clock.String(), time.Since(v.said)
 	}
 	out.Zone = v.hello.Zone
+	if s := v.hello.Floor; s.Unix > 0 {
+		out.Signed = &api.Floor{Role: string(s.Role), Epoch: s.Epoch, Unix: s.Unix, Undos: s.Undos}
+	}
 	if v.refuses != wire.ReasonNone {
 		out.Refuses = v.refuses.String()
 	}
@@ -161,6 +164,7 @@ func (f *Front) problems(s api.Status) []string {
 	}
 	p = append(p, f.endings()...)
 	p = append(p, f.refusals()...)
+	p = append(p, f.floors()...)
 	if n := f.failed.Load(); n > 0 {
 		p = append(p, fmt.Sprintf("%d messages could not be stored since start: look at the disk and the log; the gateways send them again", n))
 	}

@@ -100,6 +100,7 @@ func (f *Front) handler() http.Handler {
 	mux.HandleFunc("POST /v1/lists", post(func(ctx context.Context, l api.List) (any, error) { return f.putList(ctx, l) }))
 	mux.HandleFunc("POST /v1/houses", post(func(ctx context.Context, d api.Document) (any, error) { return f.putHouse(ctx, d) }))
 	mux.HandleFunc("POST /v1/trust", post(func(ctx context.Context, d api.Document) (any, error) { return f.putTrust(ctx, d.Envelope) }))
+	mux.HandleFunc("POST /v1/undos", post(f.putUndo))
 	mux.HandleFunc("POST /v1/backups", post(f.kept))
 	mux.HandleFunc("GET /v1/backup", f.getBackup)
 	mux.HandleFunc("POST /v1/remarks/done", post(f.putAway))

@@ -42,6 +42,7 @@ type gateway struct {
 	key    wire.Key // of a member
 	view   view
 	said   nonces
+	undo   undo // that it has not taken yet; zero: none
 
 	books ledger // only the committer's
 }

@@ -134,6 +134,22 @@ type Document struct {
 	Old      []byte `json:"old,omitempty"` // of a House document: the same in the first format
 }
 
+// Floor is the highest time that was signed to a gateway, as its hello names it.
+type Floor struct {
+	Role  string `json:"role"`
+	Epoch uint64 `json:"epoch"`
+	Unix  uint32 `json:"unix"` // s
+	Undos uint64 `json:"undos"`
+}
+
+// Undo takes the highest time that was signed to a gateway back: two issuers have
+// signed it.
+type Undo struct {
+	Building string `json:"building"`
+	Gateway  string `json:"gateway"`
+	Envelope []byte `json:"envelope"`
+}
+
 // Pushed says to how many connected gateways something was sent.
 type Pushed struct {
 	Version uint64 `json:"version"`
@@ -151,6 +167,7 @@ type Gateway struct {
 	Wall     *time.Time `json:"wall,omitempty"`     // its clock in the newest hello of this run of the front
 	Clock    string     `json:"clock,omitempty"`    // how good that was
 	Zone     string     `json:"zone,omitempty"`     // time zone of its building
+	Signed   *Floor     `json:"signed,omitempty"`   // the highest time that was signed to it; nil: not known
 	// Said is how long ago that hello was, ns.
 	Said      time.Duration `json:"said_ago_ns,omitempty"`
 	Epoch     string        `json:"epoch,omitempty"`     // newest epoch stored, 16 hex digits

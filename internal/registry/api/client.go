@@ -74,6 +74,11 @@ func (c *Client) PutTrust(ctx context.Context, envelope []byte) (p Pushed, err e
 	return p, c.socket.Call(ctx, http.MethodPost, "/v1/trust", Document{Envelope: envelope}, &p)
 }
 
+// PutUndo hands in what two issuers have signed to take a time back at a gateway.
+func (c *Client) PutUndo(ctx context.Context, u Undo) (p Pushed, err error) {
+	return p, c.socket.Call(ctx, http.MethodPost, "/v1/undos", u, &p)
+}
+
 // Person fetches the sealed person of a tenancy record by the hash that the
 // record names; nil where it has not come.
 func (c *Client) Person(ctx context.Context, hash []byte) (sealed []byte, err error) {

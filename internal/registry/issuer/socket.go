@@ -87,6 +87,7 @@ func (i *Issuer) handler() http.Handler {
 	get("/v1/escrow", i.escrowFor)
 	get("/v1/clock", func(*http.Request) (any, error) { return i.clock.Report(), nil })
 	m.HandleFunc("POST /v1/clock", answer(i.postClock))
+	m.HandleFunc("POST /v1/undos", answer(i.postUndo))
 	get("/v1/audit", func(*http.Request) (any, error) { return i.audits() })
 	get("/v1/offers", func(*http.Request) (any, error) { return i.listOffers() })
 	m.HandleFunc("POST /v1/offers", answer(i.postDecision))

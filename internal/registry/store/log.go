@@ -93,3 +93,30 @@ func (tx *Tx) PutOldHouse(building string, envelope []byte) error {
 	}
 	return tx.exec(`INSERT INTO old_houses (building, envelope) VALUES ($1, $2)`, building, envelope)
 }
+
+// PutUndo keeps what takes a signed time back at a gateway, in the place of the one
+// before; none, if it is empty.
+func (tx *Tx) PutUndo(building, gateway string, envelope []byte) error {
+	if err := tx.exec(`DELETE FROM undos WHERE building = $1 AND gateway = $2`, building, gateway); err != nil || len(envelope) == 0 {
+		return err
+	}
+	return tx.exec(`INSERT INTO undos (building, gateway, envelope) VALUES ($1, $2, $3)`, building, gateway, envelope)
+}
+
+// Undos calls each with those that are kept.
+func (s *Store) Undos(ctx context.Context, call func(building, gateway string, envelope []byte)) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT building, gateway, envelope FROM undos ORDER BY building, gateway`)
+	err = each(rows, err, func() error {
+		var building, gateway string
+		var envelope []byte
+		err := rows.Scan(&building, &gateway, &envelope)
+		if err == nil {
+			call(building, gateway, envelope)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read undos of times: %w", err)
+	}
+	return nil
+}

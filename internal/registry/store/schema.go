@@ -78,6 +78,8 @@ var schema = []string{
 	`CREATE INDEX IF NOT EXISTS manifests_hash ON manifests (building, hash)`,
 	// House documents for gateways that read the first format only.
 	`CREATE TABLE IF NOT EXISTS old_houses (building TEXT PRIMARY KEY, envelope BYTEA NOT NULL)`,
+	// What two issuers have signed for a gateway and it has not taken yet.
+	`CREATE TABLE IF NOT EXISTS undos (building TEXT NOT NULL, gateway TEXT NOT NULL, envelope BYTEA NOT NULL, PRIMARY KEY (building, gateway))`,
 	// What a backup has: of an epoch's entries (kind 1), of a line's records (kind 2).
 	`CREATE TABLE IF NOT EXISTS safe (
 		gateway BIGINT NOT NULL, kind BIGINT NOT NULL, stream BIGINT NOT NULL, mark BIGINT NOT NULL, backup_at BIGINT NOT NULL,

@@ -66,6 +66,11 @@ func (c *Client) ConfirmClock(ctx context.Context) (r agreed.Report, err error) 
 	return r, c.socket.Call(ctx, http.MethodPost, "/v1/clock", struct{}{}, &r)
 }
 
+// UndoClock asks for the first of the two signatures that take a time back.
+func (c *Client) UndoClock(ctx context.Context, u Undo) (signed Undo, err error) {
+	return signed, c.socket.Call(ctx, http.MethodPost, "/v1/undos", u, &signed)
+}
+
 // AddGateway makes a token.
 func (c *Client) AddGateway(ctx context.Context, g NewGateway) (t Token, err error) {
 	return t, c.socket.Call(ctx, http.MethodPost, "/v1/gateways", g, &t)

@@ -262,3 +262,13 @@ func Reasons(act string) []string {
 	}
 	return nil
 }
+
+// Undo takes back the highest time that was signed to a gateway. The issuer answers
+// with its own envelope and the trust document; another issuer signs around it.
+type Undo struct {
+	Building string    `json:"building"`
+	Gateway  string    `json:"gateway"`
+	Floor    api.Floor `json:"floor"`
+	First    []byte    `json:"first,omitempty"`
+	Trust    []byte    `json:"trust,omitempty"`
+}

@@ -1,0 +1,80 @@
+package issuer
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"net/http"
+	"time"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// postUndo signs, as the first of two issuers, that a time was wrong that a gateway
+// goes by. That time must not have come: who asks may be the front's thief.
+func (i *Issuer) postUndo(r *http.Request) (any, error) {
+	u, err := read[operator.Undo](r)
+	if err != nil {
+		return nil, err
+	}
+	now, sure := i.agreed()
+	switch {
+	case !sure:
+		return nil, hinted("registryd clock confirm, if this machine's clock is right", "the issuer doubts its own clock, so it can't say which time was wrong")
+	case u.Floor.Unix <= now:
+		return nil, hinted("registryd gateways shows the times", "%s has come: it is no wrong time", time.Unix(int64(u.Floor.Unix), 0).UTC().Format(time.DateTime))
+	}
+	err = i.locked(func(c *change) error {
+		b, err := c.open(u.Building)
+		if err != nil {
+			return err
+		}
+		if b.house.Gateway(u.Gateway) == nil {
+			return hinted("registryd gateway list shows them", "building %s has no gateway %s", u.Building, u.Gateway)
+		}
+		f := wire.Floor{Role: wire.Role(u.Floor.Role), Epoch: u.Floor.Epoch, Unix: u.Floor.Unix, Undos: u.Floor.Undos}
+		payload, err := wire.Encode(wire.Undo{Floor: f})
+		if err != nil {
+			return hinted("registryd gateways shows the times", "%v", err)
+		}
+		if u.First, err = signUndo(i.keys.trust, u.Building+"/"+u.Gateway, payload, i.keys.issuer); err != nil {
+			return err
+		}
+		return c.audit(who(r), "clock undo", u.Building, u.Gateway+" "+time.Unix(int64(u.Floor.Unix), 0).UTC().Format(time.RFC3339), "")
+	})
+	u.Trust = i.keys.trustEnvelope
+	return u, err
+}
+
+// signUndo signs a payload of that type with a key that the trust document names.
+func signUndo(trust wire.Trust, address string, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
+	p := wire.Protected{Type: wire.TypeUndo, Role: wire.RoleIssuer, Address: address}
+	for _, k := range trust.Keyset(wire.RoleIssuer) {
+		if bytes.Equal(k.Public, key.Public().(ed25519.PublicKey)) {
+			p.Epoch = k.Epoch
+			return wire.Sign(p, payload, key)
+		}
+	}
+	return nil, hinted("use the stick with second.key", "the trust document does not name this key as an issuer's")
+}
+
+// CountersignUndo signs around the first issuer's word, as another one. registry is
+// its id, rootFile has the root's public key.
+func CountersignUndo(u operator.Undo, rootFile, registry, keyFile string) (api.Undo, error) {
+	root, err := keyring.LoadRoot(rootFile)
+	if err != nil {
+		return api.Undo{}, err
+	}
+	trust, err := keyring.OpenTrust(u.Trust, root, registry)
+	if err != nil {
+		return api.Undo{}, err
+	}
+	key, err := keyring.LoadPrivateKey(keyFile)
+	if err != nil {
+		return api.Undo{}, hinted("--key names second.key on its stick", "%v", err)
+	}
+	envelope, err := signUndo(trust, u.Building+"/"+u.Gateway, u.First, key)
+	return api.Undo{Building: u.Building, Gateway: u.Gateway, Envelope: envelope}, err
+}
