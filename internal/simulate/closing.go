@@ -282,6 +282,7 @@ func (w *world) remedies() map[*regexp.Regexp]func() {
 			w.say("the operator: registryd publish%s", said(err))
 		},
 		regexp.MustCompile(`registryd countersign`): w.countersign,
+		regexp.MustCompile(`registryd clock undo`):  w.undoTimes,
 		regexp.MustCompile(`registryd renew-server`): func() {
 			_, err := issuer.RenewServer(w.centre.issuer.disk.dir(), w.centre.front.disk.dir(), nil, w.centre.issuer.clock.Wall())
 			w.say("the operator: registryd renew-server%s", said(err))
@@ -368,5 +369,27 @@ func (w *world) countersign() {
 			_, err = w.centre.op.Countersign(w.ctx, second)
 		}
 		w.say("the operator: registryd countersign%s", said(err))
+	}
+}
+
+// undoTimes takes back, as two issuers, times that gateways were signed and that have
+// not come.
+func (w *world) undoTimes() {
+	all, err := w.centre.api.Gateways(w.ctx, building)
+	if err != nil {
+		return
+	}
+	for _, g := range all {
+		if g.Signed == nil || time.Unix(int64(g.Signed.Unix), 0).Before(w.centre.front.clock.Wall().Add(time.Hour)) {
+			continue
+		}
+		first, err := w.centre.op.UndoClock(w.ctx, operator.Undo{Building: building, Gateway: g.Gateway, Floor: *g.Signed})
+		if err == nil {
+			var both api.Undo
+			if both, err = issuer.CountersignUndo(first, w.path("offline/"+api.FileRoot), "town", w.path("offline/"+issuer.FileSecond)); err == nil {
+				_, err = w.centre.api.PutUndo(w.ctx, both)
+			}
+		}
+		w.say("the operator: registryd clock undo %s%s", g.Gateway, said(err))
 	}
 }
