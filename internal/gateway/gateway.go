@@ -64,6 +64,9 @@ type Options struct {
 	// Chance returns a time by chance below a limit above 0, for waits that a city
 	// should not end at once; nil: any.
 	Chance func(limit time.Duration) time.Duration
+	// Sync is called before each sync of the journal: a slow disk of a simulation
+	// waits in it. Nil: nothing is.
+	Sync func()
 }
 
 // Cadence is how often the daemon looks at what tells it nothing by itself. A
@@ -205,7 +208,7 @@ func (g *Gateway) openJournal() (err error) {
 	g.journal, err = journal.Open(journal.Options{
 		Dir: g.o.Site.path("journal"), Clock: g.clock.stamp, BootID: bootID(), Log: g.o.Log,
 		MaxBytes: int64(g.o.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
-		Anchors: g.keyring, EraseAfter: time.Duration(g.o.Site.Journal.WhoDays) * 24 * time.Hour,
+		Anchors: g.keyring, Sync: g.o.Sync, EraseAfter: time.Duration(g.o.Site.Journal.WhoDays) * 24 * time.Hour,
 	})
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)

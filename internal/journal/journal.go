@@ -75,6 +75,9 @@ type Options struct {
 	// never. Where the registry has them and never says that they are safe, 30 days
 	// more; what it does not have is not erased.
 	EraseAfter time.Duration
+	// Sync is called before each commit, by the goroutine that makes it: it may
+	// wait, as a slow disk does. Nil: nothing is called.
+	Sync func()
 }
 
 // Position of an entry: the sequence numbers of each epoch start at 0. The

@@ -218,6 +218,9 @@ func (w *writer) commit(batch []*item) (tree.Range, error) {
 		stored[i], leaves[i] = it.stored, it.leaf
 	}
 	end := w.tree.AddAll(leaves)
+	if w.j.o.Sync != nil {
+		w.j.o.Sync()
+	}
 	if err := w.j.injected("commit"); err != nil {
 		return end, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -80,6 +81,10 @@ func newCentre(w *world) (*centre, error) {
 	}
 	c.front = part{clock: newMachineClock(true), disk: &disk{root: w.path("front")}}
 	c.issuer = part{clock: newMachineClock(true), disk: &disk{root: w.path("issuer")}}
+	if strings.Contains(w.plan.Climate, "disks") {
+		c.front.disk.separate()
+		c.issuer.disk.separate()
+	}
 	for folder, d := range map[string]*disk{issuer.FolderFront: c.front.disk, issuer.FolderIssuer: c.issuer.disk} {
 		if err := copyTree(made+"/"+folder, d.dir()); err != nil {
 			return nil, err

@@ -16,6 +16,7 @@ type machineClock struct {
 	booted  time.Time     // true time of the boot
 	quality wire.ClockQuality
 	battery bool // it has a battery clock, which goes on without power
+	told    bool // in this boot something right has told it the time
 }
 
 func newMachineClock(battery bool) *machineClock {
@@ -73,7 +74,7 @@ func (c *machineClock) reboot() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	c.booted = now
+	c.booted, c.told = now, false
 	if c.battery {
 		c.quality = wire.ClockRTC
 		return
@@ -86,4 +87,18 @@ func (c *machineClock) right() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.wrong == 0 && c.quality == wire.ClockNTP
+}
+
+// tell notes that something right has told the machine the time.
+func (c *machineClock) tell() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = true
+}
+
+// wasTold reports whether that was so since the boot.
+func (c *machineClock) wasTold() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.told
 }

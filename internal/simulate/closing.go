@@ -22,6 +22,8 @@ import (
 func (w *world) close() {
 	w.say("everything is right again")
 	w.clocksRight([4]int{})
+	w.renewalAgain([4]int{})
+	w.disksRight()
 	w.broker.Set(nasty.Misdeeds{})
 	clear(w.centre.cut)
 	w.frontOn([4]int{})
@@ -50,6 +52,7 @@ func (w *world) close() {
 	w.agree()
 	w.complete()
 	w.told()
+	w.outdated()
 }
 
 // atLast is law W4: a true revocation is in force at every door in two minutes.
@@ -285,8 +288,7 @@ func (w *world) remedies() map[*regexp.Regexp]func() {
 		regexp.MustCompile(`registryd clock undo`):  w.undoTimes,
 		regexp.MustCompile(`registryd renew-server`): func() {
 			_, err := issuer.RenewServer(w.centre.issuer.disk.dir(), w.centre.front.disk.dir(), nil, w.centre.issuer.clock.Wall())
-			w.say("the operator: registryd renew-server%s", said(err))
-			w.frontAgain([4]int{})
+			w.say("the operator: registryd renew-server%s", said(err)) // the front takes it by itself
 		},
 	}
 }

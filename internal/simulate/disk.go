@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"time"
 )
 
 // disk is the disk of one machine: a folder, which a power cut, a restore or an
@@ -13,6 +15,38 @@ import (
 type disk struct {
 	root string // of all generations
 	n    int
+	own  bool         // each generation is a file system of its own
+	full bool         // which takes nothing more
+	slow atomic.Int64 // ns that each sync takes
+}
+
+// separate makes the disk a file system of its own, where this process may; it
+// is empty then.
+func (d *disk) separate() {
+	d.own = os.MkdirAll(d.dir(), 0o700) == nil && mountRoom(d.dir()) == nil
+}
+
+// fill leaves the disk no room for more.
+func (d *disk) fill() error {
+	used, err := usedRoom(d.dir())
+	if err != nil {
+		return err
+	}
+	d.full = true
+	return limitRoom(d.dir(), used)
+}
+
+// widen gives it room.
+func (d *disk) widen() error {
+	d.full = false
+	return limitRoom(d.dir(), 1<<30)
+}
+
+// wait is what a sync takes.
+func (d *disk) wait() {
+	if by := d.slow.Load(); by > 0 {
+		time.Sleep(time.Duration(by))
+	}
 }
 
 func (d *disk) dir() string { return filepath.Join(d.root, fmt.Sprint(d.n)) }
@@ -36,8 +70,32 @@ func (d *disk) next(image string) error {
 	if image != "" {
 		from = filepath.Join(d.root, "image-"+image)
 	}
+	if err := d.fresh(); err != nil {
+		return err
+	}
+	if err := copyTree(from, d.dir()); err != nil || !d.full {
+		return err
+	}
+	return d.fill()
+}
+
+// fresh makes a new generation with nothing in it.
+func (d *disk) fresh() error {
 	d.n++
-	return copyTree(from, d.dir())
+	if !d.own {
+		return nil
+	}
+	if err := os.MkdirAll(d.dir(), 0o700); err != nil {
+		return err
+	}
+	return mountRoom(d.dir())
+}
+
+// release ends the present generation.
+func (d *disk) release() {
+	if d.own {
+		_ = unmountRoom(d.dir())
+	}
 }
 
 // hasImage reports whether an image of this name was made.
@@ -47,7 +105,13 @@ func (d *disk) hasImage(name string) bool {
 }
 
 // drop removes the generation before the present one: nobody uses it any more.
-func (d *disk) drop() { _ = os.RemoveAll(filepath.Join(d.root, fmt.Sprint(d.n-1))) }
+func (d *disk) drop() {
+	old := filepath.Join(d.root, fmt.Sprint(d.n-1))
+	if d.own {
+		_ = unmountRoom(old)
+	}
+	_ = os.RemoveAll(old)
+}
 
 func copyTree(from, to string) error {
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {

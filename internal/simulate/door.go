@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/devicetest"
 	"gatehouse/internal/gateway"
 )
 
@@ -20,7 +21,8 @@ type board struct {
 	lines  map[*lines]bool
 	shown  time.Time // when a card was held up last
 	driven bool
-	opened int // how often the lock was driven
+	opened int              // how often the lock was driven
+	codes  *devicetest.Port // of the scanner; nil: it is not open
 }
 
 func newBoard(c *machineClock) *board { return &board{clock: c, lines: map[*lines]bool{}} }
@@ -37,7 +39,13 @@ func (b *board) hardware(alive func() bool) gateway.Hardware {
 			return l, nil
 		},
 		Output: func(device.OutputConfig) (device.Output, error) { return &output{b, alive}, nil },
-		Port:   func(device.PortConfig) (device.Port, error) { return nil, os.ErrNotExist },
+		Port: func(device.PortConfig) (device.Port, error) {
+			p := devicetest.NewPort()
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.codes = p
+			return p, nil
+		},
 	}
 }
 
@@ -62,6 +70,15 @@ func (b *board) show(c device.Card) {
 		case l.wake <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// scan holds a code up to the scanner.
+func (b *board) scan(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.codes != nil {
+		b.codes.Send([]byte(text + "\r\n"))
 	}
 }
 

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"strings"
 	"testing/synctest"
 	"time"
@@ -21,7 +22,11 @@ func (w *world) clocks() []struct {
 		name string
 		c    *machineClock
 	}{{"the front", w.centre.front.clock}, {"the issuer", w.centre.issuer.clock}}
-	for _, b := range w.gateways {
+	boxes := w.gateways
+	if w.annex != nil {
+		boxes = append(slices.Clone(boxes), w.annex.box)
+	}
+	for _, b := range boxes {
 		all = append(all, struct {
 			name string
 			c    *machineClock

@@ -45,6 +45,14 @@ d1 = 1
 formats = ["H10301"]
 `
 
+// scanner is what a door has besides where visitors come.
+const scanner = `
+[[door.reader]]
+id = "qr"
+type = "code"
+port = "sim0"
+`
+
 // box is the machine of one gateway, with the daemon on it.
 type box struct {
 	w     *world
@@ -55,6 +63,7 @@ type box struct {
 	board *board
 	// formats are the wire formats that the daemon speaks; 0: all.
 	formats uint64
+	scans   bool          // there is a scanner of codes at its door
 	asked   map[spot]bool // entries that lastReason has seen
 	life    *life         // nil: the daemon does not run
 	client  *control.Client
@@ -77,7 +86,11 @@ func newBox(w *world, name, door string, battery bool) *box {
 func (b *box) socket() string { return b.w.path(b.name + ".sock") }
 
 func (b *box) parse() (*gateway.Site, error) {
-	return gateway.ParseSite(fmt.Appendf(nil, site, b.name, b.disk.dir(), b.socket(), b.door))
+	text := fmt.Appendf(nil, site, b.name, b.disk.dir(), b.socket(), b.door)
+	if b.scans {
+		text = append(text, scanner...)
+	}
+	return gateway.ParseSite(text)
 }
 
 // enrol makes the gateway known to the registry. It is not running.
@@ -119,7 +132,7 @@ func (b *box) start() error {
 			l.link = &gatewayLink{Link: n, name: b.name, config: c, server: b.w.centre, again: make(chan struct{}, 1), chance: b.w.chances(b.name).upTo}
 			return l.link, nil
 		},
-		Formats: b.formats, Network: b.w.town.network(), Cadence: gateway.Cadence{Clock: time.Minute, Socket: 24 * time.Hour},
+		Sync: b.disk.wait, Formats: b.formats, Network: b.w.town.network(), Cadence: gateway.Cadence{Clock: time.Minute, Socket: 24 * time.Hour},
 		Chance: b.w.chances(b.name + " waits").upTo})
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.name, err)
@@ -200,8 +213,13 @@ func (b *box) swipe(card int) bool {
 	if b.life == nil {
 		return false
 	}
+	return b.opens(func() { b.board.show(cardOf(card)) })
+}
+
+// opens does something at the door and says whether the lock was driven.
+func (b *box) opens(do func()) bool {
 	before := b.board.releases()
-	b.board.show(cardOf(card))
+	do()
 	time.Sleep(500 * time.Millisecond)
 	synctest.Wait()
 	opened := b.board.releases() > before

@@ -44,6 +44,35 @@ func kinds() []kind {
 		{group: "landlord", name: "swap card", weight: 1, do: (*world).swapCard},
 		{group: "landlord", name: "clock ahead", weight: 1, do: (*world).clockAhead},
 
+		{group: "certificates", name: "line drops", weight: 2, do: (*world).lineDrops},
+		{group: "certificates", name: "worn certificate", weight: 2, do: (*world).wornCertificate, after: "on", least: time.Hour, most: 30 * time.Hour},
+		{group: "certificates", name: "no renewal", weight: 1, do: (*world).noRenewal, after: "renewal again", least: time.Hour, most: 30 * time.Hour},
+		{group: "certificates", name: "endings shown", weight: 1, do: (*world).endingsShown},
+
+		{group: "year", name: "long stay", weight: 1, do: (*world).longStay},
+
+		{group: "disks", name: "disk full", weight: 3, do: (*world).diskFull, after: "disk has room", least: time.Minute, most: 20 * time.Hour},
+		{group: "disks", name: "disk slow", weight: 2, do: (*world).diskSlow, after: "disk fast", least: time.Minute, most: 20 * time.Hour},
+		{group: "disks", name: "flip", weight: 1, do: (*world).flip},
+
+		{group: "reinstate", name: "revoke", weight: 3, do: (*world).revoke},
+		{group: "reinstate", name: "reinstate", weight: 4, do: (*world).reinstate},
+		{group: "reinstate", name: "suspend", weight: 1, do: (*world).stop},
+		{group: "reinstate", name: "leave", weight: 1, do: (*world).leave},
+
+		{group: "visitors", name: "pass", weight: 4, do: (*world).pass},
+		{group: "visitors", name: "visitor", weight: 3, do: (*world).visitor},
+		{group: "visitors", name: "visitor swipes", weight: 6, do: (*world).visitorSwipes},
+
+		{name: "front certificate", do: (*world).frontCertificate},
+		{name: "operator looks", do: (*world).operatorLooks},
+		{name: "renewal again", do: (*world).renewalAgain},
+		{name: "silence", do: (*world).silenceBegins},
+		{name: "wake", do: (*world).wake},
+		{name: "silence ends", do: (*world).silenceEnds},
+		{name: "disk has room", do: (*world).diskHasRoom},
+		{name: "disk fast", do: (*world).diskFast},
+
 		{name: "set clock", do: (*world).setClock},
 		{name: "walk clocks", do: (*world).walkClocks},
 		{name: "hold acks", do: (*world).holdAcks},

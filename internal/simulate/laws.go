@@ -52,7 +52,11 @@ func (w *world) lookBox(b *box) {
 		w.model.hear(b.name, list)
 		w.listHash[b.name] = s.Grants.Hash
 	}
+	w.noteTime(b)
 	if u := s.Uplink; u != nil {
+		if u.State == "in step" && w.centre.front.clock.right() {
+			b.clock.tell()
+		}
 		if u.Records == 0 && u.State == "in step" && w.takenIn() {
 			w.model.hear("issuer", w.model.minds[b.name].knows)
 		}
@@ -66,6 +70,15 @@ func (w *world) lookBox(b *box) {
 		}
 	}
 	w.noteEntries(b)
+}
+
+// noteTime notes that a right clock has told a machine the time: after some
+// minutes it has looked there.
+func (w *world) noteTime(b *box) {
+	const looks = 3 * time.Minute
+	if b.clock.right() && b.clock.Boot() > looks {
+		b.clock.tell()
+	}
 }
 
 // noteEntries remembers a gateway's entries, and tells those that are new. Those
@@ -132,7 +145,7 @@ func (w *world) owed(b *box, t *tenancy, c *card, reason string) string {
 	switch {
 	case reason == "capture": // somebody's desk waits for a card at that door, for seconds
 		return ""
-	case !mine, t.doubt != "", t.over(), replaced, m.minds[b.name].damaged, !m.has(b.name, t, c.number), m.stoppedByAnyone(t, c.number):
+	case !mine, t.doubt != "", t.over(), replaced, m.minds[b.name].damaged, !m.has(b.name, t, c.number), !m.hasAgain(b.name, t), m.stoppedByAnyone(t, c.number):
 		return ""
 	case slices.Contains(byClock, reason):
 		return "W2"

@@ -145,7 +145,7 @@ func (w *world) newMachine(n [4]int) {
 func (w *world) replaceBox(b *box) {
 	w.say("%s is replaced by a new machine", b.name)
 	b.stop()
-	b.disk.n++
+	w.must(b.name, b.disk.fresh())
 	if err := os.MkdirAll(b.disk.path("state"), 0o700); err != nil {
 		w.must(b.name, err)
 	}

@@ -26,6 +26,7 @@ const (
 	ended
 	suspended
 	resumed
+	reinstated // new grants in the place of ended ones
 )
 
 // stops reports whether a card opens no more by it.
@@ -121,40 +122,62 @@ func (m *model) stopped(machine string, t *tenancy, card int) bool {
 	return m.stop(t, card, m.minds[machine].knows)
 }
 
-// stoppedByAnyone is the same for what anybody ever heard.
 // lives reports whether a tenancy lives, as far as anybody ever heard.
-func (m *model) lives(t *tenancy) bool {
+func (m *model) lives(t *tenancy) bool { return !m.endedByAnyone(t) && !t.over() }
+
+func (m *model) endedByAnyone(t *tenancy) bool {
+	over := false
 	for _, n := range t.said {
-		if m.sayings[n].what == ended {
-			return false
+		switch m.sayings[n].what {
+		case ended:
+			over = true
+		case reinstated:
+			over = false
 		}
 	}
-	return !t.over()
+	return over
 }
 
+// stoppedByAnyone is the same as stopped for what anybody ever heard.
 func (m *model) stoppedByAnyone(t *tenancy, card int) bool {
+	if m.endedByAnyone(t) {
+		return true
+	}
 	for _, n := range t.said {
-		if s := &m.sayings[n]; s.stops(card) {
+		if s := &m.sayings[n]; s.what != ended && s.stops(card) {
 			return true
 		}
 	}
 	return false
 }
 
+// hasAgain reports whether a machine has heard of the last act that brought a
+// tenancy back, if there was one.
+func (m *model) hasAgain(machine string, t *tenancy) bool {
+	for _, n := range slices.Backward(t.said) {
+		if m.sayings[n].what == reinstated {
+			return m.minds[machine].knows[n]
+		}
+	}
+	return true
+}
+
 func (m *model) stop(t *tenancy, card int, known map[int]bool) bool {
-	out := false
+	out, over := false, false
 	for _, n := range t.said {
 		switch s := &m.sayings[n]; {
 		case s.what == resumed && slices.Contains(s.cards, card):
 			out = false // wherever it was said: it names the card
+		case s.what == reinstated:
+			over = false // wherever that was
 		case !known[n]:
 		case s.what == ended:
-			return true
+			over = true
 		case s.stops(card):
 			out = true
 		}
 	}
-	return out
+	return out || over
 }
 
 // has reports whether a machine has heard that a card is a tenancy's.

@@ -103,3 +103,12 @@ type place string
 
 func (place) Network() string  { return "memory" }
 func (p place) String() string { return string(p) }
+
+// bar makes an address one that nobody reaches, or one that is reached again,
+// and reports whether it was the first.
+func (t *town) bar(address string, off bool) (was bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	was, t.closed[address] = t.closed[address], off
+	return was
+}

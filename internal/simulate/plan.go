@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -69,11 +70,46 @@ var climates = [][]string{
 	{"landlord"},
 }
 
+// decaying are climates of what gets old, fills up, comes back or is there for
+// minutes only. A quarter of the seeds has one of them, by dice of its own.
+var decaying = [][]string{
+	{"certificates"},
+	{"certificates", "machines"},
+	{"year"},
+	{"disks"},
+	{"disks", "machines"},
+	{"reinstate"},
+	{"reinstate", "restores"},
+	{"reinstate", "links"},
+	{"visitors", "clocks"},
+	{"visitors", "machines"},
+}
+
+// decays returns the climate of a seed that has one of these; nil: it has another.
+func decays(seed uint64) []string {
+	dice := rand.New(rand.NewPCG(seed, 0x6465636179))
+	if dice.IntN(4) > 0 {
+		return nil
+	}
+	return decaying[dice.IntN(len(decaying))]
+}
+
+// starts are what a climate brings that is not drawn.
+func starts() map[string]func(p *Plan, dice *rand.Rand) {
+	return map[string]func(p *Plan, dice *rand.Rand){
+		"certificates": (*Plan).wear,
+		"year":         (*Plan).silence,
+	}
+}
+
 // NewPlan makes the plan of a seed.
 func NewPlan(seed uint64, days int) Plan {
 	dice := rand.New(rand.NewPCG(seed, 0x67617465))
 	p := Plan{Seed: seed, Days: days, Gateways: 1 + dice.IntN(2)}
 	climate := climates[dice.IntN(len(climates))]
+	if other := decays(seed); other != nil {
+		climate = other
+	}
 	p.Climate = strings.Join(climate, ", ")
 	if len(climate) == 0 && dice.IntN(2) == 0 {
 		p.Twin = 3
@@ -82,7 +118,12 @@ func NewPlan(seed uint64, days int) Plan {
 	for d := range days {
 		p.day(dice, all, climate, d)
 	}
-	slices.SortStableFunc(p.Events, func(a, b Event) int { return int(a.At - b.At) })
+	for _, c := range climate {
+		if begin := starts()[c]; begin != nil {
+			begin(&p, dice)
+		}
+	}
+	slices.SortStableFunc(p.Events, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
 	return p
 }
 

@@ -30,6 +30,7 @@ type world struct {
 	broker   *nasty.Broker
 	centre   *centre
 	gateways []*box
+	annex    *annex // nil: there is none
 	model    *model
 	rolls    map[string]*chances
 	did      []Line
@@ -115,6 +116,10 @@ func build(t *testing.T, plan Plan, dir string) (*world, error) {
 	time.Sleep(time.Second)
 	for n := range plan.Gateways {
 		b := newBox(w, fmt.Sprintf("gw%d", n+1), fmt.Sprintf("door%d", n+1), n%2 == 0)
+		b.scans = strings.Contains(plan.Climate, "visitors")
+		if strings.Contains(plan.Climate, "disks") {
+			b.disk.separate()
+		}
 		w.gateways = append(w.gateways, b)
 		w.model.machine(b.name)
 		if err := b.enrol(false); err != nil {
@@ -138,8 +143,17 @@ func (w *world) end() {
 		w.centre.issuer.end()
 		w.centre.stopFront()
 	}
+	if w.annex != nil {
+		w.annex.stop()
+	}
 	time.Sleep(time.Minute)
 	synctest.Wait()
+	if w.centre != nil {
+		_, all := w.disks()
+		for _, d := range all {
+			d.release()
+		}
+	}
 }
 
 // run lets a plan happen, and returns what came of it.

@@ -1,0 +1,128 @@
+package simulate
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing/synctest"
+	"time"
+)
+
+// disks are those of all machines, by name.
+func (w *world) disks() (names []string, all []*disk) {
+	for _, b := range w.gateways {
+		names, all = append(names, b.name), append(all, b.disk)
+	}
+	return append(names, "the front", "the issuer"), append(all, w.centre.front.disk, w.centre.issuer.disk)
+}
+
+// diskFull fills a disk to the last block. What is kept back there for this goes
+// with the next entries, and now and then somebody fills that up too.
+func (w *world) diskFull(n [4]int) {
+	names, all := w.disks()
+	i := n[0] % len(all)
+	if !all[i].own {
+		w.say("the disk of %s can't be filled up here: that takes a file system of its own, which root may make", names[i])
+		return
+	}
+	w.calm = false
+	w.say("the disk of %s is full%s", names[i], said(all[i].fill()))
+	b := w.box(names[i])
+	if b == nil || b.life == nil {
+		return
+	}
+	w.someoneSwipes(b, n[1])
+	if n[2]%2 == 0 {
+		time.Sleep(time.Minute)
+		w.say("the disk of %s is full again%s", b.name, said(all[i].fill()))
+		w.someoneSwipes(b, n[3])
+	}
+	time.Sleep(10 * time.Minute)
+	synctest.Wait()
+	w.fullShown(b)
+}
+
+func (w *world) someoneSwipes(b *box, n int) {
+	if t, ok := w.someone(n); ok {
+		w.hold(b, t, t.cards[0])
+	}
+}
+
+// fullShown is law W5 for a full disk: it shows while it lasts.
+func (w *world) fullShown(b *box) {
+	s, err := b.status()
+	if err != nil {
+		return
+	}
+	if !slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "disk") || strings.Contains(p, "room") }) {
+		w.breach("W5", "the disk of %s is full, and its status does not say so", b.name)
+	}
+	w.look()
+}
+
+func (w *world) diskHasRoom(n [4]int) {
+	names, all := w.disks()
+	if i := n[0] % len(all); all[i].full {
+		w.say("the disk of %s has room%s", names[i], said(all[i].widen()))
+	}
+}
+
+// diskSlow lets every commit of a gateway's log take as long as a worn card's.
+func (w *world) diskSlow(n [4]int) {
+	if b, ok := pick(n[0], w.gateways); ok {
+		w.calm = false
+		by := []time.Duration{80 * time.Millisecond, 400 * time.Millisecond, 3 * time.Second, 20 * time.Second}[n[1]%4]
+		w.say("the disk of %s takes %v for each sync", b.name, by)
+		b.disk.slow.Store(int64(by))
+	}
+}
+
+func (w *world) diskFast(n [4]int) {
+	if b, ok := pick(n[0], w.gateways); ok && b.disk.slow.Load() > 0 {
+		w.say("the disk of %s is as fast as it was", b.name)
+		b.disk.slow.Store(0)
+	}
+}
+
+// disksRight gives all disks room, and their speed.
+func (w *world) disksRight() {
+	for i := range w.gateways {
+		w.diskFast([4]int{i})
+	}
+	_, all := w.disks()
+	for i := range all {
+		w.diskHasRoom([4]int{i})
+	}
+}
+
+// flippable are files of a gateway in which a bit may flip.
+var flippable = []string{"journal/epochs", "journal/acked", "journal/safe", "journal/tree.db", "journal/*-*.db", "grants/grants-a.db", "grants/grants-b.db",
+	"grants/tenancies.json", "clock", "keys/building.key", "keys/gateway.key", "keys/client.crt", "keys/client.key", "keys/trust.cose", "keys/house.cose", "keys/registry.json"}
+
+// flip turns one bit of a file while its gateway is off, as a worn card does.
+func (w *world) flip(n [4]int) {
+	b, ok := pick(n[0], w.running())
+	if !ok || w.ruined() {
+		return
+	}
+	name := flippable[n[1]%len(flippable)]
+	w.look()
+	b.stop()
+	files, err := filepath.Glob(b.disk.path("state", name))
+	if err == nil && len(files) > 0 && flipBit(files[0], n[2]) == nil {
+		w.say("a bit of %s of %s flips", name, b.name)
+		w.model.minds[b.name].damaged = true
+		w.lost("a bit of " + name + " of " + b.name + " flipped")
+	}
+	w.must(b.name, b.start())
+}
+
+func flipBit(path string, n int) error {
+	raw, err := os.ReadFile(path)
+	if err != nil || len(raw) == 0 {
+		return os.ErrNotExist
+	}
+	raw[n%len(raw)] ^= 1 << (n % 8)
+	return os.WriteFile(path, raw, 0o600)
+}

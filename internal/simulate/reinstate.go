@@ -1,0 +1,34 @@
+package simulate
+
+import (
+	"time"
+
+	"gatehouse/internal/registry/issuer/operator"
+)
+
+// reinstate: the operator gives new grants to somebody whose tenancy was ended,
+// for the same cards.
+func (w *world) reinstate(n [4]int) {
+	var over []*tenancy
+	for _, t := range w.model.tenancies {
+		if w.model.endedByAnyone(t) {
+			over = append(over, t)
+		}
+	}
+	t, ok := pick(n[0], over)
+	if !ok {
+		return
+	}
+	a := operator.Act{Act: operator.ActReinstate, Reason: "mistake"}
+	if n[1]%3 == 0 {
+		a.Until = time.Now().Add(60 * day).Truncate(time.Second)
+	}
+	if w.act(t, a) != nil {
+		return
+	}
+	t.notice = time.Time{} // the new grants have none
+	if !a.Until.IsZero() {
+		t.until = a.Until
+	}
+	w.model.say("issuer", reinstated, t, w.model.cardsAt("issuer", t)...)
+}

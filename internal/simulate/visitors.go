@@ -1,0 +1,172 @@
+package simulate
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/internal/issue"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/pass"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// annex is a house by itself, with no registry: its owner signs the keys of
+// visitors.
+type annex struct {
+	*box
+	key      ed25519.PrivateKey
+	building *keyring.BuildingKey
+	visitors []visitor
+}
+
+type visitor struct {
+	card        *card
+	from, until time.Time
+}
+
+// unsure is how much a clock may be off that is taken for right: what agrees to a
+// minute is not held against each other.
+const unsure = 2 * time.Minute
+
+// tooEarlyOrLate reports whether now lies outside a term.
+func tooEarlyOrLate(from, until time.Time) bool {
+	now := time.Now()
+	return now.Before(from.Add(-unsure)) || !now.Before(until.Add(unsure))
+}
+
+// openAnnex makes it, and starts it.
+func (w *world) openAnnex() (a *annex, err error) {
+	a = &annex{box: newBox(w, "annex", "door9", true)}
+	a.w = w
+	_, a.key, err = ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	if a.building, err = keyring.GenerateBuildingKey(1); err != nil {
+		return nil, err
+	}
+	dir := a.disk.path("state", "keys")
+	if err := os.MkdirAll(a.disk.path("state"), 0o700); err != nil {
+		return nil, err
+	}
+	if _, err := keyring.Install(dir, a.key.Public().(ed25519.PublicKey), a.building); err != nil {
+		return nil, err
+	}
+	if err := a.start(); err != nil {
+		return nil, err
+	}
+	time.Sleep(5 * time.Minute)
+	synctest.Wait()
+	a.clock.tell()
+	return a, nil
+}
+
+// visitor: the owner of the annex gives somebody a key for some hours or days.
+func (w *world) visitor(n [4]int) {
+	if w.annex == nil {
+		a, err := w.openAnnex()
+		if err != nil {
+			w.breach("start", "annex: %v", err)
+			return
+		}
+		w.annex = a
+	}
+	from := time.Now().Add([]time.Duration{-time.Hour, 0, 0, 2 * time.Hour, 26 * time.Hour}[n[0]%5]).Truncate(time.Second)
+	v := visitor{w.model.card(), from, from.Add([]time.Duration{2 * time.Hour, 5 * time.Hour, 30 * time.Hour, 3 * day}[n[1]%4])}
+	owner := issue.Issuer{Client: w.annex.client, Key: w.annex.key}
+	_, err := owner.Edit(w.ctx, func(e *keyring.Editor) error {
+		_, err := e.Add(keyring.NewGrant{Kind: wire.GrantVisitor, Doors: []string{w.annex.door}, From: v.from, Until: v.until,
+			Credentials: []wire.CredentialID{w.annex.building.Identify(cardOf(v.card.number))}, Label: fmt.Sprintf("visitor %d", len(w.annex.visitors)+1)})
+		return err
+	})
+	w.say("the owner of the annex gives a visitor card %d, from %s to %s%s", v.card.number, v.from.In(shanghai).Format(time.DateTime), v.until.In(shanghai).Format(time.DateTime), refusal(err))
+	if err == nil {
+		w.annex.visitors = append(w.annex.visitors, v)
+	}
+}
+
+// visitorSwipes holds a visitor's card up, in his time or not; now and then the
+// annex has lost its power before.
+func (w *world) visitorSwipes(n [4]int) {
+	if w.annex == nil {
+		return
+	}
+	if n[2]%8 == 0 {
+		w.say("the annex loses its power")
+		w.must("annex", w.annex.cutPower())
+		w.bootBox(w.annex.box)
+	}
+	w.noteTime(w.annex.box)
+	v, ok := pick(n[0], w.annex.visitors)
+	if !ok {
+		return
+	}
+	opened := w.annex.swipe(v.card.number)
+	reason := w.annex.lastReason()
+	w.say("the visitor with card %d swipes it at the annex: %s", v.card.number, reason)
+	switch outside := tooEarlyOrLate(v.from, v.until); {
+	case opened && outside && w.annex.clock.wasTold():
+		w.breach("W2", "card %d of a visitor opens the annex outside its time", v.card.number)
+	case !opened && !outside && w.allRight() && !tooEarlyOrLate(v.from.Add(2*unsure), v.until.Add(-2*unsure)):
+		w.breach("W2", "card %d of a visitor does not open the annex in its time: %s", v.card.number, reason)
+	}
+}
+
+// allRight reports whether every clock is right and has been for some minutes of
+// its boot.
+func (w *world) allRight() bool {
+	for _, c := range w.clocks() {
+		if !c.c.right() || !c.c.wasTold() && c.name == "annex" {
+			return false
+		}
+	}
+	return true
+}
+
+// pass: a tenant gets a pass for a phone, and somebody holds it up, in its minutes
+// or later, once or again.
+func (w *world) pass(n [4]int) {
+	t, ok := w.someone(n[0])
+	b, ok2 := pick(n[1], w.running())
+	if !ok || !ok2 || !w.centre.issuer.running() {
+		return
+	}
+	p, err := w.centre.op.Pass(w.ctx, operator.NewPass{Tenancy: t.id, Minutes: 1 + n[2]%15})
+	w.say("the operator: pass for %s%s", t.name(), said(err))
+	if err != nil {
+		return
+	}
+	time.Sleep([]time.Duration{0, 0, time.Minute, 5 * time.Minute, 20 * time.Minute, 3 * time.Hour}[n[3]%6])
+	synctest.Wait()
+	w.holdPass(b, t, p)
+	if n[3]%2 == 0 && w.holdPass(b, t, p) {
+		w.breach("W2", "a pass of %s opens %s twice", t.name(), b.name)
+	}
+}
+
+// holdPass holds a pass up and says whether the door opened.
+func (w *world) holdPass(b *box, t *tenancy, p operator.Pass) bool {
+	w.noteTime(b)
+	opened := b.opens(func() { b.board.scan(p.Text) })
+	w.say("%s shows a pass at %s: %s", t.name(), b.name, b.lastReason())
+	if !opened {
+		return false
+	}
+	skew := pass.Skew * time.Second
+	if b.clock.wasTold() && tooEarlyOrLate(p.From.Add(-skew), p.Until.Add(skew)) {
+		w.breach("W2", "a pass of %s opens %s outside its minutes", t.name(), b.name)
+	}
+	stopped := true
+	for _, c := range t.cards {
+		stopped = stopped && w.model.stopped(b.name, t, c.number)
+	}
+	if stopped {
+		w.breach("W1", "a pass of %s opens %s, which has heard that the tenancy is stopped", t.name(), b.name)
+	}
+	return true
+}
