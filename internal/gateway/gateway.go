@@ -74,6 +74,9 @@ type Options struct {
 type Cadence struct {
 	Clock  time.Duration // at the clock's quality, 10 s
 	Socket time.Duration // whether the tool's socket is still there, 5 s
+	// Journal is how often the journal looks after its files, 1 min; when something
+	// is to be done for them it does not wait for that.
+	Journal time.Duration
 }
 
 func (c Cadence) filled() Cadence {
@@ -208,7 +211,7 @@ func (g *Gateway) openJournal() (err error) {
 	g.journal, err = journal.Open(journal.Options{
 		Dir: g.o.Site.path("journal"), Clock: g.clock.stamp, BootID: bootID(), Log: g.o.Log,
 		MaxBytes: int64(g.o.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
-		Anchors: g.keyring, Sync: g.o.Sync, EraseAfter: time.Duration(g.o.Site.Journal.WhoDays) * 24 * time.Hour,
+		Anchors: g.keyring, KeepEvery: g.o.Cadence.Journal, Sync: g.o.Sync, EraseAfter: time.Duration(g.o.Site.Journal.WhoDays) * 24 * time.Hour,
 	})
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)

@@ -75,6 +75,9 @@ type Options struct {
 	// never. Where the registry has them and never says that they are safe, 30 days
 	// more; what it does not have is not erased.
 	EraseAfter time.Duration
+	// KeepEvery is how often the files are looked after when nothing else is the
+	// reason to: missing files, space, age; 1 min.
+	KeepEvery time.Duration
 	// Sync is called before each commit, by the goroutine that makes it: it may
 	// wait, as a slow disk does. Nil: nothing is called.
 	Sync func()
@@ -165,6 +168,9 @@ func Open(o Options) (*Journal, error) {
 func (o Options) withDefaults() Options {
 	if o.MaxEntries == 0 {
 		o.MaxEntries = 50_000
+	}
+	if o.KeepEvery <= 0 {
+		o.KeepEvery = keepEvery
 	}
 	if o.MaxAge == 0 {
 		o.MaxAge = 7 * 24 * time.Hour

@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	keepEvery  = time.Minute
-	flushTiles = 4 // tiles that are written in one go
+	keepEvery  = time.Minute // where the options say nothing
+	flushTiles = 4           // tiles that are written in one go
 )
 
 // keep does what may wait: leaf tiles, rewriting closed files, space. It works
 // when the writer pokes it and looks at the space once a minute; where there is
 // nothing to do it writes nothing.
 func (j *Journal) keep(ctx context.Context) {
-	tick := time.NewTicker(keepEvery)
+	tick := time.NewTicker(j.o.KeepEvery)
 	defer tick.Stop()
 	k := keeper{Journal: j}
 	for {

@@ -56,6 +56,9 @@ type Options struct {
 	// Chance returns a time by chance below a limit above 0, so that gateways that
 	// have to wait do not come back at once; nil: any.
 	Chance func(limit time.Duration) time.Duration
+	// WorkWait is the longest time that the issuer's question for work is held when
+	// there is none; 0: a minute.
+	WorkWait time.Duration
 }
 
 // Front is the registry's front.
@@ -109,6 +112,9 @@ func New(o Options) (*Front, error) {
 	o.Now = clock.Likely
 	if o.Formats == 0 || o.Formats > wire.Formats {
 		o.Formats = wire.Formats
+	}
+	if o.WorkWait <= 0 {
+		o.WorkWait = maxWorkWait
 	}
 	f := &Front{o: o, keys: k, clock: clock, jobs: make(chan job, maxJobs), answers: make(chan []reply, 16), wants: make(chan want, maxWants),
 		buildings: map[string]*building{}, gateways: map[string]*gateway{}, pushes: map[*gateway]*push{}, repeat: make(chan struct{}, 1), inbox: newInbox(), safety: newSafety(), holdings: newHoldings(), seldom: seldom.Log(o.Log)}
@@ -173,7 +179,7 @@ func (f *Front) runAll(ctx context.Context, socket net.Listener) error {
 	run("repeats", f.repeatLoop)
 	run("holdings", f.askLoop)
 	run("socket", func(ctx context.Context) error {
-		return serveHTTP(ctx, socket, &http.Server{Handler: f.handler(), ReadTimeout: 2 * maxWorkWait, ErrorLog: connLog(&f.o.Log)})
+		return serveHTTP(ctx, socket, &http.Server{Handler: f.handler(), ReadTimeout: 2 * f.o.WorkWait, ErrorLog: connLog(&f.o.Log)})
 	})
 	run("enrolment", func(ctx context.Context) error {
 		return serveHTTP(ctx, f.enrolListener(), f.enrolServer())

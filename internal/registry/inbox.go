@@ -17,8 +17,8 @@ const (
 	answerTime    = 10 * time.Second // an enrolment waits so long for the issuer
 	maxEnrolments = 64               // that wait at a time
 	maxWork       = 128              // deliveries of one answer
-	maxWorkWait   = time.Minute
-	issuerSilence = time.Minute // after which status says that the issuer is away
+	maxWorkWait   = time.Minute      // where the options say nothing
+	issuerSilence = time.Minute      // after which status says that the issuer is away
 )
 
 var (
@@ -136,7 +136,7 @@ func (b *inbox) attended() bool {
 // something, as long as it may.
 func (f *Front) workAfter(ctx context.Context, after uint64, wait time.Duration) (api.Work, error) {
 	defer f.inbox.poll()()
-	timer := time.NewTimer(min(wait, maxWorkWait))
+	timer := time.NewTimer(min(wait, f.o.WorkWait))
 	defer timer.Stop()
 	for {
 		w := api.Work{Next: after, Deliveries: []api.Delivery{}}

@@ -104,7 +104,7 @@ func (c *centre) startFront() error {
 	config.Socket = c.frontSocket()
 	ready := make(chan struct{})
 	f, err := registry.New(registry.Options{Config: config, Version: "simulated", Log: c.w.log("front"), Now: c.front.clock.Wall, Clock: c.front.clock.source(),
-		Network: c.w.town.network(), Chance: c.w.chances("front").upTo, Ready: func(string, string) { close(ready) },
+		Network: c.w.town.network(), Chance: c.w.chances("front").upTo, WorkWait: 20 * time.Minute, Ready: func(string, string) { close(ready) },
 		Link: func(receive func(string, []byte)) (registry.Link, error) {
 			c.link = &frontLink{Link: c.w.broker.Connect(nasty.Client{Name: "front", Subscribe: []string{wire.UpFilter, wire.StatusFilter}}),
 				receive: receive, disconnect: c.w.cutLink}
@@ -157,11 +157,16 @@ func (c *centre) startIssuer() error {
 
 func (c *centre) issuerSocket() string { return c.w.path("issuer.sock") }
 
-// admit is the broker's side of a gateway's connection.
-func (c *centre) admit(ctx context.Context, gateway string, client *tls.Config) error {
+// reach is whether a gateway's line leads to a broker.
+func (c *centre) reach(gateway string) error {
 	if !c.front.running() || c.cut[gateway] {
 		return syscall.ECONNREFUSED
 	}
+	return nil
+}
+
+// admit is the broker's side of a gateway's connection.
+func (c *centre) admit(ctx context.Context, client *tls.Config) error {
 	dir := c.front.disk.dir()
 	pair, err := tls.LoadX509KeyPair(dir+"/"+api.FileServerCert, dir+"/"+api.FileServerKey)
 	if err != nil {

@@ -48,8 +48,10 @@ func (f *frontLink) Disconnect(p wire.Place) { f.disconnect(p.Gateway) }
 
 // server is what gateways find where the broker should be.
 type server interface {
+	// reach says whether anybody answers there.
+	reach(gateway string) error
 	// admit judges a gateway's connection up to and with the TLS handshake.
-	admit(ctx context.Context, gateway string, config *tls.Config) error
+	admit(ctx context.Context, config *tls.Config) error
 }
 
 // gatewayLink is a gateway's connection to the broker: TLS by the certificates
@@ -106,9 +108,12 @@ const (
 )
 
 func (g *gatewayLink) connection(ctx context.Context) error {
+	if err := g.server.reach(g.name); err != nil { // as TCP does, before anything is signed or checked
+		return err
+	}
 	config, err := g.config.TLS(host)
 	if err == nil {
-		err = g.server.admit(ctx, g.name, config)
+		err = g.server.admit(ctx, config)
 	}
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" && g.config.Refused != nil {

@@ -63,7 +63,7 @@ const perProcess = 20
 // it was at.
 func (r Runner) process(ctx context.Context, p Plan, next func() (Plan, bool), each func(Outcome)) error {
 	cmd := exec.CommandContext(ctx, r.Command[0], r.Command[1:]...)
-	cmd.Env = append(cmd.Environ(), "GOMAXPROCS=1", "GODEBUG=cryptocustomrand=1")
+	cmd.Env = append(cmd.Environ(), "GOMAXPROCS=1", "GOGC=400", "GODEBUG=cryptocustomrand=1")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
