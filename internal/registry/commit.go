@@ -94,10 +94,12 @@ func (f *Front) commitLoop(ctx context.Context) error {
 func (c *committer) commit(ctx context.Context, jobs []job) []reply {
 	replies, err := c.try(ctx, jobs)
 	if err == nil {
+		c.front.failing.Store(0)
 		return replies
 	}
 	if len(jobs) == 1 {
 		c.front.failed.Add(1)
+		c.front.failing.CompareAndSwap(0, c.front.o.Now().Unix())
 		c.front.o.Log.Error().Err(err).Str("gateway", jobs[0].g.address).Msg("a message can't be stored")
 		select { // a full disk is not to be asked a thousand times a second
 		case <-ctx.Done():

@@ -83,6 +83,7 @@ type Front struct {
 	seldom    *zerolog.Logger // for what any gateway, or its broker, can cause
 
 	dropped, refused, failed atomic.Uint64
+	failing                  atomic.Int64 // unix s of the first message that could not be stored, with none stored since; 0: the last was
 
 	documents sync.Mutex   // one document or list at a time
 	mu        sync.RWMutex // guards what follows and what it names

@@ -165,8 +165,9 @@ func (f *Front) problems(s api.Status) []string {
 	p = append(p, f.endings()...)
 	p = append(p, f.refusals()...)
 	p = append(p, f.floors()...)
-	if n := f.failed.Load(); n > 0 {
-		p = append(p, fmt.Sprintf("%d messages could not be stored since start: look at the disk and the log; the gateways send them again", n))
+	if since := f.failing.Load(); since > 0 {
+		p = append(p, fmt.Sprintf("no message can be stored since %s (%d since start): look at the disk and the log, and make room; the gateways send them again",
+			time.Unix(since, 0).Format("2006-01-02 15:04:05 MST"), f.failed.Load()))
 	}
 	return p
 }

@@ -52,14 +52,16 @@ func (w *world) revokeOf(t *tenancy) bool {
 // stop suspends all cards of a tenancy at the registry.
 func (w *world) stop(n [4]int) {
 	if t, ok := w.someone(n[0]); ok {
-		w.stopOf(t)
+		_ = w.stopOf(t) // told
 	}
 }
 
-func (w *world) stopOf(t *tenancy) {
-	if w.act(t, operator.Act{Act: operator.ActSuspend, Reason: "lost"}) == nil {
+func (w *world) stopOf(t *tenancy) error {
+	err := w.act(t, operator.Act{Act: operator.ActSuspend, Reason: "lost"})
+	if err == nil {
 		w.model.say("issuer", suspended, t, w.model.cardsAt("issuer", t)...)
 	}
+	return err
 }
 
 func (w *world) goOn(n [4]int) {

@@ -29,7 +29,14 @@ func (w *world) diskFull(n [4]int) {
 	w.calm = false
 	w.say("the disk of %s is full%s", names[i], said(all[i].fill()))
 	b := w.box(names[i])
-	if b == nil || b.life == nil {
+	switch {
+	case names[i] == "the front":
+		w.frontFull(n)
+		return
+	case names[i] == "the issuer":
+		w.issuerFull(n)
+		return
+	case b.life == nil:
 		return
 	}
 	w.someoneSwipes(b, n[1])
@@ -59,6 +66,39 @@ func (w *world) fullShown(b *box) {
 		w.breach("W5", "the disk of %s is full, and its status does not say so", b.name)
 	}
 	w.look()
+}
+
+// frontFull: entries that come to a front with a full disk wait at their gateway,
+// and where they do the front says so.
+func (w *world) frontFull(n [4]int) {
+	for _, b := range w.running() {
+		w.someoneSwipes(b, n[1])
+	}
+	time.Sleep(10 * time.Minute)
+	synctest.Wait()
+	w.look()
+	all, err := w.centre.api.Gateways(w.ctx, building)
+	if err != nil {
+		return
+	}
+	s, err := w.centre.api.Status(w.ctx)
+	for _, g := range all {
+		if err == nil && g.Online && g.Behind > 0 && !slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "disk") }) {
+			w.breach("W5", "the disk of the front is full, %d entries of %s wait, and its status does not say so", g.Behind, g.Gateway)
+		}
+	}
+}
+
+// issuerFull: what the operator does is done, or refused with a word about the disk.
+func (w *world) issuerFull(n [4]int) {
+	t, ok := w.someone(n[1])
+	if !ok {
+		return
+	}
+	err := w.stopOf(t)
+	if err != nil && strings.Contains(err.Error(), "full") && !strings.Contains(said(err), "make room") {
+		w.breach("W5", "the disk of the issuer is full, and its refusal does not say what to do: %s", said(err))
+	}
 }
 
 func (w *world) diskHasRoom(n [4]int) {

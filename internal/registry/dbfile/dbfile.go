@@ -227,3 +227,13 @@ func sync(path string) error {
 	}
 	return errors.Join(file.Sync(), file.Close())
 }
+
+// Full reports whether an error of a database is that its disk has no room.
+func Full(err error) bool {
+	const sqliteFull = 13
+	e, ok := errors.AsType[interface {
+		error
+		Code() int
+	}](err)
+	return ok && e.Code()&0xff == sqliteFull
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/dbfile"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
@@ -104,10 +105,24 @@ type change struct {
 
 // update runs f in one transaction, makes the lists that follow from it, and
 // commits. The caller holds mu.
-func (i *Issuer) update(f func(c *change) error) (err error) {
+func (i *Issuer) update(f func(c *change) error) error {
+	wrote, err := i.transact(f)
+	switch {
+	case dbfile.Full(err):
+		i.full = true
+		return hinted("make room there; what gateways have sent is taken in then by itself, and the operator's commands can be given again",
+			"the disk of %s is full: %v", i.opts.Dir, err)
+	case err == nil && wrote:
+		i.full = false
+	}
+	return err
+}
+
+// transact reports whether it had anything to write.
+func (i *Issuer) transact(f func(c *change) error) (wrote bool, err error) {
 	tx, err := i.db.Begin()
 	if err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return false, fmt.Errorf("begin: %w", err)
 	}
 	c := &change{Tx: tx, issuer: i, touched: make(map[string]bool)}
 	defer func() {
@@ -120,23 +135,23 @@ func (i *Issuer) update(f func(c *change) error) (err error) {
 		}
 	}()
 	if err := c.storeSent(); err != nil {
-		return fmt.Errorf("keep what was sent: %w", err)
+		return false, fmt.Errorf("keep what was sent: %w", err)
 	}
 	if err := f(c); err != nil {
-		return err
+		return false, err
 	}
 	for id, relist := range c.touched {
 		if relist {
 			if err := c.relist(i.buildings[id]); err != nil {
-				return fmt.Errorf("list of building %s: %w", id, err)
+				return false, fmt.Errorf("list of building %s: %w", id, err)
 			}
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return false, fmt.Errorf("commit: %w", err)
 	}
 	clear(i.sent)
-	return nil
+	return len(c.touched) > 0, nil
 }
 
 // open returns a building that must be there, and notes that it may change.

@@ -11,6 +11,9 @@ import (
 // holds mu.
 func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
 	lines = []string{}
+	if i.full {
+		lines = append(lines, fmt.Sprintf("the disk of %s is full: nothing that gateways send and operators order is taken in. Make room there; it goes on by itself", i.opts.Dir))
+	}
 	for _, id := range s.Held {
 		b, err := i.building(i.db, id)
 		if err != nil {
