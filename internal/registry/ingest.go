@@ -135,6 +135,24 @@ func (f *Front) openHello(g *gateway, format uint64, payload []byte) (*helloWork
 		return nil, err
 	}
 	w := &helloWork{hello, payload}
+	if err := f.noteHello(g, w, format); err != nil {
+		return nil, err
+	}
+	f.sendNewerTrust(g, hello, format)
+	return w, nil
+}
+
+// sendNewerTrust sends a gateway the newest Trust document where its hello names an
+// older one: the ack would tell it that there is one, but by that very document
+// another witness may sign acks, whom the gateway does not know yet.
+func (f *Front) sendNewerTrust(g *gateway, h wire.Hello2, format uint64) {
+	if a := f.authority.Load().read(min(format, f.o.Formats)); a != nil && h.Trust < a.trust.Version {
+		f.send(f.placeOf(g).Down(wire.TypeTrust), a.envelope)
+	}
+}
+
+// noteHello keeps what a gateway says of itself.
+func (f *Front) noteHello(g *gateway, w *helloWork, format uint64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	v := &g.view
@@ -150,10 +168,10 @@ func (f *Front) openHello(g *gateway, format uint64, payload []byte) (*helloWork
 	case w.hello.Nonce == v.nonce: // said again, since no ack came, or by somebody else
 		v.hello = w.hello
 	default:
-		return nil, errOldHello
+		return errOldHello
 	}
 	v.format = format
-	return w, nil
+	return nil
 }
 
 // errOldHello means a hello before the newest: a gateway does not say one again.

@@ -373,7 +373,7 @@ func (m *model) say(kind string, p wire.Payload) (string, []byte) {
 
 func (m *model) hello() wire.Hello {
 	size := uint64(len(m.headers))
-	return wire.Hello{Nonce: m.nonce, Boot: m.boot, Epoch: m.epoch, Next: size, Root: wire.Hash(m.ranges[size].Root()), Wall: 1, Software: "test"}
+	return wire.Hello{Nonce: m.nonce, Boot: m.boot, Epoch: m.epoch, Next: size, Root: wire.Hash(m.ranges[size].Root()), Trust: 1, Wall: 1, Software: "test"}
 }
 
 // ack opens what the witness says.

@@ -1,8 +1,12 @@
 package registry
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
 
@@ -66,4 +70,41 @@ func TestTrustOfTwoFormats(t *testing.T) {
 	told(4, 4)
 	s.restart()
 	told(4, 4)
+}
+
+// TestTrustOfAnotherWitness: a gateway whose trust document is an older one gets the
+// newest with its hello, and not only when it asks for it: the ack that names it may
+// be signed by a witness whom that document names first.
+func TestTrustOfAnotherWitness(t *testing.T) {
+	s := newScene(t)
+	payload, err := wire.PayloadOf(s.trust(2))
+	s.must(err)
+	next, err := wire.DecodeTrust(1, payload)
+	s.must(err)
+	s.witness = newKey(t)
+	next.Keys[2] = wire.RoleKey{Role: wire.RoleWitness, Epoch: 2, Public: public(s.witness)}
+	envelope := s.envelope(wire.TypeTrust, wire.RoleRoot, 0, "test-registry", s.encode(next), s.root)
+	s.write(api.FileWitnessKey, "PRIVATE KEY", s.pkcs8(s.witness))
+	s.must(os.WriteFile(filepath.Join(s.dir, api.FileTrust), envelope, 0o600))
+	s.restart()
+
+	down := s.g.place.Down(wire.TypeTrust)
+	hello := wire.Hello2{Hello: s.g.hello(), Formats: []uint64{1, 2}}
+	hello.Nonce[15]++
+	hello.Trust = 1
+	s.link.receive(s.g.say(wire.TypeHello, hello))
+	got, err := s.link.next(down, patience)
+	if err != nil || !bytes.Equal(got, envelope) {
+		t.Fatalf("a gateway that has trust document 1 gets none with its hello: %v", err)
+	}
+	_, err = s.link.next(s.g.place.Down(wire.TypeAck), patience)
+	s.must(err)
+	hello.Nonce[15]++
+	hello.Trust = 2
+	s.link.receive(s.g.say(wire.TypeHello, hello))
+	_, err = s.link.next(s.g.place.Down(wire.TypeAck), patience)
+	s.must(err)
+	if _, err := s.link.next(down, 0); err == nil {
+		t.Error("one that has it gets it again")
+	}
 }

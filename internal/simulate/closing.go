@@ -80,14 +80,7 @@ func (w *world) atLast() {
 		w.breach("W4", "a tenancy can't be revoked")
 		return
 	}
-	time.Sleep(2*time.Minute - 5*time.Second*time.Duration(len(w.gateways)))
-	synctest.Wait()
-	for _, b := range w.gateways {
-		if b.swipe(t.cards[0].number) {
-			w.breach("W4", "2 minutes after it was revoked, a card still opens at %s", b.name)
-		}
-	}
-	w.look()
+	w.inForce(t)
 }
 
 // settled is the other half of W4: nothing waits any more.
@@ -115,6 +108,11 @@ func (w *world) settled() {
 		}
 		if g.Member && g.Applied != g.List {
 			w.breach("W4", "%s has proved list %d of %d", g.Gateway, g.Applied, g.List)
+		}
+	}
+	for _, t := range w.model.tenancies {
+		if t.robbed && w.model.lives(t) {
+			w.breach("W4", "%s was put out by a thief, and nothing that is said lets them in again", t.name())
 		}
 	}
 	if s, err := w.centre.op.Status(w.ctx); err != nil || len(s.Unsent) > 0 || len(s.Held) > 0 || !s.Linked {
@@ -276,25 +274,35 @@ func (w *world) shown() (all []string) {
 	return slices.Compact(all)
 }
 
-// remedies are the commands that problems and hints name, and what a person does
-// who follows them.
-func (w *world) remedies() map[*regexp.Regexp]func() {
-	return map[*regexp.Regexp]func(){
-		regexp.MustCompile(`registryd publish`): func() {
+// remedy is a command that problems and hints name, and what a person does who
+// follows it.
+type remedy struct {
+	says *regexp.Regexp
+	do   func()
+}
+
+// remedies are all of them, in the order in which a person does them.
+func (w *world) remedies() []remedy {
+	return []remedy{
+		{regexp.MustCompile(`registryd trust new --replace issuer --as-false`), func() { w.replaceKeys([4]int{}) }},
+		{regexp.MustCompile(`registryd publish`), func() {
 			_, err := w.centre.op.Publish(w.ctx)
 			w.say("the operator: registryd publish%s", said(err))
-		},
-		regexp.MustCompile(`registryd countersign`): w.countersign,
-		regexp.MustCompile(`registryd clock undo`):  w.undoTimes,
-		regexp.MustCompile(`registryd renew-server`): func() {
+		}},
+		{regexp.MustCompile(`registryd countersign`), w.countersign},
+		{regexp.MustCompile(`registryd clock undo`), w.undoTimes},
+		{regexp.MustCompile(`registryd offers`), w.dropOffers},
+		{regexp.MustCompile(`registryd reinstate`), w.reinstateRobbed},
+		{regexp.MustCompile(`registryd renew-server`), func() {
 			_, err := issuer.RenewServer(w.centre.issuer.disk.dir(), w.centre.front.disk.dir(), nil, w.centre.issuer.clock.Wall())
 			w.say("the operator: registryd renew-server%s", said(err)) // the front takes it by itself
-		},
+		}},
 	}
 }
 
 // follow lets operator and landlord do what they are told, and nothing else.
 func (w *world) follow() {
+	var texts []string
 	for _, b := range w.gateways {
 		s, err := b.status()
 		if err != nil {
@@ -303,6 +311,7 @@ func (w *world) follow() {
 		for _, p := range s.Problems {
 			w.say("%s says: %s", b.name, p)
 		}
+		texts = append(texts, s.Problems...)
 		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "gatehouse clock confirm") }) {
 			_, err := b.client.ConfirmClock(w.ctx)
 			w.say("the landlord at %s: gatehouse clock confirm%s", b.name, refusal(err))
@@ -316,7 +325,7 @@ func (w *world) follow() {
 			w.replaceBox(b)
 		}
 	}
-	var texts []string
+	said := len(texts)
 	if s, err := w.centre.api.Status(w.ctx); err == nil {
 		texts = append(texts, s.Problems...)
 	}
@@ -326,14 +335,12 @@ func (w *world) follow() {
 			texts = append(texts, "registryd countersign")
 		}
 	}
-	for _, text := range texts {
+	for _, text := range texts[said:] {
 		w.say("the registry says: %s", text)
 	}
-	var done []string
-	for re, do := range w.remedies() {
-		if slices.ContainsFunc(texts, re.MatchString) && !slices.Contains(done, re.String()) {
-			done = append(done, re.String())
-			do()
+	for _, r := range w.remedies() {
+		if slices.ContainsFunc(texts, r.says.MatchString) {
+			r.do()
 		}
 	}
 	time.Sleep(time.Minute)

@@ -85,7 +85,13 @@ func scenarios() map[int]scenario {
 		3: {name: "a stolen witness and issuer walk the time ahead", days: 6, plan: join(moveIn(), []Event{
 			at(10, "walk clocks", 24), at(40, "walk clocks", 48), at(70, "walk clocks", 72), at(100, "clocks right"),
 		}, everybody(20), everybody(80), everybody(110))},
-		4: {name: "a list of the highest number, by stick", words: "a thief's list needs the stolen key; the simulation hands none out yet"},
+		4: {name: "a thief's list of the highest number, by stick", days: 4, plan: join(moveIn(), []Event{
+			at(3, "check in", gw2, 0, 3, 1), at(3.2, "check in", gw1, 0, 4, 1),
+			at(10, "steal keys"), at(10.1, "thief's list", gw1, highestOfAll, 2), at(10.2, "thief's list", gw1, highestTaken, 2),
+			at(10.3, "thief's list", gw2, nextNumber, 1),
+		}, everybody(10.5), everybody(16), []Event{
+			at(20, "replace keys"), at(20.2, "revoke now", exactly(5)),
+		}, everybody(21), everybody(50))},
 		5: {name: "the broker holds the answer to hello and says it again", days: 3, plan: join(moveIn(), []Event{
 			at(5, "hold acks", 14340), at(9, "fair weather"), at(9.1, "set clock", clockGW1, 1, 0), at(9.2, "replay acks"),
 			at(12, "clocks right"),

@@ -40,6 +40,7 @@ type world struct {
 	lastLoss time.Duration
 	listHash map[string]string   // by gateway: the list that it applied when it was looked at last
 	problems map[string][]string // by gateway: all that its status ever showed
+	thief    *thief              // nil: nobody has stolen a key
 	calm     bool                // nothing has gone wrong that is not the weather of every day
 }
 

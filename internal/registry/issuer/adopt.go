@@ -17,8 +17,10 @@ import (
 // the next list proves that it descends from it.
 
 // maxStep is how far a list's version may be above what is known: a thief's list
-// could use up the numbers.
-const maxStep = 1 << 20
+// could use up the numbers. Gateways take twice as much, so that the next list, which
+// goes above the one that was taken over, is still within reach of those that have not
+// got it.
+const maxStep = 1 << 19
 
 // unknownFlat stands in a check-in that was read from a list: that has no flats.
 const unknownFlat = "?"
@@ -52,9 +54,9 @@ func (c *change) adopt(b *building, f foreign) error {
 		return err
 	}
 	newest := f.stamp().after(b.list.stamp())
-	if newest && f.manifest.Version-min(f.manifest.Version, b.list.manifest.Version) > maxStep {
-		return c.remark(b, "%s has list %d, which is more than %d above list %d: it is not taken over. Somebody may have the issuer's key: "+
-			"registryd trust new --replace issuer --as-false", f.from, f.manifest.Version, maxStep, b.list.manifest.Version)
+	if low := b.lowest(); newest && f.manifest.Version-min(f.manifest.Version, low) > maxStep {
+		return c.remark(b, "%s has list %d, which is more than %d above list %d: it is not taken over, and no other list reaches that gateway. Somebody may have the issuer's key: "+
+			"registryd trust new --replace issuer --as-false", f.from, f.manifest.Version, maxStep, low)
 	}
 	t := taking{change: c, b: b, f: f, rows: make(map[wire.ID][]wire.Grant)}
 	for i := range f.grants {
@@ -75,8 +77,24 @@ func (c *change) adopt(b *building, f foreign) error {
 		}
 	}
 	c.touched[b.id] = true
-	return c.remark(b, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now",
-		f.from, f.manifest.Version, t.String(), b.id)
+	back := ""
+	if t.ended > 0 {
+		back = "; what should not have ended comes back by registryd reinstate"
+	}
+	return c.remark(b, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now%s",
+		f.from, f.manifest.Version, t.String(), b.id, back)
+}
+
+// lowest is the lowest version that a gateway of the building is known to have, or
+// this database: each of them has to take the next list.
+func (b *building) lowest() uint64 {
+	low := b.list.manifest.Version
+	for _, g := range b.house.Gateways {
+		if applied := b.applied[g.ID]; applied > 0 {
+			low = min(low, applied)
+		}
+	}
+	return low
 }
 
 // replaceList makes a list that was taken over the one that the next follows.

@@ -40,7 +40,24 @@ func (c *change) offerTombstones(b *building, h held) error {
 	if len(ids) == 0 {
 		return nil
 	}
+	if err := c.closeOffers(b); err != nil {
+		return err
+	}
 	return c.addOffer(b, h.gateway, sha256.Sum256(ids), []byte{}, nil, ids)
+}
+
+// closeOffers puts away endings of which all are so here by now.
+func (c *change) closeOffers(b *building) error {
+	all, err := openOffers(c, b.id)
+	for _, k := range all {
+		if len(k.manifest) > 0 || len(b.endsBy(k)) > 0 {
+			continue
+		}
+		if _, err := c.Exec(`UPDATE offers SET state = ? WHERE building = ? AND hash = ?`, offerDone, b.id, k.hash[:]); err != nil {
+			return fmt.Errorf("put away what a gateway holds: %w", err)
+		}
+	}
+	return err
 }
 
 func (c *change) addOffer(b *building, gateway string, hash wire.Hash, manifest, second, rest []byte) error {
@@ -80,7 +97,13 @@ type kept struct {
 	manifest, second, rest []byte
 }
 
+// openOffers are those that wait for a word.
 func openOffers(q querier, building string) (all []kept, err error) {
+	return offersOf(q, building, offerOpen)
+}
+
+// offersOf are those of a building, or of all (""), up to a state.
+func offersOf(q querier, building string, most int) (all []kept, err error) {
 	err = each(q, func(rows *sql.Rows) error {
 		var k kept
 		var hash []byte
@@ -88,7 +111,7 @@ func openOffers(q querier, building string) (all []kept, err error) {
 		copy(k.hash[:], hash)
 		all = append(all, k)
 		return err
-	}, `SELECT building, hash, gateway, at, manifest, second, buckets FROM offers WHERE state = 0 AND ? IN ('', building) ORDER BY building, at`, building)
+	}, `SELECT building, hash, gateway, at, manifest, second, buckets FROM offers WHERE state <= ? AND ? IN ('', building) ORDER BY building, at`, most, building)
 	if err != nil {
 		return nil, fmt.Errorf("read what gateways hold: %w", err)
 	}
@@ -120,6 +143,9 @@ func (i *Issuer) offers() ([]operator.Offer, error) {
 		}
 		o := operator.Offer{Building: k.building, Gateway: k.gateway, ID: hex.EncodeToString(k.hash[:8]), Time: time.Unix(k.at, 0).UTC()}
 		ends := b.endsBy(k)
+		if len(k.manifest) == 0 && len(ends) == 0 {
+			continue // it says nothing any more that is not so here
+		}
 		if o.Grants, o.Flats = len(ends), b.flatsOf(ends); len(k.manifest) > 0 {
 			_, p, _ := wire.Open(k.manifest, wire.Expect{}, nil) // only to show whose it is
 			o.Key, o.Epoch = hex.EncodeToString(p.KeyID[:]), p.Epoch

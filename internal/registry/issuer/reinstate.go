@@ -30,6 +30,9 @@ func (i *Issuer) reinstate(ctx context.Context, who string, a operator.Act) (ope
 			return err
 		}
 		for _, id := range grants {
+			if err := c.endOffered(b, id); err != nil {
+				return err
+			}
 			if a.Grant == "" && !b.grants[id].ended {
 				continue
 			}
@@ -57,6 +60,19 @@ func (i *Issuer) reinstate(ctx context.Context, who string, a operator.Act) (ope
 		i.saidByNone(&done, before, named)
 	}
 	return done, err
+}
+
+// endOffered ends a grant that a gateway holds as over, and that is not over here: its
+// id is never good again at that gateway, so whoever is to come in there needs another.
+func (c *change) endOffered(b *building, id wire.ID) error {
+	if g := b.grants[id]; !g.known || g.ended {
+		return nil
+	}
+	all, err := offersOf(c, b.id, offerDone)
+	if err != nil || !slices.ContainsFunc(all, func(k kept) bool { return slices.Contains(k.tombstones(), id) }) {
+		return err
+	}
+	return c.actOn(b, id, operator.Act{Act: operator.ActEnd, Reason: "mistake"})
 }
 
 const olderHint = "if doors refuse its cards all the same, this database is older than they are: registryd status says what was put back; " +
@@ -127,7 +143,21 @@ func (c *change) endedBy(b *building, id wire.ID) (hash wire.Hash, err error) {
 		hash, there, err = versionOf(c, b.id, r.version)
 	}
 	if err == nil && !there {
+		hash, there, err = c.offeredBy(b, id)
+	}
+	if err == nil && !there {
 		err = hinted("registryd lists shows what waits; then try again", "no list has ended grant %s yet", id)
 	}
 	return hash, err
+}
+
+// offeredBy names what a gateway holds by which a grant is over.
+func (c *change) offeredBy(b *building, id wire.ID) (hash wire.Hash, there bool, err error) {
+	all, err := offersOf(c, b.id, offerDone)
+	for _, k := range all {
+		if slices.Contains(k.tombstones(), id) {
+			return k.hash, true, err
+		}
+	}
+	return hash, false, err
 }

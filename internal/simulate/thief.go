@@ -1,0 +1,225 @@
+package simulate
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"math"
+	"slices"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// thief is somebody who has copied keys of the registry from its disks. Files are
+// all that he has: what he says is signed by the real code.
+type thief struct {
+	issuer  ed25519.PrivateKey
+	witness ed25519.PrivateKey
+	epoch   map[wire.Role]uint64 // under which the trust document names them
+	void    bool                 // the root has replaced them
+}
+
+// stealKeys lets a thief copy issuer.key and witness.key as they are now.
+func (w *world) stealKeys([4]int) {
+	w.calm = false
+	trust, err := issuer.ShowTrust(w.centre.issuer.disk.dir())
+	t := &thief{epoch: map[wire.Role]uint64{}}
+	if err == nil {
+		t.issuer, err = keyring.LoadPrivateKey(w.centre.issuer.disk.path(issuer.FileIssuer))
+	}
+	if err == nil {
+		t.witness, err = keyring.LoadPrivateKey(w.centre.front.disk.path(api.FileWitnessKey))
+	}
+	if err != nil {
+		w.breach("plan", "the keys can't be stolen: %v", err)
+		return
+	}
+	for role, key := range map[wire.Role]ed25519.PrivateKey{wire.RoleIssuer: t.issuer, wire.RoleWitness: t.witness} {
+		id := wire.IDOf(key.Public().(ed25519.PublicKey))
+		for _, k := range trust.Keys {
+			if k.ID == hex.EncodeToString(id[:]) {
+				t.epoch[role] = k.Epoch
+			}
+		}
+	}
+	w.thief = t
+	w.say("a thief copies issuer.key and witness.key")
+}
+
+// Numbers that a thief gives to his list.
+const (
+	nextNumber    = iota // the one after that in force
+	highestTaken         // the highest that is taken, 2^20 above it
+	highestOfAll         // 2^64-1
+	farthestTaken = 1 << 20
+)
+
+// thiefsList lets the thief sign a list that takes from the first n[2] tenancies
+// that it finds, and bring it to a gateway by stick.
+func (w *world) thiefsList(n [4]int) {
+	b, ok := pick(n[0], w.running())
+	if !ok || w.thief == nil {
+		return
+	}
+	was, err := b.client.List(w.ctx)
+	if err != nil {
+		w.breach("plan", "the thief can't read the list of %s: %v", b.name, err)
+		return
+	}
+	list, robbed, err := w.thief.list(was, n[1], n[2], time.Now())
+	if err != nil {
+		w.breach("plan", "the thief can't sign: %v", err)
+		return
+	}
+	w.look()
+	_, err = b.client.Apply(w.ctx, control.Update{Manifest: list.Manifest, Buckets: list.Buckets})
+	w.say("the thief brings %s a list by stick, %s, that ends %d tenancies%s", b.name,
+		[...]string{"the next number", "2^20 further", "number 2^64-1"}[n[1]], len(robbed), refusal(err))
+	switch {
+	case n[1] == highestOfAll && err == nil:
+		w.breach("W8", "%s takes a list that uses up the numbers", b.name)
+	case n[1] != highestOfAll && err != nil:
+		w.breach("plan", "%s does not take the thief's list: %v", b.name, err)
+	}
+	if err != nil {
+		return
+	}
+	w.model.losses = append(w.model.losses, "a thief's list was in force at "+b.name)
+	for _, t := range w.model.tenancies {
+		if slices.Contains(robbed, t.id) && t.doubt == "" {
+			t.doubt, t.robbed = "a thief with the issuer's key has ended it", true
+		}
+	}
+}
+
+// list makes a list that revokes the first so many tenancies of another, and names
+// them.
+func (t *thief) list(was control.List, number, ends int, now time.Time) (l keyring.List, robbed []string, err error) {
+	payload, err := wire.PayloadOf(was.Manifest)
+	if err != nil {
+		return l, nil, err
+	}
+	base, err := wire.DecodeManifest(payload)
+	if err != nil {
+		return l, nil, err
+	}
+	var grants []wire.Grant
+	for i, bucket := range was.Buckets {
+		some, err := base.DecodeBucket(i, bucket)
+		if err != nil {
+			return l, nil, err
+		}
+		grants = append(grants, some...)
+	}
+	for i := range grants {
+		id := grants[i].Tenancy.String()
+		if grants[i].State == wire.GrantActive && !slices.Contains(robbed, id) && len(robbed) < ends {
+			robbed = append(robbed, id)
+		}
+		if slices.Contains(robbed, id) {
+			grants[i].State = wire.GrantRevoked
+		}
+	}
+	switch number {
+	case highestTaken:
+		base.Version += farthestTaken - 1
+	case highestOfAll:
+		base.Version = math.MaxUint64 - 1
+	}
+	d := keyring.NewDraft(was.Building, base, sha256.Sum256(payload))
+	d.Seen = base.Seen
+	l, _, err = d.Sign(grants, now, t.issuer, t.epoch[wire.RoleIssuer])
+	return l, robbed, err
+}
+
+// replaceKeys is what docs/restore.md says of stolen keys: the root makes new ones
+// in the place of issuer's and witness's, and what these said is void.
+func (w *world) replaceKeys([4]int) {
+	if w.thief == nil || w.thief.void {
+		return // done already, or nobody has stolen one
+	}
+	w.thief.void = true
+	w.say("the root replaces the keys of issuer and witness: registryd trust new --replace issuer --replace witness --as-false")
+	w.centre.issuer.end()
+	w.centre.stopFront()
+	_, err := issuer.NextTrust{Dir: w.centre.issuer.disk.dir(), Front: w.centre.front.disk.dir(), Root: w.path("offline/" + issuer.FileRootKey),
+		Replace: []string{issuer.ReplaceIssuer, issuer.ReplaceWitness}, False: true, Now: w.centre.issuer.clock.Wall()}.Sign()
+	if err != nil {
+		w.breach("W4", "the stolen keys can't be replaced: %v", err)
+	}
+	w.must("the front", w.centre.startFront())
+	w.must("the issuer", w.centre.startIssuer())
+	time.Sleep(time.Second)
+	_, err = w.centre.op.Publish(w.ctx)
+	w.say("the operator: registryd publish%s", said(err))
+}
+
+// revokeNow is law W4 in the midst of days: a revocation is in force at every
+// gateway that has a line within two minutes.
+func (w *world) revokeNow(n [4]int) {
+	if t, ok := w.someone(n[0]); ok && w.revokeOf(t) {
+		w.inForce(t)
+	}
+}
+
+// inForce holds the cards of a revoked tenancy up, two minutes after.
+func (w *world) inForce(t *tenancy) {
+	time.Sleep(2*time.Minute - 5*time.Second*time.Duration(len(w.gateways)*len(t.cards)))
+	synctest.Wait()
+	for _, b := range w.gateways {
+		for _, c := range t.cards {
+			if len(w.model.holders(c.number)) == 1 && b.swipe(c.number) {
+				w.breach("W4", "2 minutes after it was revoked, card %d of %s still opens at %s", c.number, t.name(), b.name)
+			}
+		}
+	}
+	w.look()
+}
+
+// reinstateRobbed is the operator who is told that grants were ended by a list that
+// nobody here has made: who lives in the house gets new ones.
+func (w *world) reinstateRobbed() {
+	all, err := w.centre.op.Tenancies(w.ctx, building)
+	if err != nil {
+		return
+	}
+	for _, t := range w.model.tenancies {
+		i := slices.IndexFunc(all, func(o operator.Tenancy) bool { return o.ID == t.id })
+		if !t.robbed || i < 0 || !w.model.lives(t) {
+			continue
+		}
+		done, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActReinstate, Tenancy: t.id, Reason: "mistake"})
+		w.say("the operator: registryd reinstate --tenancy, for %s: %d grants%s", t.name(), len(done.New), said(err))
+		if err == nil {
+			t.doubt, t.robbed = "", false
+		}
+		if err == nil && done.Held {
+			w.countersign()
+		}
+	}
+}
+
+// dropOffers is the operator who looks at what gateways hold and no issuer trusted
+// now has signed: a list is a thief's, since nobody has restored anything with another
+// key here. Endings are left to those who live in the house.
+func (w *world) dropOffers() {
+	all, err := w.centre.op.Offers(w.ctx)
+	if err != nil || w.thief == nil {
+		return
+	}
+	for _, o := range all {
+		if o.Key == "" {
+			w.reinstateRobbed()
+			continue
+		}
+		_, err := w.centre.op.Decide(w.ctx, operator.Decision{Building: o.Building, ID: o.ID})
+		w.say("the operator: registryd offers drop, for the list that %s holds%s", o.Gateway, said(err))
+	}
+}
