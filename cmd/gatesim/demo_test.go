@@ -18,7 +18,15 @@ func program(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("SKIP: builds the program and plays a day of some 15 s")
 	}
-	bin := filepath.Join(t.TempDir(), "gatesim")
+	dir, err := os.MkdirTemp("", "gatesim-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil { // whoever starts it may read it
+		t.Fatal(err)
+	}
+	bin := filepath.Join(dir, "gatesim")
 	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
@@ -81,21 +89,6 @@ func (d *demo) awaitDaemon(t *testing.T) {
 			t.Fatalf("no daemon\n%s%s", &d.out, &d.err)
 		}
 	}
-}
-
-// TestDemo: the day ends well and leaves nothing behind.
-func TestDemo(t *testing.T) {
-	t.Parallel()
-	d := newDemo(t, program(t))
-	if err := d.Run(); err != nil {
-		t.Fatalf("%v\n%s%s", err, &d.out, &d.err)
-	}
-	for _, want := range []string{"lost 0, unexplained 0, of ", "the registry's copy: lost 0, doubled 0, different 0, of "} {
-		if !strings.Contains(d.out.String(), want) {
-			t.Errorf("no summary %q:\n%s", want, &d.out)
-		}
-	}
-	d.empty(t)
 }
 
 // TestBooksThatDoNotMatch: one release too few or too many in the books of the

@@ -20,6 +20,7 @@ import (
 // pseudo-terminal of its own.
 type gateReaders struct {
 	card *devicetest.OSDPReader
+	line *devicetest.OSDPLine
 	code *devicetest.SerialModule
 	end  context.CancelFunc
 	over sync.WaitGroup
@@ -30,16 +31,16 @@ type gateReaders struct {
 func newGateReaders(dir string) (*gateReaders, error) {
 	g := &gateReaders{card: devicetest.NewOSDPReader(devicetest.OSDPConfig{Address: 3, Install: true, Enforce: true,
 		Vendor: [3]byte{0x00, 0x53, 0x49}, Model: 1, Version: 1, Serial: 1, Firmware: [3]byte{1, 0, 0}})}
-	line, err := devicetest.NewOSDPTerminal(filepath.Join(dir, "tty-gate"), g.card)
-	if err != nil {
+	var err error
+	if g.line, err = devicetest.NewOSDPTerminal(filepath.Join(dir, "tty-gate"), g.card); err != nil {
 		return nil, err
 	}
 	if g.code, err = devicetest.NewSerialTerminal(filepath.Join(dir, "tty-qr"), "code"); err != nil {
-		return nil, errors.Join(err, line.Close())
+		return nil, errors.Join(err, g.line.Close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	g.end = cancel
-	g.over.Go(func() { _ = line.Run(ctx); _ = line.Close() })
+	g.over.Go(func() { _ = g.line.Run(ctx); _ = g.line.Close() })
 	return g, nil
 }
 

@@ -252,6 +252,12 @@ func newHouse(dir, building string) (*house, error) {
 	return h, err
 }
 
+// freePorts takes back all ports that a killed daemon had: whoever is not root
+// could open none of them again.
+func (h *house) freePorts() error {
+	return errors.Join(h.yard.Free(), h.gate.line.Free(), h.gate.code.Free())
+}
+
 func (h *house) config() string { return filepath.Join(h.dir, "site.toml") }
 func (h *house) log() string    { return filepath.Join(h.dir, "daemon.log") }
 func (h *house) socket() string { return filepath.Join(h.dir, "sock") }

@@ -227,7 +227,7 @@ func (p *play) killedFor(who, next *person) error {
 	if err := p.atPull(); err != nil {
 		return err
 	}
-	if err := p.yard.Free(); err != nil {
+	if err := p.freePorts(); err != nil {
 		return err
 	}
 	if err := p.start(); err != nil {

@@ -371,18 +371,21 @@ func (p *second) inStep(what string) error {
 // has been made with all that was done at the desk.
 func (p *second) proved() (version uint64, err error) {
 	err = p.registryUntil("the newest list is proved", func() bool {
-		g, err := p.gateway()
-		if err != nil || g.List == 0 || g.Applied != g.List {
-			return false
-		}
-		version = g.List
 		all, err := p.client.Tenancies(p.ctx)
 		for _, t := range all {
 			if t.Unstored > 0 {
 				return false
 			}
 		}
-		return err == nil
+		if err != nil {
+			return false
+		}
+		g, err := p.gateway() // after the desk, whose last act may just have made one more list
+		if err != nil || g.List == 0 || g.Applied != g.List {
+			return false
+		}
+		version = g.List
+		return true
 	})
 	return version, err
 }
