@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func (f *Front) getHeads(w http.ResponseWriter, r *http.Request) {
 		}
 		h := api.Head{Building: id, House: b.house.Version}
 		if b.list.Version > 0 {
-			h.Hash = b.list.Hash[:]
+			h.Hash = bytes.Clone(b.list.Hash[:])
 		}
 		all = append(all, h)
 	}

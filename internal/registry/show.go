@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"slices"
@@ -67,7 +68,7 @@ func (f *Front) show(g *gateway, s store.Gateway, now time.Time) api.Gateway {
 		out.Behind = v.hello.Next - s.Size
 	}
 	if b := f.buildings[g.place.Building]; b != nil && b.list.Version > 0 {
-		out.List, out.ListHash, out.ListAt = b.list.Version, b.list.Hash[:], when(b.listAt)
+		out.List, out.ListHash, out.ListAt = b.list.Version, bytes.Clone(b.list.Hash[:]), when(b.listAt)
 		if out.Applied != out.List {
 			out.Unproven = now.Sub(b.listAt)
 		}
