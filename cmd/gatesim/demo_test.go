@@ -91,6 +91,24 @@ func (d *demo) awaitDaemon(t *testing.T) {
 	}
 }
 
+// TestDemo: the day of whoever tries it ends well, and leaves nothing behind.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, program(t))
+	if err := d.startPlain(t); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Wait(); err != nil {
+		t.Fatalf("%v\n%s%s", err, &d.out, &d.err)
+	}
+	for _, want := range []string{"lost 0, unexplained 0, of ", "the registry's copy: lost 0, doubled 0, different 0, of "} {
+		if !strings.Contains(d.out.String(), want) {
+			t.Errorf("no summary %q:\n%s", want, &d.out)
+		}
+	}
+	d.empty(t)
+}
+
 // TestBooksThatDoNotMatch: one release too few or too many in the books of the
 // building must be found, and said.
 func TestBooksThatDoNotMatch(t *testing.T) {
