@@ -330,23 +330,88 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// TestRestoreKeys plays the loss of the issuer's key: the next one is above it.
-func TestRestoreKeys(t *testing.T) {
-	w := newTown(t)
-	w.day()
-	w.down("issuer")
-	before, err := os.ReadFile(filepath.Join(w.dir, "issuer", "issuer.key"))
+// replace makes a new key in the place of one, and does what the command then says: the
+// processes that it names are started again, in that order, and nothing else is done.
+func (w *town) replace(key string, more ...string) {
+	w.t.Helper()
+	offline := filepath.Join(w.dir, "offline")
+	out := w.ok(append([]string{"trust", "new", "--root", filepath.Join(offline, "root.key"), "--dir", filepath.Join(w.dir, "issuer"),
+		"--front-dir", filepath.Join(w.dir, "front"), "--replace", key}, more...)...)
+	var again []string
+	for line := range strings.Lines(out) {
+		switch {
+		case !strings.HasPrefix(line, "then "), strings.Contains(line, "copy "):
+		case strings.Contains(line, "start the front again (registryd serve)"):
+			again = append(again, "front")
+		case strings.Contains(line, "start the issuer again (registryd issue)"):
+			again = append(again, "issuer")
+		default:
+			w.t.Errorf("nobody knows how to do this: %s", line)
+		}
+	}
+	w.down(again...)
+	w.up(again...)
+}
+
+// file reads a file of the registry.
+func (w *town) file(path ...string) []byte {
+	w.t.Helper()
+	b, err := os.ReadFile(filepath.Join(append([]string{w.dir}, path...)...))
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	w.ok("trust", "new", "--root", filepath.Join(w.dir, "offline", "root.key"), "--dir", filepath.Join(w.dir, "issuer"),
-		"--front-dir", filepath.Join(w.dir, "front"), "--replace", "issuer", "--as-false")
-	if after, err := os.ReadFile(filepath.Join(w.dir, "issuer", "issuer.key")); err != nil || bytes.Equal(before, after) {
-		t.Fatal("the key is the same", err)
+	return b
+}
+
+// TestRestoreKeys plays the loss of each key that trust new replaces, by what it
+// prints. A lost one is deleted first, a stolen one is there still.
+func TestRestoreKeys(t *testing.T) {
+	for _, c := range []struct {
+		key  string
+		path []string
+	}{{"issuer", []string{"issuer", "issuer.key"}}, {"second", []string{"offline", "second.key"}}, {"witness", []string{"front", "witness.key"}}} {
+		for name, more := range map[string][]string{"lost": nil, "stolen": {"--as-false"}} {
+			t.Run(c.key+" "+name, func(t *testing.T) {
+				w := newTown(t)
+				w.day()
+				before := w.file(c.path...)
+				if name == "lost" {
+					if err := os.Remove(filepath.Join(append([]string{w.dir}, c.path...)...)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				w.replace(c.key, more...)
+				if bytes.Equal(before, w.file(c.path...)) {
+					t.Fatal("the key is the same")
+				}
+				w.until("the gateway has the new document", func() bool { return w.gate.ring.Registry().Trust.Version > 1 })
+				w.sound(2)
+				w.takesMany()
+			})
+		}
 	}
-	w.up("issuer")
-	w.ok("publish")
-	w.sound(2)
+}
+
+// takesMany: a list that takes from many waits, and second.key releases it: both
+// issuers' keys count.
+func (w *town) takesMany() {
+	w.t.Helper()
+	for range 6 {
+		w.tenant()
+	}
+	for n := w.made - 6; n < w.made; n++ {
+		w.ok("revoke", w.grant(n).String())
+	}
+	w.says("registryd countersign house-1")
+	w.ok("countersign", "house-1", "--key", filepath.Join(w.dir, "offline", "second.key"))
+	w.until("all are out", func() bool {
+		for n := w.made - 6; n < w.made; n++ {
+			if w.gate.opens(n) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // TestRestoreGateway plays the loss of a gateway's card: another machine takes its

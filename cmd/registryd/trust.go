@@ -84,9 +84,10 @@ func (c trustNewCmd) steps(done issuer.SignedTrust) (steps []string) {
 	if replaced(issuer.ReplaceWitness) {
 		steps = append(steps, "start the front again (registryd serve): it signs with the new key from then on")
 	}
-	steps = append(steps, "start the issuer again (registryd issue): it hands the document to the front, which sends it to all gateways")
+	also := ""
 	if replaced(issuer.ReplaceIssuer) {
-		steps = append(steps, "registryd publish: lists and house documents are signed anew")
+		also = ", and signs lists and house documents anew"
 	}
+	steps = append(steps, "start the issuer again (registryd issue): it hands the document to the front, which sends it to all gateways"+also)
 	return append(steps, "copy "+strings.TrimSuffix(c.Root, "root.key")+" to the second stick")
 }

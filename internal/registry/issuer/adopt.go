@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
 
@@ -62,7 +63,11 @@ func (c *change) adopt(b *building, f foreign) error {
 	for i := range f.grants {
 		t.rows[f.grants[i].ID] = append(t.rows[f.grants[i].ID], f.grants[i])
 	}
+	before := b.openNow(c.issuer.now())
 	if err := t.take(newest); err != nil {
+		return err
+	}
+	if err := t.warn(before); err != nil {
 		return err
 	}
 	if err := c.appendLog(b, logged{f.hash, f.epoch, f.manifest.Version, false}); err != nil {
@@ -175,6 +180,39 @@ func (t *taking) take(newest bool) error {
 		}
 	}
 	return nil
+}
+
+// openNow are the tenancies that have something that opens.
+func (b *building) openNow(now uint32) map[wire.ID]bool {
+	open := make(map[wire.ID]bool)
+	for _, g := range b.grants {
+		if g.known && !g.ended && (g.until() == 0 || g.until() > now) {
+			open[g.tenancy] = true
+		}
+	}
+	return open
+}
+
+// warn tells that one issuer alone has signed a list that ended more than one may in
+// the days between: it is so, since it was in force at a door, and it may be a thief's.
+func (t *taking) warn(before map[wire.ID]bool) error {
+	days := 1
+	if was := t.b.list.manifest.Issued; was > 0 && t.f.manifest.Issued > was {
+		days += int((t.f.manifest.Issued - was) / lossesWindow)
+	}
+	after := t.b.openNow(t.issuer.now())
+	gone := make([]wire.ID, 0, len(before))
+	for id := range before {
+		if !after[id] {
+			gone = append(gone, id)
+		}
+	}
+	if len(t.f.second) > 0 || len(gone) <= keyring.MayLose(len(before))*days {
+		return nil
+	}
+	return t.remark(t.b, "list %d of %s, by one issuer's key alone, has ended %d tenancies (%s): more than one issuer may. If that is not so, somebody has the key: "+
+		"registryd trust new --replace issuer --as-false, then registryd reinstate --tenancy ID for each (registryd tenancies --building %s)",
+		t.f.manifest.Version, t.f.from, len(gone), flatsText(t.b.flatsOf(gone)), t.b.id)
 }
 
 func allRevoked(rows []wire.Grant) bool {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -481,4 +482,42 @@ func TestSameNumber(t *testing.T) {
 	w.want(0, wire.GrantRevoked)
 	w.want(1, wire.GrantRevoked)
 	w.want(2, wire.GrantActive)
+}
+
+// TestTakenOverTooMuch: a list that was in force at a door and that one issuer's key
+// alone has signed is taken over whatever it ends; where that is more than one issuer
+// may, it is told with the flats and what to do.
+func TestTakenOverTooMuch(t *testing.T) {
+	for ends, want := range map[int]bool{3: false, 5: true} {
+		w := newWorld(t)
+		g := w.enrolled("gw-1")
+		for n := range 5 {
+			w.front.deliver(g.record(id('r', n), checkIn(n, n)))
+		}
+		w.turn()
+		m, _ := w.listed()
+		rows := w.i.buildings[building1].list.grants
+		var ended []wire.ID
+		for n := range ends {
+			ended = append(ended, id('g', n))
+		}
+		d := keyring.NewDraft(building1, m, w.i.buildings[building1].list.hash)
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r wire.Grant) bool { return slices.Contains(ended, r.ID) })
+		l, thiefs, err := d.Sign(rows, w.now, w.i.keys.issuer, w.i.keys.epoch)
+		if err != nil || thiefs.Version <= m.Version {
+			t.Fatal(err)
+		}
+		buckets := make(map[wire.Hash][]byte)
+		for i, hash := range thiefs.Buckets {
+			buckets[hash] = l.Buckets[i]
+		}
+		if err := w.i.judge(t.Context(), g.holding(api.List{Manifest: l.Manifest}, buckets, nil)); err != nil {
+			t.Fatal(err)
+		}
+		s, err := w.i.status()
+		said := strings.Join(s.Lines, "\n")
+		if err != nil || !strings.Contains(said, "had list") || strings.Contains(said, "by one issuer's key alone") != want {
+			t.Errorf("%d of 5 ended: %q, %v", ends, said, err)
+		}
+	}
 }

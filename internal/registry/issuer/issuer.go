@@ -74,6 +74,7 @@ type Issuer struct {
 	after     uint64               // number of the last delivery that was taken in
 	sent      map[string]bool      // buildings whose newest was handed over, and the store does not say so yet
 	passes    map[wire.ID][]uint32 // when each tenancy got one, unix s, the last quarter of an hour
+	signer    int64                // whose signatures stand in the database, as signer() says
 	behind    map[string]bool      // buildings of which the front may know more than this database; "": all
 	full      bool                 // the disk took nothing more when something was written last
 	unsent    map[string]bool      // buildings with a list or House document that the front has not got

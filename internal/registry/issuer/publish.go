@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -123,6 +124,32 @@ func (i *Issuer) publishLogged(ctx context.Context, id string) error {
 		return nil
 	}
 	return err
+}
+
+// signer names the key in use, with its epoch.
+func (k keys) signer() int64 {
+	id := wire.IDOf(k.public())
+	return int64(binary.BigEndian.Uint64(id[:]) ^ k.epoch)
+}
+
+// signIfReplaced signs anew, once, what the key before has signed: lists by a key that
+// is trusted no more are in force at no gateway that starts with them.
+func (i *Issuer) signIfReplaced() error {
+	now := i.keys.signer()
+	i.mu.Lock()
+	same := i.signer == now
+	i.mu.Unlock()
+	if same {
+		return nil
+	}
+	if err := i.signAgain(); err != nil {
+		return fmt.Errorf("sign anew with another key: %w", err)
+	}
+	return i.locked(func(c *change) error {
+		i.signer = now
+		_, err := c.Exec(`INSERT INTO state (key, value) VALUES ('signer', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, now)
+		return err
+	})
 }
 
 // signAgain makes new versions of what another key has signed: the issuer's was

@@ -134,6 +134,10 @@ func (i *Issuer) loadState() error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
+	err = i.db.QueryRow(`SELECT value FROM state WHERE key = 'signer'`).Scan(&i.signer)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
 	return i.loadUnsent(i.db)
 }
 

@@ -75,6 +75,9 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 	if err := i.catchUpAll(ctx); err != nil {
 		return err
 	}
+	if err := i.signIfReplaced(); err != nil {
+		return err
+	}
 	if err := i.publishAll(ctx); err != nil {
 		return err
 	}
