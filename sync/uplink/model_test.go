@@ -73,6 +73,7 @@ type registry struct {
 	mu       sync.Mutex
 	store    store
 	nonce    wire.Nonce
+	said     map[wire.Nonce]bool // that it heard
 	window   uint16
 	retry    uint16
 	silent   bool                                         // takes everything and answers nothing
@@ -108,7 +109,7 @@ func (r *registry) start() {
 	r.stop = stop
 	link := r.broker.Connect(nasty.Client{Name: "registry", Subscribe: []string{wire.UpFilter, wire.StatusFilter}})
 	r.mu.Lock()
-	r.nonce = wire.Nonce{}
+	r.nonce, r.said = wire.Nonce{}, map[wire.Nonce]bool{}
 	r.mu.Unlock()
 	r.done.Go(func() {
 		for {
@@ -163,6 +164,10 @@ func (r *registry) take(link *nasty.Link, m mqtt.Message) {
 	case wire.TypeHello:
 		h, err := wire.DecodeHello(r.format, payload)
 		r.decode(err)
+		if r.said[h.Nonce] && h.Nonce != r.nonce {
+			return // said again, by whomever
+		}
+		r.said[h.Nonce] = true
 		r.helloAt, r.claim = append(r.helloAt, time.Now()), h.Cosigned
 		r.nonce, epoch = h.Nonce, h.CursorEpoch
 		if epoch == 0 {

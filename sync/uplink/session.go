@@ -18,6 +18,11 @@ const (
 	// a moment after the gateway's.
 	greetFirst = time.Second
 	longWait   = time.Minute
+	// A nonce is said for nonceFirst, and where no answer came then, another one for
+	// twice as long, up to nonceMost: a hello that was late makes the registry take an
+	// older nonce for the newest, and the newest for one that is said again.
+	nonceFirst = time.Minute
+	nonceMost  = 8 * time.Minute
 	// greetEvery shows that the other end is there, with nothing else to say.
 	greetEvery = 4 * time.Hour
 	// openEvery is how often a journal that is being opened is looked at.
@@ -38,6 +43,8 @@ type session struct {
 	upSince   time.Time
 	nonce     wire.Nonce
 	nonceAt   time.Duration // CLOCK_BOOTTIME when it was first sent
+	nonceTill time.Time     // without an answer until then there will be another one
+	nonceFor  time.Duration // how long that was
 	answered  wire.Nonce    // the last one that was
 	apart     bool          // the answer's time was against what the gateway knows
 	ready     bool          // the hello was answered, and both ends agree
@@ -80,7 +87,7 @@ func (a *actor) linkIs(up bool, changed <-chan struct{}, now time.Time) {
 // count no more.
 func (a *actor) greetAgain(now time.Time) {
 	a.ready, a.sent, a.nonce = false, 0, wire.Nonce{}
-	a.greetDue, a.greetWait = now, 0
+	a.greetDue, a.greetWait, a.nonceFor = now, 0, 0
 }
 
 // greet says hello until it is answered.
@@ -101,8 +108,10 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 		a.format = a.o.Formats
 		a.greetAgain(now)
 	}
-	if a.greetWait == 0 {
+	if a.greetWait == 0 || !now.Before(a.nonceTill) {
 		a.nonce, a.nonceAt = a.u.newNonce(), a.bootTime()
+		a.nonceFor = backoff(a.nonceFor, nonceFirst, nonceMost)
+		a.nonceTill = now.Add(a.nonceFor)
 	}
 	a.sayHello(ctx)
 	a.publish(ctx, wire.TypeStatus, a.place.Status(), wire.Status{Nonce: a.nonce, Online: true})

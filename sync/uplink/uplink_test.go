@@ -3,12 +3,16 @@ package uplink
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	formats "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 
+	"gatehouse/internal/nasty"
+	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
 
@@ -31,6 +35,40 @@ func TestEverythingArrivesOnce(t *testing.T) {
 		w.stop()
 		if got, want := w.journal.Acked(), w.journal.Status().Position; got.Epoch != want.Epoch || got.Sequence+1 < want.Sequence {
 			t.Errorf("cursor is at %v, the journal at %v", got, want)
+		}
+	})
+}
+
+// TestLateHello: a hello that the broker kept back comes when the next one has come.
+// The registry takes it for the newest, and hears no other that was said before; the
+// gateway does not say the same for ever.
+func TestLateHello(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.append(5)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		greet := func(bad nasty.Misdeeds) {
+			w.broker.Set(bad)
+			w.link.Cut()
+			w.link.Restore()
+			time.Sleep(500 * time.Millisecond)
+			w.broker.Set(nasty.Misdeeds{})
+		}
+		greet(nasty.Misdeeds{Drop: 1})
+		seen := w.broker.Seen()
+		late := seen[slices.IndexFunc(seen[len(seen)-2:], func(m mqtt.Message) bool { return m.Topic == w.place.Up(wire.TypeHello) })+len(seen)-2]
+		w.reg.set(func(r *registry) { r.silent = true })
+		greet(nasty.Misdeeds{})
+		w.broker.Inject(late)
+		synctest.Wait()
+		w.reg.set(func(r *registry) { r.silent = false })
+		w.append(1)
+		if !w.settle(2 * time.Minute) {
+			t.Fatalf("never in step again: %+v", w.uplink.Status())
+		}
+		if fault := w.same(); fault != "" {
+			t.Fatal(fault)
 		}
 	})
 }
