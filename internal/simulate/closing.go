@@ -115,6 +115,9 @@ func (w *world) settled() {
 			w.breach("W4", "%s was put out by a thief, and nothing that is said lets them in again", t.name())
 		}
 	}
+	if w.thief != nil {
+		w.cosigned()
+	}
 	if s, err := w.centre.op.Status(w.ctx); err != nil || len(s.Unsent) > 0 || len(s.Held) > 0 || !s.Linked {
 		w.breach("W4", "the issuer does not settle: %d unsent, %d held, linked %v (%v)", len(s.Unsent), len(s.Held), s.Linked, err)
 	}

@@ -63,14 +63,12 @@ func (w *world) setClock(n [4]int) {
 	w.say("the clock of %s is wrong by %v", c.name, wrongs[n[1]%len(wrongs)])
 }
 
-// walkClocks moves the registry's clocks ahead by so many hours, as a thief of
-// its keys would.
-func (w *world) walkClocks(n [4]int) {
+// noTimeServer takes the time server from a gateway whose clock is right.
+func (w *world) noTimeServer(n [4]int) {
+	b, _ := pick(n[0], w.gateways)
 	w.calm = false
-	w.say("the registry's time is %d hours ahead", n[0])
-	for _, c := range []*machineClock{w.centre.front.clock, w.centre.issuer.clock} {
-		c.set(time.Duration(n[0])*time.Hour, true)
-	}
+	b.clock.set(0, false)
+	w.say("no time server keeps the clock of %s any more", b.name)
 }
 
 func (w *world) clocksRight([4]int) {

@@ -74,7 +74,8 @@ func kinds() []kind {
 		{name: "disk fast", do: (*world).diskFast},
 
 		{name: "set clock", do: (*world).setClock},
-		{name: "walk clocks", do: (*world).walkClocks},
+		{name: "walk time", do: (*world).walkTime},
+		{name: "no time server", do: (*world).noTimeServer},
 		{name: "hold acks", do: (*world).holdAcks},
 		{name: "replay acks", do: (*world).replayAcks},
 		{name: "steal keys", do: (*world).stealKeys},

@@ -1,7 +1,9 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,6 +25,7 @@ func NewScenario(number int, seed uint64) (Plan, error) {
 	case s.words != "":
 		return Plan{}, fmt.Errorf("scenario %d, %s, can't be played yet: %s", number, s.name, s.words)
 	}
+	slices.SortStableFunc(s.plan, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
 	return Plan{Seed: seed, Named: true, Days: s.days, Gateways: 2, Climate: s.name, Events: s.plan}, nil
 }
 
@@ -59,6 +62,14 @@ func everybody(hours float64) (all []Event) {
 	return all
 }
 
+// inSteps walks the time ahead, a day each two hours.
+func inSteps(hours float64, days int) (all []Event) {
+	for d := range days {
+		all = append(all, at(hours+2*float64(d), "walk time", 24*(d+1)))
+	}
+	return all
+}
+
 func join(parts ...[]Event) (all []Event) {
 	for _, p := range parts {
 		all = append(all, p...)
@@ -83,8 +94,10 @@ func scenarios() map[int]scenario {
 			at(30, "set clock", theFront, 13, 1), at(30.01, "set clock", theIssuer, 13, 1), at(34, "clocks right"),
 		}, everybody(36), everybody(60))},
 		3: {name: "a stolen witness and issuer walk the time ahead", days: 6, plan: join(moveIn(), []Event{
-			at(10, "walk clocks", 24), at(40, "walk clocks", 48), at(70, "walk clocks", 72), at(100, "clocks right"),
-		}, everybody(20), everybody(80), everybody(110))},
+			at(9, "steal keys"), at(9.5, "no time server", gw2),
+		}, inSteps(10, 40), everybody(31), []Event{at(52, "power cut", gw1)}, everybody(60), everybody(92), []Event{
+			at(100, "replace keys"), at(100.2, "revoke now", exactly(3)),
+		}, everybody(101), []Event{at(104, "clocks right")}, everybody(110))},
 		4: {name: "a thief's list of the highest number, by stick", days: 4, plan: join(moveIn(), []Event{
 			at(3, "check in", gw2, 0, 3, 1), at(3.2, "check in", gw1, 0, 4, 1),
 			at(10, "steal keys"), at(10.1, "thief's list", gw1, highestOfAll, 2), at(10.2, "thief's list", gw1, highestTaken, 2),

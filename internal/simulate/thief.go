@@ -223,3 +223,24 @@ func (w *world) dropOffers() {
 		w.say("the operator: registryd offers drop, for the list that %s holds%s", o.Gateway, said(err))
 	}
 }
+
+// cosigned is the part of law W4 that is about the witness: after a thief of its key
+// has cosigned whatever he liked, the new one cosigns what comes.
+func (w *world) cosigned() {
+	for _, b := range w.gateways {
+		var last wire.Ack2
+		for _, m := range w.broker.Seen() {
+			payload, err := wire.PayloadOf(m.Payload)
+			if m.Topic != placeOf(b.name).Down(wire.TypeAck) || err != nil {
+				continue
+			}
+			_, p, _ := wire.Open(m.Payload, wire.Expect{}, nil) // only to learn its version
+			if k, err := wire.DecodeAck(p.Version, payload); err == nil {
+				last = k
+			}
+		}
+		if last.Next == 0 || last.Cosignature == (wire.Signature{}) {
+			w.breach("W4", "what %s has entered is not cosigned any more", b.name)
+		}
+	}
+}

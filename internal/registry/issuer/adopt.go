@@ -86,8 +86,8 @@ func (c *change) adopt(b *building, f foreign) error {
 	if t.ended > 0 {
 		back = "; what should not have ended comes back by registryd reinstate"
 	}
-	return c.remark(b, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now%s",
-		f.from, f.manifest.Version, t.String(), b.id, back)
+	return c.remark(b, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now%s. "+
+		"If nothing was put back here, somebody else has the issuer's key: registryd trust new --replace issuer --as-false", f.from, f.manifest.Version, t.String(), b.id, back)
 }
 
 // lowest is the lowest version that a gateway of the building is known to have, or

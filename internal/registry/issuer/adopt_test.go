@@ -285,7 +285,7 @@ func (w *world) forged(t *testing.T, version, epoch uint64) api.List {
 	t.Helper()
 	b := w.i.buildings[building1]
 	m := b.list.manifest
-	m.Version = version
+	m.Version, m.Issued = version, m.Issued+w.thiefsTime
 	payload, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)

@@ -107,7 +107,7 @@ func (c *change) storeBuilding(b *building) error {
 
 // signHouse makes the next version of the House document.
 func (c *change) signHouse(b *building, gateways []wire.HouseGateway) error {
-	h := wire.House{Version: b.house.Version + 1, Issued: max(c.issuer.now(), b.house.Issued), District: b.district, Town: b.town,
+	h := wire.House{Version: b.house.Version + 1, Issued: max(c.issuer.now(), min(b.house.Issued, c.issuer.ahead())), District: b.district, Town: b.town,
 		Gateways: gateways, Flats: b.flats, NoticeDays: b.noticeDays}
 	old, oldHash, err := c.signHouseForm(b.id, h)
 	if errors.Is(err, wire.ErrMalformed) {

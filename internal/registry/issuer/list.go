@@ -72,6 +72,9 @@ func (c *change) relist(b *building) error {
 // what is new of the gateway that has most of it, until it is not.
 func (c *change) sign(b *building) (signed keyring.List, m wire.Manifest, chosen choice, err error) {
 	now, sure := c.issuer.agreed()
+	if base := &b.list; base.manifest.Issued > c.latest(base.epoch) {
+		base.manifest.Issued = c.latest(base.epoch) // a thief's, which was taken over: its time goes with it
+	}
 	for without := make(map[string]bool); ; {
 		chosen, err = b.choose(without, now, sure)
 		if err == nil {
@@ -84,6 +87,16 @@ func (c *change) sign(b *building) (signed keyring.List, m wire.Manifest, chosen
 		c.issuer.opts.Log.Error().Err(err).Str("gateway", b.id+"/"+gateway).Msg("a list can't be made with what this gateway recorded; made without it")
 		without[gateway] = true
 	}
+}
+
+// latest is the latest time that a list of some epoch may hand on to the next one: a
+// clock here was never a day ahead, and what keys that were replaced have said of the
+// time counts for nothing.
+func (c *change) latest(epoch uint64) uint32 {
+	if epoch != c.issuer.keys.epoch {
+		return c.issuer.now()
+	}
+	return c.issuer.ahead()
 }
 
 // bothForms has a manifest of the first format, signed, in the newest one as well:

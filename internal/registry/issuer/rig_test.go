@@ -34,6 +34,8 @@ type world struct {
 	now   time.Time
 	clock agreed.Source // what now is held against; zero: nothing
 	trust wire.Trust
+	// thiefsTime is by how much lists of a thief are of later, s.
+	thiefsTime uint32
 }
 
 const building1 = "house-1"

@@ -41,7 +41,7 @@ func TestStepOfAThief(t *testing.T) {
 		}
 		s, err := w.i.status()
 		says := slices.ContainsFunc(s.Lines, func(line string) bool {
-			return strings.Contains(line, "registryd trust new --replace issuer --as-false")
+			return strings.Contains(line, "it is not taken over") && strings.Contains(line, "registryd trust new --replace issuer --as-false")
 		})
 		if err != nil || says == c.taken {
 			t.Errorf("%s: status says %q (%v)", name, s.Lines, err)
@@ -87,5 +87,44 @@ func TestReinstateWhatAGatewayHolds(t *testing.T) {
 		if s, err := w.i.status(); err != nil || slices.ContainsFunc(s.Lines, func(line string) bool { return strings.Contains(line, "offers") }) {
 			t.Errorf("status still says %q (%v)", s.Lines, err)
 		}
+	}
+}
+
+// TestTimeOfAThief: what a thief has said of the time, in a list or house document that
+// was taken over, is not what the next ones say: in the first day at most a day of it,
+// as a wrong clock may have said, and nothing under a key that has replaced his.
+func TestTimeOfAThief(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	for n := range 3 {
+		w.front.deliver(g.record(id('r', n), checkIn(n, n)))
+	}
+	w.turn()
+	w.proveAll("gw-1")
+	m, _ := w.listed()
+	w.thiefsTime = 40 * 24 * 3600
+	if err := w.i.judge(t.Context(), g.holding(w.forged(t, m.Version+1, w.i.keys.epoch), w.front.buckets, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := w.listed(); m.Issued > w.i.ahead() || m.Version < 3 {
+		t.Errorf("the list after the thief's is of %d s from now", int64(m.Issued)-int64(w.i.now()))
+	}
+	w.i.buildings[building1].house.Issued += w.thiefsTime
+	if err := w.i.locked(func(c *change) error {
+		b, err := c.open(building1)
+		if err != nil {
+			return err
+		}
+		return c.signHouse(b, b.house.Gateways)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if h := w.i.buildings[building1].house; h.Issued > w.i.ahead() {
+		t.Errorf("the house document after the thief's is of %d s from now", int64(h.Issued)-int64(w.i.now()))
+	}
+	w.i.keys.epoch++ // the root has replaced the key
+	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 2).String(), Reason: "order"})
+	if m := w.i.buildings[building1].list.manifest; m.Issued != w.i.now() {
+		t.Errorf("under another key a list is of %d s from now", int64(m.Issued)-int64(w.i.now()))
 	}
 }

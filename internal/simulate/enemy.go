@@ -1,0 +1,148 @@
+package simulate
+
+import (
+	"crypto/ed25519"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gatehouse/internal/nasty"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/wire"
+)
+
+// enemy sits at the broker, hears all that gateways and registry say, and says at
+// once what he likes. What he signs, he signs with keys that he has stolen.
+type enemy struct {
+	broker *nasty.Broker
+	link   *nasty.Link
+	stop   chan struct{}
+	ended  sync.WaitGroup
+
+	witness ed25519.PrivateKey
+	epoch   uint64
+	ahead   atomic.Int64 // by how much he says that it is later, as time.Duration
+	said    map[string]bool
+	last    map[string]wire.Ack2 // by gateway: what the witness itself has said last
+}
+
+// sitDown makes the broker the enemy's.
+func (w *world) sitDown() *enemy {
+	if w.enemy != nil {
+		return w.enemy
+	}
+	w.calm = false
+	e := &enemy{broker: w.broker, stop: make(chan struct{}), witness: w.thief.witness, epoch: w.thief.epoch[wire.RoleWitness],
+		said: map[string]bool{}, last: map[string]wire.Ack2{}}
+	down := strings.Replace(wire.UpFilter, "/"+wire.DirUp+"/", "/"+wire.DirDown+"/", 1)
+	e.link = w.broker.Connect(nasty.Client{Name: "enemy", Subscribe: []string{wire.UpFilter, down}})
+	e.ended.Go(e.run)
+	w.enemy = e
+	return e
+}
+
+// goAway ends it.
+func (e *enemy) goAway() {
+	if e != nil {
+		close(e.stop)
+		e.ended.Wait()
+		e.link.Stop()
+	}
+}
+
+func (e *enemy) run() {
+	for {
+		select {
+		case <-e.stop:
+			return
+		case m := <-e.link.Messages():
+			e.hear(m)
+		}
+	}
+}
+
+// hear keeps the witness's acks, and answers a hello before the witness does.
+func (e *enemy) hear(m mqtt.Message) {
+	p, dir, kind, err := wire.ParseTopic(m.Topic)
+	if err != nil || e.said[string(m.Payload)] || e.ahead.Load() == 0 {
+		return
+	}
+	payload, err := wire.PayloadOf(m.Payload)
+	if err != nil {
+		return
+	}
+	_, signed, _ := wire.Open(m.Payload, wire.Expect{}, nil) // only to learn its version
+	switch {
+	case dir == wire.DirDown && kind == wire.TypeAck:
+		if k, err := wire.DecodeAck(signed.Version, payload); err == nil {
+			e.last[p.Gateway] = k
+		}
+	case dir == wire.DirUp && kind == wire.TypeHello:
+		if h, err := wire.DecodeHello(signed.Version, payload); err == nil {
+			e.answer(p, h, signed.Version)
+		}
+	}
+}
+
+// answer says what the witness said last, at another time, and cosigns that.
+func (e *enemy) answer(p wire.Place, h wire.Hello2, version uint64) {
+	k, heard := e.last[p.Gateway]
+	if !heard {
+		return
+	}
+	at := time.Now().Add(time.Duration(e.ahead.Load()))
+	k.Nonce, k.Time, k.NoTime = h.Nonce, uint32(at.Unix()), false
+	c := wire.Checkpoint{Address: p.Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}
+	k.Cosignature = c.Cosign(e.witness, uint64(k.Time))
+	if version < 2 {
+		e.say(p, wire.TypeAck, k.Ack)
+		return
+	}
+	e.say(p, wire.TypeAck, k)
+}
+
+// say signs something as the witness and delivers it.
+func (e *enemy) say(p wire.Place, kind string, body wire.Payload) {
+	payload, err := wire.Encode(body)
+	if err != nil {
+		return
+	}
+	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleWitness, Epoch: e.epoch, Address: p.Address(), Version: wire.VersionOf(body)}, payload, e.witness)
+	if err != nil {
+		return
+	}
+	e.said[string(envelope)] = true
+	e.broker.Inject(mqtt.Message{Topic: p.Down(kind), Payload: envelope})
+}
+
+func placeOf(gateway string) wire.Place {
+	return wire.Place{District: "d", Town: "t", Building: building, Gateway: gateway}
+}
+
+// walkTime lets whoever has stolen the keys of witness and issuer say that it is so
+// many hours later: in every answer to a hello, and in a list that he signs.
+func (w *world) walkTime(n [4]int) {
+	if w.thief == nil {
+		return
+	}
+	e := w.sitDown()
+	ahead := time.Duration(n[0]) * time.Hour
+	e.ahead.Store(int64(ahead))
+	w.say("the thief says, as witness and as issuer, that it is %d hours later", n[0])
+	for _, b := range w.running() {
+		was, err := b.client.List(w.ctx)
+		if err != nil || len(was.Manifest) == 0 {
+			continue
+		}
+		list, _, err := w.thief.list(was, nextNumber, 0, time.Now().Add(ahead))
+		if err != nil {
+			w.breach("plan", "the thief can't sign: %v", err)
+			return
+		}
+		e.say(placeOf(b.name), wire.TypeList, wire.ListPart{Manifest: list.Manifest, Buckets: list.Buckets})
+		b.cutLink() // and a hello comes
+	}
+	time.Sleep(2 * time.Minute)
+	w.look()
+}
