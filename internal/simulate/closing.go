@@ -255,6 +255,9 @@ func (w *world) shown() (all []string) {
 	}
 	if s, err := w.centre.api.Status(w.ctx); err == nil {
 		all = append(all, s.Problems...)
+		for _, r := range s.Remarks {
+			all = append(all, r.Text)
+		}
 	}
 	if gs, err := w.centre.api.Gateways(w.ctx, building); err == nil {
 		for _, g := range gs {

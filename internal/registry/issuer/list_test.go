@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -263,8 +264,8 @@ func TestFrontAway(t *testing.T) {
 	w.want(1, wire.GrantRevoked)
 }
 
-// TestRestoredFront counts its deliveries anew: nothing is taken in twice, and
-// nothing is missed.
+// TestRestoredFront counts its deliveries anew: nothing is taken in twice,
+// nothing is missed, and status says it.
 func TestRestoredFront(t *testing.T) {
 	w := newWorld(t)
 	g := w.enrolled("gw-1")
@@ -275,6 +276,10 @@ func TestRestoredFront(t *testing.T) {
 	w.front.lists, w.front.versions, w.front.buckets = make(map[string]api.List), make(map[string]uint64), make(map[wire.Hash][]byte)
 	if err := w.i.meet(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if s, err := w.i.status(); err != nil || !strings.Contains(strings.Join(s.Lines, "\n"), "front.db: it knows 1 tenancy records, and 2 were taken in from it") ||
+		!strings.Contains(strings.Join(s.Lines, "\n"), "registryd restored --done") {
+		t.Errorf("nothing says that the front was put back: %v, %v", s.Lines, err)
 	}
 	w.front.deliver(g.recordAt(7, 2, id('r', 2), checkIn(2, 0)), g.record(id('r', 3), checkIn(3, 0)))
 	w.turn()

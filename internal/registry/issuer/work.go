@@ -126,9 +126,10 @@ func (i *Issuer) meet(ctx context.Context) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if s.LastWork < i.after {
-		i.opts.Log.Warn().Uint64("have", i.after).Uint64("front", s.LastWork).Msg("the front has lost work that was taken in; it gets everything again")
+		said := i.remark("", fmt.Sprintf("%s: it knows %d tenancy records, and %d were taken in from it: it was put back to an earlier day, or is new. It gets all lists again, "+
+			"and gateways bring what they still keep; docs/restore.md says what is lost", api.FileDatabase, s.LastWork, i.after))
 		i.after = s.LastWork
-		return i.markUnsent()
+		return errors.Join(said, i.markUnsent())
 	}
 	return nil
 }
