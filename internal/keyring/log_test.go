@@ -24,6 +24,8 @@ type listLog struct {
 	key     byte
 	rows    map[wire.ID]wire.Grant
 	newest  Update
+	seen    []wire.Seen
+	words   []wire.Word
 }
 
 func newLog() *listLog {
@@ -52,11 +54,12 @@ func (g *listLog) issue(t testing.TB, format uint64) Update {
 	bucket, err := wire.EncodeBucket(rows)
 	must(t, err)
 	m := wire.Manifest{Format: format, Version: g.version, Issued: uint32(issuedAt.Unix()), Buckets: []wire.Hash{sha256.Sum256(bucket)},
-		Doors: []string{"front", "bikes"}, DoorSets: [][]uint16{{0}, {0, 1}, {1}}}
+		Doors: []string{"front", "bikes"}, DoorSets: [][]uint16{{0}, {0, 1}, {1}}, Seen: g.seen}
 	if n := len(g.hashes); n > 0 {
 		m.Previous = g.hashes[n-1]
 	}
 	if format == wire.LogFormat {
+		m.Words = g.words
 		m.Earlier, m.Log = uint64(len(g.hashes)), wire.Hash(tree.Range{}.AddAll(leavesOf(g.hashes)).Root())
 	}
 	payload, err := m.Encode()

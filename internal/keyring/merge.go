@@ -136,6 +136,7 @@ type words struct {
 	ended           bool
 	end             lastWord
 	young           uint32 // when the last notice ends it
+	listed          uint32 // likewise, as the list says; 0: it does not
 	cards           map[wire.CredentialID]*lastWord
 }
 
@@ -150,7 +151,7 @@ func (w *words) add(h *held) {
 		w.ended = true
 	case wire.OpNotice:
 		w.end.say(line, c.At, h.ends())
-		w.young = c.Until
+		w.young, w.listed = c.Until, h.listed
 	case wire.OpDispute, wire.OpWithdraw:
 		w.end.say(line, c.At, noEnd)
 	case wire.OpSuspend, wire.OpResume:
@@ -211,7 +212,7 @@ func (w *words) change(r *access.Record, listed, live bool) {
 		switch {
 		case end < notYet && (r.Until == 0 || end < r.Until):
 			r.Until = end
-		case end == noEnd && listed, end == notYet && listed && r.Until == w.young:
+		case end == noEnd && listed, end == notYet && listed && (r.Until == w.young || r.Until == w.listed):
 			r.Until = 0
 		}
 	}
@@ -336,6 +337,7 @@ type held struct {
 	also      []position // where the same change stood before its gateway numbered anew
 	kept      int64      // since when, in s of the machine's own clock; 0: not known
 	young     bool       // a notice whose days have not passed since: it ends nothing yet
+	listed    uint32     // when the notice ends its grant by the list in force; 0: it does not say
 	unwritten bool       // in force, and on no disk yet
 	stored    bool       // at the registry, as this run knows
 }

@@ -4,7 +4,9 @@ import "gatehouse/sync/wire"
 
 // A notice ends a tenancy at a date, and a date is the word of a clock that the
 // landlord may have set. So it counts at the doors only when its days have passed
-// on the machine's own clock as well, since this gateway made or heard of it.
+// on the machine's own clock as well, since this gateway made or heard of it; or when
+// a witness has signed that the end has come which the registry's list sets. That one
+// is no earlier than so many days after the registry heard of the notice (truth T4).
 
 // NoticeDays is how long a notice of the landlord alone runs in a house, in days.
 func NoticeDays(h wire.House) int {
@@ -21,16 +23,45 @@ func (k *Keyring) age() (changed bool) {
 	if r == nil {
 		return false
 	}
-	now, days := k.own(), int64(NoticeDays(r.House))*dayOfTime
+	now, days, witness := k.own(), int64(NoticeDays(r.House))*dayOfTime, k.time.marks().At
+	l := k.listed()
+	seen := l.seen()
 	for _, h := range k.records {
 		if h.Change.Op != wire.OpNotice {
 			continue
 		}
-		young := h.kept != 0 && now-h.kept < days
-		changed = changed || young != h.young
-		h.young = young
+		end := uint32(0)
+		if h.seenIn(seen) {
+			end = l.noticeEnd(&h.Change)
+		}
+		young := h.kept != 0 && now-h.kept < days && (end == 0 || witness < int64(end))
+		changed = changed || young != h.young || end != h.listed
+		h.young, h.listed = young, end
 	}
 	return changed
+}
+
+// noticeEnd is when a notice ends its grant by what a list says of it; 0: it says
+// nothing, as none of the first format does.
+func (l *list) noticeEnd(c *wire.Change) uint32 {
+	for i := range l.manifest.Words {
+		w := &l.manifest.Words[i]
+		if w.Grant == c.Grant && w.Op == wire.OpNotice && w.Proof != wire.ProofRegistry && w.At >= c.At {
+			return w.Until
+		}
+	}
+	return 0
+}
+
+// Words are what the list in force says besides its rows. A list of the first
+// format says nothing (said is false), whatever is so.
+func (k *Keyring) Words() (words []wire.Word, said bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.list == nil {
+		return nil, false
+	}
+	return k.list.manifest.Words, k.list.manifest.Format >= wire.LogFormat
 }
 
 // settleNotices takes all notices as of full age, and reports whether any was not.

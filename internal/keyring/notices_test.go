@@ -71,6 +71,45 @@ func TestNoticeRunsItsDays(t *testing.T) {
 	}
 }
 
+// TestNoticeEndsByTheRegistry: the registry has moved a notice's end to so many days
+// after it heard of it. That end comes when a witness says so, though the machine was
+// off for most of them; and not by any clock of the house, which the landlord holds.
+func TestNoticeEndsByTheRegistry(t *testing.T) {
+	k, _ := enrolled(t)
+	m := &machine{own: 100 * day}
+	m.on(k)
+	g := newLog()
+	g.set(1, 1)
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, k))
+	past, end := change(wire.OpNotice, 1, 20), issuedAt.Add(3*day)
+	past.Until = uint32(issuedAt.Add(-365 * day).Unix())
+	must(t, k.AddLocal(local(t, k, "gate-a", 5, 1, 9, past)))
+	g.set(1, 1, until(end))
+	g.seen = seenBy("gate-a", 1)
+	g.words = []wire.Word{{Grant: past.Grant, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: past.At, Tenancy: past.Tenancy, Until: uint32(end.Unix()), Cause: past.Cause}}
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, k))
+	if words, said := k.Words(); len(words) != 1 || !said {
+		t.Fatalf("the list says %v, %v", words, said)
+	}
+	m.own += day
+	tend(k)
+	ahead := access.Decide(k.Grants(), access.Query{Credential: access.CredentialID(credential(1)), Door: "front", Time: access.At(end.Add(365 * day).Unix())})
+	if ahead.Reason != access.ReasonGranted {
+		t.Errorf("by a clock of the house: %v", ahead.Reason)
+	}
+	k.RaiseFloor(end.Unix()-1, 0)
+	tend(k)
+	want(t, k, credential(1), access.ReasonGranted)
+	k.RaiseFloor(end.Unix(), 0)
+	tend(k)
+	want(t, k, credential(1), access.ReasonExpired)
+	if n := len(k.Locals()); n != 0 {
+		t.Errorf("%d records are not settled", n)
+	}
+}
+
 // TestNoticeIsNoLoss: a list that says what notices of the building said needs no
 // second signature, though their days have not passed here.
 func TestNoticeIsNoLoss(t *testing.T) {

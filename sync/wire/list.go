@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -71,6 +72,9 @@ type Manifest struct {
 	// that order: leaf i is the hash of manifest i's payload. Only in LogFormat.
 	Earlier uint64 `cbor:"10,keyasint"` // how many
 	Log     Hash   `cbor:"11,keyasint"` // RFC 6962 root over them; SHA-256 of nothing where there are none
+	// Words are what rows can't say, in order, of grants that rows name. Only in
+	// LogFormat.
+	Words []Word `cbor:"12,keyasint,omitempty"`
 }
 
 // manifest1 is a Manifest of ListFormat: it names no log.
@@ -86,6 +90,7 @@ type manifest1 struct {
 	Seen     []Seen     `cbor:"9,keyasint,omitempty"`
 	Earlier  uint64     `cbor:"-"`
 	Log      Hash       `cbor:"-"`
+	Words    []Word     `cbor:"-"`
 }
 
 // Encode returns the one encoding of a manifest.
@@ -94,6 +99,10 @@ func (m Manifest) Encode() ([]byte, error) {
 	m.DoorSets = append([][]uint16{}, m.DoorSets...)
 	for i, set := range m.DoorSets {
 		m.DoorSets[i] = append([]uint16{}, set...)
+	}
+	m.Words = slices.Clone(m.Words)
+	for i := range m.Words {
+		m.Words[i].Cards = append([]CredentialID{}, m.Words[i].Cards...)
 	}
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("encode manifest: %w", err)
@@ -128,8 +137,8 @@ func (m Manifest) check() error {
 	switch {
 	case m.Format != ListFormat && m.Format != LogFormat:
 		return fmt.Errorf("%w: format %d, want %d or %d", ErrMalformed, m.Format, ListFormat, LogFormat)
-	case m.Format == ListFormat && (m.Earlier != 0 || m.Log != Hash{}):
-		return fmt.Errorf("%w: a list of format %d that names a log", ErrMalformed, m.Format)
+	case m.Format == ListFormat && (m.Earlier != 0 || m.Log != Hash{} || len(m.Words) > 0):
+		return fmt.Errorf("%w: a list of format %d that names a log, or has words", ErrMalformed, m.Format)
 	case m.Earlier > math.MaxInt64:
 		return fmt.Errorf("%w: %d lists before it", ErrMalformed, m.Earlier)
 	case m.Version == 0 || m.Issued == 0:
@@ -139,7 +148,7 @@ func (m Manifest) check() error {
 	case m.Doors == nil || m.DoorSets == nil:
 		return fmt.Errorf("%w: no door table", ErrMalformed)
 	}
-	if err := checkSeen(m.Seen); err != nil {
+	if err := cmp.Or(checkSeen(m.Seen), checkWords(m.Words)); err != nil {
 		return err
 	}
 	seen := make(map[string]bool, len(m.Doors))

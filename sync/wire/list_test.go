@@ -136,6 +136,13 @@ func TestManifestRefuses(t *testing.T) {
 		"format":             func(m *Manifest) { m.Format = 3 },
 		"a log in format 1":  func(m *Manifest) { m.Earlier = 1 },
 		"a root in format 1": func(m *Manifest) { m.Log = Hash{1} },
+		"words in format 1":  func(m *Manifest) { m.Words = testWords() },
+		"words out of order": func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); slices.Reverse(m.Words) },
+		"a word twice":       func(m *Manifest) { m.Format, m.Words = LogFormat, append(testWords()[:1], testWords()[0]) },
+		"a word of an end":   func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[0].Op = OpEnd },
+		"a word at no time":  func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[0].At = 0 },
+		"a notice's cards":   func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[1].Cards = m.Words[0].Cards },
+		"a notice's end":     func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[1].Until = 0 },
 		"a long log":         func(m *Manifest) { m.Format, m.Earlier = LogFormat, 1<<63 },
 		"no version":         func(m *Manifest) { m.Version = 0 },
 		"no time":            func(m *Manifest) { m.Issued = 0 },
@@ -150,7 +157,7 @@ func TestManifestRefuses(t *testing.T) {
 		m := testManifest(t)
 		f(&m)
 		careless := any(m)
-		if m.Earlier == 0 && m.Log == (Hash{}) {
+		if m.Format == ListFormat && m.Earlier == 0 && m.Log == (Hash{}) && len(m.Words) == 0 {
 			careless = manifest1(m)
 		}
 		b, err := canonical.enc.Marshal(careless)
@@ -193,6 +200,43 @@ func TestManifestRefusesNull(t *testing.T) {
 	null := bytes.Replace(good, []byte{0x08, 0x81, 0x80}, []byte{0x08, 0x81, 0xf6}, 1)
 	if _, err := DecodeManifest(null); bytes.Equal(null, good) || !errors.Is(err, ErrMalformed) {
 		t.Errorf("a set of doors that is null was accepted: %v", err)
+	}
+}
+
+// testWords are words of a list, of each kind that there is.
+func testWords() []Word {
+	a, b, of := ID(seq(0x10, 16)), ID(seq(0x20, 16)), ID(seq(0x30, 16))
+	card := []CredentialID{CredentialID(append([]byte{1}, seq(0x40, 16)...)), CredentialID(append([]byte{1}, seq(0x50, 16)...))}
+	return []Word{
+		{Grant: a, Op: OpBind, Proof: ProofRegistry, At: 1_790_000_000, Tenancy: of, Cards: card},
+		{Grant: a, Op: OpNotice, Proof: ProofLandlord, At: 1_790_000_100, Tenancy: of, Until: 1_790_259_300, Cause: CauseLeaseOver},
+		{Grant: a, Op: OpDispute, Proof: ProofPIN, At: 1_790_000_200, Tenancy: of},
+		{Grant: b, Op: OpWithdraw, Proof: ProofRegistry, At: 1_790_000_300, Tenancy: of},
+	}
+}
+
+// TestWordsComeBack: what a list says besides its rows is read as it was written,
+// takes no more room than Size says, and a list without words has the bytes that it
+// always had.
+func TestWordsComeBack(t *testing.T) {
+	bare := with(testManifest(t), func(m *Manifest) { m.Format = LogFormat })
+	b, err := bare.Encode()
+	without := must(t, b, err)
+	bare.Words = testWords()
+	b, err = bare.Encode()
+	m, err := DecodeManifest(must(t, b, err))
+	if err != nil || len(m.Words) != len(testWords()) {
+		t.Fatalf("%d words, %v", len(m.Words), err)
+	}
+	size := 2
+	for i, w := range testWords() {
+		size += w.Size()
+		if m.Words[i].Compare(&w) != 0 || m.Words[i].Until != w.Until || m.Words[i].Cause != w.Cause || len(m.Words[i].Cards) != len(w.Cards) || m.Words[i].Tenancy != w.Tenancy {
+			t.Errorf("word %d: %v", i, m.Words[i])
+		}
+	}
+	if got := len(b) - len(without); got > size {
+		t.Errorf("%d bytes, %d are said to be enough", got, size)
 	}
 }
 

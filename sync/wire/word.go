@@ -1,0 +1,78 @@
+package wire
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+)
+
+// Word is what a list of LogFormat says besides its rows: the newest word on a
+// notice, or that a card proves its tenant. It is a Change that a gateway may have
+// missed, or one that the registry made; the notice and the objection to it are
+// two words.
+type Word struct {
+	_       struct{}       `cbor:",toarray"`
+	Grant   ID             // that rows name
+	Op      Op             // OpBind, OpNotice, OpDispute or OpWithdraw
+	Proof   Proof          // ProofRegistry: it decides on all that was said at the building through At
+	At      uint32         // unix s, as the change has it
+	Tenancy ID             // that of the grant
+	Until   uint32         // of OpNotice: when it ends, unix s, exclusive; else 0
+	Cause   Cause          // of OpNotice; else 0
+	Cards   []CredentialID // of OpBind: the forms of one card, ascending; else none
+}
+
+// maxWordCards is how many forms of a card a word names.
+const maxWordCards = 16
+
+// Size is how many bytes a word takes in a manifest, at most.
+func (w *Word) Size() int { return 1 + 17 + 1 + 1 + 5 + 17 + 5 + 1 + 1 + 18*len(w.Cards) }
+
+// Compare is the order of words in a manifest.
+func (w *Word) Compare(o *Word) int {
+	if c := cmp.Or(bytes.Compare(w.Grant[:], o.Grant[:]), cmp.Compare(w.Op, o.Op), cmp.Compare(w.Proof, o.Proof), cmp.Compare(w.At, o.At)); c != 0 {
+		return c
+	}
+	if len(w.Cards) == 0 || len(o.Cards) == 0 {
+		return cmp.Compare(len(w.Cards), len(o.Cards))
+	}
+	return bytes.Compare(w.Cards[0][:], o.Cards[0][:])
+}
+
+// Check refuses what no manifest may hold.
+func (w *Word) Check() error {
+	switch {
+	case w.Op != OpBind && (w.Op < OpNotice || w.Op > OpWithdraw):
+		return fmt.Errorf("%w: no word of a list: %s", ErrMalformed, w.Op)
+	case w.Grant == ID{} || w.Tenancy == ID{} || w.At == 0 || w.Proof < ProofLandlord || w.Proof > ProofTerm:
+		return fmt.Errorf("%w: word without grant, tenancy, time or proof", ErrMalformed)
+	case (w.Op == OpNotice) != (w.Until != 0) || (w.Op == OpNotice) != (w.Cause != 0) || w.Cause > CauseMistake:
+		return fmt.Errorf("%w: %s with end %d and cause %d", ErrMalformed, w.Op, w.Until, w.Cause)
+	case w.Cards == nil || (w.Op == OpBind) != (len(w.Cards) > 0) || len(w.Cards) > maxWordCards:
+		return fmt.Errorf("%w: %s of %d credentials", ErrMalformed, w.Op, len(w.Cards))
+	}
+	for i, id := range w.Cards {
+		if id[0] == 0 || id[0] == 255 || i > 0 && bytes.Compare(w.Cards[i-1][:], id[:]) >= 0 {
+			return fmt.Errorf("%w: credentials of a word out of range or order", ErrMalformed)
+		}
+	}
+	return nil
+}
+
+// maxWords bounds those of a manifest.
+const maxWords = 512
+
+func checkWords(words []Word) error {
+	if len(words) > maxWords {
+		return fmt.Errorf("%w: %d words", ErrMalformed, len(words))
+	}
+	for i := range words {
+		if err := words[i].Check(); err != nil {
+			return fmt.Errorf("word %d: %w", i, err)
+		}
+		if i > 0 && words[i-1].Compare(&words[i]) >= 0 {
+			return fmt.Errorf("word %d: %w: out of order", i, ErrMalformed)
+		}
+	}
+	return nil
+}
