@@ -57,6 +57,7 @@ type cli struct {
 	Reinstate   reinstateCmd   `cmd:"" help:"Make new grants in the place of ended ones: the same tenancy and cards."`
 	Suspend     suspendCmd     `cmd:"" help:"Stop cards for a while: a lost card."`
 	Resume      resumeCmd      `cmd:"" help:"Bring suspended cards back."`
+	ConfirmCard confirmCardCmd `cmd:"" name:"confirm-card" help:"Confirm that a card which the landlord gave is the tenant's."`
 	Pass        passCmd        `cmd:"" help:"Print a pass: a QR code's text that opens once, within minutes."`
 	Dispute     disputeCmd     `cmd:"" help:"Notices that a tenant objects to."`
 	Lists       listsCmd       `cmd:"" help:"Show the newest lists, and what waits for a second signature."`

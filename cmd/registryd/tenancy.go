@@ -36,10 +36,21 @@ func writeTenancies(w io.Writer, all []operator.Tenancy) {
 	rows := table(w, "TENANCY", "BUILDING", "FLAT", "STATE", "FIRST DAY", "LAST DAY"+zonesOf(all), "CAUSE", "DOCUMENT", "")
 	for _, t := range all {
 		zone := zoneNamed(t.Zone)
-		rows.row(t.ID, t.Building, t.Flat, strings.ReplaceAll(t.State, "_", " "), t.Since.In(zone).Format(time.DateOnly), calendar.LastDay(t.Until, zone), t.Cause, t.Document,
+		rows.row(t.ID, t.Building, t.Flat, strings.ReplaceAll(t.State, "_", " ")+decisionShown(t), t.Since.In(zone).Format(time.DateOnly), calendar.LastDay(t.Until, zone), t.Cause, t.Document,
 			choose(len(t.Problems) > 0, "see --problems", ""))
 	}
 	rows.end("none")
+}
+
+// decisionShown is what was decided on the newest notice, as the desk says it too.
+func decisionShown(t operator.Tenancy) string {
+	switch t.Decided {
+	case "upheld":
+		return " (upheld)"
+	case "rejected":
+		return " (notice rejected)"
+	}
+	return ""
 }
 
 func (c tenanciesCmd) problems(s *session) error {
@@ -129,15 +140,21 @@ func (c grantsCmd) Run(s *session) error {
 	return s.print(all, func(w io.Writer) {
 		rows := table(w, "GRANT", "TENANCY", "BUILDING", "STATE", "LAST DAY", "CARD IDS", "DOORS", "")
 		for _, g := range all {
-			suspended := 0
+			suspended, unproven := 0, 0
 			for _, card := range g.Cards {
 				if card.Suspended {
 					suspended++
+				}
+				if card.Unproven {
+					unproven++
 				}
 			}
 			cards := fmt.Sprint(len(g.Cards))
 			if suspended > 0 {
 				cards += fmt.Sprintf(", %d suspended", suspended)
+			}
+			if unproven > 0 {
+				cards += fmt.Sprintf(", %d to be confirmed", unproven)
 			}
 			rows.row(g.ID, g.Tenancy, g.Building, g.State, calendar.LastDay(g.Until, zoneNamed(g.Zone)), cards, strings.Join(g.Doors, " "), choose(g.Listed, "", "off the list"))
 		}
@@ -249,6 +266,17 @@ type resumeCmd struct {
 // Run brings cards back.
 func (c resumeCmd) Run(s *session) error {
 	return act(s, operator.Act{Act: operator.ActResume, Grant: c.Grant, Tenancy: c.Tenancy, Credential: c.Card, Reason: c.Reason})
+}
+
+type confirmCardCmd struct {
+	subject
+	Card   string `required:"" help:"The card: one of its ids, as registryd grants --json shows them." placeholder:"ID"`
+	Reason string `required:"" help:"heard (the tenant was), or order."`
+}
+
+// Run confirms a card that the landlord gave.
+func (c confirmCardCmd) Run(s *session) error {
+	return act(s, operator.Act{Act: operator.ActConfirm, Grant: c.Grant, Tenancy: c.Tenancy, Credential: c.Card, Reason: c.Reason})
 }
 
 type disputeCmd struct {

@@ -196,6 +196,8 @@ func (c *change) actOn(b *building, id wire.ID, a operator.Act) error {
 	switch a.Act {
 	case operator.ActEnd:
 		e.change.Op, e.change.Cause = wire.OpEnd, causeOf(a.Reason)
+	case operator.ActConfirm:
+		return c.confirm(b, g, e, a.Credential)
 	case operator.ActSuspend, operator.ActResume:
 		e.change.Op = wire.OpSuspend
 		if a.Act == operator.ActResume {
@@ -244,6 +246,23 @@ func (c *change) actOnCards(b *building, g *grant, e event, credential string) e
 	return nil
 }
 
+// confirm names a card again in the registry's name, later than whatever was said of
+// it by any clock. The list carries that, and the desks take it.
+func (c *change) confirm(b *building, g *grant, e event, credential string) error {
+	same := b.cameWith(g.id, strings.ToLower(credential))
+	if !slices.ContainsFunc(g.cards, func(k card) bool { return same[k.id] && k.unproven }) {
+		return hinted("registryd grants shows how many of each wait for it, and with --json which: --card with one of its ids",
+			"grant %s has no such card that waits to be confirmed", g.id)
+	}
+	for _, old := range b.events[g.id] {
+		if old.change.At >= e.change.At && old.change.At < 1<<32-1 {
+			e.change.At = old.change.At + 1
+		}
+	}
+	e.change.Op = wire.OpBind
+	return c.actOnCards(b, g, e, credential)
+}
+
 // cameWith returns the ids that came to a grant in the same records as one of it.
 func (b *building) cameWith(grant wire.ID, credential string) map[wire.CredentialID]bool {
 	same := make(map[wire.CredentialID]bool)
@@ -278,7 +297,7 @@ func (c *change) settle(b *building, g *grant, e event, a operator.Act) error {
 	events := b.events[g.id]
 	for n := range events {
 		old := &events[n]
-		if op := old.change.Op; old.source == "" || op != wire.OpNotice && op != wire.OpDispute && op != wire.OpWithdraw {
+		if op := old.change.Op; old.ofRegistry() || op != wire.OpNotice && op != wire.OpDispute && op != wire.OpWithdraw {
 			continue
 		}
 		old.settled = true

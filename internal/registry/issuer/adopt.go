@@ -287,7 +287,28 @@ func (t *taking) restrict(g *grant, rows []wire.Grant, newest bool) error {
 		return nil
 	}
 	t.stopped++
+	if w := t.noticeOf(g.id); w != nil && w.Until == until {
+		return t.hear(w, g)
+	}
 	return t.say(wire.Change{Op: wire.OpNotice, Until: until, Cause: wire.CauseOrder}, g)
+}
+
+// noticeOf is what the list says of the landlord's notice on a grant; nil: nothing.
+func (t *taking) noticeOf(grant wire.ID) *wire.Word {
+	i := slices.IndexFunc(t.f.manifest.Words, func(w wire.Word) bool {
+		return w.Grant == grant && w.Op == wire.OpNotice && w.Proof == wire.ProofLandlord
+	})
+	if i < 0 {
+		return nil
+	}
+	return &t.f.manifest.Words[i]
+}
+
+// hear takes a notice over as the landlord's: he can take it back, and the tenant can
+// object.
+func (t *taking) hear(w *wire.Word, g *grant) error {
+	c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: g.tenancy, Grant: g.id, Until: w.Until, Cause: w.Cause}
+	return t.put(event{at: min(w.At, t.issuer.ahead()), change: c, least: w.Until})
 }
 
 func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *grant) error {
@@ -316,11 +337,18 @@ func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
 	g := &grant{id: id, tenancy: first.Tenancy}
 	in := wire.Change{Op: wire.OpCheckIn, Credentials: all[:min(len(all), maxCards)], Kind: first.Kind, Doors: doors, From: first.From, Until: first.Until,
 		Flat: unknownFlat, Basis: wire.BasisDuty, Document: wire.DocumentResidentID}
+	notice := t.noticeOf(id)
+	if notice != nil && notice.Until == in.Until {
+		in.Until = 0 // that is no term
+	}
 	t.brought++
-	if err := t.say(in, g); err != nil {
+	err := t.say(in, g)
+	if g = t.b.grants[id]; err == nil && notice != nil {
+		err = t.hear(notice, g)
+	}
+	if err != nil {
 		return err
 	}
-	g = t.b.grants[id]
 	if len(all) > maxCards {
 		if err := t.cards(wire.OpBind, all[maxCards:], g); err != nil {
 			return err
@@ -341,9 +369,14 @@ func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
 // say takes one change over in the registry's name, as of when the list was made.
 func (t *taking) say(c wire.Change, g *grant) error {
 	c.At, c.Clock, c.Proof, c.Tenancy, c.Grant = t.f.manifest.Issued, wire.ClockRegistry, wire.ProofRegistry, g.tenancy, g.id
-	e := event{at: c.At, change: c}
-	// The same list taken over twice says the same: no random ids here.
-	sum := sha256.Sum256(slices.Concat(t.f.hash[:], g.id[:], []byte{byte(c.Op)}, slices.Concat(credentialBytes(c.Credentials)...)))
+	return t.put(event{at: c.At, change: c})
+}
+
+// put takes one change over. The same list taken over twice says the same: no random
+// ids here.
+func (t *taking) put(e event) error {
+	c := &e.change
+	sum := sha256.Sum256(slices.Concat(t.f.hash[:], c.Grant[:], []byte{byte(c.Op)}, slices.Concat(credentialBytes(c.Credentials)...)))
 	copy(e.record[:], sum[:])
 	if _, known := t.b.records[recordKey{"", e.record}]; known {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
 	"gatehouse/internal/tree"
@@ -182,9 +183,9 @@ func (c *change) take(b *building, e event, line, number uint64) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.Exec(`INSERT INTO changes (building, gateway, line, number, record, grant_id, tenancy, at, body, person, settled)
-		VALUES (?,?,?,?,?,?,?,?,?,?,0)`,
-		b.id, e.source, blob(line), int64(number), e.record[:], e.change.Grant[:], e.change.Tenancy[:], e.at, body, e.person[:])
+	_, err = c.Exec(`INSERT INTO changes (building, gateway, line, number, record, grant_id, tenancy, at, body, person, settled, least)
+		VALUES (?,?,?,?,?,?,?,?,?,?,0,?)`,
+		b.id, e.source, blob(line), int64(number), e.record[:], e.change.Grant[:], e.change.Tenancy[:], e.at, body, e.person[:], e.least)
 	if err != nil {
 		return fmt.Errorf("keep change: %w", err)
 	}
@@ -258,7 +259,8 @@ func (c *change) record(b *building, key lineKey, r wire.Record, envelope []byte
 			}
 		} else {
 			s.at, grant = max(s.at, min(change.At, c.issuer.ahead())), change.Grant
-			if err := c.take(b, event{record: r.ID, source: key.gateway, at: s.at, change: change, person: r.Person}, r.Line, r.Number); err != nil {
+			e := event{record: r.ID, source: key.gateway, at: s.at, change: change, person: r.Person, least: c.issuer.leastEnd(b, change)}
+			if err := c.take(b, e, r.Line, r.Number); err != nil {
 				return err
 			}
 			if change.Op == wire.OpCheckIn {
@@ -273,6 +275,16 @@ func (c *change) record(b *building, key lineKey, r wire.Record, envelope []byte
 		return err
 	}
 	return c.useLine(b, key, s)
+}
+
+// leastEnd is when a notice that is heard of now ends something, at the earliest: when
+// the building's days have passed, whatever the clock said at which it was given.
+func (i *Issuer) leastEnd(b *building, c wire.Change) uint32 {
+	if c.Op != wire.OpNotice {
+		return 0
+	}
+	days := uint64(keyring.NoticeDays(wire.House{NoticeDays: b.noticeDays}))
+	return uint32(min(uint64(i.now())+days*24*3600, 1<<32-1))
 }
 
 // unseal opens the change of a record with the desk key. A gateway can't speak

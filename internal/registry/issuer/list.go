@@ -53,11 +53,10 @@ func (c *change) relist(b *building) error {
 	if trouble := c.listTrouble(b, chosen.room, err); trouble != nil || err != nil {
 		return trouble // one building may not stop the others
 	}
-	next, err := c.bothForms(b, signed.Manifest, m)
+	next, err := c.bothForms(b, signed.Manifest, m, chosen.grants)
 	if err != nil {
 		return err
 	}
-	next.grants = chosen.grants
 	for i, hash := range m.Buckets {
 		next.buckets[hash] = signed.Buckets[i]
 	}
@@ -100,14 +99,15 @@ func (c *change) latest(epoch uint64) uint32 {
 }
 
 // bothForms has a manifest of the first format, signed, in the newest one as well:
-// that names the log, in which the first one stands just before it.
-func (c *change) bothForms(b *building, envelope []byte, m wire.Manifest) (l signedList, err error) {
-	l = signedList{old: form{envelope: envelope}, epoch: c.issuer.keys.epoch, buckets: make(map[wire.Hash][]byte)}
+// that names the log, in which the first one stands just before it, and has words.
+func (c *change) bothForms(b *building, envelope []byte, m wire.Manifest, grants []wire.Grant) (l signedList, err error) {
+	l = signedList{old: form{envelope: envelope}, epoch: c.issuer.keys.epoch, grants: grants, buckets: make(map[wire.Hash][]byte)}
 	if l.old.hash, err = manifestHash(m); err != nil {
 		return l, err
 	}
 	log := b.log.Add(leafOf(l.old.hash))
 	m.Format, m.Earlier, m.Log = wire.LogFormat, log.Size(), wire.Hash(log.Root())
+	m.Words = b.words(grants, min(maxWordBytes, wire.MaxMessage-manifestRoom-len(envelope)))
 	payload, err := m.Encode()
 	if err != nil {
 		return l, err
@@ -117,6 +117,10 @@ func (c *change) bothForms(b *building, envelope []byte, m wire.Manifest) (l sig
 	l.envelope, err = wire.Sign(p, payload, c.issuer.keys.issuer)
 	return l, err
 }
+
+// manifestRoom is how much of a message is for what stands around a manifest of the
+// first format when it becomes one of the newest.
+const manifestRoom = 2 << 10
 
 func manifestHash(m wire.Manifest) (wire.Hash, error) {
 	payload, err := m.Encode()

@@ -83,7 +83,8 @@ func openStore(dir string) (*sql.DB, dbfile.Found, error) {
 		return nil, found, err
 	}
 	for _, add := range []struct{ table, column string }{{"seen", "used INTEGER NOT NULL DEFAULT 0"},
-		{"lists", "old BLOB"}, {"lists", "old_second BLOB"}, {"buildings", "log BLOB"}, {"buildings", "house_old BLOB"}} {
+		{"lists", "old BLOB"}, {"lists", "old_second BLOB"}, {"buildings", "log BLOB"}, {"buildings", "house_old BLOB"},
+		{"changes", "least INTEGER NOT NULL DEFAULT 0"}} {
 		if err == nil {
 			err = addColumn(db, add.table, add.column)
 		}
@@ -222,7 +223,7 @@ func loadChanges(q querier, b *building) error {
 		var e event
 		var line, record, body, person []byte
 		var n int64
-		if err := rows.Scan(&e.source, &line, &n, &record, &e.at, &body, &person, &e.settled); err != nil {
+		if err := rows.Scan(&e.source, &line, &n, &record, &e.at, &body, &person, &e.settled, &e.least); err != nil {
 			return err
 		}
 		e.line, e.number = number(line), uint64(n)
@@ -235,7 +236,7 @@ func loadChanges(q querier, b *building) error {
 			b.add(e)
 		}
 		return nil
-	}, `SELECT gateway, line, number, record, at, body, person, settled FROM changes WHERE building = ? ORDER BY n`, b.id)
+	}, `SELECT gateway, line, number, record, at, body, person, settled, least FROM changes WHERE building = ? ORDER BY n`, b.id)
 	b.foldAll()
 	return err
 }

@@ -20,6 +20,7 @@ type event struct {
 	line    uint64    // where it stood first; 0: the operator's
 	number  uint64    // in this line
 	settled bool      // a notice, objection or withdrawal that the operator has decided on
+	least   uint32    // of a notice: unix s, it ends nothing before, whatever its own date; 0: it was heard before this was kept
 }
 
 // readOff reports whether a check-in was read from a list: the gateway's record, if it
@@ -34,6 +35,7 @@ func (e *event) compare(o *event) int {
 type card struct {
 	id        wire.CredentialID
 	suspended bool
+	unproven  bool   // it came on the landlord's word, and nobody else has named it since
 	by        *event // that brought it; its check-in, if that names it
 }
 
@@ -49,6 +51,8 @@ type grant struct {
 	notice   uint32 // unix s: it ends then, by a notice in force; 0: none
 	given    bool   // a notice of the landlord's stands, whether disputed or not
 	disputed bool   // an objection waits for the operator
+	decided  string // what the operator has decided on the newest notice; empty: nothing
+	words    []word // what a list says of it besides its rows
 	problems []string
 }
 
@@ -76,6 +80,7 @@ func fold(id wire.ID, events []event) *grant {
 		return g
 	}
 	cards := foldCards(sorted)
+	g.wordsOnCards(sorted, cards)
 	for i := range sorted {
 		e := &sorted[i]
 		switch {
@@ -107,7 +112,7 @@ func fold(id wire.ID, events []event) *grant {
 	}
 	for c, s := range cards {
 		if s.by != nil {
-			g.cards = append(g.cards, card{c, s.suspended, s.by})
+			g.cards = append(g.cards, card{c, s.suspended, s.unproven, s.by})
 		}
 	}
 	slices.SortFunc(g.cards, func(a, b card) int { return bytes.Compare(a.id[:], b.id[:]) })
@@ -118,6 +123,7 @@ func fold(id wire.ID, events []event) *grant {
 type cardState struct {
 	by        *event // nil: the grant does not have it
 	suspended bool
+	unproven  bool
 }
 
 // brought reports whether e, rather than by, brought a card: a check-in before
@@ -141,6 +147,9 @@ func foldCards(sorted []event) map[wire.CredentialID]cardState {
 			s := cards[c]
 			switch e.change.Op {
 			case wire.OpCheckIn, wire.OpBind:
+				if landlord := e.change.Op == wire.OpBind && e.change.Proof == wire.ProofLandlord; s.by == nil || !landlord {
+					s.unproven = landlord
+				}
 				if e.brought(s.by) {
 					s.by = e
 				}
@@ -165,28 +174,70 @@ func foldCards(sorted []event) map[wire.CredentialID]cardState {
 // foldNotice works out whether and when a notice ends the grant. One by the
 // registry holds whoever objects.
 func (g *grant) foldNotice(sorted []event) {
-	var landlord, registry *event
+	var n notices
 	for i := range sorted {
-		e := &sorted[i]
-		switch op := e.change.Op; {
-		case op != wire.OpNotice && op != wire.OpWithdraw && op != wire.OpDispute:
-		case e.source == "":
-			registry = e // sorted: the latest
-		case e.settled:
-		case op == wire.OpDispute:
-			g.disputed = true
-		case landlord == nil || landlord.at < e.at || op == wire.OpWithdraw || landlord.change.Op == wire.OpNotice:
-			landlord = e // the latest; at the same second a withdrawal
-		}
+		n.hear(&sorted[i])
 	}
-	g.given = landlord != nil && landlord.change.Op == wire.OpNotice
+	g.given, g.disputed = n.landlord != nil && n.landlord.change.Op == wire.OpNotice, n.dispute != nil
 	if g.given && !g.disputed {
-		g.notice = landlord.change.Until
+		g.notice = n.landlord.ends()
 	}
-	if registry != nil && registry.change.Op == wire.OpNotice && (g.notice == 0 || registry.change.Until < g.notice) {
-		g.notice = registry.change.Until
+	if n.registry != nil && n.registry.change.Op == wire.OpNotice && (g.notice == 0 || n.registry.change.Until < g.notice) {
+		g.notice = n.registry.change.Until
+	}
+	switch {
+	case n.registry == nil || g.given:
+	case n.registry.change.Op == wire.OpNotice:
+		g.decided = decidedUpheld
+	default:
+		g.decided = decidedRejected
+	}
+	g.wordsOnNotice(&n)
+}
+
+// notices are what was said of ending a grant.
+type notices struct {
+	landlord *event // the newest that no decision has settled: a notice or its withdrawal
+	dispute  *event // likewise
+	registry *event // the newest decision
+	given    uint32 // unix s: when the newest of the landlord's notices was given, by its gateway's clock
+	decided  uint32 // likewise the newest of all that a decision has settled
+}
+
+// hear takes one event after the other, sorted.
+func (n *notices) hear(e *event) {
+	op := e.change.Op
+	switch {
+	case op != wire.OpNotice && op != wire.OpWithdraw && op != wire.OpDispute:
+		return
+	case e.ofRegistry():
+		n.registry = e // sorted: the latest
+		return
+	case e.settled:
+		n.decided = max(n.decided, e.change.At)
+		return
+	case op == wire.OpDispute:
+		n.dispute = e
+		return
+	case op == wire.OpNotice:
+		n.given = max(n.given, e.change.At)
+	}
+	if n.landlord != nil && op == wire.OpNotice && n.landlord.change.Op == op && n.landlord.change.At == e.change.At {
+		return // read from a list before its record came: when it was heard of first counts
+	}
+	if n.landlord == nil || n.landlord.at < e.at || op == wire.OpWithdraw || n.landlord.change.Op == wire.OpNotice {
+		n.landlord = e // the latest; at the same second a withdrawal
 	}
 }
+
+// ofRegistry reports whether an event is the registry's own word. One that was read
+// from a list may be the landlord's.
+func (e *event) ofRegistry() bool { return e.source == "" && e.change.Proof == wire.ProofRegistry }
+
+// ends is when a notice of the landlord's ends a grant: at its date, but no earlier
+// than its days after the registry heard of it. So a date that a wrong clock has made
+// shortens nothing.
+func (e *event) ends() uint32 { return max(e.change.Until, e.least) }
 
 // until is when the grant stops opening, unix s; 0: no end.
 func (g *grant) until() uint32 {

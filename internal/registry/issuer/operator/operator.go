@@ -60,13 +60,14 @@ type Tenancy struct {
 	Building string     `json:"building"`
 	Flat     string     `json:"flat"`
 	Kind     string     `json:"kind"`
-	State    string     `json:"state"`            // not_begun, active, notice, suspended, disputed, ended
-	Since    time.Time  `json:"since"`            // first day: of the term, or of the check-in where that is later
-	Zone     string     `json:"zone,omitempty"`   // time zone of the building, as its gateways say; empty: not heard yet
-	Until    *time.Time `json:"until,omitempty"`  // its end as known now, exclusive
-	Notice   *time.Time `json:"notice,omitempty"` // the notice in force ends it then
-	Cause    string     `json:"cause,omitempty"`  // of its end
-	Document string     `json:"document"`         // which kind was seen; its number is sealed
+	State    string     `json:"state"`             // not_begun, active, notice, suspended, disputed, ended
+	Since    time.Time  `json:"since"`             // first day: of the term, or of the check-in where that is later
+	Zone     string     `json:"zone,omitempty"`    // time zone of the building, as its gateways say; empty: not heard yet
+	Until    *time.Time `json:"until,omitempty"`   // its end as known now, exclusive
+	Notice   *time.Time `json:"notice,omitempty"`  // the notice in force ends it then
+	Decided  string     `json:"decided,omitempty"` // on the newest notice: upheld or rejected
+	Cause    string     `json:"cause,omitempty"`   // of its end
+	Document string     `json:"document"`          // which kind was seen; its number is sealed
 	Basis    string     `json:"basis"`
 	Informed bool       `json:"informed"`
 	Grants   []string   `json:"grants"`
@@ -93,6 +94,7 @@ type Grant struct {
 type Card struct {
 	Credential string `json:"credential"` // hex; within one building only
 	Suspended  bool   `json:"suspended"`
+	Unproven   bool   `json:"unproven,omitempty"` // it came on the landlord's word, and nobody has confirmed it
 }
 
 // Problem is a record that could not be taken in, or one with something odd.
@@ -111,8 +113,9 @@ const (
 	ActEnd     = "end"     // for good
 	ActSuspend = "suspend" // can come back
 	ActResume  = "resume"
-	ActUphold  = "uphold" // a disputed notice is right: it ends at Until
-	ActReject  = "reject" // it is not: withdrawn
+	ActConfirm = "confirm" // a card that came on the landlord's word is the tenant's: holding it up proves it
+	ActUphold  = "uphold"  // a disputed notice is right: it ends at Until
+	ActReject  = "reject"  // it is not: withdrawn
 	// ActReinstate makes new grants in the place of ended ones.
 	ActReinstate = "reinstate"
 )
@@ -122,7 +125,7 @@ type Act struct {
 	Act        string    `json:"act"`
 	Grant      string    `json:"grant,omitempty"`
 	Tenancy    string    `json:"tenancy,omitempty"`
-	Credential string    `json:"credential,omitempty"` // suspend and resume: one card, else all
+	Credential string    `json:"credential,omitempty"` // suspend and resume: one card, else all; confirm: which
 	Reason     string    `json:"reason"`               // of Reasons(Act)
 	Until      time.Time `json:"until,omitzero"`       // of ActUphold; of ActReinstate: another end than before
 }
@@ -253,6 +256,8 @@ func Reasons(act string) []string {
 		return []string{"lost", "stolen", "order"}
 	case ActResume:
 		return []string{"found", "order", "mistake"}
+	case ActConfirm:
+		return []string{"heard", "order"}
 	case ActReinstate:
 		return []string{"mistake", "order", "agreed"}
 	case ActUphold, ActReject:

@@ -1,0 +1,276 @@
+package issuer
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// words are those of the newest list on a grant, without their ids.
+func (w *world) words(n int) (all []wire.Word) {
+	w.t.Helper()
+	m, _ := w.listed()
+	for _, word := range m.Words {
+		if word.Grant != id('g', n) || word.Tenancy != id('t', n) {
+			continue
+		}
+		word.Grant, word.Tenancy = wire.ID{}, wire.ID{}
+		all = append(all, word)
+	}
+	return all
+}
+
+func same(a, b wire.Word) bool {
+	return a.Op == b.Op && a.Proof == b.Proof && a.At == b.At && a.Until == b.Until && a.Cause == b.Cause && slices.Equal(a.Cards, b.Cards)
+}
+
+func (w *world) wantWords(n int, want ...wire.Word) {
+	w.t.Helper()
+	if got := w.words(n); !slices.EqualFunc(got, want, same) {
+		w.t.Errorf("the list says %+v, want %+v", got, want)
+	}
+}
+
+// TestNoticeEndsNoEarlier: a notice ends no earlier than its days after the registry
+// heard of it, whatever the clock said at which it was given; once more delivered,
+// and after a restart, it is not moved again.
+func TestNoticeEndsNoEarlier(t *testing.T) {
+	const year = 365 * 24 * 60 // minutes
+	for name, c := range map[string]struct{ given, heard, want int }{
+		"on time":              {0, 0, 3 * 24 * 60},
+		"late":                 {0, 60, 60 + 3*24*60},
+		"by a clock behind":    {-year, 60, 60 + 3*24*60},
+		"by a clock ahead":     {year, 60, year + 3*24*60},
+		"heard before its day": {120, 60, 120 + 3*24*60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			g := w.enrolled("gw-1")
+			w.front.deliver(g.record(id('r', 1), checkIn(1, -year-1)))
+			w.turn()
+			w.now = start.Add(time.Duration(c.heard) * time.Minute)
+			w.front.deliver(g.record(id('r', 2), other(wire.OpNotice, 1, c.given)))
+			w.turn()
+			w.now = w.now.Add(time.Hour)
+			w.reopen()
+			w.front.deliver(g.recordAt(9, 1, id('r', 2), other(wire.OpNotice, 1, c.given))) // numbered anew
+			w.turn()
+			if got := w.want(1, wire.GrantActive); got.Until != at(c.want) {
+				t.Errorf("it ends at %v, want %v", time.Unix(int64(got.Until), 0).UTC(), time.Unix(int64(at(c.want)), 0).UTC())
+			}
+			w.wantWords(1, wire.Word{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(c.given), Until: at(c.want), Cause: wire.CauseAgreed})
+		})
+	}
+}
+
+// TestWordsOnNotices: the list says how a notice stands, each time that changes.
+func TestWordsOnNotices(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+	w.turn()
+	w.wantWords(1)
+	w.front.deliver(g.record(id('r', 2), other(wire.OpNotice, 1, 1)), g.record(id('r', 3), other(wire.OpDispute, 1, 2)))
+	w.turn()
+	given := wire.Word{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(1), Until: at(1 + 3*24*60), Cause: wire.CauseAgreed}
+	w.wantWords(1, given, wire.Word{Op: wire.OpDispute, Proof: wire.ProofLandlord, At: at(2)})
+	tenancy := func() operator.Tenancy {
+		all, err := w.i.tenancies(building1)
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		return all[0]
+	}
+	w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 1).String(), Reason: "heard"})
+	w.wantWords(1, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: at(2)})
+	if v := tenancy(); v.State != stateActive || v.Decided != decidedRejected {
+		t.Errorf("%+v", v)
+	}
+	w.front.deliver(g.record(id('r', 4), other(wire.OpNotice, 1, 10)))
+	w.turn()
+	again := wire.Word{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(10), Until: at(10 + 3*24*60), Cause: wire.CauseAgreed}
+	w.wantWords(1, again, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: at(2)})
+	if v := tenancy(); v.State != stateNotice || v.Decided != "" {
+		t.Errorf("%+v", v)
+	}
+	w.front.deliver(g.record(id('r', 5), other(wire.OpDispute, 1, 11)))
+	w.turn()
+	end := start.AddDate(0, 0, 30)
+	w.do(operator.Act{Act: operator.ActUphold, Tenancy: id('t', 1).String(), Reason: "heard", Until: end})
+	w.reopen()
+	w.wantWords(1, wire.Word{Op: wire.OpNotice, Proof: wire.ProofRegistry, At: at(11), Until: uint32(end.Unix()), Cause: wire.CauseOrder})
+	if v := tenancy(); v.State != stateNotice || v.Decided != decidedUpheld {
+		t.Errorf("%+v", v)
+	}
+	w.do(operator.Act{Act: operator.ActEnd, Tenancy: id('t', 1).String(), Reason: "order"})
+	w.wantWords(1)
+}
+
+// TestWithdrawnIsSaid: that a notice was taken back is in the list too, for a desk
+// that has heard of the notice alone.
+func TestWithdrawnIsSaid(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), other(wire.OpNotice, 1, 1)), g.record(id('r', 3), other(wire.OpWithdraw, 1, 2)))
+	w.turn()
+	w.wantWords(1, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofLandlord, At: at(2)})
+}
+
+// TestConfirmCard: the registry confirms a card that the landlord gave: once, a card
+// that waits for it, by any of its ids; the list says so, also where a gateway's clock
+// had run years ahead.
+func TestConfirmCard(t *testing.T) {
+	const ahead = 900 * 24 * 60
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	bind := other(wire.OpBind, 1, ahead)
+	bind.Credentials = []wire.CredentialID{credential(7), credential(8)}
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), bind))
+	w.turn()
+	unproven := func() (n int) {
+		all, err := w.i.grants(building1, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range all[0].Cards {
+			if c.Unproven {
+				n++
+			}
+		}
+		return n
+	}
+	if n := unproven(); n != 2 {
+		t.Fatalf("%d ids wait to be confirmed", n)
+	}
+	act := operator.Act{Act: operator.ActConfirm, Grant: id('g', 1).String(), Reason: "heard"}
+	for _, card := range []string{"", credential(1).String(), credential(99).String()} {
+		act.Credential = card
+		if _, err := w.i.act(t.Context(), "test", act); err == nil || !strings.Contains(err.Error(), "no such card") {
+			t.Errorf("card %q: %v", card, err)
+		}
+	}
+	act.Credential = strings.ToUpper(credential(8).String())
+	w.do(act)
+	cards := slices.Clone(bind.Credentials)
+	slices.SortFunc(cards, func(a, b wire.CredentialID) int { return strings.Compare(a.String(), b.String()) })
+	want := wire.Word{Op: wire.OpBind, Proof: wire.ProofRegistry, At: at(ahead) + 1, Cards: cards}
+	w.wantWords(1, want)
+	w.reopen()
+	if n := unproven(); n != 0 {
+		t.Errorf("%d ids still wait", n)
+	}
+	if _, err := w.i.act(t.Context(), "test", act); err == nil {
+		t.Error("confirmed twice")
+	}
+	w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 1).String(), Credential: credential(7).String(), Reason: "lost"})
+	w.wantWords(1, want)
+}
+
+// TestWordsOfTheNewestFormatAlone: a gateway that reads the first format gets a list
+// without words, as it always was; the words have room, and where they have none the
+// newest stand in the list.
+func TestWordsOfTheNewestFormatAlone(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	const many = 2 * maxWordBytes / 49
+	for n := range many {
+		w.front.deliver(g.record(id('r', 2*n), checkIn(n, 0)), g.record(id('r', 2*n+1), other(wire.OpNotice, n, 1)))
+	}
+	w.turn()
+	b, err := w.i.building(w.i.db, building1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, _ := w.listed()
+	size := 0
+	for i := range m.Words {
+		size += m.Words[i].Size()
+	}
+	if m.Format != wire.LogFormat || size > maxWordBytes || size < maxWordBytes-49 {
+		t.Errorf("format %d, %d words of %d bytes", m.Format, len(m.Words), size)
+	}
+	w.wantWords(0)
+	if len(w.words(many-1)) != 1 {
+		t.Error("the newest is not said")
+	}
+	payload, err := wire.PayloadOf(b.list.old.envelope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if old, err := wire.DecodeManifest(payload); err != nil || old.Format != wire.ListFormat || len(old.Words) != 0 {
+		t.Errorf("format %d with %d words, %v", old.Format, len(old.Words), err)
+	}
+}
+
+// TestNoticePutBack: what a list tells a database of yesterday of a notice is the
+// landlord's word still: he can take it back, and the tenant can object. Its end does
+// not move when the record comes after all.
+func TestNoticePutBack(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		w := newWorld(t)
+		g := w.enrolled("gw-1")
+		if known {
+			w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+			w.turn()
+		}
+		yesterday := w.backup()
+		if !known {
+			w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+		}
+		notice := g.record(id('r', 2), other(wire.OpNotice, 1, 1))
+		w.front.deliver(notice)
+		w.turn()
+		end := w.want(1, wire.GrantActive).Until
+		w.now = w.now.Add(time.Hour)
+		w.restore(yesterday)
+		w.meets()
+		if got := w.want(1, wire.GrantActive); got.Until != end {
+			t.Fatalf("known %v: it ends at %d, want %d", known, got.Until, end)
+		}
+		w.front.deliver(g.recordAt(9, 1, id('r', 1), checkIn(1, 0)), g.recordAt(9, 2, id('r', 2), other(wire.OpNotice, 1, 1)))
+		w.turn()
+		if got := w.want(1, wire.GrantActive); got.Until != end {
+			t.Errorf("known %v: the record has moved it to %d, want %d", known, got.Until, end)
+		}
+		w.front.deliver(g.recordAt(9, 3, id('r', 3), other(wire.OpDispute, 1, 2)))
+		w.turn()
+		if got := w.want(1, wire.GrantActive); got.Until != 0 {
+			t.Errorf("known %v: the tenant's word does not count: %d", known, got.Until)
+		}
+		w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 1).String(), Reason: "heard"})
+		if all, err := w.i.tenancies(building1); err != nil || len(all) != 1 || all[0].State != stateActive || all[0].Decided != decidedRejected {
+			t.Errorf("known %v: %+v, %v", known, all, err)
+		}
+	}
+}
+
+// TestNoticesOfAnOldDatabase: one of an earlier version has no word of when notices
+// were heard of; they end at their dates.
+func TestNoticesOfAnOldDatabase(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.now = start.Add(time.Hour)
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), other(wire.OpNotice, 1, 1)))
+	w.turn()
+	if err := w.i.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := openFile(filepath.Join(w.folder(FolderIssuer), FileDatabase))
+	if err == nil {
+		_, err = db.Exec(`ALTER TABLE changes DROP COLUMN least`)
+	}
+	if err != nil || db.Close() != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	w.front.deliver(g.record(id('r', 3), other(wire.OpSuspend, 1, 3)))
+	w.turn()
+	if got := w.want(1, wire.GrantSuspended); got.Until != at(1+3*24*60) {
+		t.Errorf("it ends at %d", got.Until)
+	}
+}
