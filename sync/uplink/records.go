@@ -87,8 +87,8 @@ func (a *actor) recordsAcked(k wire.Ack2, answer bool) {
 	if made == 0 {
 		return
 	}
-	if k.Line == line {
-		a.o.Records.Safe(line, choose(a.format > 1, k.SafeRecords, k.Records))
+	if k.Line == line && a.format > 1 { // one of the first format says nothing of it, and a bad line looks like one
+		a.o.Records.Safe(line, k.SafeRecords)
 	}
 	behind := answer && a.o.Records.Behind(k.Line, k.Records)
 	if answer && k.Line == line && a.storedLine == line && k.Records < a.stored {
@@ -113,13 +113,6 @@ func (a *actor) recordsAcked(k wire.Ack2, answer bool) {
 		a.progress(changes)
 	}
 	a.recordsSoon()
-}
-
-func choose(yes bool, a, b uint64) uint64 {
-	if yes {
-		return a
-	}
-	return b
 }
 
 // linesDiffer says whether the registry can take no record that is still here,

@@ -18,6 +18,7 @@ type book struct {
 	ids          map[uint64]wire.ID // by number
 	renewed      int
 	heard        []string
+	safe         uint64       // highest that was said to be
 	renewing     func()       // called before; nil: nothing
 	told         func(uint64) // of what is stored
 }
@@ -40,7 +41,12 @@ func (b *book) Stored(line, number uint64) {
 	}
 }
 
-func (b *book) Safe(uint64, uint64)        {}
+func (b *book) Safe(_, number uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.safe = max(b.safe, number)
+}
+
 func (b *book) Behind(uint64, uint64) bool { return false }
 
 func (b *book) Renew(line, number uint64) error {
@@ -145,6 +151,26 @@ func TestRecordsArriveOnceInOrder(t *testing.T) {
 			t.Errorf("%d records in their line, %d new lines", len(w.reg.store.records[77]), b.renewed)
 		}
 	})
+}
+
+// TestStoredIsNotSafe: a registry that says nothing of what it can't lose, or one
+// that a bad line makes look like that, has promised nothing by what it has stored.
+func TestStoredIsNotSafe(t *testing.T) {
+	for _, format := range []uint64{1, 2} {
+		bubble(t, func(w *world) {
+			b := withDesk(w)
+			w.link.Cut()
+			w.reg.set(func(r *registry) { r.formats = format })
+			w.link.Restore()
+			b.change(1)
+			if !w.settle(2 * time.Minute) {
+				t.Fatalf("format %d: not in step: %+v", format, w.uplink.Status())
+			}
+			if len(b.Pending()) != 0 || b.safe != 0 {
+				t.Errorf("format %d: %d records wait, through %d they are said to be safe", format, len(b.Pending()), b.safe)
+			}
+		})
+	}
 }
 
 // TestRecordsAfterASetBack: the registry knows more of the line than the desk,
