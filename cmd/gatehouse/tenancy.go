@@ -330,7 +330,24 @@ func stateShown(t control.Tenancy) string {
 	if t.Doubtful {
 		state += "?"
 	}
+	switch t.Decided {
+	case "upheld":
+		state += " (upheld)"
+	case "rejected":
+		state += " (notice rejected)"
+	}
 	return state
+}
+
+// decision says what the registry's word on a notice means; empty: it has said none.
+func decision(t control.Tenancy) string {
+	switch {
+	case t.Decided == "upheld" && t.Notice != nil:
+		return "the registry has upheld the notice: it ends on " + t.Notice.Format("2006-01-02 15:04") + ", and nobody at the desk can set that aside"
+	case t.Decided == "rejected":
+		return "the registry has rejected the landlord's notice: the tenancy goes on"
+	}
+	return ""
 }
 
 // inDoubt says what it means and what to do.
@@ -361,6 +378,9 @@ func (c tenancyShowCmd) Run(s *session) error {
 			fmt.Fprintf(w, "notice (%s) to %s\n", t.Cause, t.Notice.Format("2006-01-02 15:04"))
 		} else if t.Ended != nil {
 			fmt.Fprintf(w, "ended %s (%s)\n", date(t.Ended, 0), dash(t.Cause))
+		}
+		if text := decision(t); text != "" {
+			fmt.Fprintln(w, text)
 		}
 		if t.Doubtful {
 			fmt.Fprintln(w, inDoubt)

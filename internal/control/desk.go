@@ -81,14 +81,15 @@ type Tenancy struct {
 	Label    string        `json:"label,omitempty"`
 	State    string        `json:"state"` // not_begun, active, notice, suspended, disputed or ended
 	Doors    []string      `json:"doors,omitempty"`
-	Since    *time.Time    `json:"since,omitempty"`  // of the check-in
-	From     *time.Time    `json:"from,omitempty"`   // first day of the term; none: it began at once
-	Until    *time.Time    `json:"until,omitempty"`  // of the term, exclusive
-	Zone     string        `json:"zone"`             // of the building: days begin at its midnight
-	Notice   *time.Time    `json:"notice,omitempty"` // when the landlord's notice ends it
-	Cause    string        `json:"cause,omitempty"`  // of the end or notice
-	Ended    *time.Time    `json:"ended,omitempty"`  // when it did
-	Told     string        `json:"told,omitempty"`   // "yes" or "not yet", once the notice has ended: whether the tenant was told of it at a door
+	Since    *time.Time    `json:"since,omitempty"`   // of the check-in
+	From     *time.Time    `json:"from,omitempty"`    // first day of the term; none: it began at once
+	Until    *time.Time    `json:"until,omitempty"`   // of the term, exclusive
+	Zone     string        `json:"zone"`              // of the building: days begin at its midnight
+	Notice   *time.Time    `json:"notice,omitempty"`  // when the landlord's notice ends it
+	Decided  string        `json:"decided,omitempty"` // by the registry on the newest notice: upheld or rejected
+	Cause    string        `json:"cause,omitempty"`   // of the end or notice
+	Ended    *time.Time    `json:"ended,omitempty"`   // when it did
+	Told     string        `json:"told,omitempty"`    // "yes" or "not yet", once the notice has ended: whether the tenant was told of it at a door
 	HasPIN   bool          `json:"has_pin"`
 	Cards    []TenancyCard `json:"cards"`
 	Doubtful bool          `json:"doubtful,omitempty"`  // only doubt about the time holds it open: by some clock it is over

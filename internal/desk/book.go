@@ -47,6 +47,8 @@ type tenancy struct {
 	Told     bool       `json:"was_told,omitempty"` // its tenant was told of the notice at a door
 	PIN      *pin       `json:"pin,omitempty"`
 	Cards    []card     `json:"cards,omitempty"`
+
+	decided decision // by the list in force
 }
 
 // bookFormat is that of the files written now.
@@ -182,7 +184,10 @@ func (b *book) apply(c wire.Change) {
 		}
 		t.PIN = nil // there is nothing more to prove
 	case wire.OpNotice:
-		if c.At > t.Noticed {
+		switch {
+		case c.At == t.Noticed:
+			t.Notice = c.Until // the registry has moved its end
+		case c.At > t.Noticed:
 			t.Notice, t.Noticed, t.Cause, t.Told = c.Until, c.At, c.Cause, false
 		}
 	case wire.OpDispute:
@@ -195,7 +200,7 @@ func (b *book) apply(c wire.Change) {
 // notice is when the landlord's notice ends the tenancy, disputed or not; 0: no
 // notice runs. What came last counts, in whatever order it was heard.
 func (t *tenancy) notice() uint32 {
-	if t.Noticed <= t.Withdrew {
+	if t.Noticed <= max(t.Withdrew, t.decided.rejected) {
 		return 0
 	}
 	return t.Notice
@@ -204,8 +209,11 @@ func (t *tenancy) notice() uint32 {
 // disputed reports whether the tenant objects to the notice that runs.
 func (t *tenancy) disputed() bool { return t.notice() != 0 && t.Objected > t.Noticed }
 
-// marked is the time of the newest of the three; the next one comes after it.
-func (t *tenancy) marked() uint32 { return max(t.Noticed, t.Objected, t.Withdrew) }
+// marked is the time of the newest of the three, and of what was decided on; the
+// next one comes after it.
+func (t *tenancy) marked() uint32 {
+	return max(t.Noticed, t.Objected, t.Withdrew, t.decided.upheld, t.decided.rejected)
+}
 
 // bind adds a card. One that is there is named again: by the tenant's word it is
 // confirmed, by the landlord's it will stop unless it is used.

@@ -123,7 +123,7 @@ func (d *Desk) onLandlordsWord(c wire.Change, given bool, days int) []string {
 	t := d.book.find(c.Tenancy)
 	k := t.holding(c.Credentials[0])
 	if given || k == nil || k.Stop == nil {
-		return []string{"this card opens, and proves nothing yet: the tenant confirms it with an older card or the PIN (gatehouse card confirm)"}
+		return []string{"this card opens, and proves nothing yet: the tenant confirms it with an older card or the PIN (gatehouse card confirm), or the registry does (registryd confirm-card)"}
 	}
 	k.Stop.Left = uint32(days) * daySeconds
 	_ = d.save() // logged there; at worst the landlord has to ask again
@@ -192,7 +192,7 @@ func (d *Desk) everyone(all map[wire.ID][]holding) []*tenancy {
 	out := slices.Clone(d.book.Tenancies)
 	for id := range all {
 		if d.book.find(id) == nil {
-			out = append(out, &tenancy{ID: hexID(id)})
+			out = append(out, d.blank(id))
 		}
 	}
 	return out
@@ -245,7 +245,7 @@ func (d *Desk) proveByCard(at *situation, s *session, action string) error {
 			whole := alone != nil && alone.Number == k.Number && !slices.ContainsFunc(k.credentials, func(id wire.CredentialID) bool { return !slices.Contains(ids, id) })
 			switch {
 			case k.State == stateActive || found:
-				if no = proven(k.Proves || whole || found, action, "an older card of the tenancy or its PIN confirms it: gatehouse card confirm",
+				if no = proven(k.Proves || whole || found, action, "an older card of the tenancy or its PIN confirms it: gatehouse card confirm; or the registry: registryd confirm-card",
 					"this card came on the landlord's word, or nobody here knows on whose: it opens, and proves nothing"); no == nil {
 					at.held = k.Number
 					return nil

@@ -64,12 +64,14 @@ type Desk struct {
 	soon     chan struct{}                                      // something was heard that asks for an answer
 	doors    doorPINs
 
-	mu       sync.Mutex // guards all below, and the file
-	book     book
-	session  *session
-	pauses   map[wire.ID]time.Time // no PIN is taken before
-	lastTold map[toldAt]time.Time
-	queued   map[wire.ID]bool // records whose entry this run has queued, durable or not
+	mu        sync.Mutex // guards all below, and the file
+	book      book
+	session   *session
+	pauses    map[wire.ID]time.Time // no PIN is taken before
+	lastTold  map[toldAt]time.Time
+	decided   map[wire.ID]decision // by tenancy; of those that are not in it undecided
+	undecided decision
+	queued    map[wire.ID]bool // records whose entry this run has queued, durable or not
 }
 
 // New reads the folder. A damaged file is set aside and counts as empty: what

@@ -106,7 +106,7 @@ func (s situation) checkOut() ([]wire.Change, error) {
 	switch {
 	case s.t.disputed() && s.upheld == 0:
 		return nil, refuse("it counts only if the registry upholds it; gatehouse tenancy withdraw takes it back, and then another can be given", "the tenant disputes the notice")
-	case s.t.notice() != 0:
+	case s.onNotice():
 		return nil, refuse("with the tenant's card or PIN it ends at once", "a notice runs already")
 	case !s.trusted:
 		return nil, refuse("set the clock, then gatehouse clock confirm; or use the tenant's card or PIN", "a notice needs a date, and the gateway's clock can't be trusted")
@@ -118,11 +118,14 @@ func (s situation) checkOut() ([]wire.Change, error) {
 	return s.each(wire.Change{Op: wire.OpNotice, Cause: s.cause, Until: until}), nil
 }
 
+// onNotice reports whether a notice runs, disputed or not, whoever has heard of it.
+func (s situation) onNotice() bool { return s.t.notice() != 0 || s.upheld != 0 || s.noticed != 0 }
+
 func (s situation) dispute() ([]wire.Change, error) {
 	switch {
 	case s.proof == wire.ProofLandlord:
 		return nil, refuse("hold up a card of the tenancy, or type its PIN", "only the tenant can dispute a notice")
-	case s.t.notice() == 0:
+	case !s.onNotice():
 		return nil, refuse("", "no notice runs against this tenancy")
 	case s.upheld != 0:
 		return nil, refuse(decided, "the registry has upheld the notice")
@@ -134,7 +137,7 @@ func (s situation) dispute() ([]wire.Change, error) {
 
 func (s situation) withdraw() ([]wire.Change, error) {
 	switch {
-	case s.t.notice() == 0:
+	case !s.onNotice():
 		return nil, refuse("", "no notice runs against this tenancy")
 	case s.upheld != 0:
 		return nil, refuse(decided, "the registry has upheld the notice")

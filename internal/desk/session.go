@@ -184,7 +184,7 @@ func (d *Desk) tenancy(id wire.ID) *tenancy {
 	if t := d.book.find(id); t != nil {
 		return t
 	}
-	return &tenancy{ID: hexID(id)}
+	return d.blank(id)
 }
 
 // free refuses a card that opens for somebody, or would if it were not

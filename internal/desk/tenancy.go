@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"gatehouse/internal/access"
@@ -16,6 +17,12 @@ const (
 	stateDisputed  = "disputed"  // the tenant objects to the notice, which does not count unless the registry upholds it
 	stateEnded     = "ended"
 	stateNotBegun  = "not_begun" // for people alone: its first day is still to come
+)
+
+// What the registry can have decided on a notice.
+const (
+	decidedUpheld   = "upheld"
+	decidedRejected = "rejected"
 )
 
 // Card is a card of a tenancy as people see it.
@@ -55,6 +62,7 @@ type Tenancy struct {
 	From     uint32 // of the term; 0: it counted from the start
 	Until    uint32 // of the term
 	Notice   uint32 // when the notice ends it
+	Decided  string // by the registry on the newest notice: upheld or rejected; empty: nothing
 	Cause    string // of the end or notice
 	Ended    uint32
 	Told     Told // of the notice at a door
@@ -158,6 +166,7 @@ type standing struct {
 	from    uint32 // first of what it holds; 0: it began at once, or holds nothing
 	end     uint32 // by term or notice; 0: none
 	upheld  uint32 // end that the registry has set for a disputed notice; 0: it has not decided so
+	noticed uint32 // end by a notice that only the list shows; 0: there is none
 	revoked bool   // all that it held is
 	unnamed bool   // the list in force has nothing of it (any more)
 }
@@ -184,13 +193,27 @@ func (t *tenancy) stand(held []holding) standing {
 	if first {
 		s.end = t.end()
 	}
-	// An objection sets the end by the notice aside. Where the list has an end
-	// before that of the term all the same, the registry has decided on it. A
-	// gateway that has not heard of the check-in knows no term and can't tell.
-	if t.disputed() && t.Since != 0 && s.end != 0 && (t.Until == 0 || s.end < t.Until) {
-		s.upheld = s.end
-	}
+	t.onNotice(&s)
 	return s
+}
+
+// onNotice reads from the list what the book does not say of a notice. An objection
+// sets the end by the notice aside; where the list of a registry of an earlier
+// version, which says nothing of notices, has an end before that of the term all the
+// same, the registry has decided on it, or this desk has missed a notice. A gateway
+// that has not heard of the check-in knows no term and can't tell.
+func (t *tenancy) onNotice(s *standing) {
+	sooner := t.Since != 0 && (t.Until == 0 || s.end < t.Until)
+	switch {
+	case s.end == 0:
+	case t.decided.upheld != 0 && t.Noticed <= t.decided.upheld:
+		s.upheld = s.end
+	case t.decided.said || !sooner:
+	case t.disputed():
+		s.upheld = s.end
+	case t.notice() == 0:
+		s.noticed = s.end
+	}
 }
 
 // standing is that of a tenancy by what it holds. What no list names any more
@@ -221,7 +244,7 @@ func (t *tenancy) state(s standing, surely uint32) string {
 		return stateEnded
 	case t.disputed() && s.upheld == 0:
 		return stateDisputed
-	case t.notice() != 0:
+	case t.notice() != 0, s.upheld != 0, s.noticed != 0:
 		return stateNotice
 	case count(s.cards, stateActive) == 0:
 		return stateSuspended
@@ -253,15 +276,21 @@ func (t *tenancy) show(s standing, surely uint32, unstored int) Tenancy {
 	v := Tenancy{ID: wire.ID(t.ID), Flat: t.Flat, Label: t.Label, State: t.state(s, surely), Doors: t.Doors, Since: t.Since, From: s.from,
 		Until: t.Until, Notice: t.notice(), Ended: t.Ended, HasPIN: t.PIN != nil, Cards: s.cards, Unstored: unstored}
 	v.end = s.end
-	switch {
+	switch end := max(s.upheld, s.noticed); {
+	case end != 0:
+		v.Notice = end
 	case v.Notice == 0:
 		v.Until = s.end
-	case s.upheld != 0:
-		v.Notice = s.upheld
 	}
 	switch {
-	case t.EndCause != 0:
-		v.Cause = t.EndCause.String()
+	case s.upheld != 0:
+		v.Decided = decidedUpheld
+	case t.decided.rejected != 0 && t.notice() == 0:
+		v.Decided = decidedRejected
+	}
+	switch cause := cmp.Or(t.EndCause, t.decided.cause); {
+	case cause != 0:
+		v.Cause = cause.String()
 	case t.notice() != 0:
 		v.Cause = t.Cause.String()
 	}

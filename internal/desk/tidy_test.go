@@ -18,6 +18,8 @@ type registry struct {
 	hash   wire.Hash
 	grants []wire.Grant
 	seen   []wire.Seen
+	second bool        // lists are of format 2, with words
+	words  []wire.Word // in order
 }
 
 // take puts all pending check-ins of the office into the next list.
@@ -45,9 +47,16 @@ func (r *registry) issue() {
 	slices.SortFunc(r.grants, func(a, b wire.Grant) int { return a.Compare(&b) })
 	l, m, err := d.Sign(r.grants, time.Unix(r.o.clock.Now, 0), r.o.town.issuer, 0)
 	must(r.o.t, err)
-	must(r.o.t, r.o.keyring.Apply(keyring.Update{Manifest: l.Manifest, Buckets: l.Buckets}))
+	if r.second {
+		m.Format, m.Words = wire.LogFormat, r.words
+	}
 	b, err := m.Encode()
 	must(r.o.t, err)
+	if r.second {
+		l.Manifest, err = wire.Sign(wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: "lane-7"}, b, r.o.town.issuer)
+		must(r.o.t, err)
+	}
+	must(r.o.t, r.o.keyring.Apply(keyring.Update{Manifest: l.Manifest, Buckets: l.Buckets}))
 	r.base, r.hash = m, sha256.Sum256(b)
 }
 

@@ -106,7 +106,8 @@ func (d *Desk) enterTold(s sighting, of wire.Reason) {
 // publish tells the doors who has a PIN and who is on notice: also who has
 // objected to one that the registry has upheld, as the list in force shows.
 func (d *Desk) publish() {
-	all, pins := map[wire.ID]bool{}, map[wire.ID]*pin{}
+	d.takeDecisions()
+	pins := map[wire.ID]*pin{}
 	for _, t := range d.book.Tenancies {
 		if t.PIN != nil {
 			pins[wire.ID(t.ID)] = &pin{Salt: t.PIN.Salt, Hash: t.PIN.Hash, Rounds: t.PIN.Rounds}
@@ -114,20 +115,32 @@ func (d *Desk) publish() {
 	}
 	d.pins.Store(&pins)
 	d.publishStops()
-	var held map[wire.ID][]holding // only read where somebody objects
-	for _, t := range d.book.Tenancies {
-		if t.notice() == 0 || t.Ended != 0 || t.Gone != 0 {
-			continue
-		}
-		id := wire.ID(t.ID)
-		if t.disputed() && held == nil {
-			held = holdings(d.p.Keyring.Grants())
-		}
-		if !t.disputed() || t.stand(held[id]).upheld != 0 {
+	all := d.onNotice()
+	d.notices.Store(&all)
+}
+
+// onNotice are the tenancies whose tenants have to be told of a notice.
+func (d *Desk) onNotice() map[wire.ID]bool {
+	all := map[wire.ID]bool{}
+	for id, c := range d.decided {
+		if c.upheld != 0 && d.book.find(id) == nil {
 			all[id] = true
 		}
 	}
-	d.notices.Store(&all)
+	var held map[wire.ID][]holding // only read where the list may say more than the book
+	for _, t := range d.book.Tenancies {
+		id, plain := wire.ID(t.ID), t.notice() != 0 && !t.disputed()
+		if t.Ended != 0 || t.Gone != 0 {
+			continue
+		}
+		if ask := t.disputed() || t.decided.upheld != 0 || !t.decided.said && t.Since != 0; !plain && ask && held == nil {
+			held = holdings(d.p.Keyring.Grants())
+		}
+		if st := t.stand(held[id]); plain || held != nil && max(st.upheld, st.noticed) != 0 {
+			all[id] = true
+		}
+	}
+	return all
 }
 
 // Tenancies returns all that this gateway knows: those of its desk and its
@@ -185,6 +198,7 @@ const forgetAfter = 30 * daySeconds
 func (d *Desk) tidy() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.hearWords()
 	d.publish() // a list may have decided on a notice
 	clock, status := d.p.Clock(), d.p.Keyring.Status()
 	if len(d.book.Tenancies) == 0 || !clock.Trusted || status.Version == 0 || status.Lost {

@@ -231,7 +231,7 @@ func tenancyOf(t desk.Tenancy, zone *time.Location) control.Tenancy {
 		return v
 	}
 	out := control.Tenancy{ID: t.ID.String(), Flat: t.Flat, Label: t.Label, State: t.State, Doors: t.Doors, Since: at(t.Since), From: at(t.From), Until: at(t.Until), Zone: zone.String(),
-		Notice: at(t.Notice), Cause: t.Cause, Ended: at(t.Ended), Told: toldWords[t.Told], HasPIN: t.HasPIN, Cards: []control.TenancyCard{}, Doubtful: t.Doubtful, Unstored: t.Unstored}
+		Notice: at(t.Notice), Decided: t.Decided, Cause: t.Cause, Ended: at(t.Ended), Told: toldWords[t.Told], HasPIN: t.HasPIN, Cards: []control.TenancyCard{}, Doubtful: t.Doubtful, Unstored: t.Unstored}
 	for _, c := range t.Cards {
 		out.Cards = append(out.Cards, control.TenancyCard{Number: c.Number, State: c.State, Since: at(c.Since), Forms: c.Forms, Proves: c.Proves, Ending: c.Ending})
 	}

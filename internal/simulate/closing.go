@@ -142,7 +142,7 @@ func (w *world) agree() {
 		}
 		at := map[string]string{}
 		for _, t := range desk {
-			at[t.ID] = t.State
+			at[t.ID] = stands(t.State, t.Decided)
 		}
 		for _, t := range w.model.tenancies {
 			w.agreeOn(b, t, at, central)
@@ -150,15 +150,24 @@ func (w *world) agree() {
 	}
 }
 
+// stands is how a tenancy stands in words: whoever is not over also hears what was
+// decided on a notice.
+func stands(state, decided string) string {
+	if decided == "" || state == "ended" {
+		return state
+	}
+	return state + ", the notice " + decided
+}
+
 func (w *world) agreeOn(b *box, t *tenancy, desk map[string]string, central map[string]operator.Tenancy) {
 	here, known := desk[t.id]
 	there, listed := central[t.id]
 	switch {
 	case w.model.minds[b.name].damaged:
-	case !listed && known && here != "ended":
+	case !listed && known && !strings.HasPrefix(here, "ended"):
 		w.breach("W6", "the desk of %s says that %s is %s, and the registry does not know them", b.name, t.name(), here)
-	case known && listed && here != there.State:
-		w.breach("W6", "the desk of %s says that %s is %s, the registry %s", b.name, t.name(), here, there.State)
+	case known && listed && here != stands(there.State, there.Decided):
+		w.breach("W6", "the desk of %s says that %s is %s, the registry %s", b.name, t.name(), here, stands(there.State, there.Decided))
 	}
 	for _, c := range t.cards {
 		if len(w.model.holders(c.number)) == 1 {

@@ -1,0 +1,241 @@
+package desk
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"gatehouse/sync/wire"
+)
+
+// twoDesks is a house in which the first desk gives a notice and the second misses
+// every record but, if heard, the check-in; and a registry that makes the second's lists.
+func twoDesks(t *testing.T, heard bool, term uint32) (a, b *office, r *registry, notice wire.Word) {
+	t.Helper()
+	w := newTown(t)
+	a, b = newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
+	_, err := a.arrive(em(1), func(v *Arrival) { v.Until = term })
+	must(t, err)
+	if heard {
+		b.hears(a)
+	}
+	from := &registry{o: a}
+	from.take()
+	_, err = a.landlord(checkOut, 0)
+	must(t, err)
+	l := a.keyring.Locals()
+	c := l[len(l)-1].Change
+	for i := range from.grants {
+		from.grants[i].Until = c.Until + 60 // the registry heard of it a minute later
+	}
+	from.seen[0].Number = 2
+	r = &registry{o: b, grants: from.grants, seen: from.seen}
+	return a, b, r, wire.Word{Grant: c.Grant, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: c.At, Tenancy: c.Tenancy, Until: c.Until + 60, Cause: c.Cause}
+}
+
+// TestMissedNotice: a desk that has missed a notice's record hears of it from the
+// list: it shows it, tells the tenant at its doors, and takes an objection; and it
+// hears likewise that somebody objected, or that the notice was taken back, elsewhere.
+func TestMissedNotice(t *testing.T) {
+	for name, heard := range map[string]bool{"the check-in was heard": true, "nothing was": false} {
+		t.Run(name, func(t *testing.T) {
+			term := uint32(noon + 90*daySeconds)
+			_, b, r, notice := twoDesks(t, heard, term)
+			id := notice.Tenancy
+			see := func(state string, told bool, words ...wire.Word) Tenancy {
+				t.Helper()
+				r.second, r.words = true, words
+				r.issue()
+				b.upkeep(t.Context())
+				for range 2 {
+					v, err := b.Find(id.String())
+					if err != nil || v.State != state || b.OnNotice(id) != told {
+						t.Errorf("%+v, told at the doors: %v, %v; want %s, %v", v, b.OnNotice(id), err, state, told)
+					}
+					b.restart()
+					b.upkeep(t.Context())
+				}
+				v, _ := b.Find(id.String())
+				return v
+			}
+			if v := see(stateNotice, true, notice); v.Notice != notice.Until || v.Cause != "agreed" {
+				t.Errorf("%+v", v)
+			}
+			if !b.swipes("front", em(1)) {
+				t.Error("not told at the door")
+			}
+			objection := notice
+			objection.Op, objection.Proof, objection.At, objection.Until, objection.Cause = wire.OpDispute, wire.ProofPIN, notice.At+1, 0, 0
+			for i := range r.grants {
+				r.grants[i].Until = term
+			}
+			see(stateDisputed, false, notice, objection)
+			back := objection
+			back.Op, back.Proof, back.At = wire.OpWithdraw, wire.ProofLandlord, notice.At+2
+			see(stateActive, false, back)
+			again := notice
+			again.At, again.Until = notice.At+3, notice.Until+60
+			for i := range r.grants {
+				r.grants[i].Until = again.Until
+			}
+			see(stateNotice, true, again)
+			done, err := b.ask(Request{Action: dispute, Tenancy: id.String(), Proof: "card"}, cards(em(1)), nil)
+			must(t, err)
+			if done.Tenancy.State != stateDisputed || done.Tenancy.Unstored != 1 {
+				t.Errorf("%+v", done.Tenancy)
+			}
+			b.clock.Now = int64(again.Until) + 1
+			b.clock.Sure = b.clock.Now
+			b.wants("front", em(1), wire.ReasonGranted)
+			_, err = b.ask(Request{Action: withdraw, Tenancy: id.String(), Proof: "landlord"}, nil, nil)
+			must(t, err)
+		})
+	}
+}
+
+// TestNoticeMovedByTheRegistry: the desk at which a notice was given shows the end
+// that the registry has set for it.
+func TestNoticeMovedByTheRegistry(t *testing.T) {
+	a, _, r, notice := twoDesks(t, true, 0)
+	r.o, r.second, r.words = a, true, []wire.Word{notice}
+	r.issue()
+	a.upkeep(t.Context())
+	if v, _ := a.Find("3B"); v.State != stateNotice || v.Notice != notice.Until || !a.OnNotice(notice.Tenancy) {
+		t.Errorf("%+v, told at the doors: %v", v, a.OnNotice(notice.Tenancy))
+	}
+}
+
+// TestMissedNoticeOfBefore: the list of a registry of an earlier version says nothing
+// of notices. An end before that of the term is one all the same.
+func TestMissedNoticeOfBefore(t *testing.T) {
+	_, b, r, notice := twoDesks(t, true, 0)
+	r.issue()
+	b.upkeep(t.Context())
+	for range 2 {
+		if v, _ := b.Find("3B"); v.State != stateNotice || v.Notice != notice.Until || !b.OnNotice(notice.Tenancy) {
+			t.Errorf("%+v, told at the doors: %v", v, b.OnNotice(notice.Tenancy))
+		}
+		b.restart()
+	}
+	_, err := b.landlord(checkOut, 0)
+	refused(t, err, "a notice runs already")
+	done, err := b.ask(Request{Action: dispute, Proof: "card"}, cards(em(1)), nil)
+	must(t, err)
+	b.clock.Now = int64(notice.Until) + 1
+	b.clock.Sure = b.clock.Now
+	b.wants("front", em(1), wire.ReasonGranted)
+	if v, _ := b.Find(done.Tenancy.ID.String()); v.State == stateEnded {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestDecided: what the registry has decided on a disputed notice shows at each desk,
+// also at one that has heard of nothing. A rejected one is over, and there can be
+// another; a registry that was put back to before its decision has not decided.
+func TestDecided(t *testing.T) {
+	for name, heard := range map[string]bool{"the check-in was heard": true, "nothing was": false} {
+		t.Run(name, func(t *testing.T) {
+			a, b, r, notice := twoDesks(t, heard, 0)
+			id := notice.Tenancy
+			_, err := a.ask(Request{Action: dispute, Proof: "card"}, cards(em(1)), nil)
+			must(t, err)
+			ra := &registry{o: a, grants: r.grants, second: true, seen: r.seen}
+			r.second, ra.seen[0].Number = true, 3
+			issue := func(until uint32, words ...wire.Word) {
+				t.Helper()
+				for _, reg := range []*registry{r, ra} {
+					reg.words = words
+					for i := range reg.grants {
+						reg.grants[i].Until = until
+					}
+					reg.issue()
+					reg.o.upkeep(t.Context())
+				}
+			}
+			see := func(state, decided string, end uint32) {
+				t.Helper()
+				for range 2 {
+					for _, o := range []*office{a, b} {
+						v, err := o.Find(id.String())
+						if err != nil || v.State != state || v.Decided != decided || end != 0 && v.Notice != end || o.OnNotice(id) != (state == stateNotice) {
+							t.Errorf("%s: %+v, told at the doors: %v, %v", o.gateway, v, o.OnNotice(id), err)
+						}
+						o.restart()
+						o.upkeep(t.Context())
+					}
+				}
+			}
+			objection := notice
+			objection.Op, objection.Proof, objection.At, objection.Until, objection.Cause = wire.OpDispute, wire.ProofCard, notice.At+1, 0, 0
+			issue(0, notice, objection)
+			see(stateDisputed, "", 0)
+			end := uint32(noon + 30*daySeconds)
+			upheld := notice
+			upheld.Proof, upheld.At, upheld.Until, upheld.Cause = wire.ProofRegistry, objection.At, end, wire.CauseOrder
+			issue(end, upheld)
+			see(stateNotice, decidedUpheld, end)
+			for _, o := range []*office{a, b} {
+				_, err := o.ask(Request{Action: dispute, Tenancy: id.String(), Proof: "card"}, cards(em(1)), nil)
+				refused(t, err, "only the registry can change it")
+				_, err = o.ask(Request{Action: withdraw, Tenancy: id.String(), Proof: "landlord"}, nil, nil)
+				refused(t, err, "only the registry can change it")
+			}
+			issue(0, notice, objection) // it was put back
+			see(stateDisputed, "", 0)
+			rejected := objection
+			rejected.Op, rejected.Proof = wire.OpWithdraw, wire.ProofRegistry
+			issue(0, rejected)
+			see(stateActive, decidedRejected, 0)
+			_, err = b.ask(Request{Action: dispute, Tenancy: id.String(), Proof: "card"}, cards(em(1)), nil)
+			refused(t, err, "no notice runs")
+			done, err := a.landlord(checkOut, 0)
+			must(t, err)
+			if v := done.Tenancy; v.State != stateNotice || v.Decided != "" {
+				t.Errorf("%+v", v)
+			}
+		})
+	}
+}
+
+// TestConfirmedByTheRegistry: a card that came on the landlord's word proves once the
+// registry says so in a list; at each desk, and for good.
+func TestConfirmedByTheRegistry(t *testing.T) {
+	w := newTown(t)
+	a, b := newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
+	_, err := a.arrive(em(1))
+	must(t, err)
+	_, err = a.landlord(addCard, 0, em(2))
+	must(t, err)
+	b.hears(a)
+	bind := a.keyring.Locals()[1].Change
+	slices.SortFunc(bind.Credentials, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
+	r := &registry{o: a, second: true}
+	r.take()
+	r.seen[0].Number = 2
+	for i := range r.grants { // the bind has no kind of its own
+		r.grants[i].Kind = wire.GrantResident
+	}
+	rb := &registry{o: b, grants: r.grants, seen: r.seen, second: true}
+	for _, reg := range []*registry{r, rb} {
+		for range 2 {
+			reg.issue()
+			reg.o.upkeep(t.Context())
+			_, err = reg.o.ask(Request{Action: setPIN, Proof: "card", NewPIN: "2580"}, cards(em(2)), nil)
+			refused(t, err, "proves nothing")
+		}
+		reg.words = []wire.Word{{Grant: bind.Grant, Op: wire.OpBind, Proof: wire.ProofRegistry, At: bind.At + 1, Tenancy: bind.Tenancy, Cards: bind.Credentials}}
+		reg.issue()
+		reg.o.upkeep(t.Context())
+		reg.o.restart()
+		if v, _ := reg.o.Find(bind.Tenancy.String()); len(v.Cards) != 2 || !v.Cards[1].Proves {
+			t.Errorf("%s: %+v", reg.o.gateway, v.Cards)
+		}
+		_, err = reg.o.ask(Request{Action: setPIN, Proof: "card", NewPIN: "2580"}, cards(em(2)), nil)
+		must(t, err)
+		reg.words = nil // a registry of yesterday
+		reg.issue()
+		reg.o.upkeep(t.Context())
+		_, err = reg.o.ask(Request{Action: setPIN, Proof: "card", NewPIN: "3690"}, cards(em(2)), nil)
+		must(t, err)
+	}
+}
