@@ -49,7 +49,7 @@ func (offersShowCmd) Run(s *session) error {
 		for _, o := range all {
 			what := "grants that are over there, and active here"
 			if o.Key != "" {
-				what = fmt.Sprintf("list %d by key %s (epoch %d), which no trust document names now: its signature is not checked", o.Version, o.Key, o.Epoch)
+				what = fmt.Sprintf("list %d, signed by %s", o.Version, signerText(o))
 			}
 			fmt.Fprintf(w, "%s  %s/%s  %s; taken, it ends a grant of %s (%s)\n", o.ID, o.Building, o.Gateway, what,
 				tenanciesText(o.Grants), choose(len(o.Flats) == 0, "flats unknown", "flats "+strings.Join(o.Flats, ", ")))
@@ -59,6 +59,17 @@ func (offersShowCmd) Run(s *session) error {
 			fmt.Fprintln(w, "none")
 		}
 	})
+}
+
+// signerText says who has signed a list that no issuer trusted now has signed.
+func signerText(o operator.Offer) string {
+	switch {
+	case o.False:
+		return fmt.Sprintf("the retired key of epoch %d, whose word the root has taken back: a thief had it", o.Epoch)
+	case o.Retired:
+		return fmt.Sprintf("the retired key of epoch %d", o.Epoch)
+	}
+	return fmt.Sprintf("nobody we know (it names key %s of epoch %d)", o.Key, o.Epoch)
 }
 
 func tenanciesText(n int) string {

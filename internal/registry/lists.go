@@ -141,6 +141,20 @@ func (f *Front) getHeads(w http.ResponseWriter, r *http.Request) {
 	answer(w, all)
 }
 
+// getTrusts answers with all trust documents, the oldest first.
+func (f *Front) getTrusts(w http.ResponseWriter, r *http.Request) {
+	all := [][]byte{}
+	err := f.store.Trusts(r.Context(), func(envelope []byte) error {
+		all = append(all, envelope)
+		return nil
+	})
+	if err != nil {
+		complain(w, err)
+		return
+	}
+	answer(w, all)
+}
+
 // getStored answers with all that the front has of a building's documents.
 func (f *Front) getStored(w http.ResponseWriter, r *http.Request) {
 	out := api.Stored{Building: r.URL.Query().Get("building")}

@@ -104,6 +104,7 @@ func (f *Front) handler() http.Handler {
 	mux.HandleFunc("POST /v1/backups", post(f.kept))
 	mux.HandleFunc("GET /v1/backup", f.getBackup)
 	mux.HandleFunc("POST /v1/remarks/done", post(f.putAway))
+	mux.HandleFunc("GET /v1/trusts", f.getTrusts)
 	mux.HandleFunc("GET /v1/person", f.getPerson)
 	mux.HandleFunc("GET /v1/gateways", f.getGateways)
 	mux.HandleFunc("GET /v1/clock", func(w http.ResponseWriter, _ *http.Request) { answer(w, f.clock.Report()) })

@@ -74,6 +74,11 @@ func (c *Client) PutTrust(ctx context.Context, envelope []byte) (p Pushed, err e
 	return p, c.socket.Call(ctx, http.MethodPost, "/v1/trust", Document{Envelope: envelope}, &p)
 }
 
+// Trusts fetches all trust documents that the front was ever handed.
+func (c *Client) Trusts(ctx context.Context) (envelopes [][]byte, err error) {
+	return envelopes, c.socket.Call(ctx, http.MethodGet, "/v1/trusts", nil, &envelopes)
+}
+
 // PutUndo hands in what two issuers have signed to take a time back at a gateway.
 func (c *Client) PutUndo(ctx context.Context, u Undo) (p Pushed, err error) {
 	return p, c.socket.Call(ctx, http.MethodPost, "/v1/undos", u, &p)

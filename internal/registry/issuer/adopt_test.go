@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"crypto/ed25519"
 	"io"
 	"maps"
 	"os"
@@ -382,6 +383,58 @@ func TestOffers(t *testing.T) {
 		}
 		if offers, err := w.i.listOffers(); err != nil || len(offers) != 0 {
 			t.Fatal(offers, err)
+		}
+	}
+}
+
+// TestWhoseOffer: an offered list says whether a key of an earlier trust document has
+// signed it, which this database or the front still has, or nobody that anybody knows.
+func TestWhoseOffer(t *testing.T) {
+	_, stranger, _ := ed25519.GenerateKey(nil)
+	for name, c := range map[string]struct {
+		front, here, taken, stranger bool
+		retired                      bool
+	}{
+		"known here":        {here: true, retired: true},
+		"known at front":    {front: true, retired: true},
+		"known nowhere":     {},
+		"taken back":        {here: true, taken: true, retired: true},
+		"another key":       {here: true, stranger: true},
+		"in another's name": {front: true, stranger: true},
+	} {
+		w, g, _ := worstDay(t)
+		m, _ := w.listed()
+		key, epoch := w.i.keys.issuer, w.i.keys.epoch
+		if c.stranger {
+			key = stranger
+		}
+		l, next, err := keyring.NewDraft(building1, m, w.i.buildings[building1].list.hash).Sign(nil, w.now, key, epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := slices.Clone(w.i.keys.trustEnvelope)
+		w.i.keys.issuers = nil // the root has replaced all of them
+		if c.taken {
+			w.i.keys.trust.False = []wire.RoleEpoch{{Role: wire.RoleIssuer, Epoch: epoch}}
+		}
+		if !c.here {
+			if _, err := w.i.db.Exec(`DELETE FROM trusts`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c.front {
+			w.front.trusts = [][]byte{{1}, old}
+			if err := w.i.meet(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		buckets := map[wire.Hash][]byte{next.Buckets[0]: l.Buckets[0]}
+		if err := w.i.judge(t.Context(), g.holding(api.List{Manifest: l.Manifest}, buckets, nil)); err != nil {
+			t.Fatal(err)
+		}
+		all, err := w.i.listOffers()
+		if err != nil || len(all) != 1 || all[0].Retired != c.retired || all[0].False != c.taken || all[0].Epoch != epoch {
+			t.Errorf("%s: %+v, %v", name, all, err)
 		}
 	}
 }

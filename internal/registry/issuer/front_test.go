@@ -33,6 +33,7 @@ type fakeFront struct {
 	down       bool
 	log        []api.Logged // of the only building that has a list
 	taken      []string
+	trusts     [][]byte
 	wake       chan struct{}
 }
 
@@ -181,6 +182,12 @@ func (f *fakeFront) Stored(_ context.Context, building string) (s api.Stored, er
 		s.List.Buckets = append(s.List.Buckets, b)
 	}
 	return s, nil
+}
+
+func (f *fakeFront) Trusts(context.Context) ([][]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.trusts), nil
 }
 
 func (f *fakeFront) Taken(_ context.Context, h api.Holding) error {

@@ -39,6 +39,7 @@ type Front interface {
 	PutList(ctx context.Context, l api.List) (api.Pushed, error)
 	PutHouse(ctx context.Context, d api.Document) (api.Pushed, error)
 	PutTrust(ctx context.Context, envelope []byte) (api.Pushed, error)
+	Trusts(ctx context.Context) ([][]byte, error)
 	Heads(ctx context.Context, building string) ([]api.Head, error)
 	Stored(ctx context.Context, building string) (api.Stored, error)
 	Taken(ctx context.Context, h api.Holding) error

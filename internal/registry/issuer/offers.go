@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -149,6 +150,7 @@ func (i *Issuer) offers() ([]operator.Offer, error) {
 		if o.Grants, o.Flats = len(ends), b.flatsOf(ends); len(k.manifest) > 0 {
 			_, p, _ := wire.Open(k.manifest, wire.Expect{}, nil) // only to show whose it is
 			o.Key, o.Epoch = hex.EncodeToString(p.KeyID[:]), p.Epoch
+			o.Retired, o.False = i.retired(k)
 			if f, _, err := openForeign(k.building, k.gateway, k.manifest, k.second, shortened(k.rest), nil); err == nil {
 				o.Version = f.manifest.Version
 			}
@@ -249,4 +251,35 @@ func (c *change) endAll(b *building, ids []wire.ID, take bool) error {
 		}
 	}
 	return nil
+}
+
+// keepTrust keeps a trust document, so that the keys of before are known. One that
+// the root did not sign is none. The caller holds mu, or nobody else has the issuer yet.
+func (i *Issuer) keepTrust(envelope []byte) error {
+	t, err := keyring.OpenTrust(envelope, i.keys.root, i.keys.place.Registry)
+	if err != nil {
+		return nil
+	}
+	_, err = i.db.Exec(`INSERT INTO trusts (version, envelope) VALUES (?,?) ON CONFLICT DO NOTHING`, int64(t.Version), envelope)
+	return err
+}
+
+// retired reports whether an issuer that an earlier trust document named has signed the
+// list of an offer, and whether the root has taken back what it said.
+func (i *Issuer) retired(k kept) (known, taken bool) {
+	var keys []wire.Key
+	err := each(i.db, func(rows *sql.Rows) error {
+		var envelope []byte
+		err := rows.Scan(&envelope)
+		if t, bad := keyring.OpenTrust(envelope, i.keys.root, i.keys.place.Registry); bad == nil {
+			keys = append(keys, t.Keyset(wire.RoleIssuer)...)
+		}
+		return err
+	}, `SELECT envelope FROM trusts`)
+	if err != nil {
+		i.opts.Log.Error().Err(err).Msg("trust documents of before can't be read")
+		return false, false
+	}
+	_, p, err := wire.Open(k.manifest, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: k.building}, keys)
+	return err == nil, err == nil && i.keys.trust.IsFalse(wire.RoleIssuer, p.Epoch)
 }

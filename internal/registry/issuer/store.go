@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS removals (building TEXT, tenancy BLOB, at INTEGER NOT
 CREATE TABLE IF NOT EXISTS audit (
 	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, building TEXT NOT NULL,
 	subject TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS trusts (version INTEGER PRIMARY KEY, envelope BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS remarks (building TEXT, text TEXT, at INTEGER NOT NULL, PRIMARY KEY (building, text));
 CREATE INDEX IF NOT EXISTS problems_gateway ON problems (building, gateway);
 CREATE INDEX IF NOT EXISTS changes_building ON changes (building);
@@ -134,6 +135,11 @@ func (i *Issuer) loadState() error {
 	err := i.db.QueryRow(`SELECT value FROM state WHERE key = 'after'`).Scan(&i.after)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
+	}
+	for _, envelope := range [][]byte{i.keys.trustPlain, i.keys.trustEnvelope} {
+		if err := i.keepTrust(envelope); err != nil {
+			return err
+		}
 	}
 	err = i.db.QueryRow(`SELECT value FROM state WHERE key = 'signer'`).Scan(&i.signer)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {

@@ -123,8 +123,17 @@ func (i *Issuer) meet(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	before, err := i.opts.Front.Trusts(ctx)
+	if err != nil {
+		return err
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	for _, envelope := range before {
+		if err := i.keepTrust(envelope); err != nil {
+			return err
+		}
+	}
 	if s.LastWork < i.after {
 		said := i.remark("", fmt.Sprintf("%s: it knows %d tenancy records, and %d were taken in from it: it was put back to an earlier day, or is new. It gets all lists again, "+
 			"and gateways bring what they still keep; docs/restore.md says what is lost", api.FileDatabase, s.LastWork, i.after))

@@ -228,6 +228,8 @@ type Offer struct {
 	Time     time.Time `json:"time"`
 	Key      string    `json:"key,omitempty"` // that signed the list; none: it is no list
 	Epoch    uint64    `json:"epoch,omitempty"`
+	Retired  bool      `json:"retired,omitempty"` // it is of an issuer that an earlier trust document named, and its signature is good
+	False    bool      `json:"false,omitempty"`   // and the root has taken back what that issuer said
 	Version  uint64    `json:"version,omitempty"`
 	Grants   int       `json:"tenancies"` // that lose a grant if it is taken
 	Flats    []string  `json:"flats"`     // of these
