@@ -45,7 +45,8 @@ func (offersShowCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.print(all, func(w io.Writer) {
+	gateways, frontErr := s.front.Gateways(s.ctx, "") // without it the rest is worth showing
+	err = s.print(all, func(w io.Writer) {
 		for _, o := range all {
 			what := "grants that are over there, and active here"
 			if o.Key != "" {
@@ -58,7 +59,16 @@ func (offersShowCmd) Run(s *session) error {
 		if len(all) == 0 {
 			fmt.Fprintln(w, "none")
 		}
+		for _, g := range gateways {
+			if g.TooOld {
+				fmt.Fprintf(w, "%s holds what this registry does not know, and its program is too old to be asked for it: registryd status says what to do\n", g.Address())
+			}
+		}
 	})
+	if frontErr != nil {
+		fmt.Fprintf(s.err, "gateways that are too old to be asked are not named: %v\n", frontErr)
+	}
+	return err
 }
 
 // signerText says who has signed a list that no issuer trusted now has signed.

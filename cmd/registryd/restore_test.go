@@ -122,13 +122,19 @@ type gate struct {
 	ring *keyring.Keyring
 	link *mqtt.Link
 	stop func()
+
+	state string // folder
 }
 
 // newGate starts a gateway that speaks formats up to one; 0: all.
 func (w *town) newGate(dir string, formats uint64) *gate {
+	return w.gateIn(dir, w.t.TempDir(), formats)
+}
+
+// gateIn starts one in a state folder.
+func (w *town) gateIn(dir, state string, formats uint64) *gate {
 	w.t.Helper()
-	g := &gate{w: w}
-	state := w.t.TempDir()
+	g := &gate{w: w, state: state}
 	must := func(err error) {
 		w.t.Helper()
 		if err != nil {
@@ -446,4 +452,27 @@ func TestOldGateway(t *testing.T) {
 		out := w.ok("gateways")
 		return strings.Count(out, " proved") == 2 && !strings.Contains(out, "not proved")
 	})
+}
+
+// TestOldGatewayHolds: after the loss of everything a gateway that reads format 1 only is
+// named, since it can't be asked, until a newer one of the building has handed over the same.
+func TestOldGatewayHolds(t *testing.T) {
+	w := newTown(t)
+	old := w.newGate(w.gateway("gw-2"), 1)
+	w.until("it has the list", func() bool { return old.opens(0) })
+	folder := w.backup()
+	w.day()
+	w.until("it has the newest list", func() bool { return !old.opens(0) && old.opens(3) })
+	w.gate.stop()
+	w.down("issuer", "front")
+	w.putBack(folder, "front", "issuer")
+	w.up("front", "issuer")
+	w.says("is too old to be asked")
+	if out := w.ok("offers"); !strings.Contains(out, "gw-2 holds what this registry does not know") {
+		t.Error(out)
+	}
+	w.gate = w.gateIn(w.gate.keys.Dir, w.gate.state, 0)
+	w.says("gw-1 had list")
+	w.until("gw-2 is named no more", func() bool { return !strings.Contains(w.ok("status"), "is too old") })
+	w.sound(2)
 }

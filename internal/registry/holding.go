@@ -109,11 +109,20 @@ type named struct {
 
 func namedBy(h wire.Hello2) named { return named{h.ListHash, h.Removed, h.RemovedHash} }
 
+// speaks reports whether a gateway can be asked for what it holds.
+func speaks(h wire.Hello2) bool {
+	return len(h.Formats) > 0 && h.Formats[len(h.Formats)-1] >= wire.LogFormat
+}
+
+// note keeps what a hello names that is not known here: it is asked for, unless the
+// gateway has handed over just that, or told to the operator. f.mu is held.
+func (v *view) note(lacks bool, h wire.Hello2) {
+	v.lacks = lacks && speaks(h) && namedBy(h) != v.given
+	v.mute = lacks && !speaks(h)
+}
+
 // lacks reports whether a hello names something that is not known here.
 func (t *txn) lacks(l *ledger, p wire.Place, h wire.Hello2) (bool, error) {
-	if len(h.Formats) == 0 || h.Formats[len(h.Formats)-1] < wire.LogFormat {
-		return false, nil // it can't be asked
-	}
 	if h.List > 0 {
 		known, err := t.Knows(p.Building, h.ListHash)
 		if err != nil || !known {
@@ -180,7 +189,7 @@ func (nudge) store(t *txn, g *gateway) error {
 		return err
 	}
 	t.front.mu.Lock()
-	g.view.lacks = lacks && namedBy(hello) != g.view.given
+	g.view.note(lacks, hello)
 	asked := g.view.lacks || g.view.pressed
 	t.front.mu.Unlock()
 	if asked {
@@ -203,7 +212,7 @@ func (f *Front) askLoop(ctx context.Context) error {
 		f.mu.RLock()
 		var silent []*gateway
 		for _, g := range f.gateways {
-			if g.member && g.view.online && (g.view.lacks || g.view.pressed) && len(silent) < maxHoldings {
+			if g.member && g.view.online && (g.view.lacks || g.view.mute || g.view.pressed) && len(silent) < maxHoldings {
 				silent = append(silent, g)
 			}
 		}
@@ -220,6 +229,25 @@ func (f *Front) askLoop(ctx context.Context) error {
 
 // asks reports whether a gateway is to be asked for what it holds. f.mu is held.
 func (f *Front) asks(g *gateway, b *building) bool {
-	known := b != nil && b.list.Version > 0
-	return g.view.pressed || g.view.lacks && (known || time.Since(f.began) > askAfter)
+	return g.view.pressed || g.view.lacks && f.caughtUp(b)
+}
+
+// caughtUp reports whether the issuer has said what is known of a building, or has had
+// the time to. f.mu is held.
+func (f *Front) caughtUp(b *building) bool {
+	return b != nil && b.list.Version > 0 || time.Since(f.began) > askAfter
+}
+
+// mute are the lines about gateways that have something which is not known here and
+// that can't be asked for it. f.mu is held.
+func (f *Front) mute() (lines []string) {
+	for _, g := range f.gateways {
+		if !g.member || !g.view.mute || !f.caughtUp(f.buildings[g.place.Building]) {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("gateway %s has list %d and house document %d, which this registry does not know, and is too old to be asked for them: "+
+			"until its program is a newer one, or a newer gateway of the building has handed over the same, it takes no list of ours, and what was revoked since the backup is not known here: "+
+			"update it, or revoke that again", g.address, g.view.hello.List, g.view.hello.House))
+	}
+	return lines
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"strings"
 	"testing"
 	"time"
@@ -204,19 +205,42 @@ func TestSafe(t *testing.T) {
 	}
 }
 
-// TestTooOldToAsk: a gateway of format 1 that has a newer list is named, with what to
-// do, and nothing waits for it.
+// TestTooOldToAsk: a gateway of format 1 that has a list or house document which this
+// registry does not know is named, with what to do, as long as that is so, and nothing
+// waits for it.
 func TestTooOldToAsk(t *testing.T) {
 	s := newScene(t)
 	first, log := s.twoForms(1, nil)
 	_, err := s.front.client.PutList(t.Context(), first)
 	s.must(err)
-	h := s.g.hello()
-	h.List, h.ListHash = 900, wire.Hash{9}
-	s.ask(wire.TypeHello, h)
+	named := func(list uint64, hash wire.Hash, house uint64, want bool) {
+		t.Helper()
+		h := s.g.hello()
+		s.g.nonce[15]++
+		h.Nonce, h.List, h.ListHash, h.House = s.g.nonce, list, hash, house
+		s.ask(wire.TypeHello, h)
+		st, err := s.front.client.Status(t.Context())
+		s.must(err)
+		if strings.Contains(strings.Join(st.Problems, "\n"), "too old to be asked") != want {
+			t.Errorf("list %d %x, house %d: %q", list, hash[:2], house, st.Problems)
+		}
+		all, err := s.front.client.Gateways(t.Context(), "")
+		s.must(err)
+		if all[0].TooOld != want {
+			t.Errorf("list %d %x, house %d: too old %v", list, hash[:2], house, all[0].TooOld)
+		}
+	}
+	named(900, wire.Hash{9}, 1, true)
+	named(1, wire.Hash{9}, 1, true) // our number, another list
+	named(0, wire.Hash{}, 99, true)
+	payload, err := wire.PayloadOf(first.Old)
+	s.must(err)
+	named(1, sha256.Sum256(payload), 1, false)
+	named(1, wire.Hash{9}, 1, true)
+	s.hello2(1, sha256.Sum256(payload)) // its program is a newer one now
 	st, err := s.front.client.Status(t.Context())
-	if err != nil || !strings.Contains(strings.Join(st.Problems, "\n"), "too old to be asked") {
-		t.Fatal(st.Problems, err)
+	if err != nil || strings.Contains(strings.Join(st.Problems, "\n"), "too old") {
+		t.Error(st.Problems, err)
 	}
 	second, _ := s.twoForms(2, log)
 	_, err = s.front.client.PutList(t.Context(), second)

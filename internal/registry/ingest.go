@@ -227,7 +227,7 @@ func (w *helloWork) findLacking(t *txn, l *ledger, g *gateway) error {
 	}
 	t.front.mu.Lock()
 	defer t.front.mu.Unlock()
-	g.view.lacks = lacks && namedBy(w.hello) != g.view.given
+	g.view.note(lacks, w.hello)
 	return nil
 }
 

@@ -51,7 +51,7 @@ func (f *Front) show(g *gateway, s store.Gateway, now time.Time) api.Gateway {
 	if !v.said.IsZero() {
 		out.Wall, out.Clock, out.Said = when(time.UnixMilli(v.hello.Wall).UTC()), v.hello.Clock.String(), time.Since(v.said)
 	}
-	out.Zone = v.hello.Zone
+	out.Zone, out.TooOld = v.hello.Zone, v.mute
 	if s := v.hello.Floor; s.Unix > 0 {
 		out.Signed = &api.Floor{Role: string(s.Role), Epoch: s.Epoch, Unix: s.Unix, Undos: s.Undos}
 	}
@@ -180,19 +180,10 @@ const maxRefusalLines = 8
 func (f *Front) refusals() (lines []string) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	more := 0
+	lines = f.mute()
 	for _, g := range f.gateways {
-		why, b := g.view.refuses, f.buildings[g.place.Building]
-		if g.member && b != nil && g.view.format == 1 && g.view.hello.List > b.list.Version {
-			lines = append(lines, fmt.Sprintf("gateway %s has list %d, newer than list %d here, and is too old to be asked for it: until its program is a newer one it takes no list of ours",
-				g.address, g.view.hello.List, b.list.Version))
-			continue
-		}
+		why := g.view.refuses
 		if !g.member || why == wire.ReasonNone {
-			continue
-		}
-		if len(lines) >= maxRefusalLines {
-			more++
 			continue
 		}
 		what := "registryd gateways --building " + g.place.Building + " shows what it has"
@@ -207,8 +198,8 @@ func (f *Front) refusals() (lines []string) {
 		lines = append(lines, fmt.Sprintf("gateway %s does not take list %d whole (%s): %s", g.address, f.buildings[g.place.Building].list.Version, why, what))
 	}
 	slices.Sort(lines)
-	if more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more gateways: registryd gateways", more))
+	if more := len(lines) - maxRefusalLines; more > 0 {
+		lines = append(lines[:maxRefusalLines], fmt.Sprintf("and %d more gateways: registryd gateways", more))
 	}
 	return lines
 }

@@ -58,6 +58,7 @@ type view struct {
 	said   time.Time // the newest hello, by the monotonic clock; zero: not in this run
 	sent   uint64    // list version
 	lacks  bool      // it has something that is not known here, and has not handed it over
+	mute   bool      // it has, and its program is too old to be asked for it
 	given  named     // what it handed over last
 	// refuses is why it does not take the newest list; pressed, that it is to hand over
 	// what it has, so that the issuer can count for itself.

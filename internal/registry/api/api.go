@@ -190,8 +190,11 @@ type Gateway struct {
 	// Refuses is why it said that it does not take the newest list, or not whole; empty:
 	// it did not say so.
 	Refuses string `json:"refuses,omitempty"`
-	Alarms  int    `json:"alarms"` // within the last 24 h
-	Forks   int    `json:"forks"`  // batches that contradict what was stored before
+	// TooOld says that it has something which is not known here and can't be asked for
+	// it: its program speaks format 1 alone.
+	TooOld bool `json:"too_old,omitempty"`
+	Alarms int  `json:"alarms"` // within the last 24 h
+	Forks  int  `json:"forks"`  // batches that contradict what was stored before
 }
 
 // Entry is the header of a stored entry. Nobody's card is in it.

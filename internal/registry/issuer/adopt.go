@@ -70,7 +70,11 @@ func (c *change) adopt(b *building, f foreign) error {
 	if err := t.warn(before); err != nil {
 		return err
 	}
-	if err := c.appendLog(b, logged{f.hash, f.epoch, f.manifest.Version, false}); err != nil {
+	log, err := f.forms()
+	if err == nil {
+		err = c.appendLog(b, log...)
+	}
+	if err != nil {
 		return err
 	}
 	if newest {
@@ -100,6 +104,19 @@ func (b *building) lowest() uint64 {
 		}
 	}
 	return low
+}
+
+// forms are what gateways name a list by: one that reads the first format alone has the
+// same without the log.
+func (f foreign) forms() ([]logged, error) {
+	own := logged{f.hash, f.epoch, f.manifest.Version, false}
+	if f.manifest.Format != wire.LogFormat {
+		return []logged{own}, nil
+	}
+	old := f.manifest
+	old.Format, old.Earlier, old.Log = wire.ListFormat, 0, wire.Hash{}
+	hash, err := manifestHash(old)
+	return []logged{{hash, f.epoch, f.manifest.Version, false}, own}, err
 }
 
 // replaceList makes a list that was taken over the one that the next follows.
