@@ -65,6 +65,7 @@ func (f *fakeFront) handler() http.Handler {
 		v, err := f.PutHouse(r.Context(), d)
 		reply(w, v, err)
 	})
+	m.HandleFunc("GET /v1/trusts", func(w http.ResponseWriter, r *http.Request) { reply(w, [][]byte{}, nil) })
 	m.HandleFunc("POST /v1/trust", func(w http.ResponseWriter, r *http.Request) { reply(w, api.Pushed{}, nil) })
 	m.HandleFunc("GET /v1/gateways", func(w http.ResponseWriter, r *http.Request) {
 		v, err := f.Gateways(r.Context(), "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -124,6 +125,10 @@ func (i *Issuer) meet(ctx context.Context) error {
 		return err
 	}
 	before, err := i.opts.Front.Trusts(ctx)
+	var refused *api.Error
+	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+		err = nil // it is an older program: what is kept here has to do
+	}
 	if err != nil {
 		return err
 	}
