@@ -10,8 +10,20 @@ import (
 	"gatehouse/sync/wire"
 )
 
+// ev is an event of a gateway, or of the registry.
 func ev(n int, source string, c wire.Change) event {
+	if source == "" {
+		c.Proof = wire.ProofRegistry
+	}
 	return event{record: id('r', n), source: source, at: c.At, change: c}
+}
+
+// readOff is an event that was read from a list: it has no gateway, and is not the
+// registry's word.
+func readOff(n int, c wire.Change) event {
+	e := ev(n, "", c)
+	e.change.Proof = c.Proof
+	return e
 }
 
 // TestFold: what changes of one grant add up to, whoever made them.
@@ -38,6 +50,7 @@ func TestFold(t *testing.T) {
 		"disputed by a clock behind":             {[]event{in, ev(2, "a", other(wire.OpNotice, 1, 5)), ev(3, "b", other(wire.OpDispute, 1, -6))}, stateDisputed, false, 0},
 		"a second notice after a dispute":        {[]event{in, ev(2, "a", other(wire.OpNotice, 1, 5)), ev(3, "a", other(wire.OpDispute, 1, 6)), ev(4, "a", other(wire.OpNotice, 1, 7))}, stateDisputed, false, 0},
 		"decided by the registry":                {[]event{in, ev(2, "a", other(wire.OpNotice, 1, 5)), ev(3, "a", other(wire.OpDispute, 1, 6)), ev(4, "", other(wire.OpNotice, 1, 9))}, stateDisputed, false, at(9 + 3*24*60)},
+		"disputed, the notice read from a list":  {[]event{in, readOff(2, other(wire.OpNotice, 1, 5)), ev(3, "a", other(wire.OpDispute, 1, 6))}, stateDisputed, false, 0},
 		"notice that is over":                    {[]event{in, ev(2, "a", other(wire.OpNotice, 1, -3*24*60))}, stateEnded, false, at(0)},
 	} {
 		for range 2 {
@@ -82,7 +95,10 @@ func TestFoldLaws(t *testing.T) {
 				c.Credentials = []wire.CredentialID{credential(rapid.IntRange(1, 3).Draw(t, "card"))}
 			}
 			e := ev(i, rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "source"), c)
-			e.settled = e.source != "" && rapid.Bool().Draw(t, "settled")
+			if e.source == "" && rapid.Bool().Draw(t, "read from a list") {
+				e = readOff(i, c)
+			}
+			e.settled = !e.ofRegistry() && rapid.Bool().Draw(t, "settled")
 			events = append(events, e)
 			ended, checked = ended || op == wire.OpEnd, checked || op == wire.OpCheckIn
 		}
