@@ -41,6 +41,7 @@ type tenancy struct {
 	Objected uint32     `json:"objected,omitempty"` // when the tenant disputed
 	Withdrew uint32     `json:"withdrew,omitempty"` // when the landlord took one back
 	Cause    wire.Cause `json:"cause,omitempty"`    // of the notice
+	Against  hexID      `json:"against,omitzero"`   // grant that the notice is about; zeros: an earlier program wrote it
 	Ended    uint32     `json:"ended,omitempty"`
 	EndCause wire.Cause `json:"end_cause,omitempty"`
 	Gone     uint32     `json:"gone,omitempty"`     // since when the list in force names it no more
@@ -188,7 +189,7 @@ func (b *book) apply(c wire.Change) {
 		case c.At == t.Noticed:
 			t.Notice = c.Until // the registry has moved its end
 		case c.At > t.Noticed:
-			t.Notice, t.Noticed, t.Cause, t.Told = c.Until, c.At, c.Cause, false
+			t.Notice, t.Noticed, t.Cause, t.Told, t.Against = c.Until, c.At, c.Cause, false, hexID(c.Grant)
 		}
 	case wire.OpDispute:
 		t.Objected = max(t.Objected, c.At)

@@ -56,7 +56,7 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 	if err := r.typed(s); err != nil {
 		return Done{}, err
 	}
-	all := holdings(d.p.Keyring.Grants())
+	all := d.held()
 	t, err := d.subject(s, r, all)
 	if err != nil {
 		return Done{}, err

@@ -148,7 +148,7 @@ func (d *Desk) onNotice() map[wire.ID]bool {
 func (d *Desk) Tenancies() []Tenancy {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	held, clock := holdings(d.p.Keyring.Grants()), d.p.Clock()
+	held, clock := d.held(), d.p.Clock()
 	unstored := d.unstored()
 	var all []Tenancy
 	for _, t := range d.everyone(held) {
@@ -163,7 +163,7 @@ func (d *Desk) Tenancies() []Tenancy {
 func (d *Desk) Find(text string) (Tenancy, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	t, err := d.lookup(text, holdings(d.p.Keyring.Grants()))
+	t, err := d.lookup(text, d.held())
 	if err != nil {
 		return Tenancy{}, err
 	}
@@ -199,12 +199,13 @@ func (d *Desk) tidy() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hearWords()
+	_ = d.held()
 	d.publish() // a list may have decided on a notice
 	clock, status := d.p.Clock(), d.p.Keyring.Status()
 	if len(d.book.Tenancies) == 0 || !clock.Trusted || status.Version == 0 || status.Lost {
 		return
 	}
-	held, unstored, now := holdings(d.p.Keyring.Grants()), d.unstored(), clock.surely()
+	held, unstored, now := d.held(), d.unstored(), clock.surely()
 	changed := false
 	d.book.Tenancies = slices.DeleteFunc(d.book.Tenancies, func(t *tenancy) bool {
 		id := wire.ID(t.ID)

@@ -23,8 +23,25 @@ type enemy struct {
 	witness ed25519.PrivateKey
 	epoch   uint64
 	ahead   atomic.Int64 // by how much he says that it is later, as time.Duration
-	said    map[string]bool
-	last    map[string]wire.Ack2 // by gateway: what the witness itself has said last
+
+	mu   sync.Mutex
+	said map[string]bool
+	last map[string]wire.Ack2 // by gateway: what the witness itself has said last
+}
+
+// lastOf is what the witness itself has said last to a gateway.
+func (e *enemy) lastOf(gateway string) (k wire.Ack2, heard bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	k, heard = e.last[gateway]
+	return k, heard
+}
+
+// isMine reports whether he has said it himself.
+func (e *enemy) isMine(payload []byte) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.said[string(payload)]
 }
 
 // sitDown makes the broker the enemy's.
@@ -65,7 +82,7 @@ func (e *enemy) run() {
 // hear keeps the witness's acks, and answers a hello before the witness does.
 func (e *enemy) hear(m mqtt.Message) {
 	p, dir, kind, err := wire.ParseTopic(m.Topic)
-	if err != nil || e.said[string(m.Payload)] || e.ahead.Load() == 0 {
+	if err != nil || e.isMine(m.Payload) {
 		return
 	}
 	payload, err := wire.PayloadOf(m.Payload)
@@ -76,9 +93,11 @@ func (e *enemy) hear(m mqtt.Message) {
 	switch {
 	case dir == wire.DirDown && kind == wire.TypeAck:
 		if k, err := wire.DecodeAck(signed.Version, payload); err == nil {
+			e.mu.Lock()
 			e.last[p.Gateway] = k
+			e.mu.Unlock()
 		}
-	case dir == wire.DirUp && kind == wire.TypeHello:
+	case dir == wire.DirUp && kind == wire.TypeHello && e.ahead.Load() != 0:
 		if h, err := wire.DecodeHello(signed.Version, payload); err == nil {
 			e.answer(p, h, signed.Version)
 		}
@@ -87,7 +106,7 @@ func (e *enemy) hear(m mqtt.Message) {
 
 // answer says what the witness said last, at another time, and cosigns that.
 func (e *enemy) answer(p wire.Place, h wire.Hello2, version uint64) {
-	k, heard := e.last[p.Gateway]
+	k, heard := e.lastOf(p.Gateway)
 	if !heard {
 		return
 	}
@@ -112,12 +131,30 @@ func (e *enemy) say(p wire.Place, kind string, body wire.Payload) {
 	if err != nil {
 		return
 	}
+	e.mu.Lock()
 	e.said[string(envelope)] = true
+	e.mu.Unlock()
 	e.broker.Inject(mqtt.Message{Topic: p.Down(kind), Payload: envelope})
 }
 
 func placeOf(gateway string) wire.Place {
 	return wire.Place{District: "d", Town: "t", Building: building, Gateway: gateway}
+}
+
+// lieTime lets the thief, as witness, say another time for some minutes.
+func (w *world) lieTime(n [4]int) {
+	if w.thief == nil || w.thief.void {
+		return
+	}
+	e, by := w.sitDown(), wrongs[n[1]%len(wrongs)]
+	e.ahead.Store(int64(by))
+	w.say("the thief answers each hello as witness, with a time that is wrong by %v", by)
+	for _, b := range w.running() {
+		b.cutLink()
+	}
+	time.Sleep(time.Duration(2+n[2]%60) * time.Minute)
+	e.ahead.Store(0)
+	w.look()
 }
 
 // walkTime lets whoever has stolen the keys of witness and issuer say that it is so

@@ -64,6 +64,23 @@ func kinds() []kind {
 		{group: "visitors", name: "visitor", weight: 3, do: (*world).visitor},
 		{group: "visitors", name: "visitor swipes", weight: 6, do: (*world).visitorSwipes},
 
+		{group: "hostile gateway", name: "strange hello", weight: 4, do: (*world).strangeHello},
+		{group: "hostile gateway", name: "strange end", weight: 2, do: (*world).strangeEnd},
+		{group: "hostile gateway", name: "strange check-in", weight: 2, do: (*world).strangeCheckIn},
+		{group: "hostile gateway", name: "strange entries", weight: 2, do: (*world).strangeEntries},
+		{group: "hostile gateway", name: "revoke now", weight: 2, do: (*world).revokeNow},
+
+		{group: "hostile broker", name: "inject", weight: 3, do: (*world).inject},
+		{group: "hostile broker", name: "weather", weight: 3, do: (*world).weather, after: "fair weather", least: 10 * time.Minute, most: 10 * time.Hour},
+
+		{group: "hostile witness", name: "wrong answers", weight: 3, do: (*world).lieTime},
+		{group: "hostile witness", name: "false acks", weight: 3, do: (*world).liesStored},
+		{group: "hostile witness", name: "revoke now", weight: 1, do: (*world).revokeNow},
+
+		{group: "hostile issuer", name: "thief's list", weight: 1, do: (*world).thiefsList},
+
+		{name: "steal card", do: (*world).stealCard},
+		{name: "remove gateway", do: (*world).removeGateway},
 		{name: "front certificate", do: (*world).frontCertificate},
 		{name: "operator looks", do: (*world).operatorLooks},
 		{name: "renewal again", do: (*world).renewalAgain},

@@ -99,6 +99,10 @@ func starts() map[string]func(p *Plan, dice *rand.Rand) {
 	return map[string]func(p *Plan, dice *rand.Rand){
 		"certificates": (*Plan).wear,
 		"year":         (*Plan).silence,
+
+		"hostile gateway": (*Plan).stealCard,
+		"hostile witness": (*Plan).steal,
+		"hostile issuer":  (*Plan).steal,
 	}
 }
 
@@ -108,6 +112,9 @@ func NewPlan(seed uint64, days int) Plan {
 	p := Plan{Seed: seed, Days: days, Gateways: 1 + dice.IntN(2)}
 	climate := climates[dice.IntN(len(climates))]
 	if other := decays(seed); other != nil {
+		climate = other
+	}
+	if other := turns(seed); other != nil {
 		climate = other
 	}
 	p.Climate = strings.Join(climate, ", ")

@@ -22,7 +22,7 @@ func TestGoodWeather(t *testing.T) {
 	if len(o.Breaches) > 0 {
 		t.Errorf("in good weather:\n%s", o.Words())
 	}
-	if text := o.DayByDay(); !strings.Contains(text, "W8 the landlord alone stops nobody before the notice's end: holds") {
+	if text := o.DayByDay(); !strings.Contains(text, "W8 the landlord alone stops nobody before the notice's end, and an enemy of one part does no more than he can: holds") {
 		t.Errorf("the summary does not tell of the laws:\n%s", text)
 	}
 }

@@ -16,7 +16,7 @@ var laws = []struct{ law, text string }{
 	{"W5", "every loss shows; in good weather nothing does"},
 	{"W6", "desk, door and registry say the same"},
 	{"W7", "who walks shows to nobody who may not know"},
-	{"W8", "the landlord alone stops nobody before the notice's end"},
+	{"W8", "the landlord alone stops nobody before the notice's end, and an enemy of one part does no more than he can"},
 }
 
 // DayByDay is a run told day by day.

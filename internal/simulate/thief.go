@@ -24,13 +24,37 @@ type thief struct {
 	witness ed25519.PrivateKey
 	epoch   map[wire.Role]uint64 // under which the trust document names them
 	void    bool                 // the root has replaced them
+	took    map[string][]taking
+}
+
+// taking is one tenancy that a list of the thief's has ended at a gateway.
+type taking struct {
+	at time.Duration
+	id string
+}
+
+// count is what docs/keys.md promises of a thief of issuer.key: of few tenancies a
+// day he takes something.
+func (t *thief) count(w *world, b *box, robbed []string) {
+	for _, id := range robbed {
+		t.took[b.name] = append(t.took[b.name], taking{w.now(), id})
+	}
+	lately := map[string]bool{}
+	for _, one := range t.took[b.name] {
+		if w.now()-one.at < day {
+			lately[one.id] = true
+		}
+	}
+	if most := max(3, len(w.model.tenancies)/10); len(lately) > most {
+		w.breach("W8", "a thief's lists have ended %d tenancies at %s within a day, at most %d", len(lately), b.name, most)
+	}
 }
 
 // stealKeys lets a thief copy issuer.key and witness.key as they are now.
 func (w *world) stealKeys([4]int) {
 	w.calm = false
 	trust, err := issuer.ShowTrust(w.centre.issuer.disk.dir())
-	t := &thief{epoch: map[wire.Role]uint64{}}
+	t := &thief{epoch: map[wire.Role]uint64{}, took: map[string][]taking{}}
 	if err == nil {
 		t.issuer, err = keyring.LoadPrivateKey(w.centre.issuer.disk.path(issuer.FileIssuer))
 	}
@@ -49,7 +73,7 @@ func (w *world) stealKeys([4]int) {
 			}
 		}
 	}
-	w.thief = t
+	w.thief = t // who stole before has the same
 	w.say("a thief copies issuer.key and witness.key")
 }
 
@@ -64,8 +88,11 @@ const (
 // thiefsList lets the thief sign a list that takes from the first n[2] tenancies
 // that it finds, and bring it to a gateway by stick.
 func (w *world) thiefsList(n [4]int) {
+	if !w.plan.Named {
+		n[1], n[2] = n[1]%3, n[2]%6
+	}
 	b, ok := pick(n[0], w.running())
-	if !ok || w.thief == nil {
+	if !ok || w.thief == nil || w.thief.void {
 		return
 	}
 	was, err := b.client.List(w.ctx)
@@ -85,12 +112,13 @@ func (w *world) thiefsList(n [4]int) {
 	switch {
 	case n[1] == highestOfAll && err == nil:
 		w.breach("W8", "%s takes a list that uses up the numbers", b.name)
-	case n[1] != highestOfAll && err != nil:
+	case n[1] != highestOfAll && err != nil && w.plan.Named:
 		w.breach("plan", "%s does not take the thief's list: %v", b.name, err)
 	}
 	if err != nil {
 		return
 	}
+	w.thief.count(w, b, robbed)
 	w.model.losses = append(w.model.losses, "a thief's list was in force at "+b.name)
 	for _, t := range w.model.tenancies {
 		if slices.Contains(robbed, t.id) && t.doubt == "" {
@@ -198,7 +226,8 @@ func (w *world) reinstateRobbed() {
 		done, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActReinstate, Tenancy: t.id, Reason: "mistake"})
 		w.say("the operator: registryd reinstate --tenancy, for %s: %d grants%s", t.name(), len(done.New), said(err))
 		if err == nil {
-			t.doubt, t.robbed = "", false
+			t.doubt, t.robbed, t.notice = "", false, time.Time{}
+			w.model.say("issuer", reinstated, t, w.model.cardsAt("issuer", t)...)
 		}
 		if err == nil && done.Held {
 			w.countersign()

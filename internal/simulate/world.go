@@ -41,6 +41,7 @@ type world struct {
 	listHash map[string]string   // by gateway: the list that it applied when it was looked at last
 	problems map[string][]string // by gateway: all that its status ever showed
 	thief    *thief              // nil: nobody has stolen a key
+	stranger *stranger           // nil: nobody has stolen the card of a gateway
 	enemy    *enemy              // nil: nobody but the registry is at the broker
 	calm     bool                // nothing has gone wrong that is not the weather of every day
 }
@@ -139,6 +140,9 @@ func build(t *testing.T, plan Plan, dir string) (*world, error) {
 // end stops everything.
 func (w *world) end() {
 	w.enemy.goAway()
+	if w.stranger != nil {
+		_ = w.stranger.ring.Close()
+	}
 	for _, b := range w.gateways {
 		b.stop()
 	}

@@ -1,0 +1,51 @@
+package desk
+
+import (
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// A tenancy that was ended may get new grants, by the registry, for the same cards. The
+// end, and what was said of a notice, was about the grants before: it says nothing of
+// these, and what is asked for at the desk from now on is about these.
+
+// held is what tenancies hold by the snapshot in force; the book follows what the
+// registry has reinstated. Callers hold mu.
+func (d *Desk) held() map[wire.ID][]holding {
+	all, changed := holdings(d.p.Keyring.Grants()), false
+	for _, t := range d.book.Tenancies {
+		changed = t.renew(all[wire.ID(t.ID)]) || changed
+	}
+	if changed {
+		_ = d.save() // logged there; it is found again
+	}
+	return all
+}
+
+// renew reports whether the tenancy holds a new grant in the place of one that is over,
+// of which the book did not know.
+func (t *tenancy) renew(held []holding) (changed bool) {
+	live, of := map[wire.ID]bool{}, map[wire.CredentialID]wire.ID{}
+	for _, h := range held {
+		if h.state != access.StateRevoked {
+			live[h.grant], of[h.credential] = true, h.grant
+		}
+	}
+	if len(live) == 0 {
+		return false
+	}
+	for i := range t.Cards {
+		k := &t.Cards[i]
+		for _, id := range k.Credentials {
+			if g, there := of[wire.CredentialID(id)]; there && !live[wire.ID(k.Grant)] {
+				k.Grant, changed = hexID(g), true
+			}
+		}
+	}
+	if against := wire.ID(t.Against); t.Ended == 0 && (against == (wire.ID{}) || live[against]) {
+		return changed
+	}
+	t.Ended, t.EndCause, t.Gone = 0, 0, 0
+	t.Notice, t.Noticed, t.Objected, t.Withdrew, t.Cause, t.Told, t.Against = 0, 0, 0, 0, 0, false, hexID{}
+	return true
+}

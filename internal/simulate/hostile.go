@@ -1,0 +1,405 @@
+package simulate
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	mathrand "math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/journal"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/nasty"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/wire"
+)
+
+// hostile are climates in which one part of the whole is in an enemy's hands. A
+// sixth of the seeds has one of them, by dice of its own.
+var hostile = [][]string{{"hostile gateway"}, {"hostile broker"}, {"hostile witness"}, {"hostile issuer"}}
+
+// turns returns the climate of a seed that has one of these; nil: it has another.
+func turns(seed uint64) []string {
+	dice := mathrand.New(mathrand.NewPCG(seed, 0x656e656d79))
+	if dice.IntN(6) > 0 {
+		return nil
+	}
+	return hostile[dice.IntN(len(hostile))]
+}
+
+// steal is when keys of the registry are stolen, and when of a gateway.
+func (p *Plan) steal(*mathrand.Rand) {
+	p.Events = append(p.Events, Event{At: 25*time.Minute + 137, Kind: "steal keys"})
+}
+
+func (p *Plan) stealCard(dice *mathrand.Rand) {
+	p.Gateways = 2 // the other one is honest
+	p.Events = append(p.Events, Event{At: 25*time.Minute + 137, Kind: "steal card", N: [4]int{dice.IntN(2)}},
+		Event{At: time.Duration(p.Days)*day - 2*time.Hour + 137, Kind: "remove gateway"})
+}
+
+// stranger is somebody who has the card of a gateway, and with it all its keys.
+type stranger struct {
+	of     *box
+	key    ed25519.PrivateKey
+	ring   *keyring.Keyring // opened on a copy of its card
+	line   uint64           // of the records that he makes
+	number uint64
+	card   int // of his own, which he lets in
+	ended  []*tenancy
+}
+
+// stealCard copies a gateway's card; nobody notices.
+func (w *world) stealCard(n [4]int) {
+	b, ok := pick(n[0], w.running())
+	if !ok || w.stranger != nil {
+		return
+	}
+	w.calm = false
+	dir := w.path("stolen card")
+	if err := copyTree(b.disk.path("state"), dir); err != nil {
+		w.breach("plan", "the card can't be copied: %v", err)
+		return
+	}
+	keys, err := keyring.LoadKeys(filepath.Join(dir, "keys"))
+	if err != nil {
+		w.breach("plan", "the stolen card can't be read: %v", err)
+		return
+	}
+	ring, err := keyring.Open(keyring.Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: keys, Log: zerolog.Nop(),
+		Now: time.Now, Sure: func() int64 { return time.Now().Unix() }, Elapsed: func() time.Duration { return time.Since(begin) }})
+	if err != nil {
+		w.breach("plan", "the stolen card can't be read: %v", err)
+		return
+	}
+	w.stranger = &stranger{of: b, key: keys.Gateway, ring: ring, line: 4711, card: w.model.card().number}
+	w.say("a stranger copies the card of %s", b.name)
+}
+
+// up says something in the name of the gateway.
+func (w *world) up(kind string, body wire.Payload) {
+	p := placeOf(w.stranger.of.name)
+	if envelope := w.sealedBy(kind, body); envelope != nil {
+		w.broker.Inject(mqtt.Message{Topic: p.Up(kind), Payload: envelope})
+	}
+}
+
+// sealedBy signs something with the gateway's key.
+func (w *world) sealedBy(kind string, body wire.Payload) []byte {
+	payload, err := wire.Encode(body)
+	if err == nil {
+		payload, err = wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: placeOf(w.stranger.of.name).Address(), Version: wire.VersionOf(body)},
+			payload, w.stranger.key)
+	}
+	if err != nil {
+		w.breach("plan", "the stranger can't sign a %s: %v", kind, err)
+		return nil
+	}
+	return payload
+}
+
+// strangeHello: the stranger says of the gateway what is not so: a list far ahead,
+// another one of the same number, a log that is longer or another one, more ended
+// grants, another time.
+func (w *world) strangeHello(n [4]int) {
+	if w.stranger == nil || w.stranger.of.life == nil {
+		return
+	}
+	var h wire.Hello2
+	for _, m := range w.broker.Seen() {
+		payload, err := wire.PayloadOf(m.Payload)
+		if _, p, _ := wire.Open(m.Payload, wire.Expect{}, nil); err == nil && m.Topic == placeOf(w.stranger.of.name).Up(wire.TypeHello) {
+			if said, err := wire.DecodeHello(p.Version, payload); err == nil {
+				h = said
+			}
+		}
+	}
+	if len(h.Formats) < 2 {
+		return
+	}
+	what := []func(){
+		func() { h.List += 1 << 30 },
+		func() { h.ListHash[0]++ },
+		func() { h.Next += 1000; h.Root[0]++ },
+		func() { h.Root[0]++ },
+		func() { h.Removed += 1000; h.RemovedHash[0]++ },
+		func() { h.Wall += int64(400 * day / time.Millisecond); h.Clock = wire.ClockNTP },
+		func() { h.Records += 100; h.Line++ },
+		func() { h.Trust += 100; h.House += 100 },
+	}
+	words := []string{"a list far ahead", "another list", "a longer log", "another log", "more ended grants", "a later time", "another line of records", "documents far ahead"}
+	i := n[1] % len(what)
+	what[i]()
+	_, _ = rand.Read(h.Nonce[:])
+	w.say("the stranger says hello as %s, with %s", w.stranger.of.name, words[i])
+	w.up(wire.TypeHello, h)
+	time.Sleep(time.Minute)
+	w.look()
+}
+
+// record makes a tenancy record of the gateway's, and shows it to registry and
+// siblings.
+func (w *world) record(c wire.Change) {
+	s := w.stranger
+	plain, err := wire.Encode(c)
+	reg, r := s.ring.Registry(), wire.Record{Line: s.line, Number: s.number + 1}
+	if err == nil {
+		r.House, err = s.ring.SealRecord(c)
+	}
+	if err == nil {
+		r.Desk, err = wire.Seal(reg.Trust.Desk, wire.SealChange, reg.Place.Address(), plain)
+	}
+	_, _ = rand.Read(r.ID[:])
+	if err != nil {
+		w.breach("plan", "the stranger can't make a record: %v", err)
+		return
+	}
+	s.number++
+	envelope := w.sealedBy(wire.TypeRecord, r)
+	w.broker.Inject(mqtt.Message{Topic: reg.Place.House(reg.Place.Gateway), Payload: envelope})
+	w.up(wire.TypeDelivery, wire.Delivery{Record: envelope})
+	time.Sleep(time.Minute)
+	w.look()
+}
+
+// strangeEnd: the stranger ends a tenancy, as if it had checked out with its card.
+func (w *world) strangeEnd(n [4]int) {
+	if w.stranger == nil || w.stranger.of.life == nil {
+		return
+	}
+	l, err := w.stranger.of.client.List(w.ctx)
+	t, ok := w.someone(n[0])
+	if err != nil || !ok {
+		return
+	}
+	for _, g := range grantsIn(l.Manifest, l.Buckets) {
+		if g.Tenancy.String() == t.id && g.State == wire.GrantActive {
+			w.say("the stranger ends %s, in its name", t.name())
+			t.doubt, t.robbed = "a stranger with the gateway's card has ended it", true
+			w.stranger.ended = append(w.stranger.ended, t)
+			w.record(wire.Change{Op: wire.OpEnd, At: uint32(time.Now().Unix()), Clock: wire.ClockNTP, Proof: wire.ProofCard, Tenancy: g.Tenancy, Grant: g.ID, Cause: wire.CauseMovedOut})
+			return
+		}
+	}
+}
+
+// strangeCheckIn: the stranger lets himself in, as a tenant of some flat.
+func (w *world) strangeCheckIn(n [4]int) {
+	if w.stranger == nil || w.stranger.of.life == nil {
+		return
+	}
+	id, err := w.stranger.ring.Identify(cardOf(w.stranger.card))
+	if err != nil {
+		return
+	}
+	flat, _ := pick(n[0], flats)
+	c := wire.Change{Op: wire.OpCheckIn, At: uint32(time.Now().Unix()), Clock: wire.ClockNTP, Proof: wire.ProofLandlord, Credentials: []wire.CredentialID{id},
+		Kind: wire.GrantResident, Doors: []string{w.stranger.of.door}, Flat: flat, Basis: wire.BasisContract, Informed: true, Document: wire.DocumentPassport}
+	_, _ = rand.Read(c.Tenancy[:])
+	_, _ = rand.Read(c.Grant[:])
+	w.say("the stranger checks himself in at %s, in flat %s", w.stranger.of.name, flat)
+	w.record(c)
+}
+
+// strangeEntries: the stranger goes on with the gateway's log in its place.
+func (w *world) strangeEntries(n [4]int) {
+	if w.stranger == nil || w.stranger.of.life == nil {
+		return
+	}
+	b, log, size, epoch := w.stranger.of, tree.Range{}, map[uint64]uint64{}, uint64(0)
+	_ = journal.ReadCopies(b.disk.path("state", "journal"), w.dir, func(e journal.Entry) error {
+		if e.Epoch != epoch {
+			epoch, log = e.Epoch, tree.Range{}
+		}
+		log = log.Add(tlog.RecordHash(e.Stored.Leaf()))
+		size[epoch] = e.Sequence + 1
+		return nil
+	})
+	if log.Size() == 0 || log.Size() != size[epoch] {
+		return // some were tidied away
+	}
+	batch := wire.Batch{Epoch: epoch, First: log.Size()}
+	for i := range 1 + n[0]%4 {
+		h, err := wire.Header{Boot: 1 << 40, Counter: uint64(i), Wall: time.Now().UnixMilli(), Clock: wire.ClockNTP, Kind: wire.KindAccess,
+			Outcome: wire.OutcomeDenied, Reason: wire.ReasonUnknown, Door: b.door, Source: "in"}.Encode()
+		if err != nil {
+			return
+		}
+		batch.Headers, batch.Whos = append(batch.Headers, h), append(batch.Whos, []byte{})
+		log = log.Add(tlog.RecordHash(wire.LeafRecord(h, wire.Hash{})))
+	}
+	batch.Root, batch.Sealed = wire.Hash(log.Root()), []byte{}
+	at := wire.Checkpoint{Address: placeOf(b.name).Address(), Epoch: epoch, Size: log.Size(), Root: batch.Root}
+	batch.Signature = at.Sign(w.stranger.key)
+	w.say("the stranger makes %d entries of %s", len(batch.Headers), b.name)
+	w.up(wire.TypeBatch, batch)
+	w.up(wire.TypeNotice, wire.Notice{Epoch: epoch, Sequence: log.Size() + 5, Header: batch.Headers[0]})
+	time.Sleep(time.Minute)
+	w.look()
+}
+
+// removeGateway is what docs/keys.md says of a stolen card: the gateway is taken out
+// of the building, and enrolled anew on another machine. Whoever it has let in, or
+// put out, is looked through with those who live in the house.
+func (w *world) removeGateway([4]int) {
+	s := w.stranger
+	if s == nil {
+		return
+	}
+	time.Sleep(20 * time.Minute) // siblings bring its records first
+	synctest.Wait()
+	w.look()
+	_, err := w.centre.op.RemoveGateway(w.ctx, building, s.of.name)
+	w.say("the operator: registryd gateway remove %s%s", s.of.name, said(err))
+	if err != nil {
+		w.breach("W4", "a stolen gateway can't be taken out: %v", err)
+	}
+	w.replaceBox(s.of)
+	w.reviewTenancies()
+	w.reinstateRobbed()
+	w.stranger = nil
+	s.staysOut(w)
+}
+
+// reviewTenancies ends what nobody in the house knows.
+func (w *world) reviewTenancies() {
+	all, err := w.centre.op.Tenancies(w.ctx, building)
+	if err != nil {
+		return
+	}
+	for _, o := range all {
+		known := slices.ContainsFunc(w.model.tenancies, func(t *tenancy) bool { return t.id == o.ID })
+		if known || o.State == "ended" {
+			continue
+		}
+		d, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActEnd, Tenancy: o.ID, Reason: "mistake"})
+		w.say("the operator: end a tenancy of flat %s that nobody knows%s", o.Flat, said(err))
+		if err == nil && d.Held {
+			w.countersign()
+		}
+	}
+}
+
+// staysOut is what docs/keys.md promises of a gateway that was taken out.
+func (s *stranger) staysOut(w *world) {
+	_ = s.ring.Close()
+	time.Sleep(5 * time.Minute)
+	synctest.Wait()
+	for _, b := range w.running() {
+		if b.swipe(s.card) {
+			w.breach("W8", "the stranger's card still opens at %s", b.name)
+		}
+	}
+}
+
+// inject lets the broker say again, elsewhere and broken, what it has heard.
+func (w *world) inject(n [4]int) {
+	w.calm = false
+	dice, old := mathrand.New(mathrand.NewPCG(uint64(n[0]), uint64(n[1]))), w.broker.Seen()
+	if len(old) == 0 {
+		return
+	}
+	w.say("the broker says old messages again, on other topics and broken")
+	var topics []string
+	for _, b := range w.gateways {
+		p := placeOf(b.name)
+		for _, kind := range []string{wire.TypeAck, wire.TypeList, wire.TypeTrust, wire.TypeHouse, "nonsense"} {
+			topics = append(topics, p.Down(kind))
+		}
+		for _, kind := range []string{wire.TypeHello, wire.TypeBatch, wire.TypeNotice, wire.TypeWant, wire.TypeDelivery, wire.TypeHolding} {
+			topics = append(topics, p.Up(kind))
+		}
+		topics = append(topics, p.Status(), p.House(b.name), p.House("nobody"))
+	}
+	for range 300 {
+		m := old[dice.IntN(len(old))]
+		m.Payload = slices.Clone(m.Payload)
+		switch dice.IntN(4) {
+		case 0:
+			m.Topic = topics[dice.IntN(len(topics))]
+		case 1:
+			if len(m.Payload) > 0 {
+				m.Payload[dice.IntN(len(m.Payload))] ^= byte(1 + dice.IntN(255))
+			}
+		case 2:
+			m.Payload = m.Payload[:dice.IntN(len(m.Payload)+1)]
+		}
+		w.broker.Inject(m)
+		if dice.IntN(10) == 0 {
+			time.Sleep(time.Second)
+		}
+	}
+	synctest.Wait()
+	w.look()
+}
+
+// liesStored lets the thief, as witness, say "stored" of what the registry never got:
+// batches are lost at the broker for some minutes, and he acknowledges each.
+func (w *world) liesStored(n [4]int) {
+	if w.thief == nil || w.thief.void {
+		return
+	}
+	e := w.sitDown()
+	w.say("the thief, as witness, says of entries that they are stored, and keeps them from the registry")
+	w.broker.Set(nasty.Misdeeds{Deny: func(_ string, a nasty.Access, topic string) bool {
+		return a == nasty.Publish && strings.HasSuffix(topic, "/"+wire.DirUp+"/"+wire.TypeBatch)
+	}})
+	// The access list drops what the enemy would hear: he takes it from the gateways' disks.
+	for i := range 3 {
+		if b, ok := pick(n[1]+i, w.running()); ok {
+			w.someoneSwipes(b, n[2]+i)
+			e.sayStored(w, b)
+		}
+	}
+	time.Sleep(time.Minute)
+	w.broker.Set(nasty.Misdeeds{})
+	w.look()
+}
+
+// sayStored acknowledges all that a gateway has entered.
+func (e *enemy) sayStored(w *world, b *box) {
+	var log tree.Range
+	var epoch uint64
+	_ = journal.ReadCopies(b.disk.path("state", "journal"), w.dir, func(j journal.Entry) error {
+		if j.Epoch != epoch {
+			epoch, log = j.Epoch, tree.Range{}
+		}
+		log = log.Add(tlog.RecordHash(j.Stored.Leaf()))
+		return nil
+	})
+	k, heard := e.lastOf(b.name)
+	if !heard || log.Size() == 0 {
+		return
+	}
+	k.Time, k.Epoch, k.Next, k.Root = uint32(time.Now().Unix()), epoch, log.Size(), wire.Hash(log.Root())
+	k.Safe, k.SafeRecords = k.Next, k.Records
+	c := wire.Checkpoint{Address: placeOf(b.name).Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}
+	k.Cosignature = c.Cosign(e.witness, uint64(k.Time))
+	e.say(placeOf(b.name), wire.TypeAck, k)
+}
+
+// grantsIn are all rows of a list.
+func grantsIn(manifest []byte, buckets [][]byte) (all []wire.Grant) {
+	payload, err := wire.PayloadOf(manifest)
+	if err != nil {
+		return nil
+	}
+	m, err := wire.DecodeManifest(payload)
+	if err != nil {
+		return nil
+	}
+	for i, b := range buckets {
+		if some, err := m.DecodeBucket(i, b); err == nil {
+			all = append(all, some...)
+		}
+	}
+	return all
+}
