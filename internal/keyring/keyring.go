@@ -81,6 +81,7 @@ type Keyring struct {
 	view     view    // what is in grants
 	records  []*held // made at the building, in order
 	left     []*held // those that the list has not settled
+	heard    []*held // young notices of which only the list tells, as records; they are in no other list of records
 	over     tombstones
 	limits   restraint // by lists that are not in force
 	pending  restraint // by the list in force, until it is stored, and what was laid over the one before

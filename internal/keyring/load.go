@@ -215,9 +215,9 @@ func (k *Keyring) listed() *list {
 // combine returns what a list, as it counts, and the records together say, as far
 // as other lists take nothing of it; and the records that the list has not settled.
 func (k *Keyring) combine(l *list, over map[wire.ID]bool, limits restraint) (view, []*held) {
-	rows := rowsOf(l, k.records)
+	rows := rowsOf(l, slices.Concat(k.heard, k.records))
 	left, _ := settle(l, rows, over, k.records)
-	v, err := merge(l, rows, over, left)
+	v, err := merge(l, rows, over, slices.Concat(k.heard, left))
 	if err != nil { // never with records that AddLocal has taken
 		k.opts.Log.Error().Err(err).Msg("changes made at the building can't be merged into the list")
 		v, _ = merge(l, nil, nil, nil)

@@ -38,6 +38,8 @@ type marks struct {
 	// Floors has the highest signed time of each key's epoch.
 	Floors []floorMark `json:"floors,omitempty"`
 	Undos  uint64      `json:"undos,omitempty"` // how often two issuers took one of these back
+	// Notices are those of which the list in force tells.
+	Notices []heardOf `json:"notices,omitempty"`
 	witnessedMarks
 }
 

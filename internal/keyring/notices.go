@@ -1,12 +1,26 @@
 package keyring
 
-import "gatehouse/sync/wire"
+import (
+	"cmp"
+	"slices"
+
+	"gatehouse/sync/wire"
+)
 
 // A notice ends a tenancy at a date, and a date is the word of a clock that the
 // landlord may have set. So it counts at the doors only when its days have passed
 // on the machine's own clock as well, since this gateway made or heard of it; or when
 // a witness has signed that the end has come which the registry's list sets. That one
 // is no earlier than so many days after the registry heard of the notice (truth T4).
+// A notice that only a list tells of, since its record did not come or is gone with an
+// image of before, has its days since the list came.
+
+// heardOf is since when this gateway knows of a notice by a list.
+type heardOf struct {
+	Grant hexID  `json:"grant"`
+	At    uint32 `json:"at"`    // as the notice says
+	Since int64  `json:"since"` // s of the machine's own clock
+}
 
 // NoticeDays is how long a notice of the landlord alone runs in a house, in days.
 func NoticeDays(h wire.House) int {
@@ -38,7 +52,48 @@ func (k *Keyring) age() (changed bool) {
 		changed = changed || young != h.young || end != h.listed
 		h.young, h.listed = young, end
 	}
-	return changed
+	listed := k.ageListed(l, now, days, witness)
+	same := slices.EqualFunc(listed, k.heard, func(a, b *held) bool { return a.Change.Grant == b.Change.Grant && a.listed == b.listed })
+	k.heard = listed
+	return changed || !same
+}
+
+// ageListed returns the young ones of the notices that only the list tells of, as if
+// their records had come.
+func (k *Keyring) ageListed(l *list, now, days, witness int64) (young []*held) {
+	if l == nil {
+		return nil
+	}
+	var known []heardOf
+	for i := range l.manifest.Words {
+		w := &l.manifest.Words[i]
+		if w.Op != wire.OpNotice || w.Proof == wire.ProofRegistry {
+			continue
+		}
+		at, recorded := k.heardAt(w, now, now-days)
+		known = append(known, heardOf{hexID(w.Grant), w.At, at})
+		if !recorded && now-at < days && witness < int64(w.Until) {
+			c := wire.Change{Op: w.Op, At: w.At, Proof: w.Proof, Tenancy: w.Tenancy, Grant: w.Grant, Until: w.Until, Cause: w.Cause}
+			young = append(young, &held{Local: Local{Change: c}, young: true, listed: w.Until})
+		}
+	}
+	k.marks.Notices = known
+	return young
+}
+
+// heardAt is since when this gateway knows of a notice in the list, and whether it has
+// its record. Of one that an earlier program kept nothing is known but that it is old.
+func (k *Keyring) heardAt(w *wire.Word, now, old int64) (at int64, recorded bool) {
+	at = now
+	if i := slices.IndexFunc(k.marks.Notices, func(h heardOf) bool { return wire.ID(h.Grant) == w.Grant && h.At == w.At }); i >= 0 {
+		at = k.marks.Notices[i].Since
+	}
+	for _, h := range k.records {
+		if h.Change.Op == wire.OpNotice && h.Change.Grant == w.Grant && h.Change.At == w.At {
+			at, recorded = min(at, cmp.Or(h.kept, old)), true
+		}
+	}
+	return at, recorded
 }
 
 // noticeEnd is when a notice ends its grant by what a list says of it; 0: it says
@@ -66,6 +121,7 @@ func (k *Keyring) Words() (words []wire.Word, said bool) {
 
 // settleNotices takes all notices as of full age, and reports whether any was not.
 func (k *Keyring) settleNotices() (were bool) {
+	were, k.heard = len(k.heard) > 0, nil
 	for _, h := range k.records {
 		were, h.young = were || h.young, false
 	}

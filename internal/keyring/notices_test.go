@@ -110,6 +110,62 @@ func TestNoticeEndsByTheRegistry(t *testing.T) {
 	}
 }
 
+// TestListedNoticeRunsItsDays: a notice of which only the list tells, since its record
+// did not come or is gone with an older image, has its days here since the list came,
+// over restarts and lists, whatever the clocks of the house say; a witness who says
+// that it is over ends them, and so does the list that takes it back.
+func TestListedNoticeRunsItsDays(t *testing.T) {
+	k, _ := enrolled(t)
+	m := &machine{own: 100 * day}
+	m.on(k)
+	g, end := newLog(), issuedAt.Add(3*day)
+	g.set(1, 1, until(end))
+	g.set(2, 2, until(end)) // a term
+	of := row(1, 1)
+	g.words = []wire.Word{{Grant: of.ID, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: 20, Tenancy: of.Tenancy, Until: uint32(end.Unix()), Cause: wire.CauseLeaseOver}}
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, k))
+	ahead := func(card int) access.Reason {
+		return access.Decide(k.Grants(), access.Query{Credential: access.CredentialID(credential(card)), Door: "front", Time: access.At(end.Add(365 * day).Unix())}).Reason
+	}
+	for n := range 3 * 24 {
+		tend(k)
+		if got := ahead(1); got != access.ReasonGranted || ahead(2) != access.ReasonExpired {
+			t.Fatalf("after %d h: %v, and a term %v", n, got, ahead(2))
+		}
+		if n%20 == 0 {
+			k = m.on(restarted(t, k))
+			g.set(3, 3, inState(wire.GrantSuspended))
+			g.issue(t, wire.LogFormat)
+			must(t, g.give(t, k))
+		}
+		m.own += time.Hour
+	}
+	if n := len(k.Locals()); n != 0 {
+		t.Errorf("%d records from nowhere", n)
+	}
+	tend(k)
+	if got := ahead(1); got != access.ReasonExpired {
+		t.Errorf("after its days: %v", got)
+	}
+	k = m.on(restarted(t, k))
+	if got := ahead(1); got != access.ReasonExpired {
+		t.Errorf("after its days and a restart: %v", got)
+	}
+	again := g.words[0]
+	again.At, again.Until = 30, uint32(end.Add(day).Unix())
+	g.words = []wire.Word{again}
+	g.set(1, 1, until(end.Add(day)))
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, k))
+	if got := ahead(1); got != access.ReasonGranted {
+		t.Errorf("another one: %v", got)
+	}
+	k.RaiseFloor(end.Add(day).Unix(), 0)
+	tend(k)
+	want(t, k, credential(1), access.ReasonExpired)
+}
+
 // TestNoticeIsNoLoss: a list that says what notices of the building said needs no
 // second signature, though their days have not passed here.
 func TestNoticeIsNoLoss(t *testing.T) {
