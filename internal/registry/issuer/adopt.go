@@ -114,7 +114,7 @@ func (f foreign) forms() ([]logged, error) {
 		return []logged{own}, nil
 	}
 	old := f.manifest
-	old.Format, old.Earlier, old.Log = wire.ListFormat, 0, wire.Hash{}
+	old.Format, old.Earlier, old.Log, old.Words = wire.ListFormat, 0, wire.Hash{}, nil
 	hash, err := manifestHash(old)
 	return []logged{{hash, f.epoch, f.manifest.Version, false}, own}, err
 }
