@@ -2,13 +2,20 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/internal/control"
+	"gatehouse/internal/durable"
 	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
@@ -17,48 +24,105 @@ import (
 // installer needs, and no way to watch a door.
 const testsPerDay = time.Hour
 
-// doorTest bounds the tests of one door.
-type doorTest struct {
+// doorTests bounds the tests of doors. What was tested is kept in a file, so that a
+// start does not begin the day anew.
+type doorTests struct {
+	path string
+	own  func() time.Duration // the gateway's own clock: a start goes on from it, nobody can move it on
+	log  zerolog.Logger
+
 	mu      sync.Mutex
-	running bool
+	running map[string]bool // by door
 	past    []testSpan
 }
 
-// testSpan is one test, by the monotonic clock.
+// testSpan is one test.
 type testSpan struct {
-	began time.Time
-	took  time.Duration
+	Door  string        `json:"door"`
+	Began time.Duration `json:"began_ns"` // of the own clock
+	Took  time.Duration `json:"took_ns"`  // while it runs, what it may take
+}
+
+// newDoorTests goes on from a file. One that can't be read counts as a day in which
+// all doors were tested for as long as they may.
+func newDoorTests(path string, own func() time.Duration, doors []string, log zerolog.Logger) *doorTests {
+	t := &doorTests{path: path, own: own, log: log, running: make(map[string]bool)}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return t
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &t.past)
+	}
+	if err != nil {
+		log.Error().Err(err).Str("file", path).Msg("which doors were tested today can't be read: none is tested for a day")
+		t.past = nil
+		for _, d := range doors {
+			t.past = append(t.past, testSpan{d, own(), testsPerDay})
+		}
+		if err := t.save(); err != nil {
+			log.Error().Err(err).Msg("that day begins anew with each start")
+		}
+	}
+	return t
 }
 
 // begin allows a test of so long, or returns why not. The returned function ends it.
-func (t *doorTest) begin(length time.Duration, now time.Time) (end func(), err error) {
+func (t *doorTests) begin(door string, length time.Duration) (end func(), err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.past = slices.DeleteFunc(t.past, func(s testSpan) bool { return now.Sub(s.began) > 24*time.Hour })
+	now := t.own()
+	t.past = slices.DeleteFunc(t.past, func(s testSpan) bool { return now-s.Began > 24*time.Hour })
 	total := length
 	for _, s := range t.past {
-		total += s.took
+		if s.Door == door {
+			total += s.Took
+		}
 	}
 	switch {
-	case t.running:
+	case t.running[door]:
 		return nil, fail(http.StatusConflict, "wait until it ends", "this door is being tested already")
 	case total > testsPerDay:
 		return nil, fail(http.StatusTooManyRequests, "try again tomorrow; faults are in gatehouse log at all times",
 			"this door has been tested for long enough today: a test is no way to watch a door (refusal N7)")
 	}
-	t.running, t.past = true, append(t.past, testSpan{now, length})
-	return func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.running = false
-		t.past[len(t.past)-1].took = time.Since(now)
-	}, nil
+	t.past = append(t.past, testSpan{door, now, length})
+	if err := t.save(); err != nil {
+		t.past = t.past[:len(t.past)-1]
+		return nil, fail(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well", "a test that is not written down is none: %v", err)
+	}
+	t.running[door] = true
+	return func() { t.ended(door, now) }, nil
 }
 
-func (t *doorTest) runs() bool {
+// ended notes what a test took.
+func (t *doorTests) ended(door string, began time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.running
+	delete(t.running, door)
+	for i := range t.past {
+		if s := &t.past[i]; s.Door == door && s.Began == began {
+			s.Took = min(t.own()-began, s.Took)
+		}
+	}
+	if err := t.save(); err != nil {
+		t.log.Error().Err(err).Msg("a door's test counts in full after a start")
+	}
+}
+
+// save writes the file. The caller holds mu.
+func (t *doorTests) save() error {
+	b, err := json.Marshal(t.past)
+	if err == nil {
+		err = durable.WriteFile(t.path, b, 0o600)
+	}
+	return err
+}
+
+func (t *doorTests) runs(door string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.running[door]
 }
 
 // streamTest writes what happens at a door while the test runs. It begins and ends
@@ -78,7 +142,7 @@ func (g *Gateway) streamTest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	length := time.Duration(in.Minutes) * time.Minute
-	end, err := d.test.begin(length, time.Now())
+	end, err := g.tests.begin(d.cfg.ID, length)
 	if err != nil {
 		writeError(w, err)
 		return

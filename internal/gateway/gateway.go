@@ -107,6 +107,7 @@ type Gateway struct {
 	school     school
 	fire       *fire    // nil: no fire input
 	central    *central // nil: no registry
+	tests      *doorTests
 	// requests counts those of the tool that are being answered.
 	requests sync.WaitGroup
 	doors    []*servedDoor
@@ -121,7 +122,6 @@ type servedDoor struct {
 	run     []func(context.Context)
 	readers []*servedReader
 	signal  *signal // nil: none
-	test    doorTest
 }
 
 // eventsQueued is how many events of one door may wait: far more than its
@@ -147,6 +147,7 @@ func New(o Options) (*Gateway, error) {
 		g.makeFire()
 	}
 	g.clock = newClock(o.Time, o.Site.path("clock"), func() int64 { return g.keyring.Floor() })
+	g.tests = newDoorTests(o.Site.path("doortests.json"), g.clock.elapsed, o.Site.doorIDs(), o.Log)
 	if err := g.openKeyring(); err != nil {
 		return nil, err
 	}
@@ -263,7 +264,7 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 	if d.cfg.Signal != nil {
 		d.signal = g.makeSignal(d, d.cfg.Signal, "gatehouse-"+d.cfg.ID+"-signal", beeps)
 	}
-	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk, d.show, d.tells(), d.test.runs}, Keys: g.keyring,
+	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk, d.show, d.tells(), func() bool { return g.tests.runs(cfg.ID) }}, Keys: g.keyring,
 		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, Typed: g.swipes.typed, PINs: doorPINs{g.desk},
 		Passes: g.passes, Show: d.show, Log: g.o.Log})
 }

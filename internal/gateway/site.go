@@ -191,6 +191,14 @@ func bias(s string) device.Bias {
 		"none": device.BiasDisabled}[s]
 }
 
+// doorIDs are those of its doors.
+func (s *Site) doorIDs() (ids []string) {
+	for i := range s.Doors {
+		ids = append(ids, s.Doors[i].ID)
+	}
+	return ids
+}
+
 // path returns a path inside the state folder.
 func (s *Site) path(parts ...string) string {
 	return filepath.Join(append([]string{s.State}, parts...)...)
