@@ -170,7 +170,7 @@ func (g *Gateway) uplinkStatus() *control.Uplink {
 	if c.err != nil {
 		return out
 	}
-	s := c.uplink.Status()
+	s := shownAlarm(c.uplink.Status())
 	out.State, out.Records, out.Refused = string(shownLink(s.State)), s.Records, s.Refused
 	out.List, out.InForce = s.List, g.keyring.Status().Version
 	out.Epoch = fmt.Sprintf("%016x", s.Stored.Epoch)
@@ -197,6 +197,15 @@ func shownLink(s uplink.State) uplink.State {
 	return s
 }
 
+// shownAlarm is a status without an alarm that came of entries alone: it would tell
+// that somebody has come in since.
+func shownAlarm(s uplink.Status) uplink.Status {
+	if s.Quiet {
+		s.Problem = wire.ReasonNone
+	}
+	return s
+}
+
 // withheldAfter is how long a list may be on its way.
 const withheldAfter = 5 * time.Minute
 
@@ -209,7 +218,7 @@ func (g *Gateway) uplinkProblems(u *control.Uplink) (list []string) {
 	if err := g.central.err; err != nil {
 		return []string{fmt.Sprintf("no way to the registry (%v): run gatehouse enrol and start the daemon again, or set registry = \"none\" in the site file", err)}
 	}
-	s := g.central.uplink.Status()
+	s := shownAlarm(g.central.uplink.Status())
 	const waits = "Doors go on, entries wait here"
 	link := g.central.link.Status()
 	refused := ""

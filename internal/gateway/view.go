@@ -6,6 +6,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
 	"gatehouse/internal/journal"
+	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
 )
 
@@ -37,11 +38,13 @@ var detailed = map[wire.Kind]bool{wire.KindBoot: true, wire.KindSite: true, wire
 var counted = map[wire.Kind]bool{wire.KindFault: true, wire.KindListApplied: true, wire.KindRefused: true, wire.KindAuthority: true}
 
 // shown reports whether an owner may see an entry. Wrong PINs at a door are
-// somebody's coming home; they go to the registry. That who parts were erased tells
+// somebody's coming home; they go to the registry. So is that the registry did not
+// confirm an entry. That who parts were erased tells
 // that there were some.
 func shown(h wire.Header) bool {
 	switch {
-	case h.Kind == wire.KindTenancy && h.Reason == wire.ReasonWrongPIN && h.Count > 0, h.Reason == wire.ReasonWhosErased:
+	case h.Kind == wire.KindTenancy && h.Reason == wire.ReasonWrongPIN && h.Count > 0, h.Reason == wire.ReasonWhosErased,
+		h.Kind == wire.KindUplink && h.Source == uplink.EntriesAlone:
 		return false
 	}
 	return shownKinds[h.Kind]

@@ -26,7 +26,14 @@ const (
 type alarm struct {
 	owed   [debts]time.Time // since when it waits for an answer; zero: it does not
 	raised wire.Reason      // ReasonNone: no alarm
+	// quiet is an alarm that came of entries alone: in a house where nobody walked it
+	// would not be there yet. Owners are told when a hello of the hours isn't answered.
+	quiet bool
 }
+
+// EntriesAlone is the source of an entry about an alarm that is quiet: it says when
+// somebody came, and is not for owners.
+const EntriesAlone = "entries"
 
 // progress is called when the registry confirmed something. The one kind does
 // not pay for the other: the alarm's own entry must not end the alarm.
@@ -54,12 +61,39 @@ func (a *actor) judge(_ context.Context, now time.Time) (next time.Time) {
 		case now.Before(due):
 			next = earlier(next, due)
 		case a.raised == wire.ReasonNone && a.up:
+			a.quiet = d == entries && a.inTouch && !a.hoursMissed(now)
 			a.raise(wire.ReasonNoAnswer)
 		case a.raised == wire.ReasonNone:
 			a.raise(wire.ReasonNoLink)
+		case a.quiet && !a.up:
+			a.tell(wire.ReasonNoLink)
+		case a.quiet && (d == changes || !a.inTouch || a.hoursMissed(now)):
+			a.tell(wire.ReasonNoAnswer)
 		}
 	}
+	if a.quiet {
+		next = earlier(next, a.hours(now).Add(noAnswerAfter))
+	}
 	return next
+}
+
+// hours is the next time at which a hello is said in any case, whoever walked: they
+// stand still from the connect on.
+func (a *actor) hours(now time.Time) time.Time {
+	passed := now.Sub(a.upSince) / greetEvery * greetEvery
+	return a.upSince.Add(passed + greetEvery)
+}
+
+// hoursMissed reports whether the last of these was not answered in time.
+func (a *actor) hoursMissed(now time.Time) bool {
+	last := a.hours(now).Add(-greetEvery)
+	return a.settledAt.Before(last) && now.Sub(last) >= noAnswerAfter
+}
+
+// tell makes a quiet alarm one that everybody sees.
+func (a *actor) tell(why wire.Reason) {
+	a.quiet, a.raised = false, wire.ReasonNone
+	a.raise(why)
 }
 
 // due is when a debt becomes an alarm.
@@ -90,7 +124,14 @@ func (a *actor) raise(why wire.Reason) {
 	}
 	a.raised = why
 	a.o.Log.Error().Str("reason", why.String()).Msg("the registry does not confirm what is sent to it")
-	a.o.Journal.Queue(wire.Header{Kind: wire.KindUplink, Outcome: wire.OutcomeActive, Reason: why}, wire.Who{})
+	a.o.Journal.Queue(wire.Header{Kind: wire.KindUplink, Outcome: wire.OutcomeActive, Reason: why, Source: a.source()}, wire.Who{})
+}
+
+func (a *actor) source() string {
+	if a.quiet {
+		return EntriesAlone
+	}
+	return ""
 }
 
 func (a *actor) clear() {
@@ -98,6 +139,6 @@ func (a *actor) clear() {
 		return
 	}
 	a.o.Log.Info().Str("reason", a.raised.String()).Msg("the registry confirms again")
-	a.o.Journal.Queue(wire.Header{Kind: wire.KindUplink, Outcome: wire.OutcomeIdle, Reason: a.raised}, wire.Who{})
-	a.raised = wire.ReasonNone
+	a.o.Journal.Queue(wire.Header{Kind: wire.KindUplink, Outcome: wire.OutcomeIdle, Reason: a.raised, Source: a.source()}, wire.Who{})
+	a.raised, a.quiet = wire.ReasonNone, false
 }

@@ -54,12 +54,13 @@ func (a *actor) hearFresh(k wire.Ack2, epoch uint64) {
 
 func (a *actor) bootTime() time.Duration { return time.Duration(a.o.Clock().BootTime) }
 
-// greetNext is when the next hello follows one that was answered.
-func (a *actor) greetNext() time.Duration {
-	if a.apart {
-		return apartEvery
+// greetNext is when the next hello follows one that was answered: at the hours that
+// no passage moves.
+func (a *actor) greetNext(now time.Time) time.Time {
+	if next := now.Add(apartEvery); a.apart && next.Before(a.hours(now)) {
+		return next
 	}
-	return greetEvery
+	return a.hours(now)
 }
 
 // hearTime takes the time of an ack, with the epoch of the key that signed it.

@@ -81,12 +81,14 @@ func TestAskedSoon(t *testing.T) {
 	s := newAsker()
 	s.a.o.Fresh = func(SignedTime) bool { return true }
 	s.a.hearFresh(s.hello(), 1)
-	if got := s.a.greetNext(); got != apartEvery {
+	now := time.Unix(1_795_424_400, 0)
+	s.a.upSince = now
+	if got := s.a.greetNext(now).Sub(now); got != apartEvery {
 		t.Errorf("asked again after %v", got)
 	}
 	s.a.o.Fresh = func(SignedTime) bool { return false }
 	s.a.hearFresh(s.hello(), 1)
-	if got := s.a.greetNext(); got != greetEvery {
+	if got := s.a.greetNext(now).Sub(now); got != greetEvery {
 		t.Errorf("asked again after %v", got)
 	}
 }

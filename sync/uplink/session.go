@@ -49,6 +49,7 @@ type session struct {
 	apart     bool          // the answer's time was against what the gateway knows
 	ready     bool          // the hello was answered, and both ends agree
 	inTouch   bool          // so was one before it on this connection
+	settledAt time.Time     // when one was last
 	named     uint64        // epoch that the answer must be of
 	greetDue  time.Time     // the next hello
 	greetWait time.Duration // after it; 0: it needs a new nonce
@@ -214,7 +215,8 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 		a.resume(ctx, at, own)
 		a.ready, a.inTouch = true, true
 		a.takeLists(true, now)
-		a.greetDue, a.greetWait = now.Add(a.greetNext()), 0
+		a.settledAt = now
+		a.greetDue, a.greetWait = a.greetNext(now), 0
 		a.saver.save(k)
 	}
 }
@@ -289,6 +291,7 @@ func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason
 	}
 	a.o.Log.Warn().Str("reason", why.String()).Uint64("registry", k.Next).Msg("new epoch of the journal: the registry has another copy")
 	if why != wire.ReasonNone {
+		a.quiet = false
 		a.raise(why)
 	}
 	a.pendingNotices = nil // watch sees them again, at their new places

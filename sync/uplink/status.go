@@ -30,6 +30,7 @@ type Status struct {
 	Behind   uint64           // entries that are not, of the newest epoch
 	LastAck  time.Time        // of this connection or one before; zero: never
 	Problem  wire.Reason      // why the alarm is raised; ReasonNone: it is not
+	Quiet    bool             // the alarm came of entries alone: it says when somebody came, and is not for owners
 	List     uint64           // newest version that the registry named
 	Withheld time.Time        // since when it is named and not in force; zero: it is
 	Records  int              // tenancy records that the registry has not stored
@@ -75,7 +76,7 @@ func (a *actor) report() {
 	if s.State != state {
 		s.State, s.Since = state, time.Now()
 	}
-	s.Stored, s.LastAck, s.Problem = a.cursor, a.lastAck, a.raised
+	s.Stored, s.LastAck, s.Problem, s.Quiet = a.cursor, a.lastAck, a.raised, a.quiet
 	s.List, s.Withheld, s.Records, s.Refused = a.newestList.number, a.lacking, len(a.records), a.refusedTotal
 	s.Refusals = nil
 	for r := range a.refused {
