@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/keyring"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
@@ -77,9 +79,15 @@ func (c *central) certificateProblem(l mqtt.Status) string {
 // refusalProblems say what of the registry's is not taken here, and what its
 // operator does about it.
 func (g *Gateway) refusalProblems(u *control.Uplink, s uplink.Status) (list []string) {
+	var newer bool // its own line says what to do
+	if g.keyring != nil {
+		refusal := g.keyring.Status().Refusal
+		newer = refusal != nil && errors.Is(refusal.Why, keyring.ErrNewerFormat)
+	}
 	for _, r := range s.Refusals {
 		switch {
 		case r.Type == wire.TypeList && s.Withheld.IsZero():
+		case r.Type == wire.TypeList && r.Reason == wire.ReasonMalformed && newer:
 		case r.Type == wire.TypeList && r.Reason == wire.ReasonSecondNeeded:
 			list = append(list, fmt.Sprintf("list %d of the registry takes something from too many tenancies at once, and is refused until a second issuer has signed it: its operator runs registryd countersign %s --key second.key",
 				u.List, g.o.Site.Building))

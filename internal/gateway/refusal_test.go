@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/keyring"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
 )
@@ -28,5 +29,13 @@ func TestRefusalsAreToDo(t *testing.T) {
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// TestNewerFormatIsToDo: a list that this program can't read is a line with what to do.
+func TestNewerFormatIsToDo(t *testing.T) {
+	got := strings.Join(grantProblems(keyring.Status{Version: 4, InForce: 4, Refusal: &keyring.Refusal{Version: 5, Why: keyring.ErrNewerFormat}}, true), "\n")
+	if !strings.Contains(got, "list 5 is of a format that this program does not read") || !strings.Contains(got, "list 4 stays in force") || !strings.Contains(got, "gatehoused version") {
+		t.Errorf("%q", got)
 	}
 }

@@ -164,8 +164,12 @@ func (k *Keyring) fill(next *list, sent [][]byte) error {
 	return nil
 }
 
+// ErrNewerFormat means a list, validly signed, of a format that this program does not
+// read.
+var ErrNewerFormat = errors.New("of a format that this program does not read")
+
 // Refusal is a list, validly signed, that was not taken, and why: ErrRolledBack,
-// ErrTooFar or ErrSecondNeeded.
+// ErrTooFar, ErrSecondNeeded or ErrNewerFormat.
 type Refusal struct {
 	Epoch   uint64
 	Version uint64

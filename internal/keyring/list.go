@@ -42,6 +42,7 @@ type list struct {
 }
 
 // head verifies the signature of a list by one of the keys and reads its manifest.
+// Callers hold mu.
 func (k *Keyring) head(envelope []byte, keys []wire.Key) (*list, error) {
 	expect := wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: k.opts.Building}
 	payload, signer, err := wire.Open(envelope, expect, keys)
@@ -49,8 +50,9 @@ func (k *Keyring) head(envelope []byte, keys []wire.Key) (*list, error) {
 		return nil, err
 	}
 	m, err := wire.DecodeManifest(payload)
-	if err == nil && m.Format > k.opts.Formats {
-		err = fmt.Errorf("manifest: %w: format %d, this gateway reads %d", wire.ErrMalformed, m.Format, k.opts.Formats)
+	if format, version := wire.ManifestFormat(payload); format > k.opts.Formats {
+		err = fmt.Errorf("manifest: %w: %w: format %d, this gateway reads %d", ErrNewerFormat, wire.ErrMalformed, format, k.opts.Formats)
+		k.refusal = &Refusal{signer.Epoch, version, ErrNewerFormat}
 	}
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 
+	"github.com/fxamacker/cbor/v2"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
@@ -505,5 +506,45 @@ func TestInherit(t *testing.T) {
 	must(t, k.Inherit(other)) // it has a list
 	if k.Status().Over != 1 {
 		t.Fatal("a gateway with a list has taken what a sibling says")
+	}
+}
+
+// TestNewerFormat: a list of a format that this program does not read is refused, and
+// status tells its number, until one that it reads is in force.
+func TestNewerFormat(t *testing.T) {
+	k, _ := enrolled(t)
+	g := newLog()
+	g.set(1, 1)
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, k))
+	// Another format has the first two fields, and whatever else it likes.
+	later, err := cbor.Marshal(map[int]any{1: 3, 2: 9, 40: "new"})
+	must(t, err)
+	for name, manifest := range map[string][]byte{"to come": signed(t, wire.TypeGrantList, wire.RoleIssuer, building, later, 1),
+		"switched off": g.copy().issue(t, wire.LogFormat).Manifest} {
+		want := uint64(9)
+		if name == "switched off" {
+			k.opts.Formats, want = wire.ListFormat, 2
+		}
+		_, missing := k.Missing(manifest, Proof{})
+		for what, err := range map[string]error{"missing": missing, "apply": k.Apply(Update{Manifest: manifest})} {
+			if !errors.Is(err, ErrRefused) || !errors.Is(err, ErrNewerFormat) {
+				t.Errorf("%s, %s: %v", name, what, err)
+			}
+		}
+		if r := k.Status().Refusal; r == nil || r.Version != want || !errors.Is(r.Why, ErrNewerFormat) {
+			t.Errorf("%s: refusal %+v", name, r)
+		}
+		k.opts.Formats = wire.LogFormat
+	}
+	garbage := signed(t, wire.TypeGrantList, wire.RoleIssuer, building, []byte{0x61}, 1)
+	if err := k.Apply(Update{Manifest: garbage}); errors.Is(err, ErrNewerFormat) {
+		t.Error("what is no manifest is one of another format")
+	}
+	g.set(2, 2)
+	g.issue(t, wire.LogFormat)
+	must(t, g.give(t, k))
+	if r := k.Status().Refusal; r != nil {
+		t.Errorf("after a list that it reads: %+v", r)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // Limits of a grant list. A bucket is cut further when it would pass
@@ -131,6 +133,19 @@ func DecodeManifest(b []byte) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("manifest: %w", err)
 	}
 	return m, nil
+}
+
+// ManifestFormat reads the format and version of a manifest of whatever format, for
+// those who can't read the rest and have checked its signature; zeros: none.
+func ManifestFormat(b []byte) (format, version uint64) {
+	var head struct {
+		Format  uint64 `cbor:"1,keyasint"`
+		Version uint64 `cbor:"2,keyasint"`
+	}
+	if cbor.Unmarshal(b, &head) != nil {
+		return 0, 0
+	}
+	return head.Format, head.Version
 }
 
 func (m Manifest) check() error {
