@@ -77,6 +77,9 @@ type Cadence struct {
 	// Journal is how often the journal looks after its files, 1 min; when something
 	// is to be done for them it does not wait for that.
 	Journal time.Duration
+	// Gather is how long entries wait on their way to the registry for others that
+	// are stored in the same moment, 0.
+	Gather time.Duration
 }
 
 func (c Cadence) filled() Cadence {

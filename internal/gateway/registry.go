@@ -81,7 +81,7 @@ func (g *Gateway) makeUplink(c *central) error {
 	}
 	c.uplink, err = uplink.New(uplink.Options{Link: c.link, Journal: g.journal, Keyring: g.keyring, Records: records{g.desk},
 		Key: g.gatewayKey, Clock: g.clock.stamp, Fresh: g.clock.hear, TakeBack: g.clock.undo, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.o.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log,
-		Chance: g.o.Chance})
+		Chance: g.o.Chance, Gather: g.o.Cadence.Gather})
 	return err
 }
 

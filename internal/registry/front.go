@@ -59,6 +59,9 @@ type Options struct {
 	// WorkWait is the longest time that the issuer's question for work is held when
 	// there is none; 0: a minute.
 	WorkWait time.Duration
+	// WorkGather is how long such a question is held when there is work, for what
+	// comes in the same moment; 0: not at all.
+	WorkGather time.Duration
 }
 
 // Front is the registry's front.

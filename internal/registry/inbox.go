@@ -139,6 +139,7 @@ func (f *Front) workAfter(ctx context.Context, after uint64, wait time.Duration)
 	timer := time.NewTimer(min(wait, f.o.WorkWait))
 	defer timer.Stop()
 	for {
+		time.Sleep(f.o.WorkGather)
 		w := api.Work{Next: after, Deliveries: []api.Delivery{}}
 		var changed <-chan struct{}
 		w.Enrolments, changed = f.inbox.look()

@@ -102,6 +102,7 @@ func (w *world) backUp([4]int) {
 		}
 		if was {
 			w.must(p.name, p.up())
+			time.Sleep(time.Second) // what it begins with is over when the other one stops
 		}
 		if m := w.model.minds[p.name]; m != nil {
 			w.model.images[p.name] = m.clone()

@@ -95,8 +95,11 @@ func newCentre(w *world) (*centre, error) {
 
 func (c *centre) frontSocket() string { return c.w.path("front.sock") }
 
-// startFront starts the front; it is ready when startFront returns.
+// startFront starts the front; it is ready when startFront returns. It starts at no
+// instant at which the issuer, which lost it a few tenths of a second before, tries
+// again.
 func (c *centre) startFront() error {
+	time.Sleep(53 * time.Millisecond)
 	config, err := registry.LoadConfig(c.front.disk.path(api.FileConfig))
 	if err != nil {
 		return err
@@ -104,7 +107,7 @@ func (c *centre) startFront() error {
 	config.Socket = c.frontSocket()
 	ready := make(chan struct{})
 	f, err := registry.New(registry.Options{Config: config, Version: "simulated", Log: c.w.log("front"), Now: c.front.clock.Wall, Clock: c.front.clock.source(),
-		Network: c.w.town.network(), Chance: c.w.chances("front").upTo, WorkWait: 20 * time.Minute, Ready: func(string, string) { close(ready) },
+		Network: c.w.town.network(), Chance: c.w.chances("front").upTo, WorkWait: 20 * time.Minute, WorkGather: time.Millisecond, Ready: func(string, string) { close(ready) },
 		Link: func(receive func(string, []byte)) (registry.Link, error) {
 			c.link = &frontLink{Link: c.w.broker.Connect(nasty.Client{Name: "front", Subscribe: []string{wire.UpFilter, wire.StatusFilter}}),
 				receive: receive, disconnect: c.w.cutLink}

@@ -132,7 +132,7 @@ func (b *box) start() error {
 			l.link = &gatewayLink{Link: n, name: b.name, config: c, server: b.w.centre, again: make(chan struct{}, 1), chance: b.w.chances(b.name).upTo}
 			return l.link, nil
 		},
-		Sync: b.disk.wait, Formats: b.formats, Network: b.w.town.network(), Cadence: gateway.Cadence{Clock: time.Minute, Socket: 24 * time.Hour, Journal: 15 * time.Minute},
+		Sync: b.disk.wait, Formats: b.formats, Network: b.w.town.network(), Cadence: gateway.Cadence{Clock: time.Minute, Socket: 24 * time.Hour, Journal: 15 * time.Minute, Gather: time.Millisecond},
 		Chance: b.w.chances(b.name + " waits").upTo})
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.name, err)

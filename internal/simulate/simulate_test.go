@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -27,7 +28,8 @@ func TestGoodWeather(t *testing.T) {
 	}
 }
 
-// TestRepeats: one seed is one run, to the last entry.
+// TestRepeats: one seed is one run, to the last entry, with one processor and with
+// two.
 func TestRepeats(t *testing.T) {
 	p := NewPlan(5, 1)
 	p.Trace = true
@@ -35,7 +37,12 @@ func TestRepeats(t *testing.T) {
 	if len(first) < 1000 || !strings.Contains(first, "list_applied") {
 		t.Fatalf("a trace without entries:\n%s", first)
 	}
-	if second := bubble(t, p, Folder()).Words(); second != first {
-		t.Errorf("the same seed, another run:\n%s\n--- and\n%s", first, second)
+	had := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(had)
+	for n := range 4 {
+		runtime.GOMAXPROCS(1 + n%2)
+		if again := bubble(t, p, Folder()).Words(); again != first {
+			t.Fatalf("the same seed, another run (%d processors):\n%s\n--- and\n%s", 1+n%2, first, again)
+		}
 	}
 }

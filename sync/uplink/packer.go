@@ -42,6 +42,7 @@ type packer struct {
 	key     ed25519.PrivateKey
 	address string
 	batch   int           // entries of a batch at most
+	gather  time.Duration // how long one that is not full waits for more
 	out     chan batch    // sealed
 	idle    chan struct{} // the sender has nothing in flight
 	failed  func(error)
@@ -51,6 +52,7 @@ type packer struct {
 func (p *packer) run(ctx context.Context, at journal.Position, r tree.Range) {
 	var have []journal.Entry
 	next := at // to read
+	ripe := false
 	for ctx.Err() == nil {
 		changed := p.journal.Changed()
 		more, err := p.read(ctx, &next, len(have))
@@ -70,8 +72,9 @@ func (p *packer) run(ctx context.Context, at journal.Position, r tree.Range) {
 		if n == len(have) && len(more) > 0 && n < p.batch {
 			continue // read on before deciding that it is not full
 		}
-		if n == len(have) && n < p.batch && !p.wait(ctx, n > 0, changed) {
-			continue
+		if n == len(have) && n < p.batch && !ripe {
+			ripe = p.wait(ctx, n > 0, changed)
+			continue // with what has come meanwhile
 		}
 		b, after, err := p.pack(have[:n], r)
 		if err != nil {
@@ -79,7 +82,7 @@ func (p *packer) run(ctx context.Context, at journal.Position, r tree.Range) {
 			continue
 		}
 		p.emit(ctx, b)
-		have, at, r = have[n:], b.end, after
+		have, at, r, ripe = have[n:], b.end, after, false
 	}
 }
 
@@ -110,7 +113,8 @@ func (p *packer) rest(ctx context.Context, err error) {
 	}
 }
 
-// wait returns true when what is there shall go although it is not full.
+// wait returns true when what is there shall go although it is not full, with what
+// comes in a moment.
 func (p *packer) wait(ctx context.Context, some bool, changed <-chan struct{}) bool {
 	idle := p.idle
 	if !some {
@@ -122,11 +126,22 @@ func (p *packer) wait(ctx context.Context, some bool, changed <-chan struct{}) b
 	case <-changed:
 		return false
 	case <-idle:
-		return true
 	}
+	if p.gather > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(p.gather):
+		}
+	}
+	return true
 }
 
+// emit hands a batch over. Whoever waited for one has it then.
 func (p *packer) emit(ctx context.Context, b batch) {
+	select {
+	case <-p.idle:
+	default:
+	}
 	select {
 	case <-ctx.Done():
 	case p.out <- b:

@@ -226,6 +226,7 @@ type world struct {
 	clock   atomic.Int64
 	sent    int // entries appended
 	formats uint64
+	gather  time.Duration
 	spread  atomic.Int64 // as the link was told last, ns
 }
 
@@ -269,7 +270,7 @@ func (w *world) startOn(link *nasty.Link) {
 	}
 	w.link = link
 	w.uplink, err = New(Options{Link: w.link, Journal: w.journal, Keyring: w.ring, Records: w.records, Key: w.keys.gateway, Clock: w.stamp,
-		Checkpoint: filepath.Join(w.dir, "checkpoint"), Software: "test", Formats: w.formats, Spread: func(d time.Duration) { w.spread.Store(int64(d)) }, Log: w.log()})
+		Checkpoint: filepath.Join(w.dir, "checkpoint"), Software: "test", Formats: w.formats, Gather: w.gather, Spread: func(d time.Duration) { w.spread.Store(int64(d)) }, Log: w.log()})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -33,6 +33,7 @@ type sender struct {
 // packing is a packer at work.
 type packing struct {
 	packer
+	asked   bool // for a batch that is not full, and it has not come
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 }
@@ -42,7 +43,7 @@ func (a *actor) startPacking(ctx context.Context, at journal.Position, r tree.Ra
 	a.stopPacking()
 	ctx, stop := context.WithCancel(ctx)
 	p := &packing{stop: stop, packer: packer{journal: a.o.Journal, keyring: a.o.Keyring, key: a.o.Key, address: a.address,
-		batch: a.o.Batch, out: make(chan batch, packAhead), idle: make(chan struct{}, 1),
+		batch: a.o.Batch, gather: a.o.Gather, out: make(chan batch, packAhead), idle: make(chan struct{}, 1),
 		failed: func(err error) {
 			a.o.Log.Error().Err(err).Msg("entries can't be sent to the registry; it is tried again")
 		}}}
@@ -67,6 +68,7 @@ func (a *actor) packed() <-chan batch {
 }
 
 func (a *actor) take(b batch) {
+	a.packing.asked = false
 	if b.gap {
 		a.gap = &b
 		return
@@ -89,7 +91,10 @@ func (a *actor) send(ctx context.Context, now time.Time) time.Time {
 		a.leaveGap(ctx)
 		return now
 	case len(a.flight) == 0:
-		poke(a.packing.idle)
+		if !a.packing.asked {
+			a.packing.asked = true
+			poke(a.packing.idle)
+		}
 		return time.Time{}
 	}
 	for a.sent < min(len(a.flight), a.window) {

@@ -98,6 +98,7 @@ type Options struct {
 	Software   string              // version, at most 64 bytes
 	Zone       string              // time zone of the building
 	Batch      int                 // entries of a message at most; 0: 700
+	Gather     time.Duration       // how long entries wait for others that are stored in the same moment; 0: not at all
 	Roll       time.Duration       // between two rolls, roughly; 0: 10 minutes
 	Borrow     time.Duration       // how long a gateway without a list waits for its siblings'; 0: 10 minutes
 	Spread     func(time.Duration) // what the registry wishes for the wait before the next reconnect; nil: nobody minds

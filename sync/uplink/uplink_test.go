@@ -39,6 +39,38 @@ func TestEverythingArrivesOnce(t *testing.T) {
 	})
 }
 
+// TestGather: entries of one moment go in one message where they may wait for each
+// other, and none goes beside another that is not confirmed.
+func TestGather(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.stop()
+		w.gather = 50 * time.Millisecond
+		w.startGateway()
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		for range 20 {
+			before := 0
+			w.reg.set(func(r *registry) { before = r.batches })
+			for range 3 {
+				w.append(1)
+				time.Sleep(10 * time.Millisecond)
+			}
+			if !w.settle(10 * time.Second) {
+				t.Fatal("not in step")
+			}
+			w.reg.set(func(r *registry) {
+				if r.batches != before+1 {
+					t.Errorf("%d messages for the entries of one moment", r.batches-before)
+				}
+			})
+		}
+		if fault := w.same(); fault != "" {
+			t.Fatal(fault)
+		}
+	})
+}
+
 // TestLateHello: a hello that the broker kept back comes when the next one has come.
 // The registry takes it for the newest, and hears no other that was said before; the
 // gateway does not say the same for ever.
