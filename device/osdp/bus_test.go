@@ -52,10 +52,6 @@ func TestPolls(t *testing.T) {
 // TestRecovers: after one of each mishap the reader is back within a second, no
 // card is lost, and none is read twice.
 func TestRecovers(t *testing.T) {
-	rounds := 6
-	if testing.Short() {
-		rounds = 2
-	}
 	for _, fault := range devicetest.OSDPFaults() {
 		switch fault {
 		case devicetest.OSDPWrongKey, devicetest.OSDPDowngrade, devicetest.OSDPClearCard, devicetest.OSDPReplay,
@@ -67,7 +63,7 @@ func TestRecovers(t *testing.T) {
 				g := build(t, p).run()
 				defer g.stop()
 				g.expect(2*time.Second, "online")
-				for n := range rounds {
+				for n := range rounds(6, 2) {
 					g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: fault, Times: 1})
 					if fault != devicetest.OSDPReboot { // which forgets the card
 						g.peers[0].Present(testCard(n))

@@ -134,6 +134,9 @@ func TestClearStatus(t *testing.T) {
 
 // TestSessionLife: a session is made anew each day, and nobody notices.
 func TestSessionLife(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIP: a day of polls")
+	}
 	bubble(t, "", func(t *testing.T) {
 		p := keyed(1)
 		g := build(t, p)

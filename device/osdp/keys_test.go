@@ -163,10 +163,7 @@ func TestKeySetLost(t *testing.T) {
 		devicetest.OSDPDrop, devicetest.OSDPCorrupt, devicetest.OSDPTruncate, devicetest.OSDPLength, devicetest.OSDPDuplicate,
 		devicetest.OSDPLate, devicetest.OSDPOtherReply, devicetest.OSDPBadMAC, devicetest.OSDPRefuse,
 	}
-	often := []int{1, 3, 40}
-	if testing.Short() { // 90 s of polls each: an emulator takes minutes for all
-		often = often[:1]
-	}
+	often := []int{1, 3, 40}[:rounds(3, 1)]
 	for _, fault := range faults {
 		for _, times := range often {
 			for _, how := range []string{"install", "rekey"} {
@@ -220,8 +217,9 @@ func TestPowerCut(t *testing.T) {
 				bubble(t, how, func(t *testing.T) { powerCut(t, how, save, done) })
 			}
 		}
-		for moment := range 40 {
-			bubble(t, how, func(t *testing.T) { diesAt(t, how, time.Duration(moment)*17*time.Millisecond) })
+		moments := rounds(40, 8)
+		for moment := range moments {
+			bubble(t, how, func(t *testing.T) { diesAt(t, how, time.Duration(moment)*680*time.Millisecond/time.Duration(moments)) })
 		}
 	}
 }

@@ -197,3 +197,12 @@ func cards(heard []string) (n int) {
 func bubble(t *testing.T, name string, f func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, f) })
 }
+
+// rounds is how often a test repeats itself: an emulator of another machine, which
+// runs the short tests, takes minutes for what takes a second here.
+func rounds(all, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return all
+}

@@ -41,7 +41,7 @@ func manyReaders(t *testing.T, readers, dead int) {
 		t.Fatalf("heard %v", heard)
 	}
 	var worst time.Duration
-	for n := range 50 {
+	for n := range rounds(50, 6) {
 		g.peers[dead+n%(readers-dead)].Present(testCard(n))
 		begin := time.Now()
 		for cards(g.heard()) == 0 {
