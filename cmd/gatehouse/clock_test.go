@@ -23,7 +23,9 @@ func TestClockHints(t *testing.T) {
 		if set {
 			b.fails("", []string{"landlord's key"}, "clock", "set", "--key", otherKey(t, b), now)
 			b.fails("", []string{"no time"}, "clock", "set", "--key", key, "noon")
+			b.fails("", []string{"no time"}, "clock", "set", "--key", key, "2026-12-01") // midnight is meant by nobody
 			b.fails("", []string{"no time of today"}, "clock", "set", "--key", key, "1999-01-01 00:00")
+			b.ok("", "clock", "set", "--key", key, strings.ReplaceAll(now, "-", "/"))
 			b.ok("", "clock", "set", "--key", key, now)
 		} else {
 			b.ok("", "clock", "confirm")

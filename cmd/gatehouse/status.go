@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 )
 
@@ -153,8 +155,8 @@ type clockSetCmd struct {
 }
 
 func (c clockSetCmd) Run(s *session) error {
-	at, err := time.ParseInLocation("2006-01-02 15:04", c.Time, time.Local)
-	if err != nil {
+	at, err := calendar.Moment(c.Time, time.Local)
+	if err != nil || !strings.ContainsAny(c.Time, ":：") { // a day alone is no time of it
 		return hinted("as \"2026-12-01 09:30\"", "%q is no time", c.Time)
 	}
 	issuer, err := c.issuer(s)

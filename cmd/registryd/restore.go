@@ -9,24 +9,45 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/issuer/operator"
 )
 
 type reinstateCmd struct {
 	subject
 	Reason string `help:"mistake, order or agreed." default:"mistake"`
-	Until  string `help:"Its new last day, as 2026-12-31, where the old term is over." placeholder:"DATE"`
+	Until  string `help:"Its new last day, as 2026-12-31, where the old term is over, in the building's time zone; 9999-12-31: no end." placeholder:"DATE"`
+}
+
+// zoneOfSubject is the time zone of the building of a grant or tenancy.
+func (s *session) zoneOfSubject(of subject) (*time.Location, error) {
+	if of.Tenancy != "" {
+		return s.zoneOf(of.Tenancy)
+	}
+	all, err := s.issuer.Grants(s.ctx, "", "")
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range all {
+		if g.ID == strings.ToLower(of.Grant) {
+			return s.zoneOf(g.Tenancy)
+		}
+	}
+	return calendar.Here(), nil // the issuer says that there is no such grant
 }
 
 // Run makes new grants for who was ended.
 func (c reinstateCmd) Run(s *session) error {
 	a := operator.Act{Act: operator.ActReinstate, Grant: c.Grant, Tenancy: c.Tenancy, Reason: c.Reason}
 	if c.Until != "" {
-		last, err := time.ParseInLocation(time.DateOnly, c.Until, time.Local)
+		zone, err := s.zoneOfSubject(c.subject)
 		if err != nil {
-			return hinted("write it as 2026-12-31", "%q is no day", c.Until)
+			return err
 		}
-		a.Until = last.AddDate(0, 0, 1)
+		if a.Until, err = calendar.Last(c.Until, zone); err != nil {
+			return err
+		}
+		a.NoEnd = a.Until.IsZero()
 	}
 	return act(s, a)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -475,4 +477,33 @@ func TestOldGatewayHolds(t *testing.T) {
 	w.says("gw-1 had list")
 	w.until("gw-2 is named no more", func() bool { return !strings.Contains(w.ok("status"), "is too old") })
 	w.sound(2)
+}
+
+// TestReinstateDays: a new last day is read as days are read everywhere, in the
+// building's zone, and no end is one.
+func TestReinstateDays(t *testing.T) {
+	w := newTown(t)
+	w.revoke(0)
+	w.refused("is no day", "reinstate", w.grant(0).String(), "--until", "31/12/2027")
+	w.refused("leave it empty", "reinstate", w.grant(0).String(), "--until", "2150-01-01")
+	ends := func() (last []string) {
+		var all []operator.Grant
+		if !w.json(&all, "grants", "--tenancy", wire.ID{4, 1}.String()) {
+			t.Fatal("no grants")
+		}
+		for _, g := range all {
+			if g.State == "active" {
+				last = append(last, calendar.LastDay(g.Until, calendar.Here()))
+			}
+		}
+		return last
+	}
+	w.ok("reinstate", w.grant(0).String(), "--until", "2099年12月31日")
+	w.ok("reinstate", w.grant(0).String(), "--until", "长期")
+	w.ok("reinstate", w.grant(0).String(), "--until", "9999-12-31")
+	got := ends()
+	slices.Sort(got)
+	if !slices.Equal(got, []string{"", "", "2099-12-31"}) {
+		t.Errorf("last days %q", got)
+	}
 }

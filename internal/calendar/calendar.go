@@ -61,19 +61,32 @@ func Last(text string, zone *time.Location) (time.Time, error) {
 	return read(text, 1, zone)
 }
 
-// Moment returns a time for a query: RFC 3339, a day with a time of day in the
-// zone, or a day, which stands for its midnight. The zero time for an empty text.
+// timeOfDay is a day with a time behind it.
+var timeOfDay = regexp.MustCompile(`^(.*[\d日号.])(?:[ T]|\b)(\d{1,2}):(\d{2})(?::(\d{2}))?$`)
+
+// Moment returns a time for a query: RFC 3339, a day as First reads it with a time of
+// day in the zone, or a day alone, which stands for its midnight. The zero time for an
+// empty text.
 func Moment(text string, zone *time.Location) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04"} {
-		if t, err := time.ParseInLocation(layout, strings.TrimSpace(text), zone); err == nil {
-			return t, nil
+	if t, err := time.ParseInLocation(time.RFC3339, strings.TrimSpace(text), zone); err == nil {
+		return t, nil
+	}
+	day, clock := tidy(text), [3]int{}
+	if found := timeOfDay.FindStringSubmatch(day); found != nil {
+		day = found[1]
+		for i := range clock {
+			clock[i], _ = strconv.Atoi(found[i+2]) // digits, or none of seconds
 		}
 	}
-	t, err := First(text, zone)
-	if err != nil {
-		return t, hinted("write it as 2026-01-31 or 2026-01-31T08:00:00+08:00", "no time: %q", text)
+	t, err := First(day, zone)
+	if err != nil || clock[0] > 23 || clock[1] > 59 || clock[2] > 59 {
+		return time.Time{}, hinted("write it as 2026-01-31 or 2026-01-31T08:00:00+08:00", "no time: %q", text)
 	}
-	return t, nil
+	if clock == [3]int{} {
+		return t, nil
+	}
+	y, m, d := t.Date()
+	return time.Date(y, m, d, clock[0], clock[1], clock[2], 0, zone), nil
 }
 
 // LastDay is the day before an end, which itself is exclusive, as people read

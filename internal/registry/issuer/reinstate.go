@@ -89,7 +89,9 @@ func (c *change) reinstateGrant(b *building, id wire.ID, a operator.Act) (next w
 		return next, err
 	}
 	until := g.checkIn.change.Until
-	if !a.Until.IsZero() {
+	if a.NoEnd {
+		until = 0
+	} else if !a.Until.IsZero() {
 		until = uint32(min(a.Until.Unix(), 1<<32-1))
 	}
 	if until != 0 && until <= c.issuer.now() {

@@ -128,6 +128,7 @@ type Act struct {
 	Credential string    `json:"credential,omitempty"` // suspend and resume: one card, else all; confirm: which
 	Reason     string    `json:"reason"`               // of Reasons(Act)
 	Until      time.Time `json:"until,omitzero"`       // of ActUphold; of ActReinstate: another end than before
+	NoEnd      bool      `json:"no_end,omitempty"`     // of ActReinstate: none
 }
 
 // Done answers an Act.
