@@ -50,8 +50,10 @@ func (w *world) sitDown() *enemy {
 		return w.enemy
 	}
 	w.calm = false
-	e := &enemy{broker: w.broker, stop: make(chan struct{}), witness: w.thief.witness, epoch: w.thief.epoch[wire.RoleWitness],
-		said: map[string]bool{}, last: map[string]wire.Ack2{}}
+	e := &enemy{broker: w.broker, stop: make(chan struct{}), said: map[string]bool{}, last: map[string]wire.Ack2{}}
+	if w.thief != nil {
+		e.witness, e.epoch = w.thief.witness, w.thief.epoch[wire.RoleWitness]
+	}
 	down := strings.Replace(wire.UpFilter, "/"+wire.DirUp+"/", "/"+wire.DirDown+"/", 1)
 	e.link = w.broker.Connect(nasty.Client{Name: "enemy", Subscribe: []string{wire.UpFilter, down}})
 	e.ended.Go(e.run)
@@ -141,6 +143,29 @@ func placeOf(gateway string) wire.Place {
 	return wire.Place{District: "d", Town: "t", Building: building, Gateway: gateway}
 }
 
+// flood lets the broker say nonsense to a gateway, and to the registry in its name, 20
+// messages a second for so many minutes.
+func (w *world) flood(n [4]int) {
+	b, ok := pick(n[0], w.gateways)
+	if !ok {
+		return
+	}
+	e, p := w.sitDown(), placeOf(b.name)
+	w.say("%s and, in its name, the registry are flooded for %d minutes", b.name, n[1])
+	topics := []string{p.Down(wire.TypeAck), p.Down(wire.TypeList), p.Down(wire.TypeTrust), p.House("nobody"), p.Up(wire.TypeHello), p.Up(wire.TypeBatch)}
+	until := time.Now().Add(time.Duration(n[1]) * time.Minute)
+	e.ended.Go(func() {
+		for i := 0; time.Now().Before(until); i++ {
+			e.broker.Inject(mqtt.Message{Topic: topics[i%len(topics)], Payload: []byte{0xd2, byte(i), byte(i >> 8)}})
+			select {
+			case <-e.stop:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
+}
+
 // lieTime lets the thief, as witness, say another time for some minutes.
 func (w *world) lieTime(n [4]int) {
 	if w.thief == nil || w.thief.void {
@@ -172,7 +197,7 @@ func (w *world) walkTime(n [4]int) {
 		if err != nil || len(was.Manifest) == 0 {
 			continue
 		}
-		list, _, err := w.thief.list(was, nextNumber, 0, time.Now().Add(ahead))
+		list, _, err := w.thief.list(was, nil, nextNumber, 0, time.Now().Add(ahead))
 		if err != nil {
 			w.breach("plan", "the thief can't sign: %v", err)
 			return

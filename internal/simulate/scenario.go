@@ -47,6 +47,7 @@ const (
 	theFront  = 0
 	theIssuer = 1
 	clockGW1  = 2
+	clockGW2  = 3
 )
 
 // exactly names a tenant by number, whether he lives there or not.
@@ -118,9 +119,12 @@ func scenarios() map[int]scenario {
 			at(23, "restart", gw1), at(24, "old image", gw1),
 		}, everybody(25), everybody(60), []Event{at(70, "line back", gw1)}, everybody(100))},
 		9: {name: "erase, court order and hold in one file", words: "it comes with the mandate"},
-		10: {name: "one gateway a version behind, certificates over, clock 1970", days: 5, plan: join([]Event{at(0.01, "old version", gw2)}, moveIn(), []Event{
-			at(10, "set clock", clockGW1, 12, 0), at(12, "power cut", gw1), at(13, "revoke", exactly(1)), at(15, "suspend", exactly(2)), at(17, "resume", exactly(2)),
-			at(19, "weather", 3, 7, 11, 9), at(24, "fair weather"), at(30, "revoke", exactly(3)), at(40, "clocks right"),
-		}, everybody(20), everybody(31), everybody(60))},
+		10: {name: "a gateway a version behind, a flood at the other, disk full, certificates over, clock 1970", days: 5, plan: join([]Event{at(0.01, "old version", gw2)}, moveIn(), []Event{
+			at(10, "set clock", clockGW2, 12, 0), at(11, "worn certificate", gw2, 0), at(11.5, "on", gw2), // it wakes in 1970
+			at(12, "flood", gw1, 180), at(12.5, "disk full", gw1, exactly(3), 1, exactly(3)),
+			at(13, "revoke now", exactly(1)), at(15, "reinstate", 0, 1), at(17, "revoke now", exactly(1)), at(17.5, "suspend", exactly(2)), at(18, "resume", exactly(2)),
+			at(19, "weather", 3, 7, 11, 9), at(24, "fair weather"), at(25, "disk has room", gw1),
+			at(26, "front certificate", 3), at(30, "revoke", exactly(3)), at(32, "operator looks"), at(33, "line drops", gw1), at(33.1, "line drops", gw2), at(40, "clocks right"),
+		}, everybody(12.2), everybody(15.5), everybody(20), everybody(31), everybody(60))},
 	}
 }

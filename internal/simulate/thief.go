@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"math"
 	"slices"
+	"strings"
 	"testing/synctest"
 	"time"
 
@@ -25,6 +26,15 @@ type thief struct {
 	epoch   map[wire.Role]uint64 // under which the trust document names them
 	void    bool                 // the root has replaced them
 	took    map[string][]taking
+	refused map[string]time.Duration // by gateway: since when one of his lists waits for a second issuer
+}
+
+// waited is for how many days a gateway has refused a list of his.
+func (t *thief) waited(gateway string, now time.Duration) int {
+	if at, waits := t.refused[gateway]; waits {
+		return int((now - at) / day)
+	}
+	return 0
 }
 
 // taking is one tenancy that a list of the thief's has ended at a gateway.
@@ -35,7 +45,7 @@ type taking struct {
 
 // count is what docs/keys.md promises of a thief of issuer.key: of few tenancies a
 // day he takes something.
-func (t *thief) count(w *world, b *box, robbed []string) {
+func (t *thief) count(w *world, b *box, robbed []string, most int) {
 	for _, id := range robbed {
 		t.took[b.name] = append(t.took[b.name], taking{w.now(), id})
 	}
@@ -45,7 +55,7 @@ func (t *thief) count(w *world, b *box, robbed []string) {
 			lately[one.id] = true
 		}
 	}
-	if most := max(3, len(w.model.tenancies)/10); len(lately) > most {
+	if len(lately) > most {
 		w.breach("W8", "a thief's lists have ended %d tenancies at %s within a day, at most %d", len(lately), b.name, most)
 	}
 }
@@ -54,7 +64,7 @@ func (t *thief) count(w *world, b *box, robbed []string) {
 func (w *world) stealKeys([4]int) {
 	w.calm = false
 	trust, err := issuer.ShowTrust(w.centre.issuer.disk.dir())
-	t := &thief{epoch: map[wire.Role]uint64{}, took: map[string][]taking{}}
+	t := &thief{epoch: map[wire.Role]uint64{}, took: map[string][]taking{}, refused: map[string]time.Duration{}}
 	if err == nil {
 		t.issuer, err = keyring.LoadPrivateKey(w.centre.issuer.disk.path(issuer.FileIssuer))
 	}
@@ -100,7 +110,11 @@ func (w *world) thiefsList(n [4]int) {
 		w.breach("plan", "the thief can't read the list of %s: %v", b.name, err)
 		return
 	}
-	list, robbed, err := w.thief.list(was, n[1], n[2], time.Now())
+	var whom []string
+	for _, t := range w.model.tenancies {
+		whom = append(whom, t.id)
+	}
+	list, robbed, err := w.thief.list(was, whom, n[1], n[2], time.Now())
 	if err != nil {
 		w.breach("plan", "the thief can't sign: %v", err)
 		return
@@ -116,9 +130,14 @@ func (w *world) thiefsList(n [4]int) {
 		w.breach("plan", "%s does not take the thief's list: %v", b.name, err)
 	}
 	if err != nil {
+		if _, waits := w.thief.refused[b.name]; !waits && strings.Contains(err.Error(), "second issuer") {
+			w.thief.refused[b.name] = w.now()
+		}
 		return
 	}
-	w.thief.count(w, b, robbed)
+	most := 3 * (1 + w.thief.waited(b.name, w.now()))
+	delete(w.thief.refused, b.name)
+	w.thief.count(w, b, robbed, most)
 	w.model.losses = append(w.model.losses, "a thief's list was in force at "+b.name)
 	for _, t := range w.model.tenancies {
 		if slices.Contains(robbed, t.id) && t.doubt == "" {
@@ -127,9 +146,9 @@ func (w *world) thiefsList(n [4]int) {
 	}
 }
 
-// list makes a list that revokes the first so many tenancies of another, and names
-// them.
-func (t *thief) list(was control.List, number, ends int, now time.Time) (l keyring.List, robbed []string, err error) {
+// list makes a list that revokes so many tenancies of another, the first of whom, and
+// names them.
+func (t *thief) list(was control.List, whom []string, number, ends int, now time.Time) (l keyring.List, robbed []string, err error) {
 	payload, err := wire.PayloadOf(was.Manifest)
 	if err != nil {
 		return l, nil, err
@@ -146,12 +165,13 @@ func (t *thief) list(was control.List, number, ends int, now time.Time) (l keyri
 		}
 		grants = append(grants, some...)
 	}
-	for i := range grants {
-		id := grants[i].Tenancy.String()
-		if grants[i].State == wire.GrantActive && !slices.Contains(robbed, id) && len(robbed) < ends {
+	for _, id := range whom {
+		if slices.ContainsFunc(grants, func(g wire.Grant) bool { return g.Tenancy.String() == id && g.State == wire.GrantActive }) && len(robbed) < ends {
 			robbed = append(robbed, id)
 		}
-		if slices.Contains(robbed, id) {
+	}
+	for i := range grants {
+		if slices.Contains(robbed, grants[i].Tenancy.String()) {
 			grants[i].State = wire.GrantRevoked
 		}
 	}
