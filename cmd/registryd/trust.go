@@ -34,6 +34,9 @@ func writeTrust(w io.Writer, t issuer.TrustStatement) {
 	for _, k := range t.Keys {
 		fmt.Fprintf(w, "key      %s, epoch %d, %s\n", k.Role, k.Epoch, k.ID)
 	}
+	for _, ca := range t.CAs {
+		fmt.Fprintf(w, "ca       until %s, %s\n", ca.Until.Local().Format(time.DateOnly), ca.ID)
+	}
 	for _, f := range t.False {
 		fmt.Fprintf(w, "false    %s: what its keys alone made anybody believe is void\n", f)
 	}
@@ -46,8 +49,8 @@ type trustNewCmd struct {
 	Root    string   `required:"" help:"root.key, on its stick." placeholder:"FILE"`
 	Dir     string   `help:"The issuer's folder." default:"/var/lib/gatehouse-registry/issuer" placeholder:"FOLDER"`
 	Front   string   `name:"front-dir" help:"The front's folder, where it is on this machine." placeholder:"FOLDER"`
-	Replace []string `help:"Make a new key in the place of this one: issuer, second (beside --root) or witness." placeholder:"KEY"`
-	Drop    []string `help:"Id of the key that goes, as trust show lists it: only where its file is gone." placeholder:"ID"`
+	Replace []string `help:"Make a new key in the place of this one: issuer, second (beside --root), witness or ca; the CA before stays beside it until it is over." placeholder:"KEY"`
+	Drop    []string `help:"Id of the key that goes, as trust show lists it: only where its file is gone; or of a CA that is used no more." placeholder:"ID"`
 	AsFalse bool     `name:"as-false" help:"What the replaced keys said was not so, as a thief's: gateways drop what they believed by these alone."`
 	Add     []string `name:"address" help:"One more address of the registry: https://host:port of enrolment, mqtts://host:port of the broker." placeholder:"URL"`
 	Remove  []string `help:"Take an added address out again." placeholder:"URL"`
@@ -56,8 +59,8 @@ type trustNewCmd struct {
 // Run signs the next trust document.
 func (c trustNewCmd) Run(s *session) error {
 	switch {
-	case len(c.Replace)+len(c.Add)+len(c.Remove) == 0:
-		return hinted("--replace KEY, --address URL or --remove URL", "the next document would say the same")
+	case len(c.Replace)+len(c.Add)+len(c.Remove)+len(c.Drop) == 0:
+		return hinted("--replace KEY, --address URL, --remove URL or --drop ID", "the next document would say the same")
 	case c.AsFalse && len(c.Replace) == 0:
 		return hinted("with --replace issuer or --replace witness", "--as-false is about keys that are replaced")
 	}
@@ -89,5 +92,10 @@ func (c trustNewCmd) steps(done issuer.SignedTrust) (steps []string) {
 		also = ", and signs lists and house documents anew"
 	}
 	steps = append(steps, "start the issuer again (registryd issue): it hands the document to the front, which sends it to all gateways"+also)
+	if replaced(issuer.ReplaceCA) {
+		steps = append(steps, "with a broker of its own: give it the front's ca.pem, which has both CAs",
+			fmt.Sprintf("a day later, when the gateways have document %d: registryd renew-server --dir %s --front-dir FOLDER; the front's certificate is then by the new CA. "+
+				"Gateways renew theirs by themselves; one that is off until the CA before is over is enrolled anew", done.Version, c.Dir))
+	}
 	return append(steps, "copy "+strings.TrimSuffix(c.Root, "root.key")+" to the second stick")
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
@@ -39,10 +38,12 @@ func (g *Gateway) endingProblems() (list []string) {
 	if server := c.server.Load(); server != nil {
 		add("the registry's certificate", server.NotAfter, "its operator runs registryd renew-server; over, it keeps every gateway out whose clock is right, from its next connect on")
 	}
-	for _, der := range reg.Trust.CAs {
-		if ca, err := x509.ParseCertificate(der); err == nil {
-			add(fmt.Sprintf("the registry's CA %q", ca.Subject.CommonName), ca.NotAfter, "its operator hands out a trust document with another one")
+	if ca := reg.Trust.LastCA(); ca != nil {
+		todo := "its operator runs registryd trust new --replace ca in time"
+		if !now.wall.Before(ca.NotAfter) {
+			todo = "nothing that the registry says now can be believed here. Its operator makes a token (registryd gateway add --replace), and gatehouse enrol with an empty folder of keys makes this gateway known to it again"
 		}
+		add(fmt.Sprintf("the registry's CA %q", ca.Subject.CommonName), ca.NotAfter, todo)
 	}
 	return list
 }

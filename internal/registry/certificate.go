@@ -125,14 +125,18 @@ func (f *Front) endingsAt(now time.Time) (lines []string) {
 			lines = append(lines, text)
 		}
 	}
+	ca := f.authority.Load().trust.LastCA()
 	if pair, err := f.keys.server.get(nil); err == nil {
-		add(ending{"the front's certificate", pair.Leaf.NotAfter, "no gateway with a right clock connects then. Run " + f.renewCommand() + "; the front takes it by itself"}, warnBefore)
-	}
-	for _, der := range f.authority.Load().trust.CAs {
-		if ca, err := x509.ParseCertificate(der); err == nil {
-			add(ending{fmt.Sprintf("the CA %q of the trust document", ca.Subject.CommonName), ca.NotAfter,
-				"its certificates end with it. The root signs a trust document with another CA beside it (docs/keys.md, ca.key)"}, warnBeforeCA)
+		first := ""
+		if ca != nil && !pair.Leaf.NotAfter.Before(ca.NotAfter) {
+			first = "It ends with its CA, which is replaced first, as is said below. "
 		}
+		add(ending{"the front's certificate", pair.Leaf.NotAfter, "no gateway with a right clock connects then. " + first + "Run " + f.renewCommand() + "; the front takes it by itself"}, warnBefore)
+	}
+	if ca != nil {
+		add(ending{fmt.Sprintf("the CA %q of the trust document", ca.Subject.CommonName), ca.NotAfter,
+			"all certificates end with it, and a gateway that hears of no other until then is enrolled anew. Run registryd trust new --replace ca" + f.folders() +
+				" --root FILE, with root.key on its stick, and do what it prints"}, warnBeforeCA)
 	}
 	if own := f.o.Config.BrokerCertificate; f.o.Config.Broker != Embedded && own != f.o.Config.path(api.FileServerCert) {
 		if cert, err := leafOf(own); err == nil {
@@ -144,12 +148,14 @@ func (f *Front) endingsAt(now time.Time) (lines []string) {
 
 // renewCommand is the command that makes the front's next certificate. The
 // issuer's folder is where init has put it, or the operator knows where it is.
-func (f *Front) renewCommand() string {
+func (f *Front) renewCommand() string { return "registryd renew-server" + f.folders() }
+
+func (f *Front) folders() string {
 	front, err := filepath.Abs(f.o.Config.State)
 	if err != nil {
 		front = f.o.Config.State
 	}
-	return fmt.Sprintf("registryd renew-server --dir %s --front-dir %s", filepath.Join(filepath.Dir(front), "issuer"), front)
+	return fmt.Sprintf(" --dir %s --front-dir %s", filepath.Join(filepath.Dir(front), "issuer"), front)
 }
 
 func leafOf(path string) (*x509.Certificate, error) {

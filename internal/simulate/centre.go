@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,9 +74,16 @@ func align() {
 // newCentre makes a registry with new keys, at the true time.
 func newCentre(w *world) (*centre, error) {
 	c := &centre{w: w, cut: map[string]bool{}}
-	made := w.path("init")
+	made, now := w.path("init"), time.Now()
+	after, old := w.plan.caEnds()
+	if old {
+		now = now.AddDate(-20, 0, 0).Add(after)
+	}
 	err := issuer.Init(made, issuer.Setup{Registry: "town", Hosts: []string{host}, Enrol: enrolPort, Broker: brokerPort,
-		Config: fmt.Appendf(nil, "mqtt_listen = \"%[1]s:%[2]d\"\nenrol_listen = \"%[1]s:%[3]d\"\nenrol_per_minute = 1000\n", host, brokerPort, enrolPort), Now: time.Now()})
+		Config: fmt.Appendf(nil, "mqtt_listen = \"%[1]s:%[2]d\"\nenrol_listen = \"%[1]s:%[3]d\"\nenrol_per_minute = 1000\n", host, brokerPort, enrolPort), Now: now})
+	if err == nil && old {
+		_, err = issuer.RenewServer(filepath.Join(made, issuer.FolderIssuer), filepath.Join(made, issuer.FolderFront), nil, time.Now())
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +183,7 @@ func (c *centre) admit(ctx context.Context, client *tls.Config) error {
 	if err != nil {
 		return err
 	}
-	pem, err := os.ReadFile(dir + "/" + api.FileCA)
+	pem, err := os.ReadFile(dir + "/" + api.FileCA) // all that the trust document names
 	if err != nil {
 		return err
 	}

@@ -27,9 +27,50 @@ func (p *Plan) wear(dice *mathrand.Rand) {
 	at := func(h float64) time.Duration {
 		return time.Duration(h*float64(time.Hour)).Truncate(time.Microsecond) + 137
 	}
-	p.Events = append(p.Events, Event{At: at(0.06), Kind: "front certificate", N: [4]int{hours}},
+	what, look := "front certificate", float64(hours+3+dice.IntN(12))
+	if dice.IntN(3) == 0 {
+		what, look = "CA", look-float64(12*dice.IntN(2))
+	}
+	p.Events = append(p.Events, Event{At: at(0.06), Kind: what, N: [4]int{hours}},
 		Event{At: at(float64(hours) - 1), Kind: "endings shown"}, Event{At: at(float64(hours) + 2), Kind: "endings shown"},
-		Event{At: at(float64(hours + 3 + dice.IntN(12))), Kind: "operator looks"})
+		Event{At: at(max(look, 1)), Kind: "operator looks"})
+}
+
+// caEnds is after how long the registry's first CA ends: 20 years, or what the plan
+// says.
+func (p *Plan) caEnds() (after time.Duration, ok bool) {
+	for _, e := range p.Events {
+		if e.Kind == "CA" {
+			return time.Duration(e.N[0]) * time.Hour, true
+		}
+	}
+	return 0, false
+}
+
+// oldCA tells of a CA that was made almost 20 years ago: it is there from the
+// beginning.
+func (w *world) oldCA(n [4]int) {
+	w.calm = false
+	w.say("the registry's CA has %d hours left", n[0])
+}
+
+// replaceCA is what a status asks for: a new CA, with the root's key, and what that
+// command prints then.
+func (w *world) replaceCA() {
+	next := issuer.NextTrust{Dir: w.centre.issuer.disk.dir(), Front: w.centre.front.disk.dir(), Root: w.path("offline/" + issuer.FileRootKey),
+		Replace: []string{issuer.ReplaceCA}, Now: w.centre.issuer.clock.Wall()}
+	_, err := next.Sign()
+	w.say("the operator: registryd trust new --replace ca%s", said(err))
+	w.issuerAgain([4]int{})
+	time.Sleep(2 * time.Hour)
+	synctest.Wait()
+	w.renewServer()
+}
+
+// renewServer gives the front its next certificate, which it takes by itself.
+func (w *world) renewServer() {
+	_, err := issuer.RenewServer(w.centre.issuer.disk.dir(), w.centre.front.disk.dir(), nil, w.centre.issuer.clock.Wall())
+	w.say("the operator: registryd renew-server%s", said(err))
 }
 
 // operatorLooks: operator and landlord look at what is to do, and do it.

@@ -309,10 +309,8 @@ func (w *world) remedies() []remedy {
 		{regexp.MustCompile(`registryd clock undo`), w.undoTimes},
 		{regexp.MustCompile(`registryd offers`), w.dropOffers},
 		{regexp.MustCompile(`registryd reinstate`), w.reinstateRobbed},
-		{regexp.MustCompile(`registryd renew-server`), func() {
-			_, err := issuer.RenewServer(w.centre.issuer.disk.dir(), w.centre.front.disk.dir(), nil, w.centre.issuer.clock.Wall())
-			w.say("the operator: registryd renew-server%s", said(err)) // the front takes it by itself
-		}},
+		{regexp.MustCompile(`registryd trust new --replace ca`), w.replaceCA},
+		{regexp.MustCompile(`Run registryd renew-server`), w.renewServer},
 	}
 }
 

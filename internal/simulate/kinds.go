@@ -83,6 +83,7 @@ func kinds() []kind {
 		{name: "steal card", do: (*world).stealCard},
 		{name: "remove gateway", do: (*world).removeGateway},
 		{name: "front certificate", do: (*world).frontCertificate},
+		{name: "CA", do: (*world).oldCA},
 		{name: "operator looks", do: (*world).operatorLooks},
 		{name: "renewal again", do: (*world).renewalAgain},
 		{name: "silence", do: (*world).silenceBegins},

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base32"
 	"fmt"
 	"net"
@@ -243,6 +244,17 @@ type Enrolled struct {
 type Introduction struct {
 	Trust     []byte `cbor:"1,keyasint"` // envelope
 	KeyNumber uint8  `cbor:"2,keyasint"` // of the building key that a sibling has; 0: this gateway makes it
+}
+
+// LastCA is the CA of the document that is good for longest; nil: it has none that
+// can be read.
+func (t Trust) LastCA() (last *x509.Certificate) {
+	for _, der := range t.CAs {
+		if ca, err := x509.ParseCertificate(der); err == nil && (last == nil || ca.NotAfter.After(last.NotAfter)) {
+			last = ca
+		}
+	}
+	return last
 }
 
 func (t Trust) check() error {

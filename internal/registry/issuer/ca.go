@@ -90,7 +90,7 @@ func loadECDSA(path string) (*ecdsa.PrivateKey, error) {
 // serverCertificate is that of the front, for names and IP addresses.
 func serverCertificate(ca *x509.Certificate, caKey *ecdsa.PrivateKey, public any, hosts []string, now time.Time) ([]byte, error) {
 	t := &x509.Certificate{SerialNumber: serial(), Subject: pkix.Name{CommonName: hosts[0]},
-		NotBefore: now.Add(-backdated), NotAfter: now.AddDate(serverYears, 0, 0),
+		NotBefore: now.Add(-backdated), NotAfter: within(ca, now.AddDate(serverYears, 0, 0)),
 		KeyUsage:    x509.KeyUsageDigitalSignature, // Client too: the front shows it to a broker that runs elsewhere.
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	for _, h := range hosts {
@@ -105,6 +105,15 @@ func serverCertificate(ca *x509.Certificate, caKey *ecdsa.PrivateKey, public any
 		return nil, fmt.Errorf("make server certificate: %w", err)
 	}
 	return der, nil
+}
+
+// within is the end of a certificate, which is worth nothing after its CA's: so that
+// whoever looks at its end sees the true one.
+func within(ca *x509.Certificate, end time.Time) time.Time {
+	if end.After(ca.NotAfter) {
+		return ca.NotAfter
+	}
+	return end
 }
 
 // clientCertificate is that of a gateway, for the key in its request. The serial
@@ -126,7 +135,7 @@ func (k keys) clientCertificate(p wire.Place, signer wire.KeyID, request []byte,
 	name := &url.URL{Scheme: "gatehouse", Opaque: p.District + "/" + p.Town + "/" + p.Building + "/" + p.Gateway}
 	subject := pkix.Name{CommonName: p.Address(), SerialNumber: hex.EncodeToString(signer[:])}
 	t := &x509.Certificate{SerialNumber: serial(), Subject: subject, URIs: []*url.URL{name},
-		NotBefore: first.Add(-backdated), NotAfter: last.AddDate(clientYears, 0, 0),
+		NotBefore: first.Add(-backdated), NotAfter: within(k.ca, last.AddDate(clientYears, 0, 0)),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, t, k.ca, csr.PublicKey, k.caKey)
 	if err != nil {

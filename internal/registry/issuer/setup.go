@@ -186,7 +186,7 @@ func RenewServer(issuer, front string, hosts []string, now time.Time) (until tim
 	if err != nil {
 		return until, err
 	}
-	return now.AddDate(serverYears, 0, 0), writePEM(path, certificateBlock, 0o644, der, ca.Raw)
+	return within(ca, now.AddDate(serverYears, 0, 0)), writePEM(path, certificateBlock, 0o644, der, ca.Raw)
 }
 
 func hostsOf(path string) (hosts []string, err error) {

@@ -32,7 +32,7 @@ type NextTrust struct {
 	Front   string   // the front's folder; empty: it is elsewhere, and its witness key stays
 	Root    string   // root.key on its stick; the trust document is also left beside it
 	Replace []string // keys of which a new one is made, under the next epoch of its role
-	Drop    []string // ids of the keys that go, as ShowTrust has them, where their file is gone
+	Drop    []string // ids of the keys that go, as ShowTrust has them, where their file is gone; and of CAs that are used no more
 	False   bool     // what the replaced keys said is not so: it is taken back
 	Add     []string // addresses of the registry
 	Remove  []string
@@ -63,6 +63,7 @@ type TrustStatement struct {
 	Format    uint64      `json:"format"`
 	Issued    time.Time   `json:"issued"`
 	Keys      []StatedKey `json:"keys"`
+	CAs       []StatedCA  `json:"cas"`
 	False     []string    `json:"false"` // role and epoch whose word was taken back
 	Addresses []string    `json:"addresses"`
 }
@@ -87,7 +88,7 @@ func ShowTrust(dirs ...string) (TrustStatement, error) {
 
 func stateTrust(t wire.Trust) TrustStatement {
 	s := TrustStatement{Registry: t.Registry, Version: t.Version, Format: wire.VersionOf(t), Issued: time.Unix(int64(t.Issued), 0).UTC(),
-		Keys: []StatedKey{}, False: []string{}, Addresses: append([]string{}, t.Addresses...)}
+		Keys: []StatedKey{}, CAs: stateCAs(t), False: []string{}, Addresses: append([]string{}, t.Addresses...)}
 	for _, k := range t.Keys {
 		s.Keys = append(s.Keys, StatedKey{string(k.Role), k.Epoch, fmt.Sprintf("%x", wire.IDOf(k.Public[:]))})
 	}
@@ -117,13 +118,10 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 	if err != nil {
 		return out, err
 	}
-	var fresh []freshKey
-	for _, what := range slices.Compact(slices.Sorted(slices.Values(n.Replace))) {
-		k, err := n.replace(&t, what)
-		if err != nil {
-			return out, err
-		}
-		fresh = append(fresh, k)
+	n.dropCAs(&t)
+	fresh, err := n.replaceAll(&t)
+	if err != nil {
+		return out, err
 	}
 	if err := n.addresses(&t); err != nil {
 		return out, err
@@ -137,6 +135,9 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 		if err := leaveTrust(dir, envelopes); err != nil {
 			return out, err
 		}
+	}
+	if err := n.leaveCAs(t); err != nil {
+		return out, err
 	}
 	for _, k := range fresh {
 		for _, o := range t.Keys { // another replacement may have moved it on
@@ -205,6 +206,24 @@ type freshKey struct {
 // next is the file in which it waits.
 func (k freshKey) next() string { return k.path + ".next" }
 
+// replaceAll makes the new keys and puts them into the document.
+func (n NextTrust) replaceAll(t *wire.Trust) (fresh []freshKey, err error) {
+	for _, what := range slices.Compact(slices.Sorted(slices.Values(n.Replace))) {
+		var some []freshKey
+		if what == ReplaceCA {
+			some, err = n.nextCA(t)
+		} else {
+			some = make([]freshKey, 1)
+			some[0], err = n.replace(t, what)
+		}
+		if err != nil {
+			return nil, err
+		}
+		fresh = append(fresh, some...)
+	}
+	return fresh, nil
+}
+
 // replace makes a new key and puts it into the document in the place of the one
 // before.
 func (n NextTrust) replace(t *wire.Trust, what string) (freshKey, error) {
@@ -217,7 +236,7 @@ func (n NextTrust) replace(t *wire.Trust, what string) (freshKey, error) {
 	case what == ReplaceWitness && n.Front != "":
 		k.path, role = filepath.Join(n.Front, api.FileWitnessKey), wire.RoleWitness
 	default:
-		return k, hinted("issuer, second or witness; for witness --front-dir names the front's folder", "no key to replace: %q", what)
+		return k, hinted("issuer, second, witness or ca; for witness --front-dir names the front's folder", "no key to replace: %q", what)
 	}
 	if err := os.Remove(k.next()); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was interrupted
 		return k, err

@@ -182,3 +182,46 @@ func TestTrustRefuses(t *testing.T) {
 		t.Errorf("the other issuer is gone: %+v", done.Trust)
 	}
 }
+
+// TestNextCA: a new CA stands beside the one before, which goes when it is over;
+// certificates are by the new one from then on, and none lasts longer than its CA.
+func TestNextCA(t *testing.T) {
+	n := anew(t)
+	first := n.sign(t).Trust.CAs
+	if len(first) != 1 {
+		t.Fatalf("CAs %v", first)
+	}
+	n.Now = first[0].Until.AddDate(0, -1, 0)
+	until, err := RenewServer(n.Dir, n.Front, nil, n.Now)
+	if err != nil || !until.Equal(first[0].Until) {
+		t.Errorf("a certificate until %v of a CA until %v, %v", until, first[0].Until, err)
+	}
+	n.Replace = []string{ReplaceCA}
+	two := n.sign(t)
+	if len(two.Trust.CAs) != 2 || two.Trust.CAs[0] != first[0] || len(two.Replaced) != 2 {
+		t.Fatalf("%+v", two)
+	}
+	if k, err := loadKeys(n.Dir); err != nil || !k.ca.NotAfter.Equal(two.Trust.CAs[1].Until) {
+		t.Fatalf("the issuer does not use it: %v", err)
+	}
+	if until, err := RenewServer(n.Dir, n.Front, nil, n.Now); err != nil || !until.After(first[0].Until) {
+		t.Errorf("a certificate by the new CA until %v, %v", until, err)
+	}
+	raw, err := os.ReadFile(filepath.Join(n.Front, api.FileCA))
+	if err != nil || strings.Count(string(raw), "BEGIN CERTIFICATE") != 2 {
+		t.Errorf("the front's folder has %d CAs, %v", strings.Count(string(raw), "BEGIN CERTIFICATE"), err)
+	}
+	dropped := n
+	dropped.Replace, dropped.Drop = nil, []string{first[0].ID, two.Trust.CAs[1].ID}
+	if all := dropped.sign(t).Trust.CAs; len(all) != 1 || all[0].ID != two.Trust.CAs[1].ID {
+		t.Errorf("after the one before was dropped, and the one in use named too: %v", all)
+	}
+	n.Now = two.Trust.CAs[1].Until.AddDate(0, 0, 1)
+	if all := n.sign(t).Trust.CAs; len(all) != 2 {
+		t.Errorf("the one in use is over, and another beside it: %v", all)
+	}
+	n.Replace = nil
+	if all := n.sign(t).Trust.CAs; len(all) != 1 {
+		t.Errorf("one that is over stays: %v", all)
+	}
+}
