@@ -122,6 +122,27 @@ func TestSettled(t *testing.T) {
 	}
 }
 
+// TestOverBeforeTheTimeIsSure: a tenancy that ended while next to nothing was sure
+// about the time is not forgotten as soon as it is.
+func TestOverBeforeTheTimeIsSure(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	done, err := o.arrive(em(1))
+	must(t, err)
+	r := &registry{o: o}
+	r.take()
+	r.issue()
+	r.grants = nil
+	r.issue()
+	o.apart, o.clock.Sure, o.clock.Latest = true, 64_800, noon
+	o.upkeep(t.Context())
+	o.apart = false
+	o.clock.Now = noon + daySeconds
+	o.upkeep(t.Context())
+	if v, err := o.Find(done.Tenancy.ID.String()); err != nil || v.State != stateEnded || v.Ended != noon {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
 // TestUpheld: what the registry decides on a disputed notice comes with the
 // list: then the tenant is told of it at the doors, and nobody at the desk can
 // set it aside. A rejected one stays disputed until the landlord takes it back.

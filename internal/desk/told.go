@@ -212,8 +212,10 @@ func (d *Desk) tidy() {
 		was := *t
 		st := t.stand(held[id])
 		if t.gone(st.cards) && unstored[id] == 0 {
-			if t.Gone == 0 {
-				t.Gone = now
+			// The likeliest time: what surely has come may be long before it, and the
+			// 30 days would be over when the time is sure.
+			if t.Gone == 0 || t.Gone > clock.now() {
+				t.Gone = clock.now()
 			}
 		} else {
 			t.Gone = 0
