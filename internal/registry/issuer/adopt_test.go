@@ -335,6 +335,15 @@ func TestReinstate(t *testing.T) {
 	if there, err := inLog(w.i.db, building1, wire.Hash(by)); err != nil || !there {
 		t.Fatal("it cites a list that never was", err)
 	}
+	if _, err := w.i.act(t.Context(), "test", again); err == nil || !strings.Contains(err.Error(), "in its place already: "+next.String()) {
+		t.Fatal("one grant is reinstated twice", err)
+	}
+	w.do(operator.Act{Act: operator.ActEnd, Grant: next.String(), Reason: "mistake"})
+	w.proveAll("gw-1")
+	whole := operator.Act{Act: operator.ActReinstate, Tenancy: id('t', 1).String(), Reason: "mistake"}
+	if d := w.do(whole); len(d.New) != 1 {
+		t.Fatalf("a tenancy that was reinstated once before gets %d grants", len(d.New))
+	}
 	w.front = newFront()
 	w.restore(yesterday)
 	if _, err := w.i.act(t.Context(), "test", again); err == nil || !strings.Contains(err.Error(), "not over here") {

@@ -3,6 +3,8 @@ package issuer
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,6 +37,16 @@ func (i *Issuer) reinstate(ctx context.Context, who string, a operator.Act) (ope
 			}
 			if a.Grant == "" && !b.grants[id].ended {
 				continue
+			}
+			before, err := c.successor(b, id)
+			if err != nil {
+				return err
+			}
+			if before != nil && a.Grant == "" {
+				continue // the last one is among these grants too
+			}
+			if before != nil {
+				return hinted("registryd grants shows it", "grant %s has another in its place already: %s", id, *before)
 			}
 			next, err := c.reinstateGrant(b, id, a)
 			if err != nil {
@@ -127,6 +139,27 @@ func (c *change) reinstateGrant(b *building, id wire.ID, a operator.Act) (next w
 		return next, fmt.Errorf("keep what was reinstated: %w", err)
 	}
 	return next, nil
+}
+
+// successor is the grant that was made in the place of one, or has its cards now;
+// nil: there is none.
+func (c *change) successor(b *building, id wire.ID) (*wire.ID, error) {
+	old := b.grants[id]
+	for other, g := range b.grants {
+		same := g.known && !g.ended && g.tenancy == old.tenancy && other != id
+		if same && slices.ContainsFunc(g.cards, func(k card) bool { return slices.ContainsFunc(old.cards, func(o card) bool { return o.id == k.id }) }) {
+			return &other, nil
+		}
+	}
+	var next []byte
+	err := c.QueryRow(`SELECT grant_id FROM reinstated WHERE old_id = ?`, id[:]).Scan(&next)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil || len(next) != len(wire.ID{}) {
+		return nil, fmt.Errorf("read what was reinstated: %w", err)
+	}
+	return (*wire.ID)(next), nil
 }
 
 // sayNow takes one change in in the registry's name, as of now.
