@@ -18,7 +18,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,7 +63,7 @@ type Desk struct {
 	soon     chan struct{}                                      // something was heard that asks for an answer
 	doors    doorPINs
 
-	mu        sync.Mutex // guards all below, and the file
+	mu        lock // guards all below, and the file
 	book      book
 	session   *session
 	pauses    map[wire.ID]time.Time // no PIN is taken before
@@ -80,7 +79,7 @@ func New(p Parts) (*Desk, error) {
 	if p.Dir == "" || p.Keyring == nil || p.Journal == nil || p.Clock == nil {
 		return nil, errors.New("open desk: a folder, keyring, journal and clock are needed")
 	}
-	d := &Desk{p: p, told: make(chan sighting, toldQueued), soon: make(chan struct{}, 1), pauses: map[wire.ID]time.Time{},
+	d := &Desk{p: p, mu: make(lock, 1), told: make(chan sighting, toldQueued), soon: make(chan struct{}, 1), pauses: map[wire.ID]time.Time{},
 		lastTold: map[toldAt]time.Time{}, queued: map[wire.ID]bool{}, doors: doorPINs{wrong: map[typist]wrongPINs{}}}
 	d.book.Format = bookFormat
 	d.load()
@@ -170,3 +169,10 @@ func (t Time) surely() uint32 { return seconds(t.Sure) }
 
 // seconds fits a time into a record: 1970 plus a second to the year 2106.
 func seconds(s int64) uint32 { return uint32(min(max(s, 1), 1<<32-1)) }
+
+// lock is a mutex that waits as a channel does. The desk holds it while an entry
+// waits for a slow disk, and virtual time passes only where nobody waits for a mutex.
+type lock chan struct{}
+
+func (l lock) Lock()   { l <- struct{}{} }
+func (l lock) Unlock() { <-l }

@@ -309,13 +309,15 @@ func (w *world) remedies() []remedy {
 		{regexp.MustCompile(`registryd clock undo`), w.undoTimes},
 		{regexp.MustCompile(`registryd offers`), w.dropOffers},
 		{regexp.MustCompile(`registryd reinstate`), w.reinstateRobbed},
-		{regexp.MustCompile(`registryd trust new --replace ca`), w.replaceCA},
 		{regexp.MustCompile(`Run registryd renew-server`), w.renewServer},
 	}
 }
 
 // follow lets operator and landlord do what they are told, and nothing else.
 func (w *world) follow() {
+	if s, err := w.centre.api.Status(w.ctx); err == nil && slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "registryd trust new --replace ca") }) {
+		w.replaceCA() // before anybody enrols
+	}
 	var texts []string
 	for _, b := range w.gateways {
 		s, err := b.status()

@@ -161,7 +161,9 @@ func (w *world) replaceBox(b *box) {
 	}
 	w.must(b.name, err)
 	w.must(b.name, b.start())
-	w.follow()
+	if err == nil { // else its status asks for the same again
+		w.follow()
+	}
 	w.lost(b.name + " is a new machine")
 	w.model.entries[b.name] = map[spot]string{}
 }
