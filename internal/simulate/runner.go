@@ -64,7 +64,7 @@ const perProcess = 20
 // it was at.
 func (r Runner) process(ctx context.Context, p Plan, next func() (Plan, bool), each func(Outcome)) error {
 	cmd := exec.CommandContext(ctx, r.Command[0], r.Command[1:]...)
-	cmd.Env = append(cmd.Environ(), "GOGC=400", "GODEBUG=cryptocustomrand=1")
+	cmd.Env = append(cmd.Environ(), "GOGC=400", "GODEBUG=cryptocustomrand=1,asyncpreemptoff=1")
 	if os.Getenv("GOMAXPROCS") == "" {
 		cmd.Env = append(cmd.Env, "GOMAXPROCS=1")
 	}

@@ -67,8 +67,9 @@ func difference(a, b string) string {
 	return fmt.Sprintf("%q and %q", cut(a), cut(b))
 }
 
-// random are names by chance.
-var random = regexp.MustCompile(`[0-9a-f]{8,}|[A-Za-z0-9+/]{24,}=*`)
+// random are names by chance, in base64 and in hex. A hash in base64 may begin as
+// one in hex does.
+var random = regexp.MustCompile(`[A-Za-z0-9+/]{24,}=*|[0-9a-f]{8,}`)
 
 // order says whether the rows of a view stand in an order that means something.
 type order int

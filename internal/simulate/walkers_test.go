@@ -22,6 +22,7 @@ func TestComparable(t *testing.T) {
 		{"one name in two places", []row{{"00000000aaaa", "1A", []string{"00000000aaaa", "door1"}}, {"ffffffffaaaa", "2A", nil}}, byID, false},
 		{"one row less", []row{{"00000000aaaa", "1A", []string{"11111111", "door1"}}}, byID, false},
 		{"a log with other names", []row{{"00000000bbbb", "1A", []string{"11111111", "door1"}}, {"ffffffffbbbb", "2A", nil}}, asMade, true},
+		{"a hash that begins like a name", []row{{"01234567GGGGGGGGGGGGGGGGGG+/GG==", "1A", []string{"11111111", "door1"}}, {"ffffffffaaaa", "2A", nil}}, asMade, true},
 		{"a log in another order", []row{{"ffffffffaaaa", "2A", nil}, {"00000000aaaa", "1A", []string{"11111111", "door1"}}}, asMade, false},
 	} {
 		a, b := comparable(one, c.order), comparable(c.other, c.order)
