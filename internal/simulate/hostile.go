@@ -209,21 +209,33 @@ func (w *world) strangeCheckIn(n [4]int) {
 	w.record(c)
 }
 
+// newestEpoch is the epoch of a gateway's log that has its newest entry, and the tree
+// of that epoch; an empty one where entries of it are gone. Epochs have names by
+// chance, so that their order says nothing.
+func (b *box) newestEpoch() (epoch uint64, log tree.Range) {
+	logs, size, newest := map[uint64]tree.Range{}, map[uint64]uint64{}, time.Time{}
+	_ = journal.ReadCopies(b.disk.path("state", "journal"), b.w.dir, func(e journal.Entry) error {
+		logs[e.Epoch] = logs[e.Epoch].Add(tlog.RecordHash(e.Stored.Leaf()))
+		size[e.Epoch] = e.Sequence + 1
+		if h, err := wire.DecodeHeader(e.Header); err == nil && !h.Time().Before(newest) {
+			epoch, newest = e.Epoch, h.Time()
+		}
+		return nil
+	})
+	if logs[epoch].Size() != size[epoch] {
+		return epoch, tree.Range{}
+	}
+	return epoch, logs[epoch]
+}
+
 // strangeEntries: the stranger goes on with the gateway's log in its place.
 func (w *world) strangeEntries(n [4]int) {
 	if w.stranger == nil || w.stranger.of.life == nil {
 		return
 	}
-	b, log, size, epoch := w.stranger.of, tree.Range{}, map[uint64]uint64{}, uint64(0)
-	_ = journal.ReadCopies(b.disk.path("state", "journal"), w.dir, func(e journal.Entry) error {
-		if e.Epoch != epoch {
-			epoch, log = e.Epoch, tree.Range{}
-		}
-		log = log.Add(tlog.RecordHash(e.Stored.Leaf()))
-		size[epoch] = e.Sequence + 1
-		return nil
-	})
-	if log.Size() == 0 || log.Size() != size[epoch] {
+	b := w.stranger.of
+	epoch, log := b.newestEpoch()
+	if log.Size() == 0 {
 		return // some were tidied away
 	}
 	batch := wire.Batch{Epoch: epoch, First: log.Size()}
