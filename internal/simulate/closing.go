@@ -337,6 +337,13 @@ func (w *world) follow() {
 			w.say("the operator: registryd building-key, for %s%s", b.name, said(w.fromEscrow(b)))
 			w.must(b.name, b.start())
 		}
+		again := slices.ContainsFunc(s.Problems, func(p string) bool {
+			return strings.Contains(p, "with an empty folder of keys") || strings.Contains(p, "enrol the gateway with a new token")
+		})
+		if again {
+			w.enrolAnew(b)
+			continue
+		}
 		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "gatehouse enrol") }) {
 			w.replaceBox(b)
 		}

@@ -45,7 +45,7 @@ func (w *world) diskFull(n [4]int) {
 		w.say("the disk of %s is full again%s", b.name, said(all[i].fill()))
 		w.someoneSwipes(b, n[3])
 	}
-	time.Sleep(10 * time.Minute)
+	time.Sleep(20 * time.Minute) // a gateway here looks at its disk each quarter of an hour
 	synctest.Wait()
 	w.fullShown(b)
 }
@@ -63,7 +63,7 @@ func (w *world) fullShown(b *box) {
 		return
 	}
 	if !slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "disk") || strings.Contains(p, "room") }) {
-		w.breach("W5", "the disk of %s is full, and its status does not say so", b.name)
+		w.breach("W5", "the disk of %s is full, and its status does not say so (the log is degraded: %q)", b.name, s.Journal.Degraded)
 	}
 	w.look()
 }

@@ -151,14 +151,7 @@ func (w *world) replaceBox(b *box) {
 	}
 	b.clock.set(0, true)
 	w.model.minds[b.name] = &mind{knows: map[int]bool{}}
-	err := b.enrol(true)
-	for range 5 { // as the hint says: later again
-		if err == nil {
-			break
-		}
-		time.Sleep(time.Minute)
-		err = b.enrol(true)
-	}
+	err := b.enrolPatiently()
 	w.must(b.name, err)
 	w.must(b.name, b.start())
 	if err == nil { // else its status asks for the same again
@@ -166,4 +159,33 @@ func (w *world) replaceBox(b *box) {
 	}
 	w.lost(b.name + " is a new machine")
 	w.model.entries[b.name] = map[spot]string{}
+}
+
+// enrolPatiently enrols a machine in the place of the one before, and tries again as
+// the hint says: later.
+func (b *box) enrolPatiently() error {
+	err := b.enrol(true)
+	for range 5 {
+		if err == nil {
+			break
+		}
+		time.Sleep(time.Minute)
+		err = b.enrol(true)
+	}
+	return err
+}
+
+// enrolAnew moves a gateway's keys away and enrols it with a new token, as its status
+// says where they can't be read or nothing that the registry says can be believed.
+func (w *world) enrolAnew(b *box) {
+	b.stop()
+	keys := b.disk.path("state", "keys")
+	_ = os.RemoveAll(keys + ".aside")
+	err := os.Rename(keys, keys+".aside")
+	if err == nil {
+		err = b.enrolPatiently()
+	}
+	w.say("%s has its keys moved away and is enrolled anew%s", b.name, said(err))
+	w.lost(b.name + " was enrolled anew")
+	w.must(b.name, b.start())
 }
