@@ -112,9 +112,7 @@ func (w *world) settled() {
 		}
 	}
 	for _, t := range w.model.tenancies {
-		if t.robbed {
-			t.doubt, t.robbed = "", false // the card has to open again, whatever a thief has ended
-		}
+		t.robbed = false // the card has to open again, whatever a thief has ended
 	}
 	if w.thief != nil {
 		w.cosigned()

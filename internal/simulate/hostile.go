@@ -183,7 +183,7 @@ func (w *world) strangeEnd(n [4]int) {
 	for _, g := range grantsIn(l.Manifest, l.Buckets) {
 		if g.Tenancy.String() == t.id && g.State == wire.GrantActive {
 			w.say("the stranger ends %s, in its name", t.name())
-			t.doubt, t.robbed = "a stranger with the gateway's card has ended it", true
+			t.robbed = true
 			w.stranger.ended = append(w.stranger.ended, t)
 			w.record(wire.Change{Op: wire.OpEnd, At: uint32(time.Now().Unix()), Clock: wire.ClockNTP, Proof: wire.ProofCard, Tenancy: g.Tenancy, Grant: g.ID, Cause: wire.CauseMovedOut})
 			return

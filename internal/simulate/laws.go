@@ -145,7 +145,7 @@ func (w *world) owed(b *box, t *tenancy, c *card, reason string) string {
 	switch {
 	case reason == "capture": // somebody's desk waits for a card at that door, for seconds
 		return ""
-	case !mine, t.doubt != "", t.over(), replaced, m.minds[b.name].damaged, !m.has(b.name, t, c.number), !m.hasAgain(b.name, t), m.stoppedByAnyone(t, c.number):
+	case !mine, t.robbed, t.doubt != "", t.over(), replaced, m.minds[b.name].damaged, !m.has(b.name, t, c.number), !m.hasAgain(b.name, t), m.stoppedByAnyone(t, c.number):
 		return ""
 	case slices.Contains(byClock, reason):
 		return "W2"

@@ -46,7 +46,7 @@ type tenancy struct {
 	doubt  string    // why nothing is demanded of it; empty: it is
 	cards  []*card
 	said   []int // sayings about it, in order
-	robbed bool  // a thief has ended it, and its people go on living there
+	robbed bool  // a thief has ended it, and its people go on living there: nothing is demanded until that shows
 	tricks bool  // the landlord alone has done something to it
 }
 

@@ -140,9 +140,7 @@ func (w *world) thiefsList(n [4]int) {
 	w.thief.count(w, b, robbed, most)
 	w.model.losses = append(w.model.losses, "a thief's list was in force at "+b.name)
 	for _, t := range w.model.tenancies {
-		if slices.Contains(robbed, t.id) && t.doubt == "" {
-			t.doubt, t.robbed = "a thief with the issuer's key has ended it", true
-		}
+		t.robbed = t.robbed || slices.Contains(robbed, t.id)
 	}
 }
 
@@ -246,7 +244,7 @@ func (w *world) reinstateRobbed() {
 		done, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActReinstate, Tenancy: t.id, Reason: "mistake"})
 		w.say("the operator: registryd reinstate --tenancy, for %s: %d grants%s", t.name(), len(done.New), said(err))
 		if err == nil {
-			t.doubt, t.robbed, t.notice = "", false, time.Time{}
+			t.robbed, t.notice = false, time.Time{}
 			w.model.say("issuer", reinstated, t, w.model.cardsAt("issuer", t)...)
 		}
 		if err == nil && done.Held {

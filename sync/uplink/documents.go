@@ -12,7 +12,13 @@ import (
 // and keeps them.
 func (a *actor) trust(envelope []byte) error {
 	version := func() uint64 { return a.o.Keyring.Registry().Trust.Version }
-	return a.document(wire.TypeTrust, version, a.o.Keyring.SetTrust, envelope)
+	before := version()
+	err := a.document(wire.TypeTrust, version, a.o.Keyring.SetTrust, envelope)
+	if version() != before { // answers that were refused may have been signed by a key that is trusted now
+		a.format = a.o.Formats
+		a.greetAgain(time.Now())
+	}
+	return err
 }
 
 func (a *actor) house(envelope []byte) error {

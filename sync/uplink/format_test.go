@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
 
@@ -83,6 +84,35 @@ func TestUnansweredHelloIsSaidInTurn(t *testing.T) {
 		w.reg.set(func(r *registry) { r.silent = false })
 		if !w.settle(3 * time.Minute) {
 			t.Errorf("not in step with the older registry: %+v", w.uplink.Status())
+		}
+	})
+}
+
+// TestNewTrustIsGreetedAnew: a registry whose answers were refused, since another key
+// signed them, is no registry of the first format: with the trust document that names
+// the key it is greeted at once, in the newest format.
+func TestNewTrustIsGreetedAnew(t *testing.T) {
+	bubble(t, func(w *world) {
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		trust, err := wire.Encode(w.keys.trust(2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.reg.set(func(r *registry) { r.silent = true })
+		w.hellos()
+		w.link.Cut()
+		w.link.Restore()
+		for deadline := 30; len(w.hellos()) != 1 && deadline > 0; deadline-- {
+			time.Sleep(100 * time.Millisecond)
+		}
+		envelope := sign(wire.TypeTrust, wire.RoleRoot, "registry", trust, w.keys.root)
+		w.broker.Inject(mqtt.Message{Topic: w.place.Down(wire.TypeTrust), Payload: envelope})
+		w.reg.set(func(r *registry) { r.silent = false })
+		time.Sleep(500 * time.Millisecond)
+		if got := w.hellos(); !slices.Equal(got, []uint64{2}) {
+			t.Errorf("with the new trust document it is greeted in formats %d, want 2", got)
 		}
 	})
 }
