@@ -256,3 +256,20 @@ func TestDecisionAllocatesNothing(t *testing.T) {
 		t.Fatalf("%v allocations, %+v", n, at)
 	}
 }
+
+// TestUndoOfATime: a machine that only ever heard a floor of a wrong clock goes by it
+// after a day, and no more once two issuers have taken that time back.
+func TestUndoOfATime(t *testing.T) {
+	m := &machine{wall: time.Unix(0, 0), floor: installed.Add(200 * 24 * time.Hour).Unix()}
+	c := m.start(filepath.Join(t.TempDir(), "clock"))
+	poll(t, c)
+	m.pass(t, c, 26*time.Hour)
+	if c.sure() < m.floor-3600 {
+		t.Fatalf("the test shows nothing: sure is %d", c.sure())
+	}
+	f := wire.Floor{Role: wire.RoleWitness, Epoch: 1, Unix: uint32(m.floor)}
+	m.floor = installed.Unix()
+	if c.undo(f); c.sure() > m.floor {
+		t.Errorf("sure is %d, %d s after the floor that is left", c.sure(), c.sure()-m.floor)
+	}
+}
