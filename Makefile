@@ -4,7 +4,7 @@ GO ?= go
 LDFLAGS := -s -w -buildid=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: demo test simulate crash bench build clean
+.PHONY: demo test simulate mutants crash bench build clean
 
 demo: ## a whole building without hardware
 	$(GO) run ./cmd/gatesim demo
@@ -15,6 +15,9 @@ test: ## every test, on the parts that this machine has or can install
 simulate: ## 2,000 seeds of three days of a building and its registry, in virtual time
 	$(GO) build -o bin/gatesim ./cmd/gatesim
 	bin/gatesim simulate --seeds 2000 --days 3
+
+mutants: ## breaks one rule after the other, and shows that the simulation finds each
+	.ci/mutants
 
 crash: ## the full crash proof of the journal: about half an hour
 	.ci/crash

@@ -20,12 +20,13 @@ type simulateCmd struct {
 	Seeds    uint64        `help:"How many seeds from there on." default:"1"`
 	Days     int           `help:"How many days each of them has, before everything is put right and has to settle." default:"3"`
 	Scenario int           `help:"One of the named scenarios of docs/simulation.md in place of days by chance: 1 to 6, 8 or 10."`
-	Climate  string        `help:"Only seeds in which this may go wrong: machines, clocks, links, restores, losses, landlord, certificates, year, disks, reinstate, visitors, or hostile gateway, broker, witness or issuer." placeholder:"CLIMATE"`
+	Climate  string        `help:"Only seeds in which this may go wrong: machines, clocks, links, restores, losses, landlord, certificates, year, disks, reinstate, visitors, hostile gateway, broker, witness or issuer; or nothing." placeholder:"CLIMATE"`
 	Trace    bool          `help:"Tell all that was done and entered, in order: the same for the same seed, always."`
 	For      time.Duration `help:"End after this time, whatever is left." placeholder:"2m"`
 	Jobs     int           `help:"Processes at a time; 0: one a processor." default:"0"`
 	Dir      string        `help:"Where the files of a run are for as long as it lasts; memory, if there is such a folder." placeholder:"FOLDER"`
 	Skip     []uint64      `help:"Seeds that are left out: what they break is known (docs/simulation.md)." placeholder:"SEED,..."`
+	First    bool          `help:"End with the first seed that breaks a law, as soon as it does."`
 	Shrink   int           `help:"Rounds in which a seed that breaks a law is made shorter; 0: not at all." default:"24"`
 }
 
@@ -48,13 +49,14 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 	if _, err := plan(c.Seed); err != nil {
 		return err
 	}
-	limited := ctx
+	limited, stop := context.WithCancel(ctx)
+	defer stop()
 	if c.For > 0 {
 		var cancel context.CancelFunc
-		limited, cancel = context.WithTimeout(ctx, c.For)
+		limited, cancel = context.WithTimeout(limited, c.For)
 		defer cancel()
 	}
-	t := tally{out: s.out, verbose: c.Seeds == 1, trace: c.Trace, laws: map[string]int{}, began: time.Now()}
+	t := tally{out: s.out, verbose: c.Seeds == 1 && !c.First, trace: c.Trace, laws: map[string]int{}, began: time.Now()}
 	plans := c.plans(plan)
 	next := func() (simulate.Plan, bool) {
 		if len(plans) == 0 {
@@ -65,7 +67,12 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 		return p, true
 	}
 	t.asked = len(plans)
-	if err := r.Run(limited, next, t.add); err != nil {
+	each := func(o simulate.Outcome) {
+		if t.add(o); c.First && t.worst != nil {
+			stop()
+		}
+	}
+	if err := r.Run(limited, next, each); err != nil {
 		return err
 	}
 	t.sum()
@@ -86,11 +93,23 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 func (c *simulateCmd) plans(plan func(seed uint64) (simulate.Plan, error)) (all []simulate.Plan) {
 	for seed := c.Seed; seed < c.Seed+c.Seeds; seed++ {
 		p, err := plan(seed)
-		if p.Trace = c.Trace; err == nil && strings.Contains(p.Climate, c.Climate) && !slices.Contains(c.Skip, seed) {
+		p.Trace, p.First = c.Trace, c.First
+		if err == nil && c.wants(p) && !slices.Contains(c.Skip, seed) {
 			all = append(all, p)
 		}
 	}
 	return all
+}
+
+// nothing is asked for as a climate in which nothing goes wrong.
+const nothing = "nothing"
+
+// wants reports whether a plan has the climate that is asked for.
+func (c *simulateCmd) wants(p simulate.Plan) bool {
+	if c.Climate == nothing {
+		return p.Climate == ""
+	}
+	return strings.Contains(p.Climate, c.Climate)
 }
 
 // tally counts outcomes.

@@ -47,3 +47,22 @@ func TestSimulateSum(t *testing.T) {
 		t.Errorf("after three of three: %s", text)
 	}
 }
+
+// TestSimulateWants: with --first a run ends where it breaks a law; --climate nothing takes
+// the seeds in which nothing goes wrong.
+func TestSimulateWants(t *testing.T) {
+	nothingWrong, clocks := simulate.Plan{}, simulate.Plan{Climate: "visitors, clocks"}
+	for _, c := range []struct {
+		climate string
+		plan    simulate.Plan
+		want    bool
+	}{{"", nothingWrong, true}, {"", clocks, true}, {"nothing", nothingWrong, true}, {"nothing", clocks, false}, {"clocks", clocks, true}, {"clocks", nothingWrong, false}} {
+		if got := (&simulateCmd{Climate: c.climate}).wants(c.plan); got != c.want {
+			t.Errorf("--climate %q takes a seed with %q: %v", c.climate, c.plan.Climate, got)
+		}
+	}
+	plan := func(seed uint64) (simulate.Plan, error) { return simulate.Plan{Seed: seed}, nil }
+	if all := (&simulateCmd{Seed: 3, Seeds: 2, First: true}).plans(plan); len(all) != 2 || !all[0].First || !all[1].First {
+		t.Errorf("the plans of --first go on after a breach: %+v", all)
+	}
+}
