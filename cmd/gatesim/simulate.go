@@ -41,7 +41,12 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 	if c.Jobs <= 0 {
 		c.Jobs = runtime.NumCPU()
 	}
-	r := simulate.Runner{Command: []string{self, "simulate-child", c.Dir}, Jobs: c.Jobs}
+	dir, err := os.MkdirTemp(c.Dir, "gatehouse-") // a process that is ended early leaves its files there
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	r := simulate.Runner{Command: []string{self, "simulate-child", dir}, Jobs: c.Jobs}
 	plan := func(seed uint64) (simulate.Plan, error) { return simulate.NewPlan(seed, c.Days), nil }
 	if c.Scenario > 0 {
 		plan = func(seed uint64) (simulate.Plan, error) { return simulate.NewScenario(c.Scenario, seed) }

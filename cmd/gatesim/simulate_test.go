@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,10 +22,13 @@ func TestSimulateNothing(t *testing.T) {
 		{simulateCmd{Seed: 1, Seeds: 3, For: time.Nanosecond, Trace: true}, "before the first of 3 seeds was (--for)"},
 	} {
 		var out bytes.Buffer
-		c.cmd.Days = 1
+		c.cmd.Days, c.cmd.Dir = 1, t.TempDir()
 		err := c.cmd.Run(t.Context(), streams{out: &out})
 		if err != exitCode(1) || !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "held") {
 			t.Errorf("%+v ends with %v and says:\n%s", c.cmd, err, &out)
+		}
+		if left, err := os.ReadDir(c.cmd.Dir); err != nil || len(left) > 0 {
+			t.Errorf("%+v leaves %v behind (%v)", c.cmd, left, err)
 		}
 	}
 }
