@@ -159,12 +159,12 @@ type taking struct {
 	f    foreign
 	rows map[wire.ID][]wire.Grant // of the list, by grant
 
-	ended, stopped, brought int // grants, cards, grants
+	ended, stopped, joined, brought int // grants, cards, cards, grants
 }
 
 // String says what came of it.
 func (t *taking) String() string {
-	return fmt.Sprintf("%d grants ended by it, %d cards stopped or shortened, %d grants learnt from it", t.ended, t.stopped, t.brought)
+	return fmt.Sprintf("%d grants ended by it, %d cards stopped or shortened, %d cards and %d grants learnt from it", t.ended, t.stopped, t.joined, t.brought)
 }
 
 func (t *taking) take(newest bool) error {
@@ -279,13 +279,14 @@ func (t *taking) restrict(g *grant, rows []wire.Grant, newest bool) error {
 	until := g.until()
 	for _, r := range rows {
 		i := slices.IndexFunc(g.cards, func(c card) bool { return c.id == r.Credential })
-		switch {
-		case i < 0 && newest:
+		if i < 0 && newest {
 			join = append(join, r.Credential)
-		case i >= 0 && r.State != wire.GrantActive && !g.cards[i].suspended && !t.later(g, func(c wire.Change) bool {
+		}
+		stopped := i >= 0 && g.cards[i].suspended
+		if r.State != wire.GrantActive && !stopped && !t.later(g, func(c wire.Change) bool {
 			return c.Op == wire.OpResume && slices.Contains(c.Credentials, r.Credential)
-		}):
-			stop = append(stop, r.Credential)
+		}) {
+			stop = append(stop, r.Credential) // also one that is not here: its record may come again
 		}
 		if r.Until != 0 && (until == 0 || r.Until < until) {
 			until = r.Until
@@ -329,8 +330,12 @@ func (t *taking) hear(w *wire.Word, g *grant) error {
 }
 
 func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *grant) error {
+	if op == wire.OpBind {
+		t.joined += len(cards)
+	} else {
+		t.stopped += len(cards)
+	}
 	for part := range slices.Chunk(cards, maxCards) {
-		t.stopped += len(part)
 		if err := t.say(wire.Change{Op: op, Credentials: part}, g); err != nil {
 			return err
 		}

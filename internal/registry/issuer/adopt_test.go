@@ -218,6 +218,49 @@ func TestBothPutBack(t *testing.T) {
 	}
 }
 
+// TestCardStoppedSince: a card that was added and then stopped since the copy was made
+// stays stopped: the newest list says so, or an older one that another gateway has, and
+// the record that gave it comes again.
+func TestCardStoppedSince(t *testing.T) {
+	for name, newest := range map[string]bool{"newest list": true, "older list": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			g := w.enrolled("gw-1")
+			w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+			w.turn()
+			yesterday, bind := w.backup(), other(wire.OpBind, 1, 1)
+			bind.Credentials = []wire.CredentialID{credential(7)}
+			added := g.record(id('r', 2), bind)
+			w.front.deliver(added)
+			w.turn()
+			stop := operator.Act{Act: operator.ActSuspend, Grant: id('g', 1).String(), Reason: "lost"}
+			w.do(stop)
+			l, buckets, house := w.front.lists[building1], maps.Clone(w.front.buckets), w.front.houses[building1]
+			w.front = newFront()
+			w.restore(yesterday)
+			w.meets()
+			for n := 0; !newest && n < 5; n++ { // what was issued since, by a registry that did not know it
+				w.now = w.now.Add(time.Hour)
+				w.do(operator.Act{Act: []string{operator.ActSuspend, operator.ActResume}[n%2], Grant: id('g', 1).String(), Reason: []string{"lost", "found"}[n%2]})
+			}
+			if err := w.i.judge(t.Context(), g.holding(l, buckets, house)); err != nil {
+				t.Fatal(err)
+			}
+			w.front.deliver(api.Delivery{}, added) // numbers of the front go on
+			w.turn()
+			_, grants := w.listed()
+			rows := grants[id('g', 1)]
+			if len(rows) != 2 || rows[0].State != wire.GrantSuspended || rows[1].State != wire.GrantSuspended {
+				t.Errorf("the next list has %+v", rows)
+			}
+			all, err := w.i.tenancies(building1)
+			if err != nil || len(all) != 1 || len(all[0].Problems) > 0 {
+				t.Errorf("%+v, %v", all, err)
+			}
+		})
+	}
+}
+
 // TestLateCheckIn: a check-in that comes again after its end was revoked, proved and
 // dropped is over, although no list names it.
 func TestLateCheckIn(t *testing.T) {
