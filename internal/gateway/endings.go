@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -12,8 +13,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// warnBefore is how long before something ends somebody is told.
-const warnBefore = 30 * 24 * time.Hour
+const (
+	// warnBefore is how long before something ends somebody is told.
+	warnBefore = 30 * 24 * time.Hour
+	// serverEvery is how often the registry's certificate is looked at anew while it is
+	// said to end. A connection lasts for months, and sees it only at its beginning.
+	serverEvery = time.Hour
+)
 
 // endingProblems name what ends within a month, as far as the clock can tell:
 // nothing ends unseen.
@@ -46,6 +52,31 @@ func (g *Gateway) endingProblems() (list []string) {
 		add(fmt.Sprintf("the registry's CA %q", ca.Subject.CommonName), ca.NotAfter, todo)
 	}
 	return list
+}
+
+// lookAgain looks at the registry's certificate anew while this gateway says that it
+// ends, until ctx ends: what is said is over once it was renewed.
+func (c *central) lookAgain(ctx context.Context, g *Gateway) {
+	l, ok := c.link.(interface{ Look(context.Context) error })
+	if !ok {
+		return
+	}
+	tick := time.NewTicker(serverEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		server, now := c.server.Load(), g.clock.read()
+		if server == nil || !now.trusted || server.NotAfter.Sub(now.wall) > warnBefore {
+			continue
+		}
+		if err := l.Look(ctx); err != nil && ctx.Err() == nil {
+			g.o.Log.Debug().Err(err).Msg("the registry's certificate could not be looked at; its end is said on")
+		}
+	}
 }
 
 // ending says that something is over, or soon is; nothing while there is time.

@@ -141,7 +141,8 @@ func (c *central) run(ctx context.Context, g *Gateway) {
 		}
 	})
 	others.Go(func() { _ = c.renewer.Run(ctx) }) // ends with ctx, never with an error
-	_ = c.uplink.Run(ctx)                        // likewise
+	others.Go(func() { c.lookAgain(ctx, g) })
+	_ = c.uplink.Run(ctx) // likewise
 	stopLink()
 	others.Wait()
 }

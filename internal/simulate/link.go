@@ -107,7 +107,8 @@ const (
 	pingTimeout    = 10 * time.Second
 )
 
-func (g *gatewayLink) connection(ctx context.Context) error {
+// shake reaches the broker and shakes hands with it.
+func (g *gatewayLink) shake(ctx context.Context) error {
 	if err := g.server.reach(g.name); err != nil { // as TCP does, before anything is signed or checked
 		return err
 	}
@@ -115,7 +116,19 @@ func (g *gatewayLink) connection(ctx context.Context) error {
 	if err == nil {
 		err = g.server.admit(ctx, config)
 	}
-	if err != nil {
+	return err
+}
+
+// Look is one more handshake beside the connection.
+func (g *gatewayLink) Look(ctx context.Context) error {
+	if up, _ := g.State(); !up || g.silent.Load() {
+		return mqtt.ErrDown
+	}
+	return g.shake(ctx)
+}
+
+func (g *gatewayLink) connection(ctx context.Context) error {
+	if err := g.shake(ctx); err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" && g.config.Refused != nil {
 			g.config.Refused()
 		}

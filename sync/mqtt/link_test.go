@@ -119,6 +119,44 @@ func TestServerOfTheFuture(t *testing.T) {
 	})
 }
 
+// TestLook: the certificate that the broker shows now is judged anew, beside a
+// connection that stays; a link that is down has nothing to look at.
+func TestLook(t *testing.T) {
+	each(t, valid, func(t *testing.T, b *broker) {
+		var judged, bad atomic.Int64
+		cfg := as(t, b, "gate")
+		given := cfg.TLS
+		cfg.TLS = func(host string) (*tls.Config, error) {
+			c, err := given(host)
+			c.VerifyConnection = func(tls.ConnectionState) error {
+				judged.Add(1)
+				if bad.Load() > 0 {
+					return errors.New("it is over")
+				}
+				return nil
+			}
+			return c, err
+		}
+		l := run(t, cfg)
+		l.is(true)
+		if err := l.Look(t.Context()); err != nil || judged.Load() != 2 {
+			t.Errorf("judged %d times, %v", judged.Load(), err)
+		}
+		bad.Store(1)
+		if err := l.Look(t.Context()); err == nil || !strings.Contains(err.Error(), "it is over") {
+			t.Errorf("a certificate that is over: %v", err)
+		}
+		if s := l.Status(); !s.Up || s.Connects != 1 {
+			t.Errorf("looking touches the connection: %+v", s)
+		}
+		b.stop()
+		l.is(false)
+		if err := l.Look(t.Context()); !errors.Is(err, mqtt.ErrDown) {
+			t.Errorf("a link that is down: %v", err)
+		}
+	})
+}
+
 // TestBrokerComesAndGoes: down at the start, killed, back at the same address;
 // the link follows, and each time asks for its certificate, its will and its
 // subscriptions anew.

@@ -105,24 +105,51 @@ func (l *Link) options(ctx context.Context, s *session, at endpoint) (*paho.Clie
 // dial opens the connection, with TLS unless the broker is a plain one. What it
 // returns fails when ctx ends before the broker accepted us.
 func (l *Link) dial(ctx context.Context, at endpoint) (*conn, error) {
-	dial := l.cfg.Dial
-	if dial == nil {
-		dial = (&net.Dialer{KeepAlive: -1}).DialContext
-	}
-	raw, err := dial(ctx, "tcp", at.addr)
+	stream, raw, err := l.reach(ctx, at)
 	if err != nil {
 		return nil, err
-	}
-	stream := raw
-	if at.tls {
-		if stream, err = l.handshake(ctx, raw, at.host); err != nil {
-			raw.Close()
-			return nil, err
-		}
 	}
 	c := newConn(stream, raw, l.cfg.WriteTimeout, len(l.cfg.Subscribe))
 	c.release = context.AfterFunc(ctx, func() { c.fail(ctx.Err()) })
 	return c, nil
+}
+
+// reach opens a socket to the broker, and what is spoken over it.
+func (l *Link) reach(ctx context.Context, at endpoint) (stream, raw net.Conn, err error) {
+	dial := l.cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{KeepAlive: -1}).DialContext
+	}
+	if raw, err = dial(ctx, "tcp", at.addr); err != nil || !at.tls {
+		return raw, raw, err
+	}
+	if stream, err = l.handshake(ctx, raw, at.host); err != nil {
+		raw.Close()
+	}
+	return stream, raw, err
+}
+
+// Look shakes hands with the broker once more, beside the connection, which stays
+// as it is, and hangs up: so what Config.TLS has judge the broker sees the
+// certificate that it shows now, where a connection may outlast the one that it
+// began with by months. ErrDown while there is no connection, whose next attempt
+// sees it all the same; other errors where the broker can't be reached or is not
+// good. It takes no longer than Config.ConnectTimeout.
+func (l *Link) Look(ctx context.Context) error {
+	l.mu.Lock()
+	up, at := l.session != nil, l.at
+	l.mu.Unlock()
+	if !up {
+		return ErrDown
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.ConnectTimeout)
+	defer cancel()
+	stream, _, err := l.reach(ctx, at)
+	if err != nil {
+		return fmt.Errorf("look at the certificate of %s: %w", at.addr, err)
+	}
+	_ = stream.Close() // nothing was said that could be lost
+	return nil
 }
 
 func (l *Link) handshake(ctx context.Context, raw net.Conn, host string) (net.Conn, error) {

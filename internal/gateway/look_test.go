@@ -1,0 +1,86 @@
+package gateway
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/wire"
+)
+
+// The link of every gateway can look.
+var _ interface{ Look(context.Context) error } = (*mqtt.Link)(nil)
+
+// lastingLink is up for ever; its broker shows a certificate that may be another one
+// by now, or none that is good.
+type lastingLink struct {
+	Link
+	shows atomic.Pointer[x509.Certificate] // nil: it is over
+	seen  func(*x509.Certificate)
+	looks atomic.Int64
+}
+
+func (l *lastingLink) Look(context.Context) error {
+	l.looks.Add(1)
+	shown := l.shows.Load()
+	if shown == nil {
+		return errors.New("it is over")
+	}
+	l.seen(shown)
+	return nil
+}
+
+// TestRenewedCertificateIsSeen: a gateway whose connection outlasts the registry's
+// certificate says that this ends for no longer than an hour after it was renewed,
+// and looks at it only while it says so.
+func TestRenewedCertificateIsSeen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clock")
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		wall := func() time.Time { return installed.Add(time.Since(began)) }
+		ends := func(in time.Duration) *x509.Certificate { return &x509.Certificate{NotAfter: wall().Add(in)} }
+		g := &Gateway{clock: newClock(TimeSource{Wall: wall, BootTime: func() time.Duration { return time.Since(began) },
+			Quality: func() (wire.ClockQuality, time.Duration) { return wire.ClockNTP, 0 }}, path, func() int64 { return installed.Unix() })}
+		pass := func(d time.Duration) {
+			for step := 10 * time.Minute; d > 0; d -= step {
+				time.Sleep(step)
+				poll(t, g.clock)
+			}
+			synctest.Wait()
+		}
+		c := &central{}
+		link := &lastingLink{seen: c.seen}
+		link.shows.Store(ends(clockDay))
+		c.link = link
+		c.seen(ends(warnBefore + 48*time.Hour))
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go c.lookAgain(ctx, g)
+		said := func() string { return ending("the registry's certificate", c.server.Load().NotAfter, wall(), "") }
+		pass(47 * time.Hour)
+		if n := link.looks.Load(); n > 0 {
+			t.Errorf("%d looks at a certificate with a month to go", n)
+		}
+		link.shows.Store(nil)
+		pass(warnBefore + clockDay)
+		if said() == "" || link.looks.Load() == 0 {
+			t.Fatalf("a certificate that is over is not said to be, after %d looks", link.looks.Load())
+		}
+		link.shows.Store(ends(365 * clockDay))
+		pass(serverEvery)
+		if text := said(); text != "" {
+			t.Errorf("an hour after it was renewed it still says: %s", text)
+		}
+		before := link.looks.Load()
+		pass(clockDay)
+		if link.looks.Load() != before {
+			t.Error("it goes on to look")
+		}
+	})
+}
