@@ -101,7 +101,7 @@ func scenarios() map[int]scenario {
 		}, everybody(101), []Event{at(104, "clocks right")}, everybody(110))},
 		4: {name: "a thief's list of the highest number, by stick", days: 4, plan: join(moveIn(), []Event{
 			at(3, "check in", gw2, 0, 3, 1), at(3.2, "check in", gw1, 0, 4, 1),
-			at(10, "steal keys"), at(10.1, "thief's list", gw1, highestOfAll, 2), at(10.2, "thief's list", gw1, highestTaken, 2),
+			at(10, "steal keys"), at(10.1, "thief's list", gw1, highestOfAll, 2), at(10.2, "thief's list", gw1, highestTaken, 2), at(10.25, "thief's list", gw2, nextNumber, 4),
 			at(10.3, "thief's list", gw2, nextNumber, 1),
 		}, everybody(10.5), everybody(16), []Event{
 			at(20, "replace keys"), at(20.2, "revoke now", exactly(5)),

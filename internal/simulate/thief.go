@@ -126,7 +126,7 @@ func (w *world) thiefsList(n [4]int) {
 	switch {
 	case n[1] == highestOfAll && err == nil:
 		w.breach("W8", "%s takes a list that uses up the numbers", b.name)
-	case n[1] != highestOfAll && err != nil && w.plan.Named:
+	case n[1] != highestOfAll && n[2] <= 3 && err != nil && w.plan.Named:
 		w.breach("plan", "%s does not take the thief's list: %v", b.name, err)
 	}
 	if err != nil {
