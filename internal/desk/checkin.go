@@ -131,8 +131,10 @@ func (d *Desk) judge(reg *keyring.Registry, a Arrival, clock Time) (c wire.Chang
 		return c, p, refuse("the bases are "+list(wire.BasisConsent), "there has to be a legal basis for keeping a person's data")
 	case !a.Informed:
 		return c, p, refuse("tell them: the registry keeps name, document number and entries; the gateway keeps flat and term", "the person has not been told what is kept")
-	case a.Until != 0 && a.Until <= max(a.From, clock.surely()):
-		return c, p, refuse("the last day is still to come", "the term ends in the past, or before it begins")
+	case a.Until != 0 && a.Until <= a.From:
+		return c, p, refuse("the last day comes after the first", "the term ends before it begins")
+	case a.Until != 0 && a.Until <= clock.past():
+		return c, p, refuse("the last day is still to come", "the last day is over: the term ends in the past")
 	}
 	if !clock.Trusted || a.From <= clock.now() { // from now on: no clock that is wrong later holds it off
 		c.From = 0

@@ -172,6 +172,36 @@ func TestNoRegistry(t *testing.T) {
 	}
 }
 
+// TestLastDayOver: a last day that has passed is refused by the gateway's time as
+// long as that is trusted, however little is sure of it: the card would open until
+// all is sure. A clock that can't be trusted judges only what is surely over.
+func TestLastDayOver(t *testing.T) {
+	over := func(a *Arrival) { a.Until = noon - 2000*daySeconds }
+	for name, c := range map[string]struct {
+		clock Time
+		word  string
+	}{
+		"trusted, nothing sure": {Time{Now: noon, Sure: 0, Latest: noon, Trusted: true}, "the last day is over"},
+		"trusted, sure":         {Time{Now: noon, Sure: noon, Latest: noon, Trusted: true}, "the last day is over"},
+		"untrusted, sure":       {Time{Now: noon, Sure: noon, Latest: math.MaxInt64}, "the last day is over"},
+		"untrusted":             {Time{Now: noon, Sure: 0, Latest: math.MaxInt64}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t, newTown(t), "gw1")
+			o.clock, o.apart = c.clock, true
+			_, err := o.arrive(em(1), over)
+			if c.word == "" {
+				must(t, err)
+				return
+			}
+			refused(t, err, c.word)
+			if len(o.Tenancies()) != 0 {
+				t.Error("a refusal changed something")
+			}
+		})
+	}
+}
+
 // TestUnsureClockCheckIn: allowed, from now on, and said.
 func TestUnsureClockCheckIn(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")

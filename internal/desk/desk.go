@@ -167,6 +167,15 @@ func (t Time) now() uint32 { return seconds(max(t.Now, t.Sure)) }
 // surely is the latest time that has certainly come; an end is over only by it.
 func (t Time) surely() uint32 { return seconds(t.Sure) }
 
+// past is up to when no new term may end. A trusted clock judges by itself: what is
+// sure can be years behind it. Another one judges only what is surely over.
+func (t Time) past() uint32 {
+	if t.Trusted {
+		return t.now()
+	}
+	return t.surely()
+}
+
 // seconds fits a time into a record: 1970 plus a second to the year 2106.
 func seconds(s int64) uint32 { return uint32(min(max(s, 1), 1<<32-1)) }
 
