@@ -22,3 +22,6 @@ func usedRoom(dir string) (uint64, error) {
 }
 
 func unmountRoom(dir string) error { return syscall.Unmount(dir, syscall.MNT_DETACH) }
+
+// ownMounts starts a process that nobody else sees the file systems of.
+func ownMounts() *syscall.SysProcAttr { return &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} }

@@ -6,10 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Runner runs plans in processes of its own.
@@ -63,34 +65,20 @@ const perProcess = 20
 // process runs plans in one process. One that dies is a breach of the plan that
 // it was at.
 func (r Runner) process(ctx context.Context, p Plan, next func() (Plan, bool), each func(Outcome)) error {
-	cmd := exec.CommandContext(ctx, r.Command[0], r.Command[1:]...)
-	cmd.Env = append(cmd.Environ(), "GOGC=400", "GODEBUG=cryptocustomrand=1,asyncpreemptoff=1")
-	if os.Getenv("GOMAXPROCS") == "" {
-		cmd.Env = append(cmd.Env, "GOMAXPROCS=1")
-	}
-	in, err := cmd.StdinPipe()
+	c, err := r.start(ctx)
 	if err != nil {
-		return err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start a process of the simulation: %w", err)
 	}
-	enc, lines := json.NewEncoder(in), bufio.NewReader(out)
+	enc, lines := json.NewEncoder(c.in), bufio.NewReader(c.out)
 	for n, more := 1, true; more; n++ {
 		_ = enc.Encode(p) // a process that is dead shows by its silence
 		o, err := readOutcome(lines)
 		if err != nil {
 			if ctx.Err() == nil {
-				each(Outcome{Seed: p.Seed, Plan: &p, Breaches: []Breach{{Law: "crash", Text: tail(said.String())}}})
+				each(Outcome{Seed: p.Seed, Plan: &p, Breaches: []Breach{{Law: "crash", Text: tail(c.said.String())}}})
 			}
-			_ = in.Close()
-			_ = cmd.Wait()
+			_ = c.in.Close()
+			_ = c.Wait()
 			return nil
 		}
 		ran := p
@@ -100,13 +88,47 @@ func (r Runner) process(ctx context.Context, p Plan, next func() (Plan, bool), e
 			p, more = next()
 		}
 	}
-	_ = in.Close()
+	_ = c.in.Close()
 	for { // the words of package testing
 		if _, err := lines.ReadByte(); err != nil {
 			break
 		}
 	}
-	return cmd.Wait()
+	return c.Wait()
+}
+
+// child is a process of the simulation, started.
+type child struct {
+	*exec.Cmd
+	in   io.WriteCloser
+	out  io.Reader
+	said bytes.Buffer // to nobody
+}
+
+// start starts one. What it mounts is its own where that is allowed: it goes with the
+// process, however that ends.
+func (r Runner) start(ctx context.Context) (*child, error) {
+	if c, err := r.startWith(ctx, ownMounts()); err == nil {
+		return c, nil
+	}
+	return r.startWith(ctx, nil)
+}
+
+func (r Runner) startWith(ctx context.Context, how *syscall.SysProcAttr) (c *child, err error) {
+	c = &child{Cmd: exec.CommandContext(ctx, r.Command[0], r.Command[1:]...)}
+	c.SysProcAttr = how
+	c.Env = append(c.Environ(), "GOGC=400", "GODEBUG=cryptocustomrand=1,asyncpreemptoff=1")
+	if os.Getenv("GOMAXPROCS") == "" {
+		c.Env = append(c.Env, "GOMAXPROCS=1")
+	}
+	c.Stderr = &c.said
+	if c.in, err = c.StdinPipe(); err == nil {
+		c.out, err = c.StdoutPipe()
+	}
+	if err == nil {
+		err = c.Start()
+	}
+	return c, err
 }
 
 func readOutcome(lines *bufio.Reader) (o Outcome, err error) {
