@@ -59,7 +59,13 @@ const (
 
 var magic = []byte("SQLite format 3\x00")
 
-// Prepare looks at a database before it is opened. Nobody else may have it open.
+// Lock keeps every other process that asks for it from a database, by NAME.lock. It
+// comes before Prepare: SQLite's own locks do not hold, since a process loses them
+// when it closes any descriptor of the file, as whoever reads the header does. One
+// that is held is durable.ErrLocked.
+func Lock(path string) (*durable.Lock, error) { return durable.TakeLock(path + ".lock") }
+
+// Prepare looks at a database before it is opened. The caller has its Lock.
 func Prepare(path string) (f Found, err error) {
 	number, isCopy, err := readHeader(path)
 	if err != nil {

@@ -2,8 +2,10 @@ package issuer
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -162,6 +164,58 @@ func TestKilled(t *testing.T) {
 	if err := w.i.db.QueryRow(`SELECT count(*) FROM changes`).Scan(&changes); err != nil || changes != records {
 		t.Fatal(changes, err)
 	}
+}
+
+// TestSecondIssuer: another process that starts in the folder of an issuer is refused
+// before it touches anything there. SQLite's own locks had not held it off, and the
+// second one spoiled the database of the first.
+func TestSecondIssuer(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+	w.turn()
+	socket := w.front.listen(t)
+	before := w.files()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+w.folder(FolderIssuer), childEnv+"_FRONT="+socket)
+	out, err := cmd.CombinedOutput()
+	if errors.Is(err, syscall.ENOEXEC) && !strings.Contains(os.Getenv("GATEHOUSE_REQUIRE"), "exec") {
+		t.Skipf("SKIP (needs exec): the emulator can't start a process of its own kind: %v", err)
+	}
+	if err == nil || !strings.Contains(string(out), "another issuer runs there") {
+		t.Fatalf("a second issuer: %v, %s", err, out)
+	}
+	if after := w.files(); !maps.Equal(before, after) {
+		t.Errorf("the second issuer changed the folder: %v, then %v", before, after)
+	}
+	w.front.deliver(g.record(id('r', 2), other(wire.OpSuspend, 1, 1)))
+	w.turn()
+	w.reopen()
+	var sound string
+	if err := w.i.db.QueryRow(`PRAGMA integrity_check`).Scan(&sound); err != nil || sound != "ok" {
+		t.Fatal(sound, err)
+	}
+	w.want(1, wire.GrantSuspended)
+}
+
+// files are those of the issuer's folder with what is in them.
+func (w *world) files() map[string]wire.Hash {
+	w.t.Helper()
+	all := make(map[string]wire.Hash)
+	entries, err := os.ReadDir(w.folder(FolderIssuer))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(w.folder(FolderIssuer), e.Name()))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all[e.Name()] = sha256.Sum256(b)
+	}
+	return all
 }
 
 // TestFailedTransaction leaves nothing in memory that is not on disk.

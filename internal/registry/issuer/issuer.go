@@ -25,6 +25,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/durable"
 	"gatehouse/internal/network"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
@@ -64,6 +65,7 @@ type Options struct {
 type Issuer struct {
 	opts  Options
 	keys  keys
+	lock  *durable.Lock // of the database
 	db    *sql.DB
 	clock *agreed.Clock
 
@@ -82,8 +84,8 @@ type Issuer struct {
 }
 
 // Open reads keys and database. It starts nothing. It fails where a key is
-// missing or does not belong to the others, and where another process has the
-// database.
+// missing or does not belong to the others, and where another issuer has the
+// folder: then nothing in it is touched.
 func Open(o Options) (*Issuer, error) {
 	if o.Tend <= 0 {
 		o.Tend = tendEvery
@@ -99,12 +101,38 @@ func Open(o Options) (*Issuer, error) {
 	if i.keys, err = loadKeys(o.Dir); err != nil {
 		return nil, fmt.Errorf("open issuer: %w", err)
 	}
-	if i.clock, err = agreed.Open(filepath.Join(o.Dir, agreed.File), o.Clock.Or(o.Now)); err != nil {
+	if i.lock, err = takeLock(o.Dir); err != nil {
+		return nil, err
+	}
+	if err := i.open(); err != nil {
+		i.lock.Free()
 		return nil, fmt.Errorf("open issuer: %w", err)
+	}
+	return i, nil
+}
+
+// takeLock is before all that writes into the folder: a second issuer would sign two
+// lists of one version, and spoil the database for both.
+func takeLock(dir string) (*durable.Lock, error) {
+	lock, err := dbfile.Lock(filepath.Join(dir, FileDatabase))
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, hinted("stop that one first; registryd --issuer "+filepath.Join(dir, FileSocket)+" issuer shows how it is", "open issuer: another issuer runs there, in %s", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open issuer: %w", err)
+	}
+	return lock, nil
+}
+
+// open opens clock and database, and works out what is in it.
+func (i *Issuer) open() (err error) {
+	o := i.opts
+	if i.clock, err = agreed.Open(filepath.Join(o.Dir, agreed.File), o.Clock.Or(o.Now)); err != nil {
+		return err
 	}
 	var found dbfile.Found
 	if i.db, found, err = openStore(o.Dir); err != nil {
-		return nil, fmt.Errorf("open issuer: %w", err)
+		return err
 	}
 	err = i.loadState()
 	if found.New || found.Restored {
@@ -115,13 +143,14 @@ func Open(o Options) (*Issuer, error) {
 	}
 	if err != nil {
 		i.db.Close()
-		return nil, fmt.Errorf("open issuer: %w", err)
+		return err
 	}
-	return i, nil
+	return nil
 }
 
 // Close ends the use of the database. Run and Serve must have returned.
 func (i *Issuer) Close() error {
+	defer i.lock.Free()
 	// From now on a copy of this run is another database.
 	stamp := dbfile.Stamp(context.Background(), i.db, filepath.Join(i.opts.Dir, FileDatabase))
 	if err := errors.Join(stamp, i.db.Close()); err != nil {

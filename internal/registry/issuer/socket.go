@@ -20,7 +20,7 @@ import (
 // Serve answers the operator on a unix socket, which only this process's user
 // may use, until ctx ends. It returns when no request is at work any more.
 func (i *Issuer) Serve(ctx context.Context, path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a dead issuer: the database is locked by this one
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a dead issuer: this one has the lock
 		return fmt.Errorf("serve %s: %w", path, err)
 	}
 	l, err := i.opts.Network.Listen(ctx, "unix", path)

@@ -71,8 +71,7 @@ type querier interface {
 	Exec(query string, args ...any) (sql.Result, error)
 }
 
-// openStore opens the database for this process alone: two issuers would sign
-// two lists of one version.
+// openStore opens the database. The caller has its lock.
 func openStore(dir string) (*sql.DB, dbfile.Found, error) {
 	path := filepath.Join(dir, FileDatabase)
 	found, err := dbfile.Prepare(path)

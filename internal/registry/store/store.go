@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"gatehouse/internal/durable"
 	"gatehouse/internal/registry/dbfile"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -29,6 +30,7 @@ var ErrNotFound = errors.New("not found")
 // Store is an open database. Safe for concurrent use; one Update runs at a time.
 type Store struct {
 	path  string
+	lock  *durable.Lock // of the database; nil: it was let go
 	found dbfile.Found
 	write *sql.DB // one connection
 	read  *sql.DB
@@ -41,8 +43,26 @@ type Store struct {
 const readers = 4
 
 // Open opens or makes a SQLite database: write-ahead log, every commit synced.
-// The folder must exist.
+// The folder must exist. While another process has the database open, Open touches
+// nothing and its error is durable.ErrLocked.
 func Open(ctx context.Context, path string) (*Store, error) {
+	lock, err := dbfile.Lock(path)
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, fmt.Errorf("open database %s: another front runs there: %w", path, err)
+	} else if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	s, err := open(ctx, path)
+	if err != nil {
+		lock.Free()
+		return nil, err
+	}
+	s.lock = lock
+	return s, nil
+}
+
+// open opens it under the lock.
+func open(ctx context.Context, path string) (*Store, error) {
 	found, err := dbfile.Prepare(path)
 	if err != nil {
 		return nil, err
@@ -114,6 +134,10 @@ func (s *Store) Close() error {
 	}
 	if s.write != nil { // the last: it tidies the write-ahead log
 		errs = append(errs, s.write.Close())
+	}
+	if s.lock != nil {
+		s.lock.Free()
+		s.lock = nil
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close database %s: %w", s.path, err)

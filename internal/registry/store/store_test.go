@@ -1,17 +1,20 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/durable"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
@@ -402,5 +405,32 @@ func TestEveryCommitIsSynced(t *testing.T) {
 		if err := s.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %q, want %q (%v)", pragma, got, want, err)
 		}
+	}
+}
+
+// TestSecondOpen: a database that another front has open is refused before anything
+// is touched, and free again when that one has closed it.
+func TestSecondOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "front.db")
+	first, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mark, _ := os.ReadFile(path + ".mark")
+	if second, err := Open(t.Context(), path); !errors.Is(err, durable.ErrLocked) || !strings.Contains(err.Error(), "another front runs there") {
+		t.Errorf("a second front: %v, %v", second, err)
+	}
+	if after, err := os.ReadFile(path + ".mark"); err != nil || !bytes.Equal(mark, after) {
+		t.Errorf("the second one marked it: %s, then %s, %v", mark, after, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
