@@ -168,6 +168,9 @@ func (s Setup) certificates(front, issuer string) (ca []byte, err error) {
 // RenewServer gives the front a new certificate for its key, for the hosts of
 // the one before, or for others.
 func RenewServer(issuer, front string, hosts []string, now time.Time) (until time.Time, err error) {
+	if err := areFolders(issuer, front); err != nil {
+		return until, err
+	}
 	ca, caKey, err := loadCA(issuer)
 	if err != nil {
 		return until, fmt.Errorf("renew server certificate: %w", err)

@@ -103,6 +103,9 @@ func stateTrust(t wire.Trust) TrustStatement {
 func (n NextTrust) Sign() (SignedTrust, error) {
 	out := SignedTrust{Replaced: []ReplacedKey{}}
 	stick := filepath.Dir(n.Root)
+	if err := areFolders(n.Dir, n.Front); err != nil {
+		return out, err
+	}
 	root, err := keyring.LoadPrivateKey(n.Root)
 	if err != nil {
 		return out, hinted("--root names root.key on its stick", "%v", err)
@@ -156,6 +159,27 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 		out.Plain = t.Version - 1
 	}
 	return out, nil
+}
+
+// areFolders refuses folders that Init has not made, before anything is written there.
+// Keys may be lost from them: each is told by a file that holds none. An empty front
+// is elsewhere.
+func areFolders(issuer, front string) error {
+	if err := isFolder(issuer, FilePlace, "--dir names the issuer's folder"); err != nil || front == "" {
+		return err
+	}
+	return isFolder(front, api.FileRoot, "--front-dir names the front's folder")
+}
+
+func isFolder(dir, file, hint string) error {
+	_, err := os.Stat(filepath.Join(dir, file))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return hinted(hint+", which registryd init made", "there is no folder %s", dir)
+	}
+	return hinted(hint+", which registryd init made", "%s is another folder: it has no %s", dir, file)
 }
 
 // rootOf is the root's public key in the first folder that has one.

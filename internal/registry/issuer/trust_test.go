@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -157,9 +158,7 @@ func TestTrustRefuses(t *testing.T) {
 		_, err := bad.Sign()
 		var said *socket.Error
 		if !errors.As(err, &said) || said.Hint == "" {
-			if name != "not the folder" { // the stick has a document and the root's key
-				t.Errorf("%s: %v", name, err)
-			}
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	n.Replace = []string{ReplaceIssuer}
@@ -180,6 +179,46 @@ func TestTrustRefuses(t *testing.T) {
 	n.Drop = []string{s.Keys[0].ID}
 	if done := n.sign(t); len(epochs(done.Trust, wire.RoleIssuer)) != 2 {
 		t.Errorf("the other issuer is gone: %+v", done.Trust)
+	}
+}
+
+// TestOtherFolder: in a folder that Init has not made nothing is written, no version
+// is used up, and the answer says what it lacks and which flag names it.
+func TestOtherFolder(t *testing.T) {
+	n := anew(t)
+	n.Replace = []string{ReplaceIssuer}
+	empty, missing := t.TempDir(), filepath.Join(t.TempDir(), "none")
+	before, err := os.ReadFile(filepath.Join(filepath.Dir(n.Root), api.FileTrust))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ dir, front, word, flag string }{
+		"empty":         {empty, n.Front, empty + " is another folder: it has no " + FilePlace, "--dir"},
+		"missing":       {missing, n.Front, "there is no folder " + missing, "--dir"},
+		"the front's":   {n.Front, n.Front, "it has no " + FilePlace, "--dir"},
+		"empty front":   {n.Dir, empty, "it has no " + api.FileRoot, "--front-dir"},
+		"missing front": {n.Dir, missing, "there is no folder " + missing, "--front-dir"},
+	} {
+		bad := n
+		bad.Dir, bad.Front = c.dir, c.front
+		_, signed := bad.Sign()
+		_, renewed := RenewServer(c.dir, c.front, nil, n.Now)
+		for what, err := range map[string]error{"trust": signed, "server": renewed} {
+			var said *socket.Error
+			if !errors.As(err, &said) || !strings.Contains(said.Message, c.word) || !strings.HasPrefix(said.Hint, c.flag+" ") {
+				t.Errorf("%s, %s: %+v", name, what, err)
+			}
+		}
+		if left, err := os.ReadDir(empty); err != nil || len(left) != 0 {
+			t.Errorf("%s: it left %v, %v", name, left, err)
+		}
+	}
+	after, err := os.ReadFile(filepath.Join(filepath.Dir(n.Root), api.FileTrust))
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the stick's document changed: %v", err)
+	}
+	if done := n.sign(t); done.Version != 2 {
+		t.Errorf("version %d", done.Version)
 	}
 }
 
