@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
@@ -500,5 +501,91 @@ func TestReinstateDays(t *testing.T) {
 		if last != c.want {
 			t.Errorf("until %s: the last day is %q, want %q", c.until, last, c.want)
 		}
+	}
+}
+
+// stolen suspends all cards of a tenant, and returns what is said of it.
+func (w *town) stolen(n int) string {
+	w.t.Helper()
+	return w.ok("suspend", "--tenancy", wire.ID{4, byte(n + 1)}.String(), "--reason", "stolen")
+}
+
+// takesThree is a day in which lists take from three of six tenancies, as many as one
+// issuer may.
+func (w *town) takesThree() {
+	w.t.Helper()
+	w.revoke(0)
+	w.revoke(1)
+	w.stolen(2)
+	w.until("the stolen card is out", func() bool { return !w.gate.opens(2) })
+}
+
+func (w *town) second() []string {
+	return []string{"countersign", "house-1", "--key", filepath.Join(w.dir, "offline", "second.key")}
+}
+
+// TestRestoreKeepsTheDay: what lists took before a restore counts against the next one
+// here as it does at the gateway, so that this waits for a second signature, and gets it.
+func TestRestoreKeepsTheDay(t *testing.T) {
+	w := newTown(t)
+	for range 3 {
+		w.tenant()
+	}
+	folder := w.backup()
+	w.takesThree()
+	w.down("issuer", "front")
+	w.putBack(folder, "front", "issuer")
+	w.up("front", "issuer")
+	w.says("gw-1 had list")
+	w.stolen(3)
+	if out := w.ok("lists"); !strings.Contains(out, "registryd countersign house-1 --key second.key") {
+		t.Fatalf("no way out: %s", out)
+	}
+	w.ok(w.second()...)
+	w.until("the stolen card is out", func() bool { return !w.gate.opens(3) })
+	for n := range w.made {
+		if got, want := w.gate.opens(n), n > 3; got != want {
+			t.Errorf("card %d opens: %v, want %v", n, got, want)
+		}
+	}
+}
+
+// TestCountersignNewest: where a gateway counts more than the registry, lists and status
+// name the command that releases the newest list all the same, and it works.
+func TestCountersignNewest(t *testing.T) {
+	w := newTown(t)
+	for range 3 {
+		w.tenant()
+	}
+	w.takesThree()
+	w.down("issuer")
+	db, err := sql.Open("sqlite", w.database("issuer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`DELETE FROM removals`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.up("issuer")
+	w.refused("waits for a second signature", w.second()...)
+	w.stolen(3)
+	w.until("the gateway refuses it", func() bool { return strings.Contains(w.ok("gateways"), "NOT TAKEN WHOLE (second_signature_needed)") })
+	w.down("issuer") // what gateways refuse is asked for at its start, and then each minute
+	w.up("issuer")
+	w.says("registryd countersign house-1 --newest --key second.key")
+	if out := w.ok("lists"); !strings.Contains(out, "registryd countersign house-1 --newest --key second.key") {
+		t.Errorf("lists does not name it: %s", out)
+	}
+	w.refused("registryd countersign house-1 --newest --key second.key", w.second()...)
+	if !w.gate.opens(3) {
+		t.Fatal("it is out without a second signature: this test shows nothing")
+	}
+	w.ok(append(w.second(), "--newest")...)
+	w.until("the stolen card is out", func() bool { return !w.gate.opens(3) })
+	if out := w.ok("status"); strings.Contains(out, "--newest") {
+		t.Errorf("it is asked for again: %s", out)
 	}
 }

@@ -330,6 +330,9 @@ func (c listsCmd) Run(s *session) error {
 			if len(l.Asked) > 0 {
 				state = fmt.Sprintf("%s takes it only with a second signature: %d tenancies lose something", strings.Join(l.Asked, ", "), len(l.Removes))
 			}
+			if len(l.Doubted) > 0 {
+				state = fmt.Sprintf("%s takes it only with a second signature; this registry counts less", strings.Join(l.Doubted, ", "))
+			}
 			rows.row(l.Building, fmt.Sprint(l.Version), clock(&l.Issued), fmt.Sprint(l.Records), state)
 		}
 		rows.end("none")
@@ -337,6 +340,9 @@ func (c listsCmd) Run(s *session) error {
 			if len(l.Removes) > 0 {
 				fmt.Fprintf(w, "list %d of %s takes from flats %s; tenancies %s: registryd countersign %s --key second.key\n", l.Version, l.Building,
 					strings.Join(l.Flats, ", "), strings.Join(l.Removes, ", "), l.Building)
+			}
+			if len(l.Doubted) > 0 {
+				fmt.Fprintln(w, operator.Doubt(l.Building, l.Version, l.Doubted))
 			}
 		}
 	})
@@ -346,6 +352,7 @@ type countersignCmd struct {
 	Building string `arg:"" help:"Id of the building."`
 	Key      string `required:"" help:"Another issuer's key: second.key, on its stick." placeholder:"FILE"`
 	Root     string `help:"The root's public key; if not given, root.pub beside --key." placeholder:"FILE"`
+	Newest   bool   `help:"Also where this registry's own count asks for no second signature, but a gateway does: after a database was put back."`
 }
 
 // Run signs a list that ends many tenancies as its second issuer.
@@ -361,22 +368,42 @@ func (c countersignCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range all {
-		if !l.Held && len(l.Asked) == 0 {
-			continue
-		}
-		second, err := issuer.Countersign(l, c.Root, st.Registry, c.Key)
-		if err != nil {
-			return err
-		}
-		d, err := s.issuer.Countersign(s.ctx, second)
-		if err != nil {
-			return err
-		}
-		return s.print(d, func(w io.Writer) {
-			fmt.Fprintf(w, "list %d of %s, which ends %s, is %s\n", d.Version, d.Building, choose(len(l.Removes) == 1, "1 tenancy", fmt.Sprintf("%d tenancies", len(l.Removes))),
-				choose(d.Sent, "handed to the front", "signed; "+d.Hint))
-		})
+	l, err := c.choose(all)
+	if err != nil {
+		return err
 	}
-	return hinted("registryd lists shows what waits", "no list of %s waits for a second signature", c.Building)
+	second, err := issuer.Countersign(l, c.Root, st.Registry, c.Key)
+	if err != nil {
+		return err
+	}
+	second.Newest = c.Newest
+	d, err := s.issuer.Countersign(s.ctx, second)
+	if err != nil {
+		return err
+	}
+	return s.print(d, func(w io.Writer) {
+		takes := ""
+		if len(l.Removes) > 0 {
+			takes = ", which ends " + choose(len(l.Removes) == 1, "1 tenancy", fmt.Sprintf("%d tenancies", len(l.Removes))) + ","
+		}
+		fmt.Fprintf(w, "list %d of %s%s is %s\n", d.Version, d.Building, takes, choose(d.Sent, "handed to the front", "signed; "+d.Hint))
+	})
+}
+
+// choose is the list that waits, or else, if that was asked for, the newest one.
+func (c countersignCmd) choose(all []operator.List) (operator.List, error) {
+	for _, l := range all {
+		if l.Held || len(l.Asked) > 0 {
+			return l, nil
+		}
+	}
+	for _, l := range all {
+		switch {
+		case c.Newest:
+			return l, nil
+		case len(l.Doubted) > 0:
+			return l, hinted("if you mean it: "+operator.Doubt(l.Building, l.Version, l.Doubted), "no list of %s waits for a second signature by this registry's own count", c.Building)
+		}
+	}
+	return operator.List{}, hinted("registryd lists shows what waits", "no list of %s waits for a second signature", c.Building)
 }

@@ -64,6 +64,11 @@ func (c *change) adopt(b *building, f foreign) error {
 		t.rows[f.grants[i].ID] = append(t.rows[f.grants[i].ID], f.grants[i])
 	}
 	before := b.openNow(c.issuer.now())
+	if newest {
+		if err := t.counts(); err != nil {
+			return err
+		}
+	}
 	if err := t.take(newest); err != nil {
 		return err
 	}
@@ -230,6 +235,16 @@ func (t *taking) warn(before map[wire.ID]bool) error {
 	return t.remark(t.b, "list %d of %s, by one issuer's key alone, has ended %d tenancies (%s): more than one issuer may. If that is not so, somebody has the key: "+
 		"registryd trust new --replace issuer --as-false, then registryd reinstate --tenancy ID for each (registryd tenancies --building %s)",
 		t.f.manifest.Version, t.f.from, len(gone), flatsText(t.b.flatsOf(gone)), t.b.id)
+}
+
+// counts takes what the list took from tenancies, as this database knows them, as taken
+// within the day: gateways count that against the next list. For what two issuers have
+// signed they do not.
+func (t *taking) counts() error {
+	if len(t.f.second) > 0 {
+		return nil
+	}
+	return t.count(t.b, t.b.removed(t.f.signedList), t.issuer.now())
 }
 
 func allRevoked(rows []wire.Grant) bool {

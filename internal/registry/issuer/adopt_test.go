@@ -626,3 +626,34 @@ func TestTakenOverTooMuch(t *testing.T) {
 		}
 	}
 }
+
+// TestAsksAfterRestore: what is taken after a restore, before a gateway was heard, is in a
+// list that this issuer alone may sign and the gateway does not take: with what the list
+// that it has took that day it is too much. The count that makes the offer knows of both.
+func TestAsksAfterRestore(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	for n := range 6 {
+		w.front.deliver(g.record(id('r', n), checkIn(n, n)))
+	}
+	w.turn()
+	yesterday := w.backup()
+	for n := range 3 {
+		w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', n).String(), Reason: "order"})
+	}
+	l, buckets := w.front.lists[building1], maps.Clone(w.front.buckets)
+	w.front = newFront()
+	w.restore(yesterday)
+	w.meets()
+	w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 3).String(), Reason: "stolen"})
+	for range 2 { // it is taken over; then the gateway, which refuses the next one, names it again
+		if err := w.i.judge(t.Context(), g.holding(l, buckets, nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := w.i.lists(building1)
+	if err != nil || len(all) != 1 || len(all[0].Asked) != 1 || len(all[0].Doubted) > 0 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	w.want(3, wire.GrantSuspended)
+}

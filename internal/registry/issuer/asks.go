@@ -17,7 +17,7 @@ type ask struct {
 }
 
 // countAsk counts what the newest list takes from a gateway that has an older one in
-// force. Only where this count agrees that another issuer has to sign, countersigning
+// force, with what lists of the day before have taken. Only where this count agrees that another issuer has to sign, countersigning
 // is offered: a gateway that merely says so tires nobody.
 func (b *building) countAsk(gateway string, has foreign) {
 	delete(b.asks, gateway)
@@ -27,7 +27,11 @@ func (b *building) countAsk(gateway string, has foreign) {
 	now := int64(b.list.manifest.Issued)
 	before := contents(has.manifest, has.grants)
 	lost := keyring.Losses(before, contents(b.list.manifest, b.list.grants), now)
-	if len(lost) <= keyring.MayLose(len(before.Open(now))) {
+	all, open := maps.Clone(lost), before.Open(now)
+	for id := range b.recent(b.list.manifest.Issued) {
+		all[id], open[id] = true, true
+	}
+	if len(lost) == 0 || len(all) <= keyring.MayLose(len(open)) {
 		return
 	}
 	b.asks[gateway] = ask{b.list.hash, slices.SortedFunc(maps.Keys(lost), func(a, b wire.ID) int { return strings.Compare(a.String(), b.String()) })}
@@ -47,6 +51,20 @@ func (b *building) asked() (removes []wire.ID, gateways []string) {
 		}
 	}
 	return slices.SortedFunc(maps.Keys(all), func(a, b wire.ID) int { return strings.Compare(a.String(), b.String()) }), gateways
+}
+
+// doubted are the gateways that want another issuer's signature on the newest list
+// where this count does not ask for one.
+func (b *building) doubted() (gateways []string) {
+	if b.held != nil || len(b.list.second) > 0 {
+		return nil
+	}
+	for _, g := range slices.Sorted(maps.Keys(b.refused)) {
+		if b.refused[g] == b.list.manifest.Version && b.asks[g].list != b.list.hash && b.house.Gateway(g) != nil {
+			gateways = append(gateways, g)
+		}
+	}
+	return gateways
 }
 
 // flatsOf are those of tenancies, each once, for people who are to sign that they lose

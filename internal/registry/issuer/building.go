@@ -37,6 +37,7 @@ type building struct {
 	logSent  uint64             // manifests of the log that it has, as far as this process knows
 	covered  map[lineKey]uint64 // records that a list has seen which was taken over
 	asks     map[string]ask     // by gateway: that want a second signature on the list that was released
+	refused  map[string]uint64  // by gateway: version of the list that it takes only with a second signature, as it says
 	revoked  map[wire.ID]revocation
 	removals map[wire.ID]uint32 // tenancies that a released list removed, and when
 	applied  map[string]uint64  // by gateway: version of the newest list that it has proved
@@ -72,7 +73,7 @@ type revocation struct {
 func newBuilding(id string) *building {
 	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]*grant), records: make(map[recordKey]wire.ID),
 		seen: make(map[lineKey]lineState), known: make(map[wire.Hash]bool), revoked: make(map[wire.ID]revocation),
-		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64), asks: make(map[string]ask), covered: make(map[lineKey]uint64), clocks: make(map[string]shown)}
+		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64), asks: make(map[string]ask), refused: make(map[string]uint64), covered: make(map[lineKey]uint64), clocks: make(map[string]shown)}
 }
 
 // add takes an event in; fold its grant afterwards.

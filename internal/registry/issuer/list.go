@@ -139,12 +139,8 @@ func (c *change) hold(b *building, l signedList) error {
 // release gives a list out: from now on its version is taken. gone are the
 // tenancies that it takes away and that count against the day.
 func (c *change) release(b *building, l signedList, gone []wire.ID) error {
-	for _, id := range gone {
-		b.removals[id] = l.manifest.Issued
-		if _, err := c.Exec(`INSERT INTO removals (building, tenancy, at) VALUES (?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at`,
-			b.id, id[:], l.manifest.Issued); err != nil {
-			return err
-		}
+	if err := c.count(b, gone, l.manifest.Issued); err != nil {
+		return err
 	}
 	for i := range l.grants {
 		g := &l.grants[i]
@@ -218,6 +214,9 @@ func (c *change) countersign(b *building, s operator.Countersign) error {
 	waiting := b.held
 	if waiting == nil && len(b.asks) > 0 {
 		waiting = &b.list
+	}
+	if waiting == nil && s.Newest && b.list.manifest.Version > 0 {
+		waiting = &b.list // a gateway may count what this database does not know of
 	}
 	if waiting == nil {
 		return hinted("registryd lists shows what waits", "no list of %s waits for a second signature", b.id)

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -36,6 +37,17 @@ func (b *building) removed(next signedList) []wire.ID {
 		delete(gone, id)
 	}
 	return slices.Collect(maps.Keys(gone))
+}
+
+// count keeps that a list has taken something from tenancies, for the day that follows.
+func (c *change) count(b *building, gone []wire.ID, at uint32) error {
+	for _, id := range gone {
+		b.removals[id] = at
+		if _, err := c.Exec(`INSERT INTO removals (building, tenancy, at) VALUES (?,?,?) ON CONFLICT DO UPDATE SET at = excluded.at`, b.id, id[:], at); err != nil {
+			return fmt.Errorf("keep what a list takes away: %w", err)
+		}
+	}
+	return nil
 }
 
 // tooMany reports whether a list takes something from more tenancies than one

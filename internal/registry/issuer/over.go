@@ -28,8 +28,13 @@ type shown struct {
 	heard bool
 }
 
-// hear takes what the front says of a gateway's clock and of its building's zone.
+// hear takes what the front says of a gateway's clock, of its building's zone, and of
+// the list that it refuses.
 func (i *Issuer) hear(b *building, g api.Gateway) {
+	delete(b.refused, g.Gateway)
+	if g.Refuses == wire.ReasonSecondNeeded.String() {
+		b.refused[g.Gateway] = g.List
+	}
 	if g.Zone != "" {
 		b.zone = g.Zone
 	}

@@ -32,6 +32,9 @@ func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
 			lines = append(lines, fmt.Sprintf("%s of %s takes list %d only with another issuer's signature: by its own list %d tenancies (%s) lose something: "+
 				"registryd countersign %s --key second.key", strings.Join(gateways, ", "), b.id, b.list.manifest.Version, len(removes), flatsText(b.flatsOf(removes)), b.id))
 		}
+		if doubted := b.doubted(); len(doubted) > 0 {
+			lines = append(lines, operator.Doubt(b.id, b.list.manifest.Version, doubted))
+		}
 	}
 	offers, err := i.offers()
 	if err != nil {

@@ -258,8 +258,8 @@ func (i *Issuer) lists(id string) ([]operator.List, error) {
 		if b.list.manifest.Version > 0 {
 			l := b.list.view(b.id, !i.unsent[b.id])
 			removes, gateways := b.asked()
+			l.Doubted, l.Trust = b.doubted(), i.keys.trustEnvelope
 			if l.Asked = gateways; len(gateways) > 0 && b.held == nil {
-				l.Trust = i.keys.trustEnvelope
 				b.showRemoved(&l, removes)
 			}
 			out = append(out, l)

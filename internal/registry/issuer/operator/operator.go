@@ -8,6 +8,8 @@
 package operator
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"gatehouse/internal/registry/api"
@@ -170,10 +172,19 @@ type List struct {
 	Records  int       `json:"records"` // credentials under grants
 	Held     bool      `json:"held"`    // it waits for a second signature
 	Sent     bool      `json:"sent"`
-	Flats    []string  `json:"flats,omitempty"`    // of the tenancies in Removes
-	Asked    []string  `json:"asked_by,omitempty"` // gateways that take it only so, by this issuer's own count
-	Removes  []string  `json:"removes,omitempty"`  // of a held list: the tenancies it takes away
-	Trust    []byte    `json:"trust,omitempty"`    // of a held list: envelope of the trust document
+	Flats    []string  `json:"flats,omitempty"`      // of the tenancies in Removes
+	Asked    []string  `json:"asked_by,omitempty"`   // gateways that take it only so, by this issuer's own count
+	Removes  []string  `json:"removes,omitempty"`    // of a held list: the tenancies it takes away
+	Doubted  []string  `json:"doubted_by,omitempty"` // gateways that take it only so, where this issuer counts less
+	Trust    []byte    `json:"trust,omitempty"`      // envelope of the trust document
+}
+
+// Doubt says in words that gateways take a list only with a second signature where the
+// issuer's own count asks for none, and when another issuer is right to sign it.
+func Doubt(building string, version uint64, gateways []string) string {
+	return fmt.Sprintf("%s of %s takes list %d only with another issuer's signature, and this registry counts less than that: right after a database was put back, "+
+		"or if the gateway was away, sign it by registryd countersign %s --newest --key second.key; otherwise look at that gateway first",
+		strings.Join(gateways, ", "), building, version, building)
 }
 
 // Countersign brings a second issuer's signature: an envelope of wire.TypeSecond.
@@ -181,6 +192,7 @@ type Countersign struct {
 	Building  string `json:"building"`
 	Second    []byte `json:"second"`
 	OldSecond []byte `json:"old_second,omitempty"` // over the list in the first format
+	Newest    bool   `json:"newest,omitempty"`     // also where the issuer's own count does not ask for it
 }
 
 // Look asks who a tenancy is; it is written down before it is answered.
