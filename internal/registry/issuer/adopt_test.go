@@ -653,7 +653,7 @@ func TestAsksAfterRestore(t *testing.T) {
 	}
 	all, err := w.i.lists(building1)
 	if err != nil || len(all) != 1 || len(all[0].Asked) != 1 || len(all[0].Doubted) > 0 {
-		t.Fatalf("%+v, %v", all, err)
+		t.Fatalf("%d lists, %v: countersigning is not offered by this issuer's own count", len(all), err)
 	}
 	w.want(3, wire.GrantSuspended)
 }

@@ -176,7 +176,7 @@ type List struct {
 	Asked    []string  `json:"asked_by,omitempty"`   // gateways that take it only so, by this issuer's own count
 	Removes  []string  `json:"removes,omitempty"`    // of a held list: the tenancies it takes away
 	Doubted  []string  `json:"doubted_by,omitempty"` // gateways that take it only so, where this issuer counts less
-	Trust    []byte    `json:"trust,omitempty"`      // envelope of the trust document
+	Trust    []byte    `json:"trust,omitempty"`      // envelope of the trust document; only where one building was asked for, or the list is held
 }
 
 // Doubt says in words that gateways take a list only with a second signature where the
