@@ -241,7 +241,7 @@ func TestRegistry(t *testing.T) {
 	r.ok("suspend", grant.String(), "--reason", "lost")
 	r.refused("no pass", "pass", tenancy.String())
 	r.ok("resume", "--tenancy", tenancy.String(), "--reason", "found")
-	r.refused("no such card that waits", "confirm-card", grant.String(), "--card", wire.CredentialID{1, 7, 7}.String(), "--reason", "heard")
+	r.refused("no such card", "confirm-card", grant.String(), "--card", wire.CredentialID{1, 7, 8}.String(), "--reason", "heard")
 	r.pass(dir, tenancy)
 	if out := r.ok("revoke", grant.String(), "--reason", "moved_out"); !strings.Contains(out, "handed to the front") {
 		t.Fatal(out)

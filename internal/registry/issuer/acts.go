@@ -247,12 +247,13 @@ func (c *change) actOnCards(b *building, g *grant, e event, credential string) e
 }
 
 // confirm names a card again in the registry's name, later than whatever was said of
-// it by any clock. The list carries that, and the desks take it.
+// it by any clock. The list carries that, and the desks take it. A card that counts as
+// proven here may wait for it at a desk all the same: it is named once more.
 func (c *change) confirm(b *building, g *grant, e event, credential string) error {
 	same := b.cameWith(g.id, strings.ToLower(credential))
-	if !slices.ContainsFunc(g.cards, func(k card) bool { return same[k.id] && k.unproven }) {
+	if !slices.ContainsFunc(g.cards, func(k card) bool { return same[k.id] }) {
 		return hinted("registryd grants shows how many of each wait for it, and with --json which: --card with one of its ids",
-			"grant %s has no such card that waits to be confirmed", g.id)
+			"grant %s has no such card", g.id)
 	}
 	for _, old := range b.events[g.id] {
 		if old.change.At >= e.change.At && old.change.At < 1<<32-1 {
@@ -263,9 +264,10 @@ func (c *change) confirm(b *building, g *grant, e event, credential string) erro
 	return c.actOnCards(b, g, e, credential)
 }
 
-// cameWith returns the ids that came to a grant in the same records as one of it.
+// cameWith returns the ids that came to a grant in the same records as one of it. What
+// was read from a list came together by chance: it counts where no record says more.
 func (b *building) cameWith(grant wire.ID, credential string) map[wire.CredentialID]bool {
-	same := make(map[wire.CredentialID]bool)
+	same, read := make(map[wire.CredentialID]bool), make(map[wire.CredentialID]bool)
 	for _, e := range b.events[grant] {
 		if e.change.Op != wire.OpCheckIn && e.change.Op != wire.OpBind {
 			continue
@@ -273,9 +275,16 @@ func (b *building) cameWith(grant wire.ID, credential string) map[wire.Credentia
 		if !slices.ContainsFunc(e.change.Credentials, func(c wire.CredentialID) bool { return c.String() == credential }) {
 			continue
 		}
-		for _, c := range e.change.Credentials {
-			same[c] = true
+		into := same
+		if e.source == "" && e.unproven() {
+			into = read
 		}
+		for _, c := range e.change.Credentials {
+			into[c] = true
+		}
+	}
+	if len(same) == 0 {
+		return read
 	}
 	return same
 }

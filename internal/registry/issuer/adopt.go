@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -310,6 +311,11 @@ func (t *taking) restrict(g *grant, rows []wire.Grant, newest bool) error {
 	if err := t.cards(wire.OpBind, join, g); err != nil {
 		return err
 	}
+	if newest {
+		if err := t.confirmed(g.id); err != nil {
+			return err
+		}
+	}
 	if err := t.cards(wire.OpSuspend, stop, g); err != nil {
 		return err
 	}
@@ -342,6 +348,36 @@ func (t *taking) noticeOf(grant wire.ID) *wire.Word {
 func (t *taking) hear(w *wire.Word, g *grant) error {
 	c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: g.tenancy, Grant: g.id, Until: w.Until, Cause: w.Cause}
 	return t.put(event{at: min(w.At, t.issuer.ahead()), change: c, least: w.Until})
+}
+
+// confirmed carries on which cards of a grant the list says that the registry has
+// confirmed.
+func (t *taking) confirmed(grant wire.ID) error {
+	for i := range t.f.manifest.Words {
+		w := &t.f.manifest.Words[i]
+		if w.Grant != grant || w.Op != wire.OpBind || w.Proof != wire.ProofRegistry || !t.b.grants[grant].has(w.Cards) || t.said(w) {
+			continue
+		}
+		c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: t.b.grants[grant].tenancy, Grant: grant, Credentials: slices.Clone(w.Cards)}
+		if err := t.put(event{at: min(w.At, t.issuer.ahead()), change: c}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// said reports whether this database knows a confirmation.
+func (t *taking) said(w *wire.Word) bool {
+	return slices.ContainsFunc(t.b.events[w.Grant], func(e event) bool {
+		return e.ofRegistry() && e.change.Op == w.Op && e.change.At == w.At && slices.Contains(e.change.Credentials, w.Cards[0])
+	})
+}
+
+// has reports whether the grant has all these cards.
+func (g *grant) has(cards []wire.CredentialID) bool {
+	return !slices.ContainsFunc(cards, func(c wire.CredentialID) bool {
+		return !slices.ContainsFunc(g.cards, func(k card) bool { return k.id == c })
+	})
 }
 
 func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *grant) error {
@@ -391,6 +427,9 @@ func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
 			return err
 		}
 	}
+	if err := t.confirmed(id); err != nil {
+		return err
+	}
 	if allRevoked(rows) {
 		return t.say(wire.Change{Op: wire.OpEnd, Cause: wire.CauseOrder}, g)
 	}
@@ -403,9 +442,13 @@ func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
 	return t.cards(wire.OpSuspend, stop, g)
 }
 
-// say takes one change over in the registry's name, as of when the list was made.
+// say takes one change over in the registry's name, as of when the list was made. The
+// rows don't say on whose word a card came: at most on the landlord's.
 func (t *taking) say(c wire.Change, g *grant) error {
 	c.At, c.Clock, c.Proof, c.Tenancy, c.Grant = t.f.manifest.Issued, wire.ClockRegistry, wire.ProofRegistry, g.tenancy, g.id
+	if c.Op == wire.OpBind {
+		c.Proof = wire.ProofLandlord
+	}
 	return t.put(event{at: c.At, change: c})
 }
 
@@ -413,7 +456,7 @@ func (t *taking) say(c wire.Change, g *grant) error {
 // ids here.
 func (t *taking) put(e event) error {
 	c := &e.change
-	sum := sha256.Sum256(slices.Concat(t.f.hash[:], c.Grant[:], []byte{byte(c.Op)}, slices.Concat(credentialBytes(c.Credentials)...)))
+	sum := sha256.Sum256(slices.Concat(t.f.hash[:], c.Grant[:], binary.BigEndian.AppendUint32([]byte{byte(c.Op), byte(c.Proof)}, c.At), slices.Concat(credentialBytes(c.Credentials)...)))
 	copy(e.record[:], sum[:])
 	if _, known := t.b.records[recordKey{"", e.record}]; known {
 		return nil

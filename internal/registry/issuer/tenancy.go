@@ -27,6 +27,12 @@ type event struct {
 // comes, says more.
 func (e *event) readOff() bool { return e.source == "" && e.change.Flat == unknownFlat }
 
+// unproven reports whether e names cards without saying that they prove their tenant:
+// on the landlord's word, or read from a list, whose rows don't say on whose.
+func (e *event) unproven() bool {
+	return e.readOff() || e.change.Op == wire.OpBind && e.change.Proof == wire.ProofLandlord
+}
+
 func (e *event) compare(o *event) int {
 	return cmp.Or(cmp.Compare(e.at, o.at), cmp.Compare(e.source, o.source), bytes.Compare(e.record[:], o.record[:]))
 }
@@ -35,7 +41,7 @@ func (e *event) compare(o *event) int {
 type card struct {
 	id        wire.CredentialID
 	suspended bool
-	unproven  bool   // it came on the landlord's word, and nobody else has named it since
+	unproven  bool   // it came on the landlord's word, or was read from a list, and nobody else has named it
 	by        *event // that brought it; its check-in, if that names it
 }
 
@@ -147,8 +153,8 @@ func foldCards(sorted []event) map[wire.CredentialID]cardState {
 			s := cards[c]
 			switch e.change.Op {
 			case wire.OpCheckIn, wire.OpBind:
-				if landlord := e.change.Op == wire.OpBind && e.change.Proof == wire.ProofLandlord; s.by == nil || !landlord {
-					s.unproven = landlord
+				if unproven := e.unproven(); s.by == nil || !unproven {
+					s.unproven = unproven
 				}
 				if e.brought(s.by) {
 					s.by = e

@@ -50,7 +50,7 @@ func (g *grant) wordsOnNotice(n *notices) {
 func (g *grant) wordsOnCards(sorted []event, cards map[wire.CredentialID]cardState) {
 	for i := range sorted {
 		e := &sorted[i]
-		if e.source != "" || e.change.Op != wire.OpBind || len(e.change.Credentials) == 0 || cards[e.change.Credentials[0]].by == e {
+		if !e.ofRegistry() || e.change.Op != wire.OpBind || len(e.change.Credentials) == 0 || cards[e.change.Credentials[0]].by == e {
 			continue
 		}
 		ids := slices.Clone(e.change.Credentials)

@@ -121,8 +121,8 @@ func TestWithdrawnIsSaid(t *testing.T) {
 	w.wantWords(1, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofLandlord, At: at(2)})
 }
 
-// TestConfirmCard: the registry confirms a card that the landlord gave: once, a card
-// that waits for it, by any of its ids; the list says so, also where a gateway's clock
+// TestConfirmCard: the registry confirms a card that the landlord gave, by any of its
+// ids, and once more where somebody still asks for it; the list says so, also where a gateway's clock
 // had run years ahead.
 func TestConfirmCard(t *testing.T) {
 	const ahead = 900 * 24 * 60
@@ -148,7 +148,7 @@ func TestConfirmCard(t *testing.T) {
 		t.Fatalf("%d ids wait to be confirmed", n)
 	}
 	act := operator.Act{Act: operator.ActConfirm, Grant: id('g', 1).String(), Reason: "heard"}
-	for _, card := range []string{"", credential(1).String(), credential(99).String()} {
+	for _, card := range []string{"", credential(99).String()} {
 		act.Credential = card
 		if _, err := w.i.act(t.Context(), "test", act); err == nil || !strings.Contains(err.Error(), "no such card") {
 			t.Errorf("card %q: %v", card, err)
@@ -164,11 +164,85 @@ func TestConfirmCard(t *testing.T) {
 	if n := unproven(); n != 0 {
 		t.Errorf("%d ids still wait", n)
 	}
-	if _, err := w.i.act(t.Context(), "test", act); err == nil {
-		t.Error("confirmed twice")
-	}
+	w.do(act)
+	again := want
+	again.At++
+	w.wantWords(1, want, again)
 	w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 1).String(), Credential: credential(7).String(), Reason: "lost"})
-	w.wantWords(1, want)
+	w.wantWords(1, want, again)
+}
+
+// TestConfirmAfterPutBack: a card that the landlord gave after the copy was made is
+// learnt from the list, and proves nothing: the operator confirms it, before its record
+// comes again or after. Where the list says that he has, it stays so.
+func TestConfirmAfterPutBack(t *testing.T) {
+	for name, c := range map[string]struct{ known, before, record, twice bool }{
+		"grant known":            {known: true},
+		"grant of the list":      {},
+		"and the record":         {known: true, record: true},
+		"grant and records":      {record: true},
+		"confirmed":              {known: true, before: true},
+		"confirmed, of the list": {before: true},
+		"confirmed, record":      {known: true, before: true, record: true},
+		"confirmed, records":     {before: true, record: true},
+		"put back twice":         {known: true, before: true, twice: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			g := w.enrolled("gw-1")
+			if c.known {
+				w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+				w.turn()
+			}
+			yesterday, bind, kept := w.backup(), other(wire.OpBind, 1, 1), len(w.front.deliveries)
+			if !c.known {
+				w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+			}
+			bind.Credentials = []wire.CredentialID{credential(7), credential(8)}
+			w.front.deliver(g.record(id('r', 2), bind))
+			w.turn()
+			w.now = w.now.Add(time.Hour)
+			act := operator.Act{Act: operator.ActConfirm, Grant: id('g', 1).String(), Credential: credential(8).String(), Reason: "heard"}
+			if c.before {
+				w.do(act)
+			}
+			want := w.words(1)
+			w.now = w.now.Add(time.Hour)
+			w.front.deliveries = w.front.deliveries[:kept] // the front has forgotten them
+			w.restore(yesterday)
+			w.meets()
+			if c.twice {
+				w.restore(yesterday)
+				w.meets()
+				w.restore(w.backup())
+				w.meets()
+			}
+			if c.record {
+				w.front.deliver(g.recordAt(9, 1, id('r', 1), checkIn(1, 0)), g.recordAt(9, 2, id('r', 2), bind))
+				w.turn()
+			}
+			w.wantUnproven(1, credential(1), !c.known && !c.record)
+			w.wantUnproven(1, credential(7), !c.before)
+			w.wantUnproven(1, credential(8), !c.before)
+			w.wantWords(1, want...)
+			w.do(act)
+			w.wantUnproven(1, credential(7), false)
+			w.wantUnproven(1, credential(8), false)
+			said := w.words(1)
+			if len(said) != len(want)+1 || !slices.Contains(said[len(want)].Cards, credential(7)) || !slices.Contains(said[len(want)].Cards, credential(8)) {
+				t.Errorf("the list says %+v", said)
+			}
+		})
+	}
+}
+
+// wantUnproven checks whether a card of a grant waits to be confirmed.
+func (w *world) wantUnproven(n int, c wire.CredentialID, want bool) {
+	w.t.Helper()
+	i := slices.IndexFunc(w.i.buildings[building1].grants[id('g', n)].cards, func(k card) bool { return k.id == c })
+	if i < 0 || w.i.buildings[building1].grants[id('g', n)].cards[i].unproven != want {
+		w.t.Errorf("card %s: want unproven %v", c, want)
+	}
 }
 
 // TestWordsOfTheNewestFormatAlone: a gateway that reads the first format gets a list
