@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/issuer/operator"
@@ -34,7 +35,9 @@ func (i *Issuer) act(ctx context.Context, who string, a operator.Act) (operator.
 		if err != nil {
 			return err
 		}
-		if grants = b.standing(grants, a); len(grants) == 0 {
+		if grants = b.standing(grants, a); len(grants) == 0 && decides(a) {
+			return hinted("registryd tenancies shows which are disputed", "no notice is disputed there: tenancy %s", a.Tenancy)
+		} else if len(grants) == 0 {
 			return hinted("registryd grants --tenancy ID shows them", "nothing of tenancy %s is left to %s", a.Tenancy, a.Act)
 		}
 		for _, id := range grants {
@@ -163,12 +166,15 @@ func (b *building) standing(ids []wire.ID, a operator.Act) []wire.ID {
 	if a.Grant != "" {
 		return ids
 	}
-	decision := a.Act == operator.ActUphold || a.Act == operator.ActReject
+	decision := decides(a)
 	return slices.DeleteFunc(ids, func(id wire.ID) bool {
 		g := b.grants[id]
-		return g.ended || decision && !g.disputed
+		return g.ended || decision && !(g.given && g.disputed)
 	})
 }
+
+// decides reports whether an act is a word on a disputed notice.
+func decides(a operator.Act) bool { return a.Act == operator.ActUphold || a.Act == operator.ActReject }
 
 func parseID(text string) (id wire.ID, err error) {
 	b, err := hex.DecodeString(text)
@@ -292,14 +298,17 @@ func (b *building) cameWith(grant wire.ID, credential string) map[wire.Credentia
 // settle decides a dispute: what was said so far counts no more, the decision
 // does.
 func (c *change) settle(b *building, g *grant, e event, a operator.Act) error {
-	if !g.disputed {
-		return hinted("registryd tenancies shows which are disputed", "nobody disputes a notice on grant %s", g.id)
+	if !g.given || !g.disputed { // an objection outlives the notice that was taken back
+		return hinted("registryd tenancies shows which are disputed", "no notice is disputed there: grant %s", g.id)
 	}
 	e.change.Op = wire.OpWithdraw
 	if a.Act == operator.ActUphold {
 		until := a.Until.Unix()
 		if until <= int64(c.issuer.now()) || until >= 1<<32 {
 			return hinted("give a day in the future: the tenant has to know of it", "a tenancy can't end at %s", a.Until)
+		}
+		if until < int64(g.ends) {
+			return hinted("--uphold "+b.lastDay(g.ends)+", or a later day", "the notice itself ends nothing before %s", time.Unix(int64(g.ends), 0).UTC().Format(time.RFC3339))
 		}
 		e.change.Op, e.change.Until, e.change.Cause = wire.OpNotice, uint32(until), wire.CauseOrder
 	}
@@ -316,6 +325,17 @@ func (c *change) settle(b *building, g *grant, e event, a operator.Act) error {
 		}
 	}
 	return c.take(b, e, 0, 0)
+}
+
+// lastDay is the first last day by which a time has passed, as --uphold takes it: in
+// the building's zone; where that is not known, in any.
+func (b *building) lastDay(end uint32) string {
+	at := time.Unix(int64(end), 0).UTC()
+	zone, err := time.LoadLocation(b.zone)
+	if b.zone == "" || err != nil {
+		return at.AddDate(0, 0, 1).Format(time.DateOnly)
+	}
+	return at.Add(-time.Second).In(zone).Format(time.DateOnly)
 }
 
 // audit writes down who does what, in the transaction that does it.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -92,6 +93,45 @@ func TestDispute(t *testing.T) {
 	w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 1).String(), Reason: "heard"})
 	if got := w.want(1, wire.GrantActive); got.Until != 0 {
 		t.Fatal(got)
+	}
+}
+
+// TestSettleNeedsNotice: an objection outlives a notice that was taken back, and then
+// there is nothing to decide; where there is, no decision ends it before the notice
+// would have, and the day in the answer is one that is taken.
+func TestSettleNeedsNotice(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), other(wire.OpNotice, 1, 1)),
+		g.record(id('r', 3), other(wire.OpDispute, 1, 2)), g.record(id('r', 4), other(wire.OpWithdraw, 1, 3)))
+	w.turn()
+	uphold := operator.Act{Act: operator.ActUphold, Tenancy: id('t', 1).String(), Reason: "heard", Until: start.AddDate(0, 0, 30)}
+	byGrant := uphold
+	byGrant.Tenancy, byGrant.Grant = "", id('g', 1).String()
+	for _, a := range []operator.Act{uphold, byGrant} {
+		if _, err := w.i.act(t.Context(), "test", a); err == nil || !strings.Contains(err.Error(), "no notice is disputed there") {
+			t.Errorf("upheld what was withdrawn: %v", err)
+		}
+	}
+	if got := w.want(1, wire.GrantActive); got.Until != 0 {
+		t.Fatal(got)
+	}
+	w.front.deliver(g.record(id('r', 5), other(wire.OpNotice, 1, 10)), g.record(id('r', 6), other(wire.OpDispute, 1, 11)))
+	w.turn()
+	early := uphold
+	early.Until = start.AddDate(0, 0, 1)
+	_, err := w.i.act(t.Context(), "test", early)
+	var said *api.Error
+	if !errors.As(err, &said) || !strings.Contains(said.Message, "the notice itself ends nothing before") {
+		t.Fatalf("the decision ends it before the notice would: %v", err)
+	}
+	day, _, _ := strings.Cut(strings.TrimPrefix(said.Hint, "--uphold "), ",")
+	if early.Until, err = calendar.Last(day, time.UTC); err != nil {
+		t.Fatal(said.Hint, err)
+	}
+	w.do(early)
+	if got := w.want(1, wire.GrantActive); got.Until != uint32(early.Until.Unix()) {
+		t.Error(got)
 	}
 }
 

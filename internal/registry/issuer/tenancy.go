@@ -56,6 +56,7 @@ type grant struct {
 	end      event  // the first that ended it
 	notice   uint32 // unix s: it ends then, by a notice in force; 0: none
 	given    bool   // a notice of the landlord's stands, whether disputed or not
+	ends     uint32 // unix s: when that would end it; 0: none stands
 	disputed bool   // an objection waits for the operator
 	decided  string // what the operator has decided on the newest notice; empty: nothing
 	words    []word // what a list says of it besides its rows
@@ -185,8 +186,11 @@ func (g *grant) foldNotice(sorted []event) {
 		n.hear(&sorted[i])
 	}
 	g.given, g.disputed = n.landlord != nil && n.landlord.change.Op == wire.OpNotice, n.dispute != nil
-	if g.given && !g.disputed {
-		g.notice = n.landlord.ends()
+	if g.given {
+		g.ends = n.landlord.ends()
+	}
+	if !g.disputed {
+		g.notice = g.ends
 	}
 	if n.registry != nil && n.registry.change.Op == wire.OpNotice && (g.notice == 0 || n.registry.change.Until < g.notice) {
 		g.notice = n.registry.change.Until
