@@ -22,3 +22,18 @@ func TestSignerText(t *testing.T) {
 		}
 	}
 }
+
+// TestCountersignChooses: a list that is held comes before one that a gateway wants signed,
+// and that before the newest one, which nobody asked for but by --newest.
+func TestCountersignChooses(t *testing.T) {
+	held, asked, newest := operator.List{Version: 7, Held: true}, operator.List{Version: 6, Asked: []string{"gw-1"}}, operator.List{Version: 6}
+	for _, c := range []struct {
+		all  []operator.List
+		flag bool
+		want uint64 // 0: refused
+	}{{[]operator.List{asked, held}, false, 7}, {[]operator.List{asked}, false, 6}, {[]operator.List{newest}, false, 0}, {[]operator.List{newest, held}, true, 7}, {[]operator.List{newest}, true, 6}} {
+		if l, err := (countersignCmd{Newest: c.flag}).choose(c.all); l.Version != c.want || (err != nil) != (c.want == 0) {
+			t.Errorf("%+v: %d, %v", c, l.Version, err)
+		}
+	}
+}

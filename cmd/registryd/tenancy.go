@@ -390,12 +390,14 @@ func (c countersignCmd) Run(s *session) error {
 	})
 }
 
-// choose is the list that waits, or else, if that was asked for, the newest one.
+// choose is the list that waits here, or else the one that gateways wait with, or else,
+// if that was asked for, the newest one.
 func (c countersignCmd) choose(all []operator.List) (operator.List, error) {
-	for _, l := range all {
-		if l.Held || len(l.Asked) > 0 {
-			return l, nil
-		}
+	if n := slices.IndexFunc(all, func(l operator.List) bool { return l.Held }); n >= 0 {
+		return all[n], nil
+	}
+	if n := slices.IndexFunc(all, func(l operator.List) bool { return len(l.Asked) > 0 }); n >= 0 {
+		return all[n], nil
 	}
 	for _, l := range all {
 		switch {
