@@ -92,8 +92,8 @@ func TestConfirmCard(t *testing.T) {
 				t.Errorf("it proves at %s: %v, want %v", b.name, got, want)
 			}
 		}
-		if _, err := w.centre.op.Do(w.ctx, act); err == nil {
-			t.Error("confirmed twice")
+		if _, err := w.centre.op.Do(w.ctx, act); err != nil { // a desk may have missed the first
+			t.Error("confirmed again:", err)
 		}
 	})
 }
