@@ -19,7 +19,7 @@ type simulateCmd struct {
 	Seed     uint64        `help:"The seed, or the first of several." default:"1"`
 	Seeds    uint64        `help:"How many seeds from there on." default:"1"`
 	Days     int           `help:"How many days each of them has, before everything is put right and has to settle." default:"3"`
-	Scenario int           `help:"One of the named scenarios of docs/simulation.md in place of days by chance: 1 to 6, 8 or 10."`
+	Scenario int           `help:"One of the named scenarios of docs/simulation.md in place of days by chance: 1 to 6, 8, 10 or 11."`
 	Climate  string        `help:"Only seeds in which this may go wrong: machines, clocks, links, restores, losses, landlord, certificates, year, disks, reinstate, visitors, hostile gateway, broker, witness or issuer; or nothing." placeholder:"CLIMATE"`
 	Trace    bool          `help:"Tell all that was done and entered, in order: the same for the same seed, always."`
 	For      time.Duration `help:"End after this time, whatever is left." placeholder:"2m"`
@@ -162,19 +162,19 @@ func (t *tally) sum() {
 	}
 	took := time.Since(t.began)
 	text := "every law held"
-	played := fmt.Sprint(t.seeds)
+	played := simulate.Count(t.seeds, "seed", "seeds")
 	if t.seeds < t.asked {
-		played += fmt.Sprintf(" of %d", t.asked)
+		played = fmt.Sprintf("%d of %d seeds", t.seeds, t.asked)
 		text += " in what was played until the time was over"
 	}
 	if len(t.laws) > 0 {
 		var parts []string
 		for _, law := range slices.Sorted(maps.Keys(t.laws)) {
-			parts = append(parts, fmt.Sprintf("%s broken by %d seeds", law, t.laws[law]))
+			parts = append(parts, fmt.Sprintf("%s broken by %s", law, simulate.Count(t.laws[law], "seed", "seeds")))
 		}
 		text = strings.Join(parts, ", ")
 	}
-	fmt.Fprintf(t.out, "%s seeds, %d simulated days in %v (%.1f a second): %s\n", played, t.days, took.Round(time.Second),
+	fmt.Fprintf(t.out, "%s, %s in %v (%.1f a second): %s\n", played, simulate.Count(t.days, "simulated day", "simulated days"), took.Round(time.Second),
 		float64(t.days)/took.Seconds(), text)
 }
 
@@ -183,7 +183,7 @@ func (t *tally) nothing() string {
 	if t.asked == 0 {
 		return "nothing was played, and so no law was tried: no seed that is asked for is of that climate and not left out (--seed, --seeds, --climate, --skip)"
 	}
-	return fmt.Sprintf("nothing was played, and so no law was tried: the time was over before the first of %d seeds was (--for)", t.asked)
+	return fmt.Sprintf("nothing was played, and so no law was tried: the time was over before the first of %s was (--for)", simulate.Count(t.asked, "seed", "seeds"))
 }
 
 // simulateChildCmd is one process of a simulation.

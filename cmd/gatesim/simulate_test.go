@@ -47,7 +47,7 @@ func TestSimulateSum(t *testing.T) {
 	sum.asked = 3
 	sum.add(simulate.Outcome{Seed: 3, Days: 1, Breaches: []simulate.Breach{{Law: "W1"}, {Law: "W1"}, {Law: "W4"}}})
 	sum.sum()
-	if text := out.String(); !strings.Contains(text, "\n3 seeds, 9 simulated days in") || !strings.Contains(text, ": W1 broken by 1 seeds, W4 broken by 1 seeds") {
+	if text := out.String(); !strings.Contains(text, "\n3 seeds, 9 simulated days in") || !strings.Contains(text, ": W1 broken by 1 seed, W4 broken by 1 seed") {
 		t.Errorf("after three of three: %s", text)
 	}
 }

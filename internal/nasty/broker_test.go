@@ -286,6 +286,32 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
+// TestDropHalfOpen: who is at the other end of a half-open link does not hear that the
+// broker has closed its own; everybody else hears the will, once.
+func TestDropHalfOpen(t *testing.T) {
+	b := NewBroker(1)
+	desk := b.Connect(Client{Name: "desk", Subscribe: []string{"status"}})
+	a := b.Connect(Client{Name: "a", Will: func() mqtt.Message { return mqtt.Message{Topic: "status", Payload: []byte("0")} }})
+	a.Blind()
+	a.Drop()
+	if up, _ := a.State(); !up {
+		t.Error("a half-open link has heard that the broker closed it")
+	}
+	a.Drop()
+	a.Cut()
+	if got := received(desk); !slices.Equal(got, []string{"status=0"}) {
+		t.Errorf("wills: %v", got)
+	}
+	a.Restore()
+	a.Drop()
+	if up, _ := a.State(); up {
+		t.Error("a link that sees has not heard that the broker closed it")
+	}
+	if got := received(desk); !slices.Equal(got, []string{"status=0"}) {
+		t.Errorf("wills after the second connection: %v", got)
+	}
+}
+
 func TestDeniedSubscriptionIsDown(t *testing.T) {
 	b := NewBroker(1)
 	b.Set(Misdeeds{Deny: func(_ string, a Access, topic string) bool { return a == Subscribe && topic == "secret/#" }})

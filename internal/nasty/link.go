@@ -115,6 +115,21 @@ func (l *Link) Blind() {
 	l.blind = l.up
 }
 
+// Drop ends the broker's end of the connection, and publishes the will. A client whose
+// link is half-open does not hear of it: its own end looks up, and is deaf.
+func (l *Link) Drop() {
+	l.broker.mu.Lock()
+	defer l.broker.mu.Unlock()
+	if !l.up || !l.blind {
+		l.lose(true)
+		return
+	}
+	if l.will != nil {
+		l.broker.publish(l.name, *l.will)
+		l.will = nil
+	}
+}
+
 // Blinded reports whether the connection is half-open.
 func (l *Link) Blinded() bool {
 	l.broker.mu.Lock()

@@ -40,6 +40,7 @@ type centre struct {
 	op     *operator.Client
 	link   *frontLink
 	cut    map[string]bool // gateways without a way to the registry
+	dead   map[string]bool // of those: nobody is told that there is none
 }
 
 // part is one process of the registry.
@@ -73,7 +74,7 @@ func align() {
 
 // newCentre makes a registry with new keys, at the true time.
 func newCentre(w *world) (*centre, error) {
-	c := &centre{w: w, cut: map[string]bool{}}
+	c := &centre{w: w, cut: map[string]bool{}, dead: map[string]bool{}}
 	made, now := w.path("init"), time.Now()
 	after, old := w.plan.caEnds()
 	if old {
@@ -118,7 +119,7 @@ func (c *centre) startFront() error {
 		Network: c.w.town.network(), Chance: c.w.chances("front").upTo, WorkWait: 20 * time.Minute, WorkGather: time.Millisecond, Ready: func(string, string) { close(ready) },
 		Link: func(receive func(string, []byte)) (registry.Link, error) {
 			c.link = &frontLink{Link: c.w.broker.Connect(nasty.Client{Name: "front", Subscribe: []string{wire.UpFilter, wire.StatusFilter}}),
-				receive: receive, disconnect: c.w.cutLink}
+				receive: receive, disconnect: c.w.dropLink}
 			return c.link, nil
 		}})
 	if err != nil {
@@ -145,7 +146,7 @@ func (c *centre) startFront() error {
 func (c *centre) stopFront() {
 	c.front.end()
 	for _, g := range c.w.gateways {
-		g.cutLink()
+		g.dropLink()
 	}
 }
 
@@ -168,8 +169,13 @@ func (c *centre) startIssuer() error {
 
 func (c *centre) issuerSocket() string { return c.w.path("issuer.sock") }
 
-// reach is whether a gateway's line leads to a broker.
-func (c *centre) reach(gateway string) error {
+// reach is whether a gateway's line leads to a broker. On a dead line nobody says
+// that it does not.
+func (c *centre) reach(ctx context.Context, gateway string, patience time.Duration) error {
+	if c.dead[gateway] {
+		pause(ctx, patience)
+		return syscall.ETIMEDOUT
+	}
 	if !c.front.running() || c.cut[gateway] {
 		return syscall.ECONNREFUSED
 	}

@@ -27,6 +27,7 @@ func (w *world) close() {
 	w.disksRight()
 	w.broker.Set(nasty.Misdeeds{})
 	clear(w.centre.cut)
+	clear(w.centre.dead)
 	w.frontOn([4]int{})
 	if !w.centre.issuer.running() {
 		w.must("the issuer", w.centre.startIssuer())
@@ -34,9 +35,6 @@ func (w *world) close() {
 	for _, b := range w.gateways {
 		if b.life == nil {
 			w.bootBox(b)
-		}
-		if b.life != nil && b.life.link != nil && b.life.link.Blinded() {
-			b.cutLink()
 		}
 	}
 	for _, wait := range []time.Duration{time.Hour, time.Hour, 4 * time.Hour, 20 * time.Hour} {
@@ -96,7 +94,7 @@ func (w *world) settled() {
 			continue
 		}
 		if u := s.Uplink; u.State != "in step" || u.Records > 0 || u.Problem != "" {
-			w.breach("W4", "%s does not settle: %s, %d records wait %s", b.name, u.State, u.Records, u.Problem)
+			w.breach("W4", "%s does not settle: %s, %s %s", b.name, u.State, Count(u.Records, "record waits", "records wait"), u.Problem)
 		}
 	}
 	all, err := w.centre.api.Gateways(w.ctx, building)
@@ -105,7 +103,7 @@ func (w *world) settled() {
 	}
 	for _, g := range all {
 		if g.Member && g.Behind > 0 {
-			w.breach("W4", "%d entries of %s wait", g.Behind, g.Gateway)
+			w.breach("W4", "of %s %s", g.Gateway, Count(int(g.Behind), "entry waits", "entries wait"))
 		}
 		if g.Member && g.Applied != g.List {
 			w.breach("W4", "%s has proved list %d of %d", g.Gateway, g.Applied, g.List)
@@ -172,7 +170,7 @@ func (w *world) agreeOn(b *box, t *tenancy, desk map[string]string, central map[
 		if len(w.model.holders(c.number)) == 1 {
 			w.hold(b, t, c)
 			if there.State == "ended" && b.lastReason() == "granted" {
-				w.breach("W6", "the registry says that %s is over, and card %d opens at %s", t.name(), c.number, b.name)
+				w.breach("W6", "the registry says that %s is over, and house card %d opens at %s", t.name(), c.number, b.name)
 			}
 		}
 	}
@@ -203,10 +201,10 @@ func (w *world) complete() {
 			}
 		}
 		if twice > 0 {
-			w.breach("W3", "%d entries of %s are at the registry twice", twice, b.name)
+			w.breach("W3", "%s of %s at the registry twice", Count(twice, "entry", "entries"), b.name)
 		}
 		if missing > 0 && !w.saidMissing(b) {
-			w.breach("W3", "%d entries of %s are nowhere, and nothing says so", missing, b.name)
+			w.breach("W3", "%s of %s nowhere, and nothing says so", Count(missing, "entry", "entries"), b.name)
 		}
 	}
 }

@@ -169,6 +169,7 @@ func (w *world) lineBack(n [4]int) {
 	if b, ok := pick(n[0], w.gateways); ok && w.centre.cut[b.name] {
 		w.say("the line of %s is mended", b.name)
 		delete(w.centre.cut, b.name)
+		delete(w.centre.dead, b.name)
 	}
 }
 
@@ -179,6 +180,23 @@ func (w *world) halfOpen(n [4]int) {
 		w.say("the link of %s is half-open", b.name)
 		b.life.link.Blind()
 	}
+}
+
+// lineDead lets a line die in silence: what is connected is half-open, and nothing
+// new gets through.
+func (w *world) lineDead(n [4]int) {
+	if b, ok := pick(n[0], w.running()); ok {
+		w.halfOpen(n)
+		w.say("nothing passes the line of %s, and nobody is told", b.name)
+		w.centre.cut[b.name], w.centre.dead[b.name] = true, true
+	}
+}
+
+// losesAll lets the broker lose whatever it gets.
+func (w *world) losesAll([4]int) {
+	w.calm = false
+	w.say("the broker loses every message")
+	w.broker.Set(nasty.Misdeeds{Drop: 1})
 }
 
 // weather lets the broker misbehave; its after ends that.

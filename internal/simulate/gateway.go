@@ -129,7 +129,7 @@ func (b *box) start() error {
 				return will()
 			}})
 			n.Stop()
-			l.link = &gatewayLink{Link: n, name: b.name, config: c, server: b.w.centre, again: make(chan struct{}, 1), chance: b.w.chances(b.name).upTo}
+			l.link = &gatewayLink{Link: n, name: b.name, config: c, server: b.w.centre, again: make(chan struct{}, 1), deaf: make(chan struct{}, 1), chance: b.w.chances(b.name).upTo}
 			return l.link, nil
 		},
 		Sync: b.disk.wait, Formats: b.formats, Network: b.w.town.network(), Cadence: gateway.Cadence{Clock: time.Minute, Socket: 24 * time.Hour, Journal: 15 * time.Minute, Gather: time.Millisecond},
@@ -190,9 +190,16 @@ func (b *box) cutLink() {
 	}
 }
 
-func (w *world) cutLink(gateway string) {
+// dropLink ends the broker's end of a gateway's connection.
+func (b *box) dropLink() {
+	if b.life != nil && b.life.link != nil {
+		b.life.link.Drop()
+	}
+}
+
+func (w *world) dropLink(gateway string) {
 	if b := w.box(gateway); b != nil {
-		b.cutLink()
+		b.dropLink()
 	}
 }
 

@@ -92,6 +92,11 @@ func kinds() []kind {
 		{name: "disk has room", do: (*world).diskHasRoom},
 		{name: "disk fast", do: (*world).diskFast},
 
+		{name: "line dead", do: (*world).lineDead},
+		{name: "loses all", do: (*world).losesAll},
+		{name: "revoke in time", do: (*world).revokeInTime},
+		{name: "in time", do: (*world).inTime},
+
 		{name: "set clock", do: (*world).setClock},
 		{name: "walk time", do: (*world).walkTime},
 		{name: "no time server", do: (*world).noTimeServer},

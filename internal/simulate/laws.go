@@ -125,12 +125,12 @@ func (w *world) judgeSwipe(b *box, c *card, opened bool, reason string) {
 				return
 			}
 		}
-		w.breach("W1", "card %d of %s opens at %s, which has heard that it is stopped", c.number, names(holders), b.name)
+		w.breach("W1", "house card %d of %s opens at %s, which has heard that it is stopped", c.number, names(holders), b.name)
 		return
 	}
 	for _, t := range holders {
 		if law := w.owed(b, t, c, reason); law != "" {
-			w.breach(law, "card %d of %s does not open at %s: %s", c.number, t.name(), b.name, reason)
+			w.breach(law, "house card %d of %s does not open at %s: %s", c.number, t.name(), b.name, reason)
 			return
 		}
 	}

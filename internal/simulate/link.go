@@ -49,13 +49,13 @@ func (f *frontLink) Disconnect(p wire.Place) { f.disconnect(p.Gateway) }
 // server is what gateways find where the broker should be.
 type server interface {
 	// reach says whether anybody answers there.
-	reach(gateway string) error
+	reach(ctx context.Context, gateway string, patience time.Duration) error
 	// admit judges a gateway's connection up to and with the TLS handshake.
 	admit(ctx context.Context, config *tls.Config) error
 }
 
 // gatewayLink is a gateway's connection to the broker: TLS by the certificates
-// of both, and the waits and the keep-alive of package mqtt.
+// of both, and the waits and the keep-alive of package mqtt, at their longest.
 type gatewayLink struct {
 	*nasty.Link
 	name   string
@@ -63,7 +63,8 @@ type gatewayLink struct {
 	server server
 	chance func(time.Duration) time.Duration
 	again  chan struct{}
-	silent atomic.Bool // the machine is without power: it says nothing more
+	deaf   chan struct{} // the connection has become half-open
+	silent atomic.Bool   // the machine is without power: it says nothing more
 
 	mu       sync.Mutex
 	last     error
@@ -81,7 +82,8 @@ func (g *gatewayLink) Publish(ctx context.Context, topic string, payload []byte)
 // Run connects and connects again until ctx ends.
 func (g *gatewayLink) Run(ctx context.Context) error {
 	defer g.Stop()
-	wait := g.chance(2 * time.Second)
+	jitter := g.config.WithDefaults().Jitter
+	wait := g.chance(jitter.First)
 	for g.rest(ctx, wait) {
 		began := time.Now()
 		err := g.connection(ctx)
@@ -89,27 +91,19 @@ func (g *gatewayLink) Run(ctx context.Context) error {
 			break
 		}
 		g.because(err)
-		if time.Since(began) >= retryMost {
+		if time.Since(began) >= jitter.Max {
 			g.failures = 0
 		}
-		longest := min(retryAfterLoss<<min(g.failures, 8), retryMost)
+		longest := min(jitter.Loss<<min(g.failures, 8), jitter.Max)
 		wait = longest/5 + g.chance(longest*4/5)
 		g.failures++
 	}
 	return nil
 }
 
-// As package mqtt waits.
-const (
-	retryAfterLoss = 5 * time.Second
-	retryMost      = 40 * time.Second
-	keepAlive      = 52 * time.Second
-	pingTimeout    = 10 * time.Second
-)
-
 // shake reaches the broker and shakes hands with it.
 func (g *gatewayLink) shake(ctx context.Context) error {
-	if err := g.server.reach(g.name); err != nil { // as TCP does, before anything is signed or checked
+	if err := g.server.reach(ctx, g.name, g.config.WithDefaults().ConnectTimeout); err != nil { // as TCP does, before anything is signed or checked
 		return err
 	}
 	config, err := g.config.TLS(host)
@@ -143,14 +137,21 @@ func (g *gatewayLink) connection(ctx context.Context) error {
 
 var errSilence = errors.New("the broker fell silent")
 
-// hold stays with a connection, pings it, and ends it when no answer comes.
-func (g *gatewayLink) hold(ctx context.Context) error {
-	alive := g.config.KeepAlive
-	if alive == 0 {
-		alive = keepAlive
+// Blind makes the connection half-open: only its own pings tell the gateway.
+func (g *gatewayLink) Blind() {
+	g.Link.Blind()
+	select {
+	case g.deaf <- struct{}{}:
+	default:
 	}
-	tick := time.NewTicker(alive)
-	defer tick.Stop()
+}
+
+// hold stays with a connection, and ends it when pings would not be answered any
+// more, as late as that can be: it becomes half-open just when something has come.
+func (g *gatewayLink) hold(ctx context.Context) error {
+	unanswered := time.NewTimer(0)
+	unanswered.Stop()
+	defer unanswered.Stop()
 	for {
 		up, changed := g.State()
 		if !up {
@@ -160,8 +161,10 @@ func (g *gatewayLink) hold(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-changed:
-		case <-tick.C:
-			if g.Blinded() && pause(ctx, pingTimeout) && g.Blinded() {
+		case <-g.deaf:
+			unanswered.Reset(g.config.Silence())
+		case <-unanswered.C:
+			if g.Blinded() {
 				g.Cut()
 				return errSilence
 			}

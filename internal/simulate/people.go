@@ -55,7 +55,7 @@ func (w *world) swipe(n [4]int) {
 func (w *world) hold(b *box, t *tenancy, c *card) {
 	opened := b.swipe(c.number)
 	reason := b.lastReason()
-	w.say("%s swipes card %d at %s: %s", t.name(), c.number, b.name, reason)
+	w.say("%s swipes house card %d at %s: %s", t.name(), c.number, b.name, reason)
 	w.judgeSwipe(b, c, opened, reason)
 	if opened {
 		c.until = time.Time{} // the old card was used: nothing replaces it
@@ -127,7 +127,7 @@ func (w *world) checkInAt(b *box, flat string, c *card, until time.Time) *tenanc
 		done, err = b.client.CheckIn(w.ctx, session, ask)
 		return err
 	})
-	w.say("%s checks in at %s with card %d, %s%s", t.name(), b.name, c.number, term, refusal(err))
+	w.say("%s checks in at %s with house card %d, %s%s", t.name(), b.name, c.number, term, refusal(err))
 	if err != nil {
 		return nil
 	}
@@ -154,6 +154,7 @@ func refusal(err error) string {
 // is the proof, and with a new card held up where one is given.
 func (w *world) change(b *box, t *tenancy, r control.Change, proof, fresh *card) error {
 	r.Tenancy = t.id
+	ofCard := w.ofCard(b, t, r.Card)
 	var done control.Done
 	err := w.visit(b, func(session string) error {
 		if proof != nil {
@@ -174,16 +175,30 @@ func (w *world) change(b *box, t *tenancy, r control.Change, proof, fresh *card)
 	if err == nil && fresh != nil {
 		fresh.givenIn(done)
 	}
-	what := r.Action
+	what := r.Action + ofCard
 	if fresh != nil {
-		what += fmt.Sprintf(" with card %d", fresh.number)
+		what += fmt.Sprintf(" with house card %d", fresh.number)
 	}
 	by := r.Proof
 	if proof != nil {
-		by += fmt.Sprintf(" %d", proof.number)
+		by = fmt.Sprintf("house card %d", proof.number)
 	}
 	w.say("%s at %s, by %s: %s%s", t.name(), b.name, by, what, refusal(err))
 	return err
+}
+
+// ofCard says which card an act is about: a desk numbers those of a tenancy, the world
+// all of the house.
+func (w *world) ofCard(b *box, t *tenancy, number int) string {
+	if number == 0 {
+		return ""
+	}
+	for _, c := range t.cards {
+		if w.numberAt(b, t, c) == number {
+			return fmt.Sprintf(" the tenant's card %d (house card %d)", number, c.number)
+		}
+	}
+	return fmt.Sprintf(" the tenant's card %d", number)
 }
 
 // givenIn notes since when a card is the tenancy's: it is the last that the desk shows.

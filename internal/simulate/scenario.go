@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// scenario is one of the ten worst days.
+// scenario is one of the worst days.
 type scenario struct {
 	name  string
 	words string // why it can't be played; empty: it can
@@ -21,7 +21,7 @@ func NewScenario(number int, seed uint64) (Plan, error) {
 	s, ok := scenarios()[number]
 	switch {
 	case !ok:
-		return Plan{}, fmt.Errorf("there is no scenario %d: they are 1 to 10", number)
+		return Plan{}, fmt.Errorf("there is no scenario %d: they are 1 to 11", number)
 	case s.words != "":
 		return Plan{}, fmt.Errorf("scenario %d, %s, can't be played yet: %s", number, s.name, s.words)
 	}
@@ -126,5 +126,12 @@ func scenarios() map[int]scenario {
 			at(19, "weather", 3, 7, 11, 9), at(24, "fair weather"), at(25, "disk has room", gw1),
 			at(26, "front certificate", 3), at(30, "revoke", exactly(3)), at(32, "operator looks"), at(33, "line drops", gw1), at(33.1, "line drops", gw2), at(40, "clocks right"),
 		}, everybody(12.2), everybody(15.5), everybody(20), everybody(31), everybody(60))},
+		11: {name: "links that die in silence", days: 2, plan: join(moveIn(), []Event{
+			at(1, "check in", gw2, 0, 3, 1), at(1.2, "check in", gw1, 0, 4, 1),
+			at(10, "half-open", gw1), at(10.0003, "revoke in time", exactly(1)),
+			at(12, "line dead", gw1), at(12.01, "revoke", exactly(2)), at(12.5, "line back", gw1), at(12.5, "in time", exactly(2)),
+			at(14, "loses all"), at(14.0003, "revoke", exactly(3)), at(14.003, "fair weather"), at(14.003, "in time", exactly(3)),
+			at(16, "loses all"), at(16.0003, "revoke", exactly(4)), at(16.3, "fair weather"), at(16.3, "in time", exactly(4)),
+		}, everybody(18))},
 	}
 }

@@ -84,7 +84,7 @@ func (w *world) visitor(n [4]int) {
 			Credentials: []wire.CredentialID{w.annex.building.Identify(cardOf(v.card.number))}, Label: fmt.Sprintf("visitor %d", len(w.annex.visitors)+1)})
 		return err
 	})
-	w.say("the owner of the annex gives a visitor card %d, from %s to %s%s", v.card.number, v.from.In(shanghai).Format(time.DateTime), v.until.In(shanghai).Format(time.DateTime), refusal(err))
+	w.say("the owner of the annex gives a visitor house card %d, from %s to %s%s", v.card.number, v.from.In(shanghai).Format(time.DateTime), v.until.In(shanghai).Format(time.DateTime), refusal(err))
 	if err == nil {
 		w.annex.visitors = append(w.annex.visitors, v)
 	}
@@ -108,12 +108,12 @@ func (w *world) visitorSwipes(n [4]int) {
 	}
 	opened := w.annex.swipe(v.card.number)
 	reason := w.annex.lastReason()
-	w.say("the visitor with card %d swipes it at the annex: %s", v.card.number, reason)
+	w.say("the visitor with house card %d swipes it at the annex: %s", v.card.number, reason)
 	switch outside := tooEarlyOrLate(v.from, v.until); {
 	case opened && outside && w.annex.clock.wasTold():
-		w.breach("W2", "card %d of a visitor opens the annex outside its time", v.card.number)
+		w.breach("W2", "house card %d of a visitor opens the annex outside its time", v.card.number)
 	case !opened && !outside && w.allRight() && !tooEarlyOrLate(v.from.Add(2*unsure), v.until.Add(-2*unsure)):
-		w.breach("W2", "card %d of a visitor does not open the annex in its time: %s", v.card.number, reason)
+		w.breach("W2", "house card %d of a visitor does not open the annex in its time: %s", v.card.number, reason)
 	}
 }
 

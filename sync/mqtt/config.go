@@ -100,8 +100,18 @@ func (j Jitter) limit(failures int) time.Duration {
 // upTo returns a random wait from a fifth of limit to all of it.
 func upTo(limit time.Duration) time.Duration { return limit/5 + rand.N(limit-limit/5+1) }
 
-// withDefaults returns the configuration with every zero filled in.
-func (c Config) withDefaults() Config {
+// pingsLate is how much later than due the client library looks at its pings.
+const pingsLate = 5 * time.Second
+
+// Silence is after how long a connection ends on which nothing comes any more, and
+// neither end was told, at the latest.
+func (c Config) Silence() time.Duration {
+	c = c.WithDefaults()
+	return c.KeepAlive + pingsLate + c.PingTimeout + pingsLate
+}
+
+// WithDefaults returns the configuration with every zero filled in.
+func (c Config) WithDefaults() Config {
 	c.Jitter.First = cmp.Or(c.Jitter.First, 2*time.Second)
 	c.Jitter.Loss = cmp.Or(c.Jitter.Loss, 5*time.Second)
 	c.Jitter.Max = cmp.Or(c.Jitter.Max, 40*time.Second)

@@ -61,7 +61,7 @@ type Status struct {
 // lasts as long as the link: a broker ends the connection of whoever holds an
 // id when somebody else comes with it.
 func New(cfg Config) (*Link, error) {
-	cfg = cfg.withDefaults()
+	cfg = cfg.WithDefaults()
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}

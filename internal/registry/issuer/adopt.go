@@ -170,7 +170,8 @@ type taking struct {
 
 // String says what came of it.
 func (t *taking) String() string {
-	return fmt.Sprintf("%d grants ended by it, %d cards stopped or shortened, %d cards and %d grants learnt from it", t.ended, t.stopped, t.joined, t.brought)
+	return fmt.Sprintf("%s ended by it, %s stopped or shortened, %s and %s learnt from it",
+		counted(t.ended, "grant", "grants"), counted(t.stopped, "card", "cards"), counted(t.joined, "card", "cards"), counted(t.brought, "grant", "grants"))
 }
 
 func (t *taking) take(newest bool) error {

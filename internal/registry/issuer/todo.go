@@ -41,7 +41,7 @@ func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
 		return nil, err
 	}
 	if len(offers) > 0 {
-		lines = append(lines, fmt.Sprintf("%d lists or endings at gateways that no issuer trusted now has signed wait for your word: registryd offers", len(offers)))
+		lines = append(lines, fmt.Sprintf("%s for your word at gateways, which no issuer trusted now has signed: registryd offers", counted(len(offers), "list or ending waits", "lists or endings wait")))
 	}
 	for _, r := range s.Remarks {
 		text := r.Text
@@ -51,6 +51,14 @@ func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
 		lines = append(lines, text+" (registryd restored --done puts this away)")
 	}
 	return lines, nil
+}
+
+// counted is a number with its noun.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // flatsText names flats, the first ones.
