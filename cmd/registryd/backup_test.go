@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,5 +64,41 @@ func TestBackup(t *testing.T) {
 	var s api.Status
 	if !r.json(&s, "status") || s.Backup == nil || len(s.Remarks) != 0 {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// TestDamagedDatabase: front and issuer do not start on a file that is damaged, or that is
+// the other one's, and say where the procedure stands. With none they start.
+func TestDamagedDatabase(t *testing.T) {
+	r := emptyCentre(t)
+	path := map[string]string{"issuer.db": filepath.Join(r.dir, "issuer", "issuer.db"), "front.db": filepath.Join(r.dir, "front", "front.db")}
+	command := map[string][]string{"issuer.db": {"issue", "--dir", filepath.Join(r.dir, "issuer")}, "front.db": {"serve", "--config", filepath.Join(r.dir, "front", "front.toml")}}
+	whole := make(map[string][]byte)
+	for name, args := range command {
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan int)
+		go func() { ended <- run(ctx, r.args(args), strings.NewReader(""), io.Discard, io.Discard) }()
+		r.until("it makes its database", func() bool { _, err := os.Stat(path[name] + ".mark"); return err == nil })
+		stop()
+		<-ended // serve, which was stopped in its first moment, may say so
+		b, err := os.ReadFile(path[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole[name] = b
+	}
+	other := map[string]string{"issuer.db": "front.db", "front.db": "issuer.db"}
+	for name, args := range command {
+		schema := bytes.Clone(whole[name])
+		clear(schema[100:1000])
+		for what, b := range map[string][]byte{"text": []byte("no database\n"), "garbled": schema, "the other's": whole[other[name]]} {
+			if err := os.WriteFile(path[name], b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			status, _, errOut := r.call(args...)
+			if status == 0 || !strings.Contains(errOut, "docs/restore.md, "+name+" is lost") {
+				t.Errorf("%s on %s: %d %s", args[0], what, status, errOut)
+			}
+		}
 	}
 }

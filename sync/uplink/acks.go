@@ -38,6 +38,9 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	a.setWindow(k, now)
 	a.askedFor(k.Holding, now)
 	answer := !a.ready
+	if answer {
+		a.standing(k, now)
+	}
 	switch n := a.confirmed(k); {
 	case answer:
 		a.settle(ctx, k, now)

@@ -62,6 +62,21 @@ func (a *actor) newest(k wire.Ack2, now time.Time) {
 	a.fetchSoon(now)
 }
 
+// standing takes from the answer to a hello what the registry has now: one that was put
+// back, or that began anew, has no more what an earlier ack named, and a list that nobody
+// has any more is not waited for.
+func (a *actor) standing(k wire.Ack2, now time.Time) {
+	list := version{k.ListEpoch, k.List}
+	if !list.before(a.newestList) && k.House >= a.newestHouse && k.Trust >= a.newestTrust {
+		return
+	}
+	if list.before(a.newestList) { // its buckets with it
+		a.manifest, a.second, a.proof, a.lacks, a.have, a.asked = nil, nil, keyring.Proof{}, nil, nil, 0
+	}
+	a.newestList, a.newestHouse, a.newestTrust = list, k.House, k.Trust
+	a.fetchSoon(now)
+}
+
 func (a *actor) fetchSoon(now time.Time) { a.wantDue, a.wantWait = now, 0 }
 
 // fetch asks for what the gateway lacks until it is there.

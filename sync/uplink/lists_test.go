@@ -141,6 +141,45 @@ func TestWithheldListShows(t *testing.T) {
 	})
 }
 
+// TestLostListIsNotWaitedFor: the registry was put back to before the list that it had
+// named last: once it answers another hello, the gateway waits for that list no more, nor for the rest
+// of its buckets, and takes the next one, which has a lower number.
+func TestLostListIsNotWaitedFor(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.publishList(3, 0, 1, true)
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		w.reg.mu.Lock()
+		w.reg.withheld = true
+		w.reg.mu.Unlock()
+		w.publishList(22, 0, 2, true)
+		w.append(1)
+		time.Sleep(time.Minute)
+		if s := w.uplink.Status(); s.List != 22 || s.Withheld.IsZero() || s.State != StateUnproved {
+			t.Fatalf("%+v", s)
+		}
+		w.link.Cut()
+		time.Sleep(time.Minute)
+		w.reg.mu.Lock()
+		w.reg.withheld = false
+		clear(w.reg.buckets)
+		w.reg.mu.Unlock()
+		w.publishList(3, 0, 1, false)
+		w.link.Restore()
+		if !w.settle(2 * time.Minute) {
+			t.Errorf("it waits for what is lost: %+v", w.uplink.Status())
+		}
+		if s := w.uplink.Status(); s.List != 3 || !s.Withheld.IsZero() {
+			t.Errorf("%+v", s)
+		}
+		w.publishList(4, 0, 1, true)
+		if !w.settle(time.Minute) || w.ring.Status().Version != 4 {
+			t.Errorf("%+v", w.uplink.Status())
+		}
+	})
+}
+
 // TestRolledBackList: yesterday's list, signed by an issuer and carried by the
 // witness, is refused and recorded.
 func TestRolledBackList(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -49,6 +50,12 @@ func (f Found) String() string {
 	return strings.Join(said, "; ")
 }
 
+// What Explain explains, besides what SQLite says.
+var (
+	errNone    = errors.New("it is no SQLite database")
+	errDamaged = errors.New("it is not whole")
+)
+
 // Places in the header of a SQLite file, in bytes.
 const (
 	headerSize    = 100
@@ -69,7 +76,7 @@ func Lock(path string) (*durable.Lock, error) { return durable.TakeLock(path + "
 func Prepare(path string) (f Found, err error) {
 	number, isCopy, err := readHeader(path)
 	if err != nil {
-		return f, fmt.Errorf("look at database %s: %w", path, err)
+		return f, Explain(path, fmt.Errorf("look at database %s: %w", path, err))
 	}
 	known, marked, err := readMark(path)
 	if err != nil {
@@ -116,7 +123,7 @@ func readHeader(path string) (number uint32, isCopy bool, err error) {
 	case n == 0:
 		return 0, false, nil // just made
 	case err != nil || !bytes.HasPrefix(b, magic):
-		return 0, false, errors.New("it is no SQLite database")
+		return 0, false, errNone
 	}
 	return binary.BigEndian.Uint32(b[userVersionAt:]), binary.BigEndian.Uint32(b[applicationAt:]) == copyMark, nil
 }
@@ -150,15 +157,22 @@ func writeMark(path string, numbers ...uint32) error {
 }
 
 // Stamp gives an open database a new number, in the file itself. Between the two
-// writes both numbers are good, so that a power cut raises no alarm.
+// writes both numbers are good, so that a power cut raises no alarm. It reads the number
+// through db, never by a descriptor of its own: a process loses all its locks of a file
+// when it closes any descriptor of that, and another program that closes the database then
+// takes itself for the last that has it, and deletes the write-ahead log.
 func Stamp(ctx context.Context, db *sql.DB, path string) error {
-	before, _, err := readHeader(path)
-	if err != nil {
-		return fmt.Errorf("stamp database %s: %w", path, err)
+	const settle = "PRAGMA wal_checkpoint(TRUNCATE)"
+	var before int64
+	_, err := db.ExecContext(ctx, settle) // then the header has what the database says
+	if err == nil {
+		err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&before)
 	}
 	next := newNumber()
-	err = writeMark(path, before, next)
-	for _, statement := range []string{"PRAGMA application_id = 0", fmt.Sprintf("PRAGMA user_version = %d", next), "PRAGMA wal_checkpoint(TRUNCATE)"} {
+	if err == nil {
+		err = writeMark(path, uint32(before), next)
+	}
+	for _, statement := range []string{"PRAGMA application_id = 0", fmt.Sprintf("PRAGMA user_version = %d", next), settle} {
 		if err == nil {
 			_, err = db.ExecContext(ctx, statement)
 		}
@@ -206,11 +220,20 @@ func Check(ctx context.Context, path string) error {
 		return fmt.Errorf("check copy %s: %w", path, err)
 	}
 	defer db.Close()
-	var answer string
-	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&answer); err != nil || answer != "ok" {
-		return fmt.Errorf("check copy %s: %w", path, errors.Join(errors.New("it is not whole: "+answer), err))
+	if err := Whole(ctx, db); err != nil {
+		return fmt.Errorf("check copy %s: %w", path, err)
 	}
 	return nil
+}
+
+// Whole reads a whole database and reports whether it is damaged.
+func Whole(ctx context.Context, db *sql.DB) error {
+	var answer string
+	err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&answer)
+	if err == nil && answer != "ok" {
+		err = fmt.Errorf("%w: %s", errDamaged, answer)
+	}
+	return err
 }
 
 // Temporary makes a file by fill and returns it open, with its name gone: nothing
@@ -237,9 +260,41 @@ func sync(path string) error {
 // Full reports whether an error of a database is that its disk has no room.
 func Full(err error) bool {
 	const sqliteFull = 13
+	return code(err) == sqliteFull
+}
+
+// Explain says of an error that a damaged file, or one that is no database, has made
+// which file that is and where the procedure stands. Any other error it returns as it is.
+func Explain(path string, err error) error {
+	const corrupt, notDatabase = 11, 26
+	if c := code(err); c != corrupt && c != notDatabase && !errors.Is(err, errNone) && !errors.Is(err, errDamaged) {
+		return err
+	}
+	return fmt.Errorf("%s is damaged, or no database of gatehouse: move it away and put the newest copy back, or none (%s): %w", path, procedure(path), err)
+}
+
+// Own refuses a database with other tables than the program's own, of which table is
+// one: somebody has put another file in its place. Nothing is written into it.
+func Own(ctx context.Context, db *sql.DB, path, table string) error {
+	var all, own int
+	err := db.QueryRowContext(ctx, "SELECT count(*), count(CASE WHEN name = ? THEN 1 END) FROM sqlite_master WHERE type = 'table'", table).Scan(&all, &own)
+	if err == nil && all > 0 && own == 0 {
+		err = fmt.Errorf("%s is another program's database, or the other one of the registry: move it away and put the newest copy of the right one back, or none (%s)", path, procedure(path))
+	}
+	return Explain(path, err)
+}
+
+// procedure is where it is written what to do when a database is lost.
+func procedure(path string) string { return "docs/restore.md, " + filepath.Base(path) + " is lost" }
+
+// code is the primary result code of SQLite; 0: it is no error of a database.
+func code(err error) int {
 	e, ok := errors.AsType[interface {
 		error
 		Code() int
 	}](err)
-	return ok && e.Code()&0xff == sqliteFull
+	if !ok {
+		return 0
+	}
+	return e.Code() & 0xff
 }

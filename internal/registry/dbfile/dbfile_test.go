@@ -43,6 +43,13 @@ func (h *house) revoke(id int) {
 	h.must(err)
 }
 
+// fill makes the database some pages long.
+func (h *house) fill() {
+	h.t.Helper()
+	_, err := h.db.Exec(`WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO revoked SELECT i FROM n`)
+	h.must(err)
+}
+
 func (h *house) revoked() (n int) {
 	h.t.Helper()
 	h.must(h.db.QueryRow(`SELECT count(*) FROM revoked`).Scan(&n))
@@ -156,9 +163,7 @@ func TestGone(t *testing.T) {
 func TestCheckRefuses(t *testing.T) {
 	h := newHouse(t)
 	h.open()
-	for n := range 2000 {
-		h.revoke(n)
-	}
+	h.fill()
 	copied := filepath.Join(t.TempDir(), "copy.db")
 	h.must(Copy(t.Context(), h.db, copied))
 	if err := Check(t.Context(), h.path); err == nil {
@@ -179,6 +184,57 @@ func TestCheckRefuses(t *testing.T) {
 	}
 	if _, err := Prepare(copied); err == nil {
 		t.Error("a file that is no database is opened")
+	}
+	h.must(h.db.Close())
+}
+
+// TestExplained: a file that is damaged, or not the right one, is refused with the place
+// where it is written what to do, and nothing is written into it.
+func TestExplained(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func([]byte) []byte
+		want  string
+	}{
+		"text":   {func([]byte) []byte { return []byte("PostgreSQL 14\n") }, "no SQLite database"},
+		"header": {func(b []byte) []byte { copy(b, "garbage"); return b }, "no SQLite database"},
+		"schema": {func(b []byte) []byte { clear(b[100:4096]); return b }, "malformed"},
+		"page": {func(b []byte) []byte {
+			for i := range 4096 {
+				b[4096+i] = 0xff
+			}
+			return b
+		}, "malformed"},
+		"cut": {func(b []byte) []byte { return b[:len(b)/4096/2*4096] }, "malformed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.open()
+			h.fill()
+			h.must(h.db.Close())
+			b, err := os.ReadFile(h.path)
+			h.must(err)
+			h.must(os.WriteFile(h.path, c.spoil(b), 0o600))
+			_, err = Prepare(h.path)
+			if err == nil {
+				h.db, err = sql.Open("sqlite", "file:"+h.path+"?_pragma=journal_mode(WAL)")
+				h.must(err)
+				if err = Own(t.Context(), h.db, h.path, "revoked"); err == nil {
+					err = Explain(h.path, Whole(t.Context(), h.db))
+				}
+				h.must(h.db.Close())
+			}
+			if err == nil || !strings.Contains(err.Error(), "docs/restore.md, front.db is lost") || !strings.Contains(err.Error(), "front.db is damaged") {
+				t.Errorf("it says %v", err)
+			}
+		})
+	}
+	h := newHouse(t)
+	h.open()
+	if err := Own(t.Context(), h.db, h.path, "changes"); err == nil || !strings.Contains(err.Error(), "the other one of the registry") || !strings.Contains(err.Error(), "docs/restore.md") {
+		t.Errorf("another's tables: %v", err)
+	}
+	if err := Own(t.Context(), h.db, h.path, "revoked"); err != nil {
+		t.Error(err)
 	}
 	h.must(h.db.Close())
 }

@@ -93,7 +93,7 @@ func openStore(dir string) (*sql.DB, dbfile.Found, error) {
 		err = dbfile.Stamp(context.Background(), db, path)
 	}
 	if err != nil {
-		return nil, found, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+		return nil, found, errors.Join(fmt.Errorf("open %s: %w", path, dbfile.Explain(path, err)), db.Close())
 	}
 	return db, found, nil
 }
@@ -112,9 +112,13 @@ func openFile(path string) (*sql.DB, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1) // exclusive: a second connection would wait for ever
-	if _, err := db.Exec(schema); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("open %s (does another issuer use it?): %w", path, err)
+	if err = dbfile.Own(context.Background(), db, path, "changes"); err == nil {
+		if _, err = db.Exec(schema); err == nil {
+			err = dbfile.Whole(context.Background(), db) // it is small: a damaged page shows now, and not when a tenancy is needed
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, dbfile.Explain(path, err)), db.Close())
 	}
 	return db, nil
 }

@@ -88,7 +88,7 @@ func open(ctx context.Context, path string) (*Store, error) {
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, dbfile.Explain(path, err)), s.Close())
 	}
 	return s, nil
 }
@@ -102,6 +102,9 @@ func source(path, lock string) string {
 
 // prepare makes the tables.
 func (s *Store) prepare(ctx context.Context) error {
+	if err := dbfile.Own(ctx, s.write, s.path, "deliveries"); err != nil {
+		return err
+	}
 	return s.Update(ctx, func(tx *Tx) error {
 		for _, statement := range schema {
 			if _, err := tx.tx.ExecContext(ctx, statement); err != nil {
@@ -179,10 +182,10 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	if err := f(&Tx{ctx: ctx, tx: tx}); err != nil {
-		return fmt.Errorf("write database %s: %w", s.path, err)
+		return fmt.Errorf("write database %s: %w", s.path, dbfile.Explain(s.path, err))
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("write database %s: commit: %w", s.path, err)
+		return fmt.Errorf("write database %s: commit: %w", s.path, dbfile.Explain(s.path, err))
 	}
 	return nil
 }
