@@ -119,7 +119,7 @@ func (c checkInCmd) gather(v visit) (a answers, err error) {
 	dec := json.NewDecoder(v.s.in)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&a); err != nil {
-		return a, hinted("gatehouse checkin --help names the fields", "the answers are not the JSON object that is wanted%s", where(err))
+		return a, hinted("gatehouse checkin --help names the fields", "the answers are not the JSON object that they have to be%s", where(err))
 	}
 	if dec.Decode(new(json.RawMessage)) != io.EOF {
 		return a, hinted("one check-in is one object; call gatehouse checkin once for each", "something stands behind the answers")
@@ -136,6 +136,8 @@ func where(err error) string {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {
+	case errors.As(err, &kind) && kind.Field == "":
+		return ": it is no object"
 	case errors.As(err, &kind):
 		return fmt.Sprintf(": %s must be %s", kind.Field, jsonKinds[kind.Type.Kind()])
 	case errors.As(err, &syntax):

@@ -17,7 +17,7 @@ func TestAnswers(t *testing.T) {
 		`{"doors":"front"}`:                          "doors must be a list of strings",
 		`{"informed":"Testperson"}`:                  "informed must be true or false",
 		`{"pin":4711}`:                               "pin must be a string",
-		`["Testperson"]`:                             "must be an object",
+		`["Testperson"]`:                             ": it is no object",
 		`{"Testperson":1}`:                           "a field that is not known",
 		`{"name":"Testperson",}`:                     "no JSON at character 22",
 		`{"name":"Testperson"`:                       "not the JSON object",
@@ -25,6 +25,7 @@ func TestAnswers(t *testing.T) {
 		`{"name":"Testperson"} Testperson 4711`:      "something stands behind",
 		"{\"name\":\"Testperson\"}\n \n":             "",
 		"passport\nE0000000\nTestperson\n3B\n\n\n\n": "no JSON at character 1",
+		`"Testperson"`:                               "have to be: it is no object",
 	} {
 		s := &session{in: strings.NewReader(text)}
 		_, err := checkInCmd{Answers: "-"}.gather(visit{s: s})

@@ -175,6 +175,9 @@ func TestHouse(t *testing.T) {
 	b.ok("", "init", "--config", b.path("site.toml"), "--key", key)
 	b.fails("", []string{"has its keys already"}, "init", "--config", b.path("site.toml"), "--key", key)
 	b.serve()
+	if status, _, errOut := b.tool("", "door", "test", "nodoor"); status == 0 || !strings.HasPrefix(errOut, "gatehouse: ") {
+		t.Errorf("a test of no door begins: %s", errOut)
+	}
 	if out := b.ok("", "status"); !strings.Contains(out, "no list of grants yet") {
 		t.Errorf("status of a new house: %s", out)
 	}

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 	"gatehouse/internal/issue"
@@ -72,7 +73,7 @@ func (c grantRestoreCmd) Run(s *session) error {
 	}
 	c.keep(s, issuer)
 	return s.print(g, func(w io.Writer) {
-		fmt.Fprintf(w, "%d card forms are in force again, since list %d\n", g.Count, g.Version)
+		fmt.Fprintf(w, "in force again, since list %d: %s\n", g.Version, amount.Of(g.Count, "card form"))
 	})
 }
 
@@ -237,7 +238,7 @@ func find(e *keyring.Editor, labels map[string]string, text string) (wire.ID, er
 		}
 	}
 	if len(found) > 1 {
-		return wire.ID{}, hinted("name it by its id: gatehouse grant list", "%q names %d keys", text, len(found))
+		return wire.ID{}, hinted("name it by its id: gatehouse grant list", "%q names %s", text, amount.Of(len(found), "key"))
 	}
 	for id := range found {
 		return id, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
@@ -46,7 +47,7 @@ func (c grantPassCmd) Run(s *session) error {
 	if s.json {
 		return s.encode(p)
 	}
-	fmt.Fprintf(s.err, "opens once, within %d minutes: whoever has it can use it; an alphanumeric QR code, as of qrencode, shows it to a scanner\n", c.Minutes)
+	fmt.Fprintf(s.err, "opens once, within %s: whoever has it can use it; an alphanumeric QR code, as of qrencode, shows it to a scanner\n", amount.Of(c.Minutes, "minute"))
 	_, err = fmt.Fprintln(s.out, p.Text)
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
@@ -55,7 +56,7 @@ func (c importCmd) Run(s *session) error {
 	}
 	out := imported{Keys: len(grants), Version: done.Version, Missing: missing}
 	return s.print(out, func(w io.Writer) {
-		fmt.Fprintf(w, "%d keys imported, in force since list %d\n", out.Keys, out.Version)
+		fmt.Fprintf(w, "%s imported, in force since list %d\n", amount.Of(out.Keys, "key"), out.Version)
 		if len(missing) > 0 {
 			fmt.Fprintf(w, "readers at %s see some of these cards in another form: swipe those there once (gatehouse adopt on, then adopt bind)\n", strings.Join(missing, ", "))
 		}

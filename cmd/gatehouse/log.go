@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 )
 
@@ -50,8 +51,10 @@ Ctrl-C ends it.`
 }
 
 func (c doorTestCmd) Run(s *session) error {
-	fmt.Fprintf(s.err, "door %s is tested for %d minutes; Ctrl-C ends it ...\n", c.Door, c.Minutes)
-	return s.client.TestDoor(s.ctx, c.Door, control.DoorTest{Minutes: c.Minutes}, func(e control.LogEntry) error {
+	begun := func() {
+		fmt.Fprintf(s.err, "door %s is tested for %s; Ctrl-C ends it ...\n", c.Door, amount.Of(c.Minutes, "minute"))
+	}
+	return s.client.TestDoor(s.ctx, c.Door, control.DoorTest{Minutes: c.Minutes}, begun, func(e control.LogEntry) error {
 		return s.print(e, func(w io.Writer) { writeEntry(w, e) })
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 )
 
@@ -71,9 +72,9 @@ func readerName(o control.OSDP) string {
 }
 
 func busState(o control.OSDP) string {
-	s := fmt.Sprintf("%d retries, %d bad frames", o.Retries, o.Bad)
+	s := amount.Of(o.Retries, "retry") + ", " + amount.Of(o.Bad, "bad frame")
 	if o.BadMACs > 0 {
-		s += fmt.Sprintf(", %d BAD MACS", o.BadMACs)
+		s += ", " + amount.Of(o.BadMACs, "BAD MAC")
 	}
 	if o.Tamper {
 		s += ", TAMPER"
@@ -147,7 +148,7 @@ func (c readerInstallCmd) pair(s *session) (r control.Reader, err error) {
 		}
 		return r, err
 	}
-	fmt.Fprintf(s.err, "the window is open for %s: set the reader to install mode if it has one (Ctrl-C closes the window)\n", minutes(c.Minutes))
+	fmt.Fprintf(s.err, "the window is open for %s: set the reader to install mode if it has one (Ctrl-C closes the window)\n", amount.Of(c.Minutes, "minute"))
 	r, err = paired(s.ctx, func() (control.Reader, error) { return c.find(s) })
 	if err != nil {
 		c.giveUp(s)
@@ -197,13 +198,6 @@ func paired(ctx context.Context, look func() (control.Reader, error)) (control.R
 		case <-tick.C:
 		}
 	}
-}
-
-func minutes(n int) string {
-	if n == 1 {
-		return "1 minute"
-	}
-	return fmt.Sprintf("%d minutes", n)
 }
 
 func (r oneReader) find(s *session) (control.Reader, error) {

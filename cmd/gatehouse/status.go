@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 )
@@ -85,7 +86,7 @@ func grantsState(g control.Grants) string {
 	if g.Version == 0 {
 		return "no list yet"
 	}
-	s := fmt.Sprintf("list %d, %d good copies", g.Version, g.Copies)
+	s := fmt.Sprintf("list %d, %s", g.Version, amount.Of(g.Copies, "good copy"))
 	if g.Issued != nil {
 		s += ", issued " + local(*g.Issued)
 	}
@@ -102,7 +103,7 @@ func journalState(j control.Journal) string {
 func uplinkState(u control.Uplink) string {
 	s := u.State
 	if u.Records > 0 {
-		s += fmt.Sprintf(", %d tenancy records wait", u.Records)
+		s += ", waiting: " + amount.Of(u.Records, "tenancy record")
 	}
 	if u.List > u.InForce {
 		s += fmt.Sprintf(", list %d is newer than the one here", u.List)

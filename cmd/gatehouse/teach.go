@@ -8,6 +8,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 )
 
@@ -86,7 +87,7 @@ func (c teachCmd) lesson(s *session) (t control.Taught, err error) {
 			fmt.Fprintln(s.err, "that one was held up before: take another")
 			continue
 		}
-		fmt.Fprintf(s.err, "read %d bits\n", t.Bits)
+		fmt.Fprintf(s.err, "read %s\n", amount.Of(t.Bits, "bit"))
 		if !c.Printed {
 			continue
 		}

@@ -17,6 +17,7 @@ import (
 
 	"gatehouse/device/gpio"
 	"gatehouse/device/uart"
+	"gatehouse/internal/amount"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -120,11 +121,7 @@ func check(config string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	doors := fmt.Sprintf("%d doors", len(site.Doors))
-	if len(site.Doors) == 1 {
-		doors = "1 door"
-	}
-	fmt.Fprintf(stdout, "%s: building %s, gateway %s, %s\n", config, site.Building, site.Gateway, doors)
+	fmt.Fprintf(stdout, "%s: building %s, gateway %s, %s\n", config, site.Building, site.Gateway, amount.Of(len(site.Doors), "door"))
 	for _, remark := range site.Remarks() {
 		fmt.Fprintf(stdout, "  - %s\n", remark)
 	}

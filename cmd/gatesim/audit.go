@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/journal"
 )
 
@@ -32,19 +33,19 @@ func (p *play) audit() error {
 	world := p.world.copied()
 	p.table(world, b)
 	lost, unexplained, wrong := b.compare(world)
-	fmt.Fprintf(p.out, "\nlost %d, unexplained %d, of %d entries\n", lost, unexplained, b.entries)
-	fmt.Fprintf(p.out, "root of the log's tree, hashed anew from the %d entries on disk, and found beside them: %s\n", r.Next, r.Root)
+	fmt.Fprintf(p.out, "\nlost %d, unexplained %d, of %s\n", lost, unexplained, amount.Of(b.entries, "entry"))
+	fmt.Fprintf(p.out, "root of the log's tree, hashed anew from %s on disk, and found beside them: %s\n", amount.Of(r.Next, "entry"), r.Root)
 	if k := (row{yard, atKill}); world[k] > b.count(k) {
 		fmt.Fprintln(p.out, "the kill -9 took one entry, as it may: that the lock was released. The card that it was released for is in the log")
 	}
 	if b.slowDisk > 0 {
-		fmt.Fprintf(p.out, "the disk was slow: %d entries of the log say so\n", b.slowDisk)
+		fmt.Fprintf(p.out, "the disk was slow: so says the log, in %s\n", amount.Of(b.slowDisk, "entry"))
 	}
 	if b.fullDisk > 0 {
 		fmt.Fprintf(p.out, "the disk is %d %% full, and the log says so\n", b.fullDisk)
 	}
 	if r.Next != b.entries {
-		return fmt.Errorf("the log has %d entries, its tree %d", b.entries, r.Next)
+		return fmt.Errorf("the log has %s, its tree %d", amount.Of(b.entries, "entry"), r.Next)
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("the books do not match: %s", explain(wrong, world, b))

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
@@ -39,7 +40,7 @@ func (p *second) audit() error {
 		return err
 	}
 	lost, doubled, differ := compareCopy(log, central)
-	fmt.Fprintf(p.out, "the registry's copy: lost %d, doubled %d, different %d, of %d entries\n", lost, doubled, differ, len(log))
+	fmt.Fprintf(p.out, "the registry's copy: lost %d, doubled %d, different %d, of %s\n", lost, doubled, differ, amount.Of(len(log), "entry"))
 	if lost+doubled+differ > 0 {
 		return errors.New("the registry's copy is not the gateway's log")
 	}

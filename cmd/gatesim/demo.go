@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 )
 
@@ -132,7 +133,7 @@ func (d *days) compete() error {
 	}
 	out := d.first.out
 	fmt.Fprintf(out, "\nThe same outage with a Mosquitto on the gateway and its bridge to a Mosquitto at the centre, as Debian sets them up:\n")
-	fmt.Fprintf(out, "the centre goes away, %d events by QoS 1, each acknowledged; the gateway loses its power; both come back.\n", rivalEvents)
+	fmt.Fprintf(out, "the centre goes away, %s by QoS 1, each acknowledged; the gateway loses its power; both come back.\n", amount.Of(rivalEvents, "event"))
 	fmt.Fprintf(out, "arrived %d, lost %d\n", arrived, rivalEvents-arrived)
 	return nil
 }

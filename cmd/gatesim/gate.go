@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/sync/wire"
 )
@@ -165,7 +166,7 @@ func (p *play) passes() error {
 	if err != nil {
 		return err
 	}
-	p.say(gate, "%s forgot the card and shows a pass on the phone, %d letters as a QR code: released after %v", who.name, len(text), took.Round(time.Millisecond))
+	p.say(gate, "%s forgot the card and shows a pass on the phone, %s as a QR code: released after %v", who.name, amount.Of(len(text), "letter"), took.Round(time.Millisecond))
 	if err := p.through(gate); err != nil {
 		return err
 	}

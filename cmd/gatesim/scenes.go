@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
@@ -84,7 +85,7 @@ func (p *play) heldCard() error {
 		return p.wait(held - (p.board.Now() - at))
 	})
 	if err == nil {
-		p.say(yard, "%s rests the card on the reader for %v, about %d frames: one entry", who.name, held, held/(50*time.Millisecond))
+		p.say(yard, "%s rests the card on the reader for %v, about %s: one entry", who.name, held, amount.Of(held/(50*time.Millisecond), "frame"))
 	}
 	return err
 }
@@ -281,7 +282,7 @@ func (p *play) storm() error {
 	}); err != nil {
 		return err
 	}
-	p.say(front, "a stranger tries %d cards in a row: all denied; the log takes the first few whole and counts the rest", cards+again)
+	p.say(front, "a stranger tries %s in a row: all denied; the log takes the first few whole and counts the rest", amount.Of(cards+again, "card"))
 	return p.comeIn(p.people.residents[3], front)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/registry/api"
@@ -350,7 +351,7 @@ func (p *second) gateway() (api.Gateway, error) {
 		return api.Gateway{}, err
 	}
 	if len(all) != 1 {
-		return api.Gateway{}, fmt.Errorf("the registry knows %d gateways of the building", len(all))
+		return api.Gateway{}, fmt.Errorf("the registry knows %s of the building", amount.Of(len(all), "gateway"))
 	}
 	return all[0], nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/simulate"
 )
 
@@ -89,7 +90,7 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 	}
 	if c.Shrink > 0 && !c.Trace {
 		short := r.Shrink(ctx, *t.worst, c.Shrink)
-		fmt.Fprintf(s.out, "\nseed %d, as short as it gets (%d events):\n%s", short.Seed, len(short.Plan.Events), short.Words())
+		fmt.Fprintf(s.out, "\nseed %d, as short as it gets (%s):\n%s", short.Seed, amount.Of(len(short.Plan.Events), "event"), short.Words())
 	}
 	return exitCode(1)
 }
@@ -162,19 +163,19 @@ func (t *tally) sum() {
 	}
 	took := time.Since(t.began)
 	text := "every law held"
-	played := simulate.Count(t.seeds, "seed", "seeds")
+	played := amount.Of(t.seeds, "seed")
 	if t.seeds < t.asked {
-		played = fmt.Sprintf("%d of %d seeds", t.seeds, t.asked)
+		played = fmt.Sprintf("%d of %s", t.seeds, amount.Of(t.asked, "seed"))
 		text += " in what was played until the time was over"
 	}
 	if len(t.laws) > 0 {
 		var parts []string
 		for _, law := range slices.Sorted(maps.Keys(t.laws)) {
-			parts = append(parts, fmt.Sprintf("%s broken by %s", law, simulate.Count(t.laws[law], "seed", "seeds")))
+			parts = append(parts, fmt.Sprintf("%s broken by %s", law, amount.Of(t.laws[law], "seed")))
 		}
 		text = strings.Join(parts, ", ")
 	}
-	fmt.Fprintf(t.out, "%s, %s in %v (%.1f a second): %s\n", played, simulate.Count(t.days, "simulated day", "simulated days"), took.Round(time.Second),
+	fmt.Fprintf(t.out, "%s, %s in %v (%.1f a second): %s\n", played, amount.Of(t.days, "simulated day"), took.Round(time.Second),
 		float64(t.days)/took.Seconds(), text)
 }
 
@@ -183,7 +184,7 @@ func (t *tally) nothing() string {
 	if t.asked == 0 {
 		return "nothing was played, and so no law was tried: no seed that is asked for is of that climate and not left out (--seed, --seeds, --climate, --skip)"
 	}
-	return fmt.Sprintf("nothing was played, and so no law was tried: the time was over before the first of %s was (--for)", simulate.Count(t.asked, "seed", "seeds"))
+	return fmt.Sprintf("nothing was played, and so no law was tried: the time was over before the first of %s was (--for)", amount.Of(t.asked, "seed"))
 }
 
 // simulateChildCmd is one process of a simulation.

@@ -35,7 +35,7 @@ func TestServerCertificateThatEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := r.ok("status")
-	found := regexp.MustCompile(`the front's certificate is over on \S+, in 11 days: .*Run registryd (renew-server [^;]+);`).FindStringSubmatch(out)
+	found := regexp.MustCompile(`the front's certificate is over at [^,]+, in 11 days: .*Run registryd (renew-server [^;]+);`).FindStringSubmatch(out)
 	if found == nil {
 		t.Fatalf("no line about it:\n%s", out)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
@@ -73,7 +74,7 @@ func writeClock(w io.Writer, who string, r *agreed.Report) {
 	at := func(t time.Time) string { return t.In(zone).Format(stamp) }
 	fmt.Fprintf(w, "%-7s machine %s (%s); %s\n", who, at(r.Wall), zone,
 		choose(r.Doubt == agreed.None, "gone by", "IN DOUBT ("+string(r.Doubt)+"), goes by "+at(r.Agreed)))
-	fmt.Fprintf(w, "        time server: %s; gateways' clocks: of %s%s\n", choose(r.Synced, "yes", "none"), count(r.Voters, "building"), votes(r))
+	fmt.Fprintf(w, "        time server: %s; gateways' clocks: of %s%s\n", choose(r.Synced, "yes", "none"), amount.Of(r.Voters, "building"), votes(r))
 	if advice := r.Advice(); advice != "" {
 		fmt.Fprintf(w, "        %s\n", advice)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/screen"
@@ -63,7 +64,7 @@ func (c entriesCmd) Run(s *session) error {
 		return err
 	case more != "":
 		c.After = more
-		fmt.Fprintf(s.err, "%d entries shown, and there are more\nhint: registryd %s\n", found, c.command(s.json))
+		fmt.Fprintf(s.err, "%s shown, and there are more\nhint: registryd %s\n", amount.Of(found, "entry"), c.command(s.json))
 	case found == 0 && !s.json:
 		fmt.Fprintln(s.err, "none")
 	}
@@ -76,7 +77,7 @@ func (c entriesCmd) filter(zone *time.Location) (f api.EntryFilter, err error) {
 		return f, err
 	}
 	if f.Limit < 1 || f.Limit > 1_000_000 {
-		return f, hinted("from 1 to 1,000,000; without --limit 1,000", "at most %d entries", c.Limit)
+		return f, hinted("from 1 to 1,000,000; without --limit 1,000", "at most %s", amount.Of(c.Limit, "entry"))
 	}
 	if f.From, err = calendar.Moment(c.From, zone); err != nil {
 		return f, err
@@ -166,13 +167,13 @@ func csvRow(e api.Entry, zone *time.Location) []string {
 		}
 		return t.In(zone).Format(time.DateTime)
 	}
-	count := ""
+	times := ""
 	if e.Count > 0 {
-		count = fmt.Sprint(e.Count)
+		times = fmt.Sprint(e.Count)
 	}
 	// The epoch with a letter before it: a spreadsheet takes 0000000000000e12 for a number.
 	row := []string{e.Building, e.Gateway, "e-" + e.Epoch, fmt.Sprint(e.Sequence), at(&e.Time), e.Clock, choose(e.Unsure, "no", "yes"), at(e.NotBefore), at(e.NotAfter),
-		at(&e.Received), e.Kind, e.Outcome, e.Reason, e.Direction, e.Door, e.Source, count}
+		at(&e.Received), e.Kind, e.Outcome, e.Reason, e.Direction, e.Door, e.Source, times}
 	for i := range row {
 		row[i] = screen.Plain(row[i])
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -31,7 +32,7 @@ type gatewayAddCmd struct {
 // Run makes a token.
 func (c gatewayAddCmd) Run(s *session) error {
 	if c.Hours < 1 || c.Hours > 30*24 {
-		return hinted("from 1 to 720", "a token for %d hours", c.Hours)
+		return hinted("from 1 to 720", "a token for %s", amount.Of(c.Hours, "hour"))
 	}
 	t, err := s.issuer.AddGateway(s.ctx, operator.NewGateway{
 		Place: api.Place{District: c.District, Town: c.Town, Building: c.Building, Gateway: c.Gateway},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/issuer"
 )
 
@@ -54,7 +55,7 @@ func (issuerCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(st, func(w io.Writer) {
-		fmt.Fprintf(w, "registry   %s, %d buildings\n", st.Registry, st.Buildings)
+		fmt.Fprintf(w, "registry   %s, %s\n", st.Registry, amount.Of(st.Buildings, "building"))
 		fmt.Fprintf(w, "front      %s; records taken in through %d\n", choose(st.Linked, "answers", "DOES NOT ANSWER"), st.After)
 		if st.Clock != "" {
 			fmt.Fprintf(w, "clock      %s\n", st.Clock)
@@ -66,7 +67,7 @@ func (issuerCmd) Run(s *session) error {
 			fmt.Fprintf(w, "held       %s: registryd countersign BUILDING --key FILE\n", strings.Join(st.Held, ", "))
 		}
 		if st.Problems > 0 {
-			fmt.Fprintf(w, "problems   %d records: registryd tenancies --problems\n", st.Problems)
+			fmt.Fprintf(w, "problems   %s: registryd tenancies --problems\n", amount.Of(st.Problems, "record"))
 		}
 	})
 }
@@ -80,7 +81,7 @@ func (publishCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(st, func(w io.Writer) {
-		fmt.Fprintf(w, "lists and house documents of %s handed over\n", count(st.Buildings, "building"))
+		fmt.Fprintf(w, "lists and house documents of %s handed over\n", amount.Of(st.Buildings, "building"))
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -56,7 +57,7 @@ func (c personCmd) Run(s *session) error {
 			fmt.Fprintf(w, "card %s\n", card)
 		}
 		if p.Missing > 0 {
-			fmt.Fprintf(w, "%d of %d seals have not come yet, or not as they were sealed\n", p.Missing, len(at.Seals))
+			fmt.Fprintf(w, "not come yet, or not as it was sealed: %d of %s\n", p.Missing, amount.Of(len(at.Seals), "seal"))
 		}
 	})
 }
@@ -86,7 +87,7 @@ func (p *person) add(s *session, key []byte, seal operator.Seal) error {
 		p.Name, p.Document, p.Number = in.Name, in.Document.String(), in.Number
 	}
 	for _, card := range in.Cards {
-		p.Cards = append(p.Cards, fmt.Sprintf("%d bits %x", card.Bits, card.Data))
+		p.Cards = append(p.Cards, fmt.Sprintf("%s %x", amount.Of(card.Bits, "bit"), card.Data))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/issuer/operator"
 )
@@ -74,7 +75,7 @@ func (offersShowCmd) Run(s *session) error {
 				what = fmt.Sprintf("list %d, signed by %s", o.Version, signerText(o))
 			}
 			fmt.Fprintf(w, "%s  %s/%s  %s; taken, it ends a grant of %s (%s)\n", o.ID, o.Building, o.Gateway, what,
-				tenanciesText(o.Grants), choose(len(o.Flats) == 0, "flats unknown", "flats "+strings.Join(o.Flats, ", ")))
+				amount.Of(o.Grants, "tenancy"), choose(len(o.Flats) == 0, "flats unknown", "flats "+strings.Join(o.Flats, ", ")))
 			fmt.Fprintf(w, "    registryd offers take %s %s   or   registryd offers drop %s %s\n", o.Building, o.ID, o.Building, o.ID)
 		}
 		if len(all) == 0 {
@@ -101,13 +102,6 @@ func signerText(o operator.Offer) string {
 		return fmt.Sprintf("the retired key of epoch %d", o.Epoch)
 	}
 	return fmt.Sprintf("nobody we know (it names key %s of epoch %d)", o.Key, o.Epoch)
-}
-
-func tenanciesText(n int) string {
-	if n == 1 {
-		return "1 tenancy"
-	}
-	return fmt.Sprintf("%d tenancies", n)
 }
 
 type offer struct {

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/api"
 )
 
@@ -22,8 +23,8 @@ func (statusCmd) Run(s *session) error {
 		fmt.Fprintf(w, "registry   %s (registryd %s), since %s\n", st.Registry, st.Version, clock(&st.Started))
 		fmt.Fprintf(w, "broker     %s, %s\n", st.Broker, choose(st.Linked, "connected", "NOT CONNECTED"))
 		fmt.Fprintf(w, "issuer     %s; last work %d; trust version %d\n", choose(st.Issuer, "asks for work", "does not ask for work"), st.LastWork, st.Trust)
-		fmt.Fprintf(w, "gateways   %d of %d online, %d buildings\n", st.Online, st.Gateways, st.Buildings)
-		fmt.Fprintf(w, "entries    %d in %d batches, %.1f MB\n", st.Entries, st.Batches, float64(st.Bytes)/1e6)
+		fmt.Fprintf(w, "gateways   %d of %d online, in %s\n", st.Online, st.Gateways, amount.Of(st.Buildings, "building"))
+		fmt.Fprintf(w, "entries    %d stored, in %s, %.1f MB\n", st.Entries, amount.Of(st.Batches, "batch"), float64(st.Bytes)/1e6)
 		fmt.Fprintf(w, "messages   %d waiting, %d dropped for want of room, %d refused\n", st.Queued, st.Dropped, st.Refused)
 		fmt.Fprintf(w, "backup     %s\n", backupState(st.Backup))
 		for _, p := range st.Problems {
@@ -49,7 +50,7 @@ func backupState(at *time.Time) string {
 		return "NONE that this database knows of: gateways keep longer what they have sent; registryd backup FOLDER makes one"
 	}
 	days := int(time.Since(*at).Hours() / 24)
-	return clock(at) + choose(days < 8, "", fmt.Sprintf(", %d days ago: registryd backup FOLDER makes another one", days))
+	return clock(at) + choose(days < 8, "", ", "+amount.Of(days, "day")+" ago: registryd backup FOLDER makes another one")
 }
 
 type gatewaysCmd struct {

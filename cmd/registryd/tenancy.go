@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
@@ -175,7 +176,7 @@ func act(s *session, a operator.Act) error {
 		return err
 	}
 	return s.print(d, func(w io.Writer) {
-		fmt.Fprintf(w, "%s of building %s; list %d\n", count(d.Grants, "grant"), d.Building, d.Version)
+		fmt.Fprintf(w, "%s of building %s; list %d\n", amount.Of(d.Grants, "grant"), d.Building, d.Version)
 		for _, id := range d.New {
 			fmt.Fprintf(w, "new grant %s\n", id)
 		}
@@ -217,13 +218,6 @@ func tellTaken(s *session, w io.Writer, d operator.Done) {
 			fmt.Fprintf(w, "%s is offline, and gets it when it is back\n", g.Gateway)
 		}
 	}
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 type revokeCmd struct {
@@ -325,10 +319,10 @@ func (c listsCmd) Run(s *session) error {
 		for _, l := range all {
 			state := choose(l.Sent, "at the front", "not handed over yet")
 			if l.Held {
-				state = fmt.Sprintf("waits for a second signature: it ends %d tenancies", len(l.Removes))
+				state = "waits for a second signature: it ends " + amount.Of(len(l.Removes), "tenancy")
 			}
 			if len(l.Asked) > 0 {
-				state = fmt.Sprintf("%s takes it only with a second signature: %d tenancies lose something", strings.Join(l.Asked, ", "), len(l.Removes))
+				state = fmt.Sprintf("%s takes it only with a second signature: it takes something from %s", strings.Join(l.Asked, ", "), amount.Of(len(l.Removes), "tenancy"))
 			}
 			if len(l.Doubted) > 0 {
 				state = fmt.Sprintf("%s takes it only with a second signature; this registry counts less", strings.Join(l.Doubted, ", "))
@@ -384,7 +378,7 @@ func (c countersignCmd) Run(s *session) error {
 	return s.print(d, func(w io.Writer) {
 		takes := ""
 		if len(l.Removes) > 0 {
-			takes = ", which ends " + choose(len(l.Removes) == 1, "1 tenancy", fmt.Sprintf("%d tenancies", len(l.Removes))) + ","
+			takes = ", which ends " + amount.Of(len(l.Removes), "tenancy") + ","
 		}
 		fmt.Fprintf(w, "list %d of %s%s is %s\n", d.Version, d.Building, takes, choose(d.Sent, "handed to the front", "signed; "+d.Hint))
 	})

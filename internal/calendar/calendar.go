@@ -98,6 +98,12 @@ func LastDay(end *time.Time, zone *time.Location) string {
 	return end.Add(-time.Second).In(zone).Format(time.DateOnly)
 }
 
+// Minute is a moment in a message for people, as both ends write it: to the minute,
+// with the name of its zone.
+func Minute(at time.Time, zone *time.Location) string {
+	return at.In(zone).Format("2006-01-02 15:04 ") + zone.String()
+}
+
 // Here is this machine's time zone, by its name where that is known.
 func Here() *time.Location {
 	name := os.Getenv("TZ")

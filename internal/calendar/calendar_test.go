@@ -143,3 +143,14 @@ func FuzzLast(f *testing.F) {
 		}
 	})
 }
+
+// TestMinute: a moment names its zone, and is not Go's own form.
+func TestMinute(t *testing.T) {
+	at := time.Date(2026, 11, 1, 16, 0, 30, 0, time.UTC)
+	if got := Minute(at, shanghai(t)); got != "2026-11-02 00:00 Asia/Shanghai" {
+		t.Error(got)
+	}
+	if got := Minute(at, time.UTC); got != "2026-11-01 16:00 UTC" {
+		t.Error(got)
+	}
+}

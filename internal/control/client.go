@@ -99,21 +99,23 @@ func (c *Client) SetAdopt(ctx context.Context, r AdoptRequest) (a AdoptState, er
 // on (negative: all); with follow it goes on with new ones until ctx ends.
 func (c *Client) Log(ctx context.Context, last int, follow bool, each func(LogEntry) error) error {
 	q := url.Values{"last": {strconv.Itoa(last)}, "follow": {strconv.FormatBool(follow)}}
-	return c.stream(ctx, http.MethodGet, "/v1/log?"+q.Encode(), nil, each)
+	return c.stream(ctx, http.MethodGet, "/v1/log?"+q.Encode(), nil, func() {}, each)
 }
 
-// TestDoor calls each with what happens at a door, for so many minutes or until
-// ctx ends. The test is journaled, and told at the door's readers.
-func (c *Client) TestDoor(ctx context.Context, door string, r DoorTest, each func(LogEntry) error) error {
-	return c.stream(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/test", r, each)
+// TestDoor calls begun when the test of a door has begun, and then each with what
+// happens there, for so many minutes or until ctx ends. The test is journaled, and told
+// at the door's readers.
+func (c *Client) TestDoor(ctx context.Context, door string, r DoorTest, begun func(), each func(LogEntry) error) error {
+	return c.stream(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/test", r, begun, each)
 }
 
-func (c *Client) stream(ctx context.Context, method, path string, in any, each func(LogEntry) error) error {
+func (c *Client) stream(ctx context.Context, method, path string, in any, begun func(), each func(LogEntry) error) error {
 	body, err := c.socket.Open(ctx, method, path, in)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
+	begun()
 	dec := json.NewDecoder(body)
 	for {
 		var e LogEntry

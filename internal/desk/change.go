@@ -2,11 +2,11 @@ package desk
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"gatehouse/device"
+	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -127,7 +127,7 @@ func (d *Desk) onLandlordsWord(c wire.Change, given bool, days int) []string {
 	}
 	k.Stop.Left = uint32(days) * daySeconds
 	_ = d.save() // logged there; at worst the landlord has to ask again
-	return []string{fmt.Sprintf("by your word alone it stops after %d days, unless it is used at a door meanwhile; with the tenant's PIN or another proven card it stops at once", days)}
+	return []string{"by your word alone it stops after " + amount.Of(days, "day") + ", unless it is used at a door meanwhile; with the tenant's PIN or another proven card it stops at once"}
 }
 
 // proven refuses a word of a card or PIN that the landlord may have given to
@@ -184,7 +184,7 @@ func (d *Desk) lookup(text string, all map[wire.ID][]holding) (*tenancy, error) 
 	for _, t := range found {
 		words = append(words, t.word())
 	}
-	return nil, refuse("name it by its id: "+strings.Join(words, ", "), "%q names %d tenancies", text, len(found))
+	return nil, refuse("name it by its id: "+strings.Join(words, ", "), "%q names %s", text, amount.Of(len(found), "tenancy"))
 }
 
 // everyone returns the tenancies of the book and those that only the list names.

@@ -211,7 +211,7 @@ func TestPIN(t *testing.T) {
 		o.restart()
 		refused(t, try("4711"), "wait 15 minutes")
 		time.Sleep(pinPause - time.Minute)
-		refused(t, try("4711"), "wait 1 minutes")
+		refused(t, try("4711"), "wait 1 minute")
 		if n := o.journal.entries(wire.KindTenancy, wire.ReasonWrongPIN); n != pinTries+3 {
 			t.Errorf("%d entries", n)
 		}

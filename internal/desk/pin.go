@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/idnumber"
 	"gatehouse/sync/wire"
 )
@@ -71,7 +72,7 @@ func (d *Desk) checkPIN(t *tenancy, text string) error {
 	}
 	if wait := time.Until(until); wait > 0 {
 		d.enterWrongPIN(t)
-		return refuse("or prove it by card", "too many wrong PINs: wait %d minutes", int((wait+time.Minute-1)/time.Minute))
+		return refuse("or prove it by card", "too many wrong PINs: wait %s", amount.Of(int((wait+time.Minute-1)/time.Minute), "minute"))
 	}
 	if t.PIN.Wrong >= pinTries {
 		t.PIN.Wrong = 0

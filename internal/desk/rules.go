@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gatehouse/internal/amount"
 	"gatehouse/sync/wire"
 )
 
@@ -113,7 +114,7 @@ func (s situation) checkOut() ([]wire.Change, error) {
 	}
 	until := s.now + uint32(s.days)*daySeconds
 	if s.end != 0 && s.end <= until {
-		return nil, refuse("", "the term ends before a notice of %d days would", s.days)
+		return nil, refuse("", "the term ends before a notice of %s would", amount.Of(s.days, "day"))
 	}
 	return s.each(wire.Change{Op: wire.OpNotice, Cause: s.cause, Until: until}), nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/trueclock"
@@ -202,10 +203,10 @@ func (c *clock) confirm() (wire.Header, error) {
 	at, wall := c.src.BootTime(), c.src.Wall()
 	now := time.Duration(wall.UnixNano())
 	signed, before := c.known.Against(at, now)
-	says := wall.UTC().Format(time.DateTime)
+	says := calendar.Minute(wall, time.UTC)
 	switch f := c.floor(); {
 	case wall.Unix() < f:
-		return wire.Header{}, fmt.Errorf("the clock says %s, which is before %s, a time that the issuer signed", says, time.Unix(f, 0).UTC().Format(time.DateTime))
+		return wire.Header{}, fmt.Errorf("the clock says %s, which is before %s, a time that the issuer signed", says, calendar.Minute(time.Unix(f, 0), time.UTC))
 	case wall.Unix() < trueclock.Earliest:
 		return wire.Header{}, fmt.Errorf("the clock says %s: it was never set", says)
 	case signed:

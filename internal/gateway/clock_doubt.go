@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
 )
@@ -62,5 +63,5 @@ func minute(unix int64) string {
 	if unix < trueclock.Earliest {
 		return "not known"
 	}
-	return time.Unix(unix, 0).UTC().Format("2006-01-02 15:04 UTC")
+	return calendar.Minute(time.Unix(unix, 0), time.UTC)
 }

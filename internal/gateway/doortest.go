@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal"
@@ -135,7 +136,7 @@ func (g *Gateway) streamTest(w http.ResponseWriter, r *http.Request) {
 	}
 	in, err := read[control.DoorTest](r)
 	if err == nil && (in.Minutes < 1 || in.Minutes > control.MostTest) {
-		err = fail(http.StatusUnprocessableEntity, "1 to 15 minutes", "a test of %d minutes", in.Minutes)
+		err = fail(http.StatusUnprocessableEntity, "1 to 15 minutes", "a test of %s", amount.Of(in.Minutes, "minute"))
 	}
 	if err != nil {
 		writeError(w, err)

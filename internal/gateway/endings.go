@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/mqtt"
@@ -81,14 +83,14 @@ func (c *central) lookAgain(ctx context.Context, g *Gateway) {
 
 // ending says that something is over, or soon is; nothing while there is time.
 func ending(what string, until, now time.Time, todo string) string {
-	day := until.Local().Format(time.DateOnly)
+	at := calendar.Minute(until, time.UTC)
 	switch left := until.Sub(now); {
 	case left > warnBefore:
 		return ""
 	case left <= 0:
-		return fmt.Sprintf("%s is over since %s: %s", what, day, todo)
+		return fmt.Sprintf("%s is over since %s: %s", what, at, todo)
 	default:
-		return fmt.Sprintf("%s is over on %s, in %d days: %s", what, day, int(left/(24*time.Hour)), todo)
+		return fmt.Sprintf("%s is over at %s, in %s: %s", what, at, amount.Of(int(left/(24*time.Hour)), "day"), todo)
 	}
 }
 

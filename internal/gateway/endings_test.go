@@ -59,7 +59,7 @@ func TestCertificatesAreToDo(t *testing.T) {
 	h.enrol()
 	h.clientCertificate(time.Now().AddDate(0, 0, 12))
 	h.startWith(deadLink{mqtt.Status{Err: errors.New("no"), Cause: mqtt.CauseTheirCertificate, Advice: "the broker's certificate has expired: somebody renews it"}}.dial)
-	for _, want := range []string{"can't be believed: the broker's certificate has expired", "Doors go on", "this gateway's certificate is over on", "in 11 days"} {
+	for _, want := range []string{"can't be believed: the broker's certificate has expired", "Doors go on", "this gateway's certificate is over at", "in 11 days"} {
 		if text := h.toDo(); !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

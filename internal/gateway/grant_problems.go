@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -32,8 +33,8 @@ func grantProblems(s keyring.Status, enrolled bool) (list []string) {
 	}
 	list = append(list, listProblems(s, enrolled)...)
 	for _, gateway := range slices.Sorted(maps.Keys(s.Overdue)) {
-		add("%d changes from the desk of gateway %s have been in no list for more than a day: registryd tenancies --problems may say why. If nobody made them there, take that gateway out of the building (registryd gateway remove), and they count no more",
-			s.Overdue[gateway], gateway)
+		add("from the desk of gateway %s, and in no list for more than a day: %s. registryd tenancies --problems may say why. If nobody made them there, take that gateway out of the building (registryd gateway remove), and they count no more",
+			gateway, amount.Of(s.Overdue[gateway], "change"))
 	}
 	return list
 }

@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/wiegand"
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/sync/wire"
 )
@@ -229,7 +230,7 @@ func (c *school) show(card device.Card) (any, error) {
 	}
 	if !slices.Contains(c.cards, card) {
 		if len(c.cards) == lessonMost {
-			return nil, fail(http.StatusUnprocessableEntity, "begin again", "a lesson of %d cards is long enough", lessonMost)
+			return nil, fail(http.StatusUnprocessableEntity, "begin again", "a lesson of %s is long enough", amount.Of(lessonMost, "card"))
 		}
 		c.cards = append(c.cards, card)
 	}

@@ -191,8 +191,10 @@ func TestDoorTest(t *testing.T) {
 	h.start()
 	h.wiegandOpens("somebody came in before")
 	h.eventually("that is over", func() bool { return h.kinds()["front secured timer"] > 0 })
+	var begun sync.WaitGroup // of one test: what is refused has not begun, and a second time would panic
+	begun.Add(1)
 	for _, minutes := range []int{0, control.MostTest + 1} {
-		if err := h.client.TestDoor(t.Context(), "front", control.DoorTest{Minutes: minutes}, nil); err == nil || !strings.Contains(err.Error(), "minutes") {
+		if err := h.client.TestDoor(t.Context(), "front", control.DoorTest{Minutes: minutes}, begun.Done, nil); err == nil || !strings.Contains(err.Error(), "minutes") {
 			t.Errorf("a test of %d minutes: %v", minutes, err)
 		}
 	}
@@ -202,15 +204,16 @@ func TestDoorTest(t *testing.T) {
 	var seen []control.LogEntry
 	done := make(chan error, 1)
 	go func() {
-		done <- h.client.TestDoor(ctx, "front", control.DoorTest{Minutes: control.MostTest}, func(e control.LogEntry) error {
+		done <- h.client.TestDoor(ctx, "front", control.DoorTest{Minutes: control.MostTest}, begun.Done, func(e control.LogEntry) error {
 			mu.Lock()
 			defer mu.Unlock()
 			seen = append(seen, e)
 			return nil
 		})
 	}()
+	begun.Wait()
 	h.eventually("the test begins", h.has("front command active door_test", 1))
-	if err := h.client.TestDoor(t.Context(), "front", control.DoorTest{Minutes: 1}, nil); err == nil || !strings.Contains(err.Error(), "being tested") {
+	if err := h.client.TestDoor(t.Context(), "front", control.DoorTest{Minutes: 1}, begun.Done, nil); err == nil || !strings.Contains(err.Error(), "being tested") {
 		t.Errorf("two at once: %v", err)
 	}
 	h.serialOpens("somebody comes in at another door")

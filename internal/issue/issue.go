@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
@@ -105,7 +106,7 @@ func (i Issuer) date(ctx context.Context) (time.Time, error) {
 	}
 	if d := now.Sub(st.Clock.Now); d > apart || d < -apart {
 		return time.Time{}, &control.Error{
-			Message: fmt.Sprintf("the clocks of this machine (%s) and of the gateway (%s) are more than a day apart", now.UTC().Format(time.DateTime), st.Clock.Now.UTC().Format(time.DateTime)),
+			Message: fmt.Sprintf("the clocks of this machine (%s) and of the gateway (%s) are more than a day apart", calendar.Minute(now, time.UTC), calendar.Minute(st.Clock.Now, time.UTC)),
 			Hint:    "set the wrong one first: a list from the future would end keys too early"}
 	}
 	if now.After(st.Clock.Now) {

@@ -429,7 +429,7 @@ func TestVerifyFolder(t *testing.T) {
 		code int
 		says string
 	}{
-		"nothing":         {func(*losing) {}, exitGood, "are there"},
+		"nothing":         {func(*losing) {}, exitGood, "is there: "},
 		"a file":          {func(l *losing) { l.remove("*-*0020.db") }, exitDamaged, "is missing"},
 		"the newest":      {func(l *losing) { l.remove("*-*0060.db") }, exitDamaged, "had 7"},
 		"everything":      {func(l *losing) { l.remove("*") }, exitDamaged, "nothing is there"},

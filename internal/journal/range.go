@@ -10,6 +10,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/tree"
 )
@@ -35,7 +36,7 @@ func (j *Journal) Root(ctx context.Context, p Position) (tlog.Hash, error) {
 func (j *Journal) Range(ctx context.Context, p Position) (tree.Range, error) {
 	r, err := j.rangeOf(ctx, p)
 	if err != nil {
-		return tree.Range{}, fmt.Errorf("tree of %d entries in epoch %016x: %w", p.Sequence, p.Epoch, err)
+		return tree.Range{}, fmt.Errorf("tree of %s in epoch %016x: %w", amount.Of(p.Sequence, "entry"), p.Epoch, err)
 	}
 	return r, nil
 }

@@ -10,6 +10,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -63,7 +64,7 @@ func VerifyFolder(dir string, anchors [][]byte, w io.Writer) int {
 	}
 	switch err := a.compare(fo); {
 	case err == nil:
-		fmt.Fprintf(w, "the anchor's %d entries of epoch %016x are there\n", a.Size, a.Epoch)
+		fmt.Fprintf(w, "all that the anchor knows of epoch %016x is there: %s\n", a.Epoch, amount.Of(a.Size, "entry"))
 	case errors.Is(err, errNotAnchored):
 		worse(exitDamaged, "%v", err)
 	default:
@@ -83,7 +84,7 @@ func (a Anchor) compare(fo folder) error {
 		}
 	}
 	if at == nil {
-		return fmt.Errorf("%w: nothing is there of epoch %016x, which had %d entries", errNotAnchored, a.Epoch, a.Size)
+		return fmt.Errorf("%w: nothing is there of epoch %016x, which had %s", errNotAnchored, a.Epoch, amount.Of(a.Size, "entry"))
 	}
 	return view(at.path, func(tx *bolt.Tx) error {
 		s, err := readSegment(tx)
@@ -91,7 +92,7 @@ func (a Anchor) compare(fo folder) error {
 			return err
 		}
 		if s.size < a.Size {
-			return fmt.Errorf("%w: epoch %016x had %d entries and has %d", errNotAnchored, a.Epoch, a.Size, s.size)
+			return fmt.Errorf("%w: epoch %016x had %s and has %d", errNotAnchored, a.Epoch, amount.Of(a.Size, "entry"), s.size)
 		}
 		var leaves []tlog.Hash
 		err = eachEntry(tx, s.start.Size(), a.Size, int(a.Size-s.start.Size()), func(_ uint64, stored []byte) error {
@@ -100,7 +101,7 @@ func (a Anchor) compare(fo folder) error {
 			return err
 		})
 		if err == nil && s.start.AddAll(leaves).Root() != a.Root {
-			err = fmt.Errorf("%w: the first %d entries of epoch %016x have another root", errNotAnchored, a.Size, a.Epoch)
+			err = fmt.Errorf("%w: epoch %016x has another root at %s", errNotAnchored, a.Epoch, amount.Of(a.Size, "entry"))
 		}
 		return err
 	})

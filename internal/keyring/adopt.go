@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/access"
+	"gatehouse/internal/amount"
 	"gatehouse/sync/wire"
 )
 
@@ -49,7 +50,7 @@ type adoptRow struct {
 // it and erases them. Days are counted by Options.Now.
 func (k *Keyring) SetAdopt(days int) error {
 	if days < 0 || days > maxAdoptDays {
-		return fmt.Errorf("adopt for %d days: want 0 to %d", days, maxAdoptDays)
+		return fmt.Errorf("adopt for %s: want 0 to %d", amount.Of(days, "day"), maxAdoptDays)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/amount"
 	"gatehouse/sync/wire"
 )
 
@@ -65,7 +66,7 @@ func (k *Keyring) limit(next *list, took restraint, second []byte, proved bool) 
 	}
 	if err := k.checkSecond(next, second); err != nil {
 		k.time.refuse(own)
-		return fmt.Errorf("%w: it takes from %d of %d tenancies within %d days: %w", ErrSecondNeeded, sum, len(open), days, err)
+		return fmt.Errorf("%w: it takes from %d of %s within %s: %w", ErrSecondNeeded, sum, amount.Of(len(open), "tenancy"), amount.Of(days, "day"), err)
 	}
 	next.removed = nil // two have answered for them
 	return nil

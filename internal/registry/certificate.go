@@ -13,6 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
 )
 
@@ -101,14 +103,14 @@ type ending struct {
 
 // line says it, or nothing while there is time.
 func (e ending) line(now time.Time, before time.Duration) (text string) {
-	day := e.until.Local().Format(time.DateOnly)
+	at := calendar.Minute(e.until, time.UTC)
 	switch left := e.until.Sub(now); {
 	case left > before:
 		return ""
 	case left <= 0:
-		return fmt.Sprintf("%s is over since %s: %s", e.what, day, e.todo)
+		return fmt.Sprintf("%s is over since %s: %s", e.what, at, e.todo)
 	default:
-		return fmt.Sprintf("%s is over on %s, in %d days: %s", e.what, day, int(left/(24*time.Hour)), e.todo)
+		return fmt.Sprintf("%s is over at %s, in %s: %s", e.what, at, amount.Of(int(left/(24*time.Hour)), "day"), e.todo)
 	}
 }
 

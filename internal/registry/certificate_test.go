@@ -82,7 +82,7 @@ func TestEndings(t *testing.T) {
 			t.Errorf("%v before: %q", c.before, text)
 		}
 	}
-	if text := at(-day); !strings.Contains(text, "is over since "+leaf.Local().Format(time.DateOnly)) {
+	if text := at(-day); !strings.Contains(text, "is over since "+leaf.UTC().Format(time.DateOnly)) {
 		t.Errorf("after the end: %q", text)
 	}
 	if text := at(10 * day); !strings.Contains(text, "in 10 days") {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
@@ -168,7 +170,7 @@ func (f *Front) problems(s api.Status) []string {
 	p = append(p, f.floors()...)
 	if since := f.failing.Load(); since > 0 {
 		p = append(p, fmt.Sprintf("no message can be stored since %s (%d since start): look at the disk and the log, and make room; the gateways send them again",
-			time.Unix(since, 0).Format("2006-01-02 15:04:05 MST"), f.failed.Load()))
+			calendar.Minute(time.Unix(since, 0), time.UTC), f.failed.Load()))
 	}
 	return p
 }
@@ -199,7 +201,7 @@ func (f *Front) refusals() (lines []string) {
 	}
 	slices.Sort(lines)
 	if more := len(lines) - maxRefusalLines; more > 0 {
-		lines = append(lines[:maxRefusalLines], fmt.Sprintf("and %d more gateways: registryd gateways", more))
+		lines = append(lines[:maxRefusalLines], fmt.Sprintf("and %s more: registryd gateways", amount.Of(more, "gateway")))
 	}
 	return lines
 }

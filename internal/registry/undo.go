@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
@@ -112,16 +114,16 @@ func (f *Front) floors() (lines []string) {
 			continue
 		}
 		line := fmt.Sprintf("gateway %s was signed the time %s, which has not come: where nothing else tells the time it goes by that: registryd clock undo %s %s --key second.key",
-			g.address, at.UTC().Format("2006-01-02 15:04 UTC"), g.place.Building, g.place.Gateway)
+			g.address, calendar.Minute(at, time.UTC), g.place.Building, g.place.Gateway)
 		if g.undo.floor == floor {
 			line = fmt.Sprintf("gateway %s still goes by the time %s, which two issuers have taken back: it hears of that when it connects",
-				g.address, at.UTC().Format("2006-01-02 15:04 UTC"))
+				g.address, calendar.Minute(at, time.UTC))
 		}
 		lines = append(lines, line)
 	}
 	slices.Sort(lines)
 	if more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more gateways were signed such a time", more))
+		lines = append(lines, fmt.Sprintf("such a time was signed to %s more", amount.Of(more, "gateway")))
 	}
 	return lines
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/durable"
 )
 
@@ -204,14 +206,14 @@ func (r Report) Advice() string {
 	if r.Ahead != nil {
 		ahead = *r.Ahead
 	}
-	return fmt.Sprintf("the gateways of %d buildings have time servers and say that it is %s: lists go out with the time of before, %s, and no term ends", r.Voters,
-		r.Wall.Add(time.Duration(ahead*float64(time.Second))).UTC().Format("2006-01-02 15:04")+" UTC", since) + todo
+	return fmt.Sprintf("the gateways of %s have time servers and say that it is %s: lists go out with the time of before, %s, and no term ends", amount.Of(r.Voters, "building"),
+		calendar.Minute(r.Wall.Add(time.Duration(ahead*float64(time.Second))), time.UTC), since) + todo
 }
 
 // rough is a duration as people say it.
 func rough(d time.Duration) string {
 	if d >= 48*time.Hour || d <= -48*time.Hour {
-		return fmt.Sprintf("%d days", int(d.Hours()/24))
+		return amount.Of(int(d.Hours()/24), "day")
 	}
 	return d.Round(time.Minute).String()
 }

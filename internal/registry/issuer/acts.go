@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -305,10 +307,10 @@ func (c *change) settle(b *building, g *grant, e event, a operator.Act) error {
 	if a.Act == operator.ActUphold {
 		until := a.Until.Unix()
 		if until <= int64(c.issuer.now()) || until >= 1<<32 {
-			return hinted("give a day in the future: the tenant has to know of it", "a tenancy can't end at %s", a.Until)
+			return hinted("give a day in the future: the tenant has to know of it", "a tenancy can't end with %s", b.lastDayOf(a.Until))
 		}
 		if until < int64(g.ends) {
-			return hinted("--uphold "+b.lastDay(g.ends)+", or a later day", "the notice itself ends nothing before %s", time.Unix(int64(g.ends), 0).UTC().Format(time.RFC3339))
+			return hinted("--uphold "+b.lastDay(g.ends)+", or a later day", "the notice itself ends nothing before %s", b.minute(g.ends))
 		}
 		e.change.Op, e.change.Until, e.change.Cause = wire.OpNotice, uint32(until), wire.CauseOrder
 	}
@@ -330,12 +332,33 @@ func (c *change) settle(b *building, g *grant, e event, a operator.Act) error {
 // lastDay is the first last day by which a time has passed, as --uphold takes it: in
 // the building's zone; where that is not known, in any.
 func (b *building) lastDay(end uint32) string {
-	at := time.Unix(int64(end), 0).UTC()
-	zone, err := time.LoadLocation(b.zone)
-	if b.zone == "" || err != nil {
-		return at.AddDate(0, 0, 1).Format(time.DateOnly)
+	at, zone := time.Unix(int64(end), 0), b.location()
+	if zone == nil {
+		return at.UTC().AddDate(0, 0, 1).Format(time.DateOnly)
 	}
-	return at.Add(-time.Second).In(zone).Format(time.DateOnly)
+	return calendar.LastDay(&at, zone)
+}
+
+// lastDayOf is the last day before an end that an operator has given, as it was typed:
+// in the building's zone, and where that is not known in the operator's.
+func (b *building) lastDayOf(end time.Time) string {
+	if zone := b.location(); zone != nil {
+		return calendar.LastDay(&end, zone) + " (" + zone.String() + ")"
+	}
+	return calendar.LastDay(&end, end.Location())
+}
+
+// minute is a moment in a message, in the building's zone where that is known.
+func (b *building) minute(at uint32) string {
+	return calendar.Minute(time.Unix(int64(at), 0), cmp.Or(b.location(), time.UTC))
+}
+
+// location is the building's time zone, as its gateways say; nil: not known.
+func (b *building) location() *time.Location {
+	if zone, err := time.LoadLocation(b.zone); err == nil && b.zone != "" {
+		return zone
+	}
+	return nil
 }
 
 // audit writes down who does what, in the transaction that does it.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -170,8 +171,7 @@ type taking struct {
 
 // String says what came of it.
 func (t *taking) String() string {
-	return fmt.Sprintf("%s ended by it, %s stopped or shortened, %s and %s learnt from it",
-		counted(t.ended, "grant", "grants"), counted(t.stopped, "card", "cards"), counted(t.joined, "card", "cards"), counted(t.brought, "grant", "grants"))
+	return fmt.Sprintf("%s ended by it, %s stopped or shortened, %s and %s learnt from it", amount.Of(t.ended, "grant"), amount.Of(t.stopped, "card"), amount.Of(t.joined, "card"), amount.Of(t.brought, "grant"))
 }
 
 func (t *taking) take(newest bool) error {
@@ -234,9 +234,9 @@ func (t *taking) warn(before map[wire.ID]bool) error {
 	if len(t.f.second) > 0 || len(gone) <= keyring.MayLose(len(before))*days {
 		return nil
 	}
-	return t.remark(t.b, "list %d of %s, by one issuer's key alone, has ended %d tenancies (%s): more than one issuer may. If that is not so, somebody has the key: "+
+	return t.remark(t.b, "list %d of %s, by one issuer's key alone, has ended %s (%s): more than one issuer may. If that is not so, somebody has the key: "+
 		"registryd trust new --replace issuer --as-false, then registryd reinstate --tenancy ID for each (registryd tenancies --building %s)",
-		t.f.manifest.Version, t.f.from, len(gone), flatsText(t.b.flatsOf(gone)), t.b.id)
+		t.f.manifest.Version, t.f.from, amount.Of(len(gone), "tenancy"), flatsText(t.b.flatsOf(gone)), t.b.id)
 }
 
 // counts takes what the list took from tenancies, as this database knows them, as taken

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -73,7 +74,7 @@ func (c *change) findBuilding(n operator.NewGateway) (*building, error) {
 		return nil, hinted("a building's id is unique within the registry", "building %s stands in %s/%s", b.id, b.district, b.town)
 	}
 	if n.NoticeDays < 0 || n.NoticeDays > 255 {
-		return nil, hinted("from 1 to 255", "%d days of notice", n.NoticeDays)
+		return nil, hinted("from 1 to 255", "%s of notice", amount.Of(n.NoticeDays, "day"))
 	}
 	flats := append(slices.Clone(b.flats), n.Flats...)
 	slices.Sort(flats)

@@ -118,11 +118,16 @@ func TestSettleNeedsNotice(t *testing.T) {
 	}
 	w.front.deliver(g.record(id('r', 5), other(wire.OpNotice, 1, 10)), g.record(id('r', 6), other(wire.OpDispute, 1, 11)))
 	w.turn()
+	late := uphold // as registryd takes it: the midnight after a day of the operator's zone
+	late.Until = time.Date(2025, 11, 2, 0, 0, 0, 0, time.FixedZone("", 8*3600))
+	if _, err := w.i.act(t.Context(), "test", late); err == nil || !strings.HasSuffix(err.Error(), "a tenancy can't end with 2025-11-01") {
+		t.Errorf("a last day that is over: %v", err)
+	}
 	early := uphold
 	early.Until = start.AddDate(0, 0, 1)
 	_, err := w.i.act(t.Context(), "test", early)
 	var said *api.Error
-	if !errors.As(err, &said) || !strings.Contains(said.Message, "the notice itself ends nothing before") {
+	if !errors.As(err, &said) || !strings.Contains(said.Message, "the notice itself ends nothing before 20") || !strings.HasSuffix(said.Message, " UTC") {
 		t.Fatalf("the decision ends it before the notice would: %v", err)
 	}
 	day, _, _ := strings.Cut(strings.TrimPrefix(said.Hint, "--uphold "), ",")
@@ -317,7 +322,7 @@ func TestRestoredFront(t *testing.T) {
 	if err := w.i.meet(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := w.i.status(); err != nil || !strings.Contains(strings.Join(s.Lines, "\n"), "front.db: it knows 1 tenancy records, and 2 were taken in from it") ||
+	if s, err := w.i.status(); err != nil || !strings.Contains(strings.Join(s.Lines, "\n"), "front.db: it knows 1 tenancy record, and 2 were taken in from it") ||
 		!strings.Contains(strings.Join(s.Lines, "\n"), "registryd restored --done") {
 		t.Errorf("nothing says that the front was put back: %v, %v", s.Lines, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -59,7 +60,7 @@ func (b *building) mayPass(grants []wire.ID, now uint32) error {
 		case !slices.ContainsFunc(g.cards, func(c card) bool { return !c.suspended }):
 			near, text = 2, "all of its cards are suspended: registryd resume"
 		case g.checkIn.change.From > now:
-			near, text = 3, "it begins at "+time.Unix(int64(g.checkIn.change.From), 0).UTC().Format(time.RFC3339)
+			near, text = 3, "it begins at "+b.minute(g.checkIn.change.From)
 		default:
 			return nil
 		}
@@ -80,7 +81,7 @@ func (c *change) countPass(tenancy wire.ID, now uint32) error {
 	}
 	times := c.issuer.passes[tenancy]
 	if len(times) >= maxPasses {
-		return hinted("one pass opens one door once; try again in some minutes", "this tenancy got %d passes within %d minutes", len(times), wire.MaxPass/60)
+		return hinted("one pass opens one door once; try again in some minutes", "this tenancy got %s within %s", amount.Of(len(times), "pass"), amount.Of(wire.MaxPass/60, "minute"))
 	}
 	c.issuer.passes[tenancy] = append(times, now)
 	return nil

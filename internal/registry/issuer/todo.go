@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/issuer/operator"
 )
 
@@ -23,14 +24,14 @@ func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
 			continue
 		}
 		gone := b.removed(*b.held)
-		lines = append(lines, fmt.Sprintf("list %d of %s takes something from %d tenancies (%s) and waits for another issuer: registryd lists --building %s, then "+
-			"registryd countersign %s --key second.key", b.held.manifest.Version, id, len(gone), flatsText(b.flatsOf(gone)), id, id))
+		lines = append(lines, fmt.Sprintf("list %d of %s takes something from %s (%s) and waits for another issuer: registryd lists --building %s, then "+
+			"registryd countersign %s --key second.key", b.held.manifest.Version, id, amount.Of(len(gone), "tenancy"), flatsText(b.flatsOf(gone)), id, id))
 	}
 	for _, b := range i.buildings {
 		removes, gateways := b.asked()
 		if len(gateways) > 0 && b.held == nil {
-			lines = append(lines, fmt.Sprintf("%s of %s takes list %d only with another issuer's signature: by its own list %d tenancies (%s) lose something: "+
-				"registryd countersign %s --key second.key", strings.Join(gateways, ", "), b.id, b.list.manifest.Version, len(removes), flatsText(b.flatsOf(removes)), b.id))
+			lines = append(lines, fmt.Sprintf("%s of %s takes list %d only with another issuer's signature: by its own list it takes something from %s (%s): "+
+				"registryd countersign %s --key second.key", strings.Join(gateways, ", "), b.id, b.list.manifest.Version, amount.Of(len(removes), "tenancy"), flatsText(b.flatsOf(removes)), b.id))
 		}
 		if doubted := b.doubted(); len(doubted) > 0 {
 			lines = append(lines, operator.Doubt(b.id, b.list.manifest.Version, doubted))
@@ -41,7 +42,7 @@ func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
 		return nil, err
 	}
 	if len(offers) > 0 {
-		lines = append(lines, fmt.Sprintf("%s for your word at gateways, which no issuer trusted now has signed: registryd offers", counted(len(offers), "list or ending waits", "lists or endings wait")))
+		lines = append(lines, fmt.Sprintf("registryd offers shows %s of gateways, lists or endings that no issuer trusted now has signed: take or drop each", amount.Of(len(offers), "offer")))
 	}
 	for _, r := range s.Remarks {
 		text := r.Text
@@ -51,14 +52,6 @@ func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
 		lines = append(lines, text+" (registryd restored --done puts this away)")
 	}
 	return lines, nil
-}
-
-// counted is a number with its noun.
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // flatsText names flats, the first ones.

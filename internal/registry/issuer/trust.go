@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
@@ -314,7 +315,7 @@ func (n NextTrust) oldOf(t *wire.Trust, k freshKey, role wire.Role) (old []wire.
 		}
 	}
 	if len(old) == 0 && len(maybe) > 1 {
-		return nil, hinted("registryd trust show lists them; --drop ID names the one that goes", "%s is gone, and the trust document names %d keys that may be it", k.path, len(maybe))
+		return nil, hinted("registryd trust show lists them; --drop ID names the one that goes", "%s is gone, and the trust document names %s that may be it", k.path, amount.Of(len(maybe), "key"))
 	}
 	if len(old) == 0 {
 		old = maybe

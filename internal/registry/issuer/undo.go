@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -24,7 +25,7 @@ func (i *Issuer) postUndo(r *http.Request) (any, error) {
 	case !sure:
 		return nil, hinted("registryd clock confirm, if this machine's clock is right", "the issuer doubts its own clock, so it can't say which time was wrong")
 	case u.Floor.Unix <= now:
-		return nil, hinted("registryd gateways shows the times", "%s has come: it is no wrong time", time.Unix(int64(u.Floor.Unix), 0).UTC().Format(time.DateTime))
+		return nil, hinted("registryd gateways shows the times", "%s has come: it is no wrong time", calendar.Minute(time.Unix(int64(u.Floor.Unix), 0), time.UTC))
 	}
 	err = i.locked(func(c *change) error {
 		b, err := c.open(u.Building)

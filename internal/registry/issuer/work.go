@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/api"
 )
 
@@ -141,7 +142,7 @@ func (i *Issuer) meet(ctx context.Context) error {
 	}
 	if s.LastWork < i.after {
 		said := i.remark("", fmt.Sprintf("%s: it knows %s, and %d were taken in from it: it was put back to an earlier day, or is new. It gets all lists again, "+
-			"and gateways bring what they still keep; docs/restore.md says what is lost", api.FileDatabase, counted(int(s.LastWork), "tenancy record", "tenancy records"), i.after))
+			"and gateways bring what they still keep; docs/restore.md says what is lost", api.FileDatabase, amount.Of(s.LastWork, "tenancy record"), i.after))
 		i.after = s.LastWork
 		return errors.Join(said, i.markUnsent())
 	}
