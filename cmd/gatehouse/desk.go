@@ -110,7 +110,11 @@ func (v visit) swipe(door string, proof bool, what string) (control.DeskCard, er
 	if door == "" && len(v.desk.Here) > 0 {
 		door = v.desk.Here[0]
 	}
-	fmt.Fprintf(v.s.err, "hold %s up to the reader of door %s; the door stays as it is ...\n", what, door)
+	if proof {
+		fmt.Fprintf(v.s.err, "hold %s up to the reader of door %s, wait %d seconds with the door shut, and hold it up there again ...\n", what, door, v.desk.Pause[door])
+	} else {
+		fmt.Fprintf(v.s.err, "hold %s up to the reader of door %s; the door stays as it is ...\n", what, door)
+	}
 	card, err := v.s.client.ShowCard(v.s.ctx, v.desk.Session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Door: door}, Proof: proof})
 	if err == nil {
 		fmt.Fprintf(v.s.err, "read at door %s\n", card.Door)

@@ -33,6 +33,7 @@ socket = "%[1]s/sock"
 id = "front"
 egress = "mechanical"
 lock = "fail-secure"
+release_seconds = 3
 relay = {chip = "sim0", line = 2, pull = "down"}
 [[door.reader]]
 id = "in"
@@ -45,6 +46,7 @@ formats = ["H10301"]
 id = "yard"
 egress = "mechanical"
 lock = "fail-secure"
+release_seconds = 3
 relay = {chip = "sim0", line = 3, pull = "down"}
 [[door.reader]]
 id = "in"
@@ -104,7 +106,7 @@ func (b *bench) serve() (stop func()) {
 	all.Go(func() { _ = remote.Run(context.Background()) })
 	clock := gateway.SystemTime()
 	clock.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockUnset, 0 } // whatever this machine has
-	g, err := gateway.New(gateway.Options{Site: site, Time: clock, Version: "test", Log: zerolog.New(&b.log),
+	g, err := gateway.New(gateway.Options{Site: site, Time: clock, Version: "test", Log: zerolog.New(&b.log), Cadence: gateway.Cadence{Rest: 100 * time.Millisecond},
 		Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open}})
 	must(b.t, err)
 	done := make(chan error, 1)
@@ -213,7 +215,7 @@ func TestHouse(t *testing.T) {
 // swipes adds the form of the same card that the serial reader sees.
 func (b *bench) swipes(key string) {
 	b.t.Helper()
-	b.done("", []swipe{{"yard", tenantCard}}, "grant", "card", "--key", key, "--reader", "yard", "3B")
+	b.done("", []swipe{{door: "yard", card: tenantCard}}, "grant", "card", "--key", key, "--reader", "yard", "3B")
 	b.opens(tenantCard, "yard")
 }
 

@@ -65,7 +65,7 @@ func TestCheckInByCard(t *testing.T) {
 	m, port := idCardDesk(t)
 	m.Misbehave(devicetest.IDCardFaults{Split: true, Noise: 3, WrongCheck: 1})
 	m.Place(laidTenant)
-	swipes := []swipe{{"front", tenantCard}, {"yard", tenantCard}}
+	swipes := []swipe{{door: "front", card: tenantCard}, {door: "yard", card: tenantCard}}
 	status, out, errOut := b.with(lines("", "3B", "left door", "", "", "", "contract", "yes", "4711"), swipes, "checkin", "--id-card", port)
 	if status != 0 || !strings.Contains(out, "3B (left door): its card opens front, yard now") {
 		t.Fatalf("status %d: %s%s", status, out, errOut)
@@ -77,7 +77,7 @@ func TestCheckInByCard(t *testing.T) {
 	m.Place(laidExpired)
 	t.Setenv("GATEHOUSE_ID_CARD", port)
 	const second = tenantCard + 2
-	status, out, errOut = b.with(`{"flat":"3A","basis":"contract","informed":true}`, []swipe{{"yard", second}}, "--json", "checkin", "--answers", "-", "--reader", "yard", "--once")
+	status, out, errOut = b.with(`{"flat":"3A","basis":"contract","informed":true}`, []swipe{{door: "yard", card: second}}, "--json", "checkin", "--answers", "-", "--reader", "yard", "--once")
 	var done control.Done
 	if status != 0 || json.Unmarshal([]byte(out), &done) != nil || !strings.Contains(strings.Join(done.Remarks, " "), "no longer valid") {
 		t.Fatalf("status %d: %s%s", status, out, errOut)

@@ -21,7 +21,7 @@ type tenancyCmd struct {
 
 type cardCmd struct {
 	Suspend cardSuspendCmd `cmd:"" help:"Stop a lost card: at once on the tenant's word, after the days of a notice on the landlord's."`
-	Resume  cardResumeCmd  `cmd:"" help:"Bring a found card back: hold it up, or let the tenant type the PIN."`
+	Resume  cardResumeCmd  `cmd:"" help:"Bring a found card back: hold it up twice, or let the tenant type the PIN."`
 	Replace cardReplaceCmd `cmd:"" help:"Give another card in the place of a lost one, which stops: at once on the tenant's word, after the days of a notice on the landlord's."`
 	Add     cardAddCmd     `cmd:"" help:"Give a tenancy one more card, or the form in which another reader sees one."`
 	Confirm cardConfirmCmd `cmd:"" help:"The tenant confirms a card that came on the landlord's word: from then on it proves who it is."`
@@ -29,7 +29,7 @@ type cardCmd struct {
 
 // proof says on whose word something is done.
 type proof struct {
-	By string `required:"" enum:"card,pin,landlord" help:"card: the tenant holds one up; pin: the tenant types it; landlord: by your word alone." placeholder:"WHO"`
+	By string `required:"" enum:"card,pin,landlord" help:"card: the tenant holds one up, twice; pin: the tenant types it; landlord: by your word alone." placeholder:"WHO"`
 	keys
 }
 
@@ -237,7 +237,7 @@ func (c cardAddCmd) Run(s *session) error {
 // tenantOnly is a change that rests on the tenant's word alone.
 type tenantOnly struct {
 	about
-	By string `required:"" enum:"card,pin" help:"card: the tenant holds one up; pin: the tenant types it." placeholder:"WHO"`
+	By string `required:"" enum:"card,pin" help:"card: the tenant holds one up, twice; pin: the tenant types it." placeholder:"WHO"`
 	keys
 	deskReader
 }

@@ -61,13 +61,17 @@ func serve(ctx context.Context, site *gateway.Site, hw gateway.Hardware) error {
 	}
 	log := zerolog.New(os.Stderr).With().Timestamp().Logger()
 	g, err := gateway.New(gateway.Options{Site: site, Hardware: hw, Time: demoTime(), Version: "gatesim",
-		Verify: journal.VerifyBy(self, "verify"), Dial: dialSoon, Log: log,
+		Verify: journal.VerifyBy(self, "verify"), Dial: dialSoon, Log: log, Cadence: gateway.Cadence{Rest: restInDemo},
 		Ready: func() { log.Info().Int("pid", os.Getpid()).Msg("doors are served") }})
 	if err != nil {
 		return err
 	}
 	return g.Run(ctx)
 }
+
+// restInDemo is how long a card is away before it is held up again, once its door is
+// secured: less than in a house, where people come and go in the meantime.
+const restInDemo = time.Second
 
 // dialSoon waits less between attempts than a gateway among 200,000 may.
 func dialSoon(c mqtt.Config) (gateway.Link, error) {

@@ -111,7 +111,8 @@ func (p *second) checkIn(who *person) error {
 	return nil
 }
 
-// show holds a card up at the desk.
+// show holds a card up at the desk: one that proves who it is twice, and the door lets
+// its holder in the first time.
 func (p *second) show(visit control.Desk, who *person, proof bool) (card control.DeskCard, err error) {
 	p.world.add(yard, captured, 1)
 	ctx, cancel := context.WithCancel(p.ctx)
@@ -132,12 +133,34 @@ func (p *second) show(visit control.Desk, who *person, proof bool) (card control
 	if first := <-shown; !errors.As(first.err, &busy) || busy.Status != http.StatusConflict {
 		return card, fmt.Errorf("asked twice for a card, the desk said: %w", first.err)
 	}
+	if proof {
+		if err := p.release(who); err != nil {
+			return card, err
+		}
+	}
 	err = p.present(who, yard, func(time.Duration) error {
 		a := <-shown
 		card = a.card
 		return a.err
 	})
 	return card, err
+}
+
+// release holds a card up at the yard, where nobody goes through then, and waits until
+// it may be held up again.
+func (p *second) release(who *person) error {
+	p.world.add(yard, granted, 1)
+	err := p.present(who, yard, func(at time.Duration) error {
+		_, err := p.opens(who.name, yard, at)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.locks(yard); err != nil {
+		return err
+	}
+	return p.wait(2 * restInDemo)
 }
 
 // madeUpNumber is a number as on a resident's identity card, with its check
@@ -282,12 +305,12 @@ func (p *second) notice() error {
 		return err
 	}
 	p.say("front", "the tenant of 1A still comes in, and is told")
-	if _, err = p.change(control.Change{Action: "dispute"}, who); err != nil {
+	if _, err = p.change(control.Change{Action: "dispute", Tenancy: p.lived[who], Proof: wire.ProofPIN.String(), PIN: pinOf["1A"]}, nil); err != nil {
 		return err
 	}
 	err = p.registryUntil("the registry knows of the dispute", func() bool { return p.state(who) == "disputed" })
 	if err == nil {
-		p.say("desk", "the tenant disputes it, with the card: the notice no longer counts, the registry has to decide")
+		p.say("desk", "the tenant disputes it, with the PIN: the notice no longer counts, the registry has to decide")
 	}
 	return err
 }
@@ -312,7 +335,7 @@ func (p *second) leave() error {
 	if _, err := p.change(control.Change{Action: "checkout", Cause: wire.CauseMovedOut.String()}, who); err != nil {
 		return err
 	}
-	p.say("desk", "the tenant of 1C checks out with the card: over at once")
+	p.say("desk", "the tenant of 1C checks out with the card, held up twice: who only comes home does not. Over at once")
 	if err := p.refuse(who, front, "revoked", "the tenancy is over"); err != nil {
 		return err
 	}

@@ -74,7 +74,8 @@ func (c *Client) Apply(ctx context.Context, u Update) (g Grants, err error) {
 	return g, c.socket.Call(ctx, http.MethodPut, "/v1/grants", u, &g)
 }
 
-// Swipe waits for the next card. The door does not open for it.
+// Swipe waits for the next card that is not in use, or that is held up twice with a
+// rest in between. The door does not open for it then.
 func (c *Client) Swipe(ctx context.Context, r SwipeRequest) (card Card, err error) {
 	return card, c.socket.Call(ctx, http.MethodPost, "/v1/swipe", r, &card)
 }

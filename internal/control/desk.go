@@ -14,16 +14,20 @@ type DeskRequest struct {
 
 // Desk is an open visit, and what can be chosen from.
 type Desk struct {
-	Session    string   `json:"session"`
-	TimeZone   string   `json:"time_zone"` // of the building: days begin at its midnight
-	Doors      []string `json:"doors"`     // of the building
-	Here       []string `json:"here"`      // those at whose readers a card can be held up now
-	Flats      []string `json:"flats"`     // empty: any
-	NoticeDays int      `json:"notice_days"`
-	Trusted    bool     `json:"trusted"` // the clock
+	Session  string   `json:"session"`
+	TimeZone string   `json:"time_zone"` // of the building: days begin at its midnight
+	Doors    []string `json:"doors"`     // of the building
+	Here     []string `json:"here"`      // those at whose readers a card can be held up now
+	Flats    []string `json:"flats"`     // empty: any
+	// Pause is how many seconds a card that proves is away before it is held up for
+	// the second time, by door.
+	Pause      map[string]int `json:"pause"`
+	NoticeDays int            `json:"notice_days"`
+	Trusted    bool           `json:"trusted"` // the clock
 }
 
-// DeskSwipe asks for the next card at a reader.
+// DeskSwipe asks for a card at a reader: the next one that is held up twice, Pause
+// apart, or one that is not in use where it is a card to be given.
 type DeskSwipe struct {
 	SwipeRequest
 	Proof bool `json:"proof,omitempty"` // it proves a tenant; else it is a card to be given

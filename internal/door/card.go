@@ -16,7 +16,8 @@ type Seen struct {
 	Card         device.Card
 	Credential   wire.CredentialID
 	Reason       wire.Reason
-	Held         bool // it is still there from before, and has had this answer
+	Held         bool   // it is still there from before, and has had this answer
+	Openeds      uint64 // how often the door was opened by then, where it has a contact
 }
 
 // sighting is the last card at a reader, under a name that is not its number (a
@@ -54,7 +55,8 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	}
 	head := d.denied(reader, wire.Reason(dec.Reason))
 	held := d.isHeld(reader, e.Card, head.Reason)
-	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason, Held: held}) {
+	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason, Held: held, Openeds: d.openeds}) {
+		d.dropPIN(e.Source)
 		head.Outcome, head.Reason = wire.OutcomeRefused, wire.ReasonCapture
 		d.queue(head, wire.Who{})
 		return

@@ -30,6 +30,7 @@ type Door struct {
 	devices  map[string]DeviceStatus
 	status   atomic.Pointer[Status]
 	lockErr  string
+	openeds  uint64 // how often the contact has told that the door was opened
 	// exitSince is when the exit input became active; zero: it is not.
 	exitSince time.Time
 }
@@ -255,6 +256,9 @@ func (d *Door) input(e device.Event) {
 		if e.Active {
 			d.exitSince = time.Now()
 		}
+	}
+	if e.Source == InputContact && e.Active {
+		d.openeds++
 	}
 	if pair, ok := in[e.Source]; ok && e.Active {
 		d.step(pair[1])

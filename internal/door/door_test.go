@@ -3,6 +3,7 @@ package door_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -315,6 +316,25 @@ func TestCaptureNeverOpens(t *testing.T) {
 		}
 		if e := b.book.only(wire.KindAccess); len(e) != 1 || e[0].Outcome != wire.OutcomeRefused || e[0].Reason != wire.ReasonCapture {
 			t.Errorf("entries %+v", e)
+		}
+	})
+}
+
+// TestOpeneds: whoever waits for a card hears how often the door was opened by then.
+func TestOpeneds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen []uint64
+		b := start(t, func(_ *door.Config, p *door.Parts) {
+			p.Watch = func(s door.Seen) bool { seen = append(seen, s.Openeds); return false }
+		})
+		for range 2 {
+			b.swipe("in", known)
+			b.input(door.InputContact, true)
+			b.input(door.InputContact, false)
+			time.Sleep(time.Minute)
+		}
+		if !slices.Equal(seen, []uint64{0, 1}) {
+			t.Errorf("openings %v", seen)
 		}
 	})
 }

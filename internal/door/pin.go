@@ -132,8 +132,20 @@ func (d *Door) missPIN(i int) {
 	d.deny(w.head, w.who)
 }
 
-// unheard records a card whose PIN was still being checked at the stop: it opened
-// nothing.
+// dropPIN ends a wait at a reader where the desk has taken the next card: what is typed
+// there now is not for the door.
+func (d *Door) dropPIN(reader string) {
+	i := d.waits(reader)
+	if i < 0 || d.waiting[i].asked {
+		return
+	}
+	d.unheard(d.waiting[i])
+	d.waiting = slices.Delete(d.waiting, i, i+1)
+	d.rest(reader)
+}
+
+// unheard records a card whose PIN never came, or was still being checked at the stop:
+// it opened nothing.
 func (d *Door) unheard(w waitingPIN) {
 	w.head.Reason = wire.ReasonPINMissing
 	d.queue(w.head, w.who)

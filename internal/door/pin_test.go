@@ -382,6 +382,33 @@ func TestHeldIsShown(t *testing.T) {
 	})
 }
 
+// TestPINAfterTheDesksCard: after a card that the desk took the door waits for no PIN:
+// the one that is typed then is the desk's.
+func TestPINAfterTheDesksCard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, typed := &shown{}, 0
+		b := start(t, func(c *door.Config, p *door.Parts) {
+			withPIN(pins{true, 0}, s)(c, p)
+			times := 0
+			p.Watch = func(door.Seen) bool { times++; return times == 2 }
+			p.Typed = func(door.Typed) bool { typed++; return true }
+		})
+		b.swipe("in", known)
+		time.Sleep(13 * time.Second)
+		b.swipe("in", known)
+		b.key("in", "4711")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if typed != 1 || b.lock.isReleased() {
+			t.Errorf("%d PINs came to the desk, door released %v", typed, b.lock.isReleased())
+		}
+		if !slices.Equal(b.reasons(), []string{"pin_missing", "capture"}) {
+			t.Errorf("entries %q", b.reasons())
+		}
+		s.wants(t, "in enter_pin", "in idle", "in idle")
+	})
+}
+
 // TestPINForTheDesk: a PIN that the desk waits for is nothing to the door, but one
 // that follows a card stays the door's.
 func TestPINForTheDesk(t *testing.T) {

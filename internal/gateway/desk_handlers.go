@@ -58,7 +58,7 @@ func (g *Gateway) postDesk(r *http.Request) (any, error) {
 		return nil, deskFailure(err)
 	}
 	house := s.Registry.House
-	out := control.Desk{Session: s.ID, TimeZone: g.o.Site.TimeZone, Doors: []string{}, Here: []string{}, Flats: append([]string{}, house.Flats...),
+	out := control.Desk{Session: s.ID, TimeZone: g.o.Site.TimeZone, Doors: []string{}, Here: []string{}, Pause: map[string]int{}, Flats: append([]string{}, house.Flats...),
 		NoticeDays: desk.NoticeDays(house), Trusted: g.clock.read().trusted}
 	for _, gw := range house.Gateways {
 		out.Doors = append(out.Doors, gw.Doors...)
@@ -67,6 +67,7 @@ func (g *Gateway) postDesk(r *http.Request) (any, error) {
 	out.Doors = slices.Compact(out.Doors)
 	for _, d := range g.doors {
 		out.Here = append(out.Here, d.cfg.ID)
+		out.Pause[d.cfg.ID] = g.swipes.pause(d.cfg.ID)
 	}
 	return out, nil
 }
@@ -89,7 +90,7 @@ func (g *Gateway) postDeskSwipe(r *http.Request) (any, error) {
 	}
 	ctx, cancel := until(r.Context(), over)
 	defer cancel()
-	s, err := g.nextSwipe(ctx, in.SwipeRequest)
+	s, err := g.nextSwipe(ctx, in.SwipeRequest, in.Proof)
 	if err != nil {
 		if _, ended := g.desk.Wait(session); ended != nil {
 			err = ended

@@ -80,6 +80,9 @@ type Cadence struct {
 	// Gather is how long entries wait on their way to the registry for others that
 	// are stored in the same moment, 0.
 	Gather time.Duration
+	// Rest is how long a card is away at least before it is held up for the second
+	// time, after the door was released for it, 10 s.
+	Rest time.Duration
 }
 
 func (c Cadence) filled() Cadence {
@@ -88,6 +91,9 @@ func (c Cadence) filled() Cadence {
 	}
 	if c.Socket <= 0 {
 		c.Socket = 5 * time.Second
+	}
+	if c.Rest <= 0 {
+		c.Rest = 10 * time.Second
 	}
 	return c
 }
@@ -157,7 +163,7 @@ func New(o Options) (*Gateway, error) {
 	if err := g.openJournal(); err != nil {
 		return nil, err
 	}
-	g.swipes = newSwipes(g.keyring, o.Site, o.Log)
+	g.swipes = newSwipes(g.keyring, o.Site, o.Cadence.Rest, o.Log)
 	if err := g.openDesk(); err != nil {
 		return nil, err
 	}

@@ -254,8 +254,8 @@ func TestRegistration(t *testing.T) {
 		}
 		close(got)
 	}()
-	h.eventually("somebody waits for a card", func() bool { return strings.Contains(h.log.String(), "the next card is waited for") })
-	down := h.holdUp()
+	h.eventually("somebody waits for a card", func() bool { return strings.Contains(h.log.String(), "a card is waited for") })
+	down := h.holdUp(emNumber + 1) // nobody's
 	card := <-got
 	down()
 	if len(card.Credentials) != 3 || card.Bits != 40 || len(card.Missing) != 0 || h.timesReleased("yard") != yard {

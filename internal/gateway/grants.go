@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -135,15 +136,16 @@ func (g *Gateway) postSwipe(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := g.nextSwipe(r.Context(), in)
+	s, err := g.nextSwipe(r.Context(), in, false)
 	if err != nil {
 		return nil, err
 	}
 	return s.shown, nil
 }
 
-// nextSwipe waits for the next card at the reader that the request names.
-func (g *Gateway) nextSwipe(ctx context.Context, in control.SwipeRequest) (swipe, error) {
+// nextSwipe waits for a card at the reader that the request names: for one that is
+// held up twice, or (but for twice) is in use by nobody.
+func (g *Gateway) nextSwipe(ctx context.Context, in control.SwipeRequest, twice bool) (swipe, error) {
 	if !g.keyring.Status().HasKey {
 		return swipe{}, fail(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
 	}
@@ -155,15 +157,22 @@ func (g *Gateway) nextSwipe(ctx context.Context, in control.SwipeRequest) (swipe
 	wait := time.Duration(in.Seconds) * time.Second
 	if wait <= 0 {
 		wait = swipeDefault
+		if twice {
+			wait += g.swipes.rest(in.Door)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(wait, swipeMost))
 	defer cancel()
-	s, err := g.swipes.next(ctx, in.Door, in.Reader)
+	s, err := g.swipes.next(ctx, in.Door, in.Reader, twice)
 	switch {
 	case errors.Is(err, errDeskBusy):
 		return s, fail(http.StatusConflict, "wait until that is done", "%v", err)
+	case err != nil && twice: // in the same words whoever has come by
+		return s, fail(http.StatusRequestTimeout, fmt.Sprintf("hold it up to the reader, wait %d seconds with the door shut, and hold it up there again; gatehouse status shows whether the reader is online",
+			g.swipes.pause(in.Door)), "no card was held up twice")
 	case err != nil:
-		return s, fail(http.StatusRequestTimeout, "hold the card up to the reader for a second; gatehouse status shows whether the reader is online", "no card came")
+		return s, fail(http.StatusRequestTimeout, fmt.Sprintf("hold the card up to the reader for a second, and one that opens here already again %d seconds later; gatehouse status shows whether the reader is online",
+			g.swipes.pause(in.Door)), "no card came")
 	}
 	return s, nil
 }

@@ -347,15 +347,15 @@ func (h *house) wiegandOpens(what string) {
 func (h *house) serialOpens(what string) {
 	h.t.Helper()
 	var down func()
-	h.opens("yard", what, func() { down = h.holdUp() })
+	h.opens("yard", what, func() { down = h.holdUp(emNumber) })
 	down()
 }
 
 // holdUp leaves the one card on the yard's reader until it is taken down.
-func (h *house) holdUp() (down func()) {
+func (h *house) holdUp(card uint64) (down func()) {
 	ctx, cancel := context.WithCancel(h.t.Context())
 	var held sync.WaitGroup
-	held.Go(func() { _ = h.serial.Present(ctx, emNumber, time.Hour) })
+	held.Go(func() { _ = h.serial.Present(ctx, card, time.Hour) })
 	return func() { cancel(); held.Wait() }
 }
 

@@ -22,26 +22,26 @@ type swipes struct {
 	keyring *keyring.Keyring
 	site    *Site
 	log     zerolog.Logger
+	least   time.Duration // that a card rests, beyond the time for which its door is released
 
 	mu      sync.Mutex
 	waiting *capture
 	typing  *typing
-	kept    []keptCard // of the last hour, oldest first
+	kept    []time.Time // when cards were taken that were held up twice, in the last hour, oldest first
 }
 
-// keptCard is a card that would have opened, and was taken instead.
-type keptCard struct {
-	card wire.CredentialID
-	at   time.Time
-}
-
-// How often a card that opens may be taken instead, by all who wait here and of
-// one card: whoever asks again and again neither keeps residents out nor learns
-// all day who comes (refusals N2 and N3).
+// Who only comes home holds a card up once, or again at once. So a card that may be
+// a resident's is taken only when it is held up twice, with a rest in between that
+// nobody needs to come in, at the same reader, and with the door shut meanwhile.
+// Until then the door does as always, and whoever asked for the card is told
+// nothing: else a wait would tell who comes (refusals N2, N3 and N5).
 const (
-	keptHour  = 30
-	keptCards = 6 // of one card, in keptSpan
-	keptSpan  = 5 * time.Minute
+	againMost = 30 * time.Second // beyond the rest
+	pauseMore = 5 * time.Second  // likewise, when people are told how long to wait
+	// keptHour is how many cards are so taken in an hour.
+	keptHour = 30
+	// heldMost is how many cards are told apart in one wait.
+	heldMost = 256
 )
 
 // typing waits for one PIN at the keys of a door's readers.
@@ -53,7 +53,17 @@ type typing struct {
 // capture waits for one card at a reader; empty names stand for any.
 type capture struct {
 	door, reader string
+	twice        bool // of every card; else of those alone that the list has
 	taken        chan swipe
+	held         map[wire.CredentialID]*heldUp
+}
+
+// heldUp is a card that was held up while somebody waits for one.
+type heldUp struct {
+	reader  string
+	seen    time.Time // last
+	openeds uint64    // of the door by then
+	walks   bool      // whoever has it comes and goes, or tries to
 }
 
 // swipe is a card that was waited for: as it was read, and as the tool may see it.
@@ -64,8 +74,8 @@ type swipe struct {
 
 var errDeskBusy = errors.New("somebody else is waiting for a card already")
 
-func newSwipes(k *keyring.Keyring, s *Site, log zerolog.Logger) *swipes {
-	return &swipes{keyring: k, site: s, log: log}
+func newSwipes(k *keyring.Keyring, s *Site, least time.Duration, log zerolog.Logger) *swipes {
+	return &swipes{keyring: k, site: s, log: log, least: least}
 }
 
 // watch is told of every card by the door's loop, and must not block it. It
@@ -87,36 +97,78 @@ func (d *swipes) watch(s door.Seen) bool {
 func (d *swipes) take(s door.Seen) *capture {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := d.waiting
-	if c == nil || s.Held || s.Reason == wire.ReasonNotReady || (c.door != "" && c.door != s.Door) || (c.reader != "" && c.reader != s.Reader) {
+	c, now := d.waiting, time.Now()
+	switch {
+	case c == nil || s.Reason == wire.ReasonNotReady:
 		return nil
-	}
-	if (s.Reason == wire.ReasonGranted || s.Reason == wire.ReasonTermDoubtful) && !d.keep(s.Credential, time.Now()) {
+	case c.door != "" && c.door != s.Door || c.reader != "" && c.reader != s.Reader:
+		if h := c.held[s.Credential]; h != nil {
+			h.walks = true
+		}
+		return nil
+	case !c.twice && !inUse(s.Reason):
+		if s.Held {
+			return nil
+		}
+	case !c.again(s, now, d.rest(s.Door)) || !d.keep(now):
 		return nil
 	}
 	d.waiting = nil
 	return c
 }
 
-// keep counts a card that opens and is taken; false: it has been enough.
-func (d *swipes) keep(card wire.CredentialID, now time.Time) bool {
-	d.kept = slices.DeleteFunc(d.kept, func(k keptCard) bool { return now.Sub(k.at) >= time.Hour })
-	same := 0
-	for _, k := range d.kept {
-		if k.card == card && now.Sub(k.at) < keptSpan {
-			same++
+// inUse reports whether a card with this answer opens for somebody, or may again.
+func inUse(r wire.Reason) bool {
+	return r != wire.ReasonUnknown && r != wire.ReasonRevoked && r != wire.ReasonExpired
+}
+
+// again reports whether a card is held up for the second time on purpose. One that
+// comes back too soon, at another reader or after the door was opened counts no more
+// in this wait.
+func (c *capture) again(s door.Seen, now time.Time, rest time.Duration) bool {
+	h := c.held[s.Credential]
+	if h == nil {
+		if !s.Held && len(c.held) < heldMost {
+			c.held[s.Credential] = &heldUp{reader: s.Reader, seen: now, openeds: s.Openeds}
 		}
-	}
-	if same >= keptCards || len(d.kept) >= keptHour {
 		return false
 	}
-	d.kept = append(d.kept, keptCard{card, now})
+	since := now.Sub(h.seen)
+	h.seen = now
+	if s.Held { // it rests there
+		return false
+	}
+	h.walks = h.walks || s.Reader != h.reader || s.Openeds != h.openeds || since < rest
+	return !h.walks && since <= rest+againMost
+}
+
+// rest is how long a card has to be away before it is held up again.
+func (d *swipes) rest(doorID string) time.Duration {
+	for _, cfg := range d.site.Doors {
+		if cfg.ID == doorID {
+			return d.least + seconds(cfg.ReleaseSeconds)
+		}
+	}
+	return d.least
+}
+
+// pause is what people are told to wait, in seconds: some count fast.
+func (d *swipes) pause(doorID string) int { return int((d.rest(doorID) + pauseMore) / time.Second) }
+
+// keep counts a card that was held up twice; false: it has been enough.
+func (d *swipes) keep(now time.Time) bool {
+	d.kept = slices.DeleteFunc(d.kept, func(at time.Time) bool { return now.Sub(at) >= time.Hour })
+	if len(d.kept) >= keptHour {
+		return false
+	}
+	d.kept = append(d.kept, now)
 	return true
 }
 
-// next waits for the next card at a reader.
-func (d *swipes) next(ctx context.Context, doorID, reader string) (swipe, error) {
-	c := &capture{door: doorID, reader: reader, taken: make(chan swipe, 1)}
+// next waits for a card at a reader: one that is held up twice, or (but for twice)
+// that is in use by nobody.
+func (d *swipes) next(ctx context.Context, doorID, reader string, twice bool) (swipe, error) {
+	c := &capture{door: doorID, reader: reader, twice: twice, taken: make(chan swipe, 1), held: map[wire.CredentialID]*heldUp{}}
 	d.mu.Lock()
 	if d.waiting != nil {
 		d.mu.Unlock()
@@ -124,7 +176,7 @@ func (d *swipes) next(ctx context.Context, doorID, reader string) (swipe, error)
 	}
 	d.waiting = c
 	d.mu.Unlock()
-	d.log.Info().Str("door", doorID).Str("reader", reader).Msg("the next card is waited for, and opens nothing")
+	d.log.Info().Str("door", doorID).Str("reader", reader).Msg("a card is waited for")
 	select {
 	case s := <-c.taken:
 		return s, nil

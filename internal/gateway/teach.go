@@ -100,7 +100,7 @@ func (g *Gateway) nextCard(ctx context.Context, s *servedReader) (device.Card, e
 	ctx, cancel := during(ctx, g.school.over)
 	defer cancel(nil)
 	if s.lessons == nil {
-		seen, err := g.swipes.next(ctx, s.door.cfg.ID, s.cfg.ID)
+		seen, err := g.swipes.next(ctx, s.door.cfg.ID, s.cfg.ID, false)
 		if errors.Is(err, errDeskBusy) {
 			return device.Card{}, fail(http.StatusConflict, "wait until they have done", "%v", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -134,7 +135,7 @@ func (h *house) tenantOnNotice(facility, card uint64) {
 		_, err := h.client.ShowCard(h.t.Context(), d.Session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Door: "front"}})
 		shown <- err
 	}()
-	h.eventually("the desk waits for a card", func() bool { return strings.Contains(h.log.String(), "the next card is waited for") })
+	h.eventually("the desk waits for a card", func() bool { return strings.Contains(h.log.String(), "a card is waited for") })
 	h.wiegand(facility, card)
 	must(h.t, <-shown)
 	_, err = h.client.CheckIn(h.t.Context(), d.Session, control.CheckIn{Document: "passport", Number: "E0000000", Name: "Test Person", Flat: "3B", Basis: "contract", Informed: true})
@@ -181,6 +182,44 @@ func TestNoViewTellsOfPassages(t *testing.T) {
 	}
 	if len(look.seen) < 9 {
 		t.Errorf("only %d views were looked at", len(look.seen))
+	}
+}
+
+// TestDeskIsNoWatch: a desk that waits for a tenant's card hears nothing of tenants who
+// come home, and the door opens for them as always.
+func TestDeskIsNoWatch(t *testing.T) {
+	h := newHouse(t)
+	w := h.enrol()
+	h.startWith(w.dial(nil))
+	time.Sleep(time.Second)
+	h.tenantOnNotice(200, 1)
+	time.Sleep(2 * time.Second) // the card that was held up is away
+	d, err := h.client.OpenDesk(t.Context(), control.DeskRequest{})
+	must(t, err)
+	waits := func(meanwhile func()) string {
+		said := make(chan error, 1)
+		go func() {
+			_, err := h.client.ShowCard(t.Context(), d.Session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Door: "front", Seconds: 2}, Proof: true})
+			said <- err
+		}()
+		time.Sleep(500 * time.Millisecond)
+		meanwhile()
+		var no *control.Error
+		if err := <-said; !errors.As(err, &no) {
+			t.Fatalf("a card that was held up once: %v", err)
+		}
+		return no.Message + "; " + no.Hint
+	}
+	nobody := waits(func() {})
+	if !strings.Contains(nobody, "no card was held up twice; hold it up to the reader, wait 18 seconds with the door shut, and hold it up there again") {
+		t.Errorf("when nobody comes it says: %s", nobody)
+	}
+	somebody := waits(func() { h.opens("front", "the tenant comes home", func() { h.wiegand(200, 1) }) })
+	if somebody != nobody {
+		t.Errorf("when the tenant comes home it says %q, else %q", somebody, nobody)
+	}
+	if stranger := waits(func() { h.wiegand(99, 99) }); stranger != nobody {
+		t.Errorf("when a stranger comes by it says %q, else %q", stranger, nobody)
 	}
 }
 

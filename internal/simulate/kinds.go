@@ -79,6 +79,7 @@ func kinds() []kind {
 
 		{group: "hostile issuer", name: "thief's list", weight: 1, do: (*world).thiefsList},
 
+		{name: "lie in wait", do: (*world).lieInWait},
 		{name: "flood", do: (*world).flood},
 		{name: "steal card", do: (*world).stealCard},
 		{name: "remove gateway", do: (*world).removeGateway},

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"math/rand/v2"
 	"testing/synctest"
 	"time"
 
@@ -63,4 +64,48 @@ func (w *world) clockAhead(n [4]int) {
 	time.Sleep(2 * time.Minute)
 	_, err = b.client.ConfirmClock(w.ctx)
 	w.say("the clock of %s is right again, and confirmed%s", b.name, refusal(err))
+}
+
+// lieInWait has the landlord wait at a door for tenants who only come home, twice a day.
+func (p *Plan) lieInWait(dice *rand.Rand) {
+	for d := range 2 * p.Days {
+		at := time.Duration(d)*day/2 + time.Hour + time.Duration(dice.Int64N(int64(10*time.Hour)))/1000*1000 + 137
+		p.Events = append(p.Events, Event{At: at, Kind: "lie in wait", N: [4]int{dice.IntN(1 << 20), dice.IntN(1 << 20), dice.IntN(1 << 20), dice.IntN(1 << 20)}})
+	}
+}
+
+// lieInWait: the landlord starts an act that a tenant's card proves, or would bind one,
+// and waits for who comes home. One of them has to hold the card up again at once, one
+// comes by much later.
+func (w *world) lieInWait(n [4]int) {
+	b, ok := pick(n[0], w.running())
+	if !ok {
+		return
+	}
+	proof := n[1]%4 > 0
+	w.say("the landlord waits at %s for a card (a proof: %v)", b.name, proof)
+	_ = w.visit(b, func(session string) error {
+		taken := make(chan error, 1)
+		go func() {
+			_, err := b.client.ShowCard(w.ctx, session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Seconds: 90}, Proof: proof})
+			taken <- err
+		}()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for i, pause := range []time.Duration{0, time.Second, 30 * time.Second} {
+			time.Sleep(pause)
+			if t, ok := w.someone(n[2+i/2]); ok {
+				t.tricks = true
+				c, _ := pick(n[3], t.cards)
+				w.hold(b, t, c)
+			}
+		}
+		if err := <-taken; err != nil || !proof {
+			return err
+		}
+		w.breach("W8", "at %s the landlord has the card of one who only came home", b.name)
+		_, err := b.client.Change(w.ctx, session, control.Change{Action: "checkout", Proof: "card", Cause: "agreed"})
+		w.say("he checks the tenant out with it%s", refusal(err))
+		return err
+	})
 }

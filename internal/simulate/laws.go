@@ -143,8 +143,6 @@ func (w *world) owed(b *box, t *tenancy, c *card, reason string) string {
 	mine := slices.Contains(t.cards, c)
 	replaced := mine && !c.until.IsZero() && !time.Now().Before(c.until)
 	switch {
-	case reason == "capture": // somebody's desk waits for a card at that door, for seconds
-		return ""
 	case !mine, t.robbed, t.doubt != "", t.over(), replaced, m.minds[b.name].damaged, !m.has(b.name, t, c.number), !m.hasAgain(b.name, t), m.stoppedByAnyone(t, c.number):
 		return ""
 	case slices.Contains(byClock, reason):

@@ -62,6 +62,9 @@ func (w *world) hold(b *box, t *tenancy, c *card) {
 	}
 }
 
+// rest is how long a card is away before it is held up for the second time.
+const rest = 18 * time.Second
+
 // visit opens the desk of a gateway for one act.
 func (w *world) visit(b *box, act func(session string) error) error {
 	d, err := b.client.OpenDesk(w.ctx, control.DeskRequest{TakeOver: true})
@@ -72,15 +75,22 @@ func (w *world) visit(b *box, act func(session string) error) error {
 	return act(d.Session)
 }
 
-// showCard holds a card up while the desk waits for it.
+// showCard holds a card up while the desk waits for it: twice where it proves who it is.
+// The first time the door does as always.
 func (w *world) showCard(b *box, session string, c *card, proof bool) error {
 	answer := make(chan error, 1)
 	go func() {
-		_, err := b.client.ShowCard(w.ctx, session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Seconds: 30}, Proof: proof})
+		_, err := b.client.ShowCard(w.ctx, session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Seconds: 60}, Proof: proof})
 		answer <- err
 	}()
 	time.Sleep(time.Second)
 	synctest.Wait()
+	if proof {
+		if b.swipe(c.number) {
+			c.until = time.Time{}
+		}
+		time.Sleep(rest)
+	}
 	b.board.show(cardOf(c.number))
 	return <-answer
 }

@@ -99,6 +99,7 @@ func starts() map[string]func(p *Plan, dice *rand.Rand) {
 	return map[string]func(p *Plan, dice *rand.Rand){
 		"certificates": (*Plan).wear,
 		"year":         (*Plan).silence,
+		"landlord":     (*Plan).lieInWait,
 
 		"hostile gateway": (*Plan).stealCard,
 		"hostile witness": (*Plan).steal,
