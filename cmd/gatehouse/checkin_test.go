@@ -40,22 +40,34 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestLastDay: a notice that ends at midnight has the day before as its last.
+// TestLastDay: a notice that ends at midnight has the day before as its last, and a
+// tenancy that was ended before its time the day on which it was.
 func TestLastDay(t *testing.T) {
 	at := func(text string) *time.Time {
+		if text == "" {
+			return nil
+		}
 		v, err := time.Parse("2006-01-02 15:04", text)
 		must(t, err)
 		return &v
 	}
 	for _, c := range []struct {
-		state, notice, until, want string
+		state, notice, until, ended, want string
 	}{
-		{"notice", "2026-11-28 16:33", "2027-02-01 00:00", "2026-11-28"},
-		{"notice", "2026-12-25 00:00", "2027-02-01 00:00", "2026-12-24"},
-		{"disputed", "2026-11-28 16:33", "2027-02-01 00:00", "2027-01-31"},
+		{"notice", "2026-11-28 16:33", "2027-02-01 00:00", "", "2026-11-28"},
+		{"notice", "2026-12-25 00:00", "2027-02-01 00:00", "", "2026-12-24"},
+		{"disputed", "2026-11-28 16:33", "2027-02-01 00:00", "", "2027-01-31"},
+		{"active", "", "2027-02-01 00:00", "", "2027-01-31"},
+		{"active", "", "", "", "-"},
+		{"ended", "", "2027-02-01 00:00", "2026-11-20 09:00", "2026-11-20"}, // before its time
+		{"ended", "", "", "2026-11-20 09:00", "2026-11-20"},
+		{"ended", "2026-11-28 16:33", "", "2026-11-20 09:00", "2026-11-20"},
+		{"ended", "", "2026-11-01 00:00", "2026-11-20 09:00", "2026-10-31"}, // noted later
+		{"ended", "", "2099-01-01 00:00", "", "?"},
+		{"ended", "", "2026-11-01 00:00", "", "2026-10-31"},
 	} {
-		v := control.Tenancy{State: c.state, Notice: at(c.notice), Until: at(c.until)}
-		if got := date(lastDay(v), -1); got != c.want {
+		v := control.Tenancy{State: c.state, Notice: at(c.notice), Until: at(c.until), Ended: at(c.ended)}
+		if got := lastDay(v); got != c.want {
 			t.Errorf("%+v: last day %s", c, got)
 		}
 	}

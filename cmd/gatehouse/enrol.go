@@ -72,7 +72,7 @@ func writeEnrolled(w io.Writer, e enrolled) {
 	} else {
 		fmt.Fprintln(w, "  the building's key comes from another gateway of the building as soon as both are connected; until then no card opens here")
 	}
-	fmt.Fprintf(w, "  its certificate is good until %s and is renewed by the daemon\n", e.Expires.Format(time.DateOnly))
+	fmt.Fprintf(w, "  its certificate is good until %s and is renewed by the daemon\n", local(e.Expires))
 	if skew := time.Duration(e.Seconds) * time.Second; skew.Abs() > maxSkew {
 		fmt.Fprintf(w, "  the clock of this machine differs by %v from the registry's: set it, or wait for the time server\n", skew.Abs().Round(time.Minute))
 	}

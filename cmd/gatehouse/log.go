@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
+	"gatehouse/sync/wire"
 )
 
 // logCmd shows what an owner may see. Passages are not among it.
@@ -79,7 +80,11 @@ func writeEntry(w io.Writer, e control.LogEntry) {
 	if e.Direction != "" {
 		words = append(words, e.Direction)
 	}
-	if e.Count > 0 {
+	switch {
+	case e.Count == 0:
+	case e.Kind == wire.KindListApplied.String(), e.Kind == wire.KindAuthority.String():
+		words = append(words, fmt.Sprintf("version %d", e.Count))
+	default:
 		words = append(words, fmt.Sprintf("x%d", e.Count))
 	}
 	fmt.Fprintln(w, strings.Join(words, "  "))

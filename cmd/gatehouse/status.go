@@ -35,7 +35,7 @@ func writeStatus(w io.Writer, st control.Status) {
 		fmt.Fprintf(t, "fire\t%s\n", fireState(*f))
 	}
 	fmt.Fprintf(t, "clock\t%s\t%s\n", local(st.Clock.Now), clockState(st.Clock))
-	fmt.Fprintf(t, "grants\t%d\t%s\n", st.Grants.Count, grantsState(st.Grants))
+	fmt.Fprintf(t, "grants\t%s\t%s\n", amount.Of(st.Grants.Count, "card form"), grantsState(st.Grants))
 	fmt.Fprintf(t, "log\tepoch %s\t%s\n", st.Journal.Epoch, journalState(st.Journal))
 	if st.Uplink == nil {
 		fmt.Fprintf(t, "registry\tnone\tthe house is by itself\n")

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 	"gatehouse/sync/wire"
 )
@@ -117,11 +119,11 @@ func outcome(w io.Writer, t control.Tenancy) {
 		fmt.Fprintf(w, "tenancy %s has ended: none of its cards opens any more\n", called(t))
 	case "notice":
 		fmt.Fprintf(w, "notice runs: tenancy %s ends on %s. The tenant is told at the doors, and can dispute it: gatehouse tenancy dispute\n",
-			called(t), t.Notice.Format("2006-01-02 15:04"))
+			called(t), minute(t.Notice, t.Zone))
 	case "disputed":
 		fmt.Fprintf(w, "tenancy %s goes on: its notice is disputed, and counts only if the registry upholds it\n", called(t))
 	default:
-		fmt.Fprintf(w, "tenancy %s is %s; cards: %s\n", called(t), inWords(t.State), cardsOf(t))
+		fmt.Fprintf(w, "tenancy %s %s; cards: %s\n", called(t), inWords(t.State), cardsOf(t))
 	}
 }
 
@@ -129,13 +131,15 @@ func outcome(w io.Writer, t control.Tenancy) {
 func inWords(state string) string {
 	switch state {
 	case "not_begun":
-		return "not begun"
+		return "has not begun"
+	case "ended":
+		return "has ended"
 	case "notice":
-		return "on notice"
+		return "is on notice"
 	case "disputed":
-		return "on notice, which the tenant disputes: it counts only if the registry upholds it"
+		return "is on notice, which the tenant disputes: it counts only if the registry upholds it"
 	}
-	return state
+	return "is " + state
 }
 
 func cardsOf(t control.Tenancy) string {
@@ -302,7 +306,7 @@ func (tenancyListCmd) Run(s *session) error {
 		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 		fmt.Fprintf(t, "TENANCY\tFLAT\tLABEL\tSTATE\tFIRST DAY\tLAST DAY (%s)\tCARDS\tAT THE REGISTRY\n", all[0].Zone)
 		for _, v := range all {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID[:8], dash(v.Flat), dash(v.Label), stateShown(v), date(firstDay(v), 0), date(lastDay(v), -1),
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID[:8], dash(v.Flat), dash(v.Label), stateShown(v), date(firstDay(v), 0), lastDay(v),
 				len(v.Cards), map[bool]string{true: "yes", false: fmt.Sprintf("%d to come", v.Unstored)}[v.Unstored == 0])
 		}
 		_ = t.Flush()
@@ -343,7 +347,7 @@ func stateShown(t control.Tenancy) string {
 func decision(t control.Tenancy) string {
 	switch {
 	case t.Decided == "upheld" && t.Notice != nil:
-		return "the registry has upheld the notice: it ends on " + t.Notice.Format("2006-01-02 15:04") + ", and nobody at the desk can set that aside"
+		return "the registry has upheld the notice: it ends on " + minute(t.Notice, t.Zone) + ", and nobody at the desk can set that aside"
 	case t.Decided == "rejected":
 		return "the registry has rejected the landlord's notice: the tenancy goes on"
 	}
@@ -353,14 +357,27 @@ func decision(t control.Tenancy) string {
 // inDoubt says what it means and what to do.
 const inDoubt = "its last day may be over, but the gateway can't be sure of the time: its cards open until it is. gatehouse status says what to do"
 
-// lastDay is the end that counts, exclusive.
-func lastDay(t control.Tenancy) *time.Time {
+// lastDay is the last day that counts: "-" for none, "?" where a list has ended it
+// before its time and the gateway has not noted when.
+func lastDay(t control.Tenancy) string {
+	end := t.Until
 	if t.Notice != nil && t.State != "disputed" {
-		end := t.Notice.Add(-time.Second).AddDate(0, 0, 1) // mostly within a day, which is the last
-		return &end
+		end = t.Notice
 	}
-	return t.Until
+	if t.State == "ended" && t.Ended != nil && (end == nil || t.Ended.Before(*end)) {
+		end = t.Ended
+	}
+	switch {
+	case t.State == "ended" && t.Ended == nil && (end == nil || end.After(time.Now())):
+		return "?"
+	case end == nil:
+		return "-"
+	}
+	return calendar.LastDay(end, end.Location())
 }
+
+// minute is a moment with the name of the building's zone, in which the daemon sends it.
+func minute(at *time.Time, zone string) string { return at.Format("2006-01-02 15:04 ") + zone }
 
 type tenancyShowCmd struct {
 	Tenancy string `arg:"" help:"Its id or the first digits of it, its flat or your label."`
@@ -372,12 +389,12 @@ func (c tenancyShowCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(t, func(w io.Writer) {
-		fmt.Fprintf(w, "tenancy %s is %s\n", called(t), inWords(t.State))
-		fmt.Fprintf(w, "doors %s, first day %s, last day %s (%s)\n", dash(strings.Join(t.Doors, ", ")), date(firstDay(t), 0), date(lastDay(t), -1), t.Zone)
+		fmt.Fprintf(w, "tenancy %s %s\n", called(t), inWords(t.State))
+		fmt.Fprintf(w, "doors %s, first day %s, last day %s (%s)\n", dash(strings.Join(t.Doors, ", ")), date(firstDay(t), 0), lastDay(t), t.Zone)
 		if t.Notice != nil {
-			fmt.Fprintf(w, "notice (%s) to %s\n", t.Cause, t.Notice.Format("2006-01-02 15:04"))
+			fmt.Fprintf(w, "notice (%s) to %s\n", t.Cause, minute(t.Notice, t.Zone))
 		} else if t.Ended != nil {
-			fmt.Fprintf(w, "ended %s (%s)\n", date(t.Ended, 0), dash(t.Cause))
+			fmt.Fprintf(w, "ended %s (%s)\n", date(t.Ended, 0), cmp.Or(t.Cause, "by the registry's list"))
 		}
 		if text := decision(t); text != "" {
 			fmt.Fprintln(w, text)

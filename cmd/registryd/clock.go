@@ -72,8 +72,8 @@ func writeClock(w io.Writer, who string, r *agreed.Report) {
 	}
 	zone := calendar.Here()
 	at := func(t time.Time) string { return t.In(zone).Format(stamp) }
-	fmt.Fprintf(w, "%-7s machine %s (%s); %s\n", who, at(r.Wall), zone,
-		choose(r.Doubt == agreed.None, "gone by", "IN DOUBT ("+string(r.Doubt)+"), goes by "+at(r.Agreed)))
+	fmt.Fprintf(w, "%-7s machine %s (%s), %s\n", who, at(r.Wall), zone,
+		choose(r.Doubt == agreed.None, "and goes by it", "IN DOUBT ("+string(r.Doubt)+"), and goes by "+at(r.Agreed)))
 	fmt.Fprintf(w, "        time server: %s; gateways' clocks: of %s%s\n", choose(r.Synced, "yes", "none"), amount.Of(r.Voters, "building"), votes(r))
 	if advice := r.Advice(); advice != "" {
 		fmt.Fprintf(w, "        %s\n", advice)

@@ -20,7 +20,7 @@ type entriesCmd struct {
 	Building string `help:"Only of this building." placeholder:"ID"`
 	Gateway  string `help:"Only of this gateway." placeholder:"ID"`
 	Door     string `help:"Only of this door." placeholder:"ID"`
-	Kind     string `help:"Only of this kind: access, opened, forced, ..."`
+	Kind     string `help:"Only of this kind: access, opened, forced, ..." placeholder:"KIND"`
 	From     string `help:"From this time on: 2026-01-31 or 2026-01-31T08:00:00+08:00." placeholder:"TIME"`
 	To       string `help:"Before this time." placeholder:"TIME"`
 	Limit    int    `help:"At most so many; what is left out is told." default:"1000"`
@@ -128,13 +128,33 @@ func (c entriesCmd) lines(s *session, zone *time.Location) func(api.Entry) error
 		if e.Unsure {
 			at, mark = e.NotAfter.In(zone).Format(stamp)+"?", "  ("+unsure(e, zone)+")"
 		}
-		_, err := fmt.Fprintf(s.out, "%s  %s/%s  %s:%d  %-12s %s%s\n", at, e.Building, e.Gateway, e.Epoch, e.Sequence, e.Door, what(e), mark)
+		place := strings.Trim(e.Door+"/"+e.Source, "/")
+		_, err := fmt.Fprintf(s.out, "%s  %s/%s  %s:%d  %-14s %s%s\n", at, e.Building, e.Gateway, e.Epoch, e.Sequence, place, what(e), mark)
 		return err
 	}
 }
 
 func what(e api.Entry) string {
-	return strings.Join(strings.Fields(strings.Join([]string{e.Kind, e.Outcome, e.Reason, e.Direction, e.Source}, " ")), " ")
+	text := happened(e.Kind, e.Outcome, e.Reason)
+	if e.Direction != "" {
+		text += " " + e.Direction
+	}
+	switch {
+	case e.Count == 0:
+		return text
+	case e.Kind == wire.KindListApplied.String(), e.Kind == wire.KindAuthority.String():
+		return text + fmt.Sprintf(" version %d", e.Count)
+	}
+	return text + fmt.Sprintf(" x%d", e.Count)
+}
+
+// happened is what an entry or alarm says happened; a reason that is the outcome says
+// no more than that.
+func happened(kind, outcome, reason string) string {
+	if reason == outcome {
+		reason = ""
+	}
+	return strings.Join(strings.Fields(kind+" "+outcome+" "+reason), " ")
 }
 
 // unsure says what is known of the time of an entry whose clock says nothing.

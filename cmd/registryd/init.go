@@ -115,7 +115,7 @@ func (c renewServerCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(map[string]time.Time{"until": until}, func(w io.Writer) {
-		fmt.Fprintf(w, "the front's certificate is good until %s; a front that runs takes it by itself\n", until.Format(time.DateOnly))
+		fmt.Fprintf(w, "the front's certificate is good until %s; a front that runs takes it by itself\n", clock(&until))
 	})
 }
 

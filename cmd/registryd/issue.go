@@ -56,7 +56,7 @@ func (issuerCmd) Run(s *session) error {
 	}
 	return s.print(st, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s, %s\n", st.Registry, amount.Of(st.Buildings, "building"))
-		fmt.Fprintf(w, "front      %s; records taken in through %d\n", choose(st.Linked, "answers", "DOES NOT ANSWER"), st.After)
+		fmt.Fprintf(w, "front      %s; tenancy records taken in up to number %d\n", choose(st.Linked, "answers", "DOES NOT ANSWER"), st.After)
 		if st.Clock != "" {
 			fmt.Fprintf(w, "clock      %s\n", st.Clock)
 		}

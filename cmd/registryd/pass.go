@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"gatehouse/internal/registry/issuer/operator"
 )
@@ -23,7 +22,7 @@ func (c passCmd) Run(s *session) error {
 		return s.encode(p)
 	}
 	fmt.Fprintf(s.err, "opens once, in building %s, until %s: whoever has it can use it; an alphanumeric QR code, as of qrencode, shows it to a scanner\n",
-		p.Building, p.Until.Local().Format(time.TimeOnly))
+		p.Building, clock(&p.Until))
 	_, err = fmt.Fprintln(s.out, p.Text)
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"gatehouse/internal/amount"
@@ -22,7 +21,7 @@ func (statusCmd) Run(s *session) error {
 	return s.print(st, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s (registryd %s), since %s\n", st.Registry, st.Version, clock(&st.Started))
 		fmt.Fprintf(w, "broker     %s, %s\n", st.Broker, choose(st.Linked, "connected", "NOT CONNECTED"))
-		fmt.Fprintf(w, "issuer     %s; last work %d; trust version %d\n", choose(st.Issuer, "asks for work", "does not ask for work"), st.LastWork, st.Trust)
+		fmt.Fprintf(w, "issuer     %s; newest tenancy record %d; trust document %d\n", choose(st.Issuer, "asks for work", "does not ask for work"), st.LastWork, st.Trust)
 		fmt.Fprintf(w, "gateways   %d of %d online, in %s\n", st.Online, st.Gateways, amount.Of(st.Buildings, "building"))
 		fmt.Fprintf(w, "entries    %d stored, in %s, %.1f MB\n", st.Entries, amount.Of(st.Batches, "batch"), float64(st.Bytes)/1e6)
 		fmt.Fprintf(w, "messages   %d waiting, %d dropped for want of room, %d refused\n", st.Queued, st.Dropped, st.Refused)
@@ -54,7 +53,7 @@ func backupState(at *time.Time) string {
 }
 
 type gatewaysCmd struct {
-	Building string `help:"Only of this building."`
+	Building string `help:"Only of this building." placeholder:"ID"`
 }
 
 // Run shows the gateways.
@@ -64,17 +63,13 @@ func (c gatewaysCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(all, func(w io.Writer) {
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "GATEWAY\tSTATE\tLAST HEARD\tSTORED\tBEHIND\tRECORDS\tLIST\tALARMS 24 h")
+		rows := table(w, "GATEWAY", "STATE", "LAST HEARD", "STORED", "BEHIND", "RECORDS", "LIST", "ALARMS 24 h")
 		for _, g := range all {
-			fmt.Fprintf(t, "%s/%s/%s/%s\t%s\t%s\t%d\t%d\t%d\t%s\t%d\n", g.District, g.Town, g.Building, g.Gateway,
-				state(g), clock(g.Heard), g.Total, g.Behind, g.Records, listState(g), g.Alarms)
+			rows.row(g.District+"/"+g.Town+"/"+g.Building+"/"+g.Gateway, state(g), clock(g.Heard), fmt.Sprint(g.Total), fmt.Sprint(g.Behind), fmt.Sprint(g.Records),
+				listState(g), fmt.Sprint(g.Alarms))
 		}
-		_ = t.Flush() // into a string
-		if len(all) == 0 {
-			fmt.Fprintln(w, choose(c.Building == "", "none; registryd gateway add makes a token for one",
-				"none of that building has enrolled; registryd gateway list shows whose token waits"))
-		}
+		rows.end(choose(c.Building == "", "none; registryd gateway add makes a token for one",
+			"none of that building has enrolled; registryd gateway list shows whose token waits"))
 	})
 }
 
@@ -132,7 +127,7 @@ func (c vkeysCmd) Run(s *session) error {
 }
 
 type alarmsCmd struct {
-	Building string `help:"Only of this building."`
+	Building string `help:"Only of this building." placeholder:"ID"`
 	Limit    int    `help:"At most so many." default:"100"`
 }
 
@@ -143,15 +138,11 @@ func (c alarmsCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(all, func(w io.Writer) {
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		rows := table(w, "TIME", "GATEWAY", "DOOR", "ALARM", "")
 		for _, a := range all {
-			fmt.Fprintf(t, "%s\t%s/%s\t%s\t%s %s %s\t%s\n", clock(&a.Time), a.Building, a.Gateway, a.Door, a.Kind, a.Outcome, a.Reason,
-				choose(a.Stored, "", "entry on its way"))
+			rows.row(clock(&a.Time), a.Building+"/"+a.Gateway, a.Door, happened(a.Kind, a.Outcome, a.Reason), choose(a.Stored, "", "entry on its way"))
 		}
-		_ = t.Flush()
-		if len(all) == 0 {
-			fmt.Fprintln(w, "none")
-		}
+		rows.end("none")
 	})
 }
 

@@ -29,19 +29,22 @@ func (c tenanciesCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	s.fillZones(all)
+	s.fillZones(tenancyDays(all))
 	return s.print(all, func(w io.Writer) { writeTenancies(w, all) })
 }
 
 func writeTenancies(w io.Writer, all []operator.Tenancy) {
-	rows := table(w, "TENANCY", "BUILDING", "FLAT", "STATE", "FIRST DAY", "LAST DAY"+zonesOf(all), "CAUSE", "DOCUMENT", "")
+	rows := table(w, "TENANCY", "BUILDING", "FLAT", "STATE", "FIRST DAY", "LAST DAY"+zonesOf(tenancyDays(all)), "CAUSE", "DOCUMENT", "")
 	for _, t := range all {
 		zone := zoneNamed(t.Zone)
-		rows.row(t.ID, t.Building, t.Flat, strings.ReplaceAll(t.State, "_", " ")+decisionShown(t), t.Since.In(zone).Format(time.DateOnly), calendar.LastDay(t.Until, zone), t.Cause, t.Document,
+		rows.row(t.ID, t.Building, t.Flat, stateShown(t.State)+decisionShown(t), t.Since.In(zone).Format(time.DateOnly), calendar.LastDay(t.Until, zone), t.Cause, t.Document,
 			choose(len(t.Problems) > 0, "see --problems", ""))
 	}
 	rows.end("none")
 }
+
+// stateShown is a state as people read it.
+func stateShown(state string) string { return strings.ReplaceAll(state, "_", " ") }
 
 // decisionShown is what was decided on the newest notice, as the desk says it too.
 func decisionShown(t operator.Tenancy) string {
@@ -72,37 +75,56 @@ func (c tenanciesCmd) problems(s *session) error {
 	})
 }
 
-// zonesOf names the time zone of the days of some tenancies.
-func zonesOf(all []operator.Tenancy) string {
-	for _, t := range all {
-		if t.Zone != all[0].Zone {
+// days are those of a row: of a building, in its time zone, which may not be known yet.
+type days struct {
+	building string
+	zone     *string
+}
+
+func tenancyDays(all []operator.Tenancy) (of []days) {
+	for i := range all {
+		of = append(of, days{all[i].Building, &all[i].Zone})
+	}
+	return of
+}
+
+func grantDays(all []operator.Grant) (of []days) {
+	for i := range all {
+		of = append(of, days{all[i].Building, &all[i].Zone})
+	}
+	return of
+}
+
+// zonesOf names the time zone of some days.
+func zonesOf(all []days) string {
+	for _, d := range all {
+		if *d.zone != *all[0].zone {
 			return " (of each building)"
 		}
 	}
 	if len(all) == 0 {
 		return ""
 	}
-	return " (" + zoneNamed(all[0].Zone).String() + ")"
+	return " (" + zoneNamed(*all[0].zone).String() + ")"
 }
 
 // fillZones asks the front for the zones that the issuer has not heard of yet: it
 // asks only once a minute. Where the front does not answer they stay unknown.
-func (s *session) fillZones(all []operator.Tenancy) {
+func (s *session) fillZones(all []days) {
 	zones := map[string]string{}
-	for i := range all {
-		t := &all[i]
-		if t.Zone != "" {
+	for _, d := range all {
+		if *d.zone != "" {
 			continue
 		}
-		if _, asked := zones[t.Building]; !asked {
-			gateways, _ := s.front.Gateways(s.ctx, t.Building)
+		if _, asked := zones[d.building]; !asked {
+			gateways, _ := s.front.Gateways(s.ctx, d.building)
 			zone := ""
 			for _, g := range gateways {
 				zone = max(zone, g.Zone)
 			}
-			zones[t.Building] = zone
+			zones[d.building] = zone
 		}
-		t.Zone = zones[t.Building]
+		*d.zone = zones[d.building]
 	}
 }
 
@@ -118,7 +140,7 @@ func zoneNamed(name string) *time.Location {
 // zoneOf is the time zone of a tenancy's building.
 func (s *session) zoneOf(tenancy string) (*time.Location, error) {
 	all, err := s.issuer.Tenancies(s.ctx, "")
-	s.fillZones(all)
+	s.fillZones(tenancyDays(all))
 	for _, t := range all {
 		if t.ID == strings.ToLower(tenancy) {
 			return zoneNamed(t.Zone), err
@@ -138,29 +160,36 @@ func (c grantsCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	s.fillZones(grantDays(all))
 	return s.print(all, func(w io.Writer) {
-		rows := table(w, "GRANT", "TENANCY", "BUILDING", "STATE", "LAST DAY", "CARD IDS", "DOORS", "")
+		rows := table(w, "GRANT", "TENANCY", "BUILDING", "STATE", "LAST DAY"+zonesOf(grantDays(all)), "CARD IDS", "DOORS", "")
 		for _, g := range all {
-			suspended, unproven := 0, 0
-			for _, card := range g.Cards {
-				if card.Suspended {
-					suspended++
-				}
-				if card.Unproven {
-					unproven++
-				}
-			}
-			cards := fmt.Sprint(len(g.Cards))
-			if suspended > 0 {
-				cards += fmt.Sprintf(", %d suspended", suspended)
-			}
-			if unproven > 0 {
-				cards += fmt.Sprintf(", %d to be confirmed", unproven)
-			}
-			rows.row(g.ID, g.Tenancy, g.Building, g.State, calendar.LastDay(g.Until, zoneNamed(g.Zone)), cards, strings.Join(g.Doors, " "), choose(g.Listed, "", "off the list"))
+			rows.row(g.ID, g.Tenancy, g.Building, stateShown(g.State), calendar.LastDay(g.Until, zoneNamed(g.Zone)), cardsShown(g.Cards), strings.Join(g.Doors, " "), choose(g.Listed, "", "off the list"))
 		}
 		rows.end("none")
 	})
+}
+
+// cardsShown counts the ids of a grant's cards, one for each form in which readers see
+// a card, and of those the ones that do not open or prove nothing.
+func cardsShown(cards []operator.Card) string {
+	suspended, unproven := 0, 0
+	for _, card := range cards {
+		if card.Suspended {
+			suspended++
+		}
+		if card.Unproven {
+			unproven++
+		}
+	}
+	text := fmt.Sprint(len(cards))
+	if suspended > 0 {
+		text += fmt.Sprintf(", %d suspended", suspended)
+	}
+	if unproven > 0 {
+		text += fmt.Sprintf(", %d to be confirmed", unproven)
+	}
+	return text
 }
 
 // subject is what an act is on.
@@ -315,19 +344,9 @@ func (c listsCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(all, func(w io.Writer) {
-		rows := table(w, "BUILDING", "LIST", "ISSUED", "RECORDS", "STATE")
+		rows := table(w, "BUILDING", "LIST", "ISSUED", "CARD IDS", "STATE")
 		for _, l := range all {
-			state := choose(l.Sent, "at the front", "not handed over yet")
-			if l.Held {
-				state = "waits for a second signature: it ends " + amount.Of(len(l.Removes), "tenancy")
-			}
-			if len(l.Asked) > 0 {
-				state = fmt.Sprintf("%s takes it only with a second signature: it takes something from %s", strings.Join(l.Asked, ", "), amount.Of(len(l.Removes), "tenancy"))
-			}
-			if len(l.Doubted) > 0 {
-				state = fmt.Sprintf("%s takes it only with a second signature; this registry counts less", strings.Join(l.Doubted, ", "))
-			}
-			rows.row(l.Building, fmt.Sprint(l.Version), clock(&l.Issued), fmt.Sprint(l.Records), state)
+			rows.row(l.Building, fmt.Sprint(l.Version), clock(&l.Issued), fmt.Sprint(l.Records), listStanding(l))
 		}
 		rows.end("none")
 		for _, l := range all {
@@ -340,6 +359,21 @@ func (c listsCmd) Run(s *session) error {
 			}
 		}
 	})
+}
+
+// listStanding says how far a list got.
+func listStanding(l operator.List) string {
+	switch {
+	case len(l.Doubted) > 0:
+		return strings.Join(l.Doubted, ", ") + " takes it only with a second signature; this registry counts less"
+	case len(l.Asked) > 0:
+		return strings.Join(l.Asked, ", ") + " takes it only with a second signature: it takes something from " + amount.Of(len(l.Removes), "tenancy")
+	case l.Held:
+		return "waits for a second signature: it takes something from " + amount.Of(len(l.Removes), "tenancy")
+	case l.Sent:
+		return "handed to the front"
+	}
+	return "not handed to the front yet"
 }
 
 type countersignCmd struct {
@@ -378,7 +412,7 @@ func (c countersignCmd) Run(s *session) error {
 	return s.print(d, func(w io.Writer) {
 		takes := ""
 		if len(l.Removes) > 0 {
-			takes = ", which ends " + amount.Of(len(l.Removes), "tenancy") + ","
+			takes = ", which takes something from " + amount.Of(len(l.Removes), "tenancy") + ","
 		}
 		fmt.Fprintf(w, "list %d of %s%s is %s\n", d.Version, d.Building, takes, choose(d.Sent, "handed to the front", "signed; "+d.Hint))
 	})

@@ -35,7 +35,7 @@ func writeTrust(w io.Writer, t issuer.TrustStatement) {
 		fmt.Fprintf(w, "key      %s, epoch %d, %s\n", k.Role, k.Epoch, k.ID)
 	}
 	for _, ca := range t.CAs {
-		fmt.Fprintf(w, "ca       until %s, %s\n", ca.Until.Local().Format(time.DateOnly), ca.ID)
+		fmt.Fprintf(w, "ca       until %s, %s\n", clock(&ca.Until), ca.ID)
 	}
 	for _, f := range t.False {
 		fmt.Fprintf(w, "false    %s: what its keys alone made anybody believe is void\n", f)

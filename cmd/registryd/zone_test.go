@@ -15,12 +15,12 @@ func TestZonesOfTheFront(t *testing.T) {
 	front := fakeFront(t, map[string]any{"/v1/gateways": []api.Gateway{{Place: api.Place{Building: "lane-9", Gateway: "gw1"}, Zone: "Asia/Shanghai"}}})
 	s := &session{ctx: t.Context(), front: api.NewClient(front)}
 	all := []operator.Tenancy{{Building: "lane-9"}, {Building: "lane-9", Zone: "Europe/Berlin"}}
-	if s.fillZones(all); all[0].Zone != "Asia/Shanghai" || all[1].Zone != "Europe/Berlin" {
+	if s.fillZones(tenancyDays(all)); all[0].Zone != "Asia/Shanghai" || all[1].Zone != "Europe/Berlin" {
 		t.Errorf("%+v", all)
 	}
 	s.front = api.NewClient(front + "x")
 	all[0].Zone = ""
-	if s.fillZones(all); all[0].Zone != "" {
+	if s.fillZones(tenancyDays(all)); all[0].Zone != "" {
 		t.Errorf("without a front: %+v", all)
 	}
 }
@@ -40,7 +40,7 @@ func TestDaysOfTheBuilding(t *testing.T) {
 	}
 	other := all[0]
 	other.Zone = "Europe/Berlin"
-	if got := zonesOf(append(all, other)); got != " (of each building)" {
+	if got := zonesOf(tenancyDays(append(all, other))); got != " (of each building)" {
 		t.Error(got)
 	}
 	if zonesOf(nil) != "" || zoneNamed("no/such") == nil {

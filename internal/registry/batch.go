@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -132,6 +133,7 @@ func (w *batchWork) store(t *txn, g *gateway) error {
 		}
 	}
 	t.reached(l, g, w.batch.Epoch, before, w.leaves[fresh:])
+	l.short = time.Time{}
 	if next == 0 {
 		if err := w.begins(t, g, l.id); err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -496,5 +498,48 @@ func TestEpochThatCitesNone(t *testing.T) {
 	send(11, other, nil)
 	if got := alarms(); len(got) != 3 {
 		t.Errorf("its journal deleted: %q", got)
+	}
+}
+
+// TestEntriesThatDoNotCome: a broker that lets hellos through and no batches is told to
+// the operator, once they had time to come.
+func TestEntriesThatDoNotCome(t *testing.T) {
+	var passed atomic.Int64
+	s := newScene(t)
+	s.front.stop()
+	link, make := newMemory()
+	s.link = link
+	s.front = s.start(Options{Link: make, Now: func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }})
+	hello := func() {
+		s.g.nonce[15]++
+		s.ask(wire.TypeHello, s.g.hello())
+	}
+	said := func() bool {
+		st, err := s.front.client.Status(t.Context())
+		s.must(err)
+		return slices.ContainsFunc(st.Problems, func(p string) bool {
+			return strings.HasPrefix(p, "gateway b1/g1 says since ") && strings.HasSuffix(p, s.g.place.Up(wire.TypeBatch))
+		})
+	}
+	s.g.fill(10)
+	hello()
+	if said() {
+		t.Error("said before they had time to come")
+	}
+	passed.Store(int64(shortAfter + time.Second))
+	hello() // it goes on to say hello
+	if !said() {
+		t.Error("nobody is told that entries do not come")
+	}
+	s.ask(wire.TypeBatch, s.g.batch(0, 5))
+	if said() {
+		t.Error("they come")
+	}
+	hello()
+	s.ask(wire.TypeBatch, s.g.batch(5, 5))
+	passed.Add(int64(24 * time.Hour))
+	hello()
+	if said() {
+		t.Error("all are here")
 	}
 }

@@ -198,6 +198,9 @@ func (w *helloWork) store(t *txn, g *gateway) error {
 	if err := w.findLacking(t, l, g); err != nil {
 		return err
 	}
+	if err := w.findShort(t, l); err != nil {
+		return err
+	}
 	t.front.mu.RLock()
 	undo := g.undo
 	t.front.mu.RUnlock()
@@ -228,6 +231,21 @@ func (w *helloWork) findLacking(t *txn, l *ledger, g *gateway) error {
 	t.front.mu.Lock()
 	defer t.front.mu.Unlock()
 	g.view.note(lacks, w.hello)
+	return nil
+}
+
+// findShort notes whether the hello names entries that are not here. They follow it,
+// unless a broker lets hellos through and no batches.
+func (w *helloWork) findShort(t *txn, l *ledger) error {
+	r, err := t.rangeOf(l.id, w.hello.Epoch)
+	switch {
+	case err != nil:
+		return err
+	case w.hello.Next <= r.Size():
+		l.short = time.Time{}
+	case l.short.IsZero():
+		l.short = t.now
+	}
 	return nil
 }
 

@@ -168,11 +168,31 @@ func (f *Front) problems(s api.Status) []string {
 	p = append(p, f.endings()...)
 	p = append(p, f.refusals()...)
 	p = append(p, f.floors()...)
+	p = append(p, f.shorts()...)
 	if since := f.failing.Load(); since > 0 {
 		p = append(p, fmt.Sprintf("no message can be stored since %s (%d since start): look at the disk and the log, and make room; the gateways send them again",
 			calendar.Minute(time.Unix(since, 0), time.UTC), f.failed.Load()))
 	}
 	return p
+}
+
+// shortAfter is how long entries may be on their way that a gateway has said it has.
+const shortAfter = 5 * time.Minute
+
+// shorts says which gateways are heard, and their entries do not come. No owner is told:
+// it would say that somebody came in.
+func (f *Front) shorts() (lines []string) {
+	now := f.o.Now()
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for _, g := range f.gateways {
+		since, asked := g.books.short, g.books.held(now) > 0 // asked to wait: alarms say why
+		if g.member && g.view.online && !asked && !since.IsZero() && now.Sub(since) > shortAfter {
+			lines = append(lines, fmt.Sprintf("gateway %s says since %s that it has entries which do not come, and its other messages do (registryd gateways, BEHIND): "+
+				"look at what the broker does with its topic %s", g.address, calendar.Minute(since, time.UTC), g.place.Up(wire.TypeBatch)))
+		}
+	}
+	return limited(lines)
 }
 
 // maxRefusalLines is how many gateways that refuse a list are named.
@@ -199,6 +219,11 @@ func (f *Front) refusals() (lines []string) {
 		}
 		lines = append(lines, fmt.Sprintf("gateway %s does not take list %d whole (%s): %s", g.address, f.buildings[g.place.Building].list.Version, why, what))
 	}
+	return limited(lines)
+}
+
+// limited are the first lines about gateways, and how many there are more.
+func limited(lines []string) []string {
 	slices.Sort(lines)
 	if more := len(lines) - maxRefusalLines; more > 0 {
 		lines = append(lines[:maxRefusalLines], fmt.Sprintf("and %s more: registryd gateways", amount.Of(more, "gateway")))

@@ -104,6 +104,9 @@ type ledger struct {
 	count uint64 // stored of that line
 	renew bool   // the line contradicts itself: acks name none, so that it begins another
 	owing bool   // persons of records that siblings brought may still be with it
+	// short is since when its hellos name entries that are not here, and none has come;
+	// zero: all are, or they come.
+	short time.Time
 
 	claim  claim
 	budget budget

@@ -96,6 +96,24 @@ func TestDispute(t *testing.T) {
 	}
 }
 
+// TestEndedBeforeItsTime: what was ended shows when it was, and not the last day of the
+// term that is over.
+func TestEndedBeforeItsTime(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
+	w.turn()
+	w.do(operator.Act{Act: operator.ActEnd, Tenancy: id('t', 1).String(), Reason: "order"})
+	all, err := w.i.tenancies("")
+	if err != nil || len(all) != 1 || all[0].State != stateEnded || all[0].Until == nil || all[0].Until.After(time.Unix(int64(w.i.now())+1, 0)) {
+		t.Errorf("%+v %v", all, err)
+	}
+	grants, err := w.i.grants("", "")
+	if err != nil || len(grants) != 1 || grants[0].Until == nil || !grants[0].Until.Equal(*all[0].Until) {
+		t.Errorf("%+v %v", grants, err)
+	}
+}
+
 // TestSettleNeedsNotice: an objection outlives a notice that was taken back, and then
 // there is nothing to decide; where there is, no decision ends it before the notice
 // would have, and the day in the answer is one that is taken.

@@ -258,6 +258,16 @@ func (g *grant) until() uint32 {
 	return until
 }
 
+// over is when the grant is over for people, who read it beside its state: where it was
+// ended before its time, then; 0: no end.
+func (g *grant) over() uint32 {
+	until := g.until()
+	if at := g.end.change.At; g.ended && (until == 0 || at < until) {
+		return at
+	}
+	return until
+}
+
 // state is that of the grant at a time.
 func (g *grant) state(now uint32) string {
 	until := g.until()

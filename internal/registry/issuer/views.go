@@ -90,7 +90,7 @@ func (b *building) tenancy(id wire.ID, now uint32, odd map[wire.ID][]string) ope
 			if g.checkIn.readOff() {
 				t.Document, t.Basis = "", "" // the list does not say
 			}
-			t.Until, t.Notice, t.Decided, t.Since = moment(g.until()), moment(g.notice), g.decided, time.Unix(int64(max(c.From, c.At)), 0).UTC()
+			t.Until, t.Notice, t.Decided, t.Since = moment(g.over()), moment(g.notice), g.decided, time.Unix(int64(max(c.From, c.At)), 0).UTC()
 			switch {
 			case g.ended:
 				t.Cause = g.end.change.Cause.String()
@@ -161,7 +161,7 @@ func (i *Issuer) grants(id, tenancy string) ([]operator.Grant, error) {
 			}
 			c := g.checkIn.change
 			row := operator.Grant{ID: gid.String(), Zone: b.zone, Tenancy: g.tenancy.String(), Building: b.id, State: g.state(now), Kind: c.Kind.String(),
-				Doors: c.Doors, From: moment(c.From), Until: moment(g.until()), Listed: listed[gid], Problems: odd[gid], Cards: []operator.Card{}}
+				Doors: c.Doors, From: moment(c.From), Until: moment(g.over()), Listed: listed[gid], Problems: odd[gid], Cards: []operator.Card{}}
 			for _, card := range g.cards {
 				row.Cards = append(row.Cards, operator.Card{Credential: card.id.String(), Suspended: card.suspended, Unproven: card.unproven})
 			}

@@ -65,7 +65,7 @@ type Tenancy struct {
 	State    string     `json:"state"`             // not_begun, active, notice, suspended, disputed, ended
 	Since    time.Time  `json:"since"`             // first day: of the term, or of the check-in where that is later
 	Zone     string     `json:"zone,omitempty"`    // time zone of the building, as its gateways say; empty: not heard yet
-	Until    *time.Time `json:"until,omitempty"`   // its end as known now, exclusive
+	Until    *time.Time `json:"until,omitempty"`   // its end as known now, exclusive; of one that was ended before, when
 	Notice   *time.Time `json:"notice,omitempty"`  // the notice in force ends it then
 	Decided  string     `json:"decided,omitempty"` // on the newest notice: upheld or rejected
 	Cause    string     `json:"cause,omitempty"`   // of its end
@@ -85,8 +85,8 @@ type Grant struct {
 	Kind     string     `json:"kind"`
 	Doors    []string   `json:"doors"`
 	From     *time.Time `json:"from,omitempty"`
-	Zone     string     `json:"zone,omitempty"` // as of a Tenancy
-	Until    *time.Time `json:"until,omitempty"`
+	Zone     string     `json:"zone,omitempty"`  // as of a Tenancy
+	Until    *time.Time `json:"until,omitempty"` // likewise
 	Cards    []Card     `json:"cards"`
 	Listed   bool       `json:"listed"` // in the newest list; an ended one until every gateway has proved it
 	Problems []string   `json:"problems,omitempty"`
