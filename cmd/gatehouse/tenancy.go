@@ -118,6 +118,10 @@ func outcome(w io.Writer, t control.Tenancy) {
 	case "ended":
 		fmt.Fprintf(w, "tenancy %s has ended: none of its cards opens any more\n", called(t))
 	case "notice":
+		if t.Decided == "upheld" {
+			fmt.Fprintf(w, "tenancy %s: %s\n", called(t), decision(t))
+			return
+		}
 		fmt.Fprintf(w, "notice runs: tenancy %s ends on %s. The tenant is told at the doors, and can dispute it: gatehouse tenancy dispute\n",
 			called(t), minute(t.Notice, t.Zone))
 	case "disputed":

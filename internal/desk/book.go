@@ -63,8 +63,9 @@ type card struct {
 	// Unproven: it came on the landlord's word and no tenant has confirmed it, so
 	// it opens and proves nothing.
 	Unproven bool   `json:"unproven,omitempty"`
-	Word     uint32 `json:"word,omitempty"`    // when the newest word on it was given: an older one that comes late, or again, changes nothing
-	Stopped  bool   `json:"stopped,omitempty"` // suspended, on the landlord's word alone
+	Word     uint32 `json:"word,omitempty"`     // when the newest word on it was given: an older one that comes late, or again, changes nothing
+	Stopped  bool   `json:"stopped,omitempty"`  // suspended, on the landlord's word alone
+	Reported bool   `json:"reported,omitempty"` // suspended by a desk's record; else by the registry
 	Stop     *stop  `json:"stop,omitempty"`
 }
 
@@ -258,8 +259,9 @@ func (t *tenancy) stopOrBring(c wire.Change) {
 		case !k.meets(c.Credentials) || c.At <= k.Word:
 			continue
 		case c.Op == wire.OpSuspend:
-			k.Stopped = c.Proof == wire.ProofLandlord
+			k.Stopped, k.Reported = c.Proof == wire.ProofLandlord, true
 		default:
+			k.Reported = false
 			k.Unproven = k.Unproven || c.Proof == wire.ProofCard && !k.Stopped
 			k.Stopped = false
 		}

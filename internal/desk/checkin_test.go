@@ -274,7 +274,7 @@ func TestEntryLater(t *testing.T) {
 func TestFieldsKept(t *testing.T) {
 	allowed := []string{"line", "number", "stored", "tenancies", "id", "flat", "label", "doors", "since", "until", "notice", "noticed", "objected",
 		"withdrew", "cause", "ended", "end_cause", "gone", "was_told", "pin", "cards", "salt", "hash", "rounds", "wrong", "grant", "credentials",
-		"format", "unproven", "word", "stopped", "stop", "left", "used", "own", "against"}
+		"format", "unproven", "word", "stopped", "reported", "stop", "left", "used", "own", "against"}
 	var walk func(reflect.Type)
 	walk = func(v reflect.Type) {
 		for v.Kind() == reflect.Pointer || v.Kind() == reflect.Slice {

@@ -9,17 +9,39 @@ import (
 // end, and what was said of a notice, was about the grants before: it says nothing of
 // these, and what is asked for at the desk from now on is about these.
 
-// held is what tenancies hold by the snapshot in force; the book follows what the
-// registry has reinstated. Callers hold mu.
+// held is what tenancies hold by the snapshot in force; the book follows what its list
+// says: nobody at the desk is a step behind the doors. Callers hold mu.
 func (d *Desk) held() map[wire.ID][]holding {
+	d.hearWords()
+	d.takeDecisions()
 	all, changed := holdings(d.p.Keyring.Grants()), false
 	for _, t := range d.book.Tenancies {
 		changed = t.renew(all[wire.ID(t.ID)]) || changed
+		changed = t.brought(all[wire.ID(t.ID)]) || changed
 	}
 	if changed {
 		_ = d.save() // logged there; it is found again
 	}
 	return all
+}
+
+// brought forgets that a card was reported at a desk, once it opens again: the next one
+// who stops it may be the registry. It reports whether there was such a card.
+func (t *tenancy) brought(held []holding) (changed bool) {
+	for i := range t.Cards {
+		k := &t.Cards[i]
+		if !k.Reported {
+			continue
+		}
+		var ids []wire.CredentialID
+		for _, id := range k.Credentials {
+			ids = append(ids, wire.CredentialID(id))
+		}
+		if stateOf(ids, held) == stateActive {
+			k.Reported, changed = false, true
+		}
+	}
+	return changed
 }
 
 // renew reports whether the tenancy holds a new grant in the place of one that is over,

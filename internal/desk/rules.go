@@ -190,7 +190,8 @@ func (s situation) announce(k Card) ([]wire.Change, error) {
 }
 
 // resume wants the found card itself, or the PIN. The landlord can take back
-// what he asked for himself.
+// what he asked for himself. What no desk has stopped, the registry has, for a cause that
+// is not known here: it may be in a thief's hands.
 func (s situation) resume() ([]wire.Change, error) {
 	if s.proof == wire.ProofCard && s.card == 0 {
 		s.card = s.held
@@ -201,6 +202,10 @@ func (s situation) resume() ([]wire.Change, error) {
 	k, err := s.chosen(stateSuspended)
 	if err != nil {
 		return nil, err
+	}
+	if !k.reported {
+		return nil, refuse("ask the registry's operator: registryd resume --tenancy "+wire.ID(s.t.ID).String()+" --reason found; or the desk of the house at which it was reported",
+			"card %d was suspended by the registry, as far as is known here: no card and no PIN brings it back", k.Number)
 	}
 	if s.proof == wire.ProofLandlord || s.proof == wire.ProofCard && s.held != k.Number {
 		return nil, refuse("hold up the very card that was found, or let the tenant type the PIN", "that card %d is found has to be shown", k.Number)

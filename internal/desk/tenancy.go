@@ -34,7 +34,8 @@ type Card struct {
 	Proves bool   // holding it up is the tenant's word
 	Ending bool   // the landlord has asked for it to stop: it does when the days of a notice have passed without its being used
 
-	listed bool // only the list knows it
+	listed   bool // only the list knows it
+	reported bool // a desk's word has stopped it
 
 	grant       wire.ID
 	credentials []wire.CredentialID
@@ -108,6 +109,7 @@ func (t *tenancy) cards(held []holding) []Card {
 		for _, id := range k.Credentials {
 			c.credentials = append(c.credentials, wire.CredentialID(id))
 		}
+		c.reported = k.Reported
 		cards = append(cards, c)
 	}
 	for _, h := range held {

@@ -198,7 +198,6 @@ const forgetAfter = 30 * daySeconds
 func (d *Desk) tidy() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.hearWords()
 	_ = d.held()
 	d.publish() // a list may have decided on a notice
 	clock, status := d.p.Clock(), d.p.Keyring.Status()

@@ -1,7 +1,9 @@
 package simulate
 
 import (
+	"errors"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,6 +96,34 @@ func TestConfirmCard(t *testing.T) {
 		}
 		if _, err := w.centre.op.Do(w.ctx, act); err != nil { // a desk may have missed the first
 			t.Error("confirmed again:", err)
+		}
+	})
+}
+
+// TestSuspendedAtTheRegistry: what the registry has suspended no desk brings back by the
+// card, which may be a thief's, or by a PIN. Its refusal says what does, and that works.
+func TestSuspendedAtTheRegistry(t *testing.T) {
+	house(t, func(w *world) {
+		b := w.gateways[0]
+		tenant := w.checkInAt(b, flats[0], w.model.card(), time.Time{})
+		w.wait(10 * time.Minute)
+		c := tenant.cards[0]
+		if _, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActSuspend, Tenancy: tenant.id, Reason: "stolen"}); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(5 * time.Minute)
+		var no *control.Error
+		err := w.change(b, tenant, control.Change{Action: "resume", Proof: "card"}, c, nil)
+		hint := "registryd resume --tenancy " + tenant.id + " --reason found"
+		if !errors.As(err, &no) || !strings.Contains(no.Hint, hint) || b.swipe(c.number) {
+			t.Fatalf("whoever has the card gets: %v, opens now: %v", err, b.swipe(c.number))
+		}
+		if _, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActResume, Tenancy: tenant.id, Reason: "found"}); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(5 * time.Minute)
+		if !b.swipe(c.number) {
+			t.Errorf("what the refusal says does not help: %s", b.lastReason())
 		}
 	})
 }
