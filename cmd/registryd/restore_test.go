@@ -304,6 +304,14 @@ func TestRestore(t *testing.T) {
 			w.putBack(folder, "front", "issuer")
 			w.up("front", "issuer")
 			w.says("gw-1 had list")
+			w.says("none since a copy was put back on")
+			if out := w.ok("status"); strings.Contains(out, "--as-false") {
+				w.t.Error("it suspects a thief of what the copy could not know:", out)
+			}
+			w.backup()
+			if out := w.ok("status"); strings.Contains(out, "none since") || strings.Contains(out, "NONE") {
+				w.t.Error("it does not know of the next backup:", out)
+			}
 			w.ok("restored")
 			w.ok("restored", "--done")
 			if out := w.ok("status"); strings.Contains(out, "had list") || strings.Contains(out, "put back") {
@@ -328,6 +336,10 @@ func TestRestore(t *testing.T) {
 			w.refused("of another type", "house", "import", filepath.Join(w.dir, "front", "trust.cose"))
 			w.ok("house", "import", filepath.Join(w.gate.keys.Dir, keyring.HouseFile))
 			w.says("gw-1 had list")
+			w.says("the copy of the building key of house-1 was lost")
+			if out := w.ok("status"); strings.Contains(out, "--as-false") {
+				w.t.Error("it suspects a thief:", out)
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

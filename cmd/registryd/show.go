@@ -25,7 +25,7 @@ func (statusCmd) Run(s *session) error {
 		fmt.Fprintf(w, "gateways   %d of %d online, in %s\n", st.Online, st.Gateways, amount.Of(st.Buildings, "building"))
 		fmt.Fprintf(w, "entries    %d stored, in %s, %.1f MB\n", st.Entries, amount.Of(st.Batches, "batch"), float64(st.Bytes)/1e6)
 		fmt.Fprintf(w, "messages   %d waiting, %d dropped for want of room, %d refused\n", st.Queued, st.Dropped, st.Refused)
-		fmt.Fprintf(w, "backup     %s\n", backupState(st.Backup))
+		fmt.Fprintf(w, "backup     %s\n", backupState(st.Backup, st.PutBack))
 		for _, p := range st.Problems {
 			fmt.Fprintf(w, "problem    %s\n", p)
 		}
@@ -44,7 +44,10 @@ func (statusCmd) Run(s *session) error {
 }
 
 // backupState says how old the newest backup is.
-func backupState(at *time.Time) string {
+func backupState(at, putBack *time.Time) string {
+	if putBack != nil && (at == nil || at.Before(*putBack)) {
+		return fmt.Sprintf("none since a copy was put back on %s: what was stored since then is in no copy yet; registryd backup FOLDER makes one", clock(putBack))
+	}
 	if at == nil {
 		return "NONE that this database knows of: gateways keep longer what they have sent; registryd backup FOLDER makes one"
 	}

@@ -144,12 +144,25 @@ func (f *Front) loadSafety(ctx context.Context) error {
 		return err
 	}
 	f.safety.add(all, at)
-	said := f.store.Found().String()
+	found := f.store.Found()
+	if f.putBack, err = f.store.PutBack(ctx); err != nil {
+		return err
+	}
+	said := found.String()
 	if said == "" {
 		return nil
 	}
 	f.o.Log.Warn().Str("database", f.o.Config.path(api.FileDatabase)).Msg(said)
+	now := f.o.Now()
+	if found.Restored {
+		f.putBack = now
+	}
 	return f.store.Update(ctx, func(tx *store.Tx) error {
-		return tx.Remark(api.FileDatabase+": "+said+". Gateways bring what they still keep; docs/restore.md says what is lost", f.o.Now())
+		if found.Restored {
+			if err := tx.SetPutBack(now); err != nil {
+				return err
+			}
+		}
+		return tx.Remark(api.FileDatabase+": "+said+". Gateways bring what they still keep; docs/restore.md says what is lost", now)
 	})
 }

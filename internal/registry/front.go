@@ -81,6 +81,7 @@ type Front struct {
 	repeat    chan struct{} // a list was pushed
 	inbox     *inbox
 	safety    *safety
+	putBack   time.Time // when a copy was put in the place of the database last; zero: never
 	holdings  *holdings
 	began     time.Time       // of Run, by this process's own clock
 	seldom    *zerolog.Logger // for what any gateway, or its broker, can cause

@@ -139,7 +139,7 @@ func (f *Front) getStatus(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	f.mu.RUnlock()
-	s.Backup, s.Remarks = when(f.safety.last()), []api.Remark{}
+	s.Backup, s.PutBack, s.Remarks = when(f.safety.last()), when(f.putBack), []api.Remark{}
 	if err := f.store.Remarks(r.Context(), func(text string, at time.Time) {
 		s.Remarks = append(s.Remarks, api.Remark{Time: at, Text: text})
 	}); err != nil {

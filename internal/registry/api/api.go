@@ -286,7 +286,9 @@ type Status struct {
 	Issuer    bool      `json:"issuer"`    // it has asked for work within the last minute
 	Problems  []string  `json:"problems"`  // each with what to do
 	// Backup is when the newest was made that the front was told of; nil: none was.
-	Backup  *time.Time `json:"backup,omitempty"`
+	Backup *time.Time `json:"backup,omitempty"`
+	// PutBack is when a copy was put in the place of the database last; nil: never.
+	PutBack *time.Time `json:"put_back,omitempty"`
 	Remarks []Remark   `json:"remarks"` // of restores, until they are put away
 }
 

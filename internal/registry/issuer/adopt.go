@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
@@ -61,10 +63,7 @@ func (c *change) adopt(b *building, f foreign) error {
 		return c.remark(b, "%s has list %d, which is more than %d above list %d: it is not taken over, and no other list reaches that gateway. Somebody may have the issuer's key: "+
 			"registryd trust new --replace issuer --as-false", f.from, f.manifest.Version, maxStep, low)
 	}
-	t := taking{change: c, b: b, f: f, rows: make(map[wire.ID][]wire.Grant)}
-	for i := range f.grants {
-		t.rows[f.grants[i].ID] = append(t.rows[f.grants[i].ID], f.grants[i])
-	}
+	t := c.newTaking(b, f)
 	before := b.openNow(c.issuer.now())
 	if newest {
 		if err := t.counts(); err != nil {
@@ -85,10 +84,7 @@ func (c *change) adopt(b *building, f foreign) error {
 		return err
 	}
 	if newest {
-		if err := c.replaceList(b, f.signedList); err != nil {
-			return err
-		}
-		if err := c.cover(b, f.manifest.Seen); err != nil {
+		if err := c.follow(b, f); err != nil {
 			return err
 		}
 	}
@@ -97,9 +93,38 @@ func (c *change) adopt(b *building, f foreign) error {
 	if t.ended > 0 {
 		back = "; what should not have ended comes back by registryd reinstate"
 	}
-	return c.remark(b, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now%s. "+
-		"If nothing was put back here, somebody else has the issuer's key: registryd trust new --replace issuer --as-false", f.from, f.manifest.Version, t.String(), b.id, back)
+	return c.remark(b, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now%s%s",
+		f.from, f.manifest.Version, t.String(), b.id, back, c.strange(f))
 }
+
+// follow makes a list that was taken over the one that the next follows.
+func (c *change) follow(b *building, f foreign) error {
+	if err := c.replaceList(b, f.signedList); err != nil {
+		return err
+	}
+	if err := c.cover(b, f.manifest.Seen); err != nil || b.keyNumber != 0 || len(f.grants) == 0 {
+		return err
+	}
+	b.keyNumber = f.grants[0].Credential[0] // the building has its key: a new gateway must not make another
+	return c.storeBuilding(b)
+}
+
+// strange says of a list that was taken over that nothing explains why this database did
+// not know it: it was signed when this one was in use already.
+func (c *change) strange(f foreign) string {
+	since := c.issuer.since
+	if f.manifest.Issued <= since {
+		return ""
+	}
+	text := "no copy was put back here"
+	if since > 0 {
+		text = fmt.Sprintf("this database was put back or made on %s", atText(since))
+	}
+	return fmt.Sprintf(". It was signed on %s, and %s: if that was no other start of this registry, somebody else has the issuer's key: "+
+		"registryd trust new --replace issuer --as-false", atText(f.manifest.Issued), text)
+}
+
+func atText(s uint32) string { return time.Unix(int64(s), 0).UTC().Format(time.RFC3339) }
 
 // lowest is the lowest version that a gateway of the building is known to have, or
 // this database: each of them has to take the next list.
@@ -126,7 +151,7 @@ func (f foreign) forms() ([]logged, error) {
 	return []logged{{hash, f.epoch, f.manifest.Version, false}, own}, err
 }
 
-// replaceList makes a list that was taken over the one that the next follows.
+// replaceList puts a list that was taken over in the place of the newest.
 func (c *change) replaceList(b *building, l signedList) error {
 	if _, err := c.Exec(`DELETE FROM lists WHERE building = ? AND held = 1`, b.id); err != nil {
 		return err
@@ -146,12 +171,13 @@ func (c *change) replaceList(b *building, l signedList) error {
 func (c *change) cover(b *building, seen []wire.Seen) error {
 	for _, s := range seen {
 		key := lineKey{s.Gateway, s.Line}
-		if s.Number <= b.covered[key] {
+		if s.Number <= b.covered[key].number {
 			continue
 		}
-		b.covered[key] = s.Number
-		_, err := c.Exec(`INSERT INTO covered (building, gateway, line, number) VALUES (?,?,?,?)
-			ON CONFLICT (building, gateway, line) DO UPDATE SET number = excluded.number`, b.id, s.Gateway, blob(s.Line), int64(s.Number))
+		b.covered[key] = cover{s.Number, len(b.records)}
+		_, err := c.Exec(`INSERT INTO covered (building, gateway, line, number, events) VALUES (?,?,?,?,?)
+			ON CONFLICT (building, gateway, line) DO UPDATE SET number = excluded.number, events = excluded.events`,
+			b.id, s.Gateway, blob(s.Line), int64(s.Number), len(b.records))
 		if err != nil {
 			return fmt.Errorf("keep what a list has seen: %w", err)
 		}
@@ -166,12 +192,37 @@ type taking struct {
 	f    foreign
 	rows map[wire.ID][]wire.Grant // of the list, by grant
 
-	ended, stopped, joined, brought int // grants, cards, cards, grants
+	ended, stopped, joined, brought int              // grants
+	over                            int              // of those that were brought
+	notices                         map[wire.ID]bool // by grant: learnt how one stands
+}
+
+// newTaking prepares the work.
+func (c *change) newTaking(b *building, f foreign) *taking {
+	t := &taking{change: c, b: b, f: f, rows: make(map[wire.ID][]wire.Grant), notices: make(map[wire.ID]bool)}
+	for i := range f.grants {
+		t.rows[f.grants[i].ID] = append(t.rows[f.grants[i].ID], f.grants[i])
+	}
+	return t
 }
 
 // String says what came of it.
 func (t *taking) String() string {
-	return fmt.Sprintf("%s ended by it, %s stopped or shortened, %s and %s learnt from it", amount.Of(t.ended, "grant"), amount.Of(t.stopped, "card"), amount.Of(t.joined, "card"), amount.Of(t.brought, "grant"))
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		text string
+	}{{t.ended, amount.Of(t.ended, "grant") + " ended by it"}, {t.stopped, amount.Of(t.stopped, "grant") + " stopped or shortened by it"},
+		{t.joined, amount.Of(t.joined, "grant") + " that got cards"}, {t.brought, amount.Of(t.brought, "grant") + " learnt from it"},
+		{t.over, fmt.Sprintf("%d of them over already", t.over)}, {len(t.notices), "how notices on " + amount.Of(len(t.notices), "grant") + " stand"}} {
+		if p.n > 0 {
+			parts = append(parts, p.text)
+		}
+	}
+	if parts == nil {
+		parts = []string{"nothing new in it"}
+	}
+	return strings.Join(parts, ", ") + t.wordless()
 }
 
 func (t *taking) take(newest bool) error {
@@ -240,13 +291,14 @@ func (t *taking) warn(before map[wire.ID]bool) error {
 }
 
 // counts takes what the list took from tenancies, as this database knows them, as taken
-// within the day: gateways count that against the next list. For what two issuers have
+// when it was signed: gateways count that against the next list for a day. Lists before it
+// may have taken some of that earlier, which nothing here says. For what two issuers have
 // signed they do not.
 func (t *taking) counts() error {
 	if len(t.f.second) > 0 {
 		return nil
 	}
-	return t.count(t.b, t.b.removed(t.f.signedList), t.issuer.now())
+	return t.count(t.b, t.b.removed(t.f.signedList), min(t.f.manifest.Issued, t.issuer.now()))
 }
 
 func allRevoked(rows []wire.Grant) bool {
@@ -293,7 +345,6 @@ func (t *taking) later(g *grant, about func(wire.Change) bool) bool {
 // an end that comes earlier, cards that this database does not have.
 func (t *taking) restrict(g *grant, rows []wire.Grant, newest bool) error {
 	var stop, join []wire.CredentialID
-	until := g.until()
 	for _, r := range rows {
 		i := slices.IndexFunc(g.cards, func(c card) bool { return c.id == r.Credential })
 		if i < 0 && newest {
@@ -305,88 +356,23 @@ func (t *taking) restrict(g *grant, rows []wire.Grant, newest bool) error {
 		}) {
 			stop = append(stop, r.Credential) // also one that is not here: its record may come again
 		}
-		if r.Until != 0 && (until == 0 || r.Until < until) {
-			until = r.Until
-		}
 	}
+	t.joined, t.stopped = t.joined+min(len(join), 1), t.stopped+min(len(stop), 1)
 	if err := t.cards(wire.OpBind, join, g); err != nil {
 		return err
-	}
-	if newest {
-		if err := t.confirmed(g.id); err != nil {
-			return err
-		}
 	}
 	if err := t.cards(wire.OpSuspend, stop, g); err != nil {
 		return err
 	}
-	notice := func(c wire.Change) bool {
-		return c.Op == wire.OpNotice || c.Op == wire.OpWithdraw || c.Op == wire.OpDispute
-	}
-	if until == g.until() || t.later(g, notice) {
-		return nil
-	}
-	t.stopped++
-	if w := t.noticeOf(g.id); w != nil && w.Until == until {
-		return t.hear(w, g)
-	}
-	return t.say(wire.Change{Op: wire.OpNotice, Until: until, Cause: wire.CauseOrder}, g)
-}
-
-// noticeOf is what the list says of the landlord's notice on a grant; nil: nothing.
-func (t *taking) noticeOf(grant wire.ID) *wire.Word {
-	i := slices.IndexFunc(t.f.manifest.Words, func(w wire.Word) bool {
-		return w.Grant == grant && w.Op == wire.OpNotice && w.Proof == wire.ProofLandlord
-	})
-	if i < 0 {
-		return nil
-	}
-	return &t.f.manifest.Words[i]
-}
-
-// hear takes a notice over as the landlord's: he can take it back, and the tenant can
-// object.
-func (t *taking) hear(w *wire.Word, g *grant) error {
-	c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: g.tenancy, Grant: g.id, Until: w.Until, Cause: w.Cause}
-	return t.put(event{at: min(w.At, t.issuer.ahead()), change: c, least: w.Until})
-}
-
-// confirmed carries on which cards of a grant the list says that the registry has
-// confirmed.
-func (t *taking) confirmed(grant wire.ID) error {
-	for i := range t.f.manifest.Words {
-		w := &t.f.manifest.Words[i]
-		if w.Grant != grant || w.Op != wire.OpBind || w.Proof != wire.ProofRegistry || !t.b.grants[grant].has(w.Cards) || t.said(w) {
-			continue
-		}
-		c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: t.b.grants[grant].tenancy, Grant: grant, Credentials: slices.Clone(w.Cards)}
-		if err := t.put(event{at: min(w.At, t.issuer.ahead()), change: c}); err != nil {
+	if newest {
+		if err := t.standing(g.id); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// said reports whether this database knows a confirmation.
-func (t *taking) said(w *wire.Word) bool {
-	return slices.ContainsFunc(t.b.events[w.Grant], func(e event) bool {
-		return e.ofRegistry() && e.change.Op == w.Op && e.change.At == w.At && slices.Contains(e.change.Credentials, w.Cards[0])
-	})
-}
-
-// has reports whether the grant has all these cards.
-func (g *grant) has(cards []wire.CredentialID) bool {
-	return !slices.ContainsFunc(cards, func(c wire.CredentialID) bool {
-		return !slices.ContainsFunc(g.cards, func(k card) bool { return k.id == c })
-	})
+	return t.shorten(t.b.grants[g.id], rows)
 }
 
 func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *grant) error {
-	if op == wire.OpBind {
-		t.joined += len(cards)
-	} else {
-		t.stopped += len(cards)
-	}
 	for part := range slices.Chunk(cards, maxCards) {
 		if err := t.say(wire.Change{Op: op, Credentials: part}, g); err != nil {
 			return err
@@ -411,27 +397,24 @@ func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
 	g := &grant{id: id, tenancy: first.Tenancy}
 	in := wire.Change{Op: wire.OpCheckIn, Credentials: all[:min(len(all), maxCards)], Kind: first.Kind, Doors: doors, From: first.From, Until: first.Until,
 		Flat: unknownFlat, Basis: wire.BasisDuty, Document: wire.DocumentResidentID}
-	notice := t.noticeOf(id)
-	if notice != nil && notice.Until == in.Until {
+	if t.noticeUntil(id, in.Until) != nil {
 		in.Until = 0 // that is no term
 	}
 	t.brought++
-	err := t.say(in, g)
-	if g = t.b.grants[id]; err == nil && notice != nil {
-		err = t.hear(notice, g)
-	}
-	if err != nil {
+	if err := t.say(in, g); err != nil {
 		return err
 	}
+	g = t.b.grants[id]
 	if len(all) > maxCards {
 		if err := t.cards(wire.OpBind, all[maxCards:], g); err != nil {
 			return err
 		}
 	}
-	if err := t.confirmed(id); err != nil {
+	if err := t.standing(id); err != nil {
 		return err
 	}
 	if allRevoked(rows) {
+		t.over++
 		return t.say(wire.Change{Op: wire.OpEnd, Cause: wire.CauseOrder}, g)
 	}
 	var stop []wire.CredentialID
@@ -473,11 +456,29 @@ func credentialBytes(all []wire.CredentialID) [][]byte {
 	return out
 }
 
+// resumedSince reports whether a suspension comes with a record that a list was made with
+// which was taken over, and that list has these cards as active: the registry has resumed
+// them since, and its word is in no record.
+func (b *building) resumedSince(e event) bool {
+	read := b.covered[lineKey{e.source, e.line}]
+	g := b.grants[e.change.Grant]
+	if e.change.Op != wire.OpSuspend || e.number > read.number || g == nil {
+		return false
+	}
+	for _, id := range e.change.Credentials {
+		i := slices.IndexFunc(g.cards, func(k card) bool { return k.id == id })
+		if i < 0 || g.cards[i].suspended || g.cards[i].by.n >= read.events {
+			return false
+		}
+	}
+	return true
+}
+
 // endCovered ends a grant whose check-in comes after a list that was made with it and
 // did not name it any more.
 func (c *change) endCovered(b *building, key lineKey, number uint64, id wire.ID) error {
 	g := b.grants[id]
-	if number > b.covered[key] || g == nil || !g.known || g.ended || len(b.events[id]) > 1 || b.listed()[id] || g.until() != 0 && g.until() <= c.issuer.now() || unknownDoor(g, b.doors()) != "" {
+	if number > b.covered[key].number || g == nil || !g.known || g.ended || len(b.events[id]) > 1 || b.listed()[id] || g.until() != 0 && g.until() <= c.issuer.now() || unknownDoor(g, b.doors()) != "" {
 		return nil
 	}
 	e := event{at: c.issuer.now(), change: wire.Change{Op: wire.OpEnd, At: c.issuer.now(), Clock: wire.ClockRegistry, Proof: wire.ProofRegistry,

@@ -72,8 +72,8 @@ func (b *building) doubted() (gateways []string) {
 func (b *building) flatsOf(ids []wire.ID) []string {
 	of := make(map[wire.ID]string)
 	for _, g := range b.grants {
-		if g.known {
-			of[g.tenancy] = g.checkIn.change.Flat
+		if flat := g.checkIn.change.Flat; g.known && (of[g.tenancy] == "" || flat != unknownFlat) {
+			of[g.tenancy] = flat
 		}
 	}
 	flats := make(map[string]bool)

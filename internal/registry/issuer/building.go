@@ -35,7 +35,7 @@ type building struct {
 	held     *signedList
 	known    map[wire.Hash]bool // buckets that the front has, as far as this process knows
 	logSent  uint64             // manifests of the log that it has, as far as this process knows
-	covered  map[lineKey]uint64 // records that a list has seen which was taken over
+	covered  map[lineKey]cover  // records that a list has seen which was taken over
 	asks     map[string]ask     // by gateway: that want a second signature on the list that was released
 	refused  map[string]uint64  // by gateway: version of the list that it takes only with a second signature, as it says
 	revoked  map[wire.ID]revocation
@@ -57,6 +57,12 @@ type lineKey struct {
 	line    uint64
 }
 
+// cover is what a list has seen of a line which was taken over.
+type cover struct {
+	number uint64
+	events int // that the building had when it was: what these say was compared with the list
+}
+
 // lineState is how far a line of records has been taken in.
 type lineState struct {
 	number uint64
@@ -73,7 +79,7 @@ type revocation struct {
 func newBuilding(id string) *building {
 	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]*grant), records: make(map[recordKey]wire.ID),
 		seen: make(map[lineKey]lineState), known: make(map[wire.Hash]bool), revoked: make(map[wire.ID]revocation),
-		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64), asks: make(map[string]ask), refused: make(map[string]uint64), covered: make(map[lineKey]uint64), clocks: make(map[string]shown)}
+		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64), asks: make(map[string]ask), refused: make(map[string]uint64), covered: make(map[lineKey]cover), clocks: make(map[string]shown)}
 }
 
 // add takes an event in; fold its grant afterwards.
@@ -180,13 +186,14 @@ func (c *change) touch(b *building) {
 // take adds an event to store and memory.
 func (c *change) take(b *building, e event, line, number uint64) error {
 	e.line, e.number = line, number
+	e.settled = e.settled || b.resumedSince(e)
 	body, err := wire.Encode(e.change)
 	if err != nil {
 		return err
 	}
 	_, err = c.Exec(`INSERT INTO changes (building, gateway, line, number, record, grant_id, tenancy, at, body, person, settled, least)
-		VALUES (?,?,?,?,?,?,?,?,?,?,0,?)`,
-		b.id, e.source, blob(line), int64(number), e.record[:], e.change.Grant[:], e.change.Tenancy[:], e.at, body, e.person[:], e.least)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+		b.id, e.source, blob(line), int64(number), e.record[:], e.change.Grant[:], e.change.Tenancy[:], e.at, body, e.person[:], e.settled, e.least)
 	if err != nil {
 		return fmt.Errorf("keep change: %w", err)
 	}

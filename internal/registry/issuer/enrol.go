@@ -317,7 +317,7 @@ func (c *change) adoptKey(b *building, gateway string, r wire.EnrolRequest, v in
 	case b.keyNumber != 0 && r.Number != b.keyNumber:
 		return hinted("its building.key is of another house, or older: take it away and run gatehouse enrol again",
 			"the building's key has number %d, this one %d", b.keyNumber, r.Number)
-	case b.keyNumber != 0 && b.escrowOf != gateway:
+	case b.keyNumber != 0 && b.escrowOf != gateway && b.escrowOf != "":
 		return nil // the key as restored; the first one stays in escrow
 	}
 	b.keyNumber, b.escrowOf = r.Number, gateway

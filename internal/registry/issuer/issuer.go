@@ -77,6 +77,7 @@ type Issuer struct {
 	after     uint64               // number of the last delivery that was taken in
 	sent      map[string]bool      // buildings whose newest was handed over, and the store does not say so yet
 	passes    map[wire.ID][]uint32 // when each tenancy got one, unix s, the last quarter of an hour
+	since     uint32               // unix s: when this database was put back or made; 0: before this was kept
 	signer    int64                // whose signatures stand in the database, as signer() says
 	behind    map[string]bool      // buildings of which the front may know more than this database; "": all
 	full      bool                 // the disk took nothing more when something was written last
@@ -137,6 +138,9 @@ func (i *Issuer) open() (err error) {
 	err = i.loadState()
 	if found.New || found.Restored {
 		i.behind[""] = true
+		if err == nil {
+			err = i.begin()
+		}
 	}
 	if said := found.String(); err == nil && said != "" {
 		err = i.remark("", FileDatabase+": "+said+". What it lacks comes from the front and from gateways; docs/restore.md says what is lost")

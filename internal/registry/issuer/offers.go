@@ -168,10 +168,7 @@ func (b *building) endsBy(k kept) (tenancies []wire.ID) {
 		if err != nil {
 			return nil
 		}
-		t := taking{b: b, f: f, rows: make(map[wire.ID][]wire.Grant)}
-		for i := range f.grants {
-			t.rows[f.grants[i].ID] = append(t.rows[f.grants[i].ID], f.grants[i])
-		}
+		t := (*change)(nil).newTaking(b, f)
 		listed := b.listed()
 		for id, g := range b.grants {
 			if rows := t.rows[id]; g.known && !g.ended && (len(rows) == 0 && t.lacks(g, listed[id]) || allRevoked(rows)) {
@@ -223,10 +220,7 @@ func (c *change) decide(d operator.Decision) (*building, error) {
 // adoptOld takes a list of an issuer that was replaced: its word, not its place. The
 // next list goes by this issuer's own numbers, which the root's next epoch put above.
 func (c *change) adoptOld(b *building, f foreign) error {
-	t := taking{change: c, b: b, f: f, rows: make(map[wire.ID][]wire.Grant)}
-	for i := range f.grants {
-		t.rows[f.grants[i].ID] = append(t.rows[f.grants[i].ID], f.grants[i])
-	}
+	t := c.newTaking(b, f)
 	if err := t.take(true); err != nil {
 		return err
 	}

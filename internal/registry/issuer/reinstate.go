@@ -113,32 +113,54 @@ func (c *change) reinstateGrant(b *building, id wire.ID, a operator.Act) (next w
 		return next, hinted("check the tenant in again", "grant %s has no card", id)
 	}
 	_, _ = rand.Read(next[:]) // never fails
-	var all, stopped []wire.CredentialID
-	for _, card := range g.cards {
-		if all = append(all, card.id); card.suspended {
-			stopped = append(stopped, card.id)
-		}
-	}
-	in := g.checkIn.change
-	in.Grant, in.Until, in.Credentials = next, until, all[:min(len(all), maxCards)]
-	if err := c.sayNow(b, in); err != nil {
+	if err := c.sayCards(b, g, next, until); err != nil {
 		return next, err
-	}
-	for _, more := range []struct {
-		op    wire.Op
-		cards []wire.CredentialID
-	}{{wire.OpBind, all[len(in.Credentials):]}, {wire.OpSuspend, stopped}} {
-		for part := range slices.Chunk(more.cards, maxCards) {
-			if err := c.sayNow(b, wire.Change{Op: more.op, Tenancy: in.Tenancy, Grant: next, Credentials: part}); err != nil {
-				return next, err
-			}
-		}
 	}
 	_, err = c.Exec(`INSERT INTO reinstated (building, grant_id, old_id, list_hash, at) VALUES (?,?,?,?,?)`, b.id, next[:], id[:], by[:], c.issuer.now())
 	if err != nil {
 		return next, fmt.Errorf("keep what was reinstated: %w", err)
 	}
 	return next, nil
+}
+
+// sayCards says the new grant, with the cards of the old one. What did not prove the
+// tenant does not prove him now.
+func (c *change) sayCards(b *building, g *grant, next wire.ID, until uint32) error {
+	var proven, unproven, stopped []wire.CredentialID
+	for _, card := range g.cards {
+		if card.unproven {
+			unproven = append(unproven, card.id)
+		} else {
+			proven = append(proven, card.id)
+		}
+		if card.suspended {
+			stopped = append(stopped, card.id)
+		}
+	}
+	in := g.checkIn.change
+	named := &proven
+	if len(proven) == 0 {
+		in.Flat = unknownFlat // as one that was read from a list: its cards prove nothing
+		named = &unproven
+	}
+	n := min(len(*named), maxCards)
+	in.Proof, in.Grant, in.Until, in.Credentials = wire.ProofRegistry, next, until, (*named)[:n]
+	*named = (*named)[n:]
+	if err := c.sayNow(b, in); err != nil {
+		return err
+	}
+	for _, more := range []struct {
+		op    wire.Op
+		proof wire.Proof
+		cards []wire.CredentialID
+	}{{wire.OpBind, wire.ProofRegistry, proven}, {wire.OpBind, wire.ProofLandlord, unproven}, {wire.OpSuspend, wire.ProofRegistry, stopped}} {
+		for part := range slices.Chunk(more.cards, maxCards) {
+			if err := c.sayNow(b, wire.Change{Op: more.op, Proof: more.proof, Tenancy: in.Tenancy, Grant: next, Credentials: part}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // successor is the grant that was made in the place of one, or has its cards now;
@@ -162,9 +184,9 @@ func (c *change) successor(b *building, id wire.ID) (*wire.ID, error) {
 	return (*wire.ID)(next), nil
 }
 
-// sayNow takes one change in in the registry's name, as of now.
+// sayNow takes one change in that the registry makes, as of now.
 func (c *change) sayNow(b *building, in wire.Change) error {
-	in.At, in.Clock, in.Proof = c.issuer.now(), wire.ClockRegistry, wire.ProofRegistry
+	in.At, in.Clock = c.issuer.now(), wire.ClockRegistry
 	e := event{at: in.At, change: in}
 	_, _ = rand.Read(e.record[:]) // never fails
 	return c.take(b, e, 0, 0)

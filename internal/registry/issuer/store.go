@@ -84,7 +84,7 @@ func openStore(dir string) (*sql.DB, dbfile.Found, error) {
 	}
 	for _, add := range []struct{ table, column string }{{"seen", "used INTEGER NOT NULL DEFAULT 0"},
 		{"lists", "old BLOB"}, {"lists", "old_second BLOB"}, {"buildings", "log BLOB"}, {"buildings", "house_old BLOB"},
-		{"changes", "least INTEGER NOT NULL DEFAULT 0"}} {
+		{"changes", "least INTEGER NOT NULL DEFAULT 0"}, {"covered", "events INTEGER NOT NULL DEFAULT 0"}} {
 		if err == nil {
 			err = addColumn(db, add.table, add.column)
 		}
@@ -148,7 +148,21 @@ func (i *Issuer) loadState() error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
+	err = i.db.QueryRow(`SELECT value FROM state WHERE key = 'since'`).Scan(&i.since)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
 	return i.loadUnsent(i.db)
+}
+
+// begin keeps when this database was put back or made: what was signed before is unknown
+// here for that reason.
+func (i *Issuer) begin() error {
+	i.since = i.now()
+	if _, err := i.db.Exec(`INSERT INTO state (key, value) VALUES ('since', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, i.since); err != nil {
+		return fmt.Errorf("keep since when the database is in use: %w", err)
+	}
+	return nil
 }
 
 func (i *Issuer) loadUnsent(q querier) error {
@@ -293,11 +307,12 @@ func loadCovered(q querier, b *building) error {
 		var l lineKey
 		var line []byte
 		var n int64
-		err := rows.Scan(&l.gateway, &line, &n)
+		var events int
+		err := rows.Scan(&l.gateway, &line, &n, &events)
 		l.line = number(line)
-		b.covered[l] = uint64(n)
+		b.covered[l] = cover{uint64(n), events}
 		return err
-	}, `SELECT gateway, line, number FROM covered WHERE building = ?`, b.id)
+	}, `SELECT gateway, line, number, events FROM covered WHERE building = ?`, b.id)
 }
 
 // blob is a 64-bit number as the store keeps it: all 64 bits, where SQL has 63.

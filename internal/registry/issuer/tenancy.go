@@ -19,8 +19,11 @@ type event struct {
 	n       int       // order of arrival in the building
 	line    uint64    // where it stood first; 0: the operator's
 	number  uint64    // in this line
-	settled bool      // a notice, objection or withdrawal that the operator has decided on
-	least   uint32    // of a notice: unix s, it ends nothing before, whatever its own date; 0: it was heard before this was kept
+	settled bool      // a notice, objection or withdrawal that the operator has decided on, or a suspension that he has lifted since
+	// least is of a notice: unix s, it ends nothing before, whatever its own date; 0: it was
+	// heard before this was kept. Of the registry's decision that was read from a list: unix s,
+	// through then it has settled what was said at the building, whenever that comes.
+	least uint32
 }
 
 // readOff reports whether a check-in was read from a list: the gateway's record, if it
@@ -59,6 +62,7 @@ type grant struct {
 	ends     uint32 // unix s: when that would end it; 0: none stands
 	disputed bool   // an objection waits for the operator
 	decided  string // what the operator has decided on the newest notice; empty: nothing
+	through  uint32 // unix s, by the gateways' clocks: what was said of notices until then is decided; 0: nothing is
 	words    []word // what a list says of it besides its rows
 	problems []string
 }
@@ -161,6 +165,9 @@ func foldCards(sorted []event) map[wire.CredentialID]cardState {
 					s.by = e
 				}
 			case wire.OpSuspend:
+				if e.settled {
+					break
+				}
 				words[c] = word{e.at, true} // sorted by time: later or the same second
 			case wire.OpResume:
 				if w := words[c]; !w.suspended || w.at < e.at {
@@ -183,8 +190,15 @@ func foldCards(sorted []event) map[wire.CredentialID]cardState {
 func (g *grant) foldNotice(sorted []event) {
 	var n notices
 	for i := range sorted {
+		if e := &sorted[i]; e.ofRegistry() && (e.change.Op == wire.OpNotice || e.change.Op == wire.OpWithdraw) {
+			n.read = max(n.read, e.least)
+		}
+	}
+	n.decided = n.read
+	for i := range sorted {
 		n.hear(&sorted[i])
 	}
+	g.through = n.decided
 	g.given, g.disputed = n.landlord != nil && n.landlord.change.Op == wire.OpNotice, n.dispute != nil
 	if g.given {
 		g.ends = n.landlord.ends()
@@ -212,6 +226,7 @@ type notices struct {
 	registry *event // the newest decision
 	given    uint32 // unix s: when the newest of the landlord's notices was given, by its gateway's clock
 	decided  uint32 // likewise the newest of all that a decision has settled
+	read     uint32 // likewise through when a decision that was read from a list has settled all
 }
 
 // hear takes one event after the other, sorted.
@@ -223,7 +238,7 @@ func (n *notices) hear(e *event) {
 	case e.ofRegistry():
 		n.registry = e // sorted: the latest
 		return
-	case e.settled:
+	case e.settled, e.change.At <= n.read:
 		n.decided = max(n.decided, e.change.At)
 		return
 	case op == wire.OpDispute:

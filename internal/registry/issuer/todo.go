@@ -28,14 +28,7 @@ func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
 			"registryd countersign %s --key second.key", b.held.manifest.Version, id, amount.Of(len(gone), "tenancy"), flatsText(b.flatsOf(gone)), id, id))
 	}
 	for _, b := range i.buildings {
-		removes, gateways := b.asked()
-		if len(gateways) > 0 && b.held == nil {
-			lines = append(lines, fmt.Sprintf("%s of %s takes list %d only with another issuer's signature: by its own list it takes something from %s (%s): "+
-				"registryd countersign %s --key second.key", strings.Join(gateways, ", "), b.id, b.list.manifest.Version, amount.Of(len(removes), "tenancy"), flatsText(b.flatsOf(removes)), b.id))
-		}
-		if doubted := b.doubted(); len(doubted) > 0 {
-			lines = append(lines, operator.Doubt(b.id, b.list.manifest.Version, doubted))
-		}
+		lines = append(lines, b.toDo()...)
 	}
 	offers, err := i.offers()
 	if err != nil {
@@ -52,6 +45,23 @@ func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
 		lines = append(lines, text+" (registryd restored --done puts this away)")
 	}
 	return lines, nil
+}
+
+// toDo says what waits in one building, besides the list that is held.
+func (b *building) toDo() (lines []string) {
+	removes, gateways := b.asked()
+	if len(gateways) > 0 && b.held == nil {
+		lines = append(lines, fmt.Sprintf("%s of %s takes list %d only with another issuer's signature: by its own list it takes something from %s (%s): "+
+			"registryd countersign %s --key second.key", strings.Join(gateways, ", "), b.id, b.list.manifest.Version, amount.Of(len(removes), "tenancy"), flatsText(b.flatsOf(removes)), b.id))
+	}
+	if b.keyNumber != 0 && b.escrowOf == "" {
+		lines = append(lines, fmt.Sprintf("the copy of the building key of %s was lost with the database: without it a house that loses its last gateway swipes all cards again. "+
+			"It comes back when one of its gateways enrols again: registryd gateway add --replace, then gatehouse enrol there", b.id))
+	}
+	if doubted := b.doubted(); len(doubted) > 0 {
+		lines = append(lines, operator.Doubt(b.id, b.list.manifest.Version, doubted))
+	}
+	return lines
 }
 
 // flatsText names flats, the first ones.

@@ -81,9 +81,13 @@ var weight = map[string]int{stateEnded: 0, stateSuspended: 1, stateNotBegun: 2, 
 
 func (b *building) tenancy(id wire.ID, now uint32, odd map[wire.ID][]string) operator.Tenancy {
 	t := operator.Tenancy{ID: id.String(), Building: b.id, State: stateEnded, Zone: b.zone}
+	flat := unknownFlat
 	for n, gid := range b.grantsOf(id) {
 		g := b.grants[gid]
 		c := g.checkIn.change
+		if c.Flat != "" && c.Flat != unknownFlat {
+			flat = c.Flat
+		}
 		state := g.state(now)
 		if n == 0 || weight[state] > weight[t.State] {
 			t.State, t.Flat, t.Kind, t.Document, t.Basis, t.Informed = state, c.Flat, c.Kind.String(), c.Document.String(), c.Basis.String(), c.Informed
@@ -103,6 +107,9 @@ func (b *building) tenancy(id wire.ID, now uint32, odd map[wire.ID][]string) ope
 		}
 		t.Grants = append(t.Grants, gid.String())
 		t.Problems = append(t.Problems, odd[gid]...)
+	}
+	if t.Flat == unknownFlat {
+		t.Flat = flat // an earlier grant of it may say
 	}
 	return t
 }
@@ -140,6 +147,9 @@ func (b *building) oddities(now uint32) map[wire.ID][]string {
 		if flat := g.checkIn.change.Flat; len(b.flats) > 0 && flat != unknownFlat && !slices.Contains(b.flats, flat) {
 			odd[id] = append(odd[id], fmt.Sprintf("flat %q is not one of the building's", flat))
 		}
+		if g.checkIn.readOff() {
+			odd[id] = append(odd[id], readOffText)
+		}
 		for _, card := range g.cards {
 			if other, there := user[card.id]; there && other != g.tenancy {
 				odd[id] = append(odd[id], fmt.Sprintf("a card of it opens for tenancy %s too", other))
@@ -149,6 +159,10 @@ func (b *building) oddities(now uint32) map[wire.ID][]string {
 	}
 	return odd
 }
+
+// readOffText says what is missing of a grant that was learnt from a list.
+const readOffText = "it is known from a list alone: flat, document and basis come with its record, if a gateway still has that; " +
+	"gatehouse tenancy list at the building shows the flat"
 
 func (i *Issuer) grants(id, tenancy string) ([]operator.Grant, error) {
 	out := []operator.Grant{}

@@ -74,14 +74,33 @@ func (s *Store) Safe(ctx context.Context) (all []Mark, at time.Time, err error) 
 	if all, err = marks(rows, err); err != nil {
 		return nil, at, fmt.Errorf("read what is safe: %w", err)
 	}
-	ms, err := one(s.read.QueryContext(ctx, `SELECT COALESCE(MAX(value), 0) FROM meta WHERE name = 'backup'`))
-	if err != nil {
+	if at, err = s.moment(ctx, "backup"); err != nil {
 		return nil, at, fmt.Errorf("read when the last backup was: %w", err)
 	}
-	if ms > 0 {
+	return all, at, nil
+}
+
+// SetPutBack keeps that a copy was found in the place of the database that was in use.
+func (tx *Tx) SetPutBack(at time.Time) error {
+	return tx.exec(`INSERT INTO meta (name, value) VALUES ('put_back', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, at.UnixMilli())
+}
+
+// PutBack is when that was; the zero time: never.
+func (s *Store) PutBack(ctx context.Context) (time.Time, error) {
+	at, err := s.moment(ctx, "put_back")
+	if err != nil {
+		return at, fmt.Errorf("read when a copy was put back: %w", err)
+	}
+	return at, nil
+}
+
+// moment reads a time of the table meta; the zero time: it is not there.
+func (s *Store) moment(ctx context.Context, name string) (at time.Time, err error) {
+	ms, err := one(s.read.QueryContext(ctx, `SELECT COALESCE(MAX(value), 0) FROM meta WHERE name = $1`, name))
+	if err == nil && ms > 0 {
 		at = time.UnixMilli(ms)
 	}
-	return all, at, nil
+	return at, err
 }
 
 // Remark keeps what a restore has shown until it is put away; the same text once.

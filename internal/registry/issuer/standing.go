@@ -1,0 +1,125 @@
+package issuer
+
+import (
+	"cmp"
+	"slices"
+
+	"gatehouse/sync/wire"
+)
+
+// What the registry has decided is in no record of a gateway: how a notice stands, and
+// which cards were confirmed. A list says it besides its rows, and so it comes back with
+// a list that is taken over.
+
+// standing takes over what the list says besides its rows of a grant.
+func (t *taking) standing(grant wire.ID) error {
+	for i := range t.f.manifest.Words {
+		w := &t.f.manifest.Words[i]
+		if w.Grant != grant {
+			continue
+		}
+		if err := t.hear(w, t.b.grants[grant]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hear takes one word over, unless this database knows it, or has heard better since.
+// A notice stays its landlord's: he can take it back, and the tenant can object.
+func (t *taking) hear(w *wire.Word, g *grant) error {
+	c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: g.tenancy, Grant: g.id, Until: w.Until, Cause: w.Cause}
+	e := event{at: min(w.At, t.issuer.ahead()), change: c}
+	switch {
+	case w.Op == wire.OpBind && (w.Proof != wire.ProofRegistry || !g.has(w.Cards) || t.said(w)):
+		return nil
+	case w.Op == wire.OpBind:
+		e.change.Credentials = slices.Clone(w.Cards)
+		return t.put(e)
+	case w.Proof == wire.ProofRegistry:
+		if t.decidedHere(w, g) {
+			return nil
+		}
+		e.at, e.least = t.f.manifest.Issued, w.At
+	case w.At <= g.through || t.said(w) || w.Op == wire.OpDispute && g.disputed:
+		return nil
+	case w.Op == wire.OpNotice:
+		e.least = w.Until
+	}
+	t.notices[g.id] = true
+	return t.put(e)
+}
+
+// decidedHere reports whether a decision is the one that stands here, or this registry
+// has made another since the list.
+func (t *taking) decidedHere(w *wire.Word, g *grant) bool {
+	same := slices.ContainsFunc(g.words, func(k word) bool {
+		return k.Op == w.Op && k.Proof == w.Proof && k.At == w.At && k.Until == w.Until && k.Cause == w.Cause
+	})
+	return same || t.later(g, func(c wire.Change) bool {
+		return c.Proof == wire.ProofRegistry && (c.Op == wire.OpNotice || c.Op == wire.OpWithdraw)
+	})
+}
+
+// said reports whether this database has a word as an event.
+func (t *taking) said(w *wire.Word) bool {
+	return slices.ContainsFunc(t.b.events[w.Grant], func(e event) bool {
+		return e.ofRegistry() == (w.Proof == wire.ProofRegistry) && e.change.Op == w.Op && e.change.At == w.At &&
+			(len(w.Cards) == 0 || slices.Contains(e.change.Credentials, w.Cards[0]))
+	})
+}
+
+// has reports whether the grant has all these cards.
+func (g *grant) has(cards []wire.CredentialID) bool {
+	return !slices.ContainsFunc(cards, func(c wire.CredentialID) bool {
+		return !slices.ContainsFunc(g.cards, func(k card) bool { return k.id == c })
+	})
+}
+
+// noticeUntil is the list's word on a notice that ends a grant at a time; nil: there is none.
+func (t *taking) noticeUntil(grant wire.ID, until uint32) *wire.Word {
+	i := slices.IndexFunc(t.f.manifest.Words, func(w wire.Word) bool { return w.Grant == grant && w.Op == wire.OpNotice && w.Until == until })
+	if i < 0 {
+		return nil
+	}
+	return &t.f.manifest.Words[i]
+}
+
+// shorten makes a grant end where the list's rows do, if that is earlier and nothing
+// was said of it since.
+func (t *taking) shorten(g *grant, rows []wire.Grant) error {
+	until := g.until()
+	for _, r := range rows {
+		if r.Until != 0 && (until == 0 || r.Until < until) {
+			until = r.Until
+		}
+	}
+	if until == g.until() || t.later(g, func(c wire.Change) bool {
+		return c.Op == wire.OpNotice || c.Op == wire.OpWithdraw || c.Op == wire.OpDispute
+	}) {
+		return nil
+	}
+	t.stopped++
+	if w := t.noticeUntil(g.id, until); w != nil && w.Proof != wire.ProofRegistry {
+		return t.hear(w, g)
+	}
+	return t.say(wire.Change{Op: wire.OpNotice, Until: until, Cause: wire.CauseOrder}, g)
+}
+
+// wordless says what the list can't say: nothing of notices in the first format, and
+// not all of them where there was no room.
+func (t *taking) wordless() string {
+	const decide = "; where the registry had upheld or rejected one, it is to be decided again: registryd tenancies shows which are disputed, " +
+		"registryd dispute settle TENANCY decides"
+	m, used, largest := &t.f.manifest, 0, 0
+	for i := range m.Words {
+		used, largest = used+m.Words[i].Size(), max(largest, m.Words[i].Size())
+	}
+	switch {
+	case m.Format != wire.LogFormat:
+		return ". It is of the first format and does not say how notices stand: they stand as the building has recorded them" + decide
+	case used+cmp.Or(largest, maxWordBytes) > maxWordBytes:
+		return ". It may not say of all notices how they stand, for want of room: the others stand as the building has recorded them" + decide
+	}
+	return ""
+}
