@@ -264,10 +264,10 @@ func BenchmarkEnrol(b *testing.B) {
 }
 
 // BenchmarkIdle measures what a gateway that has nothing to say sends and gets:
-// bytes of TLS of one connect with its hello and of each ping, and from these
-// bytes a day at the intervals that a building uses, with a hello every 4 h, and
-// every 10 min a roll: its own, which the broker also sends back to it, and that
-// of one sibling.
+// bytes of TLS of one connect with its hello, of each ping and of each look at the
+// broker's certificate, and from these bytes a day at the intervals that a building
+// uses, with a hello every 4 h, and every 10 min a roll: its own, which the broker also
+// sends back to it, and that of one sibling. More than 15 MB a month fail it.
 func BenchmarkIdle(b *testing.B) {
 	for range b.N {
 		t := newTown(b, false)
@@ -287,6 +287,14 @@ func BenchmarkIdle(b *testing.B) {
 		const pings = 4
 		time.Sleep(pings * every)
 		ping := (total() - connect) / pings
+		// A look at the broker's certificate is a TLS handshake on a connection of its own;
+		// 13 segments begin, carry and end it.
+		before := total()
+		if err := link.Look(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		eventually(b, "its last bytes have passed", func() bool { was := total(); time.Sleep(time.Second / 2); return total() == was })
+		look := total() - before + 13*52
 		// A ping is a segment and an answer with 52 bytes of TCP and IPv4 each, and
 		// one more for the last acknowledgement.
 		perPing := ping + 3*52
@@ -304,7 +312,12 @@ func BenchmarkIdle(b *testing.B) {
 		b.ReportMetric(hello+ack, "B_hello_and_ack")
 		b.ReportMetric(roll, "B_roll")
 		b.ReportMetric(day/1e6, "MB_a_day")
-		b.ReportMetric(day*31/1e6, "MB_a_month") // of 31 days
+		b.ReportMetric(look, "B_look")
+		b.ReportMetric(day*31/1e6, "MB_a_month")              // of 31 days
+		b.ReportMetric((day+look)*31/1e6, "MB_a_month_looks") // one in which the registry's certificate ends: a look each day
+		if (day+look)*31 > 15e6 {
+			b.Error("more than 15 MB a month")
+		}
 	}
 }
 

@@ -37,8 +37,8 @@ func (l *lastingLink) Look(context.Context) error {
 }
 
 // TestRenewedCertificateIsSeen: a gateway whose connection outlasts the registry's
-// certificate says that this ends for no longer than an hour after it was renewed,
-// and looks at it only while it says so.
+// certificate says that this ends for no longer than a day after it was renewed, and
+// looks at it only while it says so, once a day.
 func TestRenewedCertificateIsSeen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "clock")
 	synctest.Test(t, func(t *testing.T) {
@@ -69,16 +69,16 @@ func TestRenewedCertificateIsSeen(t *testing.T) {
 		}
 		link.shows.Store(nil)
 		pass(warnBefore + clockDay)
-		if said() == "" || link.looks.Load() == 0 {
-			t.Fatalf("a certificate that is over is not said to be, after %d looks", link.looks.Load())
+		if n := link.looks.Load(); said() == "" || n == 0 || n > 31 { // docs/benchmarks.md counts one a day
+			t.Fatalf("a certificate that is over is said to be so by %q, after %d looks", said(), n)
 		}
 		link.shows.Store(ends(365 * clockDay))
 		pass(serverEvery)
 		if text := said(); text != "" {
-			t.Errorf("an hour after it was renewed it still says: %s", text)
+			t.Errorf("a day after it was renewed it still says: %s", text)
 		}
 		before := link.looks.Load()
-		pass(clockDay)
+		pass(2 * serverEvery)
 		if link.looks.Load() != before {
 			t.Error("it goes on to look")
 		}
