@@ -15,8 +15,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// bookFile is rewritten whole: what is deleted from it is gone.
-const bookFile = "tenancies.json"
+// BookFile is the desk's file in its folder, there from the first start on. It is
+// rewritten whole: what is deleted from it is gone.
+const BookFile = "tenancies.json"
 
 // book is all that the desk keeps. It has no field for a name, a document or a
 // card's number.
@@ -79,26 +80,28 @@ type stop struct {
 	mark *atomic.Bool // likewise, set by the doors
 }
 
-func (d *Desk) path() string { return filepath.Join(d.p.Dir, bookFile) }
+func (d *Desk) path() string { return filepath.Join(d.p.Dir, BookFile) }
 
-func (d *Desk) load() {
+// load reads the book, and reports whether there was none yet.
+func (d *Desk) load() (fresh bool) {
 	data, err := os.ReadFile(d.path())
 	if errors.Is(err, fs.ErrNotExist) {
-		return
+		return true
 	}
 	if err != nil {
 		d.p.Log.Error().Err(err).Msg("tenancies can't be read; cards open all the same")
-		return
+		return false
 	}
 	var b book
 	if err := json.Unmarshal(data, &b); err == nil && b.sound() {
 		b.upgrade()
 		d.book = b
-		return
+		return false
 	}
 	aside, err := durable.SetAside(d.path())
 	d.p.Log.Error().Err(err).Str("file", aside).Msg("tenancies are damaged and were set aside; cards open all the same")
-	d.p.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: []byte(bookFile)}, wire.Who{})
+	d.p.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: []byte(BookFile)}, wire.Who{})
+	return false
 }
 
 // sound refuses what json takes and nothing here could work with.

@@ -82,9 +82,12 @@ func New(p Parts) (*Desk, error) {
 	d := &Desk{p: p, mu: make(lock, 1), told: make(chan sighting, toldQueued), soon: make(chan struct{}, 1), pauses: map[wire.ID]time.Time{},
 		lastTold: map[toldAt]time.Time{}, queued: map[wire.ID]bool{}, doors: doorPINs{wrong: map[typist]wrongPINs{}}}
 	d.book.Format = bookFormat
-	d.load()
+	fresh := d.load()
 	d.catchUp()
 	d.publish()
+	if fresh {
+		_ = d.save() // told; where it is missing later, somebody has deleted it
+	}
 	return d, nil
 }
 

@@ -149,7 +149,7 @@ func TestBookLost(t *testing.T) {
 			_, err := o.arrive(em(1))
 			must(t, err)
 			line, _ := o.Head()
-			must(t, spoil(filepath.Join(o.dir, bookFile)))
+			must(t, spoil(filepath.Join(o.dir, BookFile)))
 			o.restart()
 			o.wants("front", em(1), wire.ReasonGranted)
 			v, err := o.Find("3B")
@@ -162,7 +162,7 @@ func TestBookLost(t *testing.T) {
 			_, err = o.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
 			must(t, err)
 			o.wants("front", em(1), wire.ReasonRevoked)
-			bad, _ := filepath.Glob(filepath.Join(o.dir, bookFile+".bad-*"))
+			bad, _ := filepath.Glob(filepath.Join(o.dir, BookFile+".bad-*"))
 			if want := name == "garbage"; want != (len(bad) == 1) || want != (o.journal.entries(wire.KindDamaged, wire.ReasonDamaged) == 1) {
 				t.Errorf("set aside: %v", bad)
 			}

@@ -307,7 +307,7 @@ func TestBookOfBefore(t *testing.T) {
 	must(t, err)
 	_, err = o.ask(Request{Action: addCard, Tenancy: "3B", Proof: "card"}, cards(em(1)), cards(em(2)))
 	must(t, err)
-	file := filepath.Join(o.dir, bookFile)
+	file := filepath.Join(o.dir, BookFile)
 	data, err := os.ReadFile(file)
 	must(t, err)
 	var old map[string]any

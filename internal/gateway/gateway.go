@@ -107,7 +107,8 @@ type Gateway struct {
 	lock    *durable.Lock // of the state folder, for as long as this process lives
 	journal *journal.Journal
 	keyring *keyring.Keyring
-	keysErr error // why keys could not be read at the start
+	missing string // what was deleted of the state folder before this start; empty: nothing
+	keysErr error  // why keys could not be read at the start
 	// gatewayKey signs what the gateway says; nil where it could not be read.
 	gatewayKey ed25519.PrivateKey
 	swipes     *swipes
@@ -209,11 +210,13 @@ func (g *Gateway) openKeyring() (err error) {
 	if g.keysErr = err; err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
 	}
+	grants := g.o.Site.lacksGrants()
 	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Formats: g.o.Formats, Log: g.o.Log,
 		Now: g.clock.now, Sure: g.clock.sure, Elapsed: g.clock.elapsed})
 	if err != nil {
 		return fmt.Errorf("open grants: %w", err)
 	}
+	g.missing = g.o.Site.missing(grants, g.keyring.Status())
 	return nil
 }
 
@@ -383,6 +386,10 @@ func (g *Gateway) queueStart() {
 	keys := g.keyring.Status()
 	for _, name := range append(keys.SetAside, keys.Damage...) {
 		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: clip(name)}, wire.Who{})
+	}
+	if g.missing != "" {
+		g.o.Log.Error().Str("file", g.missing).Msg("a file of the gateway is missing")
+		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonMissing, Source: "grants", Detail: clip(g.missing)}, wire.Who{})
 	}
 }
 

@@ -159,6 +159,9 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	list = append(list, g.endingProblems()...)
 	list = append(list, g.setAsideProblems()...)
 	list = append(list, g.lostProblems()...)
+	if g.missing != "" {
+		list = append(list, g.o.Site.missingProblem(g.missing))
+	}
 	if doubt := g.clock.doubt(); doubt != "" {
 		if g.keyring.Registry() == nil {
 			doubt += "; gatehouse clock set --key FILE \"2026-12-01 09:30\" makes a time that you sign count for all"

@@ -1,10 +1,8 @@
 package simulate
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 	"testing/synctest"
 	"time"
@@ -176,8 +174,8 @@ func (w *world) agreeOn(b *box, t *tenancy, desk map[string]string, central map[
 	}
 }
 
-// complete is law W3: what was confirmed is there, once.
-func (w *world) complete() {
+// received are the entries that the registry has, by gateway, and how often.
+func (w *world) received() (map[string]map[spot]int, error) {
 	have := map[string]map[spot]int{}
 	_, err := w.centre.api.Entries(w.ctx, api.EntryFilter{Building: building, Limit: 1_000_000}, func(e api.Entry) error {
 		if have[e.Gateway] == nil {
@@ -186,6 +184,12 @@ func (w *world) complete() {
 		have[e.Gateway][spot{e.Epoch, e.Sequence}]++
 		return nil
 	})
+	return have, err
+}
+
+// complete is law W3: what was confirmed is there, once.
+func (w *world) complete() {
+	have, err := w.received()
 	if err != nil {
 		w.breach("W3", "the front does not show its entries: %v", err)
 		return
@@ -214,8 +218,8 @@ var missingKinds = []string{"gap", "damaged", "epoch"}
 
 // saidMissing reports whether an entry or alarm says that entries are missing.
 func (w *world) saidMissing(b *box) bool {
-	for p, kind := range w.model.entries[b.name] {
-		if slices.Contains(missingKinds, kind) && p.n > 0 {
+	for p, e := range w.model.entries[b.name] {
+		if slices.Contains(missingKinds, e.kind) && p.n > 0 {
 			return true
 		}
 	}
@@ -230,60 +234,6 @@ func (w *world) saidMissing(b *box) bool {
 	}
 	alarms, _ := w.centre.api.Alarms(w.ctx, building, 1000)
 	return slices.ContainsFunc(alarms, func(a api.Alarm) bool { return a.Gateway == b.name })
-}
-
-// told is law W5: a loss shows somewhere, and without one nothing does.
-func (w *world) told() {
-	shown := w.shown()
-	for _, l := range w.model.losses {
-		if len(shown) == 0 {
-			w.breach("W5", "%s, and nothing says so", l)
-		}
-	}
-	if w.calm && len(w.model.losses) == 0 && len(shown) > 0 {
-		w.breach("W5", "nothing was wrong, and this is shown: %s", strings.Join(shown, "; "))
-	}
-}
-
-// shown is all that somebody who looks at a status or at the alarms is told.
-func (w *world) shown() (all []string) {
-	for _, b := range w.gateways {
-		all = append(all, w.problems[b.name]...)
-		for _, kind := range w.model.entries[b.name] {
-			if kind == "damaged" || kind == "gap" {
-				all = append(all, b.name+" has an entry "+kind)
-			}
-		}
-	}
-	alarms, _ := w.centre.api.Alarms(w.ctx, building, 1000)
-	for _, a := range alarms {
-		all = append(all, fmt.Sprintf("alarm of %s: %s %s", a.Gateway, a.Kind, a.Reason))
-	}
-	if s, err := w.centre.api.Status(w.ctx); err == nil {
-		all = append(all, s.Problems...)
-		for _, r := range s.Remarks {
-			all = append(all, r.Text)
-		}
-	}
-	if gs, err := w.centre.api.Gateways(w.ctx, building); err == nil {
-		for _, g := range gs {
-			if g.SetBacks > 0 {
-				all = append(all, g.Gateway+" was set back")
-			}
-		}
-	}
-	if s, err := w.centre.op.Status(w.ctx); err == nil {
-		all = append(all, s.Lines...)
-	}
-	if p, err := w.centre.op.Problems(w.ctx, ""); err == nil {
-		for _, one := range p {
-			if !strings.Contains(one.Text, "opens for tenancy") {
-				all = append(all, one.Text)
-			}
-		}
-	}
-	sort.Strings(all)
-	return slices.Compact(all)
 }
 
 // remedy is a command that problems and hints name, and what a person does who

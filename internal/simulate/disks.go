@@ -148,12 +148,13 @@ func (w *world) flip(n [4]int) {
 	}
 	name := flippable[n[1]%len(flippable)]
 	w.look()
+	began := w.now()
 	b.stop()
 	files, err := filepath.Glob(b.disk.path("state", name))
 	if err == nil && len(files) > 0 && flipBit(files[0], n[2]) == nil {
 		w.say("a bit of %s of %s flips", name, b.name)
 		w.model.minds[b.name].damaged = true
-		w.lost("a bit of " + name + " of " + b.name + " flipped")
+		w.lost(began, "a bit of "+name+" of "+b.name+" flipped", "")
 	}
 	w.must(b.name, b.start())
 }

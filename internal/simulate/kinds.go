@@ -98,6 +98,8 @@ func kinds() []kind {
 		{name: "revoke in time", do: (*world).revokeInTime},
 		{name: "in time", do: (*world).inTime},
 
+		{name: "lose this file", do: (*world).loseNamed},
+
 		{name: "set clock", do: (*world).setClock},
 		{name: "walk time", do: (*world).walkTime},
 		{name: "no time server", do: (*world).noTimeServer},

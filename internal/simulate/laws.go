@@ -65,9 +65,10 @@ func (w *world) lookBox(b *box) {
 		if strings.HasPrefix(p, "no list of grants yet") {
 			continue // what to do in a new house, until the registry has heard of the first tenant
 		}
-		if !slices.Contains(w.problems[b.name], p) {
-			w.problems[b.name] = append(w.problems[b.name], p)
+		if w.problems[b.name] == nil {
+			w.problems[b.name] = map[string]time.Duration{}
 		}
+		w.problems[b.name][p] = w.now()
 	}
 	w.noteEntries(b)
 }
@@ -88,10 +89,13 @@ func (w *world) noteEntries(b *box) {
 	seen := w.model.entries[b.name]
 	var fresh []entry
 	for _, e := range b.entries() {
-		if _, again := seen[e.at]; !again {
+		_, again := seen[e.at]
+		if !again {
 			fresh = append(fresh, e)
 		}
-		seen[e.at] = e.kind
+		if !again {
+			seen[e.at] = noted{e.kind, e.why, w.now()}
+		}
 	}
 	if !w.plan.Trace {
 		return

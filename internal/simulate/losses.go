@@ -18,9 +18,10 @@ func (w *world) ruined() bool {
 	return !w.plan.Named && w.lastLoss != 0 && w.now()-w.lastLoss < 12*time.Hour
 }
 
-func (w *world) lost(what string) {
+// lost notes a loss that began then, and what has to say so.
+func (w *world) lost(began time.Duration, what string, signs ...string) {
 	w.lastLoss, w.calm = w.now(), false
-	w.model.losses = append(w.model.losses, what)
+	w.model.losses = append(w.model.losses, loss{what, began, signs})
 	w.model.forget()
 }
 
@@ -35,6 +36,7 @@ func (w *world) restore(theIssuer, theFront bool) {
 		return
 	}
 	w.look()
+	began := w.now()
 	if theFront {
 		w.say("front.db is restored from the backup")
 		w.centre.stopFront()
@@ -54,11 +56,11 @@ func (w *world) restore(theIssuer, theFront bool) {
 	}
 	switch {
 	case theFront && theIssuer:
-		w.lost("front.db and issuer.db are of the last backup")
+		w.lost(began, "front.db and issuer.db are of the last backup", databaseSign(api.FileDatabase), databaseSign(issuer.FileDatabase))
 	case theFront:
-		w.lost("front.db is of the last backup")
+		w.lost(began, "front.db is of the last backup", databaseSign(api.FileDatabase))
 	default:
-		w.lost("issuer.db is of the last backup")
+		w.lost(began, "issuer.db is of the last backup", databaseSign(issuer.FileDatabase))
 	}
 }
 
@@ -83,11 +85,13 @@ func (w *world) oldImage(n [4]int) {
 		return
 	}
 	w.look()
+	began := w.now()
 	w.say("%s gets an old image of its card", b.name)
 	w.must(b.name, b.setBack("backup"))
 	w.model.minds[b.name] = w.model.images[b.name].clone()
+	signs := w.setBackSigns(b)
 	w.bootBox(b)
-	w.lost(b.name + " runs an old image of its card")
+	w.lost(began, b.name+" runs an old image of its card", signs...)
 }
 
 // gatewayFiles are what may be lost of a gateway, within its state folder.
@@ -104,8 +108,14 @@ func (w *world) loseFile(n [4]int) {
 	w.loseFileOf(b, name, how)
 }
 
+// loseNamed loses a named file of a gateway.
+func (w *world) loseNamed(n [4]int) {
+	w.loseFileOf(w.gateways[n[0]], gatewayFiles[n[1]], harm(n[2]))
+}
+
 func (w *world) loseFileOf(b *box, name string, how harm) {
 	w.look()
+	began := w.now()
 	b.stop()
 	files, err := filepath.Glob(b.disk.path("state", name))
 	slices.Sort(files)
@@ -128,8 +138,9 @@ func (w *world) loseFileOf(b *box, name string, how harm) {
 	}
 	w.say("%s of %s is %s", name, b.name, how)
 	w.model.minds[b.name].damaged = true
-	w.lost(name + " of " + b.name + " was " + how.String())
+	w.lost(began, name+" of "+b.name+" was "+how.String(), signsOf(b.name, name)...)
 	w.must(b.name, b.start())
+	w.look()
 }
 
 // newMachine puts a new machine in the place of a gateway.
@@ -143,6 +154,7 @@ func (w *world) newMachine(n [4]int) {
 }
 
 func (w *world) replaceBox(b *box) {
+	began := w.now()
 	w.say("%s is replaced by a new machine", b.name)
 	b.stop()
 	w.must(b.name, b.disk.fresh())
@@ -157,8 +169,8 @@ func (w *world) replaceBox(b *box) {
 	if err == nil { // else its status asks for the same again
 		w.follow()
 	}
-	w.lost(b.name + " is a new machine")
-	w.model.entries[b.name] = map[spot]string{}
+	w.lost(began, b.name+" is a new machine")
+	w.model.entries[b.name] = map[spot]noted{}
 }
 
 // enrolPatiently enrols a machine in the place of the one before, and tries again as
@@ -178,6 +190,7 @@ func (b *box) enrolPatiently() error {
 // enrolAnew moves a gateway's keys away and enrols it with a new token, as its status
 // says where they can't be read or nothing that the registry says can be believed.
 func (w *world) enrolAnew(b *box) {
+	began := w.now()
 	b.stop()
 	keys := b.disk.path("state", "keys")
 	_ = os.RemoveAll(keys + ".aside")
@@ -186,6 +199,6 @@ func (w *world) enrolAnew(b *box) {
 		err = b.enrolPatiently()
 	}
 	w.say("%s has its keys moved away and is enrolled anew%s", b.name, said(err))
-	w.lost(b.name + " was enrolled anew")
+	w.lost(began, b.name+" was enrolled anew", "")
 	w.must(b.name, b.start())
 }

@@ -73,6 +73,12 @@ type mind struct {
 
 func (m *mind) clone() *mind { return &mind{maps.Clone(m.knows), m.damaged} }
 
+// noted is an entry that was seen.
+type noted struct {
+	kind, why string
+	seen      time.Duration
+}
+
 type model struct {
 	tenancies []*tenancy
 	sayings   []saying
@@ -80,20 +86,20 @@ type model struct {
 	images    map[string]*mind        // by machine and image
 	lists     map[string]map[int]bool // what a list of the registry says, by its hash
 	cards     int
-	entries   map[string]map[spot]string // by gateway: entries that were seen there
-	losses    []string                   // what was destroyed, in words
+	entries   map[string]map[spot]noted // by gateway: entries that were seen there
+	losses    []loss
 }
 
 func newModel() *model {
 	m := &model{minds: map[string]*mind{}, images: map[string]*mind{}, lists: map[string]map[int]bool{},
-		entries: map[string]map[spot]string{}}
+		entries: map[string]map[spot]noted{}}
 	m.machine("issuer")
 	return m
 }
 
 func (m *model) machine(name string) {
 	m.minds[name] = &mind{knows: map[int]bool{}}
-	m.entries[name] = map[spot]string{}
+	m.entries[name] = map[spot]noted{}
 }
 
 // say adds a fact that a machine has heard of.

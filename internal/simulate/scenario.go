@@ -15,6 +15,24 @@ type scenario struct {
 	plan  []Event
 }
 
+// eachLost loses every file of two gateways in turn, in each way, and lets the operator
+// look an hour later.
+func eachLost() (all []Event) {
+	n := 0
+	for how := range 3 {
+		for i, file := range gatewayFiles {
+			if folder := file == "journal" || file == "grants" || file == "keys"; folder && harm(how) != deleted {
+				continue
+			}
+			hours := 10 + 8*float64(n)
+			all = append(all, at(hours-1, "swipe", exactly(1), n%2), at(hours, "lose this file", n%2, i, how),
+				at(hours+0.3, "swipe", exactly(1), n%2), at(hours+1, "operator looks"))
+			n++
+		}
+	}
+	return all
+}
+
 // NewScenario makes the plan of a named scenario. The seed says what the broker
 // and the waits by chance do. An error says why there is none.
 func NewScenario(number int, seed uint64) (Plan, error) {
@@ -133,5 +151,6 @@ func scenarios() map[int]scenario {
 			at(14, "loses all"), at(14.0003, "revoke", exactly(3)), at(14.003, "fair weather"), at(14.003, "in time", exactly(3)),
 			at(16, "loses all"), at(16.0003, "revoke", exactly(4)), at(16.3, "fair weather"), at(16.3, "in time", exactly(4)),
 		}, everybody(18))},
+		12: {name: "each file of a gateway is lost, one after the other", days: 12, plan: join(moveIn(), eachLost())},
 	}
 }

@@ -38,12 +38,12 @@ type world struct {
 	breaches []Breach
 	views    map[string]string // by name: what can be seen of the house
 	lastLoss time.Duration
-	listHash map[string]string   // by gateway: the list that it applied when it was looked at last
-	problems map[string][]string // by gateway: all that its status ever showed
-	thief    *thief              // nil: nobody has stolen a key
-	stranger *stranger           // nil: nobody has stolen the card of a gateway
-	enemy    *enemy              // nil: nobody but the registry is at the broker
-	calm     bool                // nothing has gone wrong that is not the weather of every day
+	listHash map[string]string                   // by gateway: the list that it applied when it was looked at last
+	problems map[string]map[string]time.Duration // by gateway: all that its status ever showed, and when last
+	thief    *thief                              // nil: nobody has stolen a key
+	stranger *stranger                           // nil: nobody has stolen the card of a gateway
+	enemy    *enemy                              // nil: nobody but the registry is at the broker
+	calm     bool                                // nothing has gone wrong that is not the weather of every day
 }
 
 // Line is what was done, or happened, and when by true time.
@@ -105,7 +105,7 @@ func (w *world) breach(law, format string, args ...any) {
 func build(t *testing.T, plan Plan, dir string) (*world, error) {
 	time.Sleep(time.Until(begin))
 	w := &world{t: t, ctx: context.Background(), dir: dir, plan: plan, town: newTown(), broker: nasty.NewSlowBroker(plan.Seed, 20*time.Millisecond),
-		rolls: map[string]*chances{}, listHash: map[string]string{}, problems: map[string][]string{}, model: newModel(), calm: true}
+		rolls: map[string]*chances{}, listHash: map[string]string{}, problems: map[string]map[string]time.Duration{}, model: newModel(), calm: true}
 	var err error
 	if w.centre, err = newCentre(w); err != nil {
 		return w, err

@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"gatehouse/internal/desk"
+	"gatehouse/internal/keyring"
+)
+
+// A file without a word of what it had can't say that it was deleted: others, of
+// which none is older than it after a power cut, tell that it was there.
+
+// lacks reports whether a file of the state folder is not there.
+func (s *Site) lacks(elem ...string) bool {
+	_, err := os.Stat(s.path(elem...))
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// lacksGrants reports, before a new one is made, whether the folder of the grants
+// was deleted: the registry has confirmed entries of a run that had one.
+func (s *Site) lacksGrants() bool { return s.lacks("grants") && !s.lacks("journal", "acked") }
+
+// lacksBook reports whether the desk's book was deleted: it is written at the first
+// start, before any list can come.
+func (s *Site) lacksBook(k keyring.Status) bool {
+	return k.Last > 0 && s.lacks("grants", desk.BookFile)
+}
+
+// missing names what was deleted, within the state folder; empty: nothing that is
+// known of. grants says that of the folder.
+func (s *Site) missing(grants bool, k keyring.Status) string {
+	switch {
+	case grants:
+		return "grants"
+	case s.lacksBook(k):
+		return "grants/" + desk.BookFile
+	}
+	return ""
+}
+
+// missingProblem says what is gone with it, and what to do.
+func (s *Site) missingProblem(what string) string {
+	gone := "labels and PINs of the desk are gone, cards open as before"
+	if what == "grants" {
+		gone = "the registry sends the list again, labels and PINs of the desk are gone"
+	}
+	return fmt.Sprintf("%s is missing: %s. Find out who or what did that, a hand or the disk; tenants choose their PIN anew with gatehouse tenancy pin. "+
+		"This line goes with the next start", s.path(what), gone)
+}
