@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -144,6 +145,49 @@ func TestTakenJournal(t *testing.T) {
 				t.Errorf("still under to do: %q", again)
 			}
 			h.wiegandOpens("a known card opens")
+		})
+	}
+}
+
+// TestTakenGrants: the desk's book, or the whole folder of the grants, that somebody
+// takes away while the daemon is stopped is missed at the next start, and at no other.
+func TestTakenGrants(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(state string) error
+		take    string
+	}{
+		"the book":   {func(string) error { return nil }, "grants/tenancies.json"},
+		"the folder": {func(state string) error { return os.WriteFile(filepath.Join(state, "journal", "acked"), nil, 0o600) }, "grants"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			state := filepath.Join(h.dir, "state")
+			missed := func() bool {
+				s, err := h.client.Status(t.Context())
+				must(t, err)
+				return slices.ContainsFunc(s.Problems, func(p string) bool {
+					return strings.Contains(p, filepath.Join(state, c.take)+" is missing: ") && strings.Contains(p, "gatehouse tenancy pin")
+				})
+			}
+			restart := func(want bool) {
+				t.Helper()
+				h.end()
+				h.start()
+				if got := missed(); got != want {
+					t.Errorf("missed: %v, want %v", got, want)
+				}
+			}
+			h.start()
+			must(t, c.prepare(state))
+			restart(false)
+			h.end()
+			must(t, os.RemoveAll(filepath.Join(state, c.take)))
+			h.start()
+			if !missed() {
+				t.Error("nothing says that it is gone")
+			}
+			h.eventually("an entry says so", h.has("damaged missing_file", 1))
+			restart(false)
 		})
 	}
 }

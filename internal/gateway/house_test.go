@@ -20,6 +20,7 @@ import (
 	"gatehouse/device/devicetest"
 	"gatehouse/device/uart"
 	"gatehouse/internal/control"
+	"gatehouse/internal/desk"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/journal"
@@ -58,6 +59,8 @@ func giveKey(t *testing.T, state string) ed25519.PrivateKey {
 	u, err := e.Sign(time.Now())
 	must(t, err)
 	must(t, k.Apply(u))
+	// As the first start of a gateway leaves it, before any list.
+	must(t, os.WriteFile(filepath.Join(state, "grants", desk.BookFile), []byte(`{"format":2,"line":"0","number":0,"stored":0,"tenancies":null}`), 0o600))
 	return issuer
 }
 

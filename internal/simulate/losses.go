@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -110,7 +111,28 @@ func (w *world) loseFile(n [4]int) {
 
 // loseNamed loses a named file of a gateway.
 func (w *world) loseNamed(n [4]int) {
-	w.loseFileOf(w.gateways[n[0]], gatewayFiles[n[1]], harm(n[2]))
+	w.loseFileOf(w.gateways[n[0]], append(gatewayFiles, oldestOfLog)[n[1]], harm(n[2]))
+}
+
+// oldestOfLog stands for one file of several that the log has: what is in force and
+// where it goes on does not hang on it.
+const oldestOfLog = "journal/oldest.db"
+
+// oldest is that of a gateway's log which was written to least lately; none: there is
+// but one.
+func (b *box) oldest() []string {
+	all, _ := filepath.Glob(b.disk.path("state", "journal/*-*.db"))
+	age := func(path string) time.Duration {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0
+		}
+		return time.Since(info.ModTime())
+	}
+	if len(all) < 2 {
+		return nil
+	}
+	return []string{slices.MaxFunc(all, func(a, b string) int { return cmp.Compare(age(a), age(b)) })}
 }
 
 func (w *world) loseFileOf(b *box, name string, how harm) {
@@ -119,6 +141,9 @@ func (w *world) loseFileOf(b *box, name string, how harm) {
 	b.stop()
 	files, err := filepath.Glob(b.disk.path("state", name))
 	slices.Sort(files)
+	if name == oldestOfLog {
+		files = b.oldest()
+	}
 	if name == "journal/*.db" {
 		files = slices.DeleteFunc(files, func(f string) bool { return filepath.Base(f) == "tree.db" })
 	}

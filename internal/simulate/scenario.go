@@ -30,6 +30,10 @@ func eachLost() (all []Event) {
 			n++
 		}
 	}
+	for gateway := range 2 {
+		hours := 10 + 8*float64(n+gateway)
+		all = append(all, at(hours, "lose this file", gateway, len(gatewayFiles), int(deleted)), at(hours+1, "operator looks"))
+	}
 	return all
 }
 
@@ -39,7 +43,7 @@ func NewScenario(number int, seed uint64) (Plan, error) {
 	s, ok := scenarios()[number]
 	switch {
 	case !ok:
-		return Plan{}, fmt.Errorf("there is no scenario %d: they are 1 to 11", number)
+		return Plan{}, fmt.Errorf("there is no scenario %d: they are 1 to 12", number)
 	case s.words != "":
 		return Plan{}, fmt.Errorf("scenario %d, %s, can't be played yet: %s", number, s.name, s.words)
 	}
@@ -151,6 +155,6 @@ func scenarios() map[int]scenario {
 			at(14, "loses all"), at(14.0003, "revoke", exactly(3)), at(14.003, "fair weather"), at(14.003, "in time", exactly(3)),
 			at(16, "loses all"), at(16.0003, "revoke", exactly(4)), at(16.3, "fair weather"), at(16.3, "in time", exactly(4)),
 		}, everybody(18))},
-		12: {name: "each file of a gateway is lost, one after the other", days: 12, plan: join(moveIn(), eachLost())},
+		12: {name: "each file of a gateway is lost, one after the other", days: 13, plan: join(moveIn(), eachLost())},
 	}
 }

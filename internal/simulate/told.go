@@ -35,7 +35,7 @@ func fileSigns(name string) string {
 		return `the journal: it had entries that it has not any more` + see
 	case "journal/epochs":
 		return `the journal: the file epochs,` + see
-	case "journal/*.db", "journal/*-*.db":
+	case "journal/*.db", "journal/*-*.db", oldestOfLog:
 		return `the journal: (files with entries are missing|it had entries that it has not|a file was damaged)` + see + `|` + aside(`\.db`)
 	case "grants/grants-a.db", "grants/grants-b.db", "grants/grants-?.db":
 		file := strings.ReplaceAll(strings.TrimPrefix(name, "grants/"), "?", ".")
