@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/gateway"
 	"gatehouse/sync/wire"
@@ -74,7 +75,7 @@ func writeEnrolled(w io.Writer, e enrolled) {
 	}
 	fmt.Fprintf(w, "  its certificate is good until %s and is renewed by the daemon\n", local(e.Expires))
 	if skew := time.Duration(e.Seconds) * time.Second; skew.Abs() > maxSkew {
-		fmt.Fprintf(w, "  the clock of this machine differs by %v from the registry's: set it, or wait for the time server\n", skew.Abs().Round(time.Minute))
+		fmt.Fprintf(w, "  the clock of this machine differs by %s from the registry's: set it, or wait for the time server\n", amount.Span(skew.Abs()))
 	}
 	fmt.Fprintln(w, "start the daemon again if it runs: it reads its keys at the start")
 }

@@ -18,10 +18,10 @@ import (
 
 type grantCmd struct {
 	Add     grantAddCmd     `cmd:"" help:"Give a key: then swipe the card, or name --printed and type its number."`
-	End     grantEndCmd     `cmd:"" help:"End a key for good; its card is told revoked from now on."`
+	End     grantEndCmd     `cmd:"" help:"End a key for good; its card is denied as revoked from now on."`
 	Suspend grantSuspendCmd `cmd:"" help:"Stop a key for a while: a lost card."`
 	Resume  grantResumeCmd  `cmd:"" help:"Bring a suspended key back."`
-	Forget  grantForgetCmd  `cmd:"" help:"Take an ended key off the list: its card is unknown from now on."`
+	Forget  grantForgetCmd  `cmd:"" help:"Take an ended key off the list; its card is denied as unknown from now on."`
 	Card    grantCardCmd    `cmd:"" help:"Add a card to a key, or the form in which another reader sees the same card."`
 	Pass    grantPassCmd    `cmd:"" help:"Print a pass for a key: a QR code's text that opens once, within minutes."`
 	List    grantListCmd    `cmd:"" help:"List the keys."`

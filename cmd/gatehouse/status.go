@@ -146,8 +146,8 @@ func (fireResetCmd) Run(s *session) error {
 }
 
 type clockCmd struct {
-	Confirm clockConfirmCmd `cmd:"" help:"Say that the gateway's clock is right as it stands: for visitors and the desk. No resident ends by it."`
-	Set     clockSetCmd     `cmd:"" help:"Sign the time, in a house by itself: for all."`
+	Confirm clockConfirmCmd `cmd:"" help:"Say that the gateway's clock is right as it stands: visitors and the desk go by it, and no resident's term ends by it."`
+	Set     clockSetCmd     `cmd:"" help:"Say what time it is with the issuer's key, in a house without a registry: visitors go by it at once, residents after a day."`
 }
 
 type clockSetCmd struct {

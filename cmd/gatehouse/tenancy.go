@@ -15,7 +15,7 @@ import (
 
 type tenancyCmd struct {
 	List     tenancyListCmd     `cmd:"" help:"List the tenancies: flats and terms, nobody's name."`
-	Show     tenancyShowCmd     `cmd:"" help:"Show one with its cards."`
+	Show     tenancyShowCmd     `cmd:"" help:"Show one tenancy with its cards."`
 	Dispute  tenancyDisputeCmd  `cmd:"" help:"The tenant objects to a notice: then it counts only if the registry upholds it."`
 	Withdraw tenancyWithdrawCmd `cmd:"" help:"The landlord takes a notice back."`
 	PIN      tenancyPINCmd      `cmd:"" name:"pin" help:"The tenant chooses a PIN, the first or another one."`
@@ -410,7 +410,7 @@ func (c tenancyShowCmd) Run(s *session) error {
 			fmt.Fprintf(w, "told: %s\n", t.Told)
 		}
 		for _, k := range t.Cards {
-			fmt.Fprintf(w, "card %d: %s, since %s\n", k.Number, cardState(k), date(k.Since, 0))
+			fmt.Fprintf(w, "card %d: %s, given %s\n", k.Number, cardState(k), date(k.Since, 0))
 		}
 		fmt.Fprintf(w, "PIN: %s; changes that the registry's list does not have yet: %d\n", map[bool]string{true: "yes", false: "none"}[t.HasPIN], t.Unstored)
 	})

@@ -38,7 +38,7 @@ type cli struct {
 
 	Clock    clockCmd    `cmd:"" help:"What time the registry goes by, and what speaks against it."`
 	Serve    serveCmd    `cmd:"" help:"Be the front: broker, enrolment and store of a registry."`
-	Status   statusCmd   `cmd:"" help:"Show how the front is."`
+	Status   statusCmd   `cmd:"" help:"Show how front and issuer are, what is wrong, and what to do."`
 	Gateways gatewaysCmd `cmd:"" help:"Show every gateway: connected, stored, lists proved, alarms."`
 	Entries  entriesCmd  `cmd:"" help:"Show stored entries: times and doors, nobody's card."`
 	VKeys    vkeysCmd    `cmd:"" name:"vkeys" help:"Print the public keys with which anybody checks cosigned checkpoints."`
@@ -51,7 +51,7 @@ type cli struct {
 	IssuerState issuerCmd      `cmd:"" name:"issuer" help:"Show how the issuer is."`
 	Gateway     gatewayCmd     `cmd:"" help:"Let gateways enrol, list and remove them."`
 	Tenancies   tenanciesCmd   `cmd:"" help:"Show tenancies: flats, states and times, nobody's name."`
-	Grants      grantsCmd      `cmd:"" help:"Show what tenancies may open."`
+	Grants      grantsCmd      `cmd:"" help:"Show grants: what the cards of tenancies may open, and until when."`
 	Revoke      revokeCmd      `cmd:"" help:"End a grant for good; the gateways hear of it at once."`
 	End         endCmd         `cmd:"" help:"End a tenancy for good."`
 	Reinstate   reinstateCmd   `cmd:"" help:"Make new grants in the place of ended ones: the same tenancy and cards."`
@@ -61,7 +61,7 @@ type cli struct {
 	Pass        passCmd        `cmd:"" help:"Print a pass: a QR code's text that opens once, within minutes."`
 	Dispute     disputeCmd     `cmd:"" help:"Notices that a tenant objects to."`
 	Lists       listsCmd       `cmd:"" help:"Show the newest lists, and what waits for a second signature."`
-	Countersign countersignCmd `cmd:"" help:"Sign a list that ends many tenancies, as a second issuer."`
+	Countersign countersignCmd `cmd:"" help:"Sign a list that takes something from many tenancies, as a second issuer."`
 	Offers      offersCmd      `cmd:"" help:"Show what gateways hold that this registry may not believe, and decide on it."`
 	House       houseCmd       `cmd:"" help:"House documents, for a registry that lost everything."`
 	Person      personCmd      `cmd:"" help:"Show who a tenancy is, with the records key; it is written down first."`

@@ -54,9 +54,9 @@ func (c reinstateCmd) Run(s *session) error {
 }
 
 type offersCmd struct {
-	Show offersShowCmd `cmd:"" default:"1" help:"Show them."`
-	Take offersTakeCmd `cmd:"" help:"What it ends or suspends is so: grants end, cards are suspended."`
-	Drop offersDropCmd `cmd:"" help:"It is nothing: a thief's, or a mistake."`
+	Show offersShowCmd `cmd:"" default:"1" help:"Show what gateways hold that this registry may not believe."`
+	Take offersTakeCmd `cmd:"" help:"Believe one: the grants that it ends and the cards that it suspends are so here too."`
+	Drop offersDropCmd `cmd:"" help:"Believe nothing of one: it is a thief's, or a mistake."`
 }
 
 type offersShowCmd struct{}

@@ -1,6 +1,9 @@
 package amount
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestOf(t *testing.T) {
 	for _, c := range []struct {
@@ -18,5 +21,14 @@ func TestOf(t *testing.T) {
 	}
 	if got := Of(uint64(1), "list"); got != "1 list" {
 		t.Error(got)
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{0: "0 s", 40 * time.Second: "40 s", 90 * time.Second: "2 min", 5 * time.Minute: "5 min",
+		time.Hour: "1 h 0 min", 24*time.Hour - time.Minute: "23 h 59 min", 48 * time.Hour: "2 days", -200 * 24 * time.Hour: "-200 days"} {
+		if got := Span(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
 	}
 }

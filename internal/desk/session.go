@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/access"
+	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -46,7 +47,7 @@ func (d *Desk) Begin(takeOver bool) (Session, error) {
 	now := time.Now()
 	if s := d.session; s != nil && !takeOver && now.Sub(s.used) < idleMost {
 		return Session{}, &Refusal{Busy: true, Hint: "wait for them, or end theirs with --take-over",
-			Message: fmt.Sprintf("somebody has been at the desk for %v, and was active %v ago", now.Sub(s.since).Round(time.Second), now.Sub(s.used).Round(time.Second))}
+			Message: fmt.Sprintf("somebody has been at the desk for %s, and was active %s ago", amount.Span(now.Sub(s.since)), amount.Span(now.Sub(s.used)))}
 	}
 	d.drop()
 	var id [16]byte

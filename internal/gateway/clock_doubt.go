@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
@@ -56,7 +57,7 @@ func (c *clock) doubt() string {
 // inADay says when a later time begins to count for residents.
 func (c *clock) inADay() string {
 	_, left := c.known.Waits()
-	return fmt.Sprintf("when it has said so for a day (%s more)", max(left, time.Minute).Round(time.Minute))
+	return fmt.Sprintf("when it has said so for a day (%s more)", amount.Span(max(left, time.Minute)))
 }
 
 func minute(unix int64) string {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
 	"gatehouse/internal/keyring"
@@ -139,7 +140,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 			add("door %s: the lock can't be driven: %s", d.ID, d.Lock)
 		}
 		if d.ExitPressed > 0 {
-			add("door %s: the exit button has been pressed for %v, so the door stays released: check the button, and its active level in the site file", d.ID, d.ExitPressed.Round(time.Second))
+			add("door %s: the exit button has been pressed for %s, so the door stays released: check the button, and its active level in the site file", d.ID, amount.Span(d.ExitPressed))
 		}
 		for _, dev := range d.Devices {
 			switch {

@@ -196,7 +196,7 @@ func (r Report) Advice() string {
 	case Unset:
 		return "the clock of this machine is not set (" + r.Wall.UTC().Format(time.DateOnly) + "): set it, or start a time server; no term ends meanwhile"
 	case Stepped:
-		return fmt.Sprintf("the clock was moved by %s: lists go out with the time of before, %s, and no term ends", rough(r.Wall.Sub(r.Likely)), since) + todo
+		return fmt.Sprintf("the clock was moved by %s: lists go out with the time of before, %s, and no term ends", amount.Span(r.Wall.Sub(r.Likely)), since) + todo
 	case Back:
 		return "the clock is before " + since + ", a time at which this registry ran: lists go out with that, and no term ends" + todo
 	case Away:
@@ -208,12 +208,4 @@ func (r Report) Advice() string {
 	}
 	return fmt.Sprintf("the gateways of %s have time servers and say that it is %s: lists go out with the time of before, %s, and no term ends", amount.Of(r.Voters, "building"),
 		calendar.Minute(r.Wall.Add(time.Duration(ahead*float64(time.Second))), time.UTC), since) + todo
-}
-
-// rough is a duration as people say it.
-func rough(d time.Duration) string {
-	if d >= 48*time.Hour || d <= -48*time.Hour {
-		return amount.Of(int(d.Hours()/24), "day")
-	}
-	return d.Round(time.Minute).String()
 }
