@@ -70,7 +70,8 @@ type Desk struct {
 	lastTold  map[toldAt]time.Time
 	decided   map[wire.ID]decision // by tenancy; of those that are not in it undecided
 	undecided decision
-	queued    map[wire.ID]bool // records whose entry this run has queued, durable or not
+	barred    map[wire.CredentialID]bool // cards that the registry has suspended besides a desk
+	queued    map[wire.ID]bool           // records whose entry this run has queued, durable or not
 }
 
 // New reads the folder. A damaged file is set aside and counts as empty: what

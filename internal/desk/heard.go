@@ -63,6 +63,7 @@ func (d *Desk) missed(w *wire.Word) bool {
 func (d *Desk) takeDecisions() {
 	words, said := d.p.Keyring.Words()
 	d.undecided, d.decided = decision{said: said}, map[wire.ID]decision{}
+	d.barred = map[wire.CredentialID]bool{}
 	newer := map[wire.ID]bool{}
 	for i := range words {
 		w := &words[i]
@@ -77,6 +78,11 @@ func (d *Desk) takeDecisions() {
 			c.rejected = max(c.rejected, w.At)
 		case w.Op == wire.OpNotice:
 			newer[w.Tenancy] = true
+			continue
+		case w.Op == wire.OpSuspend:
+			for _, id := range w.Cards {
+				d.barred[id] = true
+			}
 			continue
 		default:
 			continue

@@ -266,6 +266,17 @@ func TestStoppedByTheRegistry(t *testing.T) {
 	a.restart()
 	state(wire.GrantSuspended)
 	stays()
+	state(wire.GrantActive)
+	_, _ = a.Find("3B")
+	lost()
+	for _, l := range a.keyring.Locals() {
+		r.seen[0].Number = max(r.seen[0].Number, l.Record.Number)
+	}
+	c := a.keyring.Locals()[len(a.keyring.Locals())-1].Change
+	slices.SortFunc(c.Credentials, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
+	r.second, r.words = true, []wire.Word{{Grant: c.Grant, Op: wire.OpSuspend, Proof: wire.ProofRegistry, At: c.At + 1, Tenancy: c.Tenancy, Cards: c.Credentials}}
+	state(wire.GrantSuspended) // it was stopped at both
+	stays()
 }
 
 // TestConfirmedByTheRegistry: a card that came on the landlord's word proves once the

@@ -222,6 +222,10 @@ func (t *tenancy) onNotice(s *standing) {
 // has been ended by the registry, whatever the clock says.
 func (d *Desk) standing(t *tenancy, held []holding) standing {
 	s := t.stand(held)
+	for i := range s.cards {
+		k := &s.cards[i]
+		k.reported = k.reported && !slices.ContainsFunc(k.credentials, func(id wire.CredentialID) bool { return d.barred[id] })
+	}
 	if len(s.cards) > 0 && t.gone(s.cards) {
 		list := d.p.Keyring.Status()
 		s.unnamed = list.Version != 0 && !list.Lost

@@ -140,9 +140,10 @@ func TestManifestRefuses(t *testing.T) {
 		"words out of order": func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); slices.Reverse(m.Words) },
 		"a word twice":       func(m *Manifest) { m.Format, m.Words = LogFormat, append(testWords()[:1], testWords()[0]) },
 		"a word of an end":   func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[0].Op = OpEnd },
+		"a card by a desk":   func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[1].Proof = ProofCard },
 		"a word at no time":  func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[0].At = 0 },
-		"a notice's cards":   func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[1].Cards = m.Words[0].Cards },
-		"a notice's end":     func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[1].Until = 0 },
+		"a notice's cards":   func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[2].Cards = m.Words[0].Cards },
+		"a notice's end":     func(m *Manifest) { m.Format, m.Words = LogFormat, testWords(); m.Words[2].Until = 0 },
 		"a long log":         func(m *Manifest) { m.Format, m.Earlier = LogFormat, 1<<63 },
 		"no version":         func(m *Manifest) { m.Version = 0 },
 		"no time":            func(m *Manifest) { m.Issued = 0 },
@@ -209,6 +210,7 @@ func testWords() []Word {
 	card := []CredentialID{CredentialID(append([]byte{1}, seq(0x40, 16)...)), CredentialID(append([]byte{1}, seq(0x50, 16)...))}
 	return []Word{
 		{Grant: a, Op: OpBind, Proof: ProofRegistry, At: 1_790_000_000, Tenancy: of, Cards: card},
+		{Grant: a, Op: OpSuspend, Proof: ProofRegistry, At: 1_790_000_050, Tenancy: of, Cards: card},
 		{Grant: a, Op: OpNotice, Proof: ProofLandlord, At: 1_790_000_100, Tenancy: of, Until: 1_790_259_300, Cause: CauseLeaseOver},
 		{Grant: a, Op: OpDispute, Proof: ProofPIN, At: 1_790_000_200, Tenancy: of},
 		{Grant: b, Op: OpWithdraw, Proof: ProofRegistry, At: 1_790_000_300, Tenancy: of},

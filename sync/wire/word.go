@@ -7,19 +7,19 @@ import (
 )
 
 // Word is what a list of LogFormat says besides its rows: the newest word on a
-// notice, or that a card proves its tenant. It is a Change that a gateway may have
+// notice, that a card proves its tenant, or that the registry has suspended it. It is a Change that a gateway may have
 // missed, or one that the registry made; the notice and the objection to it are
 // two words.
 type Word struct {
 	_       struct{}       `cbor:",toarray"`
 	Grant   ID             // that rows name
-	Op      Op             // OpBind, OpNotice, OpDispute or OpWithdraw
+	Op      Op             // OpBind, OpSuspend, OpNotice, OpDispute or OpWithdraw
 	Proof   Proof          // ProofRegistry: it decides on all that was said at the building through At
 	At      uint32         // unix s, as the change has it
 	Tenancy ID             // that of the grant
 	Until   uint32         // of OpNotice: when it ends, unix s, exclusive; else 0
 	Cause   Cause          // of OpNotice; else 0
-	Cards   []CredentialID // of OpBind: the forms of one card, ascending; else none
+	Cards   []CredentialID // of OpBind, OpSuspend: the forms of one card, ascending; else none
 }
 
 // maxWordCards is how many forms of a card a word names.
@@ -41,14 +41,15 @@ func (w *Word) Compare(o *Word) int {
 
 // Check refuses what no manifest may hold.
 func (w *Word) Check() error {
+	ofCard := w.Op == OpBind || w.Op == OpSuspend && w.Proof == ProofRegistry
 	switch {
-	case w.Op != OpBind && (w.Op < OpNotice || w.Op > OpWithdraw):
+	case !ofCard && (w.Op < OpNotice || w.Op > OpWithdraw):
 		return fmt.Errorf("%w: no word of a list: %s", ErrMalformed, w.Op)
 	case w.Grant == ID{} || w.Tenancy == ID{} || w.At == 0 || w.Proof < ProofLandlord || w.Proof > ProofTerm:
 		return fmt.Errorf("%w: word without grant, tenancy, time or proof", ErrMalformed)
 	case (w.Op == OpNotice) != (w.Until != 0) || (w.Op == OpNotice) != (w.Cause != 0) || w.Cause > CauseMistake:
 		return fmt.Errorf("%w: %s with end %d and cause %d", ErrMalformed, w.Op, w.Until, w.Cause)
-	case w.Cards == nil || (w.Op == OpBind) != (len(w.Cards) > 0) || len(w.Cards) > maxWordCards:
+	case w.Cards == nil || ofCard != (len(w.Cards) > 0) || len(w.Cards) > maxWordCards:
 		return fmt.Errorf("%w: %s of %d credentials", ErrMalformed, w.Op, len(w.Cards))
 	}
 	for i, id := range w.Cards {

@@ -92,6 +92,7 @@ func fold(id wire.ID, events []event) *grant {
 	}
 	cards := foldCards(sorted)
 	g.wordsOnCards(sorted, cards)
+	g.wordsOnStops(sorted, cards)
 	for i := range sorted {
 		e := &sorted[i]
 		switch {

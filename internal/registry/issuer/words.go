@@ -9,7 +9,7 @@ import (
 )
 
 // A list says besides its rows what a gateway may have missed, or only the registry
-// knows: the newest word on a notice, and which cards were confirmed.
+// knows: the newest word on a notice, and which cards were confirmed or suspended.
 
 // maxWordBytes is how much of a manifest these may take; of more, the newest stand
 // there. A notice takes 49 bytes, a confirmed card of two forms 85.
@@ -56,6 +56,32 @@ func (g *grant) wordsOnCards(sorted []event, cards map[wire.CredentialID]cardSta
 		ids := slices.Clone(e.change.Credentials)
 		slices.SortFunc(ids, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
 		g.say(e.n, wire.Word{Op: wire.OpBind, Proof: wire.ProofRegistry, At: e.change.At, Cards: slices.Compact(ids)})
+	}
+}
+
+// wordsOnStops says which cards the registry has suspended that a desk has, too: of
+// these a desk would take it for its own affair to bring them back.
+func (g *grant) wordsOnStops(sorted []event, cards map[wire.CredentialID]cardState) {
+	desks := make(map[wire.CredentialID]bool)
+	for i := range sorted {
+		for _, c := range sorted[i].change.Credentials {
+			desks[c] = desks[c] || sorted[i].change.Op == wire.OpSuspend && sorted[i].source != ""
+		}
+	}
+	brought := make(map[wire.CredentialID]bool) // after the event
+	for _, e := range slices.Backward(sorted) {
+		var ids []wire.CredentialID
+		for _, c := range e.change.Credentials {
+			brought[c] = brought[c] || e.change.Op == wire.OpResume
+			if e.change.Op == wire.OpSuspend && e.ofRegistry() && desks[c] && cards[c].suspended && !brought[c] {
+				ids = append(ids, c)
+				brought[c] = true // one word is enough
+			}
+		}
+		if len(ids) > 0 {
+			slices.SortFunc(ids, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
+			g.say(e.n, wire.Word{Op: wire.OpSuspend, Proof: wire.ProofRegistry, At: e.change.At, Cards: slices.Compact(ids)})
+		}
 	}
 }
 

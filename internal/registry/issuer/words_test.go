@@ -121,6 +121,32 @@ func TestWithdrawnIsSaid(t *testing.T) {
 	w.wantWords(1, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofLandlord, At: at(2)})
 }
 
+// TestStoppedTwice: that the registry has suspended a card which a desk had suspended too
+// is said in the list, as long as it is so.
+func TestStoppedTwice(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	in, lost := checkIn(1, 0), other(wire.OpSuspend, 1, 1)
+	lost.Credentials = in.Credentials
+	w.front.deliver(g.record(id('r', 1), in))
+	w.turn()
+	act := operator.Act{Act: operator.ActSuspend, Tenancy: id('t', 1).String(), Reason: "stolen"}
+	w.do(act)
+	w.wantWords(1)
+	w.front.deliver(g.record(id('r', 2), lost))
+	w.turn()
+	said := w.words(1)
+	if len(said) != 1 || said[0].Op != wire.OpSuspend || said[0].Proof != wire.ProofRegistry || len(said[0].Cards) != len(in.Credentials) {
+		t.Errorf("the list says %+v", said)
+	}
+	w.do(act)
+	if said = w.words(1); len(said) != 1 {
+		t.Errorf("suspended once more the list says %+v", said)
+	}
+	w.do(operator.Act{Act: operator.ActResume, Tenancy: id('t', 1).String(), Reason: "found"})
+	w.wantWords(1)
+}
+
 // TestConfirmCard: the registry confirms a card that the landlord gave, by any of its
 // ids, and once more where somebody still asks for it; the list says so, also where a gateway's clock
 // had run years ahead.
