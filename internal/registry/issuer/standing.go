@@ -40,7 +40,7 @@ func (t *taking) hear(w *wire.Word, g *grant) error {
 		if t.decidedHere(w, g) {
 			return nil
 		}
-		e.at, e.least = t.f.manifest.Issued, w.At
+		e.at, e.least = min(t.f.manifest.Issued, t.issuer.ahead()), e.at // a thief's word settles nothing that is still to come
 	case w.At <= g.through || t.said(w) || w.Op == wire.OpDispute && g.disputed:
 		return nil
 	case w.Op == wire.OpNotice:

@@ -301,3 +301,34 @@ func TestTakenLongAgo(t *testing.T) {
 		}
 	}
 }
+
+// TestThiefSettlesNothing: a decision of the end of all times, in a list of a thief's, does
+// not settle what the tenant says later.
+func TestThiefSettlesNothing(t *testing.T) {
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 1)))
+	w.turn()
+	b := w.i.buildings[building1]
+	err := w.i.locked(func(c *change) error {
+		c.touch(b)
+		f := foreign{signedList: b.list}
+		f.manifest.Words = []wire.Word{{Grant: id('g', 1), Tenancy: id('t', 1), Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: 1<<32 - 1, Cards: []wire.CredentialID{}}}
+		f.manifest.Issued = 1<<32 - 1
+		return c.newTaking(b, f).standing(id('g', 1))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := 2 * 24 * 60
+	w.now = start.Add(time.Duration(later) * time.Minute)
+	w.front.deliver(g.record(id('r', 2), other(wire.OpNotice, 1, later)), g.record(id('r', 3), other(wire.OpDispute, 1, later+1)))
+	w.turn()
+	if v, err := w.i.tenancies(building1); err != nil || len(v) != 1 || v[0].State != stateDisputed {
+		t.Errorf("%+v, %v", v, err)
+	}
+	w.do(operator.Act{Act: operator.ActUphold, Tenancy: id('t', 1).String(), Reason: "heard", Until: w.now.AddDate(0, 0, 30)})
+	if v, err := w.i.tenancies(building1); err != nil || v[0].Decided != decidedUpheld {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
