@@ -3,6 +3,7 @@ package desk
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -293,17 +294,28 @@ func (d *Desk) renumber() error {
 	return nil
 }
 
-// mendLines numbers records anew that a crash has left in two lines: the
-// registry would wait for the end of one of them for ever.
+// mendLines numbers records anew that a crash has left in two lines, or that are
+// signed by the key of before the gateway was enrolled anew: the registry would wait
+// for the end of one line for ever, and refuses what that key has signed.
 func (d *Desk) mendLines() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !slices.ContainsFunc(d.own(), func(l keyring.Local) bool { return l.Record.Line != d.book.Line }) {
+	if !slices.ContainsFunc(d.own(), func(l keyring.Local) bool { return l.Record.Line != d.book.Line || d.unheard(l) }) {
 		return
 	}
 	if err := d.renumber(); err != nil {
-		d.p.Log.Error().Err(err).Msg("tenancy records stand in two numberings; it is tried again")
+		d.p.Log.Error().Err(err).Msg("tenancy records stand in two numberings, or under the key of before; it is tried again")
 	}
+}
+
+// unheard reports whether the registry lacks a record that it will never take: another
+// key of this gateway has signed it.
+func (d *Desk) unheard(l keyring.Local) bool {
+	if d.p.Key == nil || l.Record.Number <= d.book.Stored {
+		return false
+	}
+	_, p, _ := wire.Open(l.Envelope, wire.Expect{}, nil) // only to learn who signed it
+	return p.KeyID != wire.IDOf(d.p.Key.Public().(ed25519.PublicKey))
 }
 
 // Hear takes a sibling's record. The error wraps one of wire's: it is not of

@@ -2,6 +2,8 @@ package desk
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"os"
@@ -134,6 +136,42 @@ func TestRenew(t *testing.T) {
 	}
 	for n := range uint64(3) {
 		o.wants("front", em(n+1), wire.ReasonGranted)
+	}
+}
+
+// TestEnrolledAnew: what the key of before has signed and the registry has not got is
+// signed by the new one, with the ids that it had: the registry refuses the old one.
+func TestEnrolledAnew(t *testing.T) {
+	o := newOffice(t, newTown(t), "gw1")
+	for n := range uint64(2) {
+		_, err := o.arrive(em(n + 1))
+		must(t, err)
+	}
+	line, _ := o.Head()
+	o.Stored(line, 1)
+	before := o.own()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	o.town.gateways[o.gateway] = key
+	o.restart()
+	o.upkeep(t.Context())
+	pending := o.Pending()
+	if len(pending) == 0 || pending[0].Number != 1 || pending[0].Line == line {
+		t.Fatalf("%d pending, and not from the first on in a new line", len(pending))
+	}
+	for i, p := range pending {
+		_, signed, _ := wire.Open(p.Envelope, wire.Expect{}, nil)
+		if signed.KeyID != wire.IDOf(key.Public().(ed25519.PublicKey)) {
+			t.Errorf("record %d is signed by the key of before", p.Number)
+		}
+		if o.own()[i].Record.ID != before[i].Record.ID {
+			t.Errorf("record %d has another id", p.Number)
+		}
+	}
+	fresh, _ := o.Head()
+	o.upkeep(t.Context())
+	if again, _ := o.Head(); again != fresh {
+		t.Error("they are numbered anew each minute")
 	}
 }
 
