@@ -92,6 +92,11 @@ func TestDecisionsPutBack(t *testing.T) {
 					t.Errorf("the list says of grant %d %+v, want %+v", k, o[k], words[k])
 				}
 			}
+			odd, err := w.i.problems(building1)
+			named := slices.ContainsFunc(odd, func(p operator.Problem) bool { return p.Text == readOffText && p.Tenancy == id('t', 6).String() })
+			if err != nil || named != (c.none && !c.records) {
+				t.Errorf("that its flat is not known: %v: %+v, %v", named, odd, err)
+			}
 			w.want(6, wire.GrantActive)
 			if !c.records {
 				w.want(7, wire.GrantSuspended)
