@@ -105,7 +105,7 @@ func (g *Gateway) nextCard(ctx context.Context, s *servedReader) (device.Card, e
 			return device.Card{}, fail(http.StatusConflict, "wait until they have done", "%v", err)
 		}
 		if err != nil {
-			return device.Card{}, noCard(ctx, device.FaultNone)
+			return device.Card{}, noCard(ctx, device.FaultNone, fmt.Sprintf("; one that somebody has is taken when it is held up again %d seconds later", g.swipes.pause(s.door.cfg.ID)))
 		}
 		return seen.card, nil
 	}
@@ -120,7 +120,7 @@ func (g *Gateway) nextCard(ctx context.Context, s *servedReader) (device.Card, e
 				fault = e.Fault
 			}
 		case <-ctx.Done():
-			return device.Card{}, noCard(ctx, fault)
+			return device.Card{}, noCard(ctx, fault, "")
 		}
 	}
 }
@@ -143,8 +143,8 @@ func errOver() error {
 	return fail(http.StatusConflict, "begin again", "the lesson is over")
 }
 
-// noCard says why the wait for a card has ended without one.
-func noCard(ctx context.Context, fault device.Fault) error {
+// noCard says why the wait for a card has ended without one, and more of what to do.
+func noCard(ctx context.Context, fault device.Fault, more string) error {
 	var over *failure
 	switch {
 	case errors.As(context.Cause(ctx), &over):
@@ -152,7 +152,7 @@ func noCard(ctx context.Context, fault device.Fault) error {
 	case fault != device.FaultNone:
 		return fail(http.StatusGatewayTimeout, fault.Hint(), "no card was read; the reader reported %s", fault)
 	}
-	return fail(http.StatusGatewayTimeout, "hold a card up at the reader; look at its power and its wires", "no card was read")
+	return fail(http.StatusGatewayTimeout, "hold a card up at the reader"+more+"; look at its power and its wires", "no card was read")
 }
 
 // begin takes a reader from its door, unless it is here already.
