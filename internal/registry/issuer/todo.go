@@ -35,7 +35,7 @@ func (i *Issuer) toDo(s operator.Status) (lines []string, err error) {
 		return nil, err
 	}
 	if len(offers) > 0 {
-		lines = append(lines, fmt.Sprintf("registryd offers shows %s of gateways, lists or endings that no issuer trusted now has signed: take or drop each", amount.Of(len(offers), "offer")))
+		lines = append(lines, fmt.Sprintf("%s of gateways, lists or endings that no issuer trusted now has signed: registryd offers shows each, to take or drop it", amount.Of(len(offers), "offer")))
 	}
 	for _, r := range s.Remarks {
 		text := r.Text
