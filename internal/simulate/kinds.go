@@ -98,6 +98,8 @@ func kinds() []kind {
 		{name: "revoke in time", do: (*world).revokeInTime},
 		{name: "in time", do: (*world).inTime},
 
+		{name: "keep pass", do: (*world).keepPass},
+		{name: "old passes", do: (*world).oldPasses},
 		{name: "lose this file", do: (*world).loseNamed},
 
 		{name: "set clock", do: (*world).setClock},

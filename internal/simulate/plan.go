@@ -16,6 +16,7 @@ type Plan struct {
 	Days     int
 	Gateways int
 	Climate  string // what may go wrong in it, in words; empty: nothing
+	Scans    bool   `json:",omitempty"` // there are scanners of passes
 	Named    bool   `json:",omitempty"` // a scenario: all of it happens, whatever was lost before
 	Twin     int    `json:",omitempty"` // 1 and 2: runs that differ only in who walks; 3: both, and law W7
 	First    bool   `json:",omitempty"` // stop at the first breach

@@ -12,6 +12,7 @@ type scenario struct {
 	name  string
 	words string // why it can't be played; empty: it can
 	days  int
+	scans bool // there are scanners of passes
 	plan  []Event
 }
 
@@ -48,7 +49,7 @@ func NewScenario(number int, seed uint64) (Plan, error) {
 		return Plan{}, fmt.Errorf("scenario %d, %s, can't be played yet: %s", number, s.name, s.words)
 	}
 	slices.SortStableFunc(s.plan, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
-	return Plan{Seed: seed, Named: true, Days: s.days, Gateways: 2, Climate: s.name, Events: s.plan}, nil
+	return Plan{Seed: seed, Named: true, Scans: s.scans, Days: s.days, Gateways: 2, Climate: s.name, Events: s.plan}, nil
 }
 
 // at is an event of a scenario, at an hour of its days.
@@ -81,6 +82,15 @@ func everybody(hours float64) (all []Event) {
 		for g := range 2 {
 			all = append(all, at(hours+float64(t*2+g)/60, "swipe", exactly(t+1), g, 0))
 		}
+	}
+	return all
+}
+
+// passesAllDay: somebody always has a pass of the last quarter of an hour.
+func passesAllDay(from, to float64) (all []Event) {
+	for n := 0; from < to; n++ {
+		all = append(all, at(from, "keep pass", exactly(1+n%3), 15))
+		from += 0.23
 	}
 	return all
 }
@@ -128,10 +138,12 @@ func scenarios() map[int]scenario {
 		}, everybody(10.5), everybody(16), []Event{
 			at(20, "replace keys"), at(20.2, "revoke now", exactly(5)),
 		}, everybody(21), everybody(50))},
-		5: {name: "the broker holds the answer to hello and says it again", days: 3, plan: join(moveIn(), []Event{
+		5: {name: "the broker holds the answer to hello and says it again", days: 3, scans: true, plan: join(moveIn(), []Event{
+			at(4.5, "keep pass", exactly(1), 15), at(4.8, "no time server", gw2), at(5.03, "power cut", gw2), // it wakes in 1970, and is answered hours later
+			at(6.5, "old passes", gw2), at(7.55, "old passes", gw2), at(8.6, "old passes", gw2), at(9.25, "old passes", gw1), at(9.3, "old passes", gw2),
 			at(5, "hold acks", 14340), at(9, "fair weather"), at(9.1, "set clock", clockGW1, 1, 0), at(9.2, "replay acks"),
 			at(12, "clocks right"),
-		}, everybody(10), everybody(20))},
+		}, passesAllDay(5.05, 8.4), everybody(10), everybody(20))},
 		6: {name: "a revocation, a power cut at once, three weeks without a line", days: 24, plan: join(moveIn(), []Event{
 			at(10, "revoke", exactly(1)), at(10.0001, "power cut", gw1), at(10.05, "line cut", gw1),
 		}, everybody(11), everybody(200), everybody(400), []Event{at(514, "line back", gw1)}, everybody(515))},

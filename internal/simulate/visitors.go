@@ -149,6 +149,34 @@ func (w *world) pass(n [4]int) {
 	}
 }
 
+// keepPass: a tenant gets a pass for some minutes, and keeps it.
+func (w *world) keepPass(n [4]int) {
+	if t, ok := w.someone(n[0]); ok {
+		p, err := w.centre.op.Pass(w.ctx, operator.NewPass{Tenancy: t.id, Minutes: n[1]})
+		w.say("the operator: pass for %s, of %d minutes%s", t.name(), n[1], said(err))
+		if err == nil {
+			w.passes = append(w.passes, kept{t, p})
+		}
+	}
+}
+
+// kept is a pass that somebody has on a phone.
+type kept struct {
+	tenancy *tenancy
+	pass    operator.Pass
+}
+
+// oldPasses holds up whatever was kept whose minutes are over: nobody has told this
+// machine a wrong time, only an old one, and so none of them opens.
+func (w *world) oldPasses(n [4]int) {
+	b, _ := pick(n[0], w.gateways)
+	for _, k := range w.passes {
+		if tooEarlyOrLate(k.pass.From, k.pass.Until.Add(pass.Skew*time.Second)) && w.holdPass(b, k.tenancy, k.pass) {
+			w.breach("W2", "a pass of %s opens %s, whose minutes were over at %s", k.tenancy.name(), b.name, k.pass.Until.In(shanghai).Format(time.DateTime))
+		}
+	}
+}
+
 // holdPass holds a pass up and says whether the door opened.
 func (w *world) holdPass(b *box, t *tenancy, p operator.Pass) bool {
 	w.noteTime(b)

@@ -31,6 +31,7 @@ type world struct {
 	centre   *centre
 	gateways []*box
 	annex    *annex // nil: there is none
+	passes   []kept
 	model    *model
 	rolls    map[string]*chances
 	did      []Line
@@ -119,7 +120,7 @@ func build(t *testing.T, plan Plan, dir string) (*world, error) {
 	time.Sleep(time.Second)
 	for n := range plan.Gateways {
 		b := newBox(w, fmt.Sprintf("gw%d", n+1), fmt.Sprintf("door%d", n+1), n%2 == 0)
-		b.scans = strings.Contains(plan.Climate, "visitors")
+		b.scans = strings.Contains(plan.Climate, "visitors") || plan.Scans
 		if strings.Contains(plan.Climate, "disks") {
 			b.disk.separate()
 		}
