@@ -232,7 +232,7 @@ func TestVisits(t *testing.T) {
 		must(t, err)
 		_, err = o.Begin(false)
 		refused(t, err, "--take-over")
-		if no, ok := err.(*Refusal); !ok || !no.Busy || !strings.Contains(no.Message, "for 0s") {
+		if no, ok := err.(*Refusal); !ok || !no.Busy || !strings.Contains(no.Message, "for 0 s") {
 			t.Errorf("%v does not say since when", err)
 		}
 		second, err := o.Begin(true)
