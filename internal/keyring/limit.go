@@ -89,6 +89,9 @@ func (m marks) lately(now int64) map[wire.ID]bool {
 // force with what next takes, each with the changes made at the building. So what was done there, with the tenants' own
 // cards or by the landlord, is no loss by the list; and a check-in that no list
 // had named yet is one, where next names it to refuse it.
+//
+// An objection lifts an end until a list has heard it, which then says again until when.
+// So of these grants all but the ends is compared so, and the ends as the lists have them.
 func (k *Keyring) losses(next *list, took restraint, now int64, proved bool) map[wire.ID]bool {
 	over, limits := k.over.with(idsOf(took.Gone)), restraint{}
 	if !proved {
@@ -103,9 +106,29 @@ func (k *Keyring) losses(next *list, took restraint, now int64, proved bool) map
 	}
 	counts, _ := masked(next, over)
 	after, _ := k.combine(counts, over, limits)
-	same := sameDoors(k.list, next) && before.grants.Bits() == after.grants.Bits()
+	same, objected := sameDoors(k.list, next), objectedTo(k.records)
+	lost := lossesOf(before, after, same, objected, now)
+	if len(objected) > 0 {
+		records := unobjected(k.records, next.seen())
+		before, _ = k.combineWith(records, k.listed(), k.over.index, k.limits)
+		after, _ = k.combineWith(records, counts, over, limits)
+		maps.Copy(lost, lossesOf(before, after, same, nil, now))
+	}
+	return lost
+}
+
+// lossesOf are the losses between two views, whose sets of doors mean the same or not,
+// by which the grants in open have no end after.
+func lossesOf(before, after view, same bool, open map[wire.ID]bool, now int64) map[wire.ID]bool {
+	same = same && before.grants.Bits() == after.grants.Bits()
 	differs := func(i int) bool { return !same || before.grants.Bucket(i) != after.grants.Bucket(i) }
-	return Losses(before.contents(differs), after.contents(differs), now)
+	then := after.contents(differs)
+	for i := range then.Grants {
+		if g := &then.Grants[i]; open[g.ID] {
+			g.Until = 0
+		}
+	}
+	return Losses(before.contents(differs), then, now)
 }
 
 // contents returns what opens, in some buckets (nil: in all).

@@ -215,8 +215,13 @@ func (k *Keyring) listed() *list {
 // combine returns what a list, as it counts, and the records together say, as far
 // as other lists take nothing of it; and the records that the list has not settled.
 func (k *Keyring) combine(l *list, over map[wire.ID]bool, limits restraint) (view, []*held) {
-	rows := rowsOf(l, slices.Concat(k.heard, k.records))
-	left, _ := settle(l, rows, over, k.records)
+	return k.combineWith(k.records, l, over, limits)
+}
+
+// combineWith is combine with these records only.
+func (k *Keyring) combineWith(records []*held, l *list, over map[wire.ID]bool, limits restraint) (view, []*held) {
+	rows := rowsOf(l, slices.Concat(k.heard, records))
+	left, _ := settle(l, rows, over, records)
 	v, err := merge(l, rows, over, slices.Concat(k.heard, left))
 	if err != nil { // never with records that AddLocal has taken
 		k.opts.Log.Error().Err(err).Msg("changes made at the building can't be merged into the list")

@@ -127,3 +127,38 @@ func (k *Keyring) settleNotices() (were bool) {
 	}
 	return were
 }
+
+// objects reports whether it lifts the end that a notice set.
+func (h *held) objects() bool {
+	return h.Change.Op == wire.OpDispute || h.Change.Op == wire.OpWithdraw
+}
+
+// objectedTo are the grants with such records.
+func objectedTo(records []*held) map[wire.ID]bool {
+	grants := make(map[wire.ID]bool)
+	for _, h := range records {
+		if h.objects() {
+			grants[h.Change.Grant] = true
+		}
+	}
+	return grants
+}
+
+// unobjected are the records without objections, and without the notices that they
+// answer where a list has seen the answer: what it says of these ends is its own.
+func unobjected(records []*held, seen map[position]uint64) []*held {
+	return slices.DeleteFunc(slices.Clone(records), func(h *held) bool {
+		return h.objects() || h.Change.Op == wire.OpNotice && slices.ContainsFunc(records, func(o *held) bool {
+			return o.objects() && o.Change.Grant == h.Change.Grant && o.after(h) && o.seenIn(seen)
+		})
+	})
+}
+
+// after reports whether h is a later word than o: by the numbers of one line, by the
+// times of two.
+func (h *held) after(o *held) bool {
+	if p, q := h.place(), o.place(); p.line() == q.line() {
+		return p.Number > q.Number
+	}
+	return h.Change.At >= o.Change.At
+}

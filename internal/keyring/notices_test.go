@@ -3,6 +3,7 @@ package keyring
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -182,6 +183,123 @@ func TestNoticeIsNoLoss(t *testing.T) {
 		rows[i].Until = end
 	}
 	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-a", 9), 1, rows...))
+}
+
+// TestObjectionIsNoLoss: a list that names the terms of tenants who have objected to
+// their notices, or whose landlord took them back, takes nothing from them, whether
+// lists have named the notices before or not; the tenancy that it ends does count.
+func TestObjectionIsNoLoss(t *testing.T) {
+	term := issuedAt.Add(180 * day)
+	for name, c := range map[string]struct {
+		op     wire.Op
+		listed bool // a list has named the notices
+		young  bool // their days have not passed
+	}{
+		"disputed":                {wire.OpDispute, false, true},
+		"disputed, listed":        {wire.OpDispute, true, true},
+		"disputed, listed, aged":  {wire.OpDispute, true, false},
+		"withdrawn":               {wire.OpWithdraw, false, true},
+		"withdrawn, listed":       {wire.OpWithdraw, true, true},
+		"withdrawn, listed, aged": {wire.OpWithdraw, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, rows := objected(t, c.op, c.listed, c.young, term)
+			version := k.Status().Version
+			rows[3].State = wire.GrantRevoked
+			apply(t, k, listOf(t, version+1, issuedAt, seenBy("gate-a", 6), 1, rows...))
+			if n := len(k.marks.lately(k.own())); n != 1 {
+				t.Fatalf("%d tenancies have lost something", n)
+			}
+			early := slices.Clone(rows) // heard, and upheld before the term
+			for i := range 3 {
+				early[i].Until = uint32(term.Unix()) - 1
+			}
+			if err := k.Apply(listOf(t, version+2, issuedAt, seenBy("gate-a", 6), 1, early...)); !errors.Is(err, ErrSecondNeeded) {
+				t.Fatalf("upheld: %v", err)
+			}
+		})
+	}
+}
+
+// TestObjectedStillLose: tenants who have objected lose what a list takes from them
+// otherwise, and by an end before the one that the list in force names, also where the
+// list says it in two steps.
+func TestObjectedStillLose(t *testing.T) {
+	term := issuedAt.Add(180 * day)
+	end := func(at time.Time) func(*wire.Grant) { return func(g *wire.Grant) { g.Until = uint32(at.Unix()) } }
+	for name, c := range map[string]struct {
+		listed bool
+		seen   uint64
+		how    func(*wire.Grant)
+	}{
+		"revoked":                           {false, 6, revoke},
+		"revoked, not heard":                {false, 0, revoke},
+		"revoked, listed":                   {true, 6, revoke},
+		"suspended, listed":                 {true, 6, inState(wire.GrantSuspended)},
+		"upheld at once":                    {false, 6, end(issuedAt.Add(90 * day))},
+		"upheld as the notice was":          {false, 6, end(issuedAt.Add(3 * day))},
+		"ended before the notice":           {true, 6, end(issuedAt.Add(2 * day))},
+		"ended before the notice, unheard":  {true, 3, end(issuedAt.Add(2 * day))},
+		"ended before the notice, unheard2": {false, 0, end(issuedAt.Add(2 * day))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k, rows := objected(t, wire.OpDispute, c.listed, true, term)
+			for i := range rows[:4] {
+				c.how(&rows[i])
+			}
+			if err := k.Apply(listOf(t, k.Status().Version+1, issuedAt, seenBy("gate-a", c.seen), 1, rows...)); !errors.Is(err, ErrSecondNeeded) {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestNoticeHeardBeforeObjection: a list that has heard of notices and not yet of the
+// objections takes nothing.
+func TestNoticeHeardBeforeObjection(t *testing.T) {
+	k, rows := objected(t, wire.OpDispute, false, true, issuedAt.Add(180*day))
+	for i := range 3 {
+		rows[i].Until = uint32(issuedAt.Add(3 * day).Unix())
+	}
+	rows[3].State = wire.GrantRevoked
+	apply(t, k, listOf(t, k.Status().Version+1, issuedAt, seenBy("gate-a", 3), 1, rows...))
+	if n := len(k.marks.lately(k.own())); n != 1 {
+		t.Fatalf("%d tenancies have lost something", n)
+	}
+}
+
+// objected makes a keyring of nine tenants with a term. The first three have a notice,
+// for three days on (records 1 to 3), and then an objection to it (4 to 6). It returns
+// the rows by their terms.
+func objected(t *testing.T, op wire.Op, listed, young bool, term time.Time) (*Keyring, []wire.Grant) {
+	t.Helper()
+	k, _ := enrolled(t)
+	m := &machine{own: 100 * day, sure: issuedAt.Unix()}
+	m.on(k)
+	rows := tenants(9, 9, func(g *wire.Grant) { g.Until = uint32(term.Unix()) })
+	apply(t, k, listOf(t, 1, issuedAt, nil, 1, rows...))
+	noticed := slices.Clone(rows)
+	add := func(n uint64, i int, c wire.Change) {
+		c.Grant, c.Tenancy = rows[i].ID, rows[i].Tenancy
+		must(t, k.AddLocal(local(t, k, "gate-a", 5, n, byte(n), c)))
+	}
+	for i := range 3 {
+		c := change(wire.OpNotice, 1, 20)
+		c.Until = uint32(issuedAt.Add(3 * day).Unix())
+		noticed[i].Until = c.Until
+		add(uint64(i)+1, i, c)
+	}
+	if listed {
+		apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-a", 3), 1, noticed...))
+	}
+	if !young {
+		m.own += 4 * day
+		tend(k)
+	}
+	for i := range 3 {
+		add(uint64(i)+4, i, change(op, 1, 30))
+	}
+	return k, rows
 }
 
 // TestThievesGainNoDays: whoever has the keys of witness and issuer can say that

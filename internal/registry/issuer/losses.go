@@ -31,7 +31,7 @@ func (b *building) removed(next signedList) []wire.ID {
 	if sameTables(b.list.manifest, next.manifest) {
 		rows = lost(rows, next.grants)
 	}
-	gone := keyring.Losses(contents(b.list.manifest, b.recorded(rows)), after, now)
+	gone := keyring.Losses(contents(b.list.manifest, b.recorded(rows, next)), after, now)
 	maps.Copy(gone, keyring.Losses(contents(next.manifest, b.unnamed(next)), after, now))
 	for id := range b.recent(next.manifest.Issued) {
 		delete(gone, id)
@@ -58,7 +58,7 @@ func (b *building) tooMany(next signedList, gone int) bool {
 	if gone == 0 || sum <= keyring.MayLose(0) {
 		return false
 	}
-	open := contents(b.list.manifest, b.recorded(b.list.grants)).Open(int64(next.manifest.Issued))
+	open := contents(b.list.manifest, b.recorded(b.list.grants, next)).Open(int64(next.manifest.Issued))
 	maps.Copy(open, recent)
 	return sum > keyring.MayLose(len(open))
 }
@@ -94,22 +94,41 @@ func sameTables(m, next wire.Manifest) bool {
 }
 
 // recorded are records of the list as gateways go by them, with what they have
-// recorded since: ends, lost cards, notices.
-func (b *building) recorded(rows []wire.Grant) []wire.Grant {
-	seen := make(map[lineKey]uint64, len(b.list.manifest.Seen))
-	for _, s := range b.list.manifest.Seen {
-		seen[lineKey{s.Gateway, s.Line}] = s.Number
-	}
+// recorded since: ends, lost cards, notices that next has heard no answer to.
+func (b *building) recorded(rows []wire.Grant, next signedList) []wire.Grant {
+	seen, heard := seenBy(b.list.manifest), seenBy(next.manifest)
 	out := make([]wire.Grant, 0, len(rows))
 	for _, row := range rows {
 		for _, e := range b.events[row.ID] {
-			if e.source != "" && e.number > seen[lineKey{e.source, e.line}] {
+			if e.source != "" && e.number > seen[lineKey{e.source, e.line}] && !b.answered(&e, heard) {
 				restrict(&row, e.change)
 			}
 		}
 		out = append(out, row)
 	}
 	return out
+}
+
+func seenBy(m wire.Manifest) map[lineKey]uint64 {
+	seen := make(map[lineKey]uint64, len(m.Seen))
+	for _, s := range m.Seen {
+		seen[lineKey{s.Gateway, s.Line}] = s.Number
+	}
+	return seen
+}
+
+// answered reports whether e is a notice to which a list has heard an objection, or that
+// it was withdrawn: an end that the list names all the same is the registry's doing.
+func (b *building) answered(e *event, heard map[lineKey]uint64) bool {
+	return e.change.Op == wire.OpNotice && slices.ContainsFunc(b.events[e.change.Grant], func(o event) bool {
+		switch {
+		case o.source == "" || o.number > heard[lineKey{o.source, o.line}] || o.change.Op != wire.OpDispute && o.change.Op != wire.OpWithdraw:
+			return false
+		case o.source == e.source && o.line == e.line:
+			return o.number > e.number
+		}
+		return o.change.At >= e.change.At
+	})
 }
 
 // restrict makes what a gateway recorded count in a record of the list.

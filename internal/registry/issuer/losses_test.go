@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"slices"
 	"testing"
 
 	"gatehouse/internal/registry/issuer/operator"
@@ -99,4 +100,61 @@ func TestLostTwice(t *testing.T) {
 			t.Fatalf("%d: %+v", k, d)
 		}
 	}
+}
+
+// TestObjectionIsNoLoss: notices and what answers them take nothing, in one list or in
+// two; an end that a decision sets for tenants who have objected does, also where no list
+// went out between.
+func TestObjectionIsNoLoss(t *testing.T) {
+	uphold := func(w *world, n int) operator.Done {
+		return w.do(operator.Act{Act: operator.ActUphold, Tenancy: id('t', n).String(), Reason: "heard", Until: start.AddDate(0, 0, 30)})
+	}
+	for _, op := range []wire.Op{wire.OpDispute, wire.OpWithdraw} {
+		for _, twice := range []bool{true, false} {
+			w, g := housed(t)
+			for k := range 4 {
+				w.front.deliver(g.record(id('n', k), other(wire.OpNotice, k, 1)))
+			}
+			if twice {
+				w.turn()
+			}
+			for k := range 4 {
+				w.front.deliver(g.record(id('d', k), other(op, k, 2)))
+			}
+			w.turn()
+			for k := range 3 {
+				if d := w.do(operator.Act{Act: operator.ActSuspend, Tenancy: id('t', 5+k).String(), Reason: "lost"}); d.Held {
+					t.Fatalf("%v, twice %v: the suspension %d waits for a second issuer", op, twice, k)
+				}
+			}
+			if op == wire.OpDispute && !uphold(w, 0).Held {
+				t.Error("the fourth that loses something in a day")
+			}
+		}
+	}
+	w, g := housed(t)
+	for k := range 4 {
+		w.do(operator.Act{Act: operator.ActSuspend, Tenancy: id('t', 5+k).String(), Reason: "lost"})
+	}
+	w.front.deliver(g.record(id('n', 0), other(wire.OpNotice, 0, 1)), g.record(id('d', 0), other(wire.OpDispute, 0, 2)))
+	w.turn()
+	if !uphold(w, 0).Held {
+		t.Fatal("no list waits")
+	}
+	lists, err := w.i.lists(building1)
+	if err != nil || len(lists) != 2 || !slices.Contains(lists[1].Removes, id('t', 0).String()) {
+		t.Fatalf("%d lists, %v; the upheld notice is no loss", len(lists), err)
+	}
+}
+
+// housed is a building of ten tenants without a term.
+func housed(t *testing.T) (*world, *box) {
+	t.Helper()
+	w := newWorld(t)
+	g := w.enrolled("gw-1")
+	for k := range 10 {
+		w.front.deliver(g.record(id('r', k), checkIn(k, 0)))
+	}
+	w.turn()
+	return w, g
 }
