@@ -24,7 +24,9 @@ func (a *actor) receive(ctx context.Context, m mqtt.Message) {
 		if place == a.place {
 			return // our own
 		}
-		kind, err = a.sibling(ctx, place, m.Payload)
+		if kind, err = a.sibling(ctx, place, m.Payload); a.explained(place.Gateway, kind, err, time.Now()) {
+			return
+		}
 	default:
 		err = wire.ErrWrongAddress
 	}

@@ -181,6 +181,7 @@ type actor struct {
 	collection
 	holdings
 	siblings
+	newcomers
 	refusals
 }
 
@@ -192,6 +193,7 @@ func newActor(u *Uplink) *actor {
 	a.cursor = u.o.Journal.Acked()
 	a.refused = map[refusal]*refusedCount{}
 	a.talked = map[string]time.Time{}
+	a.unsure, a.turned = map[string]*unsure{}, map[string]time.Time{}
 	a.lent, a.empty, a.lenders = map[string]time.Time{}, map[string]bool{}, map[string]*lender{}
 	return a
 }
@@ -229,7 +231,7 @@ func (a *actor) tick(ctx context.Context) time.Time {
 	now := time.Now()
 	next := now.Add(idle)
 	for _, due := range [...]func(context.Context, time.Time) time.Time{
-		a.greet, a.send, a.announce, a.deliver, a.fetch, a.talk, a.lend, a.borrow, a.judge, a.tellRefused, a.prove,
+		a.greet, a.send, a.announce, a.deliver, a.fetch, a.talk, a.lend, a.borrow, a.judge, a.unexplained, a.tellRefused, a.prove,
 	} {
 		if t := due(ctx, now); !t.IsZero() && t.Before(next) {
 			next = t

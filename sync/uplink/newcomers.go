@@ -1,0 +1,89 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// keyTurns is how far apart a House document that names another key of a sibling
+// and what that sibling says on another way may come.
+const keyTurns = 5 * time.Minute
+
+// newcomers are siblings of which something came that the House document in force
+// does not bear out. One that was taken in a moment ago is heard before the
+// document that names it, and what was signed with a key before may come after the
+// one that names the next. Neither is taken, and neither is anybody's fault: so it
+// is entered only if no document explains it.
+type newcomers struct {
+	unsure map[string]*unsure   // by gateway
+	turned map[string]time.Time // when a document named another key of it, or it for the first or the last time
+}
+
+// unsure are messages that were not taken.
+type unsure struct {
+	n     int
+	kind  string
+	why   error
+	since time.Time
+}
+
+// maxUnsure bounds what a broker can make this gateway keep by naming gateways
+// that there are none of.
+const maxUnsure = 16
+
+// explained reports whether a refusal of a sibling's message is not to be entered,
+// or not yet.
+func (a *actor) explained(gateway, kind string, why error, now time.Time) bool {
+	if !errors.Is(why, wire.ErrUnknownKey) && !errors.Is(why, wire.ErrBadSignature) {
+		return false
+	}
+	if turned, ok := a.turned[gateway]; ok && now.Sub(turned) < keyTurns {
+		return true
+	}
+	u := a.unsure[gateway]
+	if u == nil && len(a.unsure) >= maxUnsure {
+		return false
+	}
+	if u == nil {
+		u = &unsure{kind: kind, why: why, since: now}
+		a.unsure[gateway] = u
+	}
+	u.n++
+	return true
+}
+
+// turn notes which siblings a new House document names with other keys.
+func (a *actor) turn(before, after wire.House, now time.Time) {
+	for id, turned := range a.turned {
+		if now.Sub(turned) >= keyTurns {
+			delete(a.turned, id)
+		}
+	}
+	for _, all := range [...][]wire.HouseGateway{before.Gateways, after.Gateways} {
+		for _, g := range all {
+			was, is := before.Gateway(g.ID), after.Gateway(g.ID)
+			if was == nil || is == nil || was.Public != is.Public {
+				a.turned[g.ID] = now
+				delete(a.unsure, g.ID)
+			}
+		}
+	}
+}
+
+// unexplained enters what no House document has explained in time.
+func (a *actor) unexplained(_ context.Context, now time.Time) (next time.Time) {
+	for id, u := range a.unsure {
+		if due := u.since.Add(keyTurns); now.Before(due) {
+			next = earlier(next, due)
+			continue
+		}
+		delete(a.unsure, id)
+		for range u.n {
+			a.refuse(u.kind, u.why)
+		}
+	}
+	return next
+}
