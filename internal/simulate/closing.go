@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/nasty"
 	"gatehouse/internal/registry/api"
@@ -135,14 +136,25 @@ func (w *world) agree() {
 			w.breach("W6", "the desk of %s does not answer: %v", b.name, err)
 			continue
 		}
-		at := map[string]string{}
+		at := map[string]control.Tenancy{}
 		for _, t := range desk {
-			at[t.ID] = stands(t.State, t.Decided)
+			at[t.ID] = t
 		}
 		for _, t := range w.model.tenancies {
 			w.agreeOn(b, t, at, central)
 		}
 	}
+}
+
+// doubtLasts is how long after a boot a gateway may doubt that a term is over: what
+// was steady for a part of a day before it moves what is sure first, and the rest a
+// day later.
+const doubtLasts = 2 * day
+
+// inDoubt reports whether a desk says of a tenancy whose term is over that only doubt
+// about the time holds it open, as it may after a boot.
+func inDoubt(b *box, t *tenancy, here control.Tenancy) bool {
+	return here.Doubtful && t.over() && b.clock.Boot() < doubtLasts
 }
 
 // stands is how a tenancy stands in words: whoever is not over also hears what was
@@ -154,11 +166,13 @@ func stands(state, decided string) string {
 	return state + ", the notice " + decided
 }
 
-func (w *world) agreeOn(b *box, t *tenancy, desk map[string]string, central map[string]operator.Tenancy) {
-	here, known := desk[t.id]
+func (w *world) agreeOn(b *box, t *tenancy, desk map[string]control.Tenancy, central map[string]operator.Tenancy) {
+	row, known := desk[t.id]
+	here := stands(row.State, row.Decided)
 	there, listed := central[t.id]
 	switch {
 	case w.model.minds[b.name].damaged:
+	case listed && there.State == "ended" && inDoubt(b, t, row):
 	case !listed && known && !strings.HasPrefix(here, "ended"):
 		w.breach("W6", "the desk of %s says that %s is %s, and the registry does not know them", b.name, t.name(), here)
 	case known && listed && here != stands(there.State, there.Decided):

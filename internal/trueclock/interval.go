@@ -61,9 +61,9 @@ func (c *Clock) outvoted(src Source, at time.Duration) bool {
 func (c *Clock) Interval(at time.Duration) Interval {
 	n := c.count(at)
 	stray := n.hull.strayed(at)
-	lo, hi := c.forVisitors(n, at)
+	lo, hi := c.forVisitors(n, at, stray)
 	sure := n.sure - stray
-	out := Interval{Sure: seconds(sure + at), Lo: seconds(max(lo-stray, sure) + at), Hi: Unknown}
+	out := Interval{Sure: seconds(sure + at), Lo: seconds(max(lo, sure) + at), Hi: Unknown}
 	if hi != Unknown {
 		out.Hi = seconds(hi+stray+at) + 1
 	}
@@ -72,9 +72,11 @@ func (c *Clock) Interval(at time.Duration) Interval {
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
-// forVisitors returns the ends between which the time lies, as offsets. One
-// source alone moves the lower one no further than what was sure or signed.
-func (c *Clock) forVisitors(n counted, at time.Duration) (lo, hi time.Duration) {
+// forVisitors returns the ends between which the time lies, as offsets, the lower one
+// less what the boot clock may have strayed. One source alone moves that no further
+// than what was sure or signed. What was signed is no claim that a clock has carried:
+// it is as late however long ago that was, or a key from its very second on would wait.
+func (c *Clock) forVisitors(n counted, at, stray time.Duration) (lo, hi time.Duration) {
 	k, told := n.hull, n.n
 	if c.s.Claims[Hand].Set {
 		k, told = c.withHand(at), 2
@@ -82,13 +84,13 @@ func (c *Clock) forVisitors(n counted, at time.Duration) (lo, hi time.Duration) 
 	signed, alone := c.floor-at, told == 1 && n.lone != agreed
 	switch {
 	case told == 0:
-		return n.sure, Unknown
+		return n.sure - stray, Unknown
 	case alone && n.lone == Signed:
-		lo = n.sure
+		lo = n.sure - stray
 	case alone:
-		lo = max(n.sure, min(signed, k.Lo))
+		lo = max(n.sure-stray, min(signed, k.Lo-stray))
 	default:
-		lo = k.Lo
+		lo = k.Lo - stray
 	}
 	// What surely has come, or was signed, can't lie behind the latest that it is.
 	if k.Hi+apart < c.s.Sure || alone && n.lone != Signed && k.Hi+apart < signed {

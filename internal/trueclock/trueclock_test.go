@@ -437,6 +437,28 @@ func TestFloor(t *testing.T) {
 	w.knows("with better sources")
 }
 
+// TestFloorToTheSecond: a visitor's key that begins with the very second in which it was
+// signed opens at a new gateway beside nothing but a time server, between two looks at
+// that too; and no earlier than a time server says that is a little behind.
+func TestFloorToTheSecond(t *testing.T) {
+	w := newWorld(t)
+	w.ntp = true
+	w.pass(time.Hour)
+	signed := w.truth
+	w.c.Floor(seconds(signed))
+	for range 20 {
+		w.pass(time.Hour)
+		w.truth, w.boot = w.truth+5*time.Minute, w.boot+5*time.Minute
+		if !w.visitor(signed, signed+3*day) {
+			t.Fatalf("%v after it was signed: %+v", w.truth-signed, w.c.Interval(w.boot))
+		}
+	}
+	w.c.Floor(seconds(w.truth + time.Minute))
+	if i := w.c.Interval(w.boot); i.Lo > seconds(w.truth)-1 {
+		t.Errorf("beside a time server that is behind what was signed: %+v at %d", i, seconds(w.truth))
+	}
+}
+
 // TestElapsed: the gateway's own clock goes on by what it was on, whatever the
 // others say, and never twice.
 func TestElapsed(t *testing.T) {
