@@ -346,21 +346,24 @@ func (w *world) fromEscrow(b *box) error {
 	return keyring.SaveBuildingKey(b.disk.path("state", "keys", keyring.BuildingKeyFile), key)
 }
 
-// countersign brings a second issuer's word for every list that waits for it.
+// countersign brings a second issuer's word for every list that waits for it, and for
+// the newest (--newest) where only gateways wait of which the operator knows that they
+// were away, as the hint says.
 func (w *world) countersign() {
-	lists, err := w.centre.op.Lists(w.ctx, "")
+	lists, err := w.centre.op.Lists(w.ctx, building)
 	if err != nil {
 		return
 	}
 	for _, l := range lists {
-		if !l.Held {
+		newest := !l.Held && slices.ContainsFunc(l.Doubted, func(gateway string) bool { return w.away[gateway] })
+		if !l.Held && !newest {
 			continue
 		}
 		second, err := issuer.Countersign(l, w.path("offline/"+api.FileRoot), "town", w.path("offline/"+issuer.FileSecond))
-		if err == nil {
+		if second.Newest = newest; err == nil {
 			_, err = w.centre.op.Countersign(w.ctx, second)
 		}
-		w.say("the operator: registryd countersign%s", said(err))
+		w.say("the operator: registryd countersign%s%s", map[bool]string{true: " --newest"}[newest], said(err))
 	}
 }
 

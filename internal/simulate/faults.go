@@ -117,6 +117,7 @@ func (w *world) bootBox(b *box) {
 func (w *world) off(n [4]int) {
 	if b, ok := pick(n[0], w.gateways); ok && b.life != nil {
 		w.say("%s is switched off", b.name)
+		w.away[b.name] = true
 		w.must(b.name, b.cutPower())
 	}
 }

@@ -44,6 +44,7 @@ type world struct {
 	thief    *thief                              // nil: nobody has stolen a key
 	stranger *stranger                           // nil: nobody has stolen the card of a gateway
 	enemy    *enemy                              // nil: nobody but the registry is at the broker
+	away     map[string]bool                     // gateways that were switched off for a while
 	calm     bool                                // nothing has gone wrong that is not the weather of every day
 }
 
@@ -106,7 +107,7 @@ func (w *world) breach(law, format string, args ...any) {
 func build(t *testing.T, plan Plan, dir string) (*world, error) {
 	time.Sleep(time.Until(begin))
 	w := &world{t: t, ctx: context.Background(), dir: dir, plan: plan, town: newTown(), broker: nasty.NewSlowBroker(plan.Seed, 20*time.Millisecond),
-		rolls: map[string]*chances{}, listHash: map[string]string{}, problems: map[string]map[string]time.Duration{}, model: newModel(), calm: true}
+		rolls: map[string]*chances{}, listHash: map[string]string{}, away: map[string]bool{}, problems: map[string]map[string]time.Duration{}, model: newModel(), calm: true}
 	var err error
 	if w.centre, err = newCentre(w); err != nil {
 		return w, err
