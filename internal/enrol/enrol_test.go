@@ -306,6 +306,39 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+// TestOneFileAnew: a file of an enrolment that is gone, or was damaged and moved away,
+// is there again after one with a new token, as gatehouse status says; the building's
+// key stays.
+func TestOneFileAnew(t *testing.T) {
+	for _, file := range []string{keyring.GatewayKeyFile, keyring.SealKeyFile, keyring.RootFile, keyring.ClientKeyFile, keyring.ClientCertFile,
+		keyring.RegistryFile, keyring.TrustFile, keyring.HouseFile, keyring.CAFile} {
+		t.Run(file, func(t *testing.T) {
+			i := newIssuer(t)
+			o := i.options(t.TempDir())
+			_, err := Enrol(t.Context(), o)
+			fatal(t, err)
+			building, err := os.ReadFile(filepath.Join(o.Dir, keyring.BuildingKeyFile))
+			fatal(t, err)
+			fatal(t, os.Rename(filepath.Join(o.Dir, file), filepath.Join(o.Dir, file+".aside")))
+			i.used, i.signer = nil, ""
+			_, err = Enrol(t.Context(), o)
+			fatal(t, err)
+			if _, err := keyring.LoadRegistry(o.Dir); err != nil {
+				t.Error(err)
+			}
+			if _, err := tls.LoadX509KeyPair(filepath.Join(o.Dir, keyring.ClientCertFile), filepath.Join(o.Dir, keyring.ClientKeyFile)); err != nil {
+				t.Error(err)
+			}
+			if _, err := keyring.LoadPrivateKey(filepath.Join(o.Dir, keyring.GatewayKeyFile)); err != nil {
+				t.Error(err)
+			}
+			if now, err := os.ReadFile(filepath.Join(o.Dir, keyring.BuildingKeyFile)); err != nil || !slices.Equal(now, building) {
+				t.Errorf("the building's key is another one (%v)", err)
+			}
+		})
+	}
+}
+
 // TestNoTime: a server whose certificate is not yet valid by our clock is taken
 // at enrolment, because the clock may know nothing.
 func TestNoTime(t *testing.T) {

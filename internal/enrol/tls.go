@@ -44,6 +44,17 @@ func (b Broker) TLS(host string) (*tls.Config, error) {
 	return c, nil
 }
 
+// ClientFiles tells why the key or, where that is good, the certificate can't be used by
+// which the broker knows this gateway; nil where it can.
+func ClientFiles(dir string) (key, certificate error) {
+	path := filepath.Join(dir, keyring.ClientKeyFile)
+	if _, err := loadClientKey(path); err != nil {
+		return err, nil
+	}
+	_, err := tls.LoadX509KeyPair(filepath.Join(dir, keyring.ClientCertFile), path)
+	return nil, err
+}
+
 // byRoots judges a server by a set of CAs, and by the time where it is known.
 func byRoots(roots *x509.CertPool, now func() time.Time, trusted func() bool) verify {
 	return func(host string, chain []*x509.Certificate) error {

@@ -41,7 +41,7 @@ func (h *house) toDo() string {
 	return strings.Join(s.Problems, "\n")
 }
 
-// clientCertificate gives the gateway one that ends then.
+// clientCertificate gives the gateway one that ends then, and its key.
 func (h *house) clientCertificate(until time.Time) {
 	h.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -49,7 +49,11 @@ func (h *house) clientCertificate(until time.Time) {
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: until.AddDate(-1, 0, 0), NotAfter: until}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	must(h.t, err)
-	must(h.t, os.WriteFile(filepath.Join(h.dir, "state", "keys", keyring.ClientCertFile), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	must(h.t, err)
+	for file, block := range map[string]*pem.Block{keyring.ClientCertFile: {Type: "CERTIFICATE", Bytes: der}, keyring.ClientKeyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+		must(h.t, os.WriteFile(filepath.Join(h.dir, "state", "keys", file), pem.EncodeToMemory(block), 0o600))
+	}
 }
 
 // TestCertificatesAreToDo: which certificate keeps the link down is said at the

@@ -216,6 +216,9 @@ func (g *Gateway) uplinkProblems(u *control.Uplink) (list []string) {
 	if u == nil {
 		return nil
 	}
+	if g.gatewayKey == nil && g.keyring.Registry() != nil {
+		return nil // its own line says what to do
+	}
 	if err := g.central.err; err != nil {
 		return []string{fmt.Sprintf("no way to the registry (%v): run gatehouse enrol and start the daemon again, or set registry = \"none\" in the site file", err)}
 	}
@@ -229,6 +232,7 @@ func (g *Gateway) uplinkProblems(u *control.Uplink) (list []string) {
 	switch {
 	case refused != "":
 		list = append(list, refused+". "+waits)
+	case s.State == uplink.StateDown && errors.Join(enrol.ClientFiles(g.o.Site.path("keys"))) != nil: // likewise
 	case s.Problem == wire.ReasonNoLink || s.State == uplink.StateDown && time.Since(s.Since) > 10*time.Minute:
 		list = append(list, fmt.Sprintf("the registry's broker can't be reached: %s. %s", or(u.Link, "check the network"), waits))
 	case s.Problem == wire.ReasonNoAnswer:

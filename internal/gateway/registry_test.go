@@ -62,6 +62,7 @@ func (h *house) enrol() *town {
 	must(h.t, os.WriteFile(filepath.Join(dir, keyring.HouseFile), sealed(h.t, wire.TypeHouse, wire.RoleIssuer, "lane-7", house, h.issuer), 0o600))
 	must(h.t, keyring.SaveSealKey(filepath.Join(dir, keyring.SealKeyFile), private))
 	must(h.t, keyring.SaveIssuer(filepath.Join(dir, keyring.RootFile), wire.Key{Public: root}))
+	h.clientCertificate(time.Now().AddDate(1, 0, 0))
 	place := wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7", Gateway: "gw1"}
 	must(h.t, keyring.SavePlace(dir, &keyring.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883", Place: place}))
 

@@ -156,6 +156,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 		}
 	}
 	list = append(list, grantProblems(g.keyring.Status(), g.keyring.Registry() != nil)...)
+	list = append(list, g.keyFileProblems(s.Initialised)...)
 	list = append(list, g.uplinkProblems(s.Uplink)...)
 	list = append(list, g.endingProblems()...)
 	list = append(list, g.setAsideProblems()...)
@@ -172,8 +173,11 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	if s.Journal.Degraded != "" {
 		add("entries can't be made durable: %s. Doors go on; check the disk", s.Journal.Degraded)
 	}
-	if disk := g.journal.Status().Disk; disk >= 90 {
-		add("the disk is %d %% full: make room; when it is full, denials are no longer logged", disk)
+	switch j := g.journal.Status(); {
+	case j.Disk >= 90:
+		add("the disk is %d %% full: make room; when it is full, denials are no longer logged", j.Disk)
+	case j.Spent:
+		add("the disk was full: what is kept back there for entries is in use, and there is no room to make it again: make room; when it is full, denials are no longer logged")
 	}
 	return list
 }
@@ -220,9 +224,9 @@ func (g *Gateway) keysProblem() string {
 		return "no keys of the building yet, " + none + ": run gatehouse init, or with a registry gatehouse enrol, then start the daemon again"
 	case err == nil, !enrolled && now.Registry != nil:
 		return "keys of the building are there since the daemon started: start it again"
-	case enrolled || has(keyring.RegistryFile):
-		return fmt.Sprintf("the keys of this gateway can't be read, %s (%s): mend what is wrong with the file and start the daemon again, or move %s away and enrol the gateway with a new token (registryd gateway add --replace)",
-			none, oneLine(err), g.o.Site.path("keys"))
+	case enrolled || has(keyring.RegistryFile) || has(keyring.ClientCertFile):
+		return fmt.Sprintf("the keys of this gateway can't be read, %s (%s): mend what is wrong with the file and start the daemon again, or move %s away, %s and start the daemon again",
+			none, oneLine(err), g.o.Site.path("keys"), g.enrolAgain())
 	}
 	return fmt.Sprintf("the keys of the building can't be read, %s (%s): move %s away, run gatehouse init with the same stick, start the daemon again, then gatehouse grant restore",
 		none, oneLine(err), g.o.Site.path("keys"))

@@ -1,12 +1,14 @@
 package gateway_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"gatehouse/internal/keyring"
+	"gatehouse/sync/mqtt"
 )
 
 // problems are what status asks somebody to do.
@@ -48,6 +50,24 @@ func TestAdviceOnKeys(t *testing.T) {
 			h.enrol()
 			must(t, os.WriteFile(keys(h, keyring.BuildingKeyFile), []byte("x"), 0o600))
 		}, nil, "registryd gateway add --replace"},
+		"of an enrolled house one is damaged: which registry": {func(t *testing.T, h *house) {
+			h.enrol()
+			must(t, os.Remove(keys(h, keyring.IssuerFile)))
+			must(t, os.WriteFile(keys(h, keyring.RegistryFile), []byte("x"), 0o600))
+		}, nil, "registryd gateway add --replace"},
+		"of a house that was by itself one is damaged: which registry": {func(t *testing.T, h *house) {
+			h.enrol()
+			must(t, os.WriteFile(keys(h, keyring.RegistryFile), []byte("x"), 0o600))
+		}, nil, "registry.json away and enrol the gateway with a new token (at the registry registryd gateway add --replace"},
+		"of an enrolled house one is damaged: the root": {func(t *testing.T, h *house) {
+			h.enrol()
+			must(t, os.Remove(keys(h, keyring.RootFile)))
+		}, nil, "registryd gateway add --replace --district panyu"},
+		"of an enrolled house one is damaged: no word of which registry": {func(t *testing.T, h *house) {
+			h.enrol()
+			must(t, os.Remove(keys(h, keyring.IssuerFile)))
+			must(t, os.Remove(keys(h, keyring.RegistryFile)))
+		}, nil, "registryd gateway add --replace"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
@@ -64,6 +84,37 @@ func TestAdviceOnKeys(t *testing.T) {
 				t.Errorf("good keys are to be moved away: %s", got)
 			}
 		})
+	}
+}
+
+// TestFilesOfAnEnrolment: each file of it that is damaged or gone is one line with its
+// name and the commands that bring it back, and nothing else is said of it.
+func TestFilesOfAnEnrolment(t *testing.T) {
+	const commands = "registryd gateway add --replace --district panyu --town shiqiao --building lane-7 --gateway gw1, here gatehouse enrol)"
+	for _, file := range []string{keyring.GatewayKeyFile, keyring.SealKeyFile, keyring.ClientKeyFile, keyring.ClientCertFile} {
+		for what, harm := range map[string]func(path string) error{
+			"can't be used": func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) }, "is gone": os.Remove,
+		} {
+			t.Run(file+" "+what, func(t *testing.T) {
+				h := newHouse(t)
+				h.enrol()
+				path := filepath.Join(h.dir, "state", "keys", file)
+				must(t, harm(path))
+				h.startWith(deadLink{mqtt.Status{Err: errors.New("no"), Advice: "unexpected"}}.dial)
+				var about []string
+				for _, line := range strings.Split(h.problems(), "\n") {
+					if strings.Contains(line, "enrol") || strings.Contains(line, "keys") {
+						about = append(about, line)
+					}
+				}
+				if len(about) != 1 || !strings.HasPrefix(about[0], path+" "+what) || !strings.Contains(about[0], commands) {
+					t.Fatalf("status says %q", about)
+				}
+				if away := strings.Contains(about[0], "move "+path+" away"); away != (what != "is gone") {
+					t.Errorf("what to move away: %s", about[0])
+				}
+			})
+		}
 	}
 }
 

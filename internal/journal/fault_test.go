@@ -151,21 +151,31 @@ func TestFullDiskTakesTheBallast(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.Ballast = 1 << 16 })
 	r.open()
 	r.j.fault, _ = failTimes("commit", 3, 1, syscall.ENOSPC)
+	var free atomic.Int64
+	free.Store(1 << 30)
+	r.j.room = func(string) (int64, int, error) { return free.Load(), 50, nil }
 	r.run()
 	ballast := filepath.Join(r.o.Dir, ballastName)
 	eventually(t, "ballast is made", func() bool { _, err := os.Stat(ballast); return err == nil })
 	epoch := r.j.Status().Epoch
+	if r.j.Status().Spent {
+		t.Error("the ballast is there and said to be spent")
+	}
+	free.Store(1 << 16) // what the ballast gave
 	for i := range 6 {
 		r.append(granted(), somebody(byte(i)))
 	}
-	if s := r.j.Status(); s.Degraded || s.Epoch != epoch {
-		t.Errorf("status %+v, want the same epoch and not degraded", s)
+	poke(r.j.work)
+	if s := r.j.Status(); s.Degraded || s.Epoch != epoch || !s.Spent {
+		t.Errorf("status %+v, want the same epoch, not degraded, and the ballast spent", s)
 	}
+	free.Store(1 << 30)
 	if list := find(r.headers(), wire.KindSpace); len(list) != 1 || list[0].Reason != wire.ReasonDiskFull {
 		t.Errorf("space entries %+v", list)
 	}
 	poke(r.j.work)
 	eventually(t, "ballast is made again", func() bool { _, err := os.Stat(ballast); return err == nil })
+	eventually(t, "and not said to be spent", func() bool { poke(r.j.work); return !r.j.Status().Spent })
 }
 
 // What a landlord's folder may look like after a bad night: the journal starts

@@ -127,8 +127,9 @@ type Journal struct {
 	tight    bool       // space is short: denials get at most half
 	low, all uint64     // written since it is
 	bytes    int64
-	percent  int // of MaxBytes
-	disk     int // percent of the file system in use
+	percent  int  // of MaxBytes
+	disk     int  // percent of the file system in use
+	spent    bool // see Status
 	acked    Position
 	safe     Position // the registry can't lose what is before it
 	changed  chan struct{}

@@ -176,10 +176,13 @@ func (k *keeper) keepBallast(free int64) error {
 	k.upkeep.Lock()
 	defer k.upkeep.Unlock()
 	path := k.path(ballastName)
-	if info, err := os.Stat(path); err == nil && info.Size() == k.o.Ballast {
-		return nil
-	}
-	if free < spareTimes*k.o.Ballast {
+	info, err := os.Stat(path)
+	whole := err == nil && info.Size() == k.o.Ballast
+	k.mu.Lock()
+	k.spent = !whole && free < spareTimes*k.o.Ballast
+	spent := k.spent
+	k.mu.Unlock()
+	if whole || spent {
 		return nil
 	}
 	return durable.WriteFile(path, make([]byte, k.o.Ballast), 0o600)
@@ -191,6 +194,7 @@ func (j *Journal) dropBallast() {
 		j.o.Log.Warn().Msg("journal: disk is full, ballast given up")
 		j.mu.Lock()
 		defer j.mu.Unlock()
+		j.spent = true
 		j.note(wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonDiskFull, Count: 100})
 	}
 }

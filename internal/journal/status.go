@@ -24,6 +24,7 @@ type Status struct {
 	Bytes    int64       // of the folder, without the ballast
 	Percent  int         // of Options.MaxBytes
 	Disk     int         // percent of the file system in use
+	Spent    bool        // the ballast was given up, and there is no room to make it again
 }
 
 // Status returns the state of the journal.
@@ -33,7 +34,7 @@ func (j *Journal) Status() Status {
 	s := Status{
 		Root: j.tree.Root(), Acked: j.acked, Boot: j.boot, Degraded: j.degraded, Reason: j.reason,
 		Problem: j.problem, Queued: j.queue.len() + len(j.inflight), Dropped: j.dropped,
-		Bytes: j.bytes, Percent: j.percent, Disk: j.disk,
+		Bytes: j.bytes, Percent: j.percent, Disk: j.disk, Spent: j.spent,
 	}
 	if len(j.files) > 0 {
 		s.Position = Position{j.files[len(j.files)-1].epoch, j.next}

@@ -301,7 +301,7 @@ func (w *world) follow() {
 			return strings.Contains(p, "with an empty folder of keys") || strings.Contains(p, "enrol the gateway with a new token")
 		})
 		if again {
-			w.enrolAnew(b)
+			w.enrolAnew(b, awayOf(s.Problems))
 			continue
 		}
 		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "gatehouse enrol") }) {
@@ -327,6 +327,19 @@ func (w *world) follow() {
 		}
 	}
 	time.Sleep(time.Minute)
+}
+
+// moveAway is how a status names the file of a gateway's keys that has to make way.
+var moveAway = regexp.MustCompile(`move \S+/keys/(\S+) away`)
+
+// awayOf are the files of keys that problems want to be moved away.
+func awayOf(problems []string) (files []string) {
+	for _, p := range problems {
+		if m := moveAway.FindStringSubmatch(p); m != nil {
+			files = append(files, m[1])
+		}
+	}
+	return files
 }
 
 // fromEscrow puts the building's key into a gateway, from escrow.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"gatehouse/internal/registry/api"
@@ -212,18 +213,28 @@ func (b *box) enrolPatiently() error {
 	return err
 }
 
-// enrolAnew moves a gateway's keys away and enrols it with a new token, as its status
-// says where they can't be read or nothing that the registry says can be believed.
-func (w *world) enrolAnew(b *box) {
+// enrolAnew moves a gateway's keys away, or those that its status names, and enrols it
+// with a new token, as that says where they can't be read or nothing that the registry
+// says can be believed.
+func (w *world) enrolAnew(b *box, files []string) {
 	began := w.now()
 	b.stop()
-	keys := b.disk.path("state", "keys")
-	_ = os.RemoveAll(keys + ".aside")
-	err := os.Rename(keys, keys+".aside")
+	what := "its keys"
+	if len(files) > 0 {
+		what = strings.Join(files, " and ")
+	} else {
+		files = []string{""}
+	}
+	var err error
+	for _, file := range files {
+		path := b.disk.path("state", "keys", file)
+		_ = os.RemoveAll(path + ".aside")
+		err = errors.Join(err, os.Rename(path, path+".aside"))
+	}
 	if err == nil {
 		err = b.enrolPatiently()
 	}
-	w.say("%s has its keys moved away and is enrolled anew%s", b.name, said(err))
+	w.say("%s has %s moved away and is enrolled anew%s", b.name, what, said(err))
 	w.lost(began, b.name+" was enrolled anew", "")
 	w.must(b.name, b.start())
 }

@@ -1,0 +1,59 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"gatehouse/internal/enrol"
+	"gatehouse/internal/keyring"
+)
+
+// keyFileProblems name each file of an enrolment that is gone or can't be used, with
+// what brings it back: an enrolment makes anew what is missing, and keeps the rest.
+// Those without which no card opens have a line of their own (keysProblem). House and
+// trust document come again from the registry.
+func (g *Gateway) keyFileProblems(initialised bool) (list []string) {
+	path := func(file string) string { return g.o.Site.path("keys", file) }
+	if g.keyring.Registry() == nil {
+		r, err := keyring.LoadRegistry(path(""))
+		if r == nil && err != nil && initialised {
+			return []string{g.keyFileProblem(path(keyring.RegistryFile), "it goes on as a house by itself", err)}
+		}
+		return nil
+	}
+	_, gatewayKey := keyring.LoadPrivateKey(path(keyring.GatewayKeyFile))
+	_, sealKey := keyring.LoadSealKey(path(keyring.SealKeyFile))
+	client, certificate := enrol.ClientFiles(path(""))
+	for _, f := range []struct {
+		file, without string
+		err           error
+	}{
+		{keyring.GatewayKeyFile, "nothing that this gateway says is signed", gatewayKey},
+		{keyring.SealKeyFile, "siblings can't send it the building's key", sealKey},
+		{keyring.ClientKeyFile, "the registry's broker does not let it in", client},
+		{keyring.ClientCertFile, "the registry's broker does not let it in. It is asked for anew by itself within minutes; if this line stays", certificate},
+	} {
+		if f.err != nil {
+			list = append(list, g.keyFileProblem(path(f.file), f.without, f.err))
+		}
+	}
+	return list
+}
+
+func (g *Gateway) keyFileProblem(path, without string, err error) string {
+	what, first := "can't be used ("+oneLine(err)+")", "move "+path+" away and "
+	if errors.Is(err, fs.ErrNotExist) {
+		what, first = "is gone", ""
+	}
+	return fmt.Sprintf("%s %s, so %s: %s%s, then start the daemon again", path, what, without, first, g.enrolAgain())
+}
+
+// enrolAgain are the commands that enrol a gateway in its own place.
+func (g *Gateway) enrolAgain() string {
+	at := ""
+	if r := g.keyring.Registry(); r != nil {
+		at = fmt.Sprintf(" --district %s --town %s --building %s --gateway %s", r.Place.District, r.Place.Town, r.Place.Building, r.Place.Gateway)
+	}
+	return "enrol the gateway with a new token (at the registry registryd gateway add --replace" + at + ", here gatehouse enrol)"
+}
