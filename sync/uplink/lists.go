@@ -250,6 +250,7 @@ func (a *actor) proveBy(now time.Time) time.Time {
 		return now.Add(proveEvery)
 	}
 	a.unproved = 0
+	a.tellRefusedBefore(now)
 	a.o.Journal.Queue(wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}, wire.Who{})
 	return time.Time{}
 }

@@ -197,6 +197,36 @@ func TestRolledBackList(t *testing.T) {
 	})
 }
 
+// TestRefusedBeforeApplied: what was refused before a list came into force is entered
+// before that, though its pause is not over: the registry takes what is entered last for
+// how it stands.
+func TestRefusedBeforeApplied(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.publishList(3, 0, 1, true)
+		time.Sleep(time.Minute)
+		for range 3 {
+			w.publishList(2, 0, 2, true)
+			time.Sleep(time.Second)
+		}
+		w.publishList(4, 0, 1, true)
+		time.Sleep(2 * time.Hour)
+		var last wire.Kind
+		refused := uint64(0)
+		w.count(func(h wire.Header) bool {
+			if h.Kind == wire.KindRefused {
+				refused += h.Count
+			}
+			if h.Kind == wire.KindRefused || h.Kind == wire.KindListApplied {
+				last = h.Kind
+			}
+			return false
+		})
+		if v := w.ring.Status().Version; v != 4 || refused < 3 || last != wire.KindListApplied {
+			t.Errorf("list %d is in force, %d were refused, and the last entry of it is a %v", v, refused, last)
+		}
+	})
+}
+
 // TestBucketsThatNobodyNamed are not kept and do no harm.
 func TestBucketsThatNobodyNamed(t *testing.T) {
 	bubble(t, func(w *world) {

@@ -128,11 +128,25 @@ func (a *actor) tellRefused(_ context.Context, now time.Time) (next time.Time) {
 			delete(a.refused, r)
 			continue
 		}
-		a.o.Journal.Queue(wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: r.reason, Source: r.source, Count: c.n}, wire.Who{})
-		c.n, c.told, c.entries = 0, now, c.entries+1
+		a.record(r, c, now)
 		next = earlier(next, now.Add(c.pause()))
 	}
 	return next
+}
+
+// tellRefusedBefore records which lists were refused before the one that is in force now.
+// A later entry about them would say that this one is not taken.
+func (a *actor) tellRefusedBefore(now time.Time) {
+	for r, c := range a.refused {
+		if r.source == wire.TypeList && c.n > 0 {
+			a.record(r, c, now)
+		}
+	}
+}
+
+func (a *actor) record(r refusal, c *refusedCount, now time.Time) {
+	a.o.Journal.Queue(wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: r.reason, Source: r.source, Count: c.n}, wire.Who{})
+	c.n, c.told, c.entries = 0, now, c.entries+1
 }
 
 // reasonOf names why a message was refused.
