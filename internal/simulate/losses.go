@@ -219,9 +219,9 @@ func (b *box) enrolPatiently() error {
 func (w *world) enrolAnew(b *box, files []string) {
 	began := w.now()
 	b.stop()
-	what := "its keys"
-	if len(files) > 0 {
-		what = strings.Join(files, " and ")
+	what, signs := "its keys", []string{""}
+	if len(files) > 0 { // the loss is that of the file, of which its status has spoken
+		what, signs = strings.Join(files, " and "), nil
 	} else {
 		files = []string{""}
 	}
@@ -235,6 +235,6 @@ func (w *world) enrolAnew(b *box, files []string) {
 		err = b.enrolPatiently()
 	}
 	w.say("%s has %s moved away and is enrolled anew%s", b.name, what, said(err))
-	w.lost(began, b.name+" was enrolled anew", "")
+	w.lost(began, b.name+" was enrolled anew", signs...)
 	w.must(b.name, b.start())
 }
