@@ -73,14 +73,17 @@ func TestDamagedDatabase(t *testing.T) {
 	r := emptyCentre(t)
 	path := map[string]string{"issuer.db": filepath.Join(r.dir, "issuer", "issuer.db"), "front.db": filepath.Join(r.dir, "front", "front.db")}
 	command := map[string][]string{"issuer.db": {"issue", "--dir", filepath.Join(r.dir, "issuer")}, "front.db": {"serve", "--config", filepath.Join(r.dir, "front", "front.toml")}}
+	socket := map[string]string{"issuer.db": filepath.Join(r.dir, "issuer", "issuer.sock"), "front.db": filepath.Join(r.dir, "front", api.FileSocket)}
 	whole := make(map[string][]byte)
 	for name, args := range command {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan int)
 		go func() { ended <- run(ctx, r.args(args), strings.NewReader(""), io.Discard, io.Discard) }()
-		r.until("it makes its database", func() bool { _, err := os.Stat(path[name] + ".mark"); return err == nil })
+		r.until("it serves", func() bool { _, err := os.Stat(socket[name]); return err == nil })
 		stop()
-		<-ended // serve, which was stopped in its first moment, may say so
+		if status := <-ended; status != 0 {
+			t.Fatal(args[0], status)
+		}
 		b, err := os.ReadFile(path[name])
 		if err != nil {
 			t.Fatal(err)
