@@ -13,6 +13,7 @@ require (
 	go.etcd.io/bbolt v1.5.0 // journal and grants on disk
 	golang.org/x/mod v0.42.0 // RFC 6962 tree (sumdb/tlog)
 	golang.org/x/sys v0.49.0 // CLOCK_BOOTTIME, adjtimex, poll
+	golang.org/x/text v0.44.0 // one spelling of a name (NFC); GB 18030 of lists that old systems write
 )
 
 require (
@@ -47,7 +48,7 @@ require (
 	github.com/x448/float16 v0.8.4 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sync v0.25.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
 	modernc.org/libc v1.79.0 // indirect
 	modernc.org/mathutil v1.7.1 // indirect

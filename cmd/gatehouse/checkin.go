@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 	"gatehouse/internal/idnumber"
+	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
 
@@ -58,7 +61,7 @@ type answers struct {
 }
 
 func documents() (all []string) {
-	for d := wire.DocumentResidentID; d <= wire.DocumentResidence; d++ {
+	for d := wire.DocumentResidentID; d <= wire.LastDocument; d++ {
 		all = append(all, d.String())
 	}
 	return all
@@ -116,7 +119,14 @@ func (c checkInCmd) gather(v visit) (a answers, err error) {
 		}
 		return a, a.ask(from, v.desk)
 	}
-	dec := json.NewDecoder(v.s.in)
+	text, err := io.ReadAll(io.LimitReader(v.s.in, maxAnswers))
+	switch {
+	case err != nil:
+		return a, fmt.Errorf("read the answers: %w", err)
+	case !utf8.Valid(text):
+		return a, notUTF8("the answers")
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&a); err != nil {
 		return a, hinted("gatehouse checkin --help names the fields", "the answers are not the JSON object that they have to be%s", where(err))
@@ -128,6 +138,13 @@ func (c checkInCmd) gather(v visit) (a answers, err error) {
 		_, err = c.lay(&asker{}, v, &a)
 	}
 	return a, err
+}
+
+// maxAnswers bounds the answers to one check-in, bytes.
+const maxAnswers = 1 << 16
+
+func notUTF8(what string) error {
+	return hinted("set the terminal, or the program that wrote it, to UTF-8", "%s can't be read: not UTF-8", what)
 }
 
 // where tells the place of a mistake in JSON, and never what stands there: it
@@ -165,9 +182,9 @@ func (a *answers) ask(from *asker, desk control.Desk) (err error) {
 	}{
 		{&a.Document, "document (" + strings.Join(documents(), ", ") + ")", oneOf("document", documents()...)},
 		{&a.Number, "number of the document", func(n string) (string, error) { return checkNumber(a.Document, n) }},
-		{&a.Name, "name as in the document", needed("name")},
+		{&a.Name, "name as in the document", aName},
 		{&a.Flat, "flat" + flats, aFlat(desk)},
-		{&a.Label, "your own word for it, no names (may be empty)", anything},
+		{&a.Label, "your own word for it, no names (may be empty)", aLabel},
 		{&doors, "doors (of " + strings.Join(desk.Doors, ", ") + "; empty: all)", someDoors(desk)},
 		{&a.From, "first day (as 2026-12-01; empty: now)", aDay(desk)},
 		{&a.Until, "last day (empty: no end)", func(last string) (string, error) { return last, lastAfter(desk, a.From, last) }},
@@ -216,13 +233,36 @@ func someDoors(desk control.Desk) func(string) (string, error) {
 	}
 }
 
+func aName(answer string) (string, error) {
+	name, _, err := naming.Person(answer)
+	if err != nil {
+		return "", hinted("as it stands in the document", "%v", err)
+	}
+	return name, nil
+}
+
+func aLabel(answer string) (string, error) {
+	label, err := naming.Label(answer)
+	if err != nil {
+		return "", hinted("name the flat in your own words", "%v", err)
+	}
+	return label, nil
+}
+
 func aFlat(desk control.Desk) func(string) (string, error) {
 	return func(answer string) (string, error) {
-		if answer != "" && len(desk.Flats) > 0 && !slices.Contains(desk.Flats, answer) {
+		if same, ok := naming.Same(answer, desk.Flats); ok {
+			return same, nil
+		}
+		if answer != "" && len(desk.Flats) > 0 {
 			some := desk.Flats[:min(len(desk.Flats), 40)]
 			return "", hinted("flats: "+strings.Join(some, ", ")+"; the registry's operator adds others", "the building has no flat %q", answer)
 		}
-		return needed("flat")(answer)
+		flat, err := naming.Flat(answer)
+		if err != nil {
+			return "", hinted("as 3B", "%v", err)
+		}
+		return flat, nil
 	}
 }
 

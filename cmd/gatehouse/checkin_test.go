@@ -26,6 +26,7 @@ func TestAnswers(t *testing.T) {
 		"{\"name\":\"Testperson\"}\n \n":             "",
 		"passport\nE0000000\nTestperson\n3B\n\n\n\n": "no JSON at character 1",
 		`"Testperson"`:                               "have to be: it is no object",
+		"{\"name\":\"\xd5\xc5\xce\xb0\"}":            "not UTF-8",
 	} {
 		s := &session{in: strings.NewReader(text)}
 		_, err := checkInCmd{Answers: "-"}.gather(visit{s: s})
@@ -37,6 +38,16 @@ func TestAnswers(t *testing.T) {
 		case err != nil && (strings.Contains(err.Error(), "Testperson") || strings.Contains(err.Error(), "4711")):
 			t.Errorf("%s: it is repeated: %v", text, err)
 		}
+	}
+}
+
+// TestLinesInUTF8: what a terminal in another encoding sends is refused at its question,
+// and never kept with a sign in place of what could not be read.
+func TestLinesInUTF8(t *testing.T) {
+	s := &session{in: strings.NewReader("passport\nE0000005\n\xd5\xc5\xce\xb0\n7A\n\n\n\n\ncontract\nyes\n\n")}
+	var a answers
+	if err := a.ask(s.asker(), control.Desk{}); err == nil || !strings.Contains(err.Error(), "not UTF-8") || a.Name != "" {
+		t.Errorf("%q, %v", a.Name, err)
 	}
 }
 
@@ -85,6 +96,8 @@ func TestAskedAgain(t *testing.T) {
 	}{
 		"flat":    {aFlat(desk), []string{"", "9Z"}, []string{"3A"}},
 		"no list": {aFlat(control.Desk{}), []string{""}, []string{"9Z"}},
+		"name":    {aName, []string{"", "\u200b", "A\u202eB", "A\ufffd"}, []string{"王", strings.Repeat("长", 80)}},
+		"label":   {aLabel, []string{"13800000000", "a\u2028b"}, []string{"", "3-2-1201"}},
 		"doors":   {someDoors(desk), []string{"cellar", "front cellar"}, []string{"", "front", "front, yard"}},
 		"last day": {func(s string) (string, error) { return s, lastAfter(desk, "", s) },
 			[]string{yesterday, "soon"}, []string{"", tomorrow}},

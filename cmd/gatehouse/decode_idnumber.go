@@ -9,7 +9,7 @@ import (
 )
 
 type decodeIDNumberCmd struct {
-	Document string `help:"Whose numbers they are: resident_id, residence_permit, foreigner_card, passport, hk_macao_permit, taiwan_permit." default:"resident_id"`
+	Document string `help:"Whose numbers they are: resident_id, residence_permit, foreigner_card, passport, hk_macao_permit, taiwan_permit, other." default:"resident_id"`
 }
 
 // decodedIDNumber is one number as it was read. Number is in the form in which
@@ -18,6 +18,7 @@ type decodedIDNumber struct {
 	Document string  `json:"document"`
 	Valid    bool    `json:"valid"`
 	Number   *string `json:"number"`
+	Form     *string `json:"form"` // which of the document's forms it has, and since when there is such a one
 	Error    *string `json:"error"`
 }
 
@@ -37,13 +38,16 @@ func decodeIDNumber(document wire.DocumentType, line string) decodedIDNumber {
 		return d
 	}
 	d.Valid, d.Number = true, &number
+	if form, ok := idnumber.FormOf(document, number); ok {
+		d.Form = new(form.String())
+	}
 	return d
 }
 
 // documentNamed finds a document by its stable name.
 func documentNamed(name string) (wire.DocumentType, error) {
 	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
-	for d := wire.DocumentResidentID; d <= wire.DocumentResidence; d++ {
+	for d := wire.DocumentResidentID; d <= wire.LastDocument; d++ {
 		if d.String() == name {
 			return d, nil
 		}

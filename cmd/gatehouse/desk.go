@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -40,6 +41,13 @@ func (a *asker) ask(question string, check func(string) (string, error)) (string
 		line, err := a.lines.ReadString('\n')
 		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
 			return "", hinted("type it, or pipe it: one answer a line, in the order of the questions as --help has it", "no answer to: %s", question)
+		}
+		if !utf8.ValidString(line) {
+			if a.terminal == nil {
+				return "", notUTF8("the answer to: " + question)
+			}
+			a.s.complain(notUTF8("the answer"))
+			continue
 		}
 		answer, err := check(strings.TrimSpace(line))
 		if err == nil || a.terminal == nil {

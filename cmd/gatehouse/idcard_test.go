@@ -326,7 +326,7 @@ func TestClockThatCantTell(t *testing.T) {
 // TestDocumentsOfCards: every kind of card is a document.
 func TestDocumentsOfCards(t *testing.T) {
 	for k := idcard.Citizen; k <= idcard.OldForeigner; k++ {
-		if d := idCardDocuments[k]; d < wire.DocumentResidentID || d > wire.DocumentResidence {
+		if d := idCardDocuments[k]; d < wire.DocumentResidentID || d > wire.LastDocument {
 			t.Errorf("%v is no document", k)
 		}
 	}

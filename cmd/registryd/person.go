@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/idnumber"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -27,6 +28,7 @@ type person struct {
 	Name     string   `json:"name"`
 	Document string   `json:"document"`
 	Number   string   `json:"number"`
+	Holder   string   `json:"holder"`            // of the number, what does not change when the document is renewed
 	Cards    []string `json:"cards"`             // bits, then the bits themselves as hex
 	Missing  int      `json:"missing,omitempty"` // seals that the front has not got
 }
@@ -53,6 +55,9 @@ func (c personCmd) Run(s *session) error {
 	}
 	return s.print(p, func(w io.Writer) {
 		fmt.Fprintf(w, "%s\n%s %s\n", p.Name, p.Document, p.Number)
+		if p.Holder != p.Number {
+			fmt.Fprintf(w, "its holder's for life: %s (the rest counts renewals)\n", p.Holder)
+		}
 		for _, card := range p.Cards {
 			fmt.Fprintf(w, "card %s\n", card)
 		}
@@ -84,7 +89,7 @@ func (p *person) add(s *session, key []byte, seal operator.Seal) error {
 		return &api.Error{Message: "the gateway sealed the person of another tenancy"}
 	}
 	if in.Name != "" {
-		p.Name, p.Document, p.Number = in.Name, in.Document.String(), in.Number
+		p.Name, p.Document, p.Number, p.Holder = in.Name, in.Document.String(), in.Number, idnumber.Holder(in.Document, in.Number)
 	}
 	for _, card := range in.Cards {
 		p.Cards = append(p.Cards, fmt.Sprintf("%s %x", amount.Of(card.Bits, "bit"), card.Data))

@@ -8,6 +8,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
 
@@ -163,7 +164,7 @@ func (d *Desk) lookup(text string, all map[wire.ID][]holding) (*tenancy, error) 
 	over := ""
 	for _, t := range d.everyone(all) {
 		byID := len(text) >= 4 && strings.HasPrefix(wire.ID(t.ID).String(), strings.ToLower(text))
-		byWord := text != "" && (strings.EqualFold(t.Flat, text) || strings.EqualFold(t.Label, text))
+		byWord := text != "" && (naming.Fold(t.Flat) == naming.Fold(text) || naming.Fold(t.Label) == naming.Fold(text))
 		switch {
 		case byID, byWord && t.state(d.standing(t, all[wire.ID(t.ID)]), surely) != stateEnded:
 			found = append(found, t)

@@ -5,12 +5,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"gatehouse/device"
 	"gatehouse/internal/idnumber"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
 
@@ -48,29 +47,31 @@ func (d *Desk) CheckIn(ctx context.Context, a Arrival) (Done, error) {
 		return Done{}, err
 	}
 	reg, clock := d.p.Keyring.Registry(), d.p.Clock()
-	c, person, err := d.judge(reg, a, clock)
+	j, err := d.judge(reg, a, clock)
 	if err != nil {
 		return Done{}, err
 	}
 	chosen, err := newPIN(a.PIN)
 	if err != nil || a.Check {
+		return Done{Remarks: j.remarks}, err
+	}
+	c := j.change
+	if err := d.give(s.fresh, &c, &j.person); err != nil {
 		return Done{}, err
 	}
-	if err := d.give(s.fresh, &c, &person); err != nil {
-		return Done{}, err
-	}
-	sealed, err := sealPerson(reg, person)
+	sealed, err := sealPerson(reg, j.person)
 	if err != nil {
 		return Done{}, err
 	}
 	// Label and PIN are in no record, so they are written first.
-	t := &tenancy{ID: hexID(c.Tenancy), Flat: c.Flat, Label: strings.TrimSpace(a.Label), PIN: chosen, Since: c.At}
+	t := &tenancy{ID: hexID(c.Tenancy), Flat: c.Flat, Label: j.label, PIN: chosen, Since: c.At}
 	d.book.Tenancies = append(d.book.Tenancies, t)
 	remarks, err := d.record(ctx, reg, c, sealed)
 	if err != nil {
 		d.book.Tenancies = slices.DeleteFunc(d.book.Tenancies, func(o *tenancy) bool { return o == t })
 		return Done{}, err
 	}
+	remarks = append(j.remarks, remarks...)
 	if !clock.Trusted {
 		remarks = append(remarks, "the gateway's clock can't be trusted: the key counts from now on, and its end when the clock is right again")
 	}
@@ -102,60 +103,104 @@ func rawCards(cards []device.Card) (raw []wire.RawCard) {
 	return raw
 }
 
+// judged is an arrival that was held against the rules.
+type judged struct {
+	change  wire.Change
+	person  wire.Person
+	label   string
+	remarks []string
+}
+
 // judge holds an arrival against the rules, and makes the change and the person
 // of it.
-func (d *Desk) judge(reg *keyring.Registry, a Arrival, clock Time) (c wire.Change, p wire.Person, err error) {
-	document := named(a.Document, wire.DocumentResidence)
-	if document == 0 {
-		return c, p, refuse("the documents are "+list(wire.DocumentResidence), "no such document")
+func (d *Desk) judge(reg *keyring.Registry, a Arrival, clock Time) (j judged, err error) {
+	if err := d.judgePerson(&j, a, clock); err != nil {
+		return j, err
 	}
-	number, err := idnumber.Check(document, a.Number, time.Unix(int64(clock.now()), 0))
-	if err != nil {
-		return c, p, refuse("read it again from the document", "%s: %v", document, err)
+	c := wire.Change{Op: wire.OpCheckIn, At: clock.now(), Clock: clock.Quality, Proof: wire.ProofLandlord, Tenancy: newID(), Grant: newID(),
+		Kind: wire.GrantResident, From: a.From, Until: a.Until, Informed: a.Informed, Basis: named(a.Basis, wire.BasisConsent), Document: j.person.Document}
+	if c.Flat, err = d.judgeFlat(reg, a.Flat, j.person); err != nil {
+		return j, err
 	}
-	name := strings.Join(strings.Fields(a.Name), " ")
-	if name == "" || len(name) > 256 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return c, p, refuse("as it stands in the document", "the name is empty, too long or holds characters that can't be printed")
-	}
-	c = wire.Change{Op: wire.OpCheckIn, At: clock.now(), Clock: clock.Quality, Proof: wire.ProofLandlord, Tenancy: newID(), Grant: newID(),
-		Kind: wire.GrantResident, From: a.From, Until: a.Until, Flat: strings.TrimSpace(a.Flat), Informed: a.Informed,
-		Basis: named(a.Basis, wire.BasisConsent), Document: document}
-	if err := judgeFlat(reg.House, c.Flat, a.Label, name, number); err != nil {
-		return c, p, err
+	if j.label, err = judgeLabel(a.Label, j.person); err != nil {
+		return j, err
 	}
 	if c.Doors, err = judgeDoors(reg, a.Doors); err != nil {
-		return c, p, err
+		return j, err
 	}
 	switch {
 	case c.Basis == 0:
-		return c, p, refuse("the bases are "+list(wire.BasisConsent), "there has to be a legal basis for keeping a person's data")
+		return j, refuse("the bases are "+list(wire.BasisConsent), "there has to be a legal basis for keeping a person's data")
 	case !a.Informed:
-		return c, p, refuse("tell them: the registry keeps name, document number and entries; the gateway keeps flat and term", "the person has not been told what is kept")
+		return j, refuse("tell them: the registry keeps name, document number and entries; the gateway keeps flat and term", "the person has not been told what is kept")
 	case a.Until != 0 && a.Until <= a.From:
-		return c, p, refuse("the last day comes after the first", "the term ends before it begins")
+		return j, refuse("the last day comes after the first", "the term ends before it begins")
 	case a.Until != 0 && a.Until <= clock.past():
-		return c, p, refuse("the last day is still to come", "the last day is over: the term ends in the past")
+		return j, refuse("the last day is still to come", "the last day is over: the term ends in the past")
 	}
 	if !clock.Trusted || a.From <= clock.now() { // from now on: no clock that is wrong later holds it off
 		c.From = 0
 	}
-	return c, wire.Person{Tenancy: c.Tenancy, Document: document, Number: number, Name: name}, nil
+	j.change, j.person.Tenancy = c, c.Tenancy
+	return j, nil
 }
 
-func judgeFlat(house wire.House, flat, label, name, number string) error {
-	if flat == "" {
-		return refuse("as 3B", "the flat is missing")
+func (d *Desk) judgePerson(j *judged, a Arrival, clock Time) (err error) {
+	p := &j.person
+	if p.Document = named(a.Document, wire.LastDocument); p.Document == 0 {
+		return refuse("the documents are "+list(wire.LastDocument), "no such document")
 	}
-	if err := checkLabel("flat", flat, name, number); err != nil {
-		return err
+	if p.Number, err = idnumber.Check(p.Document, a.Number, time.Unix(int64(clock.now()), 0)); err != nil {
+		return refuse("read it again from the document", "%s: %v", p.Document, err)
 	}
-	if err := checkLabel("label", label, name, number); err != nil {
-		return err
+	if p.Name, j.remarks, err = naming.Person(a.Name); err != nil {
+		return refuse("as it stands in the document", "%v", err)
 	}
-	if len(house.Flats) > 0 && !slices.Contains(house.Flats, flat) {
-		return refuse("flats that begin alike: "+strings.Join(alike(flat, house.Flats), ", "), "the building has no flat %q", flat)
+	if p.Document == wire.DocumentOther {
+		j.remarks = append(j.remarks, "document \"other\": its number follows no rule that could be checked; read it once more")
 	}
 	return nil
+}
+
+// judgeFlat returns the spelling that the building's list, or an earlier tenancy, has.
+// What stands in the list of flats names nobody.
+func (d *Desk) judgeFlat(reg *keyring.Registry, text string, p wire.Person) (string, error) {
+	if strings.TrimSpace(text) == "" {
+		return "", refuse("as 3B", "the flat is missing")
+	}
+	flat, err := naming.Flat(text)
+	if err != nil {
+		return "", refuse("as 3B", "%v", err)
+	}
+	if known := reg.House.Flats; len(known) > 0 {
+		same, ok := naming.Same(flat, known)
+		if !ok {
+			return "", refuse("flats that begin alike: "+strings.Join(alike(flat, known), ", "), "the building has no flat %q", flat)
+		}
+		return same, nil
+	}
+	if strings.Contains(idnumber.Fold(flat), p.Number) || naming.Names(flat, p.Name) {
+		return "", refuse("name the flat in your own words: the gateway keeps no names", "the flat holds the tenant's name or number (refusal N12)")
+	}
+	var known []string
+	for _, t := range d.book.Tenancies {
+		known = append(known, t.Flat)
+	}
+	if same, ok := naming.Same(flat, known); ok {
+		return same, nil
+	}
+	return flat, nil
+}
+
+func judgeLabel(text string, p wire.Person) (string, error) {
+	label, err := naming.Label(text)
+	if err != nil {
+		return "", refuse("name the flat in your own words", "%v", err)
+	}
+	if label != "" && (strings.Contains(idnumber.Fold(label), p.Number) || naming.Names(label, p.Name)) {
+		return "", refuse("name the flat in your own words: the gateway keeps no names", "the label holds the tenant's name or number (refusal N12)")
+	}
+	return label, nil
 }
 
 // judgeDoors returns the doors of a key in order; all of the building if none

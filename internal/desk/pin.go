@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -118,26 +117,4 @@ func (d *Desk) keepPIN(t *tenancy, chosen *pin) (remarks []string) {
 func (d *Desk) enterWrongPIN(t *tenancy) {
 	id := wire.ID(t.ID)
 	d.p.Journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN}, wire.Who{Tenancy: &id})
-}
-
-// checkLabel refuses what may be a number or a name of somebody, and never
-// repeats it.
-func checkLabel(what, text string, person ...string) error {
-	const most, digits = 64, 6
-	if len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd }) {
-		return refuse("", "the %s is longer than %d bytes, or has a character that can't be printed", what, most)
-	}
-	run := 0
-	for _, r := range idnumber.Fold(text) {
-		if run++; r < '0' || r > '9' {
-			run = 0
-		}
-		if run >= digits {
-			return refuse("name the flat in your own words", "the %s has %d digits in a row: it may be a card's, telephone or identity number (refusal N12)", what, digits)
-		}
-	}
-	if slices.ContainsFunc(person, func(p string) bool { return strings.Contains(text, p) }) {
-		return refuse("name the flat in your own words: the gateway keeps no names", "the %s holds the tenant's name (refusal N12)", what)
-	}
-	return nil
 }

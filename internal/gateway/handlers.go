@@ -1,16 +1,19 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gatehouse/device"
 	"gatehouse/internal/control"
@@ -98,7 +101,14 @@ func writeError(w http.ResponseWriter, err error) {
 }
 
 func read[T any](r *http.Request) (v T, err error) {
-	dec := json.NewDecoder(r.Body)
+	body, err := io.ReadAll(r.Body)
+	switch {
+	case err != nil:
+		return v, fmt.Errorf("read request: %w", err)
+	case !utf8.Valid(body): // a decoder would put a sign in place of what it can't read
+		return v, fail(http.StatusBadRequest, "write it in UTF-8", "request not understood: it is not UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&v); err != nil {
 		return v, fail(http.StatusBadRequest, "use the tool of the same version as the daemon", "request not understood: %v", err)

@@ -10,6 +10,7 @@ package idnumber
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -48,7 +49,7 @@ func Check(document wire.DocumentType, text string, today time.Time) (string, er
 	if !ok {
 		return "", fmt.Errorf("document %d is of no known kind", document)
 	}
-	number := Fold(text)
+	number := unfold(document, Fold(text))
 	if number == "" {
 		return "", errors.New("the number is empty")
 	}
@@ -63,26 +64,57 @@ func Check(document wire.DocumentType, text string, today time.Time) (string, er
 	return number, nil
 }
 
+// counted and office are what documents print in brackets behind the number: how often
+// a permit was renewed, and who issued it.
+var (
+	counted = regexp.MustCompile(`^([HM]\d{8})\((\d{2})\)$`)
+	office  = regexp.MustCompile(`^(\d{8}(?:\d{2})?)\([A-Z]\)$`)
+)
+
+// unfold takes away what belongs to one document alone.
+func unfold(document wire.DocumentType, number string) string {
+	switch document {
+	case wire.DocumentHongKong:
+		return counted.ReplaceAllString(number, "$1$2")
+	case wire.DocumentTaiwan:
+		return office.ReplaceAllString(number, "$1")
+	case wire.DocumentResidentID, wire.DocumentResidence, wire.DocumentForeigner:
+		for _, x := range []string{"×", "Х", "х", "*", "Χ", "χ", "✕", "✖", "╳"} { // typed or scanned for the letter
+			if before, ok := strings.CutSuffix(number, x); ok && len(before) == 17 {
+				return before + "X"
+			}
+		}
+	}
+	return number
+}
+
 // documents has the rules of each kind.
 var documents = map[wire.DocumentType]func(string, time.Time) error{
 	wire.DocumentResidentID: func(n string, today time.Time) error { return citizen(n, today, areas) },
-	wire.DocumentResidence:  func(n string, today time.Time) error { return citizen(n, today, "81 82 83") },
+	wire.DocumentResidence:  func(n string, today time.Time) error { return citizen(n, today, residents) },
 	wire.DocumentPassport:   func(n string, _ time.Time) error { return passport(n) },
 	wire.DocumentHongKong:   func(n string, _ time.Time) error { return hongKong(n) },
 	wire.DocumentTaiwan:     func(n string, _ time.Time) error { return taiwan(n) },
 	wire.DocumentForeigner:  foreigner,
+	wire.DocumentOther:      func(n string, _ time.Time) error { return other(n) },
 }
 
 // areas are the first two digits of a citizen's number, by province. The rest of
 // the area code changes with the map, so it is not judged.
-const areas = "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71 81 82"
+const areas = "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 52 53 54 61 62 63 64 65 71"
+
+// residents are those of residence permits.
+const residents = "81 82 83"
 
 // citizen is GB 11643-1999: area 6, date of birth 8, sequence 3, check 1.
 func citizen(n string, today time.Time, areas string) error {
 	if err := eighteen(n); err != nil {
 		return err
 	}
-	if !strings.Contains(areas, n[:2]) {
+	switch area := n[:2]; {
+	case !strings.Contains(areas, area) && strings.Contains(residents, area):
+		return errors.New("81, 82 and 83 are Hong Kong, Macao and Taiwan residents: the document is a residence_permit")
+	case !strings.Contains(areas, area):
 		return errors.New("the first two digits name no area that issues this document")
 	}
 	return born(n[6:14], today)
@@ -92,7 +124,7 @@ func citizen(n string, today time.Time, areas string) error {
 // 11 (ISO 7064, MOD 11-2).
 func eighteen(n string) error {
 	if len(n) == 15 && allDigits(n) {
-		return errors.New("the number has 15 characters, as before 1999: today's document has one of 18")
+		return errors.New("the number has 15 characters, as before 1999: such a card is not valid since 2013, today's has a number of 18")
 	}
 	if len(n) != 18 {
 		return fmt.Errorf("the number has %d characters, and must have 18", len(n))
@@ -149,12 +181,27 @@ func passport(n string) error {
 }
 
 // hongKong: travel permit for Hong Kong and Macao residents: H or M, 8 digits of
-// the holder; older ones print 2 more, how often it was renewed.
+// the holder; older ones print 2 more, how often it was renewed. Residents who are no
+// Chinese citizens have one with HA or MA and 7 digits.
 func hongKong(n string) error {
 	if n[0] != 'H' && n[0] != 'M' {
 		return errors.New("this permit's number begins with H (Hong Kong) or M (Macao)")
 	}
+	if len(n) > 1 && n[1] == 'A' {
+		if len(n) != 9 || !allDigits(n[2:]) {
+			return errors.New("after HA or MA this permit's number has 7 digits")
+		}
+		return nil
+	}
 	return serial(n[1:], "after its letter this permit's number")
+}
+
+// other: a document of which no rule is known.
+func other(n string) error {
+	if len(n) < 2 || len(n) > 32 {
+		return fmt.Errorf("a number has 2 to 32 letters and digits, this has %d", len(n))
+	}
+	return nil
 }
 
 // taiwan: travel permit for Taiwan residents: 8 digits of the holder, older ones

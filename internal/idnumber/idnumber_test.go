@@ -77,7 +77,7 @@ func TestCheck(t *testing.T) {
 		{"Arabic digits", wire.DocumentResidentID, "٤" + good[1:], "", "neither"},
 		{"area", wire.DocumentResidentID, full("99000019900307001"), "", "no area"},
 		{"area between two of the list", wire.DocumentResidentID, full("16000019900307001"), "", "no area"},
-		{"residence permit's area", wire.DocumentResidentID, full("83000019000307001"), "", "no area"},
+		{"residence permit's area", wire.DocumentResidentID, full("83000019000307001"), "", "residence_permit"},
 		{"swapped", wire.DocumentResidentID, string(swapped), "", "check digit"},
 		{"17", wire.DocumentResidentID, good[:17], "", "17 characters"},
 		{"15 digits", wire.DocumentResidentID, good[:15], "", "before 1999"},
@@ -107,6 +107,20 @@ func TestCheck(t *testing.T) {
 		{"foreigner old date", wire.DocumentForeigner, "ABC440091330701", "", "no day"},
 		{"foreigner old shape", wire.DocumentForeigner, "AB1440090030701", "", "3 letters"},
 		{"foreigner citizen's", wire.DocumentForeigner, good, "", "begins with 9"},
+		{"permit for who is no citizen", wire.DocumentHongKong, "HA1234567", "HA1234567", ""},
+		{"the same of Macao", wire.DocumentHongKong, "ma 1234567", "MA1234567", ""},
+		{"one digit too many", wire.DocumentHongKong, "HA12345678", "", "7 digits"},
+		{"renewals in brackets", wire.DocumentHongKong, "H12345678(00)", "H1234567800", ""},
+		{"the same in full width", wire.DocumentHongKong, "Ｈ１２３４５６７８（００）", "H1234567800", ""},
+		{"brackets elsewhere", wire.DocumentHongKong, "H1234(56)78", "", "neither"},
+		{"office in brackets", wire.DocumentTaiwan, "1234567801(B)", "1234567801", ""},
+		{"resident's of Hong Kong", wire.DocumentResidentID, full("81000019900307011"), "", "residence_permit"},
+		{"multiplication sign", wire.DocumentResidentID, x[:17] + "×", x, ""},
+		{"Cyrillic", wire.DocumentResidentID, x[:17] + "Х", x, ""},
+		{"asterisk", wire.DocumentResidentID, x[:17] + "*", x, ""},
+		{"asterisk in the middle", wire.DocumentResidentID, x[:10] + "*" + x[11:], "", "neither"},
+		{"soldier's", wire.DocumentOther, "1234567", "1234567", ""},
+		{"other empty", wire.DocumentOther, "", "", "empty"},
 		{"no such document", 99, good, "", "no known kind"},
 	} {
 		got, err := Check(c.document, c.text, today)
@@ -173,7 +187,7 @@ func TestSlips(t *testing.T) {
 // three digits of the number in a row that are not in the rule's own words.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{"", "H", invented("19900307", 1), "ABC440090030701", wide("12345678"), "x1234567", "9"} {
-		for d := range wire.DocumentResidence + 1 {
+		for d := range wire.LastDocument + 1 {
 			f.Add(uint8(d), seed)
 		}
 	}
@@ -184,6 +198,10 @@ func FuzzCheck(f *testing.F) {
 			again, err := Check(wire.DocumentType(document), number, today)
 			if err != nil || again != number {
 				t.Fatalf("taken once, then not: %v", err)
+			}
+			form, ok := FormOf(wire.DocumentType(document), number)
+			if !ok || !strings.HasPrefix(number, Holder(wire.DocumentType(document), number)) {
+				t.Fatalf("of no form, or %v", form)
 			}
 			return
 		}

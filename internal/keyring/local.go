@@ -11,10 +11,9 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"unicode"
-	"unicode/utf8"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
 
@@ -158,13 +157,6 @@ func (k *Keyring) save(name string, v any) error {
 // labels are the landlord's own words for a grant: "3rd floor left".
 type labels map[hexID]string
 
-// Limits of a label. Six digits in a row would be a card, a telephone or an
-// identity number, and none of these belongs on a gateway.
-const (
-	maxLabel     = 64 // bytes
-	digitsInARow = 6
-)
-
 func checkLabels(labels map[wire.ID]string) error {
 	for _, label := range labels {
 		if err := checkLabel(label); err != nil {
@@ -176,24 +168,8 @@ func checkLabels(labels map[wire.ID]string) error {
 
 // checkLabel never repeats the label in its error.
 func checkLabel(label string) error {
-	if len(label) > maxLabel || !utf8.ValidString(label) {
-		return fmt.Errorf("label: more than %d bytes, or no UTF-8", maxLabel)
-	}
-	run := 0
-	for _, r := range label {
-		switch {
-		case unicode.IsControl(r):
-			return errors.New("label: control character")
-		case unicode.IsDigit(r):
-			run++
-		default:
-			run = 0
-		}
-		if run >= digitsInARow {
-			return fmt.Errorf("label: %d digits in a row may be a card or identity number: name the flat instead", digitsInARow)
-		}
-	}
-	return nil
+	_, err := naming.Label(label)
+	return err
 }
 
 // setLabels changes labels, an empty one erases, and writes them if any differs.

@@ -79,6 +79,9 @@ func (c *Client) Open(ctx context.Context, method, path string, in any) (io.Read
 		if err != nil {
 			return nil, fmt.Errorf("encode request %s: %w", path, err)
 		}
+		if bytes.Contains(b, []byte(`\ufffd`)) { // which stands for what could not be read
+			return nil, &Error{Message: "what was typed is not UTF-8", Hint: "set the terminal, or the program that wrote it, to UTF-8"}
+		}
 		body = bytes.NewReader(b)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.peer.Name+path, body)

@@ -238,9 +238,9 @@ func ValidName(s string, orEmpty bool) bool {
 	return true
 }
 
-// ValidText reports whether s can name a flat: 1 to 64 bytes of UTF-8 that can be
+// ValidText reports whether s can name a flat: 1 to 64 characters in UTF-8 that can be
 // printed. A control character would write on the screen of whoever lists flats,
 // and one of direction would show another flat than it is.
 func ValidText(s string) bool {
-	return s != "" && len(s) <= maxText && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) })
+	return s != "" && len(s) <= 4*maxText && utf8.ValidString(s) && utf8.RuneCountInString(s) <= maxText && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsGraphic(r) })
 }

@@ -94,7 +94,7 @@ func TestRefuses(t *testing.T) {
 		{"pass: no time", with(samplePass(), func(p *Pass) { p.From, p.Until = 0, 300 })}, {"pass: too short", with(samplePass(), func(p *Pass) { p.Until = p.From + MinPass - 1 })},
 		{"pass: too long", with(samplePass(), func(p *Pass) { p.Until = p.From + MaxPass + 1 })}, {"pass: for ever", with(samplePass(), func(p *Pass) { p.Until = 1<<32 - 1 })},
 		{"pass: backwards", with(samplePass(), func(p *Pass) { p.From, p.Until = p.Until, p.From })}, {"pass: over the end of time", with(samplePass(), func(p *Pass) { p.From, p.Until = 1<<32-30, 30 })},
-		{"person: tenancy", with(samplePerson(), func(p *Person) { p.Tenancy = ID{} })}, {"person: document", with(samplePerson(), func(p *Person) { p.Document = 7 })},
+		{"person: tenancy", with(samplePerson(), func(p *Person) { p.Tenancy = ID{} })}, {"person: document", with(samplePerson(), func(p *Person) { p.Document = LastDocument + 1 })},
 		{"person: nothing", Person{Tenancy: ID{1}}},
 		{"person: number", with(samplePerson(), func(p *Person) { p.Number = "" })}, {"person: name", with(samplePerson(), func(p *Person) { p.Name = "" })},
 		{"person: only a name", with(samplePerson(), func(p *Person) { p.Document, p.Number = 0, "" })},

@@ -89,12 +89,15 @@ const (
 	DocumentTaiwan     DocumentType = 4 // mainland travel permit for Taiwan residents
 	DocumentForeigner  DocumentType = 5 // foreigner's permanent residence card
 	DocumentResidence  DocumentType = 6 // residence permit of Hong Kong, Macao and Taiwan residents, GB 11643 number
+	DocumentOther      DocumentType = 7 // a soldier's, a birth certificate, a stateless person's: its number has no known rule
+
+	LastDocument = DocumentOther
 )
 
 // String returns the stable name.
 func (d DocumentType) String() string { return name(documentNames, uint16(d), "document") }
 
-var documentNames = map[uint16]string{1: "resident_id", 2: "passport", 3: "hk_macao_permit", 4: "taiwan_permit", 5: "foreigner_card", 6: "residence_permit"}
+var documentNames = map[uint16]string{1: "resident_id", 2: "passport", 3: "hk_macao_permit", 4: "taiwan_permit", 5: "foreigner_card", 6: "residence_permit", 7: "other"}
 
 // Change is what a tenancy record says, sealed. A check-in opens a grant; the
 // others name one.
@@ -197,7 +200,7 @@ func (c Change) checkIn() error {
 		return fmt.Errorf("%w: flat of %d bytes", ErrMalformed, len(c.Flat))
 	case c.Basis < BasisContract || c.Basis > BasisConsent:
 		return fmt.Errorf("%w: basis %d", ErrMalformed, c.Basis)
-	case c.Document < DocumentResidentID || c.Document > DocumentResidence:
+	case c.Document < DocumentResidentID || c.Document > LastDocument:
 		return fmt.Errorf("%w: document %d", ErrMalformed, c.Document)
 	}
 	for i, id := range c.Doors {
@@ -211,9 +214,9 @@ func (c Change) checkIn() error {
 func (p Person) check() error {
 	named := p.Document != 0 || p.Number != "" || p.Name != ""
 	switch {
-	case p.Tenancy == (ID{}) || p.Document > DocumentResidence || !named && len(p.Cards) == 0:
+	case p.Tenancy == (ID{}) || p.Document > LastDocument || !named && len(p.Cards) == 0:
 		return fmt.Errorf("%w: person without tenancy, or with nothing to say", ErrMalformed)
-	case named && (p.Document == 0 || p.Number == "" || len(p.Number) > maxText || p.Name == "" || len(p.Name) > 4*maxText):
+	case named && (p.Document == 0 || p.Number == "" || len(p.Number) > maxText || p.Name == "" || len(p.Name) > 8*maxText):
 		return fmt.Errorf("%w: person without document, number or name", ErrMalformed)
 	}
 	for _, c := range p.Cards {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/naming"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -76,9 +77,17 @@ func (c *change) findBuilding(n operator.NewGateway) (*building, error) {
 	if n.NoticeDays < 0 || n.NoticeDays > 255 {
 		return nil, hinted("from 1 to 255", "%s of notice", amount.Of(n.NoticeDays, "day"))
 	}
-	flats := append(slices.Clone(b.flats), n.Flats...)
+	flats := slices.Clone(b.flats)
+	for _, text := range n.Flats {
+		flat, err := naming.Flat(text)
+		if err != nil {
+			return nil, hinted("--flat 3B", "%v", err)
+		}
+		if _, known := naming.Same(flat, flats); !known { // another spelling is no other flat
+			flats = append(flats, flat)
+		}
+	}
 	slices.Sort(flats)
-	flats = slices.Compact(flats)
 	days := b.noticeDays
 	if n.NoticeDays > 0 {
 		days = uint8(n.NoticeDays)

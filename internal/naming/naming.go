@@ -1,0 +1,198 @@
+// Package naming reads names of persons, flats and labels as people type them at a
+// desk or as a list of another system has them, and brings what can only mean the
+// same to one spelling.
+//
+// It is pure: it keeps nothing and reads no file. It refuses what cannot be seen, what
+// a lost encoding left, and what would bring a name or a number onto a gateway; and it
+// never puts a name into an error.
+package naming
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Limits, in characters.
+const (
+	MaxName  = 100 // of a person: more than any document has room for
+	MaxLabel = 64  // of a flat, or of a word for it
+)
+
+// Person brings a person's name to the form in which it is kept: composed (NFC), one
+// space between its parts, and one middle dot between parts in Chinese characters.
+// Remarks say what to compare with the document.
+func Person(text string) (name string, remarks []string, err error) {
+	if name, err = seen("name", text, MaxName); err != nil {
+		return "", nil, err
+	}
+	name = dots(name)
+	for _, r := range name {
+		if !unicode.Is(unicode.Co, r) {
+			continue
+		}
+		remark := fmt.Sprintf("the name has a character of private use (%U), which other systems show as a box or as another one: compare it with the document", r)
+		if today, ok := oldCodes[r]; ok {
+			remark += fmt.Sprintf("; today's code is %U %c", today, today)
+		}
+		remarks = append(remarks, remark)
+	}
+	return name, remarks, nil
+}
+
+// Flat brings the name of a flat to the form in which it is kept. It counts no digits:
+// house, unit and room are written in many ways.
+func Flat(text string) (string, error) {
+	flat, err := seen("flat", text, MaxLabel)
+	if i := strings.IndexFunc(flat, func(r rune) bool { return unicode.Is(unicode.Co, r) }); err == nil && i >= 0 {
+		return "", errors.New("the flat has a character of private use, which other systems show as another one: write it in another way")
+	}
+	return flat, err
+}
+
+// Label brings somebody's own word for a flat to the form in which it is kept. It
+// refuses what may be a telephone's, card's or identity number.
+func Label(text string) (string, error) {
+	if strings.TrimSpace(text) == "" {
+		return "", nil
+	}
+	text, err := seen("label", text, MaxLabel)
+	if err == nil && hasNumber(text) {
+		err = errors.New("the label has so many digits that it may be a card's, telephone or identity number (refusal N12)")
+	}
+	return text, err
+}
+
+// seen composes a text and tidies its spaces. What remains has only characters that
+// can be seen, and at most that many.
+func seen(what, text string, most int) (string, error) {
+	if !utf8.ValidString(text) {
+		return "", fmt.Errorf("the %s is not UTF-8: set the terminal, or the program that wrote it, to UTF-8", what)
+	}
+	text = strings.TrimSpace(text)
+	if strings.TrimFunc(text, func(r rune) bool { return hidden(r) || unicode.In(r, unicode.M, unicode.Zs) }) == "" {
+		return "", fmt.Errorf("the %s is empty", what)
+	}
+	for _, r := range text {
+		switch {
+		case r == utf8.RuneError:
+			return "", fmt.Errorf("the %s has the sign U+FFFD in place of a character that was lost: type it anew", what)
+		case hidden(r):
+			return "", fmt.Errorf("the %s has a character that can't be seen (%U): type it anew", what, r)
+		}
+	}
+	text = strings.Join(strings.Fields(norm.NFC.String(text)), " ")
+	if n := utf8.RuneCountInString(text); n > most {
+		return "", fmt.Errorf("the %s has %d characters, and may have %d", what, n, most)
+	}
+	return text, nil
+}
+
+// hidden reports whether a character can't be seen. Those of private use can, on the
+// system that has them.
+func hidden(r rune) bool {
+	switch {
+	case r == ' ', r == '\t', unicode.Is(unicode.Co, r):
+		return false
+	case unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector), r == '\u2800':
+		return true
+	}
+	return !unicode.IsGraphic(r)
+}
+
+// dots makes what keyboards have for the dot between parts of a name in Chinese
+// characters the one of the register, U+00B7.
+func dots(name string) string {
+	all := []rune(name)
+	out := make([]rune, 0, len(all))
+	for i := 0; i < len(all); i++ {
+		from, to := i, i
+		if all[from] == ' ' && from+1 < len(all) {
+			from++
+		}
+		if strings.ContainsRune("·•・.．。‧∙⋅･●˙", all[from]) && i > 0 && unicode.Is(unicode.Han, all[i-1]) {
+			if to = from + 1; to+1 < len(all) && all[to] == ' ' {
+				to++
+			}
+			if to < len(all) && unicode.Is(unicode.Han, all[to]) {
+				out, i = append(out, '·'), to-1
+				continue
+			}
+		}
+		out = append(out, all[i])
+	}
+	return string(out)
+}
+
+// Fold returns what two spellings of one flat have in common: width, case and spaces
+// do not count, and neither does which mark stands between two numbers. It is for
+// comparing, never for keeping.
+func Fold(text string) string {
+	all := []rune(norm.NFKC.String(text))
+	out := make([]rune, 0, len(all))
+	gap := false // since the last character that counts
+	for _, r := range all {
+		if isGap(r) {
+			gap = true
+			continue
+		}
+		if gap && len(out) > 0 && (unicode.IsDigit(r) && unicode.IsDigit(out[len(out)-1])) {
+			out = append(out, '-')
+		}
+		out, gap = append(out, unicode.ToUpper(r)), false
+	}
+	if len(out) == 0 {
+		return text
+	}
+	return string(out)
+}
+
+// isGap reports whether a character only parts others.
+func isGap(r rune) bool {
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Pd, unicode.Cf) || strings.ContainsRune("./_·−", r)
+}
+
+// Same returns the spelling in a list that means the same flat.
+func Same(flat string, all []string) (string, bool) {
+	want := Fold(flat)
+	for _, f := range all {
+		if Fold(f) == want {
+			return f, true
+		}
+	}
+	return "", false
+}
+
+// Digits of a label that may be a number which nobody wants on a gateway: so many in a
+// row, or so many with a mark or two between them, as people write telephones.
+const (
+	digitsInARow = 6
+	digitsInAll  = 10
+	marksBetween = 2
+)
+
+// hasNumber reports whether a text has so many digits, of any script.
+func hasNumber(text string) bool {
+	row, all, marks := 0, 0, 0
+	for _, r := range norm.NFKC.String(text) {
+		switch {
+		case unicode.IsDigit(r):
+			if row++; marks > 0 {
+				row = 1
+			}
+			all, marks = all+1, 0
+		case marks == marksBetween || !isGap(r) && !strings.ContainsRune("()+,:", r):
+			row, all, marks = 0, 0, 0
+		default:
+			marks++
+		}
+		if row >= digitsInARow || all >= digitsInAll {
+			return true
+		}
+	}
+	return false
+}
