@@ -178,7 +178,7 @@ type SwipeRequest struct {
 // PrintedRequest asks for the credentials of a number printed on a card. It
 // stands in the request's body, never in a path.
 type PrintedRequest struct {
-	Form   string `json:"form"` // 3+5D, 8D, 10D, 10D-reversed
+	Form   string `json:"form"` // of keyring.PrintedForms
 	Number string `json:"number"`
 }
 
@@ -188,7 +188,8 @@ type Card struct {
 	Door        string   `json:"door,omitempty"`
 	Reader      string   `json:"reader,omitempty"`
 	Bits        int      `json:"bits"`
-	Credentials []string `json:"credentials"` // hex
+	Credentials []string `json:"credentials"` // hex; the first is of all that is known of the card
+	Holds       []int    `json:"holds"`       // bits of the card's number in each of them; 0: nobody knows
 	Missing     []string `json:"missing"`     // doors that need a swipe at their own reader
 	Reason      string   `json:"reason"`      // what the door would have said
 }

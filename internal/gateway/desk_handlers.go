@@ -107,7 +107,11 @@ func (g *Gateway) postDeskSwipe(r *http.Request) (any, error) {
 		out.Tenancy = &t
 		return out, nil
 	}
-	out.Missing = g.swipes.describe(forms).Missing
+	as := seenAs{uid: true} // what was held up is what readers send
+	for _, f := range forms {
+		as.lengths = append(as.lengths, f.Len())
+	}
+	out.Missing = g.swipes.missing(as)
 	return out, nil
 }
 

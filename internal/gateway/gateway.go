@@ -212,7 +212,7 @@ func (g *Gateway) openKeyring() (err error) {
 	}
 	grants := g.o.Site.lacksGrants()
 	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Formats: g.o.Formats, Log: g.o.Log,
-		Now: g.clock.now, Sure: g.clock.sure, Elapsed: g.clock.elapsed})
+		Shapes: g.o.Site.shapes(), Now: g.clock.now, Sure: g.clock.sure, Elapsed: g.clock.elapsed})
 	if err != nil {
 		return fmt.Errorf("open grants: %w", err)
 	}

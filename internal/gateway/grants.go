@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
@@ -185,12 +184,13 @@ func (g *Gateway) postPrinted(r *http.Request) (any, error) {
 	if !g.keyring.Status().HasKey {
 		return nil, fail(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
 	}
-	forms, err := keyring.ParsePrinted(in.Number, in.Form)
+	n, err := keyring.ParsePrinted(in.Number, in.Form)
 	if err != nil {
-		return nil, fail(http.StatusUnprocessableEntity, "forms: 3+5D as 094,10637; 8D as 06171021; 10D as 0006171021; 10D-reversed; with leading zeros", "%v", err)
+		return nil, fail(http.StatusUnprocessableEntity, "forms: 3+5D as 094,10637; 8D as 06171021; 10D as 0006171021; 10H as 0A004D7603; uid as 04:A1:B2:C3; with leading zeros", "%v", err)
 	}
-	card := g.swipes.describe(forms)
-	card.Bits = forms[0].Len()
+	forms := n.Forms(g.swipes.shapes)
+	card := g.swipes.describe(forms, n.UID())
+	card.Bits = forms[0].Card.Len()
 	return card, nil
 }
 
@@ -206,18 +206,18 @@ func (g *Gateway) getAdopt(*http.Request) (any, error) {
 		for _, id := range c.Credentials {
 			a.Card.Credentials = append(a.Card.Credentials, id.String())
 		}
+		a.Card.Holds = c.Holds
 		out.Cards = append(out.Cards, a)
 	}
 	return out, nil
 }
 
 // lengthsOf returns the lengths of the forms that a kept card is known in.
-func lengthsOf(c keyring.Adopted) map[int]bool {
-	lengths := map[int]bool{}
-	for _, form := range keyring.Derive(device.CardOf(0, c.Bits)) { // any card of that length
-		lengths[form.Len()] = true
+func lengthsOf(c keyring.Adopted) seenAs {
+	if len(c.Lengths) == 0 { // kept by an older daemon
+		return seenAs{lengths: []int{c.Bits}}
 	}
-	return lengths
+	return seenAs{lengths: c.Lengths, holds: c.Holds}
 }
 
 func (g *Gateway) postAdopt(r *http.Request) (any, error) {

@@ -10,6 +10,7 @@ import (
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
 	profiles "gatehouse/firmware-profiles"
+	"gatehouse/internal/keyring"
 )
 
 // ReaderCfg is a reader; which keys count depends on its type. What the file
@@ -205,6 +206,40 @@ func (r *ReaderCfg) bits() []int {
 	var all []int
 	for _, format := range r.formats() {
 		all = append(all, format.Bits)
+	}
+	return all
+}
+
+// shapes returns how the reader sends numbers. A format that leaves bits of them out
+// is none.
+func (r *ReaderCfg) shapes() (all []keyring.Shape) {
+	known := r.bits()
+	switch {
+	case r.Type == typeCode:
+	case len(known) == 0:
+		all = keyring.UsualShapes()
+	case r.Type == typeWiegand:
+		for _, f := range r.formats() {
+			all = append(all, keyring.Shape{Format: f.Name, Bits: f.Whole()})
+		}
+	default:
+		for _, n := range known {
+			all = append(all, keyring.Shape{Bits: n})
+		}
+	}
+	return all
+}
+
+// shapes returns how the site's readers send numbers.
+func (s *Site) shapes() (all []keyring.Shape) {
+	for _, d := range s.Doors {
+		for _, r := range d.Readers {
+			for _, shape := range r.shapes() {
+				if !slices.Contains(all, shape) {
+					all = append(all, shape)
+				}
+			}
+		}
 	}
 	return all
 }

@@ -21,6 +21,7 @@ import (
 type swipes struct {
 	keyring *keyring.Keyring
 	site    *Site
+	shapes  []keyring.Shape // in which readers here send cards
 	log     zerolog.Logger
 	least   time.Duration // that a card rests, beyond the time for which its door is released
 
@@ -75,14 +76,14 @@ type swipe struct {
 var errDeskBusy = errors.New("somebody else is waiting for a card already")
 
 func newSwipes(k *keyring.Keyring, s *Site, least time.Duration, log zerolog.Logger) *swipes {
-	return &swipes{keyring: k, site: s, log: log, least: least}
+	return &swipes{keyring: k, site: s, shapes: s.shapes(), log: log, least: least}
 }
 
 // watch is told of every card by the door's loop, and must not block it. It
 // returns true for the card that somebody is waiting for.
 func (d *swipes) watch(s door.Seen) bool {
 	if c := d.take(s); c != nil {
-		card := d.describe(keyring.Derive(s.Card))
+		card := d.describe(keyring.DeriveFor(s.Card, d.shapes), false)
 		card.Door, card.Reader, card.Bits, card.Reason = s.Door, s.Reader, s.Card.Len(), s.Reason.String()
 		c.taken <- swipe{s.Card, card}
 		return true
@@ -227,22 +228,44 @@ func (d *swipes) nextPIN(ctx context.Context, doorID string) (device.PIN, error)
 }
 
 // describe says what a card is called in this building in all its known forms,
-// and which doors read none of them.
-func (d *swipes) describe(forms []device.Card) control.Card {
-	lengths := map[int]bool{}
+// and which doors read none of them. A uid is all that any reader sends of it.
+func (d *swipes) describe(forms []keyring.Form, uid bool) control.Card {
+	as := seenAs{uid: uid}
 	var card control.Card
 	for _, f := range forms {
-		if id, err := d.keyring.Identify(f); err == nil {
-			card.Credentials = append(card.Credentials, id.String())
+		if id, err := d.keyring.Identify(f.Card); err == nil {
+			card.Credentials, card.Holds = append(card.Credentials, id.String()), append(card.Holds, f.Bits)
 		}
-		lengths[f.Len()] = true
+		as.lengths, as.holds = append(as.lengths, f.Card.Len()), append(as.holds, f.Bits)
 	}
-	card.Missing = d.missing(lengths)
+	card.Missing = d.missing(as)
 	return card
 }
 
-// missing lists the doors with readers that give none of these lengths.
-func (d *swipes) missing(lengths map[int]bool) []string {
+// seenAs is what readers may make of a card.
+type seenAs struct {
+	lengths []int // of its forms, the one first in which it was read or is printed
+	holds   []int // bits of its number in each
+	uid     bool
+}
+
+// wholeEM is what a reader sends of an EM4100 that can send it all.
+const wholeEM = 40
+
+// by reports whether a reader that gives cards of these lengths gives one of the
+// forms. One that gives other cards by their UID may give this one whole.
+func (s seenAs) by(known []int) bool {
+	for i, n := range s.lengths {
+		whole := i == 0 || s.uid || i < len(s.holds) && s.holds[i] == wholeEM || !slices.Contains(known, wholeEM)
+		if whole && slices.Contains(known, n) {
+			return true
+		}
+	}
+	return len(known) == 0
+}
+
+// missing lists the doors with readers that give none of a card's forms.
+func (d *swipes) missing(as seenAs) []string {
 	out := []string{}
 	for _, cfg := range d.site.Doors {
 		reads, readers := false, 0
@@ -254,11 +277,7 @@ func (d *swipes) missing(lengths map[int]bool) []string {
 				continue // reads no cards
 			}
 			readers++
-			known := r.bits()
-			reads = reads || len(known) == 0
-			for _, n := range known {
-				reads = reads || lengths[n]
-			}
+			reads = reads || as.by(r.bits())
 		}
 		if readers > 0 && !reads {
 			out = append(out, cfg.ID)

@@ -23,6 +23,8 @@ const (
 type Adopted struct {
 	Credentials []wire.CredentialID // as it was read, then its derived forms
 	Bits        int
+	Lengths     []int  // of each form, in bits
+	Holds       []int  // bits of the card's number in each form; 0: nobody knows
 	Door        string // where it was seen last
 	Source      string // at which reader
 	First, Last time.Time
@@ -39,6 +41,8 @@ type adopt struct {
 type adoptRow struct {
 	Credentials []hexCredential `json:"credentials"`
 	Bits        int             `json:"bits"`
+	Lengths     []int           `json:"lengths"`
+	Holds       []int           `json:"holds"`
 	Door        string          `json:"door"`
 	Source      string          `json:"source"`
 	First       int64           `json:"first"` // unix s
@@ -68,30 +72,46 @@ func (k *Keyring) SetAdopt(days int) error {
 // It waits for no disk, so a door may call it. The caller says that the door
 // did not know the card.
 func (k *Keyring) Notice(card device.Card, door, source string) {
-	ids, err := k.IdentifyAll(card)
+	row, err := k.adoptRow(card)
 	if err != nil {
 		return
 	}
 	k.adoptMu.Lock()
 	defer k.adoptMu.Unlock()
 	now := k.now()
-	if now >= k.adopt.Until || k.knows(ids[0]) {
+	if now >= k.adopt.Until || k.knows(wire.CredentialID(row.Credentials[0])) {
 		return
 	}
-	i := slices.IndexFunc(k.adopt.Cards, func(r adoptRow) bool { return r.Credentials[0] == hexCredential(ids[0]) })
+	i := slices.IndexFunc(k.adopt.Cards, func(r adoptRow) bool { return r.Credentials[0] == row.Credentials[0] })
 	if i < 0 && len(k.adopt.Cards) >= maxAdopted {
 		return
 	}
 	if i < 0 {
-		row := adoptRow{Bits: card.Len(), First: now}
-		for _, id := range ids {
-			row.Credentials = append(row.Credentials, hexCredential(id))
-		}
+		row.First = now
 		i, k.adopt.Cards = len(k.adopt.Cards), append(k.adopt.Cards, row)
 	}
-	row := &k.adopt.Cards[i]
-	row.Door, row.Source, row.Last, row.Count = door, source, now, row.Count+1
+	kept := &k.adopt.Cards[i]
+	kept.Door, kept.Source, kept.Last, kept.Count = door, source, now, kept.Count+1
 	k.adopt.dirty = true
+}
+
+// adoptRow has a card in the forms that readers here send: whose it is, is not known,
+// so that it is kept out of no other's way.
+func (k *Keyring) adoptRow(card device.Card) (adoptRow, error) {
+	row := adoptRow{Bits: card.Len()}
+	shapes := k.opts.Shapes
+	if len(shapes) == 0 {
+		shapes = derived
+	}
+	for _, f := range DeriveFor(card, shapes) {
+		id, err := k.Identify(f.Card)
+		if err != nil {
+			return row, err
+		}
+		row.Credentials = append(row.Credentials, hexCredential(id))
+		row.Lengths, row.Holds = append(row.Lengths, f.Card.Len()), append(row.Holds, f.Bits)
+	}
+	return row, nil
 }
 
 // Adopted returns until when unknown cards are kept (zero: they are not), and
@@ -103,7 +123,7 @@ func (k *Keyring) Adopted() (until time.Time, cards []Adopted) {
 		return time.Time{}, nil
 	}
 	for _, r := range k.adopt.Cards {
-		a := Adopted{Bits: r.Bits, Door: r.Door, Source: r.Source, Count: r.Count,
+		a := Adopted{Bits: r.Bits, Lengths: slices.Clone(r.Lengths), Holds: slices.Clone(r.Holds), Door: r.Door, Source: r.Source, Count: r.Count,
 			First: time.Unix(r.First, 0), Last: time.Unix(r.Last, 0)}
 		for _, id := range r.Credentials {
 			a.Credentials = append(a.Credentials, wire.CredentialID(id))

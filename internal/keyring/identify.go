@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,12 +67,12 @@ func (k *Keyring) Identify(c device.Card) (wire.CredentialID, error) {
 	return b.Identify(c), nil
 }
 
-// IdentifyAll returns the ids of the card and of the forms in which other
-// readers see it (Derive), its own first.
+// IdentifyAll returns the ids of the card and of the forms in which readers of this
+// and of other gateways see it (DeriveFor), its own first.
 func (k *Keyring) IdentifyAll(c device.Card) ([]wire.CredentialID, error) {
 	var ids []wire.CredentialID
-	for _, form := range Derive(c) {
-		id, err := k.Identify(form)
+	for _, form := range DeriveFor(c, slices.Concat(derived, k.opts.Shapes)) {
+		id, err := k.Identify(form.Card)
 		if err != nil {
 			return nil, err
 		}

@@ -49,10 +49,11 @@ import (
 // clock, which nobody can set and which goes on over restarts: by it count the
 // days of removals and of notices; if nil, it is the time since Open.
 type Options struct {
-	Dir      string // made if it is not there
-	Building string // the address that lists must bear
-	Keys     Keys   // may be empty: then no card is known and no list is taken
-	Formats  uint64 // of lists that are read, from 1 to this one; 0: all
+	Dir      string  // made if it is not there
+	Building string  // the address that lists must bear
+	Keys     Keys    // may be empty: then no card is known and no list is taken
+	Formats  uint64  // of lists that are read, from 1 to this one; 0: all
+	Shapes   []Shape // of the readers here; none: the usual ones
 	Log      zerolog.Logger
 	Now      func() time.Time
 	Sure     func() int64

@@ -3,102 +3,194 @@ package keyring
 import (
 	"errors"
 	"fmt"
+	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"gatehouse/device"
-	"gatehouse/device/wiegand"
 )
 
-// Facts behind this file: an EM4100 card holds 40 bits; a serial reader gives
-// all of them, a W34 reader the low 32, a W26 reader the low 24, each between
-// two parity bits. The numbers printed on such cards are these low bits.
+// What a spreadsheet does to a printed number.
+var (
+	// ErrZeros: digits are missing at the front, where they may have been zeros. Fill
+	// puts them back.
+	ErrZeros = errors.New("printed number: leading zeros are missing")
+	// ErrLost: the number was made short, and nothing brings its digits back.
+	ErrLost = errors.New("printed number: it is written like 1.23E+09, so digits are lost")
+	// ErrForm: no form of that name is known.
+	ErrForm = errors.New("printed number: unknown form: want " + strings.Join(PrintedForms(), ", "))
+)
 
-// Derive returns the card and the forms in which other reader families give the
-// same one, as far as that is certain: 40 bits of EM4100 make a W26 and a W34. A
-// W34 makes nothing: it may be another chip, and a guess at its W26 form could
-// be some other person's card.
-func Derive(c device.Card) []device.Card {
-	if c.Len() != 40 {
-		return []device.Card{c}
-	}
-	return []device.Card{c, framed("H10301", c.Uint64(16, 24)), framed("H10306", c.Uint64(8, 32))}
+// printedForm is a way in which numbers are printed: parts of so many digits.
+type printedForm struct {
+	name    string
+	digits  []int
+	bits    []int // of each part
+	base    int
+	reverse bool // the bytes
+	fixed   bool // no reader is known to cut it
 }
 
-// ParsePrinted returns the cards that a printed number stands for. Forms, each
-// with all its digits, leading zeros too:
+// printedForms are the printed forms but for UIDs: the low bits of an EM4100, or all.
+func printedForms() []printedForm {
+	return []printedForm{
+		{name: "3+5D", digits: []int{3, 5}, bits: []int{8, 16}, base: 10},
+		{name: "5+5D", digits: []int{5, 5}, bits: []int{16, 16}, base: 10},
+		{name: "8D", digits: []int{8}, bits: []int{24}, base: 10},
+		{name: "10D", digits: []int{10}, bits: []int{32}, base: 10},
+		{name: "10D-reversed", digits: []int{10}, bits: []int{32}, base: 10, reverse: true, fixed: true},
+		{name: "12D", digits: []int{12}, bits: []int{40}, base: 10},
+		{name: "13D", digits: []int{13}, bits: []int{40}, base: 10},
+		{name: "14D", digits: []int{14}, bits: []int{40}, base: 10},
+		{name: "6H", digits: []int{6}, bits: []int{24}, base: 16},
+		{name: "8H", digits: []int{8}, bits: []int{32}, base: 16},
+		{name: "10H", digits: []int{10}, bits: []int{40}, base: 16},
+	}
+}
+
+// Forms of a UID.
+const (
+	formUID         = "uid"
+	formUIDReversed = "uid-reversed"
+)
+
+// uidDigits are the hex digits of UIDs of ISO/IEC 14443.
+var uidDigits = []int{8, 14, 20}
+
+// PrintedForms returns the names that ParsePrinted knows.
+func PrintedForms() []string {
+	var names []string
+	for _, f := range printedForms() {
+		names = append(names, f.name)
+	}
+	return append(names, formUID, formUIDReversed)
+}
+
+// ParsePrinted returns the number that is printed on a card. Forms, each with all its
+// digits, leading zeros too:
 //
-//	3+5D           "094,10637": facility and card number of W26
-//	8D             "06171021": 24 bits, the W26 of the card
-//	10D            "0006171021": 32 bits, the W34 and the W26 of an EM4100
-//	10D-reversed   "3257818624": 32 bits, bytes reversed: the W34 of a card
+//	3+5D           "094,10637": facility and card number of W26; any mark between, or none
+//	5+5D           "00094,10637": 32 bits, in two halves
+//	8D, 6H         "06171021", "5E298D": 24 bits, the W26 of the card
+//	10D, 8H        "0006171021", "005E298D": 32 bits, the W34 and the W26 of an EM4100
+//	10D-reversed   "2368298496": 32 bits, bytes reversed: the W34 of a card
 //	               number that some readers send from its other end
+//	12D, 13D, 14D  "0042954749443": all 40 bits of an EM4100, in decimal
+//	10H            "0A004D7603": the same in hex
+//	uid            "04:A1:B2:C3": a UID of 4, 7 or 10 bytes in the order in which the
+//	               readers give it; ":", "-" or nothing between
+//	uid-reversed   the same from its other end
 //
 // Errors never repeat the number.
-func ParsePrinted(number, form string) ([]device.Card, error) {
-	switch strings.ToUpper(form) {
-	case "3+5D":
-		return parseFacility(number)
-	case "8D":
-		v, err := digits(number, 8, 1<<24-1)
-		if err != nil {
-			return nil, err
-		}
-		return []device.Card{framed("H10301", v)}, nil
-	case "10D":
-		v, err := digits(number, 10, 1<<32-1)
-		if err != nil {
-			return nil, err
-		}
-		return []device.Card{framed("H10306", v), framed("H10301", v&(1<<24-1))}, nil
-	case "10D-REVERSED":
-		v, err := digits(number, 10, 1<<32-1)
-		if err != nil {
-			return nil, err
-		}
-		return []device.Card{framed("H10306", v>>24|v>>8&0xff00|v<<8&0xff0000|v<<24&0xff000000)}, nil
+func ParsePrinted(number, form string) (Number, error) {
+	number = strings.ToUpper(number)
+	if i := strings.IndexFunc(number, func(r rune) bool { return !unicode.IsGraphic(r) }); i >= 0 {
+		return Number{}, errors.New("printed number: it has a character that can't be seen: type it anew")
 	}
-	return nil, errors.New("printed number: unknown form: want 3+5D, 8D, 10D or 10D-reversed")
+	if strings.Contains(number, "E+") {
+		return Number{}, ErrLost
+	}
+	if strings.EqualFold(form, formUID) || strings.EqualFold(form, formUIDReversed) {
+		return parseUID(number, strings.EqualFold(form, formUIDReversed))
+	}
+	for _, f := range printedForms() {
+		if strings.EqualFold(f.name, form) {
+			return f.parse(number)
+		}
+	}
+	return Number{}, ErrForm
 }
 
-func parseFacility(number string) ([]device.Card, error) {
-	left, right, ok := strings.Cut(number, ",")
-	if !ok {
-		return nil, errors.New("printed number 3+5D: want three digits, a comma, five digits")
+// Fill puts the zeros back that a spreadsheet took from the front of a number, or of
+// its parts.
+func Fill(number, form string) string {
+	if strings.EqualFold(form, formUID) || strings.EqualFold(form, formUIDReversed) {
+		if slices.Contains(uidDigits, len(number)+1) {
+			return "0" + number
+		}
+		return number
 	}
-	facility, err := digits(left, 3, 1<<8-1)
-	if err != nil {
-		return nil, err
+	for _, f := range printedForms() {
+		if !strings.EqualFold(f.name, form) {
+			continue
+		}
+		parts := f.cut(number)
+		for i := range parts {
+			parts[i] = strings.Repeat("0", max(0, f.digits[i]-len(parts[i]))) + parts[i]
+		}
+		return strings.Join(parts, ",")
 	}
-	card, err := digits(right, 5, 1<<16-1)
-	if err != nil {
-		return nil, err
-	}
-	return []device.Card{framed("H10301", facility<<16|card)}, nil
+	return number
 }
 
-// digits reads exactly n decimal digits.
-func digits(s string, n int, limit uint64) (uint64, error) {
-	if len(s) != n || strings.Trim(s, "0123456789") != "" {
+// cut returns the parts of a number, of which there are as many as the form has.
+func (f printedForm) cut(number string) []string {
+	if len(f.digits) == 1 {
+		return []string{number}
+	}
+	if i := strings.IndexAny(number, ",.:;/-_"); i >= 0 {
+		return []string{number[:i], number[i+1:]}
+	}
+	i := max(0, len(number)-f.digits[1])
+	return []string{number[:i], number[i:]}
+}
+
+func (f printedForm) parse(number string) (Number, error) {
+	if number == "" {
+		return Number{}, errors.New("printed number: there is none")
+	}
+	var v uint64
+	n := 0
+	for i, part := range f.cut(number) {
+		size := f.bits[i]
+		x, err := digits(part, f.digits[i], f.base, 1<<size-1)
+		if err != nil {
+			return Number{}, err
+		}
+		v, n = v<<size|x, n+size
+	}
+	if f.reverse {
+		v = uint64(bits.ReverseBytes32(uint32(v)))
+	}
+	return Number{bits: device.CardOf(v, n), low: !f.fixed}, nil
+}
+
+// digits reads exactly n digits.
+func digits(s string, n, base int, limit uint64) (uint64, error) {
+	v, err := strconv.ParseUint(s, base, 64)
+	switch {
+	case strings.Trim(s, "0123456789ABCDEF"[:base]) != "" || len(s) > n:
 		return 0, fmt.Errorf("printed number: want exactly %d digits, leading zeros too", n)
-	}
-	v, err := strconv.ParseUint(s, 10, 64)
-	if err != nil || v > limit {
+	case len(s) < n:
+		return 0, ErrZeros
+	case err != nil || v > limit:
 		return 0, fmt.Errorf("printed number: %d digits are at most %d", n, limit)
 	}
 	return v, nil
 }
 
-// framed puts the number of a card between the parity bits of H10301 (24 bits)
-// or H10306 (32 bits). Their facility is the part before the last 16 bits.
-func framed(format string, v uint64) device.Card {
-	f, ok := wiegand.Lookup(format)
-	if !ok {
-		panic("no format " + format) // the table is a constant
+func parseUID(number string, reverse bool) (Number, error) {
+	hex := strings.NewReplacer(":", "", "-", "").Replace(number)
+	if slices.Contains(uidDigits, len(hex)+1) && strings.Trim(hex, "0123456789") == "" {
+		return Number{}, ErrZeros
 	}
-	c, err := f.Encode(wiegand.Fields{Facility: v >> 16, Card: v & 0xffff, HasFacility: true})
-	if err != nil {
-		panic(err) // v is in range by its callers
+	b := make([]byte, len(hex)/2)
+	for i := range b {
+		v, err := strconv.ParseUint(hex[2*i:2*i+2], 16, 8)
+		if err != nil {
+			b = nil
+			break
+		}
+		b[i] = byte(v)
 	}
-	return c
+	if b == nil || !slices.Contains(uidDigits, len(hex)) {
+		return Number{}, errors.New("printed number: a UID has 8, 14 or 20 hex digits")
+	}
+	if reverse {
+		slices.Reverse(b)
+	}
+	c, err := device.NewCard(b, 8*len(b))
+	return Number{bits: c, uid: true}, err
 }
