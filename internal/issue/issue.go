@@ -57,18 +57,27 @@ func (i Issuer) Edit(ctx context.Context, change func(*keyring.Editor) error) (c
 	return control.Grants{}, conflict
 }
 
-func (i Issuer) next(ctx context.Context, l control.List, change func(*keyring.Editor) error) (control.Update, error) {
+// Editor starts from a list of the daemon. What it is made to is nowhere until Edit.
+func (i Issuer) Editor(l control.List) (*keyring.Editor, error) {
 	e, err := keyring.NewEditor(keyring.List{Manifest: l.Manifest, Buckets: l.Buckets}, l.Building, i.Key, 0)
 	if err != nil {
 		if errors.Is(err, wire.ErrUnknownKey) {
-			return control.Update{}, &control.Error{Message: "this key did not sign the list of this building",
+			return nil, &control.Error{Message: "this key did not sign the list of this building",
 				Hint: "use the key file that gatehouse init made for it"}
 		}
-		return control.Update{}, err
+		return nil, err
 	}
 	if len(l.Manifest) == 0 && l.Last > 0 {
-		return control.Update{}, &control.Error{Message: "this gateway has lost its list of keys",
+		return nil, &control.Error{Message: "this gateway has lost its list of keys",
 			Hint: "hand in the copy that lies beside the issuer's key: gatehouse grant restore --key FILE"}
+	}
+	return e, nil
+}
+
+func (i Issuer) next(ctx context.Context, l control.List, change func(*keyring.Editor) error) (control.Update, error) {
+	e, err := i.Editor(l)
+	if err != nil {
+		return control.Update{}, err
 	}
 	if err := change(e); err != nil {
 		return control.Update{}, err

@@ -146,6 +146,49 @@ func (e *Editor) Bind(grant wire.ID, credential wire.CredentialID) error {
 	return nil
 }
 
+// Amend gives a grant another kind, doors and term, with all its credentials as they
+// are; tenancy, credentials and label of n do not count.
+func (e *Editor) Amend(grant wire.ID, n NewGrant) error {
+	lines := slices.Clone(e.grants[grant])
+	if len(lines) == 0 {
+		return errors.New("amend grant: no such grant")
+	}
+	set, err := e.DoorSet(n.Doors)
+	if err != nil {
+		return fmt.Errorf("amend grant: %w", err)
+	}
+	from, err := seconds(n.From)
+	if err != nil {
+		return fmt.Errorf("amend grant: %w", err)
+	}
+	until, err := seconds(n.Until)
+	if err != nil {
+		return fmt.Errorf("amend grant: %w", err)
+	}
+	for i := range lines {
+		lines[i].Kind, lines[i].DoorSet, lines[i].From, lines[i].Until = n.Kind, set, from, until
+	}
+	if err := checkLines(lines); err != nil {
+		return fmt.Errorf("amend grant: %w", err)
+	}
+	e.grants[grant] = lines
+	return nil
+}
+
+// Join binds a credential that is another form of one which the grant has: it is as
+// active or suspended as that one.
+func (e *Editor) Join(grant wire.ID, form, other wire.CredentialID) error {
+	i := slices.IndexFunc(e.grants[grant], func(l wire.Grant) bool { return l.Credential == other })
+	if i < 0 {
+		return errors.New("join card: the grant has no such card")
+	}
+	state := e.grants[grant][i].State
+	if err := e.Bind(grant, form); err != nil {
+		return err
+	}
+	return e.SetCredential(grant, form, state)
+}
+
 // SetState suspends, revokes or brings back a grant with all its credentials.
 // What is revoked stays revoked.
 func (e *Editor) SetState(grant wire.ID, s wire.GrantState) error {

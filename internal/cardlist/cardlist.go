@@ -1,0 +1,208 @@
+// Package cardlist reads a list of cards that another system or a spreadsheet has
+// written, as it is: in the encodings, separators and dates of its country, with its
+// own headings, and with what spreadsheets leave behind.
+//
+// It is pure: it keeps nothing, opens no file and knows no house. It judges neither
+// numbers nor flats, drops nothing without a remark, and never puts what stands in a
+// cell into an error where it could be a card's number.
+package cardlist
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/amount"
+)
+
+// Options say what the file itself does not.
+type Options struct {
+	// Columns names columns by their own headings: label, doors, form, number, kind,
+	// from, until, and door:ID for a column that has a yes or no for one door. With any
+	// of them, columns that nobody names are left out.
+	Columns map[string]string
+
+	// For the lines that do not say.
+	Form, Kind string
+	Doors      []string
+
+	Encoding string // utf-8, gb18030 or utf-16; "": as the file shows
+}
+
+// List is what a file has.
+type List struct {
+	Rows     []Row    // in the order of the file
+	Remarks  []string // on how it was read and what was left out, for people
+	Labelled bool     // it has a column of labels
+}
+
+// Row is one card. Cells are without the spaces around them and otherwise as they are.
+type Row struct {
+	Line               int // of the file, from 1
+	Label              string
+	Doors              []string // each once
+	Form, Number, Kind string
+	From, Until        string
+	Fault              string // why the line can't be taken; "": it can
+}
+
+const (
+	maxBytes = 32 << 20
+	// maxBefore is how many lines may stand above the headings: a title, a date.
+	maxBefore = 10
+)
+
+// Read reads a whole list. It fails where the file as such can't be read; what is wrong
+// with a single line is its Fault. An error names lines and headings, and no cell.
+func Read(in io.Reader, o Options) (List, error) {
+	b, err := io.ReadAll(io.LimitReader(in, maxBytes+1))
+	if err != nil {
+		return List{}, fmt.Errorf("read cards: %w", err)
+	}
+	if len(b) > maxBytes {
+		return List{}, fmt.Errorf("the file has more than %d MB", maxBytes>>20)
+	}
+	text, took, err := decode(b, o.Encoding)
+	if err != nil {
+		return List{}, err
+	}
+	if !strings.Contains(text, "\n") {
+		text = strings.ReplaceAll(text, "\r", "\n")
+	}
+	cells, err := o.split(text)
+	if err != nil {
+		return List{}, err
+	}
+	head, rest, err := o.head(cells)
+	if err != nil {
+		return List{}, err
+	}
+	l := List{Remarks: head.remarks}
+	_, l.Labelled = head.at[fieldLabel]
+	l.read(head, rest, o)
+	l.Remarks = append(l.encoded(took, text), l.Remarks...)
+	return l, nil
+}
+
+// line is one record of the file.
+type line struct {
+	at, to int // lines of the file
+	cells  []string
+}
+
+func (l line) blank() bool {
+	return !slices.ContainsFunc(l.cells, func(c string) bool { return c != "" })
+}
+
+// split cuts the text into lines and cells.
+func (o Options) split(text string) ([]line, error) {
+	sep := o.separator(&text)
+	r := csv.NewReader(strings.NewReader(text))
+	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace = sep, -1, sep != '\t'
+	var all []line
+	for {
+		cells, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		var wrong *csv.ParseError
+		if errors.As(err, &wrong) {
+			return nil, hinted("a cell with a quotation mark in it is written \"like \"\"this\"\"\"; save the list as CSV again, or take the mark out",
+				"line %d: a quotation mark that begins or ends no cell", wrong.StartLine)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read cards: %w", err)
+		}
+		at, _ := r.FieldPos(0)
+		to := at
+		for i, c := range cells {
+			to += strings.Count(c, "\n")
+			cells[i] = tidy(c)
+		}
+		all = append(all, line{at, to, cells})
+	}
+}
+
+// separator returns what stands between cells: spreadsheets write commas, semicolons or
+// tabs, as their country does, and some say so in a first line, which is emptied.
+func (o Options) separator(text *string) rune {
+	first, rest, _ := strings.Cut(*text, "\n")
+	say := strings.Trim(strings.TrimSpace(first), `"`)
+	if len(say) >= 4 && strings.EqualFold(say[:4], "sep=") {
+		*text = "\n" + rest
+		if tail := strings.TrimLeft(first, " \"")[4:]; tail != "" && strings.ContainsRune(",;\t|", rune(tail[0])) {
+			return rune(tail[0])
+		}
+	}
+	sep, most := ',', 0
+	for _, c := range []rune{',', ';', '\t', '|'} {
+		if n := o.headings(*text, c); n > most {
+			sep, most = c, n
+		}
+	}
+	return sep
+}
+
+// headings returns the most headings that a line at the beginning has with that
+// separator.
+func (o Options) headings(text string, sep rune) (most int) {
+	for _, l := range strings.SplitN(text, "\n", maxBefore+1)[:min(maxBefore, 1+strings.Count(text, "\n"))] {
+		n := 0
+		for _, cell := range strings.Split(l, string(sep)) {
+			cell = strings.Trim(strings.TrimSpace(cell), `"`)
+			if fieldOf(cell) != "" || o.names(cell) {
+				n++
+			}
+		}
+		most = max(most, n)
+	}
+	return most
+}
+
+// tidy takes off what stands around a cell: spaces, and what tells a spreadsheet that it
+// is text.
+func tidy(cell string) string {
+	cell = strings.TrimSpace(cell)
+	if inner, ok := strings.CutPrefix(cell, `="`); ok && strings.HasSuffix(inner, `"`) {
+		cell = strings.TrimSpace(strings.TrimSuffix(inner, `"`))
+	}
+	return cell
+}
+
+// read makes rows of the lines below the headings.
+func (l *List) read(h heads, lines []line, o Options) {
+	blank := 0
+	for _, in := range lines {
+		if in.blank() {
+			blank++
+			continue
+		}
+		row := Row{Line: in.at}
+		row.Doors, row.Fault = h.doorsOf(in, o)
+		get := func(field, otherwise string) string {
+			if v := h.cell(in, field); v != "" {
+				return v
+			}
+			return otherwise
+		}
+		row.Label, row.Number = h.cell(in, fieldLabel), strings.TrimPrefix(h.cell(in, fieldNumber), "'")
+		row.Form, row.Kind = get(fieldForm, o.Form), get(fieldKind, o.Kind)
+		row.From, row.Until = h.cell(in, fieldFrom), h.cell(in, fieldUntil)
+		if !l.Labelled {
+			row.Label = fmt.Sprintf("line %d", row.Line)
+		}
+		if fault := h.fault(in, row); fault != "" {
+			row.Fault = fault
+		}
+		l.Rows = append(l.Rows, row)
+	}
+	if blank > 0 {
+		l.Remarks = append(l.Remarks, fmt.Sprintf("%s without a cell left out", amount.Of(blank, "line")))
+	}
+	if !l.Labelled && len(l.Rows) > 0 {
+		l.Remarks = append(l.Remarks, `no column has labels: keys are named after their line in the file, as "line 2"; --column label="HEADING" takes a column for it`)
+	}
+}

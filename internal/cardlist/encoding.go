@@ -1,0 +1,151 @@
+package cardlist
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
+	textencoding "golang.org/x/text/encoding/unicode"
+)
+
+// Encodings by the names of Options.
+const (
+	encodingUTF8    = "utf-8"
+	encodingGB18030 = "gb18030"
+	encodingUTF16   = "utf-16"
+)
+
+// Encodings are those that can be named.
+func Encodings() []string { return []string{encodingUTF8, encodingGB18030, encodingUTF16} }
+
+// decode returns the text of a file and the name of its encoding; a byte order mark
+// says which it is, and what is UTF-8 is UTF-8.
+func decode(b []byte, want string) (text, took string, err error) {
+	marked8, marked16 := bytes.HasPrefix(b, []byte("\ufeff")), bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
+	switch {
+	case want == encodingUTF16 || want == "" && marked16:
+		text, err = utf16(b)
+		return text, encodingUTF16, err
+	case bytes.IndexByte(b, 0) >= 0:
+		return "", "", hinted("save it as CSV UTF-8, or give --encoding utf-16", "the file has bytes that are no text: it may be UTF-16, or a workbook and no CSV")
+	case want == encodingGB18030:
+		text, err = gb18030(b)
+		return text, encodingGB18030, err
+	case utf8.Valid(b):
+		return strings.TrimPrefix(string(b), "\ufeff"), encodingUTF8, nil
+	case want == encodingUTF8 || marked8 || mostlyUTF8(b):
+		return "", "", hinted("look at that line in the program that wrote the file, and save it as CSV UTF-8 again; if the file is GB18030, give --encoding gb18030", "line %d is not UTF-8, as the rest of the file is", wrongLine(b))
+	}
+	text, err = gb18030(b)
+	return text, encodingGB18030, err
+}
+
+func utf16(b []byte) (string, error) {
+	out, err := textencoding.UTF16(textencoding.LittleEndian, textencoding.UseBOM).NewDecoder().Bytes(b)
+	if err != nil || len(b)%2 != 0 {
+		return "", hinted("save it as CSV UTF-8", "the file is cut off, or is not UTF-16")
+	}
+	return string(out), nil
+}
+
+// gb18030 leaves U+FFFD where a character is none that is known, and fails where so
+// many are that the file must be something else.
+func gb18030(b []byte) (string, error) {
+	out, err := simplifiedchinese.GB18030.NewDecoder().Bytes(b)
+	lost := bytes.Count(out, []byte("\ufffd"))
+	others := 0
+	for _, r := range string(out) {
+		if r >= utf8.RuneSelf {
+			others++
+		}
+	}
+	if err != nil || lost*4 > others {
+		at := bytes.Count(out[:max(0, bytes.Index(out, []byte("\ufffd")))], []byte("\n")) + 1
+		return "", hinted("save it as CSV UTF-8", "line %d is neither UTF-8 nor GB18030", at)
+	}
+	return string(out), nil
+}
+
+// mostlyUTF8 reports whether half of what is not ASCII are whole characters of three
+// bytes or more in UTF-8, and most would be rare ones in GB18030: not of GB 2312, whose
+// bytes are both above A0.
+func mostlyUTF8(b []byte) bool {
+	long, all, common, pairs := 0, 0, 0, 0
+	for rest := b; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		if n > 2 && r != utf8.RuneError {
+			long += n
+		}
+		if rest[0] >= utf8.RuneSelf {
+			all += n
+		}
+		rest = rest[n:]
+	}
+	for i := 0; i+1 < len(b); i++ {
+		if b[i] < utf8.RuneSelf {
+			continue
+		}
+		if pairs++; b[i] > 0xa0 && b[i+1] > 0xa0 {
+			common++
+		}
+		i++
+	}
+	return long*2 >= all && common*2 <= pairs
+}
+
+// wrongLine is the first line that is not UTF-8.
+func wrongLine(b []byte) int {
+	n := 1
+	for l := range bytes.Lines(b) {
+		if !utf8.Valid(l) {
+			return n
+		}
+		n++
+	}
+	return n
+}
+
+// encoded says which encoding was taken where it had to be guessed, with a label to
+// look at.
+func (l *List) encoded(took, text string) []string {
+	label := ""
+	for _, r := range l.Rows {
+		if strings.ContainsFunc(r.Label, func(c rune) bool { return c >= utf8.RuneSelf }) {
+			label = r.Label
+			break
+		}
+	}
+	reads := ""
+	if shown := Shown([]string{label}); label != "" {
+		reads = "; the first label that shows it reads " + shown[0]
+	}
+	switch {
+	case took == encodingUTF16:
+		return []string{"the file is UTF-16, and was read as that"}
+	case took == encodingGB18030:
+		return []string{"the file is not UTF-8: it was read as GB18030, as Chinese spreadsheets write it" + reads}
+	case both(text):
+		return []string{fmt.Sprintf("the file was read as UTF-8%s; if that is wrong, give --encoding %s", reads, encodingGB18030)}
+	}
+	return nil
+}
+
+// both reports whether a text in UTF-8 would be one in Chinese characters, too, if its
+// bytes were GB18030.
+func both(text string) bool {
+	if strings.ContainsFunc(text, func(r rune) bool { return r >= 0x800 }) {
+		return false // three bytes: it is UTF-8
+	}
+	other, err := simplifiedchinese.GB18030.NewDecoder().String(text)
+	han := false
+	for _, r := range other {
+		if r >= utf8.RuneSelf && !unicode.Is(unicode.Han, r) {
+			return false
+		}
+		han = han || r >= utf8.RuneSelf
+	}
+	return err == nil && han
+}

@@ -1,0 +1,263 @@
+package cardlist
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"gatehouse/internal/socket"
+)
+
+// The fields of a row, as Options.Columns and headings name them.
+const (
+	fieldLabel  = "label"
+	fieldDoors  = "doors"
+	fieldForm   = "form"
+	fieldNumber = "number"
+	fieldKind   = "kind"
+	fieldFrom   = "from"
+	fieldUntil  = "until"
+
+	doorPrefix = "door:" // before a door's id: the column has a yes or no for it
+)
+
+// Fields returns the names of the columns, in the order in which people write them.
+func Fields() []string {
+	return []string{fieldLabel, fieldDoors, fieldForm, fieldNumber, fieldKind, fieldFrom, fieldUntil}
+}
+
+// otherNames are headings that systems in the field write, folded.
+var otherNames = map[string][]string{
+	fieldLabel:  {"flat", "room", "unit", "apartment", "apt", "房间", "房间号", "房号", "门牌", "门牌号", "单元房号", "标签"},
+	fieldDoors:  {"door", "access", "门", "门点", "门禁点", "门禁"},
+	fieldForm:   {"format", "cardformat", "格式", "卡号格式"},
+	fieldNumber: {"card", "cardno", "cardnumber", "cardid", "卡号", "卡片号", "卡片编号", "卡面号", "印刷号"},
+	fieldKind:   {"类型", "人员类型"},
+	fieldFrom:   {"start", "startdate", "validfrom", "开始日期", "起始日期", "生效日期", "有效期起"},
+	fieldUntil:  {"to", "end", "enddate", "validto", "validuntil", "expires", "expiry", "结束日期", "截止日期", "到期日期", "失效日期", "有效期至", "有效期止"},
+}
+
+// heads says which column has what.
+type heads struct {
+	at      map[string]int // by field
+	doors   map[string]int // by door
+	columns int            // up to the last that has a heading
+	remarks []string
+}
+
+// foldHead makes headings that differ in case, width and marks one.
+func foldHead(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.IsPunct(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, norm.NFKC.String(text))
+}
+
+func fieldOf(heading string) string {
+	folded := foldHead(heading)
+	for _, f := range Fields() {
+		if folded == f || slices.Contains(otherNames[f], folded) {
+			return f
+		}
+	}
+	return ""
+}
+
+// head finds the headings, which may have a title above them, and returns the lines below.
+func (o Options) head(lines []line) (heads, []line, error) {
+	first := slices.IndexFunc(lines, func(l line) bool { return !l.blank() })
+	if first < 0 {
+		return heads{}, nil, hinted("its first line names the columns: "+strings.Join(Fields(), ","), "the file is empty")
+	}
+	at := first
+	for i, l := range lines[:min(len(lines), maxBefore)] {
+		known := func(c string) bool { return c != "" && (fieldOf(c) != "" || o.names(c)) }
+		if i >= first && slices.ContainsFunc(l.cells, func(c string) bool { return known(c) && (fieldOf(c) == fieldNumber || o.names(c)) }) {
+			at = i
+			break
+		}
+	}
+	h := heads{at: map[string]int{}, doors: map[string]int{}}
+	if at > first {
+		h.remarks = append(h.remarks, fmt.Sprintf("what stands above the headings in line %d left out", lines[at].at))
+	}
+	err := h.assign(lines[at].cells, o)
+	return h, lines[at+1:], err
+}
+
+// names reports whether Columns has the heading.
+func (o Options) names(heading string) bool {
+	for _, name := range o.Columns {
+		if foldHead(name) == foldHead(heading) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *heads) assign(cells []string, o Options) error {
+	taken := map[int]bool{}
+	for field, name := range o.Columns {
+		id, isDoor := strings.CutPrefix(field, doorPrefix)
+		if !isDoor && !slices.Contains(Fields(), field) || isDoor && id == "" {
+			return hinted("name one of "+strings.Join(Fields(), ", ")+`, or door:ID, as --column number="Card Number"`, "no field %q", field)
+		}
+		i := slices.IndexFunc(cells, func(c string) bool { return foldHead(c) == foldHead(name) })
+		if i < 0 || foldHead(name) == "" {
+			return hinted("headings: "+strings.Join(Shown(cells), ", "), "no column has the heading %q", name)
+		}
+		if isDoor {
+			h.doors[id] = i
+		} else {
+			h.at[field] = i
+		}
+		taken[i] = true
+	}
+	var unknown []string
+	for i, c := range cells {
+		if c != "" {
+			h.columns = i + 1
+		}
+		field := fieldOf(c)
+		if taken[i] || c == "" {
+			continue
+		}
+		if _, mapped := o.Columns[field]; field == "" || mapped {
+			unknown = append(unknown, c)
+			continue
+		}
+		if other, twice := h.at[field]; twice {
+			return hinted(fmt.Sprintf("--column %s=%q takes that one", field, cells[other]), "columns %s may both be the %s", strings.Join(Shown([]string{cells[other], c}), " and "), field)
+		}
+		h.at[field] = i
+	}
+	if len(unknown) > 0 && len(o.Columns) == 0 {
+		return hinted("columns: "+strings.Join(Fields(), ", ")+`; --column number="HEADING" names one by its own heading, and columns that nobody names are left out then`,
+			"column %s is not known", Shown(unknown)[0])
+	}
+	if len(unknown) > 0 {
+		h.remarks = append(h.remarks, "columns left out: "+strings.Join(Shown(unknown), ", "))
+	}
+	return h.complete(o)
+}
+
+// complete refuses a list that lacks what a key needs.
+func (h *heads) complete(o Options) error {
+	_, number := h.at[fieldNumber]
+	_, form := h.at[fieldForm]
+	_, doors := h.at[fieldDoors]
+	switch {
+	case !number:
+		return hinted("the first line names the columns: "+strings.Join(Fields(), ",")+`; or --column number="HEADING"`, `column "number" is missing`)
+	case !form && o.Form == "":
+		return hinted("give --form for the whole file, as --form 10D, or a column for it", `column "form" is missing`)
+	case !doors && len(h.doors) == 0 && len(o.Doors) == 0:
+		return hinted(`give --door for the whole file, a column for it, or --column door:ID="HEADING" for a column with yes and no`, `column "doors" is missing`)
+	}
+	return nil
+}
+
+func (h *heads) cell(l line, field string) string {
+	if i, ok := h.at[field]; ok && i < len(l.cells) {
+		return l.cells[i]
+	}
+	return ""
+}
+
+// isDoorsMark reports what stands between doors.
+func isDoorsMark(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;、，；|", r) }
+
+var yes, no = []string{"y", "yes", "1", "x", "true", "t", "是", "有", "√", "✓"}, []string{"", "n", "no", "0", "false", "f", "否", "无", "-", "×"}
+
+// doorsOf returns the doors of a line, sorted.
+func (h *heads) doorsOf(l line, o Options) (doors []string, fault string) {
+	doors = strings.FieldsFunc(h.cell(l, fieldDoors), isDoorsMark)
+	for id, i := range h.doors {
+		cell := ""
+		if i < len(l.cells) {
+			cell = strings.ToLower(norm.NFKC.String(l.cells[i]))
+		}
+		switch {
+		case slices.Contains(yes, cell):
+			doors = append(doors, id)
+		case !slices.Contains(no, cell):
+			fault = "a door's column has neither yes nor no"
+		}
+	}
+	if len(doors) == 0 && h.cell(l, fieldDoors) == "" && len(h.doors) == 0 {
+		doors = slices.Clone(o.Doors)
+	}
+	slices.Sort(doors)
+	if doors = slices.Compact(doors); len(doors) == 0 && fault == "" {
+		fault = "it opens no door"
+	}
+	return doors, fault
+}
+
+// dateOfLabel is what spreadsheets make of a flat like 3-2 or 12E3.
+var dateOfLabel = regexp.MustCompile(`(?i)^(\d{1,2}月\d{1,2}日|\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)-\d{2}|\d(\.\d+)?E\+\d+)$`)
+
+// fault tells why a line can't be what it was.
+func (h *heads) fault(l line, row Row) string {
+	for i, c := range l.cells {
+		used := i >= h.columns
+		for _, at := range h.at {
+			used = used || at == i
+		}
+		for _, at := range h.doors {
+			used = used || at == i
+		}
+		switch {
+		case !used:
+		case i >= h.columns && c != "":
+			return "it has more cells than there are headings: a comma within a number stands in quotes"
+		case strings.ContainsAny(c, "\r\n"):
+			return fmt.Sprintf("a cell in quotes goes on over %d lines: a quotation mark that nothing ends", l.to-l.at+1)
+		case strings.ContainsRune(c, utf8.RuneError):
+			return "a character of it was lost: it is no UTF-8 and no GB18030"
+		}
+	}
+	switch {
+	case row.Number == "":
+		return "it has no number"
+	case dateOfLabel.MatchString(row.Label):
+		return "a spreadsheet made a date or a number of its label: format the column as text, type the label anew and save again"
+	}
+	return ""
+}
+
+// Shown quotes words of a file for a message, but for those that could be a card's
+// number.
+func Shown(words []string) []string {
+	var out []string
+	for _, w := range words {
+		digits := 0
+		for _, r := range w {
+			if digits++; !unicode.IsDigit(r) {
+				digits = 0
+			}
+			if digits > 3 {
+				break
+			}
+		}
+		switch {
+		case w == "":
+		case digits > 3 || utf8.RuneCountInString(w) > 40 || strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsGraphic(r) }):
+			out = append(out, "(not shown: it may be a number)")
+		default:
+			out = append(out, fmt.Sprintf("%q", w))
+		}
+	}
+	return out
+}
+
+func hinted(hint, format string, args ...any) error {
+	return &socket.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
+}
