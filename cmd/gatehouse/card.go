@@ -17,7 +17,7 @@ import (
 
 // cardSource says how a card is shown.
 type cardSource struct {
-	Printed string `help:"Read the card's printed number from standard input instead of a swipe: 3+5D, 8D, 10D or 10D-reversed." placeholder:"FORM"`
+	Printed string `help:"Read the card's printed number from standard input instead of a swipe: 3+5D, 5+5D, 6H, 8D, 8H, 10D, 10D-reversed, 10H, 12D, 13D, 14D, uid or uid-reversed." placeholder:"FORM"`
 	Reader  string `help:"The door whose reader takes the first swipe; if not given, the first of --door." placeholder:"DOOR"`
 	Once    bool   `help:"Take one swipe and do not ask for more."`
 }
@@ -44,15 +44,17 @@ func free(e *keyring.Editor, ids []wire.CredentialID, grant wire.ID, labels map[
 			if l := labels[g.ID.String()]; l != "" {
 				holder += " (" + l + ")"
 			}
-			return nil, hinted("end that key first, or use another card", "this card has key %s already, which is %s", holder, g.State)
+			return nil, hinted("gatehouse grant card "+g.ID.String()[:8]+" adds the form in which a reader sees it to that key; for another flat use another card", "this card has key %s already, which is %s", holder, g.State)
 		}
 	}
 	return have, nil
 }
 
-func credentials(card control.Card) ([]wire.CredentialID, error) {
+func credentials(card control.Card) ([]wire.CredentialID, error) { return parseAll(card.Credentials) }
+
+func parseAll(texts []string) ([]wire.CredentialID, error) {
 	var ids []wire.CredentialID
-	for _, text := range card.Credentials {
+	for _, text := range texts {
 		id, err := keyring.ParseCredential(text)
 		if err != nil {
 			return nil, err

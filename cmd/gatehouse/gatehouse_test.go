@@ -80,7 +80,7 @@ func newBench(t *testing.T) *bench {
 	var err error
 	b.board, err = devicetest.NewBoard(devicetest.BoardConfig{Chip: "sim0", Lines: []devicetest.Line{
 		{Name: "d0", Offset: 0, PullUp: true, ActiveLow: true}, {Name: "d1", Offset: 1, PullUp: true, ActiveLow: true},
-		{Name: "front", Offset: 2, Output: true}, {Name: "yard", Offset: 3, Output: true}}})
+		{Name: "front", Offset: 2, Output: true}, {Name: "yard", Offset: 3, Output: true}, {Name: "shed", Offset: 4, Output: true}}})
 	must(t, err)
 	b.source = &devicetest.WiegandSource{Board: b.board, D0: "d0", D1: "d1"}
 	b.serial, err = devicetest.NewSerialReader(b.path("tty"))
@@ -267,7 +267,7 @@ func TestImport(t *testing.T) {
 	b.serve()
 	bad := "label,doors,form,number,until\n3B,front,3+5D,\"094,10637\",2099-01-01\n3C,attic,3+5D,\"094,10638\",\n3D,front,10D,99999999999,\n3E,front,8D,06171021,31.12.\n3F,front,8D,06171021,\n"
 	status, _, errOut := b.tool(bad, "import", "--key", key, "-")
-	for _, want := range []string{"nothing was imported", "line 3", "line 4", "line 5", "attic"} {
+	for _, want := range []string{"nothing was imported", "line 3", "line 4", "line 5", "attic", "2 lines (2, 6): one card in two lines that contradict each other"} {
 		if !strings.Contains(errOut, want) {
 			t.Errorf("%q does not say %q", errOut, want)
 		}
@@ -275,15 +275,17 @@ func TestImport(t *testing.T) {
 	if status == 0 || strings.Contains(errOut, "99999999999") || strings.Contains(errOut, "10638") {
 		t.Errorf("status %d, complaint %q", status, errOut)
 	}
-	twice := "label,doors,form,number\n3B,front,3+5D,\"094,10637\"\n3C,front,8D,00000099\n3D,front,8D,00000099\n"
-	b.fails(twice, []string{"line 4", "has a key already"}, "import", "--key", key, "-")
+	twice := "label,doors,form,number,kind\n3B,front,3+5D,\"094,10637\",\n3C,front,8D,00000099,\n3D,front,8D,00000099,staff\n"
+	b.fails(twice, []string{"2 lines (3, 4)", "contradict each other", "the other 1 line with --yes", "nothing was imported"}, "import", "--key", key, "-")
 	good := "\ufefflabel, doors, form, number, kind, until\n3B,front yard,3+5D,\"094,10637\",resident,2099-01-01\n3C,front,10D,0000000099,staff,\n3D,front,10D-reversed,3257818624,,\n"
 	out := b.ok(good, "import", "--key", key, "-")
 	if !strings.Contains(out, "3 keys imported") || !strings.Contains(out, "yard") {
 		t.Errorf("import: %s", out)
 	}
-	b.fails(good, []string{"line 2", "has a key already"}, "import", "--key", key, "-")
-	b.fails("label,doors\n", []string{`column "form" is missing`}, "import", "--key", key, "-")
+	if out := b.ok(good, "import", "--key", key, "-"); !strings.Contains(out, "nothing to do") {
+		t.Errorf("the same list again: %s", out)
+	}
+	b.fails("label,doors,number\n", []string{`column "form" is missing`}, "import", "--key", key, "-")
 	b.fails("label,colour\n", []string{`column "colour" is not known`}, "import", "--key", key, "-")
 }
 

@@ -135,16 +135,17 @@ type added struct {
 	Label   string   `json:"label"`
 	Doors   []string `json:"doors"`
 	Cards   int      `json:"credentials"`
-	Missing []string `json:"missing"` // doors of it that do not read the card yet
+	Missing []string `json:"missing"`          // doors of it that do not read the card yet
+	Joined  bool     `json:"joined,omitempty"` // the card had this key already, in another form
 	Version uint64   `json:"version"`
 }
 
 func (c grantAddCmd) Run(s *session) error {
-	return c.newKey(s, c.terms, func(g keyring.NewGrant) (control.Card, error) { return c.card(s, g.Doors) })
+	return c.newKey(s, c.terms, false, func(g keyring.NewGrant) (control.Card, error) { return c.card(s, g.Doors) })
 }
 
-// newKey gives a key for the card that show comes back with.
-func (k signing) newKey(s *session, t terms, show func(keyring.NewGrant) (control.Card, error)) error {
+// newKey gives a key for the card that show comes back with; kept: one that a door saw.
+func (k signing) newKey(s *session, t terms, kept bool, show func(keyring.NewGrant) (control.Card, error)) error {
 	issuer, err := k.issuer(s)
 	if err != nil {
 		return err
@@ -161,35 +162,59 @@ func (k signing) newKey(s *session, t terms, show func(keyring.NewGrant) (contro
 	if err != nil {
 		return err
 	}
-	return k.give(s, issuer, g, card, l.Labels)
-}
-
-// give adds a grant for a card, and tells.
-func (k signing) give(s *session, issuer issue.Issuer, g keyring.NewGrant, card control.Card, labels map[string]string) error {
-	a := added{Label: g.Label, Doors: g.Doors, Missing: among(card.Missing, g.Doors)}
-	var err error
 	if g.Credentials, err = credentials(card); err != nil {
 		return err
 	}
-	a.Cards = len(g.Credentials)
+	shown := shownCard{Card: card, kept: kept}
+	if shown.kin, err = parseAll(card.Kin); err != nil {
+		return err
+	}
+	var a added
 	done, err := k.edit(s, issuer, func(e *keyring.Editor) error {
-		if _, err := free(e, g.Credentials, wire.ID{}, labels); err != nil {
-			return err
-		}
-		id, err := e.Add(g)
-		a.Grant = id.String()
+		a, err = give(e, houseOf(e, l.Labels), g, shown)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	a.Version = done.Version
-	return s.print(a, func(w io.Writer) {
-		fmt.Fprintf(w, "key %s for %s opens %s\n", a.Grant[:8], a.Label, strings.Join(a.Doors, ", "))
-		for _, d := range a.Missing {
-			fmt.Fprintf(w, "but not %s yet: the reader there sees the card in another form; show it once: gatehouse grant card %s --reader %s --key ...\n", d, a.Grant[:8], d)
+	return s.print(a, func(w io.Writer) { a.write(w) })
+}
+
+// give adds a grant for a card, or the card's form to the key that it has.
+func give(e *keyring.Editor, h house, g keyring.NewGrant, card shownCard) (added, error) {
+	a := added{Label: g.Label, Doors: g.Doors, Cards: len(g.Credentials), Missing: among(card.Missing, g.Doors)}
+	key, err := h.joins(g, card)
+	if err != nil {
+		return a, err
+	}
+	if key == nil {
+		id, err := e.Add(g)
+		a.Grant = id.String()
+		return a, err
+	}
+	a.Cards = len(key.lines) + len(h.free(g.Credentials))
+	if err := h.join(e, key, g.Credentials, card.kin); err != nil {
+		return a, err
+	}
+	if sameFlat(key.label, g.Label) {
+		if err := key.widen(e, g.Doors); err != nil {
+			return a, err
 		}
-	})
+	}
+	a.Grant, a.Label, a.Doors, a.Missing, a.Joined = key.id.String(), key.label, key.doors, []string{}, true
+	return a, nil
+}
+
+func (a added) write(w io.Writer) {
+	if a.Joined {
+		fmt.Fprintf(w, "this is the card of key %s for %s in another form: it joined that key, which opens %s; kind and term stay\n", a.Grant[:8], a.Label, strings.Join(a.Doors, ", "))
+		return
+	}
+	fmt.Fprintf(w, "key %s for %s opens %s\n", a.Grant[:8], a.Label, strings.Join(a.Doors, ", "))
+	for _, d := range a.Missing {
+		fmt.Fprintf(w, "but not %s yet: the reader there sees the card in another form; show it once: gatehouse grant card %s --reader %s --key ...\n", d, a.Grant[:8], d)
+	}
 }
 
 // chosen names one grant.
@@ -209,24 +234,38 @@ func (c chosen) change(s *session, done string, act func(*keyring.Editor, wire.I
 		return err
 	}
 	var id wire.ID
+	var others []string
 	g, err := c.edit(s, issuer, func(e *keyring.Editor) error {
 		if id, err = find(e, l.Labels, c.Grant); err != nil {
 			return err
 		}
+		others = houseOf(e, l.Labels).others(id)
 		return act(e, id)
 	})
 	if err != nil {
 		return err
 	}
 	out := struct {
-		Grant   string `json:"grant"`
-		State   string `json:"state"`
-		Version uint64 `json:"version"`
-	}{id.String(), done, g.Version}
+		Grant   string   `json:"grant"`
+		State   string   `json:"state"`
+		Version uint64   `json:"version"`
+		Others  []string `json:"others"` // keys of the same label that open
+	}{id.String(), done, g.Version, others}
 	return s.print(out, func(w io.Writer) {
 		fmt.Fprintf(w, "key %s is %s, in force since list %d\n", out.Grant[:8], done, g.Version)
+		for _, o := range others {
+			if stops := done == stateEnded || done == stateSuspended; stops {
+				fmt.Fprintf(w, "but %s still opens by key %s: if that is the same card, gatehouse grant %s %s too\n", l.Labels[out.Grant], o, map[string]string{stateEnded: "end", stateSuspended: "suspend"}[done], o[:8])
+			}
+		}
 	})
 }
+
+// What grant end and suspend make of a key.
+const (
+	stateEnded     = "ended"
+	stateSuspended = "suspended"
+)
 
 // find returns the one grant that text names.
 func find(e *keyring.Editor, labels map[string]string, text string) (wire.ID, error) {
@@ -279,13 +318,13 @@ func (c grantCardCmd) Run(s *session) error {
 type grantEndCmd struct{ chosen }
 
 func (c grantEndCmd) Run(s *session) error {
-	return c.change(s, "ended", func(e *keyring.Editor, id wire.ID) error { return e.SetState(id, wire.GrantRevoked) })
+	return c.change(s, stateEnded, func(e *keyring.Editor, id wire.ID) error { return e.SetState(id, wire.GrantRevoked) })
 }
 
 type grantSuspendCmd struct{ chosen }
 
 func (c grantSuspendCmd) Run(s *session) error {
-	return c.change(s, "suspended", func(e *keyring.Editor, id wire.ID) error { return e.SetState(id, wire.GrantSuspended) })
+	return c.change(s, stateSuspended, func(e *keyring.Editor, id wire.ID) error { return e.SetState(id, wire.GrantSuspended) })
 }
 
 type grantResumeCmd struct{ chosen }

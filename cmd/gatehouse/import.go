@@ -2,37 +2,51 @@ package main
 
 import (
 	"bufio"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/term"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
+	"gatehouse/internal/cardlist"
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
-	"gatehouse/sync/wire"
+	"gatehouse/internal/naming"
 )
 
 type importCmd struct {
 	signing
-	File string `arg:"" help:"CSV with a first line that names the columns label, doors, form, number, and if need be kind, from, until. Doors are separated by spaces. - reads standard input."`
+	File string `arg:"" help:"The list as the old system or a spreadsheet wrote it: CSV with commas, semicolons or tabs, in UTF-8, UTF-16 or GB18030; - reads standard input. Columns: label, doors, form, number, and if need be kind, from, until."`
+
+	Column   map[string]string `help:"A column by its own heading, as number=\"Card Number\", or door:ID=HEADING for one with yes and no; columns that nobody names are left out then." placeholder:"FIELD=HEADING" mapsep:"none"`
+	Form     string            `help:"How the numbers are printed, where no column says it: 3+5D, 5+5D, 6H, 8D, 8H, 10D, 10D-reversed, 10H, 12D, 13D, 14D, uid or uid-reversed." placeholder:"FORM"`
+	Door     []string          `help:"A door that all cards open, where no column says it; may be given again." placeholder:"ID"`
+	Kind     string            `help:"resident, staff, visitor or brigade, where no column says it." enum:"resident,staff,visitor,brigade" default:"resident"`
+	Encoding string            `help:"utf-8, gb18030 or utf-16, where the file is read as the wrong one." enum:",utf-8,gb18030,utf-16" default:""`
+
+	FillZeros bool `help:"Put the zeros back that a spreadsheet took from the front of numbers."`
+	SkipPast  bool `help:"Leave out who has left, without asking."`
+	Update    bool `help:"Change keys whose label, doors, kind or term the list has otherwise."`
+	DryRun    bool `help:"Show the plan and do nothing."`
+	Yes       bool `help:"Take what can be taken, without asking."`
 }
 
-// columns of the file; those after number may be missing.
-var columns = []string{"label", "doors", "form", "number", "kind", "from", "until"}
-
-// imported tells what an import did.
+// imported tells what an import did, or would do.
 type imported struct {
-	Keys    int      `json:"keys"`
-	Version uint64   `json:"version"`
-	Missing []string `json:"missing"` // doors that do not read some of the cards yet
+	Keys    int      `json:"keys"`              // new ones
+	Version uint64   `json:"version,omitempty"` // of the list; 0: nothing was done
+	Missing []string `json:"missing"`           // doors that do not read some of the cards yet
+	Plan    planned  `json:"plan"`
 }
 
-// Run takes over all cards of the file or none: a half-imported house is a
-// riddle for whoever comes next.
+// Run takes over all cards of a plan in one list, or none.
 func (c importCmd) Run(s *session) error {
 	issuer, err := c.issuer(s)
 	if err != nil {
@@ -42,182 +56,211 @@ func (c importCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	rows, err := c.read(s.in)
+	list, err := c.read(s.in)
 	if err != nil {
 		return err
 	}
-	grants, missing, err := s.resolve(rows, l)
+	rows, err := s.resolve(list, l, c.FillZeros)
 	if err != nil {
 		return err
 	}
-	done, err := c.edit(s, issuer, func(e *keyring.Editor) error { return addAll(e, grants, rows) })
+	e, err := issuer.Editor(l)
 	if err != nil {
 		return err
 	}
-	out := imported{Keys: len(grants), Version: done.Version, Missing: missing}
-	return s.print(out, func(w io.Writer) {
-		fmt.Fprintf(w, "%s imported, in force since list %d\n", amount.Of(out.Keys, "key"), out.Version)
-		if len(missing) > 0 {
-			fmt.Fprintf(w, "readers at %s see some of these cards in another form: swipe those there once (gatehouse adopt on, then adopt bind)\n", strings.Join(missing, ", "))
+	h := houseOf(e, l.Labels)
+	p := planOf(h, rows, list.Labelled)
+	out := imported{Keys: p.count(lineNew), Missing: missingOf(rows), Plan: p.tell(list, c.Update, h)}
+	if c.DryRun {
+		return s.print(out, func(w io.Writer) { out.Plan.write(w, c.name()) })
+	}
+	if !s.json && (len(out.Plan.Remarks) > 0 || p.count(lineNew) < len(p.lines)) {
+		out.Plan.write(s.err, c.name())
+	}
+	if !p.work(h, c.Update) {
+		return c.nothing(s, p, out)
+	}
+	if err := c.agreed(s, p); err != nil {
+		if s.json {
+			_ = s.encode(out) // what stands in the way
 		}
+		return err
+	}
+	done, err := c.edit(s, issuer, func(e *keyring.Editor) error {
+		now := houseOf(e, l.Labels)
+		if again := planOf(now, rows, list.Labelled); !reflect.DeepEqual(again, p) {
+			return hinted("do it again and look at the plan", "somebody changed the keys since the plan was made: nothing was imported")
+		}
+		return p.carryOut(e, now, c.Update, list.Labelled)
 	})
+	if err != nil {
+		return err
+	}
+	out.Version = done.Version
+	return s.print(out, func(w io.Writer) { out.write(w) })
 }
 
-// csvRow is one line of the file.
-type csvRow struct {
-	line  int
-	terms terms
-	form  string
-	num   string
+func (c importCmd) name() string {
+	if c.File == "-" {
+		return "the list"
+	}
+	return c.File
 }
 
-func (c importCmd) read(stdin io.Reader) ([]csvRow, error) {
+func (out imported) write(w io.Writer) {
+	fmt.Fprintf(w, "%s imported, in force since list %d\n", amount.Of(out.Keys, "key"), out.Version)
+	if len(out.Missing) > 0 {
+		fmt.Fprintf(w, "readers at %s see some of these cards in another form: hold those up there once (gatehouse adopt on, then adopt bind with the same label: the form joins the key)\n", strings.Join(out.Missing, ", "))
+	}
+}
+
+// nothing ends an import that has nothing to do.
+func (c importCmd) nothing(s *session, p plan, out imported) error {
+	if p.count(lineRefused) > 0 {
+		return hinted("put the lines right that the plan names", "nothing was imported: no line of the list can be taken")
+	}
+	if len(p.lines) == 0 {
+		return errors.New("no card in the file")
+	}
+	return s.print(out, func(w io.Writer) { fmt.Fprintln(w, "nothing to do: no list was signed") })
+}
+
+// asks reports whether somebody has to agree first: lines would be left out.
+func (p plan) asks(skipPast bool) bool {
+	return p.count(lineRefused) > 0 || p.count(linePast) > 0 && !skipPast
+}
+
+// agreed asks on a terminal; elsewhere --yes says it.
+func (c importCmd) agreed(s *session, p plan) error {
+	if c.Yes || !p.asks(c.SkipPast) {
+		return nil
+	}
+	rest := len(p.lines) - p.count(lineRefused) - p.count(linePast)
+	in, ok := s.in.(*os.File)
+	if ok && c.File != "-" && term.IsTerminal(int(in.Fd())) {
+		fmt.Fprintf(s.err, "take the other %s, and leave these out? [y/N] ", amount.Of(rest, "line"))
+		answer, _ := bufio.NewReader(s.in).ReadString('\n')
+		if strings.EqualFold(strings.TrimSpace(answer), "y") || strings.EqualFold(strings.TrimSpace(answer), "yes") {
+			return nil
+		}
+		return errors.New("nothing was imported")
+	}
+	hint := fmt.Sprintf("put them right, or take the other %s with --yes", amount.Of(rest, "line"))
+	if p.count(lineRefused) == 0 {
+		hint = fmt.Sprintf("--skip-past leaves out who has left and takes the other %s", amount.Of(rest, "line"))
+	}
+	return hinted(hint, "nothing was imported: %s can't be taken", amount.Of(len(p.lines)-rest, "line"))
+}
+
+func (c importCmd) read(stdin io.Reader) (cardlist.List, error) {
 	in := stdin
 	if c.File != "-" {
 		f, err := os.Open(c.File)
 		if err != nil {
-			return nil, fmt.Errorf("open cards: %w", err)
+			return cardlist.List{}, fmt.Errorf("open cards: %w", err)
 		}
 		defer f.Close()
 		in = f
 	}
-	return readCards(in)
+	return cardlist.Read(in, cardlist.Options{Columns: c.Column, Form: c.Form, Doors: c.Door, Kind: c.Kind, Encoding: c.Encoding})
 }
 
-func readCards(in io.Reader) ([]csvRow, error) {
-	buffered := bufio.NewReader(in)
-	r := csv.NewReader(buffered)
-	r.TrimLeadingSpace = true
-	comma, err := separator(buffered)
+// resolve makes grants of the lines. What is wrong with one stands in its why; an error
+// is of the daemon.
+func (s *session) resolve(list cardlist.List, l control.List, fill bool) ([]wanted, error) {
+	zone, err := time.LoadLocation(l.TimeZone)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("time zone of the building: %w", err)
 	}
-	r.Comma = comma
-	head, err := r.Read()
-	if err != nil {
-		return nil, hinted("the first line names the columns: "+strings.Join(columns, ","), "the file has no first line: %v", err)
-	}
-	at := map[string]int{}
-	for i, name := range head {
-		name = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")))
-		if !slices.Contains(columns, name) {
-			return nil, hinted("columns: "+strings.Join(columns, ", "), "column %q is not known", name)
+	rows := make([]wanted, 0, len(list.Rows))
+	for _, r := range list.Rows {
+		w := wanted{row: r, why: r.Fault}
+		if w.why == "" {
+			w.why = w.terms(l.Doors, zone)
 		}
-		at[name] = i
-	}
-	for _, name := range columns[:4] {
-		if _, ok := at[name]; !ok {
-			return nil, hinted("the first line names the columns: "+strings.Join(columns, ","), "column %q is missing", name)
-		}
-	}
-	var rows []csvRow
-	for {
-		rec, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return rows, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read cards: %w", err)
-		}
-		line, _ := r.FieldPos(0)
-		get := func(name string) string {
-			if i, ok := at[name]; ok {
-				return strings.TrimSpace(rec[i])
+		if w.why == "" {
+			if w.why, err = s.number(&w, fill); err != nil {
+				return nil, err
 			}
-			return ""
 		}
-		t := terms{Label: get("label"), Door: strings.Fields(get("doors")), Kind: get("kind"), From: get("from"), Until: get("until")}
-		if t.Kind == "" {
-			t.Kind = "resident"
-		}
-		rows = append(rows, csvRow{line, t, get("form"), get("number")})
+		rows = append(rows, w)
 	}
+	return rows, nil
 }
 
-// separator looks at the first line: spreadsheets write commas, semicolons or
-// tabs, as their country does.
-func separator(in *bufio.Reader) (rune, error) {
-	start, _ := in.Peek(512) // a short file is all there
-	if len(start) >= 2 && (start[0] == 0xff && start[1] == 0xfe || start[0] == 0xfe && start[1] == 0xff) {
-		return 0, hinted("save it as CSV UTF-8", "the file is in UTF-16")
+// terms reads all but the number; it returns what is wrong.
+func (w *wanted) terms(doors []string, zone *time.Location) string {
+	g := keyring.NewGrant{Doors: w.row.Doors}
+	var known bool
+	if g.Kind, known = kinds[strings.ToLower(w.row.Kind)]; !known {
+		return "kind " + cardlist.Shown([]string{w.row.Kind})[0] + ": want resident, staff, visitor or brigade"
 	}
-	line, _, _ := strings.Cut(string(start), "\n")
-	for _, sep := range []string{",", ";", "\t"} {
-		if strings.Contains(line, sep) {
-			return rune(sep[0]), nil
+	for _, d := range g.Doors {
+		if !slices.Contains(doors, d) {
+			return "no door " + cardlist.Shown([]string{d})[0] + " here: doors are " + strings.Join(doors, ", ")
 		}
 	}
-	return ',', nil
+	var err error
+	if g.Label, err = naming.Label(w.row.Label); err != nil {
+		return err.Error()
+	}
+	if g.Label == "" {
+		return "it has no label: a word of your own for the flat, as 3B"
+	}
+	if g.From, err = calendar.First(w.row.From, zone); err != nil {
+		return "its first day can't be read: write it with the year first, as 2026-12-01"
+	}
+	if g.Until, err = calendar.Last(w.row.Until, zone); err != nil {
+		return "its last day can't be read: write it with the year first, as 2027-11-30"
+	}
+	if !g.Until.IsZero() && !g.From.Before(g.Until) {
+		return "its last day is before its first"
+	}
+	if g.Kind == kinds["visitor"] && g.Until.IsZero() {
+		return "a visitor's key needs a last day"
+	}
+	w.past = !g.Until.IsZero() && g.Until.Before(time.Now())
+	w.grant = g
+	return ""
 }
 
-// resolve turns every line into a grant, or tells all that is wrong. Errors
-// name the line and never the number.
-func (s *session) resolve(rows []csvRow, l control.List) ([]keyring.NewGrant, []string, error) {
-	var grants []keyring.NewGrant
-	var missing []string
-	var bad []error
+// number asks the daemon what the card is called here.
+func (s *session) number(w *wanted, fill bool) (why string, err error) {
+	number := plain(w.row.Number)
+	_, wrong := keyring.ParsePrinted(number, w.row.Form)
+	if fill && errors.Is(wrong, keyring.ErrZeros) {
+		number = keyring.Fill(number, w.row.Form)
+		_, wrong = keyring.ParsePrinted(number, w.row.Form)
+	}
+	switch {
+	case errors.Is(wrong, keyring.ErrZeros):
+		return "its number has fewer digits than its form: spreadsheets drop leading zeros, and --fill-zeros puts them back", nil
+	case errors.Is(wrong, keyring.ErrLost):
+		return "its number is written like 1.23E+09, so digits are lost: in the program that has the list format the column as text, and export again", nil
+	case w.row.Form == "":
+		return "it has no form: --form says it for the whole file", nil
+	case errors.Is(wrong, keyring.ErrForm):
+		return "form " + cardlist.Shown([]string{w.row.Form})[0] + " is not known: want " + strings.Join(keyring.PrintedForms(), ", "), nil
+	case wrong != nil:
+		return strings.TrimPrefix(wrong.Error(), "printed number: ") + ", as it is form " + w.row.Form, nil
+	}
+	card, err := s.client.Printed(s.ctx, control.PrintedRequest{Form: w.row.Form, Number: number})
+	if err != nil {
+		return "", err
+	}
+	if w.grant.Credentials, err = credentials(card); err != nil {
+		return "", err
+	}
+	w.kin, err = parseAll(card.Kin)
+	w.missing = among(card.Missing, w.grant.Doors)
+	return "", err
+}
+
+// missingOf are the doors that do not read some of the cards.
+func missingOf(rows []wanted) []string {
+	out := []string{}
 	for _, r := range rows {
-		g, card, err := s.resolveOne(r, l)
-		if err != nil {
-			var fail *control.Error
-			if errors.As(err, &fail) && fail.Hint != "" {
-				err = fmt.Errorf("%w (%s)", err, fail.Hint)
-			}
-			bad = append(bad, fmt.Errorf("line %d: %w", r.line, err))
-			continue
-		}
-		grants = append(grants, g)
-		for _, d := range among(card.Missing, g.Doors) {
-			if !slices.Contains(missing, d) {
-				missing = append(missing, d)
-			}
-		}
+		out = union(out, r.missing)
 	}
-	if len(bad) > 0 {
-		return nil, nil, fmt.Errorf("nothing was imported:\n%w", errors.Join(bad...))
-	}
-	if len(grants) == 0 {
-		return nil, nil, errors.New("no card in the file")
-	}
-	return grants, missing, nil
-}
-
-func (s *session) resolveOne(r csvRow, l control.List) (keyring.NewGrant, control.Card, error) {
-	var card control.Card
-	if _, ok := kinds[r.terms.Kind]; !ok {
-		return keyring.NewGrant{}, card, fmt.Errorf("kind %q: want resident, staff, visitor or brigade", r.terms.Kind)
-	}
-	g, err := r.terms.grant(l)
-	if err != nil {
-		return g, card, err
-	}
-	if card, err = s.client.Printed(s.ctx, control.PrintedRequest{Form: r.form, Number: plain(r.num)}); err != nil {
-		return g, card, err
-	}
-	g.Credentials, err = credentials(card)
-	return g, card, err
-}
-
-func addAll(e *keyring.Editor, grants []keyring.NewGrant, rows []csvRow) error {
-	taken := map[wire.CredentialID]bool{}
-	for _, g := range e.Grants() {
-		taken[g.Credential] = taken[g.Credential] || g.State != wire.GrantRevoked
-	}
-	var bad []error
-	for i, g := range grants {
-		if slices.ContainsFunc(g.Credentials, func(id wire.CredentialID) bool { return taken[id] }) {
-			bad = append(bad, fmt.Errorf("line %d: this card has a key already", rows[i].line))
-			continue
-		}
-		for _, id := range g.Credentials {
-			taken[id] = true
-		}
-		if _, err := e.Add(g); err != nil {
-			bad = append(bad, fmt.Errorf("line %d: %w", rows[i].line, err))
-		}
-	}
-	if len(bad) > 0 {
-		return fmt.Errorf("nothing was imported:\n%w", errors.Join(bad...))
-	}
-	return nil
+	return out
 }

@@ -188,10 +188,11 @@ type Card struct {
 	Door        string   `json:"door,omitempty"`
 	Reader      string   `json:"reader,omitempty"`
 	Bits        int      `json:"bits"`
-	Credentials []string `json:"credentials"` // hex; the first is of all that is known of the card
-	Holds       []int    `json:"holds"`       // bits of the card's number in each of them; 0: nobody knows
-	Missing     []string `json:"missing"`     // doors that need a swipe at their own reader
-	Reason      string   `json:"reason"`      // what the door would have said
+	Credentials []string `json:"credentials"`   // hex; the first is of all that is known of the card
+	Holds       []int    `json:"holds"`         // bits of the card's number in each of them; 0: nobody knows
+	Kin         []string `json:"kin,omitempty"` // shorter forms that no reader here sends: an older key of the card may have one
+	Missing     []string `json:"missing"`       // doors that need a swipe at their own reader
+	Reason      string   `json:"reason"`        // what the door would have said
 }
 
 // Adopt is one unknown card that asks "whose?".

@@ -189,7 +189,7 @@ func (g *Gateway) postPrinted(r *http.Request) (any, error) {
 		return nil, fail(http.StatusUnprocessableEntity, "forms: 3+5D as 094,10637; 8D as 06171021; 10D as 0006171021; 10H as 0A004D7603; uid as 04:A1:B2:C3; with leading zeros", "%v", err)
 	}
 	forms := n.Forms(g.swipes.shapes)
-	card := g.swipes.describe(forms, n.UID())
+	card := g.swipes.describe(n, forms)
 	card.Bits = forms[0].Card.Len()
 	return card, nil
 }
@@ -205,6 +205,9 @@ func (g *Gateway) getAdopt(*http.Request) (any, error) {
 			Card: control.Card{Door: c.Door, Reader: c.Source, Bits: c.Bits, Missing: g.swipes.missing(lengthsOf(c))}}
 		for _, id := range c.Credentials {
 			a.Card.Credentials = append(a.Card.Credentials, id.String())
+		}
+		for _, id := range c.Kin {
+			a.Card.Kin = append(a.Card.Kin, id.String())
 		}
 		a.Card.Holds = c.Holds
 		out.Cards = append(out.Cards, a)

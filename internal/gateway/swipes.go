@@ -83,7 +83,8 @@ func newSwipes(k *keyring.Keyring, s *Site, least time.Duration, log zerolog.Log
 // returns true for the card that somebody is waiting for.
 func (d *swipes) watch(s door.Seen) bool {
 	if c := d.take(s); c != nil {
-		card := d.describe(keyring.DeriveFor(s.Card, d.shapes), false)
+		n, _ := keyring.NumberOf(s.Card)
+		card := d.describe(n, keyring.DeriveFor(s.Card, d.shapes))
 		card.Door, card.Reader, card.Bits, card.Reason = s.Door, s.Reader, s.Card.Len(), s.Reason.String()
 		c.taken <- swipe{s.Card, card}
 		return true
@@ -228,15 +229,20 @@ func (d *swipes) nextPIN(ctx context.Context, doorID string) (device.PIN, error)
 }
 
 // describe says what a card is called in this building in all its known forms,
-// and which doors read none of them. A uid is all that any reader sends of it.
-func (d *swipes) describe(forms []keyring.Form, uid bool) control.Card {
-	as := seenAs{uid: uid}
+// and which doors read none of them.
+func (d *swipes) describe(n keyring.Number, forms []keyring.Form) control.Card {
+	as := seenAs{uid: n.UID()}
 	var card control.Card
 	for _, f := range forms {
 		if id, err := d.keyring.Identify(f.Card); err == nil {
 			card.Credentials, card.Holds = append(card.Credentials, id.String()), append(card.Holds, f.Bits)
 		}
 		as.lengths, as.holds = append(as.lengths, f.Card.Len()), append(as.holds, f.Bits)
+	}
+	for _, c := range n.Kin(forms) {
+		if id, err := d.keyring.Identify(c); err == nil {
+			card.Kin = append(card.Kin, id.String())
+		}
 	}
 	card.Missing = d.missing(as)
 	return card

@@ -23,10 +23,11 @@ const (
 type Adopted struct {
 	Credentials []wire.CredentialID // as it was read, then its derived forms
 	Bits        int
-	Lengths     []int  // of each form, in bits
-	Holds       []int  // bits of the card's number in each form; 0: nobody knows
-	Door        string // where it was seen last
-	Source      string // at which reader
+	Lengths     []int               // of each form, in bits
+	Holds       []int               // bits of the card's number in each form; 0: nobody knows
+	Kin         []wire.CredentialID // Kin of the forms
+	Door        string              // where it was seen last
+	Source      string              // at which reader
 	First, Last time.Time
 	Count       uint64
 }
@@ -43,6 +44,7 @@ type adoptRow struct {
 	Bits        int             `json:"bits"`
 	Lengths     []int           `json:"lengths"`
 	Holds       []int           `json:"holds"`
+	Kin         []hexCredential `json:"kin,omitempty"`
 	Door        string          `json:"door"`
 	Source      string          `json:"source"`
 	First       int64           `json:"first"` // unix s
@@ -103,13 +105,22 @@ func (k *Keyring) adoptRow(card device.Card) (adoptRow, error) {
 	if len(shapes) == 0 {
 		shapes = derived
 	}
-	for _, f := range DeriveFor(card, shapes) {
+	forms := DeriveFor(card, shapes)
+	for _, f := range forms {
 		id, err := k.Identify(f.Card)
 		if err != nil {
 			return row, err
 		}
 		row.Credentials = append(row.Credentials, hexCredential(id))
 		row.Lengths, row.Holds = append(row.Lengths, f.Card.Len()), append(row.Holds, f.Bits)
+	}
+	n, _ := NumberOf(card)
+	for _, c := range n.Kin(forms) {
+		id, err := k.Identify(c)
+		if err != nil {
+			return row, err
+		}
+		row.Kin = append(row.Kin, hexCredential(id))
 	}
 	return row, nil
 }
@@ -127,6 +138,9 @@ func (k *Keyring) Adopted() (until time.Time, cards []Adopted) {
 			First: time.Unix(r.First, 0), Last: time.Unix(r.Last, 0)}
 		for _, id := range r.Credentials {
 			a.Credentials = append(a.Credentials, wire.CredentialID(id))
+		}
+		for _, id := range r.Kin {
+			a.Kin = append(a.Kin, wire.CredentialID(id))
 		}
 		cards = append(cards, a)
 	}

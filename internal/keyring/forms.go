@@ -97,10 +97,10 @@ func (n Number) shaped(s Shape) (device.Card, error) {
 	return f.Frame(v)
 }
 
-// numberOf returns the number of a card that a reader sent: bare, or between two
-// parity bits that are right. Nothing is cut off a W34: it may be another chip, and a
+// NumberOf returns the number of a card that a reader sent: bare, or between two
+// parity bits that are right; false where it may be anything. Nothing is cut off a W34: it may be another chip, and a
 // guess at its W26 form could be some other person's card.
-func numberOf(c device.Card) (Number, bool) {
+func NumberOf(c device.Card) (Number, bool) {
 	switch c.Len() {
 	case bitsW26, bitsW34, 56, 80:
 		return Number{bits: c}, true
@@ -120,11 +120,25 @@ func numberOf(c device.Card) (Number, bool) {
 // DeriveFor returns a card that a reader sent, and the forms in which readers of
 // these shapes send the same one, as far as that is certain.
 func DeriveFor(c device.Card, shapes []Shape) []Form {
-	n, ok := numberOf(c)
+	n, ok := NumberOf(c)
 	if !ok {
 		return []Form{{Card: c}}
 	}
 	return n.add(n.add([]Form{{c, n.bits.Len()}}, []Shape{n.usual()}), shapes)
+}
+
+// Kin returns the forms by which the card is known everywhere that is printed with fewer
+// digits, but for those that it has: another key of the same card may have one. Where no
+// reader sends them, other cards have them too, so that they are for looking only. The longest comes first.
+func (n Number) Kin(forms []Form) []device.Card {
+	var all []device.Card
+	for _, k := range n.add(nil, derived) {
+		if !slices.ContainsFunc(forms, func(f Form) bool { return f.Card == k.Card }) {
+			all = append(all, k.Card)
+		}
+	}
+	slices.Reverse(all) // derived has the short one first
+	return all
 }
 
 // usual is the shape of the number's first form.

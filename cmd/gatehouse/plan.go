@@ -1,0 +1,278 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/internal/cardlist"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/naming"
+	"gatehouse/sync/wire"
+)
+
+// What an import makes of a line.
+const (
+	lineNew     = "new"
+	lineKnown   = "known"
+	lineChanged = "changed" // known, and the list says something else of it than the key
+	lineTwice   = "twice"   // its card stands in a line before with the same label
+	linePast    = "past"    // its last day is over
+	lineEnded   = "ended"   // its card's key was ended here
+	lineRefused = "refused"
+)
+
+// wanted is a line of the list with what was made of it.
+type wanted struct {
+	row     cardlist.Row
+	grant   keyring.NewGrant    // its Credentials: first the one of all that is known of the card
+	kin     []wire.CredentialID // shorter forms that no reader here sends
+	past    bool
+	why     string // why it can't be taken
+	missing []string
+}
+
+// fate is what becomes of a line.
+type fate struct {
+	line  int
+	what  string
+	why   string           // refused, changed: in words
+	grant keyring.NewGrant // of lines of one card together
+	kin   []wire.CredentialID
+	key   wire.ID // known, changed
+}
+
+// plan is what an import would do, line by line.
+type plan struct{ lines []fate }
+
+// planOf decides on every line by the list in force. A card is never given to another
+// label than its line's: where that is in doubt, the line is refused.
+func planOf(h house, rows []wanted, labelled bool) plan {
+	p := plan{make([]fate, len(rows))}
+	for i, r := range rows {
+		p.lines[i] = fate{line: r.row.Line, grant: r.grant, kin: r.kin}
+		switch {
+		case r.why != "":
+			p.refuse(i, r.why)
+		case r.past:
+			p.lines[i].what = linePast
+			if live, _ := h.holders(r.grant.Credentials[:1]); len(live) > 0 {
+				p.lines[i].why = "key " + live[0].name() + " is " + live[0].state() + " here: gatehouse grant end ends it"
+			}
+		}
+	}
+	p.gather(labelled)
+	for i := range p.lines {
+		if p.lines[i].what == "" {
+			h.decide(&p.lines[i], labelled)
+		}
+	}
+	return p
+}
+
+func (p *plan) refuse(i int, why string) { p.lines[i].what, p.lines[i].why = lineRefused, why }
+
+// gather makes one of lines that have the same card, and refuses those that contradict
+// each other and those that a reader here can't tell apart.
+func (p *plan) gather(labelled bool) {
+	type form struct{ line, earlier int }
+	by := map[wire.CredentialID][]int{} // lines that have the form
+	var shared []form
+	for i, d := range p.lines {
+		if d.what != "" {
+			continue // is not taken
+		}
+		for _, id := range d.grant.Credentials {
+			for _, j := range by[id] {
+				shared = append(shared, form{i, j})
+			}
+			by[id] = append(by[id], i)
+		}
+	}
+	for _, s := range shared {
+		p.pair(s.earlier, s.line, labelled)
+	}
+}
+
+// pair judges two lines that share a form of their cards.
+func (p *plan) pair(j, i int, labelled bool) {
+	a, b := &p.lines[j], &p.lines[i]
+	if b.what == lineTwice || b.what == lineRefused && a.what == lineRefused {
+		return
+	}
+	one := slices.Contains(b.grant.Credentials, a.grant.Credentials[0]) || slices.Contains(a.grant.Credentials, b.grant.Credentials[0])
+	whole := a.grant.Credentials[0] == b.grant.Credentials[0]
+	label := labelled && sameFlat(a.grant.Label, b.grant.Label)
+	if a.what == "" && (one && label || whole) && sameTerm(a.grant, b.grant) {
+		if labelled && !label {
+			both, err := naming.Label(a.grant.Label + flatsMark + b.grant.Label)
+			if err != nil {
+				p.refuse(j, "one card of many labels: write one label for it")
+				p.refuse(i, p.lines[j].why)
+				return
+			}
+			a.grant.Label, b.why = both, "its card stands above under another label: the key has both"
+		}
+		a.grant.Doors = union(a.grant.Doors, b.grant.Doors)
+		if one && !whole && slices.Contains(b.grant.Credentials, a.grant.Credentials[0]) {
+			a.grant.Credentials, b.grant.Credentials = b.grant.Credentials, a.grant.Credentials // the longer number first
+		}
+		a.grant.Credentials = union2(a.grant.Credentials, b.grant.Credentials)
+		b.what, b.grant.Label = lineTwice, a.grant.Label
+		return
+	}
+	why := "cards that differ, and a reader here can't tell them apart: it reads too few digits of their numbers; give one of them another card"
+	if whole || one {
+		why = "one card in two lines that contradict each other: put the list right"
+	}
+	p.refuse(j, why)
+	p.refuse(i, why)
+}
+
+// flatsMark stands between the labels of a card that is two flats'.
+const flatsMark = " / "
+
+// sameFlat reports whether two labels have a flat in common.
+func sameFlat(a, b string) bool {
+	for _, x := range strings.Split(a, flatsMark) {
+		for _, y := range strings.Split(b, flatsMark) {
+			if naming.Fold(x) == naming.Fold(y) {
+				return true
+			}
+		}
+	}
+	return a == b
+}
+
+func sameTerm(a, b keyring.NewGrant) bool {
+	return a.Kind == b.Kind && a.From.Equal(b.From) && a.Until.Equal(b.Until)
+}
+
+func union(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
+}
+
+// union2 keeps the order.
+func union2(a, b []wire.CredentialID) []wire.CredentialID {
+	out := slices.Clone(a)
+	for _, id := range b {
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// decide looks for the card's key.
+func (h house) decide(d *fate, labelled bool) {
+	ids := d.grant.Credentials
+	exact, _ := h.holders(ids[:1])
+	live, ended := h.holders(ids)
+	if len(exact) == 1 {
+		live = exact
+	}
+	older := h.kin(d.kin, d.grant.Label)
+	switch {
+	case len(live) == 0 && len(ended) > 0:
+		d.what, d.why = lineEnded, "key "+ended[0].name()
+	case len(live) == 0 && labelled && older != nil:
+		d.what, d.key, d.why = lineKnown, older.id, older.differs(d.grant, labelled)
+	case len(live) == 0:
+		d.what = lineNew
+	case len(live) > 1:
+		d.what, d.why = lineRefused, "its card has two keys here: gatehouse grant end ends the one that is wrong"
+	case len(exact) == 1, labelled && live[0].label != "" && sameFlat(live[0].label, d.grant.Label):
+		d.what, d.key, d.why = lineKnown, live[0].id, live[0].differs(d.grant, labelled)
+	default:
+		d.what, d.why = lineRefused, "a shorter form of its card has a key here under another label: the same card, or one that a reader here can't tell from it"
+	}
+	if d.what == lineKnown && d.why != "" {
+		d.what = lineChanged
+	}
+}
+
+// differs says what a list has otherwise than the key.
+func (k *heldKey) differs(g keyring.NewGrant, labelled bool) string {
+	var all []string
+	if labelled && k.label != g.Label {
+		all = append(all, fmt.Sprintf("label %s becomes %s", k.label, g.Label))
+	}
+	n := k.terms()
+	if !slices.Equal(k.doors, g.Doors) {
+		all = append(all, fmt.Sprintf("doors %s become %s", strings.Join(k.doors, " "), strings.Join(g.Doors, " ")))
+	}
+	if n.Kind != g.Kind {
+		all = append(all, fmt.Sprintf("%s becomes %s", n.Kind, g.Kind))
+	}
+	if !n.From.Equal(g.From) {
+		all = append(all, "another first day")
+	}
+	if !n.Until.Equal(g.Until) {
+		all = append(all, "another last day")
+	}
+	if len(all) > 0 && k.label != "" {
+		return k.label + ": " + strings.Join(all, ", ")
+	}
+	return strings.Join(all, ", ")
+}
+
+// terms are those of the key.
+func (k *heldKey) terms() keyring.NewGrant {
+	l := k.lines[0]
+	at := func(s uint32) time.Time {
+		if s == 0 {
+			return time.Time{}
+		}
+		return time.Unix(int64(s), 0)
+	}
+	return keyring.NewGrant{Kind: l.Kind, Doors: k.doors, From: at(l.From), Until: at(l.Until), Label: k.label}
+}
+
+// count returns how many lines are of that kind.
+func (p plan) count(what string) (n int) {
+	for _, d := range p.lines {
+		if d.what == what {
+			n++
+		}
+	}
+	return n
+}
+
+// work reports whether anything is to be done.
+func (p plan) work(h house, update bool) bool {
+	return slices.ContainsFunc(p.lines, func(d fate) bool {
+		return d.what == lineNew || d.what == lineChanged && update || d.what == lineKnown && len(h.free(d.grant.Credentials)) > 0
+	})
+}
+
+// carryOut does what the plan says, in one list.
+func (p plan) carryOut(e *keyring.Editor, h house, update, labelled bool) error {
+	for _, d := range p.lines {
+		if err := d.carryOut(e, h, update, labelled); err != nil {
+			return fmt.Errorf("line %d: %w", d.line, err)
+		}
+	}
+	return nil
+}
+
+func (d fate) carryOut(e *keyring.Editor, h house, update, labelled bool) error {
+	switch {
+	case d.what == lineNew:
+		_, err := e.Add(d.grant)
+		return err
+	case d.what == lineKnown:
+		return h.join(e, h.keys[d.key], d.grant.Credentials, d.kin)
+	case d.what != lineChanged || !update:
+		return nil
+	}
+	if err := h.join(e, h.keys[d.key], d.grant.Credentials, d.kin); err != nil {
+		return err
+	}
+	if labelled {
+		if err := e.Label(d.key, d.grant.Label); err != nil {
+			return err
+		}
+	}
+	return e.Amend(d.key, d.grant)
+}

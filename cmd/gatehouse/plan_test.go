@@ -1,0 +1,226 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"gatehouse/internal/cardlist"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+// oldHouse is a list that imports are made into, without a daemon.
+type oldHouse struct {
+	building *keyring.BuildingKey
+	editor   *keyring.Editor
+	labels   map[string]string
+	shapes   []keyring.Shape
+	said     map[wire.CredentialID][]string // labels of all lines whose card has the form
+}
+
+func newPlanHouse(t *rapid.T) *oldHouse {
+	building, err := keyring.GenerateBuildingKey(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := keyring.NewEditor(keyring.List{}, "lane-7", key, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []keyring.Shape{{Format: "H10306", Bits: 32}, {Format: "H10301", Bits: 24}, {Bits: 32}, {Bits: 40}}
+	shapes := slices.DeleteFunc(all, func(keyring.Shape) bool { return rapid.Bool().Draw(t, "no such reader") })
+	return &oldHouse{building, e, map[string]string{}, shapes, map[wire.CredentialID][]string{}}
+}
+
+// lists are numbers of few cards, so that they meet: some differ only above bit 24, some only above bit 32.
+func (o *oldHouse) list(t *rapid.T) (rows []wanted) {
+	n := rapid.IntRange(1, 8).Draw(t, "lines")
+	for i := range n {
+		value := rapid.Uint64Range(1, 3).Draw(t, "card") | rapid.Uint64Range(0, 1).Draw(t, "bit 24")<<24 | rapid.Uint64Range(0, 1).Draw(t, "bit 32")<<32
+		form := rapid.SampledFrom([]string{"8D", "10D", "13D"}).Draw(t, "form")
+		text := map[string]string{"8D": fmt.Sprintf("%08d", value&(1<<24-1)), "10D": fmt.Sprintf("%010d", value&(1<<32-1)), "13D": fmt.Sprintf("%013d", value)}[form]
+		number, err := keyring.ParsePrinted(text, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := wanted{row: cardlist.Row{Line: i + 2}}
+		w.grant = keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{rapid.SampledFrom([]string{"front", "yard"}).Draw(t, "door")},
+			Label: rapid.SampledFrom([]string{"1A", "1a", "1B", "2C"}).Draw(t, "label")}
+		if rapid.IntRange(0, 9).Draw(t, "term") == 0 {
+			w.grant.Until = time.Unix(4e9, 0)
+		}
+		switch rapid.IntRange(0, 9).Draw(t, "fault") {
+		case 0:
+			w.why = "a fault"
+		case 1:
+			w.past = true
+		}
+		forms := number.Forms(o.shapes)
+		for _, c := range number.Kin(forms) {
+			w.kin = append(w.kin, o.building.Identify(c))
+		}
+		for _, f := range forms {
+			id := o.building.Identify(f.Card)
+			w.grant.Credentials = append(w.grant.Credentials, id)
+			if w.why == "" && !w.past {
+				o.said[id] = append(o.said[id], w.grant.Label)
+			}
+		}
+		rows = append(rows, w)
+	}
+	return rows
+}
+
+// TestImportBindsRightly: whatever lists come one after the other, into any house: each
+// line has one fate; no card has two keys; every form of a key is of a line of that
+// key's flat; and the same list again does nothing.
+func TestImportBindsRightly(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := newPlanHouse(t)
+		for range rapid.IntRange(1, 4).Draw(t, "lists") {
+			rows, update := o.list(t), rapid.Bool().Draw(t, "update")
+			before := o.grants()
+			o.imports(t, rows, update)
+			o.check(t, before, update)
+			if again := planOf(houseOf(o.editor, o.labels), rows, true); again.count(lineNew) > 0 || again.work(houseOf(o.editor, o.labels), false) {
+				t.Fatalf("the same list again: %+v", again)
+			}
+			if rapid.IntRange(0, 2).Draw(t, "end") == 0 {
+				for _, g := range o.editor.Grants() {
+					if o.labels[g.ID.String()] == "1A" {
+						must2(t, o.editor.SetState(g.ID, wire.GrantRevoked))
+					}
+				}
+			}
+		}
+	})
+}
+
+func must2(t *rapid.T, err error) {
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// imports does what the command does with a list.
+func (o *oldHouse) imports(t *rapid.T, rows []wanted, update bool) {
+	h := houseOf(o.editor, o.labels)
+	p := planOf(h, rows, true)
+	kinds := []string{lineNew, lineKnown, lineChanged, lineTwice, linePast, lineEnded, lineRefused}
+	sum := 0
+	for _, k := range kinds {
+		sum += p.count(k)
+	}
+	if sum != len(rows) {
+		t.Fatalf("%d lines have a fate, of %d: %+v", sum, len(rows), p)
+	}
+	known := map[wire.ID]bool{}
+	for id := range h.keys {
+		known[id] = true
+	}
+	must2(t, p.carryOut(o.editor, h, update, true))
+	// The editor keeps labels to itself until it signs: those of new keys come from the plan.
+	for id, k := range houseOf(o.editor, o.labels).keys {
+		for _, d := range p.lines {
+			owner := d.what == lineChanged && update && d.key == id
+			if _, has := k.has(d.grant.Credentials[:min(1, len(d.grant.Credentials))]); d.what == lineNew && !known[id] && has || owner {
+				o.labels[id.String()] = d.grant.Label
+				for _, l := range k.lines { // a key that changes its flat takes all forms of its card along
+					if !owner {
+						break
+					}
+					o.said[l.Credential] = append(o.said[l.Credential], d.grant.Label)
+				}
+			}
+		}
+	}
+}
+
+func (o *oldHouse) grants() []wire.Grant { return o.editor.Grants() }
+
+func (o *oldHouse) check(t *rapid.T, before []wire.Grant, update bool) {
+	holder := map[wire.CredentialID]wire.ID{}
+	for _, g := range o.grants() {
+		if g.State == wire.GrantRevoked {
+			continue
+		}
+		if other, twice := holder[g.Credential]; twice && other != g.ID {
+			t.Fatal("one card has two keys")
+		}
+		holder[g.Credential] = g.ID
+		label := o.labels[g.ID.String()]
+		if !slices.ContainsFunc(o.said[g.Credential], func(l string) bool { return sameFlat(l, label) }) {
+			t.Fatalf("a form of key %q is of no line of that flat, but of %v", label, o.said[g.Credential])
+		}
+	}
+	for _, was := range before { // nothing is taken from anybody without --update
+		if !update && !slices.ContainsFunc(o.grants(), func(g wire.Grant) bool {
+			return g.ID == was.ID && g.Credential == was.Credential && g.State == was.State && g.Until == was.Until
+		}) {
+			t.Fatal("a key was changed without --update")
+		}
+	}
+}
+
+// TestPlanOfALongList: 2,000 lines with 5 % faults, as a person sees the plan: each
+// kind of fault in one line, on one screen.
+func TestPlanOfALongList(t *testing.T) {
+	b, key, _ := newOldHouse(t)
+	out := b.ok(longList(), "import", "--key", key, "--dry-run", "-")
+	page, err := os.ReadFile("../../docs/takeover.md")
+	must(t, err)
+	_, shown, _ := strings.Cut(string(page), "```plan\ncards.csv")
+	if shown, _, _ = strings.Cut(shown, "```"); "the list"+shown != out {
+		t.Errorf("docs/takeover.md does not have the plan as it is:\n%s", out)
+	}
+	for _, want := range []string{"the list: 2000 lines", "1900 new", "12 over by their last day", "88 refused", "40 lines (2, 52, 102, 152, 202, 252 and 34 more): its number has fewer digits than its form",
+		"no door \"attic\" here", "and 2 more"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the plan does not say %q", want)
+		}
+	}
+	if n := strings.Count(out, "\n"); n > 20 {
+		t.Errorf("a plan of %d lines", n)
+	}
+	b.fails(longList(), []string{"nothing was imported: 100 lines can't be taken", "the other 1900 lines with --yes"}, "import", "--key", key, "-")
+	if out := b.ok(longList(), "import", "--key", key, "--yes", "-"); !strings.Contains(out, "1900 keys imported, in force since list 1") {
+		t.Errorf("import: %s", out)
+	}
+}
+
+// longList has 2,000 lines, of which 100 can't be taken.
+func longList() string {
+	var s strings.Builder
+	s.WriteString("label,doors,form,number,kind,from,until\n")
+	for i := range 2000 {
+		number, doors, label, until := fmt.Sprintf("%010d", 1000000+i), "front yard", fmt.Sprintf("%d-%d-%02d%02d", 1+i/800, 1+i/400%2, 1+i/20%20, 1+i%20), "2097-11-30"
+		switch {
+		case i%50 == 0:
+			number = strings.TrimLeft(number, "0")
+		case i%100 == 7:
+			number = "1.23E+09"
+		case i%200 == 13:
+			until = "31/12/2027"
+		case i%250 == 19:
+			doors = "attic"
+		case i%160 == 33 && i < 1900:
+			until = "2020-12-31"
+		case i%400 == 71:
+			number = fmt.Sprintf("%010d", 1000000+i-1)
+			label, until = "x", ""
+		}
+		fmt.Fprintf(&s, "%s,%s,10D,%s,resident,2020-01-01,%s\n", label, doors, number, until)
+	}
+	return s.String()
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"gatehouse/internal/amount"
+	"gatehouse/internal/cardlist"
+)
+
+// planned is a plan as people and programs see it.
+type planned struct {
+	Lines   int       `json:"lines"` // with a card
+	Groups  []lineSet `json:"groups"`
+	Remarks []string  `json:"remarks"` // on how the file was read
+}
+
+// lineSet is what becomes of some lines, and why.
+type lineSet struct {
+	What  string `json:"what"`
+	Why   string `json:"why,omitempty"`
+	Lines []int  `json:"lines"`
+}
+
+// tell gathers lines with the same fate.
+func (p plan) tell(list cardlist.List, update bool, h house) planned {
+	out := planned{Lines: len(p.lines), Remarks: list.Remarks, Groups: []lineSet{}}
+	if out.Remarks == nil {
+		out.Remarks = []string{}
+	}
+	for _, what := range []string{lineNew, lineKnown, lineTwice, lineChanged, lineEnded, linePast, lineRefused} {
+		at := map[string]int{}
+		for _, d := range p.lines {
+			if d.what != what {
+				continue
+			}
+			why := d.why
+			if what == lineKnown && len(h.free(d.grant.Credentials)) > 0 {
+				why = "other readers of the house learn to read them"
+			}
+			i, ok := at[why]
+			if !ok {
+				i = len(out.Groups)
+				at[why], out.Groups = i, append(out.Groups, lineSet{What: what, Why: why})
+			}
+			out.Groups[i].Lines = append(out.Groups[i].Lines, d.line)
+		}
+	}
+	return out.worded(update)
+}
+
+// heading of a kind of lines.
+func (p planned) worded(update bool) planned {
+	words := map[string]string{lineNew: "new", lineKnown: "known already", lineTwice: "of a card that stands above already: one key, with the doors of both lines",
+		lineEnded: "whose key was ended here, left out: gatehouse grant forget KEY first, if it is to open again", linePast: "over by their last day, left out", lineRefused: "refused"}
+	words[lineChanged] = "otherwise than their keys, which stay: --update changes them"
+	if update {
+		words[lineChanged] = "otherwise than their keys, which are changed"
+	}
+	for i, g := range p.Groups {
+		p.Groups[i].What = words[g.What]
+	}
+	return p
+}
+
+// shownSets and shownLines are how much of a plan people are shown.
+const (
+	shownSets  = 12 // reasons of one kind
+	shownLines = 6  // numbers of lines
+)
+
+func (p planned) write(w io.Writer, name string) {
+	fmt.Fprintf(w, "%s: %s\n", name, amount.Of(p.Lines, "line"))
+	for _, r := range p.Remarks {
+		fmt.Fprintf(w, "  %s\n", r)
+	}
+	for i := 0; i < len(p.Groups); {
+		end, n := i, 0
+		for ; end < len(p.Groups) && p.Groups[end].What == p.Groups[i].What; end++ {
+			n += len(p.Groups[end].Lines)
+		}
+		fmt.Fprintf(w, "%7d %s\n", n, p.Groups[i].What)
+		for k, g := range p.Groups[i:end] {
+			if k == shownSets {
+				fmt.Fprintf(w, "          and %d more of these; --json --dry-run has all\n", end-i-k)
+				break
+			}
+			if g.Why != "" {
+				fmt.Fprintf(w, "          %s: %s\n", linesOf(g.Lines), g.Why)
+			}
+		}
+		i = end
+	}
+}
+
+// linesOf names some lines.
+func linesOf(lines []int) string {
+	var all []string
+	for _, l := range lines[:min(len(lines), shownLines)] {
+		all = append(all, strconv.Itoa(l))
+	}
+	text := "line " + strings.Join(all, ", ")
+	if len(lines) > 1 {
+		text = fmt.Sprintf("%s (%s", amount.Of(len(lines), "line"), strings.Join(all, ", "))
+		if more := len(lines) - len(all); more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		text += ")"
+	}
+	return text
+}
