@@ -74,16 +74,7 @@ func (c importCmd) Run(s *session) error {
 	if c.DryRun {
 		return s.print(out, func(w io.Writer) { out.Plan.write(w, c.name()) })
 	}
-	if !s.json && (len(out.Plan.Remarks) > 0 || p.count(lineNew) < len(p.lines)) {
-		out.Plan.write(s.err, c.name())
-	}
-	if !p.work(h, c.Update) {
-		return c.nothing(s, p, out)
-	}
-	if err := c.agreed(s, p); err != nil {
-		if s.json {
-			_ = s.encode(out) // what stands in the way
-		}
+	if err := c.agreed(s, p, h, out); err != nil || !p.work(h, c.Update) {
 		return err
 	}
 	done, err := c.edit(s, issuer, func(e *keyring.Editor) error {
@@ -114,33 +105,41 @@ func (out imported) write(w io.Writer) {
 	}
 }
 
-// nothing ends an import that has nothing to do.
-func (c importCmd) nothing(s *session, p plan, out imported) error {
-	if p.count(lineRefused) > 0 {
-		return hinted("put the lines right that the plan names", "nothing was imported: no line of the list can be taken")
-	}
-	if len(p.lines) == 0 {
-		return errors.New("no card in the file")
-	}
-	return s.print(out, func(w io.Writer) { fmt.Fprintln(w, "nothing to do: no list was signed") })
-}
-
 // asks reports whether somebody has to agree first: lines would be left out.
 func (p plan) asks(skipPast bool) bool {
 	return p.count(lineRefused) > 0 || p.count(linePast) > 0 && !skipPast
 }
 
-// agreed asks on a terminal; elsewhere --yes says it.
-func (c importCmd) agreed(s *session, p plan) error {
-	if c.Yes || !p.asks(c.SkipPast) {
-		return nil
+// agreed shows a plan that is not just new keys, and asks where lines would be left out. An
+// error means that nothing is to be done; so does a plan without work.
+func (c importCmd) agreed(s *session, p plan, h house, out imported) (err error) {
+	if !s.json && (len(out.Plan.Remarks) > 0 || p.count(lineNew) < len(p.lines)) {
+		out.Plan.write(s.err, c.name())
 	}
+	switch work := p.work(h, c.Update); {
+	case len(p.lines) == 0:
+		return errors.New("no card in the file")
+	case !work && (p.count(lineRefused) == len(p.lines) || p.count(lineRefused) > 0 && !c.Yes):
+		err = hinted("put the lines right that the plan names", "nothing was imported: %s refused, and nothing to do for the others", amount.Of(p.count(lineRefused), "line"))
+	case !work:
+		return s.print(out, func(w io.Writer) { fmt.Fprintln(w, "nothing to do: no list was signed") })
+	case !c.Yes && p.asks(c.SkipPast):
+		err = c.ask(s, p)
+	}
+	if err != nil && s.json {
+		_ = s.encode(out) // what stands in the way
+	}
+	return err
+}
+
+// ask asks on a terminal; elsewhere --yes says it.
+func (c importCmd) ask(s *session, p plan) error {
 	rest := len(p.lines) - p.count(lineRefused) - p.count(linePast)
 	in, ok := s.in.(*os.File)
 	if ok && c.File != "-" && term.IsTerminal(int(in.Fd())) {
 		fmt.Fprintf(s.err, "take the other %s, and leave these out? [y/N] ", amount.Of(rest, "line"))
 		answer, _ := bufio.NewReader(s.in).ReadString('\n')
-		if strings.EqualFold(strings.TrimSpace(answer), "y") || strings.EqualFold(strings.TrimSpace(answer), "yes") {
+		if answer = strings.ToLower(strings.TrimSpace(answer)); answer == "y" || answer == "yes" {
 			return nil
 		}
 		return errors.New("nothing was imported")

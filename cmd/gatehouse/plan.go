@@ -102,32 +102,39 @@ func (p *plan) pair(j, i int, labelled bool) {
 		return
 	}
 	one := slices.Contains(b.grant.Credentials, a.grant.Credentials[0]) || slices.Contains(a.grant.Credentials, b.grant.Credentials[0])
-	whole := a.grant.Credentials[0] == b.grant.Credentials[0]
-	label := labelled && sameFlat(a.grant.Label, b.grant.Label)
-	if a.what == "" && (one && label || whole) && sameTerm(a.grant, b.grant) {
-		if labelled && !label {
-			both, err := naming.Label(a.grant.Label + flatsMark + b.grant.Label)
-			if err != nil {
-				p.refuse(j, "one card of many labels: write one label for it")
-				p.refuse(i, p.lines[j].why)
-				return
-			}
-			a.grant.Label, b.why = both, "its card stands above under another label: the key has both"
-		}
-		a.grant.Doors = union(a.grant.Doors, b.grant.Doors)
-		if one && !whole && slices.Contains(b.grant.Credentials, a.grant.Credentials[0]) {
-			a.grant.Credentials, b.grant.Credentials = b.grant.Credentials, a.grant.Credentials // the longer number first
-		}
-		a.grant.Credentials = union2(a.grant.Credentials, b.grant.Credentials)
-		b.what, b.grant.Label = lineTwice, a.grant.Label
-		return
-	}
 	why := "cards that differ, and a reader here can't tell them apart: it reads too few digits of their numbers; give one of them another card"
-	if whole || one {
+	if one {
 		why = "one card in two lines that contradict each other: put the list right"
+		if a.what == "" && a.takes(b, labelled) {
+			return
+		}
 	}
 	p.refuse(j, why)
 	p.refuse(i, why)
+}
+
+// takes makes one of two lines of one card, if they say nothing that excludes each other.
+// A number of fewer digits is the same card's only by its label.
+func (d *fate) takes(b *fate, labelled bool) bool {
+	whole := d.grant.Credentials[0] == b.grant.Credentials[0]
+	same := labelled && sameFlat(d.grant.Label, b.grant.Label)
+	if !same && !whole || !sameTerm(d.grant, b.grant) {
+		return false
+	}
+	if labelled && !same {
+		both, err := naming.Label(d.grant.Label + flatsMark + b.grant.Label)
+		if err != nil {
+			return false // too long for one label
+		}
+		d.grant.Label, b.why = both, "its card stands above under another label: the key has both"
+	}
+	if !whole && slices.Contains(b.grant.Credentials, d.grant.Credentials[0]) {
+		d.grant.Credentials, b.grant.Credentials = b.grant.Credentials, d.grant.Credentials // the longer number first
+	}
+	d.grant.Credentials = union2(d.grant.Credentials, b.grant.Credentials)
+	d.grant.Doors = union(d.grant.Doors, b.grant.Doors)
+	b.what, b.grant.Label = lineTwice, d.grant.Label
+	return true
 }
 
 // flatsMark stands between the labels of a card that is two flats'.

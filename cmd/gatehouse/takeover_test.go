@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"gatehouse/device/devicetest"
@@ -204,6 +205,29 @@ func TestImportAgain(t *testing.T) {
 	must(t, json.Unmarshal([]byte(b.ok(bad, "--json", "import", "--key", key, "--dry-run", "-")), &done))
 	if done.Keys != 0 || done.Version != 0 || len(done.Plan.Groups) != 2 {
 		t.Errorf("a plan in JSON: %+v", done)
+	}
+}
+
+// TestImportAsks: on a terminal somebody is asked whether the rest is to be taken.
+func TestImportAsks(t *testing.T) {
+	b, key, _ := newOldHouse(t)
+	file := b.path("cards.csv")
+	must(t, os.WriteFile(file, []byte(csvHead+"A6,front,10D,0001000006\nA7,attic,10D,0001000007\n"), 0o600))
+	for _, c := range []struct {
+		answer string
+		status int
+		keys   int
+	}{{"\n", 1, 0}, {"n\n", 1, 0}, {"y\n", 0, 1}} {
+		hand, terminal, err := pty.Open()
+		must(t, err)
+		_, err = hand.WriteString(c.answer)
+		must(t, err)
+		var out, errOut strings.Builder
+		status := run(t.Context(), []string{"--socket", b.path("sock"), "import", "--key", key, file}, terminal, &out, &errOut)
+		if status != c.status || len(b.keys()) != c.keys || !strings.Contains(errOut.String(), "take the other 1 line, and leave these out? [y/N]") {
+			t.Errorf("answer %q: %d, %d keys: %s%s", c.answer, status, len(b.keys()), out.String(), errOut.String())
+		}
+		_, _ = hand.Close(), terminal.Close()
 	}
 }
 

@@ -102,41 +102,51 @@ func (o Options) names(heading string) bool {
 	return false
 }
 
-func (h *heads) assign(cells []string, o Options) error {
+// named gives columns the fields that Options.Columns has for them, and returns these
+// columns.
+func (h *heads) named(cells []string, o Options) (map[int]bool, error) {
 	taken := map[int]bool{}
 	for field, name := range o.Columns {
 		id, isDoor := strings.CutPrefix(field, doorPrefix)
-		if !isDoor && !slices.Contains(Fields(), field) || isDoor && id == "" {
-			return hinted("name one of "+strings.Join(Fields(), ", ")+`, or door:ID, as --column number="Card Number"`, "no field %q", field)
+		if isDoor && id == "" || !isDoor && !slices.Contains(Fields(), field) {
+			return nil, hinted("name one of "+strings.Join(Fields(), ", ")+`, or door:ID, as --column number="Card Number"`, "no field %q", field)
 		}
 		i := slices.IndexFunc(cells, func(c string) bool { return foldHead(c) == foldHead(name) })
 		if i < 0 || foldHead(name) == "" {
-			return hinted("headings: "+strings.Join(Shown(cells), ", "), "no column has the heading %q", name)
+			return nil, hinted("headings: "+strings.Join(Shown(cells), ", "), "no column has the heading %q", name)
 		}
-		if isDoor {
+		if taken[i] = true; isDoor {
 			h.doors[id] = i
 		} else {
 			h.at[field] = i
 		}
-		taken[i] = true
+	}
+	return taken, nil
+}
+
+func (h *heads) assign(cells []string, o Options) error {
+	taken, err := h.named(cells, o)
+	if err != nil {
+		return err
 	}
 	var unknown []string
 	for i, c := range cells {
-		if c != "" {
-			h.columns = i + 1
+		if c == "" {
+			continue
 		}
+		h.columns = i + 1
 		field := fieldOf(c)
-		if taken[i] || c == "" {
-			continue
-		}
-		if _, mapped := o.Columns[field]; field == "" || mapped {
+		_, mapped := o.Columns[field]
+		other, twice := h.at[field]
+		switch {
+		case taken[i]:
+		case field == "" || mapped:
 			unknown = append(unknown, c)
-			continue
-		}
-		if other, twice := h.at[field]; twice {
+		case twice:
 			return hinted(fmt.Sprintf("--column %s=%q takes that one", field, cells[other]), "columns %s may both be the %s", strings.Join(Shown([]string{cells[other], c}), " and "), field)
+		default:
+			h.at[field] = i
 		}
-		h.at[field] = i
 	}
 	if len(unknown) > 0 && len(o.Columns) == 0 {
 		return hinted("columns: "+strings.Join(Fields(), ", ")+`; --column number="HEADING" names one by its own heading, and columns that nobody names are left out then`,
