@@ -276,7 +276,7 @@ func TestImport(t *testing.T) {
 		t.Errorf("status %d, complaint %q", status, errOut)
 	}
 	twice := "label,doors,form,number,kind\n3B,front,3+5D,\"094,10637\",\n3C,front,8D,00000099,\n3D,front,8D,00000099,staff\n"
-	b.fails(twice, []string{"2 lines (3, 4)", "contradict each other", "the other 1 line with --yes", "nothing was imported"}, "import", "--key", key, "-")
+	b.fails(twice, []string{"lines 3, 4: ", "contradict each other", "the other 1 line with --yes", "nothing was imported"}, "import", "--key", key, "-")
 	good := "\ufefflabel, doors, form, number, kind, until\n3B,front yard,3+5D,\"094,10637\",resident,2099-01-01\n3C,front,10D,0000000099,staff,\n3D,front,10D-reversed,3257818624,,\n"
 	out := b.ok(good, "import", "--key", key, "-")
 	if !strings.Contains(out, "3 keys imported") || !strings.Contains(out, "yard") {

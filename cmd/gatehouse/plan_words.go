@@ -81,6 +81,11 @@ func (p planned) write(w io.Writer, name string) {
 		for ; end < len(p.Groups) && p.Groups[end].What == p.Groups[i].What; end++ {
 			n += len(p.Groups[end].Lines)
 		}
+		if first := p.Groups[i]; end == i+1 && first.Why != "" {
+			fmt.Fprintf(w, "%7d %s: line%s %s: %s\n", n, first.What, map[bool]string{true: "s"}[n > 1], some(first.Lines), first.Why)
+			i = end
+			continue
+		}
 		fmt.Fprintf(w, "%7d %s\n", n, p.Groups[i].What)
 		for k, g := range p.Groups[i:end] {
 			if k == shownSets {
@@ -95,19 +100,23 @@ func (p planned) write(w io.Writer, name string) {
 	}
 }
 
-// linesOf names some lines.
+// linesOf counts lines and names some.
 func linesOf(lines []int) string {
+	if len(lines) == 1 {
+		return "line " + some(lines)
+	}
+	return fmt.Sprintf("%s (%s)", amount.Of(len(lines), "line"), some(lines))
+}
+
+// some names some lines.
+func some(lines []int) string {
 	var all []string
 	for _, l := range lines[:min(len(lines), shownLines)] {
 		all = append(all, strconv.Itoa(l))
 	}
-	text := "line " + strings.Join(all, ", ")
-	if len(lines) > 1 {
-		text = fmt.Sprintf("%s (%s", amount.Of(len(lines), "line"), strings.Join(all, ", "))
-		if more := len(lines) - len(all); more > 0 {
-			text += fmt.Sprintf(" and %d more", more)
-		}
-		text += ")"
+	text := strings.Join(all, ", ")
+	if more := len(lines) - len(all); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
 }
