@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -187,6 +188,12 @@ func (s *session) resolve(list cardlist.List, l control.List, fill bool) ([]want
 	return rows, nil
 }
 
+// What exports write behind a day that is meant as a whole.
+var (
+	midnight = regexp.MustCompile(`[ T]0?0:00(:00(\.0+)?)?$`)
+	endOfDay = regexp.MustCompile(`[ T](0?0:00(:00(\.0+)?)?|23:59(:59(\.9+)?)?)$`)
+)
+
 // terms reads all but the number; it returns what is wrong.
 func (w *wanted) terms(doors []string, zone *time.Location) string {
 	g := keyring.NewGrant{Doors: w.row.Doors}
@@ -206,11 +213,11 @@ func (w *wanted) terms(doors []string, zone *time.Location) string {
 	if g.Label == "" {
 		return "it has no label: a word of your own for the flat, as 3B"
 	}
-	if g.From, err = calendar.First(w.row.From, zone); err != nil {
+	if g.From, err = calendar.First(midnight.ReplaceAllString(w.row.From, ""), zone); err != nil {
 		return "its first day can't be read: write it with the year first, as 2026-12-01"
 	}
-	if g.Until, err = calendar.Last(w.row.Until, zone); err != nil {
-		return "its last day can't be read: write it with the year first, as 2027-11-30"
+	if g.Until, err = calendar.Last(endOfDay.ReplaceAllString(w.row.Until, ""), zone); err != nil {
+		return "its last day can't be read: write it with the year first, as 2027-11-30, or leave it empty for no end"
 	}
 	if !g.Until.IsZero() && !g.From.Before(g.Until) {
 		return "its last day is before its first"

@@ -66,6 +66,7 @@ func TestOldLists(t *testing.T) {
 		"plain":            {in: csvHead + "1A,front yard shed,10D,0006171021\n", want: []string{"1 line", "1 new"}},
 		"GBK":              {in: gb, want: []string{"1 new", "GB18030", "前门"}},
 		"Excel's dates":    {in: "label,doors,form,number,kind,from,until\n1C,front,10D,0006171036,resident,2026/11/1,2097/11/30\n", want: []string{"1 new"}},
+		"a day's times":    {in: "label,doors,form,number,from,until\n1C,front,10D,0006171036,2026-11-01 00:00:00,2097-11-30 23:59:59\n1D,front,10D,0006171037,2026/11/1 0:00,2097-11-30T00:00:00.000\n1E,front,10D,0006171038,2026-11-01 08:00,\n", want: []string{"2 new", "1 refused: line 4: its first day can't be read"}},
 		"lost zeros":       {in: csvHead + "1B,front,10D,6171021\n1C,front,10D,6171022\n1D,front,10D,0006171023\n", want: []string{"1 new", "lines 2, 3: its number has fewer digits", "--fill-zeros"}},
 		"zeros put back":   {in: csvHead + "1B,front,10D,6171021\n1C,front,3+5D,\"94,1063\"\n", args: []string{"--fill-zeros"}, want: []string{"2 new"}},
 		"scientific":       {in: csvHead + "1B,front,10D,1.23E+09\n1C,front,10D,1.24E+09\n", want: []string{"lines 2, 3: its number is written like 1.23E+09, so digits are lost", "as text", "export again"}},
