@@ -126,11 +126,28 @@ func TestTakeover(t *testing.T) {
 		t.Errorf("one card, %d keys", len(keys)-1)
 	}
 	b.ok("0000123456\n", "grant", "add", "--key", key, "--label", "1A", "--door", "front", "--printed", "10D")
-	b.fails("0000123456\n", []string{"has key", "(1A) already", "gatehouse grant card"}, "grant", "add", "--key", key, "--label", "1A", "--door", "front", "--printed", "10D")
+	second := b.hint("0000123456\n", `gatehouse grant (card) ([0-9a-f]{8})`, "grant", "add", "--key", key, "--label", "1A", "--door", "front", "--printed", "10D")
+	b.ok("0000123456\n", "grant", second[1], "--key", key, "--printed", "10D", second[2])
 	first := b.keys()[slices.IndexFunc(b.keys(), func(k control.Key) bool { return k.Credentials > 3 })].Grant
-	if out := b.ok("", "grant", "end", "--key", key, first); !strings.Contains(out, "1A still opens by key") || !strings.Contains(out, "at front") {
-		t.Errorf("grant end: %s", out)
+	out = b.ok("", "grant", "end", "--key", key, first)
+	left := regexp.MustCompile(`1A still opens by key [0-9a-f]{8} at front: .* gatehouse grant (end) ([0-9a-f]{8}) too`).FindStringSubmatch(out)
+	if left == nil {
+		t.Fatalf("grant end: %s", out)
 	}
+	if out := b.ok("", "grant", left[1], "--key", key, left[2]); strings.Contains(out, "still opens") {
+		t.Errorf("the last one: %s", out)
+	}
+}
+
+// hint returns what the hint of a command that fails says.
+func (b *bench) hint(stdin, pattern string, args ...string) []string {
+	b.t.Helper()
+	status, _, errOut := b.tool(stdin, args...)
+	found := regexp.MustCompile(pattern).FindStringSubmatch(errOut)
+	if status == 0 || found == nil {
+		b.t.Fatalf("status %d, no hint in %s", status, errOut)
+	}
+	return found
 }
 
 // TestAdoptJoins: a kept card that has the number of an imported one joins its key, also
