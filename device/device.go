@@ -82,7 +82,8 @@ type Output interface {
 // Port is an open serial port. Read returns os.ErrDeadlineExceeded when the
 // read timeout passed with nothing received, ErrUnplugged when the device went
 // away without our Close. Close may be called from any goroutine and frees a
-// blocked Read.
+// blocked Read. After ErrPortSettings and ErrPortShared, which Read returns once
+// for what it found, the port goes on; PortFault tells them.
 type Port interface {
 	io.ReadWriteCloser
 	// SetReadTimeout limits each Read from now on; negative: no limit.
@@ -91,6 +92,25 @@ type Port interface {
 
 // ErrUnplugged means that a port or chip went away without our Close.
 var ErrUnplugged = errors.New("device unplugged")
+
+// What other programs do to a port.
+var (
+	ErrPortSettings = errors.New("another program changed the port's settings: they were set again")
+	ErrPortShared   = errors.New("another program has the port open")
+	ErrPortBusy     = errors.New("another program has the port for itself")
+)
+
+// PortFault is the fault of an error of Read after which the port goes on;
+// FaultNone for any other.
+func PortFault(err error) Fault {
+	switch {
+	case errors.Is(err, ErrPortSettings):
+		return FaultPortSettings
+	case errors.Is(err, ErrPortShared):
+		return FaultPortShared
+	}
+	return FaultNone
+}
 
 // Bias is the pull that an input line asks of the SoC.
 type Bias uint8

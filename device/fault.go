@@ -40,6 +40,9 @@ const (
 	FaultRefused       Fault = 284 // the reader refuses a command
 	FaultWeakKey       Fault = 285 // a key that anybody would try
 	FaultOtherReader   Fault = 286 // another reader than the one that was paired
+	FaultPortSettings  Fault = 287 // another program changed the settings of the port
+	FaultPortShared    Fault = 288 // another program has the port open, too
+	FaultPortBusy      Fault = 289 // another program has the port for itself
 )
 
 var faults = map[Fault]struct{ name, hint string }{
@@ -72,6 +75,9 @@ var faults = map[Fault]struct{ name, hint string }{
 	FaultRefused:       {"refused", "the reader refuses a command: choose its profile in the site file; one that demands its secure channel needs security = \"none\" taken out"},
 	FaultWeakKey:       {"weak_key", "the key file holds a key that anybody would try: remove the file and pair the reader again"},
 	FaultOtherReader:   {"other_reader", "this is another reader than the one that was paired: look at it, then pair it again"},
+	FaultPortSettings:  {"port_settings", "another program changed the port's settings; they were set again. sudo gatehoused check names who has the port open"},
+	FaultPortShared:    {"port_shared", "another program has the port open and takes what the reader sends: sudo gatehoused check names it, and how it is ended"},
+	FaultPortBusy:      {"port_busy", "another program has the port for itself: sudo gatehoused check names it, and how it is ended; it is tried again by itself"},
 	FaultOutputRefused: {"output_refused", "the relay's line can't be driven: check chip and line in the site file"},
 }
 

@@ -33,7 +33,8 @@ type Session struct {
 }
 
 // Run works until ctx ends and returns ctx.Err(). WentOffline is sent once, its
-// Fault by the cause: FaultMissing, FaultUnplugged, FaultNoAnswer or FaultIO.
+// Fault by the cause: FaultMissing,
+// FaultUnplugged, FaultNoAnswer, FaultPortBusy or FaultIO.
 func (s *Session) Run(ctx context.Context) error {
 	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
 		err := s.once(ctx)
@@ -95,6 +96,8 @@ func (s *Session) cause(err error) Fault {
 		return FaultMissing
 	case errors.Is(err, ErrNoAnswer):
 		return FaultNoAnswer
+	case errors.Is(err, ErrPortBusy):
+		return FaultPortBusy
 	}
 	return FaultIO
 }

@@ -76,6 +76,10 @@ func TestCommands(t *testing.T) {
 		says   string
 	}{
 		"one door":        {[]string{"check", "--config", good}, 0, "gateway gw1, 1 door\n"},
+		"check FILE":      {[]string{"check", good}, 0, good + ": building lane-7, gateway gw1, 1 door\n"},
+		"check two":       {[]string{"check", good, site}, 2, "want one site file"},
+		"check both ways": {[]string{"check", "--config", good, good}, 2, "want one site file"},
+		"check wrong":     {[]string{"check", site}, 1, site},
 		"wrong site file": {[]string{"check", "--config", site}, 1, "colour"},
 		"missing file":    {[]string{"--config", site + "x"}, 1, "no such file"},
 		"no command":      {[]string{"dance"}, 2, "usage"},

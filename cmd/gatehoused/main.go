@@ -17,7 +17,6 @@ import (
 
 	"gatehouse/device/gpio"
 	"gatehouse/device/uart"
-	"gatehouse/internal/amount"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -28,7 +27,8 @@ var version = "dev"
 
 const usage = `usage:
   gatehoused --config FILE           serve the building that FILE describes
-  gatehoused check --config FILE     read FILE and say what is wrong with it
+  gatehoused check [FILE]            read FILE, look at this machine, and say what is wrong; as root
+                                     also which other programs have the ports open
   gatehoused secure --config FILE    leave every relay without current, and end
   gatehoused verify FILE             check a file of the journal
   gatehoused verify FOLDER           check a journal whole, and with what the grants beside it say it must have
@@ -60,7 +60,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "serve":
 		err = serve(*config, stderr)
 	case "check":
-		err = check(*config, stdout)
+		var file string
+		if file, err = siteFile(flags, *config); err != nil {
+			fmt.Fprintf(stderr, "gatehoused: check: %v\n%s", err, usage)
+			return 2
+		}
+		err = check(file, stdout)
 	case "secure":
 		err = secure(*config)
 	case "verify":
@@ -114,18 +119,6 @@ func serve(config string, stderr io.Writer) error {
 		return err
 	}
 	return g.Run(ctx)
-}
-
-func check(config string, stdout io.Writer) error {
-	site, err := gateway.LoadSite(config)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, "%s: building %s, gateway %s, %s\n", config, site.Building, site.Gateway, amount.Of(len(site.Doors), "door"))
-	for _, remark := range site.Remarks() {
-		fmt.Fprintf(stdout, "  - %s\n", remark)
-	}
-	return nil
 }
 
 // secure leaves every relay without current: for the service manager, on

@@ -170,7 +170,9 @@ func (b *Bus) turn(r *Reader, now time.Time) error {
 		return nil
 	}
 	got, f, err := b.line.exchange(r.link.command(), b.patience(r))
-	if err != nil {
+	if fault := device.PortFault(err); fault != device.FaultNone {
+		b.disturbed(fault, err, now)
+	} else if err != nil {
 		return err
 	}
 	cost := time.Since(now)
@@ -184,6 +186,15 @@ func (b *Bus) turn(r *Reader, now time.Time) error {
 		b.silent(r, got, now, cost)
 	}
 	return nil
+}
+
+// disturbed tells all doors what another program does to the port, which goes on:
+// the command is repeated.
+func (b *Bus) disturbed(fault device.Fault, err error, now time.Time) {
+	b.cfg.Log.Warn().Err(err).Msg("another program at the port of the OSDP bus")
+	for _, r := range b.readers {
+		r.fault(fault, busFaults, now)
+	}
 }
 
 // patience is how long a reader may take. One that is not there costs those who
@@ -241,6 +252,8 @@ func (b *Bus) failed(err error, now time.Time) {
 		fault = device.FaultUnplugged
 	case unplugged, errors.Is(err, os.ErrNotExist):
 		fault = device.FaultMissing
+	case errors.Is(err, device.ErrPortBusy):
+		fault = device.FaultPortBusy
 	}
 	for _, r := range b.readers {
 		if r.presence != away || r.cause != device.FaultUnplugged || fault != device.FaultMissing {

@@ -22,6 +22,7 @@ type step uint8
 
 const (
 	stepIdentify  step = iota // ID
+	stepGreet                 // POLL, without which some do not answer ID
 	stepCaps                  // CAP
 	stepChallenge             // CHLNG
 	stepProve                 // SCRYPT
@@ -233,6 +234,9 @@ func (r *Reader) unanswered(got answer, now time.Time) {
 		r.retreat(device.FaultNoAnswer, now)
 	case r.missed%3 == 0 && (gone || r.step != stepRun || r.setting != nil || r.other != r.address || r.claimed()):
 		r.seek()
+	case r.missed%3 == 2 && r.step == stepIdentify:
+		r.reset()
+		r.step = stepGreet
 	case gone:
 	case !r.outputAt.IsZero() && now.Sub(r.outputAt) > staleAfter:
 		r.reset() // not repeated any more: it would come too late

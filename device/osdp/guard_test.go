@@ -213,6 +213,74 @@ func TestSilentToCRC(t *testing.T) {
 	}
 }
 
+// TestPollFirst: a reader that answers ID only after a POLL is found, also when it
+// was away, and whether it knows a CRC or not.
+func TestPollFirst(t *testing.T) {
+	for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1), "checksum": bare(1)} {
+		p.peer.ChecksumOnly = name == "checksum"
+		bubble(t, name, func(t *testing.T) {
+			var polled atomic.Bool
+			g := build(t, p)
+			g.hears(func(tx []byte) bool {
+				if name == "checksum" && withCRC(tx) {
+					return true
+				}
+				if tx[6] == cmdPoll {
+					polled.Store(true)
+				}
+				return !polled.Load()
+			})
+			g.run()
+			defer g.stop()
+			for range 2 {
+				g.expect(8*time.Second, "online")
+				g.peers[0].Present(testCard(1))
+				g.expect(time.Second, "card")
+				g.peers[0].SetDead(true)
+				g.expect(time.Minute, "offline no_answer")
+				polled.Store(false)
+				g.peers[0].SetDead(false)
+			}
+		})
+	}
+}
+
+// disturbed is a port whose reads another program disturbs.
+type disturbed struct {
+	device.Port
+	by *atomic.Pointer[error]
+}
+
+func (p disturbed) Read(b []byte) (int, error) {
+	if err := p.by.Swap(nil); err != nil {
+		return 0, *err
+	}
+	return p.Port.Read(b)
+}
+
+// TestDisturbed: what another program does to the port is told to each door, and
+// ends no session.
+func TestDisturbed(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		var by atomic.Pointer[error]
+		g := build(t, keyed(1))
+		open := g.bus.open
+		g.bus.open = func() (device.Port, error) {
+			p, err := open()
+			return disturbed{p, &by}, err
+		}
+		g.run()
+		defer g.stop()
+		g.expect(time.Second, "online")
+		for err, want := range map[error]string{device.ErrPortSettings: "seen port_settings", device.ErrPortShared: "seen port_shared"} {
+			by.Store(&err)
+			g.expect(time.Second, want)
+			g.peers[0].Present(testCard(1))
+			g.expect(time.Second, "card")
+		}
+	})
+}
+
 // TestDeafToCRC: one that says nothing to a CRC, though by PDCAP it knows them, is
 // found all the same, and no slower when it comes back.
 func TestDeafToCRC(t *testing.T) {

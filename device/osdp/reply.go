@@ -96,6 +96,8 @@ func (r *Reader) took(code byte, f Frame, now time.Time) {
 	switch r.step {
 	case stepIdentify:
 		r.identify(f, now)
+	case stepGreet: // whatever it was, NAK or a card from before: it is there
+		r.step = stepIdentify
 	case stepCaps:
 		r.capable(f, now)
 	case stepChallenge:

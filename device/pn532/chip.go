@@ -42,6 +42,9 @@ var errGarbled = errors.New("the module's answer has a wrong checksum")
 type chip struct {
 	port   device.Port
 	limits limits
+	// disturbed is told what another program does to the port, which goes on.
+	disturbed func(error)
+
 	dec    decoder
 	cmd    []byte
 	out    []byte
@@ -185,6 +188,10 @@ func (c *chip) next(deadline time.Time) (frame, error) {
 		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 			c.dec.reset()
 			return frameNone, device.ErrNoAnswer
+		}
+		if device.PortFault(err) != device.FaultNone {
+			c.disturbed(err)
+			continue
 		}
 		if n == 0 && err != nil {
 			return frameNone, err

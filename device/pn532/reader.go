@@ -75,7 +75,10 @@ func (r *Reader) Run(ctx context.Context) error {
 // use looks for cards until the port or the module fails. A module that lost
 // its power for a moment has forgotten its settings: it is set up anew.
 func (r *Reader) use(ctx context.Context, port device.Port) error {
-	c := &chip{port: port, limits: r.limits}
+	c := &chip{port: port, limits: r.limits, disturbed: func(err error) {
+		r.cfg.Log.Warn().Err(err).Str("reader", r.cfg.Source).Msg("another program at the port")
+		r.session.Fault(ctx, device.PortFault(err))
+	}}
 	defer c.dec.forget()
 	if err := r.start(ctx, c); err != nil {
 		return err

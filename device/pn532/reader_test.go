@@ -352,3 +352,35 @@ func TestOnTerminal(t *testing.T) {
 		}
 	}
 }
+
+// shared is a port that another program disturbs.
+type shared struct {
+	device.Port
+	left *int
+}
+
+func (p shared) Read(b []byte) (int, error) {
+	if *p.left > 0 {
+		*p.left--
+		return 0, device.ErrPortShared
+	}
+	return p.Port.Read(b)
+}
+
+// TestShared: what another program does to the port is told, and the module is used.
+func TestShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{PN532: devicetest.NewPN532(), t: t, events: make(chan device.Event, 100), log: &bytes.Buffer{}}
+		left := 1
+		r := pn532.New(pn532.Config{Source: "front", Log: zerolog.New(b.log)}, func() (device.Port, error) {
+			p, err := b.Open()
+			return shared{p, &left}, err
+		}, b.events)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = r.Run(ctx) }()
+		b.want("start", 300*ms, "port_shared", "online")
+		b.Present(short)
+		b.want("a card", 300*ms, "card 6B3D12D6")
+	})
+}

@@ -133,6 +133,11 @@ func (r *Reader) step(ctx context.Context, port device.Port) error {
 		r.silence(ctx, due)
 		return nil
 	}
+	if fault := device.PortFault(err); fault != device.FaultNone {
+		r.cfg.Log.Warn().Err(err).Str("reader", r.cfg.Source).Msg("another program at the port")
+		r.session.Fault(ctx, fault)
+		return nil
+	}
 	return err
 }
 
@@ -199,7 +204,7 @@ func (r *Reader) drain(port device.Port) error {
 	for range drainReads {
 		if _, err := port.Read(r.buf[:]); errors.Is(err, os.ErrDeadlineExceeded) {
 			break
-		} else if err != nil {
+		} else if err != nil && device.PortFault(err) == device.FaultNone {
 			return err
 		}
 	}

@@ -404,3 +404,37 @@ func TestConfigRefused(t *testing.T) {
 		t.Error("ran with a negative hold")
 	}
 }
+
+// shared is a port that another program disturbs while no card is there.
+type shared struct {
+	device.Port
+	errs *[]error
+}
+
+func (p shared) Read(b []byte) (int, error) {
+	n, err := p.Port.Read(b)
+	if n == 0 && len(*p.errs) > 0 {
+		err, *p.errs = (*p.errs)[0], (*p.errs)[1:]
+	}
+	return n, err
+}
+
+// TestReaderShared: what another program does to the port is told, and the next
+// card is read.
+func TestReaderShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		errs := []error{device.ErrPortSettings, fmt.Errorf("%w: cat", device.ErrPortShared)}
+		b := &bench{t: t, port: devicetest.NewPort(), start: time.Now(), events: make(chan device.Event, 100)}
+		r := serialcard.New(serialcard.Config{Source: "front", Layout: layout(t, "rdm6300")},
+			func() (device.Port, error) { return shared{b.port, &errs}, nil }, b.events)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = r.Run(ctx) }()
+		time.Sleep(time.Second)
+		b.hold(frame, 100*ms)
+		time.Sleep(3 * time.Second)
+		b.hold(frame, 100*ms)
+		time.Sleep(3 * time.Second)
+		b.want("disturbed", "online", "card 1", "port_settings", "port_shared", "card 1")
+	})
+}

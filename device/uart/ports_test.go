@@ -34,7 +34,7 @@ func TestOneHangAPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		unplugged := make(chan struct{})
 		var ports Ports
-		ports.dial = func(string, *serial.Mode) (serial.Port, error) { return hung{unplugged: unplugged}, nil }
+		ports.dial = func(string, *serial.Mode) (system, error) { return hung{unplugged: unplugged}, nil }
 		p := dial(t, &ports, "/dev/a")
 		for range 3 {
 			if _, err := p.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -59,7 +59,7 @@ func TestOneHangAPath(t *testing.T) {
 // TestPortsAtOnce: bus and readers open their paths from many goroutines.
 func TestPortsAtOnce(t *testing.T) {
 	var ports Ports
-	ports.dial = func(string, *serial.Mode) (serial.Port, error) { return hung{}, nil }
+	ports.dial = func(string, *serial.Mode) (system, error) { return hung{}, nil }
 	var all sync.WaitGroup
 	for _, path := range []string{"/dev/a", "/dev/b", "/dev/a", "/dev/c"} {
 		all.Go(func() {

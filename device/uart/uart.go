@@ -1,8 +1,10 @@
-// Package uart opens serial ports as device.Port, over go.bug.st/serial.
+// Package uart opens serial ports as device.Port: on Linux by itself, elsewhere
+// over go.bug.st/serial.
 //
-// It turns what the library says into the errors that readers branch on: a
+// It turns what the system says into the errors that readers branch on: a
 // read that ran into its timeout, a device that was pulled out, a port that we
-// closed. It refuses to know any reader's protocol, never touches the modem
+// closed, and what other programs do to it, which on Linux it looks for each second:
+// settings that are no longer ours it sets again. It refuses to know any reader's protocol, never touches the modem
 // lines (ptys and many adapters fail on them), and searches for no ports: the
 // site file names a stable path such as one under /dev/serial/by-id.
 package uart
@@ -24,7 +26,8 @@ import (
 // Open opens a port with 8 data bits, no parity, one stop bit, and drops what
 // was received before. The error wraps os.ErrNotExist where the path is
 // missing, os.ErrPermission where it may not be opened, device.ErrUnplugged
-// where the path is there and its device is gone.
+// where the path is there and its device is gone, device.ErrPortBusy where another
+// program has it for itself.
 //
 // Read and SetReadTimeout are for one goroutine, Write for one, Close for any.
 // A Write that the device does not take within a second fails with
@@ -41,7 +44,34 @@ func Open(c device.PortConfig) (device.Port, error) { return new(Ports).Open(c) 
 type Ports struct {
 	mu   sync.Mutex
 	last map[string]*port // by path
-	dial func(path string, mode *serial.Mode) (serial.Port, error)
+	dial func(path string, mode *serial.Mode) (system, error)
+}
+
+// system is an open port as the system has it. Read returns 0 bytes and no error
+// when the timeout passed.
+type system interface {
+	Read([]byte) (int, error)
+	Write([]byte) (int, error)
+	SetReadTimeout(time.Duration) error
+	SetMode(*serial.Mode) error
+	ResetInputBuffer() error
+	ResetOutputBuffer() error
+	Close() error
+}
+
+// Holder is a program that has a port open.
+type Holder struct {
+	Name string // of its command, as ps has it
+	PID  int
+}
+
+func (h Holder) String() string { return fmt.Sprintf("%s (process %d)", h.Name, h.PID) }
+
+func names(who []Holder) (list []string) {
+	for _, h := range who {
+		list = append(list, h.String())
+	}
+	return list
 }
 
 // Open is the function Open, and refuses a path at which a write hangs.
@@ -51,7 +81,7 @@ func (ps *Ports) Open(c device.PortConfig) (device.Port, error) {
 	}
 	dial := ps.dial
 	if dial == nil {
-		dial = serial.Open
+		dial = openSystem
 	}
 	mode := serial.Mode{
 		BaudRate: c.Baud,
@@ -68,6 +98,9 @@ func (ps *Ports) Open(c device.PortConfig) (device.Port, error) {
 		return nil, fmt.Errorf("drop old input of serial port %s: %w", c.Path, cause(err))
 	}
 	p := newPort(c.Path, lib, mode)
+	if last := ps.lastAt(c.Path); last != nil {
+		p.shared.Store(last.shared.Load()) // who opens it again and again is not told anew each time
+	}
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	if ps.last == nil {
@@ -86,11 +119,12 @@ func (ps *Ports) lastAt(path string) *port {
 // port adapts the library's port to the contract of device.Port.
 type port struct {
 	path    string
-	lib     serial.Port
+	lib     system
 	mode    serial.Mode
 	timeout time.Duration
 	late    error // of each Read that runs into the timeout: a bus does that at every poll
 	closed  atomic.Bool
+	shared  atomic.Int64 // when somebody was told of another program at the port, in Unix nanoseconds; 0: never
 	writer  *writer
 	quit    chan struct{} // closed by Close
 
@@ -98,7 +132,7 @@ type port struct {
 	shut     bool       // the library's port is closed
 }
 
-func newPort(path string, lib serial.Port, mode serial.Mode) *port {
+func newPort(path string, lib system, mode serial.Mode) *port {
 	p := &port{path: path, lib: lib, mode: mode, timeout: serial.NoTimeout, quit: make(chan struct{})}
 	p.late = p.fail("read", os.ErrDeadlineExceeded)
 	p.writer = newWriter(lib.Write, p.flush, p.quit)
@@ -127,6 +161,9 @@ func (p *port) Read(b []byte) (int, error) {
 		return 0, nil // the library would take the empty read for a hang-up
 	}
 	n, err := p.lib.Read(b)
+	for errors.Is(err, device.ErrPortShared) && !p.news() && !p.closed.Load() {
+		n, err = p.lib.Read(b)
+	}
 	switch {
 	case p.closed.Load():
 		return 0, p.fail("read", os.ErrClosed)
@@ -138,6 +175,19 @@ func (p *port) Read(b []byte) (int, error) {
 		return 0, p.late
 	}
 	return n, nil
+}
+
+// sharedAgain is how often another program at a port is news.
+const sharedAgain = 30 * time.Minute
+
+// news says that nobody was told a while ago of another program at the port.
+func (p *port) news() bool {
+	now := time.Now().UnixNano()
+	if last := p.shared.Load(); last != 0 && now-last < int64(sharedAgain) {
+		return false
+	}
+	p.shared.Store(now)
+	return true
 }
 
 func (p *port) Write(b []byte) (int, error) {

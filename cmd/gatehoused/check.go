@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"gatehouse/device/uart"
+	"gatehouse/internal/amount"
+	"gatehouse/internal/gateway"
+)
+
+// siteFile is the file that check is to read: by --config, or as its argument.
+func siteFile(flags *flag.FlagSet, config string) (string, error) {
+	named := false
+	flags.Visit(func(f *flag.Flag) { named = named || f.Name == "config" })
+	switch {
+	case flags.NArg() > 1, flags.NArg() == 1 && named:
+		return "", errors.New("want one site file")
+	case flags.NArg() == 1:
+		return flags.Arg(0), nil
+	}
+	return config, nil
+}
+
+// check tells what is wrong with a site file, and what of this machine does not go
+// with it.
+func check(file string, stdout io.Writer) error {
+	site, err := gateway.LoadSite(file)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: building %s, gateway %s, %s\n", file, site.Building, site.Gateway, amount.Of(len(site.Doors), "door"))
+	for _, remark := range append(site.Remarks(), site.Against(look(site))...) {
+		fmt.Fprintf(stdout, "  - %s\n", remark)
+	}
+	return nil
+}
+
+// look finds on this machine what the site file names. What is not there is not
+// looked at: the file may be for another machine.
+func look(site *gateway.Site) (found gateway.Found) {
+	for _, path := range site.Ports() {
+		who, whole, err := uart.Holders(path)
+		if err != nil {
+			continue
+		}
+		p := gateway.FoundPort{Path: path, TTY: ttyName(path), Hidden: !whole}
+		for _, h := range who {
+			p.Holders = append(p.Holders, gateway.PortHolder{Command: h.Name, PID: h.PID})
+		}
+		found.Ports = append(found.Ports, p)
+	}
+	return found
+}
+
+// ttyName is the kernel's name of a port, by whatever link it is named.
+func ttyName(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	return filepath.Base(path)
+}

@@ -1,0 +1,84 @@
+package uart
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gatehouse/device"
+)
+
+const (
+	lookEvery   = time.Second     // at the settings, and at signs of another reader
+	holderEvery = 5 * time.Second // who else has the port open, as far as this user may see
+)
+
+// watch sees what other programs do to an open port. Of one goroutine.
+type watch struct {
+	about   unix.Stat_t // of the port
+	next    time.Time   // when to look again
+	holders time.Time   // when to look for others again
+	read    int64       // the kernel's time of the last read, of anybody's, in seconds
+	taken   bool        // what was there was gone when we read it
+}
+
+// own takes note of a read of ours: the kernel's time of it, which it keeps in
+// steps of 8 s, is no sign of another program.
+func (w *watch) own(fd int) {
+	about := unix.Stat_t{}
+	if unix.Fstat(fd, &about) == nil {
+		w.read = about.Atim.Sec
+	}
+}
+
+// others says by what it shows that another program reads the port: that bytes were
+// gone, or that the kernel knows of a read that was not ours.
+func (w *watch) others(fd int) bool {
+	about := unix.Stat_t{}
+	read := unix.Fstat(fd, &about) == nil && about.Atim.Sec != w.read
+	if read {
+		w.read = about.Atim.Sec
+	}
+	seen := read || w.taken
+	w.taken = false
+	return seen
+}
+
+// look compares the settings with ours and sets them again, and looks for other
+// readers. What it finds does not end the use of the port.
+func (t *tty) look(now time.Time) error {
+	w := &t.watch
+	if now.Before(w.next) {
+		return nil
+	}
+	w.next = now.Add(lookEvery)
+	if !t.asSet() {
+		if err := t.SetMode(nil); err != nil {
+			return err
+		}
+		_ = t.ResetInputBuffer() // it came under settings that were not ours
+		return device.ErrPortSettings
+	}
+	signs := w.others(t.fd)
+	if !signs && now.Before(w.holders) {
+		return nil
+	}
+	w.holders = now.Add(holderEvery)
+	who, _ := holders(w.about)
+	if len(who) > 0 {
+		return fmt.Errorf("%w: %s", device.ErrPortShared, strings.Join(names(who), ", "))
+	}
+	if signs {
+		return device.ErrPortShared
+	}
+	return nil
+}
+
+// asSet says that the settings are ours. A port that can't be asked is for read to
+// fail on.
+func (t *tty) asSet() bool {
+	s, err := unix.IoctlGetTermios(t.fd, unix.TCGETS2)
+	return err != nil || *s == t.want
+}
