@@ -69,7 +69,10 @@ type Outputs struct {
 // SerialPort is a UART on the board.
 type SerialPort struct {
 	Device string   `toml:"device" json:"device"`
-	Pins   string   `toml:"pins" json:"pins,omitempty"` // where TX and RX are
+	Names  []string `toml:"names" json:"names,omitempty"` // others that mean a UART on the same lines
+	Chip   string   `toml:"chip" json:"chip,omitempty"`   // label; with lines
+	Lines  []int    `toml:"lines" json:"lines,omitempty"` // TX, RX; none: not on lines of ours
+	Pins   string   `toml:"pins" json:"pins,omitempty"`   // where TX and RX are
 	Needs  []string `toml:"needs" json:"needs,omitempty"`
 	Note   string   `toml:"note" json:"note,omitempty"`
 	Source []string `toml:"source" json:"source"`
@@ -106,17 +109,36 @@ func (b BoardProfile) Pull(line int) string {
 	return b.Chips[0].Pull(line)
 }
 
-// PullOf is Pull for a chip as a site file names it: by label or by a name under
-// /dev, with or without it.
+// PullOf is Pull for a chip as a site file names it.
 func (b BoardProfile) PullOf(chip string, line int) string {
-	chip = strings.TrimPrefix(chip, "/dev/")
-	for _, c := range b.Chips {
-		if c.Label == chip || slices.Contains(c.Devices, chip) {
-			return c.Pull(line)
-		}
+	if c, ok := b.ChipOf(chip); ok {
+		return c.Pull(line)
 	}
 	return ""
 }
+
+// ChipOf finds a chip as a site file names it: by label or by a name under /dev,
+// with or without it.
+func (b BoardProfile) ChipOf(chip string) (Chip, bool) {
+	chip = strings.TrimPrefix(chip, "/dev/")
+	for _, c := range b.Chips {
+		if c.Label == chip || slices.Contains(c.Devices, chip) {
+			return c, true
+		}
+	}
+	return Chip{}, false
+}
+
+// Labels are those of the chips.
+func (b BoardProfile) Labels() (list []string) {
+	for _, c := range b.Chips {
+		list = append(list, c.Label)
+	}
+	return list
+}
+
+// Is says that a path means a UART on the lines of this one.
+func (p SerialPort) Is(path string) bool { return path == p.Device || slices.Contains(p.Names, path) }
 
 // Pull returns "up", "down", or "" where the profile does not know.
 func (c Chip) Pull(line int) string {
@@ -224,6 +246,19 @@ func (r RelayLine) check(f *faults, b BoardProfile) {
 	}
 }
 
+// check refuses lines that no chip of the board has.
+func (p SerialPort) check(f *faults, b BoardProfile) {
+	c, ok := b.ChipOf(p.Chip)
+	if (p.Chip != "" || len(p.Lines) > 0) && (!ok || len(p.Lines) != 2) {
+		f.add("serial %s: chip and lines: want the label of a [[chip]] and the lines of TX and RX", p.Device)
+	}
+	for _, line := range p.Lines {
+		if ok && (line < 0 || line >= c.Lines) {
+			f.add("serial %s: line %d: chip %q has lines 0 to %d", p.Device, line, c.Label, c.Lines-1)
+		}
+	}
+}
+
 func (b BoardProfile) checkSystem(f *faults, s *sources) {
 	for _, o := range b.Outputs {
 		f.oneOf("outputs: after_exit", o.After, "pull", "kept")
@@ -236,6 +271,7 @@ func (b BoardProfile) checkSystem(f *faults, s *sources) {
 		if !strings.HasPrefix(p.Device, "/dev/") {
 			f.add("serial: device = %q: want a path under /dev", p.Device)
 		}
+		p.check(f, b)
 		s.cite("serial "+p.Device, p.Source...)
 	}
 	if l := b.Levels; l != nil {

@@ -5,8 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"strings"
 
+	"gatehouse/device/gpio"
 	"gatehouse/device/uart"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/gateway"
@@ -52,6 +55,13 @@ func look(site *gateway.Site) (found gateway.Found) {
 			p.Holders = append(p.Holders, gateway.PortHolder{Command: h.Name, PID: h.PID})
 		}
 		found.Ports = append(found.Ports, p)
+	}
+	if active, err := os.ReadFile("/sys/class/tty/console/active"); err == nil {
+		found.Consoles = strings.Fields(string(active))
+	}
+	chips, _ := gpio.Chips() // a chip that can't be asked is one that is not there
+	for _, c := range chips {
+		found.Chips = append(found.Chips, gateway.FoundChip{Names: c.Names, Label: c.Label, Lines: c.Lines, Users: c.Users})
 	}
 	return found
 }

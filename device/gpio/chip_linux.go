@@ -36,7 +36,7 @@ func openChip(chip string) (*os.File, error) {
 func openPath(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open chip: %w", unplugged(err))
+		return nil, unplugged(err)
 	}
 	return f, nil
 }
@@ -46,7 +46,7 @@ func openPath(path string) (*os.File, error) {
 func openLabel(label string) (*os.File, error) {
 	paths, err := filepath.Glob("/dev/gpiochip*")
 	if err != nil {
-		return nil, fmt.Errorf("find chip %s: %w", label, err)
+		return nil, fmt.Errorf("find chip %q: %w", label, err)
 	}
 	found := ""
 	for _, path := range paths {
@@ -54,12 +54,12 @@ func openLabel(label string) (*os.File, error) {
 			continue
 		}
 		if found != "" {
-			return nil, fmt.Errorf("find chip %s: both %s and %s have this label", label, found, path)
+			return nil, fmt.Errorf("both %s and %s have the label %q: name the chip by its path", found, path, label)
 		}
 		found = path
 	}
 	if found == "" {
-		return nil, fmt.Errorf("find chip %s: no chip has this name or label: %w", label, fs.ErrNotExist)
+		return nil, absent{label}
 	}
 	return openPath(found)
 }
@@ -103,7 +103,10 @@ func request(chip string, offsets []int, consumer string, req uapi.LineRequest) 
 	}
 	defer f.Close()
 	if err := uapi.GetLine(f.Fd(), &req); err != nil {
-		return -1, fmt.Errorf("request lines %v of %s: %w", offsets, chip, unplugged(err))
+		if used := usedBy(f, offsets); errors.Is(err, unix.EBUSY) && used != nil {
+			return -1, used
+		}
+		return -1, fmt.Errorf("request: %w", unplugged(err))
 	}
 	return int(req.Fd), nil
 }

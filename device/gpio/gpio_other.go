@@ -18,3 +18,6 @@ func OpenLines(cfg device.LinesConfig) (device.Lines, error) {
 func OpenOutput(cfg device.OutputConfig) (device.Output, error) {
 	return nil, fmt.Errorf("open output of %s: GPIO needs Linux, this is %s", cfg.Chip, runtime.GOOS)
 }
+
+// Chips lists none.
+func Chips() ([]Chip, error) { return nil, nil }

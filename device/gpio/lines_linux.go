@@ -33,7 +33,7 @@ func OpenLines(cfg device.LinesConfig) (device.Lines, error) {
 	req.Config.Flags = inputFlags(cfg)
 	fd, err := request(cfg.Chip, cfg.Offsets, cfg.Consumer, req)
 	if err != nil {
-		return nil, fmt.Errorf("open lines: %w", err)
+		return nil, fmt.Errorf("lines %v of %s: %w", cfg.Offsets, cfg.Chip, err)
 	}
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {

@@ -26,7 +26,7 @@ func OpenOutput(cfg device.OutputConfig) (device.Output, error) {
 	req.Config.AddAttribute(inactive)
 	fd, err := request(cfg.Chip, []int{cfg.Offset}, cfg.Consumer, req)
 	if err != nil {
-		return nil, fmt.Errorf("open output %s line %d: %w", cfg.Chip, cfg.Offset, err)
+		return nil, fmt.Errorf("%s line %d: %w", cfg.Chip, cfg.Offset, err)
 	}
 	return &output{fd: fd, name: fmt.Sprintf("%s line %d", cfg.Chip, cfg.Offset)}, nil
 }

@@ -45,11 +45,11 @@ type chip struct {
 	// disturbed is told what another program does to the port, which goes on.
 	disturbed func(error)
 
-	dec    decoder
-	cmd    []byte
-	out    []byte
-	in     [64]byte
-	n, i   int // bytes of in, and those taken
+	dec  decoder
+	cmd  []byte
+	out  []byte
+	in   [64]byte
+	n, i int // bytes of in, and those taken
 }
 
 // version is the chip's kind and firmware.

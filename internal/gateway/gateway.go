@@ -197,9 +197,7 @@ func (g *Gateway) makeRelays() {
 		r := &relay{failSafe: cfg.Lock == "fail-safe", open: g.o.Hardware.Output, cfg: device.OutputConfig{
 			Chip: cfg.Relay.Chip, Offset: *cfg.Relay.Line, ActiveLow: cfg.Relay.Active == "low",
 			Consumer: "gatehouse-" + cfg.ID + "-relay"}}
-		if err := r.request(); err != nil {
-			g.o.Log.Error().Err(err).Str("door", cfg.ID).Msg("relay is out of order; it is tried again")
-		}
+		_ = r.request() // the door tells, and tries again
 		g.doors = append(g.doors, &servedDoor{cfg: cfg, relay: r, events: make(chan device.Event, eventsQueued)})
 	}
 }

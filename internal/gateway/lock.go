@@ -31,7 +31,7 @@ func (r *relay) requestLocked() error {
 	}
 	out, err := r.open(r.cfg)
 	if err != nil {
-		return fmt.Errorf("open relay line %d of %s: %w", r.cfg.Offset, r.cfg.Chip, err)
+		return fmt.Errorf("relay: %w", err)
 	}
 	r.out = out
 	return nil
@@ -53,7 +53,7 @@ func (r *relay) energise(on bool) error {
 	if err := r.out.Set(on); err != nil {
 		_ = r.out.Close() // ask for the line anew next time
 		r.out = nil
-		return fmt.Errorf("drive relay line %d of %s: %w", r.cfg.Offset, r.cfg.Chip, err)
+		return fmt.Errorf("relay: %w", err)
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // building should know: what the board does when the daemon is gone, which
 // readers' keys can't be used, and which readers' lines nothing protects.
 func (s *Site) Remarks() []string {
-	list := s.boardRemarks()
+	list := append(s.boardRemarks(), s.uartRemarks()...)
 	var open []string
 	for _, d := range s.Doors {
 		for i := range d.Readers {
@@ -29,10 +29,7 @@ func (s *Site) Remarks() []string {
 }
 
 func (s *Site) boardRemarks() (list []string) {
-	b, err := s.profiles().Board(s.Board)
-	if s.Board == "" || err != nil {
-		return nil
-	}
+	b := s.board()
 	for _, o := range b.Outputs {
 		if o.After != "kept" {
 			continue
@@ -53,6 +50,9 @@ func (s *Site) readerRemarks(door string, r *ReaderCfg) (list []string) {
 		for _, w := range r.about.Warnings {
 			list = append(list, fmt.Sprintf("reader %s (%s): %s", r.name(door), r.about.Title, w))
 		}
+	}
+	if r.Keypad != nil && r.PIN == "" && r.Direction == "in" {
+		list = append(list, fmt.Sprintf("reader %s has keys, and nothing uses them: write pin = %q in its [[door.reader]], which asks for card and PIN, and name its formats, or leave keypad out", r.name(door), pinWithCard))
 	}
 	if r.Type != typeOSDP || r.Security == securityNone {
 		return list

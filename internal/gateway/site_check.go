@@ -75,6 +75,8 @@ func (s *Site) check() error {
 		s.checkDoor(&f, d)
 	}
 	s.checkLines(&f)
+	s.checkPorts(&f)
+	s.checkKeyFiles(&f)
 	return errors.Join(f...)
 }
 
@@ -153,14 +155,10 @@ func (s *Site) checkRelay(f *faults, at string, r RelayCfg) {
 func (s *Site) profiles() profile.Set { return profile.Set{Dir: s.Profiles} }
 
 func (s *Site) relayPull(r RelayCfg) string {
-	if r.Pull != "" || s.Board == "" || r.Line == nil {
+	if r.Pull != "" || r.Line == nil {
 		return r.Pull
 	}
-	b, err := s.profiles().Board(s.Board)
-	if err != nil {
-		return ""
-	}
-	return b.PullOf(r.Chip, *r.Line)
+	return s.board().PullOf(r.Chip, *r.Line)
 }
 
 func (s *Site) checkInput(f *faults, at string, in *InputCfg) {
@@ -182,40 +180,6 @@ func checkLine(f *faults, at, chip string, line *int) {
 	case *line < 0 || *line > 1023:
 		f.add("%s: line = %d: lines of a chip are counted from 0", at, *line)
 	}
-}
-
-// checkLines refuses one line in two places.
-func (s *Site) checkLines(f *faults) {
-	used := map[string]string{}
-	claim := func(what, chip string, line *int) {
-		if line == nil {
-			return
-		}
-		key := fmt.Sprintf("%s line %d", strings.TrimPrefix(chip, "/dev/"), *line)
-		if other, ok := used[key]; ok {
-			f.add("%s is used for %s and for %s", key, other, what)
-		}
-		used[key] = what
-	}
-	input := func(what string, in *InputCfg) {
-		if in != nil {
-			claim(what, in.Chip, in.Line)
-		}
-	}
-	input("fire", s.Fire)
-	for _, d := range s.Doors {
-		claim(d.ID+" relay", d.Relay.Chip, d.Relay.Line)
-		input(d.ID+" exit", d.Exit)
-		input(d.ID+" contact", d.Contact)
-		if d.Signal != nil {
-			claim(d.ID+" signal", d.Signal.Chip, d.Signal.Line)
-		}
-		for i := range d.Readers {
-			d.Readers[i].claim(d.ID+" "+d.Readers[i].ID, claim)
-		}
-	}
-	s.checkPorts(f)
-	s.checkKeyFiles(f)
 }
 
 // brokerAddress reports whether the link takes it: MQTT over TLS, or plain to

@@ -1,11 +1,27 @@
 package gateway
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Found is what a look at this machine found of what a site file names.
 type Found struct {
-	Ports []FoundPort
+	Ports    []FoundPort
+	Consoles []string // the kernel's names of the terminals that its console is on
+	Chips    []FoundChip
 }
+
+// FoundChip is a GPIO chip.
+type FoundChip struct {
+	Names []string // under /dev, its own first
+	Label string
+	Lines int
+	Users map[int]string // by line: what the kernel calls who uses it
+}
+
+func (c FoundChip) String() string { return fmt.Sprintf("%s [%s]", c.Names[0], c.Label) }
 
 // FoundPort is a serial port with the other programs that have it open.
 type FoundPort struct {
@@ -38,8 +54,12 @@ func (s *Site) Ports() (list []string) {
 // Against tells what was found on this machine that does not go with the site
 // file, each with what to do.
 func (s *Site) Against(found Found) (list []string) {
+	list = s.againstChips(found.Chips)
 	hidden := false
 	for _, p := range found.Ports {
+		if slices.Contains(found.Consoles, p.TTY) {
+			list = append(list, fmt.Sprintf("port %s: the kernel's console is on it: take console=%s (or console=serial0) out of the kernel's command line and start the machine again", p.Path, p.TTY))
+		}
 		for _, h := range p.Holders {
 			if cure := h.cure(p.TTY); cure != "" {
 				list = append(list, fmt.Sprintf("port %s: %s (process %d) has it open, too, and takes what the reader sends: %s", p.Path, h.Command, h.PID, cure))
@@ -64,4 +84,49 @@ func (h PortHolder) cure(tty string) string {
 		return "it looks for modems: put packaging/udev/77-gatehouse.rules to /etc/udev/rules.d and start again, or sudo systemctl disable --now ModemManager"
 	}
 	return fmt.Sprintf("end it: sudo kill %d", h.PID)
+}
+
+// againstChips tells which lines of the site file this machine does not have for us.
+// A machine without any chip is not the gateway: nothing is told.
+func (s *Site) againstChips(chips []FoundChip) (list []string) {
+	if len(chips) == 0 {
+		return nil
+	}
+	told := map[string]bool{}
+	add := func(format string, args ...any) {
+		if text := fmt.Sprintf(format, args...); !told[text] {
+			told[text] = true
+			list = append(list, text)
+		}
+	}
+	b := s.board()
+	for _, u := range s.uses() {
+		i := slices.IndexFunc(chips, func(c FoundChip) bool { return c.Label == u.chip || slices.Contains(c.Names, u.chip) })
+		if i < 0 {
+			add("chip %q is not on this machine, which has %s: write the label of the right one, or mend board", u.chip, chipNames(chips))
+			continue
+		}
+		c := chips[i]
+		if want, ok := b.ChipOf(u.chip); ok && want.Label != c.Label {
+			add("chip %q has the label %q here, and on a %s it has %q: write chip = %q, or mend board", u.chip, c.Label, b.Title, want.Label, want.Label)
+		}
+		if u.line >= c.Lines {
+			add("%s: line %d: %s has lines 0 to %d here", u.what, u.line, c, c.Lines-1)
+		}
+		if user := c.Users[u.line]; user != "" && !strings.HasPrefix(user, consumerPrefix) {
+			add("%s: %s line %d is used by %q: end that, or take what uses it out of the system's settings (dtoverlay in config.txt), or choose another line", u.what, c, u.line, user)
+		}
+	}
+	return list
+}
+
+// consumerPrefix begins what the kernel calls the daemon as the user of a line.
+const consumerPrefix = "gatehouse-"
+
+func chipNames(chips []FoundChip) string {
+	var names []string
+	for _, c := range chips {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, ", ")
 }

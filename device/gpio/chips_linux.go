@@ -1,0 +1,94 @@
+package gpio
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/warthog618/go-gpiocdev/uapi"
+)
+
+// Chips lists the machine's GPIO chips, and who uses their lines. What this user
+// may not open is left out.
+func Chips() ([]Chip, error) {
+	paths, err := filepath.Glob("/dev/gpiochip*")
+	if err != nil {
+		return nil, fmt.Errorf("list GPIO chips: %w", err)
+	}
+	var chips []Chip
+	var links []string
+	for _, path := range paths {
+		if isLink(path) {
+			links = append(links, path)
+			continue
+		}
+		if c, err := chipAt(path); err == nil {
+			chips = append(chips, c)
+		}
+	}
+	for _, path := range links {
+		real, _ := filepath.EvalSymlinks(path)
+		for i := range chips {
+			if slices.Contains(chips[i].Names, filepath.Base(real)) {
+				chips[i].Names = append(chips[i].Names, filepath.Base(path))
+			}
+		}
+	}
+	return chips, nil
+}
+
+func chipAt(path string) (Chip, error) {
+	f, err := openPath(path)
+	if err != nil {
+		return Chip{}, err
+	}
+	defer f.Close()
+	info, err := uapi.GetChipInfo(f.Fd())
+	if err != nil {
+		return Chip{}, fmt.Errorf("ask %s: %w", path, err)
+	}
+	c := Chip{Names: []string{filepath.Base(path)}, Label: uapi.BytesToString(info.Label[:]), Lines: int(info.Lines), Users: map[int]string{}}
+	for line := range c.Lines {
+		if user := userOf(f, line); user != "" {
+			c.Users[line] = user
+		}
+	}
+	return c, nil
+}
+
+// userOf is what the kernel calls the user of a line; empty: nobody uses it.
+func userOf(chip *os.File, line int) string {
+	info, err := uapi.GetLineInfoV2(chip.Fd(), line)
+	if err != nil || !info.Flags.IsUsed() {
+		return ""
+	}
+	if user := uapi.BytesToString(info.Consumer[:]); user != "" {
+		return user
+	}
+	return "something without a name"
+}
+
+// absent is a chip that is not there: fs.ErrNotExist in plain words.
+type absent struct{ chip string }
+
+func (a absent) Error() string {
+	return fmt.Sprintf("no GPIO chip here has the name or label %q: gatehoused check lists those that there are", a.chip)
+}
+
+func (absent) Is(target error) bool { return target == fs.ErrNotExist }
+
+// usedBy names who uses the lines that could not be had.
+func usedBy(chip *os.File, lines []int) error {
+	for _, line := range lines {
+		if user := userOf(chip, line); user != "" {
+			which := "is"
+			if len(lines) > 1 {
+				which = fmt.Sprintf("line %d is", line)
+			}
+			return fmt.Errorf("%s used by %q: end that, or take what uses it out of the system's settings (dtoverlay in config.txt)", which, user)
+		}
+	}
+	return nil
+}
