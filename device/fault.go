@@ -43,6 +43,7 @@ const (
 	FaultPortSettings  Fault = 287 // another program changed the settings of the port
 	FaultPortShared    Fault = 288 // another program has the port open, too
 	FaultPortBusy      Fault = 289 // another program has the port for itself
+	FaultChatter       Fault = 290 // an input changes without end
 )
 
 var faults = map[Fault]struct{ name, hint string }{
@@ -78,6 +79,7 @@ var faults = map[Fault]struct{ name, hint string }{
 	FaultPortSettings:  {"port_settings", "another program changed the port's settings; they were set again. sudo gatehoused check names who has the port open"},
 	FaultPortShared:    {"port_shared", "another program has the port open and takes what the reader sends: sudo gatehoused check names it, and how it is ended"},
 	FaultPortBusy:      {"port_busy", "another program has the port for itself: sudo gatehoused check names it, and how it is ended; it is tried again by itself"},
+	FaultChatter:       {"chatter", "the line changes again and again: check the button or contact, its cable and ground; only a state that lasts 2 s is believed meanwhile, but an exit button at once"},
 	FaultOutputRefused: {"output_refused", "the relay's line can't be driven: check chip and line in the site file"},
 }
 

@@ -267,7 +267,8 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 	}
 	for source, in := range map[string]*InputCfg{door.InputExit: d.cfg.Exit, door.InputContact: d.cfg.Contact} {
 		if in != nil {
-			w := input{source: source, cfg: in.lines("gatehouse-" + d.cfg.ID + "-" + source), open: g.o.Hardware.Lines, send: d.send}
+			w := input{source: source, cfg: in.lines("gatehouse-" + d.cfg.ID + "-" + source), open: g.o.Hardware.Lines, send: d.send,
+				filter: time.Duration(*in.FilterMS) * time.Millisecond, urgent: source == door.InputExit}
 			d.run = append(d.run, w.run)
 		}
 	}

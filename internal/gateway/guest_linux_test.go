@@ -14,6 +14,7 @@ import (
 
 	"github.com/creack/pty"
 	"github.com/warthog618/go-gpiosim"
+	"golang.org/x/sys/unix"
 
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
@@ -39,6 +40,7 @@ const (
 	lineExit
 	lineStrike // relay of the yard door, fail-secure: high releases
 	lineFire
+	lineContact // of the front door: low is open
 	lineCount
 )
 
@@ -303,4 +305,45 @@ func TestGuestFire(t *testing.T) {
 	}
 	g.eventually("reset", func() bool { _, err := g.client.ResetFire(t.Context()); return err == nil })
 	g.eventually("secured after the reset", func() bool { return g.level(lineMagnet) == 1 && g.level(lineStrike) == 0 })
+}
+
+// TestGuestSpikes: on lines of the kernel, a spike opens no door and forces none, a
+// finger and a door do.
+func TestGuestSpikes(t *testing.T) {
+	g := newGuest(t)
+	g.pull(lineContact, 1)
+	site := strings.Replace(g.site("/dev/no-such-tty"), ", line = 3}", fmt.Sprintf(", line = 3}\ncontact = {chip = %q, line = %d, active = \"low\"}", g.chip.DevPath(), lineContact), 1)
+	g.startAnyhow(site)
+	g.eventually("the magnet holds", func() bool { return g.level(lineMagnet) == 1 })
+	time.Sleep(2 * time.Second)
+	pulse := func(line int, width time.Duration) {
+		idle := g.level(line)
+		g.pull(line, 1-idle)
+		ts := unix.NsecToTimespec(int64(width)) // Go's own sleep is of milliseconds
+		_ = unix.Nanosleep(&ts, nil)
+		g.pull(line, idle)
+		time.Sleep(300 * time.Millisecond)
+	}
+	for _, width := range []time.Duration{20 * time.Microsecond, time.Millisecond} {
+		began := time.Now()
+		pulse(lineExit, width)
+		if took := time.Since(began); took > 310*time.Millisecond {
+			t.Logf("a spike of %v proves nothing: it took %v", width, took) // not in virtual time
+			continue
+		}
+		if g.level(lineMagnet) != 1 {
+			t.Errorf("an exit wire low for %v released the door", width)
+		}
+		pulse(lineContact, width)
+	}
+	if k := g.kinds(); k["front forced active"] > 0 || k["front exit active"] > 0 {
+		t.Errorf("entries of spikes: %v", k)
+	}
+	pulse(lineExit, 100*time.Millisecond)
+	if g.level(lineMagnet) != 0 {
+		t.Error("a finger did not release the door")
+	}
+	g.eventually("the magnet holds again", func() bool { return g.level(lineMagnet) == 1 })
+	pulse(lineContact, time.Second)
+	g.eventually("a door that was forced is an entry", func() bool { return g.kinds()["front forced active"] > 0 })
 }

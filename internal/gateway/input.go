@@ -9,9 +9,8 @@ import (
 	"gatehouse/device"
 )
 
-// settle is how long an input must be still before its release is believed:
-// contacts bounce. That it became active is believed at once, because exit and
-// fire must not wait.
+// settle is how long an input must be still at least before its release is believed:
+// contacts bounce. That fire became active is believed at once.
 const settle = 30 * time.Millisecond
 
 // lookEvery is how often the level of a still input is read.
@@ -32,6 +31,11 @@ type input struct {
 	send   func(device.Event)
 	// every: each time that the line is seen active is told, not only the first.
 	every bool
+	// filter is how long a state must last, but where every is set.
+	filter time.Duration
+	// urgent: who becomes active is told behind filter even while the line rattles.
+	urgent  bool
+	chatter chatter
 }
 
 // run watches until ctx ends, opening the line again when it goes away.
@@ -85,15 +89,16 @@ func (in *input) watch(ctx context.Context, lines device.Lines) error {
 		return err
 	}
 	in.tell(active, 0)
+	if !in.every {
+		return in.follow(lines, active)
+	}
 	edges := make([]device.Edge, 64)
-	if in.every && active {
+	if active {
 		if active, err = in.settled(lines, edges, true, active); err != nil {
 			return err
 		}
 	}
 	for {
-		// A look at the level now and then finds an edge that was lost, and a
-		// chip that went away: older kernels do not wake a reader for that.
 		n, err := lines.ReadEdges(edges, lookEvery)
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
@@ -105,10 +110,10 @@ func (in *input) watch(ctx context.Context, lines device.Lines) error {
 	}
 }
 
-// pressed tells of edges to active at once, and returns the state that is told.
+// pressed tells each edge to active at once, and returns the state that is told.
 func (in *input) pressed(edges []device.Edge, told bool) bool {
 	for _, e := range edges {
-		if e.Active && (in.every || !told) {
+		if e.Active {
 			told = true
 			in.tell(true, e.At)
 		}
@@ -116,24 +121,22 @@ func (in *input) pressed(edges []device.Edge, told bool) bool {
 	return told
 }
 
-// settled waits until the line is still and tells its state if that is news. Where
-// each look counts, an active line is looked at twice.
+// settled waits until the line is still and tells its state if that is news. An
+// active line is looked at twice.
 func (in *input) settled(lines device.Lines, edges []device.Edge, moving, told bool) (bool, error) {
-	for again := in.every; ; again = false {
+	for again := true; ; again = false {
 		for moving {
 			n, err := lines.ReadEdges(edges, settle)
 			if moving = !errors.Is(err, os.ErrDeadlineExceeded); moving && err != nil {
 				return told, err
 			}
-			if in.every {
-				told = in.pressed(edges[:n], told)
-			}
+			told = in.pressed(edges[:n], told)
 		}
 		now, err := level(lines)
 		if err != nil {
 			return told, err
 		}
-		if now != told || in.every && now {
+		if now != told || now {
 			in.tell(now, 0)
 		}
 		if told = now; !now || !again {

@@ -75,6 +75,8 @@ type InputCfg struct {
 	Line   *int   `toml:"line"`
 	Active string `toml:"active"`
 	Bias   string `toml:"bias"`
+	// FilterMS is how long a state must last to be believed; of fire there is none.
+	FilterMS *int `toml:"filter_ms"`
 }
 
 // Defaults of the site file.
@@ -84,10 +86,15 @@ const (
 	defaultBudget  = 250 // ms
 	defaultMaxMB   = 512
 	defaultWhoDays = 30
-	defaultRelease = 5   // s
-	defaultHeld    = 60  // s
-	maxSocket      = 103 // bytes, the least of the systems it runs on
-	minRelease     = 3   // s, IEC 60839-11-1 grade 1
+	defaultRelease = 5  // s
+	defaultHeld    = 60 // s
+	// A finger presses for 50 ms and more, a spike on a wire lasts microseconds.
+	defaultExitFilter    = 20  // ms
+	maxExitFilter        = 100 // ms: who wants to leave does not wait
+	defaultContactFilter = 100 // ms
+	maxContactFilter     = 2000
+	maxSocket            = 103 // bytes, the least of the systems it runs on
+	minRelease           = 3   // s, IEC 60839-11-1 grade 1
 	// hold bridges the repeats of a held card: readers repeat it every 50 ms to 1 s.
 	hold = 1500 * time.Millisecond
 )
@@ -146,19 +153,22 @@ func (s *Site) defaults() {
 			}
 			d.Readers[j].defaults(s.profiles())
 		}
-		for _, in := range []*InputCfg{d.Exit, d.Contact} {
-			in.defaults()
-		}
+		d.Exit.defaults(defaultExitFilter)
+		d.Contact.defaults(defaultContactFilter)
 	}
 	if s.Fire != nil {
 		set(&s.Fire.Bias, "pull-up") // what means fire must be said
 	}
 }
 
-func (in *InputCfg) defaults() {
-	if in != nil {
-		set(&in.Active, "low")
-		set(&in.Bias, "pull-up")
+func (in *InputCfg) defaults(filter int) {
+	if in == nil {
+		return
+	}
+	set(&in.Active, "low")
+	set(&in.Bias, "pull-up")
+	if in.FilterMS == nil {
+		in.FilterMS = &filter
 	}
 }
 

@@ -65,6 +65,9 @@ func (s *Site) check() error {
 	} else {
 		s.checkInput(&f, "fire", s.Fire)
 	}
+	if s.Fire != nil && s.Fire.FilterMS != nil {
+		f.add("fire: filter_ms: fire is believed at the first look, and latched at the second: remove it")
+	}
 	ids := map[string]bool{}
 	for i := range s.Doors {
 		d := &s.Doors[i]
@@ -102,6 +105,8 @@ func (s *Site) checkDoor(f *faults, d *DoorCfg) {
 	s.checkRelay(f, at+": relay", d.Relay)
 	s.checkInput(f, at+": exit", d.Exit)
 	s.checkInput(f, at+": contact", d.Contact)
+	checkFilter(f, at+": exit", d.Exit, maxExitFilter)
+	checkFilter(f, at+": contact", d.Contact, maxContactFilter)
 	if d.Signal != nil {
 		checkLine(f, at+": signal", d.Signal.Chip, d.Signal.Line)
 		f.oneOf(at+": signal.active", d.Signal.Active, "high", "low")
@@ -168,6 +173,12 @@ func (s *Site) checkInput(f *faults, at string, in *InputCfg) {
 	checkLine(f, at, in.Chip, in.Line)
 	f.oneOf(at+".active", in.Active, "high", "low")
 	f.oneOf(at+".bias", in.Bias, "pull-up", "pull-down", "none", "as-is")
+}
+
+func checkFilter(f *faults, at string, in *InputCfg, most int) {
+	if in != nil && (*in.FilterMS < 0 || *in.FilterMS > most) {
+		f.add("%s: filter_ms = %d: want 0 (off) to %d", at, *in.FilterMS, most)
+	}
 }
 
 func checkLine(f *faults, at, chip string, line *int) {
