@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
 
@@ -94,7 +95,11 @@ func (t terms) grant(l control.List) (g keyring.NewGrant, err error) {
 	if err != nil {
 		return g, fmt.Errorf("time zone of the building: %w", err)
 	}
-	g = keyring.NewGrant{Kind: kinds[t.Kind], Doors: slices.Clone(t.Door), Label: strings.TrimSpace(t.Label)}
+	label, err := naming.Label(t.Label) // before the card is held up
+	if err != nil {
+		return g, hinted("a word of your own for the flat, as 3B", "%v", err)
+	}
+	g = keyring.NewGrant{Kind: kinds[t.Kind], Doors: slices.Clone(t.Door), Label: label}
 	if g.Label == "" {
 		return g, hinted("a word of your own for the flat, as 3B", "the label is empty")
 	}

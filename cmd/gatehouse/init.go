@@ -44,10 +44,13 @@ func (c initCmd) Run(s *session) error {
 	if _, err := os.Stat(filepath.Join(dir, keyring.BuildingKeyFile)); err == nil {
 		return hinted("nothing to do; to begin anew, stop the daemon and move "+dir+" away", "this gateway has its keys already")
 	}
+	if err := c.ready(dir); err != nil {
+		return err
+	}
 	m := made{Building: site.Building, IssuerKey: c.Key, Copy: c.Key + ".building"}
 	issuer, building, restored, err := stickKeys(c.Key, m.Copy)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-		return hinted("plug the stick in, or name a file in a folder that is there and that you may write", "%v", err)
+	if errors.Is(err, fs.ErrPermission) {
+		return hinted("name files that you may read", "%v", err)
 	}
 	if err != nil {
 		return err
@@ -60,6 +63,55 @@ func (c initCmd) Run(s *session) error {
 		return err
 	}
 	return s.print(m, func(w io.Writer) { writeMade(w, m) })
+}
+
+// ready sees that nothing stands in the way before any key is made: keys of which the
+// gateway has a part, or the stick, are worse than none.
+func (c initCmd) ready(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, keyring.RegistryFile)); err == nil {
+		return hinted("its keys come from there; gatehouse status says what is missing", "this gateway is enrolled with a registry")
+	}
+	if info, err := os.Stat(c.Key); err == nil && !info.Mode().IsRegular() {
+		return hinted("name a file in it, as "+filepath.Join(c.Key, "issuer.key"), "--key %s is no file", c.Key)
+	}
+	if err := writable(filepath.Dir(c.Key)); err != nil {
+		return hinted("plug the stick in, or name a file in a folder that is there and that you may write", "%v", err)
+	}
+	above := dir
+	for _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != filepath.Dir(above); _, err = os.Stat(above) {
+		above = filepath.Dir(above)
+	}
+	if err := writable(above); err != nil {
+		return hinted("call it by sudo, or name a folder of yours as state in the site file", "%v", err)
+	}
+	return c.sameIssuer(filepath.Join(dir, keyring.IssuerFile))
+}
+
+// sameIssuer sees that a gateway which has an issuer's key already has that of the
+// stick.
+func (c initCmd) sameIssuer(path string) error {
+	there, err := keyring.LoadIssuers(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	key, err := keyring.LoadPrivateKey(c.Key)
+	if err != nil || len(there) != 1 || !there[0].Public.Equal(key.Public()) {
+		return hinted("name its stick by --key, or to begin anew, stop the daemon and move "+filepath.Dir(path)+" away", "%s has the key of another issuer", path)
+	}
+	return nil
+}
+
+// writable tries a folder with as much as the keys need.
+func writable(folder string) error {
+	f, err := os.CreateTemp(folder, ".gatehouse-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, 4096))
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
 }
 
 func writeMade(w io.Writer, m made) {

@@ -12,16 +12,23 @@ import (
 
 // logCmd shows what an owner may see. Passages are not among it.
 type logCmd struct {
-	Last   int  `help:"How many of the newest entries." default:"50"`
-	All    bool `help:"All that are kept."`
-	Follow bool `short:"f" help:"Go on with new ones."`
+	Last   *int     `help:"How many of the newest entries; 50, with --since all." placeholder:"N"`
+	All    bool     `help:"All that are kept."`
+	Since  string   `help:"Only from then on: 2h, 3d, 2026-12-01 or \"2026-12-01 09:30\", in the building's zone." placeholder:"TIME"`
+	Door   []string `help:"Only of this door; may be given again." placeholder:"ID"`
+	Kind   []string `help:"Only of this kind, as the log names it: fault, offline, forced, held; may be given again." placeholder:"KIND"`
+	Follow bool     `short:"f" help:"Go on with new ones."`
 }
 
 func (c logCmd) Run(s *session) error {
-	if c.All {
-		c.Last = -1
+	ask := control.LogQuery{Last: 50, Follow: c.Follow, Since: c.Since, Doors: c.Door, Kinds: c.Kind}
+	switch {
+	case c.All, c.Last == nil && c.Since != "":
+		ask.Last = -1
+	case c.Last != nil:
+		ask.Last = *c.Last
 	}
-	return s.client.Log(s.ctx, c.Last, c.Follow, func(e control.LogEntry) error {
+	return s.client.Log(s.ctx, ask, func(e control.LogEntry) error {
 		return s.print(e, func(w io.Writer) { writeEntry(w, e) })
 	})
 }

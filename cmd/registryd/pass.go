@@ -7,14 +7,18 @@ import (
 )
 
 type passCmd struct {
-	Tenancy string `arg:"" help:"Id of the tenancy."`
+	Tenancy string `arg:"" help:"Id of the tenancy, or the first digits of it."`
 	Minutes int    `help:"How long it is good for: 1 to 15." default:"5"`
 }
 
 // Run prints a pass. The text goes to standard output alone, so that it can be
 // piped into whatever draws QR codes; what people want to know beside it does not.
 func (c passCmd) Run(s *session) error {
-	p, err := s.issuer.Pass(s.ctx, operator.NewPass{Tenancy: c.Tenancy, Minutes: c.Minutes})
+	tenancy, err := s.tenancyID(c.Tenancy)
+	if err != nil {
+		return err
+	}
+	p, err := s.issuer.Pass(s.ctx, operator.NewPass{Tenancy: tenancy, Minutes: c.Minutes})
 	if err != nil {
 		return err
 	}

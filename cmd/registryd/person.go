@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"strings"
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/idnumber"
@@ -16,7 +15,7 @@ import (
 )
 
 type personCmd struct {
-	Tenancy string `arg:"" help:"Id of the tenancy."`
+	Tenancy string `arg:"" help:"Id of the tenancy, or the first digits of it."`
 	Key     string `required:"" help:"records.key, on its stick." placeholder:"FILE"`
 	Reason  string `required:"" help:"resident, correction, mandate or emergency."`
 	Case    string `required:"" help:"Number of the request or order that asks for it." placeholder:"TEXT"`
@@ -40,11 +39,14 @@ func (c personCmd) Run(s *session) error {
 	if err != nil {
 		return hinted("--key names records.key, which registryd init wrote into the offline folder", "%v", err)
 	}
+	if c.Tenancy, err = s.tenancyID(c.Tenancy); err != nil {
+		return err
+	}
 	at, err := s.issuer.Look(s.ctx, operator.Look{Tenancy: c.Tenancy, Reason: c.Reason, Case: c.Case})
 	if err != nil {
 		return err
 	}
-	p := person{Tenancy: strings.ToLower(c.Tenancy), Cards: []string{}}
+	p := person{Tenancy: c.Tenancy, Cards: []string{}}
 	for _, seal := range at.Seals {
 		if err := p.add(s, key, seal); err != nil {
 			return err

@@ -238,9 +238,13 @@ func TestRegistry(t *testing.T) {
 	}
 	r.refused("no reason", "end", tenancy.String(), "--reason", "arrears")
 	r.refused("no grant", "revoke", wire.ID{8}.String())
-	r.ok("suspend", grant.String(), "--reason", "lost")
-	r.refused("no pass", "pass", tenancy.String())
-	r.ok("resume", "--tenancy", tenancy.String(), "--reason", "found")
+	short, shortGrant := tenancy.String()[:8], grant.String()[:8] // as the gateway shows them
+	r.ok("suspend", shortGrant, "--reason", "lost")
+	r.refused("no pass", "pass", short)
+	r.ok("resume", "--tenancy", short, "--reason", "found")
+	if out := r.ok("grants", "--tenancy", short); !strings.Contains(out, grant.String()) {
+		t.Fatal(out)
+	}
 	r.refused("no such card", "confirm-card", grant.String(), "--card", wire.CredentialID{1, 7, 8}.String(), "--reason", "heard")
 	r.pass(dir, tenancy)
 	if out := r.ok("revoke", grant.String(), "--reason", "moved_out"); !strings.Contains(out, "handed to the front") {

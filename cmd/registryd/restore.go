@@ -25,12 +25,16 @@ func (s *session) zoneOfSubject(of subject) (*time.Location, error) {
 	if of.Tenancy != "" {
 		return s.zoneOf(of.Tenancy)
 	}
+	grant, err := s.grantID(of.Grant)
+	if err != nil {
+		return nil, err
+	}
 	all, err := s.issuer.Grants(s.ctx, "", "")
 	if err != nil {
 		return nil, err
 	}
 	for _, g := range all {
-		if g.ID == strings.ToLower(of.Grant) {
+		if g.ID == grant {
 			return s.zoneOf(g.Tenancy)
 		}
 	}

@@ -139,10 +139,14 @@ func zoneNamed(name string) *time.Location {
 
 // zoneOf is the time zone of a tenancy's building.
 func (s *session) zoneOf(tenancy string) (*time.Location, error) {
+	tenancy, err := s.tenancyID(tenancy)
+	if err != nil {
+		return nil, err
+	}
 	all, err := s.issuer.Tenancies(s.ctx, "")
 	s.fillZones(tenancyDays(all))
 	for _, t := range all {
-		if t.ID == strings.ToLower(tenancy) {
+		if t.ID == tenancy {
 			return zoneNamed(t.Zone), err
 		}
 	}
@@ -156,7 +160,11 @@ type grantsCmd struct {
 
 // Run lists grants.
 func (c grantsCmd) Run(s *session) error {
-	all, err := s.issuer.Grants(s.ctx, c.Building, c.Tenancy)
+	tenancy, err := s.tenancyID(c.Tenancy)
+	if err != nil {
+		return err
+	}
+	all, err := s.issuer.Grants(s.ctx, c.Building, tenancy)
 	if err != nil {
 		return err
 	}
@@ -194,12 +202,18 @@ func cardsShown(cards []operator.Card) string {
 
 // subject is what an act is on.
 type subject struct {
-	Grant   string `arg:"" optional:"" help:"Id of a grant."`
+	Grant   string `arg:"" optional:"" help:"Id of a grant, or the first digits of it."`
 	Tenancy string `help:"All grants of this tenancy instead." placeholder:"ID"`
 }
 
 // act carries an act out and tells what came of it.
-func act(s *session, a operator.Act) error {
+func act(s *session, a operator.Act) (err error) {
+	if a.Grant, err = s.grantID(a.Grant); err != nil {
+		return err
+	}
+	if a.Tenancy, err = s.tenancyID(a.Tenancy); err != nil {
+		return err
+	}
 	d, err := s.issuer.Do(s.ctx, a)
 	if err != nil {
 		return err
@@ -260,7 +274,7 @@ func (c revokeCmd) Run(s *session) error {
 }
 
 type endCmd struct {
-	Tenancy string `arg:"" help:"Id of the tenancy."`
+	Tenancy string `arg:"" help:"Id of the tenancy, or the first digits of it."`
 	Reason  string `required:"" help:"moved_out, lease_over, agreed, never_came, died, order or mistake."`
 }
 
@@ -307,7 +321,7 @@ type disputeCmd struct {
 }
 
 type settleCmd struct {
-	Tenancy string `arg:"" help:"Id of the tenancy."`
+	Tenancy string `arg:"" help:"Id of the tenancy, or the first digits of it."`
 	Uphold  string `help:"The notice is right: the last day, as 2026-12-31, in the building's time zone." placeholder:"DATE" xor:"way" required:""`
 	Reject  bool   `help:"The notice is not: the tenancy goes on." xor:"way" required:""`
 	Reason  string `help:"heard, order or agreed." default:"heard"`

@@ -98,8 +98,11 @@ func (c *Client) SetAdopt(ctx context.Context, r AdoptRequest) (a AdoptState, er
 // Log calls each with the entries kept that are shown: faults, alarms and what was
 // done at the gateway, nobody's passages. Oldest first, from the newest `last`
 // on (negative: all); with follow it goes on with new ones until ctx ends.
-func (c *Client) Log(ctx context.Context, last int, follow bool, each func(LogEntry) error) error {
-	q := url.Values{"last": {strconv.Itoa(last)}, "follow": {strconv.FormatBool(follow)}}
+func (c *Client) Log(ctx context.Context, ask LogQuery, each func(LogEntry) error) error {
+	q := url.Values{"last": {strconv.Itoa(ask.Last)}, "follow": {strconv.FormatBool(ask.Follow)}, "door": ask.Doors, "kind": ask.Kinds}
+	if ask.Since != "" {
+		q.Set("since", ask.Since)
+	}
 	return c.stream(ctx, http.MethodGet, "/v1/log?"+q.Encode(), nil, func() {}, each)
 }
 

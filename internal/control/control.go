@@ -124,6 +124,15 @@ type LogEntry struct {
 	Detail    string    `json:"detail,omitempty"` // hex
 }
 
+// LogQuery is what of the log is asked for.
+type LogQuery struct {
+	Last   int      // so many of the newest that the rest asks for; negative: all
+	Follow bool     // go on with new ones
+	Since  string   // 2h, 3d, or a time in the building's zone as people write it; empty: any
+	Doors  []string // none: all, and what is of no door
+	Kinds  []string // none: all
+}
+
 // DoorTest asks for a test of a door.
 type DoorTest struct {
 	Minutes int `json:"minutes"` // 1 to MostTest

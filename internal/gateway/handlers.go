@@ -180,19 +180,25 @@ func (g *Gateway) postClockConfirm(*http.Request) (any, error) {
 
 // streamLog writes what an owner may see of the log, one JSON object an entry.
 func (g *Gateway) streamLog(w http.ResponseWriter, r *http.Request) {
-	last, err := strconv.Atoi(r.URL.Query().Get("last"))
+	q := r.URL.Query()
+	last, err := strconv.Atoi(q.Get("last"))
 	if err != nil {
 		writeError(w, fail(http.StatusBadRequest, "", "last: want a number of entries"))
 		return
 	}
+	shows, err := g.logFilter(q)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
 	at := journal.Position{}
 	if last >= 0 {
-		if at, err = g.lastShown(r.Context(), last); err != nil {
+		if at, err = g.lastShown(r.Context(), last, shows); err != nil {
 			writeError(w, err)
 			return
 		}
 	}
-	g.stream(r.Context(), w, at, r.URL.Query().Get("follow") == "true", shown)
+	g.stream(r.Context(), w, at, q.Get("follow") == "true", shows)
 }
 
 // logBatch is how many entries are read at a time.
@@ -200,7 +206,7 @@ const logBatch = 500
 
 // lastShown is the place of the newest entries that are shown, so many of this
 // epoch. Those that are not shown do not count, or their number would show.
-func (g *Gateway) lastShown(ctx context.Context, last int) (journal.Position, error) {
+func (g *Gateway) lastShown(ctx context.Context, last int, shows func(wire.Header) bool) (journal.Position, error) {
 	s := g.journal.Status()
 	end := s.Position
 	at := end
@@ -217,7 +223,7 @@ func (g *Gateway) lastShown(ctx context.Context, last int) (journal.Position, er
 			if err != nil {
 				return at, fmt.Errorf("read the log: %w", err)
 			}
-			if e.Epoch == end.Epoch && shown(h) {
+			if e.Epoch == end.Epoch && shows(h) {
 				if left--; left == 0 {
 					return e.Position, nil
 				}

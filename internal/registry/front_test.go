@@ -390,6 +390,37 @@ func TestAlarmsByNoticeAndEntry(t *testing.T) {
 	}
 }
 
+// TestAlarmsInOrder: those of a gateway that was away come at once, the newest, by its
+// notice, before the others; they are shown by their own time.
+func TestAlarmsInOrder(t *testing.T) {
+	s := newScene(t)
+	s.ask(wire.TypeHello, s.g.hello())
+	s.g.fill(1)
+	for i, door := range []string{"c1", "c2", "c3"} {
+		s.g.add(wire.Header{Kind: wire.KindForced, Door: door, Wall: int64(1_700_000_000_000 + i), Clock: wire.ClockNTP}, false)
+	}
+	s.link.receive(s.g.say(wire.TypeNotice, wire.Notice{Epoch: 7, Sequence: 3, Header: s.g.headers[3]}))
+	shown := func() (doors string) {
+		all, err := s.front.client.Alarms(context.Background(), "", 10)
+		s.must(err)
+		for _, a := range all {
+			doors += a.Door + " "
+		}
+		return doors
+	}
+	s.until("an alarm", func() bool { return shown() == "c3 " })
+	s.at(s.ask(wire.TypeBatch, s.g.batch(0, 4)), 7, 4)
+	if got := shown(); got != "c3 c2 c1 " {
+		t.Errorf("alarms of %s", got)
+	}
+	s.g.add(wire.Header{Kind: wire.KindForced, Door: "unset", Wall: 1}, false) // its clock knows nothing
+	s.g.add(wire.Header{Kind: wire.KindForced, Door: "ahead", Wall: 9_000_000_000_000, Clock: wire.ClockNTP}, false)
+	s.at(s.ask(wire.TypeBatch, s.g.batch(4, 2)), 7, 6)
+	if got := shown(); got != "ahead unset c3 c2 c1 " {
+		t.Errorf("with clocks that are wrong: %s", got)
+	}
+}
+
 func TestStatusIsOfTheNewestConnection(t *testing.T) {
 	s := newScene(t)
 	s.ask(wire.TypeHello, s.g.hello())

@@ -91,21 +91,42 @@ func (f *Front) getAlarms(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err.Error(), "")
 		return
 	}
-	all := []api.Alarm{}
+	var all []datedAlarm
 	err = f.store.Alarms(r.Context(), r.URL.Query().Get("building"), limit, func(p wire.Place, a store.Alarm) error {
-		out := api.Alarm{Place: api.Place(p), Epoch: fmt.Sprintf("%016x", a.Epoch), Sequence: a.Sequence, Time: a.Heard, Heard: a.Heard,
-			Kind: "fork", Stored: a.Stored}
-		if h, err := wire.DecodeHeader(a.Header); err == nil {
-			out.Time, out.Kind, out.Outcome, out.Reason, out.Door = h.Time(), h.Kind.String(), h.Outcome.String(), h.Reason.String(), h.Door
-		}
-		all = append(all, out)
+		all = append(all, shownAlarm(p, a))
 		return nil
 	})
 	if err != nil {
 		complain(w, err)
 		return
 	}
-	answer(w, all)
+	slices.SortStableFunc(all, func(a, b datedAlarm) int { return b.happened.Compare(a.happened) })
+	out := []api.Alarm{}
+	for _, a := range all {
+		out = append(out, a.Alarm)
+	}
+	answer(w, out)
+}
+
+// datedAlarm is an alarm with when it happened, as far as anybody knows: those of a
+// gateway that was away are heard late, many at once, and a clock may be wrong.
+type datedAlarm struct {
+	api.Alarm
+	happened time.Time
+}
+
+func shownAlarm(p wire.Place, a store.Alarm) datedAlarm {
+	out := datedAlarm{happened: a.Heard, Alarm: api.Alarm{Place: api.Place(p), Epoch: fmt.Sprintf("%016x", a.Epoch), Sequence: a.Sequence,
+		Time: a.Heard, Heard: a.Heard, Kind: "fork", Stored: a.Stored}}
+	h, err := wire.DecodeHeader(a.Header)
+	if err != nil {
+		return out
+	}
+	out.Time, out.Kind, out.Outcome, out.Reason, out.Door = h.Time(), h.Kind.String(), h.Outcome.String(), h.Reason.String(), h.Door
+	if h.Clock > wire.ClockFloor && out.Time.Before(a.Heard) {
+		out.happened = out.Time
+	}
+	return out
 }
 
 func (f *Front) getStatus(w http.ResponseWriter, r *http.Request) {

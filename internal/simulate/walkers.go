@@ -136,7 +136,7 @@ func (w *world) noteViews() {
 		k, err := b.client.Keys(w.ctx)
 		keep("keys of "+b.name, byID, k, err)
 		var log []control.LogEntry
-		err = b.client.Log(w.ctx, -1, false, func(e control.LogEntry) error { log = append(log, e); return nil })
+		err = b.client.Log(w.ctx, control.LogQuery{Last: -1}, func(e control.LogEntry) error { log = append(log, e); return nil })
 		keep("log of "+b.name, asMade, log, err)
 	}
 	g, err := w.centre.api.Gateways(w.ctx, "")

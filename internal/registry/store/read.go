@@ -243,7 +243,7 @@ func (s *Store) Alarms(ctx context.Context, building string, limit int, call fun
 		FROM alarms a JOIN gateways g ON g.id = a.gateway WHERE ($1 = '' OR g.building = $2)
 		UNION ALL SELECT g.district, g.town, g.building, g.gateway, f.epoch, f.first, NULL, 1, f.found_at
 		FROM forks f JOIN gateways g ON g.id = f.gateway WHERE ($3 = '' OR g.building = $4)
-		ORDER BY 9 DESC LIMIT $5`, building, building, building, building, limit)
+		ORDER BY 9 DESC, 5 DESC, 6 DESC LIMIT $5`, building, building, building, building, limit)
 	err = each(rows, err, func() error {
 		var p wire.Place
 		var a Alarm

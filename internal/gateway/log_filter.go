@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatehouse/internal/calendar"
+	"gatehouse/sync/wire"
+)
+
+// logFilter is what of the log a query asks for: since a time, of doors, of kinds. It
+// only narrows what an owner may see.
+func (g *Gateway) logFilter(q url.Values) (func(wire.Header) bool, error) {
+	since, err := g.sinceTime(q.Get("since"))
+	if err != nil {
+		return nil, fail(http.StatusBadRequest, "write --since 2h, 3d, 2026-12-01 or \"2026-12-01 09:30\"", "since = %q: no time", q.Get("since"))
+	}
+	for _, id := range q["door"] {
+		if _, err := g.door(id); err != nil {
+			return nil, err
+		}
+	}
+	for _, kind := range q["kind"] {
+		if names := shownNames(); !slices.Contains(names, kind) {
+			return nil, fail(http.StatusBadRequest, "kinds of the log: "+strings.Join(names, ", "), "no kind %q", kind)
+		}
+	}
+	return func(h wire.Header) bool {
+		return shown(h) && !h.Time().Before(since) &&
+			(len(q["door"]) == 0 || slices.Contains(q["door"], h.Door)) &&
+			(len(q["kind"]) == 0 || slices.Contains(q["kind"], h.Kind.String()))
+	}, nil
+}
+
+// shownNames are the names of the kinds that an owner may see.
+func shownNames() (names []string) {
+	for kind := range shownKinds {
+		names = append(names, kind.String())
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ago is a time before now: minutes, hours or days.
+var ago = regexp.MustCompile(`^(\d{1,6})([mhd])$`)
+
+// sinceTime reads a time of the building's zone, or how long ago it was; the zero time
+// for an empty text.
+func (g *Gateway) sinceTime(text string) (time.Time, error) {
+	found := ago.FindStringSubmatch(text)
+	if found == nil {
+		return calendar.Moment(text, g.zone())
+	}
+	n, _ := strconv.Atoi(found[1]) // six digits
+	unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[found[2]]
+	return g.clock.read().wall.Add(-time.Duration(n) * unit), nil
+}
