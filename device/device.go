@@ -112,6 +112,9 @@ func PortFault(err error) Fault {
 	return FaultNone
 }
 
+// ErrLineBusy means that another program, or a driver of the kernel, has the line.
+var ErrLineBusy = errors.New("line is used")
+
 // Bias is the pull that an input line asks of the SoC.
 type Bias uint8
 
@@ -127,6 +130,7 @@ const (
 // changes, else only idle-to-active edges are reported.
 type LinesConfig struct {
 	Chip      string // a path, a name ("gpiochip0") or a label ("pinctrl-bcm2711")
+	Label     string // which a chip of that name must have; empty: any
 	Offsets   []int
 	ActiveLow bool
 	Bias      Bias
@@ -138,6 +142,7 @@ type LinesConfig struct {
 // inactive by the request itself, so that there is no moment of another level.
 type OutputConfig struct {
 	Chip      string
+	Label     string // as of LinesConfig
 	Offset    int
 	ActiveLow bool
 	Consumer  string

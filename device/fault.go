@@ -44,6 +44,7 @@ const (
 	FaultPortShared    Fault = 288 // another program has the port open, too
 	FaultPortBusy      Fault = 289 // another program has the port for itself
 	FaultChatter       Fault = 290 // an input changes without end
+	FaultLineBusy      Fault = 291 // another program or driver has the line
 )
 
 var faults = map[Fault]struct{ name, hint string }{
@@ -80,6 +81,7 @@ var faults = map[Fault]struct{ name, hint string }{
 	FaultPortShared:    {"port_shared", "another program has the port open and takes what the reader sends: sudo gatehoused check names it, and how it is ended"},
 	FaultPortBusy:      {"port_busy", "another program has the port for itself: sudo gatehoused check names it, and how it is ended; it is tried again by itself"},
 	FaultChatter:       {"chatter", "the line changes again and again: check the button or contact, its cable and ground; only a state that lasts 2 s is believed meanwhile, but an exit button at once"},
+	FaultLineBusy:      {"line_busy", "another program, or a driver of the kernel, has the line: sudo gatehoused check names it, and what to do; it is tried again by itself"},
 	FaultOutputRefused: {"output_refused", "the relay's line can't be driven: check chip and line in the site file"},
 }
 

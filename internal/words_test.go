@@ -48,7 +48,7 @@ func TestWordsAgree(t *testing.T) {
 // TestFaultsAreReasons: every fault of a device has its name among the reasons,
 // and a hint for the installer.
 func TestFaultsAreReasons(t *testing.T) {
-	for f := device.FaultMissing; f <= device.FaultChatter; f++ {
+	for f := device.FaultMissing; f <= device.FaultLineBusy; f++ {
 		if f.Hint() == "" {
 			continue // a number that is not used
 		}

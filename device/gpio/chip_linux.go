@@ -84,8 +84,9 @@ func isLink(path string) bool {
 	return err != nil || info.Mode()&fs.ModeSymlink != 0
 }
 
-// request asks a chip for lines and returns the request's descriptor.
-func request(chip string, offsets []int, consumer string, req uapi.LineRequest) (int, error) {
+// request asks a chip, which must have the label unless that is empty, for lines and
+// returns the request's descriptor.
+func request(chip, label string, offsets []int, consumer string, req uapi.LineRequest) (int, error) {
 	if len(offsets) < 1 || len(offsets) > uapi.LinesMax {
 		return -1, fmt.Errorf("request %d lines: want 1 to %d", len(offsets), uapi.LinesMax)
 	}
@@ -102,6 +103,9 @@ func request(chip string, offsets []int, consumer string, req uapi.LineRequest) 
 		return -1, err
 	}
 	defer f.Close()
+	if err := hasLabel(f, label); err != nil {
+		return -1, err
+	}
 	if err := uapi.GetLine(f.Fd(), &req); err != nil {
 		if used := usedBy(f, offsets); errors.Is(err, unix.EBUSY) && used != nil {
 			return -1, used

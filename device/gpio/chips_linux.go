@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/warthog618/go-gpiocdev/uapi"
+
+	"gatehouse/device"
 )
 
 // Chips lists the machine's GPIO chips, and who uses their lines. What this user
@@ -79,6 +81,30 @@ func (a absent) Error() string {
 
 func (absent) Is(target error) bool { return target == fs.ErrNotExist }
 
+// hasLabel refuses a chip with another label: its lines are not those of the board.
+func hasLabel(chip *os.File, label string) error {
+	if label == "" {
+		return nil
+	}
+	info, err := uapi.GetChipInfo(chip.Fd())
+	if err != nil {
+		return fmt.Errorf("ask for its label: %w", unplugged(err))
+	}
+	if got := uapi.BytesToString(info.Label[:]); got != label {
+		return otherChip{got, label}
+	}
+	return nil
+}
+
+// otherChip is a chip that is not the board's, which is not there then.
+type otherChip struct{ got, want string }
+
+func (o otherChip) Error() string {
+	return fmt.Sprintf("that name is the chip %q here, and the board has %q: write chip = %q, or mend board", o.got, o.want, o.want)
+}
+
+func (otherChip) Is(target error) bool { return target == fs.ErrNotExist }
+
 // usedBy names who uses the lines that could not be had.
 func usedBy(chip *os.File, lines []int) error {
 	for _, line := range lines {
@@ -87,8 +113,15 @@ func usedBy(chip *os.File, lines []int) error {
 			if len(lines) > 1 {
 				which = fmt.Sprintf("line %d is", line)
 			}
-			return fmt.Errorf("%s used by %q: end that, or take what uses it out of the system's settings (dtoverlay in config.txt)", which, user)
+			return busyLine{fmt.Sprintf("%s used by %q: end that, or take what uses it out of the system's settings (dtoverlay in config.txt)", which, user)}
 		}
 	}
 	return nil
 }
+
+// busyLine is device.ErrLineBusy with who has the line.
+type busyLine struct{ text string }
+
+func (b busyLine) Error() string { return b.text }
+
+func (busyLine) Is(target error) bool { return target == device.ErrLineBusy }

@@ -49,13 +49,28 @@ func TestBusyLine(t *testing.T) {
 	}
 	defer l.Close()
 	_, err = OpenOutput(device.OutputConfig{Chip: "busy", Offset: d1})
-	if err == nil || !strings.HasPrefix(err.Error(), `busy line 3: is used by "lamp": end that`) {
+	if err == nil || !errors.Is(err, device.ErrLineBusy) || !strings.HasPrefix(err.Error(), `busy line 3: is used by "lamp": end that`) {
 		t.Errorf("output: %v", err)
 	}
 	_, err = OpenLines(device.LinesConfig{Chip: c.DevPath(), Offsets: []int{relay, d0}})
 	if err == nil || !strings.Contains(err.Error(), `line 2 is used by "lamp"`) {
 		t.Errorf("lines: %v", err)
 	}
+}
+
+// TestOtherChip: a chip whose label is not the board's is not driven.
+func TestOtherChip(t *testing.T) {
+	c := newChip(t, "other")
+	c.set(relay, false)
+	o, err := OpenOutput(device.OutputConfig{Chip: c.DevPath(), Label: "pinctrl-rp1", Offset: relay, ActiveLow: true})
+	if err == nil || !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), `write chip = "pinctrl-rp1"`) {
+		t.Errorf("%v, %v", o, err)
+	}
+	c.want(relay, 0, "refused")
+	if o, err = OpenOutput(device.OutputConfig{Chip: c.DevPath(), Label: "other", Offset: relay}); err != nil {
+		t.Fatal(err)
+	}
+	_ = o.Close()
 }
 
 // TestAbsentChip needs no chip at all.

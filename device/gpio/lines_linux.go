@@ -31,7 +31,7 @@ const (
 func OpenLines(cfg device.LinesConfig) (device.Lines, error) {
 	req := uapi.LineRequest{EventBufferSize: bufferedEvents}
 	req.Config.Flags = inputFlags(cfg)
-	fd, err := request(cfg.Chip, cfg.Offsets, cfg.Consumer, req)
+	fd, err := request(cfg.Chip, cfg.Label, cfg.Offsets, cfg.Consumer, req)
 	if err != nil {
 		return nil, fmt.Errorf("lines %v of %s: %w", cfg.Offsets, cfg.Chip, err)
 	}

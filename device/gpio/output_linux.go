@@ -24,7 +24,7 @@ func OpenOutput(cfg device.OutputConfig) (device.Output, error) {
 	}
 	inactive := uapi.LineConfigAttribute{Attr: uapi.OutputValues(0).Encode(), Mask: 1}
 	req.Config.AddAttribute(inactive)
-	fd, err := request(cfg.Chip, []int{cfg.Offset}, cfg.Consumer, req)
+	fd, err := request(cfg.Chip, cfg.Label, []int{cfg.Offset}, cfg.Consumer, req)
 	if err != nil {
 		return nil, fmt.Errorf("%s line %d: %w", cfg.Chip, cfg.Offset, err)
 	}

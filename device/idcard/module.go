@@ -258,6 +258,9 @@ func (m *Module) receive(ctx context.Context, limit time.Duration) (int, error) 
 		return 0, err
 	}
 	n, err := m.port.Read(m.chunk[:])
+	for device.PortFault(err) != device.FaultNone { // the port goes on
+		n, err = m.port.Read(m.chunk[:])
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = nil
 	}

@@ -403,3 +403,30 @@ func BenchmarkRead(b *testing.B) {
 	wire := float64(3*10+15+19+1295) * 10 / 115200 * 1e9
 	b.ReportMetric(wire/(float64(b.Elapsed().Nanoseconds())/float64(b.N)), "wire/read")
 }
+
+// shared is a port that another program has open, too.
+type shared struct {
+	device.Port
+	left *int
+}
+
+func (p shared) Read(b []byte) (int, error) {
+	if *p.left > 0 {
+		*p.left--
+		return 0, device.ErrPortShared
+	}
+	return p.Port.Read(b)
+}
+
+// TestSharedPort: that another program has the port open ends no reading.
+func TestSharedPort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, left := newDesk(0), 3
+		d.module = New(shared{d.port, &left})
+		d.fake.Place(invented[0])
+		d.reads(t, "a card", invented[0])
+		if left > 0 {
+			t.Error("never disturbed")
+		}
+	})
+}

@@ -124,9 +124,12 @@ type port struct {
 	timeout time.Duration
 	late    error // of each Read that runs into the timeout: a bus does that at every poll
 	closed  atomic.Bool
-	shared  atomic.Int64 // when somebody was told of another program at the port, in Unix nanoseconds; 0: never
 	writer  *writer
 	quit    chan struct{} // closed by Close
+
+	// When it was told of another program at the port, and of settings that were set
+	// again, in Unix nanoseconds; 0: never.
+	shared, settings atomic.Int64
 
 	flushing sync.Mutex // no flush after the library's Close: the number of its file may be another's then
 	shut     bool       // the library's port is closed
@@ -161,7 +164,7 @@ func (p *port) Read(b []byte) (int, error) {
 		return 0, nil // the library would take the empty read for a hang-up
 	}
 	n, err := p.lib.Read(b)
-	for errors.Is(err, device.ErrPortShared) && !p.news() && !p.closed.Load() {
+	for !p.closed.Load() && !p.news(err) {
 		n, err = p.lib.Read(b)
 	}
 	switch {
@@ -177,16 +180,26 @@ func (p *port) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// sharedAgain is how often another program at a port is news.
-const sharedAgain = 30 * time.Minute
+// How often what another program does to a port is news.
+const (
+	sharedAgain   = 30 * time.Minute
+	settingsAgain = 10 * time.Second
+)
 
-// news says that nobody was told a while ago of another program at the port.
-func (p *port) news() bool {
+// news is false for what was told a while ago, of what other programs do to the port.
+func (p *port) news(err error) bool {
+	told, again := &p.shared, sharedAgain
+	switch device.PortFault(err) {
+	case device.FaultNone:
+		return true
+	case device.FaultPortSettings:
+		told, again = &p.settings, settingsAgain
+	}
 	now := time.Now().UnixNano()
-	if last := p.shared.Load(); last != 0 && now-last < int64(sharedAgain) {
+	if last := told.Load(); last != 0 && now-last < int64(again) {
 		return false
 	}
-	p.shared.Store(now)
+	told.Store(now)
 	return true
 }
 

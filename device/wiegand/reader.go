@@ -108,6 +108,9 @@ func (r *Reader) Run(ctx context.Context) error {
 // serve opens the lines and reads them until they fail or ctx ends.
 func (r *Reader) serve(ctx context.Context) device.Fault {
 	lines, err := r.open()
+	if errors.Is(err, device.ErrLineBusy) {
+		return device.FaultLineBusy
+	}
 	if err != nil {
 		return device.FaultMissing
 	}

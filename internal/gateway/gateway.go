@@ -144,6 +144,7 @@ const eventsQueued = 256
 // a state folder that can't be used or belongs to a running daemon.
 func New(o Options) (*Gateway, error) {
 	o.Cadence = o.Cadence.filled()
+	o.Hardware = o.Site.labelled(o.Hardware)
 	g := &Gateway{o: o, started: time.Now()}
 	made := os.MkdirAll(o.Site.State, 0o700)
 	if err := g.takeLock(); err != nil {
@@ -314,7 +315,7 @@ func (g *Gateway) fireEvent(e device.Event) {
 // go: for a service manager, after the daemon has ended however it did. It
 // fails if a line can't be had, which is so while a daemon runs.
 func LeaveSafe(site *Site, hw Hardware) error {
-	g := &Gateway{o: Options{Site: site, Hardware: hw, Log: zerolog.Nop()}}
+	g := &Gateway{o: Options{Site: site, Hardware: site.labelled(hw), Log: zerolog.Nop()}}
 	g.makeRelays()
 	var errs []error
 	for _, d := range g.doors {

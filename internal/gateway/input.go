@@ -73,6 +73,8 @@ func faultOf(err error) device.Fault {
 		return device.FaultUnplugged
 	case errors.Is(err, os.ErrNotExist):
 		return device.FaultMissing
+	case errors.Is(err, device.ErrLineBusy):
+		return device.FaultLineBusy
 	}
 	return device.FaultIO
 }

@@ -1,8 +1,11 @@
 package gateway
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"gatehouse/device"
 )
 
 // TestAgainstPorts: what holds a port is named with what ends it, and the daemon
@@ -130,5 +133,35 @@ func TestUnusedParts(t *testing.T) {
 				t.Errorf("%q: %v in\n%s", c.want, !told, got)
 			}
 		}
+	}
+}
+
+// TestLabelled: the openers are told which chip the board has under a name, and none
+// where nobody knows.
+func TestLabelled(t *testing.T) {
+	var labels []string
+	hw := Hardware{
+		Lines:  func(c device.LinesConfig) (device.Lines, error) { labels = append(labels, c.Label); return nil, errors.New("none") },
+		Output: func(c device.OutputConfig) (device.Output, error) { labels = append(labels, c.Label); return nil, errors.New("none") },
+	}
+	s, err := ParseSite([]byte(goodSite))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := s.labelled(hw)
+	_, _ = known.Lines(device.LinesConfig{Chip: "/dev/gpiochip0"})
+	_, _ = known.Output(device.OutputConfig{Chip: "gpiochip0"})
+	_, _ = known.Output(device.OutputConfig{Chip: "mcp23017"})
+	s.Board = ""
+	_, _ = s.labelled(hw).Output(device.OutputConfig{Chip: "gpiochip0"})
+	if got := strings.Join(labels, ","); got != "pinctrl-bcm2711,pinctrl-bcm2711,," {
+		t.Errorf("labels %q", got)
+	}
+}
+
+// TestBusyInput: a line that another program has is told as that.
+func TestBusyInput(t *testing.T) {
+	if f := faultOf(device.ErrLineBusy); f != device.FaultLineBusy || f.Hint() == "" {
+		t.Error(f)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"gatehouse/device"
 	profiles "gatehouse/firmware-profiles"
 )
 
@@ -149,4 +150,24 @@ func (s *Site) uartRemarks() (list []string) {
 		}
 	}
 	return list
+}
+
+// labelled opens lines only of the chips that the board's profile knows under the
+// site file's names: a name may mean another chip on this machine.
+func (s *Site) labelled(hw Hardware) Hardware {
+	b := s.board()
+	label := func(chip string) string {
+		c, _ := b.ChipOf(chip)
+		return c.Label
+	}
+	out := hw
+	out.Lines = func(c device.LinesConfig) (device.Lines, error) {
+		c.Label = label(c.Chip)
+		return hw.Lines(c)
+	}
+	out.Output = func(c device.OutputConfig) (device.Output, error) {
+		c.Label = label(c.Chip)
+		return hw.Output(c)
+	}
+	return out
 }

@@ -201,7 +201,7 @@ var reasonNames = map[uint16]string{
 	270: "half_frame", 271: "output_refused", 272: "stale_card",
 	273: "tamper", 274: "reader_power", 275: "no_answer", 276: "no_key", 277: "wrong_key", 278: "default_key",
 	279: "clear_text", 280: "bad_mac", 281: "downgrade", 282: "wrong_keys", 283: "random_number", 284: "refused",
-	285: "weak_key", 286: "other_reader", 287: "port_settings", 288: "port_shared", 289: "port_busy", 290: "chatter",
+	285: "weak_key", 286: "other_reader", 287: "port_settings", 288: "port_shared", 289: "port_busy", 290: "chatter", 291: "line_busy",
 	512: "disk_full", 513: "disk_error", 514: "damaged_file", 515: "queue_full",
 	516: "slow_disk", 517: "pruned", 518: "clock_leapt", 519: "clock_set",
 	520: "no_building_key", 521: "list_refused", 522: "bad_signature", 523: "misaddressed",
