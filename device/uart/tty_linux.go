@@ -57,7 +57,7 @@ func (t *tty) setUp(mode *serial.Mode) (err error) {
 	if !isPty(about.Rdev) {
 		_ = unix.IoctlSetInt(t.fd, unix.TIOCEXCL, 0) // the lock is there all the same
 	}
-	t.watch = watch{about: about, read: about.Atim.Sec}
+	t.watch = watch{about: about, read: int64(about.Atim.Sec)}
 	t.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	return err
 }

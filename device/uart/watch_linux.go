@@ -29,7 +29,7 @@ type watch struct {
 func (w *watch) own(fd int) {
 	about := unix.Stat_t{}
 	if unix.Fstat(fd, &about) == nil {
-		w.read = about.Atim.Sec
+		w.read = int64(about.Atim.Sec)
 	}
 }
 
@@ -37,9 +37,9 @@ func (w *watch) own(fd int) {
 // gone, or that the kernel knows of a read that was not ours.
 func (w *watch) others(fd int) bool {
 	about := unix.Stat_t{}
-	read := unix.Fstat(fd, &about) == nil && about.Atim.Sec != w.read
+	read := unix.Fstat(fd, &about) == nil && int64(about.Atim.Sec) != w.read
 	if read {
-		w.read = about.Atim.Sec
+		w.read = int64(about.Atim.Sec)
 	}
 	seen := read || w.taken
 	w.taken = false

@@ -52,7 +52,7 @@ func (s *Site) readerRemarks(door string, r *ReaderCfg) (list []string) {
 		}
 	}
 	if r.Keypad != nil && r.PIN == "" && r.Direction == "in" {
-		list = append(list, fmt.Sprintf("reader %s has keys, and nothing uses them: write pin = %q in its [[door.reader]], which asks for card and PIN, and name its formats, or leave keypad out", r.name(door), pinWithCard))
+		list = append(list, fmt.Sprintf("reader %s has keys, and nothing uses them: write pin = %q in its [[door.reader]], which asks for card and PIN, and name its formats, or leave keypad out; until then keys are ignored", r.name(door), pinWithCard))
 	}
 	if r.Type != typeOSDP || r.Security == securityNone {
 		return list

@@ -55,8 +55,12 @@ func (s *Site) Ports() (list []string) {
 // file, each with what to do.
 func (s *Site) Against(found Found) (list []string) {
 	list = s.againstChips(found.Chips)
-	hidden := false
+	hidden, ttys := false, map[string]string{}
 	for _, p := range found.Ports {
+		if other, ok := ttys[p.TTY]; ok {
+			list = append(list, fmt.Sprintf("ports %s and %s are the same one, %s: each reader needs its own; readers of one OSDP bus name it by one path", other, p.Path, p.TTY))
+		}
+		ttys[p.TTY] = p.Path
 		if slices.Contains(found.Consoles, p.TTY) {
 			list = append(list, fmt.Sprintf("port %s: the kernel's console is on it: take console=%s (or console=serial0) out of the kernel's command line and start the machine again", p.Path, p.TTY))
 		}

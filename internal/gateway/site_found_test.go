@@ -34,6 +34,18 @@ func TestAgainstPorts(t *testing.T) {
 	}
 }
 
+// TestAgainstTwoNames: one port under two names.
+func TestAgainstTwoNames(t *testing.T) {
+	s, err := ParseSite([]byte(goodSite))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := s.Against(Found{Ports: []FoundPort{{Path: "/dev/ttyUSB0", TTY: "ttyUSB0"}, {Path: "/dev/serial/by-id/x", TTY: "ttyUSB0"}, {Path: "/dev/ttyUSB1", TTY: "ttyUSB1"}}})
+	if len(got) != 1 || !strings.Contains(got[0], "/dev/ttyUSB0 and /dev/serial/by-id/x are the same") {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestAgainstConsole: a console on a reader's port is told, one elsewhere is not.
 func TestAgainstConsole(t *testing.T) {
 	s, err := ParseSite([]byte(goodSite))
