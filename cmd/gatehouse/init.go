@@ -99,7 +99,7 @@ func (c initCmd) sameIssuer(path string) error {
 	}
 	key, err := keyring.LoadPrivateKey(c.Key)
 	if err != nil || len(there) != 1 || !there[0].Public.Equal(key.Public()) {
-		return hinted("name its stick by --key, or to begin anew, stop the daemon and move "+filepath.Dir(path)+" away", "%s has the key of another issuer", path)
+		return hinted("name its stick by --key, or to begin anew, stop the daemon and move "+filepath.Dir(path)+" away", "%s has another issuer's key", path)
 	}
 	return nil
 }
