@@ -153,8 +153,14 @@ func TestUnusedParts(t *testing.T) {
 func TestLabelled(t *testing.T) {
 	var labels []string
 	hw := Hardware{
-		Lines:  func(c device.LinesConfig) (device.Lines, error) { labels = append(labels, c.Label); return nil, errors.New("none") },
-		Output: func(c device.OutputConfig) (device.Output, error) { labels = append(labels, c.Label); return nil, errors.New("none") },
+		Lines: func(c device.LinesConfig) (device.Lines, error) {
+			labels = append(labels, c.Label)
+			return nil, errors.New("none")
+		},
+		Output: func(c device.OutputConfig) (device.Output, error) {
+			labels = append(labels, c.Label)
+			return nil, errors.New("none")
+		},
 	}
 	s, err := ParseSite([]byte(goodSite))
 	if err != nil {
