@@ -42,7 +42,7 @@ lock = "fail-safe"
 release_seconds = 3
 relay = {chip = "sim0", line = 2, pull = "down"}
 exit = {chip = "sim0", line = 3}
-contact = {chip = "sim0", line = 4, active = "high", bias = "pull-down"}
+contact = {chip = "sim0", line = 4, active = "high", bias = "pull-down", filter_ms = 50}
 [[door.reader]]
 id = "in"
 type = "wiegand"
@@ -57,7 +57,7 @@ egress = "mechanical"
 lock = "fail-secure"
 release_seconds = 3
 relay = {chip = "sim0", line = 5, pull = "down"}
-contact = {chip = "sim0", line = 6, active = "high", bias = "pull-down"}
+contact = {chip = "sim0", line = 6, active = "high", bias = "pull-down", filter_ms = 50}
 [[door.reader]]
 id = "in"
 type = "serial"
@@ -69,7 +69,7 @@ egress = "mechanical"
 lock = "fail-secure"
 release_seconds = 3
 relay = {chip = "sim0", line = 8, pull = "down"}
-contact = {chip = "sim0", line = 9, active = "high", bias = "pull-down"}
+contact = {chip = "sim0", line = 9, active = "high", bias = "pull-down", filter_ms = 50}
 [[door.reader]]
 id = "in"
 type = "osdp"

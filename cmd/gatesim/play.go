@@ -251,7 +251,7 @@ func (p *play) through(door string) error {
 	return p.locks(door)
 }
 
-// swing opens and closes a door, slower than a contact bounces.
+// swing opens and closes a door, slower than the filter of this house.
 func (p *play) swing(door string) error {
 	const open = 80 * time.Millisecond
 	p.world.add(door, opened, 1)

@@ -96,12 +96,12 @@ func (s *still) tell() {
 	s.in.tell(s.level, s.at)
 }
 
-// Rattling: so many edges or told changes in a while, where a hand or a door makes
-// few; it is over after a while with hardly any.
+// Rattling: so many edges or told changes in a while, where a turnstile in a rush makes
+// fewer; it is over after a while with hardly any.
 const (
 	rattleTime  = 10 * time.Second
-	rattleEdges = 50
-	rattleTold  = 10
+	rattleEdges = 200
+	rattleTold  = 40
 	rattleOver  = 5
 	calm        = 2 * time.Second // a state lasts so long to be believed of a line that rattles
 )
