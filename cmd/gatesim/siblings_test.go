@@ -185,6 +185,8 @@ func TestDeadMaker(t *testing.T) {
 			stopSibling := sibling.online(t, town.broker)
 			defer stopSibling()
 			eventually(t, "the key is shared", func() bool { return sibling.keyring.Status().HasKey })
+			maker.checkIn(t, 2) // with a list in force the sibling, which is new, does not wait for the maker's
+			eventually(t, "the first is settled", func() bool { return town.settled(t, maker, sibling) })
 			stopMaker()
 			stopMaker = maker.connect(t, noLink{}, 0)
 			card, _ := maker.checkIn(t, 1)
@@ -194,10 +196,10 @@ func TestDeadMaker(t *testing.T) {
 			}
 			eventually(t, "the registry's list has it", func() bool { return town.settled(t, sibling) && sibling.lets(t, card) })
 			work, err := town.front.Work(t.Context(), 0, 0)
-			if err != nil || len(work.Deliveries) != 1 || work.Deliveries[0].Place.Gateway != "gw1" {
+			if err != nil || len(work.Deliveries) != 2 || work.Deliveries[1].Place.Gateway != "gw1" {
 				t.Fatalf("%+v, %v", work, err)
 			}
-			person := work.Deliveries[0].PersonHash
+			person := work.Deliveries[1].PersonHash
 			if _, err := town.front.Person(t.Context(), person); err == nil {
 				t.Fatal("a person that nobody delivered")
 			}

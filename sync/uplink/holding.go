@@ -124,12 +124,17 @@ func (a *actor) borrow(ctx context.Context, now time.Time) time.Time {
 	if now.Before(a.borrowDue) {
 		return a.borrowDue
 	}
+	a.askSiblings(ctx, now)
+	return a.borrowDue
+}
+
+// askSiblings says that there is no list here.
+func (a *actor) askSiblings(ctx context.Context, now time.Time) {
 	if a.question == (wire.Nonce{}) {
 		rand.Read(a.question[:]) // never fails: it ends the program instead
 	}
 	a.publish(ctx, wire.TypeHolding, a.place.House(a.place.Gateway), wire.Holding{Nonce: a.question, Parts: 1})
 	a.borrowDue = now.Add(borrowEvery)
-	return a.borrowDue
 }
 
 // sharedList takes a sibling's question for a list, or a part of its answer.
@@ -166,7 +171,7 @@ func (a *actor) answerSibling(ctx context.Context, from string, nonce wire.Nonce
 	if a.o.Keyring.Status().InForce == 0 {
 		if !a.empty[from] {
 			a.empty[from] = true
-			a.borrowDue = now // it may have missed our question
+			a.askSiblings(ctx, now) // it may have missed our question, and waits for us
 			a.fetchSoon(now)
 		}
 		return nil

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/nasty"
+	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
 
@@ -200,6 +201,35 @@ func TestSiblingsAreWaitedFor(t *testing.T) {
 		time.Sleep(time.Minute)
 		if got := w.ring.lists(); !slices.Equal(got, []uint64{9}) {
 			t.Errorf("applied %v over its own", got)
+		}
+	})
+}
+
+// TestNewGatewaysSayThatTheyAreNew: one that asked before its sibling was there asks
+// again when that one does, although it waits for nobody any more: the other does.
+func TestNewGatewaysSayThatTheyAreNew(t *testing.T) {
+	bubble(t, func(w *world) {
+		s, _ := w.withSibling()
+		time.Sleep(5 * time.Second) // its first question is gone
+		link := w.broker.Connect(nasty.Client{Name: "other", Subscribe: []string{w.place.House("+")}})
+		payload, err := wire.Encode(wire.Holding{Nonce: wire.Nonce{1}, Parts: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := ed25519.NewKeyFromSeed(append(make([]byte, 31), 7))
+		w.broker.Inject(mqtt.Message{Topic: s.place.House("other"), Payload: sign(wire.TypeHolding, wire.RoleGateway, s.place.Address(), payload, key)})
+		time.Sleep(5 * time.Second)
+		for {
+			select {
+			case m := <-link.Messages():
+				if _, p, err := wire.Open(m.Payload, wire.Expect{Type: wire.TypeHolding, Role: wire.RoleGateway, Address: w.place.Address(), Newest: 2},
+					[]wire.Key{{Role: wire.RoleGateway, Public: publicOf(w.keys.gateway)}}); err == nil && p.Type == wire.TypeHolding {
+					return
+				}
+				continue
+			default:
+			}
+			t.Fatal("it says nothing, and the other waits for it")
 		}
 	})
 }
