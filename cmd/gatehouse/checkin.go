@@ -299,15 +299,6 @@ func (a *asker) newPIN(question string) (string, error) {
 	}
 }
 
-func needed(what string) func(string) (string, error) {
-	return func(answer string) (string, error) {
-		if answer == "" {
-			return "", hinted("it is needed", "no %s", what)
-		}
-		return answer, nil
-	}
-}
-
 func aDay(desk control.Desk) func(string) (string, error) {
 	return func(answer string) (string, error) {
 		_, err := dayIn(desk, answer, calendar.First)
