@@ -435,6 +435,10 @@ func TestReaderShared(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		b.hold(frame, 100*ms)
 		time.Sleep(3 * time.Second)
-		b.want("disturbed", "online", "card 1", "port_settings", "port_shared", "card 1")
+		got := b.seen() // a read that runs out in the moment of a card may come before it or after
+		slices.Sort(got)
+		if want := []string{"card 1", "card 1", "online", "port_settings", "port_shared"}; !slices.Equal(got, want) {
+			t.Errorf("disturbed: got %q, want %q in any order", got, want)
+		}
 	})
 }
