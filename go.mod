@@ -9,7 +9,7 @@ require (
 	github.com/rs/zerolog v1.35.1 // the daemon's own log
 	github.com/veraison/go-cose v1.3.0 // COSE_Sign1 envelope
 	github.com/warthog618/go-gpiocdev v0.9.1 // GPIO character device
-	go.bug.st/serial v1.8.0 // serial ports
+	go.bug.st/serial v1.8.0 // serial ports: their modes, and the ports themselves where the system is not Linux
 	go.etcd.io/bbolt v1.5.0 // journal and grants on disk
 	golang.org/x/mod v0.42.0 // RFC 6962 tree (sumdb/tlog)
 	golang.org/x/sys v0.49.0 // CLOCK_BOOTTIME, adjtimex, poll
