@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -28,25 +29,57 @@ func TestNewEpochFails(t *testing.T) {
 	}
 }
 
-// copyFolder copies a folder in which others are at work: what goes meanwhile is
-// derived data on its way to another name.
+// copyFolder copies one moment of a folder in which others are at work. A copy
+// during which files came, went or changed is of no moment: it is made again.
 func copyFolder(to, from string) error {
-	names, err := os.ReadDir(from)
-	if err != nil {
-		return err
+	for {
+		before, err := statFolder(from)
+		if err != nil {
+			return err
+		}
+		files := make(map[string][]byte, len(before))
+		for _, f := range before {
+			b, err := os.ReadFile(filepath.Join(from, f.Name()))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			files[f.Name()] = b
+		}
+		after, err := statFolder(from)
+		if err != nil {
+			return err
+		}
+		if slices.EqualFunc(before, after, sameFile) {
+			return writeFolder(to, files)
+		}
 	}
-	if err := os.MkdirAll(to, 0o700); err != nil {
-		return err
-	}
-	for _, n := range names {
-		b, err := os.ReadFile(filepath.Join(from, n.Name()))
+}
+
+func statFolder(dir string) (list []os.FileInfo, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err == nil {
-			err = os.WriteFile(filepath.Join(to, n.Name()), b, 0o600)
-		}
 		if err != nil {
+			return nil, err
+		}
+		list = append(list, info)
+	}
+	return list, err
+}
+
+func sameFile(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.Name() == b.Name() && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+func writeFolder(dir string, files map[string][]byte) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for name, b := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
 			return err
 		}
 	}
