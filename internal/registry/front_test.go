@@ -440,23 +440,24 @@ func TestStatusIsOfTheNewestConnection(t *testing.T) {
 func TestFormats(t *testing.T) {
 	s := newScene(t)
 	s.g.fill(30)
-	hello2 := func() wire.Hello2 {
+	hello := func() wire.Hello {
 		s.g.nonce[0]++
-		return wire.Hello2{Hello: s.g.hello(), Formats: []uint64{1, 2}}
+		return s.g.hello()
 	}
+	hello2 := func() wire.Hello2 { return wire.Hello2{Hello: hello(), Formats: []uint64{1, 2}} }
 	for _, c := range []struct {
 		what   string
-		kind   string
-		body   wire.Payload
+		say    func() (kind string, body wire.Payload)
 		format uint64
 	}{
-		{"hello of format 2", wire.TypeHello, hello2(), 2},
-		{"its batch", wire.TypeBatch, s.g.batch(0, 10), 2},
-		{"hello of format 1 with the same nonce", wire.TypeHello, s.g.hello(), 1},
-		{"its batch", wire.TypeBatch, s.g.batch(10, 10), 1},
-		{"another of format 2", wire.TypeHello, hello2(), 2},
+		{"hello of format 2", func() (string, wire.Payload) { return wire.TypeHello, hello2() }, 2},
+		{"hello of format 1", func() (string, wire.Payload) { return wire.TypeHello, hello() }, 1},
+		{"its batch", func() (string, wire.Payload) { return wire.TypeBatch, s.g.batch(0, 10) }, 1},
+		{"another of format 2", func() (string, wire.Payload) { return wire.TypeHello, hello2() }, 2},
+		{"the same in format 1: the gateway reads both", func() (string, wire.Payload) { return wire.TypeHello, s.g.hello() }, 2},
+		{"its batch", func() (string, wire.Payload) { return wire.TypeBatch, s.g.batch(10, 10) }, 2},
 	} {
-		s.ask(c.kind, c.body)
+		s.ask(c.say())
 		if s.g.format != c.format {
 			t.Errorf("%s is answered in format %d, want %d", c.what, s.g.format, c.format)
 		}

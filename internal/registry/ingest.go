@@ -127,6 +127,7 @@ func (f *Front) open(ctx context.Context, m message) error {
 type helloWork struct {
 	hello   wire.Hello2
 	payload []byte
+	format  uint64
 }
 
 func (f *Front) openHello(g *gateway, format uint64, payload []byte) (*helloWork, error) {
@@ -134,11 +135,11 @@ func (f *Front) openHello(g *gateway, format uint64, payload []byte) (*helloWork
 	if err != nil {
 		return nil, err
 	}
-	w := &helloWork{hello, payload}
-	if err := f.noteHello(g, w, format); err != nil {
+	w := &helloWork{hello, payload, format}
+	if err := f.noteHello(g, w); err != nil {
 		return nil, err
 	}
-	f.sendNewerTrust(g, hello, format)
+	f.sendNewerTrust(g, w.hello, w.format)
 	return w, nil
 }
 
@@ -152,7 +153,7 @@ func (f *Front) sendNewerTrust(g *gateway, h wire.Hello2, format uint64) {
 }
 
 // noteHello keeps what a gateway says of itself.
-func (f *Front) noteHello(g *gateway, w *helloWork, format uint64) error {
+func (f *Front) noteHello(g *gateway, w *helloWork) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	v := &g.view
@@ -166,12 +167,27 @@ func (f *Front) noteHello(g *gateway, w *helloWork, format uint64) error {
 			f.clock.Hear(g.place.Building, time.UnixMilli(w.hello.Wall), 0)
 		}
 	case w.hello.Nonce == v.nonce: // said again, since no ack came, or by somebody else
+		if w.format < v.format {
+			if err := w.raise(v.hello, v.format); err != nil {
+				return err
+			}
+		}
 		v.hello = w.hello
 	default:
 		return errOldHello
 	}
-	v.format = format
+	v.format = w.format
 	return nil
+}
+
+// raise gives a hello the format in which the same one was said before: a gateway that
+// gets no answer in time says it in each format that it reads, and answers in the first
+// would tell a gateway of the second that its lists prove nothing.
+func (w *helloWork) raise(before wire.Hello2, format uint64) (err error) {
+	before.Hello = w.hello.Hello
+	w.hello, w.format = before, format
+	w.payload, err = wire.Encode(w.hello)
+	return err
 }
 
 // errOldHello means a hello before the newest: a gateway does not say one again.

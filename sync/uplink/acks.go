@@ -31,7 +31,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	if err := a.checkCosignature(k.Ack); err != nil {
 		return err
 	}
-	a.lastAck, a.format = now, p.Version
+	a.lastAck, a.format, a.spoken = now, p.Version, p.Version
 	if a.o.Spread != nil {
 		a.o.Spread(time.Duration(k.Spread) * time.Second)
 	}

@@ -15,7 +15,7 @@ func (a *actor) trust(envelope []byte) error {
 	before := version()
 	err := a.document(wire.TypeTrust, version, a.o.Keyring.SetTrust, envelope)
 	if version() != before { // answers that were refused may have been signed by a key that is trusted now
-		a.format = a.o.Formats
+		a.spoken = 0
 		a.greetAgain(time.Now())
 	}
 	return err

@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -113,6 +114,27 @@ func TestNewTrustIsGreetedAnew(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		if got := w.hellos(); !slices.Equal(got, []uint64{2}) {
 			t.Errorf("with the new trust document it is greeted in formats %d, want 2", got)
+		}
+	})
+}
+
+// TestGreetedAnewBeforeAnAnswer: a gateway that says hello again before it was answered
+// (it has another list meanwhile) speaks the newest format still: in the first one its
+// lists prove nothing.
+func TestGreetedAnewBeforeAnAnswer(t *testing.T) {
+	bubble(t, func(w *world) {
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		a := newActor(w.uplink)
+		w.hellos()
+		for range 3 {
+			a.greetAgain(time.Now())
+			a.sayHello(context.Background())
+		}
+		time.Sleep(time.Second)
+		if got := w.hellos(); !slices.Equal(got, []uint64{2, 2, 2}) {
+			t.Errorf("greeted in formats %d", got)
 		}
 	})
 }

@@ -13,6 +13,7 @@ const (
 	holdingRoom  = 56 << 10 // bytes of a part
 	holdingParts = 256      // that are taken of a sibling
 	borrowEvery  = 20 * time.Second
+	shareEvery   = borrowEvery / 2 // one sibling gets the list at most so often: also one that was set back a moment after it was new
 	lendMost     = 5 * time.Minute
 )
 
@@ -176,7 +177,7 @@ func (a *actor) answerSibling(ctx context.Context, from string, nonce wire.Nonce
 		}
 		return nil
 	}
-	if last, ok := a.lent[from]; ok && now.Sub(last) < answerEvery {
+	if last, ok := a.lent[from]; ok && now.Sub(last) < shareEvery {
 		return nil
 	}
 	a.lent[from] = now

@@ -264,3 +264,65 @@ func TestUnprovedList(t *testing.T) {
 		}
 	})
 }
+
+// TestUnprovedBeforeTheAnswer: a list that comes before the hello is answered may have
+// been sent before it was heard. It is no alarm, and is asked for again.
+func TestUnprovedBeforeTheAnswer(t *testing.T) {
+	bubble(t, func(w *world) {
+		if !w.settle(time.Minute) {
+			t.Fatal("not in step")
+		}
+		w.publishList(3, 0, 1, true)
+		time.Sleep(time.Second)
+		w.reg.set(func(r *registry) { r.silent = true })
+		w.link.Cut()
+		w.link.Restore()
+		time.Sleep(time.Second)
+		w.ring.mu.Lock()
+		w.ring.unproved = 2
+		w.ring.mu.Unlock()
+		w.publishList(5, 0, 2, true)
+		time.Sleep(2 * time.Second)
+		if got := w.ring.lists(); !slices.Equal(got, []uint64{3}) {
+			t.Fatalf("applied %v: this test shows nothing", got)
+		}
+		w.reg.set(func(r *registry) { r.silent = false })
+		time.Sleep(time.Minute)
+		alarms := w.count(is(wire.KindRefused, wire.OutcomeRefused, wire.ReasonUnproved))
+		if got := w.ring.lists(); !slices.Equal(got, []uint64{3, 5}) || alarms > 1 {
+			t.Errorf("applied %v, %d alarms", got, alarms)
+		}
+	})
+}
+
+// TestNewSiblingIsAnsweredAgain: a gateway that was set back a moment after it was new
+// asks again, and does not wait for a minute.
+func TestNewSiblingIsAnsweredAgain(t *testing.T) {
+	bubble(t, func(w *world) {
+		s, _ := w.withSibling()
+		w.holds(w.ring, 5)
+		time.Sleep(time.Second)
+		link := w.broker.Connect(nasty.Client{Name: "other", Subscribe: []string{w.place.House("+")}})
+		key := ed25519.NewKeyFromSeed(append(make([]byte, 31), 7))
+		for question := range byte(2) {
+			payload, err := wire.Encode(wire.Holding{Nonce: wire.Nonce{question + 1}, Parts: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.broker.Inject(mqtt.Message{Topic: s.place.House("other"), Payload: sign(wire.TypeHolding, wire.RoleGateway, s.place.Address(), payload, key)})
+			time.Sleep(borrowEvery)
+			answers := 0
+			for len(link.Messages()) > 0 {
+				m := <-link.Messages()
+				_, _, err := wire.Open(m.Payload, wire.Expect{Type: wire.TypeHolding, Role: wire.RoleGateway, Address: w.place.Address(), Newest: 2},
+					[]wire.Key{{Role: wire.RoleGateway, Public: publicOf(w.keys.gateway)}})
+				if err == nil {
+					answers++
+				}
+			}
+			if answers != 1 {
+				t.Errorf("question %d: %d answers", question, answers)
+			}
+		}
+	})
+}

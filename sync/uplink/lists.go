@@ -186,7 +186,8 @@ func (a *actor) gather(part wire.ListPart) error {
 
 // apply puts a whole list in force and records it: that entry is the proof. One
 // that proves nothing may have come with the proof of an earlier list of this
-// gateway, so it is asked for again after another hello before it is an alarm.
+// gateway, so it is asked for again after a hello that names the one in force, and is
+// an alarm once that is answered: what came before may have been sent before.
 func (a *actor) apply() error {
 	u := keyring.Update{Manifest: a.manifest, Second: a.second, Proof: a.proof}
 	for _, b := range a.have {
@@ -196,8 +197,10 @@ func (a *actor) apply() error {
 	before := a.o.Keyring.Status()
 	err := a.o.Keyring.Apply(u)
 	s := a.applied(before)
-	if errors.Is(err, keyring.ErrUnproved) && (a.saidList != s.Hash || s.InForce != s.Version) {
-		a.greetAgain(time.Now())
+	if said := a.saidList == s.Hash && s.InForce == s.Version; errors.Is(err, keyring.ErrUnproved) && !(said && a.ready) {
+		if !said {
+			a.greetAgain(time.Now())
+		}
 		a.fetchSoon(time.Now())
 		return nil
 	}

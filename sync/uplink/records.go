@@ -87,7 +87,7 @@ func (a *actor) recordsAcked(k wire.Ack2, answer bool) {
 	if made == 0 {
 		return
 	}
-	if k.Line == line && a.format > 1 { // one of the first format says nothing of it, and a bad line looks like one
+	if k.Line == line && a.spoken > 1 { // one of the first format says nothing of it, and a bad line looks like one
 		a.o.Records.Safe(line, k.SafeRecords)
 	}
 	behind := answer && a.o.Records.Behind(k.Line, k.Records)

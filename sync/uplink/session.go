@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -54,6 +55,7 @@ type session struct {
 	greetDue  time.Time     // the next hello
 	greetWait time.Duration // after it; 0: it needs a new nonce
 	format    uint64        // of the next hello
+	spoken    uint64        // format of the newest ack of this connection; 0: none, or the newest is tried again
 	lastAck   time.Time
 	forkDue   time.Time // no new epoch before
 	forkWait  time.Duration
@@ -74,7 +76,7 @@ func (a *actor) linkIs(up bool, changed <-chan struct{}, now time.Time) {
 		a.ready = false
 		return
 	}
-	a.upSince, a.format = now, a.o.Formats
+	a.upSince, a.spoken = now, 0
 	if a.agreeBy.IsZero() {
 		a.agreeBy, a.borrowBy = now.Add(agreeMost), now.Add(a.o.Borrow)
 	}
@@ -88,6 +90,7 @@ func (a *actor) linkIs(up bool, changed <-chan struct{}, now time.Time) {
 // count no more.
 func (a *actor) greetAgain(now time.Time) {
 	a.ready, a.sent, a.nonce = false, 0, wire.Nonce{}
+	a.format = cmp.Or(a.spoken, a.o.Formats)
 	a.greetDue, a.greetWait, a.nonceFor = now, 0, 0
 }
 
@@ -106,7 +109,7 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 		return a.greetDue
 	}
 	if a.ready { // the hours are over
-		a.format = a.o.Formats
+		a.spoken = 0
 		a.greetAgain(now)
 	}
 	if a.greetWait == 0 || !now.Before(a.nonceTill) {
