@@ -77,8 +77,8 @@ func allowed(from, to string, leaves []string) bool {
 		return false
 	case under(to, "cmd"):
 		return false
-	case under(to, "internal/nasty", "internal/freeport"):
-		return under(from, "cmd/gatesim", "internal/nasty", "internal/simulate")
+	case under(to, "internal/faultnet", "internal/freeport"):
+		return under(from, "cmd/gatesim", "internal/faultnet", "internal/simulate")
 	case from == "internal/simulate": // both ends in one process
 		return true
 	case from == "internal/gateway":
@@ -97,7 +97,7 @@ func TestDirections(t *testing.T) {
 	for _, c := range [][2]string{{"device", "sync/wire"}, {"device/wiegand", "internal/door"}, {"device/wiegand", "device/gpio"},
 		{"internal/access", "device"}, {"internal/gateway", "device/gpio"}, {"internal/journal", "internal/gateway"},
 		{"internal/gateway", "internal/registry/api"}, {"sync/uplink", "internal/registry"}, {"internal/registry", "internal/journal"},
-		{"sync/mqtt", "internal/keyring"}, {"internal/gateway", "internal/nasty"}, {"internal/registry", "internal/freeport"}} {
+		{"sync/mqtt", "internal/keyring"}, {"internal/gateway", "internal/faultnet"}, {"internal/registry", "internal/freeport"}} {
 		if allowed(c[0], c[1], leaves) {
 			t.Errorf("%s may import %s", c[0], c[1])
 		}

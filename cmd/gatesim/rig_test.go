@@ -15,10 +15,10 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/enrol"
+	"gatehouse/internal/faultnet"
 	"gatehouse/internal/freeport"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
-	"gatehouse/internal/nasty"
 	"gatehouse/internal/registry"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
@@ -256,13 +256,13 @@ func (b *box) connect(tb testing.TB, l uplink.Link, batch int) (stop func()) {
 }
 
 // through is a proxy to the broker with a round trip of its own.
-func (t *town) through(tb testing.TB, roundTrip time.Duration) *nasty.Proxy {
+func (t *town) through(tb testing.TB, roundTrip time.Duration) *faultnet.Proxy {
 	tb.Helper()
-	p, err := nasty.Listen("127.0.0.1:0", t.broker)
+	p, err := faultnet.Listen("127.0.0.1:0", t.broker)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p.Set(nasty.Weather{RoundTrip: roundTrip})
+	p.Set(faultnet.Weather{RoundTrip: roundTrip})
 	background(tb, "proxy", p.Run)
 	return p
 }

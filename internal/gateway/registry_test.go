@@ -16,9 +16,9 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/faultnet"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/keyring"
-	"gatehouse/internal/nasty"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
@@ -27,11 +27,11 @@ import (
 // town is a registry in this process: it commits to memory and signs acks.
 type town struct {
 	t       *testing.T
-	broker  *nasty.Broker
+	broker  *faultnet.Broker
 	place   wire.Place
 	gateway wire.Key
 	witness ed25519.PrivateKey
-	link    *nasty.Link
+	link    *faultnet.Link
 
 	mu    sync.Mutex
 	nonce wire.Nonce
@@ -66,9 +66,9 @@ func (h *house) enrol() *town {
 	place := wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7", Gateway: "gw1"}
 	must(h.t, keyring.SavePlace(dir, &keyring.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883", Place: place}))
 
-	w := &town{t: h.t, broker: nasty.NewBroker(1), place: place, gateway: wire.Key{Role: wire.RoleGateway, Public: own}, witness: witnessKey,
+	w := &town{t: h.t, broker: faultnet.NewBroker(1), place: place, gateway: wire.Key{Role: wire.RoleGateway, Public: own}, witness: witnessKey,
 		trees: map[uint64]tree.Range{}, kinds: map[string]int{}, ack: wire.Ack{Window: 4, House: 1, Trust: 1}}
-	w.link = w.broker.Connect(nasty.Client{Name: "town", Subscribe: []string{wire.UpFilter}})
+	w.link = w.broker.Connect(faultnet.Client{Name: "town", Subscribe: []string{wire.UpFilter}})
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -184,7 +184,7 @@ func (w *town) has(entry string) func() bool {
 
 // memoryLink is a link of the broker in memory as a gateway takes it.
 type memoryLink struct {
-	*nasty.Link
+	*faultnet.Link
 	publish func(ctx context.Context) error // nil: the broker's
 }
 
@@ -200,7 +200,7 @@ func (l memoryLink) Publish(ctx context.Context, topic string, payload []byte) e
 func (w *town) dial(publish func(context.Context) error) func(*gateway.Options) {
 	return func(o *gateway.Options) {
 		o.Dial = func(c mqtt.Config) (gateway.Link, error) {
-			return memoryLink{w.broker.Connect(nasty.Client{Name: "gw1", Subscribe: c.Subscribe}), publish}, nil
+			return memoryLink{w.broker.Connect(faultnet.Client{Name: "gw1", Subscribe: c.Subscribe}), publish}, nil
 		}
 	}
 }

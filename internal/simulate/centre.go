@@ -15,7 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/internal/registry"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
@@ -118,7 +118,7 @@ func (c *centre) startFront() error {
 	f, err := registry.New(registry.Options{Config: config, Version: "simulated", Log: c.w.log("front"), Now: c.front.clock.Wall, Clock: c.front.clock.source(),
 		Network: c.w.town.network(), Chance: c.w.chances("front").upTo, WorkWait: 20 * time.Minute, WorkGather: time.Millisecond, Ready: func(string, string) { close(ready) },
 		Link: func(receive func(string, []byte)) (registry.Link, error) {
-			c.link = &frontLink{Link: c.w.broker.Connect(nasty.Client{Name: "front", Subscribe: []string{wire.UpFilter, wire.StatusFilter}}),
+			c.link = &frontLink{Link: c.w.broker.Connect(faultnet.Client{Name: "front", Subscribe: []string{wire.UpFilter, wire.StatusFilter}}),
 				receive: receive, disconnect: c.w.dropLink}
 			return c.link, nil
 		}})

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/faultnet"
 	"gatehouse/internal/keyring"
-	"gatehouse/internal/nasty"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
@@ -24,7 +24,7 @@ func (w *world) close() {
 	w.clocksRight([4]int{})
 	w.renewalAgain([4]int{})
 	w.disksRight()
-	w.broker.Set(nasty.Misdeeds{})
+	w.broker.Set(faultnet.Misdeeds{})
 	clear(w.centre.cut)
 	clear(w.centre.dead)
 	w.frontOn([4]int{})

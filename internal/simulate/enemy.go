@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -15,8 +15,8 @@ import (
 // enemy sits at the broker, hears all that gateways and registry say, and says at
 // once what he likes. What he signs, he signs with keys that he has stolen.
 type enemy struct {
-	broker *nasty.Broker
-	link   *nasty.Link
+	broker *faultnet.Broker
+	link   *faultnet.Link
 	stop   chan struct{}
 	ended  sync.WaitGroup
 
@@ -55,7 +55,7 @@ func (w *world) sitDown() *enemy {
 		e.witness, e.epoch = w.thief.witness, w.thief.epoch[wire.RoleWitness]
 	}
 	down := strings.Replace(wire.UpFilter, "/"+wire.DirUp+"/", "/"+wire.DirDown+"/", 1)
-	e.link = w.broker.Connect(nasty.Client{Name: "enemy", Subscribe: []string{wire.UpFilter, down}})
+	e.link = w.broker.Connect(faultnet.Client{Name: "enemy", Subscribe: []string{wire.UpFilter, down}})
 	e.ended.Go(e.run)
 	w.enemy = e
 	return e

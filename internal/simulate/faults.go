@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 )
 
 // wrongs are how wrong a clock may be.
@@ -197,7 +197,7 @@ func (w *world) lineDead(n [4]int) {
 func (w *world) losesAll([4]int) {
 	w.calm = false
 	w.say("the broker loses every message")
-	w.broker.Set(nasty.Misdeeds{Drop: 1})
+	w.broker.Set(faultnet.Misdeeds{Drop: 1})
 }
 
 // weather lets the broker misbehave; its after ends that.
@@ -205,14 +205,14 @@ func (w *world) weather(n [4]int) {
 	w.calm = false
 	w.say("the broker misbehaves")
 	part := func(i int) float64 { return float64(n[i]%30) / 100 }
-	w.broker.Set(nasty.Misdeeds{Drop: part(0), Duplicate: part(1), Reorder: part(2), Replay: part(3), Delay: time.Duration(n[0]%20) * time.Second})
+	w.broker.Set(faultnet.Misdeeds{Drop: part(0), Duplicate: part(1), Reorder: part(2), Replay: part(3), Delay: time.Duration(n[0]%20) * time.Second})
 }
 
 // holdAcks lets the broker deliver as late as it likes, up to so many seconds.
 func (w *world) holdAcks(n [4]int) {
 	w.calm = false
 	w.say("the broker holds messages for up to %d s", n[0])
-	w.broker.Set(nasty.Misdeeds{Delay: time.Duration(n[0]) * time.Second})
+	w.broker.Set(faultnet.Misdeeds{Delay: time.Duration(n[0]) * time.Second})
 }
 
 // replayAcks says every answer of the registry again.
@@ -238,5 +238,5 @@ func (w *world) oldVersion(n [4]int) {
 
 func (w *world) fairWeather([4]int) {
 	w.say("the broker behaves again")
-	w.broker.Set(nasty.Misdeeds{})
+	w.broker.Set(faultnet.Misdeeds{})
 }

@@ -13,9 +13,9 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/enrol"
+	"gatehouse/internal/faultnet"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/journal"
-	"gatehouse/internal/nasty"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/mqtt"
@@ -122,7 +122,7 @@ func (b *box) start() error {
 		Time: gateway.TimeSource{Wall: b.clock.Wall, BootTime: b.clock.Boot, Monotonic: b.clock.Boot, Quality: b.clock.Quality},
 		Dial: func(c mqtt.Config) (gateway.Link, error) {
 			will := c.Will
-			n := b.w.broker.Connect(nasty.Client{Name: b.name, Subscribe: c.Subscribe, Will: func() mqtt.Message {
+			n := b.w.broker.Connect(faultnet.Client{Name: b.name, Subscribe: c.Subscribe, Will: func() mqtt.Message {
 				if !armed.Load() {
 					return mqtt.Message{Topic: "nobody"}
 				}

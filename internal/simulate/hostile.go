@@ -13,9 +13,9 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/faultnet"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
-	"gatehouse/internal/nasty"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
@@ -361,8 +361,8 @@ func (w *world) liesStored(n [4]int) {
 	}
 	e := w.sitDown()
 	w.say("the thief, as witness, says of entries that they are stored, and keeps them from the registry")
-	w.broker.Set(nasty.Misdeeds{Deny: func(_ string, a nasty.Access, topic string) bool {
-		return a == nasty.Publish && strings.HasSuffix(topic, "/"+wire.DirUp+"/"+wire.TypeBatch)
+	w.broker.Set(faultnet.Misdeeds{Deny: func(_ string, a faultnet.Access, topic string) bool {
+		return a == faultnet.Publish && strings.HasSuffix(topic, "/"+wire.DirUp+"/"+wire.TypeBatch)
 	}})
 	// The access list drops what the enemy would hear: he takes it from the gateways' disks.
 	for i := range 3 {
@@ -372,7 +372,7 @@ func (w *world) liesStored(n [4]int) {
 		}
 	}
 	time.Sleep(time.Minute)
-	w.broker.Set(nasty.Misdeeds{})
+	w.broker.Set(faultnet.Misdeeds{})
 	w.look()
 }
 

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -21,7 +21,7 @@ import (
 // frontLink is the front's connection to the broker, which is in its own
 // process.
 type frontLink struct {
-	*nasty.Link
+	*faultnet.Link
 	receive    func(string, []byte)
 	disconnect func(gateway string)
 }
@@ -57,7 +57,7 @@ type server interface {
 // gatewayLink is a gateway's connection to the broker: TLS by the certificates
 // of both, and the waits and the keep-alive of package mqtt, at their longest.
 type gatewayLink struct {
-	*nasty.Link
+	*faultnet.Link
 	name   string
 	config mqtt.Config
 	server server

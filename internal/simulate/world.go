@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 )
 
 // begin is the true time at which every run begins: 8 in the morning in the
@@ -27,7 +27,7 @@ type world struct {
 	dir      string
 	plan     Plan
 	town     *town
-	broker   *nasty.Broker
+	broker   *faultnet.Broker
 	centre   *centre
 	gateways []*box
 	annex    *annex // nil: there is none
@@ -106,7 +106,7 @@ func (w *world) breach(law, format string, args ...any) {
 // build makes registry and gateways, all new and well.
 func build(t *testing.T, plan Plan, dir string) (*world, error) {
 	time.Sleep(time.Until(begin))
-	w := &world{t: t, ctx: context.Background(), dir: dir, plan: plan, town: newTown(), broker: nasty.NewSlowBroker(plan.Seed, 20*time.Millisecond),
+	w := &world{t: t, ctx: context.Background(), dir: dir, plan: plan, town: newTown(), broker: faultnet.NewSlowBroker(plan.Seed, 20*time.Millisecond),
 		rolls: map[string]*chances{}, listHash: map[string]string{}, away: map[string]bool{}, problems: map[string]map[string]time.Duration{}, model: newModel(), calm: true}
 	var err error
 	if w.centre, err = newCentre(w); err != nil {

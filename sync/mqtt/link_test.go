@@ -15,7 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 )
 
@@ -228,12 +228,12 @@ func TestHalfOpen(t *testing.T) {
 	each(t, valid, func(t *testing.T, b *broker) {
 		for name, c := range map[string]struct {
 			keepAlive, write time.Duration
-			weather          nasty.Weather
+			weather          faultnet.Weather
 			floods           bool
 		}{
-			"silence":         {2 * time.Second, patience, nasty.Weather{Hold: true}, false},
-			"nobody reads":    {time.Hour, floodTimeout, nasty.Weather{Hold: true}, true},
-			"a byte a second": {time.Hour, floodTimeout, nasty.Weather{Rate: 1}, true},
+			"silence":         {2 * time.Second, patience, faultnet.Weather{Hold: true}, false},
+			"nobody reads":    {time.Hour, floodTimeout, faultnet.Weather{Hold: true}, true},
+			"a byte a second": {time.Hour, floodTimeout, faultnet.Weather{Rate: 1}, true},
 		} {
 			t.Run(name, func(t *testing.T) {
 				proxy := proxyTo(t, b)
@@ -248,7 +248,7 @@ func TestHalfOpen(t *testing.T) {
 					flood(t, l)
 				}
 				l.is(false)
-				proxy.Set(nasty.Weather{})
+				proxy.Set(faultnet.Weather{})
 				l.is(true)
 				want := "the broker fell silent"
 				if c.floods {
@@ -406,7 +406,7 @@ func TestPlainMosquitto(t *testing.T) {
 // waits or writes.
 func TestStopsInAnyState(t *testing.T) {
 	b := natsServer(t, valid)
-	for name, weather := range map[string]nasty.Weather{"held": {Hold: true}, "slow": {Rate: 100}, "refused": {Refuse: true}, "good": {}} {
+	for name, weather := range map[string]faultnet.Weather{"held": {Hold: true}, "slow": {Rate: 100}, "refused": {Refuse: true}, "good": {}} {
 		t.Run(name, func(t *testing.T) {
 			for _, after := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
 				proxy := proxyTo(t, b)

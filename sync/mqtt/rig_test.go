@@ -14,7 +14,7 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 )
 
@@ -162,9 +162,9 @@ func (r *running) hear(topic string, payload []byte) {
 }
 
 // proxyTo runs a proxy before b.
-func proxyTo(t testing.TB, b *broker) *nasty.Proxy {
+func proxyTo(t testing.TB, b *broker) *faultnet.Proxy {
 	t.Helper()
-	p, err := nasty.Listen("127.0.0.1:0", b.addr)
+	p, err := faultnet.Listen("127.0.0.1:0", b.addr)
 	if err != nil {
 		t.Fatal(err)
 	}

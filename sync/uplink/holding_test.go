@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/faultnet"
 	"gatehouse/internal/keyring"
-	"gatehouse/internal/nasty"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -115,7 +115,7 @@ func (w *world) withSibling() (*sibling, func()) {
 	w.ring.mu.Unlock()
 	w.startGateway()
 	return s, func() {
-		link := w.broker.Connect(nasty.Client{Name: "other", Subscribe: []string{s.place.Down("+"), s.place.House("+")}})
+		link := w.broker.Connect(faultnet.Client{Name: "other", Subscribe: []string{s.place.Down("+"), s.place.House("+")}})
 		u, err := New(Options{Link: link, Journal: w.journal, Keyring: s.ring, Key: key, Clock: w.stamp, Log: w.log()})
 		if err != nil {
 			w.t.Fatal(err)
@@ -211,7 +211,7 @@ func TestNewGatewaysSayThatTheyAreNew(t *testing.T) {
 	bubble(t, func(w *world) {
 		s, _ := w.withSibling()
 		time.Sleep(5 * time.Second) // its first question is gone
-		link := w.broker.Connect(nasty.Client{Name: "other", Subscribe: []string{w.place.House("+")}})
+		link := w.broker.Connect(faultnet.Client{Name: "other", Subscribe: []string{w.place.House("+")}})
 		payload, err := wire.Encode(wire.Holding{Nonce: wire.Nonce{1}, Parts: 1})
 		if err != nil {
 			t.Fatal(err)
@@ -302,7 +302,7 @@ func TestNewSiblingIsAnsweredAgain(t *testing.T) {
 		s, _ := w.withSibling()
 		w.holds(w.ring, 5)
 		time.Sleep(time.Second)
-		link := w.broker.Connect(nasty.Client{Name: "other", Subscribe: []string{w.place.House("+")}})
+		link := w.broker.Connect(faultnet.Client{Name: "other", Subscribe: []string{w.place.House("+")}})
 		key := ed25519.NewKeyFromSeed(append(make([]byte, 31), 7))
 		for question := range byte(2) {
 			payload, err := wire.Encode(wire.Holding{Nonce: wire.Nonce{question + 1}, Parts: 1})

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -215,8 +215,8 @@ func TestDeniedPublish(t *testing.T) {
 				if !w.settle(time.Minute) {
 					t.Fatal("not in step")
 				}
-				w.broker.Set(nasty.Misdeeds{Deny: func(_ string, a nasty.Access, topic string) bool {
-					return a == nasty.Publish && topic == w.place.Up(kind)
+				w.broker.Set(faultnet.Misdeeds{Deny: func(_ string, a faultnet.Access, topic string) bool {
+					return a == faultnet.Publish && topic == w.place.Up(kind)
 				}})
 				w.link.Cut()
 				w.link.Restore()
@@ -230,7 +230,7 @@ func TestDeniedPublish(t *testing.T) {
 					t.Errorf("after 32 s the problem is %q", s.Problem)
 				}
 				time.Sleep(20 * time.Minute)
-				w.broker.Set(nasty.Misdeeds{})
+				w.broker.Set(faultnet.Misdeeds{})
 				if !w.settle(5 * time.Minute) {
 					t.Fatal("not in step")
 				}
@@ -313,7 +313,7 @@ func TestBackpressure(t *testing.T) {
 }
 
 // stuck is a link that takes nothing: its socket's buffer is full.
-type stuck struct{ *nasty.Link }
+type stuck struct{ *faultnet.Link }
 
 func (s stuck) Publish(ctx context.Context, _ string, _ []byte) error {
 	<-ctx.Done()

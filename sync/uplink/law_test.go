@@ -11,7 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/wire"
 )
 
@@ -19,7 +19,7 @@ import (
 type step struct {
 	name string
 	n    int
-	bad  nasty.Misdeeds
+	bad  faultnet.Misdeeds
 }
 
 // drawPlan draws what happens, before the bubble: rapid may not be called in it.
@@ -30,7 +30,7 @@ func drawPlan(t *rapid.T) (plan []step) {
 	for range rapid.IntRange(3, 14).Draw(t, "steps") {
 		s := step{name: names.Draw(t, "step"), n: rapid.IntRange(1, 40).Draw(t, "n")}
 		if s.name == "misdeeds" {
-			s.bad = nasty.Misdeeds{Drop: p.Draw(t, "drop"), Duplicate: p.Draw(t, "twice"), Reorder: p.Draw(t, "reorder"),
+			s.bad = faultnet.Misdeeds{Drop: p.Draw(t, "drop"), Duplicate: p.Draw(t, "twice"), Reorder: p.Draw(t, "reorder"),
 				Replay: p.Draw(t, "replay"), Delay: time.Duration(rapid.IntRange(0, 3000).Draw(t, "delay")) * time.Millisecond}
 		}
 		plan = append(plan, s)
@@ -79,7 +79,7 @@ func (w *world) do(s step) {
 
 // heal makes everybody honest again.
 func (w *world) heal() {
-	w.broker.Set(nasty.Misdeeds{})
+	w.broker.Set(faultnet.Misdeeds{})
 	w.reg.mu.Lock()
 	w.reg.silent, w.reg.window = false, 4
 	w.reg.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -64,12 +64,12 @@ func TestListComes(t *testing.T) {
 	for name, c := range map[string]struct {
 		bits uint8
 		push bool
-		bad  nasty.Misdeeds
+		bad  faultnet.Misdeeds
 	}{
-		"pushed":            {0, true, nasty.Misdeeds{}},
-		"named by an ack":   {0, false, nasty.Misdeeds{}},
-		"of 512 buckets":    {9, false, nasty.Misdeeds{}},
-		"through a bad one": {4, true, nasty.Misdeeds{Drop: 0.5, Duplicate: 0.5, Reorder: 0.5, Replay: 0.2, Delay: time.Second}},
+		"pushed":            {0, true, faultnet.Misdeeds{}},
+		"named by an ack":   {0, false, faultnet.Misdeeds{}},
+		"of 512 buckets":    {9, false, faultnet.Misdeeds{}},
+		"through a bad one": {4, true, faultnet.Misdeeds{Drop: 0.5, Duplicate: 0.5, Reorder: 0.5, Replay: 0.2, Delay: time.Second}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
@@ -293,8 +293,8 @@ func TestAlarmGoesBeforeTheBacklog(t *testing.T) {
 		if !w.settle(time.Minute) {
 			t.Fatal("not in step")
 		}
-		w.broker.Set(nasty.Misdeeds{Deny: func(_ string, a nasty.Access, topic string) bool {
-			return a == nasty.Publish && topic == w.place.Up(wire.TypeBatch)
+		w.broker.Set(faultnet.Misdeeds{Deny: func(_ string, a faultnet.Access, topic string) bool {
+			return a == faultnet.Publish && topic == w.place.Up(wire.TypeBatch)
 		}})
 		w.append(5)
 		w.journal.Queue(wire.Header{Kind: wire.KindForced, Door: "front"}, wire.Who{})
@@ -315,7 +315,7 @@ func TestAlarmGoesBeforeTheBacklog(t *testing.T) {
 		if n := told(wire.KindAccess); n != 0 {
 			t.Errorf("%d notices of what is no alarm", n)
 		}
-		w.broker.Set(nasty.Misdeeds{})
+		w.broker.Set(faultnet.Misdeeds{})
 		if !w.settle(5 * time.Minute) {
 			t.Fatal("not in step")
 		}
@@ -351,7 +351,7 @@ func TestBuildingKeyFromASibling(t *testing.T) {
 
 		ring := w.keys.ring(other)
 		ring.reg.KEM, ring.status.HasKey, ring.status.KeyNumber, ring.reg.House = private, false, 0, house
-		link := w.broker.Connect(nasty.Client{Name: "other", Subscribe: []string{other.Down("+"), other.House("+")}})
+		link := w.broker.Connect(faultnet.Client{Name: "other", Subscribe: []string{other.Down("+"), other.House("+")}})
 		u, err := New(Options{Link: link, Journal: w.journal, Keyring: ring, Key: key, Clock: w.stamp, Log: w.log()})
 		if err != nil {
 			t.Fatal(err)

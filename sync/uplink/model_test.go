@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -64,7 +64,7 @@ func (s store) clone() store {
 // registry is a model of the other end, made from docs/protocol.md and not
 // from the code under test.
 type registry struct {
-	broker  *nasty.Broker
+	broker  *faultnet.Broker
 	place   wire.Place
 	gateway wire.Key
 	witness ed25519.PrivateKey
@@ -107,7 +107,7 @@ type registry struct {
 func (r *registry) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	link := r.broker.Connect(nasty.Client{Name: "registry", Subscribe: []string{wire.UpFilter, wire.StatusFilter}})
+	link := r.broker.Connect(faultnet.Client{Name: "registry", Subscribe: []string{wire.UpFilter, wire.StatusFilter}})
 	r.mu.Lock()
 	r.nonce, r.said = wire.Nonce{}, map[wire.Nonce]bool{}
 	r.mu.Unlock()
@@ -145,7 +145,7 @@ func (r *registry) open(kind string, envelope []byte) []byte {
 	return payload
 }
 
-func (r *registry) take(link *nasty.Link, m mqtt.Message) {
+func (r *registry) take(link *faultnet.Link, m mqtt.Message) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	_, dir, kind, err := wire.ParseTopic(m.Topic)
@@ -282,7 +282,7 @@ func (r *registry) delivery(payload []byte) {
 	}
 }
 
-func (r *registry) answer(link *nasty.Link, epoch uint64) {
+func (r *registry) answer(link *faultnet.Link, epoch uint64) {
 	list := r.store.epochs[epoch]
 	k := wire.Ack{Nonce: r.nonce, Time: uint32(time.Now().Unix()), Epoch: epoch, Next: uint64(len(list)), Root: root(list),
 		Window: r.window, RetryAfter: r.retry, List: r.version, ListHash: r.listHash, House: r.versions[0], Trust: r.versions[1],
@@ -305,12 +305,12 @@ func (r *registry) claimed() wire.Cosigned {
 }
 
 // lie confirms what is stored, under another root.
-func (r *registry) lie(link *nasty.Link, epoch uint64) {
+func (r *registry) lie(link *faultnet.Link, epoch uint64) {
 	list := r.store.epochs[epoch]
 	r.say(link, wire.TypeAck, wire.Ack{Nonce: r.nonce, Epoch: epoch, Next: uint64(len(list)), Root: wire.Hash{1}, Window: 4})
 }
 
-func (r *registry) say(link *nasty.Link, kind string, p wire.Payload) {
+func (r *registry) say(link *faultnet.Link, kind string, p wire.Payload) {
 	_ = link.Publish(context.Background(), r.place.Down(kind), r.sign(kind, p)) // a broker that is down
 }
 
@@ -334,7 +334,7 @@ func signIn(version uint64, kind string, role wire.Role, address string, payload
 	return b
 }
 
-func (r *registry) want(link *nasty.Link, payload []byte) {
+func (r *registry) want(link *faultnet.Link, payload []byte) {
 	var w wire.Want
 	r.decode(wire.Decode(payload, &w))
 	if w.List && !r.withheld {

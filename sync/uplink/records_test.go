@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/wire"
 )
 
@@ -133,7 +133,7 @@ func (w *world) stored() map[wire.ID]int {
 func TestRecordsArriveOnceInOrder(t *testing.T) {
 	bubble(t, func(w *world) {
 		b := withDesk(w)
-		w.broker.Set(nasty.Misdeeds{Drop: 0.4, Duplicate: 0.4, Reorder: 0.4, Replay: 0.2, Delay: 2 * time.Second})
+		w.broker.Set(faultnet.Misdeeds{Drop: 0.4, Duplicate: 0.4, Reorder: 0.4, Replay: 0.2, Delay: 2 * time.Second})
 		const n = 12
 		for i := range n {
 			b.change(byte(i + 1))
@@ -220,8 +220,8 @@ func TestRecordsAfterASetBack(t *testing.T) {
 func TestDeniedDelivery(t *testing.T) {
 	bubble(t, func(w *world) {
 		b := withDesk(w)
-		w.broker.Set(nasty.Misdeeds{Deny: func(_ string, a nasty.Access, topic string) bool {
-			return a == nasty.Publish && topic == w.place.Up(wire.TypeDelivery)
+		w.broker.Set(faultnet.Misdeeds{Deny: func(_ string, a faultnet.Access, topic string) bool {
+			return a == faultnet.Publish && topic == w.place.Up(wire.TypeDelivery)
 		}})
 		b.change(1)
 		time.Sleep(time.Minute)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/wire"
 )
 
@@ -39,7 +39,7 @@ func TestRelay(t *testing.T) {
 		w.ring.mu.Lock()
 		w.ring.reg.House = w.keys.house(1, own, wire.HouseGateway{ID: "other", Public: [32]byte(publicOf(key)), KEM: w.keys.kemPublic})
 		w.ring.mu.Unlock()
-		ear := w.broker.Connect(nasty.Client{Name: "ear", Subscribe: []string{w.place.Up(wire.TypeDelivery)}})
+		ear := w.broker.Connect(faultnet.Client{Name: "ear", Subscribe: []string{w.place.Up(wire.TypeDelivery)}})
 		gate := wire.Key{Role: wire.RoleGateway, Public: publicOf(w.keys.gateway)}
 		relayed := func() (all []int) {
 			for {
@@ -135,7 +135,7 @@ func TestWhatWasDeliveredCounts(t *testing.T) {
 		b.change(1)
 		told := []uint64{}
 		b.told = func(n uint64) { told = append(told, n) }
-		ear := w.broker.Connect(nasty.Client{Name: "ear", Subscribe: []string{w.place.Up(wire.TypeDelivery)}})
+		ear := w.broker.Connect(faultnet.Client{Name: "ear", Subscribe: []string{w.place.Up(wire.TypeDelivery)}})
 		w.startGateway()
 		time.Sleep(time.Minute)
 		select {

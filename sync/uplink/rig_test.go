@@ -14,9 +14,9 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/faultnet"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
-	"gatehouse/internal/nasty"
 	"gatehouse/sync/wire"
 )
 
@@ -215,11 +215,11 @@ type world struct {
 	dir     string
 	keys    keys
 	place   wire.Place
-	broker  *nasty.Broker
+	broker  *faultnet.Broker
 	reg     *registry
 	ring    *ring
 	records Records
-	link    *nasty.Link
+	link    *faultnet.Link
 	journal *journal.Journal
 	uplink  *Uplink
 	stop    func()
@@ -232,7 +232,7 @@ type world struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	k := makeKeys()
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "journal"), keys: k, place: wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}, broker: nasty.NewBroker(seed)}
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), "journal"), keys: k, place: wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}, broker: faultnet.NewBroker(seed)}
 	w.ring = k.ring(w.place)
 	w.reg = &registry{broker: w.broker, place: w.place, gateway: wire.Key{Role: wire.RoleGateway, Public: publicOf(k.gateway)}, witness: k.witness, kem: k.kem,
 		store: store{epochs: map[uint64][]leaf{}, records: map[uint64][]string{}}, window: 4, whos: map[string]bool{}, notices: map[string]int{},
@@ -255,14 +255,14 @@ func (w *world) log() zerolog.Logger {
 	return zerolog.Nop()
 }
 
-func (w *world) client(name string) *nasty.Link {
-	return w.broker.Connect(nasty.Client{Name: name, Subscribe: []string{w.place.Down("+"), w.place.House("+")}})
+func (w *world) client(name string) *faultnet.Link {
+	return w.broker.Connect(faultnet.Client{Name: name, Subscribe: []string{w.place.Down("+"), w.place.House("+")}})
 }
 
 func (w *world) startGateway() { w.startOn(w.client("g")) }
 
 // startOn starts the gateway on a link, which may be down.
-func (w *world) startOn(link *nasty.Link) {
+func (w *world) startOn(link *faultnet.Link) {
 	var err error
 	w.journal, err = journal.Open(journal.Options{Dir: w.dir, Clock: w.stamp, Ballast: -1, MaxEntries: 25, Uplink: true, Log: w.log()})
 	if err != nil {

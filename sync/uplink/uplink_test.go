@@ -11,7 +11,7 @@ import (
 	formats "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
 
-	"gatehouse/internal/nasty"
+	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -80,18 +80,18 @@ func TestLateHello(t *testing.T) {
 		if !w.settle(time.Minute) {
 			t.Fatal("not in step")
 		}
-		greet := func(bad nasty.Misdeeds) {
+		greet := func(bad faultnet.Misdeeds) {
 			w.broker.Set(bad)
 			w.link.Cut()
 			w.link.Restore()
 			time.Sleep(500 * time.Millisecond)
-			w.broker.Set(nasty.Misdeeds{})
+			w.broker.Set(faultnet.Misdeeds{})
 		}
-		greet(nasty.Misdeeds{Drop: 1})
+		greet(faultnet.Misdeeds{Drop: 1})
 		seen := w.broker.Seen()
 		late := seen[slices.IndexFunc(seen[len(seen)-2:], func(m mqtt.Message) bool { return m.Topic == w.place.Up(wire.TypeHello) })+len(seen)-2]
 		w.reg.set(func(r *registry) { r.silent = true })
-		greet(nasty.Misdeeds{})
+		greet(faultnet.Misdeeds{})
 		w.broker.Inject(late)
 		synctest.Wait()
 		w.reg.set(func(r *registry) { r.silent = false })

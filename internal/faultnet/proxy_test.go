@@ -1,4 +1,4 @@
-package nasty
+package faultnet
 
 import (
 	"bytes"
@@ -52,7 +52,7 @@ func through(t *testing.T) (*Proxy, net.Conn) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if n := bytes.Count(stacks(), []byte("nasty.(*Proxy)")); n != 0 {
+		if n := bytes.Count(stacks(), []byte("faultnet.(*Proxy)")); n != 0 {
 			t.Errorf("%d frames of the proxy after Run:\n%s", n, stacks())
 		}
 	})

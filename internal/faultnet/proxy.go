@@ -1,4 +1,4 @@
-package nasty
+package faultnet
 
 import (
 	"context"
