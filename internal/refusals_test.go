@@ -54,7 +54,7 @@ func texts(t *testing.T, dir string) map[string][]string {
 // every type of message, stands in docs/refusals.md.
 func TestSurfacesOfTheRegistry(t *testing.T) {
 	path := regexp.MustCompile(`^((GET|POST|PUT|PATCH|DELETE) )?/v\d`)
-	for block, dir := range map[string]string{"front": "registry", "issuer": filepath.Join("registry", "issuer")} {
+	for block, dir := range map[string]string{"front": "registry/front", "issuer": filepath.Join("registry", "issuer")} {
 		var got []string
 		for _, all := range texts(t, dir) {
 			for _, s := range all {
@@ -86,7 +86,7 @@ func TestSurfacesOfTheRegistry(t *testing.T) {
 
 // TestNoOtherServer: what the tests of surfaces look at is all that answers.
 func TestNoOtherServer(t *testing.T) {
-	known := []string{"internal/gateway/handlers.go", "internal/registry/enrol.go", "internal/registry/issuer/socket.go", "internal/registry/socket.go"}
+	known := []string{"internal/gateway/handlers.go", "internal/registry/front/enrol.go", "internal/registry/issuer/socket.go", "internal/registry/front/socket.go"}
 	eachFile(t, func(name, text string) {
 		if regexp.MustCompile(`\bhttp\.(NewServeMux|HandleFunc|Handle)\(|\.HandleFunc\(`).MatchString(text) && !slices.Contains(known, name) {
 			t.Errorf("%s answers HTTP: its paths have to stand in docs/refusals.md", name)

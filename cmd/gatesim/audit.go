@@ -35,7 +35,7 @@ func (p *play) audit() error {
 	lost, unexplained, wrong := b.compare(world)
 	fmt.Fprintf(p.out, "\nlost %d, unexplained %d, of %s\n", lost, unexplained, amount.Of(b.entries, "entry"))
 	fmt.Fprintf(p.out, "root of the log's tree, hashed anew from %s on disk, and found beside them: %s\n", amount.Of(r.Next, "entry"), r.Root)
-	if k := (row{yard, atKill}); world[k] > b.count(k) {
+	if k := (row{yardDoor, atKill}); world[k] > b.count(k) {
 		fmt.Fprintln(p.out, "the kill -9 took one entry, as it may: that the lock was released. The card that it was released for is in the log")
 	}
 	if b.slowDisk > 0 {
@@ -146,7 +146,7 @@ func (p *play) table(world ledger, b *book) {
 	fmt.Fprintln(t, "\tfront door\tyard door\tgate\thouse\t")
 	for _, what := range whats {
 		fmt.Fprintf(t, "%s\t", what)
-		for _, door := range []string{front, yard, gate, ""} {
+		for _, door := range []string{frontDoor, yardDoor, gateDoor, ""} {
 			cell(t, world[row{door, what}], b.rows[row{door, what}], what)
 		}
 		fmt.Fprintln(t)

@@ -51,7 +51,7 @@ func (b *book) add(e logEntry) error {
 	b.rows[r] += n
 	ref := entryRef{Boot: e.Boot, Counter: e.Counter}
 	b.kinds[ref] = r
-	if r == (row{yard, granted}) && b.rows[r] == b.nth {
+	if r == (row{yardDoor, granted}) && b.rows[r] == b.nth {
 		b.killRef = &ref
 	}
 	return nil

@@ -20,11 +20,11 @@ func written(t *testing.T, nth int, entries ...logEntry) *book {
 }
 
 func swiped(outcome, reason string) logEntry {
-	return logEntry{Kind: "access", Door: yard, Outcome: outcome, Reason: reason}
+	return logEntry{Kind: "access", Door: yardDoor, Outcome: outcome, Reason: reason}
 }
 
 func TestCompare(t *testing.T) {
-	card, moved := swiped("granted", "granted"), logEntry{Kind: "released", Door: yard, Ref: &entryRef{Boot: 1, Counter: 0}}
+	card, moved := swiped("granted", "granted"), logEntry{Kind: "released", Door: yardDoor, Ref: &entryRef{Boot: 1, Counter: 0}}
 	for name, c := range map[string]struct {
 		nth               int
 		world             ledger
@@ -32,26 +32,26 @@ func TestCompare(t *testing.T) {
 		lost, unexplained int
 	}{
 		"nothing":                    {},
-		"all there":                  {world: ledger{{yard, granted}: 1, {yard, released}: 1}, log: []logEntry{card, moved}},
-		"card lost":                  {world: ledger{{yard, granted}: 2, {yard, released}: 1}, log: []logEntry{card, moved}, lost: 1},
-		"release lost":               {world: ledger{{yard, granted}: 1, {yard, released}: 1}, log: []logEntry{card}, lost: 1},
-		"release that nobody saw":    {world: ledger{{yard, granted}: 1}, log: []logEntry{card, moved}, unexplained: 1},
-		"other door":                 {world: ledger{{front, granted}: 1}, log: []logEntry{card}, lost: 1, unexplained: 1},
+		"all there":                  {world: ledger{{yardDoor, granted}: 1, {yardDoor, released}: 1}, log: []logEntry{card, moved}},
+		"card lost":                  {world: ledger{{yardDoor, granted}: 2, {yardDoor, released}: 1}, log: []logEntry{card, moved}, lost: 1},
+		"release lost":               {world: ledger{{yardDoor, granted}: 1, {yardDoor, released}: 1}, log: []logEntry{card}, lost: 1},
+		"release that nobody saw":    {world: ledger{{yardDoor, granted}: 1}, log: []logEntry{card, moved}, unexplained: 1},
+		"other door":                 {world: ledger{{frontDoor, granted}: 1}, log: []logEntry{card}, lost: 1, unexplained: 1},
 		"unknown kind":               {log: []logEntry{{Kind: "gap"}}, unexplained: 1},
-		"slow disk":                  {log: []logEntry{{Kind: "journal"}, {Kind: "released_late", Door: yard}}},
+		"slow disk":                  {log: []logEntry{{Kind: "journal"}, {Kind: "released_late", Door: yardDoor}}},
 		"full disk":                  {log: []logEntry{{Kind: "space", Reason: "disk_full", Count: 85}}},
 		"full journal":               {log: []logEntry{{Kind: "space", Reason: "none", Count: 85}}, unexplained: 1},
-		"kill took the release":      {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, log: []logEntry{card}},
-		"kill left the release":      {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, log: []logEntry{card, moved}},
-		"kill took the card":         {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1}, lost: 1},
-		"kill that moved nothing":    {nth: 1, world: ledger{{yard, granted}: 1}, log: []logEntry{card, moved}, unexplained: 1},
-		"kill excuses no other door": {nth: 1, world: ledger{{yard, granted}: 1, {yard, atKill}: 1, {front, released}: 1}, log: []logEntry{card}, lost: 1},
-		"repeats and a flood": {world: ledger{{yard, denied + "unknown_card"}: 10, {yard, denied + "expired"}: 1},
+		"kill took the release":      {nth: 1, world: ledger{{yardDoor, granted}: 1, {yardDoor, atKill}: 1}, log: []logEntry{card}},
+		"kill left the release":      {nth: 1, world: ledger{{yardDoor, granted}: 1, {yardDoor, atKill}: 1}, log: []logEntry{card, moved}},
+		"kill took the card":         {nth: 1, world: ledger{{yardDoor, granted}: 1, {yardDoor, atKill}: 1}, lost: 1},
+		"kill that moved nothing":    {nth: 1, world: ledger{{yardDoor, granted}: 1}, log: []logEntry{card, moved}, unexplained: 1},
+		"kill excuses no other door": {nth: 1, world: ledger{{yardDoor, granted}: 1, {yardDoor, atKill}: 1, {frontDoor, released}: 1}, log: []logEntry{card}, lost: 1},
+		"repeats and a flood": {world: ledger{{yardDoor, denied + "unknown_card"}: 10, {yardDoor, denied + "expired"}: 1},
 			log: []logEntry{swiped("denied", "unknown_card"), swiped("denied", "expired"),
-				{Kind: "repeated", Door: yard, Count: 4, Ref: &entryRef{Boot: 1, Counter: 0}}, {Kind: "flood", Door: yard, Count: 5}}},
-		"repeats of the wrong one": {world: ledger{{yard, denied + "unknown_card"}: 2, {yard, denied + "expired"}: 1},
+				{Kind: "repeated", Door: yardDoor, Count: 4, Ref: &entryRef{Boot: 1, Counter: 0}}, {Kind: "flood", Door: yardDoor, Count: 5}}},
+		"repeats of the wrong one": {world: ledger{{yardDoor, denied + "unknown_card"}: 2, {yardDoor, denied + "expired"}: 1},
 			log: []logEntry{swiped("denied", "unknown_card"), swiped("denied", "expired"),
-				{Kind: "repeated", Door: yard, Count: 1, Ref: &entryRef{Boot: 1, Counter: 1}}}, lost: 1, unexplained: 1},
+				{Kind: "repeated", Door: yardDoor, Count: 1, Ref: &entryRef{Boot: 1, Counter: 1}}}, lost: 1, unexplained: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lost, unexplained, wrong := written(t, c.nth, c.log...).compare(c.world)
@@ -90,18 +90,18 @@ func TestMoved(t *testing.T) {
 		released, secured  int
 		isReleased, driven bool
 	}{
-		"front starts":                 {front, 9, []string{off, on}, 0, 0, false, true},
-		"front opens":                  {front, 9, []string{off, on, off, on}, 1, 1, false, true},
-		"front stops":                  {front, 2, []string{off, on, off, free}, 0, 0, true, false},
-		"front is killed":              {front, 9, []string{off, on, free}, 0, 0, true, false},
-		"front is killed while open":   {front, 9, []string{off, on, off, free}, 1, 0, true, false},
-		"yard starts":                  {yard, 9, []string{off}, 0, 0, false, true},
-		"yard opens":                   {yard, 9, []string{off, on, off}, 1, 1, false, true},
-		"yard opens with the start":    {yard, 9, []string{off, on}, 1, 0, true, true},
-		"yard stops":                   {yard, 1, []string{off, free}, 0, 0, false, false},
-		"yard opens while it stops":    {yard, 1, []string{off, on, free}, 1, 0, false, false},
-		"yard is killed while open":    {yard, 9, []string{off, on, free}, 1, 0, false, false},
-		"the same level is no release": {yard, 9, []string{off, on, on, off, off}, 1, 1, false, true},
+		"front starts":                 {frontDoor, 9, []string{off, on}, 0, 0, false, true},
+		"front opens":                  {frontDoor, 9, []string{off, on, off, on}, 1, 1, false, true},
+		"front stops":                  {frontDoor, 2, []string{off, on, off, free}, 0, 0, true, false},
+		"front is killed":              {frontDoor, 9, []string{off, on, free}, 0, 0, true, false},
+		"front is killed while open":   {frontDoor, 9, []string{off, on, off, free}, 1, 0, true, false},
+		"yard starts":                  {yardDoor, 9, []string{off}, 0, 0, false, true},
+		"yard opens":                   {yardDoor, 9, []string{off, on, off}, 1, 1, false, true},
+		"yard opens with the start":    {yardDoor, 9, []string{off, on}, 1, 0, true, true},
+		"yard stops":                   {yardDoor, 1, []string{off, free}, 0, 0, false, false},
+		"yard opens while it stops":    {yardDoor, 1, []string{off, on, free}, 1, 0, false, false},
+		"yard is killed while open":    {yardDoor, 9, []string{off, on, free}, 1, 0, false, false},
+		"the same level is no release": {yardDoor, 9, []string{off, on, on, off, off}, 1, 1, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
@@ -146,7 +146,7 @@ func TestCardForms(t *testing.T) {
 // otherwise is found.
 func TestCompareCopy(t *testing.T) {
 	entry := func(n uint64) logEntry {
-		return logEntry{Epoch: "e", Sequence: n, Boot: 1, Counter: n, Kind: "access", Door: yard, Detail: "00", BootTime: n}
+		return logEntry{Epoch: "e", Sequence: n, Boot: 1, Counter: n, Kind: "access", Door: yardDoor, Detail: "00", BootTime: n}
 	}
 	asStored := func(n uint64) logEntry {
 		e := entry(n)
@@ -154,7 +154,7 @@ func TestCompareCopy(t *testing.T) {
 		return e
 	}
 	other := asStored(1)
-	other.Door = front
+	other.Door = frontDoor
 	log := []logEntry{entry(0), entry(1), entry(2)}
 	for name, c := range map[string]struct {
 		central               []logEntry

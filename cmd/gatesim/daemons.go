@@ -11,9 +11,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/registry"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/broker"
+	"gatehouse/internal/registry/front"
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/sync/wire"
 )
@@ -34,11 +34,11 @@ type frontCmd struct {
 func (c frontCmd) Run(ctx context.Context, _ streams) error {
 	ctx, cancel := leashed(ctx)
 	defer cancel()
-	config, err := registry.LoadConfig(c.Config)
+	config, err := front.LoadConfig(c.Config)
 	if err != nil {
 		return err
 	}
-	f, err := registry.New(registry.Options{Config: config, Version: "gatesim", Log: daemonLog("front")})
+	f, err := front.New(front.Options{Config: config, Version: "gatesim", Log: daemonLog("front")})
 	if err != nil {
 		return err
 	}

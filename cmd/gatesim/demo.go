@@ -154,7 +154,7 @@ func (d *days) tail(w io.Writer) {
 // to see in the log. Whoever watches may have ended a key meanwhile.
 func (p *play) live() {
 	for p.wait(time.Duration(2+rand.IntN(5))*time.Second) == nil {
-		who, door := p.people.residents[rand.IntN(len(p.people.residents)-1)], []string{front, yard}[rand.IntN(2)]
+		who, door := p.people.residents[rand.IntN(len(p.people.residents)-1)], []string{frontDoor, yardDoor}[rand.IntN(2)]
 		if err := p.comeIn(who, door); err != nil && p.ctx.Err() == nil {
 			p.say(door, "%v", err)
 		}

@@ -67,7 +67,7 @@ func (g *gateReaders) giveKey(dir string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, gate+"-in.key"), fmt.Appendf(nil, "%x\n", key), 0o600)
+	return os.WriteFile(filepath.Join(folder, gateDoor+"-in.key"), fmt.Appendf(nil, "%x\n", key), 0o600)
 }
 
 // line is how the line of the gate's OSDP reader is protected.
@@ -87,64 +87,64 @@ func (p *play) line() string {
 // pairing gives the gate's reader a key of its own.
 func (p *play) pairing() error {
 	p.gate.card.Present(device.CardOf(p.people.residents[0].card, 40))
-	p.say(gate, "the OSDP reader has the key that everybody knows: a card held up there counts for nothing")
-	p.world.add(gate, fault+"no_key", 1)
-	p.world.add(gate, faultOver+"no_key", 1)
-	p.world.add(gate, fault+"stale_card", 1)
+	p.say(gateDoor, "the OSDP reader has the key that everybody knows: a card held up there counts for nothing")
+	p.world.add(gateDoor, fault+"no_key", 1)
+	p.world.add(gateDoor, faultOver+"no_key", 1)
+	p.world.add(gateDoor, fault+"stale_card", 1)
 	for _, what := range []string{"install_opened", "key_sent", "key_proved", "install_closed"} {
-		p.world.add(gate, readerKey+what, 1)
+		p.world.add(gateDoor, readerKey+what, 1)
 	}
-	p.world.add(gate, online, 1)
-	if err := p.logged(row{gate, fault + "no_key"}); err != nil { // the window would come before it
+	p.world.add(gateDoor, online, 1)
+	if err := p.logged(row{gateDoor, fault + "no_key"}); err != nil { // the window would come before it
 		return err
 	}
-	if err := p.client.Install(p.ctx, gate, "in", control.Install{Minutes: 1}); err != nil {
+	if err := p.client.Install(p.ctx, gateDoor, "in", control.Install{Minutes: 1}); err != nil {
 		return err
 	}
 	if err := p.until("the gate's reader is paired", func() bool { return p.line() == control.LineSecured }); err != nil {
 		return err
 	}
 	for _, what := range []string{readerKey + "install_closed", fault + "stale_card"} {
-		if err := p.logged(row{gate, what}); err != nil {
+		if err := p.logged(row{gateDoor, what}); err != nil {
 			return err
 		}
 	}
-	p.say(gate, "gatehouse reader install gate in: it has a random key of its own now, its line is encrypted, the window is closed again. The card of before is too old")
+	p.say(gateDoor, "gatehouse reader install gate in: it has a random key of its own now, its line is encrypted, the window is closed again. The card of before is too old")
 	// Who comes next counts once the reader has been heard to have nothing to report:
 	// with the poll after that one.
 	before := p.gate.polls()
 	if err := p.until("the gate's reader has nothing to report", func() bool { return p.gate.polls() >= before+2 }); err != nil {
 		return err
 	}
-	return p.comeIn(p.people.residents[6], gate)
+	return p.comeIn(p.people.residents[6], gateDoor)
 }
 
 // enemy: somebody at the cable sends a resident's card in clear text.
 func (p *play) enemy() error {
-	r := row{gate, fault + "clear_text"}
-	p.world.add(gate, r.what, 1)
+	r := row{gateDoor, fault + "clear_text"}
+	p.world.add(gateDoor, r.what, 1)
 	p.gate.card.Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPClearCard, Times: 1, Command: 0x60,
 		Card: device.CardOf(p.people.residents[7].card, 40)})
 	if err := p.logged(r); err != nil {
 		return err
 	}
-	if p.world.lock(gate).released {
+	if p.world.lock(gateDoor).released {
 		return errors.New("the gate opened for a card in clear text")
 	}
 	if err := p.until("the gate's line is secured again", func() bool { return p.line() == control.LineSecured }); err != nil {
 		return err
 	}
-	p.say(gate, "somebody at the cable sends a resident's card in clear text: refused, an alarm, and a new session")
+	p.say(gateDoor, "somebody at the cable sends a resident's card in clear text: refused, an alarm, and a new session")
 	for _, open := range []bool{true, false} {
-		r := row{gate, map[bool]string{true: fault, false: faultOver}[open] + "tamper"}
+		r := row{gateDoor, map[bool]string{true: fault, false: faultOver}[open] + "tamper"}
 		p.world.add(r.door, r.what, 1)
 		p.gate.card.SetTamper(open)
 		if err := p.logged(r); err != nil {
 			return err
 		}
 	}
-	p.say(gate, "somebody opens the reader's case, and closes it: both in the log")
-	return p.comeIn(p.people.residents[7], gate)
+	p.say(gateDoor, "somebody opens the reader's case, and closes it: both in the log")
+	return p.comeIn(p.people.residents[7], gateDoor)
 }
 
 // passes: a tenant's phone stands for the card, once.
@@ -157,28 +157,28 @@ func (p *play) passes() error {
 	if err != nil {
 		return err
 	}
-	p.world.add(gate, granted, 1)
+	p.world.add(gateDoor, granted, 1)
 	at := p.board.Now()
 	if err := p.gate.code.Scan(p.ctx, text); err != nil {
 		return err
 	}
-	took, err := p.opens("a pass", gate, at)
+	took, err := p.opens("a pass", gateDoor, at)
 	if err != nil {
 		return err
 	}
-	p.say(gate, "%s forgot the card and shows a pass on the phone, %s as a QR code: released after %v", who.name, amount.Of(len(text), "letter"), took.Round(time.Millisecond))
-	if err := p.through(gate); err != nil {
+	p.say(gateDoor, "%s forgot the card and shows a pass on the phone, %s as a QR code: released after %v", who.name, amount.Of(len(text), "letter"), took.Round(time.Millisecond))
+	if err := p.through(gateDoor); err != nil {
 		return err
 	}
 	if err := p.wait(1600 * time.Millisecond); err != nil { // it was away from the scanner
 		return err
 	}
-	r := row{gate, denied + "replayed"}
+	r := row{gateDoor, denied + "replayed"}
 	p.world.add(r.door, r.what, 1)
 	if err := errors.Join(p.gate.code.Scan(p.ctx, text), p.logged(r)); err != nil {
 		return err
 	}
-	p.say(gate, "a photograph of it a moment later: stays locked, a pass opens once")
+	p.say(gateDoor, "a photograph of it a moment later: stays locked, a pass opens once")
 	return nil
 }
 
@@ -188,7 +188,7 @@ var pinOf = map[string]string{"1A": "4711"}
 // cardAndPIN: the gate asks for the PIN of who has one.
 func (p *second) cardAndPIN() error {
 	with, without := p.people.residents[0], p.people.residents[1]
-	if err := p.comeIn(without, gate); err != nil {
+	if err := p.comeIn(without, gateDoor); err != nil {
 		return err
 	}
 	for _, c := range []struct {
@@ -199,17 +199,17 @@ func (p *second) cardAndPIN() error {
 			return err
 		}
 	}
-	p.say(gate, "%s has a PIN: card and wrong PIN, locked; card and PIN, in. %s chose none, and comes in by the card", with.name, without.name)
+	p.say(gateDoor, "%s has a PIN: card and wrong PIN, locked; card and PIN, in. %s chose none, and comes in by the card", with.name, without.name)
 	return p.inStep("the registry has what happened at the gate")
 }
 
 func (p *second) typesAfterCard(who *person, keys, reason string) error {
-	r := row{gate, granted}
+	r := row{gateDoor, granted}
 	if reason != "" {
 		r.what = denied + reason
 	}
 	p.world.add(r.door, r.what, 1)
-	err := p.present(who, gate, func(at time.Duration) error {
+	err := p.present(who, gateDoor, func(at time.Duration) error {
 		if err := p.wait(300 * time.Millisecond); err != nil {
 			return err
 		}
@@ -217,14 +217,14 @@ func (p *second) typesAfterCard(who *person, keys, reason string) error {
 		if reason != "" {
 			return p.logged(r)
 		}
-		_, err := p.opens(who.name, gate, at)
+		_, err := p.opens(who.name, gateDoor, at)
 		return err
 	})
 	switch {
 	case err != nil:
 		return err
 	case reason == "":
-		return p.through(gate)
+		return p.through(gateDoor)
 	}
 	return p.wait(1600 * time.Millisecond) // the card was away
 }

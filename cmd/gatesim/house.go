@@ -21,9 +21,9 @@ import (
 
 // The doors of the building.
 const (
-	front = "front" // electric egress, fail-safe lock, Wiegand reader, exit button
-	yard  = "yard"  // a handle on the inside, fail-secure lock, serial reader
-	gate  = "gate"  // likewise, with an OSDP reader that has keys, and a scanner of codes
+	frontDoor = "front" // electric egress, fail-safe lock, Wiegand reader, exit button
+	yardDoor  = "yard"  // a handle on the inside, fail-secure lock, serial reader
+	gateDoor  = "gate"  // likewise, with an OSDP reader that has keys, and a scanner of codes
 )
 
 // siteText is the site file: folder, building. The longest budget keeps a busy
@@ -87,14 +87,14 @@ func boardLines() []devicetest.Line {
 	return []devicetest.Line{
 		{Name: "d0", Offset: 0, PullUp: true, ActiveLow: true},
 		{Name: "d1", Offset: 1, PullUp: true, ActiveLow: true},
-		{Name: front + "-relay", Offset: 2, Output: true},
+		{Name: frontDoor + "-relay", Offset: 2, Output: true},
 		{Name: "exit", Offset: 3, PullUp: true, ActiveLow: true},
-		{Name: front + "-contact", Offset: 4},
-		{Name: yard + "-relay", Offset: 5, Output: true},
-		{Name: yard + "-contact", Offset: 6},
+		{Name: frontDoor + "-contact", Offset: 4},
+		{Name: yardDoor + "-relay", Offset: 5, Output: true},
+		{Name: yardDoor + "-contact", Offset: 6},
 		{Name: "fire", Offset: 7, PullUp: true, ActiveLow: true},
-		{Name: gate + "-relay", Offset: 8, Output: true},
-		{Name: gate + "-contact", Offset: 9},
+		{Name: gateDoor + "-relay", Offset: 8, Output: true},
+		{Name: gateDoor + "-contact", Offset: 9},
 	}
 }
 
@@ -190,7 +190,7 @@ func newPeople() *people {
 // enrol puts everybody on the list. The same card is two credentials of one
 // grant: 26 bits at the front, 40 at the yard and the gate.
 func (all *people) enrol(e *keyring.Editor, k *keyring.BuildingKey, now time.Time) error {
-	all3 := []string{front, yard, gate}
+	all3 := []string{frontDoor, yardDoor, gateDoor}
 	add := func(p *person, g keyring.NewGrant) error {
 		w26, err := p.atFront()
 		if err != nil {
@@ -211,7 +211,7 @@ func (all *people) enrol(e *keyring.Editor, k *keyring.BuildingKey, now time.Tim
 		add(all.visitor, keyring.NewGrant{Kind: wire.GrantVisitor, Doors: all3, From: now.Add(-time.Hour), Until: now.Add(day)}),
 		add(all.lost, keyring.NewGrant{Kind: wire.GrantResident, Doors: all3}),
 		add(all.moved, keyring.NewGrant{Kind: wire.GrantResident, Doors: all3, From: now.Add(-60 * day), Until: now.Add(-day)}),
-		add(all.gardener, keyring.NewGrant{Kind: wire.GrantStaff, Doors: []string{yard}}))
+		add(all.gardener, keyring.NewGrant{Kind: wire.GrantStaff, Doors: []string{yardDoor}}))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

@@ -81,13 +81,13 @@ func (p *play) start() (err error) {
 	for _, s := range []struct {
 		door, what string
 		n          int
-	}{{"", starts, 1}, {"", siteRead, 1}, {"", clockSet, 1}, {"", online, 1}, {front, online, 3}, {yard, online, 2}, {gate, online, 2}} {
+	}{{"", starts, 1}, {"", siteRead, 1}, {"", clockSet, 1}, {"", online, 1}, {frontDoor, online, 3}, {yardDoor, online, 2}, {gateDoor, online, 2}} {
 		p.world.add(s.door, s.what, s.n) // devices: fire; reader, contact and exit; reader and contact; scanner and contact
 	}
 	if p.gate.paired() {
-		p.world.add(gate, online, 1)
+		p.world.add(gateDoor, online, 1)
 	} else {
-		p.world.add(gate, offline, 1)
+		p.world.add(gateDoor, offline, 1)
 	}
 	if err := p.until("every reader and input is in service", p.inService); err != nil {
 		return err
@@ -191,14 +191,14 @@ func tail(w io.Writer, log string) {
 // says nothing about what must follow.
 func (p *play) present(who *person, door string, until func(at time.Duration) error) error {
 	at := p.board.Now()
-	if door == front { // such readers send a card once
+	if door == frontDoor { // such readers send a card once
 		card, err := who.atFront()
 		if err == nil {
 			err = p.front.Send(card)
 		}
 		return errors.Join(err, until(at))
 	}
-	if door == gate { // likewise
+	if door == gateDoor { // likewise
 		if !p.gate.card.Present(device.CardOf(who.card, 40)) {
 			return errors.New("the reader of the gate hears nobody ask, so that it drops the card")
 		}

@@ -19,8 +19,8 @@ import (
 	"gatehouse/internal/freeport"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
-	"gatehouse/internal/registry"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front"
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/mqtt"
@@ -89,19 +89,19 @@ func newTown(tb testing.TB, outside bool) *town {
 // start runs front and issuer, until stop or the end of the test.
 func (t *town) start(tb testing.TB) (stop func()) {
 	tb.Helper()
-	front, own := filepath.Join(t.dir, issuer.FolderFront), filepath.Join(t.dir, issuer.FolderIssuer)
-	config, err := registry.LoadConfig(filepath.Join(front, api.FileConfig))
+	folder, own := filepath.Join(t.dir, issuer.FolderFront), filepath.Join(t.dir, issuer.FolderIssuer)
+	config, err := front.LoadConfig(filepath.Join(folder, api.FileConfig))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	ready := make(chan struct{})
-	f, err := registry.New(registry.Options{Config: config, Log: zerolog.Nop(), Ready: func(string, string) { close(ready) }})
+	f, err := front.New(front.Options{Config: config, Log: zerolog.Nop(), Ready: func(string, string) { close(ready) }})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	stops := []func(){background(tb, "front", f.Run)}
 	<-ready
-	t.front = api.NewClient(filepath.Join(front, api.FileSocket))
+	t.front = api.NewClient(filepath.Join(folder, api.FileSocket))
 	i, err := issuer.Open(issuer.Options{Dir: own, Front: t.front, Log: zerolog.Nop(), Tend: t.tend})
 	if err != nil {
 		tb.Fatal(err)

@@ -51,7 +51,7 @@ func (p *second) found() error {
 		return err
 	}
 	_, err = enrol.Enrol(p.ctx, enrol.Options{Token: parsed, Dir: filepath.Join(p.dir, "state", "keys"), Building: secondBuilding, Gateway: "gw1",
-		Doors: []string{front, yard, gate}, Software: "gatesim"})
+		Doors: []string{frontDoor, yardDoor, gateDoor}, Software: "gatesim"})
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (p *second) arrivals() error {
 	}
 	p.say("desk", "three tenants check in: document, name, flat, card. Their cards open at once; their names are sealed to the registry")
 	for _, who := range p.people.residents[:3] {
-		if err := p.comeIn(who, front); err != nil {
+		if err := p.comeIn(who, frontDoor); err != nil {
 			return err
 		}
 	}
@@ -114,7 +114,7 @@ func (p *second) checkIn(who *person) error {
 // show holds a card up at the desk: one that proves who it is twice, and the door lets
 // its holder in the first time.
 func (p *second) show(visit control.Desk, who *person, proof bool) (card control.DeskCard, err error) {
-	p.world.add(yard, captured, 1)
+	p.world.add(yardDoor, captured, 1)
 	ctx, cancel := context.WithCancel(p.ctx)
 	defer cancel()
 	type answer struct {
@@ -125,7 +125,7 @@ func (p *second) show(visit control.Desk, who *person, proof bool) (card control
 	for range cap(shown) { // the desk must be asked first: it refuses one of two as soon as it waits for the other
 		go func() {
 			card, err := p.client.ShowCard(ctx, visit.Session, control.DeskSwipe{Proof: proof,
-				SwipeRequest: control.SwipeRequest{Door: yard, Seconds: int(patience.Seconds())}})
+				SwipeRequest: control.SwipeRequest{Door: yardDoor, Seconds: int(patience.Seconds())}})
 			shown <- answer{card, err}
 		}()
 	}
@@ -138,7 +138,7 @@ func (p *second) show(visit control.Desk, who *person, proof bool) (card control
 			return card, err
 		}
 	}
-	err = p.present(who, yard, func(time.Duration) error {
+	err = p.present(who, yardDoor, func(time.Duration) error {
 		a := <-shown
 		card = a.card
 		return a.err
@@ -149,15 +149,15 @@ func (p *second) show(visit control.Desk, who *person, proof bool) (card control
 // release holds a card up at the yard, where nobody goes through then, and waits until
 // it may be held up again.
 func (p *second) release(who *person) error {
-	p.world.add(yard, granted, 1)
-	err := p.present(who, yard, func(at time.Duration) error {
-		_, err := p.opens(who.name, yard, at)
+	p.world.add(yardDoor, granted, 1)
+	err := p.present(who, yardDoor, func(at time.Duration) error {
+		_, err := p.opens(who.name, yardDoor, at)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if err := p.locks(yard); err != nil {
+	if err := p.locks(yardDoor); err != nil {
 		return err
 	}
 	return p.wait(2 * restInDemo)
@@ -205,10 +205,10 @@ func (p *second) outage() error {
 		return err
 	}
 	p.say("desk", "a tenant checks in for flat 1D meanwhile")
-	if err := errors.Join(p.comeIn(newcomer, front), p.comeIn(p.people.residents[0], yard)); err != nil {
+	if err := errors.Join(p.comeIn(newcomer, frontDoor), p.comeIn(p.people.residents[0], yardDoor)); err != nil {
 		return err
 	}
-	if err := p.refuse(stranger(1), yard, "unknown_card", "nobody knows the card"); err != nil {
+	if err := p.refuse(stranger(1), yardDoor, "unknown_card", "nobody knows the card"); err != nil {
 		return err
 	}
 	if err := p.centre.start(theBroker); err != nil {
@@ -237,13 +237,13 @@ func (p *second) killDaemon() error {
 func (p *second) killRegistry() error {
 	pair := p.people.residents[2:4]
 	for i, what := range []string{theFront, theIssuer} {
-		if err := p.comeIn(pair[i], front); err != nil { // on its way now
+		if err := p.comeIn(pair[i], frontDoor); err != nil { // on its way now
 			return err
 		}
 		if err := p.centre.kill(what); err != nil {
 			return err
 		}
-		if err := p.comeIn(pair[1-i], yard); err != nil {
+		if err := p.comeIn(pair[1-i], yardDoor); err != nil {
 			return err
 		}
 		if err := p.centre.start(what); err != nil {
@@ -260,7 +260,7 @@ func (p *second) killRegistry() error {
 // revoke ends a tenancy at the centre.
 func (p *second) revoke() error {
 	who := p.people.residents[1]
-	if err := p.comeIn(who, front); err != nil {
+	if err := p.comeIn(who, frontDoor); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -275,7 +275,7 @@ func (p *second) revoke() error {
 		return err
 	}
 	p.say("centre", "the registry ends the tenancy of flat 1B: in force at the gateway %v after the command", time.Since(began).Round(time.Millisecond))
-	if err := p.refuse(who, yard, "revoked", "the tenancy is over"); err != nil {
+	if err := p.refuse(who, yardDoor, "revoked", "the tenancy is over"); err != nil {
 		return err
 	}
 	version, err := p.proved()
@@ -297,11 +297,11 @@ func (p *second) notice() error {
 		return errors.New("a check-out by the landlord alone gave no notice")
 	}
 	p.say("desk", "the landlord checks flat 1A out alone: a notice until %s, no lock-out", done.Tenancy.Notice.Format("2 January 15:04"))
-	p.world.add(front, told, 1)
-	if err := p.comeIn(who, front); err != nil {
+	p.world.add(frontDoor, told, 1)
+	if err := p.comeIn(who, frontDoor); err != nil {
 		return err
 	}
-	if err := p.logged(row{front, told}); err != nil {
+	if err := p.logged(row{frontDoor, told}); err != nil {
 		return err
 	}
 	p.say("front", "the tenant of 1A still comes in, and is told")
@@ -336,7 +336,7 @@ func (p *second) leave() error {
 		return err
 	}
 	p.say("desk", "the tenant of 1C checks out with the card, held up twice: who only comes home does not. Over at once")
-	if err := p.refuse(who, front, "revoked", "the tenancy is over"); err != nil {
+	if err := p.refuse(who, frontDoor, "revoked", "the tenancy is over"); err != nil {
 		return err
 	}
 	err := p.registryUntil("the registry knows that the tenancy is over", func() bool { return p.state(who) == "ended" })

@@ -69,9 +69,9 @@ type lock struct {
 
 func newWorld() *world {
 	return &world{books: ledger{}, locks: map[string]*lock{
-		front: {failSafe: true, released: true},
-		yard:  {},
-		gate:  {},
+		frontDoor: {failSafe: true, released: true},
+		yardDoor:  {},
+		gateDoor:  {},
 	}}
 }
 
@@ -128,7 +128,7 @@ func (w *world) moved(c devicetest.Change) {
 	case l.released == was:
 	case !l.released:
 		w.books[row{door, secured}]++
-	case w.killer != nil && door == yard:
+	case w.killer != nil && door == yardDoor:
 		w.killer()
 		w.killer, w.killed = nil, c.At
 		w.books[row{door, atKill}]++
@@ -164,5 +164,5 @@ func (w *world) strike(kill func()) {
 func (w *world) fell() time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.locks[yard].at - w.killed
+	return w.locks[yardDoor].at - w.killed
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/registry"
+	"gatehouse/internal/registry/front"
 )
 
 type serveCmd struct {
@@ -15,7 +15,7 @@ type serveCmd struct {
 
 // Run serves until it is told to stop.
 func (c serveCmd) Run(s *session) error {
-	config, err := registry.LoadConfig(c.Config)
+	config, err := front.LoadConfig(c.Config)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return hinted("registryd init writes one into the front's folder; name it with --config", "%v", err)
@@ -25,7 +25,7 @@ func (c serveCmd) Run(s *session) error {
 		return err
 	}
 	log := zerolog.New(s.err).With().Timestamp().Logger().Level(zerolog.InfoLevel)
-	f, err := registry.New(registry.Options{Config: config, Version: version, Log: log})
+	f, err := front.New(front.Options{Config: config, Version: version, Log: log})
 	if err != nil {
 		return err
 	}

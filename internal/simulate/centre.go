@@ -16,8 +16,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/faultnet"
-	"gatehouse/internal/registry"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front"
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -109,15 +109,15 @@ func (c *centre) frontSocket() string { return c.w.path("front.sock") }
 // again.
 func (c *centre) startFront() error {
 	time.Sleep(53 * time.Millisecond)
-	config, err := registry.LoadConfig(c.front.disk.path(api.FileConfig))
+	config, err := front.LoadConfig(c.front.disk.path(api.FileConfig))
 	if err != nil {
 		return err
 	}
 	config.Socket = c.frontSocket()
 	ready := make(chan struct{})
-	f, err := registry.New(registry.Options{Config: config, Version: "simulated", Log: c.w.log("front"), Now: c.front.clock.Wall, Clock: c.front.clock.source(),
+	f, err := front.New(front.Options{Config: config, Version: "simulated", Log: c.w.log("front"), Now: c.front.clock.Wall, Clock: c.front.clock.source(),
 		Network: c.w.town.network(), Chance: c.w.chances("front").upTo, WorkWait: 20 * time.Minute, WorkGather: time.Millisecond, Ready: func(string, string) { close(ready) },
-		Link: func(receive func(string, []byte)) (registry.Link, error) {
+		Link: func(receive func(string, []byte)) (front.Link, error) {
 			c.link = &frontLink{Link: c.w.broker.Connect(faultnet.Client{Name: "front", Subscribe: []string{wire.UpFilter, wire.StatusFilter}}),
 				receive: receive, disconnect: c.w.dropLink}
 			return c.link, nil

@@ -1,0 +1,208 @@
+package front
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+const (
+	benchGateways = 8
+	benchBatches  = 80  // of each
+	benchEntries  = 300 // of each batch: what fits where every entry names somebody
+	sealedWho     = 78  // bytes of each in the seal, and 1,136 once a batch
+)
+
+// load is what gateways that were away for long send: envelopes, in order.
+type load struct {
+	gateways  []*model
+	topics    []string
+	envelopes [][][]byte
+	bytes     int
+}
+
+func (r *rig) load(t testing.TB, gateways, batches, entries int, epoch uint64, known []*model) *load {
+	l := &load{gateways: known}
+	for i := range gateways {
+		if len(l.gateways) <= i {
+			l.gateways = append(l.gateways, r.gateway("g"+string(rune('a'+i)), epoch))
+		}
+		g := l.gateways[i]
+		*g = model{r: r, place: g.place, key: g.key, epoch: epoch, nonce: g.nonce, ranges: g.ranges[:1], boot: 1}
+		g.fill(batches * entries)
+		var all [][]byte
+		for j := range batches {
+			batch := g.batch(j*entries, entries)
+			batch.Sealed = make([]byte, entries*sealedWho+1136)
+			topic, envelope := g.say(wire.TypeBatch, batch)
+			all = append(all, envelope)
+			l.bytes += len(envelope)
+			if j == 0 {
+				l.topics = append(l.topics, topic)
+			}
+		}
+		l.envelopes = append(l.envelopes, all)
+	}
+	return l
+}
+
+// drain sends the load with so many batches in flight a gateway, and returns
+// when all is acked.
+func (l *load) drain(link *memory, window, entries int) {
+	sent, acked := make([]int, len(l.gateways)), make([]int, len(l.gateways))
+	for left := len(l.gateways); left > 0; {
+		for i, all := range l.envelopes {
+			for sent[i] < len(all) && sent[i]-acked[i] < window {
+				link.receive(l.topics[i], all[sent[i]])
+				sent[i]++
+			}
+		}
+		<-link.arrived
+		link.mu.Lock()
+		came := link.sent
+		link.sent = nil
+		link.mu.Unlock()
+		for _, p := range came {
+			for i, g := range l.gateways {
+				if p.topic != g.place.Down(wire.TypeAck) {
+					continue
+				}
+				before := acked[i]
+				if a := g.ack(p.payload); a.Epoch == g.epoch {
+					acked[i] = int(a.Next) / entries
+				}
+				if acked[i] == len(l.envelopes[i]) && before < acked[i] {
+					left--
+				}
+			}
+		}
+	}
+}
+
+// unbounded is for gateways that send in seconds what others do in years.
+func (r *rig) unbounded() Config {
+	c := r.config()
+	c.GatewayPerDay = 1 << 20
+	return c
+}
+
+// BenchmarkIngest: envelopes in, committed, acks out; beside it what SQLite
+// takes of the same bytes without any of our work, and one row a commit.
+func BenchmarkIngest(b *testing.B) {
+	r := newRig(b)
+	link, make := newMemory()
+	s := r.start(Options{Link: make, Config: r.unbounded()})
+	l := r.load(b, benchGateways, 1, 1, 1, nil)
+	if _, err := s.client.PutHouse(b.Context(), r.house(1, l.gateways...)); err != nil {
+		b.Fatal(err)
+	}
+	total := benchGateways * benchBatches * benchEntries
+	var ours, bare, single time.Duration
+	var rows int
+	before, epoch := s.store.Size(), uint64(1)
+	for b.Loop() {
+		epoch++
+		b.StopTimer()
+		l = r.load(b, benchGateways, benchBatches, benchEntries, epoch, l.gateways)
+		b.StartTimer()
+		began := time.Now()
+		l.drain(link, 16, benchEntries)
+		ours += time.Since(began)
+		b.StopTimer()
+		bare += insertBare(b, l, 32)
+		d, n := insertSingle(b, l)
+		single, rows = single+d, rows+n
+		b.StartTimer()
+	}
+	rate := float64(total*b.N) / ours.Seconds()
+	b.ReportMetric(rate, "entries/s")
+	b.ReportMetric(rate/(float64(total*b.N)/bare.Seconds()), "of-bare-insert")
+	b.ReportMetric(rate/(float64(rows)/single.Seconds()), "x-single-row")
+	b.ReportMetric(float64(s.store.Size()-before)/float64(total*b.N), "B/entry")
+	b.ReportMetric(float64(ours.Nanoseconds())/float64(total*b.N), "ns/entry")
+}
+
+// insertBare stores the same bytes in rows, so many a transaction.
+func insertBare(b *testing.B, l *load, perCommit int) time.Duration {
+	db, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "bare.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	began := time.Now()
+	n := 0
+	for i, all := range l.envelopes {
+		for j := 0; j < len(all); j += perCommit {
+			err := db.Update(context.Background(), func(tx *store.Tx) error {
+				for k := j; k < min(len(all), j+perCommit); k++ {
+					n++
+					if err := tx.AddBatch(store.Batch{Gateway: int64(i), Epoch: 1, First: uint64(n), Body: all[k]}, began); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	return time.Since(began)
+}
+
+// insertSingle stores entries as a registry without batches would: one row,
+// one commit each.
+func insertSingle(b *testing.B, l *load) (time.Duration, int) {
+	db, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "single.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	const rows = 300
+	began := time.Now()
+	for i := range rows {
+		header := l.gateways[0].headers[i%len(l.gateways[0].headers)]
+		if err := db.Update(context.Background(), func(tx *store.Tx) error {
+			return tx.AddBatch(store.Batch{Gateway: 1, Epoch: 1, First: uint64(i), Body: header}, began)
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(began), rows
+}
+
+// BenchmarkLiveEntries: one entry a batch, as a quiet day brings them, of many
+// gateways at a time; beside it one row a commit.
+func BenchmarkLiveEntries(b *testing.B) {
+	r := newRig(b)
+	link, make := newMemory()
+	s := r.start(Options{Link: make, Config: r.unbounded()})
+	const gateways, entries = 16, 50
+	l := r.load(b, gateways, 1, 1, 1, nil)
+	if _, err := s.client.PutHouse(b.Context(), r.house(1, l.gateways...)); err != nil {
+		b.Fatal(err)
+	}
+	epoch := uint64(1)
+	var ours, single time.Duration
+	var rows int
+	for b.Loop() {
+		epoch++
+		b.StopTimer()
+		l = r.load(b, gateways, entries, 1, epoch, l.gateways)
+		b.StartTimer()
+		began := time.Now()
+		l.drain(link, 1, 1)
+		ours += time.Since(began)
+		b.StopTimer()
+		d, n := insertSingle(b, l)
+		single, rows = single+d, rows+n
+		b.StartTimer()
+	}
+	rate := float64(gateways*entries*b.N) / ours.Seconds()
+	b.ReportMetric(rate, "entries/s")
+	b.ReportMetric(rate/(float64(rows)/single.Seconds()), "x-single-row")
+}

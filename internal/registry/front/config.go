@@ -1,0 +1,180 @@
+package front
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/api"
+)
+
+// Embedded is the Broker of a front that has its own.
+const Embedded = "embedded"
+
+// Config is the front's configuration file; docs/registry.md describes every key.
+type Config struct {
+	State          string `toml:"state"`            // folder with keys and database
+	Socket         string `toml:"socket"`           // default: front.sock in State
+	Broker         string `toml:"broker"`           // Embedded, or mqtts://host:port
+	MQTTListen     string `toml:"mqtt_listen"`      // of the embedded broker; default :8883
+	EnrolListen    string `toml:"enrol_listen"`     // default :8443
+	EnrolPerMinute int    `toml:"enrol_per_minute"` // requests of one address; default 20
+	GatewayPerDay  int    `toml:"gateway_per_day"`  // MiB of new entries of one gateway; default 256
+	// Client certificate for a broker elsewhere, and the CA of that broker;
+	// defaults: those of the front.
+	BrokerCertificate string `toml:"broker_certificate"`
+	BrokerKey         string `toml:"broker_key"`
+	BrokerCA          string `toml:"broker_ca"`
+}
+
+// LoadConfig reads a configuration file strictly.
+func LoadConfig(path string) (Config, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	var c Config
+	if err := toml.NewDecoder(bytes.NewReader(raw)).DisallowUnknownFields().Decode(&c); err != nil {
+		return Config{}, fmt.Errorf("configuration %s: %w", path, explain(err))
+	}
+	c.defaults(filepath.Dir(path))
+	if err := c.check(); err != nil {
+		return Config{}, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return c, nil
+}
+
+func explain(err error) error {
+	var missing *toml.StrictMissingError
+	var syntax *toml.DecodeError
+	switch {
+	case errors.As(err, &missing):
+		var all []error
+		for _, e := range missing.Errors {
+			line, _ := e.Position()
+			all = append(all, fmt.Errorf("line %d: unknown key %q", line, strings.Join(e.Key(), ".")))
+		}
+		return errors.Join(all...)
+	case errors.As(err, &syntax):
+		line, column := syntax.Position()
+		return fmt.Errorf("line %d, column %d: %w", line, column, err)
+	}
+	return err
+}
+
+func (c *Config) defaults(dir string) {
+	set := func(v *string, def string) {
+		if *v == "" {
+			*v = def
+		}
+	}
+	set(&c.State, dir)
+	set(&c.Socket, filepath.Join(c.State, api.FileSocket))
+	set(&c.Broker, Embedded)
+	set(&c.MQTTListen, ":8883")
+	set(&c.EnrolListen, ":8443")
+	set(&c.BrokerCertificate, c.path(api.FileServerCert))
+	set(&c.BrokerKey, c.path(api.FileServerKey))
+	set(&c.BrokerCA, c.path(api.FileCA))
+	if c.EnrolPerMinute == 0 {
+		c.EnrolPerMinute = 20
+	}
+	if c.GatewayPerDay == 0 {
+		c.GatewayPerDay = 256
+	}
+}
+
+func (c Config) check() error {
+	var errs []error
+	if c.Broker != Embedded {
+		if u, err := url.Parse(c.Broker); err != nil || u.Host == "" || u.Scheme != "mqtts" && u.Scheme != "mqtt" {
+			errs = append(errs, fmt.Errorf("broker %q: want %q or mqtts://host:port", c.Broker, Embedded))
+		}
+	}
+	for key, listen := range map[string]string{"mqtt_listen": c.MQTTListen, "enrol_listen": c.EnrolListen} {
+		if _, _, err := net.SplitHostPort(listen); err != nil {
+			errs = append(errs, fmt.Errorf("%s %q: want host:port or :port", key, listen))
+		}
+	}
+	if c.EnrolPerMinute < 1 {
+		errs = append(errs, fmt.Errorf("enrol_per_minute %d: want at least 1", c.EnrolPerMinute))
+	}
+	if c.GatewayPerDay < 1 || c.GatewayPerDay > 1<<20 {
+		errs = append(errs, fmt.Errorf("gateway_per_day %d: want 1 to 1048576", c.GatewayPerDay))
+	}
+	return errors.Join(errs...)
+}
+
+// path returns a path inside the state folder.
+func (c Config) path(name string) string { return filepath.Join(c.State, name) }
+
+// keys are what the front has of keys.
+type keys struct {
+	root    ed25519.PublicKey
+	trust   []byte // envelope that came with the keys
+	witness ed25519.PrivateKey
+	server  *certificate
+}
+
+func loadKeys(c Config, log *zerolog.Logger) (k keys, err error) {
+	if k.trust, err = os.ReadFile(c.path(api.FileTrust)); err != nil {
+		return k, fmt.Errorf("load trust document: %w", err)
+	}
+	if k.root, err = loadPublic(c.path(api.FileRoot)); err != nil {
+		return k, err
+	}
+	if k.witness, err = loadPrivate(c.path(api.FileWitnessKey)); err != nil {
+		return k, err
+	}
+	k.server, err = loadCertificate(c.path(api.FileServerCert), c.path(api.FileServerKey), log)
+	return k, err
+}
+
+func loadPublic(path string) (ed25519.PublicKey, error) {
+	der, err := readPEM(path, "PUBLIC KEY")
+	if err != nil {
+		return nil, err
+	}
+	any, err := x509.ParsePKIXPublicKey(der)
+	key, ok := any.(ed25519.PublicKey)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("load key %s: no public key of Ed25519", path)
+	}
+	return key, nil
+}
+
+func loadPrivate(path string) (ed25519.PrivateKey, error) {
+	der, err := readPEM(path, "PRIVATE KEY")
+	if err != nil {
+		return nil, err
+	}
+	any, err := x509.ParsePKCS8PrivateKey(der)
+	key, ok := any.(ed25519.PrivateKey)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("load key %s: no private key of Ed25519", path)
+	}
+	return key, nil
+}
+
+func readPEM(path, kind string) ([]byte, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("load key: %w", err)
+	}
+	block, _ := pem.Decode(raw)
+	if block == nil || block.Type != kind {
+		return nil, fmt.Errorf("load key %s: no PEM block %q", path, kind)
+	}
+	return block.Bytes, nil
+}

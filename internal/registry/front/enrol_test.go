@@ -1,0 +1,222 @@
+package front
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+)
+
+// https is a client as an enrolling gateway has one.
+func (s *scene) https(path string, body []byte) (int, string, http.Header) {
+	s.t.Helper()
+	pool := x509.NewCertPool()
+	pool.AddCert(s.ca)
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+	resp, err := c.Post("https://"+s.front.enrol+path, "application/octet-stream", bytes.NewReader(body))
+	s.must(err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	s.must(err)
+	if resp.TLS.Version != tls.VersionTLS13 {
+		s.t.Errorf("TLS %x", resp.TLS.Version)
+	}
+	return resp.StatusCode, string(b), resp.Header
+}
+
+// issue answers enrolments as an issuer until the test ends, and returns what
+// it saw.
+func (s *scene) issue(answer func(api.Enrolment) api.Answer) <-chan api.Enrolment {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.t.Cleanup(cancel)
+	seen := make(chan api.Enrolment, 64)
+	go func() {
+		for ctx.Err() == nil {
+			w, err := s.front.client.Work(ctx, 0, 5*time.Second)
+			if err != nil {
+				return
+			}
+			for _, e := range w.Enrolments {
+				a := answer(e)
+				a.ID = e.ID
+				if s.front.client.Answer(ctx, a) == nil {
+					seen <- e
+				}
+			}
+		}
+	}()
+	return seen
+}
+
+func TestEnrolmentsReachTheIssuer(t *testing.T) {
+	s := newScene(t)
+	seen := s.issue(func(e api.Enrolment) api.Answer {
+		if e.Place.Gateway == "g9" {
+			return api.Answer{Error: "the token is used", Hint: "ask for another"}
+		}
+		return api.Answer{Body: []byte("answer to " + e.Kind)}
+	})
+	proof := strings.Repeat("5a", 32)
+	enrol := s.envelope(wire.TypeEnrol, wire.RoleGateway, 0, "b1/g2", []byte{1}, newKey(t))
+	renew := s.envelope(wire.TypeRenew, wire.RoleGateway, 0, "b1/g1", []byte{1}, s.g.key)
+	for _, c := range []struct {
+		path string
+		body []byte
+		kind string
+	}{
+		{"/v1/introduce", []byte(`{"building":"b1","gateway":"g2","proof":"` + proof + `"}`), api.KindIntroduce},
+		{"/v1/enrol", enrol, api.KindEnrol}, {"/v1/renew", renew, api.KindRenew},
+	} {
+		status, body, header := s.https(c.path, c.body)
+		if status != 200 || body != "answer to "+c.kind || header.Get("Content-Type") != "application/cbor" {
+			t.Errorf("%s: %d %q", c.path, status, body)
+		}
+		if e := <-seen; e.Kind != c.kind || e.Place.Building != "b1" || c.kind == api.KindIntroduce && hex.EncodeToString(e.Proof) != proof || c.kind != api.KindIntroduce && !bytes.Equal(e.Envelope, c.body) {
+			t.Errorf("the issuer saw %+v", e)
+		}
+	}
+	status, body, _ := s.https("/v1/introduce", []byte(`{"building":"b1","gateway":"g9","proof":"`+proof+`"}`))
+	var fail api.Error
+	if json.Unmarshal([]byte(body), &fail) != nil || status != 403 || fail.Message != "the token is used" || fail.Hint == "" {
+		t.Errorf("a refusal: %d %q", status, body)
+	}
+}
+
+func TestEnrolmentRefusesBeforeTheIssuer(t *testing.T) {
+	s := newScene(t)
+	seen := s.issue(func(api.Enrolment) api.Answer { return api.Answer{Body: []byte{1}} })
+	for name, c := range map[string]struct {
+		path string
+		body []byte
+		want int
+	}{
+		"no json":         {"/v1/introduce", []byte("{"), 403},
+		"no place":        {"/v1/introduce", []byte(`{"building":"B 1","gateway":"g","proof":"` + strings.Repeat("5a", 32) + `"}`), 403},
+		"no proof":        {"/v1/introduce", []byte(`{"building":"b1","gateway":"g2"}`), 403},
+		"half a proof":    {"/v1/introduce", []byte(`{"building":"b1","gateway":"g2","proof":"5a5a"}`), 403},
+		"no envelope":     {"/v1/enrol", []byte{1, 2, 3}, 403},
+		"another type":    {"/v1/enrol", s.envelope(wire.TypeHello, wire.RoleGateway, 0, "b1/g1", []byte{1}, s.g.key), 403},
+		"no gateway":      {"/v1/enrol", s.envelope(wire.TypeEnrol, wire.RoleGateway, 0, "b1", []byte{1}, s.g.key), 403},
+		"renew: stranger": {"/v1/renew", s.envelope(wire.TypeRenew, wire.RoleGateway, 0, "b1/g1", []byte{1}, newKey(t)), 403},
+		"renew: unknown":  {"/v1/renew", s.envelope(wire.TypeRenew, wire.RoleGateway, 0, "b1/g7", []byte{1}, s.g.key), 403},
+		"too large":       {"/v1/enrol", make([]byte, maxEnrolBody+1), 413},
+		"another path":    {"/v1/status", nil, 404},
+	} {
+		if status, body, _ := s.https(c.path, c.body); status != c.want {
+			t.Errorf("%s: %d %q, want %d", name, status, body, c.want)
+		}
+	}
+	if len(seen) != 0 {
+		t.Errorf("the issuer was asked: %+v", <-seen)
+	}
+}
+
+func TestEnrolmentIsRateLimited(t *testing.T) {
+	l := newRateLimit(3)
+	at := time.Unix(1_700_000_000, 0)
+	count := func(remote string, at time.Time) (n int) {
+		for range 10 {
+			if l.allow(remote, at) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count("192.0.2.1:1000", at); n != 3 {
+		t.Errorf("%d requests in the first minute", n)
+	}
+	if n := count("192.0.2.2:1000", at); n != 3 {
+		t.Errorf("%d requests of another address", n)
+	}
+	if n := count("192.0.2.1:9", at.Add(time.Minute)); n != 3 {
+		t.Errorf("%d requests in the next minute", n)
+	}
+	if n := count("[2001:db8::1]:1", at) + count("[2001:db8::2]:1", at); n != 3 {
+		t.Errorf("%d requests of one network", n)
+	}
+	for i := range 2 * maxSources {
+		l.allow(fmt.Sprintf("10.0.%d.%d:1", i/256, i%256), at)
+	}
+	if len(l.counts) > maxSources {
+		t.Errorf("%d addresses are remembered", len(l.counts))
+	}
+}
+
+func TestInboxForgetsWhoLeft(t *testing.T) {
+	b := newInbox()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { _, err := b.ask(ctx, api.Enrolment{Kind: api.KindIntroduce}); ended <- err }()
+	var waiting []api.Enrolment
+	for len(waiting) == 0 {
+		waiting, _ = b.look()
+	}
+	cancel()
+	if err := <-ended; err == nil {
+		t.Error("an answer came from nowhere")
+	}
+	if err := b.answer(api.Answer{ID: waiting[0].ID}); err != errGone {
+		t.Errorf("answer to one who left: %v", err)
+	}
+	if waiting, _ = b.look(); len(waiting) != 0 {
+		t.Error("who left still waits")
+	}
+	for range maxEnrolments {
+		go func() { _, _ = b.ask(t.Context(), api.Enrolment{}) }()
+	}
+	for len(waiting) < maxEnrolments {
+		waiting, _ = b.look()
+	}
+	if _, err := b.ask(t.Context(), api.Enrolment{}); err != errTooMany {
+		t.Errorf("one more than there is room for: %v", err)
+	}
+}
+
+// TestSilentIssuer: who enrols is told soon, and what to do.
+func TestSilentIssuer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &Front{inbox: newInbox()}
+		began := time.Now()
+		w := httptest.NewRecorder()
+		f.passOn(t.Context(), w, api.Enrolment{Kind: api.KindIntroduce})
+		if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "hint") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		if took := time.Since(began); took != answerTime {
+			t.Errorf("after %v", took)
+		}
+	})
+}
+
+func TestConfigIsStrict(t *testing.T) {
+	r := newRig(t)
+	for text, want := range map[string]string{
+		"":                              "",
+		"state = \"/x\"\n":              "",
+		"broker = \"mqtts://h:8883\"\n": "",
+		"stat = 1\n":                    `line 1: unknown key "stat"`,
+		"\nbroker = \"http://h\"\n":     "want \"embedded\" or mqtts://host:port",
+		"enrol_listen = \"8443\"\n":     "want host:port",
+		"enrol_per_minute = -1\n":       "want at least 1",
+		"state = \n":                    "line 1",
+	} {
+		r.must(osWrite(r.config().path(api.FileConfig), text))
+		c, err := LoadConfig(r.config().path(api.FileConfig))
+		if want == "" && (err != nil || c.Socket == "" || c.MQTTListen != ":8883") || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package front
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"gatehouse/internal/registry/broker"
+	"gatehouse/sync/mqtt"
+	"gatehouse/sync/wire"
+)
+
+// brokerFolder is the embedded broker's, within the state folder.
+const brokerFolder = "broker"
+
+func (f *Front) configuredLink() (Link, error) {
+	if f.o.Config.Broker == Embedded {
+		return broker.New(broker.Options{Listen: f.o.Config.MQTTListen, Certificate: f.keys.server.get,
+			CAs:     func() *x509.CertPool { return f.authority.Load().cas },
+			Member:  f.admits,
+			Receive: f.receive, Folder: f.o.Config.path(brokerFolder), Log: f.o.Log})
+	}
+	return newOutside(f.o.Config, f.receive, f)
+}
+
+// admits reports whether a certificate is that of a member: of its place, and
+// made for the signing key that the House document names. A machine that was
+// replaced has another.
+func (f *Front) admits(p wire.Place, cert *x509.Certificate) bool {
+	_, key, ok := f.member(p)
+	id := wire.IDOf(key.Public)
+	return ok && cert.Subject.SerialNumber == hex.EncodeToString(id[:])
+}
+
+// outside is a broker elsewhere. Who may use which topic is that broker's
+// business; here only signatures count.
+type outside struct {
+	*mqtt.Link
+	receive func(topic string, payload []byte)
+}
+
+func newOutside(c Config, receive func(string, []byte), f *Front) (*outside, error) {
+	l, err := mqtt.New(mqtt.Config{Broker: c.Broker, TLS: func(string) (*tls.Config, error) { return clientTLS(c) },
+		Subscribe: []string{wire.UpFilter, wire.StatusFilter}, KeepAlive: time.Minute,
+		// There is one front, and a city waits for it: no need to be polite.
+		Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 200 * time.Millisecond, Max: 2 * time.Second}, Log: f.o.Log})
+	if err != nil {
+		return nil, err
+	}
+	return &outside{l, receive}, nil
+}
+
+func clientTLS(c Config) (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(c.BrokerCertificate, c.BrokerKey)
+	if err != nil {
+		return nil, fmt.Errorf("certificate for the broker: %w", err)
+	}
+	pem, err := os.ReadFile(c.BrokerCA)
+	if err != nil {
+		return nil, fmt.Errorf("the broker's CA: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("the broker's CA: no certificate in " + c.BrokerCA)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, RootCAs: pool}, nil
+}
+
+// Run connects, and hands on what arrives, until ctx ends.
+func (o *outside) Run(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case m := <-o.Messages():
+				o.receive(m.Topic, m.Payload)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	defer func() { <-ended }()
+	return o.Link.Run(ctx)
+}
+
+// Publish waits at most as long as the link does for its socket.
+func (o *outside) Publish(topic string, payload []byte) error {
+	return o.Link.Publish(context.Background(), topic, payload)
+}
+
+// Connected reports whether messages can pass.
+func (o *outside) Connected() bool {
+	up, _ := o.State()
+	return up
+}
+
+// Disconnect can't be asked of every broker. What the gateway says counts for
+// nothing any more.
+func (o *outside) Disconnect(wire.Place) {}
+
+func cut(address string) (building, gateway string, ok bool) {
+	building, gateway, ok = strings.Cut(address, "/")
+	return building, gateway, ok && building != "" && gateway != ""
+}

@@ -1,0 +1,108 @@
+package front
+
+import (
+	"testing"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// TestReplayedHello: a broker that says again what a gateway said does not make
+// it look alive: not with its hello, not with its status, not with a batch.
+func TestReplayedHello(t *testing.T) {
+	s := newScene(t)
+	s.g.fill(5)
+	s.ask(wire.TypeHello, s.g.hello())
+	first := s.g.hello()
+	s.ask(wire.TypeBatch, s.g.batch(0, 5))
+	s.g.nonce[15]++
+	s.ask(wire.TypeHello, s.g.hello())
+	s.link.receive(s.g.say(wire.TypeStatus, wire.Status{Nonce: s.g.nonce}))
+	s.until("the will is believed", func() bool { return !s.shown().Online })
+	heard := *s.shown().Heard
+	time.Sleep(20 * time.Millisecond)
+	s.ask(wire.TypeHello, s.g.hello())
+	s.silent(s.g.say(wire.TypeHello, first))
+	s.silent(s.g.say(wire.TypeStatus, wire.Status{Nonce: s.g.nonce, Online: true}))
+	s.ask(wire.TypeBatch, s.g.batch(0, 5))
+	if g := s.shown(); g.Online || !g.Heard.Equal(heard) {
+		t.Errorf("a gateway that is gone is shown online (%v), heard %v later", g.Online, g.Heard.Sub(heard))
+	}
+	s.g.nonce[15]++
+	s.ask(wire.TypeHello, s.g.hello())
+	s.silent(s.g.say(wire.TypeStatus, wire.Status{Nonce: s.g.nonce, Online: true}))
+	if g := s.shown(); !g.Online || !g.Heard.After(heard) {
+		t.Error("a new hello is not believed")
+	}
+	s.restart()
+	s.ask(wire.TypeHello, s.g.hello())
+	if s.shown().Online {
+		t.Error("after a restart the last hello counts twice")
+	}
+}
+
+func TestNonces(t *testing.T) {
+	var s nonces
+	of := func(i int) wire.Nonce { return wire.Nonce{1, byte(i)} }
+	for i := range 200 {
+		if !s.add(of(i)) {
+			t.Fatalf("nonce %d is known", i)
+		}
+		if s.add(of(i)) || s.add(of(max(0, i-63))) {
+			t.Fatalf("after %d nonces one of the last 64 is new", i+1)
+		}
+	}
+}
+
+// TestNoticesArrive: a notice waits until its entry is stored, whatever that is.
+func TestNoticesArrive(t *testing.T) {
+	s := newScene(t)
+	for _, h := range []wire.Header{{Kind: wire.KindFault, Reason: 257, Door: "front"}, {Kind: wire.KindOffline, Reason: 257, Door: "front"},
+		{Kind: wire.KindHeld, Outcome: wire.OutcomeIdle, Door: "front"}, {Kind: wire.KindForced, Door: "front"}} {
+		s.g.add(h, false)
+		n := len(s.g.headers) - 1
+		s.link.receive(s.g.say(wire.TypeNotice, wire.Notice{Epoch: 7, Sequence: uint64(n), Header: s.g.headers[n]}))
+	}
+	late := s.g.headers[3]
+	s.link.receive(s.g.say(wire.TypeNotice, wire.Notice{Epoch: 7, Sequence: 4, Header: late})) // of an entry that does not come yet
+	s.until("all alarms", func() bool { return len(s.alarms()) == 5 })
+	s.ask(wire.TypeBatch, s.g.batch(0, 4))
+	stored := 0
+	for _, a := range s.alarms() {
+		if a.Stored != (a.Sequence < 4) {
+			t.Errorf("%s %s %s (%d): stored %v", a.Kind, a.Outcome, a.Reason, a.Sequence, a.Stored)
+		}
+		if a.Stored {
+			stored++
+		}
+	}
+	if stored != 4 {
+		t.Errorf("%d alarms are stored, want 4", stored)
+	}
+}
+
+// TestWantIsAskedAgain: a question that there was no room for does not keep the
+// gateway from asking again.
+func TestWantIsAskedAgain(t *testing.T) {
+	f := &Front{wants: make(chan want, 1)}
+	r := newRig(t)
+	question := r.encode(wire.Want{List: true})
+	first, second := &gateway{}, &gateway{}
+	ask := func(g *gateway) {
+		t.Helper()
+		if err := f.takeWant(g, question); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask(first)
+	ask(first) // one at a time
+	ask(second)
+	if n := f.dropped.Load(); n != 1 || len(f.wants) != 1 {
+		t.Fatalf("%d dropped, %d wait, want 1 and 1", n, len(f.wants))
+	}
+	<-f.wants
+	ask(second)
+	if len(f.wants) != 1 || (<-f.wants).g != second {
+		t.Error("a gateway whose question was dropped is not heard again")
+	}
+}

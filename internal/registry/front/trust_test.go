@@ -1,0 +1,110 @@
+package front
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+)
+
+// trustTwo is a trust document of format 2.
+func (r *rig) trustTwo(version uint64) []byte {
+	payload, err := wire.PayloadOf(r.trust(version))
+	r.must(err)
+	t, err := wire.DecodeTrust(1, payload)
+	r.must(err)
+	t.False = []wire.RoleEpoch{{Role: wire.RoleWitness, Epoch: 9}}
+	b, err := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "test-registry", Version: 2}, r.encode(t), r.root)
+	r.must(err)
+	return b
+}
+
+// TestTrustOfTwoFormats: a gateway that reads format 1 alone is told of the newest
+// document that it reads, and gets that; another one gets the newest. It is the
+// same after a restart, and in whatever order the two came.
+func TestTrustOfTwoFormats(t *testing.T) {
+	s := newScene(t)
+	hello2 := func() wire.Hello2 {
+		s.g.nonce[15]++
+		return wire.Hello2{Hello: s.g.hello(), Formats: []uint64{1, 2}}
+	}
+	hello1 := func() wire.Hello { s.g.nonce[15]++; return s.g.hello() }
+	put := func(envelope []byte, ok bool) {
+		t.Helper()
+		if _, err := s.front.client.PutTrust(t.Context(), envelope); (err == nil) != ok {
+			t.Fatal(err)
+		}
+	}
+	told := func(one, two uint64) {
+		t.Helper()
+		if got := s.ask(wire.TypeHello, hello1()).Trust; got != one {
+			t.Errorf("format 1 hears of trust %d, want %d", got, one)
+		}
+		if got := s.ask(wire.TypeHello, hello2()).Trust; got != two {
+			t.Errorf("format 2 hears of trust %d, want %d", got, two)
+		}
+	}
+	put(s.trustTwo(3), true)
+	told(1, 3)
+	put(s.trust(2), true) // its twin
+	put(s.trust(2), true)
+	put(s.trustTwo(3), true)
+	told(2, 3)
+	s.ask(wire.TypeHello, hello1())
+	for err := error(nil); err == nil; { // what was pushed before
+		_, err = s.link.next(s.g.place.Down(wire.TypeTrust), 0)
+	}
+	s.link.receive(s.g.say(wire.TypeWant, wire.Want{Trust: true}))
+	envelope, err := s.link.next(s.g.place.Down(wire.TypeTrust), patience)
+	s.must(err)
+	if _, p, _ := wire.Open(envelope, wire.Expect{}, nil); p.Version != 1 {
+		t.Fatalf("format %d for a gateway that reads 1", p.Version)
+	}
+	s.restart()
+	told(2, 3)
+	put(s.trust(1), false) // older than both
+	put(s.trust(4), true)
+	told(4, 4)
+	s.restart()
+	told(4, 4)
+}
+
+// TestTrustOfAnotherWitness: a gateway whose trust document is an older one gets the
+// newest with its hello, and not only when it asks for it: the ack that names it may
+// be signed by a witness whom that document names first.
+func TestTrustOfAnotherWitness(t *testing.T) {
+	s := newScene(t)
+	payload, err := wire.PayloadOf(s.trust(2))
+	s.must(err)
+	next, err := wire.DecodeTrust(1, payload)
+	s.must(err)
+	s.witness = newKey(t)
+	next.Keys[2] = wire.RoleKey{Role: wire.RoleWitness, Epoch: 2, Public: public(s.witness)}
+	envelope := s.envelope(wire.TypeTrust, wire.RoleRoot, 0, "test-registry", s.encode(next), s.root)
+	s.write(api.FileWitnessKey, "PRIVATE KEY", s.pkcs8(s.witness))
+	s.must(os.WriteFile(filepath.Join(s.dir, api.FileTrust), envelope, 0o600))
+	s.restart()
+
+	down := s.g.place.Down(wire.TypeTrust)
+	hello := wire.Hello2{Hello: s.g.hello(), Formats: []uint64{1, 2}}
+	hello.Nonce[15]++
+	hello.Trust = 1
+	s.link.receive(s.g.say(wire.TypeHello, hello))
+	got, err := s.link.next(down, patience)
+	if err != nil || !bytes.Equal(got, envelope) {
+		t.Fatalf("a gateway that has trust document 1 gets none with its hello: %v", err)
+	}
+	_, err = s.link.next(s.g.place.Down(wire.TypeAck), patience)
+	s.must(err)
+	hello.Nonce[15]++
+	hello.Trust = 2
+	s.link.receive(s.g.say(wire.TypeHello, hello))
+	_, err = s.link.next(s.g.place.Down(wire.TypeAck), patience)
+	s.must(err)
+	if _, err := s.link.next(down, 0); err == nil {
+		t.Error("one that has it gets it again")
+	}
+}
