@@ -4,10 +4,13 @@ GO ?= go
 LDFLAGS := -s -w -buildid=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: demo test simulate mutants crash bench build clean
+.PHONY: demo quick test simulate mutants crash bench build clean
 
 demo: ## a whole building without hardware
 	$(GO) run ./cmd/gatesim demo
+
+quick: ## vet, and the tests of what changed, within two minutes
+	.ci/quick
 
 test: ## every test, on the parts that this machine has or can install
 	.ci/test
