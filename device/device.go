@@ -154,3 +154,12 @@ type PortConfig struct {
 	Path string
 	Baud int
 }
+
+// Names of the inputs of a door, as Event.Source has them.
+const (
+	InputExit    = "exit"
+	InputContact = "contact"
+	InputFire    = "fire"
+	// InputFireSeen is the fire input at one look alone.
+	InputFireSeen = "fire_seen"
+)

@@ -107,15 +107,28 @@ func TestDirections(t *testing.T) {
 // TestEdgeLinksNoServer: the daemon on the gateway carries no broker, no SQL
 // store, and nothing of the tool or the simulator.
 func TestEdgeLinksNoServer(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", "gatehouse/cmd/gatehoused").Output()
+	linksNone(t, "gatehoused", "nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "pgregory.net")
+}
+
+// TestToolLinksNoDaemon: the tool of landlord, installer and police talks to the
+// daemon, and carries nothing of what it is made of.
+func TestToolLinksNoDaemon(t *testing.T) {
+	linksNone(t, "gatehouse", "mqtt", "internal/journal", "internal/door", "internal/desk", "internal/gateway", "internal/registry",
+		"sync/uplink", "device/gpio", "go-gpiocdev", "devicetest", "nats-io", "sqlite", "pgregory.net")
+}
+
+// linksNone reports what a program links of packages that it should not.
+func linksNone(t *testing.T, program string, never ...string) {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", "gatehouse/cmd/"+program).Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
 	for line := range strings.Lines(string(out)) {
 		dep := strings.TrimSpace(line)
-		for _, never := range []string{"nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "pgregory.net"} {
-			if strings.Contains(dep, never) {
-				t.Errorf("gatehoused links %s", dep)
+		for _, part := range never {
+			if strings.Contains(dep, part) {
+				t.Errorf("%s links %s", program, dep)
 			}
 		}
 	}

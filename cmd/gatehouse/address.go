@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/enrol"
-	"gatehouse/internal/gateway"
+	"gatehouse/internal/site"
 )
 
 type addressCmd struct {
@@ -24,7 +24,7 @@ type addressFolder struct {
 }
 
 func (c addressFolder) dirs() (state, keys string, err error) {
-	site, err := gateway.LoadSite(c.Config)
+	site, err := site.Load(c.Config)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", "", hinted("say where the site file is with --config", "%v", err)
 	}

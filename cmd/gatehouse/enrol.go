@@ -12,7 +12,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/enrol"
-	"gatehouse/internal/gateway"
+	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
 
@@ -38,7 +38,7 @@ const maxSkew = 5 * time.Minute
 // Run makes the gateway known to a registry, with the one-time token that its
 // operator gave. It does no harm to call it again after it was interrupted.
 func (c enrolCmd) Run(s *session) error {
-	site, err := gateway.LoadSite(c.Config)
+	site, err := site.Load(c.Config)
 	if errors.Is(err, fs.ErrNotExist) {
 		return hinted("say where the site file is with --config; docs/site-file.md has one to begin with", "%v", err)
 	}

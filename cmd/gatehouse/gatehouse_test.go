@@ -21,6 +21,7 @@ import (
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
+	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
 
@@ -96,7 +97,7 @@ func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 // called.
 func (b *bench) serve() (stop func()) {
 	b.t.Helper()
-	site, err := gateway.LoadSite(b.path("site.toml"))
+	site, err := site.Load(b.path("site.toml"))
 	must(b.t, err)
 	ours, theirs := net.Pipe()
 	ctx, cancel := context.WithCancel(context.Background())

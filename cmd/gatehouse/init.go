@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"gatehouse/internal/gateway"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
 )
 
 type initCmd struct {
@@ -33,7 +33,7 @@ type made struct {
 // Run makes the keys of a building. Keys that are on the stick already are used
 // again: that is how a gateway whose card died comes back without one swipe.
 func (c initCmd) Run(s *session) error {
-	site, err := gateway.LoadSite(c.Config)
+	site, err := site.Load(c.Config)
 	if errors.Is(err, fs.ErrNotExist) {
 		return hinted("say where the site file is with --config; docs/site-file.md has one to begin with", "%v", err)
 	}

@@ -12,7 +12,7 @@ import (
 	"gatehouse/device/gpio"
 	"gatehouse/device/uart"
 	"gatehouse/internal/amount"
-	"gatehouse/internal/gateway"
+	"gatehouse/internal/site"
 )
 
 // siteFile is the file that check is to read: by --config, or as its argument.
@@ -31,7 +31,7 @@ func siteFile(flags *flag.FlagSet, config string) (string, error) {
 // check tells what is wrong with a site file, and what of this machine does not go
 // with it.
 func check(file string, stdout io.Writer) error {
-	site, err := gateway.LoadSite(file)
+	site, err := site.Load(file)
 	if err != nil {
 		return err
 	}
@@ -44,15 +44,15 @@ func check(file string, stdout io.Writer) error {
 
 // look finds on this machine what the site file names. What is not there is not
 // looked at: the file may be for another machine.
-func look(site *gateway.Site) (found gateway.Found) {
-	for _, path := range site.Ports() {
+func look(s *site.Site) (found site.Found) {
+	for _, path := range s.Ports() {
 		who, whole, err := uart.Holders(path)
 		if err != nil {
 			continue
 		}
-		p := gateway.FoundPort{Path: path, TTY: ttyName(path), Hidden: !whole}
+		p := site.FoundPort{Path: path, TTY: ttyName(path), Hidden: !whole}
 		for _, h := range who {
-			p.Holders = append(p.Holders, gateway.PortHolder{Command: h.Name, PID: h.PID})
+			p.Holders = append(p.Holders, site.PortHolder{Command: h.Name, PID: h.PID})
 		}
 		found.Ports = append(found.Ports, p)
 	}
@@ -61,7 +61,7 @@ func look(site *gateway.Site) (found gateway.Found) {
 	}
 	chips, _ := gpio.Chips() // a chip that can't be asked is one that is not there
 	for _, c := range chips {
-		found.Chips = append(found.Chips, gateway.FoundChip{Names: c.Names, Label: c.Label, Lines: c.Lines, Users: c.Users})
+		found.Chips = append(found.Chips, site.FoundChip{Names: c.Names, Label: c.Label, Lines: c.Lines, Users: c.Users})
 	}
 	return found
 }

@@ -20,6 +20,7 @@ import (
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
 )
 
 // version is set by the packager with -ldflags.
@@ -96,7 +97,7 @@ func hardware() gateway.Hardware {
 }
 
 func serve(config string, stderr io.Writer) error {
-	site, err := gateway.LoadSite(config)
+	site, err := site.Load(config)
 	if err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ func serve(config string, stderr io.Writer) error {
 // secure leaves every relay without current: for the service manager, on
 // kernels that keep the level of a line whose holder died.
 func secure(config string) error {
-	site, err := gateway.LoadSite(config)
+	site, err := site.Load(config)
 	if err != nil {
 		return err
 	}

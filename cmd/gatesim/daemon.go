@@ -13,6 +13,7 @@ import (
 	"gatehouse/device/uart"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/journal"
+	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -30,7 +31,7 @@ const inheritedAt = 3
 // Run serves until it is told to stop, or until the building is gone: a daemon
 // must not outlive a parent that was killed.
 func (c daemonCmd) Run(ctx context.Context, _ streams) error {
-	site, err := gateway.LoadSite(c.Config)
+	site, err := site.Load(c.Config)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,7 @@ func (c daemonCmd) Run(ctx context.Context, _ streams) error {
 	return err
 }
 
-func serve(ctx context.Context, site *gateway.Site, hw gateway.Hardware) error {
+func serve(ctx context.Context, site *site.Site, hw gateway.Hardware) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find own program: %w", err)

@@ -166,7 +166,7 @@ func (l *lane) tap() time.Duration {
 		select {
 		case end := <-l.lock.released:
 			for _, open := range []bool{true, false} {
-				l.events <- device.Event{Kind: device.InputChanged, Source: door.InputContact, Active: open}
+				l.events <- device.Event{Kind: device.InputChanged, Source: device.InputContact, Active: open}
 			}
 			<-l.lock.secured
 			return end.Sub(begin)

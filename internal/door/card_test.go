@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/door"
 	"gatehouse/sync/wire"
@@ -112,8 +113,8 @@ func TestAskedAnewWhileReleased(t *testing.T) {
 			c.Readers[0].Once = true
 		})
 		b.swipe("in", known)
-		b.input(door.InputExit, true)
-		b.input(door.InputExit, false)
+		b.input(device.InputExit, true)
+		b.input(device.InputExit, false)
 		time.Sleep(2 * time.Second)
 		b.swipe("in", known)
 		s.wants(t, "in enter_pin", "in enter_pin")
@@ -138,8 +139,8 @@ func TestEachPresentationIsKept(t *testing.T) {
 					cfg.Fire, cfg.Readers[0].Once, cfg.Readers[1].Once = c.fire, once, once
 				})
 				for range 3 {
-					b.input(door.InputExit, c.button)
-					b.input(door.InputExit, false)
+					b.input(device.InputExit, c.button)
+					b.input(device.InputExit, false)
 					b.swipe(c.reader, known)
 					time.Sleep(9 * time.Hour)
 				}

@@ -213,11 +213,11 @@ func (d *Door) event(ctx context.Context, e device.Event) {
 		d.repeats.fault(d, e)
 		d.faulty(e)
 	case device.WentOffline:
-		if e.Source == InputExit {
+		if e.Source == device.InputExit {
 			d.exitSince = time.Time{}
 			d.step(ExitLost)
 		}
-		if e.Source == InputFire { // the gateway's, and it keeps the entry
+		if e.Source == device.InputFire { // the gateway's, and it keeps the entry
 			d.step(FireLost)
 			return
 		}
@@ -235,29 +235,20 @@ var readerNews = map[device.EventKind]wire.Reason{
 	device.KeySent: wire.ReasonKeySent, device.KeyProved: wire.ReasonKeyProved, device.KeyFailed: wire.ReasonKeyFailed,
 }
 
-// Names of the inputs of a door, as Event.Source has them.
-const (
-	InputExit    = "exit"
-	InputContact = "contact"
-	InputFire    = "fire"
-	// InputFireSeen is the fire input at one look alone.
-	InputFireSeen = "fire_seen"
-)
-
 func (d *Door) input(e device.Event) {
 	in := map[string][2]Input{
-		InputExit:     {ExitIdle, ExitActive},
-		InputContact:  {ContactClosed, ContactOpen},
-		InputFire:     {FireIdle, FireActive},
-		InputFireSeen: {FireSeen, FireSeen},
+		device.InputExit:     {ExitIdle, ExitActive},
+		device.InputContact:  {ContactClosed, ContactOpen},
+		device.InputFire:     {FireIdle, FireActive},
+		device.InputFireSeen: {FireSeen, FireSeen},
 	}
-	if e.Source == InputExit {
+	if e.Source == device.InputExit {
 		d.exitSince = time.Time{}
 		if e.Active {
 			d.exitSince = time.Now()
 		}
 	}
-	if e.Source == InputContact && e.Active {
+	if e.Source == device.InputContact && e.Active {
 		d.openeds++
 	}
 	if pair, ok := in[e.Source]; ok && e.Active {

@@ -258,7 +258,7 @@ func TestSlowDisk(t *testing.T) {
 // TestExitWaitsForNothing: while a grant waits for a dead disk, the exit button
 // and fire release at once.
 func TestExitWaitsForNothing(t *testing.T) {
-	for _, source := range []string{door.InputExit, door.InputFire} {
+	for _, source := range []string{device.InputExit, device.InputFire} {
 		synctest.Test(t, func(t *testing.T) {
 			b := start(t, nil)
 			b.book.delay = time.Hour
@@ -329,8 +329,8 @@ func TestOpeneds(t *testing.T) {
 		})
 		for range 2 {
 			b.swipe("in", known)
-			b.input(door.InputContact, true)
-			b.input(door.InputContact, false)
+			b.input(device.InputContact, true)
+			b.input(device.InputContact, false)
 			time.Sleep(time.Minute)
 		}
 		if !slices.Equal(seen, []uint64{0, 1}) {
@@ -376,7 +376,7 @@ func TestLatchAtStart(t *testing.T) {
 		if s, err := b.ResetFire(t.Context()); err != nil || s != door.Emergency {
 			t.Errorf("reset while the panel is active: %s, %v", s, err)
 		}
-		b.input(door.InputFire, false)
+		b.input(device.InputFire, false)
 		if s, err := b.ResetFire(t.Context()); err != nil || s != door.Secured || b.lock.isReleased() {
 			t.Errorf("reset: %s, %v", s, err)
 		}
@@ -471,8 +471,8 @@ func TestNothingSentIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, nil)
 		for range 30 { // there is room for all of them: they are sent before the stop
-			b.events <- device.Event{Kind: device.InputChanged, Source: door.InputExit, Active: true}
-			b.events <- device.Event{Kind: device.InputChanged, Source: door.InputExit}
+			b.events <- device.Event{Kind: device.InputChanged, Source: device.InputExit, Active: true}
+			b.events <- device.Event{Kind: device.InputChanged, Source: device.InputExit}
 		}
 		b.stop()
 		<-b.done
@@ -488,7 +488,7 @@ func TestLockIsDrivenAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, nil)
 		b.lock.sick(errors.New("no such line"))
-		b.input(door.InputFire, true)
+		b.input(device.InputFire, true)
 		b.lock.sick(nil)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
@@ -501,7 +501,7 @@ func TestLockIsDrivenAgain(t *testing.T) {
 		if !b.lock.isReleased() {
 			t.Fatal("a relay that lost its line is not driven again in a fire")
 		}
-		b.input(door.InputFire, false)
+		b.input(device.InputFire, false)
 		b.lock.sick(errors.New("no such line"))
 		if _, err := b.ResetFire(t.Context()); err != nil {
 			t.Fatal(err)
@@ -521,13 +521,13 @@ func TestExitLost(t *testing.T) {
 	for _, only := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			b := start(t, func(c *door.Config, _ *door.Parts) { c.Rules.OnlyExit = only })
-			b.events <- device.Event{Kind: device.WentOffline, Source: door.InputExit, Fault: device.FaultMissing}
+			b.events <- device.Event{Kind: device.WentOffline, Source: device.InputExit, Fault: device.FaultMissing}
 			time.Sleep(time.Hour)
 			synctest.Wait()
 			if b.lock.isReleased() != only {
 				t.Errorf("only way out %v: released %v while it can't be read", only, b.lock.isReleased())
 			}
-			b.input(door.InputExit, false)
+			b.input(device.InputExit, false)
 			time.Sleep(time.Minute)
 			synctest.Wait()
 			if b.lock.isReleased() {
@@ -544,11 +544,11 @@ func TestUnreadableFire(t *testing.T) {
 		if !b.lock.isReleased() {
 			t.Fatal("secured with a fire input that can't be read")
 		}
-		b.input(door.InputFire, false)
+		b.input(device.InputFire, false)
 		if b.lock.isReleased() {
 			t.Error("released after it could be read, and was idle")
 		}
-		b.events <- device.Event{Kind: device.WentOffline, Source: door.InputFire, Fault: device.FaultUnplugged}
+		b.events <- device.Event{Kind: device.WentOffline, Source: device.InputFire, Fault: device.FaultUnplugged}
 		synctest.Wait()
 		if !b.lock.isReleased() {
 			t.Error("secured with a fire input that went away")

@@ -160,7 +160,7 @@ func TestExitWhilePINIsChecked(t *testing.T) {
 		b := start(t, withPIN(pins{true, 10 * time.Second}, &shown{}))
 		b.swipe("in", known)
 		b.key("in", "4711")
-		b.input(door.InputExit, true)
+		b.input(device.InputExit, true)
 		if !b.lock.isReleased() {
 			t.Error("the exit button waits for a PIN")
 		}
@@ -373,11 +373,11 @@ func TestHeldIsShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &shown{}
 		b := start(t, func(_ *door.Config, p *door.Parts) { p.Show = s.show })
-		b.input(door.InputExit, true)
-		b.input(door.InputExit, false)
-		b.input(door.InputContact, true)
+		b.input(device.InputExit, true)
+		b.input(device.InputExit, false)
+		b.input(device.InputContact, true)
 		time.Sleep(2 * time.Minute)
-		b.input(door.InputContact, false)
+		b.input(device.InputContact, false)
 		s.wants(t, " held", " idle")
 	})
 }

@@ -70,7 +70,7 @@ func TestLooseContact(t *testing.T) {
 		b := start(t, nil)
 		const changes = 36_000
 		for i := range changes {
-			b.input(door.InputContact, i%2 == 0)
+			b.input(device.InputContact, i%2 == 0)
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(2 * time.Minute)

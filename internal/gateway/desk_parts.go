@@ -8,7 +8,7 @@ import (
 
 // openDesk makes the desk on what the keyring and the journal hold.
 func (g *Gateway) openDesk() (err error) {
-	g.desk, err = desk.New(desk.Parts{Dir: g.o.Site.path("grants"), Keyring: g.keyring, Journal: g.journal, Key: g.gatewayKey,
+	g.desk, err = desk.New(desk.Parts{Dir: g.o.Site.Path("grants"), Keyring: g.keyring, Journal: g.journal, Key: g.gatewayKey,
 		Clock: g.deskClock, Log: g.o.Log})
 	if err != nil {
 		return fmt.Errorf("open desk: %w", err)

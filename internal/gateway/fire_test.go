@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/internal/door"
 )
 
 // disturbed is a line that is active by the time: for part of each period. It
@@ -78,7 +77,7 @@ func watchFire(t *testing.T, line *disturbed, start bool) (s seenFire, f *fire) 
 	s = seenFire{-1, -1}
 	line.start, line.closed = time.Now(), make(chan struct{})
 	f = newFire(filepath.Join(t.TempDir(), "latch"), true)
-	f.input = input{source: door.InputFire, every: true, open: func(device.LinesConfig) (device.Lines, error) { return line, nil }}
+	f.input = input{source: device.InputFire, every: true, open: func(device.LinesConfig) (device.Lines, error) { return line, nil }}
 	note := func() {
 		now := time.Since(line.start)
 		f.mu.Lock()

@@ -11,7 +11,6 @@ package gateway
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -28,6 +27,7 @@ import (
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/network"
 	"gatehouse/internal/pass"
+	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -41,9 +41,24 @@ type Hardware struct {
 	Port   func(device.PortConfig) (device.Port, error)
 }
 
+// labelled opens lines only of the chips that the board's profile knows under the
+// site file's names: a name may mean another chip on this machine.
+func (hw Hardware) labelled(s *site.Site) Hardware {
+	out := hw
+	out.Lines = func(c device.LinesConfig) (device.Lines, error) {
+		c.Label = s.Label(c.Chip)
+		return hw.Lines(c)
+	}
+	out.Output = func(c device.OutputConfig) (device.Output, error) {
+		c.Label = s.Label(c.Chip)
+		return hw.Output(c)
+	}
+	return out
+}
+
 // Options of a Gateway; Site, Hardware and Time are needed.
 type Options struct {
-	Site     *Site
+	Site     *site.Site
 	Hardware Hardware
 	Time     TimeSource
 	Version  string
@@ -126,7 +141,7 @@ type Gateway struct {
 // servedDoor is a door with the devices that serve it.
 type servedDoor struct {
 	*door.Door
-	cfg     DoorCfg
+	cfg     site.Door
 	relay   *relay
 	events  chan device.Event
 	run     []func(context.Context)
@@ -144,7 +159,7 @@ const eventsQueued = 256
 // a state folder that can't be used or belongs to a running daemon.
 func New(o Options) (*Gateway, error) {
 	o.Cadence = o.Cadence.filled()
-	o.Hardware = o.Site.labelled(o.Hardware)
+	o.Hardware = o.Hardware.labelled(o.Site)
 	g := &Gateway{o: o, started: time.Now()}
 	made := os.MkdirAll(o.Site.State, 0o700)
 	if err := g.takeLock(); err != nil {
@@ -157,8 +172,8 @@ func New(o Options) (*Gateway, error) {
 	if o.Site.Fire != nil {
 		g.makeFire()
 	}
-	g.clock = newClock(o.Time, o.Site.path("clock"), func() int64 { return g.keyring.Floor() })
-	g.tests = newDoorTests(o.Site.path("doortests.json"), g.clock.elapsed, o.Site.doorIDs(), o.Log)
+	g.clock = newClock(o.Time, o.Site.Path("clock"), func() int64 { return g.keyring.Floor() })
+	g.tests = newDoorTests(o.Site.Path("doortests.json"), g.clock.elapsed, o.Site.DoorIDs(), o.Log)
 	if err := g.openKeyring(); err != nil {
 		return nil, err
 	}
@@ -184,7 +199,7 @@ var errRunning = errors.New("gatehoused is running already for this state folder
 // takeLock keeps a second daemon from the doors. What else may be wrong with
 // the folder shows later, after the relays are safe.
 func (g *Gateway) takeLock() error {
-	lock, err := durable.TakeLock(g.o.Site.path("lock"))
+	lock, err := durable.TakeLock(g.o.Site.Path("lock"))
 	if errors.Is(err, durable.ErrLocked) {
 		return fmt.Errorf("%w: %s", errRunning, g.o.Site.State)
 	}
@@ -204,24 +219,24 @@ func (g *Gateway) makeRelays() {
 }
 
 func (g *Gateway) openKeyring() (err error) {
-	keys, err := keyring.LoadKeys(g.o.Site.path("keys"))
+	keys, err := keyring.LoadKeys(g.o.Site.Path("keys"))
 	g.gatewayKey = keys.Gateway
 	if g.keysErr = err; err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
 	}
-	grants := g.o.Site.lacksGrants()
-	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.path("grants"), Building: g.o.Site.Building, Keys: keys, Formats: g.o.Formats, Log: g.o.Log,
-		Shapes: g.o.Site.shapes(), Now: g.clock.now, Sure: g.clock.sure, Elapsed: g.clock.elapsed})
+	grants := lacksGrants(g.o.Site)
+	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.Path("grants"), Building: g.o.Site.Building, Keys: keys, Formats: g.o.Formats, Log: g.o.Log,
+		Shapes: g.o.Site.Shapes(), Now: g.clock.now, Sure: g.clock.sure, Elapsed: g.clock.elapsed})
 	if err != nil {
 		return fmt.Errorf("open grants: %w", err)
 	}
-	g.missing = g.o.Site.missing(grants, g.keyring.Status())
+	g.missing = missingFile(g.o.Site, grants, g.keyring.Status())
 	return nil
 }
 
 func (g *Gateway) openJournal() (err error) {
 	g.journal, err = journal.Open(journal.Options{
-		Dir: g.o.Site.path("journal"), Clock: g.clock.stamp, BootID: bootID(), Log: g.o.Log,
+		Dir: g.o.Site.Path("journal"), Clock: g.clock.stamp, BootID: bootID(), Log: g.o.Log,
 		MaxBytes: int64(g.o.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
 		Anchors: g.keyring, KeepEvery: g.o.Cadence.Journal, Sync: g.o.Sync, EraseAfter: time.Duration(g.o.Site.Journal.WhoDays) * 24 * time.Hour,
 	})
@@ -234,9 +249,9 @@ func (g *Gateway) openJournal() (err error) {
 // makeFire reads latch and line before anything else, and releases at once
 // where there is or was fire.
 func (g *Gateway) makeFire() {
-	_, err := os.Stat(g.o.Site.path("journal"))
-	g.fire = newFire(g.o.Site.path("fire.latch"), errors.Is(err, os.ErrNotExist))
-	g.fire.input = input{source: door.InputFire, cfg: g.o.Site.Fire.lines("gatehouse-fire"), open: g.o.Hardware.Lines, send: g.fireEvent, every: true}
+	_, err := os.Stat(g.o.Site.Path("journal"))
+	g.fire = newFire(g.o.Site.Path("fire.latch"), errors.Is(err, os.ErrNotExist))
+	g.fire.input = input{source: device.InputFire, cfg: g.o.Site.Fire.Lines("gatehouse-fire"), open: g.o.Hardware.Lines, send: g.fireEvent, every: true}
 	g.fire.readLine()
 	if f, _ := g.fire.now(); f == (door.Fire{}) {
 		return
@@ -257,19 +272,19 @@ func (g *Gateway) keepLatch() {
 }
 
 func (g *Gateway) makeDoor(d *servedDoor) {
-	cfg := door.Config{ID: d.cfg.ID, Rules: d.cfg.rules(), FailSafe: d.relay.failSafe,
+	cfg := door.Config{ID: d.cfg.ID, Rules: rules(d.cfg), FailSafe: d.relay.failSafe,
 		Budget: time.Duration(g.o.Site.Journal.BudgetMS) * time.Millisecond, Hold: hold}
 	if g.fire != nil {
 		cfg.Fire, _ = g.fire.now()
 	}
 	for _, r := range d.cfg.Readers {
 		cfg.Readers = append(cfg.Readers, door.Reader{ID: r.ID, Direction: direction(r.Direction),
-			Once: r.Type != typeWiegand, PIN: r.PIN == pinWithCard})
+			Once: r.Type != site.TypeWiegand, PIN: r.PIN == site.PINWithCard})
 	}
-	for source, in := range map[string]*InputCfg{door.InputExit: d.cfg.Exit, door.InputContact: d.cfg.Contact} {
+	for source, in := range map[string]*site.Input{device.InputExit: d.cfg.Exit, device.InputContact: d.cfg.Contact} {
 		if in != nil {
-			w := input{source: source, cfg: in.lines("gatehouse-" + d.cfg.ID + "-" + source), open: g.o.Hardware.Lines, send: d.send,
-				filter: time.Duration(*in.FilterMS) * time.Millisecond, urgent: source == door.InputExit}
+			w := input{source: source, cfg: in.Lines("gatehouse-" + d.cfg.ID + "-" + source), open: g.o.Hardware.Lines, send: d.send,
+				filter: time.Duration(*in.FilterMS) * time.Millisecond, urgent: source == device.InputExit}
 			d.run = append(d.run, w.run)
 		}
 	}
@@ -280,6 +295,21 @@ func (g *Gateway) makeDoor(d *servedDoor) {
 		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, Typed: g.swipes.typed, PINs: doorPINs{g.desk},
 		Passes: g.passes, Show: d.show, Log: g.o.Log})
 }
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func rules(d site.Door) door.Rules {
+	return door.Rules{
+		ReleaseTime: seconds(d.ReleaseSeconds),
+		MaxRelease:  seconds(d.MaxReleaseSeconds),
+		HeldAfter:   seconds(*d.HeldSeconds),
+		OnlyExit:    d.Egress == "electric",
+		SilentExit:  d.Egress == "mechanical" && d.Exit == nil,
+	}
+}
+
+// hold bridges the repeats of a held card: readers repeat it every 50 ms to 1 s.
+const hold = 1500 * time.Millisecond
 
 func direction(s string) wire.Direction {
 	if s == "out" {
@@ -295,15 +325,15 @@ func (d *servedDoor) send(e device.Event) { d.events <- e }
 func (g *Gateway) fireEvent(e device.Event) {
 	if e.Kind == device.WentOffline || e.Kind == device.CameOnline {
 		kind := map[device.EventKind]wire.Kind{device.WentOffline: wire.KindOffline, device.CameOnline: wire.KindOnline}[e.Kind]
-		defer g.journal.Queue(wire.Header{Kind: kind, Reason: wire.Reason(e.Fault), Source: door.InputFire}, wire.Who{})
+		defer g.journal.Queue(wire.Header{Kind: kind, Reason: wire.Reason(e.Fault), Source: device.InputFire}, wire.Who{})
 	}
 	switch g.fire.saw(e) {
 	case newsNone:
 		return
 	case newsSeen:
-		e.Source = door.InputFireSeen
+		e.Source = device.InputFireSeen
 	case newsPassed:
-		g.journal.Queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(device.FaultNoise), Source: door.InputFire}, wire.Who{})
+		g.journal.Queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(device.FaultNoise), Source: device.InputFire}, wire.Who{})
 	}
 	for _, d := range g.doors {
 		d.send(e)
@@ -314,8 +344,8 @@ func (g *Gateway) fireEvent(e device.Event) {
 // LeaveSafe takes the current from every relay of a site and lets the lines
 // go: for a service manager, after the daemon has ended however it did. It
 // fails if a line can't be had, which is so while a daemon runs.
-func LeaveSafe(site *Site, hw Hardware) error {
-	g := &Gateway{o: Options{Site: site, Hardware: site.labelled(hw), Log: zerolog.Nop()}}
+func LeaveSafe(s *site.Site, hw Hardware) error {
+	g := &Gateway{o: Options{Site: s, Hardware: hw.labelled(s), Log: zerolog.Nop()}}
 	g.makeRelays()
 	var errs []error
 	for _, d := range g.doors {
@@ -378,7 +408,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 // queueStart records what this run stands on.
 func (g *Gateway) queueStart() {
-	hash := sha256.Sum256(g.o.Site.raw)
+	hash := g.o.Site.Hash()
 	g.journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
 	if g.lock == nil {
 		g.o.Log.Warn().Str("folder", g.o.Site.State).Msg("the state folder can't be locked against a second daemon")

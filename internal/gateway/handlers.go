@@ -17,7 +17,6 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/control"
-	"gatehouse/internal/door"
 	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
@@ -149,7 +148,7 @@ func (g *Gateway) postFireReset(r *http.Request) (any, error) {
 		return nil, fail(http.StatusConflict, "", "this gateway has no fire input")
 	}
 	if err := g.fire.reset(); errors.Is(err, errStillActive) {
-		g.journal.Queue(wire.Header{Kind: wire.KindFireReset, Outcome: wire.OutcomeRefused, Source: door.InputFire}, wire.Who{})
+		g.journal.Queue(wire.Header{Kind: wire.KindFireReset, Outcome: wire.OutcomeRefused, Source: device.InputFire}, wire.Who{})
 		return nil, fail(http.StatusConflict, "reset the fire panel first; if the input can't be read, mend its line", "%v", err)
 	} else if err != nil {
 		return nil, fmt.Errorf("the latch can't be written, so the doors stay released: %w", err)
@@ -161,8 +160,8 @@ func (g *Gateway) postFireReset(r *http.Request) (any, error) {
 	}
 	if f, _ := g.fire.now(); f.Latched { // it began again while the doors were told
 		for _, d := range g.doors {
-			d.send(device.Event{Kind: device.InputChanged, Source: door.InputFire, Active: true})
-			d.send(device.Event{Kind: device.InputChanged, Source: door.InputFire, Active: f.Active})
+			d.send(device.Event{Kind: device.InputChanged, Source: device.InputFire, Active: true})
+			d.send(device.Event{Kind: device.InputChanged, Source: device.InputFire, Active: f.Active})
 		}
 	}
 	return *g.fireStatus(), nil

@@ -25,6 +25,7 @@ import (
 	"gatehouse/internal/issue"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
 
@@ -206,7 +207,7 @@ func (h *house) start() {
 
 func (h *house) startWith(change func(*gateway.Options)) {
 	h.t.Helper()
-	site, err := gateway.ParseSite([]byte(h.site))
+	site, err := site.Parse([]byte(h.site))
 	must(h.t, err)
 	ours, theirs := net.Pipe()
 	ctx, cancel := context.WithCancel(h.t.Context())
@@ -374,7 +375,7 @@ func (h *house) tryEdit(change func(*keyring.Editor) error) error {
 
 // second tries to start another gateway on the same state.
 func (h *house) second() error {
-	site, err := gateway.ParseSite([]byte(h.site))
+	site, err := site.Parse([]byte(h.site))
 	must(h.t, err)
 	_, err = gateway.New(gateway.Options{Site: site, Time: h.time.source(), Log: zerolog.New(h.log), Hardware: gateway.Hardware{
 		Lines:  func(device.LinesConfig) (device.Lines, error) { return nil, os.ErrNotExist },

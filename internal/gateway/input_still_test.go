@@ -159,23 +159,3 @@ func TestChatter(t *testing.T) {
 		}
 	})
 }
-
-// TestFilterSettings: settable for exit and contact, and refused for fire.
-func TestFilterSettings(t *testing.T) {
-	s, err := ParseSite([]byte(goodSite))
-	if err != nil || *s.Doors[0].Exit.FilterMS != 20 || *s.Doors[0].Contact.FilterMS != 100 {
-		t.Fatalf("defaults: %v, %v", s, err)
-	}
-	for change, want := range map[[2]string]string{
-		{"line = 23", "line = 23, filter_ms = 100"}: "",
-		{"line = 23", "line = 23, filter_ms = 0"}:   "",
-		{"line = 23", "line = 23, filter_ms = 101"}: "exit: filter_ms = 101: want 0 (off) to 100",
-		{"line = 24", "line = 24, filter_ms = -1"}:  "contact: filter_ms = -1",
-		{"line = 22", "line = 22\nfilter_ms = 5"}:   "fire: filter_ms",
-	} {
-		_, err := ParseSite([]byte(strings.Replace(goodSite, change[0], change[1], 1)))
-		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
-			t.Errorf("%s: %v", change[1], err)
-		}
-	}
-}

@@ -14,7 +14,7 @@ import (
 // Those without which no card opens have a line of their own (keysProblem). House and
 // trust document come again from the registry.
 func (g *Gateway) keyFileProblems(initialised bool) (list []string) {
-	path := func(file string) string { return g.o.Site.path("keys", file) }
+	path := func(file string) string { return g.o.Site.Path("keys", file) }
 	if g.keyring.Registry() == nil {
 		r, err := keyring.LoadRegistry(path(""))
 		if r == nil && err != nil && initialised {

@@ -8,45 +8,46 @@ import (
 
 	"gatehouse/internal/desk"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
 )
 
 // A file without a word of what it had can't say that it was deleted: others, of
 // which none is older than it after a power cut, tell that it was there.
 
 // lacks reports whether a file of the state folder is not there.
-func (s *Site) lacks(elem ...string) bool {
-	_, err := os.Stat(s.path(elem...))
+func lacks(s *site.Site, elem ...string) bool {
+	_, err := os.Stat(s.Path(elem...))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
 // lacksGrants reports, before a new one is made, whether the folder of the grants
 // was deleted: the registry has confirmed entries of a run that had one.
-func (s *Site) lacksGrants() bool { return s.lacks("grants") && !s.lacks("journal", "acked") }
+func lacksGrants(s *site.Site) bool { return lacks(s, "grants") && !lacks(s, "journal", "acked") }
 
 // lacksBook reports whether the desk's book was deleted: it is written at the first
 // start, before any list can come.
-func (s *Site) lacksBook(k keyring.Status) bool {
-	return k.Last > 0 && s.lacks("grants", desk.BookFile)
+func lacksBook(s *site.Site, k keyring.Status) bool {
+	return k.Last > 0 && lacks(s, "grants", desk.BookFile)
 }
 
-// missing names what was deleted, within the state folder; empty: nothing that is
+// missingFile names what was deleted, within the state folder; empty: nothing that is
 // known of. grants says that of the folder.
-func (s *Site) missing(grants bool, k keyring.Status) string {
+func missingFile(s *site.Site, grants bool, k keyring.Status) string {
 	switch {
 	case grants:
 		return "grants"
-	case s.lacksBook(k):
+	case lacksBook(s, k):
 		return "grants/" + desk.BookFile
 	}
 	return ""
 }
 
 // missingProblem says what is gone with it, and what to do.
-func (s *Site) missingProblem(what string) string {
+func missingProblem(s *site.Site, what string) string {
 	gone := "labels and PINs of the desk are gone, cards open as before"
 	if what == "grants" {
 		gone = "the registry sends the list again, labels and PINs of the desk are gone"
 	}
 	return fmt.Sprintf("%s is missing: %s. Find out who or what did that, a hand or the disk; tenants choose their PIN anew with gatehouse tenancy pin. "+
-		"This line goes with the next start", s.path(what), gone)
+		"This line goes with the next start", s.Path(what), gone)
 }

@@ -15,6 +15,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/door"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
 
@@ -300,7 +301,7 @@ func TestTakenCards(t *testing.T) {
 
 // waiting is a wait for a card at the front door, which is released for 5 s.
 func waiting(twice bool) *swipes {
-	d := newSwipes(nil, &Site{Doors: []DoorCfg{{ID: "front", ReleaseSeconds: 5}}}, 10*time.Second, zerolog.Nop())
+	d := newSwipes(nil, &site.Site{Doors: []site.Door{{ID: "front", ReleaseSeconds: 5}}}, 10*time.Second, zerolog.Nop())
 	d.wait(twice)
 	return d
 }
@@ -361,7 +362,7 @@ func TestSwipes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	d := newSwipes(k, &Site{}, 10*time.Second, zerolog.Nop())
+	d := newSwipes(k, &site.Site{}, 10*time.Second, zerolog.Nop())
 	c := &capture{door: "front", reader: "in", taken: nil}
 	for name, s := range map[string]door.Seen{
 		"another door":   {Door: "yard", Reader: "in", Reason: wire.ReasonUnknown},
@@ -383,5 +384,12 @@ func TestSwipes(t *testing.T) {
 	cancel()
 	if _, err := d.next(ctx, "front", "in", false); !errors.Is(err, context.Canceled) || d.waiting != nil {
 		t.Errorf("a wait that was given up: %v, still waiting %v", err, d.waiting != nil)
+	}
+}
+
+// TestBusyInput: a line that another program has is told as that.
+func TestBusyInput(t *testing.T) {
+	if f := faultOf(device.ErrLineBusy); f != device.FaultLineBusy || f.Hint() == "" {
+		t.Error(f)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"gatehouse/device/osdp"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
+	"gatehouse/internal/site"
 )
 
 // readerRoutes are the answers about readers.
@@ -54,7 +55,7 @@ func (r *servedReader) status(s door.Status) control.Device {
 		dev.Hint = beingTaught
 	}
 	if r.line() == control.LineWaiting {
-		if err := r.keys.problem(); err != nil {
+		if err := r.keys.Problem(); err != nil {
 			dev.Hint = fmt.Sprintf("mend its key file, or remove it and pair the reader again: %v", err)
 		}
 	}
@@ -66,7 +67,7 @@ func (r *servedReader) line() string {
 	switch {
 	case r.osdp == nil:
 		return control.LineUnguarded
-	case r.cfg.Security == securityNone:
+	case r.cfg.Security == site.SecurityNone:
 		return control.LineClear
 	case r.osdp.Status().Secure:
 		return control.LineSecured
@@ -105,9 +106,9 @@ func (g *Gateway) secured(r *http.Request) (*servedReader, error) {
 	case err != nil:
 		return nil, err
 	case s.osdp == nil:
-		return nil, fail(http.StatusConflict, "only OSDP readers have keys and addresses", "reader %s is of type %s", s.cfg.name(s.door.cfg.ID), s.cfg.Type)
-	case s.cfg.Security == securityNone:
-		return nil, fail(http.StatusConflict, `remove security = "none" from the site file, then start the daemon again`, "reader %s is set to clear text", s.cfg.name(s.door.cfg.ID))
+		return nil, fail(http.StatusConflict, "only OSDP readers have keys and addresses", "reader %s is of type %s", s.cfg.Name(s.door.cfg.ID), s.cfg.Type)
+	case s.cfg.Security == site.SecurityNone:
+		return nil, fail(http.StatusConflict, `remove security = "none" from the site file, then start the daemon again`, "reader %s is set to clear text", s.cfg.Name(s.door.cfg.ID))
 	}
 	return s, nil
 }
@@ -123,7 +124,7 @@ func (g *Gateway) postInstall(r *http.Request) (any, error) {
 	}
 	if s.osdp.Status().Secure {
 		return nil, fail(http.StatusConflict, "gatehouse reader rekey gives it another key without a window that anybody could use",
-			"reader %s has a key of its own already", s.cfg.name(s.door.cfg.ID))
+			"reader %s has a key of its own already", s.cfg.Name(s.door.cfg.ID))
 	}
 	if err := s.osdp.Install(time.Duration(in.Minutes) * time.Minute); err != nil {
 		return nil, fail(http.StatusUnprocessableEntity, "1 to 10 minutes", "%v", err)
@@ -167,7 +168,7 @@ func (g *Gateway) postRekey(r *http.Request) (any, error) {
 		select {
 		case <-ctx.Done():
 			return nil, fail(http.StatusGatewayTimeout, "the old key stays good until the reader has shown the new one; gatehouse log tells key_proved or key_failed",
-				"reader %s has not shown yet that it has the new key", s.cfg.name(s.door.cfg.ID))
+				"reader %s has not shown yet that it has the new key", s.cfg.Name(s.door.cfg.ID))
 		case <-tick.C:
 		}
 	}
@@ -194,7 +195,7 @@ func (g *Gateway) postConfigure(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if s.osdp == nil {
-		return nil, fail(http.StatusConflict, "only OSDP readers have addresses", "reader %s is of type %s", s.cfg.name(s.door.cfg.ID), s.cfg.Type)
+		return nil, fail(http.StatusConflict, "only OSDP readers have addresses", "reader %s is of type %s", s.cfg.Name(s.door.cfg.ID), s.cfg.Type)
 	}
 	in, err := read[control.Configure](r)
 	if err != nil {
@@ -205,7 +206,7 @@ func (g *Gateway) postConfigure(r *http.Request) (any, error) {
 	}
 	if o := g.onBus(s, in.Address); o != nil {
 		return nil, fail(http.StatusConflict, "each reader of a bus needs its own", "reader %s on %s has address %d",
-			o.cfg.name(o.door.cfg.ID), o.cfg.Port, in.Address)
+			o.cfg.Name(o.door.cfg.ID), o.cfg.Port, in.Address)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), configureWait)
 	defer cancel()

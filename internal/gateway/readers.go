@@ -13,16 +13,17 @@ import (
 	profiles "gatehouse/firmware-profiles"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/door"
+	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
 
 // servedReader is one reader of a door.
 type servedReader struct {
-	cfg     *ReaderCfg
+	cfg     *site.Reader
 	door    *servedDoor
 	shows   []device.Indicator
 	osdp    *osdp.Reader // nil: no OSDP
-	keys    keyFile      // of an OSDP reader that must be secured
+	keys    site.KeyFile // of an OSDP reader that must be secured
 	lessons *lessons     // nil: it can't be taught
 	taught  atomic.Bool  // a lesson goes on
 }
@@ -35,7 +36,7 @@ func (g *Gateway) makeReaders() {
 		for i := range d.cfg.Readers {
 			r := &servedReader{cfg: &d.cfg.Readers[i], door: d}
 			d.readers = append(d.readers, r)
-			if r.cfg.Type != typeOSDP {
+			if r.cfg.Type != site.TypeOSDP {
 				d.run = append(d.run, g.logged(r, g.reader(r)))
 				continue
 			}
@@ -51,40 +52,40 @@ func (g *Gateway) makeReaders() {
 }
 
 // logged runs a reader's loop, which ends with ctx, or at once for settings that
-// ParseSite should have refused.
+// site.Parse should have refused.
 func (g *Gateway) logged(r *servedReader, run func(context.Context) error) func(context.Context) {
 	return func(ctx context.Context) {
 		if err := run(ctx); err != nil && ctx.Err() == nil {
-			g.o.Log.Error().Err(err).Str("reader", r.cfg.name(r.door.cfg.ID)).Msg("reader stopped")
+			g.o.Log.Error().Err(err).Str("reader", r.cfg.Name(r.door.cfg.ID)).Msg("reader stopped")
 		}
 	}
 }
 
 // reader returns the loop of a reader that has its port or lines for itself.
 func (g *Gateway) reader(r *servedReader) func(context.Context) error {
-	if r.cfg.Type == typeWiegand {
+	if r.cfg.Type == site.TypeWiegand {
 		return g.wiegandReader(r)
 	}
 	cfg := device.PortConfig{Path: r.cfg.Port, Baud: r.cfg.Baud}
 	open := func() (device.Port, error) { return g.o.Hardware.Port(cfg) }
 	log := g.o.Log.With().Str("door", r.door.cfg.ID).Logger()
-	if r.cfg.Type == typePN532 {
+	if r.cfg.Type == site.TypePN532 {
 		return pn532.New(pn532.Config{Source: r.cfg.ID, Log: log}, open, r.door.events).Run
 	}
-	return serialcard.New(serialcard.Config{Source: r.cfg.ID, Layout: r.cfg.layout(), Log: log}, open, r.door.events).Run
+	return serialcard.New(serialcard.Config{Source: r.cfg.ID, Layout: r.cfg.SerialLayout(), Log: log}, open, r.door.events).Run
 }
 
 func (g *Gateway) wiegandReader(r *servedReader) func(context.Context) error {
 	name := "gatehouse-" + r.door.cfg.ID + "-" + r.cfg.ID
-	lines := r.cfg.lines(name)
+	lines := r.cfg.Lines(name)
 	open := func() (device.Lines, error) { return g.o.Hardware.Lines(lines) }
-	for what, s := range map[string]*SignalCfg{"led": r.cfg.LED, "buzzer": r.cfg.Buzzer} {
+	for what, s := range map[string]*site.Signal{"led": r.cfg.LED, "buzzer": r.cfg.Buzzer} {
 		if s != nil {
 			r.shows = append(r.shows, g.makeSignal(r.door, s, name+"-"+what, map[string]map[device.Feedback]pattern{"led": lights, "buzzer": beeps}[what]))
 		}
 	}
 	r.lessons = newLessons(r.cfg.ID, open)
-	usual := r.cfg.wiegand()
+	usual := r.cfg.Wiegand()
 	return func(ctx context.Context) error {
 		return r.lessons.run(ctx, func(ctx context.Context) error {
 			return wiegand.New(usual, open, r.door.events).Run(ctx)
@@ -111,20 +112,20 @@ func (g *Gateway) makeBus(readers []*servedReader) {
 
 func (g *Gateway) osdpReader(r *servedReader) osdp.ReaderConfig {
 	cfg := osdp.ReaderConfig{Source: r.cfg.ID, Address: byte(*r.cfg.Address), Events: r.door.events,
-		Keypad: device.Keypad{Pause: r.cfg.pause(), Length: r.cfg.PINLength}, Indications: indications(r.cfg)}
-	if r.cfg.Security == securityNone {
+		Keypad: device.Keypad{Pause: r.cfg.KeyPause(), Length: r.cfg.PINLength}, Indications: indications(r.cfg)}
+	if r.cfg.Security == site.SecurityNone {
 		cfg.Security = osdp.ClearText
 	} else {
-		r.keys = keyFile{g.o.Site.keyFile(r.door.cfg.ID, r.cfg)}
-		for _, file := range r.keys.exposed() {
+		r.keys = g.o.Site.KeyFile(r.door.cfg.ID, r.cfg)
+		for _, file := range r.keys.Exposed() {
 			g.o.Log.Warn().Str("file", file).Msg("others can read this reader's key: chmod 600")
 		}
-		if err := r.keys.problem(); err != nil {
-			g.o.Log.Error().Err(err).Str("reader", r.cfg.name(r.door.cfg.ID)).Msg("the reader's key can't be used")
+		if err := r.keys.Problem(); err != nil {
+			g.o.Log.Error().Err(err).Str("reader", r.cfg.Name(r.door.cfg.ID)).Msg("the reader's key can't be used")
 		}
 		cfg.Keys = r.keys
 	}
-	if formats := r.cfg.formats(); len(formats) > 0 {
+	if formats := r.cfg.WireFormats(); len(formats) > 0 {
 		cfg.Check = func(c device.Card) device.Fault { return fit(formats, c) }
 	}
 	return cfg
@@ -146,13 +147,14 @@ func fit(formats []wiegand.Format, c device.Card) device.Fault {
 
 // indications are what the profile says that this reader shows; nil: as readers
 // with one lamp of two colours do.
-func indications(r *ReaderCfg) map[device.Feedback]osdp.Indication {
-	if r.about == nil || len(r.about.Indications) == 0 {
+func indications(r *site.Reader) map[device.Feedback]osdp.Indication {
+	said := r.Indications()
+	if len(said) == 0 {
 		return nil
 	}
 	out := map[device.Feedback]osdp.Indication{}
 	for _, f := range device.Feedbacks() {
-		if in, ok := r.about.Indications[f.String()]; ok {
+		if in, ok := said[f.String()]; ok {
 			out[f] = osdpIndication(in)
 		}
 	}
@@ -194,7 +196,7 @@ func (p doorPINs) Check(who wire.Who, pin device.PIN) (bool, error) {
 func (g *Gateway) watch(s door.Seen) bool { return g.swipes.watch(s) }
 
 // makeSignal prepares an output that people hear or see.
-func (g *Gateway) makeSignal(d *servedDoor, c *SignalCfg, consumer string, patterns map[device.Feedback]pattern) *signal {
+func (g *Gateway) makeSignal(d *servedDoor, c *site.Signal, consumer string, patterns map[device.Feedback]pattern) *signal {
 	s := newSignal(device.OutputConfig{Chip: c.Chip, Offset: *c.Line, ActiveLow: c.Active == "low", Consumer: consumer},
 		patterns, g.o.Hardware.Output, g.o.Log)
 	d.run = append(d.run, s.run)

@@ -16,8 +16,8 @@ import (
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
-	"gatehouse/internal/gateway"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
 
@@ -285,7 +285,7 @@ func TestUnsafeReaders(t *testing.T) {
 	} {
 		h := newHouse(t)
 		h.yardReader(c.reader + "\n")
-		if _, err := gateway.ParseSite([]byte(h.site)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := site.Parse([]byte(h.site)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
@@ -295,7 +295,7 @@ func TestUnsafeReaders(t *testing.T) {
 func TestReaderProfile(t *testing.T) {
 	h := newHouse(t)
 	h.yardReader("profile = \"id-12la\"\nport = \"/dev/x\"\n")
-	s, err := gateway.ParseSite([]byte(h.site))
+	s, err := site.Parse([]byte(h.site))
 	must(t, err)
 	r := s.Doors[1].Readers[0]
 	if r.Type != "serial" || r.Layout != "id12" || r.Baud != 9600 {

@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
 )
@@ -14,7 +15,7 @@ import (
 // TestRefusalsAreToDo: what is refused of the registry's is a line with what its
 // operator does; a list that is in force meanwhile is none.
 func TestRefusalsAreToDo(t *testing.T) {
-	g := &Gateway{o: Options{Site: &Site{Building: "lane-7"}}}
+	g := &Gateway{o: Options{Site: &site.Site{Building: "lane-7"}}}
 	for name, c := range map[string]struct {
 		s    uplink.Status
 		want string

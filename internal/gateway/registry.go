@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/enrol"
+	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
@@ -35,11 +36,9 @@ type central struct {
 	err     error                            // why there is no uplink although there should be one
 }
 
-const noRegistry = "none"
-
 // hasRegistry says whether entries are to go to a registry.
 func (g *Gateway) hasRegistry() bool {
-	return g.o.Site.Registry != noRegistry && (g.o.Site.Registry != "" || g.keyring.Registry() != nil)
+	return g.o.Site.Registry != site.NoRegistry && (g.o.Site.Registry != "" || g.keyring.Registry() != nil)
 }
 
 // openRegistry makes the way to the registry that the gateway is enrolled with.
@@ -67,7 +66,7 @@ func (g *Gateway) makeUplink(c *central) error {
 	if c.broker == "" {
 		c.broker = "mqtts://" + reg.Broker
 	}
-	dir := g.o.Site.path("keys")
+	dir := g.o.Site.Path("keys")
 	trusted := func() bool { return g.clock.read().trusted }
 	c.renewer = enrol.NewRenewer(enrol.RenewerOptions{Dir: dir, Now: g.clock.now, Trusted: trusted,
 		Network: g.o.Network, Renewed: c.again, Log: g.o.Log, Chance: g.o.Chance})
@@ -80,7 +79,7 @@ func (g *Gateway) makeUplink(c *central) error {
 		return err
 	}
 	c.uplink, err = uplink.New(uplink.Options{Link: c.link, Journal: g.journal, Keyring: g.keyring, Records: records{g.desk},
-		Key: g.gatewayKey, Clock: g.clock.stamp, Fresh: g.clock.hear, TakeBack: g.clock.undo, Checkpoint: g.o.Site.path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.o.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log,
+		Key: g.gatewayKey, Clock: g.clock.stamp, Fresh: g.clock.hear, TakeBack: g.clock.undo, Checkpoint: g.o.Site.Path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.o.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log,
 		Chance: g.o.Chance, Gather: g.o.Cadence.Gather})
 	return err
 }
@@ -91,7 +90,7 @@ func (g *Gateway) otherBrokers() []string {
 	if g.o.Site.Registry != "" {
 		return nil
 	}
-	a, err := enrol.LoadAddresses(g.o.Site.path("keys"))
+	a, err := enrol.LoadAddresses(g.o.Site.Path("keys"))
 	if err != nil {
 		g.o.Log.Error().Err(err).Msg("the addresses of the registry can't be read; the one of enrolment is used")
 		return nil
@@ -232,7 +231,7 @@ func (g *Gateway) uplinkProblems(u *control.Uplink) (list []string) {
 	switch {
 	case refused != "":
 		list = append(list, refused+". "+waits)
-	case s.State == uplink.StateDown && errors.Join(enrol.ClientFiles(g.o.Site.path("keys"))) != nil: // likewise
+	case s.State == uplink.StateDown && errors.Join(enrol.ClientFiles(g.o.Site.Path("keys"))) != nil: // likewise
 	case s.Problem == wire.ReasonNoLink || s.State == uplink.StateDown && time.Since(s.Since) > 10*time.Minute:
 		list = append(list, fmt.Sprintf("the registry's broker can't be reached: %s. %s", or(u.Link, "check the network"), waits))
 	case s.Problem == wire.ReasonNoAnswer:

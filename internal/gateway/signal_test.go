@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
+	"gatehouse/internal/site"
 )
 
 // lamp is an output that remembers how long it was in each state.
@@ -91,7 +92,7 @@ func TestSignal(t *testing.T) {
 // no sense.
 func TestSignalLine(t *testing.T) {
 	site := func(signal string) error {
-		_, err := ParseSite([]byte(`
+		_, err := site.Parse([]byte(`
 building = "x"
 gateway = "y"
 [[door]]

@@ -15,13 +15,14 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
 )
 
 func (g *Gateway) getStatus(*http.Request) (any, error) {
 	g.pollClock() // it may have leapt a moment ago
 	keys := g.keyring.Status()
 	s := control.Status{
-		Building: g.o.Site.Building, Gateway: g.o.Site.Gateway, Registry: noRegistry, Uplink: g.uplinkStatus(),
+		Building: g.o.Site.Building, Gateway: g.o.Site.Gateway, Registry: site.NoRegistry, Uplink: g.uplinkStatus(),
 		Version: g.o.Version, Started: g.started, Initialised: keys.HasKey && keys.Issuers > 0,
 		Clock: g.clockStatus(), Journal: g.journalStatus(), Grants: grantsStatus(keys), Fire: g.fireStatus(),
 	}
@@ -92,10 +93,10 @@ func (d *servedDoor) status() control.Door {
 		out.Devices = append(out.Devices, r.status(s))
 	}
 	if d.cfg.Exit != nil {
-		out.Devices = append(out.Devices, deviceStatus(door.InputExit, "input", s))
+		out.Devices = append(out.Devices, deviceStatus(device.InputExit, "input", s))
 	}
 	if d.cfg.Contact != nil {
-		out.Devices = append(out.Devices, deviceStatus(door.InputContact, "input", s))
+		out.Devices = append(out.Devices, deviceStatus(device.InputContact, "input", s))
 	}
 	return out
 }
@@ -162,7 +163,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	list = append(list, g.setAsideProblems()...)
 	list = append(list, g.lostProblems()...)
 	if g.missing != "" {
-		list = append(list, g.o.Site.missingProblem(g.missing))
+		list = append(list, missingProblem(g.o.Site, g.missing))
 	}
 	if doubt := g.clock.doubt(); doubt != "" {
 		if g.keyring.Registry() == nil {
@@ -186,7 +187,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 // in them is nowhere else.
 func (g *Gateway) setAsideProblems() (list []string) {
 	for _, folder := range []string{"journal", "grants"} {
-		found, _ := filepath.Glob(g.o.Site.path(folder, "*.bad-*")) // the pattern is right
+		found, _ := filepath.Glob(g.o.Site.Path(folder, "*.bad-*")) // the pattern is right
 		for _, f := range found {
 			list = append(list, fmt.Sprintf("a damaged file was set aside: %s. Look after the disk; copy the file away, then remove it here", f))
 		}
@@ -209,15 +210,15 @@ func (g *Gateway) lostProblems() (list []string) {
 func (g *Gateway) keysProblem() string {
 	const none = "so no card opens"
 	has := func(file string) bool {
-		_, err := os.Stat(g.o.Site.path("keys", file))
+		_, err := os.Stat(g.o.Site.Path("keys", file))
 		return !errors.Is(err, fs.ErrNotExist)
 	}
 	enrolled := g.keyring.Registry() != nil
-	now, err := keyring.LoadKeys(g.o.Site.path("keys"))
+	now, err := keyring.LoadKeys(g.o.Site.Path("keys"))
 	switch {
 	case enrolled && !has(keyring.BuildingKeyFile) && len(g.keyring.Registry().House.Gateways) == 1:
 		return "the building's key is not here, " + none + ", and no other gateway of the house could send it: the registry's operator takes it from escrow (registryd building-key); put it to " +
-			g.o.Site.path("keys", keyring.BuildingKeyFile) + " and start the daemon again"
+			g.o.Site.Path("keys", keyring.BuildingKeyFile) + " and start the daemon again"
 	case enrolled && !has(keyring.BuildingKeyFile):
 		return "the building's key has not come yet, " + none + ": it comes from a sibling gateway as soon as both are online"
 	case !enrolled && !has(keyring.BuildingKeyFile) && !has(keyring.RegistryFile):
@@ -226,10 +227,10 @@ func (g *Gateway) keysProblem() string {
 		return "keys of the building are there since the daemon started: start it again"
 	case enrolled || has(keyring.RegistryFile) || has(keyring.ClientCertFile):
 		return fmt.Sprintf("the keys of this gateway can't be read, %s (%s): mend what is wrong with the file and start the daemon again, or move %s away, %s and start the daemon again",
-			none, oneLine(err), g.o.Site.path("keys"), g.enrolAgain())
+			none, oneLine(err), g.o.Site.Path("keys"), g.enrolAgain())
 	}
 	return fmt.Sprintf("the keys of the building can't be read, %s (%s): move %s away, run gatehouse init with the same stick, start the daemon again, then gatehouse grant restore",
-		none, oneLine(err), g.o.Site.path("keys"))
+		none, oneLine(err), g.o.Site.Path("keys"))
 }
 
 // oneLine is an error of several parts as a line of its own shows it.

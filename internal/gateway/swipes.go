@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
 
@@ -20,7 +21,7 @@ import (
 // ones. Outwards go credential ids, never card numbers.
 type swipes struct {
 	keyring *keyring.Keyring
-	site    *Site
+	site    *site.Site
 	shapes  []keyring.Shape // in which readers here send cards
 	log     zerolog.Logger
 	least   time.Duration // that a card rests, beyond the time for which its door is released
@@ -75,8 +76,8 @@ type swipe struct {
 
 var errDeskBusy = errors.New("somebody else is waiting for a card already")
 
-func newSwipes(k *keyring.Keyring, s *Site, least time.Duration, log zerolog.Logger) *swipes {
-	return &swipes{keyring: k, site: s, shapes: s.shapes(), log: log, least: least}
+func newSwipes(k *keyring.Keyring, s *site.Site, least time.Duration, log zerolog.Logger) *swipes {
+	return &swipes{keyring: k, site: s, shapes: s.Shapes(), log: log, least: least}
 }
 
 // watch is told of every card by the door's loop, and must not block it. It
@@ -279,11 +280,11 @@ func (d *swipes) missing(as seenAs) []string {
 			if r.Direction == "out" {
 				continue // opens for every card
 			}
-			if r.Type == typeCode {
+			if r.Type == site.TypeCode {
 				continue // reads no cards
 			}
 			readers++
-			reads = reads || as.by(r.bits())
+			reads = reads || as.by(r.Bits())
 		}
 		if readers > 0 && !reads {
 			out = append(out, cfg.ID)

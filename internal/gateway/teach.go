@@ -50,11 +50,11 @@ func (g *Gateway) postTeach(r *http.Request) (any, error) {
 	}
 	if s.lessons == nil && s.osdp == nil {
 		return nil, fail(http.StatusConflict, "gatehouse decode serial shows what a serial reader sends",
-			"reader %s is of type %s, whose cards have no formats to find out", s.cfg.name(s.door.cfg.ID), s.cfg.Type)
+			"reader %s is of type %s, whose cards have no formats to find out", s.cfg.Name(s.door.cfg.ID), s.cfg.Type)
 	}
 	if s.lessons != nil && direction(s.cfg.Direction) == wire.DirectionOut {
 		return nil, fail(http.StatusConflict, "teach a reader of the same kind on the outside",
-			"people leave by reader %s, and meanwhile it would let nobody out", s.cfg.name(s.door.cfg.ID))
+			"people leave by reader %s, and meanwhile it would let nobody out", s.cfg.Name(s.door.cfg.ID))
 	}
 	if !g.school.one.TryLock() {
 		return nil, fail(http.StatusConflict, "wait until they have done", "somebody else teaches a reader")

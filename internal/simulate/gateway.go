@@ -18,13 +18,14 @@ import (
 	"gatehouse/internal/journal"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
 
 const building = "lane-7"
 
-const site = `
+const siteText = `
 building = "lane-7"
 gateway = "%[1]s"
 state = "%[2]s/state"
@@ -85,12 +86,12 @@ func newBox(w *world, name, door string, battery bool) *box {
 
 func (b *box) socket() string { return b.w.path(b.name + ".sock") }
 
-func (b *box) parse() (*gateway.Site, error) {
-	text := fmt.Appendf(nil, site, b.name, b.disk.dir(), b.socket(), b.door)
+func (b *box) parse() (*site.Site, error) {
+	text := fmt.Appendf(nil, siteText, b.name, b.disk.dir(), b.socket(), b.door)
 	if b.scans {
 		text = append(text, scanner...)
 	}
-	return gateway.ParseSite(text)
+	return site.Parse(text)
 }
 
 // enrol makes the gateway known to the registry. It is not running.

@@ -1,17 +1,14 @@
-package gateway
+package site
 
 import (
-	"errors"
 	"strings"
 	"testing"
-
-	"gatehouse/device"
 )
 
 // TestAgainstPorts: what holds a port is named with what ends it, and the daemon
 // itself is no other program.
 func TestAgainstPorts(t *testing.T) {
-	s, err := ParseSite([]byte(goodSite))
+	s, err := Parse([]byte(goodSite))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +33,7 @@ func TestAgainstPorts(t *testing.T) {
 
 // TestAgainstTwoNames: one port under two names.
 func TestAgainstTwoNames(t *testing.T) {
-	s, err := ParseSite([]byte(goodSite))
+	s, err := Parse([]byte(goodSite))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +45,7 @@ func TestAgainstTwoNames(t *testing.T) {
 
 // TestAgainstConsole: a console on a reader's port is told, one elsewhere is not.
 func TestAgainstConsole(t *testing.T) {
-	s, err := ParseSite([]byte(goodSite))
+	s, err := Parse([]byte(goodSite))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +61,7 @@ func TestAgainstConsole(t *testing.T) {
 
 // TestAgainstChips: what the machine has under the names of the site file.
 func TestAgainstChips(t *testing.T) {
-	s, err := ParseSite([]byte(goodSite))
+	s, err := Parse([]byte(goodSite))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,10 +112,10 @@ func TestBoards(t *testing.T) {
 		"a pin of the port": {site("raspberry-pi-4", `chip = "gpiochip0", line = 14`, serial), "for a relay this board has 17, 27",
 			site("raspberry-pi-4", `chip = "gpiochip0", line = 17`, serial)},
 	} {
-		if _, err := ParseSite([]byte(c.bad)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Parse([]byte(c.bad)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
-		if _, err := ParseSite([]byte(c.good)); err != nil {
+		if _, err := Parse([]byte(c.good)); err != nil {
 			t.Errorf("%s, mended: %v", name, err)
 		}
 	}
@@ -137,7 +134,7 @@ func TestUnusedParts(t *testing.T) {
 			c.text, other = other, c.text
 		}
 		for text, told := range map[string]bool{c.text: true, other: false} {
-			s, err := ParseSite([]byte(text))
+			s, err := Parse([]byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,41 +142,5 @@ func TestUnusedParts(t *testing.T) {
 				t.Errorf("%q: %v in\n%s", c.want, !told, got)
 			}
 		}
-	}
-}
-
-// TestLabelled: the openers are told which chip the board has under a name, and none
-// where nobody knows.
-func TestLabelled(t *testing.T) {
-	var labels []string
-	hw := Hardware{
-		Lines: func(c device.LinesConfig) (device.Lines, error) {
-			labels = append(labels, c.Label)
-			return nil, errors.New("none")
-		},
-		Output: func(c device.OutputConfig) (device.Output, error) {
-			labels = append(labels, c.Label)
-			return nil, errors.New("none")
-		},
-	}
-	s, err := ParseSite([]byte(goodSite))
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := s.labelled(hw)
-	_, _ = known.Lines(device.LinesConfig{Chip: "/dev/gpiochip0"})
-	_, _ = known.Output(device.OutputConfig{Chip: "gpiochip0"})
-	_, _ = known.Output(device.OutputConfig{Chip: "mcp23017"})
-	s.Board = ""
-	_, _ = s.labelled(hw).Output(device.OutputConfig{Chip: "gpiochip0"})
-	if got := strings.Join(labels, ","); got != "pinctrl-bcm2711,pinctrl-bcm2711,," {
-		t.Errorf("labels %q", got)
-	}
-}
-
-// TestBusyInput: a line that another program has is told as that.
-func TestBusyInput(t *testing.T) {
-	if f := faultOf(device.ErrLineBusy); f != device.FaultLineBusy || f.Hint() == "" {
-		t.Error(f)
 	}
 }

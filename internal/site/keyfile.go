@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"encoding/hex"
@@ -13,16 +13,16 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// keyFile keeps the keys of one OSDP reader: one line of 32 hex digits, the key
+// KeyFile keeps the keys of one OSDP reader: one line of 32 hex digits, the key
 // (SCBK) in force. While a new one is being given to the reader it stands in a
 // second file beside it, so that a crash at any moment leaves the one that the
 // reader has.
-type keyFile struct{ path string }
+type KeyFile struct{ path string }
 
-func (k keyFile) next() string { return k.path + ".next" }
+func (k KeyFile) next() string { return k.path + ".next" }
 
-// problem tells why the keys can't be used; nil where there is none yet.
-func (k keyFile) problem() error {
+// Problem tells why the keys can't be used; nil where there is none yet.
+func (k KeyFile) Problem() error {
 	keys, err := k.Load()
 	if err != nil {
 		return err
@@ -39,10 +39,10 @@ func (k keyFile) problem() error {
 }
 
 // files are that of the key in force and that of the next one.
-func (k keyFile) files() [2]string { return [...]string{k.path, k.next()} }
+func (k KeyFile) files() [2]string { return [...]string{k.path, k.next()} }
 
-// exposed names the files that others can read.
-func (k keyFile) exposed() (list []string) {
+// Exposed names the files that others can read.
+func (k KeyFile) Exposed() (list []string) {
 	for _, path := range k.files() {
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
 			list = append(list, path)
@@ -52,7 +52,7 @@ func (k keyFile) exposed() (list []string) {
 }
 
 // Load reads both files; a file that is missing is no key.
-func (k keyFile) Load() (keys osdp.Keys, err error) {
+func (k KeyFile) Load() (keys osdp.Keys, err error) {
 	if keys.Current, err = k.read(k.path); err != nil {
 		return keys, err
 	}
@@ -60,7 +60,7 @@ func (k keyFile) Load() (keys osdp.Keys, err error) {
 	return keys, err
 }
 
-func (k keyFile) read(path string) (*osdp.Key, error) {
+func (k KeyFile) read(path string) (*osdp.Key, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -80,7 +80,7 @@ func (k keyFile) read(path string) (*osdp.Key, error) {
 // Save makes the files say the same. The proved key goes first: where it could
 // not be saved before, it stands in the second file alone, which the next one
 // takes.
-func (k keyFile) Save(keys osdp.Keys) error {
+func (k KeyFile) Save(keys osdp.Keys) error {
 	if keys.Current != nil {
 		if err := k.write(k.path, keys.Current); err != nil {
 			return err
@@ -97,7 +97,7 @@ func (k keyFile) Save(keys osdp.Keys) error {
 	return nil
 }
 
-func (k keyFile) write(path string, key *osdp.Key) error {
+func (k KeyFile) write(path string, key *osdp.Key) error {
 	if err := durable.MakeDir(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("folder of reader's key: %w", err)
 	}
@@ -107,7 +107,7 @@ func (k keyFile) write(path string, key *osdp.Key) error {
 	return nil
 }
 
-func (k keyFile) remove(path string) error {
+func (k KeyFile) remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove reader's old key: %w", err)
 	}

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"fmt"
@@ -13,9 +13,9 @@ import (
 	"gatehouse/internal/keyring"
 )
 
-// ReaderCfg is a reader; which keys count depends on its type. What the file
+// Reader is a reader; which keys count depends on its type. What the file
 // leaves out and the profile has is filled in from there.
-type ReaderCfg struct {
+type Reader struct {
 	ID        string `toml:"id"`
 	Profile   string `toml:"profile"`
 	Type      string `toml:"type"`
@@ -24,17 +24,17 @@ type ReaderCfg struct {
 	PINLength int    `toml:"pin_length"`
 	PINPause  int    `toml:"pin_pause_seconds"`
 
-	Chip         string     `toml:"chip"`
-	D0           *int       `toml:"d0"`
-	D1           *int       `toml:"d1"`
-	Active       string     `toml:"active"`
-	Bias         string     `toml:"bias"`
-	Formats      []string   `toml:"formats"`
-	GapMS        int        `toml:"gap_ms"`
-	ReverseBytes bool       `toml:"reverse_bytes"`
-	Keypad       *KeypadCfg `toml:"keypad"`
-	LED          *SignalCfg `toml:"led"`
-	Buzzer       *SignalCfg `toml:"buzzer"`
+	Chip         string   `toml:"chip"`
+	D0           *int     `toml:"d0"`
+	D1           *int     `toml:"d1"`
+	Active       string   `toml:"active"`
+	Bias         string   `toml:"bias"`
+	Formats      []string `toml:"formats"`
+	GapMS        int      `toml:"gap_ms"`
+	ReverseBytes bool     `toml:"reverse_bytes"`
+	Keypad       *Keypad  `toml:"keypad"`
+	LED          *Signal  `toml:"led"`
+	Buzzer       *Signal  `toml:"buzzer"`
 
 	Port     string              `toml:"port"`
 	Baud     int                 `toml:"baud"`
@@ -49,8 +49,8 @@ type ReaderCfg struct {
 	aboutErr error
 }
 
-// KeypadCfg is how a Wiegand reader sends keys.
-type KeypadCfg struct {
+// Keypad is how a Wiegand reader sends keys.
+type Keypad struct {
 	Kind     string `toml:"kind"`
 	Codes    string `toml:"codes"`
 	Facility int    `toml:"facility"`
@@ -58,43 +58,43 @@ type KeypadCfg struct {
 
 // Values of a reader's keys.
 const (
-	typeWiegand = "wiegand"
-	typeSerial  = "serial"
-	typeOSDP    = "osdp"
-	typePN532   = "pn532"
-	typeCode    = "code"
+	TypeWiegand = "wiegand"
+	TypeSerial  = "serial"
+	TypeOSDP    = "osdp"
+	TypePN532   = "pn532"
+	TypeCode    = "code"
 	typeIDCard  = "idcard" // of profiles only: it is at the desk, not at a door
 
-	pinWithCard = "with-card"
+	PINWithCard = "with-card"
 
 	securityRequired = "required"
-	securityNone     = "none"
+	SecurityNone     = "none"
 )
 
-var readerTypes = []string{typeWiegand, typeOSDP, typeSerial, typePN532, typeCode}
+var readerTypes = []string{TypeWiegand, TypeOSDP, TypeSerial, TypePN532, TypeCode}
 
-func (r *ReaderCfg) defaults(known profileSet) {
+func (r *Reader) defaults(known profileSet) {
 	if r.Profile != "" {
 		r.fill(known)
 	}
 	set(&r.Direction, "in")
 	switch r.Type {
-	case typeWiegand:
+	case TypeWiegand:
 		set(&r.Active, "low")
 		set(&r.Bias, "pull-up")
-	case typeSerial:
+	case TypeSerial:
 		set(&r.Layout, "rdm6300")
-	case typeCode:
+	case TypeCode:
 		set(&r.Layout, "code")
-	case typePN532:
+	case TypePN532:
 		set(&r.Baud, 115200) // PN532 user manual, HSU
-	case typeOSDP:
+	case TypeOSDP:
 		set(&r.Security, securityRequired)
 	}
-	if l, ok := serialcard.Lookup(r.Layout); ok && (r.Type == typeSerial || r.Type == typeCode) {
+	if l, ok := serialcard.Lookup(r.Layout); ok && (r.Type == TypeSerial || r.Type == TypeCode) {
 		set(&r.Baud, l.Baud)
 	}
-	if r.Type != typeWiegand {
+	if r.Type != TypeWiegand {
 		set(&r.Baud, 9600)
 	}
 	for _, o := range r.outputs() {
@@ -105,13 +105,13 @@ func (r *ReaderCfg) defaults(known profileSet) {
 // output is a line to one of the reader's own inputs.
 type output struct {
 	name string
-	*SignalCfg
+	*Signal
 }
 
 // outputs are those that are wired.
-func (r *ReaderCfg) outputs() (all []output) {
+func (r *Reader) outputs() (all []output) {
 	for _, o := range []output{{"led", r.LED}, {"buzzer", r.Buzzer}} {
-		if o.SignalCfg != nil {
+		if o.Signal != nil {
 			all = append(all, o)
 		}
 	}
@@ -124,7 +124,7 @@ type profileSet interface {
 }
 
 // fill takes from the profile what the site file leaves out.
-func (r *ReaderCfg) fill(known profileSet) {
+func (r *Reader) fill(known profileSet) {
 	p, err := known.Reader(r.Profile)
 	if err != nil {
 		r.aboutErr = err
@@ -141,7 +141,7 @@ func (r *ReaderCfg) fill(known profileSet) {
 		r.Formats = slices.Clone(p.Formats)
 	}
 	if k := p.Keypad; r.Keypad == nil && k != nil {
-		r.Keypad = &KeypadCfg{Kind: k.Kind, Codes: k.Codes, Facility: k.Facility}
+		r.Keypad = &Keypad{Kind: k.Kind, Codes: k.Codes, Facility: k.Facility}
 		set(&r.PINLength, k.Length)
 	}
 	set(&r.GapMS, p.GapMS)
@@ -151,20 +151,30 @@ func (r *ReaderCfg) fill(known profileSet) {
 	}
 }
 
-func (r *ReaderCfg) hasKeypad() bool {
-	return r.Type == typeOSDP || r.Type == typeWiegand && r.Keypad != nil
+// Indications are what the profile says that this reader shows, by feedback; nil:
+// nothing is said.
+func (r *Reader) Indications() map[string]profiles.Indication {
+	if r.about == nil {
+		return nil
+	}
+	return r.about.Indications
 }
 
-// wiegand returns the reader's settings, once the formats are known.
-func (r *ReaderCfg) wiegand() wiegand.Config {
-	cfg := wiegand.Config{Source: r.ID, Gap: time.Duration(r.GapMS) * time.Millisecond, ReverseBytes: r.ReverseBytes, Formats: r.formats()}
+func (r *Reader) hasKeypad() bool {
+	return r.Type == TypeOSDP || r.Type == TypeWiegand && r.Keypad != nil
+}
+
+// Wiegand returns the reader's settings, once the formats are known.
+func (r *Reader) Wiegand() wiegand.Config {
+	cfg := wiegand.Config{Source: r.ID, Gap: time.Duration(r.GapMS) * time.Millisecond, ReverseBytes: r.ReverseBytes, Formats: r.WireFormats()}
 	if k := r.Keypad; k != nil {
-		cfg.Keypad = wiegand.Keypad{Kind: k.Kind, Codes: k.Codes, Facility: k.Facility, Length: r.PINLength, Pause: r.pause()}
+		cfg.Keypad = wiegand.Keypad{Kind: k.Kind, Codes: k.Codes, Facility: k.Facility, Length: r.PINLength, Pause: r.KeyPause()}
 	}
 	return cfg
 }
 
-func (r *ReaderCfg) formats() (all []wiegand.Format) {
+// WireFormats are the Wiegand formats that the reader names.
+func (r *Reader) WireFormats() (all []wiegand.Format) {
 	for _, name := range r.Formats {
 		if format, ok := wiegand.Lookup(name); ok {
 			all = append(all, format)
@@ -173,53 +183,55 @@ func (r *ReaderCfg) formats() (all []wiegand.Format) {
 	return all
 }
 
-func (r *ReaderCfg) pause() time.Duration { return time.Duration(r.PINPause) * time.Second }
+// KeyPause is how long the keys of a PIN may be apart; 0: as the reader's package has it.
+func (r *Reader) KeyPause() time.Duration { return time.Duration(r.PINPause) * time.Second }
 
-// layout returns what the reader sends. The check has refused what is wrong.
-func (r *ReaderCfg) layout() serialcard.Layout {
+// SerialLayout returns what the reader sends. The check has refused what is wrong.
+func (r *Reader) SerialLayout() serialcard.Layout {
 	l, _ := serialcard.Lookup(r.Layout)
 	l, _ = l.With(r.Settings)
 	return l
 }
 
-// keyFile is where the key of an OSDP reader is kept.
-func (s *Site) keyFile(door string, r *ReaderCfg) string {
+// KeyFile is where the keys of an OSDP reader are kept.
+func (s *Site) KeyFile(door string, r *Reader) KeyFile {
 	if r.KeyFile != "" {
-		return r.KeyFile
+		return KeyFile{r.KeyFile}
 	}
-	return s.path("readers", door+"-"+r.ID+".key")
+	return KeyFile{s.Path("readers", door+"-"+r.ID+".key")}
 }
 
-func (r *ReaderCfg) lines(consumer string) device.LinesConfig {
+// Lines is the request for the reader's two data lines.
+func (r *Reader) Lines(consumer string) device.LinesConfig {
 	return device.LinesConfig{Chip: r.Chip, Offsets: []int{*r.D0, *r.D1}, ActiveLow: r.Active == "low",
 		Bias: bias(r.Bias), Consumer: consumer}
 }
 
-// bits returns the lengths of the cards that a reader gives; none: any.
-func (r *ReaderCfg) bits() []int {
+// Bits returns the lengths of the cards that a reader gives; none: any.
+func (r *Reader) Bits() []int {
 	switch r.Type {
-	case typeSerial:
-		return r.layout().Lengths()
-	case typePN532:
+	case TypeSerial:
+		return r.SerialLayout().Lengths()
+	case TypePN532:
 		return []int{32, 56, 80} // UIDs of ISO/IEC 14443-3
 	}
 	var all []int
-	for _, format := range r.formats() {
+	for _, format := range r.WireFormats() {
 		all = append(all, format.Bits)
 	}
 	return all
 }
 
-// shapes returns how the reader sends numbers. A format that leaves bits of them out
+// Shapes returns how the reader sends numbers. A format that leaves bits of them out
 // is none.
-func (r *ReaderCfg) shapes() (all []keyring.Shape) {
-	known := r.bits()
+func (r *Reader) Shapes() (all []keyring.Shape) {
+	known := r.Bits()
 	switch {
-	case r.Type == typeCode:
+	case r.Type == TypeCode:
 	case len(known) == 0:
 		all = keyring.UsualShapes()
-	case r.Type == typeWiegand:
-		for _, f := range r.formats() {
+	case r.Type == TypeWiegand:
+		for _, f := range r.WireFormats() {
 			all = append(all, keyring.Shape{Format: f.Name, Bits: f.Whole()})
 		}
 	default:
@@ -230,11 +242,11 @@ func (r *ReaderCfg) shapes() (all []keyring.Shape) {
 	return all
 }
 
-// shapes returns how the site's readers send numbers.
-func (s *Site) shapes() (all []keyring.Shape) {
+// Shapes returns how the site's readers send numbers.
+func (s *Site) Shapes() (all []keyring.Shape) {
 	for _, d := range s.Doors {
 		for _, r := range d.Readers {
-			for _, shape := range r.shapes() {
+			for _, shape := range r.Shapes() {
 				if !slices.Contains(all, shape) {
 					all = append(all, shape)
 				}
@@ -244,5 +256,5 @@ func (s *Site) shapes() (all []keyring.Shape) {
 	return all
 }
 
-// name is how messages name a reader of a door.
-func (r *ReaderCfg) name(door string) string { return fmt.Sprintf("%s/%s", door, r.ID) }
+// Name is how messages name a reader of a door.
+func (r *Reader) Name(door string) string { return fmt.Sprintf("%s/%s", door, r.ID) }

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"strings"
@@ -46,7 +46,7 @@ func TestReaderFaults(t *testing.T) {
 		"type of the desk": {"type = \"idcard\"\nport = \"/dev/x\"", "gatehouse checkin --id-card PORT"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParseSite(withReader(c.reader + "\n"))
+			_, err := Parse(withReader(c.reader + "\n"))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v\ndoes not say %q", err, c.want)
 			} else if strings.Contains(err.Error(), "\n") {
@@ -66,7 +66,7 @@ func TestReadersAccepted(t *testing.T) {
 		"fast OSDP":       osdpKeys + "baud = 230400\nkey_file = \"/k\"\npin = \"with-card\"\npin_length = 8",
 		"slow NFC":        pn532Keys + "baud = 9600",
 	} {
-		if _, err := ParseSite(withReader(reader + "\n")); err != nil {
+		if _, err := Parse(withReader(reader + "\n")); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestReadersAccepted(t *testing.T) {
 
 // TestNoFormatOnce: a missing format is one fault.
 func TestNoFormatOnce(t *testing.T) {
-	_, err := ParseSite(withReader(strings.Replace(wiegandKeys, "formats = [\"H10301\"]\n", "", 1)))
+	_, err := Parse(withReader(strings.Replace(wiegandKeys, "formats = [\"H10301\"]\n", "", 1)))
 	if err == nil || !strings.Contains(err.Error(), "formats is missing") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v", err)
 	}

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"os"
@@ -45,22 +45,19 @@ relay = {chip = "gpiochip0", line = 27}
   port = "/dev/ttyUSB0"
 `
 
-func TestParseSite(t *testing.T) {
-	s, err := ParseSite([]byte(goodSite))
+func TestParse(t *testing.T) {
+	s, err := Parse([]byte(goodSite))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(s.Doors) != 2 || s.Doors[1].Readers[0].ID != "reader-1" || s.Doors[1].Readers[0].Baud != 9600 {
 		t.Errorf("defaults are missing: %+v", s.Doors)
 	}
-	if !s.Doors[1].rules().SilentExit || s.Doors[0].rules().SilentExit {
-		t.Error("a handle without exit input is the silent exit, and nothing else")
-	}
 }
 
-// TestSiteFaults: each wrong file is refused with words that say where and what
+// TestFaults: each wrong file is refused with words that say where and what
 // to do.
-func TestSiteFaults(t *testing.T) {
+func TestFaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		old, new string // what is changed in goodSite
 		want     []string
@@ -101,7 +98,7 @@ func TestSiteFaults(t *testing.T) {
 			if text == goodSite {
 				t.Fatal("the case changes nothing")
 			}
-			_, err := ParseSite([]byte(text))
+			_, err := Parse([]byte(text))
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -116,39 +113,59 @@ func TestSiteFaults(t *testing.T) {
 
 // TestZeroSwitchesOff: 0 is a setting, not a missing one.
 func TestZeroSwitchesOff(t *testing.T) {
-	s, err := ParseSite([]byte(strings.Replace(goodSite, `lock = "fail-secure"`, "lock = \"fail-secure\"\nheld_seconds = 0", 1)))
+	s, err := Parse([]byte(strings.Replace(goodSite, `lock = "fail-secure"`, "lock = \"fail-secure\"\nheld_seconds = 0", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Doors[1].rules().HeldAfter != 0 || s.Doors[0].rules().HeldAfter == 0 {
-		t.Errorf("held after %v and %v", s.Doors[1].rules().HeldAfter, s.Doors[0].rules().HeldAfter)
+	if *s.Doors[1].HeldSeconds != 0 || *s.Doors[0].HeldSeconds == 0 {
+		t.Errorf("held after %v and %v", *s.Doors[1].HeldSeconds, *s.Doors[0].HeldSeconds)
 	}
 }
 
-func TestLoadSite(t *testing.T) {
+func TestLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "site.toml")
-	if _, err := LoadSite(path); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("missing file: %v", err)
 	}
 	if err := os.WriteFile(path, []byte(goodSite), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadSite(path); err != nil {
+	if _, err := Load(path); err != nil {
 		t.Error(err)
 	}
 }
 
-// FuzzParseSite: no text makes it panic, and what it accepts is accepted again.
-func FuzzParseSite(f *testing.F) {
+// FuzzParse: no text makes it panic, and what it accepts is accepted again.
+func FuzzParse(f *testing.F) {
 	f.Add(goodSite)
 	f.Add("")
 	f.Add("[[door]]\n[[door.reader]]\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if _, err := ParseSite([]byte(text)); err != nil {
+		if _, err := Parse([]byte(text)); err != nil {
 			return
 		}
-		if _, err := ParseSite([]byte(text)); err != nil {
+		if _, err := Parse([]byte(text)); err != nil {
 			t.Errorf("accepted once: %v", err)
 		}
 	})
+}
+
+// TestFilterSettings: settable for exit and contact, and refused for fire.
+func TestFilterSettings(t *testing.T) {
+	s, err := Parse([]byte(goodSite))
+	if err != nil || *s.Doors[0].Exit.FilterMS != 20 || *s.Doors[0].Contact.FilterMS != 100 {
+		t.Fatalf("defaults: %v, %v", s, err)
+	}
+	for change, want := range map[[2]string]string{
+		{"line = 23", "line = 23, filter_ms = 100"}: "",
+		{"line = 23", "line = 23, filter_ms = 0"}:   "",
+		{"line = 23", "line = 23, filter_ms = 101"}: "exit: filter_ms = 101: want 0 (off) to 100",
+		{"line = 24", "line = 24, filter_ms = -1"}:  "contact: filter_ms = -1",
+		{"line = 22", "line = 22\nfilter_ms = 5"}:   "fire: filter_ms",
+	} {
+		_, err := Parse([]byte(strings.Replace(goodSite, change[0], change[1], 1)))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", change[1], err)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-func (r *ReaderCfg) check(f *faults, at string) {
+func (r *Reader) check(f *faults, at string) {
 	if !wire.ValidName(r.ID, false) {
 		f.add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
 	}
@@ -32,15 +32,15 @@ func (r *ReaderCfg) check(f *faults, at string) {
 	}
 	r.checkPIN(f, at)
 	switch r.Type {
-	case typeWiegand:
+	case TypeWiegand:
 		r.checkWiegand(f, at)
-	case typeOSDP:
+	case TypeOSDP:
 		r.checkPort(f, at, osdpRates)
 		r.checkOSDP(f, at)
-	case typeSerial, typeCode:
+	case TypeSerial, TypeCode:
 		r.checkPort(f, at, serialRates)
 		r.checkLayout(f, at)
-	case typePN532:
+	case TypePN532:
 		r.checkPort(f, at, serialRates)
 	default:
 		f.add(`%s: type = %q: want one of %s, or a profile`, at, r.Type, strings.Join(readerTypes, ", "))
@@ -51,33 +51,33 @@ func (r *ReaderCfg) check(f *faults, at string) {
 
 // checkForeign refuses keys of another type of reader: they would be ignored,
 // and whoever wrote them expects something of them.
-func (r *ReaderCfg) checkForeign(f *faults, at string) {
+func (r *Reader) checkForeign(f *faults, at string) {
 	foreign := func(given bool, key string, types ...string) {
 		if given && !slices.Contains(types, r.Type) {
 			f.add("%s: %s belongs to readers of type %s: remove it", at, key, strings.Join(types, ", "))
 		}
 	}
-	foreign(r.Chip != "" || r.D0 != nil || r.D1 != nil, "chip, d0, d1", typeWiegand)
-	foreign(r.Active != "", "active", typeWiegand)
-	foreign(r.Bias != "", "bias", typeWiegand)
-	foreign(r.Keypad != nil, "keypad", typeWiegand)
-	foreign(r.LED != nil, "led", typeWiegand)
-	foreign(r.Buzzer != nil, "buzzer", typeWiegand)
-	foreign(r.ReverseBytes, "reverse_bytes", typeWiegand)
-	foreign(r.GapMS != 0, "gap_ms", typeWiegand)
-	foreign(len(r.Formats) > 0, "formats", typeWiegand, typeOSDP)
-	foreign(r.Port != "", "port", typeOSDP, typeSerial, typeCode, typePN532)
-	foreign(r.Baud != 0, "baud", typeOSDP, typeSerial, typeCode, typePN532)
-	foreign(r.Layout != "", "layout", typeSerial, typeCode)
-	foreign(!reflect.ValueOf(r.Settings).IsZero(), "settings", typeSerial, typeCode)
-	foreign(r.Address != nil, "address", typeOSDP)
-	foreign(r.Security != "", "security", typeOSDP)
-	foreign(r.KeyFile != "", "key_file", typeOSDP)
+	foreign(r.Chip != "" || r.D0 != nil || r.D1 != nil, "chip, d0, d1", TypeWiegand)
+	foreign(r.Active != "", "active", TypeWiegand)
+	foreign(r.Bias != "", "bias", TypeWiegand)
+	foreign(r.Keypad != nil, "keypad", TypeWiegand)
+	foreign(r.LED != nil, "led", TypeWiegand)
+	foreign(r.Buzzer != nil, "buzzer", TypeWiegand)
+	foreign(r.ReverseBytes, "reverse_bytes", TypeWiegand)
+	foreign(r.GapMS != 0, "gap_ms", TypeWiegand)
+	foreign(len(r.Formats) > 0, "formats", TypeWiegand, TypeOSDP)
+	foreign(r.Port != "", "port", TypeOSDP, TypeSerial, TypeCode, TypePN532)
+	foreign(r.Baud != 0, "baud", TypeOSDP, TypeSerial, TypeCode, TypePN532)
+	foreign(r.Layout != "", "layout", TypeSerial, TypeCode)
+	foreign(!reflect.ValueOf(r.Settings).IsZero(), "settings", TypeSerial, TypeCode)
+	foreign(r.Address != nil, "address", TypeOSDP)
+	foreign(r.Security != "", "security", TypeOSDP)
+	foreign(r.KeyFile != "", "key_file", TypeOSDP)
 }
 
-func (r *ReaderCfg) checkPIN(f *faults, at string) {
+func (r *Reader) checkPIN(f *faults, at string) {
 	if r.PIN != "" {
-		f.oneOf(at+": pin", r.PIN, pinWithCard)
+		f.oneOf(at+": pin", r.PIN, PINWithCard)
 		if r.Direction == "out" {
 			f.add("%s: pin: no rule may stand before the way out: remove it", at)
 		}
@@ -89,7 +89,7 @@ func (r *ReaderCfg) checkPIN(f *faults, at string) {
 		f.add("%s: pin_length and pin_pause_seconds need a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}", at)
 	}
 	least, most := 1, device.MaxPIN
-	if r.PIN == pinWithCard {
+	if r.PIN == PINWithCard {
 		least, most = 4, 8 // what a tenant can choose at the check-in
 	}
 	if r.PINLength != 0 && (r.PINLength < least || r.PINLength > most) {
@@ -100,7 +100,7 @@ func (r *ReaderCfg) checkPIN(f *faults, at string) {
 	}
 }
 
-func (r *ReaderCfg) checkWiegand(f *faults, at string) {
+func (r *Reader) checkWiegand(f *faults, at string) {
 	checkLine(f, at+": d0", r.Chip, r.D0)
 	checkLine(f, at+": d1", r.Chip, r.D1)
 	f.oneOf(at+": active", r.Active, "high", "low")
@@ -116,12 +116,12 @@ func (r *ReaderCfg) checkWiegand(f *faults, at string) {
 	if !r.checkFormats(f, at) {
 		return
 	}
-	if err := r.wiegand().Validate(); err != nil {
+	if err := r.Wiegand().Validate(); err != nil {
 		f.add("%s: %w", at, err)
 	}
 }
 
-func (r *ReaderCfg) checkFormats(f *faults, at string) (ok bool) {
+func (r *Reader) checkFormats(f *faults, at string) (ok bool) {
 	ok = true
 	for _, name := range r.Formats {
 		if _, known := wiegand.Lookup(name); !known {
@@ -150,7 +150,7 @@ var osdpRates = []int{9600, 19200, 38400, 57600, 115200, 230400}
 // serialRates are those that serial ports have everywhere.
 var serialRates = []int{300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600}
 
-func (r *ReaderCfg) checkPort(f *faults, at string, rates []int) {
+func (r *Reader) checkPort(f *faults, at string, rates []int) {
 	if r.Port == "" {
 		f.add("%s: port is missing: best a path under /dev/serial/by-id, which stays the same", at)
 	}
@@ -159,7 +159,7 @@ func (r *ReaderCfg) checkPort(f *faults, at string, rates []int) {
 	}
 }
 
-func (r *ReaderCfg) checkLayout(f *faults, at string) {
+func (r *Reader) checkLayout(f *faults, at string) {
 	l, ok := serialcard.Lookup(r.Layout)
 	if !ok {
 		f.add("%s: layout %q is not known; known: %s", at, r.Layout, strings.Join(serialcard.Names(), ", "))
@@ -168,20 +168,20 @@ func (r *ReaderCfg) checkLayout(f *faults, at string) {
 	if _, err := l.With(r.Settings); err != nil {
 		f.add("%s: %w", at, err)
 	}
-	if l.Code() != (r.Type == typeCode) {
+	if l.Code() != (r.Type == TypeCode) {
 		f.add(`%s: layout %q with type = %q: scanners of codes are of type "code", readers of cards of type "serial"`, at, r.Layout, r.Type)
 	}
 }
 
-func (r *ReaderCfg) checkOSDP(f *faults, at string) {
+func (r *Reader) checkOSDP(f *faults, at string) {
 	switch {
 	case r.Address == nil:
 		f.add("%s: address is missing: 0 to 126, as the reader is set (0 as most are delivered)", at)
 	case *r.Address < 0 || *r.Address > 126:
 		f.add("%s: address = %d: want 0 to 126 (127 is for all readers at once)", at, *r.Address)
 	}
-	f.oneOf(at+": security", r.Security, securityRequired, securityNone)
-	if r.Security == securityNone && r.KeyFile != "" {
+	f.oneOf(at+": security", r.Security, securityRequired, SecurityNone)
+	if r.Security == SecurityNone && r.KeyFile != "" {
 		f.add(`%s: key_file with security = "none": remove one of them`, at)
 	}
 	if r.KeyFile != "" && !filepath.IsAbs(r.KeyFile) {
@@ -191,7 +191,7 @@ func (r *ReaderCfg) checkOSDP(f *faults, at string) {
 }
 
 // claim tells which lines the reader uses.
-func (r *ReaderCfg) claim(what string, claim func(what, chip string, line *int)) {
+func (r *Reader) claim(what string, claim func(what, chip string, line *int)) {
 	claim(what+" d0", r.Chip, r.D0)
 	claim(what+" d1", r.Chip, r.D1)
 	for _, o := range r.outputs() {
@@ -204,7 +204,7 @@ func (r *ReaderCfg) claim(what string, claim func(what, chip string, line *int))
 func (s *Site) checkPorts(f *faults) {
 	type user struct {
 		name string
-		r    *ReaderCfg
+		r    *Reader
 	}
 	used := map[string][]user{}
 	for i := range s.Doors {
@@ -216,7 +216,7 @@ func (s *Site) checkPorts(f *faults) {
 			}
 			for _, o := range used[r.Port] {
 				switch {
-				case r.Type != typeOSDP || o.r.Type != typeOSDP:
+				case r.Type != TypeOSDP || o.r.Type != TypeOSDP:
 					f.add("port %s is used for %s and for %s", r.Port, o.name, me.name)
 				case r.Baud != o.r.Baud:
 					f.add("%s and %s are on one bus (%s) with baud = %d and %d: all readers of a bus have the same", o.name, me.name, r.Port, o.r.Baud, r.Baud)
@@ -236,10 +236,10 @@ func (s *Site) checkKeyFiles(f *faults) {
 	for _, d := range s.Doors {
 		for i := range d.Readers {
 			r := &d.Readers[i]
-			if r.Type != typeOSDP || r.Security == securityNone {
+			if r.Type != TypeOSDP || r.Security == SecurityNone {
 				continue
 			}
-			path, me := filepath.Clean(s.keyFile(d.ID, r)), r.name(d.ID)
+			path, me := filepath.Clean(s.KeyFile(d.ID, r).path), r.Name(d.ID)
 			if other, ok := used[path]; ok {
 				f.add("%s and %s keep their keys in one file (%s): give one of them another key_file", other, me, path)
 			}

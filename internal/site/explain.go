@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"errors"
@@ -90,14 +90,14 @@ var wants = map[reflect.Type]string{
 	reflect.TypeFor[bool]():                "true or false, without quotes",
 	reflect.TypeFor[[]string]():            `a list, like ["H10301"]`,
 	reflect.TypeFor[[]int]():               "a list of numbers, like [8, 10]",
-	reflect.TypeFor[RelayCfg]():            aLine,
-	reflect.TypeFor[InputCfg]():            aLine,
-	reflect.TypeFor[SignalCfg]():           aLine,
-	reflect.TypeFor[JournalCfg]():          "a table, like {max_mb = 512}",
-	reflect.TypeFor[KeypadCfg]():           `a table, like {kind = "key4"}`,
+	reflect.TypeFor[Relay]():               aLine,
+	reflect.TypeFor[Input]():               aLine,
+	reflect.TypeFor[Signal]():              aLine,
+	reflect.TypeFor[Journal]():             "a table, like {max_mb = 512}",
+	reflect.TypeFor[Keypad]():              `a table, like {kind = "key4"}`,
 	reflect.TypeFor[serialcard.Settings](): `a table, like {base = "dec"}`,
-	reflect.TypeFor[[]DoorCfg]():           "tables: each door begins with a line [[door]]",
-	reflect.TypeFor[[]ReaderCfg]():         "tables: each reader begins with a line [[door.reader]], after its door",
+	reflect.TypeFor[[]Door]():              "tables: each door begins with a line [[door]]",
+	reflect.TypeFor[[]Reader]():            "tables: each reader begins with a line [[door.reader]], after its door",
 }
 
 // nearest says which key was probably meant, from those that stand at the same

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ func (s *Site) Remarks() []string {
 		for i := range d.Readers {
 			r := &d.Readers[i]
 			list = append(list, s.readerRemarks(d.ID, r)...)
-			if r.about == nil && (r.Type != typeOSDP && r.Type != typeCode || r.Security == securityNone) {
-				open = append(open, r.name(d.ID))
+			if r.about == nil && (r.Type != TypeOSDP && r.Type != TypeCode || r.Security == SecurityNone) {
+				open = append(open, r.Name(d.ID))
 			}
 		}
 	}
@@ -45,20 +45,20 @@ func (s *Site) boardRemarks() (list []string) {
 
 // readerRemarks are the warnings of a reader's profile, and what is wrong with its
 // key: who may not read that asks in vain, and is not told.
-func (s *Site) readerRemarks(door string, r *ReaderCfg) (list []string) {
+func (s *Site) readerRemarks(door string, r *Reader) (list []string) {
 	if r.about != nil {
 		for _, w := range r.about.Warnings {
-			list = append(list, fmt.Sprintf("reader %s (%s): %s", r.name(door), r.about.Title, w))
+			list = append(list, fmt.Sprintf("reader %s (%s): %s", r.Name(door), r.about.Title, w))
 		}
 	}
 	if r.Keypad != nil && r.PIN == "" && r.Direction == "in" {
-		list = append(list, fmt.Sprintf("reader %s has keys, and nothing uses them: write pin = %q in its [[door.reader]], which asks for card and PIN, and name its formats, or leave keypad out; until then keys are ignored", r.name(door), pinWithCard))
+		list = append(list, fmt.Sprintf("reader %s has keys, and nothing uses them: write pin = %q in its [[door.reader]], which asks for card and PIN, and name its formats, or leave keypad out; until then keys are ignored", r.Name(door), PINWithCard))
 	}
-	if r.Type != typeOSDP || r.Security == securityNone {
+	if r.Type != TypeOSDP || r.Security == SecurityNone {
 		return list
 	}
-	if err := (keyFile{s.keyFile(door, r)}).problem(); err != nil && !errors.Is(err, fs.ErrPermission) {
-		list = append(list, fmt.Sprintf("reader %s: mend its key file, or remove it and pair the reader again: %v", r.name(door), err))
+	if err := s.KeyFile(door, r).Problem(); err != nil && !errors.Is(err, fs.ErrPermission) {
+		list = append(list, fmt.Sprintf("reader %s: mend its key file, or remove it and pair the reader again: %v", r.Name(door), err))
 	}
 	return list
 }

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"os"
@@ -12,7 +12,7 @@ import (
 // file alone because the first could not be written, is not given up for the next
 // one before the first file has it.
 func TestKeyFileCutShort(t *testing.T) {
-	k := keyFile{filepath.Join(t.TempDir(), "readers", "in.key")}
+	k := KeyFile{filepath.Join(t.TempDir(), "readers", "in.key")}
 	has, next := osdp.NewKey(), osdp.NewKey()
 	if err := k.Save(osdp.Keys{Next: &has}); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"strings"
@@ -32,7 +32,7 @@ func TestWrongTypes(t *testing.T) {
 		"door = \"front\"":                         `each door begins with a line [[door]]`,
 		"journal = true":                           `want a table, like {max_mb = 512}`,
 	} {
-		_, err := ParseSite([]byte(text))
+		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n%v\ndoes not say %q", text, err, want)
 		} else if strings.Contains(err.Error(), "[[10301]]") || strings.Contains(err.Error(), "line 1, column 1:") {
@@ -58,7 +58,7 @@ func TestUnknownKeys(t *testing.T) {
 		"[[doors]]\nid = \"front\"":                          `unknown key "doors" (did you mean "door"?)`,
 		"door = [{relay = {chips = 3}}]":                     `unknown key "relay.chips"`, // the list is lost, the word is not
 	} {
-		if _, err := ParseSite([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s\n%v\ndoes not say %q", text, err, want)
 		}
 	}

@@ -1,76 +1,80 @@
-package gateway
+// Package site reads the site file, the wiring of one building: what it says is
+// explained, completed from the profiles of boards and readers, and checked for what
+// would hurt somebody, before anything is driven.
+//
+// It opens no line and no port: whoever has looked at the machine asks Against.
+package site
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"gatehouse/device"
-	"gatehouse/internal/door"
 	"gatehouse/internal/profile"
 )
 
 // Site is the site file: the wiring of one building, local only. docs/site-file.md
 // describes every key. Durations are in the unit that the key's name says.
 type Site struct {
-	Building string     `toml:"building"`
-	Gateway  string     `toml:"gateway"`
-	TimeZone string     `toml:"time_zone"`
-	Registry string     `toml:"registry"`
-	Board    string     `toml:"board"`
-	Profiles string     `toml:"profiles"`
-	State    string     `toml:"state"`
-	Socket   string     `toml:"socket"`
-	Journal  JournalCfg `toml:"journal"`
-	Fire     *InputCfg  `toml:"fire"`
-	Doors    []DoorCfg  `toml:"door"`
+	Building string  `toml:"building"`
+	Gateway  string  `toml:"gateway"`
+	TimeZone string  `toml:"time_zone"`
+	Registry string  `toml:"registry"`
+	Board    string  `toml:"board"`
+	Profiles string  `toml:"profiles"`
+	State    string  `toml:"state"`
+	Socket   string  `toml:"socket"`
+	Journal  Journal `toml:"journal"`
+	Fire     *Input  `toml:"fire"`
+	Doors    []Door  `toml:"door"`
 
 	raw []byte
 }
 
-// JournalCfg limits the journal.
-type JournalCfg struct {
+// Journal limits the journal.
+type Journal struct {
 	MaxMB    int `toml:"max_mb"`
 	BudgetMS int `toml:"budget_ms"`
 	WhoDays  int `toml:"who_days"`
 }
 
-// DoorCfg is one door.
-type DoorCfg struct {
-	ID                string      `toml:"id"`
-	Egress            string      `toml:"egress"`
-	Lock              string      `toml:"lock"`
-	ReleaseSeconds    float64     `toml:"release_seconds"`
-	MaxReleaseSeconds float64     `toml:"max_release_seconds"`
-	HeldSeconds       *float64    `toml:"held_seconds"`
-	Relay             RelayCfg    `toml:"relay"`
-	Exit              *InputCfg   `toml:"exit"`
-	Contact           *InputCfg   `toml:"contact"`
-	Signal            *SignalCfg  `toml:"signal"`
-	Readers           []ReaderCfg `toml:"reader"`
+// Door is one door.
+type Door struct {
+	ID                string   `toml:"id"`
+	Egress            string   `toml:"egress"`
+	Lock              string   `toml:"lock"`
+	ReleaseSeconds    float64  `toml:"release_seconds"`
+	MaxReleaseSeconds float64  `toml:"max_release_seconds"`
+	HeldSeconds       *float64 `toml:"held_seconds"`
+	Relay             Relay    `toml:"relay"`
+	Exit              *Input   `toml:"exit"`
+	Contact           *Input   `toml:"contact"`
+	Signal            *Signal  `toml:"signal"`
+	Readers           []Reader `toml:"reader"`
 }
 
-// RelayCfg is the output line of a door's relay.
-type RelayCfg struct {
+// Relay is the output line of a door's relay.
+type Relay struct {
 	Chip   string `toml:"chip"`
 	Line   *int   `toml:"line"`
 	Active string `toml:"active"`
 	Pull   string `toml:"pull"`
 }
 
-// SignalCfg is the output line of a buzzer or lamp at a door.
-type SignalCfg struct {
+// Signal is the output line of a buzzer or lamp at a door.
+type Signal struct {
 	Chip   string `toml:"chip"`
 	Line   *int   `toml:"line"`
 	Active string `toml:"active"`
 }
 
-// InputCfg is an input line.
-type InputCfg struct {
+// Input is an input line.
+type Input struct {
 	Chip   string `toml:"chip"`
 	Line   *int   `toml:"line"`
 	Active string `toml:"active"`
@@ -95,26 +99,24 @@ const (
 	maxContactFilter     = 2000
 	maxSocket            = 103 // bytes, the least of the systems it runs on
 	minRelease           = 3   // s, IEC 60839-11-1 grade 1
-	// hold bridges the repeats of a held card: readers repeat it every 50 ms to 1 s.
-	hold = 1500 * time.Millisecond
 )
 
-// LoadSite reads a site file strictly.
-func LoadSite(path string) (*Site, error) {
+// Load reads a site file strictly.
+func Load(path string) (*Site, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read site file: %w", err)
 	}
-	s, err := ParseSite(raw)
+	s, err := Parse(raw)
 	if err != nil {
 		return nil, fmt.Errorf("site file %s: %w", path, err)
 	}
 	return s, nil
 }
 
-// ParseSite reads the text of a site file. A wrong file comes back as one error
+// Parse reads the text of a site file. A wrong file comes back as one error
 // that lists every fault found, each with its place and what to do.
-func ParseSite(raw []byte) (*Site, error) {
+func Parse(raw []byte) (*Site, error) {
 	s := &Site{raw: raw}
 	text := bytes.TrimPrefix(raw, []byte("\ufeff")) // some editors put it there
 	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
@@ -161,7 +163,7 @@ func (s *Site) defaults() {
 	}
 }
 
-func (in *InputCfg) defaults(filter int) {
+func (in *Input) defaults(filter int) {
 	if in == nil {
 		return
 	}
@@ -179,19 +181,8 @@ func set[T comparable](v *T, def T) {
 	}
 }
 
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-func (d DoorCfg) rules() door.Rules {
-	return door.Rules{
-		ReleaseTime: seconds(d.ReleaseSeconds),
-		MaxRelease:  seconds(d.MaxReleaseSeconds),
-		HeldAfter:   seconds(*d.HeldSeconds),
-		OnlyExit:    d.Egress == "electric",
-		SilentExit:  d.Egress == "mechanical" && d.Exit == nil,
-	}
-}
-
-func (in InputCfg) lines(consumer string) device.LinesConfig {
+// Lines is the request for the input's line.
+func (in Input) Lines(consumer string) device.LinesConfig {
 	return device.LinesConfig{Chip: in.Chip, Offsets: []int{*in.Line}, ActiveLow: in.Active == "low",
 		Bias: bias(in.Bias), BothEdges: true, Consumer: consumer}
 }
@@ -201,15 +192,18 @@ func bias(s string) device.Bias {
 		"none": device.BiasDisabled}[s]
 }
 
-// doorIDs are those of its doors.
-func (s *Site) doorIDs() (ids []string) {
+// Hash is the SHA-256 of the file's text, by which the journal names it.
+func (s *Site) Hash() [sha256.Size]byte { return sha256.Sum256(s.raw) }
+
+// DoorIDs are those of its doors.
+func (s *Site) DoorIDs() (ids []string) {
 	for i := range s.Doors {
 		ids = append(ids, s.Doors[i].ID)
 	}
 	return ids
 }
 
-// path returns a path inside the state folder.
-func (s *Site) path(parts ...string) string {
+// Path returns a path inside the state folder.
+func (s *Site) Path(parts ...string) string {
 	return filepath.Join(append([]string{s.State}, parts...)...)
 }

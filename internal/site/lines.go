@@ -1,11 +1,10 @@
-package gateway
+package site
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"gatehouse/device"
 	profiles "gatehouse/firmware-profiles"
 )
 
@@ -23,7 +22,7 @@ func (s *Site) uses() (all []use) {
 			all = append(all, use{what, strings.TrimPrefix(chip, "/dev/"), *line})
 		}
 	}
-	input := func(what string, in *InputCfg) {
+	input := func(what string, in *Input) {
 		if in != nil {
 			add(what, in.Chip, in.Line)
 		}
@@ -152,22 +151,9 @@ func (s *Site) uartRemarks() (list []string) {
 	return list
 }
 
-// labelled opens lines only of the chips that the board's profile knows under the
-// site file's names: a name may mean another chip on this machine.
-func (s *Site) labelled(hw Hardware) Hardware {
-	b := s.board()
-	label := func(chip string) string {
-		c, _ := b.ChipOf(chip)
-		return c.Label
-	}
-	out := hw
-	out.Lines = func(c device.LinesConfig) (device.Lines, error) {
-		c.Label = label(c.Chip)
-		return hw.Lines(c)
-	}
-	out.Output = func(c device.OutputConfig) (device.Output, error) {
-		c.Label = label(c.Chip)
-		return hw.Output(c)
-	}
-	return out
+// Label is the label of a GPIO chip on the board's profile, by whichever name the site
+// file uses; empty where no profile knows it.
+func (s *Site) Label(chip string) string {
+	c, _ := s.board().ChipOf(chip)
+	return c.Label
 }

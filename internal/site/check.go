@@ -1,4 +1,4 @@
-package gateway
+package site
 
 import (
 	"errors"
@@ -9,10 +9,13 @@ import (
 	"strings"
 	"time"
 
-	"gatehouse/internal/door"
+	"gatehouse/device"
 	"gatehouse/internal/profile"
 	"gatehouse/sync/wire"
 )
+
+// NoRegistry is what a house by itself has in the place of its registry's address.
+const NoRegistry = "none"
 
 // faults collects what is wrong with a site file.
 type faults []error
@@ -36,7 +39,7 @@ func (s *Site) check() error {
 	if _, err := time.LoadLocation(s.TimeZone); err != nil {
 		f.add("time_zone = %q: want a name like Asia/Shanghai", s.TimeZone)
 	}
-	if r := s.Registry; r != "" && r != noRegistry && !brokerAddress(r) {
+	if r := s.Registry; r != "" && r != NoRegistry && !brokerAddress(r) {
 		f.add(`registry = %q: leave it out for the registry that this gateway is enrolled with, or write "none", or "mqtts://host:port" for another broker`, r)
 	}
 	if _, err := s.profiles().Board(s.Board); s.Board != "" && err != nil {
@@ -83,7 +86,7 @@ func (s *Site) check() error {
 	return errors.Join(f...)
 }
 
-func (s *Site) checkDoor(f *faults, d *DoorCfg) {
+func (s *Site) checkDoor(f *faults, d *Door) {
 	at := fmt.Sprintf("door %q", d.ID)
 	if !wire.ValidName(d.ID, false) {
 		f.add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
@@ -114,7 +117,7 @@ func (s *Site) checkDoor(f *faults, d *DoorCfg) {
 	if d.Egress == "electric" && d.Exit == nil {
 		f.add(`%s: egress = "electric" needs exit = {chip = ..., line = ...}, the button that people leave by`, at)
 	}
-	names := map[string]bool{door.InputExit: true, door.InputContact: true, door.InputFire: true, "relay": true}
+	names := map[string]bool{device.InputExit: true, device.InputContact: true, device.InputFire: true, "relay": true}
 	for i := range d.Readers {
 		r := &d.Readers[i]
 		if names[r.ID] {
@@ -128,7 +131,7 @@ func (s *Site) checkDoor(f *faults, d *DoorCfg) {
 // between is false for what is no number, too.
 func between(v, least, most float64) bool { return v >= least && v <= most }
 
-func (s *Site) checkMaxRelease(f *faults, at string, d *DoorCfg) {
+func (s *Site) checkMaxRelease(f *faults, at string, d *Door) {
 	if d.Lock == "fail-safe" {
 		f.add("%s: max_release_seconds limits how long a fail-secure lock is driven; a fail-safe lock is released without current: remove it", at)
 	}
@@ -142,7 +145,7 @@ func (s *Site) checkMaxRelease(f *faults, at string, d *DoorCfg) {
 
 // checkRelay refuses a relay whose board would energise it while nobody drives
 // the line: from power-on to start, and after a crash.
-func (s *Site) checkRelay(f *faults, at string, r RelayCfg) {
+func (s *Site) checkRelay(f *faults, at string, r Relay) {
 	checkLine(f, at, r.Chip, r.Line)
 	f.oneOf(at+".active", r.Active, "high", "low")
 	pull := s.relayPull(r)
@@ -159,14 +162,14 @@ func (s *Site) checkRelay(f *faults, at string, r RelayCfg) {
 // profiles are those in the program, behind those of the site's folder.
 func (s *Site) profiles() profile.Set { return profile.Set{Dir: s.Profiles} }
 
-func (s *Site) relayPull(r RelayCfg) string {
+func (s *Site) relayPull(r Relay) string {
 	if r.Pull != "" || r.Line == nil {
 		return r.Pull
 	}
 	return s.board().PullOf(r.Chip, *r.Line)
 }
 
-func (s *Site) checkInput(f *faults, at string, in *InputCfg) {
+func (s *Site) checkInput(f *faults, at string, in *Input) {
 	if in == nil {
 		return
 	}
@@ -175,7 +178,7 @@ func (s *Site) checkInput(f *faults, at string, in *InputCfg) {
 	f.oneOf(at+".bias", in.Bias, "pull-up", "pull-down", "none", "as-is")
 }
 
-func checkFilter(f *faults, at string, in *InputCfg, most int) {
+func checkFilter(f *faults, at string, in *Input, most int) {
 	if in != nil && (*in.FilterMS < 0 || *in.FilterMS > most) {
 		f.add("%s: filter_ms = %d: want 0 (off) to %d", at, *in.FilterMS, most)
 	}
