@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"time"
 
@@ -40,7 +41,7 @@ func newCentre(dir string) (*centre, error) {
 	if _, err := freeport.Hold(c.ports[:]); err != nil { // until this program ends
 		return nil, err
 	}
-	err := issuer.Init(c.dir, issuer.Setup{Registry: "demo", Hosts: []string{"127.0.0.1"}, Broker: c.ports[0], Enrol: c.ports[1],
+	err := authority.Init(c.dir, authority.Setup{Registry: "demo", Hosts: []string{"127.0.0.1"}, Broker: c.ports[0], Enrol: c.ports[1],
 		Config: fmt.Appendf(nil, frontConf, c.ports[0], c.ports[1]), Now: time.Now()})
 	if err != nil {
 		return nil, err
@@ -53,19 +54,19 @@ func (c *centre) file(parts ...string) string {
 	return filepath.Join(append([]string{c.dir}, parts...)...)
 }
 
-func (c *centre) frontSocket() string  { return c.file(issuer.FolderFront, api.FileSocket) }
-func (c *centre) issuerSocket() string { return c.file(issuer.FolderIssuer, issuer.FileSocket) }
+func (c *centre) frontSocket() string  { return c.file(authority.FolderFront, api.FileSocket) }
+func (c *centre) issuerSocket() string { return c.file(authority.FolderIssuer, issuer.FileSocket) }
 func (c *centre) log() string          { return c.file("registry.log") }
 
 // args is how this program is started as one of the processes.
 func (c *centre) args(what string) []string {
 	switch what {
 	case theBroker:
-		return []string{"broker", "--front", c.file(issuer.FolderFront), "--listen", fmt.Sprintf("127.0.0.1:%d", c.ports[0])}
+		return []string{"broker", "--front", c.file(authority.FolderFront), "--listen", fmt.Sprintf("127.0.0.1:%d", c.ports[0])}
 	case theFront:
-		return []string{"front", "--config", c.file(issuer.FolderFront, api.FileConfig)}
+		return []string{"front", "--config", c.file(authority.FolderFront, api.FileConfig)}
 	}
-	return []string{"issuer", "--dir", c.file(issuer.FolderIssuer), "--front", c.frontSocket()}
+	return []string{"issuer", "--dir", c.file(authority.FolderIssuer), "--front", c.frontSocket()}
 }
 
 // start starts one of the processes.

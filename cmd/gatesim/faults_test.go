@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	"net"
 	"os"
 	"os/exec"
@@ -12,7 +13,6 @@ import (
 
 	"gatehouse/internal/access"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/issuer"
 	"gatehouse/sync/wire"
 )
 
@@ -37,7 +37,7 @@ func need(t *testing.T, part string, programs ...string) string {
 // mosquitto runs Debian's broker as packaging/mosquitto sets it up.
 func (t *town) mosquitto(tb testing.TB, program string) {
 	tb.Helper()
-	front := filepath.Join(t.dir, issuer.FolderFront)
+	front := filepath.Join(t.dir, authority.FolderFront)
 	_, port, err := net.SplitHostPort(t.broker)
 	if err != nil {
 		tb.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	"math"
 	"os"
 	"path/filepath"
@@ -22,7 +23,6 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -238,7 +238,7 @@ func BenchmarkCheckIn(b *testing.B) {
 func BenchmarkEnrol(b *testing.B) {
 	for range b.N {
 		t := newTown(b, false)
-		config := filepath.Join(t.dir, issuer.FolderFront, api.FileConfig)
+		config := filepath.Join(t.dir, authority.FolderFront, api.FileConfig)
 		had, err := os.ReadFile(config)
 		if err != nil {
 			b.Fatal(err)

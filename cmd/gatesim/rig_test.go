@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -79,7 +80,7 @@ func newTown(tb testing.TB, outside bool) *town {
 	if outside {
 		conf = fmt.Sprintf("broker = \"mqtts://%s\"\nenrol_listen = \"127.0.0.1:%d\"\n", t.broker, ports[1])
 	}
-	if err := issuer.Init(dir, issuer.Setup{Registry: "bench", Hosts: []string{"127.0.0.1"}, Broker: ports[0], Enrol: ports[1],
+	if err := authority.Init(dir, authority.Setup{Registry: "bench", Hosts: []string{"127.0.0.1"}, Broker: ports[0], Enrol: ports[1],
 		Config: []byte(conf), Now: time.Now()}); err != nil {
 		tb.Fatal(err)
 	}
@@ -89,7 +90,7 @@ func newTown(tb testing.TB, outside bool) *town {
 // start runs front and issuer, until stop or the end of the test.
 func (t *town) start(tb testing.TB) (stop func()) {
 	tb.Helper()
-	folder, own := filepath.Join(t.dir, issuer.FolderFront), filepath.Join(t.dir, issuer.FolderIssuer)
+	folder, own := filepath.Join(t.dir, authority.FolderFront), filepath.Join(t.dir, authority.FolderIssuer)
 	config, err := front.LoadConfig(filepath.Join(folder, api.FileConfig))
 	if err != nil {
 		tb.Fatal(err)

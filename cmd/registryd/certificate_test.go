@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"gatehouse/internal/registry/issuer/authority"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,7 +20,6 @@ import (
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/issuer"
 	"gatehouse/sync/mqtt"
 )
 
@@ -31,7 +31,7 @@ func TestServerCertificateThatEnds(t *testing.T) {
 	if out := r.ok("status"); strings.Contains(out, "certificate") {
 		t.Errorf("a new registry complains:\n%s", out)
 	}
-	if _, err := issuer.RenewServer(folder, front, nil, time.Now().AddDate(-2, 0, 12)); err != nil {
+	if _, err := authority.RenewServer(folder, front, nil, time.Now().AddDate(-2, 0, 12)); err != nil {
 		t.Fatal(err)
 	}
 	out := r.ok("status")
@@ -65,7 +65,7 @@ func (r *centre) expire(dir string) {
 	}
 	ca, err := x509.ParseCertificate(read(filepath.Join(r.dir, "issuer", api.FileCA)))
 	must(err)
-	key, err := x509.ParsePKCS8PrivateKey(read(filepath.Join(r.dir, "issuer", issuer.FileCAKey)))
+	key, err := x509.ParsePKCS8PrivateKey(read(filepath.Join(r.dir, "issuer", authority.FileCAKey)))
 	must(err)
 	path := filepath.Join(dir, keyring.ClientCertFile)
 	cert, err := x509.ParseCertificate(read(path))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	"io"
 	"net"
 	"net/netip"
@@ -12,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"gatehouse/internal/registry/issuer"
 	"gatehouse/sync/wire"
 )
 
@@ -41,16 +41,16 @@ func (c initCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	front := filepath.Join(dir, issuer.FolderFront)
+	front := filepath.Join(dir, authority.FolderFront)
 	setup.Config = fmt.Appendf(nil, configTemplate, c.Registry, front, setup.Broker, setup.Enrol)
-	if err := issuer.Init(dir, setup); err != nil {
+	if err := authority.Init(dir, setup); err != nil {
 		return err
 	}
-	return s.print(map[string]string{"front": front, "issuer": filepath.Join(dir, issuer.FolderIssuer), "offline": filepath.Join(dir, issuer.FolderOffline)},
+	return s.print(map[string]string{"front": front, "issuer": filepath.Join(dir, authority.FolderIssuer), "offline": filepath.Join(dir, authority.FolderOffline)},
 		func(w io.Writer) {
 			fmt.Fprintf(w, "%s  for registryd serve: no key in it signs a list or opens a seal\n", front)
-			fmt.Fprintf(w, "%s  for registryd issue: another user, better another machine\n", filepath.Join(dir, issuer.FolderIssuer))
-			fmt.Fprintf(w, "%s  take it off this machine now: copy it to two sticks, check them, delete it here.\n", filepath.Join(dir, issuer.FolderOffline))
+			fmt.Fprintf(w, "%s  for registryd issue: another user, better another machine\n", filepath.Join(dir, authority.FolderIssuer))
+			fmt.Fprintf(w, "%s  take it off this machine now: copy it to two sticks, check them, delete it here.\n", filepath.Join(dir, authority.FolderOffline))
 			fmt.Fprintln(w, "  root.key     changes whom gateways trust; needed when a key is replaced")
 			fmt.Fprintln(w, "  second.key   second signature for lists that end many tenancies; best with another person")
 			fmt.Fprintln(w, "  records.key  opens names and who went through a door; needed for registryd person")
@@ -60,8 +60,8 @@ func (c initCmd) Run(s *session) error {
 
 // setup reads hosts and ports: they stand in certificate and tokens, where a
 // slip shows only when a gateway can't find the registry.
-func (c initCmd) setup() (issuer.Setup, error) {
-	setup := issuer.Setup{Registry: c.Registry, Enrol: 8443, Broker: c.Broker, Now: time.Now()}
+func (c initCmd) setup() (authority.Setup, error) {
+	setup := authority.Setup{Registry: c.Registry, Enrol: 8443, Broker: c.Broker, Now: time.Now()}
 	if !wire.ValidName(c.Registry, false) {
 		return setup, hinted("a-z, 0-9 and hyphens, at most 32, as city-1", "%q is no id of a registry", c.Registry)
 	}
@@ -110,7 +110,7 @@ type renewServerCmd struct {
 
 // Run gives the front its next certificate.
 func (c renewServerCmd) Run(s *session) error {
-	until, err := issuer.RenewServer(c.Dir, c.Front, c.Host, time.Now())
+	until, err := authority.RenewServer(c.Dir, c.Front, c.Host, time.Now())
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,11 @@ package main
 
 import (
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	"io"
 	"slices"
 	"strings"
 	"time"
-
-	"gatehouse/internal/registry/issuer"
 )
 
 type trustCmd struct {
@@ -22,14 +21,14 @@ type trustShowCmd struct {
 
 // Run shows the newest trust document.
 func (c trustShowCmd) Run(s *session) error {
-	t, err := issuer.ShowTrust(c.Dir, c.Front)
+	t, err := authority.ShowTrust(c.Dir, c.Front)
 	if err != nil {
 		return err
 	}
 	return s.print(t, func(w io.Writer) { writeTrust(w, t) })
 }
 
-func writeTrust(w io.Writer, t issuer.TrustStatement) {
+func writeTrust(w io.Writer, t authority.TrustStatement) {
 	fmt.Fprintf(w, "registry %s: trust document %d of %s\n", t.Registry, t.Version, clock(&t.Issued))
 	for _, k := range t.Keys {
 		fmt.Fprintf(w, "key      %s, epoch %d, %s\n", k.Role, k.Epoch, k.ID)
@@ -64,7 +63,7 @@ func (c trustNewCmd) Run(s *session) error {
 	case c.AsFalse && len(c.Replace) == 0:
 		return hinted("with --replace issuer or --replace witness", "--as-false is about keys that are replaced")
 	}
-	done, err := issuer.NextTrust{Dir: c.Dir, Front: c.Front, Root: c.Root, Replace: c.Replace, Drop: c.Drop, False: c.AsFalse, Add: c.Add, Remove: c.Remove, Now: time.Now()}.Sign()
+	done, err := authority.NextTrust{Dir: c.Dir, Front: c.Front, Root: c.Root, Replace: c.Replace, Drop: c.Drop, False: c.AsFalse, Add: c.Add, Remove: c.Remove, Now: time.Now()}.Sign()
 	if err != nil {
 		return err
 	}
@@ -80,19 +79,19 @@ func (c trustNewCmd) Run(s *session) error {
 }
 
 // steps are what is left to do.
-func (c trustNewCmd) steps(done issuer.SignedTrust) (steps []string) {
+func (c trustNewCmd) steps(done authority.SignedTrust) (steps []string) {
 	replaced := func(what string) bool {
-		return slices.ContainsFunc(done.Replaced, func(k issuer.ReplacedKey) bool { return k.Role == what })
+		return slices.ContainsFunc(done.Replaced, func(k authority.ReplacedKey) bool { return k.Role == what })
 	}
-	if replaced(issuer.ReplaceWitness) {
+	if replaced(authority.ReplaceWitness) {
 		steps = append(steps, "start the front again (registryd serve): it signs with the new key from then on")
 	}
 	also := ""
-	if replaced(issuer.ReplaceIssuer) {
+	if replaced(authority.ReplaceIssuer) {
 		also = ", and signs lists and house documents anew"
 	}
 	steps = append(steps, "start the issuer again (registryd issue): it hands the document to the front, which sends it to all gateways"+also)
-	if replaced(issuer.ReplaceCA) {
+	if replaced(authority.ReplaceCA) {
 		steps = append(steps, "with a broker of its own: give it the front's ca.pem, which has both CAs",
 			fmt.Sprintf("a day later, when the gateways have document %d: registryd renew-server --dir %s --front-dir FOLDER; the front's certificate is then by the new CA. "+
 				"Gateways renew theirs by themselves; one that is off until the CA before is over is enrolled anew", done.Version, c.Dir))

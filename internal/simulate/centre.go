@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,10 +81,10 @@ func newCentre(w *world) (*centre, error) {
 	if old {
 		now = now.AddDate(-20, 0, 0).Add(after)
 	}
-	err := issuer.Init(made, issuer.Setup{Registry: "town", Hosts: []string{host}, Enrol: enrolPort, Broker: brokerPort,
+	err := authority.Init(made, authority.Setup{Registry: "town", Hosts: []string{host}, Enrol: enrolPort, Broker: brokerPort,
 		Config: fmt.Appendf(nil, "mqtt_listen = \"%[1]s:%[2]d\"\nenrol_listen = \"%[1]s:%[3]d\"\nenrol_per_minute = 1000\n", host, brokerPort, enrolPort), Now: now})
 	if err == nil && old {
-		_, err = issuer.RenewServer(filepath.Join(made, issuer.FolderIssuer), filepath.Join(made, issuer.FolderFront), nil, time.Now())
+		_, err = authority.RenewServer(filepath.Join(made, authority.FolderIssuer), filepath.Join(made, authority.FolderFront), nil, time.Now())
 	}
 	if err != nil {
 		return nil, err
@@ -94,12 +95,12 @@ func newCentre(w *world) (*centre, error) {
 		c.front.disk.separate()
 		c.issuer.disk.separate()
 	}
-	for folder, d := range map[string]*disk{issuer.FolderFront: c.front.disk, issuer.FolderIssuer: c.issuer.disk} {
+	for folder, d := range map[string]*disk{authority.FolderFront: c.front.disk, authority.FolderIssuer: c.issuer.disk} {
 		if err := copyTree(made+"/"+folder, d.dir()); err != nil {
 			return nil, err
 		}
 	}
-	return c, copyTree(made+"/"+issuer.FolderOffline, w.path("offline"))
+	return c, copyTree(made+"/"+authority.FolderOffline, w.path("offline"))
 }
 
 func (c *centre) frontSocket() string { return c.w.path("front.sock") }

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,7 +18,6 @@ import (
 
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/issuer"
 )
 
 // wear makes the front's certificate one that ends within the days of the plan.
@@ -57,8 +57,8 @@ func (w *world) oldCA(n [4]int) {
 // replaceCA is what a status asks for: a new CA, with the root's key, and what that
 // command prints then.
 func (w *world) replaceCA() {
-	next := issuer.NextTrust{Dir: w.centre.issuer.disk.dir(), Front: w.centre.front.disk.dir(), Root: w.path("offline/" + issuer.FileRootKey),
-		Replace: []string{issuer.ReplaceCA}, Now: w.centre.issuer.clock.Wall()}
+	next := authority.NextTrust{Dir: w.centre.issuer.disk.dir(), Front: w.centre.front.disk.dir(), Root: w.path("offline/" + authority.FileRootKey),
+		Replace: []string{authority.ReplaceCA}, Now: w.centre.issuer.clock.Wall()}
 	_, err := next.Sign()
 	w.say("the operator: registryd trust new --replace ca%s", said(err))
 	w.issuerAgain([4]int{})
@@ -69,7 +69,7 @@ func (w *world) replaceCA() {
 
 // renewServer gives the front its next certificate, which it takes by itself.
 func (w *world) renewServer() {
-	_, err := issuer.RenewServer(w.centre.issuer.disk.dir(), w.centre.front.disk.dir(), nil, w.centre.issuer.clock.Wall())
+	_, err := authority.RenewServer(w.centre.issuer.disk.dir(), w.centre.front.disk.dir(), nil, w.centre.issuer.clock.Wall())
 	w.say("the operator: registryd renew-server%s", said(err))
 }
 
@@ -84,7 +84,7 @@ func (w *world) operatorLooks([4]int) {
 func (w *world) frontCertificate(n [4]int) {
 	w.calm = false
 	left := time.Duration(n[0]) * time.Hour
-	_, err := issuer.RenewServer(w.centre.issuer.disk.dir(), w.centre.front.disk.dir(), nil, time.Now().AddDate(-2, 0, 0).Add(left))
+	_, err := authority.RenewServer(w.centre.issuer.disk.dir(), w.centre.front.disk.dir(), nil, time.Now().AddDate(-2, 0, 0).Add(left))
 	w.say("the front's certificate has %v left%s", left, said(err))
 	for _, b := range w.gateways {
 		b.cutLink()
@@ -131,7 +131,7 @@ func (w *world) wearOut(b *box, left time.Duration) error {
 		return err
 	}
 	leaf.NotBefore, leaf.NotAfter = time.Now().Add(left-365*day), time.Now().Add(left)
-	ca, err := tls.LoadX509KeyPair(filepath.Join(w.centre.issuer.disk.dir(), api.FileCA), filepath.Join(w.centre.issuer.disk.dir(), issuer.FileCAKey))
+	ca, err := tls.LoadX509KeyPair(filepath.Join(w.centre.issuer.disk.dir(), api.FileCA), filepath.Join(w.centre.issuer.disk.dir(), authority.FileCAKey))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"gatehouse/internal/registry/issuer/authority"
 	"regexp"
 	"slices"
 	"strings"
@@ -344,7 +345,7 @@ func awayOf(problems []string) (files []string) {
 
 // fromEscrow puts the building's key into a gateway, from escrow.
 func (w *world) fromEscrow(b *box) error {
-	private, err := keyring.LoadSealKey(w.path("offline/" + issuer.FileEscrow))
+	private, err := keyring.LoadSealKey(w.path("offline/" + authority.FileEscrow))
 	if err != nil {
 		return err
 	}
@@ -372,7 +373,7 @@ func (w *world) countersign() {
 		if !l.Held && !newest {
 			continue
 		}
-		second, err := issuer.Countersign(l, w.path("offline/"+api.FileRoot), "town", w.path("offline/"+issuer.FileSecond))
+		second, err := issuer.Countersign(l, w.path("offline/"+api.FileRoot), "town", w.path("offline/"+authority.FileSecond))
 		if second.Newest = newest; err == nil {
 			_, err = w.centre.op.Countersign(w.ctx, second)
 		}
@@ -394,7 +395,7 @@ func (w *world) undoTimes() {
 		first, err := w.centre.op.UndoClock(w.ctx, operator.Undo{Building: building, Gateway: g.Gateway, Floor: *g.Signed})
 		if err == nil {
 			var both api.Undo
-			if both, err = issuer.CountersignUndo(first, w.path("offline/"+api.FileRoot), "town", w.path("offline/"+issuer.FileSecond)); err == nil {
+			if both, err = issuer.CountersignUndo(first, w.path("offline/"+api.FileRoot), "town", w.path("offline/"+authority.FileSecond)); err == nil {
 				_, err = w.centre.api.PutUndo(w.ctx, both)
 			}
 		}

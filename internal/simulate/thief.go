@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
+	"gatehouse/internal/registry/issuer/authority"
 	"math"
 	"slices"
 	"strings"
@@ -13,7 +14,6 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -63,10 +63,10 @@ func (t *thief) count(w *world, b *box, robbed []string, most int) {
 // stealKeys lets a thief copy issuer.key and witness.key as they are now.
 func (w *world) stealKeys([4]int) {
 	w.calm = false
-	trust, err := issuer.ShowTrust(w.centre.issuer.disk.dir())
+	trust, err := authority.ShowTrust(w.centre.issuer.disk.dir())
 	t := &thief{epoch: map[wire.Role]uint64{}, took: map[string][]taking{}, refused: map[string]time.Duration{}}
 	if err == nil {
-		t.issuer, err = keyring.LoadPrivateKey(w.centre.issuer.disk.path(issuer.FileIssuer))
+		t.issuer, err = keyring.LoadPrivateKey(w.centre.issuer.disk.path(authority.FileIssuer))
 	}
 	if err == nil {
 		t.witness, err = keyring.LoadPrivateKey(w.centre.front.disk.path(api.FileWitnessKey))
@@ -195,8 +195,8 @@ func (w *world) replaceKeys([4]int) {
 	w.say("the root replaces the keys of issuer and witness: registryd trust new --replace issuer --replace witness --as-false")
 	w.centre.issuer.end()
 	w.centre.stopFront()
-	_, err := issuer.NextTrust{Dir: w.centre.issuer.disk.dir(), Front: w.centre.front.disk.dir(), Root: w.path("offline/" + issuer.FileRootKey),
-		Replace: []string{issuer.ReplaceIssuer, issuer.ReplaceWitness}, False: true, Now: w.centre.issuer.clock.Wall()}.Sign()
+	_, err := authority.NextTrust{Dir: w.centre.issuer.disk.dir(), Front: w.centre.front.disk.dir(), Root: w.path("offline/" + authority.FileRootKey),
+		Replace: []string{authority.ReplaceIssuer, authority.ReplaceWitness}, False: true, Now: w.centre.issuer.clock.Wall()}.Sign()
 	if err != nil {
 		w.breach("W4", "the stolen keys can't be replaced: %v", err)
 	}

@@ -8,6 +8,7 @@
 package api
 
 import (
+	"fmt"
 	"time"
 
 	"gatehouse/internal/socket"
@@ -309,3 +310,8 @@ type Kept struct {
 // Error is the body of every answer that is not 2xx, on the socket and at
 // enrolment.
 type Error = socket.Error
+
+// Hinted is an Error that says what to do.
+func Hinted(hint, format string, args ...any) error {
+	return &Error{Message: fmt.Sprintf(format, args...), Hint: hint}
+}

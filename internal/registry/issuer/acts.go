@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
 	"slices"
 	"strings"
 	"time"
@@ -25,9 +27,9 @@ func (i *Issuer) act(ctx context.Context, who string, a operator.Act) (operator.
 	}
 	if !slices.Contains(operator.Reasons(a.Act), a.Reason) {
 		if operator.Reasons(a.Act) == nil {
-			return operator.Done{}, hinted("", "no such act: %q", a.Act)
+			return operator.Done{}, api.Hinted("", "no such act: %q", a.Act)
 		}
-		return operator.Done{}, hinted("one of "+strings.Join(operator.Reasons(a.Act), ", "), "%q is no reason for %s", a.Reason, a.Act)
+		return operator.Done{}, api.Hinted("one of "+strings.Join(operator.Reasons(a.Act), ", "), "%q is no reason for %s", a.Reason, a.Act)
 	}
 	var done operator.Done
 	var before uint64 // version of the list
@@ -38,9 +40,9 @@ func (i *Issuer) act(ctx context.Context, who string, a operator.Act) (operator.
 			return err
 		}
 		if grants = b.standing(grants, a); len(grants) == 0 && decides(a) {
-			return hinted("registryd tenancies shows which are disputed", "no notice is disputed there: tenancy %s", a.Tenancy)
+			return api.Hinted("registryd tenancies shows which are disputed", "no notice is disputed there: tenancy %s", a.Tenancy)
 		} else if len(grants) == 0 {
-			return hinted("registryd grants --tenancy ID shows them", "nothing of tenancy %s is left to %s", a.Tenancy, a.Act)
+			return api.Hinted("registryd grants --tenancy ID shows them", "nothing of tenancy %s is left to %s", a.Tenancy, a.Act)
 		}
 		for _, id := range grants {
 			if err := c.actOn(b, id, a); err != nil {
@@ -123,7 +125,7 @@ func (i *Issuer) finish(ctx context.Context, d operator.Done) (operator.Done, er
 // find returns the grants that an act names.
 func (c *change) find(a operator.Act) (*building, []wire.ID, error) {
 	if (a.Grant == "") == (a.Tenancy == "") {
-		return nil, nil, hinted("registryd tenancies and registryd grants show them", "name a grant or a tenancy")
+		return nil, nil, api.Hinted("registryd tenancies and registryd grants show them", "name a grant or a tenancy")
 	}
 	column, text := "grant_id", a.Grant
 	if a.Grant == "" {
@@ -136,7 +138,7 @@ func (c *change) find(a operator.Act) (*building, []wire.ID, error) {
 	var building string
 	err = c.QueryRow(`SELECT building FROM changes WHERE `+column+` = ? ORDER BY n LIMIT 1`, id[:]).Scan(&building)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil, hinted("registryd tenancies and registryd grants show them", "no %s %s", strings.TrimSuffix(column, "_id"), text)
+		return nil, nil, api.Hinted("registryd tenancies and registryd grants show them", "no %s %s", strings.TrimSuffix(column, "_id"), text)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -181,7 +183,7 @@ func decides(a operator.Act) bool { return a.Act == operator.ActUphold || a.Act 
 func parseID(text string) (id wire.ID, err error) {
 	b, err := hex.DecodeString(text)
 	if err != nil || len(b) != len(id) {
-		return id, hinted("an id is 32 hex digits, as registryd tenancies shows them", "%q is no id", text)
+		return id, api.Hinted("an id is 32 hex digits, as registryd tenancies shows them", "%q is no id", text)
 	}
 	return wire.ID(b), nil
 }
@@ -191,7 +193,7 @@ func parseID(text string) (id wire.ID, err error) {
 func (c *change) actOn(b *building, id wire.ID, a operator.Act) error {
 	g := b.grants[id]
 	if g.ended && a.Act != operator.ActEnd {
-		return hinted("registryd reinstate makes a new one for the same tenancy and cards", "grant %s is over, for good", id)
+		return api.Hinted("registryd reinstate makes a new one for the same tenancy and cards", "grant %s is over, for good", id)
 	}
 	e := event{at: c.issuer.now(), change: wire.Change{Proof: wire.ProofRegistry, Clock: wire.ClockRegistry, Tenancy: g.tenancy, Grant: id}}
 	for _, old := range b.events[id] {
@@ -242,7 +244,7 @@ func (c *change) actOnCards(b *building, g *grant, e event, credential string) e
 		}
 	}
 	if len(cards) == 0 {
-		return hinted("registryd grants shows the cards of each", "grant %s has no such card", g.id)
+		return api.Hinted("registryd grants shows the cards of each", "grant %s has no such card", g.id)
 	}
 	for part := range slices.Chunk(cards, maxCards) {
 		_, _ = rand.Read(e.record[:])
@@ -260,7 +262,7 @@ func (c *change) actOnCards(b *building, g *grant, e event, credential string) e
 func (c *change) confirm(b *building, g *grant, e event, credential string) error {
 	same := b.cameWith(g.id, strings.ToLower(credential))
 	if !slices.ContainsFunc(g.cards, func(k card) bool { return same[k.id] }) {
-		return hinted("registryd grants shows how many of each wait for it, and with --json which: --card with one of its ids",
+		return api.Hinted("registryd grants shows how many of each wait for it, and with --json which: --card with one of its ids",
 			"grant %s has no such card", g.id)
 	}
 	for _, old := range b.events[g.id] {
@@ -301,16 +303,16 @@ func (b *building) cameWith(grant wire.ID, credential string) map[wire.Credentia
 // does.
 func (c *change) settle(b *building, g *grant, e event, a operator.Act) error {
 	if !g.given || !g.disputed { // an objection outlives the notice that was taken back
-		return hinted("registryd tenancies shows which are disputed", "no notice is disputed there: grant %s", g.id)
+		return api.Hinted("registryd tenancies shows which are disputed", "no notice is disputed there: grant %s", g.id)
 	}
 	e.change.Op = wire.OpWithdraw
 	if a.Act == operator.ActUphold {
 		until := a.Until.Unix()
 		if until <= int64(c.issuer.now()) || until >= 1<<32 {
-			return hinted("give a day in the future: the tenant has to know of it", "a tenancy can't end with %s", b.lastDayOf(a.Until))
+			return api.Hinted("give a day in the future: the tenant has to know of it", "a tenancy can't end with %s", b.lastDayOf(a.Until))
 		}
 		if until < int64(g.ends) {
-			return hinted("--uphold "+b.lastDay(g.ends)+", or a later day", "the notice itself ends nothing before %s", b.minute(g.ends))
+			return api.Hinted("--uphold "+b.lastDay(g.ends)+", or a later day", "the notice itself ends nothing before %s", b.minute(g.ends))
 		}
 		e.change.Op, e.change.Until, e.change.Cause = wire.OpNotice, uint32(until), wire.CauseOrder
 	}
@@ -374,10 +376,10 @@ func (c *change) audit(who, what, building, subject, reason string) error {
 // look says where the sealed person of a tenancy is. It is written down first.
 func (i *Issuer) look(who string, l operator.Look) (p operator.Person, err error) {
 	if !slices.Contains(operator.Reasons("person"), l.Reason) {
-		return p, hinted("one of "+strings.Join(operator.Reasons("person"), ", "), "%q is no reason to look at a person", l.Reason)
+		return p, api.Hinted("one of "+strings.Join(operator.Reasons("person"), ", "), "%q is no reason to look at a person", l.Reason)
 	}
 	if l.Case = strings.TrimSpace(l.Case); l.Case == "" || len(l.Case) > 64 {
-		return p, hinted("the number of the request or order that asks for it, at most 64 characters", "no case is named")
+		return p, api.Hinted("the number of the request or order that asks for it, at most 64 characters", "no case is named")
 	}
 	err = i.locked(func(c *change) error {
 		b, grants, err := c.find(operator.Act{Tenancy: l.Tenancy})
@@ -393,7 +395,7 @@ func (i *Issuer) look(who string, l operator.Look) (p operator.Person, err error
 			}
 		}
 		if p.Seals == nil {
-			return hinted("a tenancy that was taken over from an old house has none", "no person was sealed for tenancy %s", l.Tenancy)
+			return api.Hinted("a tenancy that was taken over from an old house has none", "no person was sealed for tenancy %s", l.Tenancy)
 		}
 		return c.audit(who, "person", b.id, l.Tenancy, l.Reason+": "+l.Case)
 	})
@@ -413,11 +415,11 @@ func Countersign(l operator.List, rootFile, registry, keyFile string) (operator.
 	}
 	key, err := keyring.LoadPrivateKey(keyFile)
 	if err != nil {
-		return operator.Countersign{}, hinted("--key names second.key on its stick", "%v", err)
+		return operator.Countersign{}, api.Hinted("--key names second.key on its stick", "%v", err)
 	}
 	s := operator.Countersign{Building: l.Building}
-	if s.Second, err = countersignature(trust, l.Building, wire.Hash(l.Hash), key); err == nil && len(l.Old) > 0 {
-		s.OldSecond, err = countersignature(trust, l.Building, wire.Hash(l.Old), key)
+	if s.Second, err = authority.Countersign(trust, l.Building, wire.Hash(l.Hash), key); err == nil && len(l.Old) > 0 {
+		s.OldSecond, err = authority.Countersign(trust, l.Building, wire.Hash(l.Old), key)
 	}
 	return s, err
 }

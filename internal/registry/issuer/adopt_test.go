@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"crypto/ed25519"
+	"gatehouse/internal/registry/issuer/authority"
 	"io"
 	"maps"
 	"os"
@@ -38,7 +39,7 @@ func (w *world) restore(copied []byte) {
 	if err := w.i.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(w.folder(FolderIssuer), FileDatabase), copied, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.folder(authority.FolderIssuer), FileDatabase), copied, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	w.open()
@@ -302,7 +303,7 @@ func TestHoldingRefused(t *testing.T) {
 	w.restore(yesterday)
 	w.meets()
 	thief := w.newBox("gw-1")
-	far := w.forged(t, 1<<63, w.i.keys.epoch)
+	far := w.forged(t, 1<<63, w.i.keys.Epoch)
 	for name, h := range map[string]api.Holding{
 		"another gateway's key": thief.holding(l, buckets, house),
 		"a step of a thief":     g.holding(far, buckets, nil),
@@ -334,7 +335,7 @@ func (w *world) forged(t *testing.T, version, epoch uint64) api.List {
 	if err != nil {
 		t.Fatal(err)
 	}
-	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Epoch: epoch, Address: building1}, payload, w.i.keys.issuer)
+	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Epoch: epoch, Address: building1}, payload, w.i.keys.Issuer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +404,7 @@ func TestOffers(t *testing.T) {
 		hash := hashOf(t, l.Manifest)
 		w.front = newFront()
 		w.restore(yesterday)
-		w.i.keys.issuers = nil // the root has replaced all of them
+		w.i.keys.Issuers = nil // the root has replaced all of them
 		if err := w.i.judge(t.Context(), g.holding(l, buckets, nil)); err != nil {
 			t.Fatal(err)
 		}
@@ -456,7 +457,7 @@ func TestWhoseOffer(t *testing.T) {
 	} {
 		w, g, _ := worstDay(t)
 		m, _ := w.listed()
-		key, epoch := w.i.keys.issuer, w.i.keys.epoch
+		key, epoch := w.i.keys.Issuer, w.i.keys.Epoch
 		if c.stranger {
 			key = stranger
 		}
@@ -464,10 +465,10 @@ func TestWhoseOffer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		old := slices.Clone(w.i.keys.trustEnvelope)
-		w.i.keys.issuers = nil // the root has replaced all of them
+		old := slices.Clone(w.i.keys.TrustEnvelope)
+		w.i.keys.Issuers = nil // the root has replaced all of them
 		if c.taken {
-			w.i.keys.trust.False = []wire.RoleEpoch{{Role: wire.RoleIssuer, Epoch: epoch}}
+			w.i.keys.Trust.False = []wire.RoleEpoch{{Role: wire.RoleIssuer, Epoch: epoch}}
 		}
 		if !c.here {
 			if _, err := w.i.db.Exec(`DELETE FROM trusts`); err != nil {
@@ -531,11 +532,11 @@ func TestAsks(t *testing.T) {
 	if s, err := w.i.status(); err != nil || !strings.Contains(strings.Join(s.Lines, "\n"), "registryd countersign") {
 		t.Fatal(s.Lines, err)
 	}
-	second, err := countersignature(w.trust, building1, wire.Hash(got.Hash), secondKey(w))
+	second, err := authority.Countersign(w.trust, building1, wire.Hash(got.Hash), secondKey(w))
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := countersignature(w.trust, building1, wire.Hash(got.Old), secondKey(w))
+	old, err := authority.Countersign(w.trust, building1, wire.Hash(got.Old), secondKey(w))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -608,7 +609,7 @@ func TestTakenOverTooMuch(t *testing.T) {
 		}
 		d := keyring.NewDraft(building1, m, w.i.buildings[building1].list.hash)
 		rows = slices.DeleteFunc(slices.Clone(rows), func(r wire.Grant) bool { return slices.Contains(ended, r.ID) })
-		l, thiefs, err := d.Sign(rows, w.now, w.i.keys.issuer, w.i.keys.epoch)
+		l, thiefs, err := d.Sign(rows, w.now, w.i.keys.Issuer, w.i.keys.Epoch)
 		if err != nil || thiefs.Version <= m.Version {
 			t.Fatal(err)
 		}

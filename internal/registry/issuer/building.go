@@ -118,7 +118,7 @@ func (i *Issuer) update(f func(c *change) error) error {
 	switch {
 	case dbfile.Full(err):
 		i.full = true
-		return hinted("make room there; what gateways have sent is taken in then by itself, and the operator's commands can be given again",
+		return api.Hinted("make room there; what gateways have sent is taken in then by itself, and the operator's commands can be given again",
 			"the disk of %s is full: %v", i.opts.Dir, err)
 	case err == nil && wrote:
 		i.full = false
@@ -169,7 +169,7 @@ func (c *change) open(id string) (*building, error) {
 		return nil, err
 	}
 	if b == nil {
-		return nil, hinted("registryd gateway list shows the buildings", "no building %q", id)
+		return nil, api.Hinted("registryd gateway list shows the buildings", "no building %q", id)
 	}
 	c.touch(b)
 	return b, nil
@@ -298,7 +298,7 @@ func (i *Issuer) leastEnd(b *building, c wire.Change) uint32 {
 // unseal opens the change of a record with the desk key. A gateway can't speak
 // in the registry's name.
 func (i *Issuer) unseal(address string, r wire.Record) (change wire.Change, err error) {
-	plain, err := wire.Unseal(i.keys.desk, wire.SealChange, address, r.Desk)
+	plain, err := wire.Unseal(i.keys.Desk, wire.SealChange, address, r.Desk)
 	if err != nil {
 		return change, err
 	}

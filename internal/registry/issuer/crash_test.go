@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"gatehouse/internal/registry/issuer/authority"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -125,7 +126,7 @@ func TestKilled(t *testing.T) {
 	for round := range rounds {
 		before := w.version()
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childEnv+"="+w.folder(FolderIssuer), childEnv+"_FRONT="+socket)
+		cmd.Env = append(os.Environ(), childEnv+"="+w.folder(authority.FolderIssuer), childEnv+"_FRONT="+socket)
 		if err := cmd.Start(); errors.Is(err, syscall.ENOEXEC) && !strings.Contains(os.Getenv("GATEHOUSE_REQUIRE"), "exec") {
 			t.Skipf("SKIP (needs exec): the emulator can't start a process of its own kind: %v", err)
 		} else if err != nil {
@@ -179,7 +180,7 @@ func TestSecondIssuer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+w.folder(FolderIssuer), childEnv+"_FRONT="+socket)
+	cmd.Env = append(os.Environ(), childEnv+"="+w.folder(authority.FolderIssuer), childEnv+"_FRONT="+socket)
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.ENOEXEC) && !strings.Contains(os.Getenv("GATEHOUSE_REQUIRE"), "exec") {
 		t.Skipf("SKIP (needs exec): the emulator can't start a process of its own kind: %v", err)
@@ -204,12 +205,12 @@ func TestSecondIssuer(t *testing.T) {
 func (w *world) files() map[string]wire.Hash {
 	w.t.Helper()
 	all := make(map[string]wire.Hash)
-	entries, err := os.ReadDir(w.folder(FolderIssuer))
+	entries, err := os.ReadDir(w.folder(authority.FolderIssuer))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	for _, e := range entries {
-		b, err := os.ReadFile(filepath.Join(w.folder(FolderIssuer), e.Name()))
+		b, err := os.ReadFile(filepath.Join(w.folder(authority.FolderIssuer), e.Name()))
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -31,18 +31,18 @@ const (
 func (c *change) addGateway(n operator.NewGateway) (t operator.Token, err error) {
 	p := wire.Place(n.Place)
 	if err := p.Check(); err != nil {
-		return t, hinted("ids are lower-case letters, digits and hyphens", "%v", err)
+		return t, api.Hinted("ids are lower-case letters, digits and hyphens", "%v", err)
 	}
 	b, err := c.findBuilding(n)
 	if err != nil {
 		return t, err
 	}
 	if b.house.Gateway(p.Gateway) != nil && !n.Replace {
-		return t, hinted("--replace lets another machine take its place", "gateway %s is enrolled", p.Address())
+		return t, api.Hinted("--replace lets another machine take its place", "gateway %s is enrolled", p.Address())
 	}
-	token := wire.Token{Registry: c.issuer.keys.place.Registry, Place: [4]string{p.District, p.Town, p.Building, p.Gateway},
-		Enrol: c.issuer.keys.place.Enrol, Broker: c.issuer.keys.place.Broker, CA: sha256.Sum256(c.issuer.keys.ca.Raw),
-		Root: [ed25519.PublicKeySize]byte(c.issuer.keys.root)}
+	token := wire.Token{Registry: c.issuer.keys.Place.Registry, Place: [4]string{p.District, p.Town, p.Building, p.Gateway},
+		Enrol: c.issuer.keys.Place.Enrol, Broker: c.issuer.keys.Place.Broker, CA: sha256.Sum256(c.issuer.keys.CA.Raw),
+		Root: [ed25519.PublicKeySize]byte(c.issuer.keys.Root)}
 	_, _ = rand.Read(token.Secret[:]) // never fails
 	if n.Hours <= 0 {
 		n.Hours = tokenHours
@@ -72,16 +72,16 @@ func (c *change) findBuilding(n operator.NewGateway) (*building, error) {
 	}
 	c.touch(b)
 	if b.district != n.District || b.town != n.Town {
-		return nil, hinted("a building's id is unique within the registry", "building %s stands in %s/%s", b.id, b.district, b.town)
+		return nil, api.Hinted("a building's id is unique within the registry", "building %s stands in %s/%s", b.id, b.district, b.town)
 	}
 	if n.NoticeDays < 0 || n.NoticeDays > 255 {
-		return nil, hinted("from 1 to 255", "%s of notice", amount.Of(n.NoticeDays, "day"))
+		return nil, api.Hinted("from 1 to 255", "%s of notice", amount.Of(n.NoticeDays, "day"))
 	}
 	flats := slices.Clone(b.flats)
 	for _, text := range n.Flats {
 		flat, err := naming.Flat(text)
 		if err != nil {
-			return nil, hinted("--flat 3B", "%v", err)
+			return nil, api.Hinted("--flat 3B", "%v", err)
 		}
 		if _, known := naming.Same(flat, flats); !known { // another spelling is no other flat
 			flats = append(flats, flat)
@@ -121,7 +121,7 @@ func (c *change) signHouse(b *building, gateways []wire.HouseGateway) error {
 		Gateways: gateways, Flats: b.flats, NoticeDays: b.noticeDays}
 	old, oldHash, err := c.signHouseForm(b.id, h)
 	if errors.Is(err, wire.ErrMalformed) {
-		return hinted("flats are short texts, at most 512; a building has at most 64 gateways", "%v", err)
+		return api.Hinted("flats are short texts, at most 512; a building has at most 64 gateways", "%v", err)
 	}
 	if err != nil {
 		return err
@@ -142,8 +142,8 @@ func (c *change) signHouseForm(building string, h wire.House) (envelope []byte, 
 	if err != nil {
 		return nil, hash, err
 	}
-	p := wire.Protected{Type: wire.TypeHouse, Role: wire.RoleIssuer, Epoch: c.issuer.keys.epoch, Address: building}
-	envelope, err = wire.Sign(p, payload, c.issuer.keys.issuer)
+	p := wire.Protected{Type: wire.TypeHouse, Role: wire.RoleIssuer, Epoch: c.issuer.keys.Epoch, Address: building}
+	envelope, err = wire.Sign(p, payload, c.issuer.keys.Issuer)
 	return envelope, sha256.Sum256(payload), err
 }
 
@@ -191,7 +191,7 @@ func (c *change) removeGateway(building, gateway string) error {
 		return err
 	}
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return hinted("registryd gateway list shows them", "no gateway %s/%s", building, gateway)
+		return api.Hinted("registryd gateway list shows them", "no gateway %s/%s", building, gateway)
 	}
 	if b.house.Gateway(gateway) == nil {
 		return nil
@@ -211,7 +211,7 @@ func (i *Issuer) enrol(e api.Enrolment) (body []byte, err error) {
 			return err
 		}
 		if b == nil {
-			return hinted("the token says for which building and gateway it is", "no building %q", e.Place.Building)
+			return api.Hinted("the token says for which building and gateway it is", "no building %q", e.Place.Building)
 		}
 		c.touch(b)
 		switch e.Kind {
@@ -222,7 +222,7 @@ func (i *Issuer) enrol(e api.Enrolment) (body []byte, err error) {
 		case api.KindRenew:
 			body, err = c.renew(b, e.Place.Gateway, e.Envelope)
 		default:
-			err = hinted("", "no such request: %q", e.Kind)
+			err = api.Hinted("", "no such request: %q", e.Kind)
 		}
 		return err
 	})
@@ -242,9 +242,9 @@ func (c *change) invitation(b *building, gateway string) (v invitation, err erro
 		Scan(&v.secret, &v.expires, &v.introduced, &v.usedBy)
 	switch {
 	case errors.Is(err, sql.ErrNoRows), err == nil && len(v.secret) != 16:
-		return v, hinted("ask the operator for a token: registryd gateway add", "no token was made for gateway %s/%s", b.id, gateway)
+		return v, api.Hinted("ask the operator for a token: registryd gateway add", "no token was made for gateway %s/%s", b.id, gateway)
 	case err == nil && v.usedBy == nil && v.expires < int64(c.issuer.now()):
-		return v, hinted(tokenHint, "the token of gateway %s/%s is over", b.id, gateway)
+		return v, api.Hinted(tokenHint, "the token of gateway %s/%s is over", b.id, gateway)
 	}
 	return v, err
 }
@@ -263,7 +263,7 @@ func (c *change) introduce(b *building, gateway string, proof []byte) ([]byte, e
 	}
 	want := wire.IntroduceProof([16]byte(v.secret), b.place(gateway).Address())
 	if !hmac.Equal(proof, want[:]) {
-		return nil, hinted(tokenHint, "it is not the newest token of gateway %s/%s", b.id, gateway)
+		return nil, api.Hinted(tokenHint, "it is not the newest token of gateway %s/%s", b.id, gateway)
 	}
 	told := int(b.keyNumber)
 	if told == 0 || v.introduced == toldNone {
@@ -272,7 +272,7 @@ func (c *change) introduce(b *building, gateway string, proof []byte) ([]byte, e
 	if _, err := c.Exec(`UPDATE gateways SET introduced = ? WHERE building = ? AND id = ?`, told, b.id, gateway); err != nil {
 		return nil, err
 	}
-	return wire.Encode(wire.Introduction{Trust: c.issuer.keys.forAll(), KeyNumber: b.keyNumber})
+	return wire.Encode(wire.Introduction{Trust: c.issuer.keys.ForAll(), KeyNumber: b.keyNumber})
 }
 
 // admit enrols a gateway. The same key again gets an answer again, since the
@@ -281,21 +281,21 @@ func (c *change) admit(b *building, gateway string, envelope []byte) ([]byte, er
 	place := b.place(gateway)
 	r, err := wire.OpenEnrol(envelope, place.Address())
 	if err != nil {
-		return nil, hinted("", "%v", err)
+		return nil, api.Hinted("", "%v", err)
 	}
 	v, err := c.invitation(b, gateway)
 	if err != nil {
 		return nil, err
 	}
 	if !r.Proved([16]byte(v.secret)) {
-		return nil, hinted(tokenHint, "it is not the newest token of gateway %s", place.Address())
+		return nil, api.Hinted(tokenHint, "it is not the newest token of gateway %s", place.Address())
 	}
 	if v.usedBy != nil && !bytes.Equal(v.usedBy, r.Public[:]) {
-		return nil, hinted(tokenHint, tokenUsed)
+		return nil, api.Hinted(tokenHint, tokenUsed)
 	}
 	for _, g := range b.house.Gateways {
 		if g.ID != gateway && g.Public == r.Public {
-			return nil, hinted("every gateway makes keys of its own: give this one an empty state folder", "gateway %s has the same key", g.ID)
+			return nil, api.Hinted("every gateway makes keys of its own: give this one an empty state folder", "gateway %s has the same key", g.ID)
 		}
 	}
 	if err := c.adoptKey(b, gateway, r, v); err != nil {
@@ -318,13 +318,13 @@ func (c *change) admit(b *building, gateway string, envelope []byte) ([]byte, er
 func (c *change) adoptKey(b *building, gateway string, r wire.EnrolRequest, v invitation) error {
 	switch {
 	case r.Number == 0 && b.keyNumber == 0:
-		return hinted("run gatehouse enrol again", "no gateway of building %s has made its key", b.id)
+		return api.Hinted("run gatehouse enrol again", "no gateway of building %s has made its key", b.id)
 	case r.Number == 0:
 		return nil
 	case b.keyNumber != 0 && b.escrowOf != gateway && v.introduced <= 0:
-		return hinted("take the new building.key away and run gatehouse enrol again", "gateway %s has made the building's key meanwhile", b.escrowOf)
+		return api.Hinted("take the new building.key away and run gatehouse enrol again", "gateway %s has made the building's key meanwhile", b.escrowOf)
 	case b.keyNumber != 0 && r.Number != b.keyNumber:
-		return hinted("its building.key is of another house, or older: take it away and run gatehouse enrol again",
+		return api.Hinted("its building.key is of another house, or older: take it away and run gatehouse enrol again",
 			"the building's key has number %d, this one %d", b.keyNumber, r.Number)
 	case b.keyNumber != 0 && b.escrowOf != gateway && b.escrowOf != "":
 		return nil // the key as restored; the first one stays in escrow
@@ -358,11 +358,11 @@ func (c *change) renew(b *building, gateway string, envelope []byte) ([]byte, er
 	expect := wire.Expect{Type: wire.TypeRenew, Role: wire.RoleGateway, Address: b.place(gateway).Address()}
 	payload, _, err := wire.Open(envelope, expect, b.keyset(gateway))
 	if err != nil {
-		return nil, hinted("a gateway that was replaced or removed enrols anew, with a token", "renewal: %v", err)
+		return nil, api.Hinted("a gateway that was replaced or removed enrols anew, with a token", "renewal: %v", err)
 	}
 	var r wire.RenewRequest
 	if err := wire.Decode(payload, &r); err != nil {
-		return nil, hinted("", "%v", err)
+		return nil, api.Hinted("", "%v", err)
 	}
 	return c.certify(b, gateway, r.CSR)
 }
@@ -371,19 +371,19 @@ func (c *change) renew(b *building, gateway string, envelope []byte) ([]byte, er
 func (c *change) certify(b *building, gateway string, csr []byte) ([]byte, error) {
 	member := b.house.Gateway(gateway)
 	if member == nil {
-		return nil, hinted("enrol anew, with a token", "gateway %s is not of its building", gateway)
+		return nil, api.Hinted("enrol anew, with a token", "gateway %s is not of its building", gateway)
 	}
 	first, last := c.issuer.clock.Span()
-	cert, err := c.issuer.keys.clientCertificate(b.place(gateway), wire.IDOf(member.Public[:]), csr, first, last)
+	cert, err := c.issuer.keys.ClientCertificate(b.place(gateway), wire.IDOf(member.Public[:]), csr, first, last)
 	if err != nil {
-		return nil, hinted("", "%v", err)
+		return nil, api.Hinted("", "%v", err)
 	}
 	_, err = c.Exec(`INSERT INTO certificates (serial, building, gateway, issued, until) VALUES (?,?,?,?,?)`,
 		cert.SerialNumber.Bytes(), b.id, gateway, c.issuer.now(), cert.NotAfter.Unix())
 	if err != nil {
 		return nil, err
 	}
-	return wire.Encode(wire.Enrolled{Trust: c.issuer.keys.forAll(), House: b.firstFormat(), Certificates: [][]byte{cert.Raw}, Time: c.issuer.now()})
+	return wire.Encode(wire.Enrolled{Trust: c.issuer.keys.ForAll(), House: b.firstFormat(), Certificates: [][]byte{cert.Raw}, Time: c.issuer.now()})
 }
 
 // waiting reports whether a grant is not in the list that may be in the next.

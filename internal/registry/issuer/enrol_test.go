@@ -4,11 +4,11 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"errors"
+	"gatehouse/internal/registry/issuer/authority"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,96 +19,25 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// TestInit: three folders, each with its own keys only, and nothing overwritten.
-func TestInit(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, FolderIssuer+".new"), 0o700); err != nil { // of an init that was interrupted
-		t.Fatal(err)
-	}
-	setup := Setup{Registry: "registry-1", Hosts: []string{"registry.example.org", "192.0.2.1"}, Enrol: 8443, Broker: 8883, Config: []byte("x"), Now: start}
-	if err := Init(dir, setup); err != nil {
-		t.Fatal(err)
-	}
-	if err := Init(dir, setup); err == nil {
-		t.Fatal("overwritten")
-	}
-	private := map[string][]string{FolderFront: {api.FileServerKey, api.FileWitnessKey}, FolderIssuer: {FileCAKey, FileDesk, FileIssuer},
-		FolderOffline: {FileEscrow, FileRecords, FileRootKey, FileSecond}}
-	for folder, want := range private {
-		files, err := os.ReadDir(filepath.Join(dir, folder))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, f := range files {
-			b, _ := os.ReadFile(filepath.Join(dir, folder, f.Name()))
-			if info, _ := f.Info(); strings.Contains(string(b), "PRIVATE KEY") || strings.Contains(string(b), "SEAL KEY") {
-				got = append(got, f.Name())
-				if info.Mode().Perm() != 0o600 {
-					t.Errorf("%s has mode %v", f.Name(), info.Mode())
-				}
-			}
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%s has the private keys %v, want %v", folder, got, want)
-		}
-	}
-	root, err := keyring.LoadRoot(filepath.Join(dir, FolderFront, api.FileRoot))
-	if err != nil {
-		t.Fatal(err)
-	}
-	envelope, _ := os.ReadFile(filepath.Join(dir, FolderFront, api.FileTrust))
-	trust, err := keyring.OpenTrust(envelope, root, "registry-1")
-	if err != nil || trust.Version != 1 || len(trust.Keyset(wire.RoleIssuer)) != 2 || len(trust.Keyset(wire.RoleWitness)) != 1 {
-		t.Fatal(trust, err)
-	}
-	checkServer(t, dir, trust)
-}
-
-func checkServer(t *testing.T, dir string, trust wire.Trust) {
-	t.Helper()
-	until, err := RenewServer(filepath.Join(dir, FolderIssuer), filepath.Join(dir, FolderFront), nil, start.AddDate(1, 0, 0))
-	if err != nil || until.Before(start.AddDate(2, 11, 0)) {
-		t.Fatal(until, err)
-	}
-	der, err := readPEM(filepath.Join(dir, FolderFront, api.FileServerCert), certificateBlock)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, _ := x509.ParseCertificate(der)
-	ca, _ := x509.ParseCertificate(trust.CAs[0])
-	pool := x509.NewCertPool()
-	pool.AddCert(ca)
-	for _, name := range []string{"registry.example.org", "192.0.2.1"} {
-		if _, err := cert.Verify(x509.VerifyOptions{Roots: pool, DNSName: name, CurrentTime: start.AddDate(2, 6, 0)}); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	key, err := loadECDSA(filepath.Join(dir, FolderFront, api.FileServerKey))
-	if err != nil || !key.PublicKey.Equal(cert.PublicKey) {
-		t.Error("the renewed certificate is for another key", err)
-	}
-}
-
 // TestOpenRefuses an issuer whose keys do not belong together, and a second one.
 func TestOpenRefuses(t *testing.T) {
 	w, stranger := newWorld(t), newWorld(t)
-	if _, err := Open(Options{Dir: w.folder(FolderIssuer), Front: w.front}); err == nil {
+	if _, err := Open(Options{Dir: w.folder(authority.FolderIssuer), Front: w.front}); err == nil {
 		t.Error("two issuers have one database")
 	}
 	_ = w.i.Close()
-	for _, name := range []string{FileIssuer, FileCAKey, api.FileCA, api.FileTrust} {
-		path := filepath.Join(w.folder(FolderIssuer), name)
+	for _, name := range []string{authority.FileIssuer, authority.FileCAKey, api.FileCA, api.FileTrust} {
+		path := filepath.Join(w.folder(authority.FolderIssuer), name)
 		good, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		other, _ := os.ReadFile(filepath.Join(stranger.folder(FolderIssuer), name))
+		other, _ := os.ReadFile(filepath.Join(stranger.folder(authority.FolderIssuer), name))
 		for what, content := range map[string][]byte{"another's": other, "cut": good[:len(good)/2], "no": nil} {
 			if err := os.WriteFile(path, content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if i, err := Open(Options{Dir: w.folder(FolderIssuer), Front: w.front}); err == nil {
+			if i, err := Open(Options{Dir: w.folder(authority.FolderIssuer), Front: w.front}); err == nil {
 				t.Errorf("opened with %s %s", what, name)
 				_ = i.Close()
 			}
@@ -176,7 +105,7 @@ func (b *box) checkEnrolled(a api.Answer) {
 		t.Fatal(err)
 	}
 	pool := x509.NewCertPool()
-	pool.AddCert(b.w.i.keys.ca)
+	pool.AddCert(b.w.i.keys.CA)
 	opts := x509.VerifyOptions{Roots: pool, CurrentTime: b.w.now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	if _, err := cert.Verify(opts); err != nil {
 		t.Fatal(err)
@@ -370,13 +299,13 @@ func TestRenewal(t *testing.T) {
 // TestCountersignTool signs with the stick's key, and with no other.
 func TestCountersignTool(t *testing.T) {
 	w := newWorld(t)
-	l := operator.List{Building: building1, Hash: make([]byte, 32), Trust: w.i.keys.trustEnvelope}
-	rootFile := filepath.Join(w.folder(FolderOffline), api.FileRoot)
-	s, err := Countersign(l, rootFile, "registry-1", filepath.Join(w.folder(FolderOffline), FileSecond))
+	l := operator.List{Building: building1, Hash: make([]byte, 32), Trust: w.i.keys.TrustEnvelope}
+	rootFile := filepath.Join(w.folder(authority.FolderOffline), api.FileRoot)
+	s, err := Countersign(l, rootFile, "registry-1", filepath.Join(w.folder(authority.FolderOffline), authority.FileSecond))
 	if err != nil || len(s.Second) == 0 {
 		t.Fatal(err)
 	}
-	if _, err := Countersign(l, rootFile, "registry-1", filepath.Join(w.folder(FolderOffline), FileRootKey)); err == nil {
+	if _, err := Countersign(l, rootFile, "registry-1", filepath.Join(w.folder(authority.FolderOffline), authority.FileRootKey)); err == nil {
 		t.Error("the root is no issuer")
 	}
 	if _, err := Countersign(l, rootFile, "registry-1", "nothing"); err == nil || errors.Is(err, fs.ErrExist) {
@@ -394,18 +323,18 @@ func TestReplacedKey(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(nil)
 	w.trust.Version++
 	for n := range w.trust.Keys {
-		if k := &w.trust.Keys[n]; k.Role == wire.RoleIssuer && slices.Equal(k.Public[:], w.i.keys.public()) {
+		if k := &w.trust.Keys[n]; k.Role == wire.RoleIssuer && slices.Equal(k.Public[:], w.i.keys.Public()) {
 			k.Epoch, k.Public = 2, [32]byte(key.Public().(ed25519.PublicKey))
 		}
 	}
-	root, err := keyring.LoadPrivateKey(filepath.Join(w.folder(FolderOffline), FileRootKey))
+	root, err := keyring.LoadPrivateKey(filepath.Join(w.folder(authority.FolderOffline), authority.FileRootKey))
 	if err != nil {
 		t.Fatal(err)
 	}
 	payload, _ := wire.Encode(w.trust)
 	envelope, _ := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "registry-1"}, payload, root)
-	path := filepath.Join(w.folder(FolderIssuer), FileIssuer)
-	if err := errors.Join(os.WriteFile(filepath.Join(w.folder(FolderIssuer), api.FileTrust), envelope, 0o600), os.Remove(path), keyring.SavePrivateKey(path, key)); err != nil {
+	path := filepath.Join(w.folder(authority.FolderIssuer), authority.FileIssuer)
+	if err := errors.Join(os.WriteFile(filepath.Join(w.folder(authority.FolderIssuer), api.FileTrust), envelope, 0o600), os.Remove(path), keyring.SavePrivateKey(path, key)); err != nil {
 		t.Fatal(err)
 	}
 	w.reopen()

@@ -91,7 +91,7 @@ func (c *change) learn(b *building, h held) error {
 	if len(h.manifest) == 0 {
 		return nil
 	}
-	f, trusted, err := openForeign(b.id, h.gateway, h.manifest, h.second, h.buckets, c.issuer.keys.issuers)
+	f, trusted, err := openForeign(b.id, h.gateway, h.manifest, h.second, h.buckets, c.issuer.keys.Issuers)
 	if err != nil {
 		c.issuer.opts.Log.Warn().Err(err).Str("gateway", b.id+"/"+h.gateway).Msg("the list that a gateway holds is not one")
 		return nil
@@ -115,7 +115,7 @@ func (c *change) learn(b *building, h held) error {
 // adoptHouse takes over a newer House document that an issuer trusted now has signed:
 // who is in it is of the building, who is not was taken out.
 func (c *change) adoptHouse(b *building, from string, envelope []byte) error {
-	h, err := keyring.OpenHouse(envelope, c.issuer.keys.trust, b.id)
+	h, err := keyring.OpenHouse(envelope, c.issuer.keys.Trust, b.id)
 	if err != nil || h.Version <= b.house.Version {
 		return nil // not the issuer's word, or nothing new
 	}
@@ -227,7 +227,7 @@ func (c *change) learnFront(k api.Stored) error {
 	if len(k.List.Manifest) == 0 {
 		return nil
 	}
-	f, trusted, err := openForeign(b.id, "the front", k.List.Manifest, k.List.Second, k.List.Buckets, c.issuer.keys.issuers)
+	f, trusted, err := openForeign(b.id, "the front", k.List.Manifest, k.List.Second, k.List.Buckets, c.issuer.keys.Issuers)
 	if err != nil || !trusted {
 		return nil // of an issuer that was replaced: gateways say what they have
 	}
@@ -266,7 +266,7 @@ func (c *change) findOrMake(k api.Stored) (*building, error) {
 	if err != nil || b != nil {
 		return b, err
 	}
-	h, err := keyring.OpenHouse(k.House, c.issuer.keys.trust, k.Building)
+	h, err := keyring.OpenHouse(k.House, c.issuer.keys.Trust, k.Building)
 	if err != nil {
 		return nil, nil // nothing that an issuer trusted now has said
 	}
@@ -296,10 +296,10 @@ func (i *Issuer) catchUpAll(ctx context.Context) error {
 func (c *change) importHouse(envelope []byte) (id string, err error) {
 	_, p, _ := wire.Open(envelope, wire.Expect{}, nil) // only to learn the building
 	if p.Address == "" {
-		return "", hinted("name house.cose of a gateway's folder of keys", "it is no house document")
+		return "", api.Hinted("name house.cose of a gateway's folder of keys", "it is no house document")
 	}
-	if _, err := keyring.OpenHouse(envelope, c.issuer.keys.trust, p.Address); err != nil {
-		return "", hinted("it must be signed by an issuer that the trust document names: restore the keys of then first", "house document of %s: %v", p.Address, err)
+	if _, err := keyring.OpenHouse(envelope, c.issuer.keys.Trust, p.Address); err != nil {
+		return "", api.Hinted("it must be signed by an issuer that the trust document names: restore the keys of then first", "house document of %s: %v", p.Address, err)
 	}
 	b, err := c.findOrMake(api.Stored{Building: p.Address, House: envelope})
 	if err != nil {
@@ -311,7 +311,7 @@ func (c *change) importHouse(envelope []byte) (id string, err error) {
 		return "", err
 	}
 	if b.house.Version == before {
-		return "", hinted("registryd gateway list shows what is known", "the registry has house document %d of %s already", before, b.id)
+		return "", api.Hinted("registryd gateway list shows what is known", "the registry has house document %d of %s already", before, b.id)
 	}
 	return b.id, nil
 }

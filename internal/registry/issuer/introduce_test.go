@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"gatehouse/internal/registry/issuer/authority"
 	"os"
 	"path/filepath"
 	"testing"
@@ -42,7 +43,7 @@ func TestDatabaseIsPrivate(t *testing.T) {
 	w.enrolled("gw-1")
 	found := 0
 	for _, name := range []string{FileDatabase, FileDatabase + "-wal", FileDatabase + "-shm"} {
-		s, err := os.Stat(filepath.Join(w.folder(FolderIssuer), name))
+		s, err := os.Stat(filepath.Join(w.folder(authority.FolderIssuer), name))
 		if err != nil {
 			continue // with one process alone, SQLite needs no -shm
 		}

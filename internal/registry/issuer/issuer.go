@@ -19,6 +19,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"sync"
 	"time"
@@ -31,6 +32,12 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
 	"gatehouse/sync/wire"
+)
+
+// Files of the issuer's folder, beside the keys that package authority puts there.
+const (
+	FileDatabase = "issuer.db"
+	FileSocket   = "issuer.sock"
 )
 
 // Front is what the issuer needs of the front; *api.Client is one.
@@ -64,7 +71,7 @@ type Options struct {
 // Issuer is safe for concurrent use.
 type Issuer struct {
 	opts  Options
-	keys  keys
+	keys  authority.Keys
 	lock  *durable.Lock // of the database
 	db    *sql.DB
 	clock *agreed.Clock
@@ -78,7 +85,7 @@ type Issuer struct {
 	sent      map[string]bool      // buildings whose newest was handed over, and the store does not say so yet
 	passes    map[wire.ID][]uint32 // when each tenancy got one, unix s, the last quarter of an hour
 	since     uint32               // unix s: when this database was put back or made; 0: before this was kept
-	signer    int64                // whose signatures stand in the database, as signer() says
+	signer    int64                // whose signatures stand in the database, as signerInUse says
 	behind    map[string]bool      // buildings of which the front may know more than this database; "": all
 	full      bool                 // the disk took nothing more when something was written last
 	unsent    map[string]bool      // buildings with a list or House document that the front has not got
@@ -99,7 +106,7 @@ func Open(o Options) (*Issuer, error) {
 	}
 	i := &Issuer{opts: o, buildings: make(map[string]*building), sent: make(map[string]bool), unsent: make(map[string]bool), behind: make(map[string]bool), passes: make(map[wire.ID][]uint32)}
 	var err error
-	if i.keys, err = loadKeys(o.Dir); err != nil {
+	if i.keys, err = authority.Load(o.Dir); err != nil {
 		return nil, fmt.Errorf("open issuer: %w", err)
 	}
 	if i.lock, err = takeLock(o.Dir); err != nil {
@@ -117,7 +124,7 @@ func Open(o Options) (*Issuer, error) {
 func takeLock(dir string) (*durable.Lock, error) {
 	lock, err := dbfile.Lock(filepath.Join(dir, FileDatabase))
 	if errors.Is(err, durable.ErrLocked) {
-		return nil, hinted("stop that one first; registryd --issuer "+filepath.Join(dir, FileSocket)+" issuer shows how it is", "open issuer: another issuer runs there, in %s", dir)
+		return nil, api.Hinted("stop that one first; registryd --issuer "+filepath.Join(dir, FileSocket)+" issuer shows how it is", "open issuer: another issuer runs there, in %s", dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open issuer: %w", err)
@@ -180,11 +187,6 @@ func (i *Issuer) at() time.Time { return time.Unix(int64(i.now()), 0).UTC() }
 
 // ahead is the latest time that a gateway's clock is believed to show.
 func (i *Issuer) ahead() uint32 { return uint32(min(uint64(i.now())+maxAhead, 1<<32-1)) }
-
-// hinted is an error that says what to do.
-func hinted(hint, format string, args ...any) error {
-	return &api.Error{Message: fmt.Sprintf(format, args...), Hint: hint}
-}
 
 // building returns what is known of a building; nil where there is none. The
 // caller holds mu.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
+	"gatehouse/internal/registry/api"
 	"slices"
 
 	"gatehouse/internal/keyring"
@@ -77,7 +78,7 @@ func (c *change) sign(b *building) (signed keyring.List, m wire.Manifest, chosen
 	for without := make(map[string]bool); ; {
 		chosen, err = b.choose(without, now, sure)
 		if err == nil {
-			signed, m, err = chosen.draft.Sign(chosen.grants, c.issuer.at(), c.issuer.keys.issuer, c.issuer.keys.epoch)
+			signed, m, err = chosen.draft.Sign(chosen.grants, c.issuer.at(), c.issuer.keys.Issuer, c.issuer.keys.Epoch)
 		}
 		gateway := chosen.most()
 		if err == nil || gateway == "" {
@@ -92,7 +93,7 @@ func (c *change) sign(b *building) (signed keyring.List, m wire.Manifest, chosen
 // clock here was never a day ahead, and what keys that were replaced have said of the
 // time counts for nothing.
 func (c *change) latest(epoch uint64) uint32 {
-	if epoch != c.issuer.keys.epoch {
+	if epoch != c.issuer.keys.Epoch {
 		return c.issuer.now()
 	}
 	return c.issuer.ahead()
@@ -101,7 +102,7 @@ func (c *change) latest(epoch uint64) uint32 {
 // bothForms has a manifest of the first format, signed, in the newest one as well:
 // that names the log, in which the first one stands just before it, and has words.
 func (c *change) bothForms(b *building, envelope []byte, m wire.Manifest, grants []wire.Grant) (l signedList, err error) {
-	l = signedList{old: form{envelope: envelope}, epoch: c.issuer.keys.epoch, grants: grants, buckets: make(map[wire.Hash][]byte)}
+	l = signedList{old: form{envelope: envelope}, epoch: c.issuer.keys.Epoch, grants: grants, buckets: make(map[wire.Hash][]byte)}
 	if l.old.hash, err = manifestHash(m); err != nil {
 		return l, err
 	}
@@ -114,7 +115,7 @@ func (c *change) bothForms(b *building, envelope []byte, m wire.Manifest, grants
 	}
 	l.manifest, l.hash = m, sha256.Sum256(payload)
 	p := wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Epoch: l.epoch, Address: b.id}
-	l.envelope, err = wire.Sign(p, payload, c.issuer.keys.issuer)
+	l.envelope, err = wire.Sign(p, payload, c.issuer.keys.Issuer)
 	return l, err
 }
 
@@ -219,7 +220,7 @@ func (c *change) countersign(b *building, s operator.Countersign) error {
 		waiting = &b.list // a gateway may count what this database does not know of
 	}
 	if waiting == nil {
-		return hinted("registryd lists shows what waits", "no list of %s waits for a second signature", b.id)
+		return api.Hinted("registryd lists shows what waits", "no list of %s waits for a second signature", b.id)
 	}
 	if err := c.checkSecond(b, s.Second, waiting.hash); err != nil {
 		return err
@@ -241,17 +242,17 @@ func (c *change) countersign(b *building, s operator.Countersign) error {
 // checkSecond verifies another issuer's signature over the hash of a manifest.
 func (c *change) checkSecond(b *building, second []byte, hash wire.Hash) error {
 	var others []wire.Key
-	for _, k := range c.issuer.keys.issuers {
-		if !slices.Equal(k.Public, c.issuer.keys.public()) {
+	for _, k := range c.issuer.keys.Issuers {
+		if !slices.Equal(k.Public, c.issuer.keys.Public()) {
 			others = append(others, k)
 		}
 	}
 	payload, _, err := wire.Open(second, wire.Expect{Type: wire.TypeSecond, Role: wire.RoleIssuer, Address: b.id}, others)
 	if err != nil {
-		return hinted("it must be another issuer's key that the trust document names, as offline/second.key", "second signature: %v", err)
+		return api.Hinted("it must be another issuer's key that the trust document names, as offline/second.key", "second signature: %v", err)
 	}
 	if !slices.Equal(payload, hash[:]) {
-		return hinted("look at the list that waits now, and sign that", "second signature: it is for another list")
+		return api.Hinted("look at the list that waits now, and sign that", "second signature: it is for another list")
 	}
 	return nil
 }

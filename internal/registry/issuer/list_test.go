@@ -3,6 +3,7 @@ package issuer
 import (
 	"crypto/ed25519"
 	"errors"
+	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -202,10 +203,10 @@ func TestSecondSignature(t *testing.T) {
 	hand := func(key ed25519.PrivateKey, l operator.List) error {
 		s := operator.Countersign{Building: building1}
 		var err error
-		if s.Second, err = countersignature(w.trust, building1, wire.Hash(l.Hash), key); err != nil {
+		if s.Second, err = authority.Countersign(w.trust, building1, wire.Hash(l.Hash), key); err != nil {
 			return err
 		}
-		if s.OldSecond, err = countersignature(w.trust, building1, wire.Hash(l.Old), key); err != nil {
+		if s.OldSecond, err = authority.Countersign(w.trust, building1, wire.Hash(l.Old), key); err != nil {
 			return err
 		}
 		return w.i.locked(func(c *change) error {
@@ -216,8 +217,8 @@ func TestSecondSignature(t *testing.T) {
 			return c.countersign(b, s)
 		})
 	}
-	stranger, _ := keyring.LoadPrivateKey(filepath.Join(w.folder(FolderFront), api.FileWitnessKey))
-	if hand(stranger, lists[1]) == nil || hand(w.i.keys.issuer, lists[1]) == nil || hand(secondKey(w), lists[0]) == nil {
+	stranger, _ := keyring.LoadPrivateKey(filepath.Join(w.folder(authority.FolderFront), api.FileWitnessKey))
+	if hand(stranger, lists[1]) == nil || hand(w.i.keys.Issuer, lists[1]) == nil || hand(secondKey(w), lists[0]) == nil {
 		t.Fatal("released by a word that does not count")
 	}
 	if err := hand(secondKey(w), lists[1]); err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"gatehouse/internal/registry/api"
 	"slices"
 	"time"
 
@@ -193,7 +194,7 @@ func (c *change) decide(d operator.Decision) (*building, error) {
 	}
 	i := slices.IndexFunc(all, func(k kept) bool { return k.building == d.Building && hex.EncodeToString(k.hash[:8]) == d.ID })
 	if i < 0 {
-		return nil, hinted("registryd offers shows them", "nothing of building %s waits under %s", d.Building, d.ID)
+		return nil, api.Hinted("registryd offers shows them", "nothing of building %s waits under %s", d.Building, d.ID)
 	}
 	k := all[i]
 	b, err := c.open(d.Building)
@@ -250,7 +251,7 @@ func (c *change) endAll(b *building, ids []wire.ID, take bool) error {
 // keepTrust keeps a trust document, so that the keys of before are known. One that
 // the root did not sign is none. The caller holds mu, or nobody else has the issuer yet.
 func (i *Issuer) keepTrust(envelope []byte) error {
-	t, err := keyring.OpenTrust(envelope, i.keys.root, i.keys.place.Registry)
+	t, err := keyring.OpenTrust(envelope, i.keys.Root, i.keys.Place.Registry)
 	if err != nil {
 		return nil
 	}
@@ -265,7 +266,7 @@ func (i *Issuer) retired(k kept) (known, taken bool) {
 	err := each(i.db, func(rows *sql.Rows) error {
 		var envelope []byte
 		err := rows.Scan(&envelope)
-		if t, bad := keyring.OpenTrust(envelope, i.keys.root, i.keys.place.Registry); bad == nil {
+		if t, bad := keyring.OpenTrust(envelope, i.keys.Root, i.keys.Place.Registry); bad == nil {
 			keys = append(keys, t.Keyset(wire.RoleIssuer)...)
 		}
 		return err
@@ -275,5 +276,5 @@ func (i *Issuer) retired(k kept) (known, taken bool) {
 		return false, false
 	}
 	_, p, err := wire.Open(k.manifest, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: k.building}, keys)
-	return err == nil, err == nil && i.keys.trust.IsFalse(wire.RoleIssuer, p.Epoch)
+	return err == nil, err == nil && i.keys.Trust.IsFalse(wire.RoleIssuer, p.Epoch)
 }

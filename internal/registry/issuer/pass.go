@@ -3,6 +3,7 @@ package issuer
 import (
 	"crypto/rand"
 	"fmt"
+	"gatehouse/internal/registry/api"
 	"slices"
 	"time"
 
@@ -19,7 +20,7 @@ const maxPasses = 20
 // pass issues a pass for a tenancy. It is written down first, without the text.
 func (i *Issuer) pass(who string, n operator.NewPass) (p operator.Pass, err error) {
 	if n.Minutes < wire.MinPass/60 || n.Minutes > wire.MaxPass/60 {
-		return p, hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", wire.MinPass/60, wire.MaxPass/60, n.Minutes)
+		return p, api.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", wire.MinPass/60, wire.MaxPass/60, n.Minutes)
 	}
 	err = i.locked(func(c *change) error {
 		b, grants, err := c.find(operator.Act{Tenancy: n.Tenancy})
@@ -28,7 +29,7 @@ func (i *Issuer) pass(who string, n operator.NewPass) (p operator.Pass, err erro
 		}
 		now, sure := i.agreed()
 		if !sure {
-			return hinted("registryd clock says why", "the clock is in doubt, and a pass is good for minutes only: none is made")
+			return api.Hinted("registryd clock says why", "the clock is in doubt, and a pass is good for minutes only: none is made")
 		}
 		if err := b.mayPass(grants, now); err != nil {
 			return err
@@ -68,7 +69,7 @@ func (b *building) mayPass(grants []wire.ID, now uint32) error {
 			rank, why = near, text
 		}
 	}
-	return hinted(why, "no door opens for this tenancy now, so that it gets no pass")
+	return api.Hinted(why, "no door opens for this tenancy now, so that it gets no pass")
 }
 
 // countPass counts the passes of a tenancy, in this run of the issuer.
@@ -81,7 +82,7 @@ func (c *change) countPass(tenancy wire.ID, now uint32) error {
 	}
 	times := c.issuer.passes[tenancy]
 	if len(times) >= maxPasses {
-		return hinted("one pass opens one door once; try again in some minutes", "this tenancy got %s within %s", amount.Of(len(times), "pass"), amount.Of(wire.MaxPass/60, "minute"))
+		return api.Hinted("one pass opens one door once; try again in some minutes", "this tenancy got %s within %s", amount.Of(len(times), "pass"), amount.Of(wire.MaxPass/60, "minute"))
 	}
 	c.issuer.passes[tenancy] = append(times, now)
 	return nil
@@ -90,7 +91,7 @@ func (c *change) countPass(tenancy wire.ID, now uint32) error {
 func (c *change) signPass(b *building, grant wire.ID, now uint32, minutes int) (operator.Pass, error) {
 	p := wire.Pass{Tenancy: b.grants[grant].tenancy, From: now, Until: now + uint32(60*minutes)}
 	_, _ = rand.Read(p.ID[:]) // never fails
-	text, err := p.Sign(b.id, c.issuer.keys.epoch, c.issuer.keys.issuer)
+	text, err := p.Sign(b.id, c.issuer.keys.Epoch, c.issuer.keys.Issuer)
 	if err != nil {
 		return operator.Pass{}, err
 	}

@@ -126,16 +126,16 @@ func (i *Issuer) publishLogged(ctx context.Context, id string) error {
 	return err
 }
 
-// signer names the key in use, with its epoch.
-func (k keys) signer() int64 {
-	id := wire.IDOf(k.public())
-	return int64(binary.BigEndian.Uint64(id[:]) ^ k.epoch)
+// signerInUse names the key in use, with its epoch.
+func (i *Issuer) signerInUse() int64 {
+	id := wire.IDOf(i.keys.Public())
+	return int64(binary.BigEndian.Uint64(id[:]) ^ i.keys.Epoch)
 }
 
 // signIfReplaced signs anew, once, what the key before has signed: lists by a key that
 // is trusted no more are in force at no gateway that starts with them.
 func (i *Issuer) signIfReplaced() error {
-	now := i.keys.signer()
+	now := i.signerInUse()
 	i.mu.Lock()
 	same := i.signer == now
 	i.mu.Unlock()
@@ -176,7 +176,7 @@ func (i *Issuer) mine(b *building, kind string, envelope []byte) bool {
 	if envelope == nil {
 		return true
 	}
-	own := wire.Key{Role: wire.RoleIssuer, Epoch: i.keys.epoch, Public: i.keys.public()}
+	own := wire.Key{Role: wire.RoleIssuer, Epoch: i.keys.Epoch, Public: i.keys.Public()}
 	_, _, err := wire.Open(envelope, wire.Expect{Type: kind, Role: wire.RoleIssuer, Address: b.id}, []wire.Key{own})
 	return err == nil
 }

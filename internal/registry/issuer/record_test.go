@@ -145,10 +145,10 @@ func TestActWithoutList(t *testing.T) {
 	g := w.enrolled("gw-1")
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
 	w.turn()
-	key := w.i.keys.issuer
-	w.i.keys.issuer = nil
+	key := w.i.keys.Issuer
+	w.i.keys.Issuer = nil
 	d, err := w.i.act(t.Context(), "test", operator.Act{Act: operator.ActEnd, Tenancy: id('t', 1).String(), Reason: "order"})
-	w.i.keys.issuer = key
+	w.i.keys.Issuer = key
 	if err != nil || d.Sent || !strings.Contains(d.Hint, "NO NEW LIST") {
 		t.Fatalf("%+v, %v", d, err)
 	}

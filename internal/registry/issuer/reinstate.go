@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"gatehouse/internal/registry/api"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ import (
 // reinstate makes new grants in the place of ended ones.
 func (i *Issuer) reinstate(ctx context.Context, who string, a operator.Act) (operator.Done, error) {
 	if !slices.Contains(operator.Reasons(operator.ActReinstate), a.Reason) {
-		return operator.Done{}, hinted("one of "+strings.Join(operator.Reasons(operator.ActReinstate), ", "), "%q is no reason for %s", a.Reason, operator.ActReinstate)
+		return operator.Done{}, api.Hinted("one of "+strings.Join(operator.Reasons(operator.ActReinstate), ", "), "%q is no reason for %s", a.Reason, operator.ActReinstate)
 	}
 	var done operator.Done
 	var before uint64
@@ -46,7 +47,7 @@ func (i *Issuer) reinstate(ctx context.Context, who string, a operator.Act) (ope
 				continue // the last one is among these grants too
 			}
 			if before != nil {
-				return hinted("registryd grants shows it", "grant %s has another in its place already: %s", id, *before)
+				return api.Hinted("registryd grants shows it", "grant %s has another in its place already: %s", id, *before)
 			}
 			next, err := c.reinstateGrant(b, id, a)
 			if err != nil {
@@ -55,7 +56,7 @@ func (i *Issuer) reinstate(ctx context.Context, who string, a operator.Act) (ope
 			named = append(named, next)
 		}
 		if len(named) == 0 {
-			return hinted(olderHint, "no grant of tenancy %s is over here", a.Tenancy)
+			return api.Hinted(olderHint, "no grant of tenancy %s is over here", a.Tenancy)
 		}
 		done, before = operator.Done{Building: b.id, Grants: len(named)}, b.list.manifest.Version
 		c.touched[b.id] = true
@@ -94,7 +95,7 @@ const olderHint = "if doors refuse its cards all the same, this database is olde
 func (c *change) reinstateGrant(b *building, id wire.ID, a operator.Act) (next wire.ID, err error) {
 	g := b.grants[id]
 	if !g.known || !g.ended {
-		return next, hinted(olderHint, "grant %s is not over here", id)
+		return next, api.Hinted(olderHint, "grant %s is not over here", id)
 	}
 	by, err := c.endedBy(b, id)
 	if err != nil {
@@ -107,10 +108,10 @@ func (c *change) reinstateGrant(b *building, id wire.ID, a operator.Act) (next w
 		until = uint32(min(a.Until.Unix(), 1<<32-1))
 	}
 	if until != 0 && until <= c.issuer.now() {
-		return next, hinted("--until DATE is its new last day", "the term of grant %s is over", id)
+		return next, api.Hinted("--until DATE is its new last day", "the term of grant %s is over", id)
 	}
 	if len(g.cards) == 0 {
-		return next, hinted("check the tenant in again", "grant %s has no card", id)
+		return next, api.Hinted("check the tenant in again", "grant %s has no card", id)
 	}
 	_, _ = rand.Read(next[:]) // never fails
 	if err := c.sayCards(b, g, next, until); err != nil {
@@ -203,7 +204,7 @@ func (c *change) endedBy(b *building, id wire.ID) (hash wire.Hash, err error) {
 		hash, there, err = c.offeredBy(b, id)
 	}
 	if err == nil && !there {
-		err = hinted("registryd lists shows what waits; then try again", "no list has ended grant %s yet", id)
+		err = api.Hinted("registryd lists shows what waits; then try again", "no list has ended grant %s yet", id)
 	}
 	return hash, err
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"testing"
 	"time"
@@ -44,11 +45,11 @@ var start = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, dir: t.TempDir(), front: newFront(), now: start}
-	if err := Init(w.dir, Setup{Registry: "registry-1", Hosts: []string{"registry.example.org", "192.0.2.1"}, Enrol: 8443, Broker: 8883, Now: start}); err != nil {
+	if err := authority.Init(w.dir, authority.Setup{Registry: "registry-1", Hosts: []string{"registry.example.org", "192.0.2.1"}, Enrol: 8443, Broker: 8883, Now: start}); err != nil {
 		t.Fatal(err)
 	}
 	w.open()
-	w.trust = w.i.keys.trust
+	w.trust = w.i.keys.Trust
 	t.Cleanup(func() { _ = w.i.Close() })
 	return w
 }
@@ -57,7 +58,7 @@ func (w *world) folder(name string) string { return filepath.Join(w.dir, name) }
 
 func (w *world) open() {
 	w.t.Helper()
-	i, err := Open(Options{Dir: w.folder(FolderIssuer), Front: w.front, Log: zerolog.Nop(), Now: func() time.Time { return w.now }, Clock: w.clock})
+	i, err := Open(Options{Dir: w.folder(authority.FolderIssuer), Front: w.front, Log: zerolog.Nop(), Now: func() time.Time { return w.now }, Clock: w.clock})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -327,7 +328,7 @@ func (w *world) do(a operator.Act) operator.Done {
 
 func secondKey(w *world) ed25519.PrivateKey {
 	w.t.Helper()
-	key, err := keyring.LoadPrivateKey(filepath.Join(w.folder(FolderOffline), FileSecond))
+	key, err := keyring.LoadPrivateKey(filepath.Join(w.folder(authority.FolderOffline), authority.FileSecond))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -144,7 +144,7 @@ func read[T any](r *http.Request) (v T, err error) {
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&v); err != nil {
-		return v, hinted("tool and issuer are of different versions", "request: %v", err)
+		return v, api.Hinted("tool and issuer are of different versions", "request: %v", err)
 	}
 	return v, nil
 }

@@ -187,11 +187,11 @@ func TestNotTaken(t *testing.T) {
 	// A list of the same key from elsewhere, after the copy was put back: in the first format.
 	b := w.i.buildings[building1]
 	w.now = w.now.Add(time.Hour)
-	l, _, err := keyring.NewDraft(building1, b.list.manifest, b.list.hash).Sign(b.list.grants, w.now, w.i.keys.issuer, w.i.keys.epoch)
+	l, _, err := keyring.NewDraft(building1, b.list.manifest, b.list.hash).Sign(b.list.grants, w.now, w.i.keys.Issuer, w.i.keys.Epoch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, trusted, err := openForeign(building1, "gw-1", l.Manifest, nil, l.Buckets, w.i.keys.issuers)
+	f, trusted, err := openForeign(building1, "gw-1", l.Manifest, nil, l.Buckets, w.i.keys.Issuers)
 	if err != nil || !trusted {
 		t.Fatal(err)
 	}

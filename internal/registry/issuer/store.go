@@ -139,7 +139,7 @@ func (i *Issuer) loadState() error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	for _, envelope := range [][]byte{i.keys.trustPlain, i.keys.trustEnvelope} {
+	for _, envelope := range [][]byte{i.keys.TrustPlain, i.keys.TrustEnvelope} {
 		if err := i.keepTrust(envelope); err != nil {
 			return err
 		}

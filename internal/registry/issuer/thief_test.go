@@ -31,7 +31,7 @@ func TestStepOfAThief(t *testing.T) {
 		w.proveAll("gw-1", "gw-2")
 		behind, _ := w.listed()
 		w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 1).String(), Reason: "lost"}) // gw-2 is away from now on
-		if err := w.i.judge(t.Context(), g.holding(w.forged(t, behind.Version+c.above, w.i.keys.epoch), w.front.buckets, nil)); err != nil {
+		if err := w.i.judge(t.Context(), g.holding(w.forged(t, behind.Version+c.above, w.i.keys.Epoch), w.front.buckets, nil)); err != nil {
 			t.Fatal(name, err)
 		}
 		w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 2).String(), Reason: "order"})
@@ -103,7 +103,7 @@ func TestTimeOfAThief(t *testing.T) {
 	w.proveAll("gw-1")
 	m, _ := w.listed()
 	w.thiefsTime = 40 * 24 * 3600
-	if err := w.i.judge(t.Context(), g.holding(w.forged(t, m.Version+1, w.i.keys.epoch), w.front.buckets, nil)); err != nil {
+	if err := w.i.judge(t.Context(), g.holding(w.forged(t, m.Version+1, w.i.keys.Epoch), w.front.buckets, nil)); err != nil {
 		t.Fatal(err)
 	}
 	if m, _ := w.listed(); m.Issued > w.i.ahead() || m.Version < 3 {
@@ -122,7 +122,7 @@ func TestTimeOfAThief(t *testing.T) {
 	if h := w.i.buildings[building1].house; h.Issued > w.i.ahead() {
 		t.Errorf("the house document after the thief's is of %d s from now", int64(h.Issued)-int64(w.i.now()))
 	}
-	w.i.keys.epoch++ // the root has replaced the key
+	w.i.keys.Epoch++ // the root has replaced the key
 	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 2).String(), Reason: "order"})
 	if m := w.i.buildings[building1].list.manifest; m.Issued != w.i.now() {
 		t.Errorf("under another key a list is of %d s from now", int64(m.Issued)-int64(w.i.now()))

@@ -23,9 +23,9 @@ func (i *Issuer) postUndo(r *http.Request) (any, error) {
 	now, sure := i.agreed()
 	switch {
 	case !sure:
-		return nil, hinted("registryd clock confirm, if this machine's clock is right", "the issuer doubts its own clock, so it can't say which time was wrong")
+		return nil, api.Hinted("registryd clock confirm, if this machine's clock is right", "the issuer doubts its own clock, so it can't say which time was wrong")
 	case u.Floor.Unix <= now:
-		return nil, hinted("registryd gateways shows the times", "%s has come: it is no wrong time", calendar.Minute(time.Unix(int64(u.Floor.Unix), 0), time.UTC))
+		return nil, api.Hinted("registryd gateways shows the times", "%s has come: it is no wrong time", calendar.Minute(time.Unix(int64(u.Floor.Unix), 0), time.UTC))
 	}
 	err = i.locked(func(c *change) error {
 		b, err := c.open(u.Building)
@@ -33,19 +33,19 @@ func (i *Issuer) postUndo(r *http.Request) (any, error) {
 			return err
 		}
 		if b.house.Gateway(u.Gateway) == nil {
-			return hinted("registryd gateway list shows them", "building %s has no gateway %s", u.Building, u.Gateway)
+			return api.Hinted("registryd gateway list shows them", "building %s has no gateway %s", u.Building, u.Gateway)
 		}
 		f := wire.Floor{Role: wire.Role(u.Floor.Role), Epoch: u.Floor.Epoch, Unix: u.Floor.Unix, Undos: u.Floor.Undos}
 		payload, err := wire.Encode(wire.Undo{Floor: f})
 		if err != nil {
-			return hinted("registryd gateways shows the times", "%v", err)
+			return api.Hinted("registryd gateways shows the times", "%v", err)
 		}
-		if u.First, err = signUndo(i.keys.trust, u.Building+"/"+u.Gateway, payload, i.keys.issuer); err != nil {
+		if u.First, err = signUndo(i.keys.Trust, u.Building+"/"+u.Gateway, payload, i.keys.Issuer); err != nil {
 			return err
 		}
 		return c.audit(who(r), "clock undo", u.Building, u.Gateway+" "+time.Unix(int64(u.Floor.Unix), 0).UTC().Format(time.RFC3339), "")
 	})
-	u.Trust = i.keys.trustEnvelope
+	u.Trust = i.keys.TrustEnvelope
 	return u, err
 }
 
@@ -58,7 +58,7 @@ func signUndo(trust wire.Trust, address string, payload []byte, key ed25519.Priv
 			return wire.Sign(p, payload, key)
 		}
 	}
-	return nil, hinted("use the stick with second.key", "the trust document does not name this key as an issuer's")
+	return nil, api.Hinted("use the stick with second.key", "the trust document does not name this key as an issuer's")
 }
 
 // CountersignUndo signs around the first issuer's word, as another one. registry is
@@ -74,7 +74,7 @@ func CountersignUndo(u operator.Undo, rootFile, registry, keyFile string) (api.U
 	}
 	key, err := keyring.LoadPrivateKey(keyFile)
 	if err != nil {
-		return api.Undo{}, hinted("--key names second.key on its stick", "%v", err)
+		return api.Undo{}, api.Hinted("--key names second.key on its stick", "%v", err)
 	}
 	envelope, err := signUndo(trust, u.Building+"/"+u.Gateway, u.First, key)
 	return api.Undo{Building: u.Building, Gateway: u.Gateway, Envelope: envelope}, err

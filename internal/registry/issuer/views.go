@@ -29,7 +29,7 @@ func (i *Issuer) forBuildings(id string, f func(*building) error) error {
 		return err
 	}
 	if id != "" && len(ids) == 0 {
-		return hinted("registryd gateway list shows the buildings", "no building %q", id)
+		return api.Hinted("registryd gateway list shows the buildings", "no building %q", id)
 	}
 	for _, one := range ids {
 		b, err := i.building(i.db, one)
@@ -274,7 +274,7 @@ func (i *Issuer) lists(id string) ([]operator.List, error) {
 			removes, gateways := b.asked()
 			l.Doubted = b.doubted()
 			if id != "" { // who signs names the building; it is some kilobytes
-				l.Trust = i.keys.trustEnvelope
+				l.Trust = i.keys.TrustEnvelope
 			}
 			if l.Asked = gateways; len(gateways) > 0 && b.held == nil {
 				b.showRemoved(&l, removes)
@@ -285,7 +285,7 @@ func (i *Issuer) lists(id string) ([]operator.List, error) {
 			return nil
 		}
 		l := b.held.view(b.id, false)
-		l.Held, l.Trust = true, i.keys.trustEnvelope
+		l.Held, l.Trust = true, i.keys.TrustEnvelope
 		b.showRemoved(&l, b.removed(*b.held))
 		out = append(out, l)
 		return nil
@@ -312,7 +312,7 @@ func (l signedList) view(id string, sent bool) operator.List {
 }
 
 func (i *Issuer) status() (operator.Status, error) {
-	s := operator.Status{Registry: i.keys.place.Registry, Clock: i.clock.Report().Advice(), Unsent: []string{}, Held: []string{}}
+	s := operator.Status{Registry: i.keys.Place.Registry, Clock: i.clock.Report().Advice(), Unsent: []string{}, Held: []string{}}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	s.After, s.Linked = i.after, i.linked
@@ -346,7 +346,7 @@ func (i *Issuer) escrow(id string) (e operator.Escrow, err error) {
 		return i.db.QueryRow(`SELECT escrow FROM buildings WHERE id = ?`, b.id).Scan(&e.Sealed)
 	})
 	if err == nil && len(e.Sealed) == 0 {
-		err = hinted("its first gateway makes it when it enrols", "building %s has no key yet", id)
+		err = api.Hinted("its first gateway makes it when it enrols", "building %s has no key yet", id)
 	}
 	return e, err
 }

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -360,7 +361,7 @@ func TestNoticesOfAnOldDatabase(t *testing.T) {
 	if err := w.i.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db, err := openFile(filepath.Join(w.folder(FolderIssuer), FileDatabase))
+	db, err := openFile(filepath.Join(w.folder(authority.FolderIssuer), FileDatabase))
 	if err == nil {
 		_, err = db.Exec(`ALTER TABLE changes DROP COLUMN least`)
 	}

@@ -113,7 +113,7 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 // meet is what a front gets that answers again. One that lost its store, or was
 // set back, counts its deliveries anew: what comes twice is known by its record.
 func (i *Issuer) meet(ctx context.Context) error {
-	for _, envelope := range [][]byte{i.keys.trustEnvelope, i.keys.trustPlain} {
+	for _, envelope := range [][]byte{i.keys.TrustEnvelope, i.keys.TrustPlain} {
 		if envelope == nil {
 			continue
 		}

@@ -1,4 +1,4 @@
-package issuer
+package authority
 
 import (
 	"crypto/ecdsa"
@@ -116,12 +116,12 @@ func within(ca *x509.Certificate, end time.Time) time.Time {
 	return end
 }
 
-// clientCertificate is that of a gateway, for the key in its request. The serial
+// ClientCertificate is that of a gateway, for the key in its request. The serial
 // number of its subject is the id of the gateway's signing key, so that the
 // certificate of a machine that was replaced opens nothing any more. It is good
 // from the first time that it may be now, and for a year from the last: the broker
 // goes by the machine's clock, which the issuer may doubt.
-func (k keys) clientCertificate(p wire.Place, signer wire.KeyID, request []byte, first, last time.Time) (*x509.Certificate, error) {
+func (k Keys) ClientCertificate(p wire.Place, signer wire.KeyID, request []byte, first, last time.Time) (*x509.Certificate, error) {
 	csr, err := x509.ParseCertificateRequest(request)
 	if err != nil {
 		return nil, fmt.Errorf("request for a certificate: %w", err)
@@ -135,9 +135,9 @@ func (k keys) clientCertificate(p wire.Place, signer wire.KeyID, request []byte,
 	name := &url.URL{Scheme: "gatehouse", Opaque: p.District + "/" + p.Town + "/" + p.Building + "/" + p.Gateway}
 	subject := pkix.Name{CommonName: p.Address(), SerialNumber: hex.EncodeToString(signer[:])}
 	t := &x509.Certificate{SerialNumber: serial(), Subject: subject, URIs: []*url.URL{name},
-		NotBefore: first.Add(-backdated), NotAfter: within(k.ca, last.AddDate(clientYears, 0, 0)),
+		NotBefore: first.Add(-backdated), NotAfter: within(k.CA, last.AddDate(clientYears, 0, 0)),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, t, k.ca, csr.PublicKey, k.caKey)
+	der, err := x509.CreateCertificate(rand.Reader, t, k.CA, csr.PublicKey, k.caKey)
 	if err != nil {
 		return nil, fmt.Errorf("make certificate: %w", err)
 	}

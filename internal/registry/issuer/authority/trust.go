@@ -1,4 +1,4 @@
-package issuer
+package authority
 
 import (
 	"bytes"
@@ -109,14 +109,14 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 	}
 	root, err := keyring.LoadPrivateKey(n.Root)
 	if err != nil {
-		return out, hinted("--root names root.key on its stick", "%v", err)
+		return out, api.Hinted("--root names root.key on its stick", "%v", err)
 	}
 	public, err := rootOf(n.Dir, stick, n.Front)
 	if err != nil {
 		return out, err
 	}
 	if !bytes.Equal(public, root.Public().(ed25519.PublicKey)) {
-		return out, hinted("take the stick of this registry", "%s is not the root of the registry in %s", n.Root, n.Dir)
+		return out, api.Hinted("take the stick of this registry", "%s is not the root of the registry in %s", n.Root, n.Dir)
 	}
 	t, err := newestTrust(public, n.Dir, stick, n.Front)
 	if err != nil {
@@ -178,9 +178,9 @@ func isFolder(dir, file, hint string) error {
 		return err
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return hinted(hint+", which registryd init made", "there is no folder %s", dir)
+		return api.Hinted(hint+", which registryd init made", "there is no folder %s", dir)
 	}
-	return hinted(hint+", which registryd init made", "%s is another folder: it has no %s", dir, file)
+	return api.Hinted(hint+", which registryd init made", "%s is another folder: it has no %s", dir, file)
 }
 
 // rootOf is the root's public key in the first folder that has one.
@@ -190,7 +190,7 @@ func rootOf(dirs ...string) (root ed25519.PublicKey, err error) {
 			return root, nil
 		}
 	}
-	return nil, hinted("--dir names the issuer's folder", "%v", err)
+	return nil, api.Hinted("--dir names the issuer's folder", "%v", err)
 }
 
 // newestTrust finds the newest trust document among folders; an older backup of
@@ -215,7 +215,7 @@ func newestTrust(root ed25519.PublicKey, dirs ...string) (t wire.Trust, err erro
 		}
 	}
 	if t.Version == 0 {
-		return t, hinted("--dir names the issuer's folder", "no trust document in %s", dirs[0])
+		return t, api.Hinted("--dir names the issuer's folder", "no trust document in %s", dirs[0])
 	}
 	return t, nil
 }
@@ -261,7 +261,7 @@ func (n NextTrust) replace(t *wire.Trust, what string) (freshKey, error) {
 	case what == ReplaceWitness && n.Front != "":
 		k.path, role = filepath.Join(n.Front, api.FileWitnessKey), wire.RoleWitness
 	default:
-		return k, hinted("issuer, second, witness or ca; for witness --front-dir names the front's folder", "no key to replace: %q", what)
+		return k, api.Hinted("issuer, second, witness or ca; for witness --front-dir names the front's folder", "no key to replace: %q", what)
 	}
 	if err := os.Remove(k.next()); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was interrupted
 		return k, err
@@ -315,7 +315,7 @@ func (n NextTrust) oldOf(t *wire.Trust, k freshKey, role wire.Role) (old []wire.
 		}
 	}
 	if len(old) == 0 && len(maybe) > 1 {
-		return nil, hinted("registryd trust show lists them; --drop ID names the one that goes", "%s is gone, and the trust document names %s that may be it", k.path, amount.Of(len(maybe), "key"))
+		return nil, api.Hinted("registryd trust show lists them; --drop ID names the one that goes", "%s is gone, and the trust document names %s that may be it", k.path, amount.Of(len(maybe), "key"))
 	}
 	if len(old) == 0 {
 		old = maybe
@@ -350,7 +350,7 @@ func takeBack(t *wire.Trust, old []wire.RoleKey, next uint64) {
 func (n NextTrust) addresses(t *wire.Trust) error {
 	for _, a := range n.Remove {
 		if !slices.Contains(t.Addresses, a) {
-			return hinted("registryd trust show lists them", "the trust document does not add %q", a)
+			return api.Hinted("registryd trust show lists them", "the trust document does not add %q", a)
 		}
 		t.Addresses = slices.DeleteFunc(t.Addresses, func(o string) bool { return o == a })
 	}
@@ -382,7 +382,7 @@ func signTrust(t *wire.Trust, root ed25519.PrivateKey) (envelopes map[string][]b
 func signOneTrust(t wire.Trust, root ed25519.PrivateKey) ([]byte, error) {
 	payload, err := wire.Encode(t)
 	if err != nil {
-		return nil, hinted("an address is https://host:port of enrolment, or mqtts://host:port of the broker", "trust document: %v", err)
+		return nil, api.Hinted("an address is https://host:port of enrolment, or mqtts://host:port of the broker", "trust document: %v", err)
 	}
 	return wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: t.Registry, Version: wire.VersionOf(t)}, payload, root)
 }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package issuer
+package authority
 
 // ownedAsFolder does nothing where files have no owner of this kind.
 func ownedAsFolder(string) error { return nil }

@@ -1,4 +1,4 @@
-package issuer
+package authority
 
 import (
 	"bytes"
@@ -55,16 +55,16 @@ func TestNextTrust(t *testing.T) {
 	if done.Version != 2 || done.Trust.Format != 1 || done.Plain != 0 || !slices.Equal(epochs(done.Trust, wire.RoleIssuer), []uint64{1, 2}) || len(done.Trust.False) != 0 {
 		t.Errorf("%+v", done)
 	}
-	k, err := loadKeys(n.Dir)
-	if err != nil || k.epoch != 2 || k.trust.Version != 2 || k.trustPlain != nil {
-		t.Fatalf("epoch %d, %v", k.epoch, err)
+	k, err := Load(n.Dir)
+	if err != nil || k.Epoch != 2 || k.Trust.Version != 2 || k.TrustPlain != nil {
+		t.Fatalf("epoch %d, %v", k.Epoch, err)
 	}
 	for _, dir := range []string{n.Front, filepath.Dir(n.Root)} {
 		if s, err := ShowTrust(dir); err != nil || s.Version != 2 {
 			t.Errorf("%s: %+v %v", dir, s, err)
 		}
 	}
-	if old, err := keyring.LoadPrivateKey(done.Replaced[0].Old); err != nil || old.Equal(k.issuer) {
+	if old, err := keyring.LoadPrivateKey(done.Replaced[0].Old); err != nil || old.Equal(k.Issuer) {
 		t.Errorf("the key before: %v", err)
 	}
 	n.Replace = []string{ReplaceWitness, ReplaceSecond}
@@ -76,10 +76,10 @@ func TestNextTrust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k, err = loadKeys(n.Dir); err != nil {
+	if k, err = Load(n.Dir); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := countersignature(k.trust, "house-1", wire.Hash{1}, second); err != nil {
+	if _, err := Countersign(k.Trust, "house-1", wire.Hash{1}, second); err != nil {
 		t.Errorf("the new second issuer: %v", err)
 	}
 }
@@ -95,12 +95,12 @@ func TestTrustTakesBack(t *testing.T) {
 		!slices.Equal(epochs(done.Trust, wire.RoleIssuer), []uint64{2, 2}) || len(done.Trust.Addresses) != 2 {
 		t.Errorf("%+v", done)
 	}
-	k, err := loadKeys(n.Dir)
-	if err != nil || !k.trust.IsFalse(wire.RoleWitness, 1) || k.trust.IsFalse(wire.RoleWitness, 2) {
-		t.Fatalf("%+v %v", k.trust, err)
+	k, err := Load(n.Dir)
+	if err != nil || !k.Trust.IsFalse(wire.RoleWitness, 1) || k.Trust.IsFalse(wire.RoleWitness, 2) {
+		t.Fatalf("%+v %v", k.Trust, err)
 	}
-	plain, err := keyring.OpenTrust(k.forAll(), k.root, "registry-1")
-	if err != nil || plain.Version != 2 || wire.VersionOf(plain) != 1 || fmt.Sprint(plain.Keys) != fmt.Sprint(k.trust.Keys) {
+	plain, err := keyring.OpenTrust(k.ForAll(), k.Root, "registry-1")
+	if err != nil || plain.Version != 2 || wire.VersionOf(plain) != 1 || fmt.Sprint(plain.Keys) != fmt.Sprint(k.Trust.Keys) {
 		t.Errorf("for gateways of format 1: %+v %v", plain, err)
 	}
 	n.Replace, n.False, n.Add, n.Remove = nil, false, nil, []string{"https://new.example.org:8443"}
@@ -127,14 +127,14 @@ func TestTrustAfterInterruption(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(n.Dir, FileIssuer), old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := loadKeys(n.Dir); err == nil {
+	if _, err := Load(n.Dir); err == nil {
 		t.Fatal("a key that the document does not name is taken")
 	}
 	if err := os.WriteFile(filepath.Join(n.Dir, api.FileTrust), first, 0o600); err != nil { // an old backup
 		t.Fatal(err)
 	}
 	done := n.sign(t)
-	if k, err := loadKeys(n.Dir); err != nil || k.trust.Version != 3 || k.epoch != 3 {
+	if k, err := Load(n.Dir); err != nil || k.Trust.Version != 3 || k.Epoch != 3 {
 		t.Errorf("%+v: %v", done, err)
 	}
 }
@@ -240,7 +240,7 @@ func TestNextCA(t *testing.T) {
 	if len(two.Trust.CAs) != 2 || two.Trust.CAs[0] != first[0] || len(two.Replaced) != 2 {
 		t.Fatalf("%+v", two)
 	}
-	if k, err := loadKeys(n.Dir); err != nil || !k.ca.NotAfter.Equal(two.Trust.CAs[1].Until) {
+	if k, err := Load(n.Dir); err != nil || !k.CA.NotAfter.Equal(two.Trust.CAs[1].Until) {
 		t.Fatalf("the issuer does not use it: %v", err)
 	}
 	if until, err := RenewServer(n.Dir, n.Front, nil, n.Now); err != nil || !until.After(first[0].Until) {

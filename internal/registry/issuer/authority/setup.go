@@ -1,4 +1,4 @@
-package issuer
+package authority
 
 import (
 	"crypto/ecdsa"
@@ -47,12 +47,12 @@ func Init(dir string, s Setup) error {
 	}
 	folders := []string{FolderFront, FolderIssuer, FolderOffline}
 	if err := os.MkdirAll(dir, 0o755); err != nil { // the folders in it are private, each to another user
-		return hinted("run this as root, or name a --dir that is yours", "init registry: %v", err)
+		return api.Hinted("run this as root, or name a --dir that is yours", "init registry: %v", err)
 	}
 	temp := make(map[string]string)
 	for _, f := range folders {
 		if _, err := os.Lstat(filepath.Join(dir, f)); !errors.Is(err, fs.ErrNotExist) {
-			return hinted("name another --dir; keys are never overwritten", "init registry: %s is there already", filepath.Join(dir, f))
+			return api.Hinted("name another --dir; keys are never overwritten", "init registry: %s is there already", filepath.Join(dir, f))
 		}
 		temp[f] = filepath.Join(dir, f+".new")
 		if err := os.RemoveAll(temp[f]); err != nil { // nobody has used it
@@ -122,7 +122,7 @@ func (s Setup) documents(front, issuer, offline string, trust []byte, root ed255
 			return err
 		}
 	}
-	place, err := json.MarshalIndent(registryPlace{s.Registry, hostPort(s.Hosts[0], s.Enrol), hostPort(s.Hosts[0], s.Broker)}, "", "  ")
+	place, err := json.MarshalIndent(Place{s.Registry, hostPort(s.Hosts[0], s.Enrol), hostPort(s.Hosts[0], s.Broker)}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,175 @@
+// Package authority makes and keeps what a registry is known by: the keys of its issuers,
+// its CA with the certificates of gateways and of the server, and the trust documents
+// that its root signs. It is the folders that Init makes, and what replaces a key in them.
+//
+// It refuses to overwrite a key, to hand out one that the trust document does not name,
+// and to look for the root's key anywhere but where it is told: that one lives on a stick.
+package authority
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+)
+
+// Files with the issuer's keys, in its folder. Those that it shares with the front bear the
+// front's names.
+const (
+	FilePlace  = "registry.json" // what tokens say: the registry's id and hosts
+	FileIssuer = "issuer.key"    // PEM, Ed25519: lists, House documents
+	FileCAKey  = "ca.key"        // PEM, ECDSA P-256: gateways' certificates
+	FileDesk   = "desk.key"      // PEM, HPKE: opens tenancy records
+	// FileTrustPlain is the newest trust document of format 1, where that in
+	// api.FileTrust is of format 2.
+	FileTrustPlain = "trust-1.cose"
+)
+
+// Files that belong on a stick, away from both processes.
+const (
+	FileRootKey = "root.key"    // PEM, Ed25519: signs trust documents
+	FileSecond  = "second.key"  // PEM, Ed25519: another issuer's, for lists that remove many tenancies
+	FileRecords = "records.key" // PEM, HPKE: opens persons and who parts
+	FileEscrow  = "escrow.key"  // PEM, HPKE: opens building keys
+)
+
+// Keys are what the issuer works with.
+type Keys struct {
+	Place         Place
+	Issuer        ed25519.PrivateKey
+	Epoch         uint64     // of its key
+	Issuers       []wire.Key // all that the trust document names
+	Trust         wire.Trust
+	TrustEnvelope []byte
+	TrustPlain    []byte // envelope for who reads format 1 alone; nil: the other is of that format
+	Root          ed25519.PublicKey
+	Desk          []byte
+	CA            *x509.Certificate
+	caKey         *ecdsa.PrivateKey
+}
+
+// Place is FilePlace.
+type Place struct {
+	Registry string `json:"registry"`
+	Enrol    string `json:"enrol"`  // host:port of the front's HTTPS
+	Broker   string `json:"broker"` // host:port of its MQTT over TLS
+}
+
+func (k Keys) Public() ed25519.PublicKey { return k.Issuer.Public().(ed25519.PublicKey) }
+
+func Load(dir string) (k Keys, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, FilePlace))
+	if err != nil {
+		return k, api.Hinted("registryd init makes a registry; --dir names its issuer folder", "%v", err)
+	}
+	if err := json.Unmarshal(b, &k.Place); err != nil {
+		return k, fmt.Errorf("%s: %w", filepath.Join(dir, FilePlace), err)
+	}
+	if k.Root, err = keyring.LoadRoot(filepath.Join(dir, api.FileRoot)); err != nil {
+		return k, err
+	}
+	if k.TrustEnvelope, err = os.ReadFile(filepath.Join(dir, api.FileTrust)); err != nil {
+		return k, err
+	}
+	if k.Trust, err = keyring.OpenTrust(k.TrustEnvelope, k.Root, k.Place.Registry); err != nil {
+		return k, err
+	}
+	if k.TrustPlain, err = loadPlain(dir, k.Trust); err != nil {
+		return k, err
+	}
+	if k.Issuer, err = keyring.LoadPrivateKey(filepath.Join(dir, FileIssuer)); err != nil {
+		return k, err
+	}
+	if k.Desk, err = keyring.LoadSealKey(filepath.Join(dir, FileDesk)); err != nil {
+		return k, err
+	}
+	if k.CA, k.caKey, err = loadCA(dir); err != nil {
+		return k, err
+	}
+	return k, k.match()
+}
+
+// ForAll is the trust document that every gateway reads, of whatever version.
+func (k *Keys) ForAll() []byte {
+	if k.TrustPlain != nil {
+		return k.TrustPlain
+	}
+	return k.TrustEnvelope
+}
+
+func loadPlain(dir string, t wire.Trust) ([]byte, error) {
+	if wire.VersionOf(t) == 1 {
+		return nil, nil
+	}
+	plain, err := os.ReadFile(filepath.Join(dir, FileTrustPlain))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return plain, err
+}
+
+// match checks that the keys are those of the trust document.
+func (k *Keys) match() error {
+	k.Issuers = k.Trust.Keyset(wire.RoleIssuer)
+	found := false
+	for _, other := range k.Issuers {
+		if bytes.Equal(other.Public, k.Public()) {
+			k.Epoch, found = other.Epoch, true
+		}
+	}
+	if !found {
+		return errors.New("the trust document does not name this issuer's key")
+	}
+	for _, der := range k.Trust.CAs {
+		if bytes.Equal(der, k.CA.Raw) {
+			return nil
+		}
+	}
+	return errors.New("the trust document does not name this CA")
+}
+
+// Countersign returns a second issuer's word on a list.
+func Countersign(trust wire.Trust, building string, hash wire.Hash, key ed25519.PrivateKey) ([]byte, error) {
+	p := wire.Protected{Type: wire.TypeSecond, Role: wire.RoleIssuer, Address: building}
+	for _, k := range trust.Keyset(wire.RoleIssuer) {
+		if bytes.Equal(k.Public, key.Public().(ed25519.PublicKey)) {
+			p.Epoch = k.Epoch
+			return wire.Sign(p, hash[:], key)
+		}
+	}
+	return nil, api.Hinted("use the stick with second.key", "the trust document does not name this key as an issuer's")
+}
+
+func readPEM(path, kind string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil || block.Type != kind {
+		return nil, fmt.Errorf("%s: no PEM block %q", path, kind)
+	}
+	return block.Bytes, nil
+}
+
+func writePEM(path, kind string, mode os.FileMode, ders ...[]byte) error {
+	var b bytes.Buffer
+	for _, der := range ders {
+		if err := pem.Encode(&b, &pem.Block{Type: kind, Bytes: der}); err != nil {
+			return fmt.Errorf("write %s: %w", path, err)
+		}
+	}
+	return durable.WriteFile(path, b.Bytes(), mode)
+}
