@@ -240,7 +240,14 @@ func TestStoppedByTheRegistry(t *testing.T) {
 		refused(t, err, "registryd resume --tenancy ")
 		_, err = a.ask(Request{Action: resume, Tenancy: "3B", Proof: "pin", PIN: "2580"}, nil, nil)
 		refused(t, err, "registryd resume --tenancy ")
+		for _, action := range []string{addCard, replace} { // nor does another card in its place
+			for _, proof := range []string{"landlord", "pin"} {
+				_, err = a.ask(Request{Action: action, Tenancy: "3B", Proof: proof, PIN: "2580"}, nil, cards(em(2)))
+				refused(t, err, "registryd resume --tenancy ")
+			}
+		}
 		a.wants("front", em(1), wire.ReasonSuspended)
+		a.wants("front", em(2), wire.ReasonUnknown)
 	}
 	state(wire.GrantSuspended)
 	stays()

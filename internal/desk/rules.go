@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gatehouse/internal/amount"
@@ -296,11 +297,24 @@ func (s situation) setPIN() ([]wire.Change, error) {
 	return nil, nil
 }
 
+// bind joins the new card to a grant. Where the registry has stopped every card of the
+// tenancy, a new one would undo its word as surely as a resumed one.
 func (s situation) bind(grant wire.ID) ([]wire.Change, error) {
+	if s.stoppedByRegistry() {
+		return nil, refuse("ask the registry's operator: registryd resume --tenancy "+wire.ID(s.t.ID).String()+" --reason found, and then again; if the card was stolen, check the tenant in anew",
+			"the registry has suspended all cards of tenancy %s, as far as is known here: no new one joins them", s.t.word())
+	}
 	if len(s.fresh) == 0 {
 		return nil, refuse("hold it up to a reader", "the new card has not been shown")
 	}
 	return []wire.Change{{Op: wire.OpBind, Grant: grant, Credentials: s.fresh}}, nil
+}
+
+// stoppedByRegistry reports whether no card of the tenancy opens, and one of them by no
+// desk's word.
+func (s situation) stoppedByRegistry() bool {
+	return count(s.cards, stateActive) == 0 &&
+		slices.ContainsFunc(s.cards, func(k Card) bool { return k.State == stateSuspended && !k.reported })
 }
 
 // chosen returns the card that was named, or the only one in that state (but
