@@ -162,7 +162,7 @@ func TestNoViewTellsOfPassages(t *testing.T) {
 	must(t, h.board.Set("front-contact", true))
 	time.Sleep(200 * time.Millisecond)
 	must(t, h.board.Set("front-contact", false))
-	h.serialOpens("somebody else comes in at the yard")
+	h.opens("yard", "somebody else comes in at the yard", h.serialAtOnce)
 	h.wiegand(99, 99) // a stranger
 	must(t, h.board.Set("exit", false))
 	time.Sleep(100 * time.Millisecond)
