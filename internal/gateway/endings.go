@@ -124,7 +124,7 @@ func (g *Gateway) refusalProblems(u *control.Uplink, s uplink.Status) (list []st
 		case r.Type == wire.TypeList && s.Withheld.IsZero():
 		case r.Type == wire.TypeList && r.Reason == wire.ReasonMalformed && newer:
 		case r.Type == wire.TypeList && r.Reason == wire.ReasonSecondNeeded:
-			list = append(list, fmt.Sprintf("list %d of the registry takes something from too many tenancies at once, and is refused until a second issuer has signed it: its operator runs registryd countersign %s --key second.key",
+			list = append(list, fmt.Sprintf("list %d of the registry takes something from too many tenancies at once, and is refused until a second issuer has signed it: its operator runs registryd lists --building %s, which says from whom, and the registryd countersign line that it shows if that is meant",
 				u.List, g.o.Site.Building))
 		case r.Type == wire.TypeList:
 			list = append(list, fmt.Sprintf("list %d of the registry is refused here (%s): its operator looks at registryd status and registryd alarms", u.List, r.Reason))

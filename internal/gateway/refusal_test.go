@@ -20,7 +20,7 @@ func TestRefusalsAreToDo(t *testing.T) {
 		s    uplink.Status
 		want string
 	}{
-		"second": {uplink.Status{Withheld: time.Now(), Refusals: []uplink.Refusal{{Type: wire.TypeList, Reason: wire.ReasonSecondNeeded}}}, "registryd countersign lane-7 --key second.key"},
+		"second": {uplink.Status{Withheld: time.Now(), Refusals: []uplink.Refusal{{Type: wire.TypeList, Reason: wire.ReasonSecondNeeded}}}, "registryd lists --building lane-7"},
 		"other":  {uplink.Status{Withheld: time.Now(), Refusals: []uplink.Refusal{{Type: wire.TypeList, Reason: wire.ReasonBadSignature}}}, "list 9 of the registry is refused here (bad_signature)"},
 		"past":   {uplink.Status{Refusals: []uplink.Refusal{{Type: wire.TypeList, Reason: wire.ReasonSecondNeeded}}}, ""},
 		"trust":  {uplink.Status{Refusals: []uplink.Refusal{{Type: wire.TypeTrust, Reason: wire.ReasonBadSignature}}}, "a trust document of the registry is refused here"},
