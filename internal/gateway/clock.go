@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -39,6 +41,8 @@ type clock struct {
 	path  string       // what the next start goes on from
 	floor func() int64 // unix seconds: highest signed time ever seen
 
+	unread error // why what was kept could not be read
+
 	saving sync.Mutex // held while the file is written; never with mu
 
 	mu      sync.Mutex
@@ -65,21 +69,46 @@ func newClock(src TimeSource, path string, floor func() int64) *clock {
 	if src.Boot != (wire.ID{}) {
 		boot = hex.EncodeToString(src.Boot[:])
 	}
-	return &clock{src: src, path: path, floor: floor, known: trueclock.Continue(readClock(path), boot, src.BootTime())}
+	c := &clock{src: src, path: path, floor: floor}
+	was, err := readClock(path)
+	c.unread, c.known = err, trueclock.Continue(was, boot, src.BootTime())
+	return c
 }
+
+// clockFile is what is kept of the time, in the state folder.
+const clockFile = "clock"
 
 // readClock reads what was kept; what can't be read is as a first start. Nine
 // bytes are of a program before this format: a last trusted time.
-func readClock(path string) (s trueclock.State) {
+func readClock(path string) (s trueclock.State, err error) {
 	b, err := os.ReadFile(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s, nil
 	case err != nil:
+		return s, err
 	case len(b) == 9:
 		s.Sure = time.Duration(binary.BigEndian.Uint64(b)) * time.Second
-	case json.Unmarshal(b, &s) != nil:
-		return trueclock.State{}
+	default:
+		if err := json.Unmarshal(b, &s); err != nil {
+			return trueclock.State{}, err
+		}
 	}
-	return s
+	return s, nil
+}
+
+// begin makes the file of a first start, or one that is gone: from then on its absence
+// says that it was deleted. What comes to be known is saved as ever.
+func (c *clock) begin() error {
+	if _, err := os.Stat(c.path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	c.saving.Lock()
+	defer c.saving.Unlock()
+	c.mu.Lock()
+	state := c.known.State(c.src.BootTime())
+	c.mu.Unlock()
+	return c.write(state)
 }
 
 // read looks at the clock now. It is cheap and waits for no disk.
@@ -236,6 +265,17 @@ func (c *clock) save(now bool) error {
 	if !due {
 		return nil
 	}
+	if err := c.write(state); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.saved, c.kept = at, true
+	return nil
+}
+
+// write replaces the file. Callers hold saving.
+func (c *clock) write(state trueclock.State) error {
 	b, err := json.Marshal(state)
 	if err == nil {
 		err = durable.WriteFile(c.path, b, 0o600)
@@ -243,9 +283,6 @@ func (c *clock) save(now bool) error {
 	if err != nil {
 		return fmt.Errorf("keep what is known of the time: %w", err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.saved, c.kept = at, true
 	return nil
 }
 

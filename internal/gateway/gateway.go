@@ -122,8 +122,8 @@ type Gateway struct {
 	lock    *durable.Lock // of the state folder, for as long as this process lives
 	journal *journal.Journal
 	keyring *keyring.Keyring
-	missing string // what was deleted of the state folder before this start; empty: nothing
-	keysErr error  // why keys could not be read at the start
+	missing []string // what was deleted of the state folder before this start
+	keysErr error    // why keys could not be read at the start
 	// gatewayKey signs what the gateway says; nil where it could not be read.
 	gatewayKey ed25519.PrivateKey
 	swipes     *swipes
@@ -172,7 +172,7 @@ func New(o Options) (*Gateway, error) {
 	if o.Site.Fire != nil {
 		g.makeFire()
 	}
-	g.clock = newClock(o.Time, o.Site.Path("clock"), func() int64 { return g.keyring.Floor() })
+	g.clock = newClock(o.Time, o.Site.Path(clockFile), func() int64 { return g.keyring.Floor() })
 	g.tests = newDoorTests(o.Site.Path("doortests.json"), g.clock.elapsed, o.Site.DoorIDs(), o.Log)
 	if err := g.openKeyring(); err != nil {
 		return nil, err
@@ -230,7 +230,10 @@ func (g *Gateway) openKeyring() (err error) {
 	if err != nil {
 		return fmt.Errorf("open grants: %w", err)
 	}
-	g.missing = missingFile(g.o.Site, grants, g.keyring.Status())
+	g.missing = missingFiles(g.o.Site, grants, g.keyring.Status())
+	if err := g.clock.begin(); err != nil {
+		g.o.Log.Warn().Err(err).Msg("clock")
+	}
 	return nil
 }
 
@@ -417,9 +420,13 @@ func (g *Gateway) queueStart() {
 	for _, name := range append(keys.SetAside, keys.Damage...) {
 		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: clip(name)}, wire.Who{})
 	}
-	if g.missing != "" {
-		g.o.Log.Error().Str("file", g.missing).Msg("a file of the gateway is missing")
-		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonMissing, Source: "grants", Detail: clip(g.missing)}, wire.Who{})
+	for _, what := range g.missing {
+		g.o.Log.Error().Str("file", what).Msg("a file of the gateway is missing")
+		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonMissing, Source: choose(what == clockFile, clockFile, "grants"), Detail: clip(what)}, wire.Who{})
+	}
+	if why := g.clock.unread; why != nil {
+		g.o.Log.Error().Err(why).Msg("what was known of the time can't be read")
+		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: clockFile, Detail: clip(clockFile)}, wire.Who{})
 	}
 }
 

@@ -162,8 +162,12 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	list = append(list, g.endingProblems()...)
 	list = append(list, g.setAsideProblems()...)
 	list = append(list, g.lostProblems()...)
-	if g.missing != "" {
-		list = append(list, missingProblem(g.o.Site, g.missing))
+	for _, what := range g.missing {
+		list = append(list, missingProblem(g.o.Site, what))
+	}
+	if why := g.clock.unread; why != nil {
+		add("%s can't be read (%s): what was known of the time is gone, nobody's term ends by that. Find out what did that, a hand or the disk; %s. This line goes with the next start",
+			g.clock.path, oneLine(why), timeAnew)
 	}
 	if doubt := g.clock.doubt(); doubt != "" {
 		if g.keyring.Registry() == nil {

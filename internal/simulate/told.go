@@ -25,8 +25,8 @@ type notice struct {
 }
 
 // fileSigns are what a gateway says of a file that it has lost, with what to do. Of one
-// that is not here it has to say nothing: what the registry has confirmed, the tree and
-// what it thinks of the time are made again from what others know.
+// that is not here it has to say nothing: what the registry has confirmed and the tree
+// are made again from what others know.
 func fileSigns(name string) string {
 	const see = ".*then remove"
 	aside := func(file string) string { return `a damaged file was set aside: .*` + file + `\.bad-.* remove it` }
@@ -42,6 +42,8 @@ func fileSigns(name string) string {
 		return `files of the grants were not as this gateway left them: .*` + file + `.*find out who|` + aside(file)
 	case "grants/tenancies.json":
 		return `tenancies.json is missing: .*gatehouse tenancy pin|` + aside(`tenancies\.json`)
+	case "clock":
+		return `clock (is missing|can't be read).*gatehouse clock confirm`
 	case "grants":
 		return `grants is missing: .*gatehouse tenancy pin`
 	case "keys/building.key":
