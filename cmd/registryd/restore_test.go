@@ -337,6 +337,7 @@ func TestRestore(t *testing.T) {
 			w.ok("house", "import", filepath.Join(w.gate.keys.Dir, keyring.HouseFile))
 			w.says("gw-1 had list")
 			w.says("the copy of the building key of house-1 was lost")
+			w.says("gateways that came by it: gw-1; that went: none")
 			if out := w.ok("status"); strings.Contains(out, "--as-false") {
 				w.t.Error("it suspects a thief:", out)
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
@@ -144,10 +145,18 @@ func (c *change) adoptHouse(b *building, from string, envelope []byte) error {
 		}
 	}
 	c.touched[b.id] = true
-	if err := c.remark(b, "%s had house document %d, which this database did not know: gateways that came by it: %v, that went: %v", from, h.Version, in, out); err != nil {
+	if err := c.remark(b, "%s had house document %d, which this database did not know: gateways that came by it: %s; that went: %s", from, h.Version, named(in), named(out)); err != nil {
 		return err
 	}
 	return c.signHouse(b, h.Gateways) // one that names this one among those before it
+}
+
+// named lists ids for people.
+func named(ids []string) string {
+	if len(ids) == 0 {
+		return "none"
+	}
+	return strings.Join(ids, ", ")
 }
 
 // diffHouses are the gateways that only one of two documents has, or with another key.
