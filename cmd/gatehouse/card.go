@@ -2,11 +2,11 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
-	"unicode"
 
 	"golang.org/x/term"
 
@@ -81,20 +81,23 @@ func (s *session) printed(form string) (control.Card, error) {
 		fmt.Fprintf(s.err, "number printed on the card (%s): ", form)
 	}
 	line, err := bufio.NewReader(s.in).ReadString('\n')
-	number := plain(line)
+	number, form, wrong := printedOf(line, form, false)
 	if number == "" {
 		return control.Card{}, hinted("type it, or pipe it: it must not stand in the command line", "no number came on standard input (%v)", err)
+	}
+	if errors.Is(wrong, keyring.ErrTwo) {
+		return control.Card{}, hinted("give one of them", "%s", wrong)
 	}
 	return s.client.Printed(s.ctx, control.PrintedRequest{Form: form, Number: number})
 }
 
 // plain drops the spaces of a printed number and folds full-width digits.
-func plain(text string) string {
+func plain(text string) string { return strings.Join(strings.Fields(folded(text)), "") }
+
+// folded makes full-width characters those of ASCII.
+func folded(text string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return -1
-		case r >= '\uff01' && r <= '\uff5e':
+		if r >= '\uff01' && r <= '\uff5e' {
 			return r - 0xfee0
 		}
 		return r

@@ -196,22 +196,24 @@ var (
 
 // terms reads all but the number; it returns what is wrong.
 func (w *wanted) terms(doors []string, zone *time.Location) string {
-	g := keyring.NewGrant{Doors: w.row.Doors}
+	var g keyring.NewGrant
 	var known bool
-	if g.Kind, known = kinds[strings.ToLower(w.row.Kind)]; !known {
+	if g.Kind, known = kinds[strings.ToLower(plain(w.row.Kind))]; !known {
 		return "kind " + cardlist.Shown([]string{w.row.Kind})[0] + ": want resident, staff, visitor or brigade"
 	}
-	for _, d := range g.Doors {
-		if !slices.Contains(doors, d) {
+	for _, d := range w.row.Doors {
+		i := slices.IndexFunc(doors, func(id string) bool { return strings.EqualFold(id, folded(d)) })
+		if i < 0 {
 			return "no door " + cardlist.Shown([]string{d})[0] + " here: doors are " + strings.Join(doors, ", ")
 		}
+		g.Doors = union(g.Doors, doors[i:i+1])
 	}
 	var err error
 	if g.Label, err = naming.Label(w.row.Label); err != nil {
 		return err.Error()
 	}
 	if g.Label == "" {
-		return "it has no label: a word of your own for the flat, as 3B"
+		return "it has no label: a word of your own for the flat, as 3B; where its cell was merged with others, write it in each of them"
 	}
 	if g.From, err = calendar.First(midnight.ReplaceAllString(w.row.From, ""), zone); err != nil {
 		return "its first day can't be read: write it with the year first, as 2026-12-01"
@@ -230,27 +232,56 @@ func (w *wanted) terms(doors []string, zone *time.Location) string {
 	return ""
 }
 
+// What programs write for a whole number, in decimal.
+var (
+	fraction  = regexp.MustCompile(`^(\d+)\.0+$`)
+	thousands = regexp.MustCompile(`^\d{1,3}(,\d{3})+$`)
+)
+
+// printedOf finds the number of a cell and its form, as the daemon reads them.
+func printedOf(cell, form string, fill bool) (number, itsForm string, err error) {
+	number, form = plain(cell), plain(form)
+	if whole := strings.ToUpper(form); strings.HasSuffix(whole, "D") && !strings.Contains(whole, "+") {
+		number = fraction.ReplaceAllString(number, "$1")
+		if thousands.MatchString(number) {
+			number = strings.ReplaceAll(number, ",", "")
+		}
+	}
+	if _, err = keyring.ParsePrinted(number, form); fill && errors.Is(err, keyring.ErrZeros) {
+		number = keyring.Fill(number, form)
+		_, err = keyring.ParsePrinted(number, form)
+	}
+	if err == nil || errors.Is(err, keyring.ErrForm) {
+		return number, form, err
+	}
+	one, itsForm, two := keyring.TwoPrints(folded(cell), form)
+	switch {
+	case two == nil:
+		return plain(one), itsForm, nil
+	case errors.Is(two, keyring.ErrTwo):
+		return number, form, two
+	}
+	return number, form, err
+}
+
 // number asks the daemon what the card is called here.
 func (s *session) number(w *wanted, fill bool) (why string, err error) {
-	number := plain(w.row.Number)
-	_, wrong := keyring.ParsePrinted(number, w.row.Form)
-	if fill && errors.Is(wrong, keyring.ErrZeros) {
-		number = keyring.Fill(number, w.row.Form)
-		_, wrong = keyring.ParsePrinted(number, w.row.Form)
-	}
+	number, form, wrong := printedOf(w.row.Number, w.row.Form, fill)
 	switch {
 	case errors.Is(wrong, keyring.ErrZeros):
 		return "its number has fewer digits than its form: spreadsheets drop leading zeros, and --fill-zeros puts them back", nil
 	case errors.Is(wrong, keyring.ErrLost):
 		return "its number is written like 1.23E+09, so digits are lost: in the program that has the list format the column as text, and export again", nil
+	case errors.Is(wrong, keyring.ErrTwo):
+		return "its cell has two numbers that are not of one card: give each card a line of its own, or put the wrong one right", nil
 	case w.row.Form == "":
 		return "it has no form: --form says it for the whole file", nil
 	case errors.Is(wrong, keyring.ErrForm):
 		return "form " + cardlist.Shown([]string{w.row.Form})[0] + " is not known: want " + strings.Join(keyring.PrintedForms(), ", "), nil
 	case wrong != nil:
-		return strings.TrimPrefix(wrong.Error(), "printed number: ") + ", as it is form " + w.row.Form, nil
+		return strings.TrimPrefix(wrong.Error(), "printed number: ") + ", as it is form " + form, nil
 	}
-	card, err := s.client.Printed(s.ctx, control.PrintedRequest{Form: w.row.Form, Number: number})
+	card, err := s.client.Printed(s.ctx, control.PrintedRequest{Form: form, Number: number})
 	if err != nil {
 		return "", err
 	}

@@ -93,6 +93,29 @@ func (p *plan) gather(labelled bool) {
 	for _, s := range shared {
 		p.pair(s.earlier, s.line, labelled)
 	}
+	if labelled {
+		p.gatherKin()
+	}
+}
+
+// gatherKin makes one of lines of one flat where the number of the one is the end of the
+// other's, and no reader here sends that.
+func (p *plan) gatherKin() {
+	short := map[wire.CredentialID][]int{}
+	for i, d := range p.lines {
+		if d.what == "" {
+			short[d.grant.Credentials[0]] = append(short[d.grant.Credentials[0]], i)
+		}
+	}
+	for i := range p.lines {
+		for _, id := range p.lines[i].kin {
+			for _, j := range short[id] {
+				if a, b := p.lines[i], p.lines[j]; a.what == "" && b.what == "" && sameFlat(a.grant.Label, b.grant.Label) {
+					p.pair(min(i, j), max(i, j), true)
+				}
+			}
+		}
+	}
 }
 
 // pair judges two lines that share a form of their cards.
@@ -101,7 +124,7 @@ func (p *plan) pair(j, i int, labelled bool) {
 	if b.what == lineTwice || b.what == lineRefused && a.what == lineRefused {
 		return
 	}
-	one := slices.Contains(b.grant.Credentials, a.grant.Credentials[0]) || slices.Contains(a.grant.Credentials, b.grant.Credentials[0])
+	one := a.holds(b) || b.holds(a)
 	why := "cards that differ, and a reader here can't tell them apart: it reads too few digits of their numbers; give one of them another card"
 	if one {
 		why = "one card in two lines that contradict each other: put the list right"
@@ -111,6 +134,11 @@ func (p *plan) pair(j, i int, labelled bool) {
 	}
 	p.refuse(j, why)
 	p.refuse(i, why)
+}
+
+// holds reports whether a card has all that is known of another one's number.
+func (d *fate) holds(b *fate) bool {
+	return slices.Contains(d.grant.Credentials, b.grant.Credentials[0]) || slices.Contains(d.kin, b.grant.Credentials[0])
 }
 
 // takes makes one of two lines of one card, if they say nothing that excludes each other.
@@ -128,8 +156,9 @@ func (d *fate) takes(b *fate, labelled bool) bool {
 		}
 		d.grant.Label, b.why = both, "its card stands above under another label: the key has both"
 	}
-	if !whole && slices.Contains(b.grant.Credentials, d.grant.Credentials[0]) {
+	if !whole && b.holds(d) {
 		d.grant.Credentials, b.grant.Credentials = b.grant.Credentials, d.grant.Credentials // the longer number first
+		d.kin, b.kin = b.kin, d.kin
 	}
 	d.grant.Credentials = union2(d.grant.Credentials, b.grant.Credentials)
 	d.grant.Doors = union(d.grant.Doors, b.grant.Doors)

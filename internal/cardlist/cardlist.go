@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -100,6 +101,7 @@ func (l line) blank() bool {
 // split cuts the text into lines and cells.
 func (o Options) split(text string) ([]line, error) {
 	sep := o.separator(&text)
+	text = textCells(text, sep)
 	r := csv.NewReader(strings.NewReader(text))
 	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace = sep, -1, sep != '\t'
 	var all []line
@@ -152,7 +154,7 @@ func (o Options) headings(text string, sep rune) (most int) {
 	for _, l := range strings.SplitN(text, "\n", maxBefore+1)[:min(maxBefore, 1+strings.Count(text, "\n"))] {
 		n := 0
 		for _, cell := range strings.Split(l, string(sep)) {
-			cell = strings.Trim(strings.TrimSpace(cell), `"`)
+			cell = strings.Trim(strings.TrimSpace(cell), `="`)
 			if fieldOf(cell) != "" || o.names(cell) {
 				n++
 			}
@@ -160,6 +162,14 @@ func (o Options) headings(text string, sep rune) (most int) {
 		most = max(most, n)
 	}
 	return most
+}
+
+// textCells takes the = off cells like ="0006171021", which tell a spreadsheet that they
+// are text and are no CSV as they stand. Within a quoted cell quotation marks are doubled, so that no such
+// cell begins there.
+func textCells(text string, sep rune) string {
+	begins := regexp.MustCompile(`(?m)(?:^|` + regexp.QuoteMeta(string(sep)) + `) *="[^"\r\n]+"`)
+	return begins.ReplaceAllStringFunc(text, func(cell string) string { return strings.Replace(cell, "=", "", 1) })
 }
 
 // tidy takes off what stands around a cell: spaces, and what tells a spreadsheet that it
@@ -174,10 +184,14 @@ func tidy(cell string) string {
 
 // read makes rows of the lines below the headings.
 func (l *List) read(h heads, lines []line, o Options) {
-	blank := 0
+	blank, again := 0, 0
 	for _, in := range lines {
 		if in.blank() {
 			blank++
+			continue
+		}
+		if slices.Equal(in.cells, h.cells) {
+			again++
 			continue
 		}
 		row := Row{Line: in.at}
@@ -201,6 +215,9 @@ func (l *List) read(h heads, lines []line, o Options) {
 	}
 	if blank > 0 {
 		l.Remarks = append(l.Remarks, fmt.Sprintf("%s without a cell left out", amount.Of(blank, "line")))
+	}
+	if again > 0 {
+		l.Remarks = append(l.Remarks, fmt.Sprintf("%s with the headings once more left out", amount.Of(again, "line")))
 	}
 	if !l.Labelled && len(l.Rows) > 0 {
 		l.Remarks = append(l.Remarks, `no column has labels: keys are named after their line in the file, as "line 2"; --column label="HEADING" takes a column for it`)

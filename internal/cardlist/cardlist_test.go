@@ -72,11 +72,17 @@ func TestRead(t *testing.T) {
 		"Chinese headings": {in: "房号,门,格式,卡号,类型,开始日期,有效期至\n3-2-1201,前门、后门,10D,1,resident,2026/11/1,2027年11月30日\n",
 			rows: []string{"2: 3-2-1201|前门 后门|10D|1|resident|2026/11/1|2027年11月30日"}},
 		"title above": {in: "Cards of the old system,,,\n\nlabel,doors,form,number\n1A,front,10D,1\n", rows: []string{"4: 1A|front|10D|1|||"}, remarks: []string{"above the headings in line 3"}},
+		"headings in two lines, merged": {in: "Cards,,,,\nFlat,Doors,Form,Data,\n,,,Card No.,Remark\n1A,front,10D,1,x\n", o: Options{Columns: map[string]string{"number": "card no"}},
+			rows: []string{"4: 1A|front|10D|1|||"}, remarks: []string{"above the headings in line 3", `left out: "Remark"`}},
+		"headings on each page": {in: head + "1A,front,10D,1\n" + head + "1B,front,10D,2\n", rows: []string{"2: 1A|front|10D|1|||", "4: 1B|front|10D|2|||"}, remarks: []string{"1 line with the headings once more"}},
+		"bare text for text": {in: "=\"label\",doors,form,number\n=\"3-2\",front,10D,=\"0006171021\"\r\n\"a,=\"\"b\"\",=\"\"\",front,10D, =\"0006171022\"\n",
+			rows: []string{"2: 3-2|front|10D|0006171021|||", "3: a,=\"b\",=\"|front|10D|0006171022|||"}},
+		"doors in a row": {in: head + "1A,front/yard+shed & side,10D,1\n", rows: []string{"2: 1A|front shed side yard|10D|1|||"}},
 		"whole file": {in: "label,number\n1A,1\n", o: Options{Form: "10D", Doors: []string{"yard", "front"}, Kind: "staff"},
 			rows: []string{"2: 1A|front yard|10D|1|staff||"}},
 		"a peer's layout": {in: "Card Number\tFrom\tTo\tWorkshop\tSide Door\n65537\t2020-01-02\t2027-10-31\tN\tY\n65538\t2020-02-03\t2027-11-30\tN\tN\n65539\t\t\t29\tY\n",
 			o:       Options{Columns: map[string]string{"number": "Card Number", "door:side": "side door", "door:shop": "Workshop"}, Form: "10D"},
-			rows:    []string{"2: line 2|side|10D|65537||2020-01-02|2027-10-31", "3: it opens no door", "4: a door's column has neither yes nor no"},
+			rows:    []string{"2: line 2|side|10D|65537||2020-01-02|2027-10-31", "3: it opens no door", "4: a door's column has neither yes nor no: write y or 是, and n or 否"},
 			remarks: []string{"named after their line"}},
 		"mapping leaves out": {in: "Card Number,Owner\n1,somebody\n", o: Options{Columns: map[string]string{"number": "Card Number"}, Form: "10D", Doors: []string{"front"}},
 			rows: []string{"2: line 2|front|10D|1|||"}, remarks: []string{`columns left out: "Owner"`, "named after"}},
@@ -115,6 +121,15 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestShown: words of a file in a message are cut, and no number is among them.
+func TestShown(t *testing.T) {
+	got := Shown([]string{"3B", "", "0006171021", "a 13800 b", "x\u202ey", strings.Repeat("长", 41)})
+	hidden := "(not shown: it may be a number)"
+	if want := []string{`"3B"`, hidden, hidden, hidden, `"` + strings.Repeat("长", 40) + `" ...`}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestReadRefuses: a file that can't be read says why, where and what to do, and no
 // card's number.
 func TestReadRefuses(t *testing.T) {
@@ -124,8 +139,13 @@ func TestReadRefuses(t *testing.T) {
 		want []string
 	}{
 		"empty":           {in: "\n,,\n", want: []string{"the file is empty"}},
-		"no headings":     {in: "1A,front,10D,0006171021\n", want: []string{"column", "is not known"}},
-		"number first":    {in: "0006171021,1A\n", want: []string{"column (not shown: it may be a number) is not known"}},
+		"no headings":     {in: "1A,front,10D,0006171021\n", want: []string{"no heading", "is known", `"1A"`, "line above the cards"}},
+		"number first":    {in: "0006171021,1A\n", want: []string{"is known: (not shown: it may be a number)"}},
+		"two encodings":   {in: head + "三楼,front,10D,1\n" + gbk(t, "四楼,front,10D,2\n"), want: []string{"line 3 is not UTF-8, and line 2 is", "--encoding gb18030"}},
+		"a web page":      {in: "\ufeff\n<HTML><table><tr><td>label</td></tr></table>", want: []string{"a web page, and no CSV", "spreadsheet"}},
+		"a workbook":      {in: "PK\x03\x04\x14\x00\x06\x00", want: []string{"a workbook, and no CSV"}},
+		"an old workbook": {in: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", o: Options{Encoding: "gb18030"}, want: []string{"a workbook, and no CSV"}},
+		"UTF-32":          {in: "\xff\xfe\x00\x00l\x00\x00\x00", want: []string{"is not UTF-16"}},
 		"missing":         {in: "label,doors,form\n", want: []string{`column "number" is missing`}},
 		"no form":         {in: "label,doors,number\n", want: []string{`column "form" is missing`, "--form"}},
 		"no doors":        {in: "label,form,number\n", want: []string{`column "doors" is missing`, "--door"}},

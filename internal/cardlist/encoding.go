@@ -25,7 +25,9 @@ func Encodings() []string { return []string{encodingUTF8, encodingGB18030, encod
 // says which it is, and what is UTF-8 is UTF-8.
 func decode(b []byte, want string) (text, took string, err error) {
 	marked8, marked16 := bytes.HasPrefix(b, []byte("\ufeff")), bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff})
-	switch {
+	switch kind := otherFile(b); {
+	case kind != "":
+		return "", "", hinted("open it in a spreadsheet, and save it from there as CSV UTF-8", "the file is %s, and no CSV", kind)
 	case want == encodingUTF16 || want == "" && marked16:
 		text, err = utf16(b)
 		return text, encodingUTF16, err
@@ -39,13 +41,48 @@ func decode(b []byte, want string) (text, took string, err error) {
 	case want == encodingUTF8 || marked8 || mostlyUTF8(b):
 		return "", "", hinted("look at that line in the program that wrote the file, and save it as CSV UTF-8 again; if the file is GB18030, give --encoding gb18030", "line %d is not UTF-8, as the rest of the file is", wrongLine(b))
 	}
+	if good, bad := mixed(b); good > 0 && want == "" {
+		return "", "", hinted("look at both lines in the program that wrote the file, and save it as CSV UTF-8 again; --encoding gb18030 reads the whole file as that", "line %d is not UTF-8, and line %d is", bad, good)
+	}
 	text, err = gb18030(b)
 	return text, encodingGB18030, err
 }
 
+// otherFile says what a file is that programs name like a list and that is none.
+func otherFile(b []byte) string {
+	start := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(b[:min(len(b), 64)], []byte("\ufeff"))))
+	switch {
+	case bytes.HasPrefix(start, []byte("pk\x03\x04")), bytes.HasPrefix(b, []byte{0xd0, 0xcf, 0x11, 0xe0}):
+		return "a workbook"
+	case bytes.HasPrefix(start, []byte("<")):
+		return "a web page"
+	}
+	return ""
+}
+
+// mixed returns a line that has a character of three bytes in UTF-8 and nothing that is
+// not UTF-8, and one that is not UTF-8; zero where there are not both. Pasted together from two files, such a list has
+// labels that read wrong in either encoding.
+func mixed(b []byte) (good, bad int) {
+	n := 0
+	for l := range bytes.Lines(b) {
+		n++
+		switch valid := utf8.Valid(l); {
+		case !valid && bad == 0:
+			bad = n
+		case valid && good == 0 && bytes.ContainsFunc(l, func(r rune) bool { return r >= 0x800 }):
+			good = n
+		}
+	}
+	if good == 0 || bad == 0 {
+		return 0, 0
+	}
+	return good, bad
+}
+
 func utf16(b []byte) (string, error) {
 	out, err := textencoding.UTF16(textencoding.LittleEndian, textencoding.UseBOM).NewDecoder().Bytes(b)
-	if err != nil || len(b)%2 != 0 {
+	if err != nil || len(b)%2 != 0 || bytes.IndexByte(out, 0) >= 0 {
 		return "", hinted("save it as CSV UTF-8", "the file is cut off, or is not UTF-16")
 	}
 	return string(out), nil

@@ -33,13 +33,14 @@ func Fields() []string {
 
 // otherNames are headings that systems in the field write, folded.
 var otherNames = map[string][]string{
-	fieldLabel:  {"flat", "room", "unit", "apartment", "apt", "房间", "房间号", "房号", "门牌", "门牌号", "单元房号", "标签"},
-	fieldDoors:  {"door", "access", "门", "门点", "门禁点", "门禁"},
+	fieldLabel: {"flat", "flatno", "flatnumber", "room", "roomno", "roomnumber", "unit", "unitno", "unitnumber", "apartment", "apartmentno", "apt", "aptno",
+		"房间", "房间号", "房间编号", "房号", "室号", "户号", "门牌", "门牌号", "单元房号", "楼栋房号", "宿舍号", "标签"},
+	fieldDoors:  {"door", "access", "accessdoors", "门", "门点", "门禁点", "门禁", "可开门", "开门权限", "门禁权限"},
 	fieldForm:   {"format", "cardformat", "格式", "卡号格式"},
-	fieldNumber: {"card", "cardno", "cardnumber", "cardid", "卡号", "卡片号", "卡片编号", "卡面号", "印刷号"},
+	fieldNumber: {"card", "cardno", "cardnumber", "cardid", "cardnum", "卡号", "卡片号", "卡片编号", "卡面号", "印刷号", "ic卡号", "id卡号", "门禁卡号"},
 	fieldKind:   {"类型", "人员类型"},
-	fieldFrom:   {"start", "startdate", "validfrom", "开始日期", "起始日期", "生效日期", "有效期起"},
-	fieldUntil:  {"to", "end", "enddate", "validto", "validuntil", "expires", "expiry", "结束日期", "截止日期", "到期日期", "失效日期", "有效期至", "有效期止"},
+	fieldFrom:   {"start", "startdate", "validfrom", "开始日期", "起始日期", "生效日期", "有效期起", "开始时间", "起始时间", "生效时间"},
+	fieldUntil:  {"to", "end", "enddate", "validto", "validuntil", "expires", "expiry", "expirydate", "expirationdate", "结束日期", "截止日期", "到期日", "到期日期", "失效日期", "有效期至", "有效期止", "结束时间", "截止时间", "到期时间", "失效时间"},
 }
 
 // heads says which column has what.
@@ -48,6 +49,7 @@ type heads struct {
 	doors   map[string]int // by door
 	columns int            // up to the last that has a heading
 	remarks []string
+	cells   []string // the headings
 }
 
 // foldHead makes headings that differ in case, width and marks one.
@@ -88,8 +90,21 @@ func (o Options) head(lines []line) (heads, []line, error) {
 	if at > first {
 		h.remarks = append(h.remarks, fmt.Sprintf("what stands above the headings in line %d left out", lines[at].at))
 	}
+	o.lower(lines[first:at], lines[at].cells)
 	err := h.assign(lines[at].cells, o)
+	h.cells = lines[at].cells
 	return h, lines[at+1:], err
+}
+
+// lower puts a heading that stands in a merged cell over two lines into the lower one.
+func (o Options) lower(above []line, cells []string) {
+	for i, c := range cells {
+		for _, l := range above {
+			if c == "" && i < len(l.cells) && (fieldOf(l.cells[i]) != "" || o.names(l.cells[i])) {
+				cells[i] = l.cells[i]
+			}
+		}
+	}
 }
 
 // names reports whether Columns has the heading.
@@ -148,6 +163,10 @@ func (h *heads) assign(cells []string, o Options) error {
 			h.at[field] = i
 		}
 	}
+	if len(h.at) == 0 && len(o.Columns) == 0 {
+		return hinted("put a line above the cards that says what each column is: "+strings.Join(Fields(), ",")+`; or name the headings that there are, as --column number="HEADING"`,
+			"no heading of the first line is known: %s", strings.Join(Shown(cells), ", "))
+	}
 	if len(unknown) > 0 && len(o.Columns) == 0 {
 		return hinted("columns: "+strings.Join(Fields(), ", ")+`; --column number="HEADING" names one by its own heading, and columns that nobody names are left out then`,
 			"column %s is not known", Shown(unknown)[0])
@@ -182,9 +201,11 @@ func (h *heads) cell(l line, field string) string {
 }
 
 // isDoorsMark reports what stands between doors.
-func isDoorsMark(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;、，；|", r) }
+func isDoorsMark(r rune) bool {
+	return unicode.IsSpace(r) || strings.ContainsRune(",;、，；|/+&", r)
+}
 
-var yes, no = []string{"y", "yes", "1", "x", "true", "t", "是", "有", "√", "✓"}, []string{"", "n", "no", "0", "false", "f", "否", "无", "-", "×"}
+var yes, no = []string{"y", "yes", "1", "x", "true", "t", "是", "有", "可", "允许", "√", "✓", "✔"}, []string{"", "n", "no", "0", "false", "f", "否", "无", "不可", "禁止", "-", "×", "✗", "✘"}
 
 // doorsOf returns the doors of a line, sorted.
 func (h *heads) doorsOf(l line, o Options) (doors []string, fault string) {
@@ -198,7 +219,7 @@ func (h *heads) doorsOf(l line, o Options) (doors []string, fault string) {
 		case slices.Contains(yes, cell):
 			doors = append(doors, id)
 		case !slices.Contains(no, cell):
-			fault = "a door's column has neither yes nor no"
+			fault = "a door's column has neither yes nor no: write y or 是, and n or 否"
 		}
 	}
 	if len(doors) == 0 && h.cell(l, fieldDoors) == "" && len(h.doors) == 0 {
@@ -243,6 +264,9 @@ func (h *heads) fault(l line, row Row) string {
 	return ""
 }
 
+// shownMost is how many characters of a cell a message has.
+const shownMost = 40
+
 // Shown quotes words of a file for a message, but for those that could be a card's
 // number.
 func Shown(words []string) []string {
@@ -259,8 +283,10 @@ func Shown(words []string) []string {
 		}
 		switch {
 		case w == "":
-		case digits > 3 || utf8.RuneCountInString(w) > 40 || strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsGraphic(r) }):
+		case digits > 3 || strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsGraphic(r) }):
 			out = append(out, "(not shown: it may be a number)")
+		case utf8.RuneCountInString(w) > shownMost:
+			out = append(out, fmt.Sprintf("%q ...", string([]rune(w)[:shownMost])))
 		default:
 			out = append(out, fmt.Sprintf("%q", w))
 		}

@@ -19,6 +19,8 @@ var (
 	ErrZeros = errors.New("printed number: leading zeros are missing")
 	// ErrLost: the number was made short, and nothing brings its digits back.
 	ErrLost = errors.New("printed number: it is written like 1.23E+09, so digits are lost")
+	// ErrTwo: two numbers stand beside each other, and they are not of one card.
+	ErrTwo = errors.New("printed number: it has two numbers that are not of one card")
 	// ErrForm: no form of that name is known.
 	ErrForm = errors.New("printed number: unknown form: want " + strings.Join(PrintedForms(), ", "))
 )
@@ -78,7 +80,8 @@ func PrintedForms() []string {
 //	10D-reversed   "2368298496": 32 bits, bytes reversed: the W34 of a card
 //	               number that some readers send from its other end
 //	12D, 13D, 14D  "0042954749443": all 40 bits of an EM4100, in decimal
-//	10H            "0A004D7603": the same in hex
+//	10H            "0A004D7603": the same in hex; hex may begin with 0x, and have ":" or
+//	               "-" between its bytes
 //	uid            "04:A1:B2:C3": a UID of 4, 7 or 10 bytes in the order in which the
 //	               readers give it; ":", "-" or nothing between
 //	uid-reversed   the same from its other end
@@ -125,9 +128,81 @@ func Fill(number, form string) string {
 	return number
 }
 
+// TwoPrints reads what some cards have on them and lists repeat in one cell: two numbers
+// of one card, as "0006171021 094,10637", one of which has the form. It returns the one
+// that says more of the card, with its form. ErrTwo: the two are of different cards.
+// ErrForm: there are no two.
+func TwoPrints(text, form string) (number, itsForm string, err error) {
+	err = ErrForm
+	for i, r := range text {
+		if !isBetween(r) {
+			continue
+		}
+		one, other := bare(text[:i]), bare(text[i:])
+		for _, p := range [][2]string{{one, other}, {other, one}} {
+			n, wrong := ParsePrinted(p[0], form)
+			if wrong != nil {
+				continue
+			}
+			m, itsForm, ok := n.again(p[1])
+			switch {
+			case ok && m.bits.Len() > n.bits.Len():
+				return p[1], itsForm, nil
+			case ok:
+				return p[0], form, nil
+			case itsForm != "":
+				err = ErrTwo
+			}
+		}
+	}
+	return "", "", err
+}
+
+// bare takes what stands between two numbers off one of them, and spaces out of it.
+func bare(text string) string {
+	return strings.Join(strings.Fields(strings.TrimFunc(text, isBetween)), "")
+}
+
+// isBetween reports what stands between two numbers in one cell.
+func isBetween(r rune) bool {
+	return unicode.IsSpace(r) || strings.ContainsRune("()[]/,;|=、，；（）", r)
+}
+
+// again reads a text as the same card's number in another form; form is one in which it
+// is a number at all.
+func (n Number) again(text string) (m Number, form string, ok bool) {
+	for _, f := range PrintedForms() {
+		m, err := ParsePrinted(text, f)
+		if err != nil {
+			continue
+		}
+		if form = f; n.agrees(m) {
+			return m, f, true
+		}
+	}
+	return Number{}, form, false
+}
+
+// agrees reports whether two numbers may be of one card: what they both say is alike.
+func (n Number) agrees(m Number) bool {
+	if !n.low || !m.low {
+		return n.bits == m.bits
+	}
+	both := min(n.bits.Len(), m.bits.Len())
+	return n.bits.Uint64(n.bits.Len()-both, both) == m.bits.Uint64(m.bits.Len()-both, both)
+}
+
+// bareHex takes off what stands around the digits of a number in hex.
+func bareHex(number string) string {
+	return strings.NewReplacer(":", "", "-", "").Replace(strings.TrimPrefix(number, "0X"))
+}
+
 // cut returns the parts of a number, of which there are as many as the form has.
 func (f printedForm) cut(number string) []string {
 	if len(f.digits) == 1 {
+		if f.base == 16 {
+			number = bareHex(strings.ToUpper(number))
+		}
 		return []string{number}
 	}
 	if i := strings.IndexAny(number, ",.:;/-_"); i >= 0 {
@@ -172,7 +247,7 @@ func digits(s string, n, base int, limit uint64) (uint64, error) {
 }
 
 func parseUID(number string, reverse bool) (Number, error) {
-	hex := strings.NewReplacer(":", "", "-", "").Replace(number)
+	hex := bareHex(number)
 	if slices.Contains(uidDigits, len(hex)+1) && strings.Trim(hex, "0123456789") == "" {
 		return Number{}, ErrZeros
 	}

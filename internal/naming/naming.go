@@ -47,11 +47,23 @@ func Person(text string) (name string, remarks []string, err error) {
 // Flat brings the name of a flat to the form in which it is kept. It counts no digits:
 // house, unit and room are written in many ways.
 func Flat(text string) (string, error) {
-	flat, err := seen("flat", text, MaxLabel)
-	if i := strings.IndexFunc(flat, func(r rune) bool { return unicode.Is(unicode.Co, r) }); err == nil && i >= 0 {
-		return "", errors.New("the flat has a character of private use, which other systems show as another one: write it in another way")
+	return public("flat", text)
+}
+
+// public is seen for words that need no character of private use.
+func public(what, text string) (string, error) {
+	text, err := seen(what, text, MaxLabel)
+	for _, r := range text {
+		if err != nil || !unicode.Is(unicode.Co, r) {
+			continue
+		}
+		otherwise := "write it in another way"
+		if today, ok := oldCodes[r]; ok {
+			otherwise = fmt.Sprintf("today's code is %U %c", today, today)
+		}
+		return "", fmt.Errorf("the %s has a character of private use (%U), which other systems show as another one: %s", what, r, otherwise)
 	}
-	return flat, err
+	return text, err
 }
 
 // Label brings somebody's own word for a flat to the form in which it is kept. It
@@ -60,7 +72,7 @@ func Label(text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
 		return "", nil
 	}
-	text, err := seen("label", text, MaxLabel)
+	text, err := public("label", text)
 	if err == nil && hasNumber(text) {
 		err = errors.New("the label has so many digits that it may be a card's, telephone or identity number (refusal N12)")
 	}

@@ -147,7 +147,7 @@ func TestLabel(t *testing.T) {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 	}
-	for text, want := range map[string]string{"138/0000/0000": "N12", "13800000000": "N12", "138 0000 0000": "N12", "+86 (138) 0000-0000": "N12", "440000": "N12",
+	for text, want := range map[string]string{"138/0000/0000": "N12", "13800000000": "N12", "138 0000 0000": "N12", "+86 (138) 0000-0000": "N12", "440000": "N12", "王\ue863楼": "today's code is U+4DAE", "\U000f0000": "write it in another way",
 		"٤٤٠٠٠٠": "N12", "１３８００": "", "４４００００": "N12", "ok\u202eXX": "can't be seen", "ok\u009b2J": "can't be seen", "a\u2028b": "can't be seen"} {
 		if _, err := Label(text); want != "" && (err == nil || !strings.Contains(err.Error(), want)) || want == "" && err != nil {
 			t.Errorf("%+q: %v", text, err)
