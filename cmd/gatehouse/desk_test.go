@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
 	"gatehouse/internal/journal"
@@ -119,7 +120,7 @@ func (b *bench) present(s swipe, what string, seen func() bool) {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	defer cancel()
 	var held sync.WaitGroup
-	held.Go(func() { _ = b.serial.Present(ctx, s.card, time.Hour) })
+	held.Go(func() { _ = b.serial.Present(ctx, devicetest.EM4100(s.card), time.Hour) })
 	b.eventually(what, seen)
 	cancel()
 	held.Wait()

@@ -61,7 +61,7 @@ type bench struct {
 	dir    string
 	board  *devicetest.Board
 	source *devicetest.WiegandSource
-	serial *devicetest.SerialReader
+	serial *devicetest.SerialModule
 	client *control.Client
 	log    prompts // of the daemon
 }
@@ -84,7 +84,7 @@ func newBench(t *testing.T) *bench {
 		{Name: "front", Offset: 2, Output: true}, {Name: "yard", Offset: 3, Output: true}, {Name: "shed", Offset: 4, Output: true}}})
 	must(t, err)
 	b.source = &devicetest.WiegandSource{Board: b.board, D0: "d0", D1: "d1"}
-	b.serial, err = devicetest.NewSerialReader(b.path("tty"))
+	b.serial, err = devicetest.NewSerialTerminal(b.path("tty"), "rdm6300")
 	must(t, err)
 	t.Cleanup(func() { _ = b.serial.Close() })
 	b.client = control.NewClient(b.path("sock"))

@@ -226,7 +226,7 @@ type house struct {
 	world  *world
 	board  *devicetest.Board
 	front  *devicetest.WiegandSource
-	yard   *devicetest.SerialReader
+	yard   *devicetest.SerialModule
 	gate   *gateReaders
 }
 
@@ -245,7 +245,7 @@ func newHouse(dir, building string) (*house, error) {
 		return nil, err
 	}
 	h.front = &devicetest.WiegandSource{Board: h.board, D0: "d0", D1: "d1", Interval: time.Millisecond, Pause: 80 * time.Millisecond}
-	if h.yard, err = devicetest.NewSerialReader(filepath.Join(dir, "tty-yard")); err != nil {
+	if h.yard, err = devicetest.NewSerialTerminal(filepath.Join(dir, "tty-yard"), "rdm6300"); err != nil {
 		return nil, err
 	}
 	h.gate, err = newGateReaders(dir)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/devicetest"
 	"gatehouse/internal/control"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/keyring"
@@ -209,7 +210,8 @@ func (p *play) present(who *person, door string, until func(at time.Duration) er
 	go func() {
 		// Twice at once: a card whose second frame is late, because this process was
 		// held up, is a ghost.
-		gone <- errors.Join(p.yard.Present(ctx, who.card, 0), p.yard.Present(ctx, who.card, 2*patience))
+		card := devicetest.EM4100(who.card)
+		gone <- errors.Join(p.yard.Present(ctx, card, 0), p.yard.Present(ctx, card, 2*patience))
 	}()
 	err := until(at)
 	away()

@@ -185,9 +185,9 @@ func (p *play) noise() error {
 		door, reason, story string
 		send                func() error
 	}{
-		{yardDoor, "ghost_frame", "the reader makes up a card, with a good checksum", p.yard.Ghost},
-		{yardDoor, "noise", "noise on the serial line", func() error { return p.yard.Noise([]byte("\x00\x7f~#noise")) }},
-		{yardDoor, "wrong_checksum", "a known card with one wrong digit", func() error { return p.yard.Noise([]byte("\x020100001111FF\x03")) }},
+		{yardDoor, "ghost_frame", "the reader makes up a card, with a good checksum", func() error { return p.yard.Ghost(p.ctx) }},
+		{yardDoor, "noise", "noise on the serial line", func() error { return p.yard.Send([]byte("\x00\x7f~#noise")) }},
+		{yardDoor, "wrong_checksum", "a known card with one wrong digit", func() error { return p.yard.Send([]byte("\x020100001111FF\x03")) }},
 		{frontDoor, "wrong_parity", "a known card with one bit flipped", func() error { return p.front.Send(flipped) }},
 	} {
 		p.world.add(f.door, fault+f.reason, 1)

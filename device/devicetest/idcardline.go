@@ -49,19 +49,19 @@ func (p *IDCardPort) Write(b []byte) (int, error) {
 // stands for it as /dev/serial/by-id does for an adapter.
 type IDCardTTY struct {
 	module *IDCardModule
-	line   *SerialReader
+	line   *Terminal
 }
 
 // NewIDCardTTY plugs the module in under a link, and to no other line any more.
 // It hears nothing until Run.
 func NewIDCardTTY(m *IDCardModule, link string) (*IDCardTTY, error) {
-	line, err := NewSerialReader(link)
+	line, err := NewTerminal(link)
 	if err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.heard, m.send = nil, func(b []byte) { _ = line.Noise(b) } // nobody hears an unplugged one
+	m.heard, m.send = nil, func(b []byte) { _ = line.Send(b) } // nobody hears an unplugged one
 	return &IDCardTTY{m, line}, nil
 }
 

@@ -26,7 +26,7 @@ type OSDPLine struct {
 	mu        sync.Mutex
 	readers   []*OSDPReader
 	port      *osdpPort     // the last that was opened; nil in a terminal
-	terminal  *SerialReader // nil in memory
+	terminal  *Terminal // nil in memory
 	typed     []byte        // read from the terminal, not used yet
 	unplugged bool
 	echo      bool
@@ -54,7 +54,7 @@ func NewOSDPLine(readers ...*OSDPReader) *OSDPLine {
 // symbolic link to it, which stays the same when the terminal changes. The
 // terminal knows no baud rate: readers hear everything.
 func NewOSDPTerminal(link string, readers ...*OSDPReader) (*OSDPLine, error) {
-	terminal, err := NewSerialReader(link)
+	terminal, err := NewTerminal(link)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (l *OSDPLine) SetEcho(on bool) {
 }
 
 // Free takes back the exclusive use that a killed process leaves on the
-// terminal (see SerialReader.Free).
+// terminal (see Terminal.Free).
 func (l *OSDPLine) Free() error {
 	if l.terminal == nil {
 		return nil
@@ -159,7 +159,7 @@ func (l *OSDPLine) Close() error {
 func (l *OSDPLine) Run(ctx context.Context) error {
 	var listener sync.WaitGroup
 	if l.terminal != nil {
-		listener.Go(func() { l.terminal.listen(ctx, l.takeTyped) })
+		listener.Go(func() { l.terminal.Listen(ctx, l.takeTyped) })
 	}
 	defer listener.Wait()
 	timer := time.NewTimer(time.Hour)

@@ -227,7 +227,7 @@ func (l *OSDPLine) deliver(b []byte) {
 	whole := len(b)
 	n := min(whole, l.left(whole))
 	if l.terminal != nil {
-		_ = l.terminal.Noise(b[:n]) // nobody listens: lost, as on a wire
+		_ = l.terminal.Send(b[:n]) // nobody listens: lost, as on a wire
 	} else if l.port != nil {
 		l.port.send(b[:n])
 	}

@@ -12,7 +12,7 @@ import (
 // only, so that it works under testing/synctest; in a terminal it hears nothing
 // unless Run runs. Safe for use by many goroutines.
 type PN532 struct {
-	*plug
+	*Plug
 
 	mu       sync.Mutex
 	awake    bool
@@ -64,7 +64,7 @@ const (
 // NewPN532 makes a chip on a port in memory, plugged in, with power and asleep.
 func NewPN532() *PN532 {
 	c := &PN532{retries: 0xFF}
-	c.plug = inMemory(c.hear)
+	c.Plug = NewPlug(c.hear)
 	return c
 }
 
@@ -72,11 +72,11 @@ func NewPN532() *PN532 {
 // it.
 func NewPN532Terminal(link string) (*PN532, error) {
 	c := &PN532{retries: 0xFF}
-	p, err := inTerminal(link, c.hear)
+	p, err := NewTerminalPlug(link, c.hear)
 	if err != nil {
 		return nil, err
 	}
-	c.plug = p
+	c.Plug = p
 	return c, nil
 }
 

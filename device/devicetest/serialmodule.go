@@ -2,6 +2,7 @@ package devicetest
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"math/big"
@@ -11,11 +12,14 @@ import (
 	"time"
 )
 
+// repeatEvery is how often an RDM6300 sends the card that lies on it.
+const repeatEvery = 50 * time.Millisecond
+
 // SerialModule plays a serial reader or a code scanner of any layout. It has its
 // own encoders, by the modules' manuals. A module that is asked (7941w) answers
 // by itself, in a terminal only while Run runs. Safe for use by many goroutines.
 type SerialModule struct {
-	*plug
+	*Plug
 	layout string
 
 	mu     sync.Mutex
@@ -41,7 +45,7 @@ func NewSerialModule(layout string) (*SerialModule, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.plug = inMemory(m.hear)
+	m.Plug = NewPlug(m.hear)
 	return m, nil
 }
 
@@ -50,7 +54,7 @@ func NewSerialModule(layout string) (*SerialModule, error) {
 func NewSerialTerminal(link, layout string) (*SerialModule, error) {
 	m, err := newSerialModule(layout)
 	if err == nil {
-		m.plug, err = inTerminal(link, m.hear)
+		m.Plug, err = NewTerminalPlug(link, m.hear)
 	}
 	if err != nil {
 		return nil, err
@@ -132,7 +136,13 @@ func (m *SerialModule) Scan(ctx context.Context, text string) error {
 
 // Ghost sends one frame of a card that is not there, as clones of the RDM6300 do.
 func (m *SerialModule) Ghost(ctx context.Context) error {
-	return m.Present(ctx, []byte{0x4F, 0xFB, 0x38, 0x8F, 0xFF}, 0)
+	return m.Present(ctx, EM4100(0x4FFB388FFF), 0) // arendst/Tasmota issue 9522
+}
+
+// EM4100 returns the five bytes of such a card's number, the most significant one
+// first: the low 40 bits.
+func EM4100(number uint64) []byte {
+	return binary.BigEndian.AppendUint64(nil, number)[3:]
 }
 
 func (m *SerialModule) put(number []byte) {

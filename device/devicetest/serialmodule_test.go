@@ -237,6 +237,38 @@ func TestSerialTerminal(t *testing.T) {
 	}
 }
 
+// TestSerialModuleOnTerminal: an RDM6300, byte for byte as a daemon reads it.
+func TestSerialModuleOnTerminal(t *testing.T) {
+	m, err := devicetest.NewSerialTerminal(filepath.Join(t.TempDir(), "front"), "rdm6300")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	p := openPort(t, m.Path())
+	const frame = "\x02012345678989\x03" // check digits worked out by hand
+	start := time.Now()
+	if err := m.Present(t.Context(), devicetest.EM4100(0x0123456789), 120*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took < 100*time.Millisecond {
+		t.Errorf("three frames 50 ms apart in %v", took)
+	}
+	wantBytes(t, p, frame+frame+frame)
+	if err := m.Present(t.Context(), devicetest.EM4100(0xFF00000000000001), 0); err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, p, "\x02000000000101\x03")
+	if err := m.Ghost(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, p, "\x024FFB388FFFFC\x03") // as it was reported
+	noise := "\x00\x03\x04\x11\x13\x7f\xff\r\n"
+	if err := m.Send([]byte(noise)); err != nil {
+		t.Fatal(err)
+	}
+	wantBytes(t, p, noise)
+}
+
 func TestSerialLayouts(t *testing.T) {
 	got := devicetest.SerialLayouts()
 	if len(got) != 12 || !slices.IsSorted(got) {

@@ -33,7 +33,7 @@ func TestReaderOnTerminal(t *testing.T) {
 		await(t, events, want, before...)
 	}
 	expect("offline missing")
-	module, err := devicetest.NewSerialReader(link)
+	module, err := devicetest.NewSerialTerminal(link, "rdm6300")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestReaderOnTerminal(t *testing.T) {
 	expect("online")
 	present := func(n uint64, hold time.Duration) {
 		t.Helper()
-		if err := module.Present(ctx, n, hold); err != nil {
+		if err := module.Present(ctx, devicetest.EM4100(n), hold); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -53,7 +53,7 @@ func TestReaderOnTerminal(t *testing.T) {
 	present(number, 1500*time.Millisecond)
 	expect("card 1", ghost)
 
-	if err := module.Noise([]byte(frame[:8])); err != nil { // half a frame, and the plug is out
+	if err := module.Send([]byte(frame[:8])); err != nil { // half a frame, and the plug is out
 		t.Fatal(err)
 	}
 	if err := module.Unplug(); err != nil {
@@ -68,7 +68,7 @@ func TestReaderOnTerminal(t *testing.T) {
 		t.Fatalf("the same device again: %s, %v", after, err)
 	}
 	expect("online")
-	if err := module.Ghost(); err != nil {
+	if err := module.Ghost(ctx); err != nil {
 		t.Fatal(err)
 	}
 	expect(ghost)
@@ -106,7 +106,7 @@ func await(t *testing.T, events <-chan device.Event, want string, before ...stri
 // BenchmarkReaderOnTerminal measures the way of a held card's frame from the
 // module's write to the Event, beside the bare read of the same bytes.
 func BenchmarkReaderOnTerminal(b *testing.B) {
-	module, err := devicetest.NewSerialReader(filepath.Join(b.TempDir(), "front"))
+	module, err := devicetest.NewSerialTerminal(filepath.Join(b.TempDir(), "front"), "rdm6300")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func BenchmarkReaderOnTerminal(b *testing.B) {
 	<-events // online
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := module.Noise([]byte(frame)); err != nil {
+		if err := module.Send([]byte(frame)); err != nil {
 			b.Fatal(err)
 		}
 		if e := <-events; e.Kind != device.CardRead {
@@ -139,7 +139,7 @@ func BenchmarkReaderOnTerminal(b *testing.B) {
 }
 
 // bareRead is the time from a write to the end of the read of a whole frame.
-func bareRead(b *testing.B, module *devicetest.SerialReader) time.Duration {
+func bareRead(b *testing.B, module *devicetest.SerialModule) time.Duration {
 	b.Helper()
 	p, err := uart.Open(device.PortConfig{Path: module.Path(), Baud: 9600})
 	if err != nil {
@@ -150,7 +150,7 @@ func bareRead(b *testing.B, module *devicetest.SerialReader) time.Duration {
 	buf := make([]byte, 64)
 	start := time.Now()
 	for range rounds {
-		if err := module.Noise([]byte(frame)); err != nil {
+		if err := module.Send([]byte(frame)); err != nil {
 			b.Fatal(err)
 		}
 		for n := 0; n < len(frame); {

@@ -181,9 +181,9 @@ func TestFaultsAtTheReaders(t *testing.T) {
 	h.eventually("half a frame", h.has("front fault wrong_length", 1))
 	must(t, h.source.SendSpoiled(good, spoilLost))
 	h.eventually("lost edges", h.has("front fault lost_edges", 1))
-	must(t, h.serial.Noise([]byte("\x0201007B11D7BD\x03")))
+	must(t, h.serial.Send([]byte("\x0201007B11D7BD\x03")))
 	h.eventually("wrong checksum", h.has("yard fault wrong_checksum", 1))
-	must(t, h.serial.Ghost())
+	must(t, h.serial.Ghost(t.Context()))
 	h.eventually("ghost", h.has("yard fault ghost_frame", 1))
 	if k := h.kinds(); k["front access granted granted"]+k["yard access granted granted"] != 0 {
 		t.Errorf("a damaged frame opened: %v", k)

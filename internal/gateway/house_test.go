@@ -78,7 +78,7 @@ type house struct {
 	dir    string
 	site   string
 	board  *devicetest.Board
-	serial *devicetest.SerialReader
+	serial *devicetest.SerialModule
 	source *devicetest.WiegandSource
 	client *control.Client
 	issuer ed25519.PrivateKey
@@ -181,7 +181,7 @@ func newHouse(t *testing.T) *house {
 	var err error
 	h.board, err = devicetest.NewBoard(board)
 	must(t, err)
-	h.serial, err = devicetest.NewSerialReader(filepath.Join(h.dir, "tty"))
+	h.serial, err = devicetest.NewSerialTerminal(filepath.Join(h.dir, "tty"), "rdm6300")
 	must(t, err)
 	t.Cleanup(func() { _ = h.serial.Close() })
 	h.source = &devicetest.WiegandSource{Board: h.board, D0: "d0", D1: "d1"}
@@ -367,7 +367,7 @@ func (h *house) serialAtOnce() {
 func (h *house) holdUp(card uint64) (down func()) {
 	ctx, cancel := context.WithCancel(h.t.Context())
 	var held sync.WaitGroup
-	held.Go(func() { _ = h.serial.Present(ctx, card, time.Hour) })
+	held.Go(func() { _ = h.serial.Present(ctx, devicetest.EM4100(card), time.Hour) })
 	return func() { cancel(); held.Wait() }
 }
 

@@ -244,7 +244,7 @@ func BenchmarkMemory(b *testing.B) {
 			program, dir := build(b, "gatehoused"), b.TempDir()
 			fill(b, filepath.Join(dir, "state"), n)
 			must(b, os.WriteFile(filepath.Join(dir, "site.toml"), fmt.Appendf(nil, memorySite, dir), 0o600))
-			serial, err := devicetest.NewSerialReader(filepath.Join(dir, "tty"))
+			serial, err := devicetest.NewSerialTerminal(filepath.Join(dir, "tty"), "rdm6300")
 			must(b, err)
 			b.Cleanup(func() { _ = serial.Close() })
 			for b.Loop() {
@@ -255,7 +255,7 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-func resident(b *testing.B, program, dir string, serial *devicetest.SerialReader) {
+func resident(b *testing.B, program, dir string, serial *devicetest.SerialModule) {
 	b.Helper()
 	daemon := exec.Command(program, "--config", filepath.Join(dir, "site.toml"))
 	log := &syncBuffer{}
@@ -264,7 +264,7 @@ func resident(b *testing.B, program, dir string, serial *devicetest.SerialReader
 	client := control.NewClient(filepath.Join(dir, "sock"))
 	before := granted(dir)
 	waitFor(b, log, func() bool { _, err := client.Status(context.Background()); return err == nil })
-	must(b, serial.Present(context.Background(), emNumber, time.Second))
+	must(b, serial.Present(context.Background(), devicetest.EM4100(emNumber), time.Second))
 	waitFor(b, log, func() bool { return granted(dir) > before })
 	time.Sleep(2 * time.Second)
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", daemon.Process.Pid))

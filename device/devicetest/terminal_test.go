@@ -14,9 +14,9 @@ import (
 	"gatehouse/device/uart"
 )
 
-func plugIn(t *testing.T) *devicetest.SerialReader {
+func plugIn(t *testing.T) *devicetest.Terminal {
 	t.Helper()
-	s, err := devicetest.NewSerialReader(filepath.Join(t.TempDir(), "front"))
+	s, err := devicetest.NewTerminal(filepath.Join(t.TempDir(), "front"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,34 +49,7 @@ func wantBytes(t *testing.T, p device.Port, want string) {
 	}
 }
 
-func TestSerialReader(t *testing.T) {
-	s := plugIn(t)
-	p := openPort(t, s.Path())
-	const frame = "\x02012345678989\x03" // check digits worked out by hand
-	start := time.Now()
-	if err := s.Present(t.Context(), 0x0123456789, 120*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
-	if took := time.Since(start); took < 100*time.Millisecond {
-		t.Errorf("three frames 50 ms apart in %v", took)
-	}
-	wantBytes(t, p, frame+frame+frame)
-	if err := s.Present(t.Context(), 0xFF00000000000001, 0); err != nil {
-		t.Fatal(err)
-	}
-	wantBytes(t, p, "\x02000000000101\x03")
-	if err := s.Ghost(); err != nil {
-		t.Fatal(err)
-	}
-	wantBytes(t, p, "\x024FFB388FFFFC\x03") // as it was reported
-	noise := "\x00\x03\x04\x11\x13\x7f\xff\r\n"
-	if err := s.Noise([]byte(noise)); err != nil {
-		t.Fatal(err)
-	}
-	wantBytes(t, p, noise)
-}
-
-func TestSerialReaderPlug(t *testing.T) {
+func TestTerminalPlug(t *testing.T) {
 	s := plugIn(t)
 	before, err := os.Readlink(s.Path())
 	if err != nil {
@@ -89,10 +62,10 @@ func TestSerialReaderPlug(t *testing.T) {
 		}
 	}
 	if _, err := p.Read(make([]byte, 8)); !errors.Is(err, device.ErrUnplugged) {
-		t.Errorf("read of an unplugged reader: %v", err)
+		t.Errorf("read of an unplugged terminal: %v", err)
 	}
-	if err := s.Present(t.Context(), 1, time.Second); !errors.Is(err, device.ErrUnplugged) {
-		t.Errorf("present: %v", err)
+	if err := s.Send([]byte("away")); !errors.Is(err, device.ErrUnplugged) {
+		t.Errorf("send: %v", err)
 	}
 	if _, err := os.Lstat(s.Path()); err != nil {
 		t.Errorf("the link is gone: %v", err)
@@ -111,15 +84,15 @@ func TestSerialReaderPlug(t *testing.T) {
 		t.Errorf("the link leads to %s, before %s: %v", after, before, err)
 	}
 	p = openPort(t, s.Path())
-	if err := s.Noise([]byte("back")); err != nil {
+	if err := s.Send([]byte("back")); err != nil {
 		t.Fatal(err)
 	}
 	wantBytes(t, p, "back")
 }
 
-// TestSerialReaderUnread: a reader sends whether anybody listens or not, and
+// TestTerminalUnread: a module sends whether anybody listens or not, and
 // who opens the port later sees nothing of that.
-func TestSerialReaderUnread(t *testing.T) {
+func TestTerminalUnread(t *testing.T) {
 	s := plugIn(t)
 	junk := bytes.Repeat([]byte("U"), 4096)
 	rounds := 40
@@ -127,12 +100,12 @@ func TestSerialReaderUnread(t *testing.T) {
 		rounds = 10
 	}
 	for range rounds {
-		if err := s.Noise(junk); err != nil {
+		if err := s.Send(junk); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p := openPort(t, s.Path())
-	if err := s.Noise([]byte("now")); err != nil {
+	if err := s.Send([]byte("now")); err != nil {
 		t.Fatal(err)
 	}
 	wantBytes(t, p, "now")

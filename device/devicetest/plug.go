@@ -11,37 +11,39 @@ import (
 	"gatehouse/device"
 )
 
-// plug is where a serial fake hangs: on one port in memory, which the code under
-// test opens by Open, or behind a pseudo-terminal, which another process opens
-// by Path. It is safe for use by many goroutines.
-type plug struct {
+// Plug connects a serial fake to one port in memory, which the code under test
+// opens by Open, or to a pseudo-terminal, which another process opens by Path.
+// Safe for use by many goroutines.
+type Plug struct {
 	heard func([]byte) // takes what was written to the port
 
 	mu       sync.Mutex
 	port     *Port         // the last that was opened; nil in a terminal
 	out      bool          // unplugged
-	terminal *SerialReader // nil in memory
+	terminal *Terminal // nil in memory
 }
 
-// inMemory makes a plug that is in.
-func inMemory(heard func([]byte)) *plug {
-	return &plug{heard: heard}
+// NewPlug makes a plug in memory, plugged in. heard takes what is written to the
+// port, from the goroutine that writes; nil: nobody does.
+func NewPlug(heard func([]byte)) *Plug {
+	return &Plug{heard: heard}
 }
 
-// inTerminal makes a plug that is in, and a link to its terminal.
-func inTerminal(link string, heard func([]byte)) (*plug, error) {
-	terminal, err := NewSerialReader(link)
+// NewTerminalPlug makes a plug with a terminal, plugged in, and a symbolic link to
+// it. heard takes what is written to the terminal, for as long as Run runs.
+func NewTerminalPlug(link string, heard func([]byte)) (*Plug, error) {
+	terminal, err := NewTerminal(link)
 	if err != nil {
 		return nil, err
 	}
-	p := inMemory(heard)
+	p := NewPlug(heard)
 	p.terminal = terminal
 	return p, nil
 }
 
 // Open opens the port in memory. The error wraps os.ErrNotExist while the plug is
 // out. What was sent before is lost.
-func (p *plug) Open() (device.Port, error) {
+func (p *Plug) Open() (device.Port, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.terminal != nil {
@@ -69,7 +71,7 @@ func (p *heardPort) Write(b []byte) (int, error) {
 }
 
 // Path returns the link to the terminal, for the site file; empty in memory.
-func (p *plug) Path() string {
+func (p *Plug) Path() string {
 	if p.terminal == nil {
 		return ""
 	}
@@ -77,7 +79,7 @@ func (p *plug) Path() string {
 }
 
 // Unplug pulls the plug: whoever has the port open sees it hang up.
-func (p *plug) Unplug() error {
+func (p *Plug) Unplug() error {
 	if p.terminal != nil {
 		return p.terminal.Unplug()
 	}
@@ -91,7 +93,7 @@ func (p *plug) Unplug() error {
 }
 
 // Replug puts it in again.
-func (p *plug) Replug() error {
+func (p *Plug) Replug() error {
 	if p.terminal == nil {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -101,8 +103,8 @@ func (p *plug) Replug() error {
 	return p.terminal.Replug()
 }
 
-// Free takes back a terminal that a killed process had (see SerialReader.Free).
-func (p *plug) Free() error {
+// Free takes back a terminal that a killed process had (see Terminal.Free).
+func (p *Plug) Free() error {
 	if p.terminal == nil {
 		return nil
 	}
@@ -110,7 +112,7 @@ func (p *plug) Free() error {
 }
 
 // Close unplugs and removes the terminal's link.
-func (p *plug) Close() error {
+func (p *Plug) Close() error {
 	err := p.Unplug()
 	if p.terminal != nil {
 		err = errors.Join(err, p.terminal.Close())
@@ -120,9 +122,9 @@ func (p *plug) Close() error {
 
 // Send sends bytes as they are: noise, a frame of one's own. Bytes that nobody
 // reads are lost.
-func (p *plug) Send(b []byte) error {
+func (p *Plug) Send(b []byte) error {
 	if p.terminal != nil {
-		return p.terminal.Noise(b)
+		return p.terminal.Send(b)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -137,12 +139,12 @@ func (p *plug) Send(b []byte) error {
 
 // Run listens at a terminal until ctx ends, and returns ctx.Err(): a fake that is
 // asked hears nothing without it. In memory it only waits.
-func (p *plug) Run(ctx context.Context) error {
+func (p *Plug) Run(ctx context.Context) error {
 	if p.terminal == nil {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	p.terminal.listen(ctx, p.heard)
+	p.terminal.Listen(ctx, p.heard)
 	return ctx.Err()
 }
 

@@ -18,9 +18,9 @@ func lacks(t *testing.T, part string, err error) {
 	t.Skipf("SKIP (needs %s): %v", part, err)
 }
 
-// TestSerialReaderFree: a process that dies leaves the terminal marked for its
+// TestTerminalFree: a process that dies leaves the terminal marked for its
 // own use, since the fake holds the other end; Free takes the mark away.
-func TestSerialReaderFree(t *testing.T) {
+func TestTerminalFree(t *testing.T) {
 	s := plugIn(t)
 	exclusive := func() int {
 		t.Helper()
