@@ -71,6 +71,8 @@ func allowed(from, to string, leaves []string) bool {
 	switch {
 	case isLeaf(from):
 		return false
+	case isFake(from):
+		return to == "device" || to == "device/devicetest"
 	case under(from, "device"), from == "sync/mqtt":
 		return to == "device" || to == "sync/wire"
 	case from == "firmware-profiles":
@@ -82,14 +84,18 @@ func allowed(from, to string, leaves []string) bool {
 	case from == "internal/simulate": // both ends in one process
 		return true
 	case from == "internal/gateway":
-		return to != "device/gpio" && to != "device/devicetest" && !under(to, "internal/registry")
+		return to != "device/gpio" && !isFake(to) && !under(to, "internal/registry")
 	case under(from, "internal/registry"):
 		return !under(to, "cmd", "device", "internal/gateway", "internal/door", "internal/journal", "internal/desk", "sync/uplink")
 	case under(from, "internal"), from == "sync/uplink":
-		return !under(to, "cmd", "internal/gateway", "internal/registry", "device/gpio", "device/uart", "device/devicetest")
+		return !under(to, "cmd", "internal/gateway", "internal/registry", "device/gpio", "device/uart") && !isFake(to)
 	}
 	return true
 }
+
+// isFake reports whether a package plays hardware: such a one imports nothing of
+// what it tests, and no program for a building imports it.
+func isFake(p string) bool { return strings.HasPrefix(p, "device/") && strings.HasSuffix(p, "test") }
 
 // TestDirections knows that allowed can say no.
 func TestDirections(t *testing.T) {
@@ -97,7 +103,8 @@ func TestDirections(t *testing.T) {
 	for _, c := range [][2]string{{"device", "sync/wire"}, {"device/wiegand", "internal/door"}, {"device/wiegand", "device/gpio"},
 		{"internal/access", "device"}, {"internal/gateway", "device/gpio"}, {"internal/journal", "internal/gateway"},
 		{"internal/gateway", "internal/registry/api"}, {"sync/uplink", "internal/registry"}, {"internal/registry", "internal/journal"},
-		{"sync/mqtt", "internal/keyring"}, {"internal/gateway", "internal/faultnet"}, {"internal/registry", "internal/freeport"}} {
+		{"sync/mqtt", "internal/keyring"}, {"internal/gateway", "internal/faultnet"}, {"internal/registry", "internal/freeport"},
+		{"device/osdp/osdptest", "device/osdp"}, {"device/osdp", "device/devicetest"}, {"internal/gateway", "device/osdp/osdptest"}} {
 		if allowed(c[0], c[1], leaves) {
 			t.Errorf("%s may import %s", c[0], c[1])
 		}
@@ -107,14 +114,14 @@ func TestDirections(t *testing.T) {
 // TestEdgeLinksNoServer: the daemon on the gateway carries no broker, no SQL
 // store, and nothing of the tool or the simulator.
 func TestEdgeLinksNoServer(t *testing.T) {
-	linksNone(t, "gatehoused", "nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "pgregory.net")
+	linksNone(t, "gatehoused", "nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "osdptest", "pgregory.net")
 }
 
 // TestToolLinksNoDaemon: the tool of landlord, installer and police talks to the
 // daemon, and carries nothing of what it is made of.
 func TestToolLinksNoDaemon(t *testing.T) {
 	linksNone(t, "gatehouse", "mqtt", "internal/journal", "internal/door", "internal/desk", "internal/gateway", "internal/registry",
-		"sync/uplink", "device/gpio", "go-gpiocdev", "devicetest", "nats-io", "sqlite", "pgregory.net")
+		"sync/uplink", "device/gpio", "go-gpiocdev", "devicetest", "osdptest", "nats-io", "sqlite", "pgregory.net")
 }
 
 // linksNone reports what a program links of packages that it should not.

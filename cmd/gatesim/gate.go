@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/sync/wire"
@@ -20,8 +21,8 @@ import (
 // gateReaders are an OSDP reader and a scanner of codes, each on a
 // pseudo-terminal of its own.
 type gateReaders struct {
-	card *devicetest.OSDPReader
-	line *devicetest.OSDPLine
+	card *osdptest.Reader
+	line *osdptest.Line
 	code *devicetest.SerialModule
 	end  context.CancelFunc
 	over sync.WaitGroup
@@ -30,10 +31,10 @@ type gateReaders struct {
 // newGateReaders plays readers as they are delivered: the OSDP reader has the
 // key that everybody knows.
 func newGateReaders(dir string) (*gateReaders, error) {
-	g := &gateReaders{card: devicetest.NewOSDPReader(devicetest.OSDPConfig{Address: 3, Install: true, Enforce: true,
+	g := &gateReaders{card: osdptest.NewReader(osdptest.Config{Address: 3, Install: true, Enforce: true,
 		Vendor: [3]byte{0x00, 0x53, 0x49}, Model: 1, Version: 1, Serial: 1, Firmware: [3]byte{1, 0, 0}})}
 	var err error
-	if g.line, err = devicetest.NewOSDPTerminal(filepath.Join(dir, "tty-gate"), g.card); err != nil {
+	if g.line, err = osdptest.NewTerminal(filepath.Join(dir, "tty-gate"), g.card); err != nil {
 		return nil, err
 	}
 	if g.code, err = devicetest.NewSerialTerminal(filepath.Join(dir, "tty-qr"), "code"); err != nil {
@@ -123,7 +124,7 @@ func (p *play) pairing() error {
 func (p *play) enemy() error {
 	r := row{gateDoor, fault + "clear_text"}
 	p.world.add(gateDoor, r.what, 1)
-	p.gate.card.Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPClearCard, Times: 1, Command: 0x60,
+	p.gate.card.Misbehave(osdptest.Mishap{Fault: osdptest.ClearCard, Times: 1, Command: 0x60,
 		Card: device.CardOf(p.people.residents[7].card, 40)})
 	if err := p.logged(r); err != nil {
 		return err

@@ -1,8 +1,8 @@
 // Package devicetest has the fakes of a building's hardware: the lines of a
-// board, a Wiegand reader's pulses on them, serial modules, scanners and a PN532
-// on a port in memory or a pseudo-terminal, OSDP readers on an RS-485 line, an
-// identity-card module, a lock that remembers. They are part of the product: the simulator is made of them, and
-// whoever writes a reader tests against them.
+// board, a Wiegand reader's pulses on them, serial modules, scanners, a PN532 and
+// an identity-card module on a port in memory or a pseudo-terminal, a lock that
+// remembers. Package osdptest has OSDP readers. They are part of the product: the
+// simulator is made of them, and whoever writes a reader tests against them.
 //
 // The fakes have their own encoders and import none of the code that they
 // test, so that one mistake can't hide on both sides. They never decide who
@@ -31,14 +31,4 @@
 //
 // A handle is the id of the request that opened it. Times are nanoseconds of
 // CLOCK_MONOTONIC, which both processes share.
-//
-// # OSDP readers
-//
-// An OSDPReader answers whatever a panel may send, with secure channel, and
-// shows by its State what it was told; Misbehave gives it, or the cable, or an
-// enemy at the cable, one of the OSDPFaults. Several of them hang on an
-// OSDPLine: in memory, with the exact time of each bit where that is asked for,
-// or behind a pseudo-terminal that a daemon opens by its Path. Codec and secure
-// channel are their own, and proved against a recorded conversation between
-// other makers' devices.
 package devicetest

@@ -18,8 +18,8 @@ type Plug struct {
 	heard func([]byte) // takes what was written to the port
 
 	mu       sync.Mutex
-	port     *Port         // the last that was opened; nil in a terminal
-	out      bool          // unplugged
+	port     *Port     // the last that was opened; nil in a terminal
+	out      bool      // unplugged
 	terminal *Terminal // nil in memory
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
 	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // A poll in a session is 14 bytes with its mark one more, the answer 14; two
@@ -139,7 +139,7 @@ func cpuTime(b *testing.B) time.Duration {
 
 // house is a rig in real time.
 type house struct {
-	readers []*devicetest.OSDPReader
+	readers []*osdptest.Reader
 	stop    func()
 }
 
@@ -152,12 +152,12 @@ func newHouse(b *testing.B, n, baud int, wireTime bool) *house {
 	for i := range n {
 		key := osdp.NewKey()
 		raw := [16]byte(key)
-		h.readers = append(h.readers, devicetest.NewOSDPReader(devicetest.OSDPConfig{Address: byte(i), Baud: baud, Key: &raw, Turnaround: -1}))
+		h.readers = append(h.readers, osdptest.NewReader(osdptest.Config{Address: byte(i), Baud: baud, Key: &raw, Turnaround: -1}))
 		panel = append(panel, osdp.ReaderConfig{
 			Source: fmt.Sprintf("reader-%d", i), Address: byte(i), Events: events, Keys: &store{keys: osdp.Keys{Current: &key}},
 		})
 	}
-	line := devicetest.NewOSDPLine(h.readers...)
+	line := osdptest.NewLine(h.readers...)
 	line.WireTime = wireTime
 	bus := osdp.New(osdp.BusConfig{Baud: baud, Poll: time.Nanosecond, Readers: panel, Log: zerolog.Nop()},
 		func() (device.Port, error) { return line.Open(baud) })

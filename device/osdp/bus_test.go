@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // TestPolls: a reader in the clear and a secured one come online, and their cards
@@ -52,10 +52,10 @@ func TestPolls(t *testing.T) {
 // TestRecovers: after one of each mishap the reader is back within a second, no
 // card is lost, and none is read twice.
 func TestRecovers(t *testing.T) {
-	for _, fault := range devicetest.OSDPFaults() {
+	for _, fault := range osdptest.Faults() {
 		switch fault {
-		case devicetest.OSDPWrongKey, devicetest.OSDPDowngrade, devicetest.OSDPClearCard, devicetest.OSDPReplay,
-			devicetest.OSDPFlood, devicetest.OSDPRefuse, devicetest.OSDPClearStatus:
+		case osdptest.WrongKey, osdptest.Downgrade, osdptest.ClearCard, osdptest.Replay,
+			osdptest.Flood, osdptest.Refuse, osdptest.ClearStatus:
 			continue // of the tests below
 		}
 		for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1)} {
@@ -64,19 +64,19 @@ func TestRecovers(t *testing.T) {
 				defer g.stop()
 				g.expect(2*time.Second, "online")
 				for n := range rounds(6, 2) {
-					g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: fault, Times: 1})
-					if fault != devicetest.OSDPReboot { // which forgets the card
+					g.peers[0].Misbehave(osdptest.Mishap{Fault: fault, Times: 1})
+					if fault != osdptest.Reboot { // which forgets the card
 						g.peers[0].Present(testCard(n))
 					}
 					time.Sleep(time.Second)
 					g.peers[0].Behave()
-					if fault == devicetest.OSDPReboot {
+					if fault == osdptest.Reboot {
 						g.peers[0].Present(testCard(n))
 						time.Sleep(time.Second)
 					}
 					s := g.bus.Readers()[0].Status()
 					heard := g.heard()
-					if !s.Online || cards(heard) != 1 && fault != devicetest.OSDPBadMAC {
+					if !s.Online || cards(heard) != 1 && fault != osdptest.BadMAC {
 						t.Fatalf("time %d: heard %v, status %+v", n, heard, s)
 					}
 					time.Sleep(20 * time.Second)
@@ -152,7 +152,7 @@ func TestStale(t *testing.T) {
 			g := build(t, p).run()
 			defer g.stop()
 			g.expect(time.Second, "online")
-			g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPDeaf})
+			g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Deaf})
 			time.Sleep(time.Second)
 			g.peers[0].Present(testCard(1))
 			g.peers[0].Present(testCard(2))

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // TestSecureBeforeWindowCloses: who waits for the end of the window to look what
@@ -33,14 +33,14 @@ func TestSecureBeforeWindowCloses(t *testing.T) {
 
 // exchange is a line with a reader that is there, and another one as it leaves the
 // box, with the same address, that is not.
-func exchange(t *testing.T) (g *rig, first, second *devicetest.OSDPReader) {
+func exchange(t *testing.T) (g *rig, first, second *osdptest.Reader) {
 	p := keyed(1)
 	g = build(t, p)
 	box := boxed(1).peer
 	box.Serial, box.Baud = 4711, testBaud
-	first, second = g.peers[0], devicetest.NewOSDPReader(box)
+	first, second = g.peers[0], osdptest.NewReader(box)
 	second.SetDead(true)
-	g.line = devicetest.NewOSDPLine(first, second)
+	g.line = osdptest.NewLine(first, second)
 	g.line.WireTime = true
 	return g, first, second
 }
@@ -64,7 +64,7 @@ func (g *rig) pairs() []string {
 }
 
 // goesAndComes takes the current of a reader that belongs there for a while.
-func (g *rig) goesAndComes(r *devicetest.OSDPReader) {
+func (g *rig) goesAndComes(r *osdptest.Reader) {
 	g.t.Helper()
 	r.SetDead(true)
 	g.expect(15*time.Second, "offline no_answer")

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // TestShow: what people see and hear, for how long, and what is left after it.
@@ -132,7 +132,7 @@ func TestOutput(t *testing.T) {
 		if on(1) {
 			t.Error("not switched off")
 		}
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPDeaf})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Deaf})
 		_ = r.Output(0, true, 0)
 		time.Sleep(4 * time.Second)
 		g.peers[0].Behave()
@@ -148,7 +148,7 @@ func TestOutput(t *testing.T) {
 
 // TestConfigure: a reader moves to another address, also when its answer is lost.
 func TestConfigure(t *testing.T) {
-	for _, fault := range []devicetest.OSDPFault{0, devicetest.OSDPDrop, devicetest.OSDPDeaf, devicetest.OSDPCorrupt} {
+	for _, fault := range []osdptest.Fault{0, osdptest.Drop, osdptest.Deaf, osdptest.Corrupt} {
 		for _, times := range []int{1, 10} {
 			for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1)} {
 				bubble(t, name+" "+fault.String(), func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestConfigure(t *testing.T) {
 					r := g.bus.Readers()[0]
 					time.Sleep(time.Second)
 					if fault != 0 {
-						g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: fault, Times: times, Command: cmdComSet})
+						g.peers[0].Misbehave(osdptest.Mishap{Fault: fault, Times: times, Command: cmdComSet})
 					}
 					err := r.Configure(t.Context(), 5, testBaud)
 					if err == nil && g.peers[0].State().Address != 5 || err != nil && fault == 0 {
@@ -175,13 +175,13 @@ func TestConfigure(t *testing.T) {
 			}
 		}
 	}
-	for fault, at := range map[devicetest.OSDPFault]byte{devicetest.OSDPDeaf: 1, devicetest.OSDPDrop: 5} {
+	for fault, at := range map[osdptest.Fault]byte{osdptest.Deaf: 1, osdptest.Drop: 5} {
 		for _, dark := range []time.Duration{time.Second, 12 * time.Second, time.Hour} {
 			bubble(t, fmt.Sprintf("%v and dead for %v", fault, dark), func(t *testing.T) {
 				g := build(t, keyed(1)).run()
 				defer g.stop()
 				time.Sleep(time.Second)
-				g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: fault, Command: cmdComSet})
+				g.peers[0].Misbehave(osdptest.Mishap{Fault: fault, Command: cmdComSet})
 				time.AfterFunc(300*time.Millisecond, func() { g.peers[0].SetDead(true) })
 				if err := g.bus.Readers()[0].Configure(t.Context(), 5, testBaud); err == nil {
 					t.Error("lost and not told")
@@ -209,7 +209,7 @@ func TestConfigure(t *testing.T) {
 		if r.Configure(t.Context(), ConfigAddress, testBaud) == nil || r.Configure(t.Context(), 5, 0) == nil {
 			t.Error("takes what no reader has")
 		}
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPRefuse, Command: cmdComSet})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Refuse, Command: cmdComSet})
 		if err := r.Configure(t.Context(), 5, testBaud); err == nil {
 			t.Error("refused and not told")
 		}

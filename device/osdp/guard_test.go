@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // TestClearCard: a card in the clear is never a card, in a session or before one.
@@ -16,11 +16,11 @@ func TestClearCard(t *testing.T) {
 		g := build(t, keyed(1)).run()
 		defer g.stop()
 		g.expect(time.Second, "online")
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPClearCard, Times: 1, Card: testCard(9)})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.ClearCard, Times: 1, Card: testCard(9)})
 		g.expect(time.Second, "seen clear_text")
 		g.peers[0].Present(testCard(1))
 		g.expect(time.Second, "card")
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPClearCard, Card: testCard(9)})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.ClearCard, Card: testCard(9)})
 		time.Sleep(10 * time.Minute)
 		heard := g.heard()
 		if cards(heard) > 0 || !slices.Contains(heard, "offline clear_text") || len(heard) > 400 {
@@ -47,7 +47,7 @@ func TestClearCard(t *testing.T) {
 func TestDowngrade(t *testing.T) {
 	bubble(t, "only in PDCAP", func(t *testing.T) {
 		p := keyed(1)
-		p.peer.Capabilities = []devicetest.OSDPCapability{{Function: 9}}
+		p.peer.Capabilities = []osdptest.Capability{{Function: 9}}
 		g := build(t, p).run()
 		defer g.stop()
 		g.expect(time.Minute, "seen downgrade", "online", "cleared downgrade")
@@ -57,7 +57,7 @@ func TestDowngrade(t *testing.T) {
 	})
 	bubble(t, "in flight", func(t *testing.T) {
 		g := build(t, keyed(1))
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPDowngrade})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Downgrade})
 		g.run()
 		defer g.stop()
 		g.expect(time.Minute, "seen downgrade", "offline downgrade")
@@ -73,12 +73,12 @@ func TestBadMACs(t *testing.T) {
 		g := build(t, keyed(1)).run()
 		defer g.stop()
 		g.expect(time.Second, "online")
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPBadMAC, Times: 1})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.BadMAC, Times: 1})
 		g.expect(time.Second, "seen bad_mac")
 		if !g.bus.Readers()[0].Status().Secure {
 			t.Error("not back within a second")
 		}
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPBadMAC})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.BadMAC})
 		time.Sleep(10 * time.Minute)
 		heard := g.heard()
 		s := g.bus.Readers()[0].Status()
@@ -109,7 +109,7 @@ func TestReplay(t *testing.T) {
 		g.peers[0].Reboot()
 		time.Sleep(time.Second)
 		g.heard()
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPReplay})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Replay})
 		time.Sleep(5 * time.Minute)
 		if heard := g.heard(); cards(heard) > 0 || !slices.Contains(heard, "seen bad_mac") {
 			t.Errorf("heard %v", heard)
@@ -122,7 +122,7 @@ func TestReplay(t *testing.T) {
 func TestClearStatus(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {
 		g := build(t, keyed(1))
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPClearStatus})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.ClearStatus})
 		g.run()
 		defer g.stop()
 		g.expect(time.Minute, "online")
@@ -287,7 +287,7 @@ func TestDeafToCRC(t *testing.T) {
 	for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1)} {
 		bubble(t, name, func(t *testing.T) {
 			g := build(t, p)
-			g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPDeafToCRC})
+			g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.DeafToCRC})
 			g.run()
 			defer g.stop()
 			for range 3 {
@@ -331,7 +331,7 @@ func TestCRCProved(t *testing.T) {
 		g.peers[0].SetDead(false)
 		g.expect(3*time.Second, "online")
 		g.peers[0].Reboot()
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPDeaf, Times: 4, Command: cmdChallenge})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Deaf, Times: 4, Command: cmdChallenge})
 		g.expect(5 * time.Second)
 		before := crc.Load()
 		time.Sleep(time.Second)
@@ -369,7 +369,7 @@ func TestBusyForEver(t *testing.T) {
 		g := build(t, keyed(1)).run()
 		defer g.stop()
 		g.expect(time.Second, "online")
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPBusy})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Busy})
 		g.expect(time.Hour, "offline no_answer")
 		g.peers[0].Behave()
 		g.expect(20*time.Second, "online")
@@ -380,8 +380,8 @@ func TestBusyForEver(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	bubble(t, "light and sound", func(t *testing.T) {
 		g := build(t, bare(1))
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPRefuse, Command: cmdLED})
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPRefuse, Command: cmdBuzzer})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Refuse, Command: cmdLED})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Refuse, Command: cmdBuzzer})
 		g.run()
 		defer g.stop()
 		g.expect(2*time.Second, "online", "seen refused", "seen refused")
@@ -394,7 +394,7 @@ func TestRefuses(t *testing.T) {
 	bubble(t, "everything", func(t *testing.T) {
 		for name, p := range map[string]pair{"clear": bare(1), "secure": keyed(1)} {
 			g := build(t, p)
-			g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPRefuse})
+			g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Refuse})
 			g.run()
 			time.Sleep(10 * time.Minute)
 			heard := g.heard()
@@ -412,8 +412,8 @@ func TestOtherReader(t *testing.T) {
 		first, second := bare(1), bare(1)
 		second.peer.Serial = 4711
 		g := build(t, first)
-		other := devicetest.NewOSDPReader(second.peer)
-		line := devicetest.NewOSDPLine(g.peers[0], other)
+		other := osdptest.NewReader(second.peer)
+		line := osdptest.NewLine(g.peers[0], other)
 		line.WireTime = true
 		g.line = line
 		other.SetDead(true)

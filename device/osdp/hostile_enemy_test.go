@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
 	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // The attacks on OSDP that Bishop Fox showed in 2023 ("Badge of Shame"), and
@@ -15,9 +15,9 @@ import (
 
 // attack is what a reader at a secured address is or does.
 type attack struct {
-	reader func(*devicetest.OSDPConfig)
+	reader func(*osdptest.Config)
 	panel  func(*osdp.ReaderConfig)
-	mishap devicetest.OSDPMishap
+	mishap osdptest.Mishap
 	faults []device.Fault // one of them is told
 	shakes bool           // the handshake may succeed
 }
@@ -25,42 +25,42 @@ type attack struct {
 func attacks() map[string]attack {
 	return map[string]attack{
 		"a reader that knows clear text only": {
-			reader: func(c *devicetest.OSDPConfig) { c.Key, c.Enforce = nil, false },
+			reader: func(c *osdptest.Config) { c.Key, c.Enforce = nil, false },
 			faults: []device.Fault{device.FaultDowngrade, device.FaultClearText, device.FaultWrongKey},
 		},
 		"PDCAP and CHLNG edited in flight": {
-			mishap: devicetest.OSDPMishap{Fault: devicetest.OSDPDowngrade},
+			mishap: osdptest.Mishap{Fault: osdptest.Downgrade},
 			faults: []device.Fault{device.FaultDowngrade, device.FaultWrongKey},
 		},
 		"a reader with the default key, outside the window": {
-			reader: func(c *devicetest.OSDPConfig) { c.Key, c.Install, c.Enforce = nil, true, false },
+			reader: func(c *osdptest.Config) { c.Key, c.Install, c.Enforce = nil, true, false },
 			faults: []device.Fault{device.FaultDefaultKey, device.FaultWrongKey, device.FaultDowngrade},
 		},
 		"a reader with the default key, and no key here": {
-			reader: func(c *devicetest.OSDPConfig) { c.Key, c.Install, c.Enforce = nil, true, false },
+			reader: func(c *osdptest.Config) { c.Key, c.Install, c.Enforce = nil, true, false },
 			panel:  func(c *osdp.ReaderConfig) { c.Keys = &store{} },
 			faults: []device.Fault{device.FaultNoKey},
 		},
 		"a reader with another key": {
-			reader: func(c *devicetest.OSDPConfig) { c.Key = &[16]byte{1, 2, 4, 8, 3}; c.Enforce = false },
+			reader: func(c *osdptest.Config) { c.Key = &[16]byte{1, 2, 4, 8, 3}; c.Enforce = false },
 			faults: []device.Fault{device.FaultWrongKey},
 		},
 		"the default key stored as if it were a key": {
-			reader: func(c *devicetest.OSDPConfig) { c.Key, c.Install = nil, true },
+			reader: func(c *osdptest.Config) { c.Key, c.Install = nil, true },
 			panel: func(c *osdp.ReaderConfig) {
 				key := osdp.Key([]byte("0123456789:;<=>?"))
 				c.Keys = &store{keys: osdp.Keys{Current: &key}}
 			},
 			faults: []device.Fault{device.FaultWeakKey},
 		},
-		"BUSY for ever":      {mishap: devicetest.OSDPMishap{Fault: devicetest.OSDPBusy}, faults: []device.Fault{device.FaultNoAnswer}},
-		"everything refused": {mishap: devicetest.OSDPMishap{Fault: devicetest.OSDPRefuse}, faults: []device.Fault{device.FaultRefused, device.FaultWrongKey, device.FaultDowngrade, device.FaultNoAnswer}},
+		"BUSY for ever":      {mishap: osdptest.Mishap{Fault: osdptest.Busy}, faults: []device.Fault{device.FaultNoAnswer}},
+		"everything refused": {mishap: osdptest.Mishap{Fault: osdptest.Refuse}, faults: []device.Fault{device.FaultRefused, device.FaultWrongKey, device.FaultDowngrade, device.FaultNoAnswer}},
 		"a forged card instead of each answer to POLL": {
-			mishap: devicetest.OSDPMishap{Fault: devicetest.OSDPClearCard, Card: device.CardOf(0x3FFFFFF, 26)},
+			mishap: osdptest.Mishap{Fault: osdptest.ClearCard, Card: device.CardOf(0x3FFFFFF, 26)},
 			faults: []device.Fault{device.FaultClearText}, shakes: true,
 		},
 		"each MAC wrong": {
-			mishap: devicetest.OSDPMishap{Fault: devicetest.OSDPBadMAC},
+			mishap: osdptest.Mishap{Fault: osdptest.BadMAC},
 			faults: []device.Fault{device.FaultBadMAC}, shakes: true,
 		},
 	}
@@ -114,7 +114,7 @@ func TestEnemyForgesOnce(t *testing.T) {
 		r.online(5 * time.Second)
 		for range 10 {
 			forged := r.card()
-			r.misbehave(0, devicetest.OSDPMishap{Fault: devicetest.OSDPClearCard, Card: forged})
+			r.misbehave(0, osdptest.Mishap{Fault: osdptest.ClearCard, Card: forged})
 			r.swipe(0, time.Second)
 			r.swipe(1, time.Second)
 			if r.read(0, forged) {
@@ -137,11 +137,11 @@ func TestEnemyReplays(t *testing.T) {
 			r.swipe(0, time.Second)
 		}
 		before := r.cards()
-		r.readers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPReplay, Chance: 0.3})
+		r.readers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Replay, Chance: 0.3})
 		time.Sleep(30 * time.Second)
 		r.restart()
 		time.Sleep(30 * time.Second)
-		r.readers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPReplay})
+		r.readers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Replay})
 		time.Sleep(60 * time.Second)
 		if n := r.cards(); n != before {
 			t.Errorf("%d cards by replay", n-before)
@@ -161,7 +161,7 @@ func TestEnemyGuesses(t *testing.T) {
 	}
 	play(t, 1, func(p *plan) { p.baud = 115200 }, func(t *testing.T, r *rig) {
 		r.online(5 * time.Second)
-		r.readers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPBadMAC, Times: guesses, Command: 0x60})
+		r.readers[0].Misbehave(osdptest.Mishap{Fault: osdptest.BadMAC, Times: guesses, Command: 0x60})
 		start := time.Now()
 		for r.readers[0].Misbehaves() {
 			r.readers[0].Present(r.card())

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
 	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // fresh is a reader out of its box, and a panel that has no key for it.
@@ -86,12 +86,12 @@ func TestPairingLosesAnswers(t *testing.T) {
 		often = []int{1, 3}
 	}
 	for _, command := range []byte{0x75, 0x76, 0x77, 0x60} {
-		for _, fault := range []devicetest.OSDPFault{
-			devicetest.OSDPDeaf, devicetest.OSDPDrop, devicetest.OSDPCorrupt, devicetest.OSDPDuplicate, devicetest.OSDPLate, devicetest.OSDPReboot, devicetest.OSDPBusy, devicetest.OSDPBadMAC,
+		for _, fault := range []osdptest.Fault{
+			osdptest.Deaf, osdptest.Drop, osdptest.Corrupt, osdptest.Duplicate, osdptest.Late, osdptest.Reboot, osdptest.Busy, osdptest.BadMAC,
 		} {
 			for _, times := range often {
 				play(t, 1, fresh, func(t *testing.T, r *rig) {
-					r.readers[0].Misbehave(devicetest.OSDPMishap{Fault: fault, Times: times, Command: command})
+					r.readers[0].Misbehave(osdptest.Mishap{Fault: fault, Times: times, Command: command})
 					if err := r.bus.Readers()[0].Install(10 * time.Minute); err != nil {
 						t.Fatal(err)
 					}
@@ -239,7 +239,7 @@ func TestStaleCard(t *testing.T) {
 		away := map[string]func(){
 			"the daemon restarts": func() { r.stop(); time.Sleep(20 * time.Second); r.readers[0].Present(r.card()); r.start() },
 			"the reader is away": func() {
-				r.readers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPDeaf})
+				r.readers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Deaf})
 				time.Sleep(15 * time.Second)
 				r.readers[0].Present(r.card())
 				r.readers[0].Behave()

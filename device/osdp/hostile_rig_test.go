@@ -12,8 +12,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
 	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // store is a KeyStore in memory, which outlives the bus as a disk does.
@@ -43,7 +43,7 @@ type plan struct {
 	baud    int
 	poll    time.Duration
 	instant bool // bytes take no time: more than a wire carries
-	readers []devicetest.OSDPConfig
+	readers []osdptest.Config
 	panel   []osdp.ReaderConfig
 }
 
@@ -51,8 +51,8 @@ type plan struct {
 type rig struct {
 	t       *testing.T
 	plan    plan
-	line    *devicetest.OSDPLine
-	readers []*devicetest.OSDPReader
+	line    *osdptest.Line
+	readers []*osdptest.Reader
 	stores  []*store
 	bus     *osdp.Bus
 	stop    func()
@@ -74,7 +74,7 @@ func play(t *testing.T, n int, edit func(*plan), test func(*testing.T, *rig)) {
 			s := &store{keys: osdp.Keys{Current: &key}}
 			raw := [16]byte(key)
 			r.stores = append(r.stores, s)
-			r.plan.readers = append(r.plan.readers, devicetest.OSDPConfig{
+			r.plan.readers = append(r.plan.readers, osdptest.Config{
 				Address: byte(i), Key: &raw, Enforce: true, Serial: uint32(i), Outputs: 1, Seed: uint64(i),
 			})
 			r.plan.panel = append(r.plan.panel, osdp.ReaderConfig{
@@ -88,9 +88,9 @@ func play(t *testing.T, n int, edit func(*plan), test func(*testing.T, *rig)) {
 			if c.Baud == 0 {
 				c.Baud = r.plan.baud
 			}
-			r.readers = append(r.readers, devicetest.NewOSDPReader(c))
+			r.readers = append(r.readers, osdptest.NewReader(c))
 		}
-		r.line = devicetest.NewOSDPLine(r.readers...)
+		r.line = osdptest.NewLine(r.readers...)
 		r.line.WireTime = !r.plan.instant
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -245,7 +245,7 @@ func (r *rig) read(i int, card device.Card) bool {
 func (r *rig) cards() int { return r.count(device.CardRead, device.FaultNone) }
 
 // misbehave strikes once, and waits until it did.
-func (r *rig) misbehave(i int, m devicetest.OSDPMishap) {
+func (r *rig) misbehave(i int, m osdptest.Mishap) {
 	r.t.Helper()
 	if m.Times == 0 {
 		m.Times = 1

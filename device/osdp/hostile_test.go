@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // TestBusReadsAll: each of 4 and of 16 readers reads its cards and keys, at the
@@ -87,20 +87,20 @@ func TestBusRecovers(t *testing.T) {
 	if testing.Short() {
 		rounds = 4
 	}
-	for _, m := range []devicetest.OSDPMishap{
-		{Fault: devicetest.OSDPDeaf}, {Fault: devicetest.OSDPDrop}, {Fault: devicetest.OSDPCorrupt}, {Fault: devicetest.OSDPTruncate},
-		{Fault: devicetest.OSDPLength}, {Fault: devicetest.OSDPDuplicate}, {Fault: devicetest.OSDPLate},
-		{Fault: devicetest.OSDPLate, Delay: 205 * time.Millisecond}, {Fault: devicetest.OSDPLate, Delay: 600 * time.Millisecond},
-		{Fault: devicetest.OSDPTrickle}, {Fault: devicetest.OSDPTrickle, Delay: 30 * time.Millisecond},
-		{Fault: devicetest.OSDPOtherReply}, {Fault: devicetest.OSDPWrongNumber}, {Fault: devicetest.OSDPNumberZero},
-		{Fault: devicetest.OSDPBusy}, {Fault: devicetest.OSDPRefuse}, {Fault: devicetest.OSDPBadMAC}, {Fault: devicetest.OSDPReboot},
-		{Fault: devicetest.OSDPReplay},
+	for _, m := range []osdptest.Mishap{
+		{Fault: osdptest.Deaf}, {Fault: osdptest.Drop}, {Fault: osdptest.Corrupt}, {Fault: osdptest.Truncate},
+		{Fault: osdptest.Length}, {Fault: osdptest.Duplicate}, {Fault: osdptest.Late},
+		{Fault: osdptest.Late, Delay: 205 * time.Millisecond}, {Fault: osdptest.Late, Delay: 600 * time.Millisecond},
+		{Fault: osdptest.Trickle}, {Fault: osdptest.Trickle, Delay: 30 * time.Millisecond},
+		{Fault: osdptest.OtherReply}, {Fault: osdptest.WrongNumber}, {Fault: osdptest.NumberZero},
+		{Fault: osdptest.Busy}, {Fault: osdptest.Refuse}, {Fault: osdptest.BadMAC}, {Fault: osdptest.Reboot},
+		{Fault: osdptest.Replay},
 	} {
 		play(t, 2, nil, func(t *testing.T, r *rig) {
 			r.online(5 * time.Second)
 			r.swipe(0, time.Second) // something to replay
 			worst, rounds := time.Duration(0), rounds
-			if m.Fault == devicetest.OSDPBadMAC || m.Fault == devicetest.OSDPReplay {
+			if m.Fault == osdptest.BadMAC || m.Fault == osdptest.Replay {
 				rounds = 4 // a fifth in a minute is no accident, and the bus waits
 			}
 			for range rounds {
@@ -123,11 +123,11 @@ func TestBusNoisyLine(t *testing.T) {
 	play(t, 4, func(p *plan) { p.baud = 38400 }, func(t *testing.T, r *rig) {
 		r.online(5 * time.Second)
 		for _, x := range r.readers {
-			for _, f := range []devicetest.OSDPFault{
-				devicetest.OSDPDeaf, devicetest.OSDPDrop, devicetest.OSDPCorrupt, devicetest.OSDPTruncate, devicetest.OSDPLength,
-				devicetest.OSDPDuplicate, devicetest.OSDPLate, devicetest.OSDPWrongNumber, devicetest.OSDPBusy, devicetest.OSDPOtherReply,
+			for _, f := range []osdptest.Fault{
+				osdptest.Deaf, osdptest.Drop, osdptest.Corrupt, osdptest.Truncate, osdptest.Length,
+				osdptest.Duplicate, osdptest.Late, osdptest.WrongNumber, osdptest.Busy, osdptest.OtherReply,
 			} {
-				x.Misbehave(devicetest.OSDPMishap{Fault: f, Chance: 0.01})
+				x.Misbehave(osdptest.Mishap{Fault: f, Chance: 0.01})
 			}
 		}
 		shown := map[device.Card]int{}
@@ -179,7 +179,7 @@ func TestBusEcho(t *testing.T) {
 func TestBusBusy(t *testing.T) {
 	play(t, 2, nil, func(t *testing.T, r *rig) {
 		r.online(5 * time.Second)
-		r.readers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPBusy, Times: 3})
+		r.readers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Busy, Times: 3})
 		r.swipe(0, 3*time.Second)
 		r.swipe(1, time.Second)
 		if s := r.readers[0].State(); s.Sessions != 1 {
@@ -225,7 +225,7 @@ func TestBusFlood(t *testing.T) {
 			runtime.ReadMemStats(&m)
 			return m.HeapAlloc
 		}
-		r.readers[1].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPFlood})
+		r.readers[1].Misbehave(osdptest.Mishap{Fault: osdptest.Flood})
 		time.Sleep(2 * time.Second)
 		before := heap()
 		time.Sleep(time.Duration(seconds) * time.Second)

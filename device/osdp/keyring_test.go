@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // diary is a store that keeps every key that was about to be sent.
@@ -30,7 +30,7 @@ func TestKeySentOnce(t *testing.T) {
 		defer g.stop()
 		time.Sleep(time.Second)
 		g.heard()
-		g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: devicetest.OSDPReboot, Times: 1, Command: cmdKeySet})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Reboot, Times: 1, Command: cmdKeySet})
 		if err := g.bus.Readers()[0].Install(time.Minute); err != nil {
 			t.Fatal(err)
 		}

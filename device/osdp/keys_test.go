@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // installed is what a first pairing tells.
@@ -158,10 +158,10 @@ func TestRekey(t *testing.T) {
 // TestKeySetLost: whatever becomes of KEYSET and its answer, panel and reader end
 // with one key that both have.
 func TestKeySetLost(t *testing.T) {
-	faults := []devicetest.OSDPFault{
-		devicetest.OSDPDeaf, devicetest.OSDPBusy, devicetest.OSDPReboot, devicetest.OSDPWrongNumber, devicetest.OSDPNumberZero,
-		devicetest.OSDPDrop, devicetest.OSDPCorrupt, devicetest.OSDPTruncate, devicetest.OSDPLength, devicetest.OSDPDuplicate,
-		devicetest.OSDPLate, devicetest.OSDPOtherReply, devicetest.OSDPBadMAC, devicetest.OSDPRefuse,
+	faults := []osdptest.Fault{
+		osdptest.Deaf, osdptest.Busy, osdptest.Reboot, osdptest.WrongNumber, osdptest.NumberZero,
+		osdptest.Drop, osdptest.Corrupt, osdptest.Truncate, osdptest.Length, osdptest.Duplicate,
+		osdptest.Late, osdptest.OtherReply, osdptest.BadMAC, osdptest.Refuse,
 	}
 	often := []int{1, 3, 40}[:rounds(3, 1)]
 	for _, fault := range faults {
@@ -173,7 +173,7 @@ func TestKeySetLost(t *testing.T) {
 	}
 }
 
-func keySetLost(t *testing.T, how string, fault devicetest.OSDPFault, times int) {
+func keySetLost(t *testing.T, how string, fault osdptest.Fault, times int) {
 	p := boxed(1)
 	if how == "rekey" {
 		p = keyed(1)
@@ -183,7 +183,7 @@ func keySetLost(t *testing.T, how string, fault devicetest.OSDPFault, times int)
 	defer g.stop()
 	time.Sleep(time.Second)
 	g.heard()
-	g.peers[0].Misbehave(devicetest.OSDPMishap{Fault: fault, Times: times, Command: cmdKeySet})
+	g.peers[0].Misbehave(osdptest.Mishap{Fault: fault, Times: times, Command: cmdKeySet})
 	r := g.bus.Readers()[0]
 	if how == "rekey" {
 		if err := r.Rekey(); err != nil {
@@ -197,7 +197,7 @@ func keySetLost(t *testing.T, how string, fault devicetest.OSDPFault, times int)
 	if !slices.Contains(heard, "proved") && !slices.ContainsFunc(heard, func(h string) bool { return strings.HasPrefix(h, "failed") }) {
 		t.Errorf("%d times: heard %v", times, heard)
 	}
-	if times < 3 && !slices.Contains(heard, "proved") && fault != devicetest.OSDPRefuse {
+	if times < 3 && !slices.Contains(heard, "proved") && fault != osdptest.Refuse {
 		t.Errorf("%d times: not proved: %v", times, heard)
 	}
 	if slices.Contains(heard, "proved") != same(g, s) && how == "install" {

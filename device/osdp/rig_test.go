@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 )
 
 // store is a KeyStore in memory that can fail.
@@ -57,8 +57,8 @@ func testCard(n int) device.Card { return device.CardOf(uint64(n)<<1|1, 26) }
 // rig is a bus with its readers and all that it told.
 type rig struct {
 	t      testing.TB
-	line   *devicetest.OSDPLine
-	peers  []*devicetest.OSDPReader
+	line   *osdptest.Line
+	peers  []*osdptest.Reader
 	bus    *Bus
 	events chan device.Event
 	cancel context.CancelFunc
@@ -71,7 +71,7 @@ type rig struct {
 
 // pair is a reader and what the bus knows of it.
 type pair struct {
-	peer  devicetest.OSDPConfig
+	peer  osdptest.Config
 	panel ReaderConfig
 }
 
@@ -79,7 +79,7 @@ type pair struct {
 func keyed(address byte) pair {
 	key := testKey(address)
 	return pair{
-		devicetest.OSDPConfig{Address: address, Key: wired(key), Enforce: true, Serial: uint32(address)},
+		osdptest.Config{Address: address, Key: wired(key), Enforce: true, Serial: uint32(address)},
 		ReaderConfig{Source: fmt.Sprintf("reader %d", address), Address: address, Keys: &store{keys: Keys{Current: &key}}},
 	}
 }
@@ -108,13 +108,13 @@ func build(t testing.TB, pairs ...pair) *rig {
 	c := BusConfig{Baud: testBaud}
 	for _, p := range pairs {
 		p.peer.Baud = testBaud
-		g.peers = append(g.peers, devicetest.NewOSDPReader(p.peer))
+		g.peers = append(g.peers, osdptest.NewReader(p.peer))
 		if p.panel.Events == nil {
 			p.panel.Events = g.events
 		}
 		c.Readers = append(c.Readers, p.panel)
 	}
-	g.line = devicetest.NewOSDPLine(g.peers...)
+	g.line = osdptest.NewLine(g.peers...)
 	g.line.WireTime = true
 	g.bus = New(c, func() (device.Port, error) { return g.line.Open(testBaud) })
 	return g

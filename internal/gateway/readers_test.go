@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
@@ -22,11 +23,11 @@ import (
 )
 
 // bus puts an OSDP reader on a pty in place of the yard's serial reader.
-func (h *house) bus(c devicetest.OSDPConfig, more string) *devicetest.OSDPReader {
+func (h *house) bus(c osdptest.Config, more string) *osdptest.Reader {
 	h.t.Helper()
 	c.Address = 5
-	r := devicetest.NewOSDPReader(c)
-	line, err := devicetest.NewOSDPTerminal(filepath.Join(h.dir, "bus"), r)
+	r := osdptest.NewReader(c)
+	line, err := osdptest.NewTerminal(filepath.Join(h.dir, "bus"), r)
 	must(h.t, err)
 	ctx, cancel := context.WithCancel(h.t.Context())
 	done := make(chan struct{})
@@ -67,7 +68,7 @@ func card40() device.Card { return device.CardOf(emNumber, 40) }
 
 // present holds the card up after a poll has found nothing to report, since a
 // reader that just came is not believed: every other command is a poll.
-func (h *house) present(r *devicetest.OSDPReader, c device.Card) {
+func (h *house) present(r *osdptest.Reader, c device.Card) {
 	h.t.Helper()
 	h.eventually("the reader is online", func() bool { return h.reader().Online })
 	const poll = 0x60
@@ -82,7 +83,7 @@ func (h *house) present(r *devicetest.OSDPReader, c device.Card) {
 // its card opens; the key is on disk for the next start, and the log has it all.
 func TestOSDPPairing(t *testing.T) {
 	h := newHouse(t)
-	r := h.bus(devicetest.OSDPConfig{Install: true, Enforce: true}, "")
+	r := h.bus(osdptest.Config{Install: true, Enforce: true}, "")
 	h.start()
 	h.eventually("no key is known", h.has("yard offline no_key", 1))
 	if got := h.reader(); got.Online || got.Line != control.LineWaiting || got.Hint == "" {
@@ -157,7 +158,7 @@ func TestOSDPKeyFile(t *testing.T) {
 			var key [16]byte
 			_, err := hex.Decode(key[:], []byte(good))
 			must(t, err)
-			r := h.bus(devicetest.OSDPConfig{Key: &key, Enforce: true}, "key_file = \""+file+"\"\n")
+			r := h.bus(osdptest.Config{Key: &key, Enforce: true}, "key_file = \""+file+"\"\n")
 			h.start()
 			if c.want == "" {
 				h.line(control.LineSecured)
@@ -179,7 +180,7 @@ func TestOSDPKeyFile(t *testing.T) {
 // TestOSDPClearText: only where the site file says so.
 func TestOSDPClearText(t *testing.T) {
 	h := newHouse(t)
-	r := h.bus(devicetest.OSDPConfig{}, "security = \"none\"\nformats = [\"H10301\"]\n")
+	r := h.bus(osdptest.Config{}, "security = \"none\"\nformats = [\"H10301\"]\n")
 	h.start()
 	h.line(control.LineClear)
 	h.present(r, card40()) // not of the format
@@ -198,7 +199,7 @@ func TestOSDPClearText(t *testing.T) {
 // address that is used on another bus, or by the reader itself, is free.
 func TestOSDPConfigure(t *testing.T) {
 	h := newHouse(t)
-	r := h.bus(devicetest.OSDPConfig{}, "security = \"none\"\n")
+	r := h.bus(osdptest.Config{}, "security = \"none\"\n")
 	h.site += "[[door.reader]]\nid = \"side\"\ntype = \"osdp\"\nport = \"" + filepath.Join(h.dir, "bus") + "\"\nbaud = 115200\naddress = 7\nsecurity = \"none\"\n" +
 		"[[door.reader]]\nid = \"far\"\ntype = \"osdp\"\nport = \"" + filepath.Join(h.dir, "other") + "\"\naddress = 9\nsecurity = \"none\"\n"
 	h.start()

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
+	"gatehouse/device/osdp/osdptest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
@@ -107,7 +107,7 @@ func (o opening) Levels(dst []bool) error {
 // for them at once, keeps no card, and the next card opens the door.
 func TestTeachEnded(t *testing.T) {
 	h := newHouse(t)
-	r := h.bus(devicetest.OSDPConfig{}, "security = \"none\"\n")
+	r := h.bus(osdptest.Config{}, "security = \"none\"\n")
 	h.start()
 	h.eventually("online", func() bool { return h.reader().Online })
 	for door, hold := range map[string]func(){

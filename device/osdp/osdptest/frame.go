@@ -1,36 +1,36 @@
-package devicetest
+package osdptest
 
 // The OSDP frame as a reader sees it (SIA OSDP 2.2, IEC 60839-11-5): [FF] 53,
 // address, length16, control, [security block], code, data, [4 bytes of MAC],
 // CRC16 or checksum. The length counts from 53 to the end. Written apart from
 // the codec under test.
 const (
-	osdpSOM        = 0x53
-	osdpMark       = 0xFF
-	osdpMax        = 1440
-	osdpReplyBit   = 0x80
-	osdpBroadcast  = 0x7F
-	osdpCRC        = 0x04 // control: CRC16, else checksum
-	osdpHasBlock   = 0x08 // control: a security block follows
-	osdpMACSize    = 4
-	osdpHeaderSize = 5
+	startOfMessage = 0x53
+	markByte       = 0xFF
+	maxMessage     = 1440
+	replyBit       = 0x80
+	broadcast      = 0x7F
+	controlCRC     = 0x04 // control: CRC16, else checksum
+	controlBlock   = 0x08 // control: a security block follows
+	macSize        = 4
+	headerSize     = 5
 )
 
 // Security blocks: odd ones of commands, even ones of replies.
 const (
-	osdpBlockChallenge = 0x11 // the lowest four have a byte that names the key
-	osdpBlockCCrypt    = 0x12
-	osdpBlockSCrypt    = 0x13
-	osdpBlockRMAC      = 0x14
-	osdpBlockCmdMAC    = 0x15 // from here on there is a MAC
-	osdpBlockReplyMAC  = 0x16
-	osdpBlockCmdEnc    = 0x17 // and from here on the data is encrypted
-	osdpBlockReplyEnc  = 0x18
+	blockChallenge = 0x11 // the lowest four have a byte that names the key
+	blockCCrypt    = 0x12
+	blockSCrypt    = 0x13
+	blockRMAC      = 0x14
+	blockCmdMAC    = 0x15 // from here on there is a MAC
+	blockReplyMAC  = 0x16
+	blockCmdEnc    = 0x17 // and from here on the data is encrypted
+	blockReplyEnc  = 0x18
 )
 
-// osdpFrame is a frame taken apart. Its slices point into the bytes that it
+// packet is a frame taken apart. Its slices point into the bytes that it
 // was parsed from.
-type osdpFrame struct {
+type packet struct {
 	address  byte // without the bit that marks a reply
 	reply    bool
 	sequence byte
@@ -43,24 +43,24 @@ type osdpFrame struct {
 	mac      []byte
 }
 
-// parseOSDP takes a frame apart that starts with 53 and has the length that it
+// parse takes a frame apart that starts with 53 and has the length that it
 // says. The second result is 0, or the reason as a NAK has it: 1 for the check
 // characters, 2 for the length, 5 for the security block. With 1 the header's
 // fields are there all the same.
-func parseOSDP(b []byte) (osdpFrame, byte) {
-	if len(b) < osdpHeaderSize+2 || b[0] != osdpSOM || int(b[2])|int(b[3])<<8 != len(b) {
-		return osdpFrame{}, 2
+func parse(b []byte) (packet, byte) {
+	if len(b) < headerSize+2 || b[0] != startOfMessage || int(b[2])|int(b[3])<<8 != len(b) {
+		return packet{}, 2
 	}
-	f := osdpFrame{
-		address: b[1] &^ osdpReplyBit, reply: b[1]&osdpReplyBit != 0,
-		sequence: b[4] & 3, crc: b[4]&osdpCRC != 0,
+	f := packet{
+		address: b[1] &^ replyBit, reply: b[1]&replyBit != 0,
+		sequence: b[4] & 3, crc: b[4]&controlCRC != 0,
 	}
 	end := len(b) - checkSize(f.crc)
 	if !checkRight(b, f.crc) {
 		return f, 1
 	}
-	at := osdpHeaderSize
-	if b[4]&osdpHasBlock != 0 {
+	at := headerSize
+	if b[4]&controlBlock != 0 {
 		size := int(b[at])
 		if size < 2 || at+size >= end {
 			return f, 5
@@ -71,10 +71,10 @@ func parseOSDP(b []byte) (osdpFrame, byte) {
 		}
 		at += size
 	}
-	if f.block >= osdpBlockCmdMAC {
-		end -= osdpMACSize
+	if f.block >= blockCmdMAC {
+		end -= macSize
 		if end > 0 {
-			f.mac = b[end : end+osdpMACSize]
+			f.mac = b[end : end+macSize]
 		}
 	}
 	if at >= end {
@@ -86,27 +86,27 @@ func parseOSDP(b []byte) (osdpFrame, byte) {
 
 // begin appends everything before the MAC, or before the check characters if
 // there is none.
-func (f *osdpFrame) begin(dst []byte) []byte {
-	address, control, size := f.address, f.sequence, osdpHeaderSize+1+len(f.data)+checkSize(f.crc)
+func (f *packet) begin(dst []byte) []byte {
+	address, control, size := f.address, f.sequence, headerSize+1+len(f.data)+checkSize(f.crc)
 	if f.reply {
-		address |= osdpReplyBit
+		address |= replyBit
 	}
 	if f.crc {
-		control |= osdpCRC
+		control |= controlCRC
 	}
 	blockSize := 0
 	switch {
-	case f.block >= osdpBlockCmdMAC:
+	case f.block >= blockCmdMAC:
 		blockSize = 2
-		size += osdpMACSize
+		size += macSize
 	case f.block != 0:
 		blockSize = 3
 	}
 	if blockSize > 0 {
-		control |= osdpHasBlock
+		control |= controlBlock
 		size += blockSize
 	}
-	dst = append(dst, osdpSOM, address, byte(size), byte(size>>8), control)
+	dst = append(dst, startOfMessage, address, byte(size), byte(size>>8), control)
 	if blockSize > 0 {
 		dst = append(dst, byte(blockSize), f.block)
 		if blockSize == 3 {
@@ -126,15 +126,15 @@ func checkSize(crc bool) int {
 // appendCheck appends the check characters of all of b.
 func appendCheck(b []byte, crc bool) []byte {
 	if !crc {
-		return append(b, osdpChecksum(b))
+		return append(b, checksum(b))
 	}
-	sum := osdpCRC16(b)
+	sum := crc16(b)
 	return append(b, byte(sum), byte(sum>>8))
 }
 
 // recheck makes the check characters right again after a change.
 func recheck(b []byte) {
-	crc := b[4]&osdpCRC != 0
+	crc := b[4]&controlCRC != 0
 	if n := len(b) - checkSize(crc); n > 0 {
 		appendCheck(b[:n], crc)
 	}
@@ -143,14 +143,14 @@ func recheck(b []byte) {
 func checkRight(b []byte, crc bool) bool {
 	n := len(b) - checkSize(crc)
 	if !crc {
-		return b[n] == osdpChecksum(b[:n])
+		return b[n] == checksum(b[:n])
 	}
-	sum := osdpCRC16(b[:n])
+	sum := crc16(b[:n])
 	return b[n] == byte(sum) && b[n+1] == byte(sum>>8)
 }
 
-// osdpCRC16 has the polynomial 1021 and the preset 1D0F, high bit first.
-func osdpCRC16(b []byte) uint16 {
+// crc16 has the polynomial 1021 and the preset 1D0F, high bit first.
+func crc16(b []byte) uint16 {
 	crc := uint16(0x1D0F)
 	for _, c := range b {
 		crc ^= uint16(c) << 8
@@ -165,8 +165,8 @@ func osdpCRC16(b []byte) uint16 {
 	return crc
 }
 
-// osdpChecksum is what makes the sum of all bytes 0.
-func osdpChecksum(b []byte) byte {
+// checksum is what makes the sum of all bytes 0.
+func checksum(b []byte) byte {
 	var sum byte
 	for _, c := range b {
 		sum += c
@@ -174,13 +174,13 @@ func osdpChecksum(b []byte) byte {
 	return -sum
 }
 
-// osdpScanner finds frames in the bytes of a line.
-type osdpScanner struct {
+// scanner finds frames in the bytes of a line.
+type scanner struct {
 	buf   []byte // what is left of store
 	store []byte
 }
 
-func (s *osdpScanner) feed(b []byte) {
+func (s *scanner) feed(b []byte) {
 	n := copy(s.store, s.buf)
 	s.store = append(s.store[:n], b...)
 	s.buf = s.store
@@ -188,7 +188,7 @@ func (s *osdpScanner) feed(b []byte) {
 
 // silence is the line having been idle for so long that half a frame is none:
 // the bytes after its start may still hold one.
-func (s *osdpScanner) silence() {
+func (s *scanner) silence() {
 	if len(s.buf) > 0 {
 		s.drop(1)
 	}
@@ -197,18 +197,18 @@ func (s *osdpScanner) silence() {
 // next returns the next bytes that look like a frame, whether their check
 // characters are right or not, or nil when more has to come first. They are
 // good until the next feed.
-func (s *osdpScanner) next() []byte {
+func (s *scanner) next() []byte {
 	for len(s.buf) > 0 {
-		if s.buf[0] != osdpSOM {
+		if s.buf[0] != startOfMessage {
 			s.drop(1)
 			continue
 		}
-		if len(s.buf) < osdpHeaderSize {
+		if len(s.buf) < headerSize {
 			return nil
 		}
 		n := int(s.buf[2]) | int(s.buf[3])<<8
-		crc := s.buf[4]&osdpCRC != 0
-		if n < osdpHeaderSize+1+checkSize(crc) || n > osdpMax {
+		crc := s.buf[4]&controlCRC != 0
+		if n < headerSize+1+checkSize(crc) || n > maxMessage {
 			s.drop(1)
 			continue
 		}
@@ -228,4 +228,4 @@ func (s *osdpScanner) next() []byte {
 
 // drop forgets bytes without moving the others: a frame that next returned is
 // still in use.
-func (s *osdpScanner) drop(n int) { s.buf = s.buf[n:] }
+func (s *scanner) drop(n int) { s.buf = s.buf[n:] }

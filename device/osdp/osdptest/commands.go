@@ -1,4 +1,4 @@
-package devicetest
+package osdptest
 
 import (
 	"encoding/binary"
@@ -7,7 +7,7 @@ import (
 
 // act carries a command out and returns the reply's code and data. The data is
 // good until the next call.
-func (r *OSDPReader) act(code byte, data []byte, secure bool) (byte, []byte) {
+func (r *Reader) act(code byte, data []byte, secure bool) (byte, []byte) {
 	switch code {
 	case 0x60:
 		return r.poll()
@@ -38,15 +38,15 @@ func (r *OSDPReader) act(code byte, data []byte, secure bool) (byte, []byte) {
 	case 0x7B, 0xA2, 0xA7: // ACURXSIZE, ABORT, KEEPACTIVE
 		return 0x40, nil
 	}
-	return r.nak(osdpNAKCommand)
+	return r.nak(nakCommand)
 }
 
-func (r *OSDPReader) nak(code byte) (byte, []byte) {
+func (r *Reader) nak(code byte) (byte, []byte) {
 	return 0x41, append(r.payload[:0], code)
 }
 
 // poll reports what waits, one thing at a time.
-func (r *OSDPReader) poll() (byte, []byte) {
+func (r *Reader) poll() (byte, []byte) {
 	if r.statusDue {
 		return r.localStatus()
 	}
@@ -61,7 +61,7 @@ func (r *OSDPReader) poll() (byte, []byte) {
 	return 0x50, r.raw(e)
 }
 
-func (r *OSDPReader) raw(e osdpEvent) []byte {
+func (r *Reader) raw(e event) []byte {
 	format := byte(1)
 	if r.cfg.Unspecified {
 		format = 0
@@ -70,13 +70,13 @@ func (r *OSDPReader) raw(e osdpEvent) []byte {
 	return append([]byte{0, format, byte(n), byte(n >> 8)}, e.card.Bytes()...)
 }
 
-func (r *OSDPReader) identity() []byte {
+func (r *Reader) identity() []byte {
 	b := append(r.cfg.Vendor[:len(r.cfg.Vendor):len(r.cfg.Vendor)], r.cfg.Model, r.cfg.Version)
 	b = binary.LittleEndian.AppendUint32(b, r.cfg.Serial)
 	return append(b, r.cfg.Firmware[:]...)
 }
 
-func (r *OSDPReader) capabilities() []byte {
+func (r *Reader) capabilities() []byte {
 	var b []byte
 	for _, c := range r.cfg.Capabilities {
 		b = append(b, c.Function, c.Compliance, c.Count)
@@ -84,12 +84,12 @@ func (r *OSDPReader) capabilities() []byte {
 	return b
 }
 
-func (r *OSDPReader) localStatus() (byte, []byte) {
+func (r *Reader) localStatus() (byte, []byte) {
 	r.statusDue = false
 	return 0x48, []byte{bit(r.tamper), bit(r.power)}
 }
 
-func (r *OSDPReader) outputStatus() (byte, []byte) {
+func (r *Reader) outputStatus() (byte, []byte) {
 	b := make([]byte, len(r.outputs))
 	for i, o := range r.outputs {
 		b[i] = bit(o.now(r.seen))
@@ -99,9 +99,9 @@ func (r *OSDPReader) outputStatus() (byte, []byte) {
 
 // status is a reply with a byte for each input or output; a reader without any
 // does not know the command.
-func (r *OSDPReader) status(code byte, b []byte) (byte, []byte) {
+func (r *Reader) status(code byte, b []byte) (byte, []byte) {
 	if len(b) == 0 {
-		return r.nak(osdpNAKCommand)
+		return r.nak(nakCommand)
 	}
 	return code, b
 }
@@ -114,12 +114,12 @@ func bit(on bool) byte {
 }
 
 // configure is COMSET: the answer tells what will be.
-func (r *OSDPReader) configure(data []byte) (byte, []byte) {
+func (r *Reader) configure(data []byte) (byte, []byte) {
 	if len(data) != 5 {
-		return r.nak(osdpNAKRecord)
+		return r.nak(nakRecord)
 	}
 	address, baud := data[0], int(binary.LittleEndian.Uint32(data[1:]))
-	if address >= osdpBroadcast {
+	if address >= broadcast {
 		address = r.address
 	}
 	switch baud {
@@ -133,12 +133,12 @@ func (r *OSDPReader) configure(data []byte) (byte, []byte) {
 
 // keySet stores the reader's own key, which ends install mode. Never in the
 // clear.
-func (r *OSDPReader) keySet(data []byte, secure bool) (byte, []byte) {
+func (r *Reader) keySet(data []byte, secure bool) (byte, []byte) {
 	if !secure {
-		return r.nak(osdpNAKSecurity)
+		return r.nak(nakSecurity)
 	}
 	if len(data) != 18 || data[0] != 1 || data[1] != 16 {
-		return r.nak(osdpNAKRecord)
+		return r.nak(nakRecord)
 	}
 	key := [16]byte(data[2:])
 	r.key, r.install = &key, false

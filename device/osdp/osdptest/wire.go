@@ -1,65 +1,65 @@
-package devicetest
+package osdptest
 
 import (
 	"time"
 )
 
 const (
-	osdpGap        = 20 * time.Millisecond  // between two bytes: the frame is broken off
-	osdpGapAdapter = 150 * time.Millisecond // behind a terminal, whose processes may have to wait
-	osdpFIFO       = 16                     // bytes that a UART hands over at a time
-	osdpFloodStep  = time.Millisecond
-	osdpIdle       = time.Hour
+	byteGap         = 20 * time.Millisecond  // between two bytes: the frame is broken off
+	byteGapTerminal = 150 * time.Millisecond // behind a terminal, whose processes may have to wait
+	fifoSize        = 16                     // bytes that a UART hands over at a time
+	floodStep       = time.Millisecond
+	idleWait        = time.Hour
 )
 
-// osdpWire is what travels on the line.
-type osdpWire struct {
-	travel   []osdpTravel // by time
-	free     [][]byte     // buffers
-	scan     osdpScanner
+// wire is what travels on the line.
+type wire struct {
+	travel   []transfer // by time
+	free     [][]byte   // buffers
+	scan     scanner
 	last     time.Time // the newest bytes of the panel
 	panel    time.Time // until when the panel sends
 	readers  time.Time // until when a reader sends
 	incoming []byte
 }
 
-// osdpTravel is bytes that arrive at some time, or, of a reader's transmission,
+// transfer is bytes that arrive at some time, or, of a reader's transmission,
 // that start.
-type osdpTravel struct {
+type transfer struct {
 	at   time.Time
-	what osdpTravelKind
+	what transferKind
 	gap  time.Duration
 	next bool // waits for the transmission before
 	data []byte
 }
 
-type osdpTravelKind uint8
+type transferKind uint8
 
 const (
-	osdpToReaders osdpTravelKind = iota
-	osdpStart                    // a reader starts to send
-	osdpToPanel
+	atReaders transferKind = iota
+	starting               // a reader starts to send
+	atPanel
 )
 
 // step does what is due and returns how long nothing will be.
-func (l *OSDPLine) step(now time.Time) time.Duration {
+func (l *Line) step(now time.Time) time.Duration {
 	l.collect(now)
 	for len(l.wire.travel) > 0 && !l.wire.travel[0].at.After(now) {
 		t := l.wire.travel[0]
 		l.wire.travel = l.wire.travel[:copy(l.wire.travel, l.wire.travel[1:])]
 		switch t.what {
-		case osdpToReaders:
+		case atReaders:
 			l.arrive(t)
-		case osdpStart:
+		case starting:
 			l.start(t)
-		case osdpToPanel:
+		case atPanel:
 			l.deliver(t.data)
 		}
 		l.wire.free = append(l.wire.free, t.data[:0])
 	}
-	wait := osdpIdle
+	wait := idleWait
 	if l.flood(now) {
-		wait = osdpFloodStep
+		wait = floodStep
 	}
 	if len(l.wire.travel) > 0 {
 		wait = min(wait, l.wire.travel[0].at.Sub(now))
@@ -68,7 +68,7 @@ func (l *OSDPLine) step(now time.Time) time.Duration {
 }
 
 // collect takes what the panel wrote.
-func (l *OSDPLine) collect(now time.Time) {
+func (l *Line) collect(now time.Time) {
 	l.mu.Lock()
 	port, typed := l.port, l.typed
 	l.typed = l.typed[:0]
@@ -90,7 +90,7 @@ func (l *OSDPLine) collect(now time.Time) {
 }
 
 // send puts the panel's bytes on the wire.
-func (l *OSDPLine) send(b []byte, at time.Time, baud int) {
+func (l *Line) send(b []byte, at time.Time, baud int) {
 	if l.WireTime && baud > 0 {
 		if at.Before(l.wire.panel) {
 			at = l.wire.panel
@@ -103,7 +103,7 @@ func (l *OSDPLine) send(b []byte, at time.Time, baud int) {
 			return
 		}
 	}
-	l.put(osdpTravel{at: at, what: osdpToReaders}, b)
+	l.put(transfer{at: at, what: atReaders}, b)
 }
 
 // wireTime is how long bytes take: a start bit, eight bits, a stop bit each.
@@ -112,7 +112,7 @@ func wireTime(n, baud int) time.Duration {
 }
 
 // put sorts a copy of the bytes in.
-func (l *OSDPLine) put(t osdpTravel, b []byte) {
+func (l *Line) put(t transfer, b []byte) {
 	if n := len(l.wire.free); n > 0 {
 		t.data = l.wire.free[n-1]
 		l.wire.free = l.wire.free[:n-1]
@@ -125,9 +125,9 @@ func (l *OSDPLine) put(t osdpTravel, b []byte) {
 }
 
 // spoilWire is two that send at a time: nobody understands either.
-func (l *OSDPLine) spoilWire() {
+func (l *Line) spoilWire() {
 	for _, t := range l.wire.travel {
-		if t.what == osdpStart {
+		if t.what == starting {
 			continue
 		}
 		for i := range t.data {
@@ -137,7 +137,7 @@ func (l *OSDPLine) spoilWire() {
 }
 
 // arrive is the panel's bytes at the readers.
-func (l *OSDPLine) arrive(t osdpTravel) {
+func (l *Line) arrive(t transfer) {
 	l.mu.Lock()
 	port, echo, terminal := l.port, l.echo, l.terminal != nil
 	n := l.cross(len(t.data))
@@ -146,9 +146,9 @@ func (l *OSDPLine) arrive(t osdpTravel) {
 	if echo {
 		l.deliver(data)
 	}
-	gap, baud := osdpGap, 0
+	gap, baud := byteGap, 0
 	if terminal {
-		gap = osdpGapAdapter
+		gap = byteGapTerminal
 	} else if port != nil {
 		baud = port.baud
 	}
@@ -163,27 +163,27 @@ func (l *OSDPLine) arrive(t osdpTravel) {
 }
 
 // hear hands frames to the readers, and what they say to the wire.
-func (l *OSDPLine) hear(at time.Time, baud int) {
+func (l *Line) hear(at time.Time, baud int) {
 	for frame := l.wire.scan.next(); frame != nil; frame = l.wire.scan.next() {
 		for _, r := range l.readers {
 			if baud != 0 && r.speed() != baud {
 				continue
 			}
 			for _, s := range r.hear(frame, at) {
-				l.put(osdpTravel{at: at.Add(max(0, s.after)), what: osdpStart, gap: s.gap, next: s.next}, s.data)
+				l.put(transfer{at: at.Add(max(0, s.after)), what: starting, gap: s.gap, next: s.next}, s.data)
 			}
 		}
 	}
 }
 
-func (r *OSDPReader) speed() int {
+func (r *Reader) speed() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.baud
 }
 
 // start is a reader that begins to send.
-func (l *OSDPLine) start(t osdpTravel) {
+func (l *Line) start(t transfer) {
 	l.mu.Lock()
 	baud := 0
 	if l.WireTime && l.port != nil {
@@ -192,7 +192,7 @@ func (l *OSDPLine) start(t osdpTravel) {
 	l.mu.Unlock()
 	at, step := t.at, len(t.data)
 	if baud > 0 {
-		step = osdpFIFO
+		step = fifoSize
 		switch {
 		case t.next:
 			at = l.wire.readers
@@ -209,7 +209,7 @@ func (l *OSDPLine) start(t osdpTravel) {
 		if baud > 0 {
 			at = at.Add(wireTime(n, baud))
 		}
-		l.put(osdpTravel{at: at, what: osdpToPanel}, b[:n])
+		l.put(transfer{at: at, what: atPanel}, b[:n])
 		b, at = b[n:], at.Add(t.gap)
 	}
 	if baud > 0 {
@@ -218,7 +218,7 @@ func (l *OSDPLine) start(t osdpTravel) {
 }
 
 // deliver is bytes at the panel.
-func (l *OSDPLine) deliver(b []byte) {
+func (l *Line) deliver(b []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.unplugged {
@@ -235,7 +235,7 @@ func (l *OSDPLine) deliver(b []byte) {
 }
 
 // left is how many bytes can cross the adapter.
-func (l *OSDPLine) left(n int) int {
+func (l *Line) left(n int) int {
 	if l.cut >= 0 {
 		return min(n, l.cut)
 	}
@@ -244,7 +244,7 @@ func (l *OSDPLine) left(n int) int {
 
 // cross counts bytes over the adapter, and pulls it out after the last. It
 // returns how many crossed.
-func (l *OSDPLine) cross(n int) int {
+func (l *Line) cross(n int) int {
 	if l.unplugged {
 		return 0
 	}
@@ -259,7 +259,7 @@ func (l *OSDPLine) cross(n int) int {
 }
 
 // flood sends what the readers send without being asked. True: they go on.
-func (l *OSDPLine) flood(now time.Time) bool {
+func (l *Line) flood(now time.Time) bool {
 	l.mu.Lock()
 	flooding := l.flooding
 	l.flooding = false

@@ -1,4 +1,4 @@
-package devicetest
+package osdptest
 
 import (
 	"bytes"
@@ -15,19 +15,19 @@ import (
 	"gatehouse/device/uart"
 )
 
-var osdpTestKey = [16]byte{0xC0, 0x1D, 0x5E, 0x77, 0x02, 0x9A, 0x44, 0x13, 0x88, 0xF1, 0x36, 0xAB, 0x60, 0x2C, 0xD9, 0x05}
+var testKey = [16]byte{0xC0, 0x1D, 0x5E, 0x77, 0x02, 0x9A, 0x44, 0x13, 0x88, 0xF1, 0x36, 0xAB, 0x60, 0x2C, 0xD9, 0x05}
 
 // onLine runs a line in memory and a panel at it, in virtual time and with the
 // wire's.
-func onLine(t *testing.T, play func(*testing.T, *OSDPLine, *osdpPanel), readers ...*OSDPReader) {
+func onLine(t *testing.T, play func(*testing.T, *Line, *panel), readers ...*Reader) {
 	t.Helper()
 	onLineOf(t, true, play, readers...)
 }
 
-func onLineOf(t *testing.T, wireTime bool, play func(*testing.T, *OSDPLine, *osdpPanel), readers ...*OSDPReader) {
+func onLineOf(t *testing.T, wireTime bool, play func(*testing.T, *Line, *panel), readers ...*Reader) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		l := NewOSDPLine(readers...)
+		l := NewLine(readers...)
 		l.WireTime = wireTime
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -42,11 +42,11 @@ func onLineOf(t *testing.T, wireTime bool, play func(*testing.T, *OSDPLine, *osd
 		if err != nil {
 			t.Fatal(err)
 		}
-		play(t, l, &osdpPanel{t: t, port: port, address: readers[0].cfg.Address})
+		play(t, l, &panel{t: t, port: port, address: readers[0].cfg.Address})
 	})
 }
 
-func (p *osdpPanel) want(what string, wantCode byte, wantData []byte) func(byte, []byte) {
+func (p *panel) want(what string, wantCode byte, wantData []byte) func(byte, []byte) {
 	return func(code byte, data []byte) {
 		p.t.Helper()
 		if code != wantCode || !bytes.Equal(data, wantData) {
@@ -55,20 +55,20 @@ func (p *osdpPanel) want(what string, wantCode byte, wantData []byte) func(byte,
 	}
 }
 
-func TestOSDPSession(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 5, Key: &osdpTestKey, Enforce: true, Serial: 7, Outputs: 2})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
+func TestSession(t *testing.T) {
+	r := NewReader(Config{Address: 5, Key: &testKey, Enforce: true, Serial: 7, Outputs: 2})
+	onLine(t, func(t *testing.T, l *Line, p *panel) {
 		p.want("poll in the clear", 0x41, []byte{6})(p.ask(0x60))
 		if code, data := p.ask(0x61, 0); code != 0x45 || len(data) != 12 || data[5] != 7 {
 			t.Errorf("ID in the clear: %02X % x", code, data)
 		}
-		if p.connect(osdpDefaultKey(), 0) {
+		if p.connect(defaultKey(), 0) {
 			t.Error("took the default key")
 		}
 		if p.connect([16]byte{1}, 1) {
 			t.Error("took a wrong key")
 		}
-		if !p.connect(osdpTestKey, 1) {
+		if !p.connect(testKey, 1) {
 			t.Fatal("refused its key")
 		}
 		if !r.Present(device.CardOf(0x2A1B3C5, 26)) || !r.Press("12*#") {
@@ -90,13 +90,13 @@ func TestOSDPSession(t *testing.T) {
 
 		time.Sleep(9 * time.Second)
 		p.want("after 9 s", 0x41, []byte{6})(p.ask(0x60))
-		if r.Present(device.CardOf(1, 26)); !p.connect(osdpTestKey, 1) {
+		if r.Present(device.CardOf(1, 26)); !p.connect(testKey, 1) {
 			t.Fatal("no second session")
 		}
 		p.mac2 = p.mac1
 		p.want("wrong MAC", 0x41, []byte{6})(p.ask(0x60))
 		p.want("and the session is over", 0x41, []byte{6})(p.ask(0x60))
-		if !p.connect(osdpTestKey, 1) {
+		if !p.connect(testKey, 1) {
 			t.Fatal("no third session")
 		}
 		p.up = false
@@ -107,33 +107,33 @@ func TestOSDPSession(t *testing.T) {
 	}, r)
 }
 
-func TestOSDPKeySet(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 1, Install: true})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
-		keySet := append([]byte{1, 16}, osdpTestKey[:]...)
+func TestKeySet(t *testing.T) {
+	r := NewReader(Config{Address: 1, Install: true})
+	onLine(t, func(t *testing.T, l *Line, p *panel) {
+		keySet := append([]byte{1, 16}, testKey[:]...)
 		p.want("in the clear", 0x41, []byte{6})(p.ask(0x75, keySet...))
-		if !p.connect(osdpDefaultKey(), 0) || !r.State().Default {
+		if !p.connect(defaultKey(), 0) || !r.State().Default {
 			t.Fatal("refused the default key")
 		}
 		p.want("15 bytes", 0x41, []byte{9})(p.ask(0x75, keySet[:17]...))
-		r.Misbehave(OSDPMishap{Fault: OSDPDrop, Times: 1, Command: 0x75})
+		r.Misbehave(Mishap{Fault: Drop, Times: 1, Command: 0x75})
 		p.want("answer lost", 0, nil)(p.ask(0x75, keySet...))
 		if f := p.repeat(); f.code != 0x40 {
 			t.Errorf("repeated: %02X", f.code)
 		}
-		if s := r.State(); s.Install || s.Key == nil || *s.Key != osdpTestKey || s.Commands[0x75] != 3 || s.Repeats != 1 {
+		if s := r.State(); s.Install || s.Key == nil || *s.Key != testKey || s.Commands[0x75] != 3 || s.Repeats != 1 {
 			t.Errorf("after KEYSET: %+v", s)
 		}
-		if p.connect(osdpDefaultKey(), 0) || !p.connect(osdpTestKey, 1) {
+		if p.connect(defaultKey(), 0) || !p.connect(testKey, 1) {
 			t.Error("takes the default key still, or not the new one")
 		}
 	}, r)
 }
 
-// TestOSDPNumbers: the rules of the sequence numbers.
-func TestOSDPNumbers(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 2})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
+// TestNumbers: the rules of the sequence numbers.
+func TestNumbers(t *testing.T) {
+	r := NewReader(Config{Address: 2})
+	onLine(t, func(t *testing.T, l *Line, p *panel) {
 		p.number = 2
 		p.want("starts with 2", 0x41, []byte{4})(p.ask(0x60))
 		p.number = 0
@@ -162,12 +162,12 @@ func TestOSDPNumbers(t *testing.T) {
 	}, r)
 }
 
-// TestOSDPWireTime: a poll takes what its bits take, to the microsecond, at
+// TestWireTime: a poll takes what its bits take, to the microsecond, at
 // each of several readers.
-func TestOSDPWireTime(t *testing.T) {
-	a := NewOSDPReader(OSDPConfig{Address: 0, Turnaround: -1})
-	b := NewOSDPReader(OSDPConfig{Address: 1, Turnaround: 2 * time.Millisecond})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
+func TestWireTime(t *testing.T) {
+	a := NewReader(Config{Address: 0, Turnaround: -1})
+	b := NewReader(Config{Address: 1, Turnaround: 2 * time.Millisecond})
+	onLine(t, func(t *testing.T, l *Line, p *panel) {
 		for address, wait := range []time.Duration{0, 2 * time.Millisecond} {
 			p.address, p.number = byte(address), 0
 			start := time.Now()
@@ -184,7 +184,7 @@ func TestOSDPWireTime(t *testing.T) {
 		}
 		// Who talks into an answer spoils it.
 		p.address, p.number = 1, 0
-		b.Misbehave(OSDPMishap{Fault: OSDPLate, Times: 1, Delay: 250 * time.Millisecond})
+		b.Misbehave(Mishap{Fault: Late, Times: 1, Delay: 250 * time.Millisecond})
 		p.want("late", 0, nil)(p.ask(0x60))
 		time.Sleep(55 * time.Millisecond)
 		p.want("clash", 0, nil)(p.ask(0x60))
@@ -194,10 +194,10 @@ func TestOSDPWireTime(t *testing.T) {
 	}, a, b)
 }
 
-// TestOSDPBaud: after COMSET the reader hears only at its new rate and address.
-func TestOSDPBaud(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 0})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
+// TestBaud: after COMSET the reader hears only at its new rate and address.
+func TestBaud(t *testing.T) {
+	r := NewReader(Config{Address: 0})
+	onLine(t, func(t *testing.T, l *Line, p *panel) {
 		p.want("nonsense", 0x54, []byte{0, 0x80, 0x25, 0, 0})(p.ask(0x6E, 0x7F, 1, 2, 3, 4))
 		p.want("nothing changed", 0x40, nil)(p.ask(0x60))
 		p.want("COMSET", 0x54, []byte{9, 0, 0xC2, 1, 0})(p.ask(0x6E, 9, 0, 0xC2, 1, 0))
@@ -213,16 +213,16 @@ func TestOSDPBaud(t *testing.T) {
 		}
 		p.port, p.number = port, 0
 		p.want("new rate", 0x40, nil)(p.ask(0x60))
-		p.address, p.number = osdpBroadcast, 0
+		p.address, p.number = broadcast, 0
 		p.want("configuration address", 0x40, nil)(p.ask(0x60))
 	}, r)
 }
 
-// TestOSDPPlug: the adapter goes away after any byte, and comes back.
-func TestOSDPPlug(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 0})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
-		poll := appendCheck((&osdpFrame{crc: true, code: 0x60}).begin(nil), true)
+// TestPlug: the adapter goes away after any byte, and comes back.
+func TestPlug(t *testing.T) {
+	r := NewReader(Config{Address: 0})
+	onLine(t, func(t *testing.T, l *Line, p *panel) {
+		poll := appendCheck((&packet{crc: true, code: 0x60}).begin(nil), true)
 		for n := 1; n <= 16; n++ {
 			l.CutAfter(n)
 			if _, err := p.port.Write(poll); err != nil {
@@ -249,16 +249,16 @@ func TestOSDPPlug(t *testing.T) {
 			if p.port, err = l.Open(9600); err != nil {
 				t.Fatal(err)
 			}
-			p.number, p.scan = 0, osdpScanner{}
+			p.number, p.scan = 0, scanner{}
 			p.want("plugged in again", 0x40, nil)(p.ask(0x60))
 		}
 	}, r)
 }
 
-// TestOSDPTerminal: the same behind a pseudo-terminal, in real time.
-func TestOSDPTerminal(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 0, Key: &osdpTestKey})
-	l, err := NewOSDPTerminal(filepath.Join(t.TempDir(), "bus"), r)
+// TestTerminal: the same behind a pseudo-terminal, in real time.
+func TestTerminal(t *testing.T) {
+	r := NewReader(Config{Address: 0, Key: &testKey})
+	l, err := NewTerminal(filepath.Join(t.TempDir(), "bus"), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,8 +277,8 @@ func TestOSDPTerminal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := &osdpPanel{t: t, port: port, patient: time.Minute}
-		if !p.connect(osdpTestKey, 1) {
+		p := &panel{t: t, port: port, patient: time.Minute}
+		if !p.connect(testKey, 1) {
 			t.Fatal("no session")
 		}
 		r.Present(device.CardOf(3, 26))

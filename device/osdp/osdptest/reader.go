@@ -1,4 +1,4 @@
-package devicetest
+package osdptest
 
 import (
 	"crypto/rand"
@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	osdpOffline    = 8 * time.Second // of silence, then the other side is gone
-	osdpTurnaround = 3 * time.Millisecond
-	osdpRecorded   = 64 // replies that are kept for OSDPReplay
+	offlineAfter      = 8 * time.Second // of silence, then the other side is gone
+	defaultTurnaround = 3 * time.Millisecond
+	maxRecorded       = 64 // replies that are kept for Replay
 )
 
-// OSDPConfig is what an OSDPReader is like when it leaves the box.
-type OSDPConfig struct {
+// Config is what a Reader is like when it leaves the box.
+type Config struct {
 	Address byte // 0 to 0x7E
 	Baud    int  // 0: 9600
 
@@ -28,8 +28,8 @@ type OSDPConfig struct {
 	Vendor         [3]byte
 	Model, Version byte
 	Serial         uint32
-	Firmware       [3]byte          // major, minor, build
-	Capabilities   []OSDPCapability // nil: a card reader with a keypad, LED, buzzer, display and secure channel
+	Firmware       [3]byte      // major, minor, build
+	Capabilities   []Capability // nil: a card reader with a keypad, LED, buzzer, display and secure channel
 
 	Outputs, Inputs int
 	OutputStatus    bool // answers OUT by OSTATR rather than ACK
@@ -42,16 +42,16 @@ type OSDPConfig struct {
 	Seed       uint64        // of the misbehaviour
 }
 
-// OSDPCapability is one record of PDCAP.
-type OSDPCapability struct{ Function, Compliance, Count byte }
+// Capability is one record of PDCAP.
+type Capability struct{ Function, Compliance, Count byte }
 
-// OSDPReader plays one OSDP reader (the peripheral device of SIA OSDP 2.2) at
-// the far side of an OSDPLine: commands, sequence numbers, secure channel, and
+// Reader plays one OSDP reader (the peripheral device of SIA OSDP 2.2) at
+// the far side of a Line: commands, sequence numbers, secure channel, and
 // what people do at it. It misbehaves on demand (see Misbehave). It has no
 // goroutine of its own. Safe for use by many goroutines.
-type OSDPReader struct {
+type Reader struct {
 	mu      sync.Mutex
-	cfg     OSDPConfig
+	cfg     Config
 	address byte
 	baud    int
 	key     *[16]byte
@@ -65,9 +65,9 @@ type OSDPReader struct {
 	sequence byte      // of the last command
 	command  []byte    // that command, to know its repetition
 	reply    []byte    // and its answer
-	session  *osdpSession
+	session  *session
 	seen     time.Time // of the command at hand
-	sends    []osdpSend
+	sends    []transmission
 	frames   [4][]byte // for the sends
 	payload  []byte
 	next     struct { // what COMSET asked for; baud 0: nothing
@@ -76,40 +76,40 @@ type OSDPReader struct {
 	}
 
 	// The building's side.
-	queue         []osdpEvent
+	queue         []event
 	tamper, power bool
 	statusDue     bool
-	leds          map[byte]*osdpLED
-	outputs       []osdpOutput
-	text          osdpText
-	told          OSDPState // only its counters and Buzzer
+	leds          map[byte]*ledState
+	outputs       []relay
+	text          display
+	told          State // only its counters and Buzzer
 
 	rand     *mathrand.Rand
-	mishaps  []*OSDPMishap
-	recorded []osdpRecord
+	mishaps  []*Mishap
+	recorded []recording
 	floods   time.Time // up to when the flood was sent
 }
 
-// osdpEvent is something to report by POLL: a card, or keys.
-type osdpEvent struct {
+// event is something to report by POLL: a card, or keys.
+type event struct {
 	card device.Card
 	keys []byte
 }
 
-// osdpSend is a transmission that starts after a while, its bytes apart by gap.
-type osdpSend struct {
+// transmission is a transmission that starts after a while, its bytes apart by gap.
+type transmission struct {
 	after, gap time.Duration
 	next       bool // as soon as the one before is over
 	data       []byte
 }
 
-// NewOSDPReader makes a reader that has power and waits for its first command.
-func NewOSDPReader(c OSDPConfig) *OSDPReader {
+// NewReader makes a reader that has power and waits for its first command.
+func NewReader(c Config) *Reader {
 	if c.Baud == 0 {
 		c.Baud = 9600
 	}
 	if c.Turnaround == 0 {
-		c.Turnaround = osdpTurnaround
+		c.Turnaround = defaultTurnaround
 	}
 	if c.Rand == nil {
 		c.Rand = rand.Reader
@@ -117,16 +117,16 @@ func NewOSDPReader(c OSDPConfig) *OSDPReader {
 	if c.Capabilities == nil {
 		c.Capabilities = defaultCapabilities(c)
 	}
-	r := &OSDPReader{
+	r := &Reader{
 		cfg: c, address: c.Address, baud: c.Baud, install: c.Install,
-		leds: map[byte]*osdpLED{}, outputs: make([]osdpOutput, c.Outputs),
+		leds: map[byte]*ledState{}, outputs: make([]relay, c.Outputs),
 		rand: mathrand.New(mathrand.NewPCG(c.Seed, uint64(c.Address))),
 	}
 	r.setKey(c.Key)
 	return r
 }
 
-func defaultCapabilities(c OSDPConfig) []OSDPCapability {
+func defaultCapabilities(c Config) []Capability {
 	check, secure, own := byte(1), byte(1), byte(0)
 	if c.ChecksumOnly {
 		check = 0
@@ -137,7 +137,7 @@ func defaultCapabilities(c OSDPConfig) []OSDPCapability {
 	if c.Key == nil && !c.Install {
 		secure = 0
 	}
-	return []OSDPCapability{
+	return []Capability{
 		{1, 1, byte(c.Inputs)}, {2, 4, byte(c.Outputs)}, {3, 1, 0}, {4, 4, 1}, {5, 2, 1}, {6, 1, 1}, {8, check, 0},
 		{9, secure, own}, {10, 128, 0}, {11, 128, 0}, {13, 0, 1}, {16, 2, 0},
 	}
@@ -146,11 +146,11 @@ func defaultCapabilities(c OSDPConfig) []OSDPCapability {
 // Present holds a card up. It is reported at the next POLL; false where the
 // reader drops it since no panel was there for 8 s, as the specification wants
 // (7.11).
-func (r *OSDPReader) Present(card device.Card) bool { return r.enqueue(osdpEvent{card: card}) }
+func (r *Reader) Present(card device.Card) bool { return r.enqueue(event{card: card}) }
 
 // Press types on the keypad, '0' to '9', '*' and '#': one report, in the order
 // of the cards before and after it. False as with Present.
-func (r *OSDPReader) Press(keys string) bool {
+func (r *Reader) Press(keys string) bool {
 	b := []byte(keys)
 	for i, k := range b {
 		switch k {
@@ -160,10 +160,10 @@ func (r *OSDPReader) Press(keys string) bool {
 			b[i] = 0x7F
 		}
 	}
-	return r.enqueue(osdpEvent{keys: b})
+	return r.enqueue(event{keys: b})
 }
 
-func (r *OSDPReader) enqueue(e osdpEvent) bool {
+func (r *Reader) enqueue(e event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.silence(time.Now())
@@ -175,7 +175,7 @@ func (r *OSDPReader) enqueue(e osdpEvent) bool {
 }
 
 // SetTamper opens or closes the case: reported at the next POLL.
-func (r *OSDPReader) SetTamper(open bool) {
+func (r *Reader) SetTamper(open bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.statusDue = r.statusDue || r.tamper != open
@@ -183,7 +183,7 @@ func (r *OSDPReader) SetTamper(open bool) {
 }
 
 // SetPowerFailure makes the supply fail or recover: reported at the next POLL.
-func (r *OSDPReader) SetPowerFailure(failing bool) {
+func (r *Reader) SetPowerFailure(failing bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.statusDue = r.statusDue || r.power != failing
@@ -191,7 +191,7 @@ func (r *OSDPReader) SetPowerFailure(failing bool) {
 }
 
 // SetDead takes the reader off the line, or back on it: then it has rebooted.
-func (r *OSDPReader) SetDead(dead bool) {
+func (r *Reader) SetDead(dead bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.dead && !dead {
@@ -201,7 +201,7 @@ func (r *OSDPReader) SetDead(dead bool) {
 }
 
 // Reboot makes it forget the session, the sequence and what was not reported.
-func (r *OSDPReader) Reboot() {
+func (r *Reader) Reboot() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reboot()
@@ -209,14 +209,14 @@ func (r *OSDPReader) Reboot() {
 
 // SetKey exchanges the reader's own key (nil: it has none) and whether it takes
 // the default key, as a reset on its back does. The session at hand goes on.
-func (r *OSDPReader) SetKey(key *[16]byte, install bool) {
+func (r *Reader) SetKey(key *[16]byte, install bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.setKey(key)
 	r.install = install
 }
 
-func (r *OSDPReader) setKey(key *[16]byte) {
+func (r *Reader) setKey(key *[16]byte) {
 	r.key = nil
 	if key != nil {
 		k := *key
@@ -224,19 +224,19 @@ func (r *OSDPReader) setKey(key *[16]byte) {
 	}
 }
 
-func (r *OSDPReader) reboot() {
+func (r *Reader) reboot() {
 	r.restart()
 	r.heard, r.started, r.queue = time.Time{}, false, nil
 }
 
 // restart forgets the session and the last answer.
-func (r *OSDPReader) restart() {
+func (r *Reader) restart() {
 	r.session, r.command, r.reply = nil, r.command[:0], r.reply[:0]
 }
 
 // silence is what 8 s without a command do.
-func (r *OSDPReader) silence(now time.Time) {
-	if r.heard.IsZero() || now.Sub(r.heard) <= osdpOffline {
+func (r *Reader) silence(now time.Time) {
+	if r.heard.IsZero() || now.Sub(r.heard) <= offlineAfter {
 		return
 	}
 	kept := r.queue

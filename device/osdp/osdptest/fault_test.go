@@ -1,4 +1,4 @@
-package devicetest
+package osdptest
 
 import (
 	"bytes"
@@ -9,34 +9,34 @@ import (
 	"gatehouse/device"
 )
 
-// TestOSDPMishaps: each fault shows on the wire as what it is, strikes as often
+// TestMishaps: each fault shows on the wire as what it is, strikes as often
 // as it should, and the reader answers well after it.
-func TestOSDPMishaps(t *testing.T) {
+func TestMishaps(t *testing.T) {
 	for _, c := range []struct {
-		mishap  OSDPMishap
+		mishap  Mishap
 		command byte
 		code    byte // of what the panel takes for the reply; 0: nothing; FF: wrong MAC
 		acted   bool // the command was carried out
 		lost    bool // a repetition gets the right answer
 	}{
-		{OSDPMishap{Fault: OSDPDeaf}, 0x60, 0, false, true},
-		{OSDPMishap{Fault: OSDPDeafToCRC}, 0x60, 0, false, true},
-		{OSDPMishap{Fault: OSDPBusy}, 0x60, 0x79, false, true},
-		{OSDPMishap{Fault: OSDPRefuse}, 0x60, 0x41, false, true},
-		{OSDPMishap{Fault: OSDPDrop}, 0x60, 0, true, true},
-		{OSDPMishap{Fault: OSDPTruncate}, 0x60, 0, true, true},
-		{OSDPMishap{Fault: OSDPLength}, 0x60, 0, true, true},
-		{OSDPMishap{Fault: OSDPCorrupt}, 0x60, 0, true, true},
-		{OSDPMishap{Fault: OSDPBadMAC}, 0x60, 0xFF, true, true},
-		{OSDPMishap{Fault: OSDPLate}, 0x60, 0, true, true},
-		{OSDPMishap{Fault: OSDPTrickle}, 0x60, 0x40, true, false},
-		{OSDPMishap{Fault: OSDPClearCard, Card: device.CardOf(1, 26)}, 0x60, 0x50, true, true},
-		{OSDPMishap{Fault: OSDPClearStatus}, 0x64, 0x48, true, false},
-		{OSDPMishap{Fault: OSDPReboot}, 0x60, 0x41, false, false},
+		{Mishap{Fault: Deaf}, 0x60, 0, false, true},
+		{Mishap{Fault: DeafToCRC}, 0x60, 0, false, true},
+		{Mishap{Fault: Busy}, 0x60, 0x79, false, true},
+		{Mishap{Fault: Refuse}, 0x60, 0x41, false, true},
+		{Mishap{Fault: Drop}, 0x60, 0, true, true},
+		{Mishap{Fault: Truncate}, 0x60, 0, true, true},
+		{Mishap{Fault: Length}, 0x60, 0, true, true},
+		{Mishap{Fault: Corrupt}, 0x60, 0, true, true},
+		{Mishap{Fault: BadMAC}, 0x60, 0xFF, true, true},
+		{Mishap{Fault: Late}, 0x60, 0, true, true},
+		{Mishap{Fault: Trickle}, 0x60, 0x40, true, false},
+		{Mishap{Fault: ClearCard, Card: device.CardOf(1, 26)}, 0x60, 0x50, true, true},
+		{Mishap{Fault: ClearStatus}, 0x64, 0x48, true, false},
+		{Mishap{Fault: Reboot}, 0x60, 0x41, false, false},
 	} {
-		r := NewOSDPReader(OSDPConfig{Address: 4, Key: &osdpTestKey, Seed: 3})
-		onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
-			if !p.connect(osdpTestKey, 1) {
+		r := NewReader(Config{Address: 4, Key: &testKey, Seed: 3})
+		onLine(t, func(t *testing.T, l *Line, p *panel) {
+			if !p.connect(testKey, 1) {
 				t.Fatal("no session")
 			}
 			c.mishap.Times = 1
@@ -57,7 +57,7 @@ func TestOSDPMishaps(t *testing.T) {
 					t.Errorf("%v: repeated: %02X", c.mishap.Fault, f.code)
 				}
 			}
-			if c.mishap.Fault == OSDPReboot && !p.connect(osdpTestKey, 1) {
+			if c.mishap.Fault == Reboot && !p.connect(testKey, 1) {
 				t.Error("no session after a reboot")
 			}
 			p.want(c.mishap.Fault.String()+": the next", 0x40, nil)(p.ask(0x60))
@@ -66,28 +66,28 @@ func TestOSDPMishaps(t *testing.T) {
 }
 
 // drain takes all that came.
-func (p *osdpPanel) drain() {
+func (p *panel) drain() {
 	p.t.Helper()
 	for p.listen(10*time.Millisecond).code != 0 {
 	}
-	p.scan = osdpScanner{}
+	p.scan = scanner{}
 }
 
-// TestOSDPMishapHeaders: the faults that show in the header of a reply.
-func TestOSDPMishapHeaders(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 4})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
+// TestMishapHeaders: the faults that show in the header of a reply.
+func TestMishapHeaders(t *testing.T) {
+	r := NewReader(Config{Address: 4})
+	onLine(t, func(t *testing.T, l *Line, p *panel) {
 		p.want("restart", 0x40, nil)(p.ask(0x60))
 		for _, c := range []struct {
-			fault OSDPFault
-			right func(osdpFrame) bool
+			fault Fault
+			right func(packet) bool
 		}{
-			{OSDPWrongNumber, func(f osdpFrame) bool { return f.sequence != p.sent[4]&3 }},
-			{OSDPNumberZero, func(f osdpFrame) bool { return f.sequence == 0 }},
-			{OSDPOtherReply, func(f osdpFrame) bool { return f.address == 5 }},
+			{WrongNumber, func(f packet) bool { return f.sequence != p.sent[4]&3 }},
+			{NumberZero, func(f packet) bool { return f.sequence == 0 }},
+			{OtherReply, func(f packet) bool { return f.address == 5 }},
 		} {
-			r.Misbehave(OSDPMishap{Fault: c.fault, Times: 1})
-			p.sent = appendCheck((&osdpFrame{address: 4, crc: true, sequence: p.number, code: 0x60}).begin(nil), true)
+			r.Misbehave(Mishap{Fault: c.fault, Times: 1})
+			p.sent = appendCheck((&packet{address: 4, crc: true, sequence: p.number, code: 0x60}).begin(nil), true)
 			if f := p.repeat(); f.code != 0x40 || !c.right(f) {
 				t.Errorf("%v: %+v", c.fault, f)
 			}
@@ -96,12 +96,12 @@ func TestOSDPMishapHeaders(t *testing.T) {
 			}
 			p.next()
 		}
-		r.Misbehave(OSDPMishap{Fault: OSDPDuplicate, Times: 1})
+		r.Misbehave(Mishap{Fault: Duplicate, Times: 1})
 		p.want("once", 0x40, nil)(p.ask(0x60))
 		if f := p.listen(100 * time.Millisecond); f.code != 0x40 {
 			t.Error("comes once")
 		}
-		r.Misbehave(OSDPMishap{Fault: OSDPDrop, Chance: 0.5})
+		r.Misbehave(Mishap{Fault: Drop, Chance: 0.5})
 		lost := 0
 		for range 200 {
 			if code, _ := p.ask(0x60); code == 0 {
@@ -117,32 +117,32 @@ func TestOSDPMishapHeaders(t *testing.T) {
 	}, r)
 }
 
-// TestOSDPEnemy: what somebody at the cable can do without the key.
-func TestOSDPEnemy(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 0, Key: &osdpTestKey})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
+// TestEnemy: what somebody at the cable can do without the key.
+func TestEnemy(t *testing.T) {
+	r := NewReader(Config{Address: 0, Key: &testKey})
+	onLine(t, func(t *testing.T, l *Line, p *panel) {
 		_, honest := p.ask(0x62)
-		r.Misbehave(OSDPMishap{Fault: OSDPDowngrade})
+		r.Misbehave(Mishap{Fault: Downgrade})
 		_, edited := p.ask(0x62)
 		if bytes.Equal(honest, edited) || !bytes.Contains(honest, []byte{9, 1, 0}) || !bytes.Contains(edited, []byte{9, 0, 0}) {
 			t.Errorf("PDCAP % x edited to % x", honest, edited)
 		}
-		if p.connect(osdpTestKey, 1) {
+		if p.connect(testKey, 1) {
 			t.Error("a session in spite of the downgrade")
 		}
 		r.Behave()
-		r.Misbehave(OSDPMishap{Fault: OSDPWrongKey, Times: 1})
-		if p.connect(osdpTestKey, 1) {
+		r.Misbehave(Mishap{Fault: WrongKey, Times: 1})
+		if p.connect(testKey, 1) {
 			t.Error("a session with a reader that has another key")
 		}
-		if !p.connect(osdpTestKey, 1) {
+		if !p.connect(testKey, 1) {
 			t.Fatal("no session")
 		}
 		r.Present(device.CardOf(9, 26))
 		if code, _ := p.ask(0x60); code != 0x50 {
 			t.Fatalf("no card: %02X", code)
 		}
-		r.Misbehave(OSDPMishap{Fault: OSDPReplay, Times: 1})
+		r.Misbehave(Mishap{Fault: Replay, Times: 1})
 		if code, _ := p.ask(0x60); code != 0xFF {
 			t.Errorf("replayed card: %02X", code)
 		}
@@ -152,17 +152,17 @@ func TestOSDPEnemy(t *testing.T) {
 	}, r)
 }
 
-// TestOSDPFlood: as many malformed frames as asked for, and a good answer among
+// TestFlood: as many malformed frames as asked for, and a good answer among
 // them.
-func TestOSDPFlood(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 0})
-	onLineOf(t, false, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
-		r.Misbehave(OSDPMishap{Fault: OSDPFlood, Times: 10_000})
+func TestFlood(t *testing.T) {
+	r := NewReader(Config{Address: 0})
+	onLineOf(t, false, func(t *testing.T, l *Line, p *panel) {
+		r.Misbehave(Mishap{Fault: Flood, Times: 10_000})
 		time.Sleep(1100 * time.Millisecond)
 		if r.Misbehaves() {
 			t.Error("10,000 frames take longer than a second")
 		}
-		var s osdpScanner
+		var s scanner
 		b := make([]byte, 1<<20)
 		n, err := p.port.Read(b)
 		if err != nil || n < 100_000 {
@@ -171,7 +171,7 @@ func TestOSDPFlood(t *testing.T) {
 		s.feed(b[:n])
 		replies := 0
 		for raw := s.next(); raw != nil; raw = s.next() {
-			if f, nak := parseOSDP(raw); nak == 0 && f.reply && f.block == 0 {
+			if f, nak := parse(raw); nak == 0 && f.reply && f.block == 0 {
 				replies++
 			}
 		}
@@ -182,12 +182,12 @@ func TestOSDPFlood(t *testing.T) {
 	}, r)
 }
 
-// TestOSDPKeep: what was not reported is deleted while no panel is there, but
+// TestKeep: what was not reported is deleted while no panel is there, but
 // for a reader with that defect.
-func TestOSDPKeep(t *testing.T) {
+func TestKeep(t *testing.T) {
 	for _, keep := range []bool{false, true} {
-		r := NewOSDPReader(OSDPConfig{Address: 0, KeepCards: keep})
-		onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
+		r := NewReader(Config{Address: 0, KeepCards: keep})
+		onLine(t, func(t *testing.T, l *Line, p *panel) {
 			if r.Present(device.CardOf(1, 26)) != keep {
 				t.Error("a card before the panel was there")
 			}
@@ -208,15 +208,15 @@ func TestOSDPKeep(t *testing.T) {
 	}
 }
 
-func TestOSDPFaultNames(t *testing.T) {
+func TestFaultNames(t *testing.T) {
 	var seen []string
-	for _, f := range OSDPFaults() {
+	for _, f := range Faults() {
 		if f.String() == "" || slices.Contains(seen, f.String()) {
 			t.Errorf("%d is called %q", f, f)
 		}
 		seen = append(seen, f.String())
 	}
-	if len(seen) != int(OSDPFlood) {
-		t.Errorf("%d names for %d faults", len(seen), OSDPFlood)
+	if len(seen) != int(Flood) {
+		t.Errorf("%d names for %d faults", len(seen), Flood)
 	}
 }

@@ -1,15 +1,15 @@
-package devicetest
+package osdptest
 
 import (
 	"testing"
 	"time"
 )
 
-// TestOSDPIndications: what the reader was told can be seen, for as long as it
+// TestIndications: what the reader was told can be seen, for as long as it
 // lasts.
-func TestOSDPIndications(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 0, Outputs: 2})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
+func TestIndications(t *testing.T) {
+	r := NewReader(Config{Address: 0, Outputs: 2})
+	onLine(t, func(t *testing.T, l *Line, p *panel) {
 		p.ask(0x60)
 		ok := func(what string, code byte, data ...byte) {
 			t.Helper()
@@ -17,27 +17,27 @@ func TestOSDPIndications(t *testing.T) {
 		}
 		ok("steady red", 0x69, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0)
 		ok("green for 2 s, blinking", 0x69, 0, 0, 2, 5, 5, 2, 0, 20, 0, 0, 0, 0, 0, 0)
-		see := func(after time.Duration, want OSDPColor, temporary bool) {
+		see := func(after time.Duration, want Color, temporary bool) {
 			t.Helper()
 			time.Sleep(after)
 			if led := r.State().LEDs[0]; led.Color != want || led.Temporary != temporary {
 				t.Errorf("%v later: %v, temporary %v", after, led.Color, led.Temporary)
 			}
 		}
-		see(100*time.Millisecond, OSDPGreen, true)
-		see(500*time.Millisecond, OSDPBlack, true)
-		see(500*time.Millisecond, OSDPGreen, true)
-		see(time.Second, OSDPRed, false)
+		see(100*time.Millisecond, Green, true)
+		see(500*time.Millisecond, Black, true)
+		see(500*time.Millisecond, Green, true)
+		see(time.Second, Red, false)
 		ok("amber for an hour", 0x69, 0, 0, 2, 1, 0, 3, 0, 0xA0, 0x8C, 0, 0, 0, 0, 0)
-		see(time.Second, OSDPAmber, true)
+		see(time.Second, Amber, true)
 		ok("cancelled", 0x69, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-		see(0, OSDPRed, false)
+		see(0, Red, false)
 		p.want("neither on nor off", 0x41, []byte{9})(p.ask(0x69, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0))
 		p.want("13 bytes", 0x41, []byte{2})(p.ask(0x69, make([]byte, 13)...))
 
 		ok("three beeps", 0x6A, 0, 2, 1, 2, 3)
 		p.want("beeps of no length", 0x41, []byte{9})(p.ask(0x6A, 0, 2, 0, 2, 3))
-		if s := r.State(); s.Beeps != 3 || s.Buzzer != (OSDPBuzzer{2, 100 * time.Millisecond, 200 * time.Millisecond, 3}) {
+		if s := r.State(); s.Beeps != 3 || s.Buzzer != (Buzzer{2, 100 * time.Millisecond, 200 * time.Millisecond, 3}) {
 			t.Errorf("buzzer: %+v", s.Buzzer)
 		}
 		ok("text", 0x6B, append([]byte{0, 1, 0, 1, 1, 4}, "idle"...)...)
@@ -66,10 +66,10 @@ func TestOSDPIndications(t *testing.T) {
 	}, r)
 }
 
-// TestOSDPOldReader: checksum only, and OUT answered by OSTATR.
-func TestOSDPOldReader(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{Address: 0, ChecksumOnly: true, Outputs: 1, OutputStatus: true})
-	onLine(t, func(t *testing.T, l *OSDPLine, p *osdpPanel) {
+// TestOldReader: checksum only, and OUT answered by OSTATR.
+func TestOldReader(t *testing.T) {
+	r := NewReader(Config{Address: 0, ChecksumOnly: true, Outputs: 1, OutputStatus: true})
+	onLine(t, func(t *testing.T, l *Line, p *panel) {
 		p.want("CRC", 0x41, []byte{1})(p.ask(0x60))
 		p.sum, p.number = true, 0
 		p.want("checksum", 0x40, nil)(p.ask(0x60))

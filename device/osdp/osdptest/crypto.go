@@ -1,4 +1,4 @@
-package devicetest
+package osdptest
 
 import (
 	"crypto/aes"
@@ -6,8 +6,8 @@ import (
 	"crypto/subtle"
 )
 
-// osdpDefaultKey returns SCBK-D, the key that everybody knows.
-func osdpDefaultKey() [16]byte {
+// defaultKey returns SCBK-D, the key that everybody knows.
+func defaultKey() [16]byte {
 	var k [16]byte
 	for i := range k {
 		k[i] = 0x30 + byte(i)
@@ -15,10 +15,10 @@ func osdpDefaultKey() [16]byte {
 	return k
 }
 
-// osdpSession is the reader's side of a secure channel (SIA OSDP 2.2, annex
+// session is the reader's side of a secure channel (SIA OSDP 2.2, annex
 // D): AES-128, two MAC chains that hang on each other, four bytes of each MAC
 // on the wire.
-type osdpSession struct {
+type session struct {
 	enc, mac1, mac2 cipher.Block
 	key             byte // 0: the default key, 1: the reader's own
 	server          [16]byte
@@ -31,9 +31,9 @@ type osdpSession struct {
 	encoded []byte
 }
 
-// newOSDPSession derives the keys of a session: only six of the eight random
+// newSession derives the keys of a session: only six of the eight random
 // bytes enter.
-func newOSDPSession(scbk [16]byte, key byte, rndA []byte) *osdpSession {
+func newSession(scbk [16]byte, key byte, rndA []byte) *session {
 	base := newAES(scbk)
 	derive := func(first, second byte) cipher.Block {
 		b := [16]byte{first, second}
@@ -41,7 +41,7 @@ func newOSDPSession(scbk [16]byte, key byte, rndA []byte) *osdpSession {
 		base.Encrypt(b[:], b[:])
 		return newAES(b)
 	}
-	return &osdpSession{
+	return &session{
 		key: key,
 		enc: derive(0x01, 0x82), mac1: derive(0x01, 0x01), mac2: derive(0x01, 0x02),
 	}
@@ -57,14 +57,14 @@ func newAES(key [16]byte) cipher.Block {
 
 // challenge is CHLNG: it returns the reader's cryptogram and keeps what the
 // panel has to answer.
-func (s *osdpSession) challenge(rndA, rndB []byte) [16]byte {
+func (s *session) challenge(rndA, rndB []byte) [16]byte {
 	s.server = s.cryptogram(rndB, rndA)
 	return s.cryptogram(rndA, rndB)
 }
 
 // cryptogram encrypts two random numbers: A before B proves the reader, B
 // before A the panel.
-func (s *osdpSession) cryptogram(first, second []byte) [16]byte {
+func (s *session) cryptogram(first, second []byte) [16]byte {
 	var b [16]byte
 	copy(b[:8], first)
 	copy(b[8:], second)
@@ -73,7 +73,7 @@ func (s *osdpSession) cryptogram(first, second []byte) [16]byte {
 }
 
 // accept is SCRYPT: true brings the session up and makes the first MAC.
-func (s *osdpSession) accept(server []byte) bool {
+func (s *session) accept(server []byte) bool {
 	if subtle.ConstantTimeCompare(server, s.server[:]) != 1 {
 		return false
 	}
@@ -85,7 +85,7 @@ func (s *osdpSession) accept(server []byte) bool {
 
 // chain returns the MAC of a message that hangs on the MAC before: CBC under
 // S-MAC1, the last block under S-MAC2, padding only where the end is ragged.
-func (s *osdpSession) chain(msg []byte, before [16]byte) [16]byte {
+func (s *session) chain(msg []byte, before [16]byte) [16]byte {
 	s.block = before
 	for len(msg) > 16 {
 		subtle.XORBytes(s.block[:], s.block[:], msg[:16])
@@ -102,14 +102,14 @@ func (s *osdpSession) chain(msg []byte, before [16]byte) [16]byte {
 
 // unseal checks the MAC of a command and returns its data in the clear. False
 // ends the session. The data is good until the next call.
-func (s *osdpSession) unseal(frame []byte, f osdpFrame) ([]byte, bool) {
+func (s *session) unseal(frame []byte, f packet) ([]byte, bool) {
 	s.before = s.reply
 	mac := s.chain(frame[:f.signed], s.before)
-	if subtle.ConstantTimeCompare(mac[:osdpMACSize], f.mac) != 1 {
+	if subtle.ConstantTimeCompare(mac[:macSize], f.mac) != 1 {
 		return nil, false
 	}
 	s.command = mac
-	if f.block == osdpBlockCmdMAC {
+	if f.block == blockCmdMAC {
 		return f.data, true
 	}
 	if len(f.data) == 0 || len(f.data)%16 != 0 {
@@ -128,7 +128,7 @@ func (s *osdpSession) unseal(frame []byte, f osdpFrame) ([]byte, bool) {
 }
 
 // encrypt pads and encrypts the data of a reply.
-func (s *osdpSession) encrypt(data []byte) []byte {
+func (s *session) encrypt(data []byte) []byte {
 	s.encoded = append(append(s.encoded[:0], data...), 0x80)
 	for len(s.encoded)%16 != 0 {
 		s.encoded = append(s.encoded, 0)
@@ -145,9 +145,9 @@ func (s *osdpSession) encrypt(data []byte) []byte {
 }
 
 // sign appends the MAC of a reply.
-func (s *osdpSession) sign(msg []byte) []byte {
+func (s *session) sign(msg []byte) []byte {
 	s.reply = s.chain(msg, s.command)
-	return append(msg, s.reply[:osdpMACSize]...)
+	return append(msg, s.reply[:macSize]...)
 }
 
 func invert(b *[16]byte) {

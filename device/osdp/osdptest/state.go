@@ -1,66 +1,66 @@
-package devicetest
+package osdptest
 
 import (
 	"fmt"
 	"time"
 )
 
-// OSDPColor is the colour of a LED.
-type OSDPColor byte
+// Color is the colour of a LED.
+type Color byte
 
 // The colours of SIA OSDP 2.2.
 const (
-	OSDPBlack OSDPColor = iota
-	OSDPRed
-	OSDPGreen
-	OSDPAmber
-	OSDPBlue
-	OSDPMagenta
-	OSDPCyan
-	OSDPWhite
+	Black Color = iota
+	Red
+	Green
+	Amber
+	Blue
+	Magenta
+	Cyan
+	White
 )
 
-var osdpColors = [...]string{"black", "red", "green", "amber", "blue", "magenta", "cyan", "white"}
+var colorNames = [...]string{"black", "red", "green", "amber", "blue", "magenta", "cyan", "white"}
 
 // String returns the colour's name.
-func (c OSDPColor) String() string {
-	if int(c) < len(osdpColors) {
-		return osdpColors[c]
+func (c Color) String() string {
+	if int(c) < len(colorNames) {
+		return colorNames[c]
 	}
 	return fmt.Sprintf("color_%d", byte(c))
 }
 
-// OSDPBlink is how a LED is lit: On in one colour, Off in the other, again and
+// Blink is how a LED is lit: On in one colour, Off in the other, again and
 // again. Off 0 is steady.
-type OSDPBlink struct {
+type Blink struct {
 	On, Off           time.Duration
-	OnColor, OffColor OSDPColor
+	OnColor, OffColor Color
 }
 
 // color is what it shows some time after it began.
-func (b OSDPBlink) color(since time.Duration) OSDPColor {
+func (b Blink) color(since time.Duration) Color {
 	if period := b.On + b.Off; period > 0 && since%period < b.On {
 		return b.OnColor
 	}
 	return b.OffColor
 }
 
-// OSDPLED is one LED of reader 0 at some moment.
-type OSDPLED struct {
-	Color     OSDPColor // that it shows just then
-	Temporary bool      // Blink is the temporary one, which covers the permanent one for a while
-	Blink     OSDPBlink
+// LED is one LED of reader 0 at some moment.
+type LED struct {
+	Color     Color // that it shows just then
+	Temporary bool  // Blink is the temporary one, which covers the permanent one for a while
+	Blink     Blink
 }
 
-// OSDPBuzzer is the last that the buzzer was told.
-type OSDPBuzzer struct {
+// Buzzer is the last that the buzzer was told.
+type Buzzer struct {
 	Tone    byte // 0: nothing yet, 1: off, 2: the usual one
 	On, Off time.Duration
 	Count   byte // 0: for ever
 }
 
-// OSDPState is what a reader is and was told.
-type OSDPState struct {
+// State is what a reader is and was told.
+type State struct {
 	Address byte
 	Baud    int
 	Key     *[16]byte // its own; nil: none
@@ -68,8 +68,8 @@ type OSDPState struct {
 	Secure  bool      // a session is up
 	Default bool      // and it runs under the default key
 
-	LEDs    map[byte]OSDPLED
-	Buzzer  OSDPBuzzer
+	LEDs    map[byte]LED
+	Buzzer  Buzzer
 	Beeps   int    // all that were ever asked for
 	Text    string // on the display
 	Outputs []bool
@@ -84,7 +84,7 @@ type OSDPState struct {
 }
 
 // State returns all at this moment.
-func (r *OSDPReader) State() OSDPState {
+func (r *Reader) State() State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -97,7 +97,7 @@ func (r *OSDPReader) State() OSDPState {
 	if s.Secure = r.session != nil && r.session.up; s.Secure {
 		s.Default = r.session.key == 0
 	}
-	s.LEDs = make(map[byte]OSDPLED, len(r.leds))
+	s.LEDs = make(map[byte]LED, len(r.leds))
 	for no, led := range r.leds {
 		s.LEDs[no] = led.now(now)
 	}
@@ -108,42 +108,42 @@ func (r *OSDPReader) State() OSDPState {
 	return s
 }
 
-// osdpLED has what a LED was told, and since when.
-type osdpLED struct {
-	permanent, temporary OSDPBlink
+// ledState has what a LED was told, and since when.
+type ledState struct {
+	permanent, temporary Blink
 	since, tempSince     time.Time
 	tempFor              time.Duration // 0: no temporary one
 }
 
-func (l *osdpLED) now(t time.Time) OSDPLED {
+func (l *ledState) now(t time.Time) LED {
 	if since := t.Sub(l.tempSince); l.tempFor > 0 && since < l.tempFor {
-		return OSDPLED{Color: l.temporary.color(since), Temporary: true, Blink: l.temporary}
+		return LED{Color: l.temporary.color(since), Temporary: true, Blink: l.temporary}
 	}
-	return OSDPLED{Color: l.permanent.color(t.Sub(l.since)), Blink: l.permanent}
+	return LED{Color: l.permanent.color(t.Sub(l.since)), Blink: l.permanent}
 }
 
-func blinkOf(b []byte) OSDPBlink {
-	return OSDPBlink{
+func blinkOf(b []byte) Blink {
+	return Blink{
 		On: time.Duration(b[0]) * 100 * time.Millisecond, Off: time.Duration(b[1]) * 100 * time.Millisecond,
-		OnColor: OSDPColor(b[2]), OffColor: OSDPColor(b[3]),
+		OnColor: Color(b[2]), OffColor: Color(b[3]),
 	}
 }
 
 // light is LED: records of 14 bytes, all of them right or none is used.
-func (r *OSDPReader) light(data []byte) (byte, []byte) {
+func (r *Reader) light(data []byte) (byte, []byte) {
 	if len(data) == 0 || len(data)%14 != 0 {
 		return r.nak(2)
 	}
 	for b := data; len(b) > 0; b = b[14:] {
 		temp, perm := b[2:9], b[9:14]
 		if b[0] != 0 || temp[0] > 2 || perm[0] > 1 || temp[0] == 2 && temp[1]|temp[2] == 0 || perm[0] == 1 && perm[1]|perm[2] == 0 {
-			return r.nak(osdpNAKRecord)
+			return r.nak(nakRecord)
 		}
 	}
 	for b := data; len(b) > 0; b = b[14:] {
 		led := r.leds[b[1]]
 		if led == nil {
-			led = &osdpLED{}
+			led = &ledState{}
 			r.leds[b[1]] = led
 		}
 		switch temp := b[2:9]; temp[0] {
@@ -160,14 +160,14 @@ func (r *OSDPReader) light(data []byte) (byte, []byte) {
 }
 
 // buzz is BUZ.
-func (r *OSDPReader) buzz(data []byte) (byte, []byte) {
+func (r *Reader) buzz(data []byte) (byte, []byte) {
 	if len(data) != 5 {
 		return r.nak(2)
 	}
 	if data[0] != 0 || data[1] == 0 || data[1] > 2 || data[1] == 2 && data[2] == 0 {
-		return r.nak(osdpNAKRecord)
+		return r.nak(nakRecord)
 	}
-	r.told.Buzzer = OSDPBuzzer{
+	r.told.Buzzer = Buzzer{
 		Tone: data[1], On: time.Duration(data[2]) * 100 * time.Millisecond,
 		Off: time.Duration(data[3]) * 100 * time.Millisecond, Count: data[4],
 	}
@@ -177,13 +177,13 @@ func (r *OSDPReader) buzz(data []byte) (byte, []byte) {
 	return 0x40, nil
 }
 
-// osdpText is the display: 1 and 2 write for good, 3 and 4 for a while.
-type osdpText struct {
+// display is the display: 1 and 2 write for good, 3 and 4 for a while.
+type display struct {
 	permanent, temporary string
 	until                time.Time
 }
 
-func (x osdpText) now(t time.Time) string {
+func (x display) now(t time.Time) string {
 	if t.Before(x.until) {
 		return x.temporary
 	}
@@ -191,29 +191,29 @@ func (x osdpText) now(t time.Time) string {
 }
 
 // show is TEXT.
-func (r *OSDPReader) show(data []byte) (byte, []byte) {
+func (r *Reader) show(data []byte) (byte, []byte) {
 	if len(data) < 6 || len(data) != 6+int(data[5]) {
 		return r.nak(2)
 	}
 	text := string(data[6:])
 	switch data[1] {
 	case 1, 2:
-		r.text = osdpText{permanent: text}
+		r.text = display{permanent: text}
 	case 3, 4:
 		r.text.temporary, r.text.until = text, r.seen.Add(time.Duration(data[2])*time.Second)
 	default:
-		return r.nak(osdpNAKRecord)
+		return r.nak(nakRecord)
 	}
 	return 0x40, nil
 }
 
-// osdpOutput is one relay: a permanent state and a timed one that covers it.
-type osdpOutput struct {
+// relay is one relay: a permanent state and a timed one that covers it.
+type relay struct {
 	permanent, timed bool
 	until            time.Time
 }
 
-func (o osdpOutput) now(t time.Time) bool {
+func (o relay) now(t time.Time) bool {
 	if t.Before(o.until) {
 		return o.timed
 	}
@@ -221,20 +221,20 @@ func (o osdpOutput) now(t time.Time) bool {
 }
 
 // drive is OUT: records of four bytes, all of them right or none is used.
-func (r *OSDPReader) drive(data []byte) (byte, []byte) {
+func (r *Reader) drive(data []byte) (byte, []byte) {
 	if len(data) == 0 || len(data)%4 != 0 {
 		return r.nak(2)
 	}
 	for b := data; len(b) > 0; b = b[4:] {
 		if int(b[0]) >= len(r.outputs) || b[1] > 6 {
-			return r.nak(osdpNAKRecord)
+			return r.nak(nakRecord)
 		}
 	}
 	for b := data; len(b) > 0; b = b[4:] {
 		o := &r.outputs[b[0]]
 		switch b[1] {
 		case 1, 2:
-			*o = osdpOutput{permanent: b[1] == 2}
+			*o = relay{permanent: b[1] == 2}
 		case 3, 4:
 			o.permanent = b[1] == 4
 		case 5, 6:

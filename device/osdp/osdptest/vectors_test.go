@@ -1,4 +1,4 @@
-package devicetest
+package osdptest
 
 import (
 	"bytes"
@@ -17,10 +17,10 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// osdpSpoken is the start of a real conversation on a line: an ID, a handshake
+// spoken is the start of a real conversation on a line: an ID, a handshake
 // under the default key, KEYSET, a handshake under the new key, CAP. Recorded by SIA's libosdp-conformance 1.38-4 as a monitor and
 // published as sc-monitor-current.osdpcap. Neither side is ours.
-var osdpSpoken = []struct{ command, reply string }{
+var spoken = []struct{ command, reply string }{
 	{"53 00 09 00 04 61 00 c0 66", "53 80 14 00 04 45 0a 00 17 03 00 ca fe de ed 01 50 02 04 3b"},
 	{"53 00 13 00 0d 03 11 00 76 cd cd 92 12 12 d3 ee 6a 8c 8b", "53 80 2b 00 0d 03 12 00 76 0a 00 17 03 00 ca fe de 61 62 63 64 65 66 67 68 4b 7e 2f 98 ad 79 bd 96 81 19 a8 d1 d3 db da ee 8e fd"},
 	{"53 00 1b 00 0e 03 13 00 77 a2 30 f5 d3 3b 25 f4 34 34 92 9a b2 08 de 90 a7 41 03", "53 80 1b 00 0e 03 14 01 78 d8 f5 43 e2 07 ac 5d 2e 30 be 9f ac 3a a0 4b ea 95 85"},
@@ -30,19 +30,19 @@ var osdpSpoken = []struct{ command, reply string }{
 	{"53 00 1e 00 0f 02 17 62 4c bd ac e6 60 da 28 f9 08 0d 31 67 04 be 7a e0 3a e5 5c 71 97 fc", "53 80 3e 00 0f 02 18 46 d9 8f 68 df 2d 3b 69 a8 d0 e0 d7 ec 43 d9 b3 2e 2a be d1 f5 77 34 c4 ba a3 17 0b 80 63 90 35 88 c4 b2 bf 14 a7 20 36 1c 56 a2 ff 97 a6 f6 c7 a4 38 56 37 7d aa 32"},
 }
 
-// TestOSDPSpoken: in the place of the recorded reader ours says the same, byte
+// TestSpoken: in the place of the recorded reader ours says the same, byte
 // for byte.
-func TestOSDPSpoken(t *testing.T) {
-	r := NewOSDPReader(OSDPConfig{
+func TestSpoken(t *testing.T) {
+	r := NewReader(Config{
 		Vendor: [3]byte{0x0A, 0x00, 0x17}, Model: 3, Serial: 0xEDDEFECA, Firmware: [3]byte{0x01, 0x50, 0x02},
-		Capabilities: []OSDPCapability{
+		Capabilities: []Capability{
 			{1, 2, 8}, {2, 2, 16}, {3, 1, 0}, {4, 1, 1}, {5, 1, 0}, {6, 1, 1}, {8, 1, 0}, {9, 1, 1}, {10, 0, 3}, {11, 0, 3},
 			{12, 0, 0}, {13, 0, 0}, {14, 0, 0}, {15, 0, 0}, {16, 2, 0},
 		},
 		Install: true, Rand: strings.NewReader("abcdefghabcdefgh"),
 	})
 	now := time.Now()
-	for i, x := range osdpSpoken {
+	for i, x := range spoken {
 		now = now.Add(40 * time.Millisecond)
 		sends := r.hear(unhex(t, x.command), now)
 		if want := unhex(t, x.reply); len(sends) != 1 || !bytes.Equal(sends[0].data, want) {
@@ -54,11 +54,11 @@ func TestOSDPSpoken(t *testing.T) {
 	}
 }
 
-// TestOSDPCheckCharacters: the examples of the specification.
-func TestOSDPCheckCharacters(t *testing.T) {
+// TestCheckCharacters: the examples of the specification.
+func TestCheckCharacters(t *testing.T) {
 	for _, s := range []string{"53 00 09 00 04 61 00 c0 66", "53 00 08 00 00 61 00 44"} {
 		b := unhex(t, s)
-		f, nak := parseOSDP(b)
+		f, nak := parse(b)
 		if nak != 0 || f.code != 0x61 || len(f.data) != 1 {
 			t.Errorf("%s: NAK %d", s, nak)
 		}
@@ -68,35 +68,35 @@ func TestOSDPCheckCharacters(t *testing.T) {
 	}
 }
 
-// FuzzOSDPFrame: no panic; what is accepted and canonical encodes to the same
+// FuzzFrame: no panic; what is accepted and canonical encodes to the same
 // bytes; no part of it is accepted.
-func FuzzOSDPFrame(f *testing.F) {
-	for _, x := range osdpSpoken {
+func FuzzFrame(f *testing.F) {
+	for _, x := range spoken {
 		f.Add(unhex(f, x.command))
 		f.Add(unhex(f, x.reply))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var s osdpScanner
+		var s scanner
 		s.feed(b)
 		for s.next() != nil {
 		}
-		frame, nak := parseOSDP(b)
+		frame, nak := parse(b)
 		if nak != 0 {
 			return
 		}
 		for n := range b {
-			if _, nak := parseOSDP(b[:n]); nak == 0 {
+			if _, nak := parse(b[:n]); nak == 0 {
 				t.Fatalf("accepts %d bytes of %d", n, len(b))
 			}
 		}
 		size := 0
 		switch {
-		case frame.block >= osdpBlockCmdMAC:
+		case frame.block >= blockCmdMAC:
 			size = 2
-		case frame.block >= osdpBlockChallenge:
+		case frame.block >= blockChallenge:
 			size = 3
 		}
-		if b[4]&0xF0 != 0 || b[4]&osdpHasBlock != 0 && int(b[5]) != size || frame.key > 1 && size != 3 {
+		if b[4]&0xF0 != 0 || b[4]&controlBlock != 0 && int(b[5]) != size || frame.key > 1 && size != 3 {
 			return // legal to read, nothing that we would send
 		}
 		if got := appendCheck(append(frame.begin(nil), frame.mac...), frame.crc); !bytes.Equal(got, b) {
@@ -105,9 +105,9 @@ func FuzzOSDPFrame(f *testing.F) {
 	})
 }
 
-// TestOSDPScanner: frames are found whatever stands before them and however
+// TestScanner: frames are found whatever stands before them and however
 // they are split.
-func TestOSDPScanner(t *testing.T) {
+func TestScanner(t *testing.T) {
 	good := unhex(t, "53 00 09 00 04 61 00 c0 66")
 	for name, before := range map[string]string{
 		"nothing": "", "mark": "ff", "noise": "00 ff 12", "a start that is none": "53 53 53", "a length of 0": "53 00 00 00 04",
@@ -116,7 +116,7 @@ func TestOSDPScanner(t *testing.T) {
 		b := append(unhex(t, before), good...)
 		b = append(b, good...)
 		for split := range b {
-			var s osdpScanner
+			var s scanner
 			var found int
 			look := func() {
 				for frame := s.next(); frame != nil; frame = s.next() {
@@ -140,11 +140,11 @@ func TestOSDPScanner(t *testing.T) {
 	}
 }
 
-// TestOSDPExample: the secure channel and the check characters of the example
+// TestExample: the secure channel and the check characters of the example
 // in SIA OSDP, annex E.
-func TestOSDPExample(t *testing.T) {
+func TestExample(t *testing.T) {
 	panel, reader := unhex(t, "B0B1B2B3B4B5B6B7"), unhex(t, "A0A1A2A3A4A5A6A7")
-	s := newOSDPSession(osdpDefaultKey(), 0, panel)
+	s := newSession(defaultKey(), 0, panel)
 	proof := s.challenge(panel, reader)
 	for what, x := range map[string]struct {
 		got  []byte

@@ -1,4 +1,4 @@
-package devicetest
+package osdptest
 
 import (
 	"bytes"
@@ -12,16 +12,16 @@ import (
 	"gatehouse/device"
 )
 
-// osdpPanel is the other side, as little as these tests need: it asks and
+// panel is the other side, as little as these tests need: it asks and
 // waits for the answer. Its secure channel is made of crypto/cipher alone.
-type osdpPanel struct {
+type panel struct {
 	t       testing.TB
 	port    device.Port
 	address byte
 	number  byte
 	sum     bool          // checksum rather than CRC
 	patient time.Duration // how long it waits for a reply; 0: 200 ms
-	scan    osdpScanner
+	scan    scanner
 	sent    []byte // the last command
 
 	up             bool
@@ -30,7 +30,7 @@ type osdpPanel struct {
 	command, reply []byte // MACs
 }
 
-func (p *osdpPanel) next() {
+func (p *panel) next() {
 	if p.number++; p.number > 3 {
 		p.number = 1
 	}
@@ -38,12 +38,12 @@ func (p *osdpPanel) next() {
 
 // ask sends a command with the next number and returns the reply's code and
 // data; code 0 is silence.
-func (p *osdpPanel) ask(code byte, data ...byte) (byte, []byte) {
-	f := osdpFrame{address: p.address, sequence: p.number, crc: !p.sum, code: code, data: data}
+func (p *panel) ask(code byte, data ...byte) (byte, []byte) {
+	f := packet{address: p.address, sequence: p.number, crc: !p.sum, code: code, data: data}
 	if p.up {
-		f.block = osdpBlockCmdMAC
+		f.block = blockCmdMAC
 		if len(data) > 0 {
-			f.block = osdpBlockCmdEnc
+			f.block = blockCmdEnc
 			f.data = append(append([]byte(nil), data...), 0x80)
 			f.data = append(f.data, make([]byte, -len(f.data)&15)...)
 			cipher.NewCBCEncrypter(p.enc, inverse(p.reply)).CryptBlocks(f.data, f.data)
@@ -56,7 +56,7 @@ func (p *osdpPanel) ask(code byte, data ...byte) (byte, []byte) {
 }
 
 // exchange adds check characters, sends, and moves on to the next number.
-func (p *osdpPanel) exchange(b []byte) (byte, []byte) {
+func (p *panel) exchange(b []byte) (byte, []byte) {
 	p.sent = appendCheck(b, !p.sum)
 	f := p.repeat()
 	p.next()
@@ -64,7 +64,7 @@ func (p *osdpPanel) exchange(b []byte) (byte, []byte) {
 }
 
 // repeat sends the last command (again) and takes the reply apart.
-func (p *osdpPanel) repeat() osdpFrame {
+func (p *panel) repeat() packet {
 	if _, err := p.port.Write(p.sent); err != nil {
 		p.t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func (p *osdpPanel) repeat() osdpFrame {
 }
 
 // listen waits for one good reply.
-func (p *osdpPanel) listen(wait time.Duration) osdpFrame {
+func (p *panel) listen(wait time.Duration) packet {
 	p.t.Helper()
 	if err := p.port.SetReadTimeout(wait); err != nil {
 		p.t.Fatal(err)
@@ -80,7 +80,7 @@ func (p *osdpPanel) listen(wait time.Duration) osdpFrame {
 	var b [256]byte
 	for {
 		for raw := p.scan.next(); raw != nil; raw = p.scan.next() {
-			if f, nak := parseOSDP(raw); nak == 0 && f.reply {
+			if f, nak := parse(raw); nak == 0 && f.reply {
 				return p.open(raw, f)
 			}
 		}
@@ -90,7 +90,7 @@ func (p *osdpPanel) listen(wait time.Duration) osdpFrame {
 			if len(p.scan.buf) > 0 {
 				continue
 			}
-			return osdpFrame{}
+			return packet{}
 		}
 		if err != nil {
 			p.t.Fatal(err)
@@ -100,9 +100,9 @@ func (p *osdpPanel) listen(wait time.Duration) osdpFrame {
 }
 
 // open decrypts a reply of a session. A wrong MAC shows as the code 0xFF.
-func (p *osdpPanel) open(raw []byte, f osdpFrame) osdpFrame {
+func (p *panel) open(raw []byte, f packet) packet {
 	f.data = append([]byte(nil), f.data...)
-	if f.block < osdpBlockCmdMAC {
+	if f.block < blockCmdMAC {
 		return f
 	}
 	reply := p.mac(raw[:f.signed], p.command)
@@ -111,7 +111,7 @@ func (p *osdpPanel) open(raw []byte, f osdpFrame) osdpFrame {
 		return f
 	}
 	p.reply = reply
-	if f.block == osdpBlockReplyEnc {
+	if f.block == blockReplyEnc {
 		cipher.NewCBCDecrypter(p.enc, inverse(p.command)).CryptBlocks(f.data, f.data)
 		f.data = f.data[:bytes.LastIndexByte(f.data, 0x80)]
 	}
@@ -119,7 +119,7 @@ func (p *osdpPanel) open(raw []byte, f osdpFrame) osdpFrame {
 }
 
 // mac pads and chains: all blocks but the last under S-MAC1.
-func (p *osdpPanel) mac(b, before []byte) []byte {
+func (p *panel) mac(b, before []byte) []byte {
 	b = append([]byte(nil), b...)
 	if len(b)%16 != 0 {
 		b = append(b, 0x80)
@@ -144,10 +144,10 @@ func inverse(b []byte) []byte {
 
 // connect shakes hands under a key (0: the default one) from the number 0, and
 // tells whether both proved it.
-func (p *osdpPanel) connect(key [16]byte, which byte) bool {
+func (p *panel) connect(key [16]byte, which byte) bool {
 	p.up, p.number = false, 0
 	rndA := []byte{1, 2, 3, 4, 5, 6, 7, 8}
-	f := osdpFrame{address: p.address, crc: !p.sum, block: osdpBlockChallenge, key: which, code: 0x76, data: rndA}
+	f := packet{address: p.address, crc: !p.sum, block: blockChallenge, key: which, code: 0x76, data: rndA}
 	code, data := p.exchange(f.begin(nil))
 	if code != 0x76 || len(data) != 32 {
 		return false
@@ -167,7 +167,7 @@ func (p *osdpPanel) connect(key [16]byte, which byte) bool {
 	}
 	server := make([]byte, 16)
 	p.enc.Encrypt(server, append(append([]byte(nil), rndB...), rndA...))
-	f = osdpFrame{address: p.address, sequence: p.number, crc: !p.sum, block: osdpBlockSCrypt, key: which, code: 0x77, data: server}
+	f = packet{address: p.address, sequence: p.number, crc: !p.sum, block: blockSCrypt, key: which, code: 0x77, data: server}
 	code, data = p.exchange(f.begin(nil))
 	p.reply = make([]byte, 16)
 	p.mac1.Encrypt(p.reply, server)

@@ -1,4 +1,4 @@
-package devicetest
+package osdptest
 
 import (
 	"fmt"
@@ -9,35 +9,35 @@ import (
 	"gatehouse/device"
 )
 
-// osdpPort is the panel's adapter on an OSDPLine in memory. Like Port it waits
+// adapter is the panel's adapter on a Line in memory. Like Port it waits
 // by channels and timers only, and needs no heap once it runs.
-type osdpPort struct {
+type adapter struct {
 	baud    int
 	written func() // tells the line
 
 	mu      sync.Mutex
 	in, out []byte // to the panel, from the panel
-	at      []osdpChunk
+	at      []chunk
 	timeout time.Duration
 	end     error
 	wake    chan struct{} // holds one, as soon as in or end changes
 	timer   *time.Timer   // of the one who reads
 }
 
-// errOSDPSilence is made once: a panel runs into it before each command.
-var errOSDPSilence = fmt.Errorf("read port: %w", os.ErrDeadlineExceeded)
+// errSilence is made once: a panel runs into it before each command.
+var errSilence = fmt.Errorf("read port: %w", os.ErrDeadlineExceeded)
 
-// osdpChunk is one Write: bytes of out, and when they were written.
-type osdpChunk struct {
+// chunk is one Write: bytes of out, and when they were written.
+type chunk struct {
 	n  int
 	at time.Time
 }
 
-func newOSDPPort(baud int, written func()) *osdpPort {
-	return &osdpPort{baud: baud, written: written, timeout: -1, wake: make(chan struct{}, 1)}
+func newAdapter(baud int, written func()) *adapter {
+	return &adapter{baud: baud, written: written, timeout: -1, wake: make(chan struct{}, 1)}
 }
 
-func (p *osdpPort) Read(b []byte) (int, error) {
+func (p *adapter) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
@@ -56,13 +56,13 @@ func (p *osdpPort) Read(b []byte) (int, error) {
 			if n, _, err := p.take(b); n > 0 || err != nil { // came in time, and we are late
 				return n, err
 			}
-			return 0, errOSDPSilence
+			return 0, errSilence
 		}
 	}
 }
 
 // expire starts the one timer anew.
-func (p *osdpPort) expire(d time.Duration) <-chan time.Time {
+func (p *adapter) expire(d time.Duration) <-chan time.Time {
 	if p.timer == nil {
 		p.timer = time.NewTimer(d)
 	} else {
@@ -71,7 +71,7 @@ func (p *osdpPort) expire(d time.Duration) <-chan time.Time {
 	return p.timer.C
 }
 
-func (p *osdpPort) take(b []byte) (int, time.Duration, error) {
+func (p *adapter) take(b []byte) (int, time.Duration, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := copy(b, p.in)
@@ -83,20 +83,20 @@ func (p *osdpPort) take(b []byte) (int, time.Duration, error) {
 }
 
 // Write never blocks: a driver has a buffer.
-func (p *osdpPort) Write(b []byte) (int, error) {
+func (p *adapter) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	if p.end != nil {
 		p.mu.Unlock()
 		return 0, fmt.Errorf("write port: %w", p.end)
 	}
 	p.out = append(p.out, b...)
-	p.at = append(p.at, osdpChunk{len(b), time.Now()})
+	p.at = append(p.at, chunk{len(b), time.Now()})
 	p.mu.Unlock()
 	p.written()
 	return len(b), nil
 }
 
-func (p *osdpPort) SetReadTimeout(d time.Duration) error {
+func (p *adapter) SetReadTimeout(d time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.end == os.ErrClosed {
@@ -107,13 +107,13 @@ func (p *osdpPort) SetReadTimeout(d time.Duration) error {
 }
 
 // Close frees a blocked Read. A second Close returns nil.
-func (p *osdpPort) Close() error {
+func (p *adapter) Close() error {
 	p.stop(os.ErrClosed)
 	return nil
 }
 
 // stop ends reading and writing; what was received can be read unless we closed.
-func (p *osdpPort) stop(why error) {
+func (p *adapter) stop(why error) {
 	p.mu.Lock()
 	if p.end != os.ErrClosed {
 		p.end = why
@@ -125,7 +125,7 @@ func (p *osdpPort) stop(why error) {
 	p.notify()
 }
 
-func (p *osdpPort) notify() {
+func (p *adapter) notify() {
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -133,7 +133,7 @@ func (p *osdpPort) notify() {
 }
 
 // send is what arrives at the panel.
-func (p *osdpPort) send(b []byte) {
+func (p *adapter) send(b []byte) {
 	p.mu.Lock()
 	if p.end == nil {
 		p.in = append(p.in, b...)
@@ -143,7 +143,7 @@ func (p *osdpPort) send(b []byte) {
 }
 
 // receive returns the oldest write, appended to dst, and when it was.
-func (p *osdpPort) receive(dst []byte) ([]byte, time.Time, bool) {
+func (p *adapter) receive(dst []byte) ([]byte, time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.at) == 0 {
@@ -156,10 +156,10 @@ func (p *osdpPort) receive(dst []byte) ([]byte, time.Time, bool) {
 	return dst, c.at, true
 }
 
-var _ device.Port = (*osdpPort)(nil)
+var _ device.Port = (*adapter)(nil)
 
 // open tells whether the panel still has it.
-func (p *osdpPort) open() bool {
+func (p *adapter) open() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.end == nil
