@@ -12,8 +12,8 @@ import (
 
 	"github.com/creack/pty"
 
-	"gatehouse/device/devicetest"
 	"gatehouse/device/idcard"
+	"gatehouse/device/idcard/idcardtest"
 	"gatehouse/internal/control"
 	"gatehouse/internal/screen"
 	"gatehouse/sync/wire"
@@ -30,29 +30,28 @@ func numbered(digits string) string {
 
 // made-up people, of areas that were never given out.
 var (
-	laidTenant    = devicetest.IDCard{Kind: ' ', Name: tenantName, Number: tenantNumber(), Until: "长期"}
-	laidCitizen   = devicetest.IDCard{Kind: ' ', Name: "测试甲", Number: tenantNumber(), Until: "长期"}
-	laidExpired   = devicetest.IDCard{Kind: 'J', Name: "测试乙", Number: numbered("81000019000307123"), Until: "20200101"}
-	laidForeigner = devicetest.IDCard{Kind: 'Y', English: "TESTPERSON, DREI", Name: "测试丙", Number: numbered("94400019900307001"), Until: "29990101"}
-	laidOld       = devicetest.IDCard{Kind: 'I', English: "TESTPERSON, VIER", Number: "ZZZ440090030701", Until: "29990101"}
-	laidChild     = devicetest.IDCard{Kind: ' ', Name: "测试丁", Number: numbered("440000" + time.Now().AddDate(-13, 0, 0).Format("20060102") + "123"), Until: "29990101"}
-	laidWrong     = devicetest.IDCard{Kind: ' ', Name: "测试戊", Number: "440000199003071230", Until: "29990101"}
-	laidLong      = devicetest.IDCard{Kind: ' ', Name: "测试一二三四五六七八九十甲乙丙", Number: tenantNumber(), Until: "29990101"}
+	laidTenant    = idcardtest.Card{Kind: ' ', Name: tenantName, Number: tenantNumber(), Until: "长期"}
+	laidCitizen   = idcardtest.Card{Kind: ' ', Name: "测试甲", Number: tenantNumber(), Until: "长期"}
+	laidExpired   = idcardtest.Card{Kind: 'J', Name: "测试乙", Number: numbered("81000019000307123"), Until: "20200101"}
+	laidForeigner = idcardtest.Card{Kind: 'Y', English: "TESTPERSON, DREI", Name: "测试丙", Number: numbered("94400019900307001"), Until: "29990101"}
+	laidOld       = idcardtest.Card{Kind: 'I', English: "TESTPERSON, VIER", Number: "ZZZ440090030701", Until: "29990101"}
+	laidChild     = idcardtest.Card{Kind: ' ', Name: "测试丁", Number: numbered("440000" + time.Now().AddDate(-13, 0, 0).Format("20060102") + "123"), Until: "29990101"}
+	laidWrong     = idcardtest.Card{Kind: ' ', Name: "测试戊", Number: "440000199003071230", Until: "29990101"}
+	laidLong      = idcardtest.Card{Kind: ' ', Name: "测试一二三四五六七八九十甲乙丙", Number: tenantNumber(), Until: "29990101"}
 )
 
 // idCardDesk is a module on a pseudo-terminal.
-func idCardDesk(t *testing.T) (*devicetest.IDCardModule, string) {
+func idCardDesk(t *testing.T) (*idcardtest.Module, string) {
 	t.Helper()
-	m := devicetest.NewIDCardModule(1)
-	tty, err := devicetest.NewIDCardTTY(m, filepath.Join(t.TempDir(), "idcard"))
+	m, err := idcardtest.NewTerminal(filepath.Join(t.TempDir(), "idcard"), 1)
 	must(t, err)
 	done := make(chan error, 1)
-	go func() { done <- tty.Run(t.Context()) }()
+	go func() { done <- m.Run(t.Context()) }()
 	t.Cleanup(func() {
-		_ = tty.Close()
-		<-done
+		<-done // the test's context has ended
+		_ = m.Close()
 	})
-	return m, tty.Path()
+	return m, m.Path()
 }
 
 // TestCheckInByCard: with the daemon, and a card that answers instead of the
@@ -63,7 +62,7 @@ func TestCheckInByCard(t *testing.T) {
 	stop := b.serve()
 	b.ok("", "clock", "confirm")
 	m, port := idCardDesk(t)
-	m.Misbehave(devicetest.IDCardFaults{Split: true, Noise: 3, WrongCheck: 1})
+	m.Misbehave(idcardtest.Faults{Split: true, Noise: 3, WrongCheck: 1})
 	m.Place(laidTenant)
 	swipes := []swipe{{door: "front", card: tenantCard}, {door: "yard", card: tenantCard}}
 	status, out, errOut := b.with(lines("", "3B", "left door", "", "", "", "contract", "yes", "4711"), swipes, "checkin", "--id-card", port)
@@ -73,7 +72,7 @@ func TestCheckInByCard(t *testing.T) {
 	said := out + errOut
 	b.opens(tenantCard, "front", "yard")
 
-	m.Misbehave(devicetest.IDCardFaults{})
+	m.Misbehave(idcardtest.Faults{})
 	m.Place(laidExpired)
 	t.Setenv("GATEHOUSE_ID_CARD", port)
 	const second = tenantCard + 2
@@ -99,7 +98,7 @@ func TestCheckInByCard(t *testing.T) {
 func TestLaidCards(t *testing.T) {
 	m, port := idCardDesk(t)
 	for name, c := range map[string]struct {
-		card           devicetest.IDCard
+		card           idcardtest.Card
 		given          string // in JSON
 		document, says string
 		remark, fails  string
@@ -145,16 +144,16 @@ func TestModuleFails(t *testing.T) {
 	m, port := idCardDesk(t)
 	m.Place(laidCitizen)
 	for name, c := range map[string]struct {
-		faults devicetest.IDCardFaults
+		faults idcardtest.Faults
 		port   string
 		baud   int
 		words  []string
 	}{
-		"refuses": {devicetest.IDCardFaults{Status: 0x66}, port, 115200, []string{"not authorised", "SW3 66", "type what the document says"}},
-		"no card": {devicetest.IDCardFaults{Status: 0x40}, port, 115200, []string{"no identity card", "passports and travel permits are typed"}},
-		"silent":  {devicetest.IDCardFaults{Silent: true}, port, 115200, []string{"does not answer", "baud rate", "gatehouse idcard test", "type what"}},
-		"no port": {devicetest.IDCardFaults{}, port + "x", 115200, []string{"no such file", "/dev/serial/by-id", "type what"}},
-		"baud":    {devicetest.IDCardFaults{}, port, 115201, []string{"115201", "115200, 57600"}},
+		"refuses": {idcardtest.Faults{Status: 0x66}, port, 115200, []string{"not authorised", "SW3 66", "type what the document says"}},
+		"no card": {idcardtest.Faults{Status: 0x40}, port, 115200, []string{"no identity card", "passports and travel permits are typed"}},
+		"silent":  {idcardtest.Faults{Silent: true}, port, 115200, []string{"does not answer", "baud rate", "gatehouse idcard test", "type what"}},
+		"no port": {idcardtest.Faults{}, port + "x", 115200, []string{"no such file", "/dev/serial/by-id", "type what"}},
+		"baud":    {idcardtest.Faults{}, port, 115201, []string{"115201", "115200, 57600"}},
 	} {
 		m.Misbehave(c.faults)
 		s := &session{ctx: t.Context(), in: strings.NewReader("\n"), err: io.Discard}
@@ -278,7 +277,7 @@ func TestAtTerminal(t *testing.T) {
 	}
 
 	c = newConsole(t)
-	m.Misbehave(devicetest.IDCardFaults{Status: 0x66})
+	m.Misbehave(idcardtest.Faults{Status: 0x66})
 	m.Place(laidCitizen)
 	a = c.gather(port, desk, func() {
 		c.answer("press Enter", "")
@@ -349,7 +348,7 @@ func TestIDCardTest(t *testing.T) {
 	if s := call("--json", "idcard", "test", "--port", port, "--baud", "9600"); s != 0 || json.Unmarshal(out.Bytes(), &state) != nil || state.State != "ready" {
 		t.Errorf("status %d: %s%s", s, &out, &errOut)
 	}
-	m.Misbehave(devicetest.IDCardFaults{Silent: true})
+	m.Misbehave(idcardtest.Faults{Silent: true})
 	if s := call("idcard", "test", "--port", port); s != 1 || !strings.Contains(errOut.String(), "does not answer") || strings.Contains(errOut.String(), "type what") {
 		t.Errorf("status %d: %s", s, &errOut)
 	}

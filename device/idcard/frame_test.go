@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"gatehouse/device/devicetest"
+	"gatehouse/device/idcard/idcardtest"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -35,16 +35,16 @@ func encode(r Reply) []byte {
 
 // invented are made-up people of all kinds, with numbers of an area that was
 // never given out.
-var invented = []devicetest.IDCard{
-	{Kind: devicetest.IDCardCitizen, Name: "测试甲", Number: "440000199003071236", From: "20200101", Until: "20400101"},
+var invented = []idcardtest.Card{
+	{Kind: idcardtest.Citizen, Name: "测试甲", Number: "440000199003071236", From: "20200101", Until: "20400101"},
 	{Name: "测试·乙 丙", Number: "44000019900307001X", From: "20040101", Until: "长期"},
-	{Kind: devicetest.IDCardResidence, Name: "测试丁", Number: "810000190003070018", From: "20200101", Until: "20250101"},
-	{Kind: devicetest.IDCardOldForeigner, Name: "测试戊", English: "TESTPERSON, EINS ZWEI", Number: "ZZZ440090030701", From: "20150101", Until: "20250101"},
-	{Kind: devicetest.IDCardForeigner, Name: "测试己", English: "TESTPERSON, WITH A NAME OF FORTY FIVE LETTER", Number: "944000199003070010", From: "20240101", Until: "20340101", Fingers: 1024},
+	{Kind: idcardtest.Residence, Name: "测试丁", Number: "810000190003070018", From: "20200101", Until: "20250101"},
+	{Kind: idcardtest.OldForeigner, Name: "测试戊", English: "TESTPERSON, EINS ZWEI", Number: "ZZZ440090030701", From: "20150101", Until: "20250101"},
+	{Kind: idcardtest.Foreigner, Name: "测试己", English: "TESTPERSON, WITH A NAME OF FORTY FIVE LETTER", Number: "944000199003070010", From: "20240101", Until: "20340101", Fingers: 1024},
 }
 
 // readReply is what a module answers to a read of a card.
-func readReply(c devicetest.IDCard) []byte {
+func readReply(c idcardtest.Card) []byte {
 	data := append([]byte{1, 0, 4, 0}, c.Text()...)
 	return encode(Reply{StatusOK, append(data, bytes.Repeat([]byte{0xAA, 0xAA, 0xAA, 0x96, 0x69, 0, 4, 0}, 128)...)})
 }

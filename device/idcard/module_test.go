@@ -14,19 +14,23 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
+	"gatehouse/device/idcard/idcardtest"
 )
 
 // desk is a module with its fake, in memory and in the time of a bubble.
 type desk struct {
-	fake   *devicetest.IDCardModule
-	port   *devicetest.IDCardPort
+	fake   *idcardtest.Module
+	port   device.Port
 	module *Module
 }
 
-func newDesk(limit int) *desk {
-	fake := devicetest.NewIDCardModule(1)
-	port := devicetest.NewIDCardPort(fake, limit)
+func newDesk(t testing.TB) *desk {
+	t.Helper()
+	fake := idcardtest.NewModule(1)
+	port, err := fake.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &desk{fake, port, New(port)}
 }
 
@@ -38,7 +42,7 @@ func (d *desk) read(patience time.Duration) (Record, error) {
 }
 
 // reads wants a card to be read.
-func (d *desk) reads(t testing.TB, what string, c devicetest.IDCard) {
+func (d *desk) reads(t testing.TB, what string, c idcardtest.Card) {
 	t.Helper()
 	r, err := d.read(time.Minute)
 	if err == nil {
@@ -52,7 +56,7 @@ func (d *desk) reads(t testing.TB, what string, c devicetest.IDCard) {
 func TestRead(t *testing.T) {
 	for _, c := range invented {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDesk(0)
+			d := newDesk(t)
 			d.fake.Place(c)
 			d.reads(t, "a card", c)
 			if want := [][2]byte{{0x20, 1}, {0x20, 2}, {0x30, 1}}; !slices.Equal(d.fake.Commands(), want) {
@@ -68,7 +72,7 @@ func TestRead(t *testing.T) {
 // TestMishaps: whatever passes is waited for, and the card is read right.
 func TestMishaps(t *testing.T) {
 	card := invented[1]
-	for name, f := range map[string]devicetest.IDCardFaults{
+	for name, f := range map[string]idcardtest.Faults{
 		"split":               {Split: true},
 		"slow":                {Delay: 900 * time.Millisecond},
 		"noise":               {Noise: 40},
@@ -89,7 +93,7 @@ func TestMishaps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := newDesk(0)
+				d := newDesk(t)
 				d.fake.Misbehave(f)
 				d.fake.Place(card)
 				d.reads(t, name, card)
@@ -119,9 +123,9 @@ func TestPulledAtAnyByte(t *testing.T) {
 	}
 	for at := 1; at < 1295; at += step {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDesk(0)
+			d := newDesk(t)
 			d.fake.Place(invented[0])
-			d.fake.Misbehave(devicetest.IDCardFaults{PullAt: at, Split: at%2 == 0})
+			d.fake.Misbehave(idcardtest.Faults{PullAt: at, Split: at%2 == 0})
 			if _, err := d.read(12 * time.Second); err == nil || errors.Is(err, ErrNoCard) {
 				t.Fatalf("pulled at byte %d: %v", at, err)
 			}
@@ -137,9 +141,9 @@ func TestDamagedReads(t *testing.T) {
 	card := invented[0]
 	damage := func(what string, at int, change func([]byte) []byte) {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDesk(0)
+			d := newDesk(t)
 			d.fake.Place(card)
-			d.fake.Misbehave(devicetest.IDCardFaults{Mangle: once(0x30, change)})
+			d.fake.Misbehave(idcardtest.Faults{Mangle: once(0x30, change)})
 			if r, err := d.read(time.Minute); err != nil || same(r, card) != nil {
 				t.Errorf("%s at %d: %v", what, at, err)
 			}
@@ -164,7 +168,7 @@ func TestDamagedReads(t *testing.T) {
 // next one is not taken for it.
 func TestSameCard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(0)
+		d := newDesk(t)
 		d.fake.Place(invented[0])
 		d.reads(t, "first", invented[0])
 		if _, err := d.read(5 * time.Second); !errors.Is(err, ErrNoCard) {
@@ -187,12 +191,12 @@ func TestNeverAnother(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		delays := []time.Duration{0, 0, 100 * time.Millisecond, 950 * time.Millisecond, 1100 * time.Millisecond, 2900 * time.Millisecond, 3300 * time.Millisecond}
 		type step struct {
-			faults devicetest.IDCardFaults
+			faults idcardtest.Faults
 			cards  []int // -1: taken off
 			pauses []time.Duration
 		}
 		steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) (s step) {
-			s.faults = devicetest.IDCardFaults{Split: rapid.Bool().Draw(t, "split"), Delay: rapid.SampledFrom(delays).Draw(t, "delay"),
+			s.faults = idcardtest.Faults{Split: rapid.Bool().Draw(t, "split"), Delay: rapid.SampledFrom(delays).Draw(t, "delay"),
 				Noise: rapid.IntRange(0, 12).Draw(t, "noise"), WrongCheck: rapid.IntRange(0, 3).Draw(t, "check"),
 				LongLength: rapid.IntRange(0, 2).Draw(t, "long"), PullAt: rapid.SampledFrom([]int{0, 0, 1, 300, 1294}).Draw(t, "pull"),
 				Reboot: rapid.SampledFrom([]time.Duration{0, 0, 2 * time.Second}).Draw(t, "reboot")}
@@ -203,7 +207,7 @@ func TestNeverAnother(t *testing.T) {
 			return s
 		}), 1, 4).Draw(rt, "steps")
 		synctest.Test(t, func(t *testing.T) {
-			d, on := newDesk(0), -1
+			d, on := newDesk(t), -1
 			var mu sync.Mutex
 			for _, s := range steps {
 				there := []int{on}
@@ -245,7 +249,8 @@ func TestUnplugAtAnyByte(t *testing.T) {
 	}
 	for limit := 1; limit < 15+19+1295; limit += step {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDesk(limit)
+			d := newDesk(t)
+			d.fake.Misbehave(idcardtest.Faults{UnplugAt: limit})
 			d.fake.Place(invented[0])
 			if _, err := d.read(time.Minute); !errors.Is(err, device.ErrUnplugged) {
 				t.Fatalf("after %d bytes: %v", limit, err)
@@ -262,9 +267,9 @@ func TestRefusals(t *testing.T) {
 			continue
 		}
 		synctest.Test(t, func(t *testing.T) {
-			d := newDesk(0)
+			d := newDesk(t)
 			d.fake.Place(invented[0])
-			d.fake.Misbehave(devicetest.IDCardFaults{Status: byte(s)})
+			d.fake.Misbehave(idcardtest.Faults{Status: byte(s)})
 			start := time.Now()
 			_, err := d.read(20 * time.Second)
 			if s == statusNoCard { // to a read, it means nothing else than to a find
@@ -289,9 +294,9 @@ func TestRefusals(t *testing.T) {
 // TestSilence: a dead module, a cancelled wait, a wait that ends.
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(0)
+		d := newDesk(t)
 		d.fake.Place(invented[0])
-		d.fake.Misbehave(devicetest.IDCardFaults{Silent: true})
+		d.fake.Misbehave(idcardtest.Faults{Silent: true})
 		if _, err := d.module.Read(context.Background()); !errors.Is(err, ErrSilent) {
 			t.Errorf("dead, no limit: %v", err)
 		}
@@ -301,7 +306,7 @@ func TestSilence(t *testing.T) {
 		if err := d.module.Check(context.Background()); !errors.Is(err, ErrSilent) {
 			t.Errorf("check of a dead one: %v", err)
 		}
-		d.fake.Misbehave(devicetest.IDCardFaults{})
+		d.fake.Misbehave(idcardtest.Faults{})
 		d.reads(t, "back", invented[0])
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(5*time.Second, cancel)
@@ -318,10 +323,10 @@ func TestSilence(t *testing.T) {
 // given up.
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(0)
+		d := newDesk(t)
 		for at, act := range map[time.Duration]func(){
-			30 * time.Second: func() { d.fake.Misbehave(devicetest.IDCardFaults{Silent: true}) },
-			35 * time.Second: func() { d.fake.Misbehave(devicetest.IDCardFaults{}) },
+			30 * time.Second: func() { d.fake.Misbehave(idcardtest.Faults{Silent: true}) },
+			35 * time.Second: func() { d.fake.Misbehave(idcardtest.Faults{}) },
 			40 * time.Second: func() { d.fake.Place(invented[0]) },
 		} {
 			time.AfterFunc(at, act)
@@ -336,7 +341,7 @@ func TestPatience(t *testing.T) {
 // desk for longer than it wants to wait.
 func TestFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(0)
+		d := newDesk(t)
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		done := make(chan error, 1)
@@ -345,7 +350,7 @@ func TestFlood(t *testing.T) {
 			done <- err
 		}()
 		for ctx.Err() == nil {
-			d.port.Send([]byte{0xAA, 0xAA, 0xAA, 0x96})
+			_ = d.fake.Send([]byte{0xAA, 0xAA, 0xAA, 0x96})
 			time.Sleep(time.Millisecond)
 		}
 		if err := <-done; err == nil || !strings.Contains(err.Error(), "without a question") {
@@ -358,7 +363,7 @@ func TestFlood(t *testing.T) {
 
 func TestInstaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newDesk(0)
+		d := newDesk(t)
 		ctx := context.Background()
 		if err := d.module.Check(ctx); err != nil {
 			t.Error(err)
@@ -372,11 +377,11 @@ func TestInstaller(t *testing.T) {
 			t.Error(err)
 		}
 		d.reads(t, "found again after a reset", invented[0])
-		d.fake.Misbehave(devicetest.IDCardFaults{WrongCheck: 2})
+		d.fake.Misbehave(idcardtest.Faults{WrongCheck: 2})
 		if n, err := d.module.Number(ctx); err != nil || !strings.HasPrefix(n, "05.03") {
 			t.Errorf("%q %v", n, err)
 		}
-		d.fake.Misbehave(devicetest.IDCardFaults{Mangle: func([2]byte, []byte) []byte { return encode(Reply{Status: 0x66}) }})
+		d.fake.Misbehave(idcardtest.Faults{Mangle: func([2]byte, []byte) []byte { return encode(Reply{Status: 0x66}) }})
 		var s Status
 		if err := d.module.Check(ctx); !errors.As(err, &s) || s != 0x66 || s.Hint() == "" {
 			t.Errorf("not authorised: %v", err)
@@ -391,12 +396,11 @@ func TestInstaller(t *testing.T) {
 // BenchmarkRead is find, select and read over a port in memory, with the time
 // that their bytes need at 115,200 baud beside it.
 func BenchmarkRead(b *testing.B) {
-	fake := devicetest.NewIDCardModule(1)
-	m := New(devicetest.NewIDCardPort(fake, 0))
+	d := newDesk(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		fake.Place(invented[0])
-		if _, err := m.Read(b.Context()); err != nil {
+		d.fake.Place(invented[0])
+		if _, err := d.module.Read(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -421,7 +425,7 @@ func (p shared) Read(b []byte) (int, error) {
 // TestSharedPort: that another program has the port open ends no reading.
 func TestSharedPort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, left := newDesk(0), 3
+		d, left := newDesk(t), 3
 		d.module = New(shared{d.port, &left})
 		d.fake.Place(invented[0])
 		d.reads(t, "a card", invented[0])

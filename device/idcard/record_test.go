@@ -10,11 +10,11 @@ import (
 	"testing"
 	"unicode/utf16"
 
-	"gatehouse/device/devicetest"
+	"gatehouse/device/idcard/idcardtest"
 )
 
 // recordOf reads a card as a module would send it.
-func recordOf(t testing.TB, c devicetest.IDCard) (Record, error) {
+func recordOf(t testing.TB, c idcardtest.Card) (Record, error) {
 	t.Helper()
 	r, err := ParseReply(readReply(c))
 	if err != nil {
@@ -24,7 +24,7 @@ func recordOf(t testing.TB, c devicetest.IDCard) (Record, error) {
 }
 
 // same reports what of a card a Record has wrong.
-func same(r Record, c devicetest.IDCard) error {
+func same(r Record, c idcardtest.Card) error {
 	kinds := map[byte]Kind{0: Citizen, ' ': Citizen, 'J': Residence, 'I': OldForeigner, 'Y': Foreigner}
 	day, ends := r.Until()
 	until := "长期"
@@ -99,39 +99,39 @@ func TestPartsThatLie(t *testing.T) {
 
 // TestText: what may stand in the fields.
 func TestText(t *testing.T) {
-	citizen := func(change func(*devicetest.IDCard)) devicetest.IDCard {
+	citizen := func(change func(*idcardtest.Card)) idcardtest.Card {
 		c := invented[0]
 		change(&c)
 		return c
 	}
 	for name, c := range map[string]struct {
-		card devicetest.IDCard
+		card idcardtest.Card
 		want error
 		cut  bool
 	}{
-		"one letter":          {citizen(func(c *devicetest.IDCard) { c.Name = "测" }), nil, false},
-		"spaces inside":       {citizen(func(c *devicetest.IDCard) { c.Name = "测 试  甲" }), nil, false},
-		"fills its field":     {citizen(func(c *devicetest.IDCard) { c.Name = "测试一二三四五六七八九十甲乙丙" }), nil, true},
-		"one place free":      {citizen(func(c *devicetest.IDCard) { c.Name = "测试一二三四五六七八九十甲乙" }), nil, false},
-		"rare, two units":     {citizen(func(c *devicetest.IDCard) { c.Name = "测\U00020BB7试" }), nil, false},
-		"private use":         {citizen(func(c *devicetest.IDCard) { c.Name = "测\uE863\U000F0001" }), nil, false},
-		"no name":             {citizen(func(c *devicetest.IDCard) { c.Name = "" }), ErrRecord, false},
-		"half a character":    {citizen(func(c *devicetest.IDCard) { c.Name = "测试一二三四五六七八九十甲乙\U00020BB7" }), ErrRecord, false},
-		"erased memory":       {citizen(func(c *devicetest.IDCard) { c.Name = "\uFFFF\uFFFF" }), ErrRecord, false},
-		"control":             {citizen(func(c *devicetest.IDCard) { c.Name = "测\x1b[2J" }), ErrRecord, false},
-		"a zero inside":       {citizen(func(c *devicetest.IDCard) { c.Name = "测\x00试" }), ErrRecord, false},
-		"padded with zeros":   {citizen(func(c *devicetest.IDCard) { c.Name = "测试" + strings.Repeat("\x00", 13) }), nil, false},
-		"another kind":        {citizen(func(c *devicetest.IDCard) { c.Kind = 'Z' }), ErrUnknownCard, false},
-		"lower-case kind":     {citizen(func(c *devicetest.IDCard) { c.Kind = 'j' }), ErrUnknownCard, false},
-		"number of 17":        {citizen(func(c *devicetest.IDCard) { c.Number = c.Number[:17] }), ErrRecord, false},
-		"number with a space": {citizen(func(c *devicetest.IDCard) { c.Number = " " + c.Number[:17] }), ErrRecord, false},
-		"full-width number":   {citizen(func(c *devicetest.IDCard) { c.Number = "４" + c.Number[1:] }), ErrRecord, false},
-		"X inside":            {citizen(func(c *devicetest.IDCard) { c.Number = "X" + c.Number[1:] }), ErrRecord, false},
-		"no number":           {citizen(func(c *devicetest.IDCard) { c.Number = "" }), ErrRecord, false},
-		"no last day":         {citizen(func(c *devicetest.IDCard) { c.Until = "" }), ErrRecord, false},
-		"no such day":         {citizen(func(c *devicetest.IDCard) { c.Until = "20300230" }), ErrRecord, false},
-		"day of zeros":        {citizen(func(c *devicetest.IDCard) { c.Until = "00000000" }), ErrRecord, false},
-		"leap day":            {citizen(func(c *devicetest.IDCard) { c.Until = "20280229" }), nil, false},
+		"one letter":          {citizen(func(c *idcardtest.Card) { c.Name = "测" }), nil, false},
+		"spaces inside":       {citizen(func(c *idcardtest.Card) { c.Name = "测 试  甲" }), nil, false},
+		"fills its field":     {citizen(func(c *idcardtest.Card) { c.Name = "测试一二三四五六七八九十甲乙丙" }), nil, true},
+		"one place free":      {citizen(func(c *idcardtest.Card) { c.Name = "测试一二三四五六七八九十甲乙" }), nil, false},
+		"rare, two units":     {citizen(func(c *idcardtest.Card) { c.Name = "测\U00020BB7试" }), nil, false},
+		"private use":         {citizen(func(c *idcardtest.Card) { c.Name = "测\uE863\U000F0001" }), nil, false},
+		"no name":             {citizen(func(c *idcardtest.Card) { c.Name = "" }), ErrRecord, false},
+		"half a character":    {citizen(func(c *idcardtest.Card) { c.Name = "测试一二三四五六七八九十甲乙\U00020BB7" }), ErrRecord, false},
+		"erased memory":       {citizen(func(c *idcardtest.Card) { c.Name = "\uFFFF\uFFFF" }), ErrRecord, false},
+		"control":             {citizen(func(c *idcardtest.Card) { c.Name = "测\x1b[2J" }), ErrRecord, false},
+		"a zero inside":       {citizen(func(c *idcardtest.Card) { c.Name = "测\x00试" }), ErrRecord, false},
+		"padded with zeros":   {citizen(func(c *idcardtest.Card) { c.Name = "测试" + strings.Repeat("\x00", 13) }), nil, false},
+		"another kind":        {citizen(func(c *idcardtest.Card) { c.Kind = 'Z' }), ErrUnknownCard, false},
+		"lower-case kind":     {citizen(func(c *idcardtest.Card) { c.Kind = 'j' }), ErrUnknownCard, false},
+		"number of 17":        {citizen(func(c *idcardtest.Card) { c.Number = c.Number[:17] }), ErrRecord, false},
+		"number with a space": {citizen(func(c *idcardtest.Card) { c.Number = " " + c.Number[:17] }), ErrRecord, false},
+		"full-width number":   {citizen(func(c *idcardtest.Card) { c.Number = "４" + c.Number[1:] }), ErrRecord, false},
+		"X inside":            {citizen(func(c *idcardtest.Card) { c.Number = "X" + c.Number[1:] }), ErrRecord, false},
+		"no number":           {citizen(func(c *idcardtest.Card) { c.Number = "" }), ErrRecord, false},
+		"no last day":         {citizen(func(c *idcardtest.Card) { c.Until = "" }), ErrRecord, false},
+		"no such day":         {citizen(func(c *idcardtest.Card) { c.Until = "20300230" }), ErrRecord, false},
+		"day of zeros":        {citizen(func(c *idcardtest.Card) { c.Until = "00000000" }), ErrRecord, false},
+		"leap day":            {citizen(func(c *idcardtest.Card) { c.Until = "20280229" }), nil, false},
 	} {
 		r, err := recordOf(t, c.card)
 		c.card.Name = strings.TrimRight(c.card.Name, "\x00")
@@ -150,7 +150,7 @@ func TestText(t *testing.T) {
 func TestForeignNames(t *testing.T) {
 	old, fresh := invented[3], invented[4]
 	for _, c := range []struct {
-		card          devicetest.IDCard
+		card          idcardtest.Card
 		name, english string
 		cut           bool
 		want          error

@@ -1,4 +1,4 @@
-package devicetest
+package idcardtest
 
 import (
 	"slices"
@@ -7,15 +7,15 @@ import (
 
 // Kinds of identity cards, as the letter in their text.
 const (
-	IDCardCitizen      = ' '
-	IDCardResidence    = 'J' // Hong Kong, Macao, Taiwan
-	IDCardOldForeigner = 'I'
-	IDCardForeigner    = 'Y'
+	Citizen      = ' '
+	Residence    = 'J' // Hong Kong, Macao, Taiwan
+	OldForeigner = 'I'
+	Foreigner    = 'Y'
 )
 
-// IDCard is a made-up identity card. What a field has no room for is cut off, as
+// Card is a made-up identity card. What a field has no room for is cut off, as
 // on a chip.
-type IDCard struct {
+type Card struct {
 	Kind    byte   // 0: a citizen's of the first years, which has no letter
 	Name    string // Chinese
 	English string // of foreigners
@@ -25,15 +25,15 @@ type IDCard struct {
 	Fingers int    // bytes of fingerprints, up to 1,024
 }
 
-// idText is the 256 bytes of a card, as UTF-16 units.
-type idText [128]uint16
+// text is the 256 bytes of a card, as UTF-16 units.
+type text [128]uint16
 
 // put fills a field and returns what it had no room for.
-func (t *idText) put(at, size int, words string) (rest []uint16) {
+func (t *text) put(at, size int, words string) (rest []uint16) {
 	return t.units(at, size, utf16.Encode([]rune(words)))
 }
 
-func (t *idText) units(at, size int, units []uint16) (rest []uint16) {
+func (t *text) units(at, size int, units []uint16) (rest []uint16) {
 	field := t[at/2 : (at+size)/2]
 	for i := range field {
 		field[i] = ' '
@@ -42,19 +42,19 @@ func (t *idText) units(at, size int, units []uint16) (rest []uint16) {
 }
 
 // Text returns the 256 bytes as they are on the chip.
-func (c IDCard) Text() []byte {
-	var t idText
+func (c Card) Text() []byte {
+	var t text
 	t.put(0, len(t)*2, "")
 	switch c.Kind {
-	case IDCardOldForeigner:
+	case OldForeigner:
 		c.oldForeigner(&t)
-	case IDCardForeigner:
+	case Foreigner:
 		c.foreigner(&t)
 	default:
 		c.citizen(&t)
 	}
 	t.put(204, 16, c.Until)
-	if t[124] = uint16(c.Kind); c.Kind == IDCardResidence {
+	if t[124] = uint16(c.Kind); c.Kind == Residence {
 		t.put(220, 18, "H00000000") // the holder's permit
 		t.put(238, 4, "01")
 	}
@@ -65,14 +65,14 @@ func (c IDCard) Text() []byte {
 	return out
 }
 
-func (c IDCard) born() string {
+func (c Card) born() string {
 	if len(c.Number) < 14 {
 		return "19900307"
 	}
 	return c.Number[6:14]
 }
 
-func (c IDCard) citizen(t *idText) {
+func (c Card) citizen(t *text) {
 	t.put(0, 30, c.Name)
 	t.put(30, 2, "1")
 	t.put(32, 4, "01")
@@ -83,7 +83,7 @@ func (c IDCard) citizen(t *idText) {
 	t.put(188, 16, c.From)
 }
 
-func (c IDCard) oldForeigner(t *idText) {
+func (c Card) oldForeigner(t *text) {
 	t.put(0, 120, c.English)
 	t.put(120, 2, "2")
 	t.put(122, 30, c.Number)
@@ -95,7 +95,7 @@ func (c IDCard) oldForeigner(t *idText) {
 	t.put(240, 8, "0000")
 }
 
-func (c IDCard) foreigner(t *idText) {
+func (c Card) foreigner(t *text) {
 	t.put(0, 30, c.Name)
 	t.put(30, 2, "2")
 	t.put(32, 4, "00")
@@ -109,7 +109,7 @@ func (c IDCard) foreigner(t *idText) {
 
 // parts is the text with photo, and fingers if asked for, behind their lengths.
 // The photo is no picture: nothing here can decode one.
-func (c IDCard) parts(fingers bool) []byte {
+func (c Card) parts(fingers bool) []byte {
 	photo := slices.Repeat([]byte{0xAA, 0xAA, 0xAA, 0x96, 0x69, 0, 4, 0}, 128) // full of beginnings of frames
 	text := c.Text()
 	out := []byte{byte(len(text) >> 8), byte(len(text)), byte(len(photo) >> 8), byte(len(photo))}
@@ -123,14 +123,14 @@ func (c IDCard) parts(fingers bool) []byte {
 	return out
 }
 
-// idFrame encodes a reply. It is written apart from the decoder under test.
-func idFrame(sw3 byte, data []byte) []byte {
+// encode encodes a reply. It is written apart from the decoder under test.
+func encode(sw3 byte, data []byte) []byte {
 	n := len(data) + 4
 	frame := append([]byte{0xAA, 0xAA, 0xAA, 0x96, 0x69, byte(n >> 8), byte(n), 0, 0, sw3}, data...)
-	return append(frame, idXOR(frame[5:]))
+	return append(frame, xor(frame[5:]))
 }
 
-func idXOR(b []byte) (sum byte) {
+func xor(b []byte) (sum byte) {
 	for _, v := range b {
 		sum ^= v
 	}

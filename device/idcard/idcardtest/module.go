@@ -1,4 +1,4 @@
-package devicetest
+package idcardtest
 
 import (
 	"bytes"
@@ -6,29 +6,31 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"gatehouse/device/devicetest"
 )
 
-// IDCardModule is a SAM_V module, the reader of identity cards (GA 450), at 8N1.
+// Module is a SAM_V module, the reader of identity cards (GA 450), at 8N1.
 // It does what modules do: a card that was read is not found again until it is
-// taken off, and it tells no card from another before a full read. It is reached
-// by a port in memory (NewIDCardPort) or a terminal (NewIDCardTTY). Safe for use
-// by many goroutines.
-type IDCardModule struct {
+// taken off, and it tells no card from another before a full read. In a terminal it
+// hears nothing unless Run runs. Safe for use by many goroutines.
+type Module struct {
+	*devicetest.Plug
+
 	mu       sync.Mutex
 	random   *rand.Rand
-	faults   IDCardFaults
-	card     *IDCard
+	faults   Faults
+	card     *Card
 	found    bool // by a find; the card is still there
 	selected bool
 	read     bool // the card was read and has not left
 	deaf     bool // starting again
 	heard    []byte
 	commands [][2]byte
-	send     func([]byte)
 }
 
-// IDCardFaults are ways to misbehave. The counts go down as they are used.
-type IDCardFaults struct {
+// Faults are ways to misbehave. The counts go down as they are used.
+type Faults struct {
 	Split      bool          // replies come in pieces of random size, with pauses of up to 20 ms
 	Delay      time.Duration // before each reply
 	Noise      int           // up to so many random bytes before each reply
@@ -36,26 +38,45 @@ type IDCardFaults struct {
 	LongLength int           // so many replies claim to be longer than any
 	PullAt     int           // the card is taken off when so many bytes of a read's reply are out: no more come
 	Reboot     time.Duration // at the next read the module starts again after half of its reply, and is deaf so long
+	UnplugAt   int           // the cable is pulled when so many bytes have come from the module
 	Silent     bool          // no replies
 	Status     byte          // SW3 of all replies to reads; 0: as things are
 	// Mangle, if not nil, returns what is sent in place of a reply.
 	Mangle func(command [2]byte, reply []byte) []byte
 }
 
-// NewIDCardModule makes a module with no card on it. Its chances come from seed.
-func NewIDCardModule(seed uint64) *IDCardModule {
-	return &IDCardModule{random: rand.New(rand.NewPCG(seed, 0)), send: func([]byte) {}}
+// NewModule makes a module with no card on it, on a port in memory, plugged in. Its
+// chances come from seed.
+func NewModule(seed uint64) *Module {
+	m := newModule(seed)
+	m.Plug = devicetest.NewPlug(m.hear)
+	return m
+}
+
+// NewTerminal makes a module with no card on it, behind a pseudo-terminal, plugged
+// in, and a symbolic link to it. Its chances come from seed.
+func NewTerminal(link string, seed uint64) (*Module, error) {
+	m := newModule(seed)
+	var err error
+	if m.Plug, err = devicetest.NewTerminalPlug(link, m.hear); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+func newModule(seed uint64) *Module {
+	return &Module{random: rand.New(rand.NewPCG(seed, 0))}
 }
 
 // Misbehave replaces the faults.
-func (m *IDCardModule) Misbehave(f IDCardFaults) {
+func (m *Module) Misbehave(f Faults) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.faults = f
 }
 
 // Place lays a card on, in place of any that is there.
-func (m *IDCardModule) Place(c IDCard) {
+func (m *Module) Place(c Card) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.remove()
@@ -63,25 +84,25 @@ func (m *IDCardModule) Place(c IDCard) {
 }
 
 // Remove takes the card off.
-func (m *IDCardModule) Remove() {
+func (m *Module) Remove() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.remove()
 }
 
 // Commands returns CMD and Para of all good commands so far.
-func (m *IDCardModule) Commands() [][2]byte {
+func (m *Module) Commands() [][2]byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.commands)
 }
 
-func (m *IDCardModule) remove() {
+func (m *Module) remove() {
 	m.card, m.found, m.selected, m.read = nil, false, false, false
 }
 
 // hear takes bytes that were written to the module.
-func (m *IDCardModule) hear(b []byte) {
+func (m *Module) hear(b []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.deaf {
@@ -108,12 +129,12 @@ func (m *IDCardModule) hear(b []byte) {
 }
 
 // obey answers one frame without its preamble.
-func (m *IDCardModule) obey(frame []byte) {
+func (m *Module) obey(frame []byte) {
 	switch {
 	case len(frame) < 5:
 		m.reply([2]byte{}, 0x11, nil)
 		return
-	case idXOR(frame) != 0:
+	case xor(frame) != 0:
 		m.reply([2]byte{}, 0x10, nil)
 		return
 	}
@@ -123,7 +144,7 @@ func (m *IDCardModule) obey(frame []byte) {
 	m.reply(command, sw3, data)
 }
 
-func (m *IDCardModule) answer(command [2]byte) (sw3 byte, data []byte) {
+func (m *Module) answer(command [2]byte) (sw3 byte, data []byte) {
 	switch command {
 	case [2]byte{0x10, 0xFF}:
 		m.found, m.selected, m.read = false, false, false
@@ -150,7 +171,7 @@ func (m *IDCardModule) answer(command [2]byte) (sw3 byte, data []byte) {
 	return 0x21, nil
 }
 
-func (m *IDCardModule) readOut(fingers bool) (sw3 byte, data []byte) {
+func (m *Module) readOut(fingers bool) (sw3 byte, data []byte) {
 	switch {
 	case m.faults.Status != 0:
 		return m.faults.Status, nil
@@ -169,9 +190,9 @@ type piece struct {
 }
 
 // reply sends a reply with the faults that are due.
-func (m *IDCardModule) reply(command [2]byte, sw3 byte, data []byte) {
+func (m *Module) reply(command [2]byte, sw3 byte, data []byte) {
 	f := &m.faults
-	frame := idFrame(sw3, data)
+	frame := encode(sw3, data)
 	if f.WrongCheck > 0 {
 		f.WrongCheck--
 		frame[len(frame)-1] ^= 0x40
@@ -204,7 +225,7 @@ func (m *IDCardModule) reply(command [2]byte, sw3 byte, data []byte) {
 
 // mishap cuts the reply of a read where the card is taken off or the module
 // starts again.
-func (m *IDCardModule) mishap(frame []byte) ([]byte, func()) {
+func (m *Module) mishap(frame []byte) ([]byte, func()) {
 	f := &m.faults
 	if f.PullAt > 0 && f.PullAt < len(frame) {
 		frame, f.PullAt = frame[:f.PullAt], 0
@@ -225,7 +246,7 @@ func (m *IDCardModule) mishap(frame []byte) ([]byte, func()) {
 	return frame, nil
 }
 
-func (m *IDCardModule) split(whole piece) (pieces []piece) {
+func (m *Module) split(whole piece) (pieces []piece) {
 	for rest := whole.bytes; len(rest) > 0; {
 		n := 1 + m.random.IntN(min(len(rest), 200))
 		pieces = append(pieces, piece{after: whole.after, bytes: rest[:n]})
@@ -234,8 +255,24 @@ func (m *IDCardModule) split(whole piece) (pieces []piece) {
 	return pieces
 }
 
+// send sends bytes, as far as the cable is in.
+func (m *Module) send(b []byte) {
+	f := &m.faults
+	cut := f.UnplugAt > 0 && len(b) >= f.UnplugAt
+	if cut {
+		b = b[:f.UnplugAt]
+	}
+	_ = m.Send(b) // unplugged: lost, as on a wire
+	if f.UnplugAt > 0 {
+		f.UnplugAt -= len(b)
+	}
+	if cut {
+		_ = m.Unplug() // of a port in memory: can't fail
+	}
+}
+
 // play sends the pieces with their pauses.
-func (m *IDCardModule) play(pieces []piece) {
+func (m *Module) play(pieces []piece) {
 	for i, p := range pieces {
 		if p.after > 0 {
 			pieces[i].after = 0
