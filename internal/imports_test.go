@@ -114,14 +114,14 @@ func TestDirections(t *testing.T) {
 // TestEdgeLinksNoServer: the daemon on the gateway carries no broker, no SQL
 // store, and nothing of the tool or the simulator.
 func TestEdgeLinksNoServer(t *testing.T) {
-	linksNone(t, "gatehoused", "nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "osdptest", "idcardtest", "pgregory.net")
+	linksNone(t, "gatehoused", "nats-io", "sqlite", "creack/pty", "alecthomas/kong", "go-gpiosim", "devicetest", "osdptest", "idcardtest", "pn532test", "pgregory.net")
 }
 
 // TestToolLinksNoDaemon: the tool of landlord, installer and police talks to the
 // daemon, and carries nothing of what it is made of.
 func TestToolLinksNoDaemon(t *testing.T) {
 	linksNone(t, "gatehouse", "mqtt", "internal/journal", "internal/door", "internal/desk", "internal/gateway", "internal/registry",
-		"sync/uplink", "device/gpio", "go-gpiocdev", "devicetest", "osdptest", "idcardtest", "nats-io", "sqlite", "pgregory.net")
+		"sync/uplink", "device/gpio", "go-gpiocdev", "devicetest", "osdptest", "idcardtest", "pn532test", "nats-io", "sqlite", "pgregory.net")
 }
 
 // linksNone reports what a program links of packages that it should not.

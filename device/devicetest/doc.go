@@ -1,9 +1,9 @@
 // Package devicetest has the fakes of a building's hardware: the lines of a
-// board, a Wiegand reader's pulses on them, serial modules, scanners and a PN532
-// on a port in memory or a pseudo-terminal, a lock that remembers. Packages
-// osdptest and idcardtest have OSDP readers and identity-card modules. They are
-// part of the product: the simulator is made of them, and whoever writes a reader
-// tests against them.
+// board, a Wiegand reader's pulses on them, serial modules and scanners on a port
+// in memory or a pseudo-terminal, a lock that remembers. Packages osdptest,
+// pn532test and idcardtest beside their wires have the others. They are part of
+// the product: the simulator is made of them, and whoever writes a reader tests
+// against them.
 //
 // The fakes have their own encoders and import none of the code that they
 // test, so that one mistake can't hide on both sides. They never decide who

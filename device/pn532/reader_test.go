@@ -16,8 +16,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
-	"gatehouse/device/devicetest"
 	"gatehouse/device/pn532"
+	"gatehouse/device/pn532/pn532test"
 	"gatehouse/device/uart"
 )
 
@@ -33,7 +33,7 @@ var (
 
 // bench is a Reader at a chip in memory, in a synctest bubble.
 type bench struct {
-	*devicetest.PN532
+	*pn532test.Chip
 	t      *testing.T
 	events chan device.Event
 	log    *bytes.Buffer
@@ -42,7 +42,7 @@ type bench struct {
 func run(t *testing.T, f func(*bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{PN532: devicetest.NewPN532(), t: t, events: make(chan device.Event, 100), log: &bytes.Buffer{}}
+		b := &bench{Chip: pn532test.NewChip(), t: t, events: make(chan device.Event, 100), log: &bytes.Buffer{}}
 		r := pn532.New(pn532.Config{Source: "front", Log: zerolog.New(b.log)}, b.Open, b.events)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -148,20 +148,20 @@ func TestWarning(t *testing.T) {
 // TestMishaps: after one of each the next card is read, and soon; what is told is
 // never more than a fault.
 func TestMishaps(t *testing.T) {
-	for fault, told := range map[devicetest.PN532Fault][]string{
-		devicetest.PN532Deaf:     nil,
-		devicetest.PN532Nack:     nil,
-		devicetest.PN532Silent:   {"no_answer"},
-		devicetest.PN532Corrupt:  nil,
-		devicetest.PN532Garbled:  {"wrong_checksum"},
-		devicetest.PN532Refuse:   {"refused"},
-		devicetest.PN532Garbage:  nil,
-		devicetest.PN532Extended: nil,
-		devicetest.PN532Stale:    nil,
-		devicetest.PN532Truncate: {"no_answer"},
-		devicetest.PN532Length:   {"noise"},
-		devicetest.PN532Dribble:  nil,
-		devicetest.PN532Brownout: {"no_answer"},
+	for fault, told := range map[pn532test.Fault][]string{
+		pn532test.Deaf:     nil,
+		pn532test.Nack:     nil,
+		pn532test.Silent:   {"no_answer"},
+		pn532test.Corrupt:  nil,
+		pn532test.Garbled:  {"wrong_checksum"},
+		pn532test.Refuse:   {"refused"},
+		pn532test.Garbage:  nil,
+		pn532test.Extended: nil,
+		pn532test.Stale:    nil,
+		pn532test.Truncate: {"no_answer"},
+		pn532test.Length:   {"noise"},
+		pn532test.Dribble:  nil,
+		pn532test.Brownout: {"no_answer"},
 	} {
 		t.Run(fmt.Sprint(fault), func(t *testing.T) {
 			run(t, func(b *bench) {
@@ -210,7 +210,7 @@ func TestResetWhileWaiting(t *testing.T) {
 func TestSilentModule(t *testing.T) {
 	run(t, func(b *bench) {
 		b.want("start", 300*ms, "online")
-		dead := slices.Repeat([]devicetest.PN532Fault{devicetest.PN532Deaf}, 100)
+		dead := slices.Repeat([]pn532test.Fault{pn532test.Deaf}, 100)
 		b.Misbehave(dead...)
 		b.want("dead", 10*time.Second, "no_answer", "offline no_answer")
 		b.want("told once", 10*time.Minute, "online") // the faults ran out
@@ -308,7 +308,7 @@ func TestOpenFails(t *testing.T) {
 
 // TestOnTerminal runs the reader against a chip behind a real pseudo-terminal.
 func TestOnTerminal(t *testing.T) {
-	chip, err := devicetest.NewPN532Terminal(filepath.Join(t.TempDir(), "front"))
+	chip, err := pn532test.NewTerminal(filepath.Join(t.TempDir(), "front"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,7 +370,7 @@ func (p shared) Read(b []byte) (int, error) {
 // TestShared: what another program does to the port is told, and the module is used.
 func TestShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{PN532: devicetest.NewPN532(), t: t, events: make(chan device.Event, 100), log: &bytes.Buffer{}}
+		b := &bench{Chip: pn532test.NewChip(), t: t, events: make(chan device.Event, 100), log: &bytes.Buffer{}}
 		left := 1
 		r := pn532.New(pn532.Config{Source: "front", Log: zerolog.New(b.log)}, func() (device.Port, error) {
 			p, err := b.Open()

@@ -1,18 +1,20 @@
-package devicetest
+package pn532test
 
 import (
 	"slices"
 	"sync"
 	"time"
+
+	"gatehouse/device/devicetest"
 )
 
-// PN532 plays an NXP PN532 on a serial port, by its user manual (UM0701-02) and
+// Chip plays an NXP PN532 on a serial port, by its user manual (UM0701-02) and
 // from the chip's side: it sleeps until woken, acknowledges commands, and lists
 // cards of ISO 14443 type A that lie in its field. In memory it waits by timers
 // only, so that it works under testing/synctest; in a terminal it hears nothing
 // unless Run runs. Safe for use by many goroutines.
-type PN532 struct {
-	*Plug
+type Chip struct {
+	*devicetest.Plug
 
 	mu       sync.Mutex
 	awake    bool
@@ -22,57 +24,57 @@ type PN532 struct {
 	waiting  bool // InListPassiveTarget has not been answered
 	heard    []byte
 	last     []byte // the last answer, for NACK
-	sends    []pn532Send
+	sends    []transmission
 	epoch    int // answers of before an abort or a reset are not sent
 	commands []byte
-	mishaps  []PN532Fault
+	mishaps  []Fault
 }
 
-// PN532Fault is a way in which a PN532, or the cable, does what it should not.
-type PN532Fault uint8
+// Fault is a way in which a Chip, or the cable, does what it should not.
+type Fault uint8
 
 // The faults; each is of one command.
 const (
-	PN532Deaf     PN532Fault = iota + 1 // it is not heard
-	PN532Nack                           // NACK; it is not carried out
-	PN532Silent                         // ACK, and no answer
-	PN532Corrupt                        // the answer's checksum is wrong; asked again, it is right
-	PN532Garbled                        // the answer's checksum is wrong, asked again too
-	PN532Refuse                         // the error frame
-	PN532Garbage                        // bytes before ACK and answer that look like frames
-	PN532Extended                       // the answer comes as an extended frame
-	PN532Stale                          // another command's answer comes before
-	PN532Truncate                       // the answer's end is missing
-	PN532Length                         // the length of the number lies
-	PN532Dribble                        // the answer comes byte by byte, 1 ms apart
-	PN532Brownout                       // power is lost before the command
+	Deaf     Fault = iota + 1 // it is not heard
+	Nack                      // NACK; it is not carried out
+	Silent                    // ACK, and no answer
+	Corrupt                   // the answer's checksum is wrong; asked again, it is right
+	Garbled                   // the answer's checksum is wrong, asked again too
+	Refuse                    // the error frame
+	Garbage                   // bytes before ACK and answer that look like frames
+	Extended                  // the answer comes as an extended frame
+	Stale                     // another command's answer comes before
+	Truncate                  // the answer's end is missing
+	Length                    // the length of the number lies
+	Dribble                   // the answer comes byte by byte, 1 ms apart
+	Brownout                  // power is lost before the command
 )
 
 const (
-	pn532Ack   = "\x00\x00\xFF\x00\xFF\x00"
-	pn532Nack  = "\x00\x00\xFF\xFF\x00\x00"
-	pn532Error = "\x00\x00\xFF\x01\xFF\x7F\x81\x00"
+	ackFrame   = "\x00\x00\xFF\x00\xFF\x00"
+	nackFrame  = "\x00\x00\xFF\xFF\x00\x00"
+	errorFrame = "\x00\x00\xFF\x01\xFF\x7F\x81\x00"
 
 	// false starts, one with a length that would swallow a true frame
-	pn532Garbage = "\x00\xFF\x00\x00\xFF\x05\xFA\x00\x00\xFF\xFF\xFF\x01\x00\xFF\xAA\x55"
+	garbage = "\x00\xFF\x00\x00\xFF\x05\xFA\x00\x00\xFF\xFF\xFF\x01\x00\xFF\xAA\x55"
 
-	pn532AckAfter  = time.Millisecond
-	pn532Work      = 5 * time.Millisecond  // of a command
-	pn532LookAgain = 10 * time.Millisecond // of each retry without a card
+	ackAfter  = time.Millisecond
+	workTime  = 5 * time.Millisecond  // of a command
+	lookAgain = 10 * time.Millisecond // of each retry without a card
 )
 
-// NewPN532 makes a chip on a port in memory, plugged in, with power and asleep.
-func NewPN532() *PN532 {
-	c := &PN532{retries: 0xFF}
-	c.Plug = NewPlug(c.hear)
+// NewChip makes a chip on a port in memory, plugged in, with power and asleep.
+func NewChip() *Chip {
+	c := &Chip{retries: 0xFF}
+	c.Plug = devicetest.NewPlug(c.hear)
 	return c
 }
 
-// NewPN532Terminal makes a chip behind a pseudo-terminal, and a symbolic link to
+// NewTerminal makes a chip behind a pseudo-terminal, and a symbolic link to
 // it.
-func NewPN532Terminal(link string) (*PN532, error) {
-	c := &PN532{retries: 0xFF}
-	p, err := NewTerminalPlug(link, c.hear)
+func NewTerminal(link string) (*Chip, error) {
+	c := &Chip{retries: 0xFF}
+	p, err := devicetest.NewTerminalPlug(link, c.hear)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +84,7 @@ func NewPN532Terminal(link string) (*PN532, error) {
 
 // Present puts cards into the field in place of those that are there, by their
 // numbers of 4, 7 or 10 bytes; none takes them away.
-func (c *PN532) Present(uids ...[]byte) {
+func (c *Chip) Present(uids ...[]byte) {
 	c.mu.Lock()
 	c.field = slices.Clone(uids)
 	answer := c.waiting && len(uids) > 0
@@ -94,7 +96,7 @@ func (c *PN532) Present(uids ...[]byte) {
 }
 
 // Misbehave adds faults: of the next command, of the one after it, and so on.
-func (c *PN532) Misbehave(faults ...PN532Fault) {
+func (c *Chip) Misbehave(faults ...Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mishaps = append(c.mishaps, faults...)
@@ -102,26 +104,26 @@ func (c *PN532) Misbehave(faults ...PN532Fault) {
 
 // Reset takes the power away for a moment: the chip sleeps and has forgotten its
 // settings.
-func (c *PN532) Reset() {
+func (c *Chip) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reset()
 }
 
-func (c *PN532) reset() {
+func (c *Chip) reset() {
 	c.awake, c.ready, c.waiting, c.retries, c.heard, c.last = false, false, false, 0xFF, nil, nil
 	c.epoch++
 }
 
 // Commands returns the codes of the commands that were carried out so far.
-func (c *PN532) Commands() []byte {
+func (c *Chip) Commands() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.commands)
 }
 
 // hear takes what the host sent.
-func (c *PN532) hear(b []byte) {
+func (c *Chip) hear(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, x := range b {
@@ -135,7 +137,7 @@ func (c *PN532) hear(b []byte) {
 }
 
 // parse takes a frame off what was heard, or the first byte of what is none.
-func (c *PN532) parse() {
+func (c *Chip) parse() {
 	for len(c.heard) >= 6 {
 		h := c.heard
 		if h[0] != 0 || h[1] != 0 || h[2] != 0xFF {
@@ -143,13 +145,13 @@ func (c *PN532) parse() {
 			continue
 		}
 		switch {
-		case string(h[:6]) == pn532Ack: // abort
+		case string(h[:6]) == ackFrame: // abort
 			c.epoch++
 			c.waiting = false
 			c.heard = h[6:]
 			continue
-		case string(h[:6]) == pn532Nack:
-			c.after(pn532AckAfter, c.last)
+		case string(h[:6]) == nackFrame:
+			c.after(ackAfter, c.last)
 			c.heard = h[6:]
 			continue
 		}
@@ -165,25 +167,25 @@ func (c *PN532) parse() {
 		if data := h[5 : size-2]; sumOf(h[5:size-1]) == 0 && data[0] == 0xD4 && len(data) > 1 {
 			c.obey(slices.Clone(data[1:]))
 		} else {
-			c.after(pn532AckAfter, []byte(pn532Nack))
+			c.after(ackAfter, []byte(nackFrame))
 		}
 	}
 }
 
 // obey carries out a command, with the fault that is its turn.
-func (c *PN532) obey(command []byte) {
-	fault := PN532Fault(0)
+func (c *Chip) obey(command []byte) {
+	fault := Fault(0)
 	if len(c.mishaps) > 0 {
 		fault, c.mishaps = c.mishaps[0], c.mishaps[1:]
 	}
 	switch fault {
-	case PN532Brownout:
+	case Brownout:
 		c.reset()
 		return
-	case PN532Deaf:
+	case Deaf:
 		return
-	case PN532Nack:
-		c.after(pn532AckAfter, []byte(pn532Nack))
+	case Nack:
+		c.after(ackAfter, []byte(nackFrame))
 		return
 	}
 	if !c.ready && command[0] != 0x14 { // low battery mode: that one first
@@ -191,20 +193,20 @@ func (c *PN532) obey(command []byte) {
 	}
 	c.epoch++
 	c.waiting = false
-	if fault == PN532Garbage {
-		c.after(0, []byte(pn532Garbage))
+	if fault == Garbage {
+		c.after(0, []byte(garbage))
 	}
-	c.after(pn532AckAfter, []byte(pn532Ack))
+	c.after(ackAfter, []byte(ackFrame))
 	c.commands = append(c.commands, command[0])
 	if answer, ok := c.answer(command); ok {
-		c.reply(pn532Work, answer, fault)
+		c.reply(workTime, answer, fault)
 		return
 	}
 	c.look(fault)
 }
 
 // answer returns the answer of a command; false for InListPassiveTarget.
-func (c *PN532) answer(command []byte) ([]byte, bool) {
+func (c *Chip) answer(command []byte) ([]byte, bool) {
 	switch command[0] {
 	case 0x14: // SAMConfiguration
 		c.ready = true
@@ -223,20 +225,20 @@ func (c *PN532) answer(command []byte) ([]byte, bool) {
 }
 
 // look lists the cards in the field, or waits for one.
-func (c *PN532) look(fault PN532Fault) {
+func (c *Chip) look(fault Fault) {
 	c.waiting = true
 	switch {
 	case len(c.field) > 0:
 		c.waiting = false
-		c.reply(pn532Work, listed(c.field[0], fault), fault)
+		c.reply(workTime, listed(c.field[0], fault), fault)
 	case c.retries != 0xFF:
 		c.waiting = false
-		c.reply(pn532Work+time.Duration(c.retries+1)*pn532LookAgain, []byte{0x4B, 0}, fault)
+		c.reply(workTime+time.Duration(c.retries+1)*lookAgain, []byte{0x4B, 0}, fault)
 	}
 }
 
 // list answers a look for cards that waited.
-func (c *PN532) list(epoch int, fault PN532Fault) {
+func (c *Chip) list(epoch int, fault Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.waiting && c.epoch == epoch && len(c.field) > 0 {
@@ -246,38 +248,38 @@ func (c *PN532) list(epoch int, fault PN532Fault) {
 
 // listed is the answer that lists a card: its number in the list, ATQA, SAK,
 // length, UID.
-func listed(uid []byte, fault PN532Fault) []byte {
+func listed(uid []byte, fault Fault) []byte {
 	n := byte(len(uid))
-	if fault == PN532Length {
+	if fault == Length {
 		n += 3
 	}
 	return append([]byte{0x4B, 1, 1, 0x00, 0x04, 0x08, n}, uid...)
 }
 
 // reply sends an answer as the fault has it.
-func (c *PN532) reply(d time.Duration, answer []byte, fault PN532Fault) {
+func (c *Chip) reply(d time.Duration, answer []byte, fault Fault) {
 	if answer == nil {
-		c.after(d, []byte(pn532Error))
+		c.after(d, []byte(errorFrame))
 		return
 	}
-	right := pn532Frame(append([]byte{0xD5}, answer...), fault == PN532Extended)
+	right := encode(append([]byte{0xD5}, answer...), fault == Extended)
 	wrong := slices.Clone(right)
 	wrong[len(wrong)-3] ^= 0x40
 	c.last = right
 	switch fault {
-	case PN532Silent:
-	case PN532Corrupt:
+	case Silent:
+	case Corrupt:
 		c.after(d, wrong)
-	case PN532Garbled:
+	case Garbled:
 		c.last = wrong
 		c.after(d, wrong)
-	case PN532Refuse:
-		c.after(d, []byte(pn532Error))
-	case PN532Stale:
-		c.after(d, append(pn532Frame([]byte{0xD5, 0x41, 0x00, 0x08, 0x15}, false), right...))
-	case PN532Truncate:
+	case Refuse:
+		c.after(d, []byte(errorFrame))
+	case Stale:
+		c.after(d, append(encode([]byte{0xD5, 0x41, 0x00, 0x08, 0x15}, false), right...))
+	case Truncate:
 		c.after(d, right[:len(right)-4])
-	case PN532Dribble:
+	case Dribble:
 		for i := range right {
 			c.after(d+time.Duration(i)*time.Millisecond, right[i:i+1])
 		}
@@ -286,16 +288,16 @@ func (c *PN532) reply(d time.Duration, answer []byte, fault PN532Fault) {
 	}
 }
 
-// pn532Send is bytes that are on their way, unless the command is aborted.
-type pn532Send struct {
+// transmission is bytes that are on their way, unless the command is aborted.
+type transmission struct {
 	at    time.Time
 	epoch int
 	bytes []byte
 }
 
 // after sends bytes later, unless the command was aborted meanwhile.
-func (c *PN532) after(d time.Duration, b []byte) {
-	s := pn532Send{time.Now().Add(d), c.epoch, b}
+func (c *Chip) after(d time.Duration, b []byte) {
+	s := transmission{time.Now().Add(d), c.epoch, b}
 	i := len(c.sends)
 	for i > 0 && c.sends[i-1].at.After(s.at) {
 		i--
@@ -306,7 +308,7 @@ func (c *PN532) after(d time.Duration, b []byte) {
 
 // sendDue sends what is due in the order of its time: on a busy machine the timer
 // of an answer may have its turn before that of the ACK.
-func (c *PN532) sendDue() {
+func (c *Chip) sendDue() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for now := time.Now(); len(c.sends) > 0 && !c.sends[0].at.After(now); c.sends = c.sends[1:] {
@@ -316,7 +318,7 @@ func (c *PN532) sendDue() {
 	}
 }
 
-func pn532Frame(data []byte, extended bool) []byte {
+func encode(data []byte, extended bool) []byte {
 	f := []byte{0, 0, 0xFF, byte(len(data)), -byte(len(data))}
 	if extended {
 		f = []byte{0, 0, 0xFF, 0xFF, 0xFF, 0, byte(len(data)), -byte(len(data))}
