@@ -360,7 +360,7 @@ func (h *house) serialOpens(what string) {
 // the card is never taken for one that the module made up.
 func (h *house) serialAtOnce() {
 	h.t.Helper()
-	must(h.t, h.serial.Noise([]byte(em4567()+em4567())))
+	must(h.t, h.serial.Send([]byte(em4567()+em4567())))
 }
 
 // holdUp leaves the one card on the yard's reader until it is taken down.
