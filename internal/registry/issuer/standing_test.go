@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -204,6 +205,49 @@ func TestNotTaken(t *testing.T) {
 		if !strings.Contains(said, want) {
 			t.Errorf("it does not say %q: %s", want, said)
 		}
+	}
+}
+
+// TestPutBackInDoubt: a copy that is put back while the clock is wrong makes nobody a
+// thief by the lists that were signed since; once the clock is right again the time from
+// which on one would be counts.
+func TestPutBackInDoubt(t *testing.T) {
+	w := newWorld(t)
+	boot, off := time.Hour, time.Duration(0)
+	w.now = start
+	w.clock = agreed.Source{Wall: func() time.Time { return w.now.Add(off) }, Boot: func() time.Duration { return boot }, Synced: func() bool { return false }, BootID: "boot 1"}
+	passes := func() { w.now, boot = w.now.Add(time.Hour), boot+time.Hour }
+	w.reopen()
+	g := w.enrolled("gw-1")
+	w.front.deliver(g.record(id('r', 1), checkIn(1, 1)))
+	w.turn()
+	if err := w.i.clock.Save(); err != nil {
+		t.Fatal(err)
+	}
+	yesterday := w.backup()
+	passes()
+	w.front.deliver(g.record(id('r', 2), other(wire.OpNotice, 1, 10)))
+	w.turn()
+	passes()
+	off = 200 * 24 * time.Hour
+	w.restore(yesterday)
+	w.meets()
+	s, err := w.i.status()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := strings.Join(s.Lines, "\n"); !strings.Contains(said, "which this database did not know") || strings.Contains(said, "--as-false") {
+		t.Errorf("it says %s", said)
+	}
+	off = 0
+	for range 2 { // it is kept for the next start, too
+		if err := w.i.tend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if want := uint32(w.now.Unix()); w.i.since != want {
+			t.Errorf("in use since %s, want %s", atText(w.i.since), atText(want))
+		}
+		w.reopen()
 	}
 }
 

@@ -155,14 +155,31 @@ func (i *Issuer) loadState() error {
 	return i.loadUnsent(i.db)
 }
 
+// notYet stands for a time that no clock can tell yet: it comes after all others.
+const notYet = 1<<32 - 1
+
 // begin keeps when this database was put back or made: what was signed before is unknown
-// here for that reason.
+// here for that reason. A clock in doubt stands at the time of before, which would make a
+// thief's of all that was signed since: then it is kept once the doubt has ended.
 func (i *Issuer) begin() error {
-	i.since = i.now()
+	now, sure := i.agreed()
+	if i.since = now; !sure {
+		i.since = notYet
+	}
 	if _, err := i.db.Exec(`INSERT INTO state (key, value) VALUES ('since', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, i.since); err != nil {
 		return fmt.Errorf("keep since when the database is in use: %w", err)
 	}
 	return nil
+}
+
+// beginAnew keeps that time where no clock could tell it at the start.
+func (i *Issuer) beginAnew() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, sure := i.agreed(); i.since != notYet || !sure {
+		return nil
+	}
+	return i.begin()
 }
 
 func (i *Issuer) loadUnsent(q querier) error {

@@ -194,6 +194,9 @@ func (i *Issuer) takeIn(all []api.Delivery) error {
 // tend asks which lists are proved, and makes new ones where that lets a
 // revoked grant go.
 func (i *Issuer) tend(ctx context.Context) error {
+	if err := i.beginAnew(); err != nil {
+		return err
+	}
 	all, err := i.opts.Front.Gateways(ctx, "")
 	if err != nil {
 		return err
