@@ -95,6 +95,14 @@ func passesAllDay(from, to float64) (all []Event) {
 	return all
 }
 
+// oldPassesOften: every few minutes the passes that are over are shown at a gateway.
+func oldPassesOften(from, to float64, gateway int) (all []Event) {
+	for ; from < to; from += 0.14 {
+		all = append(all, at(from, "old passes", gateway))
+	}
+	return all
+}
+
 // inSteps walks the time ahead, a day each two hours.
 func inSteps(hours float64, days int) (all []Event) {
 	for d := range days {
@@ -143,7 +151,8 @@ func scenarios() map[int]scenario {
 			at(6.5, "old passes", gw2), at(7.55, "old passes", gw2), at(8.6, "old passes", gw2), at(9.25, "old passes", gw1), at(9.3, "old passes", gw2),
 			at(5, "hold acks", 14340), at(9, "fair weather"), at(9.1, "set clock", clockGW1, 1, 0), at(9.2, "replay acks"),
 			at(12, "clocks right"),
-		}, passesAllDay(5.05, 8.4), everybody(10), everybody(20))},
+			at(13, "hold acks", 840), at(13, "no time server", gw2), at(13.1, "power cut", gw2), // for a day every answer is some minutes old
+		}, passesAllDay(5.05, 8.4), everybody(10), everybody(20), passesAllDay(39, 41), oldPassesOften(39.4, 41.3, gw2), []Event{at(42, "fair weather"), at(43, "clocks right")})},
 		6: {name: "a revocation, a power cut at once, three weeks without a line", days: 24, plan: join(moveIn(), []Event{
 			at(10, "revoke", exactly(1)), at(10.0001, "power cut", gw1), at(10.05, "line cut", gw1),
 		}, everybody(11), everybody(200), everybody(400), []Event{at(514, "line back", gw1)}, everybody(515))},
