@@ -20,7 +20,9 @@ import (
 	"gatehouse/device/uart"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
+	"gatehouse/internal/control/server"
 	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
@@ -105,13 +107,14 @@ func (b *bench) serve() (stop func()) {
 	var all sync.WaitGroup
 	all.Go(func() { _ = b.board.Serve(context.Background(), ours) })
 	all.Go(func() { _ = remote.Run(context.Background()) })
-	clock := gateway.SystemTime()
-	clock.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockUnset, 0 } // whatever this machine has
-	g, err := gateway.New(gateway.Options{Site: site, Time: clock, Version: "test", Log: zerolog.New(&b.log), Cadence: gateway.Cadence{Rest: 100 * time.Millisecond},
+	machine := clock.System()
+	machine.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockUnset, 0 } // whatever this machine has
+	g, err := gateway.New(gateway.Options{Site: site, Time: machine, Version: "test", Log: zerolog.New(&b.log), Cadence: gateway.Cadence{Rest: 100 * time.Millisecond},
 		Hardware: gateway.Hardware{Lines: remote.Lines, Output: remote.Output, Port: uart.Open}})
 	must(b.t, err)
+	srv := server.New(g, server.Options{Version: "test", Log: zerolog.New(&b.log)})
 	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx) }()
+	go func() { done <- g.Run(ctx, srv.Serve) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {

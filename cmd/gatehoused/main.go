@@ -17,7 +17,9 @@ import (
 
 	"gatehouse/device/gpio"
 	"gatehouse/device/uart"
+	"gatehouse/internal/control/server"
 	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/site"
@@ -112,14 +114,15 @@ func serve(config string, stderr io.Writer) error {
 		return fmt.Errorf("find own program: %w", err)
 	}
 	g, err := gateway.New(gateway.Options{
-		Site: site, Hardware: hardware(), Time: gateway.SystemTime(), Version: version,
+		Site: site, Hardware: hardware(), Time: clock.System(), Version: version,
 		Verify: journal.VerifyBy(self, "verify"), Log: log,
 		Ready: func() { log.Info().Str("building", site.Building).Str("version", version).Msg("doors are served") },
 	})
 	if err != nil {
 		return err
 	}
-	return g.Run(ctx)
+	srv := server.New(g, server.Options{Version: version, Log: log})
+	return g.Run(ctx, srv.Serve)
 }
 
 // secure leaves every relay without current: for the service manager, on

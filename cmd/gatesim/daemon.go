@@ -11,7 +11,9 @@ import (
 
 	"gatehouse/device/devicetest"
 	"gatehouse/device/uart"
+	"gatehouse/internal/control/server"
 	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
@@ -67,7 +69,8 @@ func serve(ctx context.Context, site *site.Site, hw gateway.Hardware) error {
 	if err != nil {
 		return err
 	}
-	return g.Run(ctx)
+	srv := server.New(g, server.Options{Version: "gatesim", Log: log})
+	return g.Run(ctx, srv.Serve)
 }
 
 // restInDemo is how long a card is away before it is held up again, once its door is
@@ -83,8 +86,8 @@ func dialSoon(c mqtt.Config) (gateway.Link, error) {
 // demoTime is this machine's clock, taken as set by a time server: a visitor's
 // key needs a clock that somebody vouches for, and few laptops or containers
 // can say that of theirs.
-func demoTime() gateway.TimeSource {
-	t := gateway.SystemTime()
+func demoTime() clock.Source {
+	t := clock.System()
 	t.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockNTP, 0 }
 	return t
 }

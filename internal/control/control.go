@@ -1,6 +1,6 @@
 // Package control is the talk between the daemon of a building and the tool at
 // hand: HTTP and JSON over the daemon's unix socket. It has the messages and
-// the client; the daemon's side is in internal/gateway.
+// the client; package server has the daemon's side.
 //
 // It carries no card numbers outwards: a swipe comes back as credential ids.
 // Who may connect is decided by the socket's owner and mode alone.

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"net/http"
 
 	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
@@ -11,7 +10,7 @@ import (
 // Headers are those of all entries that are durable: what no view shows.
 func (g *Gateway) Headers(ctx context.Context) (all []wire.Header, err error) {
 	for at := (journal.Position{}); ; {
-		entries, next, err := g.journal.Entries(ctx, at, logBatch)
+		entries, next, err := g.Journal.Entries(ctx, at, logBatch)
 		if err != nil || len(entries) == 0 {
 			return all, err
 		}
@@ -24,21 +23,4 @@ func (g *Gateway) Headers(ctx context.Context) (all []wire.Header, err error) {
 		}
 		at = next
 	}
-}
-
-// Routes are the patterns that the socket answers.
-func (g *Gateway) Routes() map[string]http.Handler { return g.routes() }
-
-// KindView says where an entry of a kind is shown: "log", "test" of a door, or
-// nowhere.
-func KindView(k wire.Kind) string {
-	switch {
-	case shownKinds[k] && passageKinds[k]:
-		return "both"
-	case shownKinds[k]:
-		return "log"
-	case passageKinds[k]:
-		return "test"
-	}
-	return ""
 }

@@ -12,6 +12,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/door"
 	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
 )
 
 // The two texts of the latch file. They have one length, so that setting the
@@ -21,12 +22,12 @@ const (
 	latchSet  = "fire latch: set!\n"
 )
 
-// fire is the fire input of the building and its latch. The first time that it is
+// Fire is the fire input of the building and its latch. The first time that it is
 // seen active the doors are released as by an exit button; the second time within
 // a second they stay released until somebody on site resets the latch, so that one
 // spike on the line does not open a house for a night. The latch is on disk before
-// the next start can ask for it.
-type fire struct {
+// the next start can ask for it. Safe for concurrent use.
+type Fire struct {
 	path  string
 	input input
 
@@ -59,8 +60,8 @@ func (l look) follows(first look) bool {
 // newFire reads the latch. What can't be read counts as set: after doubt the
 // doors stay released. A latch that was never written is idle only on a
 // gateway that was never started.
-func newFire(path string, firstStart bool) *fire {
-	f := &fire{path: path, state: door.Fire{Blind: true}}
+func newFire(path string, firstStart bool) *Fire {
+	f := &Fire{path: path, state: door.Fire{Blind: true}}
 	text, err := os.ReadFile(path)
 	switch {
 	case err == nil:
@@ -82,7 +83,7 @@ const (
 
 // readLine looks at the line before anything is driven. While it can't be read
 // the doors are released.
-func (f *fire) readLine() {
+func (f *Fire) readLine() {
 	lines, err := f.input.open(f.input.cfg)
 	if err != nil {
 		return
@@ -100,7 +101,7 @@ func (f *fire) readLine() {
 	}
 }
 
-func (f *fire) latched() bool {
+func (f *Fire) latched() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.state.Latched
@@ -117,7 +118,7 @@ const (
 )
 
 // saw takes an event of the line.
-func (f *fire) saw(e device.Event) news {
+func (f *Fire) saw(e device.Event) news {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	before := f.state
@@ -149,14 +150,15 @@ func (f *fire) saw(e device.Event) news {
 	return newsTell
 }
 
-func (f *fire) now() (door.Fire, error) {
+// Now returns what is known of the fire, and why the latch can't be written.
+func (f *Fire) Now() (door.Fire, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.state, f.err
 }
 
 // keep puts the latch on disk if it is set and not there yet.
-func (f *fire) keep() error {
+func (f *Fire) keep() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.state.Latched || f.onDisk {
@@ -167,16 +169,16 @@ func (f *fire) keep() error {
 	return f.err
 }
 
-// errStillActive means that the panel has not been reset, or can't be read.
-var errStillActive = errors.New("the fire input is still active")
+// ErrFireActive means that the panel has not been reset, or can't be read.
+var ErrFireActive = errors.New("the fire input is still active")
 
 // reset takes the latch back. The look at the line and the write are one step:
 // a fire that begins now is latched after it.
-func (f *fire) reset() error {
+func (f *Fire) reset() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.state.Active || f.state.Blind {
-		return errStillActive
+		return ErrFireActive
 	}
 	f.onDisk = false // whatever the disk did
 	if f.err = f.write(latchIdle); f.err == nil {
@@ -186,7 +188,7 @@ func (f *fire) reset() error {
 }
 
 // write overwrites the text in place; a file that is gone is made anew.
-func (f *fire) write(text string) error {
+func (f *Fire) write(text string) error {
 	err := overwrite(f.path, text)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = durable.WriteFile(f.path, []byte(text), 0o600)
@@ -212,4 +214,72 @@ func overwrite(path, text string) error {
 	return nil
 }
 
-func (f *fire) run(ctx context.Context) { f.input.run(ctx) }
+func (f *Fire) run(ctx context.Context) { f.input.run(ctx) }
+
+// makeFire reads latch and line before anything else, and releases at once
+// where there is or was fire.
+func (g *Gateway) makeFire() {
+	_, err := os.Stat(g.Site.Path("journal"))
+	g.Fire = newFire(g.Site.Path("fire.latch"), errors.Is(err, os.ErrNotExist))
+	g.Fire.input = input{source: device.InputFire, cfg: g.Site.Fire.Lines("gatehouse-fire"), open: g.o.Hardware.Lines, send: g.fireEvent, every: true}
+	g.Fire.readLine()
+	if f, _ := g.Fire.Now(); f == (door.Fire{}) {
+		return
+	}
+	for _, d := range g.Doors {
+		if err := d.relay.Release(); err != nil {
+			g.o.Log.Error().Err(err).Str("door", d.Config.ID).Msg("lock can't be released for fire; it is tried again")
+		}
+	}
+	g.keepLatch()
+}
+
+// keepLatch puts the latch on disk if it is set and not there.
+func (g *Gateway) keepLatch() {
+	if err := g.Fire.keep(); err != nil {
+		g.o.Log.Error().Err(err).Msg("fire latch is not on disk; it holds as long as this process lives")
+	}
+}
+
+// fireEvent tells every door first, and keeps the latch after.
+func (g *Gateway) fireEvent(e device.Event) {
+	if e.Kind == device.WentOffline || e.Kind == device.CameOnline {
+		kind := map[device.EventKind]wire.Kind{device.WentOffline: wire.KindOffline, device.CameOnline: wire.KindOnline}[e.Kind]
+		defer g.Journal.Queue(wire.Header{Kind: kind, Reason: wire.Reason(e.Fault), Source: device.InputFire}, wire.Who{})
+	}
+	switch g.Fire.saw(e) {
+	case newsNone:
+		return
+	case newsSeen:
+		e.Source = device.InputFireSeen
+	case newsPassed:
+		g.Journal.Queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(device.FaultNoise), Source: device.InputFire}, wire.Who{})
+	}
+	for _, d := range g.Doors {
+		d.Send(e)
+	}
+	g.keepLatch()
+}
+
+// ResetFire ends an emergency, on the word of somebody on site: the doors are secured
+// again. It fails with ErrFireActive while the panel has not been reset.
+func (g *Gateway) ResetFire(ctx context.Context) error {
+	if err := g.Fire.reset(); errors.Is(err, ErrFireActive) {
+		g.Journal.Queue(wire.Header{Kind: wire.KindFireReset, Outcome: wire.OutcomeRefused, Source: device.InputFire}, wire.Who{})
+		return err
+	} else if err != nil {
+		return fmt.Errorf("the latch can't be written, so the doors stay released: %w", err)
+	}
+	for _, d := range g.Doors {
+		if _, err := d.ResetFire(ctx); err != nil {
+			return fmt.Errorf("reset door %s: %w", d.Config.ID, err)
+		}
+	}
+	if f, _ := g.Fire.Now(); f.Latched { // it began again while the doors were told
+		for _, d := range g.Doors {
+			d.Send(device.Event{Kind: device.InputChanged, Source: device.InputFire, Active: true})
+			d.Send(device.Event{Kind: device.InputChanged, Source: device.InputFire, Active: f.Active})
+		}
+	}
+	return nil
+}

@@ -73,7 +73,7 @@ type seenFire struct{ first, latched time.Duration }
 
 // watchFire runs the fire input on a line for two seconds, or with start from
 // the looks of a start on.
-func watchFire(t *testing.T, line *disturbed, start bool) (s seenFire, f *fire) {
+func watchFire(t *testing.T, line *disturbed, start bool) (s seenFire, f *Fire) {
 	s = seenFire{-1, -1}
 	line.start, line.closed = time.Now(), make(chan struct{})
 	f = newFire(filepath.Join(t.TempDir(), "latch"), true)
@@ -144,7 +144,7 @@ func TestSpikeOnFireLine(t *testing.T) {
 			if s.first != 50*time.Millisecond || (s.latched >= 0) != latches {
 				t.Errorf("again after %v: %+v, want latched %v", gap, s, latches)
 			}
-			if state, _ := f.now(); state.Active || state.Latched != latches {
+			if state, _ := f.Now(); state.Active || state.Latched != latches {
 				t.Errorf("again after %v: %+v", gap, state)
 			}
 		})

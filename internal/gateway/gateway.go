@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,6 +24,8 @@ import (
 	"gatehouse/internal/desk"
 	"gatehouse/internal/door"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/network"
@@ -60,7 +63,7 @@ func (hw Hardware) labelled(s *site.Site) Hardware {
 type Options struct {
 	Site     *site.Site
 	Hardware Hardware
-	Time     TimeSource
+	Time     clock.Source
 	Version  string
 	// Verify checks a file of the journal before it is used, in a child process:
 	// a damaged one can kill who opens it. Without it the check runs in this one.
@@ -73,7 +76,7 @@ type Options struct {
 	// Ready is called once the doors run.
 	Ready func()
 	Log   zerolog.Logger
-	// Network is where the tool's socket and the registry's HTTPS are.
+	// Network is where the registry's HTTPS is.
 	Network network.Network
 	Cadence Cadence
 	// Chance returns a time by chance below a limit above 0, for waits that a city
@@ -87,8 +90,7 @@ type Options struct {
 // Cadence is how often the daemon looks at what tells it nothing by itself. A
 // zero is what a daemon in a house uses; a simulation of years looks less often.
 type Cadence struct {
-	Clock  time.Duration // at the clock's quality, 10 s
-	Socket time.Duration // whether the tool's socket is still there, 5 s
+	Clock time.Duration // at the clock's quality, 10 s
 	// Journal is how often the journal looks after its files, 1 min; when something
 	// is to be done for them it does not wait for that.
 	Journal time.Duration
@@ -104,9 +106,6 @@ func (c Cadence) filled() Cadence {
 	if c.Clock <= 0 {
 		c.Clock = 10 * time.Second
 	}
-	if c.Socket <= 0 {
-		c.Socket = 5 * time.Second
-	}
 	if c.Rest <= 0 {
 		c.Rest = 10 * time.Second
 	}
@@ -115,38 +114,38 @@ func (c Cadence) filled() Cadence {
 
 // Gateway is the daemon of one building. Make it with New, run it once with Run.
 type Gateway struct {
-	o       Options
-	started time.Time
-	clock   *clock
-	asked   clockAsk
-	lock    *durable.Lock // of the state folder, for as long as this process lives
-	journal *journal.Journal
-	keyring *keyring.Keyring
-	missing []string // what was deleted of the state folder before this start
-	keysErr error    // why keys could not be read at the start
-	// gatewayKey signs what the gateway says; nil where it could not be read.
-	gatewayKey ed25519.PrivateKey
-	swipes     *swipes
-	desk       *desk.Desk
+	Parts
+	o          Options
+	lock       *durable.Lock      // of the state folder, for as long as this process lives
+	gatewayKey ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
 	passes     *pass.Judge
-	school     school
-	fire       *fire    // nil: no fire input
-	central    *central // nil: no registry
-	tests      *doorTests
-	// requests counts those of the tool that are being answered.
-	requests sync.WaitGroup
-	doors    []*servedDoor
 }
 
-// servedDoor is a door with the devices that serve it.
-type servedDoor struct {
+// Parts are what a gateway is made of, for whoever shows it and acts on it. New sets
+// them; they are read only. Each is safe for concurrent use.
+type Parts struct {
+	Site    *site.Site
+	Clock   *clock.Clock
+	Journal *journal.Journal
+	Keyring *keyring.Keyring
+	Missing []string // what was deleted before this start, within the state folder
+	Swipes  *swipe.Swipes
+	Desk    *desk.Desk
+	Fire    *Fire    // nil: no fire input
+	Central *Central // nil: no registry
+	Doors   []*Door
+}
+
+// Door is a door with the devices that serve it.
+type Door struct {
 	*door.Door
-	cfg     site.Door
+	Config  site.Door
+	Readers []*Reader
 	relay   *relay
 	events  chan device.Event
 	run     []func(context.Context)
-	readers []*servedReader
-	signal  *signal // nil: none
+	signal  *signal     // nil: none
+	tested  atomic.Bool // somebody sees who comes in
 }
 
 // eventsQueued is how many events of one door may wait: far more than its
@@ -160,7 +159,7 @@ const eventsQueued = 256
 func New(o Options) (*Gateway, error) {
 	o.Cadence = o.Cadence.filled()
 	o.Hardware = o.Hardware.labelled(o.Site)
-	g := &Gateway{o: o, started: time.Now()}
+	g := &Gateway{Parts: Parts{Site: o.Site}, o: o}
 	made := os.MkdirAll(o.Site.State, 0o700)
 	if err := g.takeLock(); err != nil {
 		return nil, err
@@ -172,22 +171,21 @@ func New(o Options) (*Gateway, error) {
 	if o.Site.Fire != nil {
 		g.makeFire()
 	}
-	g.clock = newClock(o.Time, o.Site.Path(clockFile), func() int64 { return g.keyring.Floor() })
-	g.tests = newDoorTests(o.Site.Path("doortests.json"), g.clock.elapsed, o.Site.DoorIDs(), o.Log)
+	g.Clock = clock.New(o.Time, o.Site.Path(clock.File), func() int64 { return g.Keyring.Floor() })
 	if err := g.openKeyring(); err != nil {
 		return nil, err
 	}
 	if err := g.openJournal(); err != nil {
 		return nil, err
 	}
-	g.swipes = newSwipes(g.keyring, o.Site, o.Cadence.Rest, o.Log)
+	g.Swipes = swipe.New(g.Keyring, o.Site, o.Cadence.Rest, o.Log)
 	if err := g.openDesk(); err != nil {
 		return nil, err
 	}
-	g.passes = pass.New(g.keyring)
+	g.passes = pass.New(g.Keyring)
 	g.openRegistry()
 	g.makeReaders()
-	for _, d := range g.doors {
+	for _, d := range g.Doors {
 		g.makeDoor(d)
 	}
 	return g, nil
@@ -199,9 +197,9 @@ var errRunning = errors.New("gatehoused is running already for this state folder
 // takeLock keeps a second daemon from the doors. What else may be wrong with
 // the folder shows later, after the relays are safe.
 func (g *Gateway) takeLock() error {
-	lock, err := durable.TakeLock(g.o.Site.Path("lock"))
+	lock, err := durable.TakeLock(g.Site.Path("lock"))
 	if errors.Is(err, durable.ErrLocked) {
-		return fmt.Errorf("%w: %s", errRunning, g.o.Site.State)
+		return fmt.Errorf("%w: %s", errRunning, g.Site.State)
 	}
 	g.lock = lock
 	return nil
@@ -209,39 +207,39 @@ func (g *Gateway) takeLock() error {
 
 // makeRelays asks for every relay's line, which drives it without current.
 func (g *Gateway) makeRelays() {
-	for _, cfg := range g.o.Site.Doors {
+	for _, cfg := range g.Site.Doors {
 		r := &relay{failSafe: cfg.Lock == "fail-safe", open: g.o.Hardware.Output, cfg: device.OutputConfig{
 			Chip: cfg.Relay.Chip, Offset: *cfg.Relay.Line, ActiveLow: cfg.Relay.Active == "low",
 			Consumer: "gatehouse-" + cfg.ID + "-relay"}}
 		_ = r.request() // the door tells, and tries again
-		g.doors = append(g.doors, &servedDoor{cfg: cfg, relay: r, events: make(chan device.Event, eventsQueued)})
+		g.Doors = append(g.Doors, &Door{Config: cfg, relay: r, events: make(chan device.Event, eventsQueued)})
 	}
 }
 
 func (g *Gateway) openKeyring() (err error) {
-	keys, err := keyring.LoadKeys(g.o.Site.Path("keys"))
+	keys, err := keyring.LoadKeys(g.Site.Path("keys"))
 	g.gatewayKey = keys.Gateway
-	if g.keysErr = err; err != nil {
+	if err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
 	}
-	grants := lacksGrants(g.o.Site)
-	g.keyring, err = keyring.Open(keyring.Options{Dir: g.o.Site.Path("grants"), Building: g.o.Site.Building, Keys: keys, Formats: g.o.Formats, Log: g.o.Log,
-		Shapes: g.o.Site.Shapes(), Now: g.clock.now, Sure: g.clock.sure, Elapsed: g.clock.elapsed})
+	grants := lacksGrants(g.Site)
+	g.Keyring, err = keyring.Open(keyring.Options{Dir: g.Site.Path("grants"), Building: g.Site.Building, Keys: keys, Formats: g.o.Formats, Log: g.o.Log,
+		Shapes: g.Site.Shapes(), Now: g.Clock.Now, Sure: g.Clock.Sure, Elapsed: g.Clock.Elapsed})
 	if err != nil {
 		return fmt.Errorf("open grants: %w", err)
 	}
-	g.missing = missingFiles(g.o.Site, grants, g.keyring.Status())
-	if err := g.clock.begin(); err != nil {
+	g.Missing = missingFiles(g.Site, grants, g.Keyring.Status())
+	if err := g.Clock.Begin(); err != nil {
 		g.o.Log.Warn().Err(err).Msg("clock")
 	}
 	return nil
 }
 
 func (g *Gateway) openJournal() (err error) {
-	g.journal, err = journal.Open(journal.Options{
-		Dir: g.o.Site.Path("journal"), Clock: g.clock.stamp, BootID: bootID(), Log: g.o.Log,
-		MaxBytes: int64(g.o.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
-		Anchors: g.keyring, KeepEvery: g.o.Cadence.Journal, Sync: g.o.Sync, EraseAfter: time.Duration(g.o.Site.Journal.WhoDays) * 24 * time.Hour,
+	g.Journal, err = journal.Open(journal.Options{
+		Dir: g.Site.Path("journal"), Clock: g.Clock.Stamp, BootID: clock.BootID(), Log: g.o.Log,
+		MaxBytes: int64(g.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
+		Anchors: g.Keyring, KeepEvery: g.o.Cadence.Journal, Sync: g.o.Sync, EraseAfter: time.Duration(g.Site.Journal.WhoDays) * 24 * time.Hour,
 	})
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)
@@ -249,54 +247,44 @@ func (g *Gateway) openJournal() (err error) {
 	return nil
 }
 
-// makeFire reads latch and line before anything else, and releases at once
-// where there is or was fire.
-func (g *Gateway) makeFire() {
-	_, err := os.Stat(g.o.Site.Path("journal"))
-	g.fire = newFire(g.o.Site.Path("fire.latch"), errors.Is(err, os.ErrNotExist))
-	g.fire.input = input{source: device.InputFire, cfg: g.o.Site.Fire.Lines("gatehouse-fire"), open: g.o.Hardware.Lines, send: g.fireEvent, every: true}
-	g.fire.readLine()
-	if f, _ := g.fire.now(); f == (door.Fire{}) {
-		return
+// openDesk makes the desk on what the keyring and the journal hold.
+func (g *Gateway) openDesk() (err error) {
+	g.Desk, err = desk.New(desk.Parts{Dir: g.Site.Path("grants"), Keyring: g.Keyring, Journal: g.Journal, Key: g.gatewayKey,
+		Clock: g.deskClock, Log: g.o.Log})
+	if err != nil {
+		return fmt.Errorf("open desk: %w", err)
 	}
-	for _, d := range g.doors {
-		if err := d.relay.Release(); err != nil {
-			g.o.Log.Error().Err(err).Str("door", d.cfg.ID).Msg("lock can't be released for fire; it is tried again")
-		}
-	}
-	g.keepLatch()
+	return nil
 }
 
-// keepLatch puts the latch on disk if it is set and not there.
-func (g *Gateway) keepLatch() {
-	if err := g.fire.keep(); err != nil {
-		g.o.Log.Error().Err(err).Msg("fire latch is not on disk; it holds as long as this process lives")
-	}
+func (g *Gateway) deskClock() desk.Time {
+	r := g.Clock.Read()
+	return desk.Time{Now: r.Wall.Unix(), Sure: r.Interval.Sure, Latest: r.Interval.Hi, Trusted: r.Trusted, Quality: r.Quality}
 }
 
-func (g *Gateway) makeDoor(d *servedDoor) {
-	cfg := door.Config{ID: d.cfg.ID, Rules: rules(d.cfg), FailSafe: d.relay.failSafe,
-		Budget: time.Duration(g.o.Site.Journal.BudgetMS) * time.Millisecond, Hold: hold}
-	if g.fire != nil {
-		cfg.Fire, _ = g.fire.now()
+func (g *Gateway) makeDoor(d *Door) {
+	cfg := door.Config{ID: d.Config.ID, Rules: rules(d.Config), FailSafe: d.relay.failSafe,
+		Budget: time.Duration(g.Site.Journal.BudgetMS) * time.Millisecond, Hold: hold}
+	if g.Fire != nil {
+		cfg.Fire, _ = g.Fire.Now()
 	}
-	for _, r := range d.cfg.Readers {
+	for _, r := range d.Config.Readers {
 		cfg.Readers = append(cfg.Readers, door.Reader{ID: r.ID, Direction: direction(r.Direction),
 			Once: r.Type != site.TypeWiegand, PIN: r.PIN == site.PINWithCard})
 	}
-	for source, in := range map[string]*site.Input{device.InputExit: d.cfg.Exit, device.InputContact: d.cfg.Contact} {
+	for source, in := range map[string]*site.Input{device.InputExit: d.Config.Exit, device.InputContact: d.Config.Contact} {
 		if in != nil {
-			w := input{source: source, cfg: in.Lines("gatehouse-" + d.cfg.ID + "-" + source), open: g.o.Hardware.Lines, send: d.send,
+			w := input{source: source, cfg: in.Lines("gatehouse-" + d.Config.ID + "-" + source), open: g.o.Hardware.Lines, send: d.Send,
 				filter: time.Duration(*in.FilterMS) * time.Millisecond, urgent: source == device.InputExit}
 			d.run = append(d.run, w.run)
 		}
 	}
-	if d.cfg.Signal != nil {
-		d.signal = g.makeSignal(d, d.cfg.Signal, "gatehouse-"+d.cfg.ID+"-signal", beeps)
+	if d.Config.Signal != nil {
+		d.signal = g.makeSignal(d, d.Config.Signal, "gatehouse-"+d.Config.ID+"-signal", beeps)
 	}
-	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.journal, g.desk, d.show, d.tells(), func() bool { return g.tests.runs(cfg.ID) }}, Keys: g.keyring,
-		Clock: g.clock.decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, Typed: g.swipes.typed, PINs: doorPINs{g.desk},
-		Passes: g.passes, Show: d.show, Log: g.o.Log})
+	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.Journal, g.Desk, d.Show, d.tells(), d.tested.Load}, Keys: g.Keyring,
+		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, Typed: g.Swipes.Typed, PINs: doorPINs{g.Desk},
+		Passes: g.passes, Show: d.Show, Log: g.o.Log})
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
@@ -321,37 +309,21 @@ func direction(s string) wire.Direction {
 	return wire.DirectionIn
 }
 
-// send waits for room: an input's state must not be lost.
-func (d *servedDoor) send(e device.Event) { d.events <- e }
+// SetTested says whether somebody sees who comes in: people are told so at the reader.
+func (d *Door) SetTested(is bool) { d.tested.Store(is) }
 
-// fireEvent tells every door first, and keeps the latch after.
-func (g *Gateway) fireEvent(e device.Event) {
-	if e.Kind == device.WentOffline || e.Kind == device.CameOnline {
-		kind := map[device.EventKind]wire.Kind{device.WentOffline: wire.KindOffline, device.CameOnline: wire.KindOnline}[e.Kind]
-		defer g.journal.Queue(wire.Header{Kind: kind, Reason: wire.Reason(e.Fault), Source: device.InputFire}, wire.Who{})
-	}
-	switch g.fire.saw(e) {
-	case newsNone:
-		return
-	case newsSeen:
-		e.Source = device.InputFireSeen
-	case newsPassed:
-		g.journal.Queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(device.FaultNoise), Source: device.InputFire}, wire.Who{})
-	}
-	for _, d := range g.doors {
-		d.send(e)
-	}
-	g.keepLatch()
-}
+// Send tells the door's loop an event. It waits for room: an input's state must not be
+// lost.
+func (d *Door) Send(e device.Event) { d.events <- e }
 
 // LeaveSafe takes the current from every relay of a site and lets the lines
 // go: for a service manager, after the daemon has ended however it did. It
 // fails if a line can't be had, which is so while a daemon runs.
 func LeaveSafe(s *site.Site, hw Hardware) error {
-	g := &Gateway{o: Options{Site: s, Hardware: hw.labelled(s), Log: zerolog.Nop()}}
+	g := &Gateway{Parts: Parts{Site: s}, o: Options{Site: s, Hardware: hw.labelled(s), Log: zerolog.Nop()}}
 	g.makeRelays()
 	var errs []error
-	for _, d := range g.doors {
+	for _, d := range g.Doors {
 		errs = append(errs, d.relay.request(), d.relay.close())
 	}
 	return errors.Join(errs...)
@@ -359,50 +331,53 @@ func LeaveSafe(s *site.Site, hw Hardware) error {
 
 // Run serves until ctx ends. When it returns all relays are without current, as
 // they are while no daemon runs, and everything that was queued is durable, if the disk works.
-func (g *Gateway) Run(ctx context.Context) error {
+// What runs beside the doors, as the server that the tool talks to, ends with ctx, and
+// before the doors and the journal do.
+func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) error {
 	var writers, doors, devices sync.WaitGroup
 	// The journal ends last: stopping doors still write to it.
 	journalCtx, stopJournal := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopJournal()
 	writers.Go(func() {
-		if err := g.journal.Run(journalCtx); err != nil {
+		if err := g.Journal.Run(journalCtx); err != nil {
 			g.o.Log.Error().Err(err).Msg("journal stopped")
 		}
 	})
 	g.queueStart()
 	doorCtx, stopDoors := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopDoors()
-	errs := make([]error, len(g.doors))
-	for i, d := range g.doors {
+	errs := make([]error, len(g.Doors))
+	for i, d := range g.Doors {
 		doors.Go(func() { errs[i] = d.Run(doorCtx) })
 		for _, run := range d.run {
 			devices.Go(func() { run(ctx) })
 		}
 	}
-	if g.fire != nil {
-		devices.Go(func() { g.fire.run(ctx) })
+	if g.Fire != nil {
+		devices.Go(func() { g.Fire.run(ctx) })
 	}
-	devices.Go(func() { _ = g.keyring.Run(ctx) }) // ends with ctx, never with an error
-	devices.Go(func() { _ = g.desk.Run(ctx) })    // likewise
-	devices.Go(func() { g.central.run(ctx, g) })
+	devices.Go(func() { _ = g.Keyring.Run(ctx) }) // ends with ctx, never with an error
+	devices.Go(func() { _ = g.Desk.Run(ctx) })    // likewise
+	devices.Go(func() { g.Central.run(ctx, g) })
 	devices.Go(func() { g.watchClock(ctx) })
 	devices.Go(func() { g.recallPasses(ctx) })
-	devices.Go(func() { g.serve(ctx) })
+	for _, run := range beside {
+		devices.Go(func() { run(ctx) })
+	}
 	if g.o.Ready != nil {
 		g.o.Ready()
 	}
 	<-ctx.Done()
 	devices.Wait()
-	g.school.close()
 	stopDoors()
 	doors.Wait()
-	for _, d := range g.doors {
+	for _, d := range g.Doors {
 		errs = append(errs, d.relay.close())
 	}
-	g.journal.Queue(wire.Header{Kind: wire.KindStop}, wire.Who{})
+	g.Journal.Queue(wire.Header{Kind: wire.KindStop}, wire.Who{})
 	stopJournal()
 	writers.Wait()
-	errs = append(errs, g.clock.save(true), g.keyring.Close())
+	errs = append(errs, g.Clock.Save(true), g.Keyring.Close())
 	if g.lock != nil {
 		g.lock.Free()
 	}
@@ -411,39 +386,43 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 // queueStart records what this run stands on.
 func (g *Gateway) queueStart() {
-	hash := g.o.Site.Hash()
-	g.journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
+	hash := g.Site.Hash()
+	g.Journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
 	if g.lock == nil {
-		g.o.Log.Warn().Str("folder", g.o.Site.State).Msg("the state folder can't be locked against a second daemon")
+		g.o.Log.Warn().Str("folder", g.Site.State).Msg("the state folder can't be locked against a second daemon")
 	}
-	keys := g.keyring.Status()
+	keys := g.Keyring.Status()
 	for _, name := range append(keys.SetAside, keys.Damage...) {
-		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: clip(name)}, wire.Who{})
+		g.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: clip(name)}, wire.Who{})
 	}
-	for _, what := range g.missing {
+	for _, what := range g.Missing {
+		source := "grants"
+		if what == clock.File {
+			source = clock.File
+		}
 		g.o.Log.Error().Str("file", what).Msg("a file of the gateway is missing")
-		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonMissing, Source: choose(what == clockFile, clockFile, "grants"), Detail: clip(what)}, wire.Who{})
+		g.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonMissing, Source: source, Detail: clip(what)}, wire.Who{})
 	}
-	if why := g.clock.unread; why != nil {
+	if why := g.Clock.Unread(); why != nil {
 		g.o.Log.Error().Err(why).Msg("what was known of the time can't be read")
-		g.journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: clockFile, Detail: clip(clockFile)}, wire.Who{})
+		g.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: clock.File, Detail: clip(clock.File)}, wire.Who{})
 	}
 }
 
 // clip cuts a file's name to what an entry holds.
 func clip(name string) []byte { return []byte(name[:min(len(name), 64)]) }
 
-// pollClock asks the machine for the time, and records when trust in it changed.
-func (g *Gateway) pollClock() {
-	if r := g.keyring.Registry(); r != nil {
-		g.clock.takeBack(r.Trust)
+// PollClock asks the machine for the time, and records when trust in it changed.
+func (g *Gateway) PollClock() {
+	if r := g.Keyring.Registry(); r != nil {
+		g.Clock.TakeBack(r.Trust)
 	}
-	h, news, err := g.clock.poll()
+	h, news, err := g.Clock.Poll()
 	if err != nil {
 		g.o.Log.Warn().Err(err).Msg("clock")
 	}
 	if news {
-		g.journal.Queue(h, wire.Who{})
+		g.Journal.Queue(h, wire.Who{})
 	}
 }
 
@@ -451,8 +430,8 @@ func (g *Gateway) watchClock(ctx context.Context) {
 	tick := time.NewTicker(g.o.Cadence.Clock)
 	defer tick.Stop()
 	for {
-		g.pollClock()
-		if g.fire != nil {
+		g.PollClock()
+		if g.Fire != nil {
 			g.keepLatch() // where it could not be written before
 		}
 		select {

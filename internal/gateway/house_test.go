@@ -20,8 +20,10 @@ import (
 	"gatehouse/device/devicetest"
 	"gatehouse/device/uart"
 	"gatehouse/internal/control"
+	"gatehouse/internal/control/server"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -119,8 +121,8 @@ type fakeTime struct {
 	quality wire.ClockQuality
 }
 
-func (f *fakeTime) source() gateway.TimeSource {
-	return gateway.TimeSource{
+func (f *fakeTime) source() clock.Source {
+	return clock.Source{
 		Wall:     func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return time.Now().Add(f.leapt) },
 		BootTime: func() time.Duration { return time.Since(f.start) },
 		Quality: func() (wire.ClockQuality, time.Duration) {
@@ -222,9 +224,10 @@ func (h *house) startWith(change func(*gateway.Options)) {
 	}
 	g, err := gateway.New(o)
 	must(h.t, err)
+	srv := server.New(g, server.Options{Version: o.Version, Network: o.Network, Log: o.Log})
 	h.gateway, h.stop, h.done = g, cancel, make(chan error, 1)
 	go func() {
-		h.done <- g.Run(ctx)
+		h.done <- g.Run(ctx, srv.Serve)
 		_ = ours.Close()
 		wires.Wait()
 		close(h.done)

@@ -2,11 +2,11 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
 	"gatehouse/internal/desk"
+	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/site"
 )
@@ -33,7 +33,7 @@ func lacksBook(s *site.Site, k keyring.Status) bool {
 // lacksClock reports whether the file of the time was deleted: it too is written at the
 // first start, before anything of the registry's can come.
 func lacksClock(s *site.Site, k keyring.Status) bool {
-	return lacks(s, clockFile) && (k.Last > 0 || !lacks(s, "journal", "acked"))
+	return lacks(s, clock.File) && (k.Last > 0 || !lacks(s, "journal", "acked"))
 }
 
 // missingFiles name what was deleted, within the state folder, as far as is known.
@@ -46,22 +46,7 @@ func missingFiles(s *site.Site, grants bool, k keyring.Status) (all []string) {
 		all = append(all, "grants/"+desk.BookFile)
 	}
 	if lacksClock(s, k) {
-		all = append(all, clockFile)
+		all = append(all, clock.File)
 	}
 	return all
 }
-
-// missingProblem says what is gone with it, and what to do.
-func missingProblem(s *site.Site, what string) string {
-	gone, todo := "labels and PINs of the desk are gone, cards open as before", "tenants choose their PIN anew with gatehouse tenancy pin"
-	switch what {
-	case "grants":
-		gone = "the registry sends the list again (a house by itself: gatehouse grant restore), labels and PINs of the desk are gone"
-	case clockFile:
-		gone, todo = "what was known of the time is gone, nobody's term ends by that", timeAnew
-	}
-	return fmt.Sprintf("%s is missing: %s. Find out who or what did that, a hand or the disk; %s. This line goes with the next start", s.Path(what), gone, todo)
-}
-
-// timeAnew is what to do where what was known of the time is gone.
-const timeAnew = "the registry or a time server tells the time anew; without either, set the clock, then gatehouse clock confirm"

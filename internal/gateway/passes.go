@@ -12,13 +12,16 @@ import (
 // more than a quarter of an hour has.
 const recallMost = 20_000
 
+// logBatch is how many entries are read at a time.
+const logBatch = 500
+
 // recallPasses tells the judge which passes the runs before have used, once the
 // journal can be read. Where it does not reach back far enough, the judge goes on
 // taking every pass of before the start for used.
 func (g *Gateway) recallPasses(ctx context.Context) {
 	for {
-		changed := g.journal.Changed()
-		at := g.journal.Status().Position
+		changed := g.Journal.Changed()
+		at := g.Journal.Status().Position
 		at.Sequence -= min(at.Sequence, recallMost)
 		used, all, read := g.usedPasses(ctx, at)
 		if all {
@@ -39,9 +42,9 @@ func (g *Gateway) recallPasses(ctx context.Context) {
 // usedPasses reads on from a place in the journal, and reports whether that was
 // early enough to have met every pass that may still be good.
 func (g *Gateway) usedPasses(ctx context.Context, at journal.Position) (used []wire.ID, all bool, read int) {
-	enough := g.clock.decision().Lo - wire.MaxPass - 2*pass.Skew
+	enough := g.Clock.Decision().Lo - wire.MaxPass - 2*pass.Skew
 	for {
-		entries, next, err := g.journal.Entries(ctx, at, logBatch)
+		entries, next, err := g.Journal.Entries(ctx, at, logBatch)
 		if err != nil || len(entries) == 0 {
 			return used, all && err == nil, read
 		}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -17,33 +18,33 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// servedReader is one reader of a door.
-type servedReader struct {
-	cfg     *site.Reader
-	door    *servedDoor
+// Reader is one reader of a door.
+type Reader struct {
+	Config  *site.Reader
+	Door    *Door
+	OSDP    *osdp.Reader // nil: no OSDP
+	Keys    site.KeyFile // of an OSDP reader that must be secured
 	shows   []device.Indicator
-	osdp    *osdp.Reader // nil: no OSDP
-	keys    site.KeyFile // of an OSDP reader that must be secured
-	lessons *lessons     // nil: it can't be taught
-	taught  atomic.Bool  // a lesson goes on
+	lessons *lessons    // nil: its door's loop goes on to have its cards
+	taught  atomic.Bool // a lesson goes on
 }
 
 // makeReaders makes the readers of all doors; those of one OSDP bus are one loop.
 func (g *Gateway) makeReaders() {
-	buses := map[string][]*servedReader{}
+	buses := map[string][]*Reader{}
 	var ports []string
-	for _, d := range g.doors {
-		for i := range d.cfg.Readers {
-			r := &servedReader{cfg: &d.cfg.Readers[i], door: d}
-			d.readers = append(d.readers, r)
-			if r.cfg.Type != site.TypeOSDP {
+	for _, d := range g.Doors {
+		for i := range d.Config.Readers {
+			r := &Reader{Config: &d.Config.Readers[i], Door: d}
+			d.Readers = append(d.Readers, r)
+			if r.Config.Type != site.TypeOSDP {
 				d.run = append(d.run, g.logged(r, g.reader(r)))
 				continue
 			}
-			if buses[r.cfg.Port] == nil {
-				ports = append(ports, r.cfg.Port)
+			if buses[r.Config.Port] == nil {
+				ports = append(ports, r.Config.Port)
 			}
-			buses[r.cfg.Port] = append(buses[r.cfg.Port], r)
+			buses[r.Config.Port] = append(buses[r.Config.Port], r)
 		}
 	}
 	for _, p := range ports {
@@ -53,49 +54,49 @@ func (g *Gateway) makeReaders() {
 
 // logged runs a reader's loop, which ends with ctx, or at once for settings that
 // site.Parse should have refused.
-func (g *Gateway) logged(r *servedReader, run func(context.Context) error) func(context.Context) {
+func (g *Gateway) logged(r *Reader, run func(context.Context) error) func(context.Context) {
 	return func(ctx context.Context) {
 		if err := run(ctx); err != nil && ctx.Err() == nil {
-			g.o.Log.Error().Err(err).Str("reader", r.cfg.Name(r.door.cfg.ID)).Msg("reader stopped")
+			g.o.Log.Error().Err(err).Str("reader", r.Config.Name(r.Door.Config.ID)).Msg("reader stopped")
 		}
 	}
 }
 
 // reader returns the loop of a reader that has its port or lines for itself.
-func (g *Gateway) reader(r *servedReader) func(context.Context) error {
-	if r.cfg.Type == site.TypeWiegand {
+func (g *Gateway) reader(r *Reader) func(context.Context) error {
+	if r.Config.Type == site.TypeWiegand {
 		return g.wiegandReader(r)
 	}
-	cfg := device.PortConfig{Path: r.cfg.Port, Baud: r.cfg.Baud}
+	cfg := device.PortConfig{Path: r.Config.Port, Baud: r.Config.Baud}
 	open := func() (device.Port, error) { return g.o.Hardware.Port(cfg) }
-	log := g.o.Log.With().Str("door", r.door.cfg.ID).Logger()
-	if r.cfg.Type == site.TypePN532 {
-		return pn532.New(pn532.Config{Source: r.cfg.ID, Log: log}, open, r.door.events).Run
+	log := g.o.Log.With().Str("door", r.Door.Config.ID).Logger()
+	if r.Config.Type == site.TypePN532 {
+		return pn532.New(pn532.Config{Source: r.Config.ID, Log: log}, open, r.Door.events).Run
 	}
-	return serialcard.New(serialcard.Config{Source: r.cfg.ID, Layout: r.cfg.SerialLayout(), Log: log}, open, r.door.events).Run
+	return serialcard.New(serialcard.Config{Source: r.Config.ID, Layout: r.Config.SerialLayout(), Log: log}, open, r.Door.events).Run
 }
 
-func (g *Gateway) wiegandReader(r *servedReader) func(context.Context) error {
-	name := "gatehouse-" + r.door.cfg.ID + "-" + r.cfg.ID
-	lines := r.cfg.Lines(name)
+func (g *Gateway) wiegandReader(r *Reader) func(context.Context) error {
+	name := "gatehouse-" + r.Door.Config.ID + "-" + r.Config.ID
+	lines := r.Config.Lines(name)
 	open := func() (device.Lines, error) { return g.o.Hardware.Lines(lines) }
-	for what, s := range map[string]*site.Signal{"led": r.cfg.LED, "buzzer": r.cfg.Buzzer} {
+	for what, s := range map[string]*site.Signal{"led": r.Config.LED, "buzzer": r.Config.Buzzer} {
 		if s != nil {
-			r.shows = append(r.shows, g.makeSignal(r.door, s, name+"-"+what, map[string]map[device.Feedback]pattern{"led": lights, "buzzer": beeps}[what]))
+			r.shows = append(r.shows, g.makeSignal(r.Door, s, name+"-"+what, map[string]map[device.Feedback]pattern{"led": lights, "buzzer": beeps}[what]))
 		}
 	}
-	r.lessons = newLessons(r.cfg.ID, open)
-	usual := r.cfg.Wiegand()
+	r.lessons = newLessons(r.Config.ID, open)
+	usual := r.Config.Wiegand()
 	return func(ctx context.Context) error {
 		return r.lessons.run(ctx, func(ctx context.Context) error {
-			return wiegand.New(usual, open, r.door.events).Run(ctx)
+			return wiegand.New(usual, open, r.Door.events).Run(ctx)
 		})
 	}
 }
 
 // makeBus makes the loop of the OSDP readers on one port.
-func (g *Gateway) makeBus(readers []*servedReader) {
-	first := readers[0].cfg
+func (g *Gateway) makeBus(readers []*Reader) {
+	first := readers[0].Config
 	cfg := osdp.BusConfig{Baud: first.Baud, Log: g.o.Log.With().Str("port", first.Port).Logger()}
 	for _, r := range readers {
 		cfg.Readers = append(cfg.Readers, g.osdpReader(r))
@@ -103,29 +104,29 @@ func (g *Gateway) makeBus(readers []*servedReader) {
 	port := device.PortConfig{Path: first.Port, Baud: first.Baud}
 	bus := osdp.New(cfg, func() (device.Port, error) { return g.o.Hardware.Port(port) })
 	for i, r := range bus.Readers() {
-		readers[i].osdp = r
+		readers[i].OSDP = r
 		readers[i].shows = append(readers[i].shows, r)
 	}
-	d := readers[0].door
+	d := readers[0].Door
 	d.run = append(d.run, g.logged(readers[0], bus.Run))
 }
 
-func (g *Gateway) osdpReader(r *servedReader) osdp.ReaderConfig {
-	cfg := osdp.ReaderConfig{Source: r.cfg.ID, Address: byte(*r.cfg.Address), Events: r.door.events,
-		Keypad: device.Keypad{Pause: r.cfg.KeyPause(), Length: r.cfg.PINLength}, Indications: indications(r.cfg)}
-	if r.cfg.Security == site.SecurityNone {
+func (g *Gateway) osdpReader(r *Reader) osdp.ReaderConfig {
+	cfg := osdp.ReaderConfig{Source: r.Config.ID, Address: byte(*r.Config.Address), Events: r.Door.events,
+		Keypad: device.Keypad{Pause: r.Config.KeyPause(), Length: r.Config.PINLength}, Indications: indications(r.Config)}
+	if r.Config.Security == site.SecurityNone {
 		cfg.Security = osdp.ClearText
 	} else {
-		r.keys = g.o.Site.KeyFile(r.door.cfg.ID, r.cfg)
-		for _, file := range r.keys.Exposed() {
+		r.Keys = g.Site.KeyFile(r.Door.Config.ID, r.Config)
+		for _, file := range r.Keys.Exposed() {
 			g.o.Log.Warn().Str("file", file).Msg("others can read this reader's key: chmod 600")
 		}
-		if err := r.keys.Problem(); err != nil {
-			g.o.Log.Error().Err(err).Str("reader", r.cfg.Name(r.door.cfg.ID)).Msg("the reader's key can't be used")
+		if err := r.Keys.Problem(); err != nil {
+			g.o.Log.Error().Err(err).Str("reader", r.Config.Name(r.Door.Config.ID)).Msg("the reader's key can't be used")
 		}
-		cfg.Keys = r.keys
+		cfg.Keys = r.Keys
 	}
-	if formats := r.cfg.WireFormats(); len(formats) > 0 {
+	if formats := r.Config.WireFormats(); len(formats) > 0 {
 		cfg.Check = func(c device.Card) device.Fault { return fit(formats, c) }
 	}
 	return cfg
@@ -161,10 +162,10 @@ func indications(r *site.Reader) map[device.Feedback]osdp.Indication {
 	return out
 }
 
-// show tells people at a reader of the door, or at all of them (empty).
-func (d *servedDoor) show(reader string, f device.Feedback) {
-	for _, r := range d.readers {
-		if reader == "" || reader == r.cfg.ID {
+// Show tells people at a reader of the door, or at all of them (empty).
+func (d *Door) Show(reader string, f device.Feedback) {
+	for _, r := range d.Readers {
+		if reader == "" || reader == r.Config.ID {
 			for _, s := range r.shows {
 				s.Show(f)
 			}
@@ -176,9 +177,9 @@ func (d *servedDoor) show(reader string, f device.Feedback) {
 }
 
 // tells reports whether the door has anything by which people are told.
-func (d *servedDoor) tells() bool {
+func (d *Door) tells() bool {
 	told := d.signal != nil
-	for _, r := range d.readers {
+	for _, r := range d.Readers {
 		told = told || len(r.shows) > 0
 	}
 	return told
@@ -193,10 +194,10 @@ func (p doorPINs) Check(who wire.Who, pin device.PIN) (bool, error) {
 }
 
 // watch hands a door's cards to who waits for them.
-func (g *Gateway) watch(s door.Seen) bool { return g.swipes.watch(s) }
+func (g *Gateway) watch(s door.Seen) bool { return g.Swipes.Watch(s) }
 
 // makeSignal prepares an output that people hear or see.
-func (g *Gateway) makeSignal(d *servedDoor, c *site.Signal, consumer string, patterns map[device.Feedback]pattern) *signal {
+func (g *Gateway) makeSignal(d *Door, c *site.Signal, consumer string, patterns map[device.Feedback]pattern) *signal {
 	s := newSignal(device.OutputConfig{Chip: c.Chip, Offset: *c.Line, ActiveLow: c.Active == "low", Consumer: consumer},
 		patterns, g.o.Hardware.Output, g.o.Log)
 	d.run = append(d.run, s.run)
@@ -265,6 +266,34 @@ func (l *lessons) teach(ctx context.Context, ls lesson) error {
 
 // lessonWait is how long a reader may take to begin a lesson.
 const lessonWait = 5 * time.Second
+
+// Lends reports whether a lesson takes the reader from its door. The cards of others
+// come by the door's loop in a lesson, too.
+func (r *Reader) Lends() bool { return r.lessons != nil }
+
+// Teach begins a lesson, which lasts until over is closed: every frame of a reader that
+// lends its lines goes to events, and none to its door. It fails where the reader does
+// not run.
+func (r *Reader) Teach(ctx context.Context, events chan device.Event, over <-chan struct{}) error {
+	if r.lessons != nil {
+		ctx, cancel := context.WithTimeout(ctx, lessonWait)
+		defer cancel()
+		select {
+		case r.lessons.begin <- lesson{events, over}:
+		case <-ctx.Done():
+			return errors.New("the reader does not run")
+		}
+		r.Door.Send(device.Event{Kind: device.WentOffline, Source: r.Config.ID})
+	}
+	r.taught.Store(true)
+	return nil
+}
+
+// Taught reports whether a lesson goes on.
+func (r *Reader) Taught() bool { return r.taught.Load() }
+
+// Leave notes that a lesson is over.
+func (r *Reader) Leave() { r.taught.Store(false) }
 
 // osdpIndication is what a profile says, as commands of the bus: LED 0 and the
 // buzzer of reader 0, and the first line of its display.

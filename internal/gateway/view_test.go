@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -19,21 +20,8 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
-	"gatehouse/internal/gateway"
-	"gatehouse/sync/wire"
+	"gatehouse/internal/refusalstest"
 )
-
-// TestKindsHaveAView: each kind of entries is shown in the log, in a test of a
-// door, or nowhere, and somebody has thought about which.
-func TestKindsHaveAView(t *testing.T) {
-	nowhere := []wire.Kind{wire.KindTold, wire.KindAdopt}
-	for k := wire.Kind(1); !strings.HasPrefix(k.String(), "kind_"); k++ {
-		v := gateway.KindView(k)
-		if v == "both" || (v == "") != slices.Contains(nowhere, k) {
-			t.Errorf("entries of kind %s are shown in %q", k, v)
-		}
-	}
-}
 
 // get asks the daemon's socket as a program of the owner's does.
 func (h *house) get(path string) string {
@@ -57,7 +45,13 @@ var now = regexp.MustCompile(`"now":"[^"]*"`)
 func (h *house) views() map[string]string {
 	h.t.Helper()
 	all := map[string]string{}
-	for pattern := range h.gateway.Routes() {
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "refusals.md"))
+	must(h.t, err)
+	routes, ok := refusalstest.Block(string(page), "routes") // which are those of the server, by its own test
+	if !ok || len(routes) == 0 {
+		h.t.Fatal("docs/refusals.md has no routes")
+	}
+	for _, pattern := range routes {
 		path, isGet := strings.CutPrefix(pattern, "GET ")
 		if !isGet {
 			continue

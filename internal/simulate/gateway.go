@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	ctl "gatehouse/internal/control/server"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -120,7 +122,7 @@ func (b *box) start() error {
 	l.alive.Store(true)
 	var armed atomic.Bool
 	g, err := gateway.New(gateway.Options{Site: s, Version: "simulated", Log: b.w.log(b.name), Hardware: b.board.hardware(l.alive.Load),
-		Time: gateway.TimeSource{Wall: b.clock.Wall, BootTime: b.clock.Boot, Monotonic: b.clock.Boot, Quality: b.clock.Quality},
+		Time: clock.Source{Wall: b.clock.Wall, BootTime: b.clock.Boot, Monotonic: b.clock.Boot, Quality: b.clock.Quality},
 		Dial: func(c mqtt.Config) (gateway.Link, error) {
 			will := c.Will
 			n := b.w.broker.Connect(faultnet.Client{Name: b.name, Subscribe: c.Subscribe, Will: func() mqtt.Message {
@@ -133,15 +135,16 @@ func (b *box) start() error {
 			l.link = &gatewayLink{Link: n, name: b.name, config: c, server: b.w.centre, again: make(chan struct{}, 1), deaf: make(chan struct{}, 1), chance: b.w.chances(b.name).upTo}
 			return l.link, nil
 		},
-		Sync: b.disk.wait, Formats: b.formats, Network: b.w.town.network(), Cadence: gateway.Cadence{Clock: time.Minute, Socket: 24 * time.Hour, Journal: 15 * time.Minute, Gather: time.Millisecond},
+		Sync: b.disk.wait, Formats: b.formats, Network: b.w.town.network(), Cadence: gateway.Cadence{Clock: time.Minute, Journal: 15 * time.Minute, Gather: time.Millisecond},
 		Chance: b.w.chances(b.name + " waits").upTo})
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.name, err)
 	}
 	armed.Store(true)
+	srv := ctl.New(g, ctl.Options{Version: "simulated", Network: b.w.town.network(), Look: 24 * time.Hour, Log: b.w.log(b.name)})
 	ctx, cancel := context.WithCancel(context.Background())
 	l.stop = cancel
-	l.ended.Go(func() { l.err = g.Run(ctx) })
+	l.ended.Go(func() { l.err = g.Run(ctx, srv.Serve) })
 	b.life, b.client = l, control.NewClientOver(b.w.town.network(), b.socket())
 	time.Sleep(200 * time.Millisecond) // readers count bits from then on
 	synctest.Wait()

@@ -1,4 +1,4 @@
-package gateway
+package server
 
 import (
 	"context"
@@ -9,20 +9,21 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
 
-func (g *Gateway) getGrants(*http.Request) (any, error) {
-	l, err := g.keyring.List()
+func (srv *Server) getGrants(*http.Request) (any, error) {
+	l, err := srv.gw.Keyring.List()
 	if err != nil {
 		return nil, err
 	}
-	out := control.List{Building: g.o.Site.Building, TimeZone: g.o.Site.TimeZone, Manifest: l.Manifest, Buckets: l.Buckets, Last: g.keyring.Status().Last, Labels: map[string]string{}}
-	for _, d := range g.doors {
-		out.Doors = append(out.Doors, d.cfg.ID)
+	out := control.List{Building: srv.gw.Site.Building, TimeZone: srv.gw.Site.TimeZone, Manifest: l.Manifest, Buckets: l.Buckets, Last: srv.gw.Keyring.Status().Last, Labels: map[string]string{}}
+	for _, d := range srv.gw.Doors {
+		out.Doors = append(out.Doors, d.Config.ID)
 	}
-	for id, label := range g.keyring.Labels() {
+	for id, label := range srv.gw.Keyring.Labels() {
 		out.Labels[id.String()] = label
 	}
 	return out, nil
@@ -30,10 +31,10 @@ func (g *Gateway) getGrants(*http.Request) (any, error) {
 
 // getKeys lists the grants for people: one row a grant, however many forms its
 // cards have.
-func (g *Gateway) getKeys(*http.Request) (any, error) {
-	records, doors := g.keyring.Records()
-	labels := g.keyring.Labels()
-	zone, err := time.LoadLocation(g.o.Site.TimeZone)
+func (srv *Server) getKeys(*http.Request) (any, error) {
+	records, doors := srv.gw.Keyring.Records()
+	labels := srv.gw.Keyring.Labels()
+	zone, err := time.LoadLocation(srv.gw.Site.TimeZone)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func (g *Gateway) getKeys(*http.Request) (any, error) {
 	return keys, nil
 }
 
-func (g *Gateway) putGrants(r *http.Request) (any, error) {
+func (srv *Server) putGrants(r *http.Request) (any, error) {
 	in, err := read[control.Update](r)
 	if err != nil {
 		return nil, err
@@ -74,14 +75,14 @@ func (g *Gateway) putGrants(r *http.Request) (any, error) {
 		}
 		u.Labels[id] = label
 	}
-	before := g.keyring.Status()
-	err = g.keyring.Apply(u)
-	s := g.keyring.Status()
+	before := srv.gw.Keyring.Status()
+	err = srv.gw.Keyring.Apply(u)
+	s := srv.gw.Keyring.Status()
 	if s.Version != before.Version {
-		g.journal.Queue(wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}, wire.Who{})
+		srv.gw.Journal.Queue(wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}, wire.Who{})
 	}
 	if err != nil {
-		g.refusedList(err)
+		srv.refusedList(err)
 		return nil, listFailure(err, s.Version != before.Version)
 	}
 	return grantsStatus(s), nil
@@ -89,10 +90,10 @@ func (g *Gateway) putGrants(r *http.Request) (any, error) {
 
 // refusedList records what was handed in with a wrong signature or content. A
 // list that only came too late is no news.
-func (g *Gateway) refusedList(err error) {
-	g.o.Log.Warn().Err(err).Msg("list of grants refused")
+func (srv *Server) refusedList(err error) {
+	srv.o.Log.Warn().Err(err).Msg("list of grants refused")
 	if errors.Is(err, keyring.ErrRefused) || errors.Is(err, keyring.ErrUnproved) {
-		g.journal.Queue(wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeRefused, Reason: choose(errors.Is(err, keyring.ErrUnproved), wire.ReasonUnproved, wire.ReasonListRefused)}, wire.Who{})
+		srv.gw.Journal.Queue(wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeRefused, Reason: choose(errors.Is(err, keyring.ErrUnproved), wire.ReasonUnproved, wire.ReasonListRefused)}, wire.Who{})
 	}
 }
 
@@ -130,79 +131,79 @@ const (
 	swipeMost    = 10 * time.Minute
 )
 
-func (g *Gateway) postSwipe(r *http.Request) (any, error) {
+func (srv *Server) postSwipe(r *http.Request) (any, error) {
 	in, err := read[control.SwipeRequest](r)
 	if err != nil {
 		return nil, err
 	}
-	s, err := g.nextSwipe(r.Context(), in, false)
+	s, err := srv.nextSwipe(r.Context(), in, false)
 	if err != nil {
 		return nil, err
 	}
-	return s.shown, nil
+	return s.Shown, nil
 }
 
 // nextSwipe waits for a card at the reader that the request names: for one that is
 // held up twice, or (but for twice) is in use by nobody.
-func (g *Gateway) nextSwipe(ctx context.Context, in control.SwipeRequest, twice bool) (swipe, error) {
-	if !g.keyring.Status().HasKey {
-		return swipe{}, fail(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
+func (srv *Server) nextSwipe(ctx context.Context, in control.SwipeRequest, twice bool) (swipe.Card, error) {
+	if !srv.gw.Keyring.Status().HasKey {
+		return swipe.Card{}, fail(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
 	}
 	if in.Door != "" {
-		if _, err := g.door(in.Door); err != nil {
-			return swipe{}, err
+		if _, err := srv.door(in.Door); err != nil {
+			return swipe.Card{}, err
 		}
 	}
 	wait := time.Duration(in.Seconds) * time.Second
 	if wait <= 0 {
 		wait = swipeDefault
 		if twice {
-			wait += g.swipes.rest(in.Door)
+			wait += srv.gw.Swipes.Rest(in.Door)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(wait, swipeMost))
 	defer cancel()
-	s, err := g.swipes.next(ctx, in.Door, in.Reader, twice)
+	s, err := srv.gw.Swipes.Next(ctx, in.Door, in.Reader, twice)
 	switch {
-	case errors.Is(err, errDeskBusy):
+	case errors.Is(err, swipe.ErrBusy):
 		return s, fail(http.StatusConflict, "wait until that is done", "%v", err)
 	case err != nil && twice: // in the same words whoever has come by
 		return s, fail(http.StatusRequestTimeout, fmt.Sprintf("hold it up to the reader, wait %d seconds with the door shut, and hold it up there again; gatehouse status shows whether the reader is online",
-			g.swipes.pause(in.Door)), "no card was held up twice")
+			srv.gw.Swipes.Pause(in.Door)), "no card was held up twice")
 	case err != nil:
 		return s, fail(http.StatusRequestTimeout, fmt.Sprintf("hold the card up to the reader for a second, and one that opens here already again %d seconds later; gatehouse status shows whether the reader is online",
-			g.swipes.pause(in.Door)), "no card came")
+			srv.gw.Swipes.Pause(in.Door)), "no card came")
 	}
 	return s, nil
 }
 
-func (g *Gateway) postPrinted(r *http.Request) (any, error) {
+func (srv *Server) postPrinted(r *http.Request) (any, error) {
 	in, err := read[control.PrintedRequest](r)
 	if err != nil {
 		return nil, err
 	}
-	if !g.keyring.Status().HasKey {
+	if !srv.gw.Keyring.Status().HasKey {
 		return nil, fail(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
 	}
 	n, err := keyring.ParsePrinted(in.Number, in.Form)
 	if err != nil {
 		return nil, fail(http.StatusUnprocessableEntity, "forms: 3+5D as 094,10637; 8D as 06171021; 10D as 0006171021; 10H as 0A004D7603; uid as 04:A1:B2:C3; with leading zeros", "%v", err)
 	}
-	forms := n.Forms(g.swipes.shapes)
-	card := g.swipes.describe(n, forms)
+	forms := n.Forms(srv.gw.Swipes.Shapes())
+	card := srv.gw.Swipes.Describe(n, forms)
 	card.Bits = forms[0].Card.Len()
 	return card, nil
 }
 
-func (g *Gateway) getAdopt(*http.Request) (any, error) {
-	until, cards := g.keyring.Adopted()
+func (srv *Server) getAdopt(*http.Request) (any, error) {
+	until, cards := srv.gw.Keyring.Adopted()
 	out := control.AdoptState{Cards: []control.Adopt{}}
 	if !until.IsZero() {
 		out.Until = &until
 	}
 	for _, c := range cards {
 		a := control.Adopt{ID: c.Credentials[0].String()[2:10], Door: c.Door, FirstSeen: c.First, LastSeen: c.Last, Count: c.Count,
-			Card: control.Card{Door: c.Door, Reader: c.Source, Bits: c.Bits, Missing: g.swipes.missing(lengthsOf(c))}}
+			Card: control.Card{Door: c.Door, Reader: c.Source, Bits: c.Bits, Missing: srv.gw.Swipes.Missing(lengthsOf(c))}}
 		for _, id := range c.Credentials {
 			a.Card.Credentials = append(a.Card.Credentials, id.String())
 		}
@@ -216,21 +217,21 @@ func (g *Gateway) getAdopt(*http.Request) (any, error) {
 }
 
 // lengthsOf returns the lengths of the forms that a kept card is known in.
-func lengthsOf(c keyring.Adopted) seenAs {
+func lengthsOf(c keyring.Adopted) swipe.Forms {
 	if len(c.Lengths) == 0 { // kept by an older daemon
-		return seenAs{lengths: []int{c.Bits}}
+		return swipe.Forms{Lengths: []int{c.Bits}}
 	}
-	return seenAs{lengths: c.Lengths, holds: c.Holds}
+	return swipe.Forms{Lengths: c.Lengths, Holds: c.Holds}
 }
 
-func (g *Gateway) postAdopt(r *http.Request) (any, error) {
+func (srv *Server) postAdopt(r *http.Request) (any, error) {
 	in, err := read[control.AdoptRequest](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.keyring.SetAdopt(in.Days); err != nil {
+	if err := srv.gw.Keyring.SetAdopt(in.Days); err != nil {
 		return nil, fail(http.StatusUnprocessableEntity, "", "%v", err)
 	}
-	g.journal.Queue(wire.Header{Kind: wire.KindAdopt, Outcome: map[bool]wire.Outcome{true: wire.OutcomeActive, false: wire.OutcomeIdle}[in.Days > 0]}, wire.Who{})
-	return g.getAdopt(r)
+	srv.gw.Journal.Queue(wire.Header{Kind: wire.KindAdopt, Outcome: map[bool]wire.Outcome{true: wire.OutcomeActive, false: wire.OutcomeIdle}[in.Days > 0]}, wire.Who{})
+	return srv.getAdopt(r)
 }

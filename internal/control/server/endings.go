@@ -1,7 +1,6 @@
-package gateway
+package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -9,47 +8,39 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
+	"gatehouse/internal/gateway"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
 )
 
-const (
-	// warnBefore is how long before something ends somebody is told.
-	warnBefore = 30 * 24 * time.Hour
-	// serverEvery is how often the registry's certificate is looked at anew while it is
-	// said to end. A connection lasts for months, and sees it only at its beginning. A
-	// look takes 5 KB: one an hour would be a quarter of what an idle month may take.
-	serverEvery = 24 * time.Hour
-)
-
 // endingProblems name what ends within a month, as far as the clock can tell:
 // nothing ends unseen.
-func (g *Gateway) endingProblems() (list []string) {
-	now := g.clock.read()
-	c, reg := g.central, g.keyring.Registry()
-	if c == nil || c.err != nil || reg == nil || !now.trusted {
+func (srv *Server) endingProblems() (list []string) {
+	now := srv.gw.Clock.Read()
+	c, reg := srv.gw.Central, srv.gw.Keyring.Registry()
+	if c == nil || c.Err != nil || reg == nil || !now.Trusted {
 		return nil
 	}
 	add := func(what string, until time.Time, todo string) {
-		if text := ending(what, until, now.wall, todo); text != "" {
+		if text := ending(what, until, now.Wall, todo); text != "" {
 			list = append(list, text)
 		}
 	}
-	if until, err := c.renewer.Expires(); err == nil {
+	if until, err := c.Renewer.Expires(); err == nil {
 		todo := "it renews itself, and could not so far"
-		if why := c.renewer.Err(); why != nil {
+		if why := c.Renewer.Err(); why != nil {
 			todo += ": " + oneLine(why)
 		}
 		add("this gateway's certificate", until, todo+". Check that "+reg.Enrol+" can be reached from here")
 	}
-	if server := c.server.Load(); server != nil {
+	if server := c.Server(); server != nil {
 		add("the registry's certificate", server.NotAfter, "its operator runs registryd renew-server; over, it keeps every gateway out whose clock is right, from its next connect on")
 	}
 	if ca := reg.Trust.LastCA(); ca != nil {
 		todo := "its operator runs registryd trust new --replace ca in time"
-		if !now.wall.Before(ca.NotAfter) {
+		if !now.Wall.Before(ca.NotAfter) {
 			todo = "nothing that the registry says now can be believed here. Its operator makes a token (registryd gateway add --replace), and gatehouse enrol with an empty folder of keys makes this gateway known to it again"
 		}
 		add(fmt.Sprintf("the registry's CA %q", ca.Subject.CommonName), ca.NotAfter, todo)
@@ -57,36 +48,11 @@ func (g *Gateway) endingProblems() (list []string) {
 	return list
 }
 
-// lookAgain looks at the registry's certificate anew while this gateway says that it
-// ends, until ctx ends: what is said is over once it was renewed.
-func (c *central) lookAgain(ctx context.Context, g *Gateway) {
-	l, ok := c.link.(interface{ Look(context.Context) error })
-	if !ok {
-		return
-	}
-	tick := time.NewTicker(serverEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		server, now := c.server.Load(), g.clock.read()
-		if server == nil || !now.trusted || server.NotAfter.Sub(now.wall) > warnBefore {
-			continue
-		}
-		if err := l.Look(ctx); err != nil && ctx.Err() == nil {
-			g.o.Log.Debug().Err(err).Msg("the registry's certificate could not be looked at; its end is said on")
-		}
-	}
-}
-
 // ending says that something is over, or soon is; nothing while there is time.
 func ending(what string, until, now time.Time, todo string) string {
 	at := calendar.Minute(until, time.UTC)
 	switch left := until.Sub(now); {
-	case left > warnBefore:
+	case left > gateway.WarnBefore:
 		return ""
 	case left <= 0:
 		return fmt.Sprintf("%s is over since %s: %s", what, at, todo)
@@ -97,11 +63,11 @@ func ending(what string, until, now time.Time, todo string) string {
 
 // certificateProblem says which certificate keeps the link down: that is known
 // at the first try, and does not pass by itself.
-func (c *central) certificateProblem(l mqtt.Status) string {
+func certificateProblem(c *gateway.Central, l mqtt.Status) string {
 	switch l.Cause {
 	case mqtt.CauseOurCertificate:
 		text := "the registry's broker refuses this gateway's certificate: " + l.Advice
-		if err := c.renewer.Err(); err != nil {
+		if err := c.Renewer.Err(); err != nil {
 			text += ". That failed: " + oneLine(err)
 		}
 		return text
@@ -113,10 +79,10 @@ func (c *central) certificateProblem(l mqtt.Status) string {
 
 // refusalProblems say what of the registry's is not taken here, and what its
 // operator does about it.
-func (g *Gateway) refusalProblems(u *control.Uplink, s uplink.Status) (list []string) {
+func (srv *Server) refusalProblems(u *control.Uplink, s uplink.Status) (list []string) {
 	var newer bool // its own line says what to do
-	if g.keyring != nil {
-		refusal := g.keyring.Status().Refusal
+	if srv.gw.Keyring != nil {
+		refusal := srv.gw.Keyring.Status().Refusal
 		newer = refusal != nil && errors.Is(refusal.Why, keyring.ErrNewerFormat)
 	}
 	for _, r := range s.Refusals {
@@ -125,7 +91,7 @@ func (g *Gateway) refusalProblems(u *control.Uplink, s uplink.Status) (list []st
 		case r.Type == wire.TypeList && r.Reason == wire.ReasonMalformed && newer:
 		case r.Type == wire.TypeList && r.Reason == wire.ReasonSecondNeeded:
 			list = append(list, fmt.Sprintf("list %d of the registry takes something from too many tenancies at once, and is refused until a second issuer has signed it: its operator runs registryd lists --building %s, which says from whom, and the registryd countersign line that it shows if that is meant",
-				u.List, g.o.Site.Building))
+				u.List, srv.gw.Site.Building))
 		case r.Type == wire.TypeList:
 			list = append(list, fmt.Sprintf("list %d of the registry is refused here (%s): its operator looks at registryd status and registryd alarms", u.List, r.Reason))
 		case r.Type == wire.TypeTrust, r.Type == wire.TypeHouse:

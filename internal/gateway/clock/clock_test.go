@@ -1,4 +1,4 @@
-package gateway
+package clock
 
 import (
 	"encoding/binary"
@@ -25,8 +25,8 @@ type machine struct {
 	floor   int64
 }
 
-func (m *machine) source() TimeSource {
-	return TimeSource{
+func (m *machine) source() Source {
+	return Source{
 		Wall:     func() time.Time { return m.wall },
 		BootTime: func() time.Duration { return m.boot },
 		Quality:  func() (wire.ClockQuality, time.Duration) { return m.quality, 5 * time.Millisecond },
@@ -35,7 +35,7 @@ func (m *machine) source() TimeSource {
 }
 
 // pass lets real time pass, with a look every minute.
-func (m *machine) pass(t testing.TB, c *clock, d time.Duration) {
+func (m *machine) pass(t testing.TB, c *Clock, d time.Duration) {
 	t.Helper()
 	for ; d > 0; d -= time.Minute {
 		step := min(d, time.Minute)
@@ -45,19 +45,19 @@ func (m *machine) pass(t testing.TB, c *clock, d time.Duration) {
 }
 
 // start is a start of the gateway on this machine.
-func (m *machine) start(path string) *clock {
-	return newClock(m.source(), path, func() int64 { return m.floor })
+func (m *machine) start(path string) *Clock {
+	return New(m.source(), path, func() int64 { return m.floor })
 }
 
 // reboot is one after a time without power.
-func (m *machine) reboot(path string, off time.Duration) *clock {
+func (m *machine) reboot(path string, off time.Duration) *Clock {
 	m.boots, m.boot, m.wall = m.boots+1, 0, m.wall.Add(off)
 	return m.start(path)
 }
 
-func poll(t testing.TB, c *clock) wire.Reason {
+func poll(t testing.TB, c *Clock) wire.Reason {
 	t.Helper()
-	h, news, err := c.poll()
+	h, news, err := c.Poll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,24 +73,24 @@ var installed = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 func TestPiWithoutBattery(t *testing.T) {
 	m := &machine{wall: time.Unix(0, 0), floor: installed.Unix()}
 	c := m.start(filepath.Join(t.TempDir(), "clock"))
-	if r := poll(t, c); r != 0 || c.read().trusted || c.read().quality != wire.ClockUnset {
-		t.Fatalf("in 1970: reason %v, %+v", r, c.read())
+	if r := poll(t, c); r != 0 || c.Read().Trusted || c.Read().Quality != wire.ClockUnset {
+		t.Fatalf("in 1970: reason %v, %+v", r, c.Read())
 	}
 	m.pass(t, c, time.Minute)
 	m.wall, m.quality = installed.Add(clockDay/2), wire.ClockNTP
-	if c.read().trusted {
+	if c.Read().Trusted {
 		t.Fatal("trusted before anybody asked the time server")
 	}
-	if r := poll(t, c); r != wire.ReasonClockSet || !c.read().trusted || c.read().quality != wire.ClockNTP {
-		t.Fatalf("after NTP: reason %v, %+v", r, c.read())
+	if r := poll(t, c); r != wire.ReasonClockSet || !c.Read().Trusted || c.Read().Quality != wire.ClockNTP {
+		t.Fatalf("after NTP: reason %v, %+v", r, c.Read())
 	}
 	m.pass(t, c, clockDay)
 	m.quality = wire.ClockUnset // the time server is gone for a day
-	if r := poll(t, c); r != 0 || !c.read().trusted || c.read().quality != wire.ClockRTC {
-		t.Errorf("without its time server: reason %v, %+v; want trusted like a battery clock", r, c.read())
+	if r := poll(t, c); r != 0 || !c.Read().Trusted || c.Read().Quality != wire.ClockRTC {
+		t.Errorf("without its time server: reason %v, %+v; want trusted like a battery clock", r, c.Read())
 	}
 	m.wall = m.wall.Add(366 * clockDay) // somebody sets it: what was agreed is carried on
-	if r := c.read(); !r.trusted || r.wall.Sub(m.wall.Add(-366*clockDay)).Abs() > time.Second {
+	if r := c.Read(); !r.Trusted || r.Wall.Sub(m.wall.Add(-366*clockDay)).Abs() > time.Second {
 		t.Errorf("set by hand: %+v", r)
 	}
 }
@@ -106,16 +106,16 @@ func TestLeap(t *testing.T) {
 		if r := poll(t, c); r != wire.ReasonClockLeapt {
 			t.Errorf("%v: told %v", step, r)
 		}
-		at := c.decision()
-		if c.read().trusted || at.Sure > m.wall.Add(-step).Unix() || at.Hi < m.wall.Unix() {
+		at := c.Decision()
+		if c.Read().Trusted || at.Sure > m.wall.Add(-step).Unix() || at.Hi < m.wall.Unix() {
 			t.Fatalf("%v: %+v", step, at)
 		}
-		if r := poll(t, c); r != 0 || !strings.Contains(c.doubt(), "differ") {
-			t.Errorf("%v: told again: %v; doubt %q", step, r, c.doubt())
+		if r := poll(t, c); r != 0 || !strings.Contains(c.Doubt(), "differ") {
+			t.Errorf("%v: told again: %v; doubt %q", step, r, c.Doubt())
 		}
 		m.wall = m.wall.Add(-step)
-		if r := poll(t, c); r != wire.ReasonClockSet || !c.read().trusted || c.doubt() != "" {
-			t.Errorf("%v: taken back: %v, %+v", step, r, c.read())
+		if r := poll(t, c); r != wire.ReasonClockSet || !c.Read().Trusted || c.Doubt() != "" {
+			t.Errorf("%v: taken back: %v, %+v", step, r, c.Read())
 		}
 	}
 }
@@ -137,15 +137,15 @@ func TestRestart(t *testing.T) {
 			known := m.wall
 			again := m.reboot(path, c.away)
 			poll(t, again)
-			if again.read().trusted != c.trusted || (again.doubt() == "") != c.trusted {
-				t.Fatalf("trusted %v, want %v: %s", again.read().trusted, c.trusted, again.doubt())
+			if again.Read().Trusted != c.trusted || (again.Doubt() == "") != c.trusted {
+				t.Fatalf("trusted %v, want %v: %s", again.Read().Trusted, c.trusted, again.Doubt())
 			}
-			if at := again.decision(); at.Sure > max(known.Unix(), m.wall.Unix()) && c.away > 0 {
+			if at := again.Decision(); at.Sure > max(known.Unix(), m.wall.Unix()) && c.away > 0 {
 				t.Errorf("sure of %+v", at)
 			}
 			m.pass(t, again, 25*time.Hour)
-			if again.read().trusted != c.ever {
-				t.Errorf("after a day: %s", again.doubt())
+			if again.Read().Trusted != c.ever {
+				t.Errorf("after a day: %s", again.Doubt())
 			}
 		})
 	}
@@ -158,18 +158,18 @@ func TestConfirm(t *testing.T) {
 	m := &machine{wall: installed.Add(366 * clockDay), floor: installed.Unix()}
 	c := m.start(path)
 	poll(t, c)
-	if d := c.doubt(); !strings.Contains(d, "gatehouse clock confirm") {
+	if d := c.Doubt(); !strings.Contains(d, "gatehouse clock confirm") {
 		t.Fatalf("no hint: %q", d)
 	}
-	if _, err := c.confirm(); err != nil {
+	if _, err := c.Confirm(); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		at := c.decision()
-		if c.read().trusted && (at.Lo < m.wall.Unix()-60 || at.Hi > m.wall.Unix()+60 || c.doubt() != "") || at.Sure > installed.Unix()+int64(10*clockDay/time.Second) {
-			t.Fatalf("after a confirmation: %+v, doubt %q", at, c.doubt())
+		at := c.Decision()
+		if c.Read().Trusted && (at.Lo < m.wall.Unix()-60 || at.Hi > m.wall.Unix()+60 || c.Doubt() != "") || at.Sure > installed.Unix()+int64(10*clockDay/time.Second) {
+			t.Fatalf("after a confirmation: %+v, doubt %q", at, c.Doubt())
 		}
-		if c.stamp().Trusted {
+		if c.Stamp().Trusted {
 			t.Error("the log clears away by a confirmation")
 		}
 		m.pass(t, c, 3*clockDay)
@@ -181,18 +181,18 @@ func TestConfirm(t *testing.T) {
 // TestConfirmRefused: a time before what was signed or surely known is none.
 func TestConfirmRefused(t *testing.T) {
 	m := &machine{wall: installed.Add(-2 * clockDay), quality: wire.ClockNTP, floor: installed.Unix()}
-	if _, err := m.start(filepath.Join(t.TempDir(), "clock")).confirm(); err == nil {
+	if _, err := m.start(filepath.Join(t.TempDir(), "clock")).Confirm(); err == nil {
 		t.Error("a time before a signed one was confirmed")
 	}
 	m = &machine{wall: time.Unix(1000, 0)}
-	if _, err := m.start(filepath.Join(t.TempDir(), "clock")).confirm(); err == nil {
+	if _, err := m.start(filepath.Join(t.TempDir(), "clock")).Confirm(); err == nil {
 		t.Error("1970 was confirmed")
 	}
 	m = &machine{wall: installed}
 	c := m.start(filepath.Join(t.TempDir(), "clock"))
 	now := time.Duration(installed.Add(clockDay).UnixNano())
 	c.known.SaySigned(0, 0, now, now)
-	if _, err := c.confirm(); err == nil {
+	if _, err := c.Confirm(); err == nil {
 		t.Error("a time against a signature was confirmed")
 	}
 }
@@ -206,12 +206,12 @@ func TestServerCorrectsBattery(t *testing.T) {
 	m.quality = wire.ClockRTC
 	c := m.reboot(path, 0) // three hours without power, which its battery clock does not know of
 	poll(t, c)
-	if !c.read().trusted {
+	if !c.Read().Trusted {
 		t.Fatal("a battery clock near the last time is not believed")
 	}
 	m.wall, m.quality = m.wall.Add(3*time.Hour), wire.ClockNTP
 	poll(t, c)
-	if at := c.decision(); at.Hi < m.wall.Unix() || at.Sure > m.wall.Unix() {
+	if at := c.Decision(); at.Hi < m.wall.Unix() || at.Sure > m.wall.Unix() {
 		t.Errorf("after the correction: %+v", at)
 	}
 }
@@ -220,7 +220,7 @@ func TestServerCorrectsBattery(t *testing.T) {
 func TestUnsetBattery(t *testing.T) {
 	m := &machine{wall: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), quality: wire.ClockRTC}
 	c := m.start(filepath.Join(t.TempDir(), "clock"))
-	if poll(t, c); c.read().trusted || c.decision().Hi != math.MaxInt64 {
+	if poll(t, c); c.Read().Trusted || c.Decision().Hi != math.MaxInt64 {
 		t.Error("the year 2000 is believed")
 	}
 }
@@ -233,14 +233,14 @@ func TestOldFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := &machine{wall: time.Unix(0, 0), boot: time.Hour}
-	if got := m.start(path).sure(); got < installed.Unix() || got > installed.Add(time.Hour).Unix() {
+	if got := m.start(path).Sure(); got < installed.Unix() || got > installed.Add(time.Hour).Unix() {
 		t.Errorf("sure of %v", time.Unix(got, 0))
 	}
 	for _, damaged := range []string{"", "{", `{"sure":"x"}`, "\x00\x00"} {
 		if err := os.WriteFile(path, []byte(damaged), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := m.start(path).sure(); got > 3600 {
+		if got := m.start(path).Sure(); got > 3600 {
 			t.Errorf("%q: sure of %v", damaged, time.Unix(got, 0))
 		}
 	}
@@ -252,7 +252,7 @@ func TestDecisionAllocatesNothing(t *testing.T) {
 	c := m.start(filepath.Join(t.TempDir(), "clock"))
 	poll(t, c)
 	var at access.Time
-	if n := testing.AllocsPerRun(100, func() { at = c.decision() }); n != 0 || at.Hi == trueclock.Unknown {
+	if n := testing.AllocsPerRun(100, func() { at = c.Decision() }); n != 0 || at.Hi == trueclock.Unknown {
 		t.Fatalf("%v allocations, %+v", n, at)
 	}
 }
@@ -264,12 +264,12 @@ func TestUndoOfATime(t *testing.T) {
 	c := m.start(filepath.Join(t.TempDir(), "clock"))
 	poll(t, c)
 	m.pass(t, c, 26*time.Hour)
-	if c.sure() < m.floor-3600 {
-		t.Fatalf("the test shows nothing: sure is %d", c.sure())
+	if c.Sure() < m.floor-3600 {
+		t.Fatalf("the test shows nothing: sure is %d", c.Sure())
 	}
 	f := wire.Floor{Role: wire.RoleWitness, Epoch: 1, Unix: uint32(m.floor)}
 	m.floor = installed.Unix()
-	if c.undo(f); c.sure() > m.floor {
-		t.Errorf("sure is %d, %d s after the floor that is left", c.sure(), c.sure()-m.floor)
+	if c.Undo(f); c.Sure() > m.floor {
+		t.Errorf("sure is %d, %d s after the floor that is left", c.Sure(), c.Sure()-m.floor)
 	}
 }

@@ -1,4 +1,4 @@
-package gateway
+package server
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"gatehouse/device"
 	"gatehouse/internal/control"
+	"gatehouse/internal/gateway"
 	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
@@ -39,47 +39,47 @@ func fail(status int, hint, format string, args ...any) error {
 	return &failure{status: status, body: control.Error{Message: fmt.Sprintf(format, args...), Hint: hint}}
 }
 
-func (g *Gateway) handler() http.Handler {
+func (srv *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	for pattern, h := range g.routes() {
+	for pattern, h := range srv.routes() {
 		mux.Handle(pattern, h)
 	}
 	return mux
 }
 
 // routes are all that the socket answers; docs/refusals.md says what is not among them.
-func (g *Gateway) routes() map[string]http.Handler {
+func (srv *Server) routes() map[string]http.Handler {
 	all := map[string]http.Handler{
-		"GET /v1/log":                http.HandlerFunc(g.streamLog),
-		"POST /v1/doors/{door}/test": http.HandlerFunc(g.streamTest),
+		"GET /v1/log":                http.HandlerFunc(srv.streamLog),
+		"POST /v1/doors/{door}/test": http.HandlerFunc(srv.streamTest),
 	}
 	answers := map[string]answer{
-		"GET /v1/status":                g.getStatus,
-		"POST /v1/doors/{door}/release": g.postRelease,
-		"POST /v1/fire/reset":           g.postFireReset,
-		"POST /v1/clock/confirm":        g.postClockConfirm,
-		"POST /v1/clock/ask":            g.postClockAsk,
-		"POST /v1/clock/set":            g.postClockSet,
-		"GET /v1/keys":                  g.getKeys,
-		"GET /v1/grants":                g.getGrants,
-		"PUT /v1/grants":                g.putGrants,
-		"POST /v1/swipe":                g.postSwipe,
-		"POST /v1/printed":              g.postPrinted,
-		"GET /v1/adopt":                 g.getAdopt,
-		"POST /v1/adopt":                g.postAdopt,
+		"GET /v1/status":                srv.getStatus,
+		"POST /v1/doors/{door}/release": srv.postRelease,
+		"POST /v1/fire/reset":           srv.postFireReset,
+		"POST /v1/clock/confirm":        srv.postClockConfirm,
+		"POST /v1/clock/ask":            srv.postClockAsk,
+		"POST /v1/clock/set":            srv.postClockSet,
+		"GET /v1/keys":                  srv.getKeys,
+		"GET /v1/grants":                srv.getGrants,
+		"PUT /v1/grants":                srv.putGrants,
+		"POST /v1/swipe":                srv.postSwipe,
+		"POST /v1/printed":              srv.postPrinted,
+		"GET /v1/adopt":                 srv.getAdopt,
+		"POST /v1/adopt":                srv.postAdopt,
 	}
-	maps.Copy(answers, g.deskRoutes())
-	maps.Copy(answers, g.readerRoutes())
+	maps.Copy(answers, srv.deskRoutes())
+	maps.Copy(answers, srv.readerRoutes())
 	for pattern, f := range answers {
-		all[pattern] = g.respond(f)
+		all[pattern] = srv.respond(f)
 	}
 	return all
 }
 
-func (g *Gateway) respond(f answer) http.Handler {
+func (srv *Server) respond(f answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g.requests.Add(1)
-		defer g.requests.Done()
+		srv.requests.Add(1)
+		defer srv.requests.Done()
 		r.Body = http.MaxBytesReader(w, r.Body, maxRequest)
 		v, err := f(r)
 		if err != nil {
@@ -115,89 +115,77 @@ func read[T any](r *http.Request) (v T, err error) {
 	return v, nil
 }
 
-func (g *Gateway) door(id string) (*servedDoor, error) {
+func (srv *Server) door(id string) (*gateway.Door, error) {
 	var known []string
-	for _, d := range g.doors {
-		if d.cfg.ID == id {
+	for _, d := range srv.gw.Doors {
+		if d.Config.ID == id {
 			return d, nil
 		}
-		known = append(known, d.cfg.ID)
+		known = append(known, d.Config.ID)
 	}
 	return nil, fail(http.StatusNotFound, "doors of this gateway: "+strings.Join(known, ", "), "no door %q here", id)
 }
 
-func (g *Gateway) postRelease(r *http.Request) (any, error) {
-	d, err := g.door(r.PathValue("door"))
+func (srv *Server) postRelease(r *http.Request) (any, error) {
+	d, err := srv.door(r.PathValue("door"))
 	if err != nil {
 		return nil, err
 	}
 	state, err := d.Release(r.Context())
 	if err != nil {
-		return nil, fmt.Errorf("release door %s: %w", d.cfg.ID, err)
+		return nil, fmt.Errorf("release door %s: %w", d.Config.ID, err)
 	}
 	if msg := d.Status().LockErr; msg != "" {
-		return nil, fail(http.StatusBadGateway, "see gatehouse status", "the lock of door %s can't be driven: %s", d.cfg.ID, msg)
+		return nil, fail(http.StatusBadGateway, "see gatehouse status", "the lock of door %s can't be driven: %s", d.Config.ID, msg)
 	}
-	return control.Released{Door: d.cfg.ID, State: string(state)}, nil
+	return control.Released{Door: d.Config.ID, State: string(state)}, nil
 }
 
 // postFireReset secures the doors again. Only the socket leads here, and only
 // somebody on site has it.
-func (g *Gateway) postFireReset(r *http.Request) (any, error) {
-	if g.fire == nil {
+func (srv *Server) postFireReset(r *http.Request) (any, error) {
+	if srv.gw.Fire == nil {
 		return nil, fail(http.StatusConflict, "", "this gateway has no fire input")
 	}
-	if err := g.fire.reset(); errors.Is(err, errStillActive) {
-		g.journal.Queue(wire.Header{Kind: wire.KindFireReset, Outcome: wire.OutcomeRefused, Source: device.InputFire}, wire.Who{})
+	if err := srv.gw.ResetFire(r.Context()); errors.Is(err, gateway.ErrFireActive) {
 		return nil, fail(http.StatusConflict, "reset the fire panel first; if the input can't be read, mend its line", "%v", err)
 	} else if err != nil {
-		return nil, fmt.Errorf("the latch can't be written, so the doors stay released: %w", err)
+		return nil, err
 	}
-	for _, d := range g.doors {
-		if _, err := d.ResetFire(r.Context()); err != nil {
-			return nil, fmt.Errorf("reset door %s: %w", d.cfg.ID, err)
-		}
-	}
-	if f, _ := g.fire.now(); f.Latched { // it began again while the doors were told
-		for _, d := range g.doors {
-			d.send(device.Event{Kind: device.InputChanged, Source: device.InputFire, Active: true})
-			d.send(device.Event{Kind: device.InputChanged, Source: device.InputFire, Active: f.Active})
-		}
-	}
-	return *g.fireStatus(), nil
+	return *srv.fireStatus(), nil
 }
 
-func (g *Gateway) postClockConfirm(*http.Request) (any, error) {
-	g.pollClock()
-	h, err := g.clock.confirm()
+func (srv *Server) postClockConfirm(*http.Request) (any, error) {
+	srv.gw.PollClock()
+	h, err := srv.gw.Clock.Confirm()
 	if err != nil {
 		return nil, fail(http.StatusConflict, "set the clock of the gateway first", "%v", err)
 	}
-	g.journal.Queue(h, wire.Who{})
-	return g.clockStatus(), nil
+	srv.gw.Journal.Queue(h, wire.Who{})
+	return srv.clockStatus(), nil
 }
 
 // streamLog writes what an owner may see of the log, one JSON object an entry.
-func (g *Gateway) streamLog(w http.ResponseWriter, r *http.Request) {
+func (srv *Server) streamLog(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	last, err := strconv.Atoi(q.Get("last"))
 	if err != nil {
 		writeError(w, fail(http.StatusBadRequest, "", "last: want a number of entries"))
 		return
 	}
-	shows, err := g.logFilter(q)
+	shows, err := srv.logFilter(q)
 	if err != nil {
 		writeError(w, err)
 		return
 	}
 	at := journal.Position{}
 	if last >= 0 {
-		if at, err = g.lastShown(r.Context(), last, shows); err != nil {
+		if at, err = srv.lastShown(r.Context(), last, shows); err != nil {
 			writeError(w, err)
 			return
 		}
 	}
-	g.stream(r.Context(), w, at, q.Get("follow") == "true", shows)
+	srv.stream(r.Context(), w, at, q.Get("follow") == "true", shows)
 }
 
 // logBatch is how many entries are read at a time.
@@ -205,14 +193,14 @@ const logBatch = 500
 
 // lastShown is the place of the newest entries that are shown, so many of this
 // epoch. Those that are not shown do not count, or their number would show.
-func (g *Gateway) lastShown(ctx context.Context, last int, shows func(wire.Header) bool) (journal.Position, error) {
-	s := g.journal.Status()
+func (srv *Server) lastShown(ctx context.Context, last int, shows func(wire.Header) bool) (journal.Position, error) {
+	s := srv.gw.Journal.Status()
 	end := s.Position
 	at := end
 	for left := last; left > 0 && at.Sequence > s.Oldest.Sequence; {
 		from := at
 		from.Sequence -= min(from.Sequence-s.Oldest.Sequence, logBatch)
-		entries, _, err := g.journal.Entries(ctx, from, int(at.Sequence-from.Sequence))
+		entries, _, err := srv.gw.Journal.Entries(ctx, from, int(at.Sequence-from.Sequence))
 		if err != nil {
 			return at, fmt.Errorf("read the log: %w", err)
 		}

@@ -1,4 +1,4 @@
-package gateway
+package server
 
 import (
 	"errors"
@@ -14,31 +14,33 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/site"
 )
 
-func (g *Gateway) getStatus(*http.Request) (any, error) {
-	g.pollClock() // it may have leapt a moment ago
-	keys := g.keyring.Status()
+func (srv *Server) getStatus(*http.Request) (any, error) {
+	srv.gw.PollClock() // it may have leapt a moment ago
+	keys := srv.gw.Keyring.Status()
 	s := control.Status{
-		Building: g.o.Site.Building, Gateway: g.o.Site.Gateway, Registry: site.NoRegistry, Uplink: g.uplinkStatus(),
-		Version: g.o.Version, Started: g.started, Initialised: keys.HasKey && keys.Issuers > 0,
-		Clock: g.clockStatus(), Journal: g.journalStatus(), Grants: grantsStatus(keys), Fire: g.fireStatus(),
+		Building: srv.gw.Site.Building, Gateway: srv.gw.Site.Gateway, Registry: site.NoRegistry, Uplink: srv.uplinkStatus(),
+		Version: srv.o.Version, Started: srv.started, Initialised: keys.HasKey && keys.Issuers > 0,
+		Clock: srv.clockStatus(), Journal: srv.journalStatus(), Grants: grantsStatus(keys), Fire: srv.fireStatus(),
 	}
-	for _, d := range g.doors {
-		s.Doors = append(s.Doors, d.status())
+	for _, d := range srv.gw.Doors {
+		s.Doors = append(s.Doors, doorStatus(d))
 	}
 	if s.Uplink != nil {
 		s.Registry = s.Uplink.Registry
 	}
-	s.Problems = g.problems(s)
+	s.Problems = srv.problems(s)
 	return s, nil
 }
 
-func (g *Gateway) clockStatus() control.Clock {
-	r := g.clock.read()
-	return control.Clock{Now: r.wall, Quality: r.quality.String(), Trusted: r.trusted}
+func (srv *Server) clockStatus() control.Clock {
+	r := srv.gw.Clock.Read()
+	return control.Clock{Now: r.Wall, Quality: r.Quality.String(), Trusted: r.Trusted}
 }
 
 // timeOf returns the time of unix seconds, nil for none.
@@ -50,16 +52,16 @@ func timeOf(s int64) *time.Time {
 	return &t
 }
 
-func (g *Gateway) fireStatus() *control.Fire {
-	if g.fire == nil {
+func (srv *Server) fireStatus() *control.Fire {
+	if srv.gw.Fire == nil {
 		return nil
 	}
-	f, _ := g.fire.now()
+	f, _ := srv.gw.Fire.Now()
 	return &control.Fire{Active: f.Active, Unreadable: f.Blind, Latched: f.Latched}
 }
 
-func (g *Gateway) journalStatus() control.Journal {
-	s := g.journal.Status()
+func (srv *Server) journalStatus() control.Journal {
+	s := srv.gw.Journal.Status()
 	j := control.Journal{Epoch: fmt.Sprintf("%016x", s.Epoch)}
 	if s.Degraded {
 		j.Degraded = fmt.Sprintf("%s (%s)", s.Reason, s.Problem)
@@ -80,22 +82,22 @@ func grantsStatus(s keyring.Status) control.Grants {
 	return out
 }
 
-func (d *servedDoor) status() control.Door {
+func doorStatus(d *gateway.Door) control.Door {
 	s := d.Door.Status()
-	out := control.Door{ID: d.cfg.ID, State: shownState(s.State), Lock: "ok"}
+	out := control.Door{ID: d.Config.ID, State: shownState(s.State), Lock: "ok"}
 	if s.LockErr != "" {
 		out.Lock = s.LockErr
 	}
 	if pressed := time.Since(s.ExitSince); !s.ExitSince.IsZero() && pressed > stuckExit {
 		out.ExitPressed = pressed
 	}
-	for _, r := range d.readers {
-		out.Devices = append(out.Devices, r.status(s))
+	for _, r := range d.Readers {
+		out.Devices = append(out.Devices, readerStatus(r, s))
 	}
-	if d.cfg.Exit != nil {
+	if d.Config.Exit != nil {
 		out.Devices = append(out.Devices, deviceStatus(device.InputExit, "input", s))
 	}
-	if d.cfg.Contact != nil {
+	if d.Config.Contact != nil {
 		out.Devices = append(out.Devices, deviceStatus(device.InputContact, "input", s))
 	}
 	return out
@@ -114,16 +116,16 @@ func deviceStatus(id, kind string, s door.Status) control.Device {
 }
 
 // problems lists what somebody should do something about, in plain words.
-func (g *Gateway) problems(s control.Status) (list []string) {
+func (srv *Server) problems(s control.Status) (list []string) {
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if !s.Initialised {
-		add("%s", g.keysProblem())
-	} else if s.Grants.Version == 0 && !g.keyring.Status().Lost {
-		add("no list of grants yet, so no card opens: %s", choose(g.keyring.Registry() != nil,
+		add("%s", srv.keysProblem())
+	} else if s.Grants.Version == 0 && !srv.gw.Keyring.Status().Lost {
+		add("no list of grants yet, so no card opens: %s", choose(srv.gw.Keyring.Registry() != nil,
 			"check a tenant in with gatehouse checkin", "give a key with gatehouse grant add"))
 	}
-	if g.fire != nil {
-		f, err := g.fire.now()
+	if srv.gw.Fire != nil {
+		f, err := srv.gw.Fire.Now()
 		switch {
 		case f.Blind:
 			add("the fire input can't be read, so the doors are released: check its chip and line")
@@ -156,21 +158,21 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 			}
 		}
 	}
-	list = append(list, grantProblems(g.keyring.Status(), g.keyring.Registry() != nil)...)
-	list = append(list, g.keyFileProblems(s.Initialised)...)
-	list = append(list, g.uplinkProblems(s.Uplink)...)
-	list = append(list, g.endingProblems()...)
-	list = append(list, g.setAsideProblems()...)
-	list = append(list, g.lostProblems()...)
-	for _, what := range g.missing {
-		list = append(list, missingProblem(g.o.Site, what))
+	list = append(list, grantProblems(srv.gw.Keyring.Status(), srv.gw.Keyring.Registry() != nil)...)
+	list = append(list, srv.keyFileProblems(s.Initialised)...)
+	list = append(list, srv.uplinkProblems(s.Uplink)...)
+	list = append(list, srv.endingProblems()...)
+	list = append(list, srv.setAsideProblems()...)
+	list = append(list, srv.lostProblems()...)
+	for _, what := range srv.gw.Missing {
+		list = append(list, missingProblem(srv.gw.Site, what))
 	}
-	if why := g.clock.unread; why != nil {
+	if why := srv.gw.Clock.Unread(); why != nil {
 		add("%s can't be read (%s): what was known of the time is gone, nobody's term ends by that. Find out what did that, a hand or the disk; %s. This line goes with the next start",
-			g.clock.path, oneLine(why), timeAnew)
+			srv.gw.Site.Path(clock.File), oneLine(why), timeAnew)
 	}
-	if doubt := g.clock.doubt(); doubt != "" {
-		if g.keyring.Registry() == nil {
+	if doubt := srv.gw.Clock.Doubt(); doubt != "" {
+		if srv.gw.Keyring.Registry() == nil {
 			doubt += "; gatehouse clock set --key FILE \"2026-12-01 09:30\" makes a time that you sign count for all"
 		}
 		add("%s", doubt)
@@ -178,7 +180,7 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 	if s.Journal.Degraded != "" {
 		add("entries can't be made durable: %s. Doors go on; check the disk", s.Journal.Degraded)
 	}
-	switch j := g.journal.Status(); {
+	switch j := srv.gw.Journal.Status(); {
 	case j.Disk >= 90:
 		add("the disk is %d %% full: make room; when it is full, denials are no longer logged", j.Disk)
 	case j.Spent:
@@ -189,9 +191,9 @@ func (g *Gateway) problems(s control.Status) (list []string) {
 
 // setAsideProblems names damaged files for as long as they lie there: what is
 // in them is nowhere else.
-func (g *Gateway) setAsideProblems() (list []string) {
+func (srv *Server) setAsideProblems() (list []string) {
 	for _, folder := range []string{"journal", "grants"} {
-		found, _ := filepath.Glob(g.o.Site.Path(folder, "*.bad-*")) // the pattern is right
+		found, _ := filepath.Glob(srv.gw.Site.Path(folder, "*.bad-*")) // the pattern is right
 		for _, f := range found {
 			list = append(list, fmt.Sprintf("a damaged file was set aside: %s. Look after the disk; copy the file away, then remove it here", f))
 		}
@@ -201,9 +203,9 @@ func (g *Gateway) setAsideProblems() (list []string) {
 
 // lostProblems tells what the journal found to be missing or changed, until
 // somebody has seen to it.
-func (g *Gateway) lostProblems() (list []string) {
-	for _, what := range g.journal.Lost() {
-		list = append(list, fmt.Sprintf("the journal: %s. Find out who or what did that, a hand or the disk; then remove %s", what, g.journal.LostFile()))
+func (srv *Server) lostProblems() (list []string) {
+	for _, what := range srv.gw.Journal.Lost() {
+		list = append(list, fmt.Sprintf("the journal: %s. Find out who or what did that, a hand or the disk; then remove %s", what, srv.gw.Journal.LostFile()))
 	}
 	return list
 }
@@ -211,18 +213,18 @@ func (g *Gateway) lostProblems() (list []string) {
 // keysProblem says what to do where the gateway has not all its keys. It never
 // asks for keys to be moved away that came after the daemon's start, or that a
 // registry knows: those are nowhere else.
-func (g *Gateway) keysProblem() string {
+func (srv *Server) keysProblem() string {
 	const none = "so no card opens"
 	has := func(file string) bool {
-		_, err := os.Stat(g.o.Site.Path("keys", file))
+		_, err := os.Stat(srv.gw.Site.Path("keys", file))
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	enrolled := g.keyring.Registry() != nil
-	now, err := keyring.LoadKeys(g.o.Site.Path("keys"))
+	enrolled := srv.gw.Keyring.Registry() != nil
+	now, err := keyring.LoadKeys(srv.gw.Site.Path("keys"))
 	switch {
-	case enrolled && !has(keyring.BuildingKeyFile) && len(g.keyring.Registry().House.Gateways) == 1:
+	case enrolled && !has(keyring.BuildingKeyFile) && len(srv.gw.Keyring.Registry().House.Gateways) == 1:
 		return "the building's key is not here, " + none + ", and no other gateway of the house could send it: the registry's operator takes it from escrow (registryd building-key); put it to " +
-			g.o.Site.Path("keys", keyring.BuildingKeyFile) + " and start the daemon again"
+			srv.gw.Site.Path("keys", keyring.BuildingKeyFile) + " and start the daemon again"
 	case enrolled && !has(keyring.BuildingKeyFile):
 		return "the building's key has not come yet, " + none + ": it comes from a sibling gateway as soon as both are online"
 	case !enrolled && !has(keyring.BuildingKeyFile) && !has(keyring.RegistryFile):
@@ -231,10 +233,10 @@ func (g *Gateway) keysProblem() string {
 		return "keys of the building are there since the daemon started: start it again"
 	case enrolled || has(keyring.RegistryFile) || has(keyring.ClientCertFile):
 		return fmt.Sprintf("the keys of this gateway can't be read, %s (%s): mend what is wrong with the file and start the daemon again, or move %s away, %s and start the daemon again",
-			none, oneLine(err), g.o.Site.Path("keys"), g.enrolAgain())
+			none, oneLine(err), srv.gw.Site.Path("keys"), srv.enrolAgain())
 	}
 	return fmt.Sprintf("the keys of the building can't be read, %s (%s): move %s away, run gatehouse init with the same stick, start the daemon again, then gatehouse grant restore",
-		none, oneLine(err), g.o.Site.Path("keys"))
+		none, oneLine(err), srv.gw.Site.Path("keys"))
 }
 
 // oneLine is an error of several parts as a line of its own shows it.
@@ -250,3 +252,18 @@ func choose[T any](yes bool, a, b T) T {
 // stuckExit is how long an exit button may be pressed before somebody should
 // look at it.
 const stuckExit = 15 * time.Second
+
+// missingProblem says what is gone with it, and what to do.
+func missingProblem(s *site.Site, what string) string {
+	gone, todo := "labels and PINs of the desk are gone, cards open as before", "tenants choose their PIN anew with gatehouse tenancy pin"
+	switch what {
+	case "grants":
+		gone = "the registry sends the list again (a house by itself: gatehouse grant restore), labels and PINs of the desk are gone"
+	case clock.File:
+		gone, todo = "what was known of the time is gone, nobody's term ends by that", timeAnew
+	}
+	return fmt.Sprintf("%s is missing: %s. Find out who or what did that, a hand or the disk; %s. This line goes with the next start", s.Path(what), gone, todo)
+}
+
+// timeAnew is what to do where what was known of the time is gone.
+const timeAnew = "the registry or a time server tells the time anew; without either, set the clock, then gatehouse clock confirm"

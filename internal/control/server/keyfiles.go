@@ -1,4 +1,4 @@
-package gateway
+package server
 
 import (
 	"errors"
@@ -13,12 +13,12 @@ import (
 // what brings it back: an enrolment makes anew what is missing, and keeps the rest.
 // Those without which no card opens have a line of their own (keysProblem). House and
 // trust document come again from the registry.
-func (g *Gateway) keyFileProblems(initialised bool) (list []string) {
-	path := func(file string) string { return g.o.Site.Path("keys", file) }
-	if g.keyring.Registry() == nil {
+func (srv *Server) keyFileProblems(initialised bool) (list []string) {
+	path := func(file string) string { return srv.gw.Site.Path("keys", file) }
+	if srv.gw.Keyring.Registry() == nil {
 		r, err := keyring.LoadRegistry(path(""))
 		if r == nil && err != nil && initialised {
-			return []string{g.keyFileProblem(path(keyring.RegistryFile), "it goes on as a house by itself", err)}
+			return []string{srv.keyFileProblem(path(keyring.RegistryFile), "it goes on as a house by itself", err)}
 		}
 		return nil
 	}
@@ -35,24 +35,24 @@ func (g *Gateway) keyFileProblems(initialised bool) (list []string) {
 		{keyring.ClientCertFile, "the registry's broker does not let it in. It is asked for anew by itself within minutes; if this line stays", certificate},
 	} {
 		if f.err != nil {
-			list = append(list, g.keyFileProblem(path(f.file), f.without, f.err))
+			list = append(list, srv.keyFileProblem(path(f.file), f.without, f.err))
 		}
 	}
 	return list
 }
 
-func (g *Gateway) keyFileProblem(path, without string, err error) string {
+func (srv *Server) keyFileProblem(path, without string, err error) string {
 	what, first := "can't be used ("+oneLine(err)+")", "move "+path+" away and "
 	if errors.Is(err, fs.ErrNotExist) {
 		what, first = "is gone", ""
 	}
-	return fmt.Sprintf("%s %s, so %s: %s%s, then start the daemon again", path, what, without, first, g.enrolAgain())
+	return fmt.Sprintf("%s %s, so %s: %s%s, then start the daemon again", path, what, without, first, srv.enrolAgain())
 }
 
 // enrolAgain are the commands that enrol a gateway in its own place.
-func (g *Gateway) enrolAgain() string {
+func (srv *Server) enrolAgain() string {
 	at := ""
-	if r := g.keyring.Registry(); r != nil {
+	if r := srv.gw.Keyring.Registry(); r != nil {
 		at = fmt.Sprintf(" --district %s --town %s --building %s --gateway %s", r.Place.District, r.Place.Town, r.Place.Building, r.Place.Gateway)
 	}
 	return "enrol the gateway with a new token (at the registry registryd gateway add --replace" + at + ", here gatehouse enrol)"

@@ -1,4 +1,4 @@
-package gateway
+package clock
 
 import (
 	"fmt"
@@ -17,19 +17,19 @@ const (
 	byHand        = "If the time shown is right, gatehouse clock confirm makes it count for visitors and for the desk"
 )
 
-// doubt says why the time is not trusted, what that means and what to do; empty
+// Doubt says why the time is not trusted, what that means and what to do; empty
 // when it is.
-func (c *clock) doubt() string {
+func (c *Clock) Doubt() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.readLocked()
-	if r.trusted {
+	if r.Trusted {
 		return ""
 	}
-	says := c.known.Says(r.boot)
+	says := c.known.Says(r.Boot)
 	var all []string
 	counting, latest := 0, int64(0)
-	known := max(r.interval.Sure, c.floor())
+	known := max(r.Interval.Sure, c.floor())
 	for _, s := range says {
 		word := fmt.Sprintf("%s %s", s.Source, minute(s.Unix))
 		if !s.Counts {
@@ -55,7 +55,7 @@ func (c *clock) doubt() string {
 }
 
 // inADay says when a later time begins to count for residents.
-func (c *clock) inADay() string {
+func (c *Clock) inADay() string {
 	_, left := c.known.Waits()
 	return fmt.Sprintf("when it has said so for a day (%s more)", amount.Span(max(left, time.Minute)))
 }

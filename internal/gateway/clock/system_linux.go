@@ -1,4 +1,4 @@
-package gateway
+package clock
 
 import (
 	"encoding/hex"
@@ -11,11 +11,11 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// SystemTime reads the clocks of this machine. The quality is NTP while the
+// System reads the clocks of this machine. The quality is NTP while the
 // kernel's clock is disciplined (adjtimex without STA_UNSYNC), RTC when the
 // kernel set the clock from a battery clock at start.
-func SystemTime() TimeSource {
-	return TimeSource{Wall: time.Now, Quality: clockQuality, Boot: bootID(),
+func System() Source {
+	return Source{Wall: time.Now, Quality: clockQuality, Boot: BootID(),
 		BootTime:  func() time.Duration { return kernelClock(unix.CLOCK_BOOTTIME) },
 		Monotonic: func() time.Duration { return kernelClock(unix.CLOCK_MONOTONIC) }}
 }
@@ -40,8 +40,8 @@ func clockQuality() (wire.ClockQuality, time.Duration) {
 	return wire.ClockUnset, 0
 }
 
-// bootID is the kernel's random name of this boot.
-func bootID() (id wire.ID) {
+// BootID is the kernel's random name of this boot.
+func BootID() (id wire.ID) {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return id

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package gateway
+package clock
 
 import (
 	"time"
@@ -8,15 +8,15 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// SystemTime reads the clocks of this machine; outside Linux nothing is known
+// System reads the clocks of this machine; outside Linux nothing is known
 // of their quality, and time since start stands for time since boot.
-func SystemTime() TimeSource {
+func System() Source {
 	start := time.Now()
-	return TimeSource{
+	return Source{
 		Wall:     time.Now,
 		BootTime: func() time.Duration { return time.Since(start) },
 		Quality:  func() (wire.ClockQuality, time.Duration) { return wire.ClockUnset, 0 },
 	}
 }
 
-func bootID() wire.ID { return wire.ID{} }
+func BootID() wire.ID { return wire.ID{} }

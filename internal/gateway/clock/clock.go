@@ -1,4 +1,8 @@
-package gateway
+// Package clock is the clock of a gateway: what the machine's clocks, the registry's
+// signed times and people on site say becomes one reading and one interval of time.
+//
+// It refuses to let any of them alone make a permanent fact.
+package clock
 
 import (
 	"encoding/binary"
@@ -20,9 +24,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// TimeSource reads the machine's clocks; all but Monotonic and Boot are needed.
+// Source reads the machine's clocks; all but Monotonic and Boot are needed.
 // Tests and the simulator have their own.
-type TimeSource struct {
+type Source struct {
 	Wall     func() time.Time
 	BootTime func() time.Duration // CLOCK_BOOTTIME
 	// Monotonic is CLOCK_MONOTONIC, the clock of edges; nil where it can't be read.
@@ -34,10 +38,10 @@ type TimeSource struct {
 	Boot wire.ID
 }
 
-// clock is what the gateway knows of the time: an interval over all that tell it
-// (package trueclock), from the machine's clocks and what the registry signs.
-type clock struct {
-	src   TimeSource
+// Clock is what the gateway knows of the time: an interval over all that tell it
+// (package trueclock), from the machine's clocks and what the registry signs. Safe for concurrent use.
+type Clock struct {
+	src   Source
 	path  string       // what the next start goes on from
 	floor func() int64 // unix seconds: highest signed time ever seen
 
@@ -54,29 +58,31 @@ type clock struct {
 	kept    bool              // there was one
 }
 
-// reading is one look at the clock.
-type reading struct {
-	wall     time.Time // the likeliest time
-	boot     time.Duration
-	interval trueclock.Interval
-	quality  wire.ClockQuality
-	settled  bool // sources agree on it
-	trusted  bool // they do, or somebody on site has confirmed it
+// Reading is one look at the clock.
+type Reading struct {
+	Wall     time.Time // the likeliest time
+	Boot     time.Duration
+	Interval trueclock.Interval
+	Quality  wire.ClockQuality
+	Settled  bool // sources agree on it
+	Trusted  bool // they do, or somebody on site has confirmed it
 }
 
-func newClock(src TimeSource, path string, floor func() int64) *clock {
+// New makes a clock that goes on from the file at path. floor returns the highest time
+// that an issuer has signed, in unix seconds.
+func New(src Source, path string, floor func() int64) *Clock {
 	boot := ""
 	if src.Boot != (wire.ID{}) {
 		boot = hex.EncodeToString(src.Boot[:])
 	}
-	c := &clock{src: src, path: path, floor: floor}
+	c := &Clock{src: src, path: path, floor: floor}
 	was, err := readClock(path)
 	c.unread, c.known = err, trueclock.Continue(was, boot, src.BootTime())
 	return c
 }
 
-// clockFile is what is kept of the time, in the state folder.
-const clockFile = "clock"
+// File is what is kept of the time, in the state folder.
+const File = "clock"
 
 // readClock reads what was kept; what can't be read is as a first start. Nine
 // bytes are of a program before this format: a last trusted time.
@@ -97,9 +103,9 @@ func readClock(path string) (s trueclock.State, err error) {
 	return s, nil
 }
 
-// begin makes the file of a first start, or one that is gone: from then on its absence
+// Begin makes the file of a first start, or one that is gone: from then on its absence
 // says that it was deleted. What comes to be known is saved as ever.
-func (c *clock) begin() error {
+func (c *Clock) Begin() error {
 	if _, err := os.Stat(c.path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -111,8 +117,12 @@ func (c *clock) begin() error {
 	return c.write(state)
 }
 
-// read looks at the clock now. It is cheap and waits for no disk.
-func (c *clock) read() reading {
+// Unread tells why what was kept could not be read at the start; nil: it was, or there was
+// nothing.
+func (c *Clock) Unread() error { return c.unread }
+
+// Read looks at the clock now. It is cheap and waits for no disk.
+func (c *Clock) Read() Reading {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.readLocked()
@@ -122,44 +132,44 @@ func (c *clock) read() reading {
 // give the time that is written down: it is the finer one.
 const near = 15 * time.Minute
 
-func (c *clock) readLocked() reading {
-	r := reading{wall: c.src.Wall(), boot: c.src.BootTime()}
-	r.interval, r.settled = c.known.Interval(r.boot), c.known.Settled(r.boot)
-	r.trusted = r.settled || c.known.Said(trueclock.Hand)
-	best, told := c.known.Best(r.boot)
-	own := told && r.wall.Sub(time.Unix(0, int64(best))).Abs() <= near
-	if r.trusted && !own {
-		r.wall = time.Unix(0, int64(best))
+func (c *Clock) readLocked() Reading {
+	r := Reading{Wall: c.src.Wall(), Boot: c.src.BootTime()}
+	r.Interval, r.Settled = c.known.Interval(r.Boot), c.known.Settled(r.Boot)
+	r.Trusted = r.Settled || c.known.Said(trueclock.Hand)
+	best, told := c.known.Best(r.Boot)
+	own := told && r.Wall.Sub(time.Unix(0, int64(best))).Abs() <= near
+	if r.Trusted && !own {
+		r.Wall = time.Unix(0, int64(best))
 	}
-	r.quality = c.recorded(r, own)
+	r.Quality = c.recorded(r, own)
 	return r
 }
 
 // recorded is the quality that an entry gets: what the machine claims counts only
 // while it is trusted. A clock that was set and runs on without its time server
 // is as good as a battery clock.
-func (c *clock) recorded(r reading, own bool) wire.ClockQuality {
+func (c *Clock) recorded(r Reading, own bool) wire.ClockQuality {
 	switch {
-	case r.trusted && own && c.quality == wire.ClockNTP:
+	case r.Trusted && own && c.quality == wire.ClockNTP:
 		return wire.ClockNTP
-	case r.settled && c.known.Said(trueclock.Signed):
+	case r.Settled && c.known.Said(trueclock.Signed):
 		return wire.ClockRegistry
-	case r.trusted:
+	case r.Trusted:
 		return wire.ClockRTC
-	case c.floor() > 0 && r.wall.Unix() >= c.floor():
+	case c.floor() > 0 && r.Wall.Unix() >= c.floor():
 		return wire.ClockFloor
 	}
 	return wire.ClockUnset
 }
 
-// poll asks the machine how good its clock is and returns the entry to record
+// Poll asks the machine how good its clock is and returns the entry to record
 // when that changed: trust began, or ended.
-func (c *clock) poll() (wire.Header, bool, error) {
+func (c *Clock) Poll() (wire.Header, bool, error) {
 	h, news := c.look()
-	return h, news, c.save(false)
+	return h, news, c.Save(false)
 }
 
-func (c *clock) look() (wire.Header, bool) {
+func (c *Clock) look() (wire.Header, bool) {
 	q, maxErr := c.src.Quality()
 	floor := c.floor()
 	c.mu.Lock()
@@ -179,20 +189,20 @@ func (c *clock) look() (wire.Header, bool) {
 	c.known.Floor(floor)
 	c.known.Tick(at)
 	r := c.readLocked()
-	if r.trusted == c.told {
+	if r.Trusted == c.told {
 		return wire.Header{}, false
 	}
-	c.told = r.trusted
+	c.told = r.Trusted
 	h := wire.Header{Kind: wire.KindClock, Reason: wire.ReasonClockLeapt}
-	if r.trusted {
+	if r.Trusted {
 		h.Reason, h.Count = wire.ReasonClockSet, uint64(max(maxErr.Milliseconds(), 0))
 	}
 	return h, true
 }
 
-// hear takes a signed time that can't be an old one, and reports whether it is
+// Hear takes a signed time that can't be an old one, and reports whether it is
 // against what else tells the time.
-func (c *clock) hear(t uplink.SignedTime) (apart bool) {
+func (c *Clock) Hear(t uplink.SignedTime) (apart bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at, unix := c.src.BootTime(), time.Duration(t.Unix)*time.Second
@@ -201,8 +211,8 @@ func (c *clock) hear(t uplink.SignedTime) (apart bool) {
 	return !c.known.Settled(at)
 }
 
-// takeBack drops what witnesses have said whose word the root has taken back.
-func (c *clock) takeBack(t wire.Trust) {
+// TakeBack drops what witnesses have said whose word the root has taken back.
+func (c *Clock) TakeBack(t wire.Trust) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range t.False {
@@ -212,9 +222,9 @@ func (c *clock) takeBack(t wire.Trust) {
 	}
 }
 
-// undo drops the time that two issuers have taken back, and what it alone has made
+// Undo drops the time that two issuers have taken back, and what it alone has made
 // certain.
-func (c *clock) undo(f wire.Floor) {
+func (c *Clock) Undo(f wire.Floor) {
 	floor := c.floor()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -224,9 +234,9 @@ func (c *clock) undo(f wire.Floor) {
 	}
 }
 
-// confirm takes the machine's clock as the time, on the word of somebody on site:
+// Confirm takes the machine's clock as the time, on the word of somebody on site:
 // for visitors and for the desk. No resident ends by it.
-func (c *clock) confirm() (wire.Header, error) {
+func (c *Clock) Confirm() (wire.Header, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at, wall := c.src.BootTime(), c.src.Wall()
@@ -248,13 +258,30 @@ func (c *clock) confirm() (wire.Header, error) {
 	return wire.Header{Kind: wire.KindClock, Reason: wire.ReasonClockSet, Outcome: wire.OutcomeDone}, nil
 }
 
+// wordOf is how exact a time is that somebody types: to the minute.
+const wordOf = time.Minute
+
+// Set takes a time that the landlord of a house by itself has signed: it is signed
+// time to residents, and confirmed by hand to visitors.
+func (c *Clock) Set(unix int64, within time.Duration) wire.Header {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, said := c.src.BootTime(), time.Duration(unix)*time.Second
+	c.known.Unsay(trueclock.Hand)
+	c.known.SayOwner(at, said, said+wordOf+within)
+	c.known.Say(trueclock.Hand, at, said, said+wordOf+within)
+	c.known.Tick(at)
+	c.told = true
+	return wire.Header{Kind: wire.KindClock, Reason: wire.ReasonClockSet, Outcome: wire.OutcomeDone}
+}
+
 // savedEvery bounds how often what is known is written: a card lives longer with a
 // write an hour, and what a power cut costs is an hour.
 const savedEvery = time.Hour
 
-// save keeps what is known for the next start, once an hour or at the end. The
+// Save keeps what is known for the next start, once an hour or at the end. The
 // disk may take its time, so nothing that a door asks is locked meanwhile.
-func (c *clock) save(now bool) error {
+func (c *Clock) Save(now bool) error {
 	c.saving.Lock()
 	defer c.saving.Unlock()
 	c.mu.Lock()
@@ -275,7 +302,7 @@ func (c *clock) save(now bool) error {
 }
 
 // write replaces the file. Callers hold saving.
-func (c *clock) write(state trueclock.State) error {
+func (c *Clock) write(state trueclock.State) error {
 	b, err := json.Marshal(state)
 	if err == nil {
 		err = durable.WriteFile(c.path, b, 0o600)
@@ -286,12 +313,14 @@ func (c *clock) write(state trueclock.State) error {
 	return nil
 }
 
-func (c *clock) stamp() journal.Stamp {
-	r := c.read()
-	return journal.Stamp{BootTime: uint64(r.boot), Wall: r.wall.UnixMilli(), Quality: r.quality, Trusted: r.settled}
+// Stamp is the time of a journal's entry.
+func (c *Clock) Stamp() journal.Stamp {
+	r := c.Read()
+	return journal.Stamp{BootTime: uint64(r.Boot), Wall: r.Wall.UnixMilli(), Quality: r.Quality, Trusted: r.Settled}
 }
 
-func (c *clock) decision() access.Time {
+// Decision is the interval that the time surely lies in.
+func (c *Clock) Decision() access.Time {
 	floor := c.floor() // a list that just came may have raised it
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -299,15 +328,15 @@ func (c *clock) decision() access.Time {
 	return access.Time(c.known.Interval(c.src.BootTime()))
 }
 
-// sure is the time that has certainly come, unix s.
-func (c *clock) sure() int64 { return c.decision().Sure }
+// Sure is the time that has certainly come, unix s.
+func (c *Clock) Sure() int64 { return c.Decision().Sure }
 
-// now is the likeliest time.
-func (c *clock) now() time.Time { return c.read().wall }
+// Now is the likeliest time.
+func (c *Clock) Now() time.Time { return c.Read().Wall }
 
-// elapsed is the gateway's own clock, which nobody can set: how long it has been
+// Elapsed is the gateway's own clock, which nobody can set: how long it has been
 // on since it was first started.
-func (c *clock) elapsed() time.Duration {
+func (c *Clock) Elapsed() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.known.Elapsed(c.src.BootTime())

@@ -1,4 +1,4 @@
-package gateway
+package server
 
 import (
 	"os"
@@ -24,7 +24,7 @@ func TestTestsOfADay(t *testing.T) {
 		d := start()
 		for range 3 {
 			end, err := d.begin("front", 15*time.Minute)
-			if err != nil || !d.runs("front") || d.runs("back") {
+			if err != nil || !d.running["front"] || d.running["back"] {
 				t.Fatal(err)
 			}
 			time.Sleep(15 * time.Minute)

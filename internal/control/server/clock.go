@@ -1,4 +1,4 @@
-package gateway
+package server
 
 import (
 	"bytes"
@@ -24,9 +24,6 @@ type clockAsk struct {
 // answerWithin is how long a signed time may take: it is signed in the moment.
 const answerWithin = time.Minute
 
-// wordOf is how exact a time is that somebody types: to the minute.
-const wordOf = time.Minute
-
 func (a *clockAsk) ask(at time.Duration) []byte {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -46,33 +43,33 @@ func (a *clockAsk) take(nonce []byte, at time.Duration) (within time.Duration, o
 
 // standalone refuses what only the landlord of a house by itself may do: where
 // there is a registry, it signs the time.
-func (g *Gateway) standalone() error {
-	if g.keyring.Registry() != nil {
+func (srv *Server) standalone() error {
+	if srv.gw.Keyring.Registry() != nil {
 		return fail(http.StatusConflict, "gatehouse clock confirm makes the time shown count for visitors and for the desk", "this house has a registry, which signs the time")
 	}
 	return nil
 }
 
-func (g *Gateway) postClockAsk(*http.Request) (any, error) {
-	if err := g.standalone(); err != nil {
+func (srv *Server) postClockAsk(*http.Request) (any, error) {
+	if err := srv.standalone(); err != nil {
 		return nil, err
 	}
-	return control.ClockAsk{Building: g.o.Site.Building, Nonce: g.asked.ask(g.o.Time.BootTime())}, nil
+	return control.ClockAsk{Building: srv.gw.Site.Building, Nonce: srv.asked.ask(srv.gw.Clock.Read().Boot)}, nil
 }
 
-func (g *Gateway) postClockSet(r *http.Request) (any, error) {
+func (srv *Server) postClockSet(r *http.Request) (any, error) {
 	in, err := read[control.SignedClock](r)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.standalone(); err != nil {
+	if err := srv.standalone(); err != nil {
 		return nil, err
 	}
-	payload, err := g.keyring.OpenClock(in.Envelope)
+	payload, err := srv.gw.Keyring.OpenClock(in.Envelope)
 	if err != nil || len(payload) != 16+8 {
 		return nil, fail(http.StatusForbidden, "use the key with which gatehouse init made this house", "the time is not signed by the landlord's key")
 	}
-	within, ok := g.asked.take(payload[:16], g.o.Time.BootTime())
+	within, ok := srv.asked.take(payload[:16], srv.gw.Clock.Read().Boot)
 	if !ok {
 		return nil, fail(http.StatusConflict, "run the command again", "the signed time came too late, or a second time")
 	}
@@ -80,20 +77,6 @@ func (g *Gateway) postClockSet(r *http.Request) (any, error) {
 	if unix < trueclock.Earliest || unix >= 1<<32 {
 		return nil, fail(http.StatusUnprocessableEntity, "as 2026-12-01 09:30", "that is no time of today")
 	}
-	g.journal.Queue(g.clock.set(unix, within), wire.Who{})
-	return g.clockStatus(), nil
-}
-
-// set takes a time that the landlord of a house by itself has signed: it is signed
-// time to residents, and confirmed by hand to visitors.
-func (c *clock) set(unix int64, within time.Duration) wire.Header {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	at, said := c.src.BootTime(), time.Duration(unix)*time.Second
-	c.known.Unsay(trueclock.Hand)
-	c.known.SayOwner(at, said, said+wordOf+within)
-	c.known.Say(trueclock.Hand, at, said, said+wordOf+within)
-	c.known.Tick(at)
-	c.told = true
-	return wire.Header{Kind: wire.KindClock, Reason: wire.ReasonClockSet, Outcome: wire.OutcomeDone}
+	srv.gw.Journal.Queue(srv.gw.Clock.Set(unix, within), wire.Who{})
+	return srv.clockStatus(), nil
 }

@@ -1,4 +1,9 @@
-package gateway
+// Package swipe takes the next card that is held up, or the next PIN, for whoever
+// registers it at the desk or by the tool, and tells the keyring of unknown cards.
+//
+// It refuses to tell who comes: outwards go credential ids, never card numbers, and a
+// card that may be a resident's is taken only when it is held up twice on purpose.
+package swipe
 
 import (
 	"context"
@@ -17,9 +22,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// swipes takes the next card for registration, and tells the keyring of unknown
-// ones. Outwards go credential ids, never card numbers.
-type swipes struct {
+// Swipes takes the next card for registration, and tells the keyring of unknown
+// ones. Outwards go credential ids, never card numbers. Safe for concurrent use.
+type Swipes struct {
 	keyring *keyring.Keyring
 	site    *site.Site
 	shapes  []keyring.Shape // in which readers here send cards
@@ -56,7 +61,7 @@ type typing struct {
 type capture struct {
 	door, reader string
 	twice        bool // of every card; else of those alone that the list has
-	taken        chan swipe
+	taken        chan Card
 	held         map[wire.CredentialID]*heldUp
 }
 
@@ -68,26 +73,32 @@ type heldUp struct {
 	walks   bool      // whoever has it comes and goes, or tries to
 }
 
-// swipe is a card that was waited for: as it was read, and as the tool may see it.
-type swipe struct {
-	card  device.Card
-	shown control.Card
+// Card is a card that was waited for: as it was read, and as the tool may see it.
+type Card struct {
+	Read  device.Card
+	Shown control.Card
 }
 
-var errDeskBusy = errors.New("somebody else is waiting for a card already")
+// ErrBusy means that somebody else waits already.
+var ErrBusy = errors.New("somebody else is waiting for a card already")
 
-func newSwipes(k *keyring.Keyring, s *site.Site, least time.Duration, log zerolog.Logger) *swipes {
-	return &swipes{keyring: k, site: s, shapes: s.Shapes(), log: log, least: least}
+// New makes the swipes of a house. A card rests for least, beyond the time for which its
+// door is released, before it is held up for the second time.
+func New(k *keyring.Keyring, s *site.Site, least time.Duration, log zerolog.Logger) *Swipes {
+	return &Swipes{keyring: k, site: s, shapes: s.Shapes(), log: log, least: least}
 }
 
-// watch is told of every card by the door's loop, and must not block it. It
+// Shapes are those in which readers here send cards.
+func (d *Swipes) Shapes() []keyring.Shape { return d.shapes }
+
+// Watch is told of every card by the door's loop, and must not block it. It
 // returns true for the card that somebody is waiting for.
-func (d *swipes) watch(s door.Seen) bool {
+func (d *Swipes) Watch(s door.Seen) bool {
 	if c := d.take(s); c != nil {
 		n, _ := keyring.NumberOf(s.Card)
-		card := d.describe(n, keyring.DeriveFor(s.Card, d.shapes))
+		card := d.Describe(n, keyring.DeriveFor(s.Card, d.shapes))
 		card.Door, card.Reader, card.Bits, card.Reason = s.Door, s.Reader, s.Card.Len(), s.Reason.String()
-		c.taken <- swipe{s.Card, card}
+		c.taken <- Card{s.Card, card}
 		return true
 	}
 	if s.Reason == wire.ReasonUnknown && !s.Held {
@@ -97,7 +108,7 @@ func (d *swipes) watch(s door.Seen) bool {
 }
 
 // take returns the capture that the card ends, if there is one.
-func (d *swipes) take(s door.Seen) *capture {
+func (d *Swipes) take(s door.Seen) *capture {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c, now := d.waiting, time.Now()
@@ -113,7 +124,7 @@ func (d *swipes) take(s door.Seen) *capture {
 		if s.Held {
 			return nil
 		}
-	case !c.again(s, now, d.rest(s.Door)) || !d.keep(now):
+	case !c.again(s, now, d.Rest(s.Door)) || !d.keep(now):
 		return nil
 	}
 	d.waiting = nil
@@ -145,21 +156,21 @@ func (c *capture) again(s door.Seen, now time.Time, rest time.Duration) bool {
 	return !h.walks && since <= rest+againMost
 }
 
-// rest is how long a card has to be away before it is held up again.
-func (d *swipes) rest(doorID string) time.Duration {
+// Rest is how long a card has to be away before it is held up again.
+func (d *Swipes) Rest(doorID string) time.Duration {
 	for _, cfg := range d.site.Doors {
 		if cfg.ID == doorID {
-			return d.least + seconds(cfg.ReleaseSeconds)
+			return d.least + time.Duration(cfg.ReleaseSeconds*float64(time.Second))
 		}
 	}
 	return d.least
 }
 
-// pause is what people are told to wait, in seconds: some count fast.
-func (d *swipes) pause(doorID string) int { return int((d.rest(doorID) + pauseMore) / time.Second) }
+// Pause is what people are told to wait, in seconds: some count fast.
+func (d *Swipes) Pause(doorID string) int { return int((d.Rest(doorID) + pauseMore) / time.Second) }
 
 // keep counts a card that was held up twice; false: it has been enough.
-func (d *swipes) keep(now time.Time) bool {
+func (d *Swipes) keep(now time.Time) bool {
 	d.kept = slices.DeleteFunc(d.kept, func(at time.Time) bool { return now.Sub(at) >= time.Hour })
 	if len(d.kept) >= keptHour {
 		return false
@@ -168,14 +179,14 @@ func (d *swipes) keep(now time.Time) bool {
 	return true
 }
 
-// next waits for a card at a reader: one that is held up twice, or (but for twice)
+// Next waits for a card at a reader: one that is held up twice, or (but for twice)
 // that is in use by nobody.
-func (d *swipes) next(ctx context.Context, doorID, reader string, twice bool) (swipe, error) {
-	c := &capture{door: doorID, reader: reader, twice: twice, taken: make(chan swipe, 1), held: map[wire.CredentialID]*heldUp{}}
+func (d *Swipes) Next(ctx context.Context, doorID, reader string, twice bool) (Card, error) {
+	c := &capture{door: doorID, reader: reader, twice: twice, taken: make(chan Card, 1), held: map[wire.CredentialID]*heldUp{}}
 	d.mu.Lock()
 	if d.waiting != nil {
 		d.mu.Unlock()
-		return swipe{}, errDeskBusy
+		return Card{}, ErrBusy
 	}
 	d.waiting = c
 	d.mu.Unlock()
@@ -190,11 +201,11 @@ func (d *swipes) next(ctx context.Context, doorID, reader string, twice bool) (s
 		d.waiting = nil
 	}
 	d.mu.Unlock()
-	return swipe{}, ctx.Err()
+	return Card{}, ctx.Err()
 }
 
-// typed is told of every PIN, as watch is of every card.
-func (d *swipes) typed(t door.Typed) bool {
+// Typed is told of every PIN, as watch is of every card.
+func (d *Swipes) Typed(t door.Typed) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w := d.typing
@@ -206,13 +217,13 @@ func (d *swipes) typed(t door.Typed) bool {
 	return true
 }
 
-// nextPIN waits for the next PIN at the keys of a door.
-func (d *swipes) nextPIN(ctx context.Context, doorID string) (device.PIN, error) {
+// NextPIN waits for the next PIN at the keys of a door.
+func (d *Swipes) NextPIN(ctx context.Context, doorID string) (device.PIN, error) {
 	w := &typing{door: doorID, taken: make(chan device.PIN, 1)}
 	d.mu.Lock()
 	if d.typing != nil {
 		d.mu.Unlock()
-		return device.PIN{}, errDeskBusy
+		return device.PIN{}, ErrBusy
 	}
 	d.typing = w
 	d.mu.Unlock()
@@ -229,31 +240,31 @@ func (d *swipes) nextPIN(ctx context.Context, doorID string) (device.PIN, error)
 	return device.PIN{}, ctx.Err()
 }
 
-// describe says what a card is called in this building in all its known forms,
+// Describe says what a card is called in this building in all its known forms,
 // and which doors read none of them.
-func (d *swipes) describe(n keyring.Number, forms []keyring.Form) control.Card {
-	as := seenAs{uid: n.UID()}
+func (d *Swipes) Describe(n keyring.Number, forms []keyring.Form) control.Card {
+	as := Forms{UID: n.UID()}
 	var card control.Card
 	for _, f := range forms {
 		if id, err := d.keyring.Identify(f.Card); err == nil {
 			card.Credentials, card.Holds = append(card.Credentials, id.String()), append(card.Holds, f.Bits)
 		}
-		as.lengths, as.holds = append(as.lengths, f.Card.Len()), append(as.holds, f.Bits)
+		as.Lengths, as.Holds = append(as.Lengths, f.Card.Len()), append(as.Holds, f.Bits)
 	}
 	for _, c := range n.Kin(forms) {
 		if id, err := d.keyring.Identify(c); err == nil {
 			card.Kin = append(card.Kin, id.String())
 		}
 	}
-	card.Missing = d.missing(as)
+	card.Missing = d.Missing(as)
 	return card
 }
 
-// seenAs is what readers may make of a card.
-type seenAs struct {
-	lengths []int // of its forms, the one first in which it was read or is printed
-	holds   []int // bits of its number in each
-	uid     bool
+// Forms are what readers may make of a card.
+type Forms struct {
+	Lengths []int // of its forms, the one first in which it was read or is printed
+	Holds   []int // bits of its number in each
+	UID     bool
 }
 
 // wholeEM is what a reader sends of an EM4100 that can send it all.
@@ -261,9 +272,9 @@ const wholeEM = 40
 
 // by reports whether a reader that gives cards of these lengths gives one of the
 // forms. One that gives other cards by their UID may give this one whole.
-func (s seenAs) by(known []int) bool {
-	for i, n := range s.lengths {
-		whole := i == 0 || s.uid || i < len(s.holds) && s.holds[i] == wholeEM || !slices.Contains(known, wholeEM)
+func (s Forms) by(known []int) bool {
+	for i, n := range s.Lengths {
+		whole := i == 0 || s.UID || i < len(s.Holds) && s.Holds[i] == wholeEM || !slices.Contains(known, wholeEM)
 		if whole && slices.Contains(known, n) {
 			return true
 		}
@@ -271,8 +282,8 @@ func (s seenAs) by(known []int) bool {
 	return len(known) == 0
 }
 
-// missing lists the doors with readers that give none of a card's forms.
-func (d *swipes) missing(as seenAs) []string {
+// Missing lists the doors with readers that give none of a card's forms.
+func (d *Swipes) Missing(as Forms) []string {
 	out := []string{}
 	for _, cfg := range d.site.Doors {
 		reads, readers := false, 0

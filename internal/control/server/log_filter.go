@@ -1,4 +1,4 @@
-package gateway
+package server
 
 import (
 	"net/http"
@@ -15,13 +15,13 @@ import (
 
 // logFilter is what of the log a query asks for: since a time, of doors, of kinds. It
 // only narrows what an owner may see.
-func (g *Gateway) logFilter(q url.Values) (func(wire.Header) bool, error) {
-	since, err := g.sinceTime(q.Get("since"))
+func (srv *Server) logFilter(q url.Values) (func(wire.Header) bool, error) {
+	since, err := srv.sinceTime(q.Get("since"))
 	if err != nil {
 		return nil, fail(http.StatusBadRequest, "write --since 2h, 3d, 2026-12-01 or \"2026-12-01 09:30\"", "since = %q: no time", q.Get("since"))
 	}
 	for _, id := range q["door"] {
-		if _, err := g.door(id); err != nil {
+		if _, err := srv.door(id); err != nil {
 			return nil, err
 		}
 	}
@@ -51,12 +51,12 @@ var ago = regexp.MustCompile(`^(\d{1,6})([mhd])$`)
 
 // sinceTime reads a time of the building's zone, or how long ago it was; the zero time
 // for an empty text.
-func (g *Gateway) sinceTime(text string) (time.Time, error) {
+func (srv *Server) sinceTime(text string) (time.Time, error) {
 	found := ago.FindStringSubmatch(text)
 	if found == nil {
-		return calendar.Moment(text, g.zone())
+		return calendar.Moment(text, srv.zone())
 	}
 	n, _ := strconv.Atoi(found[1]) // six digits
 	unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}[found[2]]
-	return g.clock.read().wall.Add(-time.Duration(n) * unit), nil
+	return srv.gw.Clock.Read().Wall.Add(-time.Duration(n) * unit), nil
 }

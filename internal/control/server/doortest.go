@@ -1,4 +1,4 @@
-package gateway
+package server
 
 import (
 	"context"
@@ -120,16 +120,10 @@ func (t *doorTests) save() error {
 	return err
 }
 
-func (t *doorTests) runs(door string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.running[door]
-}
-
 // streamTest writes what happens at a door while the test runs. It begins and ends
 // with an entry, and whoever comes in meanwhile is told at the reader.
-func (g *Gateway) streamTest(w http.ResponseWriter, r *http.Request) {
-	d, err := g.door(r.PathValue("door"))
+func (srv *Server) streamTest(w http.ResponseWriter, r *http.Request) {
+	d, err := srv.door(r.PathValue("door"))
 	if err != nil {
 		writeError(w, err)
 		return
@@ -143,45 +137,47 @@ func (g *Gateway) streamTest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	length := time.Duration(in.Minutes) * time.Minute
-	end, err := g.tests.begin(d.cfg.ID, length)
+	end, err := srv.tests.begin(d.Config.ID, length)
 	if err != nil {
 		writeError(w, err)
 		return
 	}
 	defer end()
+	d.SetTested(true)
+	defer d.SetTested(false)
 	ctx, cancel := context.WithTimeout(r.Context(), length)
 	defer cancel()
-	head := wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeActive, Reason: wire.ReasonDoorTest, Door: d.cfg.ID}
-	from := g.journal.Status().Position
-	if _, err := g.journal.Append(ctx, head, wire.Who{}); err != nil {
+	head := wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeActive, Reason: wire.ReasonDoorTest, Door: d.Config.ID}
+	from := srv.gw.Journal.Status().Position
+	if _, err := srv.gw.Journal.Append(ctx, head, wire.Who{}); err != nil {
 		writeError(w, fail(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well", "a test that is not journaled is none: %v", err))
 		return
 	}
 	head.Outcome = wire.OutcomeIdle
-	defer g.journal.Queue(head, wire.Who{})
-	d.show("", device.FeedbackNotice)
+	defer srv.gw.Journal.Queue(head, wire.Who{})
+	d.Show("", device.FeedbackNotice)
 	started := false
-	g.stream(ctx, w, from, true, func(h wire.Header) bool {
+	srv.stream(ctx, w, from, true, func(h wire.Header) bool {
 		started = started || h.Kind == wire.KindCommand && h.Reason == wire.ReasonDoorTest
-		return started && h.Door == d.cfg.ID && passageKinds[h.Kind]
+		return started && h.Door == d.Config.ID && passageKinds[h.Kind]
 	})
 }
 
 // stream writes the entries that a view shows as one JSON object a line, from a
 // place in the journal on, with follow until ctx ends.
-func (g *Gateway) stream(ctx context.Context, w http.ResponseWriter, at journal.Position, follow bool, shows func(wire.Header) bool) {
+func (srv *Server) stream(ctx context.Context, w http.ResponseWriter, at journal.Position, follow bool, shows func(wire.Header) bool) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := newLines(w, g.zone())
+	out := newLines(w, srv.zone())
 	for {
-		changed := g.journal.Changed()
-		entries, next, err := g.journal.Entries(ctx, at, logBatch)
+		changed := srv.gw.Journal.Changed()
+		entries, next, err := srv.gw.Journal.Entries(ctx, at, logBatch)
 		list, bad := pick(entries, shows)
 		if bad != nil || out.write(list) != nil {
 			panic(http.ErrAbortHandler) // half a log must not look like a whole one
 		}
 		at = next
 		if err != nil && ctx.Err() == nil {
-			g.o.Log.Error().Err(err).Msg("log can't be read")
+			srv.o.Log.Error().Err(err).Msg("log can't be read")
 			panic(http.ErrAbortHandler)
 		}
 		if err != nil || len(entries) == 0 && !follow {

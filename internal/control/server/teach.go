@@ -1,4 +1,4 @@
-package gateway
+package server
 
 import (
 	"context"
@@ -14,7 +14,8 @@ import (
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
-	"gatehouse/sync/wire"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/swipe"
 )
 
 // lessonIdle ends a lesson that nobody goes on with: the reader serves its door
@@ -29,7 +30,7 @@ type school struct {
 	one sync.Mutex // a request at a time
 
 	mu      sync.Mutex
-	reader  *servedReader // nil: none is taught
+	reader  *gateway.Reader // nil: none is taught
 	events  chan device.Event
 	over    chan struct{}
 	ends    *time.Timer
@@ -39,8 +40,8 @@ type school struct {
 
 // postTeach waits for one card at a reader whose format is to be found out, or
 // takes the number printed on the last one.
-func (g *Gateway) postTeach(r *http.Request) (any, error) {
-	s, err := g.served(r)
+func (srv *Server) postTeach(r *http.Request) (any, error) {
+	s, err := srv.served(r)
 	if err != nil {
 		return nil, err
 	}
@@ -48,23 +49,23 @@ func (g *Gateway) postTeach(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.lessons == nil && s.osdp == nil {
+	if !s.Lends() && s.OSDP == nil {
 		return nil, fail(http.StatusConflict, "gatehouse decode serial shows what a serial reader sends",
-			"reader %s is of type %s, whose cards have no formats to find out", s.cfg.Name(s.door.cfg.ID), s.cfg.Type)
+			"reader %s is of type %s, whose cards have no formats to find out", s.Config.Name(s.Door.Config.ID), s.Config.Type)
 	}
-	if s.lessons != nil && direction(s.cfg.Direction) == wire.DirectionOut {
+	if s.Lends() && s.Config.Direction == "out" {
 		return nil, fail(http.StatusConflict, "teach a reader of the same kind on the outside",
-			"people leave by reader %s, and meanwhile it would let nobody out", s.cfg.Name(s.door.cfg.ID))
+			"people leave by reader %s, and meanwhile it would let nobody out", s.Config.Name(s.Door.Config.ID))
 	}
-	if !g.school.one.TryLock() {
+	if !srv.school.one.TryLock() {
 		return nil, fail(http.StatusConflict, "wait until they have done", "somebody else teaches a reader")
 	}
-	defer g.school.one.Unlock()
-	defer g.school.idle()
+	defer srv.school.one.Unlock()
+	defer srv.school.idle()
 	if in.Printed != "" {
-		return g.school.compare(in.Printed)
+		return srv.school.compare(in.Printed)
 	}
-	if err := g.school.begin(r.Context(), s, in.Again); err != nil {
+	if err := srv.school.begin(r.Context(), s, in.Again); err != nil {
 		return nil, err
 	}
 	wait := 60 * time.Second
@@ -73,46 +74,46 @@ func (g *Gateway) postTeach(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
-	card, err := g.nextCard(ctx, s)
+	card, err := srv.nextCard(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	return g.school.show(card)
+	return srv.school.show(card)
 }
 
 // deleteTeach ends a lesson: the reader serves its door again.
-func (g *Gateway) deleteTeach(r *http.Request) (any, error) {
-	s, err := g.served(r)
+func (srv *Server) deleteTeach(r *http.Request) (any, error) {
+	s, err := srv.served(r)
 	if err != nil {
 		return nil, err
 	}
-	g.school.mu.Lock()
-	defer g.school.mu.Unlock()
-	if g.school.reader == s {
-		g.school.end()
+	srv.school.mu.Lock()
+	defer srv.school.mu.Unlock()
+	if srv.school.reader == s {
+		srv.school.end()
 	}
 	return struct{}{}, nil
 }
 
 // nextCard waits for a card at a reader that is taught, for as long as the lesson
 // lasts: after it the next card is the door's.
-func (g *Gateway) nextCard(ctx context.Context, s *servedReader) (device.Card, error) {
-	ctx, cancel := during(ctx, g.school.over)
+func (srv *Server) nextCard(ctx context.Context, s *gateway.Reader) (device.Card, error) {
+	ctx, cancel := during(ctx, srv.school.over)
 	defer cancel(nil)
-	if s.lessons == nil {
-		seen, err := g.swipes.next(ctx, s.door.cfg.ID, s.cfg.ID, false)
-		if errors.Is(err, errDeskBusy) {
+	if !s.Lends() {
+		seen, err := srv.gw.Swipes.Next(ctx, s.Door.Config.ID, s.Config.ID, false)
+		if errors.Is(err, swipe.ErrBusy) {
 			return device.Card{}, fail(http.StatusConflict, "wait until they have done", "%v", err)
 		}
 		if err != nil {
-			return device.Card{}, noCard(ctx, device.FaultNone, fmt.Sprintf("; one that somebody has is taken when it is held up again %d seconds later", g.swipes.pause(s.door.cfg.ID)))
+			return device.Card{}, noCard(ctx, device.FaultNone, fmt.Sprintf("; one that somebody has is taken when it is held up again %d seconds later", srv.gw.Swipes.Pause(s.Door.Config.ID)))
 		}
-		return seen.card, nil
+		return seen.Read, nil
 	}
 	fault := device.FaultNone
 	for {
 		select {
-		case e := <-g.school.events:
+		case e := <-srv.school.events:
 			switch e.Kind {
 			case device.CardRead:
 				return e.Card, nil
@@ -156,7 +157,7 @@ func noCard(ctx context.Context, fault device.Fault, more string) error {
 }
 
 // begin takes a reader from its door, unless it is here already.
-func (c *school) begin(ctx context.Context, s *servedReader, again bool) error {
+func (c *school) begin(ctx context.Context, s *gateway.Reader, again bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reader == s {
@@ -167,17 +168,9 @@ func (c *school) begin(ctx context.Context, s *servedReader, again bool) error {
 	}
 	c.end()
 	c.events, c.over = make(chan device.Event, 64), make(chan struct{})
-	if s.lessons != nil {
-		ctx, cancel := context.WithTimeout(ctx, lessonWait)
-		defer cancel()
-		select {
-		case s.lessons.begin <- lesson{c.events, c.over}:
-		case <-ctx.Done():
-			return fail(http.StatusServiceUnavailable, "gatehouse status tells what is wrong with it", "the reader does not run")
-		}
-		s.door.send(device.Event{Kind: device.WentOffline, Source: s.cfg.ID})
+	if err := s.Teach(ctx, c.events, c.over); err != nil {
+		return fail(http.StatusServiceUnavailable, "gatehouse status tells what is wrong with it", "%v", err)
 	}
-	s.taught.Store(true)
 	c.reader, c.printed = s, map[int]string{}
 	c.ends = time.AfterFunc(lessonIdle, c.expire)
 	c.ends.Stop()
@@ -217,7 +210,7 @@ func (c *school) end() {
 	}
 	c.ends.Stop()
 	close(c.over)
-	c.reader.taught.Store(false)
+	c.reader.Leave()
 	c.reader, c.cards, c.printed = nil, nil, nil
 }
 

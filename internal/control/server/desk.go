@@ -1,4 +1,4 @@
-package gateway
+package server
 
 import (
 	"context"
@@ -13,19 +13,20 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/desk"
+	"gatehouse/internal/gateway/swipe"
 )
 
 // deskRoutes are the answers of the desk.
-func (g *Gateway) deskRoutes() map[string]answer {
+func (srv *Server) deskRoutes() map[string]answer {
 	return map[string]answer{
-		"POST /v1/desk":                   g.postDesk,
-		"DELETE /v1/desk/{session}":       g.deleteDesk,
-		"POST /v1/desk/{session}/swipe":   g.postDeskSwipe,
-		"POST /v1/desk/{session}/pin":     g.postDeskPIN,
-		"POST /v1/desk/{session}/checkin": g.postCheckIn,
-		"POST /v1/desk/{session}/change":  g.postChange,
-		"GET /v1/tenancies":               g.getTenancies,
-		"GET /v1/tenancy":                 g.getTenancy,
+		"POST /v1/desk":                   srv.postDesk,
+		"DELETE /v1/desk/{session}":       srv.deleteDesk,
+		"POST /v1/desk/{session}/swipe":   srv.postDeskSwipe,
+		"POST /v1/desk/{session}/pin":     srv.postDeskPIN,
+		"POST /v1/desk/{session}/checkin": srv.postCheckIn,
+		"POST /v1/desk/{session}/change":  srv.postChange,
+		"GET /v1/tenancies":               srv.getTenancies,
+		"GET /v1/tenancy":                 srv.getTenancy,
 	}
 }
 
@@ -48,70 +49,70 @@ func deskFailure(err error) error {
 	return fail(http.StatusInsufficientStorage, "gatehouse status tells whether the disk is well; mend it, then try again", "%v", err)
 }
 
-func (g *Gateway) postDesk(r *http.Request) (any, error) {
+func (srv *Server) postDesk(r *http.Request) (any, error) {
 	in, err := read[control.DeskRequest](r)
 	if err != nil {
 		return nil, err
 	}
-	s, err := g.desk.Begin(in.TakeOver)
+	s, err := srv.gw.Desk.Begin(in.TakeOver)
 	if err != nil {
 		return nil, deskFailure(err)
 	}
 	house := s.Registry.House
-	out := control.Desk{Session: s.ID, TimeZone: g.o.Site.TimeZone, Doors: []string{}, Here: []string{}, Pause: map[string]int{}, Flats: append([]string{}, house.Flats...),
-		NoticeDays: desk.NoticeDays(house), Trusted: g.clock.read().trusted}
+	out := control.Desk{Session: s.ID, TimeZone: srv.gw.Site.TimeZone, Doors: []string{}, Here: []string{}, Pause: map[string]int{}, Flats: append([]string{}, house.Flats...),
+		NoticeDays: desk.NoticeDays(house), Trusted: srv.gw.Clock.Read().Trusted}
 	for _, gw := range house.Gateways {
 		out.Doors = append(out.Doors, gw.Doors...)
 	}
 	slices.Sort(out.Doors)
 	out.Doors = slices.Compact(out.Doors)
-	for _, d := range g.doors {
-		out.Here = append(out.Here, d.cfg.ID)
-		out.Pause[d.cfg.ID] = g.swipes.pause(d.cfg.ID)
+	for _, d := range srv.gw.Doors {
+		out.Here = append(out.Here, d.Config.ID)
+		out.Pause[d.Config.ID] = srv.gw.Swipes.Pause(d.Config.ID)
 	}
 	return out, nil
 }
 
-func (g *Gateway) deleteDesk(r *http.Request) (any, error) {
-	g.desk.Leave(r.PathValue("session"))
+func (srv *Server) deleteDesk(r *http.Request) (any, error) {
+	srv.gw.Desk.Leave(r.PathValue("session"))
 	return struct{}{}, nil
 }
 
 // postDeskSwipe waits for a card as long as the visit lasts.
-func (g *Gateway) postDeskSwipe(r *http.Request) (any, error) {
+func (srv *Server) postDeskSwipe(r *http.Request) (any, error) {
 	in, err := read[control.DeskSwipe](r)
 	if err != nil {
 		return nil, err
 	}
 	session := r.PathValue("session")
-	over, err := g.desk.Wait(session)
+	over, err := srv.gw.Desk.Wait(session)
 	if err != nil {
 		return nil, deskFailure(err)
 	}
 	ctx, cancel := until(r.Context(), over)
 	defer cancel()
-	s, err := g.nextSwipe(ctx, in.SwipeRequest, in.Proof)
+	s, err := srv.nextSwipe(ctx, in.SwipeRequest, in.Proof)
 	if err != nil {
-		if _, ended := g.desk.Wait(session); ended != nil {
+		if _, ended := srv.gw.Desk.Wait(session); ended != nil {
 			err = ended
 		}
 		return nil, deskFailure(err)
 	}
-	forms, of, err := g.desk.Show(session, in.Proof, s.card)
+	forms, of, err := srv.gw.Desk.Show(session, in.Proof, s.Read)
 	if err != nil {
 		return nil, deskFailure(err)
 	}
-	out := control.DeskCard{Door: s.shown.Door, Forms: len(forms), Missing: []string{}}
+	out := control.DeskCard{Door: s.Shown.Door, Forms: len(forms), Missing: []string{}}
 	if of != nil {
-		t := tenancyOf(*of, g.zone())
+		t := tenancyOf(*of, srv.zone())
 		out.Tenancy = &t
 		return out, nil
 	}
-	as := seenAs{uid: true} // what was held up is what readers send
+	as := swipe.Forms{UID: true} // what was held up is what readers send
 	for _, f := range forms {
-		as.lengths = append(as.lengths, f.Len())
+		as.Lengths = append(as.Lengths, f.Len())
 	}
-	out.Missing = g.swipes.missing(as)
+	out.Missing = srv.gw.Swipes.Missing(as)
 	return out, nil
 }
 
@@ -129,17 +130,17 @@ func until(ctx context.Context, over <-chan struct{}) (context.Context, context.
 }
 
 // postDeskPIN waits for a PIN as long as the visit lasts.
-func (g *Gateway) postDeskPIN(r *http.Request) (any, error) {
+func (srv *Server) postDeskPIN(r *http.Request) (any, error) {
 	in, err := read[control.DeskPIN](r)
 	if err != nil {
 		return nil, err
 	}
-	d, err := g.door(in.Door)
+	d, err := srv.door(in.Door)
 	if err != nil {
 		return nil, err
 	}
 	session := r.PathValue("session")
-	over, err := g.desk.Wait(session)
+	over, err := srv.gw.Desk.Wait(session)
 	if err != nil {
 		return nil, deskFailure(err)
 	}
@@ -151,21 +152,21 @@ func (g *Gateway) postDeskPIN(r *http.Request) (any, error) {
 	}
 	ctx, stop := context.WithTimeout(ctx, min(wait, swipeMost))
 	defer stop()
-	d.show("", device.FeedbackEnterPIN)
-	p, err := g.swipes.nextPIN(ctx, in.Door)
+	d.Show("", device.FeedbackEnterPIN)
+	p, err := srv.gw.Swipes.NextPIN(ctx, in.Door)
 	switch {
-	case errors.Is(err, errDeskBusy):
+	case errors.Is(err, swipe.ErrBusy):
 		return nil, fail(http.StatusConflict, "wait until that is done", "somebody else is waiting for a PIN already")
 	case err != nil:
 		return nil, fail(http.StatusRequestTimeout, "type it at a reader with keys, and end it with # or the enter key; gatehouse status shows whether the reader is online", "no PIN came")
 	}
-	if err := g.desk.Type(session, p); err != nil {
+	if err := srv.gw.Desk.Type(session, p); err != nil {
 		return nil, deskFailure(err)
 	}
 	return struct{}{}, nil
 }
 
-func (g *Gateway) postCheckIn(r *http.Request) (any, error) {
+func (srv *Server) postCheckIn(r *http.Request) (any, error) {
 	in, err := read[control.CheckIn](r)
 	if err != nil {
 		return nil, err
@@ -178,49 +179,49 @@ func (g *Gateway) postCheckIn(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	done, err := g.desk.CheckIn(r.Context(), desk.Arrival{Session: r.PathValue("session"), Document: in.Document, Number: in.Number,
+	done, err := srv.gw.Desk.CheckIn(r.Context(), desk.Arrival{Session: r.PathValue("session"), Document: in.Document, Number: in.Number,
 		Name: in.Name, Flat: in.Flat, Label: in.Label, Doors: in.Doors, From: from, Until: until,
 		Basis: in.Basis, Informed: in.Informed, PIN: in.PIN, Check: in.Check})
-	return g.doneOf(done, err)
+	return srv.doneOf(done, err)
 }
 
-func (g *Gateway) postChange(r *http.Request) (any, error) {
+func (srv *Server) postChange(r *http.Request) (any, error) {
 	in, err := read[control.Change](r)
 	if err != nil {
 		return nil, err
 	}
-	done, err := g.desk.Change(r.Context(), desk.Request{Session: r.PathValue("session"), Action: in.Action, Tenancy: in.Tenancy,
+	done, err := srv.gw.Desk.Change(r.Context(), desk.Request{Session: r.PathValue("session"), Action: in.Action, Tenancy: in.Tenancy,
 		Proof: in.Proof, PIN: in.PIN, Cause: in.Cause, Card: in.Card, NewPIN: in.NewPIN, Typed: in.Typed})
-	return g.doneOf(done, err)
+	return srv.doneOf(done, err)
 }
 
-func (g *Gateway) doneOf(done desk.Done, err error) (any, error) {
+func (srv *Server) doneOf(done desk.Done, err error) (any, error) {
 	if err != nil {
 		return nil, deskFailure(err)
 	}
-	return control.Done{Tenancy: tenancyOf(done.Tenancy, g.zone()), Remarks: append([]string{}, done.Remarks...)}, nil
+	return control.Done{Tenancy: tenancyOf(done.Tenancy, srv.zone()), Remarks: append([]string{}, done.Remarks...)}, nil
 }
 
-func (g *Gateway) getTenancies(*http.Request) (any, error) {
-	all, zone := []control.Tenancy{}, g.zone()
-	for _, t := range g.desk.Tenancies() {
+func (srv *Server) getTenancies(*http.Request) (any, error) {
+	all, zone := []control.Tenancy{}, srv.zone()
+	for _, t := range srv.gw.Desk.Tenancies() {
 		all = append(all, tenancyOf(t, zone))
 	}
 	slices.SortStableFunc(all, func(a, b control.Tenancy) int { return strings.Compare(a.Flat, b.Flat) })
 	return all, nil
 }
 
-func (g *Gateway) getTenancy(r *http.Request) (any, error) {
-	t, err := g.desk.Find(r.URL.Query().Get("name"))
+func (srv *Server) getTenancy(r *http.Request) (any, error) {
+	t, err := srv.gw.Desk.Find(r.URL.Query().Get("name"))
 	if err != nil {
 		return nil, deskFailure(err)
 	}
-	return tenancyOf(t, g.zone()), nil
+	return tenancyOf(t, srv.zone()), nil
 }
 
 // zone is that of the building; the site file was checked for it.
-func (g *Gateway) zone() *time.Location {
-	zone, err := time.LoadLocation(g.o.Site.TimeZone)
+func (srv *Server) zone() *time.Location {
+	zone, err := time.LoadLocation(srv.gw.Site.TimeZone)
 	if err != nil {
 		return time.UTC
 	}

@@ -1,0 +1,184 @@
+package swipe
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/device"
+	"gatehouse/internal/door"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/site"
+	"gatehouse/sync/wire"
+)
+
+// TestTakenCards: who waits for a card gets that of nobody who only comes home: it
+// has to be held up twice, with a rest in between, at one reader, with the door shut.
+func TestTakenCards(t *testing.T) {
+	const reader, card = "in", 1
+	seen := func(n byte, change ...func(*door.Seen)) door.Seen {
+		s := door.Seen{Door: "front", Reader: reader, Reason: wire.ReasonGranted, Credential: wire.CredentialID{1, n}}
+		for _, c := range change {
+			c(&s)
+		}
+		return s
+	}
+	rest := 10*time.Second + 5*time.Second // of which the door is released
+	later := func(d *Swipes, wait time.Duration, s door.Seen) bool {
+		time.Sleep(wait)
+		return d.take(s) != nil
+	}
+	for name, c := range map[string]struct {
+		come func(d *Swipes) bool // the last hold-up
+		want bool
+	}{
+		"once":                {func(d *Swipes) bool { return later(d, 0, seen(card)) }, false},
+		"twice with a rest":   {func(d *Swipes) bool { d.take(seen(card)); return later(d, rest, seen(card)) }, true},
+		"again at once":       {func(d *Swipes) bool { d.take(seen(card)); return later(d, 3*time.Second, seen(card)) }, false},
+		"when it shut again":  {func(d *Swipes) bool { d.take(seen(card)); return later(d, rest-time.Second, seen(card)) }, false},
+		"an hour later":       {func(d *Swipes) bool { d.take(seen(card)); return later(d, time.Hour, seen(card)) }, false},
+		"the card of another": {func(d *Swipes) bool { d.take(seen(card)); return later(d, rest, seen(card+1)) }, false},
+		"another between": {func(d *Swipes) bool {
+			d.take(seen(card))
+			later(d, 5*time.Second, seen(card+1))
+			return later(d, 10*time.Second, seen(card))
+		}, true},
+		"in by another reader": {func(d *Swipes) bool {
+			d.take(seen(card))
+			return later(d, rest, seen(card, func(s *door.Seen) { s.Reader = "out" }))
+		}, false},
+		"by another door": {func(d *Swipes) bool {
+			d.take(seen(card))
+			d.take(seen(card, func(s *door.Seen) { s.Door = "yard" }))
+			return later(d, rest, seen(card))
+		}, false},
+		"through the door": {func(d *Swipes) bool {
+			d.take(seen(card))
+			return later(d, rest, seen(card, func(s *door.Seen) { s.Openeds++ }))
+		}, false},
+		"impatient, then later": {func(d *Swipes) bool {
+			d.take(seen(card))
+			later(d, 4*time.Second, seen(card))
+			return later(d, rest, seen(card))
+		}, false},
+		"resting on the reader": {func(d *Swipes) bool {
+			d.take(seen(card))
+			for range 60 {
+				if later(d, time.Second, seen(card, func(s *door.Seen) { s.Held = true })) {
+					return true
+				}
+			}
+			return false
+		}, false},
+		"rested there, then again": {func(d *Swipes) bool {
+			d.take(seen(card))
+			later(d, 9*time.Second, seen(card, func(s *door.Seen) { s.Held = true }))
+			return later(d, rest, seen(card))
+		}, true},
+		"there before": {func(d *Swipes) bool {
+			d.take(seen(card, func(s *door.Seen) { s.Held = true }))
+			return later(d, rest, seen(card))
+		}, false},
+	} {
+		for _, twice := range []bool{true, false} { // also where a new card is waited for: this one opens here
+			synctest.Test(t, func(t *testing.T) {
+				d := waiting(twice)
+				if got := c.come(d); got != c.want || got == (d.waiting != nil) {
+					t.Errorf("%s (a proof: %v): taken %v, want %v", name, twice, got, c.want)
+				}
+			})
+		}
+	}
+}
+
+// waiting is a wait for a card at the front door, which is released for 5 s.
+func waiting(twice bool) *Swipes {
+	d := New(nil, &site.Site{Doors: []site.Door{{ID: "front", ReleaseSeconds: 5}}}, 10*time.Second, zerolog.Nop())
+	d.wait(twice)
+	return d
+}
+
+func (d *Swipes) wait(twice bool) {
+	d.waiting = &capture{door: "front", twice: twice, held: map[wire.CredentialID]*heldUp{}}
+}
+
+// TestCardsInUse: a card that nobody has is taken at once where a new one is waited
+// for, and one that is suspended, or opens elsewhere, is not.
+func TestCardsInUse(t *testing.T) {
+	for reason, want := range map[wire.Reason]bool{wire.ReasonUnknown: true, wire.ReasonRevoked: true, wire.ReasonExpired: true, wire.ReasonGranted: false,
+		wire.ReasonTermDoubtful: false, wire.ReasonSuspended: false, wire.ReasonNotYet: false, wire.ReasonWrongDoor: false, wire.ReasonNotReady: false} {
+		for _, twice := range []bool{true, false} {
+			d := waiting(twice)
+			if got := d.take(door.Seen{Door: "front", Reason: reason, Credential: wire.CredentialID{1}}) != nil; got != (want && !twice) {
+				t.Errorf("%v (a proof: %v): taken %v", reason, twice, got)
+			}
+		}
+	}
+}
+
+// TestTakenCardsOfAnHour: who asks again and again does not learn all day who comes.
+func TestTakenCardsOfAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := waiting(true)
+		twice := func(n byte) bool {
+			d.wait(true)
+			s := door.Seen{Door: "front", Reason: wire.ReasonGranted, Credential: wire.CredentialID{1, n}}
+			d.take(s)
+			time.Sleep(20 * time.Second)
+			return d.take(s) != nil
+		}
+		for n := range byte(keptHour) {
+			if !twice(n) {
+				t.Errorf("card %d is not taken", n)
+			}
+		}
+		if twice(100) {
+			t.Error("more are taken than an hour has")
+		}
+		time.Sleep(time.Hour)
+		if !twice(100) {
+			t.Error("an hour later it is not taken")
+		}
+	})
+}
+
+// TestSwipes: only the card at the reader that somebody waits at is taken, and
+// not one that lay there before.
+func TestSwipes(t *testing.T) {
+	key, err := keyring.GenerateBuildingKey(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "x", Keys: keyring.Keys{Building: key}, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	d := New(k, &site.Site{}, 10*time.Second, zerolog.Nop())
+	c := &capture{door: "front", reader: "in", taken: nil}
+	for name, s := range map[string]door.Seen{
+		"another door":   {Door: "yard", Reader: "in", Reason: wire.ReasonUnknown},
+		"another reader": {Door: "front", Reader: "side", Reason: wire.ReasonUnknown},
+		"held before":    {Door: "front", Reader: "in", Reason: wire.ReasonUnknown, Held: true},
+		"no keys":        {Door: "front", Reader: "in", Reason: wire.ReasonNotReady},
+	} {
+		d.waiting = c
+		s.Card = device.CardOf(5, 26)
+		if d.Watch(s) {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	if _, err := d.Next(t.Context(), "front", "in", false); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second one waits too: %v", err)
+	}
+	d.waiting = nil
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := d.Next(ctx, "front", "in", false); !errors.Is(err, context.Canceled) || d.waiting != nil {
+		t.Errorf("a wait that was given up: %v, still waiting %v", err, d.waiting != nil)
+	}
+}
