@@ -47,6 +47,9 @@ func check(file string, stdout io.Writer) error {
 func look(s *site.Site) (found site.Found) {
 	for _, path := range s.Ports() {
 		who, whole, err := uart.Holders(path)
+		if errors.Is(err, uart.ErrNoPort) {
+			found.Ports = append(found.Ports, site.FoundPort{Path: path, NoPort: true})
+		}
 		if err != nil {
 			continue
 		}

@@ -10,15 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// memory is the kernel's number of /dev/null, /dev/zero and their like.
+const memory = 1
+
 // Holders lists the other programs that have a serial port open. whole is false
-// where this user may not look into every process: only root may.
+// where this user may not look into every process: only root may. ErrNoPort: what has
+// that name is no serial port.
 func Holders(path string) (who []Holder, whole bool, err error) {
 	about := unix.Stat_t{}
 	if err := unix.Stat(path, &about); err != nil {
 		return nil, false, fmt.Errorf("find who holds %s: %w", path, err)
 	}
-	if about.Mode&unix.S_IFMT != unix.S_IFCHR {
-		return nil, false, fmt.Errorf("find who holds %s: it is no device", path)
+	if about.Mode&unix.S_IFMT != unix.S_IFCHR || unix.Major(about.Rdev) == memory {
+		return nil, false, fmt.Errorf("find who holds %s: %w", path, ErrNoPort)
 	}
 	who, whole = holders(about)
 	return who, whole, nil

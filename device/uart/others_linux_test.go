@@ -136,11 +136,13 @@ func TestAnotherProgramIsNamed(t *testing.T) {
 	if who, _, err := uart.Holders(path); err != nil || len(who) > 0 {
 		t.Errorf("held by %v, %v", who, err)
 	}
-	if _, _, err := uart.Holders("/dev/null/none"); err == nil {
-		t.Error("holders of no port")
+	if _, _, err := uart.Holders("/dev/null/none"); err == nil || errors.Is(err, uart.ErrNoPort) {
+		t.Errorf("holders of nothing: %v", err)
 	}
-	if _, _, err := uart.Holders(t.TempDir()); err == nil {
-		t.Error("holders of a folder")
+	for _, path := range []string{t.TempDir(), "/dev/null"} {
+		if _, _, err := uart.Holders(path); !errors.Is(err, uart.ErrNoPort) {
+			t.Errorf("holders of %s: %v", path, err)
+		}
 	}
 }
 

@@ -59,6 +59,9 @@ type system interface {
 	Close() error
 }
 
+// ErrNoPort: what has the name of a port is a file, a folder or another device.
+var ErrNoPort = errors.New("it is no serial port")
+
 // Holder is a program that has a port open.
 type Holder struct {
 	Name string // of its command, as ps has it

@@ -1,11 +1,14 @@
 package site
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -34,9 +37,34 @@ func explain(err error, text string) error {
 		if strings.Contains(wrong.Error(), "cannot decode TOML") || strings.Contains(wrong.Error(), "cannot store") {
 			return fmt.Errorf("%s%s", at, wrongType(wrong.Key(), before(text, line, col)))
 		}
+		if r := runeAt(text, line, col); r >= utf8.RuneSelf && unicode.IsGraphic(r) && strings.Contains(wrong.Error(), "unexpected character") {
+			return fmt.Errorf("%s%q can't stand there: write text between straight quotation marks, as \"front\", and numbers with the digits 0 to 9", at, r)
+		}
 		return fmt.Errorf("%s%w", at, err)
 	}
 	return err
+}
+
+// encoding refuses a file that is not UTF-8, with the first line that shows it.
+func encoding(text []byte) error {
+	if utf8.Valid(text) {
+		return nil
+	}
+	line := 1
+	for l := range bytes.Lines(text) {
+		if !utf8.Valid(l) {
+			break
+		}
+		line++
+	}
+	return fmt.Errorf("line %d: it is not UTF-8: save the file as UTF-8 in the editor", line)
+}
+
+// runeAt is the character at a place in the file.
+func runeAt(text string, line, col int) rune {
+	rest := strings.Join(strings.Split(text, "\n")[max(0, line-1):], "\n")
+	r, _ := utf8.DecodeRuneInString(rest[len(before(text, line, col)):])
+	return r
 }
 
 // before is the part of a line that stands before a place in the file.

@@ -41,6 +41,22 @@ func TestWrongTypes(t *testing.T) {
 	}
 }
 
+// TestForeignCharacters: what a word processor, an input method or an old editor puts into
+// a site file is told as it looks, with what to write.
+func TestForeignCharacters(t *testing.T) {
+	for text, want := range map[string]string{
+		"building = “lane-7”":                "line 1, column 12: '“' can't stand there: write text between straight quotation marks",
+		"[[door]]\nrelay={line=１７}":          "line 2, column 13: '１' can't stand there",
+		"# \xc7\xb0\xc3\xc5\nstate=1":        "line 1: it is not UTF-8: save the file as UTF-8",
+		"\xff\xfeb\x00":                      "line 1: it is not UTF-8",
+		"#\nbuilding = \"\xc7\xb0\xc3\xc5\"": "line 2: it is not UTF-8",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q\n%v\ndoes not say %q", text, err, want)
+		}
+	}
+}
+
 // TestUnknownKeys: a key in a table on one line is told with the keys of that
 // table.
 func TestUnknownKeys(t *testing.T) {

@@ -29,6 +29,7 @@ type FoundPort struct {
 	TTY     string // the kernel's name of it, as ttyAMA0
 	Holders []PortHolder
 	Hidden  bool // only root may see whether there are more
+	NoPort  bool // it is a file, a folder or another device, and no serial port
 }
 
 // PortHolder is a program that has a port open.
@@ -57,6 +58,10 @@ func (s *Site) Against(found Found) (list []string) {
 	list = s.againstChips(found.Chips)
 	hidden, ttys := false, map[string]string{}
 	for _, p := range found.Ports {
+		if p.NoPort {
+			list = append(list, fmt.Sprintf("port %s is no serial port: ls -l /dev/serial/by-id shows those that are plugged in", p.Path))
+			continue
+		}
 		if other, ok := ttys[p.TTY]; ok {
 			list = append(list, fmt.Sprintf("ports %s and %s are the same one, %s: each reader needs its own; readers of one OSDP bus name it by one path", other, p.Path, p.TTY))
 		}

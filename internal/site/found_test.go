@@ -26,6 +26,9 @@ func TestAgainstPorts(t *testing.T) {
 			t.Errorf("%s: %q", command, got)
 		}
 	}
+	if got := s.Against(Found{Ports: []FoundPort{{Path: "/dev/ttyUSB0", NoPort: true}, {Path: "/etc", NoPort: true}}}); len(got) != 2 || !strings.Contains(got[0], "port /dev/ttyUSB0 is no serial port") {
+		t.Errorf("%q", got)
+	}
 	if got := s.Against(Found{Ports: []FoundPort{{Hidden: true}}}); len(got) != 1 || !strings.Contains(got[0], "sudo gatehoused check") {
 		t.Errorf("%q", got)
 	}

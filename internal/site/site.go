@@ -119,6 +119,9 @@ func Load(path string) (*Site, error) {
 func Parse(raw []byte) (*Site, error) {
 	s := &Site{raw: raw}
 	text := bytes.TrimPrefix(raw, []byte("\ufeff")) // some editors put it there
+	if err := encoding(text); err != nil {
+		return nil, err
+	}
 	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := dec.Decode(s); err != nil {
 		return nil, explain(err, string(text))
