@@ -35,6 +35,15 @@ var shape = regexp.MustCompile(`^(\d{4})(?:([-/.,‐‑–—−])(\d{1,2})[-/.,
 // spaced is one with spaces alone between its parts.
 var spaced = regexp.MustCompile(`^(\d{4}) (\d{1,2}) (\d{1,2})$`)
 
+// months are those of days with the month in English and a year of four digits, which can mean
+// one thing only, too.
+const months = `(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)`
+
+var (
+	dayFirst   = regexp.MustCompile(`(?i)^(\d{1,2})[-/ ]?` + months + `\.?[-/, ]?(\d{4})$`)
+	monthFirst = regexp.MustCompile(`(?i)^` + months + `\.?[-/ ]?(\d{1,2})[-/, ](\d{4})$`)
+)
+
 // noEnd are words for a term without an end that cards and other systems write;
 // vague are those of people, who are told how to say it.
 var (
@@ -191,8 +200,22 @@ func tidy(text string) string {
 // isWord reports whether a space beside a byte keeps two words or numbers apart.
 func isWord(b byte) bool { return b >= '0' && b <= '9' || b|0x20 >= 'a' && b|0x20 <= 'z' }
 
-// parts reads a day with the year first; whether the month has it is not judged.
+// lettered reads the parts of a day whose month is a word.
+func lettered(year, month, day string) (y, m, d int, ok bool) {
+	y, _ = strconv.Atoi(year) // digits, by the expression
+	d, _ = strconv.Atoi(day)
+	m = strings.Index("janfebmaraprmayjunjulaugsepoctnovdec", strings.ToLower(month[:3]))/3 + 1
+	return y, m, d, true
+}
+
+// parts reads a day with the year first or its month as a word; whether the month has it is not judged.
 func parts(plain string) (y, m, d int, ok bool) {
+	if f := dayFirst.FindStringSubmatch(plain); f != nil {
+		return lettered(f[3], f[2], f[1])
+	}
+	if f := monthFirst.FindStringSubmatch(plain); f != nil {
+		return lettered(f[3], f[1], f[2])
+	}
 	found := spaced.FindStringSubmatch(plain)
 	if found == nil {
 		found = shape.FindStringSubmatch(plain)

@@ -39,6 +39,15 @@ func TestTerms(t *testing.T) {
 		{"２０２７／１／５", "2027-01-05", ""},
 		{"  2027-12-31\t", "2027-12-31", ""},
 		{"\u30002027-12-31\u00a0", "2027-12-31", ""},
+		{"30-Nov-2027", "2027-11-30", ""},
+		{"30 November 2027", "2027-11-30", ""},
+		{"Nov 30, 2027", "2027-11-30", ""},
+		{"SEPT. 5 2027", "2027-09-05", ""},
+		{"1 may 2027", "2027-05-01", ""},
+		{"30-Nov-27", "", form},
+		{"30 Novel 2027", "", form},
+		{"Nov 2027", "", form},
+		{"31 Jun 2027", "", "no such day"},
 		{"2106-02-06", "2106-02-06", ""},
 		{"", "-", ""},
 		{"  ", "-", ""},
@@ -127,7 +136,7 @@ func TestMoment(t *testing.T) {
 // FuzzLast: whatever is typed, no day becomes another one: what is read can be
 // written again as the same day.
 func FuzzLast(f *testing.F) {
-	for _, s := range []string{"2027-12-31", "2027年1月5日", "２０２７", "9999-12-31", "20271231", "2027 1 5"} {
+	for _, s := range []string{"2027-12-31", "2027年1月5日", "２０２７", "9999-12-31", "20271231", "2027 1 5", "5 Jan 2027", "May 1, 2027"} {
 		f.Add(s)
 	}
 	zone := shanghai(f)
