@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -27,9 +27,9 @@ func TestAddress(t *testing.T) {
 		}
 	}
 	call("gatehouse enrol", 1, "list", "--config", site)
-	keys := filepath.Join(dir, "state", "keys")
-	must(t, os.MkdirAll(keys, 0o700))
-	must(t, keyring.SavePlace(keys, &keyring.Registry{Name: "city", Enrol: "old.example:8443", Broker: "old.example:8883",
+	keyset := filepath.Join(dir, "state", "keys")
+	must(t, os.MkdirAll(keyset, 0o700))
+	must(t, keys.SavePlace(keyset, &keys.Registry{Name: "city", Enrol: "old.example:8443", Broker: "old.example:8883",
 		Place: wire.Place{District: "d", Town: "t", Building: "lane-7", Gateway: "gw1"}}))
 	call("mqtts://old.example:8883\nhttps://old.example:8443\n", 0, "list", "--config", site)
 	call("mqtts://new.example:8883  added here\nmqtts://old.example:8883\n", 0, "add", "--config", site, "mqtts://new.example:8883")

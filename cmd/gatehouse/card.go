@@ -8,11 +8,12 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/term"
-
+	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
+
+	"golang.org/x/term"
 )
 
 // cardSource says how a card is shown.
@@ -85,7 +86,7 @@ func (s *session) printed(form string) (control.Card, error) {
 	if number == "" {
 		return control.Card{}, hinted("type it, or pipe it: it must not stand in the command line", "no number came on standard input (%v)", err)
 	}
-	if errors.Is(wrong, keyring.ErrTwo) {
+	if errors.Is(wrong, cardnumber.ErrTwo) {
 		return control.Card{}, hinted("give one of them", "%s", wrong)
 	}
 	return s.client.Printed(s.ctx, control.PrintedRequest{Form: form, Number: number})

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -45,13 +45,13 @@ func (c decodePassCmd) Run(s *session) error {
 func (c decodePassCmd) issuers() ([]wire.Key, error) {
 	switch {
 	case c.Key != "":
-		return keyring.LoadIssuers(c.Key)
+		return keys.LoadIssuers(c.Key)
 	case c.Trust == "":
 		return nil, nil
 	case c.Root == "":
-		c.Root = filepath.Join(filepath.Dir(c.Trust), keyring.RootFile)
+		c.Root = filepath.Join(filepath.Dir(c.Trust), keys.RootFile)
 	}
-	root, err := keyring.LoadRoot(c.Root)
+	root, err := keys.LoadRoot(c.Root)
 	if err != nil {
 		return nil, hinted("--root names the root's public key, which signs the trust document", "%v", err)
 	}
@@ -67,7 +67,7 @@ func (c decodePassCmd) issuers() ([]wire.Key, error) {
 	if err := wire.Decode(payload, &says); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Trust, err)
 	}
-	trust, err := keyring.OpenTrust(envelope, root, says.Registry)
+	trust, err := keys.OpenTrust(envelope, root, says.Registry)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Trust, err)
 	}

@@ -17,9 +17,10 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
+	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
 	"gatehouse/internal/journal"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -72,15 +73,15 @@ func (b *bench) enrolled() {
 		must(b.t, err)
 		must(b.t, os.WriteFile(filepath.Join(dir, file), envelope, 0o600))
 	}
-	sign(keyring.TrustFile, wire.TypeTrust, wire.RoleRoot, "town", trust, rootKey)
-	sign(keyring.HouseFile, wire.TypeHouse, wire.RoleIssuer, "lane-7", house, issuerKey)
-	building, err := keyring.GenerateBuildingKey(1)
+	sign(keys.TrustFile, wire.TypeTrust, wire.RoleRoot, "town", trust, rootKey)
+	sign(keys.HouseFile, wire.TypeHouse, wire.RoleIssuer, "lane-7", house, issuerKey)
+	building, err := keys.GenerateBuildingKey(1)
 	must(b.t, err)
-	must(b.t, keyring.SaveBuildingKey(filepath.Join(dir, keyring.BuildingKeyFile), building))
-	must(b.t, keyring.SavePrivateKey(filepath.Join(dir, keyring.GatewayKeyFile), ownKey))
-	must(b.t, keyring.SaveSealKey(filepath.Join(dir, keyring.SealKeyFile), kem))
-	must(b.t, keyring.SaveIssuer(filepath.Join(dir, keyring.RootFile), wire.Key{Public: root}))
-	must(b.t, keyring.SavePlace(dir, &keyring.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883",
+	must(b.t, keys.SaveBuildingKey(filepath.Join(dir, keys.BuildingKeyFile), building))
+	must(b.t, keys.SavePrivateKey(filepath.Join(dir, keys.GatewayKeyFile), ownKey))
+	must(b.t, keys.SaveSealKey(filepath.Join(dir, keys.SealKeyFile), kem))
+	must(b.t, keys.SaveIssuer(filepath.Join(dir, keys.RootFile), wire.Key{Public: root}))
+	must(b.t, keys.SavePlace(dir, &keys.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883",
 		Place: wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7", Gateway: "gw1"}}))
 }
 
@@ -113,7 +114,7 @@ type swipe struct {
 func (b *bench) present(s swipe, what string, seen func() bool) {
 	b.t.Helper()
 	if s.door == "front" { // which sees it at once
-		must(b.t, b.source.Send(keyring.Derive(device.CardOf(s.card, 40))[1]))
+		must(b.t, b.source.Send(cardnumber.Derive(device.CardOf(s.card, 40))[1]))
 		b.eventually(what, seen)
 		return
 	}

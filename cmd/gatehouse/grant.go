@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
@@ -35,7 +36,7 @@ type signing struct {
 }
 
 func (k signing) issuer(s *session) (issue.Issuer, error) {
-	key, err := keyring.LoadPrivateKey(k.Key)
+	key, err := keys.LoadPrivateKey(k.Key)
 	if err != nil {
 		return issue.Issuer{}, hinted("--key names the file that gatehouse init wrote for this building, best on a stick", "%v", err)
 	}

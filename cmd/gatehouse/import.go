@@ -12,14 +12,15 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/cardlist"
+	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/naming"
+
+	"golang.org/x/term"
 )
 
 type importCmd struct {
@@ -247,18 +248,18 @@ func printedOf(cell, form string, fill bool) (number, itsForm string, err error)
 			number = strings.ReplaceAll(number, ",", "")
 		}
 	}
-	if _, err = keyring.ParsePrinted(number, form); fill && errors.Is(err, keyring.ErrZeros) {
-		number = keyring.Fill(number, form)
-		_, err = keyring.ParsePrinted(number, form)
+	if _, err = cardnumber.ParsePrinted(number, form); fill && errors.Is(err, cardnumber.ErrZeros) {
+		number = cardnumber.Fill(number, form)
+		_, err = cardnumber.ParsePrinted(number, form)
 	}
-	if err == nil || errors.Is(err, keyring.ErrForm) {
+	if err == nil || errors.Is(err, cardnumber.ErrForm) {
 		return number, form, err
 	}
-	one, itsForm, two := keyring.TwoPrints(folded(cell), form)
+	one, itsForm, two := cardnumber.TwoPrints(folded(cell), form)
 	switch {
 	case two == nil:
 		return plain(one), itsForm, nil
-	case errors.Is(two, keyring.ErrTwo):
+	case errors.Is(two, cardnumber.ErrTwo):
 		return number, form, two
 	}
 	return number, form, err
@@ -268,16 +269,16 @@ func printedOf(cell, form string, fill bool) (number, itsForm string, err error)
 func (s *session) number(w *wanted, fill bool) (why string, err error) {
 	number, form, wrong := printedOf(w.row.Number, w.row.Form, fill)
 	switch {
-	case errors.Is(wrong, keyring.ErrZeros):
+	case errors.Is(wrong, cardnumber.ErrZeros):
 		return "its number has fewer digits than its form: spreadsheets drop leading zeros, and --fill-zeros puts them back", nil
-	case errors.Is(wrong, keyring.ErrLost):
+	case errors.Is(wrong, cardnumber.ErrLost):
 		return "its number is written like 1.23E+09, so digits are lost: in the program that has the list format the column as text, and export again", nil
-	case errors.Is(wrong, keyring.ErrTwo):
+	case errors.Is(wrong, cardnumber.ErrTwo):
 		return "its cell has two numbers that are not of one card: give each card a line of its own, or put the wrong one right", nil
 	case w.row.Form == "":
 		return "it has no form: --form says it for the whole file", nil
-	case errors.Is(wrong, keyring.ErrForm):
-		return "form " + cardlist.Shown([]string{w.row.Form})[0] + " is not known: want " + strings.Join(keyring.PrintedForms(), ", "), nil
+	case errors.Is(wrong, cardnumber.ErrForm):
+		return "form " + cardlist.Shown([]string{w.row.Form})[0] + " is not known: want " + strings.Join(cardnumber.PrintedForms(), ", "), nil
 	case wrong != nil:
 		return strings.TrimPrefix(wrong.Error(), "printed number: ") + ", as it is form " + form, nil
 	}

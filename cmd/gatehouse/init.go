@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
 )
 
@@ -41,7 +41,7 @@ func (c initCmd) Run(s *session) error {
 		return err
 	}
 	dir := filepath.Join(site.State, "keys")
-	if _, err := os.Stat(filepath.Join(dir, keyring.BuildingKeyFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, keys.BuildingKeyFile)); err == nil {
 		return hinted("nothing to do; to begin anew, stop the daemon and move "+dir+" away", "this gateway has its keys already")
 	}
 	if err := c.ready(dir); err != nil {
@@ -56,7 +56,7 @@ func (c initCmd) Run(s *session) error {
 		return err
 	}
 	m.Restored = restored
-	if m.Files, err = keyring.Install(dir, issuer.Public().(ed25519.PublicKey), building); err != nil {
+	if m.Files, err = keys.Install(dir, issuer.Public().(ed25519.PublicKey), building); err != nil {
 		return err
 	}
 	if err := handOver(site.State, dir); err != nil {
@@ -68,7 +68,7 @@ func (c initCmd) Run(s *session) error {
 // ready sees that nothing stands in the way before any key is made: keys of which the
 // gateway has a part, or the stick, are worse than none.
 func (c initCmd) ready(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, keyring.RegistryFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, keys.RegistryFile)); err == nil {
 		return hinted("its keys come from there; gatehouse status says what is missing", "this gateway is enrolled with a registry")
 	}
 	if info, err := os.Stat(c.Key); err == nil && !info.Mode().IsRegular() {
@@ -84,20 +84,20 @@ func (c initCmd) ready(dir string) error {
 	if err := writable(above); err != nil {
 		return hinted("call it by sudo, or name a folder of yours as state in the site file", "%v", err)
 	}
-	return c.sameIssuer(filepath.Join(dir, keyring.IssuerFile))
+	return c.sameIssuer(filepath.Join(dir, keys.IssuerFile))
 }
 
 // sameIssuer sees that a gateway which has an issuer's key already has that of the
 // stick.
 func (c initCmd) sameIssuer(path string) error {
-	there, err := keyring.LoadIssuers(path)
+	there, err := keys.LoadIssuers(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	key, err := keyring.LoadPrivateKey(c.Key)
+	key, err := keys.LoadPrivateKey(c.Key)
 	if err != nil || len(there) != 1 || !there[0].Public.Equal(key.Public()) {
 		return hinted("name its stick by --key, or to begin anew, stop the daemon and move "+filepath.Dir(path)+" away", "%s has another issuer's key", path)
 	}
@@ -130,25 +130,25 @@ func writeMade(w io.Writer, m made) {
 
 // stickKeys loads or makes the keys that are kept away from the gateway. The
 // building's comes first: an init that was interrupted goes on with it.
-func stickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keyring.BuildingKey, bool, error) {
-	issuer, err := keyring.LoadPrivateKey(issuerPath)
+func stickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keys.BuildingKey, bool, error) {
+	issuer, err := keys.LoadPrivateKey(issuerPath)
 	restored := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, false, err
 	}
-	building, err := keyring.LoadBuildingKey(buildingPath)
+	building, err := keys.LoadBuildingKey(buildingPath)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && restored:
 		return nil, nil, false, hinted("name the stick that has both files, or another file for a new key",
 			"%s is there, but the building's key %s is not", issuerPath, buildingPath)
 	case errors.Is(err, fs.ErrNotExist):
-		if building, err = keyring.GenerateBuildingKey(1); err == nil {
-			err = keyring.SaveBuildingKey(buildingPath, building)
+		if building, err = keys.GenerateBuildingKey(1); err == nil {
+			err = keys.SaveBuildingKey(buildingPath, building)
 		}
 	}
 	if err == nil && !restored {
 		if _, issuer, err = ed25519.GenerateKey(rand.Reader); err == nil {
-			err = keyring.SavePrivateKey(issuerPath, issuer)
+			err = keys.SavePrivateKey(issuerPath, issuer)
 		}
 	}
 	return issuer, building, restored, err

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -56,9 +56,9 @@ func TestDecodePass(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	issuer, root := filepath.Join(dir, "issuer.pub"), filepath.Join(dir, keyring.RootFile)
-	must(t, keyring.SaveIssuer(issuer, wire.Key{Role: wire.RoleIssuer, Epoch: 3, Public: passKey(1).Public().(ed25519.PublicKey)}))
-	must(t, keyring.SaveIssuer(root, wire.Key{Public: passKey(9).Public().(ed25519.PublicKey)}))
+	issuer, root := filepath.Join(dir, "issuer.pub"), filepath.Join(dir, keys.RootFile)
+	must(t, keys.SaveIssuer(issuer, wire.Key{Role: wire.RoleIssuer, Epoch: 3, Public: passKey(1).Public().(ed25519.PublicKey)}))
+	must(t, keys.SaveIssuer(root, wire.Key{Public: passKey(9).Public().(ed25519.PublicKey)}))
 	trust := filepath.Join(dir, "trust.cose")
 	must(t, os.WriteFile(trust, trustOf(t, passKey(1), passKey(9)), 0o600))
 	for _, args := range [][]string{{"--key", issuer}, {"--trust", trust}, {"--trust", trust, "--root", root}} {

@@ -9,24 +9,26 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"gatehouse/internal/cardlist"
+	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"pgregory.net/rapid"
 )
 
 // oldHouse is a list that imports are made into, without a daemon.
 type oldHouse struct {
-	building *keyring.BuildingKey
+	building *keys.BuildingKey
 	editor   *keyring.Editor
 	labels   map[string]string
-	shapes   []keyring.Shape
+	shapes   []cardnumber.Shape
 	said     map[wire.CredentialID][]string // labels of all lines whose card has the form
 }
 
 func newPlanHouse(t *rapid.T) *oldHouse {
-	building, err := keyring.GenerateBuildingKey(1)
+	building, err := keys.GenerateBuildingKey(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,8 +40,8 @@ func newPlanHouse(t *rapid.T) *oldHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := []keyring.Shape{{Format: "H10306", Bits: 32}, {Format: "H10301", Bits: 24}, {Bits: 32}, {Bits: 40}}
-	shapes := slices.DeleteFunc(all, func(keyring.Shape) bool { return rapid.Bool().Draw(t, "no such reader") })
+	all := []cardnumber.Shape{{Format: "H10306", Bits: 32}, {Format: "H10301", Bits: 24}, {Bits: 32}, {Bits: 40}}
+	shapes := slices.DeleteFunc(all, func(cardnumber.Shape) bool { return rapid.Bool().Draw(t, "no such reader") })
 	return &oldHouse{building, e, map[string]string{}, shapes, map[wire.CredentialID][]string{}}
 }
 
@@ -50,7 +52,7 @@ func (o *oldHouse) list(t *rapid.T) (rows []wanted) {
 		value := rapid.Uint64Range(1, 3).Draw(t, "card") | rapid.Uint64Range(0, 1).Draw(t, "bit 24")<<24 | rapid.Uint64Range(0, 1).Draw(t, "bit 32")<<32
 		form := rapid.SampledFrom([]string{"8D", "10D", "13D"}).Draw(t, "form")
 		text := map[string]string{"8D": fmt.Sprintf("%08d", value&(1<<24-1)), "10D": fmt.Sprintf("%010d", value&(1<<32-1)), "13D": fmt.Sprintf("%013d", value)}[form]
-		number, err := keyring.ParsePrinted(text, form)
+		number, err := cardnumber.ParsePrinted(text, form)
 		if err != nil {
 			t.Fatal(err)
 		}

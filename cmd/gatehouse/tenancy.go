@@ -32,11 +32,11 @@ type cardCmd struct {
 // proof says on whose word something is done.
 type proof struct {
 	By string `required:"" enum:"card,pin,landlord" help:"card: the tenant holds one up, twice; pin: the tenant types it; landlord: by your word alone." placeholder:"WHO"`
-	keys
+	keypadFlag
 }
 
 // keys say where the tenant types a PIN.
-type keys struct {
+type keypadFlag struct {
 	Keypad string `help:"The tenant types the PIN at the keys of this door's reader instead of this terminal: nobody else sees it." placeholder:"DOOR"`
 }
 
@@ -47,7 +47,7 @@ type about struct {
 
 // change asks for one change, with the proof and the cards that it needs. fresh
 // says that a new card is to be held up.
-func (v visit) change(r control.Change, at deskReader, keys keys, fresh bool) (done control.Done, missing []string, err error) {
+func (v visit) change(r control.Change, at deskReader, keys keypadFlag, fresh bool) (done control.Done, missing []string, err error) {
 	r.Typed = keys.Keypad != ""
 	switch {
 	case r.Proof == "card":
@@ -102,7 +102,7 @@ func (v visit) newPIN(r *control.Change, keypad string) (err error) {
 }
 
 // run opens the desk for one change and prints what came of it.
-func (s *session) change(r control.Change, at deskReader, keys keys, fresh bool) error {
+func (s *session) change(r control.Change, at deskReader, keys keypadFlag, fresh bool) error {
 	return s.atDesk(at.TakeOver, func(v visit) error {
 		done, missing, err := v.change(r, at, keys, fresh)
 		if err != nil {
@@ -196,7 +196,7 @@ func (c checkOutCmd) Run(s *session) error {
 		}
 		c.Cause, s.in = cause, a.rest()
 	}
-	return s.change(control.Change{Action: "checkout", Tenancy: c.Tenancy, Proof: c.By, Cause: c.Cause}, c.deskReader, c.keys, false)
+	return s.change(control.Change{Action: "checkout", Tenancy: c.Tenancy, Proof: c.By, Cause: c.Cause}, c.deskReader, c.keypadFlag, false)
 }
 
 // rest is what of the input has not been read as an answer.
@@ -216,7 +216,7 @@ type lost struct {
 }
 
 func (l lost) change(s *session, action string, fresh bool) error {
-	return s.change(control.Change{Action: action, Tenancy: l.Tenancy, Proof: l.By, Card: l.Card}, l.deskReader, l.keys, fresh)
+	return s.change(control.Change{Action: action, Tenancy: l.Tenancy, Proof: l.By, Card: l.Card}, l.deskReader, l.keypadFlag, fresh)
 }
 
 type cardSuspendCmd struct{ lost }
@@ -234,19 +234,19 @@ func (c cardReplaceCmd) Run(s *session) error { return c.change(s, "replace", tr
 type cardAddCmd struct {
 	Tenancy string `arg:"" help:"Its id or the first digits of it, its flat or your label."`
 	By      string `enum:"card,pin,landlord" default:"landlord" help:"card or pin: the tenant's word, so that the new card proves who it is too; landlord: by your word alone it opens, and proves nothing until the tenant confirms it." placeholder:"WHO"`
-	keys
+	keypadFlag
 	deskReader
 }
 
 func (c cardAddCmd) Run(s *session) error {
-	return s.change(control.Change{Action: "add", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keys, true)
+	return s.change(control.Change{Action: "add", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag, true)
 }
 
 // tenantOnly is a change that rests on the tenant's word alone.
 type tenantOnly struct {
 	about
 	By string `required:"" enum:"card,pin" help:"card: the tenant holds one up, twice; pin: the tenant types it." placeholder:"WHO"`
-	keys
+	keypadFlag
 	deskReader
 }
 
@@ -263,7 +263,7 @@ up) or with the PIN.`
 }
 
 func (c cardConfirmCmd) Run(s *session) error {
-	return s.change(control.Change{Action: "confirm", Tenancy: c.Tenancy, Proof: c.By, Card: c.Card}, c.deskReader, c.keys, false)
+	return s.change(control.Change{Action: "confirm", Tenancy: c.Tenancy, Proof: c.By, Card: c.Card}, c.deskReader, c.keypadFlag, false)
 }
 
 type tenancyPINCmd struct{ tenantOnly }
@@ -277,13 +277,13 @@ nothing at the desk: whoever typed it for the tenant knows it.`
 }
 
 func (c tenancyPINCmd) Run(s *session) error {
-	return s.change(control.Change{Action: "pin", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keys, false)
+	return s.change(control.Change{Action: "pin", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag, false)
 }
 
 type tenancyDisputeCmd struct{ tenantOnly }
 
 func (c tenancyDisputeCmd) Run(s *session) error {
-	return s.change(control.Change{Action: "dispute", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keys, false)
+	return s.change(control.Change{Action: "dispute", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag, false)
 }
 
 type tenancyWithdrawCmd struct {
@@ -292,7 +292,7 @@ type tenancyWithdrawCmd struct {
 }
 
 func (c tenancyWithdrawCmd) Run(s *session) error {
-	return s.change(control.Change{Action: "withdraw", Tenancy: c.Tenancy, Proof: "landlord"}, deskReader{TakeOver: c.TakeOver}, keys{}, false)
+	return s.change(control.Change{Action: "withdraw", Tenancy: c.Tenancy, Proof: "landlord"}, deskReader{TakeOver: c.TakeOver}, keypadFlag{}, false)
 }
 
 type tenancyListCmd struct{}

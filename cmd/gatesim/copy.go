@@ -8,12 +8,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"gatehouse/internal/amount"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
 // audit compares doors, log and registry.
@@ -134,13 +134,13 @@ func (p *second) checkpoint() (size uint64, root string, err error) {
 
 // signers are the keys whose signatures the checkpoint must bear: the gateway's
 // and those of the registry's witnesses.
-func (p *second) signers() (ed25519.PublicKey, *keyring.Registry, error) {
-	keys := filepath.Join(p.dir, "state", "keys")
-	own, err := keyring.LoadPrivateKey(filepath.Join(keys, keyring.GatewayKeyFile))
+func (p *second) signers() (ed25519.PublicKey, *keys.Registry, error) {
+	keyset := filepath.Join(p.dir, "state", "keys")
+	own, err := keys.LoadPrivateKey(filepath.Join(keyset, keys.GatewayKeyFile))
 	if err != nil {
 		return nil, nil, err
 	}
-	reg, err := keyring.LoadRegistry(keys)
+	reg, err := keys.LoadRegistry(keyset)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
 )
@@ -126,29 +127,29 @@ func (p *person) atFront() (device.Card, error) {
 }
 
 // keys are those that the landlord keeps, made here as `gatehouse init` does.
-type keys struct {
+type houseKeys struct {
 	issuer   ed25519.PrivateKey
-	building *keyring.BuildingKey
+	building *keys.BuildingKey
 }
 
 // makeKeys writes the gateway's keys into its state folder, and the issuer's
 // beside it.
-func makeKeys(dir string) (k keys, err error) {
+func makeKeys(dir string) (k houseKeys, err error) {
 	public, issuer, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return k, err
 	}
-	if k.building, err = keyring.GenerateBuildingKey(1); err != nil {
+	if k.building, err = keys.GenerateBuildingKey(1); err != nil {
 		return k, err
 	}
 	k.issuer = issuer
-	if _, err := keyring.Install(filepath.Join(dir, "state", "keys"), public, k.building); err != nil {
+	if _, err := keys.Install(filepath.Join(dir, "state", "keys"), public, k.building); err != nil {
 		return k, err
 	}
 	if err := hasRun(dir); err != nil {
 		return k, err
 	}
-	return k, keyring.SavePrivateKey(filepath.Join(dir, "issuer.key"), issuer)
+	return k, keys.SavePrivateKey(filepath.Join(dir, "issuer.key"), issuer)
 }
 
 // hasRun makes the gateway of a folder one that has been sure of the time for days:
@@ -189,7 +190,7 @@ func newPeople() *people {
 
 // enrol puts everybody on the list. The same card is two credentials of one
 // grant: 26 bits at the front, 40 at the yard and the gate.
-func (all *people) enrol(e *keyring.Editor, k *keyring.BuildingKey, now time.Time) error {
+func (all *people) enrol(e *keyring.Editor, k *keys.BuildingKey, now time.Time) error {
 	all3 := []string{frontDoor, yardDoor, gateDoor}
 	add := func(p *person, g keyring.NewGrant) error {
 		w26, err := p.atFront()
@@ -221,7 +222,7 @@ func (all *people) enrol(e *keyring.Editor, k *keyring.BuildingKey, now time.Tim
 // house is everything that stays when the daemon goes.
 type house struct {
 	dir    string
-	keys   keys
+	keys   houseKeys
 	people *people
 	world  *world
 	board  *devicetest.Board

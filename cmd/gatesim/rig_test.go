@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/enrol"
@@ -20,6 +18,7 @@ import (
 	"gatehouse/internal/freeport"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front"
 	"gatehouse/internal/registry/issuer"
@@ -27,6 +26,8 @@ import (
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // town is a registry within this process: real broker, real store, real issuer,
@@ -127,7 +128,7 @@ func (t *town) start(tb testing.TB) (stop func()) {
 // box is a gateway without doors: its keys, journal and uplink.
 type box struct {
 	dir     string
-	keys    keyring.Keys
+	keys    keys.Keys
 	keyring *keyring.Keyring
 	journal *journal.Journal
 	desk    *desk.Desk
@@ -161,7 +162,7 @@ func (t *town) enrol(tb testing.TB, building, gateway string) *box {
 		Gateway: gateway, Doors: []string{"front"}, Software: "bench"}); err != nil {
 		tb.Fatal(err)
 	}
-	if b.keys, err = keyring.LoadKeys(filepath.Join(b.dir, "keys")); b.keys.Gateway == nil || b.keys.Registry == nil {
+	if b.keys, err = keys.LoadKeys(filepath.Join(b.dir, "keys")); b.keys.Gateway == nil || b.keys.Registry == nil {
 		tb.Fatal(err) // a second gateway gets the building's key from the first
 	}
 	b.keyring, err = keyring.Open(keyring.Options{Dir: filepath.Join(b.dir, "grants"), Building: building, Keys: b.keys, Log: zerolog.Nop()})

@@ -7,14 +7,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // noLink is a link that never comes up.
@@ -69,7 +70,7 @@ func (b *box) setBack(tb testing.TB, image string) {
 		tb.Fatal(err)
 	}
 	var err error
-	if b.keys, err = keyring.LoadKeys(filepath.Join(b.dir, "keys")); err != nil { // a sibling may have sent the building's
+	if b.keys, err = keys.LoadKeys(filepath.Join(b.dir, "keys")); err != nil { // a sibling may have sent the building's
 		tb.Fatal(err)
 	}
 	b.keyring, err = keyring.Open(keyring.Options{Dir: filepath.Join(b.dir, "grants"), Building: "house", Keys: b.keys, Log: zerolog.Nop()})

@@ -15,12 +15,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/enrol"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/mqtt"
+
+	"github.com/rs/zerolog"
 )
 
 // TestServerCertificateThatEnds: status names it, and the command in that line
@@ -67,7 +67,7 @@ func (r *centre) expire(dir string) {
 	must(err)
 	key, err := x509.ParsePKCS8PrivateKey(read(filepath.Join(r.dir, "issuer", authority.FileCAKey)))
 	must(err)
-	path := filepath.Join(dir, keyring.ClientCertFile)
+	path := filepath.Join(dir, keys.ClientCertFile)
 	cert, err := x509.ParseCertificate(read(path))
 	must(err)
 	cert.NotBefore, cert.NotAfter = time.Now().AddDate(-1, 0, -1), time.Now().AddDate(0, 0, -1)
@@ -82,7 +82,7 @@ func TestExpiredGatewayIn1970(t *testing.T) {
 	r := newCentre(t)
 	dir := r.gateway("gw-1")
 	r.expire(dir)
-	reg, err := keyring.LoadRegistry(dir)
+	reg, err := keys.LoadRegistry(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

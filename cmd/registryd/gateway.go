@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 
 	"gatehouse/internal/amount"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 )
@@ -99,7 +99,7 @@ type buildingKeyCmd struct {
 
 // Run takes a building's key out of escrow, for a house whose last gateway is lost.
 func (c buildingKeyCmd) Run(s *session) error {
-	private, err := keyring.LoadSealKey(c.Key)
+	private, err := keys.LoadSealKey(c.Key)
 	if err != nil {
 		return hinted("--key names escrow.key, which registryd init wrote into the offline folder", "%v", err)
 	}
@@ -107,11 +107,11 @@ func (c buildingKeyCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	key, err := keyring.UnsealBuildingKey(private, e.Address, e.Sealed)
+	key, err := keys.UnsealBuildingKey(private, e.Address, e.Sealed)
 	if err != nil {
 		return err
 	}
-	if err := newFile(c.Out, func(path string) error { return keyring.SaveBuildingKey(path, key) }); err != nil {
+	if err := newFile(c.Out, func(path string) error { return keys.SaveBuildingKey(path, key) }); err != nil {
 		return err
 	}
 	return s.print(map[string]any{"number": e.Number, "file": c.Out}, func(w io.Writer) {

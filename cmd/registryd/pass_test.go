@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // pass: the text that the command prints opens at the enrolled gateway, whose
@@ -18,7 +19,7 @@ import (
 func (r *centre) pass(dir string, tenancy wire.ID) {
 	t := r.t
 	t.Helper()
-	keys, err := keyring.LoadKeys(dir)
+	keys, err := keys.LoadKeys(dir)
 	if keys.Registry == nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/idnumber"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -35,7 +35,7 @@ type person struct {
 // Run shows who a tenancy is: the only way to see a name. That it was looked
 // at is written down before anything is fetched; the key never leaves this process.
 func (c personCmd) Run(s *session) error {
-	key, err := keyring.LoadSealKey(c.Key)
+	key, err := keys.LoadSealKey(c.Key)
 	if err != nil {
 		return hinted("--key names records.key, which registryd init wrote into the offline folder", "%v", err)
 	}

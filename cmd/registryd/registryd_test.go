@@ -13,15 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/freeport"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // centre is a whole registry, started by its own commands.
@@ -165,7 +165,7 @@ func (r *centre) gateway(id string, more ...string) (dir string) {
 const tenantName = "Test Tenant"
 
 // sign puts a message of the gateway's into its envelope.
-func sign(t *testing.T, reg *keyring.Registry, keys *keyring.Keys, kind string, p wire.Payload) []byte {
+func sign(t *testing.T, reg *keys.Registry, keys *keys.Keys, kind string, p wire.Payload) []byte {
 	t.Helper()
 	payload, err := wire.Encode(p)
 	if err != nil {
@@ -179,7 +179,7 @@ func sign(t *testing.T, reg *keyring.Registry, keys *keyring.Keys, kind string, 
 }
 
 // checkIn is what a gateway sends for one tenant.
-func checkIn(t *testing.T, reg *keyring.Registry, keys *keyring.Keys) (topic string, message []byte, grant, tenancy wire.ID) {
+func checkIn(t *testing.T, reg *keys.Registry, keys *keys.Keys) (topic string, message []byte, grant, tenancy wire.ID) {
 	t.Helper()
 	grant, tenancy = wire.ID{1, 2, 3}, wire.ID{4, 5, 6}
 	address := reg.Place.Address()
@@ -212,11 +212,11 @@ func TestRegistry(t *testing.T) {
 		t.Fatal(out)
 	}
 	parts := connect(t, dir)
-	reg, err := keyring.LoadRegistry(dir)
+	reg, err := keys.LoadRegistry(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := keyring.LoadKeys(dir)
+	keys, err := keys.LoadKeys(dir)
 	if keys.Gateway == nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func (r *centre) rest(dir string) {
 	out := filepath.Join(t.TempDir(), "building.key")
 	r.ok("building-key", "house-1", "--key", filepath.Join(r.dir, "offline", "escrow.key"), "--out", out)
 	r.refused("is there already", "building-key", "house-1", "--key", filepath.Join(r.dir, "offline", "escrow.key"), "--out", out)
-	have, err := os.ReadFile(filepath.Join(dir, keyring.BuildingKeyFile))
+	have, err := os.ReadFile(filepath.Join(dir, keys.BuildingKeyFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +325,7 @@ type connection struct {
 // connect joins the broker with the files of an enrolment.
 func connect(t *testing.T, dir string) *connection {
 	t.Helper()
-	reg, err := keyring.LoadRegistry(dir)
+	reg, err := keys.LoadRegistry(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func connect(t *testing.T, dir string) *connection {
 }
 
 // version is that of the newest list that came, verified as a gateway does.
-func (c *connection) version(t *testing.T, reg *keyring.Registry) uint64 {
+func (c *connection) version(t *testing.T, reg *keys.Registry) uint64 {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,16 +12,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // town is a whole registry whose processes end and start again, with one real
@@ -119,8 +120,8 @@ func (w *town) backup() string {
 // gate is one gateway.
 type gate struct {
 	w    *town
-	reg  *keyring.Registry
-	keys keyring.Keys
+	reg  *keys.Registry
+	keys keys.Keys
 	ring *keyring.Keyring
 	link *mqtt.Link
 	stop func()
@@ -144,7 +145,7 @@ func (w *town) gateIn(dir, state string, formats uint64) *gate {
 		}
 	}
 	var err error
-	if g.keys, err = keyring.LoadKeys(dir); g.keys.Gateway == nil { // a second gateway waits for its sibling's building key
+	if g.keys, err = keys.LoadKeys(dir); g.keys.Gateway == nil { // a second gateway waits for its sibling's building key
 		w.t.Fatal(err)
 	}
 	g.reg = g.keys.Registry
@@ -334,7 +335,7 @@ func TestRestore(t *testing.T) {
 			w.lose("front", "issuer")
 			w.up("front", "issuer")
 			w.refused("of another type", "house", "import", filepath.Join(w.dir, "front", "trust.cose"))
-			w.ok("house", "import", filepath.Join(w.gate.keys.Dir, keyring.HouseFile))
+			w.ok("house", "import", filepath.Join(w.gate.keys.Dir, keys.HouseFile))
 			w.says("gw-1 had list")
 			w.says("the copy of the building key of house-1 was lost")
 			w.says("gateways that came by it: gw-1; that went: none")
@@ -444,11 +445,11 @@ func TestRestoreGateway(t *testing.T) {
 	w.ok("gateway", "remove", "house-1", "gw-1")
 	out := filepath.Join(t.TempDir(), "building.key")
 	w.ok("building-key", "house-1", "--key", filepath.Join(w.dir, "offline", "escrow.key"), "--out", out)
-	keys := w.gateway("gw-1")
-	if b, err := os.ReadFile(out); err != nil || os.WriteFile(filepath.Join(keys, keyring.BuildingKeyFile), b, 0o600) != nil {
+	keyset := w.gateway("gw-1")
+	if b, err := os.ReadFile(out); err != nil || os.WriteFile(filepath.Join(keyset, keys.BuildingKeyFile), b, 0o600) != nil {
 		t.Fatal(err)
 	}
-	w.gate = w.newGate(keys, 0)
+	w.gate = w.newGate(keyset, 0)
 	w.until("the new machine has the list", func() bool { return w.gate.opens(2) })
 	w.sound(2)
 }

@@ -187,7 +187,7 @@ type SwipeRequest struct {
 // PrintedRequest asks for the credentials of a number printed on a card. It
 // stands in the request's body, never in a path.
 type PrintedRequest struct {
-	Form   string `json:"form"` // of keyring.PrintedForms
+	Form   string `json:"form"` // of cardnumber.PrintedForms
 	Number string `json:"number"`
 }
 

@@ -8,6 +8,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
@@ -96,7 +97,7 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 
 // carryOut records the changes. A card that is given travels as it was read,
 // sealed; one that is named again has travelled before.
-func (d *Desk) carryOut(ctx context.Context, reg *keyring.Registry, at situation, clock Time, fresh []device.Card, changes []wire.Change) (remarks []string, err error) {
+func (d *Desk) carryOut(ctx context.Context, reg *keys.Registry, at situation, clock Time, fresh []device.Card, changes []wire.Change) (remarks []string, err error) {
 	for _, c := range changes {
 		c.Clock = clock.Quality
 		var person []byte

@@ -8,7 +8,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/idnumber"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
@@ -113,7 +113,7 @@ type judged struct {
 
 // judge holds an arrival against the rules, and makes the change and the person
 // of it.
-func (d *Desk) judge(reg *keyring.Registry, a Arrival, clock Time) (j judged, err error) {
+func (d *Desk) judge(reg *keys.Registry, a Arrival, clock Time) (j judged, err error) {
 	if err := d.judgePerson(&j, a, clock); err != nil {
 		return j, err
 	}
@@ -164,7 +164,7 @@ func (d *Desk) judgePerson(j *judged, a Arrival, clock Time) (err error) {
 
 // judgeFlat returns the spelling that the building's list, or an earlier tenancy, has.
 // What stands in the list of flats names nobody.
-func (d *Desk) judgeFlat(reg *keyring.Registry, text string, p wire.Person) (string, error) {
+func (d *Desk) judgeFlat(reg *keys.Registry, text string, p wire.Person) (string, error) {
 	if strings.TrimSpace(text) == "" {
 		return "", refuse("as 3B", "the flat is missing")
 	}
@@ -205,7 +205,7 @@ func judgeLabel(text string, p wire.Person) (string, error) {
 
 // judgeDoors returns the doors of a key in order; all of the building if none
 // is named.
-func judgeDoors(reg *keyring.Registry, want []string) ([]string, error) {
+func judgeDoors(reg *keys.Registry, want []string) ([]string, error) {
 	var all []string
 	for _, g := range reg.House.Gateways {
 		all = append(all, g.Doors...)
@@ -230,7 +230,7 @@ func judgeDoors(reg *keyring.Registry, want []string) ([]string, error) {
 }
 
 // sealPerson is where name and number leave this process.
-func sealPerson(reg *keyring.Registry, p wire.Person) ([]byte, error) {
+func sealPerson(reg *keys.Registry, p wire.Person) ([]byte, error) {
 	plain, err := wire.Encode(p)
 	if err != nil {
 		return nil, err

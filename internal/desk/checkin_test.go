@@ -12,11 +12,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rs/zerolog"
-
+	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // TestCheckIn: the card opens at once, in all its forms, and after a restart;
@@ -30,7 +32,7 @@ func TestCheckIn(t *testing.T) {
 		t.Errorf("%+v", done)
 	}
 	for range 2 {
-		for _, form := range keyring.Derive(em(1)) {
+		for _, form := range cardnumber.Derive(em(1)) {
 			o.wants("front", form, wire.ReasonGranted)
 			o.wants("yard", form, wire.ReasonGranted)
 		}
@@ -149,7 +151,7 @@ func TestArrivalsRefused(t *testing.T) {
 	refused(t, err, "no card has been shown")
 	_, err = o.arrive(em(1))
 	refused(t, err, "(3B, left door)")
-	_, err = o.arrive(keyring.Derive(em(1))[1]) // the same card at another reader
+	_, err = o.arrive(cardnumber.Derive(em(1))[1]) // the same card at another reader
 	refused(t, err, "in use already")
 	if _, n := o.Head(); n != 1 || len(o.Tenancies()) != 1 || o.journal.entries(wire.KindTenancy, wire.ReasonCheckIn) != 1 {
 		t.Error("a refusal changed something")
@@ -160,7 +162,7 @@ func TestArrivalsRefused(t *testing.T) {
 // TestNoRegistry: a house by itself is told what to use.
 func TestNoRegistry(t *testing.T) {
 	w := newTown(t)
-	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "lane-7", Log: zerolog.Nop(), Keys: keyring.Keys{Building: w.building}})
+	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "lane-7", Log: zerolog.Nop(), Keys: keys.Keys{Building: w.building}})
 	must(t, err)
 	defer k.Close()
 	d, err := New(Parts{Dir: t.TempDir(), Keyring: k, Journal: &memory{}, Clock: func() Time { return Time{} }})

@@ -21,10 +21,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // Journal takes the entries; *journal.Journal is one.
@@ -150,7 +151,7 @@ func refuse(hint, format string, args ...any) error {
 
 // registry returns what the house is enrolled with, or why no tenancy can be
 // changed here.
-func (d *Desk) registry() (*keyring.Registry, error) {
+func (d *Desk) registry() (*keys.Registry, error) {
 	reg := d.p.Keyring.Registry()
 	switch {
 	case reg == nil:

@@ -11,12 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 func must(t testing.TB, err error) {
@@ -65,8 +66,8 @@ func (m *memory) entries(kind wire.Kind, reason wire.Reason) (n int) {
 type town struct {
 	records, desk []byte
 	issuer        ed25519.PrivateKey
-	registry      keyring.Registry // without a gateway
-	building      *keyring.BuildingKey
+	registry      keys.Registry // without a gateway
+	building      *keys.BuildingKey
 	gateways      map[string]ed25519.PrivateKey
 }
 
@@ -75,7 +76,7 @@ func newTown(t testing.TB) *town {
 	t.Helper()
 	w := &town{gateways: map[string]ed25519.PrivateKey{}}
 	var err error
-	w.building, err = keyring.GenerateBuildingKey(1)
+	w.building, err = keys.GenerateBuildingKey(1)
 	must(t, err)
 	seal := func() (private, public []byte) {
 		private, public, err := wire.GenerateSealKey()
@@ -99,7 +100,7 @@ func newTown(t testing.TB) *town {
 		house.Gateways = append(house.Gateways, wire.HouseGateway{ID: id, Public: [32]byte(public), KEM: kem, Doors: []string{door}})
 	}
 	slices.SortFunc(house.Gateways, func(a, b wire.HouseGateway) int { return strings.Compare(a.ID, b.ID) })
-	w.registry = keyring.Registry{Place: wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7"}, Name: "town", Trust: trust, House: house}
+	w.registry = keys.Registry{Place: wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7"}, Name: "town", Trust: trust, House: house}
 	return w
 }
 
@@ -134,7 +135,7 @@ func (o *office) open() {
 	// The machine's own clock stands: what it does to a notice is the keyring's matter,
 	// and a slow machine must make no difference here.
 	o.keyring, err = keyring.Open(keyring.Options{Dir: o.dir, Building: "lane-7", Log: zerolog.New(&o.log), Elapsed: func() time.Duration { return 0 },
-		Keys: keyring.Keys{Building: o.town.building, Gateway: o.town.gateways[o.gateway], Registry: &reg}})
+		Keys: keys.Keys{Building: o.town.building, Gateway: o.town.gateways[o.gateway], Registry: &reg}})
 	must(o.t, err)
 	o.Desk, err = New(Parts{Dir: o.dir, Keyring: o.keyring, Journal: o.journal, Key: o.town.gateways[o.gateway],
 		Clock: o.time, Log: zerolog.New(&o.log)})

@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -53,7 +54,7 @@ func (d *Desk) own() []keyring.Local {
 
 // record puts a change in force, then into the journal. A change that stops
 // something holds even if no disk takes it; then a remark says so.
-func (d *Desk) record(ctx context.Context, reg *keyring.Registry, c wire.Change, person []byte) (remarks []string, err error) {
+func (d *Desk) record(ctx context.Context, reg *keys.Registry, c wire.Change, person []byte) (remarks []string, err error) {
 	line := d.book.Line
 	if line == 0 {
 		line = newLine()
@@ -81,7 +82,7 @@ func (d *Desk) record(ctx context.Context, reg *keyring.Registry, c wire.Change,
 
 // sign makes the record of a change: sealed for the siblings, sealed for the
 // issuer's desk, signed by the gateway.
-func (d *Desk) sign(reg *keyring.Registry, line, number uint64, c wire.Change, person []byte) (l keyring.Local, err error) {
+func (d *Desk) sign(reg *keys.Registry, line, number uint64, c wire.Change, person []byte) (l keyring.Local, err error) {
 	r := wire.Record{Line: line, Number: number, ID: newID()}
 	plain, err := wire.Encode(c)
 	if err != nil {
@@ -101,7 +102,7 @@ func (d *Desk) sign(reg *keyring.Registry, line, number uint64, c wire.Change, p
 	return l, err
 }
 
-func (d *Desk) envelope(reg *keyring.Registry, r wire.Record) ([]byte, error) {
+func (d *Desk) envelope(reg *keys.Registry, r wire.Record) ([]byte, error) {
 	b, err := wire.Encode(r)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,8 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/amount"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/cardnumber"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -32,8 +33,8 @@ type session struct {
 // Session is an open one.
 type Session struct {
 	ID       string
-	Registry *keyring.Registry // what the house is enrolled with
-	Over     <-chan struct{}   // closed when it is ended, by whomever
+	Registry *keys.Registry  // what the house is enrolled with
+	Over     <-chan struct{} // closed when it is ended, by whomever
 }
 
 // Begin opens a session. There is one at a time; takeOver ends another's.
@@ -109,7 +110,7 @@ func (d *Desk) Show(id string, proof bool, c device.Card) (forms []device.Card, 
 		s.fresh = append(s.fresh, c)
 	}
 	for _, f := range s.fresh {
-		forms = append(forms, keyring.Derive(f)...)
+		forms = append(forms, cardnumber.Derive(f)...)
 	}
 	return forms, nil, nil
 }

@@ -7,11 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // days lets this gateway run for some time.
@@ -439,7 +440,7 @@ func TestRecordBeforeTheKey(t *testing.T) {
 	reg := w.registry
 	reg.Place.Gateway = "gw2"
 	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "lane-7", Log: zerolog.Nop(),
-		Keys: keyring.Keys{Gateway: w.gateways["gw2"], Registry: &reg}})
+		Keys: keys.Keys{Gateway: w.gateways["gw2"], Registry: &reg}})
 	must(t, err)
 	defer k.Close()
 	d, err := New(Parts{Dir: t.TempDir(), Keyring: k, Journal: &memory{}, Key: w.gateways["gw2"], Clock: a.time, Log: zerolog.Nop()})

@@ -12,16 +12,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-	bolt "go.etcd.io/bbolt"
-
 	"gatehouse/device"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/access"
 	"gatehouse/internal/door"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
+	bolt "go.etcd.io/bbolt"
 )
 
 // Sizes of the benchmarked house.
@@ -118,10 +119,10 @@ func fullHouse(b *testing.B) (*keyring.Keyring, []device.Card) {
 	b.Helper()
 	public, issuer, err := ed25519.GenerateKey(nil)
 	check(b, err)
-	building, err := keyring.GenerateBuildingKey(1)
+	building, err := keys.GenerateBuildingKey(1)
 	check(b, err)
 	k, err := keyring.Open(keyring.Options{Dir: b.TempDir(), Building: "lane-7", Log: zerolog.Nop(),
-		Keys: keyring.Keys{Building: building, Issuers: []wire.Key{{Role: wire.RoleIssuer, Public: public}}}})
+		Keys: keys.Keys{Building: building, Issuers: []wire.Key{{Role: wire.RoleIssuer, Public: public}}}})
 	check(b, err)
 	b.Cleanup(func() { _ = k.Close() })
 	e, err := keyring.NewEditor(keyring.List{}, "lane-7", issuer, 0)

@@ -53,7 +53,7 @@ func Create(path string, init func(*bolt.Tx) error) error {
 		return fmt.Errorf("create %s: %w", path, fs.ErrExist)
 	}
 	temp := path + newSuffix
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := Remove(temp); err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
 	if err := fill(temp, init); err != nil {
@@ -275,4 +275,12 @@ func syncFile(path string) error {
 func isErrno(err error) bool {
 	var errno syscall.Errno
 	return errors.As(err, &errno)
+}
+
+// Remove erases a file; that there is none is no error.
+func Remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/durable"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -38,7 +38,7 @@ type Addresses struct {
 
 // LoadAddresses reads them from a folder of keys.
 func LoadAddresses(dir string) (Addresses, error) {
-	r, err := keyring.LoadRegistry(dir)
+	r, err := keys.LoadRegistry(dir)
 	switch {
 	case r == nil && err == nil:
 		return Addresses{}, hinted("gatehouse enrol makes it known to one", "this gateway is a house by itself and has no registry")

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -19,11 +19,11 @@ func moved(t *testing.T, i *issuer, trust ...string) (dir, now string) {
 	dir = t.TempDir()
 	_, err := Enrol(t.Context(), i.options(dir))
 	fatal(t, err)
-	reg, err := keyring.LoadRegistry(dir)
+	reg, err := keys.LoadRegistry(dir)
 	fatal(t, err)
 	now = reg.Enrol
 	reg.Enrol, reg.Broker = "127.0.0.1:1", "127.0.0.1:2"
-	fatal(t, keyring.SavePlace(dir, reg))
+	fatal(t, keys.SavePlace(dir, reg))
 	if len(trust) > 0 {
 		next := i.trust
 		next.Version++
@@ -32,7 +32,7 @@ func moved(t *testing.T, i *issuer, trust ...string) (dir, now string) {
 		fatal(t, err)
 		envelope, err := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: next.Registry, Version: wire.VersionOf(next)}, payload, i.root)
 		fatal(t, err)
-		fatal(t, os.WriteFile(filepath.Join(dir, keyring.TrustFile), envelope, 0o600))
+		fatal(t, os.WriteFile(filepath.Join(dir, keys.TrustFile), envelope, 0o600))
 		i.trust.Version = next.Version
 	}
 	return dir, now

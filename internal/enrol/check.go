@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -41,7 +41,7 @@ func (i identity) check(a wire.Enrolled) (c checked, err error) {
 	if c.trust.Version < i.trust {
 		return c, fmt.Errorf("%w: trust of version %d after %d", wire.ErrMalformed, c.trust.Version, i.trust)
 	}
-	if c.house, err = keyring.OpenHouse(a.House, c.trust, i.place.Building); err != nil {
+	if c.house, err = keys.OpenHouse(a.House, c.trust, i.place.Building); err != nil {
 		return c, hinted("the registry's trust and its issuer do not fit together: tell its operator", "the answer is refused: %v", err)
 	}
 	if c.house.Version < i.house {
@@ -97,7 +97,7 @@ func URI(p wire.Place) string {
 }
 
 func openTrust(envelope []byte, root ed25519.PublicKey, registry string) (wire.Trust, error) {
-	trust, err := keyring.OpenTrust(envelope, root, registry)
+	trust, err := keys.OpenTrust(envelope, root, registry)
 	if err != nil {
 		return trust, hinted("somebody answers in the registry's place, or the token is of another registry: ask for a new token",
 			"the registry's trust document is refused: %v", err)

@@ -23,7 +23,7 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/network"
 	"gatehouse/sync/wire"
 )
@@ -48,7 +48,7 @@ type Options struct {
 
 // Result of an enrolment.
 type Result struct {
-	Registry *keyring.Registry
+	Registry *keys.Registry
 	// BuildingKey says that the gateway has the building's key. If not, a
 	// sibling sends it when both are connected; until then no card opens.
 	BuildingKey bool
@@ -84,12 +84,12 @@ func Enrol(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("enrol at %s: %w", o.Token.Registry, err)
 	}
-	r := &keyring.Registry{Place: have.place, Name: o.Token.Registry, Enrol: o.Token.Enrol, Broker: o.Token.Broker,
+	r := &keys.Registry{Place: have.place, Name: o.Token.Registry, Enrol: o.Token.Enrol, Broker: o.Token.Broker,
 		Root: have.root, Trust: got.trust, House: got.house, TrustEnvelope: answer.Trust, HouseEnvelope: answer.House, KEM: e.kem}
 	if err := e.keep(r, answer); err != nil {
 		return Result{}, fmt.Errorf("enrol at %s: %w", o.Token.Registry, err)
 	}
-	_, err = os.Stat(e.file(keyring.BuildingKeyFile))
+	_, err = os.Stat(e.file(keys.BuildingKeyFile))
 	return Result{Registry: r, BuildingKey: err == nil, Expires: got.certificate.NotAfter,
 		Skew: time.Unix(int64(answer.Time), 0).Sub(o.Now())}, nil
 }
@@ -122,9 +122,9 @@ func prepare(o Options) (*enrolment, error) {
 	}
 	e := &enrolment{Options: o, trust: trust, house: house, https: newClient(o.Network, o.Token.Enrol, pinned(o.Token.CA))}
 	var errs [3]error
-	e.signing, errs[0] = signingKey(e.file(keyring.GatewayKeyFile))
-	e.kem, errs[1] = sealKey(e.file(keyring.SealKeyFile))
-	e.client, errs[2] = clientKey(e.file(keyring.ClientKeyFile))
+	e.signing, errs[0] = signingKey(e.file(keys.GatewayKeyFile))
+	e.kem, errs[1] = sealKey(e.file(keys.SealKeyFile))
+	e.client, errs[2] = clientKey(e.file(keys.ClientKeyFile))
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
@@ -134,7 +134,7 @@ func prepare(o Options) (*enrolment, error) {
 // sameRegistry lets a gateway enrol again where it was, and nowhere else. It
 // returns the versions of the trust and house documents that are there.
 func sameRegistry(o Options) (trust, house uint64, err error) {
-	have, err := keyring.LoadRegistry(o.Dir)
+	have, err := keys.LoadRegistry(o.Dir)
 	away := "to leave it, stop the daemon and move " + o.Dir + " away; the cards then need its building.key again"
 	switch {
 	case have == nil && err != nil:
@@ -146,7 +146,7 @@ func sameRegistry(o Options) (trust, house uint64, err error) {
 	default:
 		trust, house = have.Trust.Version, have.House.Version // 0 where one can't be read: then the answer mends it
 	}
-	root, err := keyring.LoadRoot(filepath.Join(o.Dir, keyring.RootFile))
+	root, err := keys.LoadRoot(filepath.Join(o.Dir, keys.RootFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return trust, house, nil
 	}
@@ -191,7 +191,7 @@ func (e *enrolment) request(ctx context.Context) ([]byte, error) {
 
 // fits says whether the keys of an earlier request are still those of the folder.
 func (e *enrolment) fits(r wire.EnrolRequest) bool {
-	building, err := keyring.LoadBuildingKey(e.file(keyring.BuildingKeyFile))
+	building, err := keys.LoadBuildingKey(e.file(keys.BuildingKeyFile))
 	return slices.Equal(r.Public[:], e.signing.Public().(ed25519.PublicKey)) &&
 		(r.Number == 0 || err == nil && building.Number() == r.Number)
 }
@@ -245,16 +245,16 @@ func (e *enrolment) introduce(ctx context.Context) (trust wire.Trust, number uin
 // buildingKey returns the key that this gateway brings into the building: one
 // that it makes, that of a house by itself, or the building's own, restored
 // from escrow. It returns nil where a sibling will send it.
-func (e *enrolment) buildingKey(number uint8) (*keyring.BuildingKey, error) {
-	path := e.file(keyring.BuildingKeyFile)
-	have, err := keyring.LoadBuildingKey(path)
+func (e *enrolment) buildingKey(number uint8) (*keys.BuildingKey, error) {
+	path := e.file(keys.BuildingKeyFile)
+	have, err := keys.LoadBuildingKey(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("enrol: %w", err)
 	}
 	switch {
 	case have == nil && number == 0:
-		if have, err = keyring.GenerateBuildingKey(1); err == nil {
-			err = saveWhole(path, func(temp string) error { return keyring.SaveBuildingKey(temp, have) })
+		if have, err = keys.GenerateBuildingKey(1); err == nil {
+			err = saveWhole(path, func(temp string) error { return keys.SaveBuildingKey(temp, have) })
 		}
 		return have, err
 	case have != nil && number != 0 && (have.Number() != number || e.wasByItself()):
@@ -267,29 +267,29 @@ func (e *enrolment) buildingKey(number uint8) (*keyring.BuildingKey, error) {
 // wasByItself tells a house that was its own authority from one whose key was
 // restored: both may have key number 1.
 func (e *enrolment) wasByItself() bool {
-	_, err := os.Stat(e.file(keyring.IssuerFile))
-	_, enrolled := os.Stat(e.file(keyring.RegistryFile))
+	_, err := os.Stat(e.file(keys.IssuerFile))
+	_, enrolled := os.Stat(e.file(keys.RegistryFile))
 	return err == nil && enrolled != nil
 }
 
 // keep writes the answer. A crash between two files leaves an enrolment that
 // was not done, and is done by the next call.
-func (e *enrolment) keep(r *keyring.Registry, a wire.Enrolled) error {
+func (e *enrolment) keep(r *keys.Registry, a wire.Enrolled) error {
 	for _, f := range []struct {
 		name string
 		data []byte
 	}{
-		{keyring.RootFile, publicPEM(r.Root)},
-		{keyring.TrustFile, a.Trust},
-		{keyring.HouseFile, a.House},
-		{keyring.CAFile, certificatesPEM(r.Trust.CAs)},
-		{keyring.ClientCertFile, certificatesPEM(a.Certificates)},
+		{keys.RootFile, publicPEM(r.Root)},
+		{keys.TrustFile, a.Trust},
+		{keys.HouseFile, a.House},
+		{keys.CAFile, certificatesPEM(r.Trust.CAs)},
+		{keys.ClientCertFile, certificatesPEM(a.Certificates)},
 	} {
 		if err := durable.WriteFile(e.file(f.name), f.data, 0o600); err != nil {
 			return err
 		}
 	}
-	if err := keyring.SavePlace(e.Dir, r); err != nil {
+	if err := keys.SavePlace(e.Dir, r); err != nil {
 		return err
 	}
 	if err := os.Remove(e.file(pendingFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {

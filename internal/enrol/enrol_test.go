@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -34,7 +34,7 @@ func TestEnrol(t *testing.T) {
 	if !got.BuildingKey || time.Until(got.Expires) < 300*24*time.Hour || got.Skew.Abs() > time.Minute {
 		t.Errorf("result %+v", got)
 	}
-	r, err := keyring.LoadRegistry(dir)
+	r, err := keys.LoadRegistry(dir)
 	fatal(t, err)
 	if r.Place != i.place || r.Name != "city" || r.Broker != "127.0.0.1:8883" || r.Trust.Version != 3 || r.House.Gateway("gate-1") == nil {
 		t.Errorf("read back %+v", r)
@@ -42,7 +42,7 @@ func TestEnrol(t *testing.T) {
 	if doors := r.House.Gateway("gate-1").Doors; !slices.Equal(doors, []string{"bikes", "front"}) {
 		t.Errorf("doors %v", doors)
 	}
-	for _, name := range []string{keyring.GatewayKeyFile, keyring.SealKeyFile, keyring.ClientKeyFile, keyring.BuildingKeyFile} {
+	for _, name := range []string{keys.GatewayKeyFile, keys.SealKeyFile, keys.ClientKeyFile, keys.BuildingKeyFile} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
@@ -56,7 +56,7 @@ func TestEnrol(t *testing.T) {
 	if plain, err := wire.Unseal(r.KEM, wire.SealBuildingKey, "house-1/gate-1", sealed); err != nil || string(plain) != "x" {
 		t.Errorf("the key that siblings seal to does not fit: %v", err)
 	}
-	if none, err := keyring.LoadRegistry(t.TempDir()); none != nil || err != nil {
+	if none, err := keys.LoadRegistry(t.TempDir()); none != nil || err != nil {
 		t.Errorf("a house by itself: %v, %v", none, err)
 	}
 }
@@ -70,7 +70,7 @@ func TestLostAnswer(t *testing.T) {
 	if _, err := Enrol(t.Context(), i.options(dir)); err == nil {
 		t.Fatal("enrolled by an answer that was lost")
 	}
-	if r, err := keyring.LoadRegistry(dir); r != nil || err != nil {
+	if r, err := keys.LoadRegistry(dir); r != nil || err != nil {
 		t.Fatalf("half an enrolment counts: %v, %v", r, err)
 	}
 	got, err := Enrol(t.Context(), i.options(dir))
@@ -91,7 +91,7 @@ func TestCrashAtEachFile(t *testing.T) {
 	fatal(t, err)
 	_, err = Enrol(t.Context(), i.options(whole))
 	fatal(t, err)
-	order := []string{keyring.RootFile, keyring.TrustFile, keyring.HouseFile, keyring.CAFile, keyring.ClientCertFile, keyring.RegistryFile}
+	order := []string{keys.RootFile, keys.TrustFile, keys.HouseFile, keys.CAFile, keys.ClientCertFile, keys.RegistryFile}
 	for n := range len(order) + 1 {
 		dir := t.TempDir()
 		fatal(t, os.CopyFS(dir, os.DirFS(whole)))
@@ -100,12 +100,12 @@ func TestCrashAtEachFile(t *testing.T) {
 			fatal(t, os.Remove(filepath.Join(dir, lost)))
 			fatal(t, os.WriteFile(filepath.Join(dir, lost+".new"), []byte("half"), 0o600))
 		}
-		if r, err := keyring.LoadRegistry(dir); n < len(order) && r != nil {
+		if r, err := keys.LoadRegistry(dir); n < len(order) && r != nil {
 			t.Errorf("enrolled after %d of %d files: %v", n, len(order), err)
 		}
 		_, err := Enrol(t.Context(), i.options(dir))
 		fatal(t, err)
-		if r, err := keyring.LoadRegistry(dir); r == nil || err != nil {
+		if r, err := keys.LoadRegistry(dir); r == nil || err != nil {
 			t.Errorf("after %d files and again: %v", n, err)
 		}
 	}
@@ -173,7 +173,7 @@ func TestDishonest(t *testing.T) {
 			if c.want != "malformed" && c.want != "too large" && (!errors.As(err, &said) || said.Hint == "") {
 				t.Errorf("no hint with %v", err)
 			}
-			if r, _ := keyring.LoadRegistry(o.Dir); r != nil {
+			if r, _ := keys.LoadRegistry(o.Dir); r != nil {
 				t.Error("enrolled all the same")
 			}
 		})
@@ -222,9 +222,9 @@ func TestOtherHouse(t *testing.T) {
 func TestBuildingKey(t *testing.T) {
 	i := newIssuer(t)
 	dir := t.TempDir()
-	own, err := keyring.GenerateBuildingKey(9)
+	own, err := keys.GenerateBuildingKey(9)
 	fatal(t, err)
-	fatal(t, keyring.SaveBuildingKey(filepath.Join(dir, keyring.BuildingKeyFile), own))
+	fatal(t, keys.SaveBuildingKey(filepath.Join(dir, keys.BuildingKeyFile), own))
 	_, err = Enrol(t.Context(), i.options(dir))
 	fatal(t, err)
 	if i.keyNumber != 9 {
@@ -240,15 +240,15 @@ func TestBuildingKey(t *testing.T) {
 
 	restored := newIssuer(t, func(i *issuer) { i.keyNumber = 9 })
 	o := restored.options(t.TempDir())
-	fatal(t, keyring.SaveBuildingKey(filepath.Join(o.Dir, keyring.BuildingKeyFile), own))
+	fatal(t, keys.SaveBuildingKey(filepath.Join(o.Dir, keys.BuildingKeyFile), own))
 	if got, err = Enrol(t.Context(), o); err != nil || !got.BuildingKey {
 		t.Errorf("a key that was restored: %v", err)
 	}
 
 	third := newIssuer(t, func(i *issuer) { i.keyNumber = 9 })
 	o = third.options(t.TempDir())
-	fatal(t, keyring.SaveBuildingKey(filepath.Join(o.Dir, keyring.BuildingKeyFile), own))
-	fatal(t, keyring.SaveIssuer(filepath.Join(o.Dir, keyring.IssuerFile), wire.Key{Public: third.root.Public().(ed25519.PublicKey)}))
+	fatal(t, keys.SaveBuildingKey(filepath.Join(o.Dir, keys.BuildingKeyFile), own))
+	fatal(t, keys.SaveIssuer(filepath.Join(o.Dir, keys.IssuerFile), wire.Key{Public: third.root.Public().(ed25519.PublicKey)}))
 	var said *control.Error
 	if _, err := Enrol(t.Context(), o); !errors.As(err, &said) || !strings.Contains(said.Hint, "sibling") {
 		t.Errorf("a key from elsewhere: %v", err)
@@ -272,7 +272,7 @@ func TestRefusedThenRight(t *testing.T) {
 		t.Fatalf("%v", err)
 	}
 	i.refuse, i.keyNumber = nil, 1
-	fatal(t, os.Remove(filepath.Join(o.Dir, keyring.BuildingKeyFile)))
+	fatal(t, os.Remove(filepath.Join(o.Dir, keys.BuildingKeyFile)))
 	got, err := Enrol(t.Context(), o)
 	if err != nil || got.BuildingKey {
 		t.Errorf("%+v, %v", got, err)
@@ -310,29 +310,29 @@ func TestAgain(t *testing.T) {
 // is there again after one with a new token, as gatehouse status says; the building's
 // key stays.
 func TestOneFileAnew(t *testing.T) {
-	for _, file := range []string{keyring.GatewayKeyFile, keyring.SealKeyFile, keyring.RootFile, keyring.ClientKeyFile, keyring.ClientCertFile,
-		keyring.RegistryFile, keyring.TrustFile, keyring.HouseFile, keyring.CAFile} {
+	for _, file := range []string{keys.GatewayKeyFile, keys.SealKeyFile, keys.RootFile, keys.ClientKeyFile, keys.ClientCertFile,
+		keys.RegistryFile, keys.TrustFile, keys.HouseFile, keys.CAFile} {
 		t.Run(file, func(t *testing.T) {
 			i := newIssuer(t)
 			o := i.options(t.TempDir())
 			_, err := Enrol(t.Context(), o)
 			fatal(t, err)
-			building, err := os.ReadFile(filepath.Join(o.Dir, keyring.BuildingKeyFile))
+			building, err := os.ReadFile(filepath.Join(o.Dir, keys.BuildingKeyFile))
 			fatal(t, err)
 			fatal(t, os.Rename(filepath.Join(o.Dir, file), filepath.Join(o.Dir, file+".aside")))
 			i.used, i.signer = nil, ""
 			_, err = Enrol(t.Context(), o)
 			fatal(t, err)
-			if _, err := keyring.LoadRegistry(o.Dir); err != nil {
+			if _, err := keys.LoadRegistry(o.Dir); err != nil {
 				t.Error(err)
 			}
-			if _, err := tls.LoadX509KeyPair(filepath.Join(o.Dir, keyring.ClientCertFile), filepath.Join(o.Dir, keyring.ClientKeyFile)); err != nil {
+			if _, err := tls.LoadX509KeyPair(filepath.Join(o.Dir, keys.ClientCertFile), filepath.Join(o.Dir, keys.ClientKeyFile)); err != nil {
 				t.Error(err)
 			}
-			if _, err := keyring.LoadPrivateKey(filepath.Join(o.Dir, keyring.GatewayKeyFile)); err != nil {
+			if _, err := keys.LoadPrivateKey(filepath.Join(o.Dir, keys.GatewayKeyFile)); err != nil {
 				t.Error(err)
 			}
-			if now, err := os.ReadFile(filepath.Join(o.Dir, keyring.BuildingKeyFile)); err != nil || !slices.Equal(now, building) {
+			if now, err := os.ReadFile(filepath.Join(o.Dir, keys.BuildingKeyFile)); err != nil || !slices.Equal(now, building) {
 				t.Errorf("the building's key is another one (%v)", err)
 			}
 		})

@@ -24,7 +24,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -197,7 +197,7 @@ func (i *issuer) enrolled(req wire.EnrolRequest) []byte {
 	}
 	if req.Number != 0 {
 		i.keyNumber = req.Number
-		if _, err := keyring.UnsealBuildingKey(i.escrow, i.place.Address(), req.Escrow); err != nil {
+		if _, err := keys.UnsealBuildingKey(i.escrow, i.place.Address(), req.Escrow); err != nil {
 			i.t.Errorf("escrow: %v", err)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"os"
 
 	"gatehouse/internal/durable"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -44,26 +44,26 @@ func saveWhole(path string, save func(temp string) error) error {
 
 // signingKey loads or makes the gateway's own key.
 func signingKey(path string) (ed25519.PrivateKey, error) {
-	key, err := keyring.LoadPrivateKey(path)
+	key, err := keys.LoadPrivateKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
 	if _, key, err = ed25519.GenerateKey(rand.Reader); err != nil {
 		return nil, err
 	}
-	return key, saveWhole(path, func(temp string) error { return keyring.SavePrivateKey(temp, key) })
+	return key, saveWhole(path, func(temp string) error { return keys.SavePrivateKey(temp, key) })
 }
 
 // sealKey loads or makes the key that siblings and registry seal to.
 func sealKey(path string) ([]byte, error) {
-	key, err := keyring.LoadSealKey(path)
+	key, err := keys.LoadSealKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
 	if key, _, err = wire.GenerateSealKey(); err != nil {
 		return nil, err
 	}
-	return key, saveWhole(path, func(temp string) error { return keyring.SaveSealKey(temp, key) })
+	return key, saveWhole(path, func(temp string) error { return keys.SaveSealKey(temp, key) })
 }
 
 func sealPublic(private []byte) ([]byte, error) {

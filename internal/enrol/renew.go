@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"gatehouse/internal/durable"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/network"
 	"gatehouse/sync/wire"
 
@@ -142,7 +142,7 @@ func (r *Renewer) told(err error) {
 
 // Expires is when the certificate ends. Safe for concurrent use.
 func (r *Renewer) Expires() (time.Time, error) {
-	chain, err := loadCertificates(filepath.Join(r.dir, keyring.ClientCertFile))
+	chain, err := loadCertificates(filepath.Join(r.dir, keys.ClientCertFile))
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -170,7 +170,7 @@ func (r *Renewer) untilDue() time.Duration {
 
 // readDue is two thirds into the certificate's life and up to a thirtieth more.
 func (r *Renewer) readDue() (time.Time, error) {
-	chain, err := loadCertificates(filepath.Join(r.dir, keyring.ClientCertFile))
+	chain, err := loadCertificates(filepath.Join(r.dir, keys.ClientCertFile))
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -184,8 +184,8 @@ func (r *Renewer) Renew(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
-	signing, errSigning := keyring.LoadPrivateKey(filepath.Join(r.dir, keyring.GatewayKeyFile))
-	client, errClient := loadClientKey(filepath.Join(r.dir, keyring.ClientKeyFile))
+	signing, errSigning := keys.LoadPrivateKey(filepath.Join(r.dir, keys.GatewayKeyFile))
+	client, errClient := loadClientKey(filepath.Join(r.dir, keys.ClientKeyFile))
 	if err := errors.Join(errSigning, errClient); err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
@@ -210,7 +210,7 @@ func (r *Renewer) Renew(ctx context.Context) error {
 	if _, err := want.check(answer); err != nil {
 		return fmt.Errorf("renew certificate: %w", err)
 	}
-	return durable.WriteFile(filepath.Join(r.dir, keyring.ClientCertFile), certificatesPEM(answer.Certificates), 0o600)
+	return durable.WriteFile(filepath.Join(r.dir, keys.ClientCertFile), certificatesPEM(answer.Certificates), 0o600)
 }
 
 // ask sends the request to the registry's addresses in their order, until one

@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 )
 
 func yes() bool { return true }
@@ -25,7 +25,7 @@ func TestRenew(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Enrol(t.Context(), i.options(dir))
 	fatal(t, err)
-	path := filepath.Join(dir, keyring.ClientCertFile)
+	path := filepath.Join(dir, keys.ClientCertFile)
 	before, err := os.ReadFile(path)
 	fatal(t, err)
 	r := NewRenewer(RenewerOptions{Dir: dir, Now: time.Now, Trusted: yes})
@@ -35,7 +35,7 @@ func TestRenew(t *testing.T) {
 	if string(before) == string(after) {
 		t.Error("the same certificate")
 	}
-	if _, err := tls.LoadX509KeyPair(path, filepath.Join(dir, keyring.ClientKeyFile)); err != nil {
+	if _, err := tls.LoadX509KeyPair(path, filepath.Join(dir, keys.ClientKeyFile)); err != nil {
 		t.Errorf("certificate and key: %v", err)
 	}
 	for name, change := range map[string]func(*issuer){
@@ -203,7 +203,7 @@ func TestRenewDue(t *testing.T) {
 	if in := time.Until(due); in < year*64/100 || in > year*71/100 {
 		t.Errorf("due in %v", in)
 	}
-	fatal(t, os.Remove(filepath.Join(dir, keyring.ClientCertFile)))
+	fatal(t, os.Remove(filepath.Join(dir, keys.ClientCertFile)))
 	if wait := r.untilDue(); wait != firstRetry {
 		t.Errorf("a lost certificate waits %v", wait)
 	}
@@ -240,7 +240,7 @@ func TestTLSConfig(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-	fatal(t, os.Remove(filepath.Join(dir, keyring.TrustFile)))
+	fatal(t, os.Remove(filepath.Join(dir, keys.TrustFile)))
 	config, err := Broker{Dir: dir, Now: time.Now, Trusted: yes}.TLS(hostOf(t, dir))
 	fatal(t, err)
 	if err := dial(i, config); err != nil {
@@ -257,7 +257,7 @@ func TestTLSConfig(t *testing.T) {
 // hostOf is the host of the broker that a folder of keys names.
 func hostOf(t *testing.T, dir string) string {
 	t.Helper()
-	r, err := keyring.LoadRegistry(dir)
+	r, err := keys.LoadRegistry(dir)
 	if r == nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 )
 
 // Broker says how the link judges the broker, and by what it shows itself.
@@ -28,7 +28,7 @@ func (b Broker) TLS(host string) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("TLS to the broker: %w", err)
 	}
-	own, err := tls.LoadX509KeyPair(filepath.Join(b.Dir, keyring.ClientCertFile), filepath.Join(b.Dir, keyring.ClientKeyFile))
+	own, err := tls.LoadX509KeyPair(filepath.Join(b.Dir, keys.ClientCertFile), filepath.Join(b.Dir, keys.ClientKeyFile))
 	if err != nil {
 		return nil, fmt.Errorf("TLS to the broker: client certificate: %w", err)
 	}
@@ -47,11 +47,11 @@ func (b Broker) TLS(host string) (*tls.Config, error) {
 // ClientFiles tells why the key or, where that is good, the certificate can't be used by
 // which the broker knows this gateway; nil where it can.
 func ClientFiles(dir string) (key, certificate error) {
-	path := filepath.Join(dir, keyring.ClientKeyFile)
+	path := filepath.Join(dir, keys.ClientKeyFile)
 	if _, err := loadClientKey(path); err != nil {
 		return err, nil
 	}
-	_, err := tls.LoadX509KeyPair(filepath.Join(dir, keyring.ClientCertFile), path)
+	_, err := tls.LoadX509KeyPair(filepath.Join(dir, keys.ClientCertFile), path)
 	return nil, err
 }
 
@@ -67,8 +67,8 @@ func byRoots(roots *x509.CertPool, now func() time.Time, trusted func() bool) ve
 }
 
 // servers returns what is known of the registry, and the CAs of its servers.
-func servers(dir string) (*keyring.Registry, *x509.CertPool, error) {
-	r, err := keyring.LoadRegistry(dir)
+func servers(dir string) (*keys.Registry, *x509.CertPool, error) {
+	r, err := keys.LoadRegistry(dir)
 	switch {
 	case r == nil && err == nil:
 		return nil, nil, hinted("gatehouse enrol makes it known to one", "this gateway is a house by itself and has no registry")
@@ -78,7 +78,7 @@ func servers(dir string) (*keyring.Registry, *x509.CertPool, error) {
 		roots, err := certPool(r.Trust.CAs)
 		return r, roots, err
 	}
-	kept, err := loadCertificates(filepath.Join(dir, keyring.CAFile))
+	kept, err := loadCertificates(filepath.Join(dir, keys.CAFile))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"gatehouse/internal/gateway"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/mqtt"
 )
 
@@ -51,7 +51,7 @@ func (h *house) clientCertificate(until time.Time) {
 	must(h.t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	must(h.t, err)
-	for file, block := range map[string]*pem.Block{keyring.ClientCertFile: {Type: "CERTIFICATE", Bytes: der}, keyring.ClientKeyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+	for file, block := range map[string]*pem.Block{keys.ClientCertFile: {Type: "CERTIFICATE", Bytes: der}, keys.ClientKeyFile: {Type: "PRIVATE KEY", Bytes: private}} {
 		must(h.t, os.WriteFile(filepath.Join(h.dir, "state", "keys", file), pem.EncodeToMemory(block), 0o600))
 	}
 }

@@ -18,8 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/door"
@@ -28,11 +26,14 @@ import (
 	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/network"
 	"gatehouse/internal/pass"
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // Hardware opens what the site file names. The functions must be safe for
@@ -217,7 +218,7 @@ func (g *Gateway) makeRelays() {
 }
 
 func (g *Gateway) openKeyring() (err error) {
-	keys, err := keyring.LoadKeys(g.Site.Path("keys"))
+	keys, err := keys.LoadKeys(g.Site.Path("keys"))
 	g.gatewayKey = keys.Gateway
 	if err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")

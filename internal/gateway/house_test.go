@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
 	"gatehouse/device/uart"
@@ -27,8 +25,11 @@ import (
 	"gatehouse/internal/issue"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // The one card of these tests: facility 123, card 4567. As an EM4100 card it has
@@ -44,11 +45,11 @@ func giveKey(t *testing.T, state string) ed25519.PrivateKey {
 	dir := filepath.Join(state, "keys")
 	public, issuer, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
-	building, err := keyring.GenerateBuildingKey(1)
+	building, err := keys.GenerateBuildingKey(1)
 	must(t, err)
-	_, err = keyring.Install(dir, public, building)
+	_, err = keys.Install(dir, public, building)
 	must(t, err)
-	keys, err := keyring.LoadKeys(dir)
+	keys, err := keys.LoadKeys(dir)
 	must(t, err)
 	k, err := keyring.Open(keyring.Options{Dir: filepath.Join(state, "grants"), Building: "lane-7", Keys: keys, Log: zerolog.Nop()})
 	must(t, err)

@@ -17,15 +17,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // build makes a program as it ships, for this machine.
@@ -48,12 +49,12 @@ func fill(b *testing.B, state string, n int) {
 	must(b, os.MkdirAll(dir, 0o700))
 	public, issuer, err := ed25519.GenerateKey(nil)
 	must(b, err)
-	building, err := keyring.GenerateBuildingKey(1)
+	building, err := keys.GenerateBuildingKey(1)
 	must(b, err)
-	must(b, keyring.SaveBuildingKey(filepath.Join(dir, keyring.BuildingKeyFile), building))
-	must(b, keyring.SaveIssuer(filepath.Join(dir, keyring.IssuerFile), wire.Key{Role: wire.RoleIssuer, Public: public}))
-	must(b, keyring.SavePrivateKey(filepath.Join(dir, keyring.GatewayKeyFile), issuer))
-	keys, err := keyring.LoadKeys(dir)
+	must(b, keys.SaveBuildingKey(filepath.Join(dir, keys.BuildingKeyFile), building))
+	must(b, keys.SaveIssuer(filepath.Join(dir, keys.IssuerFile), wire.Key{Role: wire.RoleIssuer, Public: public}))
+	must(b, keys.SavePrivateKey(filepath.Join(dir, keys.GatewayKeyFile), issuer))
+	keys, err := keys.LoadKeys(dir)
 	must(b, err)
 	k, err := keyring.Open(keyring.Options{Dir: filepath.Join(state, "grants"), Building: "lane-7", Keys: keys, Log: zerolog.Nop()})
 	must(b, err)

@@ -14,14 +14,15 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // town is a registry in this process: it commits to memory and signs acks.
@@ -46,7 +47,7 @@ type town struct {
 func (h *house) enrol() *town {
 	h.t.Helper()
 	dir := filepath.Join(h.dir, "state", "keys")
-	keys, err := keyring.LoadKeys(dir)
+	keyset, err := keys.LoadKeys(dir)
 	must(h.t, err)
 	root, rootKey, err := ed25519.GenerateKey(rand.Reader)
 	must(h.t, err)
@@ -54,17 +55,17 @@ func (h *house) enrol() *town {
 	must(h.t, err)
 	private, public, err := wire.GenerateSealKey()
 	must(h.t, err)
-	own := keys.Gateway.Public().(ed25519.PublicKey)
+	own := keyset.Gateway.Public().(ed25519.PublicKey)
 	trust := wire.Trust{Version: 1, Issued: 1, Registry: "town", CAs: [][]byte{{0}}, Records: public, Desk: public, Escrow: public,
 		Keys: []wire.RoleKey{{Role: wire.RoleIssuer, Public: [32]byte(h.issuer.Public().(ed25519.PublicKey))}, {Role: wire.RoleWitness, Public: [32]byte(witness)}}}
 	house := wire.House{Version: 1, Issued: 1, District: "panyu", Town: "shiqiao", Gateways: []wire.HouseGateway{{ID: "gw1", Public: [32]byte(own), KEM: public, Doors: []string{"front", "yard"}}}}
-	must(h.t, os.WriteFile(filepath.Join(dir, keyring.TrustFile), sealed(h.t, wire.TypeTrust, wire.RoleRoot, "town", trust, rootKey), 0o600))
-	must(h.t, os.WriteFile(filepath.Join(dir, keyring.HouseFile), sealed(h.t, wire.TypeHouse, wire.RoleIssuer, "lane-7", house, h.issuer), 0o600))
-	must(h.t, keyring.SaveSealKey(filepath.Join(dir, keyring.SealKeyFile), private))
-	must(h.t, keyring.SaveIssuer(filepath.Join(dir, keyring.RootFile), wire.Key{Public: root}))
+	must(h.t, os.WriteFile(filepath.Join(dir, keys.TrustFile), sealed(h.t, wire.TypeTrust, wire.RoleRoot, "town", trust, rootKey), 0o600))
+	must(h.t, os.WriteFile(filepath.Join(dir, keys.HouseFile), sealed(h.t, wire.TypeHouse, wire.RoleIssuer, "lane-7", house, h.issuer), 0o600))
+	must(h.t, keys.SaveSealKey(filepath.Join(dir, keys.SealKeyFile), private))
+	must(h.t, keys.SaveIssuer(filepath.Join(dir, keys.RootFile), wire.Key{Public: root}))
 	h.clientCertificate(time.Now().AddDate(1, 0, 0))
 	place := wire.Place{District: "panyu", Town: "shiqiao", Building: "lane-7", Gateway: "gw1"}
-	must(h.t, keyring.SavePlace(dir, &keyring.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883", Place: place}))
+	must(h.t, keys.SavePlace(dir, &keys.Registry{Name: "town", Enrol: "town.example:8443", Broker: "town.example:8883", Place: place}))
 
 	w := &town{t: h.t, broker: faultnet.NewBroker(1), place: place, gateway: wire.Key{Role: wire.RoleGateway, Public: own}, witness: witnessKey,
 		trees: map[uint64]tree.Range{}, kinds: map[string]int{}, ack: wire.Ack{Window: 4, House: 1, Trust: 1}}

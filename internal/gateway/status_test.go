@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/mqtt"
 )
 
@@ -22,51 +22,51 @@ func (h *house) problems() string {
 // TestAdviceOnKeys: what status says about missing keys fits how the house gets
 // them, and never asks for keys to be moved away that nobody else has.
 func TestAdviceOnKeys(t *testing.T) {
-	keys := func(h *house, file string) string { return filepath.Join(h.dir, "state", "keys", file) }
+	keyset := func(h *house, file string) string { return filepath.Join(h.dir, "state", "keys", file) }
 	for name, c := range map[string]struct {
 		before, after func(*testing.T, *house)
 		want          string
 	}{
-		"no keys": {func(t *testing.T, h *house) { must(t, os.RemoveAll(keys(h, ""))) }, nil, "gatehouse init, or with a registry gatehouse enrol"},
-		"keys came later": {func(t *testing.T, h *house) { must(t, os.Rename(keys(h, ""), keys(h, "")+".away")) },
-			func(t *testing.T, h *house) { must(t, os.Rename(keys(h, "")+".away", keys(h, ""))) }, "start it again"},
+		"no keys": {func(t *testing.T, h *house) { must(t, os.RemoveAll(keyset(h, ""))) }, nil, "gatehouse init, or with a registry gatehouse enrol"},
+		"keys came later": {func(t *testing.T, h *house) { must(t, os.Rename(keyset(h, ""), keyset(h, "")+".away")) },
+			func(t *testing.T, h *house) { must(t, os.Rename(keyset(h, "")+".away", keyset(h, ""))) }, "start it again"},
 		"enrolled later": {func(t *testing.T, h *house) {
 			h.enrol()
-			must(t, os.Rename(keys(h, ""), keys(h, "")+".away"))
-		}, func(t *testing.T, h *house) { must(t, os.Rename(keys(h, "")+".away", keys(h, ""))) }, "start it again"},
+			must(t, os.Rename(keyset(h, ""), keyset(h, "")+".away"))
+		}, func(t *testing.T, h *house) { must(t, os.Rename(keyset(h, "")+".away", keyset(h, ""))) }, "start it again"},
 		"enrolled later, the key is a sibling's": {func(t *testing.T, h *house) {
 			h.enrol()
-			must(t, os.Remove(keys(h, keyring.BuildingKeyFile)))
-			must(t, os.Rename(keys(h, ""), keys(h, "")+".away"))
-		}, func(t *testing.T, h *house) { must(t, os.Rename(keys(h, "")+".away", keys(h, ""))) }, "start it again"},
+			must(t, os.Remove(keyset(h, keys.BuildingKeyFile)))
+			must(t, os.Rename(keyset(h, ""), keyset(h, "")+".away"))
+		}, func(t *testing.T, h *house) { must(t, os.Rename(keyset(h, "")+".away", keyset(h, ""))) }, "start it again"},
 		"enrolled, and there is no sibling that has the key": {func(t *testing.T, h *house) {
 			h.enrol()
-			must(t, os.Remove(keys(h, keyring.BuildingKeyFile)))
+			must(t, os.Remove(keyset(h, keys.BuildingKeyFile)))
 		}, nil, "registryd building-key"},
 		"damaged in a house by itself": {func(t *testing.T, h *house) {
-			must(t, os.WriteFile(keys(h, keyring.BuildingKeyFile), []byte("x"), 0o600))
+			must(t, os.WriteFile(keyset(h, keys.BuildingKeyFile), []byte("x"), 0o600))
 		}, nil, "run gatehouse init with the same stick"},
 		"damaged in an enrolled house": {func(t *testing.T, h *house) {
 			h.enrol()
-			must(t, os.WriteFile(keys(h, keyring.BuildingKeyFile), []byte("x"), 0o600))
+			must(t, os.WriteFile(keyset(h, keys.BuildingKeyFile), []byte("x"), 0o600))
 		}, nil, "registryd gateway add --replace"},
 		"of an enrolled house one is damaged: which registry": {func(t *testing.T, h *house) {
 			h.enrol()
-			must(t, os.Remove(keys(h, keyring.IssuerFile)))
-			must(t, os.WriteFile(keys(h, keyring.RegistryFile), []byte("x"), 0o600))
+			must(t, os.Remove(keyset(h, keys.IssuerFile)))
+			must(t, os.WriteFile(keyset(h, keys.RegistryFile), []byte("x"), 0o600))
 		}, nil, "registryd gateway add --replace"},
 		"of a house that was by itself one is damaged: which registry": {func(t *testing.T, h *house) {
 			h.enrol()
-			must(t, os.WriteFile(keys(h, keyring.RegistryFile), []byte("x"), 0o600))
+			must(t, os.WriteFile(keyset(h, keys.RegistryFile), []byte("x"), 0o600))
 		}, nil, "registry.json away and enrol the gateway with a new token (at the registry registryd gateway add --replace"},
 		"of an enrolled house one is damaged: the root": {func(t *testing.T, h *house) {
 			h.enrol()
-			must(t, os.Remove(keys(h, keyring.RootFile)))
+			must(t, os.Remove(keyset(h, keys.RootFile)))
 		}, nil, "registryd gateway add --replace --district panyu"},
 		"of an enrolled house one is damaged: no word of which registry": {func(t *testing.T, h *house) {
 			h.enrol()
-			must(t, os.Remove(keys(h, keyring.IssuerFile)))
-			must(t, os.Remove(keys(h, keyring.RegistryFile)))
+			must(t, os.Remove(keyset(h, keys.IssuerFile)))
+			must(t, os.Remove(keyset(h, keys.RegistryFile)))
 		}, nil, "registryd gateway add --replace"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestAdviceOnKeys(t *testing.T) {
 // name and the commands that bring it back, and nothing else is said of it.
 func TestFilesOfAnEnrolment(t *testing.T) {
 	const commands = "registryd gateway add --replace --district panyu --town shiqiao --building lane-7 --gateway gw1, here gatehouse enrol)"
-	for _, file := range []string{keyring.GatewayKeyFile, keyring.SealKeyFile, keyring.ClientKeyFile, keyring.ClientCertFile} {
+	for _, file := range []string{keys.GatewayKeyFile, keys.SealKeyFile, keys.ClientKeyFile, keys.ClientCertFile} {
 		for what, harm := range map[string]func(path string) error{
 			"can't be used": func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) }, "is gone": os.Remove,
 		} {

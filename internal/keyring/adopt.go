@@ -9,6 +9,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/cardnumber"
 	"gatehouse/sync/wire"
 )
 
@@ -103,9 +104,9 @@ func (k *Keyring) adoptRow(card device.Card) (adoptRow, error) {
 	row := adoptRow{Bits: card.Len()}
 	shapes := k.opts.Shapes
 	if len(shapes) == 0 {
-		shapes = derived
+		shapes = cardnumber.DerivedShapes()
 	}
-	forms := DeriveFor(card, shapes)
+	forms := cardnumber.DeriveFor(card, shapes)
 	for _, f := range forms {
 		id, err := k.Identify(f.Card)
 		if err != nil {
@@ -114,7 +115,7 @@ func (k *Keyring) adoptRow(card device.Card) (adoptRow, error) {
 		row.Credentials = append(row.Credentials, hexCredential(id))
 		row.Lengths, row.Holds = append(row.Lengths, f.Card.Len()), append(row.Holds, f.Bits)
 	}
-	n, _ := NumberOf(card)
+	n, _ := cardnumber.Of(card)
 	for _, c := range n.Kin(forms) {
 		id, err := k.Identify(c)
 		if err != nil {

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/keys"
 
 	"github.com/rs/zerolog"
 )
 
 func openAt(t *testing.T, dir string, now *time.Time) *Keyring {
 	t.Helper()
-	k, err := Open(Options{Dir: dir, Building: building, Keys: Keys{Building: goldenKey(), Issuers: pinned(1)},
+	k, err := Open(Options{Dir: dir, Building: building, Keys: keys.Keys{Building: goldenKey(), Issuers: pinned(1)},
 		Log: zerolog.Nop(), Now: func() time.Time { return *now }})
 	if err != nil {
 		t.Fatal(err)

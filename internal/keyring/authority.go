@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
 // Registry returns what the gateway knows of its registry now; nil for a house
 // by itself. It may not be changed.
-func (k *Keyring) Registry() *Registry { return k.registry.Load() }
+func (k *Keyring) Registry() *keys.Registry { return k.registry.Load() }
 
 // issuers are the keys whose lists are taken: those that the root certifies, or
 // in a house by itself those that were pinned by hand.
@@ -35,7 +36,7 @@ func (k *Keyring) SetTrust(envelope []byte) error {
 	if r == nil {
 		return fmt.Errorf("set trust: %w: a house by itself has no registry", ErrRefused)
 	}
-	t, err := OpenTrust(envelope, r.Root, r.Name)
+	t, err := keys.OpenTrust(envelope, r.Root, r.Name)
 	if err != nil {
 		return fmt.Errorf("set trust: %w: %w", ErrRefused, err)
 	}
@@ -44,7 +45,7 @@ func (k *Keyring) SetTrust(envelope []byte) error {
 	}
 	next := *r
 	next.Trust, next.TrustEnvelope = t, bytes.Clone(envelope)
-	err = k.setRegistry(&next, TrustFile, envelope)
+	err = k.setRegistry(&next, keys.TrustFile, envelope)
 	k.takeBack()
 	return err
 }
@@ -69,7 +70,7 @@ func wrap(what string, err error) error {
 }
 
 // setRegistry writes a document and puts it in force. Callers hold mu.
-func (k *Keyring) setRegistry(next *Registry, file string, envelope []byte) error {
+func (k *Keyring) setRegistry(next *keys.Registry, file string, envelope []byte) error {
 	var err error
 	if k.opts.Keys.Dir == "" {
 		err = errors.New("no folder of keys")

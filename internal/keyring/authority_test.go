@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
 	"github.com/rs/zerolog"
@@ -109,7 +110,7 @@ func TestStolenIssuerAtAStart(t *testing.T) {
 // TestOtherAuthority: an enrolled house begins the count of its lists anew.
 func TestOtherAuthority(t *testing.T) {
 	dir := t.TempDir()
-	alone, err := Open(Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: Keys{Building: goldenKey(), Issuers: pinned(1)}, Log: zerolog.Nop()})
+	alone, err := Open(Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: keys.Keys{Building: goldenKey(), Issuers: pinned(1)}, Log: zerolog.Nop()})
 	must(t, err)
 	for range 3 {
 		bulk(t, alone, 2)

@@ -6,8 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
@@ -156,7 +154,7 @@ func (c *copyFile) write(l *list, over *tombstones) (err error) {
 // it goes only when the new one is complete.
 func (c *copyFile) replace(l *list, over *tombstones) error {
 	next := c.path + "-next"
-	if err := removeFile(next); err != nil {
+	if err := durable.Remove(next); err != nil {
 		return err
 	}
 	if err := durable.Create(next, func(tx *bolt.Tx) error {
@@ -238,13 +236,6 @@ func putOver(tx *bolt.Tx, over *tombstones, have int) error {
 		if err := table.Put(binary.BigEndian.AppendUint64(nil, uint64(i)), over.ids[i][:]); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func removeFile(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -300,63 +299,5 @@ func applyForEver(t *testing.T, dir string) {
 		add(t, e, credential(int(e.base.Version)+10_000))
 		apply(t, k, sign(t, e))
 		fmt.Println("applied", k.Status().Version)
-	}
-}
-
-func TestKeysNeverOverwritten(t *testing.T) {
-	dir := t.TempDir()
-	key, err := GenerateBuildingKey(7)
-	if err != nil {
-		t.Fatal(err)
-	}
-	saves := map[string]func(string) error{
-		BuildingKeyFile: func(p string) error { return SaveBuildingKey(p, key) },
-		GatewayKeyFile:  func(p string) error { return SavePrivateKey(p, issuerKey(3)) },
-		IssuerFile:      func(p string) error { return SaveIssuer(p, wire.Key{Epoch: 2, Public: pinned(1)[0].Public}) },
-	}
-	for name, save := range saves {
-		path := filepath.Join(dir, name)
-		if err := save(path); err != nil {
-			t.Fatal(err)
-		}
-		before := readFile(t, path)
-		if err := save(path); !errors.Is(err, fs.ErrExist) {
-			t.Errorf("%s: %v", name, err)
-		}
-		info, err := os.Stat(path)
-		if err != nil || info.Mode().Perm() != 0o600 || !bytes.Equal(before, readFile(t, path)) {
-			t.Errorf("%s: changed, or mode %v", name, info.Mode())
-		}
-	}
-	got, err := LoadKeys(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if *got.Building != *key || !got.Gateway.Equal(issuerKey(3)) || len(got.Issuers) != 1 || got.Issuers[0].Epoch != 2 ||
-		got.Issuers[0].Role != wire.RoleIssuer || !got.Issuers[0].Public.Equal(pinned(1)[0].Public) {
-		t.Fatal("not the keys that were saved")
-	}
-}
-
-func TestLoadKeysTakesWhatThereIs(t *testing.T) {
-	dir := t.TempDir()
-	if err := SaveBuildingKey(filepath.Join(dir, BuildingKeyFile), goldenKey()); err != nil {
-		t.Fatal(err)
-	}
-	writeFile(t, filepath.Join(dir, IssuerFile), []byte("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"))
-	got, err := LoadKeys(dir)
-	if got.Building == nil || len(got.Issuers) > 0 || got.Gateway != nil || !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("keys %+v, %v", got, err)
-	}
-	for _, bad := range []string{"", "-----BEGIN GATEHOUSE BUILDING KEY-----\nNumber: 255\n\nAAAA\n-----END GATEHOUSE BUILDING KEY-----\n"} {
-		writeFile(t, filepath.Join(dir, BuildingKeyFile), []byte(bad))
-		if k, err := LoadBuildingKey(filepath.Join(dir, BuildingKeyFile)); err == nil {
-			t.Errorf("loaded %v", k)
-		}
-	}
-	for _, number := range []byte{0, 255} {
-		if _, err := GenerateBuildingKey(number); err == nil {
-			t.Errorf("made key %d", number)
-		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
 	"github.com/rs/zerolog"
@@ -79,22 +80,22 @@ func houseDoc(t testing.TB, version uint64, issuer byte) (wire.House, []byte) {
 // key, into a folder beside that of the grants.
 func enrol(t testing.TB, dir, gateway string, withKey bool) {
 	t.Helper()
-	keys := filepath.Join(dir, "keys")
-	must(t, os.MkdirAll(keys, 0o700))
-	r := &Registry{Name: "city", Enrol: "city.example:8443", Broker: "city.example:8883",
+	keyset := filepath.Join(dir, "keys")
+	must(t, os.MkdirAll(keyset, 0o700))
+	r := &keys.Registry{Name: "city", Enrol: "city.example:8443", Broker: "city.example:8883",
 		Place: wire.Place{District: "east", Town: "mill", Building: building, Gateway: gateway}}
 	private, _ := sealPair(t)
 	_, r.TrustEnvelope = trust(t, 1, 1, 2)
 	_, r.HouseEnvelope = houseDoc(t, 1, 1)
-	must(t, SaveIssuer(filepath.Join(keys, RootFile), wire.Key{Public: public(rootSeed)}))
-	must(t, SaveSealKey(filepath.Join(keys, SealKeyFile), private))
-	must(t, SavePrivateKey(filepath.Join(keys, GatewayKeyFile), issuerKey(50)))
-	must(t, os.WriteFile(filepath.Join(keys, TrustFile), r.TrustEnvelope, 0o600))
-	must(t, os.WriteFile(filepath.Join(keys, HouseFile), r.HouseEnvelope, 0o600))
+	must(t, keys.SaveIssuer(filepath.Join(keyset, keys.RootFile), wire.Key{Public: public(rootSeed)}))
+	must(t, keys.SaveSealKey(filepath.Join(keyset, keys.SealKeyFile), private))
+	must(t, keys.SavePrivateKey(filepath.Join(keyset, keys.GatewayKeyFile), issuerKey(50)))
+	must(t, os.WriteFile(filepath.Join(keyset, keys.TrustFile), r.TrustEnvelope, 0o600))
+	must(t, os.WriteFile(filepath.Join(keyset, keys.HouseFile), r.HouseEnvelope, 0o600))
 	if withKey {
-		must(t, SaveBuildingKey(filepath.Join(keys, BuildingKeyFile), goldenKey()))
+		must(t, keys.SaveBuildingKey(filepath.Join(keyset, keys.BuildingKeyFile), goldenKey()))
 	}
-	must(t, SavePlace(keys, r))
+	must(t, keys.SavePlace(keyset, r))
 }
 
 func must(t testing.TB, err error) {
@@ -109,7 +110,7 @@ func openEnrolled(t testing.TB, dir string) *Keyring { return openWith(t, dir, f
 
 func openWith(t testing.TB, dir string, change func(*Options)) *Keyring {
 	t.Helper()
-	keys, err := LoadKeys(filepath.Join(dir, "keys"))
+	keys, err := keys.LoadKeys(filepath.Join(dir, "keys"))
 	if keys.Registry == nil { // a key that is missing, a house whose issuer is gone: the keyring goes on
 		t.Fatal(err)
 	}

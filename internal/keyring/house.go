@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -23,7 +24,7 @@ func followsHouse(h wire.House, before []byte, trust wire.Trust, building string
 	if len(h.Earlier) == 0 || len(before) == 0 {
 		return true
 	}
-	if _, err := OpenHouse(before, trust, building); err != nil {
+	if _, err := keys.OpenHouse(before, trust, building); err != nil {
 		return true
 	}
 	payload, err := wire.PayloadOf(before)
@@ -31,7 +32,7 @@ func followsHouse(h wire.House, before []byte, trust wire.Trust, building string
 }
 
 // mayFollow lets a house document wait that proves nothing. Callers hold mu.
-func (k *Keyring) mayFollow(h wire.House, r *Registry) error {
+func (k *Keyring) mayFollow(h wire.House, r *keys.Registry) error {
 	if followsHouse(h, r.HouseEnvelope, r.Trust, r.Place.Building) {
 		return nil
 	}
@@ -112,7 +113,7 @@ func (k *Keyring) SetHouse(envelope []byte) error {
 	if r == nil {
 		return fmt.Errorf("set house: %w: a house by itself has no registry", ErrRefused)
 	}
-	h, err := OpenHouse(envelope, r.Trust, r.Place.Building)
+	h, err := keys.OpenHouse(envelope, r.Trust, r.Place.Building)
 	if err != nil {
 		return fmt.Errorf("set house: %w: %w", ErrRefused, err)
 	}
@@ -137,7 +138,7 @@ func (k *Keyring) SetHouse(envelope []byte) error {
 		was, is := r.House.Gateway(gateway), next.House.Gateway(gateway)
 		return is == nil || was == nil || was.Public != is.Public
 	})
-	err = k.setRegistry(&next, HouseFile, envelope)
+	err = k.setRegistry(&next, keys.HouseFile, envelope)
 	if dropped {
 		k.refresh()
 	}

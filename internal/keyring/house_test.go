@@ -3,10 +3,12 @@ package keyring
 import (
 	"crypto/ed25519"
 	"encoding/binary"
+	"sync"
 	"testing"
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
 	"github.com/rs/zerolog"
@@ -28,13 +30,26 @@ func pinned(n byte) []wire.Key {
 }
 
 // goldenKey is the building key 00 01 .. 1f with number 1.
-func goldenKey() *BuildingKey {
-	k := &BuildingKey{number: 1}
-	for i := range k.secret {
-		k.secret[i] = byte(i)
+var goldenKey = sync.OnceValue(func() *keys.BuildingKey {
+	const address = building + "/gate-a"
+	plain := []byte{1}
+	for i := range byte(32) {
+		plain = append(plain, i)
+	}
+	pair, err := sealKeys()
+	if err != nil {
+		panic(err)
+	}
+	sealed, err := wire.Seal(pair[1], wire.SealBuildingKey, address, plain)
+	if err != nil {
+		panic(err)
+	}
+	k, err := keys.UnsealBuildingKey(pair[0], address, sealed)
+	if err != nil {
+		panic(err)
 	}
 	return k
-}
+})
 
 // credential makes made-up ids that spread over the buckets.
 func credential(n int) (c wire.CredentialID) {
@@ -46,7 +61,7 @@ func credential(n int) (c wire.CredentialID) {
 
 func open(t testing.TB, dir string) *Keyring {
 	t.Helper()
-	k, err := Open(Options{Dir: dir, Building: building, Keys: Keys{Building: goldenKey(), Issuers: pinned(1)},
+	k, err := Open(Options{Dir: dir, Building: building, Keys: keys.Keys{Building: goldenKey(), Issuers: pinned(1)},
 		Log: zerolog.Nop(), Now: func() time.Time { return issuedAt }})
 	if err != nil {
 		t.Fatal(err)

@@ -151,7 +151,7 @@ func (k *Keyring) eraseKept(which func(keptRecord) bool) error {
 	var failed []error
 	for _, r := range k.readKept() {
 		if which(r) {
-			failed = append(failed, removeFile(k.keptFile(r.local.Record)))
+			failed = append(failed, durable.Remove(k.keptFile(r.local.Record)))
 		}
 	}
 	return errors.Join(failed...)

@@ -37,7 +37,9 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
 	"github.com/rs/zerolog"
@@ -49,11 +51,11 @@ import (
 // clock, which nobody can set and which goes on over restarts: by it count the
 // days of removals and of notices; if nil, it is the time since Open.
 type Options struct {
-	Dir      string  // made if it is not there
-	Building string  // the address that lists must bear
-	Keys     Keys    // may be empty: then no card is known and no list is taken
-	Formats  uint64  // of lists that are read, from 1 to this one; 0: all
-	Shapes   []Shape // of the readers here; none: the usual ones
+	Dir      string             // made if it is not there
+	Building string             // the address that lists must bear
+	Keys     keys.Keys          // may be empty: then no card is known and no list is taken
+	Formats  uint64             // of lists that are read, from 1 to this one; 0: all
+	Shapes   []cardnumber.Shape // of the readers here; none: the usual ones
 	Log      zerolog.Logger
 	Now      func() time.Time
 	Sure     func() int64
@@ -63,12 +65,12 @@ type Options struct {
 // Keyring is safe for concurrent use.
 type Keyring struct {
 	opts     Options
-	daily    daily
+	daily    keys.Daily
 	grants   atomic.Pointer[access.Grants]
 	floors   floors
 	time     witnessed
-	building atomic.Pointer[BuildingKey] // nil: none yet
-	registry atomic.Pointer[Registry]    // nil: a house by itself
+	building atomic.Pointer[keys.BuildingKey] // nil: none yet
+	registry atomic.Pointer[keys.Registry]    // nil: a house by itself
 
 	adoptMu sync.Mutex // guards adopt; held for no disk. Taken after mu
 	adopt   adopt
@@ -274,7 +276,7 @@ func (k *Keyring) Status() Status {
 	s := Status{HasKey: building != nil, Issuers: len(k.issuers()),
 		SetAside: append([]string(nil), k.setAside...), Lost: k.list == nil && k.marks.Version > 0, Last: k.marks.Version}
 	if s.HasKey {
-		s.KeyNumber = building.number
+		s.KeyNumber = building.Number()
 	}
 	for _, h := range k.left {
 		s.Records++

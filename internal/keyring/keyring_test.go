@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
 	"github.com/rs/zerolog"
@@ -213,7 +214,7 @@ func TestOtherIssuerIsNotDamage(t *testing.T) {
 	k := open(t, dir)
 	bulk(t, k, 3)
 	k.Close()
-	other, err := Open(Options{Dir: dir, Building: building, Keys: Keys{Building: goldenKey(), Issuers: pinned(2)}, Log: zerolog.Nop()})
+	other, err := Open(Options{Dir: dir, Building: building, Keys: keys.Keys{Building: goldenKey(), Issuers: pinned(2)}, Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}

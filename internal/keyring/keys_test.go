@@ -1,39 +1,13 @@
 package keyring
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/keys"
 )
-
-// TestKeyFileIsWholeOrNone: what a power cut left of an earlier try is no
-// obstacle, and a key that is there, or half there, is never overwritten.
-func TestKeyFileIsWholeOrNone(t *testing.T) {
-	path := filepath.Join(t.TempDir(), GatewayKeyFile)
-	must(t, os.WriteFile(path+".new", []byte("-----BEGIN PRI"), 0o644))
-	must(t, SavePrivateKey(path, issuerKey(50)))
-	if key, err := LoadPrivateKey(path); err != nil || !key.Equal(issuerKey(50)) {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	must(t, err)
-	if _, err := os.Stat(path + ".new"); info.Mode().Perm() != 0o600 || !errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("mode %v, leftover: %v", info.Mode(), err)
-	}
-	for _, content := range []string{"-----BEGIN PRI", ""} {
-		if err := SavePrivateKey(path, issuerKey(51)); !errors.Is(err, fs.ErrExist) {
-			t.Fatal(err)
-		}
-		must(t, os.WriteFile(path, []byte(content), 0o600))
-	}
-	if data, err := os.ReadFile(path); err != nil || len(data) != 0 {
-		t.Fatalf("%q, %v", data, err)
-	}
-}
 
 // TestHalfABuildingKey: power went while a sibling's key was written, by a version
 // that wrote in place. The half is set aside, and the key comes again; a whole
@@ -46,7 +20,7 @@ func TestHalfABuildingKey(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		enrol(t, dir, "gate-a", false)
-		path := filepath.Join(dir, "keys", BuildingKeyFile)
+		path := filepath.Join(dir, "keys", keys.BuildingKeyFile)
 		must(t, os.WriteFile(path, []byte(content), 0o600))
 		k := openEnrolled(t, dir)
 		_, kem := sealPair(t)

@@ -64,7 +64,7 @@ func (k *Keyring) writeRecord(h *held) error {
 
 // removeRecord erases a record and its person.
 func (k *Keyring) removeRecord(h *held) error {
-	return errors.Join(removeFile(k.recordFile(h)), removeFile(k.personFile(h)))
+	return errors.Join(durable.Remove(k.recordFile(h)), durable.Remove(k.personFile(h)))
 }
 
 func withSum(body []byte) []byte {
@@ -102,7 +102,7 @@ func (k *Keyring) readRecords() {
 		path := filepath.Join(k.recordsDir(), f.Name())
 		h, err := k.readRecord(path)
 		switch {
-		case err == nil && k.registry.Load().strange(h.Gateway):
+		case err == nil && k.registry.Load().Strange(h.Gateway):
 			k.opts.Log.Warn().Str("gateway", h.Gateway).Msg("record of a removed gateway is erased")
 			if err := k.removeRecord(h); err != nil {
 				k.opts.Log.Error().Err(err).Msg("record of a removed gateway can't be erased")
@@ -132,7 +132,7 @@ func (k *Keyring) eraseLeftovers(files []os.DirEntry) {
 		if !strings.HasSuffix(f.Name(), ".new") && (!isPerson || records[stem]) {
 			continue
 		}
-		if err := removeFile(filepath.Join(k.recordsDir(), f.Name())); err != nil {
+		if err := durable.Remove(filepath.Join(k.recordsDir(), f.Name())); err != nil {
 			k.opts.Log.Error().Err(err).Msg("leftover of a record can't be erased")
 		}
 	}

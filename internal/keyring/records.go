@@ -76,7 +76,7 @@ func (k *Keyring) checkLocal(l Local) error {
 	if !wire.ValidName(l.Gateway, false) || len(l.Envelope) == 0 {
 		return fmt.Errorf("%w: no gateway or no envelope", ErrRefused)
 	}
-	if k.registry.Load().strange(l.Gateway) {
+	if k.registry.Load().Strange(l.Gateway) {
 		return fmt.Errorf("%w: gateway %s is not of the building (any more)", ErrRefused, l.Gateway)
 	}
 	_, err := wire.Encode(l.Record)
@@ -262,7 +262,7 @@ func (k *Keyring) StoredLocals(line, number uint64) error {
 		if len(h.Person) == 0 {
 			continue
 		}
-		if err := removeFile(k.personFile(h)); err != nil {
+		if err := durable.Remove(k.personFile(h)); err != nil {
 			return fmt.Errorf("erase person of a record: %w", err)
 		}
 		h.Person = nil

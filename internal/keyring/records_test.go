@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
 	"github.com/rs/zerolog"
@@ -290,7 +291,7 @@ func TestBuildingKeyComesLater(t *testing.T) {
 	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
 	k = restarted(t, k)
 	want(t, k, credential(1), access.ReasonGranted)
-	other, err := GenerateBuildingKey(2)
+	other, err := keys.GenerateBuildingKey(2)
 	must(t, err)
 	if err := k.SetBuildingKey(other); err == nil || k.SetBuildingKey(goldenKey()) != nil || k.SetBuildingKey(nil) == nil {
 		t.Fatalf("another key: %v", err)
@@ -302,7 +303,7 @@ func TestRecordsWaitForTheKey(t *testing.T) {
 	k, dir := enrolled(t)
 	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
 	must(t, k.Close())
-	must(t, os.Remove(filepath.Join(dir, "keys", BuildingKeyFile)))
+	must(t, os.Remove(filepath.Join(dir, "keys", keys.BuildingKeyFile)))
 	k = openEnrolled(t, dir)
 	if s := k.Status(); len(k.Locals()) != 0 || len(s.SetAside) != 0 {
 		t.Fatalf("status %+v", s)

@@ -60,7 +60,7 @@ func (k *Keyring) keepRemovals(storing bool) error {
 		if !k.kept {
 			return nil
 		}
-		err := removeFile(k.removalsPath())
+		err := durable.Remove(k.removalsPath())
 		k.kept = err != nil
 		return err
 	}
@@ -98,7 +98,7 @@ func (k *Keyring) readOver() {
 func (k *Keyring) dropOver() {
 	path := filepath.Join(k.opts.Dir, overFile)
 	if _, err := os.Stat(path); err == nil {
-		if err := removeFile(path); err != nil {
+		if err := durable.Remove(path); err != nil {
 			k.opts.Log.Error().Err(err).Msg("old file of grants that are over can't be erased")
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -76,7 +77,7 @@ func TestRemovedGatewayAtAStart(t *testing.T) {
 	k, dir := enrolled(t)
 	invented := local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))
 	must(t, k.AddLocal(invented))
-	must(t, os.WriteFile(filepath.Join(dir, "keys", HouseFile), houseOf(t, 2, map[string]byte{"gate-a": 0}), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "keys", keys.HouseFile), houseOf(t, 2, map[string]byte{"gate-a": 0}), 0o600))
 	k = restarted(t, k)
 	if n := k.Status().Records; n != 0 {
 		t.Fatalf("%d records", n)
@@ -93,7 +94,7 @@ func TestRemovedGatewayAtAStart(t *testing.T) {
 func TestRecordsWithoutAHouseDocument(t *testing.T) {
 	k, dir := enrolled(t)
 	must(t, k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
-	must(t, os.WriteFile(filepath.Join(dir, "keys", HouseFile), []byte("x"), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "keys", keys.HouseFile), []byte("x"), 0o600))
 	if k = restarted(t, k); k.Status().Records != 1 {
 		t.Fatal("erased")
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -34,7 +35,7 @@ func (k *Keyring) Undo(envelope []byte) (wire.Floor, error) {
 	if r == nil {
 		return wire.Floor{}, fmt.Errorf("undo of a time: %w: a house by itself has no two issuers", ErrRefused)
 	}
-	f, err := OpenUndo(envelope, r.Place, r.Trust)
+	f, err := keys.OpenUndo(envelope, r.Place, r.Trust)
 	if err != nil {
 		return f, fmt.Errorf("undo of a time: %w: %w", ErrRefused, err)
 	}
@@ -60,25 +61,4 @@ func (k *Keyring) Undo(envelope []byte) (wire.Floor, error) {
 	m.witnessedMarks = k.time.marks()
 	k.saveMarks(m)
 	return f, nil
-}
-
-// OpenUndo reads what two issuers sign to take a time back at a gateway: the
-// envelope of one holds that of another. The errors are those of wire.Open.
-func OpenUndo(envelope []byte, place wire.Place, trust wire.Trust) (wire.Floor, error) {
-	issuers := trust.Keyset(wire.RoleIssuer)
-	expect := wire.Expect{Type: wire.TypeUndo, Role: wire.RoleIssuer, Address: place.Address()}
-	inner, second, err := wire.Open(envelope, expect, issuers)
-	if err != nil {
-		return wire.Floor{}, err
-	}
-	payload, first, err := wire.Open(inner, expect, issuers)
-	if err != nil {
-		return wire.Floor{}, err
-	}
-	if first.KeyID == second.KeyID {
-		return wire.Floor{}, fmt.Errorf("%w: one issuer has signed it twice", wire.ErrBadSignature)
-	}
-	var u wire.Undo
-	err = wire.Decode(payload, &u)
-	return u.Floor, err
 }

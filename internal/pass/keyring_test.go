@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/pass"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // house is a house by itself with one tenancy for each of n cards.
@@ -27,9 +28,9 @@ func newHouse(t testing.TB, n int) house {
 	t.Helper()
 	public, key, err := ed25519.GenerateKey(nil)
 	must(t, err)
-	building, err := keyring.GenerateBuildingKey(1)
+	building, err := keys.GenerateBuildingKey(1)
 	must(t, err)
-	keys := keyring.Keys{Building: building, Issuers: []wire.Key{{Role: wire.RoleIssuer, Public: public}}}
+	keys := keys.Keys{Building: building, Issuers: []wire.Key{{Role: wire.RoleIssuer, Public: public}}}
 	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "lane-7", Keys: keys, Log: zerolog.Nop()})
 	must(t, err)
 	t.Cleanup(func() { k.Close() })

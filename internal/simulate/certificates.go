@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 )
 
@@ -117,7 +117,7 @@ func (w *world) wornCertificate(n [4]int) {
 // wearOut puts a certificate into a gateway's folder that says the same as the one
 // there and ends after so long.
 func (w *world) wearOut(b *box, left time.Duration) error {
-	path := b.disk.path("state", "keys", keyring.ClientCertFile)
+	path := b.disk.path("state", "keys", keys.ClientCertFile)
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (w *world) endingsShown([4]int) {
 		}
 	}
 	for _, b := range w.running() {
-		end, err := certificateEnd(b.disk.path("state", "keys", keyring.ClientCertFile))
+		end, err := certificateEnd(b.disk.path("state", "keys", keys.ClientCertFile))
 		if err != nil || time.Until(end) > soon || b.clock.Boot() < 2*time.Hour || !b.clock.right() {
 			continue
 		}

@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"gatehouse/internal/registry/issuer/authority"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,9 +9,10 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/faultnet"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 )
 
@@ -345,7 +345,7 @@ func awayOf(problems []string) (files []string) {
 
 // fromEscrow puts the building's key into a gateway, from escrow.
 func (w *world) fromEscrow(b *box) error {
-	private, err := keyring.LoadSealKey(w.path("offline/" + authority.FileEscrow))
+	private, err := keys.LoadSealKey(w.path("offline/" + authority.FileEscrow))
 	if err != nil {
 		return err
 	}
@@ -353,11 +353,11 @@ func (w *world) fromEscrow(b *box) error {
 	if err != nil {
 		return err
 	}
-	key, err := keyring.UnsealBuildingKey(private, e.Address, e.Sealed)
+	key, err := keys.UnsealBuildingKey(private, e.Address, e.Sealed)
 	if err != nil {
 		return err
 	}
-	return keyring.SaveBuildingKey(b.disk.path("state", "keys", keyring.BuildingKeyFile), key)
+	return keys.SaveBuildingKey(b.disk.path("state", "keys", keys.BuildingKeyFile), key)
 }
 
 // countersign brings a second issuer's word for every list that waits for it, and for

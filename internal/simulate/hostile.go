@@ -10,16 +10,17 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
-	"golang.org/x/mod/sumdb/tlog"
-
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // hostile are climates in which one part of the whole is in an enemy's hands. A
@@ -69,7 +70,7 @@ func (w *world) stealCard(n [4]int) {
 		w.breach("plan", "the card can't be copied: %v", err)
 		return
 	}
-	keys, err := keyring.LoadKeys(filepath.Join(dir, "keys"))
+	keys, err := keys.LoadKeys(filepath.Join(dir, "keys"))
 	if err != nil {
 		w.breach("plan", "the stolen card can't be read: %v", err)
 		return

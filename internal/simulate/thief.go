@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
-	"gatehouse/internal/registry/issuer/authority"
 	"math"
 	"slices"
 	"strings"
@@ -13,7 +12,9 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -66,10 +67,10 @@ func (w *world) stealKeys([4]int) {
 	trust, err := authority.ShowTrust(w.centre.issuer.disk.dir())
 	t := &thief{epoch: map[wire.Role]uint64{}, took: map[string][]taking{}, refused: map[string]time.Duration{}}
 	if err == nil {
-		t.issuer, err = keyring.LoadPrivateKey(w.centre.issuer.disk.path(authority.FileIssuer))
+		t.issuer, err = keys.LoadPrivateKey(w.centre.issuer.disk.path(authority.FileIssuer))
 	}
 	if err == nil {
-		t.witness, err = keyring.LoadPrivateKey(w.centre.front.disk.path(api.FileWitnessKey))
+		t.witness, err = keys.LoadPrivateKey(w.centre.front.disk.path(api.FileWitnessKey))
 	}
 	if err != nil {
 		w.breach("plan", "the keys can't be stolen: %v", err)

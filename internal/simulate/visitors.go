@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/issue"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/pass"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -20,7 +21,7 @@ import (
 type annex struct {
 	*box
 	key      ed25519.PrivateKey
-	building *keyring.BuildingKey
+	building *keys.BuildingKey
 	visitors []visitor
 }
 
@@ -47,14 +48,14 @@ func (w *world) openAnnex() (a *annex, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.building, err = keyring.GenerateBuildingKey(1); err != nil {
+	if a.building, err = keys.GenerateBuildingKey(1); err != nil {
 		return nil, err
 	}
 	dir := a.disk.path("state", "keys")
 	if err := os.MkdirAll(a.disk.path("state"), 0o700); err != nil {
 		return nil, err
 	}
-	if _, err := keyring.Install(dir, a.key.Public().(ed25519.PublicKey), a.building); err != nil {
+	if _, err := keys.Install(dir, a.key.Public().(ed25519.PublicKey), a.building); err != nil {
 		return nil, err
 	}
 	if err := a.start(); err != nil {

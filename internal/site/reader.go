@@ -10,7 +10,7 @@ import (
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
 	profiles "gatehouse/firmware-profiles"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/cardnumber"
 )
 
 // Reader is a reader; which keys count depends on its type. What the file
@@ -224,26 +224,26 @@ func (r *Reader) Bits() []int {
 
 // Shapes returns how the reader sends numbers. A format that leaves bits of them out
 // is none.
-func (r *Reader) Shapes() (all []keyring.Shape) {
+func (r *Reader) Shapes() (all []cardnumber.Shape) {
 	known := r.Bits()
 	switch {
 	case r.Type == TypeCode:
 	case len(known) == 0:
-		all = keyring.UsualShapes()
+		all = cardnumber.UsualShapes()
 	case r.Type == TypeWiegand:
 		for _, f := range r.WireFormats() {
-			all = append(all, keyring.Shape{Format: f.Name, Bits: f.Whole()})
+			all = append(all, cardnumber.Shape{Format: f.Name, Bits: f.Whole()})
 		}
 	default:
 		for _, n := range known {
-			all = append(all, keyring.Shape{Bits: n})
+			all = append(all, cardnumber.Shape{Bits: n})
 		}
 	}
 	return all
 }
 
 // Shapes returns how the site's readers send numbers.
-func (s *Site) Shapes() (all []keyring.Shape) {
+func (s *Site) Shapes() (all []cardnumber.Shape) {
 	for _, d := range s.Doors {
 		for _, r := range d.Readers {
 			for _, shape := range r.Shapes() {

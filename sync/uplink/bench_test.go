@@ -9,14 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
-
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/journal"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // pipe is a link without a broker: a channel each way, with a delay.
@@ -35,7 +34,7 @@ func (p *pipe) Messages() <-chan mqtt.Message  { return p.down }
 func (p *pipe) State() (bool, <-chan struct{}) { return true, p.same }
 
 // answer verifies as a registry does, and stores nothing.
-func (p *pipe) answer(ctx context.Context, k keys, place wire.Place) {
+func (p *pipe) answer(ctx context.Context, k rigKeys, place wire.Place) {
 	gateway := []wire.Key{{Role: wire.RoleGateway, Public: publicOf(k.gateway)}}
 	trees := map[uint64]tree.Range{}
 	var nonce wire.Nonce

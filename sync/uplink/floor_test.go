@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -21,8 +22,8 @@ func (r *floorRing) RaiseFloor(unix int64, _ uint64) { r.floor = max(r.floor, un
 func (r *floorRing) Status() keyring.Status {
 	return keyring.Status{} // no list: its time is far in the past
 }
-func (r *floorRing) Registry() *keyring.Registry {
-	return &keyring.Registry{House: wire.House{Issued: uint32(r.signed)}}
+func (r *floorRing) Registry() *keys.Registry {
+	return &keys.Registry{House: wire.House{Issued: uint32(r.signed)}}
 }
 
 // TestFarTime: a witness can't push a gateway's floor into the future, in one

@@ -12,19 +12,20 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // ring is a keyring in memory. It judges as little as it can: the real one has
 // its own tests.
 type ring struct {
 	mu      sync.Mutex
-	reg     *keyring.Registry
+	reg     *keys.Registry
 	status  keyring.Status
 	buckets map[wire.Hash]bool
 	applied []uint64
@@ -37,9 +38,9 @@ type ring struct {
 	unproved           int // so many lists will prove nothing
 }
 
-func (k *ring) Registry() *keyring.Registry { k.mu.Lock(); defer k.mu.Unlock(); return k.reg }
-func (k *ring) Status() keyring.Status      { k.mu.Lock(); defer k.mu.Unlock(); return k.status }
-func (k *ring) Floor() int64                { k.mu.Lock(); defer k.mu.Unlock(); return k.floor }
+func (k *ring) Registry() *keys.Registry { k.mu.Lock(); defer k.mu.Unlock(); return k.reg }
+func (k *ring) Status() keyring.Status   { k.mu.Lock(); defer k.mu.Unlock(); return k.status }
+func (k *ring) Floor() int64             { k.mu.Lock(); defer k.mu.Unlock(); return k.floor }
 func (k *ring) RaiseFloor(unix int64, _ uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -59,7 +60,7 @@ func (k *ring) HighestSigned() wire.Floor {
 func (k *ring) Undo(envelope []byte) (wire.Floor, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	f, err := keyring.OpenUndo(envelope, k.reg.Place, k.reg.Trust)
+	f, err := keys.OpenUndo(envelope, k.reg.Place, k.reg.Trust)
 	if err == nil && (int64(f.Unix) != k.floor || f.Undos != k.undos) {
 		err = keyring.ErrOtherFloor
 	}
@@ -135,7 +136,7 @@ func (k *ring) Inherit(h keyring.Holding) error {
 func (k *ring) SetTrust(envelope []byte) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	t, err := keyring.OpenTrust(envelope, k.reg.Root, k.reg.Name)
+	t, err := keys.OpenTrust(envelope, k.reg.Root, k.reg.Name)
 	if err == nil && t.Version < k.reg.Trust.Version {
 		err = keyring.ErrConflict
 	}
@@ -150,7 +151,7 @@ func (k *ring) SetTrust(envelope []byte) error {
 func (k *ring) SetHouse(envelope []byte) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	h, err := keyring.OpenHouse(envelope, k.reg.Trust, k.reg.Place.Building)
+	h, err := keys.OpenHouse(envelope, k.reg.Trust, k.reg.Place.Building)
 	if err == nil && h.Version < k.reg.House.Version {
 		err = keyring.ErrConflict
 	}
@@ -177,14 +178,14 @@ func (k *ring) TakeBuildingKey(sealed []byte) error {
 }
 
 // keys are made once: they are slow to make and nothing depends on which.
-type keys struct {
+type rigKeys struct {
 	root, gateway, witness, issuer ed25519.PrivateKey
 	kem, kemPublic                 []byte
 }
 
-var makeKeys = sync.OnceValue(func() keys {
+var makeKeys = sync.OnceValue(func() rigKeys {
 	key := func(n byte) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(append(make([]byte, 31), n)) }
-	k := keys{root: key(1), gateway: key(2), witness: key(3), issuer: key(4)}
+	k := rigKeys{root: key(1), gateway: key(2), witness: key(3), issuer: key(4)}
 	var err error
 	if k.kem, k.kemPublic, err = wire.GenerateSealKey(); err != nil {
 		panic(err)
@@ -192,19 +193,19 @@ var makeKeys = sync.OnceValue(func() keys {
 	return k
 })
 
-func (k keys) trust(version uint64) wire.Trust {
+func (k rigKeys) trust(version uint64) wire.Trust {
 	return wire.Trust{Version: version, Issued: 1, Registry: "registry", Keys: []wire.RoleKey{
 		{Role: wire.RoleWitness, Public: [32]byte(publicOf(k.witness))}, {Role: wire.RoleIssuer, Public: [32]byte(publicOf(k.issuer))}},
 		Records: k.kemPublic, Desk: k.kemPublic, Escrow: k.kemPublic, CAs: [][]byte{{1}}}
 }
 
-func (k keys) house(version uint64, gateways ...wire.HouseGateway) wire.House {
+func (k rigKeys) house(version uint64, gateways ...wire.HouseGateway) wire.House {
 	return wire.House{Version: version, Issued: 1, District: "d", Town: "t", Gateways: gateways}
 }
 
-func (k keys) ring(place wire.Place) *ring {
+func (k rigKeys) ring(place wire.Place) *ring {
 	own := wire.HouseGateway{ID: place.Gateway, Public: [32]byte(publicOf(k.gateway)), KEM: k.kemPublic}
-	return &ring{reg: &keyring.Registry{Place: place, Name: "registry", Root: publicOf(k.root), Trust: k.trust(1), House: k.house(1, own), KEM: k.kem},
+	return &ring{reg: &keys.Registry{Place: place, Name: "registry", Root: publicOf(k.root), Trust: k.trust(1), House: k.house(1, own), KEM: k.kem},
 		status: keyring.Status{HasKey: true, KeyNumber: 1}, buckets: map[wire.Hash]bool{},
 		issuer: []wire.Key{{Role: wire.RoleIssuer, Public: publicOf(k.issuer)}}}
 }
@@ -213,7 +214,7 @@ func (k keys) ring(place wire.Place) *ring {
 type world struct {
 	t       *testing.T
 	dir     string
-	keys    keys
+	keys    rigKeys
 	place   wire.Place
 	broker  *faultnet.Broker
 	reg     *registry

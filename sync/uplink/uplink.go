@@ -22,12 +22,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // Link carries bytes to topics and may lose them; *mqtt.Link is one. All
@@ -42,7 +43,7 @@ type Link interface {
 
 // Keyring is the part of *keyring.Keyring that the uplink uses.
 type Keyring interface {
-	Registry() *keyring.Registry
+	Registry() *keys.Registry
 	Status() keyring.Status
 	Missing(manifest []byte, p keyring.Proof) ([]wire.Hash, error)
 	Apply(keyring.Update) error

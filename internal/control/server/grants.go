@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/keyring"
@@ -185,7 +186,7 @@ func (srv *Server) postPrinted(r *http.Request) (any, error) {
 	if !srv.gw.Keyring.Status().HasKey {
 		return nil, fail(http.StatusConflict, "run gatehouse init, then start the daemon again", "the building has no key yet")
 	}
-	n, err := keyring.ParsePrinted(in.Number, in.Form)
+	n, err := cardnumber.ParsePrinted(in.Number, in.Form)
 	if err != nil {
 		return nil, fail(http.StatusUnprocessableEntity, "forms: 3+5D as 094,10637; 8D as 06171021; 10D as 0006171021; 10H as 0A004D7603; uid as 04:A1:B2:C3; with leading zeros", "%v", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 
 	"gatehouse/internal/enrol"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 )
 
 // keyFileProblems name each file of an enrolment that is gone or can't be used, with
@@ -16,23 +16,23 @@ import (
 func (srv *Server) keyFileProblems(initialised bool) (list []string) {
 	path := func(file string) string { return srv.gw.Site.Path("keys", file) }
 	if srv.gw.Keyring.Registry() == nil {
-		r, err := keyring.LoadRegistry(path(""))
+		r, err := keys.LoadRegistry(path(""))
 		if r == nil && err != nil && initialised {
-			return []string{srv.keyFileProblem(path(keyring.RegistryFile), "it goes on as a house by itself", err)}
+			return []string{srv.keyFileProblem(path(keys.RegistryFile), "it goes on as a house by itself", err)}
 		}
 		return nil
 	}
-	_, gatewayKey := keyring.LoadPrivateKey(path(keyring.GatewayKeyFile))
-	_, sealKey := keyring.LoadSealKey(path(keyring.SealKeyFile))
+	_, gatewayKey := keys.LoadPrivateKey(path(keys.GatewayKeyFile))
+	_, sealKey := keys.LoadSealKey(path(keys.SealKeyFile))
 	client, certificate := enrol.ClientFiles(path(""))
 	for _, f := range []struct {
 		file, without string
 		err           error
 	}{
-		{keyring.GatewayKeyFile, "nothing that this gateway says is signed", gatewayKey},
-		{keyring.SealKeyFile, "siblings can't send it the building's key", sealKey},
-		{keyring.ClientKeyFile, "the registry's broker does not let it in", client},
-		{keyring.ClientCertFile, "the registry's broker does not let it in. It is asked for anew by itself within minutes; if this line stays", certificate},
+		{keys.GatewayKeyFile, "nothing that this gateway says is signed", gatewayKey},
+		{keys.SealKeyFile, "siblings can't send it the building's key", sealKey},
+		{keys.ClientKeyFile, "the registry's broker does not let it in", client},
+		{keys.ClientCertFile, "the registry's broker does not let it in. It is asked for anew by itself within minutes; if this line stays", certificate},
 	} {
 		if f.err != nil {
 			list = append(list, srv.keyFileProblem(path(f.file), f.without, f.err))

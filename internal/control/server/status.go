@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
 )
 
@@ -220,18 +221,18 @@ func (srv *Server) keysProblem() string {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
 	enrolled := srv.gw.Keyring.Registry() != nil
-	now, err := keyring.LoadKeys(srv.gw.Site.Path("keys"))
+	now, err := keys.LoadKeys(srv.gw.Site.Path("keys"))
 	switch {
-	case enrolled && !has(keyring.BuildingKeyFile) && len(srv.gw.Keyring.Registry().House.Gateways) == 1:
+	case enrolled && !has(keys.BuildingKeyFile) && len(srv.gw.Keyring.Registry().House.Gateways) == 1:
 		return "the building's key is not here, " + none + ", and no other gateway of the house could send it: the registry's operator takes it from escrow (registryd building-key); put it to " +
-			srv.gw.Site.Path("keys", keyring.BuildingKeyFile) + " and start the daemon again"
-	case enrolled && !has(keyring.BuildingKeyFile):
+			srv.gw.Site.Path("keys", keys.BuildingKeyFile) + " and start the daemon again"
+	case enrolled && !has(keys.BuildingKeyFile):
 		return "the building's key has not come yet, " + none + ": it comes from a sibling gateway as soon as both are online"
-	case !enrolled && !has(keyring.BuildingKeyFile) && !has(keyring.RegistryFile):
+	case !enrolled && !has(keys.BuildingKeyFile) && !has(keys.RegistryFile):
 		return "no keys of the building yet, " + none + ": run gatehouse init, or with a registry gatehouse enrol, then start the daemon again"
 	case err == nil, !enrolled && now.Registry != nil:
 		return "keys of the building are there since the daemon started: start it again"
-	case enrolled || has(keyring.RegistryFile) || has(keyring.ClientCertFile):
+	case enrolled || has(keys.RegistryFile) || has(keys.ClientCertFile):
 		return fmt.Sprintf("the keys of this gateway can't be read, %s (%s): mend what is wrong with the file and start the daemon again, or move %s away, %s and start the daemon again",
 			none, oneLine(err), srv.gw.Site.Path("keys"), srv.enrolAgain())
 	}

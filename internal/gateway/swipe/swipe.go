@@ -12,14 +12,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
+	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // Swipes takes the next card for registration, and tells the keyring of unknown
@@ -27,7 +28,7 @@ import (
 type Swipes struct {
 	keyring *keyring.Keyring
 	site    *site.Site
-	shapes  []keyring.Shape // in which readers here send cards
+	shapes  []cardnumber.Shape // in which readers here send cards
 	log     zerolog.Logger
 	least   time.Duration // that a card rests, beyond the time for which its door is released
 
@@ -89,14 +90,14 @@ func New(k *keyring.Keyring, s *site.Site, least time.Duration, log zerolog.Logg
 }
 
 // Shapes are those in which readers here send cards.
-func (d *Swipes) Shapes() []keyring.Shape { return d.shapes }
+func (d *Swipes) Shapes() []cardnumber.Shape { return d.shapes }
 
 // Watch is told of every card by the door's loop, and must not block it. It
 // returns true for the card that somebody is waiting for.
 func (d *Swipes) Watch(s door.Seen) bool {
 	if c := d.take(s); c != nil {
-		n, _ := keyring.NumberOf(s.Card)
-		card := d.Describe(n, keyring.DeriveFor(s.Card, d.shapes))
+		n, _ := cardnumber.Of(s.Card)
+		card := d.Describe(n, cardnumber.DeriveFor(s.Card, d.shapes))
 		card.Door, card.Reader, card.Bits, card.Reason = s.Door, s.Reader, s.Card.Len(), s.Reason.String()
 		c.taken <- Card{s.Card, card}
 		return true
@@ -242,7 +243,7 @@ func (d *Swipes) NextPIN(ctx context.Context, doorID string) (device.PIN, error)
 
 // Describe says what a card is called in this building in all its known forms,
 // and which doors read none of them.
-func (d *Swipes) Describe(n keyring.Number, forms []keyring.Form) control.Card {
+func (d *Swipes) Describe(n cardnumber.Number, forms []cardnumber.Form) control.Card {
 	as := Forms{UID: n.UID()}
 	var card control.Card
 	for _, f := range forms {

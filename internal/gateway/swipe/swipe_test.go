@@ -7,13 +7,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/internal/door"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // TestTakenCards: who waits for a card gets that of nobody who only comes home: it
@@ -149,11 +150,11 @@ func TestTakenCardsOfAnHour(t *testing.T) {
 // TestSwipes: only the card at the reader that somebody waits at is taken, and
 // not one that lay there before.
 func TestSwipes(t *testing.T) {
-	key, err := keyring.GenerateBuildingKey(1)
+	key, err := keys.GenerateBuildingKey(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "x", Keys: keyring.Keys{Building: key}, Log: zerolog.Nop()})
+	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "x", Keys: keys.Keys{Building: key}, Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}

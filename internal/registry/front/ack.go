@@ -27,7 +27,7 @@ type reply struct {
 	cosign bool
 }
 
-func (k keys) witnessPublic() ed25519.PublicKey { return k.witness.Public().(ed25519.PublicKey) }
+func (k ownKeys) witnessPublic() ed25519.PublicKey { return k.witness.Public().(ed25519.PublicKey) }
 
 // replyLoop signs and sends acks. Of several that wait for one gateway and
 // epoch only the newest is needed.

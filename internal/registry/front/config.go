@@ -13,10 +13,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"gatehouse/internal/registry/api"
+
 	"github.com/pelletier/go-toml/v2"
 	"github.com/rs/zerolog"
-
-	"gatehouse/internal/registry/api"
 )
 
 // Embedded is the Broker of a front that has its own.
@@ -120,14 +120,14 @@ func (c Config) check() error {
 func (c Config) path(name string) string { return filepath.Join(c.State, name) }
 
 // keys are what the front has of keys.
-type keys struct {
+type ownKeys struct {
 	root    ed25519.PublicKey
 	trust   []byte // envelope that came with the keys
 	witness ed25519.PrivateKey
 	server  *certificate
 }
 
-func loadKeys(c Config, log *zerolog.Logger) (k keys, err error) {
+func loadKeys(c Config, log *zerolog.Logger) (k ownKeys, err error) {
 	if k.trust, err = os.ReadFile(c.path(api.FileTrust)); err != nil {
 		return k, fmt.Errorf("load trust document: %w", err)
 	}

@@ -12,14 +12,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/network"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/seldom"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // Link is the way to the gateways: the embedded broker, or one elsewhere.
@@ -67,7 +67,7 @@ type Options struct {
 // Front is the registry's front.
 type Front struct {
 	o         Options
-	keys      keys
+	keys      ownKeys
 	clock     *agreed.Clock
 	link      Link
 	enrol     net.Listener

@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
@@ -35,7 +36,7 @@ func (f *Front) putUndo(ctx context.Context, u api.Undo) (any, error) {
 		return nil, fmt.Errorf("undo: no gateway %s/%s", u.Building, u.Gateway)
 	}
 	place := f.placeOf(g)
-	floor, err := keyring.OpenUndo(u.Envelope, place, f.authority.Load().trust)
+	floor, err := keys.OpenUndo(u.Envelope, place, f.authority.Load().trust)
 	if err != nil {
 		return nil, fmt.Errorf("undo for %s: %w", g.address, err)
 	}
@@ -67,7 +68,7 @@ func (f *Front) loadUndos(ctx context.Context) error {
 		if g == nil {
 			return
 		}
-		if floor, err := keyring.OpenUndo(envelope, g.place, f.authority.Load().trust); err == nil {
+		if floor, err := keys.OpenUndo(envelope, g.place, f.authority.Load().trust); err == nil {
 			g.undo = undo{floor, envelope}
 		}
 	})

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"gatehouse/internal/calendar"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -405,15 +405,15 @@ func (i *Issuer) look(who string, l operator.Look) (p operator.Person, err error
 // Countersign makes a second issuer's signature over a list that waits. trust
 // is the trust document's envelope; root verifies it.
 func Countersign(l operator.List, rootFile, registry, keyFile string) (operator.Countersign, error) {
-	root, err := keyring.LoadRoot(rootFile)
+	root, err := keys.LoadRoot(rootFile)
 	if err != nil {
 		return operator.Countersign{}, err
 	}
-	trust, err := keyring.OpenTrust(l.Trust, root, registry)
+	trust, err := keys.OpenTrust(l.Trust, root, registry)
 	if err != nil {
 		return operator.Countersign{}, err
 	}
-	key, err := keyring.LoadPrivateKey(keyFile)
+	key, err := keys.LoadPrivateKey(keyFile)
 	if err != nil {
 		return operator.Countersign{}, api.Hinted("--key names second.key on its stick", "%v", err)
 	}

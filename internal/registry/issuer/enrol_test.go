@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"errors"
-	"gatehouse/internal/registry/issuer/authority"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,9 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -66,7 +66,7 @@ func TestEnrolment(t *testing.T) {
 	if err := wire.Decode(a.Body, &intro); err != nil || intro.KeyNumber != 0 {
 		t.Fatal(a, err)
 	}
-	if _, err := keyring.OpenTrust(intro.Trust, token.Root[:], token.Registry); err != nil {
+	if _, err := keys.OpenTrust(intro.Trust, token.Root[:], token.Registry); err != nil {
 		t.Fatal(err)
 	}
 	g.checkEnrolled(w.ask(api.KindEnrol, g.place, g.request(token, 1)))
@@ -93,7 +93,7 @@ func (b *box) checkEnrolled(a api.Answer) {
 	if err := wire.Decode(a.Body, &e); err != nil {
 		t.Fatal(a.Error, a.Hint, err)
 	}
-	h, err := keyring.OpenHouse(e.House, b.w.trust, building1)
+	h, err := keys.OpenHouse(e.House, b.w.trust, building1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func (b *box) checkEnrolled(a api.Answer) {
 
 func (w *world) house() wire.House {
 	w.t.Helper()
-	h, err := keyring.OpenHouse(w.front.houses[building1], w.trust, building1)
+	h, err := keys.OpenHouse(w.front.houses[building1], w.trust, building1)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -327,14 +327,14 @@ func TestReplacedKey(t *testing.T) {
 			k.Epoch, k.Public = 2, [32]byte(key.Public().(ed25519.PublicKey))
 		}
 	}
-	root, err := keyring.LoadPrivateKey(filepath.Join(w.folder(authority.FolderOffline), authority.FileRootKey))
+	root, err := keys.LoadPrivateKey(filepath.Join(w.folder(authority.FolderOffline), authority.FileRootKey))
 	if err != nil {
 		t.Fatal(err)
 	}
 	payload, _ := wire.Encode(w.trust)
 	envelope, _ := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "registry-1"}, payload, root)
 	path := filepath.Join(w.folder(authority.FolderIssuer), authority.FileIssuer)
-	if err := errors.Join(os.WriteFile(filepath.Join(w.folder(authority.FolderIssuer), api.FileTrust), envelope, 0o600), os.Remove(path), keyring.SavePrivateKey(path, key)); err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(w.folder(authority.FolderIssuer), api.FileTrust), envelope, 0o600), os.Remove(path), keys.SavePrivateKey(path, key)); err != nil {
 		t.Fatal(err)
 	}
 	w.reopen()

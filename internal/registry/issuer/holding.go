@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -116,7 +116,7 @@ func (c *change) learn(b *building, h held) error {
 // adoptHouse takes over a newer House document that an issuer trusted now has signed:
 // who is in it is of the building, who is not was taken out.
 func (c *change) adoptHouse(b *building, from string, envelope []byte) error {
-	h, err := keyring.OpenHouse(envelope, c.issuer.keys.Trust, b.id)
+	h, err := keys.OpenHouse(envelope, c.issuer.keys.Trust, b.id)
 	if err != nil || h.Version <= b.house.Version {
 		return nil // not the issuer's word, or nothing new
 	}
@@ -275,7 +275,7 @@ func (c *change) findOrMake(k api.Stored) (*building, error) {
 	if err != nil || b != nil {
 		return b, err
 	}
-	h, err := keyring.OpenHouse(k.House, c.issuer.keys.Trust, k.Building)
+	h, err := keys.OpenHouse(k.House, c.issuer.keys.Trust, k.Building)
 	if err != nil {
 		return nil, nil // nothing that an issuer trusted now has said
 	}
@@ -307,7 +307,7 @@ func (c *change) importHouse(envelope []byte) (id string, err error) {
 	if p.Address == "" {
 		return "", api.Hinted("name house.cose of a gateway's folder of keys", "it is no house document")
 	}
-	if _, err := keyring.OpenHouse(envelope, c.issuer.keys.Trust, p.Address); err != nil {
+	if _, err := keys.OpenHouse(envelope, c.issuer.keys.Trust, p.Address); err != nil {
 		return "", api.Hinted("it must be signed by an issuer that the trust document names: restore the keys of then first", "house document of %s: %v", p.Address, err)
 	}
 	b, err := c.findOrMake(api.Stored{Building: p.Address, House: envelope})

@@ -3,15 +3,15 @@ package issuer
 import (
 	"crypto/ed25519"
 	"errors"
-	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"gatehouse/internal/calendar"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -217,7 +217,7 @@ func TestSecondSignature(t *testing.T) {
 			return c.countersign(b, s)
 		})
 	}
-	stranger, _ := keyring.LoadPrivateKey(filepath.Join(w.folder(authority.FolderFront), api.FileWitnessKey))
+	stranger, _ := keys.LoadPrivateKey(filepath.Join(w.folder(authority.FolderFront), api.FileWitnessKey))
 	if hand(stranger, lists[1]) == nil || hand(w.i.keys.Issuer, lists[1]) == nil || hand(secondKey(w), lists[0]) == nil {
 		t.Fatal("released by a word that does not count")
 	}

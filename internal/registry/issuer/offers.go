@@ -5,11 +5,11 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
-	"gatehouse/internal/registry/api"
 	"slices"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -251,7 +251,7 @@ func (c *change) endAll(b *building, ids []wire.ID, take bool) error {
 // keepTrust keeps a trust document, so that the keys of before are known. One that
 // the root did not sign is none. The caller holds mu, or nobody else has the issuer yet.
 func (i *Issuer) keepTrust(envelope []byte) error {
-	t, err := keyring.OpenTrust(envelope, i.keys.Root, i.keys.Place.Registry)
+	t, err := keys.OpenTrust(envelope, i.keys.Root, i.keys.Place.Registry)
 	if err != nil {
 		return nil
 	}
@@ -262,12 +262,12 @@ func (i *Issuer) keepTrust(envelope []byte) error {
 // retired reports whether an issuer that an earlier trust document named has signed the
 // list of an offer, and whether the root has taken back what it said.
 func (i *Issuer) retired(k kept) (known, taken bool) {
-	var keys []wire.Key
+	var issuers []wire.Key
 	err := each(i.db, func(rows *sql.Rows) error {
 		var envelope []byte
 		err := rows.Scan(&envelope)
-		if t, bad := keyring.OpenTrust(envelope, i.keys.Root, i.keys.Place.Registry); bad == nil {
-			keys = append(keys, t.Keyset(wire.RoleIssuer)...)
+		if t, bad := keys.OpenTrust(envelope, i.keys.Root, i.keys.Place.Registry); bad == nil {
+			issuers = append(issuers, t.Keyset(wire.RoleIssuer)...)
 		}
 		return err
 	}, `SELECT envelope FROM trusts`)
@@ -275,6 +275,6 @@ func (i *Issuer) retired(k kept) (known, taken bool) {
 		i.opts.Log.Error().Err(err).Msg("trust documents of before can't be read")
 		return false, false
 	}
-	_, p, err := wire.Open(k.manifest, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: k.building}, keys)
+	_, p, err := wire.Open(k.manifest, wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: k.building}, issuers)
 	return err == nil, err == nil && i.keys.Trust.IsFalse(wire.RoleIssuer, p.Epoch)
 }

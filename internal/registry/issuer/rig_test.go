@@ -9,18 +9,18 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
-	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // patience is for what happens soon on any machine.
@@ -328,7 +328,7 @@ func (w *world) do(a operator.Act) operator.Done {
 
 func secondKey(w *world) ed25519.PrivateKey {
 	w.t.Helper()
-	key, err := keyring.LoadPrivateKey(filepath.Join(w.folder(authority.FolderOffline), authority.FileSecond))
+	key, err := keys.LoadPrivateKey(filepath.Join(w.folder(authority.FolderOffline), authority.FileSecond))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"gatehouse/internal/calendar"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
@@ -64,15 +64,15 @@ func signUndo(trust wire.Trust, address string, payload []byte, key ed25519.Priv
 // CountersignUndo signs around the first issuer's word, as another one. registry is
 // its id, rootFile has the root's public key.
 func CountersignUndo(u operator.Undo, rootFile, registry, keyFile string) (api.Undo, error) {
-	root, err := keyring.LoadRoot(rootFile)
+	root, err := keys.LoadRoot(rootFile)
 	if err != nil {
 		return api.Undo{}, err
 	}
-	trust, err := keyring.OpenTrust(u.Trust, root, registry)
+	trust, err := keys.OpenTrust(u.Trust, root, registry)
 	if err != nil {
 		return api.Undo{}, err
 	}
-	key, err := keyring.LoadPrivateKey(keyFile)
+	key, err := keys.LoadPrivateKey(keyFile)
 	if err != nil {
 		return api.Undo{}, api.Hinted("--key names second.key on its stick", "%v", err)
 	}

@@ -20,7 +20,7 @@ import (
 	"path/filepath"
 
 	"gatehouse/internal/durable"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
@@ -77,22 +77,22 @@ func Load(dir string) (k Keys, err error) {
 	if err := json.Unmarshal(b, &k.Place); err != nil {
 		return k, fmt.Errorf("%s: %w", filepath.Join(dir, FilePlace), err)
 	}
-	if k.Root, err = keyring.LoadRoot(filepath.Join(dir, api.FileRoot)); err != nil {
+	if k.Root, err = keys.LoadRoot(filepath.Join(dir, api.FileRoot)); err != nil {
 		return k, err
 	}
 	if k.TrustEnvelope, err = os.ReadFile(filepath.Join(dir, api.FileTrust)); err != nil {
 		return k, err
 	}
-	if k.Trust, err = keyring.OpenTrust(k.TrustEnvelope, k.Root, k.Place.Registry); err != nil {
+	if k.Trust, err = keys.OpenTrust(k.TrustEnvelope, k.Root, k.Place.Registry); err != nil {
 		return k, err
 	}
 	if k.TrustPlain, err = loadPlain(dir, k.Trust); err != nil {
 		return k, err
 	}
-	if k.Issuer, err = keyring.LoadPrivateKey(filepath.Join(dir, FileIssuer)); err != nil {
+	if k.Issuer, err = keys.LoadPrivateKey(filepath.Join(dir, FileIssuer)); err != nil {
 		return k, err
 	}
-	if k.Desk, err = keyring.LoadSealKey(filepath.Join(dir, FileDesk)); err != nil {
+	if k.Desk, err = keys.LoadSealKey(filepath.Join(dir, FileDesk)); err != nil {
 		return k, err
 	}
 	if k.CA, k.caKey, err = loadCA(dir); err != nil {

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"gatehouse/internal/durable"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
@@ -118,7 +118,7 @@ func (s Setup) documents(front, issuer, offline string, trust []byte, root ed255
 		if err := durable.WriteFile(filepath.Join(dir, api.FileTrust), trust, 0o600); err != nil {
 			return err
 		}
-		if err := keyring.SaveIssuer(filepath.Join(dir, api.FileRoot), wire.Key{Public: root}); err != nil {
+		if err := keys.SaveIssuer(filepath.Join(dir, api.FileRoot), wire.Key{Public: root}); err != nil {
 			return err
 		}
 	}
@@ -216,7 +216,7 @@ func newKey(path string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
 	}
-	return key, keyring.SavePrivateKey(path, key)
+	return key, keys.SavePrivateKey(path, key)
 }
 
 func newSealKey(path string) (public []byte, err error) {
@@ -224,5 +224,5 @@ func newSealKey(path string) (public []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return public, keyring.SaveSealKey(path, private)
+	return public, keys.SaveSealKey(path, private)
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
@@ -51,12 +51,12 @@ func TestInit(t *testing.T) {
 			t.Errorf("%s has the private keys %v, want %v", folder, got, want)
 		}
 	}
-	root, err := keyring.LoadRoot(filepath.Join(dir, FolderFront, api.FileRoot))
+	root, err := keys.LoadRoot(filepath.Join(dir, FolderFront, api.FileRoot))
 	if err != nil {
 		t.Fatal(err)
 	}
 	envelope, _ := os.ReadFile(filepath.Join(dir, FolderFront, api.FileTrust))
-	trust, err := keyring.OpenTrust(envelope, root, "registry-1")
+	trust, err := keys.OpenTrust(envelope, root, "registry-1")
 	if err != nil || trust.Version != 1 || len(trust.Keyset(wire.RoleIssuer)) != 2 || len(trust.Keyset(wire.RoleWitness)) != 1 {
 		t.Fatal(trust, err)
 	}

@@ -13,7 +13,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/durable"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
@@ -107,7 +107,7 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 	if err := areFolders(n.Dir, n.Front); err != nil {
 		return out, err
 	}
-	root, err := keyring.LoadPrivateKey(n.Root)
+	root, err := keys.LoadPrivateKey(n.Root)
 	if err != nil {
 		return out, api.Hinted("--root names root.key on its stick", "%v", err)
 	}
@@ -186,7 +186,7 @@ func isFolder(dir, file, hint string) error {
 // rootOf is the root's public key in the first folder that has one.
 func rootOf(dirs ...string) (root ed25519.PublicKey, err error) {
 	for _, dir := range dirs {
-		if root, err = keyring.LoadRoot(filepath.Join(dir, api.FileRoot)); err == nil {
+		if root, err = keys.LoadRoot(filepath.Join(dir, api.FileRoot)); err == nil {
 			return root, nil
 		}
 	}
@@ -205,7 +205,7 @@ func newestTrust(root ed25519.PublicKey, dirs ...string) (t wire.Trust, err erro
 				return t, err
 			}
 			_, p, _ := wire.Open(envelope, wire.Expect{}, nil) // only to learn the registry's id
-			next, err := keyring.OpenTrust(envelope, root, p.Address)
+			next, err := keys.OpenTrust(envelope, root, p.Address)
 			if err != nil {
 				return t, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
 			}
@@ -325,7 +325,7 @@ func (n NextTrust) oldOf(t *wire.Trust, k freshKey, role wire.Role) (old []wire.
 
 // publicIn is the public key of a private one in a file; nil: it can't be read.
 func publicIn(path string) []byte {
-	key, err := keyring.LoadPrivateKey(path)
+	key, err := keys.LoadPrivateKey(path)
 	if err != nil {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
@@ -64,7 +64,7 @@ func TestNextTrust(t *testing.T) {
 			t.Errorf("%s: %+v %v", dir, s, err)
 		}
 	}
-	if old, err := keyring.LoadPrivateKey(done.Replaced[0].Old); err != nil || old.Equal(k.Issuer) {
+	if old, err := keys.LoadPrivateKey(done.Replaced[0].Old); err != nil || old.Equal(k.Issuer) {
 		t.Errorf("the key before: %v", err)
 	}
 	n.Replace = []string{ReplaceWitness, ReplaceSecond}
@@ -72,7 +72,7 @@ func TestNextTrust(t *testing.T) {
 	if !slices.Equal(epochs(done.Trust, wire.RoleWitness), []uint64{2}) || !slices.Equal(epochs(done.Trust, wire.RoleIssuer), []uint64{2, 3}) {
 		t.Errorf("%+v", done.Trust)
 	}
-	second, err := keyring.LoadPrivateKey(filepath.Join(filepath.Dir(n.Root), FileSecond))
+	second, err := keys.LoadPrivateKey(filepath.Join(filepath.Dir(n.Root), FileSecond))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestTrustTakesBack(t *testing.T) {
 	if err != nil || !k.Trust.IsFalse(wire.RoleWitness, 1) || k.Trust.IsFalse(wire.RoleWitness, 2) {
 		t.Fatalf("%+v %v", k.Trust, err)
 	}
-	plain, err := keyring.OpenTrust(k.ForAll(), k.Root, "registry-1")
+	plain, err := keys.OpenTrust(k.ForAll(), k.Root, "registry-1")
 	if err != nil || plain.Version != 2 || wire.VersionOf(plain) != 1 || fmt.Sprint(plain.Keys) != fmt.Sprint(k.Trust.Keys) {
 		t.Errorf("for gateways of format 1: %+v %v", plain, err)
 	}

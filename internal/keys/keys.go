@@ -1,4 +1,8 @@
-package keyring
+// Package keys has the keys of a gateway and the files they stand in: its own and the
+// building's, those of the issuers whose lists it takes, and what enrolment adds (root,
+// trust, house, certificates). A file is written whole or not at all, never over
+// another, and no error holds what is in it.
+package keys
 
 import (
 	"crypto/ed25519"
@@ -167,7 +171,7 @@ func saveNew(path string, block *pem.Block) error {
 	if data == nil {
 		return fmt.Errorf("save %s: no PEM block", path)
 	}
-	if err := removeFile(path + ".new"); err != nil { // of a crash, or with another's mode
+	if err := durable.Remove(path + ".new"); err != nil { // of a crash, or with another's mode
 		return fmt.Errorf("save %s: %w", path, err)
 	}
 	if err := durable.WriteFile(path, data, 0o600); err != nil {
@@ -176,9 +180,9 @@ func saveNew(path string, block *pem.Block) error {
 	return nil
 }
 
-// isWhole reports whether a file has a whole PEM block, of whatever kind, or
+// IsWhole reports whether a file has a whole PEM block, of whatever kind, or
 // can't be read now.
-func isWhole(path string) bool {
+func IsWhole(path string) bool {
 	data, err := os.ReadFile(path)
 	block, _ := pem.Decode(data)
 	return err != nil || block != nil

@@ -1,4 +1,8 @@
-package keyring
+// Package cardnumber has what is known of the number of a card: the forms in which
+// readers of each family send it, and those in which makers print it on the card.
+//
+// It is pure, and its errors never repeat a number.
+package cardnumber
 
 import (
 	"errors"
@@ -31,9 +35,9 @@ func UsualShapes() []Shape {
 	return []Shape{{"H10306", bitsW34}, {"H10301", bitsW26}, {"", bitsEM}, {"", bitsW34}, {"", 56}, {"", 80}}
 }
 
-// derived are the shapes that are made of every card: readers at other gateways of
+// DerivedShapes are those that are made of every card: readers at other gateways of
 // the building may send them.
-var derived = []Shape{{"H10301", bitsW26}, {"H10306", bitsW34}}
+func DerivedShapes() []Shape { return []Shape{{"H10301", bitsW26}, {"H10306", bitsW34}} }
 
 // Number is what is known of a card's number. The zero Number is none.
 type Number struct {
@@ -100,7 +104,7 @@ func (n Number) shaped(s Shape) (device.Card, error) {
 // NumberOf returns the number of a card that a reader sent: bare, or between two
 // parity bits that are right; false where it may be anything. Nothing is cut off a W34: it may be another chip, and a
 // guess at its W26 form could be some other person's card.
-func NumberOf(c device.Card) (Number, bool) {
+func Of(c device.Card) (Number, bool) {
 	switch c.Len() {
 	case bitsW26, bitsW34, 56, 80:
 		return Number{bits: c}, true
@@ -120,7 +124,7 @@ func NumberOf(c device.Card) (Number, bool) {
 // DeriveFor returns a card that a reader sent, and the forms in which readers of
 // these shapes send the same one, as far as that is certain.
 func DeriveFor(c device.Card, shapes []Shape) []Form {
-	n, ok := NumberOf(c)
+	n, ok := Of(c)
 	if !ok {
 		return []Form{{Card: c}}
 	}
@@ -132,18 +136,18 @@ func DeriveFor(c device.Card, shapes []Shape) []Form {
 // reader sends them, other cards have them too, so that they are for looking only. The longest comes first.
 func (n Number) Kin(forms []Form) []device.Card {
 	var all []device.Card
-	for _, k := range n.add(nil, derived) {
+	for _, k := range n.add(nil, DerivedShapes()) {
 		if !slices.ContainsFunc(forms, func(f Form) bool { return f.Card == k.Card }) {
 			all = append(all, k.Card)
 		}
 	}
-	slices.Reverse(all) // derived has the short one first
+	slices.Reverse(all) // DerivedShapes has the short one first
 	return all
 }
 
 // usual is the shape of the number's first form.
 func (n Number) usual() Shape {
-	for _, s := range derived {
+	for _, s := range DerivedShapes() {
 		if s.Bits == n.bits.Len() {
 			return s
 		}
@@ -155,7 +159,7 @@ func (n Number) usual() Shape {
 // EM4100 make a W26 and a W34.
 func Derive(c device.Card) []device.Card {
 	var cards []device.Card
-	for _, f := range DeriveFor(c, derived) {
+	for _, f := range DeriveFor(c, DerivedShapes()) {
 		cards = append(cards, f.Card)
 	}
 	return cards

@@ -1,4 +1,4 @@
-package keyring
+package keys
 
 import (
 	"crypto/ed25519"
@@ -44,8 +44,8 @@ type Registry struct {
 	KEM           []byte // private: opens what is sealed to this gateway
 }
 
-// strange reports whether the house is known, and the gateway not of it.
-func (r *Registry) strange(gateway string) bool {
+// Strange reports whether the house is known, and the gateway not of it.
+func (r *Registry) Strange(gateway string) bool {
 	return r.House.Version > 0 && r.House.Gateway(gateway) == nil
 }
 
@@ -181,4 +181,25 @@ func LoadSealKey(path string) ([]byte, error) {
 // refuses to overwrite one.
 func SaveSealKey(path string, private []byte) error {
 	return saveNew(path, &pem.Block{Type: sealBlock, Bytes: private})
+}
+
+// OpenUndo reads what two issuers sign to take a time back at a gateway: the
+// envelope of one holds that of another. The errors are those of wire.Open.
+func OpenUndo(envelope []byte, place wire.Place, trust wire.Trust) (wire.Floor, error) {
+	issuers := trust.Keyset(wire.RoleIssuer)
+	expect := wire.Expect{Type: wire.TypeUndo, Role: wire.RoleIssuer, Address: place.Address()}
+	inner, second, err := wire.Open(envelope, expect, issuers)
+	if err != nil {
+		return wire.Floor{}, err
+	}
+	payload, first, err := wire.Open(inner, expect, issuers)
+	if err != nil {
+		return wire.Floor{}, err
+	}
+	if first.KeyID == second.KeyID {
+		return wire.Floor{}, fmt.Errorf("%w: one issuer has signed it twice", wire.ErrBadSignature)
+	}
+	var u wire.Undo
+	err = wire.Decode(payload, &u)
+	return u.Floor, err
 }

@@ -1,0 +1,79 @@
+package keys
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"gatehouse/device"
+	"gatehouse/sync/wire"
+)
+
+// anonymousKey is the key number of cards that nobody knows. No list holds it.
+const anonymousKey = 255
+
+// BuildingKey turns the cards of one building into CredentialIDs. It keeps card
+// numbers out of files and messages; it does not hide them from whoever steals
+// the key too, since a 26-bit card is found by trying them all.
+type BuildingKey struct {
+	number byte // 1 to 254
+	secret [32]byte
+}
+
+// GenerateBuildingKey makes a random key with a number from 1 to 254. The
+// number tells it from the keys before and after it.
+func GenerateBuildingKey(number byte) (*BuildingKey, error) {
+	if number == 0 || number == anonymousKey {
+		return nil, fmt.Errorf("building key number %d: want 1 to 254", number)
+	}
+	k := &BuildingKey{number: number}
+	_, _ = rand.Read(k.secret[:]) // never fails
+	return k, nil
+}
+
+// Number returns the key's number, the first byte of its CredentialIDs.
+func (k *BuildingKey) Number() byte { return k.number }
+
+// Format keeps every verb of fmt from printing the key.
+func (k *BuildingKey) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "building key %d", k.number) }
+
+// Identify returns the id of a card: the key's number, then the first 16 bytes
+// of HMAC-SHA256 over the bit length (2 bytes, big-endian) and the bits,
+// left-justified and zero-padded.
+func (k *BuildingKey) Identify(c device.Card) (id wire.CredentialID) {
+	var message [2 + device.MaxCardBits/8]byte
+	binary.BigEndian.PutUint16(message[:], uint16(c.Len()))
+	n := copy(message[2:], c.Bytes())
+	mac := hmac.New(sha256.New, k.secret[:])
+	mac.Write(message[:2+n])
+	id[0] = k.number
+	copy(id[1:], mac.Sum(nil))
+	return id
+}
+
+// Seal encrypts the key to a public key of HPKE, for the gateway of that address
+// or for escrow: its number, then its 32 bytes.
+func (b *BuildingKey) Seal(public []byte, address string) ([]byte, error) {
+	plain := append([]byte{b.number}, b.secret[:]...)
+	sealed, err := wire.Seal(public, wire.SealBuildingKey, address, plain)
+	if err != nil {
+		return nil, fmt.Errorf("seal building key: %w", err)
+	}
+	return sealed, nil
+}
+
+// UnsealBuildingKey opens what Seal made.
+func UnsealBuildingKey(private []byte, address string, sealed []byte) (*BuildingKey, error) {
+	plain, err := wire.Unseal(private, wire.SealBuildingKey, address, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("unseal building key: %w", err)
+	}
+	b := &BuildingKey{}
+	if len(plain) != 1+len(b.secret) || plain[0] == 0 || plain[0] == anonymousKey {
+		return nil, fmt.Errorf("unseal building key: %w: no number from 1 to 254, or not 32 bytes", wire.ErrMalformed)
+	}
+	b.number, b.secret = plain[0], [32]byte(plain[1:])
+	return b, nil
+}

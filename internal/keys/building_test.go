@@ -1,0 +1,66 @@
+package keys
+
+import (
+	"encoding/hex"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/sync/wire"
+)
+
+func TestIdentifyGolden(t *testing.T) {
+	id := goldenKey().Identify(h10301(t, 123, 4567))
+	if got := hex.EncodeToString(id[:]); got != "019d234713d14783aa328555a69fbc4512" {
+		t.Fatal(got)
+	}
+}
+
+// TestIdentifyTellsLengths: bits of the same bytes but another length are
+// another card.
+func TestIdentifyTellsLengths(t *testing.T) {
+	seen := make(map[wire.CredentialID]bool)
+	for n := 1; n <= 64; n++ {
+		seen[goldenKey().Identify(device.CardOf(0, n))] = true
+	}
+	if len(seen) != 64 {
+		t.Fatalf("%d of 64 lengths told apart", len(seen))
+	}
+}
+
+func TestAnonymousLastsADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, card := &Daily{}, h10301(t, 1, 2)
+		first := k.Identify(card)
+		if first[0] != anonymousKey || first == (&Daily{}).Identify(card) {
+			t.Fatal("not under a random key of number 255")
+		}
+		time.Sleep(dayLong - time.Second)
+		if k.Identify(card) != first {
+			t.Fatal("another id within a day")
+		}
+		time.Sleep(time.Second)
+		if k.Identify(card) == first {
+			t.Fatal("the same id on the next day")
+		}
+	})
+}
+
+func TestKeyPrintsNothing(t *testing.T) {
+	k := goldenKey()
+	for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%s", "%q"} {
+		if s := fmt.Sprintf(verb, k); s != "building key 1" {
+			t.Errorf("%s prints %q", verb, s)
+		}
+	}
+}
+
+func BenchmarkIdentify(b *testing.B) {
+	k, card := goldenKey(), h10301(b, 123, 4567)
+	b.ReportAllocs()
+	for b.Loop() {
+		k.Identify(card)
+	}
+}
