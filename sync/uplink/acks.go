@@ -37,7 +37,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	}
 	a.setWindow(k, now)
 	a.askedFor(k.Holding, now)
-	answer := !a.ready
+	answer := !a.connection.agrees()
 	if answer {
 		a.standing(k, now)
 	}
@@ -47,8 +47,8 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	case n > 0:
 		a.advance(n, k, now)
 	}
-	if a.ready { // not before both ends agree on what was: a set-back of the disk shows by the journal first
-		a.recordsAcked(k, answer)
+	if a.connection.agrees() { // not before both ends agree on what was: a set-back of the disk shows by the journal first
+		a.recordsAcked(k, answer, now)
 	}
 	return nil
 }

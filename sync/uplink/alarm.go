@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"context"
 	"time"
 
 	"gatehouse/sync/wire"
@@ -22,7 +21,8 @@ const (
 )
 
 // alarm says in the journal that the registry does not confirm what it is sent.
-// It changes nothing at the doors.
+// It changes nothing at the doors. Its methods return the entries that are to be
+// made, in order.
 type alarm struct {
 	owed   [debts]time.Time // since when it waits for an answer; zero: it does not
 	raised wire.Reason      // ReasonNone: no alarm
@@ -37,108 +37,89 @@ const EntriesAlone = "entries"
 
 // progress is called when the registry confirmed something. The one kind does
 // not pay for the other: the alarm's own entry must not end the alarm.
-func (a *actor) progress(of debt) {
+func (a *alarm) progress(of debt, now time.Time) []wire.Header {
 	a.owed[of] = time.Time{}
-	if other := a.owed[1-of]; other.IsZero() || time.Since(other) < noAnswerAfter {
-		a.clear()
+	if other := a.owed[1-of]; other.IsZero() || now.Sub(other) < noAnswerAfter {
+		return a.clear()
 	}
+	return nil
 }
 
-// judge raises the alarm and takes it back. A hello that is answered is no
-// progress while entries wait: a broker may let the one through and not the other.
-func (a *actor) judge(_ context.Context, now time.Time) (next time.Time) {
-	waits := [debts]bool{
-		entries: !a.up || !a.ready || len(a.flight) > 0 || a.raised != wire.ReasonNone && !a.inStep(),
-		changes: len(a.records) > 0,
-	}
+// judge raises the alarm and takes it back, and returns when to ask again. A hello
+// that is answered is no progress while entries wait: a broker may let the one
+// through and not the other.
+func (a *alarm) judge(c *connection, waits [debts]bool, now time.Time) (acts []wire.Header, next time.Time) {
 	for d := range debts {
-		switch due := a.due(d); {
+		switch due := a.due(d, c); {
 		case !waits[d]:
-			a.progress(d)
+			acts = append(acts, a.progress(d, now)...)
 		case a.owed[d].IsZero():
 			a.owed[d] = now
 			next = now.Add(time.Second)
 		case now.Before(due):
 			next = earlier(next, due)
-		case a.raised == wire.ReasonNone && a.up:
-			a.quiet = d == entries && a.inTouch && !a.hoursMissed(now)
-			a.raise(wire.ReasonNoAnswer)
+		case a.raised == wire.ReasonNone && c.up:
+			a.quiet = d == entries && c.phase != greeting && !c.hoursMissed(now)
+			acts = append(acts, a.raise(wire.ReasonNoAnswer)...)
 		case a.raised == wire.ReasonNone:
-			a.raise(wire.ReasonNoLink)
-		case a.quiet && !a.up:
-			a.tell(wire.ReasonNoLink)
-		case a.quiet && (d == changes || !a.inTouch || a.hoursMissed(now)):
-			a.tell(wire.ReasonNoAnswer)
+			acts = append(acts, a.raise(wire.ReasonNoLink)...)
+		case a.quiet && !c.up:
+			acts = append(acts, a.tell(wire.ReasonNoLink)...)
+		case a.quiet && (d == changes || c.phase == greeting || c.hoursMissed(now)):
+			acts = append(acts, a.tell(wire.ReasonNoAnswer)...)
 		}
 	}
 	if a.quiet {
-		next = earlier(next, a.hours(now).Add(noAnswerAfter))
+		next = earlier(next, c.hours(now).Add(noAnswerAfter))
 	}
-	return next
+	return acts, next
 }
 
-// hours is the next time at which a hello is said in any case, whoever walked: they
-// stand still from the connect on.
-func (a *actor) hours(now time.Time) time.Time {
-	passed := now.Sub(a.upSince) / greetEvery * greetEvery
-	return a.upSince.Add(passed + greetEvery)
-}
-
-// hoursMissed reports whether the last of these was not answered in time.
-func (a *actor) hoursMissed(now time.Time) bool {
-	last := a.hours(now).Add(-greetEvery)
-	return a.settledAt.Before(last) && now.Sub(last) >= noAnswerAfter
-}
-
-// tell makes a quiet alarm one that everybody sees.
-func (a *actor) tell(why wire.Reason) {
+// tell raises an alarm that everybody sees, also where there is a quiet one.
+func (a *alarm) tell(why wire.Reason) []wire.Header {
 	a.quiet, a.raised = false, wire.ReasonNone
-	a.raise(why)
+	return a.raise(why)
 }
 
 // due is when a debt becomes an alarm.
-func (a *actor) due(d debt) time.Time {
-	if !a.up {
-		return a.owed[d].Add(noLinkAfter)
-	}
+func (a *alarm) due(d debt, c *connection) time.Time {
 	since := a.owed[d]
-	if a.upSince.After(since) {
-		since = a.upSince
+	if !c.up {
+		return since.Add(noLinkAfter)
+	}
+	if c.since.After(since) {
+		since = c.since
 	}
 	return since.Add(noAnswerAfter)
 }
 
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// inStep says whether the registry has all that is here.
-func (a *actor) inStep() bool { return a.o.Journal.Status().Position == a.cursor }
-
-func (a *actor) raise(why wire.Reason) {
+// raise raises it, unless it is up for the same reason.
+func (a *alarm) raise(why wire.Reason) []wire.Header {
 	if a.raised == why {
-		return
+		return nil
 	}
 	a.raised = why
-	a.o.Log.Error().Str("reason", why.String()).Msg("the registry does not confirm what is sent to it")
-	a.o.Journal.Queue(wire.Header{Kind: wire.KindUplink, Outcome: wire.OutcomeActive, Reason: why, Source: a.source()}, wire.Who{})
+	return []wire.Header{{Kind: wire.KindUplink, Outcome: wire.OutcomeActive, Reason: why, Source: a.source()}}
 }
 
-func (a *actor) source() string {
+// differ raises it because the registry has another copy of the journal.
+func (a *alarm) differ(why wire.Reason) []wire.Header {
+	a.quiet = false
+	return a.raise(why)
+}
+
+func (a *alarm) source() string {
 	if a.quiet {
 		return EntriesAlone
 	}
 	return ""
 }
 
-func (a *actor) clear() {
+func (a *alarm) clear() []wire.Header {
 	if a.raised == wire.ReasonNone {
-		return
+		return nil
 	}
-	a.o.Log.Info().Str("reason", a.raised.String()).Msg("the registry confirms again")
-	a.o.Journal.Queue(wire.Header{Kind: wire.KindUplink, Outcome: wire.OutcomeIdle, Reason: a.raised, Source: a.source()}, wire.Who{})
+	end := wire.Header{Kind: wire.KindUplink, Outcome: wire.OutcomeIdle, Reason: a.raised, Source: a.source()}
 	a.raised, a.quiet = wire.ReasonNone, false
+	return []wire.Header{end}
 }

@@ -25,7 +25,7 @@ func (a *actor) house(envelope []byte) error {
 	before := a.o.Keyring.Registry().House
 	version := func() uint64 { return a.o.Keyring.Registry().House.Version }
 	err := a.document(wire.TypeHouse, version, a.o.Keyring.SetHouse, envelope)
-	a.turn(before, a.o.Keyring.Registry().House, time.Now())
+	a.newcomers.turn(before, a.o.Keyring.Registry().House, time.Now())
 	if err == nil {
 		a.rollSoon(time.Now()) // there may be a new sibling
 	}

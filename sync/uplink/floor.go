@@ -57,10 +57,10 @@ func (a *actor) bootTime() time.Duration { return time.Duration(a.o.Clock().Boot
 // greetNext is when the next hello follows one that was answered: at the hours that
 // no passage moves.
 func (a *actor) greetNext(now time.Time) time.Time {
-	if next := now.Add(apartEvery); a.apart && next.Before(a.hours(now)) {
+	if next := now.Add(apartEvery); a.apart && next.Before(a.connection.hours(now)) {
 		return next
 	}
-	return a.hours(now)
+	return a.connection.hours(now)
 }
 
 // hearTime takes the time of an ack, with the epoch of the key that signed it.

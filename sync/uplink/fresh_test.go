@@ -82,7 +82,7 @@ func TestAskedSoon(t *testing.T) {
 	s.a.o.Fresh = func(SignedTime) bool { return true }
 	s.a.hearFresh(s.hello(), 1)
 	now := time.Unix(1_795_424_400, 0)
-	s.a.upSince = now
+	s.a.connection.since = now
 	if got := s.a.greetNext(now).Sub(now); got != apartEvery {
 		t.Errorf("asked again after %v", got)
 	}

@@ -48,26 +48,26 @@ func (a *actor) askedFor(asks bool, now time.Time) {
 
 // lend sends the registry what it asks for, until it asks no more.
 func (a *actor) lend(ctx context.Context, now time.Time) time.Time {
-	if !a.lacksList || !a.up || a.nonce == (wire.Nonce{}) {
+	if !a.lacksList || !a.connection.up || a.nonce == (wire.Nonce{}) {
 		return time.Time{}
 	}
 	if now.Before(a.lendDue) {
 		return a.lendDue
 	}
-	a.sendHolding(ctx, a.place.Up(wire.TypeHolding), a.nonce)
+	a.sendHolding(ctx, false, a.nonce)
 	a.lendWait = backoff(a.lendWait, firstWait, lendMost)
 	a.lendDue = now.Add(a.lendWait)
 	return a.lendDue
 }
 
-func (a *actor) sendHolding(ctx context.Context, topic string, nonce wire.Nonce) {
+func (a *actor) sendHolding(ctx context.Context, building bool, nonce wire.Nonce) {
 	h, err := a.o.Keyring.Holding()
 	if err != nil {
 		a.o.Log.Error().Err(err).Msg("what this gateway holds can't be read")
 		return
 	}
 	for _, part := range partsOf(h, nonce) {
-		a.publish(ctx, wire.TypeHolding, topic, part)
+		a.outbox.say(ctx, message{building: building, kind: wire.TypeHolding, body: part})
 	}
 }
 
@@ -119,7 +119,7 @@ func (a *actor) borrows(now time.Time) bool {
 
 // borrow asks the siblings for their list until one has answered.
 func (a *actor) borrow(ctx context.Context, now time.Time) time.Time {
-	if !a.up || !a.borrows(now) {
+	if !a.connection.up || !a.borrows(now) {
 		return time.Time{}
 	}
 	if now.Before(a.borrowDue) {
@@ -134,7 +134,7 @@ func (a *actor) askSiblings(ctx context.Context, now time.Time) {
 	if a.question == (wire.Nonce{}) {
 		rand.Read(a.question[:]) // never fails: it ends the program instead
 	}
-	a.publish(ctx, wire.TypeHolding, a.place.House(a.place.Gateway), wire.Holding{Nonce: a.question, Parts: 1})
+	a.outbox.say(ctx, message{building: true, kind: wire.TypeHolding, body: wire.Holding{Nonce: a.question, Parts: 1}})
 	a.borrowDue = now.Add(borrowEvery)
 }
 
@@ -181,7 +181,7 @@ func (a *actor) answerSibling(ctx context.Context, from string, nonce wire.Nonce
 		return nil
 	}
 	a.lent[from] = now
-	a.sendHolding(ctx, a.place.House(a.place.Gateway), nonce)
+	a.sendHolding(ctx, true, nonce)
 	return nil
 }
 

@@ -81,7 +81,7 @@ func (a *actor) fetchSoon(now time.Time) { a.wantDue, a.wantWait = now, 0 }
 
 // fetch asks for what the gateway lacks until it is there.
 func (a *actor) fetch(ctx context.Context, now time.Time) time.Time {
-	if !a.up {
+	if !a.connection.up {
 		return time.Time{}
 	}
 	if now.Before(a.wantDue) {
@@ -94,7 +94,7 @@ func (a *actor) fetch(ctx context.Context, now time.Time) time.Time {
 		}
 		return time.Time{}
 	}
-	a.publish(ctx, wire.TypeWant, a.place.Up(wire.TypeWant), w)
+	a.outbox.say(ctx, message{kind: wire.TypeWant, body: w})
 	a.asked = len(w.Buckets)
 	a.wantWait = backoff(a.wantWait, firstWait, wantMost)
 	a.wantDue = now.Add(a.wantWait)
@@ -197,7 +197,7 @@ func (a *actor) apply() error {
 	before := a.o.Keyring.Status()
 	err := a.o.Keyring.Apply(u)
 	s := a.applied(before)
-	if said := a.saidList == s.Hash && s.InForce == s.Version; errors.Is(err, keyring.ErrUnproved) && !(said && a.ready) {
+	if said := a.saidList == s.Hash && s.InForce == s.Version; errors.Is(err, keyring.ErrUnproved) && !(said && a.connection.agrees()) {
 		if !said {
 			a.greetAgain(time.Now())
 		}
@@ -253,7 +253,7 @@ func (a *actor) proveBy(now time.Time) time.Time {
 		return now.Add(proveEvery)
 	}
 	a.unproved = 0
-	a.tellRefusedBefore(now)
+	a.record(a.refusals.ofLists(now))
 	a.o.Journal.Queue(wire.Header{Kind: wire.KindListApplied, Count: s.Version, Detail: s.Hash[:]}, wire.Who{})
 	return time.Time{}
 }

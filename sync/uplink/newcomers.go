@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -22,6 +21,10 @@ type newcomers struct {
 	turned map[string]time.Time // when a document named another key of it, or it for the first or the last time
 }
 
+func newNewcomers() newcomers {
+	return newcomers{unsure: map[string]*unsure{}, turned: map[string]time.Time{}}
+}
+
 // unsure are messages that were not taken.
 type unsure struct {
 	n     int
@@ -36,54 +39,53 @@ const maxUnsure = 16
 
 // explained reports whether a refusal of a sibling's message is not to be entered,
 // or not yet.
-func (a *actor) explained(gateway, kind string, why error, now time.Time) bool {
+func (s *newcomers) explained(gateway, kind string, why error, now time.Time) bool {
 	if !errors.Is(why, wire.ErrUnknownKey) && !errors.Is(why, wire.ErrBadSignature) {
 		return false
 	}
-	if turned, ok := a.turned[gateway]; ok && now.Sub(turned) < keyTurns {
+	if turned, ok := s.turned[gateway]; ok && now.Sub(turned) < keyTurns {
 		return true
 	}
-	u := a.unsure[gateway]
-	if u == nil && len(a.unsure) >= maxUnsure {
+	u := s.unsure[gateway]
+	if u == nil && len(s.unsure) >= maxUnsure {
 		return false
 	}
 	if u == nil {
 		u = &unsure{kind: kind, why: why, since: now}
-		a.unsure[gateway] = u
+		s.unsure[gateway] = u
 	}
 	u.n++
 	return true
 }
 
 // turn notes which siblings a new House document names with other keys.
-func (a *actor) turn(before, after wire.House, now time.Time) {
-	for id, turned := range a.turned {
+func (s *newcomers) turn(before, after wire.House, now time.Time) {
+	for id, turned := range s.turned {
 		if now.Sub(turned) >= keyTurns {
-			delete(a.turned, id)
+			delete(s.turned, id)
 		}
 	}
 	for _, all := range [...][]wire.HouseGateway{before.Gateways, after.Gateways} {
 		for _, g := range all {
 			was, is := before.Gateway(g.ID), after.Gateway(g.ID)
 			if was == nil || is == nil || was.Public != is.Public {
-				a.turned[g.ID] = now
-				delete(a.unsure, g.ID)
+				s.turned[g.ID] = now
+				delete(s.unsure, g.ID)
 			}
 		}
 	}
 }
 
-// unexplained enters what no House document has explained in time.
-func (a *actor) unexplained(_ context.Context, now time.Time) (next time.Time) {
-	for id, u := range a.unsure {
+// unexplained returns what no House document has explained in time, and when to ask
+// again.
+func (s *newcomers) unexplained(now time.Time) (list []unsure, next time.Time) {
+	for id, u := range s.unsure {
 		if due := u.since.Add(keyTurns); now.Before(due) {
 			next = earlier(next, due)
 			continue
 		}
-		delete(a.unsure, id)
-		for range u.n {
-			a.refuse(u.kind, u.why)
-		}
+		delete(s.unsure, id)
+		list = append(list, *u)
 	}
-	return next
+	return list, next
 }

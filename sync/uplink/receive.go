@@ -24,7 +24,7 @@ func (a *actor) receive(ctx context.Context, m mqtt.Message) {
 		if place == a.place {
 			return // our own
 		}
-		if kind, err = a.sibling(ctx, place, m.Payload); a.explained(place.Gateway, kind, err, time.Now()) {
+		if kind, err = a.sibling(ctx, place, m.Payload); a.newcomers.explained(place.Gateway, kind, err, time.Now()) {
 			return
 		}
 	default:
@@ -54,99 +54,36 @@ func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 	return wire.ErrWrongType
 }
 
-// refusals are messages that were not taken. The first of a kind is recorded at
-// once, then one entry a minute says how many: a flood must not fill the journal.
-type refusals struct {
-	refused      map[refusal]*refusedCount
-	refusedTotal uint64
-}
-
-type refusal struct {
-	reason wire.Reason
-	source string // message type
-}
-
-type refusedCount struct {
-	n       uint64
-	told    time.Time
-	entries int // so far; forgotten after an hour without one
-}
-
-// pause is how long after the last entry the next one may be.
-func (c *refusedCount) pause() time.Duration {
-	if c.entries < refusedSoon {
-		return refusedEvery
-	}
-	return refusedLater
-}
-
-const (
-	// refusedEvery is the pause between two entries of one kind of refusal; after
-	// refusedSoon of them refusedLater is. A broker that never stops must not fill
-	// the journal.
-	refusedEvery = time.Minute
-	refusedLater = time.Hour
-	refusedSoon  = 10
-	maxRefusals  = 32 // kinds of them that are told apart
-)
-
+// refuse counts a message that was not taken.
 func (a *actor) refuse(source string, err error) {
-	a.refusedTotal++
-	if !known[source] {
-		source = "other"
-	}
-	r := refusal{reasonOf(err), source}
-	c := a.refused[r]
-	if c == nil && len(a.refused) >= maxRefusals {
-		return
-	}
-	if c == nil {
-		c = &refusedCount{}
-		a.refused[r] = c
-	}
-	if c.n++; c.n == 1 {
+	if a.refusals.add(source, reasonOf(err)) {
 		a.o.Log.Warn().Err(err).Str("type", source).Msg("message refused")
 	}
 }
 
-// known are the types that come from outside.
-var known = map[string]bool{wire.TypeAck: true, wire.TypeList: true, wire.TypeTrust: true, wire.TypeHouse: true, wire.TypeUndo: true,
-	wire.TypeRecord: true, wire.TypeRoll: true, wire.TypeKey: true, wire.TypeHolding: true, "topic": true}
-
 // tellRefused records what was refused.
-func (a *actor) tellRefused(_ context.Context, now time.Time) (next time.Time) {
-	for r, c := range a.refused {
-		if due := c.told.Add(c.pause()); now.Before(due) {
-			next = earlier(next, due)
-			continue
+func (a *actor) tellRefused(_ context.Context, now time.Time) time.Time {
+	list, next := a.refusals.due(now)
+	a.record(list)
+	return next
+}
+
+// unexplained counts what no House document has explained in time.
+func (a *actor) unexplained(_ context.Context, now time.Time) time.Time {
+	list, next := a.newcomers.unexplained(now)
+	for _, u := range list {
+		for range u.n {
+			a.refuse(u.kind, u.why)
 		}
-		if c.n == 0 {
-			if due := c.told.Add(refusedLater); now.Before(due) {
-				next = earlier(next, due)
-				continue
-			}
-			delete(a.refused, r)
-			continue
-		}
-		a.record(r, c, now)
-		next = earlier(next, now.Add(c.pause()))
 	}
 	return next
 }
 
-// tellRefusedBefore records which lists were refused before the one that is in force now.
-// A later entry about them would say that this one is not taken.
-func (a *actor) tellRefusedBefore(now time.Time) {
-	for r, c := range a.refused {
-		if r.source == wire.TypeList && c.n > 0 {
-			a.record(r, c, now)
-		}
+// record puts entries without a who part into the journal.
+func (a *actor) record(list []wire.Header) {
+	for _, h := range list {
+		a.o.Journal.Queue(h, wire.Who{})
 	}
-}
-
-func (a *actor) record(r refusal, c *refusedCount, now time.Time) {
-	a.o.Journal.Queue(wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: r.reason, Source: r.source, Count: c.n}, wire.Who{})
-	c.n, c.told, c.entries = 0, now, c.entries+1
 }
 
 // reasonOf names why a message was refused.

@@ -34,14 +34,14 @@ func (a *actor) recordsSoon() { a.fresh = false }
 // deliver sends the first record that the registry lacks until it is confirmed,
 // and shows new ones to the siblings.
 func (a *actor) deliver(ctx context.Context, now time.Time) time.Time {
-	if a.o.Records == nil || !a.up {
+	if a.o.Records == nil || !a.connection.up {
 		return time.Time{}
 	}
 	if !a.fresh {
 		a.loadRecords(ctx)
 	}
 	switch {
-	case len(a.records) == 0 || !a.ready:
+	case len(a.records) == 0 || !a.connection.agrees():
 		return time.Time{}
 	case now.Before(a.deliverDue):
 		return a.deliverDue
@@ -52,7 +52,7 @@ func (a *actor) deliver(ctx context.Context, now time.Time) time.Time {
 		return now
 	}
 	p := a.records[0]
-	a.publish(ctx, wire.TypeDelivery, a.place.Up(wire.TypeDelivery), wire.Delivery{Record: p.Envelope, Person: p.Person})
+	a.outbox.say(ctx, message{kind: wire.TypeDelivery, body: wire.Delivery{Record: p.Envelope, Person: p.Person}})
 	a.sentLine, a.sentNumber = p.Line, p.Number
 	a.deliverDue = now.Add(min(firstWait<<min(a.tries, 10), longWait))
 	a.tries, a.greeted = a.tries+1, false
@@ -71,7 +71,7 @@ func (a *actor) loadRecords(ctx context.Context) {
 	for _, p := range a.records {
 		if p.Line != a.shownLine || p.Number > a.shown {
 			a.shownLine, a.shown = p.Line, p.Number
-			a.put(ctx, a.place.House(a.place.Gateway), p.Envelope)
+			a.outbox.say(ctx, message{building: true, signed: p.Envelope})
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (a *actor) loadRecords(ctx context.Context) {
 // recordsAcked takes what an ack says of the records; answer: to a hello. It
 // counts for what this run has delivered: that the registry has so many is no
 // proof that it has these, if the disk was set back.
-func (a *actor) recordsAcked(k wire.Ack2, answer bool) {
+func (a *actor) recordsAcked(k wire.Ack2, answer bool, now time.Time) {
 	if a.o.Records == nil {
 		return
 	}
@@ -110,7 +110,7 @@ func (a *actor) recordsAcked(k wire.Ack2, answer bool) {
 	a.storedLine, a.stored, a.renewals = line, n, 0
 	a.o.Records.Stored(line, n)
 	if len(a.records) > 0 && a.records[0].Number <= n {
-		a.progress(changes)
+		a.progress(changes, now)
 	}
 	a.recordsSoon()
 }

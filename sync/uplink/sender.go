@@ -79,7 +79,7 @@ func (a *actor) take(b batch) {
 // send publishes what the window allows.
 func (a *actor) send(ctx context.Context, now time.Time) time.Time {
 	switch {
-	case !a.up || !a.ready:
+	case !a.connection.open():
 		return time.Time{}
 	case now.Before(a.paused):
 		return a.paused
@@ -101,7 +101,7 @@ func (a *actor) send(ctx context.Context, now time.Time) time.Time {
 		if a.sent == 0 {
 			a.again = now.Add(max(a.wait, firstWait))
 		}
-		if !a.put(ctx, a.place.Up(wire.TypeBatch), a.flight[a.sent].envelope) {
+		if !a.outbox.say(ctx, message{kind: wire.TypeBatch, signed: a.flight[a.sent].envelope}) {
 			return now.Add(time.Second)
 		}
 		a.sent++
@@ -126,7 +126,7 @@ func (a *actor) leaveGap(ctx context.Context) {
 	from := a.gap.end
 	a.fork(ctx, from, wire.ReasonNone, wire.Ack2{Ack: wire.Ack{Epoch: a.cursor.Epoch, Next: a.cursor.Sequence, Root: wire.Hash(root)}})
 	if a.gap != nil { // not yet: the hello comes back here
-		a.ready = false
+		a.connection.renew()
 		a.greetDue, a.greetWait = time.Now().Add(longWait), 0
 	}
 }
@@ -150,7 +150,7 @@ func (a *actor) advance(n int, k wire.Ack2, now time.Time) {
 	a.sent = max(0, a.sent-n)
 	a.wait, a.forkWait = 0, 0
 	a.again = now.Add(firstWait)
-	a.progress(entries)
+	a.progress(entries, now)
 	a.saver.save(k)
 }
 
@@ -158,19 +158,19 @@ func (a *actor) advance(n int, k wire.Ack2, now time.Time) {
 func (a *actor) moveCursor(to journal.Position) {
 	before := a.cursor
 	a.cursor = to
-	a.passed(before)
+	a.notices.passed(before, to)
 }
 
 // resume goes on where both ends agree: behind some of the flight, or anew from
 // there.
-func (a *actor) resume(ctx context.Context, at journal.Position, r tree.Range) {
+func (a *actor) resume(ctx context.Context, at journal.Position, r tree.Range, now time.Time) {
 	a.sent = 0
 	for i, b := range a.flight {
 		if a.packing != nil && b.end == at && b.root == wire.Hash(r.Root()) {
 			a.flight = append(a.flight[:0], a.flight[i+1:]...)
 			a.moveCursor(at)
 			a.wait = 0
-			a.progress(entries)
+			a.progress(entries, now)
 			return
 		}
 	}

@@ -24,8 +24,6 @@ const (
 	// older nonce for the newest, and the newest for one that is said again.
 	nonceFirst = time.Minute
 	nonceMost  = 8 * time.Minute
-	// greetEvery shows that the other end is there, with nothing else to say.
-	greetEvery = 4 * time.Hour
 	// openEvery is how often a journal that is being opened is looked at.
 	openEvery = 50 * time.Millisecond
 	// forkFirst and forkMost keep a registry that answers nonsense from filling
@@ -39,18 +37,12 @@ const (
 
 // session is the talk since the last hello.
 type session struct {
-	up        bool
-	link      <-chan struct{} // closed when up changes
-	upSince   time.Time
 	nonce     wire.Nonce
 	nonceAt   time.Duration // CLOCK_BOOTTIME when it was first sent
 	nonceTill time.Time     // without an answer until then there will be another one
 	nonceFor  time.Duration // how long that was
 	answered  wire.Nonce    // the last one that was
 	apart     bool          // the answer's time was against what the gateway knows
-	ready     bool          // the hello was answered, and both ends agree
-	inTouch   bool          // so was one before it on this connection
-	settledAt time.Time     // when one was last
 	named     uint64        // epoch that the answer must be of
 	greetDue  time.Time     // the next hello
 	greetWait time.Duration // after it; 0: it needs a new nonce
@@ -64,39 +56,33 @@ type session struct {
 	leftEpoch uint64    // that was left with a new line of records
 }
 
-// linkIs begins again after each connect. Another changed channel tells of one
-// that went by unseen.
+// linkIs begins again after each connect.
 func (a *actor) linkIs(up bool, changed <-chan struct{}, now time.Time) {
-	if changed == a.link {
+	if !a.connection.is(up, changed, now) || !up {
 		return
 	}
-	a.up, a.link = up, changed
-	a.inTouch = false
-	if !up {
-		a.ready = false
-		return
-	}
-	a.upSince, a.spoken = now, 0
+	a.spoken = 0
 	if a.agreeBy.IsZero() {
 		a.agreeBy, a.borrowBy = now.Add(agreeMost), now.Add(a.o.Borrow)
 	}
 	a.greetAgain(now)
 	a.rollSoon(now)
 	a.fetchSoon(now)
-	a.announceAgain(now)
+	a.notices.again(now)
 }
 
 // greetAgain asks the registry anew where it stands. Acks for the hello before
 // count no more.
 func (a *actor) greetAgain(now time.Time) {
-	a.ready, a.sent, a.nonce = false, 0, wire.Nonce{}
+	a.connection.renew()
+	a.sent, a.nonce = 0, wire.Nonce{}
 	a.format = cmp.Or(a.spoken, a.o.Formats)
 	a.greetDue, a.greetWait, a.nonceFor = now, 0, 0
 }
 
 // greet says hello until it is answered.
 func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
-	if !a.up {
+	if !a.connection.up {
 		return time.Time{}
 	}
 	if now.Before(a.greetDue) {
@@ -104,11 +90,11 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 	}
 	// A journal that is being opened has nothing to agree on yet. One that can't
 	// be is no reason to do without the registry's lists.
-	if a.o.Journal.Status().Epoch == 0 && now.Before(a.upSince.Add(firstWait)) {
+	if a.o.Journal.Status().Epoch == 0 && now.Before(a.connection.since.Add(firstWait)) {
 		a.greetDue = now.Add(openEvery)
 		return a.greetDue
 	}
-	if a.ready { // the hours are over
+	if a.connection.agrees() { // the hours are over
 		a.spoken = 0
 		a.greetAgain(now)
 	}
@@ -118,7 +104,7 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 		a.nonceTill = now.Add(a.nonceFor)
 	}
 	a.sayHello(ctx)
-	a.publish(ctx, wire.TypeStatus, a.place.Status(), wire.Status{Nonce: a.nonce, Online: true})
+	a.outbox.status(ctx, wire.Status{Nonce: a.nonce, Online: true})
 	a.greetWait = backoff(a.greetWait, greetFirst, longWait)
 	a.greetDue = now.Add(a.greetWait)
 	return a.greetDue
@@ -162,7 +148,7 @@ func (a *actor) sayHello(ctx context.Context) {
 	if a.format == 1 {
 		body = h.Hello
 	}
-	a.publish(ctx, wire.TypeHello, a.place.Up(wire.TypeHello), body)
+	a.outbox.say(ctx, message{kind: wire.TypeHello, body: body})
 	if a.format--; a.format == 0 {
 		a.format = a.o.Formats
 	}
@@ -215,10 +201,9 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 	case a.lostEpoch(at):
 		a.beginAt(a.o.Journal.Status().Oldest, now)
 	default:
-		a.resume(ctx, at, own)
-		a.ready, a.inTouch = true, true
+		a.resume(ctx, at, own, now)
+		a.connection.agree(now)
 		a.takeLists(true, now)
-		a.settledAt = now
 		a.greetDue, a.greetWait = a.greetNext(now), 0
 		a.saver.save(k)
 	}
@@ -294,9 +279,8 @@ func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason
 	}
 	a.o.Log.Warn().Str("reason", why.String()).Uint64("registry", k.Next).Msg("new epoch of the journal: the registry has another copy")
 	if why != wire.ReasonNone {
-		a.quiet = false
-		a.raise(why)
+		a.recordAlarm(a.alarm.differ(why))
 	}
-	a.pendingNotices = nil // watch sees them again, at their new places
+	a.notices.forget() // watch sees them again, at their new places
 	a.beginAt(at, now)
 }

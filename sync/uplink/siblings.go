@@ -35,7 +35,7 @@ func (a *actor) rollSoon(now time.Time) {
 // talk says which records this gateway holds, so that its siblings send the rest.
 func (a *actor) talk(ctx context.Context, now time.Time) time.Time {
 	reg := a.o.Keyring.Registry()
-	if !a.up || !hasOthers(reg.House, a.place.Gateway) {
+	if !a.connection.up || !hasOthers(reg.House, a.place.Gateway) {
 		return time.Time{}
 	}
 	if now.Before(a.rollDue) {
@@ -47,7 +47,7 @@ func (a *actor) talk(ctx context.Context, now time.Time) time.Time {
 		slices.SortFunc(roll.Have, func(x, y wire.ID) int { return bytes.Compare(x[:], y[:]) })
 		roll.Have = roll.Have[:min(len(roll.Have), wire.MaxHave)]
 	}
-	a.publish(ctx, wire.TypeRoll, a.place.House(a.place.Gateway), roll)
+	a.outbox.say(ctx, message{building: true, kind: wire.TypeRoll, body: roll})
 	every := a.o.Roll
 	if roll.KeyNumber == 0 {
 		every = min(every, rollKeyless)
@@ -61,7 +61,7 @@ func (a *actor) talk(ctx context.Context, now time.Time) time.Time {
 // they are here for long: their maker may have lost them, be cut off or dead. The
 // registry takes each once and answers nothing; the list settles it.
 func (a *actor) relay(ctx context.Context, now time.Time) {
-	if a.o.Records == nil || !a.ready {
+	if a.o.Records == nil || !a.connection.agrees() {
 		return
 	}
 	held, due, start := make(map[wire.Hash]time.Time), [][]byte(nil), 0
@@ -80,7 +80,7 @@ func (a *actor) relay(ctx context.Context, now time.Time) {
 	a.heldFor = held
 	for i := range min(len(due), relayMost) {
 		envelope := due[(start+i)%len(due)]
-		a.publish(ctx, wire.TypeDelivery, a.place.Up(wire.TypeDelivery), wire.Delivery{Record: envelope})
+		a.outbox.say(ctx, message{kind: wire.TypeDelivery, body: wire.Delivery{Record: envelope}})
 		a.relayed = sha256.Sum256(envelope)
 	}
 }
@@ -131,7 +131,7 @@ func (a *actor) roll(ctx context.Context, g *wire.HouseGateway, payload []byte) 
 		for _, envelope := range own {
 			if !slices.Contains(r.Have, idOf(envelope, a)) {
 				a.talked[g.ID] = now
-				a.put(ctx, a.place.House(a.place.Gateway), envelope)
+				a.outbox.say(ctx, message{building: true, signed: envelope})
 			}
 		}
 	}
@@ -161,7 +161,7 @@ func (a *actor) shareKey(ctx context.Context, g *wire.HouseGateway) error {
 		a.o.Log.Error().Err(err).Str("gateway", g.ID).Msg("building key can't be sealed to a sibling")
 		return nil
 	}
-	a.publish(ctx, wire.TypeKey, a.place.House(a.place.Gateway), wire.KeyShare{To: g.ID, Sealed: sealed})
+	a.outbox.say(ctx, message{building: true, kind: wire.TypeKey, body: wire.KeyShare{To: g.ID, Sealed: sealed}})
 	return nil
 }
 

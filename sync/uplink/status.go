@@ -1,9 +1,7 @@
 package uplink
 
 import (
-	"cmp"
 	"crypto/ed25519"
-	"slices"
 	"time"
 
 	"gatehouse/internal/journal"
@@ -38,12 +36,6 @@ type Status struct {
 	Refusals []Refusal        // the kinds of the last hour
 }
 
-// Refusal is a kind of message that was not taken.
-type Refusal struct {
-	Type   string // of the message; "topic" or "other" where it has none of ours
-	Reason wire.Reason
-}
-
 // Status returns how the uplink is now. Safe for concurrent use.
 func (u *Uplink) Status() Status {
 	u.mu.Lock()
@@ -61,13 +53,13 @@ func (u *Uplink) Status() Status {
 func (a *actor) report() {
 	state := StateInStep
 	switch {
-	case !a.up:
+	case !a.connection.up:
 		state = StateDown
-	case !a.ready && !a.inTouch:
+	case a.connection.phase == greeting:
 		state = StateGreeting
 	case !a.lacking.IsZero(), a.unproved != 0:
 		state = StateUnproved
-	case !a.ready, len(a.flight) > 0: // a hello said anew follows an entry that is not confirmed in time
+	case !a.connection.agrees(), len(a.flight) > 0: // a hello said anew follows an entry that is not confirmed in time
 		state = StateSending
 	}
 	a.u.mu.Lock()
@@ -76,13 +68,9 @@ func (a *actor) report() {
 	if s.State != state {
 		s.State, s.Since = state, time.Now()
 	}
-	s.Stored, s.LastAck, s.Problem, s.Quiet = a.cursor, a.lastAck, a.raised, a.quiet
-	s.List, s.Withheld, s.Records, s.Refused = a.newestList.number, a.lacking, len(a.records), a.refusedTotal
-	s.Refusals = nil
-	for r := range a.refused {
-		s.Refusals = append(s.Refusals, Refusal{r.source, r.reason})
-	}
-	slices.SortFunc(s.Refusals, func(a, b Refusal) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Reason, b.Reason)) })
+	s.Stored, s.LastAck, s.Problem, s.Quiet = a.cursor, a.lastAck, a.alarm.raised, a.alarm.quiet
+	s.List, s.Withheld, s.Records, s.Refused = a.newestList.number, a.lacking, len(a.records), a.refusals.total
+	s.Refusals = a.refusals.list()
 }
 
 func publicOf(key ed25519.PrivateKey) ed25519.PublicKey {

@@ -1,0 +1,126 @@
+package uplink
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+const (
+	// refusedEvery is the pause between two entries of one kind of refusal; after
+	// refusedSoon of them refusedLater is. A broker that never stops must not fill
+	// the journal.
+	refusedEvery = time.Minute
+	refusedLater = time.Hour
+	refusedSoon  = 10
+	maxRefusals  = 32 // kinds of them that are told apart
+)
+
+// Refusal is a kind of message that was not taken.
+type Refusal struct {
+	Type   string // of the message; "topic" or "other" where it has none of ours
+	Reason wire.Reason
+}
+
+// refusals are messages that were not taken. The first of a kind is recorded at
+// once, then one entry a minute says how many: a flood must not fill the journal.
+type refusals struct {
+	kinds map[Refusal]*refusedCount
+	total uint64
+}
+
+func newRefusals() refusals { return refusals{kinds: map[Refusal]*refusedCount{}} }
+
+type refusedCount struct {
+	n       uint64 // since the last entry
+	told    time.Time
+	entries int // so far; forgotten after an hour without one
+}
+
+// pause is how long after the last entry the next one may be.
+func (c *refusedCount) pause() time.Duration {
+	if c.entries < refusedSoon {
+		return refusedEvery
+	}
+	return refusedLater
+}
+
+// entry is what the journal gets, and is counted as told.
+func (c *refusedCount) entry(r Refusal, now time.Time) wire.Header {
+	h := wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: r.Reason, Source: r.Type, Count: c.n}
+	c.n, c.told, c.entries = 0, now, c.entries+1
+	return h
+}
+
+// add counts one, and reports whether it is the first of its kind since the last
+// entry.
+func (r *refusals) add(source string, why wire.Reason) (first bool) {
+	r.total++
+	if !incoming(source) {
+		source = "other"
+	}
+	kind := Refusal{Type: source, Reason: why}
+	c := r.kinds[kind]
+	if c == nil && len(r.kinds) >= maxRefusals {
+		return false
+	}
+	if c == nil {
+		c = &refusedCount{}
+		r.kinds[kind] = c
+	}
+	c.n++
+	return c.n == 1
+}
+
+// incoming says whether messages of a type come from outside.
+func incoming(kind string) bool {
+	switch kind {
+	case wire.TypeAck, wire.TypeList, wire.TypeTrust, wire.TypeHouse, wire.TypeUndo,
+		wire.TypeRecord, wire.TypeRoll, wire.TypeKey, wire.TypeHolding, "topic":
+		return true
+	}
+	return false
+}
+
+// due returns the entries that are to be made now, and when to ask again.
+func (r *refusals) due(now time.Time) (entries []wire.Header, next time.Time) {
+	for kind, c := range r.kinds {
+		if due := c.told.Add(c.pause()); now.Before(due) {
+			next = earlier(next, due)
+			continue
+		}
+		if c.n == 0 {
+			if due := c.told.Add(refusedLater); now.Before(due) {
+				next = earlier(next, due)
+				continue
+			}
+			delete(r.kinds, kind)
+			continue
+		}
+		entries = append(entries, c.entry(kind, now))
+		next = earlier(next, now.Add(c.pause()))
+	}
+	return entries, next
+}
+
+// ofLists returns the entries about lists that were refused before the one that is
+// in force now. A later entry about them would say that this one is not taken.
+func (r *refusals) ofLists(now time.Time) (entries []wire.Header) {
+	for kind, c := range r.kinds {
+		if kind.Type == wire.TypeList && c.n > 0 {
+			entries = append(entries, c.entry(kind, now))
+		}
+	}
+	return entries
+}
+
+// list returns the kinds of the last hour, sorted.
+func (r *refusals) list() (list []Refusal) {
+	for kind := range r.kinds {
+		list = append(list, kind)
+	}
+	slices.SortFunc(list, func(a, b Refusal) int { return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Reason, b.Reason)) })
+	return list
+}

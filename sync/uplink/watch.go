@@ -1,0 +1,80 @@
+package uplink
+
+import (
+	"context"
+	"time"
+
+	"gatehouse/internal/journal"
+	"gatehouse/sync/wire"
+)
+
+// sighting is what watch saw in the journal.
+type sighting struct {
+	notice  *notice // an alarm
+	tenancy bool    // a record was made at the desk
+}
+
+// watch follows the journal's end, beside the backlog. It returns when ctx ends.
+func watch(ctx context.Context, j *journal.Journal, out chan<- sighting) {
+	at := j.Status().Position
+	for ctx.Err() == nil {
+		changed := j.Changed()
+		if at.Epoch == 0 {
+			at = j.Status().Position // it opens after us; what is old comes with the backlog
+		}
+		var list []journal.Entry
+		var err error
+		if at.Epoch != 0 {
+			var next journal.Position
+			if list, next, err = j.Entries(ctx, at, 256); err == nil {
+				at = next
+			}
+		}
+		if err != nil {
+			at = j.Status().Position // new epoch, or a sick disk: go on at the end
+			changed = nil
+		}
+		if !sift(ctx, list, out) {
+			return
+		}
+		if len(list) > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-time.After(retryWatch(changed)):
+		}
+	}
+}
+
+func retryWatch(changed <-chan struct{}) time.Duration {
+	if changed == nil {
+		return time.Second
+	}
+	return time.Hour
+}
+
+func sift(ctx context.Context, list []journal.Entry, out chan<- sighting) bool {
+	for _, e := range list {
+		h, err := wire.DecodeHeader(e.Header)
+		if err != nil {
+			continue
+		}
+		var s sighting
+		switch {
+		case h.Kind == wire.KindTenancy:
+			s.tenancy = true
+		case h.Alarm():
+			s.notice = &notice{at: e.Position, header: e.Header}
+		default:
+			continue
+		}
+		select {
+		case out <- s:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
