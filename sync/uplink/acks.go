@@ -36,7 +36,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 		a.o.Spread(time.Duration(k.Spread) * time.Second)
 	}
 	a.setWindow(k, now)
-	a.askedFor(k.Holding, now)
+	a.lending.askedFor(k.Holding, now)
 	answer := !a.connection.agrees()
 	if answer {
 		a.standing(k, now)
@@ -48,7 +48,9 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 		a.advance(n, k, now)
 	}
 	if a.connection.agrees() { // not before both ends agree on what was: a set-back of the disk shows by the journal first
-		a.recordsAcked(k, answer, now)
+		if a.deliveries.acked(k, answer, a.spoken > 1) {
+			a.progress(changes, now)
+		}
 	}
 	return nil
 }

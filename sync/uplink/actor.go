@@ -20,27 +20,31 @@ type actor struct {
 	connection connection
 	alarm      alarm
 	notices    notices
+	deliveries deliveries
+	siblings   siblings
 	newcomers  newcomers
+	lending    lending
+	borrowing  borrowing
 	refusals   refusals
 
 	session
 	sender
 	heardFirst time.Time // the first ack of this run
-	deliveries
 	collection
-	holdings
-	siblings
 }
 
 func newActor(u *Uplink) *actor {
 	place := u.o.Keyring.Registry().Place
 	a := &actor{o: u.o, u: u, place: place, address: place.Address(), seen: make(chan sighting, 16),
 		outbox: outbox{u.o.Link, u.o.Key, place, u.o.Log}, newcomers: newNewcomers(), refusals: newRefusals()}
+	a.deliveries = deliveries{desk: u.o.Records, log: u.o.Log}
+	a.siblings = siblings{place: place, key: u.o.Key, formats: u.o.Formats, keyring: u.o.Keyring, records: u.o.Records,
+		roll: u.o.Roll, chance: u.o.Chance, log: u.o.Log, talked: map[string]time.Time{}}
+	a.lending = lending{keyring: u.o.Keyring, log: u.o.Log, lent: map[string]time.Time{}}
+	a.borrowing = borrowing{gateway: place.Gateway, formats: u.o.Formats, keyring: u.o.Keyring, empty: map[string]bool{}, lenders: map[string]*lender{}}
 	a.saver = newSaver(a)
 	a.format = u.o.Formats
 	a.cursor = u.o.Journal.Acked()
-	a.talked = map[string]time.Time{}
-	a.lent, a.empty, a.lenders = map[string]time.Time{}, map[string]bool{}, map[string]*lender{}
 	return a
 }
 
@@ -88,7 +92,7 @@ func (a *actor) tick(ctx context.Context) time.Time {
 
 func (a *actor) saw(s sighting) {
 	if s.tenancy {
-		a.recordsSoon()
+		a.deliveries.soon()
 	}
 	if s.notice != nil {
 		a.notices.add(*s.notice)
@@ -97,13 +101,49 @@ func (a *actor) saw(s sighting) {
 
 // announce sends the notices that are due.
 func (a *actor) announce(ctx context.Context, now time.Time) time.Time {
+	return a.whileUp(ctx, func() ([]message, time.Time) { return a.notices.due(now) })
+}
+
+// deliver sends the record that the registry lacks, and shows new ones to the
+// siblings.
+func (a *actor) deliver(ctx context.Context, now time.Time) time.Time {
 	if !a.connection.up {
 		return time.Time{}
 	}
-	list, next := a.notices.due(now)
-	for _, n := range list {
-		a.outbox.say(ctx, message{kind: wire.TypeNotice, body: n})
+	a.outbox.sayAll(ctx, a.deliveries.load())
+	if !a.connection.agrees() {
+		return time.Time{}
 	}
+	list, hello, next := a.deliveries.next(now)
+	if hello {
+		a.greetAgain(now)
+	}
+	a.outbox.sayAll(ctx, list)
+	return next
+}
+
+// talk sends the siblings a roll of what is here.
+func (a *actor) talk(ctx context.Context, now time.Time) time.Time {
+	return a.whileUp(ctx, func() ([]message, time.Time) { return a.siblings.talk(a.connection.agrees(), now) })
+}
+
+// lend sends the registry the lists that it lacks.
+func (a *actor) lend(ctx context.Context, now time.Time) time.Time {
+	return a.whileUp(ctx, func() ([]message, time.Time) { return a.lending.toRegistry(a.nonce, now) })
+}
+
+// borrow asks the siblings for the list that is lacking here.
+func (a *actor) borrow(ctx context.Context, now time.Time) time.Time {
+	return a.whileUp(ctx, func() ([]message, time.Time) { return a.borrowing.borrow(now) })
+}
+
+// whileUp sends what is due while there is a link.
+func (a *actor) whileUp(ctx context.Context, due func() ([]message, time.Time)) time.Time {
+	if !a.connection.up {
+		return time.Time{}
+	}
+	list, next := due()
+	a.outbox.sayAll(ctx, list)
 	return next
 }
 
@@ -111,7 +151,7 @@ func (a *actor) announce(ctx context.Context, now time.Time) time.Time {
 func (a *actor) judge(_ context.Context, now time.Time) time.Time {
 	acts, next := a.alarm.judge(&a.connection, [debts]bool{
 		entries: !a.connection.open() || len(a.flight) > 0 || a.alarm.raised != wire.ReasonNone && !a.inStep(),
-		changes: len(a.records) > 0,
+		changes: len(a.deliveries.waiting) > 0,
 	}, now)
 	a.recordAlarm(acts)
 	return next

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -27,7 +29,7 @@ func (a *actor) house(envelope []byte) error {
 	err := a.document(wire.TypeHouse, version, a.o.Keyring.SetHouse, envelope)
 	a.newcomers.turn(before, a.o.Keyring.Registry().House, time.Now())
 	if err == nil {
-		a.rollSoon(time.Now()) // there may be a new sibling
+		a.siblings.soon(time.Now()) // there may be a new sibling
 	}
 	return err
 }
@@ -56,14 +58,14 @@ func (a *actor) document(kind string, version func() uint64, set func([]byte) er
 		a.o.Journal.Queue(wire.Header{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: kind, Count: v}, wire.Who{})
 		a.fetchSoon(time.Now())
 	}
-	return a.withoutDisk(err)
+	return withoutDisk(a.o.Log, err)
 }
 
 // withoutDisk logs that something is in force and on no disk: that is no
 // refusal.
-func (a *actor) withoutDisk(err error) error {
+func withoutDisk(log zerolog.Logger, err error) error {
 	if errors.Is(err, keyring.ErrNotDurable) {
-		a.o.Log.Error().Err(err).Msg("in force until the next start")
+		log.Error().Err(err).Msg("in force until the next start")
 		return nil
 	}
 	return err

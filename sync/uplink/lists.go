@@ -90,7 +90,7 @@ func (a *actor) fetch(ctx context.Context, now time.Time) time.Time {
 	w := a.want(now)
 	if !w.List && !w.House && !w.Trust && len(w.Buckets) == 0 {
 		if a.listsWait(now) {
-			return earlier(a.agreeBy, a.borrowBy)
+			return earlier(a.agreeBy, a.borrowing.until)
 		}
 		return time.Time{}
 	}
@@ -204,7 +204,7 @@ func (a *actor) apply() error {
 		a.fetchSoon(time.Now())
 		return nil
 	}
-	return a.withoutDisk(err)
+	return withoutDisk(a.o.Log, err)
 }
 
 // applied records that another list is in force than before.
@@ -215,7 +215,7 @@ func (a *actor) applied(before keyring.Status) keyring.Status {
 		a.unproved = s.InForce
 		a.proveBy(time.Now())
 		a.lacking = time.Time{}
-		a.recordsSoon()
+		a.deliveries.soon()
 		a.tellMasked(before.Masked, s.Masked)
 	}
 	return s

@@ -43,11 +43,11 @@ func (n *notices) again(now time.Time) {
 }
 
 // due returns those that are to be sent now, in order, and when to ask again.
-func (n *notices) due(now time.Time) (list []wire.Notice, next time.Time) {
+func (n *notices) due(now time.Time) (list []message, next time.Time) {
 	for i := range n.waiting {
 		one := &n.waiting[i]
 		if !now.Before(one.due) {
-			list = append(list, wire.Notice{Epoch: one.at.Epoch, Sequence: one.at.Sequence, Header: one.header})
+			list = append(list, message{kind: wire.TypeNotice, body: wire.Notice{Epoch: one.at.Epoch, Sequence: one.at.Sequence, Header: one.header}})
 			one.due = now.Add(noticeWaits[min(one.told, len(noticeWaits)-1)])
 			one.told++
 		}

@@ -35,6 +35,62 @@ func (a *actor) receive(ctx context.Context, m mqtt.Message) {
 	}
 }
 
+// sibling takes a message of another gateway of the building and returns its type.
+func (a *actor) sibling(ctx context.Context, from wire.Place, envelope []byte) (kind string, err error) {
+	kind, payload, err := a.siblings.open(from, envelope)
+	if err != nil {
+		return kind, err
+	}
+	now := time.Now()
+	switch kind {
+	case wire.TypeRoll:
+		var list []message
+		list, err = a.siblings.answer(from.Gateway, payload, now)
+		a.outbox.sayAll(ctx, list)
+	case wire.TypeKey:
+		var took []wire.Header
+		took, err = a.siblings.takeKey(payload, now)
+		a.record(took)
+	case wire.TypeHolding:
+		err = a.holding(ctx, from.Gateway, payload, now)
+	default:
+		err = a.o.Records.Hear(from.Gateway, envelope)
+	}
+	return kind, err
+}
+
+// holding takes a sibling's question for a list, or a part of its answer.
+func (a *actor) holding(ctx context.Context, from string, payload []byte, now time.Time) error {
+	var h wire.Holding
+	if err := wire.Decode(payload, &h); err != nil {
+		return err
+	}
+	switch {
+	case !isQuestion(h):
+		if whole := a.borrowing.take(from, &h, now); whole != nil {
+			return a.inherit(*whole)
+		}
+	case a.o.Keyring.Status().InForce > 0:
+		a.outbox.sayAll(ctx, a.lending.toSibling(from, h.Nonce, now))
+	default:
+		if ask := a.borrowing.hears(from, now); ask != nil {
+			a.outbox.sayAll(ctx, ask)
+			a.fetchSoon(now)
+		}
+	}
+	return nil
+}
+
+// inherit puts a sibling's list in force, where it proves itself.
+func (a *actor) inherit(h keyring.Holding) error {
+	before := a.o.Keyring.Status()
+	err := a.o.Keyring.Inherit(h)
+	a.applied(before)
+	a.fetchSoon(time.Now())
+	a.greetAgain(time.Now()) // the registry proves the list that a hello names
+	return withoutDisk(a.o.Log, err)
+}
+
 func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 	if len(envelope) > wire.MaxMessage {
 		return wire.ErrTooLarge

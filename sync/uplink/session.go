@@ -53,7 +53,6 @@ type session struct {
 	forkWait  time.Duration
 	agreed    bool      // once in this run, or it was tried in vain: lists may be taken
 	agreeBy   time.Time // then they are taken without
-	leftEpoch uint64    // that was left with a new line of records
 }
 
 // linkIs begins again after each connect.
@@ -63,10 +62,10 @@ func (a *actor) linkIs(up bool, changed <-chan struct{}, now time.Time) {
 	}
 	a.spoken = 0
 	if a.agreeBy.IsZero() {
-		a.agreeBy, a.borrowBy = now.Add(agreeMost), now.Add(a.o.Borrow)
+		a.agreeBy, a.borrowing.until = now.Add(agreeMost), now.Add(a.o.Borrow)
 	}
 	a.greetAgain(now)
-	a.rollSoon(now)
+	a.siblings.soon(now)
 	a.fetchSoon(now)
 	a.notices.again(now)
 }
@@ -173,9 +172,7 @@ func (a *actor) hello() wire.Hello2 {
 		h.CursorEpoch, h.CursorNext = a.cursor.Epoch, a.cursor.Sequence
 	}
 	a.named = a.cursor.Epoch
-	if a.o.Records != nil {
-		h.Line, h.Records = a.o.Records.Head()
-	}
+	h.Line, h.Records = a.o.Records.Head()
 	return h
 }
 
@@ -222,7 +219,7 @@ func (a *actor) takeLists(now bool, at time.Time) {
 
 // listsWait reports whether it is too early for a list of the registry.
 func (a *actor) listsWait(now time.Time) bool {
-	return !a.agreed && now.Before(a.agreeBy) || a.borrows(now)
+	return !a.agreed && now.Before(a.agreeBy) || a.borrowing.waits(now)
 }
 
 // lostEpoch says whether the registry has nothing of an epoch of which it had
@@ -255,7 +252,7 @@ func (a *actor) beginAt(at journal.Position, now time.Time) {
 // a new epoch that cites the registry's.
 func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason, k wire.Ack2) {
 	now := time.Now()
-	if why != wire.ReasonNone && !a.leaveLine(k) {
+	if why != wire.ReasonNone && !a.deliveries.leaveLine(k, a.o.Journal.Status().Epoch) {
 		return
 	}
 	if now.Before(a.forkDue) {

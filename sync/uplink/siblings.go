@@ -2,12 +2,15 @@ package uplink
 
 import (
 	"bytes"
-	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
 
@@ -22,130 +25,131 @@ const (
 // siblings talks with the other gateways of the building, with the registry
 // away too.
 type siblings struct {
-	rollDue time.Time
+	place   wire.Place         // of this gateway
+	key     ed25519.PrivateKey // of this gateway
+	formats uint64             // that it speaks
+	keyring siblingsKeyring
+	records Records
+	roll    time.Duration // between two rolls, roughly
+	chance  func(limit time.Duration) time.Duration
+	log     zerolog.Logger
+
+	due     time.Time               // of the next roll
 	talked  map[string]time.Time    // when a sibling was answered last; of the House document only
 	heldFor map[wire.Hash]time.Time // since when siblings' unsettled envelopes are here
 	relayed wire.Hash               // the last of them that went to the registry
 }
 
-func (a *actor) rollSoon(now time.Time) {
-	a.rollDue = now.Add(a.o.Chance(min(rollFirst, a.o.Roll)))
+// siblingsKeyring is the part of the keyring that the talk among siblings needs.
+type siblingsKeyring interface {
+	Registry() *keyring.Registry
+	Status() keyring.Status
+	ShareBuildingKey(kem []byte, address string) ([]byte, error)
+	TakeBuildingKey(sealed []byte) error
 }
 
-// talk says which records this gateway holds, so that its siblings send the rest.
-func (a *actor) talk(ctx context.Context, now time.Time) time.Time {
-	reg := a.o.Keyring.Registry()
-	if !a.connection.up || !hasOthers(reg.House, a.place.Gateway) {
-		return time.Time{}
+// soon has the next roll said in a moment.
+func (s *siblings) soon(now time.Time) { s.due = now.Add(s.chance(min(rollFirst, s.roll))) }
+
+// talk says which records this gateway holds, so that its siblings send the rest;
+// and the registry, where both ends agree, what it relays.
+func (s *siblings) talk(agrees bool, now time.Time) (list []message, next time.Time) {
+	if !hasOthers(s.keyring.Registry().House, s.place.Gateway) {
+		return nil, time.Time{}
 	}
-	if now.Before(a.rollDue) {
-		return a.rollDue
+	if now.Before(s.due) {
+		return nil, s.due
 	}
-	roll := wire.Roll{KeyNumber: a.o.Keyring.Status().KeyNumber}
-	if a.o.Records != nil {
-		_, roll.Have = a.o.Records.Unsettled()
-		slices.SortFunc(roll.Have, func(x, y wire.ID) int { return bytes.Compare(x[:], y[:]) })
-		roll.Have = roll.Have[:min(len(roll.Have), wire.MaxHave)]
-	}
-	a.outbox.say(ctx, message{building: true, kind: wire.TypeRoll, body: roll})
-	every := a.o.Roll
+	roll := wire.Roll{KeyNumber: s.keyring.Status().KeyNumber}
+	_, roll.Have = s.records.Unsettled()
+	slices.SortFunc(roll.Have, func(x, y wire.ID) int { return bytes.Compare(x[:], y[:]) })
+	roll.Have = roll.Have[:min(len(roll.Have), wire.MaxHave)]
+	list = append(list, message{building: true, kind: wire.TypeRoll, body: roll})
+	every := s.roll
 	if roll.KeyNumber == 0 {
 		every = min(every, rollKeyless)
 	}
-	a.relay(ctx, now)
-	a.rollDue = now.Add(every*3/4 + a.o.Chance(every/2))
-	return a.rollDue
+	if agrees {
+		list = append(list, s.relay(now)...)
+	}
+	s.due = now.Add(every*3/4 + s.chance(every/2))
+	return list, s.due
 }
 
 // relay brings the registry what siblings' records no list has settled although
 // they are here for long: their maker may have lost them, be cut off or dead. The
 // registry takes each once and answers nothing; the list settles it.
-func (a *actor) relay(ctx context.Context, now time.Time) {
-	if a.o.Records == nil || !a.connection.agrees() {
-		return
-	}
+func (s *siblings) relay(now time.Time) (list []message) {
 	held, due, start := make(map[wire.Hash]time.Time), [][]byte(nil), 0
-	for _, envelope := range a.o.Records.Siblings() {
+	for _, envelope := range s.records.Siblings() {
 		h := wire.Hash(sha256.Sum256(envelope))
-		if held[h] = a.heldFor[h]; held[h].IsZero() {
+		if held[h] = s.heldFor[h]; held[h].IsZero() {
 			held[h] = now
 		}
-		if now.Sub(held[h]) < a.o.Roll/2 {
+		if now.Sub(held[h]) < s.roll/2 {
 			continue
 		}
-		if due = append(due, envelope); h == a.relayed {
+		if due = append(due, envelope); h == s.relayed {
 			start = len(due) // each gets its turn
 		}
 	}
-	a.heldFor = held
+	s.heldFor = held
 	for i := range min(len(due), relayMost) {
 		envelope := due[(start+i)%len(due)]
-		a.outbox.say(ctx, message{kind: wire.TypeDelivery, body: wire.Delivery{Record: envelope}})
-		a.relayed = sha256.Sum256(envelope)
+		list = append(list, message{kind: wire.TypeDelivery, body: wire.Delivery{Record: envelope}})
+		s.relayed = sha256.Sum256(envelope)
 	}
+	return list
 }
 
 func hasOthers(h wire.House, own string) bool {
 	return slices.ContainsFunc(h.Gateways, func(g wire.HouseGateway) bool { return g.ID != own })
 }
 
-// sibling takes a message of another gateway of the building and returns its
-// type. One that the House document does not name (yet) is not heard.
-func (a *actor) sibling(ctx context.Context, from wire.Place, envelope []byte) (kind string, err error) {
-	g := a.o.Keyring.Registry().House.Gateway(from.Gateway)
-	if g == nil || from.District != a.place.District || from.Town != a.place.Town {
-		return wire.TypeRecord, wire.ErrUnknownKey
+// open checks a message of another gateway of the building and returns its type,
+// also of one that is refused. One that the House document does not name (yet) is
+// not heard.
+func (s *siblings) open(from wire.Place, envelope []byte) (kind string, payload []byte, err error) {
+	g := s.keyring.Registry().House.Gateway(from.Gateway)
+	if g == nil || from.District != s.place.District || from.Town != s.place.Town {
+		return wire.TypeRecord, nil, wire.ErrUnknownKey
 	}
 	expect := wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: from.Address()}
 	payload, p, err := wire.Open(envelope, expect, []wire.Key{g.Key()})
-	if errors.Is(err, wire.ErrWrongType) && (p.Type == wire.TypeRoll || p.Type == wire.TypeKey || p.Type == wire.TypeHolding && a.o.Formats > 1) {
+	if errors.Is(err, wire.ErrWrongType) && (p.Type == wire.TypeRoll || p.Type == wire.TypeKey || p.Type == wire.TypeHolding && s.formats > 1) {
 		expect.Type = p.Type
 		payload, _, err = wire.Open(envelope, expect, []wire.Key{g.Key()})
 	}
-	switch {
-	case err != nil:
-	case expect.Type == wire.TypeRoll:
-		err = a.roll(ctx, g, payload)
-	case expect.Type == wire.TypeKey:
-		err = a.keyShare(payload)
-	case expect.Type == wire.TypeHolding:
-		err = a.sharedList(ctx, g.ID, payload)
-	case a.o.Records != nil:
-		err = a.o.Records.Hear(from.Gateway, envelope)
-	}
-	return expect.Type, err
+	return expect.Type, payload, err
 }
 
-// roll sends a sibling what it lacks.
-func (a *actor) roll(ctx context.Context, g *wire.HouseGateway, payload []byte) error {
+// answer returns what a sibling lacks that has said which records it has.
+func (s *siblings) answer(gateway string, payload []byte, now time.Time) (list []message, err error) {
 	var r wire.Roll
 	if err := wire.Decode(payload, &r); err != nil {
-		return err
+		return nil, err
 	}
-	now := time.Now()
-	if last, ok := a.talked[g.ID]; ok && now.Sub(last) < answerEvery {
-		return nil
+	if last, ok := s.talked[gateway]; ok && now.Sub(last) < answerEvery {
+		return nil, nil
 	}
-	if a.o.Records != nil {
-		own, _ := a.o.Records.Unsettled()
-		for _, envelope := range own {
-			if !slices.Contains(r.Have, idOf(envelope, a)) {
-				a.talked[g.ID] = now
-				a.outbox.say(ctx, message{building: true, signed: envelope})
-			}
+	own, _ := s.records.Unsettled()
+	for _, envelope := range own {
+		if !slices.Contains(r.Have, s.idOf(envelope)) {
+			s.talked[gateway] = now
+			list = append(list, message{building: true, signed: envelope})
 		}
 	}
-	if r.KeyNumber == 0 && a.o.Keyring.Status().HasKey {
-		a.talked[g.ID] = now
-		return a.shareKey(ctx, g)
+	if r.KeyNumber == 0 && s.keyring.Status().HasKey {
+		s.talked[gateway] = now
+		list = append(list, s.shareKey(gateway)...)
 	}
-	return nil
+	return list, nil
 }
 
 // idOf reads the id of one of our own records.
-func idOf(envelope []byte, a *actor) wire.ID {
-	own := wire.Key{Role: wire.RoleGateway, Public: publicOf(a.o.Key)}
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: a.address}, []wire.Key{own})
+func (s *siblings) idOf(envelope []byte) wire.ID {
+	own := wire.Key{Role: wire.RoleGateway, Public: publicOf(s.key)}
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: s.place.Address()}, []wire.Key{own})
 	var r wire.Record
 	if err != nil || wire.Decode(payload, &r) != nil {
 		return wire.ID{}
@@ -155,31 +159,34 @@ func idOf(envelope []byte, a *actor) wire.ID {
 
 // shareKey seals the building key to a gateway that an issuer says is of the
 // building.
-func (a *actor) shareKey(ctx context.Context, g *wire.HouseGateway) error {
-	sealed, err := a.o.Keyring.ShareBuildingKey(g.KEM, a.place.Building+"/"+g.ID)
-	if err != nil {
-		a.o.Log.Error().Err(err).Str("gateway", g.ID).Msg("building key can't be sealed to a sibling")
+func (s *siblings) shareKey(gateway string) []message {
+	g := s.keyring.Registry().House.Gateway(gateway)
+	if g == nil {
 		return nil
 	}
-	a.outbox.say(ctx, message{building: true, kind: wire.TypeKey, body: wire.KeyShare{To: g.ID, Sealed: sealed}})
-	return nil
+	sealed, err := s.keyring.ShareBuildingKey(g.KEM, s.place.Building+"/"+g.ID)
+	if err != nil {
+		s.log.Error().Err(err).Str("gateway", g.ID).Msg("building key can't be sealed to a sibling")
+		return nil
+	}
+	return []message{{building: true, kind: wire.TypeKey, body: wire.KeyShare{To: g.ID, Sealed: sealed}}}
 }
 
-// keyShare takes the building key where there is none.
-func (a *actor) keyShare(payload []byte) error {
+// takeKey takes the building key where there is none, and returns what is to be
+// recorded.
+func (s *siblings) takeKey(payload []byte, now time.Time) ([]wire.Header, error) {
 	var k wire.KeyShare
 	if err := wire.Decode(payload, &k); err != nil {
-		return err
+		return nil, err
 	}
-	if k.To != a.place.Gateway || a.o.Keyring.Status().HasKey {
-		return nil
+	if k.To != s.place.Gateway || s.keyring.Status().HasKey {
+		return nil, nil
 	}
-	if err := a.withoutDisk(a.o.Keyring.TakeBuildingKey(k.Sealed)); err != nil {
-		return err
+	if err := withoutDisk(s.log, s.keyring.TakeBuildingKey(k.Sealed)); err != nil {
+		return nil, err
 	}
-	a.rollSoon(time.Now()) // siblings' records could not be read so far
-	number := a.o.Keyring.Status().KeyNumber
-	a.o.Log.Info().Uint8("number", number).Msg("building key came from a sibling")
-	a.o.Journal.Queue(wire.Header{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: wire.TypeKey, Count: uint64(number)}, wire.Who{})
-	return nil
+	s.soon(now) // siblings' records could not be read so far
+	number := s.keyring.Status().KeyNumber
+	s.log.Info().Uint8("number", number).Msg("building key came from a sibling")
+	return []wire.Header{{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: wire.TypeKey, Count: uint64(number)}}, nil
 }

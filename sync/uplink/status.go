@@ -69,7 +69,7 @@ func (a *actor) report() {
 		s.State, s.Since = state, time.Now()
 	}
 	s.Stored, s.LastAck, s.Problem, s.Quiet = a.cursor, a.lastAck, a.alarm.raised, a.alarm.quiet
-	s.List, s.Withheld, s.Records, s.Refused = a.newestList.number, a.lacking, len(a.records), a.refusals.total
+	s.List, s.Withheld, s.Records, s.Refused = a.newestList.number, a.lacking, len(a.deliveries.waiting), a.refusals.total
 	s.Refusals = a.refusals.list()
 }
 

@@ -131,6 +131,9 @@ func New(o Options) (*Uplink, error) {
 	if err := r.Place.Check(); err != nil {
 		return nil, fmt.Errorf("new uplink: %w", err)
 	}
+	if o.Records == nil {
+		o.Records = noRecords{}
+	}
 	if o.Batch <= 0 || o.Batch > wire.MaxBatch {
 		o.Batch = batchEntries
 	}

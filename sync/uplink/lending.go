@@ -1,0 +1,104 @@
+package uplink
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
+)
+
+const (
+	holdingRoom = 56 << 10        // bytes of a part
+	shareEvery  = borrowEvery / 2 // one sibling gets the list at most so often: also one that was set back a moment after it was new
+	lendMost    = 5 * time.Minute
+)
+
+// lending gives what this gateway holds of its building's lists to a registry that
+// lost it, and to siblings that are new.
+type lending struct {
+	keyring interface {
+		Holding() (keyring.Holding, error)
+	}
+	log   zerolog.Logger
+	asked bool // the registry lacks it, and asks
+	due   time.Time
+	wait  time.Duration
+	lent  map[string]time.Time // when a sibling got it last
+}
+
+// askedFor notes whether the registry lacks what this gateway holds.
+func (l *lending) askedFor(asks bool, now time.Time) {
+	if asks && !l.asked {
+		l.due, l.wait = now, 0
+	}
+	l.asked = asks
+}
+
+// toRegistry returns what the registry is to be sent now, until it asks no more;
+// nonce: of the hello that it answered, zero: of none.
+func (l *lending) toRegistry(nonce wire.Nonce, now time.Time) (parts []message, next time.Time) {
+	if !l.asked || nonce == (wire.Nonce{}) {
+		return nil, time.Time{}
+	}
+	if now.Before(l.due) {
+		return nil, l.due
+	}
+	l.wait = backoff(l.wait, firstWait, lendMost)
+	l.due = now.Add(l.wait)
+	return l.parts(false, nonce), l.due
+}
+
+// toSibling returns what a sibling without a list is to be sent.
+func (l *lending) toSibling(gateway string, nonce wire.Nonce, now time.Time) []message {
+	if last, ok := l.lent[gateway]; ok && now.Sub(last) < shareEvery {
+		return nil
+	}
+	l.lent[gateway] = now
+	return l.parts(true, nonce)
+}
+
+func (l *lending) parts(building bool, nonce wire.Nonce) (list []message) {
+	h, err := l.keyring.Holding()
+	if err != nil {
+		l.log.Error().Err(err).Msg("what this gateway holds can't be read")
+		return nil
+	}
+	for _, part := range partsOf(h, nonce) {
+		list = append(list, message{building: building, kind: wire.TypeHolding, body: part})
+	}
+	return list
+}
+
+// partsOf cuts it into messages.
+func partsOf(h keyring.Holding, nonce wire.Nonce) []wire.Holding {
+	parts := []wire.Holding{{Nonce: nonce, Manifest: h.Manifest, Second: h.Second}}
+	size := len(h.Manifest) + len(h.Second)
+	last := func(more int) *wire.Holding {
+		if size > 0 && size+more > holdingRoom {
+			parts, size = append(parts, wire.Holding{Nonce: nonce}), 0
+		}
+		size += more
+		return &parts[len(parts)-1]
+	}
+	if len(h.House) > 0 {
+		last(len(h.House)).House = h.House
+	}
+	for _, b := range h.Buckets {
+		p := last(len(b) + 5)
+		p.Buckets = append(p.Buckets, b)
+	}
+	for _, id := range h.Over {
+		p := last(len(id) + 1)
+		if len(p.Tombstones) == wire.MaxTombstones {
+			parts, size = append(parts, wire.Holding{Nonce: nonce}), len(id)+1
+			p = &parts[len(parts)-1]
+		}
+		p.Tombstones = append(p.Tombstones, id)
+	}
+	for i := range parts {
+		parts[i].Part, parts[i].Parts = uint16(i), uint16(len(parts))
+	}
+	return parts
+}
