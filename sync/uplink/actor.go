@@ -7,44 +7,57 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// actor is one run: all that it has belongs to the goroutine of loop.
+// actor is one run: all that it has belongs to the goroutine of loop. Each of its
+// parts holds one thing of the protocol and returns what is to be said, recorded or
+// done; the actor does it, and tells the others.
 type actor struct {
-	o       Options
-	u       *Uplink
-	place   wire.Place
-	address string
-	seen    chan sighting // from watch
-	saver   *saver
-	outbox  outbox
+	o      Options
+	u      *Uplink
+	seen   chan sighting // from watch
+	saver  *saver
+	outbox outbox
 
 	connection connection
+	greeter    greeter
+	sending    sending
 	alarm      alarm
 	notices    notices
 	deliveries deliveries
 	siblings   siblings
-	newcomers  newcomers
-	lending    lending
-	borrowing  borrowing
+	holdings   holdings
+	fetching   fetching
+	authority  authority
 	refusals   refusals
+}
 
-	session
-	sender
-	heardFirst time.Time // the first ack of this run
-	collection
+// holdings are what this gateway and others have of the building's lists.
+type holdings struct {
+	lending   lending
+	borrowing borrowing
+}
+
+// authority is what root, issuers and witnesses have signed.
+type authority struct {
+	documents documents
+	floor     floor
+	proving   proving
 }
 
 func newActor(u *Uplink) *actor {
-	place := u.o.Keyring.Registry().Place
-	a := &actor{o: u.o, u: u, place: place, address: place.Address(), seen: make(chan sighting, 16),
-		outbox: outbox{u.o.Link, u.o.Key, place, u.o.Log}, newcomers: newNewcomers(), refusals: newRefusals()}
-	a.deliveries = deliveries{desk: u.o.Records, log: u.o.Log}
-	a.siblings = siblings{place: place, key: u.o.Key, formats: u.o.Formats, keyring: u.o.Keyring, records: u.o.Records,
-		roll: u.o.Roll, chance: u.o.Chance, log: u.o.Log, talked: map[string]time.Time{}}
-	a.lending = lending{keyring: u.o.Keyring, log: u.o.Log, lent: map[string]time.Time{}}
-	a.borrowing = borrowing{gateway: place.Gateway, formats: u.o.Formats, keyring: u.o.Keyring, empty: map[string]bool{}, lenders: map[string]*lender{}}
-	a.saver = newSaver(a)
-	a.format = u.o.Formats
-	a.cursor = u.o.Journal.Acked()
+	o, place := u.o, u.o.Keyring.Registry().Place
+	a := &actor{o: o, u: u, seen: make(chan sighting, 16), saver: newSaver(o, place.Address()),
+		outbox: outbox{o.Link, o.Key, place, o.Log}, refusals: newRefusals(),
+		greeter:    greeter{formats: o.Formats, format: o.Formats},
+		deliveries: deliveries{desk: o.Records, log: o.Log},
+		siblings: siblings{place: place, key: o.Key, formats: o.Formats, keyring: o.Keyring, records: o.Records,
+			roll: o.Roll, chance: o.Chance, log: o.Log, talked: map[string]time.Time{}, newcomers: newNewcomers()},
+	}
+	a.sending = sending{journal: o.Journal, log: o.Log, cursor: o.Journal.Acked(),
+		packer: packer{journal: o.Journal, keyring: o.Keyring, key: o.Key, address: place.Address(), batch: o.Batch, gather: o.Gather, log: o.Log}}
+	a.holdings = holdings{lending{keyring: o.Keyring, log: o.Log, lent: map[string]time.Time{}},
+		borrowing{gateway: place.Gateway, formats: o.Formats, keyring: o.Keyring, empty: map[string]bool{}, lenders: map[string]*lender{}}}
+	a.fetching = fetching{keyring: o.Keyring, address: place.Address(), formats: o.Formats, borrowing: &a.holdings.borrowing}
+	a.authority = authority{documents{o.Keyring, o.Log}, floor{keyring: o.Keyring, clock: o.Clock}, proving{keyring: o.Keyring}}
 	return a
 }
 
@@ -52,18 +65,22 @@ func newActor(u *Uplink) *actor {
 func (a *actor) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	defer a.sending.stop()
+	parts := a.parts()
 	for ctx.Err() == nil {
 		up, changed := a.o.Link.State()
-		a.linkIs(up, changed, time.Now())
+		if a.connection.is(up, changed, time.Now()) && up {
+			a.connected(time.Now())
+		}
 		a.report() // before something may take its time
-		timer.Reset(time.Until(a.tick(ctx)))
+		timer.Reset(time.Until(tick(ctx, parts)))
 		a.report()
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-changed:
-		case b := <-a.packed():
-			a.take(b)
+		case b := <-a.sending.packed():
+			a.sending.take(b)
 		case s := <-a.seen:
 			a.saw(s)
 		case m := <-a.o.Link.Messages():
@@ -75,19 +92,49 @@ func (a *actor) loop(ctx context.Context) {
 // idle is how long the loop sleeps at most.
 const idle = time.Minute
 
-// tick does what is due and returns when the next thing will be. Each of the
-// parts returns when it wants to be called again; zero: when something happens.
-func (a *actor) tick(ctx context.Context) time.Time {
+// part does what is due and returns when it wants to be called again; zero: when
+// something happens.
+type part func(context.Context, time.Time) time.Time
+
+// parts are in the order in which they have their turn.
+func (a *actor) parts() []part {
+	return []part{a.greet, a.send, a.whileUp(a.notices.due), a.deliver, a.whileUp(a.fetching.fetch),
+		a.whileUp(func(now time.Time) ([]message, time.Time) { return a.siblings.talk(a.connection.agrees(), now) }),
+		a.whileUp(func(now time.Time) ([]message, time.Time) { return a.holdings.lending.toRegistry(a.greeter.nonce, now) }),
+		a.whileUp(a.holdings.borrowing.borrow), a.judge, a.unexplained, a.tellRefused, a.prove}
+}
+
+// tick gives each part its turn, and returns when the next thing will be due.
+func tick(ctx context.Context, parts []part) time.Time {
 	now := time.Now()
 	next := now.Add(idle)
-	for _, due := range [...]func(context.Context, time.Time) time.Time{
-		a.greet, a.send, a.announce, a.deliver, a.fetch, a.talk, a.lend, a.borrow, a.judge, a.unexplained, a.tellRefused, a.prove,
-	} {
+	for _, due := range parts {
 		if t := due(ctx, now); !t.IsZero() && t.Before(next) {
 			next = t
 		}
 	}
 	return next
+}
+
+// whileUp makes a part of what has only messages to send, while there is a link.
+func (a *actor) whileUp(due func(time.Time) ([]message, time.Time)) part {
+	return func(ctx context.Context, now time.Time) time.Time {
+		if !a.connection.up {
+			return time.Time{}
+		}
+		list, next := due(now)
+		a.outbox.sayAll(ctx, list)
+		return next
+	}
+}
+
+// connected begins again after a connect.
+func (a *actor) connected(now time.Time) {
+	a.greeter.newest()
+	a.greetAgain(now)
+	a.siblings.soon(now)
+	a.fetching.connected(a.o.Borrow, now)
+	a.notices.again(now)
 }
 
 func (a *actor) saw(s sighting) {
@@ -99,9 +146,27 @@ func (a *actor) saw(s sighting) {
 	}
 }
 
-// announce sends the notices that are due.
-func (a *actor) announce(ctx context.Context, now time.Time) time.Time {
-	return a.whileUp(ctx, func() ([]message, time.Time) { return a.notices.due(now) })
+// send publishes what the window allows.
+func (a *actor) send(ctx context.Context, now time.Time) time.Time {
+	if !a.connection.open() {
+		return time.Time{}
+	}
+	do, next := a.sending.due(now)
+	switch do {
+	case ask:
+		a.greetAgain(now)
+	case leave:
+		a.leaveGap(ctx)
+	case publish:
+		for e := a.sending.next(now); e != nil; e = a.sending.next(now) {
+			if !a.outbox.say(ctx, message{kind: wire.TypeBatch, signed: e}) {
+				return now.Add(time.Second)
+			}
+			a.sending.sent++
+		}
+		return a.sending.again
+	}
+	return next
 }
 
 // deliver sends the record that the registry lacks, and shows new ones to the
@@ -122,49 +187,18 @@ func (a *actor) deliver(ctx context.Context, now time.Time) time.Time {
 	return next
 }
 
-// talk sends the siblings a roll of what is here.
-func (a *actor) talk(ctx context.Context, now time.Time) time.Time {
-	return a.whileUp(ctx, func() ([]message, time.Time) { return a.siblings.talk(a.connection.agrees(), now) })
-}
-
-// lend sends the registry the lists that it lacks.
-func (a *actor) lend(ctx context.Context, now time.Time) time.Time {
-	return a.whileUp(ctx, func() ([]message, time.Time) { return a.lending.toRegistry(a.nonce, now) })
-}
-
-// borrow asks the siblings for the list that is lacking here.
-func (a *actor) borrow(ctx context.Context, now time.Time) time.Time {
-	return a.whileUp(ctx, func() ([]message, time.Time) { return a.borrowing.borrow(now) })
-}
-
-// whileUp sends what is due while there is a link.
-func (a *actor) whileUp(ctx context.Context, due func() ([]message, time.Time)) time.Time {
-	if !a.connection.up {
-		return time.Time{}
-	}
-	list, next := due()
-	a.outbox.sayAll(ctx, list)
-	return next
-}
-
 // judge raises the alarm and takes it back.
 func (a *actor) judge(_ context.Context, now time.Time) time.Time {
 	acts, next := a.alarm.judge(&a.connection, [debts]bool{
-		entries: !a.connection.open() || len(a.flight) > 0 || a.alarm.raised != wire.ReasonNone && !a.inStep(),
+		entries: !a.connection.open() || len(a.sending.flight) > 0 || a.alarm.raised != wire.ReasonNone && !a.sending.inStep(),
 		changes: len(a.deliveries.waiting) > 0,
 	}, now)
-	a.recordAlarm(acts)
+	a.tellAlarm(acts)
 	return next
 }
 
-// inStep says whether the registry has all that is here.
-func (a *actor) inStep() bool { return a.o.Journal.Status().Position == a.cursor }
-
-// progress notes that the registry confirmed something.
-func (a *actor) progress(of debt, now time.Time) { a.recordAlarm(a.alarm.progress(of, now)) }
-
-// recordAlarm logs and records what the alarm says.
-func (a *actor) recordAlarm(list []wire.Header) {
+// tellAlarm logs and records what the alarm says.
+func (a *actor) tellAlarm(list []wire.Header) {
 	for _, h := range list {
 		if h.Outcome == wire.OutcomeActive {
 			a.o.Log.Error().Str("reason", h.Reason.String()).Msg("the registry does not confirm what is sent to it")
@@ -173,4 +207,46 @@ func (a *actor) recordAlarm(list []wire.Header) {
 		}
 	}
 	a.record(list)
+}
+
+// unexplained counts what no House document has explained in time.
+func (a *actor) unexplained(_ context.Context, now time.Time) time.Time {
+	list, next := a.siblings.newcomers.unexplained(now)
+	for _, u := range list {
+		for range u.n {
+			a.refuse(u.kind, u.why)
+		}
+	}
+	return next
+}
+
+// tellRefused records what was refused.
+func (a *actor) tellRefused(_ context.Context, now time.Time) time.Time {
+	list, next := a.refusals.due(now)
+	a.record(list)
+	return next
+}
+
+// prove records which list is in force, and before it which were refused.
+func (a *actor) prove(_ context.Context, now time.Time) time.Time {
+	proof, next := a.authority.proving.due(now)
+	if proof != nil {
+		a.record(a.refusals.ofLists(now))
+		a.record(proof)
+	}
+	return next
+}
+
+// record puts entries without a who part into the journal.
+func (a *actor) record(list []wire.Header) {
+	for _, h := range list {
+		a.o.Journal.Queue(h, wire.Who{})
+	}
+}
+
+// refuse counts a message that was not taken.
+func (a *actor) refuse(source string, err error) {
+	if a.refusals.add(source, reasonOf(err)) {
+		a.o.Log.Warn().Err(err).Str("type", source).Msg("message refused")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -20,7 +21,7 @@ type borrowing struct {
 	gateway string // this one
 	formats uint64 // that it speaks
 	keyring interface {
-		Registry() *keyring.Registry
+		Registry() *keys.Registry
 		Status() keyring.Status
 	}
 	until    time.Time // siblings' lists are not waited for after it

@@ -18,6 +18,7 @@ type connection struct {
 	since    time.Time       // when it came up
 	phase    phase
 	agreedAt time.Time // when both ends agreed last, on this connection or one before
+	lastAck  time.Time // likewise
 }
 
 // is takes the link's state, and reports whether it is another one. A changed

@@ -2,63 +2,59 @@ package uplink
 
 import (
 	"errors"
-	"time"
 
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
-// trust takes the root's document; house takes an issuer's. The keyring judges
-// and keeps them.
-func (a *actor) trust(envelope []byte) error {
-	version := func() uint64 { return a.o.Keyring.Registry().Trust.Version }
-	before := version()
-	err := a.document(wire.TypeTrust, version, a.o.Keyring.SetTrust, envelope)
-	if version() != before { // answers that were refused may have been signed by a key that is trusted now
-		a.spoken = 0
-		a.greetAgain(time.Now())
-	}
-	return err
+// documents are those of root and issuers. The keyring judges and keeps them.
+type documents struct {
+	keyring documentsKeyring
+	log     zerolog.Logger
 }
 
-func (a *actor) house(envelope []byte) error {
-	before := a.o.Keyring.Registry().House
-	version := func() uint64 { return a.o.Keyring.Registry().House.Version }
-	err := a.document(wire.TypeHouse, version, a.o.Keyring.SetHouse, envelope)
-	a.newcomers.turn(before, a.o.Keyring.Registry().House, time.Now())
-	if err == nil {
-		a.siblings.soon(time.Now()) // there may be a new sibling
-	}
-	return err
+// documentsKeyring is the part of the keyring that keeps them.
+type documentsKeyring interface {
+	Registry() *keys.Registry
+	SetTrust(envelope []byte) error
+	SetHouse(envelope []byte) error
+	Undo(envelope []byte) (wire.Floor, error)
 }
 
-// undo takes back a time that was signed, where two issuers say so. The next hello
-// shows the registry that it is gone.
-func (a *actor) undo(envelope []byte) error {
-	floor, err := a.o.Keyring.Undo(envelope)
+// set takes the root's document or an issuer's, and returns what is to be recorded;
+// none: what is in force is what was, whatever the error says.
+func (d *documents) set(kind string, envelope []byte) (acts []wire.Header, err error) {
+	set, before := d.keyring.SetTrust, d.version(kind)
+	if kind == wire.TypeHouse {
+		set = d.keyring.SetHouse
+	}
+	err = set(envelope)
+	if v := d.version(kind); v != before {
+		d.log.Info().Str("document", kind).Uint64("version", v).Msg("in force")
+		acts = []wire.Header{{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: kind, Count: v}}
+	}
+	return acts, withoutDisk(d.log, err)
+}
+
+func (d *documents) version(kind string) uint64 {
+	reg := d.keyring.Registry()
+	if kind == wire.TypeHouse {
+		return reg.House.Version
+	}
+	return reg.Trust.Version
+}
+
+// undo takes back a time that was signed, where two issuers say so.
+func (d *documents) undo(envelope []byte) (wire.Floor, []wire.Header, error) {
+	floor, err := d.keyring.Undo(envelope)
 	if err != nil {
-		return err
+		return floor, nil, err
 	}
-	a.o.Log.Warn().Str("role", string(floor.Role)).Uint64("epoch", floor.Epoch).Uint32("unix", floor.Unix).Msg("two issuers have taken back a time that was signed")
-	a.o.Journal.Queue(wire.Header{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: wire.TypeUndo, Count: floor.Undos + 1}, wire.Who{})
-	if a.o.TakeBack != nil {
-		a.o.TakeBack(floor)
-	}
-	a.greetDue = time.Now()
-	return nil
-}
-
-func (a *actor) document(kind string, version func() uint64, set func([]byte) error, envelope []byte) error {
-	before := version()
-	err := set(envelope)
-	if v := version(); v != before {
-		a.o.Log.Info().Str("document", kind).Uint64("version", v).Msg("in force")
-		a.o.Journal.Queue(wire.Header{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: kind, Count: v}, wire.Who{})
-		a.fetchSoon(time.Now())
-	}
-	return withoutDisk(a.o.Log, err)
+	d.log.Warn().Str("role", string(floor.Role)).Uint64("epoch", floor.Epoch).Uint32("unix", floor.Unix).Msg("two issuers have taken back a time that was signed")
+	return floor, []wire.Header{{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: wire.TypeUndo, Count: floor.Undos + 1}}, nil
 }
 
 // withoutDisk logs that something is in force and on no disk: that is no

@@ -51,10 +51,9 @@ func TestFarTime(t *testing.T) {
 		ring := &floorRing{floor: start.Unix() + c.floor, signed: start.Unix() + c.signed}
 		stamp := journal.Stamp{Wall: (start.Unix() + c.wall) * 1000, Trusted: c.trusted}
 		for range max(c.runs, 1) {
-			a := &actor{o: Options{Keyring: ring, Clock: func() journal.Stamp { return stamp }}}
-			a.heardFirst = start.Add(-time.Hour)
+			f := &floor{keyring: ring, clock: func() journal.Stamp { return stamp }, first: start.Add(-time.Hour)}
 			for _, at := range c.times {
-				if err := a.hearTime(start.Unix()+at, 1, start); err != nil && !errors.Is(err, errFarTime) {
+				if err := f.hear(start.Unix()+at, 1, start); err != nil && !errors.Is(err, errFarTime) {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
@@ -73,15 +72,15 @@ func TestFarTime(t *testing.T) {
 func TestFarTimeAtTheStart(t *testing.T) {
 	start := time.Unix(1_790_000_000, 0)
 	ring := &floorRing{floor: start.Unix(), signed: start.Unix() - 1000}
-	a := &actor{o: Options{Keyring: ring, Clock: func() journal.Stamp { return journal.Stamp{} }}}
+	f := &floor{keyring: ring, clock: func() journal.Stamp { return journal.Stamp{} }}
 	ahead := start.Unix() + 30*24*60*60
-	if err := a.hearTime(ahead, 1, start); !errors.Is(err, errFarTime) || ring.floor != start.Unix() {
+	if err := f.hear(ahead, 1, start); !errors.Is(err, errFarTime) || ring.floor != start.Unix() {
 		t.Errorf("at the start: %v", err)
 	}
-	if err := a.hearTime(start.Unix()+3600, 1, start); err != nil {
+	if err := f.hear(start.Unix()+3600, 1, start); err != nil {
 		t.Errorf("an hour ahead: %v", err)
 	}
-	if err := a.hearTime(ahead, 1, start.Add(settleFor)); err != nil || ring.floor != ahead {
+	if err := f.hear(ahead, 1, start.Add(settleFor)); err != nil || ring.floor != ahead {
 		t.Errorf("later: %v", err)
 	}
 }

@@ -33,8 +33,8 @@ func newAsker() *asker {
 
 // hello begins a new nonce and returns the answer that the registry signs now.
 func (s *asker) hello() wire.Ack2 {
-	s.a.nonce, s.a.nonceAt = s.a.u.newNonce(), s.a.bootTime()
-	return wire.Ack2{Ack: wire.Ack{Nonce: s.a.nonce, Time: uint32((askerStart + s.boot) / time.Second)}}
+	s.a.greeter.begin(s.a.u.newNonce(), s.a.bootTime(), time.Time{})
+	return wire.Ack2{Ack: wire.Ack{Nonce: s.a.greeter.nonce, Time: uint32((askerStart + s.boot) / time.Second)}}
 }
 
 func (s *asker) hears(t *testing.T, k wire.Ack2, want bool) {
@@ -83,12 +83,16 @@ func TestAskedSoon(t *testing.T) {
 	s.a.hearFresh(s.hello(), 1)
 	now := time.Unix(1_795_424_400, 0)
 	s.a.connection.since = now
-	if got := s.a.greetNext(now).Sub(now); got != apartEvery {
+	next := func() time.Duration {
+		s.a.greeter.settled(s.a.connection.hours(now), now)
+		return s.a.greeter.due.Sub(now)
+	}
+	if got := next(); got != apartEvery {
 		t.Errorf("asked again after %v", got)
 	}
 	s.a.o.Fresh = func(SignedTime) bool { return false }
 	s.a.hearFresh(s.hello(), 1)
-	if got := s.a.greetNext(now).Sub(now); got != greetEvery {
+	if got := next(); got != greetEvery {
 		t.Errorf("asked again after %v", got)
 	}
 }

@@ -5,11 +5,14 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/journal"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
@@ -22,6 +25,7 @@ const (
 	batchFixed = 1400
 	// readEvery is the pause after a failed read.
 	readEvery = time.Second
+	packAhead = 8 // batches, while all of the window is under way
 )
 
 // batch is a signed run of entries, kept until it is confirmed.
@@ -37,15 +41,60 @@ type batch struct {
 // cores work. Full batches wait in out; one that is not full is made only when
 // the sender has nothing to do.
 type packer struct {
-	journal *journal.Journal
-	keyring Keyring
+	journal packerJournal
+	keyring interface{ Registry() *keys.Registry }
 	key     ed25519.PrivateKey
 	address string
 	batch   int           // entries of a batch at most
 	gather  time.Duration // how long one that is not full waits for more
 	out     chan batch    // sealed
 	idle    chan struct{} // the sender has nothing in flight
-	failed  func(error)
+	log     zerolog.Logger
+}
+
+// packerJournal is the part of the journal that entries are read from.
+type packerJournal interface {
+	Changed() <-chan struct{}
+	Entries(ctx context.Context, from journal.Position, n int) ([]journal.Entry, journal.Position, error)
+}
+
+// packing is a packer at work.
+type packing struct {
+	packer
+	asked   bool // for a batch that is not full, and it has not come
+	stop    context.CancelFunc
+	stopped sync.WaitGroup
+}
+
+// start packs from a place on, over whose entries before that r is the tree, in a
+// goroutine of its own until ctx ends or end is called.
+func (p packer) start(ctx context.Context, at journal.Position, r tree.Range) *packing {
+	p.out, p.idle = make(chan batch, packAhead), make(chan struct{}, 1)
+	ctx, stop := context.WithCancel(ctx)
+	w := &packing{packer: p, stop: stop}
+	w.stopped.Go(func() { w.run(ctx, at, r) })
+	return w
+}
+
+// end returns when the goroutine is gone.
+func (w *packing) end() {
+	w.stop()
+	w.stopped.Wait()
+}
+
+// ask asks for a batch that is not full, once until it has come.
+func (w *packing) ask() {
+	if !w.asked {
+		w.asked = true
+		poke(w.idle)
+	}
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // run packs from a place on, over whose entries before that r is the tree.
@@ -106,7 +155,7 @@ func (p *packer) rest(ctx context.Context, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	p.failed(err)
+	p.log.Error().Err(err).Msg("entries can't be sent to the registry; it is tried again")
 	select {
 	case <-ctx.Done():
 	case <-time.After(readEvery):

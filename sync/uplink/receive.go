@@ -18,13 +18,13 @@ func (a *actor) receive(ctx context.Context, m mqtt.Message) {
 	case err != nil:
 		a.refuse("topic", err)
 		return
-	case dir == wire.DirDown && place == a.place:
+	case dir == wire.DirDown && place == a.outbox.place:
 		err = a.down(ctx, kind, m.Payload)
-	case dir == wire.HouseLevel && place.Building == a.place.Building:
-		if place == a.place {
+	case dir == wire.HouseLevel && place.Building == a.outbox.place.Building:
+		if place == a.outbox.place {
 			return // our own
 		}
-		if kind, err = a.sibling(ctx, place, m.Payload); a.newcomers.explained(place.Gateway, kind, err, time.Now()) {
+		if kind, err = a.sibling(ctx, place, m.Payload); a.siblings.newcomers.explained(place.Gateway, kind, err, time.Now()) {
 			return
 		}
 	default:
@@ -67,96 +67,122 @@ func (a *actor) holding(ctx context.Context, from string, payload []byte, now ti
 	}
 	switch {
 	case !isQuestion(h):
-		if whole := a.borrowing.take(from, &h, now); whole != nil {
-			return a.inherit(*whole)
+		if whole := a.holdings.borrowing.take(from, &h, now); whole != nil {
+			return a.inherit(ctx, *whole)
 		}
 	case a.o.Keyring.Status().InForce > 0:
-		a.outbox.sayAll(ctx, a.lending.toSibling(from, h.Nonce, now))
+		a.outbox.sayAll(ctx, a.holdings.lending.toSibling(from, h.Nonce, now))
 	default:
-		if ask := a.borrowing.hears(from, now); ask != nil {
+		if ask := a.holdings.borrowing.hears(from, now); ask != nil {
 			a.outbox.sayAll(ctx, ask)
-			a.fetchSoon(now)
+			a.fetching.soon(now)
 		}
 	}
 	return nil
 }
 
-// inherit puts a sibling's list in force, where it proves itself.
-func (a *actor) inherit(h keyring.Holding) error {
-	before := a.o.Keyring.Status()
-	err := a.o.Keyring.Inherit(h)
-	a.applied(before)
-	a.fetchSoon(time.Now())
-	a.greetAgain(time.Now()) // the registry proves the list that a hello names
-	return withoutDisk(a.o.Log, err)
-}
-
+// down takes a message of the registry.
 func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 	if len(envelope) > wire.MaxMessage {
 		return wire.ErrTooLarge
 	}
+	now := time.Now()
 	switch kind {
 	case wire.TypeAck:
 		return a.ack(ctx, envelope)
 	case wire.TypeList:
-		return a.list(envelope)
-	case wire.TypeTrust:
-		return a.trust(envelope)
-	case wire.TypeHouse:
-		return a.house(envelope)
+		whole, err := a.fetching.take(envelope, now)
+		if whole != nil {
+			err = a.apply(ctx, *whole)
+		}
+		return err
+	case wire.TypeTrust, wire.TypeHouse:
+		return a.document(kind, envelope, now)
 	case wire.TypeUndo:
-		return a.undo(envelope)
+		return a.undo(envelope, now)
 	}
 	return wire.ErrWrongType
 }
 
-// refuse counts a message that was not taken.
-func (a *actor) refuse(source string, err error) {
-	if a.refusals.add(source, reasonOf(err)) {
-		a.o.Log.Warn().Err(err).Str("type", source).Msg("message refused")
+// apply puts a list in force. One that proves nothing may have come with the proof of
+// an earlier list of this gateway, so it is asked for again after a hello that names
+// the one in force, and is an alarm once that is answered: what came before may have
+// been sent before.
+func (a *actor) apply(ctx context.Context, u keyring.Update) error {
+	before := a.o.Keyring.Status()
+	err := a.o.Keyring.Apply(u)
+	s, now := a.applied(ctx, before), time.Now()
+	if said := a.greeter.list == s.Hash && s.InForce == s.Version; errors.Is(err, keyring.ErrUnproved) && !(said && a.connection.agrees()) {
+		if !said {
+			a.greetAgain(now)
+		}
+		a.fetching.soon(now)
+		return nil
 	}
+	return withoutDisk(a.o.Log, err)
 }
 
-// tellRefused records what was refused.
-func (a *actor) tellRefused(_ context.Context, now time.Time) time.Time {
-	list, next := a.refusals.due(now)
-	a.record(list)
-	return next
+// inherit puts a sibling's list in force, where it proves itself.
+func (a *actor) inherit(ctx context.Context, h keyring.Holding) error {
+	before := a.o.Keyring.Status()
+	err := a.o.Keyring.Inherit(h)
+	a.applied(ctx, before)
+	now := time.Now()
+	a.fetching.soon(now)
+	a.greetAgain(now) // the registry proves the list that a hello names
+	return withoutDisk(a.o.Log, err)
 }
 
-// unexplained counts what no House document has explained in time.
-func (a *actor) unexplained(_ context.Context, now time.Time) time.Time {
-	list, next := a.newcomers.unexplained(now)
-	for _, u := range list {
-		for range u.n {
-			a.refuse(u.kind, u.why)
+// applied records that another list is in force than before.
+func (a *actor) applied(ctx context.Context, before keyring.Status) keyring.Status {
+	s := a.o.Keyring.Status()
+	if inForce(s) == inForce(before) {
+		return s
+	}
+	a.o.Log.Info().Uint64("version", s.InForce).Msg("list of grants in force")
+	a.authority.proving.unproved = s.InForce
+	a.prove(ctx, time.Now())
+	a.fetching.lacking = time.Time{}
+	a.deliveries.soon()
+	for _, m := range givenBack(before.Masked, s.Masked) {
+		a.o.Journal.Queue(wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: wire.ReasonGivenBack, Source: wire.TypeGrantList},
+			wire.Who{Grant: &m.Grant, Tenancy: &m.Tenancy})
+	}
+	return s
+}
+
+// document takes the root's document or an issuer's.
+func (a *actor) document(kind string, envelope []byte, now time.Time) error {
+	before := a.o.Keyring.Registry().House
+	acts, err := a.authority.documents.set(kind, envelope)
+	a.record(acts)
+	if acts != nil {
+		a.fetching.soon(now)
+	}
+	if kind == wire.TypeTrust && acts != nil { // answers that were refused may have been signed by a key that is trusted now
+		a.greeter.newest()
+		a.greetAgain(now)
+	}
+	if kind == wire.TypeHouse {
+		a.siblings.newcomers.turn(before, a.o.Keyring.Registry().House, now)
+		if err == nil {
+			a.siblings.soon(now) // there may be a new sibling
 		}
 	}
-	return next
+	return err
 }
 
-// record puts entries without a who part into the journal.
-func (a *actor) record(list []wire.Header) {
-	for _, h := range list {
-		a.o.Journal.Queue(h, wire.Who{})
+// undo takes back a time that was signed. The next hello shows the registry that it is
+// gone.
+func (a *actor) undo(envelope []byte, now time.Time) error {
+	floor, acts, err := a.authority.documents.undo(envelope)
+	if err != nil {
+		return err
 	}
-}
-
-// reasonOf names why a message was refused.
-func reasonOf(err error) wire.Reason {
-	for _, c := range [...]struct {
-		err    error
-		reason wire.Reason
-	}{
-		{wire.ErrTooLarge, wire.ReasonTooLarge}, {wire.ErrWrongAddress, wire.ReasonMisaddressed},
-		{wire.ErrUnknownKey, wire.ReasonBadSignature}, {wire.ErrBadSignature, wire.ReasonBadSignature},
-		{wire.ErrWrongRole, wire.ReasonBadSignature}, {wire.ErrWrongType, wire.ReasonMalformed},
-		{wire.ErrWrongVersion, wire.ReasonMalformed}, {wire.ErrMalformed, wire.ReasonMalformed},
-		{keyring.ErrSecondNeeded, wire.ReasonSecondNeeded}, {keyring.ErrUnproved, wire.ReasonUnproved}, {keyring.ErrTooFar, wire.ReasonTooFar}, {keyring.ErrOtherFloor, wire.ReasonRolledBack}, {keyring.ErrConflict, wire.ReasonRolledBack}, {keyring.ErrRolledBack, wire.ReasonRolledBack}, {errFarTime, wire.ReasonClockLeapt},
-	} {
-		if errors.Is(err, c.err) {
-			return c.reason
-		}
+	a.record(acts)
+	if a.o.TakeBack != nil {
+		a.o.TakeBack(floor)
 	}
-	return wire.ReasonListRefused
+	a.greeter.due = now
+	return nil
 }

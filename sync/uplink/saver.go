@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -21,8 +23,8 @@ const saveEvery = 200 * time.Millisecond
 // saver writes cursor and checkpoint behind the acks, in its own goroutine: a
 // card takes its time.
 type saver struct {
-	journal *journal.Journal
-	keyring Keyring
+	journal saverJournal
+	keyring interface{ Registry() *keys.Registry }
 	key     ed25519.PrivateKey
 	path    string
 	address string
@@ -34,9 +36,17 @@ type saver struct {
 	held heldNote
 }
 
-func newSaver(a *actor) *saver {
-	s := &saver{journal: a.o.Journal, keyring: a.o.Keyring, key: a.o.Key, path: a.o.Checkpoint, address: a.address,
-		log: a.o.Log, wake: make(chan struct{}, 1)}
+// saverJournal is the part of the journal that keeps the cursor.
+type saverJournal interface {
+	Status() journal.Status
+	Safe(journal.Position) error
+	Acked() journal.Position
+	Ack(journal.Position) error
+}
+
+func newSaver(o Options, address string) *saver {
+	s := &saver{journal: o.Journal, keyring: o.Keyring, key: o.Key, path: o.Checkpoint, address: address,
+		log: o.Log, wake: make(chan struct{}, 1)}
 	s.load()
 	return s
 }
@@ -72,7 +82,7 @@ func (s *saver) write() {
 	if k == nil {
 		return
 	}
-	at := journal.Position{Epoch: k.Epoch, Sequence: k.Next}
+	at := placeOf(*k)
 	if k.Safe > 0 {
 		if err := s.journal.Safe(journal.Position{Epoch: k.Epoch, Sequence: min(k.Safe, k.Next)}); err != nil {
 			s.log.Warn().Err(err).Msg("that entries are safe is not written")
@@ -147,6 +157,22 @@ func (s *saver) load() {
 		return
 	}
 	s.held = heldNote{c, w}
+}
+
+var errCosignature = fmt.Errorf("%w: the witness's cosignature is not over what its ack says", wire.ErrBadSignature)
+
+// check is done before anything moves: what the registry is believed to have must be
+// what strangers can be shown. An ack without a cosignature is the witness's word all
+// the same: a registry that was set back, or whose clock was, must not cosign before it
+// has caught up with what it cosigned.
+func (s *saver) check(k wire.Ack2) error {
+	if k.Cosignature == (wire.Signature{}) {
+		return nil
+	}
+	if _, _, ok := s.cosigned(k); !ok {
+		return errCosignature
+	}
+	return nil
 }
 
 // cosigned returns the checkpoint of an ack with the witness's signature.

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -38,11 +39,13 @@ type siblings struct {
 	talked  map[string]time.Time    // when a sibling was answered last; of the House document only
 	heldFor map[wire.Hash]time.Time // since when siblings' unsettled envelopes are here
 	relayed wire.Hash               // the last of them that went to the registry
+
+	newcomers newcomers
 }
 
 // siblingsKeyring is the part of the keyring that the talk among siblings needs.
 type siblingsKeyring interface {
-	Registry() *keyring.Registry
+	Registry() *keys.Registry
 	Status() keyring.Status
 	ShareBuildingKey(kem []byte, address string) ([]byte, error)
 	TakeBuildingKey(sealed []byte) error

@@ -57,9 +57,9 @@ func (a *actor) report() {
 		state = StateDown
 	case a.connection.phase == greeting:
 		state = StateGreeting
-	case !a.lacking.IsZero(), a.unproved != 0:
+	case !a.fetching.lacking.IsZero(), a.authority.proving.unproved != 0:
 		state = StateUnproved
-	case !a.connection.agrees(), len(a.flight) > 0: // a hello said anew follows an entry that is not confirmed in time
+	case !a.connection.agrees(), len(a.sending.flight) > 0: // a hello said anew follows an entry that is not confirmed in time
 		state = StateSending
 	}
 	a.u.mu.Lock()
@@ -68,8 +68,8 @@ func (a *actor) report() {
 	if s.State != state {
 		s.State, s.Since = state, time.Now()
 	}
-	s.Stored, s.LastAck, s.Problem, s.Quiet = a.cursor, a.lastAck, a.alarm.raised, a.alarm.quiet
-	s.List, s.Withheld, s.Records, s.Refused = a.newestList.number, a.lacking, len(a.deliveries.waiting), a.refusals.total
+	s.Stored, s.LastAck, s.Problem, s.Quiet = a.sending.cursor, a.connection.lastAck, a.alarm.raised, a.alarm.quiet
+	s.List, s.Withheld, s.Records, s.Refused = a.fetching.named.list.number, a.fetching.lacking, len(a.deliveries.waiting), a.refusals.total
 	s.Refusals = a.refusals.list()
 }
 

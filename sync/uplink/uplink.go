@@ -161,7 +161,6 @@ func (u *Uplink) Run(ctx context.Context) error {
 	others.Go(func() { a.saver.run(ctx) })
 	others.Go(func() { watch(ctx, a.o.Journal, a.seen) })
 	a.loop(ctx)
-	a.stopPacking()
 	stop()
 	others.Wait()
 	return nil

@@ -1,0 +1,178 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatehouse/internal/journal"
+	"gatehouse/sync/wire"
+)
+
+// ack takes what the registry has committed. One for an older hello is a true
+// word about the past: it may name versions, but moves no cursor, because a
+// registry that was set back since would not stand by it.
+func (a *actor) ack(ctx context.Context, envelope []byte) error {
+	reg := a.o.Keyring.Registry()
+	payload, p, err := wire.Open(envelope, wire.Expect{Type: wire.TypeAck, Role: wire.RoleWitness, Address: a.outbox.place.Address(), Newest: a.o.Formats},
+		reg.Trust.Keyset(wire.RoleWitness))
+	if err != nil {
+		return err
+	}
+	k, err := wire.DecodeAck(p.Version, payload)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	a.takeTime(k, p.Epoch, now)
+	a.fetching.hears(k, now)
+	if !a.greeter.isAnswered(k) {
+		return nil
+	}
+	if err := a.saver.check(k); err != nil {
+		return err
+	}
+	a.connection.lastAck = now
+	a.greeter.heard(p.Version)
+	if a.o.Spread != nil {
+		a.o.Spread(time.Duration(k.Spread) * time.Second)
+	}
+	a.sending.setWindow(k, now)
+	a.holdings.lending.askedFor(k.Holding, now)
+	answer := !a.connection.agrees()
+	if answer {
+		a.fetching.standing(k, now)
+		a.settle(ctx, k, now)
+	} else {
+		a.advance(k, now)
+	}
+	// Not before both ends agree on what was: a set-back of the disk shows by the journal first.
+	if a.connection.agrees() && a.deliveries.acked(k, answer, p.Version > 1) {
+		a.tellAlarm(a.alarm.progress(changes, now))
+	}
+	return nil
+}
+
+// takeTime takes the time of an ack, but not where the registry doubts its own clock,
+// and records one that is not believed. The rest of the ack counts all the same.
+func (a *actor) takeTime(k wire.Ack2, epoch uint64, now time.Time) {
+	if k.NoTime {
+		return
+	}
+	a.hearFresh(k, epoch)
+	if err := a.authority.floor.hear(int64(k.Time), epoch, now); err != nil {
+		a.refuse(wire.TypeAck, err)
+	}
+}
+
+// hearFresh hands on the time of an ack that can't be an old one.
+func (a *actor) hearFresh(k wire.Ack2, epoch uint64) {
+	if a.o.Fresh == nil || !a.greeter.isAnswered(k) {
+		return
+	}
+	if t, ok := a.greeter.fresh(k, epoch, a.bootTime()); ok {
+		a.greeter.apart = a.o.Fresh(t)
+	}
+}
+
+// advance moves the cursor where an ack confirms batches.
+func (a *actor) advance(k wire.Ack2, now time.Time) {
+	before := a.sending.cursor
+	if !a.sending.confirmed(k, now) {
+		return
+	}
+	a.notices.passed(before, a.sending.cursor)
+	a.tellAlarm(a.alarm.progress(entries, now))
+	a.saver.save(k)
+}
+
+// settle compares the registry's answer to a hello with the journal. Until both
+// agree the hello is repeated.
+func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
+	at, cursor := placeOf(k), a.sending.cursor
+	if at.Epoch == 0 || at.Epoch != a.greeter.epoch {
+		if at.Epoch == 0 {
+			a.fetching.mayTake(now)
+		}
+		return // the journal is not open yet, or it answers something else
+	}
+	own, err := a.o.Journal.Range(ctx, at)
+	switch {
+	case errors.Is(err, journal.ErrAhead):
+		a.fork(ctx, cursor, wire.ReasonAhead, k)
+	case errors.Is(err, journal.ErrGone):
+		a.skipGone(ctx, k, now)
+	case err != nil:
+		a.fetching.mayTake(now)
+		a.o.Log.Error().Err(err).Msg("the registry's copy can't be compared with the journal; it is tried again")
+	case wire.Hash(own.Root()) != k.Root:
+		a.fork(ctx, cursor, wire.ReasonOtherRoot, k)
+	case a.sending.lostEpoch(at):
+		a.beginAt(a.o.Journal.Status().Oldest, now)
+	default:
+		moved, over := a.sending.resume(ctx, at, own)
+		if moved {
+			a.notices.passed(cursor, at)
+		}
+		if over {
+			a.tellAlarm(a.alarm.progress(entries, now))
+		}
+		a.connection.agree(now)
+		a.fetching.mayTake(now)
+		a.greeter.settled(a.connection.hours(now), now)
+		a.saver.save(k)
+	}
+}
+
+// skipGone goes on with the oldest entry, where the registry stands at a place
+// that the journal does not have any more.
+func (a *actor) skipGone(ctx context.Context, k wire.Ack2, now time.Time) {
+	oldest := a.o.Journal.Status().Oldest
+	if a.sending.cursor == oldest {
+		a.fork(ctx, oldest, wire.ReasonNone, k)
+		return
+	}
+	a.beginAt(oldest, now)
+}
+
+// beginAt asks anew about another place, and packs from there.
+func (a *actor) beginAt(at journal.Position, now time.Time) {
+	a.sending.moveTo(at)
+	a.greetAgain(now)
+}
+
+// fork leaves the epoch in which the registry's copy and the journal differ,
+// or between which entries are missing: everything from that place on goes into
+// a new epoch that cites the registry's.
+func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason, k wire.Ack2) {
+	now := time.Now()
+	if why != wire.ReasonNone && !a.deliveries.leaveLine(k, a.o.Journal.Status().Epoch) {
+		return
+	}
+	at, ok := a.sending.newEpoch(ctx, from, k, now)
+	if !ok {
+		a.fetching.mayTake(now)
+		return
+	}
+	a.o.Log.Warn().Str("reason", why.String()).Uint64("registry", k.Next).Msg("new epoch of the journal: the registry has another copy")
+	if why != wire.ReasonNone {
+		a.tellAlarm(a.alarm.differ(why))
+	}
+	a.notices.forget() // watch sees them again, at their new places
+	a.beginAt(at, now)
+}
+
+// leaveGap begins a new epoch behind entries that are gone: no registry can
+// take what follows them in the old one.
+func (a *actor) leaveGap(ctx context.Context) {
+	cursor := a.sending.cursor
+	root, err := a.o.Journal.Root(ctx, cursor)
+	if err != nil {
+		a.o.Log.Warn().Err(err).Msg("root before a gap is not known")
+	}
+	a.fork(ctx, a.sending.gap.end, wire.ReasonNone, wire.Ack2{Ack: wire.Ack{Epoch: cursor.Epoch, Next: cursor.Sequence, Root: wire.Hash(root)}})
+	if a.sending.gap != nil { // not yet: the hello comes back here
+		a.connection.renew()
+		a.greeter.rest(time.Now().Add(longWait))
+	}
+}

@@ -1,0 +1,73 @@
+package uplink
+
+import (
+	"context"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// openEvery is how often a journal that is being opened is looked at.
+const openEvery = 50 * time.Millisecond
+
+// greetAgain asks the registry anew where it stands.
+func (a *actor) greetAgain(now time.Time) {
+	a.connection.renew()
+	a.sending.sent = 0
+	a.greeter.again(now)
+}
+
+// greet says hello until it is answered.
+func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
+	if !a.connection.up {
+		return time.Time{}
+	}
+	if now.Before(a.greeter.due) {
+		return a.greeter.due
+	}
+	// A journal that is being opened has nothing to agree on yet. One that can't
+	// be is no reason to do without the registry's lists.
+	if a.o.Journal.Status().Epoch == 0 && now.Before(a.connection.since.Add(firstWait)) {
+		a.greeter.due = now.Add(openEvery)
+		return a.greeter.due
+	}
+	if a.connection.agrees() { // the hours are over
+		a.greeter.newest()
+		a.greetAgain(now)
+	}
+	if a.greeter.needsNonce(now) {
+		a.greeter.begin(a.u.newNonce(), a.bootTime(), now)
+	}
+	a.sayHello(ctx)
+	a.outbox.status(ctx, wire.Status{Nonce: a.greeter.nonce, Online: true})
+	return a.greeter.said(now)
+}
+
+func (a *actor) bootTime() time.Duration { return time.Duration(a.o.Clock().BootTime) }
+
+func (a *actor) sayHello(ctx context.Context) {
+	a.outbox.say(ctx, message{kind: wire.TypeHello, body: a.greeter.body(a.hello())})
+}
+
+func (a *actor) hello() wire.Hello2 {
+	j, reg, list, stamp := a.o.Journal.Status(), a.o.Keyring.Registry(), a.o.Keyring.Status(), a.o.Clock()
+	h := wire.Hello2{Hello: wire.Hello{Nonce: a.greeter.nonce, Boot: j.Boot, Epoch: j.Epoch, Next: j.Sequence, Root: wire.Hash(j.Root),
+		List: list.Version, ListHash: list.Hash, House: reg.House.Version, Trust: reg.Trust.Version,
+		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}}
+	h.Cosigned, h.Zone = a.saver.newest(), a.o.Zone
+	h.ListEpoch, h.Removed, h.RemovedHash = list.Epoch, uint64(list.Over), list.OverHash
+	h.Floor = a.o.Keyring.HighestSigned()
+	for f := uint64(1); f <= a.o.Formats; f++ {
+		h.Formats = append(h.Formats, f)
+	}
+	cursor := &a.sending.cursor
+	if cursor.Epoch == 0 {
+		*cursor = j.Oldest // what was delivered before the cursor was lost is named by the answer
+	}
+	if cursor.Epoch != j.Epoch || cursor.Sequence > 0 {
+		h.CursorEpoch, h.CursorNext = cursor.Epoch, cursor.Sequence
+	}
+	h.Line, h.Records = a.o.Records.Head()
+	a.greeter.epoch, a.greeter.list = cursor.Epoch, list.Hash
+	return h
+}
