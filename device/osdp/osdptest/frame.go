@@ -16,6 +16,19 @@ const (
 	headerSize     = 5
 )
 
+// Codes of a NAK, and that of the NAK itself.
+const (
+	codeNAK = 0x41
+
+	nakCheck    = 1
+	nakLength   = 2
+	nakCommand  = 3
+	nakSequence = 4
+	nakBlock    = 5
+	nakSecurity = 6
+	nakRecord   = 9
+)
+
 // Security blocks: odd ones of commands, even ones of replies.
 const (
 	blockChallenge = 0x11 // the lowest four have a byte that names the key
@@ -49,7 +62,7 @@ type packet struct {
 // fields are there all the same.
 func parse(b []byte) (packet, byte) {
 	if len(b) < headerSize+2 || b[0] != startOfMessage || int(b[2])|int(b[3])<<8 != len(b) {
-		return packet{}, 2
+		return packet{}, nakLength
 	}
 	f := packet{
 		address: b[1] &^ replyBit, reply: b[1]&replyBit != 0,
@@ -57,13 +70,13 @@ func parse(b []byte) (packet, byte) {
 	}
 	end := len(b) - checkSize(f.crc)
 	if !checkRight(b, f.crc) {
-		return f, 1
+		return f, nakCheck
 	}
 	at := headerSize
 	if b[4]&controlBlock != 0 {
 		size := int(b[at])
 		if size < 2 || at+size >= end {
-			return f, 5
+			return f, nakBlock
 		}
 		f.block = b[at+1]
 		if size > 2 {
@@ -78,7 +91,7 @@ func parse(b []byte) (packet, byte) {
 		}
 	}
 	if at >= end {
-		return f, 2
+		return f, nakLength
 	}
 	f.signed, f.code, f.data = end, b[at], b[at+1:end]
 	return f, 0
@@ -86,20 +99,20 @@ func parse(b []byte) (packet, byte) {
 
 // begin appends everything before the MAC, or before the check characters if
 // there is none.
-func (f *packet) begin(dst []byte) []byte {
-	address, control, size := f.address, f.sequence, headerSize+1+len(f.data)+checkSize(f.crc)
-	if f.reply {
+func (p *packet) begin(dst []byte) []byte {
+	address, control, size := p.address, p.sequence, headerSize+1+len(p.data)+checkSize(p.crc)
+	if p.reply {
 		address |= replyBit
 	}
-	if f.crc {
+	if p.crc {
 		control |= controlCRC
 	}
 	blockSize := 0
 	switch {
-	case f.block >= blockCmdMAC:
+	case p.block >= blockCmdMAC:
 		blockSize = 2
 		size += macSize
-	case f.block != 0:
+	case p.block != 0:
 		blockSize = 3
 	}
 	if blockSize > 0 {
@@ -108,12 +121,21 @@ func (f *packet) begin(dst []byte) []byte {
 	}
 	dst = append(dst, startOfMessage, address, byte(size), byte(size>>8), control)
 	if blockSize > 0 {
-		dst = append(dst, byte(blockSize), f.block)
+		dst = append(dst, byte(blockSize), p.block)
 		if blockSize == 3 {
-			dst = append(dst, f.key)
+			dst = append(dst, p.key)
 		}
 	}
-	return append(append(dst, f.code), f.data...)
+	return append(append(dst, p.code), p.data...)
+}
+
+// appendTo appends all of a packet without a MAC.
+func (p *packet) appendTo(dst []byte) []byte { return appendCheck(p.begin(dst), p.crc) }
+
+// answer makes the reply to a command: to its address, with its number and check
+// characters, in the clear.
+func (p *packet) answer(code byte, data []byte) packet {
+	return packet{address: p.address, reply: true, sequence: p.sequence, crc: p.crc, code: code, data: data}
 }
 
 func checkSize(crc bool) int {
@@ -229,3 +251,10 @@ func (s *scanner) next() []byte {
 // drop forgets bytes without moving the others: a frame that next returned is
 // still in use.
 func (s *scanner) drop(n int) { s.buf = s.buf[n:] }
+
+func bit(on bool) byte {
+	if on {
+		return 1
+	}
+	return 0
+}

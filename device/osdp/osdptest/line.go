@@ -44,9 +44,7 @@ func NewLine(readers ...*Reader) *Line {
 		readers: readers, cut: -1, changed: make(chan struct{}, 1),
 	}
 	for _, r := range readers {
-		r.mu.Lock()
-		r.changed = l.flooded
-		r.mu.Unlock()
+		r.attach(l.flooded)
 	}
 	return l
 }

@@ -2,19 +2,16 @@ package osdptest
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"io"
-	mathrand "math/rand/v2"
 	"sync"
 	"time"
 
 	"gatehouse/device"
 )
 
-const (
-	offlineAfter      = 8 * time.Second // of silence, then the other side is gone
-	defaultTurnaround = 3 * time.Millisecond
-	maxRecorded       = 64 // replies that are kept for Replay
-)
+// defaultTurnaround is from the end of a command to the reply.
+const defaultTurnaround = 3 * time.Millisecond
 
 // Config is what a Reader is like when it leaves the box.
 type Config struct {
@@ -52,55 +49,28 @@ type Capability struct{ Function, Compliance, Count byte }
 type Reader struct {
 	mu      sync.Mutex
 	cfg     Config
-	address byte
-	baud    int
-	key     *[16]byte
-	install bool
+	own     settings
 	dead    bool
 	changed func() // tells the line that there is something to do; nil: on no line
 
-	// The link.
-	heard    time.Time // the last good command for this reader; zero: never
-	started  bool      // a command with number 0 came
-	sequence byte      // of the last command
-	command  []byte    // that command, to know its repetition
-	reply    []byte    // and its answer
-	session  *session
-	seen     time.Time // of the command at hand
-	sends    []transmission
-	frames   [4][]byte // for the sends
-	payload  []byte
-	next     struct { // what COMSET asked for; baud 0: nothing
-		address byte
-		baud    int
-	}
+	link     link
+	reports  reports
+	front    front
+	mischief mischief
+	counts   Counts
 
-	// The building's side.
-	queue         []event
-	tamper, power bool
-	statusDue     bool
-	leds          map[byte]*ledState
-	outputs       []relay
-	text          display
-	told          State // only its counters and Buzzer
-
-	rand     *mathrand.Rand
-	mishaps  []*Mishap
-	recorded []recording
-	floods   time.Time // up to when the flood was sent
+	seen  time.Time // of the command at hand
+	next  settings  // address and rate that COMSET asked for; rate 0: nothing
+	out   []byte    // a reply that is made
+	sends []transmission
 }
 
-// event is something to report by POLL: a card, or keys.
-type event struct {
-	card device.Card
-	keys []byte
-}
-
-// transmission is a transmission that starts after a while, its bytes apart by gap.
-type transmission struct {
-	after, gap time.Duration
-	next       bool // as soon as the one before is over
-	data       []byte
+// settings are what a panel or an installer can change at a reader.
+type settings struct {
+	address byte
+	baud    int
+	key     *[16]byte // its own; nil: none
+	install bool      // it takes the default key too
 }
 
 // NewReader makes a reader that has power and waits for its first command.
@@ -117,13 +87,12 @@ func NewReader(c Config) *Reader {
 	if c.Capabilities == nil {
 		c.Capabilities = defaultCapabilities(c)
 	}
-	r := &Reader{
-		cfg: c, address: c.Address, baud: c.Baud, install: c.Install,
-		leds: map[byte]*ledState{}, outputs: make([]relay, c.Outputs),
-		rand: mathrand.New(mathrand.NewPCG(c.Seed, uint64(c.Address))),
+	return &Reader{
+		cfg: c, own: settings{address: c.Address, baud: c.Baud, key: copyKey(c.Key), install: c.Install},
+		reports:  reports{unspecified: c.Unspecified},
+		front:    front{leds: map[byte]*ledState{}, outputs: make([]relay, c.Outputs)},
+		mischief: newMischief(c),
 	}
-	r.setKey(c.Key)
-	return r
 }
 
 func defaultCapabilities(c Config) []Capability {
@@ -141,6 +110,26 @@ func defaultCapabilities(c Config) []Capability {
 		{1, 1, byte(c.Inputs)}, {2, 4, byte(c.Outputs)}, {3, 1, 0}, {4, 4, 1}, {5, 2, 1}, {6, 1, 1}, {8, check, 0},
 		{9, secure, own}, {10, 128, 0}, {11, 128, 0}, {13, 0, 1}, {16, 2, 0},
 	}
+}
+
+// identity is the data of PDID.
+func (c *Config) identity() []byte {
+	b := append(c.Vendor[:len(c.Vendor):len(c.Vendor)], c.Model, c.Version)
+	b = binary.LittleEndian.AppendUint32(b, c.Serial)
+	return append(b, c.Firmware[:]...)
+}
+
+// clientUID is vendor, model, version and the low three bytes of the serial
+// number (D.4.3).
+func (c *Config) clientUID() []byte { return c.identity()[:8] }
+
+// capabilities is the data of PDCAP.
+func (c *Config) capabilities() []byte {
+	var b []byte
+	for _, f := range c.Capabilities {
+		b = append(b, f.Function, f.Compliance, f.Count)
+	}
+	return b
 }
 
 // Present holds a card up. It is reported at the next POLL; false where the
@@ -167,10 +156,10 @@ func (r *Reader) enqueue(e event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.silence(time.Now())
-	if r.dead || r.heard.IsZero() && !r.cfg.KeepCards {
+	if r.dead || r.link.heard.IsZero() && !r.cfg.KeepCards {
 		return false
 	}
-	r.queue = append(r.queue, e)
+	r.reports.queue = append(r.reports.queue, e)
 	return true
 }
 
@@ -178,16 +167,14 @@ func (r *Reader) enqueue(e event) bool {
 func (r *Reader) SetTamper(open bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.statusDue = r.statusDue || r.tamper != open
-	r.tamper = open
+	r.reports.setTamper(open)
 }
 
 // SetPowerFailure makes the supply fail or recover: reported at the next POLL.
 func (r *Reader) SetPowerFailure(failing bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.statusDue = r.statusDue || r.power != failing
-	r.power = failing
+	r.reports.setPower(failing)
 }
 
 // SetDead takes the reader off the line, or back on it: then it has rebooted.
@@ -212,36 +199,91 @@ func (r *Reader) Reboot() {
 func (r *Reader) SetKey(key *[16]byte, install bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.setKey(key)
-	r.install = install
+	r.own.key, r.own.install = copyKey(key), install
 }
 
-func (r *Reader) setKey(key *[16]byte) {
-	r.key = nil
-	if key != nil {
-		k := *key
-		r.key = &k
+func copyKey(key *[16]byte) *[16]byte {
+	if key == nil {
+		return nil
+	}
+	k := *key
+	return &k
+}
+
+// Misbehave adds a fault.
+func (r *Reader) Misbehave(m Mishap) {
+	r.mu.Lock()
+	r.mischief.add(m)
+	changed := r.changed
+	r.mu.Unlock()
+	if changed != nil {
+		changed()
 	}
 }
 
-func (r *Reader) reboot() {
-	r.restart()
-	r.heard, r.started, r.queue = time.Time{}, false, nil
+// Behave ends all faults.
+func (r *Reader) Behave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mischief.mishaps = nil
 }
 
-// restart forgets the session and the last answer.
-func (r *Reader) restart() {
-	r.session, r.command, r.reply = nil, r.command[:0], r.reply[:0]
+// Misbehaves tells whether any fault is still to strike.
+func (r *Reader) Misbehaves() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.mischief.mishaps) > 0
+}
+
+// State returns all at this moment.
+func (r *Reader) State() State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := State{
+		Address: r.own.address, Baud: r.own.baud, Key: copyKey(r.own.key), Install: r.own.install,
+		Secure: r.link.secure(), Queued: len(r.reports.queue), Counts: r.counts, Front: r.front.now(time.Now()),
+	}
+	s.Default = s.Secure && r.link.session.key == 0
+	return s
+}
+
+// attach hangs the reader on a line, which it tells when there is something to do.
+func (r *Reader) attach(changed func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.changed = changed
+}
+
+// speed returns the baud rate that the reader hears at.
+func (r *Reader) speed() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.own.baud
+}
+
+// flood returns the malformed frames that are due, and whether the flood goes on.
+func (r *Reader) flood(now time.Time) ([]byte, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.dead {
+		return nil, false
+	}
+	return r.mischief.flood(now, r.own.address)
+}
+
+func (r *Reader) reboot() {
+	r.link.reboot()
+	r.reports.queue = nil
 }
 
 // silence is what 8 s without a command do.
 func (r *Reader) silence(now time.Time) {
-	if r.heard.IsZero() || now.Sub(r.heard) <= offlineAfter {
+	if !r.link.lost(now) {
 		return
 	}
-	kept := r.queue
+	kept := r.reports.queue
 	r.reboot()
 	if r.cfg.KeepCards {
-		r.queue = kept
+		r.reports.queue = kept
 	}
 }

@@ -1,6 +1,7 @@
 package osdptest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 )
@@ -67,14 +68,23 @@ type State struct {
 	Install bool      // it takes the default key
 	Secure  bool      // a session is up
 	Default bool      // and it runs under the default key
+	Queued  int       // cards and keys that were not reported yet
 
+	Front
+	Counts
+}
+
+// Front is what people see and hear of a reader, and what its outputs switch.
+type Front struct {
 	LEDs    map[byte]LED
 	Buzzer  Buzzer
 	Beeps   int    // all that were ever asked for
 	Text    string // on the display
 	Outputs []bool
-	Queued  int // cards and keys that were not reported yet
+}
 
+// Counts are of what a reader was sent.
+type Counts struct {
 	Commands  [256]int // carried out, by code; repetitions don't count
 	Repeats   int      // commands that came again with their number: the answer went out again
 	Restarts  int      // commands with number 0
@@ -83,29 +93,34 @@ type State struct {
 	BadMACs   int
 }
 
-// State returns all at this moment.
-func (r *Reader) State() State {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
-	s := r.told
-	s.Address, s.Baud, s.Install, s.Queued = r.address, r.baud, r.install, len(r.queue)
-	if r.key != nil {
-		key := *r.key
-		s.Key = &key
+// front is the state behind a Front. Its methods carry commands out and return the
+// code of the NAK, 0 for none.
+type front struct {
+	leds    map[byte]*ledState
+	buzzer  Buzzer
+	beeps   int
+	text    display
+	outputs []relay
+}
+
+func (f *front) now(t time.Time) Front {
+	s := Front{LEDs: make(map[byte]LED, len(f.leds)), Buzzer: f.buzzer, Beeps: f.beeps, Text: f.text.now(t)}
+	for no, led := range f.leds {
+		s.LEDs[no] = led.now(t)
 	}
-	if s.Secure = r.session != nil && r.session.up; s.Secure {
-		s.Default = r.session.key == 0
+	for _, o := range f.outputs {
+		s.Outputs = append(s.Outputs, o.now(t))
 	}
-	s.LEDs = make(map[byte]LED, len(r.leds))
-	for no, led := range r.leds {
-		s.LEDs[no] = led.now(now)
-	}
-	for _, o := range r.outputs {
-		s.Outputs = append(s.Outputs, o.now(now))
-	}
-	s.Text = r.text.now(now)
 	return s
+}
+
+// levels is the data of OSTATR.
+func (f *front) levels(t time.Time) []byte {
+	b := make([]byte, len(f.outputs))
+	for i, o := range f.outputs {
+		b[i] = bit(o.now(t))
+	}
+	return b
 }
 
 // ledState has what a LED was told, and since when.
@@ -130,51 +145,51 @@ func blinkOf(b []byte) Blink {
 }
 
 // light is LED: records of 14 bytes, all of them right or none is used.
-func (r *Reader) light(data []byte) (byte, []byte) {
+func (f *front) light(data []byte, at time.Time) byte {
 	if len(data) == 0 || len(data)%14 != 0 {
-		return r.nak(2)
+		return nakLength
 	}
 	for b := data; len(b) > 0; b = b[14:] {
 		temp, perm := b[2:9], b[9:14]
 		if b[0] != 0 || temp[0] > 2 || perm[0] > 1 || temp[0] == 2 && temp[1]|temp[2] == 0 || perm[0] == 1 && perm[1]|perm[2] == 0 {
-			return r.nak(nakRecord)
+			return nakRecord
 		}
 	}
 	for b := data; len(b) > 0; b = b[14:] {
-		led := r.leds[b[1]]
+		led := f.leds[b[1]]
 		if led == nil {
 			led = &ledState{}
-			r.leds[b[1]] = led
+			f.leds[b[1]] = led
 		}
 		switch temp := b[2:9]; temp[0] {
 		case 1:
 			led.tempFor = 0
 		case 2:
-			led.temporary, led.tempSince, led.tempFor = blinkOf(temp[1:]), r.seen, tenths(temp[5:])
+			led.temporary, led.tempSince, led.tempFor = blinkOf(temp[1:]), at, tenths(temp[5:])
 		}
 		if perm := b[9:14]; perm[0] == 1 {
-			led.permanent, led.since = blinkOf(perm[1:]), r.seen
+			led.permanent, led.since = blinkOf(perm[1:]), at
 		}
 	}
-	return 0x40, nil
+	return 0
 }
 
 // buzz is BUZ.
-func (r *Reader) buzz(data []byte) (byte, []byte) {
+func (f *front) buzz(data []byte) byte {
 	if len(data) != 5 {
-		return r.nak(2)
+		return nakLength
 	}
 	if data[0] != 0 || data[1] == 0 || data[1] > 2 || data[1] == 2 && data[2] == 0 {
-		return r.nak(nakRecord)
+		return nakRecord
 	}
-	r.told.Buzzer = Buzzer{
+	f.buzzer = Buzzer{
 		Tone: data[1], On: time.Duration(data[2]) * 100 * time.Millisecond,
 		Off: time.Duration(data[3]) * 100 * time.Millisecond, Count: data[4],
 	}
 	if data[1] == 2 {
-		r.told.Beeps += max(1, int(data[4]))
+		f.beeps += max(1, int(data[4]))
 	}
-	return 0x40, nil
+	return 0
 }
 
 // display is the display: 1 and 2 write for good, 3 and 4 for a while.
@@ -191,20 +206,20 @@ func (x display) now(t time.Time) string {
 }
 
 // show is TEXT.
-func (r *Reader) show(data []byte) (byte, []byte) {
+func (f *front) show(data []byte, at time.Time) byte {
 	if len(data) < 6 || len(data) != 6+int(data[5]) {
-		return r.nak(2)
+		return nakLength
 	}
 	text := string(data[6:])
 	switch data[1] {
 	case 1, 2:
-		r.text = display{permanent: text}
+		f.text = display{permanent: text}
 	case 3, 4:
-		r.text.temporary, r.text.until = text, r.seen.Add(time.Duration(data[2])*time.Second)
+		f.text.temporary, f.text.until = text, at.Add(time.Duration(data[2])*time.Second)
 	default:
-		return r.nak(nakRecord)
+		return nakRecord
 	}
-	return 0x40, nil
+	return 0
 }
 
 // relay is one relay: a permanent state and a timed one that covers it.
@@ -221,28 +236,30 @@ func (o relay) now(t time.Time) bool {
 }
 
 // drive is OUT: records of four bytes, all of them right or none is used.
-func (r *Reader) drive(data []byte) (byte, []byte) {
+func (f *front) drive(data []byte, at time.Time) byte {
 	if len(data) == 0 || len(data)%4 != 0 {
-		return r.nak(2)
+		return nakLength
 	}
 	for b := data; len(b) > 0; b = b[4:] {
-		if int(b[0]) >= len(r.outputs) || b[1] > 6 {
-			return r.nak(nakRecord)
+		if int(b[0]) >= len(f.outputs) || b[1] > 6 {
+			return nakRecord
 		}
 	}
 	for b := data; len(b) > 0; b = b[4:] {
-		o := &r.outputs[b[0]]
+		o := &f.outputs[b[0]]
 		switch b[1] {
 		case 1, 2:
 			*o = relay{permanent: b[1] == 2}
 		case 3, 4:
 			o.permanent = b[1] == 4
 		case 5, 6:
-			o.timed, o.until = b[1] == 5, r.seen.Add(tenths(b[2:]))
+			o.timed, o.until = b[1] == 5, at.Add(tenths(b[2:]))
 		}
 	}
-	if r.cfg.OutputStatus {
-		return r.outputStatus()
-	}
-	return 0x40, nil
+	return 0
+}
+
+// tenths is a time of the protocol.
+func tenths(b []byte) time.Duration {
+	return time.Duration(binary.LittleEndian.Uint16(b)) * 100 * time.Millisecond
 }

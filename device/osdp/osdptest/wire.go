@@ -176,12 +176,6 @@ func (l *Line) hear(at time.Time, baud int) {
 	}
 }
 
-func (r *Reader) speed() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.baud
-}
-
 // start is a reader that begins to send.
 func (l *Line) start(t transfer) {
 	l.mu.Lock()
