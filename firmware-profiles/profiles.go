@@ -57,32 +57,6 @@ func Text(k Kind, name string) ([]byte, error) {
 	return nil, fmt.Errorf("no %s profile %q; known: %s", strings.TrimSuffix(string(k), "s"), name, strings.Join(Names(k), ", "))
 }
 
-// Board returns the embedded profile of that name. The error lists the names known.
-func Board(name string) (BoardProfile, error) {
-	raw, err := Text(Boards, name)
-	if err != nil {
-		return BoardProfile{}, err
-	}
-	b, err := ParseBoard(raw)
-	if err != nil {
-		return BoardProfile{}, fmt.Errorf("board profile %q: %w", name, err)
-	}
-	return b, nil
-}
-
-// Reader returns the embedded profile of that name. The error lists the names known.
-func Reader(name string) (ReaderProfile, error) {
-	raw, err := Text(Readers, name)
-	if err != nil {
-		return ReaderProfile{}, err
-	}
-	r, err := ParseReader(raw)
-	if err != nil {
-		return ReaderProfile{}, fmt.Errorf("reader profile %q: %w", name, err)
-	}
-	return r, nil
-}
-
 // KindOf tells a board from a reader: only readers have a type.
 func KindOf(raw []byte) (Kind, error) {
 	var head struct {

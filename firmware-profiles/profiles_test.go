@@ -34,24 +34,28 @@ func TestEveryFile(t *testing.T) {
 			seen[name] = true
 		}
 	}
-	if _, err := profiles.Board("toaster"); err == nil || !strings.Contains(err.Error(), "raspberry-pi-4") {
+	if _, err := profiles.Text(profiles.Boards, "toaster"); err == nil || !strings.Contains(err.Error(), "raspberry-pi-4") {
 		t.Errorf("unknown board: %v; want the names that are known", err)
 	}
-	if _, err := profiles.Reader("../boards/raspberry-pi-4"); err == nil {
+	if _, err := profiles.Text(profiles.Readers, "../boards/raspberry-pi-4"); err == nil {
 		t.Error("a name led out of its folder")
 	}
 }
 
 func nameIn(t *testing.T, k profiles.Kind, name string) string {
 	t.Helper()
+	raw, err := profiles.Text(k, name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if k == profiles.Boards {
-		b, err := profiles.Board(name)
+		b, err := profiles.ParseBoard(raw)
 		if err != nil {
 			t.Error(err)
 		}
 		return b.Name
 	}
-	r, err := profiles.Reader(name)
+	r, err := profiles.ParseReader(raw)
 	if err != nil {
 		t.Error(err)
 	}
@@ -177,7 +181,11 @@ func TestTooLong(t *testing.T) {
 }
 
 func TestPull(t *testing.T) {
-	b, err := profiles.Board("raspberry-pi-4")
+	raw, err := profiles.Text(profiles.Boards, "raspberry-pi-4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := profiles.ParseBoard(raw)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,20 +64,20 @@ func NewSerialTerminal(link, layout string) (*SerialModule, error) {
 
 func newSerialModule(layout string) (*SerialModule, error) {
 	if _, ok := serialFrames[layout]; !ok {
-		return nil, fmt.Errorf("no serial module %q; known: %s", layout, strings.Join(SerialLayouts(), ", "))
+		return nil, fmt.Errorf("no serial module %q; known: %s", layout, strings.Join(serialLayouts(), ", "))
 	}
 	return &SerialModule{layout: layout, every: repeatEvery}, nil
 }
 
-// SerialLayouts lists what a SerialModule can play.
-func SerialLayouts() []string { return slices.Sorted(maps.Keys(serialFrames)) }
+// serialLayouts lists what a SerialModule can play.
+func serialLayouts() []string { return slices.Sorted(maps.Keys(serialFrames)) }
 
 // SerialFrame returns the frame that a module sends for a card, by its number's
 // bytes, the most significant one first; for a scanner, by its text.
 func SerialFrame(layout string, number []byte) ([]byte, error) {
 	encode, ok := serialFrames[layout]
 	if !ok {
-		return nil, fmt.Errorf("no serial module %q; known: %s", layout, strings.Join(SerialLayouts(), ", "))
+		return nil, fmt.Errorf("no serial module %q; known: %s", layout, strings.Join(serialLayouts(), ", "))
 	}
 	frame := encode(number)
 	if frame == nil {

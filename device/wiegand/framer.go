@@ -80,7 +80,8 @@ const (
 // NewFramer makes a Framer that takes the cards and keys of a valid cfg and
 // hands each frame to emit, from within Edges and Idle. A gap of 0 is adaptive: ten
 // times the median interval between the bits, at least 25 ms and at most 200
-// ms. It begins as Reset leaves it.
+// ms. It begins with lines that were just opened, whose next edge has Seq 1: until
+// Settle no bits are a card, since the first frame may have lost its head.
 func NewFramer(cfg Config, emit func(Frame)) *Framer {
 	f := &Framer{formats: cfg.Formats, pad: newPad(cfg.Keypad), set: cfg.Gap, teach: cfg.Teach, reverse: cfg.ReverseBytes, emit: emit}
 	if !f.pad.single() {
@@ -95,14 +96,7 @@ func NewFramer(cfg Config, emit func(Frame)) *Framer {
 	return f
 }
 
-// Reset starts over for lines that were just opened, whose next edge has Seq 1.
-// Until Settle no bits are a card: the first frame after the request may have
-// lost its head.
-func (f *Framer) Reset() {
-	f.settled, f.state, f.seq, f.inverted, f.n = false, nothing, 0, 0, 0
-}
-
-// Settle ends the time after Reset in which bits are only a fault. A frame that
+// Settle ends the time after NewFramer in which bits are only a fault. A frame that
 // began in it stays one.
 func (f *Framer) Settle() { f.settled = true }
 

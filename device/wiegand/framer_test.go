@@ -220,12 +220,6 @@ func TestUnsettled(t *testing.T) {
 	if !slices.Equal(faults(got), want) {
 		t.Errorf("got %v, want %v", faults(got), want)
 	}
-	got = nil
-	f.Reset()
-	f.Edges(p.edges[:26])
-	if want := []device.Fault{device.FaultShortFirst}; !slices.Equal(faults(got), want) {
-		t.Errorf("after Reset: got %v, want %v", faults(got), want)
-	}
 }
 
 func TestGap(t *testing.T) {

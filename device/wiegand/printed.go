@@ -7,41 +7,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"gatehouse/device"
 )
 
-// Printed is a number as makers print it on cards.
-type Printed struct {
-	Form   string // 3+5D, 8D, 10D, 10D-reversed or hex
-	Number string
+// printedForm is a number as makers print it on cards.
+type printedForm struct {
+	form   string // 3+5D, 8D, 10D, 10D-reversed or hex
+	number string
 }
 
-// PrintedForms tells what may be printed on a card of 24, 26, 32, 34, 40 or 42
-// bits, of which 26, 34 and 42 have a parity bit at either end: its low 24 bits
-// as 3+5D and 8D, its low 32 as 10D, and all in hexadecimal. Other cards have none.
-func PrintedForms(c device.Card) []Printed {
-	first, n := 0, c.Len()
-	if n%8 == 2 {
-		first, n = 1, n-2
-	}
-	if n < 24 || n > 40 || n%8 != 0 {
-		return nil
-	}
-	return printedForms(c.Uint64(first, n), n)
-}
-
-func printedForms(v uint64, n int) []Printed {
+// printedForms tells what may be printed on a card whose number has n bits, 24 to
+// 40: its low 24 as 3+5D and 8D, its low 32 as 10D, and all in hexadecimal.
+func printedForms(v uint64, n int) []printedForm {
 	low := v & (1<<24 - 1)
-	forms := []Printed{
+	forms := []printedForm{
 		{"3+5D", fmt.Sprintf("%03d,%05d", low>>16, low&0xffff)},
 		{"8D", fmt.Sprintf("%08d", low)},
 		{"10D", fmt.Sprintf("%010d", uint32(v))},
 	}
 	if n >= 32 {
-		forms = append(forms, Printed{"10D-reversed", fmt.Sprintf("%010d", bits.ReverseBytes32(uint32(v)))})
+		forms = append(forms, printedForm{"10D-reversed", fmt.Sprintf("%010d", bits.ReverseBytes32(uint32(v)))})
 	}
-	return append(forms, Printed{"hex", fmt.Sprintf("%0*X", n/4, v)})
+	return append(forms, printedForm{"hex", fmt.Sprintf("%0*X", n/4, v)})
 }
 
 // errPrinted never repeats the number.
@@ -49,9 +35,10 @@ var errPrinted = errors.New("printed number: want digits, as 4567, 123,4567 or 0
 
 // Match keeps the proposals in which card i has the number printed on it, those
 // first that have it as it is, and sets Matched. A number is the card number, the
-// facility and the card number ("123,4567", "123-4567", "123 4567"), or a form of
-// PrintedForms where the format has the card as one number. All that is on the card
-// may be given too, as "0006171021 094,10637". It fails for what is no number.
+// facility and the card number ("123,4567", "123-4567", "123 4567"), or, where the
+// format has the card as one number, one of the forms that makers print: 3+5D, 8D,
+// 10D, 10D with its bytes reversed, hexadecimal. All that is on the card may be given
+// too, as "0006171021 094,10637". It fails for what is no number.
 func Match(proposals []Proposal, i int, printed string) ([]Proposal, error) {
 	numbers, err := parsePrinted(printed)
 	if err != nil {
@@ -124,10 +111,10 @@ func (p *Proposal) matches(v Fields, parts []string) string {
 		return ""
 	}
 	for _, form := range printedForms(v.Card, n) {
-		left, right, two := strings.Cut(form.Number, ",")
+		left, right, two := strings.Cut(form.number, ",")
 		if two && len(parts) == 2 && same(parts[0], left) && same(parts[1], right) ||
-			len(parts) == 1 && strings.ToUpper(parts[0]) == form.Number {
-			return form.Form
+			len(parts) == 1 && strings.ToUpper(parts[0]) == form.number {
+			return form.form
 		}
 	}
 	if n == 24 && len(parts) == 1 && len(parts[0]) == 10 { // the reader leaves out the first byte

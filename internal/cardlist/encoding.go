@@ -18,9 +18,6 @@ const (
 	encodingUTF16   = "utf-16"
 )
 
-// Encodings are those that can be named.
-func Encodings() []string { return []string{encodingUTF8, encodingGB18030, encodingUTF16} }
-
 // decode returns the text of a file and the name of its encoding; a byte order mark
 // says which it is, and what is UTF-8 is UTF-8.
 func decode(b []byte, want string) (text, took string, err error) {

@@ -15,9 +15,13 @@ import (
 func TestEverySample(t *testing.T) {
 	count := map[string]int{}
 	for _, name := range profiles.Names(profiles.Readers) {
-		r, err := profiles.Reader(name)
+		raw, err := profiles.Text(profiles.Readers, name)
 		if err != nil {
-			t.Error(err)
+			t.Fatal(err)
+		}
+		r, err := profiles.ParseReader(raw)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		results, err := profile.Check(r)
