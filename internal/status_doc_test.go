@@ -105,7 +105,7 @@ func printed(t *testing.T) map[string][]string {
 	for program, functions := range screens {
 		files, err := filepath.Glob(filepath.Join("..", "cmd", program, "*.go"))
 		if program == "issuer" {
-			files, err = filepath.Glob(filepath.Join("registry", program, "tenancy.go"))
+			files, err = filepath.Glob(filepath.Join("registry", program, "fold", "fold.go"))
 		}
 		if err != nil || len(files) == 0 {
 			t.Fatal(program, err)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/fold"
 	"slices"
 	"strings"
 	"time"
@@ -156,7 +157,7 @@ func (c *change) find(a operator.Act) (*building, []wire.ID, error) {
 // grantsOf are a tenancy's grants, in a fixed order.
 func (b *building) grantsOf(tenancy wire.ID) (ids []wire.ID) {
 	for id, g := range b.grants {
-		if g.tenancy == tenancy {
+		if g.Tenancy == tenancy {
 			ids = append(ids, id)
 		}
 	}
@@ -173,7 +174,7 @@ func (b *building) standing(ids []wire.ID, a operator.Act) []wire.ID {
 	decision := decides(a)
 	return slices.DeleteFunc(ids, func(id wire.ID) bool {
 		g := b.grants[id]
-		return g.ended || decision && !(g.given && g.disputed)
+		return g.Ended || decision && !(g.Given && g.Disputed)
 	})
 }
 
@@ -192,26 +193,26 @@ func parseID(text string) (id wire.ID, err error) {
 // known of the grant, whatever the clocks of gateways said.
 func (c *change) actOn(b *building, id wire.ID, a operator.Act) error {
 	g := b.grants[id]
-	if g.ended && a.Act != operator.ActEnd {
+	if g.Ended && a.Act != operator.ActEnd {
 		return api.Hinted("registryd reinstate makes a new one for the same tenancy and cards", "grant %s is over, for good", id)
 	}
-	e := event{at: c.issuer.now(), change: wire.Change{Proof: wire.ProofRegistry, Clock: wire.ClockRegistry, Tenancy: g.tenancy, Grant: id}}
+	e := fold.Event{At: c.issuer.now(), Change: wire.Change{Proof: wire.ProofRegistry, Clock: wire.ClockRegistry, Tenancy: g.Tenancy, Grant: id}}
 	for _, old := range b.events[id] {
-		if old.at >= e.at && old.at < 1<<32-1 {
-			e.at = old.at + 1
+		if old.At >= e.At && old.At < 1<<32-1 {
+			e.At = old.At + 1
 		}
 	}
-	e.change.At = e.at
-	_, _ = rand.Read(e.record[:]) // never fails
+	e.Change.At = e.At
+	_, _ = rand.Read(e.Record[:]) // never fails
 	switch a.Act {
 	case operator.ActEnd:
-		e.change.Op, e.change.Cause = wire.OpEnd, causeOf(a.Reason)
+		e.Change.Op, e.Change.Cause = wire.OpEnd, causeOf(a.Reason)
 	case operator.ActConfirm:
 		return c.confirm(b, g, e, a.Credential)
 	case operator.ActSuspend, operator.ActResume:
-		e.change.Op = wire.OpSuspend
+		e.Change.Op = wire.OpSuspend
 		if a.Act == operator.ActResume {
-			e.change.Op = wire.OpResume
+			e.Change.Op = wire.OpResume
 		}
 		return c.actOnCards(b, g, e, a.Credential)
 	case operator.ActUphold, operator.ActReject:
@@ -235,20 +236,20 @@ const maxCards = 16
 // actOnCards names one card of the grant, or all. A card has an id for each form
 // in which readers see it, and all of them come in one record: whoever names one
 // means the card.
-func (c *change) actOnCards(b *building, g *grant, e event, credential string) error {
-	same := b.cameWith(g.id, strings.ToLower(credential))
+func (c *change) actOnCards(b *building, g *fold.Grant, e fold.Event, credential string) error {
+	same := b.cameWith(g.ID, strings.ToLower(credential))
 	var cards []wire.CredentialID
-	for _, card := range g.cards {
-		if credential == "" || same[card.id] {
-			cards = append(cards, card.id)
+	for _, card := range g.Cards {
+		if credential == "" || same[card.ID] {
+			cards = append(cards, card.ID)
 		}
 	}
 	if len(cards) == 0 {
-		return api.Hinted("registryd grants shows the cards of each", "grant %s has no such card", g.id)
+		return api.Hinted("registryd grants shows the cards of each", "grant %s has no such card", g.ID)
 	}
 	for part := range slices.Chunk(cards, maxCards) {
-		_, _ = rand.Read(e.record[:])
-		e.change.Credentials = slices.Clone(part)
+		_, _ = rand.Read(e.Record[:])
+		e.Change.Credentials = slices.Clone(part)
 		if err := c.take(b, e, 0, 0); err != nil {
 			return err
 		}
@@ -259,18 +260,18 @@ func (c *change) actOnCards(b *building, g *grant, e event, credential string) e
 // confirm names a card again in the registry's name, later than whatever was said of
 // it by any clock. The list carries that, and the desks take it. A card that counts as
 // proven here may wait for it at a desk all the same: it is named once more.
-func (c *change) confirm(b *building, g *grant, e event, credential string) error {
-	same := b.cameWith(g.id, strings.ToLower(credential))
-	if !slices.ContainsFunc(g.cards, func(k card) bool { return same[k.id] }) {
+func (c *change) confirm(b *building, g *fold.Grant, e fold.Event, credential string) error {
+	same := b.cameWith(g.ID, strings.ToLower(credential))
+	if !slices.ContainsFunc(g.Cards, func(k fold.Card) bool { return same[k.ID] }) {
 		return api.Hinted("registryd grants shows how many of each wait for it, and with --json which: --card with one of its ids",
-			"grant %s has no such card", g.id)
+			"grant %s has no such card", g.ID)
 	}
-	for _, old := range b.events[g.id] {
-		if old.change.At >= e.change.At && old.change.At < 1<<32-1 {
-			e.change.At = old.change.At + 1
+	for _, old := range b.events[g.ID] {
+		if old.Change.At >= e.Change.At && old.Change.At < 1<<32-1 {
+			e.Change.At = old.Change.At + 1
 		}
 	}
-	e.change.Op = wire.OpBind
+	e.Change.Op = wire.OpBind
 	return c.actOnCards(b, g, e, credential)
 }
 
@@ -279,17 +280,17 @@ func (c *change) confirm(b *building, g *grant, e event, credential string) erro
 func (b *building) cameWith(grant wire.ID, credential string) map[wire.CredentialID]bool {
 	same, read := make(map[wire.CredentialID]bool), make(map[wire.CredentialID]bool)
 	for _, e := range b.events[grant] {
-		if e.change.Op != wire.OpCheckIn && e.change.Op != wire.OpBind {
+		if e.Change.Op != wire.OpCheckIn && e.Change.Op != wire.OpBind {
 			continue
 		}
-		if !slices.ContainsFunc(e.change.Credentials, func(c wire.CredentialID) bool { return c.String() == credential }) {
+		if !slices.ContainsFunc(e.Change.Credentials, func(c wire.CredentialID) bool { return c.String() == credential }) {
 			continue
 		}
 		into := same
-		if e.source == "" && e.unproven() {
+		if e.Source == "" && e.Unproven() {
 			into = read
 		}
-		for _, c := range e.change.Credentials {
+		for _, c := range e.Change.Credentials {
 			into[c] = true
 		}
 	}
@@ -301,29 +302,29 @@ func (b *building) cameWith(grant wire.ID, credential string) map[wire.Credentia
 
 // settle decides a dispute: what was said so far counts no more, the decision
 // does.
-func (c *change) settle(b *building, g *grant, e event, a operator.Act) error {
-	if !g.given || !g.disputed { // an objection outlives the notice that was taken back
-		return api.Hinted("registryd tenancies shows which are disputed", "no notice is disputed there: grant %s", g.id)
+func (c *change) settle(b *building, g *fold.Grant, e fold.Event, a operator.Act) error {
+	if !g.Given || !g.Disputed { // an objection outlives the notice that was taken back
+		return api.Hinted("registryd tenancies shows which are disputed", "no notice is disputed there: grant %s", g.ID)
 	}
-	e.change.Op = wire.OpWithdraw
+	e.Change.Op = wire.OpWithdraw
 	if a.Act == operator.ActUphold {
 		until := a.Until.Unix()
 		if until <= int64(c.issuer.now()) || until >= 1<<32 {
 			return api.Hinted("give a day in the future: the tenant has to know of it", "a tenancy can't end with %s", b.lastDayOf(a.Until))
 		}
-		if until < int64(g.ends) {
-			return api.Hinted("--uphold "+b.lastDay(g.ends)+", or a later day", "the notice itself ends nothing before %s", b.minute(g.ends))
+		if until < int64(g.Ends) {
+			return api.Hinted("--uphold "+b.lastDay(g.Ends)+", or a later day", "the notice itself ends nothing before %s", b.minute(g.Ends))
 		}
-		e.change.Op, e.change.Until, e.change.Cause = wire.OpNotice, uint32(until), wire.CauseOrder
+		e.Change.Op, e.Change.Until, e.Change.Cause = wire.OpNotice, uint32(until), wire.CauseOrder
 	}
-	events := b.events[g.id]
+	events := b.events[g.ID]
 	for n := range events {
 		old := &events[n]
-		if op := old.change.Op; old.ofRegistry() || op != wire.OpNotice && op != wire.OpDispute && op != wire.OpWithdraw {
+		if op := old.Change.Op; old.OfRegistry() || op != wire.OpNotice && op != wire.OpDispute && op != wire.OpWithdraw {
 			continue
 		}
-		old.settled = true
-		_, err := c.Exec(`UPDATE changes SET settled = 1 WHERE building = ? AND gateway = ? AND record = ?`, b.id, old.source, old.record[:])
+		old.Settled = true
+		_, err := c.Exec(`UPDATE changes SET settled = 1 WHERE building = ? AND gateway = ? AND record = ?`, b.id, old.Source, old.Record[:])
 		if err != nil {
 			return err
 		}
@@ -389,8 +390,8 @@ func (i *Issuer) look(who string, l operator.Look) (p operator.Person, err error
 		p.Building = b.id
 		for _, id := range grants {
 			for _, e := range b.events[id] { // cards that joined later are in seals of their own
-				if e.person != (wire.Hash{}) && e.change.Tenancy == b.grants[id].tenancy {
-					p.Seals = append(p.Seals, operator.Seal{Address: b.place(e.source).Address(), Hash: e.person[:]})
+				if e.Person != (wire.Hash{}) && e.Change.Tenancy == b.grants[id].Tenancy {
+					p.Seals = append(p.Seals, operator.Seal{Address: b.place(e.Source).Address(), Hash: e.Person[:]})
 				}
 			}
 		}

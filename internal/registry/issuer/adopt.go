@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"gatehouse/internal/registry/issuer/fold"
 	"slices"
 	"strings"
 	"time"
@@ -26,9 +27,6 @@ import (
 // goes above the one that was taken over, is still within reach of those that have not
 // got it.
 const maxStep = 1 << 19
-
-// unknownFlat stands in a check-in that was read from a list: that has no flats.
-const unknownFlat = "?"
 
 // foreign is a list that this database does not know, whole and verified.
 type foreign struct {
@@ -228,7 +226,7 @@ func (t *taking) String() string {
 func (t *taking) take(newest bool) error {
 	listed := t.b.listed()
 	for id, g := range t.b.grants {
-		if !g.known || g.ended {
+		if !g.Known || g.Ended {
 			continue
 		}
 		rows := t.rows[id]
@@ -248,7 +246,7 @@ func (t *taking) take(newest bool) error {
 		return nil
 	}
 	for id, rows := range t.rows {
-		if g := t.b.grants[id]; g == nil || !g.known {
+		if g := t.b.grants[id]; g == nil || !g.Known {
 			if err := t.bring(id, rows); err != nil {
 				return err
 			}
@@ -261,8 +259,8 @@ func (t *taking) take(newest bool) error {
 func (b *building) openNow(now uint32) map[wire.ID]bool {
 	open := make(map[wire.ID]bool)
 	for _, g := range b.grants {
-		if g.known && !g.ended && (g.until() == 0 || g.until() > now) {
-			open[g.tenancy] = true
+		if g.Known && !g.Ended && (g.Until() == 0 || g.Until() > now) {
+			open[g.Tenancy] = true
 		}
 	}
 	return open
@@ -308,49 +306,49 @@ func allRevoked(rows []wire.Grant) bool {
 // lacks reports whether the list would name a grant if that were not over: it stood
 // in the list that this database has, or the list was made with the record of its
 // check-in. One that names a door which no list knew may never have been in a list.
-func (t *taking) lacks(g *grant, listed bool) bool {
-	if until := g.until(); until != 0 && int64(until) <= int64(t.f.manifest.Issued) {
+func (t *taking) lacks(g *fold.Grant, listed bool) bool {
+	if until := g.Until(); until != 0 && int64(until) <= int64(t.f.manifest.Issued) {
 		return false // its term was over: that is no end
 	}
 	if listed {
 		return true
 	}
-	e := &g.checkIn
-	if e.source == "" {
+	e := &g.CheckIn
+	if e.Source == "" {
 		return false
 	}
 	for _, s := range t.f.manifest.Seen {
-		if s.Gateway == e.source && s.Line == e.line && e.number <= s.Number {
-			return !slices.ContainsFunc(e.change.Doors, func(d string) bool { return !slices.Contains(t.f.manifest.Doors, d) })
+		if s.Gateway == e.Source && s.Line == e.Line && e.Number <= s.Number {
+			return !slices.ContainsFunc(e.Change.Doors, func(d string) bool { return !slices.Contains(t.f.manifest.Doors, d) })
 		}
 	}
 	return false
 }
 
 // later reports whether something was said of a card that the list was not made with.
-func (t *taking) later(g *grant, about func(wire.Change) bool) bool {
-	return slices.ContainsFunc(t.b.events[g.id], func(e event) bool {
-		if !about(e.change) {
+func (t *taking) later(g *fold.Grant, about func(wire.Change) bool) bool {
+	return slices.ContainsFunc(t.b.events[g.ID], func(e fold.Event) bool {
+		if !about(e.Change) {
 			return false
 		}
-		if e.source == "" {
-			return e.at > t.f.manifest.Issued
+		if e.Source == "" {
+			return e.At > t.f.manifest.Issued
 		}
-		i, there := slices.BinarySearchFunc(t.f.manifest.Seen, wire.Seen{Gateway: e.source, Line: e.line}, wire.Seen.Compare)
-		return !there || e.number > t.f.manifest.Seen[i].Number
+		i, there := slices.BinarySearchFunc(t.f.manifest.Seen, wire.Seen{Gateway: e.Source, Line: e.Line}, wire.Seen.Compare)
+		return !there || e.Number > t.f.manifest.Seen[i].Number
 	})
 }
 
 // restrict takes over what the list says of a grant that is not over: cards stopped,
 // an end that comes earlier, cards that this database does not have.
-func (t *taking) restrict(g *grant, rows []wire.Grant, newest bool) error {
+func (t *taking) restrict(g *fold.Grant, rows []wire.Grant, newest bool) error {
 	var stop, join []wire.CredentialID
 	for _, r := range rows {
-		i := slices.IndexFunc(g.cards, func(c card) bool { return c.id == r.Credential })
+		i := slices.IndexFunc(g.Cards, func(c fold.Card) bool { return c.ID == r.Credential })
 		if i < 0 && newest {
 			join = append(join, r.Credential)
 		}
-		stopped := i >= 0 && g.cards[i].suspended
+		stopped := i >= 0 && g.Cards[i].Suspended
 		if r.State != wire.GrantActive && !stopped && !t.later(g, func(c wire.Change) bool {
 			return c.Op == wire.OpResume && slices.Contains(c.Credentials, r.Credential)
 		}) {
@@ -365,14 +363,14 @@ func (t *taking) restrict(g *grant, rows []wire.Grant, newest bool) error {
 		return err
 	}
 	if newest {
-		if err := t.standing(g.id); err != nil {
+		if err := t.standing(g.ID); err != nil {
 			return err
 		}
 	}
-	return t.shorten(t.b.grants[g.id], rows)
+	return t.shorten(t.b.grants[g.ID], rows)
 }
 
-func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *grant) error {
+func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *fold.Grant) error {
 	for part := range slices.Chunk(cards, maxCards) {
 		if err := t.say(wire.Change{Op: op, Credentials: part}, g); err != nil {
 			return err
@@ -394,9 +392,9 @@ func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
 	for _, r := range rows {
 		all = append(all, r.Credential)
 	}
-	g := &grant{id: id, tenancy: first.Tenancy}
+	g := &fold.Grant{ID: id, Tenancy: first.Tenancy}
 	in := wire.Change{Op: wire.OpCheckIn, Credentials: all[:min(len(all), maxCards)], Kind: first.Kind, Doors: doors, From: first.From, Until: first.Until,
-		Flat: unknownFlat, Basis: wire.BasisDuty, Document: wire.DocumentResidentID}
+		Flat: fold.UnknownFlat, Basis: wire.BasisDuty, Document: wire.DocumentResidentID}
 	if t.noticeUntil(id, in.Until) != nil {
 		in.Until = 0 // that is no term
 	}
@@ -428,21 +426,21 @@ func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
 
 // say takes one change over in the registry's name, as of when the list was made. The
 // rows don't say on whose word a card came: at most on the landlord's.
-func (t *taking) say(c wire.Change, g *grant) error {
-	c.At, c.Clock, c.Proof, c.Tenancy, c.Grant = t.f.manifest.Issued, wire.ClockRegistry, wire.ProofRegistry, g.tenancy, g.id
+func (t *taking) say(c wire.Change, g *fold.Grant) error {
+	c.At, c.Clock, c.Proof, c.Tenancy, c.Grant = t.f.manifest.Issued, wire.ClockRegistry, wire.ProofRegistry, g.Tenancy, g.ID
 	if c.Op == wire.OpBind {
 		c.Proof = wire.ProofLandlord
 	}
-	return t.put(event{at: c.At, change: c})
+	return t.put(fold.Event{At: c.At, Change: c})
 }
 
 // put takes one change over. The same list taken over twice says the same: no random
 // ids here.
-func (t *taking) put(e event) error {
-	c := &e.change
+func (t *taking) put(e fold.Event) error {
+	c := &e.Change
 	sum := sha256.Sum256(slices.Concat(t.f.hash[:], c.Grant[:], binary.BigEndian.AppendUint32([]byte{byte(c.Op), byte(c.Proof)}, c.At), slices.Concat(credentialBytes(c.Credentials)...)))
-	copy(e.record[:], sum[:])
-	if _, known := t.b.records[recordKey{"", e.record}]; known {
+	copy(e.Record[:], sum[:])
+	if _, known := t.b.records[recordKey{"", e.Record}]; known {
 		return nil
 	}
 	return t.change.take(t.b, e, 0, 0)
@@ -459,15 +457,15 @@ func credentialBytes(all []wire.CredentialID) [][]byte {
 // resumedSince reports whether a suspension comes with a record that a list was made with
 // which was taken over, and that list has these cards as active: the registry has resumed
 // them since, and its word is in no record.
-func (b *building) resumedSince(e event) bool {
-	read := b.covered[lineKey{e.source, e.line}]
-	g := b.grants[e.change.Grant]
-	if e.change.Op != wire.OpSuspend || e.number > read.number || g == nil {
+func (b *building) resumedSince(e fold.Event) bool {
+	read := b.covered[lineKey{e.Source, e.Line}]
+	g := b.grants[e.Change.Grant]
+	if e.Change.Op != wire.OpSuspend || e.Number > read.number || g == nil {
 		return false
 	}
-	for _, id := range e.change.Credentials {
-		i := slices.IndexFunc(g.cards, func(k card) bool { return k.id == id })
-		if i < 0 || g.cards[i].suspended || g.cards[i].by.n >= read.events {
+	for _, id := range e.Change.Credentials {
+		i := slices.IndexFunc(g.Cards, func(k fold.Card) bool { return k.ID == id })
+		if i < 0 || g.Cards[i].Suspended || g.Cards[i].By.Arrival >= read.events {
 			return false
 		}
 	}
@@ -478,11 +476,11 @@ func (b *building) resumedSince(e event) bool {
 // did not name it any more.
 func (c *change) endCovered(b *building, key lineKey, number uint64, id wire.ID) error {
 	g := b.grants[id]
-	if number > b.covered[key].number || g == nil || !g.known || g.ended || len(b.events[id]) > 1 || b.listed()[id] || g.until() != 0 && g.until() <= c.issuer.now() || unknownDoor(g, b.doors()) != "" {
+	if number > b.covered[key].number || g == nil || !g.Known || g.Ended || len(b.events[id]) > 1 || b.listed()[id] || g.Until() != 0 && g.Until() <= c.issuer.now() || unknownDoor(g, b.doors()) != "" {
 		return nil
 	}
-	e := event{at: c.issuer.now(), change: wire.Change{Op: wire.OpEnd, At: c.issuer.now(), Clock: wire.ClockRegistry, Proof: wire.ProofRegistry,
-		Tenancy: g.tenancy, Grant: id, Cause: wire.CauseOrder}}
-	_, _ = rand.Read(e.record[:]) // never fails
+	e := fold.Event{At: c.issuer.now(), Change: wire.Change{Op: wire.OpEnd, At: c.issuer.now(), Clock: wire.ClockRegistry, Proof: wire.ProofRegistry,
+		Tenancy: g.Tenancy, Grant: id, Cause: wire.CauseOrder}}
+	_, _ = rand.Read(e.Record[:]) // never fails
 	return c.take(b, e, 0, 0)
 }

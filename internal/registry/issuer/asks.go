@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"gatehouse/internal/registry/issuer/fold"
 	"maps"
 	"slices"
 	"strings"
@@ -72,8 +73,8 @@ func (b *building) doubted() (gateways []string) {
 func (b *building) flatsOf(ids []wire.ID) []string {
 	of := make(map[wire.ID]string)
 	for _, g := range b.grants {
-		if flat := g.checkIn.change.Flat; g.known && (of[g.tenancy] == "" || flat != unknownFlat) {
-			of[g.tenancy] = flat
+		if flat := g.CheckIn.Change.Flat; g.Known && (of[g.Tenancy] == "" || flat != fold.UnknownFlat) {
+			of[g.Tenancy] = flat
 		}
 	}
 	flats := make(map[string]bool)

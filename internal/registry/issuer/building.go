@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"gatehouse/internal/registry/issuer/fold"
 
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/registry/api"
@@ -24,9 +25,9 @@ type building struct {
 	houseEnvelope      []byte
 	houseOld           []byte // the same in the first format; nil: houseEnvelope is
 
-	events  map[wire.ID][]event   // by grant
-	grants  map[wire.ID]*grant    // what they add up to
-	records map[recordKey]wire.ID // grants of the changes that were taken in
+	events  map[wire.ID][]fold.Event // by grant
+	grants  map[wire.ID]*fold.Grant  // what they add up to
+	records map[recordKey]wire.ID    // grants of the changes that were taken in
 	seen    map[lineKey]lineState
 	uses    uint64 // of lines so far: the newest has the highest
 
@@ -77,19 +78,19 @@ type revocation struct {
 }
 
 func newBuilding(id string) *building {
-	return &building{id: id, events: make(map[wire.ID][]event), grants: make(map[wire.ID]*grant), records: make(map[recordKey]wire.ID),
+	return &building{id: id, events: make(map[wire.ID][]fold.Event), grants: make(map[wire.ID]*fold.Grant), records: make(map[recordKey]wire.ID),
 		seen: make(map[lineKey]lineState), known: make(map[wire.Hash]bool), revoked: make(map[wire.ID]revocation),
 		removals: make(map[wire.ID]uint32), applied: make(map[string]uint64), setBacks: make(map[string]uint64), asks: make(map[string]ask), refused: make(map[string]uint64), covered: make(map[lineKey]cover), clocks: make(map[string]shown)}
 }
 
 // add takes an event in; fold its grant afterwards.
-func (b *building) add(e event) {
-	e.n = len(b.records)
-	b.events[e.change.Grant] = append(b.events[e.change.Grant], e)
-	b.records[recordKey{e.source, e.record}] = e.change.Grant
+func (b *building) add(e fold.Event) {
+	e.Arrival = len(b.records)
+	b.events[e.Change.Grant] = append(b.events[e.Change.Grant], e)
+	b.records[recordKey{e.Source, e.Record}] = e.Change.Grant
 }
 
-func (b *building) fold(id wire.ID) { b.grants[id] = fold(id, b.events[id]) }
+func (b *building) fold(id wire.ID) { b.grants[id] = fold.Of(id, b.events[id]) }
 
 func (b *building) foldAll() {
 	for id := range b.events {
@@ -184,21 +185,21 @@ func (c *change) touch(b *building) {
 }
 
 // take adds an event to store and memory.
-func (c *change) take(b *building, e event, line, number uint64) error {
-	e.line, e.number = line, number
-	e.settled = e.settled || b.resumedSince(e)
-	body, err := wire.Encode(e.change)
+func (c *change) take(b *building, e fold.Event, line, number uint64) error {
+	e.Line, e.Number = line, number
+	e.Settled = e.Settled || b.resumedSince(e)
+	body, err := wire.Encode(e.Change)
 	if err != nil {
 		return err
 	}
 	_, err = c.Exec(`INSERT INTO changes (building, gateway, line, number, record, grant_id, tenancy, at, body, person, settled, least)
 		VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
-		b.id, e.source, blob(line), int64(number), e.record[:], e.change.Grant[:], e.change.Tenancy[:], e.at, body, e.person[:], e.settled, e.least)
+		b.id, e.Source, blob(line), int64(number), e.Record[:], e.Change.Grant[:], e.Change.Tenancy[:], e.At, body, e.Person[:], e.Settled, e.Least)
 	if err != nil {
 		return fmt.Errorf("keep change: %w", err)
 	}
 	b.add(e)
-	b.fold(e.change.Grant)
+	b.fold(e.Change.Grant)
 	return nil
 }
 
@@ -267,7 +268,7 @@ func (c *change) record(b *building, key lineKey, r wire.Record, envelope []byte
 			}
 		} else {
 			s.at, grant = max(s.at, min(change.At, c.issuer.ahead())), change.Grant
-			e := event{record: r.ID, source: key.gateway, at: s.at, change: change, person: r.Person, least: c.issuer.leastEnd(b, change)}
+			e := fold.Event{Record: r.ID, Source: key.gateway, At: s.at, Change: change, Person: r.Person, Least: c.issuer.leastEnd(b, change)}
 			if err := c.take(b, e, r.Line, r.Number); err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/fold"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -240,7 +241,7 @@ func TestFailedTransaction(t *testing.T) {
 	}
 	w.turn()
 	w.want(1, wire.GrantActive)
-	if all, err := w.i.tenancies(""); err != nil || all[0].State != stateActive {
+	if all, err := w.i.tenancies(""); err != nil || all[0].State != fold.StateActive {
 		t.Fatal(all, err)
 	}
 	g.number--

@@ -390,7 +390,7 @@ func (c *change) certify(b *building, gateway string, csr []byte) ([]byte, error
 func (b *building) waiting() bool {
 	listed := b.listed()
 	for id, g := range b.grants {
-		if g.known && !listed[id] && !b.revoked[id].dropped {
+		if g.Known && !listed[id] && !b.revoked[id].dropped {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/fold"
 	"slices"
 
 	"gatehouse/internal/keyring"
@@ -108,7 +109,7 @@ func (c *change) bothForms(b *building, envelope []byte, m wire.Manifest, grants
 	}
 	log := b.log.Add(leafOf(l.old.hash))
 	m.Format, m.Earlier, m.Log = wire.LogFormat, log.Size(), wire.Hash(log.Root())
-	m.Words = b.words(grants, min(maxWordBytes, wire.MaxMessage-manifestRoom-len(envelope)))
+	m.Words = b.words(grants, min(fold.MaxWordBytes, wire.MaxMessage-manifestRoom-len(envelope)))
 	payload, err := m.Encode()
 	if err != nil {
 		return l, err

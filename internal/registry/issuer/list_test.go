@@ -3,6 +3,7 @@ package issuer
 import (
 	"crypto/ed25519"
 	"errors"
+	"gatehouse/internal/registry/issuer/fold"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -53,7 +54,7 @@ func TestLifeOfATenancy(t *testing.T) {
 	if last, _ := w.listed(); last.Version != m.Version+1 {
 		t.Fatalf("list %d: made again for nothing", last.Version)
 	}
-	if all, err := w.i.tenancies(""); err != nil || len(all) != 1 || all[0].State != stateEnded || all[0].Cause != "moved_out" {
+	if all, err := w.i.tenancies(""); err != nil || len(all) != 1 || all[0].State != fold.StateEnded || all[0].Cause != "moved_out" {
 		t.Fatal(all, err)
 	}
 }
@@ -106,7 +107,7 @@ func TestEndedBeforeItsTime(t *testing.T) {
 	w.turn()
 	w.do(operator.Act{Act: operator.ActEnd, Tenancy: id('t', 1).String(), Reason: "order"})
 	all, err := w.i.tenancies("")
-	if err != nil || len(all) != 1 || all[0].State != stateEnded || all[0].Until == nil || all[0].Until.After(time.Unix(int64(w.i.now())+1, 0)) {
+	if err != nil || len(all) != 1 || all[0].State != fold.StateEnded || all[0].Until == nil || all[0].Until.After(time.Unix(int64(w.i.now())+1, 0)) {
 		t.Errorf("%+v %v", all, err)
 	}
 	grants, err := w.i.grants("", "")
@@ -293,7 +294,7 @@ func (w *world) fill(n int) {
 		}
 		for k := range n {
 			ch := checkIn(k, 0)
-			if err := c.take(b, event{record: id('r', k), source: "gw-1", at: ch.At, change: ch}, 7, uint64(k+1)); err != nil {
+			if err := c.take(b, fold.Event{Record: id('r', k), Source: "gw-1", At: ch.At, Change: ch}, 7, uint64(k+1)); err != nil {
 				return err
 			}
 		}

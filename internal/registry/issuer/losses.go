@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"fmt"
+	"gatehouse/internal/registry/issuer/fold"
 	"maps"
 	"slices"
 
@@ -100,8 +101,8 @@ func (b *building) recorded(rows []wire.Grant, next signedList) []wire.Grant {
 	out := make([]wire.Grant, 0, len(rows))
 	for _, row := range rows {
 		for _, e := range b.events[row.ID] {
-			if e.source != "" && e.number > seen[lineKey{e.source, e.line}] && !b.answered(&e, heard) {
-				restrict(&row, e.change)
+			if e.Source != "" && e.Number > seen[lineKey{e.Source, e.Line}] && !b.answered(&e, heard) {
+				restrict(&row, e.Change)
 			}
 		}
 		out = append(out, row)
@@ -119,15 +120,15 @@ func seenBy(m wire.Manifest) map[lineKey]uint64 {
 
 // answered reports whether e is a notice to which a list has heard an objection, or that
 // it was withdrawn: an end that the list names all the same is the registry's doing.
-func (b *building) answered(e *event, heard map[lineKey]uint64) bool {
-	return e.change.Op == wire.OpNotice && slices.ContainsFunc(b.events[e.change.Grant], func(o event) bool {
+func (b *building) answered(e *fold.Event, heard map[lineKey]uint64) bool {
+	return e.Change.Op == wire.OpNotice && slices.ContainsFunc(b.events[e.Change.Grant], func(o fold.Event) bool {
 		switch {
-		case o.source == "" || o.number > heard[lineKey{o.source, o.line}] || o.change.Op != wire.OpDispute && o.change.Op != wire.OpWithdraw:
+		case o.Source == "" || o.Number > heard[lineKey{o.Source, o.Line}] || o.Change.Op != wire.OpDispute && o.Change.Op != wire.OpWithdraw:
 			return false
-		case o.source == e.source && o.line == e.line:
-			return o.number > e.number
+		case o.Source == e.Source && o.Line == e.Line:
+			return o.Number > e.Number
 		}
-		return o.change.At >= e.change.At
+		return o.Change.At >= e.Change.At
 	})
 }
 
@@ -157,9 +158,9 @@ func (b *building) unnamed(next signedList) (rows []wire.Grant) {
 			continue
 		}
 		done[id] = true
-		own := slices.DeleteFunc(slices.Clone(b.events[id]), func(e event) bool { return e.source == "" })
-		if g := fold(id, own); len(own) < len(b.events[id]) && g.known {
-			rows = append(rows, g.lines(next.grants[i].DoorSet, nil)...)
+		own := slices.DeleteFunc(slices.Clone(b.events[id]), func(e fold.Event) bool { return e.Source == "" })
+		if g := fold.Of(id, own); len(own) < len(b.events[id]) && g.Known {
+			rows = append(rows, g.Lines(next.grants[i].DoorSet, nil)...)
 		}
 	}
 	return rows

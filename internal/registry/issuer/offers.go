@@ -35,7 +35,7 @@ func (c *change) offer(b *building, h held, hash wire.Hash) error {
 func (c *change) offerTombstones(b *building, h held) error {
 	var ids []byte
 	for _, id := range h.tombstones {
-		if g := b.grants[id]; g != nil && g.known && !g.ended {
+		if g := b.grants[id]; g != nil && g.Known && !g.Ended {
 			ids = append(ids, id[:]...)
 		}
 	}
@@ -172,14 +172,14 @@ func (b *building) endsBy(k kept) (tenancies []wire.ID) {
 		t := (*change)(nil).newTaking(b, f)
 		listed := b.listed()
 		for id, g := range b.grants {
-			if rows := t.rows[id]; g.known && !g.ended && (len(rows) == 0 && t.lacks(g, listed[id]) || allRevoked(rows)) {
+			if rows := t.rows[id]; g.Known && !g.Ended && (len(rows) == 0 && t.lacks(g, listed[id]) || allRevoked(rows)) {
 				over = append(over, id)
 			}
 		}
 	}
 	for _, id := range over {
-		if g := b.grants[id]; g != nil && g.known && !g.ended && !slices.Contains(tenancies, g.tenancy) {
-			tenancies = append(tenancies, g.tenancy)
+		if g := b.grants[id]; g != nil && g.Known && !g.Ended && !slices.Contains(tenancies, g.Tenancy) {
+			tenancies = append(tenancies, g.Tenancy)
 		}
 	}
 	return tenancies
@@ -238,7 +238,7 @@ func (c *change) endAll(b *building, ids []wire.ID, take bool) error {
 	}
 	for _, id := range ids {
 		g := b.grants[id]
-		if g == nil || g.ended {
+		if g == nil || g.Ended {
 			continue
 		}
 		if err := c.actOn(b, id, operator.Act{Act: operator.ActEnd, Reason: "order"}); err != nil {

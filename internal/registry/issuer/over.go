@@ -58,9 +58,9 @@ func (i *Issuer) hear(b *building, g api.Gateway) {
 func (b *building) over(now uint32, sure bool) map[wire.ID]bool {
 	listed, over := b.listed(), make(map[wire.ID]bool)
 	for id, g := range b.grants {
-		end := int64(g.until()) + overFor
+		end := int64(g.Until()) + overFor
 		switch {
-		case !g.known || g.ended || end == overFor:
+		case !g.Known || g.Ended || end == overFor:
 		case !listed[id] && end <= int64(b.list.manifest.Issued):
 			over[id] = !sure || end <= int64(now)
 		default:
@@ -85,17 +85,10 @@ func (b *building) allSay(at int64) bool {
 func (b *building) turned(now uint32, sure bool) bool {
 	listed := b.listed()
 	for id, over := range b.over(now, sure) {
-		left := !listed[id] && int64(b.grants[id].until())+overFor <= int64(b.list.manifest.Issued)
+		left := !listed[id] && int64(b.grants[id].Until())+overFor <= int64(b.list.manifest.Issued)
 		if over && listed[id] || !over && left {
 			return true
 		}
 	}
 	return false
-}
-
-// byClock reports whether an event is the end of a term as earlier versions stored
-// it, by the registry's clock alone. It counts for nothing: whether the term is over
-// is worked out.
-func (e *event) byClock() bool {
-	return e.source == "" && e.change.Op == wire.OpEnd && e.change.Proof == wire.ProofTerm
 }

@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"fmt"
+	"gatehouse/internal/registry/issuer/fold"
 	"testing"
 	"time"
 
@@ -82,7 +83,7 @@ func TestTermOver(t *testing.T) {
 		w.minute(both...)
 		w.want(1, c.want)
 		w.want(10, wire.GrantActive)
-		if got := w.tenancy(1); got.State != stateEnded || got.Cause != "lease_over" {
+		if got := w.tenancy(1); got.State != fold.StateEnded || got.Cause != "lease_over" {
 			t.Errorf("day %d: %+v", c.day, got)
 		}
 	}
@@ -92,7 +93,7 @@ func TestTermOver(t *testing.T) {
 	w.now = days(0)
 	w.minute(both...)
 	w.want(1, wire.GrantActive)
-	if got := w.tenancy(1); got.State != stateActive || got.Cause != "" {
+	if got := w.tenancy(1); got.State != fold.StateActive || got.Cause != "" {
 		t.Errorf("the clock is right again: %+v", got)
 	}
 	var stored int
@@ -115,7 +116,7 @@ func TestEndedByAClock(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		e := event{record: id('x', 1), at: at(200 * 24 * 60), change: wire.Change{Op: wire.OpEnd, At: at(200 * 24 * 60), Clock: wire.ClockRegistry,
+		e := fold.Event{Record: id('x', 1), At: at(200 * 24 * 60), Change: wire.Change{Op: wire.OpEnd, At: at(200 * 24 * 60), Clock: wire.ClockRegistry,
 			Proof: wire.ProofTerm, Tenancy: id('t', 1), Grant: id('g', 1), Cause: wire.CauseLeaseOver}}
 		c.touched[b.id] = true
 		return c.take(b, e, 0, 0)
@@ -128,7 +129,7 @@ func TestEndedByAClock(t *testing.T) {
 	w.reopen()
 	w.minute("gw-1")
 	w.want(1, wire.GrantActive)
-	if got := w.tenancy(1); got.State != stateActive {
+	if got := w.tenancy(1); got.State != fold.StateActive {
 		t.Errorf("%+v", got)
 	}
 	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 1).String(), Reason: "order"})
@@ -213,7 +214,7 @@ func revokeUnder(t *testing.T, outage, step time.Duration, synced bool) {
 	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 3).String(), Reason: "order"})
 	w.want(3, wire.GrantRevoked)
 	w.want(1, wire.GrantActive)
-	if got := w.tenancy(1).State; got != stateActive && outage < 100*24*time.Hour {
+	if got := w.tenancy(1).State; got != fold.StateActive && outage < 100*24*time.Hour {
 		t.Errorf("the tenancy that runs is %s", got)
 	}
 }
@@ -229,16 +230,16 @@ func TestNotBegun(t *testing.T) {
 	w.turn()
 	w.says("gw-1", start, wire.ClockNTP)
 	w.minute("gw-1")
-	if got := w.tenancy(1); got.State != stateNotBegun || got.Since.Unix() != int64(c.From) || got.Zone != "Asia/Shanghai" {
+	if got := w.tenancy(1); got.State != fold.StateNotBegun || got.Since.Unix() != int64(c.From) || got.Zone != "Asia/Shanghai" {
 		t.Errorf("%+v", got)
 	}
 	w.now = days(61)
-	if got := w.tenancy(1); got.State != stateActive || got.Since.Unix() != int64(c.From) {
+	if got := w.tenancy(1); got.State != fold.StateActive || got.Since.Unix() != int64(c.From) {
 		t.Errorf("%+v", got)
 	}
 	w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 1).String(), Reason: "lost"})
 	w.now = days(1)
-	if got := w.tenancy(1).State; got != stateSuspended {
+	if got := w.tenancy(1).State; got != fold.StateSuspended {
 		t.Error(got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/fold"
 	"slices"
 	"time"
 
@@ -34,7 +35,7 @@ func (i *Issuer) pass(who string, n operator.NewPass) (p operator.Pass, err erro
 		if err := b.mayPass(grants, now); err != nil {
 			return err
 		}
-		if err := c.countPass(b.grants[grants[0]].tenancy, now); err != nil {
+		if err := c.countPass(b.grants[grants[0]].Tenancy, now); err != nil {
 			return err
 		}
 		if p, err = c.signPass(b, grants[0], now, n.Minutes); err != nil {
@@ -53,15 +54,15 @@ func (b *building) mayPass(grants []wire.ID, now uint32) error {
 	for _, id := range grants {
 		g := b.grants[id]
 		near, text := 0, ""
-		switch state := g.state(now); {
-		case !g.known:
+		switch state := g.State(now); {
+		case !g.Known:
 			continue
-		case state == stateEnded:
+		case state == fold.StateEnded:
 			near, text = 1, "it is over"
-		case !slices.ContainsFunc(g.cards, func(c card) bool { return !c.suspended }):
+		case !slices.ContainsFunc(g.Cards, func(c fold.Card) bool { return !c.Suspended }):
 			near, text = 2, "all of its cards are suspended: registryd resume"
-		case g.checkIn.change.From > now:
-			near, text = 3, "it begins at "+b.minute(g.checkIn.change.From)
+		case g.CheckIn.Change.From > now:
+			near, text = 3, "it begins at "+b.minute(g.CheckIn.Change.From)
 		default:
 			return nil
 		}
@@ -89,7 +90,7 @@ func (c *change) countPass(tenancy wire.ID, now uint32) error {
 }
 
 func (c *change) signPass(b *building, grant wire.ID, now uint32, minutes int) (operator.Pass, error) {
-	p := wire.Pass{Tenancy: b.grants[grant].tenancy, From: now, Until: now + uint32(60*minutes)}
+	p := wire.Pass{Tenancy: b.grants[grant].Tenancy, From: now, Until: now + uint32(60*minutes)}
 	_, _ = rand.Read(p.ID[:]) // never fails
 	text, err := p.Sign(b.id, c.issuer.keys.Epoch, c.issuer.keys.Issuer)
 	if err != nil {

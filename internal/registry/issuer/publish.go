@@ -192,7 +192,7 @@ func (b *building) firstFormat() []byte {
 // endedCount is how many grants of the building were ended.
 func (b *building) endedCount() (n uint64) {
 	for _, g := range b.grants {
-		if g.ended {
+		if g.Ended {
 			n++
 		}
 	}

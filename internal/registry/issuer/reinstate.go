@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/fold"
 	"slices"
 	"strings"
 
@@ -36,7 +37,7 @@ func (i *Issuer) reinstate(ctx context.Context, who string, a operator.Act) (ope
 			if err := c.endOffered(b, id); err != nil {
 				return err
 			}
-			if a.Grant == "" && !b.grants[id].ended {
+			if a.Grant == "" && !b.grants[id].Ended {
 				continue
 			}
 			before, err := c.successor(b, id)
@@ -78,7 +79,7 @@ func (i *Issuer) reinstate(ctx context.Context, who string, a operator.Act) (ope
 // endOffered ends a grant that a gateway holds as over, and that is not over here: its
 // id is never good again at that gateway, so whoever is to come in there needs another.
 func (c *change) endOffered(b *building, id wire.ID) error {
-	if g := b.grants[id]; !g.known || g.ended {
+	if g := b.grants[id]; !g.Known || g.Ended {
 		return nil
 	}
 	all, err := offersOf(c, b.id, offerDone)
@@ -94,14 +95,14 @@ const olderHint = "if doors refuse its cards all the same, this database is olde
 // reinstateGrant makes the grant that follows one.
 func (c *change) reinstateGrant(b *building, id wire.ID, a operator.Act) (next wire.ID, err error) {
 	g := b.grants[id]
-	if !g.known || !g.ended {
+	if !g.Known || !g.Ended {
 		return next, api.Hinted(olderHint, "grant %s is not over here", id)
 	}
 	by, err := c.endedBy(b, id)
 	if err != nil {
 		return next, err
 	}
-	until := g.checkIn.change.Until
+	until := g.CheckIn.Change.Until
 	if a.NoEnd {
 		until = 0
 	} else if !a.Until.IsZero() {
@@ -110,7 +111,7 @@ func (c *change) reinstateGrant(b *building, id wire.ID, a operator.Act) (next w
 	if until != 0 && until <= c.issuer.now() {
 		return next, api.Hinted("--until DATE is its new last day", "the term of grant %s is over", id)
 	}
-	if len(g.cards) == 0 {
+	if len(g.Cards) == 0 {
 		return next, api.Hinted("check the tenant in again", "grant %s has no card", id)
 	}
 	_, _ = rand.Read(next[:]) // never fails
@@ -126,22 +127,22 @@ func (c *change) reinstateGrant(b *building, id wire.ID, a operator.Act) (next w
 
 // sayCards says the new grant, with the cards of the old one. What did not prove the
 // tenant does not prove him now.
-func (c *change) sayCards(b *building, g *grant, next wire.ID, until uint32) error {
+func (c *change) sayCards(b *building, g *fold.Grant, next wire.ID, until uint32) error {
 	var proven, unproven, stopped []wire.CredentialID
-	for _, card := range g.cards {
-		if card.unproven {
-			unproven = append(unproven, card.id)
+	for _, card := range g.Cards {
+		if card.Unproven {
+			unproven = append(unproven, card.ID)
 		} else {
-			proven = append(proven, card.id)
+			proven = append(proven, card.ID)
 		}
-		if card.suspended {
-			stopped = append(stopped, card.id)
+		if card.Suspended {
+			stopped = append(stopped, card.ID)
 		}
 	}
-	in := g.checkIn.change
+	in := g.CheckIn.Change
 	named := &proven
 	if len(proven) == 0 {
-		in.Flat = unknownFlat // as one that was read from a list: its cards prove nothing
+		in.Flat = fold.UnknownFlat // as one that was read from a list: its cards prove nothing
 		named = &unproven
 	}
 	n := min(len(*named), maxCards)
@@ -169,8 +170,10 @@ func (c *change) sayCards(b *building, g *grant, next wire.ID, until uint32) err
 func (c *change) successor(b *building, id wire.ID) (*wire.ID, error) {
 	old := b.grants[id]
 	for other, g := range b.grants {
-		same := g.known && !g.ended && g.tenancy == old.tenancy && other != id
-		if same && slices.ContainsFunc(g.cards, func(k card) bool { return slices.ContainsFunc(old.cards, func(o card) bool { return o.id == k.id }) }) {
+		same := g.Known && !g.Ended && g.Tenancy == old.Tenancy && other != id
+		if same && slices.ContainsFunc(g.Cards, func(k fold.Card) bool {
+			return slices.ContainsFunc(old.Cards, func(o fold.Card) bool { return o.ID == k.ID })
+		}) {
 			return &other, nil
 		}
 	}
@@ -188,8 +191,8 @@ func (c *change) successor(b *building, id wire.ID) (*wire.ID, error) {
 // sayNow takes one change in that the registry makes, as of now.
 func (c *change) sayNow(b *building, in wire.Change) error {
 	in.At, in.Clock = c.issuer.now(), wire.ClockRegistry
-	e := event{at: in.At, change: in}
-	_, _ = rand.Read(e.record[:]) // never fails
+	e := fold.Event{At: in.At, Change: in}
+	_, _ = rand.Read(e.Record[:]) // never fails
 	return c.take(b, e, 0, 0)
 }
 

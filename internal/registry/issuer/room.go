@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"database/sql"
 	"fmt"
+	"gatehouse/internal/registry/issuer/fold"
 	"maps"
 	"slices"
 	"strings"
@@ -30,13 +31,13 @@ const (
 // that joined later. It is in the list whole or not at all: a gateway goes by the
 // list as soon as that names the grant, and a card that it lacks would be none.
 type unit struct {
-	g      *grant
-	by     *event
+	g      *fold.Grant
+	by     *fold.Event
 	cards  []wire.CredentialID
 	stands bool // in the newest list: it stays, since who is named no more is over
 }
 
-func (u *unit) checkIn() bool { return u.by.change.Op == wire.OpCheckIn }
+func (u *unit) checkIn() bool { return u.by.Change.Op == wire.OpCheckIn }
 
 type rowKey struct {
 	grant wire.ID
@@ -55,22 +56,22 @@ func (b *building) units(now uint32, sure bool) (all []unit) {
 	}
 	over := b.over(now, sure)
 	for id, g := range b.grants {
-		if !g.known || b.revoked[id].dropped || over[id] {
+		if !g.Known || b.revoked[id].dropped || over[id] {
 			continue
 		}
 		first := len(all)
-		for _, c := range g.cards {
-			i := first + slices.IndexFunc(all[first:], func(u unit) bool { return u.by == c.by })
+		for _, c := range g.Cards {
+			i := first + slices.IndexFunc(all[first:], func(u unit) bool { return u.by == c.By })
 			if i < first {
-				i, all = len(all), append(all, unit{g: g, by: c.by})
+				i, all = len(all), append(all, unit{g: g, by: c.By})
 			}
-			all[i].cards = append(all[i].cards, c.id)
-			all[i].stands = all[i].stands || standing[rowKey{id, c.id}]
+			all[i].cards = append(all[i].cards, c.ID)
+			all[i].stands = all[i].stands || standing[rowKey{id, c.ID}]
 		}
 	}
 	slices.SortFunc(all, func(u, o unit) int {
-		return cmp.Or(before(u.stands, o.stands), before(u.g.ended && u.g.end.source == "", o.g.ended && o.g.end.source == ""),
-			before(u.checkIn(), o.checkIn()), cmp.Compare(u.by.n, o.by.n))
+		return cmp.Or(before(u.stands, o.stands), before(u.g.Ended && u.g.End.Source == "", o.g.Ended && o.g.End.Source == ""),
+			before(u.checkIn(), o.checkIn()), cmp.Compare(u.by.Arrival, o.by.Arrival))
 	})
 	return all
 }
@@ -123,8 +124,8 @@ func (b *building) doors() map[string]bool {
 }
 
 // unknownDoor is one of a grant's that no gateway has said it has; "": none.
-func unknownDoor(g *grant, known map[string]bool) string {
-	for _, d := range g.checkIn.change.Doors {
+func unknownDoor(g *fold.Grant, known map[string]bool) string {
+	for _, d := range g.CheckIn.Change.Doors {
 		if !known[d] {
 			return d
 		}
@@ -135,8 +136,8 @@ func unknownDoor(g *grant, known map[string]bool) string {
 // doorsOf are the doors under which a unit stands in the list. What is over opens
 // none, whichever the list says.
 func (r *room) doorsOf(u *unit) []string {
-	doors := u.g.checkIn.change.Doors
-	if !u.g.ended || u.stands || unknownDoor(u.g, r.known) == "" {
+	doors := u.g.CheckIn.Change.Doors
+	if !u.g.Ended || u.stands || unknownDoor(u.g, r.known) == "" {
 		return doors
 	}
 	if len(r.known) == 0 {
@@ -147,7 +148,7 @@ func (r *room) doorsOf(u *unit) []string {
 
 // take finds room for a unit, or leaves it out.
 func (r *room) take(u *unit) bool {
-	source := u.by.source
+	source := u.by.Source
 	if !u.stands && !r.fits(u) {
 		r.left[source] = true
 		return false
@@ -167,7 +168,7 @@ func (r *room) take(u *unit) bool {
 	r.sets[joined(doors)] += cost
 	r.tables[source] += cost
 	r.size += cost
-	r.named[u.g.id] = true
+	r.named[u.g.ID] = true
 	if !u.stands {
 		r.added[source]++
 	}
@@ -191,9 +192,9 @@ func (r *room) cost(doors []string) (int, []string) {
 func joined(doors []string) string { return strings.Join(doors, " ") }
 
 func (r *room) fits(u *unit) bool {
-	source := u.by.source
-	if source != "" && r.b.house.Gateway(source) == nil || !u.checkIn() && !r.named[u.g.id] ||
-		!u.g.ended && unknownDoor(u.g, r.known) != "" || r.rows[source]+len(u.cards) > maxRows {
+	source := u.by.Source
+	if source != "" && r.b.house.Gateway(source) == nil || !u.checkIn() && !r.named[u.g.ID] ||
+		!u.g.Ended && unknownDoor(u.g, r.known) != "" || r.rows[source]+len(u.cards) > maxRows {
 		return false
 	}
 	cost, _ := r.cost(r.doorsOf(u))
@@ -225,8 +226,8 @@ func (b *building) choose(without map[string]bool, now uint32, sure bool) (c cho
 	c.room = b.newRoom()
 	var in []unit
 	for _, u := range b.units(now, sure) {
-		if !u.stands && without[u.by.source] {
-			c.room.left[u.by.source] = true
+		if !u.stands && without[u.by.Source] {
+			c.room.left[u.by.Source] = true
 		} else if c.room.take(&u) {
 			in = append(in, u)
 		}
@@ -240,11 +241,11 @@ func (b *building) choose(without map[string]bool, now uint32, sure bool) (c cho
 		set, there := sets[joined(doors)]
 		if !there {
 			if set, err = c.draft.DoorSet(doors); err != nil {
-				return c, fmt.Errorf("doors of grant %s: %w", u.g.id, err)
+				return c, fmt.Errorf("doors of grant %s: %w", u.g.ID, err)
 			}
 			sets[joined(doors)] = set
 		}
-		c.grants = append(c.grants, u.g.lines(set, u.cards)...)
+		c.grants = append(c.grants, u.g.Lines(set, u.cards)...)
 	}
 	slices.SortFunc(c.grants, func(a, b wire.Grant) int { return a.Compare(&b) })
 	return c, nil
@@ -275,6 +276,35 @@ func (b *building) tables(r *room) wire.Manifest {
 		m.Doors, m.DoorSets = nil, nil
 	}
 	return m
+}
+
+// words are those on the grants of a list, the newest as far as there is room.
+func (b *building) words(grants []wire.Grant, room int) (words []wire.Word) {
+	var all []fold.Word
+	done := make(map[wire.ID]bool)
+	for i := range grants {
+		g := b.grants[grants[i].ID]
+		if g == nil || g.Ended || done[g.ID] {
+			continue
+		}
+		done[g.ID] = true
+		for _, w := range g.Words {
+			w.Grant, w.Tenancy = g.ID, g.Tenancy
+			w.Cards = append([]wire.CredentialID{}, w.Cards...)
+			if w.Check() == nil {
+				all = append(all, w)
+			}
+		}
+	}
+	slices.SortFunc(all, func(v, w fold.Word) int { return cmp.Or(cmp.Compare(w.Arrival, v.Arrival), v.Compare(&w.Word)) })
+	for _, w := range all {
+		if room -= w.Size(); room < 0 {
+			break
+		}
+		words = append(words, w.Word)
+	}
+	slices.SortFunc(words, func(v, w wire.Word) int { return v.Compare(&w) })
+	return slices.CompactFunc(words, func(v, w wire.Word) bool { return v.Compare(&w) == 0 })
 }
 
 // most is the gateway of which most is new, "": nothing is.

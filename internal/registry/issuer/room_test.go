@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
+	"gatehouse/internal/registry/issuer/fold"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func (w *world) flood(gateway string, n int, say func(i int) wire.Change) {
 			if _, err := wire.Encode(ch); err != nil {
 				return err // no gateway's record is taken in so
 			}
-			if err := c.take(b, event{record: id('f', len(b.records)), source: gateway, at: ch.At, change: ch}, 9, uint64(len(b.records)+1)); err != nil {
+			if err := c.take(b, fold.Event{Record: id('f', len(b.records)), Source: gateway, At: ch.At, Change: ch}, 9, uint64(len(b.records)+1)); err != nil {
 				return err
 			}
 		}
@@ -340,14 +341,14 @@ func TestListRefused(t *testing.T) {
 		for n := range 3 {
 			c := checkIn(500+n, 1)
 			c.Kind = kind
-			b.events[c.Grant] = []event{{record: id('f', n), source: gateway, at: c.At, change: c, n: 100 + n}}
+			b.events[c.Grant] = []fold.Event{{Record: id('f', n), Source: gateway, At: c.At, Change: c, Arrival: 100 + n}}
 			b.fold(c.Grant)
 		}
 	}
 	spoil("gw-2", 99)
 	w.do(operator.Act{Act: operator.ActSuspend, Tenancy: id('t', 1).String(), Reason: "lost"})
 	w.want(1, wire.GrantSuspended)
-	w.i.buildings[building1].grants[id('g', 1)].checkIn.change.Kind = 99
+	w.i.buildings[building1].grants[id('g', 1)].CheckIn.Change.Kind = 99
 	if err := w.i.locked(func(c *change) error { c.touched[building1] = true; return nil }); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"gatehouse/internal/registry/issuer/fold"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,7 +55,7 @@ func TestOperator(t *testing.T) {
 		}
 	}
 	grants, err := c.Grants(ctx, "", id('t', 1).String())
-	if err != nil || len(grants) != 1 || !grants[0].Listed || grants[0].State != stateActive || len(grants[0].Cards) != 1 {
+	if err != nil || len(grants) != 1 || !grants[0].Listed || grants[0].State != fold.StateActive || len(grants[0].Cards) != 1 {
 		t.Fatal(grants, err)
 	}
 	d, err := c.Do(ctx, operator.Act{Act: operator.ActSuspend, Grant: grants[0].ID, Credential: grants[0].Cards[0].Credential, Reason: "lost"})

@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"cmp"
+	"gatehouse/internal/registry/issuer/fold"
 	"slices"
 
 	"gatehouse/sync/wire"
@@ -27,33 +28,33 @@ func (t *taking) standing(grant wire.ID) error {
 
 // hear takes one word over, unless this database knows it, or has heard better since.
 // A notice stays its landlord's: he can take it back, and the tenant can object.
-func (t *taking) hear(w *wire.Word, g *grant) error {
-	c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: g.tenancy, Grant: g.id, Until: w.Until, Cause: w.Cause}
-	e := event{at: min(w.At, t.issuer.ahead()), change: c}
+func (t *taking) hear(w *wire.Word, g *fold.Grant) error {
+	c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: g.Tenancy, Grant: g.ID, Until: w.Until, Cause: w.Cause}
+	e := fold.Event{At: min(w.At, t.issuer.ahead()), Change: c}
 	switch {
-	case w.Op == wire.OpBind && (w.Proof != wire.ProofRegistry || !g.has(w.Cards) || t.said(w)):
+	case w.Op == wire.OpBind && (w.Proof != wire.ProofRegistry || !g.Has(w.Cards) || t.said(w)):
 		return nil
 	case w.Op == wire.OpBind:
-		e.change.Credentials = slices.Clone(w.Cards)
+		e.Change.Credentials = slices.Clone(w.Cards)
 		return t.put(e)
 	case w.Proof == wire.ProofRegistry:
 		if t.decidedHere(w, g) {
 			return nil
 		}
-		e.at, e.least = min(t.f.manifest.Issued, t.issuer.ahead()), e.at // a thief's word settles nothing that is still to come
-	case w.At <= g.through || t.said(w) || w.Op == wire.OpDispute && g.disputed:
+		e.At, e.Least = min(t.f.manifest.Issued, t.issuer.ahead()), e.At // a thief's word settles nothing that is still to come
+	case w.At <= g.Through || t.said(w) || w.Op == wire.OpDispute && g.Disputed:
 		return nil
 	case w.Op == wire.OpNotice:
-		e.least = w.Until
+		e.Least = w.Until
 	}
-	t.notices[g.id] = true
+	t.notices[g.ID] = true
 	return t.put(e)
 }
 
 // decidedHere reports whether a decision is the one that stands here, or this registry
 // has made another since the list.
-func (t *taking) decidedHere(w *wire.Word, g *grant) bool {
-	same := slices.ContainsFunc(g.words, func(k word) bool {
+func (t *taking) decidedHere(w *wire.Word, g *fold.Grant) bool {
+	same := slices.ContainsFunc(g.Words, func(k fold.Word) bool {
 		return k.Op == w.Op && k.Proof == w.Proof && k.At == w.At && k.Until == w.Until && k.Cause == w.Cause
 	})
 	return same || t.later(g, func(c wire.Change) bool {
@@ -63,16 +64,9 @@ func (t *taking) decidedHere(w *wire.Word, g *grant) bool {
 
 // said reports whether this database has a word as an event.
 func (t *taking) said(w *wire.Word) bool {
-	return slices.ContainsFunc(t.b.events[w.Grant], func(e event) bool {
-		return e.ofRegistry() == (w.Proof == wire.ProofRegistry) && e.change.Op == w.Op && e.change.At == w.At &&
-			(len(w.Cards) == 0 || slices.Contains(e.change.Credentials, w.Cards[0]))
-	})
-}
-
-// has reports whether the grant has all these cards.
-func (g *grant) has(cards []wire.CredentialID) bool {
-	return !slices.ContainsFunc(cards, func(c wire.CredentialID) bool {
-		return !slices.ContainsFunc(g.cards, func(k card) bool { return k.id == c })
+	return slices.ContainsFunc(t.b.events[w.Grant], func(e fold.Event) bool {
+		return e.OfRegistry() == (w.Proof == wire.ProofRegistry) && e.Change.Op == w.Op && e.Change.At == w.At &&
+			(len(w.Cards) == 0 || slices.Contains(e.Change.Credentials, w.Cards[0]))
 	})
 }
 
@@ -87,20 +81,20 @@ func (t *taking) noticeUntil(grant wire.ID, until uint32) *wire.Word {
 
 // shorten makes a grant end where the list's rows do, if that is earlier and nothing
 // was said of it since.
-func (t *taking) shorten(g *grant, rows []wire.Grant) error {
-	until := g.until()
+func (t *taking) shorten(g *fold.Grant, rows []wire.Grant) error {
+	until := g.Until()
 	for _, r := range rows {
 		if r.Until != 0 && (until == 0 || r.Until < until) {
 			until = r.Until
 		}
 	}
-	if until == g.until() || t.later(g, func(c wire.Change) bool {
+	if until == g.Until() || t.later(g, func(c wire.Change) bool {
 		return c.Op == wire.OpNotice || c.Op == wire.OpWithdraw || c.Op == wire.OpDispute
 	}) {
 		return nil
 	}
 	t.stopped++
-	if w := t.noticeUntil(g.id, until); w != nil && w.Proof != wire.ProofRegistry {
+	if w := t.noticeUntil(g.ID, until); w != nil && w.Proof != wire.ProofRegistry {
 		return t.hear(w, g)
 	}
 	return t.say(wire.Change{Op: wire.OpNotice, Until: until, Cause: wire.CauseOrder}, g)
@@ -118,7 +112,7 @@ func (t *taking) wordless() string {
 	switch {
 	case m.Format != wire.LogFormat:
 		return ". It is of the first format and does not say how notices stand: they stand as the building has recorded them" + decide
-	case used+cmp.Or(largest, maxWordBytes) > maxWordBytes:
+	case used+cmp.Or(largest, fold.MaxWordBytes) > fold.MaxWordBytes:
 		return ". It may not say of all notices how they stand, for want of room: the others stand as the building has recorded them" + decide
 	}
 	return ""

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"gatehouse/internal/registry/issuer/fold"
 	"slices"
 	"strings"
 	"testing"
@@ -373,11 +374,11 @@ func TestThiefSettlesNothing(t *testing.T) {
 	w.now = start.Add(time.Duration(later) * time.Minute)
 	w.front.deliver(g.record(id('r', 2), other(wire.OpNotice, 1, later)), g.record(id('r', 3), other(wire.OpDispute, 1, later+1)))
 	w.turn()
-	if v, err := w.i.tenancies(building1); err != nil || len(v) != 1 || v[0].State != stateDisputed {
+	if v, err := w.i.tenancies(building1); err != nil || len(v) != 1 || v[0].State != fold.StateDisputed {
 		t.Errorf("%+v, %v", v, err)
 	}
 	w.do(operator.Act{Act: operator.ActUphold, Tenancy: id('t', 1).String(), Reason: "heard", Until: w.now.AddDate(0, 0, 30)})
-	if v, err := w.i.tenancies(building1); err != nil || v[0].Decided != decidedUpheld {
+	if v, err := w.i.tenancies(building1); err != nil || v[0].Decided != fold.DecidedUpheld {
 		t.Errorf("%+v, %v", v, err)
 	}
 }

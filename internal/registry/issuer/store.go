@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"gatehouse/internal/registry/issuer/fold"
 	"os"
 	"path/filepath"
 	"strings"
@@ -260,19 +261,19 @@ func loadSeen(q querier, b *building) error {
 
 func loadChanges(q querier, b *building) error {
 	err := each(q, func(rows *sql.Rows) error {
-		var e event
+		var e fold.Event
 		var line, record, body, person []byte
 		var n int64
-		if err := rows.Scan(&e.source, &line, &n, &record, &e.at, &body, &person, &e.settled, &e.least); err != nil {
+		if err := rows.Scan(&e.Source, &line, &n, &record, &e.At, &body, &person, &e.Settled, &e.Least); err != nil {
 			return err
 		}
-		e.line, e.number = number(line), uint64(n)
-		copy(e.record[:], record)
-		copy(e.person[:], person)
-		if err := wire.Decode(body, &e.change); err != nil {
+		e.Line, e.Number = number(line), uint64(n)
+		copy(e.Record[:], record)
+		copy(e.Person[:], person)
+		if err := wire.Decode(body, &e.Change); err != nil {
 			return err
 		}
-		if !e.byClock() {
+		if !e.ByClock() {
 			b.add(e)
 		}
 		return nil
@@ -288,7 +289,7 @@ func loadRevoked(q querier, b *building) error {
 		if err := rows.Scan(&id, &r.version, &r.dropped); err != nil {
 			return err
 		}
-		if g := b.grants[wire.ID(id)]; g != nil && g.known && !g.ended {
+		if g := b.grants[wire.ID(id)]; g != nil && g.Known && !g.Ended {
 			b.healed = true // an earlier version ended it by the clock
 			return nil
 		}

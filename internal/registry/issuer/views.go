@@ -3,6 +3,7 @@ package issuer
 import (
 	"database/sql"
 	"fmt"
+	"gatehouse/internal/registry/issuer/fold"
 	"slices"
 	"strings"
 	"time"
@@ -56,8 +57,8 @@ func (i *Issuer) tenancies(id string) ([]operator.Tenancy, error) {
 func (b *building) tenancies(now uint32) (out []operator.Tenancy) {
 	byID := make(map[wire.ID]bool)
 	for _, g := range b.grants {
-		if g.known {
-			byID[g.tenancy] = true
+		if g.Known {
+			byID[g.Tenancy] = true
 		}
 	}
 	odd := b.oddities(now)
@@ -77,38 +78,38 @@ func (b *building) tenancies(now uint32) (out []operator.Tenancy) {
 }
 
 // weight orders states of grants: a tenancy has that of its liveliest.
-var weight = map[string]int{stateEnded: 0, stateSuspended: 1, stateNotBegun: 2, stateActive: 2, stateNotice: 3, stateDisputed: 4}
+var weight = map[string]int{fold.StateEnded: 0, fold.StateSuspended: 1, fold.StateNotBegun: 2, fold.StateActive: 2, fold.StateNotice: 3, fold.StateDisputed: 4}
 
 func (b *building) tenancy(id wire.ID, now uint32, odd map[wire.ID][]string) operator.Tenancy {
-	t := operator.Tenancy{ID: id.String(), Building: b.id, State: stateEnded, Zone: b.zone}
-	flat := unknownFlat
+	t := operator.Tenancy{ID: id.String(), Building: b.id, State: fold.StateEnded, Zone: b.zone}
+	flat := fold.UnknownFlat
 	for n, gid := range b.grantsOf(id) {
 		g := b.grants[gid]
-		c := g.checkIn.change
-		if c.Flat != "" && c.Flat != unknownFlat {
+		c := g.CheckIn.Change
+		if c.Flat != "" && c.Flat != fold.UnknownFlat {
 			flat = c.Flat
 		}
-		state := g.state(now)
+		state := g.State(now)
 		if n == 0 || weight[state] > weight[t.State] {
 			t.State, t.Flat, t.Kind, t.Document, t.Basis, t.Informed = state, c.Flat, c.Kind.String(), c.Document.String(), c.Basis.String(), c.Informed
-			if g.checkIn.readOff() {
+			if g.CheckIn.ReadOff() {
 				t.Document, t.Basis = "", "" // the list does not say
 			}
-			t.Until, t.Notice, t.Decided, t.Since = moment(g.over()), moment(g.notice), g.decided, time.Unix(int64(max(c.From, c.At)), 0).UTC()
+			t.Until, t.Notice, t.Decided, t.Since = moment(g.Over()), moment(g.Notice), g.Decided, time.Unix(int64(max(c.From, c.At)), 0).UTC()
 			switch {
-			case g.ended:
-				t.Cause = g.end.change.Cause.String()
-			case state == stateEnded:
+			case g.Ended:
+				t.Cause = g.End.Change.Cause.String()
+			case state == fold.StateEnded:
 				t.Cause = wire.CauseLeaseOver.String()
 			}
 		}
-		if t.State == stateActive && c.From > now {
-			t.State = stateNotBegun
+		if t.State == fold.StateActive && c.From > now {
+			t.State = fold.StateNotBegun
 		}
 		t.Grants = append(t.Grants, gid.String())
 		t.Problems = append(t.Problems, odd[gid]...)
 	}
-	if t.Flat == unknownFlat {
+	if t.Flat == fold.UnknownFlat {
 		t.Flat = flat // an earlier grant of it may say
 	}
 	return t
@@ -136,25 +137,25 @@ func (b *building) oddities(now uint32) map[wire.ID][]string {
 	doors, listed := b.doors(), b.listed()
 	for _, id := range ids {
 		g := b.grants[id]
-		odd[id] = append(odd[id], g.problems...)
-		if door := unknownDoor(g, doors); g.known && !listed[id] && door != "" {
+		odd[id] = append(odd[id], g.Problems...)
+		if door := unknownDoor(g, doors); g.Known && !listed[id] && door != "" {
 			odd[id] = append(odd[id], fmt.Sprintf("it is in no list: no gateway has said that it has door %q; "+
 				"if the landlord has added it, the gateway enrols again: registryd gateway add --replace", door))
 		}
-		if !g.known || g.state(now) == stateEnded {
+		if !g.Known || g.State(now) == fold.StateEnded {
 			continue
 		}
-		if flat := g.checkIn.change.Flat; len(b.flats) > 0 && flat != unknownFlat && !slices.Contains(b.flats, flat) {
+		if flat := g.CheckIn.Change.Flat; len(b.flats) > 0 && flat != fold.UnknownFlat && !slices.Contains(b.flats, flat) {
 			odd[id] = append(odd[id], fmt.Sprintf("flat %q is not one of the building's", flat))
 		}
-		if g.checkIn.readOff() {
+		if g.CheckIn.ReadOff() {
 			odd[id] = append(odd[id], readOffText)
 		}
-		for _, card := range g.cards {
-			if other, there := user[card.id]; there && other != g.tenancy {
+		for _, card := range g.Cards {
+			if other, there := user[card.ID]; there && other != g.Tenancy {
 				odd[id] = append(odd[id], fmt.Sprintf("a card of it opens for tenancy %s too", other))
 			}
-			user[card.id] = g.tenancy
+			user[card.ID] = g.Tenancy
 		}
 	}
 	return odd
@@ -170,14 +171,14 @@ func (i *Issuer) grants(id, tenancy string) ([]operator.Grant, error) {
 		now, listed := i.now(), b.listed()
 		odd := b.oddities(now)
 		for gid, g := range b.grants {
-			if !g.known || tenancy != "" && g.tenancy.String() != strings.ToLower(tenancy) {
+			if !g.Known || tenancy != "" && g.Tenancy.String() != strings.ToLower(tenancy) {
 				continue
 			}
-			c := g.checkIn.change
-			row := operator.Grant{ID: gid.String(), Zone: b.zone, Tenancy: g.tenancy.String(), Building: b.id, State: g.state(now), Kind: c.Kind.String(),
-				Doors: c.Doors, From: moment(c.From), Until: moment(g.over()), Listed: listed[gid], Problems: odd[gid], Cards: []operator.Card{}}
-			for _, card := range g.cards {
-				row.Cards = append(row.Cards, operator.Card{Credential: card.id.String(), Suspended: card.suspended, Unproven: card.unproven})
+			c := g.CheckIn.Change
+			row := operator.Grant{ID: gid.String(), Zone: b.zone, Tenancy: g.Tenancy.String(), Building: b.id, State: g.State(now), Kind: c.Kind.String(),
+				Doors: c.Doors, From: moment(c.From), Until: moment(g.Over()), Listed: listed[gid], Problems: odd[gid], Cards: []operator.Card{}}
+			for _, card := range g.Cards {
+				row.Cards = append(row.Cards, operator.Card{Credential: card.ID.String(), Suspended: card.Suspended, Unproven: card.Unproven})
 			}
 			out = append(out, row)
 		}
@@ -198,8 +199,8 @@ func (i *Issuer) problems(id string) ([]operator.Problem, error) {
 			g := b.grants[gid]
 			for _, text := range texts {
 				p := operator.Problem{Building: b.id, Grant: gid.String(), Text: text}
-				if g.known {
-					p.Tenancy = g.tenancy.String()
+				if g.Known {
+					p.Tenancy = g.Tenancy.String()
 				}
 				out = append(out, p)
 			}

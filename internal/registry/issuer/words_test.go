@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/fold"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -89,14 +90,14 @@ func TestWordsOnNotices(t *testing.T) {
 	}
 	w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 1).String(), Reason: "heard"})
 	w.wantWords(1, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: at(2)})
-	if v := tenancy(); v.State != stateActive || v.Decided != decidedRejected {
+	if v := tenancy(); v.State != fold.StateActive || v.Decided != fold.DecidedRejected {
 		t.Errorf("%+v", v)
 	}
 	w.front.deliver(g.record(id('r', 4), other(wire.OpNotice, 1, 10)))
 	w.turn()
 	again := wire.Word{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(10), Until: at(10 + 3*24*60), Cause: wire.CauseAgreed}
 	w.wantWords(1, again, wire.Word{Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: at(2)})
-	if v := tenancy(); v.State != stateNotice || v.Decided != "" {
+	if v := tenancy(); v.State != fold.StateNotice || v.Decided != "" {
 		t.Errorf("%+v", v)
 	}
 	w.front.deliver(g.record(id('r', 5), other(wire.OpDispute, 1, 11)))
@@ -105,7 +106,7 @@ func TestWordsOnNotices(t *testing.T) {
 	w.do(operator.Act{Act: operator.ActUphold, Tenancy: id('t', 1).String(), Reason: "heard", Until: end})
 	w.reopen()
 	w.wantWords(1, wire.Word{Op: wire.OpNotice, Proof: wire.ProofRegistry, At: at(11), Until: uint32(end.Unix()), Cause: wire.CauseOrder})
-	if v := tenancy(); v.State != stateNotice || v.Decided != decidedUpheld {
+	if v := tenancy(); v.State != fold.StateNotice || v.Decided != fold.DecidedUpheld {
 		t.Errorf("%+v", v)
 	}
 	w.do(operator.Act{Act: operator.ActEnd, Tenancy: id('t', 1).String(), Reason: "order"})
@@ -266,8 +267,8 @@ func TestConfirmAfterPutBack(t *testing.T) {
 // wantUnproven checks whether a card of a grant waits to be confirmed.
 func (w *world) wantUnproven(n int, c wire.CredentialID, want bool) {
 	w.t.Helper()
-	i := slices.IndexFunc(w.i.buildings[building1].grants[id('g', n)].cards, func(k card) bool { return k.id == c })
-	if i < 0 || w.i.buildings[building1].grants[id('g', n)].cards[i].unproven != want {
+	i := slices.IndexFunc(w.i.buildings[building1].grants[id('g', n)].Cards, func(k fold.Card) bool { return k.ID == c })
+	if i < 0 || w.i.buildings[building1].grants[id('g', n)].Cards[i].Unproven != want {
 		w.t.Errorf("card %s: want unproven %v", c, want)
 	}
 }
@@ -278,7 +279,7 @@ func (w *world) wantUnproven(n int, c wire.CredentialID, want bool) {
 func TestWordsOfTheNewestFormatAlone(t *testing.T) {
 	w := newWorld(t)
 	g := w.enrolled("gw-1")
-	const many = 2 * maxWordBytes / 49
+	const many = 2 * fold.MaxWordBytes / 49
 	for n := range many {
 		w.front.deliver(g.record(id('r', 2*n), checkIn(n, 0)), g.record(id('r', 2*n+1), other(wire.OpNotice, n, 1)))
 	}
@@ -292,7 +293,7 @@ func TestWordsOfTheNewestFormatAlone(t *testing.T) {
 	for i := range m.Words {
 		size += m.Words[i].Size()
 	}
-	if m.Format != wire.LogFormat || size > maxWordBytes || size < maxWordBytes-49 {
+	if m.Format != wire.LogFormat || size > fold.MaxWordBytes || size < fold.MaxWordBytes-49 {
 		t.Errorf("format %d, %d words of %d bytes", m.Format, len(m.Words), size)
 	}
 	w.wantWords(0)
@@ -344,7 +345,7 @@ func TestNoticePutBack(t *testing.T) {
 			t.Errorf("known %v: the tenant's word does not count: %d", known, got.Until)
 		}
 		w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 1).String(), Reason: "heard"})
-		if all, err := w.i.tenancies(building1); err != nil || len(all) != 1 || all[0].State != stateActive || all[0].Decided != decidedRejected {
+		if all, err := w.i.tenancies(building1); err != nil || len(all) != 1 || all[0].State != fold.StateActive || all[0].Decided != fold.DecidedRejected {
 			t.Errorf("known %v: %+v, %v", known, all, err)
 		}
 	}
