@@ -122,8 +122,15 @@ func TestEdgeLinksNoServer(t *testing.T) {
 // TestToolLinksNoDaemon: the tool of landlord, installer and police talks to the
 // daemon, and carries nothing of what it is made of.
 func TestToolLinksNoDaemon(t *testing.T) {
-	linksNone(t, "gatehouse", "mqtt", "internal/journal", "internal/door", "internal/desk", "internal/gateway", "internal/registry",
+	linksNone(t, "gatehouse", "mqtt", "internal/keyring", "internal/journal", "internal/door", "internal/desk", "internal/gateway", "internal/registry",
 		"sync/uplink", "device/gpio", "go-gpiocdev", "devicetest", "osdptest", "idcardtest", "pn532test", "nats-io", "sqlite", "pgregory.net")
+}
+
+// TestRegistryLinksNoGateway: the registry makes, signs and counts lists by the rules
+// that gateways go by, and carries nothing of a gateway.
+func TestRegistryLinksNoGateway(t *testing.T) {
+	linksNone(t, "registryd", "internal/keyring", "internal/journal", "internal/door", "internal/desk", "internal/gateway", "sync/uplink",
+		"device/gpio", "go-gpiocdev", "devicetest", "osdptest", "idcardtest", "pn532test", "pgregory.net")
 }
 
 // linksNone reports what a program links of packages that it should not.

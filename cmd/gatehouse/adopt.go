@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 )
 
 type adoptCmd struct {
@@ -78,7 +78,7 @@ type adoptBindCmd struct {
 }
 
 func (c adoptBindCmd) Run(s *session) error {
-	return c.newKey(s, c.terms, true, func(keyring.NewGrant) (control.Card, error) {
+	return c.newKey(s, c.terms, true, func(grantlist.NewGrant) (control.Card, error) {
 		a, err := s.client.Adopts(s.ctx)
 		if err != nil {
 			return control.Card{}, err

@@ -10,7 +10,7 @@ import (
 
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 
 	"golang.org/x/term"
@@ -33,7 +33,7 @@ func (c cardSource) card(s *session, doors []string) (control.Card, error) {
 
 // free refuses a card that has another grant already. It returns those of ids
 // that the grant itself has.
-func free(e *keyring.Editor, ids []wire.CredentialID, grant wire.ID, labels map[string]string) (have []wire.CredentialID, err error) {
+func free(e *grantlist.Editor, ids []wire.CredentialID, grant wire.ID, labels map[string]string) (have []wire.CredentialID, err error) {
 	for _, g := range e.Grants() {
 		if !slices.Contains(ids, g.Credential) {
 			continue
@@ -56,7 +56,7 @@ func credentials(card control.Card) ([]wire.CredentialID, error) { return parseA
 func parseAll(texts []string) ([]wire.CredentialID, error) {
 	var ids []wire.CredentialID
 	for _, text := range texts {
-		id, err := keyring.ParseCredential(text)
+		id, err := wire.ParseCredentialID(text)
 		if err != nil {
 			return nil, err
 		}

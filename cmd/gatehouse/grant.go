@@ -11,8 +11,8 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
-	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
@@ -44,7 +44,7 @@ func (k signing) issuer(s *session) (issue.Issuer, error) {
 }
 
 // edit changes the list and leaves a copy of it beside the key.
-func (k signing) edit(s *session, issuer issue.Issuer, change func(*keyring.Editor) error) (control.Grants, error) {
+func (k signing) edit(s *session, issuer issue.Issuer, change func(*grantlist.Editor) error) (control.Grants, error) {
 	g, err := issuer.Edit(s.ctx, change)
 	if err == nil {
 		k.keep(s, issuer)
@@ -91,7 +91,7 @@ type terms struct {
 var kinds = map[string]wire.GrantKind{"resident": wire.GrantResident, "staff": wire.GrantStaff,
 	"visitor": wire.GrantVisitor, "brigade": wire.GrantBrigade}
 
-func (t terms) grant(l control.List) (g keyring.NewGrant, err error) {
+func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
 	zone, err := time.LoadLocation(l.TimeZone)
 	if err != nil {
 		return g, fmt.Errorf("time zone of the building: %w", err)
@@ -100,7 +100,7 @@ func (t terms) grant(l control.List) (g keyring.NewGrant, err error) {
 	if err != nil {
 		return g, hinted("a word of your own for the flat, as 3B", "%v", err)
 	}
-	g = keyring.NewGrant{Kind: kinds[t.Kind], Doors: slices.Clone(t.Door), Label: label}
+	g = grantlist.NewGrant{Kind: kinds[t.Kind], Doors: slices.Clone(t.Door), Label: label}
 	if g.Label == "" {
 		return g, hinted("a word of your own for the flat, as 3B", "the label is empty")
 	}
@@ -147,11 +147,11 @@ type added struct {
 }
 
 func (c grantAddCmd) Run(s *session) error {
-	return c.newKey(s, c.terms, false, func(g keyring.NewGrant) (control.Card, error) { return c.card(s, g.Doors) })
+	return c.newKey(s, c.terms, false, func(g grantlist.NewGrant) (control.Card, error) { return c.card(s, g.Doors) })
 }
 
 // newKey gives a key for the card that show comes back with; kept: one that a door saw.
-func (k signing) newKey(s *session, t terms, kept bool, show func(keyring.NewGrant) (control.Card, error)) error {
+func (k signing) newKey(s *session, t terms, kept bool, show func(grantlist.NewGrant) (control.Card, error)) error {
 	issuer, err := k.issuer(s)
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func (k signing) newKey(s *session, t terms, kept bool, show func(keyring.NewGra
 		return err
 	}
 	var a added
-	done, err := k.edit(s, issuer, func(e *keyring.Editor) error {
+	done, err := k.edit(s, issuer, func(e *grantlist.Editor) error {
 		a, err = give(e, houseOf(e, l.Labels), g, shown)
 		return err
 	})
@@ -188,7 +188,7 @@ func (k signing) newKey(s *session, t terms, kept bool, show func(keyring.NewGra
 }
 
 // give adds a grant for a card, or the card's form to the key that it has.
-func give(e *keyring.Editor, h house, g keyring.NewGrant, card shownCard) (added, error) {
+func give(e *grantlist.Editor, h house, g grantlist.NewGrant, card shownCard) (added, error) {
 	a := added{Label: g.Label, Doors: g.Doors, Cards: len(g.Credentials), Missing: among(card.Missing, g.Doors)}
 	key, err := h.joins(g, card)
 	if err != nil {
@@ -230,7 +230,7 @@ type chosen struct {
 }
 
 // change finds the grant and lets act change it.
-func (c chosen) change(s *session, done string, act func(*keyring.Editor, wire.ID) error) error {
+func (c chosen) change(s *session, done string, act func(*grantlist.Editor, wire.ID) error) error {
 	issuer, err := c.issuer(s)
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func (c chosen) change(s *session, done string, act func(*keyring.Editor, wire.I
 	}
 	var id wire.ID
 	var others []string
-	g, err := c.edit(s, issuer, func(e *keyring.Editor) error {
+	g, err := c.edit(s, issuer, func(e *grantlist.Editor) error {
 		if id, err = find(e, l.Labels, c.Grant); err != nil {
 			return err
 		}
@@ -274,7 +274,7 @@ const (
 )
 
 // find returns the one grant that text names.
-func find(e *keyring.Editor, labels map[string]string, text string) (wire.ID, error) {
+func find(e *grantlist.Editor, labels map[string]string, text string) (wire.ID, error) {
 	found := map[wire.ID]bool{}
 	for _, g := range e.Grants() {
 		id := g.ID.String()
@@ -304,7 +304,7 @@ func (c grantCardCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	return c.change(s, "active with this card too", func(e *keyring.Editor, id wire.ID) error {
+	return c.change(s, "active with this card too", func(e *grantlist.Editor, id wire.ID) error {
 		have, err := free(e, ids, id, l.Labels)
 		if err != nil {
 			return err
@@ -324,25 +324,25 @@ func (c grantCardCmd) Run(s *session) error {
 type grantEndCmd struct{ chosen }
 
 func (c grantEndCmd) Run(s *session) error {
-	return c.change(s, stateEnded, func(e *keyring.Editor, id wire.ID) error { return e.SetState(id, wire.GrantRevoked) })
+	return c.change(s, stateEnded, func(e *grantlist.Editor, id wire.ID) error { return e.SetState(id, wire.GrantRevoked) })
 }
 
 type grantSuspendCmd struct{ chosen }
 
 func (c grantSuspendCmd) Run(s *session) error {
-	return c.change(s, stateSuspended, func(e *keyring.Editor, id wire.ID) error { return e.SetState(id, wire.GrantSuspended) })
+	return c.change(s, stateSuspended, func(e *grantlist.Editor, id wire.ID) error { return e.SetState(id, wire.GrantSuspended) })
 }
 
 type grantResumeCmd struct{ chosen }
 
 func (c grantResumeCmd) Run(s *session) error {
-	return c.change(s, "active", func(e *keyring.Editor, id wire.ID) error { return e.SetState(id, wire.GrantActive) })
+	return c.change(s, "active", func(e *grantlist.Editor, id wire.ID) error { return e.SetState(id, wire.GrantActive) })
 }
 
 type grantForgetCmd struct{ chosen }
 
 func (c grantForgetCmd) Run(s *session) error {
-	return c.change(s, "forgotten", func(e *keyring.Editor, id wire.ID) error {
+	return c.change(s, "forgotten", func(e *grantlist.Editor, id wire.ID) error {
 		for _, g := range e.Grants() {
 			if g.ID == id && g.State != wire.GrantRevoked {
 				return hinted("end it first: gatehouse grant end", "the key is %s", g.State)

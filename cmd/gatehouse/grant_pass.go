@@ -8,7 +8,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -62,7 +62,7 @@ func (c grantPassCmd) make(s *session, now control.Clock) (madePass, error) {
 	if err != nil {
 		return madePass{}, err
 	}
-	e, err := keyring.NewEditor(keyring.List{Manifest: l.Manifest, Buckets: l.Buckets}, l.Building, issuer.Key, 0)
+	e, err := grantlist.NewEditor(grantlist.List{Manifest: l.Manifest, Buckets: l.Buckets}, l.Building, issuer.Key, 0)
 	if errors.Is(err, wire.ErrUnknownKey) {
 		return madePass{}, hinted("use the key file that gatehouse init made for it", "this key did not sign the list of this building")
 	}
@@ -86,7 +86,7 @@ func (c grantPassCmd) make(s *session, now control.Clock) (madePass, error) {
 }
 
 // opening returns the tenancy of a grant with a card that opens now.
-func opening(e *keyring.Editor, id wire.ID, now uint32) (wire.ID, error) {
+func opening(e *grantlist.Editor, id wire.ID, now uint32) (wire.ID, error) {
 	state := wire.GrantRevoked
 	for _, g := range e.Grants() {
 		if g.ID != id {

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -24,7 +24,7 @@ type heldKey struct {
 	lines []wire.Grant // one for each form
 }
 
-func houseOf(e *keyring.Editor, labels map[string]string) house {
+func houseOf(e *grantlist.Editor, labels map[string]string) house {
 	h := house{map[wire.ID]*heldKey{}, map[wire.CredentialID][]*heldKey{}}
 	for _, g := range e.Grants() {
 		k := h.keys[g.ID]
@@ -78,7 +78,7 @@ func (h house) holders(ids []wire.CredentialID) (live, ended []*heldKey) {
 
 // join gives a key those forms of its card that no key has yet; kin are others, of which
 // the key may have one.
-func (h house) join(e *keyring.Editor, k *heldKey, ids, kin []wire.CredentialID) error {
+func (h house) join(e *grantlist.Editor, k *heldKey, ids, kin []wire.CredentialID) error {
 	own, ok := k.has(slices.Concat(ids, kin))
 	if !ok {
 		return hinted("gatehouse grant list shows the keys", "key %s has no form of this card", k.name())
@@ -135,7 +135,7 @@ const sureBits = 32
 // joins returns the key that has the card in another form, nil for a card that is
 // nobody's. It refuses one that has a key already in all its forms, one of another label
 // (but for a kept card that has the number of that key's), and one that has two.
-func (h house) joins(g keyring.NewGrant, card shownCard) (*heldKey, error) {
+func (h house) joins(g grantlist.NewGrant, card shownCard) (*heldKey, error) {
 	live, _ := h.holders(g.Credentials)
 	if len(live) == 0 {
 		return h.kin(card.kin, g.Label), nil
@@ -175,7 +175,7 @@ func (c shownCard) holds(ids []wire.CredentialID, k *heldKey) (most int) {
 }
 
 // widen gives a key the doors of another.
-func (k *heldKey) widen(e *keyring.Editor, doors []string) error {
+func (k *heldKey) widen(e *grantlist.Editor, doors []string) error {
 	all := slices.Concat(k.doors, doors)
 	slices.Sort(all)
 	if all = slices.Compact(all); slices.Equal(all, k.doors) {

@@ -17,7 +17,7 @@ import (
 	"gatehouse/internal/cardlist"
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/naming"
 
 	"golang.org/x/term"
@@ -79,7 +79,7 @@ func (c importCmd) Run(s *session) error {
 	if err := c.agreed(s, p, h, out); err != nil || !p.work(h, c.Update) {
 		return err
 	}
-	done, err := c.edit(s, issuer, func(e *keyring.Editor) error {
+	done, err := c.edit(s, issuer, func(e *grantlist.Editor) error {
 		now := houseOf(e, l.Labels)
 		if again := planOf(now, rows, list.Labelled); !reflect.DeepEqual(again, p) {
 			return hinted("do it again and look at the plan", "somebody changed the keys since the plan was made: nothing was imported")
@@ -197,7 +197,7 @@ var (
 
 // terms reads all but the number; it returns what is wrong.
 func (w *wanted) terms(doors []string, zone *time.Location) string {
-	var g keyring.NewGrant
+	var g grantlist.NewGrant
 	var known bool
 	if g.Kind, known = kinds[strings.ToLower(plain(w.row.Kind))]; !known {
 		return "kind " + cardlist.Shown([]string{w.row.Kind})[0] + ": want resident, staff, visitor or brigade"

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"gatehouse/internal/cardlist"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
@@ -26,7 +26,7 @@ const (
 // wanted is a line of the list with what was made of it.
 type wanted struct {
 	row     cardlist.Row
-	grant   keyring.NewGrant    // its Credentials: first the one of all that is known of the card
+	grant   grantlist.NewGrant  // its Credentials: first the one of all that is known of the card
 	kin     []wire.CredentialID // shorter forms that no reader here sends
 	past    bool
 	why     string // why it can't be taken
@@ -37,8 +37,8 @@ type wanted struct {
 type fate struct {
 	line  int
 	what  string
-	why   string           // refused, changed: in words
-	grant keyring.NewGrant // of lines of one card together
+	why   string             // refused, changed: in words
+	grant grantlist.NewGrant // of lines of one card together
 	kin   []wire.CredentialID
 	key   wire.ID // known, changed
 }
@@ -181,7 +181,7 @@ func sameFlat(a, b string) bool {
 	return a == b
 }
 
-func sameTerm(a, b keyring.NewGrant) bool {
+func sameTerm(a, b grantlist.NewGrant) bool {
 	return a.Kind == b.Kind && a.From.Equal(b.From) && a.Until.Equal(b.Until)
 }
 
@@ -229,7 +229,7 @@ func (h house) decide(d *fate, labelled bool) {
 }
 
 // differs says what a list has otherwise than the key.
-func (k *heldKey) differs(g keyring.NewGrant, labelled bool) string {
+func (k *heldKey) differs(g grantlist.NewGrant, labelled bool) string {
 	var all []string
 	if labelled && k.label != g.Label {
 		all = append(all, fmt.Sprintf("label %s becomes %s", k.label, g.Label))
@@ -254,7 +254,7 @@ func (k *heldKey) differs(g keyring.NewGrant, labelled bool) string {
 }
 
 // terms are those of the key.
-func (k *heldKey) terms() keyring.NewGrant {
+func (k *heldKey) terms() grantlist.NewGrant {
 	l := k.lines[0]
 	at := func(s uint32) time.Time {
 		if s == 0 {
@@ -262,7 +262,7 @@ func (k *heldKey) terms() keyring.NewGrant {
 		}
 		return time.Unix(int64(s), 0)
 	}
-	return keyring.NewGrant{Kind: l.Kind, Doors: k.doors, From: at(l.From), Until: at(l.Until), Label: k.label}
+	return grantlist.NewGrant{Kind: l.Kind, Doors: k.doors, From: at(l.From), Until: at(l.Until), Label: k.label}
 }
 
 // count returns how many lines are of that kind.
@@ -283,7 +283,7 @@ func (p plan) work(h house, update bool) bool {
 }
 
 // carryOut does what the plan says, in one list.
-func (p plan) carryOut(e *keyring.Editor, h house, update, labelled bool) error {
+func (p plan) carryOut(e *grantlist.Editor, h house, update, labelled bool) error {
 	for _, d := range p.lines {
 		if err := d.carryOut(e, h, update, labelled); err != nil {
 			return fmt.Errorf("line %d: %w", d.line, err)
@@ -292,7 +292,7 @@ func (p plan) carryOut(e *keyring.Editor, h house, update, labelled bool) error 
 	return nil
 }
 
-func (d fate) carryOut(e *keyring.Editor, h house, update, labelled bool) error {
+func (d fate) carryOut(e *grantlist.Editor, h house, update, labelled bool) error {
 	switch {
 	case d.what == lineNew:
 		_, err := e.Add(d.grant)

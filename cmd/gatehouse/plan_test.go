@@ -11,7 +11,7 @@ import (
 
 	"gatehouse/internal/cardlist"
 	"gatehouse/internal/cardnumber"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
@@ -21,7 +21,7 @@ import (
 // oldHouse is a list that imports are made into, without a daemon.
 type oldHouse struct {
 	building *keys.BuildingKey
-	editor   *keyring.Editor
+	editor   *grantlist.Editor
 	labels   map[string]string
 	shapes   []cardnumber.Shape
 	said     map[wire.CredentialID][]string // labels of all lines whose card has the form
@@ -36,7 +36,7 @@ func newPlanHouse(t *rapid.T) *oldHouse {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := keyring.NewEditor(keyring.List{}, "lane-7", key, 0)
+	e, err := grantlist.NewEditor(grantlist.List{}, "lane-7", key, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func (o *oldHouse) list(t *rapid.T) (rows []wanted) {
 			t.Fatal(err)
 		}
 		w := wanted{row: cardlist.Row{Line: i + 2}}
-		w.grant = keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{rapid.SampledFrom([]string{"front", "yard"}).Draw(t, "door")},
+		w.grant = grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{rapid.SampledFrom([]string{"front", "yard"}).Draw(t, "door")},
 			Label: rapid.SampledFrom([]string{"1A", "1a", "1B", "2C"}).Draw(t, "label")}
 		if rapid.IntRange(0, 9).Draw(t, "term") == 0 {
 			w.grant.Until = time.Unix(4e9, 0)

@@ -14,7 +14,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
@@ -190,9 +190,9 @@ func newPeople() *people {
 
 // enrol puts everybody on the list. The same card is two credentials of one
 // grant: 26 bits at the front, 40 at the yard and the gate.
-func (all *people) enrol(e *keyring.Editor, k *keys.BuildingKey, now time.Time) error {
+func (all *people) enrol(e *grantlist.Editor, k *keys.BuildingKey, now time.Time) error {
 	all3 := []string{frontDoor, yardDoor, gateDoor}
-	add := func(p *person, g keyring.NewGrant) error {
+	add := func(p *person, g grantlist.NewGrant) error {
 		w26, err := p.atFront()
 		if err != nil {
 			return err
@@ -206,13 +206,13 @@ func (all *people) enrol(e *keyring.Editor, k *keys.BuildingKey, now time.Time) 
 	day := 24 * time.Hour
 	var errs []error
 	for _, p := range all.residents {
-		errs = append(errs, add(p, keyring.NewGrant{Kind: wire.GrantResident, Doors: all3, From: now.Add(-30 * day), Until: now.Add(300 * day)}))
+		errs = append(errs, add(p, grantlist.NewGrant{Kind: wire.GrantResident, Doors: all3, From: now.Add(-30 * day), Until: now.Add(300 * day)}))
 	}
 	errs = append(errs,
-		add(all.visitor, keyring.NewGrant{Kind: wire.GrantVisitor, Doors: all3, From: now.Add(-time.Hour), Until: now.Add(day)}),
-		add(all.lost, keyring.NewGrant{Kind: wire.GrantResident, Doors: all3}),
-		add(all.moved, keyring.NewGrant{Kind: wire.GrantResident, Doors: all3, From: now.Add(-60 * day), Until: now.Add(-day)}),
-		add(all.gardener, keyring.NewGrant{Kind: wire.GrantStaff, Doors: []string{yardDoor}}))
+		add(all.visitor, grantlist.NewGrant{Kind: wire.GrantVisitor, Doors: all3, From: now.Add(-time.Hour), Until: now.Add(day)}),
+		add(all.lost, grantlist.NewGrant{Kind: wire.GrantResident, Doors: all3}),
+		add(all.moved, grantlist.NewGrant{Kind: wire.GrantResident, Doors: all3, From: now.Add(-60 * day), Until: now.Add(-day)}),
+		add(all.gardener, grantlist.NewGrant{Kind: wire.GrantStaff, Doors: []string{yardDoor}}))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

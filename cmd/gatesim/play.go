@@ -13,8 +13,8 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
 	"gatehouse/internal/control"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
-	"gatehouse/internal/keyring"
 )
 
 // play is one day in the house. Helpers return an error when the daemon does
@@ -293,7 +293,7 @@ func (p *play) refuse(who *person, door, reason, story string) error {
 
 // edit changes the grant list through the daemon's socket, as the landlord's
 // tool does.
-func (p *play) edit(change func(*keyring.Editor) error) error {
+func (p *play) edit(change func(*grantlist.Editor) error) error {
 	_, err := issue.Issuer{Client: p.client, Key: p.keys.issuer}.Edit(p.ctx, change)
 	if err == nil {
 		p.world.add("", listApplied, 1)

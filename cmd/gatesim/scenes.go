@@ -9,7 +9,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -26,7 +26,7 @@ func (p *play) open() error {
 		return err
 	}
 	p.say("house", "the daemon runs, all doors are locked; its clock is this machine's, taken as set by a time server")
-	if err := p.edit(func(e *keyring.Editor) error { return p.people.enrol(e, p.keys.building, time.Now()) }); err != nil {
+	if err := p.edit(func(e *grantlist.Editor) error { return p.people.enrol(e, p.keys.building, time.Now()) }); err != nil {
 		return err
 	}
 	p.say("house", "the landlord signs a list of 24 keys: each card is 26 bits to the front door's reader, 40 bits to the others")
@@ -308,7 +308,7 @@ func (p *play) revocation() error {
 	if err := p.comeIn(who, frontDoor); err != nil {
 		return err
 	}
-	if err := p.edit(func(e *keyring.Editor) error { return e.SetState(who.grant, wire.GrantRevoked) }); err != nil {
+	if err := p.edit(func(e *grantlist.Editor) error { return e.SetState(who.grant, wire.GrantRevoked) }); err != nil {
 		return err
 	}
 	p.say("house", "the landlord ends the key of %s", who.name)

@@ -7,7 +7,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/amount"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
@@ -142,7 +142,7 @@ func proven(proves bool, action, hint, message string) error {
 }
 
 // NoticeDays is how long a notice of the landlord alone runs, in days.
-func NoticeDays(h wire.House) int { return keyring.NoticeDays(h) }
+func NoticeDays(h wire.House) int { return grantlist.NoticeDays(h) }
 
 // subject finds the tenancy that a request is about.
 func (d *Desk) subject(s *session, r Request, all map[wire.ID][]holding) (*tenancy, error) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -37,7 +37,7 @@ func (r *registry) take() {
 // issue signs the list as it is and hands it to the office.
 func (r *registry) issue() {
 	r.o.t.Helper()
-	d := keyring.NewDraft("lane-7", r.base, r.hash)
+	d := grantlist.NewDraft("lane-7", r.base, r.hash)
 	d.Seen = r.seen
 	set, err := d.DoorSet([]string{"front", "yard"})
 	must(r.o.t, err)
@@ -56,7 +56,7 @@ func (r *registry) issue() {
 		l.Manifest, err = wire.Sign(wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: "lane-7"}, b, r.o.town.issuer)
 		must(r.o.t, err)
 	}
-	must(r.o.t, r.o.keyring.Apply(keyring.Update{Manifest: l.Manifest, Buckets: l.Buckets}))
+	must(r.o.t, r.o.keyring.Apply(grantlist.Update{Manifest: l.Manifest, Buckets: l.Buckets}))
 	r.base, r.hash = m, sha256.Sum256(b)
 }
 

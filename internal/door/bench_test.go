@@ -16,6 +16,7 @@ import (
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/access"
 	"gatehouse/internal/door"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
@@ -125,7 +126,7 @@ func fullHouse(b *testing.B) (*keyring.Keyring, []device.Card) {
 		Keys: keys.Keys{Building: building, Issuers: []wire.Key{{Role: wire.RoleIssuer, Public: public}}}})
 	check(b, err)
 	b.Cleanup(func() { _ = k.Close() })
-	e, err := keyring.NewEditor(keyring.List{}, "lane-7", issuer, 0)
+	e, err := grantlist.NewEditor(grantlist.List{}, "lane-7", issuer, 0)
 	check(b, err)
 	format, _ := wiegand.Lookup("H10301")
 	cards := make([]device.Card, houseCards)
@@ -138,7 +139,7 @@ func fullHouse(b *testing.B) (*keyring.Keyring, []device.Card) {
 			id, err = k.Identify(cards[i])
 			check(b, err)
 		}
-		_, err = e.Add(keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{id}})
+		_, err = e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{id}})
 		check(b, err)
 	}
 	u, err := e.Sign(time.Now())

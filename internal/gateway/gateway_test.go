@@ -14,7 +14,7 @@ import (
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -53,24 +53,24 @@ func TestReasons(t *testing.T) {
 	card := func(n uint64) []wire.CredentialID {
 		c, err := h.client.Printed(t.Context(), control.PrintedRequest{Form: "3+5D", Number: fmt.Sprintf("200,%05d", n)})
 		must(t, err)
-		id, err := keyring.ParseCredential(c.Credentials[0])
+		id, err := wire.ParseCredentialID(c.Credentials[0])
 		must(t, err)
 		return []wire.CredentialID{id}
 	}
 	front := []string{"front"}
 	var suspended, revoked wire.ID
-	h.edit(func(e *keyring.Editor) (err error) {
-		add := func(n uint64, g keyring.NewGrant) wire.ID {
+	h.edit(func(e *grantlist.Editor) (err error) {
+		add := func(n uint64, g grantlist.NewGrant) wire.ID {
 			g.Kind, g.Credentials = wire.GrantResident, card(n)
 			id, err := e.Add(g)
 			must(t, err)
 			return id
 		}
-		add(1, keyring.NewGrant{Doors: []string{"yard"}})
-		add(2, keyring.NewGrant{Doors: front, From: now.Add(401 * 24 * time.Hour)})
-		add(3, keyring.NewGrant{Doors: front, Until: now.Add(-24 * time.Hour)})
-		suspended = add(4, keyring.NewGrant{Doors: front})
-		revoked = add(5, keyring.NewGrant{Doors: front})
+		add(1, grantlist.NewGrant{Doors: []string{"yard"}})
+		add(2, grantlist.NewGrant{Doors: front, From: now.Add(401 * 24 * time.Hour)})
+		add(3, grantlist.NewGrant{Doors: front, Until: now.Add(-24 * time.Hour)})
+		suspended = add(4, grantlist.NewGrant{Doors: front})
+		revoked = add(5, grantlist.NewGrant{Doors: front})
 		if err := e.SetState(suspended, wire.GrantSuspended); err != nil {
 			return err
 		}
@@ -83,10 +83,10 @@ func TestReasons(t *testing.T) {
 			t.Fatalf("%s opened the door", reason)
 		}
 	}
-	h.edit(func(e *keyring.Editor) error { return e.SetState(suspended, wire.GrantActive) })
+	h.edit(func(e *grantlist.Editor) error { return e.SetState(suspended, wire.GrantActive) })
 	time.Sleep(1600 * time.Millisecond) // the same card again sooner is the same presentation
 	h.opens("front", "a suspended card comes back", func() { h.wiegand(200, 4) })
-	err := h.tryEdit(func(e *keyring.Editor) error { return e.SetState(revoked, wire.GrantActive) })
+	err := h.tryEdit(func(e *grantlist.Editor) error { return e.SetState(revoked, wire.GrantActive) })
 	if err == nil {
 		t.Error("a revoked grant came back")
 	}
@@ -100,10 +100,10 @@ func TestClockLeaps(t *testing.T) {
 			h.start()
 			printed, err := h.client.Printed(t.Context(), control.PrintedRequest{Form: "3+5D", Number: "200,00001"})
 			must(t, err)
-			id, err := keyring.ParseCredential(printed.Credentials[0])
+			id, err := wire.ParseCredentialID(printed.Credentials[0])
 			must(t, err)
-			h.edit(func(e *keyring.Editor) error {
-				_, err := e.Add(keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{id},
+			h.edit(func(e *grantlist.Editor) error {
+				_, err := e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{id},
 					From: time.Now().Add(-time.Hour), Until: time.Now().Add(30 * 24 * time.Hour)})
 				return err
 			})
@@ -274,10 +274,10 @@ func TestRegistration(t *testing.T) {
 	if h.timesReleased("front") != front {
 		t.Fatal("adopt mode opened the door")
 	}
-	id, err := keyring.ParseCredential(adopts.Cards[0].Card.Credentials[0])
+	id, err := wire.ParseCredentialID(adopts.Cards[0].Card.Credentials[0])
 	must(t, err)
-	h.edit(func(e *keyring.Editor) error {
-		_, err := e.Add(keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{id}, Label: "5A"})
+	h.edit(func(e *grantlist.Editor) error {
+		_, err := e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{id}, Label: "5A"})
 		return err
 	})
 	time.Sleep(1600 * time.Millisecond) // the same card again sooner is the same presentation

@@ -22,6 +22,7 @@ import (
 	"gatehouse/internal/desk"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -54,11 +55,11 @@ func giveKey(t *testing.T, state string) ed25519.PrivateKey {
 	k, err := keyring.Open(keyring.Options{Dir: filepath.Join(state, "grants"), Building: "lane-7", Keys: keys, Log: zerolog.Nop()})
 	must(t, err)
 	defer k.Close()
-	e, err := keyring.NewEditor(keyring.List{}, "lane-7", issuer, 0)
+	e, err := grantlist.NewEditor(grantlist.List{}, "lane-7", issuer, 0)
 	must(t, err)
 	ids, err := k.IdentifyAll(device.CardOf(emNumber, 40))
 	must(t, err)
-	_, err = e.Add(keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{"front", "yard"}, Credentials: ids, Label: "3B"})
+	_, err = e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front", "yard"}, Credentials: ids, Label: "3B"})
 	must(t, err)
 	u, err := e.Sign(time.Now())
 	must(t, err)
@@ -375,12 +376,12 @@ func (h *house) holdUp(card uint64) (down func()) {
 	return func() { cancel(); held.Wait() }
 }
 
-func (h *house) edit(change func(*keyring.Editor) error) {
+func (h *house) edit(change func(*grantlist.Editor) error) {
 	h.t.Helper()
 	must(h.t, h.tryEdit(change))
 }
 
-func (h *house) tryEdit(change func(*keyring.Editor) error) error {
+func (h *house) tryEdit(change func(*grantlist.Editor) error) error {
 	_, err := issue.Issuer{Client: h.client, Key: h.issuer}.Edit(h.t.Context(), change)
 	return err
 }

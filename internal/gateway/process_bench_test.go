@@ -21,6 +21,7 @@ import (
 	"gatehouse/device/devicetest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
@@ -59,7 +60,7 @@ func fill(b *testing.B, state string, n int) {
 	k, err := keyring.Open(keyring.Options{Dir: filepath.Join(state, "grants"), Building: "lane-7", Keys: keys, Log: zerolog.Nop()})
 	must(b, err)
 	defer k.Close()
-	e, err := keyring.NewEditor(keyring.List{}, "lane-7", issuer, 0)
+	e, err := grantlist.NewEditor(grantlist.List{}, "lane-7", issuer, 0)
 	must(b, err)
 	for i := range n {
 		ids := []wire.CredentialID{{1}}
@@ -68,7 +69,7 @@ func fill(b *testing.B, state string, n int) {
 			ids, err = k.IdentifyAll(device.CardOf(emNumber, 40))
 			must(b, err)
 		}
-		_, err = e.Add(keyring.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: ids})
+		_, err = e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: ids})
 		must(b, err)
 	}
 	u, err := e.Sign(time.Now())

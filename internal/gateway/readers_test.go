@@ -17,7 +17,7 @@ import (
 	"gatehouse/device/osdp/osdptest"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
@@ -307,7 +307,7 @@ func TestReaderProfile(t *testing.T) {
 // tenancy is that of the one grant.
 func (h *house) tenancy() (id wire.ID) {
 	h.t.Helper()
-	must(h.t, h.tryEdit(func(e *keyring.Editor) error { id = e.Grants()[0].Tenancy; return nil }))
+	must(h.t, h.tryEdit(func(e *grantlist.Editor) error { id = e.Grants()[0].Tenancy; return nil }))
 	return id
 }
 

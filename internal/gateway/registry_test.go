@@ -16,7 +16,7 @@ import (
 
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/gateway"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
@@ -217,7 +217,7 @@ func TestRegistry(t *testing.T) {
 
 	l, err := h.client.List(t.Context())
 	must(t, err)
-	e, err := keyring.NewEditor(keyring.List{Manifest: l.Manifest, Buckets: l.Buckets}, "lane-7", h.issuer, 0)
+	e, err := grantlist.NewEditor(grantlist.List{Manifest: l.Manifest, Buckets: l.Buckets}, "lane-7", h.issuer, 0)
 	must(t, err)
 	records, err := h.client.Keys(t.Context())
 	must(t, err)

@@ -11,7 +11,7 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -54,7 +54,7 @@ func (i Issuer) Restore(ctx context.Context, path string) (control.Grants, error
 		return control.Grants{}, &control.Error{Message: "this gateway has a list in force, which may be newer than the copy",
 			Hint: "gatehouse grant list shows it; nothing needs to be restored"}
 	}
-	e, err := keyring.NewEditor(keyring.List{Manifest: kept.Manifest, Buckets: kept.Buckets}, now.Building, i.Key, 0)
+	e, err := grantlist.NewEditor(grantlist.List{Manifest: kept.Manifest, Buckets: kept.Buckets}, now.Building, i.Key, 0)
 	if err != nil {
 		return control.Grants{}, fmt.Errorf("copy of the list %s: %w", path, err)
 	}
@@ -69,7 +69,7 @@ func (i Issuer) Restore(ctx context.Context, path string) (control.Grants, error
 	return i.Client.Apply(ctx, u)
 }
 
-func label(e *keyring.Editor, labels map[string]string) error {
+func label(e *grantlist.Editor, labels map[string]string) error {
 	for text, word := range labels {
 		id, err := hex.DecodeString(text)
 		if err != nil || len(id) != len(wire.ID{}) {

@@ -13,7 +13,7 @@ import (
 
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -36,7 +36,7 @@ const apart = 24 * time.Hour
 
 // Edit calls change with the list in force, signs what it made of it and hands
 // it in; change is called again if the list moved meanwhile.
-func (i Issuer) Edit(ctx context.Context, change func(*keyring.Editor) error) (control.Grants, error) {
+func (i Issuer) Edit(ctx context.Context, change func(*grantlist.Editor) error) (control.Grants, error) {
 	var conflict error
 	for range attempts {
 		l, err := i.Client.List(ctx)
@@ -58,8 +58,8 @@ func (i Issuer) Edit(ctx context.Context, change func(*keyring.Editor) error) (c
 }
 
 // Editor starts from a list of the daemon. What it is made to is nowhere until Edit.
-func (i Issuer) Editor(l control.List) (*keyring.Editor, error) {
-	e, err := keyring.NewEditor(keyring.List{Manifest: l.Manifest, Buckets: l.Buckets}, l.Building, i.Key, 0)
+func (i Issuer) Editor(l control.List) (*grantlist.Editor, error) {
+	e, err := grantlist.NewEditor(grantlist.List{Manifest: l.Manifest, Buckets: l.Buckets}, l.Building, i.Key, 0)
 	if err != nil {
 		if errors.Is(err, wire.ErrUnknownKey) {
 			return nil, &control.Error{Message: "this key did not sign the list of this building",
@@ -74,7 +74,7 @@ func (i Issuer) Editor(l control.List) (*keyring.Editor, error) {
 	return e, nil
 }
 
-func (i Issuer) next(ctx context.Context, l control.List, change func(*keyring.Editor) error) (control.Update, error) {
+func (i Issuer) next(ctx context.Context, l control.List, change func(*grantlist.Editor) error) (control.Update, error) {
 	e, err := i.Editor(l)
 	if err != nil {
 		return control.Update{}, err
@@ -85,7 +85,7 @@ func (i Issuer) next(ctx context.Context, l control.List, change func(*keyring.E
 	return i.sign(ctx, e)
 }
 
-func (i Issuer) sign(ctx context.Context, e *keyring.Editor) (control.Update, error) {
+func (i Issuer) sign(ctx context.Context, e *grantlist.Editor) (control.Update, error) {
 	now, err := i.date(ctx)
 	if err != nil {
 		return control.Update{}, err

@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/internal/access"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -43,7 +44,7 @@ var (
 // is written. With no file written the list is in force all the same, until the
 // next start, and the answer is ErrNotDurable. One good file is enough for nil;
 // Status tells of the other.
-func (k *Keyring) Apply(u Update) error {
+func (k *Keyring) Apply(u grantlist.Update) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := checkLabels(u.Labels); err != nil {
@@ -76,7 +77,7 @@ func (k *Keyring) Apply(u Update) error {
 
 // judge checks that next may come now, fills it, and returns what it takes, if
 // the limit allows that.
-func (k *Keyring) judge(next *list, u Update, proved bool) (restraint, error) {
+func (k *Keyring) judge(next *list, u grantlist.Update, proved bool) (restraint, error) {
 	if err := k.newer(next); err != nil {
 		return restraint{}, err
 	}
@@ -135,7 +136,7 @@ func idsOf(from []hexID) []wire.ID {
 }
 
 // descends reports whether next follows the list in force.
-func (k *Keyring) descends(next *list, p Proof) bool {
+func (k *Keyring) descends(next *list, p grantlist.Proof) bool {
 	return descends(k.list, next, p, k.registry.Load() != nil, k.issuers())
 }
 
@@ -188,7 +189,7 @@ func refusalOf(l *list, err error) *Refusal {
 // Missing returns which buckets of a manifest Apply would need, by their hashes
 // and each once. It verifies the manifest; one that Apply would refuse is the
 // same error here. None is missing where nothing of the list would be new.
-func (k *Keyring) Missing(manifest []byte, p Proof) ([]wire.Hash, error) {
+func (k *Keyring) Missing(manifest []byte, p grantlist.Proof) ([]wire.Hash, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	next, err := k.head(manifest, k.issuers())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
@@ -165,26 +166,26 @@ func TestMissing(t *testing.T) {
 		rows[n].ID = wire.ID{1, byte(n), byte(n >> 8)}
 	}
 	one := listOf(t, 1, issuedAt, nil, 1, rows...)
-	if missing, err := k.Missing(one.Manifest, Proof{}); err != nil || len(missing) != len(one.Buckets) || len(missing) < 4 {
+	if missing, err := k.Missing(one.Manifest, grantlist.Proof{}); err != nil || len(missing) != len(one.Buckets) || len(missing) < 4 {
 		t.Fatalf("%d of %d: %v", len(missing), len(one.Buckets), err)
 	}
 	apply(t, k, one)
 	rows[7].State = wire.GrantSuspended
 	nine := listOf(t, 9, issuedAt, nil, 1, rows...) // made from another list: buckets prove themselves
-	missing, err := k.Missing(nine.Manifest, Proof{})
+	missing, err := k.Missing(nine.Manifest, grantlist.Proof{})
 	if err != nil || len(missing) != 1 {
 		t.Fatalf("%d: %v", len(missing), err)
 	}
 	nine.Buckets = nine.Buckets[rows[7].Credential.Bucket(k.Grants().Bits()):][:1]
 	apply(t, k, nine)
 	want(t, k, credential(7), access.ReasonSuspended)
-	if missing, err := k.Missing(nine.Manifest, Proof{}); err != nil || len(missing) != 0 {
+	if missing, err := k.Missing(nine.Manifest, grantlist.Proof{}); err != nil || len(missing) != 0 {
 		t.Fatalf("of the list in force: %d, %v", len(missing), err)
 	}
-	if _, err := k.Missing(one.Manifest, Proof{}); !errors.Is(err, ErrConflict) || !errors.Is(err, ErrRolledBack) {
+	if _, err := k.Missing(one.Manifest, grantlist.Proof{}); !errors.Is(err, ErrConflict) || !errors.Is(err, ErrRolledBack) {
 		t.Fatalf("older: %v", err)
 	}
-	if _, err := k.Missing([]byte("x"), Proof{}); !errors.Is(err, ErrRefused) {
+	if _, err := k.Missing([]byte("x"), grantlist.Proof{}); !errors.Is(err, ErrRefused) {
 		t.Fatalf("garbage: %v", err)
 	}
 }
@@ -365,7 +366,7 @@ func TestUndo(t *testing.T) {
 		k = restarted(t, k)
 	}
 	k.RaiseFloor(wrong, 1) // the same wrong time again: the undo was good once
-	if _, err := k.Undo(undo); !errors.Is(err, ErrOtherFloor) || k.Floor() != wrong {
+	if _, err := k.Undo(undo); !errors.Is(err, keys.ErrOtherFloor) || k.Floor() != wrong {
 		t.Errorf("the same undo again: %v, floor %d", err, k.Floor())
 	}
 	if _, err := k.Undo(undoOf(t, k.HighestSigned(), 2, 1)); err != nil || k.Floor() != issuedAt.Unix() {

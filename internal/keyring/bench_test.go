@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/internal/access"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -83,7 +84,7 @@ func BenchmarkRevokeOne(b *testing.B) {
 	var spent time.Duration
 	for b.Loop() {
 		e := edit(b, k)
-		if err := e.SetState(e.grantAt(int(n*7919)%thousands), wire.GrantRevoked); err != nil {
+		if err := e.SetState(grantAt(e, int(n*7919)%thousands), wire.GrantRevoked); err != nil {
 			b.Fatal(err)
 		}
 		u := sign(b, e)
@@ -100,11 +101,11 @@ func BenchmarkRevokeOne(b *testing.B) {
 }
 
 // grantAt finds the id of the n-th made-up card's grant.
-func (e *Editor) grantAt(n int) wire.ID {
+func grantAt(e *grantlist.Editor, n int) wire.ID {
 	c := credential(n)
-	for id, lines := range e.grants {
-		if lines[0].Credential == c {
-			return id
+	for _, g := range e.Grants() {
+		if g.Credential == c {
+			return g.ID
 		}
 	}
 	return wire.ID{}

@@ -1,8 +1,6 @@
 package keyring
 
 import (
-	"fmt"
-
 	"gatehouse/sync/wire"
 )
 
@@ -19,14 +17,5 @@ func (k *Keyring) Records() (records []wire.Grant, doors func(wire.Grant) []stri
 	for i := range 1 << v.grants.Bits() {
 		records = append(records, grantsOf(v.grants.Bucket(i).Records())...)
 	}
-	return records, func(g wire.Grant) []string { return doorsOf(v.doors, v.sets, g) }
-}
-
-// ParseCredential reads a CredentialID as its String writes it.
-func ParseCredential(text string) (id wire.CredentialID, err error) {
-	var h hexCredential
-	if err := h.UnmarshalText([]byte(text)); err != nil {
-		return id, fmt.Errorf("credential id: %w", err)
-	}
-	return wire.CredentialID(h), nil
+	return records, func(g wire.Grant) []string { return v.tables().Of(g.DoorSet) }
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 
 	bolt "go.etcd.io/bbolt"
@@ -28,7 +29,7 @@ type copyFile struct {
 
 // stored is what a file holds.
 type stored struct {
-	List
+	grantlist.List
 	Second   []byte
 	Over     []wire.ID // grants that are over
 	anchored bool      // with their number and hash: it is not of an older version of the program

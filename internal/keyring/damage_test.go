@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -90,7 +91,7 @@ func TestBothDamaged(t *testing.T) {
 			if err := k.Apply(old); !errors.Is(err, ErrConflict) {
 				t.Fatalf("another list of the version that was lost: %v", err)
 			}
-			apply(t, k, Update{Manifest: backup.Manifest, Buckets: backup.Buckets}) // carried in by hand
+			apply(t, k, grantlist.Update{Manifest: backup.Manifest, Buckets: backup.Buckets}) // carried in by hand
 			want(t, k, credential(3), access.ReasonGranted)
 		})
 	}
@@ -296,7 +297,7 @@ func applyForEver(t *testing.T, dir string) {
 	k := open(t, dir)
 	for {
 		e := edit(t, k)
-		add(t, e, credential(int(e.base.Version)+10_000))
+		add(t, e, credential(int(k.Status().InForce)+10_000))
 		apply(t, k, sign(t, e))
 		fmt.Println("applied", k.Status().Version)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 
@@ -25,13 +26,6 @@ var ErrTooFar = errors.New("its number is too far ahead")
 // ErrUnproved: the list does not prove that it descends from the one in force. Of
 // it, only what it takes is in force.
 var ErrUnproved = errors.New("does not descend from the list in force")
-
-// Proof is the RFC 6962 inclusion proof of the list in force in the log that a
-// manifest names. The zero one proves nothing, or the only list of a log.
-type Proof struct {
-	Index  uint64
-	Hashes []wire.Hash
-}
 
 // rank is how lists compare: first by the epoch of the issuer's role, which only
 // the root can raise, then by number. So the root's next epoch is above whatever
@@ -59,7 +53,7 @@ func (l *list) rank() rank { return rank{l.signer.Epoch, l.manifest.Version} }
 // number, and what is over stays so by its tombstone. Where the root has taken
 // back the key of the list in force, the new issuer's list is the beginning of
 // another line: the root's word. It is pure.
-func descends(before, next *list, p Proof, registry bool, issuers []wire.Key) bool {
+func descends(before, next *list, p grantlist.Proof, registry bool, issuers []wire.Key) bool {
 	if before == nil || next.manifest.Previous == before.hash || !signedBy(before, issuers) {
 		return true
 	}

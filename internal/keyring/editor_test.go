@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -35,7 +36,9 @@ func TestGrowth(t *testing.T) {
 		}
 	}
 	e := edit(t, k)
-	e.grants = nil // empty again: the cut stays, and all empty buckets are sent once
+	for _, g := range e.Grants() { // empty again: the cut stays, and all empty buckets are sent once
+		must(t, e.End(g.ID))
+	}
 	u := sign(t, e)
 	if len(u.Buckets) != 1 {
 		t.Fatalf("%d buckets", len(u.Buckets))
@@ -54,7 +57,7 @@ func TestEditorRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		l        List
+		l        grantlist.List
 		building string
 		key      byte
 		epoch    uint64
@@ -62,16 +65,16 @@ func TestEditorRefuses(t *testing.T) {
 		"other building":  {l, "house-2", 1, 0},
 		"other key":       {l, building, 2, 0},
 		"other epoch":     {l, building, 1, 1},
-		"buckets missing": {List{Manifest: l.Manifest}, building, 1, 0},
-		"bucket changed":  {List{l.Manifest, [][]byte{{0x80}}}, building, 1, 0},
+		"buckets missing": {grantlist.List{Manifest: l.Manifest}, building, 1, 0},
+		"bucket changed":  {grantlist.List{Manifest: l.Manifest, Buckets: [][]byte{{0x80}}}, building, 1, 0},
 		"no name":         {l, "", 1, 0},
 	} {
-		if _, err := NewEditor(c.l, c.building, issuerKey(c.key), c.epoch); err == nil {
+		if _, err := grantlist.NewEditor(c.l, c.building, issuerKey(c.key), c.epoch); err == nil {
 			t.Errorf("%s: opened", name)
 		}
 	}
 	card := []wire.CredentialID{credential(7)}
-	for name, n := range map[string]NewGrant{
+	for name, n := range map[string]grantlist.NewGrant{
 		"no card":            {Kind: wire.GrantResident, Doors: []string{"front"}},
 		"same card twice":    {Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{card[0], card[0]}},
 		"daily key":          {Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{{255, 1}}},
@@ -85,7 +88,11 @@ func TestEditorRefuses(t *testing.T) {
 		if _, err := e.Add(n); err == nil {
 			t.Errorf("%s: added", name)
 		}
-		if len(e.Grants()) != 3 || len(e.doors) != 1 {
+		payload, err := wire.PayloadOf(sign(t, e).Manifest)
+		must(t, err)
+		m, err := wire.DecodeManifest(payload)
+		must(t, err)
+		if len(e.Grants()) != 3 || len(m.Doors) != 1 || len(m.DoorSets) != 1 {
 			t.Errorf("%s: refused, and left something", name)
 		}
 	}

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 
 	"pgregory.net/rapid"
 )
 
 // secondFor signs a list as a second issuer.
-func secondFor(t testing.TB, u Update, issuer byte) []byte {
+func secondFor(t testing.TB, u grantlist.Update, issuer byte) []byte {
 	t.Helper()
 	expect := wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: building}
 	payload, _, err := wire.Open(u.Manifest, expect, []wire.Key{{Role: wire.RoleIssuer, Epoch: 1, Public: public(1)}})
@@ -235,8 +236,8 @@ func (w *town) replay(t *rapid.T) {
 
 func (w *town) bring(t *rapid.T, i int, l *modelList) {
 	g, k := w.gates[i], w.keyrings[i]
-	missing, wanted := k.Missing(l.update.Manifest, Proof{})
-	u := Update{Manifest: l.update.Manifest, Second: l.update.Second}
+	missing, wanted := k.Missing(l.update.Manifest, grantlist.Proof{})
+	u := grantlist.Update{Manifest: l.update.Manifest, Second: l.update.Second}
 	for _, b := range l.update.Buckets {
 		if slices.Contains(missing, sha256.Sum256(b)) {
 			u.Buckets = append(u.Buckets, b)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
@@ -156,9 +157,9 @@ func row(grant byte, card int, changes ...func(*wire.Grant)) wire.Grant {
 func inState(s wire.GrantState) func(*wire.Grant) { return func(g *wire.Grant) { g.State = s } }
 
 // listOf signs a whole list by an issuer of the tests' registry.
-func listOf(t testing.TB, version uint64, issued time.Time, seen []wire.Seen, issuer byte, rows ...wire.Grant) Update {
+func listOf(t testing.TB, version uint64, issued time.Time, seen []wire.Seen, issuer byte, rows ...wire.Grant) grantlist.Update {
 	t.Helper()
-	d := NewDraft(building, wire.Manifest{Version: version - 1}, wire.Hash{})
+	d := grantlist.NewDraft(building, wire.Manifest{Version: version - 1}, wire.Hash{})
 	d.Seen = seen
 	_, err := d.DoorSet([]string{"front"})
 	must(t, err)
@@ -169,7 +170,7 @@ func listOf(t testing.TB, version uint64, issued time.Time, seen []wire.Seen, is
 	if m.Version != version {
 		t.Fatalf("version %d, want %d", m.Version, version)
 	}
-	return Update{Manifest: l.Manifest, Buckets: l.Buckets}
+	return grantlist.Update{Manifest: l.Manifest, Buckets: l.Buckets}
 }
 
 // change makes a change of a grant of the tests.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -51,7 +52,7 @@ func (k *Keyring) Inherit(h Holding) error {
 	if err != nil {
 		return fmt.Errorf("inherit list: %w: %w", ErrRefused, err)
 	}
-	took, err := k.judge(next, Update{Manifest: h.Manifest, Second: h.Second, Buckets: h.Buckets}, true)
+	took, err := k.judge(next, grantlist.Update{Manifest: h.Manifest, Second: h.Second, Buckets: h.Buckets}, true)
 	if err != nil {
 		return fmt.Errorf("inherit list version %d: %w", next.manifest.Version, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
@@ -79,20 +80,36 @@ func reopen(t testing.TB, k *Keyring) *Keyring {
 	return open(t, k.opts.Dir)
 }
 
-func edit(t testing.TB, k *Keyring) *Editor {
+func edit(t testing.TB, k *Keyring) *grantlist.Editor {
 	t.Helper()
 	l, err := k.List()
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := NewEditor(l, building, issuerKey(1), 0)
+	e, err := grantlist.NewEditor(l, building, issuerKey(1), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
 }
 
-func sign(t testing.TB, e *Editor) Update {
+// editAs starts from the list in force as if its manifest said something else.
+func editAs(t testing.TB, k *Keyring, change func(*wire.Manifest)) *grantlist.Editor {
+	t.Helper()
+	l, err := k.List()
+	must(t, err)
+	m := k.list.manifest
+	change(&m)
+	payload, err := m.Encode()
+	must(t, err)
+	l.Manifest, err = wire.Sign(wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: building}, payload, issuerKey(1))
+	must(t, err)
+	e, err := grantlist.NewEditor(l, building, issuerKey(1), 0)
+	must(t, err)
+	return e
+}
+
+func sign(t testing.TB, e *grantlist.Editor) grantlist.Update {
 	t.Helper()
 	u, err := e.Sign(issuedAt)
 	if err != nil {
@@ -101,16 +118,16 @@ func sign(t testing.TB, e *Editor) Update {
 	return u
 }
 
-func apply(t testing.TB, k *Keyring, u Update) {
+func apply(t testing.TB, k *Keyring, u grantlist.Update) {
 	t.Helper()
 	if err := k.Apply(u); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func add(t testing.TB, e *Editor, credentials ...wire.CredentialID) wire.ID {
+func add(t testing.TB, e *grantlist.Editor, credentials ...wire.CredentialID) wire.ID {
 	t.Helper()
-	id, err := e.Add(NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: credentials})
+	id, err := e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: credentials})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@
 // than any it has applied, and everything that is not in its one encoding. It
 // never refuses to start because of what a disk gave back: what is damaged is
 // set aside and reported, and the doors go on with what is left. It signs
-// nothing; the Editor does, in the tool of whoever holds the issuer's key.
+// nothing; grantlist.Editor does, in the tool of whoever holds the issuer's key.
 //
 // In an enrolled house the tenancy records of its gateways stand beside the list
 // until it has settled them: what opens is always both together. A check-in that

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
@@ -28,16 +29,16 @@ func TestLifeOfAGrant(t *testing.T) {
 		t.Fatalf("floor %d", k.Floor())
 	}
 	for _, step := range []struct {
-		change func(*Editor) error
+		change func(*grantlist.Editor) error
 		first  access.Reason
 		second access.Reason
 	}{
-		{func(e *Editor) error { return e.SetCredential(id, credential(1), wire.GrantSuspended) }, access.ReasonSuspended, access.ReasonGranted},
-		{func(e *Editor) error { return e.SetCredential(id, credential(1), wire.GrantActive) }, access.ReasonGranted, access.ReasonGranted},
-		{func(e *Editor) error { return e.SetState(id, wire.GrantSuspended) }, access.ReasonSuspended, access.ReasonSuspended},
-		{func(e *Editor) error { return e.SetState(id, wire.GrantActive) }, access.ReasonGranted, access.ReasonGranted},
-		{func(e *Editor) error { return e.SetState(id, wire.GrantRevoked) }, access.ReasonRevoked, access.ReasonRevoked},
-		{func(e *Editor) error { return e.End(id) }, access.ReasonUnknown, access.ReasonUnknown},
+		{func(e *grantlist.Editor) error { return e.SetCredential(id, credential(1), wire.GrantSuspended) }, access.ReasonSuspended, access.ReasonGranted},
+		{func(e *grantlist.Editor) error { return e.SetCredential(id, credential(1), wire.GrantActive) }, access.ReasonGranted, access.ReasonGranted},
+		{func(e *grantlist.Editor) error { return e.SetState(id, wire.GrantSuspended) }, access.ReasonSuspended, access.ReasonSuspended},
+		{func(e *grantlist.Editor) error { return e.SetState(id, wire.GrantActive) }, access.ReasonGranted, access.ReasonGranted},
+		{func(e *grantlist.Editor) error { return e.SetState(id, wire.GrantRevoked) }, access.ReasonRevoked, access.ReasonRevoked},
+		{func(e *grantlist.Editor) error { return e.End(id) }, access.ReasonUnknown, access.ReasonUnknown},
 	} {
 		e := edit(t, k)
 		if err := step.change(e); err != nil {
@@ -61,37 +62,33 @@ func TestApplyRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign := func(address string, n byte, epoch uint64) Update {
-		e, err := NewEditor(List{}, address, issuerKey(n), epoch)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.base.Version, e.base.Buckets = 7, make([]wire.Hash, 1)
-		add(t, e, credential(9))
-		return sign(t, e)
+	foreign := func(address string, n byte, epoch uint64) grantlist.Update {
+		l, _, err := grantlist.NewDraft(address, wire.Manifest{Version: 7}, wire.Hash{}).Sign(nil, issuedAt, issuerKey(n), epoch)
+		must(t, err)
+		return grantlist.Update{Manifest: l.Manifest, Buckets: l.Buckets}
 	}
 	e := edit(t, k)
 	add(t, e, credential(9))
 	good := sign(t, e)
-	with := func(f func(*Update)) Update {
-		u := Update{Manifest: slices.Clone(good.Manifest), Buckets: slices.Clone(good.Buckets)}
+	with := func(f func(*grantlist.Update)) grantlist.Update {
+		u := grantlist.Update{Manifest: slices.Clone(good.Manifest), Buckets: slices.Clone(good.Buckets)}
 		f(&u)
 		return u
 	}
 	for name, c := range map[string]struct {
-		u     Update
+		u     grantlist.Update
 		class error
 		cause error
 	}{
 		"other building":    {foreign("house-2", 1, 0), ErrRefused, wire.ErrWrongAddress},
 		"other issuer":      {foreign(building, 2, 0), ErrRefused, wire.ErrUnknownKey},
 		"other epoch":       {foreign(building, 1, 5), ErrRefused, wire.ErrUnknownKey},
-		"no manifest":       {Update{}, ErrRefused, wire.ErrMalformed},
-		"changed signature": {with(func(u *Update) { u.Manifest[len(u.Manifest)-1] ^= 1 }), ErrRefused, wire.ErrBadSignature},
-		"bucket missing":    {with(func(u *Update) { u.Buckets = nil }), ErrConflict, ErrConflict},
-		"bucket changed":    {with(func(u *Update) { u.Buckets[0] = append(slices.Clone(u.Buckets[0]), 0) }), ErrConflict, ErrConflict},
-		"bucket too many":   {with(func(u *Update) { u.Buckets = append(u.Buckets, []byte{0x80}) }), ErrRefused, ErrRefused},
-		"number in a label": {with(func(u *Update) { u.Labels = map[wire.ID]string{{1}: "tel 138001"} }), ErrRefused, ErrRefused},
+		"no manifest":       {grantlist.Update{}, ErrRefused, wire.ErrMalformed},
+		"changed signature": {with(func(u *grantlist.Update) { u.Manifest[len(u.Manifest)-1] ^= 1 }), ErrRefused, wire.ErrBadSignature},
+		"bucket missing":    {with(func(u *grantlist.Update) { u.Buckets = nil }), ErrConflict, ErrConflict},
+		"bucket changed":    {with(func(u *grantlist.Update) { u.Buckets[0] = append(slices.Clone(u.Buckets[0]), 0) }), ErrConflict, ErrConflict},
+		"bucket too many":   {with(func(u *grantlist.Update) { u.Buckets = append(u.Buckets, []byte{0x80}) }), ErrRefused, ErrRefused},
+		"number in a label": {with(func(u *grantlist.Update) { u.Labels = map[wire.ID]string{{1}: "tel 138001"} }), ErrRefused, ErrRefused},
 	} {
 		if err := k.Apply(c.u); !errors.Is(err, c.class) || !errors.Is(err, c.cause) {
 			t.Errorf("%s: %v", name, err)
@@ -118,7 +115,7 @@ func TestConflict(t *testing.T) {
 	revoked := sign(t, one)
 	apply(t, k, revoked)
 	apply(t, k, revoked) // again: nothing changes, no error
-	for _, u := range []Update{sign(t, two), old} {
+	for _, u := range []grantlist.Update{sign(t, two), old} {
 		if err := k.Apply(u); !errors.Is(err, ErrConflict) {
 			t.Fatalf("taken: %v", err)
 		}
@@ -131,8 +128,7 @@ func TestConflict(t *testing.T) {
 func TestFullListOfAnotherLine(t *testing.T) {
 	k := open(t, t.TempDir())
 	ids := bulk(t, k, 2000)
-	far := edit(t, k)
-	far.base.Version, far.hash = 40, wire.Hash{1}
+	far := editAs(t, k, func(m *wire.Manifest) { m.Version = 40 })
 	add(t, far, credential(5000))
 	must(t, far.SetState(ids[7], wire.GrantRevoked))
 	must(t, far.End(ids[8]))
@@ -140,9 +136,9 @@ func TestFullListOfAnotherLine(t *testing.T) {
 	if err := k.Apply(u); !errors.Is(err, ErrConflict) {
 		t.Fatalf("partial list of another line: %v", err)
 	}
-	all, _, err := cut(far.Grants(), far.base.Bits)
+	all, _, err := far.Draft.Sign(far.Grants(), issuedAt, issuerKey(1), 0)
 	must(t, err)
-	u.Buckets = all
+	u.Buckets = all.Buckets
 	if err := k.Apply(u); !errors.Is(err, ErrUnproved) {
 		t.Fatal(err)
 	}
@@ -200,7 +196,7 @@ func TestWithoutKeys(t *testing.T) {
 	if bare.Grants() != nil || bare.Status().HasKey || len(bare.Status().SetAside) > 0 {
 		t.Fatalf("grants without keys: %+v", bare.Status())
 	}
-	if err := bare.Apply(Update{}); !errors.Is(err, ErrRefused) {
+	if err := bare.Apply(grantlist.Update{}); !errors.Is(err, ErrRefused) {
 		t.Fatalf("applied without keys: %v", err)
 	}
 	bare.Close()
@@ -243,7 +239,7 @@ func TestMisuse(t *testing.T) {
 func TestLabels(t *testing.T) {
 	k := open(t, t.TempDir())
 	e := edit(t, k)
-	id, err := e.Add(NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{credential(1)}, Label: "3rd floor left"})
+	id, err := e.Add(grantlist.NewGrant{Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{credential(1)}, Label: "3rd floor left"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,14 +325,17 @@ func TestFewerDoorSets(t *testing.T) {
 	k := open(t, t.TempDir())
 	e := edit(t, k)
 	for _, door := range []string{"front", "bikes"} {
-		if _, err := e.Add(NewGrant{Kind: wire.GrantStaff, Doors: []string{door}, Credentials: []wire.CredentialID{credential(len(door))}}); err != nil {
+		if _, err := e.Add(grantlist.NewGrant{Kind: wire.GrantStaff, Doors: []string{door}, Credentials: []wire.CredentialID{credential(len(door))}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	apply(t, k, sign(t, e))
 	e = edit(t, k)
-	e.sets = e.sets[:1]
-	if err := k.Apply(sign(t, e)); !errors.Is(err, ErrRefused) && !errors.Is(err, ErrConflict) {
+	m, hash := k.list.manifest, k.list.hash
+	m.DoorSets = m.DoorSets[:1]
+	l, _, err := grantlist.NewDraft(building, m, hash).Sign(e.Grants(), issuedAt, issuerKey(1), 0)
+	must(t, err)
+	if err := k.Apply(grantlist.Update{Manifest: l.Manifest}); !errors.Is(err, ErrRefused) && !errors.Is(err, ErrConflict) {
 		t.Fatalf("taken: %v", err)
 	}
 }

@@ -52,23 +52,3 @@ func TestOnlyDamagedCopies(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(grants, "grants-b.db"), []byte("x"), 0o600))
 	want(t, openEnrolled(t, dir), credential(1), access.ReasonNotReady)
 }
-
-// TestDoorSetHasNoOrder: the same doors, named in another order or twice, are the
-// same set.
-func TestDoorSetHasNoOrder(t *testing.T) {
-	e := edit(t, open(t, t.TempDir()))
-	var first uint16
-	for i, doors := range [][]string{{"front", "yard", "cellar"}, {"yard", "cellar", "front"}, {"cellar", "cellar", "front", "yard"}} {
-		set, err := e.DoorSet(doors)
-		must(t, err)
-		if i == 0 {
-			first = set
-		}
-		if set != first {
-			t.Errorf("%v: set %d, want %d", doors, set, first)
-		}
-	}
-	if other, err := e.DoorSet([]string{"yard", "front"}); err != nil || other == first {
-		t.Errorf("fewer doors: set %d, %v", other, err)
-	}
-}

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/access"
 	"gatehouse/internal/amount"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -24,11 +25,7 @@ import (
 // may; the one in force stays.
 var ErrSecondNeeded = errors.New("a second issuer's signature is needed")
 
-const (
-	alwaysAllowed = 3            // tenancies within a day, in however small a house
-	allowedPart   = 10           // and of a larger one every tenth
-	dayOfTime     = 24 * 60 * 60 // s
-)
+const dayOfTime = 24 * 60 * 60 // s
 
 // removal says from which tenancies lists have taken something, and when.
 type removal struct {
@@ -56,12 +53,12 @@ func (k *Keyring) limit(next *list, took restraint, second []byte, proved bool) 
 	}
 	next.removed = slices.Collect(maps.Keys(lost))
 	sum := len(lost) + len(lately)
-	if len(lost) == 0 || sum <= alwaysAllowed {
+	if len(lost) == 0 || sum <= grantlist.MayLose(0) {
 		return nil
 	}
 	open := k.view.contents(nil).Open(now)
 	maps.Copy(open, lately)
-	if sum <= MayLose(len(open))*days {
+	if sum <= grantlist.MayLose(len(open))*days {
 		return nil
 	}
 	if err := k.checkSecond(next, second); err != nil {
@@ -128,12 +125,12 @@ func lossesOf(before, after view, same bool, open map[wire.ID]bool, now int64) m
 			g.Until = 0
 		}
 	}
-	return Losses(before.contents(differs), then, now)
+	return grantlist.Losses(before.contents(differs), then, now)
 }
 
 // contents returns what opens, in some buckets (nil: in all).
-func (v view) contents(in func(i int) bool) Contents {
-	c := Contents{Doors: v.doors, DoorSets: v.sets}
+func (v view) contents(in func(i int) bool) grantlist.Contents {
+	c := grantlist.Contents{Doors: v.doors, DoorSets: v.sets}
 	for i := range 1 << v.grants.Bits() {
 		if in == nil || in(i) {
 			c.Grants = append(c.Grants, grantsOf(v.grants.Bucket(i).Records())...)

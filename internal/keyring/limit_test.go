@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 
 	"pgregory.net/rapid"
@@ -34,16 +35,16 @@ func decide(k *Keyring, card int, at time.Time) access.Decision {
 }
 
 // atDoor signs a list whose rows are for one other door.
-func atDoor(t *testing.T, version uint64, door string, rows ...wire.Grant) Update {
+func atDoor(t *testing.T, version uint64, door string, rows ...wire.Grant) grantlist.Update {
 	t.Helper()
-	d := NewDraft(building, wire.Manifest{Version: version - 1}, wire.Hash{})
+	d := grantlist.NewDraft(building, wire.Manifest{Version: version - 1}, wire.Hash{})
 	_, err := d.DoorSet([]string{door})
 	must(t, err)
 	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(a, b wire.Grant) int { return a.Compare(&b) })
 	l, _, err := d.Sign(rows, issuedAt, issuerKey(1), 1)
 	must(t, err)
-	return Update{Manifest: l.Manifest, Buckets: l.Buckets}
+	return grantlist.Update{Manifest: l.Manifest, Buckets: l.Buckets}
 }
 
 // TestOneIssuerLocksNobodyOut: whatever the thief of one issuer's key says by his
@@ -51,7 +52,7 @@ func atDoor(t *testing.T, version uint64, door string, rows ...wire.Grant) Updat
 func TestOneIssuerLocksNobodyOut(t *testing.T) {
 	const n = 20
 	year := func(g *wire.Grant) { g.Until = uint32(issuedAt.Add(365 * day).Unix()) }
-	list := func(version uint64, after time.Duration, rows ...wire.Grant) Update {
+	list := func(version uint64, after time.Duration, rows ...wire.Grant) grantlist.Update {
 		return listOf(t, version, issuedAt.Add(after), nil, 1, rows...)
 	}
 	all := func(how ...func(*wire.Grant)) []wire.Grant {
@@ -63,7 +64,7 @@ func TestOneIssuerLocksNobodyOut(t *testing.T) {
 		}
 		return rows
 	}
-	daily := func() (us []Update) { // each list a day after the other, by its own word
+	daily := func() (us []grantlist.Update) { // each list a day after the other, by its own word
 		for i := range 8 {
 			rows := tenants(n, n, year)
 			for j := range rows[:min(n, 3*(i+1))] {
@@ -79,22 +80,22 @@ func TestOneIssuerLocksNobodyOut(t *testing.T) {
 	}
 	past := listOf(t, 2, time.Unix(1, 0), nil, 1, all()...)
 	for name, c := range map[string]struct {
-		lists []Update
+		lists []grantlist.Update
 		after time.Duration
 	}{
-		"revoked":                  {[]Update{list(2, 0, all(revoke)...)}, 0},
-		"suspended":                {[]Update{list(2, 0, all(inState(wire.GrantSuspended))...)}, 0},
-		"not named":                {[]Update{list(2, 0)}, 0},
-		"begun in a hundred years": {[]Update{list(2, 0, all(func(g *wire.Grant) { g.From, g.Until = 1<<32-2, 0 })...)}, 0},
-		"ended in a week":          {[]Update{list(2, 0, all(func(g *wire.Grant) { g.Until = uint32(issuedAt.Add(7 * day).Unix()) })...)}, 7 * day},
-		"other cards":              {[]Update{list(2, 0, all(func(g *wire.Grant) { g.Credential[9] ^= 1 })...)}, 0},
-		"another door":             {[]Update{atDoor(t, 2, "cellar", all()...)}, 0},
-		"issued in ten years":      {[]Update{list(2, 3650*day, all(revoke)...)}, 0},
-		"issued in 1970 first":     {[]Update{past, list(3, 0, all(revoke)...)}, 0},
+		"revoked":                  {[]grantlist.Update{list(2, 0, all(revoke)...)}, 0},
+		"suspended":                {[]grantlist.Update{list(2, 0, all(inState(wire.GrantSuspended))...)}, 0},
+		"not named":                {[]grantlist.Update{list(2, 0)}, 0},
+		"begun in a hundred years": {[]grantlist.Update{list(2, 0, all(func(g *wire.Grant) { g.From, g.Until = 1<<32-2, 0 })...)}, 0},
+		"ended in a week":          {[]grantlist.Update{list(2, 0, all(func(g *wire.Grant) { g.Until = uint32(issuedAt.Add(7 * day).Unix()) })...)}, 7 * day},
+		"other cards":              {[]grantlist.Update{list(2, 0, all(func(g *wire.Grant) { g.Credential[9] ^= 1 })...)}, 0},
+		"another door":             {[]grantlist.Update{atDoor(t, 2, "cellar", all()...)}, 0},
+		"issued in ten years":      {[]grantlist.Update{list(2, 3650*day, all(revoke)...)}, 0},
+		"issued in 1970 first":     {[]grantlist.Update{past, list(3, 0, all(revoke)...)}, 0},
 		"a day by each list":       {daily(), 0},
-		"one tenancy, then ended":  {[]Update{list(2, 0, moved...), list(3, 0, all(revoke)...)}, 0},
-		"time itself":              {[]Update{list(2, 365*day, all()...), list(3, 366*day, all()...)}, 0},
-		"time, and then over":      {[]Update{list(2, 366*day, all()...), list(3, 366*day)}, 0},
+		"one tenancy, then ended":  {[]grantlist.Update{list(2, 0, moved...), list(3, 0, all(revoke)...)}, 0},
+		"time itself":              {[]grantlist.Update{list(2, 365*day, all()...), list(3, 366*day, all()...)}, 0},
+		"time, and then over":      {[]grantlist.Update{list(2, 366*day, all()...), list(3, 366*day)}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, _ := enrolled(t)
@@ -134,7 +135,7 @@ func TestLimitCountsNewTenants(t *testing.T) {
 		must(t, k.AddLocal(local(t, k, "gate-a", 5, uint64(i)+1, i+1, change(wire.OpCheckIn, 50+i, 20, 50+int(i)))))
 		rows = append(rows, row(50+i, 50+int(i), revoke))
 	}
-	with := func(n int) Update {
+	with := func(n int) grantlist.Update {
 		return listOf(t, 2, issuedAt, seenBy("gate-a", uint64(n)), 1, append(tenants(4, 0, nil), rows[:n]...)...)
 	}
 	if err := k.Apply(with(4)); !errors.Is(err, ErrSecondNeeded) {
@@ -319,8 +320,8 @@ func TestLossesMissNobody(t *testing.T) {
 	ids := []string{"front", "yard", "cellar"}
 	sets := rapid.Map(rapid.SliceOfNDistinct(rapid.Uint16Range(0, 2), 1, 3, rapid.ID), func(s []uint16) []uint16 { slices.Sort(s); return s })
 	rapid.Check(t, func(t *rapid.T) {
-		draw := func(name string) Contents {
-			c := Contents{Doors: rapid.Permutation(ids).Draw(t, name+" doors"), DoorSets: rapid.SliceOfN(sets, 2, 2).Draw(t, name+" sets")}
+		draw := func(name string) grantlist.Contents {
+			c := grantlist.Contents{Doors: rapid.Permutation(ids).Draw(t, name+" doors"), DoorSets: rapid.SliceOfN(sets, 2, 2).Draw(t, name+" sets")}
 			for i := range byte(rapid.IntRange(0, 4).Draw(t, name+" rows")) {
 				g := row(i+1, rapid.IntRange(1, 2).Draw(t, "card"))
 				g.Tenancy = wire.ID{9, rapid.Byte().Draw(t, "tenancy") % 2}
@@ -335,7 +336,7 @@ func TestLossesMissNobody(t *testing.T) {
 		}
 		before, after := draw("before"), draw("after")
 		now := int64(rapid.IntRange(1, 8).Draw(t, "now"))
-		lost := Losses(before, after, now)
+		lost := grantlist.Losses(before, after, now)
 		was, is := grantsFrom(t, before), grantsFrom(t, after)
 		for _, q := range queries(ids, now) {
 			d := access.Decide(was, q)
@@ -343,13 +344,13 @@ func TestLossesMissNobody(t *testing.T) {
 				t.Fatalf("%+v: %v, and no loss\n%+v\n%+v", q, got.Reason, before, after)
 			}
 		}
-		if len(Losses(before, before, now)) != 0 {
+		if len(grantlist.Losses(before, before, now)) != 0 {
 			t.Fatal("a list takes nothing from itself")
 		}
 	})
 }
 
-func grantsFrom(t *rapid.T, c Contents) *access.Grants {
+func grantsFrom(t *rapid.T, c grantlist.Contents) *access.Grants {
 	b, err := access.NewBucket(0, records(c.Grants))
 	if err != nil {
 		t.Fatal(err)
@@ -376,9 +377,4 @@ func queries(doors []string, now int64) (all []access.Query) {
 		}
 	}
 	return all
-}
-
-func ExampleMayLose() {
-	fmt.Println(MayLose(4), MayLose(100), MayLose(319))
-	// Output: 3 10 31
 }

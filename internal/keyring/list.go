@@ -10,24 +10,9 @@ import (
 	"sync/atomic"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
-
-// List is a whole signed list: what a tool edits, what an installer carries.
-type List struct {
-	Manifest []byte   // the envelope; empty: no list yet
-	Buckets  [][]byte // all of them, in order
-}
-
-// Update is a new version of a list: the signed manifest, and those buckets
-// that the gateway does not have. With all buckets it is a full list.
-type Update struct {
-	Manifest []byte             // the envelope
-	Buckets  [][]byte           // in any order: the manifest has their hashes
-	Proof    Proof              // that the list in force is in the log which the manifest names
-	Second   []byte             // envelope of a second issuer (wire.TypeSecond), where many tenancies end; else empty
-	Labels   map[wire.ID]string // the landlord's own words, by grant; empty text erases. Not signed, never sent on
-}
 
 // list is a verified list. It is immutable, and holds no bytes but the
 // envelope's: a bucket has one encoding, so it can be made again.
@@ -103,20 +88,20 @@ func (l *list) bucket(i int) ([]byte, error) {
 
 // List returns the list in force, for a tool that edits it or a stick that
 // carries it; it is empty where there is none.
-func (k *Keyring) List() (List, error) {
+func (k *Keyring) List() (grantlist.List, error) {
 	k.mu.Lock()
 	l := k.list
 	k.mu.Unlock()
 	if l == nil {
-		return List{}, nil
+		return grantlist.List{}, nil
 	}
-	out := List{Manifest: bytes.Clone(l.envelope), Buckets: make([][]byte, len(l.manifest.Buckets))}
+	out := grantlist.List{Manifest: bytes.Clone(l.envelope), Buckets: make([][]byte, len(l.manifest.Buckets))}
 	err := inParallel(len(out.Buckets), func(i int) (err error) {
 		out.Buckets[i], err = l.bucket(i)
 		return err
 	})
 	if err != nil {
-		return List{}, fmt.Errorf("export list: %w", err)
+		return grantlist.List{}, fmt.Errorf("export list: %w", err)
 	}
 	return out, nil
 }

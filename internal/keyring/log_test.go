@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 
@@ -24,7 +25,7 @@ type listLog struct {
 	epoch   uint64
 	key     byte
 	rows    map[wire.ID]wire.Grant
-	newest  Update
+	newest  grantlist.Update
 	seen    []wire.Seen
 	words   []wire.Word
 }
@@ -48,7 +49,7 @@ func leavesOf(hashes []wire.Hash) []tlog.Hash {
 }
 
 // issue signs the next list, in format 2 or 1.
-func (g *listLog) issue(t testing.TB, format uint64) Update {
+func (g *listLog) issue(t testing.TB, format uint64) grantlist.Update {
 	t.Helper()
 	rows := slices.SortedFunc(maps.Values(g.rows), func(a, b wire.Grant) int { return a.Compare(&b) })
 	g.version++
@@ -69,13 +70,13 @@ func (g *listLog) issue(t testing.TB, format uint64) Update {
 	must(t, err)
 	hash := sha256.Sum256(payload)
 	g.hashes = append(g.hashes, hash)
-	g.newest = Update{Manifest: envelope, Buckets: [][]byte{bucket}}
+	g.newest = grantlist.Update{Manifest: envelope, Buckets: [][]byte{bucket}}
 	g.newest.Second = signed(t, wire.TypeSecond, wire.RoleIssuer, building, hash[:], 2)
 	return g.newest
 }
 
 // proofFor returns the newest list with the proof for a gateway that has a list.
-func (g *listLog) proofFor(t testing.TB, has wire.Hash) Update {
+func (g *listLog) proofFor(t testing.TB, has wire.Hash) grantlist.Update {
 	t.Helper()
 	u := g.newest
 	earlier := g.hashes[:len(g.hashes)-1]
@@ -203,8 +204,8 @@ func TestFalseProof(t *testing.T) {
 	}
 	good := g.proofFor(t, k.Status().Hash)
 	other := g.proofFor(t, g.hashes[3])
-	for name, p := range map[string]Proof{"none": {}, "of another list": other.Proof, "elsewhere": {good.Proof.Index + 1, good.Proof.Hashes},
-		"cut": {good.Proof.Index, good.Proof.Hashes[1:]}, "at the end": {1 << 62, good.Proof.Hashes}} {
+	for name, p := range map[string]grantlist.Proof{"none": {}, "of another list": other.Proof, "elsewhere": {Index: good.Proof.Index + 1, Hashes: good.Proof.Hashes},
+		"cut": {Index: good.Proof.Index, Hashes: good.Proof.Hashes[1:]}, "at the end": {Index: 1 << 62, Hashes: good.Proof.Hashes}} {
 		u := good
 		u.Proof = p
 		if k.descends(headOf(t, k, u), p) {
@@ -214,7 +215,7 @@ func TestFalseProof(t *testing.T) {
 	must(t, k.Apply(good))
 }
 
-func headOf(t testing.TB, k *Keyring, u Update) *list {
+func headOf(t testing.TB, k *Keyring, u grantlist.Update) *list {
 	t.Helper()
 	l, err := k.head(u.Manifest, k.issuers())
 	must(t, err)
@@ -432,7 +433,7 @@ func TestLaterThanRestraint(t *testing.T) {
 }
 
 // withSeen signs the next list, made with some records.
-func (g *listLog) withSeen(t testing.TB, seen []wire.Seen) Update {
+func (g *listLog) withSeen(t testing.TB, seen []wire.Seen) grantlist.Update {
 	t.Helper()
 	rows := slices.SortedFunc(maps.Values(g.rows), func(a, b wire.Grant) int { return a.Compare(&b) })
 	u := listOf(t, g.version+1, issuedAt, seen, 1, rows...)
@@ -526,8 +527,8 @@ func TestNewerFormat(t *testing.T) {
 		if name == "switched off" {
 			k.opts.Formats, want = wire.ListFormat, 2
 		}
-		_, missing := k.Missing(manifest, Proof{})
-		for what, err := range map[string]error{"missing": missing, "apply": k.Apply(Update{Manifest: manifest})} {
+		_, missing := k.Missing(manifest, grantlist.Proof{})
+		for what, err := range map[string]error{"missing": missing, "apply": k.Apply(grantlist.Update{Manifest: manifest})} {
 			if !errors.Is(err, ErrRefused) || !errors.Is(err, ErrNewerFormat) {
 				t.Errorf("%s, %s: %v", name, what, err)
 			}
@@ -538,7 +539,7 @@ func TestNewerFormat(t *testing.T) {
 		k.opts.Formats = wire.LogFormat
 	}
 	garbage := signed(t, wire.TypeGrantList, wire.RoleIssuer, building, []byte{0x61}, 1)
-	if err := k.Apply(Update{Manifest: garbage}); errors.Is(err, ErrNewerFormat) {
+	if err := k.Apply(grantlist.Update{Manifest: garbage}); errors.Is(err, ErrNewerFormat) {
 		t.Error("what is no manifest is one of another format")
 	}
 	g.set(2, 2)

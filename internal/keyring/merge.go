@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -20,6 +21,8 @@ type view struct {
 	doors  []string
 	sets   [][]uint16
 }
+
+func (v *view) tables() grantlist.Doors { return grantlist.Doors{IDs: v.doors, Sets: v.sets} }
 
 // rowsOf collects what a list (nil: none) says of the grants that records change.
 func rowsOf(l *list, records []*held) map[wire.ID][]access.Record {
@@ -250,15 +253,15 @@ func merge(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, rec
 			buckets[i] = l.grants.Bucket(i)
 		}
 	}
-	draft := Draft{doors: v.doors, sets: v.sets}
-	changed, err := changedRows(rows, over, records, draft.DoorSet)
+	tables := v.tables()
+	changed, err := changedRows(rows, over, records, tables.Set)
 	if err != nil {
 		return view{}, err
 	}
 	if err := replaceRows(buckets, bits, changed); err != nil {
 		return view{}, err
 	}
-	v.doors, v.sets = draft.doors, draft.sets
+	v.doors, v.sets = tables.IDs, tables.Sets
 	v.grants, err = access.NewGrants(access.Doors{IDs: v.doors, Sets: v.sets}, bits, buckets)
 	return v, err
 }

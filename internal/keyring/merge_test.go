@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -39,7 +40,7 @@ func plain(gateway string, line, number uint64, c wire.Change) Local {
 }
 
 // verified reads an update as Apply does.
-func verified(t testing.TB, u Update) *list {
+func verified(t testing.TB, u grantlist.Update) *list {
 	t.Helper()
 	k := &Keyring{opts: Options{Building: building, Formats: wire.LogFormat}}
 	l, err := k.head(u.Manifest, []wire.Key{{Role: wire.RoleIssuer, Epoch: 1, Public: public(1)}})

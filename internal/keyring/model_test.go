@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -43,7 +44,7 @@ type modelList struct {
 	version uint64
 	got     map[lineOf]map[wire.ID]bool // the records that it was made with
 	grants  map[wire.ID]modelGrant
-	update  Update
+	update  grantlist.Update
 }
 
 // modelRegistry merges what comes to it.

@@ -80,7 +80,7 @@ func TestMergeEqualsNaive(t *testing.T) {
 		}
 		for r := range v.grants.All() {
 			state, until, doors := naiveRow(rows[r.Grant[0]], k.over.index, unproved)
-			got := doorsOf(v.doors, v.sets, wire.Grant{DoorSet: r.DoorSet})
+			got := v.tables().Of(r.DoorSet)
 			if r.State != access.State(state) {
 				rt.Fatalf("grant %d: state %d, want %d", r.Grant[0], r.State, state)
 			}

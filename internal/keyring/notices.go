@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -22,14 +23,6 @@ type heardOf struct {
 	Since int64  `json:"since"` // s of the machine's own clock
 }
 
-// NoticeDays is how long a notice of the landlord alone runs in a house, in days.
-func NoticeDays(h wire.House) int {
-	if h.NoticeDays == 0 {
-		return 3
-	}
-	return int(h.NoticeDays)
-}
-
 // age looks which notices are young, and reports whether that has changed. Callers
 // hold mu.
 func (k *Keyring) age() (changed bool) {
@@ -37,7 +30,7 @@ func (k *Keyring) age() (changed bool) {
 	if r == nil {
 		return false
 	}
-	now, days, witness := k.own(), int64(NoticeDays(r.House))*dayOfTime, k.time.marks().At
+	now, days, witness := k.own(), int64(grantlist.NoticeDays(r.House))*dayOfTime, k.time.marks().At
 	l := k.listed()
 	seen := l.seen()
 	for _, h := range k.records {

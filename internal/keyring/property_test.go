@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 
 	"pgregory.net/rapid"
@@ -19,7 +20,7 @@ type house struct {
 	k       *Keyring
 	model   map[wire.ID]map[wire.CredentialID]wire.GrantState
 	revoked map[wire.ID]bool // for good, even when they are off the list
-	sent    []Update
+	sent    []grantlist.Update
 }
 
 const cards = 12
@@ -38,7 +39,7 @@ func (h *house) grant(t *rapid.T) (wire.ID, bool) {
 
 // edit makes one random change with the Editor, and the same in the model. The
 // Editor refuses exactly what the model says it must.
-func (h *house) edit(t *rapid.T, e *Editor) {
+func (h *house) edit(t *rapid.T, e *grantlist.Editor) {
 	id, any := h.grant(t)
 	lines := h.model[id]
 	c := drawCard(t)
@@ -189,7 +190,7 @@ func TestKeyringEqualsModel(t *testing.T) {
 func TestOrderOfUpdates(t *testing.T) {
 	source := open(t, t.TempDir())
 	ids := bulk(t, source, 6)
-	var updates []Update
+	var updates []grantlist.Update
 	for i := range 6 {
 		e := edit(t, source)
 		if err := e.SetState(ids[i], wire.GrantRevoked); err != nil {

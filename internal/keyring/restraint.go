@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -79,10 +80,10 @@ func restraintOf(v view, next *list, over map[wire.ID]bool) restraint {
 			continue
 		}
 		id, was := hexID(r.Grant), findRow(v.grants, r)
-		doors := doorsOf(next.manifest.Doors, next.manifest.DoorSets, wire.Grant{DoorSet: r.DoorSet})
+		doors := grantlist.Doors{IDs: next.manifest.Doors, Sets: next.manifest.DoorSets}.Of(r.DoorSet)
 		takes, gives := r.State != access.StateActive, r.State != access.StateRevoked
 		if was != nil {
-			takes, gives = differs(was, doorsOf(v.doors, v.sets, wire.Grant{DoorSet: was.DoorSet}), r, doors)
+			takes, gives = differs(was, v.tables().Of(was.DoorSet), r, doors)
 		}
 		if takes {
 			o.Rows = append(o.Rows, restriction{id, hexCredential(r.Credential), r.State, r.Until, doors})

@@ -1,16 +1,11 @@
 package keyring
 
 import (
-	"errors"
 	"fmt"
 
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
-
-// ErrOtherFloor means an undo of a time that is not the one that this gateway was
-// signed as the highest, or one that it has taken already.
-var ErrOtherFloor = errors.New("it takes back another time than the one here")
 
 // HighestSigned returns the highest time that was signed to this gateway, with the
 // role and epoch of the key and the number of undos that were taken.
@@ -40,7 +35,7 @@ func (k *Keyring) Undo(envelope []byte) (wire.Floor, error) {
 		return f, fmt.Errorf("undo of a time: %w: %w", ErrRefused, err)
 	}
 	if f != k.highestSigned() {
-		return f, fmt.Errorf("undo of a time: %w: %w", ErrRefused, ErrOtherFloor)
+		return f, fmt.Errorf("undo of a time: %w: %w", ErrRefused, keys.ErrOtherFloor)
 	}
 	by := wire.RoleEpoch{Role: f.Role, Epoch: f.Epoch}
 	m := k.marks

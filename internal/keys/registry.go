@@ -183,6 +183,10 @@ func SaveSealKey(path string, private []byte) error {
 	return saveNew(path, &pem.Block{Type: sealBlock, Bytes: private})
 }
 
+// ErrOtherFloor means an undo of a time that is not the one that the gateway was
+// signed as the highest, or one that it has taken already.
+var ErrOtherFloor = errors.New("it takes back another time than the one here")
+
 // OpenUndo reads what two issuers sign to take a time back at a gateway: the
 // envelope of one holds that of another. The errors are those of wire.Open.
 func OpenUndo(envelope []byte, place wire.Place, trust wire.Trust) (wire.Floor, error) {

@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/access"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/pass"
@@ -34,14 +35,14 @@ func newHouse(t testing.TB, n int) house {
 	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "lane-7", Keys: keys, Log: zerolog.Nop()})
 	must(t, err)
 	t.Cleanup(func() { k.Close() })
-	e, err := keyring.NewEditor(keyring.List{}, "lane-7", key, 0)
+	e, err := grantlist.NewEditor(grantlist.List{}, "lane-7", key, 0)
 	must(t, err)
 	h := house{keys: k, key: key}
 	for i := range n {
 		c := wire.CredentialID{0: 1}
 		binary.BigEndian.PutUint64(c[1:], uint64(i)*0x9e3779b97f4a7c15)
 		whose := wire.ID{1, byte(i), byte(i >> 8), byte(i >> 16)}
-		_, err := e.Add(keyring.NewGrant{Tenancy: whose, Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{c}})
+		_, err := e.Add(grantlist.NewGrant{Tenancy: whose, Kind: wire.GrantResident, Doors: []string{"front"}, Credentials: []wire.CredentialID{c}})
 		must(t, err)
 		h.whose = append(h.whose, whose)
 	}

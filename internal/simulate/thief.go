@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/authority"
@@ -147,7 +147,7 @@ func (w *world) thiefsList(n [4]int) {
 
 // list makes a list that revokes so many tenancies of another, the first of whom, and
 // names them.
-func (t *thief) list(was control.List, whom []string, number, ends int, now time.Time) (l keyring.List, robbed []string, err error) {
+func (t *thief) list(was control.List, whom []string, number, ends int, now time.Time) (l grantlist.List, robbed []string, err error) {
 	payload, err := wire.PayloadOf(was.Manifest)
 	if err != nil {
 		return l, nil, err
@@ -180,7 +180,7 @@ func (t *thief) list(was control.List, whom []string, number, ends int, now time
 	case highestOfAll:
 		base.Version = math.MaxUint64 - 1
 	}
-	d := keyring.NewDraft(was.Building, base, sha256.Sum256(payload))
+	d := grantlist.NewDraft(was.Building, base, sha256.Sum256(payload))
 	d.Seen = base.Seen
 	l, _, err = d.Sign(grants, now, t.issuer, t.epoch[wire.RoleIssuer])
 	return l, robbed, err

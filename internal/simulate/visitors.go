@@ -8,8 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
-	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/pass"
 	"gatehouse/internal/registry/issuer/operator"
@@ -80,8 +80,8 @@ func (w *world) visitor(n [4]int) {
 	from := time.Now().Add([]time.Duration{-time.Hour, 0, 0, 2 * time.Hour, 26 * time.Hour}[n[0]%5]).Truncate(time.Second)
 	v := visitor{w.model.card(), from, from.Add([]time.Duration{2 * time.Hour, 5 * time.Hour, 30 * time.Hour, 3 * day}[n[1]%4])}
 	owner := issue.Issuer{Client: w.annex.client, Key: w.annex.key}
-	_, err := owner.Edit(w.ctx, func(e *keyring.Editor) error {
-		_, err := e.Add(keyring.NewGrant{Kind: wire.GrantVisitor, Doors: []string{w.annex.door}, From: v.from, Until: v.until,
+	_, err := owner.Edit(w.ctx, func(e *grantlist.Editor) error {
+		_, err := e.Add(grantlist.NewGrant{Kind: wire.GrantVisitor, Doors: []string{w.annex.door}, From: v.from, Until: v.until,
 			Credentials: []wire.CredentialID{w.annex.building.Identify(cardOf(v.card.number))}, Label: fmt.Sprintf("visitor %d", len(w.annex.visitors)+1)})
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
@@ -38,7 +39,7 @@ type fetching struct {
 type fetchingKeyring interface {
 	Registry() *keys.Registry
 	Status() keyring.Status
-	Missing(manifest []byte, p keyring.Proof) ([]wire.Hash, error)
+	Missing(manifest []byte, p grantlist.Proof) ([]wire.Hash, error)
 }
 
 // named is what the registry says that it has.
@@ -151,7 +152,7 @@ func (f *fetching) want(now time.Time) (w wire.Want) {
 }
 
 // take takes a part of a list, and returns the list once it is whole; nil: it is not.
-func (f *fetching) take(envelope []byte, now time.Time) (*keyring.Update, error) {
+func (f *fetching) take(envelope []byte, now time.Time) (*grantlist.Update, error) {
 	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeList, Role: wire.RoleWitness, Address: f.address, Newest: f.formats},
 		f.keyring.Registry().Trust.Keyset(wire.RoleWitness))
 	if err != nil {
@@ -165,7 +166,7 @@ func (f *fetching) take(envelope []byte, now time.Time) (*keyring.Update, error)
 		return nil, nil // it is asked for when the hello is answered
 	}
 	if f.gathering.manifest == nil || !bytes.Equal(part.Manifest, f.gathering.manifest) {
-		missing, err := f.keyring.Missing(part.Manifest, keyring.Proof{Index: part.Index, Hashes: part.Proof})
+		missing, err := f.keyring.Missing(part.Manifest, grantlist.Proof{Index: part.Index, Hashes: part.Proof})
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/internal/faultnet"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
@@ -130,7 +131,7 @@ func (w *world) withSibling() (*sibling, func()) {
 // holds gives a keyring of the tests a list and what is over.
 func (w *world) holds(r *ring, version uint64, over ...wire.ID) {
 	manifest, buckets := w.makeList(version, 2, 3)
-	if err := r.Apply(keyring.Update{Manifest: manifest, Buckets: buckets}); err != nil {
+	if err := r.Apply(grantlist.Update{Manifest: manifest, Buckets: buckets}); err != nil {
 		w.t.Fatal(err)
 	}
 	r.mu.Lock()

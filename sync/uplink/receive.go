@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
@@ -108,7 +109,7 @@ func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 // an earlier list of this gateway, so it is asked for again after a hello that names
 // the one in force, and is an alarm once that is answered: what came before may have
 // been sent before.
-func (a *actor) apply(ctx context.Context, u keyring.Update) error {
+func (a *actor) apply(ctx context.Context, u grantlist.Update) error {
 	before := a.o.Keyring.Status()
 	err := a.o.Keyring.Apply(u)
 	s, now := a.applied(ctx, before), time.Now()

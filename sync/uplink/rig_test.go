@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gatehouse/internal/faultnet"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
@@ -62,7 +63,7 @@ func (k *ring) Undo(envelope []byte) (wire.Floor, error) {
 	defer k.mu.Unlock()
 	f, err := keys.OpenUndo(envelope, k.reg.Place, k.reg.Trust)
 	if err == nil && (int64(f.Unix) != k.floor || f.Undos != k.undos) {
-		err = keyring.ErrOtherFloor
+		err = keys.ErrOtherFloor
 	}
 	if err == nil {
 		k.floor, k.undos = 0, k.undos+1
@@ -81,7 +82,7 @@ func (k *ring) open(envelope []byte) (m wire.Manifest, hash wire.Hash, err error
 	return m, sha256.Sum256(payload), err
 }
 
-func (k *ring) Missing(manifest []byte, _ keyring.Proof) (list []wire.Hash, err error) {
+func (k *ring) Missing(manifest []byte, _ grantlist.Proof) (list []wire.Hash, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	m, _, err := k.open(manifest)
@@ -93,7 +94,7 @@ func (k *ring) Missing(manifest []byte, _ keyring.Proof) (list []wire.Hash, err 
 	return list, err
 }
 
-func (k *ring) Apply(u keyring.Update) error {
+func (k *ring) Apply(u grantlist.Update) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	m, hash, err := k.open(u.Manifest)
@@ -130,7 +131,7 @@ func (k *ring) Inherit(h keyring.Holding) error {
 	k.mu.Lock()
 	k.inherited = h
 	k.mu.Unlock()
-	return k.Apply(keyring.Update{Manifest: h.Manifest, Buckets: h.Buckets})
+	return k.Apply(grantlist.Update{Manifest: h.Manifest, Buckets: h.Buckets})
 }
 
 func (k *ring) SetTrust(envelope []byte) error {

@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
@@ -45,8 +46,8 @@ type Link interface {
 type Keyring interface {
 	Registry() *keys.Registry
 	Status() keyring.Status
-	Missing(manifest []byte, p keyring.Proof) ([]wire.Hash, error)
-	Apply(keyring.Update) error
+	Missing(manifest []byte, p grantlist.Proof) ([]wire.Hash, error)
+	Apply(grantlist.Update) error
 	Holding() (keyring.Holding, error)
 	Inherit(keyring.Holding) error
 	SetTrust(envelope []byte) error

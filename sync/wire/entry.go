@@ -19,6 +19,17 @@ type CredentialID [17]byte
 // is still personal data: print it where a who part may be shown.
 func (c CredentialID) String() string { return hex.EncodeToString(c[:]) }
 
+// ParseCredentialID reads a CredentialID as its String writes it.
+func ParseCredentialID(text string) (c CredentialID, err error) {
+	if len(text) != hex.EncodedLen(len(c)) {
+		return c, fmt.Errorf("credential id: %d hex digits, want %d", len(text), hex.EncodedLen(len(c)))
+	}
+	if _, err := hex.Decode(c[:], []byte(text)); err != nil {
+		return CredentialID{}, fmt.Errorf("credential id: %w", err)
+	}
+	return c, nil
+}
+
 // ID is a random 128-bit name: of a tenancy, of a grant, of a boot.
 type ID [16]byte
 

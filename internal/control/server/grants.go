@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway/swipe"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -68,7 +69,7 @@ func (srv *Server) putGrants(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := keyring.Update{Manifest: in.Manifest, Buckets: in.Buckets, Labels: map[wire.ID]string{}}
+	u := grantlist.Update{Manifest: in.Manifest, Buckets: in.Buckets, Labels: map[wire.ID]string{}}
 	for text, label := range in.Labels {
 		id, err := parseID(text)
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
-	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
@@ -44,7 +43,7 @@ func (f *Front) putUndo(ctx context.Context, u api.Undo) (any, error) {
 	named := g.view.hello.Floor
 	f.mu.RUnlock()
 	if floor != named {
-		return nil, fmt.Errorf("undo for %s: %w", g.address, keyring.ErrOtherFloor)
+		return nil, fmt.Errorf("undo for %s: %w", g.address, keys.ErrOtherFloor)
 	}
 	if err := f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		return tx.PutUndo(u.Building, u.Gateway, u.Envelope)

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -280,7 +280,7 @@ func (t *taking) warn(before map[wire.ID]bool) error {
 			gone = append(gone, id)
 		}
 	}
-	if len(t.f.second) > 0 || len(gone) <= keyring.MayLose(len(before))*days {
+	if len(t.f.second) > 0 || len(gone) <= grantlist.MayLose(len(before))*days {
 		return nil
 	}
 	return t.remark(t.b, "list %d of %s, by one issuer's key alone, has ended %s (%s): more than one issuer may. If that is not so, somebody has the key: "+

@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"crypto/ed25519"
-	"gatehouse/internal/registry/issuer/authority"
 	"io"
 	"maps"
 	"os"
@@ -12,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -461,7 +461,7 @@ func TestWhoseOffer(t *testing.T) {
 		if c.stranger {
 			key = stranger
 		}
-		l, next, err := keyring.NewDraft(building1, m, w.i.buildings[building1].list.hash).Sign(nil, w.now, key, epoch)
+		l, next, err := grantlist.NewDraft(building1, m, w.i.buildings[building1].list.hash).Sign(nil, w.now, key, epoch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -607,7 +607,7 @@ func TestTakenOverTooMuch(t *testing.T) {
 		for n := range ends {
 			ended = append(ended, id('g', n))
 		}
-		d := keyring.NewDraft(building1, m, w.i.buildings[building1].list.hash)
+		d := grantlist.NewDraft(building1, m, w.i.buildings[building1].list.hash)
 		rows = slices.DeleteFunc(slices.Clone(rows), func(r wire.Grant) bool { return slices.Contains(ended, r.ID) })
 		l, thiefs, err := d.Sign(rows, w.now, w.i.keys.Issuer, w.i.keys.Epoch)
 		if err != nil || thiefs.Version <= m.Version {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -27,12 +27,12 @@ func (b *building) countAsk(gateway string, has foreign) {
 	}
 	now := int64(b.list.manifest.Issued)
 	before := contents(has.manifest, has.grants)
-	lost := keyring.Losses(before, contents(b.list.manifest, b.list.grants), now)
+	lost := grantlist.Losses(before, contents(b.list.manifest, b.list.grants), now)
 	all, open := maps.Clone(lost), before.Open(now)
 	for id := range b.recent(b.list.manifest.Issued) {
 		all[id], open[id] = true, true
 	}
-	if len(lost) == 0 || len(all) <= keyring.MayLose(len(open)) {
+	if len(lost) == 0 || len(all) <= grantlist.MayLose(len(open)) {
 		return
 	}
 	b.asks[gateway] = ask{b.list.hash, slices.SortedFunc(maps.Keys(lost), func(a, b wire.ID) int { return strings.Compare(a.String(), b.String()) })}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"gatehouse/internal/registry/issuer/fold"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
 	"gatehouse/internal/tree"
@@ -292,7 +292,7 @@ func (i *Issuer) leastEnd(b *building, c wire.Change) uint32 {
 	if c.Op != wire.OpNotice {
 		return 0
 	}
-	days := uint64(keyring.NoticeDays(wire.House{NoticeDays: b.noticeDays}))
+	days := uint64(grantlist.NoticeDays(wire.House{NoticeDays: b.noticeDays}))
 	return uint32(min(uint64(i.now())+days*24*3600, 1<<32-1))
 }
 

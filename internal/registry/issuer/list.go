@@ -4,11 +4,11 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"fmt"
-	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/issuer/fold"
 	"slices"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/fold"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -71,7 +71,7 @@ func (c *change) relist(b *building) error {
 
 // sign makes a list of what fits. Should it be refused all the same, it leaves out
 // what is new of the gateway that has most of it, until it is not.
-func (c *change) sign(b *building) (signed keyring.List, m wire.Manifest, chosen choice, err error) {
+func (c *change) sign(b *building) (signed grantlist.List, m wire.Manifest, chosen choice, err error) {
 	now, sure := c.issuer.agreed()
 	if base := &b.list; base.manifest.Issued > c.latest(base.epoch) {
 		base.manifest.Issued = c.latest(base.epoch) // a thief's, which was taken over: its time goes with it

@@ -6,7 +6,7 @@ import (
 	"maps"
 	"slices"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -16,8 +16,8 @@ import (
 
 const lossesWindow = 24 * 3600 // s
 
-func contents(m wire.Manifest, grants []wire.Grant) keyring.Contents {
-	return keyring.Contents{Doors: m.Doors, DoorSets: m.DoorSets, Grants: grants}
+func contents(m wire.Manifest, grants []wire.Grant) grantlist.Contents {
+	return grantlist.Contents{Doors: m.Doors, DoorSets: m.DoorSets, Grants: grants}
 }
 
 // removed are the tenancies that a list takes something from, without those that
@@ -32,8 +32,8 @@ func (b *building) removed(next signedList) []wire.ID {
 	if sameTables(b.list.manifest, next.manifest) {
 		rows = lost(rows, next.grants)
 	}
-	gone := keyring.Losses(contents(b.list.manifest, b.recorded(rows, next)), after, now)
-	maps.Copy(gone, keyring.Losses(contents(next.manifest, b.unnamed(next)), after, now))
+	gone := grantlist.Losses(contents(b.list.manifest, b.recorded(rows, next)), after, now)
+	maps.Copy(gone, grantlist.Losses(contents(next.manifest, b.unnamed(next)), after, now))
 	for id := range b.recent(next.manifest.Issued) {
 		delete(gone, id)
 	}
@@ -56,12 +56,12 @@ func (c *change) count(b *building, gone []wire.ID, at uint32) error {
 func (b *building) tooMany(next signedList, gone int) bool {
 	recent := b.recent(next.manifest.Issued)
 	sum := len(recent) + gone
-	if gone == 0 || sum <= keyring.MayLose(0) {
+	if gone == 0 || sum <= grantlist.MayLose(0) {
 		return false
 	}
 	open := contents(b.list.manifest, b.recorded(b.list.grants, next)).Open(int64(next.manifest.Issued))
 	maps.Copy(open, recent)
-	return sum > keyring.MayLose(len(open))
+	return sum > grantlist.MayLose(len(open))
 }
 
 // recent are the tenancies that lists of the last day have taken from.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
@@ -216,7 +216,7 @@ func (r *room) fits(u *unit) bool {
 // choice is what the next list is made of.
 type choice struct {
 	room   *room
-	draft  *keyring.Draft
+	draft  *grantlist.Draft
 	grants []wire.Grant // in order
 }
 
@@ -232,7 +232,7 @@ func (b *building) choose(without map[string]bool, now uint32, sure bool) (c cho
 			in = append(in, u)
 		}
 	}
-	c.draft = keyring.NewDraft(b.id, b.tables(c.room), b.list.hash)
+	c.draft = grantlist.NewDraft(b.id, b.tables(c.room), b.list.hash)
 	c.draft.Seen = b.seenList()
 	sets := make(map[string]uint16) // most grants share a few
 	for i := range in {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
@@ -189,7 +189,7 @@ func TestNotTaken(t *testing.T) {
 	// A list of the same key from elsewhere, after the copy was put back: in the first format.
 	b := w.i.buildings[building1]
 	w.now = w.now.Add(time.Hour)
-	l, _, err := keyring.NewDraft(building1, b.list.manifest, b.list.hash).Sign(b.list.grants, w.now, w.i.keys.Issuer, w.i.keys.Epoch)
+	l, _, err := grantlist.NewDraft(building1, b.list.manifest, b.list.hash).Sign(b.list.grants, w.now, w.i.keys.Issuer, w.i.keys.Epoch)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package keyring
+package grantlist
 
 import (
 	"slices"
@@ -30,6 +30,11 @@ func Losses(before, after Contents, now int64) map[wire.ID]bool {
 	}
 	return lost
 }
+
+const (
+	alwaysAllowed = 3  // tenancies within a day, in however small a house
+	allowedPart   = 10 // and of a larger one every tenth
+)
 
 // MayLose returns how many tenancies of a building may lose something within a
 // day on the word of one issuer, by how many are open: a tenth, and at least 3.
@@ -78,10 +83,18 @@ func (d doorsKept) in(before, after uint16) bool {
 	pair := [2]uint16{before, after}
 	kept, known := d.known[pair]
 	if !known {
-		have := doorsOf(d.after.Doors, d.after.DoorSets, wire.Grant{DoorSet: after})
-		want := doorsOf(d.before.Doors, d.before.DoorSets, wire.Grant{DoorSet: before})
+		have := Doors{d.after.Doors, d.after.DoorSets}.Of(after)
+		want := Doors{d.before.Doors, d.before.DoorSets}.Of(before)
 		kept = !slices.ContainsFunc(want, func(door string) bool { return !slices.Contains(have, door) })
 		d.known[pair] = kept
 	}
 	return kept
+}
+
+// NoticeDays is how long a notice of the landlord alone runs in a house, in days.
+func NoticeDays(h wire.House) int {
+	if h.NoticeDays == 0 {
+		return 3
+	}
+	return int(h.NoticeDays)
 }

@@ -1,11 +1,10 @@
-package keyring
+package grantlist
 
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"gatehouse/sync/wire"
@@ -20,46 +19,16 @@ type Draft struct {
 
 	base  wire.Manifest // version 0: there was no list
 	hash  wire.Hash     // of base; zeros: none
-	doors []string
-	sets  [][]uint16
+	doors Doors
 }
 
 // NewDraft makes one that follows a list; the zero manifest: none.
 func NewDraft(building string, base wire.Manifest, hash wire.Hash) *Draft {
-	return &Draft{Building: building, base: base, hash: hash, doors: base.Doors, sets: base.DoorSets}
+	return &Draft{Building: building, base: base, hash: hash, doors: Doors{base.Doors, base.DoorSets}}
 }
 
-// DoorSet finds or makes the set of these doors. Tables only grow, so that the
-// records that stand keep their meaning.
-func (d *Draft) DoorSet(ids []string) (uint16, error) {
-	if len(ids) == 0 {
-		return 0, errors.New("no door")
-	}
-	doors := slices.Clone(d.doors)
-	var set []uint16
-	for _, id := range ids {
-		if !wire.ValidName(id, false) {
-			return 0, errors.New("a door id is [a-z0-9-]{1,32}")
-		}
-		i := slices.Index(doors, id)
-		if i < 0 {
-			i, doors = len(doors), append(doors, id)
-		}
-		set = append(set, uint16(i))
-	}
-	slices.Sort(set)
-	set = slices.Compact(set)
-	for i, other := range d.sets {
-		if slices.Equal(other, set) {
-			return uint16(i), nil
-		}
-	}
-	if len(doors) > 1<<16-1 || len(d.sets) >= 1<<16-1 {
-		return 0, errors.New("too many doors or sets of doors")
-	}
-	d.doors, d.sets = doors, append(slices.Clip(d.sets), set)
-	return uint16(len(d.sets) - 1), nil
-}
+// DoorSet finds or makes the set of these doors (Doors.Set).
+func (d *Draft) DoorSet(ids []string) (uint16, error) { return d.doors.Set(ids) }
 
 // Sign makes the version of these grants, which are in the order of a list, and
 // returns it with all of its buckets in order. It is issued at now, but never
@@ -78,7 +47,7 @@ func (d *Draft) sign(grants []wire.Grant, now time.Time, key ed25519.PrivateKey,
 		return l, m, fmt.Errorf("clock of this machine: %w", err)
 	}
 	m = wire.Manifest{Format: wire.ListFormat, Version: d.base.Version + 1, Previous: d.hash,
-		Issued: max(issued, d.base.Issued), Doors: d.doors, DoorSets: d.sets, Seen: d.Seen}
+		Issued: max(issued, d.base.Issued), Doors: d.doors.IDs, DoorSets: d.doors.Sets, Seen: d.Seen}
 	if l.Buckets, m.Bits, err = cut(grants, d.base.Bits); err != nil {
 		return l, m, err
 	}

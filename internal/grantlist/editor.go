@@ -1,4 +1,4 @@
-package keyring
+package grantlist
 
 import (
 	"crypto/ed25519"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
 
@@ -80,7 +81,7 @@ func (e *Editor) Reissue(above uint64) {
 
 // Add makes a new grant under a new random id, which is never used again.
 func (e *Editor) Add(n NewGrant) (wire.ID, error) {
-	if err := checkLabel(n.Label); err != nil {
+	if _, err := naming.Label(n.Label); err != nil {
 		return wire.ID{}, fmt.Errorf("add grant: %w", err)
 	}
 	if len(n.Credentials) == 0 {
@@ -238,7 +239,7 @@ func (e *Editor) Label(grant wire.ID, text string) error {
 	if len(e.grants[grant]) == 0 {
 		return errors.New("label grant: no such grant")
 	}
-	if err := checkLabel(text); err != nil {
+	if _, err := naming.Label(text); err != nil {
 		return fmt.Errorf("label grant: %w", err)
 	}
 	e.labels[grant] = text
@@ -258,17 +259,7 @@ func (e *Editor) Grants() []wire.Grant {
 
 // DoorsOf returns the ids of the doors of a record.
 func (e *Editor) DoorsOf(g wire.Grant) []string {
-	return doorsOf(e.doors, e.sets, g)
-}
-
-func doorsOf(doors []string, sets [][]uint16, g wire.Grant) []string {
-	var ids []string
-	if int(g.DoorSet) < len(sets) {
-		for _, door := range sets[g.DoorSet] {
-			ids = append(ids, doors[door])
-		}
-	}
-	return ids
+	return e.doors.Of(g.DoorSet)
 }
 
 func randomID() (id wire.ID) {
