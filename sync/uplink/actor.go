@@ -11,23 +11,22 @@ import (
 // parts holds one thing of the protocol and returns what is to be said, recorded or
 // done; the actor does it, and tells the others.
 type actor struct {
-	o      Options
-	u      *Uplink
-	seen   chan sighting // from watch
-	saver  *saver
-	outbox outbox
+	o       Options
+	display *display
+	seen    chan sighting // from watch
+	saver   *saver
+	outbox  outbox
 
 	connection connection
 	greeter    greeter
 	sending    sending
-	alarm      alarm
 	notices    notices
 	deliveries deliveries
 	siblings   siblings
 	holdings   holdings
 	fetching   fetching
 	authority  authority
-	refusals   refusals
+	logbook    logbook
 }
 
 // holdings are what this gateway and others have of the building's lists.
@@ -43,11 +42,11 @@ type authority struct {
 	proving   proving
 }
 
-func newActor(u *Uplink) *actor {
-	o, place := u.o, u.o.Keyring.Registry().Place
-	a := &actor{o: o, u: u, seen: make(chan sighting, 16), saver: newSaver(o, place.Address()),
-		outbox: outbox{o.Link, o.Key, place, o.Log}, refusals: newRefusals(),
-		greeter:    greeter{formats: o.Formats, format: o.Formats},
+func newActor(o Options, n *nonces, d *display) *actor {
+	place := o.Keyring.Registry().Place
+	a := &actor{o: o, display: d, seen: make(chan sighting, 16), saver: newSaver(o, place.Address()),
+		outbox: outbox{o.Link, o.Key, place, o.Log}, logbook: logbook{journal: o.Journal, log: o.Log, refusals: newRefusals()},
+		greeter:    greeter{formats: o.Formats, format: o.Formats, clock: o.Clock, fresh: o.Fresh, nonces: n},
 		deliveries: deliveries{desk: o.Records, log: o.Log},
 		siblings: siblings{place: place, key: o.Key, formats: o.Formats, keyring: o.Keyring, records: o.Records,
 			roll: o.Roll, chance: o.Chance, log: o.Log, talked: map[string]time.Time{}, newcomers: newNewcomers()},
@@ -101,7 +100,13 @@ func (a *actor) parts() []part {
 	return []part{a.greet, a.send, a.whileUp(a.notices.due), a.deliver, a.whileUp(a.fetching.fetch),
 		a.whileUp(func(now time.Time) ([]message, time.Time) { return a.siblings.talk(a.connection.agrees(), now) }),
 		a.whileUp(func(now time.Time) ([]message, time.Time) { return a.holdings.lending.toRegistry(a.greeter.nonce, now) }),
-		a.whileUp(a.holdings.borrowing.borrow), a.judge, a.unexplained, a.tellRefused, a.prove}
+		a.whileUp(a.holdings.borrowing.borrow), a.judge,
+		func(_ context.Context, now time.Time) time.Time {
+			list, next := a.siblings.newcomers.unexplained(now)
+			a.logbook.refuseAll(list)
+			return next
+		},
+		func(_ context.Context, now time.Time) time.Time { return a.logbook.refused(now) }, a.prove}
 }
 
 // tick gives each part its turn, and returns when the next thing will be due.
@@ -187,66 +192,36 @@ func (a *actor) deliver(ctx context.Context, now time.Time) time.Time {
 	return next
 }
 
-// judge raises the alarm and takes it back.
+// judge says what the registry owes a word on.
 func (a *actor) judge(_ context.Context, now time.Time) time.Time {
-	acts, next := a.alarm.judge(&a.connection, [debts]bool{
-		entries: !a.connection.open() || len(a.sending.flight) > 0 || a.alarm.raised != wire.ReasonNone && !a.sending.inStep(),
+	return a.logbook.judge(&a.connection, [debts]bool{
+		entries: !a.connection.open() || len(a.sending.flight) > 0 || a.logbook.alarm.raised != wire.ReasonNone && !a.sending.inStep(),
 		changes: len(a.deliveries.waiting) > 0,
 	}, now)
-	a.tellAlarm(acts)
-	return next
 }
 
-// tellAlarm logs and records what the alarm says.
-func (a *actor) tellAlarm(list []wire.Header) {
-	for _, h := range list {
-		if h.Outcome == wire.OutcomeActive {
-			a.o.Log.Error().Str("reason", h.Reason.String()).Msg("the registry does not confirm what is sent to it")
-		} else {
-			a.o.Log.Info().Str("reason", h.Reason.String()).Msg("the registry confirms again")
-		}
-	}
-	a.record(list)
-}
-
-// unexplained counts what no House document has explained in time.
-func (a *actor) unexplained(_ context.Context, now time.Time) time.Time {
-	list, next := a.siblings.newcomers.unexplained(now)
-	for _, u := range list {
-		for range u.n {
-			a.refuse(u.kind, u.why)
-		}
-	}
-	return next
-}
-
-// tellRefused records what was refused.
-func (a *actor) tellRefused(_ context.Context, now time.Time) time.Time {
-	list, next := a.refusals.due(now)
-	a.record(list)
-	return next
-}
-
-// prove records which list is in force, and before it which were refused.
+// prove records which list is in force.
 func (a *actor) prove(_ context.Context, now time.Time) time.Time {
 	proof, next := a.authority.proving.due(now)
-	if proof != nil {
-		a.record(a.refusals.ofLists(now))
-		a.record(proof)
-	}
+	a.logbook.proved(proof, now)
 	return next
 }
 
-// record puts entries without a who part into the journal.
-func (a *actor) record(list []wire.Header) {
-	for _, h := range list {
-		a.o.Journal.Queue(h, wire.Who{})
+// report shows how it is to whoever asks.
+func (a *actor) report() {
+	state := StateInStep
+	switch {
+	case !a.connection.up:
+		state = StateDown
+	case a.connection.phase == greeting:
+		state = StateGreeting
+	case !a.fetching.lacking.IsZero(), a.authority.proving.unproved != 0:
+		state = StateUnproved
+	case !a.connection.agrees(), len(a.sending.flight) > 0: // a hello said anew follows an entry that is not confirmed in time
+		state = StateSending
 	}
-}
-
-// refuse counts a message that was not taken.
-func (a *actor) refuse(source string, err error) {
-	if a.refusals.add(source, reasonOf(err)) {
-		a.o.Log.Warn().Err(err).Str("type", source).Msg("message refused")
-	}
+	alarm, refusals := &a.logbook.alarm, &a.logbook.refusals
+	a.display.show(Status{State: state, Stored: a.sending.cursor, LastAck: a.connection.lastAck, Problem: alarm.raised, Quiet: alarm.quiet,
+		List: a.fetching.named.list.number, Withheld: a.fetching.lacking, Records: len(a.deliveries.waiting),
+		Refused: refusals.total, Refusals: refusals.list()}, time.Now())
 }

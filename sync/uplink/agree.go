@@ -48,7 +48,7 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	}
 	// Not before both ends agree on what was: a set-back of the disk shows by the journal first.
 	if a.connection.agrees() && a.deliveries.acked(k, answer, p.Version > 1) {
-		a.tellAlarm(a.alarm.progress(changes, now))
+		a.logbook.confirmed(changes, now)
 	}
 	return nil
 }
@@ -59,19 +59,9 @@ func (a *actor) takeTime(k wire.Ack2, epoch uint64, now time.Time) {
 	if k.NoTime {
 		return
 	}
-	a.hearFresh(k, epoch)
+	a.greeter.hearTime(k, epoch)
 	if err := a.authority.floor.hear(int64(k.Time), epoch, now); err != nil {
-		a.refuse(wire.TypeAck, err)
-	}
-}
-
-// hearFresh hands on the time of an ack that can't be an old one.
-func (a *actor) hearFresh(k wire.Ack2, epoch uint64) {
-	if a.o.Fresh == nil || !a.greeter.isAnswered(k) {
-		return
-	}
-	if t, ok := a.greeter.fresh(k, epoch, a.bootTime()); ok {
-		a.greeter.apart = a.o.Fresh(t)
+		a.logbook.refuse(wire.TypeAck, err)
 	}
 }
 
@@ -82,7 +72,7 @@ func (a *actor) advance(k wire.Ack2, now time.Time) {
 		return
 	}
 	a.notices.passed(before, a.sending.cursor)
-	a.tellAlarm(a.alarm.progress(entries, now))
+	a.logbook.confirmed(entries, now)
 	a.saver.save(k)
 }
 
@@ -97,42 +87,34 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 		return // the journal is not open yet, or it answers something else
 	}
 	own, err := a.o.Journal.Range(ctx, at)
+	oldest := a.o.Journal.Status().Oldest
 	switch {
 	case errors.Is(err, journal.ErrAhead):
 		a.fork(ctx, cursor, wire.ReasonAhead, k)
-	case errors.Is(err, journal.ErrGone):
-		a.skipGone(ctx, k, now)
+	case errors.Is(err, journal.ErrGone) && cursor == oldest:
+		a.fork(ctx, oldest, wire.ReasonNone, k)
+	case errors.Is(err, journal.ErrGone): // the registry stands at a place that is not here any more
+		a.beginAt(oldest, now)
 	case err != nil:
 		a.fetching.mayTake(now)
 		a.o.Log.Error().Err(err).Msg("the registry's copy can't be compared with the journal; it is tried again")
 	case wire.Hash(own.Root()) != k.Root:
 		a.fork(ctx, cursor, wire.ReasonOtherRoot, k)
-	case a.sending.lostEpoch(at):
-		a.beginAt(a.o.Journal.Status().Oldest, now)
+	case a.sending.lostEpoch(at, oldest):
+		a.beginAt(oldest, now)
 	default:
 		moved, over := a.sending.resume(ctx, at, own)
 		if moved {
 			a.notices.passed(cursor, at)
 		}
 		if over {
-			a.tellAlarm(a.alarm.progress(entries, now))
+			a.logbook.confirmed(entries, now)
 		}
 		a.connection.agree(now)
 		a.fetching.mayTake(now)
 		a.greeter.settled(a.connection.hours(now), now)
 		a.saver.save(k)
 	}
-}
-
-// skipGone goes on with the oldest entry, where the registry stands at a place
-// that the journal does not have any more.
-func (a *actor) skipGone(ctx context.Context, k wire.Ack2, now time.Time) {
-	oldest := a.o.Journal.Status().Oldest
-	if a.sending.cursor == oldest {
-		a.fork(ctx, oldest, wire.ReasonNone, k)
-		return
-	}
-	a.beginAt(oldest, now)
 }
 
 // beginAt asks anew about another place, and packs from there.
@@ -156,7 +138,7 @@ func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason
 	}
 	a.o.Log.Warn().Str("reason", why.String()).Uint64("registry", k.Next).Msg("new epoch of the journal: the registry has another copy")
 	if why != wire.ReasonNone {
-		a.tellAlarm(a.alarm.differ(why))
+		a.logbook.differs(why)
 	}
 	a.notices.forget() // watch sees them again, at their new places
 	a.beginAt(at, now)

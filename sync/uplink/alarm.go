@@ -6,10 +6,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-const (
-	noAnswerAfter = 30 * time.Second
-	noLinkAfter   = 10 * time.Minute
-)
+const noLinkAfter = 10 * time.Minute
 
 // debt is what the registry owes a word on.
 type debt int

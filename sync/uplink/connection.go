@@ -51,8 +51,12 @@ func (c *connection) renew() {
 	}
 }
 
-// greetEvery shows that the other end is there, with nothing else to say.
-const greetEvery = 4 * time.Hour
+const (
+	// greetEvery shows that the other end is there, with nothing else to say.
+	greetEvery = 4 * time.Hour
+	// noAnswerAfter is when an answer that has not come is missed.
+	noAnswerAfter = 30 * time.Second
+)
 
 // hours is the next time at which a hello is said in any case, whoever walked: they
 // stand still from the connect on.

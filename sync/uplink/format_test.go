@@ -126,7 +126,7 @@ func TestGreetedAnewBeforeAnAnswer(t *testing.T) {
 		if !w.settle(time.Minute) {
 			t.Fatal("not in step")
 		}
-		a := newActor(w.uplink)
+		a := newActor(w.uplink.o, &w.uplink.nonces, &w.uplink.display)
 		w.hellos()
 		for range 3 {
 			a.greetAgain(time.Now())
@@ -142,7 +142,7 @@ func TestGreetedAnewBeforeAnAnswer(t *testing.T) {
 // TestHelloSaysFormats: what a hello says of the formats is what the gateway reads.
 func TestHelloSaysFormats(t *testing.T) {
 	bubble(t, func(w *world) {
-		a := newActor(w.uplink)
+		a := newActor(w.uplink.o, &w.uplink.nonces, &w.uplink.display)
 		if got := a.hello().Formats; !slices.Equal(got, []uint64{1, wire.Formats}) {
 			t.Errorf("formats %d", got)
 		}

@@ -9,10 +9,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// asker is an actor whose hellos go over a broker that keeps answers back. Times
+// asker is a greeter whose hellos go over a broker that keeps answers back. Times
 // are seconds since its start, at which it was 2026-11-23.
 type asker struct {
-	a     *actor
+	g     greeter
 	clock *trueclock.Clock
 	boot  time.Duration
 	fresh int
@@ -22,25 +22,25 @@ const askerStart = 1_795_424_400 * time.Second // unix
 
 func newAsker() *asker {
 	s := &asker{clock: trueclock.Continue(trueclock.State{}, "x", 0)}
-	s.a = &actor{o: Options{Clock: func() journal.Stamp { return journal.Stamp{BootTime: uint64(s.boot)} },
-		Fresh: func(t SignedTime) bool {
+	s.g = greeter{nonces: &nonces{}, clock: func() journal.Stamp { return journal.Stamp{BootTime: uint64(s.boot)} },
+		fresh: func(t SignedTime) bool {
 			s.fresh++
 			s.clock.SaySigned(t.Epoch, s.boot, time.Duration(t.Unix)*time.Second, time.Duration(t.Unix)*time.Second+t.Within+time.Second)
 			return false
-		}}, u: &Uplink{}}
+		}}
 	return s
 }
 
 // hello begins a new nonce and returns the answer that the registry signs now.
 func (s *asker) hello() wire.Ack2 {
-	s.a.greeter.begin(s.a.u.newNonce(), s.a.bootTime(), time.Time{})
-	return wire.Ack2{Ack: wire.Ack{Nonce: s.a.greeter.nonce, Time: uint32((askerStart + s.boot) / time.Second)}}
+	s.g.begin(time.Time{})
+	return wire.Ack2{Ack: wire.Ack{Nonce: s.g.nonce, Time: uint32((askerStart + s.boot) / time.Second)}}
 }
 
 func (s *asker) hears(t *testing.T, k wire.Ack2, want bool) {
 	t.Helper()
 	before := s.fresh
-	s.a.hearFresh(k, 1)
+	s.g.hearTime(k, 1)
 	if (s.fresh > before) != want {
 		t.Errorf("at %v: fresh %v, want %v", s.boot, s.fresh > before, want)
 	}
@@ -79,19 +79,19 @@ func TestFreshTime(t *testing.T) {
 // is asked again within minutes.
 func TestAskedSoon(t *testing.T) {
 	s := newAsker()
-	s.a.o.Fresh = func(SignedTime) bool { return true }
-	s.a.hearFresh(s.hello(), 1)
+	s.g.fresh = func(SignedTime) bool { return true }
+	s.g.hearTime(s.hello(), 1)
 	now := time.Unix(1_795_424_400, 0)
-	s.a.connection.since = now
+	c := connection{since: now}
 	next := func() time.Duration {
-		s.a.greeter.settled(s.a.connection.hours(now), now)
-		return s.a.greeter.due.Sub(now)
+		s.g.settled(c.hours(now), now)
+		return s.g.due.Sub(now)
 	}
 	if got := next(); got != apartEvery {
 		t.Errorf("asked again after %v", got)
 	}
-	s.a.o.Fresh = func(SignedTime) bool { return false }
-	s.a.hearFresh(s.hello(), 1)
+	s.g.fresh = func(SignedTime) bool { return false }
+	s.g.hearTime(s.hello(), 1)
 	if got := next(); got != greetEvery {
 		t.Errorf("asked again after %v", got)
 	}

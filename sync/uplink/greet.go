@@ -36,14 +36,12 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 		a.greetAgain(now)
 	}
 	if a.greeter.needsNonce(now) {
-		a.greeter.begin(a.u.newNonce(), a.bootTime(), now)
+		a.greeter.begin(now)
 	}
 	a.sayHello(ctx)
 	a.outbox.status(ctx, wire.Status{Nonce: a.greeter.nonce, Online: true})
 	return a.greeter.said(now)
 }
-
-func (a *actor) bootTime() time.Duration { return time.Duration(a.o.Clock().BootTime) }
 
 func (a *actor) sayHello(ctx context.Context) {
 	a.outbox.say(ctx, message{kind: wire.TypeHello, body: a.greeter.body(a.hello())})

@@ -4,15 +4,14 @@ import (
 	"cmp"
 	"time"
 
+	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
 
 const (
-	firstWait = 5 * time.Second // for an answer; doubles
-	// greetFirst is the same after a hello: the registry's own link may come back
+	// greetFirst is the first wait after a hello: the registry's own link may come back
 	// a moment after the gateway's.
 	greetFirst = time.Second
-	longWait   = time.Minute
 	// A nonce is said for nonceFirst, and where no answer came then, another one for
 	// twice as long, up to nonceMost: a hello that was late makes the registry take an
 	// older nonce for the newest, and the newest for one that is said again.
@@ -28,7 +27,11 @@ const (
 
 // greeter says hello until it is answered: when, with which nonce, in which format.
 type greeter struct {
-	formats  uint64 // that this gateway speaks, 1 to this one
+	formats uint64                        // that this gateway speaks, 1 to this one
+	clock   func() journal.Stamp          // only what it says of the boot is used
+	fresh   func(SignedTime) (apart bool) // hears times that can't be old; nil: nobody does
+	nonces  *nonces
+
 	nonce    wire.Nonce
 	begun    time.Duration // CLOCK_BOOTTIME when it was first sent
 	till     time.Time     // without an answer until then there will be another one
@@ -56,9 +59,9 @@ func (g *greeter) newest() { g.spoken = 0 }
 // needsNonce reports whether the hello that is due begins with a new nonce.
 func (g *greeter) needsNonce(now time.Time) bool { return g.wait == 0 || !now.Before(g.till) }
 
-// begin begins with one; boot: CLOCK_BOOTTIME.
-func (g *greeter) begin(nonce wire.Nonce, boot time.Duration, now time.Time) {
-	g.nonce, g.begun = nonce, boot
+// begin begins with one.
+func (g *greeter) begin(now time.Time) {
+	g.nonce, g.begun = g.nonces.next(), g.bootTime()
 	g.lasts = backoff(g.lasts, nonceFirst, nonceMost)
 	g.till = now.Add(g.lasts)
 }
@@ -89,16 +92,19 @@ func (g *greeter) isAnswered(k wire.Ack2) bool { return k.Nonce == g.nonce && g.
 // heard takes the format of an ack to the newest hello.
 func (g *greeter) heard(format uint64) { g.format, g.spoken = format, format }
 
-// fresh returns the time of an answer to the newest hello, where it is the first one
-// and came soon. Any other one says only that it is not earlier.
-func (g *greeter) fresh(k wire.Ack2, epoch uint64, boot time.Duration) (t SignedTime, ok bool) {
-	if g.answered == g.nonce {
-		return t, false
+// hearTime hands on the time of the first answer to a hello, where it came soon. Any
+// other one says only that it is not earlier.
+func (g *greeter) hearTime(k wire.Ack2, epoch uint64) {
+	if g.fresh == nil || !g.isAnswered(k) || g.answered == g.nonce {
+		return
 	}
 	g.answered = g.nonce
-	within := boot - g.begun
-	return SignedTime{Unix: int64(k.Time), Epoch: epoch, Within: within}, within <= freshFor
+	if within := g.bootTime() - g.begun; within <= freshFor {
+		g.apart = g.fresh(SignedTime{Unix: int64(k.Time), Epoch: epoch, Within: within})
+	}
 }
+
+func (g *greeter) bootTime() time.Duration { return time.Duration(g.clock().BootTime) }
 
 // settled plans the hello after one that was answered: at the hours that no passage
 // moves, hours being the next of them.

@@ -79,3 +79,7 @@ func (o *outbox) put(ctx context.Context, topic string, envelope []byte) bool {
 	}
 	return true
 }
+
+func publicOf(key ed25519.PrivateKey) ed25519.PublicKey {
+	return ed25519.PublicKey(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:])
+}

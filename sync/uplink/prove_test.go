@@ -26,7 +26,7 @@ func TestListOnNoDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	ring, now := &copies{status: keyring.Status{Version: 6, InForce: 7}}, time.Now()
-	a := &actor{o: Options{Journal: j}, authority: authority{proving: proving{keyring: ring, unproved: 7}}}
+	a := &actor{logbook: logbook{journal: j}, authority: authority{proving: proving{keyring: ring, unproved: 7}}}
 	before := j.Status().Queued
 	if next := a.prove(t.Context(), now); !next.After(now) || j.Status().Queued != before {
 		t.Errorf("on no disk: %d entries, again at %v", j.Status().Queued-before, next)

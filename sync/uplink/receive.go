@@ -17,7 +17,7 @@ func (a *actor) receive(ctx context.Context, m mqtt.Message) {
 	place, dir, kind, err := wire.ParseTopic(m.Topic)
 	switch {
 	case err != nil:
-		a.refuse("topic", err)
+		a.logbook.refuse("topic", err)
 		return
 	case dir == wire.DirDown && place == a.outbox.place:
 		err = a.down(ctx, kind, m.Payload)
@@ -32,7 +32,7 @@ func (a *actor) receive(ctx context.Context, m mqtt.Message) {
 		err = wire.ErrWrongAddress
 	}
 	if err != nil {
-		a.refuse(kind, err)
+		a.logbook.refuse(kind, err)
 	}
 }
 
@@ -51,7 +51,7 @@ func (a *actor) sibling(ctx context.Context, from wire.Place, envelope []byte) (
 	case wire.TypeKey:
 		var took []wire.Header
 		took, err = a.siblings.takeKey(payload, now)
-		a.record(took)
+		a.logbook.record(took)
 	case wire.TypeHolding:
 		err = a.holding(ctx, from.Gateway, payload, now)
 	default:
@@ -156,7 +156,7 @@ func (a *actor) applied(ctx context.Context, before keyring.Status) keyring.Stat
 func (a *actor) document(kind string, envelope []byte, now time.Time) error {
 	before := a.o.Keyring.Registry().House
 	acts, err := a.authority.documents.set(kind, envelope)
-	a.record(acts)
+	a.logbook.record(acts)
 	if acts != nil {
 		a.fetching.soon(now)
 	}
@@ -180,7 +180,7 @@ func (a *actor) undo(envelope []byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	a.record(acts)
+	a.logbook.record(acts)
 	if a.o.TakeBack != nil {
 		a.o.TakeBack(floor)
 	}

@@ -182,8 +182,8 @@ func (s *sending) inStep() bool { return s.journal.Status().Position == s.cursor
 // lostEpoch says whether the registry has nothing of an epoch of which it had
 // something: it lost its store, and may lack the epochs before as well. Those
 // come first, so the oldest is asked about; what is there is not taken twice.
-func (s *sending) lostEpoch(at journal.Position) bool {
-	return at.Sequence == 0 && s.cursor.Sequence > 0 && s.journal.Status().Oldest.Epoch != at.Epoch
+func (s *sending) lostEpoch(at, oldest journal.Position) bool {
+	return at.Sequence == 0 && s.cursor.Sequence > 0 && oldest.Epoch != at.Epoch
 }
 
 // newEpoch leaves the epoch of the journal: everything from a place on goes into a

@@ -1,7 +1,7 @@
 package uplink
 
 import (
-	"crypto/ed25519"
+	"sync"
 	"time"
 
 	"gatehouse/internal/journal"
@@ -36,43 +36,24 @@ type Status struct {
 	Refusals []Refusal        // the kinds of the last hour
 }
 
-// Status returns how the uplink is now. Safe for concurrent use.
-func (u *Uplink) Status() Status {
-	u.mu.Lock()
-	s := u.s
-	u.mu.Unlock()
-	head := u.o.Journal.Status().Position
-	s.Behind = head.Sequence
-	if s.Stored.Epoch == head.Epoch {
-		s.Behind -= min(head.Sequence, s.Stored.Sequence)
-	}
-	return s
+// display holds the status for whoever asks.
+type display struct {
+	mu sync.Mutex
+	s  Status
 }
 
-// report shows the state to Status.
-func (a *actor) report() {
-	state := StateInStep
-	switch {
-	case !a.connection.up:
-		state = StateDown
-	case a.connection.phase == greeting:
-		state = StateGreeting
-	case !a.fetching.lacking.IsZero(), a.authority.proving.unproved != 0:
-		state = StateUnproved
-	case !a.connection.agrees(), len(a.sending.flight) > 0: // a hello said anew follows an entry that is not confirmed in time
-		state = StateSending
-	}
-	a.u.mu.Lock()
-	defer a.u.mu.Unlock()
-	s := &a.u.s
-	if s.State != state {
-		s.State, s.Since = state, time.Now()
-	}
-	s.Stored, s.LastAck, s.Problem, s.Quiet = a.sending.cursor, a.connection.lastAck, a.alarm.raised, a.alarm.quiet
-	s.List, s.Withheld, s.Records, s.Refused = a.fetching.named.list.number, a.fetching.lacking, len(a.deliveries.waiting), a.refusals.total
-	s.Refusals = a.refusals.list()
+func (d *display) status() Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.s
 }
 
-func publicOf(key ed25519.PrivateKey) ed25519.PublicKey {
-	return ed25519.PublicKey(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:])
+// show takes how it is now; Since is when the state was another one last.
+func (d *display) show(s Status, now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.Since = d.s.Since; s.State != d.s.State {
+		s.Since = now
+	}
+	d.s = s
 }

@@ -22,102 +22,15 @@ import (
 	"sync"
 	"time"
 
-	"gatehouse/internal/grantlist"
-	"gatehouse/internal/journal"
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
-
-// Link carries bytes to topics and may lose them; *mqtt.Link is one. All
-// methods are called by one goroutine.
-type Link interface {
-	// Publish gives up when ctx ends. Nil means that it was handed on, no more.
-	Publish(ctx context.Context, topic string, payload []byte) error
-	Messages() <-chan mqtt.Message
-	// State says whether the link is up; changed is closed when that changes.
-	State() (up bool, changed <-chan struct{})
-}
-
-// Keyring is the part of *keyring.Keyring that the uplink uses.
-type Keyring interface {
-	Registry() *keys.Registry
-	Status() keyring.Status
-	Missing(manifest []byte, p grantlist.Proof) ([]wire.Hash, error)
-	Apply(grantlist.Update) error
-	Holding() (keyring.Holding, error)
-	Inherit(keyring.Holding) error
-	SetTrust(envelope []byte) error
-	SetHouse(envelope []byte) error
-	ShareBuildingKey(kem []byte, address string) ([]byte, error)
-	TakeBuildingKey(sealed []byte) error
-	Floor() int64
-	HighestSigned() wire.Floor
-	Undo(envelope []byte) (wire.Floor, error)
-	RaiseFloor(unix int64, epoch uint64) // a time that a witness of that epoch has signed
-}
-
-// Pending is a tenancy record that the registry has not stored yet.
-type Pending struct {
-	Line, Number uint64
-	Envelope     []byte
-	Person       []byte // sealed; empty: none
-}
-
-// Records are the tenancy records made at this gateway's desk, and those that
-// it hears from its siblings.
-type Records interface {
-	Head() (line, number uint64)                // newest of its own; 0, 0: none
-	Pending() []Pending                         // its own that are not at the registry, in order
-	Stored(line, number uint64)                 // the registry has them through number
-	Safe(line, number uint64)                   // and can't lose these: called before Stored
-	Behind(line, number uint64) (renew bool)    // the registry has no more: what it had and lost is pending again
-	Renew(line, number uint64) error            // the registry's numbering is another: begin a new line
-	Hear(gateway string, envelope []byte) error // a sibling's record, its signature not judged yet
-	Unsettled() (own [][]byte, have []wire.ID)  // envelopes of its own; ids of all of siblings'
-	Siblings() [][]byte                         // envelopes of siblings' that no list has settled, in order
-}
-
-// Options of an Uplink. Records, Fresh, Checkpoint, Software, Zone and Batch may be
-// missing.
-type Options struct {
-	Link    Link
-	Journal *journal.Journal
-	Keyring Keyring
-	Records Records
-	Key     ed25519.PrivateKey   // the gateway's
-	Clock   func() journal.Stamp // for the hello; never for a decision
-	// Fresh takes a signed time that can't be an old one, and reports whether it is
-	// against what the gateway knows; then the registry is asked again soon.
-	Fresh func(SignedTime) (apart bool)
-	// TakeBack hears that two issuers have taken back a time that was signed; nil:
-	// nobody minds.
-	TakeBack   func(wire.Floor)
-	Checkpoint string              // file of the newest cosigned checkpoint
-	Software   string              // version, at most 64 bytes
-	Zone       string              // time zone of the building
-	Batch      int                 // entries of a message at most; 0: 700
-	Gather     time.Duration       // how long entries wait for others that are stored in the same moment; 0: not at all
-	Roll       time.Duration       // between two rolls, roughly; 0: 10 minutes
-	Borrow     time.Duration       // how long a gateway without a list waits for its siblings'; 0: 10 minutes
-	Spread     func(time.Duration) // what the registry wishes for the wait before the next reconnect; nil: nobody minds
-	Formats    uint64              // wire formats that it speaks, 1 to this one; 0: all that this program knows
-	// Chance returns a time by chance below a limit above 0, so that a city does
-	// not speak at once; nil: any.
-	Chance func(limit time.Duration) time.Duration
-	Log    zerolog.Logger
-}
 
 // Uplink talks to the registry. Make it with New, run it once with Run.
 type Uplink struct {
-	o Options
-
-	mu         sync.Mutex
-	s          Status
-	connection [8]byte // of the nonces
+	o       Options
+	nonces  nonces
+	display display
 }
 
 // New prepares an uplink of an enrolled gateway; it starts nothing.
@@ -150,13 +63,13 @@ func New(o Options) (*Uplink, error) {
 	if o.Formats == 0 || o.Formats > wire.Formats {
 		o.Formats = wire.Formats
 	}
-	return &Uplink{o: o, s: Status{Since: time.Now(), State: StateDown}}, nil
+	return &Uplink{o: o, display: display{s: Status{Since: time.Now(), State: StateDown}}}, nil
 }
 
 // Run talks until ctx ends. It returns when its goroutines are gone and the
 // cursor is written; the journal must run longer.
 func (u *Uplink) Run(ctx context.Context) error {
-	a := newActor(u)
+	a := newActor(u.o, &u.nonces, &u.display)
 	ctx, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
 	others.Go(func() { a.saver.run(ctx) })
@@ -165,4 +78,31 @@ func (u *Uplink) Run(ctx context.Context) error {
 	stop()
 	others.Wait()
 	return nil
+}
+
+// Will is the last will of the next connection, which begins with the call: the
+// link's configuration takes it. Without it the registry learns only by silence
+// that a gateway is gone.
+func (u *Uplink) Will() mqtt.Message {
+	place := u.o.Keyring.Registry().Place
+	payload, err := wire.Encode(wire.Status{Nonce: u.nonces.connect()})
+	if err != nil {
+		panic(err) // all fields are ours
+	}
+	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeStatus, Role: wire.RoleGateway, Address: place.Address()}, payload, u.o.Key)
+	if err != nil {
+		panic(err) // key and place were checked by New
+	}
+	return mqtt.Message{Topic: place.Status(), Payload: envelope}
+}
+
+// Status returns how the uplink is now. Safe for concurrent use.
+func (u *Uplink) Status() Status {
+	s := u.display.status()
+	head := u.o.Journal.Status().Position
+	s.Behind = head.Sequence
+	if s.Stored.Epoch == head.Epoch {
+		s.Behind -= min(head.Sequence, s.Stored.Sequence)
+	}
+	return s
 }

@@ -14,8 +14,14 @@ type sighting struct {
 	tenancy bool    // a record was made at the desk
 }
 
+// watchJournal is the part of the journal whose end is watched.
+type watchJournal interface {
+	packerJournal
+	Status() journal.Status
+}
+
 // watch follows the journal's end, beside the backlog. It returns when ctx ends.
-func watch(ctx context.Context, j *journal.Journal, out chan<- sighting) {
+func watch(ctx context.Context, j watchJournal, out chan<- sighting) {
 	at := j.Status().Position
 	for ctx.Err() == nil {
 		changed := j.Changed()

@@ -1,0 +1,82 @@
+package uplink
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/sync/wire"
+)
+
+// logbook puts into the journal and the log what the uplink has to say of itself.
+type logbook struct {
+	journal interface {
+		Queue(wire.Header, wire.Who) wire.Ref
+	}
+	log      zerolog.Logger
+	alarm    alarm
+	refusals refusals
+}
+
+// record puts entries without a who part into the journal.
+func (l *logbook) record(list []wire.Header) {
+	for _, h := range list {
+		l.journal.Queue(h, wire.Who{})
+	}
+}
+
+// refuse counts a message that was not taken.
+func (l *logbook) refuse(source string, err error) {
+	if l.refusals.add(source, reasonOf(err)) {
+		l.log.Warn().Err(err).Str("type", source).Msg("message refused")
+	}
+}
+
+// refuseAll counts messages that nothing has explained.
+func (l *logbook) refuseAll(list []unsure) {
+	for _, u := range list {
+		for range u.n {
+			l.refuse(u.kind, u.why)
+		}
+	}
+}
+
+// refused records what was refused, and returns when to ask again.
+func (l *logbook) refused(now time.Time) time.Time {
+	list, next := l.refusals.due(now)
+	l.record(list)
+	return next
+}
+
+// proved records that a list is in force, and before it which were refused.
+func (l *logbook) proved(proof []wire.Header, now time.Time) {
+	if proof != nil {
+		l.record(l.refusals.ofLists(now))
+		l.record(proof)
+	}
+}
+
+// confirmed notes that the registry confirmed something.
+func (l *logbook) confirmed(of debt, now time.Time) { l.tell(l.alarm.progress(of, now)) }
+
+// differs notes that the registry has another copy of the journal.
+func (l *logbook) differs(why wire.Reason) { l.tell(l.alarm.differ(why)) }
+
+// judge raises the alarm and takes it back, and returns when to ask again.
+func (l *logbook) judge(c *connection, waits [debts]bool, now time.Time) time.Time {
+	acts, next := l.alarm.judge(c, waits, now)
+	l.tell(acts)
+	return next
+}
+
+// tell logs and records what the alarm says.
+func (l *logbook) tell(list []wire.Header) {
+	for _, h := range list {
+		if h.Outcome == wire.OutcomeActive {
+			l.log.Error().Str("reason", h.Reason.String()).Msg("the registry does not confirm what is sent to it")
+		} else {
+			l.log.Info().Str("reason", h.Reason.String()).Msg("the registry confirms again")
+		}
+	}
+	l.record(list)
+}

@@ -1,0 +1,33 @@
+package uplink
+
+import (
+	"crypto/rand"
+	"sync"
+
+	"gatehouse/sync/wire"
+)
+
+// nonces have a half of the connection, so that its last will is of it, and a half of
+// the hello. The link begins a connection, the actor a hello.
+type nonces struct {
+	mu         sync.Mutex
+	connection [8]byte
+}
+
+// connect begins a connection, and returns the nonce of its last will.
+func (c *nonces) connect() (n wire.Nonce) {
+	rand.Read(n[:8]) // never fails: it ends the program instead
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	copy(c.connection[:], n[:8])
+	return n
+}
+
+// next returns the nonce of the next hello.
+func (c *nonces) next() (n wire.Nonce) {
+	rand.Read(n[8:])
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	copy(n[:8], c.connection[:])
+	return n
+}
