@@ -321,6 +321,11 @@ func (w *world) follow() {
 	}
 	for _, text := range texts[said:] {
 		w.say("the registry says: %s", text)
+		if m := impostor.FindStringSubmatch(text); m != nil {
+			if b := w.box(m[1]); b != nil {
+				w.enrolAnew(b, nil)
+			}
+		}
 	}
 	for _, r := range w.remedies() {
 		if slices.ContainsFunc(texts, r.says.MatchString) {
@@ -329,6 +334,9 @@ func (w *world) follow() {
 	}
 	time.Sleep(time.Minute)
 }
+
+// impostor is how a registry's status names a gateway in whose name another machine speaks.
+var impostor = regexp.MustCompile(`speaks as gateway ` + building + `/(\S+) with a key`)
 
 // moveAway is how a status names the file of a gateway's keys that has to make way.
 var moveAway = regexp.MustCompile(`move \S+/keys/(\S+) away`)

@@ -575,3 +575,34 @@ func TestEntriesThatDoNotCome(t *testing.T) {
 		t.Error("all are here")
 	}
 }
+
+// TestStranger: a machine that speaks as a gateway with another key, as one that was
+// replaced does, gets no answer, and the operator reads of it what to do, until five
+// minutes after its last word.
+func TestStranger(t *testing.T) {
+	s := newScene(t)
+	said := func() bool {
+		st, err := s.front.client.Status(t.Context())
+		s.must(err)
+		return slices.ContainsFunc(st.Problems, func(p string) bool {
+			return strings.Contains(p, "somebody speaks as gateway b1/g1") && strings.Contains(p, "registryd gateway add --replace")
+		})
+	}
+	s.ask(wire.TypeHello, s.g.hello())
+	if said() {
+		t.Fatal("the gateway itself is taken for somebody else")
+	}
+	own := s.g.key
+	s.g.key = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	s.g.nonce[0]++
+	s.silent(s.g.say(wire.TypeHello, s.g.hello()))
+	if !said() {
+		t.Error("the operator is not told")
+	}
+	s.g.key = own
+	s.g.nonce[0]++
+	s.ask(wire.TypeHello, s.g.hello())
+	if !said() {
+		t.Error("an answer to the gateway hides that there are two")
+	}
+}

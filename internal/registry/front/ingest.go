@@ -77,6 +77,9 @@ func (f *Front) work(ctx context.Context, queue <-chan message) error {
 			m.g.queued.Add(-1)
 			if err != nil {
 				f.refused.Add(1)
+				if m.kind == wire.TypeHello && errors.Is(err, wire.ErrUnknownKey) {
+					f.heardStranger(m.g)
+				}
 				f.seldom.Warn().Err(err).Str("gateway", m.g.address).Str("type", m.kind).Msg("a message is refused")
 			}
 		}

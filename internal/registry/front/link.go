@@ -33,9 +33,13 @@ func (f *Front) configuredLink() (Link, error) {
 // made for the signing key that the House document names. A machine that was
 // replaced has another.
 func (f *Front) admits(p wire.Place, cert *x509.Certificate) bool {
-	_, key, ok := f.member(p)
+	g, key, ok := f.member(p)
 	id := wire.IDOf(key.Public)
-	return ok && cert.Subject.SerialNumber == hex.EncodeToString(id[:])
+	if !ok || cert.Subject.SerialNumber == hex.EncodeToString(id[:]) {
+		return ok
+	}
+	f.heardStranger(g)
+	return false
 }
 
 // outside is a broker elsewhere. Who may use which topic is that broker's

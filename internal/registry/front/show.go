@@ -190,11 +190,30 @@ func (f *Front) problems(s api.Status) []string {
 	p = append(p, f.refusals()...)
 	p = append(p, f.floors()...)
 	p = append(p, f.shorts()...)
+	p = append(p, f.strangers()...)
 	if since := f.failing.Load(); since > 0 {
 		p = append(p, fmt.Sprintf("no message can be stored since %s (%d since start): look at the disk and the log, and make room; the gateways send them again",
 			calendar.Minute(time.Unix(since, 0), time.UTC), f.failed.Load()))
 	}
 	return p
+}
+
+// strangerFor is how long a machine counts as there that spoke with another's name: one
+// that is not answered says hello every minute.
+const strangerFor = 5 * time.Minute
+
+// strangers says in whose name somebody speaks who has not their key.
+func (f *Front) strangers() (lines []string) {
+	now := f.o.Now()
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for _, g := range f.gateways {
+		if g.member && !g.stranger.IsZero() && now.Sub(g.stranger) < strangerFor {
+			lines = append(lines, fmt.Sprintf("somebody speaks as gateway %s with a key that is not its key, or is no more: the machine that was replaced, or an old copy of its card. "+
+				"If that is the machine that shall serve, enrol it anew with an empty folder of keys (registryd gateway add --replace, and gatehouse enrol there); else switch it off", g.address))
+		}
+	}
+	return limited(lines)
 }
 
 // shortAfter is how long entries may be on their way that a gateway has said it has.

@@ -40,9 +40,12 @@ type gateway struct {
 	place  wire.Place
 	member bool     // the House document names it
 	key    wire.Key // of a member
-	view   view
-	said   nonces
-	undo   undo // that it has not taken yet; zero: none
+	// stranger is when somebody last spoke as this gateway with another key; zero: nobody,
+	// in this run, since the key is as it is.
+	stranger time.Time
+	view     view
+	said     nonces
+	undo     undo // that it has not taken yet; zero: none
 
 	books ledger // only the committer's
 }
@@ -124,6 +127,13 @@ func (f *Front) member(p wire.Place) (*gateway, wire.Key, bool) {
 	return g, g.key, true
 }
 
+// heardStranger notes that somebody speaks as a gateway with another key.
+func (f *Front) heardStranger(g *gateway) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g.stranger = f.o.Now()
+}
+
 // gatewayAt returns the gateway of a place, made if needed. f.mu is held.
 func (f *Front) gatewayAt(p wire.Place) *gateway {
 	g := f.gateways[p.Address()]
@@ -156,7 +166,7 @@ func (f *Front) setHouse(id string, h wire.House, envelope, old []byte) (out []w
 		}
 		out = append(out, p)
 		if g := f.gateways[p.Address()]; g != nil {
-			g.member, g.view.online = false, false
+			g.member, g.view.online, g.stranger = false, false, time.Time{}
 		}
 	}
 	b.house, b.envelope, b.old = h, envelope, old
