@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/socket"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
 )
@@ -19,6 +21,18 @@ type clockAsk struct {
 	nonce [16]byte
 	at    time.Duration // CLOCK_BOOTTIME
 	open  bool
+}
+
+// clocks are what is said of the time by hand.
+type clocks struct {
+	*gateway.Gateway
+	asked clockAsk
+}
+
+func (g *clocks) routes(s *socket.Server) {
+	socket.Handle(s, "POST /v1/clock/confirm", g.postClockConfirm)
+	socket.Handle(s, "POST /v1/clock/ask", g.postClockAsk)
+	socket.Handle(s, "POST /v1/clock/set", g.postClockSet)
 }
 
 // answerWithin is how long a signed time may take: it is signed in the moment.
@@ -43,40 +57,46 @@ func (a *clockAsk) take(nonce []byte, at time.Duration) (within time.Duration, o
 
 // standalone refuses what only the landlord of a house by itself may do: where
 // there is a registry, it signs the time.
-func (srv *Server) standalone() error {
-	if srv.gw.Keyring.Registry() != nil {
-		return fail(http.StatusConflict, "gatehouse clock confirm makes the time shown count for visitors and for the desk", "this house has a registry, which signs the time")
+func standalone(g *gateway.Gateway) error {
+	if g.Keyring.Registry() != nil {
+		return socket.Refused(http.StatusConflict, "gatehouse clock confirm makes the time shown count for visitors and for the desk", "this house has a registry, which signs the time")
 	}
 	return nil
 }
 
-func (srv *Server) postClockAsk(*http.Request) (any, error) {
-	if err := srv.standalone(); err != nil {
+func (g *clocks) postClockAsk(_ *http.Request, _ socket.None) (any, error) {
+	if err := standalone(g.Gateway); err != nil {
 		return nil, err
 	}
-	return control.ClockAsk{Building: srv.gw.Site.Building, Nonce: srv.asked.ask(srv.gw.Clock.Read().Boot)}, nil
+	return control.ClockAsk{Building: g.Site.Building, Nonce: g.asked.ask(g.Clock.Read().Boot)}, nil
 }
 
-func (srv *Server) postClockSet(r *http.Request) (any, error) {
-	in, err := read[control.SignedClock](r)
-	if err != nil {
+func (g *clocks) postClockSet(r *http.Request, in control.SignedClock) (any, error) {
+	if err := standalone(g.Gateway); err != nil {
 		return nil, err
 	}
-	if err := srv.standalone(); err != nil {
-		return nil, err
-	}
-	payload, err := srv.gw.Keyring.OpenClock(in.Envelope)
+	payload, err := g.Keyring.OpenClock(in.Envelope)
 	if err != nil || len(payload) != 16+8 {
-		return nil, fail(http.StatusForbidden, "use the key with which gatehouse init made this house", "the time is not signed by the landlord's key")
+		return nil, socket.Refused(http.StatusForbidden, "use the key with which gatehouse init made this house", "the time is not signed by the landlord's key")
 	}
-	within, ok := srv.asked.take(payload[:16], srv.gw.Clock.Read().Boot)
+	within, ok := g.asked.take(payload[:16], g.Clock.Read().Boot)
 	if !ok {
-		return nil, fail(http.StatusConflict, "run the command again", "the signed time came too late, or a second time")
+		return nil, socket.Refused(http.StatusConflict, "run the command again", "the signed time came too late, or a second time")
 	}
 	unix := int64(binary.BigEndian.Uint64(payload[16:]))
 	if unix < trueclock.Earliest || unix >= 1<<32 {
-		return nil, fail(http.StatusUnprocessableEntity, "as 2026-12-01 09:30", "that is no time of today")
+		return nil, socket.Refused(http.StatusUnprocessableEntity, "as 2026-12-01 09:30", "that is no time of today")
 	}
-	srv.gw.Journal.Queue(srv.gw.Clock.Set(unix, within), wire.Who{})
-	return srv.clockStatus(), nil
+	g.Journal.Queue(g.Clock.Set(unix, within), wire.Who{})
+	return clockStatus(g.Gateway), nil
+}
+
+func (g *clocks) postClockConfirm(_ *http.Request, _ socket.None) (any, error) {
+	g.PollClock()
+	h, err := g.Clock.Confirm()
+	if err != nil {
+		return nil, socket.Refused(http.StatusConflict, "set the clock of the gateway first", "%v", err)
+	}
+	g.Journal.Queue(h, wire.Who{})
+	return clockStatus(g.Gateway), nil
 }

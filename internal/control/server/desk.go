@@ -13,21 +13,23 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/desk"
+	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/swipe"
+	"gatehouse/internal/socket"
 )
 
-// deskRoutes are the answers of the desk.
-func (srv *Server) deskRoutes() map[string]answer {
-	return map[string]answer{
-		"POST /v1/desk":                   srv.postDesk,
-		"DELETE /v1/desk/{session}":       srv.deleteDesk,
-		"POST /v1/desk/{session}/swipe":   srv.postDeskSwipe,
-		"POST /v1/desk/{session}/pin":     srv.postDeskPIN,
-		"POST /v1/desk/{session}/checkin": srv.postCheckIn,
-		"POST /v1/desk/{session}/change":  srv.postChange,
-		"GET /v1/tenancies":               srv.getTenancies,
-		"GET /v1/tenancy":                 srv.getTenancy,
-	}
+// counter is the desk, for whoever checks tenants in and out.
+type counter struct{ *gateway.Gateway }
+
+func (g counter) routes(s *socket.Server) {
+	socket.Handle(s, "POST /v1/desk", g.postDesk)
+	socket.Handle(s, "DELETE /v1/desk/{session}", g.deleteDesk)
+	socket.Handle(s, "POST /v1/desk/{session}/swipe", g.postDeskSwipe)
+	socket.Handle(s, "POST /v1/desk/{session}/pin", g.postDeskPIN)
+	socket.Handle(s, "POST /v1/desk/{session}/checkin", g.postCheckIn)
+	socket.Handle(s, "POST /v1/desk/{session}/change", g.postChange)
+	socket.Handle(s, "GET /v1/tenancies", g.getTenancies)
+	socket.Handle(s, "GET /v1/tenancy", g.getTenancy)
 }
 
 // deskFailure gives a refusal of the desk its status.
@@ -35,76 +37,68 @@ func deskFailure(err error) error {
 	var no *desk.Refusal
 	switch {
 	case errors.As(err, &no) && no.Busy:
-		return &failure{http.StatusConflict, control.Error{Message: no.Message, Hint: no.Hint, Conflict: true}}
+		return &socket.Error{Status: http.StatusConflict, Message: no.Message, Hint: no.Hint, Conflict: true}
 	case errors.As(err, &no):
-		return &failure{http.StatusUnprocessableEntity, control.Error{Message: no.Message, Hint: no.Hint}}
+		return &socket.Error{Status: http.StatusUnprocessableEntity, Message: no.Message, Hint: no.Hint}
 	}
-	var known *failure
+	var known *socket.Error
 	if errors.As(err, &known) {
 		return err
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		return fail(http.StatusInsufficientStorage, "make room on the disk of the gateway, then try again", "the disk is full: %v", err)
+		return socket.Refused(http.StatusInsufficientStorage, "make room on the disk of the gateway, then try again", "the disk is full: %v", err)
 	}
-	return fail(http.StatusInsufficientStorage, "gatehouse status tells whether the disk is well; mend it, then try again", "%v", err)
+	return socket.Refused(http.StatusInsufficientStorage, "gatehouse status tells whether the disk is well; mend it, then try again", "%v", err)
 }
 
-func (srv *Server) postDesk(r *http.Request) (any, error) {
-	in, err := read[control.DeskRequest](r)
-	if err != nil {
-		return nil, err
-	}
-	s, err := srv.gw.Desk.Begin(in.TakeOver)
+func (g counter) postDesk(r *http.Request, in control.DeskRequest) (any, error) {
+	s, err := g.Desk.Begin(in.TakeOver)
 	if err != nil {
 		return nil, deskFailure(err)
 	}
 	house := s.Registry.House
-	out := control.Desk{Session: s.ID, TimeZone: srv.gw.Site.TimeZone, Doors: []string{}, Here: []string{}, Pause: map[string]int{}, Flats: append([]string{}, house.Flats...),
-		NoticeDays: desk.NoticeDays(house), Trusted: srv.gw.Clock.Read().Trusted}
+	out := control.Desk{Session: s.ID, TimeZone: g.Site.TimeZone, Doors: []string{}, Here: []string{}, Pause: map[string]int{}, Flats: append([]string{}, house.Flats...),
+		NoticeDays: desk.NoticeDays(house), Trusted: g.Clock.Read().Trusted}
 	for _, gw := range house.Gateways {
 		out.Doors = append(out.Doors, gw.Doors...)
 	}
 	slices.Sort(out.Doors)
 	out.Doors = slices.Compact(out.Doors)
-	for _, d := range srv.gw.Doors {
+	for _, d := range g.Doors {
 		out.Here = append(out.Here, d.Config.ID)
-		out.Pause[d.Config.ID] = srv.gw.Swipes.Pause(d.Config.ID)
+		out.Pause[d.Config.ID] = g.Swipes.Pause(d.Config.ID)
 	}
 	return out, nil
 }
 
-func (srv *Server) deleteDesk(r *http.Request) (any, error) {
-	srv.gw.Desk.Leave(r.PathValue("session"))
+func (g counter) deleteDesk(r *http.Request, _ socket.None) (any, error) {
+	g.Desk.Leave(r.PathValue("session"))
 	return struct{}{}, nil
 }
 
 // postDeskSwipe waits for a card as long as the visit lasts.
-func (srv *Server) postDeskSwipe(r *http.Request) (any, error) {
-	in, err := read[control.DeskSwipe](r)
-	if err != nil {
-		return nil, err
-	}
+func (g counter) postDeskSwipe(r *http.Request, in control.DeskSwipe) (any, error) {
 	session := r.PathValue("session")
-	over, err := srv.gw.Desk.Wait(session)
+	over, err := g.Desk.Wait(session)
 	if err != nil {
 		return nil, deskFailure(err)
 	}
 	ctx, cancel := until(r.Context(), over)
 	defer cancel()
-	s, err := srv.nextSwipe(ctx, in.SwipeRequest, in.Proof)
+	s, err := nextSwipe(ctx, g.Gateway, in.SwipeRequest, in.Proof)
 	if err != nil {
-		if _, ended := srv.gw.Desk.Wait(session); ended != nil {
+		if _, ended := g.Desk.Wait(session); ended != nil {
 			err = ended
 		}
 		return nil, deskFailure(err)
 	}
-	forms, of, err := srv.gw.Desk.Show(session, in.Proof, s.Read)
+	forms, of, err := g.Desk.Show(session, in.Proof, s.Read)
 	if err != nil {
 		return nil, deskFailure(err)
 	}
 	out := control.DeskCard{Door: s.Shown.Door, Forms: len(forms), Missing: []string{}}
 	if of != nil {
-		t := tenancyOf(*of, srv.zone())
+		t := tenancyOf(*of, zoneOf(g.Gateway))
 		out.Tenancy = &t
 		return out, nil
 	}
@@ -112,7 +106,7 @@ func (srv *Server) postDeskSwipe(r *http.Request) (any, error) {
 	for _, f := range forms {
 		as.Lengths = append(as.Lengths, f.Len())
 	}
-	out.Missing = srv.gw.Swipes.Missing(as)
+	out.Missing = g.Swipes.Missing(as)
 	return out, nil
 }
 
@@ -130,17 +124,13 @@ func until(ctx context.Context, over <-chan struct{}) (context.Context, context.
 }
 
 // postDeskPIN waits for a PIN as long as the visit lasts.
-func (srv *Server) postDeskPIN(r *http.Request) (any, error) {
-	in, err := read[control.DeskPIN](r)
-	if err != nil {
-		return nil, err
-	}
-	d, err := srv.door(in.Door)
+func (g counter) postDeskPIN(r *http.Request, in control.DeskPIN) (any, error) {
+	d, err := doorOf(g.Gateway, in.Door)
 	if err != nil {
 		return nil, err
 	}
 	session := r.PathValue("session")
-	over, err := srv.gw.Desk.Wait(session)
+	over, err := g.Desk.Wait(session)
 	if err != nil {
 		return nil, deskFailure(err)
 	}
@@ -153,24 +143,20 @@ func (srv *Server) postDeskPIN(r *http.Request) (any, error) {
 	ctx, stop := context.WithTimeout(ctx, min(wait, swipeMost))
 	defer stop()
 	d.Show("", device.FeedbackEnterPIN)
-	p, err := srv.gw.Swipes.NextPIN(ctx, in.Door)
+	p, err := g.Swipes.NextPIN(ctx, in.Door)
 	switch {
 	case errors.Is(err, swipe.ErrBusy):
-		return nil, fail(http.StatusConflict, "wait until that is done", "somebody else is waiting for a PIN already")
+		return nil, socket.Refused(http.StatusConflict, "wait until that is done", "somebody else is waiting for a PIN already")
 	case err != nil:
-		return nil, fail(http.StatusRequestTimeout, "type it at a reader with keys, and end it with # or the enter key; gatehouse status shows whether the reader is online", "no PIN came")
+		return nil, socket.Refused(http.StatusRequestTimeout, "type it at a reader with keys, and end it with # or the enter key; gatehouse status shows whether the reader is online", "no PIN came")
 	}
-	if err := srv.gw.Desk.Type(session, p); err != nil {
+	if err := g.Desk.Type(session, p); err != nil {
 		return nil, deskFailure(err)
 	}
 	return struct{}{}, nil
 }
 
-func (srv *Server) postCheckIn(r *http.Request) (any, error) {
-	in, err := read[control.CheckIn](r)
-	if err != nil {
-		return nil, err
-	}
+func (g counter) postCheckIn(r *http.Request, in control.CheckIn) (any, error) {
 	from, err := unixOf(in.From)
 	if err != nil {
 		return nil, err
@@ -179,53 +165,40 @@ func (srv *Server) postCheckIn(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	done, err := srv.gw.Desk.CheckIn(r.Context(), desk.Arrival{Session: r.PathValue("session"), Document: in.Document, Number: in.Number,
+	done, err := g.Desk.CheckIn(r.Context(), desk.Arrival{Session: r.PathValue("session"), Document: in.Document, Number: in.Number,
 		Name: in.Name, Flat: in.Flat, Label: in.Label, Doors: in.Doors, From: from, Until: until,
 		Basis: in.Basis, Informed: in.Informed, PIN: in.PIN, Check: in.Check})
-	return srv.doneOf(done, err)
+	return doneOf(g.Gateway, done, err)
 }
 
-func (srv *Server) postChange(r *http.Request) (any, error) {
-	in, err := read[control.Change](r)
-	if err != nil {
-		return nil, err
-	}
-	done, err := srv.gw.Desk.Change(r.Context(), desk.Request{Session: r.PathValue("session"), Action: in.Action, Tenancy: in.Tenancy,
+func (g counter) postChange(r *http.Request, in control.Change) (any, error) {
+	done, err := g.Desk.Change(r.Context(), desk.Request{Session: r.PathValue("session"), Action: in.Action, Tenancy: in.Tenancy,
 		Proof: in.Proof, PIN: in.PIN, Cause: in.Cause, Card: in.Card, NewPIN: in.NewPIN, Typed: in.Typed})
-	return srv.doneOf(done, err)
+	return doneOf(g.Gateway, done, err)
 }
 
-func (srv *Server) doneOf(done desk.Done, err error) (any, error) {
+func doneOf(g *gateway.Gateway, done desk.Done, err error) (any, error) {
 	if err != nil {
 		return nil, deskFailure(err)
 	}
-	return control.Done{Tenancy: tenancyOf(done.Tenancy, srv.zone()), Remarks: append([]string{}, done.Remarks...)}, nil
+	return control.Done{Tenancy: tenancyOf(done.Tenancy, zoneOf(g)), Remarks: append([]string{}, done.Remarks...)}, nil
 }
 
-func (srv *Server) getTenancies(*http.Request) (any, error) {
-	all, zone := []control.Tenancy{}, srv.zone()
-	for _, t := range srv.gw.Desk.Tenancies() {
+func (g counter) getTenancies(_ *http.Request, _ socket.None) (any, error) {
+	all, zone := []control.Tenancy{}, zoneOf(g.Gateway)
+	for _, t := range g.Desk.Tenancies() {
 		all = append(all, tenancyOf(t, zone))
 	}
 	slices.SortStableFunc(all, func(a, b control.Tenancy) int { return strings.Compare(a.Flat, b.Flat) })
 	return all, nil
 }
 
-func (srv *Server) getTenancy(r *http.Request) (any, error) {
-	t, err := srv.gw.Desk.Find(r.URL.Query().Get("name"))
+func (g counter) getTenancy(r *http.Request, _ socket.None) (any, error) {
+	t, err := g.Desk.Find(r.URL.Query().Get("name"))
 	if err != nil {
 		return nil, deskFailure(err)
 	}
-	return tenancyOf(t, srv.zone()), nil
-}
-
-// zone is that of the building; the site file was checked for it.
-func (srv *Server) zone() *time.Location {
-	zone, err := time.LoadLocation(srv.gw.Site.TimeZone)
-	if err != nil {
-		return time.UTC
-	}
-	return zone
+	return tenancyOf(t, zoneOf(g.Gateway)), nil
 }
 
 func tenancyOf(t desk.Tenancy, zone *time.Location) control.Tenancy {
@@ -253,8 +226,8 @@ func unixOf(t *time.Time) (uint32, error) {
 	case t == nil:
 		return 0, nil
 	case t.Unix() <= 0 || t.Unix() >= math.MaxUint32:
-		return 0, &failure{http.StatusUnprocessableEntity, control.Error{Message: "a term can't begin or end at " + t.Format(time.DateOnly),
-			Hint: "days from 1970-01-02 to 2106-02-06; leave it empty for none"}}
+		return 0, &socket.Error{Status: http.StatusUnprocessableEntity, Message: "a term can't begin or end at " + t.Format(time.DateOnly),
+			Hint: "days from 1970-01-02 to 2106-02-06; leave it empty for none"}
 	}
 	return uint32(t.Unix()), nil
 }

@@ -17,7 +17,7 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/durable"
-	"gatehouse/internal/journal"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -82,15 +82,15 @@ func (t *doorTests) begin(door string, length time.Duration) (end func(), err er
 	}
 	switch {
 	case t.running[door]:
-		return nil, fail(http.StatusConflict, "wait until it ends", "this door is being tested already")
+		return nil, socket.Refused(http.StatusConflict, "wait until it ends", "this door is being tested already")
 	case total > testsPerDay:
-		return nil, fail(http.StatusTooManyRequests, "try again tomorrow; faults are in gatehouse log at all times",
+		return nil, socket.Refused(http.StatusTooManyRequests, "try again tomorrow; faults are in gatehouse log at all times",
 			"this door has been tested for long enough today: a test is no way to watch a door (refusal N7)")
 	}
 	t.past = append(t.past, testSpan{door, now, length})
 	if err := t.save(); err != nil {
 		t.past = t.past[:len(t.past)-1]
-		return nil, fail(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well", "a test that is not written down is none: %v", err)
+		return nil, socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well", "a test that is not written down is none: %v", err)
 	}
 	t.running[door] = true
 	return func() { t.ended(door, now) }, nil
@@ -120,27 +120,30 @@ func (t *doorTests) save() error {
 	return err
 }
 
+// doorTest shows what happens at a door while it is tested.
+type doorTest struct {
+	logs
+	tests *doorTests
+}
+
+func (g doorTest) routes(s *socket.Server) {
+	socket.Stream(s, "POST /v1/doors/{door}/test", g.streamTest)
+}
+
 // streamTest writes what happens at a door while the test runs. It begins and ends
 // with an entry, and whoever comes in meanwhile is told at the reader.
-func (srv *Server) streamTest(w http.ResponseWriter, r *http.Request) {
-	d, err := srv.door(r.PathValue("door"))
+func (g doorTest) streamTest(w http.ResponseWriter, r *http.Request, in control.DoorTest) error {
+	d, err := doorOf(g.Gateway, r.PathValue("door"))
 	if err != nil {
-		writeError(w, err)
-		return
+		return err
 	}
-	in, err := read[control.DoorTest](r)
-	if err == nil && (in.Minutes < 1 || in.Minutes > control.MostTest) {
-		err = fail(http.StatusUnprocessableEntity, "1 to 15 minutes", "a test of %s", amount.Of(in.Minutes, "minute"))
-	}
-	if err != nil {
-		writeError(w, err)
-		return
+	if in.Minutes < 1 || in.Minutes > control.MostTest {
+		return socket.Refused(http.StatusUnprocessableEntity, "1 to 15 minutes", "a test of %s", amount.Of(in.Minutes, "minute"))
 	}
 	length := time.Duration(in.Minutes) * time.Minute
-	end, err := srv.tests.begin(d.Config.ID, length)
+	end, err := g.tests.begin(d.Config.ID, length)
 	if err != nil {
-		writeError(w, err)
-		return
+		return err
 	}
 	defer end()
 	d.SetTested(true)
@@ -148,49 +151,17 @@ func (srv *Server) streamTest(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), length)
 	defer cancel()
 	head := wire.Header{Kind: wire.KindCommand, Outcome: wire.OutcomeActive, Reason: wire.ReasonDoorTest, Door: d.Config.ID}
-	from := srv.gw.Journal.Status().Position
-	if _, err := srv.gw.Journal.Append(ctx, head, wire.Who{}); err != nil {
-		writeError(w, fail(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well", "a test that is not journaled is none: %v", err))
-		return
+	from := g.Journal.Status().Position
+	if _, err := g.Journal.Append(ctx, head, wire.Who{}); err != nil {
+		return socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells whether the disk is well", "a test that is not journaled is none: %v", err)
 	}
 	head.Outcome = wire.OutcomeIdle
-	defer srv.gw.Journal.Queue(head, wire.Who{})
+	defer g.Journal.Queue(head, wire.Who{})
 	d.Show("", device.FeedbackNotice)
 	started := false
-	srv.stream(ctx, w, from, true, func(h wire.Header) bool {
+	g.stream(ctx, w, from, true, func(h wire.Header) bool {
 		started = started || h.Kind == wire.KindCommand && h.Reason == wire.ReasonDoorTest
 		return started && h.Door == d.Config.ID && passageKinds[h.Kind]
 	})
-}
-
-// stream writes the entries that a view shows as one JSON object a line, from a
-// place in the journal on, with follow until ctx ends.
-func (srv *Server) stream(ctx context.Context, w http.ResponseWriter, at journal.Position, follow bool, shows func(wire.Header) bool) {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	out := newLines(w, srv.zone())
-	for {
-		changed := srv.gw.Journal.Changed()
-		entries, next, err := srv.gw.Journal.Entries(ctx, at, logBatch)
-		list, bad := pick(entries, shows)
-		if bad != nil || out.write(list) != nil {
-			panic(http.ErrAbortHandler) // half a log must not look like a whole one
-		}
-		at = next
-		if err != nil && ctx.Err() == nil {
-			srv.o.Log.Error().Err(err).Msg("log can't be read")
-			panic(http.ErrAbortHandler)
-		}
-		if err != nil || len(entries) == 0 && !follow {
-			return
-		}
-		if len(entries) > 0 {
-			continue
-		}
-		out.flush()
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		}
-	}
+	return nil
 }

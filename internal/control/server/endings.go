@@ -17,9 +17,9 @@ import (
 
 // endingProblems name what ends within a month, as far as the clock can tell:
 // nothing ends unseen.
-func (srv *Server) endingProblems() (list []string) {
-	now := srv.gw.Clock.Read()
-	c, reg := srv.gw.Central, srv.gw.Keyring.Registry()
+func endingProblems(g *gateway.Gateway) (list []string) {
+	now := g.Clock.Read()
+	c, reg := g.Central, g.Keyring.Registry()
 	if c == nil || c.Err != nil || reg == nil || !now.Trusted {
 		return nil
 	}
@@ -79,10 +79,10 @@ func certificateProblem(c *gateway.Central, l mqtt.Status) string {
 
 // refusalProblems say what of the registry's is not taken here, and what its
 // operator does about it.
-func (srv *Server) refusalProblems(u *control.Uplink, s uplink.Status) (list []string) {
+func refusalProblems(g *gateway.Gateway, u *control.Uplink, s uplink.Status) (list []string) {
 	var newer bool // its own line says what to do
-	if srv.gw.Keyring != nil {
-		refusal := srv.gw.Keyring.Status().Refusal
+	if g.Keyring != nil {
+		refusal := g.Keyring.Status().Refusal
 		newer = refusal != nil && errors.Is(refusal.Why, keyring.ErrNewerFormat)
 	}
 	for _, r := range s.Refusals {
@@ -91,7 +91,7 @@ func (srv *Server) refusalProblems(u *control.Uplink, s uplink.Status) (list []s
 		case r.Type == wire.TypeList && r.Reason == wire.ReasonMalformed && newer:
 		case r.Type == wire.TypeList && r.Reason == wire.ReasonSecondNeeded:
 			list = append(list, fmt.Sprintf("list %d of the registry takes something from too many tenancies at once, and is refused until a second issuer has signed it: its operator runs registryd lists --building %s, which says from whom, and the registryd countersign line that it shows if that is meant",
-				u.List, srv.gw.Site.Building))
+				u.List, g.Site.Building))
 		case r.Type == wire.TypeList:
 			list = append(list, fmt.Sprintf("list %d of the registry is refused here (%s): its operator looks at registryd status and registryd alarms", u.List, r.Reason))
 		case r.Type == wire.TypeTrust, r.Type == wire.TypeHouse:

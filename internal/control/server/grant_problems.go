@@ -44,7 +44,7 @@ func listProblems(s keyring.Status, enrolled bool) (list []string) {
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
 	if u := s.Unproved; u != nil {
 		add("list %d does not descend from list %d, which is in force here: what it takes is in force too, what it gives waits (%s). %s", u.Version, s.Version,
-			grants(u.Waiting, u.More), choose(enrolled, "The registry was set back, or somebody else signs lists: its operator runs registryd status, which says what it lacks; it asks this gateway for its list by itself",
+			grantNames(u.Waiting, u.More), choose(enrolled, "The registry was set back, or somebody else signs lists: its operator runs registryd status, which says what it lacks; it asks this gateway for its list by itself",
 				"Make the change again from the list of this gateway, with gatehouse grant"))
 	}
 	if n := len(s.Masked); n > 0 {
@@ -53,7 +53,7 @@ func listProblems(s keyring.Status, enrolled bool) (list []string) {
 			ids[i] = m.Grant
 		}
 		shown := min(n, shownGrants)
-		add("the list gives back what was ended for good here, and it stays shut: %s. %s", grants(ids[:shown], n-shown),
+		add("the list gives back what was ended for good here, and it stays shut: %s. %s", grantNames(ids[:shown], n-shown),
 			choose(enrolled, "If these people are to come in again, the registry's operator runs registryd reinstate with the grant; if not, registryd revoke ends it there too",
 				"If these people are to come in again, give them a new key with gatehouse grant add"))
 	}
@@ -82,7 +82,7 @@ func listProblems(s keyring.Status, enrolled bool) (list []string) {
 // shownGrants is how many grants one line names.
 const shownGrants = 8
 
-func grants(ids []wire.ID, more int) string {
+func grantNames(ids []wire.ID, more int) string {
 	if len(ids) > shownGrants {
 		ids, more = ids[:shownGrants], more+len(ids)-shownGrants
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"gatehouse/internal/enrol"
+	"gatehouse/internal/gateway"
 	"gatehouse/internal/keys"
 )
 
@@ -13,12 +14,12 @@ import (
 // what brings it back: an enrolment makes anew what is missing, and keeps the rest.
 // Those without which no card opens have a line of their own (keysProblem). House and
 // trust document come again from the registry.
-func (srv *Server) keyFileProblems(initialised bool) (list []string) {
-	path := func(file string) string { return srv.gw.Site.Path("keys", file) }
-	if srv.gw.Keyring.Registry() == nil {
+func keyFileProblems(g *gateway.Gateway, initialised bool) (list []string) {
+	path := func(file string) string { return g.Site.Path("keys", file) }
+	if g.Keyring.Registry() == nil {
 		r, err := keys.LoadRegistry(path(""))
 		if r == nil && err != nil && initialised {
-			return []string{srv.keyFileProblem(path(keys.RegistryFile), "it goes on as a house by itself", err)}
+			return []string{keyFileProblem(g, path(keys.RegistryFile), "it goes on as a house by itself", err)}
 		}
 		return nil
 	}
@@ -35,24 +36,24 @@ func (srv *Server) keyFileProblems(initialised bool) (list []string) {
 		{keys.ClientCertFile, "the registry's broker does not let it in. It is asked for anew by itself within minutes; if this line stays", certificate},
 	} {
 		if f.err != nil {
-			list = append(list, srv.keyFileProblem(path(f.file), f.without, f.err))
+			list = append(list, keyFileProblem(g, path(f.file), f.without, f.err))
 		}
 	}
 	return list
 }
 
-func (srv *Server) keyFileProblem(path, without string, err error) string {
+func keyFileProblem(g *gateway.Gateway, path, without string, err error) string {
 	what, first := "can't be used ("+oneLine(err)+")", "move "+path+" away and "
 	if errors.Is(err, fs.ErrNotExist) {
 		what, first = "is gone", ""
 	}
-	return fmt.Sprintf("%s %s, so %s: %s%s, then start the daemon again", path, what, without, first, srv.enrolAgain())
+	return fmt.Sprintf("%s %s, so %s: %s%s, then start the daemon again", path, what, without, first, enrolAgain(g))
 }
 
 // enrolAgain are the commands that enrol a gateway in its own place.
-func (srv *Server) enrolAgain() string {
+func enrolAgain(g *gateway.Gateway) string {
 	at := ""
-	if r := srv.gw.Keyring.Registry(); r != nil {
+	if r := g.Keyring.Registry(); r != nil {
 		at = fmt.Sprintf(" --district %s --town %s --building %s --gateway %s", r.Place.District, r.Place.Town, r.Place.Building, r.Place.Gateway)
 	}
 	return "enrol the gateway with a new token (at the registry registryd gateway add --replace" + at + ", here gatehouse enrol)"

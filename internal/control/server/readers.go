@@ -4,33 +4,29 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
-	"gatehouse/device/osdp"
 	"gatehouse/internal/control"
-	"gatehouse/internal/door"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/site"
+	"gatehouse/internal/socket"
 )
 
-// readerRoutes are the answers about readers.
-func (srv *Server) readerRoutes() map[string]answer {
+// readers are those of the doors, as installers see them.
+type readers struct{ *gateway.Gateway }
+
+func (g readers) routes(s *socket.Server) {
 	const one = "/v1/doors/{door}/readers/{reader}/"
-	return map[string]answer{
-		"GET /v1/readers":           srv.getReaders,
-		"POST " + one + "install":   srv.postInstall,
-		"DELETE " + one + "install": srv.deleteInstall,
-		"POST " + one + "rekey":     srv.postRekey,
-		"POST " + one + "configure": srv.postConfigure,
-		"DELETE " + one + "teach":   srv.deleteTeach,
-		"POST " + one + "teach":     srv.postTeach,
-	}
+	socket.Handle(s, "GET /v1/readers", g.getReaders)
+	socket.Handle(s, "POST "+one+"install", g.postInstall)
+	socket.Handle(s, "DELETE "+one+"install", g.deleteInstall)
+	socket.Handle(s, "POST "+one+"rekey", g.postRekey)
+	socket.Handle(s, "POST "+one+"configure", g.postConfigure)
 }
 
-func (srv *Server) getReaders(*http.Request) (any, error) {
+func (g readers) getReaders(_ *http.Request, _ socket.None) (any, error) {
 	all := []control.Reader{}
-	for _, d := range srv.gw.Doors {
+	for _, d := range g.Doors {
 		s := d.Door.Status()
 		for _, r := range d.Readers {
 			dev := readerStatus(r, s)
@@ -45,96 +41,37 @@ func (srv *Server) getReaders(*http.Request) (any, error) {
 	return all, nil
 }
 
-// beingTaught is the hint of a reader that is away from its door for a lesson.
-const beingTaught = "is being taught: until the lesson is over it opens nothing"
-
-// readerStatus is what people see of a reader. What is wrong with its key file says
-// more than what the reader makes of that.
-func readerStatus(r *gateway.Reader, s door.Status) control.Device {
-	dev := deviceStatus(r.Config.ID, r.Config.Type, s)
-	if !dev.Online && r.Taught() {
-		dev.Hint = beingTaught
-	}
-	if lineOf(r) == control.LineWaiting {
-		if err := r.Keys.Problem(); err != nil {
-			dev.Hint = fmt.Sprintf("mend its key file, or remove it and pair the reader again: %v", err)
-		}
-	}
-	return dev
-}
-
-// lineOf says how the reader's line is protected.
-func lineOf(r *gateway.Reader) string {
-	switch {
-	case r.OSDP == nil:
-		return control.LineUnguarded
-	case r.Config.Security == site.SecurityNone:
-		return control.LineClear
-	case r.OSDP.Status().Secure:
-		return control.LineSecured
-	}
-	return control.LineWaiting
-}
-
-func busStatus(r *gateway.Reader) *control.OSDP {
-	s := r.OSDP.Status()
-	out := &control.OSDP{Port: r.Config.Port, Address: int(s.Address), Baud: r.Config.Baud, Tamper: s.Tamper, Power: s.PowerFailure, Install: s.Installing,
-		Retries: s.Retries, Bad: s.BadFrames, BadMACs: s.BadMACs}
-	if i := s.Identity; i != (osdp.Identity{}) {
-		out.Vendor, out.Model, out.Version = fmt.Sprintf("%x", i.Vendor), int(i.Model), int(i.Version)
-		out.Serial, out.Firmware = fmt.Sprintf("%08x", i.Serial), fmt.Sprintf("%d.%d.%d", i.Firmware[0], i.Firmware[1], i.Firmware[2])
-	}
-	return out
-}
-
-// served finds the reader of a request.
-func (srv *Server) served(r *http.Request) (*gateway.Reader, error) {
-	d, err := srv.door(r.PathValue("door"))
-	if err != nil {
-		return nil, err
-	}
-	i := slices.IndexFunc(d.Readers, func(s *gateway.Reader) bool { return s.Config.ID == r.PathValue("reader") })
-	if i < 0 {
-		return nil, fail(http.StatusNotFound, "gatehouse reader list shows them", "door %s has no reader %q", d.Config.ID, r.PathValue("reader"))
-	}
-	return d.Readers[i], nil
-}
-
 // secured finds a reader that can have a key.
-func (srv *Server) secured(r *http.Request) (*gateway.Reader, error) {
-	s, err := srv.served(r)
+func secured(g *gateway.Gateway, r *http.Request) (*gateway.Reader, error) {
+	s, err := served(g, r)
 	switch {
 	case err != nil:
 		return nil, err
 	case s.OSDP == nil:
-		return nil, fail(http.StatusConflict, "only OSDP readers have keys and addresses", "reader %s is of type %s", s.Config.Name(s.Door.Config.ID), s.Config.Type)
+		return nil, socket.Refused(http.StatusConflict, "only OSDP readers have keys and addresses", "reader %s is of type %s", s.Config.Name(s.Door.Config.ID), s.Config.Type)
 	case s.Config.Security == site.SecurityNone:
-		return nil, fail(http.StatusConflict, `remove security = "none" from the site file, then start the daemon again`, "reader %s is set to clear text", s.Config.Name(s.Door.Config.ID))
+		return nil, socket.Refused(http.StatusConflict, `remove security = "none" from the site file, then start the daemon again`, "reader %s is set to clear text", s.Config.Name(s.Door.Config.ID))
 	}
 	return s, nil
 }
 
-func (srv *Server) postInstall(r *http.Request) (any, error) {
-	s, err := srv.secured(r)
-	if err != nil {
-		return nil, err
-	}
-	in, err := read[control.Install](r)
+func (g readers) postInstall(r *http.Request, in control.Install) (any, error) {
+	s, err := secured(g.Gateway, r)
 	if err != nil {
 		return nil, err
 	}
 	if s.OSDP.Status().Secure {
-		return nil, fail(http.StatusConflict, "gatehouse reader rekey gives it another key without a window that anybody could use",
+		return nil, socket.Refused(http.StatusConflict, "gatehouse reader rekey gives it another key without a window that anybody could use",
 			"reader %s has a key of its own already", s.Config.Name(s.Door.Config.ID))
 	}
 	if err := s.OSDP.Install(time.Duration(in.Minutes) * time.Minute); err != nil {
-		return nil, fail(http.StatusUnprocessableEntity, "1 to 10 minutes", "%v", err)
+		return nil, socket.Refused(http.StatusUnprocessableEntity, "1 to 10 minutes", "%v", err)
 	}
 	return struct{}{}, nil
 }
 
-func (srv *Server) deleteInstall(r *http.Request) (any, error) {
-	s, err := srv.secured(r)
+func (g readers) deleteInstall(r *http.Request, _ socket.None) (any, error) {
+	s, err := secured(g.Gateway, r)
 	if err == nil {
 		s.OSDP.CloseInstall()
 	}
@@ -145,8 +82,8 @@ func (srv *Server) deleteInstall(r *http.Request) (any, error) {
 const rekeyWait = 20 * time.Second
 
 // postRekey answers when the reader has shown that it has its new key.
-func (srv *Server) postRekey(r *http.Request) (any, error) {
-	s, err := srv.secured(r)
+func (g readers) postRekey(r *http.Request, _ socket.None) (any, error) {
+	s, err := secured(g.Gateway, r)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +92,7 @@ func (srv *Server) postRekey(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("the key in force: %w", err)
 	}
 	if err := s.OSDP.Rekey(); err != nil {
-		return nil, fail(http.StatusConflict, "gatehouse reader list shows how it is", "%v", err)
+		return nil, socket.Refused(http.StatusConflict, "gatehouse reader list shows how it is", "%v", err)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), rekeyWait)
 	defer cancel()
@@ -168,7 +105,7 @@ func (srv *Server) postRekey(r *http.Request) (any, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fail(http.StatusGatewayTimeout, "the old key stays good until the reader has shown the new one; gatehouse log tells key_proved or key_failed",
+			return nil, socket.Refused(http.StatusGatewayTimeout, "the old key stays good until the reader has shown the new one; gatehouse log tells key_proved or key_failed",
 				"reader %s has not shown yet that it has the new key", s.Config.Name(s.Door.Config.ID))
 		case <-tick.C:
 		}
@@ -176,8 +113,8 @@ func (srv *Server) postRekey(r *http.Request) (any, error) {
 }
 
 // onBus returns another reader of the same port that has an address; nil: none.
-func (srv *Server) onBus(s *gateway.Reader, address int) *gateway.Reader {
-	for _, d := range srv.gw.Doors {
+func onBus(g *gateway.Gateway, s *gateway.Reader, address int) *gateway.Reader {
+	for _, d := range g.Doors {
 		for _, r := range d.Readers {
 			if r != s && r.OSDP != nil && r.Config.Port == s.Config.Port && int(r.OSDP.Status().Address) == address {
 				return r
@@ -190,29 +127,25 @@ func (srv *Server) onBus(s *gateway.Reader, address int) *gateway.Reader {
 // configureWait is how long a reader may take to change its settings.
 const configureWait = 20 * time.Second
 
-func (srv *Server) postConfigure(r *http.Request) (any, error) {
-	s, err := srv.served(r)
+func (g readers) postConfigure(r *http.Request, in control.Configure) (any, error) {
+	s, err := served(g.Gateway, r)
 	if err != nil {
 		return nil, err
 	}
 	if s.OSDP == nil {
-		return nil, fail(http.StatusConflict, "only OSDP readers have addresses", "reader %s is of type %s", s.Config.Name(s.Door.Config.ID), s.Config.Type)
-	}
-	in, err := read[control.Configure](r)
-	if err != nil {
-		return nil, err
+		return nil, socket.Refused(http.StatusConflict, "only OSDP readers have addresses", "reader %s is of type %s", s.Config.Name(s.Door.Config.ID), s.Config.Type)
 	}
 	if in.Address < 0 || in.Address > 126 {
-		return nil, fail(http.StatusUnprocessableEntity, "0 to 126", "address %d", in.Address)
+		return nil, socket.Refused(http.StatusUnprocessableEntity, "0 to 126", "address %d", in.Address)
 	}
-	if o := srv.onBus(s, in.Address); o != nil {
-		return nil, fail(http.StatusConflict, "each reader of a bus needs its own", "reader %s on %s has address %d",
+	if o := onBus(g.Gateway, s, in.Address); o != nil {
+		return nil, socket.Refused(http.StatusConflict, "each reader of a bus needs its own", "reader %s on %s has address %d",
 			o.Config.Name(o.Door.Config.ID), o.Config.Port, in.Address)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), configureWait)
 	defer cancel()
 	if err := s.OSDP.Configure(ctx, byte(in.Address), in.Baud); err != nil {
-		return nil, fail(http.StatusConflict, "gatehouse reader list shows how it is", "%v", err)
+		return nil, socket.Refused(http.StatusConflict, "gatehouse reader list shows how it is", "%v", err)
 	}
 	return struct{}{}, nil
 }

@@ -16,7 +16,7 @@ import (
 // TestRefusalsAreToDo: what is refused of the registry's is a line with what its
 // operator does; a list that is in force meanwhile is none.
 func TestRefusalsAreToDo(t *testing.T) {
-	srv := &Server{gw: &gateway.Gateway{Parts: gateway.Parts{Site: &site.Site{Building: "lane-7"}}}}
+	g := &gateway.Gateway{Parts: gateway.Parts{Site: &site.Site{Building: "lane-7"}}}
 	for name, c := range map[string]struct {
 		s    uplink.Status
 		want string
@@ -27,7 +27,7 @@ func TestRefusalsAreToDo(t *testing.T) {
 		"trust":  {uplink.Status{Refusals: []uplink.Refusal{{Type: wire.TypeTrust, Reason: wire.ReasonBadSignature}}}, "a trust document of the registry is refused here"},
 		"an ack": {uplink.Status{Refusals: []uplink.Refusal{{Type: wire.TypeAck, Reason: wire.ReasonMalformed}}}, ""},
 	} {
-		got := strings.Join(srv.refusalProblems(&control.Uplink{List: 9}, c.s), "\n")
+		got := strings.Join(refusalProblems(g, &control.Uplink{List: 9}, c.s), "\n")
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}

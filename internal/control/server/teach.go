@@ -16,6 +16,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/swipe"
+	"gatehouse/internal/socket"
 )
 
 // lessonIdle ends a lesson that nobody goes on with: the reader serves its door
@@ -38,34 +39,41 @@ type school struct {
 	printed map[int]string
 }
 
+// teacher finds out what a reader sends.
+type teacher struct {
+	*gateway.Gateway
+	school school
+}
+
+func (g *teacher) routes(s *socket.Server) {
+	socket.Handle(s, "POST /v1/doors/{door}/readers/{reader}/teach", g.postTeach)
+	socket.Handle(s, "DELETE /v1/doors/{door}/readers/{reader}/teach", g.deleteTeach)
+}
+
 // postTeach waits for one card at a reader whose format is to be found out, or
 // takes the number printed on the last one.
-func (srv *Server) postTeach(r *http.Request) (any, error) {
-	s, err := srv.served(r)
-	if err != nil {
-		return nil, err
-	}
-	in, err := read[control.Teach](r)
+func (g *teacher) postTeach(r *http.Request, in control.Teach) (any, error) {
+	s, err := served(g.Gateway, r)
 	if err != nil {
 		return nil, err
 	}
 	if !s.Lends() && s.OSDP == nil {
-		return nil, fail(http.StatusConflict, "gatehouse decode serial shows what a serial reader sends",
+		return nil, socket.Refused(http.StatusConflict, "gatehouse decode serial shows what a serial reader sends",
 			"reader %s is of type %s, whose cards have no formats to find out", s.Config.Name(s.Door.Config.ID), s.Config.Type)
 	}
 	if s.Lends() && s.Config.Direction == "out" {
-		return nil, fail(http.StatusConflict, "teach a reader of the same kind on the outside",
+		return nil, socket.Refused(http.StatusConflict, "teach a reader of the same kind on the outside",
 			"people leave by reader %s, and meanwhile it would let nobody out", s.Config.Name(s.Door.Config.ID))
 	}
-	if !srv.school.one.TryLock() {
-		return nil, fail(http.StatusConflict, "wait until they have done", "somebody else teaches a reader")
+	if !g.school.one.TryLock() {
+		return nil, socket.Refused(http.StatusConflict, "wait until they have done", "somebody else teaches a reader")
 	}
-	defer srv.school.one.Unlock()
-	defer srv.school.idle()
+	defer g.school.one.Unlock()
+	defer g.school.idle()
 	if in.Printed != "" {
-		return srv.school.compare(in.Printed)
+		return g.school.compare(in.Printed)
 	}
-	if err := srv.school.begin(r.Context(), s, in.Again); err != nil {
+	if err := g.school.begin(r.Context(), s, in.Again); err != nil {
 		return nil, err
 	}
 	wait := 60 * time.Second
@@ -74,46 +82,46 @@ func (srv *Server) postTeach(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
-	card, err := srv.nextCard(ctx, s)
+	card, err := g.nextCard(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	return srv.school.show(card)
+	return g.school.show(card)
 }
 
 // deleteTeach ends a lesson: the reader serves its door again.
-func (srv *Server) deleteTeach(r *http.Request) (any, error) {
-	s, err := srv.served(r)
+func (g *teacher) deleteTeach(r *http.Request, _ socket.None) (any, error) {
+	s, err := served(g.Gateway, r)
 	if err != nil {
 		return nil, err
 	}
-	srv.school.mu.Lock()
-	defer srv.school.mu.Unlock()
-	if srv.school.reader == s {
-		srv.school.end()
+	g.school.mu.Lock()
+	defer g.school.mu.Unlock()
+	if g.school.reader == s {
+		g.school.end()
 	}
 	return struct{}{}, nil
 }
 
 // nextCard waits for a card at a reader that is taught, for as long as the lesson
 // lasts: after it the next card is the door's.
-func (srv *Server) nextCard(ctx context.Context, s *gateway.Reader) (device.Card, error) {
-	ctx, cancel := during(ctx, srv.school.over)
+func (g *teacher) nextCard(ctx context.Context, s *gateway.Reader) (device.Card, error) {
+	ctx, cancel := during(ctx, g.school.over)
 	defer cancel(nil)
 	if !s.Lends() {
-		seen, err := srv.gw.Swipes.Next(ctx, s.Door.Config.ID, s.Config.ID, false)
+		seen, err := g.Swipes.Next(ctx, s.Door.Config.ID, s.Config.ID, false)
 		if errors.Is(err, swipe.ErrBusy) {
-			return device.Card{}, fail(http.StatusConflict, "wait until they have done", "%v", err)
+			return device.Card{}, socket.Refused(http.StatusConflict, "wait until they have done", "%v", err)
 		}
 		if err != nil {
-			return device.Card{}, noCard(ctx, device.FaultNone, fmt.Sprintf("; one that somebody has is taken when it is held up again %d seconds later", srv.gw.Swipes.Pause(s.Door.Config.ID)))
+			return device.Card{}, noCard(ctx, device.FaultNone, fmt.Sprintf("; one that somebody has is taken when it is held up again %d seconds later", g.Swipes.Pause(s.Door.Config.ID)))
 		}
 		return seen.Read, nil
 	}
 	fault := device.FaultNone
 	for {
 		select {
-		case e := <-srv.school.events:
+		case e := <-g.school.events:
 			switch e.Kind {
 			case device.CardRead:
 				return e.Card, nil
@@ -141,19 +149,19 @@ func during(ctx context.Context, over <-chan struct{}) (context.Context, context
 
 // errOver is for who goes on with a lesson that was ended meanwhile.
 func errOver() error {
-	return fail(http.StatusConflict, "begin again", "the lesson is over")
+	return socket.Refused(http.StatusConflict, "begin again", "the lesson is over")
 }
 
 // noCard says why the wait for a card has ended without one, and more of what to do.
 func noCard(ctx context.Context, fault device.Fault, more string) error {
-	var over *failure
+	var over *socket.Error
 	switch {
 	case errors.As(context.Cause(ctx), &over):
 		return over
 	case fault != device.FaultNone:
-		return fail(http.StatusGatewayTimeout, fault.Hint(), "no card was read; the reader reported %s", fault)
+		return socket.Refused(http.StatusGatewayTimeout, fault.Hint(), "no card was read; the reader reported %s", fault)
 	}
-	return fail(http.StatusGatewayTimeout, "hold a card up at the reader"+more+"; look at its power and its wires", "no card was read")
+	return socket.Refused(http.StatusGatewayTimeout, "hold a card up at the reader"+more+"; look at its power and its wires", "no card was read")
 }
 
 // begin takes a reader from its door, unless it is here already.
@@ -169,7 +177,7 @@ func (c *school) begin(ctx context.Context, s *gateway.Reader, again bool) error
 	c.end()
 	c.events, c.over = make(chan device.Event, 64), make(chan struct{})
 	if err := s.Teach(ctx, c.events, c.over); err != nil {
-		return fail(http.StatusServiceUnavailable, "gatehouse status tells what is wrong with it", "%v", err)
+		return socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells what is wrong with it", "%v", err)
 	}
 	c.reader, c.printed = s, map[int]string{}
 	c.ends = time.AfterFunc(lessonIdle, c.expire)
@@ -223,7 +231,7 @@ func (c *school) show(card device.Card) (any, error) {
 	}
 	if !slices.Contains(c.cards, card) {
 		if len(c.cards) == lessonMost {
-			return nil, fail(http.StatusUnprocessableEntity, "begin again", "a lesson of %s is long enough", amount.Of(lessonMost, "card"))
+			return nil, socket.Refused(http.StatusUnprocessableEntity, "begin again", "a lesson of %s is long enough", amount.Of(lessonMost, "card"))
 		}
 		c.cards = append(c.cards, card)
 	}
@@ -235,7 +243,7 @@ func (c *school) compare(printed string) (any, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.cards) == 0 {
-		return nil, fail(http.StatusConflict, "hold a card up first", "no card yet")
+		return nil, socket.Refused(http.StatusConflict, "hold a card up first", "no card yet")
 	}
 	c.printed[len(c.cards)-1] = printed
 	return c.taught()
@@ -249,7 +257,7 @@ func (c *school) taught() (any, error) {
 			var err error
 			if proposals, err = wiegand.Match(proposals, i, printed); err != nil {
 				delete(c.printed, i)
-				return nil, fail(http.StatusUnprocessableEntity, "type it as it is printed: 0006171021, or 094,10637", "%v", err)
+				return nil, socket.Refused(http.StatusUnprocessableEntity, "type it as it is printed: 0006171021, or 094,10637", "%v", err)
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"gatehouse/internal/socket"
 )
 
 // TestTermsThatNoRecordHolds: a time beyond 32 bits of seconds is refused. Cut
@@ -23,7 +25,7 @@ func TestTermsThatNoRecordHolds(t *testing.T) {
 		{time.Date(1950, 1, 1, 0, 0, 0, 0, zone), false},
 	} {
 		s, err := unixOf(&c.at)
-		var no *failure
+		var no *socket.Error
 		if c.ok && (err != nil || int64(s) != c.at.Unix()) || !c.ok && (!errors.As(err, &no) || no.Error() == "") {
 			t.Errorf("%v: %d %v", c.at, s, err)
 		}

@@ -13,13 +13,13 @@ import (
 )
 
 // uplinkStatus is nil where there is no registry.
-func (srv *Server) uplinkStatus() *control.Uplink {
-	c := srv.gw.Central
+func uplinkStatus(g *gateway.Gateway) *control.Uplink {
+	c := g.Central
 	if c == nil {
 		return nil
 	}
 	out := &control.Uplink{Broker: c.Broker, State: "not enrolled"}
-	if reg := srv.gw.Keyring.Registry(); reg != nil {
+	if reg := g.Keyring.Registry(); reg != nil {
 		out.Registry, out.District, out.Town = reg.Name, reg.Place.District, reg.Place.Town
 	}
 	if c.Err != nil {
@@ -27,7 +27,7 @@ func (srv *Server) uplinkStatus() *control.Uplink {
 	}
 	s := shownAlarm(c.Uplink.Status())
 	out.State, out.Records, out.Refused = string(shownLink(s.State)), s.Records, s.Refused
-	out.List, out.InForce = s.List, srv.gw.Keyring.Status().Version
+	out.List, out.InForce = s.List, g.Keyring.Status().Version
 	out.Epoch = fmt.Sprintf("%016x", s.Stored.Epoch)
 	out.Problem = s.Problem.String()
 	if !s.Withheld.IsZero() {
@@ -66,27 +66,27 @@ const withheldAfter = 5 * time.Minute
 
 // uplinkProblems says what somebody should do about the registry. That it is
 // away is no problem of the doors', and each says so.
-func (srv *Server) uplinkProblems(u *control.Uplink) (list []string) {
+func uplinkProblems(g *gateway.Gateway, u *control.Uplink) (list []string) {
 	if u == nil {
 		return nil
 	}
-	if errors.Is(srv.gw.Central.Err, gateway.ErrNoKey) {
+	if errors.Is(g.Central.Err, gateway.ErrNoKey) {
 		return nil // its own line says what to do
 	}
-	if err := srv.gw.Central.Err; err != nil {
+	if err := g.Central.Err; err != nil {
 		return []string{fmt.Sprintf("no way to the registry (%v): run gatehouse enrol and start the daemon again, or set registry = \"none\" in the site file", err)}
 	}
-	s := shownAlarm(srv.gw.Central.Uplink.Status())
+	s := shownAlarm(g.Central.Uplink.Status())
 	const waits = "Doors go on, entries wait here"
-	link := srv.gw.Central.Link.Status()
+	link := g.Central.Link.Status()
 	refused := ""
 	if s.State == uplink.StateDown {
-		refused = certificateProblem(srv.gw.Central, link)
+		refused = certificateProblem(g.Central, link)
 	}
 	switch {
 	case refused != "":
 		list = append(list, refused+". "+waits)
-	case s.State == uplink.StateDown && errors.Join(enrol.ClientFiles(srv.gw.Site.Path("keys"))) != nil: // likewise
+	case s.State == uplink.StateDown && errors.Join(enrol.ClientFiles(g.Site.Path("keys"))) != nil: // likewise
 	case s.Problem == wire.ReasonNoLink || s.State == uplink.StateDown && time.Since(s.Since) > 10*time.Minute:
 		list = append(list, fmt.Sprintf("the registry's broker can't be reached: %s. %s", or(u.Link, "check the network"), waits))
 	case s.Problem == wire.ReasonNoAnswer:
@@ -94,17 +94,10 @@ func (srv *Server) uplinkProblems(u *control.Uplink) (list []string) {
 	case s.Problem == wire.ReasonAhead, s.Problem == wire.ReasonOtherRoot:
 		list = append(list, "the registry has another copy of this gateway's log: an older image of its card was put back. The log goes on in a new epoch; find out who did it")
 	}
-	refusals := srv.refusalProblems(u, s)
+	refusals := refusalProblems(g, u, s)
 	list = append(list, refusals...)
 	if !s.Withheld.IsZero() && time.Since(s.Withheld) > withheldAfter && len(refusals) == 0 {
 		list = append(list, fmt.Sprintf("the registry has list %d of the grants, here list %d is in force, and the newer one does not come: ask its operator", u.List, u.InForce))
 	}
 	return list
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

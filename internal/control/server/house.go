@@ -1,0 +1,103 @@
+package server
+
+// What several parts of the server ask of the gateway.
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/internal/control"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/socket"
+)
+
+// doorOf finds a door by its id.
+func doorOf(g *gateway.Gateway, id string) (*gateway.Door, error) {
+	var known []string
+	for _, d := range g.Doors {
+		if d.Config.ID == id {
+			return d, nil
+		}
+		known = append(known, d.Config.ID)
+	}
+	return nil, socket.Refused(http.StatusNotFound, "doors of this gateway: "+strings.Join(known, ", "), "no door %q here", id)
+}
+
+// served finds the reader of a request.
+func served(g *gateway.Gateway, r *http.Request) (*gateway.Reader, error) {
+	d, err := doorOf(g, r.PathValue("door"))
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(d.Readers, func(s *gateway.Reader) bool { return s.Config.ID == r.PathValue("reader") })
+	if i < 0 {
+		return nil, socket.Refused(http.StatusNotFound, "gatehouse reader list shows them", "door %s has no reader %q", d.Config.ID, r.PathValue("reader"))
+	}
+	return d.Readers[i], nil
+}
+
+// zoneOf is the time zone of the building; the site file was checked for it.
+func zoneOf(g *gateway.Gateway) *time.Location {
+	zone, err := time.LoadLocation(g.Site.TimeZone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+func clockStatus(g *gateway.Gateway) control.Clock {
+	r := g.Clock.Read()
+	return control.Clock{Now: r.Wall, Quality: r.Quality.String(), Trusted: r.Trusted}
+}
+
+// timeOf returns the time of unix seconds, nil for none.
+func timeOf(s int64) *time.Time {
+	if s == 0 {
+		return nil
+	}
+	t := time.Unix(s, 0)
+	return &t
+}
+
+func fireStatus(g *gateway.Gateway) *control.Fire {
+	if g.Fire == nil {
+		return nil
+	}
+	f, _ := g.Fire.Now()
+	return &control.Fire{Active: f.Active, Unreadable: f.Blind, Latched: f.Latched}
+}
+
+func grantsStatus(s keyring.Status) control.Grants {
+	out := control.Grants{Version: s.Version, Count: s.Grants}
+	for _, c := range s.Copies {
+		if c.Good {
+			out.Copies++
+		}
+	}
+	if s.Version > 0 {
+		out.Hash, out.Issued = fmt.Sprintf("%x", s.Hash), &s.Issued
+	}
+	return out
+}
+
+// oneLine is an error of several parts as a line of its own shows it.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// choose is a where yes, else b.
+func choose[T any](yes bool, a, b T) T {
+	if yes {
+		return a
+	}
+	return b
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
