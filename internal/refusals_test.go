@@ -86,9 +86,10 @@ func TestSurfacesOfTheRegistry(t *testing.T) {
 
 // TestNoOtherServer: what the tests of surfaces look at is all that answers.
 func TestNoOtherServer(t *testing.T) {
-	known := []string{"internal/control/server/handlers.go", "internal/registry/front/enrol.go", "internal/registry/issuer/socket.go", "internal/registry/front/socket.go"}
+	known := []string{"internal/socket/server.go", "internal/registry/front/enrol.go", "internal/registry/issuer/socket.go", "internal/registry/front/socket.go"}
 	eachFile(t, func(name, text string) {
-		if regexp.MustCompile(`\bhttp\.(NewServeMux|HandleFunc|Handle)\(|\.HandleFunc\(`).MatchString(text) && !slices.Contains(known, name) {
+		if regexp.MustCompile(`\bhttp\.(NewServeMux|HandleFunc|Handle)\(|\.HandleFunc\(|\bsocket\.(Handle|Stream)\(`).MatchString(text) &&
+			!slices.Contains(known, name) && !strings.HasPrefix(name, "internal/control/server/") {
 			t.Errorf("%s answers HTTP: its paths have to stand in docs/refusals.md", name)
 		}
 	})
@@ -225,7 +226,7 @@ func TestDeskReadsNoEntries(t *testing.T) {
 
 // TestNoRemoteReset (N11): an emergency ends by the socket of the gateway alone.
 func TestNoRemoteReset(t *testing.T) {
-	known := []string{"cmd/gatehouse/status.go", "cmd/gatesim/scenes.go", "internal/control/client.go", "internal/door/door.go", "internal/control/server/handlers.go", "internal/gateway/fire.go"}
+	known := []string{"cmd/gatehouse/status.go", "cmd/gatesim/scenes.go", "internal/control/client.go", "internal/door/door.go", "internal/control/server/acts.go", "internal/gateway/fire.go"}
 	eachFile(t, func(name, text string) {
 		if regexp.MustCompile(`\bResetFire\(|\b[fF]ire\.reset\(|\bFireReset\b.*command\{`).MatchString(text) && !slices.Contains(known, name) {
 			t.Errorf("%s ends emergencies", name)

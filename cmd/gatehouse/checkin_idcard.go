@@ -11,9 +11,9 @@ import (
 	"golang.org/x/term"
 
 	"gatehouse/device/idcard"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 	"gatehouse/internal/idnumber"
-	"gatehouse/internal/screen"
 	"gatehouse/sync/wire"
 )
 
@@ -171,7 +171,7 @@ func (l laidCard) show(w io.Writer) {
 }
 
 func isTerminal(w io.Writer) bool {
-	if s, ok := w.(screen.Writer); ok {
+	if s, ok := w.(command.Screen); ok {
 		w = s.To
 	}
 	f, ok := w.(*os.File)

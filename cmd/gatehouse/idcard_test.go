@@ -14,8 +14,8 @@ import (
 
 	"gatehouse/device/idcard"
 	"gatehouse/device/idcard/idcardtest"
+	"gatehouse/internal/command"
 	"gatehouse/internal/control"
-	"gatehouse/internal/screen"
 	"gatehouse/sync/wire"
 )
 
@@ -217,7 +217,7 @@ func (c *console) answer(words, line string) {
 // gather answers a check-in's questions at the console, the first ones by act.
 func (c *console) gather(port string, desk control.Desk, act func()) answers {
 	c.t.Helper()
-	s := &session{ctx: c.t.Context(), in: c.slave, err: screen.Writer{To: c.slave}}
+	s := &session{ctx: c.t.Context(), in: c.slave, err: command.Screen{To: c.slave}}
 	type result struct {
 		answers
 		err error

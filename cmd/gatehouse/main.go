@@ -21,7 +21,6 @@ import (
 
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
-	"gatehouse/internal/screen"
 )
 
 // version is set by the packager with -ldflags.
@@ -92,7 +91,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if cmd == nil {
 		return status
 	}
-	s := &session{ctx: ctx, client: control.NewClient(c.Socket), json: c.JSON, in: in, out: screen.Writer{To: out}, err: screen.Writer{To: errOut}}
+	s := &session{ctx: ctx, client: control.NewClient(c.Socket), json: c.JSON, in: in, out: command.Screen{To: out}, err: command.Screen{To: errOut}}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"gatehouse/internal/registry/issuer/authority"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"gatehouse/internal/registry/issuer/authority"
 
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/keys"

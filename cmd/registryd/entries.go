@@ -11,8 +11,8 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/calendar"
+	"gatehouse/internal/command"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/screen"
 	"gatehouse/sync/wire"
 )
 
@@ -195,7 +195,7 @@ func csvRow(e api.Entry, zone *time.Location) []string {
 	row := []string{e.Building, e.Gateway, "e-" + e.Epoch, fmt.Sprint(e.Sequence), at(&e.Time), e.Clock, choose(e.Unsure, "no", "yes"), at(e.NotBefore), at(e.NotAfter),
 		at(&e.Received), e.Kind, e.Outcome, e.Reason, e.Direction, e.Door, e.Source, times}
 	for i := range row {
-		row[i] = screen.Plain(row[i])
+		row[i] = command.Plain(row[i])
 	}
 	return row
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"gatehouse/internal/registry/issuer/authority"
 	"io"
 	"net"
 	"net/netip"
@@ -12,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gatehouse/internal/registry/issuer/authority"
 
 	"gatehouse/sync/wire"
 )

@@ -20,7 +20,6 @@ import (
 	"gatehouse/internal/command"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
-	"gatehouse/internal/screen"
 )
 
 // version is set by the packager with -ldflags.
@@ -99,7 +98,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if cmd == nil {
 		return status
 	}
-	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), json: c.JSON, in: in, out: screen.Writer{To: out}, raw: out, err: screen.Writer{To: errOut}}
+	s := &session{ctx: ctx, front: api.NewClient(c.Front), issuer: operator.NewClient(c.Issuer), json: c.JSON, in: in, out: command.Screen{To: out}, raw: out, err: command.Screen{To: errOut}}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")

@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
-	"gatehouse/internal/registry/issuer/authority"
 	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"gatehouse/internal/registry/issuer/authority"
 )
 
 type trustCmd struct {

@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/dbfile"
 	"gatehouse/internal/registry/store"
+	"gatehouse/internal/socket"
 )
 
 // safety knows what of the store a backup has. Gateways keep longer what none has.
@@ -80,20 +81,19 @@ func (s *safety) take(id string) ([]store.Mark, bool) {
 
 // getBackup answers with a whole copy of the database. What it has counts as safe
 // when whoever asked says that it is kept.
-func (f *Front) getBackup(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getBackup(w http.ResponseWriter, r *http.Request, _ socket.None) error {
 	id := r.URL.Query().Get("id")
 	if id == "" {
-		refuse(w, http.StatusBadRequest, "want id=TEXT", "")
-		return
+		return socket.Refused(http.StatusBadRequest, "", "want id=TEXT")
 	}
 	file, err := f.copyStore(r.Context(), id)
 	if err != nil {
-		complain(w, err)
-		return
+		return err
 	}
 	defer file.Close()
 	w.Header().Set("Content-Type", "application/octet-stream")
 	_, _ = io.Copy(w, file) // whoever asked checks what came
+	return nil
 }
 
 // copyStore makes a copy, which is gone when it is closed, and notes what it has.

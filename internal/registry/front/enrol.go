@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
@@ -24,6 +25,11 @@ const maxEnrolBody = wire.MaxMessage
 func (f *Front) enrolListener() net.Listener {
 	return tls.NewListener(newFewConns(f.enrol), &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: f.keys.server.get,
 		NextProtos: []string{"http/1.1"}})
+}
+
+// serveEnrolment answers gateways until ctx ends.
+func (f *Front) serveEnrolment(ctx context.Context) error {
+	return socket.ServeHTTP(ctx, f.enrolListener(), f.enrolServer(), socketGrace)
 }
 
 // enrolHandler hands requests of gateways to the issuer, which alone judges
@@ -127,4 +133,15 @@ func (f *Front) passOn(ctx context.Context, w http.ResponseWriter, e api.Enrolme
 		_, _ = w.Write(a.Body)
 		f.o.Log.Info().Str("gateway", e.Place.Address()).Str("kind", e.Kind).Msg("the issuer answered an enrolment")
 	}
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // whoever asked is gone
+}
+
+func refuse(w http.ResponseWriter, status int, message, hint string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(api.Error{Message: message, Hint: hint})
 }

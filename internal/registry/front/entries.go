@@ -12,25 +12,24 @@ import (
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
 // errEnough ends a query whose limit is reached.
 var errEnough = errors.New("enough")
 
-func (f *Front) getEntries(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getEntries(w http.ResponseWriter, r *http.Request, _ socket.None) error {
 	filter, err := readFilter(r.URL.Query())
 	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error(), "")
-		return
+		return socket.Refused(http.StatusBadRequest, "", "%v", err)
 	}
 	out := newLines(w)
 	q := entryQuery{filter: filter, left: filter.Limit, times: newTimeline(f.store), out: out}
 	in := store.Filter{Building: filter.Building, Gateway: filter.Gateway, From: filter.From, To: filter.To, Newest: filter.Newest}
 	if filter.After != "" {
 		if q.after, err = parseCursor(filter.After, filter.Newest); err != nil {
-			refuse(w, http.StatusBadRequest, err.Error(), "take it as the answer before gave it, with the same --newest")
-			return
+			return socket.Refused(http.StatusBadRequest, "take it as the answer before gave it, with the same --newest", "%v", err)
 		}
 		in.After = &q.after
 	}
@@ -38,6 +37,7 @@ func (f *Front) getEntries(w http.ResponseWriter, r *http.Request) {
 	if err != nil && !errors.Is(err, errEnough) {
 		_ = out.e.Encode(api.Error{Message: err.Error()})
 	}
+	return nil
 }
 
 // entryQuery is one question for entries.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -155,16 +154,17 @@ func (f *Front) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("listen for enrolment: %w", err)
 	}
 	defer f.enrol.Close()
-	socket, err := listenUnix(ctx, f.o.Network, f.o.Config.Socket)
+	own := f.socketServer()
+	l, err := own.Listen(ctx)
 	if err != nil {
 		return err
 	}
-	defer socket.Close()
-	return f.runAll(ctx, socket)
+	defer l.Close()
+	return f.runAll(ctx, func(ctx context.Context) error { return own.Serve(ctx, l) })
 }
 
 // runAll runs every part, and ends all of them when one fails.
-func (f *Front) runAll(ctx context.Context, socket net.Listener) error {
+func (f *Front) runAll(ctx context.Context, socket func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var parts sync.WaitGroup
@@ -183,12 +183,8 @@ func (f *Front) runAll(ctx context.Context, socket net.Listener) error {
 	run("lists", f.wantLoop)
 	run("repeats", f.repeatLoop)
 	run("holdings", f.askLoop)
-	run("socket", func(ctx context.Context) error {
-		return serveHTTP(ctx, socket, &http.Server{Handler: f.handler(), ReadTimeout: 2 * f.o.WorkWait, ErrorLog: connLog(&f.o.Log)})
-	})
-	run("enrolment", func(ctx context.Context) error {
-		return serveHTTP(ctx, f.enrolListener(), f.enrolServer())
-	})
+	run("socket", socket)
+	run("enrolment", f.serveEnrolment)
 	run("certificates", f.endingsLoop)
 	run("link", f.link.Run)
 	run("clock", f.keepClock)

@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
+	"gatehouse/internal/socket"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
@@ -123,7 +124,7 @@ func logOf(in api.List) ([]store.Logged, error) {
 }
 
 // getHeads lists what is newest of each building.
-func (f *Front) getHeads(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getHeads(r *http.Request, _ socket.None) (any, error) {
 	only, all := r.URL.Query().Get("building"), []api.Head{}
 	f.mu.RLock()
 	for id, b := range f.buildings {
@@ -138,25 +139,24 @@ func (f *Front) getHeads(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.RUnlock()
 	slices.SortFunc(all, func(a, b api.Head) int { return strings.Compare(a.Building, b.Building) })
-	answer(w, all)
+	return all, nil
 }
 
 // getTrusts answers with all trust documents, the oldest first.
-func (f *Front) getTrusts(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getTrusts(r *http.Request, _ socket.None) (any, error) {
 	all := [][]byte{}
 	err := f.store.Trusts(r.Context(), func(envelope []byte) error {
 		all = append(all, envelope)
 		return nil
 	})
 	if err != nil {
-		complain(w, err)
-		return
+		return nil, err
 	}
-	answer(w, all)
+	return all, nil
 }
 
 // getStored answers with all that the front has of a building's documents.
-func (f *Front) getStored(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getStored(r *http.Request, _ socket.None) (any, error) {
 	out := api.Stored{Building: r.URL.Query().Get("building")}
 	f.mu.RLock()
 	if b := f.buildings[out.Building]; b != nil {
@@ -165,10 +165,9 @@ func (f *Front) getStored(w http.ResponseWriter, r *http.Request) {
 	f.mu.RUnlock()
 	err := f.fillStored(r.Context(), &out)
 	if err != nil {
-		complain(w, err)
-		return
+		return nil, err
 	}
-	answer(w, out)
+	return out, nil
 }
 
 func (f *Front) fillStored(ctx context.Context, out *api.Stored) error {

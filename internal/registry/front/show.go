@@ -12,19 +12,19 @@ import (
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
 // alarmSpan is the time that alarms are counted over.
 const alarmSpan = 24 * time.Hour
 
-func (f *Front) getGateways(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getGateways(r *http.Request, _ socket.None) (any, error) {
 	building := r.URL.Query().Get("building")
 	now := f.o.Now()
 	known, err := f.store.Gateways(r.Context(), building, now.Add(-alarmSpan))
 	if err != nil {
-		complain(w, err)
-		return
+		return nil, err
 	}
 	stored := make(map[string]store.Gateway, len(known))
 	for _, k := range known {
@@ -39,7 +39,7 @@ func (f *Front) getGateways(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.RUnlock()
 	slices.SortFunc(all, func(a, b api.Gateway) int { return strings.Compare(a.Address(), b.Address()) })
-	answer(w, all)
+	return all, nil
 }
 
 // show joins what is stored of a gateway and what is known of it now. f.mu is
@@ -85,11 +85,10 @@ func when(t time.Time) *time.Time {
 	return &t
 }
 
-func (f *Front) getAlarms(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getAlarms(r *http.Request, _ socket.None) (any, error) {
 	limit, err := readLimit(r.URL.Query(), 100, 100_000)
 	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error(), "")
-		return
+		return nil, socket.Refused(http.StatusBadRequest, "", "%v", err)
 	}
 	var all []datedAlarm
 	err = f.store.Alarms(r.Context(), r.URL.Query().Get("building"), limit, func(p wire.Place, a store.Alarm) error {
@@ -97,15 +96,14 @@ func (f *Front) getAlarms(w http.ResponseWriter, r *http.Request) {
 		return nil
 	})
 	if err != nil {
-		complain(w, err)
-		return
+		return nil, err
 	}
 	slices.SortStableFunc(all, func(a, b datedAlarm) int { return b.happened.Compare(a.happened) })
 	out := []api.Alarm{}
 	for _, a := range all {
 		out = append(out, a.Alarm)
 	}
-	answer(w, out)
+	return out, nil
 }
 
 // datedAlarm is an alarm with when it happened, as far as anybody knows: those of a
@@ -129,16 +127,14 @@ func shownAlarm(p wire.Place, a store.Alarm) datedAlarm {
 	return out
 }
 
-func (f *Front) getStatus(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getStatus(r *http.Request, _ socket.None) (any, error) {
 	entries, batches, err := f.store.Count(r.Context())
 	if err != nil {
-		complain(w, err)
-		return
+		return nil, err
 	}
 	last, err := f.store.LastRecord(r.Context())
 	if err != nil {
-		complain(w, err)
-		return
+		return nil, err
 	}
 	a := f.authority.Load()
 	s := api.Status{Registry: a.trust.Registry, Version: f.o.Version, Started: f.started, Broker: f.o.Config.Broker, Linked: f.link.Connected(),
@@ -164,11 +160,10 @@ func (f *Front) getStatus(w http.ResponseWriter, r *http.Request) {
 	if err := f.store.Remarks(r.Context(), func(text string, at time.Time) {
 		s.Remarks = append(s.Remarks, api.Remark{Time: at, Text: text})
 	}); err != nil {
-		complain(w, err)
-		return
+		return nil, err
 	}
 	s.Problems = f.problems(s)
-	answer(w, s)
+	return s, nil
 }
 
 // problems says what is wrong, each with what to do.

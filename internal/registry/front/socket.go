@@ -7,75 +7,24 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/network"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/store"
+	"gatehouse/internal/socket"
 )
 
 const (
 	socketMode    = 0o660
-	maxSocketBody = 96 << 20 // a list of 1,024 buckets in base64
+	maxSocketBody = 96 << 20        // a list of 1,024 buckets in base64
+	socketGrace   = 2 * time.Second // for requests at work at the end
 )
-
-// listenUnix opens a socket; one that a dead process left is replaced, one that
-// somebody listens on is not.
-func listenUnix(ctx context.Context, n network.Network, path string) (net.Listener, error) {
-	look, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	if c, err := n.Dial(look, "unix", path); err == nil {
-		_ = c.Close()
-		return nil, fmt.Errorf("listen on %s: another front runs there", path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	l, err := n.Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", path, err)
-	}
-	if err := os.Chmod(path, socketMode); err != nil {
-		return nil, errors.Join(fmt.Errorf("listen on %s: %w", path, err), l.Close())
-	}
-	return l, nil
-}
-
-// serveHTTP serves until ctx ends; requests end with it. To the server's own
-// limits it adds those that all of ours have.
-func serveHTTP(ctx context.Context, l net.Listener, server *http.Server) error {
-	server.ReadHeaderTimeout, server.IdleTimeout, server.MaxHeaderBytes = headerTime, time.Minute, 16<<10
-	server.BaseContext = func(net.Listener) context.Context { return ctx }
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		if server.Shutdown(last) != nil {
-			_ = server.Close()
-		}
-	})
-	err := server.Serve(l)
-	if !stop() {
-		<-ended
-	}
-	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
-}
-
-// headerTime is how long the TLS handshake, and then the header of a request,
-// may take.
-const headerTime = 10 * time.Second
 
 // connLog is for what an HTTP server says of single connections: handshakes that
 // fail, and panics.
@@ -89,105 +38,78 @@ func (l connLines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// handler serves the issuer and the operator's commands.
-func (f *Front) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/work", f.getWork)
-	mux.HandleFunc("POST /v1/answers", post(func(_ context.Context, a api.Answer) (any, error) { return struct{}{}, f.inbox.answer(a) }))
-	mux.HandleFunc("GET /v1/heads", f.getHeads)
-	mux.HandleFunc("GET /v1/stored", f.getStored)
-	mux.HandleFunc("POST /v1/holdings/taken", post(f.taken))
-	mux.HandleFunc("POST /v1/lists", post(func(ctx context.Context, l api.List) (any, error) { return f.putList(ctx, l) }))
-	mux.HandleFunc("POST /v1/houses", post(func(ctx context.Context, d api.Document) (any, error) { return f.putHouse(ctx, d) }))
-	mux.HandleFunc("POST /v1/trust", post(func(ctx context.Context, d api.Document) (any, error) { return f.putTrust(ctx, d.Envelope) }))
-	mux.HandleFunc("POST /v1/undos", post(f.putUndo))
-	mux.HandleFunc("POST /v1/backups", post(f.kept))
-	mux.HandleFunc("GET /v1/backup", f.getBackup)
-	mux.HandleFunc("POST /v1/remarks/done", post(f.putAway))
-	mux.HandleFunc("GET /v1/trusts", f.getTrusts)
-	mux.HandleFunc("GET /v1/person", f.getPerson)
-	mux.HandleFunc("GET /v1/gateways", f.getGateways)
-	mux.HandleFunc("GET /v1/clock", func(w http.ResponseWriter, _ *http.Request) { answer(w, f.clock.Report()) })
-	mux.HandleFunc("POST /v1/clock", post(func(context.Context, struct{}) (any, error) { return f.clock.Confirm() }))
-	mux.HandleFunc("GET /v1/entries", f.getEntries)
-	mux.HandleFunc("GET /v1/alarms", f.getAlarms)
-	mux.HandleFunc("GET /v1/vkeys", f.getVKeys)
-	mux.HandleFunc("GET /v1/status", f.getStatus)
-	return mux
+// socketServer serves the issuer and the operator's commands.
+func (f *Front) socketServer() *socket.Server {
+	s := socket.NewServer(socket.Options{Path: f.o.Config.Socket, Name: "front", Network: f.o.Network, Mode: socketMode, Grace: socketGrace,
+		MostBody: maxSocketBody, Lenient: true, ReadTimeout: 2 * f.o.WorkWait, Explain: refusalOf, Log: f.o.Log, ErrorLog: connLog(&f.o.Log)})
+	socket.Handle(s, "GET /v1/work", f.getWork)
+	socket.Handle(s, "POST /v1/answers", post(func(_ context.Context, a api.Answer) (any, error) { return struct{}{}, f.inbox.answer(a) }))
+	socket.Handle(s, "GET /v1/heads", f.getHeads)
+	socket.Handle(s, "GET /v1/stored", f.getStored)
+	socket.Handle(s, "POST /v1/holdings/taken", post(f.taken))
+	socket.Handle(s, "POST /v1/lists", post(func(ctx context.Context, l api.List) (any, error) { return f.putList(ctx, l) }))
+	socket.Handle(s, "POST /v1/houses", post(func(ctx context.Context, d api.Document) (any, error) { return f.putHouse(ctx, d) }))
+	socket.Handle(s, "POST /v1/trust", post(func(ctx context.Context, d api.Document) (any, error) { return f.putTrust(ctx, d.Envelope) }))
+	socket.Handle(s, "POST /v1/undos", post(f.putUndo))
+	socket.Handle(s, "POST /v1/backups", post(f.kept))
+	socket.Stream(s, "GET /v1/backup", f.getBackup)
+	socket.Handle(s, "POST /v1/remarks/done", post(f.putAway))
+	socket.Handle(s, "GET /v1/trusts", f.getTrusts)
+	socket.Handle(s, "GET /v1/person", f.getPerson)
+	socket.Handle(s, "GET /v1/gateways", f.getGateways)
+	socket.Handle(s, "GET /v1/clock", func(*http.Request, socket.None) (any, error) { return f.clock.Report(), nil })
+	socket.Handle(s, "POST /v1/clock", func(*http.Request, socket.None) (any, error) { return f.clock.Confirm() })
+	socket.Stream(s, "GET /v1/entries", f.getEntries)
+	socket.Handle(s, "GET /v1/alarms", f.getAlarms)
+	socket.Handle(s, "GET /v1/vkeys", f.getVKeys)
+	socket.Handle(s, "GET /v1/status", f.getStatus)
+	return s
 }
 
-// post reads a message, calls do and writes its result.
-func post[T any](do func(context.Context, T) (any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var in T
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSocketBody)).Decode(&in); err != nil {
-			refuse(w, http.StatusBadRequest, "the request can't be read: "+err.Error(), "")
-			return
-		}
-		out, err := do(r.Context(), in)
-		if err != nil {
-			complain(w, err)
-			return
-		}
-		answer(w, out)
-	}
+// post answers a message by what do makes of it.
+func post[T any](do func(context.Context, T) (any, error)) func(*http.Request, T) (any, error) {
+	return func(r *http.Request, in T) (any, error) { return do(r.Context(), in) }
 }
 
-func (f *Front) getWork(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getWork(r *http.Request, _ socket.None) (any, error) {
 	after, err1 := strconv.ParseUint(r.URL.Query().Get("after"), 10, 63)
 	wait, err2 := strconv.ParseFloat(r.URL.Query().Get("wait"), 64)
 	if err1 != nil || err2 != nil || !(wait >= 0 && wait <= 3600) {
-		refuse(w, http.StatusBadRequest, "want after=NUMBER and wait=SECONDS", "")
-		return
+		return nil, socket.Refused(http.StatusBadRequest, "", "want after=NUMBER and wait=SECONDS")
 	}
 	work, err := f.workAfter(r.Context(), after, time.Duration(wait*float64(time.Second)))
 	if err != nil {
-		complain(w, err)
-		return
+		return nil, err
 	}
-	answer(w, work)
+	return work, nil
 }
 
-func (f *Front) getPerson(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getPerson(r *http.Request, _ socket.None) (any, error) {
 	hash, err := hex.DecodeString(r.URL.Query().Get("hash"))
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "want hash=HEX", "")
-		return
+		return nil, socket.Refused(http.StatusBadRequest, "", "want hash=HEX")
 	}
 	sealed, err := f.store.Person(r.Context(), hash)
 	if errors.Is(err, store.ErrNotFound) {
-		refuse(w, http.StatusNotFound, "no person of this hash is stored", "")
-		return
+		return nil, socket.Refused(http.StatusNotFound, "", "no person of this hash is stored")
 	} else if err != nil {
-		complain(w, err)
-		return
+		return nil, err
 	}
-	answer(w, sealed)
+	return sealed, nil
 }
 
-func answer(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // whoever asked is gone
-}
-
-func refuse(w http.ResponseWriter, status int, message, hint string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(api.Error{Message: message, Hint: hint})
-}
-
-// complain answers with an error of what was asked for.
-func complain(w http.ResponseWriter, err error) {
-	status, hint := http.StatusUnprocessableEntity, ""
+// refusalOf makes a refusal of an error of what was asked for.
+func refusalOf(err error) *socket.Error {
+	out := &socket.Error{Status: http.StatusUnprocessableEntity, Message: err.Error()}
 	switch {
 	case errors.Is(err, errGone), errors.Is(err, errNoCopy):
-		status = http.StatusNotFound
+		out.Status = http.StatusNotFound
 	case errors.Is(err, errStale):
-		status, hint = http.StatusConflict, "the issuer's database may be older than the front's: restore the newer one"
+		out.Status, out.Hint = http.StatusConflict, "the issuer's database may be older than the front's: restore the newer one"
 	case errors.Is(err, errLacks), errors.Is(err, store.ErrGap):
-		status, hint = http.StatusConflict, "hand in all buckets"
+		out.Status, out.Hint = http.StatusConflict, "hand in all buckets"
 	}
-	refuse(w, status, err.Error(), hint)
+	return out
 }
 
 // readLimit reads limit=N.

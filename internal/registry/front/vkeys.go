@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
 
 // getVKeys tells the keys with which strangers check cosigned checkpoints: those
 // of the witnesses, and those of the building's gateways that are of it now, under
 // the origin of each epoch that is stored.
-func (f *Front) getVKeys(w http.ResponseWriter, r *http.Request) {
+func (f *Front) getVKeys(r *http.Request, _ socket.None) (any, error) {
 	building := r.URL.Query().Get("building")
 	trust := f.authority.Load().trust
 	var keys api.VKeys
@@ -20,13 +21,11 @@ func (f *Front) getVKeys(w http.ResponseWriter, r *http.Request) {
 		keys.Witnesses = append(keys.Witnesses, wire.WitnessVKey(wire.WitnessName(trust.Registry), k.Public))
 	}
 	if building == "" {
-		answer(w, keys)
-		return
+		return keys, nil
 	}
 	known, err := f.store.Gateways(r.Context(), building, time.Now())
 	if err != nil {
-		complain(w, err)
-		return
+		return nil, err
 	}
 	members := f.members(building)
 	for _, k := range known {
@@ -36,8 +35,7 @@ func (f *Front) getVKeys(w http.ResponseWriter, r *http.Request) {
 		}
 		epochs, err := f.store.Epochs(r.Context(), k.ID)
 		if err != nil {
-			complain(w, err)
-			return
+			return nil, err
 		}
 		f.mu.RLock()
 		public := members[i].key.Public
@@ -46,5 +44,5 @@ func (f *Front) getVKeys(w http.ResponseWriter, r *http.Request) {
 			keys.Logs = append(keys.Logs, wire.LogVKey(wire.Checkpoint{Address: k.Place.Address(), Epoch: epoch}.Origin(), public))
 		}
 	}
-	answer(w, keys)
+	return keys, nil
 }

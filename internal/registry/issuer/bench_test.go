@@ -1,11 +1,12 @@
 package issuer
 
 import (
-	"gatehouse/internal/registry/issuer/authority"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"gatehouse/internal/registry/issuer/authority"
 
 	"github.com/rs/zerolog"
 

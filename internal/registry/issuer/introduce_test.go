@@ -1,10 +1,11 @@
 package issuer
 
 import (
-	"gatehouse/internal/registry/issuer/authority"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"gatehouse/internal/registry/issuer/authority"
 
 	"gatehouse/internal/registry/api"
 )

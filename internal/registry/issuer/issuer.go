@@ -19,10 +19,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"gatehouse/internal/registry/issuer/authority"
 
 	"github.com/rs/zerolog"
 

@@ -2,9 +2,6 @@ package issuer
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,47 +10,18 @@ import (
 	"strconv"
 	"time"
 
-	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/socket"
+)
+
+const (
+	maxRequest  = 1 << 20         // bytes
+	socketGrace = 5 * time.Second // for requests at work at the end
 )
 
 // Serve answers the operator on a unix socket, which only this process's user
 // may use, until ctx ends. It returns when no request is at work any more.
-func (i *Issuer) Serve(ctx context.Context, path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of a dead issuer: this one has the lock
-		return fmt.Errorf("serve %s: %w", path, err)
-	}
-	l, err := i.opts.Network.Listen(ctx, "unix", path)
-	if err != nil {
-		return fmt.Errorf("serve %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		l.Close()
-		return fmt.Errorf("serve %s: %w", path, err)
-	}
-	server := &http.Server{Handler: i.handler(), ReadHeaderTimeout: 10 * time.Second,
-		BaseContext: func(net.Listener) context.Context { return ctx },
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, whoKey{}, peer(c))
-		}}
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if server.Shutdown(last) != nil {
-			_ = server.Close()
-		}
-	})
-	err = server.Serve(l)
-	if !stop() {
-		<-ended
-	}
-	if !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s: %w", path, err)
-	}
-	return nil
-}
+func (i *Issuer) Serve(ctx context.Context, path string) error { return i.server(path).Run(ctx) }
 
 // whoKey is where a request's context has the user behind it.
 type whoKey struct{}
@@ -74,79 +42,58 @@ func userName(id int) string {
 	return strconv.Itoa(id)
 }
 
-func (i *Issuer) handler() http.Handler {
-	m := http.NewServeMux()
-	get := func(path string, f func(r *http.Request) (any, error)) { m.HandleFunc("GET "+path, answer(f)) }
+func (i *Issuer) server(path string) *socket.Server {
+	s := socket.NewServer(socket.Options{Path: path, Name: "issuer", Network: i.opts.Network, Mode: 0o600, Grace: socketGrace, MostBody: maxRequest, Log: i.opts.Log,
+		Caller: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, whoKey{}, peer(c))
+		}})
 	building := func(r *http.Request) string { return r.URL.Query().Get("building") }
-	get("/v1/status", func(*http.Request) (any, error) { return i.status() })
-	get("/v1/gateways", func(r *http.Request) (any, error) { return i.gateways(building(r)) })
-	get("/v1/tenancies", func(r *http.Request) (any, error) { return i.tenancies(building(r)) })
-	get("/v1/problems", func(r *http.Request) (any, error) { return i.problems(building(r)) })
-	get("/v1/grants", func(r *http.Request) (any, error) { return i.grants(building(r), r.URL.Query().Get("tenancy")) })
-	get("/v1/lists", func(r *http.Request) (any, error) { return i.lists(building(r)) })
-	get("/v1/escrow", i.escrowFor)
-	get("/v1/clock", func(*http.Request) (any, error) { return i.clock.Report(), nil })
-	m.HandleFunc("POST /v1/clock", answer(i.postClock))
-	m.HandleFunc("POST /v1/undos", answer(i.postUndo))
-	get("/v1/audit", func(*http.Request) (any, error) { return i.audits() })
-	get("/v1/offers", func(*http.Request) (any, error) { return i.listOffers() })
-	m.HandleFunc("POST /v1/offers", answer(i.postDecision))
-	m.HandleFunc("POST /v1/houses", answer(i.postHouse))
-	m.HandleFunc("GET /v1/backup", i.getBackup)
-	m.HandleFunc("POST /v1/remarks/done", answer(func(r *http.Request) (any, error) { return struct{}{}, i.putAway(who(r)) }))
-	m.HandleFunc("POST /v1/gateways", answer(i.postGateway))
-	m.HandleFunc("DELETE /v1/gateways/{building}/{gateway}", answer(i.deleteGateway))
-	m.HandleFunc("POST /v1/acts", answer(i.postAct))
-	m.HandleFunc("POST /v1/passes", answer(i.postPass))
-	m.HandleFunc("POST /v1/countersign", answer(i.postCountersign))
-	m.HandleFunc("POST /v1/person", answer(i.postPerson))
-	m.HandleFunc("POST /v1/publish", answer(i.postPublish))
-	return m
+	get(s, "GET /v1/status", func(*http.Request) (any, error) { return i.status() })
+	get(s, "GET /v1/gateways", func(r *http.Request) (any, error) { return i.gateways(building(r)) })
+	get(s, "GET /v1/tenancies", func(r *http.Request) (any, error) { return i.tenancies(building(r)) })
+	get(s, "GET /v1/problems", func(r *http.Request) (any, error) { return i.problems(building(r)) })
+	get(s, "GET /v1/grants", func(r *http.Request) (any, error) { return i.grants(building(r), r.URL.Query().Get("tenancy")) })
+	get(s, "GET /v1/lists", func(r *http.Request) (any, error) { return i.lists(building(r)) })
+	get(s, "GET /v1/escrow", i.escrowFor)
+	get(s, "GET /v1/clock", func(*http.Request) (any, error) { return i.clock.Report(), nil })
+	get(s, "POST /v1/clock", i.postClock)
+	socket.Handle(s, "POST /v1/undos", i.postUndo)
+	get(s, "GET /v1/audit", func(*http.Request) (any, error) { return i.audits() })
+	get(s, "GET /v1/offers", func(*http.Request) (any, error) { return i.listOffers() })
+	socket.Handle(s, "POST /v1/offers", i.postDecision)
+	socket.Handle(s, "POST /v1/houses", i.postHouse)
+	socket.Stream(s, "GET /v1/backup", i.getBackup)
+	get(s, "POST /v1/remarks/done", func(r *http.Request) (any, error) { return struct{}{}, i.putAway(who(r)) })
+	socket.Handle(s, "POST /v1/gateways", i.postGateway)
+	get(s, "DELETE /v1/gateways/{building}/{gateway}", i.deleteGateway)
+	socket.Handle(s, "POST /v1/acts", i.postAct)
+	socket.Handle(s, "POST /v1/passes", i.postPass)
+	socket.Handle(s, "POST /v1/countersign", i.postCountersign)
+	socket.Handle(s, "POST /v1/person", i.postPerson)
+	get(s, "POST /v1/publish", i.postPublish)
+	return s
 }
 
-// answer writes what f returns, as JSON.
-func answer(f func(r *http.Request) (any, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
-		v, err := f(r)
-		w.Header().Set("Content-Type", "application/json")
-		var refused *api.Error
-		switch {
-		case errors.As(err, &refused):
-			w.WriteHeader(http.StatusUnprocessableEntity)
-			v = refused
-		case err != nil:
-			w.WriteHeader(http.StatusInternalServerError)
-			v = &api.Error{Message: err.Error()}
-		}
-		_ = json.NewEncoder(w).Encode(v) // whoever asked may be gone
-	}
+// get answers a request that sends nothing.
+func get(s *socket.Server, pattern string, do func(*http.Request) (any, error)) {
+	socket.Handle(s, pattern, func(r *http.Request, _ socket.None) (any, error) { return do(r) })
 }
 
 // getBackup answers with a whole copy of the database. It has tenancies, tokens
 // that were not used, and cards' ids: it is for the issuer's user.
-func (i *Issuer) getBackup(w http.ResponseWriter, r *http.Request) {
+func (i *Issuer) getBackup(w http.ResponseWriter, r *http.Request, _ socket.None) error {
 	err := i.locked(func(c *change) error { return c.audit(who(r), "backup", "", "", "") })
 	var file *os.File
 	if err == nil {
 		file, err = i.copied(r.Context())
 	}
 	if err != nil {
-		answer(func(*http.Request) (any, error) { return nil, err })(w, r)
-		return
+		return err
 	}
 	defer file.Close()
 	w.Header().Set("Content-Type", "application/octet-stream")
 	_, _ = io.Copy(w, file) // whoever asked checks what came
-}
-
-func read[T any](r *http.Request) (v T, err error) {
-	dec := json.NewDecoder(r.Body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&v); err != nil {
-		return v, api.Hinted("tool and issuer are of different versions", "request: %v", err)
-	}
-	return v, nil
+	return nil
 }
 
 // postClock takes the operator's word that the machine's clock is right.
@@ -160,13 +107,9 @@ func (i *Issuer) postClock(r *http.Request) (any, error) {
 	})
 }
 
-func (i *Issuer) postGateway(r *http.Request) (any, error) {
-	n, err := read[operator.NewGateway](r)
-	if err != nil {
-		return nil, err
-	}
+func (i *Issuer) postGateway(r *http.Request, n operator.NewGateway) (any, error) {
 	var t operator.Token
-	err = i.locked(func(c *change) error {
+	err := i.locked(func(c *change) (err error) {
 		if t, err = c.addGateway(n); err != nil {
 			return err
 		}
@@ -192,28 +135,16 @@ func (i *Issuer) deleteGateway(r *http.Request) (any, error) {
 	return i.finish(r.Context(), operator.Done{Building: b})
 }
 
-func (i *Issuer) postAct(r *http.Request) (any, error) {
-	a, err := read[operator.Act](r)
-	if err != nil {
-		return nil, err
-	}
+func (i *Issuer) postAct(r *http.Request, a operator.Act) (any, error) {
 	return i.act(r.Context(), who(r), a)
 }
 
-func (i *Issuer) postPass(r *http.Request) (any, error) {
-	n, err := read[operator.NewPass](r)
-	if err != nil {
-		return nil, err
-	}
+func (i *Issuer) postPass(r *http.Request, n operator.NewPass) (any, error) {
 	return i.pass(who(r), n)
 }
 
-func (i *Issuer) postCountersign(r *http.Request) (any, error) {
-	s, err := read[operator.Countersign](r)
-	if err != nil {
-		return nil, err
-	}
-	err = i.locked(func(c *change) error {
+func (i *Issuer) postCountersign(r *http.Request, s operator.Countersign) (any, error) {
+	err := i.locked(func(c *change) error {
 		b, err := c.open(s.Building)
 		if err != nil {
 			return err
@@ -235,12 +166,8 @@ func (i *Issuer) listOffers() ([]operator.Offer, error) {
 	return i.offers()
 }
 
-func (i *Issuer) postDecision(r *http.Request) (any, error) {
-	d, err := read[operator.Decision](r)
-	if err != nil {
-		return nil, err
-	}
-	err = i.locked(func(c *change) error {
+func (i *Issuer) postDecision(r *http.Request, d operator.Decision) (any, error) {
+	err := i.locked(func(c *change) error {
 		if _, err := c.decide(d); err != nil {
 			return err
 		}
@@ -258,13 +185,9 @@ func (i *Issuer) postDecision(r *http.Request) (any, error) {
 
 // postHouse takes the House document of a building that this database does not know,
 // as one of its gateways has it.
-func (i *Issuer) postHouse(r *http.Request) (any, error) {
-	h, err := read[operator.House](r)
-	if err != nil {
-		return nil, err
-	}
+func (i *Issuer) postHouse(r *http.Request, h operator.House) (any, error) {
 	var id string
-	err = i.locked(func(c *change) error {
+	err := i.locked(func(c *change) (err error) {
 		if id, err = c.importHouse(h.Envelope); err != nil {
 			return err
 		}
@@ -276,11 +199,7 @@ func (i *Issuer) postHouse(r *http.Request) (any, error) {
 	return i.finish(r.Context(), operator.Done{Building: id})
 }
 
-func (i *Issuer) postPerson(r *http.Request) (any, error) {
-	l, err := read[operator.Look](r)
-	if err != nil {
-		return nil, err
-	}
+func (i *Issuer) postPerson(r *http.Request, l operator.Look) (any, error) {
 	return i.look(who(r), l)
 }
 

@@ -15,11 +15,7 @@ import (
 
 // postUndo signs, as the first of two issuers, that a time was wrong that a gateway
 // goes by. That time must not have come: who asks may be the front's thief.
-func (i *Issuer) postUndo(r *http.Request) (any, error) {
-	u, err := read[operator.Undo](r)
-	if err != nil {
-		return nil, err
-	}
+func (i *Issuer) postUndo(r *http.Request, u operator.Undo) (any, error) {
 	now, sure := i.agreed()
 	switch {
 	case !sure:
@@ -27,7 +23,7 @@ func (i *Issuer) postUndo(r *http.Request) (any, error) {
 	case u.Floor.Unix <= now:
 		return nil, api.Hinted("registryd gateways shows the times", "%s has come: it is no wrong time", calendar.Minute(time.Unix(int64(u.Floor.Unix), 0), time.UTC))
 	}
-	err = i.locked(func(c *change) error {
+	err := i.locked(func(c *change) error {
 		b, err := c.open(u.Building)
 		if err != nil {
 			return err

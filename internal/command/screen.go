@@ -1,7 +1,4 @@
-// Package screen keeps what others have written from working on the terminal of
-// whoever reads it. It refuses to judge words: it makes visible what can't be
-// printed.
-package screen
+package command
 
 import (
 	"fmt"
@@ -11,21 +8,22 @@ import (
 	"unicode/utf16"
 )
 
-// Writer writes text to another writer. Characters that are not to be seen, and
+// Screen writes text to another writer, so that what others have written does not work
+// on the terminal of whoever reads it. It judges no words. Characters that are not to be seen, and
 // those that turn the direction of others, become \uXXXX (UTF-16, as in JSON, so
 // that JSON stays JSON with the same meaning); line feeds and tabs stay. Each Write
 // must have whole characters. Safe for concurrent use if the other writer is.
-type Writer struct{ To io.Writer }
+type Screen struct{ To io.Writer }
 
 // Write writes all of b, or returns the other writer's error with 0.
-func (w Writer) Write(b []byte) (int, error) {
+func (w Screen) Write(b []byte) (int, error) {
 	if _, err := io.WriteString(w.To, Plain(string(b))); err != nil {
 		return 0, err
 	}
 	return len(b), nil
 }
 
-// Plain returns the text as a Writer writes it. Plain of plain text is the same.
+// Plain returns the text as a Screen writes it. Plain of plain text is the same.
 func Plain(text string) string {
 	if !strings.ContainsFunc(text, hidden) {
 		return strings.ToValidUTF8(text, "\uFFFD")

@@ -1,4 +1,4 @@
-package screen
+package command
 
 import (
 	"encoding/json"
@@ -38,7 +38,7 @@ func FuzzPlain(f *testing.F) {
 			}
 		}
 		var out strings.Builder
-		if err := json.NewEncoder(Writer{&out}).Encode(text); err != nil {
+		if err := json.NewEncoder(Screen{&out}).Encode(text); err != nil {
 			t.Fatal(err)
 		}
 		var back string
