@@ -361,7 +361,7 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 	devices.Go(func() { _ = g.Desk.Run(ctx) })    // likewise
 	devices.Go(func() { g.Central.run(ctx, g) })
 	devices.Go(func() { g.watchClock(ctx) })
-	devices.Go(func() { g.recallPasses(ctx) })
+	devices.Go(func() { recall{g.Journal, g.Clock, g.passes, g.o.Log}.run(ctx) })
 	for _, run := range beside {
 		devices.Go(func() { run(ctx) })
 	}

@@ -3,6 +3,9 @@ package gateway
 import (
 	"context"
 
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/pass"
 	"gatehouse/sync/wire"
@@ -15,20 +18,28 @@ const recallMost = 20_000
 // logBatch is how many entries are read at a time.
 const logBatch = 500
 
-// recallPasses tells the judge which passes the runs before have used, once the
+// recall reads which passes the runs before have used.
+type recall struct {
+	journal *journal.Journal
+	clock   *clock.Clock
+	judge   *pass.Judge
+	log     zerolog.Logger
+}
+
+// run tells the judge which passes the runs before have used, once the
 // journal can be read. Where it does not reach back far enough, the judge goes on
 // taking every pass of before the start for used.
-func (g *Gateway) recallPasses(ctx context.Context) {
+func (r recall) run(ctx context.Context) {
 	for {
-		changed := g.Journal.Changed()
-		at := g.Journal.Status().Position
+		changed := r.journal.Changed()
+		at := r.journal.Status().Position
 		at.Sequence -= min(at.Sequence, recallMost)
-		used, all, read := g.usedPasses(ctx, at)
+		used, all, read := r.used(ctx, at)
 		if all {
-			g.passes.Recall(used)
+			r.judge.Recall(used)
 		}
 		if read > 0 {
-			g.o.Log.Info().Bool("all", all).Msg("passes used before were read back from the log")
+			r.log.Info().Bool("all", all).Msg("passes used before were read back from the log")
 			return
 		}
 		select { // this run's first entry is on its way
@@ -39,12 +50,12 @@ func (g *Gateway) recallPasses(ctx context.Context) {
 	}
 }
 
-// usedPasses reads on from a place in the journal, and reports whether that was
+// used reads on from a place in the journal, and reports whether that was
 // early enough to have met every pass that may still be good.
-func (g *Gateway) usedPasses(ctx context.Context, at journal.Position) (used []wire.ID, all bool, read int) {
-	enough := g.Clock.Decision().Lo - wire.MaxPass - 2*pass.Skew
+func (r recall) used(ctx context.Context, at journal.Position) (used []wire.ID, all bool, read int) {
+	enough := r.clock.Decision().Lo - wire.MaxPass - 2*pass.Skew
 	for {
-		entries, next, err := g.Journal.Entries(ctx, at, logBatch)
+		entries, next, err := r.journal.Entries(ctx, at, logBatch)
 		if err != nil || len(entries) == 0 {
 			return used, all && err == nil, read
 		}

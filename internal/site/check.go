@@ -5,28 +5,11 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/internal/profile"
 	"gatehouse/sync/wire"
 )
-
-// NoRegistry is what a house by itself has in the place of its registry's address.
-const NoRegistry = "none"
-
-// faults collects what is wrong with a site file.
-type faults []error
-
-func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
-
-func (f *faults) oneOf(what, v string, allowed ...string) {
-	if !slices.Contains(allowed, v) {
-		f.add("%s = %q: want one of %s", what, v, strings.Join(allowed, ", "))
-	}
-}
 
 func (s *Site) check() error {
 	var f faults
@@ -128,9 +111,6 @@ func (s *Site) checkDoor(f *faults, d *Door) {
 	}
 }
 
-// between is false for what is no number, too.
-func between(v, least, most float64) bool { return v >= least && v <= most }
-
 func (s *Site) checkMaxRelease(f *faults, at string, d *Door) {
 	if d.Lock == "fail-safe" {
 		f.add("%s: max_release_seconds limits how long a fail-secure lock is driven; a fail-safe lock is released without current: remove it", at)
@@ -159,9 +139,6 @@ func (s *Site) checkRelay(f *faults, at string, r Relay) {
 	}
 }
 
-// profiles are those in the program, behind those of the site's folder.
-func (s *Site) profiles() profile.Set { return profile.Set{Dir: s.Profiles} }
-
 func (s *Site) relayPull(r Relay) string {
 	if r.Pull != "" || r.Line == nil {
 		return r.Pull
@@ -181,18 +158,6 @@ func (s *Site) checkInput(f *faults, at string, in *Input) {
 func checkFilter(f *faults, at string, in *Input, most int) {
 	if in != nil && (*in.FilterMS < 0 || *in.FilterMS > most) {
 		f.add("%s: filter_ms = %d: want 0 (off) to %d", at, *in.FilterMS, most)
-	}
-}
-
-func checkLine(f *faults, at, chip string, line *int) {
-	if chip == "" {
-		f.add(`%s: chip is missing: name the GPIO chip, as "gpiochip0" or by its label`, at)
-	}
-	switch {
-	case line == nil:
-		f.add("%s: line is missing: give the line's number on its chip, from 0", at)
-	case *line < 0 || *line > 1023:
-		f.add("%s: line = %d: lines of a chip are counted from 0", at, *line)
 	}
 }
 

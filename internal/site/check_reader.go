@@ -190,15 +190,6 @@ func (r *Reader) checkOSDP(f *faults, at string) {
 	r.checkFormats(f, at)
 }
 
-// claim tells which lines the reader uses.
-func (r *Reader) claim(what string, claim func(what, chip string, line *int)) {
-	claim(what+" d0", r.Chip, r.D0)
-	claim(what+" d1", r.Chip, r.D1)
-	for _, o := range r.outputs() {
-		claim(what+" "+o.name, o.Chip, o.Line)
-	}
-}
-
 // checkPorts refuses one port for two readers, unless it is a bus of OSDP readers
 // that have addresses of their own and one baud rate.
 func (s *Site) checkPorts(f *faults) {

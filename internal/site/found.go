@@ -38,20 +38,6 @@ type PortHolder struct {
 	PID     int
 }
 
-// Ports are the serial ports that the site file names, each once.
-func (s *Site) Ports() (list []string) {
-	seen := map[string]bool{}
-	for _, d := range s.Doors {
-		for _, r := range d.Readers {
-			if r.Port != "" && !seen[r.Port] {
-				seen[r.Port] = true
-				list = append(list, r.Port)
-			}
-		}
-	}
-	return list
-}
-
 // Against tells what was found on this machine that does not go with the site
 // file, each with what to do.
 func (s *Site) Against(found Found) (list []string) {

@@ -56,16 +56,6 @@ func (s *Site) uartUses(b profiles.BoardProfile, others bool) (all []use) {
 	return all
 }
 
-// board is the profile of the board that the site names; one without chips where it
-// names none that is known.
-func (s *Site) board() profiles.BoardProfile {
-	if s.Board == "" {
-		return profiles.BoardProfile{}
-	}
-	b, _ := s.profiles().Board(s.Board) // the check tells
-	return b
-}
-
 // checkLines refuses lines that the board does not have, and one line in two places,
 // by whichever of its names.
 func (s *Site) checkLines(f *faults) {

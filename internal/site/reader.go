@@ -13,66 +13,6 @@ import (
 	"gatehouse/internal/cardnumber"
 )
 
-// Reader is a reader; which keys count depends on its type. What the file
-// leaves out and the profile has is filled in from there.
-type Reader struct {
-	ID        string `toml:"id"`
-	Profile   string `toml:"profile"`
-	Type      string `toml:"type"`
-	Direction string `toml:"direction"`
-	PIN       string `toml:"pin"`
-	PINLength int    `toml:"pin_length"`
-	PINPause  int    `toml:"pin_pause_seconds"`
-
-	Chip         string   `toml:"chip"`
-	D0           *int     `toml:"d0"`
-	D1           *int     `toml:"d1"`
-	Active       string   `toml:"active"`
-	Bias         string   `toml:"bias"`
-	Formats      []string `toml:"formats"`
-	GapMS        int      `toml:"gap_ms"`
-	ReverseBytes bool     `toml:"reverse_bytes"`
-	Keypad       *Keypad  `toml:"keypad"`
-	LED          *Signal  `toml:"led"`
-	Buzzer       *Signal  `toml:"buzzer"`
-
-	Port     string              `toml:"port"`
-	Baud     int                 `toml:"baud"`
-	Layout   string              `toml:"layout"`
-	Settings serialcard.Settings `toml:"settings"`
-
-	Address  *int   `toml:"address"`
-	Security string `toml:"security"`
-	KeyFile  string `toml:"key_file"`
-
-	about    *profiles.ReaderProfile // nil: no profile is named
-	aboutErr error
-}
-
-// Keypad is how a Wiegand reader sends keys.
-type Keypad struct {
-	Kind     string `toml:"kind"`
-	Codes    string `toml:"codes"`
-	Facility int    `toml:"facility"`
-}
-
-// Values of a reader's keys.
-const (
-	TypeWiegand = "wiegand"
-	TypeSerial  = "serial"
-	TypeOSDP    = "osdp"
-	TypePN532   = "pn532"
-	TypeCode    = "code"
-	typeIDCard  = "idcard" // of profiles only: it is at the desk, not at a door
-
-	PINWithCard = "with-card"
-
-	securityRequired = "required"
-	SecurityNone     = "none"
-)
-
-var readerTypes = []string{TypeWiegand, TypeOSDP, TypeSerial, TypePN532, TypeCode}
-
 func (r *Reader) defaults(known profileSet) {
 	if r.Profile != "" {
 		r.fill(known)
@@ -258,3 +198,12 @@ func (s *Site) Shapes() (all []cardnumber.Shape) {
 
 // Name is how messages name a reader of a door.
 func (r *Reader) Name(door string) string { return fmt.Sprintf("%s/%s", door, r.ID) }
+
+// claim tells which lines the reader uses.
+func (r *Reader) claim(what string, claim func(what, chip string, line *int)) {
+	claim(what+" d0", r.Chip, r.D0)
+	claim(what+" d1", r.Chip, r.D1)
+	for _, o := range r.outputs() {
+		claim(what+" "+o.name, o.Chip, o.Line)
+	}
+}

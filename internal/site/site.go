@@ -6,15 +6,12 @@
 package site
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"fmt"
-	"os"
 	"path/filepath"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"gatehouse/device"
+	"gatehouse/device/serialcard"
+	profiles "gatehouse/firmware-profiles"
 	"gatehouse/internal/profile"
 )
 
@@ -83,6 +80,69 @@ type Input struct {
 	FilterMS *int `toml:"filter_ms"`
 }
 
+// Reader is a reader; which keys count depends on its type. What the file
+// leaves out and the profile has is filled in from there.
+type Reader struct {
+	ID        string `toml:"id"`
+	Profile   string `toml:"profile"`
+	Type      string `toml:"type"`
+	Direction string `toml:"direction"`
+	PIN       string `toml:"pin"`
+	PINLength int    `toml:"pin_length"`
+	PINPause  int    `toml:"pin_pause_seconds"`
+
+	Chip         string   `toml:"chip"`
+	D0           *int     `toml:"d0"`
+	D1           *int     `toml:"d1"`
+	Active       string   `toml:"active"`
+	Bias         string   `toml:"bias"`
+	Formats      []string `toml:"formats"`
+	GapMS        int      `toml:"gap_ms"`
+	ReverseBytes bool     `toml:"reverse_bytes"`
+	Keypad       *Keypad  `toml:"keypad"`
+	LED          *Signal  `toml:"led"`
+	Buzzer       *Signal  `toml:"buzzer"`
+
+	Port     string              `toml:"port"`
+	Baud     int                 `toml:"baud"`
+	Layout   string              `toml:"layout"`
+	Settings serialcard.Settings `toml:"settings"`
+
+	Address  *int   `toml:"address"`
+	Security string `toml:"security"`
+	KeyFile  string `toml:"key_file"`
+
+	about    *profiles.ReaderProfile // nil: no profile is named
+	aboutErr error
+}
+
+// Keypad is how a Wiegand reader sends keys.
+type Keypad struct {
+	Kind     string `toml:"kind"`
+	Codes    string `toml:"codes"`
+	Facility int    `toml:"facility"`
+}
+
+// Values of a reader's keys.
+const (
+	TypeWiegand = "wiegand"
+	TypeSerial  = "serial"
+	TypeOSDP    = "osdp"
+	TypePN532   = "pn532"
+	TypeCode    = "code"
+	typeIDCard  = "idcard" // of profiles only: it is at the desk, not at a door
+
+	PINWithCard = "with-card"
+
+	securityRequired = "required"
+	SecurityNone     = "none"
+)
+
+var readerTypes = []string{TypeWiegand, TypeOSDP, TypeSerial, TypePN532, TypeCode}
+
+// NoRegistry is what a house by itself has in the place of its registry's address.
+const NoRegistry = "none"
+
 // Defaults of the site file.
 const (
 	defaultState   = "/var/lib/gatehouse"
@@ -100,82 +160,6 @@ const (
 	maxSocket            = 103 // bytes, the least of the systems it runs on
 	minRelease           = 3   // s, IEC 60839-11-1 grade 1
 )
-
-// Load reads a site file strictly.
-func Load(path string) (*Site, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read site file: %w", err)
-	}
-	s, err := Parse(raw)
-	if err != nil {
-		return nil, fmt.Errorf("site file %s: %w", path, err)
-	}
-	return s, nil
-}
-
-// Parse reads the text of a site file. A wrong file comes back as one error
-// that lists every fault found, each with its place and what to do.
-func Parse(raw []byte) (*Site, error) {
-	s := &Site{raw: raw}
-	text := bytes.TrimPrefix(raw, []byte("\ufeff")) // some editors put it there
-	if err := encoding(text); err != nil {
-		return nil, err
-	}
-	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
-	if err := dec.Decode(s); err != nil {
-		return nil, explain(err, string(text))
-	}
-	s.defaults()
-	if err := s.check(); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *Site) defaults() {
-	set(&s.State, defaultState)
-	set(&s.Socket, defaultSocket)
-	set(&s.Profiles, profile.DefaultDir)
-	set(&s.TimeZone, "Asia/Shanghai")
-	set(&s.Journal.BudgetMS, defaultBudget)
-	set(&s.Journal.MaxMB, defaultMaxMB)
-	set(&s.Journal.WhoDays, defaultWhoDays)
-	for i := range s.Doors {
-		d := &s.Doors[i]
-		set(&d.ReleaseSeconds, defaultRelease)
-		if d.HeldSeconds == nil {
-			d.HeldSeconds = new(float64)
-			*d.HeldSeconds = defaultHeld
-		}
-		set(&d.Relay.Active, "high")
-		if d.Signal != nil {
-			set(&d.Signal.Active, "high")
-		}
-		for j := range d.Readers {
-			if d.Readers[j].ID == "" {
-				d.Readers[j].ID = fmt.Sprintf("reader-%d", j+1)
-			}
-			d.Readers[j].defaults(s.profiles())
-		}
-		d.Exit.defaults(defaultExitFilter)
-		d.Contact.defaults(defaultContactFilter)
-	}
-	if s.Fire != nil {
-		set(&s.Fire.Bias, "pull-up") // what means fire must be said
-	}
-}
-
-func (in *Input) defaults(filter int) {
-	if in == nil {
-		return
-	}
-	set(&in.Active, "low")
-	set(&in.Bias, "pull-up")
-	if in.FilterMS == nil {
-		in.FilterMS = &filter
-	}
-}
 
 func set[T comparable](v *T, def T) {
 	var zero T
@@ -209,4 +193,31 @@ func (s *Site) DoorIDs() (ids []string) {
 // Path returns a path inside the state folder.
 func (s *Site) Path(parts ...string) string {
 	return filepath.Join(append([]string{s.State}, parts...)...)
+}
+
+// Ports are the serial ports that the site file names, each once.
+func (s *Site) Ports() (list []string) {
+	seen := map[string]bool{}
+	for _, d := range s.Doors {
+		for _, r := range d.Readers {
+			if r.Port != "" && !seen[r.Port] {
+				seen[r.Port] = true
+				list = append(list, r.Port)
+			}
+		}
+	}
+	return list
+}
+
+// profiles are those in the program, behind those of the site's folder.
+func (s *Site) profiles() profile.Set { return profile.Set{Dir: s.Profiles} }
+
+// board is the profile of the board that the site names; one without chips where it
+// names none that is known.
+func (s *Site) board() profiles.BoardProfile {
+	if s.Board == "" {
+		return profiles.BoardProfile{}
+	}
+	b, _ := s.profiles().Board(s.Board) // the check tells
+	return b
 }

@@ -135,11 +135,6 @@ func (f *Front) passOn(ctx context.Context, w http.ResponseWriter, e api.Enrolme
 	}
 }
 
-func answer(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(v) // whoever asked is gone
-}
-
 func refuse(w http.ResponseWriter, status int, message, hint string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
