@@ -1,12 +1,11 @@
 package issuer
 
 import (
+	"gatehouse/internal/registry/issuer/authority"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
-
-	"gatehouse/internal/registry/issuer/authority"
 
 	"github.com/rs/zerolog"
 

@@ -1,11 +1,10 @@
 package issuer
 
 import (
+	"gatehouse/internal/registry/issuer/authority"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"gatehouse/internal/registry/issuer/authority"
 
 	"gatehouse/internal/registry/api"
 )

@@ -19,11 +19,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"sync"
 	"time"
-
-	"gatehouse/internal/registry/issuer/authority"
 
 	"github.com/rs/zerolog"
 
