@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"gatehouse/device"
@@ -33,11 +34,25 @@ type Adopted struct {
 	Count       uint64
 }
 
-// adopt is the list as it stands in its file.
+// adopt keeps unknown cards for a landlord who adopts a house. It is safe for
+// concurrent use: a door that notices a card waits for no disk, and nothing here waits
+// for the keyring.
 type adopt struct {
+	opts     *Options
+	identify func(device.Card) (wire.CredentialID, error)
+	knows    func(wire.CredentialID) bool // the list in force does
+	save     func(adoptRows) error
+
+	disk  sync.Mutex // one save at a time; taken before mu
+	mu    sync.Mutex // guards the rest, and is held for no disk
+	rows  adoptRows
+	dirty bool
+}
+
+// adoptRows is the list as it stands in its file.
+type adoptRows struct {
 	Until int64      `json:"until"` // unix s; 0: off
 	Cards []adoptRow `json:"cards"`
-	dirty bool
 }
 
 type adoptRow struct {
@@ -55,60 +70,62 @@ type adoptRow struct {
 
 // SetAdopt keeps unknown cards for so many days from now (at most 60); 0 stops
 // it and erases them. Days are counted by Options.Now.
-func (k *Keyring) SetAdopt(days int) error {
+func (k *Keyring) SetAdopt(days int) error { return k.adopt.set(days) }
+
+func (a *adopt) set(days int) error {
 	if days < 0 || days > maxAdoptDays {
 		return fmt.Errorf("adopt for %s: want 0 to %d", amount.Of(days, "day"), maxAdoptDays)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.adoptMu.Lock()
+	a.mu.Lock()
 	if days == 0 {
-		k.adopt = adopt{}
+		a.rows, a.dirty = adoptRows{}, false
 	} else {
-		k.adopt.Until = k.now() + int64(days)*24*60*60
+		a.rows.Until = a.now() + int64(days)*24*60*60
 	}
-	k.adoptMu.Unlock()
-	return k.saveAdopt()
+	a.mu.Unlock()
+	return a.write()
 }
 
 // Notice keeps an unknown card if adopt mode is on, in memory: Run writes it.
 // It waits for no disk, so a door may call it. The caller says that the door
 // did not know the card.
-func (k *Keyring) Notice(card device.Card, door, source string) {
-	row, err := k.adoptRow(card)
+func (k *Keyring) Notice(card device.Card, door, source string) { k.adopt.notice(card, door, source) }
+
+func (a *adopt) notice(card device.Card, door, source string) {
+	row, err := a.row(card)
 	if err != nil {
 		return
 	}
-	k.adoptMu.Lock()
-	defer k.adoptMu.Unlock()
-	now := k.now()
-	if now >= k.adopt.Until || k.knows(wire.CredentialID(row.Credentials[0])) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.now()
+	if now >= a.rows.Until || a.knows(wire.CredentialID(row.Credentials[0])) {
 		return
 	}
-	i := slices.IndexFunc(k.adopt.Cards, func(r adoptRow) bool { return r.Credentials[0] == row.Credentials[0] })
-	if i < 0 && len(k.adopt.Cards) >= maxAdopted {
+	i := slices.IndexFunc(a.rows.Cards, func(r adoptRow) bool { return r.Credentials[0] == row.Credentials[0] })
+	if i < 0 && len(a.rows.Cards) >= maxAdopted {
 		return
 	}
 	if i < 0 {
 		row.First = now
-		i, k.adopt.Cards = len(k.adopt.Cards), append(k.adopt.Cards, row)
+		i, a.rows.Cards = len(a.rows.Cards), append(a.rows.Cards, row)
 	}
-	kept := &k.adopt.Cards[i]
+	kept := &a.rows.Cards[i]
 	kept.Door, kept.Source, kept.Last, kept.Count = door, source, now, kept.Count+1
-	k.adopt.dirty = true
+	a.dirty = true
 }
 
-// adoptRow has a card in the forms that readers here send: whose it is, is not known,
+// row has a card in the forms that readers here send: whose it is, is not known,
 // so that it is kept out of no other's way.
-func (k *Keyring) adoptRow(card device.Card) (adoptRow, error) {
+func (a *adopt) row(card device.Card) (adoptRow, error) {
 	row := adoptRow{Bits: card.Len()}
-	shapes := k.opts.Shapes
+	shapes := a.opts.Shapes
 	if len(shapes) == 0 {
 		shapes = cardnumber.DerivedShapes()
 	}
 	forms := cardnumber.DeriveFor(card, shapes)
 	for _, f := range forms {
-		id, err := k.Identify(f.Card)
+		id, err := a.identify(f.Card)
 		if err != nil {
 			return row, err
 		}
@@ -117,7 +134,7 @@ func (k *Keyring) adoptRow(card device.Card) (adoptRow, error) {
 	}
 	n, _ := cardnumber.Of(card)
 	for _, c := range n.Kin(forms) {
-		id, err := k.Identify(c)
+		id, err := a.identify(c)
 		if err != nil {
 			return row, err
 		}
@@ -128,79 +145,83 @@ func (k *Keyring) adoptRow(card device.Card) (adoptRow, error) {
 
 // Adopted returns until when unknown cards are kept (zero: they are not), and
 // those that are, the one seen last first.
-func (k *Keyring) Adopted() (until time.Time, cards []Adopted) {
-	k.adoptMu.Lock()
-	defer k.adoptMu.Unlock()
-	if k.now() >= k.adopt.Until {
+func (k *Keyring) Adopted() (until time.Time, cards []Adopted) { return k.adopt.all() }
+
+func (a *adopt) all() (until time.Time, cards []Adopted) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.now() >= a.rows.Until {
 		return time.Time{}, nil
 	}
-	for _, r := range k.adopt.Cards {
-		a := Adopted{Bits: r.Bits, Lengths: slices.Clone(r.Lengths), Holds: slices.Clone(r.Holds), Door: r.Door, Source: r.Source, Count: r.Count,
+	for _, r := range a.rows.Cards {
+		c := Adopted{Bits: r.Bits, Lengths: slices.Clone(r.Lengths), Holds: slices.Clone(r.Holds), Door: r.Door, Source: r.Source, Count: r.Count,
 			First: time.Unix(r.First, 0), Last: time.Unix(r.Last, 0)}
 		for _, id := range r.Credentials {
-			a.Credentials = append(a.Credentials, wire.CredentialID(id))
+			c.Credentials = append(c.Credentials, wire.CredentialID(id))
 		}
 		for _, id := range r.Kin {
-			a.Kin = append(a.Kin, wire.CredentialID(id))
+			c.Kin = append(c.Kin, wire.CredentialID(id))
 		}
-		cards = append(cards, a)
+		cards = append(cards, c)
 	}
 	slices.SortStableFunc(cards, func(a, b Adopted) int { return -cmp.Compare(a.Last.Unix(), b.Last.Unix()) })
-	return time.Unix(k.adopt.Until, 0), cards
+	return time.Unix(a.rows.Until, 0), cards
 }
 
 // forgetBound erases the cards that the list in force names now, in the form in
 // which they were read.
-func (k *Keyring) forgetBound() {
-	k.adoptMu.Lock()
-	before := len(k.adopt.Cards)
-	k.adopt.Cards = slices.DeleteFunc(k.adopt.Cards, func(r adoptRow) bool {
-		return len(r.Credentials) == 0 || k.knows(wire.CredentialID(r.Credentials[0]))
+func (a *adopt) forgetBound() {
+	a.mu.Lock()
+	before := len(a.rows.Cards)
+	a.rows.Cards = slices.DeleteFunc(a.rows.Cards, func(r adoptRow) bool {
+		return len(r.Credentials) == 0 || a.knows(wire.CredentialID(r.Credentials[0]))
 	})
-	changed := len(k.adopt.Cards) != before
-	k.adopt.dirty = k.adopt.dirty || changed
-	k.adoptMu.Unlock()
+	changed := len(a.rows.Cards) != before
+	a.dirty = a.dirty || changed
+	a.mu.Unlock()
 	if changed {
-		k.tendAdopt()
+		a.tend()
 	}
 }
 
+// knows reports whether the grants in force name a credential.
 func (k *Keyring) knows(id wire.CredentialID) bool {
 	g := k.grants.Load()
 	return g != nil && g.Knows(access.CredentialID(id))
 }
 
-// tendAdopt erases the list when its time is over and writes what changed.
-// Callers hold mu, which guards the files, and not adoptMu.
-func (k *Keyring) tendAdopt() {
-	k.adoptMu.Lock()
-	if k.adopt.Until != 0 && k.now() >= k.adopt.Until {
-		k.adopt = adopt{dirty: true}
+// tend erases the list when its time is over and writes what changed.
+func (a *adopt) tend() {
+	a.mu.Lock()
+	if a.rows.Until != 0 && a.now() >= a.rows.Until {
+		a.rows, a.dirty = adoptRows{}, true
 	}
-	dirty := k.adopt.dirty
-	k.adoptMu.Unlock()
+	dirty := a.dirty
+	a.mu.Unlock()
 	if !dirty {
 		return
 	}
-	if err := k.saveAdopt(); err != nil {
-		k.opts.Log.Error().Err(err).Msg("adopt list can't be written")
+	if err := a.write(); err != nil {
+		a.opts.Log.Error().Err(err).Msg("adopt list can't be written")
 	}
 }
 
-// saveAdopt writes a copy, so that no door waits for the disk.
-func (k *Keyring) saveAdopt() error {
-	k.adoptMu.Lock()
-	now := k.adopt
+// write writes a copy, so that no door waits for the disk.
+func (a *adopt) write() error {
+	a.disk.Lock()
+	defer a.disk.Unlock()
+	a.mu.Lock()
+	now := a.rows
 	now.Cards = slices.Clone(now.Cards)
-	k.adopt.dirty = false
-	k.adoptMu.Unlock()
-	err := k.save(adoptFile, now)
+	a.dirty = false
+	a.mu.Unlock()
+	err := a.save(now)
 	if err != nil {
-		k.adoptMu.Lock()
-		k.adopt.dirty = true
-		k.adoptMu.Unlock()
+		a.mu.Lock()
+		a.dirty = true
+		a.mu.Unlock()
 	}
 	return err
 }
 
-func (k *Keyring) now() int64 { return k.opts.Now().Unix() }
+func (a *adopt) now() int64 { return a.opts.Now().Unix() }

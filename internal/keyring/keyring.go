@@ -72,8 +72,7 @@ type Keyring struct {
 	building atomic.Pointer[keys.BuildingKey] // nil: none yet
 	registry atomic.Pointer[keys.Registry]    // nil: a house by itself
 
-	adoptMu sync.Mutex // guards adopt; held for no disk. Taken after mu
-	adopt   adopt
+	adopt adopt
 
 	mu       sync.Mutex // guards all below, and the files
 	lock     *durable.Lock
@@ -125,6 +124,8 @@ func Open(o Options) (*Keyring, error) {
 		o.Elapsed = func() time.Duration { return time.Since(began) }
 	}
 	k := &Keyring{opts: o}
+	k.adopt = adopt{opts: &k.opts, identify: k.Identify, knows: k.knows,
+		save: func(rows adoptRows) error { return k.save(adoptFile, rows) }}
 	k.building.Store(o.Keys.Building)
 	k.registry.Store(o.Keys.Registry)
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
@@ -174,7 +175,7 @@ func (k *Keyring) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			k.mu.Lock()
-			k.tendAdopt()
+			k.adopt.tend()
 			k.saveFloor(floorEvery)
 			if k.age() {
 				k.refresh()
@@ -195,7 +196,7 @@ func (k *Keyring) Run(ctx context.Context) error {
 func (k *Keyring) Close() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.tendAdopt()
+	k.adopt.tend()
 	k.saveFloor(1)
 	if k.lock != nil {
 		k.lock.Free()

@@ -243,5 +243,5 @@ func (k *Keyring) refresh() {
 	}
 	k.view, k.left = v, left
 	k.grants.Store(v.grants)
-	k.forgetBound()
+	k.adopt.forgetBound()
 }

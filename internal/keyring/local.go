@@ -124,7 +124,7 @@ func (k *Keyring) readLocal() {
 	k.limits, k.next = removals.restraint, removals.Next
 	k.over.add(idsOf(k.limits.Gone)...)
 	k.read(labelsFile, &k.labels)
-	k.read(adoptFile, &k.adopt)
+	k.read(adoptFile, &k.adopt.rows)
 	k.floors.load(k.marks.Floors, k.marks.Floor)
 	k.time.load(k.marks.witnessedMarks)
 	k.takeBack()
