@@ -221,7 +221,7 @@ func (k *Keyring) store(l *list) error {
 	if k.copies[0].holds(l, &k.over) && k.copies[1].holds(l, &k.over) {
 		return k.settled(l)
 	}
-	if !k.kept {
+	if !k.removing {
 		if err := k.keepRemovals(true); err != nil {
 			k.opts.Log.Error().Err(err).Msg("that the grants are being written can't be written")
 		}
@@ -234,7 +234,7 @@ func (k *Keyring) store(l *list) error {
 		err := c.write(l, &k.over)
 		k.didWrite()
 		if errors.Is(err, durable.ErrDamaged) { // found while writing: make it anew
-			k.putAside(c.path)
+			k.aside.put(c.path)
 			err = c.write(l, &k.over)
 		}
 		if err != nil {
@@ -275,7 +275,7 @@ func (k *Keyring) recover(c *copyFile) {
 	case err == nil:
 		c.note(content)
 	case errors.Is(err, durable.ErrDamaged):
-		k.putAside(c.path)
+		k.aside.put(c.path)
 	}
 }
 

@@ -9,9 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // Own records that the registry has stored are kept, with their sealed person,
@@ -22,10 +26,21 @@ import (
 // keptFor is how long a stored record is kept at most, s of the machine's own clock.
 const keptFor = 30 * dayOfTime
 
-func (k *Keyring) keptDir() string { return filepath.Join(k.opts.Dir, "kept") }
+// kept is that folder. It is safe for concurrent use.
+type kept struct {
+	dir      string
+	log      zerolog.Logger
+	own      func() int64          // s of the machine's own clock
+	registry func() *keys.Registry // nil: a house by itself keeps none
+	putAside func(path string)     // of a damaged file
 
-func (k *Keyring) keptFile(r wire.Record) string {
-	return filepath.Join(k.keptDir(), r.ID.String()+recordSuffix)
+	mu   sync.Mutex // guards the rest and the files
+	safe position   // own records of the line through the number are; the gateway is empty
+	due  int64      // when they are looked at
+}
+
+func (k *kept) file(r wire.Record) string {
+	return filepath.Join(k.dir, r.ID.String()+recordSuffix)
 }
 
 // keptRow is a file of the folder: one line with the SHA-256 of the rest in hex,
@@ -38,10 +53,19 @@ type keptRow struct {
 }
 
 // keep writes a record that the registry has stored. A person that is kept with it
-// already stays, and so does the time. Callers hold mu.
-func (k *Keyring) keep(l Local) error {
+// already stays, and so does the time. One that is safe already is not kept.
+func (k *kept) keep(l Local) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.isSafe(l.Record) {
+		return nil
+	}
+	return k.write(l)
+}
+
+func (k *kept) write(l Local) error {
 	since := k.own()
-	if body, err := readSummed(k.keptFile(l.Record)); err == nil {
+	if body, err := readSummed(k.file(l.Record)); err == nil {
 		var row keptRow
 		if err := json.Unmarshal(body, &row); err == nil && len(l.Person) == 0 {
 			l.Person = row.Person
@@ -56,18 +80,20 @@ func (k *Keyring) keep(l Local) error {
 	if err != nil {
 		return fmt.Errorf("keep record: %w", err)
 	}
-	if err := durable.MakeDir(k.keptDir(), 0o700); err != nil {
+	if err := durable.MakeDir(k.dir, 0o700); err != nil {
 		return fmt.Errorf("keep record: %w", err)
 	}
-	return durable.WriteFile(k.keptFile(l.Record), withSum(row), 0o600)
+	return durable.WriteFile(k.file(l.Record), withSum(row), 0o600)
 }
 
 // Kept returns the records that the registry has stored and may lose, by line and
 // number. Their Change is not read.
-func (k *Keyring) Kept() (all []Local) {
+func (k *Keyring) Kept() (all []Local) { return k.kept.all() }
+
+func (k *kept) all() (all []Local) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, row := range k.readKept() {
+	for _, row := range k.read() {
 		all = append(all, row.local)
 	}
 	return all
@@ -78,19 +104,19 @@ type keptRecord struct {
 	since int64
 }
 
-// readKept reads the folder. A damaged file is set aside. Callers hold mu.
-func (k *Keyring) readKept() (all []keptRecord) {
-	r := k.registry.Load()
-	files, err := os.ReadDir(k.keptDir())
+// read reads the folder. A damaged file is set aside. Callers hold mu.
+func (k *kept) read() (all []keptRecord) {
+	r := k.registry()
+	files, err := os.ReadDir(k.dir)
 	if r == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		k.opts.Log.Error().Err(err).Msg("kept records can't be read")
+		k.log.Error().Err(err).Msg("kept records can't be read")
 		return nil
 	}
 	for _, f := range files {
-		path := filepath.Join(k.keptDir(), f.Name())
+		path := filepath.Join(k.dir, f.Name())
 		if filepath.Ext(path) != recordSuffix {
 			continue
 		}
@@ -104,7 +130,7 @@ func (k *Keyring) readKept() (all []keptRecord) {
 			err = wire.Decode(row.Record, &kept.local.Record)
 		}
 		if err != nil {
-			k.opts.Log.Error().Err(err).Msg("kept record is damaged")
+			k.log.Error().Err(err).Msg("kept record is damaged")
 			k.putAside(path)
 			continue
 		}
@@ -118,58 +144,64 @@ func (k *Keyring) readKept() (all []keptRecord) {
 
 // SetKept replaces the kept records: they are numbered anew. Those that are not
 // among them are erased.
-func (k *Keyring) SetKept(all []Local) error {
+func (k *Keyring) SetKept(all []Local) error { return k.kept.set(all) }
+
+func (k *kept) set(all []Local) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	there := make(map[wire.ID]bool, len(all))
 	for _, l := range all {
 		there[l.Record.ID] = true
-		if err := k.keep(l); err != nil {
+		if err := k.write(l); err != nil {
 			return err
 		}
 	}
-	return k.eraseKept(func(r keptRecord) bool { return !there[r.local.Record.ID] })
+	return k.erase(func(r keptRecord) bool { return !there[r.local.Record.ID] })
 }
 
 // SafeLocals takes the registry's word that it can't lose the own records of a
 // line through a number: they are not kept any more.
-func (k *Keyring) SafeLocals(line, number uint64) error {
+func (k *Keyring) SafeLocals(line, number uint64) error { return k.kept.forgetSafe(line, number) }
+
+func (k *kept) forgetSafe(line, number uint64) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.safe == (position{"", line, number}) {
 		return nil
 	}
 	k.safe = position{"", line, number}
-	return k.eraseKept(func(r keptRecord) bool { return k.isSafe(r.local.Record) })
+	return k.erase(func(r keptRecord) bool { return k.isSafe(r.local.Record) })
 }
 
-func (k *Keyring) isSafe(r wire.Record) bool {
+func (k *kept) isSafe(r wire.Record) bool {
 	return r.Line == k.safe.Line && r.Number <= k.safe.Number
 }
 
-func (k *Keyring) eraseKept(which func(keptRecord) bool) error {
+func (k *kept) erase(which func(keptRecord) bool) error {
 	var failed []error
-	for _, r := range k.readKept() {
+	for _, r := range k.read() {
 		if which(r) {
-			failed = append(failed, durable.Remove(k.keptFile(r.local.Record)))
+			failed = append(failed, durable.Remove(k.file(r.local.Record)))
 		}
 	}
 	return errors.Join(failed...)
 }
 
-// forgetKept erases what was kept for long enough, a day at a time. Callers hold mu.
-func (k *Keyring) forgetKept() {
+// forgetOld erases what was kept for long enough, a day at a time.
+func (k *kept) forgetOld() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	now := k.own()
-	if now < k.keptDue {
+	if now < k.due {
 		return
 	}
-	k.keptDue = now + dayOfTime
-	for _, r := range k.readKept() {
+	k.due = now + dayOfTime
+	for _, r := range k.read() {
 		if r.since == 0 && now > 0 { // it was kept in the first second
-			_ = k.keep(r.local) // tried again tomorrow
+			_ = k.write(r.local) // tried again tomorrow
 		}
 	}
-	if err := k.eraseKept(func(r keptRecord) bool { return r.since != 0 && r.since+keptFor <= now }); err != nil {
-		k.opts.Log.Error().Err(err).Msg("kept record can't be erased")
+	if err := k.erase(func(r keptRecord) bool { return r.since != 0 && r.since+keptFor <= now }); err != nil {
+		k.log.Error().Err(err).Msg("kept record can't be erased")
 	}
 }

@@ -73,6 +73,8 @@ type Keyring struct {
 	registry atomic.Pointer[keys.Registry]    // nil: a house by itself
 
 	adopt adopt
+	kept  kept
+	aside aside
 
 	mu       sync.Mutex // guards all below, and the files
 	lock     *durable.Lock
@@ -89,19 +91,16 @@ type Keyring struct {
 	pending  restraint // by the list in force, until it is stored, and what was laid over the one before
 	storing  *list     // that list; nil: none
 	next     hexHash   // of that list of the last run; zeros: none
-	kept     bool      // a file says so
+	removing bool      // removalsFile is there
 	refusal  *Refusal  // the last list that was not taken; nil: none since the last that was
 	copies   [2]*copyFile
 	anchors  [][]byte // of the journal, as the copies have them
 	damage   []string
-	safe     position // own records of the line through the number are; the gateway is empty
-	keptDue  int64    // when those that are kept are looked at
 	doubt    *houseDoubt
 	shut     []string // siblings that the house document names although their key was removed
 	wrote    func()   // of tests: after each write that a power cut can't halve
 	marks    marks
 	labels   labels
-	setAside []string
 }
 
 // Open reads the folder. It fails only on misuse: no folder or no building
@@ -124,6 +123,8 @@ func Open(o Options) (*Keyring, error) {
 		o.Elapsed = func() time.Duration { return time.Since(began) }
 	}
 	k := &Keyring{opts: o}
+	k.aside = aside{log: o.Log}
+	k.kept = kept{dir: filepath.Join(o.Dir, "kept"), log: o.Log, own: k.own, registry: k.Registry, putAside: k.aside.put}
 	k.adopt = adopt{opts: &k.opts, identify: k.Identify, knows: k.knows,
 		save: func(rows adoptRows) error { return k.save(adoptFile, rows) }}
 	k.building.Store(o.Keys.Building)
@@ -185,7 +186,7 @@ func (k *Keyring) Run(ctx context.Context) error {
 				_ = k.store(k.list) // logged there, tried again in a minute
 			}
 			k.sweep()
-			k.forgetKept()
+			k.kept.forgetOld()
 			k.mu.Unlock()
 		}
 	}
@@ -275,7 +276,7 @@ func (k *Keyring) Status() Status {
 	defer k.mu.Unlock()
 	building := k.building.Load()
 	s := Status{HasKey: building != nil, Issuers: len(k.issuers()),
-		SetAside: append([]string(nil), k.setAside...), Lost: k.list == nil && k.marks.Version > 0, Last: k.marks.Version}
+		SetAside: k.aside.all(), Lost: k.list == nil && k.marks.Version > 0, Last: k.marks.Version}
 	if s.HasKey {
 		s.KeyNumber = building.Number()
 	}

@@ -64,11 +64,11 @@ func (k *Keyring) compareCopies(candidates []found) {
 	for _, f := range candidates {
 		k.over.add(f.content.Over...)
 	}
-	if k.kept { // they were being written
+	if k.removing { // they were being written
 		return
 	}
 	for _, c := range k.copies {
-		if _, err := os.Stat(c.path); errors.Is(err, fs.ErrNotExist) && (len(candidates) > 0 || k.marks.Version > 0) && len(k.setAside) == 0 {
+		if _, err := os.Stat(c.path); errors.Is(err, fs.ErrNotExist) && (len(candidates) > 0 || k.marks.Version > 0) && len(k.aside.all()) == 0 {
 			k.damaged(filepath.Base(c.path), "missing")
 		}
 	}
@@ -151,18 +151,8 @@ func (k *Keyring) discard(c *copyFile, why error) {
 	c.known, c.err = false, why
 	k.opts.Log.Error().Err(why).Msg("copy of the grants can't be used")
 	if errors.Is(why, durable.ErrDamaged) {
-		k.putAside(c.path)
+		k.aside.put(c.path)
 	}
-}
-
-func (k *Keyring) putAside(path string) {
-	name, err := durable.SetAside(path)
-	if err != nil {
-		k.opts.Log.Error().Err(err).Msg("damaged file can't be set aside")
-		return
-	}
-	k.setAside = append(k.setAside, filepath.Base(name))
-	k.opts.Log.Error().Str("file", name).Msg("damaged file was set aside")
 }
 
 // inForce reads the very list that was in force, whose issuer the root has taken

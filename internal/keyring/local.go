@@ -141,7 +141,7 @@ func (k *Keyring) read(name string, v any) {
 		return
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		k.putAside(path)
+		k.aside.put(path)
 	}
 }
 

@@ -111,7 +111,7 @@ func (k *Keyring) readRecords() {
 			k.records = append(k.records, h)
 		case errors.Is(err, durable.ErrDamaged), errors.Is(err, wire.ErrMalformed):
 			k.opts.Log.Error().Err(err).Msg("record is damaged")
-			k.putAside(path)
+			k.aside.put(path)
 		case err != nil:
 			k.opts.Log.Error().Err(err).Msg("record can't be read")
 		}
@@ -160,7 +160,7 @@ func (k *Keyring) readRecord(path string) (*held, error) {
 	person := k.personFile(h)
 	h.Person, err = readSummed(person)
 	if errors.Is(err, durable.ErrDamaged) {
-		k.putAside(person)
+		k.aside.put(person)
 	}
 	return h, nil // it counts without its person too
 }

@@ -253,10 +253,8 @@ func (k *Keyring) StoredLocals(line, number uint64) error {
 		if h.Gateway != r.Place.Gateway || h.Record.Line != line || h.Record.Number > number || h.stored {
 			continue
 		}
-		if !k.isSafe(h.Record) {
-			if err := k.keep(h.Local); err != nil {
-				return err
-			}
+		if err := k.kept.keep(h.Local); err != nil {
+			return err
 		}
 		h.stored = true
 		if len(h.Person) == 0 {

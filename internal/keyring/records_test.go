@@ -392,14 +392,14 @@ func TestKept(t *testing.T) {
 	for _, after := range []int64{keptFor - 1, keptFor} {
 		k.RaiseFloor(issuedAt.Unix()+after, 0)
 		k.mu.Lock()
-		k.keptDue = 0
-		k.forgetKept()
+		k.kept.due = 0
+		k.kept.forgetOld()
 		k.mu.Unlock()
 		if kept := k.Kept(); (len(kept) == 0) != (after == keptFor) {
 			t.Fatalf("%d kept after %d s", len(kept), after)
 		}
 	}
-	left, err := os.ReadDir(k.keptDir())
+	left, err := os.ReadDir(k.kept.dir)
 	if err != nil || len(left) > 0 {
 		t.Fatalf("%d files are left: %v", len(left), err)
 	}

@@ -38,13 +38,13 @@ func (k *Keyring) readRemovals() (r removals) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case errors.Is(err, durable.ErrDamaged):
-		k.putAside(k.removalsPath())
+		k.aside.put(k.removalsPath())
 		r = removals{}
 	case err != nil:
 		k.opts.Log.Error().Err(err).Msg("file of removals can't be read")
 		r = removals{}
 	}
-	k.kept = r.Storing || !r.empty()
+	k.removing = r.Storing || !r.empty()
 	return r
 }
 
@@ -57,18 +57,18 @@ func (k *Keyring) keepRemovals(storing bool) error {
 		r.Next = hexHash(k.storing.hash)
 	}
 	if !r.Storing && r.empty() {
-		if !k.kept {
+		if !k.removing {
 			return nil
 		}
 		err := durable.Remove(k.removalsPath())
-		k.kept = err != nil
+		k.removing = err != nil
 		return err
 	}
 	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", removalsFile, err)
 	}
-	k.kept = true
+	k.removing = true
 	return durable.WriteFile(k.removalsPath(), withSum(body), 0o600)
 }
 

@@ -31,7 +31,7 @@ func (k *Keyring) SetBuildingKey(b *keys.BuildingKey) error {
 	}
 	path := filepath.Join(k.opts.Keys.Dir, keys.BuildingKeyFile)
 	if !keys.IsWhole(path) {
-		k.putAside(path)
+		k.aside.put(path)
 	}
 	if err := keys.SaveBuildingKey(path, b); err != nil {
 		return fmt.Errorf("set building key: %w", err)
