@@ -92,7 +92,7 @@ func (k *Keyring) setRegistry(next *keys.Registry, file string, envelope []byte)
 // key. It waits for no disk: Run writes it, at most once an hour, and Close.
 func (k *Keyring) RaiseFloor(unix int64, epoch uint64) {
 	k.raiseFloor(wire.RoleEpoch{Role: wire.RoleWitness, Epoch: epoch}, unix)
-	k.time.hear(unix, k.own())
+	k.time.Hear(unix, k.own())
 }
 
 // own is the machine's own clock, in s.
@@ -103,25 +103,25 @@ func (k *Keyring) own() int64 { return int64(k.opts.Elapsed() / time.Second) }
 func (k *Keyring) hearList(l *list) {
 	issued := int64(l.manifest.Issued)
 	if k.registry.Load() != nil {
-		issued = k.time.hearList(issued)
+		issued = k.time.HearList(issued)
 	}
 	k.raiseFloor(wire.RoleEpoch{Role: wire.RoleIssuer, Epoch: l.signer.Epoch}, issued)
 }
 
 func (k *Keyring) raiseFloor(by wire.RoleEpoch, unix int64) {
-	k.floors.raise(by, unix)
+	k.floors.Raise(by, unix)
 }
 
 // takeBack drops the time that keys have signed whose word the root has taken
 // back. Callers hold mu.
 func (k *Keyring) takeBack() {
 	r := k.registry.Load()
-	if r == nil || !k.floors.drop(func(by wire.RoleEpoch) bool { return r.Trust.IsFalse(by.Role, by.Epoch) }) {
+	if r == nil || !k.floors.Drop(func(by wire.RoleEpoch) bool { return r.Trust.IsFalse(by.Role, by.Epoch) }) {
 		return
 	}
-	k.time.lower(k.floors.highest(wire.RoleWitness))
+	k.time.Lower(k.floors.Highest(wire.RoleWitness))
 	m := k.marks
-	m.Floor, m.Floors, m.witnessedMarks = k.floors.top.Load(), k.floors.marks(), k.time.marks()
+	m.Floor, m.Floors, m.WitnessedMarks = k.floors.Top(), k.floors.Marks(), k.time.Marks()
 	k.saveMarks(m)
 }
 
@@ -132,9 +132,9 @@ const floorEvery = 60 * 60 // s
 // saveFloor writes the floor where it is ahead of the file by so much. Callers
 // hold mu.
 func (k *Keyring) saveFloor(ahead int64) {
-	if floor := k.floors.top.Load(); floor >= k.marks.Floor+ahead {
+	if floor := k.floors.Top(); floor >= k.marks.Floor+ahead {
 		m := k.marks
-		m.Floor, m.Floors, m.witnessedMarks = floor, k.floors.marks(), k.time.marks()
+		m.Floor, m.Floors, m.WitnessedMarks = floor, k.floors.Marks(), k.time.Marks()
 		k.saveMarks(m)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
@@ -211,7 +212,7 @@ var revoke = inState(wire.GrantRevoked)
 // use what does not.
 func TestLimit(t *testing.T) {
 	soon := func(g *wire.Grant) { g.Until = uint32(issuedAt.Unix()) + 60 }
-	later := func(g *wire.Grant) { g.Until = uint32(issuedAt.Unix()) + 3*dayOfTime }
+	later := func(g *wire.Grant) { g.Until = uint32(issuedAt.Unix()) + 3*signedtime.Day }
 	type step struct {
 		after  time.Duration
 		rows   []wire.Grant

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
@@ -24,7 +25,7 @@ import (
 // open and shut nothing, and are erased one by one.
 
 // keptFor is how long a stored record is kept at most, s of the machine's own clock.
-const keptFor = 30 * dayOfTime
+const keptFor = 30 * signedtime.Day
 
 // kept is that folder. It is safe for concurrent use.
 type kept struct {
@@ -195,7 +196,7 @@ func (k *kept) forgetOld() {
 	if now < k.due {
 		return
 	}
-	k.due = now + dayOfTime
+	k.due = now + signedtime.Day
 	for _, r := range k.read() {
 		if r.since == 0 && now > 0 { // it was kept in the first second
 			_ = k.write(r.local) // tried again tomorrow

@@ -39,6 +39,7 @@ import (
 	"gatehouse/internal/access"
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
@@ -67,8 +68,8 @@ type Keyring struct {
 	opts     Options
 	daily    keys.Daily
 	grants   atomic.Pointer[access.Grants]
-	floors   floors
-	time     witnessed
+	floors   signedtime.Floors
+	time     signedtime.Witnessed
 	building atomic.Pointer[keys.BuildingKey] // nil: none yet
 	registry atomic.Pointer[keys.Registry]    // nil: a house by itself
 
@@ -212,7 +213,7 @@ func (k *Keyring) Close() error {
 func (k *Keyring) Grants() *access.Grants { return k.grants.Load() }
 
 // Floor returns the highest signed time ever believed, unix s; 0 for none.
-func (k *Keyring) Floor() int64 { return k.floors.top.Load() }
+func (k *Keyring) Floor() int64 { return k.floors.Top() }
 
 // Labels returns the landlord's own labels by grant.
 func (k *Keyring) Labels() map[wire.ID]string {

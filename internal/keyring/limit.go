@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/access"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/sync/wire"
 )
 
@@ -25,8 +26,6 @@ import (
 // may; the one in force stays.
 var ErrSecondNeeded = errors.New("a second issuer's signature is needed")
 
-const dayOfTime = 24 * 60 * 60 // s
-
 // removal says from which tenancies lists have taken something, and when.
 type removal struct {
 	At        int64   `json:"at"` // s of the machine's own clock
@@ -35,7 +34,7 @@ type removal struct {
 
 // lately reports whether it was within the day before now, by the own clock. One
 // to come was written by a program that counted otherwise.
-func (r removal) lately(now int64) bool { return r.At > now-dayOfTime && r.At <= now }
+func (r removal) lately(now int64) bool { return r.At > now-signedtime.Day && r.At <= now }
 
 // limit counts the tenancies that lose something by next, with those that lists
 // of the day before took from, and asks for a second signature where they are too
@@ -46,7 +45,7 @@ func (k *Keyring) limit(next *list, took restraint, second []byte, proved bool) 
 		return nil
 	}
 	now, own := k.opts.Sure(), k.own()
-	days := k.time.days(own)
+	days := k.time.Days(own)
 	lost, lately := k.losses(next, took, now, proved), k.marks.lately(own)
 	for id := range lately {
 		delete(lost, id) // it has counted today
@@ -62,7 +61,7 @@ func (k *Keyring) limit(next *list, took restraint, second []byte, proved bool) 
 		return nil
 	}
 	if err := k.checkSecond(next, second); err != nil {
-		k.time.refuse(own)
+		k.time.Refuse(own)
 		return fmt.Errorf("%w: it takes from %d of %s within %s: %w", ErrSecondNeeded, sum, amount.Of(len(open), "tenancy"), amount.Of(days, "day"), err)
 	}
 	next.removed = nil // two have answered for them

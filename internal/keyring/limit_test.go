@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/sync/wire"
 
 	"pgregory.net/rapid"
@@ -239,7 +240,7 @@ func TestTenancyCountsOnceADay(t *testing.T) {
 	apply(t, k, listOf(t, 2, issuedAt, nil, 1, tenants(20, 3, week)...))
 	apply(t, k, listOf(t, 3, issuedAt, nil, 1, tenants(20, 3, revoke)...))
 	for version := uint64(4); version < 8; version++ {
-		k.RaiseFloor(k.Floor()+dayOfTime, 0)
+		k.RaiseFloor(k.Floor()+signedtime.Day, 0)
 		apply(t, k, listOf(t, version, issuedAt, nil, 1, tenants(20, int(version), revoke)...))
 	}
 	if n := len(k.marks.Removed); n != 1 {
@@ -309,7 +310,7 @@ func TestFloorOfAHouseThatEnrols(t *testing.T) {
 	enrol(t, dir, "gate-a", true)
 	k := openEnrolled(t, dir)
 	apply(t, k, listOf(t, 1, time.Unix(floor, 0).Add(99*day), nil, 1, row(1, 1)))
-	if k.Floor() != floor+dayOfTime {
+	if k.Floor() != floor+signedtime.Day {
 		t.Fatalf("floor %d, was %d", k.Floor(), floor)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
@@ -35,11 +36,11 @@ type marks struct {
 	Gateways  []hexHash `json:"gateways,omitempty"` // keys of siblings that were removed from the building
 	Removed   []removal `json:"removed,omitempty"`  // from whom lists of the last day took something
 	// Floors has the highest signed time of each key's epoch.
-	Floors []floorMark `json:"floors,omitempty"`
-	Undos  uint64      `json:"undos,omitempty"` // how often two issuers took one of these back
+	Floors []signedtime.FloorMark `json:"floors,omitempty"`
+	Undos  uint64                 `json:"undos,omitempty"` // how often two issuers took one of these back
 	// Notices are those of which the list in force tells.
 	Notices []heardOf `json:"notices,omitempty"`
-	witnessedMarks
+	signedtime.WitnessedMarks
 }
 
 // signer is an issuer's key.
@@ -67,8 +68,8 @@ func (k *Keyring) marksAfter(l *list) marks {
 		return m
 	}
 	own := k.own()
-	k.time.caughtUp(own)
-	m.Floor, m.Floors, m.witnessedMarks = k.floors.top.Load(), k.floors.marks(), k.time.marks()
+	k.time.CaughtUp(own)
+	m.Floor, m.Floors, m.WitnessedMarks = k.floors.Top(), k.floors.Marks(), k.time.Marks()
 	m.Epoch, m.Version, m.Hash, m.Signer = l.signer.Epoch, l.manifest.Version, hexHash(l.hash), nil
 	for _, key := range k.issuers() {
 		if m.Authority != "" && key.Epoch == l.signer.Epoch && wire.IDOf(key.Public) == l.signer.KeyID {
@@ -92,7 +93,7 @@ func (m marks) of(authority string) marks {
 	if m.Authority == authority {
 		return m
 	}
-	return marks{Floor: m.Floor, Undos: m.Undos, Authority: authority, witnessedMarks: witnessedMarks{At: m.Floor}}
+	return marks{Floor: m.Floor, Undos: m.Undos, Authority: authority, WitnessedMarks: signedtime.WitnessedMarks{At: m.Floor}}
 }
 
 // saveMarks may fail: both lists are written by then, and each raises the mark
@@ -125,8 +126,8 @@ func (k *Keyring) readLocal() {
 	k.over.add(idsOf(k.limits.Gone)...)
 	k.read(labelsFile, &k.labels)
 	k.read(adoptFile, &k.adopt.rows)
-	k.floors.load(k.marks.Floors, k.marks.Floor)
-	k.time.load(k.marks.witnessedMarks)
+	k.floors.Load(k.marks.Floors, k.marks.Floor)
+	k.time.Load(k.marks.WitnessedMarks)
 	k.takeBack()
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/sync/wire"
 )
 
@@ -30,7 +31,7 @@ func (k *Keyring) age() (changed bool) {
 	if r == nil {
 		return false
 	}
-	now, days, witness := k.own(), int64(grantlist.NoticeDays(r.House))*dayOfTime, k.time.marks().At
+	now, days, witness := k.own(), int64(grantlist.NoticeDays(r.House))*signedtime.Day, k.time.Marks().At
 	l := k.listed()
 	seen := l.seen()
 	for _, h := range k.records {

@@ -339,8 +339,8 @@ func TestTimeTakenBack(t *testing.T) {
 	must(t, err)
 	must(t, k.SetTrust(envelope))
 	for range 2 {
-		if k.Floor() != issuedAt.Unix() || k.time.marks().At != issuedAt.Unix() {
-			t.Fatalf("floor %d, witnessed %d", k.Floor(), k.time.marks().At)
+		if k.Floor() != issuedAt.Unix() || k.time.Marks().At != issuedAt.Unix() {
+			t.Fatalf("floor %d, witnessed %d", k.Floor(), k.time.Marks().At)
 		}
 		must(t, k.Close())
 		k = openEnrolled(t, filepath.Clean(dir))

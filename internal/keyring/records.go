@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/access"
 	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/sync/wire"
 )
 
@@ -367,7 +368,7 @@ func (k *Keyring) overdue() map[string]int {
 		if h.kept == 0 { // an earlier program kept it
 			h.kept = now
 		}
-		if h.Gateway != k.registry.Load().Place.Gateway && !h.young && now > h.kept+dayOfTime {
+		if h.Gateway != k.registry.Load().Place.Gateway && !h.young && now > h.kept+signedtime.Day {
 			n[h.Gateway]++
 		}
 	}

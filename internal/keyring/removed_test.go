@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
@@ -107,7 +108,7 @@ func TestOverdue(t *testing.T) {
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1))
 	must(t, k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
 	must(t, k.AddLocal(local(t, k, "gate-a", 6, 1, 2, change(wire.OpCheckIn, 2, 20, 2))))
-	for _, c := range []struct{ after, want int }{{dayOfTime, 0}, {dayOfTime + 1, 1}} {
+	for _, c := range []struct{ after, want int }{{signedtime.Day, 0}, {signedtime.Day + 1, 1}} {
 		k.RaiseFloor(issuedAt.Unix()+int64(c.after), 0)
 		again := local(t, k, "gate-b", 7+uint64(c.after), 1, 1, change(wire.OpCheckIn, 1, 20, 1))
 		must(t, k.AddLocal(again)) // in a new line it is no newer
@@ -127,7 +128,7 @@ func TestOverdue(t *testing.T) {
 func TestOverdueBeforeAnyTime(t *testing.T) {
 	k, _ := enrolled(t)
 	must(t, k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
-	for _, c := range []struct{ after, want int }{{0, 0}, {dayOfTime + 1, 1}} {
+	for _, c := range []struct{ after, want int }{{0, 0}, {signedtime.Day + 1, 1}} {
 		k.RaiseFloor(issuedAt.Unix()+int64(c.after), 0)
 		if n := k.Status().Overdue["gate-b"]; n != c.want {
 			t.Fatalf("after %d s: %d", c.after, n)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/access"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/sync/wire"
 )
 
@@ -131,7 +132,7 @@ func ended(l *list, over map[wire.ID]bool) (ids []wire.ID) {
 }
 
 // termKept is how long after its end a grant stays in a list at least.
-const termKept = 30 * dayOfTime
+const termKept = 30 * signedtime.Day
 
 // dropped returns the grants that a list names and the next one does not, in
 // order, but those whose term is over for so long that this is why: the time that

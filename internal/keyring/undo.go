@@ -16,7 +16,7 @@ func (k *Keyring) HighestSigned() wire.Floor {
 }
 
 func (k *Keyring) highestSigned() wire.Floor {
-	by, at := k.floors.newest()
+	by, at := k.floors.Newest()
 	return wire.Floor{Role: by.Role, Epoch: by.Epoch, Unix: uint32(max(0, min(at, 1<<32-1))), Undos: k.marks.Undos}
 }
 
@@ -40,7 +40,7 @@ func (k *Keyring) Undo(envelope []byte) (wire.Floor, error) {
 	by := wire.RoleEpoch{Role: f.Role, Epoch: f.Epoch}
 	m := k.marks
 	m.Undos++
-	m.Floors = k.floors.without(by)
+	m.Floors = k.floors.Without(by)
 	m.Floor = 0
 	for _, mark := range m.Floors {
 		m.Floor = max(m.Floor, mark.At)
@@ -49,11 +49,11 @@ func (k *Keyring) Undo(envelope []byte) (wire.Floor, error) {
 		return f, fmt.Errorf("undo of a time: %w", err) // it comes again
 	}
 	k.marks = m
-	k.floors.drop(func(o wire.RoleEpoch) bool { return o == by })
+	k.floors.Drop(func(o wire.RoleEpoch) bool { return o == by })
 	if f.Role == wire.RoleWitness {
-		k.time.lower(k.floors.highest(wire.RoleWitness))
+		k.time.Lower(k.floors.Highest(wire.RoleWitness))
 	}
-	m.witnessedMarks = k.time.marks()
+	m.WitnessedMarks = k.time.Marks()
 	k.saveMarks(m)
 	return f, nil
 }
