@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/keys"
@@ -94,7 +95,7 @@ func (w *world) settled() {
 			continue
 		}
 		if u := s.Uplink; u.State != "in step" || u.Records > 0 || u.Problem != "" {
-			w.breach("W4", "%s does not settle: %s, %s %s", b.name, u.State, Count(u.Records, "record waits", "records wait"), u.Problem)
+			w.breach("W4", "%s does not settle: %s, waiting: %s, %s", b.name, u.State, amount.Of(u.Records, "tenancy record"), u.Problem)
 		}
 	}
 	all, err := w.centre.api.Gateways(w.ctx, building)
@@ -103,7 +104,7 @@ func (w *world) settled() {
 	}
 	for _, g := range all {
 		if g.Member && g.Behind > 0 {
-			w.breach("W4", "of %s %s", g.Gateway, Count(int(g.Behind), "entry waits", "entries wait"))
+			w.breach("W4", "%s is behind by %s", g.Gateway, amount.Of(g.Behind, "entry"))
 		}
 		if g.Member && g.Applied != g.List {
 			w.breach("W4", "%s has proved list %d of %d", g.Gateway, g.Applied, g.List)
@@ -220,10 +221,10 @@ func (w *world) complete() {
 			}
 		}
 		if twice > 0 {
-			w.breach("W3", "%s of %s at the registry twice", Count(twice, "entry", "entries"), b.name)
+			w.breach("W3", "%s of %s at the registry twice", amount.Of(twice, "entry"), b.name)
 		}
 		if missing > 0 && !w.saidMissing(b) {
-			w.breach("W3", "%s of %s nowhere, and nothing says so", Count(missing, "entry", "entries"), b.name)
+			w.breach("W3", "%s of %s nowhere, and nothing says so", amount.Of(missing, "entry"), b.name)
 		}
 	}
 }

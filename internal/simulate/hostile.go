@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -252,7 +253,7 @@ func (w *world) strangeEntries(n [4]int) {
 	batch.Root, batch.Sealed = wire.Hash(log.Root()), []byte{}
 	at := wire.Checkpoint{Address: placeOf(b.name).Address(), Epoch: epoch, Size: log.Size(), Root: batch.Root}
 	batch.Signature = at.Sign(w.stranger.key)
-	w.say("the stranger makes %s of %s", Count(len(batch.Headers), "entry", "entries"), b.name)
+	w.say("the stranger makes %s of %s", amount.Of(len(batch.Headers), "entry"), b.name)
 	w.up(wire.TypeBatch, batch)
 	w.up(wire.TypeNotice, wire.Notice{Epoch: epoch, Sequence: log.Size() + 5, Header: batch.Headers[0]})
 	time.Sleep(time.Minute)

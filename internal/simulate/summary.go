@@ -19,14 +19,6 @@ var laws = []struct{ law, text string }{
 	{"W8", "the landlord alone stops nobody before the notice's end, and an enemy of one part does no more than he can"},
 }
 
-// Count is a number with its noun.
-func Count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 // DayByDay is a run told day by day.
 func (o Outcome) DayByDay() string {
 	var b strings.Builder

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
@@ -57,7 +58,7 @@ func (t *thief) count(w *world, b *box, robbed []string, most int) {
 		}
 	}
 	if len(lately) > most {
-		w.breach("W8", "a thief's lists have ended %s at %s within a day, at most %d", Count(len(lately), "tenancy", "tenancies"), b.name, most)
+		w.breach("W8", "a thief's lists have ended %s at %s within a day, at most %d", amount.Of(len(lately), "tenancy"), b.name, most)
 	}
 }
 
@@ -123,7 +124,7 @@ func (w *world) thiefsList(n [4]int) {
 	w.look()
 	_, err = b.client.Apply(w.ctx, control.Update{Manifest: list.Manifest, Buckets: list.Buckets})
 	w.say("the thief brings %s a list by stick, %s, that ends %s%s", b.name,
-		[...]string{"the next number", "2^20 further", "number 2^64-1"}[n[1]], Count(len(robbed), "tenancy", "tenancies"), refusal(err))
+		[...]string{"the next number", "2^20 further", "number 2^64-1"}[n[1]], amount.Of(len(robbed), "tenancy"), refusal(err))
 	switch {
 	case n[1] == highestOfAll && err == nil:
 		w.breach("W8", "%s takes a list that uses up the numbers", b.name)
@@ -259,7 +260,7 @@ func (w *world) reinstateRobbed() {
 			continue
 		}
 		done, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActReinstate, Tenancy: t.id, Reason: "mistake"})
-		w.say("the operator: registryd reinstate --tenancy, for %s: %s%s", t.name(), Count(len(done.New), "new grant", "new grants"), said(err))
+		w.say("the operator: registryd reinstate --tenancy, for %s: %s%s", t.name(), amount.Of(len(done.New), "new grant"), said(err))
 		if err == nil {
 			t.robbed, t.notice = false, time.Time{}
 			w.model.say("issuer", reinstated, t, w.model.cardsAt("issuer", t)...)
