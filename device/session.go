@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"time"
+
+	"gatehouse/internal/backoff"
 )
 
 const (
@@ -36,16 +38,15 @@ type Session struct {
 // Fault by the cause: FaultMissing,
 // FaultUnplugged, FaultNoAnswer, FaultPortBusy or FaultIO.
 func (s *Session) Run(ctx context.Context) error {
-	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
+	for retry := backoff.New(minBackoff, maxBackoff); ; retry.Wait(ctx) {
 		err := s.once(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if s.status == CameOnline && time.Since(s.since) >= settled {
-			backoff = minBackoff
+			retry.Reset()
 		}
 		s.offline(ctx, err)
-		pause(ctx, backoff)
 	}
 }
 
@@ -127,15 +128,6 @@ func (s *Session) Send(ctx context.Context, e Event) {
 	e.Source = s.Source
 	select {
 	case s.Events <- e:
-	case <-ctx.Done():
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
 	case <-ctx.Done():
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/backoff"
 )
 
 const (
@@ -59,7 +60,7 @@ func (b *Bus) Run(ctx context.Context) error {
 	}
 	b.timer = time.NewTimer(0)
 	defer b.timer.Stop()
-	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
+	for retry := backoff.New(minBackoff, maxBackoff); ; {
 		err := b.session(ctx)
 		if ctx.Err() != nil {
 			b.ended()
@@ -67,11 +68,11 @@ func (b *Bus) Run(ctx context.Context) error {
 		}
 		now := time.Now()
 		if !b.opened.IsZero() && now.Sub(b.opened) >= settled {
-			backoff = minBackoff
+			retry.Reset()
 		}
 		b.failed(err, now)
 		b.opened = time.Time{}
-		for end := now.Add(backoff); ctx.Err() == nil && time.Now().Before(end); {
+		for end := now.Add(retry.Next()); ctx.Err() == nil && time.Now().Before(end); {
 			b.rest(ctx, min(mostSleep, time.Until(end)))
 			b.keep(time.Now())
 		}

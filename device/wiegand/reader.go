@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/backoff"
 )
 
 const (
@@ -89,17 +90,17 @@ func (r *Reader) Run(ctx context.Context) error {
 	if err := r.cfg.Validate(); err != nil {
 		return err
 	}
-	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
+	for retry := backoff.New(minBackoff, maxBackoff); ; {
 		opened := time.Now()
 		cause := r.serve(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if time.Since(opened) > maxBackoff {
-			backoff = minBackoff
+			retry.Reset()
 		}
 		r.change(ctx, device.Event{Kind: device.WentOffline, Fault: cause})
-		if !sleep(ctx, backoff) {
+		if !retry.Wait(ctx) {
 			return ctx.Err()
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/network"
@@ -85,9 +86,9 @@ func (r *Renewer) Soon() {
 // certificate can't be renewed works on without the registry, and says so in
 // its log and by Err.
 func (r *Renewer) Run(ctx context.Context) error {
-	next, pause := time.Now().Add(r.untilDue()), firstRetry
+	next, retry := time.Now().Add(r.untilDue()), backoff.New(firstRetry, longestWait)
 	var deaf time.Time // to refusals until then; they come again
-	deafFor, refused := soonEvery, false
+	deafness, refused := backoff.New(soonEvery, soonMost), false
 	for {
 		timer := time.NewTimer(min(max(time.Until(next), 0), lookEvery))
 		select {
@@ -112,16 +113,17 @@ func (r *Renewer) Run(ctx context.Context) error {
 		r.told(err)
 		if err == nil {
 			// A clock that is far ahead must not make it ask without end.
-			next, pause = time.Now().Add(max(r.untilDue(), lookEvery)), firstRetry
+			next = time.Now().Add(max(r.untilDue(), lookEvery))
+			retry.Reset()
 			if !refused || time.Since(deaf) > soonMost {
-				deafFor = soonEvery
+				deafness.Reset()
 			}
-			deaf, deafFor, refused = time.Now().Add(deafFor), min(2*deafFor, soonMost), false
+			deaf, refused = time.Now().Add(deafness.Next()), false
 			continue
 		}
+		pause := retry.Next()
 		wait := pause/2 + r.chance(pause)
 		next, deaf = time.Now().Add(wait), time.Now().Add(soonEvery)
-		pause = min(2*pause, longestWait)
 		r.log.Warn().Err(err).Dur("again_in", wait).Msg("client certificate could not be renewed")
 	}
 }

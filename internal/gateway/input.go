@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/backoff"
 )
 
 // settle is how long an input must be still at least before its release is believed:
@@ -40,7 +41,7 @@ type input struct {
 
 // run watches until ctx ends, opening the line again when it goes away.
 func (in *input) run(ctx context.Context) {
-	wait, reported := retryFirst, false
+	retry, reported := backoff.New(retryFirst, retryMost), false
 	for ctx.Err() == nil {
 		began := time.Now()
 		lines, err := in.open(in.cfg)
@@ -49,7 +50,7 @@ func (in *input) run(ctx context.Context) {
 			reported = false
 			err = in.watch(ctx, lines)
 			if time.Since(began) > retryMost { // not one that opens and fails, again and again
-				wait = retryFirst
+				retry.Reset()
 			}
 		}
 		if ctx.Err() != nil {
@@ -59,11 +60,7 @@ func (in *input) run(ctx context.Context) {
 			reported = true
 			in.send(device.Event{Kind: device.WentOffline, Source: in.source, Fault: faultOf(err)})
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-		wait = min(2*wait, retryMost)
+		retry.Wait(ctx)
 	}
 }
 

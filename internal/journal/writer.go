@@ -15,6 +15,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
@@ -127,26 +128,22 @@ func (w *writer) persist(ctx context.Context, batch []*item) bool {
 			panic(err) // the journal's own entries
 		}
 	}
-	wait := time.Duration(0)
-	for {
+	retry := backoff.New(w.j.retryMin, w.j.retryMax)
+	for again := false; ; again = true { // the second attempt comes at once
 		err := w.write(ctx, batch)
 		if err == nil {
 			return true
 		}
 		reason := w.fail(err)
-		if wait > 0 {
+		if again {
 			w.j.mu.Lock()
 			w.j.degrade(reason, err)
 			w.j.mu.Unlock()
 			if ctx.Err() != nil {
 				return false
 			}
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-			}
+			retry.Wait(ctx)
 		}
-		wait = min(max(2*wait, w.j.retryMin), w.j.retryMax)
 	}
 }
 

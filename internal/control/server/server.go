@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/network"
 	"gatehouse/internal/socket"
@@ -70,16 +71,12 @@ const group = "gatehouse"
 // for it.
 func (srv *Server) Serve(ctx context.Context) {
 	defer srv.teacher.school.close()
-	for wait := retryFirst; ctx.Err() == nil; wait = min(2*wait, retryMost) {
+	for retry := backoff.New(retryFirst, retryMost); ctx.Err() == nil; retry.Wait(ctx) {
 		err := srv.serve(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		srv.o.Log.Error().Err(err).Msg("the tool can't connect")
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
 	}
 }
 

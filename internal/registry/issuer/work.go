@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
+	"gatehouse/internal/backoff"
 	"gatehouse/internal/registry/api"
 )
 
@@ -26,12 +27,12 @@ const (
 // again. Nothing is lost by a stop or crash at any point: a delivery and the
 // number that says it was taken in are one transaction.
 func (i *Issuer) Run(ctx context.Context) error {
-	wait := backFirst
+	retry := backoff.New(backFirst, backMost)
 	var tended time.Time
 	for ctx.Err() == nil {
 		err := i.round(ctx, &tended)
 		if err == nil {
-			wait = backFirst
+			retry.Reset()
 			continue
 		}
 		i.setLinked(false)
@@ -39,11 +40,7 @@ func (i *Issuer) Run(ctx context.Context) error {
 			break
 		}
 		i.opts.Log.Warn().Err(err).Msg("no work from the front; tried again")
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-		wait = min(2*wait, backMost)
+		retry.Wait(ctx)
 	}
 	return nil
 }
