@@ -103,18 +103,18 @@ func (c *Client) Log(ctx context.Context, ask LogQuery, each func(LogEntry) erro
 	if ask.Since != "" {
 		q.Set("since", ask.Since)
 	}
-	return c.stream(ctx, http.MethodGet, "/v1/log?"+q.Encode(), nil, func() {}, each)
+	return stream(ctx, c.socket, http.MethodGet, "/v1/log?"+q.Encode(), nil, func() {}, each)
 }
 
 // TestDoor calls begun when the test of a door has begun, and then each with what
 // happens there, for so many minutes or until ctx ends. The test is journaled, and told
 // at the door's readers.
 func (c *Client) TestDoor(ctx context.Context, door string, r DoorTest, begun func(), each func(LogEntry) error) error {
-	return c.stream(ctx, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/test", r, begun, each)
+	return stream(ctx, c.socket, http.MethodPost, "/v1/doors/"+url.PathEscape(door)+"/test", r, begun, each)
 }
 
-func (c *Client) stream(ctx context.Context, method, path string, in any, begun func(), each func(LogEntry) error) error {
-	body, err := c.socket.Open(ctx, method, path, in)
+func stream(ctx context.Context, c *socket.Client, method, path string, in any, begun func(), each func(LogEntry) error) error {
+	body, err := c.Open(ctx, method, path, in)
 	if err != nil {
 		return err
 	}
