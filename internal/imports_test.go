@@ -91,7 +91,9 @@ func allowed(from, to string, leaves []string) bool {
 		return to != "device/gpio" && !isFake(to) && !under(to, "internal/registry")
 	case under(from, "internal/registry"):
 		return !under(to, "cmd", "device", "internal/gateway", "internal/door", "internal/journal", "internal/desk", "sync/uplink")
-	case under(from, "internal"), from == "sync/uplink":
+	case from == "sync/uplink":
+		return under(to, "sync", "internal/tree", "internal/durable")
+	case under(from, "internal"):
 		return !under(to, "cmd", "internal/gateway", "internal/registry", "device/gpio", "device/uart") && !isFake(to)
 	}
 	return true
@@ -106,7 +108,7 @@ func TestDirections(t *testing.T) {
 	leaves := []string{"device", "sync/wire", "internal/access", "internal/tree", "internal/backoff"}
 	for _, c := range [][2]string{{"device", "sync/wire"}, {"device/wiegand", "internal/door"}, {"device/wiegand", "device/gpio"},
 		{"internal/access", "device"}, {"internal/gateway", "device/gpio"}, {"internal/gateway", "internal/control/server"}, {"internal/journal", "internal/gateway"},
-		{"internal/gateway", "internal/registry/api"}, {"sync/uplink", "internal/registry"}, {"internal/registry", "internal/journal"},
+		{"internal/gateway", "internal/registry/api"}, {"sync/uplink", "internal/registry"}, {"sync/uplink", "internal/journal"}, {"sync/uplink", "internal/keyring"}, {"internal/registry", "internal/journal"},
 		{"sync/mqtt", "internal/keyring"}, {"internal/gateway", "internal/faultnet"}, {"internal/registry", "internal/freeport"},
 		{"device/osdp/osdptest", "device/osdp"}, {"device/osdp", "device/devicetest"}, {"internal/gateway", "device/osdp/osdptest"},
 		{"internal/access", "internal/backoff"}, {"internal/backoff", "device"}} {

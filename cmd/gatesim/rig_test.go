@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/desk"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/faultnet"
+	"gatehouse/internal/forward"
 	"gatehouse/internal/freeport"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
@@ -135,16 +136,6 @@ type box struct {
 	roll    time.Duration // between two rolls; 0: as it does
 }
 
-// records are the desk's, as the uplink takes them.
-type records struct{ *desk.Desk }
-
-func (r records) Pending() (all []uplink.Pending) {
-	for _, p := range r.Desk.Pending() {
-		all = append(all, uplink.Pending(p))
-	}
-	return all
-}
-
 // enrol makes a gateway known.
 func (t *town) enrol(tb testing.TB, building, gateway string) *box {
 	tb.Helper()
@@ -244,7 +235,8 @@ func (b *box) connect(tb testing.TB, l uplink.Link, batch int) (stop func()) {
 		tb.Fatal(err)
 	}
 	stops = append(stops, background(tb, "desk", b.desk.Run))
-	u, err := uplink.New(uplink.Options{Link: l, Journal: b.journal, Keyring: b.keyring, Records: records{b.desk}, Key: b.keys.Gateway, Clock: stamp,
+	u, err := uplink.New(uplink.Options{Link: l, Place: b.keys.Registry.Place, Registry: b.keys.Registry.Name, Journal: forward.Journal{Journal: b.journal}, Keyring: forward.Keyring{Keyring: b.keyring},
+		Records: forward.Records{Desk: b.desk}, Key: b.keys.Gateway, Clock: forward.Clock(stamp),
 		Software: "bench", Batch: batch, Roll: b.roll, Log: zerolog.Nop()})
 	if err != nil {
 		tb.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gatehouse/internal/desk"
 	"gatehouse/internal/enrol"
+	"gatehouse/internal/forward"
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink"
@@ -82,8 +82,8 @@ func (g *Gateway) makeUplink(c *Central) error {
 	if c.Link, err = g.dial(config); err != nil {
 		return err
 	}
-	c.Uplink, err = uplink.New(uplink.Options{Link: c.Link, Journal: g.Journal, Keyring: g.Keyring, Records: records{g.Desk},
-		Key: g.gatewayKey, Clock: g.Clock.Stamp, Fresh: g.Clock.Hear, TakeBack: g.Clock.Undo, Checkpoint: g.Site.Path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log,
+	c.Uplink, err = uplink.New(uplink.Options{Link: c.Link, Place: reg.Place, Registry: reg.Name, Journal: forward.Journal{Journal: g.Journal}, Keyring: forward.Keyring{Keyring: g.Keyring}, Records: forward.Records{Desk: g.Desk},
+		Key: g.gatewayKey, Clock: forward.Clock(g.Clock.Stamp), Fresh: g.Clock.Hear, TakeBack: g.Clock.Undo, Checkpoint: g.Site.Path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log,
 		Chance: g.o.Chance, Gather: g.o.Cadence.Gather})
 	return err
 }
@@ -148,17 +148,6 @@ func (c *Central) run(ctx context.Context, g *Gateway) {
 	_ = c.Uplink.Run(ctx) // likewise
 	stopLink()
 	others.Wait()
-}
-
-// records is the desk as the uplink sees it.
-type records struct{ *desk.Desk }
-
-// Pending returns the desk's records that are not at the registry yet.
-func (r records) Pending() (all []uplink.Pending) {
-	for _, p := range r.Desk.Pending() {
-		all = append(all, uplink.Pending{Line: p.Line, Number: p.Number, Envelope: p.Envelope, Person: p.Person})
-	}
-	return all
 }
 
 const (

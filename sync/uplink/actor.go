@@ -43,8 +43,8 @@ type authority struct {
 }
 
 func newActor(o Options, n *nonces, d *display) *actor {
-	place := o.Keyring.Registry().Place
-	a := &actor{o: o, display: d, seen: make(chan sighting, 16), saver: newSaver(o, place.Address()),
+	place := o.Place
+	a := &actor{o: o, display: d, seen: make(chan sighting, 16), saver: newSaver(o),
 		outbox: outbox{o.Link, o.Key, place, o.Log}, logbook: logbook{journal: o.Journal, log: o.Log, refusals: newRefusals()},
 		greeter:    greeter{formats: o.Formats, format: o.Formats, clock: o.Clock, fresh: o.Fresh, nonces: n},
 		deliveries: deliveries{desk: o.Records, log: o.Log},

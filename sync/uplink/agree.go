@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
 
@@ -13,9 +12,8 @@ import (
 // word about the past: it may name versions, but moves no cursor, because a
 // registry that was set back since would not stand by it.
 func (a *actor) ack(ctx context.Context, envelope []byte) error {
-	reg := a.o.Keyring.Registry()
 	payload, p, err := wire.Open(envelope, wire.Expect{Type: wire.TypeAck, Role: wire.RoleWitness, Address: a.outbox.place.Address(), Newest: a.o.Formats},
-		reg.Trust.Keyset(wire.RoleWitness))
+		a.o.Keyring.Trust().Keyset(wire.RoleWitness))
 	if err != nil {
 		return err
 	}
@@ -87,13 +85,13 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 		return // the journal is not open yet, or it answers something else
 	}
 	own, err := a.o.Journal.Range(ctx, at)
-	oldest := a.o.Journal.Status().Oldest
+	oldest := a.o.Journal.Head().Oldest
 	switch {
-	case errors.Is(err, journal.ErrAhead):
+	case errors.Is(err, ErrAhead):
 		a.fork(ctx, cursor, wire.ReasonAhead, k)
-	case errors.Is(err, journal.ErrGone) && cursor == oldest:
+	case errors.Is(err, ErrGone) && cursor == oldest:
 		a.fork(ctx, oldest, wire.ReasonNone, k)
-	case errors.Is(err, journal.ErrGone): // the registry stands at a place that is not here any more
+	case errors.Is(err, ErrGone): // the registry stands at a place that is not here any more
 		a.beginAt(oldest, now)
 	case err != nil:
 		a.fetching.mayTake(now)
@@ -118,7 +116,7 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 }
 
 // beginAt asks anew about another place, and packs from there.
-func (a *actor) beginAt(at journal.Position, now time.Time) {
+func (a *actor) beginAt(at Position, now time.Time) {
 	a.sending.moveTo(at)
 	a.greetAgain(now)
 }
@@ -126,9 +124,9 @@ func (a *actor) beginAt(at journal.Position, now time.Time) {
 // fork leaves the epoch in which the registry's copy and the journal differ,
 // or between which entries are missing: everything from that place on goes into
 // a new epoch that cites the registry's.
-func (a *actor) fork(ctx context.Context, from journal.Position, why wire.Reason, k wire.Ack2) {
+func (a *actor) fork(ctx context.Context, from Position, why wire.Reason, k wire.Ack2) {
 	now := time.Now()
-	if why != wire.ReasonNone && !a.deliveries.leaveLine(k, a.o.Journal.Status().Epoch) {
+	if why != wire.ReasonNone && !a.deliveries.leaveLine(k, a.o.Journal.Head().Epoch) {
 		return
 	}
 	at, ok := a.sending.newEpoch(ctx, from, k, now)

@@ -4,8 +4,6 @@ import (
 	"crypto/rand"
 	"time"
 
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -21,8 +19,8 @@ type borrowing struct {
 	gateway string // this one
 	formats uint64 // that it speaks
 	keyring interface {
-		Registry() *keys.Registry
-		Status() keyring.Status
+		House() wire.House
+		Lists() Lists
 	}
 	until    time.Time // siblings' lists are not waited for after it
 	due      time.Time
@@ -39,10 +37,10 @@ type lender struct {
 
 // waits reports whether this gateway has no list and a sibling may have one.
 func (b *borrowing) waits(now time.Time) bool {
-	if b.formats < 2 || !now.Before(b.until) || b.keyring.Status().InForce > 0 {
+	if b.formats < 2 || !now.Before(b.until) || b.keyring.Lists().InForce > 0 {
 		return false
 	}
-	for _, g := range b.keyring.Registry().House.Gateways {
+	for _, g := range b.keyring.House().Gateways {
 		if g.ID != b.gateway && !b.empty[g.ID] {
 			return true
 		}
@@ -88,7 +86,7 @@ func (b *borrowing) hears(from string, now time.Time) (ask []message) {
 
 // take takes a part of a sibling's answer, and returns the list once it is whole; nil:
 // it is not, or it is for another one, or not needed any more.
-func (b *borrowing) take(from string, h *wire.Holding, now time.Time) *keyring.Holding {
+func (b *borrowing) take(from string, h *wire.Holding, now time.Time) *Holding {
 	if h.Nonce != b.question || !b.waits(now) || h.Parts > holdingParts {
 		return nil
 	}
@@ -107,8 +105,8 @@ func (b *borrowing) take(from string, h *wire.Holding, now time.Time) *keyring.H
 	return l.whole()
 }
 
-func (l *lender) whole() *keyring.Holding {
-	var h keyring.Holding
+func (l *lender) whole() *Holding {
+	var h Holding
 	for i, p := range l.parts {
 		if i == 0 {
 			h.Manifest, h.Second = p.Manifest, p.Second

@@ -1,12 +1,8 @@
 package uplink
 
 import (
-	"errors"
-
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -18,7 +14,8 @@ type documents struct {
 
 // documentsKeyring is the part of the keyring that keeps them.
 type documentsKeyring interface {
-	Registry() *keys.Registry
+	Trust() wire.Trust
+	House() wire.House
 	SetTrust(envelope []byte) error
 	SetHouse(envelope []byte) error
 	Undo(envelope []byte) (wire.Floor, error)
@@ -40,11 +37,10 @@ func (d *documents) set(kind string, envelope []byte) (acts []wire.Header, err e
 }
 
 func (d *documents) version(kind string) uint64 {
-	reg := d.keyring.Registry()
 	if kind == wire.TypeHouse {
-		return reg.House.Version
+		return d.keyring.House().Version
 	}
-	return reg.Trust.Version
+	return d.keyring.Trust().Version
 }
 
 // undo takes back a time that was signed, where two issuers say so.
@@ -55,14 +51,4 @@ func (d *documents) undo(envelope []byte) (wire.Floor, []wire.Header, error) {
 	}
 	d.log.Warn().Str("role", string(floor.Role)).Uint64("epoch", floor.Epoch).Uint32("unix", floor.Unix).Msg("two issuers have taken back a time that was signed")
 	return floor, []wire.Header{{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: wire.TypeUndo, Count: floor.Undos + 1}}, nil
-}
-
-// withoutDisk logs that something is in force and on no disk: that is no
-// refusal.
-func withoutDisk(log zerolog.Logger, err error) error {
-	if errors.Is(err, keyring.ErrNotDurable) {
-		log.Error().Err(err).Msg("in force until the next start")
-		return nil
-	}
-	return err
 }

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"time"
 
-	"gatehouse/internal/grantlist"
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -37,9 +34,10 @@ type fetching struct {
 
 // fetchingKeyring is the part of the keyring that judges what is fetched.
 type fetchingKeyring interface {
-	Registry() *keys.Registry
-	Status() keyring.Status
-	Missing(manifest []byte, p grantlist.Proof) ([]wire.Hash, error)
+	Trust() wire.Trust
+	House() wire.House
+	Lists() Lists
+	Missing(manifest []byte, p Proof) ([]wire.Hash, error)
 }
 
 // named is what the registry says that it has.
@@ -63,7 +61,7 @@ func (v version) before(o version) bool {
 	return v.epoch < o.epoch || v.number < o.number && (v.epoch == o.epoch || o.epoch == 0)
 }
 
-func inForce(s keyring.Status) version { return version{s.InForceEpoch, s.InForce} }
+func inForce(s Lists) version { return version{s.InForceEpoch, s.InForce} }
 
 // connected begins again after a connect; the first one begins the waits.
 func (f *fetching) connected(borrow time.Duration, now time.Time) {
@@ -138,10 +136,10 @@ func (f *fetching) fetch(now time.Time) (ask []message, next time.Time) {
 }
 
 func (f *fetching) want(now time.Time) (w wire.Want) {
-	reg, list := f.keyring.Registry(), f.keyring.Status()
+	list := f.keyring.Lists()
 	lacks := inForce(list).before(f.named.list)
-	w.House, w.Trust = reg.House.Version < f.named.house, reg.Trust.Version < f.named.trust
-	if !lacks || list.Unproved != nil && list.Unproved.Version == f.named.list.number { // it is here, and proves nothing
+	w.House, w.Trust = f.keyring.House().Version < f.named.house, f.keyring.Trust().Version < f.named.trust
+	if !lacks || list.Unproved > 0 && list.Unproved == f.named.list.number { // it is here, and proves nothing
 		f.lacking = time.Time{}
 	} else if f.lacking.IsZero() {
 		f.lacking = now
@@ -152,9 +150,9 @@ func (f *fetching) want(now time.Time) (w wire.Want) {
 }
 
 // take takes a part of a list, and returns the list once it is whole; nil: it is not.
-func (f *fetching) take(envelope []byte, now time.Time) (*grantlist.Update, error) {
+func (f *fetching) take(envelope []byte, now time.Time) (*List, error) {
 	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeList, Role: wire.RoleWitness, Address: f.address, Newest: f.formats},
-		f.keyring.Registry().Trust.Keyset(wire.RoleWitness))
+		f.keyring.Trust().Keyset(wire.RoleWitness))
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +164,7 @@ func (f *fetching) take(envelope []byte, now time.Time) (*grantlist.Update, erro
 		return nil, nil // it is asked for when the hello is answered
 	}
 	if f.gathering.manifest == nil || !bytes.Equal(part.Manifest, f.gathering.manifest) {
-		missing, err := f.keyring.Missing(part.Manifest, grantlist.Proof{Index: part.Index, Hashes: part.Proof})
+		missing, err := f.keyring.Missing(part.Manifest, Proof{Index: part.Index, Hashes: part.Proof})
 		if err != nil {
 			return nil, err
 		}

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"gatehouse/internal/journal"
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
+	"gatehouse/sync/wire"
 )
 
 // How far ahead of what a gateway knows the registry's time may be to raise the
@@ -36,14 +34,15 @@ type SignedTime struct {
 // floor judges the times that witnesses sign.
 type floor struct {
 	keyring floorKeyring
-	clock   func() journal.Stamp
+	clock   func() Stamp
 	first   time.Time // the first ack of this run
 }
 
 // floorKeyring is the part of the keyring that keeps signed times.
 type floorKeyring interface {
-	Registry() *keys.Registry
-	Status() keyring.Status
+	Trust() wire.Trust
+	House() wire.House
+	Lists() Lists
 	Floor() int64
 	RaiseFloor(unix int64, epoch uint64)
 }
@@ -66,8 +65,7 @@ func (f *floor) latest(now time.Time) int64 {
 	if stamp := f.clock(); stamp.Trusted {
 		return stamp.Wall/1000 + day
 	}
-	reg := f.keyring.Registry()
-	signed := max(int64(reg.Trust.Issued), int64(reg.House.Issued), f.keyring.Status().Issued.Unix())
+	signed := max(int64(f.keyring.Trust().Issued), int64(f.keyring.House().Issued), f.keyring.Lists().Issued.Unix())
 	if now.Sub(f.first) < settleFor {
 		return max(signed, f.keyring.Floor()) + day
 	}

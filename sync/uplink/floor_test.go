@@ -5,9 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/journal"
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -19,12 +16,9 @@ type floorRing struct {
 
 func (r *floorRing) Floor() int64                    { return r.floor }
 func (r *floorRing) RaiseFloor(unix int64, _ uint64) { r.floor = max(r.floor, unix) }
-func (r *floorRing) Status() keyring.Status {
-	return keyring.Status{} // no list: its time is far in the past
-}
-func (r *floorRing) Registry() *keys.Registry {
-	return &keys.Registry{House: wire.House{Issued: uint32(r.signed)}}
-}
+func (r *floorRing) Lists() Lists                    { return Lists{} } // no list: its time is far in the past
+func (r *floorRing) Trust() wire.Trust               { return wire.Trust{} }
+func (r *floorRing) House() wire.House               { return wire.House{Issued: uint32(r.signed)} }
 
 // TestFarTime: a witness can't push a gateway's floor into the future, in one
 // step or in many, in one run or in many.
@@ -49,9 +43,9 @@ func TestFarTime(t *testing.T) {
 		"a new gateway, which has no floor yet": {floor: -1_790_000_000, times: []int64{1<<32 - 1 - 1_790_000_000, 3}, want: 3},
 	} {
 		ring := &floorRing{floor: start.Unix() + c.floor, signed: start.Unix() + c.signed}
-		stamp := journal.Stamp{Wall: (start.Unix() + c.wall) * 1000, Trusted: c.trusted}
+		stamp := Stamp{Wall: (start.Unix() + c.wall) * 1000, Trusted: c.trusted}
 		for range max(c.runs, 1) {
-			f := &floor{keyring: ring, clock: func() journal.Stamp { return stamp }, first: start.Add(-time.Hour)}
+			f := &floor{keyring: ring, clock: func() Stamp { return stamp }, first: start.Add(-time.Hour)}
 			for _, at := range c.times {
 				if err := f.hear(start.Unix()+at, 1, start); err != nil && !errors.Is(err, errFarTime) {
 					t.Errorf("%s: %v", name, err)
@@ -72,7 +66,7 @@ func TestFarTime(t *testing.T) {
 func TestFarTimeAtTheStart(t *testing.T) {
 	start := time.Unix(1_790_000_000, 0)
 	ring := &floorRing{floor: start.Unix(), signed: start.Unix() - 1000}
-	f := &floor{keyring: ring, clock: func() journal.Stamp { return journal.Stamp{} }}
+	f := &floor{keyring: ring, clock: func() Stamp { return Stamp{} }}
 	ahead := start.Unix() + 30*24*60*60
 	if err := f.hear(ahead, 1, start); !errors.Is(err, errFarTime) || ring.floor != start.Unix() {
 		t.Errorf("at the start: %v", err)

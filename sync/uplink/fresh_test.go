@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/journal"
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
 )
@@ -22,7 +21,7 @@ const askerStart = 1_795_424_400 * time.Second // unix
 
 func newAsker() *asker {
 	s := &asker{clock: trueclock.Continue(trueclock.State{}, "x", 0)}
-	s.g = greeter{nonces: &nonces{}, clock: func() journal.Stamp { return journal.Stamp{BootTime: uint64(s.boot)} },
+	s.g = greeter{nonces: &nonces{}, clock: func() Stamp { return Stamp{BootTime: uint64(s.boot)} },
 		fresh: func(t SignedTime) bool {
 			s.fresh++
 			s.clock.SaySigned(t.Epoch, s.boot, time.Duration(t.Unix)*time.Second, time.Duration(t.Unix)*time.Second+t.Within+time.Second)

@@ -3,7 +3,6 @@ package uplink
 import (
 	"crypto/sha256"
 
-	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -12,7 +11,7 @@ import (
 type gathering struct {
 	manifest []byte
 	second   []byte
-	proof    grantlist.Proof
+	proof    Proof
 	lacks    map[wire.Hash]bool
 	have     map[wire.Hash][]byte
 	asked    int // buckets of the last request that have not come
@@ -38,7 +37,7 @@ func (g *gathering) take(part wire.ListPart) (came bool) {
 		g.second = part.Second
 	}
 	if len(part.Proof) > 0 {
-		g.proof = grantlist.Proof{Index: part.Index, Hashes: part.Proof}
+		g.proof = Proof{Index: part.Index, Hashes: part.Proof}
 	}
 	for _, b := range part.Buckets {
 		if h := wire.Hash(sha256.Sum256(b)); g.lacks[h] {
@@ -62,8 +61,8 @@ func (g *gathering) wanted() (list []wire.Hash) {
 }
 
 // whole hands the list over, and is none again.
-func (g *gathering) whole() *grantlist.Update {
-	u := grantlist.Update{Manifest: g.manifest, Second: g.second, Proof: g.proof}
+func (g *gathering) whole() *List {
+	u := List{Manifest: g.manifest, Second: g.second, Proof: g.proof}
 	for _, b := range g.have {
 		u.Buckets = append(u.Buckets, b)
 	}

@@ -27,7 +27,7 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 	}
 	// A journal that is being opened has nothing to agree on yet. One that can't
 	// be is no reason to do without the registry's lists.
-	if a.o.Journal.Status().Epoch == 0 && now.Before(a.connection.since.Add(firstWait)) {
+	if a.o.Journal.Head().Epoch == 0 && now.Before(a.connection.since.Add(firstWait)) {
 		a.greeter.due = now.Add(openEvery)
 		return a.greeter.due
 	}
@@ -48,9 +48,9 @@ func (a *actor) sayHello(ctx context.Context) {
 }
 
 func (a *actor) hello() wire.Hello2 {
-	j, reg, list, stamp := a.o.Journal.Status(), a.o.Keyring.Registry(), a.o.Keyring.Status(), a.o.Clock()
+	j, list, stamp := a.o.Journal.Head(), a.o.Keyring.Lists(), a.o.Clock()
 	h := wire.Hello2{Hello: wire.Hello{Nonce: a.greeter.nonce, Boot: j.Boot, Epoch: j.Epoch, Next: j.Sequence, Root: wire.Hash(j.Root),
-		List: list.Version, ListHash: list.Hash, House: reg.House.Version, Trust: reg.Trust.Version,
+		List: list.Version, ListHash: list.Hash, House: a.o.Keyring.House().Version, Trust: a.o.Keyring.Trust().Version,
 		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}}
 	h.Cosigned, h.Zone = a.saver.newest(), a.o.Zone
 	h.ListEpoch, h.Removed, h.RemovedHash = list.Epoch, uint64(list.Over), list.OverHash

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"time"
 
-	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
 
@@ -28,7 +27,7 @@ const (
 // greeter says hello until it is answered: when, with which nonce, in which format.
 type greeter struct {
 	formats uint64                        // that this gateway speaks, 1 to this one
-	clock   func() journal.Stamp          // only what it says of the boot is used
+	clock   func() Stamp                  // only what it says of the boot is used
 	fresh   func(SignedTime) (apart bool) // hears times that can't be old; nil: nobody does
 	nonces  *nonces
 

@@ -9,15 +9,13 @@ import (
 	"time"
 
 	"gatehouse/internal/faultnet"
-	"gatehouse/internal/grantlist"
-	"gatehouse/internal/keyring"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
 
 // sampleHolding is a list of more than one message.
-func sampleHolding() keyring.Holding {
-	h := keyring.Holding{Manifest: bytes.Repeat([]byte{1}, 40<<10), Second: []byte{2}, House: bytes.Repeat([]byte{3}, 30<<10)}
+func sampleHolding() Holding {
+	h := Holding{Manifest: bytes.Repeat([]byte{1}, 40<<10), Second: []byte{2}, House: bytes.Repeat([]byte{3}, 30<<10)}
 	for i := range byte(5) {
 		h.Buckets = append(h.Buckets, bytes.Repeat([]byte{i}, 40<<10))
 	}
@@ -28,7 +26,7 @@ func sampleHolding() keyring.Holding {
 }
 
 // joined puts parts together again.
-func joined(parts []wire.Holding) (h keyring.Holding) {
+func joined(parts []wire.Holding) (h Holding) {
 	for _, p := range parts {
 		h.Manifest, h.Second, h.House = append(h.Manifest, p.Manifest...), append(h.Second, p.Second...), append(h.House, p.House...)
 		h.Buckets, h.Over = append(h.Buckets, p.Buckets...), append(h.Over, p.Tombstones...)
@@ -36,7 +34,7 @@ func joined(parts []wire.Holding) (h keyring.Holding) {
 	return h
 }
 
-func sameHolding(a, b keyring.Holding) bool {
+func sameHolding(a, b Holding) bool {
 	return bytes.Equal(a.Manifest, b.Manifest) && bytes.Equal(a.Second, b.Second) && bytes.Equal(a.House, b.House) &&
 		slices.EqualFunc(a.Buckets, b.Buckets, bytes.Equal) && slices.Equal(a.Over, b.Over)
 }
@@ -117,7 +115,7 @@ func (w *world) withSibling() (*sibling, func()) {
 	w.startGateway()
 	return s, func() {
 		link := w.broker.Connect(faultnet.Client{Name: "other", Subscribe: []string{s.place.Down("+"), s.place.House("+")}})
-		u, err := New(Options{Link: link, Journal: w.journal, Keyring: s.ring, Key: key, Clock: w.stamp, Log: w.log()})
+		u, err := New(Options{Link: link, Place: s.ring.reg.Place, Registry: s.ring.reg.Name, Journal: written{w.journal}, Keyring: s.ring, Key: key, Clock: w.now, Log: w.log()})
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -131,11 +129,11 @@ func (w *world) withSibling() (*sibling, func()) {
 // holds gives a keyring of the tests a list and what is over.
 func (w *world) holds(r *ring, version uint64, over ...wire.ID) {
 	manifest, buckets := w.makeList(version, 2, 3)
-	if err := r.Apply(grantlist.Update{Manifest: manifest, Buckets: buckets}); err != nil {
+	if err := r.Apply(List{Manifest: manifest, Buckets: buckets}); err != nil {
 		w.t.Fatal(err)
 	}
 	r.mu.Lock()
-	r.holding = keyring.Holding{Manifest: manifest, Buckets: buckets, Over: over}
+	r.holding = Holding{Manifest: manifest, Buckets: buckets, Over: over}
 	r.applied = nil
 	r.mu.Unlock()
 }

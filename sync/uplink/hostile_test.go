@@ -68,7 +68,7 @@ func TestRefused(t *testing.T) {
 				if n := w.count(is(wire.KindRefused, wire.OutcomeRefused, c.reason)); n != 1 {
 					t.Errorf("%d entries that it was refused as %s", n, c.reason)
 				}
-				if w.ring.floor > before+60 || w.ring.Registry().Trust.Version != 1 {
+				if w.ring.floor > before+60 || w.ring.Trust().Version != 1 {
 					t.Error("it was acted on")
 				}
 				if s := w.uplink.Status(); s.Refused != 1 {
@@ -323,7 +323,7 @@ func (s stuck) Publish(ctx context.Context, _ string, _ []byte) error {
 // TestStuckLinkEnds: Run ends although the link hangs.
 func TestStuckLinkEnds(t *testing.T) {
 	bubble(t, func(w *world) {
-		u, err := New(Options{Link: stuck{w.client("other")}, Journal: w.journal, Keyring: w.ring, Key: w.keys.gateway, Clock: w.stamp, Log: w.log()})
+		u, err := New(Options{Link: stuck{w.client("other")}, Place: w.place, Journal: written{w.journal}, Keyring: w.ring, Key: w.keys.gateway, Clock: w.now, Log: w.log()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
 
@@ -19,7 +18,7 @@ const (
 // lost it, and to siblings that are new.
 type lending struct {
 	keyring interface {
-		Holding() (keyring.Holding, error)
+		Holding() (Holding, error)
 	}
 	log   zerolog.Logger
 	asked bool // the registry lacks it, and asks
@@ -72,7 +71,7 @@ func (l *lending) parts(building bool, nonce wire.Nonce) (list []message) {
 }
 
 // partsOf cuts it into messages.
-func partsOf(h keyring.Holding, nonce wire.Nonce) []wire.Holding {
+func partsOf(h Holding, nonce wire.Nonce) []wire.Holding {
 	parts := []wire.Holding{{Nonce: nonce, Manifest: h.Manifest, Second: h.Second}}
 	size := len(h.Manifest) + len(h.Second)
 	last := func(more int) *wire.Holding {

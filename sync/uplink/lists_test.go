@@ -81,11 +81,11 @@ func TestListComes(t *testing.T) {
 				w.append(1) // its ack names the list
 				time.Sleep(30 * time.Minute)
 				if c.bad.Drop > 0 { // there is no time within which luck must turn
-					for end := time.Now().Add(48 * time.Hour); w.ring.Status().Version != 5 && time.Now().Before(end); {
+					for end := time.Now().Add(48 * time.Hour); w.ring.Lists().Version != 5 && time.Now().Before(end); {
 						time.Sleep(30*time.Minute + time.Second)
 					}
 				}
-				if v := w.ring.Status().Version; v != 5 {
+				if v := w.ring.Lists().Version; v != 5 {
 					t.Fatalf("version %d in force", v)
 				}
 				if n := w.count(applied(5)); n != 1 {
@@ -174,7 +174,7 @@ func TestLostListIsNotWaitedFor(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		w.publishList(4, 0, 1, true)
-		if !w.settle(time.Minute) || w.ring.Status().Version != 4 {
+		if !w.settle(time.Minute) || w.ring.Lists().Version != 4 {
 			t.Errorf("%+v", w.uplink.Status())
 		}
 	})
@@ -188,7 +188,7 @@ func TestRolledBackList(t *testing.T) {
 		time.Sleep(time.Minute)
 		w.publishList(2, 0, 2, true)
 		time.Sleep(time.Minute)
-		if v := w.ring.Status().Version; v != 3 {
+		if v := w.ring.Lists().Version; v != 3 {
 			t.Errorf("version %d in force", v)
 		}
 		if n := w.count(is(wire.KindRefused, wire.OutcomeRefused, wire.ReasonRolledBack)); n != 1 {
@@ -221,7 +221,7 @@ func TestRefusedBeforeApplied(t *testing.T) {
 			}
 			return false
 		})
-		if v := w.ring.Status().Version; v != 4 || refused < 3 || last != wire.KindListApplied {
+		if v := w.ring.Lists().Version; v != 4 || refused < 3 || last != wire.KindListApplied {
 			t.Errorf("list %d is in force, %d were refused, and the last entry of it is a %v", v, refused, last)
 		}
 	})
@@ -237,13 +237,13 @@ func TestBucketsThatNobodyNamed(t *testing.T) {
 		junk := wire.ListPart{Manifest: manifest, Buckets: [][]byte{[]byte("junk"), buckets[0], buckets[0], []byte("more")}}
 		w.broker.Inject(mqtt.Message{Topic: w.place.Down(wire.TypeList), Payload: w.reg.sign(wire.TypeList, junk)})
 		time.Sleep(time.Second)
-		if v := w.ring.Status().Version; v != 0 {
+		if v := w.ring.Lists().Version; v != 0 {
 			t.Fatalf("version %d in force with half of it", v)
 		}
 		rest := wire.ListPart{Manifest: manifest, Buckets: buckets[1:]}
 		w.broker.Inject(mqtt.Message{Topic: w.place.Down(wire.TypeList), Payload: w.reg.sign(wire.TypeList, rest)})
 		time.Sleep(time.Second)
-		if v := w.ring.Status().Version; v != 1 {
+		if v := w.ring.Lists().Version; v != 1 {
 			t.Errorf("version %d in force", v)
 		}
 	})
@@ -271,9 +271,9 @@ func TestDocuments(t *testing.T) {
 		w.reg.mu.Unlock()
 		w.append(1)
 		time.Sleep(time.Minute)
-		reg := w.ring.Registry()
-		if reg.Trust.Version != 2 || reg.House.Version != 4 {
-			t.Errorf("trust %d, house %d in force", reg.Trust.Version, reg.House.Version)
+		inForceTrust, inForceHouse := w.ring.Trust(), w.ring.House()
+		if inForceTrust.Version != 2 || inForceHouse.Version != 4 {
+			t.Errorf("trust %d, house %d in force", inForceTrust.Version, inForceHouse.Version)
 		}
 		for kind, version := range map[string]uint64{wire.TypeTrust: 2, wire.TypeHouse: 4} {
 			n := w.count(func(h wire.Header) bool {
@@ -352,7 +352,7 @@ func TestBuildingKeyFromASibling(t *testing.T) {
 		ring := w.keys.ring(other)
 		ring.reg.KEM, ring.status.HasKey, ring.status.KeyNumber, ring.reg.House = private, false, 0, house
 		link := w.broker.Connect(faultnet.Client{Name: "other", Subscribe: []string{other.Down("+"), other.House("+")}})
-		u, err := New(Options{Link: link, Journal: w.journal, Keyring: ring, Key: key, Clock: w.stamp, Log: w.log()})
+		u, err := New(Options{Link: link, Place: ring.reg.Place, Registry: ring.reg.Name, Journal: written{w.journal}, Keyring: ring, Key: key, Clock: w.now, Log: w.log()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,8 @@ package uplink
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"gatehouse/sync/wire"
@@ -79,7 +81,8 @@ func (s *newcomers) turn(before, after wire.House, now time.Time) {
 // unexplained returns what no House document has explained in time, and when to ask
 // again.
 func (s *newcomers) unexplained(now time.Time) (list []unsure, next time.Time) {
-	for id, u := range s.unsure {
+	for _, id := range slices.Sorted(maps.Keys(s.unsure)) {
+		u := s.unsure[id]
 		if due := u.since.Add(keyTurns); now.Before(due) {
 			next = earlier(next, due)
 			continue

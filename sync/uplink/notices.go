@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
 
@@ -21,7 +20,7 @@ type notices struct {
 }
 
 type notice struct {
-	at     journal.Position
+	at     Position
 	header []byte
 	told   int
 	due    time.Time
@@ -58,7 +57,7 @@ func (n *notices) due(now time.Time) (list []message, next time.Time) {
 
 // passed forgets those whose entries the cursor has passed on its way, or that stand
 // in an epoch that it has left.
-func (n *notices) passed(from, to journal.Position) {
+func (n *notices) passed(from, to Position) {
 	n.waiting = slices.DeleteFunc(n.waiting, func(one notice) bool {
 		if one.at.Epoch == to.Epoch {
 			return one.at.Sequence < to.Sequence

@@ -7,10 +7,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/grantlist"
-	"gatehouse/internal/journal"
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -23,24 +19,6 @@ type Link interface {
 	Messages() <-chan mqtt.Message
 	// State says whether the link is up; changed is closed when that changes.
 	State() (up bool, changed <-chan struct{})
-}
-
-// Keyring is the part of *keyring.Keyring that the uplink uses.
-type Keyring interface {
-	Registry() *keys.Registry
-	Status() keyring.Status
-	Missing(manifest []byte, p grantlist.Proof) ([]wire.Hash, error)
-	Apply(grantlist.Update) error
-	Holding() (keyring.Holding, error)
-	Inherit(keyring.Holding) error
-	SetTrust(envelope []byte) error
-	SetHouse(envelope []byte) error
-	ShareBuildingKey(kem []byte, address string) ([]byte, error)
-	TakeBuildingKey(sealed []byte) error
-	Floor() int64
-	HighestSigned() wire.Floor
-	Undo(envelope []byte) (wire.Floor, error)
-	RaiseFloor(unix int64, epoch uint64) // a time that a witness of that epoch has signed
 }
 
 // Pending is a tenancy record that the registry has not stored yet.
@@ -67,12 +45,14 @@ type Records interface {
 // Options of an Uplink. Records, Fresh, Checkpoint, Software, Zone and Batch may be
 // missing.
 type Options struct {
-	Link    Link
-	Journal *journal.Journal
-	Keyring Keyring
-	Records Records
-	Key     ed25519.PrivateKey   // the gateway's
-	Clock   func() journal.Stamp // for the hello; never for a decision
+	Link     Link
+	Place    wire.Place // of this gateway
+	Registry string     // its name, as its notes are signed
+	Journal  Journal
+	Keyring  Keyring
+	Records  Records
+	Key      ed25519.PrivateKey // the gateway's
+	Clock    func() Stamp       // for the hello; never for a decision
 	// Fresh takes a signed time that can't be an old one, and reports whether it is
 	// against what the gateway knows; then the registry is asked again soon.
 	Fresh func(SignedTime) (apart bool)

@@ -11,8 +11,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"gatehouse/internal/journal"
-	"gatehouse/internal/keys"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
@@ -30,7 +28,7 @@ const (
 
 // batch is a signed run of entries, kept until it is confirmed.
 type batch struct {
-	end      journal.Position
+	end      Position
 	root     wire.Hash
 	entries  int
 	envelope []byte
@@ -42,7 +40,7 @@ type batch struct {
 // the sender has nothing to do.
 type packer struct {
 	journal packerJournal
-	keyring interface{ Registry() *keys.Registry }
+	keyring interface{ Trust() wire.Trust }
 	key     ed25519.PrivateKey
 	address string
 	batch   int           // entries of a batch at most
@@ -55,7 +53,7 @@ type packer struct {
 // packerJournal is the part of the journal that entries are read from.
 type packerJournal interface {
 	Changed() <-chan struct{}
-	Entries(ctx context.Context, from journal.Position, n int) ([]journal.Entry, journal.Position, error)
+	Entries(ctx context.Context, from Position, n int) ([]Entry, Position, error)
 }
 
 // packing is a packer at work.
@@ -68,7 +66,7 @@ type packing struct {
 
 // start packs from a place on, over whose entries before that r is the tree, in a
 // goroutine of its own until ctx ends or end is called.
-func (p packer) start(ctx context.Context, at journal.Position, r tree.Range) *packing {
+func (p packer) start(ctx context.Context, at Position, r tree.Range) *packing {
 	p.out, p.idle = make(chan batch, packAhead), make(chan struct{}, 1)
 	ctx, stop := context.WithCancel(ctx)
 	w := &packing{packer: p, stop: stop}
@@ -98,8 +96,8 @@ func poke(c chan struct{}) {
 }
 
 // run packs from a place on, over whose entries before that r is the tree.
-func (p *packer) run(ctx context.Context, at journal.Position, r tree.Range) {
-	var have []journal.Entry
+func (p *packer) run(ctx context.Context, at Position, r tree.Range) {
+	var have []Entry
 	next := at // to read
 	ripe := false
 	for ctx.Err() == nil {
@@ -137,13 +135,13 @@ func (p *packer) run(ctx context.Context, at journal.Position, r tree.Range) {
 
 // read reads what is missing to a batch and one entry more, which shows that
 // it is full.
-func (p *packer) read(ctx context.Context, next *journal.Position, have int) ([]journal.Entry, error) {
+func (p *packer) read(ctx context.Context, next *Position, have int) ([]Entry, error) {
 	if have > p.batch {
 		return nil, nil
 	}
 	list, after, err := p.journal.Entries(ctx, *next, 2*p.batch-have)
-	if errors.Is(err, journal.ErrGone) { // the epoch is gone, with all of it delivered or lost
-		list, after, err = p.journal.Entries(ctx, journal.Position{}, 2*p.batch-have)
+	if errors.Is(err, ErrGone) { // the epoch is gone, with all of it delivered or lost
+		list, after, err = p.journal.Entries(ctx, Position{}, 2*p.batch-have)
 	}
 	if err == nil {
 		*next = after
@@ -199,7 +197,7 @@ func (p *packer) emit(ctx context.Context, b batch) {
 
 // cut returns how many of the entries go into one batch: those of one epoch,
 // without a gap, that fit.
-func (p *packer) cut(list []journal.Entry) int {
+func (p *packer) cut(list []Entry) int {
 	size := batchFixed
 	for i, e := range list {
 		size += len(e.Header) + 4 + 1 // its head, and that of no hash
@@ -218,7 +216,7 @@ func (p *packer) cut(list []journal.Entry) int {
 }
 
 // pack seals and signs.
-func (p *packer) pack(list []journal.Entry, r tree.Range) (batch, tree.Range, error) {
+func (p *packer) pack(list []Entry, r tree.Range) (batch, tree.Range, error) {
 	first := list[0].Position
 	b := wire.Batch{Epoch: first.Epoch, First: first.Sequence, Headers: make([][]byte, len(list)), Whos: make([][]byte, len(list))}
 	leaves := make([]tlog.Hash, len(list))
@@ -235,7 +233,7 @@ func (p *packer) pack(list []journal.Entry, r tree.Range) (batch, tree.Range, er
 		}
 	}
 	r = r.AddAll(leaves)
-	out := batch{end: journal.Position{Epoch: first.Epoch, Sequence: r.Size()}, root: wire.Hash(r.Root()), entries: len(list)}
+	out := batch{end: Position{Epoch: first.Epoch, Sequence: r.Size()}, root: wire.Hash(r.Root()), entries: len(list)}
 	b.Root = out.root
 	b.Signature = wire.Checkpoint{Address: p.address, Epoch: first.Epoch, Size: r.Size(), Root: b.Root}.Sign(p.key)
 	var err error
@@ -254,7 +252,7 @@ func (p *packer) pack(list []journal.Entry, r tree.Range) (batch, tree.Range, er
 
 // seal closes the who parts to the records key; nil where there are none. The
 // address has the place, so that they can't be moved to other entries.
-func (p *packer) seal(whos []wire.SealedWho, first journal.Position) ([]byte, error) {
+func (p *packer) seal(whos []wire.SealedWho, first Position) ([]byte, error) {
 	if len(whos) == 0 {
 		return nil, nil
 	}
@@ -262,7 +260,7 @@ func (p *packer) seal(whos []wire.SealedWho, first journal.Position) ([]byte, er
 	if err != nil {
 		return nil, fmt.Errorf("seal who parts: %w", err)
 	}
-	return wire.Seal(p.keyring.Registry().Trust.Records, wire.SealWho, SealAddress(p.address, first.Epoch, first.Sequence), plain)
+	return wire.Seal(p.keyring.Trust().Records, wire.SealWho, SealAddress(p.address, first.Epoch, first.Sequence), plain)
 }
 
 // SealAddress is what the who parts of a batch are sealed for: the gateway's

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
 
@@ -13,7 +12,7 @@ const proveEvery = time.Minute
 
 // proving records which list is in force: that entry is the proof.
 type proving struct {
-	keyring  interface{ Status() keyring.Status }
+	keyring  interface{ Lists() Lists }
 	unproved uint64 // version in force of which there is no entry yet; 0: none
 }
 
@@ -23,7 +22,7 @@ func (p *proving) due(now time.Time) (proof []wire.Header, next time.Time) {
 	if p.unproved == 0 {
 		return nil, time.Time{}
 	}
-	s := p.keyring.Status()
+	s := p.keyring.Lists()
 	if s.Version != p.unproved {
 		return nil, now.Add(proveEvery)
 	}
@@ -36,7 +35,7 @@ const maskedMost = 16
 
 // givenBack returns which grants a list newly gives back that are over, the first of
 // them: the status has them all.
-func givenBack(before, now []keyring.Masked) (list []keyring.Masked) {
+func givenBack(before, now []Masked) (list []Masked) {
 	for _, m := range now {
 		if len(list) < maskedMost && !slices.Contains(before, m) {
 			list = append(list, m)

@@ -3,8 +3,6 @@ package uplink
 import (
 	"errors"
 
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -18,11 +16,14 @@ func reasonOf(err error) wire.Reason {
 		{wire.ErrUnknownKey, wire.ReasonBadSignature}, {wire.ErrBadSignature, wire.ReasonBadSignature},
 		{wire.ErrWrongRole, wire.ReasonBadSignature}, {wire.ErrWrongType, wire.ReasonMalformed},
 		{wire.ErrWrongVersion, wire.ReasonMalformed}, {wire.ErrMalformed, wire.ReasonMalformed},
-		{keyring.ErrSecondNeeded, wire.ReasonSecondNeeded}, {keyring.ErrUnproved, wire.ReasonUnproved}, {keyring.ErrTooFar, wire.ReasonTooFar}, {keys.ErrOtherFloor, wire.ReasonRolledBack}, {keyring.ErrConflict, wire.ReasonRolledBack}, {keyring.ErrRolledBack, wire.ReasonRolledBack}, {errFarTime, wire.ReasonClockLeapt},
+		{errFarTime, wire.ReasonClockLeapt},
 	} {
 		if errors.Is(err, c.err) {
 			return c.reason
 		}
+	}
+	if j, ok := errors.AsType[*Judged](err); ok && j.Reason != wire.ReasonNone {
+		return j.Reason
 	}
 	return wire.ReasonListRefused
 }

@@ -2,11 +2,8 @@ package uplink
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"gatehouse/internal/grantlist"
-	"gatehouse/internal/keyring"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -71,7 +68,7 @@ func (a *actor) holding(ctx context.Context, from string, payload []byte, now ti
 		if whole := a.holdings.borrowing.take(from, &h, now); whole != nil {
 			return a.inherit(ctx, *whole)
 		}
-	case a.o.Keyring.Status().InForce > 0:
+	case a.o.Keyring.Lists().InForce > 0:
 		a.outbox.sayAll(ctx, a.holdings.lending.toSibling(from, h.Nonce, now))
 	default:
 		if ask := a.holdings.borrowing.hears(from, now); ask != nil {
@@ -109,11 +106,11 @@ func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 // an earlier list of this gateway, so it is asked for again after a hello that names
 // the one in force, and is an alarm once that is answered: what came before may have
 // been sent before.
-func (a *actor) apply(ctx context.Context, u grantlist.Update) error {
-	before := a.o.Keyring.Status()
+func (a *actor) apply(ctx context.Context, u List) error {
+	before := a.o.Keyring.Lists()
 	err := a.o.Keyring.Apply(u)
 	s, now := a.applied(ctx, before), time.Now()
-	if said := a.greeter.list == s.Hash && s.InForce == s.Version; errors.Is(err, keyring.ErrUnproved) && !(said && a.connection.agrees()) {
+	if said := a.greeter.list == s.Hash && s.InForce == s.Version; isUnproved(err) && !(said && a.connection.agrees()) {
 		if !said {
 			a.greetAgain(now)
 		}
@@ -124,8 +121,8 @@ func (a *actor) apply(ctx context.Context, u grantlist.Update) error {
 }
 
 // inherit puts a sibling's list in force, where it proves itself.
-func (a *actor) inherit(ctx context.Context, h keyring.Holding) error {
-	before := a.o.Keyring.Status()
+func (a *actor) inherit(ctx context.Context, h Holding) error {
+	before := a.o.Keyring.Lists()
 	err := a.o.Keyring.Inherit(h)
 	a.applied(ctx, before)
 	now := time.Now()
@@ -135,8 +132,8 @@ func (a *actor) inherit(ctx context.Context, h keyring.Holding) error {
 }
 
 // applied records that another list is in force than before.
-func (a *actor) applied(ctx context.Context, before keyring.Status) keyring.Status {
-	s := a.o.Keyring.Status()
+func (a *actor) applied(ctx context.Context, before Lists) Lists {
+	s := a.o.Keyring.Lists()
 	if inForce(s) == inForce(before) {
 		return s
 	}
@@ -154,7 +151,7 @@ func (a *actor) applied(ctx context.Context, before keyring.Status) keyring.Stat
 
 // document takes the root's document or an issuer's.
 func (a *actor) document(kind string, envelope []byte, now time.Time) error {
-	before := a.o.Keyring.Registry().House
+	before := a.o.Keyring.House()
 	acts, err := a.authority.documents.set(kind, envelope)
 	a.logbook.record(acts)
 	if acts != nil {
@@ -165,7 +162,7 @@ func (a *actor) document(kind string, envelope []byte, now time.Time) error {
 		a.greetAgain(now)
 	}
 	if kind == wire.TypeHouse {
-		a.siblings.newcomers.turn(before, a.o.Keyring.Registry().House, now)
+		a.siblings.newcomers.turn(before, a.o.Keyring.House(), now)
 		if err == nil {
 			a.siblings.soon(now) // there may be a new sibling
 		}

@@ -84,9 +84,11 @@ func incoming(kind string) bool {
 	return false
 }
 
-// due returns the entries that are to be made now, and when to ask again.
+// due returns the entries that are to be made now, in the order of the kinds, and when
+// to ask again.
 func (r *refusals) due(now time.Time) (entries []wire.Header, next time.Time) {
-	for kind, c := range r.kinds {
+	for _, kind := range r.list() {
+		c := r.kinds[kind]
 		if due := c.told.Add(c.pause()); now.Before(due) {
 			next = earlier(next, due)
 			continue
@@ -108,8 +110,8 @@ func (r *refusals) due(now time.Time) (entries []wire.Header, next time.Time) {
 // ofLists returns the entries about lists that were refused before the one that is
 // in force now. A later entry about them would say that this one is not taken.
 func (r *refusals) ofLists(now time.Time) (entries []wire.Header) {
-	for kind, c := range r.kinds {
-		if kind.Type == wire.TypeList && c.n > 0 {
+	for _, kind := range r.list() {
+		if c := r.kinds[kind]; kind.Type == wire.TypeList && c.n > 0 {
 			entries = append(entries, c.entry(kind, now))
 		}
 	}

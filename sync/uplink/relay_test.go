@@ -101,7 +101,7 @@ func TestSetBackWithAsManyRecords(t *testing.T) {
 		b.number, b.ids = 1, map[uint64]wire.ID{1: {1}}
 		w.ring.status.Version = 0
 		b.renewing = func() {
-			if v := w.ring.Status().Version; v != 0 {
+			if v := w.ring.Lists().Version; v != 0 {
 				t.Errorf("list %d was taken before a new line was begun", v)
 			}
 		}
@@ -114,7 +114,7 @@ func TestSetBackWithAsManyRecords(t *testing.T) {
 		if ids := w.stored(); len(ids) != 3 || b.renewed != 1 {
 			t.Errorf("%d records stored of 3, %d new lines", len(ids), b.renewed)
 		}
-		if v := w.ring.Status().Version; v != 4 {
+		if v := w.ring.Lists().Version; v != 4 {
 			t.Errorf("list %d is in force", v)
 		}
 	})

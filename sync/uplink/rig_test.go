@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -12,14 +13,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"gatehouse/internal/faultnet"
-	"gatehouse/internal/grantlist"
-	"gatehouse/internal/journal"
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
-	"gatehouse/sync/wire"
-
 	"github.com/rs/zerolog"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/faultnet"
+	"gatehouse/internal/journal"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
 )
 
 // ring is a keyring in memory. It judges as little as it can: the real one has
@@ -27,7 +28,7 @@ import (
 type ring struct {
 	mu      sync.Mutex
 	reg     *keys.Registry
-	status  keyring.Status
+	status  Lists
 	buckets map[wire.Hash]bool
 	applied []uint64
 	floor   int64
@@ -35,17 +36,23 @@ type ring struct {
 	issuer  []wire.Key
 	taken   []byte
 
-	holding, inherited keyring.Holding
+	holding, inherited Holding
 	unproved           int // so many lists will prove nothing
 }
 
-func (k *ring) Registry() *keys.Registry { k.mu.Lock(); defer k.mu.Unlock(); return k.reg }
-func (k *ring) Status() keyring.Status   { k.mu.Lock(); defer k.mu.Unlock(); return k.status }
-func (k *ring) Floor() int64             { k.mu.Lock(); defer k.mu.Unlock(); return k.floor }
+func (k *ring) Trust() wire.Trust { k.mu.Lock(); defer k.mu.Unlock(); return k.reg.Trust }
+func (k *ring) House() wire.House { k.mu.Lock(); defer k.mu.Unlock(); return k.reg.House }
+func (k *ring) Lists() Lists      { k.mu.Lock(); defer k.mu.Unlock(); return k.status }
+func (k *ring) Floor() int64      { k.mu.Lock(); defer k.mu.Unlock(); return k.floor }
 func (k *ring) RaiseFloor(unix int64, _ uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.floor = max(k.floor, unix)
+}
+
+// older is what a keyring says of something older than what is in force.
+func older() error {
+	return &Judged{Err: errors.New("older than what is in force"), Reason: wire.ReasonRolledBack}
 }
 
 func (k *ring) HighestSigned() wire.Floor {
@@ -63,7 +70,7 @@ func (k *ring) Undo(envelope []byte) (wire.Floor, error) {
 	defer k.mu.Unlock()
 	f, err := keys.OpenUndo(envelope, k.reg.Place, k.reg.Trust)
 	if err == nil && (int64(f.Unix) != k.floor || f.Undos != k.undos) {
-		err = keys.ErrOtherFloor
+		err = older()
 	}
 	if err == nil {
 		k.floor, k.undos = 0, k.undos+1
@@ -77,12 +84,12 @@ func (k *ring) open(envelope []byte) (m wire.Manifest, hash wire.Hash, err error
 		m, err = wire.DecodeManifest(payload)
 	}
 	if err == nil && m.Version < k.status.Version {
-		err = keyring.ErrConflict
+		err = older()
 	}
 	return m, sha256.Sum256(payload), err
 }
 
-func (k *ring) Missing(manifest []byte, _ grantlist.Proof) (list []wire.Hash, err error) {
+func (k *ring) Missing(manifest []byte, _ Proof) (list []wire.Hash, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	m, _, err := k.open(manifest)
@@ -94,7 +101,7 @@ func (k *ring) Missing(manifest []byte, _ grantlist.Proof) (list []wire.Hash, er
 	return list, err
 }
 
-func (k *ring) Apply(u grantlist.Update) error {
+func (k *ring) Apply(u List) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	m, hash, err := k.open(u.Manifest)
@@ -103,7 +110,7 @@ func (k *ring) Apply(u grantlist.Update) error {
 	}
 	if k.unproved > 0 {
 		k.unproved--
-		return keyring.ErrUnproved
+		return &Judged{Err: errors.New("proves nothing"), Reason: wire.ReasonUnproved}
 	}
 	have := map[wire.Hash]bool{}
 	for _, b := range u.Buckets {
@@ -111,27 +118,26 @@ func (k *ring) Apply(u grantlist.Update) error {
 	}
 	for _, h := range m.Buckets {
 		if !have[h] && !k.buckets[h] {
-			return keyring.ErrConflict
+			return older()
 		}
 		have[h] = true
 	}
 	k.status.Version, k.status.InForce, k.status.Hash, k.buckets = m.Version, m.Version, hash, have
-	k.status.Copies[0].Good = true
 	k.applied = append(k.applied, m.Version)
 	return nil
 }
 
-func (k *ring) Holding() (keyring.Holding, error) {
+func (k *ring) Holding() (Holding, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.holding, nil
 }
 
-func (k *ring) Inherit(h keyring.Holding) error {
+func (k *ring) Inherit(h Holding) error {
 	k.mu.Lock()
 	k.inherited = h
 	k.mu.Unlock()
-	return k.Apply(grantlist.Update{Manifest: h.Manifest, Buckets: h.Buckets})
+	return k.Apply(List{Manifest: h.Manifest, Buckets: h.Buckets})
 }
 
 func (k *ring) SetTrust(envelope []byte) error {
@@ -139,7 +145,7 @@ func (k *ring) SetTrust(envelope []byte) error {
 	defer k.mu.Unlock()
 	t, err := keys.OpenTrust(envelope, k.reg.Root, k.reg.Name)
 	if err == nil && t.Version < k.reg.Trust.Version {
-		err = keyring.ErrConflict
+		err = older()
 	}
 	if err == nil {
 		next := *k.reg
@@ -154,7 +160,7 @@ func (k *ring) SetHouse(envelope []byte) error {
 	defer k.mu.Unlock()
 	h, err := keys.OpenHouse(envelope, k.reg.Trust, k.reg.Place.Building)
 	if err == nil && h.Version < k.reg.House.Version {
-		err = keyring.ErrConflict
+		err = older()
 	}
 	if err == nil {
 		next := *k.reg
@@ -207,7 +213,7 @@ func (k rigKeys) house(version uint64, gateways ...wire.HouseGateway) wire.House
 func (k rigKeys) ring(place wire.Place) *ring {
 	own := wire.HouseGateway{ID: place.Gateway, Public: [32]byte(publicOf(k.gateway)), KEM: k.kemPublic}
 	return &ring{reg: &keys.Registry{Place: place, Name: "registry", Root: publicOf(k.root), Trust: k.trust(1), House: k.house(1, own), KEM: k.kem},
-		status: keyring.Status{HasKey: true, KeyNumber: 1}, buckets: map[wire.Hash]bool{},
+		status: Lists{HasKey: true, KeyNumber: 1}, buckets: map[wire.Hash]bool{},
 		issuer: []wire.Key{{Role: wire.RoleIssuer, Public: publicOf(k.issuer)}}}
 }
 
@@ -245,6 +251,55 @@ func newWorld(t *testing.T, seed uint64) *world {
 	return w
 }
 
+// written is a journal as the uplink sees it; internal/forward is the real thing, and
+// imports this package.
+type written struct{ *journal.Journal }
+
+func (j written) Head() Head {
+	s := j.Status()
+	return Head{Position: Position(s.Position), Root: s.Root, Oldest: Position(s.Oldest), Boot: s.Boot}
+}
+
+func (j written) Entries(ctx context.Context, from Position, n int) (out []Entry, next Position, err error) {
+	list, after, err := j.Journal.Entries(ctx, journal.Position(from), n)
+	for _, e := range list {
+		out = append(out, Entry{Position(e.Position), e.Stored})
+	}
+	return out, Position(after), placed(err)
+}
+
+func (j written) Root(ctx context.Context, p Position) (tlog.Hash, error) {
+	root, err := j.Journal.Root(ctx, journal.Position(p))
+	return root, placed(err)
+}
+
+func (j written) Range(ctx context.Context, p Position) (tree.Range, error) {
+	r, err := j.Journal.Range(ctx, journal.Position(p))
+	return r, placed(err)
+}
+
+func (j written) NewEpoch(ctx context.Context, from Position, detail []byte) (Position, error) {
+	at, err := j.Journal.NewEpoch(ctx, journal.Position(from), detail)
+	return Position(at), placed(err)
+}
+
+func (j written) Acked() Position       { return Position(j.Journal.Acked()) }
+func (j written) Ack(p Position) error  { return j.Journal.Ack(journal.Position(p)) }
+func (j written) Safe(p Position) error { return j.Journal.Safe(journal.Position(p)) }
+
+func placed(err error) error {
+	switch {
+	case errors.Is(err, journal.ErrGone):
+		return ErrGone
+	case errors.Is(err, journal.ErrAhead):
+		return ErrAhead
+	}
+	return err
+}
+
+// now is the stamp as the uplink sees it.
+func (w *world) now() Stamp { return Stamp(w.stamp()) }
+
 func (w *world) stamp() journal.Stamp {
 	n := w.clock.Add(1)
 	return journal.Stamp{BootTime: uint64(n) * 1000, Wall: 1_795_392_000_000 + n, Quality: wire.ClockNTP, Trusted: true}
@@ -271,7 +326,7 @@ func (w *world) startOn(link *faultnet.Link) {
 		w.t.Fatal(err)
 	}
 	w.link = link
-	w.uplink, err = New(Options{Link: w.link, Journal: w.journal, Keyring: w.ring, Records: w.records, Key: w.keys.gateway, Clock: w.stamp,
+	w.uplink, err = New(Options{Link: w.link, Place: w.place, Registry: w.ring.reg.Name, Journal: written{w.journal}, Keyring: w.ring, Records: w.records, Key: w.keys.gateway, Clock: w.now,
 		Checkpoint: filepath.Join(w.dir, "checkpoint"), Software: "test", Formats: w.formats, Gather: w.gather, Spread: func(d time.Duration) { w.spread.Store(int64(d)) }, Log: w.log()})
 	if err != nil {
 		w.t.Fatal(err)
@@ -321,7 +376,7 @@ func (w *world) settle(d time.Duration) bool {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
 		synctest.Wait()
 		s := w.uplink.Status()
-		if s.State == StateInStep && s.Stored == w.journal.Status().Position && w.journal.Status().Queued == 0 && s.Problem == wire.ReasonNone && s.Records == 0 {
+		if s.State == StateInStep && s.Stored == Position(w.journal.Status().Position) && w.journal.Status().Queued == 0 && s.Problem == wire.ReasonNone && s.Records == 0 {
 			return true
 		}
 	}

@@ -11,8 +11,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/durable"
-	"gatehouse/internal/journal"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -23,13 +21,14 @@ const saveEvery = 200 * time.Millisecond
 // saver writes cursor and checkpoint behind the acks, in its own goroutine: a
 // card takes its time.
 type saver struct {
-	journal saverJournal
-	keyring interface{ Registry() *keys.Registry }
-	key     ed25519.PrivateKey
-	path    string
-	address string
-	log     zerolog.Logger
-	wake    chan struct{}
+	journal  saverJournal
+	keyring  interface{ Trust() wire.Trust }
+	key      ed25519.PrivateKey
+	path     string
+	address  string
+	registry string // its name
+	log      zerolog.Logger
+	wake     chan struct{}
 
 	mu   sync.Mutex
 	ack  *wire.Ack2 // newest, not yet written
@@ -38,14 +37,14 @@ type saver struct {
 
 // saverJournal is the part of the journal that keeps the cursor.
 type saverJournal interface {
-	Status() journal.Status
-	Safe(journal.Position) error
-	Acked() journal.Position
-	Ack(journal.Position) error
+	Head() Head
+	Safe(Position) error
+	Acked() Position
+	Ack(Position) error
 }
 
-func newSaver(o Options, address string) *saver {
-	s := &saver{journal: o.Journal, keyring: o.Keyring, key: o.Key, path: o.Checkpoint, address: address,
+func newSaver(o Options) *saver {
+	s := &saver{journal: o.Journal, keyring: o.Keyring, key: o.Key, path: o.Checkpoint, address: o.Place.Address(), registry: o.Registry,
 		log: o.Log, wake: make(chan struct{}, 1)}
 	s.load()
 	return s
@@ -84,7 +83,7 @@ func (s *saver) write() {
 	}
 	at := placeOf(*k)
 	if k.Safe > 0 {
-		if err := s.journal.Safe(journal.Position{Epoch: k.Epoch, Sequence: min(k.Safe, k.Next)}); err != nil {
+		if err := s.journal.Safe(Position{Epoch: k.Epoch, Sequence: min(k.Safe, k.Next)}); err != nil {
 			s.log.Warn().Err(err).Msg("that entries are safe is not written")
 		}
 	}
@@ -123,7 +122,7 @@ func (s *saver) newest() wire.Cosigned {
 	s.mu.Lock()
 	held := s.held
 	s.mu.Unlock()
-	for _, w := range s.keyring.Registry().Trust.Keyset(wire.RoleWitness) {
+	for _, w := range s.keyring.Trust().Keyset(wire.RoleWitness) {
 		if held.Size > 0 && w.Public.Equal(held.by.Public) {
 			return wire.Cosigned{Epoch: held.Epoch, Size: held.Size, Time: uint32(held.by.Time), Signature: held.by.Signature}
 		}
@@ -140,7 +139,7 @@ func (s *saver) isNewer(k wire.Ack2, held heldNote) bool {
 	case k.Epoch == held.Epoch:
 		return k.Next > held.Size
 	}
-	return k.Epoch == s.journal.Status().Epoch
+	return k.Epoch == s.journal.Head().Epoch
 }
 
 // load reads what was held before this run. A file that is no such note, or by a
@@ -150,8 +149,7 @@ func (s *saver) load() {
 	if s.path == "" || err != nil {
 		return
 	}
-	reg := s.keyring.Registry()
-	c, w, err := wire.ParseNote(string(text), s.address, wire.WitnessName(reg.Name), reg.Trust.Keyset(wire.RoleWitness))
+	c, w, err := wire.ParseNote(string(text), s.address, wire.WitnessName(s.registry), s.keyring.Trust().Keyset(wire.RoleWitness))
 	if err != nil {
 		s.log.Warn().Err(err).Str("file", s.path).Msg("the cosigned checkpoint there can't be used")
 		return
@@ -177,11 +175,10 @@ func (s *saver) check(k wire.Ack2) error {
 
 // cosigned returns the checkpoint of an ack with the witness's signature.
 func (s *saver) cosigned(k wire.Ack2) (wire.Checkpoint, wire.Cosignature, bool) {
-	reg := s.keyring.Registry()
 	c := wire.Checkpoint{Address: s.address, Epoch: k.Epoch, Size: k.Next, Root: k.Root}
-	for _, w := range reg.Trust.Keyset(wire.RoleWitness) {
+	for _, w := range s.keyring.Trust().Keyset(wire.RoleWitness) {
 		if c.VerifyCosignature(w.Public, uint64(k.Time), k.Cosignature) {
-			return c, wire.Cosignature{Name: wire.WitnessName(reg.Name), Public: w.Public, Time: uint64(k.Time), Signature: k.Cosignature}, true
+			return c, wire.Cosignature{Name: wire.WitnessName(s.registry), Public: w.Public, Time: uint64(k.Time), Signature: k.Cosignature}, true
 		}
 	}
 	return c, wire.Cosignature{}, false

@@ -8,7 +8,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/journal"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
@@ -29,9 +28,9 @@ type sending struct {
 	packer  packer // as each packing begins
 	log     zerolog.Logger
 
-	cursor  journal.Position // all before it is at the registry
-	flight  []batch          // in order from the cursor
-	sent    int              // how many of them were published since the last hello
+	cursor  Position // all before it is at the registry
+	flight  []batch  // in order from the cursor
+	sent    int      // how many of them were published since the last hello
 	window  int
 	paused  time.Time     // the registry takes none before
 	again   time.Time     // when what was sent counts as lost
@@ -45,9 +44,9 @@ type sending struct {
 
 // sendingJournal is the part of the journal that is moved on from.
 type sendingJournal interface {
-	Status() journal.Status
-	Ack(journal.Position) error
-	NewEpoch(ctx context.Context, from journal.Position, detail []byte) (journal.Position, error)
+	Head() Head
+	Ack(Position) error
+	NewEpoch(ctx context.Context, from Position, detail []byte) (Position, error)
 }
 
 // todo is what the sending of entries wants done.
@@ -117,8 +116,8 @@ func (s *sending) setWindow(k wire.Ack2, now time.Time) {
 	}
 }
 
-func placeOf(k wire.Ack2) journal.Position {
-	return journal.Position{Epoch: k.Epoch, Sequence: k.Next}
+func placeOf(k wire.Ack2) Position {
+	return Position{Epoch: k.Epoch, Sequence: k.Next}
 }
 
 // confirmed moves the cursor over the batches that an ack confirms, if it does. The
@@ -144,7 +143,7 @@ func (s *sending) drop(n int) {
 
 // resume goes on where both ends agree: behind some of the flight, or anew from
 // there. It reports whether the cursor was moved, and whether over batches.
-func (s *sending) resume(ctx context.Context, at journal.Position, r tree.Range) (moved, over bool) {
+func (s *sending) resume(ctx context.Context, at Position, r tree.Range) (moved, over bool) {
 	s.sent = 0
 	for i, b := range s.flight {
 		if s.packing != nil && b.end == at && b.root == wire.Hash(r.Root()) {
@@ -163,7 +162,7 @@ func (s *sending) resume(ctx context.Context, at journal.Position, r tree.Range)
 }
 
 // moveTo forgets what was packed: another place is to be asked about first.
-func (s *sending) moveTo(at journal.Position) {
+func (s *sending) moveTo(at Position) {
 	s.stop()
 	s.cursor, s.flight, s.gap = at, nil, nil
 }
@@ -177,19 +176,19 @@ func (s *sending) stop() {
 }
 
 // inStep says whether the registry has all that is here.
-func (s *sending) inStep() bool { return s.journal.Status().Position == s.cursor }
+func (s *sending) inStep() bool { return s.journal.Head().Position == s.cursor }
 
 // lostEpoch says whether the registry has nothing of an epoch of which it had
 // something: it lost its store, and may lack the epochs before as well. Those
 // come first, so the oldest is asked about; what is there is not taken twice.
-func (s *sending) lostEpoch(at, oldest journal.Position) bool {
+func (s *sending) lostEpoch(at, oldest Position) bool {
 	return at.Sequence == 0 && s.cursor.Sequence > 0 && oldest.Epoch != at.Epoch
 }
 
 // newEpoch leaves the epoch of the journal: everything from a place on goes into a
 // new one that cites what the registry has. It returns false where that can't be
 // done, or was done too short a time ago.
-func (s *sending) newEpoch(ctx context.Context, from journal.Position, k wire.Ack2, now time.Time) (at journal.Position, ok bool) {
+func (s *sending) newEpoch(ctx context.Context, from Position, k wire.Ack2, now time.Time) (at Position, ok bool) {
 	if now.Before(s.forkDue) {
 		return at, false
 	}
@@ -200,8 +199,8 @@ func (s *sending) newEpoch(ctx context.Context, from journal.Position, k wire.Ac
 	cite := binary.BigEndian.AppendUint64(nil, k.Epoch)
 	cite = append(binary.BigEndian.AppendUint64(cite, k.Next), k.Root[:]...)
 	at, err := s.journal.NewEpoch(ctx, from, cite)
-	if errors.Is(err, journal.ErrGone) {
-		at, err = s.journal.NewEpoch(ctx, s.journal.Status().Oldest, cite)
+	if errors.Is(err, ErrGone) {
+		at, err = s.journal.NewEpoch(ctx, s.journal.Head().Oldest, cite)
 	}
 	if err != nil {
 		s.log.Error().Err(err).Msg("new epoch of the journal can't be made; it is tried again")

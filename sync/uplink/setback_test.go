@@ -186,7 +186,7 @@ func TestListWithoutAJournal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, err := New(Options{Link: w.client("g"), Journal: j, Keyring: w.ring, Key: w.keys.gateway, Clock: w.stamp, Log: w.log()})
+		u, err := New(Options{Link: w.client("g"), Place: w.place, Journal: written{j}, Keyring: w.ring, Key: w.keys.gateway, Clock: w.now, Log: w.log()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +195,7 @@ func TestListWithoutAJournal(t *testing.T) {
 		ended := make(chan struct{})
 		go func() { _ = u.Run(ctx); close(ended) }()
 		time.Sleep(time.Minute)
-		if v := w.ring.Status().Version; v != 4 {
+		if v := w.ring.Lists().Version; v != 4 {
 			t.Errorf("version %d in force", v)
 		}
 		stop()

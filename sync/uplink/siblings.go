@@ -10,8 +10,6 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -45,8 +43,8 @@ type siblings struct {
 
 // siblingsKeyring is the part of the keyring that the talk among siblings needs.
 type siblingsKeyring interface {
-	Registry() *keys.Registry
-	Status() keyring.Status
+	House() wire.House
+	Lists() Lists
 	ShareBuildingKey(kem []byte, address string) ([]byte, error)
 	TakeBuildingKey(sealed []byte) error
 }
@@ -57,13 +55,13 @@ func (s *siblings) soon(now time.Time) { s.due = now.Add(s.chance(min(rollFirst,
 // talk says which records this gateway holds, so that its siblings send the rest;
 // and the registry, where both ends agree, what it relays.
 func (s *siblings) talk(agrees bool, now time.Time) (list []message, next time.Time) {
-	if !hasOthers(s.keyring.Registry().House, s.place.Gateway) {
+	if !hasOthers(s.keyring.House(), s.place.Gateway) {
 		return nil, time.Time{}
 	}
 	if now.Before(s.due) {
 		return nil, s.due
 	}
-	roll := wire.Roll{KeyNumber: s.keyring.Status().KeyNumber}
+	roll := wire.Roll{KeyNumber: s.keyring.Lists().KeyNumber}
 	_, roll.Have = s.records.Unsettled()
 	slices.SortFunc(roll.Have, func(x, y wire.ID) int { return bytes.Compare(x[:], y[:]) })
 	roll.Have = roll.Have[:min(len(roll.Have), wire.MaxHave)]
@@ -113,7 +111,7 @@ func hasOthers(h wire.House, own string) bool {
 // also of one that is refused. One that the House document does not name (yet) is
 // not heard.
 func (s *siblings) open(from wire.Place, envelope []byte) (kind string, payload []byte, err error) {
-	g := s.keyring.Registry().House.Gateway(from.Gateway)
+	g := s.keyring.House().Gateway(from.Gateway)
 	if g == nil || from.District != s.place.District || from.Town != s.place.Town {
 		return wire.TypeRecord, nil, wire.ErrUnknownKey
 	}
@@ -142,7 +140,7 @@ func (s *siblings) answer(gateway string, payload []byte, now time.Time) (list [
 			list = append(list, message{building: true, signed: envelope})
 		}
 	}
-	if r.KeyNumber == 0 && s.keyring.Status().HasKey {
+	if r.KeyNumber == 0 && s.keyring.Lists().HasKey {
 		s.talked[gateway] = now
 		list = append(list, s.shareKey(gateway)...)
 	}
@@ -163,7 +161,7 @@ func (s *siblings) idOf(envelope []byte) wire.ID {
 // shareKey seals the building key to a gateway that an issuer says is of the
 // building.
 func (s *siblings) shareKey(gateway string) []message {
-	g := s.keyring.Registry().House.Gateway(gateway)
+	g := s.keyring.House().Gateway(gateway)
 	if g == nil {
 		return nil
 	}
@@ -182,14 +180,14 @@ func (s *siblings) takeKey(payload []byte, now time.Time) ([]wire.Header, error)
 	if err := wire.Decode(payload, &k); err != nil {
 		return nil, err
 	}
-	if k.To != s.place.Gateway || s.keyring.Status().HasKey {
+	if k.To != s.place.Gateway || s.keyring.Lists().HasKey {
 		return nil, nil
 	}
 	if err := withoutDisk(s.log, s.keyring.TakeBuildingKey(k.Sealed)); err != nil {
 		return nil, err
 	}
 	s.soon(now) // siblings' records could not be read so far
-	number := s.keyring.Status().KeyNumber
+	number := s.keyring.Lists().KeyNumber
 	s.log.Info().Uint8("number", number).Msg("building key came from a sibling")
 	return []wire.Header{{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: wire.TypeKey, Count: uint64(number)}}, nil
 }

@@ -38,11 +38,7 @@ func New(o Options) (*Uplink, error) {
 	if o.Link == nil || o.Journal == nil || o.Keyring == nil || o.Clock == nil || len(o.Key) != ed25519.PrivateKeySize {
 		return nil, errors.New("new uplink: link, journal, keyring, key and clock are needed")
 	}
-	r := o.Keyring.Registry()
-	if r == nil {
-		return nil, errors.New("new uplink: this gateway is not enrolled")
-	}
-	if err := r.Place.Check(); err != nil {
+	if err := o.Place.Check(); err != nil {
 		return nil, fmt.Errorf("new uplink: %w", err)
 	}
 	if o.Records == nil {
@@ -84,7 +80,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 // link's configuration takes it. Without it the registry learns only by silence
 // that a gateway is gone.
 func (u *Uplink) Will() mqtt.Message {
-	place := u.o.Keyring.Registry().Place
+	place := u.o.Place
 	payload, err := wire.Encode(wire.Status{Nonce: u.nonces.connect()})
 	if err != nil {
 		panic(err) // all fields are ours
@@ -99,7 +95,7 @@ func (u *Uplink) Will() mqtt.Message {
 // Status returns how the uplink is now. Safe for concurrent use.
 func (u *Uplink) Status() Status {
 	s := u.display.status()
-	head := u.o.Journal.Status().Position
+	head := u.o.Journal.Head().Position
 	s.Behind = head.Sequence
 	if s.Stored.Epoch == head.Epoch {
 		s.Behind -= min(head.Sequence, s.Stored.Sequence)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"gatehouse/internal/journal"
 	"gatehouse/sync/wire"
 )
 
@@ -17,27 +16,27 @@ type sighting struct {
 // watchJournal is the part of the journal whose end is watched.
 type watchJournal interface {
 	packerJournal
-	Status() journal.Status
+	Head() Head
 }
 
 // watch follows the journal's end, beside the backlog. It returns when ctx ends.
 func watch(ctx context.Context, j watchJournal, out chan<- sighting) {
-	at := j.Status().Position
+	at := j.Head().Position
 	for ctx.Err() == nil {
 		changed := j.Changed()
 		if at.Epoch == 0 {
-			at = j.Status().Position // it opens after us; what is old comes with the backlog
+			at = j.Head().Position // it opens after us; what is old comes with the backlog
 		}
-		var list []journal.Entry
+		var list []Entry
 		var err error
 		if at.Epoch != 0 {
-			var next journal.Position
+			var next Position
 			if list, next, err = j.Entries(ctx, at, 256); err == nil {
 				at = next
 			}
 		}
 		if err != nil {
-			at = j.Status().Position // new epoch, or a sick disk: go on at the end
+			at = j.Head().Position // new epoch, or a sick disk: go on at the end
 			changed = nil
 		}
 		if !sift(ctx, list, out) {
@@ -61,7 +60,7 @@ func retryWatch(changed <-chan struct{}) time.Duration {
 	return time.Hour
 }
 
-func sift(ctx context.Context, list []journal.Entry, out chan<- sighting) bool {
+func sift(ctx context.Context, list []Entry, out chan<- sighting) bool {
 	for _, e := range list {
 		h, err := wire.DecodeHeader(e.Header)
 		if err != nil {

@@ -1,0 +1,94 @@
+package forward
+
+import (
+	"errors"
+
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring"
+	"gatehouse/internal/keys"
+	"gatehouse/sync/uplink"
+	"gatehouse/sync/wire"
+)
+
+// Keyring is the keyring as the uplink sees it. The gateway is enrolled.
+type Keyring struct{ *keyring.Keyring }
+
+// Trust returns the root's document in force.
+func (k Keyring) Trust() wire.Trust { return k.Registry().Trust }
+
+// House returns the issuer's document in force.
+func (k Keyring) House() wire.House { return k.Registry().House }
+
+// Lists returns what it has of the building's lists.
+func (k Keyring) Lists() uplink.Lists {
+	s := k.Status()
+	l := uplink.Lists{HasKey: s.HasKey, KeyNumber: s.KeyNumber, Epoch: s.Epoch, Version: s.Version, Hash: s.Hash,
+		InForceEpoch: s.InForceEpoch, InForce: s.InForce, Issued: s.Issued, Over: s.Over, OverHash: s.OverHash}
+	for _, m := range s.Masked {
+		l.Masked = append(l.Masked, uplink.Masked(m))
+	}
+	if s.Unproved != nil {
+		l.Unproved = s.Unproved.Version
+	}
+	return l
+}
+
+// Missing returns the buckets of a list that are not here.
+func (k Keyring) Missing(manifest []byte, p uplink.Proof) ([]wire.Hash, error) {
+	missing, err := k.Keyring.Missing(manifest, grantlist.Proof(p))
+	return missing, judged(err)
+}
+
+// Apply puts a list in force.
+func (k Keyring) Apply(l uplink.List) error {
+	return judged(k.Keyring.Apply(grantlist.Update{Manifest: l.Manifest, Second: l.Second, Buckets: l.Buckets, Proof: grantlist.Proof(l.Proof)}))
+}
+
+// Holding returns what there is for a gateway or a registry that has none.
+func (k Keyring) Holding() (uplink.Holding, error) {
+	h, err := k.Keyring.Holding()
+	return uplink.Holding(h), err
+}
+
+// Inherit takes what another gateway holds.
+func (k Keyring) Inherit(h uplink.Holding) error {
+	return judged(k.Keyring.Inherit(keyring.Holding(h)))
+}
+
+// SetTrust takes a document of the root.
+func (k Keyring) SetTrust(envelope []byte) error { return judged(k.Keyring.SetTrust(envelope)) }
+
+// SetHouse takes a document of an issuer.
+func (k Keyring) SetHouse(envelope []byte) error { return judged(k.Keyring.SetHouse(envelope)) }
+
+// TakeBuildingKey takes the building key that a sibling sealed.
+func (k Keyring) TakeBuildingKey(sealed []byte) error {
+	return judged(k.Keyring.TakeBuildingKey(sealed))
+}
+
+// Undo takes back a time that was signed.
+func (k Keyring) Undo(envelope []byte) (wire.Floor, error) {
+	f, err := k.Keyring.Undo(envelope)
+	return f, judged(err)
+}
+
+// judged names the reason of a keyring's error.
+func judged(err error) error {
+	if err == nil {
+		return nil
+	}
+	j := &uplink.Judged{Err: err, InForce: errors.Is(err, keyring.ErrNotDurable)}
+	for _, c := range [...]struct {
+		err    error
+		reason wire.Reason
+	}{
+		{keyring.ErrSecondNeeded, wire.ReasonSecondNeeded}, {keyring.ErrUnproved, wire.ReasonUnproved}, {keyring.ErrTooFar, wire.ReasonTooFar},
+		{keys.ErrOtherFloor, wire.ReasonRolledBack}, {keyring.ErrConflict, wire.ReasonRolledBack}, {keyring.ErrRolledBack, wire.ReasonRolledBack},
+	} {
+		if errors.Is(err, c.err) {
+			j.Reason = c.reason
+			break
+		}
+	}
+	return j
+}
