@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io/fs"
@@ -39,15 +40,22 @@ func (w *world) restore(theIssuer, theFront bool) {
 	}
 	w.look()
 	began := w.now()
+	var signs []string
+	put := func(p *part, file string) {
+		w.say("%s is restored from the backup", file)
+		another, err := putBack(p.disk, file)
+		w.must(file, err)
+		if another {
+			signs = append(signs, databaseSign(file))
+		}
+	}
 	if theFront {
-		w.say("front.db is restored from the backup")
 		w.centre.stopFront()
-		w.must("front.db", putBack(w.centre.front.disk, api.FileDatabase))
+		put(&w.centre.front, api.FileDatabase)
 	}
 	if theIssuer {
-		w.say("issuer.db is restored from the backup")
 		w.centre.issuer.end()
-		w.must("issuer.db", putBack(w.centre.issuer.disk, issuer.FileDatabase))
+		put(&w.centre.issuer, issuer.FileDatabase)
 		w.model.minds["issuer"] = w.model.images["issuer"].clone()
 	}
 	if theFront {
@@ -57,27 +65,33 @@ func (w *world) restore(theIssuer, theFront bool) {
 		w.must("the issuer", w.centre.startIssuer())
 	}
 	switch {
+	case len(signs) == 0: // nothing is lost, and nothing is to be said
 	case theFront && theIssuer:
-		w.lost(began, "front.db and issuer.db are of the last backup", databaseSign(api.FileDatabase), databaseSign(issuer.FileDatabase))
+		w.lost(began, "front.db and issuer.db are of the last backup", signs...)
 	case theFront:
-		w.lost(began, "front.db is of the last backup", databaseSign(api.FileDatabase))
+		w.lost(began, "front.db is of the last backup", signs...)
 	default:
-		w.lost(began, "issuer.db is of the last backup", databaseSign(issuer.FileDatabase))
+		w.lost(began, "issuer.db is of the last backup", signs...)
 	}
 }
 
-// putBack copies a database of the backup over the one that is there.
-func putBack(d *disk, file string) error {
+// putBack copies a database of the backup over the one that is there, and reports whether
+// that is another one: a process that was off during the backup has the very same.
+func putBack(d *disk, file string) (another bool, err error) {
 	for _, suffix := range []string{"-wal", "-shm"} {
 		if err := os.Remove(d.path(file + suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+			return false, err
 		}
+	}
+	there, err := os.ReadFile(d.path(file))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
 	}
 	b, err := os.ReadFile(filepath.Join(d.root, "image-backup", file))
 	if err != nil {
-		return err
+		return false, err
 	}
-	return os.WriteFile(d.path(file), b, 0o600)
+	return !bytes.Equal(b, there), os.WriteFile(d.path(file), b, 0o600)
 }
 
 // oldImage puts yesterday's image into a gateway.
