@@ -71,6 +71,8 @@ func allowed(from, to string, leaves []string) bool {
 	switch {
 	case to == "internal/backoff":
 		return !isLeaf(from) || from == "device"
+	case from == "internal/access":
+		return to == "sync/wire"
 	case isLeaf(from):
 		return false
 	case isFake(from):

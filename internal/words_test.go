@@ -7,43 +7,8 @@ import (
 	"testing"
 
 	"gatehouse/device"
-	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
-
-// TestWordsAgree: packages that may not know each other declare the same
-// numbers, because all of them end as reasons of entries.
-func TestWordsAgree(t *testing.T) {
-	for reason, want := range map[access.Reason]wire.Reason{
-		access.ReasonGranted: wire.ReasonGranted, access.ReasonUnknown: wire.ReasonUnknown,
-		access.ReasonWrongDoor: wire.ReasonWrongDoor, access.ReasonNotYet: wire.ReasonNotYet,
-		access.ReasonExpired: wire.ReasonExpired, access.ReasonSuspended: wire.ReasonSuspended,
-		access.ReasonRevoked: wire.ReasonRevoked, access.ReasonClockUntrusted: wire.ReasonClockUntrusted,
-		access.ReasonNotReady: wire.ReasonNotReady,
-	} {
-		if wire.Reason(reason) != want {
-			t.Errorf("access calls %s %d", want, reason)
-		}
-	}
-	for kind, want := range map[access.Kind]wire.GrantKind{
-		access.KindResident: wire.GrantResident, access.KindStaff: wire.GrantStaff,
-		access.KindVisitor: wire.GrantVisitor, access.KindBrigade: wire.GrantBrigade,
-	} {
-		if wire.GrantKind(kind) != want {
-			t.Errorf("access calls a %s %d", want, kind)
-		}
-	}
-	for state, want := range map[access.State]wire.GrantState{
-		access.StateActive: wire.GrantActive, access.StateSuspended: wire.GrantSuspended, access.StateRevoked: wire.GrantRevoked,
-	} {
-		if wire.GrantState(state) != want {
-			t.Errorf("access calls %s %d", want, state)
-		}
-	}
-	if len(access.CredentialID{}) != len(wire.CredentialID{}) || len(access.ID{}) != len(wire.ID{}) {
-		t.Error("ids differ in size")
-	}
-}
 
 // TestFaultsAreReasons: every fault of a device has its name among the reasons,
 // and a hint for the installer.

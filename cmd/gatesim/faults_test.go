@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"gatehouse/internal/registry/issuer/authority"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 
 	"gatehouse/internal/access"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/sync/wire"
 )
 
@@ -118,8 +118,8 @@ func (t *town) inStep(tb testing.TB, b *box, building, gateway string) {
 // opens says whether a card opens at a box.
 func (b *box) opens(tb testing.TB, card wire.CredentialID) bool {
 	tb.Helper()
-	q := access.Query{Credential: access.CredentialID(card), Door: "front", Time: access.At(time.Now().Unix())}
-	return access.Decide(b.keyring.Grants(), q).Reason == access.ReasonGranted
+	q := access.Query{Credential: card, Door: "front", Time: access.At(time.Now().Unix())}
+	return access.Decide(b.keyring.Grants(), q).Reason == wire.ReasonGranted
 }
 
 // TestThroughMosquitto: two gateways of a building and a registry, with Debian's

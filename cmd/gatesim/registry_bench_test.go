@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
-	"gatehouse/internal/registry/issuer/authority"
 	"math"
 	"os"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -154,24 +154,24 @@ func BenchmarkRevocation(b *testing.B) {
 // suspends, which goes the same way as an end and can be taken back.
 func (t *town) revoke(b *testing.B, g *box, card device.Card, lived desk.Tenancy) time.Duration {
 	began := time.Now()
-	t.act(b, g, card, lived, operator.ActSuspend, "order", access.ReasonSuspended)
+	t.act(b, g, card, lived, operator.ActSuspend, "order", wire.ReasonSuspended)
 	return time.Since(began)
 }
 
 // restore takes it back.
 func (t *town) restore(b *testing.B, g *box, card device.Card, lived desk.Tenancy) {
-	t.act(b, g, card, lived, operator.ActResume, "mistake", access.ReasonGranted)
+	t.act(b, g, card, lived, operator.ActResume, "mistake", wire.ReasonGranted)
 }
 
 // act gives the operator's command and returns when a swipe is answered so, and
 // not before the command is.
-func (t *town) act(b *testing.B, g *box, card device.Card, lived desk.Tenancy, act, reason string, want access.Reason) {
+func (t *town) act(b *testing.B, g *box, card device.Card, lived desk.Tenancy, act, reason string, want wire.Reason) {
 	b.Helper()
 	id, err := g.keyring.Identify(card)
 	if err != nil {
 		b.Fatal(err)
 	}
-	q := access.Query{Credential: access.CredentialID(id), Door: "front", Time: access.At(time.Now().Unix())}
+	q := access.Query{Credential: id, Door: "front", Time: access.At(time.Now().Unix())}
 	began, done := time.Now(), make(chan error, 1)
 	go func() {
 		_, err := t.operator.Do(context.Background(), operator.Act{Act: act, Tenancy: lived.ID.String(), Reason: reason})

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/desk"
@@ -14,8 +16,6 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 // noLink is a link that never comes up.
@@ -80,18 +80,18 @@ func (b *box) setBack(tb testing.TB, image string) {
 }
 
 // answer is what the door of a box says to a card.
-func (b *box) answer(tb testing.TB, card device.Card) access.Reason {
+func (b *box) answer(tb testing.TB, card device.Card) wire.Reason {
 	tb.Helper()
 	id, err := b.keyring.Identify(card)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	q := access.Query{Credential: access.CredentialID(id), Door: "front", Time: access.At(time.Now().Unix())}
+	q := access.Query{Credential: id, Door: "front", Time: access.At(time.Now().Unix())}
 	return access.Decide(b.keyring.Grants(), q).Reason
 }
 
 func (b *box) lets(tb testing.TB, card device.Card) bool {
-	return b.answer(tb, card) == access.ReasonGranted
+	return b.answer(tb, card) == wire.ReasonGranted
 }
 
 // settled reports whether the boxes have the newest list of the house, and hold
@@ -276,7 +276,7 @@ func deadCard(t *testing.T, settled, heard, newcomer bool) {
 	}
 	maker.checkOut(t, dead)
 	eventually(t, "the grant has left the list", func() bool {
-		return town.settled(t, maker, sibling) && maker.answer(t, dead) == access.ReasonUnknown && sibling.answer(t, dead) == access.ReasonUnknown
+		return town.settled(t, maker, sibling) && maker.answer(t, dead) == wire.ReasonUnknown && sibling.answer(t, dead) == wire.ReasonUnknown
 	})
 	(*stopVictim)()
 	victim.setBack(t, image)
@@ -300,7 +300,7 @@ func deadCard(t *testing.T, settled, heard, newcomer bool) {
 		}
 	}
 	eventually(t, "all is settled, and the grant has left the list again", func() bool {
-		return town.settled(t, maker, sibling) && victim.answer(t, dead) == access.ReasonUnknown
+		return town.settled(t, maker, sibling) && victim.answer(t, dead) == wire.ReasonUnknown
 	})
 	for _, card := range living {
 		if !maker.lets(t, card) || !sibling.lets(t, card) {

@@ -2,71 +2,16 @@
 // building's grants (Grants) and one pure function over it (Decide).
 //
 // It refuses everything that could make an answer depend on the moment: it
-// does no I/O, reads no clock, writes no log and imports nothing of ours. Time is
-// an argument: the interval in which it lies. What it does not understand does
+// does no I/O, reads no clock and writes no log. Its words are those of sync/wire.
+// Time is an argument: the interval in which it lies. What it does not understand does
 // not open. All types are safe for concurrent use once made.
 package access
 
-import "math"
+import (
+	"math"
 
-// CredentialID names a card within its building: the number of the building's
-// key, then 16 bytes of HMAC-SHA256 over the card's bits.
-type CredentialID [17]byte
-
-// ID is a random 128-bit name of a grant or a tenancy.
-type ID [16]byte
-
-// Kind says whose grant it is; it decides what an unsure clock means.
-type Kind uint8
-
-// The kinds of grants.
-const (
-	KindResident Kind = 1 // lives here: an unsure clock never locks them out
-	KindStaff    Kind = 2 // cleaner, caretaker: as a resident
-	KindVisitor  Kind = 3 // never without a clock that can tell the end
-	KindBrigade  Kind = 4 // fire brigade: as a resident
+	"gatehouse/sync/wire"
 )
-
-// State says whether a grant opens at all.
-type State uint8
-
-// The states of a credential under a grant.
-const (
-	StateActive    State = 1
-	StateSuspended State = 2 // a lost card, a dispute: can come back
-	StateRevoked   State = 3 // for good
-)
-
-// Reason is the answer to a swipe. The numbers are those of the journal.
-type Reason uint16
-
-// The reasons of decisions.
-const (
-	ReasonGranted        Reason = 1
-	ReasonUnknown        Reason = 2 // no grant names this credential
-	ReasonWrongDoor      Reason = 3
-	ReasonNotYet         Reason = 4
-	ReasonExpired        Reason = 5
-	ReasonSuspended      Reason = 6
-	ReasonRevoked        Reason = 7
-	ReasonClockUntrusted Reason = 8 // a visitor, and nobody knows what time it is
-	ReasonNotReady       Reason = 9 // no list, or a record that this program is too old for
-)
-
-// Record is what one credential may do under one grant. A grant with several
-// credentials has several records; a credential may stand in several grants.
-// It is 64 bytes.
-type Record struct {
-	Credential CredentialID
-	Grant      ID
-	Tenancy    ID
-	Kind       Kind
-	State      State
-	DoorSet    uint16 // index into Doors.Sets
-	Schedule   uint16 // 0: at all hours; nothing else is understood yet
-	From       uint32 // unix s, inclusive; 0: since ever
-	Until      uint32 // unix s, exclusive; 0: no end
-}
 
 // Time is what is known of the time, unix s. No single clock says it.
 type Time struct {
@@ -83,7 +28,7 @@ func At(unix int64) Time { return Time{unix, unix, unix} }
 
 // Query is one card at one door.
 type Query struct {
-	Credential CredentialID
+	Credential wire.CredentialID
 	Door       string
 	Time       Time
 }
@@ -91,10 +36,10 @@ type Query struct {
 // Decision is the answer, and the record that it rests on. Grant and Tenancy
 // are zero where no record names the credential.
 type Decision struct {
-	Reason  Reason
-	Kind    Kind
-	Grant   ID
-	Tenancy ID
+	Reason  wire.Reason
+	Kind    wire.GrantKind
+	Grant   wire.ID
+	Tenancy wire.ID
 	// Doubtful is a granted resident, staff or brigade whose term may be over:
 	// only doubt about the time holds it open.
 	Doubtful bool
@@ -103,8 +48,8 @@ type Decision struct {
 // Decide answers a query. It allocates nothing.
 //
 // Each record of the credential runs through the checks in this order, and its
-// reason is the first that fails: not ready (kind, state, schedule or door set
-// not understood), revoked, suspended, wrong door, expired, not yet, clock
+// reason is the first that fails: not ready (kind, state or door set not
+// understood), revoked, suspended, wrong door, expired, not yet, clock
 // untrusted. One record that passes them all opens. Otherwise the answer is
 // that of the record that came furthest, the nearest to opening; of equals the
 // first in their order. A credential in no record is unknown. Without grants
@@ -118,14 +63,14 @@ type Decision struct {
 // clock untrusted.
 func Decide(g *Grants, q Query) Decision {
 	if g == nil {
-		return Decision{Reason: ReasonNotReady}
+		return Decision{Reason: wire.ReasonNotReady}
 	}
 	best := Decision{Reason: g.unknown}
 	door, known := g.doors[q.Door]
 	if !known {
 		door = -1
 	}
-	records := g.buckets[q.Credential.index(g.bits)].find(&q.Credential)
+	records := g.buckets[q.Credential.Bucket(g.bits)].find(&q.Credential)
 	for i := range records {
 		r := &records[i]
 		reason := g.judge(r, door, q)
@@ -138,55 +83,55 @@ func Decide(g *Grants, q Query) Decision {
 
 // nearness ranks reasons by how far a record came through the checks.
 var nearness = [...]uint8{
-	ReasonUnknown:        0,
-	ReasonNotReady:       1,
-	ReasonRevoked:        2,
-	ReasonSuspended:      3,
-	ReasonWrongDoor:      4,
-	ReasonExpired:        5,
-	ReasonNotYet:         6,
-	ReasonClockUntrusted: 7,
-	ReasonGranted:        8,
+	wire.ReasonUnknown:        0,
+	wire.ReasonNotReady:       1,
+	wire.ReasonRevoked:        2,
+	wire.ReasonSuspended:      3,
+	wire.ReasonWrongDoor:      4,
+	wire.ReasonExpired:        5,
+	wire.ReasonNotYet:         6,
+	wire.ReasonClockUntrusted: 7,
+	wire.ReasonGranted:        8,
 }
 
-func (g *Grants) judge(r *Record, door int, q Query) Reason {
+func (g *Grants) judge(r *wire.Grant, door int, q Query) wire.Reason {
 	switch {
-	case r.Kind < KindResident || r.Kind > KindBrigade || r.Schedule != 0 || int(r.DoorSet) >= len(g.sets):
-		return ReasonNotReady
-	case r.State == StateRevoked:
-		return ReasonRevoked
-	case r.State == StateSuspended:
-		return ReasonSuspended
-	case r.State != StateActive:
-		return ReasonNotReady
+	case r.Kind < wire.GrantResident || r.Kind > wire.GrantBrigade || int(r.DoorSet) >= len(g.sets):
+		return wire.ReasonNotReady
+	case r.State == wire.GrantRevoked:
+		return wire.ReasonRevoked
+	case r.State == wire.GrantSuspended:
+		return wire.ReasonSuspended
+	case r.State != wire.GrantActive:
+		return wire.ReasonNotReady
 	case !g.sets[r.DoorSet].has(door):
-		return ReasonWrongDoor
-	case r.Kind == KindVisitor:
+		return wire.ReasonWrongDoor
+	case r.Kind == wire.GrantVisitor:
 		return visitor(r, q.Time)
 	case r.Until != 0 && q.Time.Sure >= int64(r.Until):
-		return ReasonExpired
+		return wire.ReasonExpired
 	case q.Time.Hi < int64(r.From)-earliestStart:
-		return ReasonNotYet
+		return wire.ReasonNotYet
 	}
-	return ReasonGranted
+	return wire.ReasonGranted
 }
 
 // earliestStart is how long before its start a resident's grant opens, s.
 const earliestStart = 400 * 24 * 60 * 60
 
 // visitor judges by the whole interval.
-func visitor(r *Record, t Time) Reason {
+func visitor(r *wire.Grant, t Time) wire.Reason {
 	switch {
 	case r.Until != 0 && t.Lo >= int64(r.Until):
-		return ReasonExpired
+		return wire.ReasonExpired
 	case t.Hi < int64(r.From):
-		return ReasonNotYet
+		return wire.ReasonNotYet
 	case t.Lo < int64(r.From), r.Until != 0 && t.Hi >= int64(r.Until):
-		return ReasonClockUntrusted
+		return wire.ReasonClockUntrusted
 	}
-	return ReasonGranted
+	return wire.ReasonGranted
 }
 
-func decided(r *Record, reason Reason, t Time) Decision {
-	return Decision{reason, r.Kind, r.Grant, r.Tenancy, reason == ReasonGranted && r.Until != 0 && t.Hi >= int64(r.Until)}
+func decided(r *wire.Grant, reason wire.Reason, t Time) Decision {
+	return Decision{reason, r.Kind, r.ID, r.Tenancy, reason == wire.ReasonGranted && r.Until != 0 && t.Hi >= int64(r.Until)}
 }

@@ -8,25 +8,27 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"gatehouse/sync/wire"
 )
 
 // city makes n records with uniform ids, as HMAC makes them.
-func city(n int) []Record {
+func city(n int) []wire.Grant {
 	rng := rand.NewChaCha8([32]byte{1})
-	records := make([]Record, n)
+	records := make([]wire.Grant, n)
 	for i := range records {
-		r := Record{Kind: KindResident, State: StateActive, DoorSet: uint16(i % 4), From: start}
+		r := wire.Grant{Kind: wire.GrantResident, State: wire.GrantActive, DoorSet: uint16(i % 4), From: start}
 		_, _ = rng.Read(r.Credential[:])
 		r.Credential[0] = 1
-		_, _ = rng.Read(r.Grant[:])
+		_, _ = rng.Read(r.ID[:])
 		_, _ = rng.Read(r.Tenancy[:])
 		records[i] = r
 	}
-	slices.SortFunc(records, func(a, b Record) int { return Compare(&a, &b) })
+	slices.SortFunc(records, func(a, b wire.Grant) int { return a.Compare(&b) })
 	return records
 }
 
-func build(b *testing.B, records []Record) *Grants {
+func build(b *testing.B, records []wire.Grant) *Grants {
 	k := uint8(0)
 	for len(records)>>k > 400 { // near 32 KiB of list a bucket
 		k++
@@ -35,7 +37,7 @@ func build(b *testing.B, records []Record) *Grants {
 	buckets := make([]*Bucket, 1<<k)
 	for i := range buckets {
 		n := 0
-		for n < len(records) && records[n].Credential.index(k) == i {
+		for n < len(records) && records[n].Credential.Bucket(k) == i {
 			n++
 		}
 		part := slices.Clone(records[:n])
@@ -69,9 +71,9 @@ func BenchmarkDecide(b *testing.B) {
 			before := heap()
 			g := build(b, records)
 			perGrant := float64(heap()-before) / float64(n)
-			bare := make(map[CredentialID]uint32, n)
+			bare := make(map[wire.CredentialID]uint32, n)
 			order := rand.New(rand.NewPCG(1, 2)).Perm(n)
-			asked := make([]CredentialID, n)
+			asked := make([]wire.CredentialID, n)
 			for i, r := range records {
 				bare[r.Credential] = uint32(i)
 				asked[order[i]] = r.Credential
@@ -98,7 +100,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-func bareLookup(m map[CredentialID]uint32, asked []CredentialID, rounds int) float64 {
+func bareLookup(m map[wire.CredentialID]uint32, asked []wire.CredentialID, rounds int) float64 {
 	begin, sum, i := time.Now(), uint32(0), 0
 	for range rounds {
 		sum += m[asked[i]]
@@ -114,12 +116,12 @@ func bareLookup(m map[CredentialID]uint32, asked []CredentialID, rounds int) flo
 // BenchmarkDecideUnknown asks for cards that nobody knows.
 func BenchmarkDecideUnknown(b *testing.B) {
 	g := build(b, city(100_000))
-	var c CredentialID
+	var c wire.CredentialID
 	rng := rand.New(rand.NewPCG(3, 4))
 	b.ReportAllocs()
 	for b.Loop() {
 		binary.BigEndian.PutUint64(c[1:], rng.Uint64())
-		if d := Decide(g, Query{Credential: c, Door: "front"}); d.Reason != ReasonUnknown {
+		if d := Decide(g, Query{Credential: c, Door: "front"}); d.Reason != wire.ReasonUnknown {
 			b.Fatal("known")
 		}
 	}

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"iter"
 	"math/bits"
+
+	"gatehouse/sync/wire"
 )
 
-// MaxBits is the most leading bits by which a snapshot is cut into buckets.
-const MaxBits = 16
+// maxBits is the most leading bits by which a snapshot is cut into buckets.
+const maxBits = 16
 
 // sliceRecords is how many records a slice of a bucket has, at least and near
 // enough. Few slices keep the directory in the cache; the records of one stand
@@ -35,7 +37,7 @@ type Grants struct {
 	doors   map[string]int
 	sets    []doorSet
 	count   int
-	unknown Reason // the answer to a credential in no record
+	unknown wire.Reason // the answer to a credential in no record
 }
 
 // Bucket holds the records of the credentials that share their leading bits,
@@ -44,55 +46,37 @@ type Bucket struct {
 	bits    uint8
 	shift   uint8
 	starts  []uint16 // first record of each slice of the bucket's key space, and the end
-	records []Record
-}
-
-// Compare orders records as lists do: by the 16 MAC bytes of the credential,
-// then its key number, then the grant. The MAC comes first so that buckets are
-// runs of one sorted list, whatever the key number.
-func Compare(a, b *Record) int {
-	if c := compareCredentials(&a.Credential, &b.Credential); c != 0 {
-		return c
-	}
-	return bytes.Compare(a.Grant[:], b.Grant[:])
-}
-
-func compareCredentials(a, b *CredentialID) int {
-	if x, y := a.key(), b.key(); x != y {
-		if x < y {
-			return -1
-		}
-		return 1
-	}
-	if c := bytes.Compare(a[9:], b[9:]); c != 0 {
-		return c
-	}
-	return int(a[0]) - int(b[0])
+	records []wire.Grant
 }
 
 // key is the start of the MAC: uniform, so it can be used as an address.
-func (c *CredentialID) key() uint64 { return binary.BigEndian.Uint64(c[1:9]) }
+func key(c *wire.CredentialID) uint64 { return binary.BigEndian.Uint64(c[1:9]) }
 
-// index is the bucket of a credential.
-func (c *CredentialID) index(k uint8) int { return int(c.key() >> (64 - k)) }
+// before orders credentials as lists do: by their MAC, then by their key number.
+func before(a, b *wire.CredentialID) bool {
+	if c := bytes.Compare(a[1:], b[1:]); c != 0 {
+		return c < 0
+	}
+	return a[0] < b[0]
+}
 
-// NewBucket makes a bucket of records that are sorted by Compare, without
+// NewBucket makes a bucket of records that are sorted by their Compare, without
 // duplicates, and share the first k bits of their MAC. It keeps the slice: the
 // caller may not touch it afterwards.
-func NewBucket(k uint8, records []Record) (*Bucket, error) {
-	if k > MaxBits {
-		return nil, fmt.Errorf("bucket by %d bits: at most %d", k, MaxBits)
+func NewBucket(k uint8, records []wire.Grant) (*Bucket, error) {
+	if k > maxBits {
+		return nil, fmt.Errorf("bucket by %d bits: at most %d", k, maxBits)
 	}
 	n := len(records)
 	if n > maxBucket {
 		return nil, fmt.Errorf("bucket of %d records: at most %d", n, maxBucket)
 	}
 	for i := range n - 1 {
-		if Compare(&records[i], &records[i+1]) >= 0 {
+		if records[i].Compare(&records[i+1]) >= 0 {
 			return nil, fmt.Errorf("bucket record %d: not in order", i+1)
 		}
 	}
-	if n > 0 && records[0].Credential.index(k) != records[n-1].Credential.index(k) {
+	if n > 0 && records[0].Credential.Bucket(k) != records[n-1].Credential.Bucket(k) {
 		return nil, fmt.Errorf("bucket by %d bits holds records of another bucket", k)
 	}
 	width := bits.Len(uint(n / sliceRecords))
@@ -107,10 +91,10 @@ func NewBucket(k uint8, records []Record) (*Bucket, error) {
 	return b, nil
 }
 
-func (b *Bucket) slice(c *CredentialID) int { return int(c.key() << b.bits >> b.shift) }
+func (b *Bucket) slice(c *wire.CredentialID) int { return int(key(c) << b.bits >> b.shift) }
 
 // Records returns the records, which may not be changed.
-func (b *Bucket) Records() []Record {
+func (b *Bucket) Records() []wire.Grant {
 	if b == nil {
 		return nil
 	}
@@ -119,16 +103,16 @@ func (b *Bucket) Records() []Record {
 
 // find returns the records of one credential. What it costs in a large list is
 // the way to the first record of the slice.
-func (b *Bucket) find(c *CredentialID) []Record {
+func (b *Bucket) find(c *wire.CredentialID) []wire.Grant {
 	if b == nil {
 		return nil
 	}
-	s, key := b.slice(c), c.key()
+	s, mac := b.slice(c), key(c)
 	first, end := int(b.starts[s]), int(b.starts[s+1])
-	for first < end && b.records[first].Credential.key() < key {
+	for first < end && key(&b.records[first].Credential) < mac {
 		first++
 	}
-	for first < end && compareCredentials(&b.records[first].Credential, c) < 0 {
+	for first < end && before(&b.records[first].Credential, c) {
 		first++
 	}
 	last := first
@@ -141,15 +125,15 @@ func (b *Bucket) find(c *CredentialID) []Record {
 // NewGrants makes a snapshot of 2^k buckets, made by NewBucket with the same k;
 // nil buckets are empty. It keeps the slice of buckets.
 func NewGrants(doors Doors, k uint8, buckets []*Bucket) (*Grants, error) {
-	if k > MaxBits || len(buckets) != 1<<k {
+	if k > maxBits || len(buckets) != 1<<k {
 		return nil, fmt.Errorf("%d buckets by %d bits", len(buckets), k)
 	}
-	g := &Grants{bits: k, buckets: buckets, unknown: ReasonUnknown}
+	g := &Grants{bits: k, buckets: buckets, unknown: wire.ReasonUnknown}
 	for i, b := range buckets {
 		if len(b.Records()) == 0 {
 			continue
 		}
-		if b.bits != k || b.records[0].Credential.index(k) != i {
+		if b.bits != k || b.records[0].Credential.Bucket(k) != i {
 			return nil, fmt.Errorf("bucket %d holds the records of another", i)
 		}
 		g.count += len(b.records)
@@ -186,7 +170,7 @@ func (g *Grants) setDoors(d Doors) error {
 // judged, instead of unknown.
 func (g *Grants) Incomplete() *Grants {
 	rest := *g
-	rest.unknown = ReasonNotReady
+	rest.unknown = wire.ReasonNotReady
 	return &rest
 }
 
@@ -200,8 +184,8 @@ func (g *Grants) Bucket(i int) *Bucket { return g.buckets[i] }
 func (g *Grants) Len() int { return g.count }
 
 // All yields every record in order. They may not be changed.
-func (g *Grants) All() iter.Seq[*Record] {
-	return func(yield func(*Record) bool) {
+func (g *Grants) All() iter.Seq[*wire.Grant] {
+	return func(yield func(*wire.Grant) bool) {
 		for _, b := range g.buckets {
 			for i := range b.Records() {
 				if !yield(&b.records[i]) {
@@ -213,10 +197,10 @@ func (g *Grants) All() iter.Seq[*Record] {
 }
 
 // Find returns the records of one credential, in order. They may not be changed.
-func (g *Grants) Find(c CredentialID) []Record { return g.buckets[c.index(g.bits)].find(&c) }
+func (g *Grants) Find(c wire.CredentialID) []wire.Grant { return g.buckets[c.Bucket(g.bits)].find(&c) }
 
 // Knows reports whether any record names the credential, whatever it allows.
-func (g *Grants) Knows(c CredentialID) bool { return len(g.Find(c)) > 0 }
+func (g *Grants) Knows(c wire.CredentialID) bool { return len(g.Find(c)) > 0 }
 
 // doorSet is a set of indexes into the door table.
 type doorSet []uint64

@@ -5,20 +5,22 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"gatehouse/sync/wire"
 )
 
 // naive is what Decide must equal, said once more in the plainest way: filter
 // every record of the building, judge each, take the best.
-func naive(doors Doors, records []Record, q Query) Decision {
-	order := []Reason{ReasonUnknown, ReasonNotReady, ReasonRevoked, ReasonSuspended, ReasonWrongDoor,
-		ReasonExpired, ReasonNotYet, ReasonClockUntrusted, ReasonGranted}
-	best := Decision{Reason: ReasonUnknown}
+func naive(doors Doors, records []wire.Grant, q Query) Decision {
+	order := []wire.Reason{wire.ReasonUnknown, wire.ReasonNotReady, wire.ReasonRevoked, wire.ReasonSuspended, wire.ReasonWrongDoor,
+		wire.ReasonExpired, wire.ReasonNotYet, wire.ReasonClockUntrusted, wire.ReasonGranted}
+	best := Decision{Reason: wire.ReasonUnknown}
 	for _, r := range records {
 		if r.Credential != q.Credential {
 			continue
 		}
-		d := Decision{naiveOne(doors, r, q), r.Kind, r.Grant, r.Tenancy, false}
-		d.Doubtful = d.Reason == ReasonGranted && r.Until > 0 && q.Time.Hi >= int64(r.Until)
+		d := Decision{naiveOne(doors, r, q), r.Kind, r.ID, r.Tenancy, false}
+		d.Doubtful = d.Reason == wire.ReasonGranted && r.Until > 0 && q.Time.Hi >= int64(r.Until)
 		if slices.Index(order, d.Reason) > slices.Index(order, best.Reason) {
 			best = d
 		}
@@ -26,55 +28,55 @@ func naive(doors Doors, records []Record, q Query) Decision {
 	return best
 }
 
-func naiveOne(doors Doors, r Record, q Query) Reason {
-	if r.Schedule != 0 || int(r.DoorSet) >= len(doors.Sets) {
-		return ReasonNotReady
+func naiveOne(doors Doors, r wire.Grant, q Query) wire.Reason {
+	if int(r.DoorSet) >= len(doors.Sets) {
+		return wire.ReasonNotReady
 	}
-	if r.State == StateRevoked {
-		return ReasonRevoked
+	if r.State == wire.GrantRevoked {
+		return wire.ReasonRevoked
 	}
-	if r.State == StateSuspended {
-		return ReasonSuspended
+	if r.State == wire.GrantSuspended {
+		return wire.ReasonSuspended
 	}
 	opens := false
 	for _, i := range doors.Sets[r.DoorSet] {
 		opens = opens || doors.IDs[i] == q.Door
 	}
 	if !opens {
-		return ReasonWrongDoor
+		return wire.ReasonWrongDoor
 	}
 	// All moments from first to last are possible.
 	until, from := int64(r.Until), int64(r.From)
 	if r.Until == 0 {
 		until = 1 << 40
 	}
-	if r.Kind != KindVisitor {
+	if r.Kind != wire.GrantVisitor {
 		if q.Time.Sure >= until {
-			return ReasonExpired
+			return wire.ReasonExpired
 		}
 		if q.Time.Hi+400*24*3600 < from && q.Time.Hi != Unknown {
-			return ReasonNotYet
+			return wire.ReasonNotYet
 		}
-		return ReasonGranted
+		return wire.ReasonGranted
 	}
 	first, last := q.Time.Lo, min(q.Time.Hi, 1<<40-1)
 	switch {
 	case first >= until:
-		return ReasonExpired
+		return wire.ReasonExpired
 	case last < from:
-		return ReasonNotYet
+		return wire.ReasonNotYet
 	case first >= from && last < until:
-		return ReasonGranted
+		return wire.ReasonGranted
 	}
-	return ReasonClockUntrusted
+	return wire.ReasonClockUntrusted
 }
 
 var testDoors = Doors{IDs: []string{"front", "back", "bikes"}, Sets: [][]uint16{{0}, {0, 1, 2}, {2}}}
 
 // drawCredential draws from few cards, so that they collide in MAC prefixes,
 // key numbers, buckets and grants.
-func drawCredential(t *rapid.T, name string) CredentialID {
-	var c CredentialID
+func drawCredential(t *rapid.T, name string) wire.CredentialID {
+	var c wire.CredentialID
 	c[0] = rapid.SampledFrom([]byte{1, 2}).Draw(t, name+" key")
 	c[1] = rapid.SampledFrom([]byte{0, 1, 0x7f, 0x80, 0x81, 0xff}).Draw(t, name+" first")
 	c[8] = rapid.SampledFrom([]byte{0, 1}).Draw(t, name+" mid")
@@ -82,16 +84,15 @@ func drawCredential(t *rapid.T, name string) CredentialID {
 	return c
 }
 
-func drawRecord(t *rapid.T) Record {
+func drawRecord(t *rapid.T) wire.Grant {
 	times := []uint32{0, start, noon, end}
-	return Record{
+	return wire.Grant{
 		Credential: drawCredential(t, "credential"),
-		Grant:      ID{rapid.Byte().Draw(t, "grant") % 8},
-		Tenancy:    ID{rapid.Byte().Draw(t, "tenancy") % 4},
-		Kind:       Kind(rapid.IntRange(1, 4).Draw(t, "kind")),
-		State:      State(rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(t, "state")),
+		ID:         wire.ID{rapid.Byte().Draw(t, "grant") % 8},
+		Tenancy:    wire.ID{rapid.Byte().Draw(t, "tenancy") % 4},
+		Kind:       wire.GrantKind(rapid.IntRange(1, 4).Draw(t, "kind")),
+		State:      wire.GrantState(rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(t, "state")),
 		DoorSet:    uint16(rapid.IntRange(0, 3).Draw(t, "set")),
-		Schedule:   uint16(rapid.SampledFrom([]int{0, 0, 0, 0, 1}).Draw(t, "schedule")),
 		From:       rapid.SampledFrom(times).Draw(t, "from"),
 		Until:      rapid.SampledFrom(times).Draw(t, "until"),
 	}
@@ -107,15 +108,15 @@ func drawQuery(t *rapid.T) Query {
 	}
 }
 
-func distinct(records []Record) []Record {
-	slices.SortFunc(records, func(a, b Record) int { return Compare(&a, &b) })
-	return slices.CompactFunc(records, func(a, b Record) bool { return Compare(&a, &b) == 0 })
+func distinct(records []wire.Grant) []wire.Grant {
+	slices.SortFunc(records, func(a, b wire.Grant) int { return a.Compare(&b) })
+	return slices.CompactFunc(records, func(a, b wire.Grant) bool { return a.Compare(&b) == 0 })
 }
 
-func cut(t *rapid.T, k uint8, records []Record) []*Bucket {
-	parts := make([][]Record, 1<<k)
+func cut(t *rapid.T, k uint8, records []wire.Grant) []*Bucket {
+	parts := make([][]wire.Grant, 1<<k)
 	for _, r := range records {
-		i := r.Credential.index(k)
+		i := r.Credential.Bucket(k)
 		parts[i] = append(parts[i], r)
 	}
 	buckets := make([]*Bucket, len(parts))
@@ -157,10 +158,10 @@ func compare(t *rapid.T, which string, got, want Decision) {
 }
 
 // replaceOne makes a next version that shares all buckets but one.
-func replaceOne(t *rapid.T, old *Grants, k uint8, listed []Record) (*Grants, []Record) {
+func replaceOne(t *rapid.T, old *Grants, k uint8, listed []wire.Grant) (*Grants, []wire.Grant) {
 	added := drawRecord(t)
-	i := added.Credential.index(k)
-	part := distinct(append([]Record{added}, old.Bucket(i).Records()...))
+	i := added.Credential.Bucket(k)
+	part := distinct(append([]wire.Grant{added}, old.Bucket(i).Records()...))
 	buckets := make([]*Bucket, 1<<k)
 	for j := range buckets {
 		buckets[j] = old.Bucket(j)
@@ -174,13 +175,13 @@ func replaceOne(t *rapid.T, old *Grants, k uint8, listed []Record) (*Grants, []R
 	if err != nil {
 		t.Fatal(err)
 	}
-	rest := slices.DeleteFunc(slices.Clone(listed), func(r Record) bool { return r.Credential.index(k) == i })
+	rest := slices.DeleteFunc(slices.Clone(listed), func(r wire.Grant) bool { return r.Credential.Bucket(k) == i })
 	after := distinct(append(rest, part...))
 	if next.Len() != len(after) {
 		t.Fatalf("%d records, want %d", next.Len(), len(after))
 	}
 	for r := range next.All() {
-		if Compare(r, &after[0]) != 0 {
+		if r.Compare(&after[0]) != 0 {
 			t.Fatal("All is out of order")
 		}
 		after = append(after[1:], after[0])

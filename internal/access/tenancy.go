@@ -1,14 +1,16 @@
 package access
 
+import "gatehouse/sync/wire"
+
 // DecideTenancy answers for a tenancy what Decide answers for a credential: it
 // weighs every record of the tenancy, by the same checks and the same order of
 // nearness, and one that opens is enough. A tenancy in no record is unknown. The
 // query's Credential does not count. It allocates nothing, and reads every record
 // of the snapshot until one opens, 64 bytes each: a QR pass costs a signature as
 // well, so an index would save nothing that anybody notices.
-func DecideTenancy(g *Grants, tenancy ID, q Query) Decision {
+func DecideTenancy(g *Grants, tenancy wire.ID, q Query) Decision {
 	if g == nil {
-		return Decision{Reason: ReasonNotReady}
+		return Decision{Reason: wire.ReasonNotReady}
 	}
 	best := Decision{Reason: g.unknown}
 	door, known := g.doors[q.Door]
@@ -26,7 +28,7 @@ func DecideTenancy(g *Grants, tenancy ID, q Query) Decision {
 			if nearness[reason] > nearness[best.Reason] {
 				best = decided(r, reason, q.Time)
 			}
-			if reason == ReasonGranted {
+			if reason == wire.ReasonGranted {
 				return best
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"gatehouse/sync/wire"
 )
 
 // TestDecideTenancy: a tenancy opens what one of its credentials opens under it,
@@ -21,15 +23,15 @@ func TestDecideTenancy(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 10 {
-			tenancy, q := ID{rapid.Byte().Draw(t, "whose") % 5}, drawQuery(t)
+			tenancy, q := wire.ID{rapid.Byte().Draw(t, "whose") % 5}, drawQuery(t)
 			got := DecideTenancy(g, tenancy, q)
 			if want := byCredentials(t, records, k, tenancy, q); got.Reason != want {
 				t.Fatalf("tenancy %v: %d, its credentials say %d", tenancy, got.Reason, want)
 			}
-			if got.Reason != ReasonUnknown && got.Tenancy != tenancy {
+			if got.Reason != wire.ReasonUnknown && got.Tenancy != tenancy {
 				t.Fatalf("tenancy %v: by a record of %v", tenancy, got.Tenancy)
 			}
-			if got.Reason == ReasonGranted && naiveGrant(records, got, q) == 0 {
+			if got.Reason == wire.ReasonGranted && naiveGrant(records, got, q) == 0 {
 				t.Fatal("by a grant that does not open")
 			}
 		}
@@ -38,8 +40,8 @@ func TestDecideTenancy(t *testing.T) {
 
 // byCredentials asks Decide for every credential of a tenancy, in a snapshot of
 // that tenancy alone, and returns the nearest answer.
-func byCredentials(t *rapid.T, records []Record, k uint8, tenancy ID, q Query) Reason {
-	var its []Record
+func byCredentials(t *rapid.T, records []wire.Grant, k uint8, tenancy wire.ID, q Query) wire.Reason {
+	var its []wire.Grant
 	for _, r := range records {
 		if r.Tenancy == tenancy {
 			its = append(its, r)
@@ -49,7 +51,7 @@ func byCredentials(t *rapid.T, records []Record, k uint8, tenancy ID, q Query) R
 	if err != nil {
 		t.Fatal(err)
 	}
-	best := ReasonUnknown
+	best := wire.ReasonUnknown
 	for _, r := range its {
 		q.Credential = r.Credential
 		if reason := Decide(alone, q).Reason; nearness[reason] > nearness[best] {
@@ -60,9 +62,9 @@ func byCredentials(t *rapid.T, records []Record, k uint8, tenancy ID, q Query) R
 }
 
 // naiveGrant counts the records of the decision's grant and tenancy that open.
-func naiveGrant(records []Record, d Decision, q Query) (n int) {
+func naiveGrant(records []wire.Grant, d Decision, q Query) (n int) {
 	for _, r := range records {
-		if r.Grant == d.Grant && r.Tenancy == d.Tenancy && naiveOne(testDoors, r, q) == ReasonGranted {
+		if r.ID == d.Grant && r.Tenancy == d.Tenancy && naiveOne(testDoors, r, q) == wire.ReasonGranted {
 			n++
 		}
 	}
@@ -71,12 +73,12 @@ func naiveGrant(records []Record, d Decision, q Query) (n int) {
 
 func TestDecideTenancyWithoutRecord(t *testing.T) {
 	q := Query{Door: "front", Time: Time{noon, noon, noon}}
-	g := snapshot(t, Record{Credential: card(7), Grant: ID{1}, Tenancy: ID{2}, Kind: KindResident, State: StateActive})
+	g := snapshot(t, wire.Grant{Credential: card(7), ID: wire.ID{1}, Tenancy: wire.ID{2}, Kind: wire.GrantResident, State: wire.GrantActive})
 	for name, c := range map[string]struct {
 		g    *Grants
-		want Reason
-	}{"no grants": {nil, ReasonNotReady}, "another tenancy": {g, ReasonUnknown}, "a lost list": {g.Incomplete(), ReasonNotReady}} {
-		if got := DecideTenancy(c.g, ID{3}, q); got != (Decision{Reason: c.want}) {
+		want wire.Reason
+	}{"no grants": {nil, wire.ReasonNotReady}, "another tenancy": {g, wire.ReasonUnknown}, "a lost list": {g.Incomplete(), wire.ReasonNotReady}} {
+		if got := DecideTenancy(c.g, wire.ID{3}, q); got != (Decision{Reason: c.want}) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -89,13 +91,13 @@ func BenchmarkDecideTenancy(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			records := city(n)
 			for i := range records {
-				records[i].Tenancy = ID{1, byte(i), byte(i >> 8), byte(i >> 16)}
+				records[i].Tenancy = wire.ID{1, byte(i), byte(i >> 8), byte(i >> 16)}
 			}
 			g, rng := build(b, records), rand.New(rand.NewPCG(5, 6))
 			b.ReportAllocs()
 			for b.Loop() {
 				i := rng.IntN(n)
-				whose := ID{1, byte(i), byte(i >> 8), byte(i >> 16)}
+				whose := wire.ID{1, byte(i), byte(i >> 8), byte(i >> 16)}
 				if d := DecideTenancy(g, whose, Query{Door: "front", Time: Time{noon, noon, noon}}); d.Tenancy != whose {
 					b.Fatal("not found")
 				}
@@ -108,7 +110,7 @@ func BenchmarkDecideTenancy(b *testing.B) {
 	}
 }
 
-func bareScan(records []Record, rng *rand.Rand, rounds int) float64 {
+func bareScan(records []wire.Grant, rng *rand.Rand, rounds int) float64 {
 	begin, sum := time.Now(), 0
 	for range rounds {
 		for i := range rng.IntN(len(records)) + 1 {

@@ -3,7 +3,6 @@ package desk
 import (
 	"testing"
 
-	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
 
@@ -13,7 +12,7 @@ func TestNotBegun(t *testing.T) {
 	tt := &tenancy{ID: hexID(wire.ID{1}), Since: 100}
 	held := func(from ...uint32) (all []holding) {
 		for n, f := range from {
-			all = append(all, holding{grant: wire.ID{byte(n)}, credential: wire.CredentialID{1, byte(n)}, state: access.StateActive, from: f})
+			all = append(all, holding{grant: wire.ID{byte(n)}, credential: wire.CredentialID{1, byte(n)}, state: wire.GrantActive, from: f})
 		}
 		return all
 	}
@@ -36,7 +35,7 @@ func TestNotBegun(t *testing.T) {
 		}
 	}
 	ended := held(200)
-	ended[0].state = access.StateRevoked
+	ended[0].state = wire.GrantRevoked
 	if got := tt.show(tt.stand(ended), 120, 0).by(Time{Now: 150}); got.State != stateEnded {
 		t.Errorf("ended before it began: %s", got.State)
 	}

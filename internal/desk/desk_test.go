@@ -11,13 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 func must(t testing.TB, err error) {
@@ -227,9 +227,9 @@ func (o *office) ask(r Request, proof, fresh []device.Card) (Done, error) {
 func (o *office) answer(door string, card device.Card) wire.Reason {
 	id, err := o.keyring.Identify(card)
 	must(o.t, err)
-	d := access.Decide(o.keyring.Grants(), access.Query{Credential: access.CredentialID(id), Door: door,
+	d := access.Decide(o.keyring.Grants(), access.Query{Credential: id, Door: door,
 		Time: access.Time{Sure: o.time().Sure, Lo: o.time().Sure, Hi: o.time().Latest}})
-	return wire.Reason(d.Reason)
+	return d.Reason
 }
 
 func (o *office) wants(door string, card device.Card, want wire.Reason) {

@@ -14,7 +14,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -322,10 +321,10 @@ func TestRegistryHasTheWord(t *testing.T) {
 		end  uint32 // as it is shown
 	}{
 		"the book's end":  {nil, 100, stateEnded, 100},
-		"a longer term":   {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive, until: 200}}, 150, stateActive, 200},
-		"its end":         {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive, until: 200}}, 200, stateEnded, 200},
-		"no end any more": {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateActive}}, 900, stateActive, 0},
-		"revoked":         {[]holding{{credential: wire.CredentialID{1, 1}, state: access.StateRevoked}}, 50, stateEnded, 100},
+		"a longer term":   {[]holding{{credential: wire.CredentialID{1, 1}, state: wire.GrantActive, until: 200}}, 150, stateActive, 200},
+		"its end":         {[]holding{{credential: wire.CredentialID{1, 1}, state: wire.GrantActive, until: 200}}, 200, stateEnded, 200},
+		"no end any more": {[]holding{{credential: wire.CredentialID{1, 1}, state: wire.GrantActive}}, 900, stateActive, 0},
+		"revoked":         {[]holding{{credential: wire.CredentialID{1, 1}, state: wire.GrantRevoked}}, 50, stateEnded, 100},
 	} {
 		tt := b.find(id)
 		if got := tt.state(tt.stand(c.held), c.at); got != c.want {

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
 
@@ -49,7 +48,7 @@ func (t *tenancy) brought(held []holding) (changed bool) {
 func (t *tenancy) renew(held []holding) (changed bool) {
 	live, of := map[wire.ID]bool{}, map[wire.CredentialID]wire.ID{}
 	for _, h := range held {
-		if h.state != access.StateRevoked {
+		if h.state != wire.GrantRevoked {
 			live[h.grant], of[h.credential] = true, h.grant
 		}
 	}

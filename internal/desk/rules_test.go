@@ -6,7 +6,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
 
@@ -38,7 +37,7 @@ func newFlat(until uint32) *flat {
 
 // hold does what the keyring's merge does, for one grant.
 func (f *flat) hold(c wire.Change) {
-	set := func(s access.State) {
+	set := func(s wire.GrantState) {
 		for i := range f.held {
 			if slices.Contains(c.Credentials, f.held[i].credential) {
 				f.held[i].state = s
@@ -51,19 +50,19 @@ func (f *flat) hold(c wire.Change) {
 		fallthrough
 	case wire.OpBind:
 		for _, id := range c.Credentials {
-			f.held = append(f.held, holding{grant: c.Grant, credential: id, state: access.StateActive})
+			f.held = append(f.held, holding{grant: c.Grant, credential: id, state: wire.GrantActive})
 		}
 	case wire.OpNotice:
 		f.until = c.Until
 	case wire.OpDispute, wire.OpWithdraw:
 		f.until = f.term
 	case wire.OpSuspend:
-		set(access.StateSuspended)
+		set(wire.GrantSuspended)
 	case wire.OpResume:
-		set(access.StateActive)
+		set(wire.GrantActive)
 	case wire.OpEnd:
 		for i := range f.held {
-			f.held[i].state = access.StateRevoked
+			f.held[i].state = wire.GrantRevoked
 		}
 	}
 	for i := range f.held {

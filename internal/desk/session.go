@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/internal/access"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/keys"
@@ -173,7 +172,7 @@ func (d *Desk) holder(c device.Card) (*tenancy, []holding, error) {
 	}
 	for tenancy, held := range holdings(d.p.Keyring.Grants()) {
 		for _, h := range held {
-			if h.state != access.StateRevoked && slices.Contains(ids, h.credential) {
+			if h.state != wire.GrantRevoked && slices.Contains(ids, h.credential) {
 				return d.tenancy(tenancy), held, nil
 			}
 		}
@@ -199,13 +198,13 @@ func (d *Desk) free(c device.Card) error {
 	}
 	surely := d.p.Clock().surely()
 	for r := range grants.All() {
-		if r.State == access.StateRevoked || r.Until != 0 && surely >= r.Until || !slices.Contains(ids, wire.CredentialID(r.Credential)) {
+		if r.State == wire.GrantRevoked || r.Until != 0 && surely >= r.Until || !slices.Contains(ids, r.Credential) {
 			continue
 		}
-		if r.Kind != access.KindResident {
+		if r.Kind != wire.GrantResident {
 			return refuse("use another card", "this card is in use already, for staff or visitors")
 		}
-		return refuse("use another card, or end that tenancy first", "this card is in use already, in tenancy %s", d.tenancy(wire.ID(r.Tenancy)).word())
+		return refuse("use another card, or end that tenancy first", "this card is in use already, in tenancy %s", d.tenancy(r.Tenancy).word())
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ type Tenancy struct {
 type holding struct {
 	grant      wire.ID
 	credential wire.CredentialID
-	state      access.State
+	state      wire.GrantState
 	from       uint32 // unix s, inclusive; 0: since ever
 	until      uint32 // unix s, exclusive; 0: no end
 }
@@ -92,9 +92,9 @@ func holdings(g *access.Grants) map[wire.ID][]holding {
 		return all
 	}
 	for r := range g.All() {
-		if r.Kind == access.KindResident {
-			id := wire.ID(r.Tenancy)
-			all[id] = append(all[id], holding{wire.ID(r.Grant), wire.CredentialID(r.Credential), r.State, r.From, r.Until})
+		if r.Kind == wire.GrantResident {
+			id := r.Tenancy
+			all[id] = append(all[id], holding{r.ID, r.Credential, r.State, r.From, r.Until})
 		}
 	}
 	return all
@@ -153,9 +153,9 @@ func stateOf(credentials []wire.CredentialID, held []holding) string {
 	for _, h := range held {
 		switch {
 		case !slices.Contains(credentials, h.credential):
-		case h.state == access.StateActive:
+		case h.state == wire.GrantActive:
 			return stateActive
-		case h.state == access.StateSuspended:
+		case h.state == wire.GrantSuspended:
 			state = stateSuspended
 		}
 	}
@@ -180,7 +180,7 @@ func (t *tenancy) stand(held []holding) standing {
 	s := standing{cards: t.cards(held), revoked: len(held) > 0}
 	first := true
 	for _, h := range held {
-		if h.state == access.StateRevoked {
+		if h.state == wire.GrantRevoked {
 			continue
 		}
 		s.revoked = false

@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 // days lets this gateway run for some time.
@@ -33,7 +33,7 @@ func (o *office) swipes(door string, card device.Card) (told bool) {
 		return false
 	}
 	for _, r := range o.keyring.Grants().Find([17]byte(id)) {
-		tenancy, grant := wire.ID(r.Tenancy), wire.ID(r.Grant)
+		tenancy, grant := r.Tenancy, r.ID
 		who := wire.Who{Credential: &id, Grant: &grant, Tenancy: &tenancy}
 		told = told || o.Tells(who)
 		o.Saw(wire.Header{Kind: wire.KindAccess, Door: door}, who, wire.Ref{Counter: 7}, true)

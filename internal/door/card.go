@@ -48,12 +48,12 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	}
 	q := access.Query{Door: d.cfg.ID, Time: d.p.Clock()}
 	id, err := d.p.Keys.Identify(e.Card)
-	q.Credential = access.CredentialID(id)
-	dec := access.Decision{Reason: access.Reason(wire.ReasonNotReady)}
+	q.Credential = id
+	dec := access.Decision{Reason: wire.Reason(wire.ReasonNotReady)}
 	if err == nil {
 		dec = access.Decide(d.p.Keys.Grants(), q)
 	}
-	head := d.denied(reader, wire.Reason(dec.Reason))
+	head := d.denied(reader, dec.Reason)
 	held := d.isHeld(reader, e.Card, head.Reason)
 	if d.p.Watch(Seen{Door: d.cfg.ID, Reader: e.Source, Card: e.Card, Credential: id, Reason: head.Reason, Held: held, Openeds: d.openeds}) {
 		d.dropPIN(e.Source)
@@ -113,11 +113,11 @@ func (d *Door) deny(head wire.Header, who wire.Who) {
 // who names the card: a known one by its credential, an unknown one only under
 // a key that is gone tomorrow, so that strangers leave no track.
 func (d *Door) who(id wire.CredentialID, dec access.Decision, card device.Card) wire.Who {
-	if r := wire.Reason(dec.Reason); r == wire.ReasonUnknown || r == wire.ReasonNotReady {
+	if r := dec.Reason; r == wire.ReasonUnknown || r == wire.ReasonNotReady {
 		id = d.p.Keys.Anonymous(card)
 		return wire.Who{Credential: &id, Method: wire.MethodCard}
 	}
-	grant, tenancy := wire.ID(dec.Grant), wire.ID(dec.Tenancy)
+	grant, tenancy := dec.Grant, dec.Tenancy
 	return wire.Who{Credential: &id, Grant: &grant, Tenancy: &tenancy, Method: wire.MethodCard}
 }
 

@@ -179,15 +179,15 @@ func oneGrant(t *testing.T) *access.Grants {
 // grantTo lets the tenancy's cards in, given by their first bytes, ascending.
 func grantTo(t *testing.T, cards ...byte) *access.Grants {
 	t.Helper()
-	var all []access.Record
+	var all []wire.Grant
 	for _, c := range cards {
-		all = append(all, access.Record{Credential: access.CredentialID{1, c}, Grant: access.ID{7}, Tenancy: access.ID{8},
-			Kind: access.KindResident, State: access.StateActive})
+		all = append(all, wire.Grant{Credential: wire.CredentialID{1, c}, ID: wire.ID{7}, Tenancy: wire.ID{8},
+			Kind: wire.GrantResident, State: wire.GrantActive})
 	}
 	return grantsOf(t, all...)
 }
 
-func grantsOf(t *testing.T, all ...access.Record) *access.Grants {
+func grantsOf(t *testing.T, all ...wire.Grant) *access.Grants {
 	t.Helper()
 	bucket, err := access.NewBucket(0, all)
 	if err != nil {
@@ -562,9 +562,9 @@ func TestUnreadableFire(t *testing.T) {
 // TestFloorCounts: a signed time past the end of a key ends it, whatever the clock says.
 func TestFloorCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := access.Record{Credential: access.CredentialID{1, known}, Grant: access.ID{7}, Tenancy: access.ID{8},
-			Kind: access.KindResident, State: access.StateActive, Until: 5000}
-		bucket, err := access.NewBucket(0, []access.Record{r})
+		r := wire.Grant{Credential: wire.CredentialID{1, known}, ID: wire.ID{7}, Tenancy: wire.ID{8},
+			Kind: wire.GrantResident, State: wire.GrantActive, Until: 5000}
+		bucket, err := access.NewBucket(0, []wire.Grant{r})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -100,7 +100,7 @@ func (d *Door) answered(ctx context.Context, c checkedPIN) {
 	c.query.Time = d.p.Clock()
 	dec := access.Decide(d.p.Keys.Grants(), c.query)
 	c.who.Method = wire.MethodCardPIN
-	c.head.Reason = wire.Reason(dec.Reason)
+	c.head.Reason = dec.Reason
 	switch {
 	case c.head.Reason == wire.ReasonGranted && c.ok:
 		d.grant(ctx, c.head, c.who, dec.Doubtful)

@@ -344,8 +344,8 @@ func TestGrantEndsBeforePIN(t *testing.T) {
 // visit lets the known card in until a time in unix seconds.
 func visit(t *testing.T, until uint32) *access.Grants {
 	t.Helper()
-	return grantsOf(t, access.Record{Credential: access.CredentialID{1, known}, Grant: access.ID{7}, Tenancy: access.ID{8},
-		Kind: access.KindVisitor, State: access.StateActive, From: 1, Until: until})
+	return grantsOf(t, wire.Grant{Credential: wire.CredentialID{1, known}, ID: wire.ID{7}, Tenancy: wire.ID{8},
+		Kind: wire.GrantVisitor, State: wire.GrantActive, From: 1, Until: until})
 }
 
 // TestDenialIsShown: at each presentation, not while the card is held, and not

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/internal/access"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/cardnumber"
 	"gatehouse/sync/wire"
@@ -187,7 +186,7 @@ func (a *adopt) forgetBound() {
 // knows reports whether the grants in force name a credential.
 func (k *Keyring) knows(id wire.CredentialID) bool {
 	g := k.grants.Load()
-	return g != nil && g.Knows(access.CredentialID(id))
+	return g != nil && g.Knows(id)
 }
 
 // tend erases the list when its time is over and writes what changed.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
@@ -284,13 +283,13 @@ func (k *Keyring) dropLabels(before *list) error {
 	if before == nil || len(k.labels) == 0 {
 		return nil
 	}
-	left := make(map[access.ID]bool)
+	left := make(map[wire.ID]bool)
 	for r := range k.view.grants.All() {
-		left[r.Grant] = true
+		left[r.ID] = true
 	}
 	gone := make(map[wire.ID]string)
 	for id := range k.labels {
-		if !left[access.ID(id)] {
+		if !left[wire.ID(id)] {
 			gone[wire.ID(id)] = ""
 		}
 	}

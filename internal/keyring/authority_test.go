@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/access"
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 func TestSetTrust(t *testing.T) {
@@ -85,13 +84,13 @@ func TestIssuersFollowTrust(t *testing.T) {
 	_, two := trust(t, 2, 2)
 	must(t, k.SetTrust(two))
 	k = restarted(t, k)
-	want(t, k, credential(1), access.ReasonGranted)
+	want(t, k, credential(1), wire.ReasonGranted)
 	if err := k.Apply(listOf(t, 2, issuedAt, nil, 1, row(2, 2))); !errors.Is(err, wire.ErrUnknownKey) {
 		t.Fatalf("taken from an issuer of yesterday: %v", err)
 	}
 	apply(t, k, listOf(t, 2, issuedAt, nil, 2, row(2, 2), row(1, 1)))
 	k = restarted(t, k)
-	want(t, k, credential(2), access.ReasonGranted)
+	want(t, k, credential(2), wire.ReasonGranted)
 }
 
 // TestStolenIssuerAtAStart: of an issuer that was taken back only the very list
@@ -106,7 +105,7 @@ func TestStolenIssuerAtAStart(t *testing.T) {
 	must(t, k.Close())
 	writeFile(t, fileOf(k, marksFile), marks)
 	k = restarted(t, k)
-	want(t, k, credential(9), access.ReasonNotReady)
+	want(t, k, credential(9), wire.ReasonNotReady)
 }
 
 // TestOtherAuthority: an enrolled house begins the count of its lists anew.
@@ -124,7 +123,7 @@ func TestOtherAuthority(t *testing.T) {
 		t.Fatal("time fell back")
 	}
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
-	want(t, restarted(t, k), credential(1), access.ReasonGranted)
+	want(t, restarted(t, k), credential(1), wire.ReasonGranted)
 }
 
 func TestRaiseFloor(t *testing.T) {
@@ -179,7 +178,7 @@ func TestMissing(t *testing.T) {
 	}
 	nine.Buckets = nine.Buckets[rows[7].Credential.Bucket(k.Grants().Bits()):][:1]
 	apply(t, k, nine)
-	want(t, k, credential(7), access.ReasonSuspended)
+	want(t, k, credential(7), wire.ReasonSuspended)
 	if missing, err := k.Missing(nine.Manifest, grantlist.Proof{}); err != nil || len(missing) != 0 {
 		t.Fatalf("of the list in force: %d, %v", len(missing), err)
 	}

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
@@ -167,7 +166,7 @@ func BenchmarkAddRecord(b *testing.B) {
 				merged += timed(func() { k.mu.Lock(); k.refresh(); k.mu.Unlock() })
 				scan += timed(func() {
 					for r := range k.list.grants.All() {
-						if r.Tenancy == (access.ID{}) {
+						if r.Tenancy == (wire.ID{}) {
 							b.Fatal("no tenancy")
 						}
 					}

@@ -15,7 +15,7 @@ func (k *Keyring) Records() (records []wire.Grant, doors func(wire.Grant) []stri
 		return nil, func(wire.Grant) []string { return nil }
 	}
 	for i := range 1 << v.grants.Bits() {
-		records = append(records, grantsOf(v.grants.Bucket(i).Records())...)
+		records = append(records, v.grants.Bucket(i).Records()...)
 	}
 	return records, func(g wire.Grant) []string { return v.tables().Of(g.DoorSet) }
 }

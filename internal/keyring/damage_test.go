@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"testing"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
@@ -56,7 +55,7 @@ func TestOneDamagedCopy(t *testing.T) {
 				good := readFile(t, fileOf(k, file))
 				writeFile(t, fileOf(k, file), ruin(bytes.Clone(good)))
 				k = open(t, k.opts.Dir)
-				want(t, k, credential(3), access.ReasonGranted)
+				want(t, k, credential(3), wire.ReasonGranted)
 				s := k.Status()
 				if len(s.SetAside) != 1 || s.SetAside[0] != file+".bad-1" || !s.Copies[0].Good || !s.Copies[1].Good {
 					t.Fatalf("status %+v", s)
@@ -87,12 +86,12 @@ func TestBothDamaged(t *testing.T) {
 			if s := k.Status(); k.Grants() != nil || !s.Lost || len(s.SetAside) != 2 {
 				t.Fatalf("status %+v", s)
 			}
-			want(t, k, credential(3), access.ReasonNotReady)
+			want(t, k, credential(3), wire.ReasonNotReady)
 			if err := k.Apply(old); !errors.Is(err, ErrConflict) {
 				t.Fatalf("another list of the version that was lost: %v", err)
 			}
 			apply(t, k, grantlist.Update{Manifest: backup.Manifest, Buckets: backup.Buckets}) // carried in by hand
-			want(t, k, credential(3), access.ReasonGranted)
+			want(t, k, credential(3), wire.ReasonGranted)
 		})
 	}
 }
@@ -122,7 +121,7 @@ func TestFlippedBytes(t *testing.T) {
 			t.Fatalf("byte %d: %d grants", i, g.Len())
 		}
 		for n := range 40 {
-			if r := ask(k, credential(n)); r != access.ReasonGranted && r != access.ReasonNotReady {
+			if r := ask(k, credential(n)); r != wire.ReasonGranted && r != wire.ReasonNotReady {
 				t.Fatalf("byte %d: card %d: %d", i, n, r)
 			}
 		}
@@ -179,8 +178,8 @@ func TestKilledBetweenCopies(t *testing.T) {
 			t.Fatal(err)
 		}
 		k = reopen(t, k)
-		want(t, k, credential(3), access.ReasonRevoked)
-		want(t, k, credential(4), access.ReasonGranted)
+		want(t, k, credential(3), wire.ReasonRevoked)
+		want(t, k, credential(4), wire.ReasonGranted)
 		if s := k.Status(); s.Version != 2 || !s.Copies[0].Good || !s.Copies[1].Good || len(s.SetAside) > 0 {
 			t.Fatalf("status %+v", s)
 		}
@@ -206,14 +205,14 @@ func TestRollback(t *testing.T) {
 
 	writeFile(t, fileOf(k, files[0]), old[0]) // one of them: the other is newer
 	k = open(t, k.opts.Dir)
-	want(t, k, credential(0), access.ReasonRevoked)
+	want(t, k, credential(0), wire.ReasonRevoked)
 	k.Close()
 
 	for i := range files {
 		writeFile(t, fileOf(k, files[i]), old[i])
 	}
 	k = open(t, k.opts.Dir)
-	want(t, k, credential(0), access.ReasonNotReady)
+	want(t, k, credential(0), wire.ReasonNotReady)
 	if s := k.Status(); !s.Lost || len(s.SetAside) != 2 {
 		t.Fatalf("status %+v", s)
 	}
@@ -233,7 +232,7 @@ func TestDamagedSmallFiles(t *testing.T) {
 		writeFile(t, fileOf(k, name), []byte(`{"version": "seven`))
 	}
 	k = open(t, k.opts.Dir)
-	want(t, k, credential(0), access.ReasonGranted)
+	want(t, k, credential(0), wire.ReasonGranted)
 	if s := k.Status(); len(s.SetAside) != 2 || k.Floor() != issuedAt.Unix() {
 		t.Fatalf("status %+v", s)
 	}

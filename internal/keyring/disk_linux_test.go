@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"testing"
 
-	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
 
@@ -41,8 +40,8 @@ func revokedWithoutDisk(t *testing.T, k *Keyring, id wire.ID, n int) {
 	if err := k.Apply(sign(t, e)); !errors.Is(err, ErrNotDurable) {
 		t.Fatalf("got %v", err)
 	}
-	want(t, k, credential(n), access.ReasonRevoked)
-	want(t, k, credential(600), access.ReasonGranted)
+	want(t, k, credential(n), wire.ReasonRevoked)
+	want(t, k, credential(600), wire.ReasonGranted)
 	if s := k.Status(); s.Copies[0].Good || s.Copies[1].Good || s.Copies[0].Error == "" || len(s.SetAside) > 0 {
 		t.Fatalf("status %+v", s)
 	}
@@ -84,14 +83,14 @@ func TestDiskFullAndReadOnly(t *testing.T) {
 		t.Fatalf("space is back: %v, %+v", err, k.Status())
 	}
 	k = reopen(t, k)
-	want(t, k, credential(1), access.ReasonRevoked)
+	want(t, k, credential(1), wire.ReasonRevoked)
 
 	k.Close()
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
 	k = open(t, dir)
-	want(t, k, credential(600), access.ReasonGranted)
+	want(t, k, credential(600), wire.ReasonGranted)
 	revokedWithoutDisk(t, k, ids[2], 2)
 	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT, ""); err != nil {
 		t.Fatal(err)
@@ -100,6 +99,6 @@ func TestDiskFullAndReadOnly(t *testing.T) {
 	add(t, e, credential(5000))
 	apply(t, k, sign(t, e))
 	k = reopen(t, k)
-	want(t, k, credential(2), access.ReasonRevoked)
-	want(t, k, credential(5000), access.ReasonGranted)
+	want(t, k, credential(2), wire.ReasonRevoked)
+	want(t, k, credential(5000), wire.ReasonGranted)
 }

@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
@@ -32,7 +31,7 @@ func TestGrowth(t *testing.T) {
 		}
 		bits = k.Grants().Bits()
 		for i := range n {
-			want(t, k, credential(i), access.ReasonGranted)
+			want(t, k, credential(i), wire.ReasonGranted)
 		}
 	}
 	e := edit(t, k)

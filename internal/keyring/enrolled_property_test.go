@@ -12,11 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/access"
+	"pgregory.net/rapid"
+
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
-
-	"pgregory.net/rapid"
 )
 
 // secondFor signs a list as a second issuer.
@@ -115,14 +114,14 @@ func (w *town) checkIn(t *rapid.T) {
 	w.cards[grant] = []wire.CredentialID{card}
 	i := anyGate(t)
 	w.make(t, i, c)
-	w.ask(t, i, grant, card, access.ReasonGranted)
+	w.ask(t, i, grant, card, wire.ReasonGranted)
 }
 
 // known are the grants that a gateway may speak of.
 func (w *town) known(i int) (ids []wire.ID) {
 	g := w.gates[i]
 	for grant, cards := range w.cards {
-		if g.answer(grant, cards[0]) != access.ReasonUnknown {
+		if g.answer(grant, cards[0]) != wire.ReasonUnknown {
 			ids = append(ids, grant)
 		}
 	}
@@ -313,7 +312,7 @@ func (w *town) renew(t *rapid.T, i int) {
 	w.registry.setBack(g.name)
 }
 
-func (w *town) ask(t *rapid.T, i int, grant wire.ID, card wire.CredentialID, want access.Reason) {
+func (w *town) ask(t *rapid.T, i int, grant wire.ID, card wire.CredentialID, want wire.Reason) {
 	if got := ask(w.keyrings[i], card); got != want {
 		t.Fatalf("%s, grant %x: the door says %d, want %d", w.gates[i].name, grant[:4], got, want)
 	}
@@ -327,10 +326,10 @@ func (w *town) check(t *rapid.T) {
 			for _, card := range cards {
 				want := g.answer(grant, card)
 				w.ask(t, i, grant, card, want)
-				if g.dead[grant] && want == access.ReasonGranted {
+				if g.dead[grant] && want == wire.ReasonGranted {
 					t.Fatalf("%s: a dead card opens", g.name)
 				}
-				if !w.touched[grant] && want != access.ReasonGranted && want != access.ReasonUnknown {
+				if !w.touched[grant] && want != wire.ReasonGranted && want != wire.ReasonUnknown {
 					t.Fatalf("%s: a tenant is locked out: %d", g.name, want)
 				}
 			}
@@ -392,7 +391,7 @@ func (w *town) settle(t *rapid.T) {
 			if _, bound := m.cards[card]; !orphans[grant] && ok && bound {
 				open := !m.ended && !m.cards[card] && m.until == 0
 				for i, k := range w.keyrings {
-					if got := ask(k, card); (got == access.ReasonGranted) != open {
+					if got := ask(k, card); (got == wire.ReasonGranted) != open {
 						t.Fatalf("%s: the door says %d, the registry opens: %t", w.gates[i].name, got, open)
 					}
 				}

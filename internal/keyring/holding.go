@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
@@ -56,14 +55,14 @@ func (k *Keyring) Inherit(h Holding) error {
 	if err != nil {
 		return fmt.Errorf("inherit list version %d: %w", next.manifest.Version, err)
 	}
-	opens := make(map[access.ID]bool)
+	opens := make(map[wire.ID]bool)
 	for r := range next.grants.All() {
-		if r.State != access.StateRevoked {
-			opens[r.Grant] = true
+		if r.State != wire.GrantRevoked {
+			opens[r.ID] = true
 		}
 	}
 	for _, id := range h.Over {
-		if !opens[access.ID(id)] {
+		if !opens[id] {
 			took.Gone = append(took.Gone, hexID(id))
 		}
 	}

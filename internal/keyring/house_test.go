@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 // issuedAt is when the tests' lists are signed.
@@ -134,12 +134,12 @@ func add(t testing.TB, e *grantlist.Editor, credentials ...wire.CredentialID) wi
 	return id
 }
 
-func ask(k *Keyring, c wire.CredentialID) access.Reason {
-	return access.Decide(k.Grants(), access.Query{Credential: access.CredentialID(c), Door: "front",
+func ask(k *Keyring, c wire.CredentialID) wire.Reason {
+	return access.Decide(k.Grants(), access.Query{Credential: c, Door: "front",
 		Time: access.At(max(issuedAt.Unix()+60, k.Floor()))}).Reason
 }
 
-func want(t testing.TB, k *Keyring, c wire.CredentialID, r access.Reason) {
+func want(t testing.TB, k *Keyring, c wire.CredentialID, r wire.Reason) {
 	t.Helper()
 	if got := ask(k, c); got != r {
 		t.Fatalf("the door says %d, want %d", got, r)

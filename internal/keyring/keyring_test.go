@@ -9,36 +9,35 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/access"
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 func TestLifeOfAGrant(t *testing.T) {
 	k := open(t, t.TempDir())
-	want(t, k, credential(1), access.ReasonUnknown)
+	want(t, k, credential(1), wire.ReasonUnknown)
 	e := edit(t, k)
 	id := add(t, e, credential(1), credential(2))
 	apply(t, k, sign(t, e))
-	want(t, k, credential(1), access.ReasonGranted)
-	want(t, k, credential(2), access.ReasonGranted)
+	want(t, k, credential(1), wire.ReasonGranted)
+	want(t, k, credential(2), wire.ReasonGranted)
 	if k.Floor() != issuedAt.Unix() {
 		t.Fatalf("floor %d", k.Floor())
 	}
 	for _, step := range []struct {
 		change func(*grantlist.Editor) error
-		first  access.Reason
-		second access.Reason
+		first  wire.Reason
+		second wire.Reason
 	}{
-		{func(e *grantlist.Editor) error { return e.SetCredential(id, credential(1), wire.GrantSuspended) }, access.ReasonSuspended, access.ReasonGranted},
-		{func(e *grantlist.Editor) error { return e.SetCredential(id, credential(1), wire.GrantActive) }, access.ReasonGranted, access.ReasonGranted},
-		{func(e *grantlist.Editor) error { return e.SetState(id, wire.GrantSuspended) }, access.ReasonSuspended, access.ReasonSuspended},
-		{func(e *grantlist.Editor) error { return e.SetState(id, wire.GrantActive) }, access.ReasonGranted, access.ReasonGranted},
-		{func(e *grantlist.Editor) error { return e.SetState(id, wire.GrantRevoked) }, access.ReasonRevoked, access.ReasonRevoked},
-		{func(e *grantlist.Editor) error { return e.End(id) }, access.ReasonUnknown, access.ReasonUnknown},
+		{func(e *grantlist.Editor) error { return e.SetCredential(id, credential(1), wire.GrantSuspended) }, wire.ReasonSuspended, wire.ReasonGranted},
+		{func(e *grantlist.Editor) error { return e.SetCredential(id, credential(1), wire.GrantActive) }, wire.ReasonGranted, wire.ReasonGranted},
+		{func(e *grantlist.Editor) error { return e.SetState(id, wire.GrantSuspended) }, wire.ReasonSuspended, wire.ReasonSuspended},
+		{func(e *grantlist.Editor) error { return e.SetState(id, wire.GrantActive) }, wire.ReasonGranted, wire.ReasonGranted},
+		{func(e *grantlist.Editor) error { return e.SetState(id, wire.GrantRevoked) }, wire.ReasonRevoked, wire.ReasonRevoked},
+		{func(e *grantlist.Editor) error { return e.End(id) }, wire.ReasonUnknown, wire.ReasonUnknown},
 	} {
 		e := edit(t, k)
 		if err := step.change(e); err != nil {
@@ -98,7 +97,7 @@ func TestApplyRefuses(t *testing.T) {
 		t.Fatal("a refused list changed the one in force")
 	}
 	apply(t, k, good)
-	want(t, k, credential(9), access.ReasonGranted)
+	want(t, k, credential(9), wire.ReasonGranted)
 }
 
 // TestConflict: of two edits of one list only the first is taken, and an old
@@ -120,7 +119,7 @@ func TestConflict(t *testing.T) {
 			t.Fatalf("taken: %v", err)
 		}
 	}
-	want(t, k, credential(0), access.ReasonRevoked)
+	want(t, k, credential(0), wire.ReasonRevoked)
 }
 
 // TestFullListOfAnotherLine: of a whole list with a higher version that was made
@@ -144,9 +143,9 @@ func TestFullListOfAnotherLine(t *testing.T) {
 	}
 	for range 2 {
 		apply(t, k, u) // again: no news
-		want(t, k, credential(7), access.ReasonRevoked)
-		want(t, k, credential(8), access.ReasonGranted)
-		want(t, k, credential(5000), access.ReasonUnknown)
+		want(t, k, credential(7), wire.ReasonRevoked)
+		want(t, k, credential(8), wire.ReasonGranted)
+		want(t, k, credential(5000), wire.ReasonUnknown)
 		s := k.Status()
 		if s.Version != 1 || s.Grants != 2000 || s.Over != 1 || s.Unproved == nil || s.Unproved.Version != 41 || len(s.Unproved.Waiting) != 1 {
 			t.Fatalf("status %+v", s)
@@ -156,8 +155,8 @@ func TestFullListOfAnotherLine(t *testing.T) {
 	e := edit(t, k) // what the tool makes follows the list in force
 	add(t, e, credential(5001))
 	apply(t, k, sign(t, e))
-	want(t, k, credential(7), access.ReasonRevoked)
-	want(t, k, credential(5001), access.ReasonGranted)
+	want(t, k, credential(7), wire.ReasonRevoked)
+	want(t, k, credential(5001), wire.ReasonGranted)
 	if s := k.Status(); s.Version != 2 || s.Unproved != nil || len(s.Masked) != 1 || s.Masked[0].Grant != ids[7] {
 		t.Fatalf("status %+v", s)
 	}
@@ -200,7 +199,7 @@ func TestWithoutKeys(t *testing.T) {
 		t.Fatalf("applied without keys: %v", err)
 	}
 	bare.Close()
-	want(t, open(t, dir), credential(0), access.ReasonGranted)
+	want(t, open(t, dir), credential(0), wire.ReasonGranted)
 }
 
 // TestOtherIssuerIsNotDamage: a wrong issuer.pub is the installer's mistake, and
@@ -218,7 +217,7 @@ func TestOtherIssuerIsNotDamage(t *testing.T) {
 		t.Fatalf("status %+v", s)
 	}
 	other.Close()
-	want(t, open(t, dir), credential(0), access.ReasonGranted)
+	want(t, open(t, dir), credential(0), wire.ReasonGranted)
 }
 
 func TestMisuse(t *testing.T) {
@@ -285,7 +284,7 @@ func TestDiskThatFails(t *testing.T) {
 	if err := k.Apply(sign(t, e)); !errors.Is(err, ErrNotDurable) {
 		t.Fatalf("got %v", err)
 	}
-	want(t, k, credential(0), access.ReasonRevoked)
+	want(t, k, credential(0), wire.ReasonRevoked)
 	if s := k.Status(); s.Copies[0].Good || s.Copies[1].Good || s.Copies[0].Error == "" {
 		t.Fatalf("status %+v", s)
 	}
@@ -294,8 +293,8 @@ func TestDiskThatFails(t *testing.T) {
 	add(t, e, credential(9))
 	apply(t, k, sign(t, e)) // one good file is enough
 	k = reopen(t, k)
-	want(t, k, credential(0), access.ReasonRevoked)
-	want(t, k, credential(9), access.ReasonGranted)
+	want(t, k, credential(0), wire.ReasonRevoked)
+	want(t, k, credential(9), wire.ReasonGranted)
 	if s := k.Status(); !s.Copies[0].Good || !s.Copies[1].Good || s.Version != 3 || len(s.SetAside) > 0 {
 		t.Fatalf("status %+v", s)
 	}

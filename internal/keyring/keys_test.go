@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/keys"
+	"gatehouse/sync/wire"
 )
 
 // TestHalfABuildingKey: power went while a sibling's key was written, by a version
@@ -43,12 +43,12 @@ func TestHalfABuildingKey(t *testing.T) {
 // whom it named. No card is then called unknown, with the marks lost as well.
 func TestOnlyDamagedCopies(t *testing.T) {
 	k, dir := enrolled(t)
-	want(t, k, credential(1), access.ReasonUnknown) // there was never a list
+	want(t, k, credential(1), wire.ReasonUnknown) // there was never a list
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
 	must(t, k.Close())
 	grants := filepath.Join(dir, "grants")
 	must(t, os.Remove(filepath.Join(grants, marksFile)))
 	must(t, os.Remove(filepath.Join(grants, "grants-a.db")))
 	must(t, os.WriteFile(filepath.Join(grants, "grants-b.db"), []byte("x"), 0o600))
-	want(t, openEnrolled(t, dir), credential(1), access.ReasonNotReady)
+	want(t, openEnrolled(t, dir), credential(1), wire.ReasonNotReady)
 }

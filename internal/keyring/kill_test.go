@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 
-	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
 
@@ -52,7 +51,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	if n := len(*all); n < 5 {
 		t.Fatalf("%d writes", n)
 	}
-	taken := map[int]access.Reason{1: access.ReasonRevoked, 3: access.ReasonSuspended, 4: access.ReasonExpired, 5: access.ReasonWrongDoor, 6: access.ReasonRevoked}
+	taken := map[int]wire.Reason{1: wire.ReasonRevoked, 3: wire.ReasonSuspended, 4: wire.ReasonExpired, 5: wire.ReasonWrongDoor, 6: wire.ReasonRevoked}
 	stored := 0
 	for i, dir := range *all {
 		k := openEnrolled(t, dir)
@@ -61,7 +60,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 				t.Errorf("after write %d: card %d: %d, want %d", i, card, got, why)
 			}
 		}
-		if got := ask(k, credential(2)); got == access.ReasonGranted {
+		if got := ask(k, credential(2)); got == wire.ReasonGranted {
 			t.Errorf("after write %d: a grant that is named no more opens", i)
 		}
 		s := k.Status()
@@ -72,7 +71,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			stored++
 		}
 		must(t, g.give(t, k))
-		want(t, k, credential(7), access.ReasonGranted)
+		want(t, k, credential(7), wire.ReasonGranted)
 		if s := k.Status(); s.Version != 2 || s.Over != 2 || s.Unproved != nil {
 			t.Errorf("applied again after write %d: %+v", i, s)
 		}
@@ -104,7 +103,7 @@ func TestNamedWhenStored(t *testing.T) {
 	if err := g.give(t, k); !errors.Is(err, ErrNotDurable) {
 		t.Fatal(err)
 	}
-	want(t, k, credential(1), access.ReasonRevoked)
+	want(t, k, credential(1), wire.ReasonRevoked)
 	if s := k.Status(); s.Version != 1 || s.Hash != g.hashes[0] || s.InForce != 2 {
 		t.Fatalf("status %+v", s)
 	}
@@ -114,7 +113,7 @@ func TestNamedWhenStored(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.CopyFS(dir, os.DirFS(filepath.Dir(k.opts.Dir))))
 	other := openEnrolled(t, dir) // power went before the disk was mended
-	want(t, other, credential(1), access.ReasonRevoked)
+	want(t, other, credential(1), wire.ReasonRevoked)
 	k.mu.Lock()
 	must(t, k.store(k.list))
 	k.mu.Unlock()

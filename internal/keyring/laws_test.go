@@ -8,10 +8,9 @@ import (
 	"slices"
 	"testing"
 
-	"gatehouse/internal/access"
-	"gatehouse/sync/wire"
-
 	"pgregory.net/rapid"
+
+	"gatehouse/sync/wire"
 )
 
 // fate is a gateway, a registry that is set back now and then, and what the two
@@ -196,11 +195,11 @@ func (f *fate) check(t *rapid.T) {
 	}
 	for n := byte(1); n <= f.cards; n++ {
 		id, got := wire.ID{n}, ask(f.k, credential(int(n)))
-		if got == access.ReasonGranted && (f.dead[id] || f.suspended[id]) {
+		if got == wire.ReasonGranted && (f.dead[id] || f.suspended[id]) {
 			t.Fatalf("grant %d opens; it is over: %t, suspended: %t", n, f.dead[id], f.suspended[id])
 		}
 		r, listed := f.content[f.inForce][id]
-		if len(f.k.limits.Rows) == 0 && listed && r.State == wire.GrantActive && !f.dead[id] && got != access.ReasonGranted {
+		if len(f.k.limits.Rows) == 0 && listed && r.State == wire.GrantActive && !f.dead[id] && got != wire.ReasonGranted {
 			t.Fatalf("grant %d stays outside: %d", n, got)
 		}
 		if masked := slices.Contains(s.Masked, Masked{id, wire.ID{n, 1}}); masked != (listed && r.State != wire.GrantRevoked && f.dead[id]) {
@@ -269,9 +268,9 @@ func TestRevokedAfterRestore(t *testing.T) {
 			if err := g.give(t, k); err != nil && !errors.Is(err, ErrUnproved) {
 				rt.Fatal(err)
 			}
-			want(t, k, credential(1), access.ReasonRevoked)
-			want(t, k, credential(2), access.ReasonRevoked)
-			want(t, k, credential(3), access.ReasonGranted)
+			want(t, k, credential(1), wire.ReasonRevoked)
+			want(t, k, credential(2), wire.ReasonRevoked)
+			want(t, k, credential(3), wire.ReasonGranted)
 			if rapid.Bool().Draw(rt, "restart") {
 				k = openAgain(t, k)
 			}

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring/signedtime"
@@ -132,7 +131,7 @@ func (v view) contents(in func(i int) bool) grantlist.Contents {
 	c := grantlist.Contents{Doors: v.doors, DoorSets: v.sets}
 	for i := range 1 << v.grants.Bits() {
 		if in == nil || in(i) {
-			c.Grants = append(c.Grants, grantsOf(v.grants.Bucket(i).Records())...)
+			c.Grants = append(c.Grants, v.grants.Bucket(i).Records()...)
 		}
 	}
 	return c
@@ -146,9 +145,9 @@ func sameDoors(l, next *list) bool {
 }
 
 // differing yields the records of l in those buckets that other has not.
-func differing(l, other *list) iter.Seq[*access.Record] {
+func differing(l, other *list) iter.Seq[*wire.Grant] {
 	same := l.manifest.Bits == other.manifest.Bits
-	return func(yield func(*access.Record) bool) {
+	return func(yield func(*wire.Grant) bool) {
 		for i, hash := range l.manifest.Buckets {
 			if same && other.manifest.Buckets[i] == hash {
 				continue

@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/sync/wire"
-
-	"pgregory.net/rapid"
 )
 
 const day = 24 * time.Hour
@@ -23,7 +23,7 @@ const day = 24 * time.Hour
 // opening counts the tenants (of the rows of tenants) whom a trusted clock lets in.
 func opening(k *Keyring, n int, at time.Time) (open int) {
 	for i := range n {
-		if decide(k, i, at).Reason == access.ReasonGranted {
+		if decide(k, i, at).Reason == wire.ReasonGranted {
 			open++
 		}
 	}
@@ -31,7 +31,7 @@ func opening(k *Keyring, n int, at time.Time) (open int) {
 }
 
 func decide(k *Keyring, card int, at time.Time) access.Decision {
-	return access.Decide(k.Grants(), access.Query{Credential: access.CredentialID(credential(card)), Door: "front",
+	return access.Decide(k.Grants(), access.Query{Credential: credential(card), Door: "front",
 		Time: access.At(max(at.Unix(), k.Floor()))})
 }
 
@@ -262,7 +262,7 @@ func TestLimitCountsDroppedCheckIns(t *testing.T) {
 		t.Fatal(err)
 	}
 	apply(t, k, listOf(t, 2, issuedAt, nil, 1, rows[0]))
-	want(t, k, credential(51), access.ReasonRevoked)
+	want(t, k, credential(51), wire.ReasonRevoked)
 }
 
 func refuseMany(t *testing.T, k *Keyring) {
@@ -341,7 +341,7 @@ func TestLossesMissNobody(t *testing.T) {
 		was, is := grantsFrom(t, before), grantsFrom(t, after)
 		for _, q := range queries(ids, now) {
 			d := access.Decide(was, q)
-			if got := access.Decide(is, q); d.Reason == access.ReasonGranted && got.Reason != access.ReasonGranted && !lost[wire.ID(d.Tenancy)] {
+			if got := access.Decide(is, q); d.Reason == wire.ReasonGranted && got.Reason != wire.ReasonGranted && !lost[d.Tenancy] {
 				t.Fatalf("%+v: %v, and no loss\n%+v\n%+v", q, got.Reason, before, after)
 			}
 		}
@@ -352,7 +352,7 @@ func TestLossesMissNobody(t *testing.T) {
 }
 
 func grantsFrom(t *rapid.T, c grantlist.Contents) *access.Grants {
-	b, err := access.NewBucket(0, records(c.Grants))
+	b, err := access.NewBucket(0, c.Grants)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,7 +368,7 @@ func grantsFrom(t *rapid.T, c grantlist.Contents) *access.Grants {
 func queries(doors []string, now int64) (all []access.Query) {
 	for card := 1; card <= 2; card++ {
 		for _, door := range doors {
-			q := access.Query{Credential: access.CredentialID(credential(card)), Door: door}
+			q := access.Query{Credential: credential(card), Door: door}
 			for at := now; at < 11; at++ {
 				for _, time := range []access.Time{access.At(at), {Sure: at, Lo: at, Hi: access.Unknown}, {Sure: now, Lo: now, Hi: at}} {
 					q.Time = time

@@ -58,7 +58,7 @@ func (l *list) fill(base *list, fetch func(i int) []byte) error {
 		if err != nil {
 			return err
 		}
-		buckets[i], err = access.NewBucket(l.manifest.Bits, records(grants))
+		buckets[i], err = access.NewBucket(l.manifest.Bits, grants)
 		return err
 	})
 	if err != nil {
@@ -79,7 +79,7 @@ func (l *list) shares(base *list, i int) bool {
 
 // bucket makes the bytes of bucket i again.
 func (l *list) bucket(i int) ([]byte, error) {
-	b, err := wire.EncodeBucket(grantsOf(l.grants.Bucket(i).Records()))
+	b, err := wire.EncodeBucket(l.grants.Bucket(i).Records())
 	if err != nil {
 		return nil, fmt.Errorf("bucket %d: %w", i, err)
 	}
@@ -104,28 +104,6 @@ func (k *Keyring) List() (grantlist.List, error) {
 		return grantlist.List{}, fmt.Errorf("export list: %w", err)
 	}
 	return out, nil
-}
-
-func records(grants []wire.Grant) []access.Record {
-	out := make([]access.Record, len(grants))
-	for i := range grants {
-		g := &grants[i]
-		out[i] = access.Record{Credential: access.CredentialID(g.Credential), Grant: access.ID(g.ID),
-			Tenancy: access.ID(g.Tenancy), Kind: access.Kind(g.Kind), State: access.State(g.State),
-			DoorSet: g.DoorSet, From: g.From, Until: g.Until}
-	}
-	return out
-}
-
-func grantsOf(records []access.Record) []wire.Grant {
-	out := make([]wire.Grant, len(records))
-	for i := range records {
-		r := &records[i]
-		out[i] = wire.Grant{Credential: wire.CredentialID(r.Credential), ID: wire.ID(r.Grant),
-			Tenancy: wire.ID(r.Tenancy), Kind: wire.GrantKind(r.Kind), State: wire.GrantState(r.State),
-			DoorSet: r.DoorSet, From: r.From, Until: r.Until}
-	}
-	return out
 }
 
 // inParallel calls f for 0 to n-1 on all cores and joins the errors, at most one

@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/access"
+	"github.com/fxamacker/cbor/v2"
+	"golang.org/x/mod/sumdb/tlog"
+
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
-
-	"github.com/fxamacker/cbor/v2"
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // listLog is what a registry of the tests knows of a building: the log of its
@@ -134,11 +133,11 @@ func TestRestoredRegistry(t *testing.T) {
 		t.Fatalf("a list of another line: %v", err)
 	}
 	for range 2 {
-		want(t, k, credential(1), access.ReasonRevoked)
-		want(t, k, credential(2), access.ReasonSuspended)
-		want(t, k, credential(3), access.ReasonRevoked)
-		want(t, k, credential(4), access.ReasonGranted)
-		want(t, k, credential(9), access.ReasonGranted)
+		want(t, k, credential(1), wire.ReasonRevoked)
+		want(t, k, credential(2), wire.ReasonSuspended)
+		want(t, k, credential(3), wire.ReasonRevoked)
+		want(t, k, credential(4), wire.ReasonGranted)
+		want(t, k, credential(9), wire.ReasonGranted)
 		s := k.Status()
 		if s.Version != 2 || s.Hash != today.hashes[1] || s.Over != 2 || s.Unproved == nil || s.Unproved.Version != 3 ||
 			!slices.Equal(s.Unproved.Waiting, []wire.ID{{2}}) {
@@ -154,10 +153,10 @@ func TestRestoredRegistry(t *testing.T) {
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
 	for range 2 {
-		want(t, k, credential(1), access.ReasonRevoked)
-		want(t, k, credential(2), access.ReasonGranted) // its word counts now
-		want(t, k, credential(3), access.ReasonRevoked)
-		want(t, k, credential(9), access.ReasonUnknown)
+		want(t, k, credential(1), wire.ReasonRevoked)
+		want(t, k, credential(2), wire.ReasonGranted) // its word counts now
+		want(t, k, credential(3), wire.ReasonRevoked)
+		want(t, k, credential(9), wire.ReasonUnknown)
 		s := k.Status()
 		if s.Version != 4 || s.Unproved != nil || !slices.Equal(s.Masked, []Masked{{wire.ID{1}, wire.ID{1, 1}}}) || s.Over != 3 {
 			t.Fatalf("status %+v", s)
@@ -182,8 +181,8 @@ func TestMissedLists(t *testing.T) {
 		g.set(2, 2)
 		g.issue(t, wire.LogFormat)
 		must(t, g.give(t, k))
-		want(t, k, credential(1), access.ReasonRevoked)
-		want(t, k, credential(2), access.ReasonGranted)
+		want(t, k, credential(1), wire.ReasonRevoked)
+		want(t, k, credential(2), wire.ReasonGranted)
 		if s := k.Status(); s.Unproved != nil || s.Version != uint64(missed)+2 {
 			t.Fatalf("after %d missed: %+v", missed, s)
 		}
@@ -247,7 +246,7 @@ func TestThiefsNumber(t *testing.T) {
 	thief.version = maxStep
 	thief.issue(t, wire.LogFormat)
 	must(t, thief.give(t, k)) // he has the key, and goes on from its list
-	want(t, k, credential(66), access.ReasonGranted)
+	want(t, k, credential(66), wire.ReasonGranted)
 
 	_, envelope := trustOfEpoch(t, 2, 4, 2)
 	must(t, k.SetTrust(envelope))
@@ -257,8 +256,8 @@ func TestThiefsNumber(t *testing.T) {
 	g.newest.Second = nil
 	must(t, g.give(t, k))
 	for range 2 {
-		want(t, k, credential(66), access.ReasonUnknown)
-		want(t, k, credential(1), access.ReasonRevoked)
+		want(t, k, credential(66), wire.ReasonUnknown)
+		want(t, k, credential(1), wire.ReasonRevoked)
 		if s := k.Status(); s.Version != 2 || s.Epoch != 2 {
 			t.Fatalf("status %+v", s)
 		}
@@ -300,9 +299,9 @@ func TestTermOver(t *testing.T) {
 	g.rows = rows
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
-	want(t, k, credential(1), access.ReasonGranted) // let again
-	want(t, k, credential(2), access.ReasonRevoked)
-	want(t, k, credential(3), access.ReasonRevoked)
+	want(t, k, credential(1), wire.ReasonGranted) // let again
+	want(t, k, credential(2), wire.ReasonRevoked)
+	want(t, k, credential(3), wire.ReasonRevoked)
 	if s := k.Status(); len(s.Masked) != 2 {
 		t.Fatalf("masked %+v", s.Masked)
 	}
@@ -325,12 +324,12 @@ func TestFormats(t *testing.T) {
 	if err := two.give(t, old); !errors.Is(err, ErrRefused) || !errors.Is(err, wire.ErrMalformed) {
 		t.Fatalf("format 2: %v", err)
 	}
-	want(t, old, credential(1), access.ReasonGranted)
-	want(t, old, credential(2), access.ReasonUnknown)
+	want(t, old, credential(1), wire.ReasonGranted)
+	want(t, old, credential(2), wire.ReasonUnknown)
 	g.issue(t, wire.ListFormat)
 	g.issue(t, wire.ListFormat) // one was missed
 	must(t, g.give(t, old))
-	want(t, old, credential(2), access.ReasonGranted)
+	want(t, old, credential(2), wire.ReasonGranted)
 	must(t, old.Close())
 
 	k = openEnrolled(t, dir)
@@ -338,11 +337,11 @@ func TestFormats(t *testing.T) {
 	g.issue(t, wire.LogFormat)
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k)) // a proof of a list of format 1
-	want(t, k, credential(3), access.ReasonGranted)
+	want(t, k, credential(3), wire.ReasonGranted)
 	g.set(4, 4)
 	g.issue(t, wire.ListFormat)
 	must(t, g.give(t, k)) // the one after
-	want(t, k, credential(4), access.ReasonGranted)
+	want(t, k, credential(4), wire.ReasonGranted)
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
 	g.set(4, 4, revoke)
@@ -352,8 +351,8 @@ func TestFormats(t *testing.T) {
 	if err := g.give(t, k); !errors.Is(err, ErrUnproved) { // format 1 after a gap proves nothing
 		t.Fatal(err)
 	}
-	want(t, k, credential(4), access.ReasonRevoked)
-	want(t, k, credential(5), access.ReasonUnknown)
+	want(t, k, credential(4), wire.ReasonRevoked)
+	want(t, k, credential(5), wire.ReasonUnknown)
 }
 
 // TestUnprovedWithinTheLimit: a list that proves nothing takes no more than one
@@ -377,7 +376,7 @@ func TestUnprovedWithinTheLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := 1; i <= 4; i++ {
-		want(t, k, credential(i), access.ReasonGranted)
+		want(t, k, credential(i), wire.ReasonGranted)
 	}
 	if r := k.Status().Refusal; r == nil || !errors.Is(r.Why, ErrSecondNeeded) {
 		t.Fatalf("refusal %+v", r)
@@ -386,7 +385,7 @@ func TestUnprovedWithinTheLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		for i, why := range map[int]access.Reason{1: access.ReasonRevoked, 2: access.ReasonSuspended, 3: access.ReasonExpired, 4: access.ReasonWrongDoor, 5: access.ReasonGranted} {
+		for i, why := range map[int]wire.Reason{1: wire.ReasonRevoked, 2: wire.ReasonSuspended, 3: wire.ReasonExpired, 4: wire.ReasonWrongDoor, 5: wire.ReasonGranted} {
 			want(t, k, credential(i), why)
 		}
 		k = restarted(t, k)
@@ -417,17 +416,17 @@ func TestLaterThanRestraint(t *testing.T) {
 	if err := k.Apply(u); !errors.Is(err, ErrUnproved) {
 		t.Fatal(err)
 	}
-	want(t, k, credential(1), access.ReasonSuspended)
-	want(t, k, credential(3), access.ReasonSuspended)
-	want(t, k, credential(4), access.ReasonExpired)
+	want(t, k, credential(1), wire.ReasonSuspended)
+	want(t, k, credential(3), wire.ReasonSuspended)
+	want(t, k, credential(4), wire.ReasonExpired)
 	must(t, k.AddLocal(local(t, k, "gate-a", 5, 3, 3, change(wire.OpResume, 2, 30, 2))))
 	must(t, k.AddLocal(local(t, k, "gate-a", 5, 4, 4, change(wire.OpResume, 3, 30, 3))))
 	must(t, k.AddLocal(local(t, k, "gate-a", 5, 5, 5, change(wire.OpDispute, 4, 30))))
 	for range 2 {
-		want(t, k, credential(1), access.ReasonSuspended)
-		want(t, k, credential(2), access.ReasonRevoked)
-		want(t, k, credential(3), access.ReasonGranted)
-		want(t, k, credential(4), access.ReasonGranted)
+		want(t, k, credential(1), wire.ReasonSuspended)
+		want(t, k, credential(2), wire.ReasonRevoked)
+		want(t, k, credential(3), wire.ReasonGranted)
+		want(t, k, credential(4), wire.ReasonGranted)
 		k = restarted(t, k)
 	}
 }
@@ -494,8 +493,8 @@ func TestInherit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		want(t, k, credential(1), access.ReasonUnknown)
-		want(t, k, credential(2), access.ReasonGranted)
+		want(t, k, credential(1), wire.ReasonUnknown)
+		want(t, k, credential(2), wire.ReasonGranted)
 		if s := k.Status(); s.Over != 1 || s.Version != 3 {
 			t.Fatalf("status %+v", s)
 		}

@@ -25,25 +25,25 @@ type view struct {
 func (v *view) tables() grantlist.Doors { return grantlist.Doors{IDs: v.doors, Sets: v.sets} }
 
 // rowsOf collects what a list (nil: none) says of the grants that records change.
-func rowsOf(l *list, records []*held) map[wire.ID][]access.Record {
-	rows := make(map[wire.ID][]access.Record)
+func rowsOf(l *list, records []*held) map[wire.ID][]wire.Grant {
+	rows := make(map[wire.ID][]wire.Grant)
 	if l == nil || len(records) == 0 {
 		return rows
 	}
-	wanted := make(map[access.ID]bool)
+	wanted := make(map[wire.ID]bool)
 	for _, h := range records {
-		wanted[access.ID(h.Change.Grant)] = true
+		wanted[h.Change.Grant] = true
 	}
 	for r := range l.grants.All() {
-		if wanted[r.Grant] {
-			rows[wire.ID(r.Grant)] = append(rows[wire.ID(r.Grant)], *r)
+		if wanted[r.ID] {
+			rows[r.ID] = append(rows[r.ID], *r)
 		}
 	}
 	return rows
 }
 
-func anyLive(rows []access.Record) bool {
-	return slices.ContainsFunc(rows, func(r access.Record) bool { return r.State != access.StateRevoked })
+func anyLive(rows []wire.Grant) bool {
+	return slices.ContainsFunc(rows, func(r wire.Grant) bool { return r.State != wire.GrantRevoked })
 }
 
 // seen is through which records the list was made, by line; nil: there is no list.
@@ -67,7 +67,7 @@ func (l *list) seen() map[position]uint64 {
 // since its word on states and terms is the later one; a notice not before its days
 // have passed, or the list's date would shorten them. Nothing is settled before
 // the check-in of its grant: alone that would open a grant that is over.
-func settle(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, records []*held) (left, done []*held) {
+func settle(l *list, rows map[wire.ID][]wire.Grant, over map[wire.ID]bool, records []*held) (left, done []*held) {
 	if l == nil {
 		return records, nil
 	}
@@ -89,13 +89,13 @@ func settle(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, re
 }
 
 // agrees reports whether what the list says of the grant has the change in it.
-func agrees(c *wire.Change, rows []access.Record) bool {
+func agrees(c *wire.Change, rows []wire.Grant) bool {
 	switch c.Op {
 	case wire.OpEnd:
 		return !anyLive(rows)
 	case wire.OpBind:
 		return !anyLive(rows) || !slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool {
-			return !slices.ContainsFunc(rows, func(r access.Record) bool { return r.Credential == access.CredentialID(id) })
+			return !slices.ContainsFunc(rows, func(r wire.Grant) bool { return r.Credential == id })
 		})
 	}
 	return true
@@ -174,7 +174,7 @@ func (w *words) add(h *held) {
 // apply returns the rows of the grant as they count: those of the list, or where
 // it does not name the grant those of the check-in, with the other changes. An
 // end beats all, and what was over is over.
-func (w *words) apply(listed []access.Record, over bool, set func([]string) (uint16, error)) ([]access.Record, error) {
+func (w *words) apply(listed []wire.Grant, over bool, set func([]string) (uint16, error)) ([]wire.Grant, error) {
 	rows := slices.Clone(listed)
 	live := !w.ended && (len(listed) == 0 && !over || anyLive(listed))
 	if len(rows) == 0 {
@@ -183,16 +183,16 @@ func (w *words) apply(listed []access.Record, over bool, set func([]string) (uin
 			if err != nil {
 				return nil, err
 			}
-			rows = withCards(rows, c.Credentials, access.Record{Grant: access.ID(c.Grant), Tenancy: access.ID(c.Tenancy),
-				Kind: access.Kind(c.Kind), State: access.StateActive, DoorSet: doors, From: c.From, Until: c.Until})
+			rows = withCards(rows, c.Credentials, wire.Grant{ID: c.Grant, Tenancy: c.Tenancy,
+				Kind: c.Kind, State: wire.GrantActive, DoorSet: doors, From: c.From, Until: c.Until})
 		}
 	}
 	if len(rows) == 0 {
 		return nil, nil
 	}
 	for _, c := range w.binds {
-		like := rows[max(0, slices.IndexFunc(rows, func(r access.Record) bool { return r.State != access.StateRevoked }))]
-		like.State = access.StateActive
+		like := rows[max(0, slices.IndexFunc(rows, func(r wire.Grant) bool { return r.State != wire.GrantRevoked }))]
+		like.State = wire.GrantActive
 		rows = withCards(rows, c.Credentials, like)
 	}
 	for i := range rows {
@@ -204,11 +204,11 @@ func (w *words) apply(listed []access.Record, over bool, set func([]string) (uin
 // change makes the state and the end of one row those that count. An objection
 // to a notice sets the end in the list aside, until the registry decides: it may
 // be the notice's, and a tenant may not be locked out on the landlord's word alone.
-func (w *words) change(r *access.Record, listed, live bool) {
-	if word := w.cards[wire.CredentialID(r.Credential)]; word != nil && r.State != access.StateRevoked {
-		r.State = access.StateActive
+func (w *words) change(r *wire.Grant, listed, live bool) {
+	if word := w.cards[r.Credential]; word != nil && r.State != wire.GrantRevoked {
+		r.State = wire.GrantActive
 		if _, value, _ := word.result(); value == cardStopped {
-			r.State = access.StateSuspended
+			r.State = wire.GrantSuspended
 		}
 	}
 	if _, end, said := w.end.result(); said {
@@ -220,15 +220,15 @@ func (w *words) change(r *access.Record, listed, live bool) {
 		}
 	}
 	if !live {
-		r.State = access.StateRevoked
+		r.State = wire.GrantRevoked
 	}
 }
 
 // withCards adds a row for each credential that has none.
-func withCards(rows []access.Record, ids []wire.CredentialID, like access.Record) []access.Record {
+func withCards(rows []wire.Grant, ids []wire.CredentialID, like wire.Grant) []wire.Grant {
 	for _, id := range ids {
-		like.Credential = access.CredentialID(id)
-		if !slices.ContainsFunc(rows, func(r access.Record) bool { return r.Credential == like.Credential }) {
+		like.Credential = id
+		if !slices.ContainsFunc(rows, func(r wire.Grant) bool { return r.Credential == like.Credential }) {
 			rows = append(rows, like)
 		}
 	}
@@ -237,7 +237,7 @@ func withCards(rows []access.Record, ids []wire.CredentialID, like access.Record
 
 // merge returns the list (nil: none) with the changes of the records, which are
 // in order. Buckets that no change touches are shared with the list.
-func merge(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, records []*held) (view, error) {
+func merge(l *list, rows map[wire.ID][]wire.Grant, over map[wire.ID]bool, records []*held) (view, error) {
 	v := view{}
 	bits, buckets := uint8(0), make([]*access.Bucket, 1)
 	if l != nil {
@@ -268,7 +268,7 @@ func merge(l *list, rows map[wire.ID][]access.Record, over map[wire.ID]bool, rec
 
 // replaceRows puts rows, which are in order, in the places of those of the same
 // credential and grant. Buckets without a change stay the same.
-func replaceRows(buckets []*access.Bucket, bits uint8, changed []access.Record) (err error) {
+func replaceRows(buckets []*access.Bucket, bits uint8, changed []wire.Grant) (err error) {
 	for len(changed) > 0 { // one bucket after the other
 		i := bucketOf(&changed[0], bits)
 		n := 1
@@ -283,10 +283,10 @@ func replaceRows(buckets []*access.Bucket, bits uint8, changed []access.Record) 
 	return nil
 }
 
-func bucketOf(r *access.Record, bits uint8) int { return wire.CredentialID(r.Credential).Bucket(bits) }
+func bucketOf(r *wire.Grant, bits uint8) int { return r.Credential.Bucket(bits) }
 
 // changedRows returns the rows of all grants that records change, in order.
-func changedRows(rows map[wire.ID][]access.Record, over map[wire.ID]bool, records []*held, set func([]string) (uint16, error)) ([]access.Record, error) {
+func changedRows(rows map[wire.ID][]wire.Grant, over map[wire.ID]bool, records []*held, set func([]string) (uint16, error)) ([]wire.Grant, error) {
 	grants := make(map[wire.ID]*words)
 	var ids []wire.ID // in the order of the records, so that door sets are found in one order
 	for _, h := range records {
@@ -297,7 +297,7 @@ func changedRows(rows map[wire.ID][]access.Record, over map[wire.ID]bool, record
 		}
 		grants[id].add(h)
 	}
-	var all []access.Record
+	var all []wire.Grant
 	for _, id := range ids {
 		of, err := grants[id].apply(rows[id], over[id], set)
 		if err != nil {
@@ -305,15 +305,15 @@ func changedRows(rows map[wire.ID][]access.Record, over map[wire.ID]bool, record
 		}
 		all = append(all, of...)
 	}
-	slices.SortFunc(all, func(a, b access.Record) int { return access.Compare(&a, &b) })
+	slices.SortFunc(all, func(a, b wire.Grant) int { return a.Compare(&b) })
 	return all, nil
 }
 
 // replaced returns sorted rows with others, sorted too, in their places.
-func replaced(rows, by []access.Record) []access.Record {
-	out := make([]access.Record, 0, len(rows)+len(by))
+func replaced(rows, by []wire.Grant) []wire.Grant {
+	out := make([]wire.Grant, 0, len(rows)+len(by))
 	for len(rows) > 0 && len(by) > 0 {
-		switch c := access.Compare(&rows[0], &by[0]); {
+		switch c := rows[0].Compare(&by[0]); {
 		case c < 0:
 			out, rows = append(out, rows[0]), rows[1:]
 		case c == 0:

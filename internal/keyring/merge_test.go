@@ -22,14 +22,14 @@ func beside(t testing.TB, over map[wire.ID]bool, records ...Local) *Keyring {
 }
 
 // opened answers for cards as the merge of a list and records does.
-func (k *Keyring) opened(t testing.TB, l *list, cards ...int) (answers []access.Reason) {
+func (k *Keyring) opened(t testing.TB, l *list, cards ...int) (answers []wire.Reason) {
 	t.Helper()
 	rows := rowsOf(l, k.records)
 	left, _ := settle(l, rows, k.over.index, k.records)
 	v, err := merge(l, rows, k.over.index, left)
 	must(t, err)
 	for _, n := range cards {
-		answers = append(answers, access.Decide(v.grants, access.Query{Credential: access.CredentialID(credential(n)),
+		answers = append(answers, access.Decide(v.grants, access.Query{Credential: credential(n),
 			Door: "front", Time: access.At(issuedAt.Unix() + 60)}).Reason)
 	}
 	return answers
@@ -60,42 +60,42 @@ func TestMerge(t *testing.T) {
 		seen    []wire.Seen
 		over    bool
 		records []Local
-		want    [3]access.Reason // of cards 1, 2, 3
+		want    [3]wire.Reason // of cards 1, 2, 3
 		left    int
 	}{
-		{"check-in", nil, nil, false, []Local{in}, [3]access.Reason{1, 1, 2}, 1},
-		{"seen and named", []wire.Grant{row(1, 1), row(1, 2)}, []wire.Seen{seen("a", 1, 1)}, false, []Local{in}, [3]access.Reason{1, 1, 2}, 0},
-		{"named and not seen", []wire.Grant{row(1, 1)}, nil, false, []Local{in}, [3]access.Reason{1, 2, 2}, 1},
-		{"seen and not named: never lost", nil, []wire.Seen{seen("a", 1, 1)}, false, []Local{in}, [3]access.Reason{1, 1, 2}, 1},
-		{"seen in another line", nil, []wire.Seen{seen("a", 2, 1)}, false, []Local{in}, [3]access.Reason{1, 1, 2}, 1},
-		{"named revoked", []wire.Grant{row(1, 1, inState(wire.GrantRevoked))}, nil, false, []Local{in}, [3]access.Reason{7, 2, 2}, 1},
-		{"over, not seen", nil, nil, true, []Local{in}, [3]access.Reason{7, 7, 2}, 1},
-		{"over and seen", nil, []wire.Seen{seen("a", 1, 1)}, true, []Local{in}, [3]access.Reason{2, 2, 2}, 0},
-		{"end", []wire.Grant{row(1, 1)}, nil, false, []Local{plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]access.Reason{7, 2, 2}, 1},
-		{"end before its check-in", nil, nil, false, []Local{in, plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]access.Reason{7, 7, 2}, 2},
-		{"end seen, check-in not", nil, []wire.Seen{seen("b", 1, 1)}, false, []Local{in, plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]access.Reason{7, 7, 2}, 2},
-		{"end seen and not done", []wire.Grant{row(1, 1)}, []wire.Seen{seen("b", 1, 1)}, false, []Local{plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]access.Reason{7, 2, 2}, 1},
-		{"end seen and done", []wire.Grant{row(1, 1, inState(wire.GrantRevoked))}, []wire.Seen{seen("b", 1, 1)}, false, []Local{plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]access.Reason{7, 2, 2}, 0},
+		{"check-in", nil, nil, false, []Local{in}, [3]wire.Reason{1, 1, 2}, 1},
+		{"seen and named", []wire.Grant{row(1, 1), row(1, 2)}, []wire.Seen{seen("a", 1, 1)}, false, []Local{in}, [3]wire.Reason{1, 1, 2}, 0},
+		{"named and not seen", []wire.Grant{row(1, 1)}, nil, false, []Local{in}, [3]wire.Reason{1, 2, 2}, 1},
+		{"seen and not named: never lost", nil, []wire.Seen{seen("a", 1, 1)}, false, []Local{in}, [3]wire.Reason{1, 1, 2}, 1},
+		{"seen in another line", nil, []wire.Seen{seen("a", 2, 1)}, false, []Local{in}, [3]wire.Reason{1, 1, 2}, 1},
+		{"named revoked", []wire.Grant{row(1, 1, inState(wire.GrantRevoked))}, nil, false, []Local{in}, [3]wire.Reason{7, 2, 2}, 1},
+		{"over, not seen", nil, nil, true, []Local{in}, [3]wire.Reason{7, 7, 2}, 1},
+		{"over and seen", nil, []wire.Seen{seen("a", 1, 1)}, true, []Local{in}, [3]wire.Reason{2, 2, 2}, 0},
+		{"end", []wire.Grant{row(1, 1)}, nil, false, []Local{plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]wire.Reason{7, 2, 2}, 1},
+		{"end before its check-in", nil, nil, false, []Local{in, plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]wire.Reason{7, 7, 2}, 2},
+		{"end seen, check-in not", nil, []wire.Seen{seen("b", 1, 1)}, false, []Local{in, plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]wire.Reason{7, 7, 2}, 2},
+		{"end seen and not done", []wire.Grant{row(1, 1)}, []wire.Seen{seen("b", 1, 1)}, false, []Local{plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]wire.Reason{7, 2, 2}, 1},
+		{"end seen and done", []wire.Grant{row(1, 1, inState(wire.GrantRevoked))}, []wire.Seen{seen("b", 1, 1)}, false, []Local{plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]wire.Reason{7, 2, 2}, 0},
 		{"end half done", []wire.Grant{row(1, 1, inState(wire.GrantRevoked)), row(1, 2, inState(wire.GrantSuspended))}, []wire.Seen{seen("b", 1, 1)}, false,
-			[]Local{plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]access.Reason{7, 7, 2}, 1},
-		{"suspend", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpSuspend, 1, 20, 1))}, [3]access.Reason{6, 1, 2}, 2},
-		{"suspend, clock set back, resume", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpSuspend, 1, 20, 1)), plain("a", 1, 3, change(wire.OpResume, 1, 3, 1))}, [3]access.Reason{1, 1, 2}, 3},
-		{"two gateways, later wins", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpResume, 1, 20, 1)), plain("b", 1, 1, change(wire.OpSuspend, 1, 21, 1))}, [3]access.Reason{6, 1, 2}, 3},
-		{"two gateways, tie", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpSuspend, 1, 20, 1)), plain("b", 1, 1, change(wire.OpResume, 1, 20, 1))}, [3]access.Reason{6, 1, 2}, 3},
+			[]Local{plain("b", 1, 1, change(wire.OpEnd, 1, 5))}, [3]wire.Reason{7, 7, 2}, 1},
+		{"suspend", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpSuspend, 1, 20, 1))}, [3]wire.Reason{6, 1, 2}, 2},
+		{"suspend, clock set back, resume", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpSuspend, 1, 20, 1)), plain("a", 1, 3, change(wire.OpResume, 1, 3, 1))}, [3]wire.Reason{1, 1, 2}, 3},
+		{"two gateways, later wins", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpResume, 1, 20, 1)), plain("b", 1, 1, change(wire.OpSuspend, 1, 21, 1))}, [3]wire.Reason{6, 1, 2}, 3},
+		{"two gateways, tie", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpSuspend, 1, 20, 1)), plain("b", 1, 1, change(wire.OpResume, 1, 20, 1))}, [3]wire.Reason{6, 1, 2}, 3},
 		{"suspend seen, active by the registry's later word", []wire.Grant{row(1, 1)}, []wire.Seen{seen("b", 1, 1)}, false,
-			[]Local{plain("b", 1, 1, change(wire.OpSuspend, 1, 20, 1))}, [3]access.Reason{1, 2, 2}, 0},
-		{"resume of a listed card", []wire.Grant{row(1, 1, inState(wire.GrantSuspended))}, nil, false, []Local{plain("b", 1, 1, change(wire.OpResume, 1, 20, 1))}, [3]access.Reason{1, 2, 2}, 1},
-		{"resume of a revoked card", []wire.Grant{row(1, 1, inState(wire.GrantRevoked))}, nil, false, []Local{plain("b", 1, 1, change(wire.OpResume, 1, 20, 1))}, [3]access.Reason{7, 2, 2}, 1},
-		{"bind", []wire.Grant{row(1, 1)}, nil, false, []Local{plain("b", 1, 1, change(wire.OpBind, 1, 20, 3))}, [3]access.Reason{1, 2, 1}, 1},
-		{"bind to a revoked grant", []wire.Grant{row(1, 1, inState(wire.GrantRevoked))}, nil, false, []Local{plain("b", 1, 1, change(wire.OpBind, 1, 20, 3))}, [3]access.Reason{7, 2, 7}, 1},
-		{"bind to an unknown grant", nil, nil, false, []Local{plain("b", 1, 1, change(wire.OpBind, 1, 20, 3))}, [3]access.Reason{2, 2, 2}, 1},
-		{"bind seen and not named", []wire.Grant{row(1, 1)}, []wire.Seen{seen("b", 1, 1)}, false, []Local{plain("b", 1, 1, change(wire.OpBind, 1, 20, 3))}, [3]access.Reason{1, 2, 1}, 1},
-		{"bind seen and named", []wire.Grant{row(1, 1), row(1, 3, inState(wire.GrantSuspended))}, []wire.Seen{seen("b", 1, 1)}, false, []Local{plain("b", 1, 1, change(wire.OpBind, 1, 20, 3))}, [3]access.Reason{1, 2, 6}, 0},
-		{"notice", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpNotice, 1, 20))}, [3]access.Reason{5, 5, 2}, 2},
-		{"notice and dispute", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpNotice, 1, 20)), plain("a", 1, 3, change(wire.OpDispute, 1, 20))}, [3]access.Reason{1, 1, 2}, 3},
-		{"notice and dispute at once", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpNotice, 1, 20)), plain("b", 1, 1, change(wire.OpDispute, 1, 20))}, [3]access.Reason{1, 1, 2}, 3},
-		{"listed notice, disputed", []wire.Grant{row(1, 1, func(g *wire.Grant) { g.Until = 1000 })}, nil, false, []Local{plain("b", 1, 1, change(wire.OpDispute, 1, 20))}, [3]access.Reason{1, 2, 2}, 1},
-		{"end after dispute", nil, nil, false, []Local{in, plain("b", 1, 1, change(wire.OpEnd, 1, 5)), plain("b", 1, 2, change(wire.OpDispute, 1, 20))}, [3]access.Reason{7, 7, 2}, 3},
+			[]Local{plain("b", 1, 1, change(wire.OpSuspend, 1, 20, 1))}, [3]wire.Reason{1, 2, 2}, 0},
+		{"resume of a listed card", []wire.Grant{row(1, 1, inState(wire.GrantSuspended))}, nil, false, []Local{plain("b", 1, 1, change(wire.OpResume, 1, 20, 1))}, [3]wire.Reason{1, 2, 2}, 1},
+		{"resume of a revoked card", []wire.Grant{row(1, 1, inState(wire.GrantRevoked))}, nil, false, []Local{plain("b", 1, 1, change(wire.OpResume, 1, 20, 1))}, [3]wire.Reason{7, 2, 2}, 1},
+		{"bind", []wire.Grant{row(1, 1)}, nil, false, []Local{plain("b", 1, 1, change(wire.OpBind, 1, 20, 3))}, [3]wire.Reason{1, 2, 1}, 1},
+		{"bind to a revoked grant", []wire.Grant{row(1, 1, inState(wire.GrantRevoked))}, nil, false, []Local{plain("b", 1, 1, change(wire.OpBind, 1, 20, 3))}, [3]wire.Reason{7, 2, 7}, 1},
+		{"bind to an unknown grant", nil, nil, false, []Local{plain("b", 1, 1, change(wire.OpBind, 1, 20, 3))}, [3]wire.Reason{2, 2, 2}, 1},
+		{"bind seen and not named", []wire.Grant{row(1, 1)}, []wire.Seen{seen("b", 1, 1)}, false, []Local{plain("b", 1, 1, change(wire.OpBind, 1, 20, 3))}, [3]wire.Reason{1, 2, 1}, 1},
+		{"bind seen and named", []wire.Grant{row(1, 1), row(1, 3, inState(wire.GrantSuspended))}, []wire.Seen{seen("b", 1, 1)}, false, []Local{plain("b", 1, 1, change(wire.OpBind, 1, 20, 3))}, [3]wire.Reason{1, 2, 6}, 0},
+		{"notice", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpNotice, 1, 20))}, [3]wire.Reason{5, 5, 2}, 2},
+		{"notice and dispute", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpNotice, 1, 20)), plain("a", 1, 3, change(wire.OpDispute, 1, 20))}, [3]wire.Reason{1, 1, 2}, 3},
+		{"notice and dispute at once", nil, nil, false, []Local{in, plain("a", 1, 2, change(wire.OpNotice, 1, 20)), plain("b", 1, 1, change(wire.OpDispute, 1, 20))}, [3]wire.Reason{1, 1, 2}, 3},
+		{"listed notice, disputed", []wire.Grant{row(1, 1, func(g *wire.Grant) { g.Until = 1000 })}, nil, false, []Local{plain("b", 1, 1, change(wire.OpDispute, 1, 20))}, [3]wire.Reason{1, 2, 2}, 1},
+		{"end after dispute", nil, nil, false, []Local{in, plain("b", 1, 1, change(wire.OpEnd, 1, 5)), plain("b", 1, 2, change(wire.OpDispute, 1, 20))}, [3]wire.Reason{7, 7, 2}, 3},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestMerge(t *testing.T) {
 				l = verified(t, listOf(t, 1, issuedAt, c.seen, 1, c.listed...))
 			}
 			k := beside(t, map[wire.ID]bool{{1}: c.over}, c.records...)
-			if got := [3]access.Reason(k.opened(t, l, 1, 2, 3)); got != c.want {
+			if got := [3]wire.Reason(k.opened(t, l, 1, 2, 3)); got != c.want {
 				t.Errorf("answers %d, want %d", got, c.want)
 			}
 			if left, _ := settle(l, rowsOf(l, k.records), k.over.index, k.records); len(left) != c.left {
@@ -126,13 +126,13 @@ func TestMergeNewDoors(t *testing.T) {
 	for _, q := range []struct {
 		card int
 		door string
-		want access.Reason
-	}{{1, "front", access.ReasonGranted}, {1, "bikes", access.ReasonWrongDoor}, {2, "front", access.ReasonGranted}, {2, "bikes", access.ReasonGranted}} {
-		if got := access.Decide(v.grants, access.Query{Credential: access.CredentialID(credential(q.card)), Door: q.door}).Reason; got != q.want {
+		want wire.Reason
+	}{{1, "front", wire.ReasonGranted}, {1, "bikes", wire.ReasonWrongDoor}, {2, "front", wire.ReasonGranted}, {2, "bikes", wire.ReasonGranted}} {
+		if got := access.Decide(v.grants, access.Query{Credential: credential(q.card), Door: q.door}).Reason; got != q.want {
 			t.Errorf("card %d at %s: %d, want %d", q.card, q.door, got, q.want)
 		}
 	}
-	if got := access.Decide(l.grants, access.Query{Credential: access.CredentialID(credential(2)), Door: "front"}).Reason; got != access.ReasonUnknown {
+	if got := access.Decide(l.grants, access.Query{Credential: credential(2), Door: "front"}).Reason; got != wire.ReasonUnknown {
 		t.Error("the list itself has changed")
 	}
 }
@@ -186,13 +186,13 @@ func TestAllOrders(t *testing.T) {
 	lists := []struct {
 		name  string
 		list  *list
-		final []access.Reason // of cards 1, 2, 3
+		final []wire.Reason // of cards 1, 2, 3
 	}{
-		{"none", nil, []access.Reason{6, 1, 7}},
-		{"of a", verified(t, listOf(t, 1, issuedAt, []wire.Seen{seen("a", 3)}, 1, row(1, 1, suspended), row(2, 3))), []access.Reason{1, 1, 7}},
-		{"of c", verified(t, listOf(t, 1, issuedAt, []wire.Seen{seen("c", 1)}, 1)), []access.Reason{6, 1, 7}},
+		{"none", nil, []wire.Reason{6, 1, 7}},
+		{"of a", verified(t, listOf(t, 1, issuedAt, []wire.Seen{seen("a", 3)}, 1, row(1, 1, suspended), row(2, 3))), []wire.Reason{1, 1, 7}},
+		{"of c", verified(t, listOf(t, 1, issuedAt, []wire.Seen{seen("c", 1)}, 1)), []wire.Reason{6, 1, 7}},
 		{"all", verified(t, listOf(t, 1, issuedAt, []wire.Seen{seen("a", 3), seen("b", 2), seen("c", 1)}, 1,
-			row(1, 1, suspended), row(1, 2), row(2, 3, revoked))), []access.Reason{6, 1, 7}},
+			row(1, 1, suspended), row(1, 2), row(2, 3, revoked))), []wire.Reason{6, 1, 7}},
 	}
 	permutations(len(records), func(order []int) {
 		for _, c := range lists {
@@ -213,16 +213,16 @@ func TestAllOrders(t *testing.T) {
 	})
 }
 
-func orderLaw(known []int, got []access.Reason) string {
+func orderLaw(known []int, got []wire.Reason) string {
 	has := func(i int) bool { return slices.Contains(known, i) }
 	switch {
-	case has(5) && got[2] == access.ReasonGranted:
+	case has(5) && got[2] == wire.ReasonGranted:
 		return "a dead card opens"
-	case has(4) && !has(5) && got[2] == access.ReasonUnknown:
+	case has(4) && !has(5) && got[2] == wire.ReasonUnknown:
 		return "a new tenant is lost"
-	case has(0) && !has(1) && got[0] != access.ReasonGranted && got[0] != access.ReasonSuspended:
+	case has(0) && !has(1) && got[0] != wire.ReasonGranted && got[0] != wire.ReasonSuspended:
 		return "a new tenant is lost"
-	case has(0) && has(3) && got[1] != access.ReasonGranted:
+	case has(0) && has(3) && got[1] != wire.ReasonGranted:
 		return "a new card is lost"
 	}
 	return ""

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
@@ -316,7 +315,7 @@ func (g *modelGate) forget() {
 }
 
 // answer is what the door must say to a card of a grant.
-func (g *modelGate) answer(grant wire.ID, card wire.CredentialID) access.Reason {
+func (g *modelGate) answer(grant wire.ID, card wire.CredentialID) wire.Reason {
 	m, named := g.listed(grant)
 	_, known := m.cards[card]
 	stopped, ended, until := m.cards[card], m.ended, m.until
@@ -342,15 +341,15 @@ func (g *modelGate) answer(grant wire.ID, card wire.CredentialID) access.Reason 
 	}
 	switch {
 	case !known:
-		return access.ReasonUnknown
+		return wire.ReasonUnknown
 	case ended:
-		return access.ReasonRevoked
+		return wire.ReasonRevoked
 	case stopped:
-		return access.ReasonSuspended
+		return wire.ReasonSuspended
 	case until != 0:
-		return access.ReasonExpired
+		return wire.ReasonExpired
 	}
-	return access.ReasonGranted
+	return wire.ReasonGranted
 }
 
 // last returns the change that counts among those of the ops: of each line the

@@ -6,10 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"gatehouse/internal/access"
-	"gatehouse/sync/wire"
-
 	"pgregory.net/rapid"
+
+	"gatehouse/sync/wire"
 )
 
 // drawRows are some of a house's grants, one row each, in any state.
@@ -79,13 +78,13 @@ func TestMergeEqualsNaive(t *testing.T) {
 			rt.Fatalf("%d rows, want %d", v.grants.Len(), len(rows))
 		}
 		for r := range v.grants.All() {
-			state, until, doors := naiveRow(rows[r.Grant[0]], k.over.index, unproved)
+			state, until, doors := naiveRow(rows[r.ID[0]], k.over.index, unproved)
 			got := v.tables().Of(r.DoorSet)
-			if r.State != access.State(state) {
-				rt.Fatalf("grant %d: state %d, want %d", r.Grant[0], r.State, state)
+			if r.State != state {
+				rt.Fatalf("grant %d: state %d, want %d", r.ID[0], r.State, state)
 			}
 			if state != wire.GrantRevoked && (r.Until != until || !slices.Equal(got, doors)) {
-				rt.Fatalf("grant %d: until %d at %v, want %d at %v", r.Grant[0], r.Until, got, until, doors)
+				rt.Fatalf("grant %d: until %d at %v, want %d at %v", r.ID[0], r.Until, got, until, doors)
 			}
 		}
 	})

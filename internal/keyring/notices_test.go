@@ -51,24 +51,24 @@ func TestNoticeRunsItsDays(t *testing.T) {
 		for range 2*24 + 23 {
 			m.own += time.Hour
 			tend(k)
-			want(t, k, credential(1), access.ReasonGranted)
+			want(t, k, credential(1), wire.ReasonGranted)
 		}
 		k = m.on(restarted(t, k))
-		want(t, k, credential(1), access.ReasonGranted)
+		want(t, k, credential(1), wire.ReasonGranted)
 		listed := row(1, 1)
 		listed.Until = past.Until
 		apply(t, k, listOf(t, 2, issuedAt, seenBy(by, 1), 1, listed)) // the registry took the date as it stands
-		want(t, k, credential(1), access.ReasonGranted)
+		want(t, k, credential(1), wire.ReasonGranted)
 		if n := k.Status().Overdue; len(n) != 0 {
 			t.Errorf("a list has it, and it is overdue: %v", n)
 		}
 		must(t, k.AddLocal(local(t, k, by, 6, 1, 9, past))) // numbered anew it is no younger
 		m.own -= day                                        // the machine's clock as an older image has it
 		k = m.on(restarted(t, k))
-		want(t, k, credential(1), access.ReasonGranted)
+		want(t, k, credential(1), wire.ReasonGranted)
 		m.own += day + time.Hour
 		tend(k)
-		want(t, k, credential(1), access.ReasonExpired)
+		want(t, k, credential(1), wire.ReasonExpired)
 	}
 }
 
@@ -96,16 +96,16 @@ func TestNoticeEndsByTheRegistry(t *testing.T) {
 	}
 	m.own += day
 	tend(k)
-	ahead := access.Decide(k.Grants(), access.Query{Credential: access.CredentialID(credential(1)), Door: "front", Time: access.At(end.Add(365 * day).Unix())})
-	if ahead.Reason != access.ReasonGranted {
+	ahead := access.Decide(k.Grants(), access.Query{Credential: credential(1), Door: "front", Time: access.At(end.Add(365 * day).Unix())})
+	if ahead.Reason != wire.ReasonGranted {
 		t.Errorf("by a clock of the house: %v", ahead.Reason)
 	}
 	k.RaiseFloor(end.Unix()-1, 0)
 	tend(k)
-	want(t, k, credential(1), access.ReasonGranted)
+	want(t, k, credential(1), wire.ReasonGranted)
 	k.RaiseFloor(end.Unix(), 0)
 	tend(k)
-	want(t, k, credential(1), access.ReasonExpired)
+	want(t, k, credential(1), wire.ReasonExpired)
 	if n := len(k.Locals()); n != 0 {
 		t.Errorf("%d records are not settled", n)
 	}
@@ -126,12 +126,12 @@ func TestListedNoticeRunsItsDays(t *testing.T) {
 	g.words = []wire.Word{{Grant: of.ID, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: 20, Tenancy: of.Tenancy, Until: uint32(end.Unix()), Cause: wire.CauseLeaseOver}}
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
-	ahead := func(card int) access.Reason {
-		return access.Decide(k.Grants(), access.Query{Credential: access.CredentialID(credential(card)), Door: "front", Time: access.At(end.Add(365 * day).Unix())}).Reason
+	ahead := func(card int) wire.Reason {
+		return access.Decide(k.Grants(), access.Query{Credential: credential(card), Door: "front", Time: access.At(end.Add(365 * day).Unix())}).Reason
 	}
 	for n := range 3 * 24 {
 		tend(k)
-		if got := ahead(1); got != access.ReasonGranted || ahead(2) != access.ReasonExpired {
+		if got := ahead(1); got != wire.ReasonGranted || ahead(2) != wire.ReasonExpired {
 			t.Fatalf("after %d h: %v, and a term %v", n, got, ahead(2))
 		}
 		if n%20 == 0 {
@@ -146,11 +146,11 @@ func TestListedNoticeRunsItsDays(t *testing.T) {
 		t.Errorf("%d records from nowhere", n)
 	}
 	tend(k)
-	if got := ahead(1); got != access.ReasonExpired {
+	if got := ahead(1); got != wire.ReasonExpired {
 		t.Errorf("after its days: %v", got)
 	}
 	k = m.on(restarted(t, k))
-	if got := ahead(1); got != access.ReasonExpired {
+	if got := ahead(1); got != wire.ReasonExpired {
 		t.Errorf("after its days and a restart: %v", got)
 	}
 	again := g.words[0]
@@ -159,12 +159,12 @@ func TestListedNoticeRunsItsDays(t *testing.T) {
 	g.set(1, 1, until(end.Add(day)))
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
-	if got := ahead(1); got != access.ReasonGranted {
+	if got := ahead(1); got != wire.ReasonGranted {
 		t.Errorf("another one: %v", got)
 	}
 	k.RaiseFloor(end.Add(day).Unix(), 0)
 	tend(k)
-	want(t, k, credential(1), access.ReasonExpired)
+	want(t, k, credential(1), wire.ReasonExpired)
 }
 
 // TestNoticeIsNoLoss: a list that says what notices of the building said needs no

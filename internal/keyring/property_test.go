@@ -7,11 +7,10 @@ import (
 	"slices"
 	"testing"
 
-	"gatehouse/internal/access"
+	"pgregory.net/rapid"
+
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
-
-	"pgregory.net/rapid"
 )
 
 // house is a Keyring beside the plainest model of what it must answer.
@@ -133,7 +132,7 @@ func (h *house) crash(t *rapid.T) {
 
 // check asks the door about every card.
 func (h *house) check(t *rapid.T) {
-	rank := []access.Reason{access.ReasonUnknown, access.ReasonRevoked, access.ReasonSuspended, access.ReasonGranted}
+	rank := []wire.Reason{wire.ReasonUnknown, wire.ReasonRevoked, wire.ReasonSuspended, wire.ReasonGranted}
 	for n := range cards {
 		best := 0
 		for _, lines := range h.model {
@@ -146,7 +145,7 @@ func (h *house) check(t *rapid.T) {
 		}
 	}
 	for r := range h.k.Grants().All() {
-		if h.revoked[wire.ID(r.Grant)] && r.State == access.StateActive {
+		if h.revoked[r.ID] && r.State == wire.GrantActive {
 			t.Fatal("a revoked grant is back")
 		}
 	}
@@ -230,7 +229,7 @@ func TestOrderOfUpdates(t *testing.T) {
 				revoked = max(i, revoked)
 			}
 			for n := range 6 {
-				if open := ask(k, credential(n)) == access.ReasonGranted; open != (n > revoked) {
+				if open := ask(k, credential(n)) == wire.ReasonGranted; open != (n > revoked) {
 					rt.Fatalf("card %d opens: %t, after update %d", n, open, revoked)
 				}
 			}

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/sync/wire"
@@ -307,7 +306,7 @@ func (k *Keyring) sweep() {
 
 // bury keeps the grants that settled records have ended and that the list does not
 // name, before the records go. It reports whether a file has them. Callers hold mu.
-func (k *Keyring) bury(done []*held, rows map[wire.ID][]access.Record) bool {
+func (k *Keyring) bury(done []*held, rows map[wire.ID][]wire.Grant) bool {
 	var ended []wire.ID
 	for _, h := range done {
 		if h.Change.Op == wire.OpEnd && len(rows[h.Change.Grant]) == 0 {

@@ -8,11 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"gatehouse/internal/access"
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 func checkInAt(t testing.TB, k *Keyring, gateway string, grant byte, card int) Local {
@@ -34,8 +33,8 @@ func TestRecordSurvivesRestart(t *testing.T) {
 	must(t, k.AddLocal(checkInAt(t, k, "gate-b", 2, 2)))
 	must(t, k.Entered(l.Record.ID))
 	k = restarted(t, k)
-	want(t, k, credential(1), access.ReasonGranted)
-	want(t, k, credential(2), access.ReasonGranted)
+	want(t, k, credential(1), wire.ReasonGranted)
+	want(t, k, credential(2), wire.ReasonGranted)
 	got := k.Locals()
 	if len(got) != 2 || got[0].Gateway != "gate-a" || !got[0].Entered || got[1].Entered || !bytes.Equal(got[0].Person, l.Person) ||
 		!bytes.Equal(got[0].Envelope, l.Envelope) || got[0].Record.Number != 1 || got[0].Change.Flat != "3A" {
@@ -59,14 +58,14 @@ func TestListSettles(t *testing.T) {
 	if err != nil || len(left) != 0 || len(k.Locals()) != 0 {
 		t.Fatalf("%d files, %d records are left: %v", len(left), len(k.Locals()), err)
 	}
-	want(t, k, credential(1), access.ReasonGranted)
+	want(t, k, credential(1), wire.ReasonGranted)
 	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-b", 1), 1, row(1, 1, inState(wire.GrantRevoked))))
 	apply(t, k, listOf(t, 3, issuedAt, seenBy("gate-b", 1), 1))
 	k = restarted(t, k)
 	again := l
 	again.Record.Line = 6 // from a disk that was set back
 	must(t, k.AddLocal(again))
-	want(t, k, credential(1), access.ReasonRevoked)
+	want(t, k, credential(1), wire.ReasonRevoked)
 }
 
 func TestListLost(t *testing.T) {
@@ -78,8 +77,8 @@ func TestListLost(t *testing.T) {
 		must(t, os.WriteFile(fileOf(k, name), []byte("garbage"), 0o600))
 	}
 	k = restarted(t, k)
-	want(t, k, credential(2), access.ReasonGranted)
-	want(t, k, credential(1), access.ReasonNotReady)
+	want(t, k, credential(2), wire.ReasonGranted)
+	want(t, k, credential(1), wire.ReasonNotReady)
 }
 
 func TestDamagedRecord(t *testing.T) {
@@ -96,7 +95,7 @@ func TestDamagedRecord(t *testing.T) {
 			path := k.recordFile(&held{Local: l})
 			writeFile(t, path, ruin(readFile(t, path)))
 			k = restarted(t, k)
-			want(t, k, credential(2), access.ReasonGranted)
+			want(t, k, credential(2), wire.ReasonGranted)
 			if s := k.Status(); len(s.SetAside) != 1 || s.SetAside[0] != filepath.Base(path)+".bad-1" || s.Records != 1 {
 				t.Fatalf("status %+v", s)
 			}
@@ -168,7 +167,7 @@ func TestRecordOnSickDisk(t *testing.T) {
 			t.Fatalf("%s: %v", op, err)
 		}
 	}
-	for n, r := range map[int]access.Reason{1: access.ReasonRevoked, 2: access.ReasonSuspended, 3: access.ReasonUnknown, 4: access.ReasonGranted} {
+	for n, r := range map[int]wire.Reason{1: wire.ReasonRevoked, 2: wire.ReasonSuspended, 3: wire.ReasonUnknown, 4: wire.ReasonGranted} {
 		want(t, k, credential(n), r)
 	}
 	if s := k.Status(); s.Unwritten != 2 || s.Records != 2 {
@@ -179,8 +178,8 @@ func TestRecordOnSickDisk(t *testing.T) {
 	k.writeRecords() // what Run does every minute
 	k.mu.Unlock()
 	k = restarted(t, k)
-	want(t, k, credential(1), access.ReasonRevoked)
-	want(t, k, credential(2), access.ReasonSuspended)
+	want(t, k, credential(1), wire.ReasonRevoked)
+	want(t, k, credential(2), wire.ReasonSuspended)
 }
 
 // TestSettledOnSickDisk: what the list has settled goes when the list is on disk.
@@ -197,7 +196,7 @@ func TestSettledOnSickDisk(t *testing.T) {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	k = restarted(t, k)
-	want(t, k, credential(1), access.ReasonGranted)
+	want(t, k, credential(1), wire.ReasonGranted)
 }
 
 func TestRecordsRefused(t *testing.T) {
@@ -258,7 +257,7 @@ func TestSetLocals(t *testing.T) {
 		if len(got) != 2 || got[0].Record.Line != 9 || string(got[0].Person) != "sealed" || got[1].Gateway != "gate-b" {
 			t.Fatalf("records %+v", got)
 		}
-		want(t, k, credential(2), access.ReasonUnknown)
+		want(t, k, credential(2), wire.ReasonUnknown)
 		k = restarted(t, k)
 	}
 }
@@ -287,10 +286,10 @@ func TestBuildingKeyComesLater(t *testing.T) {
 			t.Fatalf("%s: %v", address, err)
 		}
 	}
-	want(t, k, credential(1), access.ReasonUnknown)
+	want(t, k, credential(1), wire.ReasonUnknown)
 	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
 	k = restarted(t, k)
-	want(t, k, credential(1), access.ReasonGranted)
+	want(t, k, credential(1), wire.ReasonGranted)
 	other, err := keys.GenerateBuildingKey(2)
 	must(t, err)
 	if err := k.SetBuildingKey(other); err == nil || k.SetBuildingKey(goldenKey()) != nil || k.SetBuildingKey(nil) == nil {
@@ -309,7 +308,7 @@ func TestRecordsWaitForTheKey(t *testing.T) {
 		t.Fatalf("status %+v", s)
 	}
 	must(t, k.SetBuildingKey(goldenKey()))
-	want(t, k, credential(1), access.ReasonGranted)
+	want(t, k, credential(1), wire.ReasonGranted)
 }
 
 func TestSealRecord(t *testing.T) {
@@ -380,8 +379,8 @@ func TestKept(t *testing.T) {
 		if len(kept) != 2 || kept[0].Record.Number != 2 || !bytes.Equal(kept[1].Person, []byte{9, 2}) || len(kept[0].Envelope) == 0 || kept[0].Gateway != "gate-a" {
 			t.Fatalf("kept %+v", kept)
 		}
-		want(t, k, credential(2), access.ReasonUnknown)
-		want(t, k, credential(3), access.ReasonRevoked)
+		want(t, k, credential(2), wire.ReasonUnknown)
+		want(t, k, credential(3), wire.ReasonRevoked)
 		k = restarted(t, k)
 	}
 	must(t, k.SafeLocals(6, 9)) // of another line

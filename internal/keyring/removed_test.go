@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
@@ -50,9 +49,9 @@ func TestRecordsOfARemovedGateway(t *testing.T) {
 			must(t, k.AddLocal(own))
 			must(t, k.SetHouse(houseOf(t, 2, c.house)))
 			for range 2 {
-				invented, ended := access.ReasonGranted, access.ReasonRevoked
+				invented, ended := wire.ReasonGranted, wire.ReasonRevoked
 				if c.gone {
-					invented, ended = access.ReasonUnknown, access.ReasonGranted
+					invented, ended = wire.ReasonUnknown, wire.ReasonGranted
 				}
 				want(t, k, credential(1), invented)
 				want(t, k, credential(9), ended)

@@ -33,11 +33,11 @@ func (l *list) name() listName {
 
 // restriction is how far a credential opens under its grant at most.
 type restriction struct {
-	Grant      hexID         `json:"grant"`
-	Credential hexCredential `json:"credential"`
-	State      access.State  `json:"state"`
-	Until      uint32        `json:"until,omitempty"`
-	Doors      []string      `json:"doors"`
+	Grant      hexID           `json:"grant"`
+	Credential hexCredential   `json:"credential"`
+	State      wire.GrantState `json:"state"`
+	Until      uint32          `json:"until,omitempty"`
+	Doors      []string        `json:"doors"`
 }
 
 // seenRow is a wire.Seen.
@@ -76,12 +76,12 @@ func restraintOf(v view, next *list, over map[wire.ID]bool) restraint {
 	}
 	given := make(map[hexID]bool)
 	for r := range next.grants.All() {
-		if over[wire.ID(r.Grant)] || gone[hexID(r.Grant)] {
+		if over[r.ID] || gone[hexID(r.ID)] {
 			continue
 		}
-		id, was := hexID(r.Grant), findRow(v.grants, r)
+		id, was := hexID(r.ID), findRow(v.grants, r)
 		doors := grantlist.Doors{IDs: next.manifest.Doors, Sets: next.manifest.DoorSets}.Of(r.DoorSet)
-		takes, gives := r.State != access.StateActive, r.State != access.StateRevoked
+		takes, gives := r.State != wire.GrantActive, r.State != wire.GrantRevoked
 		if was != nil {
 			takes, gives = differs(was, v.tables().Of(was.DoorSet), r, doors)
 		}
@@ -110,7 +110,7 @@ func (o *restraint) give(ids ...hexID) {
 
 // differs says whether a row of a list takes something from what opens, and
 // whether it gives something.
-func differs(was *access.Record, wasDoors []string, r *access.Record, doors []string) (takes, gives bool) {
+func differs(was *wire.Grant, wasDoors []string, r *wire.Grant, doors []string) (takes, gives bool) {
 	end := func(until uint32) uint32 { return until - 1 } // no end is the last of all
 	takes = r.State > was.State || end(r.Until) < end(was.Until) || !within(wasDoors, doors)
 	gives = r.State < was.State || end(r.Until) > end(was.Until) || r.From < was.From || !within(doors, wasDoors)
@@ -121,12 +121,12 @@ func within(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(id string) bool { return !slices.Contains(all, id) })
 }
 
-func findRow(g *access.Grants, like *access.Record) *access.Record {
+func findRow(g *access.Grants, like *wire.Grant) *wire.Grant {
 	if g == nil {
 		return nil
 	}
 	rows := g.Find(like.Credential)
-	if i := slices.IndexFunc(rows, func(r access.Record) bool { return r.Grant == like.Grant }); i >= 0 {
+	if i := slices.IndexFunc(rows, func(r wire.Grant) bool { return r.ID == like.ID }); i >= 0 {
 		return &rows[i]
 	}
 	return nil
@@ -177,12 +177,12 @@ func restrict(v view, o *restraint, left []*held) view {
 	}
 	later := laterOf(o, left)
 	v.sets = slices.Clone(v.sets)
-	rows := make(map[[33]byte]access.Record) // by credential and grant
+	rows := make(map[[33]byte]wire.Grant) // by credential and grant
 	for _, limit := range o.Rows {
 		key := rowKey(limit)
 		row, found := rows[key]
 		if !found {
-			was := findRow(v.grants, &access.Record{Credential: access.CredentialID(limit.Credential), Grant: access.ID(limit.Grant)})
+			was := findRow(v.grants, &wire.Grant{Credential: wire.CredentialID(limit.Credential), ID: wire.ID(limit.Grant)})
 			if was == nil {
 				continue
 			}
@@ -190,11 +190,11 @@ func restrict(v view, o *restraint, left []*held) view {
 		}
 		rows[key] = v.limited(row, limit, later)
 	}
-	changed := make([]access.Record, 0, len(rows))
+	changed := make([]wire.Grant, 0, len(rows))
 	for _, row := range rows {
 		changed = append(changed, row)
 	}
-	slices.SortFunc(changed, func(a, b access.Record) int { return access.Compare(&a, &b) })
+	slices.SortFunc(changed, func(a, b wire.Grant) int { return a.Compare(&b) })
 	v.grants = replacedIn(v.grants, v, changed)
 	return v
 }
@@ -236,8 +236,8 @@ func laterOf(o *restraint, left []*held) laterWords {
 }
 
 // limited returns a row as far as it opens still. It may add a set of doors.
-func (v *view) limited(r access.Record, limit restriction, later laterWords) access.Record {
-	if limit.State == access.StateRevoked || limit.State > r.State && !later.cards[rowKey(limit)] {
+func (v *view) limited(r wire.Grant, limit restriction, later laterWords) wire.Grant {
+	if limit.State == wire.GrantRevoked || limit.State > r.State && !later.cards[rowKey(limit)] {
 		r.State = limit.State
 	}
 	if limit.Until != 0 && (r.Until == 0 || limit.Until < r.Until) && !later.ends[wire.ID(limit.Grant)] {
@@ -255,7 +255,7 @@ func (v *view) limited(r access.Record, limit restriction, later laterWords) acc
 			i, v.sets = len(v.sets), append(v.sets, set)
 		}
 		if i < 0 {
-			r.State = access.StateRevoked // no room for a set of doors: rather shut than wide open
+			r.State = wire.GrantRevoked // no room for a set of doors: rather shut than wide open
 		} else {
 			r.DoorSet = uint16(i)
 		}

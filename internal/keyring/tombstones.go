@@ -74,14 +74,14 @@ func masked(l *list, over map[wire.ID]bool) (*list, []Masked) {
 	if l == nil || len(over) == 0 {
 		return l, nil
 	}
-	var shut []access.Record
+	var shut []wire.Grant
 	tenancies := make(map[wire.ID]wire.ID)
 	for r := range l.grants.All() {
-		if r.State != access.StateRevoked && over[wire.ID(r.Grant)] {
+		if r.State != wire.GrantRevoked && over[r.ID] {
 			closed := *r
-			closed.State = access.StateRevoked
+			closed.State = wire.GrantRevoked
 			shut = append(shut, closed)
-			tenancies[wire.ID(r.Grant)] = wire.ID(r.Tenancy)
+			tenancies[r.ID] = r.Tenancy
 		}
 	}
 	if len(shut) == 0 {
@@ -98,7 +98,7 @@ func masked(l *list, over map[wire.ID]bool) (*list, []Masked) {
 
 // replacedIn returns the grants with some rows in the places of others; changed
 // are in order, and like the tables already.
-func replacedIn(g *access.Grants, v view, changed []access.Record) *access.Grants {
+func replacedIn(g *access.Grants, v view, changed []wire.Grant) *access.Grants {
 	buckets := make([]*access.Bucket, 1<<g.Bits())
 	for i := range buckets {
 		buckets[i] = g.Bucket(i)
@@ -116,15 +116,15 @@ func replacedIn(g *access.Grants, v view, changed []access.Record) *access.Grant
 // ended returns the grants that a list names and of which it lets nothing open
 // or come back, in order, but those that are over already.
 func ended(l *list, over map[wire.ID]bool) (ids []wire.ID) {
-	dead := make(map[access.ID]bool)
+	dead := make(map[wire.ID]bool)
 	for r := range l.grants.All() {
-		if was, known := dead[r.Grant]; !known || was {
-			dead[r.Grant] = r.State == access.StateRevoked
+		if was, known := dead[r.ID]; !known || was {
+			dead[r.ID] = r.State == wire.GrantRevoked
 		}
 	}
 	for id, is := range dead {
-		if is && !over[wire.ID(id)] {
-			ids = append(ids, wire.ID(id))
+		if is && !over[id] {
+			ids = append(ids, id)
 		}
 	}
 	slices.SortFunc(ids, compareIDs)
@@ -141,23 +141,23 @@ func dropped(l, next *list, past int64) (ids []wire.ID) {
 	if l == nil {
 		return nil
 	}
-	gone := make(map[access.ID]bool) // whether it has to be told
+	gone := make(map[wire.ID]bool) // whether it has to be told
 	for r := range differing(l, next) {
-		long := r.State == access.StateActive && r.Until != 0 && int64(r.Until)+termKept <= past
-		gone[r.Grant] = gone[r.Grant] || !long
+		long := r.State == wire.GrantActive && r.Until != 0 && int64(r.Until)+termKept <= past
+		gone[r.ID] = gone[r.ID] || !long
 	}
 	for r := range differing(next, l) {
-		delete(gone, r.Grant)
+		delete(gone, r.ID)
 	}
 	if len(gone) == 0 {
 		return nil
 	}
 	for r := range next.grants.All() {
-		delete(gone, r.Grant)
+		delete(gone, r.ID)
 	}
 	for id, tell := range gone {
 		if tell {
-			ids = append(ids, wire.ID(id))
+			ids = append(ids, id)
 		}
 	}
 	slices.SortFunc(ids, compareIDs)

@@ -104,9 +104,9 @@ func (j *Judge) Decide(code device.Code, at string, t access.Time) door.Pass {
 	case j.isUsed(v.ID, t):
 		v.Reason = wire.ReasonReplayed
 	default:
-		d := access.DecideTenancy(grants, access.ID(p.Tenancy), access.Query{Door: at, Time: t})
-		v.Reason, v.Doubtful = wire.Reason(d.Reason), d.Doubtful
-		if grant := wire.ID(d.Grant); grant != (wire.ID{}) {
+		d := access.DecideTenancy(grants, p.Tenancy, access.Query{Door: at, Time: t})
+		v.Reason, v.Doubtful = d.Reason, d.Doubtful
+		if grant := d.Grant; grant != (wire.ID{}) {
 			v.Who.Grant = &grant
 		}
 	}

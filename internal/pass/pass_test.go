@@ -51,10 +51,10 @@ const (
 
 func newShown(t testing.TB) *shown {
 	t.Helper()
-	record := func(n byte, state access.State) access.Record {
-		return access.Record{Credential: access.CredentialID{1, n}, Grant: access.ID{0xaa, n}, Tenancy: access.ID{n}, Kind: access.KindResident, State: state}
+	record := func(n byte, state wire.GrantState) wire.Grant {
+		return wire.Grant{Credential: wire.CredentialID{1, n}, ID: wire.ID{0xaa, n}, Tenancy: wire.ID{n}, Kind: wire.GrantResident, State: state}
 	}
-	b, err := access.NewBucket(0, []access.Record{record(resident, access.StateActive), record(suspended, access.StateSuspended)})
+	b, err := access.NewBucket(0, []wire.Grant{record(resident, wire.GrantActive), record(suspended, wire.GrantSuspended)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +308,7 @@ func TestRecall(t *testing.T) {
 }
 
 func grantsForRapid(t *rapid.T) *access.Grants {
-	b, err := access.NewBucket(0, []access.Record{{Credential: access.CredentialID{1}, Grant: access.ID{1}, Tenancy: access.ID{resident}, Kind: access.KindResident, State: access.StateActive}})
+	b, err := access.NewBucket(0, []wire.Grant{{Credential: wire.CredentialID{1}, ID: wire.ID{1}, Tenancy: wire.ID{resident}, Kind: wire.GrantResident, State: wire.GrantActive}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,15 +22,15 @@ const (
 	LogFormat     = 2        // a manifest that names the lists before it
 )
 
-// GrantKind says whose grant it is.
+// GrantKind says whose grant it is; it decides what an unsure clock means.
 type GrantKind uint8
 
 // The kinds of grants.
 const (
-	GrantResident GrantKind = 1
-	GrantStaff    GrantKind = 2
-	GrantVisitor  GrantKind = 3
-	GrantBrigade  GrantKind = 4 // fire brigade
+	GrantResident GrantKind = 1 // lives here: an unsure clock never locks them out
+	GrantStaff    GrantKind = 2 // cleaner, caretaker: as a resident
+	GrantVisitor  GrantKind = 3 // never without a clock that can tell the end
+	GrantBrigade  GrantKind = 4 // fire brigade: as a resident
 )
 
 // String returns the stable name.
@@ -186,8 +186,9 @@ func (m Manifest) check() error {
 	return nil
 }
 
-// Grant is what one credential may do under one grant. A grant with several
-// credentials has several of them.
+// Grant is what one credential may do under one grant: a row of a list. A grant
+// with several credentials has several of them; a credential may stand in several
+// grants. It is 64 bytes in memory.
 type Grant struct {
 	Credential CredentialID
 	ID         ID // of the grant; never used again

@@ -83,19 +83,19 @@ const (
 // and the gateway itself.
 type Reason uint16
 
-// Reasons of decisions (internal/access declares the same numbers), of
-// releases, and of the gateway. Those of devices are in package device.
+// Reasons of decisions, of releases, and of the gateway. Those of devices are in
+// package device.
 const (
 	ReasonNone           Reason = 0
 	ReasonGranted        Reason = 1
-	ReasonUnknown        Reason = 2
+	ReasonUnknown        Reason = 2 // no grant names this credential
 	ReasonWrongDoor      Reason = 3
 	ReasonNotYet         Reason = 4
 	ReasonExpired        Reason = 5
 	ReasonSuspended      Reason = 6
 	ReasonRevoked        Reason = 7
-	ReasonClockUntrusted Reason = 8
-	ReasonNotReady       Reason = 9
+	ReasonClockUntrusted Reason = 8  // a visitor, and nobody knows what time it is
+	ReasonNotReady       Reason = 9  // no list, or a record that this program is too old for
 	ReasonPINMissing     Reason = 10 // the card was right, no PIN followed
 	ReasonPINWrong       Reason = 11 // the card was right, the PIN was not
 	ReasonPINAlone       Reason = 12 // a PIN without a card
