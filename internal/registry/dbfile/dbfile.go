@@ -7,6 +7,11 @@
 // with each start and stop; the file beside it, NAME.mark, has the same number. A
 // copy has a number of its own. It refuses to judge what is in the database, and to
 // delete anything: files that do not belong to it are moved aside.
+//
+// Migrate keeps the schema version, in a table of the database itself. It is fifty
+// lines of ours and no library: a registry has two databases with a step or two each,
+// the steps before the first version have to look at what is there, and a database of
+// a newer program must be refused in words that an operator can act on.
 package dbfile
 
 import (

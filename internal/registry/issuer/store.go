@@ -17,7 +17,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// schema is plain SQL. Times are unix seconds, ids and hashes their bytes.
+// schema makes the tables of schema version 1, and is plain SQL. Times are unix
+// seconds, ids and hashes their bytes.
 const schema = `
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS buildings (
@@ -83,13 +84,6 @@ func openStore(dir string) (*sql.DB, dbfile.Found, error) {
 	if err != nil {
 		return nil, found, err
 	}
-	for _, add := range []struct{ table, column string }{{"seen", "used INTEGER NOT NULL DEFAULT 0"},
-		{"lists", "old BLOB"}, {"lists", "old_second BLOB"}, {"buildings", "log BLOB"}, {"buildings", "house_old BLOB"},
-		{"changes", "least INTEGER NOT NULL DEFAULT 0"}, {"covered", "events INTEGER NOT NULL DEFAULT 0"}} {
-		if err == nil {
-			err = addColumn(db, add.table, add.column)
-		}
-	}
 	if err == nil {
 		err = dbfile.Stamp(context.Background(), db, path)
 	}
@@ -114,7 +108,7 @@ func openFile(path string) (*sql.DB, error) {
 	}
 	db.SetMaxOpenConns(1) // exclusive: a second connection would wait for ever
 	if err = dbfile.Own(context.Background(), db, path, "changes"); err == nil {
-		if _, err = db.Exec(schema); err == nil {
+		if err = dbfile.Migrate(context.Background(), db, path, firstVersion); err == nil {
 			err = dbfile.Whole(context.Background(), db) // it is small: a damaged page shows now, and not when a tenancy is needed
 		}
 	}
@@ -124,15 +118,26 @@ func openFile(path string) (*sql.DB, error) {
 	return db, nil
 }
 
-// addColumn makes a column that databases of earlier versions have not.
-func addColumn(db *sql.DB, table, column string) error {
-	name, _, _ := strings.Cut(column, " ")
-	var n int
-	if err := db.QueryRow(`SELECT count(*) FROM pragma_table_info(?) WHERE name = ?`, table, name).Scan(&n); err != nil || n > 0 {
+// firstVersion makes schema version 1 of an empty database, and of one from before
+// versions were kept, which may lack columns that came later.
+func firstVersion(ctx context.Context, tx *sql.Tx) error {
+	if err := dbfile.Statements(schema)(ctx, tx); err != nil {
 		return err
 	}
-	_, err := db.Exec("ALTER TABLE " + table + " ADD COLUMN " + column)
-	return err
+	for _, add := range []struct{ table, column string }{{"seen", "used INTEGER NOT NULL DEFAULT 0"},
+		{"lists", "old BLOB"}, {"lists", "old_second BLOB"}, {"buildings", "log BLOB"}, {"buildings", "house_old BLOB"},
+		{"changes", "least INTEGER NOT NULL DEFAULT 0"}, {"covered", "events INTEGER NOT NULL DEFAULT 0"}} {
+		name, _, _ := strings.Cut(add.column, " ")
+		var n int
+		err := tx.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info(?) WHERE name = ?`, add.table, name).Scan(&n)
+		if err == nil && n == 0 {
+			_, err = tx.ExecContext(ctx, "ALTER TABLE "+add.table+" ADD COLUMN "+add.column)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (i *Issuer) loadState() error {

@@ -364,7 +364,7 @@ func TestNoticesOfAnOldDatabase(t *testing.T) {
 	}
 	db, err := openFile(filepath.Join(w.folder(authority.FolderIssuer), FileDatabase))
 	if err == nil {
-		_, err = db.Exec(`ALTER TABLE changes DROP COLUMN least`)
+		_, err = db.Exec(`ALTER TABLE changes DROP COLUMN least; DROP TABLE migrations`)
 	}
 	if err != nil || db.Close() != nil {
 		t.Fatal(err)

@@ -1,8 +1,7 @@
 package store
 
-const schemaVersion = 1
-
-// schema makes what is missing. Numbers of 64 bits without sign (epochs, lines)
+// schema makes schema version 1, and of a database from before versions were kept what
+// is missing there. What changes after it is a step of its own in prepare. Numbers of 64 bits without sign (epochs, lines)
 // stand as the signed number of the same bits; times are ms since
 // 1970-01-01T00:00:00Z.
 var schema = []string{

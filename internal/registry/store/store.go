@@ -105,21 +105,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := dbfile.Own(ctx, s.write, s.path, "deliveries"); err != nil {
 		return err
 	}
-	return s.Update(ctx, func(tx *Tx) error {
-		for _, statement := range schema {
-			if _, err := tx.tx.ExecContext(ctx, statement); err != nil {
-				return fmt.Errorf("make tables: %w", err)
-			}
-		}
-		version, err := one(tx.query(`SELECT value FROM meta WHERE name = 'schema'`))
-		switch {
-		case errors.Is(err, ErrNotFound):
-			return tx.exec(`INSERT INTO meta (name, value) VALUES ('schema', $1)`, schemaVersion)
-		case err == nil && version != schemaVersion:
-			return fmt.Errorf("made by another version of the program: schema %d, want %d", version, schemaVersion)
-		}
-		return err
-	})
+	return dbfile.Migrate(ctx, s.write, s.path, dbfile.Statements(schema...))
 }
 
 // Close closes the database; an Update that runs is waited for.

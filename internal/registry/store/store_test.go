@@ -375,7 +375,7 @@ func TestOpenRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	update(t, s, func(tx *Tx) error { return tx.exec(`UPDATE meta SET value = 99`) })
+	update(t, s, func(tx *Tx) error { return tx.exec(`INSERT INTO migrations VALUES (99)`) })
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gatehouse/sync/wire"
+)
+
+// TestUnversioned: a database from before schema versions were kept, as its program
+// left it, is brought to version 1 with all that is in it.
+func TestUnversioned(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "front.db")
+	execute(t, path, unversioned(t))
+	for range 2 {
+		s, err := Open(context.Background(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := s.Gateways(t.Context(), "b", now)
+		if err != nil || len(all) != 1 || all[0].Place != place || string(all[0].Hello) != "hello" || all[0].Epoch != 7 || all[0].Line != 9 || all[0].Records != 1 {
+			t.Errorf("gateways %+v, %v", all, err)
+		}
+		batches := 0
+		err = s.Batches(t.Context(), Filter{}, func(_ wire.Place, b Batch) error {
+			if batches++; string(b.Body) != "body" || b.Next != 3 {
+				return errors.New("another batch")
+			}
+			return nil
+		})
+		if err != nil || batches != 1 {
+			t.Errorf("%d batches, %v", batches, err)
+		}
+		if version, err := one(s.read.QueryContext(t.Context(), `SELECT MAX(version) FROM migrations`)); err != nil || version != 1 {
+			t.Errorf("schema version %d, %v", version, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestNewerRefused: a database that a newer program has written is refused with what to
+// do, and the newer program finds it as it was.
+func TestNewerRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "front.db")
+	execute(t, path, unversioned(t)+`CREATE TABLE migrations (version BIGINT PRIMARY KEY); INSERT INTO migrations VALUES (1), (2);`)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(context.Background(), path)
+	if err == nil || !strings.Contains(err.Error(), "a newer registryd has written it. Start that one again") || !strings.Contains(err.Error(), "docs/restore.md, front.db is lost") {
+		t.Fatalf("it says %v", err)
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || string(before[100:]) != string(after[100:]) { // the header says that it is read with a write-ahead log
+		t.Errorf("it was changed: %v", err)
+	}
+}
+
+func unversioned(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "unversioned.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func execute(t *testing.T, path, text string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(text); err != nil {
+		t.Fatal(err)
+	}
+}
