@@ -93,7 +93,7 @@ func allowed(from, to string, leaves []string) bool {
 		return to != "device/gpio" && !isFake(to) && !under(to, "internal/registry")
 	case under(from, "internal/registry"):
 		return !under(to, "cmd", "device", "internal/gateway", "internal/door", "internal/journal", "internal/desk", "sync/uplink")
-	case from == "sync/uplink":
+	case under(from, "sync/uplink"):
 		return under(to, "sync", "internal/tree", "internal/durable")
 	case under(from, "internal"):
 		return !under(to, "cmd", "internal/gateway", "internal/registry", "device/gpio", "device/uart") && !isFake(to)

@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/journal"
-	"gatehouse/sync/uplink"
+	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/wire"
 )
 
@@ -33,17 +33,17 @@ func TestJournal(t *testing.T) {
 		}
 		f := Journal{Journal: j}
 		want, _, _ := j.Entries(ctx, journal.Position{}, 10)
-		got, next, err := f.Entries(ctx, uplink.Position{}, 10)
-		same := slices.EqualFunc(got, want, func(a uplink.Entry, b journal.Entry) bool {
-			return a.Position == uplink.Position(b.Position) && string(a.Header) == string(b.Header)
+		got, next, err := f.Entries(ctx, entries.Position{}, 10)
+		same := slices.EqualFunc(got, want, func(a entries.Entry, b journal.Entry) bool {
+			return a.Position == entries.Position(b.Position) && string(a.Header) == string(b.Header)
 		})
 		if h := f.Head(); err != nil || len(got) < 3 || !same || next != h.Position || h.Oldest != got[0].Position {
 			t.Errorf("entries %v, then %v, %v; head %+v", got, next, err, h)
 		}
-		if _, err := f.Range(ctx, uplink.Position{Epoch: next.Epoch, Sequence: next.Sequence + 1}); !errors.Is(err, uplink.ErrAhead) || !errors.Is(err, journal.ErrAhead) {
+		if _, err := f.Range(ctx, entries.Position{Epoch: next.Epoch, Sequence: next.Sequence + 1}); !errors.Is(err, entries.ErrAhead) || !errors.Is(err, journal.ErrAhead) {
 			t.Errorf("behind the end: %v", err)
 		}
-		if _, err := f.Range(ctx, uplink.Position{Epoch: next.Epoch + 1}); !errors.Is(err, uplink.ErrGone) || !errors.Is(err, journal.ErrGone) {
+		if _, err := f.Range(ctx, entries.Position{Epoch: next.Epoch + 1}); !errors.Is(err, entries.ErrGone) || !errors.Is(err, journal.ErrGone) {
 			t.Errorf("in no epoch: %v", err)
 		}
 		if err := f.Ack(next); err != nil || f.Acked() != next {

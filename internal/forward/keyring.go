@@ -7,6 +7,7 @@ import (
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/uplink"
+	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -20,12 +21,12 @@ func (k Keyring) Trust() wire.Trust { return k.Registry().Trust }
 func (k Keyring) House() wire.House { return k.Registry().House }
 
 // Lists returns what it has of the building's lists.
-func (k Keyring) Lists() uplink.Lists {
+func (k Keyring) Lists() lists.State {
 	s := k.Status()
-	l := uplink.Lists{HasKey: s.HasKey, KeyNumber: s.KeyNumber, Epoch: s.Epoch, Version: s.Version, Hash: s.Hash,
+	l := lists.State{HasKey: s.HasKey, KeyNumber: s.KeyNumber, Epoch: s.Epoch, Version: s.Version, Hash: s.Hash,
 		InForceEpoch: s.InForceEpoch, InForce: s.InForce, Issued: s.Issued, Over: s.Over, OverHash: s.OverHash}
 	for _, m := range s.Masked {
-		l.Masked = append(l.Masked, uplink.Masked(m))
+		l.Masked = append(l.Masked, lists.Masked(m))
 	}
 	if s.Unproved != nil {
 		l.Unproved = s.Unproved.Version
@@ -34,24 +35,24 @@ func (k Keyring) Lists() uplink.Lists {
 }
 
 // Missing returns the buckets of a list that are not here.
-func (k Keyring) Missing(manifest []byte, p uplink.Proof) ([]wire.Hash, error) {
+func (k Keyring) Missing(manifest []byte, p lists.Proof) ([]wire.Hash, error) {
 	missing, err := k.Keyring.Missing(manifest, grantlist.Proof(p))
 	return missing, judged(err)
 }
 
 // Apply puts a list in force.
-func (k Keyring) Apply(l uplink.List) error {
+func (k Keyring) Apply(l lists.List) error {
 	return judged(k.Keyring.Apply(grantlist.Update{Manifest: l.Manifest, Second: l.Second, Buckets: l.Buckets, Proof: grantlist.Proof(l.Proof)}))
 }
 
 // Holding returns what there is for a gateway or a registry that has none.
-func (k Keyring) Holding() (uplink.Holding, error) {
+func (k Keyring) Holding() (lists.Holding, error) {
 	h, err := k.Keyring.Holding()
-	return uplink.Holding(h), err
+	return lists.Holding(h), err
 }
 
 // Inherit takes what another gateway holds.
-func (k Keyring) Inherit(h uplink.Holding) error {
+func (k Keyring) Inherit(h lists.Holding) error {
 	return judged(k.Keyring.Inherit(keyring.Holding(h)))
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"gatehouse/sync/uplink/entries"
+	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -13,26 +15,26 @@ import (
 type actor struct {
 	o       Options
 	display *display
-	seen    chan sighting // from watch
-	saver   *saver
+	seen    chan entries.Sighting // from watch
+	saver   *entries.Saver
 	outbox  outbox
 
 	connection connection
 	greeter    greeter
-	sending    sending
+	sending    entries.Sending
 	notices    notices
 	deliveries deliveries
 	siblings   siblings
 	holdings   holdings
-	fetching   fetching
+	fetching   lists.Fetching
 	authority  authority
 	logbook    logbook
 }
 
 // holdings are what this gateway and others have of the building's lists.
 type holdings struct {
-	lending   lending
-	borrowing borrowing
+	lending   lists.Lending
+	borrowing *lists.Borrowing
 }
 
 // authority is what root, issuers and witnesses have signed.
@@ -44,18 +46,17 @@ type authority struct {
 
 func newActor(o Options, n *nonces, d *display) *actor {
 	place := o.Place
-	a := &actor{o: o, display: d, seen: make(chan sighting, 16), saver: newSaver(o),
+	out := entries.Options{Journal: o.Journal, Keyring: o.Keyring, Key: o.Key, Address: place.Address(), Registry: o.Registry,
+		Checkpoint: o.Checkpoint, Batch: o.Batch, Gather: o.Gather, Log: o.Log}
+	a := &actor{o: o, display: d, seen: make(chan entries.Sighting, 16), saver: entries.NewSaver(out), sending: entries.NewSending(out),
 		outbox: outbox{o.Link, o.Key, place, o.Log}, logbook: logbook{journal: o.Journal, log: o.Log, refusals: newRefusals()},
 		greeter:    greeter{formats: o.Formats, format: o.Formats, clock: o.Clock, fresh: o.Fresh, nonces: n},
 		deliveries: deliveries{desk: o.Records, log: o.Log},
 		siblings: siblings{place: place, key: o.Key, formats: o.Formats, keyring: o.Keyring, records: o.Records,
 			roll: o.Roll, chance: o.Chance, log: o.Log, talked: map[string]time.Time{}, newcomers: newNewcomers()},
 	}
-	a.sending = sending{journal: o.Journal, log: o.Log, cursor: o.Journal.Acked(),
-		packer: packer{journal: o.Journal, keyring: o.Keyring, key: o.Key, address: place.Address(), batch: o.Batch, gather: o.Gather, log: o.Log}}
-	a.holdings = holdings{lending{keyring: o.Keyring, log: o.Log, lent: map[string]time.Time{}},
-		borrowing{gateway: place.Gateway, formats: o.Formats, keyring: o.Keyring, empty: map[string]bool{}, lenders: map[string]*lender{}}}
-	a.fetching = fetching{keyring: o.Keyring, address: place.Address(), formats: o.Formats, borrowing: &a.holdings.borrowing}
+	a.holdings = holdings{lists.NewLending(o.Keyring, o.Log), lists.NewBorrowing(o.Keyring, place.Gateway, o.Formats)}
+	a.fetching = lists.NewFetching(o.Keyring, place.Address(), o.Formats, a.holdings.borrowing)
 	a.authority = authority{documents{o.Keyring, o.Log}, floor{keyring: o.Keyring, clock: o.Clock}, proving{keyring: o.Keyring}}
 	return a
 }
@@ -64,7 +65,7 @@ func newActor(o Options, n *nonces, d *display) *actor {
 func (a *actor) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	defer a.sending.stop()
+	defer a.sending.Stop()
 	parts := a.parts()
 	for ctx.Err() == nil {
 		up, changed := a.o.Link.State()
@@ -78,8 +79,8 @@ func (a *actor) loop(ctx context.Context) {
 		case <-ctx.Done():
 		case <-timer.C:
 		case <-changed:
-		case b := <-a.sending.packed():
-			a.sending.take(b)
+		case b := <-a.sending.Packed():
+			a.sending.Take(b)
 		case s := <-a.seen:
 			a.saw(s)
 		case m := <-a.o.Link.Messages():
@@ -97,10 +98,10 @@ type part func(context.Context, time.Time) time.Time
 
 // parts are in the order in which they have their turn.
 func (a *actor) parts() []part {
-	return []part{a.greet, a.send, a.whileUp(a.notices.due), a.deliver, a.whileUp(a.fetching.fetch),
+	return []part{a.greet, a.send, a.whileUp(a.notices.due), a.deliver, a.whileUp(a.fetch),
 		a.whileUp(func(now time.Time) ([]message, time.Time) { return a.siblings.talk(a.connection.agrees(), now) }),
-		a.whileUp(func(now time.Time) ([]message, time.Time) { return a.holdings.lending.toRegistry(a.greeter.nonce, now) }),
-		a.whileUp(a.holdings.borrowing.borrow), a.judge,
+		a.whileUp(func(now time.Time) ([]message, time.Time) { return a.holdings.lend(a.greeter.nonce, now) }),
+		a.whileUp(a.holdings.borrow), a.judge,
 		func(_ context.Context, now time.Time) time.Time {
 			list, next := a.siblings.newcomers.unexplained(now)
 			a.logbook.refuseAll(list)
@@ -138,17 +139,38 @@ func (a *actor) connected(now time.Time) {
 	a.greeter.newest()
 	a.greetAgain(now)
 	a.siblings.soon(now)
-	a.fetching.connected(a.o.Borrow, now)
+	a.fetching.Connected(a.o.Borrow, now)
 	a.notices.again(now)
 }
 
-func (a *actor) saw(s sighting) {
-	if s.tenancy {
+func (a *actor) saw(s entries.Sighting) {
+	if s.Tenancy {
 		a.deliveries.soon()
 	}
-	if s.notice != nil {
-		a.notices.add(*s.notice)
+	if s.Alarm != nil {
+		a.notices.add(notice{at: s.Alarm.Position, header: s.Alarm.Header})
 	}
+}
+
+// fetch asks the registry for what is lacking.
+func (a *actor) fetch(now time.Time) (ask []message, next time.Time) {
+	want, next := a.fetching.Fetch(now)
+	if want != nil {
+		ask = []message{{kind: wire.TypeWant, body: *want}}
+	}
+	return ask, next
+}
+
+// borrow asks the siblings for a list.
+func (h *holdings) borrow(now time.Time) ([]message, time.Time) {
+	ask, next := h.borrowing.Borrow(now)
+	return toSiblings(ask), next
+}
+
+// lend sends the registry what it lost and this gateway holds; nonce: of the newest hello.
+func (h *holdings) lend(nonce wire.Nonce, now time.Time) ([]message, time.Time) {
+	parts, next := h.lending.ToRegistry(nonce, now)
+	return holdingMessages(parts, false), next
 }
 
 // send publishes what the window allows.
@@ -156,20 +178,19 @@ func (a *actor) send(ctx context.Context, now time.Time) time.Time {
 	if !a.connection.open() {
 		return time.Time{}
 	}
-	do, next := a.sending.due(now)
+	do, next := a.sending.Due(now)
 	switch do {
-	case ask:
+	case entries.Ask:
 		a.greetAgain(now)
-	case leave:
+	case entries.Leave:
 		a.leaveGap(ctx)
-	case publish:
-		for e := a.sending.next(now); e != nil; e = a.sending.next(now) {
+	case entries.Publish:
+		for e := a.sending.Next(now); e != nil; e = a.sending.Next(now) {
 			if !a.outbox.say(ctx, message{kind: wire.TypeBatch, signed: e}) {
 				return now.Add(time.Second)
 			}
-			a.sending.sent++
+			next = a.sending.Published()
 		}
-		return a.sending.again
 	}
 	return next
 }
@@ -195,8 +216,8 @@ func (a *actor) deliver(ctx context.Context, now time.Time) time.Time {
 // judge says what the registry owes a word on.
 func (a *actor) judge(_ context.Context, now time.Time) time.Time {
 	return a.logbook.judge(&a.connection, [debts]bool{
-		entries: !a.connection.open() || len(a.sending.flight) > 0 || a.logbook.alarm.raised != wire.ReasonNone && !a.sending.inStep(),
-		changes: len(a.deliveries.waiting) > 0,
+		owesAck:    !a.connection.open() || a.sending.Busy() || a.logbook.alarm.raised != wire.ReasonNone && !a.sending.InStep(),
+		owesRecord: len(a.deliveries.waiting) > 0,
 	}, now)
 }
 
@@ -215,13 +236,13 @@ func (a *actor) report() {
 		state = StateDown
 	case a.connection.phase == greeting:
 		state = StateGreeting
-	case !a.fetching.lacking.IsZero(), a.authority.proving.unproved != 0:
+	case !a.fetching.Lacking().IsZero(), a.authority.proving.unproved != 0:
 		state = StateUnproved
-	case !a.connection.agrees(), len(a.sending.flight) > 0: // a hello said anew follows an entry that is not confirmed in time
+	case !a.connection.agrees(), a.sending.Busy(): // a hello said anew follows an entry that is not confirmed in time
 		state = StateSending
 	}
 	alarm, refusals := &a.logbook.alarm, &a.logbook.refusals
-	a.display.show(Status{State: state, Stored: a.sending.cursor, LastAck: a.connection.lastAck, Problem: alarm.raised, Quiet: alarm.quiet,
-		List: a.fetching.named.list.number, Withheld: a.fetching.lacking, Records: len(a.deliveries.waiting),
+	a.display.show(Status{State: state, Stored: a.sending.Cursor(), LastAck: a.connection.lastAck, Problem: alarm.raised, Quiet: alarm.quiet,
+		List: a.fetching.Named().Number, Withheld: a.fetching.Lacking(), Records: len(a.deliveries.waiting),
 		Refused: refusals.total, Refusals: refusals.list()}, time.Now())
 }

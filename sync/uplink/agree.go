@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"gatehouse/sync/uplink/entries"
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
@@ -23,11 +25,11 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	}
 	now := time.Now()
 	a.takeTime(k, p.Epoch, now)
-	a.fetching.hears(k, now)
+	a.fetching.Hears(k, now)
 	if !a.greeter.isAnswered(k) {
 		return nil
 	}
-	if err := a.saver.check(k); err != nil {
+	if err := a.saver.Check(k); err != nil {
 		return err
 	}
 	a.connection.lastAck = now
@@ -35,18 +37,18 @@ func (a *actor) ack(ctx context.Context, envelope []byte) error {
 	if a.o.Spread != nil {
 		a.o.Spread(time.Duration(k.Spread) * time.Second)
 	}
-	a.sending.setWindow(k, now)
-	a.holdings.lending.askedFor(k.Holding, now)
+	a.sending.SetWindow(k, now)
+	a.holdings.lending.AskedFor(k.Holding, now)
 	answer := !a.connection.agrees()
 	if answer {
-		a.fetching.standing(k, now)
+		a.fetching.Standing(k, now)
 		a.settle(ctx, k, now)
 	} else {
 		a.advance(k, now)
 	}
 	// Not before both ends agree on what was: a set-back of the disk shows by the journal first.
 	if a.connection.agrees() && a.deliveries.acked(k, answer, p.Version > 1) {
-		a.logbook.confirmed(changes, now)
+		a.logbook.confirmed(owesRecord, now)
 	}
 	return nil
 }
@@ -65,73 +67,73 @@ func (a *actor) takeTime(k wire.Ack2, epoch uint64, now time.Time) {
 
 // advance moves the cursor where an ack confirms batches.
 func (a *actor) advance(k wire.Ack2, now time.Time) {
-	before := a.sending.cursor
-	if !a.sending.confirmed(k, now) {
+	before := a.sending.Cursor()
+	if !a.sending.Confirmed(k, now) {
 		return
 	}
-	a.notices.passed(before, a.sending.cursor)
-	a.logbook.confirmed(entries, now)
-	a.saver.save(k)
+	a.notices.passed(before, a.sending.Cursor())
+	a.logbook.confirmed(owesAck, now)
+	a.saver.Save(k)
 }
 
 // settle compares the registry's answer to a hello with the journal. Until both
 // agree the hello is repeated.
 func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
-	at, cursor := placeOf(k), a.sending.cursor
+	at, cursor := entries.PlaceOf(k), a.sending.Cursor()
 	if at.Epoch == 0 || at.Epoch != a.greeter.epoch {
 		if at.Epoch == 0 {
-			a.fetching.mayTake(now)
+			a.fetching.MayTake(now)
 		}
 		return // the journal is not open yet, or it answers something else
 	}
 	own, err := a.o.Journal.Range(ctx, at)
 	oldest := a.o.Journal.Head().Oldest
 	switch {
-	case errors.Is(err, ErrAhead):
+	case errors.Is(err, entries.ErrAhead):
 		a.fork(ctx, cursor, wire.ReasonAhead, k)
-	case errors.Is(err, ErrGone) && cursor == oldest:
+	case errors.Is(err, entries.ErrGone) && cursor == oldest:
 		a.fork(ctx, oldest, wire.ReasonNone, k)
-	case errors.Is(err, ErrGone): // the registry stands at a place that is not here any more
+	case errors.Is(err, entries.ErrGone): // the registry stands at a place that is not here any more
 		a.beginAt(oldest, now)
 	case err != nil:
-		a.fetching.mayTake(now)
+		a.fetching.MayTake(now)
 		a.o.Log.Error().Err(err).Msg("the registry's copy can't be compared with the journal; it is tried again")
 	case wire.Hash(own.Root()) != k.Root:
 		a.fork(ctx, cursor, wire.ReasonOtherRoot, k)
-	case a.sending.lostEpoch(at, oldest):
+	case a.sending.LostEpoch(at, oldest):
 		a.beginAt(oldest, now)
 	default:
-		moved, over := a.sending.resume(ctx, at, own)
+		moved, over := a.sending.Resume(ctx, at, own)
 		if moved {
 			a.notices.passed(cursor, at)
 		}
 		if over {
-			a.logbook.confirmed(entries, now)
+			a.logbook.confirmed(owesAck, now)
 		}
 		a.connection.agree(now)
-		a.fetching.mayTake(now)
+		a.fetching.MayTake(now)
 		a.greeter.settled(a.connection.hours(now), now)
-		a.saver.save(k)
+		a.saver.Save(k)
 	}
 }
 
 // beginAt asks anew about another place, and packs from there.
-func (a *actor) beginAt(at Position, now time.Time) {
-	a.sending.moveTo(at)
+func (a *actor) beginAt(at entries.Position, now time.Time) {
+	a.sending.MoveTo(at)
 	a.greetAgain(now)
 }
 
 // fork leaves the epoch in which the registry's copy and the journal differ,
 // or between which entries are missing: everything from that place on goes into
 // a new epoch that cites the registry's.
-func (a *actor) fork(ctx context.Context, from Position, why wire.Reason, k wire.Ack2) {
+func (a *actor) fork(ctx context.Context, from entries.Position, why wire.Reason, k wire.Ack2) {
 	now := time.Now()
 	if why != wire.ReasonNone && !a.deliveries.leaveLine(k, a.o.Journal.Head().Epoch) {
 		return
 	}
-	at, ok := a.sending.newEpoch(ctx, from, k, now)
+	at, ok := a.sending.NewEpoch(ctx, from, k, now)
 	if !ok {
-		a.fetching.mayTake(now)
+		a.fetching.MayTake(now)
 		return
 	}
 	a.o.Log.Warn().Str("reason", why.String()).Uint64("registry", k.Next).Msg("new epoch of the journal: the registry has another copy")
@@ -145,14 +147,15 @@ func (a *actor) fork(ctx context.Context, from Position, why wire.Reason, k wire
 // leaveGap begins a new epoch behind entries that are gone: no registry can
 // take what follows them in the old one.
 func (a *actor) leaveGap(ctx context.Context) {
-	cursor := a.sending.cursor
+	cursor := a.sending.Cursor()
 	root, err := a.o.Journal.Root(ctx, cursor)
 	if err != nil {
 		a.o.Log.Warn().Err(err).Msg("root before a gap is not known")
 	}
-	a.fork(ctx, a.sending.gap.end, wire.ReasonNone, wire.Ack2{Ack: wire.Ack{Epoch: cursor.Epoch, Next: cursor.Sequence, Root: wire.Hash(root)}})
-	if a.sending.gap != nil { // not yet: the hello comes back here
+	end, _ := a.sending.Gap()
+	a.fork(ctx, end, wire.ReasonNone, wire.Ack2{Ack: wire.Ack{Epoch: cursor.Epoch, Next: cursor.Sequence, Root: wire.Hash(root)}})
+	if _, still := a.sending.Gap(); still { // not yet: the hello comes back here
 		a.connection.renew()
-		a.greeter.rest(time.Now().Add(longWait))
+		a.greeter.rest(time.Now().Add(timing.LongWait))
 	}
 }

@@ -3,6 +3,7 @@ package uplink
 import (
 	"time"
 
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
@@ -12,8 +13,8 @@ const noLinkAfter = 10 * time.Minute
 type debt int
 
 const (
-	entries debt = iota // a hello or batches
-	changes             // a tenancy record
+	owesAck    debt = iota // of a hello or of batches
+	owesRecord             // of a tenancy record
 	debts
 )
 
@@ -47,29 +48,40 @@ func (a *alarm) progress(of debt, now time.Time) []wire.Header {
 // through and not the other.
 func (a *alarm) judge(c *connection, waits [debts]bool, now time.Time) (acts []wire.Header, next time.Time) {
 	for d := range debts {
-		switch due := a.due(d, c); {
+		due := a.due(d, c)
+		switch {
 		case !waits[d]:
 			acts = append(acts, a.progress(d, now)...)
 		case a.owed[d].IsZero():
 			a.owed[d] = now
 			next = now.Add(time.Second)
 		case now.Before(due):
-			next = earlier(next, due)
-		case a.raised == wire.ReasonNone && c.up:
-			a.quiet = d == entries && c.phase != greeting && !c.hoursMissed(now)
-			acts = append(acts, a.raise(wire.ReasonNoAnswer)...)
-		case a.raised == wire.ReasonNone:
-			acts = append(acts, a.raise(wire.ReasonNoLink)...)
-		case a.quiet && !c.up:
-			acts = append(acts, a.tell(wire.ReasonNoLink)...)
-		case a.quiet && (d == changes || c.phase == greeting || c.hoursMissed(now)):
-			acts = append(acts, a.tell(wire.ReasonNoAnswer)...)
+			next = timing.Earlier(next, due)
+		default:
+			acts = append(acts, a.overdue(d, c, now)...)
 		}
 	}
 	if a.quiet {
-		next = earlier(next, c.hours(now).Add(noAnswerAfter))
+		next = timing.Earlier(next, c.hours(now).Add(noAnswerAfter))
 	}
 	return acts, next
+}
+
+// overdue raises the alarm for a word that has not come in time.
+func (a *alarm) overdue(d debt, c *connection, now time.Time) []wire.Header {
+	entriesAlone := d == owesAck && c.phase != greeting && !c.hoursMissed(now)
+	switch {
+	case a.raised == wire.ReasonNone && c.up:
+		a.quiet = entriesAlone
+		return a.raise(wire.ReasonNoAnswer)
+	case a.raised == wire.ReasonNone:
+		return a.raise(wire.ReasonNoLink)
+	case a.quiet && !c.up:
+		return a.tell(wire.ReasonNoLink)
+	case a.quiet && !entriesAlone:
+		return a.tell(wire.ReasonNoAnswer)
+	}
+	return nil
 }
 
 // tell raises an alarm that everybody sees, also where there is a quiet one.

@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/journal"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
+	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/wire"
 
 	"github.com/rs/zerolog"
@@ -53,7 +54,7 @@ func (p *pipe) answer(ctx context.Context, k rigKeys, place wire.Place) {
 		if err != nil {
 			panic(err)
 		}
-		a := wire.Ack{Window: maxWindow}
+		a := wire.Ack{Window: 32}
 		if kind == wire.TypeHello {
 			h, err := wire.DecodeHello(at.Version, payload)
 			if err != nil {
@@ -151,7 +152,7 @@ func BenchmarkDrain(b *testing.B) {
 		batch int
 		n     uint64
 		way   time.Duration
-	}{{"full batches", batchEntries, total, 0}, {"full batches, 50 ms round trip", batchEntries, total, 25 * time.Millisecond}, {"1 a message", 1, 10_000, 0}} {
+	}{{"full batches", entries.BatchEntries, total, 0}, {"full batches, 50 ms round trip", entries.BatchEntries, total, 25 * time.Millisecond}, {"1 a message", 1, 10_000, 0}} {
 		b.Run(c.name, func(b *testing.B) {
 			var drained, bare time.Duration
 			for b.Loop() {
@@ -203,7 +204,7 @@ func readBare(b *testing.B, o journal.Options, n uint64) (took time.Duration) {
 	run(b, j, func() {
 		start, at := time.Now(), j.Status().Oldest
 		for r := (tree.Range{}); r.Size() < n; {
-			list, next, err := j.Entries(context.Background(), at, batchEntries)
+			list, next, err := j.Entries(context.Background(), at, entries.BatchEntries)
 			if err != nil || len(list) == 0 {
 				panic(fmt.Sprint("read: ", err))
 			}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
@@ -73,7 +74,7 @@ func (d *deliveries) next(now time.Time) (deliver []message, hello bool, next ti
 	}
 	p := d.waiting[0]
 	d.sent = recordMark{p.Line, p.Number}
-	d.due = now.Add(min(firstWait<<min(d.tries, 10), longWait))
+	d.due = now.Add(min(timing.FirstWait<<min(d.tries, 10), timing.LongWait))
 	d.tries, d.greeted = d.tries+1, false
 	return []message{{kind: wire.TypeDelivery, body: wire.Delivery{Record: p.Envelope, Person: p.Person}}}, false, d.due
 }
@@ -101,6 +102,11 @@ func (d *deliveries) acked(k wire.Ack2, answer, safe bool) (progress bool) {
 		d.soon()
 		return false
 	}
+	return d.confirm(k, line)
+}
+
+// confirm takes the records that an ack confirms, of those that this run has delivered.
+func (d *deliveries) confirm(k wire.Ack2, line uint64) (progress bool) {
 	n := min(k.Records, d.sent.number)
 	if k.Line != line || d.sent.line != line || n == 0 || line == d.stored.line && n <= d.stored.number {
 		return false

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -42,7 +43,7 @@ type floor struct {
 type floorKeyring interface {
 	Trust() wire.Trust
 	House() wire.House
-	Lists() Lists
+	Lists() lists.State
 	Floor() int64
 	RaiseFloor(unix int64, epoch uint64)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -16,7 +17,7 @@ type floorRing struct {
 
 func (r *floorRing) Floor() int64                    { return r.floor }
 func (r *floorRing) RaiseFloor(unix int64, _ uint64) { r.floor = max(r.floor, unix) }
-func (r *floorRing) Lists() Lists                    { return Lists{} } // no list: its time is far in the past
+func (r *floorRing) Lists() lists.State              { return lists.State{} } // no list: its time is far in the past
 func (r *floorRing) Trust() wire.Trust               { return wire.Trust{} }
 func (r *floorRing) House() wire.House               { return wire.House{Issued: uint32(r.signed)} }
 

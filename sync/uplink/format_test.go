@@ -130,7 +130,7 @@ func TestGreetedAnewBeforeAnAnswer(t *testing.T) {
 		w.hellos()
 		for range 3 {
 			a.greetAgain(time.Now())
-			a.sayHello(context.Background())
+			a.outbox.say(context.Background(), message{kind: wire.TypeHello, body: a.greeter.body(a.hello())})
 		}
 		time.Sleep(time.Second)
 		if got := w.hellos(); !slices.Equal(got, []uint64{2, 2, 2}) {

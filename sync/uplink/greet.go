@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
@@ -13,7 +14,7 @@ const openEvery = 50 * time.Millisecond
 // greetAgain asks the registry anew where it stands.
 func (a *actor) greetAgain(now time.Time) {
 	a.connection.renew()
-	a.sending.sent = 0
+	a.sending.Anew()
 	a.greeter.again(now)
 }
 
@@ -27,7 +28,7 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 	}
 	// A journal that is being opened has nothing to agree on yet. One that can't
 	// be is no reason to do without the registry's lists.
-	if a.o.Journal.Head().Epoch == 0 && now.Before(a.connection.since.Add(firstWait)) {
+	if a.o.Journal.Head().Epoch == 0 && now.Before(a.connection.since.Add(timing.FirstWait)) {
 		a.greeter.due = now.Add(openEvery)
 		return a.greeter.due
 	}
@@ -38,13 +39,9 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 	if a.greeter.needsNonce(now) {
 		a.greeter.begin(now)
 	}
-	a.sayHello(ctx)
+	a.outbox.say(ctx, message{kind: wire.TypeHello, body: a.greeter.body(a.hello())})
 	a.outbox.status(ctx, wire.Status{Nonce: a.greeter.nonce, Online: true})
 	return a.greeter.said(now)
-}
-
-func (a *actor) sayHello(ctx context.Context) {
-	a.outbox.say(ctx, message{kind: wire.TypeHello, body: a.greeter.body(a.hello())})
 }
 
 func (a *actor) hello() wire.Hello2 {
@@ -52,16 +49,14 @@ func (a *actor) hello() wire.Hello2 {
 	h := wire.Hello2{Hello: wire.Hello{Nonce: a.greeter.nonce, Boot: j.Boot, Epoch: j.Epoch, Next: j.Sequence, Root: wire.Hash(j.Root),
 		List: list.Version, ListHash: list.Hash, House: a.o.Keyring.House().Version, Trust: a.o.Keyring.Trust().Version,
 		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}}
-	h.Cosigned, h.Zone = a.saver.newest(), a.o.Zone
+	h.Cosigned, h.Zone = a.saver.Newest(), a.o.Zone
 	h.ListEpoch, h.Removed, h.RemovedHash = list.Epoch, uint64(list.Over), list.OverHash
 	h.Floor = a.o.Keyring.HighestSigned()
 	for f := uint64(1); f <= a.o.Formats; f++ {
 		h.Formats = append(h.Formats, f)
 	}
-	cursor := &a.sending.cursor
-	if cursor.Epoch == 0 {
-		*cursor = j.Oldest // what was delivered before the cursor was lost is named by the answer
-	}
+	a.sending.Begin(j.Oldest)
+	cursor := a.sending.Cursor()
 	if cursor.Epoch != j.Epoch || cursor.Sequence > 0 {
 		h.CursorEpoch, h.CursorNext = cursor.Epoch, cursor.Sequence
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
@@ -61,7 +62,7 @@ func (g *greeter) needsNonce(now time.Time) bool { return g.wait == 0 || !now.Be
 // begin begins with one.
 func (g *greeter) begin(now time.Time) {
 	g.nonce, g.begun = g.nonces.next(), g.bootTime()
-	g.lasts = backoff(g.lasts, nonceFirst, nonceMost)
+	g.lasts = timing.Backoff(g.lasts, nonceFirst, nonceMost)
 	g.till = now.Add(g.lasts)
 }
 
@@ -80,7 +81,7 @@ func (g *greeter) body(h wire.Hello2) (body wire.Payload) {
 
 // said returns when the next hello follows one that is not answered.
 func (g *greeter) said(now time.Time) time.Time {
-	g.wait = backoff(g.wait, greetFirst, longWait)
+	g.wait = timing.Backoff(g.wait, greetFirst, timing.LongWait)
 	g.due = now.Add(g.wait)
 	return g.due
 }

@@ -10,12 +10,13 @@ import (
 
 	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
+	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
 // sampleHolding is a list of more than one message.
-func sampleHolding() Holding {
-	h := Holding{Manifest: bytes.Repeat([]byte{1}, 40<<10), Second: []byte{2}, House: bytes.Repeat([]byte{3}, 30<<10)}
+func sampleHolding() lists.Holding {
+	h := lists.Holding{Manifest: bytes.Repeat([]byte{1}, 40<<10), Second: []byte{2}, House: bytes.Repeat([]byte{3}, 30<<10)}
 	for i := range byte(5) {
 		h.Buckets = append(h.Buckets, bytes.Repeat([]byte{i}, 40<<10))
 	}
@@ -26,7 +27,7 @@ func sampleHolding() Holding {
 }
 
 // joined puts parts together again.
-func joined(parts []wire.Holding) (h Holding) {
+func joined(parts []wire.Holding) (h lists.Holding) {
 	for _, p := range parts {
 		h.Manifest, h.Second, h.House = append(h.Manifest, p.Manifest...), append(h.Second, p.Second...), append(h.House, p.House...)
 		h.Buckets, h.Over = append(h.Buckets, p.Buckets...), append(h.Over, p.Tombstones...)
@@ -34,7 +35,7 @@ func joined(parts []wire.Holding) (h Holding) {
 	return h
 }
 
-func sameHolding(a, b Holding) bool {
+func sameHolding(a, b lists.Holding) bool {
 	return bytes.Equal(a.Manifest, b.Manifest) && bytes.Equal(a.Second, b.Second) && bytes.Equal(a.House, b.House) &&
 		slices.EqualFunc(a.Buckets, b.Buckets, bytes.Equal) && slices.Equal(a.Over, b.Over)
 }
@@ -129,11 +130,11 @@ func (w *world) withSibling() (*sibling, func()) {
 // holds gives a keyring of the tests a list and what is over.
 func (w *world) holds(r *ring, version uint64, over ...wire.ID) {
 	manifest, buckets := w.makeList(version, 2, 3)
-	if err := r.Apply(List{Manifest: manifest, Buckets: buckets}); err != nil {
+	if err := r.Apply(lists.List{Manifest: manifest, Buckets: buckets}); err != nil {
 		w.t.Fatal(err)
 	}
 	r.mu.Lock()
-	r.holding = Holding{Manifest: manifest, Buckets: buckets, Over: over}
+	r.holding = lists.Holding{Manifest: manifest, Buckets: buckets, Over: over}
 	r.applied = nil
 	r.mu.Unlock()
 }
@@ -309,7 +310,7 @@ func TestNewSiblingIsAnsweredAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.broker.Inject(mqtt.Message{Topic: s.place.House("other"), Payload: sign(wire.TypeHolding, wire.RoleGateway, s.place.Address(), payload, key)})
-			time.Sleep(borrowEvery)
+			time.Sleep(lists.BorrowEvery)
 			answers := 0
 			for len(link.Messages()) > 0 {
 				m := <-link.Messages()

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
@@ -84,7 +85,7 @@ func (s *newcomers) unexplained(now time.Time) (list []unsure, next time.Time) {
 	for _, id := range slices.Sorted(maps.Keys(s.unsure)) {
 		u := s.unsure[id]
 		if due := u.since.Add(keyTurns); now.Before(due) {
-			next = earlier(next, due)
+			next = timing.Earlier(next, due)
 			continue
 		}
 		delete(s.unsure, id)

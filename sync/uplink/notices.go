@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/sync/uplink/entries"
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
@@ -20,7 +22,7 @@ type notices struct {
 }
 
 type notice struct {
-	at     Position
+	at     entries.Position
 	header []byte
 	told   int
 	due    time.Time
@@ -50,14 +52,14 @@ func (n *notices) due(now time.Time) (list []message, next time.Time) {
 			one.due = now.Add(noticeWaits[min(one.told, len(noticeWaits)-1)])
 			one.told++
 		}
-		next = earlier(next, one.due)
+		next = timing.Earlier(next, one.due)
 	}
 	return list, next
 }
 
 // passed forgets those whose entries the cursor has passed on its way, or that stand
 // in an epoch that it has left.
-func (n *notices) passed(from, to Position) {
+func (n *notices) passed(from, to entries.Position) {
 	n.waiting = slices.DeleteFunc(n.waiting, func(one notice) bool {
 		if one.at.Epoch == to.Epoch {
 			return one.at.Sequence < to.Sequence

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/sync/mqtt"
+	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/wire"
 )
 
@@ -48,7 +49,7 @@ type Options struct {
 	Link     Link
 	Place    wire.Place // of this gateway
 	Registry string     // its name, as its notes are signed
-	Journal  Journal
+	Journal  entries.Journal
 	Keyring  Keyring
 	Records  Records
 	Key      ed25519.PrivateKey // the gateway's
@@ -72,4 +73,12 @@ type Options struct {
 	// not speak at once; nil: any.
 	Chance func(limit time.Duration) time.Duration
 	Log    zerolog.Logger
+}
+
+// Stamp is the time as the gateway knows it.
+type Stamp struct {
+	BootTime uint64            // CLOCK_BOOTTIME, ns
+	Wall     int64             // ms since 1970-01-01T00:00:00Z
+	Quality  wire.ClockQuality // where Wall came from
+	Trusted  bool              // whether anything may be closed or deleted by it
 }

@@ -31,6 +31,22 @@ type message struct {
 	signed   []byte       // instead of body: an envelope
 }
 
+// toSiblings is a question for a list; nil: none.
+func toSiblings(ask *wire.Holding) []message {
+	if ask == nil {
+		return nil
+	}
+	return holdingMessages([]wire.Holding{*ask}, true)
+}
+
+// holdingMessages are parts of what a gateway holds, for its siblings or the registry.
+func holdingMessages(parts []wire.Holding, building bool) (list []message) {
+	for _, p := range parts {
+		list = append(list, message{building: building, kind: wire.TypeHolding, body: p})
+	}
+	return list
+}
+
 // say sends one message, and reports whether the link has taken it.
 func (o *outbox) say(ctx context.Context, m message) bool {
 	topic := o.place.Up(m.kind)

@@ -7,15 +7,16 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/journal"
+	"gatehouse/sync/uplink/lists"
 )
 
 // copies is a keyring of which only the status is used.
 type copies struct {
 	Keyring
-	status Lists
+	status lists.State
 }
 
-func (c *copies) Lists() Lists { return c.status }
+func (c *copies) Lists() lists.State { return c.status }
 
 // TestListOnNoDisk: a list in force that no disk has taken is not proved, since
 // a restart would undo it; it is when a disk takes it.
@@ -24,7 +25,7 @@ func TestListOnNoDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, now := &copies{status: Lists{Version: 6, InForce: 7}}, time.Now()
+	ring, now := &copies{status: lists.State{Version: 6, InForce: 7}}, time.Now()
 	a := &actor{logbook: logbook{journal: j}, authority: authority{proving: proving{keyring: ring, unproved: 7}}}
 	before := j.Status().Queued
 	if next := a.prove(t.Context(), now); !next.After(now) || j.Status().Queued != before {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -12,7 +13,7 @@ const proveEvery = time.Minute
 
 // proving records which list is in force: that entry is the proof.
 type proving struct {
-	keyring  interface{ Lists() Lists }
+	keyring  interface{ Lists() lists.State }
 	unproved uint64 // version in force of which there is no entry yet; 0: none
 }
 
@@ -35,7 +36,7 @@ const maskedMost = 16
 
 // givenBack returns which grants a list newly gives back that are over, the first of
 // them: the status has them all.
-func givenBack(before, now []Masked) (list []Masked) {
+func givenBack(before, now []lists.Masked) (list []lists.Masked) {
 	for _, m := range now {
 		if len(list) < maskedMost && !slices.Contains(before, m) {
 			list = append(list, m)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/sync/mqtt"
+	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -64,16 +65,16 @@ func (a *actor) holding(ctx context.Context, from string, payload []byte, now ti
 		return err
 	}
 	switch {
-	case !isQuestion(h):
-		if whole := a.holdings.borrowing.take(from, &h, now); whole != nil {
+	case !lists.IsQuestion(h):
+		if whole := a.holdings.borrowing.Take(from, &h, now); whole != nil {
 			return a.inherit(ctx, *whole)
 		}
 	case a.o.Keyring.Lists().InForce > 0:
-		a.outbox.sayAll(ctx, a.holdings.lending.toSibling(from, h.Nonce, now))
+		a.outbox.sayAll(ctx, holdingMessages(a.holdings.lending.ToSibling(from, h.Nonce, now), true))
 	default:
-		if ask := a.holdings.borrowing.hears(from, now); ask != nil {
-			a.outbox.sayAll(ctx, ask)
-			a.fetching.soon(now)
+		if ask := a.holdings.borrowing.Hears(from, now); ask != nil {
+			a.outbox.sayAll(ctx, toSiblings(ask))
+			a.fetching.Soon(now)
 		}
 	}
 	return nil
@@ -89,7 +90,7 @@ func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 	case wire.TypeAck:
 		return a.ack(ctx, envelope)
 	case wire.TypeList:
-		whole, err := a.fetching.take(envelope, now)
+		whole, err := a.fetching.Take(envelope, now)
 		if whole != nil {
 			err = a.apply(ctx, *whole)
 		}
@@ -106,7 +107,7 @@ func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 // an earlier list of this gateway, so it is asked for again after a hello that names
 // the one in force, and is an alarm once that is answered: what came before may have
 // been sent before.
-func (a *actor) apply(ctx context.Context, u List) error {
+func (a *actor) apply(ctx context.Context, u lists.List) error {
 	before := a.o.Keyring.Lists()
 	err := a.o.Keyring.Apply(u)
 	s, now := a.applied(ctx, before), time.Now()
@@ -114,33 +115,33 @@ func (a *actor) apply(ctx context.Context, u List) error {
 		if !said {
 			a.greetAgain(now)
 		}
-		a.fetching.soon(now)
+		a.fetching.Soon(now)
 		return nil
 	}
 	return withoutDisk(a.o.Log, err)
 }
 
 // inherit puts a sibling's list in force, where it proves itself.
-func (a *actor) inherit(ctx context.Context, h Holding) error {
+func (a *actor) inherit(ctx context.Context, h lists.Holding) error {
 	before := a.o.Keyring.Lists()
 	err := a.o.Keyring.Inherit(h)
 	a.applied(ctx, before)
 	now := time.Now()
-	a.fetching.soon(now)
+	a.fetching.Soon(now)
 	a.greetAgain(now) // the registry proves the list that a hello names
 	return withoutDisk(a.o.Log, err)
 }
 
 // applied records that another list is in force than before.
-func (a *actor) applied(ctx context.Context, before Lists) Lists {
+func (a *actor) applied(ctx context.Context, before lists.State) lists.State {
 	s := a.o.Keyring.Lists()
-	if inForce(s) == inForce(before) {
+	if s.Newest() == before.Newest() {
 		return s
 	}
 	a.o.Log.Info().Uint64("version", s.InForce).Msg("list of grants in force")
 	a.authority.proving.unproved = s.InForce
 	a.prove(ctx, time.Now())
-	a.fetching.lacking = time.Time{}
+	a.fetching.Applied()
 	a.deliveries.soon()
 	for _, m := range givenBack(before.Masked, s.Masked) {
 		a.o.Journal.Queue(wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: wire.ReasonGivenBack, Source: wire.TypeGrantList},
@@ -155,7 +156,7 @@ func (a *actor) document(kind string, envelope []byte, now time.Time) error {
 	acts, err := a.authority.documents.set(kind, envelope)
 	a.logbook.record(acts)
 	if acts != nil {
-		a.fetching.soon(now)
+		a.fetching.Soon(now)
 	}
 	if kind == wire.TypeTrust && acts != nil { // answers that were refused may have been signed by a key that is trusted now
 		a.greeter.newest()

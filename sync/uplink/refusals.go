@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
@@ -90,19 +91,19 @@ func (r *refusals) due(now time.Time) (entries []wire.Header, next time.Time) {
 	for _, kind := range r.list() {
 		c := r.kinds[kind]
 		if due := c.told.Add(c.pause()); now.Before(due) {
-			next = earlier(next, due)
+			next = timing.Earlier(next, due)
 			continue
 		}
 		if c.n == 0 {
 			if due := c.told.Add(refusedLater); now.Before(due) {
-				next = earlier(next, due)
+				next = timing.Earlier(next, due)
 				continue
 			}
 			delete(r.kinds, kind)
 			continue
 		}
 		entries = append(entries, c.entry(kind, now))
-		next = earlier(next, now.Add(c.pause()))
+		next = timing.Earlier(next, now.Add(c.pause()))
 	}
 	return entries, next
 }

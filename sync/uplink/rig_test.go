@@ -20,6 +20,8 @@ import (
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/tree"
+	"gatehouse/sync/uplink/entries"
+	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -28,7 +30,7 @@ import (
 type ring struct {
 	mu      sync.Mutex
 	reg     *keys.Registry
-	status  Lists
+	status  lists.State
 	buckets map[wire.Hash]bool
 	applied []uint64
 	floor   int64
@@ -36,14 +38,14 @@ type ring struct {
 	issuer  []wire.Key
 	taken   []byte
 
-	holding, inherited Holding
+	holding, inherited lists.Holding
 	unproved           int // so many lists will prove nothing
 }
 
-func (k *ring) Trust() wire.Trust { k.mu.Lock(); defer k.mu.Unlock(); return k.reg.Trust }
-func (k *ring) House() wire.House { k.mu.Lock(); defer k.mu.Unlock(); return k.reg.House }
-func (k *ring) Lists() Lists      { k.mu.Lock(); defer k.mu.Unlock(); return k.status }
-func (k *ring) Floor() int64      { k.mu.Lock(); defer k.mu.Unlock(); return k.floor }
+func (k *ring) Trust() wire.Trust  { k.mu.Lock(); defer k.mu.Unlock(); return k.reg.Trust }
+func (k *ring) House() wire.House  { k.mu.Lock(); defer k.mu.Unlock(); return k.reg.House }
+func (k *ring) Lists() lists.State { k.mu.Lock(); defer k.mu.Unlock(); return k.status }
+func (k *ring) Floor() int64       { k.mu.Lock(); defer k.mu.Unlock(); return k.floor }
 func (k *ring) RaiseFloor(unix int64, _ uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -89,7 +91,7 @@ func (k *ring) open(envelope []byte) (m wire.Manifest, hash wire.Hash, err error
 	return m, sha256.Sum256(payload), err
 }
 
-func (k *ring) Missing(manifest []byte, _ Proof) (list []wire.Hash, err error) {
+func (k *ring) Missing(manifest []byte, _ lists.Proof) (list []wire.Hash, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	m, _, err := k.open(manifest)
@@ -101,7 +103,7 @@ func (k *ring) Missing(manifest []byte, _ Proof) (list []wire.Hash, err error) {
 	return list, err
 }
 
-func (k *ring) Apply(u List) error {
+func (k *ring) Apply(u lists.List) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	m, hash, err := k.open(u.Manifest)
@@ -127,17 +129,17 @@ func (k *ring) Apply(u List) error {
 	return nil
 }
 
-func (k *ring) Holding() (Holding, error) {
+func (k *ring) Holding() (lists.Holding, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.holding, nil
 }
 
-func (k *ring) Inherit(h Holding) error {
+func (k *ring) Inherit(h lists.Holding) error {
 	k.mu.Lock()
 	k.inherited = h
 	k.mu.Unlock()
-	return k.Apply(List{Manifest: h.Manifest, Buckets: h.Buckets})
+	return k.Apply(lists.List{Manifest: h.Manifest, Buckets: h.Buckets})
 }
 
 func (k *ring) SetTrust(envelope []byte) error {
@@ -213,7 +215,7 @@ func (k rigKeys) house(version uint64, gateways ...wire.HouseGateway) wire.House
 func (k rigKeys) ring(place wire.Place) *ring {
 	own := wire.HouseGateway{ID: place.Gateway, Public: [32]byte(publicOf(k.gateway)), KEM: k.kemPublic}
 	return &ring{reg: &keys.Registry{Place: place, Name: "registry", Root: publicOf(k.root), Trust: k.trust(1), House: k.house(1, own), KEM: k.kem},
-		status: Lists{HasKey: true, KeyNumber: 1}, buckets: map[wire.Hash]bool{},
+		status: lists.State{HasKey: true, KeyNumber: 1}, buckets: map[wire.Hash]bool{},
 		issuer: []wire.Key{{Role: wire.RoleIssuer, Public: publicOf(k.issuer)}}}
 }
 
@@ -255,44 +257,44 @@ func newWorld(t *testing.T, seed uint64) *world {
 // imports this package.
 type written struct{ *journal.Journal }
 
-func (j written) Head() Head {
+func (j written) Head() entries.Head {
 	s := j.Status()
-	return Head{Position: Position(s.Position), Root: s.Root, Oldest: Position(s.Oldest), Boot: s.Boot}
+	return entries.Head{Position: entries.Position(s.Position), Root: s.Root, Oldest: entries.Position(s.Oldest), Boot: s.Boot}
 }
 
-func (j written) Entries(ctx context.Context, from Position, n int) (out []Entry, next Position, err error) {
+func (j written) Entries(ctx context.Context, from entries.Position, n int) (out []entries.Entry, next entries.Position, err error) {
 	list, after, err := j.Journal.Entries(ctx, journal.Position(from), n)
 	for _, e := range list {
-		out = append(out, Entry{Position(e.Position), e.Stored})
+		out = append(out, entries.Entry{Position: entries.Position(e.Position), Stored: e.Stored})
 	}
-	return out, Position(after), placed(err)
+	return out, entries.Position(after), placed(err)
 }
 
-func (j written) Root(ctx context.Context, p Position) (tlog.Hash, error) {
+func (j written) Root(ctx context.Context, p entries.Position) (tlog.Hash, error) {
 	root, err := j.Journal.Root(ctx, journal.Position(p))
 	return root, placed(err)
 }
 
-func (j written) Range(ctx context.Context, p Position) (tree.Range, error) {
+func (j written) Range(ctx context.Context, p entries.Position) (tree.Range, error) {
 	r, err := j.Journal.Range(ctx, journal.Position(p))
 	return r, placed(err)
 }
 
-func (j written) NewEpoch(ctx context.Context, from Position, detail []byte) (Position, error) {
+func (j written) NewEpoch(ctx context.Context, from entries.Position, detail []byte) (entries.Position, error) {
 	at, err := j.Journal.NewEpoch(ctx, journal.Position(from), detail)
-	return Position(at), placed(err)
+	return entries.Position(at), placed(err)
 }
 
-func (j written) Acked() Position       { return Position(j.Journal.Acked()) }
-func (j written) Ack(p Position) error  { return j.Journal.Ack(journal.Position(p)) }
-func (j written) Safe(p Position) error { return j.Journal.Safe(journal.Position(p)) }
+func (j written) Acked() entries.Position       { return entries.Position(j.Journal.Acked()) }
+func (j written) Ack(p entries.Position) error  { return j.Journal.Ack(journal.Position(p)) }
+func (j written) Safe(p entries.Position) error { return j.Journal.Safe(journal.Position(p)) }
 
 func placed(err error) error {
 	switch {
 	case errors.Is(err, journal.ErrGone):
-		return ErrGone
+		return entries.ErrGone
 	case errors.Is(err, journal.ErrAhead):
-		return ErrAhead
+		return entries.ErrAhead
 	}
 	return err
 }
@@ -376,7 +378,7 @@ func (w *world) settle(d time.Duration) bool {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
 		synctest.Wait()
 		s := w.uplink.Status()
-		if s.State == StateInStep && s.Stored == Position(w.journal.Status().Position) && w.journal.Status().Queued == 0 && s.Problem == wire.ReasonNone && s.Records == 0 {
+		if s.State == StateInStep && s.Stored == entries.Position(w.journal.Status().Position) && w.journal.Status().Queued == 0 && s.Problem == wire.ReasonNone && s.Records == 0 {
 			return true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -44,7 +45,7 @@ type siblings struct {
 // siblingsKeyring is the part of the keyring that the talk among siblings needs.
 type siblingsKeyring interface {
 	House() wire.House
-	Lists() Lists
+	Lists() lists.State
 	ShareBuildingKey(kem []byte, address string) ([]byte, error)
 	TakeBuildingKey(sealed []byte) error
 }

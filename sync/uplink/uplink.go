@@ -23,6 +23,8 @@ import (
 	"time"
 
 	"gatehouse/sync/mqtt"
+	"gatehouse/sync/uplink/entries"
+	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -44,11 +46,8 @@ func New(o Options) (*Uplink, error) {
 	if o.Records == nil {
 		o.Records = noRecords{}
 	}
-	if o.Batch <= 0 || o.Batch > wire.MaxBatch {
-		o.Batch = batchEntries
-	}
 	if o.Borrow <= 0 {
-		o.Borrow = agreeMost
+		o.Borrow = lists.AgreeMost
 	}
 	if o.Chance == nil {
 		o.Chance = rand.N[time.Duration]
@@ -68,8 +67,8 @@ func (u *Uplink) Run(ctx context.Context) error {
 	a := newActor(u.o, &u.nonces, &u.display)
 	ctx, stop := context.WithCancel(ctx)
 	var others sync.WaitGroup
-	others.Go(func() { a.saver.run(ctx) })
-	others.Go(func() { watch(ctx, a.o.Journal, a.seen) })
+	others.Go(func() { a.saver.Run(ctx) })
+	others.Go(func() { entries.Watch(ctx, a.o.Journal, a.seen) })
 	a.loop(ctx)
 	stop()
 	others.Wait()

@@ -1,9 +1,18 @@
-package uplink
+// Package entries brings the journal's entries to the registry, exactly once: it packs,
+// seals and signs batches, keeps those that are not confirmed, and writes how far the
+// registry has them, with the newest cosigned checkpoint.
+//
+// It refuses to publish anything itself, and to move the cursor but over a batch whose root
+// the witness has confirmed.
+package entries
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
+	"time"
 
+	"github.com/rs/zerolog"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/tree"
@@ -28,6 +37,19 @@ var (
 	ErrGone  = errors.New("no such epoch in the journal")
 	ErrAhead = errors.New("behind the end of the epoch")
 )
+
+// Options of Sending and Saver. Checkpoint, Batch and Gather may be missing.
+type Options struct {
+	Journal    Journal
+	Keyring    interface{ Trust() wire.Trust }
+	Key        ed25519.PrivateKey // the gateway's
+	Address    string             // the gateway's
+	Registry   string             // its name, as its notes are signed
+	Checkpoint string             // file of the newest cosigned checkpoint
+	Batch      int                // entries of a message at most; 0: 700
+	Gather     time.Duration      // how long entries wait for others that are stored in the same moment; 0: not at all
+	Log        zerolog.Logger
+}
 
 // Journal is what the uplink needs of the gateway's journal. All methods are safe for
 // concurrent use. Of a position at which it has nothing it says ErrGone or
@@ -57,12 +79,4 @@ type Head struct {
 	Root     tlog.Hash // of the tree at that size
 	Oldest   Position  // of the oldest entry that is still there
 	Boot     uint64    // number of this run
-}
-
-// Stamp is the time as the gateway knows it.
-type Stamp struct {
-	BootTime uint64            // CLOCK_BOOTTIME, ns
-	Wall     int64             // ms since 1970-01-01T00:00:00Z
-	Quality  wire.ClockQuality // where Wall came from
-	Trusted  bool              // whether anything may be closed or deleted by it
 }

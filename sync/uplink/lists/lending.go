@@ -1,73 +1,74 @@
-package uplink
+package lists
 
 import (
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
 const (
 	holdingRoom = 56 << 10        // bytes of a part
-	shareEvery  = borrowEvery / 2 // one sibling gets the list at most so often: also one that was set back a moment after it was new
+	shareEvery  = BorrowEvery / 2 // one sibling gets the list at most so often: also one that was set back a moment after it was new
 	lendMost    = 5 * time.Minute
 )
 
-// lending gives what this gateway holds of its building's lists to a registry that
+// Lending gives what this gateway holds of its building's lists to a registry that
 // lost it, and to siblings that are new.
-type lending struct {
-	keyring interface {
-		Holding() (Holding, error)
-	}
-	log   zerolog.Logger
-	asked bool // the registry lacks it, and asks
-	due   time.Time
-	wait  time.Duration
-	lent  map[string]time.Time // when a sibling got it last
+type Lending struct {
+	keyring Keyring
+	log     zerolog.Logger
+	asked   bool // the registry lacks it, and asks
+	due     time.Time
+	wait    time.Duration
+	lent    map[string]time.Time // when a sibling got it last
 }
 
-// askedFor notes whether the registry lacks what this gateway holds.
-func (l *lending) askedFor(asks bool, now time.Time) {
+// NewLending lends what the keyring holds.
+func NewLending(k Keyring, log zerolog.Logger) Lending {
+	return Lending{keyring: k, log: log, lent: map[string]time.Time{}}
+}
+
+// AskedFor notes whether the registry lacks what this gateway holds.
+func (l *Lending) AskedFor(asks bool, now time.Time) {
 	if asks && !l.asked {
 		l.due, l.wait = now, 0
 	}
 	l.asked = asks
 }
 
-// toRegistry returns what the registry is to be sent now, until it asks no more;
+// ToRegistry returns what the registry is to be sent now, until it asks no more;
 // nonce: of the hello that it answered, zero: of none.
-func (l *lending) toRegistry(nonce wire.Nonce, now time.Time) (parts []message, next time.Time) {
+func (l *Lending) ToRegistry(nonce wire.Nonce, now time.Time) (parts []wire.Holding, next time.Time) {
 	if !l.asked || nonce == (wire.Nonce{}) {
 		return nil, time.Time{}
 	}
 	if now.Before(l.due) {
 		return nil, l.due
 	}
-	l.wait = backoff(l.wait, firstWait, lendMost)
+	l.wait = timing.Backoff(l.wait, timing.FirstWait, lendMost)
 	l.due = now.Add(l.wait)
-	return l.parts(false, nonce), l.due
+	return l.parts(nonce), l.due
 }
 
-// toSibling returns what a sibling without a list is to be sent.
-func (l *lending) toSibling(gateway string, nonce wire.Nonce, now time.Time) []message {
+// ToSibling returns what a sibling without a list is to be sent.
+func (l *Lending) ToSibling(gateway string, nonce wire.Nonce, now time.Time) []wire.Holding {
 	if last, ok := l.lent[gateway]; ok && now.Sub(last) < shareEvery {
 		return nil
 	}
 	l.lent[gateway] = now
-	return l.parts(true, nonce)
+	return l.parts(nonce)
 }
 
-func (l *lending) parts(building bool, nonce wire.Nonce) (list []message) {
+func (l *Lending) parts(nonce wire.Nonce) []wire.Holding {
 	h, err := l.keyring.Holding()
 	if err != nil {
 		l.log.Error().Err(err).Msg("what this gateway holds can't be read")
 		return nil
 	}
-	for _, part := range partsOf(h, nonce) {
-		list = append(list, message{building: building, kind: wire.TypeHolding, body: part})
-	}
-	return list
+	return partsOf(h, nonce)
 }
 
 // partsOf cuts it into messages.

@@ -1,4 +1,4 @@
-package uplink
+package lists
 
 import (
 	"crypto/rand"
@@ -9,24 +9,26 @@ import (
 
 const (
 	holdingParts = 256 // that are taken of a sibling
-	borrowEvery  = 20 * time.Second
+	BorrowEvery  = 20 * time.Second
 )
 
-// borrowing asks the siblings of a gateway without a list for theirs, and puts
+// Borrowing asks the siblings of a gateway without a list for theirs, and puts
 // together what they send. A list of the registry, which may have been set back,
 // waits for it for a while.
-type borrowing struct {
-	gateway string // this one
-	formats uint64 // that it speaks
-	keyring interface {
-		House() wire.House
-		Lists() Lists
-	}
+type Borrowing struct {
+	gateway  string // this one
+	formats  uint64 // that it speaks
+	keyring  Keyring
 	until    time.Time // siblings' lists are not waited for after it
 	due      time.Time
 	question wire.Nonce      // what siblings' answers repeat
 	empty    map[string]bool // siblings that have none themselves
 	lenders  map[string]*lender
+}
+
+// NewBorrowing borrows for a gateway that speaks formats 1 to this one.
+func NewBorrowing(k Keyring, gateway string, formats uint64) *Borrowing {
+	return &Borrowing{gateway: gateway, formats: formats, keyring: k, empty: map[string]bool{}, lenders: map[string]*lender{}}
 }
 
 // lender is a sibling whose parts have begun to come.
@@ -36,7 +38,7 @@ type lender struct {
 }
 
 // waits reports whether this gateway has no list and a sibling may have one.
-func (b *borrowing) waits(now time.Time) bool {
+func (b *Borrowing) waits(now time.Time) bool {
 	if b.formats < 2 || !now.Before(b.until) || b.keyring.Lists().InForce > 0 {
 		return false
 	}
@@ -48,8 +50,8 @@ func (b *borrowing) waits(now time.Time) bool {
 	return false
 }
 
-// borrow asks the siblings for their list until one has answered.
-func (b *borrowing) borrow(now time.Time) (ask []message, next time.Time) {
+// Borrow asks the siblings for their list until one has answered.
+func (b *Borrowing) Borrow(now time.Time) (ask *wire.Holding, next time.Time) {
 	if !b.waits(now) {
 		return nil, time.Time{}
 	}
@@ -60,23 +62,23 @@ func (b *borrowing) borrow(now time.Time) (ask []message, next time.Time) {
 }
 
 // ask says that there is no list here.
-func (b *borrowing) ask(now time.Time) []message {
+func (b *Borrowing) ask(now time.Time) *wire.Holding {
 	if b.question == (wire.Nonce{}) {
 		rand.Read(b.question[:]) // never fails: it ends the program instead
 	}
-	b.due = now.Add(borrowEvery)
-	return []message{{building: true, kind: wire.TypeHolding, body: wire.Holding{Nonce: b.question, Parts: 1}}}
+	b.due = now.Add(BorrowEvery)
+	return &wire.Holding{Nonce: b.question, Parts: 1}
 }
 
-// isQuestion says whether a sibling says that it has no list.
-func isQuestion(h wire.Holding) bool {
+// IsQuestion says whether a sibling says that it has no list.
+func IsQuestion(h wire.Holding) bool {
 	return h.Parts == 1 && len(h.Manifest) == 0 && len(h.Tombstones) == 0
 }
 
-// hears that a sibling asks while there is no list here either: it has nothing
+// Hears that a sibling asks while there is no list here either: it has nothing
 // itself, and is not waited for. The first time it is asked, since it may have missed
 // our question, and waits for us.
-func (b *borrowing) hears(from string, now time.Time) (ask []message) {
+func (b *Borrowing) Hears(from string, now time.Time) (ask *wire.Holding) {
 	if b.empty[from] {
 		return nil
 	}
@@ -84,9 +86,9 @@ func (b *borrowing) hears(from string, now time.Time) (ask []message) {
 	return b.ask(now)
 }
 
-// take takes a part of a sibling's answer, and returns the list once it is whole; nil:
+// Take takes a part of a sibling's answer, and returns the list once it is whole; nil:
 // it is not, or it is for another one, or not needed any more.
-func (b *borrowing) take(from string, h *wire.Holding, now time.Time) *Holding {
+func (b *Borrowing) Take(from string, h *wire.Holding, now time.Time) *Holding {
 	if h.Nonce != b.question || !b.waits(now) || h.Parts > holdingParts {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package uplink
+package entries
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// batchEntries is the most in a batch: above it only latency grows.
-	batchEntries = 700
+	// BatchEntries is the most in a batch: above it only latency grows.
+	BatchEntries = 700
 	// batchFixed is what a batch takes besides its entries: the seal's overhead
 	// (1,136 bytes), root, signature and heads.
 	batchFixed = 1400
@@ -26,8 +26,8 @@ const (
 	packAhead = 8 // batches, while all of the window is under way
 )
 
-// batch is a signed run of entries, kept until it is confirmed.
-type batch struct {
+// Batch is a signed run of entries, kept until it is confirmed.
+type Batch struct {
 	end      Position
 	root     wire.Hash
 	entries  int
@@ -39,21 +39,15 @@ type batch struct {
 // cores work. Full batches wait in out; one that is not full is made only when
 // the sender has nothing to do.
 type packer struct {
-	journal packerJournal
+	journal Journal
 	keyring interface{ Trust() wire.Trust }
 	key     ed25519.PrivateKey
 	address string
 	batch   int           // entries of a batch at most
 	gather  time.Duration // how long one that is not full waits for more
-	out     chan batch    // sealed
+	out     chan Batch    // sealed
 	idle    chan struct{} // the sender has nothing in flight
 	log     zerolog.Logger
-}
-
-// packerJournal is the part of the journal that entries are read from.
-type packerJournal interface {
-	Changed() <-chan struct{}
-	Entries(ctx context.Context, from Position, n int) ([]Entry, Position, error)
 }
 
 // packing is a packer at work.
@@ -67,7 +61,7 @@ type packing struct {
 // start packs from a place on, over whose entries before that r is the tree, in a
 // goroutine of its own until ctx ends or end is called.
 func (p packer) start(ctx context.Context, at Position, r tree.Range) *packing {
-	p.out, p.idle = make(chan batch, packAhead), make(chan struct{}, 1)
+	p.out, p.idle = make(chan Batch, packAhead), make(chan struct{}, 1)
 	ctx, stop := context.WithCancel(ctx)
 	w := &packing{packer: p, stop: stop}
 	w.stopped.Go(func() { w.run(ctx, at, r) })
@@ -110,7 +104,7 @@ func (p *packer) run(ctx context.Context, at Position, r tree.Range) {
 			continue
 		case len(have) > 0 && have[0].Position != at:
 			if have[0].Epoch == at.Epoch || have[0].Sequence > 0 {
-				p.emit(ctx, batch{end: have[0].Position, gap: true})
+				p.emit(ctx, Batch{end: have[0].Position, gap: true})
 				return
 			}
 			at, r = have[0].Position, tree.Range{} // an epoch has ended
@@ -184,7 +178,7 @@ func (p *packer) wait(ctx context.Context, some bool, changed <-chan struct{}) b
 }
 
 // emit hands a batch over. Whoever waited for one has it then.
-func (p *packer) emit(ctx context.Context, b batch) {
+func (p *packer) emit(ctx context.Context, b Batch) {
 	select {
 	case <-p.idle:
 	default:
@@ -216,7 +210,7 @@ func (p *packer) cut(list []Entry) int {
 }
 
 // pack seals and signs.
-func (p *packer) pack(list []Entry, r tree.Range) (batch, tree.Range, error) {
+func (p *packer) pack(list []Entry, r tree.Range) (Batch, tree.Range, error) {
 	first := list[0].Position
 	b := wire.Batch{Epoch: first.Epoch, First: first.Sequence, Headers: make([][]byte, len(list)), Whos: make([][]byte, len(list))}
 	leaves := make([]tlog.Hash, len(list))
@@ -233,19 +227,19 @@ func (p *packer) pack(list []Entry, r tree.Range) (batch, tree.Range, error) {
 		}
 	}
 	r = r.AddAll(leaves)
-	out := batch{end: Position{Epoch: first.Epoch, Sequence: r.Size()}, root: wire.Hash(r.Root()), entries: len(list)}
+	out := Batch{end: Position{Epoch: first.Epoch, Sequence: r.Size()}, root: wire.Hash(r.Root()), entries: len(list)}
 	b.Root = out.root
 	b.Signature = wire.Checkpoint{Address: p.address, Epoch: first.Epoch, Size: r.Size(), Root: b.Root}.Sign(p.key)
 	var err error
 	if b.Sealed, err = p.seal(whos, first); err != nil {
-		return batch{}, r, err
+		return Batch{}, r, err
 	}
 	payload, err := wire.Encode(b)
 	if err == nil {
 		out.envelope, err = wire.Sign(wire.Protected{Type: wire.TypeBatch, Role: wire.RoleGateway, Address: p.address}, payload, p.key)
 	}
 	if err != nil {
-		return batch{}, r, fmt.Errorf("pack batch from %d in epoch %016x: %w", first.Sequence, first.Epoch, err)
+		return Batch{}, r, fmt.Errorf("pack batch from %d in epoch %016x: %w", first.Sequence, first.Epoch, err)
 	}
 	return out, r, nil
 }

@@ -1,4 +1,4 @@
-package uplink
+package entries
 
 import (
 	"context"
@@ -7,20 +7,14 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// sighting is what watch saw in the journal.
-type sighting struct {
-	notice  *notice // an alarm
-	tenancy bool    // a record was made at the desk
+// Sighting is what Watch saw in the journal.
+type Sighting struct {
+	Alarm   *Entry // an alarm
+	Tenancy bool   // a record was made at the desk
 }
 
-// watchJournal is the part of the journal whose end is watched.
-type watchJournal interface {
-	packerJournal
-	Head() Head
-}
-
-// watch follows the journal's end, beside the backlog. It returns when ctx ends.
-func watch(ctx context.Context, j watchJournal, out chan<- sighting) {
+// Watch follows the journal's end, beside the backlog. It returns when ctx ends.
+func Watch(ctx context.Context, j Journal, out chan<- Sighting) {
 	at := j.Head().Position
 	for ctx.Err() == nil {
 		changed := j.Changed()
@@ -60,18 +54,18 @@ func retryWatch(changed <-chan struct{}) time.Duration {
 	return time.Hour
 }
 
-func sift(ctx context.Context, list []Entry, out chan<- sighting) bool {
+func sift(ctx context.Context, list []Entry, out chan<- Sighting) bool {
 	for _, e := range list {
 		h, err := wire.DecodeHeader(e.Header)
 		if err != nil {
 			continue
 		}
-		var s sighting
+		var s Sighting
 		switch {
 		case h.Kind == wire.KindTenancy:
-			s.tenancy = true
+			s.Tenancy = true
 		case h.Alarm():
-			s.notice = &notice{at: e.Position, header: e.Header}
+			s.Alarm = &e
 		default:
 			continue
 		}

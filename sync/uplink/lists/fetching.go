@@ -1,27 +1,28 @@
-package uplink
+package lists
 
 import (
 	"bytes"
 	"time"
 
+	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
 )
 
 const (
 	// wantMost is the longest pause between two requests for the same thing.
 	wantMost = time.Minute
-	// agreeMost is how long lists wait for the first agreement: a registry that
+	// AgreeMost is how long lists wait for the first agreement: a registry that
 	// answers nothing may still revoke.
-	agreeMost = 10 * time.Minute
+	AgreeMost = 10 * time.Minute
 )
 
-// fetching asks the registry for what it has newer: the parts of a list, until it is
+// Fetching asks the registry for what it has newer: the parts of a list, until it is
 // whole, and the two documents.
-type fetching struct {
-	keyring   fetchingKeyring
+type Fetching struct {
+	keyring   Keyring
 	address   string     // of this gateway
 	formats   uint64     // that it speaks
-	borrowing *borrowing // a list of siblings comes first
+	borrowing *Borrowing // a list of siblings comes first
 
 	named     named
 	lacking   time.Time // since when a newer list is known and not in force; zero: none is
@@ -32,114 +33,122 @@ type fetching struct {
 	agreeBy   time.Time // then they are taken without
 }
 
-// fetchingKeyring is the part of the keyring that judges what is fetched.
-type fetchingKeyring interface {
+// Keyring is the part of the keyring that judges and holds lists.
+type Keyring interface {
 	Trust() wire.Trust
 	House() wire.House
-	Lists() Lists
+	Lists() State
 	Missing(manifest []byte, p Proof) ([]wire.Hash, error)
+	Holding() (Holding, error)
 }
+
+// NewFetching asks for the lists and documents of the gateway at an address, which speaks
+// formats 1 to this one; siblings' lists come first.
+func NewFetching(k Keyring, address string, formats uint64, b *Borrowing) Fetching {
+	return Fetching{keyring: k, address: address, formats: formats, borrowing: b}
+}
+
+// Named is the newest version of the list that the registry named.
+func (f *Fetching) Named() Version { return f.named.list }
+
+// Lacking returns since when a newer list is known and not in force; zero: none is.
+func (f *Fetching) Lacking() time.Time { return f.lacking }
+
+// Applied notes that another list is in force.
+func (f *Fetching) Applied() { f.lacking = time.Time{} }
 
 // named is what the registry says that it has.
 type named struct {
-	list         version
+	list         Version
 	house, trust uint64
 }
 
 // exceeds says whether something of it is newer than what o names.
 func (n named) exceeds(o named) bool {
-	return o.list.before(n.list) || n.house > o.house || n.trust > o.trust
+	return o.list.Before(n.list) || n.house > o.house || n.trust > o.trust
 }
 
-func namedBy(k wire.Ack2) named { return named{version{k.ListEpoch, k.List}, k.House, k.Trust} }
+func namedBy(k wire.Ack2) named { return named{Version{k.ListEpoch, k.List}, k.House, k.Trust} }
 
-// version is that of a list: the epoch of the issuer's role comes first. An ack of
-// format 1 names none, which is 0.
-type version struct{ epoch, number uint64 }
-
-func (v version) before(o version) bool {
-	return v.epoch < o.epoch || v.number < o.number && (v.epoch == o.epoch || o.epoch == 0)
-}
-
-func inForce(s Lists) version { return version{s.InForceEpoch, s.InForce} }
-
-// connected begins again after a connect; the first one begins the waits.
-func (f *fetching) connected(borrow time.Duration, now time.Time) {
+// Connected begins again after a connect; the first one begins the waits.
+func (f *Fetching) Connected(borrow time.Duration, now time.Time) {
 	if f.agreeBy.IsZero() {
-		f.agreeBy, f.borrowing.until = now.Add(agreeMost), now.Add(borrow)
+		f.agreeBy, f.borrowing.until = now.Add(AgreeMost), now.Add(borrow)
 	}
-	f.soon(now)
+	f.Soon(now)
 }
 
-func (f *fetching) soon(now time.Time) { f.due, f.wait = now, 0 }
+// Soon asks in a moment for what is lacking.
+func (f *Fetching) Soon(now time.Time) { f.due, f.wait = now, 0 }
 
-// mayTake ends the wait for the first agreement. A gateway whose disk was set back
+// MayTake ends the wait for the first agreement. A gateway whose disk was set back
 // says which list it has in a hello of its new epoch, and numbers its records anew,
 // before it takes a list: one that was made with records that it lost would seem to
 // have seen those that it made since.
-func (f *fetching) mayTake(now time.Time) {
+func (f *Fetching) MayTake(now time.Time) {
 	if !f.agreed {
 		f.agreed = true
-		f.soon(now)
+		f.Soon(now)
 	}
 }
 
 // waits reports whether it is too early for a list of the registry.
-func (f *fetching) waits(now time.Time) bool {
+func (f *Fetching) waits(now time.Time) bool {
 	return !f.agreed && now.Before(f.agreeBy) || f.borrowing.waits(now)
 }
 
-// hears which versions an ack names.
-func (f *fetching) hears(k wire.Ack2, now time.Time) {
+// Hears which versions an ack names.
+func (f *Fetching) Hears(k wire.Ack2, now time.Time) {
 	n := namedBy(k)
 	if !n.exceeds(f.named) {
 		return
 	}
-	if f.named.list.before(n.list) {
+	if f.named.list.Before(n.list) {
 		f.named.list = n.list
 	}
 	f.named.house, f.named.trust = max(n.house, f.named.house), max(n.trust, f.named.trust)
-	f.soon(now)
+	f.Soon(now)
 }
 
-// standing takes from the answer to a hello what the registry has now: one that was put
+// Standing takes from the answer to a hello what the registry has now: one that was put
 // back, or that began anew, has no more what an earlier ack named, and a list that nobody
 // has any more is not waited for.
-func (f *fetching) standing(k wire.Ack2, now time.Time) {
+func (f *Fetching) Standing(k wire.Ack2, now time.Time) {
 	n := namedBy(k)
 	if !f.named.exceeds(n) {
 		return
 	}
-	if n.list.before(f.named.list) { // its buckets with it
+	if n.list.Before(f.named.list) { // its buckets with it
 		f.gathering = gathering{}
 	}
 	f.named = n
-	f.soon(now)
+	f.Soon(now)
 }
 
-// fetch asks for what the gateway lacks until it is there.
-func (f *fetching) fetch(now time.Time) (ask []message, next time.Time) {
+// Fetch asks for what the gateway lacks until it is there.
+// next: when to be asked again.
+func (f *Fetching) Fetch(now time.Time) (ask *wire.Want, next time.Time) {
 	if now.Before(f.due) {
 		return nil, f.due
 	}
 	w := f.want(now)
 	if !w.List && !w.House && !w.Trust && len(w.Buckets) == 0 {
 		if f.waits(now) {
-			return nil, earlier(f.agreeBy, f.borrowing.until)
+			return nil, timing.Earlier(f.agreeBy, f.borrowing.until)
 		}
 		return nil, time.Time{}
 	}
 	f.gathering.asked = len(w.Buckets)
-	f.wait = backoff(f.wait, firstWait, wantMost)
+	f.wait = timing.Backoff(f.wait, timing.FirstWait, wantMost)
 	f.due = now.Add(f.wait)
-	return []message{{kind: wire.TypeWant, body: w}}, f.due
+	return &w, f.due
 }
 
-func (f *fetching) want(now time.Time) (w wire.Want) {
+func (f *Fetching) want(now time.Time) (w wire.Want) {
 	list := f.keyring.Lists()
-	lacks := inForce(list).before(f.named.list)
+	lacks := list.Newest().Before(f.named.list)
 	w.House, w.Trust = f.keyring.House().Version < f.named.house, f.keyring.Trust().Version < f.named.trust
-	if !lacks || list.Unproved > 0 && list.Unproved == f.named.list.number { // it is here, and proves nothing
+	if !lacks || list.Unproved > 0 && list.Unproved == f.named.list.Number { // it is here, and proves nothing
 		f.lacking = time.Time{}
 	} else if f.lacking.IsZero() {
 		f.lacking = now
@@ -149,8 +158,8 @@ func (f *fetching) want(now time.Time) (w wire.Want) {
 	return w
 }
 
-// take takes a part of a list, and returns the list once it is whole; nil: it is not.
-func (f *fetching) take(envelope []byte, now time.Time) (*List, error) {
+// Take takes a part of a list, and returns the list once it is whole; nil: it is not.
+func (f *Fetching) Take(envelope []byte, now time.Time) (*List, error) {
 	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeList, Role: wire.RoleWitness, Address: f.address, Newest: f.formats},
 		f.keyring.Trust().Keyset(wire.RoleWitness))
 	if err != nil {
@@ -177,7 +186,7 @@ func (f *fetching) take(envelope []byte, now time.Time) (*List, error) {
 	case f.gathering.asked <= 0:
 		f.due = now // the next ones
 	case came:
-		f.due, f.wait = now.Add(firstWait), 0 // the rest is on its way
+		f.due, f.wait = now.Add(timing.FirstWait), 0 // the rest is on its way
 	}
 	return nil, nil
 }

@@ -1,4 +1,4 @@
-package uplink
+package lists
 
 import (
 	"crypto/sha256"
