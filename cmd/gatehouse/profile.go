@@ -7,7 +7,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	profiles "gatehouse/firmware-profiles"
 	"gatehouse/internal/profile"
 )
 
@@ -68,7 +67,7 @@ type profileShowCmd struct {
 
 func (c profileShowCmd) Run(s *session, in *profileCmd) error {
 	set := in.set()
-	for _, k := range []profiles.Kind{profiles.Boards, profiles.Readers} {
+	for _, k := range []profile.Kind{profile.Boards, profile.Readers} {
 		raw, _, err := set.Text(k, c.Name)
 		if err != nil {
 			continue
@@ -93,7 +92,7 @@ type profileCheckCmd struct {
 // checked is the result of a check.
 type checked struct {
 	Name    string           `json:"name"`
-	Kind    profiles.Kind    `json:"kind"`
+	Kind    profile.Kind     `json:"kind"`
 	OK      bool             `json:"ok"`
 	Samples []profile.Result `json:"samples,omitempty"`
 	Notes   []string         `json:"notes,omitempty"` // what is left to do
@@ -109,9 +108,9 @@ func (c profileCheckCmd) Run(s *session) error {
 		return hinted("docs/profiles.md explains every key", "%s: %v", c.File, err)
 	}
 	switch p := v.(type) {
-	case profiles.ReaderProfile:
+	case profile.Reader:
 		got.Samples, err = profile.Check(p)
-	case profiles.BoardProfile:
+	case profile.Board:
 		got.Notes = leftOpen(p)
 	}
 	if name := got.Name + ".toml"; filepath.Base(c.File) != name {
@@ -128,21 +127,21 @@ func (c profileCheckCmd) Run(s *session) error {
 }
 
 func parseProfile(raw []byte) (v any, got checked, err error) {
-	if got.Kind, err = profiles.KindOf(raw); err != nil {
+	if got.Kind, err = profile.KindOf(raw); err != nil {
 		return nil, got, err
 	}
-	if got.Kind == profiles.Boards {
-		b, err := profiles.ParseBoard(raw)
+	if got.Kind == profile.Boards {
+		b, err := profile.ParseBoard(raw)
 		got.Name = b.Name
 		return b, got, err
 	}
-	r, err := profiles.ParseReader(raw)
+	r, err := profile.ParseReader(raw)
 	got.Name = r.Name
 	return r, got, err
 }
 
 // leftOpen tells what the site file must say because the board's profile does not.
-func leftOpen(b profiles.BoardProfile) (notes []string) {
+func leftOpen(b profile.Board) (notes []string) {
 	if len(b.Relays) == 0 {
 		notes = append(notes, "no [[relay]]: the site file must say pull for each relay")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,9 +31,11 @@ func TestProfileList(t *testing.T) {
 	if status != 0 || errOut != "" {
 		t.Fatalf("status %d, %s", status, errOut)
 	}
-	for _, k := range []profiles.Kind{profiles.Boards, profiles.Readers} {
-		for _, name := range profiles.Names(k) {
-			if !strings.Contains(out, "\n"+name+" ") {
+	for _, kind := range []string{"boards", "readers"} {
+		files, err := fs.ReadDir(profiles.Files, kind)
+		must(t, err)
+		for _, f := range files {
+			if name := strings.TrimSuffix(f.Name(), ".toml"); !strings.Contains(out, "\n"+name+" ") {
 				t.Errorf("%s is not listed", name)
 			}
 		}
@@ -48,7 +51,7 @@ func TestProfileList(t *testing.T) {
 }
 
 func TestProfileShow(t *testing.T) {
-	raw, err := profiles.Text(profiles.Readers, "rdm6300")
+	raw, err := profiles.Files.ReadFile("readers/rdm6300.toml")
 	must(t, err)
 	if status, out, errOut := call(t, "profile", "show", "rdm6300"); status != 0 || out != string(raw) {
 		t.Errorf("status %d, %s, %d bytes; want the file's %d", status, errOut, len(out), len(raw))
@@ -68,7 +71,7 @@ func TestProfileShow(t *testing.T) {
 // TestProfileCheck: a good file is status 0 with a line a sample; a sample that
 // comes out otherwise is status 1 and says what came; a wrong key its line.
 func TestProfileCheck(t *testing.T) {
-	raw, err := profiles.Text(profiles.Readers, "rdm6300")
+	raw, err := profiles.Files.ReadFile("readers/rdm6300.toml")
 	must(t, err)
 	path := filepath.Join(t.TempDir(), "mine.toml")
 	write := func(text string) { must(t, os.WriteFile(path, []byte(text), 0o600)) }
@@ -94,7 +97,7 @@ func TestProfileCheck(t *testing.T) {
 // TestProfileCheckBoard: a board whose relay would be energised at power-on is
 // refused; of a good one is told what the site file must say.
 func TestProfileCheckBoard(t *testing.T) {
-	raw, err := profiles.Text(profiles.Boards, "raspberry-pi-4")
+	raw, err := profiles.Files.ReadFile("boards/raspberry-pi-4.toml")
 	must(t, err)
 	path := filepath.Join(t.TempDir(), "board.toml")
 	must(t, os.WriteFile(path, raw, 0o600))

@@ -11,9 +11,9 @@ import (
 	"gatehouse/device/pn532"
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
-	profiles "gatehouse/firmware-profiles"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/door"
+	"gatehouse/internal/profile"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 )
@@ -297,7 +297,7 @@ func (r *Reader) Leave() { r.taught.Store(false) }
 
 // osdpIndication is what a profile says, as commands of the bus: LED 0 and the
 // buzzer of reader 0, and the first line of its display.
-func osdpIndication(in profiles.Indication) osdp.Indication {
+func osdpIndication(in profile.Indication) osdp.Indication {
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 	var out osdp.Indication
 	if in.LED != "" {

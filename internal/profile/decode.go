@@ -12,7 +12,6 @@ import (
 	"gatehouse/device/pn532"
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
-	profiles "gatehouse/firmware-profiles"
 )
 
 const (
@@ -22,7 +21,7 @@ const (
 
 // wiegandDecoder plays the bits as edges, with the reader's own timing, to the
 // framer that listens at a door, and its keys to a keypad.
-func wiegandDecoder(r profiles.ReaderProfile) (decoder, error) {
+func wiegandDecoder(r Reader) (decoder, error) {
 	formats, err := formatsOf(r)
 	if err != nil {
 		return nil, err
@@ -38,7 +37,7 @@ func wiegandDecoder(r profiles.ReaderProfile) (decoder, error) {
 	if interval == 0 {
 		interval = usualInterval
 	}
-	return func(s profiles.Sample) ([]outcome, error) {
+	return func(s Sample) ([]outcome, error) {
 		bursts := s.Bursts
 		if s.Bits != "" {
 			bursts = []string{s.Bits}
@@ -74,7 +73,7 @@ func play(cfg wiegand.Config, interval time.Duration, bursts []string) (got []ou
 	return got
 }
 
-func formatsOf(r profiles.ReaderProfile) ([]wiegand.Format, error) {
+func formatsOf(r Reader) ([]wiegand.Format, error) {
 	formats := make([]wiegand.Format, len(r.Formats))
 	for i, name := range r.Formats {
 		f, ok := wiegand.Lookup(name)
@@ -87,21 +86,21 @@ func formatsOf(r profiles.ReaderProfile) ([]wiegand.Format, error) {
 }
 
 // serialDecoder plays the bytes to the decoder that listens at a port.
-func serialDecoder(r profiles.ReaderProfile) (decoder, error) {
+func serialDecoder(r Reader) (decoder, error) {
 	layout, ok := serialcard.Lookup(r.Layout)
 	if !ok {
 		return nil, errUnknown("layout", r.Layout, serialcard.Names())
 	}
 	if s := r.Settings; s != nil {
 		var err error
-		if layout, err = layout.With(serialcard.Settings(*s)); err != nil {
+		if layout, err = layout.With(*s); err != nil {
 			return nil, err
 		}
 	}
 	if layout.Code() != (r.Type == "code") {
 		return nil, fmt.Errorf(`layout %q with type = %q: scanners of codes are of type "code", readers of cards of type "serial"`, r.Layout, r.Type)
 	}
-	return func(s profiles.Sample) (got []outcome, err error) {
+	return func(s Sample) (got []outcome, err error) {
 		raw, err := s.Bytes()
 		if err != nil {
 			return nil, err
@@ -126,12 +125,12 @@ func serialDecoder(r profiles.ReaderProfile) (decoder, error) {
 }
 
 // osdpDecoder parses each frame as the bus does and takes out what it reports.
-func osdpDecoder(r profiles.ReaderProfile) (decoder, error) {
+func osdpDecoder(r Reader) (decoder, error) {
 	formats, err := formatsOf(r)
 	if err != nil {
 		return nil, err
 	}
-	return func(s profiles.Sample) ([]outcome, error) {
+	return func(s Sample) ([]outcome, error) {
 		raw, err := s.Bytes()
 		if err != nil {
 			return nil, err
@@ -183,8 +182,8 @@ func fits(card device.Card, formats []wiegand.Format) device.Fault {
 }
 
 // pn532Decoder reads the frame in which a module lists a card.
-func pn532Decoder(profiles.ReaderProfile) (decoder, error) {
-	return func(s profiles.Sample) ([]outcome, error) {
+func pn532Decoder(Reader) (decoder, error) {
+	return func(s Sample) ([]outcome, error) {
 		raw, err := s.Bytes()
 		if err != nil {
 			return nil, err
@@ -198,8 +197,8 @@ func pn532Decoder(profiles.ReaderProfile) (decoder, error) {
 }
 
 // idcardDecoder reads the person's number out of a module's reply.
-func idcardDecoder(profiles.ReaderProfile) (decoder, error) {
-	return func(s profiles.Sample) ([]outcome, error) {
+func idcardDecoder(Reader) (decoder, error) {
+	return func(s Sample) ([]outcome, error) {
 		raw, err := s.Bytes()
 		if err != nil {
 			return nil, err

@@ -7,11 +7,10 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/wiegand"
-	profiles "gatehouse/firmware-profiles"
 )
 
 // describeWant says in one line what a sample wants.
-func describeWant(w profiles.Want) string {
+func describeWant(w Want) string {
 	switch {
 	case w.Fault != "":
 		return "fault " + w.Fault
@@ -26,7 +25,7 @@ func describeWant(w profiles.Want) string {
 }
 
 // describe says in one line what came of a sample.
-func describe(w profiles.Want, got []outcome) string {
+func describe(w Want, got []outcome) string {
 	if len(got) == 0 {
 		return "nothing"
 	}
@@ -49,7 +48,7 @@ func describe(w profiles.Want, got []outcome) string {
 }
 
 // printed is what a card says in the format that the sample names.
-func printed(w profiles.Want, c device.Card) (got profiles.Want) {
+func printed(w Want, c device.Card) (got Want) {
 	f, ok := wiegand.Lookup(w.Format)
 	if !ok {
 		return got
@@ -68,7 +67,7 @@ func printed(w profiles.Want, c device.Card) (got profiles.Want) {
 	return got
 }
 
-func describeCard(bits int, hex string, numbers profiles.Want) string {
+func describeCard(bits int, hex string, numbers Want) string {
 	text := fmt.Sprintf("card of %d bits %s", bits, strings.ToLower(hex))
 	if numbers.Format != "" {
 		text += " (" + numbers.Format

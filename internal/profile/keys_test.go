@@ -1,20 +1,18 @@
-package profile_test
+package profile
 
 import (
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	profiles "gatehouse/firmware-profiles"
 )
 
 // keys lists all keys that a profile can have.
 func keys(t *testing.T) []string {
 	t.Helper()
 	found := map[string]bool{}
-	walk(reflect.TypeFor[profiles.BoardProfile](), found)
-	walk(reflect.TypeFor[profiles.ReaderProfile](), found)
+	walk(reflect.TypeFor[Board](), found)
+	walk(reflect.TypeFor[Reader](), found)
 	var all []string
 	for k := range found {
 		all = append(all, k)

@@ -15,7 +15,6 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/wiegand"
-	profiles "gatehouse/firmware-profiles"
 )
 
 // Result is what came of one sample.
@@ -29,7 +28,7 @@ type Result struct {
 // Check decodes the samples of a reader's profile with its own settings. It
 // returns one Result for each, and an error where a setting is of no use or a
 // sample came out wrong. Samples are made-up cards: their numbers may be shown.
-func Check(r profiles.ReaderProfile) ([]Result, error) {
+func Check(r Reader) ([]Result, error) {
 	decode, err := newDecoder(r)
 	if err != nil {
 		return nil, err
@@ -64,11 +63,11 @@ type outcome struct {
 }
 
 // decoder makes of one sample what a door would see of it.
-type decoder func(profiles.Sample) ([]outcome, error)
+type decoder func(Sample) ([]outcome, error)
 
 // newDecoder returns what decodes the samples of this reader, or an error for
 // settings that its driver does not take.
-func newDecoder(r profiles.ReaderProfile) (decoder, error) {
+func newDecoder(r Reader) (decoder, error) {
 	switch r.Type {
 	case "wiegand":
 		return wiegandDecoder(r)
@@ -85,7 +84,7 @@ func newDecoder(r profiles.ReaderProfile) (decoder, error) {
 }
 
 // matches tells how the outcome differs from what the sample wants.
-func matches(w profiles.Want, got []outcome) error {
+func matches(w Want, got []outcome) error {
 	if len(got) != 1 {
 		return fmt.Errorf("%d results", len(got))
 	}
@@ -124,7 +123,7 @@ func equal(got, want string) error {
 }
 
 // numbers checks the printed numbers of a card.
-func numbers(w profiles.Want, card device.Card) error {
+func numbers(w Want, card device.Card) error {
 	if w.Format == "" {
 		return nil
 	}

@@ -1,30 +1,23 @@
-package profile_test
+package profile
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	profiles "gatehouse/firmware-profiles"
-	"gatehouse/internal/profile"
 )
 
 // TestEverySample: every sample of every embedded reader comes out as its file
 // says, by the decoders of the daemon.
 func TestEverySample(t *testing.T) {
 	count := map[string]int{}
-	for _, name := range profiles.Names(profiles.Readers) {
-		raw, err := profiles.Text(profiles.Readers, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := profiles.ParseReader(raw)
+	for _, name := range embeddedNames(Readers) {
+		r, err := ParseReader(text(t, Readers, name))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		results, err := profile.Check(r)
+		results, err := Check(r)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -38,7 +31,7 @@ func TestEverySample(t *testing.T) {
 		}
 		count[r.Type]++
 	}
-	for _, kind := range profiles.Types() {
+	for _, kind := range types() {
 		if count[kind] == 0 {
 			t.Errorf("no reader of type %s", kind)
 		}
@@ -105,12 +98,12 @@ func TestCheckRefuses(t *testing.T) {
 		"PN532 empty":     {other("type = 'pn532'", "hex = '00 00 FF 03 FD D5 4B 00 E0 00'\nwant = {bits = 32, hex = '6b3d12d6'}"), "got nothing"},
 		"ID card":         {other("type = 'idcard'", "hex = 'AA AA AA 96 69 00 04 00 00 80 84'\nwant = {id_number = '44000019900101001X'}"), "got "},
 	} {
-		r, err := profiles.ParseReader([]byte(c.text))
+		r, err := ParseReader([]byte(c.text))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		_, err = profile.Check(r)
+		_, err = Check(r)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: got %v; want %q", name, err, c.want)
 		}
@@ -137,12 +130,12 @@ func TestSet(t *testing.T) {
 	write("readers/wrong.toml", strings.Replace(strings.Replace(good, "bd88eb80", "bd88eb40", 1), `"x"`, `"wrong"`, 1))
 	write("readers/note.txt", "no profile")
 	write("boards/raspberry-pi-4.toml", "name = \"raspberry-pi-4\"\ntitle = \"mine\"\nnotes = [\"n\"]\n[sources]\nsheet = \"my own sheet\"\n[levels]\nvolts = 3.3\nsource = [\"sheet\"]\n")
-	set := profile.Set{Dir: dir}
+	set := Set{Dir: dir}
 
 	if r, err := set.Reader("rdm6300"); err != nil || r.Type != "wiegand" {
 		t.Errorf("the file on disk does not go over the embedded one: %v, %v", r.Type, err)
 	}
-	if r, err := (profile.Set{}).Reader("rdm6300"); err != nil || r.Type != "serial" {
+	if r, err := (Set{}).Reader("rdm6300"); err != nil || r.Type != "serial" {
 		t.Errorf("without a folder: %v, %v", r.Type, err)
 	}
 	if b, err := set.Board("raspberry-pi-4"); err != nil || b.Title != "mine" || b.Pull(17) != "" {
@@ -157,7 +150,7 @@ func TestSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	byName := map[string]profile.Entry{}
+	byName := map[string]Entry{}
 	for _, e := range all {
 		byName[e.Name] = e
 	}
@@ -168,17 +161,17 @@ func TestSet(t *testing.T) {
 	if e := byName["wrong"]; e.Error == "" {
 		t.Errorf("a wrong file is listed as good: %+v", e)
 	}
-	if e := byName["em-18"]; e.Origin != profile.Embedded || e.Error != "" {
+	if e := byName["em-18"]; e.Origin != Embedded || e.Error != "" {
 		t.Errorf("list has %+v", e)
 	}
-	if len(all) != len(profiles.Names(profiles.Boards))+len(profiles.Names(profiles.Readers))+3 {
+	if len(all) != len(embeddedNames(Boards))+len(embeddedNames(Readers))+3 {
 		t.Errorf("%d profiles listed", len(all))
 	}
 }
 
 // TestNoFolder: a house without profiles of its own has the embedded ones.
 func TestNoFolder(t *testing.T) {
-	set := profile.Set{Dir: filepath.Join(t.TempDir(), "none")}
+	set := Set{Dir: filepath.Join(t.TempDir(), "none")}
 	all, err := set.List()
 	if err != nil || len(all) == 0 {
 		t.Fatalf("%d profiles, %v", len(all), err)
@@ -191,14 +184,14 @@ func TestNoFolder(t *testing.T) {
 // TestHugeFile: no more of a file is read than a profile may have.
 func TestHugeFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "huge.toml")
-	if err := os.WriteFile(path, make([]byte, 4*profiles.MaxFile), 0o600); err != nil {
+	if err := os.WriteFile(path, make([]byte, 4*maxFile), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := profile.ReadFile(path)
-	if err != nil || len(raw) != profiles.MaxFile+1 {
+	raw, err := ReadFile(path)
+	if err != nil || len(raw) != maxFile+1 {
 		t.Errorf("%d bytes read, %v", len(raw), err)
 	}
-	if _, err := profile.ReadFile(filepath.Dir(path)); err == nil {
+	if _, err := ReadFile(filepath.Dir(path)); err == nil {
 		t.Error("a folder is read")
 	}
 }
@@ -207,16 +200,15 @@ func TestHugeFile(t *testing.T) {
 // sample wants it.
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(wiegandReader + card + "want = {bits = 26, hex = 'bd88eb80'}\n"))
-	for _, name := range profiles.Names(profiles.Readers) {
-		raw, _ := profiles.Text(profiles.Readers, name)
-		f.Add(raw)
+	for _, name := range embeddedNames(Readers) {
+		f.Add(text(f, Readers, name))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		r, err := profiles.ParseReader(raw)
+		r, err := ParseReader(raw)
 		if err != nil {
 			return
 		}
-		results, err := profile.Check(r)
+		results, err := Check(r)
 		for _, res := range results {
 			if err == nil && !res.OK {
 				t.Fatalf("no error and a wrong sample: %+v", res)
@@ -236,14 +228,14 @@ func TestDocs(t *testing.T) {
 	if len(examples) != 2 {
 		t.Fatalf("%d examples; want a reader and a board", len(examples))
 	}
-	r, err := profiles.ParseReader([]byte(examples[0]))
+	r, err := ParseReader([]byte(examples[0]))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if results, err := profile.Check(r); err != nil || len(results) < 2 {
+	if results, err := Check(r); err != nil || len(results) < 2 {
 		t.Errorf("the example has %d samples, %v", len(results), err)
 	}
-	if b, err := profiles.ParseBoard([]byte(examples[1])); err != nil || len(b.Relays) == 0 {
+	if b, err := ParseBoard([]byte(examples[1])); err != nil || len(b.Relays) == 0 {
 		t.Errorf("the board has %d relays, %v", len(b.Relays), err)
 	}
 	for _, key := range keys(t) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,43 +22,52 @@ const DefaultDir = "/etc/gatehouse/profiles"
 // embedded ones alone. Files are read anew each time; safe for concurrent use.
 type Set struct{ Dir string }
 
+// Kind is what a profile describes, and the directory that its file is in.
+type Kind string
+
+// The kinds of profiles.
+const (
+	Boards  Kind = "boards"
+	Readers Kind = "readers"
+)
+
 // Entry is one profile of a Set.
 type Entry struct {
-	Name   string        `json:"name"`
-	Kind   profiles.Kind `json:"kind"` // boards or readers
-	Type   string        `json:"type,omitempty"`
-	Title  string        `json:"title"`
-	Tried  bool          `json:"tried"`
-	Origin string        `json:"origin"`          // embedded, or the path of the file
-	Error  string        `json:"error,omitempty"` // why it can't be used
+	Name   string `json:"name"`
+	Kind   Kind   `json:"kind"` // boards or readers
+	Type   string `json:"type,omitempty"`
+	Title  string `json:"title"`
+	Tried  bool   `json:"tried"`
+	Origin string `json:"origin"`          // embedded, or the path of the file
+	Error  string `json:"error,omitempty"` // why it can't be used
 }
 
 // Embedded is the Origin of a profile that is in the program.
 const Embedded = "embedded"
 
 // Board returns the board's profile, checked.
-func (s Set) Board(name string) (profiles.BoardProfile, error) {
-	raw, origin, err := s.Text(profiles.Boards, name)
+func (s Set) Board(name string) (Board, error) {
+	raw, origin, err := s.Text(Boards, name)
 	if err != nil {
-		return profiles.BoardProfile{}, err
+		return Board{}, err
 	}
-	b, err := profiles.ParseBoard(raw)
+	b, err := ParseBoard(raw)
 	if err == nil {
 		err = sameName(b.Name, name)
 	}
 	if err != nil {
-		return profiles.BoardProfile{}, fmt.Errorf("board profile %q (%s): %w", name, origin, err)
+		return Board{}, fmt.Errorf("board profile %q (%s): %w", name, origin, err)
 	}
 	return b, nil
 }
 
 // Reader returns the reader's profile, checked: its samples decode.
-func (s Set) Reader(name string) (profiles.ReaderProfile, error) {
-	raw, origin, err := s.Text(profiles.Readers, name)
+func (s Set) Reader(name string) (Reader, error) {
+	raw, origin, err := s.Text(Readers, name)
 	if err != nil {
-		return profiles.ReaderProfile{}, err
+		return Reader{}, err
 	}
-	r, err := profiles.ParseReader(raw)
+	r, err := ParseReader(raw)
 	if err == nil {
 		err = sameName(r.Name, name)
 	}
@@ -65,7 +75,7 @@ func (s Set) Reader(name string) (profiles.ReaderProfile, error) {
 		_, err = Check(r)
 	}
 	if err != nil {
-		return profiles.ReaderProfile{}, fmt.Errorf("reader profile %q (%s): %w", name, origin, err)
+		return Reader{}, fmt.Errorf("reader profile %q (%s): %w", name, origin, err)
 	}
 	return r, nil
 }
@@ -78,8 +88,8 @@ func sameName(name, file string) error {
 }
 
 // Text returns a profile as it stands in its file, not checked, and its origin.
-func (s Set) Text(k profiles.Kind, name string) (raw []byte, origin string, err error) {
-	if !profiles.ValidName(name) {
+func (s Set) Text(k Kind, name string) (raw []byte, origin string, err error) {
+	if !validName(name) {
 		return nil, "", fmt.Errorf("profile %q: want 1 to 48 of a-z, 0-9 and -", name)
 	}
 	if s.Dir != "" {
@@ -89,8 +99,26 @@ func (s Set) Text(k profiles.Kind, name string) (raw []byte, origin string, err 
 			return raw, path, err
 		}
 	}
-	raw, err = profiles.Text(k, name)
+	raw, err = embedded(k, name)
 	return raw, Embedded, err
+}
+
+// embedded returns a profile that is in the program. The error lists the names known.
+func embedded(k Kind, name string) ([]byte, error) {
+	names := embeddedNames(k)
+	if !slices.Contains(names, name) {
+		return nil, fmt.Errorf("no %s profile %q; known: %s", strings.TrimSuffix(string(k), "s"), name, strings.Join(names, ", "))
+	}
+	return profiles.Files.ReadFile(string(k) + "/" + name + ".toml")
+}
+
+// embeddedNames are those of the profiles in the program, sorted.
+func embeddedNames(k Kind) []string {
+	names, _ := fs.Glob(profiles.Files, string(k)+"/*.toml") // the pattern is right
+	for i, f := range names {
+		names[i] = strings.TrimSuffix(path.Base(f), ".toml")
+	}
+	return names
 }
 
 // ReadFile reads a profile, and no more of a file than a profile may have.
@@ -103,7 +131,7 @@ func ReadFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read profile: %w", err)
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, profiles.MaxFile+1)) // one more: the parser refuses it
+	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1)) // one more: the parser refuses it
 	if err != nil {
 		return nil, fmt.Errorf("read profile: %w", err)
 	}
@@ -114,7 +142,7 @@ func ReadFile(path string) ([]byte, error) {
 // listed with what is wrong with it.
 func (s Set) List() ([]Entry, error) {
 	var all []Entry
-	for _, k := range []profiles.Kind{profiles.Boards, profiles.Readers} {
+	for _, k := range []Kind{Boards, Readers} {
 		names, err := s.names(k)
 		if err != nil {
 			return nil, err
@@ -126,8 +154,8 @@ func (s Set) List() ([]Entry, error) {
 	return all, nil
 }
 
-func (s Set) names(k profiles.Kind) ([]string, error) {
-	names := profiles.Names(k)
+func (s Set) names(k Kind) ([]string, error) {
+	names := embeddedNames(k)
 	if s.Dir != "" {
 		files, err := os.ReadDir(filepath.Join(s.Dir, string(k)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -143,18 +171,18 @@ func (s Set) names(k profiles.Kind) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-func (s Set) entry(k profiles.Kind, name string) Entry {
+func (s Set) entry(k Kind, name string) Entry {
 	e := Entry{Name: name, Kind: k, Origin: Embedded}
 	if _, origin, err := s.Text(k, name); err == nil {
 		e.Origin = origin
 	}
 	var err error
-	if k == profiles.Boards {
-		var b profiles.BoardProfile
+	if k == Boards {
+		var b Board
 		b, err = s.Board(name)
 		e.Title, e.Tried = b.Title, b.Tried
 	} else {
-		var r profiles.ReaderProfile
+		var r Reader
 		r, err = s.Reader(name)
 		e.Title, e.Tried, e.Type = r.Title, r.Tried, r.Type
 	}

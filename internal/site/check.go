@@ -1,64 +1,64 @@
 package site
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/strict"
 	"gatehouse/sync/wire"
 )
 
 func (s *Site) check() error {
-	var f faults
+	var f strict.Faults
 	if !wire.ValidName(s.Building, false) {
-		f.add("building = %q: want 1 to 32 of a-z, 0-9 and -", s.Building)
+		f.Add("building = %q: want 1 to 32 of a-z, 0-9 and -", s.Building)
 	}
 	if !wire.ValidName(s.Gateway, false) {
-		f.add("gateway = %q: want 1 to 32 of a-z, 0-9 and -", s.Gateway)
+		f.Add("gateway = %q: want 1 to 32 of a-z, 0-9 and -", s.Gateway)
 	}
 	if _, err := time.LoadLocation(s.TimeZone); err != nil {
-		f.add("time_zone = %q: want a name like Asia/Shanghai", s.TimeZone)
+		f.Add("time_zone = %q: want a name like Asia/Shanghai", s.TimeZone)
 	}
 	if r := s.Registry; r != "" && r != NoRegistry && !brokerAddress(r) {
-		f.add(`registry = %q: leave it out for the registry that this gateway is enrolled with, or write "none", or "mqtts://host:port" for another broker`, r)
+		f.Add(`registry = %q: leave it out for the registry that this gateway is enrolled with, or write "none", or "mqtts://host:port" for another broker`, r)
 	}
 	if _, err := s.profiles().Board(s.Board); s.Board != "" && err != nil {
-		f.add("board = %q: %w", s.Board, err)
+		f.Add("board = %q: %w", s.Board, err)
 	}
 	if s.Journal.BudgetMS < 1 || s.Journal.BudgetMS > 2000 {
-		f.add("journal.budget_ms = %d: want 1 to 2000 (a door must start to open within 2 s)", s.Journal.BudgetMS)
+		f.Add("journal.budget_ms = %d: want 1 to 2000 (a door must start to open within 2 s)", s.Journal.BudgetMS)
 	}
 	if s.Journal.WhoDays < 1 || s.Journal.WhoDays > 366 {
-		f.add("journal.who_days = %d: want 1 to 366 (so many days after a file is closed, and safe at the registry, it names nobody any more)", s.Journal.WhoDays)
+		f.Add("journal.who_days = %d: want 1 to 366 (so many days after a file is closed, and safe at the registry, it names nobody any more)", s.Journal.WhoDays)
 	}
 	if s.Journal.MaxMB < 64 {
-		f.add("journal.max_mb = %d: want at least 64 (200,000 entries not yet sent must fit)", s.Journal.MaxMB)
+		f.Add("journal.max_mb = %d: want at least 64 (200,000 entries not yet sent must fit)", s.Journal.MaxMB)
 	}
 	if len(s.Socket) > maxSocket {
-		f.add("socket: a path of %d bytes: the system allows %d", len(s.Socket), maxSocket)
+		f.Add("socket: a path of %d bytes: the system allows %d", len(s.Socket), maxSocket)
 	}
 	if !filepath.IsAbs(s.State) || !filepath.IsAbs(s.Socket) {
-		f.add("state and socket must be whole paths, beginning with /")
+		f.Add("state and socket must be whole paths, beginning with /")
 	}
 	if len(s.Doors) == 0 {
-		f.add("no [[door]]: a gateway serves at least one")
+		f.Add("no [[door]]: a gateway serves at least one")
 	}
 	if s.Fire != nil && s.Fire.Active == "" {
-		f.add(`fire: say active = "high" or "low", the level that means fire. Best is a contact that opens in a fire, with pull-up and active = "high": then a cut wire counts as fire`)
+		f.Add(`fire: say active = "high" or "low", the level that means fire. Best is a contact that opens in a fire, with pull-up and active = "high": then a cut wire counts as fire`)
 	} else {
 		s.checkInput(&f, "fire", s.Fire)
 	}
 	if s.Fire != nil && s.Fire.FilterMS != nil {
-		f.add("fire: filter_ms: fire is believed at the first look, and latched at the second: remove it")
+		f.Add("fire: filter_ms: fire is believed at the first look, and latched at the second: remove it")
 	}
 	ids := map[string]bool{}
 	for i := range s.Doors {
 		d := &s.Doors[i]
 		if ids[d.ID] {
-			f.add("door %q stands twice: give each its own id", d.ID)
+			f.Add("door %q stands twice: give each its own id", d.ID)
 		}
 		ids[d.ID] = true
 		s.checkDoor(&f, d)
@@ -66,24 +66,24 @@ func (s *Site) check() error {
 	s.checkLines(&f)
 	s.checkPorts(&f)
 	s.checkKeyFiles(&f)
-	return errors.Join(f...)
+	return f.Join()
 }
 
-func (s *Site) checkDoor(f *faults, d *Door) {
+func (s *Site) checkDoor(f *strict.Faults, d *Door) {
 	at := fmt.Sprintf("door %q", d.ID)
 	if !wire.ValidName(d.ID, false) {
-		f.add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
+		f.Add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
 	}
-	f.oneOf(at+": egress", d.Egress, "mechanical", "electric")
-	f.oneOf(at+": lock", d.Lock, "fail-safe", "fail-secure")
+	f.OneOf(at+": egress", d.Egress, "mechanical", "electric")
+	f.OneOf(at+": lock", d.Lock, "fail-safe", "fail-secure")
 	if d.Egress == "electric" && d.Lock == "fail-secure" {
-		f.add(`%s: egress = "electric" with lock = "fail-secure" would lock people in when the power fails: use a fail-safe lock, or a handle that always opens and egress = "mechanical"`, at)
+		f.Add(`%s: egress = "electric" with lock = "fail-secure" would lock people in when the power fails: use a fail-safe lock, or a handle that always opens and egress = "mechanical"`, at)
 	}
 	if !between(d.ReleaseSeconds, minRelease, 600) {
-		f.add("%s: release_seconds = %v: want 3 to 600 (3 s is the least that IEC 60839-11-1 allows)", at, d.ReleaseSeconds)
+		f.Add("%s: release_seconds = %v: want 3 to 600 (3 s is the least that IEC 60839-11-1 allows)", at, d.ReleaseSeconds)
 	}
 	if !between(*d.HeldSeconds, 0, 86400) || !between(d.MaxReleaseSeconds, 0, 86400) {
-		f.add("%s: held_seconds and max_release_seconds: want 0 (off) to 86400", at)
+		f.Add("%s: held_seconds and max_release_seconds: want 0 (off) to 86400", at)
 	}
 	if d.MaxReleaseSeconds > 0 {
 		s.checkMaxRelease(f, at, d)
@@ -95,47 +95,47 @@ func (s *Site) checkDoor(f *faults, d *Door) {
 	checkFilter(f, at+": contact", d.Contact, maxContactFilter)
 	if d.Signal != nil {
 		checkLine(f, at+": signal", d.Signal.Chip, d.Signal.Line)
-		f.oneOf(at+": signal.active", d.Signal.Active, "high", "low")
+		f.OneOf(at+": signal.active", d.Signal.Active, "high", "low")
 	}
 	if d.Egress == "electric" && d.Exit == nil {
-		f.add(`%s: egress = "electric" needs exit = {chip = ..., line = ...}, the button that people leave by`, at)
+		f.Add(`%s: egress = "electric" needs exit = {chip = ..., line = ...}, the button that people leave by`, at)
 	}
 	names := map[string]bool{device.InputExit: true, device.InputContact: true, device.InputFire: true, "relay": true}
 	for i := range d.Readers {
 		r := &d.Readers[i]
 		if names[r.ID] {
-			f.add("%s: reader id %q is taken: give each reader its own", at, r.ID)
+			f.Add("%s: reader id %q is taken: give each reader its own", at, r.ID)
 		}
 		names[r.ID] = true
 		r.check(f, fmt.Sprintf("%s: reader %q", at, r.ID))
 	}
 }
 
-func (s *Site) checkMaxRelease(f *faults, at string, d *Door) {
+func (s *Site) checkMaxRelease(f *strict.Faults, at string, d *Door) {
 	if d.Lock == "fail-safe" {
-		f.add("%s: max_release_seconds limits how long a fail-secure lock is driven; a fail-safe lock is released without current: remove it", at)
+		f.Add("%s: max_release_seconds limits how long a fail-secure lock is driven; a fail-safe lock is released without current: remove it", at)
 	}
 	if d.MaxReleaseSeconds < d.ReleaseSeconds {
-		f.add("%s: max_release_seconds is less than release_seconds", at)
+		f.Add("%s: max_release_seconds is less than release_seconds", at)
 	}
 	if s.Fire != nil {
-		f.add("%s: with a fire input the lock must bear being released until the reset: use a lock rated for continuous duty and remove max_release_seconds", at)
+		f.Add("%s: with a fire input the lock must bear being released until the reset: use a lock rated for continuous duty and remove max_release_seconds", at)
 	}
 }
 
 // checkRelay refuses a relay whose board would energise it while nobody drives
 // the line: from power-on to start, and after a crash.
-func (s *Site) checkRelay(f *faults, at string, r Relay) {
+func (s *Site) checkRelay(f *strict.Faults, at string, r Relay) {
 	checkLine(f, at, r.Chip, r.Line)
-	f.oneOf(at+".active", r.Active, "high", "low")
+	f.OneOf(at+".active", r.Active, "high", "low")
 	pull := s.relayPull(r)
 	if pull == "" {
-		f.add(`%s: say pull = "down" or "up", what the board does to the line while nobody drives it (or name a board that knows)`, at)
+		f.Add(`%s: say pull = "down" or "up", what the board does to the line while nobody drives it (or name a board that knows)`, at)
 		return
 	}
-	f.oneOf(at+".pull", pull, "up", "down")
+	f.OneOf(at+".pull", pull, "up", "down")
 	if (r.Active == "high") != (pull == "down") {
-		f.add("%s: active = %q with pull = %q would energise the relay at power-on and after a crash: choose a line with the other pull, or add a resistor and say pull", at, r.Active, pull)
+		f.Add("%s: active = %q with pull = %q would energise the relay at power-on and after a crash: choose a line with the other pull, or add a resistor and say pull", at, r.Active, pull)
 	}
 }
 
@@ -146,18 +146,18 @@ func (s *Site) relayPull(r Relay) string {
 	return s.board().PullOf(r.Chip, *r.Line)
 }
 
-func (s *Site) checkInput(f *faults, at string, in *Input) {
+func (s *Site) checkInput(f *strict.Faults, at string, in *Input) {
 	if in == nil {
 		return
 	}
 	checkLine(f, at, in.Chip, in.Line)
-	f.oneOf(at+".active", in.Active, "high", "low")
-	f.oneOf(at+".bias", in.Bias, "pull-up", "pull-down", "none", "as-is")
+	f.OneOf(at+".active", in.Active, "high", "low")
+	f.OneOf(at+".bias", in.Bias, "pull-up", "pull-down", "none", "as-is")
 }
 
-func checkFilter(f *faults, at string, in *Input, most int) {
+func checkFilter(f *strict.Faults, at string, in *Input, most int) {
 	if in != nil && (*in.FilterMS < 0 || *in.FilterMS > most) {
-		f.add("%s: filter_ms = %d: want 0 (off) to %d", at, *in.FilterMS, most)
+		f.Add("%s: filter_ms = %d: want 0 (off) to %d", at, *in.FilterMS, most)
 	}
 }
 

@@ -10,24 +10,25 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
+	"gatehouse/internal/strict"
 	"gatehouse/sync/wire"
 )
 
-func (r *Reader) check(f *faults, at string) {
+func (r *Reader) check(f *strict.Faults, at string) {
 	if !wire.ValidName(r.ID, false) {
-		f.add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
+		f.Add("%s: id: want 1 to 32 of a-z, 0-9 and -", at)
 	}
-	f.oneOf(at+": direction", r.Direction, "in", "out")
+	f.OneOf(at+": direction", r.Direction, "in", "out")
 	if r.aboutErr != nil {
-		f.add("%s: profile = %q: %w", at, r.Profile, r.aboutErr)
+		f.Add("%s: profile = %q: %w", at, r.Profile, r.aboutErr)
 		return
 	}
 	if r.Type == typeIDCard || r.about != nil && r.about.Type == typeIDCard {
-		f.add("%s: identity cards are read at the desk, never at a door: remove this reader, and name the module's port at the check-in: gatehouse checkin --id-card PORT", at)
+		f.Add("%s: identity cards are read at the desk, never at a door: remove this reader, and name the module's port at the check-in: gatehouse checkin --id-card PORT", at)
 		return
 	}
 	if r.about != nil && r.about.Type != r.Type {
-		f.add("%s: type = %q, but profile %q is of a reader of type %q: leave type out", at, r.Type, r.Profile, r.about.Type)
+		f.Add("%s: type = %q, but profile %q is of a reader of type %q: leave type out", at, r.Type, r.Profile, r.about.Type)
 		return
 	}
 	r.checkPIN(f, at)
@@ -43,7 +44,7 @@ func (r *Reader) check(f *faults, at string) {
 	case TypePN532:
 		r.checkPort(f, at, serialRates)
 	default:
-		f.add(`%s: type = %q: want one of %s, or a profile`, at, r.Type, strings.Join(readerTypes, ", "))
+		f.Add(`%s: type = %q: want one of %s, or a profile`, at, r.Type, strings.Join(readerTypes, ", "))
 		return
 	}
 	r.checkForeign(f, at)
@@ -51,10 +52,10 @@ func (r *Reader) check(f *faults, at string) {
 
 // checkForeign refuses keys of another type of reader: they would be ignored,
 // and whoever wrote them expects something of them.
-func (r *Reader) checkForeign(f *faults, at string) {
+func (r *Reader) checkForeign(f *strict.Faults, at string) {
 	foreign := func(given bool, key string, types ...string) {
 		if given && !slices.Contains(types, r.Type) {
-			f.add("%s: %s belongs to readers of type %s: remove it", at, key, strings.Join(types, ", "))
+			f.Add("%s: %s belongs to readers of type %s: remove it", at, key, strings.Join(types, ", "))
 		}
 	}
 	foreign(r.Chip != "" || r.D0 != nil || r.D1 != nil, "chip, d0, d1", TypeWiegand)
@@ -75,58 +76,58 @@ func (r *Reader) checkForeign(f *faults, at string) {
 	foreign(r.KeyFile != "", "key_file", TypeOSDP)
 }
 
-func (r *Reader) checkPIN(f *faults, at string) {
+func (r *Reader) checkPIN(f *strict.Faults, at string) {
 	if r.PIN != "" {
-		f.oneOf(at+": pin", r.PIN, PINWithCard)
+		f.OneOf(at+": pin", r.PIN, PINWithCard)
 		if r.Direction == "out" {
-			f.add("%s: pin: no rule may stand before the way out: remove it", at)
+			f.Add("%s: pin: no rule may stand before the way out: remove it", at)
 		}
 		if !r.hasKeypad() {
-			f.add(`%s: pin = %q needs a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}`, at, r.PIN)
+			f.Add(`%s: pin = %q needs a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}`, at, r.PIN)
 		}
 	}
 	if (r.PINLength != 0 || r.PINPause != 0) && !r.hasKeypad() {
-		f.add("%s: pin_length and pin_pause_seconds need a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}", at)
+		f.Add("%s: pin_length and pin_pause_seconds need a reader with keys: OSDP, or Wiegand with keypad = {kind = ...}", at)
 	}
 	least, most := 1, device.MaxPIN
 	if r.PIN == PINWithCard {
 		least, most = 4, 8 // what a tenant can choose at the check-in
 	}
 	if r.PINLength != 0 && (r.PINLength < least || r.PINLength > most) {
-		f.add("%s: pin_length = %d: want %d to %d, or nothing where # ends each PIN", at, r.PINLength, least, most)
+		f.Add("%s: pin_length = %d: want %d to %d, or nothing where # ends each PIN", at, r.PINLength, least, most)
 	}
 	if r.PINPause != 0 && (r.PINPause < 1 || r.PINPause > 30) {
-		f.add("%s: pin_pause_seconds = %d: want 1 to 30", at, r.PINPause)
+		f.Add("%s: pin_pause_seconds = %d: want 1 to 30", at, r.PINPause)
 	}
 }
 
-func (r *Reader) checkWiegand(f *faults, at string) {
+func (r *Reader) checkWiegand(f *strict.Faults, at string) {
 	checkLine(f, at+": d0", r.Chip, r.D0)
 	checkLine(f, at+": d1", r.Chip, r.D1)
-	f.oneOf(at+": active", r.Active, "high", "low")
-	f.oneOf(at+": bias", r.Bias, "pull-up", "pull-down", "none", "as-is")
+	f.OneOf(at+": active", r.Active, "high", "low")
+	f.OneOf(at+": bias", r.Bias, "pull-up", "pull-down", "none", "as-is")
 	for _, o := range r.outputs() {
 		checkLine(f, at+": "+o.name, o.Chip, o.Line)
-		f.oneOf(at+": "+o.name+".active", o.Active, "high", "low")
+		f.OneOf(at+": "+o.name+".active", o.Active, "high", "low")
 	}
 	if len(r.Formats) == 0 && r.Keypad == nil {
-		f.add(`%s: formats is missing: what this reader sends, like ["H10301"]. If nobody knows: write that, start, and call gatehouse teach`, at)
+		f.Add(`%s: formats is missing: what this reader sends, like ["H10301"]. If nobody knows: write that, start, and call gatehouse teach`, at)
 		return
 	}
 	if !r.checkFormats(f, at) {
 		return
 	}
 	if err := r.Wiegand().Validate(); err != nil {
-		f.add("%s: %w", at, err)
+		f.Add("%s: %w", at, err)
 	}
 }
 
-func (r *Reader) checkFormats(f *faults, at string) (ok bool) {
+func (r *Reader) checkFormats(f *strict.Faults, at string) (ok bool) {
 	ok = true
 	for _, name := range r.Formats {
 		if _, known := wiegand.Lookup(name); !known {
 			ok = false
-			f.add("%s: format %q is not known: %s", at, name, formatHint(name))
+			f.Add("%s: format %q is not known: %s", at, name, formatHint(name))
 		}
 	}
 	return ok
@@ -134,7 +135,7 @@ func (r *Reader) checkFormats(f *faults, at string) (ok bool) {
 
 // formatHint says which format was meant, or where the list is.
 func formatHint(name string) string {
-	best := suggest(name, wiegand.Names(), (len(name)-2)/2) // W24 and W34 are no slips of each other
+	best := strict.Nearest(name, wiegand.Names(), (len(name)-2)/2) // W24 and W34 are no slips of each other
 	if _, ok := wiegand.Lookup(strings.ToUpper(name)); ok {
 		best = strings.ToUpper(name) // raw40 is in no list
 	}
@@ -150,49 +151,49 @@ var osdpRates = []int{9600, 19200, 38400, 57600, 115200, 230400}
 // serialRates are those that serial ports have everywhere.
 var serialRates = []int{300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600}
 
-func (r *Reader) checkPort(f *faults, at string, rates []int) {
+func (r *Reader) checkPort(f *strict.Faults, at string, rates []int) {
 	if r.Port == "" {
-		f.add("%s: port is missing: best a path under /dev/serial/by-id, which stays the same", at)
+		f.Add("%s: port is missing: best a path under /dev/serial/by-id, which stays the same", at)
 	}
 	if !slices.Contains(rates, r.Baud) {
-		f.add("%s: baud = %d: want one of %s", at, r.Baud, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(rates), "[]")), ", "))
+		f.Add("%s: baud = %d: want one of %s", at, r.Baud, strings.Join(strings.Fields(strings.Trim(fmt.Sprint(rates), "[]")), ", "))
 	}
 }
 
-func (r *Reader) checkLayout(f *faults, at string) {
+func (r *Reader) checkLayout(f *strict.Faults, at string) {
 	l, ok := serialcard.Lookup(r.Layout)
 	if !ok {
-		f.add("%s: layout %q is not known; known: %s", at, r.Layout, strings.Join(serialcard.Names(), ", "))
+		f.Add("%s: layout %q is not known; known: %s", at, r.Layout, strings.Join(serialcard.Names(), ", "))
 		return
 	}
 	if _, err := l.With(r.Settings); err != nil {
-		f.add("%s: %w", at, err)
+		f.Add("%s: %w", at, err)
 	}
 	if l.Code() != (r.Type == TypeCode) {
-		f.add(`%s: layout %q with type = %q: scanners of codes are of type "code", readers of cards of type "serial"`, at, r.Layout, r.Type)
+		f.Add(`%s: layout %q with type = %q: scanners of codes are of type "code", readers of cards of type "serial"`, at, r.Layout, r.Type)
 	}
 }
 
-func (r *Reader) checkOSDP(f *faults, at string) {
+func (r *Reader) checkOSDP(f *strict.Faults, at string) {
 	switch {
 	case r.Address == nil:
-		f.add("%s: address is missing: 0 to 126, as the reader is set (0 as most are delivered)", at)
+		f.Add("%s: address is missing: 0 to 126, as the reader is set (0 as most are delivered)", at)
 	case *r.Address < 0 || *r.Address > 126:
-		f.add("%s: address = %d: want 0 to 126 (127 is for all readers at once)", at, *r.Address)
+		f.Add("%s: address = %d: want 0 to 126 (127 is for all readers at once)", at, *r.Address)
 	}
-	f.oneOf(at+": security", r.Security, securityRequired, SecurityNone)
+	f.OneOf(at+": security", r.Security, securityRequired, SecurityNone)
 	if r.Security == SecurityNone && r.KeyFile != "" {
-		f.add(`%s: key_file with security = "none": remove one of them`, at)
+		f.Add(`%s: key_file with security = "none": remove one of them`, at)
 	}
 	if r.KeyFile != "" && !filepath.IsAbs(r.KeyFile) {
-		f.add("%s: key_file = %q: want a whole path, beginning with /", at, r.KeyFile)
+		f.Add("%s: key_file = %q: want a whole path, beginning with /", at, r.KeyFile)
 	}
 	r.checkFormats(f, at)
 }
 
 // checkPorts refuses one port for two readers, unless it is a bus of OSDP readers
 // that have addresses of their own and one baud rate.
-func (s *Site) checkPorts(f *faults) {
+func (s *Site) checkPorts(f *strict.Faults) {
 	type user struct {
 		name string
 		r    *Reader
@@ -208,11 +209,11 @@ func (s *Site) checkPorts(f *faults) {
 			for _, o := range used[r.Port] {
 				switch {
 				case r.Type != TypeOSDP || o.r.Type != TypeOSDP:
-					f.add("port %s is used for %s and for %s", r.Port, o.name, me.name)
+					f.Add("port %s is used for %s and for %s", r.Port, o.name, me.name)
 				case r.Baud != o.r.Baud:
-					f.add("%s and %s are on one bus (%s) with baud = %d and %d: all readers of a bus have the same", o.name, me.name, r.Port, o.r.Baud, r.Baud)
+					f.Add("%s and %s are on one bus (%s) with baud = %d and %d: all readers of a bus have the same", o.name, me.name, r.Port, o.r.Baud, r.Baud)
 				case r.Address != nil && o.r.Address != nil && *r.Address == *o.r.Address:
-					f.add("%s and %s are on one bus (%s) with address = %d: each needs its own", o.name, me.name, r.Port, *r.Address)
+					f.Add("%s and %s are on one bus (%s) with address = %d: each needs its own", o.name, me.name, r.Port, *r.Address)
 				}
 			}
 			used[r.Port] = append(used[r.Port], me)
@@ -222,7 +223,7 @@ func (s *Site) checkPorts(f *faults) {
 
 // checkKeyFiles refuses one file for the keys of two readers: each would write its
 // own over the other's. Names may make that, too: a-b with c, and a with b-c.
-func (s *Site) checkKeyFiles(f *faults) {
+func (s *Site) checkKeyFiles(f *strict.Faults) {
 	used := map[string]string{}
 	for _, d := range s.Doors {
 		for i := range d.Readers {
@@ -232,7 +233,7 @@ func (s *Site) checkKeyFiles(f *faults) {
 			}
 			path, me := filepath.Clean(s.KeyFile(d.ID, r).path), r.Name(d.ID)
 			if other, ok := used[path]; ok {
-				f.add("%s and %s keep their keys in one file (%s): give one of them another key_file", other, me, path)
+				f.Add("%s and %s keep their keys in one file (%s): give one of them another key_file", other, me, path)
 			}
 			used[path] = me
 		}

@@ -5,7 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	profiles "gatehouse/firmware-profiles"
+	"gatehouse/internal/profile"
+	"gatehouse/internal/strict"
 )
 
 // use is a line that the site file uses.
@@ -44,7 +45,7 @@ func (s *Site) uses() (all []use) {
 
 // uartUses are the lines of the board's UARTs that the site file names as ports, or,
 // if others is true, of those that it does not name.
-func (s *Site) uartUses(b profiles.BoardProfile, others bool) (all []use) {
+func (s *Site) uartUses(b profile.Board, others bool) (all []use) {
 	for _, p := range b.Ports {
 		if slices.ContainsFunc(s.Ports(), p.Is) == others || len(p.Lines) != 2 {
 			continue
@@ -58,7 +59,7 @@ func (s *Site) uartUses(b profiles.BoardProfile, others bool) (all []use) {
 
 // checkLines refuses lines that the board does not have, and one line in two places,
 // by whichever of its names.
-func (s *Site) checkLines(f *faults) {
+func (s *Site) checkLines(f *strict.Faults) {
 	b := s.board()
 	all := s.uses()
 	checkChips(f, b, all)
@@ -77,7 +78,7 @@ func (s *Site) checkLines(f *faults) {
 			if other.chip != u.chip {
 				name = fmt.Sprintf(" (the same chip as %s)", u.chip)
 			}
-			f.add("%s line %d%s is used for %s and for %s: give one of them another line%s", other.chip, u.line, name, other.what, u.what, relayLines(b, other, u))
+			f.Add("%s line %d%s is used for %s and for %s: give one of them another line%s", other.chip, u.line, name, other.what, u.what, relayLines(b, other, u))
 			continue
 		}
 		used[at] = u
@@ -85,7 +86,7 @@ func (s *Site) checkLines(f *faults) {
 }
 
 // relayLines are those that the board has for relays, where one of the uses is one.
-func relayLines(b profiles.BoardProfile, uses ...use) string {
+func relayLines(b profile.Board, uses ...use) string {
 	var lines []string
 	for _, r := range b.Relays {
 		lines = append(lines, fmt.Sprint(r.Line))
@@ -103,21 +104,21 @@ const sysfsBase = 512
 
 // checkChips refuses what the board's profile knows to be no chip of its header, or
 // no line of a chip.
-func checkChips(f *faults, b profiles.BoardProfile, all []use) {
+func checkChips(f *strict.Faults, b profile.Board, all []use) {
 	told := map[string]bool{}
 	for _, u := range all {
 		c, ok := b.ChipOf(u.chip)
 		switch {
 		case !ok && len(b.Headers) > 0 && strings.HasPrefix(u.chip, "gpiochip") && !told[u.chip]:
 			told[u.chip] = true
-			f.add("%s: chip = %q: that name may mean another chip of a %s than the one of its header: write the chip's label, chip = %q, wherever it stands",
+			f.Add("%s: chip = %q: that name may mean another chip of a %s than the one of its header: write the chip's label, chip = %q, wherever it stands",
 				u.what, u.chip, b.Title, strings.Join(b.Labels(), `" or "`))
 		case ok && u.line >= c.Lines:
 			hint := ""
 			if n := u.line - sysfsBase; n >= 0 && n < c.Lines {
 				hint = fmt.Sprintf("; %d is a number of /sys/class/gpio, %d + %d: write line = %d", u.line, sysfsBase, n, n)
 			}
-			f.add("%s: line = %d: chip %q has lines 0 to %d%s", u.what, u.line, u.chip, c.Lines-1, hint)
+			f.Add("%s: line = %d: chip %q has lines 0 to %d%s", u.what, u.line, u.chip, c.Lines-1, hint)
 		}
 	}
 }

@@ -1,13 +1,13 @@
 package site
 
 import (
-	"bytes"
 	"fmt"
 	"os"
+	"reflect"
 
-	"github.com/pelletier/go-toml/v2"
-
+	"gatehouse/device/serialcard"
 	"gatehouse/internal/profile"
+	"gatehouse/internal/strict"
 )
 
 // Load reads a site file strictly.
@@ -27,19 +27,29 @@ func Load(path string) (*Site, error) {
 // that lists every fault found, each with its place and what to do.
 func Parse(raw []byte) (*Site, error) {
 	s := &Site{raw: raw}
-	text := bytes.TrimPrefix(raw, []byte("\ufeff")) // some editors put it there
-	if err := encoding(text); err != nil {
+	if err := strict.Read(raw, s, examples); err != nil {
 		return nil, err
-	}
-	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
-	if err := dec.Decode(s); err != nil {
-		return nil, explain(err, string(text))
 	}
 	s.defaults()
 	if err := s.check(); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+const aLine = `a table, like {chip = "gpiochip0", line = 17}`
+
+// examples says how the values of a site file are written.
+var examples = map[reflect.Type]string{
+	reflect.TypeFor[[]string]():            `a list, like ["H10301"]`,
+	reflect.TypeFor[Relay]():               aLine,
+	reflect.TypeFor[Input]():               aLine,
+	reflect.TypeFor[Signal]():              aLine,
+	reflect.TypeFor[Journal]():             "a table, like {max_mb = 512}",
+	reflect.TypeFor[Keypad]():              `a table, like {kind = "key4"}`,
+	reflect.TypeFor[serialcard.Settings](): `a table, like {base = "dec"}`,
+	reflect.TypeFor[[]Door]():              "tables: each door begins with a line [[door]]",
+	reflect.TypeFor[[]Reader]():            "tables: each reader begins with a line [[door.reader]], after its door",
 }
 
 func (s *Site) defaults() {

@@ -9,8 +9,8 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
-	profiles "gatehouse/firmware-profiles"
 	"gatehouse/internal/cardnumber"
+	"gatehouse/internal/profile"
 )
 
 func (r *Reader) defaults(known profileSet) {
@@ -60,7 +60,7 @@ func (r *Reader) outputs() (all []output) {
 
 // profileSet is what the site asks of profiles.
 type profileSet interface {
-	Reader(name string) (profiles.ReaderProfile, error)
+	Reader(name string) (profile.Reader, error)
 }
 
 // fill takes from the profile what the site file leaves out.
@@ -87,13 +87,13 @@ func (r *Reader) fill(known profileSet) {
 	set(&r.GapMS, p.GapMS)
 	set(&r.ReverseBytes, p.ReverseBytes)
 	if p.Settings != nil && reflect.ValueOf(r.Settings).IsZero() {
-		r.Settings = serialcard.Settings(*p.Settings)
+		r.Settings = *p.Settings
 	}
 }
 
 // Indications are what the profile says that this reader shows, by feedback; nil:
 // nothing is said.
-func (r *Reader) Indications() map[string]profiles.Indication {
+func (r *Reader) Indications() map[string]profile.Indication {
 	if r.about == nil {
 		return nil
 	}

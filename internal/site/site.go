@@ -11,7 +11,6 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/serialcard"
-	profiles "gatehouse/firmware-profiles"
 	"gatehouse/internal/profile"
 )
 
@@ -112,7 +111,7 @@ type Reader struct {
 	Security string `toml:"security"`
 	KeyFile  string `toml:"key_file"`
 
-	about    *profiles.ReaderProfile // nil: no profile is named
+	about    *profile.Reader // nil: no profile is named
 	aboutErr error
 }
 
@@ -214,9 +213,9 @@ func (s *Site) profiles() profile.Set { return profile.Set{Dir: s.Profiles} }
 
 // board is the profile of the board that the site names; one without chips where it
 // names none that is known.
-func (s *Site) board() profiles.BoardProfile {
+func (s *Site) board() profile.Board {
 	if s.Board == "" {
-		return profiles.BoardProfile{}
+		return profile.Board{}
 	}
 	b, _ := s.profiles().Board(s.Board) // the check tells
 	return b

@@ -1,21 +1,18 @@
 package front
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/strict"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/rs/zerolog"
 )
 
@@ -45,32 +42,14 @@ func LoadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("read configuration: %w", err)
 	}
 	var c Config
-	if err := toml.NewDecoder(bytes.NewReader(raw)).DisallowUnknownFields().Decode(&c); err != nil {
-		return Config{}, fmt.Errorf("configuration %s: %w", path, explain(err))
+	if err := strict.Read(raw, &c, nil); err != nil {
+		return Config{}, fmt.Errorf("configuration %s: %w", path, err)
 	}
 	c.defaults(filepath.Dir(path))
 	if err := c.check(); err != nil {
 		return Config{}, fmt.Errorf("configuration %s: %w", path, err)
 	}
 	return c, nil
-}
-
-func explain(err error) error {
-	var missing *toml.StrictMissingError
-	var syntax *toml.DecodeError
-	switch {
-	case errors.As(err, &missing):
-		var all []error
-		for _, e := range missing.Errors {
-			line, _ := e.Position()
-			all = append(all, fmt.Errorf("line %d: unknown key %q", line, strings.Join(e.Key(), ".")))
-		}
-		return errors.Join(all...)
-	case errors.As(err, &syntax):
-		line, column := syntax.Position()
-		return fmt.Errorf("line %d, column %d: %w", line, column, err)
-	}
-	return err
 }
 
 func (c *Config) defaults(dir string) {
@@ -96,24 +75,24 @@ func (c *Config) defaults(dir string) {
 }
 
 func (c Config) check() error {
-	var errs []error
+	var f strict.Faults
 	if c.Broker != Embedded {
 		if u, err := url.Parse(c.Broker); err != nil || u.Host == "" || u.Scheme != "mqtts" && u.Scheme != "mqtt" {
-			errs = append(errs, fmt.Errorf("broker %q: want %q or mqtts://host:port", c.Broker, Embedded))
+			f.Add("broker %q: want %q or mqtts://host:port", c.Broker, Embedded)
 		}
 	}
 	for key, listen := range map[string]string{"mqtt_listen": c.MQTTListen, "enrol_listen": c.EnrolListen} {
 		if _, _, err := net.SplitHostPort(listen); err != nil {
-			errs = append(errs, fmt.Errorf("%s %q: want host:port or :port", key, listen))
+			f.Add("%s %q: want host:port or :port", key, listen)
 		}
 	}
 	if c.EnrolPerMinute < 1 {
-		errs = append(errs, fmt.Errorf("enrol_per_minute %d: want at least 1", c.EnrolPerMinute))
+		f.Add("enrol_per_minute %d: want at least 1", c.EnrolPerMinute)
 	}
 	if c.GatewayPerDay < 1 || c.GatewayPerDay > 1<<20 {
-		errs = append(errs, fmt.Errorf("gateway_per_day %d: want 1 to 1048576", c.GatewayPerDay))
+		f.Add("gateway_per_day %d: want 1 to 1048576", c.GatewayPerDay)
 	}
-	return errors.Join(errs...)
+	return f.Join()
 }
 
 // path returns a path inside the state folder.

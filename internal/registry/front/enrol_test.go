@@ -207,11 +207,13 @@ func TestConfigIsStrict(t *testing.T) {
 		"":                              "",
 		"state = \"/x\"\n":              "",
 		"broker = \"mqtts://h:8883\"\n": "",
-		"stat = 1\n":                    `line 1: unknown key "stat"`,
+		"stat = 1\n":                    `line 1: unknown key "stat" (did you mean "state"?)`,
 		"\nbroker = \"http://h\"\n":     "want \"embedded\" or mqtts://host:port",
 		"enrol_listen = \"8443\"\n":     "want host:port",
 		"enrol_per_minute = -1\n":       "want at least 1",
 		"state = \n":                    "line 1",
+		"state = 1\n":                   `"state" has a value of the wrong type: want a text, in quotes`,
+		"state = '/s'\nstate = '/t'\n":  "line 2, column 1: toml: key state is already defined",
 	} {
 		r.must(osWrite(r.config().path(api.FileConfig), text))
 		c, err := LoadConfig(r.config().path(api.FileConfig))

@@ -1,13 +1,15 @@
-package profiles
+package profile
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"gatehouse/internal/strict"
 )
 
-// BoardProfile describes a gateway's board.
-type BoardProfile struct {
+// Board describes a gateway's board.
+type Board struct {
 	Name     string            `toml:"name" json:"name"`
 	Title    string            `toml:"title" json:"title"`
 	Tried    bool              `toml:"tried" json:"tried"` // somebody ran Gatehouse on the real board
@@ -102,7 +104,7 @@ type Watchdog struct {
 
 // Pull returns "up", "down", or "" where the profile does not know, for a line
 // of the board's first chip.
-func (b BoardProfile) Pull(line int) string {
+func (b Board) Pull(line int) string {
 	if len(b.Chips) == 0 {
 		return ""
 	}
@@ -110,7 +112,7 @@ func (b BoardProfile) Pull(line int) string {
 }
 
 // PullOf is Pull for a chip as a site file names it.
-func (b BoardProfile) PullOf(chip string, line int) string {
+func (b Board) PullOf(chip string, line int) string {
 	if c, ok := b.ChipOf(chip); ok {
 		return c.Pull(line)
 	}
@@ -119,7 +121,7 @@ func (b BoardProfile) PullOf(chip string, line int) string {
 
 // ChipOf finds a chip as a site file names it: by label or by a name under /dev,
 // with or without it.
-func (b BoardProfile) ChipOf(chip string) (Chip, bool) {
+func (b Board) ChipOf(chip string) (Chip, bool) {
 	chip = strings.TrimPrefix(chip, "/dev/")
 	for _, c := range b.Chips {
 		if c.Label == chip || slices.Contains(c.Devices, chip) {
@@ -130,7 +132,7 @@ func (b BoardProfile) ChipOf(chip string) (Chip, bool) {
 }
 
 // Labels are those of the chips.
-func (b BoardProfile) Labels() (list []string) {
+func (b Board) Labels() (list []string) {
 	for _, c := range b.Chips {
 		list = append(list, c.Label)
 	}
@@ -152,18 +154,18 @@ func (c Chip) Pull(line int) string {
 
 // ParseBoard reads a profile strictly. The error lists every fault, each with
 // what to do.
-func ParseBoard(raw []byte) (BoardProfile, error) {
-	var b BoardProfile
+func ParseBoard(raw []byte) (Board, error) {
+	var b Board
 	if err := parse(raw, &b); err != nil {
-		return BoardProfile{}, err
+		return Board{}, err
 	}
-	var f faults
+	var f strict.Faults
 	checkHead(&f, b.Name, b.Title)
 	s := newSources(&f, b.Sources)
 	chips := map[string]Chip{}
 	for _, c := range b.Chips {
 		if chips[c.Label].Label != "" {
-			f.add("chip %q stands twice", c.Label)
+			f.Add("chip %q stands twice", c.Label)
 		}
 		chips[c.Label] = c
 		c.check(&f, s)
@@ -176,53 +178,53 @@ func ParseBoard(raw []byte) (BoardProfile, error) {
 	}
 	b.checkSystem(&f, s)
 	s.done()
-	return b, f.join()
+	return b, sorted(f)
 }
 
-func checkHead(f *faults, name, title string) {
-	if !ValidName(name) {
-		f.add("name = %q: want 1 to 48 of a-z, 0-9 and -, as the file is named", name)
+func checkHead(f *strict.Faults, name, title string) {
+	if !validName(name) {
+		f.Add("name = %q: want 1 to 48 of a-z, 0-9 and -, as the file is named", name)
 	}
 	if title == "" {
-		f.add("title is missing: the maker's name of it")
+		f.Add("title is missing: the maker's name of it")
 	}
 }
 
-func (c Chip) check(f *faults, s *sources) {
+func (c Chip) check(f *strict.Faults, s *sources) {
 	at := fmt.Sprintf("chip %q", c.Label)
 	if c.Label == "" {
-		f.add("chip: label is missing: gpiodetect prints it in brackets")
+		f.Add("chip: label is missing: gpiodetect prints it in brackets")
 	}
-	f.within(at+": lines", c.Lines, 1, 1024)
+	f.Within(at+": lines", c.Lines, 1, 1024)
 	s.cite(at, c.Source...)
 	last := -1
 	for _, r := range c.Pulls {
 		what := fmt.Sprintf("%s: pull of lines %d to %d", at, r.From, r.To)
 		if r.From <= last || r.To < r.From || r.To >= c.Lines {
-			f.add("%s: ranges must rise, not overlap, and stay below lines = %d", what, c.Lines)
+			f.Add("%s: ranges must rise, not overlap, and stay below lines = %d", what, c.Lines)
 		}
-		f.oneOf(what+": level", r.Level, "up", "down")
+		f.OneOf(what+": level", r.Level, "up", "down")
 		s.cite(what, r.Source...)
 		last = r.To
 	}
 }
 
-func (h Header) check(f *faults, s *sources, chips map[string]Chip) {
+func (h Header) check(f *strict.Faults, s *sources, chips map[string]Chip) {
 	at := fmt.Sprintf("header %q", h.Name)
 	c, ok := chips[h.Chip]
 	if h.Name == "" || !ok {
-		f.add("%s: chip %q: give a name, and the label of a [[chip]]", at, h.Chip)
+		f.Add("%s: chip %q: give a name, and the label of a [[chip]]", at, h.Chip)
 	}
 	if len(h.Pins) == 0 {
-		f.add("%s: pins is missing: {11 = 17} says that pin 11 is line 17", at)
+		f.Add("%s: pins is missing: {11 = 17} says that pin 11 is line 17", at)
 	}
 	lines := map[int]bool{}
 	for pin, line := range h.Pins {
 		if !pinNumber(pin) {
-			f.add("%s: pin %q: pins are numbered from 1", at, pin)
+			f.Add("%s: pin %q: pins are numbered from 1", at, pin)
 		}
 		if line < 0 || ok && line >= c.Lines || lines[line] {
-			f.add("%s: pin %s: line %d: each line of the chip, 0 to %d, is at one pin", at, pin, line, c.Lines-1)
+			f.Add("%s: pin %s: line %d: each line of the chip, 0 to %d, is at one pin", at, pin, line, c.Lines-1)
 		}
 		lines[line] = true
 	}
@@ -235,48 +237,48 @@ func pinNumber(s string) bool {
 
 // check refuses a relay that the board would energise while nobody drives the
 // line: from power-on to start, and after a crash.
-func (r RelayLine) check(f *faults, b BoardProfile) {
+func (r RelayLine) check(f *strict.Faults, b Board) {
 	at := fmt.Sprintf("relay at %s line %d", r.Chip, r.Line)
-	f.oneOf(at+": active", r.Active, "high", "low")
+	f.OneOf(at+": active", r.Active, "high", "low")
 	switch pull := b.PullOf(r.Chip, r.Line); {
 	case pull == "":
-		f.add("%s: no [[chip.pull]] says what the line does while nobody drives it: a relay there may release a door at power-on", at)
+		f.Add("%s: no [[chip.pull]] says what the line does while nobody drives it: a relay there may release a door at power-on", at)
 	case (r.Active == "high") != (pull == "down"):
-		f.add("%s: active = %q with pull %q would energise the relay at power-on and after a crash: name a line with the other pull", at, r.Active, pull)
+		f.Add("%s: active = %q with pull %q would energise the relay at power-on and after a crash: name a line with the other pull", at, r.Active, pull)
 	}
 }
 
 // check refuses lines that no chip of the board has.
-func (p SerialPort) check(f *faults, b BoardProfile) {
+func (p SerialPort) check(f *strict.Faults, b Board) {
 	c, ok := b.ChipOf(p.Chip)
 	if (p.Chip != "" || len(p.Lines) > 0) && (!ok || len(p.Lines) != 2) {
-		f.add("serial %s: chip and lines: want the label of a [[chip]] and the lines of TX and RX", p.Device)
+		f.Add("serial %s: chip and lines: want the label of a [[chip]] and the lines of TX and RX", p.Device)
 	}
 	for _, line := range p.Lines {
 		if ok && (line < 0 || line >= c.Lines) {
-			f.add("serial %s: line %d: chip %q has lines 0 to %d", p.Device, line, c.Label, c.Lines-1)
+			f.Add("serial %s: line %d: chip %q has lines 0 to %d", p.Device, line, c.Label, c.Lines-1)
 		}
 	}
 }
 
-func (b BoardProfile) checkSystem(f *faults, s *sources) {
+func (b Board) checkSystem(f *strict.Faults, s *sources) {
 	for _, o := range b.Outputs {
-		f.oneOf("outputs: after_exit", o.After, "pull", "kept")
+		f.OneOf("outputs: after_exit", o.After, "pull", "kept")
 		if o.With == "" {
-			f.add("outputs: with is missing: the system that this is true of")
+			f.Add("outputs: with is missing: the system that this is true of")
 		}
 		s.cite("outputs", o.Source...)
 	}
 	for _, p := range b.Ports {
 		if !strings.HasPrefix(p.Device, "/dev/") {
-			f.add("serial: device = %q: want a path under /dev", p.Device)
+			f.Add("serial: device = %q: want a path under /dev", p.Device)
 		}
 		p.check(f, b)
 		s.cite("serial "+p.Device, p.Source...)
 	}
 	if l := b.Levels; l != nil {
 		if !(l.Volts >= 1 && l.Volts <= 24) {
-			f.add("levels: volts = %v: want 1 to 24", l.Volts)
+			f.Add("levels: volts = %v: want 1 to 24", l.Volts)
 		}
 		s.cite("levels", l.Source...)
 	}
@@ -285,9 +287,9 @@ func (b BoardProfile) checkSystem(f *faults, s *sources) {
 	}
 	if w := b.Watchdog; w != nil {
 		if w.Driver == "" {
-			f.add("watchdog: driver is missing: the kernel's name of it")
+			f.Add("watchdog: driver is missing: the kernel's name of it")
 		}
-		f.within("watchdog: max_seconds", w.MaxSeconds, 1, 1<<20)
+		f.Within("watchdog: max_seconds", w.MaxSeconds, 1, 1<<20)
 		s.cite("watchdog", w.Source...)
 	}
 }

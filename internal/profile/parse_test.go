@@ -1,31 +1,26 @@
-package profiles_test
+package profile
 
 import (
 	"strings"
 	"testing"
-
-	profiles "gatehouse/firmware-profiles"
 )
 
 // TestEveryFile: every file is read strictly, has the name of its file, and is
 // small; no board has the name of a reader.
 func TestEveryFile(t *testing.T) {
 	seen := map[string]bool{}
-	for _, k := range []profiles.Kind{profiles.Boards, profiles.Readers} {
-		names := profiles.Names(k)
+	for _, k := range []Kind{Boards, Readers} {
+		names := embeddedNames(k)
 		if len(names) == 0 {
 			t.Fatalf("no %s profile is embedded", k)
 		}
 		for _, name := range names {
-			raw, err := profiles.Text(k, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			kind, err := profiles.KindOf(raw)
+			raw := text(t, k, name)
+			kind, err := KindOf(raw)
 			if err != nil || kind != k {
 				t.Errorf("%s/%s passes for one of %s, %v", k, name, kind, err)
 			}
-			if own := nameIn(t, k, name); own != name || seen[name] {
+			if own := nameIn(t, k, raw); own != name || seen[name] {
 				t.Errorf("%s/%s names itself %q, or another has the name", k, name, own)
 			}
 			if len(raw) > 8<<10 {
@@ -34,28 +29,34 @@ func TestEveryFile(t *testing.T) {
 			seen[name] = true
 		}
 	}
-	if _, err := profiles.Text(profiles.Boards, "toaster"); err == nil || !strings.Contains(err.Error(), "raspberry-pi-4") {
+	if _, err := embedded(Boards, "toaster"); err == nil || !strings.Contains(err.Error(), "raspberry-pi-4") {
 		t.Errorf("unknown board: %v; want the names that are known", err)
 	}
-	if _, err := profiles.Text(profiles.Readers, "../boards/raspberry-pi-4"); err == nil {
-		t.Error("a name led out of its folder")
+	if _, err := embedded(Readers, "../boards/raspberry-pi-4"); err == nil {
+		t.Error("a name led out of its directory")
 	}
 }
 
-func nameIn(t *testing.T, k profiles.Kind, name string) string {
+// text is an embedded profile as it stands in its file.
+func text(t testing.TB, k Kind, name string) []byte {
 	t.Helper()
-	raw, err := profiles.Text(k, name)
+	raw, err := embedded(k, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k == profiles.Boards {
-		b, err := profiles.ParseBoard(raw)
+	return raw
+}
+
+func nameIn(t *testing.T, k Kind, raw []byte) string {
+	t.Helper()
+	if k == Boards {
+		b, err := ParseBoard(raw)
 		if err != nil {
 			t.Error(err)
 		}
 		return b.Name
 	}
-	r, err := profiles.ParseReader(raw)
+	r, err := ParseReader(raw)
 	if err != nil {
 		t.Error(err)
 	}
@@ -78,7 +79,8 @@ func TestParseBoard(t *testing.T) {
 		"good":                            {board, ""},
 		"good relay":                      {board + "[[relay]]\nchip = 'c'\nline = 9\nactive = 'high'\n", ""},
 		"good low relay":                  {board + "[[relay]]\nchip = 'c'\nline = 3\nactive = 'low'\n", ""},
-		"unknown key":                     {board + "colour = 'red'\n", `line 10: unknown key "chip.colour"`},
+		"unknown key":                     {board + "colour = 'red'\n", `line 10: unknown key "chip.colour" (known here: label, devices, lines, pull, source)`},
+		"wrong type":                      {strings.Replace(board, "16", "'16'", 1), `"chip.lines" has a value of the wrong type: want a whole number`},
 		"no TOML":                         {"name = \n", "line 1"},
 		"no name":                         {strings.Replace(board, `"x"`, `""`, 1), "name = "},
 		"name is a path":                  {strings.Replace(board, `"x"`, `"../x"`, 1), "name = "},
@@ -98,7 +100,7 @@ func TestParseBoard(t *testing.T) {
 		"watchdog without time":           {board + "[watchdog]\ndriver = 'd'\nsource = ['sheet']\n", "max_seconds"},
 		"half of outputs":                 {board + "[[outputs]]\nwith = 'x'\nafter_exit = 'maybe'\nsource = ['sheet']\n", "after_exit"},
 	} {
-		_, err := profiles.ParseBoard([]byte(c.text))
+		_, err := ParseBoard([]byte(c.text))
 		check(t, name, err, c.want)
 	}
 }
@@ -129,7 +131,7 @@ func TestParseReader(t *testing.T) {
 	swap := func(old, with string) string { return strings.Replace(reader, old, with, 1) }
 	for name, c := range map[string]struct{ text, want string }{
 		"good":                {reader, ""},
-		"unknown key":         {swap("maker", "makers"), "unknown key"},
+		"unknown key":         {swap("maker", "makers"), `line 3: unknown key "makers" (did you mean "maker"?)`},
 		"no maker":            {swap(`"M"`, `""`), "maker is missing"},
 		"other type":          {swap(`"wiegand"`, `"telepathy"`), "want one of wiegand"},
 		"no source":           {swap(`source = ["sheet"]`, `source = []`), "source is missing"},
@@ -154,38 +156,34 @@ func TestParseReader(t *testing.T) {
 		"finer than the wire": {reader + "[indication.granted]\nled = 'red'\non_ms = 50\noff_ms = 100\n", "steps of 100 ms"},
 		"shows nothing":       {reader + "[indication.granted]\nfor_ms = 100\n", "shows nothing"},
 	} {
-		_, err := profiles.ParseReader([]byte(c.text))
+		_, err := ParseReader([]byte(c.text))
 		check(t, name, err, c.want)
 	}
 }
 
 // TestEveryFault: one reading tells all that is wrong.
 func TestEveryFault(t *testing.T) {
-	_, err := profiles.ParseReader([]byte("name = 'X'\ntype = 'serial'\n"))
+	_, err := ParseReader([]byte("name = 'X'\ntype = 'serial'\n"))
 	for _, want := range []string{"name = ", "title is missing", "maker is missing", "[sources] is missing", "baud = 0", "no [[sample]]"} {
 		check(t, "empty reader", err, want)
 	}
 }
 
 func TestTooLong(t *testing.T) {
-	long := []byte(reader + "#" + strings.Repeat("x", profiles.MaxFile))
-	if _, err := profiles.ParseReader(long); err == nil {
+	long := []byte(reader + "#" + strings.Repeat("x", maxFile))
+	if _, err := ParseReader(long); err == nil {
 		t.Error("a reader of any size is read")
 	}
-	if _, err := profiles.ParseBoard(long); err == nil {
+	if _, err := ParseBoard(long); err == nil {
 		t.Error("a board of any size is read")
 	}
-	if _, err := profiles.KindOf(long); err == nil {
+	if _, err := KindOf(long); err == nil {
 		t.Error("a file of any size is read")
 	}
 }
 
 func TestPull(t *testing.T) {
-	raw, err := profiles.Text(profiles.Boards, "raspberry-pi-4")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := profiles.ParseBoard(raw)
+	b, err := ParseBoard(text(t, Boards, "raspberry-pi-4"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,20 +205,19 @@ func TestPull(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(board))
 	f.Add([]byte(reader))
-	for _, k := range []profiles.Kind{profiles.Boards, profiles.Readers} {
-		for _, name := range profiles.Names(k) {
-			raw, _ := profiles.Text(k, name)
-			f.Add(raw)
+	for _, k := range []Kind{Boards, Readers} {
+		for _, name := range embeddedNames(k) {
+			f.Add(text(f, k, name))
 		}
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		kind, err := profiles.KindOf(raw)
-		b, errB := profiles.ParseBoard(raw)
-		r, errR := profiles.ParseReader(raw)
+		kind, err := KindOf(raw)
+		b, errB := ParseBoard(raw)
+		r, errR := ParseReader(raw)
 		if errB == nil && errR == nil || err != nil && (errB == nil || errR == nil) {
 			t.Fatalf("it is a board (%v) and a reader (%v), and %q (%v)", errB, errR, kind, err)
 		}
-		if errB == nil && (!profiles.ValidName(b.Name) || len(b.Sources) == 0 || kind != profiles.Boards) {
+		if errB == nil && (!validName(b.Name) || len(b.Sources) == 0 || kind != Boards) {
 			t.Fatalf("took a board %q of kind %q with %d sources", b.Name, kind, len(b.Sources))
 		}
 		for _, l := range b.Relays {
@@ -228,7 +225,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("took a relay that pull %q energises", pull)
 			}
 		}
-		if errR == nil && (!profiles.ValidName(r.Name) || len(r.Samples) == 0 || kind != profiles.Readers) {
+		if errR == nil && (!validName(r.Name) || len(r.Samples) == 0 || kind != Readers) {
 			t.Fatalf("took a reader %q of kind %q with %d samples", r.Name, kind, len(r.Samples))
 		}
 		for _, s := range r.Samples {

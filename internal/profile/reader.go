@@ -1,32 +1,37 @@
-package profiles
+package profile
 
 import (
 	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
+
+	"gatehouse/device"
+	"gatehouse/device/osdp"
+	"gatehouse/device/serialcard"
+	"gatehouse/internal/strict"
 )
 
-// ReaderProfile describes a reader or module: how it is wired and what it sends.
+// Reader describes a reader or module: how it is wired and what it sends.
 // The settings have the names that they have in the site file, which a profile
 // fills where it leaves them out.
-type ReaderProfile struct {
+type Reader struct {
 	Name     string   `toml:"name" json:"name"`
 	Title    string   `toml:"title" json:"title"`
 	Maker    string   `toml:"maker" json:"maker"`
-	Type     string   `toml:"type" json:"type"` // see Types
+	Type     string   `toml:"type" json:"type"` // see types
 	Tried    bool     `toml:"tried" json:"tried"`
 	Notes    []string `toml:"notes" json:"notes,omitempty"`
 	Warnings []string `toml:"warnings" json:"warnings,omitempty"` // what an attacker can do with it
 	Source   []string `toml:"source" json:"source"`               // of the settings below
 
-	Formats      []string  `toml:"formats" json:"formats,omitempty"` // wiegand, osdp: what it sends as delivered
-	GapMS        int       `toml:"gap_ms" json:"gap_ms,omitempty"`   // wiegand
-	ReverseBytes bool      `toml:"reverse_bytes" json:"reverse_bytes,omitempty"`
-	Keypad       *Keypad   `toml:"keypad" json:"keypad,omitempty"` // wiegand
-	Baud         int       `toml:"baud" json:"baud,omitempty"`     // osdp, serial, code, pn532, idcard
-	Layout       string    `toml:"layout" json:"layout,omitempty"` // serial, code
-	Settings     *Settings `toml:"settings" json:"settings,omitempty"`
+	Formats      []string             `toml:"formats" json:"formats,omitempty"` // wiegand, osdp: what it sends as delivered
+	GapMS        int                  `toml:"gap_ms" json:"gap_ms,omitempty"`   // wiegand
+	ReverseBytes bool                 `toml:"reverse_bytes" json:"reverse_bytes,omitempty"`
+	Keypad       *Keypad              `toml:"keypad" json:"keypad,omitempty"` // wiegand
+	Baud         int                  `toml:"baud" json:"baud,omitempty"`     // osdp, serial, code, pn532, idcard
+	Layout       string               `toml:"layout" json:"layout,omitempty"` // serial, code
+	Settings     *serialcard.Settings `toml:"settings" json:"settings,omitempty"`
 
 	// The wire as the maker describes it: microseconds. The samples are played
 	// with this interval.
@@ -40,9 +45,9 @@ type ReaderProfile struct {
 	Samples     []Sample              `toml:"sample" json:"samples"`
 }
 
-// Types lists the types of readers, as the site file has them; code is a scanner
-// of bar codes and QR codes, idcard an ID-card module at the desk.
-func Types() []string { return []string{"wiegand", "osdp", "serial", "code", "pn532", "idcard"} }
+// types are the types of readers, as the site file has them; code is a scanner of bar codes
+// and QR codes, idcard an ID-card module at the desk.
+func types() []string { return []string{"wiegand", "osdp", "serial", "code", "pn532", "idcard"} }
 
 // Keypad is how a Wiegand reader sends keys, with the names of wiegand.Keypad.
 type Keypad struct {
@@ -50,21 +55,6 @@ type Keypad struct {
 	Codes    string `toml:"codes" json:"codes,omitempty"`
 	Facility int    `toml:"facility" json:"facility,omitempty"`
 	Length   int    `toml:"length" json:"length,omitempty"` // of its PINs; 0: # ends each
-}
-
-// Settings change a layout, field by field as serialcard.Settings, into which it
-// converts.
-type Settings struct {
-	Base   string `toml:"base" json:"base,omitempty"`
-	Order  string `toml:"order" json:"order,omitempty"`
-	Digits []int  `toml:"digits" json:"digits,omitempty"`
-	Prefix string `toml:"prefix" json:"prefix,omitempty"`
-	Skip   int    `toml:"skip" json:"skip,omitempty"`
-	Check  string `toml:"check" json:"check,omitempty"`
-	Suffix string `toml:"suffix" json:"suffix,omitempty"`
-	End    string `toml:"end" json:"end,omitempty"`
-	AIM    bool   `toml:"aim" json:"aim,omitempty"`
-	Once   bool   `toml:"once" json:"once,omitempty"`
 }
 
 // Wire is a wire or pin of the reader.
@@ -88,14 +78,20 @@ type Indication struct {
 	Text   string `toml:"text" json:"text,omitempty"`
 }
 
-// Feedbacks lists the names of feedback that an indication may be for.
-func Feedbacks() []string {
-	return []string{"idle", "granted", "denied", "enter_pin", "held", "notice"}
+// feedbacks are the names of feedback that an indication may be for.
+func feedbacks() (names []string) {
+	for _, f := range device.Feedbacks() {
+		names = append(names, f.String())
+	}
+	return names
 }
 
-// Colours lists the colours of an OSDP LED.
-func Colours() []string {
-	return []string{"black", "red", "green", "amber", "blue", "magenta", "cyan", "white"}
+// colours are the names of the colours of an OSDP LED.
+func colours() (names []string) {
+	for c := osdp.Black; c <= osdp.White; c++ {
+		names = append(names, c.String())
+	}
+	return names
 }
 
 // Quirk is what a certain version does otherwise.
@@ -134,27 +130,27 @@ type Want struct {
 const maxSamples = 64
 
 // ParseReader reads a profile strictly. The error lists every fault, each with
-// what to do. That the samples decode is internal/profile's to check.
-func ParseReader(raw []byte) (ReaderProfile, error) {
-	var r ReaderProfile
+// what to do. That the samples decode is for Check.
+func ParseReader(raw []byte) (Reader, error) {
+	var r Reader
 	if err := parse(raw, &r); err != nil {
-		return ReaderProfile{}, err
+		return Reader{}, err
 	}
-	var f faults
+	var f strict.Faults
 	checkHead(&f, r.Name, r.Title)
 	if r.Maker == "" {
-		f.add(`maker is missing; "various" where many make it`)
+		f.Add(`maker is missing; "various" where many make it`)
 	}
-	f.oneOf("type", r.Type, Types()...)
+	f.OneOf("type", r.Type, types()...)
 	s := newSources(&f, r.Sources)
 	s.cite("settings", r.Source...)
 	r.checkSettings(&f)
 	for _, w := range r.Wires {
 		if w.Name == "" || w.Colour == "" {
-			f.add("wire %q: give name and colour", w.Name)
+			f.Add("wire %q: give name and colour", w.Name)
 		}
 		if w.Active != "" {
-			f.oneOf("wire "+w.Name+": active", w.Active, "high", "low")
+			f.OneOf("wire "+w.Name+": active", w.Active, "high", "low")
 		}
 		s.cite("wire "+w.Name, w.Source...)
 	}
@@ -163,13 +159,13 @@ func ParseReader(raw []byte) (ReaderProfile, error) {
 	}
 	for _, q := range r.Quirks {
 		if q.Versions == "" || q.Text == "" {
-			f.add("quirk: give versions and text")
+			f.Add("quirk: give versions and text")
 		}
 		s.cite("quirk of "+q.Versions, q.Source...)
 	}
 	r.checkSamples(&f, s)
 	s.done()
-	return r, f.join()
+	return r, sorted(f)
 }
 
 // only lists the types that a setting belongs to.
@@ -179,86 +175,86 @@ var only = map[string][]string{
 	"baud": {"osdp", "serial", "code", "pn532", "idcard"},
 }
 
-func (r ReaderProfile) checkSettings(f *faults) {
+func (r Reader) checkSettings(f *strict.Faults) {
 	given := map[string]bool{"formats": len(r.Formats) > 0, "keypad": r.Keypad != nil, "gap_ms": r.GapMS != 0,
 		"reverse_bytes": r.ReverseBytes, "pulse_us": r.PulseUS != 0, "interval_us": r.IntervalUS != 0,
 		"layout": r.Layout != "", "settings": r.Settings != nil, "baud": r.Baud != 0}
 	for key, ok := range given {
 		if ok && !slices.Contains(only[key], r.Type) {
-			f.add("%s belongs to type %s, not to %s: remove it", key, strings.Join(only[key], ", "), r.Type)
+			f.Add("%s belongs to type %s, not to %s: remove it", key, strings.Join(only[key], ", "), r.Type)
 		}
 	}
 	switch r.Type {
 	case "wiegand":
 		if len(r.Formats) == 0 && r.Keypad == nil {
-			f.add(`formats is missing: what this reader sends, the usual first, like ["H10301"]`)
+			f.Add(`formats is missing: what this reader sends, the usual first, like ["H10301"]`)
 		}
 		if given["pulse_us"] {
-			f.within("pulse_us", r.PulseUS, 10, 1000)
+			f.Within("pulse_us", r.PulseUS, 10, 1000)
 		}
 		if given["interval_us"] {
-			f.within("interval_us", r.IntervalUS, 100, 20000)
+			f.Within("interval_us", r.IntervalUS, 100, 20000)
 		}
 	case "osdp", "serial", "code", "pn532", "idcard":
-		f.within("baud", r.Baud, 300, 921600)
+		f.Within("baud", r.Baud, 300, 921600)
 	}
 }
 
-func (in Indication) check(f *faults, name string) {
+func (in Indication) check(f *strict.Faults, name string) {
 	at := "indication." + name
-	f.oneOf("indication", name, Feedbacks()...)
+	f.OneOf("indication", name, feedbacks()...)
 	if in.LED != "" {
-		f.oneOf(at+": led", in.LED, Colours()...)
+		f.OneOf(at+": led", in.LED, colours()...)
 	}
 	for what, v := range map[string]int{"on_ms": in.OnMS, "off_ms": in.OffMS, "for_ms": in.ForMS, "beep_ms": in.BeepMS} {
 		if v%100 != 0 {
-			f.add("%s: %s = %d: readers count in steps of 100 ms", at, what, v)
+			f.Add("%s: %s = %d: readers count in steps of 100 ms", at, what, v)
 		}
 		most := 25500
 		if what == "for_ms" {
 			most = 6553500
 		}
-		f.within(at+": "+what, v, 0, most)
+		f.Within(at+": "+what, v, 0, most)
 	}
-	f.within(at+": beeps", in.Beeps, 0, 255)
+	f.Within(at+": beeps", in.Beeps, 0, 255)
 	if (in.Beeps > 0) != (in.BeepMS > 0) {
-		f.add("%s: beeps and beep_ms belong together", at)
+		f.Add("%s: beeps and beep_ms belong together", at)
 	}
 	if (in.OnMS > 0) != (in.OffMS > 0) {
-		f.add("%s: on_ms and off_ms belong together: leave both out for a steady light", at)
+		f.Add("%s: on_ms and off_ms belong together: leave both out for a steady light", at)
 	}
 	if in.LED == "" && in.Beeps == 0 && in.Text == "" {
-		f.add("%s shows nothing: give led, beeps or text", at)
+		f.Add("%s shows nothing: give led, beeps or text", at)
 	}
 	if len(in.Text) > 32 {
-		f.add("%s: text of %d bytes: a reader's display has 32", at, len(in.Text))
+		f.Add("%s: text of %d bytes: a reader's display has 32", at, len(in.Text))
 	}
 }
 
-func (r ReaderProfile) checkSamples(f *faults, s *sources) {
+func (r Reader) checkSamples(f *strict.Faults, s *sources) {
 	if len(r.Samples) == 0 {
-		f.add("no [[sample]]: give at least one frame and what must come of it: a profile has its proof inside")
+		f.Add("no [[sample]]: give at least one frame and what must come of it: a profile has its proof inside")
 	}
-	f.within("number of samples", len(r.Samples), 0, maxSamples)
+	f.Within("number of samples", len(r.Samples), 0, maxSamples)
 	good := false
 	for i, p := range r.Samples {
 		at := fmt.Sprintf("sample %d (%s)", i+1, p.Title)
 		if p.Title == "" {
-			f.add("%s: title is missing: say what it shows", at)
+			f.Add("%s: title is missing: say what it shows", at)
 		}
-		if !slices.Equal(p.Source, []string{Computed}) {
+		if !slices.Equal(p.Source, []string{computed}) {
 			s.cite(at, p.Source...)
 		}
 		if err := p.inputs(r.Type); err != nil {
-			f.add("%s: %w", at, err)
+			f.Add("%s: %w", at, err)
 		}
 		if err := p.Want.check(); err != nil {
-			f.add("%s: want: %w", at, err)
+			f.Add("%s: want: %w", at, err)
 		}
 		good = good || p.Want.Fault == ""
 	}
 	if !good && len(r.Samples) > 0 {
-		f.add("every sample wants a fault: give one that the device sends for a card")
+		f.Add("every sample wants a fault: give one that the device sends for a card")
 	}
 }
 
