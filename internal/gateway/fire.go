@@ -130,14 +130,20 @@ func (f *Fire) saw(e device.Event) news {
 		return newsNone
 	}
 	f.state.Blind, f.state.Active, f.state.Seen = false, e.Active, f.state.Seen || e.Active
-	switch {
-	case !e.Active && before.Active && !before.Latched:
-		return newsPassed
-	case !e.Active && (before.Active || before.Blind):
-		return newsTell
-	case !e.Active:
-		return newsNone
+	if e.Active {
+		return f.active(e, before)
 	}
+	switch {
+	case before.Active && !before.Latched:
+		return newsPassed
+	case before.Active, before.Blind:
+		return newsTell
+	}
+	return newsNone
+}
+
+// active takes a look at which the line was active; the lock is held.
+func (f *Fire) active(e device.Event, before door.Fire) news {
 	first := f.seen
 	f.seen = look{time.Now(), e.At}
 	f.state.Latched = f.state.Latched || f.seen.follows(first)

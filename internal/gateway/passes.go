@@ -50,6 +50,12 @@ func (r recall) run(ctx context.Context) {
 	}
 }
 
+// beginsJournal reports whether nothing stands before an entry: it is the first of an
+// epoch that cites none.
+func beginsJournal(e journal.Entry, h wire.Header) bool {
+	return e.Sequence == 0 && !(h.Kind == wire.KindEpoch && len(h.Detail) > 0)
+}
+
 // used reads on from a place in the journal, and reports whether that was
 // early enough to have met every pass that may still be good.
 func (r recall) used(ctx context.Context, at journal.Position) (used []wire.ID, all bool, read int) {
@@ -64,8 +70,7 @@ func (r recall) used(ctx context.Context, at journal.Position) (used []wire.ID, 
 			if err != nil {
 				return nil, false, read
 			}
-			begins := read == 0 && e.Sequence == 0 && !(h.Kind == wire.KindEpoch && len(h.Detail) > 0)
-			all = all || begins || h.Clock >= wire.ClockRTC && h.Time().Unix() < enough
+			all = all || read == 0 && beginsJournal(e, h) || h.Clock >= wire.ClockRTC && h.Time().Unix() < enough
 			if h.Kind == wire.KindAccess && h.Outcome == wire.OutcomeGranted && len(h.Detail) == len(wire.ID{}) {
 				used = append(used, wire.ID(h.Detail))
 			}

@@ -77,22 +77,8 @@ func uplinkProblems(g *gateway.Gateway, u *control.Uplink) (list []string) {
 		return []string{fmt.Sprintf("no way to the registry (%v): run gatehouse enrol and start the daemon again, or set registry = \"none\" in the site file", err)}
 	}
 	s := shownAlarm(g.Central.Uplink.Status())
-	const waits = "Doors go on, entries wait here"
-	link := g.Central.Link.Status()
-	refused := ""
-	if s.State == uplink.StateDown {
-		refused = certificateProblem(g.Central, link)
-	}
-	switch {
-	case refused != "":
-		list = append(list, refused+". "+waits)
-	case s.State == uplink.StateDown && errors.Join(enrol.ClientFiles(g.Site.Path("keys"))) != nil: // likewise
-	case s.Problem == wire.ReasonNoLink || s.State == uplink.StateDown && time.Since(s.Since) > 10*time.Minute:
-		list = append(list, fmt.Sprintf("the registry's broker can't be reached: %s. %s", or(u.Link, "check the network"), waits))
-	case s.Problem == wire.ReasonNoAnswer:
-		list = append(list, "the registry does not confirm what is sent to it: it may be down, the broker's access list may drop the messages of this gateway, or the gateway was taken out of the building: ask its operator. "+waits)
-	case s.Problem == wire.ReasonAhead, s.Problem == wire.ReasonOtherRoot:
-		list = append(list, "the registry has another copy of this gateway's log: an older image of its card was put back. The log goes on in a new epoch; find out who did it")
+	if problem := silenceProblem(g, u, s); problem != "" {
+		list = append(list, problem)
 	}
 	refusals := refusalProblems(g, u, s)
 	list = append(list, refusals...)
@@ -100,4 +86,25 @@ func uplinkProblems(g *gateway.Gateway, u *control.Uplink) (list []string) {
 		list = append(list, fmt.Sprintf("the registry has list %d of the grants, here list %d is in force, and the newer one does not come: ask its operator", u.List, u.InForce))
 	}
 	return list
+}
+
+// silenceProblem is why the registry does not confirm what it is sent; "": it does.
+func silenceProblem(g *gateway.Gateway, u *control.Uplink, s uplink.Status) string {
+	const waits = "Doors go on, entries wait here"
+	refused := ""
+	if s.State == uplink.StateDown {
+		refused = certificateProblem(g.Central, g.Central.Link.Status())
+	}
+	switch {
+	case refused != "":
+		return refused + ". " + waits
+	case s.State == uplink.StateDown && errors.Join(enrol.ClientFiles(g.Site.Path("keys"))) != nil: // its own line says what to do
+	case s.Problem == wire.ReasonNoLink || s.State == uplink.StateDown && time.Since(s.Since) > 10*time.Minute:
+		return fmt.Sprintf("the registry's broker can't be reached: %s. %s", or(u.Link, "check the network"), waits)
+	case s.Problem == wire.ReasonNoAnswer:
+		return "the registry does not confirm what is sent to it: it may be down, the broker's access list may drop the messages of this gateway, or the gateway was taken out of the building: ask its operator. " + waits
+	case s.Problem == wire.ReasonAhead, s.Problem == wire.ReasonOtherRoot:
+		return "the registry has another copy of this gateway's log: an older image of its card was put back. The log goes on in a new epoch; find out who did it"
+	}
+	return ""
 }
