@@ -10,6 +10,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"gatehouse/device/fault"
 )
 
 // Lock is the actuator of one door. Release lets people through, Secure holds
@@ -30,7 +32,7 @@ type Event struct {
 	PIN    PIN           // of PINEntered
 	Code   Code          // of CodeRead
 	Active bool          // of InputChanged: the new state, after polarity; of FaultSeen: it lasts until FaultCleared
-	Fault  Fault         // of FaultSeen, FaultCleared, WentOffline and KeyFailed: the cause
+	Fault  fault.Code    // of FaultSeen, FaultCleared, WentOffline and KeyFailed: the cause
 }
 
 // EventKind says which fields of an Event count.
@@ -101,15 +103,15 @@ var (
 )
 
 // PortFault is the fault of an error of Read after which the port goes on;
-// FaultNone for any other.
-func PortFault(err error) Fault {
+// fault.None for any other.
+func PortFault(err error) fault.Code {
 	switch {
 	case errors.Is(err, ErrPortSettings):
-		return FaultPortSettings
+		return fault.PortSettings
 	case errors.Is(err, ErrPortShared):
-		return FaultPortShared
+		return fault.PortShared
 	}
-	return FaultNone
+	return fault.None
 }
 
 // ErrLineBusy means that another program, or a driver of the kernel, has the line.

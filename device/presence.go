@@ -1,6 +1,10 @@
 package device
 
-import "time"
+import (
+	"time"
+
+	"gatehouse/device/fault"
+)
 
 // Presence turns what a reader sends again and again while a card or code is
 // held up into presentations: one for each time that it is. Times are the
@@ -24,36 +28,36 @@ type sighting struct {
 }
 
 // See takes what was seen: a CardRead, a CodeRead, a FaultSeen of a card. It reports true when that begins a
-// presentation, and FaultGhost when the one that waited for its second time
+// presentation, and fault.Ghost when the one that waited for its second time
 // never got it.
-func (p *Presence) See(what Event, now time.Time) (bool, Fault) {
-	fault := p.Expire(now)
+func (p *Presence) See(what Event, now time.Time) (bool, fault.Code) {
+	found := p.Expire(now)
 	for i := range p.held {
 		h := &p.held[i]
 		if h.what == what && now.Sub(h.at) < p.Hold {
 			h.at = now
-			return false, fault
+			return false, found
 		}
 	}
 	if p.Confirm > 0 && p.candidate.what != what {
 		if p.Waiting() {
-			fault = FaultGhost
+			found = fault.Ghost
 		}
 		p.candidate = sighting{what, now}
-		return false, fault
+		return false, found
 	}
 	p.candidate = sighting{}
 	p.keep(what, now)
-	return true, fault
+	return true, found
 }
 
 // Expire drops one that waited too long for its second time.
-func (p *Presence) Expire(now time.Time) Fault {
+func (p *Presence) Expire(now time.Time) fault.Code {
 	if !p.Waiting() || now.Sub(p.candidate.at) <= p.Confirm {
-		return FaultNone
+		return fault.None
 	}
 	p.candidate = sighting{}
-	return FaultGhost
+	return fault.Ghost
 }
 
 // Fade forgets what is gone: a raw number is kept no longer than it takes to

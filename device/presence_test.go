@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // card returns what a reader sends of the n-th made-up card.
@@ -33,7 +34,7 @@ func TestPresence(t *testing.T) {
 		for range rapid.IntRange(1, 200).Draw(t, "frames") {
 			now = now.Add(time.Duration(rapid.SampledFrom([]int{0, 50, 65, 150, 200, 201, 999, 1000, 5000}).Draw(t, "gap")) * time.Millisecond)
 			what := card(rapid.Uint64Range(1, 4).Draw(t, "card"))
-			begins, fault := p.See(what, now)
+			begins, found := p.See(what, now)
 
 			at, held := seen[what]
 			held = held && now.Sub(at) < time.Second
@@ -52,8 +53,8 @@ func TestPresence(t *testing.T) {
 				ghost = ghost || last.what.Kind != 0
 				last = frame{what, now}
 			}
-			if begins != want || (fault == device.FaultGhost) != ghost {
-				t.Fatalf("at %v: begins %v, want %v; fault %v, want a ghost: %v", now.Unix(), begins, want, fault, ghost)
+			if begins != want || (found == fault.Ghost) != ghost {
+				t.Fatalf("at %v: begins %v, want %v; fault %v, want a ghost: %v", now.Unix(), begins, want, found, ghost)
 			}
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"gatehouse/device/fault"
 	"gatehouse/internal/backoff"
 )
 
@@ -31,12 +32,12 @@ type Session struct {
 
 	status EventKind // the last of CameOnline and WentOffline that was sent
 	since  time.Time
-	told   map[Fault]time.Time
+	told   map[fault.Code]time.Time
 }
 
 // Run works until ctx ends and returns ctx.Err(). WentOffline is sent once, its
-// Fault by the cause: FaultMissing,
-// FaultUnplugged, FaultNoAnswer, FaultPortBusy or FaultIO.
+// Fault by the cause: fault.Missing,
+// fault.Unplugged, fault.NoAnswer, fault.PortBusy or fault.IO.
 func (s *Session) Run(ctx context.Context) error {
 	for retry := backoff.New(minBackoff, maxBackoff); ; retry.Wait(ctx) {
 		err := s.once(ctx)
@@ -84,23 +85,23 @@ func (s *Session) offline(ctx context.Context, err error) {
 	if s.status == WentOffline {
 		return
 	}
-	fault := s.cause(err)
+	found := s.cause(err)
 	s.status = WentOffline
-	s.tell(ctx, Event{Kind: WentOffline, Fault: fault}, err)
+	s.tell(ctx, Event{Kind: WentOffline, Fault: found}, err)
 }
 
-func (s *Session) cause(err error) Fault {
+func (s *Session) cause(err error) fault.Code {
 	switch unplugged := errors.Is(err, ErrUnplugged); {
 	case unplugged && s.status == CameOnline:
-		return FaultUnplugged
+		return fault.Unplugged
 	case unplugged, errors.Is(err, os.ErrNotExist):
-		return FaultMissing
+		return fault.Missing
 	case errors.Is(err, ErrNoAnswer):
-		return FaultNoAnswer
+		return fault.NoAnswer
 	case errors.Is(err, ErrPortBusy):
-		return FaultPortBusy
+		return fault.PortBusy
 	}
-	return FaultIO
+	return fault.IO
 }
 
 func (s *Session) tell(ctx context.Context, e Event, err error) {
@@ -112,12 +113,12 @@ func (s *Session) tell(ctx context.Context, e Event, err error) {
 }
 
 // Fault sends a FaultSeen, each kind at most once a second.
-func (s *Session) Fault(ctx context.Context, f Fault) {
-	if last, ok := s.told[f]; f == FaultNone || ok && time.Since(last) < faultEvery {
+func (s *Session) Fault(ctx context.Context, f fault.Code) {
+	if last, ok := s.told[f]; f == fault.None || ok && time.Since(last) < faultEvery {
 		return
 	}
 	if s.told == nil {
-		s.told = map[Fault]time.Time{}
+		s.told = map[fault.Code]time.Time{}
 	}
 	s.told[f] = time.Now()
 	s.Send(ctx, Event{Kind: FaultSeen, Fault: f})

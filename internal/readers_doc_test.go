@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
 )
@@ -27,8 +27,8 @@ func TestReadersDoc(t *testing.T) {
 			t.Errorf("%s is not in docs/readers.md", name)
 		}
 	}
-	for _, f := range []device.Fault{device.FaultClearText, device.FaultDowngrade, device.FaultWrongKey, device.FaultDefaultKey, device.FaultBadMAC,
-		device.FaultStale, device.FaultNoKey, device.FaultCable, device.FaultSwapped} {
+	for _, f := range []fault.Code{fault.ClearText, fault.Downgrade, fault.WrongKey, fault.DefaultKey, fault.BadMAC,
+		fault.Stale, fault.NoKey, fault.Cable, fault.Swapped} {
 		if !strings.Contains(text, "`"+f.String()+"`") {
 			t.Errorf("fault %s is not in docs/readers.md", f)
 		}

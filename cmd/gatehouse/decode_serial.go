@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/serialcard"
 )
 
@@ -97,7 +98,7 @@ func (d *serialInput) take(line []byte, more bool) []device.Event {
 	case text == "" && d.input != "raw" && !d.raw.Pending():
 		return nil
 	case d.input == "hex" && !isHex:
-		return []device.Event{{Kind: device.FaultSeen, Fault: device.FaultNoise}}
+		return []device.Event{{Kind: device.FaultSeen, Fault: fault.Noise}}
 	case d.input == "hex", d.input == "auto" && isHex && !d.raw.InFrame() && d.meansHex(line, b):
 		return d.alone(b)
 	}
@@ -116,11 +117,11 @@ func (d *serialInput) meansHex(line, b []byte) bool {
 		if e.Kind != device.FaultSeen {
 			return false
 		}
-		noise = noise && e.Fault == device.FaultNoise
+		noise = noise && e.Fault == fault.Noise
 	}
 	for _, e := range d.alone(b) {
-		checked := e.Kind != device.FaultSeen || e.Fault == device.FaultChecksum || e.Fault == device.FaultGhost
-		if checked || noise && e.Fault != device.FaultNoise {
+		checked := e.Kind != device.FaultSeen || e.Fault == fault.Checksum || e.Fault == fault.Ghost
+		if checked || noise && e.Fault != fault.Noise {
 			return true
 		}
 	}
@@ -184,7 +185,7 @@ func eventOf(e device.Event, ok bool) []device.Event {
 // digits are of another base.
 func (d *serialInput) describe(e device.Event, line []byte) decodedSerial {
 	out := describeSerial(d.layout, e)
-	if e.Kind != device.FaultSeen || e.Fault != device.FaultNoise {
+	if e.Kind != device.FaultSeen || e.Fault != fault.Noise {
 		return out
 	}
 	for base, digits := range map[string]string{"hex": "upper", "hex_lower": "lower"} {

@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
+	"gatehouse/device/fault"
 	"gatehouse/device/wiegand"
 )
 
@@ -164,10 +165,10 @@ func TestWiegandReader(t *testing.T) {
 			t.Fatal(e.Kind, e.Fault)
 		}
 		w := devicetest.WiegandSource{Board: b, D0: "d0", D1: "d1"}
-		expect := func(what string, kind device.EventKind, fault device.Fault) {
+		expect := func(what string, kind device.EventKind, found fault.Code) {
 			t.Helper()
 			e := <-events
-			if e.Kind != kind || e.Fault != fault || kind == device.CardRead && e.Card != card {
+			if e.Kind != kind || e.Fault != found || kind == device.CardRead && e.Card != card {
 				t.Errorf("%s: kind %d, %v, fault %v", what, e.Kind, e.Card, e.Fault)
 			}
 			time.Sleep(2 * time.Second)
@@ -179,17 +180,17 @@ func TestWiegandReader(t *testing.T) {
 			}
 		}
 		must(w.Send(card))
-		expect("a card", device.CardRead, device.FaultNone)
+		expect("a card", device.CardRead, fault.None)
 		must(w.SendSpoiled(card, devicetest.Spoil{Lost: []int{7}}))
-		expect("a lost edge", device.FaultSeen, device.FaultLostEdges)
+		expect("a lost edge", device.FaultSeen, fault.LostEdges)
 		must(w.SendSpoiled(card, devicetest.Spoil{Missing: []int{7}}))
-		expect("a missing pulse", device.FaultSeen, device.FaultLength)
+		expect("a missing pulse", device.FaultSeen, fault.Length)
 		must(w.Short(2 * time.Second))
 		time.Sleep(time.Second)
 		var cable bool // its two edges may be told as noise too
 		for len(events) > 0 {
 			e := <-events
-			cable = cable || e.Fault == device.FaultCable
+			cable = cable || e.Fault == fault.Cable
 			if e.Kind != device.FaultSeen {
 				t.Errorf("a short: kind %d, %v", e.Kind, e.Card)
 			}
@@ -198,6 +199,6 @@ func TestWiegandReader(t *testing.T) {
 			t.Error("a short was not seen")
 		}
 		must(w.Send(card))
-		expect("a card again", device.CardRead, device.FaultNone)
+		expect("a card again", device.CardRead, fault.None)
 	})
 }

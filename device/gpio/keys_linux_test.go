@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/wiegand"
 )
 
@@ -32,7 +33,7 @@ func (c *chip) press(keys string) {
 
 func (r *reader) pin(want string) {
 	r.t.Helper()
-	if e := r.next(device.PINEntered, device.FaultNone); e.PIN.Digits() != want {
+	if e := r.next(device.PINEntered, fault.None); e.PIN.Digits() != want {
 		r.t.Errorf("a PIN of %d digits, want %s", e.PIN.Len(), want)
 	}
 }
@@ -40,7 +41,7 @@ func (r *reader) pin(want string) {
 func TestKeypad(t *testing.T) {
 	c := newChip(t, "front")
 	r := newKeyReader(t, "front", wiegand.Keypad{Kind: "key8"})
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	c.press("4711#")
 	r.pin("4711")
 	want := card(t, "H10301", 123, 4567)
@@ -49,7 +50,7 @@ func TestKeypad(t *testing.T) {
 	nap(150 * ms)
 	c.press("47")
 	c.frame(device.CardOf(0b1_1110_0001, 9), d0, d1, 2*ms) // a key and a bit of noise
-	r.next(device.FaultSeen, device.FaultKeyBurst)
+	r.next(device.FaultSeen, fault.KeyBurst)
 	c.press("11#0815#")
 	r.pin("0815")
 }
@@ -57,12 +58,12 @@ func TestKeypad(t *testing.T) {
 func TestWholePIN(t *testing.T) {
 	c := newChip(t, "front")
 	r := newKeyReader(t, "front", wiegand.Keypad{Kind: "pin26", Facility: 123, Length: 5})
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	c.frame(card(t, "H10301", 123, 4711), d0, d1, 2*ms)
 	r.pin("04711")
 	nap(150 * ms)
 	c.frame(card(t, "H10301", 123, 65535), d0, d1, 2*ms)
-	r.next(device.FaultSeen, device.FaultKeyBurst)
+	r.next(device.FaultSeen, fault.KeyBurst)
 	nap(150 * ms)
 	want := card(t, "H10301", 124, 4711)
 	c.frame(want, d0, d1, 2*ms)
@@ -76,16 +77,16 @@ func TestUnpluggedInFrame(t *testing.T) {
 			sent := card(t, "H10301", 123, 4567)
 			c := newChip(t, "front")
 			r := newReader(t, wires("front"), "H10301")
-			r.next(device.CameOnline, device.FaultNone)
+			r.next(device.CameOnline, fault.None)
 			c.bits(sent, 0, cut)
 			c.unplug()
 			if e := <-r.events; e.Kind == device.FaultSeen { // half a frame, then silence
-				r.next(device.WentOffline, device.FaultUnplugged)
+				r.next(device.WentOffline, fault.Unplugged)
 			}
 			c = newChip(t, "front")
-			r.next(device.CameOnline, device.FaultNone)
+			r.next(device.CameOnline, fault.None)
 			c.bits(sent, cut, sent.Len())
-			r.next(device.FaultSeen, device.FaultLength)
+			r.next(device.FaultSeen, fault.Length)
 			nap(150 * ms)
 			c.frame(sent, d0, d1, 2*ms)
 			r.card(sent)
@@ -106,7 +107,7 @@ func (c *chip) bits(card device.Card, from, to int) {
 func TestNoiseOnLines(t *testing.T) {
 	c := newChip(t, "front")
 	r := newKeyReader(t, "front", wiegand.Keypad{Kind: "key8"})
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	told := make(chan int)
 	go func() {
 		n := 0
@@ -153,7 +154,7 @@ func TestPolarity(t *testing.T) {
 	cfg := wires("opto")
 	cfg.ActiveLow, cfg.Bias = false, device.BiasPullDown
 	r := newReader(t, cfg, "H10301")
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	want := card(t, "H10301", 123, 4567)
 	for i := range want.Len() {
 		line := []int{d0, d1}[want.Bit(i)]

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // BenchmarkCards sends cards of 26 bits at ever shorter intervals through the
@@ -23,15 +24,15 @@ func BenchmarkCards(b *testing.B) {
 			want := card(b, "H10301", 123, 4567)
 			alone := c.rate(want, interval)
 			r := newReader(b, wires("rate"), "H10301")
-			r.next(device.CameOnline, device.FaultNone)
-			sent, faults := 0.0, map[device.Fault]int{}
+			r.next(device.CameOnline, fault.None)
+			sent, faults := 0.0, map[fault.Code]int{}
 			for b.Loop() {
 				sent += c.rate(want, interval)
 				faults[r.reads(want)]++
 			}
 			rate := sent / float64(b.N)
-			b.ReportMetric(float64(faults[device.FaultLostEdges]), "edges_lost")
-			b.ReportMetric(float64(b.N-faults[device.FaultNone]), "cards_lost")
+			b.ReportMetric(float64(faults[fault.LostEdges]), "edges_lost")
+			b.ReportMetric(float64(b.N-faults[fault.None]), "cards_lost")
 			b.ReportMetric(rate, "pulses/s")
 			b.ReportMetric(rate/5000, "x-legal")
 			b.ReportMetric(rate/alone, "x-unheard")
@@ -57,17 +58,17 @@ func (c *chip) rate(card device.Card, interval time.Duration) float64 {
 }
 
 // reads waits for the card and returns what came instead, if anything.
-func (r *reader) reads(want device.Card) (fault device.Fault) {
+func (r *reader) reads(want device.Card) (found fault.Code) {
 	for {
 		select {
 		case e := <-r.events:
 			if e.Kind == device.CardRead && e.Card == want {
 				nap(150 * ms) // a silence before the next
-				return device.FaultNone
+				return fault.None
 			}
-			fault = e.Fault
+			found = e.Fault
 		case <-time.After(400 * ms):
-			return fault
+			return found
 		}
 	}
 }

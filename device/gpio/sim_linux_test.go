@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/wiegand"
 )
 
@@ -190,23 +191,23 @@ func run(t testing.TB, cfg device.LinesConfig, conf wiegand.Config) *reader {
 }
 
 // next takes one event and checks what it is.
-func (r *reader) next(kind device.EventKind, fault device.Fault) device.Event {
+func (r *reader) next(kind device.EventKind, found fault.Code) device.Event {
 	r.t.Helper()
 	select {
 	case e := <-r.events:
-		if e.Kind != kind || e.Fault != fault {
-			r.t.Fatalf("event %d %v, want %d %v", e.Kind, e.Fault, kind, fault)
+		if e.Kind != kind || e.Fault != found {
+			r.t.Fatalf("event %d %v, want %d %v", e.Kind, e.Fault, kind, found)
 		}
 		return e
 	case <-time.After(20 * time.Second):
-		r.t.Fatalf("no event, want %d %v", kind, fault)
+		r.t.Fatalf("no event, want %d %v", kind, found)
 	}
 	return device.Event{}
 }
 
 func (r *reader) card(want device.Card) {
 	r.t.Helper()
-	if e := r.next(device.CardRead, device.FaultNone); e.Card != want {
+	if e := r.next(device.CardRead, fault.None); e.Card != want {
 		r.t.Errorf("another card than the one sent, of %d bits", e.Card.Len())
 	}
 }

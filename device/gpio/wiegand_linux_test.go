@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 func TestSwipe(t *testing.T) {
 	c := newChip(t, "front")
 	r := newReader(t, wires("front"), "H10301", "H10306", "W66")
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	for _, want := range []device.Card{card(t, "H10301", 123, 4567), card(t, "H10306", 1, 2), card(t, "W66", 0, 0x0123456789abcdef)} {
 		c.frame(want, d0, d1, 2*ms)
 		r.card(want)
@@ -23,7 +24,7 @@ func TestSwipe(t *testing.T) {
 func TestFramesWait(t *testing.T) {
 	c := newChip(t, "front")
 	r := newReader(t, wires("front"), "H10301", "W66")
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	sent := []device.Card{
 		card(t, "H10301", 1, 1), card(t, "W66", 0, 42), card(t, "H10301", 123, 4567), card(t, "H10301", 124, 4567), card(t, "W66", 0, 1<<63),
 	}
@@ -41,7 +42,7 @@ func TestFramesWait(t *testing.T) {
 func TestOverflow(t *testing.T) {
 	c := newChip(t, "front")
 	r := newReader(t, wires("front"), "H10301")
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	first, last := card(t, "H10301", 1, 1), card(t, "H10301", 123, 4567)
 	c.frame(first, d0, d1, ms)
 	nap(150 * ms)
@@ -51,17 +52,17 @@ func TestOverflow(t *testing.T) {
 	nap(150 * ms)
 	c.frame(last, d0, d1, ms)
 	r.card(first)
-	r.next(device.FaultSeen, device.FaultLostEdges)
+	r.next(device.FaultSeen, fault.LostEdges)
 	r.card(last)
 }
 
 func TestSwapped(t *testing.T) {
 	c := newChip(t, "front")
 	r := newReader(t, wires("front"), "H10301")
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	for i := range 3 {
 		c.frame(card(t, "H10301", 123, 4567), d1, d0, 2*ms)
-		if want := []device.Fault{device.FaultParity, device.FaultParity, device.FaultSwapped}[i]; want != 0 {
+		if want := []fault.Code{fault.Parity, fault.Parity, fault.Swapped}[i]; want != 0 {
 			r.next(device.FaultSeen, want)
 		}
 		time.Sleep(time.Second) // the same fault is told once a second
@@ -71,22 +72,22 @@ func TestSwapped(t *testing.T) {
 func TestBothLinesDown(t *testing.T) {
 	c := newChip(t, "front")
 	r := newReader(t, wires("front"), "H10301")
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	c.set(d0, false) // power of the reader fails
 	c.set(d1, false)
 	// How fast the two fell decides whether their edges are noise, told at once,
 	// or a frame that is too short, told after its silence and so after the cable.
-	short := device.FaultLength
+	short := fault.Length
 	for e := range r.events {
-		if e.Kind != device.FaultSeen || e.Fault != device.FaultNoise && e.Fault != device.FaultCable {
+		if e.Kind != device.FaultSeen || e.Fault != fault.Noise && e.Fault != fault.Cable {
 			t.Fatalf("event %d %v, want noise and cable", e.Kind, e.Fault)
 		}
-		if e.Fault == device.FaultCable {
+		if e.Fault == fault.Cable {
 			break
 		}
-		short = device.FaultNone
+		short = fault.None
 	}
-	if short != device.FaultNone {
+	if short != fault.None {
 		r.next(device.FaultSeen, short)
 	}
 	c.set(d0, true)
@@ -102,12 +103,12 @@ func TestBothLinesDown(t *testing.T) {
 func TestChipReturns(t *testing.T) {
 	c := newChip(t, "front")
 	r := newReader(t, wires("front"), "H10301")
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	c.unplug()
-	r.next(device.WentOffline, device.FaultUnplugged)
+	r.next(device.WentOffline, fault.Unplugged)
 	time.Sleep(1500 * ms)
 	c = newChip(t, "front")
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	want := card(t, "H10301", 123, 4567)
 	c.frame(want, d0, d1, 2*ms)
 	r.card(want)
@@ -116,9 +117,9 @@ func TestChipReturns(t *testing.T) {
 func TestChipMissing(t *testing.T) {
 	needSim(t)
 	r := newReader(t, wires("late"), "H10301")
-	r.next(device.WentOffline, device.FaultMissing)
+	r.next(device.WentOffline, fault.Missing)
 	newChip(t, "late")
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 }
 
 // The kernel's times are those of the pulses.
@@ -148,7 +149,7 @@ func TestExactFrames(t *testing.T) {
 	c := newChip(t, "exact")
 	needVirtualTime(t)
 	r := newReader(t, wires("exact"), "H10301", "H10306")
-	r.next(device.CameOnline, device.FaultNone)
+	r.next(device.CameOnline, fault.None)
 	want := card(t, "H10301", 123, 4567)
 	for _, interval := range []time.Duration{20 * ms, 2 * ms, 200 * us, 110 * us} {
 		c.frame(want, d0, d1, interval)
@@ -156,5 +157,5 @@ func TestExactFrames(t *testing.T) {
 		nap(100 * ms)
 	}
 	c.frame(want, d0, d1, 80*us) // faster than any reader
-	r.next(device.FaultSeen, device.FaultNoise)
+	r.next(device.FaultSeen, fault.Noise)
 }

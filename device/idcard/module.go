@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // BaudRates are those that modules can be set to; they leave the works with the
@@ -258,7 +259,7 @@ func (m *Module) receive(ctx context.Context, limit time.Duration) (int, error) 
 		return 0, err
 	}
 	n, err := m.port.Read(m.chunk[:])
-	for device.PortFault(err) != device.FaultNone { // the port goes on
+	for device.PortFault(err) != fault.None { // the port goes on
 		n, err = m.port.Read(m.chunk[:])
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/internal/backoff"
 )
 
@@ -52,7 +53,7 @@ func (b *Bus) Readers() []*Reader { return b.readers }
 // Run polls until ctx ends and returns ctx.Err(); for a wrong configuration it
 // returns an error at once. A port that can't be opened is tried again after
 // 250 ms, then ever longer up to 10 s. It never waits for room in a channel of
-// events: a card that found none within two seconds becomes FaultStale. For one
+// events: a card that found none within two seconds becomes fault.Stale. For one
 // goroutine, once.
 func (b *Bus) Run(ctx context.Context) error {
 	if err := b.cfg.Validate(); err != nil {
@@ -171,8 +172,8 @@ func (b *Bus) turn(r *Reader, now time.Time) error {
 		return nil
 	}
 	got, f, err := b.line.exchange(r.link.command(), b.patience(r))
-	if fault := device.PortFault(err); fault != device.FaultNone {
-		b.disturbed(fault, err, now)
+	if found := device.PortFault(err); found != fault.None {
+		b.disturbed(found, err, now)
 	} else if err != nil {
 		return err
 	}
@@ -191,10 +192,10 @@ func (b *Bus) turn(r *Reader, now time.Time) error {
 
 // disturbed tells all doors what another program does to the port, which goes on:
 // the command is repeated.
-func (b *Bus) disturbed(fault device.Fault, err error, now time.Time) {
+func (b *Bus) disturbed(found fault.Code, err error, now time.Time) {
 	b.cfg.Log.Warn().Err(err).Msg("another program at the port of the OSDP bus")
 	for _, r := range b.readers {
-		r.fault(fault, busFaults, now)
+		r.fault(found, busFaults, now)
 	}
 }
 
@@ -247,18 +248,18 @@ func (b *Bus) rest(ctx context.Context, d time.Duration) {
 
 // failed tells all doors that the port is gone.
 func (b *Bus) failed(err error, now time.Time) {
-	fault := device.FaultIO
+	found := fault.IO
 	switch unplugged := errors.Is(err, device.ErrUnplugged); {
 	case unplugged && !b.opened.IsZero():
-		fault = device.FaultUnplugged
+		found = fault.Unplugged
 	case unplugged, errors.Is(err, os.ErrNotExist):
-		fault = device.FaultMissing
+		found = fault.Missing
 	case errors.Is(err, device.ErrPortBusy):
-		fault = device.FaultPortBusy
+		found = fault.PortBusy
 	}
 	for _, r := range b.readers {
-		if r.presence != away || r.cause != device.FaultUnplugged || fault != device.FaultMissing {
-			r.goAway(fault, now)
+		if r.presence != away || r.cause != fault.Unplugged || found != fault.Missing {
+			r.goAway(found, now)
 		}
 		r.forget()
 		r.missed = 0

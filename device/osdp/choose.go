@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // mostErrands is how many commands may go between two POLLs: cards wait for that,
@@ -46,7 +47,7 @@ func (r *Reader) prepare(now time.Time) bool {
 	})
 	if err != nil {
 		r.log.Error().Err(err).Msg("command can't be written")
-		r.retreat(device.FaultRefused, now)
+		r.retreat(fault.Refused, now)
 	}
 	return err == nil
 }

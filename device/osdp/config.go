@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // Security says what a reader's words must be protected by.
@@ -38,7 +39,7 @@ type ReaderConfig struct {
 	Keys     KeyStore // of a reader with SecureRequired
 
 	// Check judges a card before it becomes an event; nil takes all.
-	Check  func(device.Card) device.Fault
+	Check  func(device.Card) fault.Code
 	Keypad device.Keypad
 
 	// Indications is how feedback looks and sounds. Nil: the package's own, as far

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 const (
@@ -61,9 +62,9 @@ type contact struct {
 	nakChecks   int // NAK 1 in a row
 
 	presence presence
-	cause    device.Fault // of being away
-	lasting  map[device.Fault]bool
-	told     map[device.Fault]time.Time
+	cause    fault.Code // of being away
+	lasting  map[fault.Code]bool
+	told     map[fault.Code]time.Time
 
 	polled  time.Time // when a POLL was last answered
 	fresh   bool      // what the reader reports happened just now
@@ -99,7 +100,7 @@ type contact struct {
 func newContact(c ReaderConfig) contact {
 	return contact{
 		out: outbox{source: c.Source, ch: c.Events}, keypad: c.Keypad, crc: true, address: c.Address, other: c.Address,
-		absent: true, lasting: map[device.Fault]bool{}, told: map[device.Fault]time.Time{}, keys: keyring{store: c.Keys},
+		absent: true, lasting: map[fault.Code]bool{}, told: map[fault.Code]time.Time{}, keys: keyring{store: c.Keys},
 	}
 }
 
@@ -129,7 +130,7 @@ func (r *Reader) reset() {
 // retreat begins anew after something that should not be: at once the first time,
 // then ever later, and for a reader that was of no use for a while the door is
 // told the cause.
-func (r *Reader) retreat(cause device.Fault, now time.Time) {
+func (r *Reader) retreat(cause fault.Code, now time.Time) {
 	r.reset()
 	r.setbacks++
 	r.due = now
@@ -142,7 +143,7 @@ func (r *Reader) retreat(cause device.Fault, now time.Time) {
 }
 
 // goAway tells the door that the reader can't be used, once for each cause.
-func (r *Reader) goAway(cause device.Fault, now time.Time) {
+func (r *Reader) goAway(cause fault.Code, now time.Time) {
 	r.keypad.Clear()
 	r.fresh = false
 	r.endSetting(ErrOffline)
@@ -166,23 +167,23 @@ func (r *Reader) comeBack(now time.Time) {
 		return
 	}
 	r.mu.Lock()
-	r.status.Online, r.status.Secure, r.status.Fault = true, secure, device.FaultNone
+	r.status.Online, r.status.Secure, r.status.Fault = true, secure, fault.None
 	r.asked.showLasting = true // it may have lost power and forgotten what it showed
 	r.mu.Unlock()
 	r.secure = secure
 	if r.presence == here {
 		return
 	}
-	r.presence, r.cause = here, device.FaultNone
+	r.presence, r.cause = here, fault.None
 	r.log.Info().Bool("secure", secure).Msg("reader online")
 	r.out.push(device.Event{Kind: device.CameOnline}, now)
-	for _, f := range []device.Fault{device.FaultWrongKey, device.FaultDefaultKey, device.FaultNoKey, device.FaultDowngrade} {
+	for _, f := range []fault.Code{fault.WrongKey, fault.DefaultKey, fault.NoKey, fault.Downgrade} {
 		r.holds(f, false, now)
 	}
 }
 
 // fault tells of something that happened, at most once in every while.
-func (r *Reader) fault(f device.Fault, every time.Duration, now time.Time) {
+func (r *Reader) fault(f fault.Code, every time.Duration, now time.Time) {
 	if last, ok := r.told[f]; ok && now.Sub(last) < every {
 		return
 	}
@@ -192,7 +193,7 @@ func (r *Reader) fault(f device.Fault, every time.Duration, now time.Time) {
 }
 
 // holds tells of a fault that lasts when it begins and when it ends.
-func (r *Reader) holds(f device.Fault, on bool, now time.Time) {
+func (r *Reader) holds(f fault.Code, on bool, now time.Time) {
 	if r.lasting[f] == on {
 		return
 	}
@@ -222,7 +223,7 @@ func (r *Reader) unanswered(got answer, now time.Time) {
 		r.missedSince = now
 	}
 	if got == garbled {
-		r.fault(device.FaultNoise, busFaults, now)
+		r.fault(fault.Noise, busFaults, now)
 	}
 	r.zeros++
 	if got != restart {
@@ -231,7 +232,7 @@ func (r *Reader) unanswered(got answer, now time.Time) {
 	gone := r.gone(now)
 	switch {
 	case r.zeros >= 2 && !gone: // the reader forgot everything; once may be an accident
-		r.retreat(device.FaultNoAnswer, now)
+		r.retreat(fault.NoAnswer, now)
 	case r.missed%3 == 0 && (gone || r.step != stepRun || r.setting != nil || r.other != r.address || r.claimed()):
 		r.seek()
 	case r.missed%3 == 2 && r.step == stepIdentify:
@@ -269,7 +270,7 @@ func (r *Reader) gone(now time.Time) bool {
 	}
 	if r.presence != away || !r.absent {
 		r.forget()
-		r.goAway(device.FaultNoAnswer, now)
+		r.goAway(fault.NoAnswer, now)
 	}
 	return true
 }
@@ -297,7 +298,7 @@ func (r *Reader) later(now time.Time) {
 	}
 	if now.Sub(r.busySince) > offlineAfter {
 		r.busySince = time.Time{}
-		r.retreat(device.FaultNoAnswer, now)
+		r.retreat(fault.NoAnswer, now)
 		return
 	}
 	r.due = now.Add(busyPause)

@@ -4,7 +4,7 @@ import (
 	"crypto/rand"
 	"time"
 
-	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 const (
@@ -37,7 +37,7 @@ func (r *Reader) challenge(now time.Time) bool {
 }
 
 // noKey is for a reader that no key of ours fits, until somebody opens the window.
-func (r *Reader) noKey(cause device.Fault, now time.Time) {
+func (r *Reader) noKey(cause fault.Code, now time.Time) {
 	r.holds(cause, true, now)
 	r.goAway(cause, now)
 	r.keys.trying = roleNone
@@ -57,7 +57,7 @@ func (r *Reader) keyBlock(typ byte) Block {
 // says that it used that one.
 func (r *Reader) challenged(f Frame, now time.Time) {
 	if f.Code == replyNak && len(f.Data) > 0 && f.Data[0] == nakUnknown {
-		r.holds(device.FaultDowngrade, true, now)
+		r.holds(fault.Downgrade, true, now)
 	}
 	c, err := parseCCrypt(f.Data)
 	if err != nil || f.Code != replyCCrypt || f.Block.Type != blockCCrypt || len(f.Block.Data) != 1 {
@@ -98,7 +98,7 @@ func (r *Reader) opened(now time.Time) {
 	switch {
 	case k.trying == roleDefault:
 		if !r.installing(now) || !r.prepareKey(now) {
-			r.retreat(device.FaultDefaultKey, now)
+			r.retreat(fault.DefaultKey, now)
 			return
 		}
 		r.step = stepKeySet
@@ -114,7 +114,7 @@ func (r *Reader) opened(now time.Time) {
 // message was lost meanwhile, the reader has another.
 func (r *Reader) keyRefused(now time.Time) {
 	if r.retried {
-		r.retreat(device.FaultNoAnswer, now)
+		r.retreat(fault.NoAnswer, now)
 		return
 	}
 	r.keys.trying++
@@ -138,12 +138,12 @@ func (r *Reader) keySet(f Frame, clearText bool, now time.Time) {
 	case f.Code == replyAck:
 		r.reset()
 	case clearText:
-		r.retreat(device.FaultRefused, now)
+		r.retreat(fault.Refused, now)
 	default:
 		old := r.keys.trying
-		r.keyFailed(device.FaultRefused, now)
+		r.keyFailed(fault.Refused, now)
 		if old == roleDefault {
-			r.retreat(device.FaultDefaultKey, now)
+			r.retreat(fault.DefaultKey, now)
 			return
 		}
 		r.step = stepRun
@@ -157,13 +157,13 @@ func (r *Reader) badMAC(now time.Time) {
 	r.mu.Lock()
 	r.status.BadMACs++
 	r.mu.Unlock()
-	r.fault(device.FaultBadMAC, cardFaults, now)
+	r.fault(fault.BadMAC, cardFaults, now)
 	copy(r.badMACs[1:], r.badMACs[:])
 	r.badMACs[0] = now
-	r.retreat(device.FaultBadMAC, now)
+	r.retreat(fault.BadMAC, now)
 	if oldest := r.badMACs[len(r.badMACs)-1]; !oldest.IsZero() && now.Sub(oldest) < macMinute {
 		clear(r.badMACs[:])
-		r.goAway(device.FaultBadMAC, now)
+		r.goAway(fault.BadMAC, now)
 		r.due = now.Add(macPause)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/osdp"
 	"gatehouse/device/osdp/osdptest"
 )
@@ -18,32 +19,32 @@ type attack struct {
 	reader func(*osdptest.Config)
 	panel  func(*osdp.ReaderConfig)
 	mishap osdptest.Mishap
-	faults []device.Fault // one of them is told
-	shakes bool           // the handshake may succeed
+	faults []fault.Code // one of them is told
+	shakes bool         // the handshake may succeed
 }
 
 func attacks() map[string]attack {
 	return map[string]attack{
 		"a reader that knows clear text only": {
 			reader: func(c *osdptest.Config) { c.Key, c.Enforce = nil, false },
-			faults: []device.Fault{device.FaultDowngrade, device.FaultClearText, device.FaultWrongKey},
+			faults: []fault.Code{fault.Downgrade, fault.ClearText, fault.WrongKey},
 		},
 		"PDCAP and CHLNG edited in flight": {
 			mishap: osdptest.Mishap{Fault: osdptest.Downgrade},
-			faults: []device.Fault{device.FaultDowngrade, device.FaultWrongKey},
+			faults: []fault.Code{fault.Downgrade, fault.WrongKey},
 		},
 		"a reader with the default key, outside the window": {
 			reader: func(c *osdptest.Config) { c.Key, c.Install, c.Enforce = nil, true, false },
-			faults: []device.Fault{device.FaultDefaultKey, device.FaultWrongKey, device.FaultDowngrade},
+			faults: []fault.Code{fault.DefaultKey, fault.WrongKey, fault.Downgrade},
 		},
 		"a reader with the default key, and no key here": {
 			reader: func(c *osdptest.Config) { c.Key, c.Install, c.Enforce = nil, true, false },
 			panel:  func(c *osdp.ReaderConfig) { c.Keys = &store{} },
-			faults: []device.Fault{device.FaultNoKey},
+			faults: []fault.Code{fault.NoKey},
 		},
 		"a reader with another key": {
 			reader: func(c *osdptest.Config) { c.Key = &[16]byte{1, 2, 4, 8, 3}; c.Enforce = false },
-			faults: []device.Fault{device.FaultWrongKey},
+			faults: []fault.Code{fault.WrongKey},
 		},
 		"the default key stored as if it were a key": {
 			reader: func(c *osdptest.Config) { c.Key, c.Install = nil, true },
@@ -51,17 +52,17 @@ func attacks() map[string]attack {
 				key := osdp.Key([]byte("0123456789:;<=>?"))
 				c.Keys = &store{keys: osdp.Keys{Current: &key}}
 			},
-			faults: []device.Fault{device.FaultWeakKey},
+			faults: []fault.Code{fault.WeakKey},
 		},
-		"BUSY for ever":      {mishap: osdptest.Mishap{Fault: osdptest.Busy}, faults: []device.Fault{device.FaultNoAnswer}},
-		"everything refused": {mishap: osdptest.Mishap{Fault: osdptest.Refuse}, faults: []device.Fault{device.FaultRefused, device.FaultWrongKey, device.FaultDowngrade, device.FaultNoAnswer}},
+		"BUSY for ever":      {mishap: osdptest.Mishap{Fault: osdptest.Busy}, faults: []fault.Code{fault.NoAnswer}},
+		"everything refused": {mishap: osdptest.Mishap{Fault: osdptest.Refuse}, faults: []fault.Code{fault.Refused, fault.WrongKey, fault.Downgrade, fault.NoAnswer}},
 		"a forged card instead of each answer to POLL": {
 			mishap: osdptest.Mishap{Fault: osdptest.ClearCard, Card: device.CardOf(0x3FFFFFF, 26)},
-			faults: []device.Fault{device.FaultClearText}, shakes: true,
+			faults: []fault.Code{fault.ClearText}, shakes: true,
 		},
 		"each MAC wrong": {
 			mishap: osdptest.Mishap{Fault: osdptest.BadMAC},
-			faults: []device.Fault{device.FaultBadMAC}, shakes: true,
+			faults: []fault.Code{fault.BadMAC}, shakes: true,
 		},
 	}
 }
@@ -122,7 +123,7 @@ func TestEnemyForgesOnce(t *testing.T) {
 			}
 			time.Sleep(3 * time.Second) // several in a row make the reader one that can't be used
 		}
-		if r.faults(device.FaultClearText) == 0 {
+		if r.faults(fault.ClearText) == 0 {
 			t.Errorf("not told:%s", r.story())
 		}
 	})
@@ -174,7 +175,7 @@ func TestEnemyGuesses(t *testing.T) {
 		if n := r.cards(); n > 1 { // the one that came just when the guesses ended
 			t.Errorf("%d cards", n)
 		}
-		faults, minutes := r.faults(device.FaultBadMAC), int(took/time.Minute)+1
+		faults, minutes := r.faults(fault.BadMAC), int(took/time.Minute)+1
 		t.Logf("%d guesses in %v, %d alarms", guesses, took, faults)
 		if faults == 0 || faults > 70*minutes {
 			t.Errorf("%d alarms in %d minutes", faults, minutes)
@@ -198,7 +199,7 @@ func TestEnemyTakesTheReader(t *testing.T) {
 		if s := r.readers[0].State(); r.cards() != 0 || s.Key != nil || s.Secure {
 			t.Errorf("%d cards, key given: %v", r.cards(), s.Key != nil)
 		}
-		if r.faults(device.FaultDefaultKey)+r.faults(device.FaultWrongKey)+r.faults(device.FaultDowngrade) == 0 {
+		if r.faults(fault.DefaultKey)+r.faults(fault.WrongKey)+r.faults(fault.Downgrade) == 0 {
 			t.Errorf("not told:%s", r.story())
 		}
 		r.swipe(1, time.Second)

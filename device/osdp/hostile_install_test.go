@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/osdp"
 	"gatehouse/device/osdp/osdptest"
 )
@@ -37,7 +38,7 @@ func (r *rig) paired(i int) {
 func TestPairing(t *testing.T) {
 	play(t, 2, fresh, func(t *testing.T, r *rig) {
 		time.Sleep(5 * time.Second)
-		if r.faults(device.FaultNoKey) == 0 {
+		if r.faults(fault.NoKey) == 0 {
 			t.Errorf("not told that there is no key:%s", r.story())
 		}
 		r.forget()
@@ -86,18 +87,18 @@ func TestPairingLosesAnswers(t *testing.T) {
 		often = []int{1, 3}
 	}
 	for _, command := range []byte{0x75, 0x76, 0x77, 0x60} {
-		for _, fault := range []osdptest.Fault{
+		for _, found := range []osdptest.Fault{
 			osdptest.Deaf, osdptest.Drop, osdptest.Corrupt, osdptest.Duplicate, osdptest.Late, osdptest.Reboot, osdptest.Busy, osdptest.BadMAC,
 		} {
 			for _, times := range often {
 				play(t, 1, fresh, func(t *testing.T, r *rig) {
-					r.readers[0].Misbehave(osdptest.Mishap{Fault: fault, Times: times, Command: command})
+					r.readers[0].Misbehave(osdptest.Mishap{Fault: found, Times: times, Command: command})
 					if err := r.bus.Readers()[0].Install(10 * time.Minute); err != nil {
 						t.Fatal(err)
 					}
 					opened := 1
-					r.until(fmt.Sprintf("paired in spite of %d times %v at %02X", times, fault, command), 3*time.Minute, func() bool {
-						if n := r.count(device.InstallClosed, device.FaultNone); n == opened && r.stores[0].has().Current == nil {
+					r.until(fmt.Sprintf("paired in spite of %d times %v at %02X", times, found, command), 3*time.Minute, func() bool {
+						if n := r.count(device.InstallClosed, fault.None); n == opened && r.stores[0].has().Current == nil {
 							opened++ // it was told why, and somebody tries again
 							if err := r.bus.Readers()[0].Install(10 * time.Minute); err != nil {
 								t.Fatal(err)
@@ -125,7 +126,7 @@ func TestPairingKilled(t *testing.T) {
 	}
 	for after := time.Duration(0); after < 800*time.Millisecond; after += step {
 		play(t, 1, fresh, func(t *testing.T, r *rig) {
-			r.until("asked for a key", 10*time.Second, func() bool { return r.faults(device.FaultNoKey) > 0 })
+			r.until("asked for a key", 10*time.Second, func() bool { return r.faults(fault.NoKey) > 0 })
 			if err := r.bus.Readers()[0].Install(10 * time.Minute); err != nil {
 				t.Fatal(err)
 			}
@@ -192,7 +193,7 @@ func TestPairingEnds(t *testing.T) {
 			} else {
 				time.Sleep(31 * time.Second)
 			}
-			r.until("closed", 5*time.Second, func() bool { return r.count(device.InstallClosed, device.FaultNone) == 1 })
+			r.until("closed", 5*time.Second, func() bool { return r.count(device.InstallClosed, fault.None) == 1 })
 			r.readers[0].SetDead(false)
 			time.Sleep(30 * time.Second)
 			if s := r.readers[0].State(); s.Key != nil || s.Sessions != 0 {
@@ -262,7 +263,7 @@ func TestStaleCard(t *testing.T) {
 			if n := r.cards(); n != 0 {
 				t.Errorf("%s: %d stale cards", name, n)
 			}
-			if r.faults(device.FaultStale) != 1 {
+			if r.faults(fault.Stale) != 1 {
 				t.Errorf("%s: not told:%s", name, r.story())
 			}
 			r.swipe(0, time.Second)

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/osdp"
 	"gatehouse/device/osdp/osdptest"
 )
@@ -151,18 +152,18 @@ func (r *rig) forget() {
 	r.seen = nil
 }
 
-// count counts events of a kind; of a fault, if that is not FaultNone.
-func (r *rig) count(kind device.EventKind, fault device.Fault) int {
+// count counts events of a kind; of a fault, if that is not fault.None.
+func (r *rig) count(kind device.EventKind, found fault.Code) int {
 	n := 0
 	for _, e := range r.all() {
-		if e.Kind == kind && (fault == device.FaultNone || e.Fault == fault) {
+		if e.Kind == kind && (found == fault.None || e.Fault == found) {
 			n++
 		}
 	}
 	return n
 }
 
-func (r *rig) faults(f device.Fault) int {
+func (r *rig) faults(f fault.Code) int {
 	return r.count(device.FaultSeen, f) + r.count(device.WentOffline, f)
 }
 
@@ -187,7 +188,7 @@ func (r *rig) story() string {
 	s := ""
 	for _, e := range r.all() {
 		s += fmt.Sprintf(" %s:%d", e.Source, e.Kind)
-		if e.Fault != device.FaultNone {
+		if e.Fault != fault.None {
 			s += "=" + e.Fault.String()
 		}
 	}
@@ -242,7 +243,7 @@ func (r *rig) read(i int, card device.Card) bool {
 }
 
 // cards tells how many cards were read.
-func (r *rig) cards() int { return r.count(device.CardRead, device.FaultNone) }
+func (r *rig) cards() int { return r.count(device.CardRead, fault.None) }
 
 // misbehave strikes once, and waits until it did.
 func (r *rig) misbehave(i int, m osdptest.Mishap) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/osdp/osdptest"
 )
 
@@ -36,7 +37,7 @@ func TestBusReadsAll(t *testing.T) {
 					})
 				}
 				r.readers[n-1].Press("4711#")
-				r.until("a PIN", 2*time.Second, func() bool { return r.count(device.PINEntered, device.FaultNone) == 1 })
+				r.until("a PIN", 2*time.Second, func() bool { return r.count(device.PINEntered, fault.None) == 1 })
 				if got := r.cards(); got != 3*n {
 					t.Errorf("%d readers: %d cards of %d", n, got, 3*n)
 				}
@@ -169,7 +170,7 @@ func TestBusEcho(t *testing.T) {
 		for i := range r.readers {
 			r.swipe(i, time.Second)
 		}
-		if n := r.count(device.FaultSeen, device.FaultNone); n != 0 {
+		if n := r.count(device.FaultSeen, fault.None); n != 0 {
 			t.Errorf("faults because of the echo:%s", r.story())
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // keySends is how often one new key is sent before it is given up.
@@ -144,14 +145,14 @@ func (r *Reader) closeWindow(now time.Time) {
 func (r *Reader) prepareKey(now time.Time) bool {
 	k := &r.keys
 	if k.sends >= keySends {
-		r.keyFailed(device.FaultRefused, now)
+		r.keyFailed(fault.Refused, now)
 		return false
 	}
 	if k.trying == roleDefault || k.keys.Next == nil {
 		key := NewKey()
 		if err := k.save(Keys{Current: k.keys.Current, Next: &key}); err != nil {
 			r.log.Error().Err(err).Msg("new key of reader can't be saved, it is not sent")
-			r.keyFailed(device.FaultIO, now)
+			r.keyFailed(fault.IO, now)
 			return false
 		}
 	}
@@ -163,7 +164,7 @@ func (r *Reader) prepareKey(now time.Time) bool {
 
 // keyFailed gives up a new key. Only for a reader that just showed that it has
 // another, or when nothing was sent.
-func (r *Reader) keyFailed(cause device.Fault, now time.Time) {
+func (r *Reader) keyFailed(cause fault.Code, now time.Time) {
 	k := &r.keys
 	if k.keys.Next != nil {
 		if err := k.save(Keys{Current: k.keys.Current}); err != nil {
@@ -191,20 +192,20 @@ func (r *Reader) keyProved(now time.Time) {
 	r.adopt(now)
 	r.note(func(s *Status) { s.Secure = true }) // before the window closes, for whoever waits for that
 	r.closeWindow(now)
-	r.holds(device.FaultWeakKey, false, now)
+	r.holds(fault.WeakKey, false, now)
 }
 
 // keyFault says why no key fits.
-func (r *Reader) keyFault(err error) device.Fault {
+func (r *Reader) keyFault(err error) fault.Code {
 	switch {
 	case errors.Is(err, ErrWeakKey):
-		return device.FaultWeakKey
+		return fault.WeakKey
 	case r.keys.standby:
-		return device.FaultDefaultKey
-	case r.lasting[device.FaultDowngrade]:
-		return device.FaultDowngrade
+		return fault.DefaultKey
+	case r.lasting[fault.Downgrade]:
+		return fault.Downgrade
 	case r.keys.keys.Current == nil && r.keys.keys.Next == nil:
-		return device.FaultNoKey
+		return fault.NoKey
 	}
-	return device.FaultWrongKey
+	return fault.WrongKey
 }

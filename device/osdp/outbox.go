@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // staleAfter is the age at which a card or PIN opens nothing any more: whoever
@@ -44,14 +45,14 @@ func (o *outbox) flush(now time.Time) {
 	for o.n > 0 {
 		p := &o.queue[o.first]
 		if personal(p.event) && now.Sub(p.at) > staleAfter {
-			p.event = device.Event{Kind: device.FaultSeen, Source: o.source, Fault: device.FaultStale}
+			p.event = device.Event{Kind: device.FaultSeen, Source: o.source, Fault: fault.Stale}
 		}
 		if !o.try(p.event) {
 			return
 		}
 		o.pop()
 	}
-	if o.lost && o.try(device.Event{Kind: device.FaultSeen, Source: o.source, Fault: device.FaultStale}) {
+	if o.lost && o.try(device.Event{Kind: device.FaultSeen, Source: o.source, Fault: fault.Stale}) {
 		o.lost = false
 	}
 }

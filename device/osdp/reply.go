@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // answer takes a reply to the command under way.
@@ -30,7 +31,7 @@ func (r *Reader) answer(f Frame, now time.Time) {
 	r.mu.Unlock()
 	switch {
 	case r.session == nil && f.Block.HasMAC():
-		r.retreat(device.FaultBadMAC, now) // of a session that we don't have
+		r.retreat(fault.BadMAC, now) // of a session that we don't have
 		return
 	case r.session != nil && !f.Block.HasMAC():
 		r.inClear(code, f, now)
@@ -59,8 +60,8 @@ func personalReply(code byte) bool {
 
 // clearText refuses what a reader that must be secured said in the clear.
 func (r *Reader) clearText(now time.Time) {
-	r.fault(device.FaultClearText, cardFaults, now)
-	r.retreat(device.FaultClearText, now)
+	r.fault(fault.ClearText, cardFaults, now)
+	r.retreat(fault.ClearText, now)
 }
 
 // inClear is a reply without MAC in a session. A NAK says that the reader lost the
@@ -71,7 +72,7 @@ func (r *Reader) inClear(code byte, f Frame, now time.Time) {
 	case code == cmdKeySet && (f.Code == replyAck || f.Code == replyNak):
 		r.keySet(f, true, now)
 	case f.Code == replyNak:
-		r.retreat(device.FaultRefused, now)
+		r.retreat(fault.Refused, now)
 	default:
 		r.clearText(now)
 	}
@@ -88,7 +89,7 @@ func (r *Reader) misheard(now time.Time) {
 	}
 	r.nakChecks = 0
 	r.crc, r.guessed = !r.crc, false
-	r.retreat(device.FaultRefused, now)
+	r.retreat(fault.Refused, now)
 }
 
 // took handles a reply that is as protected as it must be.
@@ -115,7 +116,7 @@ func (r *Reader) took(code byte, f Frame, now time.Time) {
 // stays unnamed.
 func (r *Reader) identify(f Frame, now time.Time) {
 	if f.Code == replyNak && len(f.Data) > 0 && f.Data[0] == nakSequence {
-		r.retreat(device.FaultRefused, now)
+		r.retreat(fault.Refused, now)
 		return
 	}
 	r.step, r.found = stepCaps, nil
@@ -129,7 +130,7 @@ func (r *Reader) identify(f Frame, now time.Time) {
 		return
 	}
 	other := id.Vendor != r.identity.Vendor || id.Model != r.identity.Model || id.Serial != r.identity.Serial
-	r.holds(device.FaultOtherReader, other, now)
+	r.holds(fault.OtherReader, other, now)
 }
 
 // adopt makes the reader that is there the one that belongs there: the first that
@@ -142,7 +143,7 @@ func (r *Reader) adopt(now time.Time) {
 	}
 	r.note(func(s *Status) { s.Identity = id })
 	r.log.Info().Stringer("identity", id).Msg("reader found")
-	r.holds(device.FaultOtherReader, false, now)
+	r.holds(fault.OtherReader, false, now)
 }
 
 // capable takes the answer to CAP. It never decides whether to use encryption:
@@ -157,7 +158,7 @@ func (r *Reader) capable(f Frame, now time.Time) {
 			r.crc = true // perhaps it was silent for another reason: see seek
 		}
 		if r.secured() && !encrypts(caps) {
-			r.holds(device.FaultDowngrade, true, now)
+			r.holds(fault.Downgrade, true, now)
 		}
 	}
 	clear(r.refused[:])
@@ -223,7 +224,7 @@ func (r *Reader) nak(code byte, f Frame, now time.Time) {
 		r.endSetting(errors.New("reader refuses COMSET: " + nakText(reason)))
 	}
 	if reason == nakSequence || reason == nakBlock || reason == nakSecurity || code == cmdPoll {
-		r.retreat(device.FaultRefused, now)
+		r.retreat(fault.Refused, now)
 		return
 	}
 	if reason == nakUnknown {
@@ -235,7 +236,7 @@ func (r *Reader) nak(code byte, f Frame, now time.Time) {
 	r.complained[code] = true
 	name := Frame{Code: code}.Name()
 	r.log.Warn().Str("command", name).Str("reason", nakText(reason)).Msg("reader refuses")
-	r.fault(device.FaultRefused, 0, now)
+	r.fault(fault.Refused, 0, now)
 }
 
 // asking says that a command is a question that no reader has to know.
@@ -261,10 +262,10 @@ func (r *Reader) card(parse func([]byte) (device.Card, error), f Frame, now time
 	clear(f.Data)
 	switch {
 	case err != nil:
-		r.fault(device.FaultLength, cardFaults, now)
+		r.fault(fault.Length, cardFaults, now)
 	case !r.fresh:
-		r.fault(device.FaultStale, cardFaults, now)
-	case r.cfg.Check != nil && r.cfg.Check(card) != device.FaultNone:
+		r.fault(fault.Stale, cardFaults, now)
+	case r.cfg.Check != nil && r.cfg.Check(card) != fault.None:
 		r.fault(r.cfg.Check(card), cardFaults, now)
 	default:
 		r.keypad.Clear() // somebody begins anew
@@ -278,18 +279,18 @@ func (r *Reader) pressed(f Frame, now time.Time) {
 	at := now.Sub(time.Time{}) // any steady clock will do
 	if err != nil {
 		r.keypad.Spoil(at)
-		r.fault(device.FaultKeyBurst, cardFaults, now)
+		r.fault(fault.KeyBurst, cardFaults, now)
 		return
 	}
 	if !r.fresh {
 		r.keypad.Spoil(at)
-		r.fault(device.FaultStale, cardFaults, now)
+		r.fault(fault.Stale, cardFaults, now)
 		return
 	}
 	for _, wire := range keys {
 		key := keyOf(wire)
 		if key == 0 {
-			r.fault(device.FaultKeyBurst, cardFaults, now)
+			r.fault(fault.KeyBurst, cardFaults, now)
 		}
 		if pin, ok := r.keypad.Press(key, at); ok {
 			r.out.push(device.Event{Kind: device.PINEntered, PIN: pin}, now)
@@ -300,12 +301,12 @@ func (r *Reader) pressed(f Frame, now time.Time) {
 func (r *Reader) localStatus(f Frame, now time.Time) {
 	tamper, power, err := parseLStat(f.Data)
 	if err != nil {
-		r.fault(device.FaultLength, busFaults, now)
+		r.fault(fault.Length, busFaults, now)
 		return
 	}
 	r.note(func(s *Status) { s.Tamper, s.PowerFailure = tamper, power })
-	r.holds(device.FaultTamper, tamper, now)
-	r.holds(device.FaultPower, power, now)
+	r.holds(fault.Tamper, tamper, now)
+	r.holds(fault.Power, power, now)
 }
 
 func flags(b []byte) []bool {

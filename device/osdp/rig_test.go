@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/osdp/osdptest"
 )
 
@@ -156,7 +157,7 @@ func says(e device.Event) string {
 		device.PINEntered: "PIN", device.FaultCleared: "cleared", device.InstallOpened: "opened",
 		device.InstallClosed: "closed", device.KeySent: "sent", device.KeyProved: "proved", device.KeyFailed: "failed",
 	}
-	if e.Fault != device.FaultNone {
+	if e.Fault != fault.None {
 		return names[e.Kind] + " " + e.Fault.String()
 	}
 	return names[e.Kind]

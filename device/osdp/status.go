@@ -3,7 +3,7 @@ package osdp
 import (
 	"slices"
 
-	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // Status is what is known of a reader at this moment.
@@ -11,7 +11,7 @@ type Status struct {
 	Address byte // may differ from the configured one after Configure
 	Online  bool // it can be used
 	Secure  bool // over a secure channel with its own key
-	Fault   device.Fault
+	Fault   fault.Code
 
 	Identity     Identity // of the first reader that was found, or the last that was given a key; zero: unknown
 	Capabilities []Capability

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // Commands (user manual, section 7). The chip answers each with a code one
@@ -189,7 +190,7 @@ func (c *chip) next(deadline time.Time) (frame, error) {
 			c.dec.reset()
 			return frameNone, device.ErrNoAnswer
 		}
-		if device.PortFault(err) != device.FaultNone {
+		if device.PortFault(err) != fault.None {
 			c.disturbed(err)
 			continue
 		}

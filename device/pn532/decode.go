@@ -1,11 +1,14 @@
 package pn532
 
-import "gatehouse/device"
+import (
+	"gatehouse/device"
+	"gatehouse/device/fault"
+)
 
 // Decode reads one frame in which a module lists what is in its field, as a
 // Reader does: a card, or what is wrong with it, or neither for an empty field.
-// FaultChecksum and FaultNoise are for bytes that are no such frame.
-func Decode(frame []byte) (device.Card, device.Fault) {
+// fault.Checksum and fault.Noise are for bytes that are no such frame.
+func Decode(frame []byte) (device.Card, fault.Code) {
 	var d decoder
 	for _, b := range frame {
 		switch d.push(b) {
@@ -14,10 +17,10 @@ func Decode(frame []byte) (device.Card, device.Fault) {
 				return parse(d.data[1:])
 			}
 		case frameSum:
-			return device.Card{}, device.FaultChecksum
+			return device.Card{}, fault.Checksum
 		case frameError:
-			return device.Card{}, device.FaultRefused
+			return device.Card{}, fault.Refused
 		}
 	}
-	return device.Card{}, device.FaultNoise
+	return device.Card{}, fault.Noise
 }

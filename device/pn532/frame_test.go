@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // decoded is a frame as a test sees it.
@@ -109,20 +109,20 @@ func TestFrameLaw(t *testing.T) {
 func TestDecode(t *testing.T) {
 	for in, want := range map[string]struct {
 		bits  int
-		fault device.Fault
+		fault fault.Code
 	}{
 		cardFrame:       {bits: 32},
 		ack + cardFrame: {bits: 32},
 		"\x00\x00\xFF\x03\xFD\xD5\x4B\x00\xE0\x00":                                     {},
-		"\x00\x00\xFF\x0C\xF4\xD5\x4B\x01\x01\x00\x04\x08\x04\x08\x01\x02\x03\xC0\x00": {fault: device.FaultRandomUID},
-		strings.Replace(cardFrame, "\x3E", "\x3F", 1):                                  {fault: device.FaultChecksum},
-		"\x00\x00\xFF\x01\xFF\x7F\x81\x00":                                             {fault: device.FaultRefused},
-		versionFrame:                                                                   {fault: device.FaultNoise},
-		cardFrame[:9]:                                                                  {fault: device.FaultNoise},
-		"":                                                                             {fault: device.FaultNoise},
+		"\x00\x00\xFF\x0C\xF4\xD5\x4B\x01\x01\x00\x04\x08\x04\x08\x01\x02\x03\xC0\x00": {fault: fault.RandomUID},
+		strings.Replace(cardFrame, "\x3E", "\x3F", 1):                                  {fault: fault.Checksum},
+		"\x00\x00\xFF\x01\xFF\x7F\x81\x00":                                             {fault: fault.Refused},
+		versionFrame:                                                                   {fault: fault.Noise},
+		cardFrame[:9]:                                                                  {fault: fault.Noise},
+		"":                                                                             {fault: fault.Noise},
 	} {
-		if card, fault := Decode([]byte(in)); card.Len() != want.bits || fault != want.fault {
-			t.Errorf("% X: %v, %v; want %d bits, %v", in, card, fault, want.bits, want.fault)
+		if card, found := Decode([]byte(in)); card.Len() != want.bits || found != want.fault {
+			t.Errorf("% X: %v, %v; want %d bits, %v", in, card, found, want.bits, want.fault)
 		}
 	}
 }
@@ -149,7 +149,7 @@ func FuzzDecoder(f *testing.F) {
 			if !bytes.HasSuffix(in[:i+1], short) && !bytes.HasSuffix(in[:i+1], long) {
 				t.Fatalf("% X gave data % X", in[:i+1], d.data)
 			}
-			if card, fault := parse(d.data[min(1, len(d.data)):]); card.Len() != 0 && fault != 0 {
+			if card, found := parse(d.data[min(1, len(d.data)):]); card.Len() != 0 && found != 0 {
 				t.Fatal("a card and a fault")
 			}
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 const (
@@ -132,20 +133,20 @@ func unusable(err error) error {
 	return fmt.Errorf("%w that can be used: %w", device.ErrNoAnswer, err)
 }
 
-func faultOf(err error) device.Fault {
+func faultOf(err error) fault.Code {
 	switch {
 	case errors.Is(err, errRefused):
-		return device.FaultRefused
+		return fault.Refused
 	case errors.Is(err, errGarbled):
-		return device.FaultChecksum
+		return fault.Checksum
 	}
-	return device.FaultNoAnswer
+	return fault.NoAnswer
 }
 
 // take acts on what the module says of its field.
 func (r *Reader) take(ctx context.Context, listed []byte) {
 	e := device.Event{Kind: device.CardRead}
-	if e.Card, e.Fault = parse(listed); e.Fault != device.FaultNone {
+	if e.Card, e.Fault = parse(listed); e.Fault != fault.None {
 		e.Kind = device.FaultSeen // a telephone that lies there is told once, like a card
 	} else if e.Card.Len() == 0 {
 		return
@@ -157,36 +158,36 @@ func (r *Reader) take(ctx context.Context, listed []byte) {
 
 // parse reads the answer of InListPassiveTarget: the number of cards, then of
 // each: its number in the list, ATQA (2 bytes), SAK, length of the UID, UID.
-func parse(listed []byte) (device.Card, device.Fault) {
+func parse(listed []byte) (device.Card, fault.Code) {
 	if len(listed) == 1 && listed[0] == 0 {
-		return device.Card{}, device.FaultNone
+		return device.Card{}, fault.None
 	}
 	if len(listed) < 6 || listed[0] != 1 {
-		return device.Card{}, device.FaultNoise
+		return device.Card{}, fault.Noise
 	}
 	n, uid := int(listed[5]), listed[6:]
 	if len(uid) < n {
-		return device.Card{}, device.FaultNoise
+		return device.Card{}, fault.Noise
 	}
 	uid = uid[:n]
 	if n != 4 && n != 7 && n != 10 {
-		return device.Card{}, device.FaultLength
+		return device.Card{}, fault.Length
 	}
 	// ISO 14443-3: 08 begins a number that is another at each tap, 88 says that
 	// more of the number follows, which the module has not told then.
 	switch {
 	case n == 4 && uid[0] == 0x08:
-		return device.Card{}, device.FaultRandomUID
+		return device.Card{}, fault.RandomUID
 	case n == 4 && uid[0] == 0x88:
-		return device.Card{}, device.FaultLength
+		return device.Card{}, fault.Length
 	case zero(uid):
-		return device.Card{}, device.FaultGhost
+		return device.Card{}, fault.Ghost
 	}
 	card, err := device.NewCard(uid, 8*n)
 	if err != nil {
-		return device.Card{}, device.FaultLength
+		return device.Card{}, fault.Length
 	}
-	return card, device.FaultNone
+	return card, fault.None
 }
 
 func zero(b []byte) bool {

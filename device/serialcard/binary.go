@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // binary is a frame with a length in it: header, bytes that tell kind and
@@ -90,10 +91,10 @@ func (f *binary) numberOf(value byte, size int) int {
 
 // read turns a good frame into an event; one of no Kind says that no card is
 // there.
-func (f *binary) read(b []byte) (device.Event, device.Fault) {
+func (f *binary) read(b []byte) (device.Event, fault.Code) {
 	n := f.numberOf(b[f.kindAt], len(b))
 	if n <= 0 {
-		return device.Event{}, device.FaultNone
+		return device.Event{}, fault.None
 	}
 	var number [maxFrame]byte
 	copy(number[:], b[f.number:f.number+n])
@@ -134,7 +135,7 @@ type binaryDecoder struct {
 	noisy bool // the run of noise since the last frame has been told
 }
 
-func (d *binaryDecoder) push(b byte) (bool, device.Fault) {
+func (d *binaryDecoder) push(b byte) (bool, fault.Code) {
 	d.buf[d.n] = b
 	d.n++
 	skipped := false
@@ -144,10 +145,10 @@ func (d *binaryDecoder) push(b byte) (bool, device.Fault) {
 			return false, d.noise(skipped)
 		case good:
 			d.noisy = false
-			return true, device.FaultNone
+			return true, fault.None
 		case wrongSum:
 			d.reset()
-			return false, device.FaultChecksum
+			return false, fault.Checksum
 		case bad:
 			d.skip()
 			skipped = true
@@ -157,12 +158,12 @@ func (d *binaryDecoder) push(b byte) (bool, device.Fault) {
 }
 
 // noise tells of skipped bytes, once for each run of them.
-func (d *binaryDecoder) noise(skipped bool) device.Fault {
+func (d *binaryDecoder) noise(skipped bool) fault.Code {
 	if !skipped || d.noisy {
-		return device.FaultNone
+		return fault.None
 	}
 	d.noisy = true
-	return device.FaultNoise
+	return fault.Noise
 }
 
 // skip drops the first byte and all up to the next one that may be a start.
@@ -178,23 +179,23 @@ func (d *binaryDecoder) skip() {
 }
 
 // silence looks for a whole frame behind a false start that claims to be longer.
-func (d *binaryDecoder) silence() (bool, device.Fault) {
+func (d *binaryDecoder) silence() (bool, fault.Code) {
 	cut := d.n > 0
 	for d.n > 0 {
 		if d.judge(d.buf[:d.n]) == good {
 			d.noisy = false
-			return true, device.FaultNone
+			return true, fault.None
 		}
 		d.skip()
 	}
 	d.reset()
 	if cut {
-		return false, device.FaultUnterminated
+		return false, fault.Unterminated
 	}
-	return false, device.FaultNone
+	return false, fault.None
 }
 
-func (d *binaryDecoder) read() (device.Event, device.Fault) {
+func (d *binaryDecoder) read() (device.Event, fault.Code) {
 	e, f := d.binary.read(d.buf[:d.n])
 	d.reset()
 	return e, f

@@ -1,6 +1,9 @@
 package serialcard
 
-import "gatehouse/device"
+import (
+	"gatehouse/device"
+	"gatehouse/device/fault"
+)
 
 // Decoder cuts a stream of bytes into cards or codes. It keeps the bytes of one
 // frame at most and needs no heap for a card. For one goroutine.
@@ -10,11 +13,11 @@ type Decoder struct{ frames frames }
 type frames interface {
 	// push and silence report true when there is a whole frame, which read must
 	// then take, or a fault.
-	push(b byte) (bool, device.Fault)
-	silence() (bool, device.Fault)
+	push(b byte) (bool, fault.Code)
+	silence() (bool, fault.Code)
 	// read turns the whole frame into an event and forgets it; an event of no
 	// Kind says that no card is there.
-	read() (device.Event, device.Fault)
+	read() (device.Event, fault.Code)
 	inFrame() bool
 	pending() bool
 	reset()
@@ -33,31 +36,31 @@ func NewDecoder(l Layout) (*Decoder, error) {
 }
 
 // Push takes the next byte. It returns true when there is something to tell: a
-// CardRead or CodeRead that the byte completed; a FaultSeen: FaultChecksum for
-// a whole frame with wrong check digits, FaultLength for one whose number has
-// another length, FaultUnterminated when a new frame began inside one,
-// FaultGhost for a number known to be made up, FaultNoise for bytes that are no
+// CardRead or CodeRead that the byte completed; a FaultSeen: fault.Checksum for
+// a whole frame with wrong check digits, fault.Length for one whose number has
+// another length, fault.Unterminated when a new frame began inside one,
+// fault.Ghost for a number known to be made up, fault.Noise for bytes that are no
 // frame, once for each run of them; or an Event of no Kind, when a module that
 // is asked answered that no card is there. Source and At are empty.
 func (d *Decoder) Push(b byte) (e device.Event, ok bool) {
-	whole, fault := d.frames.push(b)
-	if !whole && fault == device.FaultNone {
+	whole, found := d.frames.push(b)
+	if !whole && found == fault.None {
 		return e, false
 	}
-	return d.tell(whole, fault)
+	return d.tell(whole, found)
 }
 
 // Timeout tells the decoder that the line fell silent, which ends a run of
 // noise and the frames of layouts that have no other end. It tells like Push,
-// FaultUnterminated and drops the frame when inside one.
+// fault.Unterminated and drops the frame when inside one.
 func (d *Decoder) Timeout() (device.Event, bool) { return d.tell(d.frames.silence()) }
 
-func (d *Decoder) tell(whole bool, fault device.Fault) (e device.Event, ok bool) {
+func (d *Decoder) tell(whole bool, found fault.Code) (e device.Event, ok bool) {
 	if whole {
-		e, fault = d.frames.read()
+		e, found = d.frames.read()
 	}
-	if fault != device.FaultNone {
-		return device.Event{Kind: device.FaultSeen, Fault: fault}, true
+	if found != fault.None {
+		return device.Event{Kind: device.FaultSeen, Fault: found}, true
 	}
 	return e, whole
 }

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/serialcard"
 )
 
@@ -30,7 +31,7 @@ func layout(t testing.TB, name string) serialcard.Layout {
 
 // decode feeds all bytes, then silence, and returns the cards and faults in
 // order.
-func decode(t testing.TB, l serialcard.Layout, in string) (cards []device.Card, faults []device.Fault) {
+func decode(t testing.TB, l serialcard.Layout, in string) (cards []device.Card, faults []fault.Code) {
 	t.Helper()
 	d, err := serialcard.NewDecoder(l)
 	if err != nil {
@@ -57,7 +58,7 @@ func TestDecoder(t *testing.T) {
 	tests := []struct {
 		name, layout, in string
 		cards            []device.Card
-		faults           []device.Fault
+		faults           []fault.Code
 	}{
 		{name: "one frame", layout: "rdm6300", in: frame, cards: []device.Card{card}},
 		{name: "with CR LF", layout: "id12", in: "\x02012345678989\r\n\x03", cards: []device.Card{card}},
@@ -65,58 +66,58 @@ func TestDecoder(t *testing.T) {
 		{name: "last card of all", layout: "rdm6300", in: "\x02FFFFFFFFFFFF\x03", cards: []device.Card{device.CardOf(1<<40-1, 40)}},
 		{
 			name: "restart in a frame", layout: "rdm6300", in: frame[:9] + frame,
-			cards: []device.Card{card}, faults: []device.Fault{device.FaultUnterminated},
+			cards: []device.Card{card}, faults: []fault.Code{fault.Unterminated},
 		},
 		{
 			name: "start marks only", layout: "rdm6300", in: "\x02\x02\x02" + frame[1:],
-			cards: []device.Card{card}, faults: []device.Fault{device.FaultUnterminated, device.FaultUnterminated},
+			cards: []device.Card{card}, faults: []fault.Code{fault.Unterminated, fault.Unterminated},
 		},
 		{
 			name: "noise around", layout: "rdm6300", in: "\x00\xff7" + frame + "89\x03" + frame,
-			cards: []device.Card{card, card}, faults: []device.Fault{device.FaultNoise, device.FaultNoise},
+			cards: []device.Card{card, card}, faults: []fault.Code{fault.Noise, fault.Noise},
 		},
-		{name: "wrong checksum", layout: "rdm6300", in: bad, faults: []device.Fault{device.FaultChecksum}},
-		{name: "lower case", layout: "rdm6300", in: "\x02abcdef0123ab\x03", faults: []device.Fault{device.FaultNoise}},
-		{name: "no CR LF", layout: "id12", in: frame, faults: []device.Fault{device.FaultNoise}},
-		{name: "CR LF not asked for", layout: "rdm6300", in: "\x02012345678989\r\n\x03", faults: []device.Fault{device.FaultNoise}},
-		{name: "a digit too many", layout: "rdm6300", in: "\x020123456789089\x03", faults: []device.Fault{device.FaultLength}},
-		{name: "a digit too few", layout: "rdm6300", in: "\x0201234567898\x03", faults: []device.Fault{device.FaultLength}},
-		{name: "all zero", layout: "rdm6300", in: "\x02000000000000\x03", faults: []device.Fault{device.FaultGhost}},
-		{name: "all zero, ID-12", layout: "id12", in: "\x02000000000000\r\n\x03", faults: []device.Fault{device.FaultGhost}},
-		{name: "reported ghost", layout: "rdm6300", in: "\x02F000060007F1\x03", faults: []device.Fault{device.FaultGhost}},
-		{name: "all zero, line", layout: "line", in: "0000000000\n", faults: []device.Fault{device.FaultGhost}},
-		{name: "all zero, binary", layout: "7941d", in: "\x02\x09\x01\x00\x00\x00\x00\x08\x03", faults: []device.Fault{device.FaultGhost}},
-		{name: "ten digits of more than 32 bits", layout: "line", in: "4294967296\n", faults: []device.Fault{device.FaultLength}},
+		{name: "wrong checksum", layout: "rdm6300", in: bad, faults: []fault.Code{fault.Checksum}},
+		{name: "lower case", layout: "rdm6300", in: "\x02abcdef0123ab\x03", faults: []fault.Code{fault.Noise}},
+		{name: "no CR LF", layout: "id12", in: frame, faults: []fault.Code{fault.Noise}},
+		{name: "CR LF not asked for", layout: "rdm6300", in: "\x02012345678989\r\n\x03", faults: []fault.Code{fault.Noise}},
+		{name: "a digit too many", layout: "rdm6300", in: "\x020123456789089\x03", faults: []fault.Code{fault.Length}},
+		{name: "a digit too few", layout: "rdm6300", in: "\x0201234567898\x03", faults: []fault.Code{fault.Length}},
+		{name: "all zero", layout: "rdm6300", in: "\x02000000000000\x03", faults: []fault.Code{fault.Ghost}},
+		{name: "all zero, ID-12", layout: "id12", in: "\x02000000000000\r\n\x03", faults: []fault.Code{fault.Ghost}},
+		{name: "reported ghost", layout: "rdm6300", in: "\x02F000060007F1\x03", faults: []fault.Code{fault.Ghost}},
+		{name: "all zero, line", layout: "line", in: "0000000000\n", faults: []fault.Code{fault.Ghost}},
+		{name: "all zero, binary", layout: "7941d", in: "\x02\x09\x01\x00\x00\x00\x00\x08\x03", faults: []fault.Code{fault.Ghost}},
+		{name: "ten digits of more than 32 bits", layout: "line", in: "4294967296\n", faults: []fault.Code{fault.Length}},
 		{
 			name: "lines", layout: "line", in: "0006171021\r\n\r\n0006171021\n0006171021\r",
 			cards: []device.Card{device.CardOf(6171021, 32), device.CardOf(6171021, 32), device.CardOf(6171021, 32)},
 		},
 		{
 			name: "spoiled line", layout: "line", in: "00061#0006171021\r\n0006171021\n",
-			cards: []device.Card{device.CardOf(6171021, 32)}, faults: []device.Fault{device.FaultNoise},
+			cards: []device.Card{device.CardOf(6171021, 32)}, faults: []fault.Code{fault.Noise},
 		},
 		{
 			name: "lines of other lengths", layout: "line", in: "06171021\n00006171021\n0006171021\n",
-			cards: []device.Card{device.CardOf(6171021, 32)}, faults: []device.Fault{device.FaultLength, device.FaultLength},
+			cards: []device.Card{device.CardOf(6171021, 32)}, faults: []fault.Code{fault.Length, fault.Length},
 		},
 		{
 			name: "lost check byte", layout: "idteck", in: "\x020006171021\x03\x020006171021\x03\x03",
-			cards: []device.Card{device.CardOf(6171021, 32)}, faults: []device.Fault{device.FaultChecksum},
+			cards: []device.Card{device.CardOf(6171021, 32)}, faults: []fault.Code{fault.Checksum},
 		},
-		{name: "no end and no silence", layout: "em18", in: "307E4DE5C224307E4DE5C224", faults: []device.Fault{device.FaultLength}},
+		{name: "no end and no silence", layout: "em18", in: "307E4DE5C224307E4DE5C224", faults: []fault.Code{fault.Length}},
 		{
 			name: "false start", layout: "7941d", in: "\x02\x0A\x02\x09\x01\x6B\x3D\x12\xD6\x9A\x03",
-			cards: []device.Card{device.CardOf(0x6B3D12D6, 32)}, faults: []device.Fault{device.FaultNoise},
+			cards: []device.Card{device.CardOf(0x6B3D12D6, 32)}, faults: []fault.Code{fault.Noise},
 		},
-		{name: "binary, wrong checksum", layout: "7941d", in: "\x02\x09\x01\x6B\x3D\x12\xD6\x9B\x03", faults: []device.Fault{device.FaultChecksum}},
-		{name: "half a binary frame", layout: "7941d", in: "\x02\x09\x01\x6B", faults: []device.Fault{device.FaultUnterminated}},
-		{name: "a length that lies", layout: "7941d", in: "\x02\xFF\x01\x6B\x3D\x12\xD6\x9A\x03", faults: []device.Fault{device.FaultNoise}},
+		{name: "binary, wrong checksum", layout: "7941d", in: "\x02\x09\x01\x6B\x3D\x12\xD6\x9B\x03", faults: []fault.Code{fault.Checksum}},
+		{name: "half a binary frame", layout: "7941d", in: "\x02\x09\x01\x6B", faults: []fault.Code{fault.Unterminated}},
+		{name: "a length that lies", layout: "7941d", in: "\x02\xFF\x01\x6B\x3D\x12\xD6\x9A\x03", faults: []fault.Code{fault.Noise}},
 		{
 			name: "behind a longer false start", layout: "7941w", in: "\xCD\xDC\x00\x81\x07\xCD\xDC\x00\x80\x00\x80",
 			faults: nil,
 		},
 		{name: "no card there", layout: "7941w", in: "\xCD\xDC\x00\x80\x00\x80\xCD\xDC\x00\x80\x00\x80"},
-		{name: "reported low half", layout: "rdm6300", in: "\x02017DDFFDDF81\x03", faults: []device.Fault{device.FaultGhost}},
+		{name: "reported low half", layout: "rdm6300", in: "\x02017DDFFDDF81\x03", faults: []fault.Code{fault.Ghost}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -142,7 +143,7 @@ func TestTimeout(t *testing.T) {
 	if !d.Pending() || !d.InFrame() {
 		t.Fatal("nothing pending inside a frame")
 	}
-	if e, _ := d.Timeout(); e.Fault != device.FaultUnterminated {
+	if e, _ := d.Timeout(); e.Fault != fault.Unterminated {
 		t.Fatalf("silence inside a frame: %v", e)
 	}
 	for i, b := range []byte(frame[7:]) {
@@ -150,14 +151,14 @@ func TestTimeout(t *testing.T) {
 		if e.Kind == device.CardRead {
 			t.Fatal("the rest of a dropped frame became a card")
 		}
-		if want := i == 0; (e.Fault == device.FaultNoise) != want {
+		if want := i == 0; (e.Fault == fault.Noise) != want {
 			t.Fatalf("byte %d of the rest: %v", i, e.Fault)
 		}
 	}
 	if _, ok := d.Timeout(); ok || d.Pending() || d.InFrame() {
 		t.Fatal("silence after noise")
 	}
-	if e, _ := d.Push('9'); e.Fault != device.FaultNoise {
+	if e, _ := d.Push('9'); e.Fault != fault.Noise {
 		t.Fatalf("noise after silence is another run of it: %v", e)
 	}
 }
@@ -261,7 +262,7 @@ func TestEncodeDecode(t *testing.T) {
 		if e, ok := d.Timeout(); ok {
 			got = e
 		}
-		if got.Card != card && got.Fault != device.FaultGhost {
+		if got.Card != card && got.Fault != fault.Ghost {
 			t.Fatalf("%q gave %v of fault %v", out, got.Card, got.Fault)
 		}
 	})

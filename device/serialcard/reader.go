@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 const (
@@ -133,9 +134,9 @@ func (r *Reader) step(ctx context.Context, port device.Port) error {
 		r.silence(ctx, due)
 		return nil
 	}
-	if fault := device.PortFault(err); fault != device.FaultNone {
+	if found := device.PortFault(err); found != fault.None {
 		r.cfg.Log.Warn().Err(err).Str("reader", r.cfg.Source).Msg("another program at the port")
-		r.session.Fault(ctx, fault)
+		r.session.Fault(ctx, found)
 		return nil
 	}
 	return err
@@ -204,7 +205,7 @@ func (r *Reader) drain(port device.Port) error {
 	for range drainReads {
 		if _, err := port.Read(r.buf[:]); errors.Is(err, os.ErrDeadlineExceeded) {
 			break
-		} else if err != nil && device.PortFault(err) == device.FaultNone {
+		} else if err != nil && device.PortFault(err) == fault.None {
 			return err
 		}
 	}
@@ -217,7 +218,7 @@ func (r *Reader) drain(port device.Port) error {
 // take acts on what the decoder tells.
 func (r *Reader) take(ctx context.Context, e device.Event, now time.Time) {
 	if e.Kind == device.FaultSeen {
-		rest := e.Fault == device.FaultNoise || e.Fault == device.FaultLength
+		rest := e.Fault == fault.Noise || e.Fault == fault.Length
 		if !rest || now.Sub(r.opened) >= settling { // else the port was opened in the middle of a frame
 			r.session.Fault(ctx, e.Fault)
 		}
@@ -229,8 +230,8 @@ func (r *Reader) take(ctx context.Context, e device.Event, now time.Time) {
 		return
 	}
 	came := r.came(now)
-	begins, fault := r.seen.See(e, came)
-	r.session.Fault(ctx, fault)
+	begins, found := r.seen.See(e, came)
+	r.session.Fault(ctx, found)
 	if begins {
 		if now.Sub(came) < r.cfg.Hold {
 			r.seen.See(e, now) // it may lie there still

@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/devicetest"
+	"gatehouse/device/fault"
 	"gatehouse/device/serialcard"
 )
 
@@ -334,7 +335,7 @@ func TestReaderStale(t *testing.T) {
 		synctest.Wait()
 		port.Send([]byte(frame + frame))
 		time.Sleep(2 * time.Second)
-		if e := <-events; e.Fault != device.FaultNoise {
+		if e := <-events; e.Fault != fault.Noise {
 			t.Fatal(name(e))
 		}
 		select {

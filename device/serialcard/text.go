@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // text is a frame of characters: prefix, skipped ones, a number with its check
@@ -140,7 +141,7 @@ func (t *text) fits(n int) bool {
 }
 
 // read turns the characters of a whole frame into an event.
-func (t *text) read(body []byte) (device.Event, device.Fault) {
+func (t *text) read(body []byte) (device.Event, fault.Code) {
 	if t.base == printable {
 		return t.readCode(string(body))
 	}
@@ -152,32 +153,32 @@ func (t *text) read(body []byte) (device.Event, device.Fault) {
 		}
 		want := body[len(body)-2:]
 		if sum != nibble(want[0])<<4|nibble(want[1]) {
-			return device.Event{}, device.FaultChecksum
+			return device.Event{}, fault.Checksum
 		}
 	}
 	card, ok := t.base.parse(number, t.order)
 	if !ok {
-		return device.Event{}, device.FaultLength
+		return device.Event{}, fault.Length
 	}
 	return cardRead(card)
 }
 
-func (t *text) readCode(s string) (device.Event, device.Fault) {
+func (t *text) readCode(s string) (device.Event, fault.Code) {
 	if t.aim && len(s) >= aimSize && s[0] == ']' {
 		s = s[aimSize:]
 	}
 	code, ok := device.NewCode(s)
 	if !ok {
-		return device.Event{}, device.FaultLength
+		return device.Event{}, fault.Length
 	}
-	return device.Event{Kind: device.CodeRead, Code: code}, device.FaultNone
+	return device.Event{Kind: device.CodeRead, Code: code}, fault.None
 }
 
-func cardRead(card device.Card) (device.Event, device.Fault) {
+func cardRead(card device.Card) (device.Event, fault.Code) {
 	if madeUp(card) {
-		return device.Event{}, device.FaultGhost
+		return device.Event{}, fault.Ghost
 	}
-	return device.Event{Kind: device.CardRead, Card: card}, device.FaultNone
+	return device.Event{Kind: device.CardRead, Card: card}, fault.None
 }
 
 // encode returns a whole frame. Skipped characters are zeros.

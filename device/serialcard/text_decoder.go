@@ -1,6 +1,9 @@
 package serialcard
 
-import "gatehouse/device"
+import (
+	"gatehouse/device"
+	"gatehouse/device/fault"
+)
 
 // textDecoder cuts a stream into frames of characters.
 type textDecoder struct {
@@ -29,7 +32,7 @@ func newTextDecoder(t text) *textDecoder {
 	return &textDecoder{text: t, tailBytes: t.tail(), body: make([]byte, 0, t.maxBody())}
 }
 
-func (d *textDecoder) push(b byte) (bool, device.Fault) {
+func (d *textDecoder) push(b byte) (bool, fault.Code) {
 	if d.prefix != "" && b == d.prefix[0] && d.where != inCheck {
 		return d.restart(b)
 	}
@@ -39,12 +42,12 @@ func (d *textDecoder) push(b byte) (bool, device.Fault) {
 		return d.begin(b)
 	case inPrefix:
 		if b != d.prefix[d.pos] {
-			return d.noise(b, device.FaultNoise)
+			return d.noise(b, fault.Noise)
 		}
 		if d.pos++; d.pos == len(d.prefix) {
 			d.where = inBody
 		}
-		return false, device.FaultNone
+		return false, fault.None
 	case inBody:
 		return d.character(b)
 	case inTail:
@@ -57,11 +60,11 @@ func (d *textDecoder) push(b byte) (bool, device.Fault) {
 	if d.prefix != "" && b == d.prefix[0] {
 		_, _ = d.restart(b) // the check byte was lost, and this is the next frame
 	}
-	return false, device.FaultChecksum
+	return false, fault.Checksum
 }
 
 // restart begins a frame with the byte that stands nowhere else.
-func (d *textDecoder) restart(b byte) (bool, device.Fault) {
+func (d *textDecoder) restart(b byte) (bool, fault.Code) {
 	cut := d.inFrame()
 	d.drop()
 	d.noisy = false
@@ -70,37 +73,37 @@ func (d *textDecoder) restart(b byte) (bool, device.Fault) {
 		d.where = inBody
 	}
 	if cut {
-		return false, device.FaultUnterminated
+		return false, fault.Unterminated
 	}
-	return false, device.FaultNone
+	return false, fault.None
 }
 
 // begin takes a byte outside a frame.
-func (d *textDecoder) begin(b byte) (bool, device.Fault) {
+func (d *textDecoder) begin(b byte) (bool, fault.Code) {
 	switch {
 	case d.where == waiting && d.end == endAny && (b == '\r' || b == '\n'): // LF after CR, or an empty line
-		return false, device.FaultNone
+		return false, fault.None
 	case d.where == waiting && d.prefix == "" && d.base.has(b):
 		d.where, d.sum, d.noisy = inBody, b, false
 		return d.character(b)
 	}
-	return d.noise(b, device.FaultNoise)
+	return d.noise(b, fault.Noise)
 }
 
 // character takes a byte of the number or code, or the first one after it.
-func (d *textDecoder) character(b byte) (bool, device.Fault) {
+func (d *textDecoder) character(b byte) (bool, fault.Code) {
 	if d.base.has(b) {
 		if len(d.body) == cap(d.body) {
-			return d.noise(b, device.FaultLength)
+			return d.noise(b, fault.Length)
 		}
 		d.body = append(d.body, b)
-		return false, device.FaultNone
+		return false, fault.None
 	}
 	if !d.ends(b, 0) {
-		return d.noise(b, device.FaultNoise)
+		return d.noise(b, fault.Noise)
 	}
 	if !d.fits(len(d.body)) {
-		return d.noise(b, device.FaultLength)
+		return d.noise(b, fault.Length)
 	}
 	d.where, d.pos = inTail, 0
 	return d.ending(b)
@@ -118,45 +121,45 @@ func (d *textDecoder) ends(b byte, i int) bool {
 }
 
 // ending takes a byte of what follows the number.
-func (d *textDecoder) ending(b byte) (bool, device.Fault) {
+func (d *textDecoder) ending(b byte) (bool, fault.Code) {
 	if !d.ends(b, d.pos) {
-		return d.noise(b, device.FaultNoise)
+		return d.noise(b, fault.Noise)
 	}
 	if d.pos++; d.pos < len(d.tailBytes) || d.end == endSilence {
-		return false, device.FaultNone
+		return false, fault.None
 	}
 	if d.check == checkFrame {
 		d.where = inCheck
-		return false, device.FaultNone
+		return false, fault.None
 	}
 	return d.whole()
 }
 
-func (d *textDecoder) silence() (bool, device.Fault) {
+func (d *textDecoder) silence() (bool, fault.Code) {
 	ready := d.end == endSilence && (d.where == inBody && d.suffix == "" || d.where == inTail && d.pos == len(d.suffix))
 	switch {
 	case ready && d.fits(len(d.body)):
 		return d.whole()
 	case ready:
 		d.reset()
-		return false, device.FaultLength
+		return false, fault.Length
 	case d.inFrame():
 		d.reset()
-		return false, device.FaultUnterminated
+		return false, fault.Unterminated
 	}
 	d.reset()
-	return false, device.FaultNone
+	return false, fault.None
 }
 
 // whole leaves the body to be read.
-func (d *textDecoder) whole() (bool, device.Fault) {
+func (d *textDecoder) whole() (bool, fault.Code) {
 	d.where, d.pos, d.noisy = waiting, 0, false
-	return true, device.FaultNone
+	return true, fault.None
 }
 
 // noise drops the frame at the byte that is no part of it, and tells of it once
 // for each run of noise. The end of a spoiled frame ends that run.
-func (d *textDecoder) noise(b byte, f device.Fault) (bool, device.Fault) {
+func (d *textDecoder) noise(b byte, f fault.Code) (bool, fault.Code) {
 	told := d.noisy
 	d.drop()
 	d.noisy, d.where = true, spoiled
@@ -164,12 +167,12 @@ func (d *textDecoder) noise(b byte, f device.Fault) (bool, device.Fault) {
 		d.noisy, d.where = false, waiting
 	}
 	if told {
-		return false, device.FaultNone
+		return false, fault.None
 	}
 	return false, f
 }
 
-func (d *textDecoder) read() (device.Event, device.Fault) {
+func (d *textDecoder) read() (device.Event, fault.Code) {
 	e, f := d.text.read(d.body)
 	d.drop()
 	return e, f

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/uart"
 )
 
@@ -102,7 +103,7 @@ func TestSettingsAreSetAgain(t *testing.T) {
 	if out, err := exec.Command("stty", "-F", path, "sane", "1200").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if err := meets(t, p, device.ErrPortSettings); device.PortFault(err) != device.FaultPortSettings {
+	if err := meets(t, p, device.ErrPortSettings); device.PortFault(err) != fault.PortSettings {
 		t.Error(err)
 	}
 	if _, err := master.WriteString("\x02card\x03\r\x04"); err != nil {
@@ -125,7 +126,7 @@ func TestAnotherProgramIsNamed(t *testing.T) {
 	p, _, path := shared(t)
 	end := another(t, path)
 	err := meets(t, p, device.ErrPortShared)
-	if !strings.Contains(err.Error(), "uart.test (process ") || device.PortFault(err) != device.FaultPortShared {
+	if !strings.Contains(err.Error(), "uart.test (process ") || device.PortFault(err) != fault.PortShared {
 		t.Error(err)
 	}
 	who, _, err := uart.Holders(path)

@@ -21,6 +21,7 @@ import (
 	"go.bug.st/serial"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // Open opens a port with 8 data bits, no parity, one stop bit, and drops what
@@ -193,9 +194,9 @@ const (
 func (p *port) news(err error) bool {
 	told, again := &p.shared, sharedAgain
 	switch device.PortFault(err) {
-	case device.FaultNone:
+	case fault.None:
 		return true
-	case device.FaultPortSettings:
+	case fault.PortSettings:
 		told, again = &p.settings, settingsAgain
 	}
 	now := time.Now().UnixNano()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // loop feeds the same frame again and again, as if it went on.
@@ -21,7 +22,7 @@ func steady(t testing.TB) (*loop, []device.Edge) {
 	h26, _ := Lookup("H10301")
 	cards := 0
 	f := NewFramer(Config{Formats: []Format{h26}}, func(x Frame) {
-		if x.Fault == device.FaultNone {
+		if x.Fault == fault.None {
 			cards++
 		}
 	})

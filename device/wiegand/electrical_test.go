@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // Of all frames of 26 bits exactly the quarter with right parity are cards: a
@@ -39,7 +40,7 @@ func TestQuarter(t *testing.T) {
 		if right {
 			passed++
 		}
-		if right != (got.Fault == device.FaultNone) || right && got.Card != c {
+		if right != (got.Fault == fault.None) || right && got.Card != c {
 			t.Fatalf("%026b: %v", v, got.Fault)
 		}
 	}
@@ -67,9 +68,9 @@ func TestSwappedFormats(t *testing.T) {
 			for range 3 {
 				p.frame(300*ms, inverse(c), 2*ms)
 			}
-			want := []device.Fault{device.FaultParity, device.FaultParity, device.FaultSwapped}
+			want := []fault.Code{fault.Parity, fault.Parity, fault.Swapped}
 			if isBlind[x.Name] {
-				want = []device.Fault{none, none, none}
+				want = []fault.Code{none, none, none}
 			}
 			if got := faults(play(p.edges, x)); !slices.Equal(got, want) {
 				t.Fatalf("%s: %v, want %v", x.Name, got, want)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // Times of the wire. The SIA 26-bit rule has 200 us to 20 ms between bits; real
@@ -37,7 +38,7 @@ type Frame struct {
 	Card  device.Card
 	Key   byte // '0' to '9', '*' or '#'; 0: none
 	PIN   device.PIN
-	Fault device.Fault
+	Fault fault.Code
 	At    time.Duration // CLOCK_MONOTONIC of its last edge so far
 }
 
@@ -137,14 +138,14 @@ func (f *Framer) edge(e device.Edge) {
 	switch {
 	case lost:
 		// The lost one may be the tail of the frame before or the head of this one.
-		f.fail(device.FaultLostEdges)
+		f.fail(fault.LostEdges)
 	case f.state == broken:
 	case !f.settled:
-		f.fail(device.FaultShortFirst)
+		f.fail(fault.ShortFirst)
 	case !silence && interval < minInterval || e.Line > 1:
-		f.fail(device.FaultNoise)
+		f.fail(fault.Noise)
 	case f.state == done:
-		f.fail(device.FaultTrailing)
+		f.fail(fault.Trailing)
 	default:
 		f.bit(e.Line)
 	}
@@ -166,11 +167,11 @@ func (f *Framer) begin() {
 func (f *Framer) bit(line uint8) {
 	card, ok := f.card.Append(line)
 	if !ok {
-		f.fail(device.FaultLength)
+		f.fail(fault.Length)
 		return
 	}
 	f.card = card
-	if card.Len() == f.longest && f.prompt && !f.teach && f.even() && f.verdict(card).Fault == device.FaultNone {
+	if card.Len() == f.longest && f.prompt && !f.teach && f.even() && f.verdict(card).Fault == fault.None {
 		f.judge()
 	}
 }
@@ -180,17 +181,17 @@ func (f *Framer) judge() {
 	f.state = done
 	v := f.verdict(f.card)
 	switch {
-	case v.Key != 0 || v.Fault == device.FaultKeyBurst: // no key tells how the wires are
-	case v.Fault == device.FaultParity && f.verdict(inverse(f.card)).Fault == device.FaultNone:
+	case v.Key != 0 || v.Fault == fault.KeyBurst: // no key tells how the wires are
+	case v.Fault == fault.Parity && f.verdict(inverse(f.card)).Fault == fault.None:
 		f.inverted++
 	default:
 		f.inverted = 0
 	}
 	switch {
-	case v.Fault == device.FaultParity && f.inverted >= swappedAfter:
-		v.Fault = device.FaultSwapped
-	case v.Fault == device.FaultNone && f.extra():
-		v = Frame{Fault: device.FaultNoise}
+	case v.Fault == fault.Parity && f.inverted >= swappedAfter:
+		v.Fault = fault.Swapped
+	case v.Fault == fault.None && f.extra():
+		v = Frame{Fault: fault.Noise}
 	}
 	v.At = f.last
 	f.emit(v)
@@ -198,9 +199,9 @@ func (f *Framer) judge() {
 }
 
 // fail makes the run of bits at hand, up to the next silence, a fault.
-func (f *Framer) fail(fault device.Fault) {
+func (f *Framer) fail(found fault.Code) {
 	f.state, f.inverted, f.card = broken, 0, device.Card{}
-	f.emit(Frame{Fault: fault, At: f.last})
+	f.emit(Frame{Fault: found, At: f.last})
 }
 
 // verdict tells what a frame is by its bits alone. What is the keypad's is
@@ -212,7 +213,7 @@ func (f *Framer) verdict(c device.Card) Frame {
 	if f.teach && c.Len() >= minTaught {
 		return Frame{Card: c}
 	}
-	fault := device.FaultLength
+	found := fault.Length
 	for i := range f.formats {
 		x := &f.formats[i]
 		if x.Bits != c.Len() {
@@ -221,12 +222,12 @@ func (f *Framer) verdict(c device.Card) Frame {
 		if x.holds(c) {
 			return Frame{Card: f.turned(x, c)}
 		}
-		fault = device.FaultParity
+		found = fault.Parity
 	}
-	if fault == device.FaultLength && f.pad.single() && c.Len() <= maxBurst {
-		fault = device.FaultKeyBurst
+	if found == fault.Length && f.pad.single() && c.Len() <= maxBurst {
+		found = fault.KeyBurst
 	}
-	return Frame{Fault: fault}
+	return Frame{Fault: found}
 }
 
 // turned undoes the order of a reader that sends the bytes backward.

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 const ms, us = time.Millisecond, time.Microsecond
@@ -102,9 +103,9 @@ func flip(c device.Card, bit int) device.Card {
 	return out
 }
 
-func faults(frames []Frame) (list []device.Fault) {
+func faults(frames []Frame) (list []fault.Code) {
 	for _, f := range frames {
-		list = append(list, f.Fault) // FaultNone is a card
+		list = append(list, f.Fault) // fault.None is a card
 	}
 	return list
 }
@@ -118,67 +119,67 @@ var (
 	h26h34, h26w66 = slices.Concat(h26, h34), slices.Concat(h26, w66)
 )
 
-const none = device.FaultNone // a card
+const none = fault.None // a card
 
 var framings = map[string]struct {
 	send    func(*tape)
 	formats []Format
-	want    []device.Fault
+	want    []fault.Code
 }{
-	"a card": {func(p *tape) { p.frame(0, a, 2*ms) }, h26, []device.Fault{none}},
+	"a card": {func(p *tape) { p.frame(0, a, 2*ms) }, h26, []fault.Code{none}},
 	"two waiting in one read": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(200*ms, b, 2*ms) },
-		h26, []device.Fault{none, none}},
-	"fastest reader":       {func(p *tape) { p.frame(0, a, 100*us) }, h26, []device.Fault{none}},
-	"slowest legal reader": {func(p *tape) { p.frame(0, uid, 20*ms) }, w66, []device.Fault{none}},
+		h26, []fault.Code{none, none}},
+	"fastest reader":       {func(p *tape) { p.frame(0, a, 100*us) }, h26, []fault.Code{none}},
+	"slowest legal reader": {func(p *tape) { p.frame(0, uid, 20*ms) }, w66, []fault.Code{none}},
 	"slower than 25 ms once measured": {func(p *tape) {
 		p.frame(0, a, 20*ms)
 		p.frame(250*ms, b, 20*ms)
-	}, h26h34, []device.Fault{none, none}},
+	}, h26h34, []fault.Code{none, none}},
 	"66 bits beside 26": {func(p *tape) { p.frame(0, uid, ms); p.frame(30*ms, a, ms) },
-		h26w66, []device.Fault{none, none}},
-	"34 bits of which 26 pass": {func(p *tape) { p.frame(0, made(h34[0], 3, 4567), ms) }, h26h34, []device.Fault{none}},
+		h26w66, []fault.Code{none, none}},
+	"34 bits of which 26 pass": {func(p *tape) { p.frame(0, made(h34[0], 3, 4567), ms) }, h26h34, []fault.Code{none}},
 	// A reader that sends longer frames than it is set up for: the early end has
 	// a card already, and what trails tells the installer.
 	"34 bits of which 26 pass, on 26 alone": {func(p *tape) { p.frame(0, made(h34[0], 3, 4567), ms) },
-		h26, []device.Fault{none, device.FaultTrailing}},
-	"wrong parity": {func(p *tape) { p.frame(0, flip(a, 5), 2*ms) }, h26, []device.Fault{device.FaultParity}},
-	"wrong length": {func(p *tape) { p.frame(0, longer, 2*ms) }, h26, []device.Fault{device.FaultLength}},
-	"too short":    {func(p *tape) { p.frame(0, a, 2*ms); p.drop(25) }, h26, []device.Fault{device.FaultLength}},
+		h26, []fault.Code{none, fault.Trailing}},
+	"wrong parity": {func(p *tape) { p.frame(0, flip(a, 5), 2*ms) }, h26, []fault.Code{fault.Parity}},
+	"wrong length": {func(p *tape) { p.frame(0, longer, 2*ms) }, h26, []fault.Code{fault.Length}},
+	"too short":    {func(p *tape) { p.frame(0, a, 2*ms); p.drop(25) }, h26, []fault.Code{fault.Length}},
 	"a bit too many": {func(p *tape) { p.frame(0, a, 2*ms); p.edge(2*ms, 0); p.edge(2*ms, 0) },
-		h26, []device.Fault{none, device.FaultTrailing}},
+		h26, []fault.Code{none, fault.Trailing}},
 	"a bit too many, far behind": {func(p *tape) { p.frame(0, a, 2*ms); p.edge(30*ms, 0) },
-		h26, []device.Fault{none, device.FaultLength}},
+		h26, []fault.Code{none, fault.Length}},
 	"a frame on the heels of one": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(10*ms, b, 2*ms) },
-		h26, []device.Fault{none, device.FaultTrailing}},
+		h26, []fault.Code{none, fault.Trailing}},
 	"more than a card holds": {func(p *tape) {
 		for range device.MaxCardBits + 60 {
 			p.edge(ms, 0)
 		}
-	}, h26, []device.Fault{device.FaultLength}},
+	}, h26, []fault.Code{fault.Length}},
 	"an echo of a pulse": {func(p *tape) { p.frame(0, a, 2*ms); p.edges[9].At = p.edges[8].At + 40*us },
-		h26, []device.Fault{device.FaultNoise}},
-	"both lines at once": {func(p *tape) { p.edge(0, 0); p.edge(0, 1) }, h26, []device.Fault{device.FaultNoise}},
-	"time runs backward": {func(p *tape) { p.frame(0, a, 2*ms); p.edges[9].At = 0 }, h26, []device.Fault{device.FaultNoise}},
-	"a third line":       {func(p *tape) { p.edge(0, 2) }, h26, []device.Fault{device.FaultNoise}},
-	"head lost":          {func(p *tape) { p.frame(0, a, 2*ms); p.drop(0) }, h26, []device.Fault{device.FaultLostEdges}},
+		h26, []fault.Code{fault.Noise}},
+	"both lines at once": {func(p *tape) { p.edge(0, 0); p.edge(0, 1) }, h26, []fault.Code{fault.Noise}},
+	"time runs backward": {func(p *tape) { p.frame(0, a, 2*ms); p.edges[9].At = 0 }, h26, []fault.Code{fault.Noise}},
+	"a third line":       {func(p *tape) { p.edge(0, 2) }, h26, []fault.Code{fault.Noise}},
+	"head lost":          {func(p *tape) { p.frame(0, a, 2*ms); p.drop(0) }, h26, []fault.Code{fault.LostEdges}},
 	"lost, then good": {func(p *tape) { p.frame(0, a, 2*ms); p.frame(99*ms, b, 2*ms); p.drop(9) },
-		h26, []device.Fault{device.FaultLostEdges, none}},
+		h26, []fault.Code{fault.LostEdges, none}},
 	"tail of one and head of the next lost": {func(p *tape) {
 		p.frame(0, longer, 2*ms)
 		p.frame(99*ms, longer, 2*ms)
 		p.edges = slices.Delete(p.edges, 26, 40)
-	}, h26h34, []device.Fault{device.FaultLostEdges}},
+	}, h26h34, []fault.Code{fault.LostEdges}},
 	"swapped": {func(p *tape) {
 		for range 4 {
 			p.frame(99*ms, inverse(a), 2*ms)
 		}
-	}, h26, []device.Fault{device.FaultParity, device.FaultParity, device.FaultSwapped, device.FaultSwapped}},
+	}, h26, []fault.Code{fault.Parity, fault.Parity, fault.Swapped, fault.Swapped}},
 	"swapped, but one passes between": {func(p *tape) {
 		p.frame(99*ms, inverse(a), 2*ms)
 		p.frame(99*ms, inverse(a), 2*ms)
 		p.frame(99*ms, a, 2*ms)
 		p.frame(99*ms, inverse(a), 2*ms)
-	}, h26, []device.Fault{device.FaultParity, device.FaultParity, none, device.FaultParity}},
+	}, h26, []fault.Code{fault.Parity, fault.Parity, none, fault.Parity}},
 }
 
 func TestFramer(t *testing.T) {
@@ -216,7 +217,7 @@ func TestUnsettled(t *testing.T) {
 	f.Edges(p.edges[:26+13])
 	f.Settle() // in the middle of the second
 	f.Edges(p.edges[26+13:])
-	want := []device.Fault{device.FaultShortFirst, device.FaultShortFirst, device.FaultNone}
+	want := []fault.Code{fault.ShortFirst, fault.ShortFirst, fault.None}
 	if !slices.Equal(faults(got), want) {
 		t.Errorf("got %v, want %v", faults(got), want)
 	}
@@ -305,7 +306,7 @@ func TestEarlyIdle(t *testing.T) {
 		f.Idle()
 		f.Edges(p.edges[cut:])
 		f.Idle()
-		if len(*got) != 2 || (*got)[1].Fault != device.FaultTrailing {
+		if len(*got) != 2 || (*got)[1].Fault != fault.Trailing {
 			t.Fatalf("got %v, want a verdict and trailing bits", *got)
 		}
 	})
@@ -322,11 +323,11 @@ func TestLostEdges(t *testing.T) {
 		edges := slices.Clone(p.edges)
 		edges = slices.Delete(edges, lost, lost+1)
 		got := play(edges, formats...)
-		if !slices.Contains(faults(got), device.FaultLostEdges) {
+		if !slices.Contains(faults(got), fault.LostEdges) {
 			t.Fatalf("edge %d lost, not told: %v", lost, faults(got))
 		}
 		for _, f := range got {
-			if f.Fault == device.FaultNone && !slices.Contains(whole, f) && f.At >= gone.At {
+			if f.Fault == fault.None && !slices.Contains(whole, f) && f.At >= gone.At {
 				// A card that only the loss made: it must lie whole behind a silence
 				// behind the loss, or before it.
 				first := slices.IndexFunc(edges, func(e device.Edge) bool { return e.At == f.At }) - f.Card.Len() + 1
@@ -348,7 +349,7 @@ func TestNoise(t *testing.T) {
 			p.edge(after, uint8(rapid.IntRange(0, 1).Draw(t, "line")))
 		}
 		for _, f := range play(p.edges, formats...) {
-			if f.Fault == device.FaultNone {
+			if f.Fault == fault.None {
 				mustBeSent(t, formats, p.edges, f)
 			}
 		}

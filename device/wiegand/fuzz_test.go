@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // mustBeSent checks that a card is right in one of the formats and is exactly
@@ -83,7 +84,7 @@ func FuzzFramer(f *testing.F) {
 func mustFollow(t *testing.T, cfg Config, edges []device.Edge, x Frame) {
 	pad := newPad(cfg.Keypad)
 	switch {
-	case x.Fault != device.FaultNone:
+	case x.Fault != fault.None:
 		if x != (Frame{Fault: x.Fault, At: x.At}) {
 			t.Fatalf("%v and more", x.Fault)
 		}

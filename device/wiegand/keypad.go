@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // Keypad is how the keypad of a reader sends what is typed over the same two
@@ -229,7 +230,7 @@ func (p *pad) fields(c device.Card) (zeros bool, value, not, facility uint64) {
 
 // read checks a frame that the keypad claims, and makes it a key or a PIN.
 func (p *pad) read(c device.Card) Frame {
-	wrong := Frame{Fault: device.FaultKeyBurst}
+	wrong := Frame{Fault: fault.KeyBurst}
 	zeros, value, not, _ := p.fields(c)
 	layout := p.kind.layout
 	if !zeros || layout[0] == 'E' && !halves(c) || strings.Contains(layout, "n") && not != ^value&15 {

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // ofBits is a card of noughts and ones; spaces are for the eye.
@@ -30,7 +31,7 @@ func judged(cfg Config, c device.Card) string {
 
 func told(f Frame) string {
 	switch {
-	case f.Fault != device.FaultNone:
+	case f.Fault != fault.None:
 		return f.Fault.String()
 	case f.Key != 0:
 		return string(f.Key)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/internal/backoff"
 )
 
@@ -25,7 +26,7 @@ type Config struct {
 	Source string // the reader, as the site file names it
 	// Formats is what it may send, best one alone. The longest ends without waiting
 	// for silence: of a reader that sends still longer frames, one in four passes
-	// the two parity bits as a card (nobody's), and then tells FaultTrailing.
+	// the two parity bits as a card (nobody's), and then tells fault.Trailing.
 	// It may be empty where there is a keypad.
 	Formats []Format
 	Gap     time.Duration // silence that ends a frame, 25 to 100 ms; 0: adaptive, see NewFramer
@@ -70,7 +71,7 @@ type Reader struct {
 	events chan<- device.Event
 
 	status device.EventKind // the last of WentOffline and CameOnline that was told
-	told   map[device.Fault]time.Time
+	told   map[fault.Code]time.Time
 }
 
 // New makes a Reader; Run starts it. open requests D0 and D1, in this order, in
@@ -78,7 +79,7 @@ type Reader struct {
 // names an edge by the level after it and a short pulse may show none), and is
 // called again after each failure.
 func New(cfg Config, open func() (device.Lines, error), events chan<- device.Event) *Reader {
-	return &Reader{cfg: cfg, open: open, events: events, told: make(map[device.Fault]time.Time)}
+	return &Reader{cfg: cfg, open: open, events: events, told: make(map[fault.Code]time.Time)}
 }
 
 // Run reads until ctx ends and returns ctx.Err(); for a wrong Config it returns
@@ -107,13 +108,13 @@ func (r *Reader) Run(ctx context.Context) error {
 }
 
 // serve opens the lines and reads them until they fail or ctx ends.
-func (r *Reader) serve(ctx context.Context) device.Fault {
+func (r *Reader) serve(ctx context.Context) fault.Code {
 	lines, err := r.open()
 	if errors.Is(err, device.ErrLineBusy) {
-		return device.FaultLineBusy
+		return fault.LineBusy
 	}
 	if err != nil {
-		return device.FaultMissing
+		return fault.Missing
 	}
 	over, closed := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -128,9 +129,9 @@ func (r *Reader) serve(ctx context.Context) device.Fault {
 	close(over)
 	<-closed
 	if errors.Is(err, device.ErrUnplugged) {
-		return device.FaultUnplugged
+		return fault.Unplugged
 	}
-	return device.FaultIO
+	return fault.IO
 }
 
 // change tells once that the reader went away or came back.
@@ -142,7 +143,7 @@ func (r *Reader) change(ctx context.Context, e device.Event) {
 }
 
 // fault tells a fault, unless the same was told within the last second.
-func (r *Reader) fault(ctx context.Context, f device.Fault, at time.Duration) {
+func (r *Reader) fault(ctx context.Context, f fault.Code, at time.Duration) {
 	now := time.Now()
 	if last, ok := r.told[f]; ok && now.Sub(last) < faultEvery {
 		return

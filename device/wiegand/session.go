@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // session is one opening of the lines.
@@ -114,7 +115,7 @@ func (s *session) look(now time.Time) error {
 		s.check = now.Add(heldLimit + time.Millisecond)
 	}
 	if s.cable.held && !was {
-		s.r.fault(s.ctx, device.FaultCable, 0)
+		s.r.fault(s.ctx, fault.Cable, 0)
 	}
 	return nil
 }
@@ -122,7 +123,7 @@ func (s *session) look(now time.Time) error {
 // frame hands on what the framer found.
 func (s *session) frame(f Frame) {
 	switch {
-	case f.Fault != device.FaultNone:
+	case f.Fault != fault.None:
 		s.r.fault(s.ctx, f.Fault, f.At)
 		s.keypad.Spoil(f.At) // it may have been a key
 	case s.cable.held:

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // drawn is a right card, sent at an interval with some jitter: when each pulse
@@ -53,7 +54,7 @@ func (d *drawn) play(formats ...Format) []Frame {
 func (d *drawn) mustNotRead(t *rapid.T, what string) {
 	t.Helper()
 	for _, f := range d.play(h26...) {
-		if f.Fault == device.FaultNone && (f.Card != d.card || len(d.at) <= f.Card.Len()) {
+		if f.Fault == fault.None && (f.Card != d.card || len(d.at) <= f.Card.Len()) {
 			t.Fatalf("%s made a card", what)
 		}
 	}
@@ -163,7 +164,7 @@ func TestEvenNoise(t *testing.T) {
 			p.edge(100*us, uint8(rapid.IntRange(0, 1).Draw(t, "line")))
 		}
 		for _, f := range play(p.edges, h26...) {
-			if f.Fault == device.FaultNone {
+			if f.Fault == fault.None {
 				t.Fatal("noise made a card")
 			}
 		}
@@ -190,7 +191,7 @@ func TestUncheckedWaits(t *testing.T) {
 		t.Error("32 bits that nothing checks ended without silence")
 	}
 	f.Idle()
-	if len(*got) != 1 || (*got)[0].Fault != device.FaultNone {
+	if len(*got) != 1 || (*got)[0].Fault != fault.None {
 		t.Errorf("got %v", *got)
 	}
 }

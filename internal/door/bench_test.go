@@ -12,7 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+	bolt "go.etcd.io/bbolt"
+
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/access"
 	"gatehouse/internal/door"
@@ -21,9 +25,6 @@ import (
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
-	bolt "go.etcd.io/bbolt"
 )
 
 // Sizes of the benchmarked house.
@@ -175,7 +176,7 @@ func (l *lane) tap() time.Duration {
 		case <-time.After(5 * time.Second):
 			// On a crowded machine this process may sleep through a silence
 			// between two bits: then there was no card.
-			if l.door.Status().Devices["in"].Fault == device.FaultNone {
+			if l.door.Status().Devices["in"].Fault == fault.None {
 				l.b.Fatal("the card did not release the door")
 			}
 		}

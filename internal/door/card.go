@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
@@ -85,7 +86,7 @@ func (d *Door) atReader(ctx context.Context, e device.Event) (Reader, bool) {
 	if reader.Direction == wire.DirectionOut {
 		d.step(ExitCard)
 	} else if d.isStale(e) {
-		d.event(ctx, device.Event{Kind: device.FaultSeen, Source: e.Source, Fault: device.FaultStale})
+		d.event(ctx, device.Event{Kind: device.FaultSeen, Source: e.Source, Fault: fault.Stale})
 		return reader, false
 	}
 	d.reads(e.Source)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/sync/wire"
 )
 
@@ -224,7 +225,7 @@ func (d *Door) event(ctx context.Context, e device.Event) {
 		d.device(e.Source, false, e.Fault)
 		d.queue(wire.Header{Kind: wire.KindOffline, Reason: wire.Reason(e.Fault), Source: e.Source}, wire.Who{})
 	case device.CameOnline:
-		d.device(e.Source, true, device.FaultNone)
+		d.device(e.Source, true, fault.None)
 		d.queue(wire.Header{Kind: wire.KindOnline, Source: e.Source}, wire.Who{})
 	}
 }
@@ -314,7 +315,7 @@ func (d *Door) drive(release bool) error {
 			d.p.Log.Error().Err(err).Str("door", d.cfg.ID).Bool("release", release).Msg("lock can't be driven")
 		}
 		if d.lockErr == "" {
-			d.queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(device.FaultOutputRefused), Source: "relay"}, wire.Who{})
+			d.queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(fault.OutputRefused), Source: "relay"}, wire.Who{})
 		}
 	}
 	d.lockErr = msg

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/internal/access"
 	"gatehouse/internal/door"
 	"gatehouse/sync/wire"
@@ -521,7 +522,7 @@ func TestExitLost(t *testing.T) {
 	for _, only := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			b := start(t, func(c *door.Config, _ *door.Parts) { c.Rules.OnlyExit = only })
-			b.events <- device.Event{Kind: device.WentOffline, Source: device.InputExit, Fault: device.FaultMissing}
+			b.events <- device.Event{Kind: device.WentOffline, Source: device.InputExit, Fault: fault.Missing}
 			time.Sleep(time.Hour)
 			synctest.Wait()
 			if b.lock.isReleased() != only {
@@ -548,7 +549,7 @@ func TestUnreadableFire(t *testing.T) {
 		if b.lock.isReleased() {
 			t.Error("released after it could be read, and was idle")
 		}
-		b.events <- device.Event{Kind: device.WentOffline, Source: device.InputFire, Fault: device.FaultUnplugged}
+		b.events <- device.Event{Kind: device.WentOffline, Source: device.InputFire, Fault: fault.Unplugged}
 		synctest.Wait()
 		if !b.lock.isReleased() {
 			t.Error("secured with a fire input that went away")

@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
@@ -128,7 +129,7 @@ type Status struct {
 // DeviceStatus is what people see of a reader or input.
 type DeviceStatus struct {
 	Online bool
-	Fault  device.Fault // the one that is there, or why it is out of order, or the last one
-	Lasts  bool         // the fault is there, at a reader that works
-	At     time.Time    // of the fault, or of the change
+	Fault  fault.Code // the one that is there, or why it is out of order, or the last one
+	Lasts  bool       // the fault is there, at a reader that works
+	At     time.Time  // of the fault, or of the change
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/sync/wire"
 )
 
@@ -145,13 +146,13 @@ func (r *repeats) find(l lasting) int {
 }
 
 // newest returns the fault that began last of those that a reader has now.
-func (r *repeats) newest(source string) device.Fault {
+func (r *repeats) newest(source string) fault.Code {
 	for _, l := range slices.Backward(r.lasting) {
 		if l.source == source {
-			return device.Fault(l.reason)
+			return fault.Code(l.reason)
 		}
 	}
-	return device.FaultNone
+	return fault.None
 }
 
 func (r *repeats) deadline() (time.Time, bool) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/internal/door"
 	"gatehouse/sync/wire"
 )
@@ -93,17 +94,17 @@ func TestLooseContact(t *testing.T) {
 func TestReaderNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, nil)
-		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper, Active: true}
+		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: fault.Tamper, Active: true}
 		b.swipe("in", known)
-		if f := b.Status().Devices["in"].Fault; f != device.FaultTamper {
+		if f := b.Status().Devices["in"].Fault; f != fault.Tamper {
 			t.Errorf("status says %v", f)
 		}
-		b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: device.FaultTamper}
+		b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: fault.Tamper}
 		for k := device.InstallOpened; k <= device.KeyFailed; k++ {
 			b.events <- device.Event{Kind: k, Source: "in"}
 		}
 		synctest.Wait()
-		if f := b.Status().Devices["in"].Fault; f != device.FaultNone {
+		if f := b.Status().Devices["in"].Fault; f != fault.None {
 			t.Errorf("status says %v", f)
 		}
 		faults := b.book.only(wire.KindFault)
@@ -126,8 +127,8 @@ func TestFaultThatComesAndGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, nil)
 		for range 1000 {
-			b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper, Active: true}
-			b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: device.FaultTamper}
+			b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: fault.Tamper, Active: true}
+			b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: fault.Tamper}
 			synctest.Wait()
 		}
 		time.Sleep(2 * time.Minute)
@@ -136,9 +137,9 @@ func TestFaultThatComesAndGoes(t *testing.T) {
 		if len(faults) != 2 || faults[1].Outcome != wire.OutcomeIdle || len(repeated) != 1 || repeated[0].Count != 999 {
 			t.Errorf("faults %+v, repeated %+v", faults, repeated)
 		}
-		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: device.FaultTamper, Active: true}
+		b.events <- device.Event{Kind: device.FaultSeen, Source: "in", Fault: fault.Tamper, Active: true}
 		time.Sleep(time.Hour)
-		b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: device.FaultTamper}
+		b.events <- device.Event{Kind: device.FaultCleared, Source: "in", Fault: fault.Tamper}
 		synctest.Wait()
 		if faults = b.book.only(wire.KindFault); len(faults) != 4 || faults[3].Outcome != wire.OutcomeIdle {
 			t.Errorf("faults %+v", faults)
@@ -146,7 +147,7 @@ func TestFaultThatComesAndGoes(t *testing.T) {
 	})
 }
 
-func (b *bench) fault(source string, f device.Fault, on bool) {
+func (b *bench) fault(source string, f fault.Code, on bool) {
 	e := device.Event{Kind: device.FaultCleared, Source: source, Fault: f}
 	if on {
 		e.Kind, e.Active = device.FaultSeen, true
@@ -156,7 +157,7 @@ func (b *bench) fault(source string, f device.Fault, on bool) {
 }
 
 // outcomes of a fault's entries so far: whether it was there or over.
-func (b *bench) outcomes(source string, f device.Fault) (all []wire.Outcome) {
+func (b *bench) outcomes(source string, f fault.Code) (all []wire.Outcome) {
 	for _, h := range b.book.only(wire.KindFault) {
 		if h.Source == source && h.Reason == wire.Reason(f) {
 			all = append(all, h.Outcome)
@@ -170,7 +171,7 @@ func (b *bench) outcomes(source string, f device.Fault) (all []wire.Outcome) {
 func TestFaultsInTheLog(t *testing.T) {
 	const on, off = wire.OutcomeActive, wire.OutcomeIdle
 	flood := func(b *bench) {
-		for f := device.FaultNone + 1; f <= 10; f++ {
+		for f := fault.None + 1; f <= 10; f++ {
 			b.events <- device.Event{Kind: device.FaultSeen, Source: "out", Fault: f}
 		}
 		synctest.Wait()
@@ -181,60 +182,60 @@ func TestFaultsInTheLog(t *testing.T) {
 	}{
 		"shakes and stays": {func(b *bench) {
 			for range 3 {
-				b.fault("in", device.FaultTamper, true)
-				b.fault("in", device.FaultTamper, false)
+				b.fault("in", fault.Tamper, true)
+				b.fault("in", fault.Tamper, false)
 			}
-			b.fault("in", device.FaultTamper, true)
+			b.fault("in", fault.Tamper, true)
 			time.Sleep(time.Hour)
 		}, []wire.Outcome{on, off, on}},
 		"ends among many others": {func(b *bench) {
-			b.fault("in", device.FaultTamper, true)
+			b.fault("in", fault.Tamper, true)
 			time.Sleep(time.Hour)
 			flood(b)
-			b.fault("in", device.FaultTamper, false)
+			b.fault("in", fault.Tamper, false)
 		}, []wire.Outcome{on, off}},
 		"begins among many others": {func(b *bench) {
 			flood(b)
-			b.fault("in", device.FaultTamper, true)
+			b.fault("in", fault.Tamper, true)
 			time.Sleep(time.Hour)
-			b.fault("in", device.FaultTamper, false)
+			b.fault("in", fault.Tamper, false)
 		}, []wire.Outcome{on, off}},
 		"shakes among many others": {func(b *bench) {
 			flood(b)
 			for range 100 {
-				b.fault("in", device.FaultTamper, true)
-				b.fault("in", device.FaultTamper, false)
+				b.fault("in", fault.Tamper, true)
+				b.fault("in", fault.Tamper, false)
 			}
 			time.Sleep(time.Hour)
 		}, nil},
 		"told twice": {func(b *bench) {
-			b.fault("in", device.FaultTamper, true)
-			b.fault("in", device.FaultTamper, true)
+			b.fault("in", fault.Tamper, true)
+			b.fault("in", fault.Tamper, true)
 			time.Sleep(time.Hour)
 		}, []wire.Outcome{on}},
 		"shakes and stays, others begin": {func(b *bench) {
-			b.fault("in", device.FaultTamper, true)
-			b.fault("in", device.FaultTamper, false)
-			b.fault("in", device.FaultTamper, true)
-			b.fault("in", device.FaultPower, true)
-			b.fault("out", device.FaultTamper, true)
+			b.fault("in", fault.Tamper, true)
+			b.fault("in", fault.Tamper, false)
+			b.fault("in", fault.Tamper, true)
+			b.fault("in", fault.Power, true)
+			b.fault("out", fault.Tamper, true)
 			time.Sleep(time.Hour)
 		}, []wire.Outcome{on, off, on}},
-		"began before the start": {func(b *bench) { b.fault("in", device.FaultTamper, false) }, []wire.Outcome{off}},
+		"began before the start": {func(b *bench) { b.fault("in", fault.Tamper, false) }, []wire.Outcome{off}},
 		"another fault, another reader": {func(b *bench) {
 			for range 3 {
-				b.fault("in", device.FaultPower, true)
-				b.fault("in", device.FaultPower, false)
-				b.fault("out", device.FaultTamper, true)
-				b.fault("out", device.FaultTamper, false)
+				b.fault("in", fault.Power, true)
+				b.fault("in", fault.Power, false)
+				b.fault("out", fault.Tamper, true)
+				b.fault("out", fault.Tamper, false)
 			}
-			b.fault("in", device.FaultTamper, true)
-			b.fault("in", device.FaultTamper, false)
+			b.fault("in", fault.Tamper, true)
+			b.fault("in", fault.Tamper, false)
 		}, []wire.Outcome{on, off}},
 		"there at the stop": {func(b *bench) {
-			b.fault("in", device.FaultTamper, true)
-			b.fault("in", device.FaultTamper, false)
-			b.fault("in", device.FaultTamper, true)
+			b.fault("in", fault.Tamper, true)
+			b.fault("in", fault.Tamper, false)
+			b.fault("in", fault.Tamper, true)
 			b.stop()
 			<-b.done
 		}, []wire.Outcome{on, off, on}},
@@ -243,7 +244,7 @@ func TestFaultsInTheLog(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := start(t, nil)
 				c.do(b)
-				if got := b.outcomes("in", device.FaultTamper); !slices.Equal(got, c.want) {
+				if got := b.outcomes("in", fault.Tamper); !slices.Equal(got, c.want) {
 					t.Errorf("the log says %v, want %v", got, c.want)
 				}
 			})

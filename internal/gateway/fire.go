@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/internal/door"
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
@@ -259,7 +260,7 @@ func (g *Gateway) fireEvent(e device.Event) {
 	case newsSeen:
 		e.Source = device.InputFireSeen
 	case newsPassed:
-		g.Journal.Queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(device.FaultNoise), Source: device.InputFire}, wire.Who{})
+		g.Journal.Queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(fault.Noise), Source: device.InputFire}, wire.Who{})
 	}
 	for _, d := range g.Doors {
 		d.Send(e)

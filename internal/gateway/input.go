@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/internal/backoff"
 )
 
@@ -64,16 +65,16 @@ func (in *input) run(ctx context.Context) {
 	}
 }
 
-func faultOf(err error) device.Fault {
+func faultOf(err error) fault.Code {
 	switch {
 	case errors.Is(err, device.ErrUnplugged):
-		return device.FaultUnplugged
+		return fault.Unplugged
 	case errors.Is(err, os.ErrNotExist):
-		return device.FaultMissing
+		return fault.Missing
 	case errors.Is(err, device.ErrLineBusy):
-		return device.FaultLineBusy
+		return fault.LineBusy
 	}
-	return device.FaultIO
+	return fault.IO
 }
 
 func (in *input) watch(ctx context.Context, lines device.Lines) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // still follows a line and tells a state only once it has lasted: a spike on a long
@@ -119,14 +120,14 @@ func (in *input) rattle(now time.Time) {
 	c := &in.chatter
 	if !c.on && (c.edges >= rattleEdges || c.told >= rattleTold) {
 		c.on = true
-		in.send(device.Event{Kind: device.FaultSeen, Source: in.source, Fault: device.FaultChatter, Active: true})
+		in.send(device.Event{Kind: device.FaultSeen, Source: in.source, Fault: fault.Chatter, Active: true})
 	}
 	if now.Sub(c.since) < rattleTime {
 		return
 	}
 	if c.on && c.edges < rattleOver {
 		c.on = false
-		in.send(device.Event{Kind: device.FaultCleared, Source: in.source, Fault: device.FaultChatter})
+		in.send(device.Event{Kind: device.FaultCleared, Source: in.source, Fault: fault.Chatter})
 	}
 	c.since, c.edges, c.told = now, 0, 0
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 )
 
 // coil is an output line that can fail.
@@ -216,7 +217,7 @@ func TestFire(t *testing.T) {
 
 // TestBusyInput: a line that another program has is told as that.
 func TestBusyInput(t *testing.T) {
-	if f := faultOf(device.ErrLineBusy); f != device.FaultLineBusy || f.Hint() == "" {
+	if f := faultOf(device.ErrLineBusy); f != fault.LineBusy || f.Hint() == "" {
 		t.Error(f)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/osdp"
 	"gatehouse/device/pn532"
 	"gatehouse/device/serialcard"
@@ -127,23 +128,23 @@ func (g *Gateway) osdpReader(r *Reader) osdp.ReaderConfig {
 		cfg.Keys = r.Keys
 	}
 	if formats := r.Config.WireFormats(); len(formats) > 0 {
-		cfg.Check = func(c device.Card) device.Fault { return fit(formats, c) }
+		cfg.Check = func(c device.Card) fault.Code { return fit(formats, c) }
 	}
 	return cfg
 }
 
 // fit tells what is wrong with a card that can be of one of the formats.
-func fit(formats []wiegand.Format, c device.Card) device.Fault {
-	fault := device.FaultLength
+func fit(formats []wiegand.Format, c device.Card) fault.Code {
+	found := fault.Length
 	for _, f := range formats {
 		switch err := f.Check(c); {
 		case err == nil:
-			return device.FaultNone
+			return fault.None
 		case f.Bits == c.Len():
-			fault = device.FaultParity
+			found = fault.Parity
 		}
 	}
-	return fault
+	return found
 }
 
 // indications are what the profile says that this reader shows; nil: as readers

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/idcard"
 	"gatehouse/device/osdp"
 	"gatehouse/device/pn532"
@@ -138,7 +139,7 @@ func osdpDecoder(r Reader) (decoder, error) {
 		f, err := osdp.Parse(raw)
 		switch {
 		case errors.Is(err, osdp.ErrCheck):
-			return []outcome{{fault: device.FaultChecksum}}, nil
+			return []outcome{{fault: fault.Checksum}}, nil
 		case err != nil:
 			return nil, err
 		}
@@ -165,20 +166,20 @@ func typed(keys []byte) (got []outcome) {
 }
 
 // fits checks the bits of an OSDP card, which have their Wiegand parity.
-func fits(card device.Card, formats []wiegand.Format) device.Fault {
-	fault := device.FaultLength
+func fits(card device.Card, formats []wiegand.Format) fault.Code {
+	found := fault.Length
 	for _, f := range formats {
 		switch err := f.Check(card); {
 		case err == nil:
-			return device.FaultNone
+			return fault.None
 		case errors.Is(err, wiegand.ErrParity):
-			fault = device.FaultParity
+			found = fault.Parity
 		}
 	}
 	if len(formats) == 0 {
-		return device.FaultNone
+		return fault.None
 	}
-	return fault
+	return found
 }
 
 // pn532Decoder reads the frame in which a module lists a card.
@@ -188,11 +189,11 @@ func pn532Decoder(Reader) (decoder, error) {
 		if err != nil {
 			return nil, err
 		}
-		card, fault := pn532.Decode(raw)
-		if card.Len() == 0 && fault == device.FaultNone {
+		card, found := pn532.Decode(raw)
+		if card.Len() == 0 && found == fault.None {
 			return nil, nil
 		}
-		return []outcome{{card: card, fault: fault}}, nil
+		return []outcome{{card: card, fault: found}}, nil
 	}, nil
 }
 

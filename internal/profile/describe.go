@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/wiegand"
 )
 
@@ -32,7 +33,7 @@ func describe(w Want, got []outcome) string {
 	parts := make([]string, len(got))
 	for i, g := range got {
 		switch {
-		case g.fault != device.FaultNone:
+		case g.fault != fault.None:
 			parts[i] = "fault " + g.fault.String()
 		case g.pin.Len() > 0:
 			parts[i] = "PIN " + g.pin.Digits()

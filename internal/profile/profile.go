@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/wiegand"
 )
 
@@ -59,7 +60,7 @@ type outcome struct {
 	pin    device.PIN
 	code   device.Code
 	number string
-	fault  device.Fault
+	fault  fault.Code
 }
 
 // decoder makes of one sample what a door would see of it.
@@ -92,7 +93,7 @@ func matches(w Want, got []outcome) error {
 	switch {
 	case w.Fault != "":
 		return equal(g.fault.String(), w.Fault)
-	case g.fault != device.FaultNone:
+	case g.fault != fault.None:
 		return errors.New(g.fault.String())
 	case w.PIN != "":
 		return equal(g.pin.Digits(), w.PIN)

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"gatehouse/device/fault"
 )
 
 // CredentialID is the only form in which a card number is kept or sent: the
@@ -178,16 +180,10 @@ func (h Header) Alarm() bool {
 	case KindEpoch:
 		return len(h.Detail) > 0 // it cites another: that of a set-back, not the first of a new disk
 	case KindFault, KindOffline:
-		return tampering[h.Reason] && h.Outcome != OutcomeIdle
+		return fault.Code(h.Reason).Alarm() && h.Outcome != OutcomeIdle
 	}
 	return false
 }
-
-// tampering are faults that somebody may have caused: unplugged, cable, output
-// refused; tamper switch, wrong or default key, clear text, bad MAC, downgrade,
-// another reader (package device has the numbers).
-var tampering = map[Reason]bool{257: true, 264: true, 271: true,
-	273: true, 277: true, 278: true, 279: true, 280: true, 281: true, 286: true}
 
 // Time returns the wall clock as it stood.
 func (h Header) Time() time.Time { return time.UnixMilli(h.Wall) }

@@ -1,6 +1,10 @@
 package wire
 
-import "strconv"
+import (
+	"strconv"
+
+	"gatehouse/device/fault"
+)
 
 // ClockQuality says where the wall clock of an entry came from.
 type ClockQuality uint8
@@ -84,7 +88,7 @@ const (
 type Reason uint16
 
 // Reasons of decisions, of releases, and of the gateway. Those of devices are in
-// package device.
+// package fault.
 const (
 	ReasonNone           Reason = 0
 	ReasonGranted        Reason = 1
@@ -195,13 +199,6 @@ var reasonNames = map[uint16]string{
 	100: "card", 101: "exit", 102: "fire", 103: "operator", 104: "start", 105: "timer",
 	106: "capture", 107: "lockdown", 108: "shutdown", 109: "fire_latch",
 	110: "install_opened", 111: "install_closed", 112: "key_sent", 113: "key_proved", 114: "key_failed", 115: "door_test",
-	256: "missing", 257: "unplugged", 258: "io_error", 260: "lost_edges", 261: "wrong_length",
-	262: "wrong_parity", 263: "swapped_lines", 264: "cable", 265: "first_frame",
-	266: "trailing_bits", 267: "noise", 268: "wrong_checksum", 269: "ghost_frame",
-	270: "half_frame", 271: "output_refused", 272: "stale_card",
-	273: "tamper", 274: "reader_power", 275: "no_answer", 276: "no_key", 277: "wrong_key", 278: "default_key",
-	279: "clear_text", 280: "bad_mac", 281: "downgrade", 282: "wrong_keys", 283: "random_number", 284: "refused",
-	285: "weak_key", 286: "other_reader", 287: "port_settings", 288: "port_shared", 289: "port_busy", 290: "chatter", 291: "line_busy",
 	512: "disk_full", 513: "disk_error", 514: "damaged_file", 515: "queue_full",
 	516: "slow_disk", 517: "pruned", 518: "clock_leapt", 519: "clock_set",
 	520: "no_building_key", 521: "list_refused", 522: "bad_signature", 523: "misaddressed",
@@ -225,4 +222,9 @@ func (o Outcome) String() string { return name(outcomeNames, uint16(o), "outcome
 func (k Kind) String() string { return name(kindNames, uint16(k), "kind") }
 
 // String returns the stable name; empty for none.
-func (r Reason) String() string { return name(reasonNames, uint16(r), "reason") }
+func (r Reason) String() string {
+	if f := fault.Code(r); f.Known() {
+		return f.String()
+	}
+	return name(reasonNames, uint16(r), "reason")
+}

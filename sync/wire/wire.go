@@ -7,8 +7,8 @@
 // Decoding is strict: what does not encode again to the same bytes is refused,
 // because a second spelling of one statement is a second hash, and a place to
 // hide. What an envelope is for is judged before what it says. The package
-// refuses to read clocks, files and networks, and imports nothing of ours. All
-// functions are safe for concurrent use.
+// refuses to read clocks, files and networks, and imports nothing of ours but the
+// names of faults. All functions are safe for concurrent use.
 package wire
 
 import (

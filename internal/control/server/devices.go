@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/osdp"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
@@ -39,7 +40,7 @@ const faultShown = time.Hour
 func deviceStatus(id, kind string, s door.Status) control.Device {
 	dev := s.Devices[id]
 	out := control.Device{ID: id, Type: kind, Online: dev.Online}
-	if dev.Fault != device.FaultNone && (!dev.Online || dev.Lasts || time.Since(dev.At) < faultShown) {
+	if dev.Fault != fault.None && (!dev.Online || dev.Lasts || time.Since(dev.At) < faultShown) {
 		out.Fault, out.Hint = dev.Fault.String(), dev.Fault.Hint()
 	}
 	return out

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/fault"
 	"gatehouse/device/wiegand"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
@@ -114,11 +115,11 @@ func (g *teacher) nextCard(ctx context.Context, s *gateway.Reader) (device.Card,
 			return device.Card{}, socket.Refused(http.StatusConflict, "wait until they have done", "%v", err)
 		}
 		if err != nil {
-			return device.Card{}, noCard(ctx, device.FaultNone, fmt.Sprintf("; one that somebody has is taken when it is held up again %d seconds later", g.Swipes.Pause(s.Door.Config.ID)))
+			return device.Card{}, noCard(ctx, fault.None, fmt.Sprintf("; one that somebody has is taken when it is held up again %d seconds later", g.Swipes.Pause(s.Door.Config.ID)))
 		}
 		return seen.Read, nil
 	}
-	fault := device.FaultNone
+	found := fault.None
 	for {
 		select {
 		case e := <-g.school.events:
@@ -126,10 +127,10 @@ func (g *teacher) nextCard(ctx context.Context, s *gateway.Reader) (device.Card,
 			case device.CardRead:
 				return e.Card, nil
 			case device.FaultSeen, device.WentOffline:
-				fault = e.Fault
+				found = e.Fault
 			}
 		case <-ctx.Done():
-			return device.Card{}, noCard(ctx, fault, "")
+			return device.Card{}, noCard(ctx, found, "")
 		}
 	}
 }
@@ -153,13 +154,13 @@ func errOver() error {
 }
 
 // noCard says why the wait for a card has ended without one, and more of what to do.
-func noCard(ctx context.Context, fault device.Fault, more string) error {
+func noCard(ctx context.Context, found fault.Code, more string) error {
 	var over *socket.Error
 	switch {
 	case errors.As(context.Cause(ctx), &over):
 		return over
-	case fault != device.FaultNone:
-		return socket.Refused(http.StatusGatewayTimeout, fault.Hint(), "no card was read; the reader reported %s", fault)
+	case found != fault.None:
+		return socket.Refused(http.StatusGatewayTimeout, found.Hint(), "no card was read; the reader reported %s", found)
 	}
 	return socket.Refused(http.StatusGatewayTimeout, "hold a card up at the reader"+more+"; look at its power and its wires", "no card was read")
 }

@@ -1,4 +1,4 @@
-package device
+package fault
 
 import (
 	"strings"
@@ -9,7 +9,7 @@ import (
 // formats, and from serial ones, which have none.
 func TestLengthHint(t *testing.T) {
 	for _, word := range []string{"formats", "layout", "settings", "serial"} {
-		if hint := FaultLength.Hint(); !strings.Contains(hint, word) {
+		if hint := Length.Hint(); !strings.Contains(hint, word) {
 			t.Errorf("%q does not say %s", hint, word)
 		}
 	}
