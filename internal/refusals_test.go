@@ -54,12 +54,14 @@ func texts(t *testing.T, dir string) map[string][]string {
 // every type of message, stands in docs/refusals.md.
 func TestSurfacesOfTheRegistry(t *testing.T) {
 	path := regexp.MustCompile(`^((GET|POST|PUT|PATCH|DELETE) )?/v\d`)
-	for block, dir := range map[string]string{"front": "registry/front", "issuer": filepath.Join("registry", "issuer")} {
+	for block, dirs := range map[string][]string{"front": {"registry/front", "registry/front/enrolment"}, "issuer": {"registry/issuer"}} {
 		var got []string
-		for _, all := range texts(t, dir) {
-			for _, s := range all {
-				if path.MatchString(s) {
-					got = append(got, s)
+		for _, dir := range dirs {
+			for _, all := range texts(t, filepath.FromSlash(dir)) {
+				for _, s := range all {
+					if path.MatchString(s) {
+						got = append(got, s)
+					}
 				}
 			}
 		}
@@ -86,7 +88,7 @@ func TestSurfacesOfTheRegistry(t *testing.T) {
 
 // TestNoOtherServer: what the tests of surfaces look at is all that answers.
 func TestNoOtherServer(t *testing.T) {
-	known := []string{"internal/socket/server.go", "internal/registry/front/enrol.go", "internal/registry/issuer/socket.go", "internal/registry/front/socket.go"}
+	known := []string{"internal/socket/server.go", "internal/registry/front/enrolment/enrolment.go", "internal/registry/issuer/socket.go", "internal/registry/front/socket.go"}
 	eachFile(t, func(name, text string) {
 		if regexp.MustCompile(`\bhttp\.(NewServeMux|HandleFunc|Handle)\(|\.HandleFunc\(|\bsocket\.(Handle|Stream)\(`).MatchString(text) &&
 			!slices.Contains(known, name) && !strings.HasPrefix(name, "internal/control/server/") {

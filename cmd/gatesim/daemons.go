@@ -95,7 +95,7 @@ func (c brokerCmd) Run(ctx context.Context, _ streams) error {
 	b, err := broker.New(broker.Options{Listen: c.Listen, Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &own, nil }, CAs: func() *x509.CertPool { return cas },
 		Member: func(wire.Place, *x509.Certificate) bool { return true },
 		Front:  func(cert *x509.Certificate) bool { return cert.Equal(own.Leaf) },
-		Folder: filepath.Join(c.Front, "broker"), Log: daemonLog("broker")})
+		Dir:    filepath.Join(c.Front, "broker"), Log: daemonLog("broker")})
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/registry/seldom"
+	"gatehouse/internal/registry/ratelog"
 	"gatehouse/sync/wire"
 )
 
@@ -44,7 +44,7 @@ type Options struct {
 	// Receive gets what gateways send on their up and status topics. It must
 	// return at once; the payload is its own. Nil: a front elsewhere does.
 	Receive func(topic string, payload []byte)
-	Folder  string // wiped at start
+	Dir     string // wiped at start
 	Log     zerolog.Logger
 }
 
@@ -97,15 +97,15 @@ func New(o Options) (*Broker, error) {
 
 // Run serves until ctx ends, and returns when the server is gone.
 func (b *Broker) Run(ctx context.Context) error {
-	if err := os.RemoveAll(b.o.Folder); err != nil {
-		return fmt.Errorf("broker: wipe %s: %w", b.o.Folder, err)
+	if err := os.RemoveAll(b.o.Dir); err != nil {
+		return fmt.Errorf("broker: wipe %s: %w", b.o.Dir, err)
 	}
 	options := b.options()
 	s, err := server.NewServer(options)
 	if err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
-	log := &natsLog{log: b.o.Log, seldom: seldom.Log(b.o.Log)}
+	log := &natsLog{log: b.o.Log, limited: ratelog.New(b.o.Log)}
 	s.SetLoggerV2(log, false, false, false)
 	b.door.server.Store(s)
 	s.Start()
@@ -139,7 +139,7 @@ func (b *Broker) options() *server.Options {
 	}
 	o := &server.Options{
 		ServerName: "gatehouse-registry", DontListen: true, NoSigs: true, NoSystemAccount: true,
-		JetStream: true, StoreDir: b.o.Folder, JetStreamMaxMemory: maxMemory, JetStreamMaxStore: maxStore,
+		JetStream: true, StoreDir: b.o.Dir, JetStreamMaxMemory: maxMemory, JetStreamMaxStore: maxStore,
 		MaxPayload: wire.MaxMessage, MaxPending: maxPending, WriteDeadline: writeTimeout, MaxConn: server.DEFAULT_MAX_CONNECTIONS,
 		CustomClientAuthentication: b.door,
 	}
@@ -223,9 +223,9 @@ func (b *Broker) Disconnect(p wire.Place) { b.door.disconnect(p.Address(), 0) }
 // natsLog passes on what the server warns of; what it says of single clients
 // is for debugging.
 type natsLog struct {
-	log    zerolog.Logger
-	seldom *zerolog.Logger // for what anybody can cause: a port that is scanned is an error each time
-	last   atomic.Pointer[string]
+	log     zerolog.Logger
+	limited *zerolog.Logger // for what anybody can cause: a port that is scanned is an error each time
+	last    atomic.Pointer[string]
 }
 
 func (l *natsLog) lastError() string {
@@ -244,6 +244,6 @@ func (l *natsLog) Warnf(format string, v ...any) {
 func (l *natsLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	l.last.Store(&text)
-	l.seldom.Warn().Str("broker", text).Msg("the broker reports an error")
+	l.limited.Warn().Str("broker", text).Msg("the broker reports an error")
 }
 func (l *natsLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }

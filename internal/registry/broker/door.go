@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/registry/seldom"
+	"gatehouse/internal/registry/ratelog"
 	"gatehouse/sync/wire"
 )
 
@@ -25,18 +25,18 @@ const (
 
 // door decides who comes in, and with what permissions.
 type door struct {
-	o      Options
-	secret string
-	server atomic.Pointer[server.Server]
-	open   atomic.Bool     // the stores are bounded; nobody but the front comes in before
-	seldom *zerolog.Logger // for certificates that are refused
+	o       Options
+	secret  string
+	server  atomic.Pointer[server.Server]
+	open    atomic.Bool     // the stores are bounded; nobody but the front comes in before
+	limited *zerolog.Logger // for certificates that are refused
 
 	mu    sync.Mutex
 	conns map[string][]uint64 // ids of a gateway's connections, oldest first
 }
 
 func newDoor(o Options) *door {
-	return &door{o: o, secret: rand.Text(), conns: map[string][]uint64{}, seldom: seldom.Log(o.Log)}
+	return &door{o: o, secret: rand.Text(), conns: map[string][]uint64{}, limited: ratelog.New(o.Log)}
 }
 
 // Check admits the front itself by its secret, and a gateway by its
@@ -60,7 +60,7 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 	}
 	p, err := PlaceOf(state.PeerCertificates[0])
 	if err != nil || !d.o.Member(p, state.PeerCertificates[0]) {
-		d.seldom.Warn().Str("gateway", p.Address()).AnErr("why", err).Msg("a certificate of no member is refused by the broker")
+		d.limited.Warn().Str("gateway", p.Address()).AnErr("why", err).Msg("a certificate of no member is refused by the broker")
 		return false
 	}
 	c.RegisterUser(&server.User{Username: p.Address(), Permissions: permissions(p)})

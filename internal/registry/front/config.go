@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/certificate"
 	"gatehouse/internal/strict"
 
 	"github.com/rs/zerolog"
@@ -21,7 +22,7 @@ const Embedded = "embedded"
 
 // Config is the front's configuration file; docs/registry.md describes every key.
 type Config struct {
-	State          string `toml:"state"`            // folder with keys and database
+	State          string `toml:"state"`            // directory with keys and database
 	Socket         string `toml:"socket"`           // default: front.sock in State
 	Broker         string `toml:"broker"`           // Embedded, or mqtts://host:port
 	MQTTListen     string `toml:"mqtt_listen"`      // of the embedded broker; default :8883
@@ -95,16 +96,18 @@ func (c Config) check() error {
 	return f.Join()
 }
 
-// path returns a path inside the state folder.
+// path returns a path inside the state directory.
 func (c Config) path(name string) string { return filepath.Join(c.State, name) }
 
-// keys are what the front has of keys.
+// ownKeys are the keys of a front.
 type ownKeys struct {
 	root    ed25519.PublicKey
 	trust   []byte // envelope that came with the keys
 	witness ed25519.PrivateKey
-	server  *certificate
+	server  *certificate.Certificate
 }
+
+func (k ownKeys) witnessPublic() ed25519.PublicKey { return k.witness.Public().(ed25519.PublicKey) }
 
 func loadKeys(c Config, log *zerolog.Logger) (k ownKeys, err error) {
 	if k.trust, err = os.ReadFile(c.path(api.FileTrust)); err != nil {
@@ -116,7 +119,7 @@ func loadKeys(c Config, log *zerolog.Logger) (k ownKeys, err error) {
 	if k.witness, err = loadPrivate(c.path(api.FileWitnessKey)); err != nil {
 		return k, err
 	}
-	k.server, err = loadCertificate(c.path(api.FileServerCert), c.path(api.FileServerKey), log)
+	k.server, err = certificate.Load(c.path(api.FileServerCert), c.path(api.FileServerKey), log)
 	return k, err
 }
 

@@ -7,13 +7,10 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"gatehouse/internal/registry/api"
@@ -112,7 +109,7 @@ func TestEnrolmentRefusesBeforeTheIssuer(t *testing.T) {
 		"no gateway":      {"/v1/enrol", s.envelope(wire.TypeEnrol, wire.RoleGateway, 0, "b1", []byte{1}, s.g.key), 403},
 		"renew: stranger": {"/v1/renew", s.envelope(wire.TypeRenew, wire.RoleGateway, 0, "b1/g1", []byte{1}, newKey(t)), 403},
 		"renew: unknown":  {"/v1/renew", s.envelope(wire.TypeRenew, wire.RoleGateway, 0, "b1/g7", []byte{1}, s.g.key), 403},
-		"too large":       {"/v1/enrol", make([]byte, maxEnrolBody+1), 413},
+		"too large":       {"/v1/enrol", make([]byte, wire.MaxMessage+1), 413},
 		"another path":    {"/v1/status", nil, 404},
 	} {
 		if status, body, _ := s.https(c.path, c.body); status != c.want {
@@ -122,83 +119,6 @@ func TestEnrolmentRefusesBeforeTheIssuer(t *testing.T) {
 	if len(seen) != 0 {
 		t.Errorf("the issuer was asked: %+v", <-seen)
 	}
-}
-
-func TestEnrolmentIsRateLimited(t *testing.T) {
-	l := newRateLimit(3)
-	at := time.Unix(1_700_000_000, 0)
-	count := func(remote string, at time.Time) (n int) {
-		for range 10 {
-			if l.allow(remote, at) {
-				n++
-			}
-		}
-		return n
-	}
-	if n := count("192.0.2.1:1000", at); n != 3 {
-		t.Errorf("%d requests in the first minute", n)
-	}
-	if n := count("192.0.2.2:1000", at); n != 3 {
-		t.Errorf("%d requests of another address", n)
-	}
-	if n := count("192.0.2.1:9", at.Add(time.Minute)); n != 3 {
-		t.Errorf("%d requests in the next minute", n)
-	}
-	if n := count("[2001:db8::1]:1", at) + count("[2001:db8::2]:1", at); n != 3 {
-		t.Errorf("%d requests of one network", n)
-	}
-	for i := range 2 * maxSources {
-		l.allow(fmt.Sprintf("10.0.%d.%d:1", i/256, i%256), at)
-	}
-	if len(l.counts) > maxSources {
-		t.Errorf("%d addresses are remembered", len(l.counts))
-	}
-}
-
-func TestInboxForgetsWhoLeft(t *testing.T) {
-	b := newInbox()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { _, err := b.ask(ctx, api.Enrolment{Kind: api.KindIntroduce}); ended <- err }()
-	var waiting []api.Enrolment
-	for len(waiting) == 0 {
-		waiting, _ = b.look()
-	}
-	cancel()
-	if err := <-ended; err == nil {
-		t.Error("an answer came from nowhere")
-	}
-	if err := b.answer(api.Answer{ID: waiting[0].ID}); err != errGone {
-		t.Errorf("answer to one who left: %v", err)
-	}
-	if waiting, _ = b.look(); len(waiting) != 0 {
-		t.Error("who left still waits")
-	}
-	for range maxEnrolments {
-		go func() { _, _ = b.ask(t.Context(), api.Enrolment{}) }()
-	}
-	for len(waiting) < maxEnrolments {
-		waiting, _ = b.look()
-	}
-	if _, err := b.ask(t.Context(), api.Enrolment{}); err != errTooMany {
-		t.Errorf("one more than there is room for: %v", err)
-	}
-}
-
-// TestSilentIssuer: who enrols is told soon, and what to do.
-func TestSilentIssuer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &Front{inbox: newInbox()}
-		began := time.Now()
-		w := httptest.NewRecorder()
-		f.passOn(t.Context(), w, api.Enrolment{Kind: api.KindIntroduce})
-		if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "hint") {
-			t.Errorf("%d %s", w.Code, w.Body)
-		}
-		if took := time.Since(began); took != answerTime {
-			t.Errorf("after %v", took)
-		}
-	})
 }
 
 func TestConfigIsStrict(t *testing.T) {

@@ -4,17 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"path/filepath"
-	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"gatehouse/internal/network"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/seldom"
+	"gatehouse/internal/registry/front/backup"
+	"gatehouse/internal/registry/front/commit"
+	"gatehouse/internal/registry/front/document"
+	"gatehouse/internal/registry/front/downlink"
+	"gatehouse/internal/registry/front/enrolment"
+	"gatehouse/internal/registry/front/inbox"
+	"gatehouse/internal/registry/front/ingest"
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/front/status"
+	"gatehouse/internal/registry/ratelog"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 
@@ -23,12 +28,9 @@ import (
 
 // Link is the way to the gateways: the embedded broker, or one elsewhere.
 type Link interface {
+	downlink.Link
 	Run(ctx context.Context) error
-	// Publish sends as far as it can be sent now; nobody confirms it.
-	Publish(topic string, payload []byte) error
 	Connected() bool
-	// Disconnect ends the connections of a gateway, where the link can.
-	Disconnect(wire.Place)
 }
 
 // Options of a front. Config is as LoadConfig returns it.
@@ -65,47 +67,17 @@ type Options struct {
 
 // Front is the registry's front.
 type Front struct {
-	o         Options
-	keys      ownKeys
-	clock     *agreed.Clock
-	link      Link
-	enrol     net.Listener
-	started   time.Time
-	authority atomic.Pointer[authority]
-	store     *store.Store
-	queues    []chan message // one a worker
-	jobs      chan job
-	answers   chan []reply
-	wants     chan want
-	repeat    chan struct{} // a list was pushed
-	inbox     *inbox
-	safety    *safety
-	putBack   time.Time // when a copy was put in the place of the database last; zero: never
-	holdings  *holdings
-	began     time.Time       // of Run, by this process's own clock
-	seldom    *zerolog.Logger // for what any gateway, or its broker, can cause
-
-	dropped, refused, failed atomic.Uint64
-	failing                  atomic.Int64 // unix s of the first message that could not be stored, with none stored since; 0: the last was
-
-	documents sync.Mutex   // one document or list at a time
-	mu        sync.RWMutex // guards what follows and what it names
-	buildings map[string]*building
-	gateways  map[string]*gateway // by address
-	pushes    map[*gateway]*push
+	o       Options
+	keys    ownKeys
+	clock   *agreed.Clock
+	active  document.Active
+	limited *zerolog.Logger // for what any gateway, or its broker, can cause
+	run     *running        // from Run's start on
 }
-
-// Bounds of what waits: at 64 KiB a message, 64 MiB in all.
-const (
-	maxQueue      = 1024 // messages of all gateways
-	maxQueueOfOne = 64   // of one gateway
-	maxJobs       = 128  // opened, before the commit
-	maxWants      = 256
-)
 
 // New makes a front: it reads keys and starts nothing.
 func New(o Options) (*Front, error) {
-	k, err := loadKeys(o.Config, seldom.Log(o.Log))
+	k, err := loadKeys(o.Config, ratelog.New(o.Log))
 	if err != nil {
 		return nil, err
 	}
@@ -117,90 +89,138 @@ func New(o Options) (*Front, error) {
 	if o.Formats == 0 || o.Formats > wire.Formats {
 		o.Formats = wire.Formats
 	}
-	if o.WorkWait <= 0 {
-		o.WorkWait = maxWorkWait
-	}
-	f := &Front{o: o, keys: k, clock: clock, jobs: make(chan job, maxJobs), answers: make(chan []reply, 16), wants: make(chan want, maxWants),
-		buildings: map[string]*building{}, gateways: map[string]*gateway{}, pushes: map[*gateway]*push{}, repeat: make(chan struct{}, 1), inbox: newInbox(), safety: newSafety(), holdings: newHoldings(), seldom: seldom.Log(o.Log)}
-	workers := max(2, min(8, runtime.GOMAXPROCS(0)))
-	for range workers {
-		f.queues = append(f.queues, make(chan message, maxQueue/workers))
-	}
-	first, err := openTrust(k.trust, k.root, k.witnessPublic())
+	f := &Front{o: o, keys: k, clock: clock, limited: ratelog.New(o.Log)}
+	first, err := document.OpenTrust(k.trust, k.root, k.witnessPublic())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Config.path(api.FileTrust), err)
 	}
-	f.authority.Store(first)
-	if o.Link == nil {
-		f.link, err = f.configuredLink()
-	} else {
-		f.link, err = o.Link(f.receive)
-	}
-	return f, err
+	f.active.Store(first)
+	return f, nil
 }
 
 // Run serves until ctx ends or something that it can't do without fails. What
 // was acked is on disk whatever happens; what waited is sent again.
 func (f *Front) Run(ctx context.Context) (err error) {
-	f.started, f.began = f.o.Now(), time.Now()
-	if f.store, err = store.Open(ctx, f.o.Config.path(api.FileDatabase)); err != nil {
+	r := &running{front: f, started: f.o.Now()}
+	f.run = r
+	if r.store, err = store.Open(ctx, f.o.Config.path(api.FileDatabase)); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.store.Close()) }()
-	if err := f.load(ctx); err != nil {
+	defer func() { err = errors.Join(err, r.store.Close()) }()
+	if err := r.load(ctx); err != nil {
 		return err
 	}
-	if f.enrol, err = f.o.Network.Listen(ctx, "tcp", f.o.Config.EnrolListen); err != nil {
+	enrol, err := f.o.Network.Listen(ctx, "tcp", f.o.Config.EnrolListen)
+	if err != nil {
 		return fmt.Errorf("listen for enrolment: %w", err)
 	}
-	defer f.enrol.Close()
-	own := f.socketServer()
+	defer enrol.Close()
+	own := r.socketServer()
 	l, err := own.Listen(ctx)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	return f.runAll(ctx, func(ctx context.Context) error { return own.Serve(ctx, l) })
+	return serve(ctx, []part{
+		{"worker", r.intake.Run}, {"store", r.committer.Run}, {"acks", r.settle}, {"lists", r.wants.Run}, {"repeats", r.unproved.Run},
+		{"holdings", r.intake.RunQuestions},
+		{"socket", func(ctx context.Context) error { return own.Serve(ctx, l) }},
+		{"enrolment", func(ctx context.Context) error { return r.enrolment.Serve(ctx, enrol) }},
+		{"certificates", r.page.Endings.Run}, {"link", r.link.Run}, {"clock", f.keepClock},
+		{"ready", func(ctx context.Context) error { return r.awaitReady(ctx, enrol.Addr().String()) }},
+	})
 }
 
-// runAll runs every part, and ends all of them when one fails.
-func (f *Front) runAll(ctx context.Context, socket func(context.Context) error) error {
+// running is what a front is made of while it runs.
+type running struct {
+	front     *Front
+	started   time.Time
+	store     *store.Store
+	roster    *roster.Roster
+	link      Link
+	committer *commit.Committer
+	intake    *ingest.Intake
+	acks      *downlink.Acks
+	wants     *downlink.Wants
+	unproved  *downlink.Unproved
+	documents *downlink.Documents
+	inbox     *inbox.Inbox
+	safety    *backup.Safety
+	enrolment *enrolment.Server
+	page      *status.Page
+}
+
+// part is something that runs until ctx ends or it fails.
+type part struct {
+	what string
+	run  func(ctx context.Context) error
+}
+
+// serve runs every part, and ends all of them when one fails.
+func serve(ctx context.Context, parts []part) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var parts sync.WaitGroup
-	run := func(what string, part func(context.Context) error) {
-		parts.Go(func() {
-			if err := part(ctx); err != nil && ctx.Err() == nil {
-				cancel(fmt.Errorf("%s: %w", what, err))
+	var running sync.WaitGroup
+	for _, p := range parts {
+		running.Go(func() {
+			if err := p.run(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", p.what, err))
 			}
 		})
 	}
-	for _, q := range f.queues {
-		run("worker", func(ctx context.Context) error { return f.work(ctx, q) })
-	}
-	run("store", f.commitLoop)
-	run("acks", f.replyLoop)
-	run("lists", f.wantLoop)
-	run("repeats", f.repeatLoop)
-	run("holdings", f.askLoop)
-	run("socket", socket)
-	run("enrolment", f.serveEnrolment)
-	run("certificates", f.endingsLoop)
-	run("link", f.link.Run)
-	run("clock", f.keepClock)
-	run("ready", f.awaitReady)
-	parts.Wait()
+	running.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
 }
 
-// awaitReady tells when the link stands.
-func (f *Front) awaitReady(ctx context.Context) error {
+// settle does what follows from commits, until ctx ends.
+func (r *running) settle(ctx context.Context) error {
+	outcomes := r.committer.Outcomes()
+	for {
+		var replies []commit.Reply
+		select {
+		case <-ctx.Done():
+			return nil
+		case o := <-outcomes:
+			replies = r.follow(o)
+		}
+		for more := true; more; {
+			select {
+			case o := <-outcomes:
+				replies = append(replies, r.follow(o)...)
+			default:
+				more = false
+			}
+		}
+		r.acks.Reply(replies)
+	}
+}
+
+// follow does what follows from a commit but for the acks, which it returns.
+func (r *running) follow(o commit.Outcome) []commit.Reply {
+	r.roster.Heard(o.Heard, o.At)
+	for _, v := range o.Verdicts {
+		r.roster.SetRefusal(v.Gateway, v.Refuses)
+		if v.Refuses == wire.ReasonNone {
+			r.unproved.Proved(v.Gateway, v.List)
+		}
+	}
+	if o.Records {
+		r.inbox.Wake()
+	}
+	for _, m := range o.Messages {
+		r.acks.Sender.Send(m.Topic, m.Payload)
+	}
+	return o.Replies
+}
+
+// awaitReady tells when the link stands, with the address of enrolment.
+func (r *running) awaitReady(ctx context.Context, enrol string) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for !f.link.Connected() {
+	for !r.link.Connected() {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -208,105 +228,13 @@ func (f *Front) awaitReady(ctx context.Context) error {
 		}
 	}
 	address := ""
-	if own, ok := f.link.(interface{ Address() string }); ok {
+	if own, ok := r.link.(interface{ Address() string }); ok {
 		address = own.Address()
 	}
-	f.o.Log.Info().Str("registry", f.authority.Load().trust.Registry).Str("broker", f.o.Config.Broker).Str("mqtt", address).
-		Str("enrol", f.enrol.Addr().String()).Str("version", f.o.Version).Msg("gateways can connect")
-	if f.o.Ready != nil {
-		f.o.Ready(address, f.enrol.Addr().String())
+	r.front.o.Log.Info().Str("registry", r.front.active.Load().Trust.Registry).Str("broker", r.front.o.Config.Broker).Str("mqtt", address).
+		Str("enrol", enrol).Str("version", r.front.o.Version).Msg("gateways can connect")
+	if r.front.o.Ready != nil {
+		r.front.o.Ready(address, enrol)
 	}
 	return nil
-}
-
-// load reads the documents and what is known of the gateways.
-func (f *Front) load(ctx context.Context) error {
-	if err := f.loadTrust(ctx); err != nil {
-		return err
-	}
-	if err := f.loadSafety(ctx); err != nil {
-		return err
-	}
-	known, err := f.store.Gateways(ctx, "", f.o.Now())
-	if err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, k := range known {
-		g := f.gatewayAt(k.Place)
-		g.books = ledger{id: k.ID, epoch: k.Epoch, line: k.Line, count: k.Records, renew: k.Renew, owing: k.Owing}
-		if k.Hello != nil && g.view.read(k.Hello) {
-			g.view.nonce, g.view.heard = g.view.hello.Nonce, k.HelloAt
-			g.said.add(g.view.nonce)
-			g.books.epoch = answerEpoch(g.view.hello)
-		}
-	}
-	if err := f.loadUndos(ctx); err != nil {
-		return err
-	}
-	a := f.authority.Load()
-	err = f.store.Houses(ctx, func(building string, envelope, old []byte) error {
-		h, err := a.openHouse(building, envelope)
-		if err != nil {
-			// Its issuer is trusted no more: its gateways wait for a new one.
-			f.o.Log.Error().Err(err).Msg("a stored document is not in force")
-			return nil
-		}
-		f.setHouse(building, h, envelope, old)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	err = f.store.Lists(ctx, func(l store.List, at time.Time) error {
-		head, err := headOf(l)
-		if err != nil {
-			return fmt.Errorf("stored list of %s: %w", l.Building, err)
-		}
-		b := f.buildingOf(l.Building)
-		b.list, b.listAt = head, at
-		return nil
-	})
-	// A list that this front's last run may not have sent: who stayed connected to a
-	// broker elsewhere says no hello, and would hear of it in hours.
-	for _, k := range known {
-		if b := f.buildings[k.Place.Building]; b != nil && b.list.Version > 0 && k.Applied != b.list.Version {
-			f.owes(f.gatewayAt(k.Place), b.list.List, time.Now())
-		}
-	}
-	return err
-}
-
-// loadTrust takes the newer of the stored Trust document and the one in the
-// folder of keys.
-func (f *Front) loadTrust(ctx context.Context) error {
-	first := f.authority.Load()
-	var stored *authority
-	err := f.store.Trusts(ctx, func(envelope []byte) error {
-		next, err := openTrust(envelope, f.keys.root, f.keys.witnessPublic())
-		if err != nil {
-			return fmt.Errorf("stored %w", err)
-		}
-		if stored != nil {
-			next, err = stored.follow(next)
-		}
-		stored = next
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	switch {
-	case stored == nil:
-		stored = first
-	case stored.trust.Registry != first.trust.Registry:
-		return fmt.Errorf("the database in %s is of registry %s, the keys are of %s", filepath.Dir(f.o.Config.path("x")), stored.trust.Registry, first.trust.Registry)
-	case stored.trust.Version < first.trust.Version:
-		if stored, err = stored.follow(first); err != nil {
-			return err
-		}
-	}
-	f.authority.Store(stored)
-	return f.store.Update(ctx, func(tx *store.Tx) error { return tx.PutTrust(stored.trust.Version, stored.envelope) })
 }

@@ -4,16 +4,25 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
-	"gatehouse/internal/registry/api"
-	"gatehouse/internal/tree"
+	"gatehouse/internal/registry/front/commit"
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/sync/wire"
 )
 
 // sickWork can't be stored while it is sick.
-type sickWork struct{ err error }
+type sickWork struct{ sick *atomic.Bool }
 
-func (s *sickWork) store(*txn, *gateway) error { return s.err }
+// Store fails like a disk without room.
+func (s sickWork) Store(*commit.Txn, *roster.Gateway) error {
+	if s.sick.Load() {
+		return errors.New("database or disk is full")
+	}
+	return nil
+}
 
 // TestSickStore: that nothing can be stored is told while it is so, and no longer.
 func TestSickStore(t *testing.T) {
@@ -21,16 +30,17 @@ func TestSickStore(t *testing.T) {
 	_, link := newMemory()
 	f := r.start(Options{Link: link})
 	told := func() bool {
-		return slices.ContainsFunc(f.problems(api.Status{Linked: true, Issuer: true}), func(p string) bool { return strings.Contains(p, "can be stored") })
+		st, err := f.client.Status(t.Context())
+		r.must(err)
+		return slices.ContainsFunc(st.Problems, func(p string) bool { return strings.Contains(p, "can be stored") })
 	}
-	c := &committer{front: f.Front, ranges: map[rangeKey]tree.Range{}}
-	work := &sickWork{errors.New("database or disk is full")}
-	jobs := []job{{g: &gateway{address: "b1/g1"}, work: work}}
-	if c.commit(t.Context(), jobs); !told() {
-		t.Error("nothing says that messages can't be stored")
-	}
-	work.err = nil
-	if c.commit(t.Context(), jobs); told() {
-		t.Error("the disk has room again, and the line stays")
-	}
+	g, _ := roster.New(time.Now).Know(wire.Place{Building: "b1", Gateway: "g1"}, nil, time.Time{})
+	var sick atomic.Bool
+	job := commit.Job{Gateway: g, Work: sickWork{&sick}}
+	sick.Store(true)
+	f.run.committer.Submit(t.Context(), job)
+	r.until("it is told that messages can't be stored", told)
+	sick.Store(false)
+	f.run.committer.Submit(t.Context(), job)
+	r.until("the disk has room again, and the line goes", func() bool { return !told() })
 }

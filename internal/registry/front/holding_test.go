@@ -89,40 +89,6 @@ func TestHolding(t *testing.T) {
 	}
 }
 
-// TestHoldingsAreGivenInTurn: an issuer that leaves lying what it was given gets the
-// others meanwhile, and the same again only after a while.
-func TestHoldingsAreGivenInTurn(t *testing.T) {
-	h := newHoldings()
-	place := func(gateway string) wire.Place {
-		return wire.Place{District: "d", Town: "t", Building: "b", Gateway: gateway}
-	}
-	for _, name := range []string{"a", "b"} {
-		p := place(name)
-		if whole, err := h.add(&gateway{address: p.Address()}, p, wire.Holding{Nonce: wire.Nonce{1}, Parts: 1}, []byte(name)); !whole || err != nil {
-			t.Fatal(whole, err)
-		}
-	}
-	now := time.Now()
-	given := func() string {
-		for _, of := range h.whole(now) {
-			return of.Place.Gateway
-		}
-		return ""
-	}
-	first, second, none := given(), given(), given()
-	if first == second || first == "" || second == "" || none != "" {
-		t.Fatalf("given %q, %q and %q", first, second, none)
-	}
-	now = now.Add(askEvery)
-	nonce := wire.Nonce{1}
-	if !h.take(place(first).Address(), nonce[:]) {
-		t.Fatal("it was not there any more")
-	}
-	if again, none := given(), given(); again != second || none != "" {
-		t.Fatalf("after a while %q, then %q", again, none)
-	}
-}
-
 // TestStep: a list that uses up the numbers is not taken; the next one is.
 func TestStep(t *testing.T) {
 	s := newScene(t)

@@ -50,7 +50,7 @@ func TestTakenClientID(t *testing.T) {
 	}
 	thief := r.raw(f.broker, "known", r.client(w[1].model, w[1].place), false, heard)
 	for range 5 {
-		if err := f.link.Publish(mine, []byte("for g1 only")); err != nil {
+		if err := f.run.link.Publish(mine, []byte("for g1 only")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -155,10 +155,10 @@ func TestFloodIsBounded(t *testing.T) {
 		}
 		ended <- n
 	}()
-	s.until("there is more than one may send", func() bool { return s.front.dropped.Load() > 0 })
+	s.until("there is more than one may send", func() bool { return s.front.dropped() > 0 })
 	most := 0
 	for range 20 {
-		n, _ := s.front.waiting()
+		n, _ := s.front.run.intake.Waiting()
 		most = max(most, n)
 		otherTopic, hello := other.say(wire.TypeHello, other.hello())
 		s.link.receive(otherTopic, hello)
@@ -168,8 +168,8 @@ func TestFloodIsBounded(t *testing.T) {
 	}
 	cancel()
 	n := <-ended
-	if most > maxQueueOfOne+maxJobs+2 {
-		t.Errorf("of %d messages %d waited at a time, %d were dropped", n, most, s.front.dropped.Load())
+	if most > 64+128+2 { // in the queue, opened, and of the other
+		t.Errorf("of %d messages %d waited at a time, %d were dropped", n, most, s.front.dropped())
 	}
 }
 

@@ -8,37 +8,44 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry/broker"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
 
-// brokerFolder is the embedded broker's, within the state folder.
-const brokerFolder = "broker"
+// brokerDir is the embedded broker's, within the state directory.
+const brokerDir = "broker"
 
-func (f *Front) configuredLink() (Link, error) {
-	if f.o.Config.Broker == Embedded {
-		return broker.New(broker.Options{Listen: f.o.Config.MQTTListen, Certificate: f.keys.server.get,
-			CAs:     func() *x509.CertPool { return f.authority.Load().cas },
-			Member:  f.admits,
-			Receive: f.receive, Folder: f.o.Config.path(brokerFolder), Log: f.o.Log})
+// newLink makes the link to the gateways, of which the intake takes what comes.
+func (r *running) newLink() (Link, error) {
+	f := r.front
+	receive := func(topic string, payload []byte) { r.intake.Receive(topic, payload) }
+	if f.o.Link != nil {
+		return f.o.Link(receive)
 	}
-	return newOutside(f.o.Config, f.receive, f)
+	if f.o.Config.Broker == Embedded {
+		return broker.New(broker.Options{Listen: f.o.Config.MQTTListen, Certificate: f.keys.server.Get,
+			CAs:     func() *x509.CertPool { return f.active.Load().CAs },
+			Member:  r.admits,
+			Receive: receive, Dir: f.o.Config.path(brokerDir), Log: f.o.Log})
+	}
+	return newOutside(f.o.Config, receive, f.o.Log)
 }
 
 // admits reports whether a certificate is that of a member: of its place, and
 // made for the signing key that the House document names. A machine that was
 // replaced has another.
-func (f *Front) admits(p wire.Place, cert *x509.Certificate) bool {
-	g, key, ok := f.member(p)
+func (r *running) admits(p wire.Place, cert *x509.Certificate) bool {
+	g, key, ok := r.roster.Member(p)
 	id := wire.IDOf(key.Public)
 	if !ok || cert.Subject.SerialNumber == hex.EncodeToString(id[:]) {
 		return ok
 	}
-	f.heardStranger(g)
+	r.roster.HeardStranger(g)
 	return false
 }
 
@@ -49,11 +56,11 @@ type outside struct {
 	receive func(topic string, payload []byte)
 }
 
-func newOutside(c Config, receive func(string, []byte), f *Front) (*outside, error) {
+func newOutside(c Config, receive func(string, []byte), log zerolog.Logger) (*outside, error) {
 	l, err := mqtt.New(mqtt.Config{Broker: c.Broker, TLS: func(string) (*tls.Config, error) { return clientTLS(c) },
 		Subscribe: []string{wire.UpFilter, wire.StatusFilter}, KeepAlive: time.Minute,
 		// There is one front, and a city waits for it: no need to be polite.
-		Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 200 * time.Millisecond, Max: 2 * time.Second}, Log: f.o.Log})
+		Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 200 * time.Millisecond, Max: 2 * time.Second}, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +115,3 @@ func (o *outside) Connected() bool {
 // Disconnect can't be asked of every broker. What the gateway says counts for
 // nothing any more.
 func (o *outside) Disconnect(wire.Place) {}
-
-func cut(address string) (building, gateway string, ok bool) {
-	building, gateway, ok = strings.Cut(address, "/")
-	return building, gateway, ok && building != "" && gateway != ""
-}

@@ -64,7 +64,7 @@ func TestWhateverComes(t *testing.T) {
 			},
 		})
 		next := uint64(0)
-		err := s.front.store.Update(t.Context(), func(tx *store.Tx) error {
+		err := s.front.run.store.Update(t.Context(), func(tx *store.Tx) error {
 			rows, err := tx.Overlapping(1, epoch, 0, 100, 1000)
 			for _, b := range rows {
 				if b.First != next {
@@ -78,23 +78,4 @@ func TestWhateverComes(t *testing.T) {
 			rt.Fatalf("stored through %d, acked through %d, %v", next, acked, err)
 		}
 	})
-}
-
-// TestWindowCloses: the fuller the queue, the less may be in flight, down to
-// nothing.
-func TestWindowCloses(t *testing.T) {
-	f := &Front{queues: []chan message{make(chan message, 100)}}
-	last := uint16(widest)
-	for i := range 101 {
-		w, retry := f.window()
-		if w > last || (w == 0) != (retry > 0) {
-			t.Fatalf("with %d waiting: window %d after %d, retry after %d s", i, w, last, retry)
-		}
-		if last = w; i < 100 {
-			f.queues[0] <- message{}
-		}
-	}
-	if last != 0 {
-		t.Errorf("a full queue leaves a window of %d", last)
-	}
 }

@@ -2,111 +2,10 @@ package front
 
 import (
 	"testing"
-	"time"
 
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
-
-// shared runs f on a transaction of a front that has a store and nothing else.
-func shared(t *testing.T, c Config, f func(*txn, *gateway)) {
-	t.Helper()
-	r := newRig(t)
-	front := &Front{o: Options{Config: c}}
-	var err error
-	front.store, err = store.Open(t.Context(), r.dir+"/quota.db")
-	r.must(err)
-	t.Cleanup(func() { r.must(front.store.Close()) })
-	r.must(front.store.Update(t.Context(), func(tx *store.Tx) error {
-		g := &gateway{address: "b1/g1", place: wire.Place{District: "d1", Town: "t1", Building: "b1", Gateway: "g1"}}
-		f(&txn{Tx: tx, front: front, now: time.Now(), books: map[*gateway]*ledger{}, acked: map[ackKey]bool{}}, g)
-		return nil
-	}))
-}
-
-// TestBudget: what one gateway may have stored within a day ends, is one alarm,
-// and begins again a day later; records have their own.
-func TestBudget(t *testing.T) {
-	shared(t, Config{GatewayPerDay: 1}, func(x *txn, g *gateway) {
-		l, err := x.ledger(g)
-		if err != nil {
-			t.Fatal(err)
-		}
-		batch := func(size int) bool {
-			ok, err := x.roomForBatch(g, l, false, size)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return ok
-		}
-		record := func(size int) bool {
-			ok, err := x.roomForRecord(g, size)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return ok
-		}
-		if !batch(1<<20) || l.held(x.now) != 0 {
-			t.Error("what a gateway may have is not stored")
-		}
-		for range 2 {
-			if batch(1) {
-				t.Error("more than it may have is stored")
-			}
-		}
-		if got := l.held(x.now); got != 3600 {
-			t.Errorf("asked to wait %d s", got)
-		}
-		if !record(maxRecordBytes) || record(1) {
-			t.Error("records go by another bound")
-		}
-		x.now = x.now.Add(quotaTime - time.Minute)
-		if batch(1) || l.held(x.now) != 60 {
-			t.Errorf("a minute before the end of the day it is asked to wait %d s", l.held(x.now))
-		}
-		x.now = x.now.Add(time.Minute)
-		if !batch(1) || !record(1) || l.held(x.now) != 0 {
-			t.Error("the day after nothing is stored")
-		}
-	})
-}
-
-// TestEpochsAreBounded: a gateway that begins epochs without end is stopped, and
-// goes on when the old ones are of last month.
-func TestEpochsAreBounded(t *testing.T) {
-	shared(t, Config{GatewayPerDay: 1}, func(x *txn, g *gateway) {
-		l, err := x.ledger(g)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := newRig(t).gateway("g1", 7)
-		m.fill(1)
-		taken := 0
-		for epoch := uint64(1); epoch <= maxEpochs+50; epoch++ {
-			ok, err := x.roomForBatch(g, l, true, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if ok {
-				taken++
-				if err := x.SetRange(l.id, epoch, m.ranges[1], x.now); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if taken != maxEpochs || l.held(x.now) != 3600 {
-			t.Errorf("%d epochs are taken; then it is asked to wait %d s", taken, l.held(x.now))
-		}
-		if ok, err := x.roomForBatch(g, l, false, 1); err != nil || !ok {
-			t.Errorf("an epoch that is there can't go on: %v", err)
-		}
-		x.now = x.now.Add(epochTime + time.Second)
-		if ok, err := x.roomForBatch(g, l, true, 1); err != nil || !ok {
-			t.Errorf("a month later no epoch is taken: %v", err)
-		}
-	})
-}
 
 // TestQuotaIsToldToTheGateway: what is too much is not stored, the ack says
 // where the gateway stands and asks it to wait, and there is one alarm.
@@ -164,7 +63,7 @@ func (s *scene) alarms() []api.Alarm {
 // the front read a whole journal.
 func TestRepeatedBatches(t *testing.T) {
 	s := newScene(t)
-	const n = 3 * maxOverlap
+	const n = 3 * 16 // thrice what a repeated batch is compared with
 	s.g.fill(n)
 	for i := range n {
 		s.at(s.ask(wire.TypeBatch, s.g.batch(i, 1)), 7, uint64(i+1))

@@ -11,7 +11,7 @@ import (
 // again lets the time of the repeats pass and reports whether the list came once
 // more.
 func (s *scene) again(after time.Duration) bool {
-	s.front.repeatDue(s.t.Context(), time.Now().Add(after))
+	s.front.run.unproved.Repeat(s.t.Context(), time.Now().Add(after))
 	_, err := s.link.next(s.g.place.Down(wire.TypeList), 0)
 	return err == nil
 }
@@ -46,7 +46,7 @@ func TestUnprovedListIsPushedAgain(t *testing.T) {
 			}
 			s.part()
 			c.meanwhile(s)
-			s.until("all that it said is taken", func() bool { n, _ := s.front.waiting(); return n == 0 && s.g.queuedAt(s.front.Front) == 0 })
+			s.until("all that it said is taken", func() bool { n, _ := s.front.run.intake.Waiting(); return n == 0 })
 			for i, after := range []time.Duration{first, second} {
 				if got := s.again(after); got != c.repeats {
 					t.Errorf("repeat %d: pushed again is %v, want %v", i, got, c.repeats)
@@ -63,12 +63,6 @@ func TestUnprovedListIsPushedAgain(t *testing.T) {
 			}
 		})
 	}
-}
-
-// queuedAt is how many of its messages wait at a front.
-func (m *model) queuedAt(f *Front) int {
-	g, _, _ := f.member(m.place)
-	return int(g.queued.Load())
 }
 
 // prove sends the entry that says that a list is in force.
@@ -111,24 +105,10 @@ func TestOldDebtIsNotForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.part()
-		s.front.repeatDue(s.t.Context(), time.Now().Add(time.Duration(v)*16*time.Second))
+		s.front.run.unproved.Repeat(s.t.Context(), time.Now().Add(time.Duration(v)*16*time.Second))
 	}
-	s.front.repeatDue(s.t.Context(), time.Now().Add(time.Minute))
+	s.front.run.unproved.Repeat(s.t.Context(), time.Now().Add(time.Minute))
 	if !s.isCut() {
 		t.Error("three lists in a row, and the dead connection lives on")
-	}
-}
-
-// TestSpread: the wish for the next reconnect grows with the number of gateways,
-// and never so far that a revocation waits for it.
-func TestSpread(t *testing.T) {
-	f := &Front{gateways: map[string]*gateway{}}
-	for _, c := range []struct{ gateways, want int }{{1, 5}, {5_000, 10}, {30_000, 40}} {
-		for len(f.gateways) < c.gateways {
-			f.gateways[string(rune(len(f.gateways)+1))+"x"] = nil
-		}
-		if got := int(f.spread()); len(f.gateways) == c.gateways && got != c.want {
-			t.Errorf("%d gateways: %d s", c.gateways, got)
-		}
 	}
 }

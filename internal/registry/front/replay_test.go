@@ -41,19 +41,6 @@ func TestReplayedHello(t *testing.T) {
 	}
 }
 
-func TestNonces(t *testing.T) {
-	var s nonces
-	of := func(i int) wire.Nonce { return wire.Nonce{1, byte(i)} }
-	for i := range 200 {
-		if !s.add(of(i)) {
-			t.Fatalf("nonce %d is known", i)
-		}
-		if s.add(of(i)) || s.add(of(max(0, i-63))) {
-			t.Fatalf("after %d nonces one of the last 64 is new", i+1)
-		}
-	}
-}
-
 // TestNoticesArrive: a notice waits until its entry is stored, whatever that is.
 func TestNoticesArrive(t *testing.T) {
 	s := newScene(t)
@@ -78,31 +65,5 @@ func TestNoticesArrive(t *testing.T) {
 	}
 	if stored != 4 {
 		t.Errorf("%d alarms are stored, want 4", stored)
-	}
-}
-
-// TestWantIsAskedAgain: a question that there was no room for does not keep the
-// gateway from asking again.
-func TestWantIsAskedAgain(t *testing.T) {
-	f := &Front{wants: make(chan want, 1)}
-	r := newRig(t)
-	question := r.encode(wire.Want{List: true})
-	first, second := &gateway{}, &gateway{}
-	ask := func(g *gateway) {
-		t.Helper()
-		if err := f.takeWant(g, question); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ask(first)
-	ask(first) // one at a time
-	ask(second)
-	if n := f.dropped.Load(); n != 1 || len(f.wants) != 1 {
-		t.Fatalf("%d dropped, %d wait, want 1 and 1", n, len(f.wants))
-	}
-	<-f.wants
-	ask(second)
-	if len(f.wants) != 1 || (<-f.wants).g != second {
-		t.Error("a gateway whose question was dropped is not heard again")
 	}
 }

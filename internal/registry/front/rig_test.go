@@ -210,6 +210,12 @@ type started struct {
 	stop          func()
 }
 
+// dropped is how many messages found no room.
+func (s *started) dropped() uint64 {
+	n, _ := s.run.intake.Counts()
+	return n
+}
+
 func (r *rig) start(o Options) *started {
 	r.t.Helper()
 	if o.Config.State == "" {

@@ -3,9 +3,8 @@ package front
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"net/url"
@@ -15,7 +14,13 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/backup"
+	"gatehouse/internal/registry/front/document"
+	"gatehouse/internal/registry/front/downlink"
+	"gatehouse/internal/registry/front/inbox"
+	"gatehouse/internal/registry/front/query"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/socket"
 )
@@ -39,98 +44,134 @@ func (l connLines) Write(line []byte) (int, error) {
 }
 
 // socketServer serves the issuer and the operator's commands.
-func (f *Front) socketServer() *socket.Server {
-	s := socket.NewServer(socket.Options{Path: f.o.Config.Socket, Name: "front", Network: f.o.Network, Mode: socketMode, Grace: socketGrace,
-		MostBody: maxSocketBody, Lenient: true, ReadTimeout: 2 * f.o.WorkWait, Explain: refusalOf, Log: f.o.Log, ErrorLog: connLog(&f.o.Log)})
-	socket.Handle(s, "GET /v1/work", f.getWork)
-	socket.Handle(s, "POST /v1/answers", post(func(_ context.Context, a api.Answer) (any, error) { return struct{}{}, f.inbox.answer(a) }))
-	socket.Handle(s, "GET /v1/heads", f.getHeads)
-	socket.Handle(s, "GET /v1/stored", f.getStored)
-	socket.Handle(s, "POST /v1/holdings/taken", post(f.taken))
-	socket.Handle(s, "POST /v1/lists", post(func(ctx context.Context, l api.List) (any, error) { return f.putList(ctx, l) }))
-	socket.Handle(s, "POST /v1/houses", post(func(ctx context.Context, d api.Document) (any, error) { return f.putHouse(ctx, d) }))
-	socket.Handle(s, "POST /v1/trust", post(func(ctx context.Context, d api.Document) (any, error) { return f.putTrust(ctx, d.Envelope) }))
-	socket.Handle(s, "POST /v1/undos", post(f.putUndo))
-	socket.Handle(s, "POST /v1/backups", post(f.kept))
-	socket.Stream(s, "GET /v1/backup", f.getBackup)
-	socket.Handle(s, "POST /v1/remarks/done", post(f.putAway))
-	socket.Handle(s, "GET /v1/trusts", f.getTrusts)
-	socket.Handle(s, "GET /v1/person", f.getPerson)
-	socket.Handle(s, "GET /v1/gateways", f.getGateways)
-	socket.Handle(s, "GET /v1/clock", func(*http.Request, socket.None) (any, error) { return f.clock.Report(), nil })
-	socket.Handle(s, "POST /v1/clock", func(*http.Request, socket.None) (any, error) { return f.clock.Confirm() })
-	socket.Stream(s, "GET /v1/entries", f.getEntries)
-	socket.Handle(s, "GET /v1/alarms", f.getAlarms)
-	socket.Handle(s, "GET /v1/vkeys", f.getVKeys)
-	socket.Handle(s, "GET /v1/status", f.getStatus)
+func (r *running) socketServer() *socket.Server {
+	o := r.front.o
+	s := socket.NewServer(socket.Options{Path: o.Config.Socket, Name: "front", Network: o.Network, Mode: socketMode, Grace: socketGrace,
+		MostBody: maxSocketBody, Lenient: true, ReadTimeout: 2 * r.inbox.Wait(), Explain: refusalOf, Log: o.Log, ErrorLog: connLog(&o.Log)})
+	r.serveIssuer(s)
+	r.serveOperator(s)
 	return s
 }
 
+// serveIssuer answers what the issuer asks.
+func (r *running) serveIssuer(s *socket.Server) {
+	socket.Handle(s, "GET /v1/work", r.getWork)
+	socket.Handle(s, "POST /v1/answers", post(func(_ context.Context, a api.Answer) (struct{}, error) { return struct{}{}, r.inbox.Answer(a) }))
+	socket.Handle(s, "GET /v1/heads", get(func(_ context.Context, q url.Values) ([]api.Head, error) {
+		return query.Heads(r.roster, q.Get("building")), nil
+	}))
+	socket.Handle(s, "GET /v1/stored", get(func(ctx context.Context, q url.Values) (api.Stored, error) {
+		return query.Stored(ctx, r.store, r.roster, q.Get("building"))
+	}))
+	socket.Handle(s, "POST /v1/holdings/taken", post(func(_ context.Context, h api.Holding) (struct{}, error) {
+		err := r.inbox.TakeHolding(h)
+		if err == nil {
+			r.roster.HandedOver(h.Place.Address(), h.Nonce)
+		}
+		return struct{}{}, err
+	}))
+	socket.Handle(s, "POST /v1/lists", post(r.documents.PutList))
+	socket.Handle(s, "POST /v1/houses", post(r.documents.PutHouse))
+	socket.Handle(s, "POST /v1/trust", post(func(ctx context.Context, d api.Document) (api.Pushed, error) {
+		return r.documents.PutTrust(ctx, d.Envelope)
+	}))
+	socket.Handle(s, "GET /v1/trusts", get(func(ctx context.Context, _ url.Values) ([][]byte, error) { return query.Trusts(ctx, r.store) }))
+}
+
+// serveOperator answers what the operator's commands ask.
+func (r *running) serveOperator(s *socket.Server) {
+	clock := r.front.clock
+	socket.Handle(s, "POST /v1/undos", post(r.documents.PutUndo))
+	socket.Handle(s, "POST /v1/backups", post(func(ctx context.Context, k api.Kept) (api.Kept, error) { return r.safety.Keep(ctx, k, r.front.o.Now()) }))
+	socket.Stream(s, "GET /v1/backup", r.getBackup)
+	socket.Handle(s, "POST /v1/remarks/done", post(func(ctx context.Context, in struct{}) (struct{}, error) {
+		return in, r.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutAway() })
+	}))
+	socket.Handle(s, "GET /v1/person", r.getPerson)
+	socket.Handle(s, "GET /v1/gateways", get(func(ctx context.Context, q url.Values) ([]api.Gateway, error) {
+		return r.page.Gateways(ctx, q.Get("building"))
+	}))
+	socket.Handle(s, "GET /v1/clock", get(func(context.Context, url.Values) (agreed.Report, error) { return clock.Report(), nil }))
+	socket.Handle(s, "POST /v1/clock", func(*http.Request, socket.None) (agreed.Report, error) { return clock.Confirm() })
+	socket.Stream(s, "GET /v1/entries", func(w http.ResponseWriter, req *http.Request, _ socket.None) error {
+		return query.Entries(r.store, w, req)
+	})
+	socket.Handle(s, "GET /v1/alarms", func(req *http.Request, _ socket.None) ([]api.Alarm, error) { return query.Alarms(r.store, req) })
+	socket.Handle(s, "GET /v1/vkeys", get(func(ctx context.Context, q url.Values) (api.VKeys, error) {
+		return query.VKeys(ctx, r.store, r.roster, r.front.active.Load().Trust, q.Get("building"))
+	}))
+	socket.Handle(s, "GET /v1/status", get(func(ctx context.Context, _ url.Values) (api.Status, error) { return r.status(ctx) }))
+}
+
 // post answers a message by what do makes of it.
-func post[T any](do func(context.Context, T) (any, error)) func(*http.Request, T) (any, error) {
-	return func(r *http.Request, in T) (any, error) { return do(r.Context(), in) }
+func post[In, Out any](do func(context.Context, In) (Out, error)) func(*http.Request, In) (Out, error) {
+	return func(r *http.Request, in In) (Out, error) { return do(r.Context(), in) }
 }
 
-func (f *Front) getWork(r *http.Request, _ socket.None) (any, error) {
-	after, err1 := strconv.ParseUint(r.URL.Query().Get("after"), 10, 63)
-	wait, err2 := strconv.ParseFloat(r.URL.Query().Get("wait"), 64)
+// get answers a question by what do makes of its query.
+func get[Out any](do func(context.Context, url.Values) (Out, error)) func(*http.Request, socket.None) (Out, error) {
+	return func(r *http.Request, _ socket.None) (Out, error) { return do(r.Context(), r.URL.Query()) }
+}
+
+// status returns how the front is.
+func (r *running) status(ctx context.Context) (api.Status, error) {
+	o := r.front.o
+	s := api.Status{Version: o.Version, Started: r.started, Broker: o.Config.Broker, Linked: r.link.Connected()}
+	s.Dropped, s.Refused = r.intake.Counts()
+	s.Refused += r.enrolment.Refused()
+	s.Queued, _ = r.intake.Waiting()
+	return r.page.Status(ctx, s)
+}
+
+func (r *running) getWork(req *http.Request, _ socket.None) (api.Work, error) {
+	q := req.URL.Query()
+	after, err1 := strconv.ParseUint(q.Get("after"), 10, 63)
+	wait, err2 := strconv.ParseFloat(q.Get("wait"), 64)
 	if err1 != nil || err2 != nil || !(wait >= 0 && wait <= 3600) {
-		return nil, socket.Refused(http.StatusBadRequest, "", "want after=NUMBER and wait=SECONDS")
+		return api.Work{}, socket.Refused(http.StatusBadRequest, "", "want after=NUMBER and wait=SECONDS")
 	}
-	work, err := f.workAfter(r.Context(), after, time.Duration(wait*float64(time.Second)))
-	if err != nil {
-		return nil, err
-	}
-	return work, nil
+	return r.inbox.Work(req.Context(), after, time.Duration(wait*float64(time.Second)))
 }
 
-func (f *Front) getPerson(r *http.Request, _ socket.None) (any, error) {
-	hash, err := hex.DecodeString(r.URL.Query().Get("hash"))
+func (r *running) getPerson(req *http.Request, _ socket.None) ([]byte, error) {
+	hash, err := hex.DecodeString(req.URL.Query().Get("hash"))
 	if err != nil {
 		return nil, socket.Refused(http.StatusBadRequest, "", "want hash=HEX")
 	}
-	sealed, err := f.store.Person(r.Context(), hash)
+	sealed, err := r.store.Person(req.Context(), hash)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, socket.Refused(http.StatusNotFound, "", "no person of this hash is stored")
-	} else if err != nil {
-		return nil, err
 	}
-	return sealed, nil
+	return sealed, err
+}
+
+// getBackup answers with a whole copy of the database. What it has counts as safe
+// when whoever asked says that it is kept.
+func (r *running) getBackup(w http.ResponseWriter, req *http.Request, _ socket.None) error {
+	id := req.URL.Query().Get("id")
+	if id == "" {
+		return socket.Refused(http.StatusBadRequest, "", "want id=TEXT")
+	}
+	file, err := r.safety.Copy(req.Context(), id)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	w.Header().Set("Content-Type", "application/octet-stream")
+	_, _ = io.Copy(w, file) // whoever asked checks what came
+	return nil
 }
 
 // refusalOf makes a refusal of an error of what was asked for.
 func refusalOf(err error) *socket.Error {
 	out := &socket.Error{Status: http.StatusUnprocessableEntity, Message: err.Error()}
 	switch {
-	case errors.Is(err, errGone), errors.Is(err, errNoCopy):
+	case errors.Is(err, inbox.ErrGone), errors.Is(err, backup.ErrNoCopy):
 		out.Status = http.StatusNotFound
-	case errors.Is(err, errStale):
+	case errors.Is(err, document.ErrStale):
 		out.Status, out.Hint = http.StatusConflict, "the issuer's database may be older than the front's: restore the newer one"
-	case errors.Is(err, errLacks), errors.Is(err, store.ErrGap):
+	case errors.Is(err, downlink.ErrLacks), errors.Is(err, store.ErrGap):
 		out.Status, out.Hint = http.StatusConflict, "hand in all buckets"
 	}
 	return out
-}
-
-// readLimit reads limit=N.
-func readLimit(q url.Values, def, most int) (int, error) {
-	text := q.Get("limit")
-	if text == "" || text == "0" {
-		return def, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("limit %q: want a number", text)
-	}
-	return min(n, most), nil
-}
-
-// lines writes one JSON object a line.
-type lines struct {
-	e *json.Encoder
-}
-
-func newLines(w http.ResponseWriter) lines {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	return lines{json.NewEncoder(w)}
 }

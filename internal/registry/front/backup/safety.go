@@ -1,0 +1,151 @@
+// Package backup makes copies of the front's database and knows what the kept ones
+// have: gateways keep longer what no backup has.
+package backup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/dbfile"
+	"gatehouse/internal/registry/store"
+)
+
+// Safety knows what of the store a backup has. It is safe for concurrent use.
+type Safety struct {
+	store   *store.Store
+	path    string    // of the database
+	putBack time.Time // when a copy was put in the place of the database last; zero: never
+
+	mu     sync.RWMutex
+	marks  map[markKey]uint64
+	at     time.Time               // of the newest backup; zero: none
+	copies map[string][]store.Mark // handed out, and not said to be kept; by id
+	one    sync.Mutex              // one copy is made at a time
+}
+
+type markKey struct {
+	gateway int64
+	kind    int64
+	stream  uint64
+}
+
+// maxCopies is how many copies may be under way: an operator makes one at a time.
+const maxCopies = 8
+
+// ErrNoCopy means a copy that was never handed out, or too long ago.
+var ErrNoCopy = errors.New("no copy of this id was handed out")
+
+// Load reads what backups have of a store, whose database is at path, and keeps there
+// what opening it has found.
+func Load(ctx context.Context, s *store.Store, path string, now time.Time, log zerolog.Logger) (*Safety, error) {
+	b := &Safety{store: s, path: path, marks: make(map[markKey]uint64), copies: make(map[string][]store.Mark)}
+	all, at, err := s.Safe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.add(all, at)
+	if b.putBack, err = s.PutBack(ctx); err != nil {
+		return nil, err
+	}
+	found := s.Found()
+	said := found.String()
+	if said == "" {
+		return b, nil
+	}
+	log.Warn().Str("database", path).Msg(said)
+	if found.Restored {
+		b.putBack = now
+	}
+	return b, s.Update(ctx, func(tx *store.Tx) error {
+		if found.Restored {
+			if err := tx.SetPutBack(now); err != nil {
+				return err
+			}
+		}
+		return tx.Remark(api.FileDatabase+": "+said+". Gateways bring what they still keep; docs/restore.md says what is lost", now)
+	})
+}
+
+// add takes what a backup has.
+func (s *Safety) add(all []store.Mark, at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range all {
+		s.marks[markKey{m.Gateway, m.Kind, m.Stream}] = m.Count
+	}
+	s.at = at
+}
+
+// Of returns how much of a gateway's epoch or line is in a backup, at most what is
+// stored.
+func (s *Safety) Of(gateway, kind int64, stream, stored uint64) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return min(s.marks[markKey{gateway, kind, stream}], stored)
+}
+
+// Last returns when the newest backup was made; zero: none was.
+func (s *Safety) Last() time.Time {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.at
+}
+
+// PutBack returns when a copy was put in the place of the database last; zero: never.
+func (s *Safety) PutBack() time.Time { return s.putBack }
+
+func (s *Safety) hand(id string, all []store.Mark) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.copies) >= maxCopies {
+		clear(s.copies) // of commands that were broken off
+	}
+	s.copies[id] = all
+}
+
+func (s *Safety) take(id string) ([]store.Mark, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, there := s.copies[id]
+	delete(s.copies, id)
+	return all, there
+}
+
+// Copy makes a copy of the database, which is gone when it is closed. What it has
+// counts as safe when Keep is called with its id.
+func (s *Safety) Copy(ctx context.Context, id string) (*os.File, error) {
+	s.one.Lock()
+	defer s.one.Unlock()
+	return dbfile.Temporary(s.path+".copy", func(path string) error {
+		if err := s.store.Copy(ctx, path); err != nil {
+			return err
+		}
+		all, err := store.MarksOf(ctx, path)
+		if err == nil {
+			s.hand(id, all)
+		}
+		return err
+	})
+}
+
+// Keep takes the word that a copy is kept: acks say from now on that what it has is
+// safe.
+func (s *Safety) Keep(ctx context.Context, k api.Kept, now time.Time) (api.Kept, error) {
+	all, there := s.take(k.ID)
+	if !there {
+		return k, ErrNoCopy
+	}
+	err := s.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SetSafe(all, now) })
+	if err != nil {
+		return k, err
+	}
+	s.add(all, now)
+	k.Time = now
+	return k, nil
+}

@@ -1,0 +1,102 @@
+package commit
+
+import (
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+)
+
+// claim is the newest cosignature that a gateway says it holds. Where it is newer
+// than what the store knows, the store was set back (or the gateway lies, to its
+// own loss): nothing of that epoch is cosigned before the store has reached that
+// size with that very tree, so that no two trees of one size are ever cosigned.
+type claim struct {
+	wire.Cosigned
+	state claimState
+}
+
+type claimState uint8
+
+const (
+	claimUnheard claimState = iota // no hello in this run
+	claimNone                      // nothing that the store does not know
+	claimAhead                     // the store has not reached it
+	claimTrue                      // it has, and the trees are the same: only the time is left to be reached
+	claimFalse                     // it has, and the cosignature is not over what is stored
+)
+
+// Weigh judges the cosignature that a hello says the gateway holds.
+func (t *Txn) Weigh(g *roster.Gateway, l *Ledger, c wire.Cosigned) error {
+	l.claim = claim{state: claimNone}
+	if c.Size == 0 {
+		return nil
+	}
+	size, at, err := t.Cosigned(l.ID, c.Epoch)
+	if err != nil || c.Size <= size && int64(c.Time) <= at {
+		return err
+	}
+	r, err := t.Stored(l.ID, c.Epoch)
+	if err != nil {
+		return err
+	}
+	l.claim = claim{c, claimAhead}
+	switch {
+	case r.Size() == c.Size:
+		t.judge(g, l, r.Root())
+	case r.Size() > c.Size: // what is stored beyond it was not cosigned earlier than it says
+		l.claim.state = claimTrue
+	}
+	if l.claim.state != claimAhead {
+		return nil
+	}
+	t.committer.o.Limited.Warn().Str("gateway", g.Address()).Uint64("cosigned", c.Size).Uint64("stored", r.Size()).
+		Msg("it holds a newer cosignature than this database knows: entries are taken, and not cosigned until they reach it")
+	return t.Remark(api.FileDatabase+": a gateway holds a newer cosignature of ours than this database knows, so it was put back to an earlier day "+
+		"(or that gateway lies). What it lacks is sent again and cosigned only from there on; docs/restore.md says what is lost", t.Now)
+}
+
+// Reached judges a claim when a batch brings an epoch, which was before, to the
+// size that it names or beyond.
+func (t *Txn) Reached(g *roster.Gateway, l *Ledger, epoch uint64, before tree.Range, fresh []tlog.Hash) {
+	c := &l.claim
+	if c.state != claimAhead || c.Epoch != epoch || before.Size()+uint64(len(fresh)) < c.Size {
+		return
+	}
+	t.judge(g, l, before.AddAll(fresh[:c.Size-before.Size()]).Root())
+}
+
+func (t *Txn) judge(g *roster.Gateway, l *Ledger, root tlog.Hash) {
+	c := &l.claim
+	at := wire.Checkpoint{Address: g.Address(), Epoch: c.Epoch, Size: c.Size, Root: wire.Hash(root)}
+	if c.state = claimTrue; !at.VerifyCosignature(t.committer.o.Witness, uint64(c.Time), c.Signature) {
+		c.state = claimFalse
+		t.committer.o.Limited.Error().Str("gateway", g.Address()).Uint64("cosigned", c.Size).
+			Msg("the cosignature that it holds is not over the entries that it sends: this epoch is not cosigned")
+	}
+}
+
+// admits reports whether an epoch may be cosigned at this time (unix s). Before the
+// first hello of a run nobody knows what the gateway holds.
+func (c claim) admits(epoch uint64, unix int64) bool {
+	switch c.state {
+	case claimUnheard:
+		return false
+	case claimTrue:
+		return c.Epoch != epoch || unix >= int64(c.Time)
+	}
+	return c.Epoch != epoch || c.state == claimNone
+}
+
+// cosign reports whether the witness may cosign an epoch as it is stored now. That
+// it does so is kept before anybody sees it. An empty tree says nothing, and in doubt
+// of its clock a witness can't say when it saw anything.
+func (t *Txn) cosign(l *Ledger, epoch uint64, r tree.Range) (bool, error) {
+	now := t.agreed.Unix()
+	if r.Size() == 0 || t.unsure || !l.claim.admits(epoch, now) {
+		return false, nil
+	}
+	return t.Cosign(l.ID, epoch, r.Size(), wire.Hash(r.Root()), now)
+}

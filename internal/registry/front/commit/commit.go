@@ -1,0 +1,245 @@
+// Package commit stores what gateways sent, many messages in one transaction, and
+// keeps what the next message of each gateway depends on. What follows from a commit
+// (acks, messages, news for the issuer) is an Outcome, which its owner carries out.
+package commit
+
+import (
+	"context"
+	"crypto/ed25519"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/agreed"
+	"gatehouse/internal/registry/front/backup"
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/store"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+)
+
+// Bounds of a transaction that many messages share: one sync to disk for all.
+const (
+	maxJobs        = 128 // that wait
+	maxCommitJobs  = 256
+	maxCommitBytes = 8 << 20
+	maxRanges      = 1 << 14 // in memory: some 20 MB
+)
+
+// Options of a Committer. All are needed.
+type Options struct {
+	Store   *store.Store
+	Roster  *roster.Roster
+	Safety  *backup.Safety
+	Clock   *agreed.Clock
+	Now     func() time.Time  // of what is stored
+	Witness ed25519.PublicKey // of cosignatures
+	PerDay  int64             // bytes of new entries of one gateway
+	Log     zerolog.Logger
+	Limited *zerolog.Logger // for what any gateway can cause
+}
+
+// Job is a message that was opened and checked: what is left is to store it.
+type Job struct {
+	Gateway *roster.Gateway // that sent it
+	Size    int             // bytes
+	Work    Work
+}
+
+// Work is what a message changes in the store.
+type Work interface {
+	Store(t *Txn, sender *roster.Gateway) error
+}
+
+// Outcome is what is to be done after a commit, in this order.
+type Outcome struct {
+	Heard    []*roster.Gateway // something new came of these
+	At       time.Time         // of the commit
+	Verdicts []Verdict
+	Records  bool      // there is work for the issuer
+	Messages []Message // to gateways
+	Replies  []Reply
+}
+
+// Verdict is what a stored entry says of a list: active, or refused.
+type Verdict struct {
+	Gateway *roster.Gateway
+	List    wire.Hash
+	Refuses wire.Reason // ReasonNone: the list is active
+}
+
+// Message is one to a gateway.
+type Message struct {
+	Topic   string
+	Payload []byte
+}
+
+// Reply is what an ack says of the store.
+type Reply struct {
+	Gateway *roster.Gateway
+	Epoch   uint64
+	At      tree.Range
+	Line    uint64
+	Records uint64
+	// What of these a backup has.
+	Safe, SafeRecords uint64
+	Hold              uint16 // s in which it should send no batches
+	Time              uint32 // agreed on at the commit, unix s
+	Unsure            bool   // the clock is in doubt: Time says nothing
+	Cosign            bool   // the witness may sign the tree at that time
+}
+
+type rangeKey struct {
+	gateway int64
+	epoch   uint64
+}
+
+// Committer stores jobs. Submit, Waiting, Failing and Short may be called at any time
+// from any goroutine.
+type Committer struct {
+	o        Options
+	jobs     chan Job
+	outcomes chan Outcome
+	ranges   map[rangeKey]tree.Range // only of the goroutine that commits
+
+	failed  atomic.Uint64
+	failing atomic.Int64 // unix s of the first message that could not be stored, with none stored since; 0: the last was
+
+	mu      sync.RWMutex
+	ledgers map[*roster.Gateway]*Ledger // each is replaced, never changed
+}
+
+// New makes a Committer; it starts nothing.
+func New(o Options) *Committer {
+	return &Committer{o: o, jobs: make(chan Job, maxJobs), outcomes: make(chan Outcome, 16), ranges: map[rangeKey]tree.Range{},
+		ledgers: map[*roster.Gateway]*Ledger{}}
+}
+
+// Know takes what the store knows of a gateway at the start, with the epoch that acks
+// name where a message names none.
+func (c *Committer) Know(g *roster.Gateway, k store.Gateway, epoch uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ledgers[g] = &Ledger{ID: k.ID, Epoch: epoch, Line: k.Line, Count: k.Records, Renew: k.Renew, Pending: k.Owing}
+}
+
+// Submit hands in a job. It waits for room, or until ctx ends.
+func (c *Committer) Submit(ctx context.Context, j Job) {
+	select {
+	case c.jobs <- j:
+	case <-ctx.Done():
+	}
+}
+
+// Waiting returns how many jobs wait.
+func (c *Committer) Waiting() int { return len(c.jobs) }
+
+// Outcomes are those of the commits, in order.
+func (c *Committer) Outcomes() <-chan Outcome { return c.outcomes }
+
+// Failing returns since when no message can be stored, unix s, and how many could not
+// be since the start; 0: the last one was stored.
+func (c *Committer) Failing() (since int64, failed uint64) { return c.failing.Load(), c.failed.Load() }
+
+// Short returns since when the hellos of a gateway name entries that are not here, and
+// none comes although it was not asked to wait; zero: all are here, or they come.
+func (c *Committer) Short(g *roster.Gateway, now time.Time) time.Time {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	l := c.ledgers[g]
+	if l == nil || l.held(now) > 0 {
+		return time.Time{}
+	}
+	return l.short
+}
+
+// Run stores jobs, as many at a time as there are, until ctx ends.
+func (c *Committer) Run(ctx context.Context) error {
+	for {
+		var jobs []Job
+		select {
+		case <-ctx.Done():
+			return nil
+		case j := <-c.jobs:
+			jobs = append(jobs, j)
+		}
+		for size := jobs[0].Size; size < maxCommitBytes && len(jobs) < maxCommitJobs; {
+			select {
+			case j := <-c.jobs:
+				jobs, size = append(jobs, j), size+j.Size
+				continue
+			default:
+			}
+			break
+		}
+		for _, o := range c.commit(ctx, jobs) {
+			select {
+			case c.outcomes <- o:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// commit stores the jobs in one transaction. If that fails each gets its own,
+// so that a bad one takes no other with it; what can't be stored is not acked,
+// and comes again.
+func (c *Committer) commit(ctx context.Context, jobs []Job) []Outcome {
+	out, err := c.try(ctx, jobs)
+	if err == nil {
+		c.failing.Store(0)
+		return []Outcome{out}
+	}
+	if len(jobs) == 1 {
+		c.failed.Add(1)
+		c.failing.CompareAndSwap(0, c.o.Now().Unix())
+		c.o.Log.Error().Err(err).Str("gateway", jobs[0].Gateway.Address()).Msg("a message can't be stored")
+		select { // a full disk is not to be asked a thousand times a second
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+		return nil
+	}
+	var all []Outcome
+	for i := range jobs {
+		if ctx.Err() == nil {
+			all = append(all, c.commit(ctx, jobs[i:i+1])...)
+		}
+	}
+	return all
+}
+
+func (c *Committer) try(ctx context.Context, jobs []Job) (Outcome, error) {
+	t := c.begin()
+	err := c.o.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		t.Tx = tx
+		for _, j := range jobs {
+			if err := j.Work.Store(t, j.Gateway); err != nil {
+				return err
+			}
+		}
+		if err := t.saveRanges(); err != nil {
+			return err
+		}
+		return t.reply()
+	})
+	if err != nil {
+		return Outcome{}, err
+	}
+	for key, r := range t.ranges {
+		if len(c.ranges) >= maxRanges {
+			for other := range c.ranges { // any: it can be read again
+				delete(c.ranges, other)
+				break
+			}
+		}
+		c.ranges[key] = r
+	}
+	c.mu.Lock()
+	maps.Copy(c.ledgers, t.ledgers)
+	c.mu.Unlock()
+	return t.Outcome, nil
+}

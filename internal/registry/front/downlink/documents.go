@@ -1,0 +1,253 @@
+package downlink
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/document"
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+// Options of Documents. All are needed.
+type Options struct {
+	Sender   *Sender
+	Lists    *Lists
+	Unproved *Unproved
+	Store    *store.Store
+	Root     ed25519.PublicKey
+	Now      func() time.Time // of what is stored
+}
+
+// Documents takes what the issuer hands in: it checks it, stores it and sends it. Safe
+// for concurrent use; it takes one document or list at a time.
+type Documents struct {
+	o       Options
+	sender  *Sender
+	roster  *roster.Roster
+	witness ed25519.PublicKey
+
+	mu sync.Mutex
+}
+
+// NewDocuments makes a Documents.
+func NewDocuments(o Options) *Documents {
+	return &Documents{o: o, sender: o.Sender, roster: o.Sender.Roster, witness: o.Sender.Witness.Public().(ed25519.PublicKey)}
+}
+
+// update stores something whatever becomes of whoever asked for it.
+func (d *Documents) update(ctx context.Context, f func(*store.Tx) error) error {
+	return d.o.Store.Update(context.WithoutCancel(ctx), f)
+}
+
+// maxStep is how far a list's version may be above the one before: gateways refuse
+// more, since a thief's list could use up the numbers.
+const maxStep = 1 << 20
+
+var errStep = errors.New("it is too far above list")
+
+// PutList checks a new list, stores it and sends it to the building.
+func (d *Documents) PutList(ctx context.Context, in api.List) (api.Pushed, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m, head, err := d.sender.Active.Load().OpenList(in)
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	before := d.roster.Building(in.Building)
+	have := before.List
+	again := head.Hash == have.Hash
+	if !again && !head.After(have) {
+		return api.Pushed{}, fmt.Errorf("list %d of %s: %w: version %d", m.Version, in.Building, document.ErrStale, have.Version)
+	}
+	if !again && have.Version > 0 && m.Version-min(m.Version, have.Version) > maxStep {
+		return api.Pushed{}, fmt.Errorf("list %d of %s: %w %d", m.Version, in.Building, errStep, have.Version)
+	}
+	changed, err := d.lacking(ctx, in, m)
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	log, err := document.LogOf(in)
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	l := head.List
+	l.Manifest, l.Second, l.Old, l.OldSecond = in.Manifest, in.Second, in.Old, in.OldSecond
+	at := d.o.Now()
+	err = d.update(ctx, func(tx *store.Tx) error {
+		if err := tx.PutLog(in.Building, in.LogFrom, log); err != nil {
+			return err
+		}
+		if again {
+			return tx.SetSecond(in.Building, in.Second, in.OldSecond)
+		}
+		return tx.PutList(l, changed, m.Buckets, at)
+	})
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	if again {
+		at = before.ListAt
+	}
+	d.roster.SetList(head, at)
+	d.roster.SetEnded(in.Building, in.Ended)
+	return d.pushList(ctx, l, changed)
+}
+
+// pushList sends a list to the gateways of its building.
+func (d *Documents) pushList(ctx context.Context, l store.List, buckets [][]byte) (api.Pushed, error) {
+	pushed := api.Pushed{Version: l.Version}
+	out, err := d.o.Lists.outgoing(ctx, l)
+	if err != nil {
+		return pushed, err
+	}
+	for _, g := range d.roster.Members(l.Building) {
+		d.o.Unproved.Sent(g, l)
+		if d.o.Lists.Send(g, out, buckets, false) {
+			pushed.Pushed++
+		}
+	}
+	return pushed, nil
+}
+
+// ErrLacks means a list of which buckets are neither here nor were handed in.
+var ErrLacks = errors.New("buckets of the list are missing")
+
+// lacking returns the buckets of the list that the building did not have before,
+// and refuses a list that would not be whole.
+func (d *Documents) lacking(ctx context.Context, in api.List, m wire.Manifest) (changed [][]byte, err error) {
+	have, err := d.o.Store.BucketHashes(ctx, in.Building)
+	if err != nil {
+		return nil, err
+	}
+	given := make(map[wire.Hash][]byte, len(in.Buckets))
+	for _, b := range in.Buckets {
+		given[sha256.Sum256(b)] = b
+	}
+	taken := make(map[wire.Hash]bool, len(m.Buckets))
+	for i, hash := range m.Buckets {
+		_, here := have[hash]
+		body, came := given[hash]
+		if taken[hash] {
+			continue
+		}
+		taken[hash] = true
+		switch {
+		case here:
+		case !came:
+			return nil, fmt.Errorf("list %d of %s: bucket %d: %w", m.Version, in.Building, i, ErrLacks)
+		default:
+			if _, err := m.DecodeBucket(i, body); err != nil {
+				return nil, fmt.Errorf("list %d of %s: %w", m.Version, in.Building, err)
+			}
+			changed = append(changed, body)
+		}
+	}
+	return changed, nil
+}
+
+// PutHouse checks a House document, stores it, sends it, and cuts off whoever
+// is not of the building any more.
+func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h, err := d.sender.Active.Load().OpenHouses(in)
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	have := d.roster.Building(in.Building)
+	if h.Version < have.House.Version || h.Version == have.House.Version && !bytes.Equal(have.Envelope, in.Envelope) {
+		return api.Pushed{}, fmt.Errorf("house document %d of %s: %w: version %d", h.Version, in.Building, document.ErrStale, have.House.Version)
+	}
+	if err := d.update(ctx, func(tx *store.Tx) error {
+		if err := tx.PutOldHouse(in.Building, in.Old); err != nil {
+			return err
+		}
+		return tx.PutHouse(in.Building, h.Version, in.Envelope)
+	}); err != nil {
+		return api.Pushed{}, err
+	}
+	for _, p := range d.roster.SetHouse(in.Building, h, in.Envelope, in.Old) {
+		d.sender.Link.Disconnect(p)
+		d.sender.Log.Info().Str("gateway", p.Address()).Msg("a gateway is cut off: it is not of its building any more")
+	}
+	pushed := api.Pushed{Version: h.Version}
+	for _, g := range d.roster.Members(in.Building) {
+		of := d.roster.Look(g)
+		if of.View.Hello.House < of.Building.House.Version {
+			d.push(&pushed, of, wire.TypeHouse, of.Building.HouseFor(d.sender.format(of)))
+		}
+	}
+	return pushed, nil
+}
+
+// push sends a document to a gateway, and counts it where that is there to hear it.
+func (d *Documents) push(n *api.Pushed, to roster.State, kind string, envelope []byte) {
+	if d.sender.Send(to.Place.Down(kind), envelope) && to.View.Online {
+		n.Pushed++
+	}
+}
+
+// PutTrust checks a Trust document, stores it and sends every gateway the newest one
+// that it reads.
+func (d *Documents) PutTrust(ctx context.Context, envelope []byte) (api.Pushed, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next, err := document.OpenTrust(envelope, d.o.Root, d.witness)
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	active, err := d.sender.Active.Load().Follow(next)
+	if err != nil {
+		return api.Pushed{}, err
+	}
+	if err := d.update(ctx, func(tx *store.Tx) error { return tx.PutTrust(next.Trust.Version, envelope) }); err != nil {
+		return api.Pushed{}, err
+	}
+	d.sender.Active.Store(active)
+	pushed := api.Pushed{Version: next.Trust.Version}
+	for _, g := range d.roster.Gateways() {
+		of := d.roster.Look(g)
+		if a := active.Read(of.View.Format); of.Member && a != nil {
+			d.push(&pushed, of, wire.TypeTrust, a.Envelope)
+		}
+	}
+	return pushed, nil
+}
+
+// PutUndo keeps what two issuers have signed to take back the highest time that was
+// signed to a gateway, and sends it: a clock that ran ahead has signed a time by which
+// a gateway goes wherever nothing fresher tells one.
+func (d *Documents) PutUndo(ctx context.Context, u api.Undo) (api.Pushed, error) {
+	var of roster.State
+	g := d.roster.Find(u.Building + "/" + u.Gateway)
+	if g != nil {
+		of = d.roster.Look(g)
+	}
+	if !of.Member {
+		return api.Pushed{}, fmt.Errorf("undo: no gateway %s/%s", u.Building, u.Gateway)
+	}
+	floor, err := keys.OpenUndo(u.Envelope, of.Place, d.sender.Active.Load().Trust)
+	if err != nil {
+		return api.Pushed{}, fmt.Errorf("undo for %s: %w", g.Address(), err)
+	}
+	if floor != of.View.Hello.Floor {
+		return api.Pushed{}, fmt.Errorf("undo for %s: %w", g.Address(), keys.ErrOtherFloor)
+	}
+	if err := d.update(ctx, func(tx *store.Tx) error { return tx.PutUndo(u.Building, u.Gateway, u.Envelope) }); err != nil {
+		return api.Pushed{}, err
+	}
+	d.roster.SetUndo(g, roster.Undo{Floor: floor, Envelope: u.Envelope})
+	var pushed api.Pushed
+	d.push(&pushed, of, wire.TypeUndo, u.Envelope)
+	return pushed, nil
+}

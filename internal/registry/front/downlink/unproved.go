@@ -1,0 +1,153 @@
+package downlink
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/front/document"
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+// repeatAfter are the waits before an unproved list is pushed again. After the
+// last one a gateway that has said nothing at all since the first push is cut
+// off: its connection may be one that a router has forgotten.
+var repeatAfter = [...]time.Duration{5 * time.Second, 10 * time.Second, 15 * time.Second}
+
+// Unproved is the lists that were sent and that gateways have not proved yet; it sends
+// them again. Its methods may be called at any time from any goroutine.
+type Unproved struct {
+	lists   *Lists
+	limited *zerolog.Logger
+	changed chan struct{} // a list was sent
+
+	mu  sync.Mutex
+	all map[*roster.Gateway]*push
+}
+
+// push is a list that was sent to a gateway and is not proved by it yet.
+type push struct {
+	hash, oldHash wire.Hash
+	at            time.Time // of the first
+	due           time.Time
+	done          int // of repeatAfter
+}
+
+// NewUnproved makes an empty Unproved; it starts nothing. Limited is for what any
+// gateway can cause.
+func NewUnproved(l *Lists, limited *zerolog.Logger) *Unproved {
+	return &Unproved{lists: l, limited: limited, changed: make(chan struct{}, 1), all: map[*roster.Gateway]*push{}}
+}
+
+// Sent notes that a list goes out to a gateway, which has to prove it.
+func (u *Unproved) Sent(g *roster.Gateway, l store.List) {
+	u.mu.Lock()
+	now := time.Now()
+	if p := u.all[g]; p != nil && !g.SpokeSince(p.at) {
+		p.hash, p.oldHash = l.Hash, l.OldHash // it owes an answer for longer than this
+	} else {
+		u.all[g] = &push{l.Hash, l.OldHash, now, now.Add(repeatAfter[0]), 0}
+	}
+	u.mu.Unlock()
+	select {
+	case u.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Proved forgets a list that a gateway has proved to be active there.
+func (u *Unproved) Proved(g *roster.Gateway, list wire.Hash) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if p := u.all[g]; p != nil && list != (wire.Hash{}) && (p.hash == list || p.oldHash == list) {
+		delete(u.all, g)
+	}
+}
+
+// Run sends what is not proved again, until ctx ends.
+func (u *Unproved) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-u.changed:
+		case <-timer.C:
+		}
+		timer.Reset(time.Until(u.Repeat(ctx, time.Now())))
+	}
+}
+
+// Repeat does what is due and returns when the next thing will be.
+func (u *Unproved) Repeat(ctx context.Context, now time.Time) time.Time {
+	again, silent, next := u.due(now)
+	u.sendAgain(ctx, again)
+	for _, g := range silent {
+		u.limited.Warn().Str("gateway", g.Address()).Msg("a gateway has said nothing since a list was sent to it: its connection is ended, so that it makes another")
+		u.lists.sender.Link.Disconnect(u.lists.sender.Roster.Look(g).Place)
+	}
+	return next
+}
+
+// due returns which gateways get their list again, which have said nothing since it
+// was sent first, and when the next thing will be due.
+func (u *Unproved) due(now time.Time) (again, silent []*roster.Gateway, next time.Time) {
+	next = now.Add(time.Hour)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for g, p := range u.all {
+		if now.Before(p.due) {
+			next = earliest(next, p.due)
+			continue
+		}
+		p.done++
+		of := u.lists.sender.Roster.Look(g)
+		switch {
+		case !of.Member:
+			delete(u.all, g)
+		case p.done < len(repeatAfter):
+			again = append(again, g)
+			p.due = now.Add(repeatAfter[p.done])
+			next = earliest(next, p.due)
+		default:
+			delete(u.all, g)
+			if of.View.Online && !g.SpokeSince(p.at) {
+				silent = append(silent, g)
+			}
+		}
+	}
+	return again, silent, next
+}
+
+// sendAgain sends the newest lists, without buckets: what a gateway lacks it asks
+// for.
+func (u *Unproved) sendAgain(ctx context.Context, to []*roster.Gateway) {
+	lists := map[string]document.Outgoing{}
+	for _, g := range to {
+		building := u.lists.sender.Roster.Look(g).Place.Building
+		l, read := lists[building]
+		if !read {
+			var err error
+			if l, err = u.lists.Newest(ctx, building); err != nil {
+				if ctx.Err() == nil {
+					u.lists.sender.Log.Error().Err(err).Str("building", building).Msg("a list can't be pushed again")
+				}
+				continue
+			}
+			lists[building] = l
+		}
+		u.lists.Send(g, l, nil, false)
+	}
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,123 @@
+package downlink
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+// maxAnswer bounds the buckets of one answer, in bytes: what is left out is
+// asked for again. A link that is slow would be cut off by more.
+const maxAnswer = 2 << 20
+
+// maxWants is how many questions may wait.
+const maxWants = 256
+
+// Wants answers gateways that ask for what they lack. Ask and Dropped may be called at
+// any time from any goroutine.
+type Wants struct {
+	lists   *Lists
+	queue   chan want
+	dropped atomic.Uint64
+
+	mu    sync.Mutex
+	asked map[*roster.Gateway]bool // that wait for an answer
+}
+
+// want is a gateway's question for what it lacks.
+type want struct {
+	g *roster.Gateway
+	wire.Want
+}
+
+// NewWants makes a Wants; it starts nothing.
+func NewWants(l *Lists) *Wants {
+	return &Wants{lists: l, queue: make(chan want, maxWants), asked: map[*roster.Gateway]bool{}}
+}
+
+// Ask queues a question; of one gateway at most one at a time. One that is left out is
+// asked again.
+func (w *Wants) Ask(g *roster.Gateway, q wire.Want) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.asked[g] {
+		return
+	}
+	select {
+	case w.queue <- want{g, q}:
+		w.asked[g] = true
+	default:
+		w.dropped.Add(1)
+	}
+}
+
+// Dropped returns for how many questions there was no room.
+func (w *Wants) Dropped() uint64 { return w.dropped.Load() }
+
+// Run answers questions until ctx ends.
+func (w *Wants) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case q := <-w.queue:
+			if err := w.answer(ctx, q); err != nil && ctx.Err() == nil {
+				w.lists.sender.Log.Error().Err(err).Str("gateway", q.g.Address()).Msg("a gateway can't be given what it lacks")
+			}
+			w.mu.Lock()
+			delete(w.asked, q.g)
+			w.mu.Unlock()
+		}
+	}
+}
+
+func (w *Wants) answer(ctx context.Context, q want) error {
+	s := w.lists.sender
+	g := s.Roster.Look(q.g)
+	if q.Trust {
+		if a := s.Active.Load().Read(g.View.Format); a != nil {
+			s.Send(g.Place.Down(wire.TypeTrust), a.Envelope)
+		}
+	}
+	if house := g.Building.HouseFor(g.View.Format); q.House && house != nil {
+		s.Send(g.Place.Down(wire.TypeHouse), house)
+	}
+	if !q.List && len(q.Buckets) == 0 {
+		return nil
+	}
+	l, err := w.lists.Newest(ctx, g.Place.Building)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	buckets, err := w.readBuckets(ctx, g.Place.Building, q.Buckets)
+	if err == nil {
+		w.lists.Send(q.g, l, buckets, true)
+	}
+	return err
+}
+
+// readBuckets returns those that are there: an old hash is no error, since the
+// answer names the newest list.
+func (w *Wants) readBuckets(ctx context.Context, building string, hashes []wire.Hash) (buckets [][]byte, err error) {
+	size := 0
+	for _, hash := range hashes {
+		body, err := w.lists.store.Bucket(ctx, building, hash)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		if size += len(body); size > maxAnswer {
+			break
+		}
+		buckets = append(buckets, body)
+	}
+	return buckets, nil
+}

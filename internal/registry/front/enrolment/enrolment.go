@@ -1,0 +1,172 @@
+// Package enrolment is the front's HTTPS, for gateways that have no certificate yet or
+// one that has run out. It bounds what strangers may ask and hands the rest to the
+// issuer, which alone judges it.
+package enrolment
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/inbox"
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+)
+
+const (
+	maxBody     = wire.MaxMessage  // bytes that an enrolment may send
+	requestTime = 30 * time.Second // for a request to come; with its answer twice that
+	grace       = 2 * time.Second  // for requests at work at the end
+)
+
+// Options of a Server. All are needed.
+type Options struct {
+	Roster      *roster.Roster
+	Inbox       *inbox.Inbox
+	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	PerMinute   int // requests of one address
+	Log         zerolog.Logger
+	ErrorLog    *log.Logger // for connections that fail
+}
+
+// Server answers gateways. Safe for concurrent use.
+type Server struct {
+	o       Options
+	refused atomic.Uint64
+}
+
+// New makes a Server; it starts nothing.
+func New(o Options) *Server { return &Server{o: o} }
+
+// Refused returns how many requests were refused that did not reach the issuer.
+func (s *Server) Refused() uint64 { return s.refused.Load() }
+
+// Serve answers gateways on a listener until ctx ends. It is TLS 1.3 without client
+// certificates: a gateway that enrols has none, and one that renews may have an expired
+// one. Its signature counts.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	l = tls.NewListener(newFewConns(l), &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.o.Certificate, NextProtos: []string{"http/1.1"}})
+	return socket.ServeHTTP(ctx, l, &http.Server{Handler: s.handler(), ReadTimeout: requestTime, WriteTimeout: 2 * requestTime, ErrorLog: s.o.ErrorLog}, grace)
+}
+
+// handler hands requests of gateways to the issuer, which alone judges
+// them. What is sure to be refused does not reach it.
+func (s *Server) handler() http.Handler {
+	limit := newRateLimit(s.o.PerMinute)
+	mux := http.NewServeMux()
+	handle := func(path string, read func(body []byte) (api.Enrolment, error)) {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			if !limit.allow(r.RemoteAddr, time.Now()) {
+				w.Header().Set("Retry-After", "60")
+				refuse(w, http.StatusTooManyRequests, "too many requests from this address", "wait a minute and try again")
+				return
+			}
+			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+			if err != nil {
+				refuse(w, http.StatusRequestEntityTooLarge, "the request can't be read, or is too large", "")
+				return
+			}
+			e, err := read(body)
+			if err != nil {
+				s.refused.Add(1)
+				refuse(w, http.StatusForbidden, err.Error(), "ask the registry's operator whether this gateway is enrolled")
+				return
+			}
+			s.passOn(r.Context(), w, e)
+		})
+	}
+	handle("/v1/introduce", readIntroduce)
+	handle("/v1/enrol", readEnrol)
+	handle("/v1/renew", s.readRenew)
+	return mux
+}
+
+func readIntroduce(body []byte) (api.Enrolment, error) {
+	var p struct {
+		Building string `json:"building"`
+		Gateway  string `json:"gateway"`
+		Proof    string `json:"proof"`
+	}
+	if err := json.Unmarshal(body, &p); err != nil || !wire.ValidName(p.Building, false) || !wire.ValidName(p.Gateway, false) {
+		return api.Enrolment{}, errors.New("the request names no building and gateway")
+	}
+	proof, err := hex.DecodeString(p.Proof)
+	if err != nil || len(proof) != len(wire.Hash{}) {
+		return api.Enrolment{}, errors.New("the request does not prove that it has a token")
+	}
+	return api.Enrolment{Kind: api.KindIntroduce, Place: api.Place{Building: p.Building, Gateway: p.Gateway}, Proof: proof}, nil
+}
+
+// addressed reads whom an envelope says it is of; nothing is proved by that.
+func addressed(envelope []byte, kind string) (api.Place, error) {
+	_, p, _ := wire.Open(envelope, wire.Expect{}, nil)
+	building, gateway, _ := strings.Cut(p.Address, "/")
+	if p.Type != kind || building == "" || gateway == "" {
+		return api.Place{}, errors.New("the request is no signed " + kind + " request of a gateway")
+	}
+	return api.Place{Building: building, Gateway: gateway}, nil
+}
+
+func readEnrol(body []byte) (api.Enrolment, error) {
+	p, err := addressed(body, wire.TypeEnrol)
+	return api.Enrolment{Kind: api.KindEnrol, Place: p, Envelope: body}, err
+}
+
+// readRenew takes only requests that a member has signed.
+func (s *Server) readRenew(body []byte) (api.Enrolment, error) {
+	p, err := addressed(body, wire.TypeRenew)
+	if err != nil {
+		return api.Enrolment{}, err
+	}
+	var key wire.Key
+	if g := s.o.Roster.Find(p.Address()); g != nil {
+		if of := s.o.Roster.Look(g); of.Member {
+			key, p = of.Key, api.Place(of.Place)
+		}
+	}
+	if key.Public == nil {
+		return api.Enrolment{}, errors.New("this gateway is not one of its building")
+	}
+	_, _, err = wire.Open(body, wire.Expect{Type: wire.TypeRenew, Role: wire.RoleGateway, Address: p.Address()}, []wire.Key{key})
+	return api.Enrolment{Kind: api.KindRenew, Place: p, Envelope: body}, err
+}
+
+// passOn waits for the issuer's answer.
+func (s *Server) passOn(ctx context.Context, w http.ResponseWriter, e api.Enrolment) {
+	a, err := s.o.Inbox.Ask(ctx, e)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		w.Header().Set("Retry-After", "30")
+		refuse(w, http.StatusServiceUnavailable, err.Error(), "the registry's operator has to start registryd issue; try again later, the token stays good")
+	case a.Error != "":
+		s.o.Log.Warn().Str("gateway", e.Place.Address()).Str("kind", e.Kind).Str("why", a.Error).Msg("the issuer refuses an enrolment")
+		refuse(w, http.StatusForbidden, a.Error, a.Hint)
+	default:
+		w.Header().Set("Content-Type", "application/cbor")
+		w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
+		_, _ = w.Write(a.Body)
+		s.o.Log.Info().Str("gateway", e.Place.Address()).Str("kind", e.Kind).Msg("the issuer answered an enrolment")
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, message, hint string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(api.Error{Message: message, Hint: hint})
+}

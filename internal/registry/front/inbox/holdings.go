@@ -1,0 +1,100 @@
+package inbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
+)
+
+// A gateway may have a list that this registry does not know: its database was put
+// back, or somebody else signs. The gateway's word is only the reason to ask it for
+// what it holds; the issuer judges that.
+
+// Bounds of what is gathered from gateways, in memory.
+const (
+	MaxHoldings = 32               // gateways at a time; the others are asked later
+	maxHolding  = 8 << 20          // bytes of one gateway
+	giveEvery   = 20 * time.Second // to an issuer that leaves it lying
+)
+
+var errTooManyAnswer = errors.New("nobody asked for what the gateway holds now: too many answer at a time")
+
+// holdings gathers what gateways hold, in parts. Safe for concurrent use.
+type holdings struct {
+	mu  sync.Mutex
+	all map[string]*holding // by address of the gateway
+}
+
+// holding is what came of one gateway.
+type holding struct {
+	place wire.Place
+	nonce wire.Nonce // of the hello that it answers
+	parts [][]byte   // envelopes
+	left  int        // parts that have not come
+	size  int
+	given time.Time // to the issuer, last
+}
+
+func newHoldings() *holdings { return &holdings{all: make(map[string]*holding)} }
+
+// add takes a part. It reports whether it was the last one.
+func (h *holdings) add(p wire.Place, part wire.Holding, envelope []byte) (whole bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	address := p.Address()
+	of := h.all[address]
+	if of == nil || of.nonce != part.Nonce || len(of.parts) != int(part.Parts) {
+		if of == nil && len(h.all) >= MaxHoldings {
+			return false, errTooManyAnswer
+		}
+		of = &holding{place: p, nonce: part.Nonce, parts: make([][]byte, part.Parts), left: int(part.Parts)}
+		h.all[address] = of
+	}
+	if of.parts[part.Part] != nil {
+		return of.left == 0, nil
+	}
+	if of.size += len(envelope); of.size > maxHolding {
+		delete(h.all, address)
+		return false, fmt.Errorf("what the gateway holds: %w: more than %d bytes", wire.ErrTooLarge, maxHolding)
+	}
+	of.parts[part.Part] = envelope
+	of.left--
+	return of.left == 0, nil
+}
+
+// whole returns one that has come whole: the one that the issuer was not given for
+// the longest time. What it was given within giveEvery does not count, so that an
+// issuer that takes none, as those before holdings do, is not answered without end;
+// nil: none. One that is given counts as given now.
+func (h *holdings) whole(now time.Time) []api.Holding {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var next *holding
+	for _, of := range h.all {
+		if of.left == 0 && (next == nil || of.given.Before(next.given)) {
+			next = of
+		}
+	}
+	if next == nil || now.Sub(next.given) < giveEvery {
+		return nil
+	}
+	next.given = now
+	return []api.Holding{{Place: api.Place(next.place), Nonce: next.nonce[:], Parts: next.parts}}
+}
+
+// take forgets what a gateway holds, if it is still the answer to that hello.
+func (h *holdings) take(address string, nonce []byte) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	of := h.all[address]
+	if of == nil || !bytes.Equal(of.nonce[:], nonce) {
+		return false
+	}
+	delete(h.all, address)
+	return true
+}

@@ -1,0 +1,204 @@
+// Package inbox is the issuer's: what waits at the front for it to judge (enrolments,
+// tenancy records, what gateways hold), and its answers to those that enrol.
+package inbox
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+const (
+	answerTime    = 10 * time.Second // an enrolment waits so long for the issuer
+	maxEnrolments = 64               // that wait at a time
+	maxWork       = 128              // deliveries of one answer
+	maxWorkWait   = time.Minute      // where the options say nothing
+	issuerSilence = time.Minute      // after which status says that the issuer is away
+)
+
+var (
+	errNoAnswer = errors.New("the issuer does not answer")
+	errTooMany  = errors.New("too many enrolments at a time")
+	ErrGone     = errors.New("nobody waits for this answer any more")
+)
+
+// Options of an Inbox. Store is needed.
+type Options struct {
+	Store *store.Store
+	// Wait is the longest time that a question for work is held when there is none;
+	// 0: a minute.
+	Wait time.Duration
+	// Gather is how long such a question is held when there is work, for what comes
+	// in the same moment; 0: not at all.
+	Gather time.Duration
+}
+
+// Inbox is the issuer's: enrolments wait in it for an answer, and whoever polls
+// for work waits in it for something to do. Safe for concurrent use.
+type Inbox struct {
+	o        Options
+	holdings *holdings
+
+	mu      sync.Mutex
+	changed chan struct{} // closed when there is something new
+	waiting []api.Enrolment
+	answers map[string]chan api.Answer // by id
+	asked   time.Time                  // when the issuer last asked for work, or still waits for it
+	polls   int
+}
+
+// New makes an empty Inbox.
+func New(o Options) *Inbox {
+	if o.Wait <= 0 {
+		o.Wait = maxWorkWait
+	}
+	return &Inbox{o: o, holdings: newHoldings(), changed: make(chan struct{}), answers: map[string]chan api.Answer{}}
+}
+
+// Wait is the longest time that a question for work is held.
+func (b *Inbox) Wait() time.Duration { return b.o.Wait }
+
+// Wake tells those that wait that there may be work.
+func (b *Inbox) Wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.wakeLocked()
+}
+
+func (b *Inbox) wakeLocked() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// Ask puts an enrolment before the issuer and waits for the answer.
+func (b *Inbox) Ask(ctx context.Context, e api.Enrolment) (api.Answer, error) {
+	e.ID = rand.Text()
+	answer := make(chan api.Answer, 1)
+	b.mu.Lock()
+	if len(b.waiting) >= maxEnrolments {
+		b.mu.Unlock()
+		return api.Answer{}, errTooMany
+	}
+	b.waiting = append(b.waiting, e)
+	b.answers[e.ID] = answer
+	b.wakeLocked()
+	b.mu.Unlock()
+	defer b.remove(e.ID)
+	timer := time.NewTimer(answerTime)
+	defer timer.Stop()
+	select {
+	case a := <-answer:
+		return a, nil
+	case <-timer.C:
+		return api.Answer{}, errNoAnswer
+	case <-ctx.Done():
+		return api.Answer{}, ctx.Err()
+	}
+}
+
+func (b *Inbox) remove(id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.answers, id)
+	b.waiting = slices.DeleteFunc(b.waiting, func(e api.Enrolment) bool { return e.ID == id })
+}
+
+// Answer hands the issuer's answer to whoever waits for it, once.
+func (b *Inbox) Answer(a api.Answer) error {
+	b.mu.Lock()
+	to := b.answers[a.ID]
+	b.mu.Unlock()
+	if to == nil {
+		return ErrGone
+	}
+	b.remove(a.ID)
+	select {
+	case to <- a:
+		return nil
+	default:
+		return ErrGone
+	}
+}
+
+// look returns what waits and a channel that is closed when that changes.
+func (b *Inbox) look() ([]api.Enrolment, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked = time.Now()
+	return slices.Clone(b.waiting), b.changed
+}
+
+// poll counts who waits for work until the returned function is called.
+func (b *Inbox) poll() (end func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.polls++
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.polls--
+		b.asked = time.Now()
+	}
+}
+
+// Attended reports whether an issuer asks for work.
+func (b *Inbox) Attended() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.polls > 0 || time.Since(b.asked) < issuerSilence
+}
+
+// AddHolding takes a part of what a gateway holds.
+func (b *Inbox) AddHolding(p wire.Place, part wire.Holding, envelope []byte) error {
+	whole, err := b.holdings.add(p, part, envelope)
+	if whole {
+		b.Wake()
+	}
+	return err
+}
+
+// TakeHolding takes the issuer's word that it has judged what a gateway holds.
+func (b *Inbox) TakeHolding(h api.Holding) error {
+	if !b.holdings.take(h.Place.Address(), h.Nonce) {
+		return ErrGone
+	}
+	return nil
+}
+
+// Work returns what waits for the issuer after a delivery's number; with nothing there
+// it waits for something, as long as it may.
+func (b *Inbox) Work(ctx context.Context, after uint64, wait time.Duration) (api.Work, error) {
+	defer b.poll()()
+	timer := time.NewTimer(min(wait, b.o.Wait))
+	defer timer.Stop()
+	for {
+		time.Sleep(b.o.Gather)
+		w := api.Work{Next: after, Deliveries: []api.Delivery{}}
+		var changed <-chan struct{}
+		w.Enrolments, changed = b.look()
+		err := b.o.Store.Records(ctx, after, maxWork, func(p wire.Place, r store.Record) error {
+			w.Next = r.Number
+			w.Deliveries = append(w.Deliveries, api.Delivery{Number: r.Number, Place: api.Place(p), Line: r.Line, Record: r.Record,
+				Envelope: r.Envelope, PersonHash: r.Person, Stored: r.Stored})
+			return nil
+		})
+		w.Holdings = b.holdings.whole(time.Now())
+		if err != nil || len(w.Deliveries)+len(w.Enrolments)+len(w.Holdings) > 0 {
+			return w, err
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return w, nil
+		case <-ctx.Done():
+			return w, nil
+		}
+	}
+}

@@ -1,0 +1,283 @@
+package ingest
+
+import (
+	"errors"
+	"slices"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/registry/front/commit"
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/store"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+)
+
+// batchWork is a batch whose signatures hold. Whether it continues what is
+// stored is known only in the transaction.
+type batchWork struct {
+	batch    wire.Batch // without Sealed
+	sealed   []byte
+	body     []byte // of batch
+	envelope []byte
+	machine  []byte // public key of the gateway
+	leaves   []tlog.Hash
+	notes    []note
+}
+
+// note is what the registry itself reads from an entry. What can't be read is
+// stored all the same: content is no reason to refuse.
+type note struct {
+	wall    int64
+	unsure  bool // nothing says how good the clock was, or that it was good
+	alarm   bool
+	applied bool
+	version uint64
+	hash    wire.Hash
+	refuses wire.Reason // a list that it was sent, or what that gives; ReasonNone: none
+}
+
+var errCheckpoint = errors.New("the signature on the checkpoint does not verify")
+
+func openBatch(m message, payload []byte) (*batchWork, error) {
+	w := &batchWork{envelope: m.payload, machine: m.key.Public}
+	if err := wire.Decode(payload, &w.batch); err != nil {
+		return nil, err
+	}
+	b := &w.batch
+	w.sealed, b.Sealed = b.Sealed, nil
+	end := wire.Checkpoint{Address: m.g.Address(), Epoch: b.Epoch, Size: b.First + uint64(len(b.Headers)), Root: b.Root}
+	if !end.Verify(m.key.Public, b.Signature) {
+		return nil, errCheckpoint
+	}
+	w.leaves = leafHashes(*b)
+	w.notes = make([]note, len(b.Headers))
+	for i, header := range b.Headers {
+		w.notes[i] = readNote(header)
+	}
+	var err error
+	w.body, err = wire.Encode(*b)
+	return w, err
+}
+
+func readNote(header []byte) (n note) {
+	kind, wall, clock, ok := wire.GlanceHeader(header)
+	n = note{wall: wall, unsure: !ok || clock < wire.ClockRTC}
+	if !ok || !mayConcern(kind) {
+		return n
+	}
+	h, err := wire.DecodeHeader(header)
+	if err != nil {
+		return note{unsure: true}
+	}
+	n.alarm = h.Alarm()
+	if h.Kind == wire.KindListApplied && len(h.Detail) == len(n.hash) {
+		n.applied, n.version, n.hash = true, h.Count, wire.Hash(h.Detail)
+	}
+	if h.Kind == wire.KindRefused && h.Source == wire.TypeList {
+		n.refuses = h.Reason
+	}
+	return n
+}
+
+// mayConcern reports whether some entries of the kind are alarms or proofs. Most
+// are neither, and are not decoded.
+func mayConcern(kind wire.Kind) bool {
+	switch kind {
+	case wire.KindForced, wire.KindDamaged, wire.KindRefused, wire.KindGap, wire.KindEpoch, wire.KindHeld, wire.KindFire,
+		wire.KindJournal, wire.KindUplink, wire.KindFault, wire.KindOffline, wire.KindListApplied:
+		return true
+	}
+	return false
+}
+
+// maxForks is how many batches of a gateway are kept as evidence.
+const maxForks = 64
+
+// Store adds what is new of the batch, if it continues what is stored.
+func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway) error {
+	l, err := t.Ledger(g)
+	if err != nil {
+		return err
+	}
+	before, err := t.Stored(l.ID, w.batch.Epoch)
+	if err != nil {
+		return err
+	}
+	l.Epoch = w.batch.Epoch
+	t.Ack(g, w.batch.Epoch)
+	first, end, next := w.batch.First, w.batch.First+uint64(len(w.leaves)), before.Size()
+	if first > next {
+		return nil // something before it is missing: the ack says from where
+	}
+	if end <= next {
+		same, err := w.known(t, l.ID, before)
+		if err != nil || same {
+			return err
+		}
+		return w.fork(t, g, l.ID)
+	}
+	// The root that was signed is over all entries: where it holds, those before
+	// `next` are the ones that are stored.
+	fresh := w.leaves[next-first:]
+	after := before.AddAll(fresh)
+	if wire.Hash(after.Root()) != w.batch.Root {
+		return w.fork(t, g, l.ID)
+	}
+	room, err := t.RoomForBatch(g, l, next == 0, len(w.body)+len(w.sealed))
+	if err != nil || !room {
+		return err
+	}
+	w.tell(t, g)
+	t.Reached(g, l, w.batch.Epoch, before, fresh)
+	l.SetShort(false, t.Now)
+	if next == 0 {
+		if err := w.begins(t, g, l.ID); err != nil {
+			return err
+		}
+	}
+	t.SetStored(l.ID, w.batch.Epoch, after)
+	return w.add(t, l.ID, next, int(next-first))
+}
+
+// tell notes what the entries say of lists.
+func (w *batchWork) tell(t *commit.Txn, g *roster.Gateway) {
+	t.Heard(g)
+	for _, n := range w.notes {
+		if n.applied || n.refuses != wire.ReasonNone {
+			t.Outcome.Verdicts = append(t.Outcome.Verdicts, commit.Verdict{Gateway: g, List: n.hash, Refuses: n.refuses})
+		}
+	}
+}
+
+// begins raises an alarm where a gateway begins an epoch that cites none before,
+// although it had some: its journal was deleted. A machine in another's place has
+// another key.
+func (w *batchWork) begins(t *commit.Txn, g *roster.Gateway, id int64) error {
+	again, err := t.Begins(id, w.machine)
+	if err != nil || !again {
+		return err
+	}
+	if h, err := wire.DecodeHeader(w.batch.Headers[0]); err == nil && h.Kind == wire.KindEpoch && len(h.Detail) > 0 {
+		return nil // which is an alarm of its own
+	}
+	header, err := wire.Header{Kind: wire.KindEpoch, Reason: wire.ReasonCitesNone, Wall: t.Now.UnixMilli()}.Encode()
+	if err != nil {
+		return err
+	}
+	t.Log.Error().Str("gateway", g.Address()).Msg("a new epoch of its journal cites none before: the journal was deleted, or entries are hidden")
+	return t.AddAlarm(store.Alarm{Gateway: id, Epoch: w.batch.Epoch, Header: header, Stored: true, Heard: t.Now}, commit.MaxAlarms)
+}
+
+// add stores the entries from the i-th on, whose sequence number is first.
+func (w *batchWork) add(t *commit.Txn, id int64, first uint64, i int) error {
+	row := store.Batch{Gateway: id, Epoch: w.batch.Epoch, First: first, Next: w.batch.First + uint64(len(w.leaves)), Body: w.body, Sealed: w.sealed}
+	row.WallFrom, row.WallTo = w.notes[i].wall, w.notes[i].wall
+	for ; i < len(w.notes); i++ {
+		n := &w.notes[i]
+		row.WallFrom, row.WallTo = min(row.WallFrom, n.wall), max(row.WallTo, n.wall)
+		if n.unsure { // it may be of any time until now
+			row.WallFrom, row.WallTo = min(row.WallFrom, 0), max(row.WallTo, t.Now.UnixMilli())
+		}
+		seq := w.batch.First + uint64(i)
+		if n.alarm {
+			a := store.Alarm{Gateway: id, Epoch: w.batch.Epoch, Sequence: seq, Header: w.batch.Headers[i], Stored: true, Heard: t.Now}
+			if err := t.AddAlarm(a, commit.MaxAlarms); err != nil {
+				return err
+			}
+		}
+		if n.applied {
+			a := store.Applied{Gateway: id, Epoch: w.batch.Epoch, Sequence: seq, Version: n.version, Hash: n.hash}
+			if err := t.AddApplied(a, t.Now); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.arrive(t, id, first, row.Next); err != nil {
+		return err
+	}
+	return t.AddBatch(row, t.Now)
+}
+
+// arrive ends the wait of notices whose entry is no alarm by what is known here:
+// of a newer gateway, or not true. They show what the entry says.
+func (w *batchWork) arrive(t *commit.Txn, id int64, first, next uint64) error {
+	waiting, err := t.Waiting(id, w.batch.Epoch, first, next)
+	if err != nil {
+		return err
+	}
+	for _, seq := range waiting {
+		a := store.Alarm{Gateway: id, Epoch: w.batch.Epoch, Sequence: seq, Header: w.batch.Headers[seq-w.batch.First], Stored: true, Heard: t.Now}
+		if err := t.AddAlarm(a, commit.MaxAlarms); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxOverlap is the most stored batches that a repeated one is compared with.
+const maxOverlap = 16
+
+// known reports whether a batch of which nothing is new repeats what is stored.
+// Where a stored batch ends there too the signed roots decide, else the entries,
+// but only of the last maxOverlap stored batches that it lies across: comparing
+// costs more than sending.
+func (w *batchWork) known(t *commit.Txn, id int64, stored tree.Range) (bool, error) {
+	first, end := w.batch.First, w.batch.First+uint64(len(w.leaves))
+	if end == stored.Size() {
+		return wire.Hash(stored.Root()) == w.batch.Root, nil
+	}
+	rows, err := t.Overlapping(id, w.batch.Epoch, first, end, maxOverlap)
+	if err != nil {
+		return false, err
+	}
+	if same, ends, err := w.endsAs(rows, end); err != nil || ends {
+		return same, err
+	}
+	for _, row := range rows {
+		var old wire.Batch
+		if err := wire.Decode(row.Body, &old); err != nil {
+			return false, err
+		}
+		from, until := max(row.First, first), min(row.Next, end)
+		if !slices.Equal(leafHashes(old)[from-old.First:until-old.First], w.leaves[from-first:until-first]) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// endsAs reports whether the last of some stored batches ends where this one
+// does, and if so, whether with the same root.
+func (w *batchWork) endsAs(rows []store.Batch, end uint64) (same, ends bool, err error) {
+	if len(rows) == 0 || rows[len(rows)-1].Next != end {
+		return false, false, nil
+	}
+	var old wire.Batch
+	err = wire.Decode(rows[len(rows)-1].Body, &old)
+	return old.Root == w.batch.Root, true, err
+}
+
+// fork keeps what contradicts the store, as evidence: a restored card, or a
+// gateway that lies.
+func (w *batchWork) fork(t *commit.Txn, g *roster.Gateway, id int64) error {
+	fresh, err := t.AddFork(id, w.batch.Epoch, w.batch.First, w.batch.Root, w.envelope, maxForks, t.Now)
+	if err == nil && fresh {
+		t.Log.Error().Str("gateway", g.Address()).Uint64("first", w.batch.First).
+			Msg("a signed batch contradicts what was stored before: both are kept")
+	}
+	return err
+}
+
+// leafHashes are the hashes of a batch's leaves.
+func leafHashes(b wire.Batch) []tlog.Hash {
+	var nobody wire.Hash
+	hashes := make([]tlog.Hash, len(b.Headers))
+	for i, who := range b.Whos {
+		if len(who) == 0 {
+			who = nobody[:]
+		}
+		hashes[i] = tree.LeafHash(b.Headers[i], who)
+	}
+	return hashes
+}

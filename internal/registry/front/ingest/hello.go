@@ -1,0 +1,142 @@
+package ingest
+
+import (
+	"time"
+
+	"gatehouse/internal/registry/front/commit"
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+// helloWork keeps the hello; the ack tells the gateway where it stands.
+type helloWork struct{ roster.Hello }
+
+func (in *Intake) openHello(g *roster.Gateway, format uint64, payload []byte) (*helloWork, error) {
+	hello, err := wire.DecodeHello(format, payload)
+	if err != nil {
+		return nil, err
+	}
+	w := &helloWork{roster.Hello{Hello2: hello, Payload: payload, Format: format}}
+	fresh, err := in.o.Roster.Greet(g, &w.Hello)
+	if err != nil {
+		return nil, err
+	}
+	if fresh && hello.Clock == wire.ClockNTP { // what rests on the registry's own time says nothing of it
+		in.o.Clock.Hear(in.o.Roster.Look(g).Place.Building, time.UnixMilli(hello.Wall), 0)
+	}
+	in.o.Sender.NewerTrust(g, w.Trust, w.Format)
+	return w, nil
+}
+
+// Store finds out what the hello names that is not here, and asks for an ack.
+func (w *helloWork) Store(t *commit.Txn, g *roster.Gateway) error {
+	l, err := t.Ledger(g)
+	if err != nil {
+		return err
+	}
+	l.Epoch = roster.AnswerEpoch(w.Hello2)
+	t.Ack(g, l.Epoch)
+	if err := t.Weigh(g, l, w.Cosigned); err != nil {
+		return err
+	}
+	s := t.Roster.Look(g)
+	if _, err := setLacking(t, g, l, s, w.Hello2); err != nil {
+		return err
+	}
+	r, err := t.Stored(l.ID, w.Hello.Epoch)
+	if err != nil {
+		return err
+	}
+	l.SetShort(w.Next > r.Size(), t.Now)
+	if err := w.undo(t, g, s); err != nil {
+		return err
+	}
+	back, err := t.SetBack(l.ID, w.Hello.Epoch, w.Next, w.List)
+	if err != nil {
+		return err
+	}
+	if back {
+		t.Log.Warn().Str("gateway", g.Address()).Uint64("list", w.List).
+			Msg("its disk was set back, or it is another machine: lists that it proved since do not count")
+	}
+	return t.SetHello(l.ID, w.Payload, t.Now)
+}
+
+// undo sends the undo that waits for a gateway which still names that time, and
+// forgets it where it names another.
+func (w *helloWork) undo(t *commit.Txn, g *roster.Gateway, s roster.State) error {
+	switch {
+	case s.Undo.Envelope == nil:
+		return nil
+	case w.Floor == s.Undo.Floor:
+		t.Send(s.Place.Down(wire.TypeUndo), s.Undo.Envelope)
+		return nil
+	}
+	t.Roster.SetUndo(g, roster.Undo{})
+	return t.PutUndo(s.Place.Building, s.Place.Gateway, nil)
+}
+
+// setLacking finds out whether a hello names something that is not known here. It
+// reports whether the gateway is to hand over what it holds.
+func setLacking(t *commit.Txn, g *roster.Gateway, l *commit.Ledger, s roster.State, h wire.Hello2) (asked bool, err error) {
+	lacks, err := lacking(t, l, s, h)
+	if err != nil {
+		return false, err
+	}
+	return t.Roster.SetLacking(g, lacks, h), nil
+}
+
+func lacking(t *commit.Txn, l *commit.Ledger, s roster.State, h wire.Hello2) (bool, error) {
+	if h.List > 0 {
+		known, err := t.Knows(s.Place.Building, h.ListHash)
+		if err != nil || !known {
+			return !known, err
+		}
+	}
+	inStep := h.Line == l.Line && h.Records == l.Count // else its own ends are still on their way
+	ended := s.Building.Ended
+	return inStep && ended != nil && h.Removed > *ended || h.House > s.Building.House.Version, nil
+}
+
+// question is no message: it asks for an ack of where a gateway stands, and finds out
+// again whether something is lacking.
+type question struct{}
+
+// Store asks for an ack where the gateway has to hand over what it holds.
+func (question) Store(t *commit.Txn, g *roster.Gateway) error {
+	l, err := t.Ledger(g)
+	if err != nil {
+		return err
+	}
+	s := t.Roster.Look(g)
+	asked, err := setLacking(t, g, l, s, s.View.Hello)
+	if asked {
+		t.Ack(g, l.Epoch)
+	}
+	return err
+}
+
+// noticeWork keeps the alarm until its entry comes.
+type noticeWork struct{ notice wire.Notice }
+
+func openNotice(payload []byte) (*noticeWork, error) {
+	w := &noticeWork{}
+	if err := wire.Decode(payload, &w.notice); err != nil {
+		return nil, err
+	}
+	_, err := wire.DecodeHeader(w.notice.Header)
+	return w, err
+}
+
+func (w *noticeWork) Store(t *commit.Txn, g *roster.Gateway) error {
+	l, err := t.Ledger(g)
+	if err != nil {
+		return err
+	}
+	r, err := t.Stored(l.ID, w.notice.Epoch)
+	if err != nil || w.notice.Sequence < r.Size() {
+		return err // its entry is here
+	}
+	return t.AddAlarm(store.Alarm{Gateway: l.ID, Epoch: w.notice.Epoch, Sequence: w.notice.Sequence, Header: w.notice.Header, Heard: t.Now}, commit.MaxAlarms)
+}

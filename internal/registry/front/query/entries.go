@@ -1,0 +1,205 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/store"
+	"gatehouse/internal/socket"
+	"gatehouse/sync/wire"
+)
+
+// errEnough ends a query whose limit is reached.
+var errEnough = errors.New("enough")
+
+// Entries answers with the stored entries that a filter in the request's query lets
+// through, one JSON object a line.
+func Entries(s *store.Store, w http.ResponseWriter, r *http.Request) error {
+	filter, err := readFilter(r.URL.Query())
+	if err != nil {
+		return socket.Refused(http.StatusBadRequest, "", "%v", err)
+	}
+	out := newLines(w)
+	q := entryQuery{filter: filter, left: filter.Limit, times: newTimeline(s), out: out}
+	in := store.Filter{Building: filter.Building, Gateway: filter.Gateway, From: filter.From, To: filter.To, Newest: filter.Newest}
+	if filter.After != "" {
+		if q.after, err = parseCursor(filter.After, filter.Newest); err != nil {
+			return socket.Refused(http.StatusBadRequest, "take it as the answer before gave it, with the same --newest", "%v", err)
+		}
+		in.After = &q.after
+	}
+	err = s.Batches(r.Context(), in, func(p wire.Place, row store.Batch) error { return q.batch(r.Context(), p, row) })
+	if err != nil && !errors.Is(err, errEnough) {
+		_ = out.e.Encode(api.Error{Message: err.Error()})
+	}
+	return nil
+}
+
+// entryQuery is one question for entries.
+type entryQuery struct {
+	filter api.EntryFilter
+	after  store.Cursor
+	left   int
+	last   string // cursor of the last entry that was shown
+	times  *timeline
+	out    lines
+}
+
+// batch shows what passes of one batch.
+func (q *entryQuery) batch(ctx context.Context, p wire.Place, row store.Batch) error {
+	var b wire.Batch
+	if err := wire.Decode(row.Body, &b); err != nil {
+		return fmt.Errorf("stored batch of %s: %w", p.Address(), err)
+	}
+	first, end := int(row.First-b.First), min(len(b.Headers), int(row.Next-b.First))
+	for n := range end - first {
+		i := first + n
+		if q.filter.Newest {
+			i = end - 1 - n
+		}
+		h, err := wire.DecodeHeader(b.Headers[i])
+		if err != nil || !matches(q.filter, h) || q.before(p, b.Epoch, b.First+uint64(i), row.Stored) {
+			continue // what can't be read is kept, and shown to nobody
+		}
+		span, err := q.times.of(ctx, row, b, i, h)
+		if err != nil {
+			return err
+		}
+		if !span.within(q.filter.From, q.filter.To) {
+			continue
+		}
+		if q.left == 0 {
+			_ = q.out.e.Encode(api.More{More: q.last})
+			return errEnough
+		}
+		q.left--
+		e := showEntry(p, b, i, h)
+		e.Received, e.Unsure = row.Stored.UTC(), span.unsure
+		if span.unsure {
+			e.NotBefore, e.NotAfter = moment(span.from), moment(span.to)
+		}
+		q.last = cursorOf(p, b.Epoch, e.Sequence, row.Stored, q.filter.Newest)
+		if err := q.out.e.Encode(e); err != nil {
+			return errEnough // whoever asked is gone
+		}
+	}
+	return nil
+}
+
+// before reports whether an entry was shown by the question that the cursor is of.
+func (q *entryQuery) before(p wire.Place, epoch, sequence uint64, stored time.Time) bool {
+	c := q.after
+	if q.filter.After == "" || c.Building != p.Building || c.Gateway != p.Gateway || c.Epoch != epoch {
+		return false
+	}
+	if q.filter.Newest {
+		return stored.UnixMilli() == c.Stored && sequence >= c.Sequence
+	}
+	return sequence <= c.Sequence
+}
+
+// cursorOf names an entry, and with newest when it was stored, so that a question
+// can go on behind it.
+func cursorOf(p wire.Place, epoch, sequence uint64, stored time.Time, newest bool) string {
+	text := fmt.Sprintf("%s:%016x:%d", p.Address(), epoch, sequence)
+	if newest {
+		text += fmt.Sprintf(":%d", stored.UnixMilli())
+	}
+	return text
+}
+
+func parseCursor(text string, newest bool) (c store.Cursor, err error) {
+	parts := strings.Split(text, ":")
+	want := 3
+	if newest {
+		want = 4
+	}
+	wrong := fmt.Errorf("after %q: it is no place in this list", text)
+	if len(parts) != want {
+		return c, wrong
+	}
+	address := strings.Split(parts[0], "/")
+	if len(address) != 2 || !wire.ValidName(address[0], false) || !wire.ValidName(address[1], false) {
+		return c, wrong
+	}
+	c.Building, c.Gateway = address[0], address[1]
+	var errs [3]error
+	c.Epoch, errs[0] = strconv.ParseUint(parts[1], 16, 64)
+	c.Sequence, errs[1] = strconv.ParseUint(parts[2], 10, 63)
+	if newest {
+		c.Stored, errs[2] = strconv.ParseInt(parts[3], 10, 64)
+	}
+	if errors.Join(errs[:]...) != nil {
+		return c, wrong
+	}
+	return c, nil
+}
+
+// moment is a time as JSON has it; nil for one that nothing bounds.
+func moment(ms int64) *time.Time {
+	if ms <= never {
+		return nil
+	}
+	t := time.UnixMilli(ms).UTC()
+	return &t
+}
+
+func showEntry(p wire.Place, b wire.Batch, i int, h wire.Header) api.Entry {
+	e := api.Entry{Place: api.Place(p), Epoch: fmt.Sprintf("%016x", b.Epoch), Sequence: b.First + uint64(i), Boot: h.Boot, Counter: h.Counter,
+		Time: h.Time(), Clock: h.Clock.String(), Kind: h.Kind.String(), Outcome: h.Outcome.String(), Reason: h.Reason.String(),
+		Door: h.Door, Source: h.Source, Direction: h.Direction.String(), Count: h.Count, Detail: h.Detail}
+	if len(b.Whos[i]) > 0 {
+		e.WhoHash = b.Whos[i]
+	}
+	return e
+}
+
+func readFilter(q url.Values) (f api.EntryFilter, err error) {
+	f = api.EntryFilter{Building: q.Get("building"), Gateway: q.Get("gateway"), Door: q.Get("door"), Kind: q.Get("kind"),
+		After: q.Get("after"), Newest: q.Get("newest") != ""}
+	for key, into := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
+		if text := q.Get(key); text != "" {
+			if *into, err = time.Parse(time.RFC3339Nano, text); err != nil {
+				return f, fmt.Errorf("%s %q: want a time as 2026-01-31T08:00:00+08:00", key, text)
+			}
+		}
+	}
+	f.Limit, err = readLimit(q, 1000, 1_000_000)
+	return f, err
+}
+
+// matches judges all of a filter but the time.
+func matches(f api.EntryFilter, h wire.Header) bool {
+	return (f.Door == "" || h.Door == f.Door) && (f.Kind == "" || h.Kind.String() == f.Kind)
+}
+
+// readLimit reads limit=N.
+func readLimit(q url.Values, def, most int) (int, error) {
+	text := q.Get("limit")
+	if text == "" || text == "0" {
+		return def, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("limit %q: want a number", text)
+	}
+	return min(n, most), nil
+}
+
+// lines writes one JSON object a line.
+type lines struct {
+	e *json.Encoder
+}
+
+func newLines(w http.ResponseWriter) lines {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	return lines{json.NewEncoder(w)}
+}

@@ -1,0 +1,175 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+// An entry's clock may not have been set, or have leapt. It happened all the same,
+// and whoever asks who came in on a day must find it. What is known of its time
+// are bounds: it stands behind the entry before it and before the next one, it was
+// made before it was stored here, and an entry of the same run of the daemon whose
+// clock was good tells, by the time since boot of both, when it was.
+
+// never is the time, ms since 1970, of what nothing bounds.
+const never = math.MinInt64 / 4
+
+// span is between what times an entry was made, ms since 1970, both inclusive.
+type span struct {
+	from, to int64
+	unsure   bool // its own clock does not say
+}
+
+// within reports whether the entry may be of [from, to); zero times don't narrow.
+func (s span) within(from, to time.Time) bool {
+	return (from.IsZero() || s.to >= from.UnixMilli()) && (to.IsZero() || s.from < to.UnixMilli())
+}
+
+// sighting is an entry whose clock was good, or none.
+type sighting struct {
+	known    bool
+	sequence uint64
+	wall     int64  // ms
+	run      uint64 // of the daemon
+	boot     uint64 // ns since boot
+}
+
+// good reports whether the clock of an entry says when it was: nothing is of later
+// than when it was stored.
+func good(h wire.Header, stored time.Time) bool {
+	return h.Clock >= wire.ClockRTC && h.Wall <= stored.Add(store.Ahead).UnixMilli()
+}
+
+// timeline tells when entries were made. It is for one question; of the stretches
+// without a good clock it remembers where they end.
+type timeline struct {
+	store  *store.Store
+	before map[timelineKey]stretch
+	after  map[timelineKey]stretch
+}
+
+type timelineKey struct {
+	gateway int64
+	epoch   uint64
+}
+
+// stretch is a run of entries without a good clock, [from, to), and what stands at
+// its end.
+type stretch struct {
+	from, to uint64
+	end      sighting
+}
+
+func newTimeline(s *store.Store) *timeline {
+	return &timeline{store: s, before: map[timelineKey]stretch{}, after: map[timelineKey]stretch{}}
+}
+
+// of returns when the i-th entry of a stored batch was made.
+func (t *timeline) of(ctx context.Context, row store.Batch, b wire.Batch, i int, h wire.Header) (span, error) {
+	if good(h, row.Stored) {
+		return span{from: h.Wall, to: h.Wall}, nil
+	}
+	earlier, err := t.beside(ctx, row, b, i, true)
+	if err != nil {
+		return span{}, err
+	}
+	later, err := t.beside(ctx, row, b, i, false)
+	if err != nil {
+		return span{}, err
+	}
+	s := span{from: never, to: row.Stored.UnixMilli(), unsure: true}
+	if later.known {
+		s.to = min(s.to, later.wall)
+	}
+	if earlier.known {
+		s.from = min(earlier.wall, s.to)
+	}
+	for _, pin := range []sighting{later, earlier} {
+		if at, slack, ok := pin.tells(h); ok {
+			s.from, s.to = max(s.from, min(at-slack, s.to)), min(s.to, max(at+slack, s.from))
+			break
+		}
+	}
+	return s, nil
+}
+
+// tells reckons when an entry of the same run was made, by the time since boot:
+// within a second, and one more for each hour between the two.
+func (p sighting) tells(h wire.Header) (at, slack int64, ok bool) {
+	if !p.known || p.run != h.Boot {
+		return 0, 0, false
+	}
+	between := (int64(p.boot) - int64(h.BootTime)) / int64(time.Millisecond)
+	return p.wall - between, 1000 + max(between, -between)/3600, true
+}
+
+// beside returns the nearest entry before or behind the i-th whose clock was good,
+// within the epoch.
+func (t *timeline) beside(ctx context.Context, row store.Batch, b wire.Batch, i int, back bool) (sighting, error) {
+	seq, key, memo := b.First+uint64(i), timelineKey{row.Gateway, b.Epoch}, t.after
+	if back {
+		memo = t.before
+	}
+	if s, ok := memo[key]; ok && seq >= s.from && seq < s.to {
+		return s.end, nil
+	}
+	found, last := look(row, b, i, back)
+	var err error
+	if !found.known {
+		found, last, err = t.lookFurther(ctx, row, back, last)
+	}
+	s := stretch{from: seq, to: last + 1, end: found}
+	if back {
+		s.from, s.to = last, seq+1
+	}
+	memo[key] = s
+	return found, err
+}
+
+// look goes through a batch from an entry on, and returns also the last one that
+// it looked at in vain.
+func look(row store.Batch, b wire.Batch, i int, back bool) (sighting, uint64) {
+	step, last := 1, b.First+uint64(i)
+	if back {
+		step = -1
+	}
+	for i += step; i >= int(row.First-b.First) && i < min(len(b.Headers), int(row.Next-b.First)); i += step {
+		h, err := wire.DecodeHeader(b.Headers[i])
+		if err == nil && good(h, row.Stored) {
+			return sighting{true, b.First + uint64(i), h.Wall, h.Boot, h.BootTime}, last
+		}
+		last = b.First + uint64(i)
+	}
+	return sighting{}, last
+}
+
+// lookFurther goes on in the batches beside.
+func (t *timeline) lookFurther(ctx context.Context, row store.Batch, back bool, last uint64) (found sighting, _ uint64, err error) {
+	edge := row.Next
+	if back {
+		edge = row.First
+	}
+	err = t.store.Around(ctx, row.Gateway, row.Epoch, edge, back, func(next store.Batch) (more bool, err error) {
+		var b wire.Batch
+		if err := wire.Decode(next.Body, &b); err != nil {
+			return false, fmt.Errorf("stored batch: %w", err)
+		}
+		start := int(next.First-b.First) - 1
+		if back {
+			start = int(next.Next - b.First)
+		}
+		if found, _ = look(next, b, start, back); !found.known {
+			last = next.Next - 1
+			if back {
+				last = next.First
+			}
+		}
+		return !found.known, nil
+	})
+	return found, last, err
+}
