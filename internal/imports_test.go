@@ -87,7 +87,7 @@ func allowed(from, to string, leaves []string) bool {
 		return false
 	case under(to, "internal/faultnet", "internal/freeport"):
 		return under(from, "cmd/gatesim", "internal/faultnet", "internal/simulate")
-	case from == "internal/simulate": // both ends in one process
+	case under(from, "internal/simulate"): // both ends in one process
 		return true
 	case to == "internal/control/server": // it acts through the gateway, which does not know it
 		return under(from, "cmd")

@@ -13,6 +13,8 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/simulate"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/report"
 )
 
 // simulateCmd plays both ends in virtual time.
@@ -48,11 +50,11 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer os.RemoveAll(dir)
 	r := simulate.Runner{Command: []string{self, "simulate-child", dir}, Jobs: c.Jobs}
-	plan := func(seed uint64) (simulate.Plan, error) { return simulate.NewPlan(seed, c.Days), nil }
+	of := func(seed uint64) (plan.Plan, error) { return plan.New(seed, c.Days), nil }
 	if c.Scenario > 0 {
-		plan = func(seed uint64) (simulate.Plan, error) { return simulate.NewScenario(c.Scenario, seed) }
+		of = func(seed uint64) (plan.Plan, error) { return plan.NewScenario(c.Scenario, seed) }
 	}
-	if _, err := plan(c.Seed); err != nil {
+	if _, err := of(c.Seed); err != nil {
 		return err
 	}
 	limited, stop := context.WithCancel(ctx)
@@ -63,17 +65,17 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 		defer cancel()
 	}
 	t := tally{out: s.out, verbose: c.Seeds == 1 && !c.First, trace: c.Trace, laws: map[string]int{}, began: time.Now()}
-	plans := c.plans(plan)
-	next := func() (simulate.Plan, bool) {
+	plans := c.plans(of)
+	next := func() (plan.Plan, bool) {
 		if len(plans) == 0 {
-			return simulate.Plan{}, false
+			return plan.Plan{}, false
 		}
 		p := plans[0]
 		plans = plans[1:]
 		return p, true
 	}
 	t.asked = len(plans)
-	each := func(o simulate.Outcome) {
+	each := func(o report.Outcome) {
 		if t.add(o); c.First && t.worst != nil {
 			stop()
 		}
@@ -96,9 +98,9 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 }
 
 // plans are those of all seeds that are asked for.
-func (c *simulateCmd) plans(plan func(seed uint64) (simulate.Plan, error)) (all []simulate.Plan) {
+func (c *simulateCmd) plans(of func(seed uint64) (plan.Plan, error)) (all []plan.Plan) {
 	for seed := c.Seed; seed < c.Seed+c.Seeds; seed++ {
-		p, err := plan(seed)
+		p, err := of(seed)
 		p.Trace, p.First = c.Trace, c.First
 		if err == nil && c.wants(p) && !slices.Contains(c.Skip, seed) {
 			all = append(all, p)
@@ -111,7 +113,7 @@ func (c *simulateCmd) plans(plan func(seed uint64) (simulate.Plan, error)) (all 
 const nothing = "nothing"
 
 // wants reports whether a plan has the climate that is asked for.
-func (c *simulateCmd) wants(p simulate.Plan) bool {
+func (c *simulateCmd) wants(p plan.Plan) bool {
 	if c.Climate == nothing {
 		return p.Climate == ""
 	}
@@ -126,10 +128,10 @@ type tally struct {
 	asked          int // plans to play
 	seeds, days    int
 	laws           map[string]int
-	worst          *simulate.Outcome // the first that broke a law
+	worst          *report.Outcome // the first that broke a law
 }
 
-func (t *tally) add(o simulate.Outcome) {
+func (t *tally) add(o report.Outcome) {
 	t.seeds++
 	t.days += o.Days
 	switch {

@@ -7,7 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/simulate"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/report"
 )
 
 // TestSimulateNothing: where no seed was played, no law is said to have held.
@@ -37,15 +38,15 @@ func TestSimulateNothing(t *testing.T) {
 func TestSimulateSum(t *testing.T) {
 	var out bytes.Buffer
 	sum := tally{out: &out, asked: 5, laws: map[string]int{}, began: time.Now().Add(-4 * time.Second)}
-	sum.add(simulate.Outcome{Seed: 1, Days: 5})
-	sum.add(simulate.Outcome{Seed: 2, Days: 3})
+	sum.add(report.Outcome{Seed: 1, Days: 5})
+	sum.add(report.Outcome{Seed: 2, Days: 3})
 	sum.sum()
 	if text := out.String(); !strings.Contains(text, "2 of 5 seeds, 8 simulated days in 4s") || !strings.Contains(text, "every law held in what was played") {
 		t.Errorf("after two of five seeds: %s", text)
 	}
 	out.Reset()
 	sum.asked = 3
-	sum.add(simulate.Outcome{Seed: 3, Days: 1, Breaches: []simulate.Breach{{Law: "W1"}, {Law: "W1"}, {Law: "W4"}}})
+	sum.add(report.Outcome{Seed: 3, Days: 1, Breaches: []report.Breach{{Law: "W1"}, {Law: "W1"}, {Law: "W4"}}})
 	sum.sum()
 	if text := out.String(); !strings.Contains(text, "\n3 seeds, 9 simulated days in") || !strings.Contains(text, ": W1 broken by 1 seed, W4 broken by 1 seed") {
 		t.Errorf("after three of three: %s", text)
@@ -55,18 +56,18 @@ func TestSimulateSum(t *testing.T) {
 // TestSimulateWants: with --first a run ends where it breaks a law; --climate nothing takes
 // the seeds in which nothing goes wrong.
 func TestSimulateWants(t *testing.T) {
-	nothingWrong, clocks := simulate.Plan{}, simulate.Plan{Climate: "visitors, clocks"}
+	nothingWrong, clocks := plan.Plan{}, plan.Plan{Climate: "visitors, clocks"}
 	for _, c := range []struct {
 		climate string
-		plan    simulate.Plan
+		plan    plan.Plan
 		want    bool
 	}{{"", nothingWrong, true}, {"", clocks, true}, {"nothing", nothingWrong, true}, {"nothing", clocks, false}, {"clocks", clocks, true}, {"clocks", nothingWrong, false}} {
 		if got := (&simulateCmd{Climate: c.climate}).wants(c.plan); got != c.want {
 			t.Errorf("--climate %q takes a seed with %q: %v", c.climate, c.plan.Climate, got)
 		}
 	}
-	plan := func(seed uint64) (simulate.Plan, error) { return simulate.Plan{Seed: seed}, nil }
-	if all := (&simulateCmd{Seed: 3, Seeds: 2, First: true}).plans(plan); len(all) != 2 || !all[0].First || !all[1].First {
+	of := func(seed uint64) (plan.Plan, error) { return plan.Plan{Seed: seed}, nil }
+	if all := (&simulateCmd{Seed: 3, Seeds: 2, First: true}).plans(of); len(all) != 2 || !all[0].First || !all[1].First {
 		t.Errorf("the plans of --first go on after a breach: %+v", all)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/plan"
 )
 
 // act lets the operator do something to a tenancy at the registry, and do what
@@ -20,7 +21,7 @@ func (w *world) act(t *tenancy, a operator.Act) error {
 	if err == nil && done.Hint != "" {
 		hint = ": " + done.Hint
 	}
-	w.say("the operator: %s %s (%s)%s%s", a.Act, t.name(), a.Reason, said(err), hint)
+	w.report.Say("the operator: %s %s (%s)%s%s", a.Act, t.name(), a.Reason, said(err), hint)
 	if err == nil && done.Held {
 		w.countersign()
 	}
@@ -80,7 +81,7 @@ func (w *world) settle(n [4]int) {
 	}
 	a := operator.Act{Act: operator.ActReject, Reason: "heard"}
 	if n[1]%2 == 0 {
-		a = operator.Act{Act: operator.ActUphold, Reason: "heard", Until: w.centre.issuer.clock.Wall().Add(4 * day)}
+		a = operator.Act{Act: operator.ActUphold, Reason: "heard", Until: w.centre.issuer.clock.Wall().Add(4 * plan.Day)}
 	}
 	if w.act(t, a) == nil {
 		t.doubt = "the registry decided on a notice"
@@ -97,8 +98,8 @@ func (w *world) backUp([4]int) {
 	}{{"issuer", &w.centre.issuer, w.centre.startIssuer, w.centre.issuer.end}, {"front", &w.centre.front, w.centre.startFront, w.centre.stopFront}} {
 		was := p.part.running()
 		p.down()
-		if err := p.part.disk.image("backup"); err != nil {
-			w.breach("start", "back up: %v", err)
+		if err := p.part.disk.Image("backup"); err != nil {
+			w.report.Breach("start", "back up: %v", err)
 		}
 		if was {
 			w.must(p.name, p.up())
@@ -109,8 +110,8 @@ func (w *world) backUp([4]int) {
 		}
 	}
 	for _, b := range w.gateways {
-		if err := b.disk.image("backup"); err != nil {
-			w.breach("start", "image of %s: %v", b.name, err)
+		if err := b.disk.Image("backup"); err != nil {
+			w.report.Breach("start", "image of %s: %v", b.name, err)
 		}
 		w.model.images[b.name] = w.model.minds[b.name].clone()
 	}
@@ -120,6 +121,6 @@ func (w *world) backUp([4]int) {
 // must says that something did not start; at the end it has to.
 func (w *world) must(name string, err error) {
 	if err != nil {
-		w.say("%s does not start: %v", name, err)
+		w.report.Say("%s does not start: %v", name, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/simulate/virtual"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,8 +47,8 @@ type centre struct {
 
 // part is one process of the registry.
 type part struct {
-	clock *machineClock
-	disk  *disk
+	clock *virtual.Clock
+	disk  *virtual.Disk
 	stop  context.CancelFunc
 	ended *sync.WaitGroup
 }
@@ -77,7 +78,7 @@ func align() {
 func newCentre(w *world) (*centre, error) {
 	c := &centre{w: w, cut: map[string]bool{}, dead: map[string]bool{}}
 	made, now := w.path("init"), time.Now()
-	after, old := w.plan.caEnds()
+	after, old := w.plan.CAEnds()
 	if old {
 		now = now.AddDate(-20, 0, 0).Add(after)
 	}
@@ -89,18 +90,18 @@ func newCentre(w *world) (*centre, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.front = part{clock: newMachineClock(true), disk: &disk{root: w.path("front")}}
-	c.issuer = part{clock: newMachineClock(true), disk: &disk{root: w.path("issuer")}}
+	c.front = part{clock: virtual.NewClock(true), disk: &virtual.Disk{Root: w.path("front")}}
+	c.issuer = part{clock: virtual.NewClock(true), disk: &virtual.Disk{Root: w.path("issuer")}}
 	if strings.Contains(w.plan.Climate, "disks") {
-		c.front.disk.separate()
-		c.issuer.disk.separate()
+		c.front.disk.Separate()
+		c.issuer.disk.Separate()
 	}
-	for folder, d := range map[string]*disk{authority.FolderFront: c.front.disk, authority.FolderIssuer: c.issuer.disk} {
-		if err := copyTree(made+"/"+folder, d.dir()); err != nil {
+	for folder, d := range map[string]*virtual.Disk{authority.FolderFront: c.front.disk, authority.FolderIssuer: c.issuer.disk} {
+		if err := virtual.CopyTree(made+"/"+folder, d.Dir()); err != nil {
 			return nil, err
 		}
 	}
-	return c, copyTree(made+"/"+authority.FolderOffline, w.path("offline"))
+	return c, virtual.CopyTree(made+"/"+authority.FolderOffline, w.path("offline"))
 }
 
 func (c *centre) frontSocket() string { return c.w.path("front.sock") }
@@ -110,14 +111,14 @@ func (c *centre) frontSocket() string { return c.w.path("front.sock") }
 // again.
 func (c *centre) startFront() error {
 	time.Sleep(53 * time.Millisecond)
-	config, err := front.LoadConfig(c.front.disk.path(api.FileConfig))
+	config, err := front.LoadConfig(c.front.disk.Path(api.FileConfig))
 	if err != nil {
 		return err
 	}
 	config.Socket = c.frontSocket()
 	ready := make(chan struct{})
-	f, err := front.New(front.Options{Config: config, Version: "simulated", Log: c.w.log("front"), Now: c.front.clock.Wall, Clock: c.front.clock.source(),
-		Network: c.w.town.network(), Chance: c.w.chances("front").upTo, WorkWait: 20 * time.Minute, WorkGather: time.Millisecond, Ready: func(string, string) { close(ready) },
+	f, err := front.New(front.Options{Config: config, Version: "simulated", Log: c.w.log("front"), Now: c.front.clock.Wall, Clock: c.front.clock.Source(),
+		Network: c.w.lan.Sockets(), Chance: c.w.chances("front").UpTo, WorkWait: 20 * time.Minute, WorkGather: time.Millisecond, Ready: func(string, string) { close(ready) },
 		Link: func(receive func(string, []byte)) (front.Link, error) {
 			c.link = &frontLink{Link: c.w.broker.Connect(faultnet.Client{Name: "front", Subscribe: []string{wire.UpFilter, wire.StatusFilter}}),
 				receive: receive, disconnect: c.w.dropLink}
@@ -139,7 +140,7 @@ func (c *centre) startFront() error {
 		return fmt.Errorf("front: %w", err)
 	}
 	c.front.stop, c.front.ended = cancel, &ended
-	c.api = api.NewClientOver(c.w.town.network(), c.frontSocket())
+	c.api = api.NewClientOver(c.w.lan.Sockets(), c.frontSocket())
 	return nil
 }
 
@@ -153,8 +154,8 @@ func (c *centre) stopFront() {
 
 // startIssuer starts the issuer with its two loops.
 func (c *centre) startIssuer() error {
-	i, err := issuer.Open(issuer.Options{Dir: c.issuer.disk.dir(), Front: api.NewClientOver(c.w.town.network(), c.frontSocket()), Log: c.w.log("issuer"),
-		Now: c.issuer.clock.Wall, Clock: c.issuer.clock.source(), Tend: time.Hour, Ask: 20 * time.Minute, Network: c.w.town.network()})
+	i, err := issuer.Open(issuer.Options{Dir: c.issuer.disk.Dir(), Front: api.NewClientOver(c.w.lan.Sockets(), c.frontSocket()), Log: c.w.log("issuer"),
+		Now: c.issuer.clock.Wall, Clock: c.issuer.clock.Source(), Tend: time.Hour, Ask: 20 * time.Minute, Network: c.w.lan.Sockets()})
 	if err != nil {
 		return err
 	}
@@ -164,7 +165,7 @@ func (c *centre) startIssuer() error {
 	loops.Go(func() { _ = i.Serve(ctx, c.issuerSocket()) })
 	ended.Go(func() { loops.Wait(); _ = i.Close() })
 	c.issuer.stop, c.issuer.ended = cancel, &ended
-	c.op = operator.NewClientOver(c.w.town.network(), c.issuerSocket())
+	c.op = operator.NewClientOver(c.w.lan.Sockets(), c.issuerSocket())
 	return nil
 }
 
@@ -185,7 +186,7 @@ func (c *centre) reach(ctx context.Context, gateway string, patience time.Durati
 
 // admit is the broker's side of a gateway's connection.
 func (c *centre) admit(ctx context.Context, client *tls.Config) error {
-	dir := c.front.disk.dir()
+	dir := c.front.disk.Dir()
 	pair, err := tls.LoadX509KeyPair(dir+"/"+api.FileServerCert, dir+"/"+api.FileServerKey)
 	if err != nil {
 		return err

@@ -5,10 +5,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/report"
 	"io"
 	mathrand "math/rand/v2"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"testing/cryptotest"
@@ -22,7 +23,7 @@ func Child(plans io.Reader, out io.Writer, dir string) {
 	dec, enc := json.NewDecoder(plans), json.NewEncoder(out)
 	all := func(t *testing.T) {
 		for n := 0; ; n++ {
-			var p Plan
+			var p plan.Plan
 			if err := dec.Decode(&p); err == io.EOF {
 				return
 			} else if err != nil {
@@ -46,7 +47,7 @@ func Child(plans io.Reader, out io.Writer, dir string) {
 }
 
 // bubble is one run in a bubble of its own, on a folder that is gone afterwards.
-func bubble(t *testing.T, p Plan, dir string) (o Outcome) {
+func bubble(t *testing.T, p plan.Plan, dir string) (o report.Outcome) {
 	ids := p.Seed
 	if p.Twin == 2 {
 		ids += 1 << 32 // others than in the first run, so that no comparison hangs on which id is the lower
@@ -95,16 +96,4 @@ func Folder() string {
 		return memory
 	}
 	return os.TempDir()
-}
-
-// Words are an outcome in words: what was done, and what did not hold.
-func (o Outcome) Words() string {
-	var b strings.Builder
-	for _, l := range o.Did {
-		fmt.Fprintln(&b, l)
-	}
-	for _, l := range o.Breaches {
-		fmt.Fprintln(&b, "BROKEN", l)
-	}
-	return b.String()
 }

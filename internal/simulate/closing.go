@@ -15,13 +15,14 @@ import (
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/plan"
 )
 
 // close is the end of a run: clocks, lines and machines are right again, and the
 // operator and the landlord do what they are told. Then a true revocation has to
 // be in force within two minutes, and everything has to agree.
 func (w *world) close() {
-	w.say("everything is right again")
+	w.report.Say("everything is right again")
 	w.replaceKeys([4]int{}) // a theft comes out
 	w.clocksRight([4]int{})
 	w.renewalAgain([4]int{})
@@ -59,13 +60,13 @@ func (w *world) close() {
 func (w *world) atLast() {
 	for _, b := range w.gateways {
 		if b.life == nil {
-			w.breach("W4", "%s does not run", b.name)
+			w.report.Breach("W4", "%s does not run", b.name)
 			return
 		}
 	}
 	t := w.checkInAt(w.gateways[0], flats[0], w.model.card(), time.Time{})
 	if t == nil {
-		w.breach("W4", "nobody can check in")
+		w.report.Breach("W4", "nobody can check in")
 		return
 	}
 	time.Sleep(25 * time.Minute)
@@ -73,11 +74,11 @@ func (w *world) atLast() {
 	w.look()
 	for _, b := range w.gateways {
 		if !b.swipe(t.cards[0].number) {
-			w.breach("W4", "a new tenant's card does not open at %s: %s", b.name, b.lastReason())
+			w.report.Breach("W4", "a new tenant's card does not open at %s: %s", b.name, b.lastReason())
 		}
 	}
 	if !w.revokeOf(t) {
-		w.breach("W4", "a tenancy can't be revoked")
+		w.report.Breach("W4", "a tenancy can't be revoked")
 		return
 	}
 	w.inForce(t)
@@ -91,23 +92,23 @@ func (w *world) settled() {
 	for _, b := range w.gateways {
 		s, err := b.status()
 		if err != nil || s.Uplink == nil {
-			w.breach("W4", "%s says nothing of its registry (%v)", b.name, err)
+			w.report.Breach("W4", "%s says nothing of its registry (%v)", b.name, err)
 			continue
 		}
 		if u := s.Uplink; u.State != "in step" || u.Records > 0 || u.Problem != "" {
-			w.breach("W4", "%s does not settle: %s, waiting: %s, %s", b.name, u.State, amount.Of(u.Records, "tenancy record"), u.Problem)
+			w.report.Breach("W4", "%s does not settle: %s, waiting: %s, %s", b.name, u.State, amount.Of(u.Records, "tenancy record"), u.Problem)
 		}
 	}
 	all, err := w.centre.api.Gateways(w.ctx, building)
 	if err != nil {
-		w.breach("W4", "the front does not answer: %v", err)
+		w.report.Breach("W4", "the front does not answer: %v", err)
 	}
 	for _, g := range all {
 		if g.Member && g.Behind > 0 {
-			w.breach("W4", "%s is behind by %s", g.Gateway, amount.Of(g.Behind, "entry"))
+			w.report.Breach("W4", "%s is behind by %s", g.Gateway, amount.Of(g.Behind, "entry"))
 		}
 		if g.Member && g.Applied != g.List {
-			w.breach("W4", "%s has proved list %d of %d", g.Gateway, g.Applied, g.List)
+			w.report.Breach("W4", "%s has proved list %d of %d", g.Gateway, g.Applied, g.List)
 		}
 	}
 	for _, t := range w.model.tenancies {
@@ -117,7 +118,7 @@ func (w *world) settled() {
 		w.cosigned()
 	}
 	if s, err := w.centre.op.Status(w.ctx); err != nil || len(s.Unsent) > 0 || len(s.Held) > 0 || !s.Linked {
-		w.breach("W4", "the issuer does not settle: %d unsent, %d held, linked %v (%v)", len(s.Unsent), len(s.Held), s.Linked, err)
+		w.report.Breach("W4", "the issuer does not settle: %d unsent, %d held, linked %v (%v)", len(s.Unsent), len(s.Held), s.Linked, err)
 	}
 }
 
@@ -126,7 +127,7 @@ func (w *world) agree() {
 	central := map[string]operator.Tenancy{}
 	all, err := w.centre.op.Tenancies(w.ctx, building)
 	if err != nil {
-		w.breach("W6", "the issuer does not answer: %v", err)
+		w.report.Breach("W6", "the issuer does not answer: %v", err)
 		return
 	}
 	for _, t := range all {
@@ -135,7 +136,7 @@ func (w *world) agree() {
 	for _, b := range w.gateways {
 		desk, err := b.client.Tenancies(w.ctx)
 		if err != nil {
-			w.breach("W6", "the desk of %s does not answer: %v", b.name, err)
+			w.report.Breach("W6", "the desk of %s does not answer: %v", b.name, err)
 			continue
 		}
 		at := map[string]control.Tenancy{}
@@ -151,7 +152,7 @@ func (w *world) agree() {
 // doubtLasts is how long after a boot a gateway may doubt that a term is over: what
 // was steady for a part of a day before it moves what is sure first, and the rest a
 // day later.
-const doubtLasts = 2 * day
+const doubtLasts = 2 * plan.Day
 
 // inDoubt reports whether a desk says of a tenancy whose term is over that only doubt
 // about the time holds it open, as it may after a boot.
@@ -176,15 +177,15 @@ func (w *world) agreeOn(b *box, t *tenancy, desk map[string]control.Tenancy, cen
 	case w.model.minds[b.name].damaged:
 	case listed && there.State == "ended" && inDoubt(b, t, row):
 	case !listed && known && !strings.HasPrefix(here, "ended"):
-		w.breach("W6", "the desk of %s says that %s is %s, and the registry does not know them", b.name, t.name(), here)
+		w.report.Breach("W6", "the desk of %s says that %s is %s, and the registry does not know them", b.name, t.name(), here)
 	case known && listed && here != stands(there.State, there.Decided):
-		w.breach("W6", "the desk of %s says that %s is %s, the registry %s", b.name, t.name(), here, stands(there.State, there.Decided))
+		w.report.Breach("W6", "the desk of %s says that %s is %s, the registry %s", b.name, t.name(), here, stands(there.State, there.Decided))
 	}
 	for _, c := range t.cards {
 		if len(w.model.holders(c.number)) == 1 {
 			w.hold(b, t, c)
 			if there.State == "ended" && b.lastReason() == "granted" {
-				w.breach("W6", "the registry says that %s is over, and house card %d opens at %s", t.name(), c.number, b.name)
+				w.report.Breach("W6", "the registry says that %s is over, and house card %d opens at %s", t.name(), c.number, b.name)
 			}
 		}
 	}
@@ -207,7 +208,7 @@ func (w *world) received() (map[string]map[spot]int, error) {
 func (w *world) complete() {
 	have, err := w.received()
 	if err != nil {
-		w.breach("W3", "the front does not show its entries: %v", err)
+		w.report.Breach("W3", "the front does not show its entries: %v", err)
 		return
 	}
 	for _, b := range w.gateways {
@@ -221,10 +222,10 @@ func (w *world) complete() {
 			}
 		}
 		if twice > 0 {
-			w.breach("W3", "%s of %s at the registry twice", amount.Of(twice, "entry"), b.name)
+			w.report.Breach("W3", "%s of %s at the registry twice", amount.Of(twice, "entry"), b.name)
 		}
 		if missing > 0 && !w.saidMissing(b) {
-			w.breach("W3", "%s of %s nowhere, and nothing says so", amount.Of(missing, "entry"), b.name)
+			w.report.Breach("W3", "%s of %s nowhere, and nothing says so", amount.Of(missing, "entry"), b.name)
 		}
 	}
 }
@@ -265,7 +266,7 @@ func (w *world) remedies() []remedy {
 		{regexp.MustCompile(`registryd trust new --replace issuer --as-false`), func() { w.replaceKeys([4]int{}) }},
 		{regexp.MustCompile(`registryd publish`), func() {
 			_, err := w.centre.op.Publish(w.ctx)
-			w.say("the operator: registryd publish%s", said(err))
+			w.report.Say("the operator: registryd publish%s", said(err))
 		}},
 		{regexp.MustCompile(`registryd countersign`), w.countersign},
 		{regexp.MustCompile(`registryd clock undo`), w.undoTimes},
@@ -287,16 +288,16 @@ func (w *world) follow() {
 			continue
 		}
 		for _, p := range s.Problems {
-			w.say("%s says: %s", b.name, p)
+			w.report.Say("%s says: %s", b.name, p)
 		}
 		texts = append(texts, s.Problems...)
 		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "gatehouse clock confirm") }) {
 			_, err := b.client.ConfirmClock(w.ctx)
-			w.say("the landlord at %s: gatehouse clock confirm%s", b.name, refusal(err))
+			w.report.Say("the landlord at %s: gatehouse clock confirm%s", b.name, refusal(err))
 		}
 		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "registryd building-key") }) {
 			b.stop()
-			w.say("the operator: registryd building-key, for %s%s", b.name, said(w.fromEscrow(b)))
+			w.report.Say("the operator: registryd building-key, for %s%s", b.name, said(w.fromEscrow(b)))
 			w.must(b.name, b.start())
 		}
 		again := slices.ContainsFunc(s.Problems, func(p string) bool {
@@ -321,7 +322,7 @@ func (w *world) follow() {
 		}
 	}
 	for _, text := range texts[said:] {
-		w.say("the registry says: %s", text)
+		w.report.Say("the registry says: %s", text)
 		if m := impostor.FindStringSubmatch(text); m != nil {
 			if b := w.box(m[1]); b != nil {
 				w.enrolAnew(b, nil)
@@ -366,7 +367,7 @@ func (w *world) fromEscrow(b *box) error {
 	if err != nil {
 		return err
 	}
-	return keys.SaveBuildingKey(b.disk.path("state", "keys", keys.BuildingKeyFile), key)
+	return keys.SaveBuildingKey(b.disk.Path("state", "keys", keys.BuildingKeyFile), key)
 }
 
 // countersign brings a second issuer's word for every list that waits for it, and for
@@ -386,7 +387,7 @@ func (w *world) countersign() {
 		if second.Newest = newest; err == nil {
 			_, err = w.centre.op.Countersign(w.ctx, second)
 		}
-		w.say("the operator: registryd countersign%s%s", map[bool]string{true: " --newest"}[newest], said(err))
+		w.report.Say("the operator: registryd countersign%s%s", map[bool]string{true: " --newest"}[newest], said(err))
 	}
 }
 
@@ -408,6 +409,6 @@ func (w *world) undoTimes() {
 				_, err = w.centre.api.PutUndo(w.ctx, both)
 			}
 		}
-		w.say("the operator: registryd clock undo %s%s", g.Gateway, said(err))
+		w.report.Say("the operator: registryd clock undo %s%s", g.Gateway, said(err))
 	}
 }

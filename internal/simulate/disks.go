@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"gatehouse/internal/simulate/virtual"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,7 +11,7 @@ import (
 )
 
 // disks are those of all machines, by name.
-func (w *world) disks() (names []string, all []*disk) {
+func (w *world) disks() (names []string, all []*virtual.Disk) {
 	for _, b := range w.gateways {
 		names, all = append(names, b.name), append(all, b.disk)
 	}
@@ -22,12 +23,12 @@ func (w *world) disks() (names []string, all []*disk) {
 func (w *world) diskFull(n [4]int) {
 	names, all := w.disks()
 	i := n[0] % len(all)
-	if !all[i].own {
-		w.say("the disk of %s can't be filled up here: that takes a file system of its own, which root may make", names[i])
+	if !all[i].Own {
+		w.report.Say("the disk of %s can't be filled up here: that takes a file system of its own, which root may make", names[i])
 		return
 	}
 	w.calm = false
-	w.say("the disk of %s is full%s", names[i], said(all[i].fill()))
+	w.report.Say("the disk of %s is full%s", names[i], said(all[i].Fill()))
 	b := w.box(names[i])
 	switch {
 	case names[i] == "the front":
@@ -42,7 +43,7 @@ func (w *world) diskFull(n [4]int) {
 	w.someoneSwipes(b, n[1])
 	if n[2]%2 == 0 {
 		time.Sleep(time.Minute)
-		w.say("the disk of %s is full again%s", b.name, said(all[i].fill()))
+		w.report.Say("the disk of %s is full again%s", b.name, said(all[i].Fill()))
 		w.someoneSwipes(b, n[3])
 	}
 	time.Sleep(20 * time.Minute) // a gateway here looks at its disk each quarter of an hour
@@ -63,7 +64,7 @@ func (w *world) fullShown(b *box) {
 		return
 	}
 	if !slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "disk") || strings.Contains(p, "room") }) {
-		w.breach("W5", "the disk of %s is full, and its status does not say so (the log is degraded: %q)", b.name, s.Journal.Degraded)
+		w.report.Breach("W5", "the disk of %s is full, and its status does not say so (the log is degraded: %q)", b.name, s.Journal.Degraded)
 	}
 	w.look()
 }
@@ -84,7 +85,7 @@ func (w *world) frontFull(n [4]int) {
 	s, err := w.centre.api.Status(w.ctx)
 	for _, g := range all {
 		if err == nil && g.Online && g.Behind > 0 && !slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "disk") }) {
-			w.breach("W5", "the disk of the front is full, %d entries of %s wait, and its status does not say so", g.Behind, g.Gateway)
+			w.report.Breach("W5", "the disk of the front is full, %d entries of %s wait, and its status does not say so", g.Behind, g.Gateway)
 		}
 	}
 }
@@ -97,14 +98,14 @@ func (w *world) issuerFull(n [4]int) {
 	}
 	err := w.stopOf(t)
 	if err != nil && strings.Contains(err.Error(), "full") && !strings.Contains(said(err), "make room") {
-		w.breach("W5", "the disk of the issuer is full, and its refusal does not say what to do: %s", said(err))
+		w.report.Breach("W5", "the disk of the issuer is full, and its refusal does not say what to do: %s", said(err))
 	}
 }
 
 func (w *world) diskHasRoom(n [4]int) {
 	names, all := w.disks()
-	if i := n[0] % len(all); all[i].full {
-		w.say("the disk of %s has room%s", names[i], said(all[i].widen()))
+	if i := n[0] % len(all); all[i].Full {
+		w.report.Say("the disk of %s has room%s", names[i], said(all[i].Widen()))
 	}
 }
 
@@ -113,15 +114,15 @@ func (w *world) diskSlow(n [4]int) {
 	if b, ok := pick(n[0], w.gateways); ok {
 		w.calm = false
 		by := []time.Duration{80 * time.Millisecond, 400 * time.Millisecond, 3 * time.Second, 20 * time.Second}[n[1]%4]
-		w.say("the disk of %s takes %v for each sync", b.name, by)
-		b.disk.slow.Store(int64(by))
+		w.report.Say("the disk of %s takes %v for each sync", b.name, by)
+		b.disk.Slow.Store(int64(by))
 	}
 }
 
 func (w *world) diskFast(n [4]int) {
-	if b, ok := pick(n[0], w.gateways); ok && b.disk.slow.Load() > 0 {
-		w.say("the disk of %s is as fast as it was", b.name)
-		b.disk.slow.Store(0)
+	if b, ok := pick(n[0], w.gateways); ok && b.disk.Slow.Load() > 0 {
+		w.report.Say("the disk of %s is as fast as it was", b.name)
+		b.disk.Slow.Store(0)
 	}
 }
 
@@ -150,9 +151,9 @@ func (w *world) flip(n [4]int) {
 	w.look()
 	began := w.now()
 	b.stop()
-	files, err := filepath.Glob(b.disk.path("state", name))
+	files, err := filepath.Glob(b.disk.Path("state", name))
 	if err == nil && len(files) > 0 && flipBit(files[0], n[2]) == nil {
-		w.say("a bit of %s of %s flips", name, b.name)
+		w.report.Say("a bit of %s of %s flips", name, b.name)
 		w.model.minds[b.name].damaged = true
 		w.lost(began, "a bit of "+name+" of "+b.name+" flipped", "")
 	}

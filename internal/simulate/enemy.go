@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/internal/faultnet"
+	"gatehouse/internal/simulate/plan"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -151,7 +152,7 @@ func (w *world) flood(n [4]int) {
 		return
 	}
 	e, p := w.sitDown(), placeOf(b.name)
-	w.say("%s and, in its name, the registry are flooded for %d minutes", b.name, n[1])
+	w.report.Say("%s and, in its name, the registry are flooded for %d minutes", b.name, n[1])
 	topics := []string{p.Down(wire.TypeAck), p.Down(wire.TypeList), p.Down(wire.TypeTrust), p.House("nobody"), p.Up(wire.TypeHello), p.Up(wire.TypeBatch)}
 	until := time.Now().Add(time.Duration(n[1]) * time.Minute)
 	e.ended.Go(func() {
@@ -173,7 +174,7 @@ func (w *world) lieTime(n [4]int) {
 	}
 	e, by := w.sitDown(), wrongs[n[1]%len(wrongs)]
 	e.ahead.Store(int64(by))
-	w.say("the thief answers each hello as witness, with a time that is wrong by %v", by)
+	w.report.Say("the thief answers each hello as witness, with a time that is wrong by %v", by)
 	for _, b := range w.running() {
 		b.cutLink()
 	}
@@ -191,15 +192,15 @@ func (w *world) walkTime(n [4]int) {
 	e := w.sitDown()
 	ahead := time.Duration(n[0]) * time.Hour
 	e.ahead.Store(int64(ahead))
-	w.say("the thief says, as witness and as issuer, that it is %d hours later", n[0])
+	w.report.Say("the thief says, as witness and as issuer, that it is %d hours later", n[0])
 	for _, b := range w.running() {
 		was, err := b.client.List(w.ctx)
 		if err != nil || len(was.Manifest) == 0 {
 			continue
 		}
-		list, _, err := w.thief.list(was, nil, nextNumber, 0, time.Now().Add(ahead))
+		list, _, err := w.thief.list(was, nil, plan.NextNumber, 0, time.Now().Add(ahead))
 		if err != nil {
-			w.breach("plan", "the thief can't sign: %v", err)
+			w.report.Breach("plan", "the thief can't sign: %v", err)
 			return
 		}
 		e.say(placeOf(b.name), wire.TypeList, wire.ListPart{Manifest: list.Manifest, Buckets: list.Buckets})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/virtual"
 	"os"
 	"strings"
 	"sync"
@@ -61,9 +63,9 @@ type box struct {
 	w     *world
 	name  string
 	door  string
-	clock *machineClock
-	disk  *disk
-	board *board
+	clock *virtual.Clock
+	disk  *virtual.Disk
+	board *virtual.Board
 	// formats are the wire formats that the daemon speaks; 0: all.
 	formats uint64
 	scans   bool          // there is a scanner of codes at its door
@@ -82,14 +84,14 @@ type life struct {
 }
 
 func newBox(w *world, name, door string, battery bool) *box {
-	c := newMachineClock(battery)
-	return &box{w: w, name: name, door: door, clock: c, disk: &disk{root: w.path(name)}, board: newBoard(c), asked: map[spot]bool{}}
+	c := virtual.NewClock(battery)
+	return &box{w: w, name: name, door: door, clock: c, disk: &virtual.Disk{Root: w.path(name)}, board: virtual.NewBoard(c), asked: map[spot]bool{}}
 }
 
 func (b *box) socket() string { return b.w.path(b.name + ".sock") }
 
 func (b *box) parse() (*site.Site, error) {
-	text := fmt.Appendf(nil, siteText, b.name, b.disk.dir(), b.socket(), b.door)
+	text := fmt.Appendf(nil, siteText, b.name, b.disk.Dir(), b.socket(), b.door)
 	if b.scans {
 		text = append(text, scanner...)
 	}
@@ -107,8 +109,8 @@ func (b *box) enrol(replace bool) error {
 	if err != nil {
 		return err
 	}
-	_, err = enrol.Enrol(b.w.ctx, enrol.Options{Token: parsed, Dir: b.disk.path("state", "keys"), Building: building, Gateway: b.name,
-		Doors: []string{b.door}, Software: "simulated", Now: b.clock.Wall, Network: b.w.town.network()})
+	_, err = enrol.Enrol(b.w.ctx, enrol.Options{Token: parsed, Dir: b.disk.Path("state", "keys"), Building: building, Gateway: b.name,
+		Doors: []string{b.door}, Software: "simulated", Now: b.clock.Wall, Network: b.w.lan.Sockets()})
 	return err
 }
 
@@ -121,7 +123,7 @@ func (b *box) start() error {
 	l := &life{}
 	l.alive.Store(true)
 	var armed atomic.Bool
-	g, err := gateway.New(gateway.Options{Site: s, Version: "simulated", Log: b.w.log(b.name), Hardware: b.board.hardware(l.alive.Load),
+	g, err := gateway.New(gateway.Options{Site: s, Version: "simulated", Log: b.w.log(b.name), Hardware: b.board.Hardware(l.alive.Load),
 		Time: clock.Source{Wall: b.clock.Wall, BootTime: b.clock.Boot, Monotonic: b.clock.Boot, Quality: b.clock.Quality},
 		Dial: func(c mqtt.Config) (gateway.Link, error) {
 			will := c.Will
@@ -132,20 +134,20 @@ func (b *box) start() error {
 				return will()
 			}})
 			n.Stop()
-			l.link = &gatewayLink{Link: n, name: b.name, config: c, server: b.w.centre, again: make(chan struct{}, 1), deaf: make(chan struct{}, 1), chance: b.w.chances(b.name).upTo}
+			l.link = &gatewayLink{Link: n, name: b.name, config: c, server: b.w.centre, again: make(chan struct{}, 1), deaf: make(chan struct{}, 1), chance: b.w.chances(b.name).UpTo}
 			return l.link, nil
 		},
-		Sync: b.disk.wait, Formats: b.formats, Network: b.w.town.network(), Cadence: gateway.Cadence{Clock: time.Minute, Journal: 15 * time.Minute, Gather: time.Millisecond},
-		Chance: b.w.chances(b.name + " waits").upTo})
+		Sync: b.disk.Wait, Formats: b.formats, Network: b.w.lan.Sockets(), Cadence: gateway.Cadence{Clock: time.Minute, Journal: 15 * time.Minute, Gather: time.Millisecond},
+		Chance: b.w.chances(b.name + " waits").UpTo})
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.name, err)
 	}
 	armed.Store(true)
-	srv := ctl.New(g, ctl.Options{Version: "simulated", Network: b.w.town.network(), Look: 24 * time.Hour, Log: b.w.log(b.name)})
+	srv := ctl.New(g, ctl.Options{Version: "simulated", Network: b.w.lan.Sockets(), Look: 24 * time.Hour, Log: b.w.log(b.name)})
 	ctx, cancel := context.WithCancel(context.Background())
 	l.stop = cancel
 	l.ended.Go(func() { l.err = g.Run(ctx, srv.Serve) })
-	b.life, b.client = l, control.NewClientOver(b.w.town.network(), b.socket())
+	b.life, b.client = l, control.NewClientOver(b.w.lan.Sockets(), b.socket())
 	time.Sleep(200 * time.Millisecond) // readers count bits from then on
 	synctest.Wait()
 	return nil
@@ -170,12 +172,12 @@ func (b *box) cutPower() error {
 		return nil
 	}
 	synctest.Wait()
-	if err := b.disk.next(""); err != nil {
+	if err := b.disk.Next(""); err != nil {
 		return err
 	}
 	b.silence()
 	b.stop()
-	b.disk.drop()
+	b.disk.Drop()
 	return nil
 }
 
@@ -212,10 +214,10 @@ func (b *box) setBack(image string) error {
 	if err := b.cutPower(); err != nil {
 		return err
 	}
-	if err := b.disk.next(image); err != nil {
+	if err := b.disk.Next(image); err != nil {
 		return err
 	}
-	b.disk.drop()
+	b.disk.Drop()
 	return nil
 }
 
@@ -224,16 +226,16 @@ func (b *box) swipe(card int) bool {
 	if b.life == nil {
 		return false
 	}
-	return b.opens(func() { b.board.show(cardOf(card)) })
+	return b.opens(func() { b.board.Show(virtual.CardOf(card)) })
 }
 
 // opens does something at the door and says whether the lock was driven.
 func (b *box) opens(do func()) bool {
-	before := b.board.releases()
+	before := b.board.Releases()
 	do()
 	time.Sleep(500 * time.Millisecond)
 	synctest.Wait()
-	opened := b.board.releases() > before
+	opened := b.board.Releases() > before
 	time.Sleep(4 * time.Second) // it is secured again
 	return opened
 }
@@ -266,7 +268,7 @@ type spot struct {
 // entries are those that are on the gateway's disk: nobody in the house sees them
 // all, and so the daemon is not asked.
 func (b *box) entries() (all []entry) {
-	_ = journal.ReadCopies(b.disk.path("state", "journal"), b.w.dir, func(e journal.Entry) error {
+	_ = journal.ReadCopies(b.disk.Path("state", "journal"), b.w.dir, func(e journal.Entry) error {
 		h, err := wire.DecodeHeader(e.Header)
 		if err != nil {
 			return nil // what can't be read is no entry
@@ -294,33 +296,21 @@ func (b *box) lastReason() string {
 	return reason
 }
 
-// remove deletes a file of the state folder, or empties or spoils it.
-func (b *box) harm(file string, how harm) error { return how.do(b.disk.path(file)) }
-
-// harm is what happens to a file.
-type harm int
-
-const (
-	deleted harm = iota
-	emptied
-	garbled
-)
-
-func (h harm) String() string { return [...]string{"deleted", "emptied", "garbled"}[h] }
-
-func (h harm) do(path string) error {
-	switch h {
-	case deleted:
+// harm deletes a file or a directory of the state directory, or empties or spoils a file.
+func (b *box) harm(file string, how plan.Harm) error {
+	path := b.disk.Path(file)
+	switch how {
+	case plan.Deleted:
 		return os.RemoveAll(path)
-	case emptied:
+	case plan.Emptied:
 		return os.Truncate(path, 0)
 	}
-	b, err := os.ReadFile(path)
+	raw, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	for i := range b {
-		b[i] ^= byte(i*37 + 11)
+	for i := range raw {
+		raw[i] ^= byte(i*37 + 11)
 	}
-	return os.WriteFile(path, b, 0o600)
+	return os.WriteFile(path, raw, 0o600)
 }

@@ -3,6 +3,8 @@ package simulate
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/virtual"
 	mathrand "math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -24,30 +26,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// hostile are climates in which one part of the whole is in an enemy's hands. A
-// sixth of the seeds has one of them, by dice of its own.
-var hostile = [][]string{{"hostile gateway"}, {"hostile broker"}, {"hostile witness"}, {"hostile issuer"}}
-
-// turns returns the climate of a seed that has one of these; nil: it has another.
-func turns(seed uint64) []string {
-	dice := mathrand.New(mathrand.NewPCG(seed, 0x656e656d79))
-	if dice.IntN(6) > 0 {
-		return nil
-	}
-	return hostile[dice.IntN(len(hostile))]
-}
-
-// steal is when keys of the registry are stolen, and when of a gateway.
-func (p *Plan) steal(*mathrand.Rand) {
-	p.Events = append(p.Events, Event{At: 25*time.Minute + 137, Kind: "steal keys"})
-}
-
-func (p *Plan) stealCard(dice *mathrand.Rand) {
-	p.Gateways = 2 // the other one is honest
-	p.Events = append(p.Events, Event{At: 25*time.Minute + 137, Kind: "steal card", N: [4]int{dice.IntN(2)}},
-		Event{At: time.Duration(p.Days)*day - 2*time.Hour + 137, Kind: "remove gateway"})
-}
-
 // stranger is somebody who has the card of a gateway, and with it all its keys.
 type stranger struct {
 	of     *box
@@ -67,23 +45,23 @@ func (w *world) stealCard(n [4]int) {
 	}
 	w.calm = false
 	dir := w.path("stolen card")
-	if err := copyTree(b.disk.path("state"), dir); err != nil {
-		w.breach("plan", "the card can't be copied: %v", err)
+	if err := virtual.CopyTree(b.disk.Path("state"), dir); err != nil {
+		w.report.Breach("plan", "the card can't be copied: %v", err)
 		return
 	}
 	keys, err := keys.LoadKeys(filepath.Join(dir, "keys"))
 	if err != nil {
-		w.breach("plan", "the stolen card can't be read: %v", err)
+		w.report.Breach("plan", "the stolen card can't be read: %v", err)
 		return
 	}
 	ring, err := keyring.Open(keyring.Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: keys, Log: zerolog.Nop(),
-		Now: time.Now, Sure: func() int64 { return time.Now().Unix() }, Elapsed: func() time.Duration { return time.Since(begin) }})
+		Now: time.Now, Sure: func() int64 { return time.Now().Unix() }, Elapsed: func() time.Duration { return time.Since(plan.Begin) }})
 	if err != nil {
-		w.breach("plan", "the stolen card can't be read: %v", err)
+		w.report.Breach("plan", "the stolen card can't be read: %v", err)
 		return
 	}
 	w.stranger = &stranger{of: b, key: keys.Gateway, ring: ring, line: 4711, card: w.model.card().number}
-	w.say("a stranger copies the card of %s", b.name)
+	w.report.Say("a stranger copies the card of %s", b.name)
 }
 
 // up says something in the name of the gateway.
@@ -102,7 +80,7 @@ func (w *world) sealedBy(kind string, body wire.Payload) []byte {
 			payload, w.stranger.key)
 	}
 	if err != nil {
-		w.breach("plan", "the stranger can't sign a %s: %v", kind, err)
+		w.report.Breach("plan", "the stranger can't sign a %s: %v", kind, err)
 		return nil
 	}
 	return payload
@@ -133,7 +111,7 @@ func (w *world) strangeHello(n [4]int) {
 		func() { h.Next += 1000; h.Root[0]++ },
 		func() { h.Root[0]++ },
 		func() { h.Removed += 1000; h.RemovedHash[0]++ },
-		func() { h.Wall += int64(400 * day / time.Millisecond); h.Clock = wire.ClockNTP },
+		func() { h.Wall += int64(400 * plan.Day / time.Millisecond); h.Clock = wire.ClockNTP },
 		func() { h.Records += 100; h.Line++ },
 		func() { h.Trust += 100; h.House += 100 },
 	}
@@ -141,7 +119,7 @@ func (w *world) strangeHello(n [4]int) {
 	i := n[1] % len(what)
 	what[i]()
 	_, _ = rand.Read(h.Nonce[:])
-	w.say("the stranger says hello as %s, with %s", w.stranger.of.name, words[i])
+	w.report.Say("the stranger says hello as %s, with %s", w.stranger.of.name, words[i])
 	w.up(wire.TypeHello, h)
 	time.Sleep(time.Minute)
 	w.look()
@@ -161,7 +139,7 @@ func (w *world) record(c wire.Change) {
 	}
 	_, _ = rand.Read(r.ID[:])
 	if err != nil {
-		w.breach("plan", "the stranger can't make a record: %v", err)
+		w.report.Breach("plan", "the stranger can't make a record: %v", err)
 		return
 	}
 	s.number++
@@ -184,7 +162,7 @@ func (w *world) strangeEnd(n [4]int) {
 	}
 	for _, g := range grantsIn(l.Manifest, l.Buckets) {
 		if g.Tenancy.String() == t.id && g.State == wire.GrantActive {
-			w.say("the stranger ends %s, in its name", t.name())
+			w.report.Say("the stranger ends %s, in its name", t.name())
 			t.robbed = true
 			w.stranger.ended = append(w.stranger.ended, t)
 			w.record(wire.Change{Op: wire.OpEnd, At: uint32(time.Now().Unix()), Clock: wire.ClockNTP, Proof: wire.ProofCard, Tenancy: g.Tenancy, Grant: g.ID, Cause: wire.CauseMovedOut})
@@ -198,7 +176,7 @@ func (w *world) strangeCheckIn(n [4]int) {
 	if w.stranger == nil || w.stranger.of.life == nil {
 		return
 	}
-	id, err := w.stranger.ring.Identify(cardOf(w.stranger.card))
+	id, err := w.stranger.ring.Identify(virtual.CardOf(w.stranger.card))
 	if err != nil {
 		return
 	}
@@ -207,7 +185,7 @@ func (w *world) strangeCheckIn(n [4]int) {
 		Kind: wire.GrantResident, Doors: []string{w.stranger.of.door}, Flat: flat, Basis: wire.BasisContract, Informed: true, Document: wire.DocumentPassport}
 	_, _ = rand.Read(c.Tenancy[:])
 	_, _ = rand.Read(c.Grant[:])
-	w.say("the stranger checks himself in at %s, in flat %s", w.stranger.of.name, flat)
+	w.report.Say("the stranger checks himself in at %s, in flat %s", w.stranger.of.name, flat)
 	w.record(c)
 }
 
@@ -216,7 +194,7 @@ func (w *world) strangeCheckIn(n [4]int) {
 // chance, so that their order says nothing.
 func (b *box) newestEpoch() (epoch uint64, log tree.Range) {
 	logs, size, newest := map[uint64]tree.Range{}, map[uint64]uint64{}, time.Time{}
-	_ = journal.ReadCopies(b.disk.path("state", "journal"), b.w.dir, func(e journal.Entry) error {
+	_ = journal.ReadCopies(b.disk.Path("state", "journal"), b.w.dir, func(e journal.Entry) error {
 		logs[e.Epoch] = logs[e.Epoch].Add(tlog.RecordHash(e.Stored.Leaf()))
 		size[e.Epoch] = e.Sequence + 1
 		if h, err := wire.DecodeHeader(e.Header); err == nil && !h.Time().Before(newest) {
@@ -253,7 +231,7 @@ func (w *world) strangeEntries(n [4]int) {
 	batch.Root, batch.Sealed = wire.Hash(log.Root()), []byte{}
 	at := wire.Checkpoint{Address: placeOf(b.name).Address(), Epoch: epoch, Size: log.Size(), Root: batch.Root}
 	batch.Signature = at.Sign(w.stranger.key)
-	w.say("the stranger makes %s of %s", amount.Of(len(batch.Headers), "entry"), b.name)
+	w.report.Say("the stranger makes %s of %s", amount.Of(len(batch.Headers), "entry"), b.name)
 	w.up(wire.TypeBatch, batch)
 	w.up(wire.TypeNotice, wire.Notice{Epoch: epoch, Sequence: log.Size() + 5, Header: batch.Headers[0]})
 	time.Sleep(time.Minute)
@@ -272,9 +250,9 @@ func (w *world) removeGateway([4]int) {
 	synctest.Wait()
 	w.look()
 	_, err := w.centre.op.RemoveGateway(w.ctx, building, s.of.name)
-	w.say("the operator: registryd gateway remove %s%s", s.of.name, said(err))
+	w.report.Say("the operator: registryd gateway remove %s%s", s.of.name, said(err))
 	if err != nil {
-		w.breach("W4", "a stolen gateway can't be taken out: %v", err)
+		w.report.Breach("W4", "a stolen gateway can't be taken out: %v", err)
 	}
 	w.replaceBox(s.of)
 	w.reviewTenancies()
@@ -295,7 +273,7 @@ func (w *world) reviewTenancies() {
 			continue
 		}
 		d, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActEnd, Tenancy: o.ID, Reason: "mistake"})
-		w.say("the operator: end a tenancy of flat %s that nobody knows%s", o.Flat, said(err))
+		w.report.Say("the operator: end a tenancy of flat %s that nobody knows%s", o.Flat, said(err))
 		if err == nil && d.Held {
 			w.countersign()
 		}
@@ -309,7 +287,7 @@ func (s *stranger) staysOut(w *world) {
 	synctest.Wait()
 	for _, b := range w.running() {
 		if b.swipe(s.card) {
-			w.breach("W8", "the stranger's card still opens at %s", b.name)
+			w.report.Breach("W8", "the stranger's card still opens at %s", b.name)
 		}
 	}
 }
@@ -321,7 +299,7 @@ func (w *world) inject(n [4]int) {
 	if len(old) == 0 {
 		return
 	}
-	w.say("the broker says old messages again, on other topics and broken")
+	w.report.Say("the broker says old messages again, on other topics and broken")
 	var topics []string
 	for _, b := range w.gateways {
 		p := placeOf(b.name)
@@ -362,7 +340,7 @@ func (w *world) liesStored(n [4]int) {
 		return
 	}
 	e := w.sitDown()
-	w.say("the thief, as witness, says of entries that they are stored, and keeps them from the registry")
+	w.report.Say("the thief, as witness, says of entries that they are stored, and keeps them from the registry")
 	w.broker.Set(faultnet.Misdeeds{Deny: func(_ string, a faultnet.Access, topic string) bool {
 		return a == faultnet.Publish && strings.HasSuffix(topic, "/"+wire.DirUp+"/"+wire.TypeBatch)
 	}})
@@ -382,7 +360,7 @@ func (w *world) liesStored(n [4]int) {
 func (e *enemy) sayStored(w *world, b *box) {
 	var log tree.Range
 	var epoch uint64
-	_ = journal.ReadCopies(b.disk.path("state", "journal"), w.dir, func(j journal.Entry) error {
+	_ = journal.ReadCopies(b.disk.Path("state", "journal"), w.dir, func(j journal.Entry) error {
 		if j.Epoch != epoch {
 			epoch, log = j.Epoch, tree.Range{}
 		}

@@ -1,11 +1,11 @@
 package simulate
 
 import (
-	"math/rand/v2"
 	"testing/synctest"
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/simulate/plan"
 )
 
 // ownCard: the landlord adds a card of his own on his word, and checks the
@@ -38,7 +38,7 @@ func (w *world) swapCard(n [4]int) {
 	}
 	t.tricks = true
 	if w.change(b, t, control.Change{Action: "replace", Proof: "landlord", Card: number}, nil, c) == nil {
-		t.cards[i].until = time.Now().Add(3 * day)
+		t.cards[i].until = time.Now().Add(3 * plan.Day)
 	}
 }
 
@@ -51,27 +51,19 @@ func (w *world) clockAhead(n [4]int) {
 	}
 	w.calm = false
 	by := wrongs[n[1]%len(wrongs)]
-	b.clock.set(by, false)
+	b.clock.Set(by, false)
 	time.Sleep(2 * time.Minute)
 	_, err := b.client.ConfirmClock(w.ctx)
-	w.say("the landlord sets the clock of %s wrong by %v and confirms it%s", b.name, by, refusal(err))
+	w.report.Say("the landlord sets the clock of %s wrong by %v and confirms it%s", b.name, by, refusal(err))
 	for _, t := range w.model.tenancies {
 		if t.desk == b.name && !t.over() {
 			w.hold(b, t, t.cards[0])
 		}
 	}
-	b.clock.set(0, true)
+	b.clock.Set(0, true)
 	time.Sleep(2 * time.Minute)
 	_, err = b.client.ConfirmClock(w.ctx)
-	w.say("the clock of %s is right again, and confirmed%s", b.name, refusal(err))
-}
-
-// lieInWait has the landlord wait at a door for tenants who only come home, twice a day.
-func (p *Plan) lieInWait(dice *rand.Rand) {
-	for d := range 2 * p.Days {
-		at := time.Duration(d)*day/2 + time.Hour + time.Duration(dice.Int64N(int64(10*time.Hour)))/1000*1000 + 137
-		p.Events = append(p.Events, Event{At: at, Kind: "lie in wait", N: [4]int{dice.IntN(1 << 20), dice.IntN(1 << 20), dice.IntN(1 << 20), dice.IntN(1 << 20)}})
-	}
+	w.report.Say("the clock of %s is right again, and confirmed%s", b.name, refusal(err))
 }
 
 // lieInWait: the landlord starts an act that a tenant's card proves, or would bind one,
@@ -83,7 +75,7 @@ func (w *world) lieInWait(n [4]int) {
 		return
 	}
 	proof := n[1]%4 > 0
-	w.say("the landlord waits at %s for a card (a proof: %v)", b.name, proof)
+	w.report.Say("the landlord waits at %s for a card (a proof: %v)", b.name, proof)
 	_ = w.visit(b, func(session string) error {
 		taken := make(chan error, 1)
 		go func() {
@@ -103,9 +95,9 @@ func (w *world) lieInWait(n [4]int) {
 		if err := <-taken; err != nil || !proof {
 			return err
 		}
-		w.breach("W8", "at %s the landlord has the card of one who only came home", b.name)
+		w.report.Breach("W8", "at %s the landlord has the card of one who only came home", b.name)
 		_, err := b.client.Change(w.ctx, session, control.Change{Action: "checkout", Proof: "card", Cause: "agreed"})
-		w.say("he checks the tenant out with it%s", refusal(err))
+		w.report.Say("he checks the tenant out with it%s", refusal(err))
 		return err
 	})
 }

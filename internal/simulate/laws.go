@@ -54,8 +54,8 @@ func (w *world) lookBox(b *box) {
 	}
 	w.noteTime(b)
 	if u := s.Uplink; u != nil {
-		if u.State == "in step" && w.centre.front.clock.right() {
-			b.clock.tell()
+		if u.State == "in step" && w.centre.front.clock.Right() {
+			b.clock.Tell()
 		}
 		if u.Records == 0 && u.State == "in step" && w.takenIn() {
 			w.model.hear("issuer", w.model.minds[b.name].knows)
@@ -77,8 +77,8 @@ func (w *world) lookBox(b *box) {
 // minutes it has looked there.
 func (w *world) noteTime(b *box) {
 	const looks = 3 * time.Minute
-	if b.clock.right() && b.clock.Boot() > looks {
-		b.clock.tell()
+	if b.clock.Right() && b.clock.Boot() > looks {
+		b.clock.Tell()
 	}
 }
 
@@ -102,7 +102,7 @@ func (w *world) noteEntries(b *box) {
 	}
 	slices.SortStableFunc(fresh, func(a, b entry) int { return cmp.Or(a.time.Compare(b.time), strings.Compare(a.words, b.words)) })
 	for _, e := range fresh {
-		w.did = append(w.did, Line{w.now().Truncate(time.Second), "entry", b.name + ": " + e.words})
+		w.report.Entry(b.name + ": " + e.words)
 	}
 }
 
@@ -129,12 +129,12 @@ func (w *world) judgeSwipe(b *box, c *card, opened bool, reason string) {
 				return
 			}
 		}
-		w.breach("W1", "house card %d of %s opens at %s, which has heard that it is stopped", c.number, names(holders), b.name)
+		w.report.Breach("W1", "house card %d of %s opens at %s, which has heard that it is stopped", c.number, names(holders), b.name)
 		return
 	}
 	for _, t := range holders {
 		if law := w.owed(b, t, c, reason); law != "" {
-			w.breach(law, "house card %d of %s does not open at %s: %s", c.number, t.name(), b.name, reason)
+			w.report.Breach(law, "house card %d of %s does not open at %s: %s", c.number, t.name(), b.name, reason)
 			return
 		}
 	}

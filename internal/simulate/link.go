@@ -2,9 +2,7 @@ package simulate
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -243,23 +241,4 @@ func handshake(ctx context.Context, client, server *tls.Config) error {
 	ours.Close()
 	<-answer
 	return err
-}
-
-// chances are waits by chance that are the same in every run: the n-th depends on
-// the seed, the name and n alone.
-type chances struct {
-	seed uint64
-	name string
-	n    atomic.Uint64
-}
-
-func (c *chances) upTo(limit time.Duration) time.Duration {
-	if limit <= 0 {
-		return 0
-	}
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], c.seed)
-	binary.BigEndian.PutUint64(b[8:], c.n.Add(1))
-	sum := sha256.Sum256(append(b[:], c.name...))
-	return time.Duration(binary.BigEndian.Uint64(sum[:8]) % uint64(limit))
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/virtual"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,14 +37,14 @@ func (w *world) restoreFront([4]int)  { w.restore(false, true) }
 func (w *world) restoreBoth([4]int)   { w.restore(true, true) }
 
 func (w *world) restore(theIssuer, theFront bool) {
-	if w.ruined() || !w.centre.issuer.disk.hasImage("backup") {
+	if w.ruined() || !w.centre.issuer.disk.HasImage("backup") {
 		return
 	}
 	w.look()
 	began := w.now()
 	var signs []string
 	put := func(p *part, file string) {
-		w.say("%s is restored from the backup", file)
+		w.report.Say("%s is restored from the backup", file)
 		another, err := putBack(p.disk, file)
 		w.must(file, err)
 		if another {
@@ -77,32 +79,32 @@ func (w *world) restore(theIssuer, theFront bool) {
 
 // putBack copies a database of the backup over the one that is there, and reports whether
 // that is another one: a process that was off during the backup has the very same.
-func putBack(d *disk, file string) (another bool, err error) {
+func putBack(d *virtual.Disk, file string) (another bool, err error) {
 	for _, suffix := range []string{"-wal", "-shm"} {
-		if err := os.Remove(d.path(file + suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(d.Path(file + suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, err
 		}
 	}
-	there, err := os.ReadFile(d.path(file))
+	there, err := os.ReadFile(d.Path(file))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	b, err := os.ReadFile(filepath.Join(d.root, "image-backup", file))
+	b, err := os.ReadFile(filepath.Join(d.ImageDir("backup"), file))
 	if err != nil {
 		return false, err
 	}
-	return !bytes.Equal(b, there), os.WriteFile(d.path(file), b, 0o600)
+	return !bytes.Equal(b, there), os.WriteFile(d.Path(file), b, 0o600)
 }
 
 // oldImage puts yesterday's image into a gateway.
 func (w *world) oldImage(n [4]int) {
 	b, ok := pick(n[0], w.running())
-	if !ok || w.ruined() || !b.disk.hasImage("backup") {
+	if !ok || w.ruined() || !b.disk.HasImage("backup") {
 		return
 	}
 	w.look()
 	began := w.now()
-	w.say("%s gets an old image of its card", b.name)
+	w.report.Say("%s gets an old image of its card", b.name)
 	w.must(b.name, b.setBack("backup"))
 	w.model.minds[b.name] = w.model.images[b.name].clone()
 	signs := w.setBackSigns(b)
@@ -110,33 +112,25 @@ func (w *world) oldImage(n [4]int) {
 	w.lost(began, b.name+" runs an old image of its card", signs...)
 }
 
-// gatewayFiles are what may be lost of a gateway, within its state folder.
-var gatewayFiles = []string{"journal", "journal/epochs", "journal/acked", "journal/tree.db", "journal/*.db", "grants/grants-a.db", "grants/grants-b.db",
-	"grants/grants-?.db", "grants/tenancies.json", "grants", "clock", "keys/building.key", "keys"}
-
 // loseFile loses one file of a gateway while it is off.
 func (w *world) loseFile(n [4]int) {
 	b, ok := pick(n[0], w.running())
 	if !ok || w.ruined() {
 		return
 	}
-	name, how := gatewayFiles[n[1]%len(gatewayFiles)], harm(n[2]%3)
+	name, how := plan.GatewayFiles[n[1]%len(plan.GatewayFiles)], plan.Harm(n[2]%3)
 	w.loseFileOf(b, name, how)
 }
 
 // loseNamed loses a named file of a gateway.
 func (w *world) loseNamed(n [4]int) {
-	w.loseFileOf(w.gateways[n[0]], append(gatewayFiles, oldestOfLog)[n[1]], harm(n[2]))
+	w.loseFileOf(w.gateways[n[0]], append(plan.GatewayFiles, plan.OldestOfLog)[n[1]], plan.Harm(n[2]))
 }
-
-// oldestOfLog stands for one file of several that the log has: what is in force and
-// where it goes on does not hang on it.
-const oldestOfLog = "journal/oldest.db"
 
 // oldest is that of a gateway's log which was written to least lately; none: there is
 // but one.
 func (b *box) oldest() []string {
-	all, _ := filepath.Glob(b.disk.path("state", "journal/*-*.db"))
+	all, _ := filepath.Glob(b.disk.Path("state", "journal/*-*.db"))
 	age := func(path string) time.Duration {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -150,24 +144,24 @@ func (b *box) oldest() []string {
 	return []string{slices.MaxFunc(all, func(a, b string) int { return cmp.Compare(age(a), age(b)) })}
 }
 
-func (w *world) loseFileOf(b *box, name string, how harm) {
+func (w *world) loseFileOf(b *box, name string, how plan.Harm) {
 	w.look()
 	began := w.now()
 	b.stop()
-	files, err := filepath.Glob(b.disk.path("state", name))
+	files, err := filepath.Glob(b.disk.Path("state", name))
 	slices.Sort(files)
-	if name == oldestOfLog {
+	if name == plan.OldestOfLog {
 		files = b.oldest()
 	}
 	if name == "journal/*.db" {
 		files = slices.DeleteFunc(files, func(f string) bool { return filepath.Base(f) == "tree.db" })
 	}
-	if info, err := os.Stat(b.disk.path("state", name)); err == nil && info.IsDir() {
-		how = deleted
+	if info, err := os.Stat(b.disk.Path("state", name)); err == nil && info.IsDir() {
+		how = plan.Deleted
 	}
 	done := 0
 	for _, f := range files {
-		rel, _ := filepath.Rel(b.disk.dir(), f)
+		rel, _ := filepath.Rel(b.disk.Dir(), f)
 		if err := b.harm(rel, how); err == nil {
 			done++
 		}
@@ -176,7 +170,7 @@ func (w *world) loseFileOf(b *box, name string, how harm) {
 		w.must(b.name, b.start())
 		return
 	}
-	w.say("%s of %s is %s", name, b.name, how)
+	w.report.Say("%s of %s is %s", name, b.name, how)
 	w.model.minds[b.name].damaged = true
 	w.lost(began, name+" of "+b.name+" was "+how.String(), signsOf(b.name, name)...)
 	w.must(b.name, b.start())
@@ -195,13 +189,13 @@ func (w *world) newMachine(n [4]int) {
 
 func (w *world) replaceBox(b *box) {
 	began := w.now()
-	w.say("%s is replaced by a new machine", b.name)
+	w.report.Say("%s is replaced by a new machine", b.name)
 	b.stop()
-	w.must(b.name, b.disk.fresh())
-	if err := os.MkdirAll(b.disk.path("state"), 0o700); err != nil {
+	w.must(b.name, b.disk.Fresh())
+	if err := os.MkdirAll(b.disk.Path("state"), 0o700); err != nil {
 		w.must(b.name, err)
 	}
-	b.clock.set(0, true)
+	b.clock.Set(0, true)
 	w.model.minds[b.name] = &mind{knows: map[int]bool{}}
 	err := b.enrolPatiently()
 	w.must(b.name, err)
@@ -241,14 +235,14 @@ func (w *world) enrolAnew(b *box, files []string) {
 	}
 	var err error
 	for _, file := range files {
-		path := b.disk.path("state", "keys", file)
+		path := b.disk.Path("state", "keys", file)
 		_ = os.RemoveAll(path + ".aside")
 		err = errors.Join(err, os.Rename(path, path+".aside"))
 	}
 	if err == nil {
 		err = b.enrolPatiently()
 	}
-	w.say("%s has %s moved away and is enrolled anew%s", b.name, what, said(err))
+	w.report.Say("%s has %s moved away and is enrolled anew%s", b.name, what, said(err))
 	w.lost(began, b.name+" was enrolled anew", signs...)
 	w.must(b.name, b.start())
 }

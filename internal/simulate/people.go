@@ -3,6 +3,8 @@ package simulate
 import (
 	"errors"
 	"fmt"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/virtual"
 	"slices"
 	"testing/synctest"
 	"time"
@@ -55,7 +57,7 @@ func (w *world) swipe(n [4]int) {
 func (w *world) hold(b *box, t *tenancy, c *card) {
 	opened := b.swipe(c.number)
 	reason := b.lastReason()
-	w.say("%s swipes house card %d at %s: %s", t.name(), c.number, b.name, reason)
+	w.report.Say("%s swipes house card %d at %s: %s", t.name(), c.number, b.name, reason)
 	w.judgeSwipe(b, c, opened, reason)
 	if opened {
 		c.until = time.Time{} // the old card was used: nothing replaces it
@@ -91,7 +93,7 @@ func (w *world) showCard(b *box, session string, c *card, proof bool) error {
 		}
 		time.Sleep(rest)
 	}
-	b.board.show(cardOf(c.number))
+	b.board.Show(virtual.CardOf(c.number))
 	return <-answer
 }
 
@@ -103,7 +105,7 @@ func (w *world) checkIn(n [4]int) {
 	}
 	var until time.Time
 	if days := []int{0, 0, 2, 5, 30, 400}[n[1]%6]; days > 0 {
-		y, m, d := begin.Add(w.now() + time.Duration(days)*day).In(shanghai).Date()
+		y, m, d := plan.Begin.Add(w.now() + time.Duration(days)*plan.Day).In(shanghai).Date()
 		until = time.Date(y, m, d, 0, 0, 0, 0, shanghai)
 	}
 	flat, _ := pick(n[2], flats)
@@ -137,7 +139,7 @@ func (w *world) checkInAt(b *box, flat string, c *card, until time.Time) *tenanc
 		done, err = b.client.CheckIn(w.ctx, session, ask)
 		return err
 	})
-	w.say("%s checks in at %s with house card %d, %s%s", t.name(), b.name, c.number, term, refusal(err))
+	w.report.Say("%s checks in at %s with house card %d, %s%s", t.name(), b.name, c.number, term, refusal(err))
 	if err != nil {
 		return nil
 	}
@@ -193,7 +195,7 @@ func (w *world) change(b *box, t *tenancy, r control.Change, proof, fresh *card)
 	if proof != nil {
 		by = fmt.Sprintf("house card %d", proof.number)
 	}
-	w.say("%s at %s, by %s: %s%s", t.name(), b.name, by, what, refusal(err))
+	w.report.Say("%s at %s, by %s: %s%s", t.name(), b.name, by, what, refusal(err))
 	return err
 }
 
@@ -262,7 +264,7 @@ func (w *world) leave(n [4]int) {
 func (w *world) giveNotice(n [4]int) {
 	if t, b, ok := w.tenantAt(n); ok {
 		if w.change(b, t, control.Change{Action: "checkout", Proof: "landlord", Cause: "lease_over"}, nil, nil) == nil {
-			t.notice = time.Now().Add(3 * day)
+			t.notice = time.Now().Add(3 * plan.Day)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/plan"
 )
 
 // reinstate: the operator gives new grants to somebody whose tenancy was ended,
@@ -21,7 +22,7 @@ func (w *world) reinstate(n [4]int) {
 	}
 	a := operator.Act{Act: operator.ActReinstate, Reason: "mistake"}
 	if n[1]%3 == 0 {
-		a.Until = time.Now().Add(60 * day).Truncate(time.Second)
+		a.Until = time.Now().Add(60 * plan.Day).Truncate(time.Second)
 	}
 	if w.act(t, a) != nil {
 		return

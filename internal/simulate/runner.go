@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/report"
 	"io"
 	"os"
 	"os/exec"
@@ -22,14 +24,14 @@ type Runner struct {
 
 // Run lets plans happen, and calls each with every outcome, one at a time, in
 // any order. It stops early when ctx ends, which is no error.
-func (r Runner) Run(ctx context.Context, plans func() (Plan, bool), each func(Outcome)) error {
+func (r Runner) Run(ctx context.Context, plans func() (plan.Plan, bool), each func(report.Outcome)) error {
 	var mu sync.Mutex // guards plans, each and failed
 	var failed error
-	next := func() (Plan, bool) {
+	next := func() (plan.Plan, bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		if ctx.Err() != nil || failed != nil {
-			return Plan{}, false
+			return plan.Plan{}, false
 		}
 		return plans()
 	}
@@ -41,7 +43,7 @@ func (r Runner) Run(ctx context.Context, plans func() (Plan, bool), each func(Ou
 				if !more {
 					return
 				}
-				err := r.process(ctx, p, next, func(o Outcome) {
+				err := r.process(ctx, p, next, func(o report.Outcome) {
 					mu.Lock()
 					defer mu.Unlock()
 					each(o)
@@ -64,7 +66,7 @@ const perProcess = 20
 
 // process runs plans in one process. One that dies is a breach of the plan that
 // it was at.
-func (r Runner) process(ctx context.Context, p Plan, next func() (Plan, bool), each func(Outcome)) error {
+func (r Runner) process(ctx context.Context, p plan.Plan, next func() (plan.Plan, bool), each func(report.Outcome)) error {
 	c, err := r.start(ctx)
 	if err != nil {
 		return fmt.Errorf("start a process of the simulation: %w", err)
@@ -75,7 +77,7 @@ func (r Runner) process(ctx context.Context, p Plan, next func() (Plan, bool), e
 		o, err := readOutcome(lines)
 		if err != nil {
 			if ctx.Err() == nil {
-				each(Outcome{Seed: p.Seed, Plan: &p, Breaches: []Breach{{Law: "crash", Text: tail(c.said.String())}}})
+				each(report.Outcome{Seed: p.Seed, Plan: &p, Breaches: []report.Breach{{Law: "crash", Text: tail(c.said.String())}}})
 			}
 			_ = c.in.Close()
 			_ = c.Wait()
@@ -131,7 +133,7 @@ func (r Runner) startWith(ctx context.Context, how *syscall.SysProcAttr) (c *chi
 	return c, err
 }
 
-func readOutcome(lines *bufio.Reader) (o Outcome, err error) {
+func readOutcome(lines *bufio.Reader) (o report.Outcome, err error) {
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
@@ -150,7 +152,7 @@ func tail(text string) string {
 
 // Shrink drops events from a plan while the same law breaks, in at most so many
 // rounds of runs, and returns what is left with its outcome.
-func (r Runner) Shrink(ctx context.Context, o Outcome, rounds int) Outcome {
+func (r Runner) Shrink(ctx context.Context, o report.Outcome, rounds int) report.Outcome {
 	if len(o.Breaches) == 0 || o.Plan == nil {
 		return o
 	}
@@ -158,10 +160,10 @@ func (r Runner) Shrink(ctx context.Context, o Outcome, rounds int) Outcome {
 	best := o
 	size := max(1, len(best.Plan.Events)/2)
 	for round := 0; round < rounds && ctx.Err() == nil; round++ {
-		var tries []Plan
+		var tries []plan.Plan
 		for at := 0; at < len(best.Plan.Events); at += size {
 			p := *best.Plan
-			p.Events = append(append([]Event{}, p.Events[:at]...), p.Events[min(at+size, len(p.Events)):]...)
+			p.Events = append(append([]plan.Event{}, p.Events[:at]...), p.Events[min(at+size, len(p.Events)):]...)
 			tries = append(tries, p)
 		}
 		better := r.smallest(ctx, tries, law)
@@ -180,21 +182,21 @@ func (r Runner) Shrink(ctx context.Context, o Outcome, rounds int) Outcome {
 
 // smallest runs plans and returns the first of them that breaks the law; nil:
 // none does. Which is the first does not depend on which process was faster.
-func (r Runner) smallest(ctx context.Context, tries []Plan, law string) *Outcome {
+func (r Runner) smallest(ctx context.Context, tries []plan.Plan, law string) *report.Outcome {
 	n := 0
-	found := map[int]Outcome{}
+	found := map[int]report.Outcome{}
 	for n < len(tries) && len(found) == 0 && ctx.Err() == nil {
 		end := min(len(tries), n+max(1, r.Jobs))
 		i := n
-		_ = r.Run(ctx, func() (Plan, bool) {
+		_ = r.Run(ctx, func() (plan.Plan, bool) {
 			if i == end {
-				return Plan{}, false
+				return plan.Plan{}, false
 			}
 			i++
 			p := tries[i-1]
 			p.Number = i - 1
 			return p, true
-		}, func(o Outcome) {
+		}, func(o report.Outcome) {
 			for _, b := range o.Breaches {
 				if b.Law == law {
 					found[o.Plan.Number] = o

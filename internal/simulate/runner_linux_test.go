@@ -3,6 +3,7 @@ package simulate
 import (
 	"bufio"
 	"context"
+	"gatehouse/internal/simulate/virtual"
 	"os"
 	"strings"
 	"syscall"
@@ -12,19 +13,15 @@ import (
 // TestMountsGoWithTheProcess: what a process of the simulation mounts nobody else
 // sees, and nothing of it is left when it is killed.
 func TestMountsGoWithTheProcess(t *testing.T) {
-	dir, err := os.MkdirTemp(t.TempDir(), "gatehouse-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := mountRoom(dir); err != nil {
+	d := virtual.Disk{Root: t.TempDir()}
+	if d.Separate(); !d.Own {
 		if strings.Contains(os.Getenv("GATEHOUSE_REQUIRE"), "mount") {
-			t.Fatal(err)
+			t.Fatal("nothing can be mounted: root only")
 		}
-		t.Skip("SKIP (needs mount): root only: ", err)
+		t.Skip("SKIP (needs mount): root only")
 	}
-	if err := unmountRoom(dir); err != nil {
-		t.Fatal(err)
-	}
+	d.Release()
+	dir := d.Dir()
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()

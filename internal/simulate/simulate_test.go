@@ -1,15 +1,16 @@
 package simulate
 
 import (
+	"gatehouse/internal/simulate/plan"
 	"runtime"
 	"strings"
 	"testing"
 )
 
 // calm returns the first seeds whose climate is nothing but people.
-func calmPlan(seed uint64, days int) Plan {
+func calmPlan(seed uint64, days int) plan.Plan {
 	for ; ; seed++ {
-		p := NewPlan(seed, days)
+		p := plan.New(seed, days)
 		if p.Climate == "" {
 			return p
 		}
@@ -31,7 +32,7 @@ func TestGoodWeather(t *testing.T) {
 // TestRepeats: one seed is one run, to the last entry, with one processor and with
 // two.
 func TestRepeats(t *testing.T) {
-	p := NewPlan(5, 1)
+	p := plan.New(5, 1)
 	p.Trace = true
 	first := bubble(t, p, Folder()).Words()
 	if len(first) < 1000 || !strings.Contains(first, "list_applied") {
@@ -44,5 +45,30 @@ func TestRepeats(t *testing.T) {
 		if again := bubble(t, p, Folder()).Words(); again != first {
 			t.Fatalf("the same seed, another run (%d processors):\n%s\n--- and\n%s", 1+n%2, first, again)
 		}
+	}
+}
+
+// TestEveryEventHappens: whatever a plan brings, something happens at it.
+func TestEveryEventHappens(t *testing.T) {
+	var all []plan.Event
+	for seed := range uint64(500) {
+		all = append(all, plan.New(seed, 5).Events...)
+	}
+	for number := range 13 {
+		if p, err := plan.NewScenario(number, 1); err == nil {
+			all = append(all, p.Events...)
+		}
+	}
+	missing := map[string]bool{}
+	for _, e := range all {
+		missing[e.Kind] = missing[e.Kind] || events[e.Kind] == nil
+	}
+	for kind, is := range missing {
+		if is {
+			t.Errorf("nothing happens at %q", kind)
+		}
+	}
+	if len(missing) < 70 {
+		t.Errorf("only %d kinds of event in 500 seeds", len(missing))
 	}
 }

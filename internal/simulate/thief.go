@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/plan"
 	"gatehouse/sync/wire"
 )
 
@@ -34,7 +35,7 @@ type thief struct {
 // waited is for how many days a gateway has refused a list of his.
 func (t *thief) waited(gateway string, now time.Duration) int {
 	if at, waits := t.refused[gateway]; waits {
-		return int((now - at) / day)
+		return int((now - at) / plan.Day)
 	}
 	return 0
 }
@@ -53,28 +54,28 @@ func (t *thief) count(w *world, b *box, robbed []string, most int) {
 	}
 	lately := map[string]bool{}
 	for _, one := range t.took[b.name] {
-		if w.now()-one.at < day {
+		if w.now()-one.at < plan.Day {
 			lately[one.id] = true
 		}
 	}
 	if len(lately) > most {
-		w.breach("W8", "a thief's lists have ended %s at %s within a day, at most %d", amount.Of(len(lately), "tenancy"), b.name, most)
+		w.report.Breach("W8", "a thief's lists have ended %s at %s within a day, at most %d", amount.Of(len(lately), "tenancy"), b.name, most)
 	}
 }
 
 // stealKeys lets a thief copy issuer.key and witness.key as they are now.
 func (w *world) stealKeys([4]int) {
 	w.calm = false
-	trust, err := authority.ShowTrust(w.centre.issuer.disk.dir())
+	trust, err := authority.ShowTrust(w.centre.issuer.disk.Dir())
 	t := &thief{epoch: map[wire.Role]uint64{}, took: map[string][]taking{}, refused: map[string]time.Duration{}}
 	if err == nil {
-		t.issuer, err = keys.LoadPrivateKey(w.centre.issuer.disk.path(authority.FileIssuer))
+		t.issuer, err = keys.LoadPrivateKey(w.centre.issuer.disk.Path(authority.FileIssuer))
 	}
 	if err == nil {
-		t.witness, err = keys.LoadPrivateKey(w.centre.front.disk.path(api.FileWitnessKey))
+		t.witness, err = keys.LoadPrivateKey(w.centre.front.disk.Path(api.FileWitnessKey))
 	}
 	if err != nil {
-		w.breach("plan", "the keys can't be stolen: %v", err)
+		w.report.Breach("plan", "the keys can't be stolen: %v", err)
 		return
 	}
 	for role, key := range map[wire.Role]ed25519.PrivateKey{wire.RoleIssuer: t.issuer, wire.RoleWitness: t.witness} {
@@ -86,16 +87,11 @@ func (w *world) stealKeys([4]int) {
 		}
 	}
 	w.thief = t // who stole before has the same
-	w.say("a thief copies issuer.key and witness.key")
+	w.report.Say("a thief copies issuer.key and witness.key")
 }
 
-// Numbers that a thief gives to his list.
-const (
-	nextNumber    = iota // the one after that in force
-	highestTaken         // the highest that is taken, 2^20 above it
-	highestOfAll         // 2^64-1
-	farthestTaken = 1 << 20
-)
+// farthestTaken is how far a gateway takes the number of a list above its own.
+const farthestTaken = 1 << 20
 
 // thiefsList lets the thief sign a list that takes from the first n[2] tenancies
 // that it finds, and bring it to a gateway by stick.
@@ -109,7 +105,7 @@ func (w *world) thiefsList(n [4]int) {
 	}
 	was, err := b.client.List(w.ctx)
 	if err != nil {
-		w.breach("plan", "the thief can't read the list of %s: %v", b.name, err)
+		w.report.Breach("plan", "the thief can't read the list of %s: %v", b.name, err)
 		return
 	}
 	var whom []string
@@ -118,18 +114,18 @@ func (w *world) thiefsList(n [4]int) {
 	}
 	list, robbed, err := w.thief.list(was, whom, n[1], n[2], time.Now())
 	if err != nil {
-		w.breach("plan", "the thief can't sign: %v", err)
+		w.report.Breach("plan", "the thief can't sign: %v", err)
 		return
 	}
 	w.look()
 	_, err = b.client.Apply(w.ctx, control.Update{Manifest: list.Manifest, Buckets: list.Buckets})
-	w.say("the thief brings %s a list by stick, %s, that ends %s%s", b.name,
+	w.report.Say("the thief brings %s a list by stick, %s, that ends %s%s", b.name,
 		[...]string{"the next number", "2^20 further", "number 2^64-1"}[n[1]], amount.Of(len(robbed), "tenancy"), refusal(err))
 	switch {
-	case n[1] == highestOfAll && err == nil:
-		w.breach("W8", "%s takes a list that uses up the numbers", b.name)
-	case n[1] != highestOfAll && n[2] <= 3 && err != nil && w.plan.Named:
-		w.breach("plan", "%s does not take the thief's list: %v", b.name, err)
+	case n[1] == plan.HighestOfAll && err == nil:
+		w.report.Breach("W8", "%s takes a list that uses up the numbers", b.name)
+	case n[1] != plan.HighestOfAll && n[2] <= 3 && err != nil && w.plan.Named:
+		w.report.Breach("plan", "%s does not take the thief's list: %v", b.name, err)
 	}
 	if err != nil {
 		if _, waits := w.thief.refused[b.name]; !waits && strings.Contains(err.Error(), "second issuer") {
@@ -176,9 +172,9 @@ func (t *thief) list(was control.List, whom []string, number, ends int, now time
 		}
 	}
 	switch number {
-	case highestTaken:
+	case plan.HighestTaken:
 		base.Version += farthestTaken - 1
-	case highestOfAll:
+	case plan.HighestOfAll:
 		base.Version = math.MaxUint64 - 1
 	}
 	d := grantlist.NewDraft(was.Building, base, sha256.Sum256(payload))
@@ -194,19 +190,19 @@ func (w *world) replaceKeys([4]int) {
 		return // done already, or nobody has stolen one
 	}
 	w.thief.void = true
-	w.say("the root replaces the keys of issuer and witness: registryd trust new --replace issuer --replace witness --as-false")
+	w.report.Say("the root replaces the keys of issuer and witness: registryd trust new --replace issuer --replace witness --as-false")
 	w.centre.issuer.end()
 	w.centre.stopFront()
-	_, err := authority.NextTrust{Dir: w.centre.issuer.disk.dir(), Front: w.centre.front.disk.dir(), Root: w.path("offline/" + authority.FileRootKey),
+	_, err := authority.NextTrust{Dir: w.centre.issuer.disk.Dir(), Front: w.centre.front.disk.Dir(), Root: w.path("offline/" + authority.FileRootKey),
 		Replace: []string{authority.ReplaceIssuer, authority.ReplaceWitness}, False: true, Now: w.centre.issuer.clock.Wall()}.Sign()
 	if err != nil {
-		w.breach("W4", "the stolen keys can't be replaced: %v", err)
+		w.report.Breach("W4", "the stolen keys can't be replaced: %v", err)
 	}
 	w.must("the front", w.centre.startFront())
 	w.must("the issuer", w.centre.startIssuer())
 	time.Sleep(time.Second)
 	_, err = w.centre.op.Publish(w.ctx)
-	w.say("the operator: registryd publish%s", said(err))
+	w.report.Say("the operator: registryd publish%s", said(err))
 }
 
 // revokeNow is law W4 in the midst of days: a revocation is in force at every
@@ -240,7 +236,7 @@ func (w *world) inForceIn(limit time.Duration, t *tenancy) {
 	for _, b := range w.gateways {
 		for _, c := range t.cards {
 			if len(w.model.holders(c.number)) == 1 && b.swipe(c.number) {
-				w.breach("W4", "%v after it was revoked and could be heard, house card %d of %s still opens at %s", limit, c.number, t.name(), b.name)
+				w.report.Breach("W4", "%v after it was revoked and could be heard, house card %d of %s still opens at %s", limit, c.number, t.name(), b.name)
 			}
 		}
 	}
@@ -260,7 +256,7 @@ func (w *world) reinstateRobbed() {
 			continue
 		}
 		done, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActReinstate, Tenancy: t.id, Reason: "mistake"})
-		w.say("the operator: registryd reinstate --tenancy, for %s: %s%s", t.name(), amount.Of(len(done.New), "new grant"), said(err))
+		w.report.Say("the operator: registryd reinstate --tenancy, for %s: %s%s", t.name(), amount.Of(len(done.New), "new grant"), said(err))
 		if err == nil {
 			t.robbed, t.notice = false, time.Time{}
 			w.model.say("issuer", reinstated, t, w.model.cardsAt("issuer", t)...)
@@ -285,7 +281,7 @@ func (w *world) dropOffers() {
 			continue
 		}
 		_, err := w.centre.op.Decide(w.ctx, operator.Decision{Building: o.Building, ID: o.ID})
-		w.say("the operator: registryd offers drop, for the list that %s holds%s", o.Gateway, said(err))
+		w.report.Say("the operator: registryd offers drop, for the list that %s holds%s", o.Gateway, said(err))
 	}
 }
 
@@ -305,7 +301,7 @@ func (w *world) cosigned() {
 			}
 		}
 		if last.Next == 0 || last.Cosignature == (wire.Signature{}) {
-			w.breach("W4", "what %s has entered is not cosigned any more", b.name)
+			w.report.Breach("W4", "what %s has entered is not cosigned any more", b.name)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package simulate
 import (
 	"cmp"
 	"fmt"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/report"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,7 +37,7 @@ func fileSigns(name string) string {
 		return `the journal: it had entries that it has not any more` + see
 	case "journal/epochs":
 		return `the journal: the file epochs,` + see
-	case "journal/*.db", "journal/*-*.db", oldestOfLog:
+	case "journal/*.db", "journal/*-*.db", plan.OldestOfLog:
 		return `the journal: (files with entries are missing|it had entries that it has not|a file was damaged)` + see + `|` + aside(`\.db`)
 	case "grants/grants-a.db", "grants/grants-b.db", "grants/grants-?.db":
 		file := strings.ReplaceAll(strings.TrimPrefix(name, "grants/"), "?", ".")
@@ -96,7 +98,7 @@ func (w *world) told() {
 		for _, sign := range l.signs {
 			says := regexp.MustCompile(sign)
 			if !slices.ContainsFunc(shown, func(n notice) bool { return n.at > l.at && says.MatchString(n.text) }) {
-				w.breach("W5", "%s, and nothing says so (%s)", l.what, Line{At: l.at, Text: sign})
+				w.report.Breach("W5", "%s, and nothing says so (%s)", l.what, report.Line{At: l.at, Text: sign})
 			}
 		}
 	}
@@ -108,7 +110,7 @@ func (w *world) told() {
 			}
 		}
 		if len(lines) > 0 {
-			w.breach("W5", "nothing was wrong, and this is shown: %s", strings.Join(slices.Compact(lines), "; "))
+			w.report.Breach("W5", "nothing was wrong, and this is shown: %s", strings.Join(slices.Compact(lines), "; "))
 		}
 	}
 }
@@ -141,7 +143,7 @@ func (w *world) shown() (all []notice) {
 	}
 	alarms, _ := w.centre.api.Alarms(w.ctx, building, 1000)
 	for _, a := range alarms {
-		add(a.Heard.Sub(begin), "alarm of %s: %s %s", a.Gateway, a.Kind, a.Reason)
+		add(a.Heard.Sub(plan.Begin), "alarm of %s: %s %s", a.Gateway, a.Kind, a.Reason)
 	}
 	for _, text := range w.registrySays() {
 		add(w.now(), "the registry says: %s", text)

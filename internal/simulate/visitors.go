@@ -4,6 +4,8 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/virtual"
 	"os"
 	"testing/synctest"
 	"time"
@@ -30,7 +32,7 @@ type annex struct {
 // last signature, or any after a day in which nobody said otherwise. Until then a time
 // server alone moves nothing (T1).
 func (a *annex) sureOf(moment time.Time) bool {
-	return !moment.After(a.signed) || a.clock.Boot() > day+time.Hour
+	return !moment.After(a.signed) || a.clock.Boot() > plan.Day+time.Hour
 }
 
 type visitor struct {
@@ -59,8 +61,8 @@ func (w *world) openAnnex() (a *annex, err error) {
 	if a.building, err = keys.GenerateBuildingKey(1); err != nil {
 		return nil, err
 	}
-	dir := a.disk.path("state", "keys")
-	if err := os.MkdirAll(a.disk.path("state"), 0o700); err != nil {
+	dir := a.disk.Path("state", "keys")
+	if err := os.MkdirAll(a.disk.Path("state"), 0o700); err != nil {
 		return nil, err
 	}
 	if _, err := keys.Install(dir, a.key.Public().(ed25519.PublicKey), a.building); err != nil {
@@ -71,7 +73,7 @@ func (w *world) openAnnex() (a *annex, err error) {
 	}
 	time.Sleep(5 * time.Minute)
 	synctest.Wait()
-	a.clock.tell()
+	a.clock.Tell()
 	return a, nil
 }
 
@@ -80,20 +82,20 @@ func (w *world) visitor(n [4]int) {
 	if w.annex == nil {
 		a, err := w.openAnnex()
 		if err != nil {
-			w.breach("start", "annex: %v", err)
+			w.report.Breach("start", "annex: %v", err)
 			return
 		}
 		w.annex = a
 	}
 	from := time.Now().Add([]time.Duration{-time.Hour, 0, 0, 2 * time.Hour, 26 * time.Hour}[n[0]%5]).Truncate(time.Second)
-	v := visitor{w.model.card(), from, from.Add([]time.Duration{2 * time.Hour, 5 * time.Hour, 30 * time.Hour, 3 * day}[n[1]%4])}
+	v := visitor{w.model.card(), from, from.Add([]time.Duration{2 * time.Hour, 5 * time.Hour, 30 * time.Hour, 3 * plan.Day}[n[1]%4])}
 	owner := issue.Issuer{Client: w.annex.client, Key: w.annex.key}
 	_, err := owner.Edit(w.ctx, func(e *grantlist.Editor) error {
 		_, err := e.Add(grantlist.NewGrant{Kind: wire.GrantVisitor, Doors: []string{w.annex.door}, From: v.from, Until: v.until,
-			Credentials: []wire.CredentialID{w.annex.building.Identify(cardOf(v.card.number))}, Label: fmt.Sprintf("visitor %d", len(w.annex.visitors)+1)})
+			Credentials: []wire.CredentialID{w.annex.building.Identify(virtual.CardOf(v.card.number))}, Label: fmt.Sprintf("visitor %d", len(w.annex.visitors)+1)})
 		return err
 	})
-	w.say("the owner of the annex gives a visitor house card %d, from %s to %s%s", v.card.number, v.from.In(shanghai).Format(time.DateTime), v.until.In(shanghai).Format(time.DateTime), refusal(err))
+	w.report.Say("the owner of the annex gives a visitor house card %d, from %s to %s%s", v.card.number, v.from.In(shanghai).Format(time.DateTime), v.until.In(shanghai).Format(time.DateTime), refusal(err))
 	if err == nil {
 		w.annex.visitors, w.annex.signed = append(w.annex.visitors, v), time.Now()
 	}
@@ -106,7 +108,7 @@ func (w *world) visitorSwipes(n [4]int) {
 		return
 	}
 	if n[2]%8 == 0 {
-		w.say("the annex loses its power")
+		w.report.Say("the annex loses its power")
 		w.must("annex", w.annex.cutPower())
 		w.bootBox(w.annex.box)
 	}
@@ -117,12 +119,12 @@ func (w *world) visitorSwipes(n [4]int) {
 	}
 	opened := w.annex.swipe(v.card.number)
 	reason := w.annex.lastReason()
-	w.say("the visitor with house card %d swipes it at the annex: %s", v.card.number, reason)
+	w.report.Say("the visitor with house card %d swipes it at the annex: %s", v.card.number, reason)
 	switch outside := tooEarlyOrLate(v.from, v.until); {
-	case opened && outside && w.annex.clock.wasTold():
-		w.breach("W2", "house card %d of a visitor opens the annex outside its time", v.card.number)
+	case opened && outside && w.annex.clock.WasTold():
+		w.report.Breach("W2", "house card %d of a visitor opens the annex outside its time", v.card.number)
 	case !opened && !outside && w.allRight() && w.annex.sureOf(v.from) && !tooEarlyOrLate(v.from.Add(2*unsure), v.until.Add(-2*unsure)):
-		w.breach("W2", "house card %d of a visitor does not open the annex in its time: %s", v.card.number, reason)
+		w.report.Breach("W2", "house card %d of a visitor does not open the annex in its time: %s", v.card.number, reason)
 	}
 }
 
@@ -130,7 +132,7 @@ func (w *world) visitorSwipes(n [4]int) {
 // its boot.
 func (w *world) allRight() bool {
 	for _, c := range w.clocks() {
-		if !c.c.right() || !c.c.wasTold() && c.name == "annex" {
+		if !c.c.Right() || !c.c.WasTold() && c.name == "annex" {
 			return false
 		}
 	}
@@ -146,7 +148,7 @@ func (w *world) pass(n [4]int) {
 		return
 	}
 	p, err := w.centre.op.Pass(w.ctx, operator.NewPass{Tenancy: t.id, Minutes: 1 + n[2]%15})
-	w.say("the operator: pass for %s%s", t.name(), said(err))
+	w.report.Say("the operator: pass for %s%s", t.name(), said(err))
 	if err != nil {
 		return
 	}
@@ -154,7 +156,7 @@ func (w *world) pass(n [4]int) {
 	synctest.Wait()
 	w.holdPass(b, t, p)
 	if n[3]%2 == 0 && w.holdPass(b, t, p) {
-		w.breach("W2", "a pass of %s opens %s twice", t.name(), b.name)
+		w.report.Breach("W2", "a pass of %s opens %s twice", t.name(), b.name)
 	}
 }
 
@@ -162,7 +164,7 @@ func (w *world) pass(n [4]int) {
 func (w *world) keepPass(n [4]int) {
 	if t, ok := w.someone(n[0]); ok {
 		p, err := w.centre.op.Pass(w.ctx, operator.NewPass{Tenancy: t.id, Minutes: n[1]})
-		w.say("the operator: pass for %s, of %d minutes%s", t.name(), n[1], said(err))
+		w.report.Say("the operator: pass for %s, of %d minutes%s", t.name(), n[1], said(err))
 		if err == nil {
 			w.passes = append(w.passes, kept{t, p})
 		}
@@ -181,7 +183,7 @@ func (w *world) oldPasses(n [4]int) {
 	b, _ := pick(n[0], w.gateways)
 	for _, k := range w.passes {
 		if tooEarlyOrLate(k.pass.From, k.pass.Until.Add(pass.Skew*time.Second)) && w.holdPass(b, k.tenancy, k.pass) {
-			w.breach("W2", "a pass of %s opens %s, whose minutes were over at %s", k.tenancy.name(), b.name, k.pass.Until.In(shanghai).Format(time.DateTime))
+			w.report.Breach("W2", "a pass of %s opens %s, whose minutes were over at %s", k.tenancy.name(), b.name, k.pass.Until.In(shanghai).Format(time.DateTime))
 		}
 	}
 }
@@ -189,21 +191,21 @@ func (w *world) oldPasses(n [4]int) {
 // holdPass holds a pass up and says whether the door opened.
 func (w *world) holdPass(b *box, t *tenancy, p operator.Pass) bool {
 	w.noteTime(b)
-	opened := b.opens(func() { b.board.scan(p.Text) })
-	w.say("%s shows a pass at %s: %s", t.name(), b.name, b.lastReason())
+	opened := b.opens(func() { b.board.Scan(p.Text) })
+	w.report.Say("%s shows a pass at %s: %s", t.name(), b.name, b.lastReason())
 	if !opened {
 		return false
 	}
 	skew := pass.Skew * time.Second
-	if b.clock.wasTold() && tooEarlyOrLate(p.From.Add(-skew), p.Until.Add(skew)) {
-		w.breach("W2", "a pass of %s opens %s outside its minutes", t.name(), b.name)
+	if b.clock.WasTold() && tooEarlyOrLate(p.From.Add(-skew), p.Until.Add(skew)) {
+		w.report.Breach("W2", "a pass of %s opens %s outside its minutes", t.name(), b.name)
 	}
 	stopped := true
 	for _, c := range t.cards {
 		stopped = stopped && w.model.stopped(b.name, t, c.number)
 	}
 	if stopped {
-		w.breach("W1", "a pass of %s opens %s, which has heard that the tenancy is stopped", t.name(), b.name)
+		w.report.Breach("W1", "a pass of %s opens %s, which has heard that the tenancy is stopped", t.name(), b.name)
 	}
 	return true
 }

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"gatehouse/internal/simulate/virtual"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,7 +11,7 @@ import (
 // come, and what comes after it when a time server has said so for a day.
 func TestSureOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := annex{box: &box{clock: newMachineClock(true)}, signed: time.Now()}
+		a := annex{box: &box{clock: virtual.NewClock(true)}, signed: time.Now()}
 		later := a.signed.Add(2 * time.Hour)
 		if !a.sureOf(a.signed) || a.sureOf(later) {
 			t.Error("sure of its owner's signature: want yes; of two hours after it: no")

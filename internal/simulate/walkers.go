@@ -13,6 +13,8 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/report"
 )
 
 // otherWalker is who swipes in the place of a tenant in the second of two runs
@@ -37,21 +39,21 @@ func (w *world) plain(b *box, t *tenancy, c *card) bool {
 
 // twins lets a plan happen twice, with other walkers, and is law W7: what owner,
 // helper and operator can see is the same to the byte.
-func twins(t *testing.T, p Plan, dir string) Outcome {
+func twins(t *testing.T, p plan.Plan, dir string) report.Outcome {
 	p.Twin = 1
 	first := bubble(t, p, dir)
 	p.Twin = 2
 	second := bubble(t, p, dir)
-	first.Breaches = append(first.Breaches, compared(first.views, second.views)...)
+	first.Breaches = append(first.Breaches, compared(first.Views, second.Views)...)
 	first.Days += second.Days
 	return first
 }
 
 // compared are the breaches of law W7: views that differ, by name.
-func compared(one, two map[string]string) (all []Breach) {
+func compared(one, two map[string]string) (all []report.Breach) {
 	for _, name := range slices.Sorted(maps.Keys(one)) {
 		if text, other := one[name], two[name]; text != other {
-			all = append(all, Breach{Law: "W7", Text: fmt.Sprintf("%s tells who walked: %s", name, difference(text, other))})
+			all = append(all, report.Breach{Law: "W7", Text: fmt.Sprintf("%s tells who walked: %s", name, difference(text, other))})
 		}
 	}
 	return all

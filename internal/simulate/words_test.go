@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/plan"
 )
 
 // house plays what a test says in a building of three gateways, the last of which
@@ -22,7 +23,7 @@ func house(t *testing.T, play func(w *world)) {
 	}
 	defer os.RemoveAll(dir)
 	synctest.Test(t, func(t *testing.T) {
-		w, err := build(t, Plan{Seed: 1, Gateways: 3}, dir)
+		w, err := build(t, plan.Plan{Seed: 1, Gateways: 3}, dir)
 		defer w.end()
 		if err != nil {
 			t.Fatal(err)
@@ -30,7 +31,7 @@ func house(t *testing.T, play func(w *world)) {
 		w.oldVersion([4]int{2})
 		w.wait(5 * time.Minute)
 		play(w)
-		for _, b := range w.breaches {
+		for _, b := range w.report.Breaches {
 			t.Error(b)
 		}
 	})
@@ -167,13 +168,13 @@ func TestDecisionInWords(t *testing.T) {
 		see("active", "rejected")
 		notice()
 		see("disputed", "")
-		settle.Act, settle.Until = operator.ActUphold, time.Now().Add(4*day)
+		settle.Act, settle.Until = operator.ActUphold, time.Now().Add(4*plan.Day)
 		if _, err := w.centre.op.Do(w.ctx, settle); err != nil {
 			t.Fatal(err)
 		}
 		w.wait(5 * time.Minute)
 		see("notice", "upheld")
-		w.wait(4*day + time.Hour)
+		w.wait(4*plan.Day + time.Hour)
 		see("ended", "upheld")
 	})
 }

@@ -3,8 +3,10 @@ package simulate
 import (
 	"context"
 	"fmt"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/report"
+	"gatehouse/internal/simulate/virtual"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,10 +14,6 @@ import (
 
 	"gatehouse/internal/faultnet"
 )
-
-// begin is the true time at which every run begins: 8 in the morning in the
-// building.
-var begin = time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)
 
 // flats of the building.
 var flats = []string{"1A", "1B", "2A", "2B", "3A", "3B"}
@@ -25,18 +23,16 @@ type world struct {
 	t        *testing.T
 	ctx      context.Context
 	dir      string
-	plan     Plan
-	town     *town
+	plan     plan.Plan
+	lan      *virtual.LAN
 	broker   *faultnet.Broker
 	centre   *centre
 	gateways []*box
 	annex    *annex // nil: there is none
 	passes   []kept
 	model    *model
-	rolls    map[string]*chances
-	did      []Line
-	doing    string // kind of the event that happens
-	breaches []Breach
+	rolls    map[string]*virtual.Chances
+	report   report.Report
 	views    map[string]string // by name: what can be seen of the house
 	lastLoss time.Duration
 	listHash map[string]string                   // by gateway: the list that it applied when it was looked at last
@@ -48,35 +44,14 @@ type world struct {
 	calm     bool                                // nothing has gone wrong that is not the weather of every day
 }
 
-// Line is what was done, or happened, and when by true time.
-type Line struct {
-	At   time.Duration `json:"at"`
-	Kind string        `json:"kind,omitempty"` // of the event; "entry": a journal's
-	Text string        `json:"text"`
-}
-
-func (l Line) String() string {
-	day := int(l.At/(24*time.Hour)) + 1
-	return fmt.Sprintf("day %d %s  %s", day, begin.Add(l.At).Format("15:04:05"), l.Text)
-}
-
-// Breach is a law that did not hold.
-type Breach struct {
-	Law  string        `json:"law"`
-	At   time.Duration `json:"at"`
-	Text string        `json:"text"`
-}
-
-func (b Breach) String() string { return Line{At: b.At, Text: b.Law + ": " + b.Text}.String() }
-
 func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
 
 // now is the true time since the beginning.
-func (w *world) now() time.Duration { return time.Since(begin) }
+func (w *world) now() time.Duration { return time.Since(plan.Begin) }
 
-func (w *world) chances(name string) *chances {
+func (w *world) chances(name string) *virtual.Chances {
 	if w.rolls[name] == nil {
-		w.rolls[name] = &chances{seed: w.plan.Seed, name: name}
+		w.rolls[name] = &virtual.Chances{Seed: w.plan.Seed, Name: name}
 	}
 	return w.rolls[name]
 }
@@ -90,24 +65,11 @@ func (w *world) box(name string) *box {
 	return nil
 }
 
-// ids are what differs from run to run: keys and names by chance, and folders.
-var ids = regexp.MustCompile(`[0-9a-f]{8,}|/[^ :]*/`)
-
-func (w *world) say(format string, args ...any) {
-	text := ids.ReplaceAllString(fmt.Sprintf(format, args...), "*")
-	w.did = append(w.did, Line{w.now().Truncate(time.Second), w.doing, strings.ReplaceAll(text, "\n", " ")})
-}
-
-func (w *world) breach(law, format string, args ...any) {
-	text := ids.ReplaceAllString(fmt.Sprintf(format, args...), "*")
-	w.breaches = append(w.breaches, Breach{law, w.now().Truncate(time.Second), text})
-}
-
 // build makes registry and gateways, all new and well.
-func build(t *testing.T, plan Plan, dir string) (*world, error) {
-	time.Sleep(time.Until(begin))
-	w := &world{t: t, ctx: context.Background(), dir: dir, plan: plan, town: newTown(), broker: faultnet.NewSlowBroker(plan.Seed, 20*time.Millisecond),
-		rolls: map[string]*chances{}, listHash: map[string]string{}, away: map[string]bool{}, problems: map[string]map[string]time.Duration{}, model: newModel(), calm: true}
+func build(t *testing.T, p plan.Plan, dir string) (*world, error) {
+	time.Sleep(time.Until(plan.Begin))
+	w := &world{t: t, ctx: context.Background(), dir: dir, plan: p, lan: virtual.NewLAN(), broker: faultnet.NewSlowBroker(p.Seed, 20*time.Millisecond),
+		rolls: map[string]*virtual.Chances{}, listHash: map[string]string{}, away: map[string]bool{}, problems: map[string]map[string]time.Duration{}, model: newModel(), calm: true}
 	var err error
 	if w.centre, err = newCentre(w); err != nil {
 		return w, err
@@ -119,11 +81,11 @@ func build(t *testing.T, plan Plan, dir string) (*world, error) {
 		return w, err
 	}
 	time.Sleep(time.Second)
-	for n := range plan.Gateways {
+	for n := range p.Gateways {
 		b := newBox(w, fmt.Sprintf("gw%d", n+1), fmt.Sprintf("door%d", n+1), n%2 == 0)
-		b.scans = strings.Contains(plan.Climate, "visitors") || plan.Scans
-		if strings.Contains(plan.Climate, "disks") {
-			b.disk.separate()
+		b.scans = strings.Contains(p.Climate, "visitors") || p.Scans
+		if strings.Contains(p.Climate, "disks") {
+			b.disk.Separate()
 		}
 		w.gateways = append(w.gateways, b)
 		w.model.machine(b.name)
@@ -160,54 +122,53 @@ func (w *world) end() {
 	if w.centre != nil {
 		_, all := w.disks()
 		for _, d := range all {
-			d.release()
+			d.Release()
 		}
 	}
 }
 
 // run lets a plan happen, and returns what came of it.
-func run(t *testing.T, plan Plan, dir string) (out Outcome) {
-	w, err := build(t, plan, dir)
+func run(t *testing.T, p plan.Plan, dir string) (out report.Outcome) {
+	w, err := build(t, p, dir)
 	defer w.end()
 	if err != nil {
-		w.breach("start", "%v", err)
+		w.report.Breach("start", "%v", err)
 		return w.outcome()
 	}
-	for _, e := range plan.Events {
+	for _, e := range p.Events {
 		if wait := e.At - w.now(); wait > 0 {
 			time.Sleep(wait)
 		}
 		synctest.Wait()
 		w.look()
-		w.doing = e.Kind
-		e.do(w)
+		w.report.Doing = e.Kind
+		w.happen(e)
 		synctest.Wait()
 		w.look()
-		if len(w.breaches) > 0 && plan.First {
+		if len(w.report.Breaches) > 0 && p.First {
 			return w.outcome()
 		}
 	}
-	if plan.Twin > 0 {
+	if p.Twin > 0 {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		w.noteViews()
 	}
-	w.doing = "closing"
+	w.report.Doing = "closing"
 	w.close()
 	return w.outcome()
 }
 
-func (w *world) outcome() Outcome {
-	o := Outcome{Seed: w.plan.Seed, Did: w.did, Breaches: w.breaches, views: w.views, Days: int((w.now() + 12*time.Hour) / (24 * time.Hour))}
+func (w *world) outcome() report.Outcome {
+	o := report.Outcome{Seed: w.plan.Seed, Did: w.report.Did, Breaches: w.report.Breaches, Views: w.views, Days: int((w.now() + 12*time.Hour) / (24 * time.Hour))}
 	return o
 }
 
-// Outcome is what came of a run.
-type Outcome struct {
-	Seed     uint64 `json:"seed"`
-	Plan     *Plan  `json:"-"` // that was run
-	views    map[string]string
-	Days     int      `json:"days"` // simulated
-	Did      []Line   `json:"did"`
-	Breaches []Breach `json:"breaches"`
+// happen lets one event of the plan happen.
+func (w *world) happen(e plan.Event) {
+	if do := events[e.Kind]; do != nil {
+		do(w, e.N)
+		return
+	}
+	w.report.Breach("plan", "no kind of event %q", e.Kind)
 }

@@ -1,33 +1,10 @@
 package simulate
 
 import (
-	"math/rand/v2"
+	"gatehouse/internal/simulate/plan"
 	"testing/synctest"
 	"time"
 )
-
-const (
-	longSilence = 400 * day
-	mostWakes   = 5
-)
-
-// silence puts a year without contact in the middle of a plan. What would have
-// come after it comes as much later.
-func (p *Plan) silence(dice *rand.Rand) {
-	from := time.Duration(max(1, p.Days/2))*day + 137
-	for i := range p.Events {
-		if p.Events[i].At >= from {
-			p.Events[i].At += longSilence
-		}
-	}
-	which, battery := dice.IntN(2), dice.IntN(2)
-	p.Events = append(p.Events, Event{At: from - time.Hour, Kind: "silence", N: [4]int{which, battery}})
-	for range 2 + dice.IntN(mostWakes-1) {
-		at := time.Duration(dice.Int64N(int64(longSilence-2*day))) + day
-		p.Events = append(p.Events, Event{At: from + at.Truncate(time.Microsecond), Kind: "wake", N: [4]int{which, dice.IntN(3), dice.IntN(20)}})
-	}
-	p.Events = append(p.Events, Event{At: from + longSilence - 4*time.Hour, Kind: "silence ends", N: [4]int{which, dice.IntN(1 << 20), dice.IntN(2)}})
-}
 
 // longStay: somebody moves in for years.
 func (w *world) longStay(n [4]int) {
@@ -35,7 +12,7 @@ func (w *world) longStay(n [4]int) {
 	if !ok {
 		return
 	}
-	y, m, d := begin.Add(w.now()).In(shanghai).Date()
+	y, m, d := plan.Begin.Add(w.now()).In(shanghai).Date()
 	flat, _ := pick(n[1], flats)
 	w.checkInAt(b, flat, w.model.card(), time.Date(y+2+n[2]%4, m, d, 0, 0, 0, 0, shanghai))
 }
@@ -44,7 +21,7 @@ func (w *world) longStay(n [4]int) {
 func (w *world) silenceBegins(n [4]int) {
 	w.calm = false
 	b, _ := pick(n[0], w.gateways)
-	b.clock.battery = n[1] == 0
+	b.clock.Battery = n[1] == 0
 	w.lineCut(n)
 	for _, other := range w.gateways {
 		w.must(other.name, other.cutPower())
@@ -52,10 +29,10 @@ func (w *world) silenceBegins(n [4]int) {
 	w.centre.issuer.end()
 	w.centre.stopFront()
 	word := "without a battery clock"
-	if b.clock.battery {
+	if b.clock.Battery {
 		word = "with a battery clock"
 	}
-	w.say("the house is left for a year; %s is one %s", b.name, word)
+	w.report.Say("the house is left for a year; %s is one %s", b.name, word)
 }
 
 // wake switches the gateway without a line on for some hours, in which everybody
@@ -65,13 +42,13 @@ func (w *world) wake(n [4]int) {
 	if b.life != nil || !w.centre.cut[b.name] {
 		return
 	}
-	w.say("%s is switched on", b.name)
-	b.clock.reboot()
+	w.report.Say("%s is switched on", b.name)
+	b.clock.Reboot()
 	w.must(b.name, b.start())
 	if n[1] == 0 {
 		time.Sleep(90 * time.Second)
-		b.clock.set(0, true)
-		w.say("a time server answers %s", b.name)
+		b.clock.Set(0, true)
+		w.report.Say("a time server answers %s", b.name)
 	}
 	time.Sleep(5*time.Minute + time.Duration(n[2])*time.Hour)
 	synctest.Wait()
@@ -96,7 +73,7 @@ func (w *world) silenceEnds(n [4]int) {
 	w.must("the issuer", w.centre.startIssuer())
 	for _, other := range w.gateways {
 		if other.life == nil {
-			w.say("%s is switched on", other.name)
+			w.report.Say("%s is switched on", other.name)
 			w.bootBox(other)
 		}
 	}
@@ -116,7 +93,7 @@ func (w *world) silenceEnds(n [4]int) {
 	w.look()
 	for _, c := range t.cards {
 		if len(w.model.holders(c.number)) == 1 && b.swipe(c.number) {
-			w.breach("W4", "2 minutes after the line is back, a card of %s still opens at %s", t.name(), b.name)
+			w.report.Breach("W4", "2 minutes after the line is back, a card of %s still opens at %s", t.name(), b.name)
 		}
 	}
 }

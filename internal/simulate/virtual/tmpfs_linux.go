@@ -1,12 +1,11 @@
-package simulate
+package virtual
 
 import (
 	"fmt"
 	"syscall"
 )
 
-// A file system of its own in memory, so that it can be full.
-
+// mountRoom mounts a file system in memory on a directory, so that it can be full.
 func mountRoom(dir string) error { return syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1g") }
 
 // limitRoom leaves a file system so many bytes.
@@ -22,6 +21,3 @@ func usedRoom(dir string) (uint64, error) {
 }
 
 func unmountRoom(dir string) error { return syscall.Unmount(dir, syscall.MNT_DETACH) }
-
-// ownMounts starts a process that nobody else sees the file systems of.
-func ownMounts() *syscall.SysProcAttr { return &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} }

@@ -1,15 +1,10 @@
 //go:build !linux
 
-package simulate
+package virtual
 
-import (
-	"errors"
-	"syscall"
-)
+import "errors"
 
 func mountRoom(string) error          { return errors.ErrUnsupported }
 func limitRoom(string, uint64) error  { return errors.ErrUnsupported }
 func usedRoom(string) (uint64, error) { return 0, errors.ErrUnsupported }
 func unmountRoom(string) error        { return errors.ErrUnsupported }
-
-func ownMounts() *syscall.SysProcAttr { return nil }

@@ -1,4 +1,4 @@
-package simulate
+package virtual
 
 import (
 	"fmt"
@@ -11,11 +11,11 @@ import (
 	"gatehouse/internal/gateway"
 )
 
-// board is the hardware of one gateway: a reader on two lines and a lock that is
+// Board is the hardware of one gateway: a reader on two lines and a lock that is
 // driven to open. Lines wake on edges and are never polled. It outlives the
 // daemon, as a board does.
-type board struct {
-	clock *machineClock
+type Board struct {
+	clock *Clock
 
 	mu     sync.Mutex
 	lines  map[*lines]bool
@@ -25,11 +25,12 @@ type board struct {
 	codes  *devicetest.Port // of the scanner; nil: it is not open
 }
 
-func newBoard(c *machineClock) *board { return &board{clock: c, lines: map[*lines]bool{}} }
+// NewBoard returns a board whose edges are timed by a clock.
+func NewBoard(c *Clock) *Board { return &Board{clock: c, lines: map[*lines]bool{}} }
 
-// hardware is the board as one daemon has it; a daemon whose plug was pulled
+// Hardware is the board as one daemon has it; a daemon whose plug was pulled
 // reaches the board no more.
-func (b *board) hardware(alive func() bool) gateway.Hardware {
+func (b *Board) Hardware(alive func() bool) gateway.Hardware {
 	return gateway.Hardware{
 		Lines: func(c device.LinesConfig) (device.Lines, error) {
 			l := &lines{board: b, wake: make(chan struct{}, 1), closed: make(chan struct{})}
@@ -49,9 +50,9 @@ func (b *board) hardware(alive func() bool) gateway.Hardware {
 	}
 }
 
-// show holds a card up to the reader, a second after the one before: two frames
+// Show holds a card up to the reader, a second after the one before: two frames
 // can't be on its wires at once. The frame's edges lie just behind now.
-func (b *board) show(c device.Card) {
+func (b *Board) Show(c device.Card) {
 	const apart = 2 * time.Millisecond
 	time.Sleep(time.Until(b.shown.Add(time.Second)))
 	b.shown = time.Now()
@@ -73,8 +74,8 @@ func (b *board) show(c device.Card) {
 	}
 }
 
-// scan holds a code up to the scanner.
-func (b *board) scan(text string) {
+// Scan holds a code up to the scanner.
+func (b *Board) Scan(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.codes != nil {
@@ -82,15 +83,15 @@ func (b *board) scan(text string) {
 	}
 }
 
-// releases counts how often the lock was driven.
-func (b *board) releases() int {
+// Releases counts how often the lock was driven.
+func (b *Board) Releases() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.opened
 }
 
 type output struct {
-	board *board
+	board *Board
 	alive func() bool
 }
 
@@ -110,7 +111,7 @@ func (o *output) Set(active bool) error {
 func (o *output) Close() error { return o.Set(false) }
 
 type lines struct {
-	board  *board
+	board  *Board
 	seq    uint32
 	queue  []device.Edge
 	wake   chan struct{}
@@ -169,8 +170,8 @@ func (l *lines) Close() error {
 	return nil
 }
 
-// cardOf is the n-th card of the world: 26 bits with both parities (H10301).
-func cardOf(n int) device.Card {
+// CardOf is the n-th card of the world: 26 bits with both parities (H10301).
+func CardOf(n int) device.Card {
 	v := uint64(n*2654435761) & 0xffffff
 	even, odd := uint64(0), uint64(1)
 	for i := range 12 {

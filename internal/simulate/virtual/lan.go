@@ -1,4 +1,4 @@
-package simulate
+package virtual
 
 import (
 	"context"
@@ -11,28 +11,30 @@ import (
 	"gatehouse/internal/network"
 )
 
-// town is the network of everybody, in memory: an address is a path or a
+// LAN is the network of everybody, in memory: an address is a path or a
 // host:port. A unix socket makes a file, as a real one does.
-type town struct {
+type LAN struct {
 	mu        sync.Mutex
 	listeners map[string]*listener
 	closed    map[string]bool // addresses that nobody reaches: a broken line
 }
 
-func newTown() *town { return &town{listeners: map[string]*listener{}, closed: map[string]bool{}} }
+// NewLAN returns a network to which nobody listens yet.
+func NewLAN() *LAN { return &LAN{listeners: map[string]*listener{}, closed: map[string]bool{}} }
 
-func (t *town) network() network.Network {
-	return network.Network{Listener: t.listen, Dialer: t.dial}
+// Sockets are how programs listen and dial in it.
+func (n *LAN) Sockets() network.Network {
+	return network.Network{Listener: n.listen, Dialer: n.dial}
 }
 
-func (t *town) listen(_ context.Context, kind, address string) (net.Listener, error) {
-	l := &listener{town: t, kind: kind, address: address, conns: make(chan net.Conn), done: make(chan struct{})}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.listeners[address] != nil {
+func (n *LAN) listen(_ context.Context, kind, address string) (net.Listener, error) {
+	l := &listener{lan: n, kind: kind, address: address, conns: make(chan net.Conn), done: make(chan struct{})}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.listeners[address] != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, syscall.EADDRINUSE)
 	}
-	t.listeners[address] = l
+	n.listeners[address] = l
 	if kind == "unix" {
 		if err := os.WriteFile(address, nil, 0o600); err != nil {
 			return nil, err
@@ -41,10 +43,10 @@ func (t *town) listen(_ context.Context, kind, address string) (net.Listener, er
 	return l, nil
 }
 
-func (t *town) dial(ctx context.Context, _, address string) (net.Conn, error) {
-	t.mu.Lock()
-	l, off := t.listeners[address], t.closed[address]
-	t.mu.Unlock()
+func (n *LAN) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	n.mu.Lock()
+	l, off := n.listeners[address], n.closed[address]
+	n.mu.Unlock()
 	if l == nil || off {
 		return nil, fmt.Errorf("dial %s: %w", address, syscall.ECONNREFUSED)
 	}
@@ -66,7 +68,7 @@ type end struct{ net.Conn }
 func (end) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 40000} }
 
 type listener struct {
-	town          *town
+	lan           *LAN
 	kind, address string
 	conns         chan net.Conn
 	done          chan struct{}
@@ -85,10 +87,10 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *listener) Close() error {
 	l.once.Do(func() {
 		close(l.done)
-		l.town.mu.Lock()
-		defer l.town.mu.Unlock()
-		if l.town.listeners[l.address] == l {
-			delete(l.town.listeners, l.address)
+		l.lan.mu.Lock()
+		defer l.lan.mu.Unlock()
+		if l.lan.listeners[l.address] == l {
+			delete(l.lan.listeners, l.address)
 		}
 		if l.kind == "unix" {
 			_ = os.Remove(l.address)
@@ -104,11 +106,11 @@ type place string
 func (place) Network() string  { return "memory" }
 func (p place) String() string { return string(p) }
 
-// bar makes an address one that nobody reaches, or one that is reached again,
+// Bar makes an address one that nobody reaches, or one that is reached again,
 // and reports whether it was the first.
-func (t *town) bar(address string, off bool) (was bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	was, t.closed[address] = t.closed[address], off
+func (n *LAN) Bar(address string, off bool) (was bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	was, n.closed[address] = n.closed[address], off
 	return was
 }

@@ -1,11 +1,34 @@
-package simulate
+package report
 
 import (
 	"fmt"
+	"gatehouse/internal/simulate/plan"
 	"slices"
 	"strings"
 	"time"
 )
+
+// Outcome is what came of a run.
+type Outcome struct {
+	Seed     uint64            `json:"seed"`
+	Plan     *plan.Plan        `json:"-"`    // that was run
+	Views    map[string]string `json:"-"`    // by name: what could be seen of the house
+	Days     int               `json:"days"` // simulated
+	Did      []Line            `json:"did"`
+	Breaches []Breach          `json:"breaches"`
+}
+
+// Words are an outcome in words: what was done, and what did not hold.
+func (o Outcome) Words() string {
+	var b strings.Builder
+	for _, l := range o.Did {
+		fmt.Fprintln(&b, l)
+	}
+	for _, l := range o.Breaches {
+		fmt.Fprintln(&b, "BROKEN", l)
+	}
+	return b.String()
+}
 
 // laws are what must hold, by number.
 var laws = []struct{ law, text string }{
@@ -25,7 +48,7 @@ func (o Outcome) DayByDay() string {
 	for d := range o.Days + 1 {
 		var lines []Line
 		for _, l := range o.Did {
-			if int(l.At/day) == d && l.Kind != "entry" && l.Kind != "back up" {
+			if int(l.At/plan.Day) == d && l.Kind != "entry" && l.Kind != "back up" {
 				lines = append(lines, l)
 			}
 		}
@@ -70,4 +93,4 @@ func oneDay(lines []Line) string {
 	return fmt.Sprintf("  cards held up: %s\n", strings.Join(parts, ", ")) + b.String()
 }
 
-func clockTime(at time.Duration) string { return begin.Add(at).Format("15:04") }
+func clockTime(at time.Duration) string { return plan.Begin.Add(at).Format("15:04") }
