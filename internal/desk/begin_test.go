@@ -9,7 +9,7 @@ import (
 // TestNotBegun: a tenancy whose first day is to come shows it and says so; the
 // likeliest time decides, since it is for people alone.
 func TestNotBegun(t *testing.T) {
-	tt := &tenancy{ID: hexID(wire.ID{1}), Since: 100}
+	tt := &tenancy{ID: wire.ID{1}, Since: 100}
 	held := func(from ...uint32) (all []holding) {
 		for n, f := range from {
 			all = append(all, holding{grant: wire.ID{byte(n)}, credential: wire.CredentialID{1, byte(n)}, state: wire.GrantActive, from: f})

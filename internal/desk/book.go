@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,7 +30,7 @@ type book struct {
 
 // tenancy is one person in one flat. Times are unix s, 0 for none.
 type tenancy struct {
-	ID       hexID      `json:"id"`
+	ID       wire.ID    `json:"id"`
 	Flat     string     `json:"flat,omitempty"` // empty: checked in elsewhere
 	Label    string     `json:"label,omitempty"`
 	Doors    []string   `json:"doors,omitempty"`
@@ -42,7 +41,7 @@ type tenancy struct {
 	Objected uint32     `json:"objected,omitempty"` // when the tenant disputed
 	Withdrew uint32     `json:"withdrew,omitempty"` // when the landlord took one back
 	Cause    wire.Cause `json:"cause,omitempty"`    // of the notice
-	Against  hexID      `json:"against,omitzero"`   // grant that the notice is about; zeros: an earlier program wrote it
+	Against  wire.ID    `json:"against,omitzero"`   // grant that the notice is about; zeros: an earlier program wrote it
 	Ended    uint32     `json:"ended,omitempty"`
 	EndCause wire.Cause `json:"end_cause,omitempty"`
 	Gone     uint32     `json:"gone,omitempty"`     // since when the list in force names it no more
@@ -58,9 +57,9 @@ const bookFormat = 2
 
 // card is the forms in which the readers see one card, under one grant.
 type card struct {
-	Grant       hexID           `json:"grant"`
-	Credentials []hexCredential `json:"credentials"`
-	Since       uint32          `json:"since"`
+	Grant       wire.ID             `json:"grant"`
+	Credentials []wire.CredentialID `json:"credentials"`
+	Since       uint32              `json:"since"`
 	// Unproven: it came on the landlord's word and no tenant has confirmed it, so
 	// it opens and proves nothing.
 	Unproven bool   `json:"unproven,omitempty"`
@@ -159,7 +158,7 @@ func (d *Desk) catchUp() {
 // find returns the tenancy of that id, nil if the book has none.
 func (b *book) find(id wire.ID) *tenancy {
 	for _, t := range b.Tenancies {
-		if wire.ID(t.ID) == id {
+		if t.ID == id {
 			return t
 		}
 	}
@@ -172,7 +171,7 @@ func (b *book) find(id wire.ID) *tenancy {
 func (b *book) apply(c wire.Change) {
 	t := b.find(c.Tenancy)
 	if t == nil {
-		t = &tenancy{ID: hexID(c.Tenancy)}
+		t = &tenancy{ID: c.Tenancy}
 		b.Tenancies = append(b.Tenancies, t)
 	}
 	switch c.Op {
@@ -193,7 +192,7 @@ func (b *book) apply(c wire.Change) {
 		case c.At == t.Noticed:
 			t.Notice = c.Until // the registry has moved its end
 		case c.At > t.Noticed:
-			t.Notice, t.Noticed, t.Cause, t.Told, t.Against = c.Until, c.At, c.Cause, false, hexID(c.Grant)
+			t.Notice, t.Noticed, t.Cause, t.Told, t.Against = c.Until, c.At, c.Cause, false, c.Grant
 		}
 	case wire.OpDispute:
 		t.Objected = max(t.Objected, c.At)
@@ -245,9 +244,9 @@ func (t *tenancy) bind(c wire.Change) {
 	if known {
 		return
 	}
-	k := card{Grant: hexID(c.Grant), Since: c.At, Word: c.At, Unproven: landlord}
+	k := card{Grant: c.Grant, Since: c.At, Word: c.At, Unproven: landlord}
 	for _, id := range c.Credentials {
-		k.Credentials = append(k.Credentials, hexCredential(id))
+		k.Credentials = append(k.Credentials, id)
 	}
 	t.Cards = append(t.Cards, k)
 }
@@ -277,17 +276,17 @@ func (t *tenancy) stopOrBring(c wire.Change) {
 
 // among reports whether all forms of the card are among ids, meets whether any is.
 func (c *card) among(ids []wire.CredentialID) bool {
-	return len(c.Credentials) > 0 && !slices.ContainsFunc(c.Credentials, func(id hexCredential) bool { return !slices.Contains(ids, wire.CredentialID(id)) })
+	return len(c.Credentials) > 0 && !slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool { return !slices.Contains(ids, id) })
 }
 
 func (c *card) meets(ids []wire.CredentialID) bool {
-	return slices.ContainsFunc(ids, func(id wire.CredentialID) bool { return slices.Contains(c.Credentials, hexCredential(id)) })
+	return slices.ContainsFunc(ids, func(id wire.CredentialID) bool { return slices.Contains(c.Credentials, id) })
 }
 
 // holding returns the card that has a credential, nil for none.
 func (t *tenancy) holding(id wire.CredentialID) *card {
 	for i := range t.Cards {
-		if slices.Contains(t.Cards[i].Credentials, hexCredential(id)) {
+		if slices.Contains(t.Cards[i].Credentials, id) {
 			return &t.Cards[i]
 		}
 	}
@@ -295,22 +294,3 @@ func (t *tenancy) holding(id wire.CredentialID) *card {
 }
 
 func (t *tenancy) has(id wire.CredentialID) bool { return t.holding(id) != nil }
-
-// hexID and hexCredential stand in JSON as hex of exactly their length.
-type (
-	hexID         wire.ID
-	hexCredential wire.CredentialID
-)
-
-func (v hexID) MarshalText() ([]byte, error)             { return hex.AppendEncode(nil, v[:]), nil }
-func (v *hexID) UnmarshalText(text []byte) error         { return fromHex(v[:], text) }
-func (v hexCredential) MarshalText() ([]byte, error)     { return hex.AppendEncode(nil, v[:]), nil }
-func (v *hexCredential) UnmarshalText(text []byte) error { return fromHex(v[:], text) }
-
-func fromHex(dst, text []byte) error {
-	if len(text) != hex.EncodedLen(len(dst)) {
-		return fmt.Errorf("%d hex digits, want %d", len(text), hex.EncodedLen(len(dst)))
-	}
-	_, err := hex.Decode(dst, text)
-	return err
-}

@@ -64,7 +64,7 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 		return Done{}, err
 	}
 	reg, clock := d.p.Keyring.Registry(), d.p.Clock()
-	at := situation{t: t, standing: d.standing(t, all[wire.ID(t.ID)]), now: clock.now(), surely: clock.surely(), trusted: clock.Trusted,
+	at := situation{t: t, standing: d.standing(t, all[t.ID]), now: clock.now(), surely: clock.surely(), trusted: clock.Trusted,
 		days: NoticeDays(reg.House), cause: named(r.Cause, wire.CauseMistake), card: r.Card}
 	if r.Cause != "" && at.cause == 0 {
 		return Done{}, refuse(causes(), "this is no cause for which a tenancy ends")
@@ -92,7 +92,7 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 		remarks = append(remarks, d.keepPIN(t, chosen)...)
 	}
 	s.fresh, s.proof, s.typed = nil, nil, nil
-	return d.done(d.tenancy(wire.ID(t.ID)), remarks), nil
+	return d.done(d.tenancy(t.ID), remarks), nil
 }
 
 // carryOut records the changes. A card that is given travels as it was read,
@@ -164,13 +164,13 @@ func (d *Desk) lookup(text string, all map[wire.ID][]holding) (*tenancy, error) 
 	var found []*tenancy
 	over := ""
 	for _, t := range d.everyone(all) {
-		byID := len(text) >= 4 && strings.HasPrefix(wire.ID(t.ID).String(), strings.ToLower(text))
+		byID := len(text) >= 4 && strings.HasPrefix(t.ID.String(), strings.ToLower(text))
 		byWord := text != "" && (naming.Fold(t.Flat) == naming.Fold(text) || naming.Fold(t.Label) == naming.Fold(text))
 		switch {
-		case byID, byWord && t.state(d.standing(t, all[wire.ID(t.ID)]), surely) != stateEnded:
+		case byID, byWord && t.state(d.standing(t, all[t.ID]), surely) != stateEnded:
 			found = append(found, t)
 		case byWord:
-			over = wire.ID(t.ID).String()[:8]
+			over = t.ID.String()[:8]
 		}
 	}
 	switch len(found) {

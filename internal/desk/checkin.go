@@ -64,7 +64,7 @@ func (d *Desk) CheckIn(ctx context.Context, a Arrival) (Done, error) {
 		return Done{}, err
 	}
 	// Label and PIN are in no record, so they are written first.
-	t := &tenancy{ID: hexID(c.Tenancy), Flat: c.Flat, Label: j.label, PIN: chosen, Since: c.At}
+	t := &tenancy{ID: c.Tenancy, Flat: c.Flat, Label: j.label, PIN: chosen, Since: c.At}
 	d.book.Tenancies = append(d.book.Tenancies, t)
 	remarks, err := d.record(ctx, reg, c, sealed)
 	if err != nil {

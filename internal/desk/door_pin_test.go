@@ -31,7 +31,7 @@ func TestDoorPIN(t *testing.T) {
 		must(t, err)
 		o.choosePIN(em(1), "4711")
 		o.restart()
-		id := wire.ID(o.Desk.book.Tenancies[0].ID)
+		id := o.Desk.book.Tenancies[0].ID
 		try := o.pinTrier(id)
 		if !o.Desk.HasPIN(id) || o.Desk.HasPIN(wire.ID{1}) {
 			t.Fatal("the doors do not know who has a PIN")
@@ -59,7 +59,7 @@ func TestDoorPINForgives(t *testing.T) {
 		o := newOffice(t, newTown(t), "gw1")
 		_, err := o.arrive(em(1))
 		must(t, err)
-		id := wire.ID(o.Desk.book.Tenancies[0].ID)
+		id := o.Desk.book.Tenancies[0].ID
 		try := o.pinTrier(id)
 		for range 3 * pinTries {
 			try("4711", true)

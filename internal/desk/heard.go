@@ -93,7 +93,7 @@ func (d *Desk) takeDecisions() {
 		delete(d.decided, id)
 	}
 	for _, t := range d.book.Tenancies {
-		t.decided = d.decisionOn(wire.ID(t.ID))
+		t.decided = d.decisionOn(t.ID)
 	}
 }
 
@@ -105,4 +105,4 @@ func (d *Desk) decisionOn(tenancy wire.ID) decision {
 }
 
 // blank is a tenancy that only the list names.
-func (d *Desk) blank(id wire.ID) *tenancy { return &tenancy{ID: hexID(id), decided: d.decisionOn(id)} }
+func (d *Desk) blank(id wire.ID) *tenancy { return &tenancy{ID: id, decided: d.decisionOn(id)} }

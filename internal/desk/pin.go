@@ -64,10 +64,10 @@ func (d *Desk) checkPIN(t *tenancy, text string) error {
 	if t.PIN == nil {
 		return refuse("prove it by card", "this tenancy has no PIN here")
 	}
-	until, paused := d.pauses[wire.ID(t.ID)]
+	until, paused := d.pauses[t.ID]
 	if t.PIN.Wrong >= pinTries && !paused {
 		until = time.Now().Add(pinPause)
-		d.pauses[wire.ID(t.ID)] = until
+		d.pauses[t.ID] = until
 	}
 	if wait := time.Until(until); wait > 0 {
 		d.enterWrongPIN(t)
@@ -76,7 +76,7 @@ func (d *Desk) checkPIN(t *tenancy, text string) error {
 	if t.PIN.Wrong >= pinTries {
 		t.PIN.Wrong = 0
 	}
-	delete(d.pauses, wire.ID(t.ID))
+	delete(d.pauses, t.ID)
 	t.PIN.Wrong++
 	if err := d.save(); err != nil {
 		t.PIN.Wrong--
@@ -93,7 +93,7 @@ func (d *Desk) checkPIN(t *tenancy, text string) error {
 	}
 	d.enterWrongPIN(t)
 	if t.PIN.Wrong >= pinTries {
-		d.pauses[wire.ID(t.ID)] = time.Now().Add(pinPause)
+		d.pauses[t.ID] = time.Now().Add(pinPause)
 	}
 	return refuse("after five wrong ones it waits for a quarter of an hour", "wrong PIN")
 }
@@ -101,20 +101,20 @@ func (d *Desk) checkPIN(t *tenancy, text string) error {
 // keepPIN writes a PIN that the tenant chose, and that it was chosen.
 func (d *Desk) keepPIN(t *tenancy, chosen *pin) (remarks []string) {
 	chosen.Own = true
-	if d.book.find(wire.ID(t.ID)) == nil { // only the list knew it
+	if d.book.find(t.ID) == nil { // only the list knew it
 		d.book.Tenancies = append(d.book.Tenancies, t)
 	}
 	t.PIN = chosen
-	delete(d.pauses, wire.ID(t.ID))
+	delete(d.pauses, t.ID)
 	if d.save() != nil {
 		remarks = append(remarks, "the PIN could not be written: see gatehouse status about the disk")
 	}
-	id := wire.ID(t.ID)
+	id := t.ID
 	d.p.Journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeDone, Reason: wire.ReasonPINChosen}, wire.Who{Tenancy: &id})
 	return remarks
 }
 
 func (d *Desk) enterWrongPIN(t *tenancy) {
-	id := wire.ID(t.ID)
+	id := t.ID
 	d.p.Journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN}, wire.Who{Tenancy: &id})
 }

@@ -15,8 +15,8 @@ func (d *Desk) held() map[wire.ID][]holding {
 	d.takeDecisions()
 	all, changed := holdings(d.p.Keyring.Grants()), false
 	for _, t := range d.book.Tenancies {
-		changed = t.renew(all[wire.ID(t.ID)]) || changed
-		changed = t.brought(all[wire.ID(t.ID)]) || changed
+		changed = t.renew(all[t.ID]) || changed
+		changed = t.brought(all[t.ID]) || changed
 	}
 	if changed {
 		_ = d.save() // logged there; it is found again
@@ -34,7 +34,7 @@ func (t *tenancy) brought(held []holding) (changed bool) {
 		}
 		var ids []wire.CredentialID
 		for _, id := range k.Credentials {
-			ids = append(ids, wire.CredentialID(id))
+			ids = append(ids, id)
 		}
 		if stateOf(ids, held) == stateActive {
 			k.Reported, changed = false, true
@@ -58,15 +58,15 @@ func (t *tenancy) renew(held []holding) (changed bool) {
 	for i := range t.Cards {
 		k := &t.Cards[i]
 		for _, id := range k.Credentials {
-			if g, there := of[wire.CredentialID(id)]; there && !live[wire.ID(k.Grant)] {
-				k.Grant, changed = hexID(g), true
+			if g, there := of[id]; there && !live[k.Grant] {
+				k.Grant, changed = g, true
 			}
 		}
 	}
-	if against := wire.ID(t.Against); t.Ended == 0 && (against == (wire.ID{}) || live[against]) {
+	if against := t.Against; t.Ended == 0 && (against == (wire.ID{}) || live[against]) {
 		return changed
 	}
 	t.Ended, t.EndCause, t.Gone = 0, 0, 0
-	t.Notice, t.Noticed, t.Objected, t.Withdrew, t.Cause, t.Told, t.Against = 0, 0, 0, 0, 0, false, hexID{}
+	t.Notice, t.Noticed, t.Objected, t.Withdrew, t.Cause, t.Told, t.Against = 0, 0, 0, 0, 0, false, wire.ID{}
 	return true
 }

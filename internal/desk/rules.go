@@ -63,7 +63,7 @@ func (s situation) decide(action string) ([]wire.Change, error) {
 	}
 	for i := range changes {
 		c := &changes[i]
-		c.At, c.Proof, c.Tenancy = s.now, s.proof, wire.ID(s.t.ID)
+		c.At, c.Proof, c.Tenancy = s.now, s.proof, s.t.ID
 		if c.Op == wire.OpNotice || c.Op == wire.OpDispute || c.Op == wire.OpWithdraw {
 			c.At = max(c.At, s.t.marked()+1) // two within a second still have an order
 		}
@@ -205,7 +205,7 @@ func (s situation) resume() ([]wire.Change, error) {
 		return nil, err
 	}
 	if !k.reported {
-		return nil, refuse("ask the registry's operator: registryd resume --tenancy "+wire.ID(s.t.ID).String()+" --reason found; or the desk of the house at which it was reported",
+		return nil, refuse("ask the registry's operator: registryd resume --tenancy "+s.t.ID.String()+" --reason found; or the desk of the house at which it was reported",
 			"card %d was suspended by the registry, as far as is known here: no card and no PIN brings it back", k.Number)
 	}
 	if s.proof == wire.ProofLandlord || s.proof == wire.ProofCard && s.held != k.Number {
@@ -301,7 +301,7 @@ func (s situation) setPIN() ([]wire.Change, error) {
 // tenancy, a new one would undo its word as surely as a resumed one.
 func (s situation) bind(grant wire.ID) ([]wire.Change, error) {
 	if s.stoppedByRegistry() {
-		return nil, refuse("ask the registry's operator: registryd resume --tenancy "+wire.ID(s.t.ID).String()+" --reason found, and then again; if the card was stolen, check the tenant in anew",
+		return nil, refuse("ask the registry's operator: registryd resume --tenancy "+s.t.ID.String()+" --reason found, and then again; if the card was stolen, check the tenant in anew",
 			"the registry has suspended all cards of tenancy %s, as far as is known here: no new one joins them", s.t.word())
 	}
 	if len(s.fresh) == 0 {

@@ -200,7 +200,7 @@ func check(t *rapid.T, c wire.Change, s situation) {
 	if s.proof == wire.ProofLandlord && (c.Op == wire.OpEnd || c.Op == wire.OpDispute || c.Op == wire.OpResume) {
 		t.Fatalf("%s by the landlord alone", c.Op)
 	}
-	if c.Proof != s.proof || c.At < s.now || c.Tenancy != wire.ID(s.t.ID) {
+	if c.Proof != s.proof || c.At < s.now || c.Tenancy != s.t.ID {
 		t.Fatalf("%s is not what was asked for", c.Op)
 	}
 }

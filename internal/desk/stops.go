@@ -23,7 +23,7 @@ func (d *Desk) publishStops() {
 			k := &t.Cards[i]
 			for _, id := range k.Credentials {
 				if k.Unproven {
-					unproven[wire.CredentialID(id)] = true
+					unproven[id] = true
 				}
 			}
 			if k.Stop == nil {
@@ -34,7 +34,7 @@ func (d *Desk) publishStops() {
 				k.Stop.mark.Store(k.Stop.Used)
 			}
 			for _, id := range k.Credentials {
-				all[wire.CredentialID(id)] = k.Stop.mark
+				all[id] = k.Stop.mark
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func (d *Desk) countStops(ctx context.Context, passed time.Duration) {
 // stopsNow ends the days of a card: it stops, unless it was used or it would be the
 // last one that opens.
 func (d *Desk) stopsNow(ctx context.Context, t *tenancy, k *card) {
-	st := d.standing(t, holdings(d.p.Keyring.Grants())[wire.ID(t.ID)])
+	st := d.standing(t, holdings(d.p.Keyring.Grants())[t.ID])
 	others := 0
 	for _, c := range st.cards {
 		if c.State == stateActive && !k.meets(c.credentials) {
@@ -96,9 +96,9 @@ func (d *Desk) stopsNow(ctx context.Context, t *tenancy, k *card) {
 // can't be.
 func (d *Desk) sayOf(ctx context.Context, t *tenancy, k *card, op wire.Op, proof wire.Proof) {
 	clock := d.p.Clock()
-	c := wire.Change{Op: op, At: max(clock.now(), k.Word+1), Clock: clock.Quality, Proof: proof, Tenancy: wire.ID(t.ID), Grant: wire.ID(k.Grant)}
+	c := wire.Change{Op: op, At: max(clock.now(), k.Word+1), Clock: clock.Quality, Proof: proof, Tenancy: t.ID, Grant: k.Grant}
 	for _, id := range k.Credentials {
-		c.Credentials = append(c.Credentials, wire.CredentialID(id))
+		c.Credentials = append(c.Credentials, id)
 	}
 	reg, err := d.registry()
 	if err == nil {

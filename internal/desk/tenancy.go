@@ -105,9 +105,9 @@ func holdings(g *access.Grants) map[wire.ID][]holding {
 func (t *tenancy) cards(held []holding) []Card {
 	var cards []Card
 	for _, k := range t.Cards {
-		c := Card{Number: len(cards) + 1, Since: k.Since, Proves: !k.Unproven, Ending: k.Stop != nil && k.Stop.Left > 0, grant: wire.ID(k.Grant)}
+		c := Card{Number: len(cards) + 1, Since: k.Since, Proves: !k.Unproven, Ending: k.Stop != nil && k.Stop.Left > 0, grant: k.Grant}
 		for _, id := range k.Credentials {
-			c.credentials = append(c.credentials, wire.CredentialID(id))
+			c.credentials = append(c.credentials, id)
 		}
 		c.reported = k.Reported
 		cards = append(cards, c)
@@ -279,7 +279,7 @@ func (v Tenancy) by(clock Time) Tenancy {
 
 // show is the tenancy for people.
 func (t *tenancy) show(s standing, surely uint32, unstored int) Tenancy {
-	v := Tenancy{ID: wire.ID(t.ID), Flat: t.Flat, Label: t.Label, State: t.state(s, surely), Doors: t.Doors, Since: t.Since, From: s.from,
+	v := Tenancy{ID: t.ID, Flat: t.Flat, Label: t.Label, State: t.state(s, surely), Doors: t.Doors, Since: t.Since, From: s.from,
 		Until: t.Until, Notice: t.notice(), Ended: t.Ended, HasPIN: t.PIN != nil, Cards: s.cards, Unstored: unstored}
 	v.end = s.end
 	switch end := max(s.upheld, s.noticed); {
@@ -314,7 +314,7 @@ func (t *tenancy) show(s standing, surely uint32, unstored int) Tenancy {
 
 // word is how the tenancy is called towards people.
 func (t *tenancy) word() string {
-	id := wire.ID(t.ID).String()[:8]
+	id := t.ID.String()[:8]
 	switch {
 	case t.Label != "" && t.Label != t.Flat:
 		return id + " (" + t.Flat + ", " + t.Label + ")"

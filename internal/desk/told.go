@@ -110,7 +110,7 @@ func (d *Desk) publish() {
 	pins := map[wire.ID]*pin{}
 	for _, t := range d.book.Tenancies {
 		if t.PIN != nil {
-			pins[wire.ID(t.ID)] = &pin{Salt: t.PIN.Salt, Hash: t.PIN.Hash, Rounds: t.PIN.Rounds}
+			pins[t.ID] = &pin{Salt: t.PIN.Salt, Hash: t.PIN.Hash, Rounds: t.PIN.Rounds}
 		}
 	}
 	d.pins.Store(&pins)
@@ -129,7 +129,7 @@ func (d *Desk) onNotice() map[wire.ID]bool {
 	}
 	var held map[wire.ID][]holding // only read where the list may say more than the book
 	for _, t := range d.book.Tenancies {
-		id, plain := wire.ID(t.ID), t.notice() != 0 && !t.disputed()
+		id, plain := t.ID, t.notice() != 0 && !t.disputed()
 		if t.Ended != 0 || t.Gone != 0 {
 			continue
 		}
@@ -152,7 +152,7 @@ func (d *Desk) Tenancies() []Tenancy {
 	unstored := d.unstored()
 	var all []Tenancy
 	for _, t := range d.everyone(held) {
-		id := wire.ID(t.ID)
+		id := t.ID
 		all = append(all, t.show(d.standing(t, held[id]), clock.surely(), unstored[id]).by(clock))
 	}
 	slices.SortFunc(all, func(a, b Tenancy) int { return compareIDs(a.ID, b.ID) })
@@ -172,9 +172,9 @@ func (d *Desk) Find(text string) (Tenancy, error) {
 
 // done shows what came of an action.
 func (d *Desk) done(t *tenancy, remarks []string) Done {
-	held := holdings(d.p.Keyring.Grants())[wire.ID(t.ID)]
+	held := holdings(d.p.Keyring.Grants())[t.ID]
 	clock := d.p.Clock()
-	return Done{t.show(d.standing(t, held), clock.surely(), d.unstored()[wire.ID(t.ID)]).by(clock), remarks}
+	return Done{t.show(d.standing(t, held), clock.surely(), d.unstored()[t.ID]).by(clock), remarks}
 }
 
 // unstored counts the changes of each tenancy that the registry's list was made
@@ -207,7 +207,7 @@ func (d *Desk) tidy() {
 	held, unstored, now := d.held(), d.unstored(), clock.surely()
 	changed := false
 	d.book.Tenancies = slices.DeleteFunc(d.book.Tenancies, func(t *tenancy) bool {
-		id := wire.ID(t.ID)
+		id := t.ID
 		was := *t
 		st := t.stand(held[id])
 		if t.gone(st.cards) && unstored[id] == 0 {

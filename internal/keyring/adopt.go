@@ -55,16 +55,16 @@ type adoptRows struct {
 }
 
 type adoptRow struct {
-	Credentials []hexCredential `json:"credentials"`
-	Bits        int             `json:"bits"`
-	Lengths     []int           `json:"lengths"`
-	Holds       []int           `json:"holds"`
-	Kin         []hexCredential `json:"kin,omitempty"`
-	Door        string          `json:"door"`
-	Source      string          `json:"source"`
-	First       int64           `json:"first"` // unix s
-	Last        int64           `json:"last"`
-	Count       uint64          `json:"count"`
+	Credentials []wire.CredentialID `json:"credentials"`
+	Bits        int                 `json:"bits"`
+	Lengths     []int               `json:"lengths"`
+	Holds       []int               `json:"holds"`
+	Kin         []wire.CredentialID `json:"kin,omitempty"`
+	Door        string              `json:"door"`
+	Source      string              `json:"source"`
+	First       int64               `json:"first"` // unix s
+	Last        int64               `json:"last"`
+	Count       uint64              `json:"count"`
 }
 
 // SetAdopt keeps unknown cards for so many days from now (at most 60); 0 stops
@@ -98,7 +98,7 @@ func (a *adopt) notice(card device.Card, door, source string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
-	if now >= a.rows.Until || a.knows(wire.CredentialID(row.Credentials[0])) {
+	if now >= a.rows.Until || a.knows(row.Credentials[0]) {
 		return
 	}
 	i := slices.IndexFunc(a.rows.Cards, func(r adoptRow) bool { return r.Credentials[0] == row.Credentials[0] })
@@ -128,7 +128,7 @@ func (a *adopt) row(card device.Card) (adoptRow, error) {
 		if err != nil {
 			return row, err
 		}
-		row.Credentials = append(row.Credentials, hexCredential(id))
+		row.Credentials = append(row.Credentials, id)
 		row.Lengths, row.Holds = append(row.Lengths, f.Card.Len()), append(row.Holds, f.Bits)
 	}
 	n, _ := cardnumber.Of(card)
@@ -137,7 +137,7 @@ func (a *adopt) row(card device.Card) (adoptRow, error) {
 		if err != nil {
 			return row, err
 		}
-		row.Kin = append(row.Kin, hexCredential(id))
+		row.Kin = append(row.Kin, id)
 	}
 	return row, nil
 }
@@ -156,10 +156,10 @@ func (a *adopt) all() (until time.Time, cards []Adopted) {
 		c := Adopted{Bits: r.Bits, Lengths: slices.Clone(r.Lengths), Holds: slices.Clone(r.Holds), Door: r.Door, Source: r.Source, Count: r.Count,
 			First: time.Unix(r.First, 0), Last: time.Unix(r.Last, 0)}
 		for _, id := range r.Credentials {
-			c.Credentials = append(c.Credentials, wire.CredentialID(id))
+			c.Credentials = append(c.Credentials, id)
 		}
 		for _, id := range r.Kin {
-			c.Kin = append(c.Kin, wire.CredentialID(id))
+			c.Kin = append(c.Kin, id)
 		}
 		cards = append(cards, c)
 	}
@@ -173,7 +173,7 @@ func (a *adopt) forgetBound() {
 	a.mu.Lock()
 	before := len(a.rows.Cards)
 	a.rows.Cards = slices.DeleteFunc(a.rows.Cards, func(r adoptRow) bool {
-		return len(r.Credentials) == 0 || a.knows(wire.CredentialID(r.Credentials[0]))
+		return len(r.Credentials) == 0 || a.knows(r.Credentials[0])
 	})
 	changed := len(a.rows.Cards) != before
 	a.dirty = a.dirty || changed

@@ -89,7 +89,7 @@ func (k *Keyring) judge(next *list, u grantlist.Update, proved bool) (restraint,
 	took := restraintOf(k.view, next, k.over.index)
 	if proved {
 		for _, id := range dropped(k.list, next, k.opts.Sure()) {
-			took.Gone = append(took.Gone, hexID(id))
+			took.Gone = append(took.Gone, id)
 		}
 		took.Gives, took.More = nil, 0
 	} else {
@@ -101,7 +101,7 @@ func (k *Keyring) judge(next *list, u grantlist.Update, proved bool) (restraint,
 // restrain puts in force what a list takes that proves nothing, and keeps it on
 // disk until one that does is there.
 func (k *Keyring) restrain(took restraint) {
-	k.over.add(idsOf(took.Gone)...)
+	k.over.add(took.Gone...)
 	k.limits = k.limits.and(took)
 	k.refresh()
 	if err := k.keepRemovals(true); err != nil {
@@ -114,7 +114,7 @@ func (k *Keyring) restrain(took restraint) {
 // force at once; a small file keeps what it takes until it is written.
 func (k *Keyring) putInForce(next *list, took restraint, labels map[wire.ID]string) error {
 	before := k.list
-	k.over.add(idsOf(took.Gone)...)
+	k.over.add(took.Gone...)
 	k.pending, k.storing = k.limits.and(took), next
 	k.limits, k.refusal = restraint{}, nil
 	k.publish(next)
@@ -124,14 +124,6 @@ func (k *Keyring) putInForce(next *list, took restraint, labels map[wire.ID]stri
 	stored := k.store(next)
 	k.sweep()
 	return errors.Join(stored, k.dropLabels(before), k.setLabels(labels))
-}
-
-func idsOf(from []hexID) []wire.ID {
-	ids := make([]wire.ID, len(from))
-	for i, id := range from {
-		ids[i] = wire.ID(id)
-	}
-	return ids
 }
 
 // descends reports whether next follows the list in force.
@@ -289,8 +281,8 @@ func (k *Keyring) dropLabels(before *list) error {
 	}
 	gone := make(map[wire.ID]string)
 	for id := range k.labels {
-		if !left[wire.ID(id)] {
-			gone[wire.ID(id)] = ""
+		if !left[id] {
+			gone[id] = ""
 		}
 	}
 	return k.setLabels(gone)

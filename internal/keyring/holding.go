@@ -63,7 +63,7 @@ func (k *Keyring) Inherit(h Holding) error {
 	}
 	for _, id := range h.Over {
 		if !opens[id] {
-			took.Gone = append(took.Gone, hexID(id))
+			took.Gone = append(took.Gone, id)
 		}
 	}
 	return k.putInForce(next, took, nil)

@@ -56,14 +56,14 @@ type houseDoubt struct {
 // withoutRemoved returns the document without siblings whose key was taken out of
 // the building once, and their ids: whoever removed a stolen gateway must not meet
 // it again because a registry was set back. It is pure.
-func withoutRemoved(h wire.House, removed []hexHash, own string) (wire.House, []string) {
+func withoutRemoved(h wire.House, removed []wire.Hash, own string) (wire.House, []string) {
 	if len(removed) == 0 {
 		return h, nil
 	}
 	var ids []string
 	left := make([]wire.HouseGateway, 0, len(h.Gateways))
 	for _, g := range h.Gateways {
-		if g.ID != own && slices.Contains(removed, hexHash(g.Public)) {
+		if g.ID != own && slices.Contains(removed, wire.Hash(g.Public)) {
 			ids = append(ids, g.ID)
 			continue
 		}
@@ -75,9 +75,9 @@ func withoutRemoved(h wire.House, removed []hexHash, own string) (wire.House, []
 
 // removedBy returns the keys of siblings that one document names and the next does
 // not, and that are not known yet.
-func removedBy(was, is wire.House, known []hexHash, own string) (keys []hexHash) {
+func removedBy(was, is wire.House, known []wire.Hash, own string) (keys []wire.Hash) {
 	for _, g := range was.Gateways {
-		key := hexHash(g.Public)
+		key := wire.Hash(g.Public)
 		stays := slices.ContainsFunc(is.Gateways, func(o wire.HouseGateway) bool { return o.Public == g.Public })
 		if g.ID != own && !stays && !slices.Contains(known, key) {
 			keys = append(keys, key)

@@ -30,6 +30,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -91,7 +92,7 @@ type Keyring struct {
 	limits   restraint // by lists that are not in force
 	pending  restraint // by the list in force, until it is stored, and what was laid over the one before
 	storing  *list     // that list; nil: none
-	next     hexHash   // of that list of the last run; zeros: none
+	next     wire.Hash // of that list of the last run; zeros: none
 	removing bool      // removalsFile is there
 	refusal  *Refusal  // the last list that was not taken; nil: none since the last that was
 	copies   [2]*copyFile
@@ -219,11 +220,7 @@ func (k *Keyring) Floor() int64 { return k.floors.Top() }
 func (k *Keyring) Labels() map[wire.ID]string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	all := make(map[wire.ID]string, len(k.labels))
-	for id, label := range k.labels {
-		all[wire.ID(id)] = label
-	}
-	return all
+	return maps.Clone(k.labels)
 }
 
 // Status is how the keyring is.
@@ -319,6 +316,6 @@ func (k *Keyring) listStatus(s *Status) {
 	s.Over, s.OverHash = len(k.over.ids), k.over.hash()
 	if n := len(k.limits.Lists); n > 0 {
 		last := k.limits.Lists[n-1]
-		s.Unproved = &Unproved{last.Epoch, last.Version, wire.Hash(last.Hash), idsOf(k.limits.Gives), k.limits.More}
+		s.Unproved = &Unproved{last.Epoch, last.Version, last.Hash, append([]wire.ID{}, k.limits.Gives...), k.limits.More}
 	}
 }

@@ -27,8 +27,8 @@ var ErrSecondNeeded = errors.New("a second issuer's signature is needed")
 
 // removal says from which tenancies lists have taken something, and when.
 type removal struct {
-	At        int64   `json:"at"` // s of the machine's own clock
-	Tenancies []hexID `json:"tenancies"`
+	At        int64     `json:"at"` // s of the machine's own clock
+	Tenancies []wire.ID `json:"tenancies"`
 }
 
 // lately reports whether it was within the day before now, by the own clock. One
@@ -73,7 +73,7 @@ func (m marks) lately(now int64) map[wire.ID]bool {
 	for _, r := range m.Removed {
 		for _, id := range r.Tenancies {
 			if r.lately(now) {
-				ids[wire.ID(id)] = true
+				ids[id] = true
 			}
 		}
 	}
@@ -88,7 +88,7 @@ func (m marks) lately(now int64) map[wire.ID]bool {
 // An objection lifts an end until a list has heard it, which then says again until when.
 // So of these grants all but the ends is compared so, and the ends as the lists have them.
 func (k *Keyring) losses(next *list, took restraint, now int64, proved bool) map[wire.ID]bool {
-	over, limits := k.over.with(idsOf(took.Gone)), restraint{}
+	over, limits := k.over.with(took.Gone), restraint{}
 	if !proved {
 		next, limits = k.list, k.limits.and(took)
 	}

@@ -139,7 +139,7 @@ func (k *Keyring) consider(f found) error {
 	}
 	f.head.second = f.content.Second
 	k.list, k.stored = f.head, f.head
-	if hexHash(f.head.hash) == k.next {
+	if f.head.hash == k.next {
 		k.limits = restraint{} // the list itself says it now
 	}
 	return nil
@@ -162,7 +162,7 @@ func (k *Keyring) inForce(manifest []byte, unknown error) (*list, error) {
 		return nil, unknown
 	}
 	head, err := k.head(manifest, []wire.Key{k.marks.Signer.key()})
-	if err == nil && (head.rank() != k.marks.rank() || head.hash != wire.Hash(k.marks.Hash)) {
+	if err == nil && (head.rank() != k.marks.rank() || head.hash != k.marks.Hash) {
 		return nil, unknown
 	}
 	return head, err

@@ -27,14 +27,14 @@ const (
 
 // marks are what may only rise, whatever files somebody swaps.
 type marks struct {
-	Epoch     uint64    `json:"epoch,omitempty"`    // of the issuer's role that signed the highest list ever applied
-	Version   uint64    `json:"version"`            // of that list
-	Hash      hexHash   `json:"hash"`               // of its manifest
-	Floor     int64     `json:"floor"`              // highest signed time ever believed, unix s
-	Authority string    `json:"registry,omitempty"` // whose versions these are: the root's key; empty: the landlord's own
-	Signer    *signer   `json:"signer,omitempty"`   // of that list
-	Gateways  []hexHash `json:"gateways,omitempty"` // keys of siblings that were removed from the building
-	Removed   []removal `json:"removed,omitempty"`  // from whom lists of the last day took something
+	Epoch     uint64      `json:"epoch,omitempty"`    // of the issuer's role that signed the highest list ever applied
+	Version   uint64      `json:"version"`            // of that list
+	Hash      wire.Hash   `json:"hash"`               // of its manifest
+	Floor     int64       `json:"floor"`              // highest signed time ever believed, unix s
+	Authority string      `json:"registry,omitempty"` // whose versions these are: the root's key; empty: the landlord's own
+	Signer    *signer     `json:"signer,omitempty"`   // of that list
+	Gateways  []wire.Hash `json:"gateways,omitempty"` // keys of siblings that were removed from the building
+	Removed   []removal   `json:"removed,omitempty"`  // from whom lists of the last day took something
 	// Floors has the highest signed time of each key's epoch.
 	Floors []signedtime.FloorMark `json:"floors,omitempty"`
 	Undos  uint64                 `json:"undos,omitempty"` // how often two issuers took one of these back
@@ -45,8 +45,8 @@ type marks struct {
 
 // signer is an issuer's key.
 type signer struct {
-	Public hexHash `json:"public"`
-	Epoch  uint64  `json:"epoch"`
+	Public wire.Hash `json:"public"`
+	Epoch  uint64    `json:"epoch"`
 }
 
 func (s *signer) key() wire.Key {
@@ -56,7 +56,7 @@ func (s *signer) key() wire.Key {
 // admit reports whether a list that was found or sent may be in force.
 func (m marks) admit(l *list) bool {
 	c := l.rank().compare(m.rank())
-	return c > 0 || c == 0 && wire.Hash(m.Hash) == l.hash
+	return c > 0 || c == 0 && m.Hash == l.hash
 }
 
 func (m marks) rank() rank { return rank{m.Epoch, m.Version} }
@@ -64,23 +64,23 @@ func (m marks) rank() rank { return rank{m.Epoch, m.Version} }
 // marksAfter returns the marks with l in force.
 func (k *Keyring) marksAfter(l *list) marks {
 	m := k.marks
-	if m.rank() == l.rank() && wire.Hash(m.Hash) == l.hash {
+	if m.rank() == l.rank() && m.Hash == l.hash {
 		return m
 	}
 	own := k.own()
 	k.time.CaughtUp(own)
 	m.Floor, m.Floors, m.WitnessedMarks = k.floors.Top(), k.floors.Marks(), k.time.Marks()
-	m.Epoch, m.Version, m.Hash, m.Signer = l.signer.Epoch, l.manifest.Version, hexHash(l.hash), nil
+	m.Epoch, m.Version, m.Hash, m.Signer = l.signer.Epoch, l.manifest.Version, l.hash, nil
 	for _, key := range k.issuers() {
 		if m.Authority != "" && key.Epoch == l.signer.Epoch && wire.IDOf(key.Public) == l.signer.KeyID {
-			m.Signer = &signer{hexHash(key.Public), key.Epoch}
+			m.Signer = &signer{wire.Hash(key.Public), key.Epoch}
 		}
 	}
 	m.Removed = slices.DeleteFunc(slices.Clone(m.Removed), func(r removal) bool { return !r.lately(own) })
 	if len(l.removed) > 0 {
 		r := removal{At: own}
 		for _, id := range l.removed {
-			r.Tenancies = append(r.Tenancies, hexID(id))
+			r.Tenancies = append(r.Tenancies, id)
 		}
 		m.Removed = append(m.Removed, r)
 	}
@@ -123,7 +123,7 @@ func (k *Keyring) readLocal() {
 	k.readOver()
 	removals := k.readRemovals()
 	k.limits, k.next = removals.restraint, removals.Next
-	k.over.add(idsOf(k.limits.Gone)...)
+	k.over.add(k.limits.Gone...)
 	k.read(labelsFile, &k.labels)
 	k.read(adoptFile, &k.adopt.rows)
 	k.floors.Load(k.marks.Floors, k.marks.Floor)
@@ -156,7 +156,7 @@ func (k *Keyring) save(name string, v any) error {
 }
 
 // labels are the landlord's own words for a grant: "3rd floor left".
-type labels map[hexID]string
+type labels map[wire.ID]string
 
 func checkLabels(labels map[wire.ID]string) error {
 	for _, label := range labels {
@@ -181,9 +181,9 @@ func (k *Keyring) setLabels(changes map[wire.ID]string) error {
 	}
 	for id, label := range changes {
 		if label == "" {
-			delete(next, hexID(id))
+			delete(next, id)
 		} else {
-			next[hexID(id)] = label
+			next[id] = label
 		}
 	}
 	if maps.Equal(next, k.labels) {
@@ -191,26 +191,4 @@ func (k *Keyring) setLabels(changes map[wire.ID]string) error {
 	}
 	k.labels = next
 	return k.save(labelsFile, next)
-}
-
-// hexID and its likes stand in JSON as hex of exactly their length.
-type (
-	hexID         wire.ID
-	hexHash       wire.Hash
-	hexCredential wire.CredentialID
-)
-
-func (v hexID) MarshalText() ([]byte, error)             { return hex.AppendEncode(nil, v[:]), nil }
-func (v *hexID) UnmarshalText(text []byte) error         { return fromHex(v[:], text) }
-func (v hexHash) MarshalText() ([]byte, error)           { return hex.AppendEncode(nil, v[:]), nil }
-func (v *hexHash) UnmarshalText(text []byte) error       { return fromHex(v[:], text) }
-func (v hexCredential) MarshalText() ([]byte, error)     { return hex.AppendEncode(nil, v[:]), nil }
-func (v *hexCredential) UnmarshalText(text []byte) error { return fromHex(v[:], text) }
-
-func fromHex(dst, text []byte) error {
-	if len(text) != hex.EncodedLen(len(dst)) {
-		return fmt.Errorf("%d hex digits, want %d", len(text), hex.EncodedLen(len(dst)))
-	}
-	_, err := hex.Decode(dst, text)
-	return err
 }

@@ -69,7 +69,7 @@ func TestMergeEqualsNaive(t *testing.T) {
 			k.view, _ = k.combine(k.listed(), k.over.index, k.limits)
 			other := drawRows(rt, "of another line")
 			took := restraintOf(k.view, unsigned(t, other), k.over.index)
-			k.over.add(idsOf(took.Gone)...)
+			k.over.add(took.Gone...)
 			k.limits = k.limits.and(took)
 			unproved = append(unproved, other)
 		}

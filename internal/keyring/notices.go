@@ -19,9 +19,9 @@ import (
 
 // heardOf is since when this gateway knows of a notice by a list.
 type heardOf struct {
-	Grant hexID  `json:"grant"`
-	At    uint32 `json:"at"`    // as the notice says
-	Since int64  `json:"since"` // s of the machine's own clock
+	Grant wire.ID `json:"grant"`
+	At    uint32  `json:"at"`    // as the notice says
+	Since int64   `json:"since"` // s of the machine's own clock
 }
 
 // age looks which notices are young, and reports whether that has changed. Callers
@@ -65,7 +65,7 @@ func (k *Keyring) ageListed(l *list, now, days, witness int64) (young []*held) {
 			continue
 		}
 		at, recorded := k.heardAt(w, now, now-days)
-		known = append(known, heardOf{hexID(w.Grant), w.At, at})
+		known = append(known, heardOf{w.Grant, w.At, at})
 		if !recorded && now-at < days && witness < int64(w.Until) {
 			c := wire.Change{Op: w.Op, At: w.At, Proof: w.Proof, Tenancy: w.Tenancy, Grant: w.Grant, Until: w.Until, Cause: w.Cause}
 			young = append(young, &held{Local: Local{Change: c}, young: true, listed: w.Until})
@@ -79,7 +79,7 @@ func (k *Keyring) ageListed(l *list, now, days, witness int64) (young []*held) {
 // its record. Of one that an earlier program kept nothing is known but that it is old.
 func (k *Keyring) heardAt(w *wire.Word, now, old int64) (at int64, recorded bool) {
 	at = now
-	if i := slices.IndexFunc(k.marks.Notices, func(h heardOf) bool { return wire.ID(h.Grant) == w.Grant && h.At == w.At }); i >= 0 {
+	if i := slices.IndexFunc(k.marks.Notices, func(h heardOf) bool { return h.Grant == w.Grant && h.At == w.At }); i >= 0 {
 		at = k.marks.Notices[i].Since
 	}
 	for _, h := range k.records {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
 )
 
 // removalsFile is synced before a list is written to the two large files: after
@@ -19,8 +20,8 @@ const removalsFile = "removals.json"
 // removals is what is in it.
 type removals struct {
 	restraint
-	Storing bool    `json:"storing,omitempty"` // the large files are being written
-	Next    hexHash `json:"next"`              // of the manifest of the list that is in force instead, if any
+	Storing bool      `json:"storing,omitempty"` // the large files are being written
+	Next    wire.Hash `json:"next"`              // of the manifest of the list that is in force instead, if any
 }
 
 // removalsPath is one line with the SHA-256 of the rest, which is JSON.
@@ -54,7 +55,7 @@ func (k *Keyring) keepRemovals(storing bool) error {
 	defer k.didWrite()
 	r := removals{restraint: k.limits.and(k.pending), Storing: storing}
 	if k.storing != nil {
-		r.Next = hexHash(k.storing.hash)
+		r.Next = k.storing.hash
 	}
 	if !r.Storing && r.empty() {
 		if !k.removing {
@@ -83,7 +84,7 @@ func (k *Keyring) didWrite() {
 const overFile = "over.json"
 
 type overRow struct {
-	Grants []hexID `json:"grants"`
+	Grants []wire.ID `json:"grants"`
 }
 
 func (k *Keyring) readOver() {

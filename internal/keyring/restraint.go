@@ -13,31 +13,31 @@ import (
 // what opens, and is kept in a small file of its own.
 type restraint struct {
 	Lists []listName    `json:"lists,omitempty"` // that said so and proved nothing, the last ones
-	Gone  []hexID       `json:"gone,omitempty"`  // grants that are over; in the list's files as soon as these are written
+	Gone  []wire.ID     `json:"gone,omitempty"`  // grants that are over; in the list's files as soon as these are written
 	Rows  []restriction `json:"rows,omitempty"`
 	Seen  []seenRow     `json:"seen,omitempty"`  // with which records of the gateways they were made
-	Gives []hexID       `json:"gives,omitempty"` // grants that these lists would give or give back, the first ones
+	Gives []wire.ID     `json:"gives,omitempty"` // grants that these lists would give or give back, the first ones
 	More  int           `json:"more,omitempty"`  // of them, not in Gives
 }
 
 // listName names a list.
 type listName struct {
-	Epoch   uint64  `json:"epoch"`
-	Version uint64  `json:"version"`
-	Hash    hexHash `json:"hash"`
+	Epoch   uint64    `json:"epoch"`
+	Version uint64    `json:"version"`
+	Hash    wire.Hash `json:"hash"`
 }
 
 func (l *list) name() listName {
-	return listName{l.signer.Epoch, l.manifest.Version, hexHash(l.hash)}
+	return listName{l.signer.Epoch, l.manifest.Version, l.hash}
 }
 
 // restriction is how far a credential opens under its grant at most.
 type restriction struct {
-	Grant      hexID           `json:"grant"`
-	Credential hexCredential   `json:"credential"`
-	State      wire.GrantState `json:"state"`
-	Until      uint32          `json:"until,omitempty"`
-	Doors      []string        `json:"doors"`
+	Grant      wire.ID           `json:"grant"`
+	Credential wire.CredentialID `json:"credential"`
+	State      wire.GrantState   `json:"state"`
+	Until      uint32            `json:"until,omitempty"`
+	Doors      []string          `json:"doors"`
 }
 
 // seenRow is a wire.Seen.
@@ -65,28 +65,28 @@ func (o *restraint) empty() bool { return len(o.Lists)+len(o.Gone)+len(o.Rows) =
 func restraintOf(v view, next *list, over map[wire.ID]bool) restraint {
 	o := restraint{}
 	for _, id := range ended(next, over) {
-		o.Gone = append(o.Gone, hexID(id))
+		o.Gone = append(o.Gone, id)
 	}
-	gone := make(map[hexID]bool, len(o.Gone))
+	gone := make(map[wire.ID]bool, len(o.Gone))
 	for _, id := range o.Gone {
 		gone[id] = true
 	}
 	for _, s := range next.manifest.Seen {
 		o.Seen = append(o.Seen, seenRow{s.Gateway, s.Line, s.Number})
 	}
-	given := make(map[hexID]bool)
+	given := make(map[wire.ID]bool)
 	for r := range next.grants.All() {
-		if over[r.ID] || gone[hexID(r.ID)] {
+		if over[r.ID] || gone[r.ID] {
 			continue
 		}
-		id, was := hexID(r.ID), findRow(v.grants, r)
+		id, was := r.ID, findRow(v.grants, r)
 		doors := grantlist.Doors{IDs: next.manifest.Doors, Sets: next.manifest.DoorSets}.Of(r.DoorSet)
 		takes, gives := r.State != wire.GrantActive, r.State != wire.GrantRevoked
 		if was != nil {
 			takes, gives = differs(was, v.tables().Of(was.DoorSet), r, doors)
 		}
 		if takes {
-			o.Rows = append(o.Rows, restriction{id, hexCredential(r.Credential), r.State, r.Until, doors})
+			o.Rows = append(o.Rows, restriction{id, r.Credential, r.State, r.Until, doors})
 		}
 		if gives && !given[id] {
 			given[id] = true
@@ -96,7 +96,7 @@ func restraintOf(v view, next *list, over map[wire.ID]bool) restraint {
 	return o
 }
 
-func (o *restraint) give(ids ...hexID) {
+func (o *restraint) give(ids ...wire.ID) {
 	for _, id := range ids {
 		switch {
 		case slices.Contains(o.Gives, id):
@@ -182,7 +182,7 @@ func restrict(v view, o *restraint, left []*held) view {
 		key := rowKey(limit)
 		row, found := rows[key]
 		if !found {
-			was := findRow(v.grants, &wire.Grant{Credential: wire.CredentialID(limit.Credential), ID: wire.ID(limit.Grant)})
+			was := findRow(v.grants, &wire.Grant{Credential: limit.Credential, ID: limit.Grant})
 			if was == nil {
 				continue
 			}
@@ -226,7 +226,7 @@ func laterOf(o *restraint, left []*held) laterWords {
 		switch c.Op {
 		case wire.OpResume, wire.OpSuspend:
 			for _, id := range c.Credentials {
-				later.cards[rowKey(restriction{Grant: hexID(c.Grant), Credential: hexCredential(id)})] = true
+				later.cards[rowKey(restriction{Grant: c.Grant, Credential: id})] = true
 			}
 		case wire.OpDispute, wire.OpWithdraw:
 			later.ends[c.Grant] = true
@@ -240,7 +240,7 @@ func (v *view) limited(r wire.Grant, limit restriction, later laterWords) wire.G
 	if limit.State == wire.GrantRevoked || limit.State > r.State && !later.cards[rowKey(limit)] {
 		r.State = limit.State
 	}
-	if limit.Until != 0 && (r.Until == 0 || limit.Until < r.Until) && !later.ends[wire.ID(limit.Grant)] {
+	if limit.Until != 0 && (r.Until == 0 || limit.Until < r.Until) && !later.ends[limit.Grant] {
 		r.Until = limit.Until
 	}
 	var set []uint16

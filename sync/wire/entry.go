@@ -23,20 +23,46 @@ func (c CredentialID) String() string { return hex.EncodeToString(c[:]) }
 
 // ParseCredentialID reads a CredentialID as its String writes it.
 func ParseCredentialID(text string) (c CredentialID, err error) {
-	if len(text) != hex.EncodedLen(len(c)) {
-		return c, fmt.Errorf("credential id: %d hex digits, want %d", len(text), hex.EncodedLen(len(c)))
-	}
-	if _, err := hex.Decode(c[:], []byte(text)); err != nil {
+	if err := c.UnmarshalText([]byte(text)); err != nil {
 		return CredentialID{}, fmt.Errorf("credential id: %w", err)
 	}
 	return c, nil
 }
+
+// MarshalText returns it in hex.
+func (c CredentialID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, c[:]), nil }
+
+// UnmarshalText reads hex of exactly its length.
+func (c *CredentialID) UnmarshalText(text []byte) error { return fromHex(c[:], text) }
 
 // ID is a random 128-bit name: of a tenancy, of a grant, of a boot.
 type ID [16]byte
 
 // String returns it in hex.
 func (i ID) String() string { return hex.EncodeToString(i[:]) }
+
+// MarshalText returns it in hex.
+func (i ID) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, i[:]), nil }
+
+// UnmarshalText reads hex of exactly its length.
+func (i *ID) UnmarshalText(text []byte) error { return fromHex(i[:], text) }
+
+// Hash is a SHA-256.
+type Hash [sha256.Size]byte
+
+// MarshalText returns it in hex.
+func (h Hash) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h[:]), nil }
+
+// UnmarshalText reads hex of exactly its length.
+func (h *Hash) UnmarshalText(text []byte) error { return fromHex(h[:], text) }
+
+func fromHex(dst, text []byte) error {
+	if len(text) != hex.EncodedLen(len(dst)) {
+		return fmt.Errorf("%d hex digits, want %d", len(text), hex.EncodedLen(len(dst)))
+	}
+	_, err := hex.Decode(dst, text)
+	return err
+}
 
 // Ref names an entry before it has a sequence number: the number of the
 // daemon's run on this gateway and the entry's place in it.

@@ -53,9 +53,6 @@ var grantKindNames = map[uint16]string{1: "resident", 2: "staff", 3: "visitor", 
 
 var grantStateNames = map[uint16]string{1: "active", 2: "suspended", 3: "revoked"}
 
-// Hash is a SHA-256.
-type Hash [sha256.Size]byte
-
 // Manifest is the signed head of a building's grant list: with it, every
 // bucket can be checked, whoever carried it.
 type Manifest struct {
