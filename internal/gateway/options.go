@@ -7,6 +7,7 @@ import (
 	"gatehouse/internal/network"
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
+	"gatehouse/sync/uplink"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,6 +35,13 @@ func (hw Hardware) labelled(s *site.Site) Hardware {
 		return hw.Output(c)
 	}
 	return out
+}
+
+// Link is the way to the registry's broker; *mqtt.Link is one.
+type Link interface {
+	uplink.Link
+	Run(ctx context.Context) error
+	Status() mqtt.Status
 }
 
 // Options of a Gateway; Site, Hardware and Time are needed.

@@ -15,13 +15,6 @@ import (
 	"gatehouse/sync/uplink"
 )
 
-// Link is the way to the registry's broker; *mqtt.Link is one.
-type Link interface {
-	uplink.Link
-	Run(ctx context.Context) error
-	Status() mqtt.Status
-}
-
 // Central is what a gateway has of its registry: nothing at the doors waits for
 // any of it.
 type Central struct {
