@@ -80,7 +80,7 @@ func allowed(from, to string, leaves []string) bool {
 	case isFake(from):
 		return to == "device" || to == "device/devicetest"
 	case under(from, "device"), from == "sync/mqtt":
-		return to == "device" || to == "sync/wire"
+		return to == "device" || to == "sync/wire" || to == "device/osdp/protocol" && from == "device/osdp"
 	case from == "firmware-profiles":
 		return false
 	case under(to, "cmd"):
@@ -110,7 +110,7 @@ func isFake(p string) bool { return strings.HasPrefix(p, "device/") && strings.H
 // TestDirections knows that allowed can say no.
 func TestDirections(t *testing.T) {
 	leaves := []string{"device", "device/fault", "sync/wire", "internal/access", "internal/tree", "internal/backoff"}
-	for _, c := range [][2]string{{"device", "sync/wire"}, {"device/fault", "device"}, {"sync/wire", "device"}, {"device/wiegand", "internal/door"}, {"device/wiegand", "device/gpio"},
+	for _, c := range [][2]string{{"device", "sync/wire"}, {"device/fault", "device"}, {"sync/wire", "device"}, {"device/wiegand", "internal/door"}, {"device/wiegand", "device/gpio"}, {"device/serialcard", "device/osdp/protocol"}, {"device/osdp/osdptest", "device/osdp/protocol"},
 		{"internal/access", "device"}, {"internal/gateway", "device/gpio"}, {"internal/gateway", "internal/control/server"}, {"internal/journal", "internal/gateway"},
 		{"internal/gateway", "internal/registry/api"}, {"sync/uplink", "internal/registry"}, {"sync/uplink", "internal/journal"}, {"sync/uplink", "internal/keyring"}, {"internal/registry", "internal/journal"},
 		{"sync/mqtt", "internal/keyring"}, {"internal/gateway", "internal/faultnet"}, {"internal/registry", "internal/freeport"},

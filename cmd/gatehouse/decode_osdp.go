@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/protocol"
 )
 
 type decodeOSDPCmd struct{}
@@ -64,17 +64,17 @@ func decodeOSDPLine(line string) decodedOSDP {
 
 // parseOSDPLine takes hexadecimal digits with white space anywhere. No frame
 // begins with FF: it is the mark that is sent before one, by some more than once.
-func parseOSDPLine(line string) (osdp.Frame, error) {
+func parseOSDPLine(line string) (protocol.Frame, error) {
 	text := strings.Join(strings.Fields(line), "")
 	if i := strings.IndexFunc(text, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) }); i >= 0 {
-		return osdp.Frame{}, fmt.Errorf("digit %d is no hexadecimal one: write bytes as 53 00 09, with nothing but spaces between", i+1)
+		return protocol.Frame{}, fmt.Errorf("digit %d is no hexadecimal one: write bytes as 53 00 09, with nothing but spaces between", i+1)
 	}
 	b, err := hex.DecodeString(text)
 	if err != nil {
-		return osdp.Frame{}, fmt.Errorf("%d hexadecimal digits: a byte has two", len(text))
+		return protocol.Frame{}, fmt.Errorf("%d hexadecimal digits: a byte has two", len(text))
 	}
 	for len(b) > 0 && b[0] == 0xFF {
 		b = b[1:]
 	}
-	return osdp.Parse(b)
+	return protocol.Parse(b)
 }

@@ -15,6 +15,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/osdp"
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/device/osdp/protocol"
 )
 
 // A poll in a session is 14 bytes with its mark one more, the answer 14; two
@@ -150,7 +151,7 @@ func newHouse(b *testing.B, n, baud int, wireTime bool) *house {
 	events := make(chan device.Event, 64)
 	var panel []osdp.ReaderConfig
 	for i := range n {
-		key := osdp.NewKey()
+		key := protocol.NewKey()
 		raw := [16]byte(key)
 		h.readers = append(h.readers, osdptest.NewReader(osdptest.Config{Address: byte(i), Baud: baud, Key: &raw, Turnaround: -1}))
 		panel = append(panel, osdp.ReaderConfig{

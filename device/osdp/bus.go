@@ -16,21 +16,20 @@ const (
 	maxBackoff = 10 * time.Second
 	probeEvery = time.Second            // a reader that is not there
 	probeShare = 4                      // of the line's time is for readers that are, when others are not
-	atOnce     = 2                      // repetitions for a reader that was there: a late answer spoils the first
 	mostSleep  = 250 * time.Millisecond // between two looks at windows and events that wait
 )
 
 // Bus is the panel of one RS-485 line.
 type Bus struct {
-	cfg     BusConfig
-	open    func() (device.Port, error)
-	readers []*Reader
-	wake    chan struct{}
-	timer   *time.Timer
+	cfg      BusConfig
+	open     func() (device.Port, error)
+	contacts []*contact
+	wake     chan struct{}
+	timer    *time.Timer
 
-	line   line
-	opened time.Time
-	lull   time.Time // until then nobody who was silent is asked
+	line    line
+	opened  time.Time
+	probing time.Time // from then on readers that were silent are asked again
 }
 
 // New makes a Bus that opens its port with open, and again whenever it is missing
@@ -42,18 +41,23 @@ func New(c BusConfig, open func() (device.Port, error)) *Bus {
 	b := &Bus{cfg: c, open: open, wake: make(chan struct{}, 1)}
 	b.line.baud = c.Baud
 	for _, r := range c.Readers {
-		b.readers = append(b.readers, newReader(r, c.Log, b.wake))
+		b.contacts = append(b.contacts, newContact(r, c.Log, b.wake))
 	}
 	return b
 }
 
 // Readers returns the readers in the order of the configuration.
-func (b *Bus) Readers() []*Reader { return b.readers }
+func (b *Bus) Readers() (all []*Reader) {
+	for _, c := range b.contacts {
+		all = append(all, c.reader)
+	}
+	return all
+}
 
 // Run polls until ctx ends and returns ctx.Err(); for a wrong configuration it
 // returns an error at once. A port that can't be opened is tried again after
 // 250 ms, then ever longer up to 10 s. It never waits for room in a channel of
-// events: a card that found none within two seconds becomes fault.Stale. For one
+// events: a card that found none within two seconds becomes FaultStale. For one
 // goroutine, once.
 func (b *Bus) Run(ctx context.Context) error {
 	if err := b.cfg.Validate(); err != nil {
@@ -64,7 +68,9 @@ func (b *Bus) Run(ctx context.Context) error {
 	for retry := backoff.New(minBackoff, maxBackoff); ; {
 		err := b.session(ctx)
 		if ctx.Err() != nil {
-			b.ended()
+			for _, c := range b.contacts {
+				c.reader.requests.configured(ErrOffline)
+			}
 			return ctx.Err()
 		}
 		now := time.Now()
@@ -74,7 +80,7 @@ func (b *Bus) Run(ctx context.Context) error {
 		b.failed(err, now)
 		b.opened = time.Time{}
 		for end := now.Add(retry.Next()); ctx.Err() == nil && time.Now().Before(end); {
-			b.rest(ctx, min(mostSleep, time.Until(end)))
+			b.sleep(ctx, min(mostSleep, time.Until(end)))
 			b.keep(time.Now())
 		}
 	}
@@ -100,80 +106,60 @@ func (b *Bus) session(ctx context.Context) error {
 	}()
 	b.opened = time.Now()
 	b.line.port = port
-	for _, r := range b.readers {
-		r.reset()
-		r.due = b.opened
+	for _, c := range b.contacts {
+		c.reset()
+		c.due = b.opened
 	}
 	for ctx.Err() == nil {
 		now := time.Now()
 		b.keep(now)
-		r, due := b.next(now)
+		c, due := b.next(now)
 		if due.After(now) {
-			b.rest(ctx, min(mostSleep, due.Sub(now)))
+			b.sleep(ctx, min(mostSleep, due.Sub(now)))
 			continue
 		}
-		if err := b.turn(r, now); err != nil {
+		if err := b.turn(c, now); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-// keep looks after windows, events that wait and readers that are gone.
+// keep looks after what time changes at each reader.
 func (b *Bus) keep(now time.Time) {
-	for _, r := range b.readers {
-		r.gone(now)
-		r.watch(now)
-		r.out.flush(now)
+	for _, c := range b.contacts {
+		c.keep(now)
 	}
 }
 
 // next returns the reader whose turn comes first, and when.
-func (b *Bus) next(now time.Time) (first *Reader, due time.Time) {
-	for _, r := range b.readers {
-		at := r.due
+func (b *Bus) next(now time.Time) (first *contact, due time.Time) {
+	for _, c := range b.contacts {
+		at := c.due
 		switch {
-		case r.absent || r.missed > atOnce:
-			if at.Before(b.lull) {
-				at = b.lull
+		case c.presence.doubtful():
+			if at.Before(b.probing) {
+				at = b.probing
 			}
-		case r.presence == here && at.After(now) && r.urgent():
+		case at.After(now) && c.urgent():
 			at = now
 		}
 		if first == nil || at.Before(due) {
-			first, due = r, at
+			first, due = c, at
 		}
 	}
 	return first, due
 }
 
-// urgent says that somebody asked for something.
-func (r *Reader) urgent() bool {
-	if r.link.waiting() || r.errands >= mostErrands || r.step != stepRun {
-		return false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.asked.showLasting || r.asked.showPassing || r.asked.configure != nil || r.asked.rekey || r.show.next < 2+len(r.show.what.Text) {
-		return true
-	}
-	for i := range r.asked.outputs {
-		if r.asked.outputs[i].due {
-			return true
-		}
-	}
-	return false
-}
-
 // turn sends one command to a reader and takes its answer.
-func (b *Bus) turn(r *Reader, now time.Time) error {
-	r.due = now.Add(b.cfg.Poll)
-	if !r.prepare(now) {
+func (b *Bus) turn(c *contact, now time.Time) error {
+	c.due = now.Add(b.cfg.Poll)
+	if !c.prepare(now) {
 		return nil
 	}
-	got, f, err := b.line.exchange(r.link.command(), b.patience(r))
-	if found := device.PortFault(err); found != fault.None {
-		b.disturbed(found, err, now)
+	got, f, err := b.line.exchange(&c.link.pending, c.presence.timeout(b.anybody()))
+	if code := device.PortFault(err); code != fault.None {
+		b.disturbed(code, err, now)
 	} else if err != nil {
 		return err
 	}
@@ -181,42 +167,28 @@ func (b *Bus) turn(r *Reader, now time.Time) error {
 	now = now.Add(cost)
 	switch got {
 	case answered:
-		r.answer(f, now)
+		c.answer(f, now)
 	case busy:
-		r.later(now)
+		c.busy(now)
 	default:
-		b.silent(r, got, now, cost)
+		b.silent(c, got, now, cost)
 	}
 	return nil
 }
 
 // disturbed tells all doors what another program does to the port, which goes on:
 // the command is repeated.
-func (b *Bus) disturbed(found fault.Code, err error, now time.Time) {
+func (b *Bus) disturbed(code fault.Code, err error, now time.Time) {
 	b.cfg.Log.Warn().Err(err).Msg("another program at the port of the OSDP bus")
-	for _, r := range b.readers {
-		r.fault(found, busFaults, now)
+	for _, c := range b.contacts {
+		c.events.fault(code, busFaults, now)
 	}
-}
-
-// patience is how long a reader may take. One that is not there costs those who
-// are as little as possible; every fourth time it gets all the same what the
-// standard gives it.
-func (b *Bus) patience(r *Reader) time.Duration {
-	if !r.absent || !b.anybody() {
-		return replyTime
-	}
-	r.probes++
-	if r.probes%4 == 0 {
-		return replyTime
-	}
-	return probeTime
 }
 
 // anybody says that some reader can be used.
 func (b *Bus) anybody() bool {
-	for _, r := range b.readers {
-		if r.presence == here && r.missed == 0 {
+	for _, c := range b.contacts {
+		if c.presence.standing == online && c.presence.missed == 0 {
 			return true
 		}
 	}
@@ -225,19 +197,20 @@ func (b *Bus) anybody() bool {
 
 // silent is a turn without answer. The first repetitions come at once, in the next
 // rounds; all others, of all readers together, have a fifth of the line's time.
-func (b *Bus) silent(r *Reader, got answer, now time.Time, cost time.Duration) {
-	r.due = now.Add(time.Duration(min(r.missed, 10)) * noiseGap)
-	r.unanswered(got, now)
-	if r.absent && r.due.Before(now.Add(probeEvery)) {
-		r.due = now.Add(probeEvery)
+func (b *Bus) silent(c *contact, got answer, now time.Time, cost time.Duration) {
+	p := &c.presence
+	c.due = now.Add(time.Duration(min(p.missed, 10)) * noiseGap)
+	c.unanswered(got, now)
+	if p.absent && c.due.Before(now.Add(probeEvery)) {
+		c.due = now.Add(probeEvery)
 	}
-	if (r.absent || r.missed > atOnce) && b.anybody() {
-		b.lull = now.Add(probeShare * cost)
+	if p.doubtful() && b.anybody() {
+		b.probing = now.Add(probeShare * cost)
 	}
 }
 
-// rest sleeps until something is asked for.
-func (b *Bus) rest(ctx context.Context, d time.Duration) {
+// sleep waits until something is asked for, at most for d.
+func (b *Bus) sleep(ctx context.Context, d time.Duration) {
 	b.timer.Reset(d)
 	select {
 	case <-b.timer.C:
@@ -248,28 +221,17 @@ func (b *Bus) rest(ctx context.Context, d time.Duration) {
 
 // failed tells all doors that the port is gone.
 func (b *Bus) failed(err error, now time.Time) {
-	found := fault.IO
+	code := fault.IO
 	switch unplugged := errors.Is(err, device.ErrUnplugged); {
 	case unplugged && !b.opened.IsZero():
-		found = fault.Unplugged
+		code = fault.Unplugged
 	case unplugged, errors.Is(err, os.ErrNotExist):
-		found = fault.Missing
+		code = fault.Missing
 	case errors.Is(err, device.ErrPortBusy):
-		found = fault.PortBusy
+		code = fault.PortBusy
 	}
-	for _, r := range b.readers {
-		if r.presence != away || r.cause != fault.Unplugged || found != fault.Missing {
-			r.goAway(found, now)
-		}
-		r.forget()
-		r.missed = 0
+	for _, c := range b.contacts {
+		c.portGone(code, now)
 	}
 	b.cfg.Log.Warn().Err(err).Msg("OSDP bus has no port")
-}
-
-// ended answers whoever still waits.
-func (b *Bus) ended() {
-	for _, r := range b.readers {
-		r.endSetting(ErrOffline)
-	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/device/osdp/protocol"
 )
 
 // TestPolls: a reader in the clear and a secured one come online, and their cards
@@ -219,10 +220,10 @@ func TestValidate(t *testing.T) {
 		"same address": func(c *BusConfig) { c.Readers = append(c.Readers, c.Readers[0]) },
 		"everybody's": func(c *BusConfig) {
 			c.Readers = append(c.Readers, c.Readers[0])
-			c.Readers[1].Address = ConfigAddress
+			c.Readers[1].Address = protocol.ConfigAddress
 		},
 		"no such light": func(c *BusConfig) {
-			c.Readers[0].Indications = map[device.Feedback]Indication{0: {LEDs: []LED{{OnColour: 8}}}}
+			c.Readers[0].Indications = map[device.Feedback]protocol.Indication{0: {LEDs: []protocol.LED{{OnColour: 8}}}}
 		},
 	} {
 		c := ok()

@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
+	"gatehouse/device/osdp/protocol"
 )
 
 // Security says what a reader's words must be protected by.
@@ -34,7 +35,7 @@ const (
 // ReaderConfig is what a Bus needs to know of one reader.
 type ReaderConfig struct {
 	Source   string // the reader's name in its events
-	Address  byte   // 0 to 0x7E; ConfigAddress only for the one reader of a bus
+	Address  byte   // 0 to 0x7E; protocol.ConfigAddress only for the one reader of a bus
 	Security Security
 	Keys     KeyStore // of a reader with SecureRequired
 
@@ -44,7 +45,7 @@ type ReaderConfig struct {
 
 	// Indications is how feedback looks and sounds. Nil: the package's own, as far
 	// as the reader says that it has LED and buzzer.
-	Indications map[device.Feedback]Indication
+	Indications map[device.Feedback]protocol.Indication
 
 	Events chan<- device.Event // of the reader's door
 }
@@ -76,7 +77,7 @@ func (c BusConfig) Validate() error {
 		if other, ok := seen[r.Address]; ok {
 			return fmt.Errorf("readers %s and %s have the same address %d", other, r.Source, r.Address)
 		}
-		if r.Address == ConfigAddress && len(c.Readers) > 1 {
+		if r.Address == protocol.ConfigAddress && len(c.Readers) > 1 {
 			return fmt.Errorf("reader %s: address %d is every reader's and only for a bus with one", r.Source, r.Address)
 		}
 		seen[r.Address] = r.Source
@@ -86,8 +87,8 @@ func (c BusConfig) Validate() error {
 
 func (c ReaderConfig) validate() error {
 	switch {
-	case c.Address > ConfigAddress:
-		return fmt.Errorf("address %d: want 0 to %d", c.Address, ConfigAddress-1)
+	case c.Address > protocol.ConfigAddress:
+		return fmt.Errorf("address %d: want 0 to %d", c.Address, protocol.ConfigAddress-1)
 	case c.Security > ClearText:
 		return fmt.Errorf("security %d", c.Security)
 	case c.Security == SecureRequired && c.Keys == nil:

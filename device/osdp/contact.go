@@ -3,19 +3,11 @@ package osdp
 import (
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/device/fault"
-)
-
-const (
-	offlineAfter = 8 * time.Second // of silence (SIA OSDP)
-	busyPause    = 250 * time.Millisecond
-	firstSetback = 250 * time.Millisecond // doubles up to the most
-	mostSetback  = 8 * time.Second
-	lostSetbacks = 4 // in a row: the reader can't be used
-	settled      = 2 * time.Second
-	busFaults    = 10 * time.Second // a fault of the bus is told at most each
-	cardFaults   = time.Second      // and one of a card
+	"gatehouse/device/osdp/protocol"
 )
 
 // step is where a reader is on its way from silence to being polled.
@@ -31,275 +23,296 @@ const (
 	stepRun                   // POLL, and what there is to do
 )
 
-// presence is what the door was told.
-type presence uint8
+// mostTasks is how many commands may go between two POLLs: cards wait for that, at
+// 9600 baud behind the tasks of 15 other readers, and one that waited for 2 s is
+// stale.
+const mostTasks = 1
 
-const (
-	unknown presence = iota
-	away
-	here
-)
-
-// contact is all that the goroutine of the bus knows of a reader.
+// contact is the panel's conversation with one reader: it chooses each command and
+// takes each answer. For the goroutine of the bus.
 type contact struct {
-	link    link
-	out     outbox
-	keypad  device.Keypad
+	reader  *Reader
+	events  *reporter
+	due     time.Time // of the next command
 	step    step
-	crc     bool // false: the reader is taken to know checksums only
-	guessed bool // because it said nothing to a CRC; with crc: PDCAP claims them, and none was answered yet
-	address byte
-	other   byte // where the reader may be too, after a COMSET without answer
+	link    link
+	reach   reach
+	channel channel
+	secure  bool // the status says so
 
-	due         time.Time // of the next command
-	missed      int       // answers in a row
-	missedSince time.Time
-	zeros       int  // of those, in a row, replies with number 0
-	absent      bool // silent for so long that it is only probed
-	probes      int
-	busySince   time.Time
-	setbacks    int // attempts in a row that ended in no use of the reader
-	nakChecks   int // NAK 1 in a row
+	presence  presence
+	equipment equipment
+	indicator indicator
+	input     input
 
-	presence presence
-	cause    fault.Code // of being away
-	lasting  map[fault.Code]bool
-	told     map[fault.Code]time.Time
-
-	polled  time.Time // when a POLL was last answered
-	fresh   bool      // what the reader reports happened just now
-	resumed time.Time // when it stopped being so
-
-	session   *session
-	secure    bool      // and the status says so
-	began     time.Time // of the session
-	handshake *handshake
-	panel     [8]byte // our random number
-	retried   bool    // something of this handshake was repeated: its failure proves nothing
-	badMACs   [5]time.Time
-	keys      keyring
-
-	known      bool      // ID and CAP were asked
-	found      *Identity // what the reader that is there says it is; nil: it does not say
-	identity   *Identity // what the one says that belongs there; nil: none said it yet
-	caps       []Capability
-	refused    [256]bool // commands that the reader does not know
-	complained [256]bool // and that was told
-	checked    [len(checks)]time.Time
-	saved      time.Time // when a key that the disk did not take was last tried
-	errands    int       // commands since the last POLL
-	show       showing
-	setting    *comSetting
-	outputAt   time.Time // of the OUT under way that switches on
-
-	block   [1]byte
-	data    [maxCommand]byte // of the command under way
+	tasks   int // commands since the last POLL
+	data    [maxCommand]byte
 	scratch [maxCommand + 16]byte
 }
 
-func newContact(c ReaderConfig) contact {
-	return contact{
-		out: outbox{source: c.Source, ch: c.Events}, keypad: c.Keypad, crc: true, address: c.Address, other: c.Address,
-		absent: true, lasting: map[fault.Code]bool{}, told: map[fault.Code]time.Time{}, keys: keyring{store: c.Keys},
+func newContact(c ReaderConfig, log zerolog.Logger, wake chan<- struct{}) *contact {
+	r, events := newReader(c, wake), newReporter(c, log)
+	return &contact{
+		reader: r, events: events, reach: newReach(c.Address), presence: presence{absent: true},
+		channel:   channel{requests: &r.requests, events: events, keys: keyring{store: c.Keys}},
+		indicator: indicator{profile: c.Indications},
+		equipment: equipment{reader: r, events: events},
+		input:     input{reader: r, events: events, keypad: c.Keypad},
 	}
 }
 
 // secured says that clear text from this reader is not believed.
-func (r *Reader) secured() bool { return r.cfg.Security == SecureRequired }
+func (c *contact) secured() bool { return c.reader.cfg.Security == SecureRequired }
+
+// usable says that the reader is online, and its status tells how it is protected.
+func (c *contact) usable() bool {
+	return c.presence.standing == online && c.secure == (c.channel.session != nil)
+}
 
 // reset begins anew with number 0, which ends the session.
-func (r *Reader) reset() {
-	r.unsure()
-	if r.step == stepKeySet {
-		r.keys.trying = roleNone // the reader may have the new key
+func (c *contact) reset() {
+	if s := c.reader.requests.configuring(); s != nil { // without answer: the reader may be at either address
+		c.reach.other = s.address
+		c.reader.requests.configured(errNoAnswer)
 	}
-	r.link.restart()
-	r.session, r.handshake, r.outputAt = nil, nil, time.Time{}
-	switch {
-	case !r.known:
-		r.step = stepIdentify
-	case r.secured():
-		r.step = stepChallenge
-	default:
-		r.step = stepRun
+	if c.step == stepKeySet {
+		c.channel.keys.trying = roleNone // the reader may have the new key
 	}
-	r.secure = false
-	r.note(func(s *Status) { s.Secure = false })
+	c.link.restart()
+	c.channel.end()
+	c.step = c.first()
+	c.secure = false
+	c.reader.note(func(s *Status) { s.Secure = false })
 }
 
-// retreat begins anew after something that should not be: at once the first time,
+// first is the step after number 0.
+func (c *contact) first() step {
+	switch {
+	case !c.equipment.known:
+		return stepIdentify
+	case c.secured():
+		return stepChallenge
+	}
+	return stepRun
+}
+
+// backOff begins anew after something that should not be: at once the first time,
 // then ever later, and for a reader that was of no use for a while the door is
 // told the cause.
-func (r *Reader) retreat(cause fault.Code, now time.Time) {
-	r.reset()
-	r.setbacks++
-	r.due = now
-	if r.setbacks > 1 {
-		r.due = now.Add(min(firstSetback<<min(r.setbacks-2, 8), mostSetback))
-	}
-	if r.setbacks >= lostSetbacks || r.presence == here && now.Sub(r.polled) > offlineAfter {
-		r.goAway(cause, now)
+func (c *contact) backOff(cause fault.Code, now time.Time) {
+	c.reset()
+	due, lost := c.presence.backoff(now)
+	if c.due = due; lost {
+		c.goOffline(cause, now)
 	}
 }
 
-// goAway tells the door that the reader can't be used, once for each cause.
-func (r *Reader) goAway(cause fault.Code, now time.Time) {
-	r.keypad.Clear()
-	r.fresh = false
-	r.endSetting(ErrOffline)
-	if r.presence == away && r.cause == cause {
+// goOffline tells the door that the reader can't be used, once for each cause.
+func (c *contact) goOffline(cause fault.Code, now time.Time) {
+	c.input.end()
+	c.reader.requests.configured(ErrOffline)
+	p := &c.presence
+	if p.standing == offline && p.cause == cause {
 		return
 	}
-	r.presence, r.cause = away, cause
-	r.note(func(s *Status) { s.Online, s.Secure, s.Fault = false, false, cause })
-	r.log.Warn().Stringer("fault", cause).Msg("reader offline")
-	r.out.push(device.Event{Kind: device.WentOffline, Fault: cause}, now)
+	p.standing, p.cause = offline, cause
+	c.reader.note(func(s *Status) { s.Online, s.Secure, s.Fault = false, false, cause })
+	c.events.log.Warn().Stringer("fault", cause).Msg("reader offline")
+	c.events.tell(device.Event{Kind: device.WentOffline, Fault: cause}, now)
 }
 
-// comeBack tells the door that the reader can be used: a POLL was answered as it
+// goOnline tells the door that the reader can be used: a POLL was answered as it
 // must be.
-func (r *Reader) comeBack(now time.Time) {
-	if now.Sub(r.began) >= settled {
-		r.setbacks = 0
+func (c *contact) goOnline(now time.Time) {
+	p := &c.presence
+	if now.Sub(c.channel.began) >= settled {
+		p.failures = 0
 	}
-	secure := r.session != nil
-	if r.presence == here && r.secure == secure {
+	if c.usable() {
 		return
 	}
-	r.mu.Lock()
-	r.status.Online, r.status.Secure, r.status.Fault = true, secure, fault.None
-	r.asked.showLasting = true // it may have lost power and forgotten what it showed
-	r.mu.Unlock()
-	r.secure = secure
-	if r.presence == here {
+	c.secure = c.channel.session != nil
+	c.reader.requests.showAgain()
+	c.reader.note(func(s *Status) { s.Online, s.Secure, s.Fault = true, c.secure, fault.None })
+	if p.standing == online {
 		return
 	}
-	r.presence, r.cause = here, fault.None
-	r.log.Info().Bool("secure", secure).Msg("reader online")
-	r.out.push(device.Event{Kind: device.CameOnline}, now)
+	p.standing, p.cause = online, fault.None
+	c.events.log.Info().Bool("secure", c.secure).Msg("reader online")
+	c.events.tell(device.Event{Kind: device.CameOnline}, now)
 	for _, f := range []fault.Code{fault.WrongKey, fault.DefaultKey, fault.NoKey, fault.Downgrade} {
-		r.holds(f, false, now)
+		c.events.holds(f, false, now)
 	}
-}
-
-// fault tells of something that happened, at most once in every while.
-func (r *Reader) fault(f fault.Code, every time.Duration, now time.Time) {
-	if last, ok := r.told[f]; ok && now.Sub(last) < every {
-		return
-	}
-	r.told[f] = now
-	r.log.Warn().Stringer("fault", f).Msg("reader fault")
-	r.out.push(device.Event{Kind: device.FaultSeen, Fault: f}, now)
-}
-
-// holds tells of a fault that lasts when it begins and when it ends.
-func (r *Reader) holds(f fault.Code, on bool, now time.Time) {
-	if r.lasting[f] == on {
-		return
-	}
-	kind := device.FaultCleared
-	if on {
-		r.log.Warn().Stringer("fault", f).Msg("reader fault")
-		kind = device.FaultSeen
-		r.lasting[f] = true
-	} else {
-		delete(r.lasting, f)
-	}
-	r.out.push(device.Event{Kind: kind, Fault: f, Active: on}, now)
 }
 
 // unanswered is a command without a good reply: it is repeated as it is, until
 // the reader counts as gone.
-func (r *Reader) unanswered(got answer, now time.Time) {
-	r.missed++
-	r.retried = true
-	r.mu.Lock()
-	r.status.Retries++
+func (c *contact) unanswered(got answer, now time.Time) {
+	p := &c.presence
+	c.channel.repeated = true
+	p.miss(got, now)
+	c.reader.note(func(s *Status) { s.Retries++ })
 	if got == garbled {
-		r.status.BadFrames++
+		c.reader.note(func(s *Status) { s.BadFrames++ })
+		c.events.fault(fault.Noise, busFaults, now)
 	}
-	r.mu.Unlock()
-	if r.missed == 1 {
-		r.missedSince = now
-	}
-	if got == garbled {
-		r.fault(fault.Noise, busFaults, now)
-	}
-	r.zeros++
-	if got != restart {
-		r.zeros = 0
-	}
-	gone := r.gone(now)
+	gone := c.gone(now)
 	switch {
-	case r.zeros >= 2 && !gone: // the reader forgot everything; once may be an accident
-		r.retreat(fault.NoAnswer, now)
-	case r.missed%3 == 0 && (gone || r.step != stepRun || r.setting != nil || r.other != r.address || r.claimed()):
-		r.seek()
-	case r.missed%3 == 2 && r.step == stepIdentify:
-		r.reset()
-		r.step = stepGreet
-	case gone:
-	case !r.outputAt.IsZero() && now.Sub(r.outputAt) > staleAfter:
-		r.reset() // not repeated any more: it would come too late
+	case p.zeros >= 2 && !gone: // the reader forgot everything; once may be an accident
+		c.backOff(fault.NoAnswer, now)
+	case p.missed%3 == 0 && (gone || c.step != stepRun || c.reader.requests.configuring() != nil || c.reach.other != c.reach.address || c.reach.claimed()):
+		c.reset()
+		c.reach.rotate(c.equipment.known, p.missed)
+	case p.missed%3 == 2 && c.step == stepIdentify:
+		c.reset()
+		c.step = stepGreet
 	}
 }
 
-// seek asks in the other ways that a silent reader may understand: at its other
-// address, and with a checksum, since some ignore what has a CRC, and some of those
-// claim the contrary in PDCAP. Somebody on the line can bring that about: it takes
-// nothing from a secured reader, whose messages have their MAC either way.
-func (r *Reader) seek() {
-	r.reset()
-	r.address, r.other = r.other, r.address
-	switch {
-	case r.claimed():
-		r.crc, r.guessed = false, false // for as long as it is there: what it claims was tried
-	case !r.known && (r.address == r.other || r.missed%6 == 0):
-		r.crc, r.guessed = !r.crc, r.crc
-	}
-}
-
-// claimed says that a CRC is used on the word of PDCAP alone.
-func (r *Reader) claimed() bool { return r.crc && r.guessed }
-
-// gone tells whether a reader was asked, more than once, and silent for so long
-// that it is not there. Then another may come in its place.
-func (r *Reader) gone(now time.Time) bool {
-	if r.missed < 2 || now.Sub(r.missedSince) < offlineAfter {
+// gone tells whether the reader is not there. Then another may come in its place.
+func (c *contact) gone(now time.Time) bool {
+	if !c.presence.silent(now) {
 		return false
 	}
-	if r.presence != away || !r.absent {
-		r.forget()
-		r.goAway(fault.NoAnswer, now)
+	if c.presence.standing != offline || !c.presence.absent {
+		c.forget()
+		c.goOffline(fault.NoAnswer, now)
 	}
 	return true
 }
 
 // forget is for a reader that is gone: another may come in its place.
-func (r *Reader) forget() {
-	r.known, r.absent, r.crc, r.guessed = false, true, true, false
-	r.busySince = time.Time{}
-	r.reset()
+func (c *contact) forget() {
+	c.equipment.known, c.presence.absent, c.presence.busySince = false, true, time.Time{}
+	c.reach.forget()
+	c.reset()
 }
 
-// unsure ends a COMSET without answer: the reader may be at either address.
-func (r *Reader) unsure() {
-	if r.setting != nil {
-		r.other = r.setting.address
-		r.endSetting(errNoAnswer)
+// portGone is for a reader whose port is: the door is told the fault.
+func (c *contact) portGone(code fault.Code, now time.Time) {
+	p := &c.presence
+	if p.standing != offline || p.cause != fault.Unplugged || code != fault.Missing {
+		c.goOffline(code, now)
 	}
+	c.forget()
+	p.missed = 0
 }
 
-// later is for BUSY.
-func (r *Reader) later(now time.Time) {
-	r.missed, r.absent = 0, false
-	if r.busySince.IsZero() {
-		r.busySince = now
-	}
-	if now.Sub(r.busySince) > offlineAfter {
-		r.busySince = time.Time{}
-		r.retreat(fault.NoAnswer, now)
+// busy is for BUSY.
+func (c *contact) busy(now time.Time) {
+	if c.presence.busy(now) {
+		c.backOff(fault.NoAnswer, now)
 		return
 	}
-	r.due = now.Add(busyPause)
+	c.due = now.Add(busyPause)
+}
+
+// keep looks after what time changes: the reader's absence, the window of Install,
+// and events that wait.
+func (c *contact) keep(now time.Time) {
+	c.gone(now)
+	if c.channel.watch(now) {
+		c.presence.failures = 0
+		if c.presence.standing != online {
+			c.due = now
+		}
+	}
+	c.events.out.flush(now)
+}
+
+// urgent says that somebody asked for something that can be told at once.
+func (c *contact) urgent() bool {
+	return c.presence.standing == online && !c.link.waiting() && c.tasks < mostTasks && c.step == stepRun &&
+		(c.indicator.showing() || c.reader.requests.any())
+}
+
+// prepare has a command ready: the pending one, or a new one. False when there is
+// nothing to say now.
+func (c *contact) prepare(now time.Time) bool {
+	if c.link.waiting() {
+		return true
+	}
+	if c.channel.old(now) {
+		c.reset()
+	}
+	if c.step == stepChallenge && !c.challenge(now) {
+		return false
+	}
+	f := c.choose(now)
+	f.Address, f.CRC = c.reach.address, c.reach.crc
+	err := c.link.put(f, c.channel.session, c.scratch[:])
+	if err != nil {
+		c.events.log.Error().Err(err).Msg("command can't be written")
+		c.backOff(fault.Refused, now)
+	}
+	return err == nil
+}
+
+// challenge begins a handshake by number 0: a reader would answer the old number
+// from its memory. False when there is no key to try, until somebody opens the
+// window.
+func (c *contact) challenge(now time.Time) bool {
+	cause, ok := c.channel.challenge(now)
+	if cause != fault.None {
+		c.events.holds(cause, true, now)
+		c.goOffline(cause, now)
+		c.due = now.Add(keyPause)
+	}
+	if ok {
+		c.reset()
+	}
+	return ok
+}
+
+// choose returns the next new command.
+func (c *contact) choose(now time.Time) protocol.Frame {
+	switch c.step {
+	case stepIdentify:
+		return protocol.Frame{Code: protocol.CmdID, Data: append(c.data[:0], 0)}
+	case stepCaps:
+		return protocol.Frame{Code: protocol.CmdCap, Data: append(c.data[:0], 0)}
+	case stepChallenge, stepProve:
+		return c.channel.command(c.step)
+	case stepKeySet:
+		return c.keySet()
+	}
+	if c.usable() && c.tasks < mostTasks {
+		if f := c.task(now); f.Code != 0 {
+			c.tasks++
+			return f
+		}
+	}
+	c.tasks = 0
+	return protocol.Frame{Code: protocol.CmdPoll}
+}
+
+func (c *contact) keySet() protocol.Frame {
+	return protocol.Frame{Code: protocol.CmdKeySet, Data: protocol.AppendKeySet(c.data[:0], c.channel.keys.keys.Next)}
+}
+
+// task returns what there is to tell or to ask, the most urgent first; code 0 for
+// nothing.
+func (c *contact) task(now time.Time) (f protocol.Frame) {
+	for {
+		q := c.reader.requests.next(c.indicator.showing(), now)
+		if q.show {
+			c.indicator.begin(q.feedback)
+		}
+		switch {
+		case q.show, q.goOn:
+			if f.Code, f.Data = c.indicator.next(&c.equipment, c.data[:0]); f.Code != 0 {
+				return f
+			}
+		case q.setting != nil:
+			return protocol.Frame{Code: protocol.CmdComSet, Data: protocol.AppendComSet(c.data[:0], q.setting.address, q.setting.baud)}
+		case q.rekey:
+			if c.channel.session != nil && c.channel.newKey(now) {
+				c.step = stepKeySet
+				return c.keySet()
+			}
+		default:
+			c.channel.saveLate(now)
+			return protocol.Frame{Code: c.equipment.check(now)}
+		}
+	}
 }

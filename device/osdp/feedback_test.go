@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/device/osdp/protocol"
 )
 
 // TestShow: what people see and hear, for how long, and what is left after it.
@@ -68,9 +69,6 @@ func TestShowAfterAbsence(t *testing.T) {
 		if s := g.peers[0].State(); s.LEDs[0].Temporary || s.LEDs[0].Blink.On == 0 || s.Beeps > 0 {
 			t.Errorf("shows %+v, %d beeps", s.LEDs[0], s.Beeps)
 		}
-		if err := r.Output(0, true, time.Second); err != nil {
-			t.Error(err)
-		}
 	})
 }
 
@@ -78,11 +76,11 @@ func TestShowAfterAbsence(t *testing.T) {
 func TestProfile(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {
 		p := bare(1)
-		p.panel.Indications = map[device.Feedback]Indication{
+		p.panel.Indications = map[device.Feedback]protocol.Indication{
 			device.FeedbackGranted: {
-				LEDs:   []LED{{LED: 0, OnColour: Blue, For: time.Second}, {LED: 1, OnColour: Cyan}},
-				Buzzer: []Buzzer{{On: time.Second, Count: 2}},
-				Text:   []Text{{Text: "WELCOME", For: 2 * time.Second}},
+				LEDs:   []protocol.LED{{LED: 0, OnColour: protocol.Blue, For: time.Second}, {LED: 1, OnColour: protocol.Cyan}},
+				Buzzer: []protocol.Buzzer{{On: time.Second, Count: 2}},
+				Text:   []protocol.Text{{Text: "WELCOME", For: 2 * time.Second}},
 			},
 		}
 		g := build(t, p).run()
@@ -101,51 +99,6 @@ func TestProfile(t *testing.T) {
 	})
 }
 
-// TestOutput: an output is switched for a time, and never late.
-func TestOutput(t *testing.T) {
-	bubble(t, "", func(t *testing.T) {
-		p := keyed(1)
-		p.peer.Outputs = 2
-		g := build(t, p).run()
-		defer g.stop()
-		r := g.bus.Readers()[0]
-		if err := r.Output(0, true, time.Second); err == nil {
-			t.Error("told a reader that is not there")
-		}
-		time.Sleep(time.Second)
-		on := func(no int) bool { return g.peers[0].State().Outputs[no] }
-		for _, err := range []error{r.Output(0, true, 3*time.Second), r.Output(1, true, 0)} {
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		time.Sleep(300 * time.Millisecond)
-		if !on(0) || !on(1) {
-			t.Error("not switched on")
-		}
-		time.Sleep(4 * time.Second)
-		if on(0) || !on(1) {
-			t.Error("the timer does not end it, or ended the other")
-		}
-		_ = r.Output(1, false, 0)
-		time.Sleep(300 * time.Millisecond)
-		if on(1) {
-			t.Error("not switched off")
-		}
-		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Deaf})
-		_ = r.Output(0, true, 0)
-		time.Sleep(4 * time.Second)
-		g.peers[0].Behave()
-		time.Sleep(5 * time.Second)
-		if on(0) {
-			t.Error("switched on four seconds late")
-		}
-		if r.Output(outputs, true, 0) == nil || r.Output(0, true, -1) == nil || r.Output(0, true, 2*time.Hour) == nil {
-			t.Error("takes what no reader has")
-		}
-	})
-}
-
 // TestConfigure: a reader moves to another address, also when its answer is lost.
 func TestConfigure(t *testing.T) {
 	for _, fault := range []osdptest.Fault{0, osdptest.Drop, osdptest.Deaf, osdptest.Corrupt} {
@@ -157,7 +110,7 @@ func TestConfigure(t *testing.T) {
 					r := g.bus.Readers()[0]
 					time.Sleep(time.Second)
 					if fault != 0 {
-						g.peers[0].Misbehave(osdptest.Mishap{Fault: fault, Times: times, Command: cmdComSet})
+						g.peers[0].Misbehave(osdptest.Mishap{Fault: fault, Times: times, Command: protocol.CmdComSet})
 					}
 					err := r.Configure(t.Context(), 5, testBaud)
 					if err == nil && g.peers[0].State().Address != 5 || err != nil && fault == 0 {
@@ -181,7 +134,7 @@ func TestConfigure(t *testing.T) {
 				g := build(t, keyed(1)).run()
 				defer g.stop()
 				time.Sleep(time.Second)
-				g.peers[0].Misbehave(osdptest.Mishap{Fault: fault, Command: cmdComSet})
+				g.peers[0].Misbehave(osdptest.Mishap{Fault: fault, Command: protocol.CmdComSet})
 				time.AfterFunc(300*time.Millisecond, func() { g.peers[0].SetDead(true) })
 				if err := g.bus.Readers()[0].Configure(t.Context(), 5, testBaud); err == nil {
 					t.Error("lost and not told")
@@ -206,10 +159,10 @@ func TestConfigure(t *testing.T) {
 			t.Errorf("a rate that OSDP has not: %v", err)
 		}
 		time.Sleep(time.Second)
-		if r.Configure(t.Context(), ConfigAddress, testBaud) == nil || r.Configure(t.Context(), 5, 0) == nil {
+		if r.Configure(t.Context(), protocol.ConfigAddress, testBaud) == nil || r.Configure(t.Context(), 5, 0) == nil {
 			t.Error("takes what no reader has")
 		}
-		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Refuse, Command: cmdComSet})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Refuse, Command: protocol.CmdComSet})
 		if err := r.Configure(t.Context(), 5, testBaud); err == nil {
 			t.Error("refused and not told")
 		}

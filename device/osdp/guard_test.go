@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/device/osdp/protocol"
 )
 
 // TestClearCard: a card in the clear is never a card, in a session or before one.
@@ -126,7 +127,7 @@ func TestClearStatus(t *testing.T) {
 		g.run()
 		defer g.stop()
 		g.expect(time.Minute, "online")
-		if n := g.peers[0].State().Commands[cmdLStat]; n < 3 {
+		if n := g.peers[0].State().Commands[protocol.CmdLStat]; n < 3 {
 			t.Errorf("asked %d times", n)
 		}
 	})
@@ -188,7 +189,7 @@ func (g *rig) hears(to func(tx []byte) bool) {
 }
 
 // withCRC says that a command ends in a CRC.
-func withCRC(tx []byte) bool { return tx[5]&ctrlCRC != 0 }
+func withCRC(tx []byte) bool { return tx[5]&0x04 != 0 }
 
 // TestSilentToCRC: one that knows checksums only and says nothing to a CRC is found
 // all the same, also after it was away.
@@ -225,7 +226,7 @@ func TestPollFirst(t *testing.T) {
 				if name == "checksum" && withCRC(tx) {
 					return true
 				}
-				if tx[6] == cmdPoll {
+				if tx[6] == protocol.CmdPoll {
 					polled.Store(true)
 				}
 				return !polled.Load()
@@ -331,7 +332,7 @@ func TestCRCProved(t *testing.T) {
 		g.peers[0].SetDead(false)
 		g.expect(3*time.Second, "online")
 		g.peers[0].Reboot()
-		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Deaf, Times: 4, Command: cmdChallenge})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Deaf, Times: 4, Command: protocol.CmdChallenge})
 		g.expect(5 * time.Second)
 		before := crc.Load()
 		time.Sleep(time.Second)
@@ -380,8 +381,8 @@ func TestBusyForEver(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	bubble(t, "light and sound", func(t *testing.T) {
 		g := build(t, bare(1))
-		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Refuse, Command: cmdLED})
-		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Refuse, Command: cmdBuzzer})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Refuse, Command: protocol.CmdLED})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Refuse, Command: protocol.CmdBuzzer})
 		g.run()
 		defer g.stop()
 		g.expect(2*time.Second, "online", "seen refused", "seen refused")

@@ -8,6 +8,7 @@ import (
 	"gatehouse/device/fault"
 	"gatehouse/device/osdp"
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/device/osdp/protocol"
 )
 
 // The attacks on OSDP that Bishop Fox showed in 2023 ("Badge of Shame"), and
@@ -49,7 +50,7 @@ func attacks() map[string]attack {
 		"the default key stored as if it were a key": {
 			reader: func(c *osdptest.Config) { c.Key, c.Install = nil, true },
 			panel: func(c *osdp.ReaderConfig) {
-				key := osdp.Key([]byte("0123456789:;<=>?"))
+				key := protocol.Key([]byte("0123456789:;<=>?"))
 				c.Keys = &store{keys: osdp.Keys{Current: &key}}
 			},
 			faults: []fault.Code{fault.WeakKey},

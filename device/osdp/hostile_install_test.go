@@ -10,6 +10,7 @@ import (
 	"gatehouse/device/fault"
 	"gatehouse/device/osdp"
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/device/osdp/protocol"
 )
 
 // fresh is a reader out of its box, and a panel that has no key for it.
@@ -25,7 +26,7 @@ func (r *rig) paired(i int) {
 	r.t.Helper()
 	s, k := r.readers[i].State(), r.stores[i].has()
 	switch {
-	case s.Key == nil || k.Current == nil || *k.Current != osdp.Key(*s.Key):
+	case s.Key == nil || k.Current == nil || *k.Current != protocol.Key(*s.Key):
 		r.t.Errorf("reader %d and its panel do not have the same key", i)
 	case k.Next != nil:
 		r.t.Errorf("reader %d: a key that is not proved yet", i)

@@ -15,6 +15,7 @@ import (
 	"gatehouse/device/fault"
 	"gatehouse/device/osdp"
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/device/osdp/protocol"
 )
 
 // store is a KeyStore in memory, which outlives the bus as a disk does.
@@ -71,7 +72,7 @@ func play(t *testing.T, n int, edit func(*plan), test func(*testing.T, *rig)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, plan: plan{baud: 9600}, events: make(chan device.Event, 64)}
 		for i := range n {
-			key := osdp.NewKey()
+			key := protocol.NewKey()
 			s := &store{keys: osdp.Keys{Current: &key}}
 			raw := [16]byte(key)
 			r.stores = append(r.stores, s)

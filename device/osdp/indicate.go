@@ -1,191 +1,88 @@
 package osdp
 
 import (
-	"encoding/binary"
-	"fmt"
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/osdp/protocol"
 )
 
-const (
-	tick    = 100 * time.Millisecond // unit of all times on the wire
-	maxLEDs = 4                      // that fit into the 128 bytes that every reader takes
-	maxText = 32
-)
+const tenth = time.Second / 10
 
-// Indication is what one kind of feedback looks and sounds like. It is plain data
-// that a reader's profile can hold; the zero value shows nothing.
-type Indication struct {
-	LEDs   []LED    // up to 4
-	Buzzer []Buzzer // up to 4
-	Text   []Text   // up to 4
+// indicator is the feedback that a reader is being told, one command after the
+// other. For one goroutine.
+type indicator struct {
+	profile map[device.Feedback]protocol.Indication // nil: the standard one
+	what    protocol.Indication
+	step    int // 0: LEDs, 1: buzzer, then the texts
 }
 
-// LED is one light. Times are rounded to 100 ms, up to 25.5 s for On and Off.
-type LED struct {
-	Reader, LED         byte // both count from 0
-	On, Off             time.Duration
-	OnColour, OffColour Colour
-	For                 time.Duration // up to 6553.5 s, then what it showed before; 0: until another
-}
+// showing says that something is left to tell.
+func (i *indicator) showing() bool { return i.step < 2+len(i.what.Text) }
 
-// Buzzer is one sound. On 0 silences it. Count 0 repeats until another.
-type Buzzer struct {
-	Reader  byte
-	On, Off time.Duration
-	Count   byte
-}
-
-// Text is one line on a display, up to 32 bytes of ASCII. Row and Column count
-// from 1; 0 is 1.
-type Text struct {
-	Reader, Row, Column byte
-	Text                string
-	For                 time.Duration // up to 255 s; 0: until another
-}
-
-// Colour is what a light shows.
-type Colour uint8
-
-// The colours of SIA OSDP.
-const (
-	Black Colour = iota
-	Red
-	Green
-	Amber
-	Blue
-	Magenta
-	Cyan
-	White
-)
-
-var colours = [...]string{"black", "red", "green", "amber", "blue", "magenta", "cyan", "white"}
-
-// String returns the name, as profiles have it.
-func (c Colour) String() string {
-	if int(c) < len(colours) {
-		return colours[c]
+// begin goes on to another feedback.
+func (i *indicator) begin(f device.Feedback) {
+	i.step = 0
+	if i.profile != nil {
+		i.what = i.profile[f]
+	} else {
+		i.what = standard[f]
 	}
-	return fmt.Sprintf("colour_%d", c)
 }
 
-// ColourNamed returns the colour of a name; false for none.
-func ColourNamed(name string) (Colour, bool) {
-	for i, n := range colours {
-		if n == name {
-			return Colour(i), true
+// next writes the next command into data; code 0 when nothing is left.
+func (i *indicator) next(e *equipment, data []byte) (code byte, _ []byte) {
+	for i.showing() {
+		step := i.step
+		i.step++
+		switch {
+		case step == 0 && len(i.what.LEDs) > 0 && i.can(e, protocol.CmdLED, protocol.CapLED):
+			for _, l := range i.what.LEDs {
+				data = l.Append(data)
+			}
+			return protocol.CmdLED, data
+		case step == 1 && len(i.what.Buzzer) > 0 && i.can(e, protocol.CmdBuzzer, protocol.CapBuzzer):
+			for _, b := range i.what.Buzzer {
+				data = b.Append(data)
+			}
+			return protocol.CmdBuzzer, data
+		case step >= 2 && i.can(e, protocol.CmdText, protocol.CapText):
+			return protocol.CmdText, i.what.Text[step-2].Append(data)
 		}
 	}
-	return 0, false
+	return 0, nil
 }
 
-// Validate tells what no reader could show.
-func (i Indication) Validate() error {
-	if len(i.LEDs) > maxLEDs || len(i.Buzzer) > maxLEDs || len(i.Text) > maxLEDs {
-		return fmt.Errorf("%d LEDs, %d sounds and %d texts: at most %d of each", len(i.LEDs), len(i.Buzzer), len(i.Text), maxLEDs)
-	}
-	for _, l := range i.LEDs {
-		if l.OnColour > White || l.OffColour > White {
-			return fmt.Errorf("LED %d has no colour %v or %v", l.LED, l.OnColour, l.OffColour)
-		}
-		if err := durations(255*tick, l.On, l.Off); err != nil {
-			return err
-		}
-		if err := durations(65535*tick, l.For); err != nil {
-			return err
-		}
-	}
-	for _, b := range i.Buzzer {
-		if err := durations(255*tick, b.On, b.Off); err != nil {
-			return err
-		}
-	}
-	for _, t := range i.Text {
-		if len(t.Text) > maxText {
-			return fmt.Errorf("text of %d bytes: at most %d", len(t.Text), maxText)
-		}
-		if err := durations(255*time.Second, t.For); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func durations(most time.Duration, all ...time.Duration) error {
-	for _, d := range all {
-		if d < 0 || d > most {
-			return fmt.Errorf("%v: want 0 to %v", d, most)
-		}
-	}
-	return nil
-}
-
-// ticks rounds up, so that what is not nothing stays something.
-func ticks(d time.Duration) uint16 { return uint16(min((d+tick-1)/tick, 65535)) }
-
-// append writes the record of a light: a temporary state over the lasting one, or
-// a lasting one that ends what is shown for a time.
-func (l LED) append(dst []byte) []byte {
-	on, off := byte(ticks(l.On)), byte(ticks(l.Off))
-	if on == 0 && off == 0 {
-		on = 1 // readers refuse a light that is neither on nor off: so it is steady
-	}
-	dst = append(dst, l.Reader, l.LED)
-	if l.For > 0 {
-		dst = append(dst, 2, on, off, byte(l.OnColour), byte(l.OffColour))
-		dst = binary.LittleEndian.AppendUint16(dst, ticks(l.For))
-		return append(dst, 0, 0, 0, 0, 0)
-	}
-	dst = append(dst, 1, 0, 0, 0, 0, 0, 0)
-	return append(dst, 1, on, off, byte(l.OnColour), byte(l.OffColour))
-}
-
-func (b Buzzer) append(dst []byte) []byte {
-	if b.On == 0 {
-		return append(dst, b.Reader, 1, 1, 0, 1)
-	}
-	return append(dst, b.Reader, 2, byte(ticks(b.On)), byte(ticks(b.Off)), b.Count)
-}
-
-func (t Text) append(dst []byte) []byte {
-	cmd, seconds := byte(1), byte(0)
-	if t.For > 0 {
-		cmd, seconds = 3, byte((t.For+time.Second-1)/time.Second)
-	}
-	dst = append(dst, t.Reader, cmd, seconds, max(1, t.Row), max(1, t.Column), byte(len(t.Text)))
-	return append(dst, t.Text...)
+// can says that the reader has a light, a buzzer or a display: its profile or it
+// says so, and it did not refuse the command.
+func (i *indicator) can(e *equipment, code, function byte) bool {
+	return !e.refused[code] && (i.profile != nil || e.has(function))
 }
 
 // standard is what a reader without a profile shows: LED 0 red while the door is
 // secured, green to come in.
-var standard = map[device.Feedback]Indication{
+var standard = map[device.Feedback]protocol.Indication{
 	device.FeedbackIdle: {
-		LEDs:   []LED{{OnColour: Red}},
-		Buzzer: []Buzzer{{}},
+		LEDs:   []protocol.LED{{OnColour: protocol.Red}},
+		Buzzer: []protocol.Buzzer{{}},
 	},
 	device.FeedbackGranted: {
-		LEDs:   []LED{{OnColour: Green, For: 3 * time.Second}},
-		Buzzer: []Buzzer{{On: 2 * tick, Count: 1}},
+		LEDs:   []protocol.LED{{OnColour: protocol.Green, For: 3 * time.Second}},
+		Buzzer: []protocol.Buzzer{{On: 2 * tenth, Count: 1}},
 	},
 	device.FeedbackNotice: {
-		LEDs:   []LED{{OnColour: Green, OffColour: Amber, On: 3 * tick, Off: 3 * tick, For: 3 * time.Second}},
-		Buzzer: []Buzzer{{On: 2 * tick, Off: 2 * tick, Count: 2}},
+		LEDs:   []protocol.LED{{OnColour: protocol.Green, OffColour: protocol.Amber, On: 3 * tenth, Off: 3 * tenth, For: 3 * time.Second}},
+		Buzzer: []protocol.Buzzer{{On: 2 * tenth, Off: 2 * tenth, Count: 2}},
 	},
 	device.FeedbackDenied: {
-		LEDs:   []LED{{OnColour: Red, On: 2 * tick, Off: 2 * tick, For: 2 * time.Second}},
-		Buzzer: []Buzzer{{On: tick, Off: tick, Count: 3}},
+		LEDs:   []protocol.LED{{OnColour: protocol.Red, On: 2 * tenth, Off: 2 * tenth, For: 2 * time.Second}},
+		Buzzer: []protocol.Buzzer{{On: tenth, Off: tenth, Count: 3}},
 	},
 	device.FeedbackEnterPIN: {
-		LEDs: []LED{{OnColour: Amber, On: 5 * tick, Off: 5 * tick}},
+		LEDs: []protocol.LED{{OnColour: protocol.Amber, On: 5 * tenth, Off: 5 * tenth}},
 	},
 	device.FeedbackHeld: {
-		LEDs:   []LED{{OnColour: Red, On: 3 * tick, Off: 3 * tick}},
-		Buzzer: []Buzzer{{On: 2 * tick, Off: 18 * tick}},
+		LEDs:   []protocol.LED{{OnColour: protocol.Red, On: 3 * tenth, Off: 3 * tenth}},
+		Buzzer: []protocol.Buzzer{{On: 2 * tenth, Off: 18 * tenth}},
 	},
-}
-
-// lasts says that a feedback stays until another.
-func lasts(f device.Feedback) bool {
-	return f == device.FeedbackIdle || f == device.FeedbackEnterPIN || f == device.FeedbackHeld
 }

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/device/osdp/protocol"
 )
 
 // diary is a store that keeps every key that was about to be sent.
 type diary struct {
 	store
-	next []Key
+	next []protocol.Key
 }
 
 func (d *diary) Save(k Keys) error {
@@ -30,7 +31,7 @@ func TestKeySentOnce(t *testing.T) {
 		defer g.stop()
 		time.Sleep(time.Second)
 		g.heard()
-		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Reboot, Times: 1, Command: cmdKeySet})
+		g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.Reboot, Times: 1, Command: protocol.CmdKeySet})
 		if err := g.bus.Readers()[0].Install(time.Minute); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/device/osdp/protocol"
 )
 
 // installed is what a first pairing tells.
@@ -16,7 +17,7 @@ var installed = []string{"opened", "sent", "proved", "closed", "online"}
 // same tells whether the reader and the store agree on one key.
 func same(g *rig, s *store) bool {
 	k, st := s.now(), g.peers[0].State()
-	return k.Current != nil && k.Next == nil && st.Key != nil && Key(*st.Key) == *k.Current && k.Current.Weak() == nil
+	return k.Current != nil && k.Next == nil && st.Key != nil && protocol.Key(*st.Key) == *k.Current && k.Current.Weak() == nil
 }
 
 // TestInstall: a reader from its box gets a key while the window is open, and
@@ -117,7 +118,7 @@ func TestWrongKey(t *testing.T) {
 		g := build(t, p).run()
 		defer g.stop()
 		g.expect(time.Minute, "seen wrong_key", "offline wrong_key")
-		if n := g.peers[0].State().Commands[cmdChallenge]; n > 30 {
+		if n := g.peers[0].State().Commands[protocol.CmdChallenge]; n > 30 {
 			t.Errorf("%d handshakes in a minute", n)
 		}
 		_ = g.bus.Readers()[0].Install(time.Minute)
@@ -183,7 +184,7 @@ func keySetLost(t *testing.T, how string, fault osdptest.Fault, times int) {
 	defer g.stop()
 	time.Sleep(time.Second)
 	g.heard()
-	g.peers[0].Misbehave(osdptest.Mishap{Fault: fault, Times: times, Command: cmdKeySet})
+	g.peers[0].Misbehave(osdptest.Mishap{Fault: fault, Times: times, Command: protocol.CmdKeySet})
 	r := g.bus.Readers()[0]
 	if how == "rekey" {
 		if err := r.Rekey(); err != nil {
@@ -346,9 +347,10 @@ func TestKeyStoreFails(t *testing.T) {
 		s.mu.Unlock()
 		g.expect(10*time.Second, "online", "cleared no_key")
 	})
+	standard := protocol.DefaultKey()
 	for name, change := range map[string]func(*Keys){
-		"weak":      func(k *Keys) { k.Current = &defaultKey },
-		"weak next": func(k *Keys) { k.Next = &defaultKey },
+		"weak":      func(k *Keys) { k.Current = &standard },
+		"weak next": func(k *Keys) { k.Next = &standard },
 	} {
 		bubble(t, name, func(t *testing.T) {
 			p := keyed(1)

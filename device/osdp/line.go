@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/osdp/protocol"
 )
 
 const (
@@ -35,7 +36,7 @@ const (
 type line struct {
 	port device.Port
 	baud int
-	rx   deframer
+	rx   protocol.Deframer
 }
 
 // wire returns how long n characters of ten bits take.
@@ -43,17 +44,17 @@ func (l *line) wire(n int) time.Duration {
 	return time.Duration(n) * 10 * time.Second / time.Duration(l.baud)
 }
 
-// exchange sends a frame with its mark, and waits for the reply of that address
-// and number up to wait behind the last bit. The frame points into the line's
-// buffer: it is good until the next exchange.
-func (l *line) exchange(tx []byte, wait time.Duration) (answer, Frame, error) {
+// exchange sends a command, and waits for the reply of that address and number up
+// to timeout behind the last bit. The frame points into the line's buffer: it is
+// good until the next exchange.
+func (l *line) exchange(p *pending, timeout time.Duration) (answer, protocol.Frame, error) {
 	if err := l.quiet(); err != nil {
-		return silence, Frame{}, err
+		return silence, protocol.Frame{}, err
 	}
-	if _, err := l.port.Write(tx); err != nil {
-		return silence, Frame{}, err
+	if _, err := l.port.Write(p.bytes()); err != nil {
+		return silence, protocol.Frame{}, err
 	}
-	return l.receive(tx[2], tx[5]&ctrlSequence, time.Now().Add(wait+l.wire(len(tx))))
+	return l.receive(p.address, p.sequence, time.Now().Add(timeout+l.wire(p.n)))
 }
 
 // quiet drops what nobody waits for, such as a late reply, until the line was
@@ -64,9 +65,10 @@ func (l *line) quiet() error {
 	}
 	end := time.Now().Add(quietMost)
 	for dropped := 0; dropped < quietRead && !time.Now().After(end); {
-		l.rx.reset()
-		n, err := l.port.Read(l.rx.room())
-		clear(l.rx.buf[:n])
+		l.rx.Reset()
+		room := l.rx.Room()
+		n, err := l.port.Read(room)
+		clear(room[:n])
 		dropped += n
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
@@ -78,12 +80,12 @@ func (l *line) quiet() error {
 	return nil
 }
 
-func (l *line) receive(address, sequence byte, deadline time.Time) (answer, Frame, error) {
-	l.rx.reset()
-	result, heard, bad := silence, 0, l.rx.bad
+func (l *line) receive(address, sequence byte, deadline time.Time) (answer, protocol.Frame, error) {
+	l.rx.Reset()
+	result, heard, bad := silence, 0, l.rx.Bad
 	hard := deadline.Add(l.wire(replySize))
 	for {
-		for f, ok := l.rx.next(); ok; f, ok = l.rx.next() {
+		for f, ok := l.rx.Next(); ok; f, ok = l.rx.Next() {
 			switch got := classify(f, address, sequence); got {
 			case answered, busy:
 				return got, f, nil
@@ -91,36 +93,36 @@ func (l *line) receive(address, sequence byte, deadline time.Time) (answer, Fram
 				result = restart
 			}
 		}
-		if result == silence && l.rx.bad != bad {
+		if result == silence && l.rx.Bad != bad {
 			result = garbled
 		}
 		now := time.Now()
 		wait := deadline.Sub(now)
-		if l.rx.pending() {
+		if l.rx.Pending() {
 			wait = min(frameGap, hard.Sub(now))
 		} else if result == garbled {
 			wait = min(noiseGap, wait)
 		}
 		if wait <= 0 || heard > heardMost {
-			return l.unfinished(result), Frame{}, nil
+			return l.unfinished(result), protocol.Frame{}, nil
 		}
 		n, err := l.read(wait)
 		heard += n
 		switch {
 		case err == nil:
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return silence, Frame{}, err
-		case l.rx.pending():
-			l.rx.timeout()
+			return silence, protocol.Frame{}, err
+		case l.rx.Pending():
+			l.rx.Timeout()
 		default:
-			return result, Frame{}, nil
+			return result, protocol.Frame{}, nil
 		}
 	}
 }
 
 // unfinished is for a frame that began and does not end.
 func (l *line) unfinished(result answer) answer {
-	if result == silence && l.rx.pending() {
+	if result == silence && l.rx.Pending() {
 		return garbled
 	}
 	return result
@@ -130,18 +132,18 @@ func (l *line) read(wait time.Duration) (int, error) {
 	if err := l.port.SetReadTimeout(wait); err != nil {
 		return 0, err
 	}
-	n, err := l.port.Read(l.rx.room())
-	l.rx.fed(n)
+	n, err := l.port.Read(l.rx.Room())
+	l.rx.Fed(n)
 	return n, err
 }
 
 // classify tells what a frame is to one who waits for a reply. Our own echo, late
 // replies of others and duplicates of earlier ones are nothing.
-func classify(f Frame, address, sequence byte) answer {
+func classify(f protocol.Frame, address, sequence byte) answer {
 	switch {
 	case !f.Reply || f.Address != address:
 		return silence
-	case f.Code == replyBusy && f.Block.Type == 0 && (f.Sequence == 0 || f.Sequence == sequence):
+	case f.Code == protocol.ReplyBusy && f.Block.Type == 0 && (f.Sequence == 0 || f.Sequence == sequence):
 		return busy
 	case f.Sequence == sequence:
 		return answered

@@ -1,47 +1,64 @@
 package osdp
 
-import "fmt"
+import (
+	"fmt"
+
+	"gatehouse/device/osdp/protocol"
+)
 
 // maxCommand is the longest command that is sent, without the mark: every reader
 // takes 128 bytes (SIA OSDP).
 const maxCommand = 128
 
 // link is the panel's half of the sequence numbers of one reader: 0, then 1 2 3
-// 1 2 3. One command at a time is under way; until it is answered it is repeated
+// 1 2 3. One command at a time is pending; until it is answered it is repeated
 // byte by byte, so that a reader can tell a repetition from a new command and
 // does not act twice. For one goroutine.
 type link struct {
-	sequence byte // of the next new command
-	code     byte // of the command under way
-	n        int  // its length with the mark; 0: none
-	tx       [1 + maxCommand]byte
+	next    byte // sequence number of the next new command
+	pending pending
 }
 
+// pending is the command that has no answer yet.
+type pending struct {
+	address, sequence, code byte
+	n                       int // its length with the mark; 0: none
+	tx                      [1 + maxCommand]byte
+}
+
+func (p *pending) bytes() []byte { return p.tx[:p.n] }
+
 // restart makes the next command one with number 0, which ends a reader's session
-// and its memory of replies. What was under way is given up.
-func (l *link) restart() { l.sequence, l.n = 0, 0 }
+// and its memory of replies. The pending command is given up.
+func (l *link) restart() { l.next, l.pending.n = 0, 0 }
 
-// waiting says that a command is under way: it must be repeated, not replaced.
-func (l *link) waiting() bool { return l.n > 0 }
+// waiting says that a command is pending: it must be repeated, not replaced.
+func (l *link) waiting() bool { return l.pending.n > 0 }
 
-// command is what is to be sent.
-func (l *link) command() []byte { return l.tx[:l.n] }
-
-// put takes a new command, written by write with the number it must have.
-func (l *link) put(code byte, write func(dst []byte, sequence byte) ([]byte, error)) error {
-	frame, err := write(append(l.tx[:0], mark), l.sequence)
+// put makes a new command the pending one: in a session if s is not nil, whose
+// encryption uses scratch.
+func (l *link) put(f protocol.Frame, s *protocol.Session, scratch []byte) (err error) {
+	p := &l.pending
+	f.Sequence = l.next
+	frame := append(p.tx[:0], protocol.Mark)
+	if s != nil {
+		frame, err = s.Seal(frame, f, scratch)
+	} else {
+		frame, err = f.Append(frame)
+	}
 	if err != nil {
 		return err
 	}
-	if len(frame) > len(l.tx) {
-		return fmt.Errorf("%w: command %02X of %d bytes, readers take %d", ErrLength, code, len(frame)-1, maxCommand)
+	if len(frame) > len(p.tx) {
+		return fmt.Errorf("%w: command %02X of %d bytes, readers take %d", protocol.ErrLength, f.Code, len(frame)-1, maxCommand)
 	}
-	l.code, l.n = code, len(frame)
+	p.address, p.sequence, p.code, p.n = f.Address, f.Sequence, f.Code, len(frame)
 	return nil
 }
 
-// answered ends the command under way: its number is used up.
-func (l *link) answered() {
-	l.n = 0
-	l.sequence = l.sequence%3 + 1
+// answered ends the pending command and returns its code: its number is used up.
+func (l *link) answered() (code byte) {
+	l.pending.n = 0
+	l.next = l.next%3 + 1
+	return l.pending.code
 }

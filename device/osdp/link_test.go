@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"gatehouse/device/osdp/protocol"
 )
 
 // modelReader is a reader's half of the sequence numbers, by the words of SIA
@@ -17,8 +19,8 @@ type modelReader struct {
 }
 
 func (m *modelReader) hear(t *rapid.T, wire []byte) (sequence byte, acked bool) {
-	f, err := Parse(wire[1:])
-	if err != nil || wire[0] != mark {
+	f, err := protocol.Parse(wire[1:])
+	if err != nil || wire[0] != protocol.Mark {
 		t.Fatalf("heard %X: %v", wire, err)
 	}
 	switch {
@@ -50,9 +52,7 @@ func TestLinkModel(t *testing.T) {
 		send := func() {
 			if !l.waiting() {
 				next++
-				err := l.put(cmdLED, func(dst []byte, sequence byte) ([]byte, error) {
-					return Frame{CRC: true, Sequence: sequence, Code: cmdLED, Data: []byte{next}}.Append(dst)
-				})
+				err := l.put(protocol.Frame{CRC: true, Code: protocol.CmdLED, Data: []byte{next}}, nil, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -62,7 +62,7 @@ func TestLinkModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"good": func(t *rapid.T) {
 				send()
-				if _, acked := reader.hear(t, l.command()); !acked {
+				if _, acked := reader.hear(t, l.pending.bytes()); !acked {
 					l.restart() // NAK 4
 					return
 				}
@@ -70,7 +70,7 @@ func TestLinkModel(t *testing.T) {
 				answered = append(answered, next)
 			},
 			"command lost": func(*rapid.T) { send() },
-			"reply lost":   func(t *rapid.T) { send(); reader.hear(t, l.command()) },
+			"reply lost":   func(t *rapid.T) { send(); reader.hear(t, l.pending.bytes()) },
 			"panel restarts": func(*rapid.T) {
 				l.restart()
 			},
@@ -105,9 +105,7 @@ func ordered(some, all []byte) bool {
 
 func TestLinkRefusesLong(t *testing.T) {
 	var l link
-	err := l.put(cmdText, func(dst []byte, sequence byte) ([]byte, error) {
-		return Frame{Code: cmdText, Data: make([]byte, maxCommand)}.Append(dst)
-	})
+	err := l.put(protocol.Frame{Code: protocol.CmdText, Data: make([]byte, maxCommand)}, nil, nil)
 	if err == nil || l.waiting() {
 		t.Error("a command that readers don't take")
 	}

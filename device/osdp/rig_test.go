@@ -14,6 +14,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/fault"
 	"gatehouse/device/osdp/osdptest"
+	"gatehouse/device/osdp/protocol"
 )
 
 // store is a KeyStore in memory that can fail.
@@ -47,11 +48,11 @@ func (s *store) Save(k Keys) error {
 func (s *store) now() Keys { k, _ := s.Load(); return k }
 
 // testKey is a made-up key, another for each n.
-func testKey(n byte) Key {
-	return Key{0x7A, 0x0C, 0x55, 0xE1, 0x93, 0x0F, 0x4B, 0x22, 0x88, 0xD6, 0x1C, 0xA9, 0x7E, 0x33, 0x41, n}
+func testKey(n byte) protocol.Key {
+	return protocol.Key{0x7A, 0x0C, 0x55, 0xE1, 0x93, 0x0F, 0x4B, 0x22, 0x88, 0xD6, 0x1C, 0xA9, 0x7E, 0x33, 0x41, n}
 }
 
-func wired(k Key) *[16]byte { raw := [16]byte(k); return &raw }
+func wired(k protocol.Key) *[16]byte { raw := [16]byte(k); return &raw }
 
 func testCard(n int) device.Card { return device.CardOf(uint64(n)<<1|1, 26) }
 

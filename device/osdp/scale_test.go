@@ -1,12 +1,14 @@
 package osdp
 
 import (
+	"crypto/aes"
 	"fmt"
 	"os"
 	"testing"
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/device/osdp/protocol"
 )
 
 // TestManyReaders: 4 and 16 readers on one line, some of them dead: each card of
@@ -56,9 +58,9 @@ func manyReaders(t *testing.T, readers, dead int) {
 	if worst > 1200*time.Millisecond {
 		t.Errorf("a card took %v", worst)
 	}
-	polls := g.peers[readers-1].State().Commands[cmdPoll]
+	polls := g.peers[readers-1].State().Commands[protocol.CmdPoll]
 	time.Sleep(time.Minute)
-	polls = g.peers[readers-1].State().Commands[cmdPoll] - polls
+	polls = g.peers[readers-1].State().Commands[protocol.CmdPoll] - polls
 	t.Logf("worst card %v, a poll each %v", worst, time.Minute/time.Duration(polls))
 }
 
@@ -89,8 +91,9 @@ var errTimeout = fmt.Errorf("read: %w", os.ErrDeadlineExceeded)
 // quick is a port in memory whose far end answers each POLL by a secured ACK, or
 // by one in the clear, without a byte of heap.
 type quick struct {
-	s       *session
+	s       *protocol.Session
 	in, out []byte
+	scratch [16]byte
 }
 
 func (q *quick) SetReadTimeout(time.Duration) error { return nil }
@@ -106,26 +109,24 @@ func (q *quick) Read(b []byte) (int, error) {
 }
 
 func (q *quick) Write(b []byte) (int, error) {
-	f, err := Parse(b[1:])
+	f, err := protocol.Parse(b[1:])
 	if err != nil {
 		return 0, err
 	}
-	reply := Frame{Address: f.Address, Reply: true, Sequence: f.Sequence, CRC: true, Code: replyAck}
+	reply := protocol.Frame{Address: f.Address, Reply: true, Sequence: f.Sequence, CRC: true, Code: protocol.ReplyAck}
 	if q.s == nil {
 		q.in, err = reply.Append(q.out[:0])
 		return len(b), err
 	}
-	q.s.next(f.signed)
-	reply.Block.Type = blockMACReply
-	q.in, _ = reply.appendBody(q.out[:0])
-	q.s.next(q.in)
-	q.in = append(q.in, q.s.mac[:macSize]...)
-	q.in = reply.appendCheck(q.in, 0)
-	return len(b), nil
+	if _, err := q.s.Open(&f); err != nil {
+		return 0, err
+	}
+	q.in, err = q.s.Seal(q.out[:0], reply, q.scratch[:])
+	return len(b), err
 }
 
 // steady is a bus with one reader that is being polled.
-func steady(secure bool) (*Bus, *quick) {
+func steady(t testing.TB, secure bool) (*Bus, *quick) {
 	events := make(chan device.Event, 100)
 	q := &quick{out: make([]byte, 0, 64)}
 	c := ReaderConfig{Source: "a", Address: 1, Security: ClearText, Events: events}
@@ -134,18 +135,47 @@ func steady(secure bool) (*Bus, *quick) {
 	}
 	b := New(BusConfig{Baud: 115200, Readers: []ReaderConfig{c}}, nil)
 	b.line.port = q
-	r := b.readers[0]
-	r.known, r.absent = true, false
+	r := b.contacts[0]
+	r.equipment.known, r.presence.absent = true, false
 	r.reset()
 	if secure {
-		q.s, r.session = zeroSession(), zeroSession()
-		r.step, r.began = stepRun, time.Now()
+		q.s, r.channel.session = opened(t), opened(t)
+		r.step, r.channel.began = stepRun, time.Now()
 	}
-	r.link.sequence = 1
+	r.link.next = 1
 	for range 10 {
 		_ = b.turn(r, time.Now())
 	}
 	return b, q
+}
+
+// opened is a session by the key of zeros and numbers of zeros; both ends have it.
+func opened(t testing.TB) *protocol.Session {
+	aes := func(key, block [16]byte) [16]byte {
+		c, err := aes.NewCipher(key[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Encrypt(block[:], block[:])
+		return block
+	}
+	enc, mac1, mac2 := aes([16]byte{}, [16]byte{1, 0x82}), aes([16]byte{}, [16]byte{1, 1}), aes([16]byte{}, [16]byte{1, 2})
+	cryptogram := aes(enc, [16]byte{})
+	firstMAC := aes(mac2, aes(mac1, cryptogram))
+	challenged := protocol.Frame{Reply: true, Code: 0x76, Block: protocol.Block{Type: 0x12, Data: []byte{1}}, Data: append(make([]byte, 16), cryptogram[:]...)}
+	response, err := challenged.Response()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, ok := response.Prove(protocol.Key{}, [8]byte{})
+	if !ok {
+		t.Fatal("wrong cryptogram")
+	}
+	s, err := h.Start(protocol.Frame{Reply: true, Code: 0x78, Block: protocol.Block{Type: 0x14, Data: []byte{1}}, Data: firstMAC[:]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // TestPollAllocates: polling needs no heap. In a bubble no time passes meanwhile: a
@@ -153,8 +183,8 @@ func steady(secure bool) (*Bus, *quick) {
 func TestPollAllocates(t *testing.T) {
 	for name, secure := range map[string]bool{"clear": false, "secure": true} {
 		bubble(t, name, func(t *testing.T) {
-			b, _ := steady(secure)
-			if !b.readers[0].Status().Online {
+			b, _ := steady(t, secure)
+			if !b.contacts[0].reader.Status().Online {
 				t.Fatal("not polled")
 			}
 			n := testing.AllocsPerRun(1000, func() {
@@ -168,7 +198,7 @@ func TestPollAllocates(t *testing.T) {
 			if n > 0 {
 				t.Errorf("%v allocations a poll", n)
 			}
-			if s := b.readers[0].Status(); s.Commands < 1000 || s.Retries > 0 {
+			if s := b.contacts[0].reader.Status(); s.Commands < 1000 || s.Retries > 0 {
 				t.Errorf("status %+v", s)
 			}
 		})
@@ -180,8 +210,8 @@ func TestPollAllocates(t *testing.T) {
 func BenchmarkPoll(b *testing.B) {
 	for _, secure := range []bool{false, true} {
 		b.Run(map[bool]string{false: "clear", true: "secure"}[secure], func(b *testing.B) {
-			bus, _ := steady(secure)
-			r := bus.readers[0]
+			bus, _ := steady(b, secure)
+			r := bus.contacts[0]
 			b.ReportAllocs()
 			for b.Loop() {
 				_ = bus.turn(r, time.Now())

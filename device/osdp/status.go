@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"gatehouse/device/fault"
+	"gatehouse/device/osdp/protocol"
 )
 
 // Status is what is known of a reader at this moment.
@@ -13,8 +14,8 @@ type Status struct {
 	Secure  bool // over a secure channel with its own key
 	Fault   fault.Code
 
-	Identity     Identity // of the first reader that was found, or the last that was given a key; zero: unknown
-	Capabilities []Capability
+	Identity     protocol.Identity // of the first reader that was found, or the last that was given a key; zero: unknown
+	Capabilities []protocol.Capability
 	Tamper       bool
 	PowerFailure bool
 	Inputs       []bool // active, by ISTATR; nil: it told none
@@ -31,20 +32,4 @@ func (s Status) clone() Status {
 	s.Capabilities = slices.Clone(s.Capabilities)
 	s.Inputs, s.Outputs = slices.Clone(s.Inputs), slices.Clone(s.Outputs)
 	return s
-}
-
-// Status returns a copy. Safe from any goroutine.
-func (r *Reader) Status() Status {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := r.status.clone()
-	s.Installing = r.asked.window.open
-	return s
-}
-
-// note changes the status.
-func (r *Reader) note(change func(*Status)) {
-	r.mu.Lock()
-	change(&r.status)
-	r.mu.Unlock()
 }

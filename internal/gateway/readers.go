@@ -9,6 +9,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/fault"
 	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/protocol"
 	"gatehouse/device/pn532"
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
@@ -149,12 +150,12 @@ func fit(formats []wiegand.Format, c device.Card) fault.Code {
 
 // indications are what the profile says that this reader shows; nil: as readers
 // with one lamp of two colours do.
-func indications(r *site.Reader) map[device.Feedback]osdp.Indication {
+func indications(r *site.Reader) map[device.Feedback]protocol.Indication {
 	said := r.Indications()
 	if len(said) == 0 {
 		return nil
 	}
-	out := map[device.Feedback]osdp.Indication{}
+	out := map[device.Feedback]protocol.Indication{}
 	for _, f := range device.Feedbacks() {
 		if in, ok := said[f.String()]; ok {
 			out[f] = osdpIndication(in)
@@ -298,18 +299,18 @@ func (r *Reader) Leave() { r.taught.Store(false) }
 
 // osdpIndication is what a profile says, as commands of the bus: LED 0 and the
 // buzzer of reader 0, and the first line of its display.
-func osdpIndication(in profile.Indication) osdp.Indication {
+func osdpIndication(in profile.Indication) protocol.Indication {
 	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
-	var out osdp.Indication
+	var out protocol.Indication
 	if in.LED != "" {
-		colour, _ := osdp.ColourNamed(in.LED) // "off" is black, the zero value
-		out.LEDs = []osdp.LED{{OnColour: colour, On: ms(in.OnMS), Off: ms(in.OffMS), For: ms(in.ForMS)}}
+		colour, _ := protocol.ColourNamed(in.LED) // "off" is black, the zero value
+		out.LEDs = []protocol.LED{{OnColour: colour, On: ms(in.OnMS), Off: ms(in.OffMS), For: ms(in.ForMS)}}
 	}
 	if in.Beeps > 0 {
-		out.Buzzer = []osdp.Buzzer{{On: ms(in.BeepMS), Off: ms(in.BeepMS), Count: byte(in.Beeps)}}
+		out.Buzzer = []protocol.Buzzer{{On: ms(in.BeepMS), Off: ms(in.BeepMS), Count: byte(in.Beeps)}}
 	}
 	if in.Text != "" {
-		out.Text = []osdp.Text{{Text: in.Text, For: ms(in.ForMS)}}
+		out.Text = []protocol.Text{{Text: in.Text, For: ms(in.ForMS)}}
 	}
 	return out
 }

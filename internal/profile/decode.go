@@ -9,7 +9,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/device/fault"
 	"gatehouse/device/idcard"
-	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/protocol"
 	"gatehouse/device/pn532"
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
@@ -136,14 +136,14 @@ func osdpDecoder(r Reader) (decoder, error) {
 		if err != nil {
 			return nil, err
 		}
-		f, err := osdp.Parse(raw)
+		f, err := protocol.Parse(raw)
 		switch {
-		case errors.Is(err, osdp.ErrCheck):
+		case errors.Is(err, protocol.ErrCheck):
 			return []outcome{{fault: fault.Checksum}}, nil
 		case err != nil:
 			return nil, err
 		}
-		if keys, ok := f.Keys(); ok {
+		if keys, err := f.Keys(nil); err == nil {
 			return typed(keys), nil
 		}
 		card, err := f.Card()

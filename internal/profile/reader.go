@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"gatehouse/device"
-	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/protocol"
 	"gatehouse/device/serialcard"
 	"gatehouse/internal/strict"
 )
@@ -88,7 +88,7 @@ func feedbacks() (names []string) {
 
 // colours are the names of the colours of an OSDP LED.
 func colours() (names []string) {
-	for c := osdp.Black; c <= osdp.White; c++ {
+	for c := protocol.Black; c <= protocol.White; c++ {
 		names = append(names, c.String())
 	}
 	return names

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/protocol"
 	"gatehouse/internal/durable"
 )
 
@@ -27,7 +28,7 @@ func (k KeyFile) Problem() error {
 	if err != nil {
 		return err
 	}
-	for i, key := range []*osdp.Key{keys.Current, keys.Next} {
+	for i, key := range []*protocol.Key{keys.Current, keys.Next} {
 		if key == nil {
 			continue
 		}
@@ -60,7 +61,7 @@ func (k KeyFile) Load() (keys osdp.Keys, err error) {
 	return keys, err
 }
 
-func (k KeyFile) read(path string) (*osdp.Key, error) {
+func (k KeyFile) read(path string) (*protocol.Key, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -68,7 +69,7 @@ func (k KeyFile) read(path string) (*osdp.Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read reader's key: %w", err)
 	}
-	var key osdp.Key
+	var key protocol.Key
 	raw, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(raw) != len(key) {
 		return nil, fmt.Errorf("read reader's key from %s: want one line of %d hex digits", path, 2*len(key))
@@ -97,7 +98,7 @@ func (k KeyFile) Save(keys osdp.Keys) error {
 	return nil
 }
 
-func (k KeyFile) write(path string, key *osdp.Key) error {
+func (k KeyFile) write(path string, key *protocol.Key) error {
 	if err := durable.MakeDir(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("folder of reader's key: %w", err)
 	}

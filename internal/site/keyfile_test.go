@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/protocol"
 )
 
 // TestKeyFileCutShort: a key that the reader has, and that stands in the second
@@ -13,7 +14,7 @@ import (
 // one before the first file has it.
 func TestKeyFileCutShort(t *testing.T) {
 	k := KeyFile{filepath.Join(t.TempDir(), "readers", "in.key")}
-	has, next := osdp.NewKey(), osdp.NewKey()
+	has, next := protocol.NewKey(), protocol.NewKey()
 	if err := k.Save(osdp.Keys{Next: &has}); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
-	"gatehouse/device/osdp"
+	"gatehouse/device/osdp/protocol"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
 	"gatehouse/internal/gateway"
@@ -85,7 +85,7 @@ func busStatus(r *gateway.Reader) *control.OSDP {
 	s := r.OSDP.Status()
 	out := &control.OSDP{Port: r.Config.Port, Address: int(s.Address), Baud: r.Config.Baud, Tamper: s.Tamper, Power: s.PowerFailure, Install: s.Installing,
 		Retries: s.Retries, Bad: s.BadFrames, BadMACs: s.BadMACs}
-	if i := s.Identity; i != (osdp.Identity{}) {
+	if i := s.Identity; i != (protocol.Identity{}) {
 		out.Vendor, out.Model, out.Version = fmt.Sprintf("%x", i.Vendor), int(i.Model), int(i.Version)
 		out.Serial, out.Firmware = fmt.Sprintf("%08x", i.Serial), fmt.Sprintf("%d.%d.%d", i.Firmware[0], i.Firmware[1], i.Firmware[2])
 	}

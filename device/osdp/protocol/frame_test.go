@@ -1,4 +1,4 @@
-package osdp
+package protocol
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package osdp
+package protocol
 
 import (
 	"crypto/rand"
@@ -11,8 +11,10 @@ import (
 // prints.
 type Key [16]byte
 
-// defaultKey is SCBK-D, which everybody knows.
-var defaultKey = Key{0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3A, 0x3B, 0x3C, 0x3D, 0x3E, 0x3F}
+// DefaultKey returns SCBK-D, which everybody knows.
+func DefaultKey() Key {
+	return Key{0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x3A, 0x3B, 0x3C, 0x3D, 0x3E, 0x3F}
+}
 
 // ErrWeakKey means a key that anybody would try.
 var ErrWeakKey = errors.New("key that anybody would try")
@@ -33,7 +35,7 @@ func NewKey() Key {
 // or down by any step: the keys of makers' examples, which tools against OSDP try
 // first (Bishop Fox, 2023).
 func (k Key) Weak() error {
-	if k.equal(defaultKey) {
+	if k.equal(DefaultKey()) {
 		return fmt.Errorf("default key of the standard: %w", ErrWeakKey)
 	}
 	for _, period := range []int{1, 2, 4, 8} {
@@ -65,14 +67,3 @@ func (k Key) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(k.String())) }
 
 // MarshalText keeps encoders from writing the key: a KeyStore writes its bytes.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
-
-// Keys are the keys of one reader. Next was sent to the reader, or is about to
-// be, and not yet proved: until then either may be the one that it has.
-type Keys struct{ Current, Next *Key }
-
-// KeyStore keeps the keys of one reader. Save returns when they are durable. Both
-// are called from the goroutine of the bus, which waits for them.
-type KeyStore interface {
-	Load() (Keys, error)
-	Save(Keys) error
-}

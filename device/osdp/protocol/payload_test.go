@@ -1,4 +1,4 @@
-package osdp
+package protocol
 
 import (
 	"bytes"
@@ -20,28 +20,28 @@ func TestPayloads(t *testing.T) {
 		{"identity", replyPDID, "000EE3 10 10 00007497 230606", "vendor 00-0E-E3 model 16.16 serial 97740000 firmware 35.6.6"},
 		{"identity too short", replyPDID, "000EE3 10 10 00007497 2306", "wrong length: PDID of 11 bytes, want 12"},
 		{"identity too long", replyPDID, "000EE3 10 10 00007497 23060600", "wrong length: PDID of 13 bytes, want 12"},
-		{"26 bits", replyRaw, "00 01 1A00 80FFC040", "card of 26 bits"},
-		{"26 bits with rubbish behind", replyRaw, "00 01 1A00 80FFC07F", "card of 26 bits"},
-		{"8 bits", replyRaw, "00 00 0800 5A", "card of 8 bits"},
-		{"256 bits", replyRaw, "00 00 0001" + "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF", "card of 256 bits"},
-		{"no bits", replyRaw, "00 01 0000", "wrong length: RAW says 0 bits and has 0 bytes"},
-		{"more bits than bytes", replyRaw, "00 01 1A00 80FFC0", "wrong length: RAW says 26 bits and has 3 bytes"},
-		{"more bytes than bits", replyRaw, "00 01 1A00 80FFC04000", "wrong length: RAW says 26 bits and has 5 bytes"},
-		{"65535 bits", replyRaw, "00 01 FFFF 80FFC040", "wrong length: RAW says 65535 bits and has 4 bytes"},
-		{"half a head", replyRaw, "00 01 1A", "wrong length: RAW of 3 bytes, want 4"},
-		{"characters", replyFmt, "00 00 03 313233", "card of 24 bits"},
-		{"characters that lie", replyFmt, "00 00 04 313233", "wrong length: FMT says 4 characters and has 3"},
-		{"no characters", replyFmt, "00 00 00", "wrong length: FMT says 0 characters and has 0"},
-		{"keys", replyKeypad, "00 04 3132330D", "4 keys"},
-		{"keys that lie", replyKeypad, "00 05 3132330D", "wrong length: KEYPAD of 6 bytes"},
-		{"status", replyLStat, "01 00", "tamper true, power failure false"},
-		{"half a status", replyLStat, "01", "wrong length: LSTATR of 1 bytes, want 2"},
-		{"address and speed", replyCom, "05 00C20100", "address 5, 115200 baud"},
-		{"speed out of this world", replyCom, "05 FFFFFFFF", "address 5, 1073741824 baud"},
-		{"refusal", replyNak, "06", "secure channel required"},
-		{"refusal with more", replyNak, "0901", "record cannot be processed"},
-		{"unknown refusal", replyNak, "77", "reason 119"},
-		{"refusal without reason", replyNak, "", "wrong length: NAK of 0 bytes, want 1"},
+		{"26 bits", ReplyRaw, "00 01 1A00 80FFC040", "card of 26 bits"},
+		{"26 bits with rubbish behind", ReplyRaw, "00 01 1A00 80FFC07F", "card of 26 bits"},
+		{"8 bits", ReplyRaw, "00 00 0800 5A", "card of 8 bits"},
+		{"256 bits", ReplyRaw, "00 00 0001" + "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF", "card of 256 bits"},
+		{"no bits", ReplyRaw, "00 01 0000", "wrong length: RAW says 0 bits and has 0 bytes"},
+		{"more bits than bytes", ReplyRaw, "00 01 1A00 80FFC0", "wrong length: RAW says 26 bits and has 3 bytes"},
+		{"more bytes than bits", ReplyRaw, "00 01 1A00 80FFC04000", "wrong length: RAW says 26 bits and has 5 bytes"},
+		{"65535 bits", ReplyRaw, "00 01 FFFF 80FFC040", "wrong length: RAW says 65535 bits and has 4 bytes"},
+		{"half a head", ReplyRaw, "00 01 1A", "wrong length: RAW of 3 bytes, want 4"},
+		{"characters", ReplyFmt, "00 00 03 313233", "card of 24 bits"},
+		{"characters that lie", ReplyFmt, "00 00 04 313233", "wrong length: FMT says 4 characters and has 3"},
+		{"no characters", ReplyFmt, "00 00 00", "wrong length: FMT says 0 characters and has 0"},
+		{"keys", ReplyKeypad, "00 04 3132330D", "4 keys"},
+		{"keys that lie", ReplyKeypad, "00 05 3132330D", "wrong length: KEYPAD of 6 bytes"},
+		{"status", ReplyLStat, "01 00", "tamper true, power failure false"},
+		{"half a status", ReplyLStat, "01", "wrong length: LSTATR of 1 bytes, want 2"},
+		{"address and speed", ReplyCom, "05 00C20100", "address 5, 115200 baud"},
+		{"speed out of this world", ReplyCom, "05 FFFFFFFF", "address 5, 1073741824 baud"},
+		{"refusal", ReplyNak, "06", "secure channel required"},
+		{"refusal with more", ReplyNak, "0901", "record cannot be processed"},
+		{"unknown refusal", ReplyNak, "77", "reason 119"},
+		{"refusal without reason", ReplyNak, "", "wrong length: NAK of 0 bytes, want 1"},
 	} {
 		if got := (Frame{Reply: true, Code: c.code, Data: unhex(t, c.data)}).Explain(); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
@@ -113,10 +113,10 @@ func FuzzPayloads(f *testing.F) {
 				t.Fatalf("PDID %X written as %X", b, again)
 			}
 		}
-		if address, baud, err := parseCom(b); err == nil && baud < 1<<30 && !bytes.Equal(comSet(address, baud), b) {
-			t.Fatalf("COM %X written as %X", b, comSet(address, baud))
+		if address, baud, err := (Frame{Data: b}).Com(); err == nil && baud < 1<<30 && !bytes.Equal(AppendComSet(nil, address, baud), b) {
+			t.Fatalf("COM %X written as %X", b, AppendComSet(nil, address, baud))
 		}
-		if c, err := parseCCrypt(b); err == nil && !bytes.Equal(append(c.random[:], c.cryptogram[:]...), b[8:]) {
+		if c, err := (Frame{Code: replyCCrypt, Block: Block{blockCCrypt, []byte{1}}, Data: b}).Response(); err == nil && !bytes.Equal(append(c.random[:], c.cryptogram[:]...), b[8:]) {
 			t.Fatalf("CCRYPT %X read as %+v", b, c)
 		}
 		if caps, err := parsePDCap(b); err == nil && len(caps)*3 != len(b) {
@@ -137,7 +137,7 @@ func FuzzOpen(f *testing.F) {
 		if len(data) == 0 {
 			return
 		}
-		_, _ = s.open(&frame)
+		_, _ = s.Open(&frame)
 		_, _ = s.decrypt(data, s.mac)
 	})
 }

@@ -1,4 +1,4 @@
-package osdp
+package protocol
 
 import (
 	"bytes"
@@ -8,23 +8,23 @@ import (
 )
 
 // frames feeds a stream in the given pieces and returns all frames, written again.
-func frames(d *deframer, pieces ...[]byte) (out [][]byte) {
+func frames(d *Deframer, pieces ...[]byte) (out [][]byte) {
 	take := func() {
-		for f, ok := d.next(); ok; f, ok = d.next() {
+		for f, ok := d.Next(); ok; f, ok = d.Next() {
 			b, _ := f.Append(nil)
 			out = append(out, b)
 		}
 	}
 	for _, p := range pieces {
 		for len(p) > 0 {
-			n := copy(d.room(), p)
-			d.fed(n)
+			n := copy(d.Room(), p)
+			d.Fed(n)
 			p = p[n:]
 			take()
 		}
 	}
-	for d.pending() {
-		d.timeout()
+	for d.Pending() {
+		d.Timeout()
 		take()
 	}
 	return out
@@ -35,7 +35,7 @@ func TestDeframeSplit(t *testing.T) {
 	for _, c := range published {
 		whole := unhex(t, c.hex)
 		for cut := range len(whole) + 1 {
-			if got := frames(&deframer{}, whole[:cut], whole[cut:]); len(got) != 1 || !bytes.Equal(got[0], whole) {
+			if got := frames(&Deframer{}, whole[:cut], whole[cut:]); len(got) != 1 || !bytes.Equal(got[0], whole) {
 				t.Errorf("%X cut at %d: %X", whole, cut, got)
 			}
 		}
@@ -43,7 +43,7 @@ func TestDeframeSplit(t *testing.T) {
 		for _, b := range whole {
 			single = append(single, []byte{b})
 		}
-		if got := frames(&deframer{}, single...); len(got) != 1 || !bytes.Equal(got[0], whole) {
+		if got := frames(&Deframer{}, single...); len(got) != 1 || !bytes.Equal(got[0], whole) {
 			t.Errorf("%X byte by byte: %X", whole, got)
 		}
 	}
@@ -56,14 +56,14 @@ func TestDeframeResync(t *testing.T) {
 	for _, c := range published {
 		whole := unhex(t, c.hex)
 		for n := range whole {
-			if got := frames(&deframer{}, append(bytes.Clone(whole[:n]), good...)); len(got) != 1 || !bytes.Equal(got[0], good) {
+			if got := frames(&Deframer{}, append(bytes.Clone(whole[:n]), good...)); len(got) != 1 || !bytes.Equal(got[0], good) {
 				t.Errorf("behind the first %d bytes of %X: %X", n, whole, got)
 			}
 		}
 		for bit := range 8 * len(whole) {
 			bad := bytes.Clone(whole)
 			bad[bit/8] ^= 0x80 >> (bit % 8)
-			if got := frames(&deframer{}, append(bad, good...)); len(got) != 1 || !bytes.Equal(got[0], good) {
+			if got := frames(&Deframer{}, append(bad, good...)); len(got) != 1 || !bytes.Equal(got[0], good) {
 				t.Errorf("behind %X: %X", bad, got)
 			}
 		}
@@ -74,10 +74,10 @@ func TestDeframeResync(t *testing.T) {
 // all found, in their order, and nothing else but what the noise itself holds.
 func TestDeframeLaw(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		d := &deframer{}
-		noise := rapid.SliceOfN(rapid.SampledFrom([]byte{som, 0, 4, 8, 9, 0x0C, mark, 0x40, 0x80}), 0, 3000).Draw(t, "noise")
+		d := &Deframer{}
+		noise := rapid.SliceOfN(rapid.SampledFrom([]byte{som, 0, 4, 8, 9, 0x0C, Mark, 0x40, 0x80}), 0, 3000).Draw(t, "noise")
 		frames(d, noise)
-		if d.pending() {
+		if d.Pending() {
 			t.Fatal("something left after the silence")
 		}
 		var want [][]byte
@@ -87,7 +87,7 @@ func TestDeframeLaw(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, stream = append(want, b), append(append(stream, mark), b...)
+			want, stream = append(want, b), append(append(stream, Mark), b...)
 		}
 		cut := rapid.IntRange(0, len(stream)).Draw(t, "cut")
 		got := frames(d, stream[:cut], stream[cut:])
@@ -105,7 +105,7 @@ func FuzzDeframe(f *testing.F) {
 		if cut < 0 || cut > len(b) {
 			return
 		}
-		whole, pieces := frames(&deframer{}, b), frames(&deframer{}, b[:cut], b[cut:])
+		whole, pieces := frames(&Deframer{}, b), frames(&Deframer{}, b[:cut], b[cut:])
 		if !bytes.Equal(bytes.Join(whole, nil), bytes.Join(pieces, nil)) {
 			t.Fatalf("%X cut at %d: %X, whole: %X", b, cut, pieces, whole)
 		}

@@ -1,4 +1,4 @@
-package osdp
+package protocol
 
 import (
 	"encoding/binary"
@@ -8,7 +8,6 @@ import (
 
 const (
 	som       = 0x53 // start of message
-	mark      = 0xFF // what the line idles at; one is sent before each frame
 	replyFlag = 0x80 // in the address byte
 	headSize  = 5    // SOM, address, length, control
 	minFrame  = headSize + 2
@@ -19,6 +18,9 @@ const (
 	ctrlBlock    = 0x08
 	ctrlReserved = 0xF0
 )
+
+// Mark is what the line idles at; one is sent before each frame.
+const Mark = 0xFF
 
 // MaxFrame is the longest frame in bytes, without the mark (SIA OSDP v2.2).
 const MaxFrame = 1440

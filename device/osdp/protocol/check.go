@@ -1,4 +1,4 @@
-package osdp
+package protocol
 
 // crcTable is the table of the CRC-16 with polynomial 0x1021, most significant
 // bit first.

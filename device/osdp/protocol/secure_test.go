@@ -1,4 +1,4 @@
-package osdp
+package protocol
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 // TestAnnexE: the example of SIA OSDP annex E, by the standard's own key.
 func TestAnnexE(t *testing.T) {
 	panel, reader := [8]byte(unhex(t, "B0B1B2B3B4B5B6B7")), [8]byte(unhex(t, "A0A1A2A3A4A5A6A7"))
-	h := newHandshake(&defaultKey, panel, reader)
+	h := newHandshake(DefaultKey(), panel, reader)
 	for _, c := range []struct {
 		name string
 		got  []byte
@@ -25,22 +25,34 @@ func TestAnnexE(t *testing.T) {
 		{"client cryptogram", h.client[:], "FDE5D2F428EC16312471EA3C02BD7796"},
 		{"server cryptogram", h.server[:], "26D3356E07762D262801FC8E6665A891"},
 		{"first R-MAC", h.firstMAC[:], "B2A30057EB98BA2229EC1F875662B524"},
-		{"S-MAC1", encrypted(h.mac1), encryptedBy(t, "5E86C676603BDEE2D8BEAFE178637332")},
-		{"S-MAC2", encrypted(h.mac2), encryptedBy(t, "6FDA86E857777E81132035758239172E")},
-		{"S-ENC", encrypted(h.enc), encryptedBy(t, "BF8DC2A8329ACB8C67C6D0CD9A451682")},
+		{"S-MAC1", encrypted(h.session.mac1), encryptedBy(t, "5E86C676603BDEE2D8BEAFE178637332")},
+		{"S-MAC2", encrypted(h.session.mac2), encryptedBy(t, "6FDA86E857777E81132035758239172E")},
+		{"S-ENC", encrypted(h.session.enc), encryptedBy(t, "BF8DC2A8329ACB8C67C6D0CD9A451682")},
 	} {
 		if got := strings.ToUpper(hex.EncodeToString(c.got)); got != c.want {
 			t.Errorf("%s is %s, want %s", c.name, got, c.want)
 		}
 	}
-	if !h.clientProved(h.client) || h.clientProved(h.server) {
-		t.Error("the wrong cryptogram proves the key")
+	for _, c := range []struct {
+		cryptogram [16]byte
+		key        Key
+		want       bool
+	}{{h.client, DefaultKey(), true}, {h.server, DefaultKey(), false}, {h.client, Key{1}, false}} {
+		if _, ok := (Response{random: reader, cryptogram: c.cryptogram}).Prove(c.key, panel); ok != c.want {
+			t.Errorf("cryptogram %X proves key: %t", c.cryptogram, ok)
+		}
 	}
-	if _, err := h.start(h.firstMAC[:]); err != nil {
+	accepted := Frame{Reply: true, Code: replyRMAC, Block: Block{blockRMAC, []byte{ownKeyNo}}, Data: h.firstMAC[:]}
+	if _, err := h.Start(accepted); err != nil {
 		t.Error(err)
 	}
-	if _, err := h.start(h.client[:]); !errors.Is(err, errMAC) {
+	other, refused := accepted, accepted
+	other.Data, refused.Block.Data = h.client[:], []byte{0xFF}
+	if _, err := h.Start(other); !errors.Is(err, errMAC) {
 		t.Errorf("another first R-MAC: %v", err)
+	}
+	if _, err := h.Start(refused); err == nil {
+		t.Error("a refusal starts a session")
 	}
 }
 
@@ -56,9 +68,9 @@ func encryptedBy(t *testing.T, key string) string {
 }
 
 // zeroSession is what OSDP.Net's tests use: all keys and the last MAC are zero.
-func zeroSession() *session {
+func zeroSession() *Session {
 	zero := newCipher(make([]byte, 16))
-	return &session{enc: zero, mac1: zero, mac2: zero}
+	return &Session{enc: zero, mac1: zero, mac2: zero}
 }
 
 // TestSealPublished: commands in a session with all keys zero, as OSDP.Net 5.1
@@ -68,18 +80,18 @@ func TestSealPublished(t *testing.T) {
 		code       byte
 		data, want string
 	}{
-		{cmdComSet, "0180250000", "53-00-1E-00-0E-02-17-6E-AC-A3-C2-FF-E4-D9-E5-99-CD-77-1B-8E-F3-D1-3F-23-FA-AB-63-4E-08-95"},
-		{cmdCap, "00", "53-00-1E-00-0E-02-17-62-D1-4E-B7-AD-98-2C-C5-F9-AA-25-31-8A-7E-AE-D6-26-0F-6A-2A-A7-38-70"},
-		{cmdKeySet, "0110 0001020304050607 0001020304050607", "53-00-2E-00-0E-02-17-75-F0-DD-EC-9A-0E-D8-CE-4C-80-BA-F5-D5-5C-18-43-6F-91-89-FD-66-C9-F2-23-DC-04-14-86-D8-33-57-DF-98-6C-1D-4B-C2-B2-F2"},
-		{cmdID, "00", "53-00-1E-00-0E-02-17-61-D1-4E-B7-AD-98-2C-C5-F9-AA-25-31-8A-7E-AE-D6-26-9A-E9-95-73-19-83"},
-		{cmdIStat, "", "53-00-0E-00-0E-02-15-65-46-0E-3D-4E-2A-6A"},
-		{cmdLStat, "", "53-00-0E-00-0E-02-15-64-6F-63-24-6F-D0-50"},
-		{cmdOStat, "", "53-00-0E-00-0E-02-15-66-62-DE-05-16-12-4B"},
-		{cmdPoll, "", "53-00-0E-00-0E-02-15-60-4B-32-76-77-73-B6"},
+		{CmdComSet, "0180250000", "53-00-1E-00-0E-02-17-6E-AC-A3-C2-FF-E4-D9-E5-99-CD-77-1B-8E-F3-D1-3F-23-FA-AB-63-4E-08-95"},
+		{CmdCap, "00", "53-00-1E-00-0E-02-17-62-D1-4E-B7-AD-98-2C-C5-F9-AA-25-31-8A-7E-AE-D6-26-0F-6A-2A-A7-38-70"},
+		{CmdKeySet, "0110 0001020304050607 0001020304050607", "53-00-2E-00-0E-02-17-75-F0-DD-EC-9A-0E-D8-CE-4C-80-BA-F5-D5-5C-18-43-6F-91-89-FD-66-C9-F2-23-DC-04-14-86-D8-33-57-DF-98-6C-1D-4B-C2-B2-F2"},
+		{CmdID, "00", "53-00-1E-00-0E-02-17-61-D1-4E-B7-AD-98-2C-C5-F9-AA-25-31-8A-7E-AE-D6-26-9A-E9-95-73-19-83"},
+		{CmdIStat, "", "53-00-0E-00-0E-02-15-65-46-0E-3D-4E-2A-6A"},
+		{CmdLStat, "", "53-00-0E-00-0E-02-15-64-6F-63-24-6F-D0-50"},
+		{CmdOStat, "", "53-00-0E-00-0E-02-15-66-62-DE-05-16-12-4B"},
+		{CmdPoll, "", "53-00-0E-00-0E-02-15-60-4B-32-76-77-73-B6"},
 		{cmdOut, "0003640001067800", "53-00-1E-00-0E-02-17-68-F7-EF-A0-D4-76-4A-4E-29-26-75-96-F2-16-D8-A9-E8-C5-88-76-08-B9-08"},
 	} {
 		f := Frame{Sequence: 2, CRC: true, Code: c.code, Data: unhex(t, c.data)}
-		got, err := zeroSession().seal(nil, f, nil)
+		got, err := zeroSession().Seal(nil, f, nil)
 		if want := unhex(t, c.want); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("code %02X: %X, %v, want %X", c.code, got, err, want)
 		}
@@ -149,10 +161,10 @@ func (p *peer) reply(f Frame, typ byte) []byte {
 }
 
 // drawSession draws both ends of one session.
-func drawSession(t *rapid.T) (*session, *peer) {
+func drawSession(t *rapid.T) (*Session, *peer) {
 	key := func(name string) []byte { return rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, name) }
 	p := &peer{enc: key("enc"), mac1: key("mac1"), mac2: key("mac2"), last: key("last")}
-	return &session{enc: newCipher(p.enc), mac1: newCipher(p.mac1), mac2: newCipher(p.mac2), mac: [16]byte(p.last)}, p
+	return &Session{enc: newCipher(p.enc), mac1: newCipher(p.mac1), mac2: newCipher(p.mac2), mac: [16]byte(p.last)}, p
 }
 
 // TestSessionAgrees: commands and replies of any length go through, both ways,
@@ -164,7 +176,7 @@ func TestSessionAgrees(t *testing.T) {
 			f := drawFrame(t)
 			f.Reply = false
 			before := p.last
-			wire, err := s.seal(nil, f, nil)
+			wire, err := s.Seal(nil, f, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,7 +199,7 @@ func TestSessionAgrees(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if encrypted, err := s.open(&reply); err != nil || !encrypted || !bytes.Equal(reply.Data, data) {
+			if encrypted, err := s.Open(&reply); err != nil || !encrypted || !bytes.Equal(reply.Data, data) {
 				t.Fatalf("reply of %X read as %X, %v", data, reply.Data, err)
 			}
 		}
@@ -197,7 +209,7 @@ func TestSessionAgrees(t *testing.T) {
 // TestOpenRefuses: no reply with any bit changed, and no old reply, is taken.
 func TestOpenRefuses(t *testing.T) {
 	keys := &peer{enc: make([]byte, 16), mac1: make([]byte, 16), mac2: make([]byte, 16), last: make([]byte, 16)}
-	wire := keys.reply(Frame{Code: replyRaw, Data: unhex(t, "00 01 1A 00 11 22 33 40")}, blockCryptReply)
+	wire := keys.reply(Frame{Code: ReplyRaw, Data: unhex(t, "00 01 1A 00 11 22 33 40")}, blockCryptReply)
 	body := wire[:len(wire)-2]
 	for bit := range 8 * len(body) {
 		bad := bytes.Clone(body)
@@ -206,7 +218,7 @@ func TestOpenRefuses(t *testing.T) {
 		if err != nil || !f.Block.HasMAC() {
 			continue
 		}
-		if _, err := zeroSession().open(&f); err == nil {
+		if _, err := zeroSession().Open(&f); err == nil {
 			t.Errorf("bit %d changed is taken as % X", bit, f.Data)
 		}
 	}
@@ -216,7 +228,7 @@ func TestOpenRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.open(&f); !errors.Is(err, want) {
+		if _, err := s.Open(&f); !errors.Is(err, want) {
 			t.Errorf("time %d: %v, want %v", n+1, err, want)
 		}
 	}
@@ -272,7 +284,7 @@ func TestWeakKeys(t *testing.T) {
 
 func TestKeyNeverPrints(t *testing.T) {
 	k := Key(unhex(t, "7A0C55E1930F4B2288D61CA97E3341B0"))
-	ks := Keys{Current: &k}
+	ks := struct{ Current *Key }{&k}
 	var out strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "%d", "%q"} {
 		fmt.Fprintf(&out, verb+verb, k, ks)

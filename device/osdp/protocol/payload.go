@@ -1,0 +1,184 @@
+package protocol
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Identity is what a reader says it is (PDID).
+type Identity struct {
+	Vendor   [3]byte // IEEE OUI
+	Model    byte
+	Version  byte
+	Serial   uint32
+	Firmware [3]byte // major, minor, build
+}
+
+// String reads as "vendor 00-06-8E model 1.2 serial 12345678 firmware 3.4.5".
+func (i Identity) String() string {
+	return fmt.Sprintf("vendor %02X-%02X-%02X model %d.%d serial %08X firmware %d.%d.%d", i.Vendor[0], i.Vendor[1],
+		i.Vendor[2], i.Model, i.Version, i.Serial, i.Firmware[0], i.Firmware[1], i.Firmware[2])
+}
+
+// Identity reads PDID, the answer to ID.
+func (f Frame) Identity() (Identity, error) {
+	if f.Code != replyPDID {
+		return Identity{}, f.unexpected("PDID")
+	}
+	return parsePDID(f.Data)
+}
+
+func parsePDID(b []byte) (i Identity, err error) {
+	if len(b) != 12 {
+		return i, sizeError("PDID", len(b), 12)
+	}
+	i.Vendor = [3]byte(b[0:3])
+	i.Model, i.Version = b[3], b[4]
+	i.Serial = binary.LittleEndian.Uint32(b[5:])
+	i.Firmware = [3]byte(b[9:12])
+	return i, nil
+}
+
+// Capability is one thing that a reader can do (PDCAP), by the numbers of SIA
+// OSDP v2.2 annex B.
+type Capability struct{ Function, Compliance, Count byte }
+
+// The functions of Capability that a panel looks at.
+const (
+	CapInputs   = 1
+	CapOutputs  = 2
+	CapLED      = 4
+	CapBuzzer   = 5
+	CapText     = 6
+	CapCheck    = 8 // 0: checksums only
+	CapSecurity = 9 // bit 0 of Compliance: AES
+	CapReaders  = 13
+)
+
+// maxCaps bounds what a PDCAP is kept of: 17 functions are defined.
+const maxCaps = 32
+
+// Capabilities reads PDCAP, the answer to CAP.
+func (f Frame) Capabilities() ([]Capability, error) {
+	if f.Code != replyPDCap {
+		return nil, f.unexpected("PDCAP")
+	}
+	return parsePDCap(f.Data)
+}
+
+func parsePDCap(b []byte) ([]Capability, error) {
+	if len(b)%3 != 0 || len(b) > 3*maxCaps {
+		return nil, fmt.Errorf("%w: PDCAP of %d bytes, want up to %d times 3", ErrLength, len(b), maxCaps)
+	}
+	caps := make([]Capability, 0, len(b)/3)
+	for ; len(b) > 0; b = b[3:] {
+		caps = append(caps, Capability{b[0], b[1], b[2]})
+	}
+	return caps, nil
+}
+
+// LocalStatus reads LSTATR: tamper, and failure of the reader's power.
+func (f Frame) LocalStatus() (tamper, power bool, err error) {
+	if len(f.Data) != 2 {
+		return false, false, sizeError("LSTATR", len(f.Data), 2)
+	}
+	return f.Data[0] != 0, f.Data[1] != 0, nil
+}
+
+// Com reads COM, the address and speed that a reader took from COMSET.
+func (f Frame) Com() (address byte, baud int, err error) {
+	if len(f.Data) != 5 {
+		return 0, 0, sizeError("COM", len(f.Data), 5)
+	}
+	return f.Data[0], int(min(binary.LittleEndian.Uint32(f.Data[1:]), 1<<30)), nil
+}
+
+// AppendComSet writes the data of COMSET.
+func AppendComSet(dst []byte, address byte, baud int) []byte {
+	return binary.LittleEndian.AppendUint32(append(dst, address), uint32(baud))
+}
+
+// AppendKeySet writes the data of KEYSET.
+func AppendKeySet(dst []byte, k *Key) []byte {
+	return append(append(dst, 1, byte(len(k))), k[:]...)
+}
+
+// Reason is why a reader refuses a command (NAK).
+type Reason byte
+
+// The reasons that a panel looks at.
+const (
+	ReasonCheck    Reason = 1
+	ReasonUnknown  Reason = 3
+	ReasonSequence Reason = 4
+	ReasonBlock    Reason = 5
+	ReasonSecurity Reason = 6
+)
+
+var reasons = [...]string{
+	ReasonCheck: "wrong check characters", 2: "wrong length", ReasonUnknown: "unknown command",
+	ReasonSequence: "unexpected sequence number", ReasonBlock: "security block or cryptogram not accepted",
+	ReasonSecurity: "secure channel required", 7: "biometric type not supported", 8: "biometric format not supported",
+	9: "record cannot be processed",
+}
+
+// String returns the reason in words.
+func (r Reason) String() string {
+	if int(r) < len(reasons) && reasons[r] != "" {
+		return reasons[r]
+	}
+	return fmt.Sprintf("reason %d", byte(r))
+}
+
+// Reason reads a NAK. Data after the reason is the maker's.
+func (f Frame) Reason() (Reason, error) {
+	if f.Code != ReplyNak {
+		return 0, f.unexpected("NAK")
+	}
+	if len(f.Data) == 0 {
+		return 0, sizeError("NAK", 0, 1)
+	}
+	return Reason(f.Data[0]), nil
+}
+
+func (f Frame) unexpected(want string) error { return fmt.Errorf("%s instead of %s", f.Name(), want) }
+
+func sizeError(what string, have, want int) error {
+	return fmt.Errorf("%w: %s of %d bytes, want %d", ErrLength, what, have, want)
+}
+
+// Explain says in words what is in a reply whose data is not encrypted; empty
+// where there is nothing to say. It tells no bits of cards and no keys.
+func (f Frame) Explain() string {
+	if !f.Reply || f.Block.Type == blockCryptReply {
+		return ""
+	}
+	switch f.Code {
+	case ReplyNak:
+		reason, err := f.Reason()
+		return explain(err, "%v", reason)
+	case replyPDID:
+		id, err := parsePDID(f.Data)
+		return explain(err, "%v", id)
+	case ReplyRaw, ReplyFmt:
+		card, err := f.Card()
+		return explain(err, "%v", card)
+	case ReplyKeypad:
+		keys, err := parseKeypad(f.Data)
+		return explain(err, "%d keys", len(keys))
+	case ReplyLStat:
+		tamper, power, err := f.LocalStatus()
+		return explain(err, "tamper %t, power failure %t", tamper, power)
+	case ReplyCom:
+		address, baud, err := f.Com()
+		return explain(err, "address %d, %d baud", address, baud)
+	}
+	return ""
+}
+
+func explain(err error, format string, values ...any) string {
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf(format, values...)
+}
