@@ -59,7 +59,7 @@ func (c backupCmd) Run(s *session) error {
 	if _, err := s.front.Kept(s.ctx, id); err != nil {
 		return hinted("the copies are good; make another backup, so that gateways hear of it", "tell the front of the backup: %v", err)
 	}
-	return s.print(map[string]any{"folder": b.Folder, "time": b.Time}, func(w io.Writer) {
+	return s.print(map[string]any{"folder": b.Folder, "time": b.Time}, nil, func(w io.Writer) {
 		fmt.Fprintf(w, "both databases are in %s; gateways hear that it is safe what they have\n", b.Folder)
 	})
 }
@@ -133,7 +133,7 @@ func (c restoredCmd) Run(s *session) error {
 			return err
 		}
 	}
-	return s.print(all, func(w io.Writer) {
+	return s.print(all, nil, func(w io.Writer) {
 		for _, r := range all {
 			fmt.Fprintf(w, "%s  %s%s\n", clock(&r.Time), choose(r.Building == "", "", r.Building+": "), r.Text)
 		}

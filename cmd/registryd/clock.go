@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -57,7 +56,7 @@ func (s *session) showClocks(front agreed.Report, frontErr error, signer agreed.
 	if issuerErr == nil {
 		all.Issuer = &signer
 	}
-	if err := s.print(all, func(w io.Writer) {
+	if err := s.print(all, nil, func(w io.Writer) {
 		writeClock(w, "front", all.Front)
 		writeClock(w, "issuer", all.Issuer)
 	}); err != nil {
@@ -90,15 +89,11 @@ func votes(r *agreed.Report) string {
 type clockUndoCmd struct {
 	Building string `arg:"" help:"Id of the building."`
 	Gateway  string `arg:"" help:"Id of the gateway."`
-	Key      string `required:"" help:"Another issuer's key: second.key, on its stick." placeholder:"FILE"`
-	Root     string `help:"The root's public key; if not given, root.pub beside --key." placeholder:"FILE"`
+	secondKey
 }
 
 // Run takes back the highest time that was signed to a gateway.
 func (c clockUndoCmd) Run(s *session) error {
-	if c.Root == "" {
-		c.Root = filepath.Join(filepath.Dir(c.Key), api.FileRoot)
-	}
 	st, err := s.issuer.Status(s.ctx)
 	if err != nil {
 		return err
@@ -115,15 +110,12 @@ func (c clockUndoCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	both, err := issuer.CountersignUndo(first, c.Root, st.Registry, c.Key)
+	both, err := issuer.CountersignUndo(first, c.root(), st.Registry, c.Key)
 	if err != nil {
 		return err
 	}
 	p, err := s.front.PutUndo(s.ctx, both)
-	if err != nil {
-		return err
-	}
-	return s.print(p, func(w io.Writer) {
+	return s.print(p, err, func(w io.Writer) {
 		fmt.Fprintf(w, "the time %s, which %s %d signed to %s/%s, is taken back: %s\n", time.Unix(int64(first.Floor.Unix), 0).In(calendar.Here()).Format(stamp),
 			first.Floor.Role, first.Floor.Epoch, c.Building, c.Gateway, choose(p.Pushed > 0, "the gateway was told", "the gateway hears of it when it connects"))
 	})

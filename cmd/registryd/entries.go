@@ -115,9 +115,6 @@ func quoted(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// stamp is a time with the zone's offset.
-const stamp = "2006-01-02 15:04:05 -07:00"
-
 // lines shows an entry as a line of text, or of JSON.
 func (c entriesCmd) lines(s *session, zone *time.Location) func(api.Entry) error {
 	return func(e api.Entry) error {
@@ -198,36 +195,6 @@ func csvRow(e api.Entry, zone *time.Location) []string {
 		row[i] = command.Plain(row[i])
 	}
 	return row
-}
-
-// zone is that of an option, else that of the building's gateways where they agree
-// (of all, for ""), else this machine's.
-func (s *session) zone(name, building string) (*time.Location, error) {
-	if name == "" {
-		return s.zoneOfGateways(building)
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, hinted("a name as Asia/Shanghai", "no time zone: %q", name)
-	}
-	return zone, nil
-}
-
-func (s *session) zoneOfGateways(building string) (*time.Location, error) {
-	all, err := s.front.Gateways(s.ctx, building)
-	if err != nil {
-		return nil, err
-	}
-	name := ""
-	for _, g := range all {
-		switch {
-		case name == "":
-			name = g.Zone
-		case g.Zone != "" && g.Zone != name:
-			return calendar.Here(), nil
-		}
-	}
-	return zoneNamed(name), nil
 }
 
 // entryKind refuses a kind that no entry has: its empty answer would look as if

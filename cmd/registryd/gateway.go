@@ -3,8 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
-	"text/tabwriter"
+	"time"
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/keys"
@@ -37,10 +38,7 @@ func (c gatewayAddCmd) Run(s *session) error {
 	t, err := s.issuer.AddGateway(s.ctx, operator.NewGateway{
 		Place: api.Place{District: c.District, Town: c.Town, Building: c.Building, Gateway: c.Gateway},
 		Flats: c.Flat, NoticeDays: c.NoticeDays, Hours: c.Hours, Replace: c.Replace})
-	if err != nil {
-		return err
-	}
-	return s.print(t, func(w io.Writer) {
+	return s.print(t, err, func(w io.Writer) {
 		fmt.Fprintln(w, t.Text)
 		fmt.Fprintf(s.err, "give it to the landlord by hand, for gatehouse enrol; good until %s, once\n", clock(&t.Expires))
 	})
@@ -53,26 +51,17 @@ type gatewayListCmd struct {
 // Run lists the gateways that the issuer knows.
 func (c gatewayListCmd) Run(s *session) error {
 	all, err := s.issuer.Gateways(s.ctx, c.Building)
-	if err != nil {
-		return err
-	}
-	return s.print(all, func(w io.Writer) {
-		rows := table(w, "GATEWAY", "ENROLLED", "CERTIFICATE UNTIL", "TOKEN UNTIL", "DOORS")
-		for _, g := range all {
-			enrolled, certificate, token := "no", "", ""
-			if g.Enrolled != nil {
-				enrolled = clock(g.Enrolled)
-			}
-			if g.Certificate != nil {
-				certificate = clock(g.Certificate)
-			}
-			if g.Token != nil {
-				token = clock(g.Token)
-			}
-			rows.row(strings.Join([]string{g.District, g.Town, g.Building, g.Gateway}, "/"), enrolled, certificate, token, strings.Join(g.Doors, " "))
+	at := func(t *time.Time, none string) string {
+		if t == nil {
+			return none
 		}
-		rows.end("none; registryd gateway add makes a token for one")
-	})
+		return clock(t)
+	}
+	return table(s, all, err, "none; registryd gateway add makes a token for one", []string{"GATEWAY", "ENROLLED", "CERTIFICATE UNTIL", "TOKEN UNTIL", "DOORS"},
+		func(g operator.Gateway) []string {
+			return []string{strings.Join([]string{g.District, g.Town, g.Building, g.Gateway}, "/"), at(g.Enrolled, "no"), at(g.Certificate, ""), at(g.Token, ""),
+				strings.Join(g.Doors, " ")}
+		})
 }
 
 type gatewayRemoveCmd struct {
@@ -83,10 +72,7 @@ type gatewayRemoveCmd struct {
 // Run removes a gateway.
 func (c gatewayRemoveCmd) Run(s *session) error {
 	d, err := s.issuer.RemoveGateway(s.ctx, c.Building, c.Gateway)
-	if err != nil {
-		return err
-	}
-	return s.print(d, func(w io.Writer) {
+	return s.print(d, err, func(w io.Writer) {
 		fmt.Fprintf(w, "%s/%s is out of its building%s\n", c.Building, c.Gateway, choose(d.Sent, " and cut off", "; "+d.Hint))
 	})
 }
@@ -111,37 +97,11 @@ func (c buildingKeyCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := newFile(c.Out, func(path string) error { return keys.SaveBuildingKey(path, key) }); err != nil {
-		return err
+	if _, err := os.Lstat(c.Out); err == nil {
+		return hinted("name another file", "%s is there already", c.Out)
 	}
-	return s.print(map[string]any{"number": e.Number, "file": c.Out}, func(w io.Writer) {
+	err = keys.SaveBuildingKey(c.Out, key)
+	return s.print(map[string]any{"number": e.Number, "file": c.Out}, err, func(w io.Writer) {
 		fmt.Fprintf(w, "key %d of building %s written; put it into STATE/keys of the new gateway before gatehouse enrol, then delete it\n", e.Number, c.Building)
 	})
-}
-
-// rows is a table for people.
-type rows struct {
-	w    io.Writer
-	t    *tabwriter.Writer
-	head []string
-	n    int
-}
-
-func table(w io.Writer, head ...string) *rows {
-	return &rows{w: w, t: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0), head: head}
-}
-
-func (r *rows) row(cells ...string) {
-	if r.n++; r.n == 1 {
-		fmt.Fprintln(r.t, strings.Join(r.head, "\t"))
-	}
-	fmt.Fprintln(r.t, strings.Join(cells, "\t"))
-}
-
-// end prints the table, or what stands for an empty one.
-func (r *rows) end(none string) {
-	_ = r.t.Flush() // into a string
-	if r.n == 0 {
-		fmt.Fprintln(r.w, none)
-	}
 }

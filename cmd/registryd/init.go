@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -44,10 +43,8 @@ func (c initCmd) Run(s *session) error {
 	}
 	front := filepath.Join(dir, authority.FolderFront)
 	setup.Config = fmt.Appendf(nil, configTemplate, c.Registry, front, setup.Broker, setup.Enrol)
-	if err := authority.Init(dir, setup); err != nil {
-		return err
-	}
-	return s.print(map[string]string{"front": front, "issuer": filepath.Join(dir, authority.FolderIssuer), "offline": filepath.Join(dir, authority.FolderOffline)},
+	err = authority.Init(dir, setup)
+	return s.print(map[string]string{"front": front, "issuer": filepath.Join(dir, authority.FolderIssuer), "offline": filepath.Join(dir, authority.FolderOffline)}, err,
 		func(w io.Writer) {
 			fmt.Fprintf(w, "%s  for registryd serve: no key in it signs a list or opens a seal\n", front)
 			fmt.Fprintf(w, "%s  for registryd issue: another user, better another machine\n", filepath.Join(dir, authority.FolderIssuer))
@@ -112,18 +109,7 @@ type renewServerCmd struct {
 // Run gives the front its next certificate.
 func (c renewServerCmd) Run(s *session) error {
 	until, err := authority.RenewServer(c.Dir, c.Front, c.Host, time.Now())
-	if err != nil {
-		return err
-	}
-	return s.print(map[string]time.Time{"until": until}, func(w io.Writer) {
+	return s.print(map[string]time.Time{"until": until}, err, func(w io.Writer) {
 		fmt.Fprintf(w, "the front's certificate is good until %s; a front that runs takes it by itself\n", clock(&until))
 	})
-}
-
-// newFile writes a file that must not be there yet.
-func newFile(path string, write func(string) error) error {
-	if _, err := os.Lstat(path); err == nil {
-		return hinted("name another file", "%s is there already", path)
-	}
-	return write(path)
 }

@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/operator"
 )
 
 type issueCmd struct {
@@ -51,10 +52,7 @@ type issuerCmd struct{}
 // Run shows how the issuer is.
 func (issuerCmd) Run(s *session) error {
 	st, err := s.issuer.Status(s.ctx)
-	if err != nil {
-		return err
-	}
-	return s.print(st, func(w io.Writer) {
+	return s.print(st, err, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s, %s\n", st.Registry, amount.Of(st.Buildings, "building"))
 		fmt.Fprintf(w, "front      %s; tenancy records taken in up to number %d\n", choose(st.Linked, "answers", "DOES NOT ANSWER"), st.After)
 		if st.Clock != "" {
@@ -77,10 +75,7 @@ type publishCmd struct{}
 // Run hands everything to the front again.
 func (publishCmd) Run(s *session) error {
 	st, err := s.issuer.Publish(s.ctx)
-	if err != nil {
-		return err
-	}
-	return s.print(st, func(w io.Writer) {
+	return s.print(st, err, func(w io.Writer) {
 		fmt.Fprintf(w, "lists and house documents of %s handed over\n", amount.Of(st.Buildings, "building"))
 	})
 }
@@ -90,14 +85,7 @@ type auditCmd struct{}
 // Run shows who did what at the issuer.
 func (auditCmd) Run(s *session) error {
 	all, err := s.issuer.Audit(s.ctx)
-	if err != nil {
-		return err
-	}
-	return s.print(all, func(w io.Writer) {
-		rows := table(w, "TIME", "WHO", "WHAT", "BUILDING", "SUBJECT", "REASON")
-		for _, a := range all {
-			rows.row(clock(&a.Time), a.Who, a.What, a.Building, a.Subject, a.Reason)
-		}
-		rows.end("nothing was done yet")
+	return table(s, all, err, "nothing was done yet", []string{"TIME", "WHO", "WHAT", "BUILDING", "SUBJECT", "REASON"}, func(a operator.Audit) []string {
+		return []string{clock(&a.Time), a.Who, a.What, a.Building, a.Subject, a.Reason}
 	})
 }

@@ -22,9 +22,6 @@ import (
 	"gatehouse/internal/registry/issuer/operator"
 )
 
-// version is set by the packager with -ldflags.
-var version = "dev"
-
 // cli is the command line; kong reads it from the tags.
 type cli struct {
 	Front  string `help:"The front's socket." default:"/var/lib/gatehouse-registry/front/front.sock" env:"GATEHOUSE_FRONT" placeholder:"PATH"`
@@ -71,18 +68,6 @@ type cli struct {
 	Version kong.VersionFlag `help:"Print the version."`
 }
 
-// session is what a command works with.
-type session struct {
-	ctx    context.Context
-	front  *api.Client
-	issuer *operator.Client
-	json   bool
-	in     io.Reader
-	out    io.Writer
-	raw    io.Writer // standard output as it is: for a byte order mark, not for what others wrote
-	err    io.Writer // questions and remarks
-}
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -108,17 +93,3 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	}
 	return 0
 }
-
-// complain prints an error and what to do about it.
-func (s *session) complain(err error) { command.Complain(s.err, "registryd", s.json, err) }
-
-// hinted is an error that says what to do.
-func hinted(hint, format string, args ...any) error { return command.Hinted(hint, format, args...) }
-
-// print writes v as JSON, or lets people do.
-func (s *session) print(v any, people func(io.Writer)) error {
-	return command.Print(s.out, s.json, v, people)
-}
-
-// encode writes one JSON object on a line of its own.
-func (s *session) encode(v any) error { return command.Encode(s.out, v) }

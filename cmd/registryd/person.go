@@ -55,7 +55,7 @@ func (c personCmd) Run(s *session) error {
 	if p.Missing == len(at.Seals) {
 		return hinted("it comes with the tenancy record, when the gateway is online", "the front has not got this person, or not as it was sealed")
 	}
-	return s.print(p, func(w io.Writer) {
+	return s.print(p, nil, func(w io.Writer) {
 		fmt.Fprintf(w, "%s\n%s %s\n", p.Name, p.Document, p.Number)
 		if p.Holder != p.Number {
 			fmt.Fprintf(w, "its holder's for life: %s (the rest counts renewals)\n", p.Holder)

@@ -15,10 +15,7 @@ type statusCmd struct{}
 // Run shows how the front is.
 func (statusCmd) Run(s *session) error {
 	st, err := s.front.Status(s.ctx)
-	if err != nil {
-		return err
-	}
-	return s.print(st, func(w io.Writer) {
+	return s.print(st, err, func(w io.Writer) {
 		fmt.Fprintf(w, "registry   %s (registryd %s), since %s\n", st.Registry, st.Version, clock(&st.Started))
 		fmt.Fprintf(w, "broker     %s, %s\n", st.Broker, choose(st.Linked, "connected", "NOT CONNECTED"))
 		fmt.Fprintf(w, "issuer     %s; newest tenancy record %d; trust document %d\n", choose(st.Issuer, "asks for work", "does not ask for work"), st.LastWork, st.Trust)
@@ -62,17 +59,11 @@ type gatewaysCmd struct {
 // Run shows the gateways.
 func (c gatewaysCmd) Run(s *session) error {
 	all, err := s.front.Gateways(s.ctx, c.Building)
-	if err != nil {
-		return err
-	}
-	return s.print(all, func(w io.Writer) {
-		rows := table(w, "GATEWAY", "STATE", "LAST HEARD", "STORED", "BEHIND", "RECORDS", "LIST", "ALARMS 24 h")
-		for _, g := range all {
-			rows.row(g.District+"/"+g.Town+"/"+g.Building+"/"+g.Gateway, state(g), clock(g.Heard), fmt.Sprint(g.Total), fmt.Sprint(g.Behind), fmt.Sprint(g.Records),
-				listState(g), fmt.Sprint(g.Alarms))
-		}
-		rows.end(choose(c.Building == "", "none; registryd gateway add makes a token for one",
-			"none of that building has enrolled; registryd gateway list shows whose token waits"))
+	none := choose(c.Building == "", "none; registryd gateway add makes a token for one",
+		"none of that building has enrolled; registryd gateway list shows whose token waits")
+	return table(s, all, err, none, []string{"GATEWAY", "STATE", "LAST HEARD", "STORED", "BEHIND", "RECORDS", "LIST", "ALARMS 24 h"}, func(g api.Gateway) []string {
+		return []string{g.District + "/" + g.Town + "/" + g.Building + "/" + g.Gateway, state(g), clock(g.Heard), fmt.Sprint(g.Total), fmt.Sprint(g.Behind),
+			fmt.Sprint(g.Records), listState(g), fmt.Sprint(g.Alarms)}
 	})
 }
 
@@ -116,10 +107,7 @@ type vkeysCmd struct {
 // Run prints verifier keys, one a line.
 func (c vkeysCmd) Run(s *session) error {
 	keys, err := s.front.VKeys(s.ctx, c.Building)
-	if err != nil {
-		return err
-	}
-	return s.print(keys, func(w io.Writer) {
+	return s.print(keys, err, func(w io.Writer) {
 		for _, k := range append(slices.Clone(keys.Witnesses), keys.Logs...) {
 			fmt.Fprintln(w, k)
 		}
@@ -137,28 +125,7 @@ type alarmsCmd struct {
 // Run shows alarms, newest first.
 func (c alarmsCmd) Run(s *session) error {
 	all, err := s.front.Alarms(s.ctx, c.Building, c.Limit)
-	if err != nil {
-		return err
-	}
-	return s.print(all, func(w io.Writer) {
-		rows := table(w, "TIME", "GATEWAY", "DOOR", "ALARM", "")
-		for _, a := range all {
-			rows.row(clock(&a.Time), a.Building+"/"+a.Gateway, a.Door, happened(a.Kind, a.Outcome, a.Reason), choose(a.Stored, "", "entry on its way"))
-		}
-		rows.end("none")
+	return table(s, all, err, "none", []string{"TIME", "GATEWAY", "DOOR", "ALARM", ""}, func(a api.Alarm) []string {
+		return []string{clock(&a.Time), a.Building + "/" + a.Gateway, a.Door, happened(a.Kind, a.Outcome, a.Reason), choose(a.Stored, "", "entry on its way")}
 	})
-}
-
-func clock(t *time.Time) string {
-	if t == nil {
-		return "never"
-	}
-	return t.Local().Format("2006-01-02 15:04:05 -07:00")
-}
-
-func choose(yes bool, a, b string) string {
-	if yes {
-		return a
-	}
-	return b
 }

@@ -23,10 +23,7 @@ type trustShowCmd struct {
 // Run shows the newest trust document.
 func (c trustShowCmd) Run(s *session) error {
 	t, err := authority.ShowTrust(c.Dir, c.Front)
-	if err != nil {
-		return err
-	}
-	return s.print(t, func(w io.Writer) { writeTrust(w, t) })
+	return s.print(t, err, func(w io.Writer) { writeTrust(w, t) })
 }
 
 func writeTrust(w io.Writer, t authority.TrustStatement) {
@@ -65,10 +62,7 @@ func (c trustNewCmd) Run(s *session) error {
 		return hinted("with --replace issuer or --replace witness", "--as-false is about keys that are replaced")
 	}
 	done, err := authority.NextTrust{Dir: c.Dir, Front: c.Front, Root: c.Root, Replace: c.Replace, Drop: c.Drop, False: c.AsFalse, Add: c.Add, Remove: c.Remove, Now: time.Now()}.Sign()
-	if err != nil {
-		return err
-	}
-	return s.print(done, func(w io.Writer) {
+	return s.print(done, err, func(w io.Writer) {
 		writeTrust(w, done.Trust)
 		for _, k := range done.Replaced {
 			fmt.Fprintf(w, "new      %s in %s%s\n", k.Role, k.File, choose(k.Old == "", "", "; the one before is "+k.Old+": destroy it when all works"))

@@ -32,7 +32,9 @@ func TestDaysOfTheBuilding(t *testing.T) {
 	until := time.Date(2028, 1, 31, 16, 0, 0, 0, time.UTC)
 	all := []operator.Tenancy{{ID: "x", Building: "lane-9", Flat: "1A", State: "not_begun", Since: since, Until: &until, Zone: "Asia/Shanghai"}}
 	out := new(strings.Builder)
-	writeTenancies(out, all)
+	if err := showTenancies(&session{out: out}, all); err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range []string{"LAST DAY (Asia/Shanghai)", "not begun", "2027-02-01", "2028-01-31"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out)

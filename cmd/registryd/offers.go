@@ -7,55 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"time"
 
 	"gatehouse/internal/amount"
-	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/issuer/operator"
 )
-
-type reinstateCmd struct {
-	subject
-	Reason string `help:"mistake, order or agreed." default:"mistake"`
-	Until  string `help:"Its new last day, as 2026-12-31, where the old term is over, in the building's time zone; 9999-12-31: no end." placeholder:"DATE"`
-}
-
-// zoneOfSubject is the time zone of the building of a grant or tenancy.
-func (s *session) zoneOfSubject(of subject) (*time.Location, error) {
-	if of.Tenancy != "" {
-		return s.zoneOf(of.Tenancy)
-	}
-	grant, err := s.grantID(of.Grant)
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.issuer.Grants(s.ctx, "", "")
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range all {
-		if g.ID == grant {
-			return s.zoneOf(g.Tenancy)
-		}
-	}
-	return calendar.Here(), nil // the issuer says that there is no such grant
-}
-
-// Run makes new grants for who was ended.
-func (c reinstateCmd) Run(s *session) error {
-	a := operator.Act{Act: operator.ActReinstate, Grant: c.Grant, Tenancy: c.Tenancy, Reason: c.Reason}
-	if c.Until != "" {
-		zone, err := s.zoneOfSubject(c.subject)
-		if err != nil {
-			return err
-		}
-		if a.Until, err = calendar.Last(c.Until, zone); err != nil {
-			return err
-		}
-		a.NoEnd = a.Until.IsZero()
-	}
-	return act(s, a)
-}
 
 type offersCmd struct {
 	Show offersShowCmd `cmd:"" default:"1" help:"Show what gateways hold that this registry may not believe."`
@@ -72,7 +27,7 @@ func (offersShowCmd) Run(s *session) error {
 		return err
 	}
 	gateways, frontErr := s.front.Gateways(s.ctx, "") // without it the rest is worth showing
-	err = s.print(all, func(w io.Writer) {
+	err = s.print(all, nil, func(w io.Writer) {
 		for _, o := range all {
 			what := "grants that are over there, and active here"
 			if o.Key != "" {
@@ -125,10 +80,7 @@ func (c offersDropCmd) Run(s *session) error { return decide(s, c.offer, false) 
 
 func decide(s *session, o offer, take bool) error {
 	d, err := s.issuer.Decide(s.ctx, operator.Decision{Building: o.Building, ID: o.ID, Take: take})
-	if err != nil {
-		return err
-	}
-	return s.print(d, func(w io.Writer) {
+	return s.print(d, err, func(w io.Writer) {
 		fmt.Fprintf(w, "%s; list %d of building %s reckons with it\n", choose(take, "taken", "dropped"), d.Version, d.Building)
 		if d.Hint != "" {
 			fmt.Fprintln(w, d.Hint)
@@ -154,10 +106,7 @@ func (c houseImportCmd) Run(s *session) error {
 		return err
 	}
 	d, err := s.issuer.ImportHouse(s.ctx, envelope)
-	if err != nil {
-		return err
-	}
-	return s.print(d, func(w io.Writer) {
+	return s.print(d, err, func(w io.Writer) {
 		fmt.Fprintf(w, "building %s is known again; its gateways hand over what they hold when they connect\n", d.Building)
 	})
 }
