@@ -44,7 +44,10 @@ func TestDecodeIDNumber(t *testing.T) {
 		if s := run(t.Context(), append([]string{"decode", "idnumber"}, c.args...), strings.NewReader(c.in+"\n"), &out, &errOut); s != 0 {
 			t.Fatalf("status %d: %s", s, &errOut)
 		}
-		var got decodedIDNumber
+		var got struct {
+			Valid         bool
+			Number, Error *string
+		}
 		must(t, json.Unmarshal(out.Bytes(), &got))
 		switch {
 		case c.want != "" && (!got.Valid || got.Error != nil || got.Number == nil || *got.Number != c.want):

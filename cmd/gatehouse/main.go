@@ -14,11 +14,17 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 	_ "time/tzdata" // a small system has no time zones of its own
 
 	"github.com/alecthomas/kong"
 
+	"gatehouse/cmd/gatehouse/internal/frames"
+	"gatehouse/cmd/gatehouse/internal/keylist"
+	"gatehouse/cmd/gatehouse/internal/operate"
+	"gatehouse/cmd/gatehouse/internal/readers"
+	"gatehouse/cmd/gatehouse/internal/reception"
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/cmd/gatehouse/internal/setup"
 	"gatehouse/internal/command"
 	"gatehouse/internal/control"
 )
@@ -31,49 +37,30 @@ type cli struct {
 	Socket string `help:"The daemon's socket." default:"/run/gatehouse/gatehouse.sock" env:"GATEHOUSE_SOCKET" placeholder:"PATH"`
 	JSON   bool   `help:"Print JSON for programs."`
 
-	Status   statusCmd   `cmd:"" help:"Show how the gateway, its doors and its log are."`
-	Log      logCmd      `cmd:"" help:"Show faults, alarms and what was done here; nobody's comings and goings."`
-	Door     doorCmd     `cmd:"" help:"Test a door."`
-	Release  releaseCmd  `cmd:"" help:"Let people through a door now."`
-	Init     initCmd     `cmd:"" help:"Make the keys of a building."`
-	Enrol    enrolCmd    `cmd:"" help:"Make this gateway known to a central registry."`
-	Address  addressCmd  `cmd:"" help:"Where the registry is."`
-	Checkin  checkInCmd  `cmd:"" help:"Register a tenant who arrives: document, flat, term, then the card."`
-	Checkout checkOutCmd `cmd:"" help:"End a tenancy: at once with the tenant's card or PIN, else by a notice."`
-	Card     cardCmd     `cmd:"" help:"A tenant's lost, found and further cards."`
-	Tenancy  tenancyCmd  `cmd:"" help:"The tenancies of the house."`
-	Grant    grantCmd    `cmd:"" help:"Give, end, suspend and list keys of a house by itself."`
-	Import   importCmd   `cmd:"" help:"Take over the cards of an old system from a CSV file."`
-	Adopt    adoptCmd    `cmd:"" help:"Name the unknown cards of a house that is being taken over."`
-	Reader   readerCmd   `cmd:"" help:"The readers at the doors: pair, re-key, look at them."`
-	Teach    teachCmd    `cmd:"" help:"Find out which format a reader sends."`
-	Fire     fireCmd     `cmd:"" help:"After a fire alarm."`
-	Clock    clockCmd    `cmd:"" help:"The gateway's clock."`
-	IDCard   idCardCmd   `cmd:"" name:"idcard" help:"The reader of identity cards at the desk."`
-	Decode   decodeCmd   `cmd:"" help:"Read what a reader sends."`
-	Encode   encodeCmd   `cmd:"" help:"Print what a reader would send."`
-	Profile  profileCmd  `cmd:"" help:"What is known of boards and readers."`
+	Status   operate.Status     `cmd:"" help:"Show how the gateway, its doors and its log are."`
+	Log      operate.Log        `cmd:"" help:"Show faults, alarms and what was done here; nobody's comings and goings."`
+	Door     operate.Door       `cmd:"" help:"Test a door."`
+	Release  operate.Release    `cmd:"" help:"Let people through a door now."`
+	Init     setup.Init         `cmd:"" help:"Make the keys of a building."`
+	Enrol    setup.Enrol        `cmd:"" help:"Make this gateway known to a central registry."`
+	Address  setup.Address      `cmd:"" help:"Where the registry is."`
+	Checkin  reception.CheckIn  `cmd:"" help:"Register a tenant who arrives: document, flat, term, then the card."`
+	Checkout reception.CheckOut `cmd:"" help:"End a tenancy: at once with the tenant's card or PIN, else by a notice."`
+	Card     reception.Card     `cmd:"" help:"A tenant's lost, found and further cards."`
+	Tenancy  reception.Tenancy  `cmd:"" help:"The tenancies of the house."`
+	Grant    keylist.Grant      `cmd:"" help:"Give, end, suspend and list keys of a house by itself."`
+	Import   keylist.Import     `cmd:"" help:"Take over the cards of an old system from a CSV file."`
+	Adopt    keylist.Adopt      `cmd:"" help:"Name the unknown cards of a house that is being taken over."`
+	Reader   readers.Reader     `cmd:"" help:"The readers at the doors: pair, re-key, look at them."`
+	Teach    readers.Teach      `cmd:"" help:"Find out which format a reader sends."`
+	Fire     operate.Fire       `cmd:"" help:"After a fire alarm."`
+	Clock    operate.Clock      `cmd:"" help:"The gateway's clock."`
+	IDCard   reception.IDCard   `cmd:"" name:"idcard" help:"The reader of identity cards at the desk."`
+	Decode   frames.Decode      `cmd:"" help:"Read what a reader sends."`
+	Encode   frames.Encode      `cmd:"" help:"Print what a reader would send."`
+	Profile  setup.Profile      `cmd:"" help:"What is known of boards and readers."`
 
 	Version kong.VersionFlag `help:"Print the version."`
-}
-
-// session is what a command works with.
-type session struct {
-	ctx    context.Context
-	client *control.Client
-	json   bool
-	in     io.Reader
-	out    io.Writer
-	err    io.Writer // questions and remarks
-}
-
-// lastWord bounds what is still said to the daemon when a command is over, or was
-// interrupted.
-const lastWord = 10 * time.Second
-
-// parting is a context for that.
-func (s *session) parting() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(s.ctx), lastWord)
 }
 
 func main() {
@@ -91,27 +78,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if cmd == nil {
 		return status
 	}
-	s := &session{ctx: ctx, client: control.NewClient(c.Socket), json: c.JSON, in: in, out: command.Screen{To: out}, err: command.Screen{To: errOut}}
+	s := &session.Session{Ctx: ctx, Version: version, Client: control.NewClient(c.Socket), JSON: c.JSON, In: in, Out: command.Screen{To: out}, Err: command.Screen{To: errOut}}
 	if err := cmd.Run(s); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")
 		}
-		s.complain(err)
+		s.Complain(err)
 		return 1
 	}
 	return 0
 }
-
-// complain prints an error and what to do about it.
-func (s *session) complain(err error) { command.Complain(s.err, "gatehouse", s.json, err) }
-
-// hinted is an error that says what to do.
-func hinted(hint, format string, args ...any) error { return command.Hinted(hint, format, args...) }
-
-// print writes v as JSON, or lets people do.
-func (s *session) print(v any, people func(io.Writer)) error {
-	return command.Print(s.out, s.json, v, people)
-}
-
-// encode writes one JSON object on a line of its own.
-func (s *session) encode(v any) error { return command.Encode(s.out, v) }

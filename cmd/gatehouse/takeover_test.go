@@ -228,7 +228,11 @@ func TestImportAgain(t *testing.T) {
 	if out := b.ok(bad, "import", "--key", key, "--yes", "-"); !strings.Contains(out, "1 key imported") {
 		t.Errorf("the rest: %s", out)
 	}
-	var done imported
+	var done struct {
+		Keys    int
+		Version uint64
+		Plan    struct{ Groups []any }
+	}
 	must(t, json.Unmarshal([]byte(b.ok(bad, "--json", "import", "--key", key, "--dry-run", "-")), &done))
 	if done.Keys != 0 || done.Version != 0 || len(done.Plan.Groups) != 2 {
 		t.Errorf("a plan in JSON: %+v", done)

@@ -1,0 +1,116 @@
+package keylist
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/cmd/gatehouse/internal/signing"
+	"gatehouse/cmd/gatehouse/internal/takeover"
+	"gatehouse/internal/calendar"
+	"gatehouse/internal/command"
+	"gatehouse/internal/control"
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/naming"
+	"gatehouse/sync/wire"
+)
+
+// terms are what a key is for.
+type terms struct {
+	Label string   `required:"" help:"Your own word for the flat; no names and no numbers of six digits." placeholder:"TEXT"`
+	Door  []string `required:"" help:"A door that it opens; may be given again." placeholder:"ID"`
+	Kind  string   `help:"resident, staff, visitor or brigade." enum:"resident,staff,visitor,brigade" default:"resident"`
+	From  string   `help:"First day, as 2026-12-01, in the building's zone." placeholder:"DATE"`
+	Until string   `help:"Last day, as 2027-11-30; without it, or as 9999-12-31, there is no end." placeholder:"DATE"`
+}
+
+var kinds = map[string]wire.GrantKind{"resident": wire.GrantResident, "staff": wire.GrantStaff,
+	"visitor": wire.GrantVisitor, "brigade": wire.GrantBrigade}
+
+func (t terms) grant(l control.List) (g grantlist.NewGrant, err error) {
+	zone, err := time.LoadLocation(l.TimeZone)
+	if err != nil {
+		return g, fmt.Errorf("time zone of the building: %w", err)
+	}
+	label, err := naming.Label(t.Label) // before the card is held up
+	if err != nil {
+		return g, command.Hinted("a word of your own for the flat, as 3B", "%v", err)
+	}
+	g = grantlist.NewGrant{Kind: kinds[t.Kind], Doors: slices.Clone(t.Door), Label: label}
+	if g.Label == "" {
+		return g, command.Hinted("a word of your own for the flat, as 3B", "the label is empty")
+	}
+	slices.Sort(g.Doors)
+	g.Doors = slices.Compact(g.Doors)
+	for _, d := range t.Door {
+		if !slices.Contains(l.Doors, d) {
+			return g, command.Hinted("doors of this gateway: "+strings.Join(l.Doors, ", "), "no door %q here", d)
+		}
+	}
+	if g.From, err = calendar.First(t.From, zone); err != nil {
+		return g, err
+	}
+	if g.Until, err = calendar.Last(t.Until, zone); err != nil {
+		return g, err
+	}
+	if !g.Until.IsZero() && !g.From.Before(g.Until) {
+		return g, command.Hinted("--until is the last day on which the card opens", "the key would end before it begins")
+	}
+	if !g.Until.IsZero() && g.Until.Before(time.Now()) {
+		return g, command.Hinted("--until is the last day on which the card opens", "%s is in the past", t.Until)
+	}
+	if t.Kind == "visitor" && g.Until.IsZero() {
+		return g, command.Hinted("give --until", "a visitor's key needs an end")
+	}
+	return g, nil
+}
+
+type grantAddCmd struct {
+	signing.Flags
+	terms
+	cardSource
+}
+
+func (c grantAddCmd) Run(s *session.Session) error {
+	return newKey(c.Flags, s, c.terms, false, func(g grantlist.NewGrant) (control.Card, error) { return c.card(s, g.Doors) })
+}
+
+// newKey gives a key for the card that show comes back with; kept: one that a door saw.
+func newKey(k signing.Flags, s *session.Session, t terms, kept bool, show func(grantlist.NewGrant) (control.Card, error)) error {
+	issuer, err := k.Issuer(s)
+	if err != nil {
+		return err
+	}
+	l, err := s.Client.List(s.Ctx)
+	if err != nil {
+		return err
+	}
+	g, err := t.grant(l)
+	if err != nil {
+		return err
+	}
+	card, err := show(g)
+	if err != nil {
+		return err
+	}
+	if g.Credentials, err = credentials(card); err != nil {
+		return err
+	}
+	shown := takeover.Shown{Card: card, Kept: kept}
+	if shown.Kin, err = parseAll(card.Kin); err != nil {
+		return err
+	}
+	var a takeover.Added
+	done, err := k.Edit(s, issuer, func(e *grantlist.Editor) error {
+		a, err = takeover.Give(e, takeover.HouseOf(e, l.Labels), g, shown)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	a.Version = done.Version
+	return s.Print(a, func(w io.Writer) { a.Write(w) })
+}

@@ -1,0 +1,190 @@
+// Package operate is the commands by which a gateway is looked at and worked: its state, its log, a door, fire, the clock.
+package operate
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/cmd/gatehouse/internal/signing"
+	"gatehouse/internal/amount"
+	"gatehouse/internal/calendar"
+	"gatehouse/internal/command"
+	"gatehouse/internal/control"
+)
+
+// Status is the command that shows how the gateway is.
+type Status struct{}
+
+func (Status) Run(s *session.Session) error {
+	st, err := s.Client.Status(s.Ctx)
+	if err != nil {
+		return err
+	}
+	return s.Print(st, func(w io.Writer) { writeStatus(w, st) })
+}
+
+func writeStatus(w io.Writer, st control.Status) {
+	fmt.Fprintf(w, "%s / %s   gatehoused %s, up since %s\n\n", st.Building, st.Gateway, st.Version, session.Local(st.Started))
+	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, d := range st.Doors {
+		fmt.Fprintf(t, "door %s\t%s\tlock %s\n", d.ID, d.State, d.Lock)
+		for _, dev := range d.Devices {
+			fmt.Fprintf(t, "  %s\t%s\t%s\n", dev.ID, dev.Type, deviceState(dev))
+		}
+	}
+	if f := st.Fire; f != nil {
+		fmt.Fprintf(t, "fire\t%s\n", fireState(*f))
+	}
+	fmt.Fprintf(t, "clock\t%s\t%s\n", session.Local(st.Clock.Now), clockState(st.Clock))
+	fmt.Fprintf(t, "grants\t%s\t%s\n", amount.Of(st.Grants.Count, "card form"), grantsState(st.Grants))
+	fmt.Fprintf(t, "log\tepoch %s\t%s\n", st.Journal.Epoch, journalState(st.Journal))
+	if st.Uplink == nil {
+		fmt.Fprintf(t, "registry\tnone\tthe house is by itself\n")
+	} else {
+		fmt.Fprintf(t, "registry\t%s\t%s\n", st.Uplink.Registry, uplinkState(*st.Uplink))
+	}
+	_ = t.Flush()
+	for i, p := range st.Problems {
+		if i == 0 {
+			fmt.Fprintln(w, "\nto do:")
+		}
+		fmt.Fprintf(w, "  - %s\n", p)
+	}
+}
+
+func deviceState(d control.Device) string {
+	state := "online"
+	if !d.Online {
+		state = "OUT OF ORDER"
+	}
+	if d.Fault != "" {
+		state += ", last fault: " + d.Fault
+	}
+	return state
+}
+
+func fireState(f control.Fire) string {
+	switch {
+	case f.Unreadable:
+		return "UNREADABLE: doors are released"
+	case f.Active:
+		return "ACTIVE: doors are released"
+	case f.Latched:
+		return "panel idle; doors stay released until: gatehouse fire reset"
+	}
+	return "idle"
+}
+
+func clockState(c control.Clock) string {
+	trust := "trusted"
+	if !c.Trusted {
+		trust = "not trusted"
+	}
+	return c.Quality + ", " + trust
+}
+
+func grantsState(g control.Grants) string {
+	if g.Version == 0 {
+		return "no list yet"
+	}
+	s := fmt.Sprintf("list %d, %s", g.Version, amount.Of(g.Copies, "good copy"))
+	if g.Issued != nil {
+		s += ", issued " + session.Local(*g.Issued)
+	}
+	return s
+}
+
+func journalState(j control.Journal) string {
+	if j.Degraded != "" {
+		return "NOT DURABLE: " + j.Degraded
+	}
+	return "durable"
+}
+
+func uplinkState(u control.Uplink) string {
+	s := u.State
+	if u.Records > 0 {
+		s += ", waiting: " + amount.Of(u.Records, "tenancy record")
+	}
+	if u.List > u.InForce {
+		s += fmt.Sprintf(", list %d is newer than the one here", u.List)
+		if u.Waiting != nil {
+			s += ", since " + session.Local(*u.Waiting)
+		}
+	}
+	if u.Problem != "" {
+		s += ", NOT CONFIRMED: " + u.Problem
+	}
+	return s
+}
+
+// Release is the command that lets people through a door.
+type Release struct {
+	Door string `arg:"" help:"The door's id."`
+}
+
+func (c Release) Run(s *session.Session) error {
+	r, err := s.Client.Release(s.Ctx, c.Door)
+	if err != nil {
+		return err
+	}
+	return s.Print(r, func(w io.Writer) { fmt.Fprintf(w, "door %s is %s\n", r.Door, r.State) })
+}
+
+// Fire is the command for after a fire alarm.
+type Fire struct {
+	Reset fireResetCmd `cmd:"" help:"Secure the doors again, after the panel has been reset. Only on site (refusal N11)."`
+}
+
+type fireResetCmd struct{}
+
+func (fireResetCmd) Run(s *session.Session) error {
+	f, err := s.Client.ResetFire(s.Ctx)
+	if err != nil {
+		return err
+	}
+	return s.Print(f, func(w io.Writer) { fmt.Fprintf(w, "fire: %s\n", fireState(f)) })
+}
+
+// Clock is the command that says whether, or what, the gateway's clock is.
+type Clock struct {
+	Confirm clockConfirmCmd `cmd:"" help:"Say that the gateway's clock is right as it stands: visitors and the desk go by it, and no resident's term ends by it."`
+	Set     clockSetCmd     `cmd:"" help:"Say what time it is with the issuer's key, in a house without a registry: visitors go by it at once, residents after a day."`
+}
+
+type clockSetCmd struct {
+	signing.Flags
+	Time string `arg:"" help:"The time now, as \"2026-12-01 09:30\", in this machine's zone."`
+}
+
+func (c clockSetCmd) Run(s *session.Session) error {
+	at, err := calendar.Moment(c.Time, time.Local)
+	if err != nil || !strings.ContainsAny(c.Time, ":：") { // a day alone is no time of it
+		return command.Hinted("as \"2026-12-01 09:30\"", "%q is no time", c.Time)
+	}
+	issuer, err := c.Issuer(s)
+	if err != nil {
+		return err
+	}
+	k, err := issuer.SetClock(s.Ctx, at)
+	if err != nil {
+		return err
+	}
+	return s.Print(k, func(w io.Writer) {
+		fmt.Fprintf(w, "clock: %s, %s. Visitors go by it now; residents end by it when the gateway has been on for a day and nothing else tells another time\n", session.Local(k.Now), clockState(k))
+	})
+}
+
+type clockConfirmCmd struct{}
+
+func (clockConfirmCmd) Run(s *session.Session) error {
+	c, err := s.Client.ConfirmClock(s.Ctx)
+	if err != nil {
+		return err
+	}
+	return s.Print(c, func(w io.Writer) { fmt.Fprintf(w, "clock: %s, %s\n", session.Local(c.Now), clockState(c)) })
+}

@@ -1,0 +1,132 @@
+package readers
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"text/tabwriter"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/amount"
+	"gatehouse/internal/command"
+	"gatehouse/internal/control"
+)
+
+// Teach is the command that finds out which format a reader sends.
+type Teach struct {
+	oneReader
+	Swipes  int  `default:"3" help:"How many different cards to hold up, 1 to 10."`
+	Printed bool `help:"Ask for the number printed on each card, which tells formats apart that no bits tell apart."`
+}
+
+// Help is shown by --help.
+func (Teach) Help() string {
+	return `Finds out which format a Wiegand or OSDP reader sends. Hold up some cards, each
+once; while this runs the reader opens nothing. Write the format that fits into
+the site file (formats = ["..."]).
+
+Numbers of cards are shown: let nobody look on, and keep no record.`
+}
+
+func (c Teach) Run(s *session.Session) error {
+	if c.Swipes < 1 || c.Swipes > 10 {
+		return command.Hinted("--swipes 3 is enough as a rule", "--swipes %d: want 1 to 10", c.Swipes)
+	}
+	if err := c.exists(s); err != nil {
+		return err
+	}
+	t, err := c.lesson(s)
+	if !isConflict(err) { // else the lesson there is somebody else's
+		c.end(s)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Print(t, func(w io.Writer) { writeTaught(w, t) })
+}
+
+func isConflict(err error) bool {
+	var answer *control.Error
+	return errors.As(err, &answer) && answer.Status == http.StatusConflict
+}
+
+// end gives the reader back to its door.
+func (c Teach) end(s *session.Session) {
+	last, cancel := s.Parting()
+	defer cancel()
+	_ = s.Client.EndTeach(last, c.Door, c.Reader) // it ends by itself
+}
+
+// exists refuses a reader that is not there, or has no formats, before anybody
+// walks to it with a card.
+func (c Teach) exists(s *session.Session) error {
+	all, err := s.Client.Readers(s.Ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(r control.Reader) bool { return r.Door == c.Door && r.ID == c.Reader })
+	if i < 0 {
+		return command.Hinted("gatehouse reader list shows them", "no reader %s at door %s", c.Reader, c.Door)
+	}
+	if kind := all[i].Type; kind != "wiegand" && kind != "osdp" {
+		return command.Hinted("gatehouse decode serial shows what a serial reader sends",
+			"reader %s of door %s is of type %s, whose cards have no formats to find out", c.Reader, c.Door, kind)
+	}
+	return nil
+}
+
+// lesson asks for one card after another.
+func (c Teach) lesson(s *session.Session) (t control.Taught, err error) {
+	ask := s.Asker()
+	for i := 0; t.Cards < c.Swipes; i++ {
+		fmt.Fprintf(s.Err, "card %d of %d: hold it up at reader %s of door %s\n", t.Cards+1, c.Swipes, c.Reader, c.Door)
+		before := t.Cards
+		if t, err = s.Client.Teach(s.Ctx, c.Door, c.Reader, control.Teach{Again: i == 0}); err != nil {
+			return t, err
+		}
+		if t.Cards == before {
+			fmt.Fprintln(s.Err, "that one was held up before: take another")
+			continue
+		}
+		fmt.Fprintf(s.Err, "read %s\n", amount.Of(t.Bits, "bit"))
+		if !c.Printed {
+			continue
+		}
+		printed, err := ask.Ask("number printed on this card (as 0006171021 or 094,10637; empty: none)", session.Anything)
+		if err != nil {
+			return t, err
+		}
+		if printed == "" {
+			continue
+		}
+		if t, err = s.Client.Teach(s.Ctx, c.Door, c.Reader, control.Teach{Printed: printed}); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// writeTaught shows the formats that fit, what to do next, and the likeliest as
+// it stands in the site file.
+func writeTaught(w io.Writer, t control.Taught) {
+	tab := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for i, p := range t.Proposals {
+		why := p.Why
+		if i == 0 {
+			why = "likeliest: " + why
+		}
+		fmt.Fprintf(tab, "%s\t%s\n", p.Format, why)
+		for n, f := range p.Fields {
+			fmt.Fprintf(tab, "  card %d\t%s\n", n+1, f)
+		}
+	}
+	_ = tab.Flush()
+	for _, r := range t.Remarks {
+		fmt.Fprintln(w, r)
+	}
+	if len(t.Proposals) > 0 {
+		fmt.Fprintf(w, "In the site file the likeliest is\nformats = [%q]\n", t.Proposals[0].Format)
+	}
+}

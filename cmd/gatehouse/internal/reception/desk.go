@@ -1,0 +1,94 @@
+// Package reception is the desk of a house with a registry: check-in, check-out, and what tenants need between
+// them. Names and numbers of documents come by terminal, standard input or identity card, and are never shown,
+// but to the one who sits at the terminal.
+package reception
+
+import (
+	"fmt"
+	"io"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/control"
+)
+
+// visit is the time at the desk.
+type visit struct {
+	s    *session.Session
+	desk control.Desk
+}
+
+// atDesk opens a visit, lets act use it and ends it whatever came of it.
+func atDesk(s *session.Session, takeOver bool, act func(visit) error) error {
+	d, err := s.Client.OpenDesk(s.Ctx, control.DeskRequest{TakeOver: takeOver})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := s.Parting()
+		defer cancel()
+		_ = s.Client.CloseDesk(ctx, d.Session) // it ends by itself when it is idle
+	}()
+	return act(visit{s, d})
+}
+
+// deskReader says where cards are held up.
+type deskReader struct {
+	Reader   string `help:"The door at whose reader cards are held up; if not given, the first of this gateway." placeholder:"DOOR"`
+	TakeOver bool   `help:"End somebody else's visit at the desk."`
+}
+
+// swipe waits for a card at one door, never at any: a stranger elsewhere must
+// not prove or get anything.
+func (v visit) swipe(door string, proof bool, what string) (control.DeskCard, error) {
+	if door == "" && len(v.desk.Here) > 0 {
+		door = v.desk.Here[0]
+	}
+	if proof {
+		fmt.Fprintf(v.s.Err, "hold %s up to the reader of door %s, wait %d seconds with the door shut, and hold it up there again ...\n", what, door, v.desk.Pause[door])
+	} else {
+		fmt.Fprintf(v.s.Err, "hold %s up to the reader of door %s; the door stays as it is ...\n", what, door)
+	}
+	card, err := v.s.Client.ShowCard(v.s.Ctx, v.desk.Session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Door: door}, Proof: proof})
+	if err == nil {
+		fmt.Fprintf(v.s.Err, "read at door %s\n", card.Door)
+	}
+	return card, err
+}
+
+// newCard takes the card that is to be given, at one reader of each family, and
+// returns the doors here that do not read it yet.
+func (v visit) newCard(door string, once bool, doors []string) (missing []string, err error) {
+	if door == "" {
+		if here := session.Among(v.desk.Here, doors); len(here) > 0 {
+			door = here[0]
+		}
+	}
+	card, err := v.swipe(door, false, "the new card")
+	if err != nil {
+		return nil, err
+	}
+	missing = session.Among(card.Missing, doors)
+	for len(missing) > 0 && !once {
+		fmt.Fprintf(v.s.Err, "door %s sees it in another form (or wait a minute to leave that door out)\n", missing[0])
+		more, err := v.swipe(missing[0], false, "the same card")
+		if err != nil {
+			fmt.Fprintf(v.s.Err, "left out: %v\n", err)
+			return missing, v.s.Ctx.Err()
+		}
+		missing = session.Among(missing, more.Missing)
+	}
+	return missing, nil
+}
+
+// report prints what came of it.
+func (v visit) report(done control.Done, missing []string, people func(io.Writer)) error {
+	for _, d := range missing {
+		done.Remarks = append(done.Remarks, fmt.Sprintf("door %s does not open for this card yet: gatehouse card add %s --reader %s", d, done.Tenancy.ID[:8], d))
+	}
+	return v.s.Print(done, func(w io.Writer) {
+		people(w)
+		for _, r := range done.Remarks {
+			fmt.Fprintf(w, "note: %s\n", r)
+		}
+	})
+}

@@ -1,0 +1,145 @@
+package reception
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/control"
+	"gatehouse/sync/wire"
+)
+
+// Tenancy is the command that shows tenancies, and what tenant and landlord say of a notice.
+type Tenancy struct {
+	List     tenancyListCmd     `cmd:"" help:"List the tenancies: flats and terms, nobody's name."`
+	Show     tenancyShowCmd     `cmd:"" help:"Show one tenancy with its cards."`
+	Dispute  tenancyDisputeCmd  `cmd:"" help:"The tenant objects to a notice: then it counts only if the registry upholds it."`
+	Withdraw tenancyWithdrawCmd `cmd:"" help:"The landlord takes a notice back."`
+	PIN      tenancyPINCmd      `cmd:"" name:"pin" help:"The tenant chooses a PIN, the first or another one."`
+}
+
+// CheckOut is the command that ends a tenancy.
+type CheckOut struct {
+	about
+	proof
+	deskReader
+	Cause string `help:"moved_out, lease_over, agreed, never_came, died, order or mistake; asked for if not given. Arrears of rent and permits are none." placeholder:"WHY"`
+}
+
+// Help is shown by --help.
+func (CheckOut) Help() string {
+	return `With the tenant's card or PIN the tenancy ends at once. By the landlord alone it
+is a notice of some days (three, if the registry says nothing else): the tenant
+is told of it at the doors, and can dispute it.`
+}
+
+func (c CheckOut) Run(s *session.Session) error {
+	if c.Cause == "" {
+		var causes []string
+		for v := wire.CauseMovedOut; v <= wire.CauseMistake; v++ {
+			causes = append(causes, v.String())
+		}
+		a := s.Asker()
+		cause, err := a.Ask("why ("+strings.Join(causes, ", ")+")", session.OneOf("cause", causes...))
+		if err != nil {
+			return err
+		}
+		c.Cause, s.In = cause, a.Rest()
+	}
+	return change(s, control.Change{Action: "checkout", Tenancy: c.Tenancy, Proof: c.By, Cause: c.Cause}, c.deskReader, c.keypadFlag, false)
+}
+
+// tenantOnly is a change that rests on the tenant's word alone.
+type tenantOnly struct {
+	about
+	By string `required:"" enum:"card,pin" help:"card: the tenant holds one up, twice; pin: the tenant types it." placeholder:"WHO"`
+	keypadFlag
+	deskReader
+}
+
+type tenancyPINCmd struct{ tenantOnly }
+
+// Help is shown by --help.
+func (tenancyPINCmd) Help() string {
+	return `The tenant holds up a card, or types the old PIN, and chooses a new one. On a
+terminal it is not shown; with --keypad it is typed at a reader with keys, where
+nobody else sees it. A PIN that was typed at check-in opens doors, and proves
+nothing at the desk: whoever typed it for the tenant knows it.`
+}
+
+func (c tenancyPINCmd) Run(s *session.Session) error {
+	return change(s, control.Change{Action: "pin", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag, false)
+}
+
+type tenancyDisputeCmd struct{ tenantOnly }
+
+func (c tenancyDisputeCmd) Run(s *session.Session) error {
+	return change(s, control.Change{Action: "dispute", Tenancy: c.Tenancy, Proof: c.By}, c.deskReader, c.keypadFlag, false)
+}
+
+type tenancyWithdrawCmd struct {
+	Tenancy  string `arg:"" help:"Its id or the first digits of it, its flat or your label."`
+	TakeOver bool   `help:"End somebody else's visit at the desk."`
+}
+
+func (c tenancyWithdrawCmd) Run(s *session.Session) error {
+	return change(s, control.Change{Action: "withdraw", Tenancy: c.Tenancy, Proof: "landlord"}, deskReader{TakeOver: c.TakeOver}, keypadFlag{}, false)
+}
+
+type tenancyListCmd struct{}
+
+func (tenancyListCmd) Run(s *session.Session) error {
+	all, err := s.Client.Tenancies(s.Ctx)
+	if err != nil {
+		return err
+	}
+	return s.Print(all, func(w io.Writer) {
+		if len(all) == 0 {
+			fmt.Fprintln(w, "no tenancies yet")
+			return
+		}
+		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		fmt.Fprintf(t, "TENANCY\tFLAT\tLABEL\tSTATE\tFIRST DAY\tLAST DAY (%s)\tCARDS\tAT THE REGISTRY\n", all[0].Zone)
+		for _, v := range all {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID[:8], dash(v.Flat), dash(v.Label), stateShown(v), session.Date(firstDay(v), 0), lastDay(v),
+				len(v.Cards), map[bool]string{true: "yes", false: fmt.Sprintf("%d to come", v.Unstored)}[v.Unstored == 0])
+		}
+		_ = t.Flush()
+	})
+}
+
+type tenancyShowCmd struct {
+	Tenancy string `arg:"" help:"Its id or the first digits of it, its flat or your label."`
+}
+
+func (c tenancyShowCmd) Run(s *session.Session) error {
+	t, err := s.Client.Tenancy(s.Ctx, c.Tenancy)
+	if err != nil {
+		return err
+	}
+	return s.Print(t, func(w io.Writer) {
+		fmt.Fprintf(w, "tenancy %s %s\n", called(t), inWords(t.State))
+		fmt.Fprintf(w, "doors %s, first day %s, last day %s (%s)\n", dash(strings.Join(t.Doors, ", ")), session.Date(firstDay(t), 0), lastDay(t), t.Zone)
+		if t.Notice != nil {
+			fmt.Fprintf(w, "notice (%s) to %s\n", t.Cause, minute(t.Notice, t.Zone))
+		} else if t.Ended != nil {
+			fmt.Fprintf(w, "ended %s (%s)\n", session.Date(t.Ended, 0), cmp.Or(t.Cause, "by the registry's list"))
+		}
+		if text := decision(t); text != "" {
+			fmt.Fprintln(w, text)
+		}
+		if t.Doubtful {
+			fmt.Fprintln(w, inDoubt)
+		}
+		if t.Told != "" {
+			fmt.Fprintf(w, "told: %s\n", t.Told)
+		}
+		for _, k := range t.Cards {
+			fmt.Fprintf(w, "card %d: %s, given %s\n", k.Number, cardState(k), session.Date(k.Since, 0))
+		}
+		fmt.Fprintf(w, "PIN: %s; changes that the registry's list does not have yet: %d\n", map[bool]string{true: "yes", false: "none"}[t.HasPIN], t.Unstored)
+	})
+}

@@ -1,0 +1,120 @@
+package session
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"gatehouse/internal/command"
+)
+
+// Asker gets answers from whoever is at the desk: at a terminal each question
+// is shown and a wrong answer asked for again; else there is one answer a line,
+// in the order of the questions.
+type Asker struct {
+	s        *Session
+	lines    *bufio.Reader
+	terminal *os.File // nil: none
+}
+
+// Asker asks on the session's input.
+func (s *Session) Asker() *Asker {
+	a := &Asker{s: s, lines: bufio.NewReader(s.In)}
+	if f, ok := s.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		a.terminal = f
+	}
+	return a
+}
+
+// Ask returns an answer that check takes; it may change it. Empty answers are
+// check's business too.
+func (a *Asker) Ask(question string, check func(string) (string, error)) (string, error) {
+	for {
+		if a.terminal != nil {
+			fmt.Fprintf(a.s.Err, "%s: ", question)
+		}
+		line, err := a.lines.ReadString('\n')
+		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
+			return "", command.Hinted("type it, or pipe it: one answer a line, in the order of the questions as --help has it", "no answer to: %s", question)
+		}
+		if !utf8.ValidString(line) {
+			if a.terminal == nil {
+				return "", NotUTF8("the answer to: " + question)
+			}
+			a.s.Complain(NotUTF8("the answer"))
+			continue
+		}
+		answer, err := check(strings.TrimSpace(line))
+		if err == nil || a.terminal == nil {
+			return answer, err
+		}
+		a.s.Complain(err)
+	}
+}
+
+// Secret asks for what must not stand on the screen.
+func (a *Asker) Secret(question string) (string, error) {
+	if a.terminal == nil {
+		return a.Ask(question, Anything)
+	}
+	fmt.Fprintf(a.s.Err, "%s: ", question)
+	b, err := term.ReadPassword(int(a.terminal.Fd()))
+	fmt.Fprintln(a.s.Err)
+	if err != nil {
+		return "", fmt.Errorf("read PIN: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// Anything takes every answer.
+func Anything(answer string) (string, error) { return answer, nil }
+
+// OneOf takes the stable names of a closed list.
+func OneOf(what string, names ...string) func(string) (string, error) {
+	return func(answer string) (string, error) {
+		answer = strings.ReplaceAll(strings.ToLower(answer), "-", "_")
+		for _, n := range names {
+			if n == answer {
+				return n, nil
+			}
+		}
+		return "", command.Hinted("one of "+strings.Join(names, ", "), "this is no %s", what)
+	}
+}
+
+// NotUTF8 is the error for text that no terminal of today sends.
+func NotUTF8(what string) error {
+	return command.Hinted("set the terminal, or the program that wrote it, to UTF-8", "%s can't be read: not UTF-8", what)
+}
+
+// NewPIN asks a tenant to choose one; at a terminal twice, since nobody sees it.
+func (a *Asker) NewPIN(question string) (string, error) {
+	for {
+		first, err := a.Secret(question)
+		if err != nil || a.terminal == nil || first == "" {
+			return first, err
+		}
+		again, err := a.Secret("once more")
+		if err != nil || again == first {
+			return first, err
+		}
+		fmt.Fprintln(a.s.Err, "these were two different ones")
+	}
+}
+
+// Rest is what of the input has not been read as an answer.
+func (a *Asker) Rest() io.Reader {
+	if a.terminal != nil {
+		return a.terminal
+	}
+	return a.lines
+}
+
+// AtTerminal reports whether somebody sees the questions.
+func (a *Asker) AtTerminal() bool { return a.terminal != nil }

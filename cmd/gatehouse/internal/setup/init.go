@@ -1,0 +1,180 @@
+// Package setup is the commands of an installer: the keys of a building, its registry, and what is known of
+// boards and readers.
+package setup
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"gatehouse/cmd/gatehouse/internal/session"
+	"gatehouse/internal/command"
+	"gatehouse/internal/keys"
+	"gatehouse/internal/site"
+)
+
+// Init is the command that makes the keys of a building.
+type Init struct {
+	Config string `help:"The site file." default:"/etc/gatehouse/site.toml" placeholder:"FILE"`
+	Key    string `required:"" help:"Where the issuer's key is written, best on a stick; the building's key is kept beside it." placeholder:"FILE"`
+}
+
+// made tells what init did.
+type made struct {
+	Building  string   `json:"building"`
+	Restored  bool     `json:"restored"` // with the keys of the stick
+	IssuerKey string   `json:"issuer_key"`
+	Copy      string   `json:"building_key_copy"`
+	Files     []string `json:"files"`
+}
+
+// Run makes the keys of a building. Keys that are on the stick already are used
+// again: that is how a gateway whose card died comes back without one swipe.
+func (c Init) Run(s *session.Session) error {
+	site, err := site.Load(c.Config)
+	if errors.Is(err, fs.ErrNotExist) {
+		return command.Hinted("say where the site file is with --config; docs/site-file.md has one to begin with", "%v", err)
+	}
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(site.State, "keys")
+	if _, err := os.Stat(filepath.Join(dir, keys.BuildingKeyFile)); err == nil {
+		return command.Hinted("nothing to do; to begin anew, stop the daemon and move "+dir+" away", "this gateway has its keys already")
+	}
+	if err := c.ready(dir); err != nil {
+		return err
+	}
+	m := made{Building: site.Building, IssuerKey: c.Key, Copy: c.Key + ".building"}
+	issuer, building, restored, err := StickKeys(c.Key, m.Copy)
+	if errors.Is(err, fs.ErrPermission) {
+		return command.Hinted("name files that you may read", "%v", err)
+	}
+	if err != nil {
+		return err
+	}
+	m.Restored = restored
+	if m.Files, err = keys.Install(dir, issuer.Public().(ed25519.PublicKey), building); err != nil {
+		return err
+	}
+	if err := handOver(site.State, dir); err != nil {
+		return err
+	}
+	return s.Print(m, func(w io.Writer) { writeMade(w, m) })
+}
+
+// ready sees that nothing stands in the way before any key is made: keys of which the
+// gateway has a part, or the stick, are worse than none.
+func (c Init) ready(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, keys.RegistryFile)); err == nil {
+		return command.Hinted("its keys come from there; gatehouse status says what is missing", "this gateway is enrolled with a registry")
+	}
+	if info, err := os.Stat(c.Key); err == nil && !info.Mode().IsRegular() {
+		return command.Hinted("name a file in it, as "+filepath.Join(c.Key, "issuer.key"), "--key %s is no file", c.Key)
+	}
+	if err := writable(filepath.Dir(c.Key)); err != nil {
+		return command.Hinted("plug the stick in, or name a file in a folder that is there and that you may write", "%v", err)
+	}
+	above := dir
+	for _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != filepath.Dir(above); _, err = os.Stat(above) {
+		above = filepath.Dir(above)
+	}
+	if err := writable(above); err != nil {
+		return command.Hinted("call it by sudo, or name a folder of yours as state in the site file", "%v", err)
+	}
+	return c.sameIssuer(filepath.Join(dir, keys.IssuerFile))
+}
+
+// sameIssuer sees that a gateway which has an issuer's key already has that of the
+// stick.
+func (c Init) sameIssuer(path string) error {
+	there, err := keys.LoadIssuers(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	key, err := keys.LoadPrivateKey(c.Key)
+	if err != nil || len(there) != 1 || !there[0].Public.Equal(key.Public()) {
+		return command.Hinted("name its stick by --key, or to begin anew, stop the daemon and move "+filepath.Dir(path)+" away", "%s has another issuer's key", path)
+	}
+	return nil
+}
+
+// writable tries a folder with as much as the keys need.
+func writable(folder string) error {
+	f, err := os.CreateTemp(folder, ".gatehouse-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, 4096))
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+}
+
+func writeMade(w io.Writer, m made) {
+	verb := "made"
+	if m.Restored {
+		verb = "restored from the stick"
+	}
+	fmt.Fprintf(w, "keys of building %s %s\n", m.Building, verb)
+	fmt.Fprintf(w, "  %s signs lists of keys: take it away from the gateway and keep it safe\n", m.IssuerKey)
+	fmt.Fprintf(w, "  %s brings the cards back if the gateway dies: keep it with the first\n", m.Copy)
+	fmt.Fprintln(w, "start the daemon again if it runs: it reads its keys at the start")
+	if m.Restored {
+		fmt.Fprintf(w, "then hand the keys of the tenants in again: gatehouse grant restore --key %s\n", m.IssuerKey)
+	}
+}
+
+// StickKeys loads or makes the keys that are kept away from the gateway. The
+// building's comes first: an init that was interrupted goes on with it.
+func StickKeys(issuerPath, buildingPath string) (ed25519.PrivateKey, *keys.BuildingKey, bool, error) {
+	issuer, err := keys.LoadPrivateKey(issuerPath)
+	restored := err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, false, err
+	}
+	building, err := keys.LoadBuildingKey(buildingPath)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && restored:
+		return nil, nil, false, command.Hinted("name the stick that has both files, or another file for a new key",
+			"%s is there, but the building's key %s is not", issuerPath, buildingPath)
+	case errors.Is(err, fs.ErrNotExist):
+		if building, err = keys.GenerateBuildingKey(1); err == nil {
+			err = keys.SaveBuildingKey(buildingPath, building)
+		}
+	}
+	if err == nil && !restored {
+		if _, issuer, err = ed25519.GenerateKey(rand.Reader); err == nil {
+			err = keys.SavePrivateKey(issuerPath, issuer)
+		}
+	}
+	return issuer, building, restored, err
+}
+
+// handOver gives the files to the daemon's user, where root made them and there
+// is such a user.
+func handOver(state, dir string) error {
+	daemon, err := user.Lookup("gatehouse")
+	if os.Getuid() != 0 || err != nil {
+		return nil
+	}
+	uid, err1 := strconv.Atoi(daemon.Uid)
+	gid, err2 := strconv.Atoi(daemon.Gid)
+	if err := errors.Join(err1, err2, os.Chown(state, uid, gid)); err != nil {
+		return fmt.Errorf("give %s to the daemon: %w", state, err)
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Chown(path, uid, gid)
+	})
+}

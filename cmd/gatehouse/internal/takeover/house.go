@@ -1,0 +1,189 @@
+package takeover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/command"
+	"gatehouse/internal/control"
+	"gatehouse/internal/grantlist"
+	"gatehouse/sync/wire"
+)
+
+// House is what a list has, by its cards.
+type House struct {
+	keys   map[wire.ID]*heldKey
+	byCard map[wire.CredentialID][]*heldKey
+}
+
+// heldKey is one key of the list.
+type heldKey struct {
+	id    wire.ID
+	label string
+	doors []string
+	lines []wire.Grant // one for each form
+}
+
+// HouseOf reads the list in an editor; labels are by the hexadecimal ids of keys.
+func HouseOf(e *grantlist.Editor, labels map[string]string) House {
+	h := House{map[wire.ID]*heldKey{}, map[wire.CredentialID][]*heldKey{}}
+	for _, g := range e.Grants() {
+		k := h.keys[g.ID]
+		if k == nil {
+			k = &heldKey{id: g.ID, label: labels[g.ID.String()], doors: slices.Sorted(slices.Values(e.DoorsOf(g)))}
+			h.keys[g.ID] = k
+		}
+		k.lines = append(k.lines, g)
+		h.byCard[g.Credential] = append(h.byCard[g.Credential], k)
+	}
+	return h
+}
+
+// name is how messages name a key.
+func (k *heldKey) name() string {
+	if k.label == "" {
+		return k.id.String()[:8]
+	}
+	return k.id.String()[:8] + " (" + k.label + ")"
+}
+
+// state is that of the key's first form.
+func (k *heldKey) state() string { return k.lines[0].State.String() }
+
+// has returns the key's own form among ids, unless that is ended.
+func (k *heldKey) has(ids []wire.CredentialID) (wire.CredentialID, bool) {
+	for _, l := range k.lines {
+		if l.State != wire.GrantRevoked && slices.Contains(ids, l.Credential) {
+			return l.Credential, true
+		}
+	}
+	return wire.CredentialID{}, false
+}
+
+// holders returns the keys that have one of the forms and are not ended; ended has those
+// that are.
+func (h House) holders(ids []wire.CredentialID) (live, ended []*heldKey) {
+	for _, id := range ids {
+		for _, k := range h.byCard[id] {
+			if _, ok := k.has([]wire.CredentialID{id}); !ok {
+				if !slices.Contains(ended, k) {
+					ended = append(ended, k)
+				}
+			} else if !slices.Contains(live, k) {
+				live = append(live, k)
+			}
+		}
+	}
+	return live, ended
+}
+
+// join gives a key those forms of its card that no key has yet; kin are others, of which
+// the key may have one.
+func (h House) join(e *grantlist.Editor, k *heldKey, ids, kin []wire.CredentialID) error {
+	own, ok := k.has(slices.Concat(ids, kin))
+	if !ok {
+		return command.Hinted("gatehouse grant list shows the keys", "key %s has no form of this card", k.name())
+	}
+	for _, id := range h.free(ids) {
+		if err := e.Join(k.id, id, own); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kin returns the key of that label which has one of the forms that no reader here sends.
+func (h House) kin(kin []wire.CredentialID, label string) *heldKey {
+	live, _ := h.holders(kin)
+	for _, k := range live {
+		if k.label != "" && sameFlat(k.label, label) {
+			return k
+		}
+	}
+	return nil
+}
+
+// free returns the forms that no key has, but for ended ones.
+func (h House) free(ids []wire.CredentialID) (out []wire.CredentialID) {
+	for _, id := range ids {
+		if live, _ := h.holders([]wire.CredentialID{id}); len(live) == 0 {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// Others returns the other keys of the same label that open, by name.
+func (h House) Others(id wire.ID) []string {
+	out := []string{}
+	k := h.keys[id]
+	if k == nil || k.label == "" {
+		return out
+	}
+	for _, o := range h.keys {
+		open := slices.ContainsFunc(o.lines, func(l wire.Grant) bool { return l.State == wire.GrantActive })
+		if o.id != id && open && o.label != "" && sameFlat(o.label, k.label) {
+			out = append(out, o.id.String()[:8]+" at "+strings.Join(o.doors, ", "))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// sureBits is how many bits of a number two cards hardly share by chance.
+const sureBits = 32
+
+// joins returns the key that has the card in another form, nil for a card that is
+// nobody's. It refuses one that has a key already in all its forms, one of another label
+// (but for a kept card that has the number of that key's), and one that has two.
+func (h House) joins(g grantlist.NewGrant, card Shown) (*heldKey, error) {
+	live, _ := h.holders(g.Credentials)
+	if len(live) == 0 {
+		return h.kin(card.Kin, g.Label), nil
+	}
+	k := live[0]
+	if len(live) > 1 {
+		return nil, command.Hinted("end the one that is wrong: gatehouse grant end", "forms of this card have two keys: %s and %s", k.name(), live[1].name())
+	}
+	same := k.label != "" && sameFlat(k.label, g.Label)
+	sure := card.Kept && card.holds(g.Credentials, k) >= sureBits
+	switch {
+	case !same && !sure && card.Kept && k.label != "":
+		return nil, command.Hinted(fmt.Sprintf("if it is the same card, give --label %q and it joins that key; if not, a reader here can't tell the two apart: use another card", k.label),
+			"a form of this card has key %s already, which is %s", k.name(), k.state())
+	case !same && !sure, len(h.free(g.Credentials)) == 0:
+		return nil, command.Hinted("it opens by that key; gatehouse grant card "+k.id.String()[:8]+" adds the form in which another reader sees it; for another flat use another card",
+			"this card has key %s already, which is %s", k.name(), k.state())
+	}
+	return k, nil
+}
+
+// Shown is a card that gets a key.
+type Shown struct {
+	control.Card
+	Kin  []wire.CredentialID
+	Kept bool // a door saw it
+}
+
+// holds returns the most bits of the card's number that a form has which is the key's too.
+func (c Shown) holds(ids []wire.CredentialID, k *heldKey) (most int) {
+	for i, n := range c.Holds {
+		if _, ok := k.has(ids[i : i+1]); ok {
+			most = max(most, n)
+		}
+	}
+	return most
+}
+
+// widen gives a key the doors of another.
+func (k *heldKey) widen(e *grantlist.Editor, doors []string) error {
+	all := slices.Concat(k.doors, doors)
+	slices.Sort(all)
+	if all = slices.Compact(all); slices.Equal(all, k.doors) {
+		return nil
+	}
+	n := k.terms()
+	n.Doors, k.doors = all, all
+	return e.Amend(k.id, n)
+}
