@@ -21,7 +21,7 @@ import (
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/journal"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keyring/copies"
 	"gatehouse/internal/site"
 )
 
@@ -78,7 +78,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		if info, err := os.Stat(flags.Arg(0)); err == nil && info.IsDir() {
 			grants := filepath.Join(filepath.Dir(filepath.Clean(flags.Arg(0))), "grants")
-			return journal.VerifyFolder(flags.Arg(0), keyring.ReadAnchors(grants), stdout)
+			return journal.VerifyFolder(flags.Arg(0), copies.ReadAnchors(grants), stdout)
 		}
 		return journal.VerifyMain(flags.Arg(0), stdout)
 	case "version":

@@ -142,7 +142,7 @@ func TestThroughMosquitto(t *testing.T) {
 	}
 	eventually(t, "the card opens at both", func() bool { return one.opens(t, id) && two.opens(t, id) })
 	eventually(t, "the list is in force at both", func() bool {
-		return len(one.keyring.Locals()) == 0 && len(two.keyring.Locals()) == 0 && two.keyring.Status().Version > 0
+		return len(one.keyring.Records.All()) == 0 && len(two.keyring.Records.All()) == 0 && two.keyring.Status().Version > 0
 	})
 	town.inStep(t, one, "house", "gw1")
 	town.inStep(t, two, "house", "gw2")
@@ -154,7 +154,7 @@ func TestThroughMosquitto(t *testing.T) {
 	eventually(t, "with the registry away a check-in at one opens at the other", func() bool { return one.opens(t, id) })
 	town.start(t)
 	eventually(t, "the registry's list names the late one", func() bool {
-		return len(one.keyring.Locals()) == 0 && len(two.keyring.Locals()) == 0
+		return len(one.keyring.Records.All()) == 0 && len(two.keyring.Records.All()) == 0
 	})
 	town.inStep(t, two, "house", "gw2")
 	if n, want := len(town.stored(t, "house", "gw2")), int(two.journal.Status().Sequence); n != want {

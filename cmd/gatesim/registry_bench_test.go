@@ -109,7 +109,7 @@ func (t *town) publishSingly(b *testing.B, broker string) float64 {
 		b.Fatal(err)
 	}
 	defer c.Disconnect(0)
-	place := g.keyring.Registry().Place
+	place := g.keyring.Keys.Registry().Place
 	entry := make([]byte, 80)
 	n, began := 0, time.Now()
 	for ; time.Since(began) < 2*time.Second; n++ {
@@ -138,7 +138,7 @@ func BenchmarkRevocation(b *testing.B) {
 		for i := range lived {
 			cards[i], lived[i] = g.checkIn(b, i)
 		}
-		eventually(b, "the registry's list names everybody", func() bool { return len(g.keyring.Locals()) == 0 && g.keyring.Status().Version > 0 })
+		eventually(b, "the registry's list names everybody", func() bool { return len(g.keyring.Records.All()) == 0 && g.keyring.Status().Version > 0 })
 		var took, bare []time.Duration
 		for i := range times {
 			took = append(took, t.revoke(b, g, cards[i%suspended], lived[i%suspended]))
@@ -298,7 +298,7 @@ func BenchmarkIdle(b *testing.B) {
 		// A ping is a segment and an answer with 52 bytes of TCP and IPv4 each, and
 		// one more for the last acknowledgement.
 		perPing := ping + 3*52
-		place := g.keyring.Registry().Place
+		place := g.keyring.Keys.Registry().Place
 		hello := g.onWire(b, place.Up(wire.TypeHello), wire.TypeHello, wire.Hello2{Hello: wire.Hello{Epoch: math.MaxUint64, CursorEpoch: math.MaxUint64, Line: math.MaxUint64,
 			Next: 1 << 20, CursorNext: 1 << 20, Records: 1 << 10, List: 1 << 20, House: 1 << 10, Trust: 1 << 10, Wall: 1 << 41, Software: "gatehouse 10.10.10"},
 			Formats: []uint64{1, 2}, Removed: 1 << 10, ListEpoch: 1, Cosigned: wire.Cosigned{Epoch: math.MaxUint64, Size: 1 << 20, Time: 1 << 31}})
@@ -329,7 +329,7 @@ func (b *box) onWire(tb testing.TB, topic, kind string, body wire.Payload) float
 	if err != nil {
 		tb.Fatal(err)
 	}
-	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: b.keyring.Registry().Place.Address(), Version: wire.VersionOf(body)},
+	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleGateway, Address: b.keyring.Keys.Registry().Place.Address(), Version: wire.VersionOf(body)},
 		payload, b.keys.Gateway)
 	if err != nil {
 		tb.Fatal(err)

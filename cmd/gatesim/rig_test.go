@@ -212,7 +212,7 @@ func (b *box) link(tb testing.TB, broker string, keepAlive time.Duration) *mqtt.
 // linked is a link that can be ended before the test is over.
 func (b *box) linked(tb testing.TB, broker string, keepAlive time.Duration) (l *mqtt.Link, stop func()) {
 	tb.Helper()
-	place := b.keyring.Registry().Place
+	place := b.keyring.Keys.Registry().Place
 	l, err := mqtt.New(mqtt.Config{Broker: "mqtts://" + broker, Subscribe: []string{place.Down("+"), place.House("+")},
 		TLS: enrol.Broker{Dir: filepath.Join(b.dir, "keys"), Now: time.Now, Trusted: func() bool { return true }}.TLS, KeepAlive: keepAlive,
 		Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 50 * time.Millisecond, Max: time.Second}, Log: zerolog.Nop()})

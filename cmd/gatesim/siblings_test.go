@@ -103,7 +103,7 @@ func (t *town) settled(tb testing.TB, boxes ...*box) bool {
 		return false
 	}
 	for _, b := range boxes {
-		if s := b.keyring.Status(); s.Version != all[0].Version || len(b.keyring.Locals()) > 0 {
+		if s := b.keyring.Status(); s.Version != all[0].Version || len(b.keyring.Records.All()) > 0 {
 			return false
 		}
 	}

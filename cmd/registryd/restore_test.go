@@ -207,7 +207,7 @@ func (w *town) tenant() {
 
 // opens reports whether a tenant's card opens at the gateway.
 func (g *gate) opens(n int) bool {
-	records, _ := g.ring.Records()
+	records, _ := g.ring.Rows()
 	for _, r := range records {
 		if r.Credential == (wire.CredentialID{1, 7, byte(n)}) && r.State == wire.GrantActive {
 			return true
@@ -407,7 +407,7 @@ func TestRestoreKeys(t *testing.T) {
 				if bytes.Equal(before, w.file(c.path...)) {
 					t.Fatal("the key is the same")
 				}
-				w.until("the gateway has the new document", func() bool { return w.gate.ring.Registry().Trust.Version > 1 })
+				w.until("the gateway has the new document", func() bool { return w.gate.ring.Keys.Registry().Trust.Version > 1 })
 				w.sound(2)
 				w.takesMany()
 			})

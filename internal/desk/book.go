@@ -139,7 +139,7 @@ func (d *Desk) save() error {
 // catchUp takes what is in force at the keyring and not yet in the book: a
 // crash came between the two.
 func (d *Desk) catchUp() {
-	for _, l := range append(d.p.Keyring.Locals(), d.p.Keyring.Undelivered()...) {
+	for _, l := range append(d.p.Keyring.Records.All(), d.p.Keyring.Records.Undelivered()...) {
 		own := d.isOwn(l)
 		if own && l.Record.Line == d.book.Line && l.Record.Number <= d.book.Number {
 			continue

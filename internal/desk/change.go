@@ -63,7 +63,7 @@ func (d *Desk) Change(ctx context.Context, r Request) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	reg, clock := d.p.Keyring.Registry(), d.p.Clock()
+	reg, clock := d.p.Keyring.Keys.Registry(), d.p.Clock()
 	at := situation{t: t, standing: d.standing(t, all[t.ID]), now: clock.now(), surely: clock.surely(), trusted: clock.Trusted,
 		days: NoticeDays(reg.House), cause: named(r.Cause, wire.CauseMistake), card: r.Card}
 	if r.Cause != "" && at.cause == 0 {

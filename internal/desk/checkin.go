@@ -46,7 +46,7 @@ func (d *Desk) CheckIn(ctx context.Context, a Arrival) (Done, error) {
 	if err != nil {
 		return Done{}, err
 	}
-	reg, clock := d.p.Keyring.Registry(), d.p.Clock()
+	reg, clock := d.p.Keyring.Keys.Registry(), d.p.Clock()
 	j, err := d.judge(reg, a, clock)
 	if err != nil {
 		return Done{}, err

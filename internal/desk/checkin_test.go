@@ -71,7 +71,7 @@ func TestCheckIn(t *testing.T) {
 	if left := o.Pending(); len(left) != 0 {
 		t.Errorf("still pending: %d", len(left))
 	}
-	if l := o.keyring.Locals(); len(l) != 1 || l[0].Person != nil {
+	if l := o.keyring.Records.All(); len(l) != 1 || l[0].Person != nil {
 		t.Error("the sealed person is still here")
 	}
 	o.noPerson()
@@ -214,7 +214,7 @@ func TestUnsureClockCheckIn(t *testing.T) {
 		t.Errorf("remarks %q", done.Remarks)
 	}
 	o.wants("front", em(1), wire.ReasonGranted)
-	c := o.keyring.Locals()[0].Change
+	c := o.keyring.Records.All()[0].Change
 	if c.From != 0 || c.Until != noon+1000 || c.At != noon-500 {
 		t.Errorf("from %d until %d at %d", c.From, c.Until, c.At)
 	}

@@ -152,7 +152,7 @@ func refuse(hint, format string, args ...any) error {
 // registry returns what the house is enrolled with, or why no tenancy can be
 // changed here.
 func (d *Desk) registry() (*keys.Registry, error) {
-	reg := d.p.Keyring.Registry()
+	reg := d.p.Keyring.Keys.Registry()
 	switch {
 	case reg == nil:
 		return nil, refuse("give keys with gatehouse grant add, or enrol the house with gatehouse enrol", "this house has no registry, so it keeps no tenancies")

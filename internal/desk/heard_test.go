@@ -23,7 +23,7 @@ func twoDesks(t *testing.T, heard bool, term uint32) (a, b *office, r *registry,
 	from.take()
 	_, err = a.landlord(checkOut, 0)
 	must(t, err)
-	l := a.keyring.Locals()
+	l := a.keyring.Records.All()
 	c := l[len(l)-1].Change
 	for i := range from.grants {
 		from.grants[i].Until = c.Until + 60 // the registry heard of it a minute later
@@ -264,7 +264,7 @@ func TestStoppedByTheRegistry(t *testing.T) {
 	must(t, err)
 	a.wants("front", em(1), wire.ReasonGranted)
 	lost()
-	for _, l := range a.keyring.Locals() {
+	for _, l := range a.keyring.Records.All() {
 		r.seen[0].Number = max(r.seen[0].Number, l.Record.Number)
 	}
 	state(wire.GrantActive) // the registry has brought it back
@@ -276,10 +276,10 @@ func TestStoppedByTheRegistry(t *testing.T) {
 	state(wire.GrantActive)
 	_, _ = a.Find("3B")
 	lost()
-	for _, l := range a.keyring.Locals() {
+	for _, l := range a.keyring.Records.All() {
 		r.seen[0].Number = max(r.seen[0].Number, l.Record.Number)
 	}
-	c := a.keyring.Locals()[len(a.keyring.Locals())-1].Change
+	c := a.keyring.Records.All()[len(a.keyring.Records.All())-1].Change
 	slices.SortFunc(c.Credentials, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
 	r.second, r.words = true, []wire.Word{{Grant: c.Grant, Op: wire.OpSuspend, Proof: wire.ProofRegistry, At: c.At + 1, Tenancy: c.Tenancy, Cards: c.Credentials}}
 	state(wire.GrantSuspended) // it was stopped at both
@@ -296,7 +296,7 @@ func TestConfirmedByTheRegistry(t *testing.T) {
 	_, err = a.landlord(addCard, 0, em(2))
 	must(t, err)
 	b.hears(a)
-	bind := a.keyring.Locals()[1].Change
+	bind := a.keyring.Records.All()[1].Change
 	slices.SortFunc(bind.Credentials, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
 	r := &registry{o: a, second: true}
 	r.take()

@@ -11,7 +11,7 @@ import (
 // or of an earlier tenancy; and digits and short names in it say nothing.
 func TestFlatsAsWritten(t *testing.T) {
 	listed, free := newOffice(t, newTown(t), "gw1"), newOffice(t, newTown(t), "gw1")
-	reg := listed.keyring.Registry()
+	reg := listed.keyring.Keys.Registry()
 	reg.House.Flats = []string{"3-2-1201", "3A", "3B", "Lilac House 4", "王府园3栋"}
 	p := person("Testperson")
 	for text, want := range map[string]string{"３－２－１２０１": "3-2-1201", "3 2 1201": "3-2-1201", "3b": "3B", "３Ａ": "3A", "lilac house 4": "Lilac House 4"} {

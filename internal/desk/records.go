@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keyring/record"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
@@ -36,17 +37,17 @@ func newLine() uint64 {
 	return binary.BigEndian.Uint64(id[:]) | 1
 }
 
-func (d *Desk) isOwn(l keyring.Local) bool {
-	reg := d.p.Keyring.Registry()
+func (d *Desk) isOwn(l record.Local) bool {
+	reg := d.p.Keyring.Keys.Registry()
 	return reg != nil && l.Gateway == reg.Place.Gateway
 }
 
 // own returns the own records that are unsettled, or whose person the registry
 // has not got, in order.
-func (d *Desk) own() []keyring.Local {
-	own := slices.DeleteFunc(d.p.Keyring.Locals(), func(l keyring.Local) bool { return !d.isOwn(l) })
-	own = append(own, d.p.Keyring.Undelivered()...)
-	slices.SortFunc(own, func(a, b keyring.Local) int {
+func (d *Desk) own() []record.Local {
+	own := slices.DeleteFunc(d.p.Keyring.Records.All(), func(l record.Local) bool { return !d.isOwn(l) })
+	own = append(own, d.p.Keyring.Records.Undelivered()...)
+	slices.SortFunc(own, func(a, b record.Local) int {
 		return cmp.Or(cmp.Compare(a.Record.Line, b.Record.Line), cmp.Compare(a.Record.Number, b.Record.Number))
 	})
 	return own
@@ -63,7 +64,7 @@ func (d *Desk) record(ctx context.Context, reg *keys.Registry, c wire.Change, pe
 	if err != nil {
 		return nil, err
 	}
-	err = d.p.Keyring.AddLocal(l)
+	err = d.p.Keyring.Records.Add(l)
 	if errors.Is(err, keyring.ErrNotDurable) && (c.Op == wire.OpEnd || c.Op == wire.OpSuspend) {
 		remarks = append(remarks, "this is in force, but the disk has not taken it yet: it is tried again each minute. Mend the disk before the daemon is started anew")
 	} else if err != nil {
@@ -82,13 +83,13 @@ func (d *Desk) record(ctx context.Context, reg *keys.Registry, c wire.Change, pe
 
 // sign makes the record of a change: sealed for the siblings, sealed for the
 // issuer's desk, signed by the gateway.
-func (d *Desk) sign(reg *keys.Registry, line, number uint64, c wire.Change, person []byte) (l keyring.Local, err error) {
+func (d *Desk) sign(reg *keys.Registry, line, number uint64, c wire.Change, person []byte) (l record.Local, err error) {
 	r := wire.Record{Line: line, Number: number, ID: newID()}
 	plain, err := wire.Encode(c)
 	if err != nil {
 		return l, err
 	}
-	if r.House, err = d.p.Keyring.SealRecord(c); err != nil {
+	if r.House, err = d.p.Keyring.Keys.SealRecord(c); err != nil {
 		return l, err
 	}
 	if r.Desk, err = wire.Seal(reg.Trust.Desk, wire.SealChange, reg.Place.Address(), plain); err != nil {
@@ -97,7 +98,7 @@ func (d *Desk) sign(reg *keys.Registry, line, number uint64, c wire.Change, pers
 	if len(person) > 0 {
 		r.Person = sha256.Sum256(person)
 	}
-	l = keyring.Local{Gateway: reg.Place.Gateway, Record: r, Change: c, Person: person}
+	l = record.Local{Gateway: reg.Place.Gateway, Record: r, Change: c, Person: person}
 	l.Envelope, err = d.envelope(reg, r)
 	return l, err
 }
@@ -115,7 +116,7 @@ const enterMost = 2 * time.Second
 
 // enter writes the entry of a record and reports whether it is durable. If it is
 // not, it is queued, and written again after a restart: once more does no harm.
-func (d *Desk) enter(ctx context.Context, l keyring.Local) bool {
+func (d *Desk) enter(ctx context.Context, l record.Local) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), enterMost)
 	defer cancel()
 	detail := sha256.Sum256(l.Record.Desk)
@@ -127,7 +128,7 @@ func (d *Desk) enter(ctx context.Context, l keyring.Local) bool {
 		d.p.Log.Warn().Err(err).Str("change", l.Change.Op.String()).Msg("entry of a tenancy's change is not durable yet")
 		return false
 	}
-	if err := d.p.Keyring.Entered(l.Record.ID); err != nil {
+	if err := d.p.Keyring.Records.Entered(l.Record.ID); err != nil {
 		d.p.Log.Warn().Err(err).Msg("that a change has its entry can't be written; it may get another")
 	}
 	return true
@@ -157,13 +158,13 @@ func (d *Desk) Head() (line, number uint64) {
 
 // mine returns the own records that are here, with those that are kept for a
 // registry that may lose them, in order, each once and with its person.
-func (d *Desk) mine() []keyring.Local {
+func (d *Desk) mine() []record.Local {
 	all := d.own()
 	at := make(map[wire.ID]int, len(all))
 	for i, l := range all {
 		at[l.Record.ID] = i
 	}
-	for _, l := range d.p.Keyring.Kept() {
+	for _, l := range d.p.Keyring.Kept.All() {
 		i, here := at[l.Record.ID]
 		switch {
 		case !here:
@@ -172,7 +173,7 @@ func (d *Desk) mine() []keyring.Local {
 			all[i].Person = l.Person
 		}
 	}
-	slices.SortFunc(all, func(a, b keyring.Local) int {
+	slices.SortFunc(all, func(a, b record.Local) int {
 		return cmp.Or(cmp.Compare(a.Record.Line, b.Record.Line), cmp.Compare(a.Record.Number, b.Record.Number))
 	})
 	return all
@@ -225,7 +226,7 @@ func (d *Desk) Safe(line, number uint64) {
 	if line != d.book.Line {
 		return
 	}
-	if err := d.p.Keyring.SafeLocals(line, number); err != nil {
+	if err := d.p.Keyring.Kept.Safe(line, number); err != nil {
 		d.p.Log.Error().Err(err).Msg("records that the registry can't lose can't be erased here; it is tried again")
 	}
 }
@@ -239,7 +240,7 @@ func (d *Desk) Stored(line, number uint64) {
 	if line != d.book.Line || number <= d.book.Stored {
 		return
 	}
-	if err := d.p.Keyring.StoredLocals(line, number); err != nil {
+	if err := d.p.Keyring.Records.Stored(line, number); err != nil {
 		d.p.Log.Error().Err(err).Msg("a sealed person that the registry has can't be deleted here; it is tried again")
 		return
 	}
@@ -268,7 +269,7 @@ func (d *Desk) renumber() error {
 	for _, l := range d.own() {
 		here[l.Record.ID] = true
 	}
-	var own, kept []keyring.Local
+	var own, kept []record.Local
 	for i, l := range mine {
 		l.Record.Line, l.Record.Number = line, uint64(i)+1
 		if l.Envelope, err = d.envelope(reg, l.Record); err != nil {
@@ -280,9 +281,9 @@ func (d *Desk) renumber() error {
 			kept = append(kept, l)
 		}
 	}
-	err = d.p.Keyring.SetLocals(own)
+	err = d.p.Keyring.Records.Replace(own)
 	if err == nil {
-		err = d.p.Keyring.SetKept(kept) // after the persons of the others stand with their records
+		err = d.p.Keyring.Kept.Replace(kept) // after the persons of the others stand with their records
 	}
 	if err != nil {
 		return fmt.Errorf("number records anew: %w", err)
@@ -301,7 +302,7 @@ func (d *Desk) renumber() error {
 func (d *Desk) mendLines() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !slices.ContainsFunc(d.own(), func(l keyring.Local) bool { return l.Record.Line != d.book.Line || d.unheard(l) }) {
+	if !slices.ContainsFunc(d.own(), func(l record.Local) bool { return l.Record.Line != d.book.Line || d.unheard(l) }) {
 		return
 	}
 	if err := d.renumber(); err != nil {
@@ -311,7 +312,7 @@ func (d *Desk) mendLines() {
 
 // unheard reports whether the registry lacks a record that it will never take: another
 // key of this gateway has signed it.
-func (d *Desk) unheard(l keyring.Local) bool {
+func (d *Desk) unheard(l record.Local) bool {
 	if d.p.Key == nil || l.Record.Number <= d.book.Stored {
 		return false
 	}
@@ -324,7 +325,7 @@ func (d *Desk) unheard(l keyring.Local) bool {
 // or that the list in force was made with, changes nothing, and none does before the
 // building's key has come.
 func (d *Desk) Hear(gateway string, envelope []byte) error {
-	reg := d.p.Keyring.Registry()
+	reg := d.p.Keyring.Keys.Registry()
 	if reg == nil || gateway == reg.Place.Gateway {
 		return nil
 	}
@@ -344,20 +345,20 @@ func (d *Desk) Hear(gateway string, envelope []byte) error {
 	if !d.p.Keyring.Status().HasKey {
 		return nil // the building's key is on its way, and the record comes again
 	}
-	c, err := d.p.Keyring.OpenRecord(r.House)
+	c, err := d.p.Keyring.Keys.OpenRecord(r.House)
 	if err != nil {
 		return fmt.Errorf("record of gateway %s: %w", gateway, err)
 	}
-	return d.take(keyring.Local{Gateway: gateway, Record: r, Envelope: slices.Clone(envelope), Change: c, Entered: true})
+	return d.take(record.Local{Gateway: gateway, Record: r, Envelope: slices.Clone(envelope), Change: c, Entered: true})
 }
 
 // take puts a sibling's change in force. What the keyring does not keep, since
 // the list has settled it, does not go into the book either.
-func (d *Desk) take(l keyring.Local) error {
+func (d *Desk) take(l record.Local) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	known := d.holds(l)
-	if err := d.p.Keyring.AddLocal(l); err != nil && !errors.Is(err, keyring.ErrNotDurable) {
+	if err := d.p.Keyring.Records.Add(l); err != nil && !errors.Is(err, keyring.ErrNotDurable) {
 		return fmt.Errorf("record of gateway %s: %w", l.Gateway, err)
 	}
 	if known || !d.holds(l) {
@@ -373,14 +374,14 @@ func (d *Desk) take(l keyring.Local) error {
 	return nil
 }
 
-func (d *Desk) holds(l keyring.Local) bool {
-	return slices.ContainsFunc(d.p.Keyring.Locals(), func(o keyring.Local) bool { return o.Gateway == l.Gateway && o.Record.ID == l.Record.ID })
+func (d *Desk) holds(l record.Local) bool {
+	return slices.ContainsFunc(d.p.Keyring.Records.All(), func(o record.Local) bool { return o.Gateway == l.Gateway && o.Record.ID == l.Record.ID })
 }
 
 // Unsettled returns the envelopes of the own records that no list has settled,
 // and the ids of all the siblings' records held, ascending.
 func (d *Desk) Unsettled() (own [][]byte, have []wire.ID) {
-	for _, l := range d.p.Keyring.Locals() {
+	for _, l := range d.p.Keyring.Records.All() {
 		if d.isOwn(l) {
 			own = append(own, l.Envelope)
 		} else {
@@ -394,7 +395,7 @@ func (d *Desk) Unsettled() (own [][]byte, have []wire.ID) {
 // Siblings returns the envelopes of siblings' records that no list has settled,
 // by gateway, line and number.
 func (d *Desk) Siblings() (all [][]byte) {
-	for _, l := range d.p.Keyring.Locals() {
+	for _, l := range d.p.Keyring.Records.All() {
 		if !d.isOwn(l) {
 			all = append(all, l.Envelope)
 		}

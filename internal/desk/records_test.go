@@ -14,7 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keyring/record"
 	"gatehouse/sync/wire"
 )
 
@@ -122,12 +122,12 @@ func TestRenew(t *testing.T) {
 	}
 	// A crash while they are numbered anew: one is in another line.
 	own := o.own()
-	reg := o.keyring.Registry()
+	reg := o.keyring.Keys.Registry()
 	own[2].Record.Line, own[2].Record.Number = 77, 1
 	var err error
 	own[2].Envelope, err = o.envelope(reg, own[2].Record)
 	must(t, err)
-	must(t, o.keyring.SetLocals(own))
+	must(t, o.keyring.Records.Replace(own))
 	o.restart()
 	o.upkeep(t.Context())
 	if p := o.Pending(); len(p) != 3 || p[0].Number != 1 || p[2].Number != 3 || p[0].Line != p[2].Line {
@@ -281,7 +281,7 @@ func TestRun(t *testing.T) {
 		cancel()
 		must(t, <-done)
 		<-s.Over
-		if l := o.keyring.Locals(); len(l) != 1 || !l[0].Entered {
+		if l := o.keyring.Records.All(); len(l) != 1 || !l[0].Entered {
 			t.Error("it is not noted that the entry is there")
 		}
 	})
@@ -293,8 +293,8 @@ func TestListOnly(t *testing.T) {
 	a, b := newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
 	_, err := a.arrive(em(1))
 	must(t, err)
-	for _, l := range a.keyring.Locals() { // past the desk, as a list comes
-		must(t, b.keyring.AddLocal(keyring.Local{Gateway: l.Gateway, Record: l.Record, Envelope: l.Envelope, Change: l.Change}))
+	for _, l := range a.keyring.Records.All() { // past the desk, as a list comes
+		must(t, b.keyring.Records.Add(record.Local{Gateway: l.Gateway, Record: l.Record, Envelope: l.Envelope, Change: l.Change}))
 	}
 	all := b.Tenancies()
 	if len(all) != 1 || len(all[0].Cards) != 1 || all[0].Cards[0].State != stateActive {
@@ -411,7 +411,7 @@ func TestRegistryBehind(t *testing.T) {
 	}
 	o.Stored(fresh, 4)
 	o.Safe(fresh, 4)
-	if kept := o.keyring.Kept(); len(kept) > 0 {
+	if kept := o.keyring.Kept.All(); len(kept) > 0 {
 		t.Fatalf("%d are kept that are safe", len(kept))
 	}
 	if o.Behind(fresh, 4) || len(o.Pending()) > 0 {

@@ -39,7 +39,7 @@ func TestReinstated(t *testing.T) {
 			_, err = o.landlord(checkOut, 0)
 		}
 		must(t, err)
-		if l := o.keyring.Locals(); len(l) > 0 {
+		if l := o.keyring.Records.All(); len(l) > 0 {
 			r.seen[0].Number = l[len(l)-1].Record.Number
 		}
 		r.reinstate()

@@ -25,7 +25,7 @@ type registry struct {
 // take puts all pending check-ins of the office into the next list.
 func (r *registry) take() {
 	r.o.t.Helper()
-	for _, l := range r.o.keyring.Locals() {
+	for _, l := range r.o.keyring.Records.All() {
 		for _, id := range l.Change.Credentials {
 			r.grants = append(r.grants, wire.Grant{Credential: id, ID: l.Change.Grant, Tenancy: l.Change.Tenancy, Kind: l.Change.Kind,
 				State: wire.GrantActive, From: l.Change.From, Until: l.Change.Until})
@@ -232,7 +232,7 @@ func TestFromNow(t *testing.T) {
 		o := newOffice(t, newTown(t), "gw1")
 		_, err := o.arrive(em(1), func(a *Arrival) { a.From = from })
 		must(t, err)
-		if got := o.keyring.Locals()[0].Change.From; got != want {
+		if got := o.keyring.Records.All()[0].Change.From; got != want {
 			t.Errorf("from %d: stored %d, want %d", from, got, want)
 		}
 	}

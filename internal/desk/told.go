@@ -181,7 +181,7 @@ func (d *Desk) done(t *tenancy, remarks []string) Done {
 // without.
 func (d *Desk) unstored() map[wire.ID]int {
 	n := map[wire.ID]int{}
-	for _, l := range d.p.Keyring.Locals() {
+	for _, l := range d.p.Keyring.Records.All() {
 		if !l.Aging {
 			n[l.Change.Tenancy]++
 		}

@@ -93,7 +93,7 @@ func TestLandlordsCard(t *testing.T) {
 	refused(t, err, "only the tenant")
 	_, err = a.ask(Request{Action: confirm, Proof: "card"}, cards(em(1)), nil)
 	must(t, err)
-	if c := a.keyring.Locals()[2].Change; c.Op != wire.OpBind || c.Proof != wire.ProofCard {
+	if c := a.keyring.Records.All()[2].Change; c.Op != wire.OpBind || c.Proof != wire.ProofCard {
 		t.Errorf("the record says %s by %s", c.Op, c.Proof)
 	}
 	_, err = a.ask(Request{Action: confirm, Proof: "card"}, cards(em(1)), nil)
@@ -334,7 +334,7 @@ func TestCardsOfTheListAlone(t *testing.T) {
 	_, err = a.landlord(addCard, 0, em(2))
 	must(t, err)
 	r := &registry{o: b}
-	for _, l := range a.keyring.Locals() {
+	for _, l := range a.keyring.Records.All() {
 		for _, id := range l.Change.Credentials {
 			r.grants = append(r.grants, wire.Grant{Credential: id, ID: l.Change.Grant, Tenancy: l.Change.Tenancy, Kind: wire.GrantResident, State: wire.GrantActive})
 		}

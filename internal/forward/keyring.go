@@ -15,10 +15,10 @@ import (
 type Keyring struct{ *keyring.Keyring }
 
 // Trust returns the root's document in force.
-func (k Keyring) Trust() wire.Trust { return k.Registry().Trust }
+func (k Keyring) Trust() wire.Trust { return k.Keys.Registry().Trust }
 
 // House returns the issuer's document in force.
-func (k Keyring) House() wire.House { return k.Registry().House }
+func (k Keyring) House() wire.House { return k.Keys.Registry().House }
 
 // Lists returns what it has of the building's lists.
 func (k Keyring) Lists() lists.State {
@@ -57,19 +57,33 @@ func (k Keyring) Inherit(h lists.Holding) error {
 }
 
 // SetTrust takes a document of the root.
-func (k Keyring) SetTrust(envelope []byte) error { return judged(k.Keyring.SetTrust(envelope)) }
+func (k Keyring) SetTrust(envelope []byte) error { return judged(k.Authority.SetTrust(envelope)) }
 
 // SetHouse takes a document of an issuer.
-func (k Keyring) SetHouse(envelope []byte) error { return judged(k.Keyring.SetHouse(envelope)) }
+func (k Keyring) SetHouse(envelope []byte) error { return judged(k.Authority.SetHouse(envelope)) }
 
 // TakeBuildingKey takes the building key that a sibling sealed.
 func (k Keyring) TakeBuildingKey(sealed []byte) error {
-	return judged(k.Keyring.TakeBuildingKey(sealed))
+	return judged(k.Authority.TakeBuildingKey(sealed))
 }
+
+// ShareBuildingKey seals the building's key to another gateway.
+func (k Keyring) ShareBuildingKey(kem []byte, address string) ([]byte, error) {
+	return k.Keys.ShareBuildingKey(kem, address)
+}
+
+// Floor returns the highest time that was signed, unix s.
+func (k Keyring) Floor() int64 { return k.Time.Floor() }
+
+// RaiseFloor takes a time that a witness has signed, unix s, with the epoch of its key.
+func (k Keyring) RaiseFloor(unix int64, epoch uint64) { k.Time.Raise(unix, epoch) }
+
+// HighestSigned returns the highest time that was signed, with whose it was.
+func (k Keyring) HighestSigned() wire.Floor { return k.Time.HighestSigned() }
 
 // Undo takes back a time that was signed.
 func (k Keyring) Undo(envelope []byte) (wire.Floor, error) {
-	f, err := k.Keyring.Undo(envelope)
+	f, err := k.Authority.Undo(envelope)
 	return f, judged(err)
 }
 

@@ -93,7 +93,7 @@ func New(o Options) (*Gateway, error) {
 	if o.Site.Fire != nil {
 		g.makeFire()
 	}
-	g.Clock = clock.New(o.Time, o.Site.Path(clock.File), func() int64 { return g.Keyring.Floor() })
+	g.Clock = clock.New(o.Time, o.Site.Path(clock.File), func() int64 { return g.Keyring.Time.Floor() })
 	if err := g.openKeyring(); err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (g *Gateway) openJournal() (err error) {
 	g.Journal, err = journal.Open(journal.Options{
 		Dir: g.Site.Path("journal"), Clock: g.Clock.Stamp, BootID: clock.BootID(), Log: g.o.Log,
 		MaxBytes: int64(g.Site.Journal.MaxMB) << 20, Verify: g.o.Verify, Uplink: g.hasRegistry(),
-		Anchors: g.Keyring, KeepEvery: g.o.Cadence.Journal, Sync: g.o.Sync, EraseAfter: time.Duration(g.Site.Journal.WhoDays) * 24 * time.Hour,
+		Anchors: g.Keyring.Copies, KeepEvery: g.o.Cadence.Journal, Sync: g.o.Sync, EraseAfter: time.Duration(g.Site.Journal.WhoDays) * 24 * time.Hour,
 	})
 	if err != nil {
 		return fmt.Errorf("open journal: %w", err)
@@ -336,7 +336,7 @@ func clip(name string) []byte { return []byte(name[:min(len(name), 64)]) }
 
 // PollClock asks the machine for the time, and records when trust in it changed.
 func (g *Gateway) PollClock() {
-	if r := g.Keyring.Registry(); r != nil {
+	if r := g.Keyring.Keys.Registry(); r != nil {
 		g.Clock.TakeBack(r.Trust)
 	}
 	h, news, err := g.Clock.Poll()

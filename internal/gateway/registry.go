@@ -35,7 +35,7 @@ var ErrNoKey = errors.New("the gateway's own key can't be read")
 
 // hasRegistry says whether entries are to go to a registry.
 func (g *Gateway) hasRegistry() bool {
-	return g.Site.Registry != site.NoRegistry && (g.Site.Registry != "" || g.Keyring.Registry() != nil)
+	return g.Site.Registry != site.NoRegistry && (g.Site.Registry != "" || g.Keyring.Keys.Registry() != nil)
 }
 
 // openRegistry makes the way to the registry that the gateway is enrolled with.
@@ -52,7 +52,7 @@ func (g *Gateway) openRegistry() {
 }
 
 func (g *Gateway) makeUplink(c *Central) error {
-	reg := g.Keyring.Registry()
+	reg := g.Keyring.Keys.Registry()
 	switch {
 	case reg == nil:
 		return errors.New("this gateway is not enrolled")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/keyring/adopt"
 	"gatehouse/internal/keys"
 
 	"github.com/rs/zerolog"
@@ -29,21 +30,21 @@ func TestAdopt(t *testing.T) {
 	now := issuedAt
 	k := openAt(t, t.TempDir(), &now)
 	one, two := device.CardOf(0x12005e298d, 40), h10301(t, 1, 2)
-	k.Notice(one, "front", "front-in")
-	if until, cards := k.Adopted(); !until.IsZero() || len(cards) > 0 {
+	k.Adopt.Notice(one, "front", "front-in")
+	if until, cards := k.Adopt.All(); !until.IsZero() || len(cards) > 0 {
 		t.Fatal("a card was kept with adopt mode off")
 	}
-	if err := k.SetAdopt(7); err != nil {
+	if err := k.Adopt.Set(7); err != nil {
 		t.Fatal(err)
 	}
-	k.Notice(one, "front", "front-in")
+	k.Adopt.Notice(one, "front", "front-in")
 	now = now.Add(time.Hour)
-	k.Notice(two, "back", "back-in")
+	k.Adopt.Notice(two, "back", "back-in")
 	now = now.Add(time.Hour)
-	k.Notice(one, "back", "back-in")
+	k.Adopt.Notice(one, "back", "back-in")
 	k.Close()
 	k = openAt(t, k.opts.Dir, &now)
-	until, cards := k.Adopted()
+	until, cards := k.Adopt.All()
 	if !until.Equal(issuedAt.Add(7*24*time.Hour)) || len(cards) != 2 {
 		t.Fatalf("until %v, %d cards", until, len(cards))
 	}
@@ -56,8 +57,8 @@ func TestAdopt(t *testing.T) {
 	e := edit(t, k)
 	add(t, e, first.Credentials[0])
 	apply(t, k, sign(t, e))
-	k.Notice(one, "front", "front-in") // known now
-	if _, cards := k.Adopted(); len(cards) != 1 || cards[0].Bits != 26 {
+	k.Adopt.Notice(one, "front", "front-in") // known now
+	if _, cards := k.Adopt.All(); len(cards) != 1 || cards[0].Bits != 26 {
 		t.Fatal("a bound card is still there")
 	}
 	if strings.Contains(adoptText(t, k), first.Credentials[0].String()) {
@@ -65,7 +66,7 @@ func TestAdopt(t *testing.T) {
 	}
 
 	now = now.Add(7 * 24 * time.Hour)
-	if until, cards := k.Adopted(); !until.IsZero() || len(cards) > 0 {
+	if until, cards := k.Adopt.All(); !until.IsZero() || len(cards) > 0 {
 		t.Fatal("kept after its days")
 	}
 	k.Close()
@@ -76,30 +77,30 @@ func TestAdopt(t *testing.T) {
 
 func adoptText(t *testing.T, k *Keyring) string {
 	t.Helper()
-	return string(readFile(t, fileOf(k, adoptFile)))
+	return string(readFile(t, fileOf(k, adopt.Name)))
 }
 
 func TestAdoptLimits(t *testing.T) {
 	now := issuedAt
 	k := openAt(t, t.TempDir(), &now)
-	for _, days := range []int{-1, maxAdoptDays + 1} {
-		if err := k.SetAdopt(days); err == nil {
+	for _, days := range []int{-1, 61} {
+		if err := k.Adopt.Set(days); err == nil {
 			t.Errorf("%d days taken", days)
 		}
 	}
-	if err := k.SetAdopt(1); err != nil {
+	if err := k.Adopt.Set(1); err != nil {
 		t.Fatal(err)
 	}
-	for n := range maxAdopted + 10 {
-		k.Notice(device.CardOf(uint64(n), 26), "front", "front-in")
+	for n := range 510 {
+		k.Adopt.Notice(device.CardOf(uint64(n), 26), "front", "front-in")
 	}
-	if _, cards := k.Adopted(); len(cards) != maxAdopted {
+	if _, cards := k.Adopt.All(); len(cards) != 500 {
 		t.Fatalf("%d cards", len(cards))
 	}
-	if err := k.SetAdopt(0); err != nil {
+	if err := k.Adopt.Set(0); err != nil {
 		t.Fatal(err)
 	}
-	if _, cards := k.Adopted(); len(cards) != 0 || strings.Contains(adoptText(t, k), "count") {
+	if _, cards := k.Adopt.All(); len(cards) != 0 || strings.Contains(adoptText(t, k), "count") {
 		t.Fatal("switched off and not erased")
 	}
 }
@@ -114,10 +115,10 @@ func TestRun(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- k.Run(ctx) }()
-		if err := k.SetAdopt(1); err != nil {
+		if err := k.Adopt.Set(1); err != nil {
 			t.Fatal(err)
 		}
-		k.Notice(h10301(t, 1, 2), "front", "front-in")
+		k.Adopt.Notice(h10301(t, 1, 2), "front", "front-in")
 		if strings.Contains(adoptText(t, k), "count") {
 			t.Fatal("a swipe was written at once")
 		}
@@ -126,12 +127,12 @@ func TestRun(t *testing.T) {
 		if !strings.Contains(adoptText(t, k), "count") {
 			t.Fatal("not written after a minute")
 		}
-		if err := os.Remove(fileOf(k, adoptFile)); err != nil {
+		if err := os.Remove(fileOf(k, adopt.Name)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Hour)
 		synctest.Wait()
-		if _, err := os.Stat(fileOf(k, adoptFile)); err == nil {
+		if _, err := os.Stat(fileOf(k, adopt.Name)); err == nil {
 			t.Fatal("written with nothing new")
 		}
 		cancel()
@@ -148,14 +149,14 @@ func TestNoticeWaitsForNoDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := issuedAt
 		k := openAt(t, dir, &now)
-		if err := k.SetAdopt(1); err != nil {
+		if err := k.Adopt.Set(1); err != nil {
 			t.Fatal(err)
 		}
-		k.mu.Lock() // as Apply holds it while it writes
+		k.active.mu.Lock() // as Apply holds it while it writes
 		noticed := false
-		go func() { k.Notice(h10301(t, 1, 2), "front", "front-in"); noticed = true }()
+		go func() { k.Adopt.Notice(h10301(t, 1, 2), "front", "front-in"); noticed = true }()
 		synctest.Wait()
-		k.mu.Unlock()
+		k.active.mu.Unlock()
 		if !noticed {
 			t.Fatal("it waited")
 		}

@@ -10,13 +10,13 @@ import (
 // from either file, and survives lists and a file that is made anew.
 func TestAnchorsAreInBothFiles(t *testing.T) {
 	k := open(t, t.TempDir())
-	if err := k.SetAnchor([]byte("before any list")); err != nil {
+	if err := k.Copies.SetAnchor([]byte("before any list")); err != nil {
 		t.Fatal(err)
 	}
 	bulk(t, k, 700)
 	is := func(want string, n int) {
 		t.Helper()
-		all := k.Anchors()
+		all := k.Copies.Anchors()
 		if len(all) != n {
 			t.Fatalf("%d anchors, want %d", len(all), n)
 		}
@@ -28,7 +28,7 @@ func TestAnchorsAreInBothFiles(t *testing.T) {
 	}
 	k = reopen(t, k)
 	is("before any list", 2)
-	if err := k.SetAnchor([]byte("second")); err != nil {
+	if err := k.Copies.SetAnchor([]byte("second")); err != nil {
 		t.Fatal(err)
 	}
 	is("second", 1)
@@ -47,8 +47,8 @@ func TestAnchorsAreInBothFiles(t *testing.T) {
 		k = reopen(t, k)
 		is("second", 2)
 	}
-	for _, bad := range [][]byte{nil, bytes.Repeat([]byte{1}, maxAnchor+1)} {
-		if err := k.SetAnchor(bad); err == nil {
+	for _, bad := range [][]byte{nil, bytes.Repeat([]byte{1}, 257)} {
+		if err := k.Copies.SetAnchor(bad); err == nil {
 			t.Errorf("%d bytes are kept", len(bad))
 		}
 	}

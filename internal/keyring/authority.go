@@ -2,37 +2,34 @@ package keyring
 
 import (
 	"bytes"
-	"errors"
+	"crypto/sha256"
 	"fmt"
-	"path/filepath"
+	"slices"
 	"time"
 
-	"gatehouse/internal/durable"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
-// Registry returns what the gateway knows of its registry now; nil for a house
-// by itself. It may not be changed.
-func (k *Keyring) Registry() *keys.Registry { return k.registry.Load() }
-
-// issuers are the keys whose lists are taken: those that the root certifies, or
-// in a house by itself those that were pinned by hand.
-func (k *Keyring) issuers() []wire.Key {
-	if r := k.registry.Load(); r != nil {
-		return r.Trust.Keyset(wire.RoleIssuer)
-	}
-	return k.opts.Keys.Issuers
+// Authority takes what changes who is believed here: the documents of root and issuers,
+// the building's key from a sibling, and that a time was signed in error. What it refuses
+// is ErrRefused. It is safe for concurrent use.
+type Authority struct {
+	active  *active // its mu guards it too
+	records *Records
+	doubt   *houseDoubt // a house document that waits; nil: none
+	shut    []string    // siblings that the house document names although their key was removed
 }
 
-// SetTrust takes a newer word of the root: it is written, then in force. The one
-// in force, again, is no error. What it refuses is ErrRefused, with ErrRolledBack
+// SetTrust takes a newer word of the root: it is written, then active. The active
+// one, again, is no error. What it refuses is ErrRefused, with ErrRolledBack
 // or an error of wire.Open. Like a list it does not wait for a disk that fails:
-// with ErrNotDurable it is in force until the next start.
-func (k *Keyring) SetTrust(envelope []byte) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	r := k.registry.Load()
+// with ErrNotDurable it is active until the next start.
+func (y *Authority) SetTrust(envelope []byte) error {
+	a := y.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.keys.Registry()
 	if r == nil {
 		return fmt.Errorf("set trust: %w: a house by itself has no registry", ErrRefused)
 	}
@@ -43,23 +40,21 @@ func (k *Keyring) SetTrust(envelope []byte) error {
 	if same, err := follows(t.Version, r.Trust.Version, envelope, r.TrustEnvelope); same || err != nil {
 		return wrap("set trust", err)
 	}
-	next := *r
-	next.Trust, next.TrustEnvelope = t, bytes.Clone(envelope)
-	err = k.setRegistry(&next, keys.TrustFile, envelope)
-	k.takeBack()
+	err = y.inForce(keys.TrustFile, a.keys.SetTrust(t, envelope))
+	y.takeBack()
 	return err
 }
 
-// follows reports whether a document is the one in force; an error, that it is
+// follows reports whether a document is the active one; an error, that it is
 // older, or another of the same version.
-func follows(version, inForce uint64, envelope, before []byte) (same bool, err error) {
+func follows(version, active uint64, envelope, before []byte) (same bool, err error) {
 	switch {
-	case version > inForce:
+	case version > active:
 		return false, nil
-	case version == inForce && bytes.Equal(envelope, before):
+	case version == active && bytes.Equal(envelope, before):
 		return true, nil
 	}
-	return false, fmt.Errorf("%w: %w: version %d, version %d is in force", ErrRefused, ErrRolledBack, version, inForce)
+	return false, fmt.Errorf("%w: %w: version %d, version %d is in force", ErrRefused, ErrRolledBack, version, active)
 }
 
 func wrap(what string, err error) error {
@@ -69,72 +64,216 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// setRegistry writes a document and puts it in force. Callers hold mu.
-func (k *Keyring) setRegistry(next *keys.Registry, file string, envelope []byte) error {
-	var err error
-	if k.opts.Keys.Dir == "" {
-		err = errors.New("no folder of keys")
-	} else {
-		err = durable.WriteFile(filepath.Join(k.opts.Keys.Dir, file), envelope, 0o600)
+// inForce goes on with a document that is active, and may not have been written.
+func (y *Authority) inForce(file string, failed error) error {
+	if y.active.state.List == nil {
+		y.active.refresh() // with issuers the house may know that it knows nobody
 	}
-	k.registry.Store(next)
-	if k.list == nil {
-		k.refresh() // with issuers the house may know that it knows nobody
-	}
-	if err != nil {
-		k.opts.Log.Error().Err(err).Str("file", file).Msg("word of the registry can't be written")
-		return fmt.Errorf("set %s: %w: %w", file, ErrNotDurable, err)
+	if failed != nil {
+		y.active.dir.Log.Error().Err(failed).Str("file", file).Msg("word of the registry can't be written")
+		return fmt.Errorf("set %s: %w: %w", file, ErrNotDurable, failed)
 	}
 	return nil
 }
 
-// RaiseFloor takes a time that a witness has signed, unix s, with the epoch of its
-// key. It waits for no disk: Run writes it, at most once an hour, and Close.
-func (k *Keyring) RaiseFloor(unix int64, epoch uint64) {
-	k.raiseFloor(wire.RoleEpoch{Role: wire.RoleWitness, Epoch: epoch}, unix)
-	k.time.Hear(unix, k.own())
-}
-
-// own is the machine's own clock, in s.
-func (k *Keyring) own() int64 { return int64(k.opts.Elapsed() / time.Second) }
-
-// hearList takes the time of a list: all of it from the landlord, and from a
-// registry no more than a day beyond what a witness has said.
-func (k *Keyring) hearList(l *list) {
-	issued := int64(l.manifest.Issued)
-	if k.registry.Load() != nil {
-		issued = k.time.HearList(issued)
-	}
-	k.raiseFloor(wire.RoleEpoch{Role: wire.RoleIssuer, Epoch: l.signer.Epoch}, issued)
-}
-
-func (k *Keyring) raiseFloor(by wire.RoleEpoch, unix int64) {
-	k.floors.Raise(by, unix)
-}
-
 // takeBack drops the time that keys have signed whose word the root has taken
 // back. Callers hold mu.
-func (k *Keyring) takeBack() {
-	r := k.registry.Load()
-	if r == nil || !k.floors.Drop(func(by wire.RoleEpoch) bool { return r.Trust.IsFalse(by.Role, by.Epoch) }) {
-		return
+func (y *Authority) takeBack() {
+	a := y.active
+	r := a.keys.Registry()
+	if r != nil && a.time.TakeBack(func(by wire.RoleEpoch) bool { return r.Trust.IsFalse(by.Role, by.Epoch) }) {
+		a.saveMarks(a.marks.with(a.time))
 	}
-	k.time.Lower(k.floors.Highest(wire.RoleWitness))
-	m := k.marks
-	m.Floor, m.Floors, m.WitnessedMarks = k.floors.Top(), k.floors.Marks(), k.time.Marks()
-	k.saveMarks(m)
 }
 
-// floorEvery is how far the floor on disk may be behind: a card lives longer
-// with a write an hour than with one an ack.
-const floorEvery = 60 * 60 // s
-
-// saveFloor writes the floor where it is ahead of the file by so much. Callers
-// hold mu.
-func (k *Keyring) saveFloor(ahead int64) {
-	if floor := k.floors.Top(); floor >= k.marks.Floor+ahead {
-		m := k.marks
-		m.Floor, m.Floors, m.WitnessedMarks = floor, k.floors.Marks(), k.time.Marks()
-		k.saveMarks(m)
+// Undo takes back the one time that two issuers name, once, and returns it. It is on
+// disk when it counts. What is refused is ErrRefused, with keys.ErrOtherFloor or an error
+// of wire.Open.
+func (y *Authority) Undo(envelope []byte) (wire.Floor, error) {
+	a := y.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.keys.Registry()
+	if r == nil {
+		return wire.Floor{}, fmt.Errorf("undo of a time: %w: a house by itself has no two issuers", ErrRefused)
 	}
+	f, err := keys.OpenUndo(envelope, r.Place, r.Trust)
+	if err != nil {
+		return f, fmt.Errorf("undo of a time: %w: %w", ErrRefused, err)
+	}
+	if f != a.time.HighestSigned() {
+		return f, fmt.Errorf("undo of a time: %w: %w", ErrRefused, keys.ErrOtherFloor)
+	}
+	by := wire.RoleEpoch{Role: f.Role, Epoch: f.Epoch}
+	m := a.marks
+	without := a.time.Without(by)
+	m.Floor, m.Floors, m.Undos = without.Floor, without.Floors, without.Undos
+	if err := a.dir.Save(marksFile, m); err != nil {
+		return f, fmt.Errorf("undo of a time: %w", err) // it comes again
+	}
+	a.marks = m
+	a.time.Undo(by)
+	m.WitnessedMarks = a.time.Marks().WitnessedMarks
+	a.saveMarks(m)
+	return f, nil
+}
+
+// doubtFor is how long a house document waits that does not name the active one
+// among those before it, by the gateway's own clock: long enough that somebody
+// hears of it, and no dead end where the registry can't know better any more.
+const doubtFor = 24 * time.Hour
+
+// houseDoubt is that a house document waits.
+type houseDoubt struct {
+	active, waiting uint64
+	since           time.Duration
+}
+
+// followsHouse reports whether a house document names the active one among those
+// before it. One of format 1 names none and goes by its version; where the root has
+// taken back the key of the active one, the new issuer's is the beginning of
+// another line. It is pure.
+func followsHouse(h wire.House, before []byte, trust wire.Trust, building string) bool {
+	if len(h.Earlier) == 0 || len(before) == 0 {
+		return true
+	}
+	if _, err := keys.OpenHouse(before, trust, building); err != nil {
+		return true
+	}
+	payload, err := wire.PayloadOf(before)
+	return err == nil && slices.Contains(h.Earlier, wire.Hash(sha256.Sum256(payload)))
+}
+
+// mayFollow lets a house document wait that proves nothing. Callers hold mu.
+func (y *Authority) mayFollow(h wire.House, r *keys.Registry) error {
+	if followsHouse(h, r.HouseEnvelope, r.Trust, r.Place.Building) {
+		return nil
+	}
+	now := y.active.opts.Elapsed()
+	if y.doubt == nil || y.doubt.active != r.House.Version {
+		y.doubt = &houseDoubt{r.House.Version, h.Version, now}
+	}
+	y.doubt.waiting = h.Version
+	if now-y.doubt.since < doubtFor {
+		return fmt.Errorf("%w: version %d, version %d is in force", ErrUnproved, h.Version, r.House.Version)
+	}
+	return nil
+}
+
+// withoutRemoved returns the document without siblings whose key was taken out of
+// the building once, and their ids: whoever removed a stolen gateway must not meet
+// it again because a registry was rolled back. It is pure.
+func withoutRemoved(h wire.House, removed []wire.Hash, own string) (wire.House, []string) {
+	if len(removed) == 0 {
+		return h, nil
+	}
+	var ids []string
+	left := make([]wire.HouseGateway, 0, len(h.Gateways))
+	for _, g := range h.Gateways {
+		if g.ID != own && slices.Contains(removed, g.Public) {
+			ids = append(ids, g.ID)
+			continue
+		}
+		left = append(left, g)
+	}
+	h.Gateways = left
+	return h, ids
+}
+
+// removedBy returns the keys of siblings that one document names and the next does
+// not, and that are not known yet.
+func removedBy(was, is wire.House, known []wire.Hash, own string) (keys []wire.Hash) {
+	for _, g := range was.Gateways {
+		key := g.Public
+		stays := slices.ContainsFunc(is.Gateways, func(o wire.HouseGateway) bool { return o.Public == g.Public })
+		if g.ID != own && !stays && !slices.Contains(known, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// mask takes out of the active document whoever was removed. For Open.
+func (y *Authority) mask() {
+	r := y.active.keys.Registry()
+	if r == nil {
+		return
+	}
+	house, shut := withoutRemoved(r.House, y.active.marks.Gateways, r.Place.Gateway)
+	if y.shut = shut; len(shut) > 0 {
+		y.active.keys.MaskHouse(house)
+	}
+}
+
+// SetHouse takes a newer word of an issuer on the building, as SetTrust does.
+// Unsettled records of gateways that are no more in it, or with another key, are
+// erased and count no more, with the persons of this gateway's own: a thief may
+// have made them, and no registry takes them now. A sibling's key that is gone is
+// gone for good. A document that does not name the active one among those before
+// it is ErrUnproved for a day.
+func (y *Authority) SetHouse(envelope []byte) error {
+	a := y.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	r := a.keys.Registry()
+	if r == nil {
+		return fmt.Errorf("set house: %w: a house by itself has no registry", ErrRefused)
+	}
+	h, err := keys.OpenHouse(envelope, r.Trust, r.Place.Building)
+	if err != nil {
+		return fmt.Errorf("set house: %w: %w", ErrRefused, err)
+	}
+	if same, err := follows(h.Version, r.House.Version, envelope, r.HouseEnvelope); same || err != nil {
+		return wrap("set house", err)
+	}
+	if err := y.mayFollow(h, r); err != nil {
+		return wrap("set house", err)
+	}
+	y.doubt = nil
+	if gone := removedBy(r.House, h, a.marks.Gateways, r.Place.Gateway); len(gone) > 0 {
+		m := a.marks
+		m.Gateways = append(slices.Clone(m.Gateways), gone...)
+		a.saveMarks(m)
+	}
+	h, y.shut = withoutRemoved(h, a.marks.Gateways, r.Place.Gateway)
+	// The records go first: after a power cut between the two they come again,
+	// from those whom the old document still names.
+	dropped := y.records.drop(func(gateway string) bool {
+		was, is := r.House.Gateway(gateway), h.Gateway(gateway)
+		return is == nil || was == nil || was.Public != is.Public
+	})
+	err = y.inForce(keys.HouseFile, a.keys.SetHouse(h, envelope))
+	if dropped {
+		a.refresh()
+	}
+	return err
+}
+
+// SetBuildingKey takes the building's key where the gateway has none (keys.Store), and
+// with it the records that nobody could read before. A disk that fails is an error:
+// the key can come again, a card that opens until the next start only helps nobody.
+func (y *Authority) SetBuildingKey(b *keys.BuildingKey) error {
+	a := y.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	set, err := a.keys.SetBuilding(b, a.dir.PutAside)
+	if set {
+		y.records.read()
+		a.refresh()
+	}
+	return err
+}
+
+// TakeBuildingKey opens what a sibling sealed to this gateway and sets it. That
+// a gateway of the building sent it is the caller's to check.
+func (y *Authority) TakeBuildingKey(sealed []byte) error {
+	r := y.active.keys.Registry()
+	if r == nil {
+		return fmt.Errorf("take building key: %w: a house by itself has no siblings", ErrRefused)
+	}
+	b, err := keys.UnsealBuildingKey(r.KEM, r.Place.Address(), sealed)
+	if err != nil {
+		return fmt.Errorf("take building key: %w: %w", ErrRefused, err)
+	}
+	return y.SetBuildingKey(b)
 }

@@ -2,31 +2,30 @@ package keyring
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 func TestSetTrust(t *testing.T) {
 	k, dir := enrolled(t)
-	if r := k.Registry(); r.Trust.Version != 1 || r.House.Version != 1 || len(k.issuers()) != 2 || r.Place.Address() != "house-1/gate-a" {
+	if r := k.Keys.Registry(); r.Trust.Version != 1 || r.House.Version != 1 || len(k.Keys.Issuers()) != 2 || r.Place.Address() != "house-1/gate-a" {
 		t.Fatalf("registry %+v", r)
 	}
 	_, first := trust(t, 1, 1, 2)
-	must(t, k.SetTrust(first)) // again
+	must(t, k.Authority.SetTrust(first)) // again
 	doc, three := trust(t, 3, 2)
 	_, two := trust(t, 2, 1, 2)
 	_, other := trust(t, 3, 1)
-	must(t, k.SetTrust(three))
+	must(t, k.Authority.SetTrust(three))
 	doc.Registry = "town"
 	for name, c := range map[string]struct {
 		envelope []byte
@@ -40,17 +39,17 @@ func TestSetTrust(t *testing.T) {
 		"other registry": {signed(t, wire.TypeTrust, wire.RoleRoot, "city", encoded(t, doc), rootSeed), wire.ErrWrongAddress},
 		"garbage":        {[]byte("x"), wire.ErrMalformed},
 	} {
-		if err := k.SetTrust(c.envelope); !errors.Is(err, ErrRefused) || !errors.Is(err, c.cause) {
+		if err := k.Authority.SetTrust(c.envelope); !errors.Is(err, ErrRefused) || !errors.Is(err, c.cause) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	k = restarted(t, k)
-	if k.Registry().Trust.Version != 3 || len(k.issuers()) != 1 {
+	if k.Keys.Registry().Trust.Version != 3 || len(k.Keys.Issuers()) != 1 {
 		t.Fatal("not kept")
 	}
 	must(t, os.RemoveAll(filepath.Join(dir, "keys")))
 	_, four := trust(t, 4, 1)
-	if err := k.SetTrust(four); !errors.Is(err, ErrNotDurable) || k.Registry().Trust.Version != 4 {
+	if err := k.Authority.SetTrust(four); !errors.Is(err, ErrNotDurable) || k.Keys.Registry().Trust.Version != 4 {
 		t.Fatalf("without a disk: %v", err)
 	}
 }
@@ -58,8 +57,8 @@ func TestSetTrust(t *testing.T) {
 func TestSetHouse(t *testing.T) {
 	k, _ := enrolled(t)
 	_, two := houseDoc(t, 2, 2)
-	must(t, k.SetHouse(two))
-	must(t, k.SetHouse(two))
+	must(t, k.Authority.SetHouse(two))
+	must(t, k.Authority.SetHouse(two))
 	_, old := houseDoc(t, 1, 1)
 	doc, stranger := houseDoc(t, 3, 9)
 	foreign := signed(t, wire.TypeHouse, wire.RoleIssuer, "house-2", encoded(t, doc), 1)
@@ -67,11 +66,11 @@ func TestSetHouse(t *testing.T) {
 		envelope []byte
 		cause    error
 	}{"older": {old, ErrRolledBack}, "no issuer": {stranger, wire.ErrUnknownKey}, "other building": {foreign, wire.ErrWrongAddress}} {
-		if err := k.SetHouse(c.envelope); !errors.Is(err, ErrRefused) || !errors.Is(err, c.cause) {
+		if err := k.Authority.SetHouse(c.envelope); !errors.Is(err, ErrRefused) || !errors.Is(err, c.cause) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if r := restarted(t, k).Registry(); r.House.Version != 2 || r.House.Gateway("gate-b") == nil {
+	if r := restarted(t, k).Keys.Registry(); r.House.Version != 2 || r.House.Gateway("gate-b") == nil {
 		t.Fatalf("house %+v", r.House)
 	}
 }
@@ -82,7 +81,7 @@ func TestIssuersFollowTrust(t *testing.T) {
 	k, _ := enrolled(t)
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
 	_, two := trust(t, 2, 2)
-	must(t, k.SetTrust(two))
+	must(t, k.Authority.SetTrust(two))
 	k = restarted(t, k)
 	want(t, k, credential(1), wire.ReasonGranted)
 	if err := k.Apply(listOf(t, 2, issuedAt, nil, 1, row(2, 2))); !errors.Is(err, wire.ErrUnknownKey) {
@@ -101,7 +100,7 @@ func TestStolenIssuerAtAStart(t *testing.T) {
 	marks := readFile(t, fileOf(k, marksFile))
 	_, two := trust(t, 2, 2)
 	apply(t, k, listOf(t, 2, issuedAt, nil, 1, row(1, 1), row(9, 9)))
-	must(t, k.SetTrust(two))
+	must(t, k.Authority.SetTrust(two))
 	must(t, k.Close())
 	writeFile(t, fileOf(k, marksFile), marks)
 	k = restarted(t, k)
@@ -119,7 +118,7 @@ func TestOtherAuthority(t *testing.T) {
 	must(t, alone.Close())
 	enrol(t, dir, "gate-a", true)
 	k := openEnrolled(t, dir)
-	if k.Floor() != issuedAt.Unix() {
+	if k.Time.Floor() != issuedAt.Unix() {
 		t.Fatal("time fell back")
 	}
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
@@ -129,32 +128,32 @@ func TestOtherAuthority(t *testing.T) {
 func TestRaiseFloor(t *testing.T) {
 	k, _ := enrolled(t)
 	now := issuedAt.Unix()
-	k.RaiseFloor(now, 0)
-	k.RaiseFloor(now-5, 0)
-	if k.Floor() != now {
-		t.Fatalf("floor %d", k.Floor())
+	k.Time.Raise(now, 0)
+	k.Time.Raise(now-5, 0)
+	if k.Time.Floor() != now {
+		t.Fatalf("floor %d", k.Time.Floor())
 	}
 	tend := func() int64 {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.saveFloor(floorEvery)
-		return k.marks.Floor
+		k.active.mu.Lock()
+		defer k.active.mu.Unlock()
+		k.active.saveFloor(floorEvery)
+		return k.active.marks.Floor
 	}
 	if tend() != now {
 		t.Fatal("the first is not written")
 	}
 	for i := range int64(floorEvery) {
-		k.RaiseFloor(now+i, 0)
+		k.Time.Raise(now+i, 0)
 		if tend() != now {
 			t.Fatal("written twice within an hour")
 		}
 	}
-	if k.RaiseFloor(now+floorEvery, 0); tend() != now+floorEvery {
+	if k.Time.Raise(now+floorEvery, 0); tend() != now+floorEvery {
 		t.Fatal("not written after an hour")
 	}
-	k.RaiseFloor(now+floorEvery+7, 0)
-	if k = restarted(t, k); k.Floor() != now+floorEvery+7 {
-		t.Fatalf("after a restart: %d", k.Floor())
+	k.Time.Raise(now+floorEvery+7, 0)
+	if k = restarted(t, k); k.Time.Floor() != now+floorEvery+7 {
+		t.Fatalf("after a restart: %d", k.Time.Floor())
 	}
 }
 
@@ -248,7 +247,7 @@ func TestLimit(t *testing.T) {
 			apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(n, 0, nil)...))
 			for i, s := range steps {
 				k = restarted(t, k)
-				k.RaiseFloor(issuedAt.Add(s.after).Unix(), 0)
+				k.Time.Raise(issuedAt.Add(s.after).Unix(), 0)
 				u := listOf(t, uint64(i)+2, issuedAt.Add(s.after), nil, 1, s.rows...)
 				if s.second != 0 {
 					u.Second = secondFor(t, u, s.second)
@@ -275,13 +274,13 @@ func TestLimitForgivesTheBuilding(t *testing.T) {
 	for i := range 6 {
 		c := change(wire.OpEnd, 1, 20)
 		c.Grant, c.Tenancy = rows[i].ID, rows[i].Tenancy
-		must(t, k.AddLocal(local(t, k, "gate-a", 5, uint64(i)+1, byte(i)+1, c)))
+		must(t, k.Records.Add(local(t, k, "gate-a", 5, uint64(i)+1, byte(i)+1, c)))
 	}
 	if err := k.Apply(listOf(t, 2, issuedAt, seenBy("gate-a", 6), 1, tenants(10, 10, revoke)...)); !errors.Is(err, ErrSecondNeeded) {
 		t.Fatalf("four more: %v", err)
 	}
 	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-a", 6), 1, tenants(10, 9, revoke)...))
-	if n := len(k.Locals()); n != 0 {
+	if n := len(k.Records.All()); n != 0 {
 		t.Fatalf("%d records are left", n)
 	}
 }
@@ -299,30 +298,6 @@ func TestSecondOfAnotherList(t *testing.T) {
 	apply(t, k, u)
 }
 
-// TestNoneIsForgotten: what is over stays so, however much has ended since; its
-// hash does not depend on the order.
-func TestNoneIsForgotten(t *testing.T) {
-	var o, back tombstones
-	const n = 10_000
-	for i := range n {
-		o.add(wire.ID{byte(i), byte(i >> 8), 1})
-		back.add(wire.ID{byte(n - 1 - i), byte((n - 1 - i) >> 8), 1})
-	}
-	if len(o.ids) != n || !o.index[wire.ID{0, 0, 1}] || o.add(wire.ID{10, 0, 1}) {
-		t.Fatalf("%d grants", len(o.ids))
-	}
-	if o.hash() != back.hash() || o.hash() == (wire.Hash{}) || new(tombstones).hash() != (wire.Hash{}) {
-		t.Fatal("the hash is that of an order, or of nothing")
-	}
-	before := o.hash()
-	if o.add(wire.ID{3}); o.hash() == before {
-		t.Fatal("a grant more, and the same hash")
-	}
-	if fmt.Sprint(goldenKey()) != "building key 1" {
-		t.Fatal("a key prints itself")
-	}
-}
-
 // undoOf is what two issuers sign to take a time back.
 func undoOf(t testing.TB, f wire.Floor, first, second byte) []byte {
 	t.Helper()
@@ -338,8 +313,8 @@ func TestUndo(t *testing.T) {
 	k, _ := enrolled(t)
 	wrong := issuedAt.Add(200 * day).Unix()
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(3, 0, nil)...))
-	k.RaiseFloor(wrong, 1)
-	f := k.HighestSigned()
+	k.Time.Raise(wrong, 1)
+	f := k.Time.HighestSigned()
 	if want := (wire.Floor{Role: wire.RoleWitness, Epoch: 1, Unix: uint32(wrong)}); f != want {
 		t.Fatalf("highest signed: %+v, want %+v", f, want)
 	}
@@ -351,25 +326,25 @@ func TestUndo(t *testing.T) {
 		"not the next":     undoOf(t, wire.Floor{Role: f.Role, Epoch: f.Epoch, Unix: f.Unix, Undos: 1}, 1, 2),
 		"one alone":        signed(t, wire.TypeUndo, wire.RoleIssuer, building+"/gate-a", []byte{0xa0}, 1),
 	} {
-		if _, err := k.Undo(envelope); !errors.Is(err, ErrRefused) || k.Floor() != wrong {
-			t.Errorf("%s: %v, floor %d", name, err, k.Floor())
+		if _, err := k.Authority.Undo(envelope); !errors.Is(err, ErrRefused) || k.Time.Floor() != wrong {
+			t.Errorf("%s: %v, floor %d", name, err, k.Time.Floor())
 		}
 	}
 	undo := undoOf(t, f, 1, 2)
-	if _, err := k.Undo(undo); err != nil {
+	if _, err := k.Authority.Undo(undo); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if now := k.HighestSigned(); now.Role != wire.RoleIssuer || k.Floor() != issuedAt.Unix() || now.Undos != 1 {
-			t.Errorf("after the undo: %+v, floor %d, want the list's time", now, k.Floor())
+		if now := k.Time.HighestSigned(); now.Role != wire.RoleIssuer || k.Time.Floor() != issuedAt.Unix() || now.Undos != 1 {
+			t.Errorf("after the undo: %+v, floor %d, want the list's time", now, k.Time.Floor())
 		}
 		k = restarted(t, k)
 	}
-	k.RaiseFloor(wrong, 1) // the same wrong time again: the undo was good once
-	if _, err := k.Undo(undo); !errors.Is(err, keys.ErrOtherFloor) || k.Floor() != wrong {
-		t.Errorf("the same undo again: %v, floor %d", err, k.Floor())
+	k.Time.Raise(wrong, 1) // the same wrong time again: the undo was good once
+	if _, err := k.Authority.Undo(undo); !errors.Is(err, keys.ErrOtherFloor) || k.Time.Floor() != wrong {
+		t.Errorf("the same undo again: %v, floor %d", err, k.Time.Floor())
 	}
-	if _, err := k.Undo(undoOf(t, k.HighestSigned(), 2, 1)); err != nil || k.Floor() != issuedAt.Unix() {
-		t.Errorf("the next undo: %v, floor %d", err, k.Floor())
+	if _, err := k.Authority.Undo(undoOf(t, k.Time.HighestSigned(), 2, 1)); err != nil || k.Time.Floor() != issuedAt.Unix() {
+		t.Errorf("the next undo: %v, floor %d", err, k.Time.Floor())
 	}
 }

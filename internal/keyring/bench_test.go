@@ -162,10 +162,10 @@ func BenchmarkAddRecord(b *testing.B) {
 				number++
 				l := local(b, k, "gate-a", 5, number, 0, change(wire.OpCheckIn, 1, 10, n+int(number)))
 				l.Record.ID, l.Change.Grant = wire.ID{1, byte(number), byte(number >> 8)}, wire.ID{3, byte(number), byte(number >> 8)}
-				whole += timed(func() { must(b, k.AddLocal(l)) })
-				merged += timed(func() { k.mu.Lock(); k.refresh(); k.mu.Unlock() })
+				whole += timed(func() { must(b, k.Records.Add(l)) })
+				merged += timed(func() { k.active.mu.Lock(); k.active.refresh(); k.active.mu.Unlock() })
 				scan += timed(func() {
-					for r := range k.list.grants.All() {
+					for r := range k.active.state.List.Grants.All() {
 						if r.Tenancy == (wire.ID{}) {
 							b.Fatal("no tenancy")
 						}

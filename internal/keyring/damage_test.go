@@ -13,10 +13,28 @@ import (
 	"testing"
 
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/adopt"
 	"gatehouse/sync/wire"
 )
 
 func fileOf(k *Keyring, name string) string { return filepath.Join(k.opts.Dir, name) }
+
+// sicken puts directories where one of the two files of the list and the next one should
+// be, so that it can be neither read nor written, until it is mended.
+func sicken(t testing.TB, k *Keyring, name string) (mend func()) {
+	t.Helper()
+	path := fileOf(k, name)
+	had := os.Rename(path, path+".was")
+	must(t, os.MkdirAll(filepath.Join(path, "sick"), 0o700))
+	must(t, os.MkdirAll(filepath.Join(path+"-next", "sick"), 0o700))
+	return func() {
+		t.Helper()
+		must(t, errors.Join(os.RemoveAll(path), os.RemoveAll(path+"-next")))
+		if had == nil {
+			must(t, os.Rename(path+".was", path))
+		}
+	}
+}
 
 func readFile(t testing.TB, path string) []byte {
 	t.Helper()
@@ -167,17 +185,12 @@ func TestKilledBetweenCopies(t *testing.T) {
 			t.Fatal(err)
 		}
 		u := sign(t, e)
-		next, err := k.head(u.Manifest, k.issuers())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := k.fill(next, u.Buckets); err != nil {
-			t.Fatal(err)
-		}
-		if err := k.copies[written].write(next, &k.over); err != nil {
-			t.Fatal(err)
-		}
-		k = reopen(t, k)
+		before := t.TempDir()
+		must(t, os.CopyFS(before, os.DirFS(k.opts.Dir)))
+		apply(t, k, u)
+		name := []string{"grants-a.db", "grants-b.db"}[written]
+		writeFile(t, filepath.Join(before, name), readFile(t, fileOf(k, name)))
+		k = open(t, before)
 		want(t, k, credential(3), wire.ReasonRevoked)
 		want(t, k, credential(4), wire.ReasonGranted)
 		if s := k.Status(); s.Version != 2 || !s.Copies[0].Good || !s.Copies[1].Good || len(s.SetAside) > 0 {
@@ -224,19 +237,19 @@ func TestRollback(t *testing.T) {
 func TestDamagedSmallFiles(t *testing.T) {
 	k := open(t, t.TempDir())
 	bulk(t, k, 5)
-	if err := k.SetAdopt(7); err != nil {
+	if err := k.Adopt.Set(7); err != nil {
 		t.Fatal(err)
 	}
 	k.Close()
-	for _, name := range []string{marksFile, adoptFile} {
+	for _, name := range []string{marksFile, adopt.Name} {
 		writeFile(t, fileOf(k, name), []byte(`{"version": "seven`))
 	}
 	k = open(t, k.opts.Dir)
 	want(t, k, credential(0), wire.ReasonGranted)
-	if s := k.Status(); len(s.SetAside) != 2 || k.Floor() != issuedAt.Unix() {
+	if s := k.Status(); len(s.SetAside) != 2 || k.Time.Floor() != issuedAt.Unix() {
 		t.Fatalf("status %+v", s)
 	}
-	if k = reopen(t, k); len(k.Status().SetAside) > 0 || k.marks.Version != 1 {
+	if k = reopen(t, k); len(k.Status().SetAside) > 0 || k.active.marks.Version != 1 {
 		t.Fatal("the mark was not written again")
 	}
 }

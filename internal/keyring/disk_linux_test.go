@@ -76,9 +76,9 @@ func TestDiskFullAndReadOnly(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	k.mu.Lock()
-	err := k.store(k.list) // what Run does every minute
-	k.mu.Unlock()
+	k.active.mu.Lock()
+	err := k.active.store(k.active.state.List) // what Run does every minute
+	k.active.mu.Unlock()
 	if err != nil || !k.Status().Copies[0].Good || !k.Status().Copies[1].Good {
 		t.Fatalf("space is back: %v, %+v", err, k.Status())
 	}

@@ -12,10 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/record"
 	"gatehouse/sync/wire"
+
+	"pgregory.net/rapid"
 )
 
 // secondFor signs a list as a second issuer.
@@ -36,7 +37,7 @@ type town struct {
 	gates    [2]*modelGate
 	keyrings [2]*Keyring
 	backups  [2]*modelGate // with a folder beside it; nil: none
-	said     []Local
+	said     []record.Local
 	facts    map[wire.ID]*fact
 	cards    map[wire.ID][]wire.CredentialID // of each grant
 	touched  map[wire.ID]bool                // grants that somebody stopped
@@ -64,7 +65,7 @@ func (w *town) open(dir string) *Keyring {
 		w.elapsed += 4 * day
 		return w.elapsed
 	}
-	k.refresh()
+	k.active.refresh()
 	return k
 }
 
@@ -81,12 +82,12 @@ func (w *town) id() (id wire.ID) {
 // make makes a record at gateway i and puts it in force there.
 func (w *town) make(t *rapid.T, i int, c wire.Change) {
 	g, k := w.gates[i], w.keyrings[i]
-	sealed, err := k.SealRecord(c)
+	sealed, err := k.Keys.SealRecord(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	g.count++
-	l := Local{Gateway: g.name, Change: c, Envelope: []byte("signed"),
+	l := record.Local{Gateway: g.name, Change: c, Envelope: []byte("signed"),
 		Record: wire.Record{Line: uint64(g.line), Number: g.count, ID: w.id(), House: sealed, Desk: []byte("desk")}}
 	if c.Op == wire.OpCheckIn {
 		l.Person = []byte("sealed person")
@@ -94,7 +95,7 @@ func (w *town) make(t *rapid.T, i int, c wire.Change) {
 	}
 	f := &fact{id: l.Record.ID, maker: g.name, change: c}
 	w.facts[f.id] = f
-	if err := k.AddLocal(l); err != nil {
+	if err := k.Records.Add(l); err != nil {
 		t.Fatal(err)
 	}
 	g.hear(f, g.line, g.count)
@@ -160,27 +161,27 @@ func (w *town) say(t *rapid.T) {
 	w.carry(t, w.said[rapid.IntRange(0, len(w.said)-1).Draw(t, "record")])
 }
 
-func (w *town) carry(t *rapid.T, l Local) {
+func (w *town) carry(t *rapid.T, l record.Local) {
 	i := 0
 	if w.gates[0].name == l.Gateway {
 		i = 1
 	}
 	l.Person, l.Entered = nil, false
-	if err := w.keyrings[i].AddLocal(l); err != nil {
+	if err := w.keyrings[i].Records.Add(l); err != nil {
 		t.Fatal(err)
 	}
 	w.gates[i].hear(w.facts[l.Record.ID], lineOf(l.Record.Line), l.Record.Number)
 }
 
 // own are the records that a gateway has to deliver.
-func (w *town) own(i int) (own []Local) {
-	for _, l := range w.keyrings[i].Locals() {
+func (w *town) own(i int) (own []record.Local) {
+	for _, l := range w.keyrings[i].Records.All() {
 		if l.Gateway == w.gates[i].name {
 			own = append(own, l)
 		}
 	}
-	own = append(own, w.keyrings[i].Undelivered()...)
-	slices.SortFunc(own, func(a, b Local) int { return cmp.Compare(a.Record.Number, b.Record.Number) })
+	own = append(own, w.keyrings[i].Records.Undelivered()...)
+	slices.SortFunc(own, func(a, b record.Local) int { return cmp.Compare(a.Record.Number, b.Record.Number) })
 	return own
 }
 
@@ -208,7 +209,7 @@ func (w *town) deliverOne(t *rapid.T, i int, answered bool) bool {
 
 // confirm brings a gateway the registry's word of what it has stored.
 func (w *town) confirm(t *rapid.T, i int, number uint64) {
-	if err := w.keyrings[i].StoredLocals(uint64(w.gates[i].line), number); err != nil {
+	if err := w.keyrings[i].Records.Stored(uint64(w.gates[i].line), number); err != nil {
 		t.Fatal(err)
 	}
 	w.gates[i].confirm(w.gates[i].line, number)
@@ -306,7 +307,7 @@ func (w *town) renew(t *rapid.T, i int) {
 		f.line, f.number, f.lines = g.line, uint64(n)+1, map[lineOf]bool{g.line: true}
 		w.said = append(w.said, own[n])
 	}
-	if err := w.keyrings[i].SetLocals(own); err != nil {
+	if err := w.keyrings[i].Records.Replace(own); err != nil {
 		t.Fatal(err)
 	}
 	w.registry.setBack(g.name)
@@ -334,8 +335,8 @@ func (w *town) check(t *rapid.T) {
 				}
 			}
 		}
-		if got, left := len(w.keyrings[i].Locals()), g.left(); got != len(left) {
-			for _, l := range w.keyrings[i].Locals() {
+		if got, left := len(w.keyrings[i].Records.All()), g.left(); got != len(left) {
+			for _, l := range w.keyrings[i].Records.All() {
 				t.Logf("held: %s %s/%d/%d of grant %x", l.Change.Op, l.Gateway, l.Record.Line, l.Record.Number, l.Change.Grant[:2])
 			}
 			for _, f := range left {
@@ -380,7 +381,7 @@ func (w *town) settle(t *rapid.T) {
 				t.Fatalf("%s: a %s that everybody knows is not settled", g.name, f.change.Op)
 			}
 		}
-		persons, err := filepath.Glob(filepath.Join(w.keyrings[i].recordsDir(), "*"+personSuffix+"*"))
+		persons, err := filepath.Glob(filepath.Join(recordsDir(w.keyrings[i]), "*.person*"))
 		if err != nil || len(persons) > 0 {
 			t.Fatalf("%s: %d persons are left", g.name, len(persons))
 		}

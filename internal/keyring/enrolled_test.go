@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/record"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 
@@ -121,7 +122,7 @@ func openWith(t testing.TB, dir string, change func(*Options)) *Keyring {
 		if k == nil {
 			return 0
 		}
-		return k.Floor()
+		return k.Time.Floor()
 	}
 	o := Options{Dir: filepath.Join(dir, "grants"), Building: building, Keys: keys, Log: zerolog.Nop(), Now: func() time.Time { return issuedAt },
 		Sure: floor, Elapsed: func() time.Duration { return time.Duration(floor()) * time.Second }}
@@ -192,10 +193,10 @@ func change(op wire.Op, grant byte, at uint32, cards ...int) wire.Change {
 }
 
 // local makes a record; ids are of the caller's choice.
-func local(t testing.TB, k *Keyring, gateway string, line, number uint64, id byte, c wire.Change) Local {
+func local(t testing.TB, k *Keyring, gateway string, line, number uint64, id byte, c wire.Change) record.Local {
 	t.Helper()
-	sealed, err := k.SealRecord(c)
+	sealed, err := k.Keys.SealRecord(c)
 	must(t, err)
-	return Local{Gateway: gateway, Envelope: []byte{1, 2, 3}, Change: c,
+	return record.Local{Gateway: gateway, Envelope: []byte{1, 2, 3}, Change: c,
 		Record: wire.Record{Line: line, Number: number, ID: wire.ID{id, 7}, House: sealed, Desk: []byte{1}}}
 }

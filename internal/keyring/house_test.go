@@ -7,12 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // issuedAt is when the tests' lists are signed.
@@ -98,7 +98,7 @@ func editAs(t testing.TB, k *Keyring, change func(*wire.Manifest)) *grantlist.Ed
 	t.Helper()
 	l, err := k.List()
 	must(t, err)
-	m := k.list.manifest
+	m := k.active.state.List.Manifest
 	change(&m)
 	payload, err := m.Encode()
 	must(t, err)
@@ -136,7 +136,7 @@ func add(t testing.TB, e *grantlist.Editor, credentials ...wire.CredentialID) wi
 
 func ask(k *Keyring, c wire.CredentialID) wire.Reason {
 	return access.Decide(k.Grants(), access.Query{Credential: c, Door: "front",
-		Time: access.At(max(issuedAt.Unix()+60, k.Floor()))}).Reason
+		Time: access.At(max(issuedAt.Unix()+60, k.Time.Floor()))}).Reason
 }
 
 func want(t testing.TB, k *Keyring, c wire.CredentialID, r wire.Reason) {

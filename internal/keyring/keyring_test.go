@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 func TestLifeOfAGrant(t *testing.T) {
@@ -24,8 +24,8 @@ func TestLifeOfAGrant(t *testing.T) {
 	apply(t, k, sign(t, e))
 	want(t, k, credential(1), wire.ReasonGranted)
 	want(t, k, credential(2), wire.ReasonGranted)
-	if k.Floor() != issuedAt.Unix() {
-		t.Fatalf("floor %d", k.Floor())
+	if k.Time.Floor() != issuedAt.Unix() {
+		t.Fatalf("floor %d", k.Time.Floor())
 	}
 	for _, step := range []struct {
 		change func(*grantlist.Editor) error
@@ -245,7 +245,7 @@ func TestLabels(t *testing.T) {
 	other := add(t, e, credential(2))
 	apply(t, k, sign(t, e))
 	k = reopen(t, k)
-	if got := k.Labels(); len(got) != 1 || got[id] != "3rd floor left" {
+	if got := k.Labels.All(); len(got) != 1 || got[id] != "3rd floor left" {
 		t.Fatalf("labels %v", got)
 	}
 	e = edit(t, k)
@@ -257,7 +257,7 @@ func TestLabels(t *testing.T) {
 	}
 	apply(t, k, sign(t, e))
 	k = reopen(t, k)
-	if got := k.Labels(); len(got) != 1 || got[other] != "attic" {
+	if got := k.Labels.All(); len(got) != 1 || got[other] != "attic" {
 		t.Fatalf("labels %v", got)
 	}
 	data, err := os.ReadFile(filepath.Join(k.opts.Dir, labelsFile))
@@ -274,9 +274,7 @@ func TestLabels(t *testing.T) {
 func TestDiskThatFails(t *testing.T) {
 	k := open(t, t.TempDir())
 	ids := bulk(t, k, 3)
-	for _, c := range k.copies { // a path below a file can't be written
-		c.path, c.known = filepath.Join(k.opts.Dir, marksFile, "grants.db"), false
-	}
+	mend := [2]func(){sicken(t, k, "grants-a.db"), sicken(t, k, "grants-b.db")}
 	e := edit(t, k)
 	if err := e.SetState(ids[0], wire.GrantRevoked); err != nil {
 		t.Fatal(err)
@@ -288,10 +286,11 @@ func TestDiskThatFails(t *testing.T) {
 	if s := k.Status(); s.Copies[0].Good || s.Copies[1].Good || s.Copies[0].Error == "" {
 		t.Fatalf("status %+v", s)
 	}
-	k.copies[1].path = filepath.Join(k.opts.Dir, "grants-b.db")
+	mend[1]()
 	e = edit(t, k)
 	add(t, e, credential(9))
 	apply(t, k, sign(t, e)) // one good file is enough
+	mend[0]()
 	k = reopen(t, k)
 	want(t, k, credential(0), wire.ReasonRevoked)
 	want(t, k, credential(9), wire.ReasonGranted)
@@ -313,7 +312,7 @@ func TestFloorNeverFalls(t *testing.T) {
 	if s := k.Status(); !s.Issued.Equal(issuedAt) {
 		t.Fatalf("issued %v, before the list it follows", s.Issued)
 	}
-	if k.Floor() != issuedAt.Unix() || reopen(t, k).Floor() != issuedAt.Unix() {
+	if k.Time.Floor() != issuedAt.Unix() || reopen(t, k).Time.Floor() != issuedAt.Unix() {
 		t.Fatal("the floor fell")
 	}
 }
@@ -330,7 +329,7 @@ func TestFewerDoorSets(t *testing.T) {
 	}
 	apply(t, k, sign(t, e))
 	e = edit(t, k)
-	m, hash := k.list.manifest, k.list.hash
+	m, hash := k.active.state.List.Manifest, k.active.state.List.Hash
 	m.DoorSets = m.DoorSets[:1]
 	l, _, err := grantlist.NewDraft(building, m, hash).Sign(e.Grants(), issuedAt, issuerKey(1), 0)
 	must(t, err)

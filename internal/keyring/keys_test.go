@@ -26,7 +26,7 @@ func TestHalfABuildingKey(t *testing.T) {
 		_, kem := sealPair(t)
 		sealed, err := goldenKey().Seal(kem, building+"/gate-a")
 		must(t, err)
-		if err := k.TakeBuildingKey(sealed); (err == nil) != taken || k.Status().HasKey != taken {
+		if err := k.Authority.TakeBuildingKey(sealed); (err == nil) != taken || k.Status().HasKey != taken {
 			t.Errorf("%q: %v", content, err)
 		}
 		if k = restarted(t, k); k.Status().HasKey != taken {

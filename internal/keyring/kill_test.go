@@ -17,7 +17,7 @@ func snapshots(t testing.TB, k *Keyring) *[]string {
 	t.Helper()
 	all := new([]string)
 	from := filepath.Dir(k.opts.Dir)
-	k.wrote = func() {
+	k.active.dir.Written = func() {
 		to := t.TempDir()
 		must(t, os.CopyFS(to, os.DirFS(from)))
 		*all = append(*all, to)
@@ -36,7 +36,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	}
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
-	must(t, k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpEnd, 6, 20))))
+	must(t, k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpEnd, 6, 20))))
 	first := k.Status().Hash
 	g.set(1, 1, revoke)
 	delete(g.rows, wire.ID{2})
@@ -47,7 +47,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	u := g.issue(t, wire.LogFormat)
 	all := snapshots(t, k)
 	must(t, k.Apply(u))
-	k.wrote = nil
+	k.active.dir.Written = nil
 	if n := len(*all); n < 5 {
 		t.Fatalf("%d writes", n)
 	}
@@ -75,10 +75,10 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		if s := k.Status(); s.Version != 2 || s.Over != 2 || s.Unproved != nil {
 			t.Errorf("applied again after write %d: %+v", i, s)
 		}
-		if _, err := os.Stat(k.removalsPath()); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(fileOf(k, removalsFile)); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the small file stays: %v", err)
 		}
-		if k = restarted(t, k); len(k.limits.Rows) > 0 {
+		if k = restarted(t, k); len(k.active.state.Limits.Rows) > 0 {
 			t.Errorf("after write %d something is still laid over the list", i)
 		}
 	}
@@ -94,10 +94,7 @@ func TestNamedWhenStored(t *testing.T) {
 	g.set(1, 1)
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
-	paths := []string{k.copies[0].path, k.copies[1].path}
-	for _, c := range k.copies {
-		c.path, c.known = filepath.Join(k.opts.Dir, marksFile, "grants.db"), false
-	}
+	mend := [2]func(){sicken(t, k, "grants-a.db"), sicken(t, k, "grants-b.db")}
 	g.set(1, 1, revoke)
 	g.issue(t, wire.LogFormat)
 	if err := g.give(t, k); !errors.Is(err, ErrNotDurable) {
@@ -107,16 +104,15 @@ func TestNamedWhenStored(t *testing.T) {
 	if s := k.Status(); s.Version != 1 || s.Hash != g.hashes[0] || s.InForce != 2 {
 		t.Fatalf("status %+v", s)
 	}
-	for i, c := range k.copies {
-		c.path = paths[i]
-	}
+	mend[0]()
+	mend[1]()
 	dir := t.TempDir()
 	must(t, os.CopyFS(dir, os.DirFS(filepath.Dir(k.opts.Dir))))
 	other := openEnrolled(t, dir) // power went before the disk was mended
 	want(t, other, credential(1), wire.ReasonRevoked)
-	k.mu.Lock()
-	must(t, k.store(k.list))
-	k.mu.Unlock()
+	k.active.mu.Lock()
+	must(t, k.active.store(k.active.state.List))
+	k.active.mu.Unlock()
 	if s := k.Status(); s.Version != 2 || s.Hash != g.hashes[1] {
 		t.Fatalf("status %+v", s)
 	}

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"testing"
 
-	"pgregory.net/rapid"
-
+	"gatehouse/internal/keyring/merge"
+	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/sync/wire"
+
+	"pgregory.net/rapid"
 )
 
 // fate is a gateway, a registry that is set back now and then, and what the two
@@ -32,7 +34,7 @@ func (f *fate) grant(t *rapid.T) (wire.Grant, bool) {
 	if len(f.g.rows) == 0 {
 		return wire.Grant{}, false
 	}
-	ids := slices.SortedFunc(maps.Keys(f.g.rows), compareIDs)
+	ids := slices.SortedFunc(maps.Keys(f.g.rows), signedlist.CompareIDs)
 	return f.g.rows[rapid.SampledFrom(ids).Draw(t, "grant")], true
 }
 
@@ -132,17 +134,17 @@ func (f *fate) give(t *rapid.T) {
 		return
 	}
 	hash := f.g.hashes[len(f.g.hashes)-1]
-	if _, ours := f.content[hash]; !ours || wire.Hash(headOf(f.t, f.k, f.g.newest).hash) != hash {
+	if _, ours := f.content[hash]; !ours || wire.Hash(headOf(f.t, f.k, f.g.newest).Hash) != hash {
 		return // it has learned of the gateway's list and not issued since
 	}
-	known := f.k.limits.knows(headOf(f.t, f.k, f.g.newest))
+	known := f.k.active.state.Limits.Knows(headOf(f.t, f.k, f.g.newest))
 	var all *[]string
 	if kill := rapid.Bool().Draw(t, "power goes"); kill {
 		all = snapshots(f.t, f.k)
 	}
 	proves := f.inForce == (wire.Hash{}) || slices.Contains(f.g.hashes[:len(f.g.hashes)-1], f.inForce)
 	err := f.g.give(f.t, f.k)
-	f.k.wrote = nil
+	f.k.active.dir.Written = nil
 	if f.k.Status().Hash == hash && hash != f.inForce && !proves {
 		t.Fatal("a list that proves nothing is in force")
 	}
@@ -199,10 +201,10 @@ func (f *fate) check(t *rapid.T) {
 			t.Fatalf("grant %d opens; it is over: %t, suspended: %t", n, f.dead[id], f.suspended[id])
 		}
 		r, listed := f.content[f.inForce][id]
-		if len(f.k.limits.Rows) == 0 && listed && r.State == wire.GrantActive && !f.dead[id] && got != wire.ReasonGranted {
+		if len(f.k.active.state.Limits.Rows) == 0 && listed && r.State == wire.GrantActive && !f.dead[id] && got != wire.ReasonGranted {
 			t.Fatalf("grant %d stays outside: %d", n, got)
 		}
-		if masked := slices.Contains(s.Masked, Masked{id, wire.ID{n, 1}}); masked != (listed && r.State != wire.GrantRevoked && f.dead[id]) {
+		if masked := slices.Contains(s.Masked, merge.Masked{Grant: id, Tenancy: wire.ID{n, 1}}); masked != (listed && r.State != wire.GrantRevoked && f.dead[id]) {
 			t.Fatalf("grant %d is told: %t", n, masked)
 		}
 	}

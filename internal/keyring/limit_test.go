@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring/signedtime"
@@ -32,7 +30,7 @@ func opening(k *Keyring, n int, at time.Time) (open int) {
 
 func decide(k *Keyring, card int, at time.Time) access.Decision {
 	return access.Decide(k.Grants(), access.Query{Credential: credential(card), Door: "front",
-		Time: access.At(max(at.Unix(), k.Floor()))})
+		Time: access.At(max(at.Unix(), k.Time.Floor()))})
 }
 
 // atDoor signs a list whose rows are for one other door.
@@ -133,7 +131,7 @@ func TestLimitCountsNewTenants(t *testing.T) {
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(4, 0, nil)...))
 	var rows []wire.Grant
 	for i := range byte(5) {
-		must(t, k.AddLocal(local(t, k, "gate-a", 5, uint64(i)+1, i+1, change(wire.OpCheckIn, 50+i, 20, 50+int(i)))))
+		must(t, k.Records.Add(local(t, k, "gate-a", 5, uint64(i)+1, i+1, change(wire.OpCheckIn, 50+i, 20, 50+int(i)))))
 		rows = append(rows, row(50+i, 50+int(i), revoke))
 	}
 	with := func(n int) grantlist.Update {
@@ -160,7 +158,7 @@ func TestLimitForgivesCardsAndNotices(t *testing.T) {
 			rows[i].State = wire.GrantSuspended
 		}
 		c.Grant, c.Tenancy = rows[i].ID, rows[i].Tenancy
-		must(t, k.AddLocal(local(t, k, "gate-b", 5, uint64(i)+1, byte(i)+1, c)))
+		must(t, k.Records.Add(local(t, k, "gate-b", 5, uint64(i)+1, byte(i)+1, c)))
 	}
 	more := slices.Clone(rows)
 	for i := 10; i < 14; i++ {
@@ -179,7 +177,7 @@ func TestLimitForgivesCardsAndNotices(t *testing.T) {
 func TestDaysOfTheLimit(t *testing.T) {
 	hear := func(k *Keyring, from, to, step time.Duration) {
 		for at := from; at <= to; at += step {
-			k.RaiseFloor(issuedAt.Add(at).Unix(), 0)
+			k.Time.Raise(issuedAt.Add(at).Unix(), 0)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -223,11 +221,11 @@ func TestOverIsNoLoss(t *testing.T) {
 	soon := func(g *wire.Grant) { g.Until = uint32(issuedAt.Unix()) + 60 }
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(20, 9, soon)...))
 	next := listOf(t, 2, issuedAt.Add(time.Hour), nil, 1, tenants(20, 9, revoke)...)
-	k.RaiseFloor(issuedAt.Unix()+59, 0)
+	k.Time.Raise(issuedAt.Unix()+59, 0)
 	if err := k.Apply(next); !errors.Is(err, ErrSecondNeeded) {
 		t.Fatal(err)
 	}
-	k.RaiseFloor(issuedAt.Unix()+60, 0)
+	k.Time.Raise(issuedAt.Unix()+60, 0)
 	apply(t, k, next)
 }
 
@@ -240,10 +238,10 @@ func TestTenancyCountsOnceADay(t *testing.T) {
 	apply(t, k, listOf(t, 2, issuedAt, nil, 1, tenants(20, 3, week)...))
 	apply(t, k, listOf(t, 3, issuedAt, nil, 1, tenants(20, 3, revoke)...))
 	for version := uint64(4); version < 8; version++ {
-		k.RaiseFloor(k.Floor()+signedtime.Day, 0)
+		k.Time.Raise(k.Time.Floor()+signedtime.Day, 0)
 		apply(t, k, listOf(t, version, issuedAt, nil, 1, tenants(20, int(version), revoke)...))
 	}
-	if n := len(k.marks.Removed); n != 1 {
+	if n := len(k.active.marks.Removed); n != 1 {
 		t.Fatalf("%d days are kept", n)
 	}
 }
@@ -254,7 +252,7 @@ func TestLimitCountsDroppedCheckIns(t *testing.T) {
 	k, _ := enrolled(t)
 	var rows []wire.Grant
 	for i := range byte(4) {
-		must(t, k.AddLocal(local(t, k, "gate-a", 5, uint64(i)+1, i+1, change(wire.OpCheckIn, 50+i, 20, 50+int(i)))))
+		must(t, k.Records.Add(local(t, k, "gate-a", 5, uint64(i)+1, i+1, change(wire.OpCheckIn, 50+i, 20, 50+int(i)))))
 		rows = append(rows, row(50+i, 50+int(i)))
 	}
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, rows...)) // named, and not as seen
@@ -278,7 +276,7 @@ func TestFloorOfAList(t *testing.T) {
 	k, _ := enrolled(t)
 	floor := func(want time.Duration) {
 		t.Helper()
-		if got := time.Unix(k.Floor(), 0).Sub(issuedAt); got != want {
+		if got := time.Unix(k.Time.Floor(), 0).Sub(issuedAt); got != want {
 			t.Fatalf("floor %v, want %v", got, want)
 		}
 	}
@@ -292,7 +290,7 @@ func TestFloorOfAList(t *testing.T) {
 		k = restarted(t, k)
 		floor(min(time.Duration(version+1)*9*time.Hour, day))
 	}
-	k.RaiseFloor(issuedAt.Add(time.Hour).Unix(), 0) // the witness is behind, and its word goes on
+	k.Time.Raise(issuedAt.Add(time.Hour).Unix(), 0) // the witness is behind, and its word goes on
 	floor(day)
 	apply(t, k, listOf(t, 6, issuedAt.Add(99*day), nil, 1, row(1, 1)))
 	floor(day + time.Hour)
@@ -305,77 +303,12 @@ func TestFloorOfAHouseThatEnrols(t *testing.T) {
 	e := edit(t, alone)
 	add(t, e, credential(1))
 	apply(t, alone, sign(t, e))
-	floor := alone.Floor()
+	floor := alone.Time.Floor()
 	must(t, alone.Close())
 	enrol(t, dir, "gate-a", true)
 	k := openEnrolled(t, dir)
 	apply(t, k, listOf(t, 1, time.Unix(floor, 0).Add(99*day), nil, 1, row(1, 1)))
-	if k.Floor() != floor+signedtime.Day {
-		t.Fatalf("floor %d, was %d", k.Floor(), floor)
+	if k.Time.Floor() != floor+signedtime.Day {
+		t.Fatalf("floor %d, was %d", k.Time.Floor(), floor)
 	}
-}
-
-// TestLossesMissNobody: who got in by the list before, now or later, and does not
-// by the list after, is one of the losses; with a clock and without.
-func TestLossesMissNobody(t *testing.T) {
-	ids := []string{"front", "yard", "cellar"}
-	sets := rapid.Map(rapid.SliceOfNDistinct(rapid.Uint16Range(0, 2), 1, 3, rapid.ID), func(s []uint16) []uint16 { slices.Sort(s); return s })
-	rapid.Check(t, func(t *rapid.T) {
-		draw := func(name string) grantlist.Contents {
-			c := grantlist.Contents{Doors: rapid.Permutation(ids).Draw(t, name+" doors"), DoorSets: rapid.SliceOfN(sets, 2, 2).Draw(t, name+" sets")}
-			for i := range byte(rapid.IntRange(0, 4).Draw(t, name+" rows")) {
-				g := row(i+1, rapid.IntRange(1, 2).Draw(t, "card"))
-				g.Tenancy = wire.ID{9, rapid.Byte().Draw(t, "tenancy") % 2}
-				g.Kind = wire.GrantKind(rapid.IntRange(int(wire.GrantResident), int(wire.GrantBrigade)).Draw(t, "kind"))
-				g.State = wire.GrantState(rapid.IntRange(int(wire.GrantActive), int(wire.GrantRevoked)).Draw(t, "state"))
-				g.DoorSet = rapid.Uint16Range(0, 1).Draw(t, "set")
-				g.From, g.Until = rapid.Uint32Range(0, 5).Draw(t, "from"), rapid.SampledFrom([]uint32{0, 6, 7, 8, 9}).Draw(t, "until")
-				c.Grants = append(c.Grants, g)
-			}
-			slices.SortFunc(c.Grants, func(a, b wire.Grant) int { return a.Compare(&b) })
-			return c
-		}
-		before, after := draw("before"), draw("after")
-		now := int64(rapid.IntRange(1, 8).Draw(t, "now"))
-		lost := grantlist.Losses(before, after, now)
-		was, is := grantsFrom(t, before), grantsFrom(t, after)
-		for _, q := range queries(ids, now) {
-			d := access.Decide(was, q)
-			if got := access.Decide(is, q); d.Reason == wire.ReasonGranted && got.Reason != wire.ReasonGranted && !lost[d.Tenancy] {
-				t.Fatalf("%+v: %v, and no loss\n%+v\n%+v", q, got.Reason, before, after)
-			}
-		}
-		if len(grantlist.Losses(before, before, now)) != 0 {
-			t.Fatal("a list takes nothing from itself")
-		}
-	})
-}
-
-func grantsFrom(t *rapid.T, c grantlist.Contents) *access.Grants {
-	b, err := access.NewBucket(0, c.Grants)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := access.NewGrants(access.Doors{IDs: c.Doors, Sets: c.DoorSets}, 0, []*access.Bucket{b})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
-
-// queries are all swipes from now on: where the time is known, where it is that
-// late at least, and where it may be.
-func queries(doors []string, now int64) (all []access.Query) {
-	for card := 1; card <= 2; card++ {
-		for _, door := range doors {
-			q := access.Query{Credential: credential(card), Door: door}
-			for at := now; at < 11; at++ {
-				for _, time := range []access.Time{access.At(at), {Sure: at, Lo: at, Hi: access.Unknown}, {Sure: now, Lo: now, Hi: at}} {
-					q.Time = time
-					all = append(all, q)
-				}
-			}
-		}
-	}
-	return all
 }

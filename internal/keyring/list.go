@@ -2,123 +2,116 @@ package keyring
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
-	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/sync/wire"
 )
 
-// list is a verified list. It is immutable, and holds no bytes but the
-// envelope's: a bucket has one encoding, so it can be made again.
-type list struct {
-	envelope []byte
-	manifest wire.Manifest
-	hash     wire.Hash // of the manifest
-	second   []byte    // envelope of a second issuer's signature; empty: none
-	signer   wire.Protected
-	grants   *access.Grants
-	removed  []wire.ID // tenancies that it takes from by the word of one issuer; set by limit
+// activeList returns the active list; nil: none.
+func (k *Keyring) activeList() *signedlist.List {
+	k.active.mu.Lock()
+	defer k.active.mu.Unlock()
+	return k.active.state.List
 }
 
-// head verifies the signature of a list by one of the keys and reads its manifest.
-// Callers hold mu.
-func (k *Keyring) head(envelope []byte, keys []wire.Key) (*list, error) {
-	expect := wire.Expect{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Address: k.opts.Building}
-	payload, signer, err := wire.Open(envelope, expect, keys)
-	if err != nil {
-		return nil, err
-	}
-	m, err := wire.DecodeManifest(payload)
-	if format, version := wire.ManifestFormat(payload); format > k.opts.Formats {
-		err = fmt.Errorf("manifest: %w: %w: format %d, this gateway reads %d", ErrNewerFormat, wire.ErrMalformed, format, k.opts.Formats)
-		k.refusal = &Refusal{signer.Epoch, version, ErrNewerFormat}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &list{envelope: bytes.Clone(envelope), manifest: m, hash: sha256.Sum256(payload), signer: signer}, nil
-}
-
-// fill verifies and reads every bucket, on all cores; bucket i comes from
-// fetch. Those that are the same as in base are shared with it and not fetched.
-func (l *list) fill(base *list, fetch func(i int) []byte) error {
-	buckets := make([]*access.Bucket, len(l.manifest.Buckets))
-	err := inParallel(len(buckets), func(i int) (err error) {
-		if l.shares(base, i) {
-			buckets[i] = base.grants.Bucket(i)
-			return nil
-		}
-		grants, err := l.manifest.DecodeBucket(i, fetch(i))
-		if err != nil {
-			return err
-		}
-		buckets[i], err = access.NewBucket(l.manifest.Bits, grants)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	doors := access.Doors{IDs: l.manifest.Doors, Sets: l.manifest.DoorSets}
-	l.grants, err = access.NewGrants(doors, l.manifest.Bits, buckets)
-	return err
-}
-
-// shares reports whether bucket i is base's, byte for byte and with the same
-// meaning: with fewer door sets it would have to be judged anew.
-func (l *list) shares(base *list, i int) bool {
-	return base != nil && base.manifest.Bits == l.manifest.Bits &&
-		len(base.manifest.DoorSets) <= len(l.manifest.DoorSets) &&
-		base.manifest.Buckets[i] == l.manifest.Buckets[i]
-}
-
-// bucket makes the bytes of bucket i again.
-func (l *list) bucket(i int) ([]byte, error) {
-	b, err := wire.EncodeBucket(l.grants.Bucket(i).Records())
-	if err != nil {
-		return nil, fmt.Errorf("bucket %d: %w", i, err)
-	}
-	return b, nil
-}
-
-// List returns the list in force, for a tool that edits it or a stick that
+// List returns the active list, for a tool that edits it or a stick that
 // carries it; it is empty where there is none.
-func (k *Keyring) List() (grantlist.List, error) {
-	k.mu.Lock()
-	l := k.list
-	k.mu.Unlock()
+func (k *Keyring) List() (grantlist.List, error) { return export(k.activeList()) }
+
+func export(l *signedlist.List) (grantlist.List, error) {
 	if l == nil {
 		return grantlist.List{}, nil
 	}
-	out := grantlist.List{Manifest: bytes.Clone(l.envelope), Buckets: make([][]byte, len(l.manifest.Buckets))}
-	err := inParallel(len(out.Buckets), func(i int) (err error) {
-		out.Buckets[i], err = l.bucket(i)
-		return err
-	})
+	buckets, err := l.Buckets()
 	if err != nil {
 		return grantlist.List{}, fmt.Errorf("export list: %w", err)
 	}
-	return out, nil
+	return grantlist.List{Manifest: bytes.Clone(l.Envelope), Buckets: buckets}, nil
 }
 
-// inParallel calls f for 0 to n-1 on all cores and joins the errors, at most one
-// from each worker. It returns when all workers are gone.
-func inParallel(n int, f func(i int) error) error {
-	var next atomic.Int64
-	errs := make([]error, min(n, runtime.GOMAXPROCS(0)))
-	var workers sync.WaitGroup
-	for w := range errs {
-		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n && errs[w] == nil; i = int(next.Add(1)) - 1 {
-				errs[w] = f(i)
-			}
-		})
+// Words are what the active list says besides its rows. A list of the first
+// format says nothing (said is false), whatever is so.
+func (k *Keyring) Words() (words []wire.Word, said bool) {
+	l := k.activeList()
+	if l == nil {
+		return nil, false
 	}
-	workers.Wait()
-	return errors.Join(errs...)
+	return l.Manifest.Words, l.Manifest.Format >= wire.LogFormat
+}
+
+// Rows returns what opens, in the order of lists: the active list, with the
+// changes made at the building that it has not settled; and the door ids of one
+// row. Both stay as they are when something changes.
+func (k *Keyring) Rows() (rows []wire.Grant, doors func(wire.Grant) []string) {
+	k.active.mu.Lock()
+	v := k.active.state.View
+	k.active.mu.Unlock()
+	if v.Grants == nil {
+		return nil, func(wire.Grant) []string { return nil }
+	}
+	return v.Contents(nil).Grants, func(g wire.Grant) []string { return v.Doors.Of(g.DoorSet) }
+}
+
+// Holding is what a gateway keeps of its building's lists: for a registry that has
+// lost its own, and for a new gateway of the building.
+type Holding struct {
+	Manifest []byte // envelope of the active list; empty: none
+	Second   []byte // its envelope of wire.TypeSecond; empty: none
+	Buckets  [][]byte
+	Over     []wire.ID // grants that are over for good
+	House    []byte    // envelope of the house document; empty: none
+}
+
+// Holding returns what there is now.
+func (k *Keyring) Holding() (Holding, error) {
+	k.active.mu.Lock()
+	l, h := k.active.state.List, Holding{Over: append([]wire.ID(nil), k.active.state.Over.IDs...)}
+	k.active.mu.Unlock()
+	out, err := export(l)
+	if err != nil {
+		return Holding{}, err
+	}
+	h.Manifest, h.Buckets = out.Manifest, out.Buckets
+	if l != nil {
+		h.Second = bytes.Clone(l.Second)
+	}
+	if r := k.Keys.Registry(); r != nil {
+		h.House = bytes.Clone(r.HouseEnvelope)
+	}
+	return h, nil
+}
+
+// Inherit takes a sibling's list where there is none, and with it what is over:
+// so a new gateway knows what was ended before it came, whatever list a registry
+// that was rolled back has for it. The list is verified like any; what the sibling
+// says is over and its own list lets open is not believed. With an active list
+// nothing changes. The errors are those of Apply.
+func (k *Keyring) Inherit(h Holding) error {
+	k.active.mu.Lock()
+	defer k.active.mu.Unlock()
+	if k.active.state.List != nil {
+		return nil
+	}
+	next, err := k.open(h.Manifest, k.Keys.Issuers())
+	if err != nil {
+		return fmt.Errorf("inherit list: %w: %w", ErrRefused, err)
+	}
+	took, err := k.judge(next, grantlist.Update{Manifest: h.Manifest, Second: h.Second, Buckets: h.Buckets}, true)
+	if err != nil {
+		return fmt.Errorf("inherit list version %d: %w", next.Manifest.Version, err)
+	}
+	opens := make(map[wire.ID]bool)
+	for r := range next.Grants.All() {
+		if r.State != wire.GrantRevoked {
+			opens[r.ID] = true
+		}
+	}
+	for _, id := range h.Over {
+		if !opens[id] {
+			took.Gone = append(took.Gone, id)
+		}
+	}
+	return k.activate(next, took, nil)
 }

@@ -8,12 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fxamacker/cbor/v2"
-	"golang.org/x/mod/sumdb/tlog"
-
 	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/merge"
+	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+
+	"github.com/fxamacker/cbor/v2"
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // listLog is what a registry of the tests knows of a building: the log of its
@@ -158,7 +160,7 @@ func TestRestoredRegistry(t *testing.T) {
 		want(t, k, credential(3), wire.ReasonRevoked)
 		want(t, k, credential(9), wire.ReasonUnknown)
 		s := k.Status()
-		if s.Version != 4 || s.Unproved != nil || !slices.Equal(s.Masked, []Masked{{wire.ID{1}, wire.ID{1, 1}}}) || s.Over != 3 {
+		if s.Version != 4 || s.Unproved != nil || !slices.Equal(s.Masked, []merge.Masked{{Grant: wire.ID{1}, Tenancy: wire.ID{1, 1}}}) || s.Over != 3 {
 			t.Fatalf("status %+v", s)
 		}
 		k = restarted(t, k)
@@ -214,9 +216,9 @@ func TestFalseProof(t *testing.T) {
 	must(t, k.Apply(good))
 }
 
-func headOf(t testing.TB, k *Keyring, u grantlist.Update) *list {
+func headOf(t testing.TB, k *Keyring, u grantlist.Update) *signedlist.List {
 	t.Helper()
-	l, err := k.head(u.Manifest, k.issuers())
+	l, err := k.open(u.Manifest, k.Keys.Issuers())
 	must(t, err)
 	return l
 }
@@ -231,7 +233,7 @@ func TestThiefsNumber(t *testing.T) {
 	must(t, g.give(t, k))
 	thief := g.copy()
 	thief.set(66, 66)
-	for _, number := range []uint64{1<<64 - 1, 1 + maxStep + 1} {
+	for _, number := range []uint64{1<<64 - 1, 1 + signedlist.MaxStep + 1} {
 		thief.version = number - 1
 		thief.issue(t, wire.LogFormat)
 		if err := thief.give(t, k); !errors.Is(err, ErrRefused) || !errors.Is(err, ErrTooFar) {
@@ -243,13 +245,13 @@ func TestThiefsNumber(t *testing.T) {
 	}
 	thief = g.copy()
 	thief.set(66, 66)
-	thief.version = maxStep
+	thief.version = signedlist.MaxStep
 	thief.issue(t, wire.LogFormat)
 	must(t, thief.give(t, k)) // he has the key, and goes on from its list
 	want(t, k, credential(66), wire.ReasonGranted)
 
 	_, envelope := trustOfEpoch(t, 2, 4, 2)
-	must(t, k.SetTrust(envelope))
+	must(t, k.Authority.SetTrust(envelope))
 	g.epoch, g.key = 2, 4
 	g.set(1, 1, revoke)
 	g.issue(t, wire.LogFormat)
@@ -403,8 +405,8 @@ func TestLaterThanRestraint(t *testing.T) {
 	}
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
-	must(t, k.AddLocal(local(t, k, "gate-a", 5, 1, 1, change(wire.OpResume, 1, 20, 1))))
-	must(t, k.AddLocal(local(t, k, "gate-a", 5, 2, 2, change(wire.OpResume, 2, 20, 2))))
+	must(t, k.Records.Add(local(t, k, "gate-a", 5, 1, 1, change(wire.OpResume, 1, 20, 1))))
+	must(t, k.Records.Add(local(t, k, "gate-a", 5, 2, 2, change(wire.OpResume, 2, 20, 2))))
 
 	other := newLog()
 	other.version = 1
@@ -419,9 +421,9 @@ func TestLaterThanRestraint(t *testing.T) {
 	want(t, k, credential(1), wire.ReasonSuspended)
 	want(t, k, credential(3), wire.ReasonSuspended)
 	want(t, k, credential(4), wire.ReasonExpired)
-	must(t, k.AddLocal(local(t, k, "gate-a", 5, 3, 3, change(wire.OpResume, 2, 30, 2))))
-	must(t, k.AddLocal(local(t, k, "gate-a", 5, 4, 4, change(wire.OpResume, 3, 30, 3))))
-	must(t, k.AddLocal(local(t, k, "gate-a", 5, 5, 5, change(wire.OpDispute, 4, 30))))
+	must(t, k.Records.Add(local(t, k, "gate-a", 5, 3, 3, change(wire.OpResume, 2, 30, 2))))
+	must(t, k.Records.Add(local(t, k, "gate-a", 5, 4, 4, change(wire.OpResume, 3, 30, 3))))
+	must(t, k.Records.Add(local(t, k, "gate-a", 5, 5, 5, change(wire.OpDispute, 4, 30))))
 	for range 2 {
 		want(t, k, credential(1), wire.ReasonSuspended)
 		want(t, k, credential(2), wire.ReasonRevoked)
@@ -528,17 +530,17 @@ func TestNewerFormat(t *testing.T) {
 		}
 		_, missing := k.Missing(manifest, grantlist.Proof{})
 		for what, err := range map[string]error{"missing": missing, "apply": k.Apply(grantlist.Update{Manifest: manifest})} {
-			if !errors.Is(err, ErrRefused) || !errors.Is(err, ErrNewerFormat) {
+			if !errors.Is(err, ErrRefused) || !errors.Is(err, signedlist.ErrNewerFormat) {
 				t.Errorf("%s, %s: %v", name, what, err)
 			}
 		}
-		if r := k.Status().Refusal; r == nil || r.Version != want || !errors.Is(r.Why, ErrNewerFormat) {
+		if r := k.Status().Refusal; r == nil || r.Version != want || !errors.Is(r.Why, signedlist.ErrNewerFormat) {
 			t.Errorf("%s: refusal %+v", name, r)
 		}
 		k.opts.Formats = wire.LogFormat
 	}
 	garbage := signed(t, wire.TypeGrantList, wire.RoleIssuer, building, []byte{0x61}, 1)
-	if err := k.Apply(grantlist.Update{Manifest: garbage}); errors.Is(err, ErrNewerFormat) {
+	if err := k.Apply(grantlist.Update{Manifest: garbage}); errors.Is(err, signedlist.ErrNewerFormat) {
 		t.Error("what is no manifest is one of another format")
 	}
 	g.set(2, 2)

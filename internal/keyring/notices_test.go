@@ -20,18 +20,18 @@ type machine struct {
 // on gives an open keyring the clocks of a machine.
 func (m *machine) on(k *Keyring) *Keyring {
 	k.opts.Elapsed, k.opts.Sure = func() time.Duration { return m.own }, func() int64 { return m.sure }
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.refresh()
+	k.active.mu.Lock()
+	defer k.active.mu.Unlock()
+	k.active.refresh()
 	return k
 }
 
 // tend does what Run does each minute.
 func tend(k *Keyring) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.age() {
-		k.refresh()
+	k.active.mu.Lock()
+	defer k.active.mu.Unlock()
+	if k.active.age() {
+		k.active.refresh()
 	}
 }
 
@@ -47,7 +47,7 @@ func TestNoticeRunsItsDays(t *testing.T) {
 		apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
 		past := change(wire.OpNotice, 1, 20)
 		past.Until = uint32(issuedAt.Add(-time.Hour).Unix())
-		must(t, k.AddLocal(local(t, k, by, 5, 1, 9, past)))
+		must(t, k.Records.Add(local(t, k, by, 5, 1, 9, past)))
 		for range 2*24 + 23 {
 			m.own += time.Hour
 			tend(k)
@@ -62,8 +62,8 @@ func TestNoticeRunsItsDays(t *testing.T) {
 		if n := k.Status().Overdue; len(n) != 0 {
 			t.Errorf("a list has it, and it is overdue: %v", n)
 		}
-		must(t, k.AddLocal(local(t, k, by, 6, 1, 9, past))) // numbered anew it is no younger
-		m.own -= day                                        // the machine's clock as an older image has it
+		must(t, k.Records.Add(local(t, k, by, 6, 1, 9, past))) // numbered anew it is no younger
+		m.own -= day                                           // the machine's clock as an older image has it
 		k = m.on(restarted(t, k))
 		want(t, k, credential(1), wire.ReasonGranted)
 		m.own += day + time.Hour
@@ -85,7 +85,7 @@ func TestNoticeEndsByTheRegistry(t *testing.T) {
 	must(t, g.give(t, k))
 	past, end := change(wire.OpNotice, 1, 20), issuedAt.Add(3*day)
 	past.Until = uint32(issuedAt.Add(-365 * day).Unix())
-	must(t, k.AddLocal(local(t, k, "gate-a", 5, 1, 9, past)))
+	must(t, k.Records.Add(local(t, k, "gate-a", 5, 1, 9, past)))
 	g.set(1, 1, until(end))
 	g.seen = seenBy("gate-a", 1)
 	g.words = []wire.Word{{Grant: past.Grant, Op: wire.OpNotice, Proof: wire.ProofLandlord, At: past.At, Tenancy: past.Tenancy, Until: uint32(end.Unix()), Cause: past.Cause}}
@@ -100,13 +100,13 @@ func TestNoticeEndsByTheRegistry(t *testing.T) {
 	if ahead.Reason != wire.ReasonGranted {
 		t.Errorf("by a clock of the house: %v", ahead.Reason)
 	}
-	k.RaiseFloor(end.Unix()-1, 0)
+	k.Time.Raise(end.Unix()-1, 0)
 	tend(k)
 	want(t, k, credential(1), wire.ReasonGranted)
-	k.RaiseFloor(end.Unix(), 0)
+	k.Time.Raise(end.Unix(), 0)
 	tend(k)
 	want(t, k, credential(1), wire.ReasonExpired)
-	if n := len(k.Locals()); n != 0 {
+	if n := len(k.Records.All()); n != 0 {
 		t.Errorf("%d records are not settled", n)
 	}
 }
@@ -142,7 +142,7 @@ func TestListedNoticeRunsItsDays(t *testing.T) {
 		}
 		m.own += time.Hour
 	}
-	if n := len(k.Locals()); n != 0 {
+	if n := len(k.Records.All()); n != 0 {
 		t.Errorf("%d records from nowhere", n)
 	}
 	tend(k)
@@ -162,7 +162,7 @@ func TestListedNoticeRunsItsDays(t *testing.T) {
 	if got := ahead(1); got != wire.ReasonGranted {
 		t.Errorf("another one: %v", got)
 	}
-	k.RaiseFloor(end.Add(day).Unix(), 0)
+	k.Time.Raise(end.Add(day).Unix(), 0)
 	tend(k)
 	want(t, k, credential(1), wire.ReasonExpired)
 }
@@ -179,7 +179,7 @@ func TestNoticeIsNoLoss(t *testing.T) {
 	for i := range 9 {
 		c := change(wire.OpNotice, byte(i+1), 20)
 		c.Grant, c.Tenancy, c.Until = rows[i].ID, rows[i].Tenancy, end
-		must(t, k.AddLocal(local(t, k, "gate-a", 5, uint64(i)+1, byte(i)+1, c)))
+		must(t, k.Records.Add(local(t, k, "gate-a", 5, uint64(i)+1, byte(i)+1, c)))
 		rows[i].Until = end
 	}
 	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-a", 9), 1, rows...))
@@ -207,7 +207,7 @@ func TestObjectionIsNoLoss(t *testing.T) {
 			version := k.Status().Version
 			rows[3].State = wire.GrantRevoked
 			apply(t, k, listOf(t, version+1, issuedAt, seenBy("gate-a", 6), 1, rows...))
-			if n := len(k.marks.lately(k.own())); n != 1 {
+			if n := len(k.active.marks.recent(k.Time.Own())); n != 1 {
 				t.Fatalf("%d tenancies have lost something", n)
 			}
 			early := slices.Clone(rows) // heard, and upheld before the term
@@ -263,7 +263,7 @@ func TestNoticeHeardBeforeObjection(t *testing.T) {
 	}
 	rows[3].State = wire.GrantRevoked
 	apply(t, k, listOf(t, k.Status().Version+1, issuedAt, seenBy("gate-a", 3), 1, rows...))
-	if n := len(k.marks.lately(k.own())); n != 1 {
+	if n := len(k.active.marks.recent(k.Time.Own())); n != 1 {
 		t.Fatalf("%d tenancies have lost something", n)
 	}
 }
@@ -281,7 +281,7 @@ func objected(t *testing.T, op wire.Op, listed, young bool, term time.Time) (*Ke
 	noticed := slices.Clone(rows)
 	add := func(n uint64, i int, c wire.Change) {
 		c.Grant, c.Tenancy = rows[i].ID, rows[i].Tenancy
-		must(t, k.AddLocal(local(t, k, "gate-a", 5, n, byte(n), c)))
+		must(t, k.Records.Add(local(t, k, "gate-a", 5, n, byte(n), c)))
 	}
 	for i := range 3 {
 		c := change(wire.OpNotice, 1, 20)
@@ -312,7 +312,7 @@ func TestThievesGainNoDays(t *testing.T) {
 	apply(t, k, listOf(t, 2, issuedAt, nil, 1, tenants(100, 10, revoke)...))
 	for n := range uint64(30) {
 		at := issuedAt.Add(time.Duration(n+1) * day)
-		k.RaiseFloor(at.Unix(), 0)
+		k.Time.Raise(at.Unix(), 0)
 		if err := k.Apply(listOf(t, 3, at, nil, 1, tenants(100, 11, revoke)...)); !errors.Is(err, ErrSecondNeeded) {
 			t.Fatalf("day %d of the thieves: %v", n+1, err)
 		}
@@ -326,10 +326,10 @@ func TestThievesGainNoDays(t *testing.T) {
 // the root says so, over a restart; what others signed stays.
 func TestTimeTakenBack(t *testing.T) {
 	k, dir := enrolled(t)
-	k.RaiseFloor(issuedAt.Unix(), 1)
-	k.RaiseFloor(issuedAt.Add(3650*day).Unix(), 2)
+	k.Time.Raise(issuedAt.Unix(), 1)
+	k.Time.Raise(issuedAt.Add(3650*day).Unix(), 2)
 	k = restarted(t, k)
-	if k.Floor() != issuedAt.Add(3650*day).Unix() {
+	if k.Time.Floor() != issuedAt.Add(3650*day).Unix() {
 		t.Fatal("forgotten over a restart")
 	}
 	doc, _ := trust(t, 99, 1, 2)
@@ -337,10 +337,10 @@ func TestTimeTakenBack(t *testing.T) {
 	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "city", Version: wire.VersionOf(doc)},
 		encoded(t, doc), issuerKey(rootSeed))
 	must(t, err)
-	must(t, k.SetTrust(envelope))
+	must(t, k.Authority.SetTrust(envelope))
 	for range 2 {
-		if k.Floor() != issuedAt.Unix() || k.time.Marks().At != issuedAt.Unix() {
-			t.Fatalf("floor %d, witnessed %d", k.Floor(), k.time.Marks().At)
+		if k.Time.Floor() != issuedAt.Unix() || k.Time.Witnessed() != issuedAt.Unix() {
+			t.Fatalf("floor %d, witnessed %d", k.Time.Floor(), k.Time.Witnessed())
 		}
 		must(t, k.Close())
 		k = openEnrolled(t, filepath.Clean(dir))

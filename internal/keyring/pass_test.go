@@ -39,7 +39,7 @@ func TestOpenPass(t *testing.T) {
 		}
 	}
 	_, two := trust(t, 2, 2)
-	must(t, k.SetTrust(two))
+	must(t, k.Authority.SetTrust(two))
 	if _, err := k.OpenPass(good); !errors.Is(err, wire.ErrUnknownKey) {
 		t.Errorf("of an issuer that the root took back: %v", err)
 	}

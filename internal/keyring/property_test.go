@@ -7,10 +7,10 @@ import (
 	"slices"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
+
+	"pgregory.net/rapid"
 )
 
 // house is a Keyring beside the plainest model of what it must answer.

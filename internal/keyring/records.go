@@ -1,82 +1,81 @@
 package keyring
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
-	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring/record"
+	"gatehouse/internal/keyring/recordfiles"
 	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/sync/wire"
 )
 
-// Local is a tenancy record that no list has settled yet: of this gateway, or
-// of a sibling. Who signed it is the caller's to check.
-type Local struct {
-	Gateway  string // that made it
-	Record   wire.Record
-	Envelope []byte      // of the record, signed
-	Change   wire.Change // what Record.House says
-	Person   []byte      // sealed; own records only, empty where there is none or the registry has it
-	Entered  bool        // its journal entry is durable
-	Aging    bool        // a notice that the list was made with, whose days have not passed here
-}
-
 // maxHeld bounds the unsettled records of one sibling.
 const maxHeld = wire.MaxHave
 
-// AddLocal makes a record durable and then puts it in force. One that the list
+// Records are the tenancy records of the building's gateways that stand beside the list
+// until it has settled them. They are safe for concurrent use.
+type Records struct {
+	active *active // its mu guards them too
+	files  *recordfiles.Pending
+	kept   *recordfiles.Kept
+}
+
+// Add makes a record durable and then active. One that the list
 // has settled, or that is held already, changes nothing; the same change under
 // another number is the same change. What can't be made durable is refused,
 // since a grant that the next start forgets locks a tenant out; but an end and a
 // suspension hold in memory, with ErrNotDurable, and Run tries to write them.
-func (k *Keyring) AddLocal(l Local) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.checkLocal(l); err != nil {
+func (r *Records) Add(l record.Local) error {
+	a := r.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := r.check(l); err != nil {
 		return fmt.Errorf("add record: %w", err)
 	}
-	h := &held{Local: l.clone(), kept: k.own()}
-	if old := k.find(l.Gateway, l.Record.ID); old != nil {
-		return k.addAgain(old, h)
+	h := &record.Held{Local: l.Clone(), Kept: a.time.Own()}
+	if old := a.state.Records.Find(l.Gateway, l.Record.ID); old != nil {
+		return r.addAgain(old, h)
 	}
-	records := k.with(h)
-	rows := rowsOf(k.listed(), records)
-	left, done := settle(k.listed(), rows, k.over.index, records)
-	own := l.Gateway == k.registry.Load().Place.Gateway
+	records, settled, err := a.state.Try(h)
+	own := l.Gateway == a.keys.Own()
 	switch {
-	case !own && slices.Contains(done, h):
+	case !own && settled:
 		return nil
-	case !own && k.countOf(l.Gateway) >= maxHeld:
+	case !own && a.state.Records.CountOf(l.Gateway) >= maxHeld:
 		return fmt.Errorf("add record: %s has %d unsettled ones here, and no more are kept", l.Gateway, maxHeld)
-	}
-	if _, err := merge(k.listed(), rows, k.over.index, left); err != nil {
+	case err != nil:
 		return fmt.Errorf("add record: %w", err)
 	}
-	failed := k.writeRecord(h)
+	failed := r.files.Write(h)
 	if failed != nil && l.Change.Op != wire.OpEnd && l.Change.Op != wire.OpSuspend {
-		k.removeRecord(h)
+		_ = r.files.Remove(h)
 		return fmt.Errorf("add record: nothing was changed: %w", failed)
 	}
-	h.unwritten = failed != nil
-	k.records = records
-	k.refresh()
+	h.Unwritten = failed != nil
+	r.set(records)
 	if failed != nil {
 		return fmt.Errorf("add record: %w: %w", ErrNotDurable, failed)
 	}
 	return nil
 }
 
-func (k *Keyring) checkLocal(l Local) error {
-	if k.registry.Load() == nil {
+// set goes on with other records. Callers hold mu.
+func (r *Records) set(records record.Set) {
+	r.active.state.Records = records
+	r.active.refresh()
+}
+
+func (r *Records) check(l record.Local) error {
+	reg := r.active.keys.Registry()
+	if reg == nil {
 		return fmt.Errorf("%w: a house by itself has none: the landlord's list says it all", ErrRefused)
 	}
 	if !wire.ValidName(l.Gateway, false) || len(l.Envelope) == 0 {
 		return fmt.Errorf("%w: no gateway or no envelope", ErrRefused)
 	}
-	if k.registry.Load().Strange(l.Gateway) {
+	if reg.Strange(l.Gateway) {
 		return fmt.Errorf("%w: gateway %s is not of the building (any more)", ErrRefused, l.Gateway)
 	}
 	_, err := wire.Encode(l.Record)
@@ -91,60 +90,32 @@ func (k *Keyring) checkLocal(l Local) error {
 
 // addAgain takes a record that is held already. Under a new number its gateway
 // has begun a new line; a list that has seen either has seen the change.
-func (k *Keyring) addAgain(old, h *held) error {
-	if old.place() == h.place() || slices.Contains(old.also, h.place()) {
+func (r *Records) addAgain(old, h *record.Held) error {
+	if old.Place() == h.Place() || slices.Contains(old.Also, h.Place()) {
 		return nil
 	}
-	h.Change, h.Entered, h.kept = old.Change, old.Entered || h.Entered, old.kept
-	h.also = append(slices.Clone(old.also), old.place())
-	if n := len(h.also); n > maxAlso {
-		h.also = h.also[n-maxAlso:]
-	}
-	if err := k.writeRecord(h); err != nil {
+	h.Renumbers(old)
+	if err := r.files.Write(h); err != nil {
 		return fmt.Errorf("add record again: %w", err) // the old one goes on
 	}
-	k.records = slices.DeleteFunc(slices.Clone(k.records), func(o *held) bool { return o == old })
-	k.records = k.with(h)
-	k.refresh()
-	k.sweep()
+	r.set(r.without(func(o *record.Held) bool { return o == old }).With(h))
+	r.sweep()
 	return nil
 }
 
-// maxAlso bounds the earlier numbers that a record is known under.
-const maxAlso = 8
-
-// with returns the records with one more, in order.
-func (k *Keyring) with(h *held) []*held {
-	i, _ := slices.BinarySearchFunc(k.records, h, (*held).compare)
-	return slices.Insert(slices.Clone(k.records), i, h)
+func (r *Records) without(gone func(*record.Held) bool) record.Set {
+	return slices.DeleteFunc(slices.Clone(r.active.state.Records), gone)
 }
 
-func (k *Keyring) find(gateway string, id wire.ID) *held {
-	i := slices.IndexFunc(k.records, func(h *held) bool { return h.Gateway == gateway && h.Record.ID == id })
-	if i < 0 {
-		return nil
-	}
-	return k.records[i]
-}
-
-func (k *Keyring) countOf(gateway string) (n int) {
-	for _, h := range k.records {
-		if h.Gateway == gateway {
-			n++
-		}
-	}
-	return n
-}
-
-// Locals returns the unsettled records by gateway, line and number.
-func (k *Keyring) Locals() []Local {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	var all []Local
-	seen := k.list.seen()
-	for _, h := range k.left {
-		l := h.clone()
-		l.Aging = h.young && h.seenIn(seen)
+// All returns the unsettled records by gateway, line and number.
+func (r *Records) All() (all []record.Local) {
+	a := r.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	seen := a.state.Seen()
+	for _, h := range a.state.Left {
+		l := h.Clone()
+		l.Aging = h.Young && h.SeenIn(seen)
 		all = append(all, l)
 	}
 	return all
@@ -153,119 +124,114 @@ func (k *Keyring) Locals() []Local {
 // Undelivered returns own records that the list has settled and that stay for
 // the sealed person of their grant: a sibling may have brought the record to the
 // registry, and nobody but its maker can bring the person. They count no more.
-func (k *Keyring) Undelivered() (all []Local) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	r := k.registry.Load()
-	_, done := settle(k.listed(), rowsOf(k.listed(), k.records), k.over.index, k.records)
-	owed := owing(done)
+func (r *Records) Undelivered() (all []record.Local) {
+	a := r.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, done, _ := a.state.Settled()
+	undelivered := undelivered(done)
 	for _, h := range done {
-		if owed[h.Change.Grant] && h.Gateway == r.Place.Gateway {
-			all = append(all, h.clone())
+		if undelivered[h.Change.Grant] && h.Gateway == a.keys.Own() {
+			all = append(all, h.Clone())
 		}
 	}
 	return all
 }
 
-// owing are the grants of records with a person that the registry has not got.
-func owing(records []*held) map[wire.ID]bool {
-	owed := make(map[wire.ID]bool)
+// undelivered are the grants of records with a person that the registry has not got.
+func undelivered(records record.Set) map[wire.ID]bool {
+	grants := make(map[wire.ID]bool)
 	for _, h := range records {
 		if len(h.Person) > 0 {
-			owed[h.Change.Grant] = true
+			grants[h.Change.Grant] = true
 		}
 	}
-	return owed
+	return grants
 }
 
-func (l Local) clone() Local {
-	l.Envelope, l.Person = bytes.Clone(l.Envelope), bytes.Clone(l.Person)
-	return l
-}
-
-// SetLocals replaces all records of this gateway: it numbers them anew, in a new
-// line, because its disk was set back. Each file is replaced whole; after a
+// Replace replaces all records of this gateway: it numbers them anew, in a new
+// line, because its disk was rolled back. Each file is replaced whole; after a
 // crash some may have their new number and some their old one, and it is called
 // again. A sealed person that is on disk stays where none is given.
-func (k *Keyring) SetLocals(own []Local) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	next := make([]*held, 0, len(own))
+func (r *Records) Replace(own []record.Local) error {
+	a := r.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	next := make(record.Set, 0, len(own))
 	for _, l := range own {
-		if err := k.checkLocal(l); err != nil {
+		if err := r.check(l); err != nil {
 			return fmt.Errorf("set records: %w", err)
 		}
-		if l.Gateway != k.registry.Load().Place.Gateway {
+		if l.Gateway != a.keys.Own() {
 			return fmt.Errorf("set records: %w: one is of %s", ErrRefused, l.Gateway)
 		}
-		h := &held{Local: l.clone()}
-		if old := k.find(l.Gateway, l.Record.ID); old != nil && len(h.Person) == 0 {
+		h := &record.Held{Local: l.Clone()}
+		if old := a.state.Records.Find(l.Gateway, l.Record.ID); old != nil && len(h.Person) == 0 {
 			h.Person = old.Person
 		}
-		if err := k.writeRecord(h); err != nil {
+		if err := r.files.Write(h); err != nil {
 			return fmt.Errorf("set records: %w", err)
 		}
 		next = append(next, h)
 	}
-	for _, old := range k.records {
-		if old.Gateway != k.registry.Load().Place.Gateway {
+	for _, old := range a.state.Records {
+		if old.Gateway != a.keys.Own() {
 			next = append(next, old)
-		} else if !slices.ContainsFunc(own, func(l Local) bool { return l.Record.ID == old.Record.ID }) {
-			k.removeRecord(old)
+		} else if next.Find(old.Gateway, old.Record.ID) == nil {
+			_ = r.files.Remove(old)
 		}
 	}
-	slices.SortFunc(next, (*held).compare)
-	k.records = next
-	k.refresh()
+	slices.SortFunc(next, (*record.Held).Compare)
+	r.set(next)
 	return nil
 }
 
 // Entered notes that the journal entry of an own record is durable.
-func (k *Keyring) Entered(id wire.ID) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	r := k.registry.Load()
-	if r == nil {
+func (r *Records) Entered(id wire.ID) error {
+	a := r.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.keys.Registry() == nil {
 		return errors.New("note entry of record: a house by itself has none")
 	}
-	h := k.find(r.Place.Gateway, id)
+	h := a.state.Records.Find(a.keys.Own(), id)
 	if h == nil || h.Entered {
 		return nil // settled already, or noted
 	}
 	h.Entered = true
-	if err := k.writeRecord(h); err != nil {
+	if err := r.files.Write(h); err != nil {
 		h.Entered = false
 		return fmt.Errorf("note entry of record: %w", err)
 	}
 	return nil
 }
 
-// StoredLocals erases the sealed persons of own records through a number: the
-// registry has them. What it may lose is kept apart.
-func (k *Keyring) StoredLocals(line, number uint64) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	r := k.registry.Load()
-	if r == nil {
+// Stored erases the sealed persons of own records through a number: the
+// registry has them. What it may lose is kept apart (recordfiles.Kept).
+func (r *Records) Stored(line, number uint64) error {
+	a := r.active
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.keys.Registry() == nil {
 		return errors.New("erase persons: a house by itself has none")
 	}
-	for _, h := range k.records {
-		if h.Gateway != r.Place.Gateway || h.Record.Line != line || h.Record.Number > number || h.stored {
+	for _, h := range a.state.Records {
+		if h.Gateway != a.keys.Own() || h.Record.Line != line || h.Record.Number > number || h.Stored {
 			continue
 		}
-		if err := k.kept.keep(h.Local); err != nil {
+		if err := r.kept.Keep(h.Local); err != nil {
 			return err
 		}
-		h.stored = true
+		h.Stored = true
 		if len(h.Person) == 0 {
 			continue
 		}
-		if err := durable.Remove(k.personFile(h)); err != nil {
+		if err := r.files.RemovePerson(h); err != nil {
 			return fmt.Errorf("erase person of a record: %w", err)
 		}
 		h.Person = nil
 	}
-	k.sweep()
+	r.sweep()
 	return nil
 }
 
@@ -273,50 +239,49 @@ func (k *Keyring) StoredLocals(line, number uint64) error {
 // One whose person the registry has not got stays until it has, with the others
 // of its grant. Ends go last: without them an earlier check-in must not be left.
 // Callers hold mu.
-func (k *Keyring) sweep() {
-	if len(k.records) == 0 || k.list == nil || k.stored != k.list {
+func (r *Records) sweep() {
+	a := r.active
+	if len(a.state.Records) == 0 || a.state.List == nil || a.stored != a.state.List {
 		return
 	}
-	rows := rowsOf(k.listed(), k.records)
-	left, done := settle(k.listed(), rows, k.over.index, k.records)
-	owed := owing(done)
-	done = slices.DeleteFunc(done, func(h *held) bool {
-		if owed[h.Change.Grant] {
+	left, settled, named := a.state.Settled()
+	undelivered := undelivered(settled)
+	var done record.Set
+	for _, h := range settled {
+		if undelivered[h.Change.Grant] {
 			left = append(left, h)
+		} else {
+			done = append(done, h)
 		}
-		return owed[h.Change.Grant]
-	})
-	if len(done) == 0 {
-		return
 	}
-	slices.SortStableFunc(done, func(a, b *held) int { return rankToSweep(a) - rankToSweep(b) })
-	if !k.bury(done, rows) {
+	slices.SortStableFunc(done, func(a, b *record.Held) int { return rankToSweep(a) - rankToSweep(b) })
+	if len(done) == 0 || !r.bury(done, named) {
 		return
 	}
 	for _, h := range done {
-		k.didWrite()
-		if err := k.removeRecord(h); err != nil {
-			k.opts.Log.Error().Err(err).Msg("settled record can't be erased")
+		a.dir.DidWrite()
+		if err := r.files.Remove(h); err != nil {
+			a.dir.Log.Error().Err(err).Msg("settled record can't be erased")
 			left = append(left, h) // tried again
 		}
 	}
-	slices.SortFunc(left, (*held).compare)
-	k.records = left
+	slices.SortFunc(left, (*record.Held).Compare)
+	a.state.Records = left
 }
 
 // bury keeps the grants that settled records have ended and that the list does not
 // name, before the records go. It reports whether a file has them. Callers hold mu.
-func (k *Keyring) bury(done []*held, rows map[wire.ID][]wire.Grant) bool {
+func (r *Records) bury(done record.Set, named func(wire.ID) bool) bool {
 	var ended []wire.ID
 	for _, h := range done {
-		if h.Change.Op == wire.OpEnd && len(rows[h.Change.Grant]) == 0 {
+		if h.Change.Op == wire.OpEnd && !named(h.Change.Grant) {
 			ended = append(ended, h.Change.Grant)
 		}
 	}
-	return !k.over.add(ended...) || k.store(k.list) == nil
+	return !r.active.state.Over.Add(ended...) || r.active.store(r.active.state.List) == nil
 }
 
-func rankToSweep(h *held) int {
+func rankToSweep(h *record.Held) int {
 	switch h.Change.Op {
 	case wire.OpCheckIn:
 		return 0
@@ -326,55 +291,76 @@ func rankToSweep(h *held) int {
 	return 1
 }
 
-// writeRecords tries again to write what is in memory only. Callers hold mu.
-func (k *Keyring) writeRecords() {
-	for _, h := range k.records {
-		if !h.unwritten {
+// writeAgain tries again to write what is in memory only. Callers hold mu.
+func (r *Records) writeAgain() {
+	for _, h := range r.active.state.Records {
+		if !h.Unwritten {
 			continue
 		}
-		if err := k.writeRecord(h); err != nil {
-			k.opts.Log.Error().Err(err).Msg("record can't be written")
+		if err := r.files.Write(h); err != nil {
+			r.active.dir.Log.Error().Err(err).Msg("record can't be written")
 			return
 		}
-		h.unwritten = false
+		h.Unwritten = false
 	}
 }
 
-// dropRecords erases the records of some gateways and reports whether there were
+// drop erases the records of some gateways and reports whether there were
 // any. Callers hold mu, and refresh.
-func (k *Keyring) dropRecords(of func(gateway string) bool) bool {
-	left := slices.DeleteFunc(slices.Clone(k.records), func(h *held) bool {
-		if !of(h.Gateway) {
-			return false
+func (r *Records) drop(of func(gateway string) bool) bool {
+	left := r.without(func(h *record.Held) bool {
+		if of(h.Gateway) {
+			r.erase(h) // the next start does not take it
+			return true
 		}
-		if err := k.removeRecord(h); err != nil { // the next start does not take it
-			k.opts.Log.Error().Err(err).Msg("record of a removed gateway can't be erased")
-		}
-		return true
+		return false
 	})
-	dropped := len(left) < len(k.records)
-	k.records = left
+	dropped := len(left) < len(r.active.state.Records)
+	r.active.state.Records = left
 	return dropped
 }
 
-// overdue counts siblings' records that no list has settled within a day of the
-// own clock, by gateway: the registry can't read what is sealed to it, or
-// refuses it, and nobody here can tell.
-func (k *Keyring) overdue() map[string]int {
-	n := make(map[string]int)
-	now := k.own()
-	for _, h := range k.left {
-		if h.kept == 0 { // an earlier program kept it
-			h.kept = now
-		}
-		if h.Gateway != k.registry.Load().Place.Gateway && !h.young && now > h.kept+signedtime.Day {
-			n[h.Gateway]++
-		}
+func (r *Records) erase(h *record.Held) {
+	if err := r.files.Remove(h); err != nil {
+		r.active.dir.Log.Error().Err(err).Msg("record of a removed gateway can't be erased")
 	}
-	return n
 }
 
-func (k *Keyring) recordsDir() string { return filepath.Join(k.opts.Dir, "records") }
+// read reads the files, at a start and when the building's key comes. Records of gateways
+// that were removed are erased. Callers hold mu, and refresh.
+func (r *Records) read() {
+	a := r.active
+	if a.keys.Registry() == nil || a.keys.Building() == nil {
+		return
+	}
+	for _, h := range r.files.Read() {
+		switch {
+		case a.keys.Registry().Strange(h.Gateway):
+			a.dir.Log.Warn().Str("gateway", h.Gateway).Msg("record of a removed gateway is erased")
+			r.erase(h)
+		case a.state.Records.Find(h.Gateway, h.Record.ID) == nil:
+			a.state.Records = a.state.Records.With(h)
+		}
+	}
+}
 
-// makeRecordsDir makes the folder when the first record needs it.
-func (k *Keyring) makeRecordsDir() error { return durable.MakeDir(k.recordsDir(), 0o700) }
+// counts returns how many no list has settled, and how many of these are on no disk yet;
+// and of siblings' how many, by gateway, for more than a day of the own clock: the registry
+// can't read what is sealed to it, or refuses it, and nobody here can tell. Callers hold mu.
+func (r *Records) counts() (unsettled, unwritten int, overdue map[string]int) {
+	a := r.active
+	overdue = make(map[string]int)
+	now := a.time.Own()
+	for _, h := range a.state.Left {
+		if h.Unwritten {
+			unwritten++
+		}
+		if h.Kept == 0 { // an earlier program kept it
+			h.Kept = now
+		}
+		if h.Gateway != a.keys.Own() && !h.Young && now > h.Kept+signedtime.Day {
+			overdue[h.Gateway]++
+		}
+	}
+	return len(a.state.Left), unwritten, overdue
+}

@@ -8,15 +8,21 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rs/zerolog"
-
+	"gatehouse/internal/keyring/record"
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
-func checkInAt(t testing.TB, k *Keyring, gateway string, grant byte, card int) Local {
+func checkInAt(t testing.TB, k *Keyring, gateway string, grant byte, card int) record.Local {
 	t.Helper()
 	return local(t, k, gateway, 5, uint64(grant), grant, change(wire.OpCheckIn, grant, 10, card))
+}
+
+func recordsDir(k *Keyring) string { return fileOf(k, "records") }
+
+func recordFile(k *Keyring, l record.Local) string {
+	return filepath.Join(recordsDir(k), l.Gateway+"-"+l.Record.ID.String()+".record")
 }
 
 // seenBy is a list's word on one line of a gateway.
@@ -28,20 +34,20 @@ func TestRecordSurvivesRestart(t *testing.T) {
 	k, _ := enrolled(t)
 	l := checkInAt(t, k, "gate-a", 1, 1)
 	l.Person = []byte("sealed")
-	must(t, k.AddLocal(l))
-	must(t, k.AddLocal(l)) // again: the same
-	must(t, k.AddLocal(checkInAt(t, k, "gate-b", 2, 2)))
-	must(t, k.Entered(l.Record.ID))
+	must(t, k.Records.Add(l))
+	must(t, k.Records.Add(l)) // again: the same
+	must(t, k.Records.Add(checkInAt(t, k, "gate-b", 2, 2)))
+	must(t, k.Records.Entered(l.Record.ID))
 	k = restarted(t, k)
 	want(t, k, credential(1), wire.ReasonGranted)
 	want(t, k, credential(2), wire.ReasonGranted)
-	got := k.Locals()
+	got := k.Records.All()
 	if len(got) != 2 || got[0].Gateway != "gate-a" || !got[0].Entered || got[1].Entered || !bytes.Equal(got[0].Person, l.Person) ||
 		!bytes.Equal(got[0].Envelope, l.Envelope) || got[0].Record.Number != 1 || got[0].Change.Flat != "3A" {
 		t.Fatalf("records %+v", got)
 	}
-	must(t, k.StoredLocals(5, 1))
-	if k.Locals()[0].Person != nil || restarted(t, k).Locals()[0].Person != nil {
+	must(t, k.Records.Stored(5, 1))
+	if k.Records.All()[0].Person != nil || restarted(t, k).Records.All()[0].Person != nil {
 		t.Fatal("the person is still there")
 	}
 }
@@ -51,12 +57,12 @@ func TestRecordSurvivesRestart(t *testing.T) {
 func TestListSettles(t *testing.T) {
 	k, _ := enrolled(t)
 	l := checkInAt(t, k, "gate-b", 1, 1)
-	must(t, k.AddLocal(l))
+	must(t, k.Records.Add(l))
 	apply(t, k, listOf(t, 1, issuedAt, seenBy("gate-b", 1), 1, row(1, 1)))
-	must(t, k.AddLocal(l))
-	left, err := os.ReadDir(k.recordsDir())
-	if err != nil || len(left) != 0 || len(k.Locals()) != 0 {
-		t.Fatalf("%d files, %d records are left: %v", len(left), len(k.Locals()), err)
+	must(t, k.Records.Add(l))
+	left, err := os.ReadDir(recordsDir(k))
+	if err != nil || len(left) != 0 || len(k.Records.All()) != 0 {
+		t.Fatalf("%d files, %d records are left: %v", len(left), len(k.Records.All()), err)
 	}
 	want(t, k, credential(1), wire.ReasonGranted)
 	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-b", 1), 1, row(1, 1, inState(wire.GrantRevoked))))
@@ -64,14 +70,14 @@ func TestListSettles(t *testing.T) {
 	k = restarted(t, k)
 	again := l
 	again.Record.Line = 6 // from a disk that was set back
-	must(t, k.AddLocal(again))
+	must(t, k.Records.Add(again))
 	want(t, k, credential(1), wire.ReasonRevoked)
 }
 
 func TestListLost(t *testing.T) {
 	k, _ := enrolled(t)
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
-	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 2, 2)))
+	must(t, k.Records.Add(checkInAt(t, k, "gate-a", 2, 2)))
 	must(t, k.Close())
 	for _, name := range []string{"grants-a.db", "grants-b.db"} {
 		must(t, os.WriteFile(fileOf(k, name), []byte("garbage"), 0o600))
@@ -90,51 +96,30 @@ func TestDamagedRecord(t *testing.T) {
 			k, _ := enrolled(t)
 			l := checkInAt(t, k, "gate-a", 1, 1)
 			l.Person = []byte("sealed")
-			must(t, k.AddLocal(l))
-			must(t, k.AddLocal(checkInAt(t, k, "gate-a", 2, 2)))
-			path := k.recordFile(&held{Local: l})
+			must(t, k.Records.Add(l))
+			must(t, k.Records.Add(checkInAt(t, k, "gate-a", 2, 2)))
+			path := recordFile(k, l)
 			writeFile(t, path, ruin(readFile(t, path)))
 			k = restarted(t, k)
 			want(t, k, credential(2), wire.ReasonGranted)
 			if s := k.Status(); len(s.SetAside) != 1 || s.SetAside[0] != filepath.Base(path)+".bad-1" || s.Records != 1 {
 				t.Fatalf("status %+v", s)
 			}
-			if _, err := os.Stat(k.personFile(&held{Local: l})); err != nil {
+			if _, err := os.Stat(strings.TrimSuffix(path, ".record") + ".person"); err != nil {
 				t.Fatal("the person of a damaged record is gone")
 			}
 		})
 	}
 }
 
-// TestEveryFlippedBit: no single wrong bit in a record's file is believed.
-func TestEveryFlippedBit(t *testing.T) {
-	k, _ := enrolled(t)
-	l := checkInAt(t, k, "gate-a", 1, 1)
-	must(t, k.AddLocal(l))
-	path := k.recordFile(&held{Local: l})
-	good := readFile(t, path)
-	for i := range good {
-		bad := bytes.Clone(good)
-		bad[i] ^= 1
-		writeFile(t, path, bad)
-		if h, err := k.readRecord(path); err == nil {
-			t.Fatalf("byte %d changed, and read as %+v", i, h.Record)
-		}
-		writeFile(t, path, good[:i])
-		if _, err := k.readRecord(path); err == nil {
-			t.Fatalf("cut to %d bytes, and read", i)
-		}
-	}
-}
-
 func TestLeftoversAreErased(t *testing.T) {
 	k, _ := enrolled(t)
-	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
-	for _, name := range []string{"gate-a-" + strings.Repeat("0", 32) + personSuffix, "gate-a-x" + recordSuffix + ".new", "gate-a-y" + personSuffix + ".new"} {
-		writeFile(t, filepath.Join(k.recordsDir(), name), []byte("half"))
+	must(t, k.Records.Add(checkInAt(t, k, "gate-a", 1, 1)))
+	for _, name := range []string{"gate-a-" + strings.Repeat("0", 32) + ".person", "gate-a-x" + ".record" + ".new", "gate-a-y" + ".person" + ".new"} {
+		writeFile(t, filepath.Join(recordsDir(k), name), []byte("half"))
 	}
 	k = restarted(t, k)
-	files, err := os.ReadDir(k.recordsDir())
+	files, err := os.ReadDir(recordsDir(k))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%d files: %v", len(files), err)
 	}
@@ -145,13 +130,13 @@ func TestLeftoversAreErased(t *testing.T) {
 func TestRecordOnSickDisk(t *testing.T) {
 	k, _ := enrolled(t)
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1), row(2, 2), row(4, 4)))
-	writeFile(t, k.recordsDir(), []byte("a file where the folder should be"))
+	writeFile(t, recordsDir(k), []byte("a file where the folder should be"))
 	for op, grant := range map[wire.Op]byte{wire.OpEnd: 1, wire.OpSuspend: 2} {
 		c := change(op, grant, 20)
 		if op == wire.OpSuspend {
 			c = change(op, grant, 20, 2)
 		}
-		if err := k.AddLocal(local(t, k, "gate-a", 5, uint64(grant), grant, c)); !errors.Is(err, ErrNotDurable) {
+		if err := k.Records.Add(local(t, k, "gate-a", 5, uint64(grant), grant, c)); !errors.Is(err, ErrNotDurable) {
 			t.Fatalf("%s: %v", op, err)
 		}
 	}
@@ -163,7 +148,7 @@ func TestRecordOnSickDisk(t *testing.T) {
 		if op == wire.OpEnd || op == wire.OpSuspend {
 			continue
 		}
-		if err := k.AddLocal(local(t, k, "gate-a", 5, 10+uint64(op), 10+byte(op), c)); err == nil || errors.Is(err, ErrNotDurable) {
+		if err := k.Records.Add(local(t, k, "gate-a", 5, 10+uint64(op), 10+byte(op), c)); err == nil || errors.Is(err, ErrNotDurable) {
 			t.Fatalf("%s: %v", op, err)
 		}
 	}
@@ -173,10 +158,10 @@ func TestRecordOnSickDisk(t *testing.T) {
 	if s := k.Status(); s.Unwritten != 2 || s.Records != 2 {
 		t.Fatalf("status %+v", s)
 	}
-	must(t, os.Remove(k.recordsDir()))
-	k.mu.Lock()
-	k.writeRecords() // what Run does every minute
-	k.mu.Unlock()
+	must(t, os.Remove(recordsDir(k)))
+	k.active.mu.Lock()
+	k.Records.writeAgain() // what Run does every minute
+	k.active.mu.Unlock()
 	k = restarted(t, k)
 	want(t, k, credential(1), wire.ReasonRevoked)
 	want(t, k, credential(2), wire.ReasonSuspended)
@@ -185,14 +170,13 @@ func TestRecordOnSickDisk(t *testing.T) {
 // TestSettledOnSickDisk: what the list has settled goes when the list is on disk.
 func TestSettledOnSickDisk(t *testing.T) {
 	k, _ := enrolled(t)
-	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
-	for _, c := range k.copies {
-		c.path, c.known = filepath.Join(k.opts.Dir, "lock", "grants.db"), false
-	}
+	must(t, k.Records.Add(checkInAt(t, k, "gate-a", 1, 1)))
+	sicken(t, k, "grants-a.db")
+	sicken(t, k, "grants-b.db")
 	if err := k.Apply(listOf(t, 1, issuedAt, seenBy("gate-a", 1), 1, row(1, 1))); !errors.Is(err, ErrNotDurable) {
 		t.Fatal(err)
 	}
-	if files, err := os.ReadDir(k.recordsDir()); err != nil || len(files) != 1 || len(k.Locals()) != 0 {
+	if files, err := os.ReadDir(recordsDir(k)); err != nil || len(files) != 1 || len(k.Records.All()) != 0 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	k = restarted(t, k)
@@ -202,27 +186,27 @@ func TestSettledOnSickDisk(t *testing.T) {
 func TestRecordsRefused(t *testing.T) {
 	k, _ := enrolled(t)
 	good := checkInAt(t, k, "gate-a", 1, 1)
-	for name, f := range map[string]func(*Local){
-		"no gateway":  func(l *Local) { l.Gateway = "" },
-		"path":        func(l *Local) { l.Gateway = "../x" },
-		"no envelope": func(l *Local) { l.Envelope = nil },
-		"no number":   func(l *Local) { l.Record.Number = 0 },
-		"no op":       func(l *Local) { l.Change.Op = 0 },
+	for name, f := range map[string]func(*record.Local){
+		"no gateway":  func(l *record.Local) { l.Gateway = "" },
+		"path":        func(l *record.Local) { l.Gateway = "../x" },
+		"no envelope": func(l *record.Local) { l.Envelope = nil },
+		"no number":   func(l *record.Local) { l.Record.Number = 0 },
+		"no op":       func(l *record.Local) { l.Change.Op = 0 },
 	} {
 		l := good
 		f(&l)
-		if err := k.AddLocal(l); !errors.Is(err, ErrRefused) {
+		if err := k.Records.Add(l); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := k.SetLocals([]Local{checkInAt(t, k, "gate-b", 1, 1)}); !errors.Is(err, ErrRefused) {
+	if err := k.Records.Replace([]record.Local{checkInAt(t, k, "gate-b", 1, 1)}); !errors.Is(err, ErrRefused) {
 		t.Errorf("a sibling's as own: %v", err)
 	}
 	alone := open(t, t.TempDir())
-	if err := alone.AddLocal(good); !errors.Is(err, ErrRefused) || alone.Locals() != nil {
+	if err := alone.Records.Add(good); !errors.Is(err, ErrRefused) || alone.Records.All() != nil {
 		t.Errorf("a house by itself: %v", err)
 	}
-	for _, err := range []error{alone.SetTrust(nil), alone.SetHouse(nil), alone.TakeBuildingKey(nil)} {
+	for _, err := range []error{alone.Authority.SetTrust(nil), alone.Authority.SetHouse(nil), alone.Authority.TakeBuildingKey(nil)} {
 		if !errors.Is(err, ErrRefused) {
 			t.Errorf("a house by itself: %v", err)
 		}
@@ -233,27 +217,27 @@ func TestRecordsRefused(t *testing.T) {
 func TestSiblingFlood(t *testing.T) {
 	k, _ := enrolled(t)
 	for n := range maxHeld {
-		l := Local{Gateway: "gate-b", Record: wire.Record{Number: uint64(n)}}
-		k.records = append(k.records, &held{Local: l})
+		l := record.Local{Gateway: "gate-b", Record: wire.Record{Number: uint64(n)}}
+		k.active.state.Records = append(k.active.state.Records, &record.Held{Local: l})
 	}
-	if err := k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpEnd, 1, 5))); err == nil {
+	if err := k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpEnd, 1, 5))); err == nil {
 		t.Fatal("taken")
 	}
-	k.records = nil
+	k.active.state.Records = nil
 }
 
 func TestSetLocals(t *testing.T) {
 	k, _ := enrolled(t)
 	first := checkInAt(t, k, "gate-a", 1, 1)
 	first.Person = []byte("sealed")
-	must(t, k.AddLocal(first))
-	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 2, 2)))
-	must(t, k.AddLocal(checkInAt(t, k, "gate-b", 3, 3)))
+	must(t, k.Records.Add(first))
+	must(t, k.Records.Add(checkInAt(t, k, "gate-a", 2, 2)))
+	must(t, k.Records.Add(checkInAt(t, k, "gate-b", 3, 3)))
 	renumbered := first
 	renumbered.Record.Line, renumbered.Record.Number, renumbered.Person = 9, 1, nil
-	must(t, k.SetLocals([]Local{renumbered}))
+	must(t, k.Records.Replace([]record.Local{renumbered}))
 	for range 2 {
-		got := k.Locals()
+		got := k.Records.All()
 		if len(got) != 2 || got[0].Record.Line != 9 || string(got[0].Person) != "sealed" || got[1].Gateway != "gate-b" {
 			t.Fatalf("records %+v", got)
 		}
@@ -272,27 +256,27 @@ func TestBuildingKeyComesLater(t *testing.T) {
 	if k.Grants() != nil || k.Status().HasKey {
 		t.Fatal("grants without a key")
 	}
-	if _, err := k.SealRecord(change(wire.OpEnd, 1, 5)); err == nil {
+	if _, err := k.Keys.SealRecord(change(wire.OpEnd, 1, 5)); err == nil {
 		t.Fatal("sealed without a key")
 	}
-	if _, err := k.ShareBuildingKey(nil, "house-1/gate-a"); err == nil {
+	if _, err := k.Keys.ShareBuildingKey(nil, "house-1/gate-a"); err == nil {
 		t.Fatal("shared without a key")
 	}
 	_, public := sealPair(t)
 	for _, address := range []string{"house-1/gate-a", "house-1/gate-b"} {
-		sealed, err := source.ShareBuildingKey(public, address)
+		sealed, err := source.Keys.ShareBuildingKey(public, address)
 		must(t, err)
-		if err := k.TakeBuildingKey(sealed); (err == nil) != (address == "house-1/gate-b") {
+		if err := k.Authority.TakeBuildingKey(sealed); (err == nil) != (address == "house-1/gate-b") {
 			t.Fatalf("%s: %v", address, err)
 		}
 	}
 	want(t, k, credential(1), wire.ReasonUnknown)
-	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
+	must(t, k.Records.Add(checkInAt(t, k, "gate-a", 1, 1)))
 	k = restarted(t, k)
 	want(t, k, credential(1), wire.ReasonGranted)
 	other, err := keys.GenerateBuildingKey(2)
 	must(t, err)
-	if err := k.SetBuildingKey(other); err == nil || k.SetBuildingKey(goldenKey()) != nil || k.SetBuildingKey(nil) == nil {
+	if err := k.Authority.SetBuildingKey(other); err == nil || k.Authority.SetBuildingKey(goldenKey()) != nil || k.Authority.SetBuildingKey(nil) == nil {
 		t.Fatalf("another key: %v", err)
 	}
 }
@@ -300,28 +284,28 @@ func TestBuildingKeyComesLater(t *testing.T) {
 // TestRecordsWaitForTheKey: records stay where they are while their key is away.
 func TestRecordsWaitForTheKey(t *testing.T) {
 	k, dir := enrolled(t)
-	must(t, k.AddLocal(checkInAt(t, k, "gate-a", 1, 1)))
+	must(t, k.Records.Add(checkInAt(t, k, "gate-a", 1, 1)))
 	must(t, k.Close())
 	must(t, os.Remove(filepath.Join(dir, "keys", keys.BuildingKeyFile)))
 	k = openEnrolled(t, dir)
-	if s := k.Status(); len(k.Locals()) != 0 || len(s.SetAside) != 0 {
+	if s := k.Status(); len(k.Records.All()) != 0 || len(s.SetAside) != 0 {
 		t.Fatalf("status %+v", s)
 	}
-	must(t, k.SetBuildingKey(goldenKey()))
+	must(t, k.Authority.SetBuildingKey(goldenKey()))
 	want(t, k, credential(1), wire.ReasonGranted)
 }
 
 func TestSealRecord(t *testing.T) {
 	k, _ := enrolled(t)
 	c := change(wire.OpCheckIn, 1, 10, 1, 2)
-	sealed, err := k.SealRecord(c)
+	sealed, err := k.Keys.SealRecord(c)
 	must(t, err)
-	again, err := k.SealRecord(c)
+	again, err := k.Keys.SealRecord(c)
 	must(t, err)
 	if bytes.Equal(sealed, again) || sealed[0] != 1 {
 		t.Fatal("the same nonce twice, or another key number")
 	}
-	got, err := k.OpenRecord(sealed)
+	got, err := k.Keys.OpenRecord(sealed)
 	must(t, err)
 	if got.Flat != c.Flat || len(got.Credentials) != 2 || got.Credentials[1] != c.Credentials[1] {
 		t.Fatalf("opened %+v", got)
@@ -329,22 +313,21 @@ func TestSealRecord(t *testing.T) {
 	for i := range sealed {
 		bad := bytes.Clone(sealed)
 		bad[i] ^= 1
-		if _, err := k.OpenRecord(bad); err == nil {
+		if _, err := k.Keys.OpenRecord(bad); err == nil {
 			t.Fatalf("byte %d changed, and opened", i)
 		}
-		if _, err := k.OpenRecord(sealed[:i]); err == nil {
+		if _, err := k.Keys.OpenRecord(sealed[:i]); err == nil {
 			t.Fatalf("cut to %d bytes, and opened", i)
 		}
 	}
-	if _, err := k.SealRecord(wire.Change{}); err == nil {
+	if _, err := k.Keys.SealRecord(wire.Change{}); err == nil {
 		t.Fatal("sealed nothing")
 	}
 }
 
 // FuzzOpenRecord: whatever a sibling sends, nothing panics.
 func FuzzOpenRecord(f *testing.F) {
-	k := &Keyring{opts: Options{Log: zerolog.Nop()}}
-	k.building.Store(goldenKey())
+	k := keys.NewStore(keys.Keys{Building: goldenKey()}, building)
 	sealed, err := k.SealRecord(change(wire.OpCheckIn, 1, 10, 1))
 	must(f, err)
 	f.Add(sealed)
@@ -364,18 +347,18 @@ func TestKept(t *testing.T) {
 	for i := range 3 {
 		l := local(t, k, "gate-a", 5, uint64(i)+1, byte(i)+1, change(wire.OpCheckIn, byte(i)+1, 20, i+1))
 		l.Person = []byte{9, byte(i)}
-		must(t, k.AddLocal(l))
+		must(t, k.Records.Add(l))
 	}
-	k.RaiseFloor(issuedAt.Unix(), 0)
-	must(t, k.SafeLocals(5, 1))
-	must(t, k.StoredLocals(5, 3))
+	k.Time.Raise(issuedAt.Unix(), 0)
+	must(t, k.Kept.Safe(5, 1))
+	must(t, k.Records.Stored(5, 3))
 	apply(t, k, listOf(t, 1, issuedAt, seenBy("gate-a", 3), 1, row(1, 1), row(2, 2), row(3, 3, revoke)))
 	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-a", 3), 1, row(1, 1), row(3, 3, revoke)))
 	for range 2 {
-		if s := k.Status(); s.Records != 0 || len(k.Undelivered()) > 0 {
+		if s := k.Status(); s.Records != 0 || len(k.Records.Undelivered()) > 0 {
 			t.Fatalf("%d records count still", s.Records)
 		}
-		kept := k.Kept()
+		kept := k.Kept.All()
 		if len(kept) != 2 || kept[0].Record.Number != 2 || !bytes.Equal(kept[1].Person, []byte{9, 2}) || len(kept[0].Envelope) == 0 || kept[0].Gateway != "gate-a" {
 			t.Fatalf("kept %+v", kept)
 		}
@@ -383,22 +366,21 @@ func TestKept(t *testing.T) {
 		want(t, k, credential(3), wire.ReasonRevoked)
 		k = restarted(t, k)
 	}
-	must(t, k.SafeLocals(6, 9)) // of another line
-	must(t, k.SafeLocals(5, 2))
-	if kept := k.Kept(); len(kept) != 1 || kept[0].Record.Number != 3 {
+	must(t, k.Kept.Safe(6, 9)) // of another line
+	must(t, k.Kept.Safe(5, 2))
+	if kept := k.Kept.All(); len(kept) != 1 || kept[0].Record.Number != 3 {
 		t.Fatalf("kept %+v", kept)
 	}
+	const keptFor = 30 * signedtime.Day
 	for _, after := range []int64{keptFor - 1, keptFor} {
-		k.RaiseFloor(issuedAt.Unix()+after, 0)
-		k.mu.Lock()
-		k.kept.due = 0
-		k.kept.forgetOld()
-		k.mu.Unlock()
-		if kept := k.Kept(); (len(kept) == 0) != (after == keptFor) {
+		k.Time.Raise(issuedAt.Unix()+after, 0)
+		k = restarted(t, k) // it looks once a day
+		k.Kept.ForgetOld()
+		if kept := k.Kept.All(); (len(kept) == 0) != (after == keptFor) {
 			t.Fatalf("%d kept after %d s", len(kept), after)
 		}
 	}
-	left, err := os.ReadDir(k.kept.dir)
+	left, err := os.ReadDir(fileOf(k, "kept"))
 	if err != nil || len(left) > 0 {
 		t.Fatalf("%d files are left: %v", len(left), err)
 	}

@@ -42,12 +42,12 @@ func TestRecordsOfARemovedGateway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k, _ := enrolled(t)
 			apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(9, 9)))
-			must(t, k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
-			must(t, k.AddLocal(local(t, k, "gate-b", 5, 2, 2, change(wire.OpEnd, 9, 20))))
+			must(t, k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
+			must(t, k.Records.Add(local(t, k, "gate-b", 5, 2, 2, change(wire.OpEnd, 9, 20))))
 			own := local(t, k, "gate-a", 6, 1, 3, change(wire.OpCheckIn, 2, 20, 2))
 			own.Person = []byte("sealed")
-			must(t, k.AddLocal(own))
-			must(t, k.SetHouse(houseOf(t, 2, c.house)))
+			must(t, k.Records.Add(own))
+			must(t, k.Authority.SetHouse(houseOf(t, 2, c.house)))
 			for range 2 {
 				invented, ended := wire.ReasonGranted, wire.ReasonRevoked
 				if c.gone {
@@ -60,9 +60,9 @@ func TestRecordsOfARemovedGateway(t *testing.T) {
 				}
 				k = restarted(t, k)
 			}
-			files, err := filepath.Glob(filepath.Join(k.recordsDir(), "*.*"))
+			files, err := filepath.Glob(filepath.Join(recordsDir(k), "*.*"))
 			must(t, err)
-			persons, err := filepath.Glob(filepath.Join(k.recordsDir(), "*.person"))
+			persons, err := filepath.Glob(filepath.Join(recordsDir(k), "*.person"))
 			must(t, err)
 			if _, there := c.house["gate-a"]; len(files)-len(persons) != c.left || (len(persons) == 1) != there {
 				t.Fatalf("files: %v", files)
@@ -76,16 +76,16 @@ func TestRecordsOfARemovedGateway(t *testing.T) {
 func TestRemovedGatewayAtAStart(t *testing.T) {
 	k, dir := enrolled(t)
 	invented := local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))
-	must(t, k.AddLocal(invented))
+	must(t, k.Records.Add(invented))
 	must(t, os.WriteFile(filepath.Join(dir, "keys", keys.HouseFile), houseOf(t, 2, map[string]byte{"gate-a": 0}), 0o600))
 	k = restarted(t, k)
 	if n := k.Status().Records; n != 0 {
 		t.Fatalf("%d records", n)
 	}
-	if files, _ := os.ReadDir(k.recordsDir()); len(files) != 0 {
+	if files, _ := os.ReadDir(recordsDir(k)); len(files) != 0 {
 		t.Fatalf("%d files", len(files))
 	}
-	if err := k.AddLocal(invented); !errors.Is(err, ErrRefused) {
+	if err := k.Records.Add(invented); !errors.Is(err, ErrRefused) {
 		t.Fatalf("replayed: %v", err)
 	}
 }
@@ -93,7 +93,7 @@ func TestRemovedGatewayAtAStart(t *testing.T) {
 // TestRecordsWithoutAHouseDocument: a damaged document removes nobody.
 func TestRecordsWithoutAHouseDocument(t *testing.T) {
 	k, dir := enrolled(t)
-	must(t, k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
+	must(t, k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
 	must(t, os.WriteFile(filepath.Join(dir, "keys", keys.HouseFile), []byte("x"), 0o600))
 	if k = restarted(t, k); k.Status().Records != 1 {
 		t.Fatal("erased")
@@ -105,12 +105,12 @@ func TestRecordsWithoutAHouseDocument(t *testing.T) {
 func TestOverdue(t *testing.T) {
 	k, _ := enrolled(t)
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1))
-	must(t, k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
-	must(t, k.AddLocal(local(t, k, "gate-a", 6, 1, 2, change(wire.OpCheckIn, 2, 20, 2))))
+	must(t, k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
+	must(t, k.Records.Add(local(t, k, "gate-a", 6, 1, 2, change(wire.OpCheckIn, 2, 20, 2))))
 	for _, c := range []struct{ after, want int }{{signedtime.Day, 0}, {signedtime.Day + 1, 1}} {
-		k.RaiseFloor(issuedAt.Unix()+int64(c.after), 0)
+		k.Time.Raise(issuedAt.Unix()+int64(c.after), 0)
 		again := local(t, k, "gate-b", 7+uint64(c.after), 1, 1, change(wire.OpCheckIn, 1, 20, 1))
-		must(t, k.AddLocal(again)) // in a new line it is no newer
+		must(t, k.Records.Add(again)) // in a new line it is no newer
 		k = restarted(t, k)
 		if n := k.Status().Overdue; n["gate-b"] != c.want || len(n) != c.want {
 			t.Fatalf("after %d s: %v", c.after, n)
@@ -126,9 +126,9 @@ func TestOverdue(t *testing.T) {
 // older than its word.
 func TestOverdueBeforeAnyTime(t *testing.T) {
 	k, _ := enrolled(t)
-	must(t, k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
+	must(t, k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
 	for _, c := range []struct{ after, want int }{{0, 0}, {signedtime.Day + 1, 1}} {
-		k.RaiseFloor(issuedAt.Unix()+int64(c.after), 0)
+		k.Time.Raise(issuedAt.Unix()+int64(c.after), 0)
 		if n := k.Status().Overdue["gate-b"]; n != c.want {
 			t.Fatalf("after %d s: %d", c.after, n)
 		}
@@ -139,20 +139,20 @@ func TestOverdueBeforeAnyTime(t *testing.T) {
 // again; it is not heard, nor after a restart, and with another key it is.
 func TestRemovedGatewayStaysRemoved(t *testing.T) {
 	k, _ := enrolled(t)
-	must(t, k.SetHouse(houseOf(t, 2, map[string]byte{"gate-a": 1, "gate-b": 7})))
-	must(t, k.SetHouse(houseOf(t, 3, map[string]byte{"gate-a": 1})))
-	must(t, k.SetHouse(houseOf(t, 4, map[string]byte{"gate-a": 1, "gate-b": 7})))
+	must(t, k.Authority.SetHouse(houseOf(t, 2, map[string]byte{"gate-a": 1, "gate-b": 7})))
+	must(t, k.Authority.SetHouse(houseOf(t, 3, map[string]byte{"gate-a": 1})))
+	must(t, k.Authority.SetHouse(houseOf(t, 4, map[string]byte{"gate-a": 1, "gate-b": 7})))
 	for range 2 {
-		if s := k.Status(); k.Registry().House.Gateway("gate-b") != nil || len(s.Shut) != 1 || s.Shut[0] != "gate-b" {
+		if s := k.Status(); k.Keys.Registry().House.Gateway("gate-b") != nil || len(s.Shut) != 1 || s.Shut[0] != "gate-b" {
 			t.Fatalf("the stolen gateway is back: %+v", s.Shut)
 		}
-		if err := k.AddLocal(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))); !errors.Is(err, ErrRefused) {
+		if err := k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))); !errors.Is(err, ErrRefused) {
 			t.Fatalf("its record is taken: %v", err)
 		}
 		k = restarted(t, k)
 	}
-	must(t, k.SetHouse(houseOf(t, 5, map[string]byte{"gate-a": 1, "gate-b": 8})))
-	if k.Registry().House.Gateway("gate-b") == nil || len(k.Status().Shut) > 0 {
+	must(t, k.Authority.SetHouse(houseOf(t, 5, map[string]byte{"gate-a": 1, "gate-b": 8})))
+	if k.Keys.Registry().House.Gateway("gate-b") == nil || len(k.Status().Shut) > 0 {
 		t.Fatal("a new machine in its place is not heard")
 	}
 }
@@ -174,23 +174,23 @@ func TestHouseOfAnotherLine(t *testing.T) {
 		must(t, err)
 		return sha256.Sum256(payload)
 	}
-	first := hashOf(k.Registry().HouseEnvelope)
+	first := hashOf(k.Keys.Registry().HouseEnvelope)
 	five := sign(5, wire.Hash{1}, first)
-	must(t, k.SetHouse(five))
+	must(t, k.Authority.SetHouse(five))
 	for _, at := range []time.Duration{0, doubtFor - 1} {
 		elapsed = at
-		if err := k.SetHouse(sign(7, first)); !errors.Is(err, ErrUnproved) || k.Registry().House.Version != 5 || k.Status().Doubt != 7 {
+		if err := k.Authority.SetHouse(sign(7, first)); !errors.Is(err, ErrUnproved) || k.Keys.Registry().House.Version != 5 || k.Status().Doubt != 7 {
 			t.Fatalf("after %v: %v", at, err)
 		}
 	}
-	must(t, k.SetHouse(sign(8, wire.Hash{2}, hashOf(five)))) // it has learned
+	must(t, k.Authority.SetHouse(sign(8, wire.Hash{2}, hashOf(five)))) // it has learned
 	if k.Status().Doubt != 0 {
 		t.Fatal("still in doubt")
 	}
-	if err := k.SetHouse(sign(9, first)); !errors.Is(err, ErrUnproved) {
+	if err := k.Authority.SetHouse(sign(9, first)); !errors.Is(err, ErrUnproved) {
 		t.Fatal(err)
 	}
 	elapsed += doubtFor
-	must(t, k.SetHouse(sign(9, first)))
-	must(t, k.SetHouse(sign(10))) // of format 1
+	must(t, k.Authority.SetHouse(sign(9, first)))
+	must(t, k.Authority.SetHouse(sign(10))) // of format 1
 }

@@ -130,9 +130,9 @@ func (w *world) strangeHello(n [4]int) {
 func (w *world) record(c wire.Change) {
 	s := w.stranger
 	plain, err := wire.Encode(c)
-	reg, r := s.ring.Registry(), wire.Record{Line: s.line, Number: s.number + 1}
+	reg, r := s.ring.Keys.Registry(), wire.Record{Line: s.line, Number: s.number + 1}
 	if err == nil {
-		r.House, err = s.ring.SealRecord(c)
+		r.House, err = s.ring.Keys.SealRecord(c)
 	}
 	if err == nil {
 		r.Desk, err = wire.Seal(reg.Trust.Desk, wire.SealChange, reg.Place.Address(), plain)

@@ -58,7 +58,7 @@ func (a *clockAsk) take(nonce []byte, at time.Duration) (within time.Duration, o
 // standalone refuses what only the landlord of a house by itself may do: where
 // there is a registry, it signs the time.
 func standalone(g *gateway.Gateway) error {
-	if g.Keyring.Registry() != nil {
+	if g.Keyring.Keys.Registry() != nil {
 		return socket.Refused(http.StatusConflict, "gatehouse clock confirm makes the time shown count for visitors and for the desk", "this house has a registry, which signs the time")
 	}
 	return nil
@@ -75,7 +75,7 @@ func (g *clocks) postClockSet(r *http.Request, in control.SignedClock) (any, err
 	if err := standalone(g.Gateway); err != nil {
 		return nil, err
 	}
-	payload, err := g.Keyring.OpenClock(in.Envelope)
+	payload, err := g.Keyring.Keys.OpenClock(in.Envelope)
 	if err != nil || len(payload) != 16+8 {
 		return nil, socket.Refused(http.StatusForbidden, "use the key with which gatehouse init made this house", "the time is not signed by the landlord's key")
 	}

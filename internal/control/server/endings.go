@@ -9,7 +9,7 @@ import (
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/control"
 	"gatehouse/internal/gateway"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
@@ -19,7 +19,7 @@ import (
 // nothing ends unseen.
 func endingProblems(g *gateway.Gateway) (list []string) {
 	now := g.Clock.Read()
-	c, reg := g.Central, g.Keyring.Registry()
+	c, reg := g.Central, g.Keyring.Keys.Registry()
 	if c == nil || c.Err != nil || reg == nil || !now.Trusted {
 		return nil
 	}
@@ -83,7 +83,7 @@ func refusalProblems(g *gateway.Gateway, u *control.Uplink, s uplink.Status) (li
 	var newer bool // its own line says what to do
 	if g.Keyring != nil {
 		refusal := g.Keyring.Status().Refusal
-		newer = refusal != nil && errors.Is(refusal.Why, keyring.ErrNewerFormat)
+		newer = refusal != nil && errors.Is(refusal.Why, signedlist.ErrNewerFormat)
 	}
 	for _, r := range s.Refusals {
 		switch {

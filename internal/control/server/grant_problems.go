@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/sync/wire"
 )
 
@@ -67,7 +68,7 @@ func listProblems(s keyring.Status, enrolled bool) (list []string) {
 		switch {
 		case errors.Is(r.Why, keyring.ErrSecondNeeded):
 			add("list %d would take something from many tenancies at once, so it waits for the signature of a second issuer; list %d stays in force: the registry's operator looks at registryd status, and runs the registryd countersign line that it shows if that is meant", r.Version, s.InForce)
-		case errors.Is(r.Why, keyring.ErrNewerFormat):
+		case errors.Is(r.Why, signedlist.ErrNewerFormat):
 			add("list %d is of a format that this program does not read, so it is refused, and list %d stays in force: bring the program of this gateway up to date (gatehoused version shows which it is), then it comes by itself or by gatehouse grant restore",
 				r.Version, s.InForce)
 		case errors.Is(r.Why, keyring.ErrTooFar):

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring"
+	"gatehouse/internal/keyring/adopt"
 	"gatehouse/internal/socket"
 	"gatehouse/sync/wire"
 )
@@ -43,7 +44,7 @@ func (g grants) getGrants(_ *http.Request, _ socket.None) (any, error) {
 	for _, d := range g.Doors {
 		out.Doors = append(out.Doors, d.Config.ID)
 	}
-	for id, label := range g.Keyring.Labels() {
+	for id, label := range g.Keyring.Labels.All() {
 		out.Labels[id.String()] = label
 	}
 	return out, nil
@@ -52,8 +53,8 @@ func (g grants) getGrants(_ *http.Request, _ socket.None) (any, error) {
 // getKeys lists the grants for people: one row a grant, however many forms its
 // cards have.
 func (g grants) getKeys(_ *http.Request, _ socket.None) (any, error) {
-	records, doors := g.Keyring.Records()
-	labels := g.Keyring.Labels()
+	records, doors := g.Keyring.Rows()
+	labels := g.Keyring.Labels.All()
 	zone, err := time.LoadLocation(g.Site.TimeZone)
 	if err != nil {
 		return nil, err
@@ -164,7 +165,7 @@ func (g grants) postPrinted(r *http.Request, in control.PrintedRequest) (any, er
 }
 
 func (g grants) getAdopt(_ *http.Request, _ socket.None) (any, error) {
-	until, cards := g.Keyring.Adopted()
+	until, cards := g.Keyring.Adopt.All()
 	out := control.AdoptState{Cards: []control.Adopt{}}
 	if !until.IsZero() {
 		out.Until = &until
@@ -185,7 +186,7 @@ func (g grants) getAdopt(_ *http.Request, _ socket.None) (any, error) {
 }
 
 // lengthsOf returns the lengths of the forms that a kept card is known in.
-func lengthsOf(c keyring.Adopted) swipe.Forms {
+func lengthsOf(c adopt.Card) swipe.Forms {
 	if len(c.Lengths) == 0 { // kept by an older daemon
 		return swipe.Forms{Lengths: []int{c.Bits}}
 	}
@@ -193,7 +194,7 @@ func lengthsOf(c keyring.Adopted) swipe.Forms {
 }
 
 func (g grants) postAdopt(r *http.Request, in control.AdoptRequest) (any, error) {
-	if err := g.Keyring.SetAdopt(in.Days); err != nil {
+	if err := g.Keyring.Adopt.Set(in.Days); err != nil {
 		return nil, socket.Refused(http.StatusUnprocessableEntity, "", "%v", err)
 	}
 	g.Journal.Queue(wire.Header{Kind: wire.KindAdopt, Outcome: map[bool]wire.Outcome{true: wire.OutcomeActive, false: wire.OutcomeIdle}[in.Days > 0]}, wire.Who{})

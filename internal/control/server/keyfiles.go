@@ -16,7 +16,7 @@ import (
 // trust document come again from the registry.
 func keyFileProblems(g *gateway.Gateway, initialised bool) (list []string) {
 	path := func(file string) string { return g.Site.Path("keys", file) }
-	if g.Keyring.Registry() == nil {
+	if g.Keyring.Keys.Registry() == nil {
 		r, err := keys.LoadRegistry(path(""))
 		if r == nil && err != nil && initialised {
 			return []string{keyFileProblem(g, path(keys.RegistryFile), "it goes on as a house by itself", err)}
@@ -53,7 +53,7 @@ func keyFileProblem(g *gateway.Gateway, path, without string, err error) string 
 // enrolAgain are the commands that enrol a gateway in its own place.
 func enrolAgain(g *gateway.Gateway) string {
 	at := ""
-	if r := g.Keyring.Registry(); r != nil {
+	if r := g.Keyring.Keys.Registry(); r != nil {
 		at = fmt.Sprintf(" --district %s --town %s --building %s --gateway %s", r.Place.District, r.Place.Town, r.Place.Building, r.Place.Gateway)
 	}
 	return "enrol the gateway with a new token (at the registry registryd gateway add --replace" + at + ", here gatehouse enrol)"

@@ -60,12 +60,12 @@ func problems(g *gateway.Gateway, s control.Status) (list []string) {
 	if !s.Initialised {
 		add("%s", keysProblem(g))
 	} else if s.Grants.Version == 0 && !g.Keyring.Status().Lost {
-		add("no list of grants yet, so no card opens: %s", choose(g.Keyring.Registry() != nil,
+		add("no list of grants yet, so no card opens: %s", choose(g.Keyring.Keys.Registry() != nil,
 			"check a tenant in with gatehouse checkin", "give a key with gatehouse grant add"))
 	}
 	list = append(list, fireProblems(g.Fire)...)
 	list = append(list, doorProblems(s.Doors)...)
-	list = append(list, grantProblems(g.Keyring.Status(), g.Keyring.Registry() != nil)...)
+	list = append(list, grantProblems(g.Keyring.Status(), g.Keyring.Keys.Registry() != nil)...)
 	list = append(list, keyFileProblems(g, s.Initialised)...)
 	list = append(list, uplinkProblems(g, s.Uplink)...)
 	list = append(list, endingProblems(g)...)
@@ -79,7 +79,7 @@ func problems(g *gateway.Gateway, s control.Status) (list []string) {
 			g.Site.Path(clock.File), oneLine(why), timeAnew)
 	}
 	if doubt := g.Clock.Doubt(); doubt != "" {
-		if g.Keyring.Registry() == nil {
+		if g.Keyring.Keys.Registry() == nil {
 			doubt += "; gatehouse clock set --key FILE \"2026-12-01 09:30\" makes a time that you sign count for all"
 		}
 		add("%s", doubt)
@@ -173,10 +173,10 @@ func keysProblem(g *gateway.Gateway) string {
 		_, err := os.Stat(g.Site.Path("keys", file))
 		return !errors.Is(err, fs.ErrNotExist)
 	}
-	enrolled := g.Keyring.Registry() != nil
+	enrolled := g.Keyring.Keys.Registry() != nil
 	now, err := keys.LoadKeys(g.Site.Path("keys"))
 	switch {
-	case enrolled && !has(keys.BuildingKeyFile) && len(g.Keyring.Registry().House.Gateways) == 1:
+	case enrolled && !has(keys.BuildingKeyFile) && len(g.Keyring.Keys.Registry().House.Gateways) == 1:
 		return "the building's key is not here, " + none + ", and no other gateway of the house could send it: the registry's operator takes it from escrow (registryd building-key); put it to " +
 			g.Site.Path("keys", keys.BuildingKeyFile) + " and start the daemon again"
 	case enrolled && !has(keys.BuildingKeyFile):

@@ -19,7 +19,7 @@ func uplinkStatus(g *gateway.Gateway) *control.Uplink {
 		return nil
 	}
 	out := &control.Uplink{Broker: c.Broker, State: "not enrolled"}
-	if reg := g.Keyring.Registry(); reg != nil {
+	if reg := g.Keyring.Keys.Registry(); reg != nil {
 		out.Registry, out.District, out.Town = reg.Name, reg.Place.District, reg.Place.Town
 	}
 	if c.Err != nil {

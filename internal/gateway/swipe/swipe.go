@@ -103,7 +103,7 @@ func (d *Swipes) Watch(s door.Seen) bool {
 		return true
 	}
 	if s.Reason == wire.ReasonUnknown && !s.Held {
-		d.keyring.Notice(s.Card, s.Door, s.Reader)
+		d.keyring.Adopt.Notice(s.Card, s.Door, s.Reader)
 	}
 	return false
 }

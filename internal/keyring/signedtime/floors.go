@@ -1,5 +1,3 @@
-// Package signedtime keeps what time was signed to a gateway: the highest by each key,
-// and what witnesses alone have said, with how long none was heard. It waits for no disk.
 package signedtime
 
 import (
@@ -11,10 +9,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Floors are the highest times that were signed, unix s, each with the key's role
-// and epoch: when the root takes back what an epoch has said, its time goes too. It
-// waits for no disk.
-type Floors struct {
+// floors are the highest times that were signed, unix s, each with the key's role
+// and epoch: when the root takes back what an epoch has said, its time goes too.
+type floors struct {
 	mu  sync.Mutex
 	by  map[wire.RoleEpoch]int64
 	top atomic.Int64 // the highest of all
@@ -27,22 +24,19 @@ type FloorMark struct {
 	At    int64     `json:"at"`
 }
 
-// Load takes what is on disk: the highest alone, where it was written before they
+// load takes what is on disk: the highest alone, where it was written before they
 // were kept apart.
-func (f *Floors) Load(marks []FloorMark, highest int64) {
+func (f *floors) load(marks []FloorMark, highest int64) {
 	if len(marks) == 0 && highest != 0 {
 		marks = []FloorMark{{At: highest}}
 	}
 	for _, m := range marks {
-		f.Raise(wire.RoleEpoch{Role: m.Role, Epoch: m.Epoch}, m.At)
+		f.raise(wire.RoleEpoch{Role: m.Role, Epoch: m.Epoch}, m.At)
 	}
 }
 
-// Top is the highest of all; 0 for none.
-func (f *Floors) Top() int64 { return f.top.Load() }
-
-// Raise takes a time that a key of that role and epoch has signed.
-func (f *Floors) Raise(by wire.RoleEpoch, unix int64) {
+// raise takes a time that a key of that role and epoch has signed.
+func (f *floors) raise(by wire.RoleEpoch, unix int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.by == nil {
@@ -52,8 +46,8 @@ func (f *Floors) Raise(by wire.RoleEpoch, unix int64) {
 	f.top.Store(max(f.top.Load(), unix))
 }
 
-// Drop forgets those of some keys and reports whether there were any.
-func (f *Floors) Drop(of func(wire.RoleEpoch) bool) (dropped bool) {
+// drop forgets those of some keys and reports whether there were any.
+func (f *floors) drop(of func(wire.RoleEpoch) bool) (dropped bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	top := int64(0)
@@ -69,8 +63,8 @@ func (f *Floors) Drop(of func(wire.RoleEpoch) bool) (dropped bool) {
 	return dropped
 }
 
-// Highest is that of a role.
-func (f *Floors) Highest(role wire.Role) (unix int64) {
+// highest is that of a role.
+func (f *floors) highest(role wire.Role) (unix int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for by, at := range f.by {
@@ -81,9 +75,9 @@ func (f *Floors) Highest(role wire.Role) (unix int64) {
 	return unix
 }
 
-// Newest is the highest of all, with the key that signed it.
-func (f *Floors) Newest() (of wire.RoleEpoch, unix int64) {
-	for _, m := range f.Marks() {
+// newest is the highest of all, with the key that signed it.
+func (f *floors) newest() (of wire.RoleEpoch, unix int64) {
+	for _, m := range f.marks() {
 		if m.At > unix {
 			of, unix = wire.RoleEpoch{Role: m.Role, Epoch: m.Epoch}, m.At
 		}
@@ -91,17 +85,17 @@ func (f *Floors) Newest() (of wire.RoleEpoch, unix int64) {
 	return of, unix
 }
 
-// Marks are all of them, as they are kept on disk.
-func (f *Floors) Marks() []FloorMark {
+// marks are all of them, as they are kept on disk.
+func (f *floors) marks() []FloorMark {
 	return f.marksBut(func(wire.RoleEpoch) bool { return false })
 }
 
-// Without are the marks but that of one key.
-func (f *Floors) Without(by wire.RoleEpoch) []FloorMark {
+// without are the marks but that of one key.
+func (f *floors) without(by wire.RoleEpoch) []FloorMark {
 	return f.marksBut(func(o wire.RoleEpoch) bool { return o == by })
 }
 
-func (f *Floors) marksBut(not func(wire.RoleEpoch) bool) (all []FloorMark) {
+func (f *floors) marksBut(not func(wire.RoleEpoch) bool) (all []FloorMark) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for by, at := range f.by {

@@ -5,12 +5,11 @@ import "sync"
 // Day is a day, in s.
 const Day = 24 * 60 * 60
 
-// Witnessed is the time that a witness has signed, in unix s, apart from what
+// witnessed is the time that a witness has signed, in unix s, apart from what
 // lists say: an issuer's key alone can't move it. And it is for how long no witness
 // was heard, in s of the machine's own clock (Options.Elapsed): no signature can
-// move that, so a thief of both keys gains no days of removals. It waits for no
-// disk.
-type Witnessed struct {
+// move that, so a thief of both keys gains no days of removals.
+type witnessed struct {
 	mu sync.Mutex
 	WitnessedMarks
 }
@@ -31,22 +30,22 @@ type Absence struct {
 	Refused int64 `json:"refused,omitempty"` // since when a list waits
 }
 
-// Load takes what is on disk.
-func (w *Witnessed) Load(m WitnessedMarks) {
+// load takes what is on disk.
+func (w *witnessed) load(m WitnessedMarks) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.WitnessedMarks = m
 }
 
-// Marks is what is kept on disk.
-func (w *Witnessed) Marks() WitnessedMarks {
+// marks is what is kept on disk.
+func (w *witnessed) marks() WitnessedMarks {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.WitnessedMarks
 }
 
-// Hear takes a time that a witness has signed, at a second of the own clock.
-func (w *Witnessed) Hear(unix, own int64) {
+// hear takes a time that a witness has signed, at a second of the own clock.
+func (w *witnessed) hear(unix, own int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.At = max(w.At, unix)
@@ -57,16 +56,16 @@ func (w *Witnessed) Hear(unix, own int64) {
 	a.Heard = max(a.Heard, own)
 }
 
-// Lower takes back what a false key has said.
-func (w *Witnessed) Lower(unix int64) {
+// lower takes back what a false key has said.
+func (w *witnessed) lower(unix int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.At = min(w.At, unix)
 }
 
-// HearList takes the time of a list and returns how much of it is believed. The
+// hearList takes the time of a list and returns how much of it is believed. The
 // first of all is believed where no witness was heard before.
-func (w *Witnessed) HearList(issued int64) int64 {
+func (w *witnessed) hearList(issued int64) int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.At == 0 {
@@ -89,22 +88,22 @@ func (a Absence) since(own int64) int64 {
 	return own
 }
 
-// Days are those of which the next list may bring the changes, at least 1.
-func (w *Witnessed) Days(own int64) int {
+// days are those of which the next list may bring the changes, at least 1.
+func (w *witnessed) days(own int64) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return 1 + int(max(own-w.Absent.since(own), 0)/Day)
 }
 
-// Refuse notes that a list waits.
-func (w *Witnessed) Refuse(own int64) {
+// refuse notes that a list waits.
+func (w *witnessed) refuse(own int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.Absent.Refused = max(w.Absent.since(own), 1)
 }
 
-// CaughtUp notes that a list is in force: what was missed until now is here.
-func (w *Witnessed) CaughtUp(own int64) {
+// caughtUp notes that a list is in force: what was missed until now is here.
+func (w *witnessed) caughtUp(own int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.Absent = Absence{Heard: max(w.Absent.Heard, own)}

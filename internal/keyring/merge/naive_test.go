@@ -1,4 +1,4 @@
-package keyring
+package merge
 
 import (
 	"crypto/sha256"
@@ -6,9 +6,10 @@ import (
 	"slices"
 	"testing"
 
-	"pgregory.net/rapid"
-
+	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/sync/wire"
+
+	"pgregory.net/rapid"
 )
 
 // drawRows are some of a house's grants, one row each, in any state.
@@ -21,13 +22,13 @@ func drawRows(t *rapid.T, name string) map[byte]wire.Grant {
 	return rows
 }
 
-// unsigned makes a list of rows, as head and fill would.
-func unsigned(t testing.TB, rows map[byte]wire.Grant) *list {
+// unsigned makes a list of rows, as Open and Fill would.
+func unsigned(t testing.TB, rows map[byte]wire.Grant) *signedlist.List {
 	t.Helper()
 	bucket, err := wire.EncodeBucket(slices.SortedFunc(maps.Values(rows), func(a, b wire.Grant) int { return a.Compare(&b) }))
 	must(t, err)
-	l := &list{manifest: wire.Manifest{Buckets: []wire.Hash{sha256.Sum256(bucket)}, Doors: []string{"front", "bikes"}, DoorSets: [][]uint16{{0}, {0, 1}, {1}}}}
-	must(t, l.fill(nil, func(int) []byte { return bucket }))
+	l := &signedlist.List{Hash: wire.Hash{byte(len(rows))}, Manifest: wire.Manifest{Buckets: []wire.Hash{sha256.Sum256(bucket)}, Doors: []string{"front", "bikes"}, DoorSets: [][]uint16{{0}, {0, 1}, {1}}}}
+	must(t, l.Fill(nil, func(int) []byte { return bucket }))
 	return l
 }
 
@@ -58,29 +59,29 @@ func naiveRow(r wire.Grant, over map[wire.ID]bool, unproved []map[byte]wire.Gran
 // lists that prove nothing is the same as one row at a time, without tables.
 func TestMergeEqualsNaive(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		k := &Keyring{opts: Options{Building: building, Formats: wire.LogFormat}}
-		rows := drawRows(rt, "in force")
-		k.list = unsigned(t, rows)
+		s, rows := &State{}, drawRows(rt, "active")
+		s.List = unsigned(t, rows)
 		for _, n := range rapid.SliceOfDistinct(rapid.ByteRange(1, 12), func(b byte) byte { return b }).Draw(rt, "over") {
-			k.over.add(wire.ID{n})
+			s.Over.Add(wire.ID{n})
 		}
 		var unproved []map[byte]wire.Grant
 		for range rapid.IntRange(0, 3).Draw(rt, "lists that prove nothing") {
-			k.view, _ = k.combine(k.listed(), k.over.index, k.limits)
+			must(t, s.Refresh())
 			other := drawRows(rt, "of another line")
-			took := restraintOf(k.view, unsigned(t, other), k.over.index)
-			k.over.add(took.Gone...)
-			k.limits = k.limits.and(took)
+			took := s.Takes(unsigned(t, other), 0, false)
+			s.Over.Add(took.Gone...)
+			s.Limits = s.Limits.And(took)
 			unproved = append(unproved, other)
 		}
-		v, _ := k.combine(k.listed(), k.over.index, k.limits)
-		if v.grants.Len() != len(rows) {
-			rt.Fatalf("%d rows, want %d", v.grants.Len(), len(rows))
+		must(t, s.Refresh())
+		v := s.View
+		if v.Grants.Len() != len(rows) {
+			rt.Fatalf("%d rows, want %d", v.Grants.Len(), len(rows))
 		}
-		for r := range v.grants.All() {
-			state, until, doors := naiveRow(rows[r.ID[0]], k.over.index, unproved)
-			got := v.tables().Of(r.DoorSet)
-			if r.State != state {
+		for r := range v.Grants.All() {
+			state, until, doors := naiveRow(rows[r.ID[0]], s.Over.Known, unproved)
+			got := v.Doors.Of(r.DoorSet)
+			if r.State != wire.GrantState(state) {
 				rt.Fatalf("grant %d: state %d, want %d", r.ID[0], r.State, state)
 			}
 			if state != wire.GrantRevoked && (r.Until != until || !slices.Equal(got, doors)) {

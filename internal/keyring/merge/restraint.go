@@ -1,17 +1,17 @@
-package keyring
+package merge
 
 import (
 	"slices"
 
-	"gatehouse/internal/access"
-	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/record"
+	"gatehouse/internal/keyring/signedlist"
 	"gatehouse/sync/wire"
 )
 
-// restraint is what lists take that are not stored: of those that don't prove
+// Restraint is what lists take that are not stored: of those that don't prove
 // where they come from, and of the one that is being written. It is laid over
 // what opens, and is kept in a small file of its own.
-type restraint struct {
+type Restraint struct {
 	Lists []listName    `json:"lists,omitempty"` // that said so and proved nothing, the last ones
 	Gone  []wire.ID     `json:"gone,omitempty"`  // grants that are over; in the list's files as soon as these are written
 	Rows  []restriction `json:"rows,omitempty"`
@@ -27,8 +27,8 @@ type listName struct {
 	Hash    wire.Hash `json:"hash"`
 }
 
-func (l *list) name() listName {
-	return listName{l.signer.Epoch, l.manifest.Version, l.hash}
+func nameOf(l *signedlist.List) listName {
+	return listName{l.Signer.Epoch, l.Manifest.Version, l.Hash}
 }
 
 // restriction is how far a credential opens under its grant at most.
@@ -40,7 +40,7 @@ type restriction struct {
 	Doors      []string          `json:"doors"`
 }
 
-// seenRow is a wire.Seen.
+// seenRow is a wire.Seen in JSON.
 type seenRow struct {
 	Gateway string `json:"gateway"`
 	Line    uint64 `json:"line"`
@@ -53,37 +53,35 @@ const (
 	maxRestraining = 16
 )
 
-// knows reports whether a list was laid over what opens already.
-func (o *restraint) knows(l *list) bool { return slices.Contains(o.Lists, l.name()) }
+// Knows reports whether a list was laid over what opens already.
+func (o *Restraint) Knows(l *signedlist.List) bool { return slices.Contains(o.Lists, nameOf(l)) }
 
-// empty reports whether nothing has to be kept.
-func (o *restraint) empty() bool { return len(o.Lists)+len(o.Gone)+len(o.Rows) == 0 }
+// Empty reports whether nothing has to be kept.
+func (o *Restraint) Empty() bool { return len(o.Lists)+len(o.Gone)+len(o.Rows) == 0 }
 
 // restraintOf compares what opens with what a list says: what the list takes, row
 // by row, and the grants that it would give or give back. Rows that it does not
-// have say nothing. over are the grants that are over. It is pure.
-func restraintOf(v view, next *list, over map[wire.ID]bool) restraint {
-	o := restraint{}
-	for _, id := range ended(next, over) {
-		o.Gone = append(o.Gone, id)
-	}
+// have say nothing. over are the grants that are over.
+func restraintOf(v View, next *signedlist.List, over map[wire.ID]bool) Restraint {
+	o := Restraint{}
+	o.Gone = next.Ended(over)
 	gone := make(map[wire.ID]bool, len(o.Gone))
 	for _, id := range o.Gone {
 		gone[id] = true
 	}
-	for _, s := range next.manifest.Seen {
+	for _, s := range next.Manifest.Seen {
 		o.Seen = append(o.Seen, seenRow{s.Gateway, s.Line, s.Number})
 	}
-	given := make(map[wire.ID]bool)
-	for r := range next.grants.All() {
+	given, said := make(map[wire.ID]bool), viewOf(next)
+	for r := range next.Grants.All() {
 		if over[r.ID] || gone[r.ID] {
 			continue
 		}
-		id, was := r.ID, findRow(v.grants, r)
-		doors := grantlist.Doors{IDs: next.manifest.Doors, Sets: next.manifest.DoorSets}.Of(r.DoorSet)
+		id, was := r.ID, v.row(r)
+		doors := said.Doors.Of(r.DoorSet)
 		takes, gives := r.State != wire.GrantActive, r.State != wire.GrantRevoked
 		if was != nil {
-			takes, gives = differs(was, v.tables().Of(was.DoorSet), r, doors)
+			takes, gives = differs(was, v.Doors.Of(was.DoorSet), r, doors)
 		}
 		if takes {
 			o.Rows = append(o.Rows, restriction{id, r.Credential, r.State, r.Until, doors})
@@ -96,7 +94,7 @@ func restraintOf(v view, next *list, over map[wire.ID]bool) restraint {
 	return o
 }
 
-func (o *restraint) give(ids ...wire.ID) {
+func (o *Restraint) give(ids ...wire.ID) {
 	for _, id := range ids {
 		switch {
 		case slices.Contains(o.Gives, id):
@@ -121,45 +119,30 @@ func within(some, all []string) bool {
 	return !slices.ContainsFunc(some, func(id string) bool { return !slices.Contains(all, id) })
 }
 
-func findRow(g *access.Grants, like *wire.Grant) *wire.Grant {
-	if g == nil {
-		return nil
-	}
-	rows := g.Find(like.Credential)
-	if i := slices.IndexFunc(rows, func(r wire.Grant) bool { return r.ID == like.ID }); i >= 0 {
-		return &rows[i]
-	}
-	return nil
-}
-
-// and returns both together. What both say of one row counts twice, which is as
+// And returns both together. What both say of one row counts twice, which is as
 // good as once.
-func (o *restraint) and(p restraint) restraint {
-	both := restraint{Lists: slices.Clone(o.Lists), Gone: slices.Clone(o.Gone), Rows: slices.Clone(o.Rows),
-		Seen: slices.Clone(o.Seen), Gives: slices.Clone(o.Gives), More: o.More + p.More}
-	for _, l := range p.Lists {
-		if !slices.Contains(both.Lists, l) {
-			both.Lists = append(both.Lists, l)
-		}
-	}
+func (o *Restraint) And(p Restraint) Restraint {
+	both := Restraint{Lists: union(o.Lists, p.Lists), Gone: union(o.Gone, p.Gone), Rows: slices.Clone(o.Rows),
+		Seen: union(o.Seen, p.Seen), Gives: slices.Clone(o.Gives), More: o.More + p.More}
 	both.Lists = both.Lists[max(0, len(both.Lists)-maxRestraining):]
-	for _, id := range p.Gone {
-		if !slices.Contains(both.Gone, id) {
-			both.Gone = append(both.Gone, id)
-		}
-	}
 	for _, r := range p.Rows {
-		if !slices.ContainsFunc(both.Rows, func(have restriction) bool { return have.same(r) }) {
+		if !slices.ContainsFunc(both.Rows, r.same) {
 			both.Rows = append(both.Rows, r)
-		}
-	}
-	for _, s := range p.Seen {
-		if !slices.Contains(both.Seen, s) {
-			both.Seen = append(both.Seen, s)
 		}
 	}
 	both.give(p.Gives...)
 	return both
+}
+
+// union returns a with those of b that it has not.
+func union[T comparable](a, b []T) []T {
+	all := slices.Clone(a)
+	for _, v := range b {
+		if !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 func (r restriction) same(o restriction) bool {
@@ -170,19 +153,19 @@ func (r restriction) same(o restriction) bool {
 // restrict lays a restraint over what opens: of each row the stricter word counts.
 // A change that was made at the building and that these lists have not seen is
 // later than their word: a card that was found again opens, and a notice that was
-// disputed ends nobody. What is revoked stays so. It is pure.
-func restrict(v view, o *restraint, left []*held) view {
-	if len(o.Rows) == 0 || v.grants == nil {
+// disputed ends nobody. What is revoked stays so.
+func restrict(v View, o *Restraint, left []*record.Held) View {
+	if len(o.Rows) == 0 || v.Grants == nil {
 		return v
 	}
 	later := laterOf(o, left)
-	v.sets = slices.Clone(v.sets)
+	v.Doors.Sets = slices.Clone(v.Doors.Sets)
 	rows := make(map[[33]byte]wire.Grant) // by credential and grant
 	for _, limit := range o.Rows {
 		key := rowKey(limit)
 		row, found := rows[key]
 		if !found {
-			was := findRow(v.grants, &wire.Grant{Credential: limit.Credential, ID: limit.Grant})
+			was := v.row(&wire.Grant{Credential: limit.Credential, ID: limit.Grant})
 			if was == nil {
 				continue
 			}
@@ -194,8 +177,9 @@ func restrict(v view, o *restraint, left []*held) view {
 	for _, row := range rows {
 		changed = append(changed, row)
 	}
-	slices.SortFunc(changed, func(a, b wire.Grant) int { return a.Compare(&b) })
-	v.grants = replacedIn(v.grants, v, changed)
+	if next, err := v.with(changed); err == nil { // always: rows and tables are those of v
+		return next
+	}
 	return v
 }
 
@@ -211,15 +195,15 @@ type laterWords struct {
 	ends  map[wire.ID]bool  // disputed or withdrawn
 }
 
-func laterOf(o *restraint, left []*held) laterWords {
-	seen := make(map[position]uint64, len(o.Seen))
-	for _, s := range o.Seen {
-		line := position{s.Gateway, s.Line, 0}
-		seen[line] = max(seen[line], s.Number)
+func laterOf(o *Restraint, left []*record.Held) laterWords {
+	rows := make([]wire.Seen, len(o.Seen))
+	for i, s := range o.Seen {
+		rows[i] = wire.Seen{Gateway: s.Gateway, Line: s.Line, Number: s.Number}
 	}
+	seen := record.SeenOf(rows)
 	later := laterWords{make(map[[33]byte]bool), make(map[wire.ID]bool)}
 	for _, h := range left {
-		if h.seenIn(seen) {
+		if h.SeenIn(seen) {
 			continue
 		}
 		c := &h.Change
@@ -236,7 +220,7 @@ func laterOf(o *restraint, left []*held) laterWords {
 }
 
 // limited returns a row as far as it opens still. It may add a set of doors.
-func (v *view) limited(r wire.Grant, limit restriction, later laterWords) wire.Grant {
+func (v *View) limited(r wire.Grant, limit restriction, later laterWords) wire.Grant {
 	if limit.State == wire.GrantRevoked || limit.State > r.State && !later.cards[rowKey(limit)] {
 		r.State = limit.State
 	}
@@ -244,15 +228,15 @@ func (v *view) limited(r wire.Grant, limit restriction, later laterWords) wire.G
 		r.Until = limit.Until
 	}
 	var set []uint16
-	for _, door := range v.sets[r.DoorSet] {
-		if slices.Contains(limit.Doors, v.doors[door]) {
+	for _, door := range v.Doors.Sets[r.DoorSet] {
+		if slices.Contains(limit.Doors, v.Doors.IDs[door]) {
 			set = append(set, door)
 		}
 	}
-	if len(set) < len(v.sets[r.DoorSet]) {
-		i := slices.IndexFunc(v.sets, func(other []uint16) bool { return slices.Equal(other, set) })
-		if i < 0 && len(v.sets) < 1<<16 {
-			i, v.sets = len(v.sets), append(v.sets, set)
+	if len(set) < len(v.Doors.Sets[r.DoorSet]) {
+		i := slices.IndexFunc(v.Doors.Sets, func(other []uint16) bool { return slices.Equal(other, set) })
+		if i < 0 && len(v.Doors.Sets) < 1<<16 {
+			i, v.Doors.Sets = len(v.Doors.Sets), append(v.Doors.Sets, set)
 		}
 		if i < 0 {
 			r.State = wire.GrantRevoked // no room for a set of doors: rather shut than wide open

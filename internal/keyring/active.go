@@ -1,0 +1,235 @@
+package keyring
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"sync"
+	"sync/atomic"
+
+	"gatehouse/internal/access"
+	"gatehouse/internal/durable"
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring/adopt"
+	"gatehouse/internal/keyring/copies"
+	"gatehouse/internal/keyring/files"
+	"gatehouse/internal/keyring/merge"
+	"gatehouse/internal/keyring/signedlist"
+	"gatehouse/internal/keyring/signedtime"
+	"gatehouse/internal/keys"
+	"gatehouse/sync/wire"
+)
+
+// active is the list that is active with all that is laid over it, what of it opens, and
+// how it is stored. Whoever changes something of it holds mu, and calls refresh.
+type active struct {
+	opts   *Options
+	dir    *files.Dir
+	keys   *keys.Store
+	time   *signedtime.Times
+	copies *copies.Pair
+	adopt  *adopt.List
+	grants atomic.Pointer[access.Grants] // the snapshot that opens
+
+	mu     sync.Mutex // guards the rest, and the files of lists, records and marks
+	state  merge.State
+	stored *signedlist.List // the newest that a file holds; nil: none
+	lost   bool             // there was a list once, or may have been
+	marks  marks
+	ahead  ahead
+}
+
+// read reads the marks, and what is laid over the list, and returns the hash of the list
+// that the last run had made active; zeros: it is in no doubt.
+func (a *active) read(authority string) (next wire.Hash) {
+	a.dir.Read(marksFile, &a.marks)
+	a.marks = a.marks.of(authority)
+	a.time.Load(signedtime.Marks{Floor: a.marks.Floor, Floors: a.marks.Floors, Undos: a.marks.Undos, WitnessedMarks: a.marks.WitnessedMarks})
+	var old overRow
+	a.dir.Read(overFile, &old)
+	a.state.Over.Add(old.Grants...)
+	a.ahead.dir = a.dir
+	r := a.ahead.read()
+	a.state.Limits = r.Restraint
+	a.state.Over.Add(r.Gone...)
+	return r.Next
+}
+
+// overFile was the list of grants that are over before they stood with the list.
+// It is read once more and then erased.
+const overFile = "over.json"
+
+type overRow struct {
+	Grants []wire.ID `json:"grants"`
+}
+
+// age looks which notices are young, and reports whether that has changed. Callers
+// hold mu.
+func (a *active) age() (changed bool) {
+	r := a.keys.Registry()
+	if r == nil {
+		return false
+	}
+	c := merge.Clock{Own: a.time.Own(), Days: int64(grantlist.NoticeDays(r.House)) * signedtime.Day, Witnessed: a.time.Witnessed()}
+	a.marks.Notices, changed = a.state.Age(c, a.marks.Notices)
+	return changed
+}
+
+// refresh makes active what the list and the records together say. Callers
+// hold mu.
+func (a *active) refresh() {
+	a.age()
+	if err := a.state.Refresh(); err != nil { // never with records that Records.Add has taken
+		a.dir.Log.Error().Err(err).Msg("changes made at the building can't be merged into the list")
+	}
+	none, v := a.state.List == nil, &a.state.View
+	if none && a.lost {
+		v.Grants = v.Grants.Incomplete()
+	}
+	if none && len(a.state.Left) == 0 && (a.lost || a.keys.Building() == nil || len(a.keys.Issuers()) == 0) {
+		v.Grants = nil
+	}
+	a.grants.Store(v.Grants)
+	a.adopt.ForgetBound()
+}
+
+// knows reports whether the active grants name a credential.
+func (a *active) knows(id wire.CredentialID) bool {
+	g := a.grants.Load()
+	return g != nil && g.Knows(id)
+}
+
+// publish makes a list active.
+func (a *active) publish(l *signedlist.List) {
+	a.state.List, a.lost = l, false
+	a.time.HearList(int64(l.Manifest.Issued), l.Signer.Epoch, a.keys.Registry() != nil)
+	a.refresh()
+}
+
+// publishNone is for a house without a list: one that never had any knows
+// nobody; one that lost it, or has no keys, is not ready to judge.
+func (a *active) publishNone(bad bool) {
+	a.lost = bad || a.marks.Version > 0
+	a.refresh()
+	if a.grants.Load() == nil {
+		a.dir.Log.Warn().Bool("lost", a.lost).Msg("no grants: every card is refused; exits and fire work")
+	}
+}
+
+// newer checks that a list may come after what was ever active, by its rank.
+func (a *active) newer(next *signedlist.List) error {
+	was := a.marks.rank()
+	if l := a.state.List; l == nil && a.marks.admit(next) {
+		return nil // the very list that was lost, or a newer one
+	} else if l != nil && l.Rank().Compare(was) > 0 {
+		was = l.Rank()
+	}
+	switch r := next.Rank(); {
+	case r.Compare(was) <= 0:
+		return fmt.Errorf("%w: %w: version %d was applied", ErrConflict, ErrRolledBack, was.Number)
+	case !was.Reaches(r):
+		return fmt.Errorf("%w: %w: version %d after %d, at most %d more", ErrRefused, ErrTooFar, r.Number, was.Number, signedlist.MaxStep)
+	}
+	return nil
+}
+
+// restrain makes active what a list takes that proves nothing, and keeps it on
+// disk until one that does is there.
+func (a *active) restrain(took merge.Restraint) {
+	a.state.Over.Add(took.Gone...)
+	a.state.Limits = a.state.Limits.And(took)
+	a.refresh()
+	a.writeAhead(true, "what a list takes that proves nothing can't be written")
+	_ = a.store(a.state.List) // with its tombstones; logged there, tried again in a minute
+}
+
+// activate makes a list active at once, every word of it. A small file keeps what it takes
+// until it is written.
+func (a *active) activate(next *signedlist.List, took merge.Restraint) error {
+	a.state.Over.Add(took.Gone...)
+	a.ahead.pending, a.ahead.storing = a.state.Limits.And(took), next
+	a.state.Limits = merge.Restraint{}
+	a.publish(next)
+	a.writeAhead(true, "what the list takes can't be written ahead of it")
+	return a.store(next)
+}
+
+// writeAhead writes the small file; what can't be written is logged.
+func (a *active) writeAhead(storing bool, failed string) {
+	if err := a.ahead.keep(a.state.Limits, storing); err != nil {
+		a.dir.Log.Error().Err(err).Msg(failed)
+	}
+}
+
+// store writes a list, with the grants that are over, to both files, and then the
+// mark below which nothing is taken again. The mark comes last: a mark without its
+// list would lock the house out. While the two may differ a small file says so.
+func (a *active) store(l *signedlist.List) error {
+	over := &a.state.Over
+	if a.copies.Hold(l, over) {
+		return a.settled(l)
+	}
+	if !a.ahead.there {
+		a.writeAhead(true, "that the grants are being written can't be written")
+	}
+	switch failed := a.copies.Write(l, over); len(failed) {
+	case 0:
+		return a.settled(l)
+	case 1:
+		a.stored = l
+		a.saveMarks(a.marksAfter(l))
+		return nil // the small file stays: the two differ
+	default:
+		a.marks = a.marksAfter(l) // in memory: nothing older may follow
+		return fmt.Errorf("%w: %w", ErrNotDurable, errors.Join(failed...))
+	}
+}
+
+// settled is after both files hold what is active: the small file says only what
+// still has to be laid over it.
+func (a *active) settled(l *signedlist.List) error {
+	a.stored = l
+	a.saveMarks(a.marksAfter(l))
+	a.state.Limits.Gone, a.ahead.pending, a.ahead.storing = nil, merge.Restraint{}, nil
+	if _, err := os.Stat(a.dir.Join(overFile)); err == nil {
+		if err := durable.Remove(a.dir.Join(overFile)); err != nil { // what is in it is in the list's files
+			a.dir.Log.Error().Err(err).Msg("old file of grants that are over can't be erased")
+		}
+	}
+	a.writeAhead(false, "what the list has taken can't be erased from its small file")
+	return nil
+}
+
+// marksAfter returns the marks with l active.
+func (a *active) marksAfter(l *signedlist.List) marks {
+	if a.marks.are(l) {
+		return a.marks
+	}
+	a.time.CaughtUp()
+	return a.marks.with(a.time).after(l, a.keys.Issuers(), a.time.Own())
+}
+
+// saveMarks may fail: both lists are written by then, and each raises the mark
+// again at the next start.
+func (a *active) saveMarks(m marks) {
+	if reflect.DeepEqual(m, a.marks) {
+		return
+	}
+	a.marks = m
+	if err := a.dir.Save(marksFile, m); err != nil {
+		a.dir.Log.Error().Err(err).Msg("mark of the newest list can't be written")
+	}
+}
+
+// floorEvery is how far the floor on disk may be behind: a card lives longer
+// with a write an hour than with one an ack.
+const floorEvery = 60 * 60 // s
+
+// saveFloor writes the floor where it is ahead of the file by so much. Callers
+// hold mu.
+func (a *active) saveFloor(ahead int64) {
+	if a.time.Floor() >= a.marks.Floor+ahead {
+		a.saveMarks(a.marks.with(a.time))
+	}
+}

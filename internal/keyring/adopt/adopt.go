@@ -1,0 +1,226 @@
+// Package adopt keeps unknown cards for a landlord who adopts a house, until somebody
+// says whose they are. None opens by being here.
+package adopt
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/internal/amount"
+	"gatehouse/internal/cardnumber"
+	"gatehouse/internal/keyring/files"
+	"gatehouse/sync/wire"
+)
+
+// Name is the file of the list.
+const Name = "adopt.json"
+
+// Limits of the list.
+const (
+	maxCards = 500 // cards; more are not kept
+	maxDays  = 60
+)
+
+// Card is an unknown card that waits for somebody to say whose it is.
+type Card struct {
+	Credentials []wire.CredentialID // as it was read, then its derived forms
+	Bits        int
+	Lengths     []int               // of each form, in bits
+	Holds       []int               // bits of the card's number in each form; 0: nobody knows
+	Kin         []wire.CredentialID // Kin of the forms
+	Door        string              // where it was seen last
+	Source      string              // at which reader
+	First, Last time.Time
+	Count       uint64
+}
+
+// Options of a List. What is asked of the keyring waits for no disk.
+type Options struct {
+	Dir      *files.Dir
+	Now      func() time.Time   // the wall clock
+	Shapes   []cardnumber.Shape // of the readers here; none: the usual ones
+	Identify func(device.Card) (wire.CredentialID, error)
+	Knows    func(wire.CredentialID) bool // the active grants do
+}
+
+// List is those cards. It is safe for concurrent use: a door that notices a card waits
+// for no disk, and nothing here waits for the keyring.
+type List struct {
+	o Options
+
+	disk  sync.Mutex // one save at a time; taken before mu
+	mu    sync.Mutex // guards the rest, and is held for no disk
+	rows  rows
+	dirty bool
+}
+
+// Read makes the list that the directory holds.
+func Read(o Options) *List {
+	l := &List{o: o}
+	o.Dir.Read(Name, &l.rows)
+	return l
+}
+
+// rows are the list as it stands in its file.
+type rows struct {
+	Until int64 `json:"until"` // unix s; 0: off
+	Cards []row `json:"cards"`
+}
+
+// row is one card.
+type row struct {
+	Credentials []wire.CredentialID `json:"credentials"`
+	Bits        int                 `json:"bits"`
+	Lengths     []int               `json:"lengths"`
+	Holds       []int               `json:"holds"`
+	Kin         []wire.CredentialID `json:"kin,omitempty"`
+	Door        string              `json:"door"`
+	Source      string              `json:"source"`
+	First       int64               `json:"first"` // unix s
+	Last        int64               `json:"last"`
+	Count       uint64              `json:"count"`
+}
+
+// Set keeps unknown cards for so many days from now (at most 60); 0 stops
+// it and erases them. Days are counted by Options.Now.
+func (l *List) Set(days int) error {
+	if days < 0 || days > maxDays {
+		return fmt.Errorf("adopt for %s: want 0 to %d", amount.Of(days, "day"), maxDays)
+	}
+	l.mu.Lock()
+	if days == 0 {
+		l.rows, l.dirty = rows{}, false
+	} else {
+		l.rows.Until = l.now() + int64(days)*24*60*60
+	}
+	l.mu.Unlock()
+	return l.write()
+}
+
+// Notice keeps an unknown card if adopt mode is on, in memory: Tend writes it.
+// It waits for no disk, so a door may call it. The caller says that the door
+// did not know the card.
+func (l *List) Notice(card device.Card, door, source string) {
+	seen, err := l.rowOf(card)
+	if err != nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	if now >= l.rows.Until || l.o.Knows(seen.Credentials[0]) {
+		return
+	}
+	i := slices.IndexFunc(l.rows.Cards, func(r row) bool { return r.Credentials[0] == seen.Credentials[0] })
+	if i < 0 && len(l.rows.Cards) >= maxCards {
+		return
+	}
+	if i < 0 {
+		seen.First = now
+		i, l.rows.Cards = len(l.rows.Cards), append(l.rows.Cards, seen)
+	}
+	kept := &l.rows.Cards[i]
+	kept.Door, kept.Source, kept.Last, kept.Count = door, source, now, kept.Count+1
+	l.dirty = true
+}
+
+// rowOf has a card in the forms that readers here send: whose it is, is not known,
+// so that it is kept out of no other's way.
+func (l *List) rowOf(card device.Card) (row, error) {
+	r := row{Bits: card.Len()}
+	shapes := l.o.Shapes
+	if len(shapes) == 0 {
+		shapes = cardnumber.DerivedShapes()
+	}
+	forms := cardnumber.DeriveFor(card, shapes)
+	for _, f := range forms {
+		id, err := l.o.Identify(f.Card)
+		if err != nil {
+			return r, err
+		}
+		r.Credentials = append(r.Credentials, id)
+		r.Lengths, r.Holds = append(r.Lengths, f.Card.Len()), append(r.Holds, f.Bits)
+	}
+	n, _ := cardnumber.Of(card)
+	for _, c := range n.Kin(forms) {
+		id, err := l.o.Identify(c)
+		if err != nil {
+			return r, err
+		}
+		r.Kin = append(r.Kin, id)
+	}
+	return r, nil
+}
+
+// All returns until when unknown cards are kept (zero: they are not), and
+// those that are, the one seen last first.
+func (l *List) All() (until time.Time, cards []Card) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.now() >= l.rows.Until {
+		return time.Time{}, nil
+	}
+	for _, r := range l.rows.Cards {
+		c := Card{Credentials: slices.Clone(r.Credentials), Kin: slices.Clone(r.Kin), Bits: r.Bits, Lengths: slices.Clone(r.Lengths), Holds: slices.Clone(r.Holds), Door: r.Door, Source: r.Source, Count: r.Count,
+			First: time.Unix(r.First, 0), Last: time.Unix(r.Last, 0)}
+		cards = append(cards, c)
+	}
+	slices.SortStableFunc(cards, func(a, b Card) int { return -cmp.Compare(a.Last.Unix(), b.Last.Unix()) })
+	return time.Unix(l.rows.Until, 0), cards
+}
+
+// ForgetBound erases the cards that the active grants name now, in the form in
+// which they were read.
+func (l *List) ForgetBound() {
+	l.mu.Lock()
+	before := len(l.rows.Cards)
+	l.rows.Cards = slices.DeleteFunc(l.rows.Cards, func(r row) bool {
+		return len(r.Credentials) == 0 || l.o.Knows(r.Credentials[0])
+	})
+	changed := len(l.rows.Cards) != before
+	l.dirty = l.dirty || changed
+	l.mu.Unlock()
+	if changed {
+		l.Tend()
+	}
+}
+
+// Tend erases the list when its time is over and writes what changed.
+func (l *List) Tend() {
+	l.mu.Lock()
+	if l.rows.Until != 0 && l.now() >= l.rows.Until {
+		l.rows, l.dirty = rows{}, true
+	}
+	dirty := l.dirty
+	l.mu.Unlock()
+	if !dirty {
+		return
+	}
+	if err := l.write(); err != nil {
+		l.o.Dir.Log.Error().Err(err).Msg("adopt list can't be written")
+	}
+}
+
+// write writes a copy, so that no door waits for the disk.
+func (l *List) write() error {
+	l.disk.Lock()
+	defer l.disk.Unlock()
+	l.mu.Lock()
+	now := l.rows
+	now.Cards = slices.Clone(now.Cards)
+	l.dirty = false
+	l.mu.Unlock()
+	err := l.o.Dir.Save(Name, now)
+	if err != nil {
+		l.mu.Lock()
+		l.dirty = true
+		l.mu.Unlock()
+	}
+	return err
+}
+
+func (l *List) now() int64 { return l.o.Now().Unix() }

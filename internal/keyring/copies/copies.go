@@ -1,0 +1,273 @@
+// Package copies has the two files of a keyring that each hold the whole signed list and
+// the grants that are over. They also keep where the journal was, for the journal to find
+// at its next start: what that means is the journal's business.
+package copies
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	bolt "go.etcd.io/bbolt"
+
+	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring/files"
+	"gatehouse/internal/keyring/merge"
+	"gatehouse/internal/keyring/signedlist"
+	"gatehouse/sync/wire"
+)
+
+// names are the two files.
+var names = [2]string{"grants-a.db", "grants-b.db"}
+
+// maxAnchor bounds the bytes of an anchor.
+const maxAnchor = 256
+
+// Pair is the two files. It is safe for concurrent use.
+type Pair struct {
+	dir *files.Dir
+
+	mu      sync.Mutex // guards the rest and the files
+	files   [2]*file
+	anchors [][]byte // of the journal, as the files have them
+}
+
+// Open reads what the files of a directory keep of the journal, whether their lists are
+// good or not.
+func Open(dir *files.Dir) *Pair {
+	p := &Pair{dir: dir}
+	for i, name := range names {
+		c := &file{path: dir.Join(name)}
+		b, err := c.readAnchor()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			dir.Log.Warn().Err(err).Msg("where the journal was can't be read from a copy of the grants")
+		}
+		if c.journal = b; len(b) > 0 {
+			p.anchors = append(p.anchors, b)
+		}
+		p.files[i] = c
+	}
+	for _, c := range p.files {
+		if len(c.journal) == 0 && len(p.anchors) > 0 {
+			c.journal = p.anchors[0] // for when it is made anew
+		}
+	}
+	return p
+}
+
+// ReadAnchors reads what both files of a directory keep of the journal, for who
+// verifies it; it changes nothing, and what can't be read is left out.
+func ReadAnchors(dir string) (all [][]byte) {
+	for _, name := range names {
+		c := file{path: filepath.Join(dir, name)}
+		if b, err := c.readAnchor(); err == nil && len(b) > 0 {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// Anchors returns what the files kept of the journal when they were opened, and
+// what SetAnchor has put there since.
+func (p *Pair) Anchors() [][]byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.anchors)
+}
+
+// SetAnchor keeps where the journal is in each file that is there, durably: one that
+// can't be written is logged, and an error only if no other holds it. A house without a
+// list has no such file, and keeps none.
+func (p *Pair) SetAnchor(anchor []byte) error {
+	if len(anchor) == 0 || len(anchor) > maxAnchor {
+		return fmt.Errorf("keep an anchor of the journal: %d bytes", len(anchor))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var failed []error
+	kept := false
+	anchor = slices.Clone(anchor)
+	for _, c := range p.files {
+		c.journal = anchor
+		err := c.update(func(tx *bolt.Tx) error { return putAnchor(tx, anchor) })
+		switch {
+		case err == nil:
+			kept = true
+		case !errors.Is(err, fs.ErrNotExist):
+			failed = append(failed, err)
+			p.dir.Log.Warn().Err(err).Msg("where the journal is can't be written to a copy of the grants")
+		}
+	}
+	if !kept && len(failed) > 0 {
+		return fmt.Errorf("keep an anchor of the journal: %w", errors.Join(failed...))
+	}
+	p.anchors = [][]byte{anchor}
+	return nil
+}
+
+// Found is a file whose signature and manifest are good.
+type Found struct {
+	Content
+	List *signedlist.List // without its buckets
+	file *file
+}
+
+// Read reads both files, the newer list first; open verifies a manifest. damaged is
+// whether any was there and could not be used.
+func (p *Pair) Read(open func(manifest []byte) (*signedlist.List, error)) (found []Found, damaged bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.files {
+		f, err := c.inspect(open)
+		switch {
+		case err == nil:
+			found = append(found, f)
+		case !errors.Is(err, fs.ErrNotExist):
+			p.discard(c, err)
+			damaged = true
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Found) int { return b.List.Rank().Compare(a.List.Rank()) })
+	return found, damaged
+}
+
+// inspect reads a file as far as its manifest.
+func (c *file) inspect(open func(manifest []byte) (*signedlist.List, error)) (Found, error) {
+	content, err := c.read()
+	if err != nil {
+		return Found{}, err
+	}
+	l, err := open(content.Manifest)
+	switch {
+	case errors.Is(err, wire.ErrMalformed), errors.Is(err, wire.ErrBadSignature):
+		return Found{}, fmt.Errorf("read %s: %w: %w", c.path, durable.ErrDamaged, err)
+	case err != nil: // good for another house or issuer: not ours to put aside
+		c.err = fmt.Errorf("read %s: %w", c.path, err)
+		return Found{}, c.err
+	}
+	return Found{content, l, c}, nil
+}
+
+// Missing returns the names of the files that are not there.
+func (p *Pair) Missing() (all []string) {
+	for _, c := range p.files {
+		if _, err := os.Stat(c.path); errors.Is(err, fs.ErrNotExist) {
+			all = append(all, c.name())
+		}
+	}
+	return all
+}
+
+// Behind returns the name of the file that is behind the other, where both were found.
+func Behind(found []Found) (name string, is bool) {
+	if len(found) < 2 {
+		return "", false
+	}
+	a, b := found[0], found[1]
+	switch c := cmp.Or(a.List.Rank().Compare(b.List.Rank()), cmp.Compare(len(a.Over), len(b.Over))); {
+	case c > 0:
+		return b.file.name(), true
+	case c < 0:
+		return a.file.name(), true
+	}
+	return "", false
+}
+
+// Use notes what a file holds, with those that are over, and lets judge say whether its
+// list may be used; one that may not is put aside if it is damaged.
+func (p *Pair) Use(f Found, over *merge.Tombstones, judge func(path string) error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := f.file
+	c.note(f.Content)
+	err := fmt.Errorf("read %s: %w: buckets are not those of the manifest", c.path, durable.ErrDamaged)
+	if slices.Equal(c.buckets, f.List.Manifest.Buckets) {
+		c.hash, c.version = f.List.Hash, f.List.Manifest.Version
+		if slices.Equal(f.Over, over.IDs[:min(len(f.Over), len(over.IDs))]) && f.Anchored {
+			c.over = len(f.Over)
+		}
+		err = judge(c.path)
+	}
+	if err != nil {
+		p.discard(c, err)
+	}
+	return err == nil
+}
+
+// discard puts a damaged file aside. What is not damaged but can't be read (a
+// sick disk, another owner) stays where it is.
+func (p *Pair) discard(c *file, why error) {
+	c.known, c.err = false, why
+	p.dir.Log.Error().Err(why).Msg("copy of the grants can't be used")
+	if errors.Is(why, durable.ErrDamaged) {
+		p.dir.PutAside(c.path)
+	}
+}
+
+// Hold reports whether both files are known to hold l and what is over.
+func (p *Pair) Hold(l *signedlist.List, over *merge.Tombstones) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.files[0].holds(l, over) && p.files[1].holds(l, over)
+}
+
+// Write makes each file hold l and what is over, durably, and returns an error for each
+// that does not.
+func (p *Pair) Write(l *signedlist.List, over *merge.Tombstones) (failed []error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.files {
+		if !c.known {
+			p.recover(c)
+		}
+		err := c.write(l, over)
+		p.dir.DidWrite()
+		if errors.Is(err, durable.ErrDamaged) { // found while writing: make it anew
+			p.dir.PutAside(c.path)
+			err = c.write(l, over)
+		}
+		if err != nil {
+			p.dir.Log.Error().Err(err).Msg("copy of the grants can't be written")
+			failed = append(failed, err)
+		}
+	}
+	return failed
+}
+
+// recover looks at a file whose last write failed, so that it need not be
+// written whole.
+func (p *Pair) recover(c *file) {
+	content, err := c.read()
+	switch {
+	case err == nil:
+		c.note(content)
+	case errors.Is(err, durable.ErrDamaged):
+		p.dir.PutAside(c.path)
+	}
+}
+
+// Status is how one of the two files is.
+type Status struct {
+	Name    string
+	Good    bool   // holds the active list
+	Version uint64 // of the list in it; 0: unknown or none
+	Error   string // of the last use
+}
+
+// Status returns how each of them is, beside the active list (nil: none).
+func (p *Pair) Status(active *signedlist.List) (all [2]Status) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, c := range p.files {
+		all[i] = Status{Name: c.name(), Version: c.version, Good: active != nil && c.known && c.hash == active.Hash}
+		if c.err != nil {
+			all[i].Error = c.err.Error()
+		}
+	}
+	return all
+}

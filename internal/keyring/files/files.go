@@ -1,0 +1,109 @@
+// Package files has the directory of a keyring: its small files, each rewritten whole,
+// and what was damaged in it and put aside.
+package files
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/durable"
+)
+
+// Dir is the directory. It is safe for concurrent use, but for Written.
+type Dir struct {
+	Path string
+	Log  zerolog.Logger
+	// Written, if it is not nil, is called after each write that a power cut can't
+	// halve: a test looks what a cut there leaves. It is set before anything is written.
+	Written func()
+
+	mu    sync.Mutex
+	aside []string
+}
+
+// Join is the path of a file.
+func (d *Dir) Join(name string) string { return filepath.Join(d.Path, name) }
+
+// Read reads JSON into v. A damaged file is put aside and counts as empty, as one does
+// that is not there.
+func (d *Dir) Read(name string, v any) {
+	data, err := os.ReadFile(d.Join(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		d.Log.Error().Err(err).Msg("file beside the grants can't be read")
+		return
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		d.PutAside(d.Join(name))
+	}
+}
+
+// Save writes v as JSON, durably.
+func (d *Dir) Save(name string, v any) error {
+	defer d.DidWrite()
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return durable.WriteFile(d.Join(name), data, 0o600)
+}
+
+// DidWrite is called after a write that Save does not do.
+func (d *Dir) DidWrite() {
+	if d.Written != nil {
+		d.Written()
+	}
+}
+
+// PutAside puts a damaged file aside, under a name of its own in the same directory.
+func (d *Dir) PutAside(path string) {
+	name, err := durable.SetAside(path)
+	if err != nil {
+		d.Log.Error().Err(err).Msg("damaged file can't be set aside")
+		return
+	}
+	d.mu.Lock()
+	d.aside = append(d.aside, filepath.Base(name))
+	d.mu.Unlock()
+	d.Log.Error().Str("file", name).Msg("damaged file was set aside")
+}
+
+// Aside returns the names of the files that were put aside.
+func (d *Dir) Aside() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.aside)
+}
+
+// WriteSummed writes a file of one line with the SHA-256 of the rest in hex, and the
+// rest, durably.
+func WriteSummed(path string, body []byte) error {
+	sum := sha256.Sum256(body)
+	return durable.WriteFile(path, slices.Concat(hex.AppendEncode(nil, sum[:]), []byte{'\n'}, body), 0o600)
+}
+
+// ReadSummed returns the rest. One that is not what was written is durable.ErrDamaged.
+func ReadSummed(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	first, body, _ := bytes.Cut(data, []byte{'\n'})
+	if sum := sha256.Sum256(body); string(first) != hex.EncodeToString(sum[:]) {
+		return nil, fmt.Errorf("read %s: %w: not what was written", path, durable.ErrDamaged)
+	}
+	return body, nil
+}

@@ -1,0 +1,78 @@
+package keyring
+
+import (
+	"maps"
+	"sync"
+
+	"gatehouse/internal/keyring/files"
+	"gatehouse/internal/naming"
+	"gatehouse/sync/wire"
+)
+
+const labelsFile = "labels.json"
+
+// Labels are the landlord's own words for grants: "3rd floor left". They are safe for
+// concurrent use.
+type Labels struct {
+	dir *files.Dir
+
+	mu   sync.Mutex // guards the rest and the file
+	rows map[wire.ID]string
+}
+
+func readLabels(dir *files.Dir) *Labels {
+	l := &Labels{dir: dir}
+	dir.Read(labelsFile, &l.rows)
+	return l
+}
+
+// All returns them by grant.
+func (l *Labels) All() map[wire.ID]string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.rows)
+}
+
+// checkLabels never repeats a label in its error.
+func checkLabels(labels map[wire.ID]string) error {
+	for _, label := range labels {
+		if _, err := naming.Label(label); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set changes labels, an empty one erases, and writes them if any differs.
+func (l *Labels) set(changes map[wire.ID]string) error {
+	return l.change(func(next map[wire.ID]string) {
+		for id, label := range changes {
+			if next[id] = label; label == "" {
+				delete(next, id)
+			}
+		}
+	})
+}
+
+// keep erases those of all grants but some.
+func (l *Labels) keep(some func() map[wire.ID]bool) error {
+	return l.change(func(next map[wire.ID]string) {
+		if len(next) == 0 {
+			return
+		}
+		grants := some()
+		maps.DeleteFunc(next, func(id wire.ID, _ string) bool { return !grants[id] })
+	})
+}
+
+func (l *Labels) change(edit func(map[wire.ID]string)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := make(map[wire.ID]string, len(l.rows))
+	maps.Copy(next, l.rows)
+	if edit(next); maps.Equal(next, l.rows) {
+		return nil
+	}
+	l.rows = next
+	return l.dir.Save(labelsFile, next)
+}

@@ -1,0 +1,105 @@
+package keyring
+
+import (
+	"slices"
+
+	"gatehouse/internal/keyring/merge"
+	"gatehouse/internal/keyring/signedlist"
+	"gatehouse/internal/keyring/signedtime"
+	"gatehouse/sync/wire"
+)
+
+const marksFile = "marks.json"
+
+// marks are what may only rise, whatever files somebody swaps.
+type marks struct {
+	Epoch     uint64      `json:"epoch,omitempty"`    // of the issuer's role that signed the highest list ever applied
+	Version   uint64      `json:"version"`            // of that list
+	Hash      wire.Hash   `json:"hash"`               // of its manifest
+	Floor     int64       `json:"floor"`              // highest signed time ever believed, unix s
+	Authority string      `json:"registry,omitempty"` // whose versions these are: the root's key; empty: the landlord's own
+	Signer    *signer     `json:"signer,omitempty"`   // of that list
+	Gateways  []wire.Hash `json:"gateways,omitempty"` // keys of siblings that were removed from the building
+	Removed   []removal   `json:"removed,omitempty"`  // from whom lists of the last day took something
+	// Floors has the highest signed time of each key's epoch.
+	Floors []signedtime.FloorMark `json:"floors,omitempty"`
+	Undos  uint64                 `json:"undos,omitempty"` // how often two issuers took one of these back
+	// Notices are those of which the active list tells.
+	Notices []merge.Heard `json:"notices,omitempty"`
+	signedtime.WitnessedMarks
+}
+
+// signer is an issuer's key.
+type signer struct {
+	Public wire.Hash `json:"public"`
+	Epoch  uint64    `json:"epoch"`
+}
+
+func (s *signer) key() wire.Key {
+	return wire.Key{Role: wire.RoleIssuer, Epoch: s.Epoch, Public: s.Public[:]}
+}
+
+// removal says from which tenancies lists have taken something, and when.
+type removal struct {
+	At        int64     `json:"at"` // s of the machine's own clock
+	Tenancies []wire.ID `json:"tenancies"`
+}
+
+// recent reports whether it was within the day before now, by the own clock. One
+// to come was written by a program that counted otherwise.
+func (r removal) recent(now int64) bool { return r.At > now-signedtime.Day && r.At <= now }
+
+// recent are the tenancies that lists took from within the day before now.
+func (m marks) recent(now int64) map[wire.ID]bool {
+	ids := make(map[wire.ID]bool)
+	for _, r := range m.Removed {
+		for _, id := range r.Tenancies {
+			if r.recent(now) {
+				ids[id] = true
+			}
+		}
+	}
+	return ids
+}
+
+func (m marks) rank() signedlist.Rank { return signedlist.Rank{Epoch: m.Epoch, Number: m.Version} }
+
+// are reports whether the marks are those of a list.
+func (m marks) are(l *signedlist.List) bool {
+	return m.rank() == l.Rank() && m.Hash == l.Hash
+}
+
+// admit reports whether a list that was found or sent may be active.
+func (m marks) admit(l *signedlist.List) bool { return l.Rank().Compare(m.rank()) > 0 || m.are(l) }
+
+// with returns the marks with what time was signed.
+func (m marks) with(t *signedtime.Times) marks {
+	s := t.Marks()
+	m.Floor, m.Floors, m.Undos, m.WitnessedMarks = s.Floor, s.Floors, s.Undos, s.WitnessedMarks
+	return m
+}
+
+// after returns the marks with l active, at a second of the own clock.
+func (m marks) after(l *signedlist.List, issuers []wire.Key, now int64) marks {
+	m.Epoch, m.Version, m.Hash, m.Signer = l.Signer.Epoch, l.Manifest.Version, l.Hash, nil
+	if key := l.SignedBy(issuers); key != nil && m.Authority != "" {
+		m.Signer = &signer{wire.Hash(key.Public), key.Epoch}
+	}
+	m.Removed = slices.DeleteFunc(slices.Clone(m.Removed), func(r removal) bool { return !r.recent(now) })
+	if len(l.Removed) > 0 {
+		m.Removed = append(m.Removed, removal{now, l.Removed})
+	}
+	return m
+}
+
+// of returns the marks for lists of an authority. Another one begins anew: its
+// versions have nothing to do with those before. Time goes on.
+func (m marks) of(authority string) marks {
+	if m.Authority != authority {
+		return marks{Floor: m.Floor, Undos: m.Undos, Authority: authority, WitnessedMarks: signedtime.WitnessedMarks{At: m.Floor}}
+	}
+	if m.Epoch == 0 && m.Signer != nil {
+		m.Epoch = m.Signer.Epoch // written before lists compared by it
+	}
+	return m
+}

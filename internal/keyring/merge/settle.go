@@ -1,0 +1,113 @@
+package merge
+
+import (
+	"slices"
+
+	"gatehouse/internal/keyring/record"
+	"gatehouse/internal/keyring/signedlist"
+	"gatehouse/sync/wire"
+)
+
+// rows are what a list says of some grants.
+type rows map[wire.ID][]wire.Grant
+
+// rowsOf collects what a list (nil: none) says of the grants that records change.
+func rowsOf(l *signedlist.List, records record.Set) rows {
+	of := make(rows)
+	if l == nil || len(records) == 0 {
+		return of
+	}
+	wanted := make(map[wire.ID]bool)
+	for _, h := range records {
+		wanted[h.Change.Grant] = true
+	}
+	for r := range l.Grants.All() {
+		if wanted[r.ID] {
+			of[r.ID] = append(of[r.ID], *r)
+		}
+	}
+	return of
+}
+
+func anyLive(rows []wire.Grant) bool {
+	return slices.ContainsFunc(rows, func(r wire.Grant) bool { return r.State != wire.GrantRevoked })
+}
+
+// seenBy is through which records a list was made; nil: there is no list.
+func seenBy(l *signedlist.List) record.Seen {
+	if l == nil {
+		return nil
+	}
+	return record.SeenOf(l.Manifest.Seen)
+}
+
+// settle parts the records into those that still count beside the list, and
+// those that it has settled: it was made with them, and says so.
+//
+// A check-in is settled when its grant is named, in whatever state, or known to
+// be over; a bind, when the credential is named under its grant; an end, when
+// nothing of the grant can come back; the rest, by the list having seen them,
+// since its word on states and terms is the later one; a notice not before its days
+// have passed, or the list's date would shorten them. Nothing is settled before
+// the check-in of its grant: alone that would open a grant that is over.
+func settle(l *signedlist.List, listed rows, over map[wire.ID]bool, records record.Set) (left, done record.Set) {
+	if l == nil {
+		return records, nil
+	}
+	seen := seenBy(l)
+	arriving := make(map[wire.ID]bool) // grants with a check-in that still counts
+	for _, h := range records {
+		if c := &h.Change; c.Op == wire.OpCheckIn && (!h.SeenIn(seen) || len(listed[c.Grant]) == 0 && !over[c.Grant]) {
+			arriving[c.Grant] = true
+		}
+	}
+	for _, h := range records {
+		if !h.SeenIn(seen) || arriving[h.Change.Grant] || h.Young || !agrees(&h.Change, listed[h.Change.Grant]) {
+			left = append(left, h)
+		} else {
+			done = append(done, h)
+		}
+	}
+	return left, done
+}
+
+// agrees reports whether what the list says of the grant has the change in it.
+func agrees(c *wire.Change, listed []wire.Grant) bool {
+	switch c.Op {
+	case wire.OpEnd:
+		return !anyLive(listed)
+	case wire.OpBind:
+		return !anyLive(listed) || !slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool {
+			return !slices.ContainsFunc(listed, func(r wire.Grant) bool { return r.Credential == id })
+		})
+	}
+	return true
+}
+
+// merge returns the list (nil: none) with the changes of the records, which are
+// in order. Buckets that no change touches are shared with the list.
+func merge(l *signedlist.List, listed rows, over map[wire.ID]bool, records record.Set) (View, error) {
+	v := viewOf(l)
+	if l != nil && len(records) == 0 {
+		return v, nil
+	}
+	grants := make(map[wire.ID]*changes)
+	var ids []wire.ID // in the order of the records, so that door sets are found in one order
+	for _, h := range records {
+		id := h.Change.Grant
+		if grants[id] == nil {
+			grants[id] = &changes{cards: make(map[wire.CredentialID]*register)}
+			ids = append(ids, id)
+		}
+		grants[id].add(h)
+	}
+	var all []wire.Grant
+	for _, id := range ids {
+		of, err := grants[id].apply(listed[id], over[id], v.Doors.Set)
+		if err != nil {
+			return View{}, err
+		}
+		all = append(all, of...)
+	}
+	return v.with(all)
+}

@@ -1,0 +1,163 @@
+// Package recordfiles has the files of tenancy records: of those that no list has settled,
+// and of a gateway's own that the registry has stored and may lose.
+package recordfiles
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/durable"
+	"gatehouse/internal/keyring/files"
+	"gatehouse/internal/keyring/record"
+	"gatehouse/sync/wire"
+)
+
+// A record's file is summed (files.WriteSummed) JSON. A person stands in a file of its
+// own, so that it can be erased.
+const (
+	recordSuffix = ".record"
+	personSuffix = ".person"
+)
+
+// recordRow is what a record's file holds.
+type recordRow struct {
+	Gateway  string            `json:"gateway"`
+	Record   []byte            `json:"record"` // its one encoding
+	Envelope []byte            `json:"envelope"`
+	Entered  bool              `json:"entered"`
+	Also     []record.Position `json:"also,omitempty"`
+	Kept     int64             `json:"kept,omitempty"`
+}
+
+// Pending is the directory of the records that no list has settled. It is made with the
+// first of them. It is for one goroutine.
+type Pending struct {
+	dir  string
+	side *files.Dir // where damaged files are told
+	open func(sealed []byte) (wire.Change, error)
+}
+
+// NewPending makes one below the keyring's directory. open is keys.Store's OpenRecord.
+func NewPending(side *files.Dir, open func(sealed []byte) (wire.Change, error)) *Pending {
+	return &Pending{dir: side.Join("records"), side: side, open: open}
+}
+
+func (p *Pending) file(h *record.Held) string {
+	return filepath.Join(p.dir, h.Gateway+"-"+h.Record.ID.String()+recordSuffix)
+}
+
+func (p *Pending) personFile(h *record.Held) string {
+	return strings.TrimSuffix(p.file(h), recordSuffix) + personSuffix
+}
+
+// Write writes a record, the person first: a record that is there has its person.
+func (p *Pending) Write(h *record.Held) error {
+	encoded, err := wire.Encode(h.Record)
+	if err != nil {
+		return fmt.Errorf("write record: %w", err)
+	}
+	row, err := json.Marshal(recordRow{h.Gateway, encoded, h.Envelope, h.Entered, h.Also, h.Kept})
+	if err != nil {
+		return fmt.Errorf("write record: %w", err)
+	}
+	if err := durable.MakeDir(p.dir, 0o700); err != nil {
+		return fmt.Errorf("write record: %w", err)
+	}
+	if len(h.Person) > 0 {
+		if err := files.WriteSummed(p.personFile(h), h.Person); err != nil {
+			return err
+		}
+	}
+	return files.WriteSummed(p.file(h), row)
+}
+
+// Remove erases a record and its person.
+func (p *Pending) Remove(h *record.Held) error {
+	return errors.Join(durable.Remove(p.file(h)), p.RemovePerson(h))
+}
+
+// RemovePerson erases the person of a record.
+func (p *Pending) RemovePerson(h *record.Held) error { return durable.Remove(p.personFile(h)) }
+
+// Read reads the records, in their order. A damaged file is put aside; one that can't be
+// read now stays. What an interrupted write left of a person is erased.
+func (p *Pending) Read() (all record.Set) {
+	list, err := os.ReadDir(p.dir)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			p.side.Log.Error().Err(err).Msg("records can't be read")
+		}
+		return nil
+	}
+	p.eraseLeftovers(list)
+	for _, f := range list {
+		if !strings.HasSuffix(f.Name(), recordSuffix) {
+			continue
+		}
+		path := filepath.Join(p.dir, f.Name())
+		h, err := p.read(path)
+		switch {
+		case err == nil:
+			all = append(all, h)
+		case errors.Is(err, durable.ErrDamaged), errors.Is(err, wire.ErrMalformed):
+			p.side.Log.Error().Err(err).Msg("record is damaged")
+			p.side.PutAside(path)
+		default:
+			p.side.Log.Error().Err(err).Msg("record can't be read")
+		}
+	}
+	slices.SortFunc(all, (*record.Held).Compare)
+	return all
+}
+
+// eraseLeftovers erases files that are not whole, and persons whose record was never
+// active.
+func (p *Pending) eraseLeftovers(list []os.DirEntry) {
+	records := make(map[string]bool)
+	for _, f := range list {
+		stem, _, _ := strings.Cut(f.Name(), recordSuffix) // damaged ones have more behind it
+		records[stem] = true
+	}
+	for _, f := range list {
+		stem, isPerson := strings.CutSuffix(f.Name(), personSuffix)
+		if !strings.HasSuffix(f.Name(), ".new") && (!isPerson || records[stem]) {
+			continue
+		}
+		if err := durable.Remove(filepath.Join(p.dir, f.Name())); err != nil {
+			p.side.Log.Error().Err(err).Msg("leftover of a record can't be erased")
+		}
+	}
+}
+
+func (p *Pending) read(path string) (*record.Held, error) {
+	body, err := files.ReadSummed(path)
+	if err != nil {
+		return nil, err
+	}
+	var row recordRow
+	if err := json.Unmarshal(body, &row); err != nil {
+		return nil, fmt.Errorf("read %s: %w: %w", path, durable.ErrDamaged, err)
+	}
+	h := &record.Held{Local: record.Local{Gateway: row.Gateway, Envelope: row.Envelope, Entered: row.Entered}, Also: row.Also, Kept: row.Kept}
+	if err := wire.Decode(row.Record, &h.Record); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if h.Change, err = p.open(h.Record.House); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if p.file(h) != path {
+		return nil, fmt.Errorf("read %s: %w: it is another record", path, durable.ErrDamaged)
+	}
+	person := p.personFile(h)
+	h.Person, err = files.ReadSummed(person)
+	if errors.Is(err, durable.ErrDamaged) {
+		p.side.PutAside(person)
+	}
+	return h, nil // it counts without its person too
+}

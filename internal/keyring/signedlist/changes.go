@@ -1,0 +1,111 @@
+package signedlist
+
+import (
+	"bytes"
+	"iter"
+	"slices"
+
+	"gatehouse/internal/keyring/signedtime"
+	"gatehouse/sync/wire"
+)
+
+// CompareIDs orders ids by their bytes.
+func CompareIDs(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) }
+
+// Ended returns the grants that a list names and of which it lets nothing open
+// or come back, in order, but those that are over already.
+func (l *List) Ended(over map[wire.ID]bool) []wire.ID {
+	dead := make(map[wire.ID]bool)
+	for r := range l.Grants.All() {
+		if was, known := dead[r.ID]; !known || was {
+			dead[r.ID] = r.State == wire.GrantRevoked && !over[r.ID]
+		}
+	}
+	return those(dead)
+}
+
+// termKept is how long after its end a grant stays in a list at least, in s.
+const termKept = 30 * signedtime.Day
+
+// Dropped returns the grants that the list (nil: none) names and the next one does not,
+// in order, but those whose term is over for so long that this is why: the time that
+// is surely past, unix s, says so, and no clock makes an end for good.
+func (l *List) Dropped(next *List, past int64) []wire.ID {
+	if l == nil {
+		return nil
+	}
+	gone := make(map[wire.ID]bool) // whether it has to be told
+	for r := range l.differing(next) {
+		long := r.State == wire.GrantActive && r.Until != 0 && int64(r.Until)+termKept <= past
+		gone[r.ID] = gone[r.ID] || !long
+	}
+	for r := range next.differing(l) {
+		delete(gone, r.ID)
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	for r := range next.Grants.All() {
+		delete(gone, r.ID)
+	}
+	return those(gone)
+}
+
+// those returns the grants of which something is so, in order.
+func those(grants map[wire.ID]bool) (ids []wire.ID) {
+	for id, is := range grants {
+		if is {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, CompareIDs)
+	return ids
+}
+
+// differing yields the records of l in those buckets that other has not.
+func (l *List) differing(other *List) iter.Seq[*wire.Grant] {
+	same := l.Manifest.Bits == other.Manifest.Bits
+	return func(yield func(*wire.Grant) bool) {
+		for i, hash := range l.Manifest.Buckets {
+			if same && other.Manifest.Buckets[i] == hash {
+				continue
+			}
+			records := l.Grants.Bucket(i).Records()
+			for j := range records {
+				if !yield(&records[j]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// SameDoors reports whether the sets of doors of the list mean the same in next.
+func (l *List) SameDoors(next *List) bool {
+	m, n := &l.Manifest, &next.Manifest
+	return len(m.Doors) <= len(n.Doors) && slices.Equal(m.Doors, n.Doors[:len(m.Doors)]) &&
+		len(m.DoorSets) <= len(n.DoorSets) && slices.EqualFunc(m.DoorSets, n.DoorSets[:len(m.DoorSets)], slices.Equal)
+}
+
+// Notices yields the notices of which the list (nil: none) tells, as it heard of them;
+// none of the first format does.
+func (l *List) Notices() iter.Seq[*wire.Word] {
+	return func(yield func(*wire.Word) bool) {
+		for i := 0; l != nil && i < len(l.Manifest.Words); i++ {
+			if w := &l.Manifest.Words[i]; w.Op == wire.OpNotice && w.Proof != wire.ProofRegistry && !yield(w) {
+				return
+			}
+		}
+	}
+}
+
+// NoticeEnd is when a notice ends its grant by what the list says of it, unix s; 0: it
+// says nothing.
+func (l *List) NoticeEnd(c *wire.Change) uint32 {
+	for w := range l.Notices() {
+		if w.Grant == c.Grant && w.At >= c.At {
+			return w.Until
+		}
+	}
+	return 0
+}

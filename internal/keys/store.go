@@ -1,0 +1,174 @@
+package keys
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync/atomic"
+
+	"gatehouse/device"
+	"gatehouse/internal/durable"
+	"gatehouse/sync/wire"
+)
+
+// Store is the keys that a gateway goes by now: its building's, and those that sign for
+// it. It is safe for concurrent use: who reads waits for no disk, and who sets something
+// does so one after the other.
+type Store struct {
+	address string // of the building
+	dir     string // empty: nothing can be kept
+	pinned  []wire.Key
+
+	daily    Daily
+	building atomic.Pointer[BuildingKey] // nil: none yet
+	registry atomic.Pointer[Registry]    // nil: a house by itself
+}
+
+// NewStore begins with the keys that were loaded, for lists of a building.
+func NewStore(k Keys, building string) *Store {
+	s := &Store{address: building, dir: k.Dir, pinned: k.Issuers}
+	s.building.Store(k.Building)
+	s.registry.Store(k.Registry)
+	return s
+}
+
+// Building returns the building's key; nil: there is none yet.
+func (s *Store) Building() *BuildingKey { return s.building.Load() }
+
+// Registry returns what the gateway knows of its registry now; nil for a house
+// by itself. It may not be changed.
+func (s *Store) Registry() *Registry { return s.registry.Load() }
+
+// Own returns the gateway's id in the building; empty in a house by itself.
+func (s *Store) Own() string {
+	if r := s.registry.Load(); r != nil {
+		return r.Place.Gateway
+	}
+	return ""
+}
+
+// Issuers are the keys whose lists are taken: those that the root certifies, or
+// in a house by itself those that were pinned by hand.
+func (s *Store) Issuers() []wire.Key {
+	if r := s.registry.Load(); r != nil {
+		return r.Trust.Keyset(wire.RoleIssuer)
+	}
+	return s.pinned
+}
+
+// Identify returns the id of a card in this building; it fails where the
+// gateway has no building key.
+func (s *Store) Identify(c device.Card) (wire.CredentialID, error) {
+	b := s.building.Load()
+	if b == nil {
+		return wire.CredentialID{}, errors.New("identify card: no building key")
+	}
+	return b.Identify(c), nil
+}
+
+// Anonymous returns the id of a card under a random key that lives in memory
+// only, until the next start and at most 24 h. It tells repeats from each other
+// within a day, and leaves no track of strangers over days.
+func (s *Store) Anonymous(c device.Card) wire.CredentialID { return s.daily.Identify(c) }
+
+// OpenPass returns the pass that a scanned text holds, if one of Issuers signed it for
+// this building: a key that the root has taken back opens nothing from then on. It
+// needs no network and no clock. Errors are those of wire.OpenPass.
+func (s *Store) OpenPass(text string) (wire.Pass, error) {
+	return wire.OpenPass(text, s.address, s.Issuers())
+}
+
+// OpenClock returns what an issuer has signed as the time, for this building. The
+// errors are those of wire.Open.
+func (s *Store) OpenClock(envelope []byte) ([]byte, error) {
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeClock, Role: wire.RoleIssuer, Address: s.address}, s.Issuers())
+	return payload, err
+}
+
+// SealRecord encrypts a change for the gateways of the building (BuildingKey.SealRecord).
+func (s *Store) SealRecord(c wire.Change) ([]byte, error) {
+	b := s.building.Load()
+	if b == nil {
+		return nil, errors.New("seal record: no building key")
+	}
+	return b.SealRecord(c)
+}
+
+// OpenRecord opens what SealRecord made at any gateway of the building.
+func (s *Store) OpenRecord(sealed []byte) (wire.Change, error) {
+	b := s.building.Load()
+	if b == nil {
+		return wire.Change{}, fmt.Errorf("open record: %w", ErrOtherKey)
+	}
+	return b.OpenRecord(sealed)
+}
+
+// ShareBuildingKey seals the building's key to the gateway of that address
+// (building/gateway), by its public key of HPKE.
+func (s *Store) ShareBuildingKey(kem []byte, address string) ([]byte, error) {
+	b := s.building.Load()
+	if b == nil {
+		return nil, errors.New("share building key: there is none")
+	}
+	return b.Seal(kem, address)
+}
+
+// SetBuilding takes the building's key where the gateway has none, writes it, and goes
+// on with it at once; set is false where it has this one. Where there is another it
+// stays: the error wraps fs.ErrExist. Half a file of it is given to damaged: here the
+// key comes again. A disk that fails is an error too, and nothing changes.
+func (s *Store) SetBuilding(b *BuildingKey, damaged func(path string)) (set bool, err error) {
+	if b == nil {
+		return false, errors.New("set building key: none given")
+	}
+	if have := s.building.Load(); have != nil {
+		if *have == *b {
+			return false, nil
+		}
+		return false, fmt.Errorf("set building key: number %d is there and stays: %w", have.Number(), fs.ErrExist)
+	}
+	if s.dir == "" {
+		return false, errors.New("set building key: no folder of keys")
+	}
+	path := filepath.Join(s.dir, BuildingKeyFile)
+	if !IsWhole(path) {
+		damaged(path)
+	}
+	if err := SaveBuildingKey(path, b); err != nil {
+		return false, fmt.Errorf("set building key: %w", err)
+	}
+	s.building.Store(b)
+	return true, nil
+}
+
+// SetTrust writes a document of the root and goes on with it, also where it can't be
+// written: the error says so.
+func (s *Store) SetTrust(t wire.Trust, envelope []byte) error {
+	next := *s.registry.Load()
+	next.Trust, next.TrustEnvelope = t, bytes.Clone(envelope)
+	return s.set(&next, TrustFile, envelope)
+}
+
+// SetHouse does so with a document of an issuer. h is what of it counts.
+func (s *Store) SetHouse(h wire.House, envelope []byte) error {
+	next := *s.registry.Load()
+	next.House, next.HouseEnvelope = h, bytes.Clone(envelope)
+	return s.set(&next, HouseFile, envelope)
+}
+
+// MaskHouse goes on with less than the document says that was loaded.
+func (s *Store) MaskHouse(h wire.House) {
+	next := *s.registry.Load()
+	next.House = h
+	s.registry.Store(&next)
+}
+
+func (s *Store) set(next *Registry, file string, envelope []byte) error {
+	defer s.registry.Store(next)
+	if s.dir == "" {
+		return errors.New("no folder of keys")
+	}
+	return durable.WriteFile(filepath.Join(s.dir, file), envelope, 0o600)
+}
