@@ -103,7 +103,7 @@ func BenchmarkIngest(b *testing.B) {
 	total := benchGateways * benchBatches * benchEntries
 	var ours, bare, single time.Duration
 	var rows int
-	before, epoch := s.run.store.Size(), uint64(1)
+	before, epoch := s.store.Size(), uint64(1)
 	for b.Loop() {
 		epoch++
 		b.StopTimer()
@@ -122,7 +122,7 @@ func BenchmarkIngest(b *testing.B) {
 	b.ReportMetric(rate, "entries/s")
 	b.ReportMetric(rate/(float64(total*b.N)/bare.Seconds()), "of-bare-insert")
 	b.ReportMetric(rate/(float64(rows)/single.Seconds()), "x-single-row")
-	b.ReportMetric(float64(s.run.store.Size()-before)/float64(total*b.N), "B/entry")
+	b.ReportMetric(float64(s.store.Size()-before)/float64(total*b.N), "B/entry")
 	b.ReportMetric(float64(ours.Nanoseconds())/float64(total*b.N), "ns/entry")
 }
 

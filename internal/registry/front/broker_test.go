@@ -256,7 +256,7 @@ func TestGatewaysSeeOnlyTheirTopics(t *testing.T) {
 	}
 	// What comes after them has come: so have they, or never will.
 	w[0].ask(wire.TypeHello, w[0].hello(), func(a wire.Ack) bool { return a.Nonce == w[0].nonce })
-	if _, n := f.run.intake.Counts(); n != 0 {
+	if _, n := f.intake.Counts(); n != 0 {
 		t.Errorf("%d forged messages reached the front", n)
 	}
 	r.must(w[0].link.Publish(t.Context(), w[0].place.House("g1"), []byte("honest")))

@@ -168,7 +168,7 @@ func TestCosignsNothingBeforeAHello(t *testing.T) {
 // cosign changes what the store says that was cosigned.
 func (s *scene) cosign(f func(*store.Tx, int64)) {
 	s.t.Helper()
-	err := s.front.run.store.Update(s.t.Context(), func(tx *store.Tx) error {
+	err := s.front.store.Update(s.t.Context(), func(tx *store.Tx) error {
 		id, err := tx.Gateway(s.g.place)
 		f(tx, id)
 		return err

@@ -226,7 +226,7 @@ func TestRecordsReachTheIssuerOnce(t *testing.T) {
 		w, _ := s.front.client.Work(context.Background(), 4, time.Minute)
 		got <- w
 	}()
-	s.until("the issuer waits for work", s.front.run.inbox.Attended)
+	s.until("the issuer waits for work", s.front.inbox.Attended)
 	began := time.Now()
 	deliver(6, 3, nil)
 	if w := <-got; len(w.Deliveries) != 1 || w.Next != 5 || time.Since(began) >= time.Minute/2 {
@@ -518,7 +518,7 @@ func TestEpochThatCitesNone(t *testing.T) {
 	}
 	other := newKey(t)
 	s.g.key = other
-	_, err := s.front.run.documents.PutHouse(t.Context(), s.house(2, s.g))
+	_, err := s.front.downlink.Documents.PutHouse(t.Context(), s.house(2, s.g))
 	s.must(err)
 	send(10, other, nil)
 	if got := alarms(); len(got) != 2 {

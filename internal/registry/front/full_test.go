@@ -38,9 +38,9 @@ func TestSickStore(t *testing.T) {
 	var sick atomic.Bool
 	job := commit.Job{Gateway: g, Work: sickWork{&sick}}
 	sick.Store(true)
-	f.run.committer.Submit(t.Context(), job)
+	f.committer.Submit(t.Context(), job)
 	r.until("it is told that messages can't be stored", told)
 	sick.Store(false)
-	f.run.committer.Submit(t.Context(), job)
+	f.committer.Submit(t.Context(), job)
 	r.until("the disk has room again, and the line goes", func() bool { return !told() })
 }

@@ -50,7 +50,7 @@ func TestTakenClientID(t *testing.T) {
 	}
 	thief := r.raw(f.broker, "known", r.client(w[1].model, w[1].place), false, heard)
 	for range 5 {
-		if err := f.run.link.Publish(mine, []byte("for g1 only")); err != nil {
+		if err := f.link.Publish(mine, []byte("for g1 only")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -158,7 +158,7 @@ func TestFloodIsBounded(t *testing.T) {
 	s.until("there is more than one may send", func() bool { return s.front.dropped() > 0 })
 	most := 0
 	for range 20 {
-		n, _ := s.front.run.intake.Waiting()
+		n, _ := s.front.intake.Waiting()
 		most = max(most, n)
 		otherTopic, hello := other.say(wire.TypeHello, other.hello())
 		s.link.receive(otherTopic, hello)

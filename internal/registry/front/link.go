@@ -21,16 +21,15 @@ import (
 const brokerDir = "broker"
 
 // newLink makes the link to the gateways, of which the intake takes what comes.
-func (r *running) newLink() (Link, error) {
-	f := r.front
-	receive := func(topic string, payload []byte) { r.intake.Receive(topic, payload) }
+func (f *Front) newLink() (Link, error) {
+	receive := func(topic string, payload []byte) { f.intake.Receive(topic, payload) }
 	if f.o.Link != nil {
 		return f.o.Link(receive)
 	}
 	if f.o.Config.Broker == Embedded {
 		return broker.New(broker.Options{Listen: f.o.Config.MQTTListen, Certificate: f.keys.server.Get,
 			CAs:     func() *x509.CertPool { return f.active.Load().CAs },
-			Member:  r.admits,
+			Member:  f.admits,
 			Receive: receive, Dir: f.o.Config.path(brokerDir), Log: f.o.Log})
 	}
 	return newOutside(f.o.Config, receive, f.o.Log)
@@ -39,13 +38,13 @@ func (r *running) newLink() (Link, error) {
 // admits reports whether a certificate is that of a member: of its place, and
 // made for the signing key that the House document names. A machine that was
 // replaced has another.
-func (r *running) admits(p wire.Place, cert *x509.Certificate) bool {
-	g, key, ok := r.roster.Member(p)
+func (f *Front) admits(p wire.Place, cert *x509.Certificate) bool {
+	g, key, ok := f.roster.Member(p)
 	id := wire.IDOf(key.Public)
 	if !ok || cert.Subject.SerialNumber == hex.EncodeToString(id[:]) {
 		return ok
 	}
-	r.roster.HeardStranger(g)
+	f.roster.HeardStranger(g)
 	return false
 }
 

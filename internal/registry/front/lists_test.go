@@ -134,7 +134,7 @@ func TestLogGap(t *testing.T) {
 	s.must(err)
 	_, err = s.front.client.PutList(t.Context(), second)
 	s.must(err)
-	got, err := s.front.run.store.Log(t.Context(), "b1", 100)
+	got, err := s.front.store.Log(t.Context(), "b1", 100)
 	if err != nil || len(got) != 4 || got[3].Hash != wire.Hash(log[3].Hash) || !got[0].Own {
 		t.Fatalf("%+v, %v", got, err)
 	}

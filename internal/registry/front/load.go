@@ -23,104 +23,101 @@ import (
 
 // load makes the parts, and reads into them the documents and what is known of the
 // gateways.
-func (r *running) load(ctx context.Context) (err error) {
-	o := r.front.o
-	if err = r.loadTrust(ctx); err != nil {
+func (f *Front) load(ctx context.Context) (err error) {
+	o := f.o
+	if err = f.loadTrust(ctx); err != nil {
 		return err
 	}
-	if r.safety, err = backup.Load(ctx, r.store, o.Config.path(api.FileDatabase), o.Now(), o.Log); err != nil {
+	if f.safety, err = backup.Load(ctx, f.store, o.Config.path(api.FileDatabase), o.Now(), o.Log); err != nil {
 		return err
 	}
-	if err = r.makeParts(); err != nil {
+	if err = f.makeParts(); err != nil {
 		return err
 	}
-	known, err := r.store.Gateways(ctx, "", o.Now())
+	known, err := f.store.Gateways(ctx, "", o.Now())
 	if err != nil {
 		return err
 	}
 	for _, k := range known {
-		g, epoch := r.roster.Know(k.Place, k.Hello, k.HelloAt)
+		g, epoch := f.roster.Know(k.Place, k.Hello, k.HelloAt)
 		if epoch == 0 {
 			epoch = k.Epoch
 		}
-		r.committer.Know(g, k, epoch)
+		f.committer.Know(g, k, epoch)
 	}
-	if err = r.loadUndos(ctx); err != nil {
+	if err = f.loadUndos(ctx); err != nil {
 		return err
 	}
-	return r.loadDocuments(ctx, known)
+	return f.loadDocuments(ctx, known)
 }
 
 // makeParts makes what a front consists of, and starts nothing.
-func (r *running) makeParts() (err error) {
-	f, o := r.front, r.front.o
-	r.roster = roster.New(o.Now)
-	if r.link, err = r.newLink(); err != nil {
+func (f *Front) makeParts() (err error) {
+	o := f.o
+	f.roster = roster.New(o.Now)
+	if f.link, err = f.newLink(); err != nil {
 		return err
 	}
-	sender := &downlink.Sender{Link: r.link, Roster: r.roster, Active: &f.active, Witness: f.keys.witness, Formats: o.Formats, Log: o.Log}
-	lists := downlink.NewLists(sender, r.store)
-	r.wants, r.unproved = downlink.NewWants(lists), downlink.NewUnproved(lists, f.limited)
-	r.documents = downlink.NewDocuments(downlink.Options{Sender: sender, Lists: lists, Unproved: r.unproved, Store: r.store, Root: f.keys.root, Now: o.Now})
-	r.inbox = inbox.New(inbox.Options{Store: r.store, Wait: o.WorkWait, Gather: o.WorkGather})
-	r.committer = commit.New(commit.Options{Store: r.store, Roster: r.roster, Safety: r.safety, Clock: f.clock, Now: o.Now, Witness: f.keys.witnessPublic(),
+	f.downlink = downlink.New(downlink.Options{Link: f.link, Store: f.store, Roster: f.roster, Active: &f.active, Root: f.keys.root, Witness: f.keys.witness,
+		Formats: o.Formats, Now: o.Now, Chance: o.Chance, Log: o.Log, Limited: f.limited})
+	f.inbox = inbox.New(inbox.Options{Store: f.store, Wait: o.WorkWait, Gather: o.WorkGather})
+	f.committer = commit.New(commit.Options{Store: f.store, Roster: f.roster, Safety: f.safety, Clock: f.clock, Now: o.Now, Witness: f.keys.witnessPublic(),
 		PerDay: int64(o.Config.GatewayPerDay) << 20, Log: o.Log, Limited: f.limited})
-	r.intake = ingest.New(ingest.Options{Roster: r.roster, Clock: f.clock, Committer: r.committer, Sender: sender, Wants: r.wants, Inbox: r.inbox,
+	f.intake = ingest.New(ingest.Options{Roster: f.roster, Clock: f.clock, Committer: f.committer, Downlink: f.downlink, Inbox: f.inbox,
 		Formats: o.Formats, Limited: f.limited})
-	r.acks = &downlink.Acks{Sender: sender, Waiting: r.intake.Waiting, Chance: o.Chance}
-	r.enrolment = enrolment.New(enrolment.Options{Roster: r.roster, Inbox: r.inbox, Certificate: f.keys.server.Get, PerMinute: o.Config.EnrolPerMinute,
+	f.enrolment = enrolment.New(enrolment.Options{Roster: f.roster, Inbox: f.inbox, Certificate: f.keys.server.Get, PerMinute: o.Config.EnrolPerMinute,
 		Log: o.Log, ErrorLog: connLog(ratelog.New(o.Log))})
 	endings := &status.Endings{Active: &f.active, Server: f.keys.server, Dir: o.Config.State, Clock: f.clock, Log: o.Log}
 	if own := o.Config.BrokerCertificate; o.Config.Broker != Embedded && own != o.Config.path(api.FileServerCert) {
 		endings.Broker = own
 	}
-	r.page = &status.Page{Options: status.Options{Store: r.store, Roster: r.roster, Active: &f.active, Committer: r.committer, Inbox: r.inbox,
-		Safety: r.safety, Clock: f.clock, Now: o.Now, Endings: endings}}
+	f.page = &status.Page{Options: status.Options{Store: f.store, Roster: f.roster, Active: &f.active, Committer: f.committer, Inbox: f.inbox,
+		Safety: f.safety, Clock: f.clock, Now: o.Now, Endings: endings}}
 	return nil
 }
 
 // loadUndos reads those that were not taken before this start.
-func (r *running) loadUndos(ctx context.Context) error {
-	return r.store.Undos(ctx, func(building, gateway string, envelope []byte) {
-		g := r.roster.Find(building + "/" + gateway)
+func (f *Front) loadUndos(ctx context.Context) error {
+	return f.store.Undos(ctx, func(building, gateway string, envelope []byte) {
+		g := f.roster.Find(building + "/" + gateway)
 		if g == nil {
 			return
 		}
-		if floor, err := keys.OpenUndo(envelope, r.roster.Look(g).Place, r.front.active.Load().Trust); err == nil {
-			r.roster.SetUndo(g, roster.Undo{Floor: floor, Envelope: envelope})
+		if floor, err := keys.OpenUndo(envelope, f.roster.Look(g).Place, f.active.Load().Trust); err == nil {
+			f.roster.SetUndo(g, roster.Undo{Floor: floor, Envelope: envelope})
 		}
 	})
 }
 
 // loadDocuments reads the documents and lists of all buildings.
-func (r *running) loadDocuments(ctx context.Context, known []store.Gateway) error {
-	a := r.front.active.Load()
-	err := r.store.Houses(ctx, func(building string, envelope, old []byte) error {
+func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error {
+	a := f.active.Load()
+	err := f.store.Houses(ctx, func(building string, envelope, old []byte) error {
 		h, err := a.OpenHouse(building, envelope)
 		if err != nil {
 			// Its issuer is trusted no more: its gateways wait for a new one.
-			r.front.o.Log.Error().Err(err).Msg("a stored document is not in force")
+			f.o.Log.Error().Err(err).Msg("a stored document is not in force")
 			return nil
 		}
-		r.roster.SetHouse(building, h, envelope, old)
+		f.roster.SetHouse(building, h, envelope, old)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	err = r.store.Lists(ctx, func(l store.List, at time.Time) error {
+	err = f.store.Lists(ctx, func(l store.List, at time.Time) error {
 		head, err := document.HeadOf(l)
 		if err != nil {
 			return fmt.Errorf("stored list of %s: %w", l.Building, err)
 		}
-		r.roster.SetList(head, at)
+		f.roster.SetList(head, at)
 		return nil
 	})
 	// A list that this front's last run may not have sent: who stayed connected to a
 	// broker elsewhere says no hello, and would hear of it in hours.
 	for _, k := range known {
-		if l := r.roster.Building(k.Place.Building).List; l.Version > 0 && k.Applied != l.Version {
-			r.unproved.Sent(r.roster.Find(k.Place.Address()), l.List)
+		if l := f.roster.Building(k.Place.Building).List; l.Version > 0 && k.Applied != l.Version {
+			f.downlink.Unproved.Sent(f.roster.Find(k.Place.Address()), l.List)
 		}
 	}
 	return err
@@ -128,11 +125,10 @@ func (r *running) loadDocuments(ctx context.Context, known []store.Gateway) erro
 
 // loadTrust takes the newer of the stored Trust document and the one in the
 // directory of keys.
-func (r *running) loadTrust(ctx context.Context) error {
-	f := r.front
+func (f *Front) loadTrust(ctx context.Context) error {
 	first := f.active.Load()
 	var stored *document.Authority
-	err := r.store.Trusts(ctx, func(envelope []byte) error {
+	err := f.store.Trusts(ctx, func(envelope []byte) error {
 		next, err := document.OpenTrust(envelope, f.keys.root, f.keys.witnessPublic())
 		if err != nil {
 			return fmt.Errorf("stored %w", err)
@@ -157,5 +153,5 @@ func (r *running) loadTrust(ctx context.Context) error {
 		}
 	}
 	f.active.Store(stored)
-	return r.store.Update(ctx, func(tx *store.Tx) error { return tx.PutTrust(stored.Trust.Version, stored.Envelope) })
+	return f.store.Update(ctx, func(tx *store.Tx) error { return tx.PutTrust(stored.Trust.Version, stored.Envelope) })
 }

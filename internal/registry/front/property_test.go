@@ -64,7 +64,7 @@ func TestWhateverComes(t *testing.T) {
 			},
 		})
 		next := uint64(0)
-		err := s.front.run.store.Update(t.Context(), func(tx *store.Tx) error {
+		err := s.front.store.Update(t.Context(), func(tx *store.Tx) error {
 			rows, err := tx.Overlapping(1, epoch, 0, 100, 1000)
 			for _, b := range rows {
 				if b.First != next {

@@ -11,7 +11,7 @@ import (
 // again lets the time of the repeats pass and reports whether the list came once
 // more.
 func (s *scene) again(after time.Duration) bool {
-	s.front.run.unproved.Repeat(s.t.Context(), time.Now().Add(after))
+	s.front.downlink.Unproved.Repeat(s.t.Context(), time.Now().Add(after))
 	_, err := s.link.next(s.g.place.Down(wire.TypeList), 0)
 	return err == nil
 }
@@ -46,7 +46,7 @@ func TestUnprovedListIsPushedAgain(t *testing.T) {
 			}
 			s.part()
 			c.meanwhile(s)
-			s.until("all that it said is taken", func() bool { n, _ := s.front.run.intake.Waiting(); return n == 0 })
+			s.until("all that it said is taken", func() bool { n, _ := s.front.intake.Waiting(); return n == 0 })
 			for i, after := range []time.Duration{first, second} {
 				if got := s.again(after); got != c.repeats {
 					t.Errorf("repeat %d: pushed again is %v, want %v", i, got, c.repeats)
@@ -105,9 +105,9 @@ func TestOldDebtIsNotForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.part()
-		s.front.run.unproved.Repeat(s.t.Context(), time.Now().Add(time.Duration(v)*16*time.Second))
+		s.front.downlink.Unproved.Repeat(s.t.Context(), time.Now().Add(time.Duration(v)*16*time.Second))
 	}
-	s.front.run.unproved.Repeat(s.t.Context(), time.Now().Add(time.Minute))
+	s.front.downlink.Unproved.Repeat(s.t.Context(), time.Now().Add(time.Minute))
 	if !s.isCut() {
 		t.Error("three lists in a row, and the dead connection lives on")
 	}

@@ -212,7 +212,7 @@ type started struct {
 
 // dropped is how many messages found no room.
 func (s *started) dropped() uint64 {
-	n, _ := s.run.intake.Counts()
+	n, _ := s.intake.Counts()
 	return n
 }
 

@@ -44,63 +44,63 @@ func (l connLines) Write(line []byte) (int, error) {
 }
 
 // socketServer serves the issuer and the operator's commands.
-func (r *running) socketServer() *socket.Server {
-	o := r.front.o
+func (f *Front) socketServer() *socket.Server {
+	o := f.o
 	s := socket.NewServer(socket.Options{Path: o.Config.Socket, Name: "front", Network: o.Network, Mode: socketMode, Grace: socketGrace,
-		MostBody: maxSocketBody, Lenient: true, ReadTimeout: 2 * r.inbox.Wait(), Explain: refusalOf, Log: o.Log, ErrorLog: connLog(&o.Log)})
-	r.serveIssuer(s)
-	r.serveOperator(s)
+		MostBody: maxSocketBody, Lenient: true, ReadTimeout: 2 * f.inbox.Wait(), Explain: refusalOf, Log: o.Log, ErrorLog: connLog(&o.Log)})
+	f.serveIssuer(s)
+	f.serveOperator(s)
 	return s
 }
 
 // serveIssuer answers what the issuer asks.
-func (r *running) serveIssuer(s *socket.Server) {
-	socket.Handle(s, "GET /v1/work", r.getWork)
-	socket.Handle(s, "POST /v1/answers", post(func(_ context.Context, a api.Answer) (struct{}, error) { return struct{}{}, r.inbox.Answer(a) }))
+func (f *Front) serveIssuer(s *socket.Server) {
+	socket.Handle(s, "GET /v1/work", f.getWork)
+	socket.Handle(s, "POST /v1/answers", post(func(_ context.Context, a api.Answer) (struct{}, error) { return struct{}{}, f.inbox.Answer(a) }))
 	socket.Handle(s, "GET /v1/heads", get(func(_ context.Context, q url.Values) ([]api.Head, error) {
-		return query.Heads(r.roster, q.Get("building")), nil
+		return query.Heads(f.roster, q.Get("building")), nil
 	}))
 	socket.Handle(s, "GET /v1/stored", get(func(ctx context.Context, q url.Values) (api.Stored, error) {
-		return query.Stored(ctx, r.store, r.roster, q.Get("building"))
+		return query.Stored(ctx, f.store, f.roster, q.Get("building"))
 	}))
 	socket.Handle(s, "POST /v1/holdings/taken", post(func(_ context.Context, h api.Holding) (struct{}, error) {
-		err := r.inbox.TakeHolding(h)
+		err := f.inbox.TakeHolding(h)
 		if err == nil {
-			r.roster.HandedOver(h.Place.Address(), h.Nonce)
+			f.roster.HandedOver(h.Place.Address(), h.Nonce)
 		}
 		return struct{}{}, err
 	}))
-	socket.Handle(s, "POST /v1/lists", post(r.documents.PutList))
-	socket.Handle(s, "POST /v1/houses", post(r.documents.PutHouse))
+	socket.Handle(s, "POST /v1/lists", post(f.downlink.Documents.PutList))
+	socket.Handle(s, "POST /v1/houses", post(f.downlink.Documents.PutHouse))
 	socket.Handle(s, "POST /v1/trust", post(func(ctx context.Context, d api.Document) (api.Pushed, error) {
-		return r.documents.PutTrust(ctx, d.Envelope)
+		return f.downlink.Documents.PutTrust(ctx, d.Envelope)
 	}))
-	socket.Handle(s, "GET /v1/trusts", get(func(ctx context.Context, _ url.Values) ([][]byte, error) { return query.Trusts(ctx, r.store) }))
+	socket.Handle(s, "GET /v1/trusts", get(func(ctx context.Context, _ url.Values) ([][]byte, error) { return query.Trusts(ctx, f.store) }))
 }
 
 // serveOperator answers what the operator's commands ask.
-func (r *running) serveOperator(s *socket.Server) {
-	clock := r.front.clock
-	socket.Handle(s, "POST /v1/undos", post(r.documents.PutUndo))
-	socket.Handle(s, "POST /v1/backups", post(func(ctx context.Context, k api.Kept) (api.Kept, error) { return r.safety.Keep(ctx, k, r.front.o.Now()) }))
-	socket.Stream(s, "GET /v1/backup", r.getBackup)
+func (f *Front) serveOperator(s *socket.Server) {
+	clock := f.clock
+	socket.Handle(s, "POST /v1/undos", post(f.downlink.Documents.PutUndo))
+	socket.Handle(s, "POST /v1/backups", post(func(ctx context.Context, k api.Kept) (api.Kept, error) { return f.safety.Keep(ctx, k, f.o.Now()) }))
+	socket.Stream(s, "GET /v1/backup", f.getBackup)
 	socket.Handle(s, "POST /v1/remarks/done", post(func(ctx context.Context, in struct{}) (struct{}, error) {
-		return in, r.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutAway() })
+		return in, f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutAway() })
 	}))
-	socket.Handle(s, "GET /v1/person", r.getPerson)
+	socket.Handle(s, "GET /v1/person", f.getPerson)
 	socket.Handle(s, "GET /v1/gateways", get(func(ctx context.Context, q url.Values) ([]api.Gateway, error) {
-		return r.page.Gateways(ctx, q.Get("building"))
+		return f.page.Gateways(ctx, q.Get("building"))
 	}))
 	socket.Handle(s, "GET /v1/clock", get(func(context.Context, url.Values) (agreed.Report, error) { return clock.Report(), nil }))
 	socket.Handle(s, "POST /v1/clock", func(*http.Request, socket.None) (agreed.Report, error) { return clock.Confirm() })
 	socket.Stream(s, "GET /v1/entries", func(w http.ResponseWriter, req *http.Request, _ socket.None) error {
-		return query.Entries(r.store, w, req)
+		return query.Entries(f.store, w, req)
 	})
-	socket.Handle(s, "GET /v1/alarms", func(req *http.Request, _ socket.None) ([]api.Alarm, error) { return query.Alarms(r.store, req) })
+	socket.Handle(s, "GET /v1/alarms", func(req *http.Request, _ socket.None) ([]api.Alarm, error) { return query.Alarms(f.store, req) })
 	socket.Handle(s, "GET /v1/vkeys", get(func(ctx context.Context, q url.Values) (api.VKeys, error) {
-		return query.VKeys(ctx, r.store, r.roster, r.front.active.Load().Trust, q.Get("building"))
+		return query.VKeys(ctx, f.store, f.roster, f.active.Load().Trust, q.Get("building"))
 	}))
-	socket.Handle(s, "GET /v1/status", get(func(ctx context.Context, _ url.Values) (api.Status, error) { return r.status(ctx) }))
+	socket.Handle(s, "GET /v1/status", get(func(ctx context.Context, _ url.Values) (api.Status, error) { return f.status(ctx) }))
 }
 
 // post answers a message by what do makes of it.
@@ -114,31 +114,31 @@ func get[Out any](do func(context.Context, url.Values) (Out, error)) func(*http.
 }
 
 // status returns how the front is.
-func (r *running) status(ctx context.Context) (api.Status, error) {
-	o := r.front.o
-	s := api.Status{Version: o.Version, Started: r.started, Broker: o.Config.Broker, Linked: r.link.Connected()}
-	s.Dropped, s.Refused = r.intake.Counts()
-	s.Refused += r.enrolment.Refused()
-	s.Queued, _ = r.intake.Waiting()
-	return r.page.Status(ctx, s)
+func (f *Front) status(ctx context.Context) (api.Status, error) {
+	o := f.o
+	s := api.Status{Version: o.Version, Started: f.started, Broker: o.Config.Broker, Linked: f.link.Connected()}
+	s.Dropped, s.Refused = f.intake.Counts()
+	s.Refused += f.enrolment.Refused()
+	s.Queued, _ = f.intake.Waiting()
+	return f.page.Status(ctx, s)
 }
 
-func (r *running) getWork(req *http.Request, _ socket.None) (api.Work, error) {
+func (f *Front) getWork(req *http.Request, _ socket.None) (api.Work, error) {
 	q := req.URL.Query()
 	after, err1 := strconv.ParseUint(q.Get("after"), 10, 63)
 	wait, err2 := strconv.ParseFloat(q.Get("wait"), 64)
 	if err1 != nil || err2 != nil || !(wait >= 0 && wait <= 3600) {
 		return api.Work{}, socket.Refused(http.StatusBadRequest, "", "want after=NUMBER and wait=SECONDS")
 	}
-	return r.inbox.Work(req.Context(), after, time.Duration(wait*float64(time.Second)))
+	return f.inbox.Work(req.Context(), after, time.Duration(wait*float64(time.Second)))
 }
 
-func (r *running) getPerson(req *http.Request, _ socket.None) ([]byte, error) {
+func (f *Front) getPerson(req *http.Request, _ socket.None) ([]byte, error) {
 	hash, err := hex.DecodeString(req.URL.Query().Get("hash"))
 	if err != nil {
 		return nil, socket.Refused(http.StatusBadRequest, "", "want hash=HEX")
 	}
-	sealed, err := r.store.Person(req.Context(), hash)
+	sealed, err := f.store.Person(req.Context(), hash)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, socket.Refused(http.StatusNotFound, "", "no person of this hash is stored")
 	}
@@ -147,12 +147,12 @@ func (r *running) getPerson(req *http.Request, _ socket.None) ([]byte, error) {
 
 // getBackup answers with a whole copy of the database. What it has counts as safe
 // when whoever asked says that it is kept.
-func (r *running) getBackup(w http.ResponseWriter, req *http.Request, _ socket.None) error {
+func (f *Front) getBackup(w http.ResponseWriter, req *http.Request, _ socket.None) error {
 	id := req.URL.Query().Get("id")
 	if id == "" {
 		return socket.Refused(http.StatusBadRequest, "", "want id=TEXT")
 	}
-	file, err := r.safety.Copy(req.Context(), id)
+	file, err := f.safety.Copy(req.Context(), id)
 	if err != nil {
 		return err
 	}

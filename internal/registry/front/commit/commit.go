@@ -77,19 +77,12 @@ type Message struct {
 	Payload []byte
 }
 
-// Reply is what an ack says of the store.
+// Reply is an ack, but for what is known only when it is sent.
 type Reply struct {
 	Gateway *roster.Gateway
-	Epoch   uint64
-	At      tree.Range
-	Line    uint64
-	Records uint64
-	// What of these a backup has.
-	Safe, SafeRecords uint64
-	Hold              uint16 // s in which it should send no batches
-	Time              uint32 // agreed on at the commit, unix s
-	Unsure            bool   // the clock is in doubt: Time says nothing
-	Cosign            bool   // the witness may sign the tree at that time
+	Ack     wire.Ack2
+	Hold    uint16 // s in which the gateway should send no batches
+	Cosign  bool   // the witness may sign the tree at Ack.Time
 }
 
 type rangeKey struct {

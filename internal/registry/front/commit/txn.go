@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
 )
 
 // Txn is one transaction with what it changes in memory, so that nothing of it
@@ -117,17 +118,16 @@ func (t *Txn) reply() error {
 		if err != nil {
 			return err
 		}
-		line, records, err := l.numbering(t.Tx)
-		if err != nil {
+		ack := wire.Ack2{Ack: wire.Ack{Time: uint32(t.agreed.Unix()), Epoch: key.epoch, Next: at.Size(), Root: wire.Hash(at.Root())}, NoTime: t.unsure}
+		if ack.Line, ack.Records, err = l.numbering(t.Tx); err != nil {
 			return err
 		}
+		ack.Safe, ack.SafeRecords = safety.Of(l.ID, store.MarkEntries, key.epoch, ack.Next), safety.Of(l.ID, store.MarkRecords, ack.Line, ack.Records)
 		cosign, err := t.cosign(l, key.epoch, at)
 		if err != nil {
 			return err
 		}
-		t.Outcome.Replies = append(t.Outcome.Replies, Reply{Gateway: key.g, Epoch: key.epoch, At: at, Line: line, Records: records, Hold: l.held(t.Now),
-			Safe: safety.Of(l.ID, store.MarkEntries, key.epoch, at.Size()), SafeRecords: safety.Of(l.ID, store.MarkRecords, line, records),
-			Time: uint32(t.agreed.Unix()), Unsure: t.unsure, Cosign: cosign})
+		t.Outcome.Replies = append(t.Outcome.Replies, Reply{key.g, ack, l.held(t.Now), cosign})
 	}
 	return nil
 }

@@ -8,51 +8,44 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Acks tells gateways what is stored. Sender and Waiting are needed.
-type Acks struct {
-	Sender *Sender
-	// Waiting returns how many messages wait to be stored, and for how many there is room.
-	Waiting func() (n, room int)
-	// Chance returns a time by chance below a limit above 0; nil: any.
-	Chance func(limit time.Duration) time.Duration
-}
+// Acks tells gateways what is stored.
+type Acks struct{ sender *Sender }
 
-// Reply signs and sends acks. Of several for one gateway and epoch only the newest is
-// needed.
-func (a *Acks) Reply(replies []commit.Reply) {
+// Reply signs and sends acks, while so many messages wait to be stored and there is room
+// for so many. Of several acks for one gateway and epoch only the newest is needed.
+func (a *Acks) Reply(replies []commit.Reply, waiting, room int) {
 	type stream struct {
 		gateway string
 		epoch   uint64
 	}
 	newest := make(map[stream]int, len(replies))
 	for i, r := range replies {
-		newest[stream{r.Gateway.Address(), r.Epoch}] = i
+		newest[stream{r.Gateway.Address(), r.Ack.Epoch}] = i
 	}
 	for i, r := range replies {
-		if newest[stream{r.Gateway.Address(), r.Epoch}] == i {
-			a.send(r)
+		if newest[stream{r.Gateway.Address(), r.Ack.Epoch}] == i {
+			a.send(r, waiting, room)
 		}
 	}
 }
 
-func (a *Acks) send(r commit.Reply) {
-	s := a.Sender
-	ack := wire.Ack2{Ack: wire.Ack{Time: r.Time, Epoch: r.Epoch, Next: r.At.Size(), Root: wire.Hash(r.At.Root()),
-		Line: r.Line, Records: r.Records}, Safe: r.Safe, SafeRecords: r.SafeRecords, NoTime: r.Unsure}
+func (a *Acks) send(r commit.Reply, waiting, room int) {
+	s := a.sender
+	ack := r.Ack
 	if r.Cosign {
-		c := wire.Checkpoint{Address: r.Gateway.Address(), Epoch: r.Epoch, Size: ack.Next, Root: ack.Root}
-		ack.Cosignature = c.Cosign(s.Witness, uint64(ack.Time))
+		c := wire.Checkpoint{Address: r.Gateway.Address(), Epoch: ack.Epoch, Size: ack.Next, Root: ack.Root}
+		ack.Cosignature = c.Cosign(s.o.Witness, uint64(ack.Time))
 	}
-	if ack.Window, ack.RetryAfter = a.window(); r.Hold > 0 {
+	if ack.Window, ack.RetryAfter = a.window(waiting, room); r.Hold > 0 {
 		ack.Window, ack.RetryAfter = 0, r.Hold
 	}
-	g := s.Roster.Look(r.Gateway)
+	g := s.o.Roster.Look(r.Gateway)
 	format := s.format(g)
-	ack.Nonce, ack.Spread = g.View.Nonce, spread(s.Roster.Count())
+	ack.Nonce, ack.Spread = g.View.Nonce, spread(s.o.Roster.Count())
 	list := g.Building.List
 	ack.List, ack.ListHash, ack.ListEpoch, ack.House = list.Version, list.HashFor(format), list.Epoch, g.Building.House.Version
-	ack.Holding = s.Roster.Asks(g)
-	if t := s.Active.Load().Read(format); t != nil {
+	ack.Holding = s.o.Roster.Asks(g)
+	if t := s.o.Active.Load().Read(format); t != nil {
 		ack.Trust = t.Trust.Version
 	}
 	switch {
@@ -71,8 +64,7 @@ const widest = 32
 // window is how many batches a gateway may have in flight: the fewer, the more
 // messages wait here. With none left it is told when to try again, not all at
 // the same time.
-func (a *Acks) window() (batches, retryAfter uint16) {
-	waiting, room := a.Waiting()
+func (a *Acks) window(waiting, room int) (batches, retryAfter uint16) {
 	switch used := 100 * waiting / room; {
 	case used < 25:
 		return widest, 0
@@ -88,10 +80,10 @@ func (a *Acks) window() (batches, retryAfter uint16) {
 
 // chance is a time below limit, by chance.
 func (a *Acks) chance(limit time.Duration) time.Duration {
-	if a.Chance == nil {
+	if a.sender.o.Chance == nil {
 		return rand.N(limit)
 	}
-	return a.Chance(limit)
+	return a.sender.o.Chance(limit)
 }
 
 // Spread of reconnects: so many handshakes a second are no load, and no gateway

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
@@ -18,35 +17,20 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Options of Documents. All are needed.
-type Options struct {
-	Sender   *Sender
-	Lists    *Lists
-	Unproved *Unproved
-	Store    *store.Store
-	Root     ed25519.PublicKey
-	Now      func() time.Time // of what is stored
-}
-
 // Documents takes what the issuer hands in: it checks it, stores it and sends it. Safe
 // for concurrent use; it takes one document or list at a time.
 type Documents struct {
-	o       Options
-	sender  *Sender
-	roster  *roster.Roster
-	witness ed25519.PublicKey
+	lists    *lists
+	unproved *Unproved
+	sender   *Sender
+	roster   *roster.Roster
 
 	mu sync.Mutex
 }
 
-// NewDocuments makes a Documents.
-func NewDocuments(o Options) *Documents {
-	return &Documents{o: o, sender: o.Sender, roster: o.Sender.Roster, witness: o.Sender.Witness.Public().(ed25519.PublicKey)}
-}
-
 // update stores something whatever becomes of whoever asked for it.
 func (d *Documents) update(ctx context.Context, f func(*store.Tx) error) error {
-	return d.o.Store.Update(context.WithoutCancel(ctx), f)
+	return d.sender.o.Store.Update(context.WithoutCancel(ctx), f)
 }
 
 // maxStep is how far a list's version may be above the one before: gateways refuse
@@ -59,7 +43,7 @@ var errStep = errors.New("it is too far above list")
 func (d *Documents) PutList(ctx context.Context, in api.List) (api.Pushed, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	m, head, err := d.sender.Active.Load().OpenList(in)
+	m, head, err := d.sender.o.Active.Load().OpenList(in)
 	if err != nil {
 		return api.Pushed{}, err
 	}
@@ -82,7 +66,7 @@ func (d *Documents) PutList(ctx context.Context, in api.List) (api.Pushed, error
 	}
 	l := head.List
 	l.Manifest, l.Second, l.Old, l.OldSecond = in.Manifest, in.Second, in.Old, in.OldSecond
-	at := d.o.Now()
+	at := d.sender.o.Now()
 	err = d.update(ctx, func(tx *store.Tx) error {
 		if err := tx.PutLog(in.Building, in.LogFrom, log); err != nil {
 			return err
@@ -106,13 +90,13 @@ func (d *Documents) PutList(ctx context.Context, in api.List) (api.Pushed, error
 // pushList sends a list to the gateways of its building.
 func (d *Documents) pushList(ctx context.Context, l store.List, buckets [][]byte) (api.Pushed, error) {
 	pushed := api.Pushed{Version: l.Version}
-	out, err := d.o.Lists.outgoing(ctx, l)
+	out, err := d.lists.outgoing(ctx, l)
 	if err != nil {
 		return pushed, err
 	}
 	for _, g := range d.roster.Members(l.Building) {
-		d.o.Unproved.Sent(g, l)
-		if d.o.Lists.Send(g, out, buckets, false) {
+		d.unproved.Sent(g, l)
+		if d.lists.send(g, out, buckets, false) {
 			pushed.Pushed++
 		}
 	}
@@ -125,7 +109,7 @@ var ErrLacks = errors.New("buckets of the list are missing")
 // lacking returns the buckets of the list that the building did not have before,
 // and refuses a list that would not be whole.
 func (d *Documents) lacking(ctx context.Context, in api.List, m wire.Manifest) (changed [][]byte, err error) {
-	have, err := d.o.Store.BucketHashes(ctx, in.Building)
+	have, err := d.sender.o.Store.BucketHashes(ctx, in.Building)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +144,7 @@ func (d *Documents) lacking(ctx context.Context, in api.List, m wire.Manifest) (
 func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	h, err := d.sender.Active.Load().OpenHouses(in)
+	h, err := d.sender.o.Active.Load().OpenHouses(in)
 	if err != nil {
 		return api.Pushed{}, err
 	}
@@ -177,8 +161,8 @@ func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, 
 		return api.Pushed{}, err
 	}
 	for _, p := range d.roster.SetHouse(in.Building, h, in.Envelope, in.Old) {
-		d.sender.Link.Disconnect(p)
-		d.sender.Log.Info().Str("gateway", p.Address()).Msg("a gateway is cut off: it is not of its building any more")
+		d.sender.o.Link.Disconnect(p)
+		d.sender.o.Log.Info().Str("gateway", p.Address()).Msg("a gateway is cut off: it is not of its building any more")
 	}
 	pushed := api.Pushed{Version: h.Version}
 	for _, g := range d.roster.Members(in.Building) {
@@ -202,18 +186,18 @@ func (d *Documents) push(n *api.Pushed, to roster.State, kind string, envelope [
 func (d *Documents) PutTrust(ctx context.Context, envelope []byte) (api.Pushed, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	next, err := document.OpenTrust(envelope, d.o.Root, d.witness)
+	next, err := document.OpenTrust(envelope, d.sender.o.Root, d.sender.o.Witness.Public().(ed25519.PublicKey))
 	if err != nil {
 		return api.Pushed{}, err
 	}
-	active, err := d.sender.Active.Load().Follow(next)
+	active, err := d.sender.o.Active.Load().Follow(next)
 	if err != nil {
 		return api.Pushed{}, err
 	}
 	if err := d.update(ctx, func(tx *store.Tx) error { return tx.PutTrust(next.Trust.Version, envelope) }); err != nil {
 		return api.Pushed{}, err
 	}
-	d.sender.Active.Store(active)
+	d.sender.o.Active.Store(active)
 	pushed := api.Pushed{Version: next.Trust.Version}
 	for _, g := range d.roster.Gateways() {
 		of := d.roster.Look(g)
@@ -236,7 +220,7 @@ func (d *Documents) PutUndo(ctx context.Context, u api.Undo) (api.Pushed, error)
 	if !of.Member {
 		return api.Pushed{}, fmt.Errorf("undo: no gateway %s/%s", u.Building, u.Gateway)
 	}
-	floor, err := keys.OpenUndo(u.Envelope, of.Place, d.sender.Active.Load().Trust)
+	floor, err := keys.OpenUndo(u.Envelope, of.Place, d.sender.o.Active.Load().Trust)
 	if err != nil {
 		return api.Pushed{}, fmt.Errorf("undo for %s: %w", g.Address(), err)
 	}

@@ -11,7 +11,7 @@ import (
 // TestWantIsAskedAgain: a question that there was no room for does not keep the
 // gateway from asking again.
 func TestWantIsAskedAgain(t *testing.T) {
-	w := NewWants(nil)
+	w := newWants(nil)
 	w.queue = make(chan want, 1)
 	first, second := &roster.Gateway{}, &roster.Gateway{}
 	ask := func(g *roster.Gateway) { w.Ask(g, wire.Want{List: true}) }
@@ -31,11 +31,10 @@ func TestWantIsAskedAgain(t *testing.T) {
 // TestWindowCloses: the fuller the queue, the less may be in flight, down to
 // nothing.
 func TestWindowCloses(t *testing.T) {
-	waiting := 0
-	a := Acks{Waiting: func() (int, int) { return waiting, 100 }, Chance: func(limit time.Duration) time.Duration { return limit - 1 }}
+	a := Acks{&Sender{Options{Chance: func(limit time.Duration) time.Duration { return limit - 1 }}}}
 	last := uint16(widest)
-	for ; waiting <= 100; waiting++ {
-		w, retry := a.window()
+	for waiting := range 101 {
+		w, retry := a.window(waiting, 100)
 		if w > last || (w == 0) != (retry > 0) {
 			t.Fatalf("with %d waiting: window %d after %d, retry after %d s", waiting, w, last, retry)
 		}

@@ -13,18 +13,12 @@ import (
 // rest is for its own frame, the envelope and room to spare.
 const partRoom = wire.MaxMessage - 1024
 
-// Lists sends the newest list of a building. Safe for concurrent use.
-type Lists struct {
-	sender *Sender
-	store  *store.Store
-}
+// lists sends the newest list of a building. Safe for concurrent use.
+type lists struct{ sender *Sender }
 
-// NewLists makes a Lists that reads from a store.
-func NewLists(sender *Sender, s *store.Store) *Lists { return &Lists{sender, s} }
-
-// Newest returns a building's newest list; store.ErrNotFound: there is none.
-func (s *Lists) Newest(ctx context.Context, building string) (document.Outgoing, error) {
-	l, err := s.store.List(ctx, building)
+// newest returns a building's newest list; store.ErrNotFound: there is none.
+func (s *lists) newest(ctx context.Context, building string) (document.Outgoing, error) {
+	l, err := s.sender.o.Store.List(ctx, building)
 	if err != nil {
 		return document.Outgoing{}, err
 	}
@@ -32,20 +26,20 @@ func (s *Lists) Newest(ctx context.Context, building string) (document.Outgoing,
 }
 
 // outgoing joins a list and the log before it.
-func (s *Lists) outgoing(ctx context.Context, l store.List) (document.Outgoing, error) {
+func (s *lists) outgoing(ctx context.Context, l store.List) (document.Outgoing, error) {
 	head, err := document.HeadOf(l)
 	if err != nil {
 		return document.Outgoing{}, err
 	}
-	log, err := s.store.Log(ctx, l.Building, head.Earlier)
+	log, err := s.sender.o.Store.Log(ctx, l.Building, head.Earlier)
 	return document.NewOutgoing(l, head, log), err
 }
 
-// Send sends the manifest with buckets. If they don't fit into one message
+// send sends the manifest with buckets. If they don't fit into one message
 // they come in several, or, without split, not at all: the gateway asks. It
 // reports whether the gateway is there to hear it.
-func (s *Lists) Send(g *roster.Gateway, l document.Outgoing, buckets [][]byte, split bool) bool {
-	of := s.sender.Roster.Look(g)
+func (s *lists) send(g *roster.Gateway, l document.Outgoing, buckets [][]byte, split bool) bool {
+	of := s.sender.o.Roster.Look(g)
 	part := l.Part(s.sender.format(of), of.View.Hello.ListHash)
 	if len(part.Manifest) == 0 {
 		return false
@@ -66,7 +60,7 @@ func (s *Lists) Send(g *roster.Gateway, l document.Outgoing, buckets [][]byte, s
 			n++
 		}
 		if n == 0 && len(buckets) > 0 {
-			s.sender.Log.Error().Str("gateway", g.Address()).Int("bytes", len(buckets[0])).Msg("a bucket does not fit beside its manifest")
+			s.sender.o.Log.Error().Str("gateway", g.Address()).Int("bytes", len(buckets[0])).Msg("a bucket does not fit beside its manifest")
 			buckets = buckets[1:]
 			continue
 		}
@@ -74,5 +68,5 @@ func (s *Lists) Send(g *roster.Gateway, l document.Outgoing, buckets [][]byte, s
 		sent = s.sender.Say(of.Place, wire.TypeList, part) || sent
 		buckets = buckets[n:]
 	}
-	return sent && s.sender.Roster.Sent(g, l.Version)
+	return sent && s.sender.o.Roster.Sent(g, l.Version)
 }

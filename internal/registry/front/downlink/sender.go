@@ -5,11 +5,13 @@ package downlink
 
 import (
 	"crypto/ed25519"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
 
@@ -21,33 +23,58 @@ type Link interface {
 	Disconnect(wire.Place)
 }
 
-// Sender signs and sends. All fields are needed; they don't change. Safe for
-// concurrent use.
-type Sender struct {
+// Options of a Downlink. All but Chance are needed.
+type Options struct {
 	Link    Link
+	Store   *store.Store
 	Roster  *roster.Roster
 	Active  *document.Active
+	Root    ed25519.PublicKey
 	Witness ed25519.PrivateKey
-	Formats uint64 // of the wire that this front speaks, 1 to this one
+	Formats uint64           // of the wire that this front speaks, 1 to this one
+	Now     func() time.Time // of what is stored
+	// Chance returns a time by chance below a limit above 0; nil: any.
+	Chance  func(limit time.Duration) time.Duration
 	Log     zerolog.Logger
+	Limited *zerolog.Logger // for what any gateway can cause
 }
+
+// Downlink is the ways out to gateways.
+type Downlink struct {
+	Sender    *Sender
+	Acks      *Acks
+	Wants     *Wants
+	Unproved  *Unproved
+	Documents *Documents
+}
+
+// New makes a Downlink; it starts nothing.
+func New(o Options) Downlink {
+	s := &Sender{o}
+	l := &lists{s}
+	u := newUnproved(l)
+	return Downlink{Sender: s, Acks: &Acks{s}, Wants: newWants(l), Unproved: u, Documents: &Documents{lists: l, unproved: u, sender: s, roster: o.Roster}}
+}
+
+// Sender signs and sends. Safe for concurrent use.
+type Sender struct{ o Options }
 
 // Say signs a message to a gateway as the witness and sends it. It reports
 // whether it went out.
 func (s *Sender) Say(p wire.Place, kind string, body wire.Payload) bool {
-	a := s.Active.Load()
+	a := s.o.Active.Load()
 	if a.Witness == nil {
 		return false // nobody would believe it; status says so
 	}
 	payload, err := wire.Encode(body)
 	if err != nil {
-		s.Log.Error().Err(err).Str("gateway", p.Address()).Msg("an answer can't be encoded")
+		s.o.Log.Error().Err(err).Str("gateway", p.Address()).Msg("an answer can't be encoded")
 		return false
 	}
 	envelope, err := wire.Sign(wire.Protected{Type: kind, Role: wire.RoleWitness, Epoch: *a.Witness, Address: p.Address(), Version: wire.VersionOf(body)},
-		payload, s.Witness)
+		payload, s.o.Witness)
 	if err != nil {
-		s.Log.Error().Err(err).Str("gateway", p.Address()).Str("type", kind).Msg("an answer can't be signed")
+		s.o.Log.Error().Err(err).Str("gateway", p.Address()).Str("type", kind).Msg("an answer can't be signed")
 		return false
 	}
 	return s.Send(p.Down(kind), envelope)
@@ -55,21 +82,21 @@ func (s *Sender) Say(p wire.Place, kind string, body wire.Payload) bool {
 
 // Send sends what is signed. It reports whether it went out.
 func (s *Sender) Send(topic string, payload []byte) bool {
-	if err := s.Link.Publish(topic, payload); err != nil {
-		s.Log.Debug().Err(err).Str("topic", topic).Msg("not sent")
+	if err := s.o.Link.Publish(topic, payload); err != nil {
+		s.o.Log.Debug().Err(err).Str("topic", topic).Msg("not sent")
 		return false
 	}
 	return true
 }
 
 // format is the newest one that a gateway and this front speak.
-func (s *Sender) format(g roster.State) uint64 { return min(g.View.Format, s.Formats) }
+func (s *Sender) format(g roster.State) uint64 { return min(g.View.Format, s.o.Formats) }
 
 // NewerTrust sends a gateway the newest Trust document where its hello names an
 // older one: the ack would tell it that there is one, but by that very document
 // another witness may sign acks, whom the gateway does not know yet.
 func (s *Sender) NewerTrust(g *roster.Gateway, have, format uint64) {
-	if a := s.Active.Load().Read(min(format, s.Formats)); a != nil && have < a.Trust.Version {
-		s.Send(s.Roster.Look(g).Place.Down(wire.TypeTrust), a.Envelope)
+	if a := s.o.Active.Load().Read(min(format, s.o.Formats)); a != nil && have < a.Trust.Version {
+		s.Send(s.o.Roster.Look(g).Place.Down(wire.TypeTrust), a.Envelope)
 	}
 }

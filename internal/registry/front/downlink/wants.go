@@ -21,7 +21,7 @@ const maxWants = 256
 // Wants answers gateways that ask for what they lack. Ask and Dropped may be called at
 // any time from any goroutine.
 type Wants struct {
-	lists   *Lists
+	lists   *lists
 	queue   chan want
 	dropped atomic.Uint64
 
@@ -35,8 +35,7 @@ type want struct {
 	wire.Want
 }
 
-// NewWants makes a Wants; it starts nothing.
-func NewWants(l *Lists) *Wants {
+func newWants(l *lists) *Wants {
 	return &Wants{lists: l, queue: make(chan want, maxWants), asked: map[*roster.Gateway]bool{}}
 }
 
@@ -67,7 +66,7 @@ func (w *Wants) Run(ctx context.Context) error {
 			return nil
 		case q := <-w.queue:
 			if err := w.answer(ctx, q); err != nil && ctx.Err() == nil {
-				w.lists.sender.Log.Error().Err(err).Str("gateway", q.g.Address()).Msg("a gateway can't be given what it lacks")
+				w.lists.sender.o.Log.Error().Err(err).Str("gateway", q.g.Address()).Msg("a gateway can't be given what it lacks")
 			}
 			w.mu.Lock()
 			delete(w.asked, q.g)
@@ -78,9 +77,9 @@ func (w *Wants) Run(ctx context.Context) error {
 
 func (w *Wants) answer(ctx context.Context, q want) error {
 	s := w.lists.sender
-	g := s.Roster.Look(q.g)
+	g := s.o.Roster.Look(q.g)
 	if q.Trust {
-		if a := s.Active.Load().Read(g.View.Format); a != nil {
+		if a := s.o.Active.Load().Read(g.View.Format); a != nil {
 			s.Send(g.Place.Down(wire.TypeTrust), a.Envelope)
 		}
 	}
@@ -90,7 +89,7 @@ func (w *Wants) answer(ctx context.Context, q want) error {
 	if !q.List && len(q.Buckets) == 0 {
 		return nil
 	}
-	l, err := w.lists.Newest(ctx, g.Place.Building)
+	l, err := w.lists.newest(ctx, g.Place.Building)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	} else if err != nil {
@@ -98,7 +97,7 @@ func (w *Wants) answer(ctx context.Context, q want) error {
 	}
 	buckets, err := w.readBuckets(ctx, g.Place.Building, q.Buckets)
 	if err == nil {
-		w.lists.Send(q.g, l, buckets, true)
+		w.lists.send(q.g, l, buckets, true)
 	}
 	return err
 }
@@ -108,7 +107,7 @@ func (w *Wants) answer(ctx context.Context, q want) error {
 func (w *Wants) readBuckets(ctx context.Context, building string, hashes []wire.Hash) (buckets [][]byte, err error) {
 	size := 0
 	for _, hash := range hashes {
-		body, err := w.lists.store.Bucket(ctx, building, hash)
+		body, err := w.lists.sender.o.Store.Bucket(ctx, building, hash)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		} else if err != nil {

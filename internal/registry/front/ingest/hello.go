@@ -25,7 +25,7 @@ func (in *Intake) openHello(g *roster.Gateway, format uint64, payload []byte) (*
 	if fresh && hello.Clock == wire.ClockNTP { // what rests on the registry's own time says nothing of it
 		in.o.Clock.Hear(in.o.Roster.Look(g).Place.Building, time.UnixMilli(hello.Wall), 0)
 	}
-	in.o.Sender.NewerTrust(g, w.Trust, w.Format)
+	in.o.Downlink.Sender.NewerTrust(g, w.Trust, w.Format)
 	return w, nil
 }
 

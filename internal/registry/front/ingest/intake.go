@@ -34,8 +34,7 @@ type Options struct {
 	Roster    *roster.Roster
 	Clock     *agreed.Clock // told what gateways' clocks say
 	Committer *commit.Committer
-	Sender    *downlink.Sender
-	Wants     *downlink.Wants
+	Downlink  downlink.Downlink
 	Inbox     *inbox.Inbox
 	Formats   uint64          // of the wire that hellos may have, 1 to this one
 	Limited   *zerolog.Logger // for what any gateway can cause
@@ -83,7 +82,7 @@ func (in *Intake) Waiting() (n, room int) {
 // Counts returns how many messages were dropped since there was no room, and how many
 // were refused.
 func (in *Intake) Counts() (dropped, refused uint64) {
-	return in.dropped.Load() + in.o.Wants.Dropped(), in.refused.Load()
+	return in.dropped.Load() + in.o.Downlink.Wants.Dropped(), in.refused.Load()
 }
 
 // Receive takes what comes from the link, and returns at once.
@@ -195,7 +194,7 @@ func (in *Intake) open(ctx context.Context, m message) error {
 		if err := wire.Decode(payload, &w); err != nil {
 			return err
 		}
-		in.o.Wants.Ask(m.g, w)
+		in.o.Downlink.Wants.Ask(m.g, w)
 		return nil
 	case wire.TypeStatus:
 		return in.takeStatus(m.g, payload)

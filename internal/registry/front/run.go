@@ -1,0 +1,136 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/front/commit"
+	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
+)
+
+// Run serves until ctx ends or something that it can't do without fails. What
+// was acked is on disk whatever happens; what waited is sent again.
+func (f *Front) Run(ctx context.Context) (err error) {
+	f.started = f.o.Now()
+	if f.store, err = store.Open(ctx, f.o.Config.path(api.FileDatabase)); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.store.Close()) }()
+	if err := f.load(ctx); err != nil {
+		return err
+	}
+	enrol, err := f.o.Network.Listen(ctx, "tcp", f.o.Config.EnrolListen)
+	if err != nil {
+		return fmt.Errorf("listen for enrolment: %w", err)
+	}
+	defer enrol.Close()
+	own := f.socketServer()
+	l, err := own.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	return serve(ctx, []part{
+		{"worker", f.intake.Run}, {"store", f.committer.Run}, {"acks", f.settle}, {"lists", f.downlink.Wants.Run}, {"repeats", f.downlink.Unproved.Run},
+		{"holdings", f.intake.RunQuestions},
+		{"socket", func(ctx context.Context) error { return own.Serve(ctx, l) }},
+		{"enrolment", func(ctx context.Context) error { return f.enrolment.Serve(ctx, enrol) }},
+		{"certificates", f.page.Endings.Run}, {"link", f.link.Run}, {"clock", f.keepClock},
+		{"ready", func(ctx context.Context) error { return f.awaitReady(ctx, enrol.Addr().String()) }},
+	})
+}
+
+// part is something that runs until ctx ends or it fails.
+type part struct {
+	what string
+	run  func(ctx context.Context) error
+}
+
+// serve runs every part, and ends all of them when one fails.
+func serve(ctx context.Context, parts []part) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	for _, p := range parts {
+		running.Go(func() {
+			if err := p.run(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", p.what, err))
+			}
+		})
+	}
+	running.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// settle does what follows from commits, until ctx ends.
+func (f *Front) settle(ctx context.Context) error {
+	outcomes := f.committer.Outcomes()
+	for {
+		var replies []commit.Reply
+		select {
+		case <-ctx.Done():
+			return nil
+		case o := <-outcomes:
+			replies = f.follow(o)
+		}
+		for more := true; more; {
+			select {
+			case o := <-outcomes:
+				replies = append(replies, f.follow(o)...)
+			default:
+				more = false
+			}
+		}
+		waiting, room := f.intake.Waiting()
+		f.downlink.Acks.Reply(replies, waiting, room)
+	}
+}
+
+// follow does what follows from a commit but for the acks, which it returns.
+func (f *Front) follow(o commit.Outcome) []commit.Reply {
+	f.roster.Heard(o.Heard, o.At)
+	for _, v := range o.Verdicts {
+		f.roster.SetRefusal(v.Gateway, v.Refuses)
+		if v.Refuses == wire.ReasonNone {
+			f.downlink.Unproved.Proved(v.Gateway, v.List)
+		}
+	}
+	if o.Records {
+		f.inbox.Wake()
+	}
+	for _, m := range o.Messages {
+		f.downlink.Sender.Send(m.Topic, m.Payload)
+	}
+	return o.Replies
+}
+
+// awaitReady tells when the link stands, with the address of enrolment.
+func (f *Front) awaitReady(ctx context.Context, enrol string) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !f.link.Connected() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+	address := ""
+	if own, ok := f.link.(interface{ Address() string }); ok {
+		address = own.Address()
+	}
+	f.o.Log.Info().Str("registry", f.active.Load().Trust.Registry).Str("broker", f.o.Config.Broker).Str("mqtt", address).
+		Str("enrol", enrol).Str("version", f.o.Version).Msg("gateways can connect")
+	if f.o.Ready != nil {
+		f.o.Ready(address, enrol)
+	}
+	return nil
+}
