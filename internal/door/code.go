@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/access"
 	"gatehouse/sync/wire"
 )
 
@@ -17,10 +18,14 @@ type scan struct {
 	at     time.Time
 }
 
-// refusals counts codes that opened nothing.
-type refusals struct {
-	since time.Time
-	n     int
+// codes decides on scanned codes. For one goroutine.
+type codes struct {
+	door   string
+	passes Passes // nil: none are taken
+	clock  func() access.Time
+	last   scan
+	since  time.Time // when a second began,
+	failed int       // and codes in it that opened nothing
 }
 
 // mostRefused is how many codes a second are judged that open nothing: a
@@ -33,13 +38,11 @@ func (d *Door) code(ctx context.Context, e device.Event) {
 	if !ok {
 		return
 	}
-	last := d.scanned
-	d.scanned = scan{reader: e.Source, sum: sha256.Sum256([]byte(e.Code.Text())), at: time.Now()}
-	if last.reader == e.Source && last.sum == d.scanned.sum && d.scanned.at.Sub(last.at) < d.cfg.Hold {
+	if d.codes.repeated(e, d.cfg.Hold) {
 		return
 	}
-	pass := d.judge(e.Code)
-	head := d.denied(reader, pass.Reason)
+	pass := d.codes.judge(e.Code)
+	head := denied(reader, pass.Reason)
 	switch {
 	case reader.Direction == wire.DirectionOut:
 		d.left(head, pass.Who)
@@ -54,20 +57,27 @@ func (d *Door) code(ctx context.Context, e device.Event) {
 	}
 }
 
+// repeated reports whether a code was held up within hold, too.
+func (c *codes) repeated(e device.Event, hold time.Duration) bool {
+	last := c.last
+	c.last = scan{reader: e.Source, sum: sha256.Sum256([]byte(e.Code.Text())), at: time.Now()}
+	return last.reader == c.last.reader && last.sum == c.last.sum && c.last.at.Sub(last.at) < hold
+}
+
 // judge decides on a code, unless too many of this second were none.
-func (d *Door) judge(c device.Code) Pass {
-	if time.Since(d.refused.since) >= time.Second {
-		d.refused = refusals{since: time.Now()}
+func (c *codes) judge(code device.Code) Pass {
+	if time.Since(c.since) >= time.Second {
+		c.since, c.failed = time.Now(), 0
 	}
 	switch {
-	case d.p.Passes == nil:
+	case c.passes == nil:
 		return Pass{Reason: wire.ReasonNotReady}
-	case d.refused.n == mostRefused:
+	case c.failed == mostRefused:
 		return Pass{Reason: wire.ReasonBadCode}
 	}
-	pass := d.p.Passes.Decide(c, d.cfg.ID, d.p.Clock())
+	pass := c.passes.Decide(code, c.door, c.clock())
 	if pass.Reason != wire.ReasonGranted {
-		d.refused.n++
+		c.failed++
 	}
 	return pass
 }

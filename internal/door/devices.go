@@ -8,49 +8,49 @@ import (
 	"gatehouse/device/fault"
 )
 
-// faulty shows a fault at its reader, unless what is shown says more: of one that
-// is out of order, why.
-func (d *Door) faulty(e device.Event) {
-	last := d.devices[e.Source]
-	gone := !last.Online && last.Fault != fault.None
-	if d.tellsLess(e) || gone && !e.Active {
-		return
-	}
-	d.device(e.Source, last.Online, e.Fault)
+// devices are the status of a door's readers and inputs. Its methods report whether
+// it changed. For one goroutine, but a status is never changed once it was read.
+type devices struct {
+	status  map[string]DeviceStatus
+	repeats *repeats
 }
 
-// tellsLess reports whether a fault is only what a worse one makes: with a
+// faulty shows a fault at its reader, unless what is shown says more: of one that
+// is out of order, why.
+func (d *devices) faulty(e device.Event) bool {
+	last := d.status[e.Source]
+	gone := !last.Online && last.Fault != fault.None
+	return !last.tellsMore(e.Fault) && (!gone || e.Active) && d.set(e.Source, last.Online, e.Fault)
+}
+
+// tellsMore reports whether f is only what the fault that is shown makes: with a
 // cable that is cut or swapped every frame has a wrong length, too.
-func (d *Door) tellsLess(e device.Event) bool {
-	last := d.devices[e.Source]
-	if last.Fault != fault.Cable && last.Fault != fault.Swapped || time.Since(last.At) > window {
+func (s DeviceStatus) tellsMore(f fault.Code) bool {
+	if s.Fault != fault.Cable && s.Fault != fault.Swapped || time.Since(s.At) > window {
 		return false
 	}
-	return e.Fault == fault.Length || e.Fault == fault.Parity || e.Fault == fault.Trailing
+	return f == fault.Length || f == fault.Parity || f == fault.Trailing
 }
 
 // cleared shows that a fault that lasted is over.
-func (d *Door) cleared(e device.Event) {
-	if last := d.devices[e.Source]; last.Fault == e.Fault {
-		d.device(e.Source, last.Online, fault.None)
-	}
+func (d *devices) cleared(e device.Event) bool {
+	last := d.status[e.Source]
+	return last.Fault == e.Fault && d.set(e.Source, last.Online, fault.None)
 }
 
 // reads shows that a reader read: what was wrong with it has passed.
-func (d *Door) reads(id string) {
-	if d.devices[id].Fault != fault.None {
-		d.device(id, true, fault.None)
-	}
+func (d *devices) reads(id string) bool {
+	return d.status[id].Fault != fault.None && d.set(id, true, fault.None)
 }
 
-// device publishes the status of a reader or input. A fault that is there outweighs
-// one that has passed.
-func (d *Door) device(id string, online bool, f fault.Code) {
+// set changes the status of a reader or input. A fault that is there outweighs one
+// that has passed.
+func (d *devices) set(id string, online bool, f fault.Code) bool {
 	s := DeviceStatus{Online: online, Fault: f, At: time.Now()}
 	if there := d.repeats.newest(id); online && there != fault.None {
 		s.Fault, s.Lasts = there, true
 	}
-	d.devices = maps.Clone(d.devices)
-	d.devices[id] = s
-	d.publish()
+	d.status = maps.Clone(d.status)
+	d.status[id] = s
+	return true
 }

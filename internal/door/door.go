@@ -16,24 +16,34 @@ import (
 type Door struct {
 	cfg      Config
 	p        Parts
-	machine  Machine
-	acts     []Act
-	start    time.Time
-	repeats  repeats
-	last     []sighting   // oldest first
-	waiting  []waitingPIN // one a reader at most
-	scanned  scan
-	refused  refusals
-	pending  sync.WaitGroup
+	commands chan command
+	status   atomic.Pointer[Status]
+
+	start     time.Time
+	machine   Machine
+	acts      []Act // of the last step
+	lock      lock
+	records   records
+	repeats   repeats
+	devices   devices
+	inputs    inputs
+	sightings sightings
+	codes     codes
+	pins      pins
+	beside    beside
+}
+
+// inputs is what exit input and contact have told.
+type inputs struct {
+	exitSince time.Time // when the exit input became active; zero: it is not
+	openings  uint64    // how often the contact has told that the door was opened
+}
+
+// beside is what runs beside the loop, so that an exit button never waits for it.
+type beside struct {
+	running  sync.WaitGroup
 	appended chan appendResult
 	checked  chan checkedPIN
-	commands chan command
-	devices  map[string]DeviceStatus
-	status   atomic.Pointer[Status]
-	lockErr  string
-	openeds  uint64 // how often the contact has told that the door was opened
-	// exitSince is when the exit input became active; zero: it is not.
-	exitSince time.Time
 }
 
 type command struct {
@@ -47,14 +57,18 @@ var ErrStopped = errors.New("the door's loop is not running")
 
 // New makes a Door. It starts nothing and drives nothing.
 func New(cfg Config, p Parts) *Door {
+	r := records{door: cfg.ID, to: p.Recorder}
 	d := &Door{
 		cfg: cfg, p: p,
-		machine:  Machine{Rules: cfg.Rules},
-		appended: make(chan appendResult, 8),
-		checked:  make(chan checkedPIN, 8),
 		commands: make(chan command),
-		devices:  map[string]DeviceStatus{},
+		machine:  Machine{Rules: cfg.Rules},
+		lock:     lock{to: p.Lock, records: r, log: p.Log.With().Str("door", cfg.ID).Logger()},
+		records:  r,
+		repeats:  repeats{records: r},
+		codes:    codes{door: cfg.ID, passes: p.Passes, clock: p.Clock},
+		beside:   beside{appended: make(chan appendResult, 8), checked: make(chan checkedPIN, 8)},
 	}
+	d.devices = devices{status: map[string]DeviceStatus{}, repeats: &d.repeats}
 	if p.Watch == nil {
 		d.p.Watch = func(Seen) bool { return false }
 	}
@@ -112,17 +126,17 @@ func (d *Door) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		case e := <-d.p.Events:
 			d.event(ctx, e)
-		case r := <-d.appended:
+		case r := <-d.beside.appended:
 			d.granted(r)
-		case c := <-d.checked:
+		case c := <-d.beside.checked:
 			d.answered(ctx, c)
 		case c := <-d.commands:
 			d.obey(c)
 		case <-timer.C:
 			d.step(Tick)
 			d.assert()
-			d.expirePIN(time.Now())
-			d.repeats.flush(d, time.Now())
+			d.missPINs(d.pins.expire(time.Now()))
+			d.repeats.flush(time.Now())
 		}
 	}
 	return d.end()
@@ -144,7 +158,7 @@ func (d *Door) begin() {
 		d.step(FireLost)
 	}
 	if f == (Fire{}) {
-		_ = d.drive(false)
+		_ = d.lock.drive(false)
 		d.publish()
 	}
 }
@@ -167,12 +181,12 @@ func (d *Door) drain() {
 // released for as long as this process holds the line.
 func (d *Door) end() error {
 	d.drain()
-	d.expirePIN(time.Now().Add(pinWait))
-	d.repeats.flush(d, time.Now().Add(window))
-	err := d.drive(d.cfg.FailSafe || d.machine.Latched())
-	d.pending.Wait()
-	for len(d.checked) > 0 {
-		c := <-d.checked
+	d.missPINs(d.pins.expire(time.Now().Add(pinWait)))
+	d.repeats.flush(time.Now().Add(window))
+	err := d.lock.drive(d.cfg.FailSafe || d.machine.Latched())
+	d.beside.running.Wait()
+	for len(d.beside.checked) > 0 {
+		c := <-d.beside.checked
 		d.unheard(c.waitingPIN)
 	}
 	return err
@@ -186,11 +200,11 @@ func (d *Door) arm(t *time.Timer) {
 	if at, ok := d.repeats.deadline(); ok {
 		wait = min(wait, time.Until(at))
 	}
-	for _, w := range d.waiting {
+	for _, w := range d.pins.waiting {
 		wait = min(wait, time.Until(w.until))
 	}
-	if d.lockErr != "" || d.machine.emergency() {
-		wait = min(wait, assertEvery)
+	if d.lock.err != "" || d.machine.emergency() {
+		wait = min(wait, driveAgain)
 	}
 	t.Reset(max(wait, 0))
 }
@@ -205,28 +219,28 @@ func (d *Door) event(ctx context.Context, e device.Event) {
 		d.code(ctx, e)
 	case device.InputChanged:
 		d.input(e)
-	case device.FaultCleared:
-		d.repeats.over(d, e)
-		d.cleared(e)
 	case device.InstallOpened, device.InstallClosed, device.KeySent, device.KeyProved, device.KeyFailed:
-		d.queue(wire.Header{Kind: wire.KindReader, Reason: readerNews[e.Kind], Source: e.Source}, wire.Who{})
+		d.records.queue(wire.Header{Kind: wire.KindReader, Reason: readerNews[e.Kind], Source: e.Source}, wire.Who{})
 	case device.FaultSeen:
-		d.repeats.fault(d, e)
-		d.faulty(e)
+		d.repeats.fault(e)
+		d.publishIf(d.devices.faulty(e))
+	case device.FaultCleared:
+		d.repeats.over(e)
+		d.publishIf(d.devices.cleared(e))
 	case device.WentOffline:
 		if e.Source == device.InputExit {
-			d.exitSince = time.Time{}
+			d.inputs.exitSince = time.Time{}
 			d.step(ExitLost)
 		}
 		if e.Source == device.InputFire { // the gateway's, and it keeps the entry
 			d.step(FireLost)
 			return
 		}
-		d.device(e.Source, false, e.Fault)
-		d.queue(wire.Header{Kind: wire.KindOffline, Reason: wire.Reason(e.Fault), Source: e.Source}, wire.Who{})
+		d.publishIf(d.devices.set(e.Source, false, e.Fault))
+		d.records.queue(wire.Header{Kind: wire.KindOffline, Reason: wire.Reason(e.Fault), Source: e.Source}, wire.Who{})
 	case device.CameOnline:
-		d.device(e.Source, true, fault.None)
-		d.queue(wire.Header{Kind: wire.KindOnline, Source: e.Source}, wire.Who{})
+		d.publishIf(d.devices.set(e.Source, true, fault.None))
+		d.records.queue(wire.Header{Kind: wire.KindOnline, Source: e.Source}, wire.Who{})
 	}
 }
 
@@ -236,36 +250,38 @@ var readerNews = map[device.EventKind]wire.Reason{
 	device.KeySent: wire.ReasonKeySent, device.KeyProved: wire.ReasonKeyProved, device.KeyFailed: wire.ReasonKeyFailed,
 }
 
+// inputSteps is what an input says when it becomes idle, and when it becomes active.
+var inputSteps = map[string][2]Input{
+	device.InputExit:     {ExitIdle, ExitActive},
+	device.InputContact:  {ContactClosed, ContactOpen},
+	device.InputFire:     {FireIdle, FireActive},
+	device.InputFireSeen: {FireSeen, FireSeen},
+}
+
 func (d *Door) input(e device.Event) {
-	in := map[string][2]Input{
-		device.InputExit:     {ExitIdle, ExitActive},
-		device.InputContact:  {ContactClosed, ContactOpen},
-		device.InputFire:     {FireIdle, FireActive},
-		device.InputFireSeen: {FireSeen, FireSeen},
+	in, ok := inputSteps[e.Source]
+	switch {
+	case e.Source == device.InputExit && e.Active:
+		d.inputs.exitSince = time.Now()
+	case e.Source == device.InputExit:
+		d.inputs.exitSince = time.Time{}
+	case e.Source == device.InputContact && e.Active:
+		d.inputs.openings++
 	}
-	if e.Source == device.InputExit {
-		d.exitSince = time.Time{}
-		if e.Active {
-			d.exitSince = time.Now()
-		}
-	}
-	if e.Source == device.InputContact && e.Active {
-		d.openeds++
-	}
-	if pair, ok := in[e.Source]; ok && e.Active {
-		d.step(pair[1])
+	if ok && e.Active {
+		d.step(in[1])
 	} else if ok {
-		d.step(pair[0])
+		d.step(in[0])
 	}
 }
 
 func (d *Door) obey(c command) {
 	d.step(c.input)
 	if c.head.Kind != 0 {
-		if d.lockErr != "" {
+		if d.lock.err != "" {
 			c.head.Outcome = wire.OutcomeRefused
 		}
-		d.queue(c.head, wire.Who{})
+		d.records.queue(c.head, wire.Who{})
 	}
 	c.done <- d.machine.State()
 }
@@ -279,11 +295,11 @@ func (d *Door) stepFor(in Input, ref *wire.Ref) {
 	var refused error
 	for _, a := range d.acts {
 		if a.Release || a.Secure {
-			refused = d.drive(a.Release)
+			refused = d.lock.drive(a.Release)
 		}
 	}
 	for _, a := range d.acts {
-		if a.Header.Kind == 0 || !d.repeats.input(d, a.Header.Kind) {
+		if a.Header.Kind == 0 || !d.repeats.input(a.Header.Kind) {
 			continue
 		}
 		if refused != nil && (a.Header.Kind == wire.KindReleased || a.Header.Kind == wire.KindSecured) {
@@ -292,9 +308,9 @@ func (d *Door) stepFor(in Input, ref *wire.Ref) {
 		if a.Header.Kind == wire.KindReleased && ref != nil {
 			a.Header.Ref = ref
 		}
-		d.queue(a.Header, wire.Who{})
+		d.records.queue(a.Header, wire.Who{})
 		if a.Header.Kind == wire.KindHeld {
-			d.p.Show("", map[bool]device.Feedback{true: device.FeedbackHeld, false: device.FeedbackIdle}[a.Header.Outcome == wire.OutcomeActive])
+			d.p.Show("", d.machine.atRest())
 		}
 	}
 	if len(d.acts) > 0 || in == ExitIdle {
@@ -302,51 +318,32 @@ func (d *Door) stepFor(in Input, ref *wire.Ref) {
 	}
 }
 
-func (d *Door) drive(release bool) error {
-	act := d.p.Lock.Secure
-	if release {
-		act = d.p.Lock.Release
-	}
-	err := act()
-	msg := ""
-	if err != nil {
-		msg = err.Error()
-		if msg != d.lockErr { // it is tried again every second
-			d.p.Log.Error().Err(err).Str("door", d.cfg.ID).Bool("release", release).Msg("lock can't be driven")
-		}
-		if d.lockErr == "" {
-			d.queue(wire.Header{Kind: wire.KindFault, Reason: wire.Reason(fault.OutputRefused), Source: "relay"}, wire.Who{})
-		}
-	}
-	d.lockErr = msg
-	return err
-}
+// driveAgain is how often a lock is driven again that did not obey, or that fire
+// has released: a relay's line may go and come back.
+const driveAgain = time.Second
 
-// assertEvery is how often a lock is driven again that did not obey, or that
-// fire has released: a relay's line may go and come back.
-const assertEvery = time.Second
-
+// assert drives the lock again where that may help.
 func (d *Door) assert() {
-	if d.lockErr == "" && !d.machine.emergency() {
+	if d.lock.err == "" && !d.machine.emergency() {
 		return
 	}
-	before := d.lockErr
-	if _ = d.drive(d.machine.IsReleased()); d.lockErr != before {
-		d.publish()
-	}
+	before := d.lock.err
+	_ = d.lock.drive(d.machine.IsReleased())
+	d.publishIf(d.lock.err != before)
 }
 
-func (d *Door) queue(h wire.Header, w wire.Who) wire.Ref {
-	h.Door = d.cfg.ID
-	return d.p.Recorder.Queue(h, w)
+func (d *Door) publishIf(changed bool) {
+	if changed {
+		d.publish()
+	}
 }
 
 func (d *Door) publish() {
 	m := d.machine
 	state := m.State()
-	if d.lockErr != "" {
+	if d.lock.err != "" {
 		state = Unknown
 	}
-	d.status.Store(&Status{State: state, Released: m.IsReleased(), ExitSince: d.exitSince, Open: m.open, Latched: m.Latched(),
-		FireLine: m.FireLine(), LockErr: d.lockErr, Devices: d.devices})
+	d.status.Store(&Status{State: state, Released: m.IsReleased(), ExitSince: d.inputs.exitSince, Open: m.open, Latched: m.Latched(),
+		FireLine: m.FireLine(), LockErr: d.lock.err, Devices: d.devices.status})
 }

@@ -10,6 +10,7 @@ package door
 import (
 	"time"
 
+	"gatehouse/device"
 	"gatehouse/sync/wire"
 )
 
@@ -39,7 +40,7 @@ type Rules struct {
 // Machine holds what a door knows about itself. The zero Machine with Rules is
 // a secured, closed door. It is a value: Step returns the next one.
 type Machine struct {
-	Rules
+	Rules     Rules
 	released  bool          // what the lock was last told
 	since     time.Duration // when it was released
 	until     time.Duration // when it is to be secured
@@ -105,6 +106,14 @@ func (m Machine) State() State {
 // IsReleased reports what the lock was last told.
 func (m Machine) IsReleased() bool { return m.released }
 
+// atRest is what readers show while no card is held up.
+func (m Machine) atRest() device.Feedback {
+	if m.State() == Held {
+		return device.FeedbackHeld
+	}
+	return device.FeedbackIdle
+}
+
 // Latched reports whether the fire latch holds the door released.
 func (m Machine) Latched() bool { return m.fireLatch }
 
@@ -136,7 +145,7 @@ func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) 
 	case ExitLost:
 		blind := m.exitBlind
 		m.left(now)
-		if m.exitBlind = m.OnlyExit; m.exitBlind && !blind {
+		if m.exitBlind = m.Rules.OnlyExit; m.exitBlind && !blind {
 			acts = m.release(now, wire.ReasonExit, acts)
 		}
 	case ContactOpen:
@@ -174,12 +183,12 @@ func (m Machine) Deadline() (time.Duration, bool) {
 		if !m.leaving() {
 			earliest(m.until)
 		}
-		if m.MaxRelease > 0 && !m.exitBlind {
-			earliest(m.since + m.MaxRelease)
+		if m.Rules.MaxRelease > 0 && !m.exitBlind {
+			earliest(m.since + m.Rules.MaxRelease)
 		}
 	}
-	if m.open && !m.held && m.HeldAfter > 0 && !m.emergency() {
-		earliest(m.openSince + m.HeldAfter)
+	if m.open && !m.held && m.Rules.HeldAfter > 0 && !m.emergency() {
+		earliest(m.openSince + m.Rules.HeldAfter)
 	}
 	return at, ok
 }
@@ -187,14 +196,14 @@ func (m Machine) Deadline() (time.Duration, bool) {
 // left: nobody asks to go out any more; who just did has time to.
 func (m *Machine) left(now time.Duration) {
 	if m.leaving() && m.released {
-		m.until = max(m.until, now+m.ReleaseTime)
+		m.until = max(m.until, now+m.Rules.ReleaseTime)
 	}
 	m.exit, m.exitBlind = false, false
 }
 
 func (m *Machine) release(now time.Duration, why wire.Reason, acts []Act) []Act {
 	m.fresh = true
-	m.until = max(m.until, now+m.ReleaseTime)
+	m.until = max(m.until, now+m.Rules.ReleaseTime)
 	return m.drive(now, why, acts)
 }
 
@@ -221,7 +230,7 @@ func (m *Machine) opened(now time.Duration, acts []Act) []Act {
 		return acts
 	}
 	m.open, m.openSince, m.fresh = true, now, false
-	if m.released || m.SilentExit {
+	if m.released || m.Rules.SilentExit {
 		return record(acts, wire.KindOpened, 0, 0)
 	}
 	m.forced = true
@@ -292,7 +301,7 @@ func (m *Machine) endEmergency(now time.Duration, why wire.Reason, acts []Act) [
 	}
 	m.openSince = now
 	if m.leaving() {
-		m.since, m.until = now, now+m.ReleaseTime
+		m.since, m.until = now, now+m.Rules.ReleaseTime
 		return acts
 	}
 	return m.secure(why, acts)
@@ -301,12 +310,12 @@ func (m *Machine) endEmergency(now time.Duration, why wire.Reason, acts []Act) [
 func (m *Machine) timers(now time.Duration, acts []Act) []Act {
 	if m.released && !m.emergency() {
 		over := !m.leaving() && now >= m.until
-		limit := m.MaxRelease > 0 && !m.exitBlind && now >= m.since+m.MaxRelease
+		limit := m.Rules.MaxRelease > 0 && !m.exitBlind && now >= m.since+m.Rules.MaxRelease
 		if over || limit {
 			acts = m.secure(wire.ReasonTimer, acts)
 		}
 	}
-	if m.open && !m.held && m.HeldAfter > 0 && !m.emergency() && now >= m.openSince+m.HeldAfter {
+	if m.open && !m.held && m.Rules.HeldAfter > 0 && !m.emergency() && now >= m.openSince+m.Rules.HeldAfter {
 		m.held = true
 		acts = record(acts, wire.KindHeld, wire.OutcomeActive, 0)
 	}

@@ -97,10 +97,10 @@ func (w *walk) follow(in door.Input) {
 		}
 		w.exit, w.noExit = false, false
 	case door.ExitLost:
-		if w.exit || w.noExit || w.m.OnlyExit {
+		if w.exit || w.noExit || w.m.Rules.OnlyExit {
 			w.asked = w.now
 		}
-		w.exit, w.noExit = false, w.m.OnlyExit
+		w.exit, w.noExit = false, w.m.Rules.OnlyExit
 	case door.FireLatched:
 		w.latch = true
 	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.FireSeen:
@@ -133,8 +133,8 @@ func (w *walk) lower(in door.Input) {
 	case door.GrantCard, door.OperatorOpen, door.ExitCard, door.ExitActive, door.FireSeen:
 		w.through = false
 	}
-	limited := w.m.MaxRelease > 0 && w.now-w.since >= w.m.MaxRelease
-	due := w.asked > 0 && (w.exit || w.now-w.asked < w.m.ReleaseTime)
+	limited := w.m.Rules.MaxRelease > 0 && w.now-w.since >= w.m.Rules.MaxRelease
+	due := w.asked > 0 && (w.exit || w.now-w.asked < w.m.Rules.ReleaseTime)
 	if due && !w.released && !w.through && !limited && !w.over {
 		w.t.Fatalf("secured %v after somebody was let through, exit pressed %v", w.now-w.asked, w.exit)
 	}
@@ -182,10 +182,10 @@ func (w *walk) laws(in door.Input) {
 	if !w.released || w.latch || w.blind || w.noExit {
 		return
 	}
-	if limit := w.m.MaxRelease; limit > 0 && w.now-w.since >= limit {
+	if limit := w.m.Rules.MaxRelease; limit > 0 && w.now-w.since >= limit {
 		w.t.Fatalf("driven for %v, limit %v", w.now-w.since, limit)
 	}
-	if !w.exit && w.now-w.asked >= w.m.ReleaseTime {
+	if !w.exit && w.now-w.asked >= w.m.Rules.ReleaseTime {
 		w.t.Fatalf("still released %v after the last reason", w.now-w.asked)
 	}
 }

@@ -74,6 +74,15 @@ type Config struct {
 	Fire     Fire // at the start
 }
 
+func (c Config) reader(id string) Reader {
+	for _, r := range c.Readers {
+		if r.ID == id {
+			return r
+		}
+	}
+	return Reader{ID: id, Direction: wire.DirectionIn}
+}
+
 // Fire is the state of the fire input as a door finds it at its start.
 type Fire struct {
 	Active  bool // the line is active
@@ -86,6 +95,16 @@ type Fire struct {
 type Typed struct {
 	Door, Reader string
 	PIN          device.PIN
+}
+
+// Seen is what a card was, for those who wait for one (registration, adopt).
+type Seen struct {
+	Door, Reader string
+	Card         device.Card
+	Credential   wire.CredentialID
+	Reason       wire.Reason
+	Held         bool   // it is still there from before, and has had this answer
+	Openeds      uint64 // how often the door was opened by then, where it has a contact
 }
 
 // Parts are what a Door works with; all are needed except Watch and Typed.
@@ -112,6 +131,15 @@ type Parts struct {
 	// which knows whose it was. It must not block.
 	Show func(reader string, f device.Feedback)
 	Log  zerolog.Logger
+}
+
+// staleAfter is how old a card may be when its door gets to it.
+const staleAfter = 2 * time.Second
+
+// isStale reports whether a card was read so long ago that whoever held it may
+// be gone: it waited in the kernel while this process hung.
+func (p Parts) isStale(e device.Event) bool {
+	return e.At != 0 && p.Monotonic != nil && p.Monotonic()-e.At > staleAfter
 }
 
 // Status is what people see of a door. Values are not changed once published.

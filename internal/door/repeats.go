@@ -21,8 +21,10 @@ const (
 )
 
 // repeats turns denials and faults that come again into one count a minute:
-// the first is recorded at once, the rest at the end of the window.
+// the first is recorded at once, the rest at the end of the window. For one
+// goroutine.
 type repeats struct {
+	records         records
 	denials, faults tally
 	lasting         []lasting // faults that are there now
 	inputs          struct {
@@ -33,13 +35,13 @@ type repeats struct {
 }
 
 // input admits an entry of an input, or counts it for the flood entry.
-func (r *repeats) input(d *Door, k wire.Kind) bool {
+func (r *repeats) input(k wire.Kind) bool {
 	switch k {
 	case wire.KindExit, wire.KindOpened, wire.KindClosed, wire.KindForced, wire.KindHeld:
 	default:
 		return true
 	}
-	r.flush(d, time.Now())
+	r.flush(time.Now())
 	if r.inputs.ends.IsZero() {
 		r.inputs.ends = time.Now().Add(window)
 	}
@@ -99,8 +101,8 @@ func (t *tally) admit(k kept, now time.Time) (*kept, bool) {
 	return &t.kept[t.n-1], true
 }
 
-func (r *repeats) denial(d *Door, h wire.Header, w wire.Who) {
-	r.flush(d, time.Now())
+func (r *repeats) denial(h wire.Header, w wire.Who) {
+	r.flush(time.Now())
 	k := kept{source: h.Source, reason: h.Reason}
 	switch {
 	case w.Credential != nil:
@@ -110,16 +112,20 @@ func (r *repeats) denial(d *Door, h wire.Header, w wire.Who) {
 	}
 	e, first := r.denials.admit(k, time.Now())
 	if first {
-		e.ref = d.queue(h, w)
+		e.ref = r.records.queue(h, w)
 	}
 }
 
-func (r *repeats) fault(d *Door, e device.Event) {
-	r.flush(d, time.Now())
+func (r *repeats) fault(e device.Event) {
+	r.flush(time.Now())
 	l := lasting{e.Source, wire.Reason(e.Fault), false}
 	k, first := r.faults.admit(kept{source: l.source, reason: l.reason}, time.Now())
 	if first {
-		k.ref = d.queue(l.entry(map[bool]wire.Outcome{true: wire.OutcomeActive}[e.Active]), wire.Who{})
+		begin := wire.Outcome(0)
+		if e.Active {
+			begin = wire.OutcomeActive
+		}
+		k.ref = r.records.queue(l.entry(begin), wire.Who{})
 	}
 	if e.Active && r.find(l) < 0 {
 		l.logged = first
@@ -129,15 +135,15 @@ func (r *repeats) fault(d *Door, e device.Event) {
 
 // over records that a fault has ended, unless its beginning was only counted: then
 // its end is, too. One that is not known began before this process did.
-func (r *repeats) over(d *Door, e device.Event) {
-	r.flush(d, time.Now())
+func (r *repeats) over(e device.Event) {
+	r.flush(time.Now())
 	l := lasting{e.Source, wire.Reason(e.Fault), true}
 	if i := r.find(l); i >= 0 {
 		l = r.lasting[i]
 		r.lasting = slices.Delete(r.lasting, i, i+1)
 	}
 	if l.logged {
-		d.queue(l.entry(wire.OutcomeIdle), wire.Who{})
+		r.records.queue(l.entry(wire.OutcomeIdle), wire.Who{})
 	}
 }
 
@@ -166,11 +172,11 @@ func (r *repeats) deadline() (time.Time, bool) {
 }
 
 // flush records what was counted in windows that have ended.
-func (r *repeats) flush(d *Door, now time.Time) {
+func (r *repeats) flush(now time.Time) {
 	if in := r.inputs; !in.ends.IsZero() && !now.Before(in.ends) {
 		r.inputs.ends, r.inputs.n, r.inputs.flooded = time.Time{}, 0, 0
 		if in.flooded > 0 {
-			d.queue(wire.Header{Kind: wire.KindFlood, Source: "inputs", Count: in.flooded}, wire.Who{})
+			r.records.queue(wire.Header{Kind: wire.KindFlood, Source: "inputs", Count: in.flooded}, wire.Who{})
 		}
 	}
 	for _, t := range []*tally{&r.denials, &r.faults} {
@@ -180,25 +186,25 @@ func (r *repeats) flush(d *Door, now time.Time) {
 		for _, e := range t.kept[:t.n] {
 			if e.again > 0 {
 				ref := e.ref
-				d.queue(wire.Header{Kind: wire.KindRepeated, Reason: e.reason, Source: e.source, Ref: &ref, Count: e.again}, wire.Who{})
+				r.records.queue(wire.Header{Kind: wire.KindRepeated, Reason: e.reason, Source: e.source, Ref: &ref, Count: e.again}, wire.Who{})
 			}
 		}
 		if t.flooded > 0 {
-			d.queue(wire.Header{Kind: wire.KindFlood, Count: t.flooded}, wire.Who{})
+			r.records.queue(wire.Header{Kind: wire.KindFlood, Count: t.flooded}, wire.Who{})
 		}
 		*t = tally{}
 		if t == &r.faults {
-			r.tellLasting(d)
+			r.tellLasting()
 		}
 	}
 }
 
 // tellLasting records the faults that were only counted when they began, and did
 // not go again.
-func (r *repeats) tellLasting(d *Door) {
+func (r *repeats) tellLasting() {
 	for i, l := range r.lasting {
 		if !l.logged {
-			d.queue(l.entry(wire.OutcomeActive), wire.Who{})
+			r.records.queue(l.entry(wire.OutcomeActive), wire.Who{})
 			r.lasting[i].logged = true
 		}
 	}
