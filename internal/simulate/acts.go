@@ -6,22 +6,24 @@ import (
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/model"
 	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/testbed"
 )
 
 // act lets the operator do something to a tenancy at the registry, and do what
 // the answer says.
-func (w *world) act(t *tenancy, a operator.Act) error {
-	if !w.centre.issuer.running() {
-		return errOff
+func (w *world) act(t *model.Tenancy, a operator.Act) error {
+	if !w.bed.Registry.Issuer.Running() {
+		return testbed.ErrOff
 	}
-	a.Tenancy = t.id
-	done, err := w.centre.op.Do(w.ctx, a)
+	a.Tenancy = t.ID
+	done, err := w.bed.Registry.Op.Do(w.bed.Ctx, a)
 	hint := ""
 	if err == nil && done.Hint != "" {
 		hint = ": " + done.Hint
 	}
-	w.report.Say("the operator: %s %s (%s)%s%s", a.Act, t.name(), a.Reason, said(err), hint)
+	w.report.Say("the operator: %s %s (%s)%s%s", a.Act, t.Name(), a.Reason, said(err), hint)
 	if err == nil && done.Held {
 		w.countersign()
 	}
@@ -42,10 +44,10 @@ func (w *world) revoke(n [4]int) {
 	}
 }
 
-func (w *world) revokeOf(t *tenancy) bool {
+func (w *world) revokeOf(t *model.Tenancy) bool {
 	ok := w.act(t, operator.Act{Act: operator.ActEnd, Reason: "order"}) == nil
 	if ok {
-		w.model.say("issuer", ended, t)
+		w.model.Say("issuer", model.Ended, t)
 	}
 	return ok
 }
@@ -57,10 +59,10 @@ func (w *world) stop(n [4]int) {
 	}
 }
 
-func (w *world) stopOf(t *tenancy) error {
+func (w *world) stopOf(t *model.Tenancy) error {
 	err := w.act(t, operator.Act{Act: operator.ActSuspend, Reason: "lost"})
 	if err == nil {
-		w.model.say("issuer", suspended, t, w.model.cardsAt("issuer", t)...)
+		w.model.Say("issuer", model.Suspended, t, w.model.CardsAt("issuer", t)...)
 	}
 	return err
 }
@@ -68,7 +70,7 @@ func (w *world) stopOf(t *tenancy) error {
 func (w *world) goOn(n [4]int) {
 	if t, ok := w.someone(n[0]); ok {
 		if w.act(t, operator.Act{Act: operator.ActResume, Reason: "found"}) == nil {
-			w.model.say("issuer", resumed, t, w.model.cardsAt("issuer", t)...)
+			w.model.Say("issuer", model.Resumed, t, w.model.CardsAt("issuer", t)...)
 		}
 	}
 }
@@ -81,10 +83,10 @@ func (w *world) settle(n [4]int) {
 	}
 	a := operator.Act{Act: operator.ActReject, Reason: "heard"}
 	if n[1]%2 == 0 {
-		a = operator.Act{Act: operator.ActUphold, Reason: "heard", Until: w.centre.issuer.clock.Wall().Add(4 * plan.Day)}
+		a = operator.Act{Act: operator.ActUphold, Reason: "heard", Until: w.bed.Registry.Issuer.Clock.Wall().Add(4 * plan.Day)}
 	}
 	if w.act(t, a) == nil {
-		t.doubt = "the registry decided on a notice"
+		t.Doubt = "the registry decided on a notice"
 	}
 }
 
@@ -92,28 +94,28 @@ func (w *world) settle(n [4]int) {
 func (w *world) backUp([4]int) {
 	for _, p := range []struct {
 		name string
-		part *part
+		part *testbed.Part
 		up   func() error
 		down func()
-	}{{"issuer", &w.centre.issuer, w.centre.startIssuer, w.centre.issuer.end}, {"front", &w.centre.front, w.centre.startFront, w.centre.stopFront}} {
-		was := p.part.running()
+	}{{"issuer", &w.bed.Registry.Issuer, w.bed.Registry.StartIssuer, w.bed.Registry.Issuer.End}, {"front", &w.bed.Registry.Front, w.bed.Registry.StartFront, w.bed.Registry.StopFront}} {
+		was := p.part.Running()
 		p.down()
-		if err := p.part.disk.Image("backup"); err != nil {
+		if err := p.part.Disk.Image("backup"); err != nil {
 			w.report.Breach("start", "back up: %v", err)
 		}
 		if was {
 			w.must(p.name, p.up())
 			time.Sleep(time.Second) // what it begins with is over when the other one stops
 		}
-		if m := w.model.minds[p.name]; m != nil {
-			w.model.images[p.name] = m.clone()
+		if m := w.model.Minds[p.name]; m != nil {
+			w.model.Images[p.name] = m.Clone()
 		}
 	}
-	for _, b := range w.gateways {
-		if err := b.disk.Image("backup"); err != nil {
-			w.report.Breach("start", "image of %s: %v", b.name, err)
+	for _, b := range w.bed.Gateways {
+		if err := b.Disk.Image("backup"); err != nil {
+			w.report.Breach("start", "image of %s: %v", b.Name, err)
 		}
-		w.model.images[b.name] = w.model.minds[b.name].clone()
+		w.model.Images[b.Name] = w.model.Minds[b.Name].Clone()
 	}
 	time.Sleep(time.Second)
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"gatehouse/internal/simulate/plan"
-	"gatehouse/internal/simulate/report"
 	"io"
 	mathrand "math/rand/v2"
 	"os"
@@ -14,6 +12,9 @@ import (
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
+
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/report"
 )
 
 // Child lets plans happen in this process, one after another, and then ends it:
@@ -58,7 +59,7 @@ func bubble(t *testing.T, p plan.Plan, dir string) (o report.Outcome) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(made)
-	synctest.Test(t, func(t *testing.T) { o = run(t, p, made) })
+	synctest.Test(t, func(t *testing.T) { o = run(p, made) })
 	return o
 }
 

@@ -15,7 +15,9 @@ import (
 	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/model"
 	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/testbed"
 )
 
 // close is the end of a run: clocks, lines and machines are right again, and the
@@ -27,15 +29,15 @@ func (w *world) close() {
 	w.clocksRight([4]int{})
 	w.renewalAgain([4]int{})
 	w.disksRight()
-	w.broker.Set(faultnet.Misdeeds{})
-	clear(w.centre.cut)
-	clear(w.centre.dead)
+	w.bed.Broker.Set(faultnet.Misdeeds{})
+	clear(w.bed.Registry.Cut)
+	clear(w.bed.Registry.Dead)
 	w.frontOn([4]int{})
-	if !w.centre.issuer.running() {
-		w.must("the issuer", w.centre.startIssuer())
+	if !w.bed.Registry.Issuer.Running() {
+		w.must("the issuer", w.bed.Registry.StartIssuer())
 	}
-	for _, b := range w.gateways {
-		if b.life == nil {
+	for _, b := range w.bed.Gateways {
+		if !b.Running() {
 			w.bootBox(b)
 		}
 	}
@@ -58,13 +60,13 @@ func (w *world) close() {
 
 // atLast is law W4: a true revocation is in force at every door in two minutes.
 func (w *world) atLast() {
-	for _, b := range w.gateways {
-		if b.life == nil {
-			w.report.Breach("W4", "%s does not run", b.name)
+	for _, b := range w.bed.Gateways {
+		if !b.Running() {
+			w.report.Breach("W4", "%s does not run", b.Name)
 			return
 		}
 	}
-	t := w.checkInAt(w.gateways[0], flats[0], w.model.card(), time.Time{})
+	t := w.checkInAt(w.bed.Gateways[0], testbed.Flats[0], w.model.NewCard(), time.Time{})
 	if t == nil {
 		w.report.Breach("W4", "nobody can check in")
 		return
@@ -72,9 +74,9 @@ func (w *world) atLast() {
 	time.Sleep(25 * time.Minute)
 	synctest.Wait()
 	w.look()
-	for _, b := range w.gateways {
-		if !b.swipe(t.cards[0].number) {
-			w.report.Breach("W4", "a new tenant's card does not open at %s: %s", b.name, b.lastReason())
+	for _, b := range w.bed.Gateways {
+		if !b.Swipe(t.Cards[0].Number) {
+			w.report.Breach("W4", "a new tenant's card does not open at %s: %s", b.Name, b.LastReason())
 		}
 	}
 	if !w.revokeOf(t) {
@@ -89,17 +91,17 @@ func (w *world) settled() {
 	time.Sleep(time.Hour)
 	synctest.Wait()
 	w.look()
-	for _, b := range w.gateways {
-		s, err := b.status()
+	for _, b := range w.bed.Gateways {
+		s, err := b.Status()
 		if err != nil || s.Uplink == nil {
-			w.report.Breach("W4", "%s says nothing of its registry (%v)", b.name, err)
+			w.report.Breach("W4", "%s says nothing of its registry (%v)", b.Name, err)
 			continue
 		}
 		if u := s.Uplink; u.State != "in step" || u.Records > 0 || u.Problem != "" {
-			w.report.Breach("W4", "%s does not settle: %s, waiting: %s, %s", b.name, u.State, amount.Of(u.Records, "tenancy record"), u.Problem)
+			w.report.Breach("W4", "%s does not settle: %s, waiting: %s, %s", b.Name, u.State, amount.Of(u.Records, "tenancy record"), u.Problem)
 		}
 	}
-	all, err := w.centre.api.Gateways(w.ctx, building)
+	all, err := w.bed.Registry.API.Gateways(w.bed.Ctx, testbed.Building)
 	if err != nil {
 		w.report.Breach("W4", "the front does not answer: %v", err)
 	}
@@ -111,13 +113,13 @@ func (w *world) settled() {
 			w.report.Breach("W4", "%s has proved list %d of %d", g.Gateway, g.Applied, g.List)
 		}
 	}
-	for _, t := range w.model.tenancies {
-		t.robbed = false // the card has to open again, whatever a thief has ended
+	for _, t := range w.model.Tenancies {
+		t.Robbed = false // the card has to open again, whatever a thief has ended
 	}
 	if w.thief != nil {
 		w.cosigned()
 	}
-	if s, err := w.centre.op.Status(w.ctx); err != nil || len(s.Unsent) > 0 || len(s.Held) > 0 || !s.Linked {
+	if s, err := w.bed.Registry.Op.Status(w.bed.Ctx); err != nil || len(s.Unsent) > 0 || len(s.Held) > 0 || !s.Linked {
 		w.report.Breach("W4", "the issuer does not settle: %d unsent, %d held, linked %v (%v)", len(s.Unsent), len(s.Held), s.Linked, err)
 	}
 }
@@ -125,7 +127,7 @@ func (w *world) settled() {
 // agree is law W6: desk, door and registry say the same.
 func (w *world) agree() {
 	central := map[string]operator.Tenancy{}
-	all, err := w.centre.op.Tenancies(w.ctx, building)
+	all, err := w.bed.Registry.Op.Tenancies(w.bed.Ctx, testbed.Building)
 	if err != nil {
 		w.report.Breach("W6", "the issuer does not answer: %v", err)
 		return
@@ -133,17 +135,17 @@ func (w *world) agree() {
 	for _, t := range all {
 		central[t.ID] = t
 	}
-	for _, b := range w.gateways {
-		desk, err := b.client.Tenancies(w.ctx)
+	for _, b := range w.bed.Gateways {
+		desk, err := b.Client.Tenancies(w.bed.Ctx)
 		if err != nil {
-			w.report.Breach("W6", "the desk of %s does not answer: %v", b.name, err)
+			w.report.Breach("W6", "the desk of %s does not answer: %v", b.Name, err)
 			continue
 		}
 		at := map[string]control.Tenancy{}
 		for _, t := range desk {
 			at[t.ID] = t
 		}
-		for _, t := range w.model.tenancies {
+		for _, t := range w.model.Tenancies {
 			w.agreeOn(b, t, at, central)
 		}
 	}
@@ -156,8 +158,8 @@ const doubtLasts = 2 * plan.Day
 
 // inDoubt reports whether a desk says of a tenancy whose term is over that only doubt
 // about the time holds it open, as it may after a boot.
-func inDoubt(b *box, t *tenancy, here control.Tenancy) bool {
-	return here.Doubtful && t.over() && b.clock.Boot() < doubtLasts
+func inDoubt(b *testbed.Gateway, t *model.Tenancy, here control.Tenancy) bool {
+	return here.Doubtful && t.Over() && b.Clock.Boot() < doubtLasts
 }
 
 // stands is how a tenancy stands in words: whoever is not over also hears what was
@@ -169,36 +171,36 @@ func stands(state, decided string) string {
 	return state + ", the notice " + decided
 }
 
-func (w *world) agreeOn(b *box, t *tenancy, desk map[string]control.Tenancy, central map[string]operator.Tenancy) {
-	row, known := desk[t.id]
+func (w *world) agreeOn(b *testbed.Gateway, t *model.Tenancy, desk map[string]control.Tenancy, central map[string]operator.Tenancy) {
+	row, known := desk[t.ID]
 	here := stands(row.State, row.Decided)
-	there, listed := central[t.id]
+	there, listed := central[t.ID]
 	switch {
-	case w.model.minds[b.name].damaged:
+	case w.model.Minds[b.Name].Damaged:
 	case listed && there.State == "ended" && inDoubt(b, t, row):
 	case !listed && known && !strings.HasPrefix(here, "ended"):
-		w.report.Breach("W6", "the desk of %s says that %s is %s, and the registry does not know them", b.name, t.name(), here)
+		w.report.Breach("W6", "the desk of %s says that %s is %s, and the registry does not know them", b.Name, t.Name(), here)
 	case known && listed && here != stands(there.State, there.Decided):
-		w.report.Breach("W6", "the desk of %s says that %s is %s, the registry %s", b.name, t.name(), here, stands(there.State, there.Decided))
+		w.report.Breach("W6", "the desk of %s says that %s is %s, the registry %s", b.Name, t.Name(), here, stands(there.State, there.Decided))
 	}
-	for _, c := range t.cards {
-		if len(w.model.holders(c.number)) == 1 {
+	for _, c := range t.Cards {
+		if len(w.model.Holders(c.Number)) == 1 {
 			w.hold(b, t, c)
-			if there.State == "ended" && b.lastReason() == "granted" {
-				w.report.Breach("W6", "the registry says that %s is over, and house card %d opens at %s", t.name(), c.number, b.name)
+			if there.State == "ended" && b.LastReason() == "granted" {
+				w.report.Breach("W6", "the registry says that %s is over, and house card %d opens at %s", t.Name(), c.Number, b.Name)
 			}
 		}
 	}
 }
 
 // received are the entries that the registry has, by gateway, and how often.
-func (w *world) received() (map[string]map[spot]int, error) {
-	have := map[string]map[spot]int{}
-	_, err := w.centre.api.Entries(w.ctx, api.EntryFilter{Building: building, Limit: 1_000_000}, func(e api.Entry) error {
+func (w *world) received() (map[string]map[testbed.Spot]int, error) {
+	have := map[string]map[testbed.Spot]int{}
+	_, err := w.bed.Registry.API.Entries(w.bed.Ctx, api.EntryFilter{Building: testbed.Building, Limit: 1_000_000}, func(e api.Entry) error {
 		if have[e.Gateway] == nil {
-			have[e.Gateway] = map[spot]int{}
+			have[e.Gateway] = map[testbed.Spot]int{}
 		}
-		have[e.Gateway][spot{e.Epoch, e.Sequence}]++
+		have[e.Gateway][testbed.Spot{Epoch: e.Epoch, N: e.Sequence}]++
 		return nil
 	})
 	return have, err
@@ -211,10 +213,10 @@ func (w *world) complete() {
 		w.report.Breach("W3", "the front does not show its entries: %v", err)
 		return
 	}
-	for _, b := range w.gateways {
+	for _, b := range w.bed.Gateways {
 		missing, twice := 0, 0
-		for p := range w.model.entries[b.name] {
-			switch n := have[b.name][p]; {
+		for p := range w.entries[b.Name] {
+			switch n := have[b.Name][p]; {
 			case n > 1:
 				twice++
 			case n == 0:
@@ -222,10 +224,10 @@ func (w *world) complete() {
 			}
 		}
 		if twice > 0 {
-			w.report.Breach("W3", "%s of %s at the registry twice", amount.Of(twice, "entry"), b.name)
+			w.report.Breach("W3", "%s of %s at the registry twice", amount.Of(twice, "entry"), b.Name)
 		}
 		if missing > 0 && !w.saidMissing(b) {
-			w.report.Breach("W3", "%s of %s nowhere, and nothing says so", amount.Of(missing, "entry"), b.name)
+			w.report.Breach("W3", "%s of %s nowhere, and nothing says so", amount.Of(missing, "entry"), b.Name)
 		}
 	}
 }
@@ -234,23 +236,23 @@ func (w *world) complete() {
 var missingKinds = []string{"gap", "damaged", "epoch"}
 
 // saidMissing reports whether an entry or alarm says that entries are missing.
-func (w *world) saidMissing(b *box) bool {
-	for p, e := range w.model.entries[b.name] {
-		if slices.Contains(missingKinds, e.kind) && p.n > 0 {
+func (w *world) saidMissing(b *testbed.Gateway) bool {
+	for p, e := range w.entries[b.Name] {
+		if slices.Contains(missingKinds, e.kind) && p.N > 0 {
 			return true
 		}
 	}
-	all, err := w.centre.api.Gateways(w.ctx, building)
+	all, err := w.bed.Registry.API.Gateways(w.bed.Ctx, testbed.Building)
 	if err != nil {
 		return false
 	}
 	for _, g := range all {
-		if g.Gateway == b.name && (g.SetBacks > 0 || g.Forks > 0) {
+		if g.Gateway == b.Name && (g.SetBacks > 0 || g.Forks > 0) {
 			return true
 		}
 	}
-	alarms, _ := w.centre.api.Alarms(w.ctx, building, 1000)
-	return slices.ContainsFunc(alarms, func(a api.Alarm) bool { return a.Gateway == b.name })
+	alarms, _ := w.bed.Registry.API.Alarms(w.bed.Ctx, testbed.Building, 1000)
+	return slices.ContainsFunc(alarms, func(a api.Alarm) bool { return a.Gateway == b.Name })
 }
 
 // remedy is a command that problems and hints name, and what a person does who
@@ -265,7 +267,7 @@ func (w *world) remedies() []remedy {
 	return []remedy{
 		{regexp.MustCompile(`registryd trust new --replace issuer --as-false`), func() { w.replaceKeys([4]int{}) }},
 		{regexp.MustCompile(`registryd publish`), func() {
-			_, err := w.centre.op.Publish(w.ctx)
+			_, err := w.bed.Registry.Op.Publish(w.bed.Ctx)
 			w.report.Say("the operator: registryd publish%s", said(err))
 		}},
 		{regexp.MustCompile(`registryd countersign`), w.countersign},
@@ -278,27 +280,27 @@ func (w *world) remedies() []remedy {
 
 // follow lets operator and landlord do what they are told, and nothing else.
 func (w *world) follow() {
-	if s, err := w.centre.api.Status(w.ctx); err == nil && slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "registryd trust new --replace ca") }) {
+	if s, err := w.bed.Registry.API.Status(w.bed.Ctx); err == nil && slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "registryd trust new --replace ca") }) {
 		w.replaceCA() // before anybody enrols
 	}
 	var texts []string
-	for _, b := range w.gateways {
-		s, err := b.status()
+	for _, b := range w.bed.Gateways {
+		s, err := b.Status()
 		if err != nil {
 			continue
 		}
 		for _, p := range s.Problems {
-			w.report.Say("%s says: %s", b.name, p)
+			w.report.Say("%s says: %s", b.Name, p)
 		}
 		texts = append(texts, s.Problems...)
 		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "gatehouse clock confirm") }) {
-			_, err := b.client.ConfirmClock(w.ctx)
-			w.report.Say("the landlord at %s: gatehouse clock confirm%s", b.name, refusal(err))
+			_, err := b.Client.ConfirmClock(w.bed.Ctx)
+			w.report.Say("the landlord at %s: gatehouse clock confirm%s", b.Name, refusal(err))
 		}
 		if slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "registryd building-key") }) {
-			b.stop()
-			w.report.Say("the operator: registryd building-key, for %s%s", b.name, said(w.fromEscrow(b)))
-			w.must(b.name, b.start())
+			b.Stop()
+			w.report.Say("the operator: registryd building-key, for %s%s", b.Name, said(w.fromEscrow(b)))
+			w.must(b.Name, b.Start())
 		}
 		again := slices.ContainsFunc(s.Problems, func(p string) bool {
 			return strings.Contains(p, "with an empty folder of keys") || strings.Contains(p, "enrol the gateway with a new token")
@@ -312,10 +314,10 @@ func (w *world) follow() {
 		}
 	}
 	said := len(texts)
-	if s, err := w.centre.api.Status(w.ctx); err == nil {
+	if s, err := w.bed.Registry.API.Status(w.bed.Ctx); err == nil {
 		texts = append(texts, s.Problems...)
 	}
-	if s, err := w.centre.op.Status(w.ctx); err == nil {
+	if s, err := w.bed.Registry.Op.Status(w.bed.Ctx); err == nil {
 		texts = append(texts, s.Lines...)
 		if len(s.Held) > 0 {
 			texts = append(texts, "registryd countersign")
@@ -324,7 +326,7 @@ func (w *world) follow() {
 	for _, text := range texts[said:] {
 		w.report.Say("the registry says: %s", text)
 		if m := impostor.FindStringSubmatch(text); m != nil {
-			if b := w.box(m[1]); b != nil {
+			if b := w.bed.Gateway(m[1]); b != nil {
 				w.enrolAnew(b, nil)
 			}
 		}
@@ -338,7 +340,7 @@ func (w *world) follow() {
 }
 
 // impostor is how a registry's status names a gateway in whose name another machine speaks.
-var impostor = regexp.MustCompile(`speaks as gateway ` + building + `/(\S+) with a key`)
+var impostor = regexp.MustCompile(`speaks as gateway ` + testbed.Building + `/(\S+) with a key`)
 
 // moveAway is how a status names the file of a gateway's keys that has to make way.
 var moveAway = regexp.MustCompile(`move \S+/keys/(\S+) away`)
@@ -354,12 +356,12 @@ func awayOf(problems []string) (files []string) {
 }
 
 // fromEscrow puts the building's key into a gateway, from escrow.
-func (w *world) fromEscrow(b *box) error {
-	private, err := keys.LoadSealKey(w.path("offline/" + authority.FileEscrow))
+func (w *world) fromEscrow(b *testbed.Gateway) error {
+	private, err := keys.LoadSealKey(w.bed.Path("offline/" + authority.FileEscrow))
 	if err != nil {
 		return err
 	}
-	e, err := w.centre.op.Escrow(w.ctx, building)
+	e, err := w.bed.Registry.Op.Escrow(w.bed.Ctx, testbed.Building)
 	if err != nil {
 		return err
 	}
@@ -367,14 +369,14 @@ func (w *world) fromEscrow(b *box) error {
 	if err != nil {
 		return err
 	}
-	return keys.SaveBuildingKey(b.disk.Path("state", "keys", keys.BuildingKeyFile), key)
+	return keys.SaveBuildingKey(b.Disk.Path("state", "keys", keys.BuildingKeyFile), key)
 }
 
 // countersign brings a second issuer's word for every list that waits for it, and for
 // the newest (--newest) where only gateways wait of which the operator knows that they
 // were away, as the hint says.
 func (w *world) countersign() {
-	lists, err := w.centre.op.Lists(w.ctx, building)
+	lists, err := w.bed.Registry.Op.Lists(w.bed.Ctx, testbed.Building)
 	if err != nil {
 		return
 	}
@@ -383,9 +385,9 @@ func (w *world) countersign() {
 		if !l.Held && !newest {
 			continue
 		}
-		second, err := issuer.Countersign(l, w.path("offline/"+api.FileRoot), "town", w.path("offline/"+authority.FileSecond))
+		second, err := issuer.Countersign(l, w.bed.Path("offline/"+api.FileRoot), "town", w.bed.Path("offline/"+authority.FileSecond))
 		if second.Newest = newest; err == nil {
-			_, err = w.centre.op.Countersign(w.ctx, second)
+			_, err = w.bed.Registry.Op.Countersign(w.bed.Ctx, second)
 		}
 		w.report.Say("the operator: registryd countersign%s%s", map[bool]string{true: " --newest"}[newest], said(err))
 	}
@@ -394,19 +396,19 @@ func (w *world) countersign() {
 // undoTimes takes back, as two issuers, times that gateways were signed and that have
 // not come.
 func (w *world) undoTimes() {
-	all, err := w.centre.api.Gateways(w.ctx, building)
+	all, err := w.bed.Registry.API.Gateways(w.bed.Ctx, testbed.Building)
 	if err != nil {
 		return
 	}
 	for _, g := range all {
-		if g.Signed == nil || time.Unix(int64(g.Signed.Unix), 0).Before(w.centre.front.clock.Wall().Add(time.Hour)) {
+		if g.Signed == nil || time.Unix(int64(g.Signed.Unix), 0).Before(w.bed.Registry.Front.Clock.Wall().Add(time.Hour)) {
 			continue
 		}
-		first, err := w.centre.op.UndoClock(w.ctx, operator.Undo{Building: building, Gateway: g.Gateway, Floor: *g.Signed})
+		first, err := w.bed.Registry.Op.UndoClock(w.bed.Ctx, operator.Undo{Building: testbed.Building, Gateway: g.Gateway, Floor: *g.Signed})
 		if err == nil {
 			var both api.Undo
-			if both, err = issuer.CountersignUndo(first, w.path("offline/"+api.FileRoot), "town", w.path("offline/"+authority.FileSecond)); err == nil {
-				_, err = w.centre.api.PutUndo(w.ctx, both)
+			if both, err = issuer.CountersignUndo(first, w.bed.Path("offline/"+api.FileRoot), "town", w.bed.Path("offline/"+authority.FileSecond)); err == nil {
+				_, err = w.bed.Registry.API.PutUndo(w.bed.Ctx, both)
 			}
 		}
 		w.report.Say("the operator: registryd clock undo %s%s", g.Gateway, said(err))

@@ -1,27 +1,20 @@
 package simulate
 
 import (
-	"gatehouse/internal/simulate/virtual"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing/synctest"
 	"time"
-)
 
-// disks are those of all machines, by name.
-func (w *world) disks() (names []string, all []*virtual.Disk) {
-	for _, b := range w.gateways {
-		names, all = append(names, b.name), append(all, b.disk)
-	}
-	return append(names, "the front", "the issuer"), append(all, w.centre.front.disk, w.centre.issuer.disk)
-}
+	"gatehouse/internal/simulate/testbed"
+)
 
 // diskFull fills a disk to the last block. What is kept back there for this goes
 // with the next entries, and now and then somebody fills that up too.
 func (w *world) diskFull(n [4]int) {
-	names, all := w.disks()
+	names, all := w.bed.Disks()
 	i := n[0] % len(all)
 	if !all[i].Own {
 		w.report.Say("the disk of %s can't be filled up here: that takes a file system of its own, which root may make", names[i])
@@ -29,7 +22,7 @@ func (w *world) diskFull(n [4]int) {
 	}
 	w.calm = false
 	w.report.Say("the disk of %s is full%s", names[i], said(all[i].Fill()))
-	b := w.box(names[i])
+	b := w.bed.Gateway(names[i])
 	switch {
 	case names[i] == "the front":
 		w.frontFull(n)
@@ -37,13 +30,13 @@ func (w *world) diskFull(n [4]int) {
 	case names[i] == "the issuer":
 		w.issuerFull(n)
 		return
-	case b.life == nil:
+	case !b.Running():
 		return
 	}
 	w.someoneSwipes(b, n[1])
 	if n[2]%2 == 0 {
 		time.Sleep(time.Minute)
-		w.report.Say("the disk of %s is full again%s", b.name, said(all[i].Fill()))
+		w.report.Say("the disk of %s is full again%s", b.Name, said(all[i].Fill()))
 		w.someoneSwipes(b, n[3])
 	}
 	time.Sleep(20 * time.Minute) // a gateway here looks at its disk each quarter of an hour
@@ -51,20 +44,20 @@ func (w *world) diskFull(n [4]int) {
 	w.fullShown(b)
 }
 
-func (w *world) someoneSwipes(b *box, n int) {
+func (w *world) someoneSwipes(b *testbed.Gateway, n int) {
 	if t, ok := w.someone(n); ok {
-		w.hold(b, t, t.cards[0])
+		w.hold(b, t, t.Cards[0])
 	}
 }
 
 // fullShown is law W5 for a full disk: it shows while it lasts.
-func (w *world) fullShown(b *box) {
-	s, err := b.status()
+func (w *world) fullShown(b *testbed.Gateway) {
+	s, err := b.Status()
 	if err != nil {
 		return
 	}
 	if !slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "disk") || strings.Contains(p, "room") }) {
-		w.report.Breach("W5", "the disk of %s is full, and its status does not say so (the log is degraded: %q)", b.name, s.Journal.Degraded)
+		w.report.Breach("W5", "the disk of %s is full, and its status does not say so (the log is degraded: %q)", b.Name, s.Journal.Degraded)
 	}
 	w.look()
 }
@@ -72,17 +65,17 @@ func (w *world) fullShown(b *box) {
 // frontFull: entries that come to a front with a full disk wait at their gateway,
 // and where they do the front says so.
 func (w *world) frontFull(n [4]int) {
-	for _, b := range w.running() {
+	for _, b := range w.bed.Running() {
 		w.someoneSwipes(b, n[1])
 	}
 	time.Sleep(10 * time.Minute)
 	synctest.Wait()
 	w.look()
-	all, err := w.centre.api.Gateways(w.ctx, building)
+	all, err := w.bed.Registry.API.Gateways(w.bed.Ctx, testbed.Building)
 	if err != nil {
 		return
 	}
-	s, err := w.centre.api.Status(w.ctx)
+	s, err := w.bed.Registry.API.Status(w.bed.Ctx)
 	for _, g := range all {
 		if err == nil && g.Online && g.Behind > 0 && !slices.ContainsFunc(s.Problems, func(p string) bool { return strings.Contains(p, "disk") }) {
 			w.report.Breach("W5", "the disk of the front is full, %d entries of %s wait, and its status does not say so", g.Behind, g.Gateway)
@@ -103,7 +96,7 @@ func (w *world) issuerFull(n [4]int) {
 }
 
 func (w *world) diskHasRoom(n [4]int) {
-	names, all := w.disks()
+	names, all := w.bed.Disks()
 	if i := n[0] % len(all); all[i].Full {
 		w.report.Say("the disk of %s has room%s", names[i], said(all[i].Widen()))
 	}
@@ -111,27 +104,27 @@ func (w *world) diskHasRoom(n [4]int) {
 
 // diskSlow lets every commit of a gateway's log take as long as a worn card's.
 func (w *world) diskSlow(n [4]int) {
-	if b, ok := pick(n[0], w.gateways); ok {
+	if b, ok := pick(n[0], w.bed.Gateways); ok {
 		w.calm = false
 		by := []time.Duration{80 * time.Millisecond, 400 * time.Millisecond, 3 * time.Second, 20 * time.Second}[n[1]%4]
-		w.report.Say("the disk of %s takes %v for each sync", b.name, by)
-		b.disk.Slow.Store(int64(by))
+		w.report.Say("the disk of %s takes %v for each sync", b.Name, by)
+		b.Disk.Slow.Store(int64(by))
 	}
 }
 
 func (w *world) diskFast(n [4]int) {
-	if b, ok := pick(n[0], w.gateways); ok && b.disk.Slow.Load() > 0 {
-		w.report.Say("the disk of %s is as fast as it was", b.name)
-		b.disk.Slow.Store(0)
+	if b, ok := pick(n[0], w.bed.Gateways); ok && b.Disk.Slow.Load() > 0 {
+		w.report.Say("the disk of %s is as fast as it was", b.Name)
+		b.Disk.Slow.Store(0)
 	}
 }
 
 // disksRight gives all disks room, and their speed.
 func (w *world) disksRight() {
-	for i := range w.gateways {
+	for i := range w.bed.Gateways {
 		w.diskFast([4]int{i})
 	}
-	_, all := w.disks()
+	_, all := w.bed.Disks()
 	for i := range all {
 		w.diskHasRoom([4]int{i})
 	}
@@ -143,21 +136,21 @@ var flippable = []string{"journal/epochs", "journal/acked", "journal/safe", "jou
 
 // flip turns one bit of a file while its gateway is off, as a worn card does.
 func (w *world) flip(n [4]int) {
-	b, ok := pick(n[0], w.running())
+	b, ok := pick(n[0], w.bed.Running())
 	if !ok || w.ruined() {
 		return
 	}
 	name := flippable[n[1]%len(flippable)]
 	w.look()
 	began := w.now()
-	b.stop()
-	files, err := filepath.Glob(b.disk.Path("state", name))
+	b.Stop()
+	files, err := filepath.Glob(b.Disk.Path("state", name))
 	if err == nil && len(files) > 0 && flipBit(files[0], n[2]) == nil {
-		w.report.Say("a bit of %s of %s flips", name, b.name)
-		w.model.minds[b.name].damaged = true
-		w.lost(began, "a bit of "+name+" of "+b.name+" flipped", "")
+		w.report.Say("a bit of %s of %s flips", name, b.Name)
+		w.model.Minds[b.Name].Damaged = true
+		w.lost(began, "a bit of "+name+" of "+b.Name+" flipped", "")
 	}
-	w.must(b.name, b.start())
+	w.must(b.Name, b.Start())
 }
 
 func flipBit(path string, n int) error {

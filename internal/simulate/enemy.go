@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/testbed"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
@@ -51,12 +52,12 @@ func (w *world) sitDown() *enemy {
 		return w.enemy
 	}
 	w.calm = false
-	e := &enemy{broker: w.broker, stop: make(chan struct{}), said: map[string]bool{}, last: map[string]wire.Ack2{}}
+	e := &enemy{broker: w.bed.Broker, stop: make(chan struct{}), said: map[string]bool{}, last: map[string]wire.Ack2{}}
 	if w.thief != nil {
 		e.witness, e.epoch = w.thief.witness, w.thief.epoch[wire.RoleWitness]
 	}
 	down := strings.Replace(wire.UpFilter, "/"+wire.DirUp+"/", "/"+wire.DirDown+"/", 1)
-	e.link = w.broker.Connect(faultnet.Client{Name: "enemy", Subscribe: []string{wire.UpFilter, down}})
+	e.link = w.bed.Broker.Connect(faultnet.Client{Name: "enemy", Subscribe: []string{wire.UpFilter, down}})
 	e.ended.Go(e.run)
 	w.enemy = e
 	return e
@@ -141,18 +142,18 @@ func (e *enemy) say(p wire.Place, kind string, body wire.Payload) {
 }
 
 func placeOf(gateway string) wire.Place {
-	return wire.Place{District: "d", Town: "t", Building: building, Gateway: gateway}
+	return wire.Place{District: "d", Town: "t", Building: testbed.Building, Gateway: gateway}
 }
 
 // flood lets the broker say nonsense to a gateway, and to the registry in its name, 20
 // messages a second for so many minutes.
 func (w *world) flood(n [4]int) {
-	b, ok := pick(n[0], w.gateways)
+	b, ok := pick(n[0], w.bed.Gateways)
 	if !ok {
 		return
 	}
-	e, p := w.sitDown(), placeOf(b.name)
-	w.report.Say("%s and, in its name, the registry are flooded for %d minutes", b.name, n[1])
+	e, p := w.sitDown(), placeOf(b.Name)
+	w.report.Say("%s and, in its name, the registry are flooded for %d minutes", b.Name, n[1])
 	topics := []string{p.Down(wire.TypeAck), p.Down(wire.TypeList), p.Down(wire.TypeTrust), p.House("nobody"), p.Up(wire.TypeHello), p.Up(wire.TypeBatch)}
 	until := time.Now().Add(time.Duration(n[1]) * time.Minute)
 	e.ended.Go(func() {
@@ -175,8 +176,8 @@ func (w *world) lieTime(n [4]int) {
 	e, by := w.sitDown(), wrongs[n[1]%len(wrongs)]
 	e.ahead.Store(int64(by))
 	w.report.Say("the thief answers each hello as witness, with a time that is wrong by %v", by)
-	for _, b := range w.running() {
-		b.cutLink()
+	for _, b := range w.bed.Running() {
+		b.CutLink()
 	}
 	time.Sleep(time.Duration(2+n[2]%60) * time.Minute)
 	e.ahead.Store(0)
@@ -193,8 +194,8 @@ func (w *world) walkTime(n [4]int) {
 	ahead := time.Duration(n[0]) * time.Hour
 	e.ahead.Store(int64(ahead))
 	w.report.Say("the thief says, as witness and as issuer, that it is %d hours later", n[0])
-	for _, b := range w.running() {
-		was, err := b.client.List(w.ctx)
+	for _, b := range w.bed.Running() {
+		was, err := b.Client.List(w.bed.Ctx)
 		if err != nil || len(was.Manifest) == 0 {
 			continue
 		}
@@ -203,8 +204,8 @@ func (w *world) walkTime(n [4]int) {
 			w.report.Breach("plan", "the thief can't sign: %v", err)
 			return
 		}
-		e.say(placeOf(b.name), wire.TypeList, wire.ListPart{Manifest: list.Manifest, Buckets: list.Buckets})
-		b.cutLink() // and a hello comes
+		e.say(placeOf(b.Name), wire.TypeList, wire.ListPart{Manifest: list.Manifest, Buckets: list.Buckets})
+		b.CutLink() // and a hello comes
 	}
 	time.Sleep(2 * time.Minute)
 	w.look()

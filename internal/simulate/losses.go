@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"gatehouse/internal/simulate/plan"
-	"gatehouse/internal/simulate/virtual"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +13,10 @@ import (
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/simulate/model"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/testbed"
+	"gatehouse/internal/simulate/virtual"
 )
 
 // ruined reports whether something was destroyed lately: one loss at once is
@@ -26,8 +28,8 @@ func (w *world) ruined() bool {
 // lost notes a loss that began then, and what has to say so.
 func (w *world) lost(began time.Duration, what string, signs ...string) {
 	w.lastLoss, w.calm = w.now(), false
-	w.model.losses = append(w.model.losses, loss{what, began, signs})
-	w.model.forget()
+	w.losses = append(w.losses, loss{what, began, signs})
+	w.model.Forget()
 }
 
 // restoreIssuer and restoreFront put the last backup in the place of a database,
@@ -37,34 +39,34 @@ func (w *world) restoreFront([4]int)  { w.restore(false, true) }
 func (w *world) restoreBoth([4]int)   { w.restore(true, true) }
 
 func (w *world) restore(theIssuer, theFront bool) {
-	if w.ruined() || !w.centre.issuer.disk.HasImage("backup") {
+	if w.ruined() || !w.bed.Registry.Issuer.Disk.HasImage("backup") {
 		return
 	}
 	w.look()
 	began := w.now()
 	var signs []string
-	put := func(p *part, file string) {
+	put := func(p *testbed.Part, file string) {
 		w.report.Say("%s is restored from the backup", file)
-		another, err := putBack(p.disk, file)
+		another, err := putBack(p.Disk, file)
 		w.must(file, err)
 		if another {
 			signs = append(signs, databaseSign(file))
 		}
 	}
 	if theFront {
-		w.centre.stopFront()
-		put(&w.centre.front, api.FileDatabase)
+		w.bed.Registry.StopFront()
+		put(&w.bed.Registry.Front, api.FileDatabase)
 	}
 	if theIssuer {
-		w.centre.issuer.end()
-		put(&w.centre.issuer, issuer.FileDatabase)
-		w.model.minds["issuer"] = w.model.images["issuer"].clone()
+		w.bed.Registry.Issuer.End()
+		put(&w.bed.Registry.Issuer, issuer.FileDatabase)
+		w.model.Minds["issuer"] = w.model.Images["issuer"].Clone()
 	}
 	if theFront {
-		w.must("the front", w.centre.startFront())
+		w.must("the front", w.bed.Registry.StartFront())
 	}
 	if theIssuer {
-		w.must("the issuer", w.centre.startIssuer())
+		w.must("the issuer", w.bed.Registry.StartIssuer())
 	}
 	switch {
 	case len(signs) == 0: // nothing is lost, and nothing is to be said
@@ -98,23 +100,23 @@ func putBack(d *virtual.Disk, file string) (another bool, err error) {
 
 // oldImage puts yesterday's image into a gateway.
 func (w *world) oldImage(n [4]int) {
-	b, ok := pick(n[0], w.running())
-	if !ok || w.ruined() || !b.disk.HasImage("backup") {
+	b, ok := pick(n[0], w.bed.Running())
+	if !ok || w.ruined() || !b.Disk.HasImage("backup") {
 		return
 	}
 	w.look()
 	began := w.now()
-	w.report.Say("%s gets an old image of its card", b.name)
-	w.must(b.name, b.setBack("backup"))
-	w.model.minds[b.name] = w.model.images[b.name].clone()
+	w.report.Say("%s gets an old image of its card", b.Name)
+	w.must(b.Name, b.SetBack("backup"))
+	w.model.Minds[b.Name] = w.model.Images[b.Name].Clone()
 	signs := w.setBackSigns(b)
 	w.bootBox(b)
-	w.lost(began, b.name+" runs an old image of its card", signs...)
+	w.lost(began, b.Name+" runs an old image of its card", signs...)
 }
 
 // loseFile loses one file of a gateway while it is off.
 func (w *world) loseFile(n [4]int) {
-	b, ok := pick(n[0], w.running())
+	b, ok := pick(n[0], w.bed.Running())
 	if !ok || w.ruined() {
 		return
 	}
@@ -124,13 +126,13 @@ func (w *world) loseFile(n [4]int) {
 
 // loseNamed loses a named file of a gateway.
 func (w *world) loseNamed(n [4]int) {
-	w.loseFileOf(w.gateways[n[0]], append(plan.GatewayFiles, plan.OldestOfLog)[n[1]], plan.Harm(n[2]))
+	w.loseFileOf(w.bed.Gateways[n[0]], append(plan.GatewayFiles, plan.OldestOfLog)[n[1]], plan.Harm(n[2]))
 }
 
 // oldest is that of a gateway's log which was written to least lately; none: there is
 // but one.
-func (b *box) oldest() []string {
-	all, _ := filepath.Glob(b.disk.Path("state", "journal/*-*.db"))
+func oldest(b *testbed.Gateway) []string {
+	all, _ := filepath.Glob(b.Disk.Path("state", "journal/*-*.db"))
 	age := func(path string) time.Duration {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -144,42 +146,41 @@ func (b *box) oldest() []string {
 	return []string{slices.MaxFunc(all, func(a, b string) int { return cmp.Compare(age(a), age(b)) })}
 }
 
-func (w *world) loseFileOf(b *box, name string, how plan.Harm) {
+func (w *world) loseFileOf(b *testbed.Gateway, name string, how plan.Harm) {
 	w.look()
 	began := w.now()
-	b.stop()
-	files, err := filepath.Glob(b.disk.Path("state", name))
+	b.Stop()
+	files, err := filepath.Glob(b.Disk.Path("state", name))
 	slices.Sort(files)
 	if name == plan.OldestOfLog {
-		files = b.oldest()
+		files = oldest(b)
 	}
 	if name == "journal/*.db" {
 		files = slices.DeleteFunc(files, func(f string) bool { return filepath.Base(f) == "tree.db" })
 	}
-	if info, err := os.Stat(b.disk.Path("state", name)); err == nil && info.IsDir() {
+	if info, err := os.Stat(b.Disk.Path("state", name)); err == nil && info.IsDir() {
 		how = plan.Deleted
 	}
 	done := 0
 	for _, f := range files {
-		rel, _ := filepath.Rel(b.disk.Dir(), f)
-		if err := b.harm(rel, how); err == nil {
+		if err := harm(f, how); err == nil {
 			done++
 		}
 	}
 	if err != nil || done == 0 {
-		w.must(b.name, b.start())
+		w.must(b.Name, b.Start())
 		return
 	}
-	w.report.Say("%s of %s is %s", name, b.name, how)
-	w.model.minds[b.name].damaged = true
-	w.lost(began, name+" of "+b.name+" was "+how.String(), signsOf(b.name, name)...)
-	w.must(b.name, b.start())
+	w.report.Say("%s of %s is %s", name, b.Name, how)
+	w.model.Minds[b.Name].Damaged = true
+	w.lost(began, name+" of "+b.Name+" was "+how.String(), signsOf(b.Name, name)...)
+	w.must(b.Name, b.Start())
 	w.look()
 }
 
 // newMachine puts a new machine in the place of a gateway.
 func (w *world) newMachine(n [4]int) {
-	b, ok := pick(n[0], w.gateways)
+	b, ok := pick(n[0], w.bed.Gateways)
 	if !ok || w.ruined() {
 		return
 	}
@@ -187,46 +188,32 @@ func (w *world) newMachine(n [4]int) {
 	w.replaceBox(b)
 }
 
-func (w *world) replaceBox(b *box) {
+func (w *world) replaceBox(b *testbed.Gateway) {
 	began := w.now()
-	w.report.Say("%s is replaced by a new machine", b.name)
-	b.stop()
-	w.must(b.name, b.disk.Fresh())
-	if err := os.MkdirAll(b.disk.Path("state"), 0o700); err != nil {
-		w.must(b.name, err)
+	w.report.Say("%s is replaced by a new machine", b.Name)
+	b.Stop()
+	w.must(b.Name, b.Disk.Fresh())
+	if err := os.MkdirAll(b.Disk.Path("state"), 0o700); err != nil {
+		w.must(b.Name, err)
 	}
-	b.clock.Set(0, true)
-	w.model.minds[b.name] = &mind{knows: map[int]bool{}}
-	err := b.enrolPatiently()
-	w.must(b.name, err)
-	w.must(b.name, b.start())
+	b.Clock.Set(0, true)
+	w.model.Minds[b.Name] = &model.Mind{Knows: map[int]bool{}}
+	err := b.EnrolPatiently()
+	w.must(b.Name, err)
+	w.must(b.Name, b.Start())
 	if err == nil { // else its status asks for the same again
 		w.follow()
 	}
-	w.lost(began, b.name+" is a new machine")
-	w.model.entries[b.name] = map[spot]noted{}
-}
-
-// enrolPatiently enrols a machine in the place of the one before, and tries again as
-// the hint says: later.
-func (b *box) enrolPatiently() error {
-	err := b.enrol(true)
-	for range 5 {
-		if err == nil {
-			break
-		}
-		time.Sleep(time.Minute)
-		err = b.enrol(true)
-	}
-	return err
+	w.lost(began, b.Name+" is a new machine")
+	w.entries[b.Name] = map[testbed.Spot]noted{}
 }
 
 // enrolAnew moves a gateway's keys away, or those that its status names, and enrols it
 // with a new token, as that says where they can't be read or nothing that the registry
 // says can be believed.
-func (w *world) enrolAnew(b *box, files []string) {
+func (w *world) enrolAnew(b *testbed.Gateway, files []string) {
 	began := w.now()
-	b.stop()
+	b.Stop()
 	what, signs := "its keys", []string{""}
 	if len(files) > 0 { // the loss is that of the file, of which its status has spoken
 		what, signs = strings.Join(files, " and "), nil
@@ -235,14 +222,32 @@ func (w *world) enrolAnew(b *box, files []string) {
 	}
 	var err error
 	for _, file := range files {
-		path := b.disk.Path("state", "keys", file)
+		path := b.Disk.Path("state", "keys", file)
 		_ = os.RemoveAll(path + ".aside")
 		err = errors.Join(err, os.Rename(path, path+".aside"))
 	}
 	if err == nil {
-		err = b.enrolPatiently()
+		err = b.EnrolPatiently()
 	}
-	w.report.Say("%s has %s moved away and is enrolled anew%s", b.name, what, said(err))
-	w.lost(began, b.name+" was enrolled anew", signs...)
-	w.must(b.name, b.start())
+	w.report.Say("%s has %s moved away and is enrolled anew%s", b.Name, what, said(err))
+	w.lost(began, b.Name+" was enrolled anew", signs...)
+	w.must(b.Name, b.Start())
+}
+
+// harm deletes a file or a directory, or empties or spoils a file.
+func harm(path string, how plan.Harm) error {
+	switch how {
+	case plan.Deleted:
+		return os.RemoveAll(path)
+	case plan.Emptied:
+		return os.Truncate(path, 0)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	for i := range raw {
+		raw[i] ^= byte(i*37 + 11)
+	}
+	return os.WriteFile(path, raw, 0o600)
 }

@@ -3,13 +3,15 @@ package simulate
 import (
 	"errors"
 	"fmt"
-	"gatehouse/internal/simulate/plan"
-	"gatehouse/internal/simulate/virtual"
 	"slices"
 	"testing/synctest"
 	"time"
 
 	"gatehouse/internal/control"
+	"gatehouse/internal/simulate/model"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/testbed"
+	"gatehouse/internal/simulate/virtual"
 )
 
 // pick chooses by an event's number.
@@ -21,32 +23,22 @@ func pick[T any](n int, from []T) (t T, ok bool) {
 }
 
 // someone picks a tenancy: mostly one that lives.
-func (w *world) someone(n int) (*tenancy, bool) {
-	living := slices.DeleteFunc(slices.Clone(w.model.tenancies), func(t *tenancy) bool { return !w.model.lives(t) })
+func (w *world) someone(n int) (*model.Tenancy, bool) {
+	living := slices.DeleteFunc(slices.Clone(w.model.Tenancies), func(t *model.Tenancy) bool { return !w.model.Lives(t) })
 	if len(living) > 0 && n%5 > 0 {
 		return pick(n/5, living)
 	}
-	return pick(n/5, w.model.tenancies)
-}
-
-// running are the gateways whose daemon runs.
-func (w *world) running() (all []*box) {
-	for _, b := range w.gateways {
-		if b.life != nil {
-			all = append(all, b)
-		}
-	}
-	return all
+	return pick(n/5, w.model.Tenancies)
 }
 
 // swipe: somebody holds a card up, whether it still opens or not.
 func (w *world) swipe(n [4]int) {
 	t, ok := w.someone(n[0])
-	b, ok2 := pick(n[1], w.running())
+	b, ok2 := pick(n[1], w.bed.Running())
 	if !ok || !ok2 {
 		return
 	}
-	c, _ := pick(n[2], t.cards)
+	c, _ := pick(n[2], t.Cards)
 	if w.plan.Twin == 2 {
 		t, c = w.otherWalker(b, t, c)
 	}
@@ -54,13 +46,13 @@ func (w *world) swipe(n [4]int) {
 }
 
 // hold holds a card up at a gateway and judges what the door does.
-func (w *world) hold(b *box, t *tenancy, c *card) {
-	opened := b.swipe(c.number)
-	reason := b.lastReason()
-	w.report.Say("%s swipes house card %d at %s: %s", t.name(), c.number, b.name, reason)
+func (w *world) hold(b *testbed.Gateway, t *model.Tenancy, c *model.Card) {
+	opened := b.Swipe(c.Number)
+	reason := b.LastReason()
+	w.report.Say("%s swipes house card %d at %s: %s", t.Name(), c.Number, b.Name, reason)
 	w.judgeSwipe(b, c, opened, reason)
 	if opened {
-		c.until = time.Time{} // the old card was used: nothing replaces it
+		c.Until = time.Time{} // the old card was used: nothing replaces it
 	}
 }
 
@@ -68,38 +60,38 @@ func (w *world) hold(b *box, t *tenancy, c *card) {
 const rest = 18 * time.Second
 
 // visit opens the desk of a gateway for one act.
-func (w *world) visit(b *box, act func(session string) error) error {
-	d, err := b.client.OpenDesk(w.ctx, control.DeskRequest{TakeOver: true})
+func (w *world) visit(b *testbed.Gateway, act func(session string) error) error {
+	d, err := b.Client.OpenDesk(w.bed.Ctx, control.DeskRequest{TakeOver: true})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = b.client.CloseDesk(w.ctx, d.Session) }()
+	defer func() { _ = b.Client.CloseDesk(w.bed.Ctx, d.Session) }()
 	return act(d.Session)
 }
 
 // showCard holds a card up while the desk waits for it: twice where it proves who it is.
 // The first time the door does as always.
-func (w *world) showCard(b *box, session string, c *card, proof bool) error {
+func (w *world) showCard(b *testbed.Gateway, session string, c *model.Card, proof bool) error {
 	answer := make(chan error, 1)
 	go func() {
-		_, err := b.client.ShowCard(w.ctx, session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Seconds: 60}, Proof: proof})
+		_, err := b.Client.ShowCard(w.bed.Ctx, session, control.DeskSwipe{SwipeRequest: control.SwipeRequest{Seconds: 60}, Proof: proof})
 		answer <- err
 	}()
 	time.Sleep(time.Second)
 	synctest.Wait()
 	if proof {
-		if b.swipe(c.number) {
-			c.until = time.Time{}
+		if b.Swipe(c.Number) {
+			c.Until = time.Time{}
 		}
 		time.Sleep(rest)
 	}
-	b.board.Show(virtual.CardOf(c.number))
+	b.Board.Show(virtual.CardOf(c.Number))
 	return <-answer
 }
 
 // checkIn: a person arrives at a desk. The term is none, or some days or weeks.
 func (w *world) checkIn(n [4]int) {
-	b, ok := pick(n[0], w.running())
+	b, ok := pick(n[0], w.bed.Running())
 	if !ok {
 		return
 	}
@@ -108,11 +100,11 @@ func (w *world) checkIn(n [4]int) {
 		y, m, d := plan.Begin.Add(w.now() + time.Duration(days)*plan.Day).In(shanghai).Date()
 		until = time.Date(y, m, d, 0, 0, 0, 0, shanghai)
 	}
-	flat, _ := pick(n[2], flats)
-	c := w.model.card()
+	flat, _ := pick(n[2], testbed.Flats)
+	c := w.model.NewCard()
 	if n[3]%12 == 0 { // somebody else's card
-		if other, ok := pick(n[2], w.model.tenancies); ok {
-			c = &card{number: other.cards[0].number}
+		if other, ok := pick(n[2], w.model.Tenancies); ok {
+			c = &model.Card{Number: other.Cards[0].Number}
 		}
 	}
 	w.checkInAt(b, flat, c, until)
@@ -120,12 +112,12 @@ func (w *world) checkIn(n [4]int) {
 
 var shanghai = time.FixedZone("Asia/Shanghai", 8*3600)
 
-func (w *world) checkInAt(b *box, flat string, c *card, until time.Time) *tenancy {
-	t := &tenancy{n: len(w.model.tenancies) + 1, flat: flat, desk: b.name, until: until, cards: []*card{c}}
-	t.pin = fmt.Sprint(1000 + 7*t.n)
+func (w *world) checkInAt(b *testbed.Gateway, flat string, c *model.Card, until time.Time) *model.Tenancy {
+	t := &model.Tenancy{N: len(w.model.Tenancies) + 1, Flat: flat, Desk: b.Name, Until: until, Cards: []*model.Card{c}}
+	t.PIN = fmt.Sprint(1000 + 7*t.N)
 	term := "without an end"
-	ask := control.CheckIn{Document: "passport", Number: fmt.Sprintf("E%07d", t.n), Name: fmt.Sprintf("Person %c", 'A'+t.n%26), Flat: flat,
-		Label: fmt.Sprintf("tenant %d", t.n), Basis: "contract", Informed: true, PIN: t.pin}
+	ask := control.CheckIn{Document: "passport", Number: fmt.Sprintf("E%07d", t.N), Name: fmt.Sprintf("Person %c", 'A'+t.N%26), Flat: flat,
+		Label: fmt.Sprintf("tenant %d", t.N), Basis: "contract", Informed: true, PIN: t.PIN}
 	if !until.IsZero() {
 		ask.Until = &until
 		term = "until " + until.Format(time.DateOnly)
@@ -136,17 +128,17 @@ func (w *world) checkInAt(b *box, flat string, c *card, until time.Time) *tenanc
 			return err
 		}
 		var err error
-		done, err = b.client.CheckIn(w.ctx, session, ask)
+		done, err = b.Client.CheckIn(w.bed.Ctx, session, ask)
 		return err
 	})
-	w.report.Say("%s checks in at %s with house card %d, %s%s", t.name(), b.name, c.number, term, refusal(err))
+	w.report.Say("%s checks in at %s with house card %d, %s%s", t.Name(), b.Name, c.Number, term, refusal(err))
 	if err != nil {
 		return nil
 	}
-	t.id = done.Tenancy.ID
-	c.givenIn(done)
-	w.model.tenancies = append(w.model.tenancies, t)
-	w.model.say(b.name, arrived, t, c.number)
+	t.ID = done.Tenancy.ID
+	noteGiven(c, done)
+	w.model.Tenancies = append(w.model.Tenancies, t)
+	w.model.Say(b.Name, model.Arrived, t, c.Number)
 	return t
 }
 
@@ -164,8 +156,8 @@ func refusal(err error) string {
 
 // change asks for a change at a desk, with the tenant's card held up where that
 // is the proof, and with a new card held up where one is given.
-func (w *world) change(b *box, t *tenancy, r control.Change, proof, fresh *card) error {
-	r.Tenancy = t.id
+func (w *world) change(b *testbed.Gateway, t *model.Tenancy, r control.Change, proof, fresh *model.Card) error {
+	r.Tenancy = t.ID
 	ofCard := w.ofCard(b, t, r.Card)
 	var done control.Done
 	err := w.visit(b, func(session string) error {
@@ -181,58 +173,58 @@ func (w *world) change(b *box, t *tenancy, r control.Change, proof, fresh *card)
 			}
 		}
 		var err error
-		done, err = b.client.Change(w.ctx, session, r)
+		done, err = b.Client.Change(w.bed.Ctx, session, r)
 		return err
 	})
 	if err == nil && fresh != nil {
-		fresh.givenIn(done)
+		noteGiven(fresh, done)
 	}
 	what := r.Action + ofCard
 	if fresh != nil {
-		what += fmt.Sprintf(" with house card %d", fresh.number)
+		what += fmt.Sprintf(" with house card %d", fresh.Number)
 	}
 	by := r.Proof
 	if proof != nil {
-		by = fmt.Sprintf("house card %d", proof.number)
+		by = fmt.Sprintf("house card %d", proof.Number)
 	}
-	w.report.Say("%s at %s, by %s: %s%s", t.name(), b.name, by, what, refusal(err))
+	w.report.Say("%s at %s, by %s: %s%s", t.Name(), b.Name, by, what, refusal(err))
 	return err
 }
 
 // ofCard says which card an act is about: a desk numbers those of a tenancy, the world
 // all of the house.
-func (w *world) ofCard(b *box, t *tenancy, number int) string {
+func (w *world) ofCard(b *testbed.Gateway, t *model.Tenancy, number int) string {
 	if number == 0 {
 		return ""
 	}
-	for _, c := range t.cards {
+	for _, c := range t.Cards {
 		if w.numberAt(b, t, c) == number {
-			return fmt.Sprintf(" the tenant's card %d (house card %d)", number, c.number)
+			return fmt.Sprintf(" the tenant's card %d (house card %d)", number, c.Number)
 		}
 	}
 	return fmt.Sprintf(" the tenant's card %d", number)
 }
 
-// givenIn notes since when a card is the tenancy's: it is the last that the desk shows.
-func (c *card) givenIn(done control.Done) {
+// noteGiven notes since when a card is the tenancy's: it is the last that the desk shows.
+func noteGiven(c *model.Card, done control.Done) {
 	for _, k := range done.Tenancy.Cards {
-		if k.Since != nil && !k.Since.Before(c.since) {
-			c.since = *k.Since
+		if k.Since != nil && !k.Since.Before(c.Since) {
+			c.Since = *k.Since
 		}
 	}
 }
 
 // numberAt is the number under which a desk shows a card; 0: it shows none that is
 // certainly this one.
-func (w *world) numberAt(b *box, t *tenancy, c *card) (number int) {
-	all, err := b.client.Tenancies(w.ctx)
+func (w *world) numberAt(b *testbed.Gateway, t *model.Tenancy, c *model.Card) (number int) {
+	all, err := b.Client.Tenancies(w.bed.Ctx)
 	for _, shown := range all {
-		if err != nil || shown.ID != t.id {
+		if err != nil || shown.ID != t.ID {
 			continue
 		}
 		for _, k := range shown.Cards {
 			switch {
-			case k.Since == nil || !k.Since.Equal(c.since):
+			case k.Since == nil || !k.Since.Equal(c.Since):
 			case number != 0:
 				return 0
 			default:
@@ -244,18 +236,18 @@ func (w *world) numberAt(b *box, t *tenancy, c *card) (number int) {
 }
 
 // tenantAt picks a tenancy and a desk.
-func (w *world) tenantAt(n [4]int) (*tenancy, *box, bool) {
+func (w *world) tenantAt(n [4]int) (*model.Tenancy, *testbed.Gateway, bool) {
 	t, ok := w.someone(n[0])
-	b, ok2 := pick(n[1], w.running())
+	b, ok2 := pick(n[1], w.bed.Running())
 	return t, b, ok && ok2
 }
 
 // leave: the tenant checks out with a card.
 func (w *world) leave(n [4]int) {
 	if t, b, ok := w.tenantAt(n); ok {
-		c, _ := pick(n[2], t.cards)
+		c, _ := pick(n[2], t.Cards)
 		if w.change(b, t, control.Change{Action: "checkout", Proof: "card", Cause: "moved_out"}, c, nil) == nil {
-			w.model.say(b.name, ended, t)
+			w.model.Say(b.Name, model.Ended, t)
 		}
 	}
 }
@@ -264,7 +256,7 @@ func (w *world) leave(n [4]int) {
 func (w *world) giveNotice(n [4]int) {
 	if t, b, ok := w.tenantAt(n); ok {
 		if w.change(b, t, control.Change{Action: "checkout", Proof: "landlord", Cause: "lease_over"}, nil, nil) == nil {
-			t.notice = time.Now().Add(3 * plan.Day)
+			t.Notice = time.Now().Add(3 * plan.Day)
 		}
 	}
 }
@@ -272,8 +264,8 @@ func (w *world) giveNotice(n [4]int) {
 // object: the tenant disputes a notice by PIN.
 func (w *world) object(n [4]int) {
 	if t, b, ok := w.tenantAt(n); ok {
-		if w.change(b, t, control.Change{Action: "dispute", Proof: "pin", PIN: t.pin}, nil, nil) == nil {
-			t.notice, t.doubt = time.Time{}, "a notice is disputed"
+		if w.change(b, t, control.Change{Action: "dispute", Proof: "pin", PIN: t.PIN}, nil, nil) == nil {
+			t.Notice, t.Doubt = time.Time{}, "a notice is disputed"
 		}
 	}
 }
@@ -282,7 +274,7 @@ func (w *world) object(n [4]int) {
 func (w *world) takeBack(n [4]int) {
 	if t, b, ok := w.tenantAt(n); ok {
 		if w.change(b, t, control.Change{Action: "withdraw", Proof: "landlord"}, nil, nil) == nil {
-			t.notice, t.doubt = time.Time{}, "a notice was withdrawn"
+			t.Notice, t.Doubt = time.Time{}, "a notice was withdrawn"
 		}
 	}
 }
@@ -290,15 +282,15 @@ func (w *world) takeBack(n [4]int) {
 // lose: a card is lost, and the tenant says so, by another card or the PIN.
 func (w *world) lose(n [4]int) {
 	if t, b, ok := w.tenantAt(n); ok {
-		i, ask, proof := n[2]%len(t.cards), control.Change{Action: "suspend", Proof: "pin", PIN: t.pin}, (*card)(nil)
-		if len(t.cards) > 1 { // another card of theirs proves it
-			ask, proof = control.Change{Action: "suspend", Proof: "card"}, t.cards[(i+1)%len(t.cards)]
+		i, ask, proof := n[2]%len(t.Cards), control.Change{Action: "suspend", Proof: "pin", PIN: t.PIN}, (*model.Card)(nil)
+		if len(t.Cards) > 1 { // another card of theirs proves it
+			ask, proof = control.Change{Action: "suspend", Proof: "card"}, t.Cards[(i+1)%len(t.Cards)]
 		}
-		if ask.Card = w.numberAt(b, t, t.cards[i]); ask.Card == 0 {
+		if ask.Card = w.numberAt(b, t, t.Cards[i]); ask.Card == 0 {
 			return
 		}
 		if w.change(b, t, ask, proof, nil) == nil {
-			w.model.say(b.name, suspended, t, t.cards[i].number)
+			w.model.Say(b.Name, model.Suspended, t, t.Cards[i].Number)
 		}
 	}
 }
@@ -306,20 +298,20 @@ func (w *world) lose(n [4]int) {
 // find: it is found, and held up.
 func (w *world) find(n [4]int) {
 	if t, b, ok := w.tenantAt(n); ok {
-		c, _ := pick(n[2], t.cards)
+		c, _ := pick(n[2], t.Cards)
 		if w.change(b, t, control.Change{Action: "resume", Proof: "card"}, c, nil) == nil {
-			w.model.say(b.name, resumed, t, c.number)
+			w.model.Say(b.Name, model.Resumed, t, c.Number)
 		}
 	}
 }
 
 // addCard: one more card, on the landlord's word.
 func (w *world) addCard(n [4]int) {
-	if t, b, ok := w.tenantAt(n); ok && len(t.cards) < 3 {
-		c := w.model.card()
+	if t, b, ok := w.tenantAt(n); ok && len(t.Cards) < 3 {
+		c := w.model.NewCard()
 		if w.change(b, t, control.Change{Action: "add", Proof: "landlord"}, nil, c) == nil {
-			t.cards = append(t.cards, c)
-			w.model.say(b.name, bound, t, c.number)
+			t.Cards = append(t.Cards, c)
+			w.model.Say(b.Name, model.Bound, t, c.Number)
 		}
 	}
 }

@@ -4,15 +4,16 @@ import (
 	"time"
 
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/model"
 	"gatehouse/internal/simulate/plan"
 )
 
 // reinstate: the operator gives new grants to somebody whose tenancy was ended,
 // for the same cards.
 func (w *world) reinstate(n [4]int) {
-	var over []*tenancy
-	for _, t := range w.model.tenancies {
-		if w.model.endedByAnyone(t) {
+	var over []*model.Tenancy
+	for _, t := range w.model.Tenancies {
+		if w.model.EndedByAnyone(t) {
 			over = append(over, t)
 		}
 	}
@@ -27,9 +28,9 @@ func (w *world) reinstate(n [4]int) {
 	if w.act(t, a) != nil {
 		return
 	}
-	t.notice = time.Time{} // the new grants have none
+	t.Notice = time.Time{} // the new grants have none
 	if !a.Until.IsZero() {
-		t.until = a.Until
+		t.Until = a.Until
 	}
-	w.model.say("issuer", reinstated, t, w.model.cardsAt("issuer", t)...)
+	w.model.Say("issuer", model.Reinstated, t, w.model.CardsAt("issuer", t)...)
 }

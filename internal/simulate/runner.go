@@ -6,14 +6,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"gatehouse/internal/simulate/plan"
-	"gatehouse/internal/simulate/report"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
+
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/report"
 )
 
 // Runner runs plans in processes of its own.

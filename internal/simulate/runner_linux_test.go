@@ -3,11 +3,12 @@ package simulate
 import (
 	"bufio"
 	"context"
-	"gatehouse/internal/simulate/virtual"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+
+	"gatehouse/internal/simulate/virtual"
 )
 
 // TestMountsGoWithTheProcess: what a process of the simulation mounts nobody else

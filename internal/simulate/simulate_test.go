@@ -1,10 +1,11 @@
 package simulate
 
 import (
-	"gatehouse/internal/simulate/plan"
 	"runtime"
 	"strings"
 	"testing"
+
+	"gatehouse/internal/simulate/plan"
 )
 
 // calm returns the first seeds whose climate is nothing but people.

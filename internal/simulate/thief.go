@@ -17,7 +17,9 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/model"
 	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/testbed"
 	"gatehouse/sync/wire"
 )
 
@@ -48,31 +50,31 @@ type taking struct {
 
 // count is what docs/keys.md promises of a thief of issuer.key: of few tenancies a
 // day he takes something.
-func (t *thief) count(w *world, b *box, robbed []string, most int) {
+func (t *thief) count(w *world, b *testbed.Gateway, robbed []string, most int) {
 	for _, id := range robbed {
-		t.took[b.name] = append(t.took[b.name], taking{w.now(), id})
+		t.took[b.Name] = append(t.took[b.Name], taking{w.now(), id})
 	}
 	lately := map[string]bool{}
-	for _, one := range t.took[b.name] {
+	for _, one := range t.took[b.Name] {
 		if w.now()-one.at < plan.Day {
 			lately[one.id] = true
 		}
 	}
 	if len(lately) > most {
-		w.report.Breach("W8", "a thief's lists have ended %s at %s within a day, at most %d", amount.Of(len(lately), "tenancy"), b.name, most)
+		w.report.Breach("W8", "a thief's lists have ended %s at %s within a day, at most %d", amount.Of(len(lately), "tenancy"), b.Name, most)
 	}
 }
 
 // stealKeys lets a thief copy issuer.key and witness.key as they are now.
 func (w *world) stealKeys([4]int) {
 	w.calm = false
-	trust, err := authority.ShowTrust(w.centre.issuer.disk.Dir())
+	trust, err := authority.ShowTrust(w.bed.Registry.Issuer.Disk.Dir())
 	t := &thief{epoch: map[wire.Role]uint64{}, took: map[string][]taking{}, refused: map[string]time.Duration{}}
 	if err == nil {
-		t.issuer, err = keys.LoadPrivateKey(w.centre.issuer.disk.Path(authority.FileIssuer))
+		t.issuer, err = keys.LoadPrivateKey(w.bed.Registry.Issuer.Disk.Path(authority.FileIssuer))
 	}
 	if err == nil {
-		t.witness, err = keys.LoadPrivateKey(w.centre.front.disk.Path(api.FileWitnessKey))
+		t.witness, err = keys.LoadPrivateKey(w.bed.Registry.Front.Disk.Path(api.FileWitnessKey))
 	}
 	if err != nil {
 		w.report.Breach("plan", "the keys can't be stolen: %v", err)
@@ -99,18 +101,18 @@ func (w *world) thiefsList(n [4]int) {
 	if !w.plan.Named {
 		n[1], n[2] = n[1]%3, n[2]%6
 	}
-	b, ok := pick(n[0], w.running())
+	b, ok := pick(n[0], w.bed.Running())
 	if !ok || w.thief == nil || w.thief.void {
 		return
 	}
-	was, err := b.client.List(w.ctx)
+	was, err := b.Client.List(w.bed.Ctx)
 	if err != nil {
-		w.report.Breach("plan", "the thief can't read the list of %s: %v", b.name, err)
+		w.report.Breach("plan", "the thief can't read the list of %s: %v", b.Name, err)
 		return
 	}
 	var whom []string
-	for _, t := range w.model.tenancies {
-		whom = append(whom, t.id)
+	for _, t := range w.model.Tenancies {
+		whom = append(whom, t.ID)
 	}
 	list, robbed, err := w.thief.list(was, whom, n[1], n[2], time.Now())
 	if err != nil {
@@ -118,27 +120,27 @@ func (w *world) thiefsList(n [4]int) {
 		return
 	}
 	w.look()
-	_, err = b.client.Apply(w.ctx, control.Update{Manifest: list.Manifest, Buckets: list.Buckets})
-	w.report.Say("the thief brings %s a list by stick, %s, that ends %s%s", b.name,
+	_, err = b.Client.Apply(w.bed.Ctx, control.Update{Manifest: list.Manifest, Buckets: list.Buckets})
+	w.report.Say("the thief brings %s a list by stick, %s, that ends %s%s", b.Name,
 		[...]string{"the next number", "2^20 further", "number 2^64-1"}[n[1]], amount.Of(len(robbed), "tenancy"), refusal(err))
 	switch {
 	case n[1] == plan.HighestOfAll && err == nil:
-		w.report.Breach("W8", "%s takes a list that uses up the numbers", b.name)
+		w.report.Breach("W8", "%s takes a list that uses up the numbers", b.Name)
 	case n[1] != plan.HighestOfAll && n[2] <= 3 && err != nil && w.plan.Named:
-		w.report.Breach("plan", "%s does not take the thief's list: %v", b.name, err)
+		w.report.Breach("plan", "%s does not take the thief's list: %v", b.Name, err)
 	}
 	if err != nil {
-		if _, waits := w.thief.refused[b.name]; !waits && strings.Contains(err.Error(), "second issuer") {
-			w.thief.refused[b.name] = w.now()
+		if _, waits := w.thief.refused[b.Name]; !waits && strings.Contains(err.Error(), "second issuer") {
+			w.thief.refused[b.Name] = w.now()
 		}
 		return
 	}
-	most := 3 * (1 + w.thief.waited(b.name, w.now()))
-	delete(w.thief.refused, b.name)
+	most := 3 * (1 + w.thief.waited(b.Name, w.now()))
+	delete(w.thief.refused, b.Name)
 	w.thief.count(w, b, robbed, most)
-	w.model.losses = append(w.model.losses, loss{"a thief's list was in force at " + b.name, w.now(), []string{""}})
-	for _, t := range w.model.tenancies {
-		t.robbed = t.robbed || slices.Contains(robbed, t.id)
+	w.losses = append(w.losses, loss{"a thief's list was in force at " + b.Name, w.now(), []string{""}})
+	for _, t := range w.model.Tenancies {
+		t.Robbed = t.Robbed || slices.Contains(robbed, t.ID)
 	}
 }
 
@@ -191,17 +193,17 @@ func (w *world) replaceKeys([4]int) {
 	}
 	w.thief.void = true
 	w.report.Say("the root replaces the keys of issuer and witness: registryd trust new --replace issuer --replace witness --as-false")
-	w.centre.issuer.end()
-	w.centre.stopFront()
-	_, err := authority.NextTrust{Dir: w.centre.issuer.disk.Dir(), Front: w.centre.front.disk.Dir(), Root: w.path("offline/" + authority.FileRootKey),
-		Replace: []string{authority.ReplaceIssuer, authority.ReplaceWitness}, False: true, Now: w.centre.issuer.clock.Wall()}.Sign()
+	w.bed.Registry.Issuer.End()
+	w.bed.Registry.StopFront()
+	_, err := authority.NextTrust{Dir: w.bed.Registry.Issuer.Disk.Dir(), Front: w.bed.Registry.Front.Disk.Dir(), Root: w.bed.Path("offline/" + authority.FileRootKey),
+		Replace: []string{authority.ReplaceIssuer, authority.ReplaceWitness}, False: true, Now: w.bed.Registry.Issuer.Clock.Wall()}.Sign()
 	if err != nil {
 		w.report.Breach("W4", "the stolen keys can't be replaced: %v", err)
 	}
-	w.must("the front", w.centre.startFront())
-	w.must("the issuer", w.centre.startIssuer())
+	w.must("the front", w.bed.Registry.StartFront())
+	w.must("the issuer", w.bed.Registry.StartIssuer())
 	time.Sleep(time.Second)
-	_, err = w.centre.op.Publish(w.ctx)
+	_, err = w.bed.Registry.Op.Publish(w.bed.Ctx)
 	w.report.Say("the operator: registryd publish%s", said(err))
 }
 
@@ -214,7 +216,7 @@ func (w *world) revokeNow(n [4]int) {
 }
 
 // inForce holds the cards of a revoked tenancy up, two minutes after.
-func (w *world) inForce(t *tenancy) { w.inForceIn(2*time.Minute, t) }
+func (w *world) inForce(t *model.Tenancy) { w.inForceIn(2*time.Minute, t) }
 
 // revokeInTime and inTime are what is promised of any single fault: a revocation made
 // in it is in force 90 s after its end.
@@ -230,13 +232,13 @@ func (w *world) inTime(n [4]int) {
 	}
 }
 
-func (w *world) inForceIn(limit time.Duration, t *tenancy) {
-	time.Sleep(limit - 5*time.Second*time.Duration(len(w.gateways)*len(t.cards)))
+func (w *world) inForceIn(limit time.Duration, t *model.Tenancy) {
+	time.Sleep(limit - 5*time.Second*time.Duration(len(w.bed.Gateways)*len(t.Cards)))
 	synctest.Wait()
-	for _, b := range w.gateways {
-		for _, c := range t.cards {
-			if len(w.model.holders(c.number)) == 1 && b.swipe(c.number) {
-				w.report.Breach("W4", "%v after it was revoked and could be heard, house card %d of %s still opens at %s", limit, c.number, t.name(), b.name)
+	for _, b := range w.bed.Gateways {
+		for _, c := range t.Cards {
+			if len(w.model.Holders(c.Number)) == 1 && b.Swipe(c.Number) {
+				w.report.Breach("W4", "%v after it was revoked and could be heard, house card %d of %s still opens at %s", limit, c.Number, t.Name(), b.Name)
 			}
 		}
 	}
@@ -246,20 +248,20 @@ func (w *world) inForceIn(limit time.Duration, t *tenancy) {
 // reinstateRobbed is the operator who is told that grants were ended by a list that
 // nobody here has made: who lives in the house gets new ones.
 func (w *world) reinstateRobbed() {
-	all, err := w.centre.op.Tenancies(w.ctx, building)
+	all, err := w.bed.Registry.Op.Tenancies(w.bed.Ctx, testbed.Building)
 	if err != nil {
 		return
 	}
-	for _, t := range w.model.tenancies {
-		i := slices.IndexFunc(all, func(o operator.Tenancy) bool { return o.ID == t.id })
-		if !t.robbed || i < 0 || !w.model.lives(t) {
+	for _, t := range w.model.Tenancies {
+		i := slices.IndexFunc(all, func(o operator.Tenancy) bool { return o.ID == t.ID })
+		if !t.Robbed || i < 0 || !w.model.Lives(t) {
 			continue
 		}
-		done, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActReinstate, Tenancy: t.id, Reason: "mistake"})
-		w.report.Say("the operator: registryd reinstate --tenancy, for %s: %s%s", t.name(), amount.Of(len(done.New), "new grant"), said(err))
+		done, err := w.bed.Registry.Op.Do(w.bed.Ctx, operator.Act{Act: operator.ActReinstate, Tenancy: t.ID, Reason: "mistake"})
+		w.report.Say("the operator: registryd reinstate --tenancy, for %s: %s%s", t.Name(), amount.Of(len(done.New), "new grant"), said(err))
 		if err == nil {
-			t.robbed, t.notice = false, time.Time{}
-			w.model.say("issuer", reinstated, t, w.model.cardsAt("issuer", t)...)
+			t.Robbed, t.Notice = false, time.Time{}
+			w.model.Say("issuer", model.Reinstated, t, w.model.CardsAt("issuer", t)...)
 		}
 		if err == nil && done.Held {
 			w.countersign()
@@ -271,7 +273,7 @@ func (w *world) reinstateRobbed() {
 // now has signed: a list is a thief's, since nobody has restored anything with another
 // key here. Endings are left to those who live in the house.
 func (w *world) dropOffers() {
-	all, err := w.centre.op.Offers(w.ctx)
+	all, err := w.bed.Registry.Op.Offers(w.bed.Ctx)
 	if err != nil || w.thief == nil {
 		return
 	}
@@ -280,7 +282,7 @@ func (w *world) dropOffers() {
 			w.reinstateRobbed()
 			continue
 		}
-		_, err := w.centre.op.Decide(w.ctx, operator.Decision{Building: o.Building, ID: o.ID})
+		_, err := w.bed.Registry.Op.Decide(w.bed.Ctx, operator.Decision{Building: o.Building, ID: o.ID})
 		w.report.Say("the operator: registryd offers drop, for the list that %s holds%s", o.Gateway, said(err))
 	}
 }
@@ -288,11 +290,11 @@ func (w *world) dropOffers() {
 // cosigned is the part of law W4 that is about the witness: after a thief of its key
 // has cosigned whatever he liked, the new one cosigns what comes.
 func (w *world) cosigned() {
-	for _, b := range w.gateways {
+	for _, b := range w.bed.Gateways {
 		var last wire.Ack2
-		for _, m := range w.broker.Seen() {
+		for _, m := range w.bed.Broker.Seen() {
 			payload, err := wire.PayloadOf(m.Payload)
-			if m.Topic != placeOf(b.name).Down(wire.TypeAck) || err != nil {
+			if m.Topic != placeOf(b.Name).Down(wire.TypeAck) || err != nil {
 				continue
 			}
 			_, p, _ := wire.Open(m.Payload, wire.Expect{}, nil) // only to learn its version
@@ -301,7 +303,7 @@ func (w *world) cosigned() {
 			}
 		}
 		if last.Next == 0 || last.Cosignature == (wire.Signature{}) {
-			w.report.Breach("W4", "what %s has entered is not cosigned any more", b.name)
+			w.report.Breach("W4", "what %s has entered is not cosigned any more", b.Name)
 		}
 	}
 }

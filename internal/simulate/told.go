@@ -3,12 +3,14 @@ package simulate
 import (
 	"cmp"
 	"fmt"
-	"gatehouse/internal/simulate/plan"
-	"gatehouse/internal/simulate/report"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/report"
+	"gatehouse/internal/simulate/testbed"
 )
 
 // loss is something that was destroyed or set back, and what has to say so: each of
@@ -17,6 +19,12 @@ type loss struct {
 	what  string
 	at    time.Duration
 	signs []string // regular expressions
+}
+
+// noted is an entry that was seen.
+type noted struct {
+	kind, why string
+	seen      time.Duration
 }
 
 // notice is a line that somebody who looks at a status or at the alarms is shown,
@@ -77,24 +85,24 @@ func databaseSign(file string) string {
 
 // setBackSigns are those of a gateway whose log, as its disk has it now, ends before
 // what the registry has of it. Of what nobody has heard nobody can say that it is gone.
-func (w *world) setBackSigns(b *box) []string {
+func (w *world) setBackSigns(b *testbed.Gateway) []string {
 	have, err := w.received()
 	if err != nil {
 		return nil
 	}
-	for _, e := range b.entries() {
-		delete(have[b.name], e.at)
+	for _, e := range b.Entries() {
+		delete(have[b.Name], e.At)
 	}
-	if len(have[b.name]) == 0 {
+	if len(have[b.Name]) == 0 {
 		return nil
 	}
-	return []string{`^alarm of ` + b.name + `: .*(registry_ahead|other_root|set_back)`}
+	return []string{`^alarm of ` + b.Name + `: .*(registry_ahead|other_root|set_back)`}
 }
 
 // told is law W5: each loss shows somewhere, and without one nothing does.
 func (w *world) told() {
 	shown := w.shown()
-	for _, l := range w.model.losses {
+	for _, l := range w.losses {
 		for _, sign := range l.signs {
 			says := regexp.MustCompile(sign)
 			if !slices.ContainsFunc(shown, func(n notice) bool { return n.at > l.at && says.MatchString(n.text) }) {
@@ -102,7 +110,7 @@ func (w *world) told() {
 			}
 		}
 	}
-	if w.calm && len(w.model.losses) == 0 && len(shown) > 0 {
+	if w.calm && len(w.losses) == 0 && len(shown) > 0 {
 		var lines []string
 		for _, n := range shown {
 			if !w.asksAfterAway(n.text) {
@@ -131,17 +139,17 @@ func (w *world) shown() (all []notice) {
 	add := func(at time.Duration, format string, args ...any) {
 		all = append(all, notice{fmt.Sprintf(format, args...), at})
 	}
-	for _, b := range w.gateways {
-		for text, at := range w.problems[b.name] {
-			add(at, "%s says: %s", b.name, text)
+	for _, b := range w.bed.Gateways {
+		for text, at := range w.problems[b.Name] {
+			add(at, "%s says: %s", b.Name, text)
 		}
-		for _, e := range w.model.entries[b.name] {
+		for _, e := range w.entries[b.Name] {
 			if e.kind == "damaged" || e.kind == "gap" {
-				add(e.seen, "%s has an entry %s %s", b.name, e.kind, e.why)
+				add(e.seen, "%s has an entry %s %s", b.Name, e.kind, e.why)
 			}
 		}
 	}
-	alarms, _ := w.centre.api.Alarms(w.ctx, building, 1000)
+	alarms, _ := w.bed.Registry.API.Alarms(w.bed.Ctx, testbed.Building, 1000)
 	for _, a := range alarms {
 		add(a.Heard.Sub(plan.Begin), "alarm of %s: %s %s", a.Gateway, a.Kind, a.Reason)
 	}
@@ -154,23 +162,23 @@ func (w *world) shown() (all []notice) {
 
 // registrySays is what the operator reads now.
 func (w *world) registrySays() (lines []string) {
-	if s, err := w.centre.api.Status(w.ctx); err == nil {
+	if s, err := w.bed.Registry.API.Status(w.bed.Ctx); err == nil {
 		lines = append(lines, s.Problems...)
 		for _, r := range s.Remarks {
 			lines = append(lines, r.Text)
 		}
 	}
-	if gateways, err := w.centre.api.Gateways(w.ctx, building); err == nil {
+	if gateways, err := w.bed.Registry.API.Gateways(w.bed.Ctx, testbed.Building); err == nil {
 		for _, g := range gateways {
 			if g.SetBacks > 0 {
 				lines = append(lines, g.Gateway+" was set back")
 			}
 		}
 	}
-	if s, err := w.centre.op.Status(w.ctx); err == nil {
+	if s, err := w.bed.Registry.Op.Status(w.bed.Ctx); err == nil {
 		lines = append(lines, s.Lines...)
 	}
-	problems, _ := w.centre.op.Problems(w.ctx, "")
+	problems, _ := w.bed.Registry.Op.Problems(w.bed.Ctx, "")
 	for _, p := range problems {
 		if !strings.Contains(p.Text, "opens for tenancy") {
 			lines = append(lines, p.Text)

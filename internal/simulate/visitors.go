@@ -4,8 +4,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
-	"gatehouse/internal/simulate/plan"
-	"gatehouse/internal/simulate/virtual"
 	"os"
 	"testing/synctest"
 	"time"
@@ -15,13 +13,17 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/pass"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/simulate/model"
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/testbed"
+	"gatehouse/internal/simulate/virtual"
 	"gatehouse/sync/wire"
 )
 
 // annex is a house by itself, with no registry: its owner signs the keys of
 // visitors.
 type annex struct {
-	*box
+	*testbed.Gateway
 	key      ed25519.PrivateKey
 	building *keys.BuildingKey
 	visitors []visitor
@@ -32,11 +34,11 @@ type annex struct {
 // last signature, or any after a day in which nobody said otherwise. Until then a time
 // server alone moves nothing (T1).
 func (a *annex) sureOf(moment time.Time) bool {
-	return !moment.After(a.signed) || a.clock.Boot() > plan.Day+time.Hour
+	return !moment.After(a.signed) || a.Clock.Boot() > plan.Day+time.Hour
 }
 
 type visitor struct {
-	card        *card
+	card        *model.Card
 	from, until time.Time
 }
 
@@ -52,8 +54,7 @@ func tooEarlyOrLate(from, until time.Time) bool {
 
 // openAnnex makes it, and starts it.
 func (w *world) openAnnex() (a *annex, err error) {
-	a = &annex{box: newBox(w, "annex", "door9", true)}
-	a.w = w
+	a = &annex{Gateway: testbed.NewGateway(w.bed, "annex", "door9", true)}
 	_, a.key, err = ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -61,19 +62,19 @@ func (w *world) openAnnex() (a *annex, err error) {
 	if a.building, err = keys.GenerateBuildingKey(1); err != nil {
 		return nil, err
 	}
-	dir := a.disk.Path("state", "keys")
-	if err := os.MkdirAll(a.disk.Path("state"), 0o700); err != nil {
+	dir := a.Disk.Path("state", "keys")
+	if err := os.MkdirAll(a.Disk.Path("state"), 0o700); err != nil {
 		return nil, err
 	}
 	if _, err := keys.Install(dir, a.key.Public().(ed25519.PublicKey), a.building); err != nil {
 		return nil, err
 	}
-	if err := a.start(); err != nil {
+	if err := a.Start(); err != nil {
 		return nil, err
 	}
 	time.Sleep(5 * time.Minute)
 	synctest.Wait()
-	a.clock.Tell()
+	a.Clock.Tell()
 	return a, nil
 }
 
@@ -85,17 +86,17 @@ func (w *world) visitor(n [4]int) {
 			w.report.Breach("start", "annex: %v", err)
 			return
 		}
-		w.annex = a
+		w.annex, w.bed.Annex = a, a.Gateway
 	}
 	from := time.Now().Add([]time.Duration{-time.Hour, 0, 0, 2 * time.Hour, 26 * time.Hour}[n[0]%5]).Truncate(time.Second)
-	v := visitor{w.model.card(), from, from.Add([]time.Duration{2 * time.Hour, 5 * time.Hour, 30 * time.Hour, 3 * plan.Day}[n[1]%4])}
-	owner := issue.Issuer{Client: w.annex.client, Key: w.annex.key}
-	_, err := owner.Edit(w.ctx, func(e *grantlist.Editor) error {
-		_, err := e.Add(grantlist.NewGrant{Kind: wire.GrantVisitor, Doors: []string{w.annex.door}, From: v.from, Until: v.until,
-			Credentials: []wire.CredentialID{w.annex.building.Identify(virtual.CardOf(v.card.number))}, Label: fmt.Sprintf("visitor %d", len(w.annex.visitors)+1)})
+	v := visitor{w.model.NewCard(), from, from.Add([]time.Duration{2 * time.Hour, 5 * time.Hour, 30 * time.Hour, 3 * plan.Day}[n[1]%4])}
+	owner := issue.Issuer{Client: w.annex.Client, Key: w.annex.key}
+	_, err := owner.Edit(w.bed.Ctx, func(e *grantlist.Editor) error {
+		_, err := e.Add(grantlist.NewGrant{Kind: wire.GrantVisitor, Doors: []string{w.annex.Door}, From: v.from, Until: v.until,
+			Credentials: []wire.CredentialID{w.annex.building.Identify(virtual.CardOf(v.card.Number))}, Label: fmt.Sprintf("visitor %d", len(w.annex.visitors)+1)})
 		return err
 	})
-	w.report.Say("the owner of the annex gives a visitor house card %d, from %s to %s%s", v.card.number, v.from.In(shanghai).Format(time.DateTime), v.until.In(shanghai).Format(time.DateTime), refusal(err))
+	w.report.Say("the owner of the annex gives a visitor house card %d, from %s to %s%s", v.card.Number, v.from.In(shanghai).Format(time.DateTime), v.until.In(shanghai).Format(time.DateTime), refusal(err))
 	if err == nil {
 		w.annex.visitors, w.annex.signed = append(w.annex.visitors, v), time.Now()
 	}
@@ -109,30 +110,30 @@ func (w *world) visitorSwipes(n [4]int) {
 	}
 	if n[2]%8 == 0 {
 		w.report.Say("the annex loses its power")
-		w.must("annex", w.annex.cutPower())
-		w.bootBox(w.annex.box)
+		w.must("annex", w.annex.CutPower())
+		w.bootBox(w.annex.Gateway)
 	}
-	w.noteTime(w.annex.box)
+	w.noteTime(w.annex.Gateway)
 	v, ok := pick(n[0], w.annex.visitors)
 	if !ok {
 		return
 	}
-	opened := w.annex.swipe(v.card.number)
-	reason := w.annex.lastReason()
-	w.report.Say("the visitor with house card %d swipes it at the annex: %s", v.card.number, reason)
+	opened := w.annex.Swipe(v.card.Number)
+	reason := w.annex.LastReason()
+	w.report.Say("the visitor with house card %d swipes it at the annex: %s", v.card.Number, reason)
 	switch outside := tooEarlyOrLate(v.from, v.until); {
-	case opened && outside && w.annex.clock.WasTold():
-		w.report.Breach("W2", "house card %d of a visitor opens the annex outside its time", v.card.number)
+	case opened && outside && w.annex.Clock.WasTold():
+		w.report.Breach("W2", "house card %d of a visitor opens the annex outside its time", v.card.Number)
 	case !opened && !outside && w.allRight() && w.annex.sureOf(v.from) && !tooEarlyOrLate(v.from.Add(2*unsure), v.until.Add(-2*unsure)):
-		w.report.Breach("W2", "house card %d of a visitor does not open the annex in its time: %s", v.card.number, reason)
+		w.report.Breach("W2", "house card %d of a visitor does not open the annex in its time: %s", v.card.Number, reason)
 	}
 }
 
 // allRight reports whether every clock is right and has been for some minutes of
 // its boot.
 func (w *world) allRight() bool {
-	for _, c := range w.clocks() {
-		if !c.c.Right() || !c.c.WasTold() && c.name == "annex" {
+	for _, c := range w.bed.Clocks() {
+		if !c.Clock.Right() || !c.Clock.WasTold() && c.Name == "annex" {
 			return false
 		}
 	}
@@ -143,12 +144,12 @@ func (w *world) allRight() bool {
 // or later, once or again.
 func (w *world) pass(n [4]int) {
 	t, ok := w.someone(n[0])
-	b, ok2 := pick(n[1], w.running())
-	if !ok || !ok2 || !w.centre.issuer.running() {
+	b, ok2 := pick(n[1], w.bed.Running())
+	if !ok || !ok2 || !w.bed.Registry.Issuer.Running() {
 		return
 	}
-	p, err := w.centre.op.Pass(w.ctx, operator.NewPass{Tenancy: t.id, Minutes: 1 + n[2]%15})
-	w.report.Say("the operator: pass for %s%s", t.name(), said(err))
+	p, err := w.bed.Registry.Op.Pass(w.bed.Ctx, operator.NewPass{Tenancy: t.ID, Minutes: 1 + n[2]%15})
+	w.report.Say("the operator: pass for %s%s", t.Name(), said(err))
 	if err != nil {
 		return
 	}
@@ -156,15 +157,15 @@ func (w *world) pass(n [4]int) {
 	synctest.Wait()
 	w.holdPass(b, t, p)
 	if n[3]%2 == 0 && w.holdPass(b, t, p) {
-		w.report.Breach("W2", "a pass of %s opens %s twice", t.name(), b.name)
+		w.report.Breach("W2", "a pass of %s opens %s twice", t.Name(), b.Name)
 	}
 }
 
 // keepPass: a tenant gets a pass for some minutes, and keeps it.
 func (w *world) keepPass(n [4]int) {
 	if t, ok := w.someone(n[0]); ok {
-		p, err := w.centre.op.Pass(w.ctx, operator.NewPass{Tenancy: t.id, Minutes: n[1]})
-		w.report.Say("the operator: pass for %s, of %d minutes%s", t.name(), n[1], said(err))
+		p, err := w.bed.Registry.Op.Pass(w.bed.Ctx, operator.NewPass{Tenancy: t.ID, Minutes: n[1]})
+		w.report.Say("the operator: pass for %s, of %d minutes%s", t.Name(), n[1], said(err))
 		if err == nil {
 			w.passes = append(w.passes, kept{t, p})
 		}
@@ -173,39 +174,39 @@ func (w *world) keepPass(n [4]int) {
 
 // kept is a pass that somebody has on a phone.
 type kept struct {
-	tenancy *tenancy
+	tenancy *model.Tenancy
 	pass    operator.Pass
 }
 
 // oldPasses holds up whatever was kept whose minutes are over: nobody has told this
 // machine a wrong time, only an old one, and so none of them opens.
 func (w *world) oldPasses(n [4]int) {
-	b, _ := pick(n[0], w.gateways)
+	b, _ := pick(n[0], w.bed.Gateways)
 	for _, k := range w.passes {
 		if tooEarlyOrLate(k.pass.From, k.pass.Until.Add(pass.Skew*time.Second)) && w.holdPass(b, k.tenancy, k.pass) {
-			w.report.Breach("W2", "a pass of %s opens %s, whose minutes were over at %s", k.tenancy.name(), b.name, k.pass.Until.In(shanghai).Format(time.DateTime))
+			w.report.Breach("W2", "a pass of %s opens %s, whose minutes were over at %s", k.tenancy.Name(), b.Name, k.pass.Until.In(shanghai).Format(time.DateTime))
 		}
 	}
 }
 
 // holdPass holds a pass up and says whether the door opened.
-func (w *world) holdPass(b *box, t *tenancy, p operator.Pass) bool {
+func (w *world) holdPass(b *testbed.Gateway, t *model.Tenancy, p operator.Pass) bool {
 	w.noteTime(b)
-	opened := b.opens(func() { b.board.Scan(p.Text) })
-	w.report.Say("%s shows a pass at %s: %s", t.name(), b.name, b.lastReason())
+	opened := b.Opens(func() { b.Board.Scan(p.Text) })
+	w.report.Say("%s shows a pass at %s: %s", t.Name(), b.Name, b.LastReason())
 	if !opened {
 		return false
 	}
 	skew := pass.Skew * time.Second
-	if b.clock.WasTold() && tooEarlyOrLate(p.From.Add(-skew), p.Until.Add(skew)) {
-		w.report.Breach("W2", "a pass of %s opens %s outside its minutes", t.name(), b.name)
+	if b.Clock.WasTold() && tooEarlyOrLate(p.From.Add(-skew), p.Until.Add(skew)) {
+		w.report.Breach("W2", "a pass of %s opens %s outside its minutes", t.Name(), b.Name)
 	}
 	stopped := true
-	for _, c := range t.cards {
-		stopped = stopped && w.model.stopped(b.name, t, c.number)
+	for _, c := range t.Cards {
+		stopped = stopped && w.model.Stopped(b.Name, t, c.Number)
 	}
 	if stopped {
-		w.report.Breach("W1", "a pass of %s opens %s, which has heard that the tenancy is stopped", t.name(), b.name)
+		w.report.Breach("W1", "a pass of %s opens %s, which has heard that the tenancy is stopped", t.Name(), b.Name)
 	}
 	return true
 }

@@ -1,17 +1,19 @@
 package simulate
 
 import (
-	"gatehouse/internal/simulate/virtual"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"gatehouse/internal/simulate/testbed"
+	"gatehouse/internal/simulate/virtual"
 )
 
 // TestSureOf: a house by itself has to know at once that what its owner has signed has
 // come, and what comes after it when a time server has said so for a day.
 func TestSureOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := annex{box: &box{clock: virtual.NewClock(true)}, signed: time.Now()}
+		a := annex{Gateway: &testbed.Gateway{Clock: virtual.NewClock(true)}, signed: time.Now()}
 		later := a.signed.Add(2 * time.Hour)
 		if !a.sureOf(a.signed) || a.sureOf(later) {
 			t.Error("sure of its owner's signature: want yes; of two hours after it: no")

@@ -13,28 +13,30 @@ import (
 
 	"gatehouse/internal/control"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/simulate/model"
 	"gatehouse/internal/simulate/plan"
 	"gatehouse/internal/simulate/report"
+	"gatehouse/internal/simulate/testbed"
 )
 
 // otherWalker is who swipes in the place of a tenant in the second of two runs
 // that differ only in who walked: another one whose card opens at that door, if
 // both do so by all that was said.
-func (w *world) otherWalker(b *box, t *tenancy, c *card) (*tenancy, *card) {
+func (w *world) otherWalker(b *testbed.Gateway, t *model.Tenancy, c *model.Card) (*model.Tenancy, *model.Card) {
 	if !w.plain(b, t, c) {
 		return t, c
 	}
-	for _, other := range w.model.tenancies {
-		if other != t && len(other.cards) > 0 && w.plain(b, other, other.cards[0]) {
-			return other, other.cards[0]
+	for _, other := range w.model.Tenancies {
+		if other != t && len(other.Cards) > 0 && w.plain(b, other, other.Cards[0]) {
+			return other, other.Cards[0]
 		}
 	}
 	return t, c
 }
 
 // plain reports whether a card opens at a door and nothing more comes of that.
-func (w *world) plain(b *box, t *tenancy, c *card) bool {
-	return t.notice.IsZero() && c.until.IsZero() && len(w.model.holders(c.number)) == 1 && w.owed(b, t, c, "") != ""
+func (w *world) plain(b *testbed.Gateway, t *model.Tenancy, c *model.Card) bool {
+	return t.Notice.IsZero() && c.Until.IsZero() && len(w.model.Holders(c.Number)) == 1 && w.owed(b, t, c, "") != ""
 }
 
 // twins lets a plan happen twice, with other walkers, and is law W7: what owner,
@@ -130,30 +132,30 @@ func (w *world) noteViews() {
 	keep := func(name string, o order, v any, err error) {
 		w.views[name] = comparable(v, o) + fmt.Sprint(err != nil)
 	}
-	for _, b := range w.running() {
-		s, err := b.client.Status(w.ctx)
-		keep("status of "+b.name, byID, s, err)
-		d, err := b.client.Tenancies(w.ctx)
-		keep("tenancies at "+b.name, byID, d, err)
-		k, err := b.client.Keys(w.ctx)
-		keep("keys of "+b.name, byID, k, err)
+	for _, b := range w.bed.Running() {
+		s, err := b.Client.Status(w.bed.Ctx)
+		keep("status of "+b.Name, byID, s, err)
+		d, err := b.Client.Tenancies(w.bed.Ctx)
+		keep("tenancies at "+b.Name, byID, d, err)
+		k, err := b.Client.Keys(w.bed.Ctx)
+		keep("keys of "+b.Name, byID, k, err)
 		var log []control.LogEntry
-		err = b.client.Log(w.ctx, control.LogQuery{Last: -1}, func(e control.LogEntry) error { log = append(log, e); return nil })
-		keep("log of "+b.name, asMade, log, err)
+		err = b.Client.Log(w.bed.Ctx, control.LogQuery{Last: -1}, func(e control.LogEntry) error { log = append(log, e); return nil })
+		keep("log of "+b.Name, asMade, log, err)
 	}
-	g, err := w.centre.api.Gateways(w.ctx, "")
+	g, err := w.bed.Registry.API.Gateways(w.bed.Ctx, "")
 	keep("registryd gateways", byID, g, err)
-	a, err := w.centre.api.Alarms(w.ctx, "", 1000)
+	a, err := w.bed.Registry.API.Alarms(w.bed.Ctx, "", 1000)
 	keep("registryd alarms", asMade, a, err)
 	var entries []api.Entry
-	_, err = w.centre.api.Entries(w.ctx, api.EntryFilter{Building: building, Limit: 100_000}, func(e api.Entry) error {
+	_, err = w.bed.Registry.API.Entries(w.bed.Ctx, api.EntryFilter{Building: testbed.Building, Limit: 100_000}, func(e api.Entry) error {
 		e.Received = time.Time{} // how entries are packed into messages is not the same in two runs of one seed
 		entries = append(entries, e)
 		return nil
 	})
 	keep("registryd entries", asMade, entries, err)
-	t, err := w.centre.op.Tenancies(w.ctx, "")
+	t, err := w.bed.Registry.Op.Tenancies(w.bed.Ctx, "")
 	keep("registryd tenancies", byID, t, err)
-	l, err := w.centre.op.Lists(w.ctx, "")
+	l, err := w.bed.Registry.Op.Lists(w.bed.Ctx, "")
 	keep("registryd lists", byID, l, err)
 }

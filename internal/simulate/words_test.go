@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/testbed"
 )
 
 // house plays what a test says in a building of three gateways, the last of which
@@ -23,7 +24,7 @@ func house(t *testing.T, play func(w *world)) {
 	}
 	defer os.RemoveAll(dir)
 	synctest.Test(t, func(t *testing.T) {
-		w, err := build(t, plan.Plan{Seed: 1, Gateways: 3}, dir)
+		w, err := build(plan.Plan{Seed: 1, Gateways: 3}, dir)
 		defer w.end()
 		if err != nil {
 			t.Fatal(err)
@@ -43,11 +44,11 @@ func (w *world) wait(d time.Duration) {
 }
 
 // shown is a tenancy as a desk shows it.
-func (b *box) shown(t *testing.T, id string) control.Tenancy {
+func shown(t *testing.T, b *testbed.Gateway, id string) control.Tenancy {
 	t.Helper()
-	v, err := b.client.Tenancy(b.w.ctx, id)
+	v, err := b.Client.Tenancy(b.Bed.Ctx, id)
 	if err != nil {
-		t.Fatal(b.name, err)
+		t.Fatal(b.Name, err)
 	}
 	return v
 }
@@ -57,25 +58,25 @@ func (b *box) shown(t *testing.T, id string) control.Tenancy {
 // that reads format 2, and no more than before at one that does not.
 func TestConfirmCard(t *testing.T) {
 	house(t, func(w *world) {
-		tenant := w.checkInAt(w.gateways[0], flats[0], w.model.card(), time.Time{})
+		tenant := w.checkInAt(w.bed.Gateways[0], testbed.Flats[0], w.model.NewCard(), time.Time{})
 		w.wait(10 * time.Minute)
-		c := w.model.card()
-		if err := w.change(w.gateways[0], tenant, control.Change{Action: "add", Proof: "landlord"}, nil, c); err != nil {
+		c := w.model.NewCard()
+		if err := w.change(w.bed.Gateways[0], tenant, control.Change{Action: "add", Proof: "landlord"}, nil, c); err != nil {
 			t.Fatal(err)
 		}
 		w.wait(10 * time.Minute)
-		proves := func(b *box) bool {
+		proves := func(b *testbed.Gateway) bool {
 			return w.change(b, tenant, control.Change{Action: "pin", Proof: "card", NewPIN: "2580"}, c, nil) == nil
 		}
-		for _, b := range w.gateways {
-			if !b.swipe(c.number) {
-				t.Errorf("it does not open at %s: %s", b.name, b.lastReason())
+		for _, b := range w.bed.Gateways {
+			if !b.Swipe(c.Number) {
+				t.Errorf("it does not open at %s: %s", b.Name, b.LastReason())
 			}
-			if proves(b) || b.shown(t, tenant.id).Cards[1].Proves {
-				t.Errorf("it proves at %s", b.name)
+			if proves(b) || shown(t, b, tenant.ID).Cards[1].Proves {
+				t.Errorf("it proves at %s", b.Name)
 			}
 		}
-		grants, err := w.centre.op.Grants(w.ctx, building, tenant.id)
+		grants, err := w.bed.Registry.Op.Grants(w.bed.Ctx, testbed.Building, tenant.ID)
 		if err != nil || len(grants) != 1 {
 			t.Fatal(grants, err)
 		}
@@ -85,17 +86,17 @@ func TestConfirmCard(t *testing.T) {
 				act.Credential = card.Credential
 			}
 		}
-		if _, err := w.centre.op.Do(w.ctx, act); err != nil {
+		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, act); err != nil {
 			t.Fatal(err)
 		}
 		w.wait(5 * time.Minute)
-		for n, b := range w.gateways {
+		for n, b := range w.bed.Gateways {
 			want := n < 2
-			if got := proves(b); got != want || b.shown(t, tenant.id).Cards[1].Proves != want {
-				t.Errorf("it proves at %s: %v, want %v", b.name, got, want)
+			if got := proves(b); got != want || shown(t, b, tenant.ID).Cards[1].Proves != want {
+				t.Errorf("it proves at %s: %v, want %v", b.Name, got, want)
 			}
 		}
-		if _, err := w.centre.op.Do(w.ctx, act); err != nil { // a desk may have missed the first
+		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, act); err != nil { // a desk may have missed the first
 			t.Error("confirmed again:", err)
 		}
 	})
@@ -105,26 +106,26 @@ func TestConfirmCard(t *testing.T) {
 // card, which may be a thief's, or by a PIN. Its refusal says what does, and that works.
 func TestSuspendedAtTheRegistry(t *testing.T) {
 	house(t, func(w *world) {
-		b := w.gateways[0]
-		tenant := w.checkInAt(b, flats[0], w.model.card(), time.Time{})
+		b := w.bed.Gateways[0]
+		tenant := w.checkInAt(b, testbed.Flats[0], w.model.NewCard(), time.Time{})
 		w.wait(10 * time.Minute)
-		c := tenant.cards[0]
-		if _, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActSuspend, Tenancy: tenant.id, Reason: "stolen"}); err != nil {
+		c := tenant.Cards[0]
+		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, operator.Act{Act: operator.ActSuspend, Tenancy: tenant.ID, Reason: "stolen"}); err != nil {
 			t.Fatal(err)
 		}
 		w.wait(5 * time.Minute)
 		var no *control.Error
 		err := w.change(b, tenant, control.Change{Action: "resume", Proof: "card"}, c, nil)
-		hint := "registryd resume --tenancy " + tenant.id + " --reason found"
-		if !errors.As(err, &no) || !strings.Contains(no.Hint, hint) || b.swipe(c.number) {
-			t.Fatalf("whoever has the card gets: %v, opens now: %v", err, b.swipe(c.number))
+		hint := "registryd resume --tenancy " + tenant.ID + " --reason found"
+		if !errors.As(err, &no) || !strings.Contains(no.Hint, hint) || b.Swipe(c.Number) {
+			t.Fatalf("whoever has the card gets: %v, opens now: %v", err, b.Swipe(c.Number))
 		}
-		if _, err := w.centre.op.Do(w.ctx, operator.Act{Act: operator.ActResume, Tenancy: tenant.id, Reason: "found"}); err != nil {
+		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, operator.Act{Act: operator.ActResume, Tenancy: tenant.ID, Reason: "found"}); err != nil {
 			t.Fatal(err)
 		}
 		w.wait(5 * time.Minute)
-		if !b.swipe(c.number) {
-			t.Errorf("what the refusal says does not help: %s", b.lastReason())
+		if !b.Swipe(c.Number) {
+			t.Errorf("what the refusal says does not help: %s", b.LastReason())
 		}
 	})
 }
@@ -134,11 +135,11 @@ func TestSuspendedAtTheRegistry(t *testing.T) {
 // told at the doors.
 func TestDecisionInWords(t *testing.T) {
 	house(t, func(w *world) {
-		desk := w.gateways[0]
-		tenant := w.checkInAt(desk, flats[0], w.model.card(), time.Time{})
+		desk := w.bed.Gateways[0]
+		tenant := w.checkInAt(desk, testbed.Flats[0], w.model.NewCard(), time.Time{})
 		notice := func() {
 			t.Helper()
-			for _, r := range []control.Change{{Action: "checkout", Proof: "landlord", Cause: "lease_over"}, {Action: "dispute", Proof: "pin", PIN: tenant.pin}} {
+			for _, r := range []control.Change{{Action: "checkout", Proof: "landlord", Cause: "lease_over"}, {Action: "dispute", Proof: "pin", PIN: tenant.PIN}} {
 				if err := w.change(desk, tenant, r, nil, nil); err != nil {
 					t.Fatal(err)
 				}
@@ -147,21 +148,21 @@ func TestDecisionInWords(t *testing.T) {
 		}
 		see := func(state, decided string) {
 			t.Helper()
-			all, err := w.centre.op.Tenancies(w.ctx, building)
+			all, err := w.bed.Registry.Op.Tenancies(w.bed.Ctx, testbed.Building)
 			if err != nil || len(all) != 1 || all[0].State != state || all[0].Decided != decided {
 				t.Errorf("the registry: %+v, %v", all, err)
 			}
-			for _, b := range w.gateways[:2] {
-				if v := b.shown(t, tenant.id); v.State != state || v.Decided != decided {
-					t.Errorf("%s: %s %q, want %s %q", b.name, v.State, v.Decided, state, decided)
+			for _, b := range w.bed.Gateways[:2] {
+				if v := shown(t, b, tenant.ID); v.State != state || v.Decided != decided {
+					t.Errorf("%s: %s %q, want %s %q", b.Name, v.State, v.Decided, state, decided)
 				}
 			}
 		}
 		w.wait(10 * time.Minute)
 		notice()
 		see("disputed", "")
-		settle := operator.Act{Act: operator.ActReject, Tenancy: tenant.id, Reason: "heard"}
-		if _, err := w.centre.op.Do(w.ctx, settle); err != nil {
+		settle := operator.Act{Act: operator.ActReject, Tenancy: tenant.ID, Reason: "heard"}
+		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, settle); err != nil {
 			t.Fatal(err)
 		}
 		w.wait(5 * time.Minute)
@@ -169,7 +170,7 @@ func TestDecisionInWords(t *testing.T) {
 		notice()
 		see("disputed", "")
 		settle.Act, settle.Until = operator.ActUphold, time.Now().Add(4*plan.Day)
-		if _, err := w.centre.op.Do(w.ctx, settle); err != nil {
+		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, settle); err != nil {
 			t.Fatal(err)
 		}
 		w.wait(5 * time.Minute)

@@ -1,66 +1,68 @@
 package simulate
 
 import (
-	"gatehouse/internal/simulate/plan"
 	"testing/synctest"
 	"time"
+
+	"gatehouse/internal/simulate/plan"
+	"gatehouse/internal/simulate/testbed"
 )
 
 // longStay: somebody moves in for years.
 func (w *world) longStay(n [4]int) {
-	b, ok := pick(n[0], w.running())
+	b, ok := pick(n[0], w.bed.Running())
 	if !ok {
 		return
 	}
 	y, m, d := plan.Begin.Add(w.now()).In(shanghai).Date()
-	flat, _ := pick(n[1], flats)
-	w.checkInAt(b, flat, w.model.card(), time.Date(y+2+n[2]%4, m, d, 0, 0, 0, 0, shanghai))
+	flat, _ := pick(n[1], testbed.Flats)
+	w.checkInAt(b, flat, w.model.NewCard(), time.Date(y+2+n[2]%4, m, d, 0, 0, 0, 0, shanghai))
 }
 
 // silenceBegins cuts a gateway's line and switches everything off.
 func (w *world) silenceBegins(n [4]int) {
 	w.calm = false
-	b, _ := pick(n[0], w.gateways)
-	b.clock.Battery = n[1] == 0
+	b, _ := pick(n[0], w.bed.Gateways)
+	b.Clock.Battery = n[1] == 0
 	w.lineCut(n)
-	for _, other := range w.gateways {
-		w.must(other.name, other.cutPower())
+	for _, other := range w.bed.Gateways {
+		w.must(other.Name, other.CutPower())
 	}
-	w.centre.issuer.end()
-	w.centre.stopFront()
+	w.bed.Registry.Issuer.End()
+	w.bed.Registry.StopFront()
 	word := "without a battery clock"
-	if b.clock.Battery {
+	if b.Clock.Battery {
 		word = "with a battery clock"
 	}
-	w.report.Say("the house is left for a year; %s is one %s", b.name, word)
+	w.report.Say("the house is left for a year; %s is one %s", b.Name, word)
 }
 
 // wake switches the gateway without a line on for some hours, in which everybody
 // who lives there comes home. A time server answers it, or none does.
 func (w *world) wake(n [4]int) {
-	b, _ := pick(n[0], w.gateways)
-	if b.life != nil || !w.centre.cut[b.name] {
+	b, _ := pick(n[0], w.bed.Gateways)
+	if b.Running() || !w.bed.Registry.Cut[b.Name] {
 		return
 	}
-	w.report.Say("%s is switched on", b.name)
-	b.clock.Reboot()
-	w.must(b.name, b.start())
+	w.report.Say("%s is switched on", b.Name)
+	b.Clock.Reboot()
+	w.must(b.Name, b.Start())
 	if n[1] == 0 {
 		time.Sleep(90 * time.Second)
-		b.clock.Set(0, true)
-		w.report.Say("a time server answers %s", b.name)
+		b.Clock.Set(0, true)
+		w.report.Say("a time server answers %s", b.Name)
 	}
 	time.Sleep(5*time.Minute + time.Duration(n[2])*time.Hour)
 	synctest.Wait()
 	w.everybodySwipes(b)
 	w.look()
-	w.must(b.name, b.cutPower())
+	w.must(b.Name, b.CutPower())
 }
 
-func (w *world) everybodySwipes(b *box) {
-	for _, t := range w.model.tenancies {
-		if w.model.lives(t) {
-			w.hold(b, t, t.cards[0])
+func (w *world) everybodySwipes(b *testbed.Gateway) {
+	for _, t := range w.model.Tenancies {
+		if w.model.Lives(t) {
+			w.hold(b, t, t.Cards[0])
 		}
 	}
 }
@@ -68,12 +70,12 @@ func (w *world) everybodySwipes(b *box) {
 // silenceEnds switches everything on. Somebody's tenancy is revoked while the
 // line is still cut, and the line mended: two minutes later his card opens nowhere.
 func (w *world) silenceEnds(n [4]int) {
-	b, _ := pick(n[0], w.gateways)
+	b, _ := pick(n[0], w.bed.Gateways)
 	w.frontOn([4]int{})
-	w.must("the issuer", w.centre.startIssuer())
-	for _, other := range w.gateways {
-		if other.life == nil {
-			w.report.Say("%s is switched on", other.name)
+	w.must("the issuer", w.bed.Registry.StartIssuer())
+	for _, other := range w.bed.Gateways {
+		if !other.Running() {
+			w.report.Say("%s is switched on", other.Name)
 			w.bootBox(other)
 		}
 	}
@@ -91,9 +93,9 @@ func (w *world) silenceEnds(n [4]int) {
 	time.Sleep(2*time.Minute - 5*time.Second)
 	synctest.Wait()
 	w.look()
-	for _, c := range t.cards {
-		if len(w.model.holders(c.number)) == 1 && b.swipe(c.number) {
-			w.report.Breach("W4", "2 minutes after the line is back, a card of %s still opens at %s", t.name(), b.name)
+	for _, c := range t.Cards {
+		if len(w.model.Holders(c.Number)) == 1 && b.Swipe(c.Number) {
+			w.report.Breach("W4", "2 minutes after the line is back, a card of %s still opens at %s", t.Name(), b.Name)
 		}
 	}
 }

@@ -2,10 +2,11 @@ package report
 
 import (
 	"fmt"
-	"gatehouse/internal/simulate/plan"
 	"slices"
 	"strings"
 	"time"
+
+	"gatehouse/internal/simulate/plan"
 )
 
 // Outcome is what came of a run.

@@ -1,4 +1,4 @@
-package simulate
+package testbed
 
 import (
 	"context"
@@ -104,7 +104,7 @@ func (g *gatewayLink) shake(ctx context.Context) error {
 	if err := g.server.reach(ctx, g.name, g.config.WithDefaults().ConnectTimeout); err != nil { // as TCP does, before anything is signed or checked
 		return err
 	}
-	config, err := g.config.TLS(host)
+	config, err := g.config.TLS(Host)
 	if err == nil {
 		err = g.server.admit(ctx, config)
 	}
