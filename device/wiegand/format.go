@@ -59,13 +59,7 @@ type Fields struct {
 }
 
 // Number is the whole card number; few formats have one of more than 64 bits.
-func (v Fields) Number() *big.Int {
-	sum := new(big.Int)
-	for i := len(v.Above) - 1; i >= 0; i-- {
-		sum.Or(sum, new(big.Int).SetUint64(v.Above[i])).Lsh(sum, 64)
-	}
-	return sum.Or(sum, new(big.Int).SetUint64(v.Card))
-}
+func (v Fields) Number() *big.Int { return v.number().big() }
 
 // SetNumber sets the whole card number; false, and nothing set, when it is
 // negative or has more than 256 bits.

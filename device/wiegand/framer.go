@@ -1,71 +1,32 @@
 package wiegand
 
 import (
-	"math"
 	"time"
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
 )
 
-// Times of the wire. The SIA 26-bit rule has 200 us to 20 ms between bits; real
-// readers keep 100 us and more.
-const (
-	// MinGap and MaxGap are the limits of a gap that is set by hand.
-	MinGap = 25 * time.Millisecond
-	MaxGap = 100 * time.Millisecond
-
-	minInterval = 100 * time.Microsecond
-	// maxAdaptive is ten times the longest legal interval.
-	maxAdaptive = 200 * time.Millisecond
-	// promptInterval is the shortest median interval of a frame that may end
-	// without silence: readers keep the rule's 200 us, noise may be faster.
-	promptInterval = 150 // us
-	// swappedAfter frames in a row that are right when inverted, the wires are swapped.
-	swappedAfter = 3
-	// minTaught is the shortest frame that teaching takes for a card. No card in the
-	// field is shorter, and no burst of a key as long.
-	minTaught = 24
-	// maxBurst is what a garbled key may have grown to (the longest has 10
-	// bits): longer is a broken card.
-	maxBurst = 16
-)
-
-// Frame is what a Framer makes of the bits between two silences: a checked
-// Card, one key, a whole PIN of a keypad that sends it so, or a Fault and none
-// of them.
-type Frame struct {
-	Card  device.Card
-	Key   byte // '0' to '9', '*' or '#'; 0: none
-	PIN   device.PIN
-	Fault fault.Code
-	At    time.Duration // CLOCK_MONOTONIC of its last edge so far
-}
+// swappedAfter frames in a row that are right when inverted, the wires are swapped.
+const swappedAfter = 3
 
 // Framer cuts edges into frames by the edges' own timestamps, never by when
 // they were read. Line 0 of the edges is D0, line 1 is D1. Not safe for
 // concurrent use; it allocates nothing once made.
 type Framer struct {
-	formats []Format
-	pad     pad
+	judge   judge
 	longest int           // of all frames
 	prompt  bool          // the longest may end without silence: it has a check
 	set     time.Duration // the gap set by hand, 0: adaptive
-	teach   bool
-	reverse bool
 	emit    func(Frame)
 
-	settled  bool
-	state    state
-	card     device.Card
-	seq      uint32
-	last     time.Duration
-	inverted int                        // frames in a row that are right when inverted
-	between  [device.MaxCardBits]uint32 // intervals of this run of bits, sorted; all in us
-	n        int                        // of between
-	latest   [2]uint32                  // the last two intervals, newest first
-	pair     uint32                     // the shortest two intervals in a row
-	lead     uint32                     // the interval before them
+	settled   bool
+	state     state
+	card      device.Card // the bits so far
+	seq       uint32
+	last      time.Duration
+	intervals intervals
+	inverted  int // frames in a row that are right when inverted
 }
 
 // state is how far the bits since the last silence have come.
@@ -74,7 +35,7 @@ type state uint8
 const (
 	nothing state = iota // none since Reset
 	open                 // bits of a card so far
-	done                 // judged: what follows before a silence is trailing
+	done                 // ended: what follows before a silence is trailing
 	broken               // reported as a fault: wait for silence
 )
 
@@ -84,16 +45,17 @@ const (
 // ms. It begins with lines that were just opened, whose next edge has Seq 1: until
 // Settle no bits are a card, since the first frame may have lost its head.
 func NewFramer(cfg Config, emit func(Frame)) *Framer {
-	f := &Framer{formats: cfg.Formats, pad: newPad(cfg.Keypad), set: cfg.Gap, teach: cfg.Teach, reverse: cfg.ReverseBytes, emit: emit}
-	if !f.pad.single() {
-		f.longest, f.prompt = f.pad.bits(), true
+	f := &Framer{judge: judge{formats: cfg.Formats, pad: newPad(cfg.Keypad), teach: cfg.Teach, reverse: cfg.ReverseBytes}, set: cfg.Gap, emit: emit}
+	if pad := &f.judge.pad; !pad.single() {
+		f.longest, f.prompt = pad.bits(), true
 	}
-	for _, x := range f.formats {
+	for _, x := range cfg.Formats {
 		if x.Bits > f.longest {
 			f.longest, f.prompt = x.Bits, true
 		}
 		f.prompt = f.prompt && (x.Bits < f.longest || checked(x))
 	}
+	f.prompt = f.prompt && !cfg.Teach
 	return f
 }
 
@@ -101,11 +63,19 @@ func NewFramer(cfg Config, emit func(Frame)) *Framer {
 // began in it stays one.
 func (f *Framer) Settle() { f.settled = true }
 
+// Gap is the silence that ends the frame at hand.
+func (f *Framer) Gap() time.Duration {
+	if f.set != 0 {
+		return f.set
+	}
+	return f.intervals.gap()
+}
+
 // Idle tells that the kernel holds no edge and that the last one is at least
 // Gap ago: a frame that waits for silence ends.
 func (f *Framer) Idle() {
 	if f.state == open {
-		f.judge()
+		f.end()
 	}
 }
 
@@ -127,13 +97,13 @@ func (f *Framer) edge(e device.Edge) {
 	silence := f.state == nothing || interval >= f.Gap()
 	if silence {
 		if f.state == open && !lost {
-			f.judge()
+			f.end()
 		}
 		f.begin()
 	}
 	f.last = e.At
 	if !silence {
-		f.measure(interval)
+		f.intervals.add(interval)
 	}
 	switch {
 	case lost:
@@ -157,8 +127,8 @@ func (f *Framer) noisy() bool { return f.state == broken }
 
 // begin opens a new run of bits.
 func (f *Framer) begin() {
-	f.state, f.card, f.n = open, device.Card{}, 0
-	f.latest, f.pair, f.lead = [2]uint32{}, math.MaxUint32, 0
+	f.state, f.card = open, device.Card{}
+	f.intervals.clear()
 }
 
 // bit takes one good bit. The longest frame ends without waiting for silence
@@ -171,18 +141,18 @@ func (f *Framer) bit(line uint8) {
 		return
 	}
 	f.card = card
-	if card.Len() == f.longest && f.prompt && !f.teach && f.even() && f.verdict(card).Fault == fault.None {
-		f.judge()
+	if card.Len() == f.longest && f.prompt && f.intervals.even() && f.judge.card(card).Fault == fault.None {
+		f.end()
 	}
 }
 
-// judge ends the frame at hand: a card, keys or a fault.
-func (f *Framer) judge() {
+// end ends the frame at hand: a card, keys or a fault.
+func (f *Framer) end() {
 	f.state = done
-	v := f.verdict(f.card)
+	v := f.judge.card(f.card)
 	switch {
 	case v.Key != 0 || v.Fault == fault.KeyBurst: // no key tells how the wires are
-	case v.Fault == fault.Parity && f.verdict(inverse(f.card)).Fault == fault.None:
+	case v.Fault == fault.Parity && f.judge.card(inverse(f.card)).Fault == fault.None:
 		f.inverted++
 	default:
 		f.inverted = 0
@@ -190,7 +160,7 @@ func (f *Framer) judge() {
 	switch {
 	case v.Fault == fault.Parity && f.inverted >= swappedAfter:
 		v.Fault = fault.Swapped
-	case v.Fault == fault.None && f.extra():
+	case v.Fault == fault.None && f.intervals.extra():
 		v = Frame{Fault: fault.Noise}
 	}
 	v.At = f.last
@@ -202,70 +172,4 @@ func (f *Framer) judge() {
 func (f *Framer) fail(found fault.Code) {
 	f.state, f.inverted, f.card = broken, 0, device.Card{}
 	f.emit(Frame{Fault: found, At: f.last})
-}
-
-// verdict tells what a frame is by its bits alone. What is the keypad's is
-// never a card, and what is a card's is never a key.
-func (f *Framer) verdict(c device.Card) Frame {
-	if f.pad.claims(c) {
-		return f.pad.read(c)
-	}
-	if f.teach && c.Len() >= minTaught {
-		return Frame{Card: c}
-	}
-	found := fault.Length
-	for i := range f.formats {
-		x := &f.formats[i]
-		if x.Bits != c.Len() {
-			continue
-		}
-		if x.holds(c) {
-			return Frame{Card: f.turned(x, c)}
-		}
-		found = fault.Parity
-	}
-	if found == fault.Length && f.pad.single() && c.Len() <= maxBurst {
-		found = fault.KeyBurst
-	}
-	return Frame{Fault: found}
-}
-
-// turned undoes the order of a reader that sends the bytes backward.
-func (f *Framer) turned(x *Format, c device.Card) device.Card {
-	if f.reverse {
-		c, _ = reversed(*x, c)
-	}
-	return c
-}
-
-// inverse flips every bit, as swapped wires do.
-func inverse(c device.Card) device.Card {
-	var inv device.Card
-	for i := range c.Len() {
-		inv, _ = inv.Append(1 - c.Bit(i))
-	}
-	return inv
-}
-
-// checked tells whether a format can tell a wrong bit from a right one.
-func checked(x Format) bool {
-	for i := range x.Bits + 1 {
-		if !x.holds(oneBit(i, x.Bits)) {
-			return true
-		}
-	}
-	return false
-}
-
-// oneBit is a card of n zeros but for bit i, if it has that.
-func oneBit(i, n int) device.Card {
-	var c device.Card
-	for k := range n {
-		bit := byte(0)
-		if k == i {
-			bit = 1
-		}
-		c, _ = c.Append(bit)
-	}
-	return c
 }

@@ -21,12 +21,16 @@ func numberOf(n *big.Int) (v number) {
 // lowWord masks 64 bits; it is never written.
 var lowWord = new(big.Int).SetUint64(1<<64 - 1)
 
-// String is decimal.
-func (v number) String() string {
-	var f Fields
-	f.setNumber(v)
-	return f.Number().String()
+func (v number) big() *big.Int {
+	sum := new(big.Int)
+	for i := len(v) - 1; i >= 0; i-- {
+		sum.Or(sum.Lsh(sum, 64), new(big.Int).SetUint64(v[i]))
+	}
+	return sum
 }
+
+// String is decimal.
+func (v number) String() string { return v.big().String() }
 
 func (v number) less(w number) bool {
 	for i := len(v) - 1; i >= 0; i-- {

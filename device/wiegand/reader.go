@@ -3,7 +3,6 @@ package wiegand
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"gatehouse/device"
@@ -12,66 +11,15 @@ import (
 )
 
 const (
-	settleTime = 100 * time.Millisecond // bits in it after opening are never a card
-	levelCheck = time.Second            // how often idle lines are looked at
-	heldLimit  = 10 * time.Millisecond  // longest that a line may stay active
-	faultEvery = time.Second            // the same fault is told at most this often
-	noisePause = 5 * time.Millisecond   // between reads of noise: the kernel keeps 1024 edges
 	minBackoff = time.Second
 	maxBackoff = 30 * time.Second
 )
 
-// Config is what it takes to run one reader.
-type Config struct {
-	Source string // the reader, as the site file names it
-	// Formats is what it may send, best one alone. The longest ends without waiting
-	// for silence: of a reader that sends still longer frames, one in four passes
-	// the two parity bits as a card (nobody's), and then tells fault.Trailing.
-	// It may be empty where there is a keypad.
-	Formats []Format
-	Gap     time.Duration // silence that ends a frame, 25 to 100 ms; 0: adaptive, see NewFramer
-	Keypad  Keypad
-	// ReverseBytes is for a reader that sends the bytes of a card's number
-	// backward, as some do with MIFARE: each card is turned round, so that it is the
-	// same at every reader. The formats must be of whole bytes, or of whole bytes
-	// between two parity bits (W26, W34, W42 to W66).
-	ReverseBytes bool
-	// Teach takes every frame of 24 to 256 bits that ends with silence for a card,
-	// whatever its format and parity, to find out what a reader sends. Formats may
-	// then be empty. Never for a door in use.
-	Teach bool
-}
-
-// Validate tells what is wrong with the configuration.
-func (c Config) Validate() error {
-	if len(c.Formats) == 0 && c.Keypad.Kind == "" && !c.Teach {
-		return fmt.Errorf("reader %s: no format", c.Source)
-	}
-	for _, f := range c.Formats {
-		if f.Bits < 2 || f.Bits > device.MaxCardBits {
-			return fmt.Errorf("reader %s: format %q of %d bits", c.Source, f.Name, f.Bits)
-		}
-		if c.ReverseBytes && !reversible(f) {
-			return fmt.Errorf("reader %s: format %s has no whole bytes to reverse", c.Source, f.Name)
-		}
-	}
-	if c.Gap != 0 && (c.Gap < MinGap || c.Gap > MaxGap) {
-		return fmt.Errorf("reader %s: gap of %v: want %v to %v, or none", c.Source, c.Gap, MinGap, MaxGap)
-	}
-	if err := c.Keypad.Validate(c.Formats); err != nil {
-		return fmt.Errorf("reader %s: %w", c.Source, err)
-	}
-	return nil
-}
-
 // Reader turns the two lines of one Wiegand reader into events.
 type Reader struct {
-	cfg    Config
-	open   func() (device.Lines, error)
-	events chan<- device.Event
-
-	status device.EventKind // the last of WentOffline and CameOnline that was told
-	told   map[fault.Code]time.Time
+	cfg  Config
+	open func() (device.Lines, error)
+	door reporter
 }
 
 // New makes a Reader; Run starts it. open requests D0 and D1, in this order, in
@@ -79,7 +27,7 @@ type Reader struct {
 // names an edge by the level after it and a short pulse may show none), and is
 // called again after each failure.
 func New(cfg Config, open func() (device.Lines, error), events chan<- device.Event) *Reader {
-	return &Reader{cfg: cfg, open: open, events: events, told: make(map[fault.Code]time.Time)}
+	return &Reader{cfg: cfg, open: open, door: reporter{source: cfg.Source, events: events, told: map[fault.Code]time.Time{}}}
 }
 
 // Run reads until ctx ends and returns ctx.Err(); for a wrong Config it returns
@@ -100,7 +48,7 @@ func (r *Reader) Run(ctx context.Context) error {
 		if time.Since(opened) > maxBackoff {
 			retry.Reset()
 		}
-		r.change(ctx, device.Event{Kind: device.WentOffline, Fault: cause})
+		r.door.change(ctx, device.Event{Kind: device.WentOffline, Fault: cause})
 		if !retry.Wait(ctx) {
 			return ctx.Err()
 		}
@@ -125,49 +73,11 @@ func (r *Reader) serve(ctx context.Context) fault.Code {
 		}
 		_ = lines.Close() // nothing to save; opening again tells what is wrong
 	}()
-	err = newSession(ctx, r, lines).run()
+	err = newSession(ctx, r.cfg, &r.door, lines).run()
 	close(over)
 	<-closed
 	if errors.Is(err, device.ErrUnplugged) {
 		return fault.Unplugged
 	}
 	return fault.IO
-}
-
-// change tells once that the reader went away or came back.
-func (r *Reader) change(ctx context.Context, e device.Event) {
-	if r.status != e.Kind {
-		r.status = e.Kind
-		r.send(ctx, e)
-	}
-}
-
-// fault tells a fault, unless the same was told within the last second.
-func (r *Reader) fault(ctx context.Context, f fault.Code, at time.Duration) {
-	now := time.Now()
-	if last, ok := r.told[f]; ok && now.Sub(last) < faultEvery {
-		return
-	}
-	r.told[f] = now
-	r.send(ctx, device.Event{Kind: device.FaultSeen, Fault: f, At: at})
-}
-
-func (r *Reader) send(ctx context.Context, e device.Event) {
-	e.Source = r.cfg.Source
-	select {
-	case r.events <- e:
-	case <-ctx.Done():
-	}
-}
-
-// sleep waits for d; false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -51,3 +51,25 @@ func reversible(f Format) bool {
 	}
 	return true
 }
+
+// inverse flips every bit, as swapped wires do.
+func inverse(c device.Card) device.Card {
+	var inv device.Card
+	for i := range c.Len() {
+		inv, _ = inv.Append(1 - c.Bit(i))
+	}
+	return inv
+}
+
+// oneBit is a card of n zeros but for bit i, if it has that.
+func oneBit(i, n int) device.Card {
+	var c device.Card
+	for k := range n {
+		bit := byte(0)
+		if k == i {
+			bit = 1
+		}
+		c, _ = c.Append(bit)
+	}
+	return c
+}

@@ -12,10 +12,17 @@ import (
 	"gatehouse/device/fault"
 )
 
+const (
+	settleTime = 100 * time.Millisecond // bits in it after opening are never a card
+	levelCheck = time.Second            // how often idle lines are looked at
+	heldLimit  = 10 * time.Millisecond  // longest that a line may stay active
+	noisePause = 5 * time.Millisecond   // between reads of noise: the kernel keeps 1024 edges
+)
+
 // session is one opening of the lines.
 type session struct {
 	ctx    context.Context
-	r      *Reader
+	door   *reporter
 	lines  device.Lines
 	framer *Framer
 	cable  cable
@@ -29,13 +36,13 @@ type session struct {
 	stirred  bool      // edges came since the last silence
 }
 
-func newSession(ctx context.Context, r *Reader, lines device.Lines) *session {
+func newSession(ctx context.Context, cfg Config, door *reporter, lines device.Lines) *session {
 	now := time.Now()
-	s := &session{ctx: ctx, r: r, lines: lines, settle: now.Add(settleTime), check: now.Add(settleTime)}
-	s.framer = NewFramer(r.cfg, s.frame)
-	s.keypad = device.Keypad{Pause: r.cfg.Keypad.Pause, Length: r.cfg.Keypad.Length}
-	if r.status == device.WentOffline {
-		s.missed = now.Add(cmp.Or(r.cfg.Keypad.Pause, usualPause))
+	s := &session{ctx: ctx, door: door, lines: lines, settle: now.Add(settleTime), check: now.Add(settleTime)}
+	s.framer = NewFramer(cfg, s.frame)
+	s.keypad = device.Keypad{Pause: cfg.Keypad.Pause, Length: cfg.Keypad.Length}
+	if door.status == device.WentOffline {
+		s.missed = now.Add(cmp.Or(cfg.Keypad.Pause, usualPause))
 	}
 	return s
 }
@@ -99,7 +106,7 @@ func (s *session) quiet(now time.Time) error {
 	if !s.settle.IsZero() && !now.Before(s.settle) {
 		s.settle = time.Time{}
 		s.framer.Settle()
-		s.r.change(s.ctx, device.Event{Kind: device.CameOnline})
+		s.door.change(s.ctx, device.Event{Kind: device.CameOnline})
 	}
 	return nil
 }
@@ -115,7 +122,7 @@ func (s *session) look(now time.Time) error {
 		s.check = now.Add(heldLimit + time.Millisecond)
 	}
 	if s.cable.held && !was {
-		s.r.fault(s.ctx, fault.Cable, 0)
+		s.door.fault(s.ctx, fault.Cable, 0)
 	}
 	return nil
 }
@@ -124,17 +131,17 @@ func (s *session) look(now time.Time) error {
 func (s *session) frame(f Frame) {
 	switch {
 	case f.Fault != fault.None:
-		s.r.fault(s.ctx, f.Fault, f.At)
+		s.door.fault(s.ctx, f.Fault, f.At)
 		s.keypad.Spoil(f.At) // it may have been a key
 	case s.cable.held:
 		s.keypad.Spoil(f.At)
 	case f.Key != 0:
 		s.key(f)
 	case f.PIN.Len() > 0:
-		s.r.send(s.ctx, device.Event{Kind: device.PINEntered, PIN: f.PIN, At: f.At})
+		s.door.send(s.ctx, device.Event{Kind: device.PINEntered, PIN: f.PIN, At: f.At})
 	default:
 		s.keypad.Clear() // somebody begins anew
-		s.r.send(s.ctx, device.Event{Kind: device.CardRead, Card: f.Card, At: f.At})
+		s.door.send(s.ctx, device.Event{Kind: device.CardRead, Card: f.Card, At: f.At})
 	}
 }
 
@@ -143,7 +150,10 @@ func (s *session) frame(f Frame) {
 func (s *session) noise(drained bool) {
 	s.keypad.Spoil(s.framer.last)
 	if drained {
-		sleep(s.ctx, noisePause)
+		select {
+		case <-time.After(noisePause):
+		case <-s.ctx.Done():
+		}
 	}
 }
 
@@ -154,7 +164,7 @@ func (s *session) key(f Frame) {
 		s.keypad.Spoil(f.At)
 	}
 	if pin, ok := s.keypad.Press(f.Key, f.At); ok {
-		s.r.send(s.ctx, device.Event{Kind: device.PINEntered, PIN: pin, At: f.At})
+		s.door.send(s.ctx, device.Event{Kind: device.PINEntered, PIN: pin, At: f.At})
 	}
 }
 

@@ -1,6 +1,11 @@
 package wiegand
 
-import "time"
+import (
+	"math"
+	"time"
+
+	"gatehouse/device"
+)
 
 // The times of a frame's bits say what its bits can't: a reader sends them
 // evenly, noise comes as it likes. Widths of pulses would say less: the kernel
@@ -10,58 +15,81 @@ import "time"
 // minMeasured is the fewest intervals from which anything follows.
 const minMeasured = 8
 
-// Gap is the silence that ends the frame at hand.
-func (f *Framer) Gap() time.Duration {
-	if f.set != 0 {
-		return f.set
-	}
-	if f.n == 0 {
-		return MinGap
-	}
-	return min(max(10*time.Duration(f.median())*time.Microsecond, MinGap), maxAdaptive)
+// Times of the wire. The SIA 26-bit rule has 200 us to 20 ms between bits; real
+// readers keep 100 us and more.
+const (
+	// MinGap and MaxGap are the limits of a gap that is set by hand.
+	MinGap = 25 * time.Millisecond
+	MaxGap = 100 * time.Millisecond
+
+	minInterval = 100 * time.Microsecond
+	// maxAdaptive is ten times the longest legal interval.
+	maxAdaptive = 200 * time.Millisecond
+	// promptInterval is the shortest median interval, in us, of a frame that may end
+	// without silence: readers keep the rule's 200 us, noise may be faster.
+	promptInterval = 150
+)
+
+// intervals are the times between the bits of one run, in us.
+type intervals struct {
+	sorted [device.MaxCardBits]uint32
+	n      int       // of sorted
+	latest [2]uint32 // the last two, newest first
+	pair   uint32    // the shortest two in a row
+	lead   uint32    // the one before them
 }
 
-// measure puts an interval in its place, for the median.
-func (f *Framer) measure(interval time.Duration) {
-	if f.n == len(f.between) {
+func (t *intervals) clear() { t.n, t.latest, t.pair, t.lead = 0, [2]uint32{}, math.MaxUint32, 0 }
+
+// gap is ten times the median, within limits.
+func (t *intervals) gap() time.Duration {
+	if t.n == 0 {
+		return MinGap
+	}
+	return min(max(10*time.Duration(t.median())*time.Microsecond, MinGap), maxAdaptive)
+}
+
+// add puts an interval in its place, for the median.
+func (t *intervals) add(interval time.Duration) {
+	if t.n == len(t.sorted) {
 		return
 	}
 	us := uint32(max(interval, 0) / time.Microsecond)
-	if f.n > 1 && f.latest[0]+us < f.pair {
-		f.pair, f.lead = f.latest[0]+us, f.latest[1]
+	if t.n > 1 && t.latest[0]+us < t.pair {
+		t.pair, t.lead = t.latest[0]+us, t.latest[1]
 	}
-	f.latest = [2]uint32{us, f.latest[0]}
-	i := f.n
-	for ; i > 0 && f.between[i-1] > us; i-- {
-		f.between[i] = f.between[i-1]
+	t.latest = [2]uint32{us, t.latest[0]}
+	i := t.n
+	for ; i > 0 && t.sorted[i-1] > us; i-- {
+		t.sorted[i] = t.sorted[i-1]
 	}
-	f.between[i] = us
-	f.n++
+	t.sorted[i] = us
+	t.n++
 }
 
 // median of the intervals in us; there must be one.
-func (f *Framer) median() uint32 { return f.between[(f.n-1)/2] }
+func (t *intervals) median() uint32 { return t.sorted[(t.n-1)/2] }
 
 // even tells that every interval is within a quarter of the median, and that no
 // reader would be faster.
-func (f *Framer) even() bool {
-	return f.n > 0 && f.median() >= promptInterval && f.about(0) && f.about(f.n-1)
+func (t *intervals) even() bool {
+	return t.n > 0 && t.median() >= promptInterval && t.about(0) && t.about(t.n-1)
 }
 
 // extra tells that a frame has a pulse too many and so, if its number of bits
 // is right, one too few: nearly all intervals are even, and two in a row are no
 // longer than one should be. Not so at the start and behind a long one: there, a
 // busy board took an edge late.
-func (f *Framer) extra() bool {
-	if f.n < minMeasured {
+func (t *intervals) extra() bool {
+	if t.n < minMeasured {
 		return false
 	}
-	median := uint64(f.median())
-	return f.about(f.n/8) && f.about(f.n-1-f.n/8) && 4*uint64(f.pair) <= 5*median && 2*uint64(f.lead) <= 3*median
+	median := uint64(t.median())
+	return t.about(t.n/8) && t.about(t.n-1-t.n/8) && 4*uint64(t.pair) <= 5*median && 2*uint64(t.lead) <= 3*median
 }
 
 // about tells that the i-th shortest interval is within a quarter of the median.
-func (f *Framer) about(i int) bool {
-	median, x := uint64(f.median()), uint64(f.between[i])
+func (t *intervals) about(i int) bool {
+	median, x := uint64(t.median()), uint64(t.sorted[i])
 	return 4*x >= 3*median && 4*x <= 5*median
 }
