@@ -34,7 +34,7 @@ type backup struct {
 	Taken    uint64            `json:"taken"`     // the last tenancy record that the issuer's copy has
 	LastWork uint64            `json:"last_work"` // that the front had before its copy was made
 	SHA256   map[string]string `json:"sha256"`    // of the copies, in hex
-	Folder   string            `json:"-"`
+	Dir      string            `json:"-"`
 }
 
 // Run copies both databases while they are in use: the issuer's first, so that the
@@ -51,7 +51,7 @@ func (c backupCmd) Run(s *session) error {
 	}
 	b := backup{Registry: front.Registry, Time: time.Now().UTC().Truncate(time.Second), Trust: front.Trust, Taken: own.After, LastWork: front.LastWork,
 		SHA256: make(map[string]string)}
-	b.Folder = filepath.Join(c.Dir, b.Time.Format("20060102T150405Z"))
+	b.Dir = filepath.Join(c.Dir, b.Time.Format("20060102T150405Z"))
 	id := rand.Text()
 	if err := b.fill(s, id); err != nil {
 		return err
@@ -59,17 +59,17 @@ func (c backupCmd) Run(s *session) error {
 	if _, err := s.front.Kept(s.ctx, id); err != nil {
 		return hinted("the copies are good; make another backup, so that gateways hear of it", "tell the front of the backup: %v", err)
 	}
-	return s.print(map[string]any{"folder": b.Folder, "time": b.Time}, nil, func(w io.Writer) {
-		fmt.Fprintf(w, "both databases are in %s; gateways hear that it is safe what they have\n", b.Folder)
+	return s.print(map[string]any{"folder": b.Dir, "time": b.Time}, nil, func(w io.Writer) {
+		fmt.Fprintf(w, "both databases are in %s; gateways hear that it is safe what they have\n", b.Dir)
 	})
 }
 
-// fill makes the folder with the copies.
+// fill makes the directory with the copies.
 func (b *backup) fill(s *session, id string) error {
-	if _, err := os.Lstat(b.Folder); err == nil {
-		return hinted("try again in a second", "%s is there already", b.Folder)
+	if _, err := os.Lstat(b.Dir); err == nil {
+		return hinted("try again in a second", "%s is there already", b.Dir)
 	}
-	temp := b.Folder + ".new"
+	temp := b.Dir + ".new"
 	if err := durable.MakeDir(temp, 0o700); err != nil {
 		return hinted("name a folder that you may write", "%v", err)
 	}
@@ -95,7 +95,7 @@ func (b *backup) fill(s *session, id string) error {
 	if err := durable.WriteFile(filepath.Join(temp, fileBackup), append(text, '\n'), 0o600); err != nil {
 		return err
 	}
-	return durable.Rename(temp, b.Folder)
+	return durable.Rename(temp, b.Dir)
 }
 
 // save writes a copy that comes from a process, syncs and checks it.

@@ -14,7 +14,7 @@ import (
 	"gatehouse/internal/registry/dbfile"
 )
 
-// folder returns the newest backup in a folder.
+// newestBackup returns the newest backup in a directory.
 func newestBackup(t *testing.T, dir string) string {
 	t.Helper()
 	all, err := os.ReadDir(dir)

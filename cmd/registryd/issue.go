@@ -21,7 +21,7 @@ type issueCmd struct {
 	Dir string `help:"The issuer's folder, as init made it." default:"/var/lib/gatehouse-registry/issuer" placeholder:"FOLDER"`
 }
 
-// Run is the issuer until it is told to stop. Its own socket stands in its folder.
+// Run is the issuer until it is told to stop. Its own socket stands in its directory.
 func (c issueCmd) Run(s *session) error {
 	log := zerolog.New(s.err).With().Timestamp().Logger()
 	i, err := issuer.Open(issuer.Options{Dir: c.Dir, Front: s.front, Log: log})

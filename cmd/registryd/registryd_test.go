@@ -287,7 +287,7 @@ func (r *centre) names(tenancy wire.ID) {
 	})
 }
 
-// rest are the commands that come seldom.
+// rest are the commands that come rarely.
 func (r *centre) rest(dir string) {
 	t := r.t
 	t.Helper()

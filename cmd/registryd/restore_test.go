@@ -127,7 +127,7 @@ type gate struct {
 	link *mqtt.Link
 	stop func()
 
-	state string // folder
+	state string // directory
 }
 
 // newGate starts a gateway that speaks formats up to one; 0: all.
@@ -135,7 +135,7 @@ func (w *town) newGate(dir string, formats uint64) *gate {
 	return w.gateIn(dir, w.t.TempDir(), formats)
 }
 
-// gateIn starts one in a state folder.
+// gateIn starts one in a state directory.
 func (w *town) gateIn(dir, state string, formats uint64) *gate {
 	w.t.Helper()
 	g := &gate{w: w, state: state}
@@ -216,7 +216,7 @@ func (g *gate) opens(n int) bool {
 	return false
 }
 
-// revoke ends a tenant's grant; it must be in force at the door.
+// revoke ends a tenant's grant; it must count at the door.
 func (w *town) revoke(n int) {
 	w.t.Helper()
 	w.ok("revoke", w.grant(n).String())

@@ -134,7 +134,7 @@ func TestSlips(t *testing.T) {
 	}
 }
 
-// TestInit: each folder is for one user alone, and all can reach theirs; hosts
+// TestInit: each directory is for one user alone, and all can reach theirs; hosts
 // stand in the token's place as they were meant.
 func TestInit(t *testing.T) {
 	for host, want := range map[string]string{"::1": "[::1]:8443", "[::1]": "[::1]:8443", "[::1]:9443": "[::1]:9443", "192.0.2.1": "192.0.2.1:8443", "a-1.example": "a-1.example:8443"} {

@@ -14,7 +14,7 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// File is where a process keeps what was agreed on, in its folder.
+// File is where a process keeps what was agreed on, in its directory.
 const File = "clock.json"
 
 // saveEvery bounds how often the state is written while nothing is in doubt.
@@ -28,15 +28,15 @@ type Source struct {
 	BootID string               // names the kernel's boot
 }
 
-// Only is a wall clock with nothing to hold it against: it is never doubted, but
-// for what gateways say.
+// Only is a wall clock with nothing to check it against: only gateways' clocks can
+// raise doubt in it.
 func Only(now func() time.Time) Source {
 	first := now()
 	return Source{Wall: now, Boot: func() time.Duration { return now().Sub(first) }, Synced: func() bool { return true }}
 }
 
-// Or is the source itself, or where it is none: a wall clock alone, or the
-// machine's.
+// Or is the source itself; if it is zero, a wall clock alone, or without one the
+// machine's clocks.
 func (s Source) Or(now func() time.Time) Source {
 	switch {
 	case s.Wall != nil:
@@ -74,8 +74,8 @@ type Report struct {
 	Ahead  *float64  `json:"ahead_s,omitempty"`
 }
 
-// Open goes on from what was kept at path. It starts nothing; call Save now and
-// then. What can't be read counts as nothing: then the clock is believed.
+// Open goes on from what Save stored at path. It starts nothing; call Save now and
+// then. Content that can't be decoded counts as none: the clock is then trusted.
 func Open(path string, src Source) (*Clock, error) {
 	c := &Clock{src: src, path: path, judge: NewJudge(nil)}
 	b, err := os.ReadFile(path)
@@ -102,8 +102,7 @@ func (c *Clock) Now() (time.Time, Doubt) {
 	return c.judge.Agreed(), doubt
 }
 
-// Likely is the time that most speaks for: for what is only shown, or counted over
-// a while.
+// Likely is the most likely time, for what is only shown or counted over a while.
 func (c *Clock) Likely() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,8 +111,8 @@ func (c *Clock) Likely() time.Time {
 	return c.judge.Likely(r)
 }
 
-// Span is the earliest and the latest time that it may be, by all that the clock
-// knows: what ends is judged at the latest, and what is to be good is so at both.
+// Span returns the earliest and the latest time that it may be. The end of something
+// is judged at the latest, and what has to be valid must be so at both.
 func (c *Clock) Span() (first, last time.Time) {
 	r := c.Report()
 	first, last = r.Wall, r.Wall
@@ -128,8 +127,8 @@ func (c *Clock) Span() (first, last time.Time) {
 	return first, last
 }
 
-// Hear takes the clock of a building's gateway that a time server disciplines, as
-// it stood some time ago.
+// Hear takes the clock of a building's gateway that a time server disciplines, as it
+// was some time ago.
 func (c *Clock) Hear(building string, wall time.Time, ago time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,13 +1,13 @@
-// Package agreed tells a process of the registry what time it is, and doubts it.
-// One wrong clock of a server may end no tenancy, move no window and mislead no
-// gateway: a wall clock counts only while nothing speaks against it. What speaks
-// is CLOCK_BOOTTIME since the time last agreed on, how long the machine was away,
-// and the clocks of gateways that a time server disciplines, of at least five
-// buildings. They raise doubt; none of them sets the time.
+// Package agreed tells a process of the registry what time it is, and whether that is
+// in doubt. One wrong clock of a server must not end a tenancy, move a window or
+// mislead a gateway: a wall clock counts only while nothing contradicts it. It is
+// checked against CLOCK_BOOTTIME since the last agreed time, the time for which the
+// machine was away, and the clocks of gateways that a time server disciplines, of at
+// least five buildings. These raise doubt; none of them sets the time.
 //
-// In doubt the time stands still where it was last agreed on, until the clock is
-// right again or the operator says that it is. Nothing that must not wait for a
-// clock asks here: a revocation goes out in doubt as ever.
+// In doubt the agreed time stands still until the clock is right again or the operator
+// says that it is. What must not wait for a clock does not ask this package: a
+// revocation goes out in doubt as well.
 package agreed
 
 import (
@@ -20,14 +20,15 @@ const (
 	// Leap is the most that a wall clock may differ from what was agreed on, by
 	// CLOCK_BOOTTIME or by the gateways.
 	Leap = 10 * time.Minute
-	// follow is the share of the time that passes by which smaller steps become
-	// what was agreed on: a clock drifts less, and one that is walked away shows.
+	// follow bounds how fast the agreed time follows smaller steps: by one part in so
+	// many of the time that passes. A clock drifts less, and one that is moved slowly
+	// shows.
 	follow = 1000
-	// correct is the most by which a time server may correct a clock that it did
-	// not discipline before.
+	// correct is the most by which a time server may correct a clock that it begins to
+	// discipline.
 	correct = 48 * time.Hour
-	// away is how long a machine may have been off, and syncedAway the same where
-	// a time server says so: a longer outage can't be told from a step.
+	// away is how long a machine may have been off, syncedAway the same if a time server
+	// disciplines its clock: a longer outage can't be told from a step.
 	away       = 48 * time.Hour
 	syncedAway = 60 * 24 * time.Hour
 	// voters is how many buildings must have clocks to be heard, voteFor how long
@@ -49,7 +50,7 @@ type Reading struct {
 
 func (r Reading) offset() time.Duration { return time.Duration(r.Wall.UnixNano()) - r.Boot }
 
-// Doubt is why a clock is not gone by; "" where it is.
+// Doubt is why a clock is not trusted; "": it is.
 type Doubt string
 
 // The doubts.
@@ -76,8 +77,8 @@ type State struct {
 	Muted time.Duration `json:"muted_ns,omitempty"`
 }
 
-// Judge holds readings against what was agreed on. It reads no clock and keeps
-// nothing on disk. Not safe for concurrent use.
+// Judge checks readings of a clock against the agreed time. It reads no clock and no
+// disk. Not safe for concurrent use.
 type Judge struct {
 	state State
 	known bool            // something was ever agreed on
@@ -108,7 +109,7 @@ func (j *Judge) Hear(building string, wall time.Time, boot time.Duration) {
 	j.votes[building] = vote{time.Duration(wall.UnixNano()) - boot, boot}
 }
 
-// Look judges a reading. Where it is not in doubt it is what is agreed on from now.
+// Look judges a reading. If it is not in doubt it becomes the agreed time.
 func (j *Judge) Look(r Reading) Doubt {
 	doubt := j.doubt(r)
 	if doubt == None {
@@ -158,8 +159,8 @@ func (j *Judge) near(r Reading) bool {
 
 func (j *Judge) sameBoot(r Reading) bool { return r.BootID == j.state.BootID && r.Boot >= j.state.Boot }
 
-// agree takes a reading for what is agreed on. Within one boot the base follows
-// small steps slowly.
+// agree makes a reading the agreed time. Within one boot the base follows small steps
+// slowly.
 func (j *Judge) agree(r Reading) {
 	base := r.offset()
 	if j.known && j.sameBoot(r) && within(base-j.state.Base, Leap) {
@@ -171,7 +172,8 @@ func (j *Judge) agree(r Reading) {
 	j.known = true
 }
 
-// Confirm takes a reading on the operator's word, whatever speaks against it now.
+// Confirm makes a reading the agreed time on the operator's word, whatever contradicts
+// it.
 func (j *Judge) Confirm(r Reading) {
 	j.known = false
 	j.agree(r)
@@ -181,8 +183,8 @@ func (j *Judge) Confirm(r Reading) {
 	}
 }
 
-// median is by how much the gateways' clocks are ahead of a reading; ok is false
-// where too few are heard.
+// median is by how much the gateways' clocks are ahead of a reading; ok is false if too
+// few are heard.
 func (j *Judge) median(r Reading) (ahead time.Duration, ok bool) {
 	var all []time.Duration
 	for _, v := range j.votes {
@@ -200,8 +202,8 @@ func (j *Judge) median(r Reading) (ahead time.Duration, ok bool) {
 // Agreed is the time that was agreed on last.
 func (j *Judge) Agreed() time.Time { return j.state.Wall }
 
-// Likely is the time that most speaks for: within one boot what was agreed on,
-// carried on by CLOCK_BOOTTIME. It never is before what was agreed on.
+// Likely is the most likely time: within one boot the agreed time carried on by
+// CLOCK_BOOTTIME. It is never before the agreed time.
 func (j *Judge) Likely(r Reading) time.Time {
 	switch {
 	case j.state.Doubt == None:

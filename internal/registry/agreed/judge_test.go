@@ -211,7 +211,7 @@ func TestNeverFarFromTheTruth(t *testing.T) {
 	})
 }
 
-// TestClockIsKept: the state outlasts the process, is written seldom, and a file of
+// TestClockIsKept: the state outlasts the process, is written rarely, and a file of
 // garbage stops nobody.
 func TestClockIsKept(t *testing.T) {
 	m := newMachine()

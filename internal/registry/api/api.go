@@ -1,10 +1,10 @@
-// Package api is the talk on the unix socket of the registry's front: HTTP and
-// JSON, used by the issuer, the operator's commands and the simulator. It has
-// the messages and a client; the front's side is in internal/registry.
+// Package api is the protocol of the unix socket of the registry's front: HTTP and
+// JSON, used by the issuer, the operator's commands and the simulator. It has the
+// messages and a client; internal/registry/front answers.
 //
-// It carries headers of entries, signed documents and sealed parts; it refuses
-// to carry anything that names a person in clear. Who may connect is decided by
-// the socket's owner and mode alone.
+// Messages carry headers of entries, signed documents and sealed parts, and nothing
+// that names a person in clear. Who may connect is decided by the socket's owner and
+// mode alone.
 package api
 
 import (
@@ -15,7 +15,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Files of the front's folder, made by `registryd init`. None of them can sign
+// Files of the front's directory, made by `registryd init`. None of them can sign
 // a list or open a seal.
 const (
 	FileConfig     = "front.toml"
@@ -181,7 +181,7 @@ type Gateway struct {
 	ListHash  []byte        `json:"list_hash,omitempty"` // of its manifest
 	ListAt    *time.Time    `json:"list_at,omitempty"`   // when the front got it
 	Sent      uint64        `json:"sent"`                // newest version sent to it since the front started
-	Claimed   uint64        `json:"claimed"`             // version in force by its last hello
+	Claimed   uint64        `json:"claimed"`             // active version by its last hello
 	Applied   uint64        `json:"applied"`             // newest version that a stored list_applied entry proves
 	AppliedAt *time.Time    `json:"applied_at,omitempty"`
 	SetBacks  uint64        `json:"set_backs"`   // how often a hello has shown that its disk was set back, or is another
@@ -247,7 +247,7 @@ type EntryFilter struct {
 // VKeys are the public keys with which anybody checks cosigned checkpoints, as
 // verifiers of signed notes take them.
 type VKeys struct {
-	Witnesses []string `json:"witnesses"` // of the registry, by the trust document in force
+	Witnesses []string `json:"witnesses"` // of the registry, by the active trust document
 	Logs      []string `json:"logs"`      // of each epoch that is stored of a gateway of the building, newest first
 }
 

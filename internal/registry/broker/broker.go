@@ -2,10 +2,10 @@
 // with one listener, MQTT 3.1.1 over TLS 1.3 with client certificates, and a
 // connection to it within the process.
 //
-// A certificate opens exactly the topics of its gateway. Everything else is
-// refused: other topics, system topics, wildcards beyond them, connections
-// without a certificate of a member. The broker proves nothing and keeps
-// nothing: its files are wiped at every start, and what it drops is sent again.
+// A certificate gives access to exactly the topics of its gateway. Other topics, system
+// topics, wildcards beyond its own and connections without a member's certificate are
+// refused. The broker proves and keeps nothing: its files are wiped at every start, and
+// what it drops is sent again.
 package broker
 
 import (
@@ -65,8 +65,8 @@ type live struct {
 	addr   string
 }
 
-// Limits of the server. What gateways need it to keep is small; the limits, and
-// those of its stores, are for clients that mean harm.
+// Limits of the server and its stores, against malicious clients: gateways need it to
+// keep little.
 const (
 	startTime    = 30 * time.Second
 	maxPending   = 4 << 20 // bytes that wait for a slow gateway; an answer to a Want is half of it

@@ -23,7 +23,7 @@ const (
 	placeScheme = "gatehouse"
 )
 
-// door decides who comes in, and with what permissions.
+// door decides which clients may connect, and with what permissions.
 type door struct {
 	o       Options
 	secret  string
@@ -68,8 +68,8 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 	return true
 }
 
-// permissions are exactly the topics of a gateway. The types of messages stand
-// one by one, so that it can't make topics without end for retained messages.
+// permissions are exactly the topics of a gateway. The message types are listed, so
+// that it can't make any number of topics for retained messages.
 func permissions(p wire.Place) *server.Permissions {
 	publish := []string{subject(p.Status()), subject(p.House(p.Gateway))}
 	for _, kind := range []string{wire.TypeHello, wire.TypeBatch, wire.TypeNotice, wire.TypeWant, wire.TypeDelivery, wire.TypeHolding} {
@@ -81,9 +81,8 @@ func permissions(p wire.Place) *server.Permissions {
 	}
 }
 
-// admit counts a connection. Those that have ended count no more: nobody says
-// so when they do, and a gateway may not lose the one that it has to a tool that
-// came and went.
+// admit counts a connection. The server does not report ended ones, so they are left
+// out here: a gateway must not lose its connection to a tool that came and went.
 func (d *door) admit(address string, id uint64) {
 	s := d.server.Load()
 	d.mu.Lock()

@@ -12,11 +12,10 @@ import (
 // of ours has one; each is a consumer with a store of its own.
 const maxKeepers = 256
 
-// bounds are the server's own stores for what lasts: sessions, retained
-// messages, messages that are to be confirmed. The server would make them
-// without limits, so that who fills them shuts everybody out: it can then keep
-// no session, and lets nobody in without one. With these the oldest goes, and
-// none of it is ours. Together they are less than maxStore.
+// bounds are the server's stores for sessions, retained messages and messages that are
+// to be confirmed. The server would make them without limits, and who filled them would
+// shut everybody out, since it lets nobody in whose session it can't keep. With these
+// the oldest goes, and none of it is ours. Together they are less than maxStore.
 var bounds = []jetstream.StreamConfig{
 	{Name: "$MQTT_sess", Subjects: []string{"$MQTT.sess.>"}, MaxMsgsPerSubject: 1, MaxBytes: 64 << 20},
 	{Name: "$MQTT_msgs", Subjects: []string{"$MQTT.msgs.>"}, Retention: jetstream.InterestPolicy, MaxBytes: 16 << 20, MaxConsumers: maxKeepers},
@@ -25,8 +24,8 @@ var bounds = []jetstream.StreamConfig{
 	{Name: "$MQTT_out", Subjects: []string{"$MQTT.out.>"}, Retention: jetstream.InterestPolicy, MaxBytes: 4 << 20, MaxConsumers: maxKeepers},
 }
 
-// bound makes the stores. It is called before the first client is let in, for
-// which the server would make them.
+// bound makes the stores. It is called before the first client may connect, for which
+// the server would make them.
 func bound(ctx context.Context, conn *nats.Conn) error {
 	js, err := jetstream.New(conn)
 	if err != nil {

@@ -140,7 +140,7 @@ func (r *rig) play(f *started, broker string) {
 	_, err := f.client.PutHouse(ctx, r.house(1, g))
 	r.must(err)
 	w := r.wire(g, broker, r.client(g, g.place))
-	if !w.up(patience) {
+	if !w.up(timeout) {
 		r.t.Fatalf("the gateway does not get in: %v", w.link.Status().Err)
 	}
 	w.ask(wire.TypeHello, g.hello(), func(a wire.Ack) bool { return a.Next == 0 && a.Nonce == g.nonce })
@@ -152,12 +152,12 @@ func (r *rig) play(f *started, broker string) {
 	if p, err := f.client.PutList(ctx, l); err != nil || p.Pushed != 1 {
 		r.t.Fatalf("pushed %+v, %v", p, err)
 	}
-	_, err = w.next(g.place.Down(wire.TypeList), patience)
+	_, err = w.next(g.place.Down(wire.TypeList), timeout)
 	r.must(err)
 	topic, payload := w.say(wire.TypeWant, wire.Want{House: true, Buckets: []wire.Hash{sha256.Sum256(l.Buckets[0])}})
 	r.must(w.link.Publish(ctx, topic, payload))
 	for _, kind := range []string{wire.TypeHouse, wire.TypeList} {
-		_, err := w.next(g.place.Down(kind), patience)
+		_, err := w.next(g.place.Down(kind), timeout)
 		r.must(err)
 	}
 	var count int
@@ -217,7 +217,7 @@ func twoGateways(t *testing.T) (*rig, *started, [2]*wired) {
 	r.must(err)
 	both := [2]*wired{r.wire(g1, f.broker, r.client(g1, g1.place)), r.wire(g2, f.broker, r.client(g2, g2.place))}
 	for _, w := range both {
-		if !w.up(patience) {
+		if !w.up(timeout) {
 			t.Fatal(w.link.Status().Err)
 		}
 	}
@@ -229,7 +229,7 @@ func TestSiblingsHearEachOther(t *testing.T) {
 	if err := w[0].link.Publish(t.Context(), w[0].place.House("g1"), []byte("a record")); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w[1].next(w[1].place.House("g1"), patience); err != nil || string(got) != "a record" {
+	if got, err := w[1].next(w[1].place.House("g1"), timeout); err != nil || string(got) != "a record" {
 		t.Fatalf("%q, %v", got, err)
 	}
 }
@@ -250,7 +250,7 @@ func TestGatewaysSeeOnlyTheirTopics(t *testing.T) {
 	for _, topic := range []string{w[1].place.Down(wire.TypeAck), w[1].place.House("g2"), w[1].place.Up(wire.TypeHello), w[1].place.Status(),
 		other.House("g1"), "$JS/API/STREAM/LIST", w[0].place.Up("other")} {
 		_ = w[0].link.Publish(t.Context(), topic, []byte("forged"))
-		if !w[0].up(patience) {
+		if !w[0].up(timeout) {
 			t.Fatal("link lost")
 		}
 	}
@@ -265,7 +265,7 @@ func TestGatewaysSeeOnlyTheirTopics(t *testing.T) {
 		if m.Topic != w[0].place.House("g1") {
 			t.Errorf("a sibling got %q on %s", m.Payload, m.Topic)
 		}
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		t.Error("a sibling hears nothing")
 	}
 }

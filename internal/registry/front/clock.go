@@ -7,10 +7,10 @@ import (
 	"gatehouse/internal/registry/agreed"
 )
 
-// clockEvery is how often the clock is looked at when nothing happens.
+// clockEvery is how often the clock is read when nothing happens.
 const clockEvery = time.Minute
 
-// keepClock keeps what time was agreed on, and logs doubt when it begins and ends.
+// keepClock stores the agreed time, and logs doubt in the clock when it begins and ends.
 func (f *Front) keepClock(ctx context.Context) error {
 	tick := time.NewTicker(clockEvery)
 	defer tick.Stop()

@@ -58,7 +58,7 @@ func TestFrontDoubtsItsClock(t *testing.T) {
 		s.g.nonce[15]++
 		s.link.receive(s.g.say(wire.TypeHello, wire.Hello2{Hello: s.g.hello(), Formats: []uint64{1, 2}}))
 		for {
-			envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), patience)
+			envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), timeout)
 			s.must(err)
 			payload, err := wire.PayloadOf(envelope)
 			s.must(err)
@@ -130,7 +130,7 @@ func TestFrontHearsGateways(t *testing.T) {
 		h := g.hello()
 		h.Wall, h.Clock = wall.UnixMilli(), clock
 		link.receive(g.say(wire.TypeHello, h))
-		_, err := link.next(g.place.Down(wire.TypeAck), patience)
+		_, err := link.next(g.place.Down(wire.TypeAck), timeout)
 		s.must(err)
 	}
 	month := m.wall.AddDate(0, 1, 0)

@@ -254,7 +254,7 @@ func TestSetBackVoidsProofs(t *testing.T) {
 	want(4, 0, 0)
 	hello(7, 3, 3) // it may be an old one: what proves list 4 came after it
 	want(4, 0, 0)
-	hello(7, 4, 3) // the folder of grants alone was set back
+	hello(7, 4, 3) // the directory of grants alone was set back
 	want(3, 1, 3)
 	hello(7, 4, 3)
 	want(3, 1, 3)

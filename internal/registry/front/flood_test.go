@@ -19,7 +19,7 @@ func (r *rig) keepers(broker string, cert tls.Certificate, p wire.Place, session
 	payload := make([]byte, 60<<10)
 	for s := range sessions {
 		c := r.raw(broker, fmt.Sprintf("keep-%d", s), cert, false, nil)
-		c.Subscribe(p.House("+"), byte(1+s%2), nil).WaitTimeout(patience)
+		c.Subscribe(p.House("+"), byte(1+s%2), nil).WaitTimeout(timeout)
 		c.Disconnect(0)
 		c = r.raw(broker, fmt.Sprintf("fill-%d", s), cert, false, nil)
 		tokens := make([]paho.Token, 0, messages)
@@ -55,7 +55,7 @@ func TestFullBroker(t *testing.T) {
 	w[1].ask(wire.TypeHello, w[1].hello(), answers(w[1]))
 	w[1].stop()
 	late := r.wire(w[1].model, f.broker, r.client(w[1].model, w[1].place))
-	if !late.up(patience) {
+	if !late.up(timeout) {
 		t.Fatalf("another gateway can't connect any more: %v", late.link.Status().Err)
 	}
 	late.nonce[15]++
@@ -65,7 +65,7 @@ func TestFullBroker(t *testing.T) {
 	if !settled(c.Publish(topic, 1, false, payload)) {
 		t.Error("QoS 1 is not confirmed")
 	}
-	if _, err := late.next(late.place.Down(wire.TypeAck), patience); err != nil {
+	if _, err := late.next(late.place.Down(wire.TypeAck), timeout); err != nil {
 		t.Errorf("QoS 1: %v", err)
 	}
 }

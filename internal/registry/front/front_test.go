@@ -48,7 +48,7 @@ func (s *scene) restart() {
 func (s *scene) ask(kind string, p wire.Payload) wire.Ack {
 	s.t.Helper()
 	s.link.receive(s.g.say(kind, p))
-	envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), patience)
+	envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), timeout)
 	if err != nil {
 		s.t.Fatalf("no ack of a %s: %v", kind, err)
 	}
@@ -269,7 +269,7 @@ func TestListsArePushedAskedForAndProved(t *testing.T) {
 		t.Error("the answer has not what was asked for")
 	}
 	for _, kind := range []string{wire.TypeHouse, wire.TypeTrust} {
-		if _, err := s.link.next(s.g.place.Down(kind), patience); err != nil {
+		if _, err := s.link.next(s.g.place.Down(kind), timeout); err != nil {
 			t.Errorf("%s did not come: %v", kind, err)
 		}
 	}
@@ -298,7 +298,7 @@ func (s *scene) shown() api.Gateway {
 
 func (s *scene) part() (part wire.ListPart) {
 	s.t.Helper()
-	envelope, err := s.link.next(s.g.place.Down(wire.TypeList), patience)
+	envelope, err := s.link.next(s.g.place.Down(wire.TypeList), timeout)
 	s.must(err)
 	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeList, Role: wire.RoleWitness, Address: s.g.place.Address(), Newest: wire.Formats},
 		[]wire.Key{{Role: wire.RoleWitness, Epoch: 1, Public: s.front.keys.witnessPublic()}})

@@ -115,7 +115,7 @@ func TestRefusal(t *testing.T) {
 	s.hello2(0, wire.Hash{})
 	s.g.add(wire.Header{Kind: wire.KindRefused, Outcome: wire.OutcomeRefused, Reason: wire.ReasonSecondNeeded, Source: wire.TypeList, Count: 1}, false)
 	s.link.receive(s.g.say(wire.TypeBatch, s.g.batch(0, 1)))
-	envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), patience)
+	envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), timeout)
 	s.must(err)
 	if k := s.g.ack2(envelope); !k.Holding {
 		t.Fatal("the issuer can't count for itself")
@@ -129,7 +129,7 @@ func TestRefusal(t *testing.T) {
 	}
 	s.g.add(wire.Header{Kind: wire.KindListApplied, Count: 1, Detail: log[1].Hash}, false)
 	s.link.receive(s.g.say(wire.TypeBatch, s.g.batch(1, 1)))
-	_, err = s.link.next(s.g.place.Down(wire.TypeAck), patience)
+	_, err = s.link.next(s.g.place.Down(wire.TypeAck), timeout)
 	s.must(err)
 	if g := s.shown(); g.Refuses != "" || g.Applied != 1 {
 		t.Fatalf("%+v", g)
@@ -144,7 +144,7 @@ func TestSafe(t *testing.T) {
 	send := func(first, n int) wire.Ack2 {
 		t.Helper()
 		s.link.receive(s.g.say(wire.TypeBatch, s.g.batch(first, n)))
-		envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), patience)
+		envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), timeout)
 		s.must(err)
 		return s.g.ack2(envelope)
 	}

@@ -19,7 +19,7 @@ func (r *rig) raw(broker, id string, cert tls.Certificate, clean bool, heard cha
 	config, _ := r.clientTLS(cert)("")
 	config.ServerName = "localhost"
 	o := paho.NewClientOptions().AddBroker("ssl://" + broker).SetClientID(id).SetTLSConfig(config).SetProtocolVersion(4).
-		SetCleanSession(clean).SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(patience).SetKeepAlive(0).
+		SetCleanSession(clean).SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(timeout).SetKeepAlive(0).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 			select {
 			case heard <- m.Topic():
@@ -35,7 +35,7 @@ func (r *rig) raw(broker, id string, cert tls.Certificate, clean bool, heard cha
 	return c
 }
 
-func settled(c paho.Token) bool { return c.WaitTimeout(patience) && c.Error() == nil }
+func settled(c paho.Token) bool { return c.WaitTimeout(timeout) && c.Error() == nil }
 
 // TestTakenClientID: whoever comes with another's client id ends that
 // connection, which is why ids are secret; it gets nothing else by it, not
@@ -61,7 +61,7 @@ func TestTakenClientID(t *testing.T) {
 	default:
 	}
 	thief.Disconnect(0)
-	if got, err := w[0].next(mine, patience); err != nil || string(got) != "for g1 only" {
+	if got, err := w[0].next(mine, timeout); err != nil || string(got) != "for g1 only" {
 		t.Errorf("the gateway itself heard %q, %v", got, err)
 	}
 }
@@ -118,7 +118,7 @@ func TestOversizedAndQoS(t *testing.T) {
 		if !settled(c.Publish(topic, qos, false, payload)) {
 			t.Errorf("QoS %d is not confirmed", qos)
 		}
-		if _, err := w[0].next(w[0].place.Down(wire.TypeAck), patience); err != nil {
+		if _, err := w[0].next(w[0].place.Down(wire.TypeAck), timeout); err != nil {
 			t.Errorf("QoS %d: %v", qos, err)
 		}
 	}
@@ -162,7 +162,7 @@ func TestFloodIsBounded(t *testing.T) {
 		most = max(most, n)
 		otherTopic, hello := other.say(wire.TypeHello, other.hello())
 		s.link.receive(otherTopic, hello)
-		if _, err := s.link.next(other.place.Down(wire.TypeAck), patience); err != nil {
+		if _, err := s.link.next(other.place.Down(wire.TypeAck), timeout); err != nil {
 			t.Fatal("the other gateway is not heard beside the flood")
 		}
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	childEnv       = "GATEHOUSE_TEST_FRONT"  // its folder
+	childEnv       = "GATEHOUSE_TEST_FRONT"  // its directory
 	childBrokerEnv = "GATEHOUSE_TEST_BROKER" // set: with the embedded broker
 )
 

@@ -48,8 +48,8 @@ func (f *Front) admits(p wire.Place, cert *x509.Certificate) bool {
 	return false
 }
 
-// outside is a broker elsewhere. Who may use which topic is that broker's
-// business; here only signatures count.
+// outside is the link to a broker elsewhere. Which client may use which topic is that
+// broker's business; here only signatures count.
 type outside struct {
 	*mqtt.Link
 	receive func(topic string, payload []byte)
@@ -58,7 +58,7 @@ type outside struct {
 func newOutside(c Config, receive func(string, []byte), log zerolog.Logger) (*outside, error) {
 	l, err := mqtt.New(mqtt.Config{Broker: c.Broker, TLS: func(string) (*tls.Config, error) { return clientTLS(c) },
 		Subscribe: []string{wire.UpFilter, wire.StatusFilter}, KeepAlive: time.Minute,
-		// There is one front, and a city waits for it: no need to be polite.
+		// There is one front, and a city waits for it: it reconnects fast.
 		Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 200 * time.Millisecond, Max: 2 * time.Second}, Log: log})
 	if err != nil {
 		return nil, err
@@ -111,6 +111,6 @@ func (o *outside) Connected() bool {
 	return up
 }
 
-// Disconnect can't be asked of every broker. What the gateway says counts for
-// nothing any more.
+// Disconnect does nothing: not every broker can be asked to. Messages of the gateway
+// are refused from then on.
 func (o *outside) Disconnect(wire.Place) {}

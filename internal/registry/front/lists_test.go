@@ -47,7 +47,7 @@ func (s *scene) hello2(list uint64, hash wire.Hash) wire.Ack2 {
 	s.g.nonce[15]++
 	h.Nonce = s.g.nonce
 	s.link.receive(s.g.say(wire.TypeHello, h))
-	envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), patience)
+	envelope, err := s.link.next(s.g.place.Down(wire.TypeAck), timeout)
 	s.must(err)
 	return s.g.ack2(envelope)
 }

@@ -113,8 +113,8 @@ func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error 
 		f.roster.SetList(head, at)
 		return nil
 	})
-	// A list that this front's last run may not have sent: who stayed connected to a
-	// broker elsewhere says no hello, and would hear of it in hours.
+	// The last run may not have sent a list that it stored. A gateway that stayed
+	// connected to a broker elsewhere says no hello, and would hear of it in hours.
 	for _, k := range known {
 		if l := f.roster.Building(k.Place.Building).List; l.Version > 0 && k.Applied != l.Version {
 			f.downlink.Unproved.Sent(f.roster.Find(k.Place.Address()), l.List)

@@ -65,7 +65,7 @@ func TestUnprovedListIsPushedAgain(t *testing.T) {
 	}
 }
 
-// prove sends the entry that says that a list is in force.
+// prove sends the entry that says that a list is active.
 func (s *scene) prove(version uint64, hash wire.Hash) {
 	s.g.add(wire.Header{Kind: wire.KindListApplied, Count: version, Detail: hash[:]}, false)
 	s.at(s.ask(wire.TypeBatch, s.g.batch(0, 1)), 7, 1)

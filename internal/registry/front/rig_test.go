@@ -32,21 +32,21 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// patience is for what happens soon on any machine; whoever waits that long has
+// timeout is for what happens soon on any machine; whoever waits that long has
 // failed.
-const patience = time.Minute
+const timeout = time.Minute
 
 // until waits for what happens soon.
 func (r *rig) until(what string, ok func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(timeout); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatalf("in vain: %s", what)
 		}
 	}
 }
 
-// rig has every key of a registry, and its front's folder.
+// rig has every key of a registry, and its front's directory.
 type rig struct {
 	t                    testing.TB
 	dir                  string
@@ -243,7 +243,7 @@ func (r *rig) start(o Options) *started {
 	case err := <-ended:
 		ended <- nil
 		r.t.Fatalf("front did not start: %v", err)
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		r.t.Fatal("front is not ready")
 	}
 	return s

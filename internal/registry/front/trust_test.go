@@ -58,7 +58,7 @@ func TestTrustOfTwoFormats(t *testing.T) {
 		_, err = s.link.next(s.g.place.Down(wire.TypeTrust), 0)
 	}
 	s.link.receive(s.g.say(wire.TypeWant, wire.Want{Trust: true}))
-	envelope, err := s.link.next(s.g.place.Down(wire.TypeTrust), patience)
+	envelope, err := s.link.next(s.g.place.Down(wire.TypeTrust), timeout)
 	s.must(err)
 	if _, p, _ := wire.Open(envelope, wire.Expect{}, nil); p.Version != 1 {
 		t.Fatalf("format %d for a gateway that reads 1", p.Version)
@@ -93,16 +93,16 @@ func TestTrustOfAnotherWitness(t *testing.T) {
 	hello.Nonce[15]++
 	hello.Trust = 1
 	s.link.receive(s.g.say(wire.TypeHello, hello))
-	got, err := s.link.next(down, patience)
+	got, err := s.link.next(down, timeout)
 	if err != nil || !bytes.Equal(got, envelope) {
 		t.Fatalf("a gateway that has trust document 1 gets none with its hello: %v", err)
 	}
-	_, err = s.link.next(s.g.place.Down(wire.TypeAck), patience)
+	_, err = s.link.next(s.g.place.Down(wire.TypeAck), timeout)
 	s.must(err)
 	hello.Nonce[15]++
 	hello.Trust = 2
 	s.link.receive(s.g.say(wire.TypeHello, hello))
-	_, err = s.link.next(s.g.place.Down(wire.TypeAck), patience)
+	_, err = s.link.next(s.g.place.Down(wire.TypeAck), timeout)
 	s.must(err)
 	if _, err := s.link.next(down, 0); err == nil {
 		t.Error("one that has it gets it again")

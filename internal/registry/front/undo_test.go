@@ -26,7 +26,7 @@ func TestUndo(t *testing.T) {
 	}
 	gets := func(want bool, when string) {
 		t.Helper()
-		wait := patience
+		wait := timeout
 		if !want {
 			wait = 0
 		}

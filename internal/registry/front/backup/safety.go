@@ -1,5 +1,5 @@
-// Package backup makes copies of the front's database and knows what the kept ones
-// have: gateways keep longer what no backup has.
+// Package backup makes copies of the front's database and knows what the copies have
+// that were kept: gateways keep for longer what no backup has.
 package backup
 
 import (
@@ -41,8 +41,8 @@ const maxCopies = 8
 // ErrNoCopy means a copy that was never handed out, or too long ago.
 var ErrNoCopy = errors.New("no copy of this id was handed out")
 
-// Load reads what backups have of a store, whose database is at path, and keeps there
-// what opening it has found.
+// Load reads what backups have of a store, whose database is at path, and stores a
+// remark if the database was found to be restored or damaged.
 func Load(ctx context.Context, s *store.Store, path string, now time.Time, log zerolog.Logger) (*Safety, error) {
 	b := &Safety{store: s, path: path, marks: make(map[markKey]uint64), copies: make(map[string][]store.Mark)}
 	all, at, err := s.Safe(ctx)
@@ -134,8 +134,7 @@ func (s *Safety) Copy(ctx context.Context, id string) (*os.File, error) {
 	})
 }
 
-// Keep takes the word that a copy is kept: acks say from now on that what it has is
-// safe.
+// Keep notes that a copy is kept: from now on acks say that what it has is safe.
 func (s *Safety) Keep(ctx context.Context, k api.Kept, now time.Time) (api.Kept, error) {
 	all, there := s.take(k.ID)
 	if !there {

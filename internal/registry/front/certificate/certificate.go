@@ -54,8 +54,8 @@ func (c *Certificate) read(found [2]os.FileInfo) error {
 	return nil
 }
 
-// Get returns what the files hold now, and what they held before where they
-// can't be used. It is tls.Config.GetCertificate.
+// Get returns the certificate in the files, or the one before if they can't be used.
+// It is tls.Config.GetCertificate.
 func (c *Certificate) Get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,10 +9,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// claim is the newest cosignature that a gateway says it holds. Where it is newer
-// than what the store knows, the store was set back (or the gateway lies, to its
-// own loss): nothing of that epoch is cosigned before the store has reached that
-// size with that very tree, so that no two trees of one size are ever cosigned.
+// claim is the newest cosignature that a gateway says it holds. If it is newer than
+// the store knows, the store was rolled back (or the gateway lies, to its own loss).
+// That epoch is then not cosigned until the store has the same tree at that size, so
+// that two trees of one size are never cosigned.
 type claim struct {
 	wire.Cosigned
 	state claimState
@@ -24,7 +24,7 @@ const (
 	claimUnheard claimState = iota // no hello in this run
 	claimNone                      // nothing that the store does not know
 	claimAhead                     // the store has not reached it
-	claimTrue                      // it has, and the trees are the same: only the time is left to be reached
+	claimTrue                      // it has, and the trees are the same: only its time must still be reached
 	claimFalse                     // it has, and the cosignature is not over what is stored
 )
 
@@ -58,8 +58,8 @@ func (t *Txn) Weigh(g *roster.Gateway, l *Ledger, c wire.Cosigned) error {
 		"(or that gateway lies). What it lacks is sent again and cosigned only from there on; docs/restore.md says what is lost", t.Now)
 }
 
-// Reached judges a claim when a batch brings an epoch, which was before, to the
-// size that it names or beyond.
+// Reached judges a claim when a batch extends an epoch to the claimed size or beyond.
+// Before is the tree without the batch, fresh the new leaves.
 func (t *Txn) Reached(g *roster.Gateway, l *Ledger, epoch uint64, before tree.Range, fresh []tlog.Hash) {
 	c := &l.claim
 	if c.state != claimAhead || c.Epoch != epoch || before.Size()+uint64(len(fresh)) < c.Size {
@@ -90,9 +90,9 @@ func (c claim) admits(epoch uint64, unix int64) bool {
 	return c.Epoch != epoch || c.state == claimNone
 }
 
-// cosign reports whether the witness may cosign an epoch as it is stored now. That
-// it does so is kept before anybody sees it. An empty tree says nothing, and in doubt
-// of its clock a witness can't say when it saw anything.
+// cosign reports whether the witness may cosign an epoch as it is stored now, and
+// stores that it does, before anybody sees it. An empty tree is not cosigned, nor
+// anything while the clock is in doubt: a cosignature states a time.
 func (t *Txn) cosign(l *Ledger, epoch uint64, r tree.Range) (bool, error) {
 	now := t.agreed.Unix()
 	if r.Size() == 0 || t.unsure || !l.claim.admits(epoch, now) {

@@ -77,7 +77,7 @@ type Message struct {
 	Payload []byte
 }
 
-// Reply is an ack, but for what is known only when it is sent.
+// Reply is an ack without what is known only when it is sent.
 type Reply struct {
 	Gateway *roster.Gateway
 	Ack     wire.Ack2
@@ -137,8 +137,8 @@ func (c *Committer) Outcomes() <-chan Outcome { return c.outcomes }
 // be since the start; 0: the last one was stored.
 func (c *Committer) Failing() (since int64, failed uint64) { return c.failing.Load(), c.failed.Load() }
 
-// Short returns since when the hellos of a gateway name entries that are not here, and
-// none comes although it was not asked to wait; zero: all are here, or they come.
+// Short returns since when the hellos of a gateway have named entries that do not
+// arrive although it was not asked to wait; zero: all are stored, or they arrive.
 func (c *Committer) Short(g *roster.Gateway, now time.Time) time.Time {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

@@ -6,7 +6,7 @@ import (
 	"gatehouse/internal/registry/store"
 )
 
-// Ledger is what must be known of a gateway to take its next message.
+// Ledger is what the next message of a gateway depends on.
 type Ledger struct {
 	ID      int64  // in the store; 0: never stored
 	Epoch   uint64 // that acks name where the message itself names none
@@ -15,15 +15,15 @@ type Ledger struct {
 	Renew   bool   // the line contradicts itself: acks name none, so that it begins another
 	Pending bool   // persons of records that siblings brought may still be with it
 
-	// short is since when its hellos name entries that are not here, and none has come;
-	// zero: all are, or they come.
+	// short is since when its hellos have named entries that do not arrive; zero: all
+	// are stored, or they arrive.
 	short  time.Time
 	claim  claim
 	budget budget
 }
 
-// SetShort notes whether a hello names entries that are not here. They follow it,
-// unless a broker lets hellos through and no batches.
+// SetShort notes whether a hello names entries that are not stored. They follow the
+// hello, unless a broker lets hellos pass and drops batches.
 func (l *Ledger) SetShort(short bool, now time.Time) {
 	switch {
 	case !short:

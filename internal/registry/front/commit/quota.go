@@ -8,9 +8,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Bounds of what one gateway may have stored, so that no gateway fills the disk
-// of all. An honest one makes some 2 MiB of entries a day, and a backlog comes
-// at most at this rate.
+// Limits of what one gateway may have stored, so that none fills the disk for all. A
+// sound one makes some 2 MiB of entries a day; a backlog arrives at most at this rate.
 const (
 	maxRecordBytes = 16 << 20 // of tenancy records and sealed persons, within quotaTime
 	maxEpochs      = 1000     // that got entries within epochTime
@@ -22,16 +21,16 @@ const (
 // MaxAlarms is how many of a gateway's alarms may wait for their entries.
 const MaxAlarms = 256
 
-// budget is what a gateway had stored within its newest quotaTime. It is of this
-// run of the front.
+// budget is what a gateway had stored within its newest quotaTime, in this run of the
+// front.
 type budget struct {
 	since   time.Time
 	bytes   int64
 	records int
 	told    [3]bool   // the alarm is raised, by cause
 	hold    time.Time // until when acks ask it to send no batches
-	// handed are its records that siblings brought again, by line and number, and
-	// that the issuer got once more.
+	// handed are its records, by line and number, that siblings brought again and that
+	// were handed to the issuer again.
 	handed map[[2]uint64]bool
 }
 
@@ -93,8 +92,8 @@ func (t *Txn) RoomForRecord(g *roster.Gateway, size int) (bool, error) {
 	return true, nil
 }
 
-// tooMuch raises an alarm, once a span. It stands under epoch 0, which no
-// gateway has: it is the registry's own.
+// tooMuch raises an alarm, once a span. It is the registry's own and is stored under
+// epoch 0, which no gateway has.
 func (t *Txn) tooMuch(g *roster.Gateway, l *Ledger, why cause) error {
 	if l.budget.told[why] {
 		return nil
@@ -108,7 +107,7 @@ func (t *Txn) tooMuch(g *roster.Gateway, l *Ledger, why cause) error {
 	return t.AddAlarm(store.Alarm{Gateway: l.ID, Sequence: uint64(t.Now.UnixMilli())<<2 | uint64(why), Header: header, Stored: true, Heard: t.Now}, MaxAlarms)
 }
 
-// held is for how many seconds acks to the gateway ask it to send no batches.
+// held is the number of seconds for which acks ask the gateway to send no batches.
 func (l *Ledger) held(now time.Time) uint16 {
 	left := min(l.budget.hold.Sub(now), maxHold)
 	if left <= 0 {
@@ -117,8 +116,8 @@ func (l *Ledger) held(now time.Time) uint16 {
 	return uint16(max(1, left/time.Second))
 }
 
-// Again reports whether a record that was handed to the issuer before, and comes once
-// more, may be handed over again: at most once a day.
+// Again reports whether a record that comes again may be handed to the issuer again:
+// at most once a day.
 func (l *Ledger) Again(line, record uint64, now time.Time) bool {
 	l.budget.renew(now)
 	at := [2]uint64{line, record}

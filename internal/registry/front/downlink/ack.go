@@ -11,8 +11,8 @@ import (
 // Acks tells gateways what is stored.
 type Acks struct{ sender *Sender }
 
-// Reply signs and sends acks, while so many messages wait to be stored and there is room
-// for so many. Of several acks for one gateway and epoch only the newest is needed.
+// Reply signs and sends acks: of several for one gateway and epoch only the newest.
+// Waiting is how many messages wait to be stored, room how many may.
 func (a *Acks) Reply(replies []commit.Reply, waiting, room int) {
 	type stream struct {
 		gateway string
@@ -61,9 +61,8 @@ func (a *Acks) send(r commit.Reply, waiting, room int) {
 // 50 ms needs.
 const widest = 32
 
-// window is how many batches a gateway may have in flight: the fewer, the more
-// messages wait here. With none left it is told when to try again, not all at
-// the same time.
+// window is how many batches a gateway may have in flight: the more messages wait
+// here, the fewer. At 0 it is told when to try again, each gateway at another time.
 func (a *Acks) window(waiting, room int) (batches, retryAfter uint16) {
 	switch used := 100 * waiting / room; {
 	case used < 25:
@@ -78,7 +77,7 @@ func (a *Acks) window(waiting, room int) (batches, retryAfter uint16) {
 	return 0, uint16(1 + a.chance(5*time.Second)/time.Second)
 }
 
-// chance is a time below limit, by chance.
+// chance is a random time below limit.
 func (a *Acks) chance(limit time.Duration) time.Duration {
 	if a.sender.o.Chance == nil {
 		return rand.N(limit)
@@ -86,16 +85,16 @@ func (a *Acks) chance(limit time.Duration) time.Duration {
 	return a.sender.o.Chance(limit)
 }
 
-// Spread of reconnects: so many handshakes a second are no load, and no gateway
-// waits longer than that for a revocation.
+// Spread of reconnects: handshakesASecond is no load for the front, and no gateway
+// waits longer than mostSpread for a revocation.
 const (
 	handshakesASecond = 500
 	leastSpread       = 5  // s
 	mostSpread        = 40 // s
 )
 
-// spread is over how many seconds so many gateways that lose their connection at once
-// should come back.
+// spread is the number of seconds over which gateways that lose their connection at
+// the same time should come back.
 func spread(gateways int) uint16 {
 	return uint16(max(leastSpread, min(mostSpread, gateways/handshakesASecond)))
 }

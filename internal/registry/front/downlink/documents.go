@@ -28,7 +28,7 @@ type Documents struct {
 	mu sync.Mutex
 }
 
-// update stores something whatever becomes of whoever asked for it.
+// update stores something even if its caller goes away.
 func (d *Documents) update(ctx context.Context, f func(*store.Tx) error) error {
 	return d.sender.o.Store.Update(context.WithoutCancel(ctx), f)
 }
@@ -103,11 +103,11 @@ func (d *Documents) pushList(ctx context.Context, l store.List, buckets [][]byte
 	return pushed, nil
 }
 
-// ErrLacks means a list of which buckets are neither here nor were handed in.
+// ErrLacks means a list with buckets that are neither stored nor handed in.
 var ErrLacks = errors.New("buckets of the list are missing")
 
-// lacking returns the buckets of the list that the building did not have before,
-// and refuses a list that would not be whole.
+// lacking returns the buckets of a list that the building did not have before. A list
+// that would not be complete is refused.
 func (d *Documents) lacking(ctx context.Context, in api.List, m wire.Manifest) (changed [][]byte, err error) {
 	have, err := d.sender.o.Store.BucketHashes(ctx, in.Building)
 	if err != nil {
@@ -174,7 +174,7 @@ func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, 
 	return pushed, nil
 }
 
-// push sends a document to a gateway, and counts it where that is there to hear it.
+// push sends a document to a gateway and counts it if the gateway is online.
 func (d *Documents) push(n *api.Pushed, to roster.State, kind string, envelope []byte) {
 	if d.sender.Send(to.Place.Down(kind), envelope) && to.View.Online {
 		n.Pushed++
@@ -208,9 +208,9 @@ func (d *Documents) PutTrust(ctx context.Context, envelope []byte) (api.Pushed, 
 	return pushed, nil
 }
 
-// PutUndo keeps what two issuers have signed to take back the highest time that was
-// signed to a gateway, and sends it: a clock that ran ahead has signed a time by which
-// a gateway goes wherever nothing fresher tells one.
+// PutUndo stores and sends an undo that two issuers have signed: it takes back the
+// highest time that was signed to a gateway. A clock that ran ahead has signed it, and
+// the gateway goes by it as long as nothing fresher tells the time.
 func (d *Documents) PutUndo(ctx context.Context, u api.Undo) (api.Pushed, error) {
 	var of roster.State
 	g := d.roster.Find(u.Building + "/" + u.Gateway)

@@ -35,9 +35,9 @@ func (s *lists) outgoing(ctx context.Context, l store.List) (document.Outgoing, 
 	return document.NewOutgoing(l, head, log), err
 }
 
-// send sends the manifest with buckets. If they don't fit into one message
-// they come in several, or, without split, not at all: the gateway asks. It
-// reports whether the gateway is there to hear it.
+// send sends the manifest with buckets. If they don't fit into one message they go in
+// several, or, without split, not at all: the gateway asks for them. It reports
+// whether the gateway is online.
 func (s *lists) send(g *roster.Gateway, l document.Outgoing, buckets [][]byte, split bool) bool {
 	of := s.sender.o.Roster.Look(g)
 	part := l.Part(s.sender.format(of), of.View.Hello.ListHash)

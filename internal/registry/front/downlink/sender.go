@@ -39,7 +39,7 @@ type Options struct {
 	Limited *zerolog.Logger // for what any gateway can cause
 }
 
-// Downlink is the ways out to gateways.
+// Downlink is everything that sends to gateways.
 type Downlink struct {
 	Sender    *Sender
 	Acks      *Acks
@@ -92,9 +92,9 @@ func (s *Sender) Send(topic string, payload []byte) bool {
 // format is the newest one that a gateway and this front speak.
 func (s *Sender) format(g roster.State) uint64 { return min(g.View.Format, s.o.Formats) }
 
-// NewerTrust sends a gateway the newest Trust document where its hello names an
-// older one: the ack would tell it that there is one, but by that very document
-// another witness may sign acks, whom the gateway does not know yet.
+// NewerTrust sends a gateway the newest Trust document if its hello names an older
+// one. The ack would tell it that there is one, but a witness may sign the ack whom
+// only the new document names.
 func (s *Sender) NewerTrust(g *roster.Gateway, have, format uint64) {
 	if a := s.o.Active.Load().Read(min(format, s.o.Formats)); a != nil && have < a.Trust.Version {
 		s.Send(s.o.Roster.Look(g).Place.Down(wire.TypeTrust), a.Envelope)

@@ -11,13 +11,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// repeatAfter are the waits before an unproved list is pushed again. After the
-// last one a gateway that has said nothing at all since the first push is cut
-// off: its connection may be one that a router has forgotten.
+// repeatAfter are the waits before an unproved list is sent again. After the last one
+// a gateway that has said nothing since the list was first sent is disconnected: a
+// router may have forgotten its connection.
 var repeatAfter = [...]time.Duration{5 * time.Second, 10 * time.Second, 15 * time.Second}
 
-// Unproved is the lists that were sent and that gateways have not proved yet; it sends
-// them again. Its methods may be called at any time from any goroutine.
+// Unproved holds the lists that were sent to gateways and are not proved by them yet,
+// and sends them again. Its methods may be called at any time from any goroutine.
 type Unproved struct {
 	lists   *lists
 	changed chan struct{} // a list was sent
@@ -26,7 +26,7 @@ type Unproved struct {
 	all map[*roster.Gateway]*push
 }
 
-// push is a list that was sent to a gateway and is not proved by it yet.
+// push is one list that was sent to one gateway.
 type push struct {
 	hash, oldHash wire.Hash
 	at            time.Time // of the first
@@ -43,7 +43,7 @@ func (u *Unproved) Sent(g *roster.Gateway, l store.List) {
 	u.mu.Lock()
 	now := time.Now()
 	if p := u.all[g]; p != nil && !g.SpokeSince(p.at) {
-		p.hash, p.oldHash = l.Hash, l.OldHash // it owes an answer for longer than this
+		p.hash, p.oldHash = l.Hash, l.OldHash // its answer to the one before is overdue for longer
 	} else {
 		u.all[g] = &push{l.Hash, l.OldHash, now, now.Add(repeatAfter[0]), 0}
 	}
@@ -119,8 +119,7 @@ func (u *Unproved) due(now time.Time) (again, silent []*roster.Gateway, next tim
 	return again, silent, next
 }
 
-// sendAgain sends the newest lists, without buckets: what a gateway lacks it asks
-// for.
+// sendAgain sends the newest lists without buckets: a gateway asks for what it lacks.
 func (u *Unproved) sendAgain(ctx context.Context, to []*roster.Gateway) {
 	lists := map[string]document.Outgoing{}
 	for _, g := range to {

@@ -11,8 +11,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// maxAnswer bounds the buckets of one answer, in bytes: what is left out is
-// asked for again. A link that is slow would be cut off by more.
+// maxAnswer is the most bytes of buckets in one answer: more would end a slow link.
+// What is left out is asked for again.
 const maxAnswer = 2 << 20
 
 // maxWants is how many questions may wait.
@@ -39,8 +39,8 @@ func newWants(l *lists) *Wants {
 	return &Wants{lists: l, queue: make(chan want, maxWants), asked: map[*roster.Gateway]bool{}}
 }
 
-// Ask queues a question; of one gateway at most one at a time. One that is left out is
-// asked again.
+// Ask queues a question, at most one of a gateway at a time; a gateway asks again if
+// it gets no answer.
 func (w *Wants) Ask(g *roster.Gateway, q wire.Want) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,7 +102,7 @@ func (w *Wants) answer(ctx context.Context, q want) error {
 	return err
 }
 
-// readBuckets returns those that are there: an old hash is no error, since the
+// readBuckets returns the buckets that there are. An old hash is no error, since the
 // answer names the newest list.
 func (w *Wants) readBuckets(ctx context.Context, building string, hashes []wire.Hash) (buckets [][]byte, err error) {
 	size := 0

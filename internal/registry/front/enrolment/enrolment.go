@@ -63,8 +63,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return socket.ServeHTTP(ctx, l, &http.Server{Handler: s.handler(), ReadTimeout: requestTime, WriteTimeout: 2 * requestTime, ErrorLog: s.o.ErrorLog}, grace)
 }
 
-// handler hands requests of gateways to the issuer, which alone judges
-// them. What is sure to be refused does not reach it.
+// handler hands requests of gateways to the issuer. It refuses itself what the issuer
+// would surely refuse.
 func (s *Server) handler() http.Handler {
 	limit := newRateLimit(s.o.PerMinute)
 	mux := http.NewServeMux()
@@ -111,7 +111,7 @@ func readIntroduce(body []byte) (api.Enrolment, error) {
 	return api.Enrolment{Kind: api.KindIntroduce, Place: api.Place{Building: p.Building, Gateway: p.Gateway}, Proof: proof}, nil
 }
 
-// addressed reads whom an envelope says it is of; nothing is proved by that.
+// addressed reads which gateway an envelope names, without checking its signature.
 func addressed(envelope []byte, kind string) (api.Place, error) {
 	_, p, _ := wire.Open(envelope, wire.Expect{}, nil)
 	building, gateway, _ := strings.Cut(p.Address, "/")

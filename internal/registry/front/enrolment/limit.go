@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Bounds of what strangers may hold of the front's HTTPS.
+// Limits of what strangers may use of the front's HTTPS.
 const (
 	maxSources       = 4096 // whose requests are counted
 	maxConns         = 256  // open at a time
 	maxConnsOfSource = 16
 )
 
-// sourceOf is whom an address counts for: with IPv6 its /64, since who has one
-// of these has the whole network. The zero Addr stands for what is no address.
+// sourceOf is the address or, with IPv6, the /64 network for which requests from a
+// remote address are counted. The zero Addr stands for what is no address.
 func sourceOf(remote string) netip.Addr {
 	a, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -30,9 +30,9 @@ func sourceOf(remote string) netip.Addr {
 	return source
 }
 
-// rateLimit counts requests of a source within a minute. It remembers the
-// maxSources that asked last: who has more networks than that gets more
-// requests, and keeps nobody else from theirs. Safe for concurrent use.
+// rateLimit counts requests of each source within a minute. It remembers the
+// maxSources that asked last: an attacker with more networks gets more requests, and
+// keeps nobody else from theirs. Safe for concurrent use.
 type rateLimit struct {
 	perMinute int
 
@@ -73,8 +73,8 @@ func (l *rateLimit) allow(remote string, now time.Time) bool {
 	return c.n <= l.perMinute
 }
 
-// fewConns is a listener that holds few connections, and few of one source; more
-// are closed at once. One that is slow is ended by the server's timeouts.
+// fewConns is a listener with at most maxConns open connections, and maxConnsOfSource
+// of one source; more are closed at once. Slow ones end by the server's timeouts.
 type fewConns struct {
 	net.Listener
 
@@ -122,7 +122,7 @@ func (l *fewConns) release(source netip.Addr) {
 	}
 }
 
-// countedConn gives its place back when it is closed.
+// countedConn is a connection that frees its place when it is closed.
 type countedConn struct {
 	net.Conn
 	free func()

@@ -11,10 +11,6 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// A gateway may have a list that this registry does not know: its database was put
-// back, or somebody else signs. The gateway's word is only the reason to ask it for
-// what it holds; the issuer judges that.
-
 // Bounds of what is gathered from gateways, in memory.
 const (
 	MaxHoldings = 32               // gateways at a time; the others are asked later
@@ -24,7 +20,9 @@ const (
 
 var errTooManyAnswer = errors.New("nobody asked for what the gateway holds now: too many answer at a time")
 
-// holdings gathers what gateways hold, in parts. Safe for concurrent use.
+// holdings gathers what gateways hold, in parts: lists that this registry does not
+// know, since its database was rolled back or somebody else signs. The issuer judges
+// them. Safe for concurrent use.
 type holdings struct {
 	mu  sync.Mutex
 	all map[string]*holding // by address of the gateway
@@ -67,10 +65,9 @@ func (h *holdings) add(p wire.Place, part wire.Holding, envelope []byte) (whole 
 	return of.left == 0, nil
 }
 
-// whole returns one that has come whole: the one that the issuer was not given for
-// the longest time. What it was given within giveEvery does not count, so that an
-// issuer that takes none, as those before holdings do, is not answered without end;
-// nil: none. One that is given counts as given now.
+// whole returns the complete holding that the issuer was given longest ago, and counts
+// it as given now; nil: none. What the issuer was given within giveEvery is left out:
+// an issuer that takes none would be answered without end.
 func (h *holdings) whole(now time.Time) []api.Holding {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -87,7 +84,7 @@ func (h *holdings) whole(now time.Time) []api.Holding {
 	return []api.Holding{{Place: api.Place(next.place), Nonce: next.nonce[:], Parts: next.parts}}
 }
 
-// take forgets what a gateway holds, if it is still the answer to that hello.
+// take forgets what a gateway holds if it still is the answer to that hello.
 func (h *holdings) take(address string, nonce []byte) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package inbox is the issuer's: what waits at the front for it to judge (enrolments,
-// tenancy records, what gateways hold), and its answers to those that enrol.
+// Package inbox is what waits at the front for the issuer (enrolments, tenancy records,
+// what gateways hold), and carries its answers to gateways that enrol.
 package inbox
 
 import (
@@ -40,8 +40,8 @@ type Options struct {
 	Gather time.Duration
 }
 
-// Inbox is the issuer's: enrolments wait in it for an answer, and whoever polls
-// for work waits in it for something to do. Safe for concurrent use.
+// Inbox is where enrolments wait for the issuer's answer, and where the issuer waits
+// for work. Safe for concurrent use.
 type Inbox struct {
 	o        Options
 	holdings *holdings
@@ -172,8 +172,8 @@ func (b *Inbox) TakeHolding(h api.Holding) error {
 	return nil
 }
 
-// Work returns what waits for the issuer after a delivery's number; with nothing there
-// it waits for something, as long as it may.
+// Work returns what waits for the issuer behind a delivery's number. If there is
+// nothing it waits for something, at most wait and at most Wait().
 func (b *Inbox) Work(ctx context.Context, after uint64, wait time.Duration) (api.Work, error) {
 	defer b.poll()()
 	timer := time.NewTimer(min(wait, b.o.Wait))

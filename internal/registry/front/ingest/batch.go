@@ -80,8 +80,8 @@ func readNote(header []byte) (n note) {
 	return n
 }
 
-// mayConcern reports whether some entries of the kind are alarms or proofs. Most
-// are neither, and are not decoded.
+// mayConcern reports whether an entry of the kind can be an alarm or a proof. Most
+// can't, and are not decoded.
 func mayConcern(kind wire.Kind) bool {
 	switch kind {
 	case wire.KindForced, wire.KindDamaged, wire.KindRefused, wire.KindGap, wire.KindEpoch, wire.KindHeld, wire.KindFire,
@@ -150,9 +150,8 @@ func (w *batchWork) tell(t *commit.Txn, g *roster.Gateway) {
 	}
 }
 
-// begins raises an alarm where a gateway begins an epoch that cites none before,
-// although it had some: its journal was deleted. A machine in another's place has
-// another key.
+// begins raises an alarm if the gateway had epochs and begins one that cites none of
+// them: its journal was deleted. A machine that replaces another has another key.
 func (w *batchWork) begins(t *commit.Txn, g *roster.Gateway, id int64) error {
 	again, err := t.Begins(id, w.machine)
 	if err != nil || !again {
@@ -199,8 +198,8 @@ func (w *batchWork) add(t *commit.Txn, id int64, first uint64, i int) error {
 	return t.AddBatch(row, t.Now)
 }
 
-// arrive ends the wait of notices whose entry is no alarm by what is known here:
-// of a newer gateway, or not true. They show what the entry says.
+// arrive replaces waiting notices by their entries also where an entry is no alarm to
+// this program: it may be of a newer gateway, or the notice was not true.
 func (w *batchWork) arrive(t *commit.Txn, id int64, first, next uint64) error {
 	waiting, err := t.Waiting(id, w.batch.Epoch, first, next)
 	if err != nil {
@@ -218,10 +217,10 @@ func (w *batchWork) arrive(t *commit.Txn, id int64, first, next uint64) error {
 // maxOverlap is the most stored batches that a repeated one is compared with.
 const maxOverlap = 16
 
-// known reports whether a batch of which nothing is new repeats what is stored.
-// Where a stored batch ends there too the signed roots decide, else the entries,
-// but only of the last maxOverlap stored batches that it lies across: comparing
-// costs more than sending.
+// known reports whether a batch without new entries repeats what is stored. If a
+// stored batch ends at the same entry, the signed roots decide; else the entries are
+// compared, but only with the last maxOverlap stored batches, since comparing costs
+// more than sending.
 func (w *batchWork) known(t *commit.Txn, id int64, stored tree.Range) (bool, error) {
 	first, end := w.batch.First, w.batch.First+uint64(len(w.leaves))
 	if end == stored.Size() {
@@ -258,8 +257,8 @@ func (w *batchWork) endsAs(rows []store.Batch, end uint64) (same, ends bool, err
 	return old.Root == w.batch.Root, true, err
 }
 
-// fork keeps what contradicts the store, as evidence: a restored card, or a
-// gateway that lies.
+// fork keeps a batch that contradicts the store as evidence: the SD card was restored,
+// or the gateway lies.
 func (w *batchWork) fork(t *commit.Txn, g *roster.Gateway, id int64) error {
 	fresh, err := t.AddFork(id, w.batch.Epoch, w.batch.First, w.batch.Root, w.envelope, maxForks, t.Now)
 	if err == nil && fresh {

@@ -9,7 +9,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// helloWork keeps the hello; the ack tells the gateway where it stands.
+// helloWork stores a hello; its ack tells the gateway what is stored.
 type helloWork struct{ roster.Hello }
 
 func (in *Intake) openHello(g *roster.Gateway, format uint64, payload []byte) (*helloWork, error) {
@@ -22,7 +22,7 @@ func (in *Intake) openHello(g *roster.Gateway, format uint64, payload []byte) (*
 	if err != nil {
 		return nil, err
 	}
-	if fresh && hello.Clock == wire.ClockNTP { // what rests on the registry's own time says nothing of it
+	if fresh && hello.Clock == wire.ClockNTP { // other clocks may rest on the registry's own time
 		in.o.Clock.Hear(in.o.Roster.Look(g).Place.Building, time.UnixMilli(hello.Wall), 0)
 	}
 	in.o.Downlink.Sender.NewerTrust(g, w.Trust, w.Format)
@@ -99,8 +99,8 @@ func lacking(t *commit.Txn, l *commit.Ledger, s roster.State, h wire.Hello2) (bo
 	return inStep && ended != nil && h.Removed > *ended || h.House > s.Building.House.Version, nil
 }
 
-// question is no message: it asks for an ack of where a gateway stands, and finds out
-// again whether something is lacking.
+// question is a job without a message: it finds out again whether a gateway has
+// something that is not known here, and asks for it with an ack.
 type question struct{}
 
 // Store asks for an ack where the gateway has to hand over what it holds.
@@ -117,7 +117,7 @@ func (question) Store(t *commit.Txn, g *roster.Gateway) error {
 	return err
 }
 
-// noticeWork keeps the alarm until its entry comes.
+// noticeWork stores an alarm until its entry comes.
 type noticeWork struct{ notice wire.Notice }
 
 func openNotice(payload []byte) (*noticeWork, error) {

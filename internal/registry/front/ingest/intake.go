@@ -210,9 +210,8 @@ func (in *Intake) open(ctx context.Context, m message) error {
 	return nil
 }
 
-// takeStatus believes a last will of the connection that the newest hello was
-// said on. Its opposite says nothing that the hello did not, and could be an old
-// one: after its will a connection is gone.
+// takeStatus takes the last will of the connection on which the newest hello came. The
+// opposite status adds nothing to the hello and could be a replay, so it is ignored.
 func (in *Intake) takeStatus(g *roster.Gateway, payload []byte) error {
 	var s wire.Status
 	if err := wire.Decode(payload, &s); err != nil {
@@ -242,8 +241,8 @@ func (in *Intake) takeHolding(m message, payload []byte) error {
 // askEvery is how often gateways are asked again that have not handed over what they hold.
 const askEvery = 20 * time.Second
 
-// RunQuestions asks gateways again that have not answered, and those that were not
-// asked since the issuer had not said yet what is known, until ctx ends.
+// RunQuestions asks gateways for what they hold, until ctx ends: those that have not
+// answered, and those that were not asked since the issuer had not said what is known.
 func (in *Intake) RunQuestions(ctx context.Context) error {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()

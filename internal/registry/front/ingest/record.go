@@ -13,8 +13,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// recordWork is a tenancy record, with its person in a seal that this
-// process can't open.
+// recordWork is a tenancy record, with its person sealed to a key that this process
+// does not have.
 type recordWork struct {
 	maker    *roster.Gateway // whose record it is; not the sender's: a sibling brings it
 	key      wire.Key        // the maker's
@@ -120,8 +120,8 @@ func (w *recordWork) add(t *commit.Txn, g *roster.Gateway, id int64, line uint64
 	return err == nil, err
 }
 
-// advance notes how far the maker's newest line has come. An old delivery of an
-// earlier line, repeated or late, does not make that the newest again.
+// advance notes how far the maker's newest line has come. A late or repeated delivery
+// of an earlier line does not make that line the newest again.
 func (w *recordWork) advance(t *commit.Txn, l *commit.Ledger, own bool) error {
 	switch {
 	case w.record.Line == l.Line:
@@ -134,8 +134,8 @@ func (w *recordWork) advance(t *commit.Txn, l *commit.Ledger, own bool) error {
 	return nil
 }
 
-// again takes a record whose number is stored already. If it is another one, the
-// maker's disk was set back and it has made two of one number.
+// again takes a record whose number is already stored. If it is another record, the
+// maker's disk was rolled back and it has used one number twice.
 func (w *recordWork) again(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	own := w.maker == g
 	old, err := t.Record(l.ID, w.record.Line, w.record.Number)
@@ -154,8 +154,8 @@ func (w *recordWork) again(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) e
 	return t.AddPerson(w.person, t.Now)
 }
 
-// handAgain gives a record to the issuer once more, at most once a day: a sibling
-// brings it since no list settles it, maybe because none names its line any more.
+// handAgain hands a record to the issuer again, at most once a day: a sibling brings
+// it since no list settles it, maybe because none names its line any more.
 func (w *recordWork) handAgain(t *commit.Txn, l *commit.Ledger) error {
 	if !l.Again(w.record.Line, w.record.Number, t.Now) {
 		return nil
@@ -173,9 +173,9 @@ func (w *recordWork) same(old []byte) bool {
 	return err == nil && wire.Decode(inner, &r) == nil && r.ID == w.record.ID
 }
 
-// fork keeps the second record of one number as evidence, which is an alarm. Its
-// maker is made to begin a new line, in which it brings the record again. From a
-// sibling it is stored beside the first: its maker may have it no more.
+// fork keeps the second record of one number as evidence and raises an alarm. The
+// maker is told to begin a new line, in which it brings the record again. What a
+// sibling brought is stored beside the first, since the maker may have lost it.
 func (w *recordWork) fork(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	sum := sha256.Sum256(w.envelope)
 	fresh, err := t.AddFork(l.ID, w.record.Line, w.record.Number, sum, w.envelope, maxForks, t.Now)

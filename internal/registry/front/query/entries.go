@@ -53,7 +53,7 @@ type entryQuery struct {
 	out    lines
 }
 
-// batch shows what passes of one batch.
+// batch shows the entries of one batch that pass the filter.
 func (q *entryQuery) batch(ctx context.Context, p wire.Place, row store.Batch) error {
 	var b wire.Batch
 	if err := wire.Decode(row.Body, &b); err != nil {
@@ -94,7 +94,7 @@ func (q *entryQuery) batch(ctx context.Context, p wire.Place, row store.Batch) e
 	return nil
 }
 
-// before reports whether an entry was shown by the question that the cursor is of.
+// before reports whether an entry stands before the cursor, and was shown already.
 func (q *entryQuery) before(p wire.Place, epoch, sequence uint64, stored time.Time) bool {
 	c := q.after
 	if q.filter.After == "" || c.Building != p.Building || c.Gateway != p.Gateway || c.Epoch != epoch {
@@ -106,8 +106,8 @@ func (q *entryQuery) before(p wire.Place, epoch, sequence uint64, stored time.Ti
 	return sequence <= c.Sequence
 }
 
-// cursorOf names an entry, and with newest when it was stored, so that a question
-// can go on behind it.
+// cursorOf names an entry, and with newest when it was stored, so that a query can
+// go on behind it.
 func cursorOf(p wire.Place, epoch, sequence uint64, stored time.Time, newest bool) string {
 	text := fmt.Sprintf("%s:%016x:%d", p.Address(), epoch, sequence)
 	if newest {
@@ -143,7 +143,7 @@ func parseCursor(text string, newest bool) (c store.Cursor, err error) {
 	return c, nil
 }
 
-// moment is a time as JSON has it; nil for one that nothing bounds.
+// moment is a bound as JSON has it; nil where there is none.
 func moment(ms int64) *time.Time {
 	if ms <= never {
 		return nil
@@ -176,7 +176,7 @@ func readFilter(q url.Values) (f api.EntryFilter, err error) {
 	return f, err
 }
 
-// matches judges all of a filter but the time.
+// matches reports whether an entry passes the filter, apart from its time.
 func matches(f api.EntryFilter, h wire.Header) bool {
 	return (f.Door == "" || h.Door == f.Door) && (f.Kind == "" || h.Kind.String() == f.Kind)
 }

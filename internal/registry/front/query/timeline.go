@@ -10,16 +10,16 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// An entry's clock may not have been set, or have leapt. It happened all the same,
-// and whoever asks who came in on a day must find it. What is known of its time
-// are bounds: it stands behind the entry before it and before the next one, it was
-// made before it was stored here, and an entry of the same run of the daemon whose
-// clock was good tells, by the time since boot of both, when it was.
+// The clock of an entry may not have been set, or have leapt. A query for a day must
+// find the entry all the same, by bounds of its time: it was made after the entry
+// before it and before the next one, and before it was stored here; and an entry of
+// the same run of the daemon with a good clock tells, by the time since boot of both,
+// when it was made.
 
-// never is the time, ms since 1970, of what nothing bounds.
+// never is a time without a bound, ms since 1970.
 const never = math.MinInt64 / 4
 
-// span is between what times an entry was made, ms since 1970, both inclusive.
+// span is the bounds of when an entry was made, ms since 1970, both inclusive.
 type span struct {
 	from, to int64
 	unsure   bool // its own clock does not say
@@ -39,14 +39,14 @@ type sighting struct {
 	boot     uint64 // ns since boot
 }
 
-// good reports whether the clock of an entry says when it was: nothing is of later
-// than when it was stored.
+// good reports whether the clock of an entry says when it was made. It does not if it
+// is later than the entry was stored.
 func good(h wire.Header, stored time.Time) bool {
 	return h.Clock >= wire.ClockRTC && h.Wall <= stored.Add(store.Ahead).UnixMilli()
 }
 
-// timeline tells when entries were made. It is for one question; of the stretches
-// without a good clock it remembers where they end.
+// timeline tells when entries were made. It serves one query and remembers where the
+// stretches without a good clock end.
 type timeline struct {
 	store  *store.Store
 	before map[timelineKey]stretch
@@ -131,8 +131,8 @@ func (t *timeline) beside(ctx context.Context, row store.Batch, b wire.Batch, i 
 	return found, err
 }
 
-// look goes through a batch from an entry on, and returns also the last one that
-// it looked at in vain.
+// look searches a batch from an entry on for a good clock. It returns also the
+// sequence number of the last entry that has none.
 func look(row store.Batch, b wire.Batch, i int, back bool) (sighting, uint64) {
 	step, last := 1, b.First+uint64(i)
 	if back {
@@ -148,7 +148,7 @@ func look(row store.Batch, b wire.Batch, i int, back bool) (sighting, uint64) {
 	return sighting{}, last
 }
 
-// lookFurther goes on in the batches beside.
+// lookFurther goes on searching in the batches before or behind.
 func (t *timeline) lookFurther(ctx context.Context, row store.Batch, back bool, last uint64) (found sighting, _ uint64, err error) {
 	edge := row.Next
 	if back {

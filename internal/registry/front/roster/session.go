@@ -20,9 +20,9 @@ type View struct {
 	Said   time.Time // the newest hello, by the monotonic clock; zero: not in this run
 	Sent   uint64    // list version
 	Lacks  bool      // it has something that is not known here, and has not handed it over
-	Mute   bool      // it has, and its program is too old to be asked for it
-	// Refuses is why it does not take the newest list; Pressed, that it is to hand over
-	// what it has, so that the issuer can count for itself.
+	Mute   bool      // the same, but its program is too old to be asked for it
+	// Refuses is why it does not take the newest list. Pressed: it has to hand over what
+	// it has, so that the issuer can count for itself.
 	Refuses wire.Reason
 	Pressed bool
 
@@ -42,8 +42,8 @@ func (v *View) read(payload []byte) bool {
 	return false
 }
 
-// nonces are those of the newest hellos of a gateway. Signatures have no time: a
-// replayed hello is told from a new one only by them.
+// nonces are those of the newest hellos of a gateway. Only they tell a replayed hello
+// from a new one, since a signature has no time.
 type nonces struct {
 	list [64]wire.Nonce
 	n    int
