@@ -24,8 +24,8 @@ func (k Keyring) House() wire.House { return k.Keys.Registry().House }
 func (k Keyring) Lists() lists.State {
 	s := k.Status()
 	l := lists.State{HasKey: s.HasKey, KeyNumber: s.KeyNumber, Epoch: s.Epoch, Version: s.Version, Hash: s.Hash,
-		InForceEpoch: s.InForceEpoch, InForce: s.InForce, Issued: s.Issued, Over: s.Over, OverHash: s.OverHash}
-	for _, m := range s.Masked {
+		InForceEpoch: s.Active.Epoch, InForce: s.Active.Version, Issued: s.Active.Issued, Over: s.Over.Grants, OverHash: s.Over.Hash}
+	for _, m := range s.Over.Masked {
 		l.Masked = append(l.Masked, lists.Masked(m))
 	}
 	if s.Unproved != nil {

@@ -314,7 +314,7 @@ func (g *Gateway) queueStart() {
 		g.o.Log.Warn().Str("folder", g.Site.State).Msg("the state folder can't be locked against a second daemon")
 	}
 	keys := g.Keyring.Status()
-	for _, name := range append(keys.SetAside, keys.Damage...) {
+	for _, name := range append(keys.Files.Aside, keys.Files.Damage...) {
 		g.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: clip(name)}, wire.Who{})
 	}
 	for _, what := range g.Missing {

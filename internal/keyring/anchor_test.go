@@ -34,7 +34,7 @@ func TestAnchorsAreInBothFiles(t *testing.T) {
 	is("second", 1)
 	k = reopen(t, k)
 	is("second", 2)
-	if s := k.Status(); s.Grants != 700 || !s.Copies[0].Good || !s.Copies[1].Good || len(s.SetAside) > 0 {
+	if s := k.Status(); s.Active.Grants != 700 || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good || len(s.Files.Aside) > 0 {
 		t.Fatalf("status %+v", s)
 	}
 	for _, name := range []string{"grants-a.db", "grants-b.db"} {

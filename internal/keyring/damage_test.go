@@ -75,10 +75,10 @@ func TestOneDamagedCopy(t *testing.T) {
 				k = open(t, k.opts.Dir)
 				want(t, k, credential(3), wire.ReasonGranted)
 				s := k.Status()
-				if len(s.SetAside) != 1 || s.SetAside[0] != file+".bad-1" || !s.Copies[0].Good || !s.Copies[1].Good {
+				if len(s.Files.Aside) != 1 || s.Files.Aside[0] != file+".bad-1" || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good {
 					t.Fatalf("status %+v", s)
 				}
-				if k = reopen(t, k); len(k.Status().SetAside) > 0 || k.Status().Grants != 700 {
+				if k = reopen(t, k); len(k.Status().Files.Aside) > 0 || k.Status().Active.Grants != 700 {
 					t.Fatal("the rebuilt copy is not good")
 				}
 			})
@@ -101,7 +101,7 @@ func TestBothDamaged(t *testing.T) {
 				writeFile(t, fileOf(k, file), ruin(readFile(t, fileOf(k, file))))
 			}
 			k = open(t, k.opts.Dir)
-			if s := k.Status(); k.Grants() != nil || !s.Lost || len(s.SetAside) != 2 {
+			if s := k.Status(); k.Grants() != nil || !s.Lost || len(s.Files.Aside) != 2 {
 				t.Fatalf("status %+v", s)
 			}
 			want(t, k, credential(3), wire.ReasonNotReady)
@@ -164,10 +164,10 @@ func TestDamagedWhileRunning(t *testing.T) {
 			e := edit(t, k)
 			add(t, e, credential(9000))
 			apply(t, k, sign(t, e))
-			if s := k.Status(); len(s.SetAside) != 1 || !s.Copies[0].Good || !s.Copies[1].Good {
+			if s := k.Status(); len(s.Files.Aside) != 1 || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good {
 				t.Fatalf("status %+v", s)
 			}
-			if k = reopen(t, k); len(k.Status().SetAside) > 0 || k.Status().Grants != 701 {
+			if k = reopen(t, k); len(k.Status().Files.Aside) > 0 || k.Status().Active.Grants != 701 {
 				t.Fatal("the new copy is not good")
 			}
 		})
@@ -193,7 +193,7 @@ func TestKilledBetweenCopies(t *testing.T) {
 		k = open(t, before)
 		want(t, k, credential(3), wire.ReasonRevoked)
 		want(t, k, credential(4), wire.ReasonGranted)
-		if s := k.Status(); s.Version != 2 || !s.Copies[0].Good || !s.Copies[1].Good || len(s.SetAside) > 0 {
+		if s := k.Status(); s.Version != 2 || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good || len(s.Files.Aside) > 0 {
 			t.Fatalf("status %+v", s)
 		}
 		apply(t, k, u) // the sender had no answer and sends it again
@@ -226,7 +226,7 @@ func TestRollback(t *testing.T) {
 	}
 	k = open(t, k.opts.Dir)
 	want(t, k, credential(0), wire.ReasonNotReady)
-	if s := k.Status(); !s.Lost || len(s.SetAside) != 2 {
+	if s := k.Status(); !s.Lost || len(s.Files.Aside) != 2 {
 		t.Fatalf("status %+v", s)
 	}
 	if err := k.Apply(sign(t, edit(t, k))); !errors.Is(err, ErrConflict) {
@@ -246,10 +246,10 @@ func TestDamagedSmallFiles(t *testing.T) {
 	}
 	k = open(t, k.opts.Dir)
 	want(t, k, credential(0), wire.ReasonGranted)
-	if s := k.Status(); len(s.SetAside) != 2 || k.Time.Floor() != issuedAt.Unix() {
+	if s := k.Status(); len(s.Files.Aside) != 2 || k.Time.Floor() != issuedAt.Unix() {
 		t.Fatalf("status %+v", s)
 	}
-	if k = reopen(t, k); len(k.Status().SetAside) > 0 || k.active.marks.Version != 1 {
+	if k = reopen(t, k); len(k.Status().Files.Aside) > 0 || k.active.marks.Version != 1 {
 		t.Fatal("the mark was not written again")
 	}
 }
@@ -298,7 +298,7 @@ func TestKill9(t *testing.T) {
 		_ = cmd.Wait() // it was killed
 		k := open(t, dir)
 		s := k.Status()
-		if acked == 0 || s.Version < acked || !s.Copies[0].Good || !s.Copies[1].Good || len(s.SetAside) > 0 {
+		if acked == 0 || s.Version < acked || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good || len(s.Files.Aside) > 0 {
 			t.Fatalf("acked %d, then %+v", acked, s)
 		}
 		k.Close()
@@ -309,7 +309,7 @@ func applyForEver(t *testing.T, dir string) {
 	k := open(t, dir)
 	for {
 		e := edit(t, k)
-		add(t, e, credential(int(k.Status().InForce)+10_000))
+		add(t, e, credential(int(k.Status().Active.Version)+10_000))
 		apply(t, k, sign(t, e))
 		fmt.Println("applied", k.Status().Version)
 	}

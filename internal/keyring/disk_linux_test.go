@@ -42,7 +42,7 @@ func revokedWithoutDisk(t *testing.T, k *Keyring, id wire.ID, n int) {
 	}
 	want(t, k, credential(n), wire.ReasonRevoked)
 	want(t, k, credential(600), wire.ReasonGranted)
-	if s := k.Status(); s.Copies[0].Good || s.Copies[1].Good || s.Copies[0].Error == "" || len(s.SetAside) > 0 {
+	if s := k.Status(); s.Files.Copies[0].Good || s.Files.Copies[1].Good || s.Files.Copies[0].Error == "" || len(s.Files.Aside) > 0 {
 		t.Fatalf("status %+v", s)
 	}
 }
@@ -65,7 +65,7 @@ func TestDiskFullAndReadOnly(t *testing.T) {
 	if !errors.Is(full, syscall.ENOSPC) {
 		t.Fatal(full)
 	}
-	for n := 0; k.Status().Copies[0].Good || k.Status().Copies[1].Good; n++ { // until free pages in the files are used up
+	for n := 0; k.Status().Files.Copies[0].Good || k.Status().Files.Copies[1].Good; n++ { // until free pages in the files are used up
 		e := edit(t, k)
 		add(t, e, credential(1000+n))
 		if err := k.Apply(sign(t, e)); err != nil && !errors.Is(err, ErrNotDurable) {
@@ -79,7 +79,7 @@ func TestDiskFullAndReadOnly(t *testing.T) {
 	k.active.mu.Lock()
 	err := k.active.store(k.active.state.List) // what Run does every minute
 	k.active.mu.Unlock()
-	if err != nil || !k.Status().Copies[0].Good || !k.Status().Copies[1].Good {
+	if err != nil || !k.Status().Files.Copies[0].Good || !k.Status().Files.Copies[1].Good {
 		t.Fatalf("space is back: %v, %+v", err, k.Status())
 	}
 	k = reopen(t, k)

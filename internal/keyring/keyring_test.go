@@ -49,7 +49,7 @@ func TestLifeOfAGrant(t *testing.T) {
 		k = reopen(t, k)
 		want(t, k, credential(1), step.first)
 	}
-	if s := k.Status(); s.Version != 7 || s.Grants != 0 || !s.Copies[0].Good || !s.Copies[1].Good || len(s.SetAside) > 0 {
+	if s := k.Status(); s.Version != 7 || s.Active.Grants != 0 || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good || len(s.Files.Aside) > 0 {
 		t.Fatalf("status %+v", s)
 	}
 }
@@ -147,7 +147,7 @@ func TestFullListOfAnotherLine(t *testing.T) {
 		want(t, k, credential(8), wire.ReasonGranted)
 		want(t, k, credential(5000), wire.ReasonUnknown)
 		s := k.Status()
-		if s.Version != 1 || s.Grants != 2000 || s.Over != 1 || s.Unproved == nil || s.Unproved.Version != 41 || len(s.Unproved.Waiting) != 1 {
+		if s.Version != 1 || s.Active.Grants != 2000 || s.Over.Grants != 1 || s.Unproved == nil || s.Unproved.Version != 41 || len(s.Unproved.Waiting) != 1 {
 			t.Fatalf("status %+v", s)
 		}
 		k = reopen(t, k)
@@ -157,7 +157,7 @@ func TestFullListOfAnotherLine(t *testing.T) {
 	apply(t, k, sign(t, e))
 	want(t, k, credential(7), wire.ReasonRevoked)
 	want(t, k, credential(5001), wire.ReasonGranted)
-	if s := k.Status(); s.Version != 2 || s.Unproved != nil || len(s.Masked) != 1 || s.Masked[0].Grant != ids[7] {
+	if s := k.Status(); s.Version != 2 || s.Unproved != nil || len(s.Over.Masked) != 1 || s.Over.Masked[0].Grant != ids[7] {
 		t.Fatalf("status %+v", s)
 	}
 }
@@ -192,7 +192,7 @@ func TestWithoutKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bare.Grants() != nil || bare.Status().HasKey || len(bare.Status().SetAside) > 0 {
+	if bare.Grants() != nil || bare.Status().HasKey || len(bare.Status().Files.Aside) > 0 {
 		t.Fatalf("grants without keys: %+v", bare.Status())
 	}
 	if err := bare.Apply(grantlist.Update{}); !errors.Is(err, ErrRefused) {
@@ -213,7 +213,7 @@ func TestOtherIssuerIsNotDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := other.Status(); other.Grants() != nil || len(s.SetAside) > 0 || !s.Lost || s.Copies[0].Error == "" {
+	if s := other.Status(); other.Grants() != nil || len(s.Files.Aside) > 0 || !s.Lost || s.Files.Copies[0].Error == "" {
 		t.Fatalf("status %+v", s)
 	}
 	other.Close()
@@ -283,7 +283,7 @@ func TestDiskThatFails(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	want(t, k, credential(0), wire.ReasonRevoked)
-	if s := k.Status(); s.Copies[0].Good || s.Copies[1].Good || s.Copies[0].Error == "" {
+	if s := k.Status(); s.Files.Copies[0].Good || s.Files.Copies[1].Good || s.Files.Copies[0].Error == "" {
 		t.Fatalf("status %+v", s)
 	}
 	mend[1]()
@@ -294,7 +294,7 @@ func TestDiskThatFails(t *testing.T) {
 	k = reopen(t, k)
 	want(t, k, credential(0), wire.ReasonRevoked)
 	want(t, k, credential(9), wire.ReasonGranted)
-	if s := k.Status(); !s.Copies[0].Good || !s.Copies[1].Good || s.Version != 3 || len(s.SetAside) > 0 {
+	if s := k.Status(); !s.Files.Copies[0].Good || !s.Files.Copies[1].Good || s.Version != 3 || len(s.Files.Aside) > 0 {
 		t.Fatalf("status %+v", s)
 	}
 }
@@ -309,8 +309,8 @@ func TestFloorNeverFalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	apply(t, k, u)
-	if s := k.Status(); !s.Issued.Equal(issuedAt) {
-		t.Fatalf("issued %v, before the list it follows", s.Issued)
+	if s := k.Status(); !s.Active.Issued.Equal(issuedAt) {
+		t.Fatalf("issued %v, before the list it follows", s.Active.Issued)
 	}
 	if k.Time.Floor() != issuedAt.Unix() || reopen(t, k).Time.Floor() != issuedAt.Unix() {
 		t.Fatal("the floor fell")

@@ -64,7 +64,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			t.Errorf("after write %d: a grant that is named no more opens", i)
 		}
 		s := k.Status()
-		if len(s.Damage)+len(s.SetAside) > 0 || s.Version != s.InForce || !s.Copies[0].Good || !s.Copies[1].Good {
+		if len(s.Files.Damage)+len(s.Files.Aside) > 0 || s.Version != s.Active.Version || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good {
 			t.Errorf("after write %d: %+v", i, s)
 		}
 		if s.Hash != first {
@@ -72,7 +72,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		}
 		must(t, g.give(t, k))
 		want(t, k, credential(7), wire.ReasonGranted)
-		if s := k.Status(); s.Version != 2 || s.Over != 2 || s.Unproved != nil {
+		if s := k.Status(); s.Version != 2 || s.Over.Grants != 2 || s.Unproved != nil {
 			t.Errorf("applied again after write %d: %+v", i, s)
 		}
 		if _, err := os.Stat(fileOf(k, removalsFile)); !errors.Is(err, fs.ErrNotExist) {
@@ -101,7 +101,7 @@ func TestNamedWhenStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, k, credential(1), wire.ReasonRevoked)
-	if s := k.Status(); s.Version != 1 || s.Hash != g.hashes[0] || s.InForce != 2 {
+	if s := k.Status(); s.Version != 1 || s.Hash != g.hashes[0] || s.Active.Version != 2 {
 		t.Fatalf("status %+v", s)
 	}
 	mend[0]()
@@ -148,14 +148,14 @@ func TestFilesThatAreNotAsLeft(t *testing.T) {
 				must(t, c.do(fileOf(k, file), old))
 				k = openEnrolled(t, filepath.Dir(k.opts.Dir))
 				s := k.Status()
-				if c.aside != (len(s.SetAside) == 1) || !c.aside && !slices.Equal(s.Damage, []string{file + c.told}) {
-					t.Fatalf("told %q, set aside %q", s.Damage, s.SetAside)
+				if c.aside != (len(s.Files.Aside) == 1) || !c.aside && !slices.Equal(s.Files.Damage, []string{file + c.told}) {
+					t.Fatalf("told %q, set aside %q", s.Files.Damage, s.Files.Aside)
 				}
-				if s.Over != 1 || s.Version != 2 || !s.Copies[0].Good || !s.Copies[1].Good {
+				if s.Over.Grants != 1 || s.Version != 2 || !s.Files.Copies[0].Good || !s.Files.Copies[1].Good {
 					t.Fatalf("status %+v", s)
 				}
 				k = restarted(t, k)
-				if s := k.Status(); len(s.Damage)+len(s.SetAside) > 0 || s.Over != 1 {
+				if s := k.Status(); len(s.Files.Damage)+len(s.Files.Aside) > 0 || s.Over.Grants != 1 {
 					t.Fatalf("told again: %+v", s)
 				}
 			})
@@ -167,7 +167,7 @@ func TestFilesThatAreNotAsLeft(t *testing.T) {
 	must(t, g.give(t, k))
 	must(t, k.Close())
 	must(t, os.Remove(fileOf(k, marksFile)))
-	if k = openEnrolled(t, filepath.Dir(k.opts.Dir)); !slices.Equal(k.Status().Damage, []string{marksFile + " missing"}) {
-		t.Fatalf("told %q", k.Status().Damage)
+	if k = openEnrolled(t, filepath.Dir(k.opts.Dir)); !slices.Equal(k.Status().Files.Damage, []string{marksFile + " missing"}) {
+		t.Fatalf("told %q", k.Status().Files.Damage)
 	}
 }

@@ -192,7 +192,7 @@ func (f *fate) restart(*rapid.T) { f.k = restarted(f.t, f.k) }
 // W4, at once; and who should come in does, where nothing waits for a proof.
 func (f *fate) check(t *rapid.T) {
 	s := f.k.Status()
-	if s.Version > 0 && s.Hash != f.inForce || len(s.Damage)+len(s.SetAside) > 0 {
+	if s.Version > 0 && s.Hash != f.inForce || len(s.Files.Damage)+len(s.Files.Aside) > 0 {
 		t.Fatalf("%x is in force, want %x; %+v", s.Hash, f.inForce, s)
 	}
 	for n := byte(1); n <= f.cards; n++ {
@@ -204,7 +204,7 @@ func (f *fate) check(t *rapid.T) {
 		if len(f.k.active.state.Limits.Rows) == 0 && listed && r.State == wire.GrantActive && !f.dead[id] && got != wire.ReasonGranted {
 			t.Fatalf("grant %d stays outside: %d", n, got)
 		}
-		if masked := slices.Contains(s.Masked, merge.Masked{Grant: id, Tenancy: wire.ID{n, 1}}); masked != (listed && r.State != wire.GrantRevoked && f.dead[id]) {
+		if masked := slices.Contains(s.Over.Masked, merge.Masked{Grant: id, Tenancy: wire.ID{n, 1}}); masked != (listed && r.State != wire.GrantRevoked && f.dead[id]) {
 			t.Fatalf("grant %d is told: %t", n, masked)
 		}
 	}

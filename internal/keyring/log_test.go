@@ -141,7 +141,7 @@ func TestRestoredRegistry(t *testing.T) {
 		want(t, k, credential(4), wire.ReasonGranted)
 		want(t, k, credential(9), wire.ReasonGranted)
 		s := k.Status()
-		if s.Version != 2 || s.Hash != today.hashes[1] || s.Over != 2 || s.Unproved == nil || s.Unproved.Version != 3 ||
+		if s.Version != 2 || s.Hash != today.hashes[1] || s.Over.Grants != 2 || s.Unproved == nil || s.Unproved.Version != 3 ||
 			!slices.Equal(s.Unproved.Waiting, []wire.ID{{2}}) {
 			t.Fatalf("status %+v", s)
 		}
@@ -160,7 +160,7 @@ func TestRestoredRegistry(t *testing.T) {
 		want(t, k, credential(3), wire.ReasonRevoked)
 		want(t, k, credential(9), wire.ReasonUnknown)
 		s := k.Status()
-		if s.Version != 4 || s.Unproved != nil || !slices.Equal(s.Masked, []merge.Masked{{Grant: wire.ID{1}, Tenancy: wire.ID{1, 1}}}) || s.Over != 3 {
+		if s.Version != 4 || s.Unproved != nil || !slices.Equal(s.Over.Masked, []merge.Masked{{Grant: wire.ID{1}, Tenancy: wire.ID{1, 1}}}) || s.Over.Grants != 3 {
 			t.Fatalf("status %+v", s)
 		}
 		k = restarted(t, k)
@@ -291,8 +291,8 @@ func TestTermOver(t *testing.T) {
 	g.rows = make(map[wire.ID]wire.Grant)
 	g.issue(t, wire.LogFormat)
 	must(t, g.give(t, k))
-	if s := k.Status(); s.Over != 2 {
-		t.Fatalf("%d over, want 2", s.Over)
+	if s := k.Status(); s.Over.Grants != 2 {
+		t.Fatalf("%d over, want 2", s.Over.Grants)
 	}
 	for id, r := range rows {
 		r.Until = 0
@@ -304,8 +304,8 @@ func TestTermOver(t *testing.T) {
 	want(t, k, credential(1), wire.ReasonGranted) // let again
 	want(t, k, credential(2), wire.ReasonRevoked)
 	want(t, k, credential(3), wire.ReasonRevoked)
-	if s := k.Status(); len(s.Masked) != 2 {
-		t.Fatalf("masked %+v", s.Masked)
+	if s := k.Status(); len(s.Over.Masked) != 2 {
+		t.Fatalf("masked %+v", s.Over.Masked)
 	}
 }
 
@@ -484,7 +484,7 @@ func TestInherit(t *testing.T) {
 	k, _ := enrolled(t)
 	bad := h
 	bad.Manifest = append(slices.Clone(h.Manifest[:len(h.Manifest)-1]), 0)
-	if err := k.Inherit(bad); !errors.Is(err, ErrRefused) || k.Status().Over > 0 {
+	if err := k.Inherit(bad); !errors.Is(err, ErrRefused) || k.Status().Over.Grants > 0 {
 		t.Fatalf("a list that nobody signed: %v", err)
 	}
 	h.Over = append(h.Over, wire.ID{2})
@@ -497,7 +497,7 @@ func TestInherit(t *testing.T) {
 	for range 2 {
 		want(t, k, credential(1), wire.ReasonUnknown)
 		want(t, k, credential(2), wire.ReasonGranted)
-		if s := k.Status(); s.Over != 1 || s.Version != 3 {
+		if s := k.Status(); s.Over.Grants != 1 || s.Version != 3 {
 			t.Fatalf("status %+v", s)
 		}
 		k = restarted(t, k)
@@ -506,7 +506,7 @@ func TestInherit(t *testing.T) {
 	must(t, err)
 	other.Over = []wire.ID{{77}}
 	must(t, k.Inherit(other)) // it has a list
-	if k.Status().Over != 1 {
+	if k.Status().Over.Grants != 1 {
 		t.Fatal("a gateway with a list has taken what a sibling says")
 	}
 }

@@ -59,7 +59,7 @@ func TestNoticeRunsItsDays(t *testing.T) {
 		listed.Until = past.Until
 		apply(t, k, listOf(t, 2, issuedAt, seenBy(by, 1), 1, listed)) // the registry took the date as it stands
 		want(t, k, credential(1), wire.ReasonGranted)
-		if n := k.Status().Overdue; len(n) != 0 {
+		if n := k.Status().Records.Overdue; len(n) != 0 {
 			t.Errorf("a list has it, and it is overdue: %v", n)
 		}
 		must(t, k.Records.Add(local(t, k, by, 6, 1, 9, past))) // numbered anew it is no younger

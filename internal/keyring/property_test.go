@@ -149,7 +149,7 @@ func (h *house) check(t *rapid.T) {
 			t.Fatal("a revoked grant is back")
 		}
 	}
-	if s := h.k.Status(); s.Version != uint64(len(h.sent)) || len(s.SetAside) > 0 {
+	if s := h.k.Status(); s.Version != uint64(len(h.sent)) || len(s.Files.Aside) > 0 {
 		t.Fatalf("after %d updates: %+v", len(h.sent), s)
 	}
 }

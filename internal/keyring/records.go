@@ -344,23 +344,22 @@ func (r *Records) read() {
 	}
 }
 
-// counts returns how many no list has settled, and how many of these are on no disk yet;
-// and of siblings' how many, by gateway, for more than a day of the own clock: the registry
+// status counts them. Siblings' are overdue after a day of the own clock: the registry
 // can't read what is sealed to it, or refuses it, and nobody here can tell. Callers hold mu.
-func (r *Records) counts() (unsettled, unwritten int, overdue map[string]int) {
+func (r *Records) status() RecordStatus {
 	a := r.active
-	overdue = make(map[string]int)
+	s := RecordStatus{Unsettled: len(a.state.Left), Overdue: make(map[string]int)}
 	now := a.time.Own()
 	for _, h := range a.state.Left {
 		if h.Unwritten {
-			unwritten++
+			s.Unwritten++
 		}
 		if h.Kept == 0 { // an earlier program kept it
 			h.Kept = now
 		}
 		if h.Gateway != a.keys.Own() && !h.Young && now > h.Kept+signedtime.Day {
-			overdue[h.Gateway]++
+			s.Overdue[h.Gateway]++
 		}
 	}
-	return len(a.state.Left), unwritten, overdue
+	return s
 }

@@ -102,7 +102,7 @@ func TestDamagedRecord(t *testing.T) {
 			writeFile(t, path, ruin(readFile(t, path)))
 			k = restarted(t, k)
 			want(t, k, credential(2), wire.ReasonGranted)
-			if s := k.Status(); len(s.SetAside) != 1 || s.SetAside[0] != filepath.Base(path)+".bad-1" || s.Records != 1 {
+			if s := k.Status(); len(s.Files.Aside) != 1 || s.Files.Aside[0] != filepath.Base(path)+".bad-1" || s.Records.Unsettled != 1 {
 				t.Fatalf("status %+v", s)
 			}
 			if _, err := os.Stat(strings.TrimSuffix(path, ".record") + ".person"); err != nil {
@@ -155,7 +155,7 @@ func TestRecordOnSickDisk(t *testing.T) {
 	for n, r := range map[int]wire.Reason{1: wire.ReasonRevoked, 2: wire.ReasonSuspended, 3: wire.ReasonUnknown, 4: wire.ReasonGranted} {
 		want(t, k, credential(n), r)
 	}
-	if s := k.Status(); s.Unwritten != 2 || s.Records != 2 {
+	if s := k.Status(); s.Records.Unwritten != 2 || s.Records.Unsettled != 2 {
 		t.Fatalf("status %+v", s)
 	}
 	must(t, os.Remove(recordsDir(k)))
@@ -288,7 +288,7 @@ func TestRecordsWaitForTheKey(t *testing.T) {
 	must(t, k.Close())
 	must(t, os.Remove(filepath.Join(dir, "keys", keys.BuildingKeyFile)))
 	k = openEnrolled(t, dir)
-	if s := k.Status(); len(k.Records.All()) != 0 || len(s.SetAside) != 0 {
+	if s := k.Status(); len(k.Records.All()) != 0 || len(s.Files.Aside) != 0 {
 		t.Fatalf("status %+v", s)
 	}
 	must(t, k.Authority.SetBuildingKey(goldenKey()))
@@ -355,8 +355,8 @@ func TestKept(t *testing.T) {
 	apply(t, k, listOf(t, 1, issuedAt, seenBy("gate-a", 3), 1, row(1, 1), row(2, 2), row(3, 3, revoke)))
 	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-a", 3), 1, row(1, 1), row(3, 3, revoke)))
 	for range 2 {
-		if s := k.Status(); s.Records != 0 || len(k.Records.Undelivered()) > 0 {
-			t.Fatalf("%d records count still", s.Records)
+		if s := k.Status(); s.Records.Unsettled != 0 || len(k.Records.Undelivered()) > 0 {
+			t.Fatalf("%d records count still", s.Records.Unsettled)
 		}
 		kept := k.Kept.All()
 		if len(kept) != 2 || kept[0].Record.Number != 2 || !bytes.Equal(kept[1].Person, []byte{9, 2}) || len(kept[0].Envelope) == 0 || kept[0].Gateway != "gate-a" {

@@ -55,7 +55,7 @@ func TestRecordsOfARemovedGateway(t *testing.T) {
 				}
 				want(t, k, credential(1), invented)
 				want(t, k, credential(9), ended)
-				if n := k.Status().Records; n != c.left {
+				if n := k.Status().Records.Unsettled; n != c.left {
 					t.Fatalf("%d records, want %d", n, c.left)
 				}
 				k = restarted(t, k)
@@ -79,7 +79,7 @@ func TestRemovedGatewayAtAStart(t *testing.T) {
 	must(t, k.Records.Add(invented))
 	must(t, os.WriteFile(filepath.Join(dir, "keys", keys.HouseFile), houseOf(t, 2, map[string]byte{"gate-a": 0}), 0o600))
 	k = restarted(t, k)
-	if n := k.Status().Records; n != 0 {
+	if n := k.Status().Records.Unsettled; n != 0 {
 		t.Fatalf("%d records", n)
 	}
 	if files, _ := os.ReadDir(recordsDir(k)); len(files) != 0 {
@@ -95,7 +95,7 @@ func TestRecordsWithoutAHouseDocument(t *testing.T) {
 	k, dir := enrolled(t)
 	must(t, k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
 	must(t, os.WriteFile(filepath.Join(dir, "keys", keys.HouseFile), []byte("x"), 0o600))
-	if k = restarted(t, k); k.Status().Records != 1 {
+	if k = restarted(t, k); k.Status().Records.Unsettled != 1 {
 		t.Fatal("erased")
 	}
 }
@@ -112,12 +112,12 @@ func TestOverdue(t *testing.T) {
 		again := local(t, k, "gate-b", 7+uint64(c.after), 1, 1, change(wire.OpCheckIn, 1, 20, 1))
 		must(t, k.Records.Add(again)) // in a new line it is no newer
 		k = restarted(t, k)
-		if n := k.Status().Overdue; n["gate-b"] != c.want || len(n) != c.want {
+		if n := k.Status().Records.Overdue; n["gate-b"] != c.want || len(n) != c.want {
 			t.Fatalf("after %d s: %v", c.after, n)
 		}
 	}
 	apply(t, k, listOf(t, 2, issuedAt, seenBy("gate-b", 1), 1, row(1, 1)))
-	if n := k.Status().Overdue; len(n) != 0 {
+	if n := k.Status().Records.Overdue; len(n) != 0 {
 		t.Fatalf("settled: %v", n)
 	}
 }
@@ -129,7 +129,7 @@ func TestOverdueBeforeAnyTime(t *testing.T) {
 	must(t, k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
 	for _, c := range []struct{ after, want int }{{0, 0}, {signedtime.Day + 1, 1}} {
 		k.Time.Raise(issuedAt.Unix()+int64(c.after), 0)
-		if n := k.Status().Overdue["gate-b"]; n != c.want {
+		if n := k.Status().Records.Overdue["gate-b"]; n != c.want {
 			t.Fatalf("after %d s: %d", c.after, n)
 		}
 	}
@@ -143,8 +143,8 @@ func TestRemovedGatewayStaysRemoved(t *testing.T) {
 	must(t, k.Authority.SetHouse(houseOf(t, 3, map[string]byte{"gate-a": 1})))
 	must(t, k.Authority.SetHouse(houseOf(t, 4, map[string]byte{"gate-a": 1, "gate-b": 7})))
 	for range 2 {
-		if s := k.Status(); k.Keys.Registry().House.Gateway("gate-b") != nil || len(s.Shut) != 1 || s.Shut[0] != "gate-b" {
-			t.Fatalf("the stolen gateway is back: %+v", s.Shut)
+		if s := k.Status(); k.Keys.Registry().House.Gateway("gate-b") != nil || len(s.House.Shut) != 1 || s.House.Shut[0] != "gate-b" {
+			t.Fatalf("the stolen gateway is back: %+v", s.House.Shut)
 		}
 		if err := k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))); !errors.Is(err, ErrRefused) {
 			t.Fatalf("its record is taken: %v", err)
@@ -152,7 +152,7 @@ func TestRemovedGatewayStaysRemoved(t *testing.T) {
 		k = restarted(t, k)
 	}
 	must(t, k.Authority.SetHouse(houseOf(t, 5, map[string]byte{"gate-a": 1, "gate-b": 8})))
-	if k.Keys.Registry().House.Gateway("gate-b") == nil || len(k.Status().Shut) > 0 {
+	if k.Keys.Registry().House.Gateway("gate-b") == nil || len(k.Status().House.Shut) > 0 {
 		t.Fatal("a new machine in its place is not heard")
 	}
 }
@@ -179,12 +179,12 @@ func TestHouseOfAnotherLine(t *testing.T) {
 	must(t, k.Authority.SetHouse(five))
 	for _, at := range []time.Duration{0, doubtFor - 1} {
 		elapsed = at
-		if err := k.Authority.SetHouse(sign(7, first)); !errors.Is(err, ErrUnproved) || k.Keys.Registry().House.Version != 5 || k.Status().Doubt != 7 {
+		if err := k.Authority.SetHouse(sign(7, first)); !errors.Is(err, ErrUnproved) || k.Keys.Registry().House.Version != 5 || k.Status().House.Doubt != 7 {
 			t.Fatalf("after %v: %v", at, err)
 		}
 	}
 	must(t, k.Authority.SetHouse(sign(8, wire.Hash{2}, hashOf(five)))) // it has learned
-	if k.Status().Doubt != 0 {
+	if k.Status().House.Doubt != 0 {
 		t.Fatal("still in doubt")
 	}
 	if err := k.Authority.SetHouse(sign(9, first)); !errors.Is(err, ErrUnproved) {

@@ -17,25 +17,49 @@ type Status struct {
 	Epoch     uint64    // of the issuer's role that signed the list
 	Version   uint64    // of the list that is active and on disk; 0: none
 	Hash      wire.Hash // of its manifest
-	// InForce and its epoch are those of the active list, on disk or not.
-	InForceEpoch, InForce uint64
-	Issued                time.Time // of the active list; zero: no list
-	Grants                int       // records: one for each credential of each grant
-	Copies                [2]copies.Status
-	SetAside              []string       // names of damaged files that were put aside since Open
-	Damage                []string       // files that were missing or behind at Open, and how
-	Over                  int            // grants that are over for good
-	OverHash              wire.Hash      // over their ids, ascending; zeros: none
-	Masked                []merge.Masked // of these, such that the active list gives back
-	Unproved              *Unproved      // nil: no list that proves nothing has taken anything
-	Refusal               *Refusal       // nil: no list was refused since the last that was taken
-	Shut                  []string       // gateways that the house document gives back although their key was removed: not heard
-	Doubt                 uint64         // version of a house document that waits, since it does not follow the active one; 0: none
-	Lost                  bool           // a list was applied once and is gone
-	Last                  uint64         // highest version ever applied, of its epoch
-	Records               int            // changes made at the building that no list has settled yet
-	Unwritten             int            // of these, active and on no disk
-	Overdue               map[string]int // of these, siblings' that no list has settled for more than a day, by gateway
+	Active    ActiveList
+	Last      uint64 // highest version ever applied, of its epoch
+	Lost      bool   // a list was applied once and is gone
+	Over      Over
+	Unproved  *Unproved // nil: no list that proves nothing has taken anything
+	Refusal   *Refusal  // nil: no list was refused since the last that was taken
+	House     HouseStatus
+	Records   RecordStatus
+	Files     FileStatus
+}
+
+// ActiveList is the list that is active, on disk or not; zero: none.
+type ActiveList struct {
+	Epoch, Version uint64
+	Issued         time.Time
+	Grants         int // records: one for each credential of each grant
+}
+
+// Over is what is over for good.
+type Over struct {
+	Grants int
+	Hash   wire.Hash      // over their ids, ascending; zeros: none
+	Masked []merge.Masked // of these, such that the active list gives back
+}
+
+// HouseStatus is what of house documents does not count.
+type HouseStatus struct {
+	Shut  []string // gateways that the active one gives back although their key was removed: not heard
+	Doubt uint64   // version of one that waits, since it does not follow the active one; 0: none
+}
+
+// RecordStatus counts changes made at the building that no list has settled yet.
+type RecordStatus struct {
+	Unsettled int
+	Unwritten int            // of these, active and on no disk
+	Overdue   map[string]int // of these, siblings' that no list has settled for more than a day, by gateway
+}
+
+// FileStatus is how the files are.
+type FileStatus struct {
+	Copies [2]copies.Status
+	Aside  []string // names of damaged files that were put aside since Open
+	Damage []string // files that were missing or behind at Open, and how
 }
 
 // Unproved says what lists that don't descend from the active one have done.
@@ -52,21 +76,21 @@ func (k *Keyring) Status() Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	building, l := k.Keys.Building(), a.state.List
-	s := Status{HasKey: building != nil, Issuers: len(k.Keys.Issuers()), Copies: k.Copies.Status(l), SetAside: a.dir.Aside(),
-		Damage: slices.Clone(k.damage), Over: len(a.state.Over.IDs), OverHash: a.state.Over.Hash(), Masked: a.state.Masked(),
-		Refusal: k.refusal, Shut: slices.Clone(k.Authority.shut), Lost: l == nil && a.marks.Version > 0, Last: a.marks.Version}
+	s := Status{HasKey: building != nil, Issuers: len(k.Keys.Issuers()), Last: a.marks.Version, Lost: l == nil && a.marks.Version > 0,
+		Over:    Over{len(a.state.Over.IDs), a.state.Over.Hash(), a.state.Masked()},
+		Refusal: k.refusal, House: HouseStatus{Shut: slices.Clone(k.Authority.shut)}, Records: k.Records.status(),
+		Files: FileStatus{k.Copies.Status(l), a.dir.Aside(), slices.Clone(k.damage)}}
 	if s.HasKey {
 		s.KeyNumber = building.Number()
 	}
-	s.Records, s.Unwritten, s.Overdue = k.Records.counts()
 	if l != nil {
-		s.InForceEpoch, s.InForce, s.Issued, s.Grants = l.Signer.Epoch, l.Manifest.Version, time.Unix(int64(l.Manifest.Issued), 0), l.Grants.Len()
+		s.Active = ActiveList{l.Signer.Epoch, l.Manifest.Version, time.Unix(int64(l.Manifest.Issued), 0), l.Grants.Len()}
 	}
 	if l := a.stored; l != nil {
 		s.Epoch, s.Version, s.Hash = l.Signer.Epoch, l.Manifest.Version, l.Hash
 	}
 	if d := k.Authority.doubt; d != nil {
-		s.Doubt = d.waiting
+		s.House.Doubt = d.waiting
 	}
 	limits := &a.state.Limits
 	if n := len(limits.Lists); n > 0 {

@@ -21,21 +21,21 @@ func grantProblems(s keyring.Status, enrolled bool) (list []string) {
 		add("the list of grants is lost, so no card opens: %s", choose(enrolled, "it comes from the registry as soon as that can be reached",
 			"hand in the copy beside the issuer's key with gatehouse grant restore"))
 	}
-	for _, c := range s.Copies {
+	for _, c := range s.Files.Copies {
 		if s.Version > 0 && !c.Good {
 			add("copy %s of the grants is not good (%s); the other one is in force", c.Name, or(c.Error, "it holds an older list"))
 		}
 	}
-	if s.InForce != s.Version && s.InForce > 0 {
-		add("list %d of the grants is in force and on no disk, so until it is, a restart goes back to list %d (what list %d takes stays taken, if its small file could be written): mend the disk", s.InForce, s.Version, s.InForce)
+	if s.Active.Version != s.Version && s.Active.Version > 0 {
+		add("list %d of the grants is in force and on no disk, so until it is, a restart goes back to list %d (what list %d takes stays taken, if its small file could be written): mend the disk", s.Active.Version, s.Version, s.Active.Version)
 	}
-	if len(s.Damage) > 0 {
-		add("files of the grants were not as this gateway left them: %s. They were mended from the others; find out who was at the card, or replace it. This line goes with the next start", strings.Join(s.Damage, ", "))
+	if len(s.Files.Damage) > 0 {
+		add("files of the grants were not as this gateway left them: %s. They were mended from the others; find out who was at the card, or replace it. This line goes with the next start", strings.Join(s.Files.Damage, ", "))
 	}
 	list = append(list, listProblems(s, enrolled)...)
-	for _, gateway := range slices.Sorted(maps.Keys(s.Overdue)) {
+	for _, gateway := range slices.Sorted(maps.Keys(s.Records.Overdue)) {
 		add("from the desk of gateway %s, and in no list for more than a day: %s. registryd tenancies --problems may say why. If nobody made them there, take that gateway out of the building (registryd gateway remove), and they count no more",
-			gateway, amount.Of(s.Overdue[gateway], "change"))
+			gateway, amount.Of(s.Records.Overdue[gateway], "change"))
 	}
 	return list
 }
@@ -48,9 +48,9 @@ func listProblems(s keyring.Status, enrolled bool) (list []string) {
 			grantNames(u.Waiting, u.More), choose(enrolled, "The registry was set back, or somebody else signs lists: its operator runs registryd status, which says what it lacks; it asks this gateway for its list by itself",
 				"Make the change again from the list of this gateway, with gatehouse grant"))
 	}
-	if n := len(s.Masked); n > 0 {
+	if n := len(s.Over.Masked); n > 0 {
 		ids := make([]wire.ID, n)
-		for i, m := range s.Masked {
+		for i, m := range s.Over.Masked {
 			ids[i] = m.Grant
 		}
 		shown := min(n, shownGrants)
@@ -58,23 +58,23 @@ func listProblems(s keyring.Status, enrolled bool) (list []string) {
 			choose(enrolled, "If these people are to come in again, the registry's operator runs registryd reinstate with the grant; if not, registryd revoke ends it there too",
 				"If these people are to come in again, give them a new key with gatehouse grant add"))
 	}
-	for _, id := range s.Shut {
+	for _, id := range s.House.Shut {
 		add("the registry names gateway %s with a key that was taken out of this building before, so it is not heard: if it belongs here, enrol it with a new token into an empty folder (registryd gateway add --replace); if not, its operator runs registryd gateway remove", id)
 	}
-	if s.Doubt > 0 {
-		add("house document %d does not follow the one in force here, so it waits for a day from when it came: the registry was set back, or somebody else signs. Its operator runs registryd status; it asks this gateway for its document by itself", s.Doubt)
+	if s.House.Doubt > 0 {
+		add("house document %d does not follow the one in force here, so it waits for a day from when it came: the registry was set back, or somebody else signs. Its operator runs registryd status; it asks this gateway for its document by itself", s.House.Doubt)
 	}
 	if r := s.Refusal; r != nil {
 		switch {
 		case errors.Is(r.Why, keyring.ErrSecondNeeded):
-			add("list %d would take something from many tenancies at once, so it waits for the signature of a second issuer; list %d stays in force: the registry's operator looks at registryd status, and runs the registryd countersign line that it shows if that is meant", r.Version, s.InForce)
+			add("list %d would take something from many tenancies at once, so it waits for the signature of a second issuer; list %d stays in force: the registry's operator looks at registryd status, and runs the registryd countersign line that it shows if that is meant", r.Version, s.Active.Version)
 		case errors.Is(r.Why, signedlist.ErrNewerFormat):
 			add("list %d is of a format that this program does not read, so it is refused, and list %d stays in force: bring the program of this gateway up to date (gatehoused version shows which it is), then it comes by itself or by gatehouse grant restore",
-				r.Version, s.InForce)
+				r.Version, s.Active.Version)
 		case errors.Is(r.Why, keyring.ErrTooFar):
-			add("list %d was refused: its number is too far beyond list %d, which is in force. Somebody has the issuer's key: let the root certify another issuer key in the role's next epoch (docs/keys.md); lists of a later epoch are above any number", r.Version, s.InForce)
+			add("list %d was refused: its number is too far beyond list %d, which is in force. Somebody has the issuer's key: let the root certify another issuer key in the role's next epoch (docs/keys.md); lists of a later epoch are above any number", r.Version, s.Active.Version)
 		case errors.Is(r.Why, keyring.ErrRolledBack):
-			add("list %d was refused: list %d, in force here, is newer. If it was no old message, the registry was set back: its operator runs registryd status, which says what it lacks", r.Version, s.InForce)
+			add("list %d was refused: list %d, in force here, is newer. If it was no old message, the registry was set back: its operator runs registryd status, which says what it lacks", r.Version, s.Active.Version)
 		}
 	}
 	return list

@@ -72,14 +72,14 @@ func fireStatus(g *gateway.Gateway) *control.Fire {
 }
 
 func grantsStatus(s keyring.Status) control.Grants {
-	out := control.Grants{Version: s.Version, Count: s.Grants}
-	for _, c := range s.Copies {
+	out := control.Grants{Version: s.Version, Count: s.Active.Grants}
+	for _, c := range s.Files.Copies {
 		if c.Good {
 			out.Copies++
 		}
 	}
 	if s.Version > 0 {
-		out.Hash, out.Issued = fmt.Sprintf("%x", s.Hash), &s.Issued
+		out.Hash, out.Issued = fmt.Sprintf("%x", s.Hash), &s.Active.Issued
 	}
 	return out
 }

@@ -37,7 +37,7 @@ func TestRefusalsAreToDo(t *testing.T) {
 
 // TestNewerFormatIsToDo: a list that this program can't read is a line with what to do.
 func TestNewerFormatIsToDo(t *testing.T) {
-	got := strings.Join(grantProblems(keyring.Status{Version: 4, InForce: 4, Refusal: &keyring.Refusal{Version: 5, Why: signedlist.ErrNewerFormat}}, true), "\n")
+	got := strings.Join(grantProblems(keyring.Status{Version: 4, Active: keyring.ActiveList{Version: 4}, Refusal: &keyring.Refusal{Version: 5, Why: signedlist.ErrNewerFormat}}, true), "\n")
 	if !strings.Contains(got, "list 5 is of a format that this program does not read") || !strings.Contains(got, "list 4 stays in force") || !strings.Contains(got, "gatehoused version") {
 		t.Errorf("%q", got)
 	}
