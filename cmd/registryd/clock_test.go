@@ -16,7 +16,7 @@ func TestClockUndo(t *testing.T) {
 	w := newTown(t)
 	offline := filepath.Join(w.dir, "offline")
 	wrong := time.Now().Add(200 * 24 * time.Hour)
-	w.gate.ring.Time.Raise(wrong.Unix(), w.gate.reg.Trust.Keyset(wire.RoleWitness)[0].Epoch)
+	w.gate.ring.Time.RaiseFloor(wrong.Unix(), w.gate.reg.Trust.Keyset(wire.RoleWitness)[0].Epoch)
 	w.down("front")
 	w.up("front")
 	w.says("which has not come")

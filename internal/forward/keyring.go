@@ -14,10 +14,10 @@ import (
 // Keyring is the keyring as the uplink sees it. The gateway is enrolled.
 type Keyring struct{ *keyring.Keyring }
 
-// Trust returns the root's document in force.
+// Trust returns the root's document.
 func (k Keyring) Trust() wire.Trust { return k.Keys.Registry().Trust }
 
-// House returns the issuer's document in force.
+// House returns the issuer's document.
 func (k Keyring) House() wire.House { return k.Keys.Registry().House }
 
 // Lists returns what it has of the building's lists.
@@ -40,7 +40,7 @@ func (k Keyring) Missing(manifest []byte, p lists.Proof) ([]wire.Hash, error) {
 	return missing, judged(err)
 }
 
-// Apply puts a list in force.
+// Apply makes a list active.
 func (k Keyring) Apply(l lists.List) error {
 	return judged(k.Keyring.Apply(grantlist.Update{Manifest: l.Manifest, Second: l.Second, Buckets: l.Buckets, Proof: grantlist.Proof(l.Proof)}))
 }
@@ -76,7 +76,7 @@ func (k Keyring) ShareBuildingKey(kem []byte, address string) ([]byte, error) {
 func (k Keyring) Floor() int64 { return k.Time.Floor() }
 
 // RaiseFloor takes a time that a witness has signed, unix s, with the epoch of its key.
-func (k Keyring) RaiseFloor(unix int64, epoch uint64) { k.Time.Raise(unix, epoch) }
+func (k Keyring) RaiseFloor(unix int64, epoch uint64) { k.Time.RaiseFloor(unix, epoch) }
 
 // HighestSigned returns the highest time that was signed, with whose it was.
 func (k Keyring) HighestSigned() wire.Floor { return k.Time.HighestSigned() }

@@ -100,7 +100,7 @@ func New(o Options) (*Gateway, error) {
 	if err := g.openJournal(); err != nil {
 		return nil, err
 	}
-	g.Swipes = swipe.New(g.Keyring, o.Site, o.Cadence.Rest, o.Log)
+	g.Swipes = swipe.New(g.Keyring.Keys, g.Keyring.Adopt, o.Site, o.Cadence.Rest, o.Log)
 	if err := g.openDesk(); err != nil {
 		return nil, err
 	}

@@ -1,9 +1,7 @@
 package keyring
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"gatehouse/internal/durable"
@@ -18,7 +16,7 @@ import (
 // two may differ, so that this is no damage.
 const removalsFile = "removals.json"
 
-// removals is what is in it, as summed JSON (files.WriteSummed).
+// removals is what is in it (files.WriteRow).
 type removals struct {
 	merge.Restraint
 	Storing bool      `json:"storing,omitempty"` // the large files are being written
@@ -37,12 +35,7 @@ type ahead struct {
 // lists that it speaks of come again.
 func (a *ahead) read() (r removals) {
 	path := a.dir.Join(removalsFile)
-	body, err := files.ReadSummed(path)
-	if err == nil {
-		if err = json.Unmarshal(body, &r); err != nil {
-			err = fmt.Errorf("%w: %w", durable.ErrDamaged, err)
-		}
-	}
+	err := files.ReadRow(path, &r)
 	switch {
 	case err == nil:
 		a.there = r.Storing || !r.Empty()
@@ -72,10 +65,6 @@ func (a *ahead) keep(limits merge.Restraint, storing bool) error {
 		a.there = err != nil
 		return err
 	}
-	body, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", removalsFile, err)
-	}
 	a.there = true
-	return files.WriteSummed(path, body)
+	return files.WriteRow(path, r)
 }

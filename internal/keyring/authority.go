@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
@@ -40,7 +41,7 @@ func (y *Authority) SetTrust(envelope []byte) error {
 	if same, err := follows(t.Version, r.Trust.Version, envelope, r.TrustEnvelope); same || err != nil {
 		return wrap("set trust", err)
 	}
-	err = y.inForce(keys.TrustFile, a.keys.SetTrust(t, envelope))
+	err = y.written(keys.TrustFile, a.keys.SetTrust(t, envelope))
 	y.takeBack()
 	return err
 }
@@ -64,8 +65,8 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// inForce goes on with a document that is active, and may not have been written.
-func (y *Authority) inForce(file string, failed error) error {
+// written goes on with a document that is active, written or not.
+func (y *Authority) written(file string, failed error) error {
 	if y.active.state.List == nil {
 		y.active.refresh() // with issuers the house may know that it knows nobody
 	}
@@ -105,16 +106,19 @@ func (y *Authority) Undo(envelope []byte) (wire.Floor, error) {
 		return f, fmt.Errorf("undo of a time: %w: %w", ErrRefused, keys.ErrOtherFloor)
 	}
 	by := wire.RoleEpoch{Role: f.Role, Epoch: f.Epoch}
-	m := a.marks
-	without := a.time.Without(by)
-	m.Floor, m.Floors, m.Undos = without.Floor, without.Floors, without.Undos
-	if err := a.dir.Save(marksFile, m); err != nil {
-		return f, fmt.Errorf("undo of a time: %w", err) // it comes again
+	err = a.time.Undo(by, func(s signedtime.Marks) error {
+		m := a.marks
+		m.Floor, m.Floors, m.Undos = s.Floor, s.Floors, s.Undos
+		if err := a.dir.Save(marksFile, m); err != nil {
+			return fmt.Errorf("undo of a time: %w", err) // it comes again
+		}
+		a.marks = m
+		return nil
+	})
+	if err != nil {
+		return f, err
 	}
-	a.marks = m
-	a.time.Undo(by)
-	m.WitnessedMarks = a.time.Marks().WitnessedMarks
-	a.saveMarks(m)
+	a.saveMarks(a.marks.with(a.time))
 	return f, nil
 }
 
@@ -242,7 +246,7 @@ func (y *Authority) SetHouse(envelope []byte) error {
 		was, is := r.House.Gateway(gateway), h.Gateway(gateway)
 		return is == nil || was == nil || was.Public != is.Public
 	})
-	err = y.inForce(keys.HouseFile, a.keys.SetHouse(h, envelope))
+	err = y.written(keys.HouseFile, a.keys.SetHouse(h, envelope))
 	if dropped {
 		a.refresh()
 	}

@@ -128,8 +128,8 @@ func TestOtherAuthority(t *testing.T) {
 func TestRaiseFloor(t *testing.T) {
 	k, _ := enrolled(t)
 	now := issuedAt.Unix()
-	k.Time.Raise(now, 0)
-	k.Time.Raise(now-5, 0)
+	k.Time.RaiseFloor(now, 0)
+	k.Time.RaiseFloor(now-5, 0)
 	if k.Time.Floor() != now {
 		t.Fatalf("floor %d", k.Time.Floor())
 	}
@@ -143,15 +143,15 @@ func TestRaiseFloor(t *testing.T) {
 		t.Fatal("the first is not written")
 	}
 	for i := range int64(floorEvery) {
-		k.Time.Raise(now+i, 0)
+		k.Time.RaiseFloor(now+i, 0)
 		if tend() != now {
 			t.Fatal("written twice within an hour")
 		}
 	}
-	if k.Time.Raise(now+floorEvery, 0); tend() != now+floorEvery {
+	if k.Time.RaiseFloor(now+floorEvery, 0); tend() != now+floorEvery {
 		t.Fatal("not written after an hour")
 	}
-	k.Time.Raise(now+floorEvery+7, 0)
+	k.Time.RaiseFloor(now+floorEvery+7, 0)
 	if k = restarted(t, k); k.Time.Floor() != now+floorEvery+7 {
 		t.Fatalf("after a restart: %d", k.Time.Floor())
 	}
@@ -247,7 +247,7 @@ func TestLimit(t *testing.T) {
 			apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(n, 0, nil)...))
 			for i, s := range steps {
 				k = restarted(t, k)
-				k.Time.Raise(issuedAt.Add(s.after).Unix(), 0)
+				k.Time.RaiseFloor(issuedAt.Add(s.after).Unix(), 0)
 				u := listOf(t, uint64(i)+2, issuedAt.Add(s.after), nil, 1, s.rows...)
 				if s.second != 0 {
 					u.Second = secondFor(t, u, s.second)
@@ -313,7 +313,7 @@ func TestUndo(t *testing.T) {
 	k, _ := enrolled(t)
 	wrong := issuedAt.Add(200 * day).Unix()
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(3, 0, nil)...))
-	k.Time.Raise(wrong, 1)
+	k.Time.RaiseFloor(wrong, 1)
 	f := k.Time.HighestSigned()
 	if want := (wire.Floor{Role: wire.RoleWitness, Epoch: 1, Unix: uint32(wrong)}); f != want {
 		t.Fatalf("highest signed: %+v, want %+v", f, want)
@@ -340,7 +340,7 @@ func TestUndo(t *testing.T) {
 		}
 		k = restarted(t, k)
 	}
-	k.Time.Raise(wrong, 1) // the same wrong time again: the undo was good once
+	k.Time.RaiseFloor(wrong, 1) // the same wrong time again: the undo was good once
 	if _, err := k.Authority.Undo(undo); !errors.Is(err, keys.ErrOtherFloor) || k.Time.Floor() != wrong {
 		t.Errorf("the same undo again: %v, floor %d", err, k.Time.Floor())
 	}

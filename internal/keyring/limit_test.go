@@ -177,7 +177,7 @@ func TestLimitForgivesCardsAndNotices(t *testing.T) {
 func TestDaysOfTheLimit(t *testing.T) {
 	hear := func(k *Keyring, from, to, step time.Duration) {
 		for at := from; at <= to; at += step {
-			k.Time.Raise(issuedAt.Add(at).Unix(), 0)
+			k.Time.RaiseFloor(issuedAt.Add(at).Unix(), 0)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -221,11 +221,11 @@ func TestOverIsNoLoss(t *testing.T) {
 	soon := func(g *wire.Grant) { g.Until = uint32(issuedAt.Unix()) + 60 }
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, tenants(20, 9, soon)...))
 	next := listOf(t, 2, issuedAt.Add(time.Hour), nil, 1, tenants(20, 9, revoke)...)
-	k.Time.Raise(issuedAt.Unix()+59, 0)
+	k.Time.RaiseFloor(issuedAt.Unix()+59, 0)
 	if err := k.Apply(next); !errors.Is(err, ErrSecondNeeded) {
 		t.Fatal(err)
 	}
-	k.Time.Raise(issuedAt.Unix()+60, 0)
+	k.Time.RaiseFloor(issuedAt.Unix()+60, 0)
 	apply(t, k, next)
 }
 
@@ -238,7 +238,7 @@ func TestTenancyCountsOnceADay(t *testing.T) {
 	apply(t, k, listOf(t, 2, issuedAt, nil, 1, tenants(20, 3, week)...))
 	apply(t, k, listOf(t, 3, issuedAt, nil, 1, tenants(20, 3, revoke)...))
 	for version := uint64(4); version < 8; version++ {
-		k.Time.Raise(k.Time.Floor()+signedtime.Day, 0)
+		k.Time.RaiseFloor(k.Time.Floor()+signedtime.Day, 0)
 		apply(t, k, listOf(t, version, issuedAt, nil, 1, tenants(20, int(version), revoke)...))
 	}
 	if n := len(k.active.marks.Removed); n != 1 {
@@ -290,7 +290,7 @@ func TestFloorOfAList(t *testing.T) {
 		k = restarted(t, k)
 		floor(min(time.Duration(version+1)*9*time.Hour, day))
 	}
-	k.Time.Raise(issuedAt.Add(time.Hour).Unix(), 0) // the witness is behind, and its word goes on
+	k.Time.RaiseFloor(issuedAt.Add(time.Hour).Unix(), 0) // the witness is behind, and its word goes on
 	floor(day)
 	apply(t, k, listOf(t, 6, issuedAt.Add(99*day), nil, 1, row(1, 1)))
 	floor(day + time.Hour)

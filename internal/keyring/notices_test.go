@@ -100,10 +100,10 @@ func TestNoticeEndsByTheRegistry(t *testing.T) {
 	if ahead.Reason != wire.ReasonGranted {
 		t.Errorf("by a clock of the house: %v", ahead.Reason)
 	}
-	k.Time.Raise(end.Unix()-1, 0)
+	k.Time.RaiseFloor(end.Unix()-1, 0)
 	tend(k)
 	want(t, k, credential(1), wire.ReasonGranted)
-	k.Time.Raise(end.Unix(), 0)
+	k.Time.RaiseFloor(end.Unix(), 0)
 	tend(k)
 	want(t, k, credential(1), wire.ReasonExpired)
 	if n := len(k.Records.All()); n != 0 {
@@ -162,7 +162,7 @@ func TestListedNoticeRunsItsDays(t *testing.T) {
 	if got := ahead(1); got != wire.ReasonGranted {
 		t.Errorf("another one: %v", got)
 	}
-	k.Time.Raise(end.Add(day).Unix(), 0)
+	k.Time.RaiseFloor(end.Add(day).Unix(), 0)
 	tend(k)
 	want(t, k, credential(1), wire.ReasonExpired)
 }
@@ -312,7 +312,7 @@ func TestThievesGainNoDays(t *testing.T) {
 	apply(t, k, listOf(t, 2, issuedAt, nil, 1, tenants(100, 10, revoke)...))
 	for n := range uint64(30) {
 		at := issuedAt.Add(time.Duration(n+1) * day)
-		k.Time.Raise(at.Unix(), 0)
+		k.Time.RaiseFloor(at.Unix(), 0)
 		if err := k.Apply(listOf(t, 3, at, nil, 1, tenants(100, 11, revoke)...)); !errors.Is(err, ErrSecondNeeded) {
 			t.Fatalf("day %d of the thieves: %v", n+1, err)
 		}
@@ -326,8 +326,8 @@ func TestThievesGainNoDays(t *testing.T) {
 // the root says so, over a restart; what others signed stays.
 func TestTimeTakenBack(t *testing.T) {
 	k, dir := enrolled(t)
-	k.Time.Raise(issuedAt.Unix(), 1)
-	k.Time.Raise(issuedAt.Add(3650*day).Unix(), 2)
+	k.Time.RaiseFloor(issuedAt.Unix(), 1)
+	k.Time.RaiseFloor(issuedAt.Add(3650*day).Unix(), 2)
 	k = restarted(t, k)
 	if k.Time.Floor() != issuedAt.Add(3650*day).Unix() {
 		t.Fatal("forgotten over a restart")

@@ -349,7 +349,7 @@ func TestKept(t *testing.T) {
 		l.Person = []byte{9, byte(i)}
 		must(t, k.Records.Add(l))
 	}
-	k.Time.Raise(issuedAt.Unix(), 0)
+	k.Time.RaiseFloor(issuedAt.Unix(), 0)
 	must(t, k.Kept.Safe(5, 1))
 	must(t, k.Records.Stored(5, 3))
 	apply(t, k, listOf(t, 1, issuedAt, seenBy("gate-a", 3), 1, row(1, 1), row(2, 2), row(3, 3, revoke)))
@@ -373,7 +373,7 @@ func TestKept(t *testing.T) {
 	}
 	const keptFor = 30 * signedtime.Day
 	for _, after := range []int64{keptFor - 1, keptFor} {
-		k.Time.Raise(issuedAt.Unix()+after, 0)
+		k.Time.RaiseFloor(issuedAt.Unix()+after, 0)
 		k = restarted(t, k) // it looks once a day
 		k.Kept.ForgetOld()
 		if kept := k.Kept.All(); (len(kept) == 0) != (after == keptFor) {

@@ -108,7 +108,7 @@ func TestOverdue(t *testing.T) {
 	must(t, k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
 	must(t, k.Records.Add(local(t, k, "gate-a", 6, 1, 2, change(wire.OpCheckIn, 2, 20, 2))))
 	for _, c := range []struct{ after, want int }{{signedtime.Day, 0}, {signedtime.Day + 1, 1}} {
-		k.Time.Raise(issuedAt.Unix()+int64(c.after), 0)
+		k.Time.RaiseFloor(issuedAt.Unix()+int64(c.after), 0)
 		again := local(t, k, "gate-b", 7+uint64(c.after), 1, 1, change(wire.OpCheckIn, 1, 20, 1))
 		must(t, k.Records.Add(again)) // in a new line it is no newer
 		k = restarted(t, k)
@@ -128,7 +128,7 @@ func TestOverdueBeforeAnyTime(t *testing.T) {
 	k, _ := enrolled(t)
 	must(t, k.Records.Add(local(t, k, "gate-b", 5, 1, 1, change(wire.OpCheckIn, 1, 20, 1))))
 	for _, c := range []struct{ after, want int }{{0, 0}, {signedtime.Day + 1, 1}} {
-		k.Time.Raise(issuedAt.Unix()+int64(c.after), 0)
+		k.Time.RaiseFloor(issuedAt.Unix()+int64(c.after), 0)
 		if n := k.Status().Records.Overdue["gate-b"]; n != c.want {
 			t.Fatalf("after %d s: %d", c.after, n)
 		}

@@ -171,7 +171,7 @@ func (g grants) getAdopt(_ *http.Request, _ socket.None) (any, error) {
 		out.Until = &until
 	}
 	for _, c := range cards {
-		a := control.Adopt{ID: c.Credentials[0].String()[2:10], Door: c.Door, FirstSeen: c.First, LastSeen: c.Last, Count: c.Count,
+		a := control.Adopt{ID: c.Credentials[0].String()[2:10], Door: c.Door, FirstSeen: time.Unix(c.First, 0), LastSeen: time.Unix(c.Last, 0), Count: c.Count,
 			Card: control.Card{Door: c.Door, Reader: c.Source, Bits: c.Bits, Missing: g.Swipes.Missing(lengthsOf(c))}}
 		for _, id := range c.Credentials {
 			a.Card.Credentials = append(a.Card.Credentials, id.String())

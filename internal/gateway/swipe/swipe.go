@@ -16,7 +16,8 @@ import (
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
 	"gatehouse/internal/door"
-	"gatehouse/internal/keyring"
+	"gatehouse/internal/keyring/adopt"
+	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
 
@@ -26,7 +27,8 @@ import (
 // Swipes takes the next card for registration, and tells the keyring of unknown
 // ones. Outwards go credential ids, never card numbers. Safe for concurrent use.
 type Swipes struct {
-	keyring *keyring.Keyring
+	keys    *keys.Store
+	unknown *adopt.List
 	site    *site.Site
 	shapes  []cardnumber.Shape // in which readers here send cards
 	log     zerolog.Logger
@@ -85,8 +87,8 @@ var ErrBusy = errors.New("somebody else is waiting for a card already")
 
 // New makes the swipes of a house. A card rests for least, beyond the time for which its
 // door is released, before it is held up for the second time.
-func New(k *keyring.Keyring, s *site.Site, least time.Duration, log zerolog.Logger) *Swipes {
-	return &Swipes{keyring: k, site: s, shapes: s.Shapes(), log: log, least: least}
+func New(k *keys.Store, unknown *adopt.List, s *site.Site, least time.Duration, log zerolog.Logger) *Swipes {
+	return &Swipes{keys: k, unknown: unknown, site: s, shapes: s.Shapes(), log: log, least: least}
 }
 
 // Shapes are those in which readers here send cards.
@@ -103,7 +105,7 @@ func (d *Swipes) Watch(s door.Seen) bool {
 		return true
 	}
 	if s.Reason == wire.ReasonUnknown && !s.Held {
-		d.keyring.Adopt.Notice(s.Card, s.Door, s.Reader)
+		d.unknown.Notice(s.Card, s.Door, s.Reader)
 	}
 	return false
 }
@@ -247,13 +249,13 @@ func (d *Swipes) Describe(n cardnumber.Number, forms []cardnumber.Form) control.
 	as := Forms{UID: n.UID()}
 	var card control.Card
 	for _, f := range forms {
-		if id, err := d.keyring.Identify(f.Card); err == nil {
+		if id, err := d.keys.Identify(f.Card); err == nil {
 			card.Credentials, card.Holds = append(card.Credentials, id.String()), append(card.Holds, f.Bits)
 		}
 		as.Lengths, as.Holds = append(as.Lengths, f.Card.Len()), append(as.Holds, f.Bits)
 	}
 	for _, c := range n.Kin(forms) {
-		if id, err := d.keyring.Identify(c); err == nil {
+		if id, err := d.keys.Identify(c); err == nil {
 			card.Kin = append(card.Kin, id.String())
 		}
 	}

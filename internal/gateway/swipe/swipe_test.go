@@ -98,7 +98,7 @@ func TestTakenCards(t *testing.T) {
 
 // waiting is a wait for a card at the front door, which is released for 5 s.
 func waiting(twice bool) *Swipes {
-	d := New(nil, &site.Site{Doors: []site.Door{{ID: "front", ReleaseSeconds: 5}}}, 10*time.Second, zerolog.Nop())
+	d := New(nil, nil, &site.Site{Doors: []site.Door{{ID: "front", ReleaseSeconds: 5}}}, 10*time.Second, zerolog.Nop())
 	d.wait(twice)
 	return d
 }
@@ -159,7 +159,7 @@ func TestSwipes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	d := New(k, &site.Site{}, 10*time.Second, zerolog.Nop())
+	d := New(k.Keys, k.Adopt, &site.Site{}, 10*time.Second, zerolog.Nop())
 	c := &capture{door: "front", reader: "in", taken: nil}
 	for name, s := range map[string]door.Seen{
 		"another door":   {Door: "yard", Reader: "in", Reason: wire.ReasonUnknown},

@@ -25,17 +25,19 @@ const (
 	maxDays  = 60
 )
 
-// Card is an unknown card that waits for somebody to say whose it is.
+// Card is an unknown card that waits for somebody to say whose it is, as it stands in
+// the file.
 type Card struct {
-	Credentials []wire.CredentialID // as it was read, then its derived forms
-	Bits        int
-	Lengths     []int               // of each form, in bits
-	Holds       []int               // bits of the card's number in each form; 0: nobody knows
-	Kin         []wire.CredentialID // Kin of the forms
-	Door        string              // where it was seen last
-	Source      string              // at which reader
-	First, Last time.Time
-	Count       uint64
+	Credentials []wire.CredentialID `json:"credentials"` // as it was read, then its derived forms
+	Bits        int                 `json:"bits"`
+	Lengths     []int               `json:"lengths"`       // of each form, in bits
+	Holds       []int               `json:"holds"`         // bits of the card's number in each form; 0: nobody knows
+	Kin         []wire.CredentialID `json:"kin,omitempty"` // Kin of the forms
+	Door        string              `json:"door"`          // where it was seen last
+	Source      string              `json:"source"`        // at which reader
+	First       int64               `json:"first"`         // unix s
+	Last        int64               `json:"last"`          // likewise
+	Count       uint64              `json:"count"`
 }
 
 // Options of a List. What is asked of the keyring waits for no disk.
@@ -67,22 +69,8 @@ func Read(o Options) *List {
 
 // rows are the list as it stands in its file.
 type rows struct {
-	Until int64 `json:"until"` // unix s; 0: off
-	Cards []row `json:"cards"`
-}
-
-// row is one card.
-type row struct {
-	Credentials []wire.CredentialID `json:"credentials"`
-	Bits        int                 `json:"bits"`
-	Lengths     []int               `json:"lengths"`
-	Holds       []int               `json:"holds"`
-	Kin         []wire.CredentialID `json:"kin,omitempty"`
-	Door        string              `json:"door"`
-	Source      string              `json:"source"`
-	First       int64               `json:"first"` // unix s
-	Last        int64               `json:"last"`
-	Count       uint64              `json:"count"`
+	Until int64  `json:"until"` // unix s; 0: off
+	Cards []Card `json:"cards"`
 }
 
 // Set keeps unknown cards for so many days from now (at most 60); 0 stops
@@ -105,7 +93,7 @@ func (l *List) Set(days int) error {
 // It waits for no disk, so a door may call it. The caller says that the door
 // did not know the card.
 func (l *List) Notice(card device.Card, door, source string) {
-	seen, err := l.rowOf(card)
+	seen, err := l.formsOf(card)
 	if err != nil {
 		return
 	}
@@ -115,7 +103,7 @@ func (l *List) Notice(card device.Card, door, source string) {
 	if now >= l.rows.Until || l.o.Knows(seen.Credentials[0]) {
 		return
 	}
-	i := slices.IndexFunc(l.rows.Cards, func(r row) bool { return r.Credentials[0] == seen.Credentials[0] })
+	i := slices.IndexFunc(l.rows.Cards, func(r Card) bool { return r.Credentials[0] == seen.Credentials[0] })
 	if i < 0 && len(l.rows.Cards) >= maxCards {
 		return
 	}
@@ -128,10 +116,10 @@ func (l *List) Notice(card device.Card, door, source string) {
 	l.dirty = true
 }
 
-// rowOf has a card in the forms that readers here send: whose it is, is not known,
+// formsOf has a card in the forms that readers here send: whose it is, is not known,
 // so that it is kept out of no other's way.
-func (l *List) rowOf(card device.Card) (row, error) {
-	r := row{Bits: card.Len()}
+func (l *List) formsOf(card device.Card) (Card, error) {
+	r := Card{Bits: card.Len()}
 	shapes := l.o.Shapes
 	if len(shapes) == 0 {
 		shapes = cardnumber.DerivedShapes()
@@ -164,12 +152,8 @@ func (l *List) All() (until time.Time, cards []Card) {
 	if l.now() >= l.rows.Until {
 		return time.Time{}, nil
 	}
-	for _, r := range l.rows.Cards {
-		c := Card{Credentials: slices.Clone(r.Credentials), Kin: slices.Clone(r.Kin), Bits: r.Bits, Lengths: slices.Clone(r.Lengths), Holds: slices.Clone(r.Holds), Door: r.Door, Source: r.Source, Count: r.Count,
-			First: time.Unix(r.First, 0), Last: time.Unix(r.Last, 0)}
-		cards = append(cards, c)
-	}
-	slices.SortStableFunc(cards, func(a, b Card) int { return -cmp.Compare(a.Last.Unix(), b.Last.Unix()) })
+	cards = slices.Clone(l.rows.Cards) // of each, what is shared never changes
+	slices.SortStableFunc(cards, func(a, b Card) int { return -cmp.Compare(a.Last, b.Last) })
 	return time.Unix(l.rows.Until, 0), cards
 }
 
@@ -178,7 +162,7 @@ func (l *List) All() (until time.Time, cards []Card) {
 func (l *List) ForgetBound() {
 	l.mu.Lock()
 	before := len(l.rows.Cards)
-	l.rows.Cards = slices.DeleteFunc(l.rows.Cards, func(r row) bool {
+	l.rows.Cards = slices.DeleteFunc(l.rows.Cards, func(r Card) bool {
 		return len(r.Credentials) == 0 || l.o.Knows(r.Credentials[0])
 	})
 	changed := len(l.rows.Cards) != before

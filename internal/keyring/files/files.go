@@ -107,3 +107,24 @@ func ReadSummed(path string) ([]byte, error) {
 	}
 	return body, nil
 }
+
+// WriteRow writes v as such a file of JSON.
+func WriteRow(path string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return WriteSummed(path, body)
+}
+
+// ReadRow reads one into v. One that is not what was written is durable.ErrDamaged.
+func ReadRow(path string, v any) error {
+	body, err := ReadSummed(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("read %s: %w: %w", path, durable.ErrDamaged, err)
+	}
+	return nil
+}

@@ -8,8 +8,8 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// register is an LWW register: it has which of several changes counts: within a line the last one,
-// across lines that with the latest time, and of two at the same time the larger
+// register is an LWW register that several gateways set. Within a line the last change
+// counts, across lines that with the latest time, and of two at the same time the larger
 // value. So it does not matter which gateway was heard first.
 type register struct {
 	line         record.Position // with number 0
@@ -32,7 +32,7 @@ func (r *register) get() (at, value uint32, isSet bool) {
 	return r.bestAt, r.best, r.isSet
 }
 
-// The values of a register of a card. One on a notice is its end, or noEnd.
+// The values of a card's register. That of a notice is its end, or noEnd.
 const (
 	cardOpens   = 1
 	cardStopped = 2
@@ -50,34 +50,34 @@ type changes struct {
 	cards           map[wire.CredentialID]*register
 }
 
-func (w *changes) add(h *record.Held) {
+func (g *changes) add(h *record.Held) {
 	c, line := &h.Change, h.Place().InLine()
 	switch c.Op {
 	case wire.OpCheckIn:
-		w.checkIns = append(w.checkIns, c)
+		g.checkIns = append(g.checkIns, c)
 	case wire.OpBind:
-		w.binds = append(w.binds, c)
+		g.binds = append(g.binds, c)
 	case wire.OpEnd:
-		w.ended = true
+		g.ended = true
 	case wire.OpNotice:
 		end := c.Until
 		if h.Young {
 			end = notYet
 		}
-		w.end.set(line, c.At, end)
-		w.noticed, w.listed = c.Until, h.Listed
+		g.end.set(line, c.At, end)
+		g.noticed, g.listed = c.Until, h.Listed
 	case wire.OpDispute, wire.OpWithdraw:
-		w.end.set(line, c.At, noEnd)
+		g.end.set(line, c.At, noEnd)
 	case wire.OpSuspend, wire.OpResume:
 		value := uint32(cardOpens)
 		if c.Op == wire.OpSuspend {
 			value = cardStopped
 		}
 		for _, id := range c.Credentials {
-			if w.cards[id] == nil {
-				w.cards[id] = &register{}
+			if g.cards[id] == nil {
+				g.cards[id] = &register{}
 			}
-			w.cards[id].set(line, c.At, value)
+			g.cards[id].set(line, c.At, value)
 		}
 	}
 }
@@ -85,11 +85,11 @@ func (w *changes) add(h *record.Held) {
 // apply returns the rows of the grant as they count: those of the list, or where
 // it does not name the grant those of the check-in, with the other changes. An
 // end beats all, and what was over is over.
-func (w *changes) apply(listed []wire.Grant, over bool, set func([]string) (uint16, error)) ([]wire.Grant, error) {
+func (g *changes) apply(listed []wire.Grant, over bool, set func([]string) (uint16, error)) ([]wire.Grant, error) {
 	rows := slices.Clone(listed)
-	live := !w.ended && (len(listed) == 0 && !over || anyLive(listed))
+	live := !g.ended && (len(listed) == 0 && !over || anyLive(listed))
 	if len(rows) == 0 {
-		for _, c := range w.checkIns {
+		for _, c := range g.checkIns {
 			doors, err := set(c.Doors)
 			if err != nil {
 				return nil, err
@@ -101,13 +101,13 @@ func (w *changes) apply(listed []wire.Grant, over bool, set func([]string) (uint
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	for _, c := range w.binds {
+	for _, c := range g.binds {
 		like := rows[max(0, slices.IndexFunc(rows, func(r wire.Grant) bool { return r.State != wire.GrantRevoked }))]
 		like.State = wire.GrantActive
 		rows = withCards(rows, c.Credentials, like)
 	}
 	for i := range rows {
-		w.change(&rows[i], len(listed) > 0, live)
+		g.change(&rows[i], len(listed) > 0, live)
 	}
 	return rows, nil
 }
@@ -115,18 +115,18 @@ func (w *changes) apply(listed []wire.Grant, over bool, set func([]string) (uint
 // change makes the state and the end of one row those that count. An objection
 // to a notice sets the end in the list aside, until the registry decides: it may
 // be the notice's, and a tenant may not be locked out on the landlord's word alone.
-func (w *changes) change(r *wire.Grant, listed, live bool) {
-	if card := w.cards[r.Credential]; card != nil && r.State != wire.GrantRevoked {
+func (g *changes) change(r *wire.Grant, listed, live bool) {
+	if card := g.cards[r.Credential]; card != nil && r.State != wire.GrantRevoked {
 		r.State = wire.GrantActive
 		if _, value, _ := card.get(); value == cardStopped {
 			r.State = wire.GrantSuspended
 		}
 	}
-	if _, end, isSet := w.end.get(); isSet {
+	if _, end, isSet := g.end.get(); isSet {
 		switch {
 		case end < notYet && (r.Until == 0 || end < r.Until):
 			r.Until = end
-		case end == noEnd && listed, end == notYet && listed && (r.Until == w.noticed || r.Until == w.listed):
+		case end == noEnd && listed, end == notYet && listed && (r.Until == g.noticed || r.Until == g.listed):
 			r.Until = 0
 		}
 	}

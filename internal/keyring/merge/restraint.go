@@ -239,7 +239,7 @@ func (v *View) limited(r wire.Grant, limit restriction, later laterWords) wire.G
 			i, v.Doors.Sets = len(v.Doors.Sets), append(v.Doors.Sets, set)
 		}
 		if i < 0 {
-			r.State = wire.GrantRevoked // no room for a set of doors: rather shut than wide open
+			r.State = wire.GrantRevoked // no further set of doors can be said: rather shut than wide open
 		} else {
 			r.DoorSet = uint16(i)
 		}

@@ -82,7 +82,7 @@ func (h *Held) SeenIn(seen Seen) bool {
 	return in(h.Place()) || slices.ContainsFunc(h.Also, in)
 }
 
-// After reports whether h is a later word than o: by the numbers of one line, by the
+// After reports whether h is the later of two changes: by the numbers of one line, by the
 // times of two.
 func (h *Held) After(o *Held) bool {
 	if p, q := h.Place(), o.Place(); p.InLine() == q.InLine() {

@@ -2,7 +2,6 @@ package recordfiles
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,7 +45,7 @@ func (k *Kept) file(r wire.Record) string {
 	return filepath.Join(k.dir, r.ID.String()+recordSuffix)
 }
 
-// keptRow is what a file holds, as summed JSON (files.WriteSummed).
+// keptRow is what a file holds (files.WriteRow).
 type keptRow struct {
 	Record   []byte `json:"record"`
 	Envelope []byte `json:"envelope"`
@@ -67,44 +66,35 @@ func (k *Kept) Keep(l record.Local) error {
 
 func (k *Kept) write(l record.Local) error {
 	since := k.own()
-	if body, err := files.ReadSummed(k.file(l.Record)); err == nil {
-		var row keptRow
-		if err := json.Unmarshal(body, &row); err == nil && len(l.Person) == 0 {
-			l.Person = row.Person
+	var before keptRow
+	if err := files.ReadRow(k.file(l.Record), &before); err == nil {
+		if len(l.Person) == 0 {
+			l.Person = before.Person
 		}
-		since = cmp.Or(row.Since, since)
+		since = cmp.Or(before.Since, since)
 	}
 	encoded, err := wire.Encode(l.Record)
-	if err != nil {
-		return fmt.Errorf("keep record: %w", err)
-	}
-	row, err := json.Marshal(keptRow{encoded, l.Envelope, l.Person, since})
 	if err != nil {
 		return fmt.Errorf("keep record: %w", err)
 	}
 	if err := durable.MakeDir(k.dir, 0o700); err != nil {
 		return fmt.Errorf("keep record: %w", err)
 	}
-	return files.WriteSummed(k.file(l.Record), row)
+	return files.WriteRow(k.file(l.Record), keptRow{encoded, l.Envelope, l.Person, since})
 }
 
 // All returns the records, by line and number. Their Change is not read.
 func (k *Kept) All() (all []record.Local) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for _, row := range k.read() {
-		all = append(all, row.local)
+	for _, h := range k.read() {
+		all = append(all, h.Local)
 	}
 	return all
 }
 
-type keptRecord struct {
-	local record.Local
-	since int64
-}
-
-// read reads the directory. A damaged file is set aside. Callers hold mu.
-func (k *Kept) read() (all []keptRecord) {
+// read reads the directory. A damaged file is put aside. Callers hold mu.
+func (k *Kept) read() (all record.Set) {
 	r := k.keys.Registry()
 	list, err := os.ReadDir(k.dir)
 	if r == nil || errors.Is(err, fs.ErrNotExist) {
@@ -119,25 +109,20 @@ func (k *Kept) read() (all []keptRecord) {
 		if filepath.Ext(path) != recordSuffix {
 			continue
 		}
-		body, err := files.ReadSummed(path)
 		var row keptRow
+		err := files.ReadRow(path, &row)
+		h := &record.Held{Local: record.Local{Gateway: r.Place.Gateway, Envelope: row.Envelope, Person: row.Person, Entered: true}, Kept: row.Since}
 		if err == nil {
-			err = json.Unmarshal(body, &row)
-		}
-		one := keptRecord{record.Local{Gateway: r.Place.Gateway, Envelope: row.Envelope, Person: row.Person, Entered: true}, row.Since}
-		if err == nil {
-			err = wire.Decode(row.Record, &one.local.Record)
+			err = wire.Decode(row.Record, &h.Record)
 		}
 		if err != nil {
 			k.side.Log.Error().Err(err).Msg("kept record is damaged")
 			k.side.PutAside(path)
 			continue
 		}
-		all = append(all, one)
+		all = append(all, h)
 	}
-	slices.SortFunc(all, func(a, b keptRecord) int {
-		return (&record.Held{Local: a.local}).Compare(&record.Held{Local: b.local})
-	})
+	slices.SortFunc(all, (*record.Held).Compare)
 	return all
 }
 
@@ -153,7 +138,7 @@ func (k *Kept) Replace(all []record.Local) error {
 			return err
 		}
 	}
-	return k.erase(func(r keptRecord) bool { return !there[r.local.Record.ID] })
+	return k.erase(func(h *record.Held) bool { return !there[h.Record.ID] })
 }
 
 // Safe takes the registry's word that it can't lose the own records of a line through a
@@ -165,18 +150,18 @@ func (k *Kept) Safe(line, number uint64) error {
 		return nil
 	}
 	k.safe = record.Position{Line: line, Number: number}
-	return k.erase(func(r keptRecord) bool { return k.isSafe(r.local.Record) })
+	return k.erase(func(h *record.Held) bool { return k.isSafe(h.Record) })
 }
 
 func (k *Kept) isSafe(r wire.Record) bool {
 	return r.Line == k.safe.Line && r.Number <= k.safe.Number
 }
 
-func (k *Kept) erase(which func(keptRecord) bool) error {
+func (k *Kept) erase(which func(*record.Held) bool) error {
 	var failed []error
-	for _, r := range k.read() {
-		if which(r) {
-			failed = append(failed, durable.Remove(k.file(r.local.Record)))
+	for _, h := range k.read() {
+		if which(h) {
+			failed = append(failed, durable.Remove(k.file(h.Record)))
 		}
 	}
 	return errors.Join(failed...)
@@ -191,12 +176,12 @@ func (k *Kept) ForgetOld() {
 		return
 	}
 	k.due = now + signedtime.Day
-	for _, r := range k.read() {
-		if r.since == 0 && now > 0 { // it was kept in the first second
-			_ = k.write(r.local) // tried again tomorrow
+	for _, h := range k.read() {
+		if h.Kept == 0 && now > 0 { // it was kept in the first second
+			_ = k.write(h.Local) // tried again tomorrow
 		}
 	}
-	if err := k.erase(func(r keptRecord) bool { return r.since != 0 && r.since+keptFor <= now }); err != nil {
+	if err := k.erase(func(h *record.Held) bool { return h.Kept != 0 && h.Kept+keptFor <= now }); err != nil {
 		k.side.Log.Error().Err(err).Msg("kept record can't be erased")
 	}
 }

@@ -3,7 +3,6 @@
 package recordfiles
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,7 +17,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// A record's file is summed (files.WriteSummed) JSON. A person stands in a file of its
+// A record's file is a row (files.WriteRow). A person stands in a file of its
 // own, so that it can be erased.
 const (
 	recordSuffix = ".record"
@@ -62,10 +61,6 @@ func (p *Pending) Write(h *record.Held) error {
 	if err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
-	row, err := json.Marshal(recordRow{h.Gateway, encoded, h.Envelope, h.Entered, h.Also, h.Kept})
-	if err != nil {
-		return fmt.Errorf("write record: %w", err)
-	}
 	if err := durable.MakeDir(p.dir, 0o700); err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
@@ -74,7 +69,7 @@ func (p *Pending) Write(h *record.Held) error {
 			return err
 		}
 	}
-	return files.WriteSummed(p.file(h), row)
+	return files.WriteRow(p.file(h), recordRow{h.Gateway, encoded, h.Envelope, h.Entered, h.Also, h.Kept})
 }
 
 // Remove erases a record and its person.
@@ -136,13 +131,10 @@ func (p *Pending) eraseLeftovers(list []os.DirEntry) {
 }
 
 func (p *Pending) read(path string) (*record.Held, error) {
-	body, err := files.ReadSummed(path)
+	var row recordRow
+	err := files.ReadRow(path, &row)
 	if err != nil {
 		return nil, err
-	}
-	var row recordRow
-	if err := json.Unmarshal(body, &row); err != nil {
-		return nil, fmt.Errorf("read %s: %w: %w", path, durable.ErrDamaged, err)
 	}
 	h := &record.Held{Local: record.Local{Gateway: row.Gateway, Envelope: row.Envelope, Entered: row.Entered}, Also: row.Also, Kept: row.Kept}
 	if err := wire.Decode(row.Record, &h.Record); err != nil {

@@ -3,110 +3,210 @@
 package signedtime
 
 import (
-	"sync/atomic"
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"gatehouse/sync/wire"
 )
 
-// Times are the times that were signed to a gateway. They are safe for concurrent use.
+// Day is a day, in s.
+const Day = 24 * 60 * 60
+
+// Times are the times that were signed to a gateway, unix s. They are safe for
+// concurrent use.
 type Times struct {
-	elapsed   func() time.Duration // the machine's own clock
-	floors    floors
-	witnessed witnessed
-	undos     atomic.Uint64
+	elapsed func() time.Duration // the machine's own clock
+
+	mu sync.Mutex // guards the rest, and is held for no disk
+	// The highest of each key's role and epoch: when the root takes back what an epoch has
+	// said, its time goes too.
+	by    map[wire.RoleEpoch]int64
+	undos uint64
+	// The time that a witness has signed, apart from what lists say: an issuer's key alone
+	// can't move it. And for how long no witness was heard, by the machine's own clock: no
+	// signature can move that, so a thief of both keys gains no days of removals.
+	witnessed WitnessedMarks
 }
 
 // Marks are what is kept of them on disk.
 type Marks struct {
-	Floor  int64       // the highest of Floors, unix s
+	Floor  int64       // the highest of Floors
 	Floors []FloorMark // the highest of each key's epoch
 	Undos  uint64      // how often two issuers took one of these back
 	WitnessedMarks
 }
 
-// New begins without any. elapsed is the machine's own clock, which nobody can set.
-func New(elapsed func() time.Duration) *Times { return &Times{elapsed: elapsed} }
+// FloorMark is the highest of one key's epoch.
+type FloorMark struct {
+	Role  wire.Role `json:"role,omitempty"` // empty: not known
+	Epoch uint64    `json:"epoch,omitempty"`
+	At    int64     `json:"at"`
+}
 
-// Load takes what is on disk.
+// WitnessedMarks are what witnesses have said.
+type WitnessedMarks struct {
+	At     int64   `json:"witnessed,omitempty"` // highest; where no witness was heard yet, of the first list; 0: none
+	Absent absence `json:"absent,omitzero"`
+}
+
+// New begins without any. elapsed is the machine's own clock, which nobody can set.
+func New(elapsed func() time.Duration) *Times {
+	return &Times{elapsed: elapsed, by: make(map[wire.RoleEpoch]int64)}
+}
+
+// Load takes what is on disk: the highest alone, where it was written before they
+// were kept apart.
 func (t *Times) Load(m Marks) {
-	t.floors.load(m.Floors, m.Floor)
-	t.witnessed.load(m.WitnessedMarks)
-	t.undos.Store(m.Undos)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(m.Floors) == 0 && m.Floor != 0 {
+		m.Floors = []FloorMark{{At: m.Floor}}
+	}
+	for _, f := range m.Floors {
+		t.raise(wire.RoleEpoch{Role: f.Role, Epoch: f.Epoch}, f.At)
+	}
+	t.undos, t.witnessed = m.Undos, m.WitnessedMarks
 }
 
 // Marks returns what is to be kept.
 func (t *Times) Marks() Marks {
-	return Marks{t.Floor(), t.floors.marks(), t.undos.Load(), t.witnessed.marks()}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := Marks{Undos: t.undos, WitnessedMarks: t.witnessed}
+	for by, at := range t.by {
+		m.Floors = append(m.Floors, FloorMark{by.Role, by.Epoch, at})
+		m.Floor = max(m.Floor, at)
+	}
+	slices.SortFunc(m.Floors, func(a, b FloorMark) int {
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Epoch, b.Epoch))
+	})
+	return m
 }
 
 // Own is the machine's own clock, in s.
 func (t *Times) Own() int64 { return int64(t.elapsed() / time.Second) }
 
-// Floor returns the highest signed time ever believed, unix s; 0 for none.
-func (t *Times) Floor() int64 { return t.floors.top.Load() }
-
-// Raise takes a time that a witness has signed, unix s, with the epoch of its key.
-func (t *Times) Raise(unix int64, epoch uint64) {
-	t.floors.raise(wire.RoleEpoch{Role: wire.RoleWitness, Epoch: epoch}, unix)
-	t.witnessed.hear(unix, t.Own())
+// Floor returns the highest signed time ever believed; 0 for none.
+func (t *Times) Floor() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.highest("")
 }
 
-// HearList takes the time of a list, unix s, with the epoch of its issuer: all of it from
-// the landlord, and from a registry no more than a day beyond what a witness has said.
-func (t *Times) HearList(issued int64, epoch uint64, registry bool) {
-	if registry {
-		issued = t.witnessed.hearList(issued)
+// highest is that of a role; empty: of all.
+func (t *Times) highest(role wire.Role) (unix int64) {
+	for by, at := range t.by {
+		if role == "" || by.Role == role {
+			unix = max(unix, at)
+		}
 	}
-	t.floors.raise(wire.RoleEpoch{Role: wire.RoleIssuer, Epoch: epoch}, issued)
+	return unix
+}
+
+// RaiseFloor takes a time that a witness has signed, with the epoch of its key.
+func (t *Times) RaiseFloor(unix int64, epoch uint64) {
+	t.mu.Lock()
+	t.raise(wire.RoleEpoch{Role: wire.RoleWitness, Epoch: epoch}, unix)
+	t.witnessed.At = max(t.witnessed.At, unix)
+	t.mu.Unlock()
+	own := t.Own()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.witnessed.Absent.hear(own)
+}
+
+func (t *Times) raise(by wire.RoleEpoch, unix int64) { t.by[by] = max(t.by[by], unix) }
+
+// HearList takes the time of a list, with the epoch of its issuer: all of it from
+// the landlord, and from a registry no more than a day beyond what a witness has said.
+// The first of all is believed where no witness was heard before.
+func (t *Times) HearList(issued int64, epoch uint64, registry bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if registry {
+		t.witnessed.At = cmp.Or(t.witnessed.At, issued)
+		issued = min(issued, t.witnessed.At+Day)
+	}
+	t.raise(wire.RoleEpoch{Role: wire.RoleIssuer, Epoch: epoch}, issued)
 }
 
 // TakeBack drops the times that some keys have signed, and reports whether there were any.
 func (t *Times) TakeBack(of func(wire.RoleEpoch) bool) bool {
-	if !t.floors.drop(of) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := len(t.by)
+	maps.DeleteFunc(t.by, func(by wire.RoleEpoch, _ int64) bool { return of(by) })
+	if len(t.by) == before {
 		return false
 	}
-	t.witnessed.lower(t.floors.highest(wire.RoleWitness))
+	t.witnessed.At = min(t.witnessed.At, t.highest(wire.RoleWitness))
 	return true
 }
 
 // HighestSigned returns the highest time that was signed to this gateway, with the
 // role and epoch of the key and the number of undos that were taken.
 func (t *Times) HighestSigned() wire.Floor {
-	by, at := t.floors.newest()
-	return wire.Floor{Role: by.Role, Epoch: by.Epoch, Unix: uint32(max(0, min(at, 1<<32-1))), Undos: t.undos.Load()}
+	m := t.Marks()
+	f := wire.Floor{Unix: uint32(max(0, min(m.Floor, 1<<32-1))), Undos: m.Undos}
+	if i := slices.IndexFunc(m.Floors, func(o FloorMark) bool { return o.At == m.Floor }); i >= 0 && m.Floor > 0 {
+		f.Role, f.Epoch = m.Floors[i].Role, m.Floors[i].Epoch
+	}
+	return f
 }
 
-// Without returns what is to be kept when two issuers have taken back what one key has
-// signed, which Undo does.
-func (t *Times) Without(by wire.RoleEpoch) Marks {
+// Undo takes back what one key has signed, as two issuers say, if what is to be kept then
+// can be saved.
+func (t *Times) Undo(by wire.RoleEpoch, save func(Marks) error) error {
 	m := t.Marks()
 	m.Undos++
-	m.Floors, m.Floor = t.floors.without(by), 0
-	for _, mark := range m.Floors {
-		m.Floor = max(m.Floor, mark.At)
+	m.Floors, m.Floor = slices.DeleteFunc(m.Floors, func(f FloorMark) bool { return f.Role == by.Role && f.Epoch == by.Epoch }), 0
+	for _, f := range m.Floors {
+		m.Floor = max(m.Floor, f.At)
 	}
-	return m
-}
-
-// Undo takes back what one key has signed.
-func (t *Times) Undo(by wire.RoleEpoch) {
-	t.undos.Add(1)
-	t.floors.drop(func(o wire.RoleEpoch) bool { return o == by })
+	if err := save(m); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.undos++
+	delete(t.by, by)
 	if by.Role == wire.RoleWitness {
-		t.witnessed.lower(t.floors.highest(wire.RoleWitness))
+		t.witnessed.At = min(t.witnessed.At, t.highest(wire.RoleWitness))
 	}
+	return nil
 }
 
-// Witnessed returns the highest time that a witness has signed, unix s; where none was
+// Witnessed returns the highest time that a witness has signed; where none was
 // heard yet, that of the first list.
-func (t *Times) Witnessed() int64 { return t.witnessed.marks().At }
+func (t *Times) Witnessed() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.witnessed.At
+}
 
 // Days are those of which the next list may bring the changes, at least 1.
-func (t *Times) Days() int { return t.witnessed.days(t.Own()) }
+func (t *Times) Days() int {
+	own := t.Own()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return 1 + int(max(own-t.witnessed.Absent.since(own), 0)/Day)
+}
 
 // Refuse notes that a list waits.
-func (t *Times) Refuse() { t.witnessed.refuse(t.Own()) }
+func (t *Times) Refuse() {
+	own := t.Own()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.witnessed.Absent.Refused = max(t.witnessed.Absent.since(own), 1)
+}
 
 // CaughtUp notes that a list is active: what was missed until now is here.
-func (t *Times) CaughtUp() { t.witnessed.caughtUp(t.Own()) }
+func (t *Times) CaughtUp() {
+	own := t.Own()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.witnessed.Absent = absence{Heard: max(t.witnessed.Absent.Heard, own)}
+}
