@@ -13,15 +13,20 @@ import (
 
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/adopt"
 	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/enrol"
+	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/report"
+	"gatehouse/internal/registry/issuer/store"
 	"gatehouse/sync/wire"
 )
 
 // backup copies the database as registryd backup does.
 func (w *world) backup() []byte {
 	w.t.Helper()
-	file, err := w.i.copied(w.t.Context())
+	file, err := w.i.ledger.Copy(w.t.Context())
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -51,7 +56,7 @@ func (w *world) meets() {
 	if err := w.i.meet(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.i.catchUpAll(w.t.Context()); err != nil {
+	if err := w.i.catchUp(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.turn()
@@ -91,7 +96,7 @@ func worstDay(t *testing.T) (w *world, g *box, yesterday []byte) {
 		w.front.deliver(g.record(id('r', n), checkIn(n, 60)))
 	}
 	w.turn()
-	if err := w.i.locked(func(c *change) error { return c.removeGateway(building1, "gw-2") }); err != nil {
+	if err := w.i.ledger.Update(func(c *ledger.Change) error { return enrol.Remove(c, building1, "gw-2") }); err != nil {
 		t.Fatal(err)
 	}
 	w.turn()
@@ -128,7 +133,7 @@ func TestIssuerPutBack(t *testing.T) {
 	}
 	w.want(3, wire.GrantRevoked)
 	w.want(0, wire.GrantRevoked)
-	if there, err := inLog(w.i.db, building1, hashOf(t, before.Manifest)); err != nil || !there {
+	if there, err := store.InLog(w.view(), building1, hashOf(t, before.Manifest)); err != nil || !there {
 		t.Fatal("the next list does not descend from the one at the gateways", err)
 	}
 	s, err := w.i.status()
@@ -136,7 +141,7 @@ func TestIssuerPutBack(t *testing.T) {
 		t.Fatalf("nothing is said: %q, %v", s.Lines, err)
 	}
 	count := func() (n int) {
-		for _, all := range w.i.buildings[building1].events {
+		for _, all := range w.building().Tenancies.Events {
 			n += len(all)
 		}
 		return n
@@ -144,7 +149,7 @@ func TestIssuerPutBack(t *testing.T) {
 	events := count()
 	w.restore(w.backup())
 	w.meets()
-	w.i.building(w.i.db, building1)
+	w.view().Building(building1)
 	if n := count(); n != events {
 		t.Fatalf("a restore that lacks nothing changes %d events to %d", events, n)
 	}
@@ -200,7 +205,7 @@ func TestBothPutBack(t *testing.T) {
 	if now, _ := w.listed(); now.Version <= m.Version || len(w.front.taken) != 1 {
 		t.Fatalf("list %d above %d, taken %v", now.Version, m.Version, w.front.taken)
 	}
-	if all, err := w.i.tenancies(building1); err != nil || len(all) != 8 {
+	if all, err := report.Tenancies(w.i.ledger, building1); err != nil || len(all) != 8 {
 		t.Fatal(len(all), err)
 	}
 	for _, d := range day[5:] { // the gateway brings its records again
@@ -208,13 +213,13 @@ func TestBothPutBack(t *testing.T) {
 	}
 	w.turn()
 	w.wantTheDay()
-	all, err := w.i.tenancies(building1)
+	all, err := report.Tenancies(w.i.ledger, building1)
 	for _, tenancy := range all {
 		if tenancy.Flat != "3b" || len(tenancy.Problems) > 0 {
 			t.Errorf("%+v, %v", tenancy, err)
 		}
 	}
-	if lines, err := w.i.listOffers(); err != nil || len(lines) > 0 {
+	if lines, err := w.i.offers(); err != nil || len(lines) > 0 {
 		t.Fatal("what the list itself says is offered", lines, err)
 	}
 }
@@ -254,7 +259,7 @@ func TestCardStoppedSince(t *testing.T) {
 			if len(rows) != 2 || rows[0].State != wire.GrantSuspended || rows[1].State != wire.GrantSuspended {
 				t.Errorf("the next list has %+v", rows)
 			}
-			all, err := w.i.tenancies(building1)
+			all, err := report.Tenancies(w.i.ledger, building1)
 			if err != nil || len(all) != 1 || len(all[0].Problems) > 0 {
 				t.Errorf("%+v, %v", all, err)
 			}
@@ -303,7 +308,7 @@ func TestHoldingRefused(t *testing.T) {
 	w.restore(yesterday)
 	w.meets()
 	thief := w.newBox("gw-1")
-	far := w.forged(t, 1<<63, w.i.keys.Epoch)
+	far := w.forged(t, 1<<63, w.i.ledger.Keys.Epoch)
 	for name, h := range map[string]api.Holding{
 		"another gateway's key": thief.holding(l, buckets, house),
 		"a step of a thief":     g.holding(far, buckets, nil),
@@ -328,14 +333,14 @@ func TestHoldingRefused(t *testing.T) {
 // forged is an empty list of some version, signed by the issuer's key.
 func (w *world) forged(t *testing.T, version, epoch uint64) api.List {
 	t.Helper()
-	b := w.i.buildings[building1]
-	m := b.list.manifest
+	b := w.building()
+	m := b.Lists.Newest.Manifest
 	m.Version, m.Issued = version, m.Issued+w.thiefsTime
 	payload, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Epoch: epoch, Address: building1}, payload, w.i.keys.Issuer)
+	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Epoch: epoch, Address: building1}, payload, w.i.ledger.Keys.Issuer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +368,7 @@ func TestReinstate(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 	_, grants := w.listed()
-	next, err := parseID(d.New[0])
+	next, err := hexID(d.New[0])
 	if err != nil || len(grants[next]) != 1 || grants[next][0].Credential != credential(1) || grants[next][0].Tenancy != id('t', 1) || grants[next][0].State != wire.GrantActive {
 		t.Fatalf("%+v, %v", grants[next], err)
 	}
@@ -373,10 +378,10 @@ func TestReinstate(t *testing.T) {
 		}
 	}
 	var old, by []byte
-	if err := w.i.db.QueryRow(`SELECT old_id, list_hash FROM reinstated WHERE grant_id = ?`, next[:]).Scan(&old, &by); err != nil || wire.ID(old) != id('g', 1) {
+	if err := w.view().QueryRow(`SELECT old_id, list_hash FROM reinstated WHERE grant_id = ?`, next[:]).Scan(&old, &by); err != nil || wire.ID(old) != id('g', 1) {
 		t.Fatal(err)
 	}
-	if there, err := inLog(w.i.db, building1, wire.Hash(by)); err != nil || !there {
+	if there, err := store.InLog(w.view(), building1, wire.Hash(by)); err != nil || !there {
 		t.Fatal("it cites a list that never was", err)
 	}
 	if _, err := w.i.act(t.Context(), "test", again); err == nil || !strings.Contains(err.Error(), "in its place already: "+next.String()) {
@@ -404,26 +409,24 @@ func TestOffers(t *testing.T) {
 		hash := hashOf(t, l.Manifest)
 		w.front = newFront()
 		w.restore(yesterday)
-		w.i.keys.Issuers = nil // the root has replaced all of them
+		w.i.ledger.Keys.Issuers = nil // the root has replaced all of them
 		if err := w.i.judge(t.Context(), g.holding(l, buckets, nil)); err != nil {
 			t.Fatal(err)
 		}
 		w.want(0, wire.GrantActive) // it is not adopted
-		offers, err := w.i.listOffers()
+		offers, err := w.i.offers()
 		if err != nil || len(offers) != 1 || offers[0].Key == "" || offers[0].Grants != 1 || len(offers[0].Flats) != 1 {
 			t.Fatalf("%+v, %v", offers, err)
 		}
 		if s, err := w.i.status(); err != nil || !strings.Contains(strings.Join(s.Lines, "\n"), "registryd offers") {
 			t.Fatal(s.Lines, err)
 		}
-		err = w.i.locked(func(c *change) error {
-			_, err := c.decide(operator.Decision{Building: building1, ID: offers[0].ID, Take: take})
-			return err
+		err = w.i.ledger.Update(func(c *ledger.Change) error {
+			return adopt.Decide(c, operator.Decision{Building: building1, ID: offers[0].ID, Take: take})
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.i.unsent[building1] = true
 		w.turn()
 		if state := wire.GrantState(wire.GrantActive); take {
 			w.want(0, wire.GrantRevoked)
@@ -431,10 +434,10 @@ func TestOffers(t *testing.T) {
 		} else {
 			w.want(0, state)
 		}
-		if there, err := inLog(w.i.db, building1, hash); err != nil || !there {
+		if there, err := store.InLog(w.view(), building1, hash); err != nil || !there {
 			t.Fatal("the next list does not descend from it", err)
 		}
-		if offers, err := w.i.listOffers(); err != nil || len(offers) != 0 {
+		if offers, err := w.i.offers(); err != nil || len(offers) != 0 {
 			t.Fatal(offers, err)
 		}
 	}
@@ -457,21 +460,21 @@ func TestWhoseOffer(t *testing.T) {
 	} {
 		w, g, _ := worstDay(t)
 		m, _ := w.listed()
-		key, epoch := w.i.keys.Issuer, w.i.keys.Epoch
+		key, epoch := w.i.ledger.Keys.Issuer, w.i.ledger.Keys.Epoch
 		if c.stranger {
 			key = stranger
 		}
-		l, next, err := grantlist.NewDraft(building1, m, w.i.buildings[building1].list.hash).Sign(nil, w.now, key, epoch)
+		l, next, err := grantlist.NewDraft(building1, m, w.building().Lists.Newest.Hash).Sign(nil, w.now, key, epoch)
 		if err != nil {
 			t.Fatal(err)
 		}
-		old := slices.Clone(w.i.keys.TrustEnvelope)
-		w.i.keys.Issuers = nil // the root has replaced all of them
+		old := slices.Clone(w.i.ledger.Keys.TrustEnvelope)
+		w.i.ledger.Keys.Issuers = nil // the root has replaced all of them
 		if c.taken {
-			w.i.keys.Trust.False = []wire.RoleEpoch{{Role: wire.RoleIssuer, Epoch: epoch}}
+			w.i.ledger.Keys.Trust.False = []wire.RoleEpoch{{Role: wire.RoleIssuer, Epoch: epoch}}
 		}
 		if !c.here {
-			if _, err := w.i.db.Exec(`DELETE FROM trusts`); err != nil {
+			if _, err := w.view().Exec(`DELETE FROM trusts`); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -485,7 +488,7 @@ func TestWhoseOffer(t *testing.T) {
 		if err := w.i.judge(t.Context(), g.holding(api.List{Manifest: l.Manifest}, buckets, nil)); err != nil {
 			t.Fatal(err)
 		}
-		all, err := w.i.listOffers()
+		all, err := w.i.offers()
 		if err != nil || len(all) != 1 || all[0].Retired != c.retired || all[0].False != c.taken || all[0].Epoch != epoch {
 			t.Errorf("%s: %+v, %v", name, all, err)
 		}
@@ -516,7 +519,7 @@ func TestAsks(t *testing.T) {
 		if err := w.i.judge(t.Context(), g.holding(l, buckets, nil)); err != nil {
 			t.Fatal(err)
 		}
-		all, err := w.i.lists(building1)
+		all, err := report.Lists(w.i.ledger, building1)
 		if err != nil || len(all) != 1 {
 			t.Fatal(len(all), err)
 		}
@@ -540,12 +543,12 @@ func TestAsks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.i.locked(func(c *change) error {
-		b, err := c.open(building1)
+	err = w.i.ledger.Update(func(c *ledger.Change) error {
+		b, err := c.Open(building1)
 		if err != nil {
 			return err
 		}
-		return c.countersign(b, operator.Countersign{Building: building1, Second: second, OldSecond: old})
+		return c.Countersign(b, second, old, false)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -602,14 +605,14 @@ func TestTakenOverTooMuch(t *testing.T) {
 		}
 		w.turn()
 		m, _ := w.listed()
-		rows := w.i.buildings[building1].list.grants
+		rows := w.building().Lists.Newest.Grants
 		var ended []wire.ID
 		for n := range ends {
 			ended = append(ended, id('g', n))
 		}
-		d := grantlist.NewDraft(building1, m, w.i.buildings[building1].list.hash)
+		d := grantlist.NewDraft(building1, m, w.building().Lists.Newest.Hash)
 		rows = slices.DeleteFunc(slices.Clone(rows), func(r wire.Grant) bool { return slices.Contains(ended, r.ID) })
-		l, thiefs, err := d.Sign(rows, w.now, w.i.keys.Issuer, w.i.keys.Epoch)
+		l, thiefs, err := d.Sign(rows, w.now, w.i.ledger.Keys.Issuer, w.i.ledger.Keys.Epoch)
 		if err != nil || thiefs.Version <= m.Version {
 			t.Fatal(err)
 		}
@@ -652,7 +655,7 @@ func TestAsksAfterRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	all, err := w.i.lists(building1)
+	all, err := report.Lists(w.i.ledger, building1)
 	if err != nil || len(all) != 1 || len(all[0].Asked) != 1 || len(all[0].Doubted) > 0 {
 		t.Fatalf("%d lists, %v: countersigning is not offered by this issuer's own count", len(all), err)
 	}

@@ -3,10 +3,14 @@ package issuer
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/intake"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/report"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -163,7 +167,7 @@ func TestKilled(t *testing.T) {
 		w.want(n, wire.GrantSuspended)
 	}
 	var changes int
-	if err := w.i.db.QueryRow(`SELECT count(*) FROM changes`).Scan(&changes); err != nil || changes != records {
+	if err := w.view().QueryRow(`SELECT count(*) FROM changes`).Scan(&changes); err != nil || changes != records {
 		t.Fatal(changes, err)
 	}
 }
@@ -196,7 +200,7 @@ func TestSecondIssuer(t *testing.T) {
 	w.turn()
 	w.reopen()
 	var sound string
-	if err := w.i.db.QueryRow(`PRAGMA integrity_check`).Scan(&sound); err != nil || sound != "ok" {
+	if err := w.view().QueryRow(`PRAGMA integrity_check`).Scan(&sound); err != nil || sound != "ok" {
 		t.Fatal(sound, err)
 	}
 	w.want(1, wire.GrantSuspended)
@@ -226,22 +230,18 @@ func TestFailedTransaction(t *testing.T) {
 	g := w.enrolled("gw-1")
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
 	w.turn()
-	broken := errors.New("disk")
-	err := w.i.locked(func(c *change) error {
-		if err := c.deliver(g.record(id('r', 2), other(wire.OpEnd, 1, 1))); err != nil {
+	err := w.i.ledger.Update(func(c *ledger.Change) error {
+		if err := intake.Deliver(c, g.record(id('r', 2), other(wire.OpEnd, 1, 1))); err != nil {
 			return err
 		}
-		if err := c.relist(w.i.buildings[building1]); err != nil {
-			return err
-		}
-		return broken
+		return c.Rollback() // so that nothing can be stored of the list that follows
 	})
-	if !errors.Is(err, broken) {
+	if !errors.Is(err, sql.ErrTxDone) {
 		t.Fatal(err)
 	}
 	w.turn()
 	w.want(1, wire.GrantActive)
-	if all, err := w.i.tenancies(""); err != nil || all[0].State != fold.StateActive {
+	if all, err := report.Tenancies(w.i.ledger, ""); err != nil || all[0].State != fold.StateActive {
 		t.Fatal(all, err)
 	}
 	g.number--

@@ -15,7 +15,10 @@ import (
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/enrol"
+	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/report"
 	"gatehouse/sync/wire"
 )
 
@@ -71,7 +74,7 @@ func TestEnrolment(t *testing.T) {
 	}
 	g.checkEnrolled(w.ask(api.KindEnrol, g.place, g.request(token, 1)))
 	h := w.house()
-	if h.Version != 1 || !slices.Equal(h.Flats, []string{"3a", "3b"}) || h.NoticeDays != noticeDays || len(h.Gateways) != 1 || !slices.Equal(h.Gateways[0].Doors, []string{"back", "front"}) {
+	if h.Version != 1 || !slices.Equal(h.Flats, []string{"3a", "3b"}) || h.NoticeDays != 3 || len(h.Gateways) != 1 || !slices.Equal(h.Gateways[0].Doors, []string{"back", "front"}) {
 		t.Fatalf("%+v", h)
 	}
 	w.reopen()
@@ -79,7 +82,7 @@ func TestEnrolment(t *testing.T) {
 	if w.house().Version != 1 {
 		t.Fatal("a repeated request makes another House document")
 	}
-	e, err := w.i.escrow(building1)
+	e, err := report.Escrow(w.i.ledger, building1)
 	if err != nil || e.Number != 1 || e.Address != "house-1/gw-1" || string(e.Sealed) != "sealed building key" {
 		t.Fatal(e, err)
 	}
@@ -105,7 +108,7 @@ func (b *box) checkEnrolled(a api.Answer) {
 		t.Fatal(err)
 	}
 	pool := x509.NewCertPool()
-	pool.AddCert(b.w.i.keys.CA)
+	pool.AddCert(b.w.i.ledger.Keys.CA)
 	opts := x509.VerifyOptions{Roots: pool, CurrentTime: b.w.now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 	if _, err := cert.Verify(opts); err != nil {
 		t.Fatal(err)
@@ -158,7 +161,7 @@ func TestEnrolmentRefused(t *testing.T) {
 		t.Fatalf("%+v", h)
 	}
 	late := w.token("gw-4", false)
-	w.now = w.now.Add((tokenHours + 1) * time.Hour)
+	w.now = w.now.Add(73 * time.Hour)
 	box := w.newBox("gw-4")
 	refused("too late", box.place, box.request(late, 0))
 }
@@ -266,13 +269,13 @@ func TestRenewal(t *testing.T) {
 	}
 	w.now = w.now.AddDate(0, 8, 0)
 	g.checkEnrolled(w.ask(api.KindRenew, g.place, renewal(g)))
-	_, err := w.i.gateways("")
+	_, err := report.Gateways(w.i.ledger, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	next := w.newBox("gw-1")
-	if err := w.i.locked(func(c *change) error {
-		_, err := c.addGateway(operator.NewGateway{Place: api.Place(g.place)})
+	if err := w.i.ledger.Update(func(c *ledger.Change) error {
+		_, err := enrol.Add(c, operator.NewGateway{Place: api.Place(g.place)})
 		return err
 	}); err == nil {
 		t.Fatal("a token for an enrolled gateway without being asked to replace it")
@@ -284,7 +287,7 @@ func TestRenewal(t *testing.T) {
 	if a := w.ask(api.KindRenew, g.place, renewal(g)); a.Error == "" {
 		t.Fatal("a replaced gateway got a certificate")
 	}
-	if err := w.i.locked(func(c *change) error { return c.removeGateway(building1, "gw-1") }); err != nil {
+	if err := w.i.ledger.Update(func(c *ledger.Change) error { return enrol.Remove(c, building1, "gw-1") }); err != nil {
 		t.Fatal(err)
 	}
 	w.turn()
@@ -299,7 +302,7 @@ func TestRenewal(t *testing.T) {
 // TestCountersignTool signs with the stick's key, and with no other.
 func TestCountersignTool(t *testing.T) {
 	w := newWorld(t)
-	l := operator.List{Building: building1, Hash: make([]byte, 32), Trust: w.i.keys.TrustEnvelope}
+	l := operator.List{Building: building1, Hash: make([]byte, 32), Trust: w.i.ledger.Keys.TrustEnvelope}
 	rootFile := filepath.Join(w.folder(authority.FolderOffline), api.FileRoot)
 	s, err := Countersign(l, rootFile, "registry-1", filepath.Join(w.folder(authority.FolderOffline), authority.FileSecond))
 	if err != nil || len(s.Second) == 0 {
@@ -323,7 +326,7 @@ func TestReplacedKey(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(nil)
 	w.trust.Version++
 	for n := range w.trust.Keys {
-		if k := &w.trust.Keys[n]; k.Role == wire.RoleIssuer && slices.Equal(k.Public[:], w.i.keys.Public()) {
+		if k := &w.trust.Keys[n]; k.Role == wire.RoleIssuer && slices.Equal(k.Public[:], w.i.ledger.Keys.Public()) {
 			k.Epoch, k.Public = 2, [32]byte(key.Public().(ed25519.PublicKey))
 		}
 	}
@@ -339,7 +342,7 @@ func TestReplacedKey(t *testing.T) {
 	}
 	w.reopen()
 	for range 2 {
-		if err := w.i.signAgain(); err != nil {
+		if err := w.i.ledger.SignAgain(); err != nil {
 			t.Fatal(err)
 		}
 		w.turn()

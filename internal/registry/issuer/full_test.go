@@ -19,7 +19,7 @@ func TestFullDisk(t *testing.T) {
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 1)))
 	w.turn()
 	limit := func(pages int) {
-		if _, err := w.i.db.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+		if _, err := w.view().Exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
 			t.Fatal(err)
 		}
 	}

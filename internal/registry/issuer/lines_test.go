@@ -1,10 +1,10 @@
 package issuer
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
+	"gatehouse/internal/registry/issuer/building"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -26,14 +26,14 @@ func TestManyLines(t *testing.T) {
 	}
 	w.turn()
 	m, grants := w.listed()
-	if len(grants) != lines || len(m.Seen) != maxLines || m.Seen[0].Line != 1000+lines-maxLines {
+	if len(grants) != lines || len(m.Seen) != building.MaxLines || m.Seen[0].Line != 1000+lines-building.MaxLines {
 		t.Fatalf("%d grants, seen %v", len(grants), m.Seen)
 	}
 	w.reopen()
 	again := g.recordAt(1000, 1, id('r', 0), checkIn(0, 0))
 	w.front.deliver(again)
 	w.turn()
-	if !w.names(1000) || w.names(1000+lines-maxLines) {
+	if !w.names(1000) || w.names(1000+lines-building.MaxLines) {
 		t.Fatal("the line is not named, or another one was left out than that used longest ago")
 	}
 	before, _ := w.listed()
@@ -47,43 +47,6 @@ func TestManyLines(t *testing.T) {
 	w.want(1, wire.GrantRevoked)
 	if !w.names(1001) || !w.names(1000) {
 		t.Fatal("an old line that goes on is not named")
-	}
-}
-
-// TestManyGateways: of many gateways with many lines each has its newest named,
-// those of the building before those that are not of it any more.
-func TestManyGateways(t *testing.T) {
-	b := newBuilding("house-1")
-	const gateways, lines = 40, 10
-	for g := range gateways {
-		for l := range lines {
-			b.uses++
-			b.seen[lineKey{fmt.Sprintf("gw-%02d", g), uint64(1 + l)}] = lineState{number: 1, used: b.uses}
-		}
-		if g%2 == 0 {
-			b.house.Gateways = append(b.house.Gateways, wire.HouseGateway{ID: fmt.Sprintf("gw-%02d", g)})
-		}
-	}
-	seen := b.seenList()
-	if len(seen) != maxSeen || !slices.IsSortedFunc(seen, wire.Seen.Compare) {
-		t.Fatal(len(seen))
-	}
-	for g := range gateways {
-		want := lines // of the building
-		if g%2 == 1 {
-			want = 2 // there is room for 56 of the 20 others
-		}
-		n := 0
-		for _, s := range seen {
-			if s.Gateway == fmt.Sprintf("gw-%02d", g) {
-				if n++; s.Line <= lines-10 {
-					t.Error(s)
-				}
-			}
-		}
-		if n < want {
-			t.Errorf("gateway %d: %d lines", g, n)
-		}
 	}
 }
 
@@ -107,13 +70,4 @@ func TestRecordsFromTheFuture(t *testing.T) {
 	w.front.deliver(g.record(id('r', 3), found))
 	w.turn()
 	w.want(1, wire.GrantActive)
-}
-
-// TestCauses: an operator's reason is the tenancy's cause, each of them.
-func TestCauses(t *testing.T) {
-	for cause := wire.CauseMovedOut; cause <= wire.CauseMistake; cause++ {
-		if got := causeOf(cause.String()); got != cause || !slices.Contains(operator.Reasons(operator.ActEnd), cause.String()) {
-			t.Errorf("%s: %s", cause, got)
-		}
-	}
 }

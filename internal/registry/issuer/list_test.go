@@ -4,6 +4,8 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/report"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -54,7 +56,7 @@ func TestLifeOfATenancy(t *testing.T) {
 	if last, _ := w.listed(); last.Version != m.Version+1 {
 		t.Fatalf("list %d: made again for nothing", last.Version)
 	}
-	if all, err := w.i.tenancies(""); err != nil || len(all) != 1 || all[0].State != fold.StateEnded || all[0].Cause != "moved_out" {
+	if all, err := report.Tenancies(w.i.ledger, ""); err != nil || len(all) != 1 || all[0].State != fold.StateEnded || all[0].Cause != "moved_out" {
 		t.Fatal(all, err)
 	}
 }
@@ -106,11 +108,11 @@ func TestEndedBeforeItsTime(t *testing.T) {
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
 	w.turn()
 	w.do(operator.Act{Act: operator.ActEnd, Tenancy: id('t', 1).String(), Reason: "order"})
-	all, err := w.i.tenancies("")
-	if err != nil || len(all) != 1 || all[0].State != fold.StateEnded || all[0].Until == nil || all[0].Until.After(time.Unix(int64(w.i.now())+1, 0)) {
+	all, err := report.Tenancies(w.i.ledger, "")
+	if err != nil || len(all) != 1 || all[0].State != fold.StateEnded || all[0].Until == nil || all[0].Until.After(time.Unix(int64(w.i.ledger.Clock.Unix())+1, 0)) {
 		t.Errorf("%+v %v", all, err)
 	}
-	grants, err := w.i.grants("", "")
+	grants, err := report.Grants(w.i.ledger, "", "")
 	if err != nil || len(grants) != 1 || grants[0].Until == nil || !grants[0].Until.Equal(*all[0].Until) {
 		t.Errorf("%+v %v", grants, err)
 	}
@@ -197,7 +199,7 @@ func TestSecondSignature(t *testing.T) {
 	if d := end(4); !d.Held {
 		t.Fatalf("%+v", d)
 	}
-	lists, err := w.i.lists(building1)
+	lists, err := report.Lists(w.i.ledger, building1)
 	if err != nil || len(lists) != 2 || len(lists[1].Removes) != 2 || lists[1].Version != lists[0].Version+1 {
 		t.Fatal(lists, err)
 	}
@@ -210,16 +212,16 @@ func TestSecondSignature(t *testing.T) {
 		if s.OldSecond, err = authority.Countersign(w.trust, building1, wire.Hash(l.Old), key); err != nil {
 			return err
 		}
-		return w.i.locked(func(c *change) error {
-			b, err := c.open(building1)
+		return w.i.ledger.Update(func(c *ledger.Change) error {
+			b, err := c.Open(building1)
 			if err != nil {
 				return err
 			}
-			return c.countersign(b, s)
+			return c.Countersign(b, s.Second, s.OldSecond, s.Newest)
 		})
 	}
 	stranger, _ := keys.LoadPrivateKey(filepath.Join(w.folder(authority.FolderFront), api.FileWitnessKey))
-	if hand(stranger, lists[1]) == nil || hand(w.i.keys.Issuer, lists[1]) == nil || hand(secondKey(w), lists[0]) == nil {
+	if hand(stranger, lists[1]) == nil || hand(w.i.ledger.Keys.Issuer, lists[1]) == nil || hand(secondKey(w), lists[0]) == nil {
 		t.Fatal("released by a word that does not count")
 	}
 	if err := hand(secondKey(w), lists[1]); err != nil {
@@ -279,7 +281,7 @@ func TestOnlyWhatChanged(t *testing.T) {
 	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 78).String(), Reason: "order"})
 	w.want(78, wire.GrantRevoked)
 	var rows int
-	if err := w.i.db.QueryRow(`SELECT count(*) FROM buckets`).Scan(&rows); err != nil || rows != len(m.Buckets) {
+	if err := w.view().QueryRow(`SELECT count(*) FROM buckets`).Scan(&rows); err != nil || rows != len(m.Buckets) {
 		t.Fatal(rows, err)
 	}
 }
@@ -287,18 +289,18 @@ func TestOnlyWhatChanged(t *testing.T) {
 // fill checks so many tenancies in, without the work of sealing.
 func (w *world) fill(n int) {
 	w.t.Helper()
-	err := w.i.locked(func(c *change) error {
-		b, err := c.open(building1)
+	err := w.i.ledger.Update(func(c *ledger.Change) error {
+		b, err := c.Open(building1)
 		if err != nil {
 			return err
 		}
 		for k := range n {
 			ch := checkIn(k, 0)
-			if err := c.take(b, fold.Event{Record: id('r', k), Source: "gw-1", At: ch.At, Change: ch}, 7, uint64(k+1)); err != nil {
+			if err := c.Take(b, fold.Event{Record: id('r', k), Source: "gw-1", At: ch.At, Change: ch, Line: 7, Number: uint64(k + 1)}); err != nil {
 				return err
 			}
 		}
-		c.touched[b.id] = true
+		c.Relist(b)
 		return nil
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"crypto/sha256"
+	"gatehouse/internal/registry/issuer/lists"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -42,7 +43,7 @@ func TestLog(t *testing.T) {
 		if err != nil || old.Version != m.Version || m.Format != wire.LogFormat || old.Format != wire.ListFormat || len(old.Buckets) != len(m.Buckets) {
 			t.Fatalf("%+v %+v %v", m, old, err)
 		}
-		leaves = append(leaves, leafOf(hashOf(t, l.Old)))
+		leaves = append(leaves, lists.Logged{Hash: hashOf(t, l.Old)}.Leaf())
 		if m.Earlier != uint64(len(leaves)) {
 			t.Fatalf("list %d names %d before it, want %d", m.Version, m.Earlier, len(leaves))
 		}
@@ -50,7 +51,7 @@ func TestLog(t *testing.T) {
 		if want := r.AddAll(leaves).Root(); wire.Hash(want) != m.Log {
 			t.Fatalf("list %d names another root", m.Version)
 		}
-		leaves = append(leaves, leafOf(hashOf(t, l.Manifest)))
+		leaves = append(leaves, lists.Logged{Hash: hashOf(t, l.Manifest)}.Leaf())
 		if got := l.LogFrom + uint64(len(l.Log)); got != uint64(len(leaves)) || wire.Hash(l.Log[len(l.Log)-1].Hash) != hashOf(t, l.Manifest) || !l.Log[0].Own {
 			t.Fatalf("the front gets %d of %d", got, len(leaves))
 		}
@@ -65,7 +66,7 @@ func TestOldDatabase(t *testing.T) {
 	w.turn()
 	first := hashOf(t, w.front.lists[building1].Manifest)
 	for _, q := range []string{`DELETE FROM listlog`, `UPDATE buildings SET log = NULL`} {
-		if _, err := w.i.db.Exec(q); err != nil {
+		if _, err := w.view().Exec(q); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -74,7 +75,7 @@ func TestOldDatabase(t *testing.T) {
 	if m, _ := w.listed(); m.Earlier != 2 || m.Previous != first {
 		t.Fatalf("%+v", m)
 	}
-	log, err := logFrom(w.i.db, building1, 0)
+	log, err := w.i.ledger.LogFrom(building1, 0)
 	if err != nil || len(log) != 3 || wire.Hash(log[0].Hash) != first {
 		t.Fatal(log, err)
 	}

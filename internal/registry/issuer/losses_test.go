@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/report"
 	"gatehouse/sync/wire"
 )
 
@@ -141,7 +142,7 @@ func TestObjectionIsNoLoss(t *testing.T) {
 	if !uphold(w, 0).Held {
 		t.Fatal("no list waits")
 	}
-	lists, err := w.i.lists(building1)
+	lists, err := report.Lists(w.i.ledger, building1)
 	if err != nil || len(lists) != 2 || !slices.Contains(lists[1].Removes, id('t', 0).String()) {
 		t.Fatalf("%d lists, %v; the upheld notice is no loss", len(lists), err)
 	}

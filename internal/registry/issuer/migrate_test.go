@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/report"
 )
 
 // unversioned puts a database from before schema versions were kept, as its program left
@@ -39,11 +40,11 @@ func TestUnversioned(t *testing.T) {
 			w.unversioned(more)
 			w.open()
 			w.reopen()
-			all, err := w.i.tenancies(building1)
+			all, err := report.Tenancies(w.i.ledger, building1)
 			if err != nil || len(all) != 2 || all[0].State != fold.StateActive || all[1].State != fold.StateEnded || all[0].Flat != "3b" {
 				t.Errorf("tenancies %+v, %v", all, err)
 			}
-			lists, err := w.i.lists(building1)
+			lists, err := report.Lists(w.i.ledger, building1)
 			if err != nil || len(lists) != 1 || lists[0].Version != 2 || lists[0].Records != 2 {
 				t.Errorf("lists %+v, %v", lists, err)
 			}
@@ -52,7 +53,7 @@ func TestUnversioned(t *testing.T) {
 				t.Errorf("status %+v, %v", s, err)
 			}
 			var version int
-			if err := w.i.db.QueryRow(`SELECT MAX(version) FROM migrations`).Scan(&version); err != nil || version != 1 {
+			if err := w.view().QueryRow(`SELECT MAX(version) FROM migrations`).Scan(&version); err != nil || version != 1 {
 				t.Errorf("schema version %d, %v", version, err)
 			}
 		})
@@ -69,7 +70,7 @@ func TestNewerRefused(t *testing.T) {
 	}
 	execute(t, filepath.Join(w.folder(authority.FolderIssuer), FileDatabase), `DELETE FROM migrations WHERE version = 2`)
 	w.open()
-	if all, err := w.i.tenancies(building1); err != nil || len(all) != 2 {
+	if all, err := report.Tenancies(w.i.ledger, building1); err != nil || len(all) != 2 {
 		t.Errorf("tenancies %+v, %v", all, err)
 	}
 }

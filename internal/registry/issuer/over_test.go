@@ -3,6 +3,8 @@ package issuer
 import (
 	"fmt"
 	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/report"
 	"testing"
 	"time"
 
@@ -32,7 +34,7 @@ func (w *world) minute(gateways ...string) {
 
 func (w *world) tenancy(n int) operator.Tenancy {
 	w.t.Helper()
-	all, err := w.i.tenancies("")
+	all, err := report.Tenancies(w.i.ledger, "")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -97,7 +99,7 @@ func TestTermOver(t *testing.T) {
 		t.Errorf("the clock is right again: %+v", got)
 	}
 	var stored int
-	if err := w.i.db.QueryRow(`SELECT count(*) FROM changes WHERE gateway = ''`).Scan(&stored); err != nil || stored != 0 {
+	if err := w.view().QueryRow(`SELECT count(*) FROM changes WHERE gateway = ''`).Scan(&stored); err != nil || stored != 0 {
 		t.Errorf("%d changes are the issuer's own, %v", stored, err)
 	}
 }
@@ -111,15 +113,15 @@ func TestEndedByAClock(t *testing.T) {
 	c.Until = at(60 * 24 * 60)
 	w.front.deliver(g.record(id('r', 1), c))
 	w.turn()
-	err := w.i.locked(func(c *change) error {
-		b, err := c.open(building1)
+	err := w.i.ledger.Update(func(c *ledger.Change) error {
+		b, err := c.Open(building1)
 		if err != nil {
 			return err
 		}
 		e := fold.Event{Record: id('x', 1), At: at(200 * 24 * 60), Change: wire.Change{Op: wire.OpEnd, At: at(200 * 24 * 60), Clock: wire.ClockRegistry,
 			Proof: wire.ProofTerm, Tenancy: id('t', 1), Grant: id('g', 1), Cause: wire.CauseLeaseOver}}
-		c.touched[b.id] = true
-		return c.take(b, e, 0, 0)
+		c.Relist(b)
+		return c.Take(b, e)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +182,7 @@ func revokeUnder(t *testing.T, outage, step time.Duration, synced bool) {
 	}
 	w.turn()
 	if outage > 0 {
-		if err := w.i.clock.Save(); err != nil {
+		if err := w.i.ledger.Clock.Save(); err != nil {
 			t.Fatal(err)
 		}
 		truth, boot, bootID = truth.Add(outage), time.Minute, "boot 2"
@@ -195,7 +197,7 @@ func revokeUnder(t *testing.T, outage, step time.Duration, synced bool) {
 	w.want(0, wire.GrantActive)
 	w.want(1, wire.GrantActive)
 	m, _ := w.listed()
-	at, doubt := w.i.clock.Now()
+	at, doubt := w.i.ledger.Clock.Now()
 	if int64(m.Issued) > at.Unix()+60 || doubt == agreed.None && outage == 0 && time.Unix(int64(m.Issued), 0).After(truth.Add(agreed.Leap)) {
 		t.Errorf("issued %v, agreed on %v, true is %v, doubt %q", time.Unix(int64(m.Issued), 0), at, truth, doubt)
 	}
@@ -208,7 +210,7 @@ func revokeUnder(t *testing.T, outage, step time.Duration, synced bool) {
 	w.says("gw-1", truth.Add(time.Hour), wire.ClockNTP)
 	now = 0
 	w.minute("gw-1")
-	if _, err := w.i.clock.Confirm(); err != nil {
+	if _, err := w.i.ledger.Clock.Confirm(); err != nil {
 		t.Fatal(err)
 	}
 	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 3).String(), Reason: "order"})

@@ -8,7 +8,10 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/report"
 	"gatehouse/sync/wire"
 )
 
@@ -37,7 +40,7 @@ func TestOddRecords(t *testing.T) {
 	}
 	w.want(2, wire.GrantActive)
 	w.want(3, wire.GrantActive)
-	all, err := w.i.problems("")
+	all, err := report.Problems(w.i.ledger, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,7 @@ func TestOrderWithinALine(t *testing.T) {
 	w.front.deliver(third, second, third)
 	w.turn()
 	w.want(1, 0)
-	if p, err := w.i.problems(building1); err != nil || len(p) != 2 {
+	if p, err := report.Problems(w.i.ledger, building1); err != nil || len(p) != 2 {
 		t.Fatal(p, err)
 	}
 	w.reopen()
@@ -78,12 +81,12 @@ func TestOrderWithinALine(t *testing.T) {
 		t.Fatalf("%+v", m)
 	}
 	var flood []api.Delivery
-	for line := range uint64(2 * maxLines) {
+	for line := range uint64(2 * building.MaxLines) {
 		flood = append(flood, g.recordAt(1000+line, 1, id('f', int(line)), checkIn(1000+int(line), 0)))
 	}
 	w.front.deliver(flood...)
 	w.turn()
-	if m, _ := w.listed(); len(m.Seen) != maxLines {
+	if m, _ := w.listed(); len(m.Seen) != building.MaxLines {
 		t.Fatalf("%d lines", len(m.Seen))
 	}
 }
@@ -145,10 +148,10 @@ func TestActWithoutList(t *testing.T) {
 	g := w.enrolled("gw-1")
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
 	w.turn()
-	key := w.i.keys.Issuer
-	w.i.keys.Issuer = nil
+	key := w.i.ledger.Keys.Issuer
+	w.i.ledger.Keys.Issuer = nil
 	d, err := w.i.act(t.Context(), "test", operator.Act{Act: operator.ActEnd, Tenancy: id('t', 1).String(), Reason: "order"})
-	w.i.keys.Issuer = key
+	w.i.ledger.Keys.Issuer = key
 	if err != nil || d.Sent || !strings.Contains(d.Hint, "NO NEW LIST") {
 		t.Fatalf("%+v, %v", d, err)
 	}
@@ -166,18 +169,18 @@ func TestProblemsDoNotGrow(t *testing.T) {
 		w.front.deliver(bad)
 	}
 	w.turn()
-	if p, err := w.i.problems(building1); err != nil || len(p) != 1 {
+	if p, err := report.Problems(w.i.ledger, building1); err != nil || len(p) != 1 {
 		t.Fatal(p, err)
 	}
-	err := w.i.locked(func(c *change) error {
+	err := w.i.ledger.Update(func(c *ledger.Change) error {
 		_, err := c.Exec(`WITH RECURSIVE k(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM k WHERE n < ?)
-			INSERT INTO problems (at, building, gateway, line, number, text) SELECT 1, ?, 'gw-1', x'07', n, 'refused' FROM k`, maxProblems-1, building1)
+			INSERT INTO problems (at, building, gateway, line, number, text) SELECT 1, ?, 'gw-1', x'07', n, 'refused' FROM k`, 2048-1, building1)
 		for n := 0; n < 5 && err == nil; n++ {
-			err = c.problem(bad.Place, 7, uint64(100+n), "record refused", nil)
+			err = c.Problem(bad.Place, 7, uint64(100+n), "record refused", nil)
 		}
 		return err
 	})
-	if p, _ := w.i.problems(building1); err != nil || len(p) != maxProblems {
+	if p, _ := report.Problems(w.i.ledger, building1); err != nil || len(p) != 2048 {
 		t.Fatal(len(p), err)
 	}
 }

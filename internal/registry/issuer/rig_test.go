@@ -8,8 +8,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +19,10 @@ import (
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/enrol"
+	"gatehouse/internal/registry/issuer/intake"
+	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 
@@ -49,7 +55,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.open()
-	w.trust = w.i.keys.Trust
+	w.trust = w.i.ledger.Keys.Trust
 	t.Cleanup(func() { _ = w.i.Close() })
 	return w
 }
@@ -74,17 +80,51 @@ func (w *world) reopen() {
 	w.open()
 }
 
+// view is the ledger as it is now.
+func (w *world) view() (v ledger.View) {
+	_ = w.i.ledger.View(func(now ledger.View) error {
+		v = now
+		return nil
+	})
+	return v
+}
+
+// building is what the issuer knows of the only one.
+func (w *world) building() *building.Building {
+	w.t.Helper()
+	b, err := w.view().Building(building1)
+	if err != nil || b == nil {
+		w.t.Fatalf("no building: %v", err)
+	}
+	return b
+}
+
+// waits is what status says that waits for an operator.
+func (w *world) waits() string {
+	w.t.Helper()
+	s, err := w.i.status()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return strings.Join(s.Lines, "\n")
+}
+
+// hexID is an id as operators see it.
+func hexID(text string) (id wire.ID, err error) {
+	b, err := hex.DecodeString(text)
+	copy(id[:], b)
+	return id, err
+}
+
 // turn is one round of the issuer's loop, with nothing to wait for.
 func (w *world) turn() {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	w.i.mu.Lock()
-	after := w.i.after
-	w.i.mu.Unlock()
+	after := w.i.ledger.After()
 	work, err := w.front.Work(ctx, after, 0)
 	if err == nil {
-		err = w.i.takeIn(work.Deliveries)
+		err = w.i.ledger.TakeIn(work.Deliveries, intake.Deliver)
 	}
 	for _, e := range work.Enrolments {
 		if err == nil {
@@ -92,7 +132,7 @@ func (w *world) turn() {
 		}
 	}
 	if err == nil {
-		err = w.i.publishAll(ctx)
+		err = w.i.sender.sendAll(ctx)
 	}
 	if err != nil {
 		w.t.Fatal(err)
@@ -120,8 +160,8 @@ func (w *world) newBox(gateway string) *box {
 func (w *world) token(gateway string, replace bool, flats ...string) wire.Token {
 	w.t.Helper()
 	var t operator.Token
-	err := w.i.locked(func(c *change) (err error) {
-		t, err = c.addGateway(operator.NewGateway{Place: api.Place{District: "d1", Town: "t1", Building: building1, Gateway: gateway}, Replace: replace, Flats: flats})
+	err := w.i.ledger.Update(func(c *ledger.Change) (err error) {
+		t, err = enrol.Add(c, operator.NewGateway{Place: api.Place{District: "d1", Town: "t1", Building: building1, Gateway: gateway}, Replace: replace, Flats: flats})
 		return err
 	})
 	if err != nil {

@@ -4,7 +4,12 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/capacity"
+	"gatehouse/internal/registry/issuer/enrol"
 	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/report"
 	"slices"
 	"strings"
 	"testing"
@@ -17,8 +22,8 @@ import (
 // put where records arrive.
 func (w *world) flood(gateway string, n int, say func(i int) wire.Change) {
 	w.t.Helper()
-	err := w.i.locked(func(c *change) error {
-		b, err := c.open(building1)
+	err := w.i.ledger.Update(func(c *ledger.Change) error {
+		b, err := c.Open(building1)
 		if err != nil {
 			return err
 		}
@@ -27,11 +32,11 @@ func (w *world) flood(gateway string, n int, say func(i int) wire.Change) {
 			if _, err := wire.Encode(ch); err != nil {
 				return err // no gateway's record is taken in so
 			}
-			if err := c.take(b, fold.Event{Record: id('f', len(b.records)), Source: gateway, At: ch.At, Change: ch}, 9, uint64(len(b.records)+1)); err != nil {
+			if err := c.Take(b, fold.Event{Record: id('f', b.Tenancies.Count()), Source: gateway, At: ch.At, Change: ch, Line: 9, Number: uint64(b.Tenancies.Count() + 1)}); err != nil {
 				return err
 			}
 		}
-		c.touched[building1] = true
+		c.Relist(b)
 		return nil
 	})
 	if err != nil {
@@ -120,11 +125,11 @@ func TestThiefOfOneGateway(t *testing.T) {
 			if l := grants[id('g', 1)]; len(l) == 0 || l[0].State != wire.GrantRevoked {
 				t.Fatalf("a revocation that gets into no list: %v", l)
 			}
-			if rows := w.i.buildings[building1].list.grants; len(rows) > maxRows+2 {
+			if rows := w.building().Lists.Newest.Grants; len(rows) > capacity.MaxRows+2 {
 				t.Fatalf("%d cards of one gateway are in the list", len(rows)-2)
 			}
 			w.reopen() // what was signed can be read again
-			if _, err := w.i.lists(building1); err != nil {
+			if _, err := report.Lists(w.i.ledger, building1); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -173,7 +178,7 @@ func TestDoorSetsHaveRoom(t *testing.T) {
 	if one < 300 || one >= 600 {
 		t.Fatalf("%d sets of doors", one)
 	}
-	if p, err := w.i.problems(building1); err != nil || !slices.ContainsFunc(p, func(p operator.Problem) bool { return strings.Contains(p.Text, "too many for one gateway") }) {
+	if p, err := report.Problems(w.i.ledger, building1); err != nil || !slices.ContainsFunc(p, func(p operator.Problem) bool { return strings.Contains(p.Text, "too many for one gateway") }) {
 		t.Fatal(len(p), err)
 	}
 	all(0, true)
@@ -194,15 +199,15 @@ func TestDoorSetsHaveRoom(t *testing.T) {
 func TestListSurelyFits(t *testing.T) {
 	m := wire.Manifest{Format: wire.ListFormat, Version: 1<<64 - 1, Issued: 1<<32 - 1, Bits: wire.MaxBucketBits, Buckets: make([]wire.Hash, 1<<wire.MaxBucketBits),
 		Doors: []string{}, DoorSets: [][]uint16{}}
-	for n := range maxSeen {
+	for n := range building.MaxSeen {
 		m.Seen = append(m.Seen, wire.Seen{Gateway: strings.Repeat("g", 29) + fmt.Sprintf("%03d", n), Line: 1<<64 - 1, Number: 1<<64 - 1})
 	}
 	size := 0
-	for n := 0; size+34 <= maxTables/2; n++ {
+	for n := 0; size+34 <= capacity.MaxTables/2; n++ {
 		m.Doors = append(m.Doors, strings.Repeat("d", 28)+fmt.Sprintf("%04d", n))
 		size += 34
 	}
-	for size+3+3*64 <= maxTables {
+	for size+3+3*64 <= capacity.MaxTables {
 		var set []uint16
 		for d := range 64 {
 			set = append(set, uint16(d+100))
@@ -219,7 +224,7 @@ func TestListSurelyFits(t *testing.T) {
 	if _, err := wire.Sign(p, payload, key); err != nil {
 		t.Fatal(err)
 	}
-	grants := make([]wire.Grant, maxBucket)
+	grants := make([]wire.Grant, capacity.MaxBucket)
 	for n := range grants {
 		grants[n] = wire.Grant{Credential: crowded(n), ID: id('g', n), Tenancy: id('t', n), Kind: wire.GrantBrigade, State: wire.GrantRevoked,
 			DoorSet: 1<<16 - 1, From: 1<<32 - 2, Until: 1<<32 - 1}
@@ -245,7 +250,7 @@ func TestDoorThatIsNotKnown(t *testing.T) {
 		t.Fatal(m.Seen)
 	}
 	says := func(text string) bool {
-		all, err := w.i.problems(building1)
+		all, err := report.Problems(w.i.ledger, building1)
 		return err == nil && slices.ContainsFunc(all, func(p operator.Problem) bool { return strings.Contains(p.Text, text) })
 	}
 	if !says(`door "cellar"`) || !says("enrols again") {
@@ -287,7 +292,7 @@ func TestEndOfWhatIsNotListed(t *testing.T) {
 	if m, _ := w.listed(); slices.Contains(m.Doors, "cellar") {
 		t.Fatal("a made-up door is in the list")
 	}
-	if all, err := w.i.tenancies(building1); err != nil || all[0].Cause != "mistake" {
+	if all, err := report.Tenancies(w.i.ledger, building1); err != nil || all[0].Cause != "mistake" {
 		t.Fatal(all, err)
 	}
 }
@@ -304,7 +309,7 @@ func TestRemovedGatewaysRest(t *testing.T) {
 		return c
 	})
 	_, before := w.listed()
-	if err := w.i.locked(func(c *change) error { return c.removeGateway(building1, "gw-2") }); err != nil {
+	if err := w.i.ledger.Update(func(c *ledger.Change) error { return enrol.Remove(c, building1, "gw-2") }); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 5 {
@@ -312,10 +317,10 @@ func TestRemovedGatewaysRest(t *testing.T) {
 		w.turn()
 	}
 	_, after := w.listed()
-	if len(before) != maxNear || len(after) != maxNear+5 {
+	if len(before) != capacity.MaxNear || len(after) != capacity.MaxNear+5 {
 		t.Fatalf("%d of it were listed, %d after", len(before), len(after)-5)
 	}
-	all, err := w.i.problems(building1)
+	all, err := report.Problems(w.i.ledger, building1)
 	n := 0
 	for _, p := range all {
 		if p.Gateway == "gw-2" {
@@ -337,34 +342,34 @@ func TestListRefused(t *testing.T) {
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
 	w.turn()
 	spoil := func(gateway string, kind wire.GrantKind) {
-		b := w.i.buildings[building1]
+		b := w.building()
 		for n := range 3 {
 			c := checkIn(500+n, 1)
 			c.Kind = kind
-			b.events[c.Grant] = []fold.Event{{Record: id('f', n), Source: gateway, At: c.At, Change: c, Arrival: 100 + n}}
-			b.fold(c.Grant)
+			b.Tenancies.Events[c.Grant] = []fold.Event{{Record: id('f', n), Source: gateway, At: c.At, Change: c, Arrival: 100 + n}}
+			b.Tenancies.Fold(c.Grant)
 		}
 	}
 	spoil("gw-2", 99)
 	w.do(operator.Act{Act: operator.ActSuspend, Tenancy: id('t', 1).String(), Reason: "lost"})
 	w.want(1, wire.GrantSuspended)
-	w.i.buildings[building1].grants[id('g', 1)].CheckIn.Change.Kind = 99
-	if err := w.i.locked(func(c *change) error { c.touched[building1] = true; return nil }); err != nil {
+	w.building().Tenancies.Grants[id('g', 1)].CheckIn.Change.Kind = 99
+	if err := w.i.ledger.Update(func(c *ledger.Change) error { c.Relist(w.building()); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if err := w.i.locked(func(c *change) error { c.touched[building1] = true; return nil }); err != nil {
+		if err := w.i.ledger.Update(func(c *ledger.Change) error { c.Relist(w.building()); return nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p, err := w.i.problems(building1)
+	p, err := report.Problems(w.i.ledger, building1)
 	if n := len(slices.DeleteFunc(p, func(p operator.Problem) bool { return !strings.Contains(p.Text, "no list can be made") })); err != nil || n != 1 {
 		t.Fatalf("%d problems: %v", n, err)
 	}
 	w.reopen() // from what is stored, which is good
 	w.do(operator.Act{Act: operator.ActResume, Tenancy: id('t', 1).String(), Reason: "found"})
 	w.want(1, wire.GrantActive)
-	if p, _ := w.i.problems(building1); len(p) != 0 {
+	if p, _ := report.Problems(w.i.ledger, building1); len(p) != 0 {
 		t.Fatal(p)
 	}
 }

@@ -5,12 +5,17 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/user"
 	"strconv"
 	"time"
 
+	"gatehouse/internal/registry/issuer/act"
+	"gatehouse/internal/registry/issuer/adopt"
+	"gatehouse/internal/registry/issuer/enrol"
+	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/report"
+	"gatehouse/internal/registry/issuer/store"
 	"gatehouse/internal/socket"
 )
 
@@ -47,29 +52,36 @@ func (i *Issuer) server(path string) *socket.Server {
 		Caller: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, whoKey{}, peer(c))
 		}})
+	l := i.ledger
 	building := func(r *http.Request) string { return r.URL.Query().Get("building") }
 	get(s, "GET /v1/status", func(*http.Request) (any, error) { return i.status() })
-	get(s, "GET /v1/gateways", func(r *http.Request) (any, error) { return i.gateways(building(r)) })
-	get(s, "GET /v1/tenancies", func(r *http.Request) (any, error) { return i.tenancies(building(r)) })
-	get(s, "GET /v1/problems", func(r *http.Request) (any, error) { return i.problems(building(r)) })
-	get(s, "GET /v1/grants", func(r *http.Request) (any, error) { return i.grants(building(r), r.URL.Query().Get("tenancy")) })
-	get(s, "GET /v1/lists", func(r *http.Request) (any, error) { return i.lists(building(r)) })
-	get(s, "GET /v1/escrow", i.escrowFor)
-	get(s, "GET /v1/clock", func(*http.Request) (any, error) { return i.clock.Report(), nil })
+	get(s, "GET /v1/gateways", func(r *http.Request) (any, error) { return report.Gateways(l, building(r)) })
+	get(s, "GET /v1/tenancies", func(r *http.Request) (any, error) { return report.Tenancies(l, building(r)) })
+	get(s, "GET /v1/problems", func(r *http.Request) (any, error) { return report.Problems(l, building(r)) })
+	get(s, "GET /v1/grants", func(r *http.Request) (any, error) {
+		return report.Grants(l, building(r), r.URL.Query().Get("tenancy"))
+	})
+	get(s, "GET /v1/lists", func(r *http.Request) (any, error) { return report.Lists(l, building(r)) })
+	get(s, "GET /v1/escrow", i.getEscrow)
+	get(s, "GET /v1/clock", func(*http.Request) (any, error) { return l.Clock.Report(), nil })
 	get(s, "POST /v1/clock", i.postClock)
 	socket.Handle(s, "POST /v1/undos", i.postUndo)
-	get(s, "GET /v1/audit", func(*http.Request) (any, error) { return i.audits() })
-	get(s, "GET /v1/offers", func(*http.Request) (any, error) { return i.listOffers() })
+	get(s, "GET /v1/audit", func(*http.Request) (any, error) { return report.Audits(l) })
+	get(s, "GET /v1/offers", func(*http.Request) (any, error) { return i.offers() })
 	socket.Handle(s, "POST /v1/offers", i.postDecision)
 	socket.Handle(s, "POST /v1/houses", i.postHouse)
 	socket.Stream(s, "GET /v1/backup", i.getBackup)
-	get(s, "POST /v1/remarks/done", func(r *http.Request) (any, error) { return struct{}{}, i.putAway(who(r)) })
+	get(s, "POST /v1/remarks/done", i.postDone)
 	socket.Handle(s, "POST /v1/gateways", i.postGateway)
 	get(s, "DELETE /v1/gateways/{building}/{gateway}", i.deleteGateway)
-	socket.Handle(s, "POST /v1/acts", i.postAct)
-	socket.Handle(s, "POST /v1/passes", i.postPass)
+	socket.Handle(s, "POST /v1/acts", func(r *http.Request, a operator.Act) (any, error) { return i.act(r.Context(), who(r), a) })
+	socket.Handle(s, "POST /v1/passes", func(r *http.Request, n operator.NewPass) (any, error) {
+		return answer(i, func(c *ledger.Change) (operator.Pass, error) { return i.passes.Issue(c, who(r), n) })
+	})
 	socket.Handle(s, "POST /v1/countersign", i.postCountersign)
-	socket.Handle(s, "POST /v1/person", i.postPerson)
+	socket.Handle(s, "POST /v1/person", func(r *http.Request, p operator.Look) (any, error) {
+		return answer(i, func(c *ledger.Change) (operator.Person, error) { return act.Look(c, who(r), p) })
+	})
 	get(s, "POST /v1/publish", i.postPublish)
 	return s
 }
@@ -79,14 +91,32 @@ func get(s *socket.Server, pattern string, do func(*http.Request) (any, error)) 
 	socket.Handle(s, pattern, func(r *http.Request, _ socket.None) (any, error) { return do(r) })
 }
 
+// answer is what one transaction returns.
+func answer[T any](i *Issuer, f func(*ledger.Change) (T, error)) (out T, err error) {
+	err = i.ledger.Update(func(c *ledger.Change) (err error) {
+		out, err = f(c)
+		return err
+	})
+	return out, err
+}
+
+func (i *Issuer) status() (operator.Status, error) { return report.Status(i.ledger, i.linked.Load()) }
+
+func (i *Issuer) offers() (all []operator.Offer, err error) {
+	err = i.ledger.View(func(v ledger.View) error {
+		all, err = adopt.Offers(v, &i.ledger.Keys)
+		return err
+	})
+	return all, err
+}
+
 // getBackup answers with a whole copy of the database. It has tenancies, tokens
 // that were not used, and cards' ids: it is for the issuer's user.
 func (i *Issuer) getBackup(w http.ResponseWriter, r *http.Request, _ socket.None) error {
-	err := i.locked(func(c *change) error { return c.audit(who(r), "backup", "", "", "") })
-	var file *os.File
-	if err == nil {
-		file, err = i.copied(r.Context())
+	if err := i.audit(r, "backup", "", ""); err != nil {
+		return err
 	}
+	file, err := i.ledger.Copy(r.Context())
 	if err != nil {
 		return err
 	}
@@ -96,132 +126,61 @@ func (i *Issuer) getBackup(w http.ResponseWriter, r *http.Request, _ socket.None
 	return nil
 }
 
+// audit writes down what a request has done.
+func (i *Issuer) audit(r *http.Request, what, building, subject string) error {
+	return i.ledger.Update(func(c *ledger.Change) error { return c.Audit(who(r), what, building, subject, "") })
+}
+
 // postClock takes the operator's word that the machine's clock is right.
 func (i *Issuer) postClock(r *http.Request) (any, error) {
-	report, err := i.clock.Confirm()
+	clock, err := i.ledger.Clock.Confirm()
 	if err != nil {
 		return nil, err
 	}
-	return report, i.locked(func(c *change) error {
-		return c.audit(who(r), "clock confirm", "", report.Agreed.UTC().Format(time.RFC3339), "")
+	return clock, i.audit(r, "clock confirm", "", clock.Agreed.UTC().Format(time.RFC3339))
+}
+
+// getEscrow hands out a sealed building key. That is written down as well.
+func (i *Issuer) getEscrow(r *http.Request) (any, error) {
+	b := r.URL.Query().Get("building")
+	e, err := report.Escrow(i.ledger, b)
+	if err != nil {
+		return nil, err
+	}
+	return e, i.audit(r, "escrow", b, "")
+}
+
+// postDone puts all remarks away.
+func (i *Issuer) postDone(r *http.Request) (any, error) {
+	return struct{}{}, i.ledger.Update(func(c *ledger.Change) error {
+		if err := store.PutAway(c); err != nil {
+			return err
+		}
+		return c.Audit(who(r), "restored --done", "", "", "")
 	})
 }
 
 func (i *Issuer) postGateway(r *http.Request, n operator.NewGateway) (any, error) {
-	var t operator.Token
-	err := i.locked(func(c *change) (err error) {
-		if t, err = c.addGateway(n); err != nil {
-			return err
+	t, err := answer(i, func(c *ledger.Change) (operator.Token, error) {
+		t, err := enrol.Add(c, n)
+		if err != nil {
+			return t, err
 		}
-		return c.audit(who(r), "gateway add", n.Building, n.Gateway, "")
+		return t, c.Audit(who(r), "gateway add", n.Building, n.Gateway, "")
 	})
 	if err == nil {
-		_ = i.publish(r.Context(), n.Building) // its flats may be new; tried again by Run
+		_ = i.sender.send(r.Context(), n.Building) // its flats may be new; tried again by Run
 	}
 	return t, err
 }
 
-func (i *Issuer) deleteGateway(r *http.Request) (any, error) {
-	b, g := r.PathValue("building"), r.PathValue("gateway")
-	err := i.locked(func(c *change) error {
-		if err := c.removeGateway(b, g); err != nil {
-			return err
-		}
-		return c.audit(who(r), "gateway remove", b, g, "")
-	})
-	if err != nil {
-		return nil, err
-	}
-	return i.finish(r.Context(), operator.Done{Building: b})
-}
-
-func (i *Issuer) postAct(r *http.Request, a operator.Act) (any, error) {
-	return i.act(r.Context(), who(r), a)
-}
-
-func (i *Issuer) postPass(r *http.Request, n operator.NewPass) (any, error) {
-	return i.pass(who(r), n)
-}
-
-func (i *Issuer) postCountersign(r *http.Request, s operator.Countersign) (any, error) {
-	err := i.locked(func(c *change) error {
-		b, err := c.open(s.Building)
-		if err != nil {
-			return err
-		}
-		if err := c.countersign(b, s); err != nil {
-			return err
-		}
-		return c.audit(who(r), "countersign", s.Building, "list "+strconv.FormatUint(b.list.manifest.Version, 10), "")
-	})
-	if err != nil {
-		return nil, err
-	}
-	return i.finish(r.Context(), operator.Done{Building: s.Building})
-}
-
-func (i *Issuer) listOffers() ([]operator.Offer, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.offers()
-}
-
-func (i *Issuer) postDecision(r *http.Request, d operator.Decision) (any, error) {
-	err := i.locked(func(c *change) error {
-		if _, err := c.decide(d); err != nil {
-			return err
-		}
-		what := "offer drop"
-		if d.Take {
-			what = "offer take"
-		}
-		return c.audit(who(r), what, d.Building, d.ID, "")
-	})
-	if err != nil {
-		return nil, err
-	}
-	return i.finish(r.Context(), operator.Done{Building: d.Building})
-}
-
-// postHouse takes the House document of a building that this database does not know,
-// as one of its gateways has it.
-func (i *Issuer) postHouse(r *http.Request, h operator.House) (any, error) {
-	var id string
-	err := i.locked(func(c *change) (err error) {
-		if id, err = c.importHouse(h.Envelope); err != nil {
-			return err
-		}
-		return c.audit(who(r), "house import", id, "", "")
-	})
-	if err != nil {
-		return nil, err
-	}
-	return i.finish(r.Context(), operator.Done{Building: id})
-}
-
-func (i *Issuer) postPerson(r *http.Request, l operator.Look) (any, error) {
-	return i.look(who(r), l)
-}
-
-// escrowFor hands out a sealed building key. That is written down as well.
-func (i *Issuer) escrowFor(r *http.Request) (any, error) {
-	b := r.URL.Query().Get("building")
-	e, err := i.escrow(b)
-	if err != nil {
-		return nil, err
-	}
-	return e, i.locked(func(c *change) error { return c.audit(who(r), "escrow", b, "", "") })
-}
-
 func (i *Issuer) postPublish(r *http.Request) (any, error) {
-	err := i.signAgain()
+	err := i.ledger.SignAgain()
 	if err == nil {
-		i.mu.Lock()
-		err = i.markUnsent()
-		i.mu.Unlock()
+		err = i.ledger.SendAgain()
 	}
 	if err == nil {
-		err = i.publishAll(r.Context())
+		err = i.sender.sendAll(r.Context())
 	}
 	if err != nil {
 		return nil, err

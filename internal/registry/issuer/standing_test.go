@@ -1,7 +1,13 @@
 package issuer
 
 import (
+	"gatehouse/internal/registry/issuer/adopt"
+	"gatehouse/internal/registry/issuer/building"
 	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/lists"
+	"gatehouse/internal/registry/issuer/report"
+	"gatehouse/internal/registry/issuer/store"
 	"slices"
 	"strings"
 	"testing"
@@ -94,8 +100,10 @@ func TestDecisionsPutBack(t *testing.T) {
 					t.Errorf("the list says of grant %d %+v, want %+v", k, o[k], words[k])
 				}
 			}
-			odd, err := w.i.problems(building1)
-			named := slices.ContainsFunc(odd, func(p operator.Problem) bool { return p.Text == readOffText && p.Tenancy == id('t', 6).String() })
+			odd, err := report.Problems(w.i.ledger, building1)
+			named := slices.ContainsFunc(odd, func(p operator.Problem) bool {
+				return strings.HasPrefix(p.Text, "it is known from a list alone") && p.Tenancy == id('t', 6).String()
+			})
 			if err != nil || named != (c.none && !c.records) {
 				t.Errorf("that its flat is not known: %v: %+v, %v", named, odd, err)
 			}
@@ -114,7 +122,7 @@ func TestDecisionsPutBack(t *testing.T) {
 // standings are states, ends and words of grants, by their numbers.
 func (w *world) standings() (views map[int]string, rows map[int]uint32, words map[int][]wire.Word) {
 	w.t.Helper()
-	all, err := w.i.tenancies(building1)
+	all, err := report.Tenancies(w.i.ledger, building1)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -150,7 +158,7 @@ func TestSuspendedSince(t *testing.T) {
 	w.restore(nil)
 	w.meets()
 	// The list has seen neither: the first comes in its line, the others as if it had.
-	w.i.buildings[building1].covered[lineKey{"gw-1", g.line}] = cover{4, len(w.i.buildings[building1].records)}
+	w.building().Lines.Covered[building.Line{Gateway: "gw-1", Number: g.line}] = building.Cover{Number: 4, Events: w.building().Tenancies.Count()}
 	w.front.deliver(g.record(id('r', 3), bind), g.record(id('r', 4), lost), g.record(id('r', 5), other(wire.OpSuspend, 1, 3)))
 	w.turn()
 	w.want(1, wire.GrantSuspended)
@@ -187,17 +195,17 @@ func TestNotTaken(t *testing.T) {
 		t.Errorf("it says %s", said)
 	}
 	// A list of the same key from elsewhere, after the copy was put back: in the first format.
-	b := w.i.buildings[building1]
+	b := w.building()
 	w.now = w.now.Add(time.Hour)
-	l, _, err := grantlist.NewDraft(building1, b.list.manifest, b.list.hash).Sign(b.list.grants, w.now, w.i.keys.Issuer, w.i.keys.Epoch)
+	l, _, err := grantlist.NewDraft(building1, b.Lists.Newest.Manifest, b.Lists.Newest.Hash).Sign(b.Lists.Newest.Grants, w.now, w.i.ledger.Keys.Issuer, w.i.ledger.Keys.Epoch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, trusted, err := openForeign(building1, "gw-1", l.Manifest, nil, l.Buckets, w.i.keys.Issuers)
+	f, trusted, err := lists.Read(building1, l.Manifest, nil, l.Buckets, w.i.ledger.Keys.Issuers)
 	if err != nil || !trusted {
 		t.Fatal(err)
 	}
-	if err := w.i.locked(func(c *change) error { c.touch(b); return c.adopt(b, f) }); err != nil {
+	if err := w.i.ledger.Update(func(c *ledger.Change) error { c.Touch(b); return adopt.List(c, b, "gw-1", f) }); err != nil {
 		t.Fatal(err)
 	}
 	said := lines()
@@ -222,7 +230,7 @@ func TestPutBackInDoubt(t *testing.T) {
 	g := w.enrolled("gw-1")
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 1)))
 	w.turn()
-	if err := w.i.clock.Save(); err != nil {
+	if err := w.i.ledger.Clock.Save(); err != nil {
 		t.Fatal(err)
 	}
 	yesterday := w.backup()
@@ -245,8 +253,8 @@ func TestPutBackInDoubt(t *testing.T) {
 		if err := w.i.tend(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if want := uint32(w.now.Unix()); w.i.since != want {
-			t.Errorf("in use since %s, want %s", atText(w.i.since), atText(want))
+		if since, err := store.State(w.view(), store.Since); err != nil || since != w.now.Unix() {
+			t.Errorf("in use since %d, want %d (%v)", since, w.now.Unix(), err)
 		}
 		w.reopen()
 	}
@@ -261,11 +269,11 @@ func TestKeptBuildingKey(t *testing.T) {
 	w.turn()
 	w.restore(nil)
 	w.meets()
-	b := w.i.buildings[building1]
-	if b.keyNumber != 1 {
-		t.Fatalf("a new gateway would make another key: number %d", b.keyNumber)
+	b := w.building()
+	if b.KeyNumber != 1 {
+		t.Fatalf("a new gateway would make another key: number %d", b.KeyNumber)
 	}
-	said := strings.Join(b.toDo(), "\n")
+	said := w.waits()
 	if !strings.Contains(said, "registryd gateway add --replace") {
 		t.Errorf("nothing says that the copy of the key is gone: %q", said)
 	}
@@ -274,9 +282,9 @@ func TestKeptBuildingKey(t *testing.T) {
 	if a := w.ask(api.KindEnrol, g.place, g.request(token, 1)); a.Error != "" {
 		t.Fatal(a.Error, a.Hint)
 	}
-	e, err := w.i.escrow(building1)
-	if err != nil || string(e.Sealed) != "sealed building key" || len(w.i.buildings[building1].toDo()) > 0 {
-		t.Errorf("%+v, %v, %v", e, err, w.i.buildings[building1].toDo())
+	e, err := report.Escrow(w.i.ledger, building1)
+	if err != nil || string(e.Sealed) != "sealed building key" || w.waits() != "" {
+		t.Errorf("%+v, %v, %v", e, err, w.waits())
 	}
 }
 
@@ -301,7 +309,7 @@ func TestReinstatedProvesNoMore(t *testing.T) {
 			w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 1).String(), Reason: "mistake"})
 			d := w.do(operator.Act{Act: operator.ActReinstate, Grant: id('g', 1).String(), Reason: "mistake"})
 			w.reopen()
-			all, err := w.i.grants(building1, id('t', 1).String())
+			all, err := report.Grants(w.i.ledger, building1, id('t', 1).String())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -321,7 +329,7 @@ func TestReinstatedProvesNoMore(t *testing.T) {
 				w.front.deliver(g.recordAt(9, 1, id('r', 1), checkIn(1, 1)))
 				w.turn()
 			}
-			if v, err := w.i.tenancies(building1); err != nil || len(v) != 1 || v[0].Flat != "3b" {
+			if v, err := report.Tenancies(w.i.ledger, building1); err != nil || len(v) != 1 || v[0].Flat != "3b" {
 				t.Errorf("%+v, %v", v, err)
 			}
 		})
@@ -359,13 +367,15 @@ func TestThiefSettlesNothing(t *testing.T) {
 	g := w.enrolled("gw-1")
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 1)))
 	w.turn()
-	b := w.i.buildings[building1]
-	err := w.i.locked(func(c *change) error {
-		c.touch(b)
-		f := foreign{signedList: b.list}
-		f.manifest.Words = []wire.Word{{Grant: id('g', 1), Tenancy: id('t', 1), Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: 1<<32 - 1, Cards: []wire.CredentialID{}}}
-		f.manifest.Issued = 1<<32 - 1
-		return c.newTaking(b, f).standing(id('g', 1))
+	b := w.building()
+	err := w.i.ledger.Update(func(c *ledger.Change) error {
+		c.Touch(b)
+		f := b.Lists.Newest
+		f.Manifest.Words = []wire.Word{{Grant: id('g', 1), Tenancy: id('t', 1), Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: 1<<32 - 1, Cards: []wire.CredentialID{}}}
+		f.Manifest.Issued = 1<<32 - 1
+		f.Manifest.Version++
+		f.Hash[0]++
+		return adopt.List(c, b, "gw-1", f)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -374,11 +384,11 @@ func TestThiefSettlesNothing(t *testing.T) {
 	w.now = start.Add(time.Duration(later) * time.Minute)
 	w.front.deliver(g.record(id('r', 2), other(wire.OpNotice, 1, later)), g.record(id('r', 3), other(wire.OpDispute, 1, later+1)))
 	w.turn()
-	if v, err := w.i.tenancies(building1); err != nil || len(v) != 1 || v[0].State != fold.StateDisputed {
+	if v, err := report.Tenancies(w.i.ledger, building1); err != nil || len(v) != 1 || v[0].State != fold.StateDisputed {
 		t.Errorf("%+v, %v", v, err)
 	}
 	w.do(operator.Act{Act: operator.ActUphold, Tenancy: id('t', 1).String(), Reason: "heard", Until: w.now.AddDate(0, 0, 30)})
-	if v, err := w.i.tenancies(building1); err != nil || v[0].Decided != fold.DecidedUpheld {
+	if v, err := report.Tenancies(w.i.ledger, building1); err != nil || v[0].Decided != fold.DecidedUpheld {
 		t.Errorf("%+v, %v", v, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )
@@ -20,7 +21,7 @@ func TestStepOfAThief(t *testing.T) {
 	for name, c := range map[string]struct {
 		above uint64 // of the list that gw-2 has
 		taken bool
-	}{"within reach": {maxStep, true}, "too far": {maxStep + 1, false}} {
+	}{"within reach": {1 << 19, true}, "too far": {1<<19 + 1, false}} {
 		w := newWorld(t)
 		g := w.enrolled("gw-1")
 		w.enrolled("gw-2")
@@ -31,7 +32,7 @@ func TestStepOfAThief(t *testing.T) {
 		w.proveAll("gw-1", "gw-2")
 		behind, _ := w.listed()
 		w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 1).String(), Reason: "lost"}) // gw-2 is away from now on
-		if err := w.i.judge(t.Context(), g.holding(w.forged(t, behind.Version+c.above, w.i.keys.Epoch), w.front.buckets, nil)); err != nil {
+		if err := w.i.judge(t.Context(), g.holding(w.forged(t, behind.Version+c.above, w.i.ledger.Keys.Epoch), w.front.buckets, nil)); err != nil {
 			t.Fatal(name, err)
 		}
 		w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 2).String(), Reason: "order"})
@@ -70,7 +71,7 @@ func TestReinstateWhatAGatewayHolds(t *testing.T) {
 		if err := w.i.judge(t.Context(), g.holding(w.front.lists[building1], maps.Clone(w.front.buckets), nil, id('g', 1))); err != nil {
 			t.Fatal(err)
 		}
-		if offers, err := w.i.listOffers(); err != nil || len(offers) != 1 || offers[0].Grants != 1 {
+		if offers, err := w.i.offers(); err != nil || len(offers) != 1 || offers[0].Grants != 1 {
 			t.Fatalf("%+v, %v", offers, err)
 		}
 		d := w.do(a)
@@ -78,7 +79,7 @@ func TestReinstateWhatAGatewayHolds(t *testing.T) {
 			t.Fatalf("%+v", d)
 		}
 		_, grants := w.listed()
-		next, err := parseID(d.New[0])
+		next, err := hexID(d.New[0])
 		if err != nil || len(grants[next]) != 1 || grants[next][0].State != wire.GrantActive || grants[next][0].Credential != credential(1) {
 			t.Fatalf("the new grant is %+v (%v)", grants[next], err)
 		}
@@ -103,28 +104,28 @@ func TestTimeOfAThief(t *testing.T) {
 	w.proveAll("gw-1")
 	m, _ := w.listed()
 	w.thiefsTime = 40 * 24 * 3600
-	if err := w.i.judge(t.Context(), g.holding(w.forged(t, m.Version+1, w.i.keys.Epoch), w.front.buckets, nil)); err != nil {
+	if err := w.i.judge(t.Context(), g.holding(w.forged(t, m.Version+1, w.i.ledger.Keys.Epoch), w.front.buckets, nil)); err != nil {
 		t.Fatal(err)
 	}
-	if m, _ := w.listed(); m.Issued > w.i.ahead() || m.Version < 3 {
-		t.Errorf("the list after the thief's is of %d s from now", int64(m.Issued)-int64(w.i.now()))
+	if m, _ := w.listed(); m.Issued > w.i.ledger.Clock.Ahead() || m.Version < 3 {
+		t.Errorf("the list after the thief's is of %d s from now", int64(m.Issued)-int64(w.i.ledger.Clock.Unix()))
 	}
-	w.i.buildings[building1].house.Issued += w.thiefsTime
-	if err := w.i.locked(func(c *change) error {
-		b, err := c.open(building1)
+	w.building().House.Issued += w.thiefsTime
+	if err := w.i.ledger.Update(func(c *ledger.Change) error {
+		b, err := c.Open(building1)
 		if err != nil {
 			return err
 		}
-		return c.signHouse(b, b.house.Gateways)
+		return c.SignHouse(b, b.House.Gateways)
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if h := w.i.buildings[building1].house; h.Issued > w.i.ahead() {
-		t.Errorf("the house document after the thief's is of %d s from now", int64(h.Issued)-int64(w.i.now()))
+	if h := w.building().House; h.Issued > w.i.ledger.Clock.Ahead() {
+		t.Errorf("the house document after the thief's is of %d s from now", int64(h.Issued)-int64(w.i.ledger.Clock.Unix()))
 	}
-	w.i.keys.Epoch++ // the root has replaced the key
+	w.i.ledger.Keys.Epoch++ // the root has replaced the key
 	w.do(operator.Act{Act: operator.ActEnd, Grant: id('g', 2).String(), Reason: "order"})
-	if m := w.i.buildings[building1].list.manifest; m.Issued != w.i.now() {
-		t.Errorf("under another key a list is of %d s from now", int64(m.Issued)-int64(w.i.now()))
+	if m := w.building().Lists.Newest.Manifest; m.Issued != w.i.ledger.Clock.Unix() {
+		t.Errorf("under another key a list is of %d s from now", int64(m.Issued)-int64(w.i.ledger.Clock.Unix()))
 	}
 }

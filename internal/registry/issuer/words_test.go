@@ -3,6 +3,7 @@ package issuer
 import (
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/report"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ func TestWordsOnNotices(t *testing.T) {
 	given := wire.Word{Op: wire.OpNotice, Proof: wire.ProofLandlord, At: at(1), Until: at(1 + 3*24*60), Cause: wire.CauseAgreed}
 	w.wantWords(1, given, wire.Word{Op: wire.OpDispute, Proof: wire.ProofLandlord, At: at(2)})
 	tenancy := func() operator.Tenancy {
-		all, err := w.i.tenancies(building1)
+		all, err := report.Tenancies(w.i.ledger, building1)
 		if err != nil || len(all) != 1 {
 			t.Fatal(all, err)
 		}
@@ -161,7 +162,7 @@ func TestConfirmCard(t *testing.T) {
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)), g.record(id('r', 2), bind))
 	w.turn()
 	unproven := func() (n int) {
-		all, err := w.i.grants(building1, "")
+		all, err := report.Grants(w.i.ledger, building1, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,8 +268,8 @@ func TestConfirmAfterPutBack(t *testing.T) {
 // wantUnproven checks whether a card of a grant waits to be confirmed.
 func (w *world) wantUnproven(n int, c wire.CredentialID, want bool) {
 	w.t.Helper()
-	i := slices.IndexFunc(w.i.buildings[building1].grants[id('g', n)].Cards, func(k fold.Card) bool { return k.ID == c })
-	if i < 0 || w.i.buildings[building1].grants[id('g', n)].Cards[i].Unproven != want {
+	i := slices.IndexFunc(w.building().Tenancies.Grants[id('g', n)].Cards, func(k fold.Card) bool { return k.ID == c })
+	if i < 0 || w.building().Tenancies.Grants[id('g', n)].Cards[i].Unproven != want {
 		w.t.Errorf("card %s: want unproven %v", c, want)
 	}
 }
@@ -284,7 +285,7 @@ func TestWordsOfTheNewestFormatAlone(t *testing.T) {
 		w.front.deliver(g.record(id('r', 2*n), checkIn(n, 0)), g.record(id('r', 2*n+1), other(wire.OpNotice, n, 1)))
 	}
 	w.turn()
-	b, err := w.i.building(w.i.db, building1)
+	b, err := w.view().Building(building1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +301,7 @@ func TestWordsOfTheNewestFormatAlone(t *testing.T) {
 	if len(w.words(many-1)) != 1 {
 		t.Error("the newest is not said")
 	}
-	payload, err := wire.PayloadOf(b.list.old.envelope)
+	payload, err := wire.PayloadOf(b.Lists.Newest.Old.Envelope)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -345,7 +346,7 @@ func TestNoticePutBack(t *testing.T) {
 			t.Errorf("known %v: the tenant's word does not count: %d", known, got.Until)
 		}
 		w.do(operator.Act{Act: operator.ActReject, Tenancy: id('t', 1).String(), Reason: "heard"})
-		if all, err := w.i.tenancies(building1); err != nil || len(all) != 1 || all[0].State != fold.StateActive || all[0].Decided != fold.DecidedRejected {
+		if all, err := report.Tenancies(w.i.ledger, building1); err != nil || len(all) != 1 || all[0].State != fold.StateActive || all[0].Decided != fold.DecidedRejected {
 			t.Errorf("known %v: %+v, %v", known, all, err)
 		}
 	}
@@ -362,13 +363,7 @@ func TestNoticesOfAnOldDatabase(t *testing.T) {
 	if err := w.i.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db, err := openFile(filepath.Join(w.folder(authority.FolderIssuer), FileDatabase))
-	if err == nil {
-		_, err = db.Exec(`ALTER TABLE changes DROP COLUMN least; DROP TABLE migrations`)
-	}
-	if err != nil || db.Close() != nil {
-		t.Fatal(err)
-	}
+	execute(t, filepath.Join(w.folder(authority.FolderIssuer), FileDatabase), `ALTER TABLE changes DROP COLUMN least; DROP TABLE migrations`)
 	w.open()
 	w.front.deliver(g.record(id('r', 3), other(wire.OpSuspend, 1, 3)))
 	w.turn()

@@ -11,6 +11,11 @@ import (
 	"gatehouse/internal/amount"
 	"gatehouse/internal/backoff"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/adopt"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/enrol"
+	"gatehouse/internal/registry/issuer/intake"
+	"gatehouse/internal/registry/issuer/ledger"
 )
 
 // Times of the loop.
@@ -35,7 +40,7 @@ func (i *Issuer) Run(ctx context.Context) error {
 			retry.Reset()
 			continue
 		}
-		i.setLinked(false)
+		i.linked.Store(false)
 		if ctx.Err() != nil {
 			break
 		}
@@ -45,22 +50,13 @@ func (i *Issuer) Run(ctx context.Context) error {
 	return nil
 }
 
-func (i *Issuer) setLinked(linked bool) {
-	i.mu.Lock()
-	i.linked = linked
-	i.mu.Unlock()
-}
-
 // round is one question for work and what comes of it.
 func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
-	i.mu.Lock()
-	linked := i.linked
-	i.mu.Unlock()
-	if !linked {
+	if !i.linked.Load() {
 		if err := i.meet(ctx); err != nil {
 			return err
 		}
-		i.setLinked(true)
+		i.linked.Store(true)
 	}
 	if now := time.Now(); now.Sub(*tended) >= i.opts.Tend {
 		if err := i.tend(ctx); err != nil {
@@ -68,29 +64,31 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 		}
 		*tended = now
 	}
-	if err := i.clock.Save(); err != nil {
+	if err := i.ledger.Clock.Save(); err != nil {
 		i.opts.Log.Error().Err(err).Msg("after a start the clock may be doubted for longer than it must")
 	}
-	if err := i.catchUpAll(ctx); err != nil {
+	if err := i.catchUp(ctx); err != nil {
 		return err
 	}
-	if err := i.signIfReplaced(); err != nil {
+	if err := i.ledger.SignIfReplaced(); err != nil {
 		return err
 	}
-	if err := i.publishAll(ctx); err != nil {
+	if err := i.sender.sendAll(ctx); err != nil {
 		return err
 	}
-	i.mu.Lock()
-	after := i.after
-	i.mu.Unlock()
 	ask, cancel := context.WithTimeout(ctx, 2*i.opts.Ask) // a front that hangs is one that is away
 	defer cancel()
-	w, err := i.opts.Front.Work(ask, after, min(i.opts.Ask, i.opts.Tend))
+	w, err := i.opts.Front.Work(ask, i.ledger.After(), min(i.opts.Ask, i.opts.Tend))
 	if err != nil {
 		return err
 	}
+	return i.do(ctx, w)
+}
+
+// do does the work that the front has handed over.
+func (i *Issuer) do(ctx context.Context, w api.Work) error {
 	for part := range slices.Chunk(w.Deliveries, batch) {
-		if err := i.takeIn(part); err != nil {
+		if err := i.ledger.TakeIn(part, intake.Deliver); err != nil {
 			return err
 		}
 	}
@@ -110,7 +108,7 @@ func (i *Issuer) round(ctx context.Context, tended *time.Time) error {
 // meet is what a front gets that answers again. One that lost its store, or was
 // set back, counts its deliveries anew: what comes twice is known by its record.
 func (i *Issuer) meet(ctx context.Context) error {
-	for _, envelope := range [][]byte{i.keys.TrustEnvelope, i.keys.TrustPlain} {
+	for _, envelope := range [][]byte{i.ledger.Keys.TrustEnvelope, i.ledger.Keys.TrustPlain} {
 		if envelope == nil {
 			continue
 		}
@@ -123,101 +121,51 @@ func (i *Issuer) meet(ctx context.Context) error {
 		return err
 	}
 	before, err := i.opts.Front.Trusts(ctx)
-	var refused *api.Error
-	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
-		err = nil // it is an older program: what is kept here has to do
-	}
-	if err != nil {
+	if err != nil && status(err) != http.StatusNotFound { // it is an older program: what is kept here has to do
 		return err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, envelope := range before {
-		if err := i.keepTrust(envelope); err != nil {
-			return err
-		}
-	}
-	if s.LastWork < i.after {
-		said := i.remark("", fmt.Sprintf("%s: it knows %s, and %d were taken in from it: it was put back to an earlier day, or is new. It gets all lists again, "+
-			"and gateways bring what they still keep; docs/restore.md says what is lost", api.FileDatabase, amount.Of(s.LastWork, "tenancy record"), i.after))
-		i.after = s.LastWork
-		return errors.Join(said, i.markUnsent())
-	}
-	return nil
-}
-
-// markUnsent makes everything be handed over again. The caller holds mu.
-func (i *Issuer) markUnsent() error {
-	err := i.update(func(c *change) error {
-		for _, q := range []string{`UPDATE lists SET sent = 0`, `UPDATE buildings SET house_sent = 0`} {
-			if _, err := c.Exec(q); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	for _, b := range i.buildings {
-		clear(b.known)
-		b.logSent = 0
-	}
-	return errors.Join(err, i.loadUnsent(i.db))
-}
-
-// takeIn takes deliveries in, all or none.
-func (i *Issuer) takeIn(all []api.Delivery) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	after := i.after
-	err := i.update(func(c *change) error {
-		for _, d := range all {
-			if d.Number <= after {
-				continue
-			}
-			if err := c.deliver(d); err != nil {
-				return err
-			}
-			after = d.Number
-		}
-		_, err := c.Exec(`INSERT INTO state (key, value) VALUES ('after', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, int64(after))
+	if err := i.ledger.KeepTrusts(before); err != nil {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("take records in: %w", err)
 	}
-	i.after = after
-	return nil
+	return i.ledger.Restart(s.LastWork, func(after uint64) string {
+		return fmt.Sprintf("%s: it knows %s, and %d were taken in from it: it was put back to an earlier day, or is new. It gets all lists again, "+
+			"and gateways bring what they still keep; docs/restore.md says what is lost", api.FileDatabase, amount.Of(s.LastWork, "tenancy record"), after)
+	})
 }
 
 // tend asks which lists are proved, and makes new ones where that lets a
 // revoked grant go.
 func (i *Issuer) tend(ctx context.Context) error {
-	if err := i.beginAnew(); err != nil {
+	if err := i.ledger.Begin(); err != nil {
 		return err
 	}
 	all, err := i.opts.Front.Gateways(ctx, "")
 	if err != nil {
 		return err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.update(func(c *change) error {
+	return i.ledger.Update(func(c *ledger.Change) error {
+		heard := make(map[*building.Building]bool)
 		for _, g := range all {
-			b, err := i.building(c, g.Building)
+			b, err := c.Building(g.Building)
 			if err != nil {
 				return err
 			}
-			if b == nil || b.house.Gateway(g.Gateway) == nil {
+			if b == nil || b.House.Gateway(g.Gateway) == nil {
 				continue
 			}
-			c.touch(b)
-			if err := c.prove(b, g); err != nil {
+			heard[b] = true
+			c.Touch(b)
+			if err := c.Prove(b, g); err != nil {
 				return err
 			}
-			i.hear(b, g)
+			if b.Gateways.Hear(g) {
+				c.Clock.Hear(b.ID, *g.Wall, g.Said)
+			}
 		}
-		for id := range c.touched {
-			b := i.buildings[id]
-			c.touched[id] = c.touched[id] || b.held == nil && (b.healed || len(b.droppable()) > 0 || b.turned(i.agreed()))
+		for b := range heard {
+			if b.Lists.Held == nil && (b.Lists.Healed || len(b.Droppable()) > 0 || b.Turned(c.Clock.Agreed())) {
+				c.Relist(b)
+			}
 		}
 		return nil
 	})
@@ -226,23 +174,75 @@ func (i *Issuer) tend(ctx context.Context) error {
 // enrolment answers one request. A refusal is an answer; an error means that
 // the front is to be asked again.
 func (i *Issuer) enrolment(ctx context.Context, e api.Enrolment) error {
-	body, err := i.enrol(e)
-	answer := api.Answer{ID: e.ID, Body: body}
-	var refused *api.Error
-	switch {
-	case errors.As(err, &refused):
+	answer := api.Answer{ID: e.ID}
+	err := i.ledger.Update(func(c *ledger.Change) (err error) {
+		answer.Body, err = enrol.Answer(c, e)
+		return err
+	})
+	if refused, ok := errors.AsType[*api.Error](err); ok {
 		answer.Error, answer.Hint = refused.Message, refused.Hint
-	case err != nil:
+	} else if err != nil {
 		i.opts.Log.Error().Err(err).Str("gateway", e.Place.Address()).Msg("enrolment")
 		answer.Error, answer.Hint = "the registry could not do it", "try again in a minute; its log says why"
-	default:
-		if err := i.publishLogged(ctx, e.Place.Building); err != nil { // so that the front knows the gateway before it comes
-			return err
-		}
+	} else if err := i.sender.sendLogged(ctx, e.Place.Building); err != nil { // so that the front knows the gateway before it comes
+		return err
 	}
 	err = i.opts.Front.Answer(ctx, answer)
-	if errors.As(err, &refused) && refused.Status == 404 {
+	if status(err) == http.StatusNotFound {
 		return nil // whoever asked is gone, and asks again
 	}
 	return err
+}
+
+// judge takes in what a gateway holds, and tells the front that it was judged.
+func (i *Issuer) judge(ctx context.Context, h api.Holding) error {
+	if err := i.ledger.Update(func(c *ledger.Change) error { return adopt.Holding(c, h) }); err != nil {
+		return fmt.Errorf("take in what %s holds: %w", h.Place.Address(), err)
+	}
+	if err := i.sender.sendLogged(ctx, h.Place.Building); err != nil {
+		return err
+	}
+	err := i.opts.Front.Taken(ctx, h)
+	if status(err) == http.StatusNotFound {
+		return nil // it has said another hello since
+	}
+	return err
+}
+
+// catchUp looks at the front's lists where they may be newer: the database was put back,
+// and the front's was not.
+func (i *Issuer) catchUp(ctx context.Context) error {
+	for _, id := range i.ledger.Behind() {
+		heads, err := i.opts.Front.Heads(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, head := range heads {
+			if err := i.takeOver(ctx, head); err != nil {
+				return err
+			}
+		}
+		i.ledger.SetBehind(id, false)
+	}
+	return nil
+}
+
+// takeOver takes over what the front has of a building that this database does not know.
+func (i *Issuer) takeOver(ctx context.Context, head api.Head) error {
+	lacks := false
+	err := i.ledger.View(func(v ledger.View) (err error) {
+		lacks, err = v.Lacks(head.Building, head.House, head.Hash)
+		return err
+	})
+	if err != nil || !lacks {
+		return err
+	}
+	stored, err := i.opts.Front.Stored(ctx, head.Building)
+	if err != nil {
+		return err
+	}
+	if err := i.ledger.Update(func(c *ledger.Change) error { return adopt.Front(c, stored) }); err != nil {
+		return fmt.Errorf("take over what the front has of %s: %w", head.Building, err)
+	}
+	return nil
 }

@@ -32,6 +32,9 @@ type Event struct {
 	Least uint32
 }
 
+// MaxCards of one change.
+const MaxCards = 16
+
 // UnknownFlat stands in a check-in that was read from a list: that has no flats.
 const UnknownFlat = "?"
 

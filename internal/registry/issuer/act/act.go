@@ -1,0 +1,238 @@
+// Package act is what an operator orders about grants and tenancies: to end, suspend,
+// resume and confirm, to decide a disputed notice, to reinstate who was ended, to issue a
+// pass, and to look where a person's name is sealed.
+//
+// An order is an event like those of gateways, in the registry's name, and comes after
+// all that is known of the grant, whatever the clocks of gateways said. It refuses what
+// names no reason, and to bring an ended grant back: its id is never used again.
+package act
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/store"
+	"gatehouse/sync/wire"
+)
+
+// Result is what an act has changed.
+type Result struct {
+	Building string
+	Grants   []wire.ID // that were acted on, or made
+	Before   uint64    // version of the building's list before
+}
+
+// Do carries out what an operator asks for.
+func Do(c *ledger.Change, who string, a operator.Act) (r Result, err error) {
+	reasons := operator.Reasons(a.Act)
+	if !slices.Contains(reasons, a.Reason) {
+		if reasons == nil {
+			return r, api.Hinted("", "no such act: %q", a.Act)
+		}
+		return r, api.Hinted("one of "+strings.Join(reasons, ", "), "%q is no reason for %s", a.Reason, a.Act)
+	}
+	b, grants, err := find(c, a)
+	if err != nil {
+		return r, err
+	}
+	r = Result{Building: b.ID, Before: b.Lists.Newest.Manifest.Version}
+	if a.Act == operator.ActReinstate {
+		r.Grants, err = reinstate(c, b, grants, a)
+	} else {
+		r.Grants, err = order(c, b, grants, a)
+	}
+	if err != nil {
+		return r, err
+	}
+	c.Relist(b)
+	return r, c.Audit(who, a.Act, b.ID, a.Grant+a.Tenancy, a.Reason)
+}
+
+// order carries an act out on those grants that it has to do with.
+func order(c *ledger.Change, b *building.Building, grants []wire.ID, a operator.Act) ([]wire.ID, error) {
+	if grants = concerned(b, grants, a); len(grants) == 0 && decides(a) {
+		return nil, api.Hinted("registryd tenancies shows which are disputed", "no notice is disputed there: tenancy %s", a.Tenancy)
+	} else if len(grants) == 0 {
+		return nil, api.Hinted("registryd grants --tenancy ID shows them", "nothing of tenancy %s is left to %s", a.Tenancy, a.Act)
+	}
+	for _, id := range grants {
+		if err := On(c, b, id, a); err != nil {
+			return nil, err
+		}
+	}
+	return grants, nil
+}
+
+// find returns the grants that an act names.
+func find(c *ledger.Change, a operator.Act) (*building.Building, []wire.ID, error) {
+	if (a.Grant == "") == (a.Tenancy == "") {
+		return nil, nil, api.Hinted("registryd tenancies and registryd grants show them", "name a grant or a tenancy")
+	}
+	kind, text := store.Grant, a.Grant
+	if a.Grant == "" {
+		kind, text = store.Tenancy, a.Tenancy
+	}
+	id, err := parseID(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	where, err := store.BuildingOf(c, kind, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if where == "" {
+		return nil, nil, api.Hinted("registryd tenancies and registryd grants show them", "no %s %s", kind, text)
+	}
+	b, err := c.Open(where)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.Grant != "" {
+		return b, []wire.ID{id}, nil
+	}
+	return b, b.Tenancies.Of(id), nil
+}
+
+// concerned leaves out those grants of a tenancy to which the act has nothing to
+// do; one that was named itself stays.
+func concerned(b *building.Building, ids []wire.ID, a operator.Act) []wire.ID {
+	if a.Grant != "" {
+		return ids
+	}
+	return slices.DeleteFunc(ids, func(id wire.ID) bool {
+		g := b.Tenancies.Grants[id]
+		return g.Ended || decides(a) && !(g.Given && g.Disputed)
+	})
+}
+
+// decides reports whether an act decides a disputed notice.
+func decides(a operator.Act) bool { return a.Act == operator.ActUphold || a.Act == operator.ActReject }
+
+func parseID(text string) (id wire.ID, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(id) {
+		return id, api.Hinted("an id is 32 hex digits, as registryd tenancies shows them", "%q is no id", text)
+	}
+	return wire.ID(b), nil
+}
+
+// On adds the operator's event to one grant. It comes after all that is
+// known of the grant, whatever the clocks of gateways said.
+func On(c *ledger.Change, b *building.Building, id wire.ID, a operator.Act) error {
+	g := b.Tenancies.Grants[id]
+	if g.Ended && a.Act != operator.ActEnd {
+		return api.Hinted("registryd reinstate makes a new one for the same tenancy and cards", "grant %s is over, for good", id)
+	}
+	e := fold.Event{At: c.Clock.Unix(), Change: wire.Change{Proof: wire.ProofRegistry, Clock: wire.ClockRegistry, Tenancy: g.Tenancy, Grant: id}}
+	for _, old := range b.Tenancies.Events[id] {
+		if old.At >= e.At && old.At < 1<<32-1 {
+			e.At = old.At + 1
+		}
+	}
+	e.Change.At = e.At
+	_, _ = rand.Read(e.Record[:]) // never fails
+	switch a.Act {
+	case operator.ActEnd:
+		e.Change.Op, e.Change.Cause = wire.OpEnd, causeOf(a.Reason)
+	case operator.ActConfirm:
+		return confirm(c, b, g, e, a.Credential)
+	case operator.ActSuspend, operator.ActResume:
+		e.Change.Op = wire.OpSuspend
+		if a.Act == operator.ActResume {
+			e.Change.Op = wire.OpResume
+		}
+		return onCards(c, b, g, e, a.Credential)
+	case operator.ActUphold, operator.ActReject:
+		return settle(c, b, g, e, a)
+	}
+	return c.Take(b, e)
+}
+
+func causeOf(reason string) wire.Cause {
+	for cause := wire.CauseMovedOut; cause <= wire.CauseMistake; cause++ {
+		if cause.String() == reason {
+			return cause
+		}
+	}
+	return wire.CauseOrder
+}
+
+// onCards names one card of the grant, or all. A card has an id for each form
+// in which readers see it, and all of them come in one record: whoever names one
+// means the card.
+func onCards(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event, credential string) error {
+	same := b.Tenancies.CameWith(g.ID, strings.ToLower(credential))
+	var cards []wire.CredentialID
+	for _, card := range g.Cards {
+		if credential == "" || same[card.ID] {
+			cards = append(cards, card.ID)
+		}
+	}
+	if len(cards) == 0 {
+		return api.Hinted("registryd grants shows the cards of each", "grant %s has no such card", g.ID)
+	}
+	for part := range slices.Chunk(cards, fold.MaxCards) {
+		_, _ = rand.Read(e.Record[:])
+		e.Change.Credentials = slices.Clone(part)
+		if err := c.Take(b, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// confirm names a card again in the registry's name, later than whatever was said of
+// it by any clock. The list carries that, and the desks take it. A card that counts as
+// proven here may wait for it at a desk all the same: it is named once more.
+func confirm(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event, credential string) error {
+	same := b.Tenancies.CameWith(g.ID, strings.ToLower(credential))
+	if !slices.ContainsFunc(g.Cards, func(k fold.Card) bool { return same[k.ID] }) {
+		return api.Hinted("registryd grants shows how many of each wait for it, and with --json which: --card with one of its ids",
+			"grant %s has no such card", g.ID)
+	}
+	for _, old := range b.Tenancies.Events[g.ID] {
+		if old.Change.At >= e.Change.At && old.Change.At < 1<<32-1 {
+			e.Change.At = old.Change.At + 1
+		}
+	}
+	e.Change.Op = wire.OpBind
+	return onCards(c, b, g, e, credential)
+}
+
+// settle decides a dispute: what was said so far counts no more, the decision
+// does.
+func settle(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event, a operator.Act) error {
+	if !g.Given || !g.Disputed { // an objection outlives the notice that was taken back
+		return api.Hinted("registryd tenancies shows which are disputed", "no notice is disputed there: grant %s", g.ID)
+	}
+	e.Change.Op = wire.OpWithdraw
+	if a.Act == operator.ActUphold {
+		until := a.Until.Unix()
+		if until <= int64(c.Clock.Unix()) || until >= 1<<32 {
+			return api.Hinted("give a day in the future: the tenant has to know of it", "a tenancy can't end with %s", b.Gateways.LastDayOf(a.Until))
+		}
+		if until < int64(g.Ends) {
+			return api.Hinted("--uphold "+b.Gateways.LastDay(g.Ends)+", or a later day", "the notice itself ends nothing before %s", b.Gateways.Minute(g.Ends))
+		}
+		e.Change.Op, e.Change.Until, e.Change.Cause = wire.OpNotice, uint32(until), wire.CauseOrder
+	}
+	events := b.Tenancies.Events[g.ID]
+	for n := range events {
+		old := &events[n]
+		if op := old.Change.Op; old.OfRegistry() || op != wire.OpNotice && op != wire.OpDispute && op != wire.OpWithdraw {
+			continue
+		}
+		old.Settled = true
+		if err := store.SettleChange(c, b.ID, *old); err != nil {
+			return err
+		}
+	}
+	return c.Take(b, e)
+}

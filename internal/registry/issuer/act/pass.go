@@ -1,0 +1,104 @@
+package act
+
+import (
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"time"
+
+	"gatehouse/internal/amount"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// maxPasses is how many passes one tenancy gets within the longest life of one:
+// enough for the doors of a house and a phone that lost some, few enough that
+// nobody hands them out to a crowd.
+const maxPasses = 20
+
+// Passes counts the passes of tenancies, in this run of the issuer. It is used within
+// the ledger's transactions alone, one at a time.
+type Passes struct {
+	given map[wire.ID][]uint32 // when each tenancy got one, unix s, the last quarter of an hour
+}
+
+// NewPasses has counted none.
+func NewPasses() *Passes { return &Passes{given: make(map[wire.ID][]uint32)} }
+
+// Issue issues a pass for a tenancy. It is written down with it, without the text.
+func (p *Passes) Issue(c *ledger.Change, who string, n operator.NewPass) (out operator.Pass, err error) {
+	if n.Minutes < wire.MinPass/60 || n.Minutes > wire.MaxPass/60 {
+		return out, api.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", wire.MinPass/60, wire.MaxPass/60, n.Minutes)
+	}
+	b, grants, err := find(c, operator.Act{Tenancy: n.Tenancy})
+	if err != nil {
+		return out, err
+	}
+	now, sure := c.Clock.Agreed()
+	if !sure {
+		return out, api.Hinted("registryd clock says why", "the clock is in doubt, and a pass is good for minutes only: none is made")
+	}
+	if err := mayPass(b, grants, now); err != nil {
+		return out, err
+	}
+	tenancy := b.Tenancies.Grants[grants[0]].Tenancy
+	if err := p.count(tenancy, now); err != nil {
+		return out, err
+	}
+	pass := wire.Pass{Tenancy: tenancy, From: now, Until: now + uint32(60*n.Minutes)}
+	_, _ = rand.Read(pass.ID[:]) // never fails
+	text, err := pass.Sign(b.ID, c.Keys.Epoch, c.Keys.Issuer)
+	if err != nil {
+		return out, err
+	}
+	out = operator.Pass{Building: b.ID, Tenancy: tenancy.String(), Text: text,
+		From: time.Unix(int64(pass.From), 0).UTC(), Until: time.Unix(int64(pass.Until), 0).UTC()}
+	return out, c.Audit(who, "pass", b.ID, out.Tenancy, fmt.Sprintf("%d min", n.Minutes))
+}
+
+// mayPass refuses what no door would open for: one of the grants has to be
+// active, with a card of it that is not suspended.
+func mayPass(b *building.Building, grants []wire.ID, now uint32) error {
+	why := "its check-in has not come yet"
+	var rank int // of why: how near a grant came
+	for _, id := range grants {
+		g := b.Tenancies.Grants[id]
+		near, text := 0, ""
+		switch state := g.State(now); {
+		case !g.Known:
+			continue
+		case state == fold.StateEnded:
+			near, text = 1, "it is over"
+		case !slices.ContainsFunc(g.Cards, func(c fold.Card) bool { return !c.Suspended }):
+			near, text = 2, "all of its cards are suspended: registryd resume"
+		case g.CheckIn.Change.From > now:
+			near, text = 3, "it begins at "+b.Gateways.Minute(g.CheckIn.Change.From)
+		default:
+			return nil
+		}
+		if near > rank {
+			rank, why = near, text
+		}
+	}
+	return api.Hinted(why, "no door opens for this tenancy now, so that it gets no pass")
+}
+
+// count counts one pass of a tenancy, or refuses it.
+func (p *Passes) count(tenancy wire.ID, now uint32) error {
+	for id, times := range p.given { // few: those of the last quarter of an hour
+		times = slices.DeleteFunc(times, func(at uint32) bool { return at+wire.MaxPass <= now })
+		if p.given[id] = times; len(times) == 0 {
+			delete(p.given, id)
+		}
+	}
+	times := p.given[tenancy]
+	if len(times) >= maxPasses {
+		return api.Hinted("one pass opens one door once; try again in some minutes", "this tenancy got %s within %s", amount.Of(len(times), "pass"), amount.Of(wire.MaxPass/60, "minute"))
+	}
+	p.given[tenancy] = append(times, now)
+	return nil
+}

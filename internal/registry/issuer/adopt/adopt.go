@@ -1,0 +1,130 @@
+package adopt
+
+import (
+	"fmt"
+	"time"
+
+	"gatehouse/internal/amount"
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/lists"
+	"gatehouse/internal/registry/issuer/store"
+	"gatehouse/sync/wire"
+)
+
+// maxStep is how far a list's version may be above what is known: a thief's list
+// could use up the numbers. Gateways take twice as much, so that the next list, which
+// goes above the one that was taken over, is still within reach of those that have not
+// got it.
+const maxStep = 1 << 19
+
+// List takes over what a list says that is not in the log: an issuer that is trusted
+// now has signed it. from is who has it: a gateway, or the front.
+func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) error {
+	if there, err := store.InLog(c, b.ID, l.Hash); err != nil || there {
+		return err
+	}
+	newest := l.After(&b.Lists.Newest)
+	if low := b.Lowest(); newest && l.Manifest.Version-min(l.Manifest.Version, low) > maxStep {
+		return c.Remark(b.ID, "%s has list %d, which is more than %d above list %d: it is not taken over, and no other list reaches that gateway. Somebody may have the issuer's key: "+
+			"registryd trust new --replace issuer --as-false", from, l.Manifest.Version, maxStep, low)
+	}
+	t := newTaking(c, b, l)
+	before := b.Tenancies.OpenAt(c.Clock.Unix())
+	if newest && len(l.Second) == 0 {
+		// Gateways count what it took, as this database knows the tenancies, against the next
+		// list for a day; lists before it may have taken some of that earlier, which nothing
+		// here says.
+		if err := c.Count(b, b.Removed(&l), min(l.Manifest.Issued, c.Clock.Unix())); err != nil {
+			return err
+		}
+	}
+	if err := t.take(newest); err != nil {
+		return err
+	}
+	if err := warn(c, b, from, &l, before); err != nil {
+		return err
+	}
+	log, err := l.Forms()
+	if err == nil {
+		err = store.AppendLog(c, b, log...)
+	}
+	if err == nil && newest {
+		err = follow(c, b, l)
+	}
+	if err != nil {
+		return err
+	}
+	c.Relist(b)
+	back := ""
+	if t.ended > 0 {
+		back = "; what should not have ended comes back by registryd reinstate"
+	}
+	return c.Remark(b.ID, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now%s%s",
+		from, l.Manifest.Version, t.String(), b.ID, back, strange(c.Since(), l.Manifest.Issued))
+}
+
+// follow makes a list that was taken over the one that the next follows. Records of
+// gateways that it has seen and that come later, with a grant that it did not name, come
+// too late.
+func follow(c *ledger.Change, b *building.Building, l lists.Signed) error {
+	if err := c.Replace(b, l); err != nil {
+		return err
+	}
+	for _, s := range l.Manifest.Seen {
+		line := building.Line{Gateway: s.Gateway, Number: s.Line}
+		if s.Number <= b.Lines.Covered[line].Number {
+			continue
+		}
+		cover := building.Cover{Number: s.Number, Events: b.Tenancies.Count()}
+		b.Lines.Covered[line] = cover
+		if err := store.PutCovered(c, b.ID, line, cover); err != nil {
+			return err
+		}
+	}
+	if b.KeyNumber != 0 || len(l.Grants) == 0 {
+		return nil
+	}
+	b.KeyNumber = l.Grants[0].Credential[0] // the building has its key: a new gateway must not make another
+	return store.PutBuilding(c, b)
+}
+
+// strange says of a list that was taken over that nothing explains why this database did
+// not know it: it was signed when this one was in use already. Times are unix s.
+func strange(since, issued uint32) string {
+	if issued <= since {
+		return ""
+	}
+	text := "no copy was put back here"
+	if since > 0 {
+		text = fmt.Sprintf("this database was put back or made on %s", atText(since))
+	}
+	return fmt.Sprintf(". It was signed on %s, and %s: if that was no other start of this registry, somebody else has the issuer's key: "+
+		"registryd trust new --replace issuer --as-false", atText(issued), text)
+}
+
+func atText(s uint32) string { return time.Unix(int64(s), 0).UTC().Format(time.RFC3339) }
+
+// warn tells that one issuer alone has signed a list that ended more than one may in
+// the days between: it is so, since it was active at a door, and it may be a thief's.
+// before are the tenancies that were open.
+func warn(c *ledger.Change, b *building.Building, from string, l *lists.Signed, before map[wire.ID]bool) error {
+	days := 1
+	if was := b.Lists.Newest.Manifest.Issued; was > 0 && l.Manifest.Issued > was {
+		days += int((l.Manifest.Issued - was) / building.LossesWindow)
+	}
+	after := b.Tenancies.OpenAt(c.Clock.Unix())
+	gone := make([]wire.ID, 0, len(before))
+	for id := range before {
+		if !after[id] {
+			gone = append(gone, id)
+		}
+	}
+	if len(l.Second) > 0 || len(gone) <= grantlist.MayLose(len(before))*days {
+		return nil
+	}
+	return c.Remark(b.ID, "list %d of %s, by one issuer's key alone, has ended %s (%s): more than one issuer may. If that is not so, somebody has the key: "+
+		"registryd trust new --replace issuer --as-false, then registryd reinstate --tenancy ID for each (registryd tenancies --building %s)",
+		l.Manifest.Version, from, amount.Of(len(gone), "tenancy"), b.Tenancies.FlatsText(gone), b.ID)
+}

@@ -1,0 +1,113 @@
+package adopt
+
+import (
+	"strings"
+
+	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/store"
+	"gatehouse/sync/wire"
+)
+
+// adoptHouse takes over a newer House document that an issuer trusted now has signed:
+// who is in it is of the building, who is not was taken out.
+func adoptHouse(c *ledger.Change, b *building.Building, from string, envelope []byte) error {
+	h, err := keys.OpenHouse(envelope, c.Keys.Trust, b.ID)
+	if err != nil || h.Version <= b.House.Version {
+		return nil // not signed by an issuer, or nothing new
+	}
+	if h.District != b.District || h.Town != b.Town {
+		return c.Remark(b.ID, "%s has a house document that places the building in %s/%s: it is not taken over", from, h.District, h.Town)
+	}
+	out, in := diffHouses(b.House, h)
+	if err := c.SetHouse(b, h, envelope, nil); err != nil {
+		return err
+	}
+	b.Flats, b.NoticeDays = h.Flats, h.NoticeDays
+	if err := store.PutBuilding(c, b); err != nil {
+		return err
+	}
+	for _, id := range in {
+		if err := store.PutGateway(c, b.ID, id, h.Gateway(id).Public[:], h.Issued); err != nil {
+			return err
+		}
+	}
+	for _, id := range out {
+		if _, err := store.DropGateway(c, b.ID, id); err != nil {
+			return err
+		}
+	}
+	c.Relist(b)
+	if err := c.Remark(b.ID, "%s had house document %d, which this database did not know: gateways that came by it: %s; that went: %s", from, h.Version, named(in), named(out)); err != nil {
+		return err
+	}
+	return c.SignHouse(b, h.Gateways) // one that names this one among those before it
+}
+
+// named lists ids for people.
+func named(ids []string) string {
+	if len(ids) == 0 {
+		return "none"
+	}
+	return strings.Join(ids, ", ")
+}
+
+// diffHouses are the gateways that only one of two documents has, or with another key.
+func diffHouses(before, after wire.House) (out, in []string) {
+	for _, g := range before.Gateways {
+		if after.Gateway(g.ID) == nil {
+			out = append(out, g.ID)
+		}
+	}
+	for _, g := range after.Gateways {
+		if old := before.Gateway(g.ID); old == nil || old.Public != g.Public {
+			in = append(in, g.ID)
+		}
+	}
+	return out, in
+}
+
+// findOrMake returns the building of what the front has. One that this database does
+// not know at all is made from its House document; nil: an issuer trusted now has not
+// signed that.
+func findOrMake(c *ledger.Change, k api.Stored) (*building.Building, error) {
+	b, err := c.Building(k.Building)
+	if err != nil || b != nil {
+		return b, err
+	}
+	h, err := keys.OpenHouse(k.House, c.Keys.Trust, k.Building)
+	if err != nil {
+		return nil, nil
+	}
+	b = building.New(k.Building)
+	b.District, b.Town, b.NoticeDays, b.Flats = h.District, h.Town, h.NoticeDays, h.Flats
+	c.Make(b)
+	return b, store.PutBuilding(c, b)
+}
+
+// House takes the House document of a building that the operator has, as one of its
+// gateways has it, and returns the building's id.
+func House(c *ledger.Change, envelope []byte) (id string, err error) {
+	_, p, _ := wire.Open(envelope, wire.Expect{}, nil) // only to learn the building
+	if p.Address == "" {
+		return "", api.Hinted("name house.cose of a gateway's folder of keys", "it is no house document")
+	}
+	if _, err := keys.OpenHouse(envelope, c.Keys.Trust, p.Address); err != nil {
+		return "", api.Hinted("it must be signed by an issuer that the trust document names: restore the keys of then first", "house document of %s: %v", p.Address, err)
+	}
+	b, err := findOrMake(c, api.Stored{Building: p.Address, House: envelope})
+	if err != nil {
+		return "", err
+	}
+	c.Touch(b)
+	before := b.House.Version
+	if err := adoptHouse(c, b, "the operator", envelope); err != nil {
+		return "", err
+	}
+	if b.House.Version == before {
+		return "", api.Hinted("registryd gateway list shows what is known", "the registry has house document %d of %s already", before, b.ID)
+	}
+	return b.ID, nil
+}

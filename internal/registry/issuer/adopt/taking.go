@@ -1,0 +1,241 @@
+package adopt
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/amount"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/lists"
+	"gatehouse/sync/wire"
+)
+
+// taking is the work of taking one list over.
+type taking struct {
+	c    *ledger.Change
+	b    *building.Building
+	l    *lists.Signed
+	rows map[wire.ID][]wire.Grant // of the list, by grant
+
+	ended, stopped, joined, brought int              // grants
+	over                            int              // of those that were brought
+	notices                         map[wire.ID]bool // by grant: learnt how one stands
+}
+
+// newTaking prepares the work.
+func newTaking(c *ledger.Change, b *building.Building, l lists.Signed) *taking {
+	return &taking{c: c, b: b, l: &l, rows: byGrant(l.Grants), notices: make(map[wire.ID]bool)}
+}
+
+func byGrant(all []wire.Grant) map[wire.ID][]wire.Grant {
+	rows := make(map[wire.ID][]wire.Grant)
+	for _, g := range all {
+		rows[g.ID] = append(rows[g.ID], g)
+	}
+	return rows
+}
+
+// String says what came of it.
+func (t *taking) String() string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		text string
+	}{{t.ended, amount.Of(t.ended, "grant") + " ended by it"}, {t.stopped, amount.Of(t.stopped, "grant") + " stopped or shortened by it"},
+		{t.joined, amount.Of(t.joined, "grant") + " that got cards"}, {t.brought, amount.Of(t.brought, "grant") + " learnt from it"},
+		{t.over, fmt.Sprintf("%d of them over already", t.over)}, {len(t.notices), "how notices on " + amount.Of(len(t.notices), "grant") + " stand"}} {
+		if p.n > 0 {
+			parts = append(parts, p.text)
+		}
+	}
+	if parts == nil {
+		parts = []string{"nothing new in it"}
+	}
+	return strings.Join(parts, ", ") + wordless(&t.l.Manifest)
+}
+
+// take takes over what the list says; of one that is not the newest only what it
+// restricts.
+func (t *taking) take(newest bool) error {
+	listed := t.b.Lists.Listed()
+	for id, g := range t.b.Tenancies.Grants {
+		if !g.Known || g.Ended {
+			continue
+		}
+		rows := t.rows[id]
+		var err error
+		switch {
+		case len(rows) == 0 && newest && lacks(&t.l.Manifest, g, listed[id]), allRevoked(rows):
+			t.ended++
+			err = t.say(wire.Change{Op: wire.OpEnd, Cause: wire.CauseOrder}, g)
+		case len(rows) > 0:
+			err = t.restrict(g, rows, newest)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !newest {
+		return nil
+	}
+	for id, rows := range t.rows {
+		if g := t.b.Tenancies.Grants[id]; g == nil || !g.Known {
+			if err := t.bring(id, rows); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func allRevoked(rows []wire.Grant) bool {
+	return len(rows) > 0 && !slices.ContainsFunc(rows, func(r wire.Grant) bool { return r.State != wire.GrantRevoked })
+}
+
+// lacks reports whether a list would name a grant if that were not over: it stood
+// in the list that this database has (listed), or the list was made with the record of
+// its check-in. One that names a door which no list knew may never have been in a list.
+func lacks(m *wire.Manifest, g *fold.Grant, listed bool) bool {
+	if until := g.Until(); until != 0 && int64(until) <= int64(m.Issued) {
+		return false // its term was over: that is no end
+	}
+	if listed {
+		return true
+	}
+	e := &g.CheckIn
+	if e.Source == "" {
+		return false
+	}
+	for _, s := range m.Seen {
+		if s.Gateway == e.Source && s.Line == e.Line && e.Number <= s.Number {
+			return !slices.ContainsFunc(e.Change.Doors, func(d string) bool { return !slices.Contains(m.Doors, d) })
+		}
+	}
+	return false
+}
+
+// later reports whether something was said of a card that the list was not made with.
+func (t *taking) later(g *fold.Grant, about func(wire.Change) bool) bool {
+	m := &t.l.Manifest
+	return slices.ContainsFunc(t.b.Tenancies.Events[g.ID], func(e fold.Event) bool {
+		if !about(e.Change) {
+			return false
+		}
+		if e.Source == "" {
+			return e.At > m.Issued
+		}
+		i, there := slices.BinarySearchFunc(m.Seen, wire.Seen{Gateway: e.Source, Line: e.Line}, wire.Seen.Compare)
+		return !there || e.Number > m.Seen[i].Number
+	})
+}
+
+// restrict takes over what the list says of a grant that is not over: cards stopped,
+// an end that comes earlier, cards that this database does not have.
+func (t *taking) restrict(g *fold.Grant, rows []wire.Grant, newest bool) error {
+	var stop, join []wire.CredentialID
+	for _, r := range rows {
+		i := slices.IndexFunc(g.Cards, func(c fold.Card) bool { return c.ID == r.Credential })
+		if i < 0 && newest {
+			join = append(join, r.Credential)
+		}
+		stopped := i >= 0 && g.Cards[i].Suspended
+		if r.State != wire.GrantActive && !stopped && !t.later(g, func(c wire.Change) bool {
+			return c.Op == wire.OpResume && slices.Contains(c.Credentials, r.Credential)
+		}) {
+			stop = append(stop, r.Credential) // also one that is not here: its record may come again
+		}
+	}
+	t.joined, t.stopped = t.joined+min(len(join), 1), t.stopped+min(len(stop), 1)
+	if err := t.cards(wire.OpBind, join, g); err != nil {
+		return err
+	}
+	if err := t.cards(wire.OpSuspend, stop, g); err != nil {
+		return err
+	}
+	if newest {
+		if err := t.standing(g.ID); err != nil {
+			return err
+		}
+	}
+	return t.shorten(t.b.Tenancies.Grants[g.ID], rows)
+}
+
+func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *fold.Grant) error {
+	for part := range slices.Chunk(cards, fold.MaxCards) {
+		if err := t.say(wire.Change{Op: op, Credentials: part}, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bring makes a grant that only the list knows: what the landlord wrote about it, its
+// flat too, comes with the gateway's record, if that is still there.
+func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
+	m, first := &t.l.Manifest, rows[0]
+	var doors []string
+	for _, d := range m.DoorSets[first.DoorSet] {
+		doors = append(doors, m.Doors[d])
+	}
+	slices.Sort(doors)
+	var all, stop []wire.CredentialID
+	for _, r := range rows {
+		all = append(all, r.Credential)
+		if r.State != wire.GrantActive {
+			stop = append(stop, r.Credential)
+		}
+	}
+	g := &fold.Grant{ID: id, Tenancy: first.Tenancy}
+	in := wire.Change{Op: wire.OpCheckIn, Credentials: all[:min(len(all), fold.MaxCards)], Kind: first.Kind, Doors: doors, From: first.From, Until: first.Until,
+		Flat: fold.UnknownFlat, Basis: wire.BasisDuty, Document: wire.DocumentResidentID}
+	if noticeUntil(m, id, in.Until) != nil {
+		in.Until = 0 // that is no term
+	}
+	t.brought++
+	if err := t.say(in, g); err != nil {
+		return err
+	}
+	g = t.b.Tenancies.Grants[id]
+	if err := t.cards(wire.OpBind, all[len(in.Credentials):], g); err != nil {
+		return err
+	}
+	if err := t.standing(id); err != nil {
+		return err
+	}
+	if allRevoked(rows) {
+		t.over++
+		return t.say(wire.Change{Op: wire.OpEnd, Cause: wire.CauseOrder}, g)
+	}
+	return t.cards(wire.OpSuspend, stop, g)
+}
+
+// say takes one change over in the registry's name, as of when the list was made. The
+// rows don't say on whose word a card came: at most on the landlord's.
+func (t *taking) say(c wire.Change, g *fold.Grant) error {
+	c.At, c.Clock, c.Proof, c.Tenancy, c.Grant = t.l.Manifest.Issued, wire.ClockRegistry, wire.ProofRegistry, g.Tenancy, g.ID
+	if c.Op == wire.OpBind {
+		c.Proof = wire.ProofLandlord
+	}
+	return t.put(fold.Event{At: c.At, Change: c})
+}
+
+// put takes one change over. The same list taken over twice says the same: no random
+// ids here.
+func (t *taking) put(e fold.Event) error {
+	c := &e.Change
+	text := slices.Concat(t.l.Hash[:], c.Grant[:], binary.BigEndian.AppendUint32([]byte{byte(c.Op), byte(c.Proof)}, c.At))
+	for _, id := range c.Credentials {
+		text = append(text, id[:]...)
+	}
+	sum := sha256.Sum256(text)
+	copy(e.Record[:], sum[:])
+	if _, known := t.b.Tenancies.Record("", e.Record); known {
+		return nil
+	}
+	return t.c.Take(t.b, e)
+}

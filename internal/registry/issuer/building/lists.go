@@ -1,0 +1,79 @@
+package building
+
+import (
+	"gatehouse/internal/registry/issuer/lists"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+)
+
+// Lists are a building's grant lists, and what they have taken away.
+type Lists struct {
+	Log      tree.Range    // of all manifests that were taken into account
+	Newest   lists.Signed  // that was released
+	Held     *lists.Signed // that waits for a second signature; nil: none
+	Healed   bool          // the newest says of a grant that it is over, and only a clock had said so
+	Revoked  map[wire.ID]Revocation
+	Removals map[wire.ID]uint32 // tenancies that a released list has taken something from, and when, unix s
+}
+
+// Revocation is since which version a grant has stood revoked in the list.
+type Revocation struct {
+	Version uint64
+	Dropped bool // every gateway has proved it: it is in the list no more
+}
+
+// Listed are the grants that the newest list names.
+func (l *Lists) Listed() map[wire.ID]bool {
+	ids := make(map[wire.ID]bool, len(l.Newest.Grants))
+	for i := range l.Newest.Grants {
+		ids[l.Newest.Grants[i].ID] = true
+	}
+	return ids
+}
+
+// DroppedSince are the grants off the list that were not yet revoked in a version.
+func (l *Lists) DroppedSince(version uint64) (ids []wire.ID) {
+	for id, r := range l.Revoked {
+		if r.Dropped && r.Version > version {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// recent are the tenancies that lists of the last day have taken from.
+func (l *Lists) recent(now uint32) map[wire.ID]bool {
+	recent := make(map[wire.ID]bool)
+	for id, at := range l.Removals {
+		if uint64(at)+LossesWindow > uint64(now) {
+			recent[id] = true
+		}
+	}
+	return recent
+}
+
+// Droppable are the revoked grants that every gateway has proved to hold as revoked.
+func (b *Building) Droppable() (ids []wire.ID) {
+	proved := b.Lists.Newest.Manifest.Version
+	for _, g := range b.House.Gateways {
+		proved = min(proved, b.Gateways.Applied[g.ID])
+	}
+	for id, r := range b.Lists.Revoked {
+		if !r.Dropped && r.Version <= proved {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Lowest is the lowest version that a gateway of the building is known to have, or
+// this database: each of them has to take the next list.
+func (b *Building) Lowest() uint64 {
+	low := b.Lists.Newest.Manifest.Version
+	for _, g := range b.House.Gateways {
+		if applied := b.Gateways.Applied[g.ID]; applied > 0 {
+			low = min(low, applied)
+		}
+	}
+	return low
+}

@@ -1,0 +1,118 @@
+package building
+
+import (
+	"maps"
+	"slices"
+
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/lists"
+	"gatehouse/sync/wire"
+)
+
+// A list that takes something from many tenancies within a day needs a second
+// issuer: whoever steals one key can't lock a building out. Gateways refuse it
+// otherwise, and count by the same function.
+
+// LossesWindow is how long what a list takes away counts, s.
+const LossesWindow = 24 * 3600
+
+// Removed are the tenancies that a list takes something from, without those that
+// a list of the last day has taken from already. What gateways recorded since the
+// list before is active there, and no loss by this one.
+func (b *Building) Removed(next *lists.Signed) []wire.ID {
+	newest := &b.Lists.Newest
+	if newest.Manifest.Version == 0 {
+		return nil
+	}
+	now, after := int64(next.Manifest.Issued), next.Contents(next.Grants)
+	gone := grantlist.Losses(newest.Contents(b.recorded(newest.Replaced(next), next)), after, now)
+	maps.Copy(gone, grantlist.Losses(next.Contents(b.unnamed(next)), after, now))
+	for id := range b.Lists.recent(next.Manifest.Issued) {
+		delete(gone, id)
+	}
+	return slices.Collect(maps.Keys(gone))
+}
+
+// TooMany reports whether a list takes something from more tenancies than one
+// issuer may within a day.
+func (b *Building) TooMany(next *lists.Signed, gone int) bool {
+	recent := b.Lists.recent(next.Manifest.Issued)
+	sum := len(recent) + gone
+	if gone == 0 || sum <= grantlist.MayLose(0) {
+		return false
+	}
+	newest := &b.Lists.Newest
+	open := newest.Contents(b.recorded(newest.Grants, next)).Open(int64(next.Manifest.Issued))
+	maps.Copy(open, recent)
+	return sum > grantlist.MayLose(len(open))
+}
+
+// recorded are records of the list as gateways go by them, with what they have
+// recorded since: ends, lost cards, notices that next has heard no answer to.
+func (b *Building) recorded(rows []wire.Grant, next *lists.Signed) []wire.Grant {
+	seen, heard := seenBy(b.Lists.Newest.Manifest), seenBy(next.Manifest)
+	out := make([]wire.Grant, 0, len(rows))
+	for _, row := range rows {
+		for _, e := range b.Tenancies.Events[row.ID] {
+			if e.Source != "" && e.Number > seen[Line{e.Source, e.Line}] && !b.answered(&e, heard) {
+				restrict(&row, e.Change)
+			}
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func seenBy(m wire.Manifest) map[Line]uint64 {
+	seen := make(map[Line]uint64, len(m.Seen))
+	for _, s := range m.Seen {
+		seen[Line{s.Gateway, s.Line}] = s.Number
+	}
+	return seen
+}
+
+// answered reports whether e is a notice to which a list has heard an objection, or that
+// it was withdrawn: an end that the list names all the same is the registry's doing.
+func (b *Building) answered(e *fold.Event, heard map[Line]uint64) bool {
+	return e.Change.Op == wire.OpNotice && slices.ContainsFunc(b.Tenancies.Events[e.Change.Grant], func(o fold.Event) bool {
+		switch {
+		case o.Source == "" || o.Number > heard[Line{o.Source, o.Line}] || o.Change.Op != wire.OpDispute && o.Change.Op != wire.OpWithdraw:
+			return false
+		case o.Source == e.Source && o.Line == e.Line:
+			return o.Number > e.Number
+		}
+		return o.Change.At >= e.Change.At
+	})
+}
+
+// restrict makes what a gateway recorded count in a record of the list.
+func restrict(row *wire.Grant, c wire.Change) {
+	switch {
+	case c.Op == wire.OpEnd:
+		row.State = wire.GrantRevoked
+	case c.Op == wire.OpSuspend && row.State == wire.GrantActive && slices.Contains(c.Credentials, row.Credential):
+		row.State = wire.GrantSuspended
+	case c.Op == wire.OpNotice && (row.Until == 0 || c.Until < row.Until):
+		row.Until = c.Until
+	}
+}
+
+// unnamed are the records of grants that next names first, as gateways go by
+// them: by their check-in and what gateways recorded. Only those of which an
+// operator has said something can lose by it.
+func (b *Building) unnamed(next *lists.Signed) (rows []wire.Grant) {
+	done := b.Lists.Listed()
+	for i := range next.Grants {
+		id := next.Grants[i].ID
+		if done[id] {
+			continue
+		}
+		done[id] = true
+		own := slices.DeleteFunc(slices.Clone(b.Tenancies.Events[id]), func(e fold.Event) bool { return e.Source == "" })
+		if g := fold.Of(id, own); len(own) < len(b.Tenancies.Events[id]) && g.Known {
+			rows = append(rows, g.Lines(next.Grants[i].DoorSet, nil)...)
+		}
+	}
+	return rows
+}

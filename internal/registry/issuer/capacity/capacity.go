@@ -1,0 +1,177 @@
+// Package capacity decides what of a building stands in its next list. A list has an
+// end: of its manifest, and of each bucket. Whoever has the key of one gateway may not
+// fill it, or no revocation of the building would ever be signed again. So what one
+// gateway's records put into a list is bounded, and what is left out stays a record that
+// counts where it is.
+//
+// It is pure: what is known of a building in, a draft of the list out; it signs nothing.
+// It refuses to leave out what stands in the newest list, since a grant that a list
+// names no more is over.
+package capacity
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/lists"
+	"gatehouse/sync/wire"
+)
+
+// Bounds of a list.
+const (
+	MaxRows   = 8192                // cards that records of one gateway put into a list: 2,048 tenancies with four forms each
+	MaxNear   = 64                  // of these, whose ids begin with the same wire.MaxBucketBits bits: grants of one card, for one
+	MaxBucket = wire.MaxBucket / 72 // cards of a bucket that is cut no further; 72 bytes are the most that one takes
+	MaxTables = 16 << 10            // bytes of doors and sets of doors
+	maxOwn    = MaxTables / 4       // that records of one gateway bring
+	near      = wire.MaxBucketBits
+)
+
+// Choice is what the next list is made of.
+type Choice struct {
+	Draft  *grantlist.Draft
+	Grants []wire.Grant    // in order
+	Left   map[string]bool // gateways of whose records some are in no list
+	added  map[string]int  // units that no list had before, by gateway
+}
+
+// Choose finds what fits into the next list of a building at the agreed time (unix s),
+// of which sure says whether nothing speaks against it. Of the gateways in without
+// nothing that is not in the list already. An error means that no list can be made.
+func Choose(b *building.Building, without map[string]bool, now uint32, sure bool) (c Choice, err error) {
+	u := newUsage(b)
+	c.Left, c.added = u.left, u.added // also of one that can't be made
+	var in []unit
+	for _, one := range units(b, now, sure) {
+		if !one.stands && without[one.by.Source] {
+			u.left[one.by.Source] = true
+		} else if u.take(&one) {
+			in = append(in, one)
+		}
+	}
+	c.Draft = grantlist.NewDraft(b.ID, u.tables(b.Lists.Newest.Manifest), b.Lists.Newest.Hash)
+	c.Draft.Seen = b.SeenList()
+	sets := make(map[string]uint16) // most grants share a few
+	for i := range in {
+		one := &in[i]
+		doors := u.doorsOf(one)
+		set, there := sets[joined(doors)]
+		if !there {
+			if set, err = c.Draft.DoorSet(doors); err != nil {
+				return c, fmt.Errorf("doors of grant %s: %w", one.g.ID, err)
+			}
+			sets[joined(doors)] = set
+		}
+		c.Grants = append(c.Grants, one.g.Lines(set, one.cards)...)
+	}
+	slices.SortFunc(c.Grants, func(a, b wire.Grant) int { return a.Compare(&b) })
+	return c, nil
+}
+
+// Most is the gateway of which most is new; empty: nothing is.
+func (c Choice) Most() (gateway string) {
+	for _, g := range slices.Sorted(maps.Keys(c.added)) {
+		if c.added[g] > c.added[gateway] {
+			gateway = g
+		}
+	}
+	return gateway
+}
+
+// unit is what one event brings into a list: a check-in with its cards, or cards
+// that joined later. It is in the list whole or not at all: a gateway goes by the
+// list as soon as that names the grant, and a card that it lacks would be none.
+type unit struct {
+	g      *fold.Grant
+	by     *fold.Event
+	cards  []wire.CredentialID
+	stands bool // in the newest list: it stays, since who is named no more is over
+}
+
+func (u *unit) checkIn() bool { return u.by.Change.Op == wire.OpCheckIn }
+
+type row struct {
+	grant wire.ID
+	card  wire.CredentialID
+}
+
+// units are all that may stand in the next list: first what stands there, then
+// what operators have ended, then the rest as it came. What was over long before
+// the agreed time does not, while that is sure.
+func units(b *building.Building, now uint32, sure bool) (all []unit) {
+	standing := make(map[row]bool, len(b.Lists.Newest.Grants))
+	for _, l := range []*lists.Signed{&b.Lists.Newest, b.Lists.Held} {
+		for i := 0; l != nil && i < len(l.Grants); i++ {
+			standing[row{l.Grants[i].ID, l.Grants[i].Credential}] = true
+		}
+	}
+	over := b.Over(now, sure)
+	for id, g := range b.Tenancies.Grants {
+		if !g.Known || b.Lists.Revoked[id].Dropped || over[id] {
+			continue
+		}
+		first := len(all)
+		for _, c := range g.Cards {
+			i := first + slices.IndexFunc(all[first:], func(u unit) bool { return u.by == c.By })
+			if i < first {
+				i, all = len(all), append(all, unit{g: g, by: c.By})
+			}
+			all[i].cards = append(all[i].cards, c.ID)
+			all[i].stands = all[i].stands || standing[row{id, c.ID}]
+		}
+	}
+	slices.SortFunc(all, func(u, o unit) int {
+		return cmp.Or(before(u.stands, o.stands), before(u.g.Ended && u.g.End.Source == "", o.g.Ended && o.g.End.Source == ""),
+			before(u.checkIn(), o.checkIn()), cmp.Compare(u.by.Arrival, o.by.Arrival))
+	})
+	return all
+}
+
+// before orders those of which something is true first.
+func before(u, o bool) int {
+	switch {
+	case u == o:
+		return 0
+	case u:
+		return -1
+	}
+	return 1
+}
+
+// Words are those on the grants of a list, the newest as far as they take at most so
+// many bytes of its manifest.
+func Words(t *building.Tenancies, grants []wire.Grant, most int) (words []wire.Word) {
+	var all []fold.Word
+	done := make(map[wire.ID]bool)
+	for i := range grants {
+		g := t.Grants[grants[i].ID]
+		if g == nil || g.Ended || done[g.ID] {
+			continue
+		}
+		done[g.ID] = true
+		for _, w := range g.Words {
+			w.Grant, w.Tenancy = g.ID, g.Tenancy
+			w.Cards = append([]wire.CredentialID{}, w.Cards...)
+			if w.Check() == nil {
+				all = append(all, w)
+			}
+		}
+	}
+	slices.SortFunc(all, func(v, w fold.Word) int { return cmp.Or(cmp.Compare(w.Arrival, v.Arrival), v.Compare(&w.Word)) })
+	for _, w := range all {
+		if most -= w.Size(); most < 0 {
+			break
+		}
+		words = append(words, w.Word)
+	}
+	slices.SortFunc(words, func(v, w wire.Word) int { return v.Compare(&w) })
+	return slices.CompactFunc(words, func(v, w wire.Word) bool { return v.Compare(&w) == 0 })
+}
+
+func joined(doors []string) string { return strings.Join(doors, " ") }

@@ -1,0 +1,148 @@
+// Package intake takes tenancy records into the ledger, as gateways have signed them. A
+// record counts by its gateway's signature alone, whoever brought it.
+//
+// It refuses to drop a record that it can't apply: that is kept and shown, with its
+// bytes. One that comes before the one that it follows waits; one that comes again counts
+// once.
+package intake
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/store"
+	"gatehouse/sync/wire"
+)
+
+// Deliver takes a tenancy record in that the front handed over. An error means
+// that nothing can be stored; whatever is wrong with the record is kept.
+func Deliver(c *ledger.Change, d api.Delivery) error {
+	b, err := c.Building(d.Place.Building)
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		return c.Problem(d.Place, d.Line, d.Record, "record of a building that is not known here", d.Envelope)
+	}
+	c.Touch(b)
+	r, err := b.OpenRecord(d.Place.Gateway, d.Envelope)
+	if err != nil {
+		return c.Problem(d.Place, d.Line, d.Record, fmt.Sprintf("record refused: %v", err), d.Envelope)
+	}
+	line := building.Line{Gateway: d.Place.Gateway, Number: r.Line}
+	seen := b.Lines.Seen[line].Number
+	grant, known := b.Tenancies.Record(line.Gateway, r.ID)
+	switch {
+	case r.Number <= seen && known:
+		if err := c.NameLine(b, line); err != nil {
+			return err
+		}
+		return c.NameAgain(b, grant)
+	case r.Number <= seen: // two of one number, made by a gateway whose disk was set back: both count
+		return take(c, b, line, r, d.Envelope)
+	case r.Number > seen+1:
+		return wait(c, b, line, r.Number, d)
+	}
+	for envelope := d.Envelope; ; {
+		if err := take(c, b, line, r, envelope); err != nil {
+			return err
+		}
+		next := b.Lines.Seen[line].Number + 1
+		if envelope, err = store.TakeWaiting(c, b.ID, line, next); envelope == nil || err != nil {
+			return err
+		}
+		if r, err = b.OpenRecord(line.Gateway, envelope); err != nil {
+			return c.Problem(d.Place, line.Number, next, fmt.Sprintf("record refused: %v", err), envelope)
+		}
+	}
+}
+
+// take takes the next record of a line in.
+func take(c *ledger.Change, b *building.Building, line building.Line, r wire.Record, envelope []byte) error {
+	s := b.Lines.Seen[line]
+	s.Number = max(s.Number, r.Number)
+	place := b.Place(line.Gateway)
+	grant, known := b.Tenancies.Record(line.Gateway, r.ID)
+	if !known {
+		change, err := unseal(c.Keys.Desk, place.Address(), r)
+		if err != nil {
+			if err := c.Problem(api.Place(place), r.Line, r.Number, fmt.Sprintf("record can't be read: %v", err), envelope); err != nil {
+				return err
+			}
+		} else {
+			s.At, grant = max(s.At, min(change.At, c.Clock.Ahead())), change.Grant
+			e := fold.Event{Record: r.ID, Source: line.Gateway, At: s.At, Change: change, Person: r.Person, Line: r.Line, Number: r.Number,
+				Least: leastEnd(b, change, c.Clock.Unix())}
+			if err := c.Take(b, e); err != nil {
+				return err
+			}
+			if change.Op == wire.OpCheckIn {
+				if err := endCovered(c, b, line, r.Number, grant); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	c.Relist(b)
+	if err := c.NameAgain(b, grant); err != nil {
+		return err
+	}
+	return c.UseLine(b, line, s)
+}
+
+// leastEnd is when a notice that is heard of now ends something, at the earliest: when
+// the building's days have passed, whatever the clock said at which it was given.
+func leastEnd(b *building.Building, c wire.Change, now uint32) uint32 {
+	if c.Op != wire.OpNotice {
+		return 0
+	}
+	days := uint64(grantlist.NoticeDays(wire.House{NoticeDays: b.NoticeDays}))
+	return uint32(min(uint64(now)+days*24*3600, 1<<32-1))
+}
+
+// unseal opens the change of a record with the desk key. A gateway can't speak
+// in the registry's name.
+func unseal(desk []byte, address string, r wire.Record) (change wire.Change, err error) {
+	plain, err := wire.Unseal(desk, wire.SealChange, address, r.Desk)
+	if err != nil {
+		return change, err
+	}
+	if err := wire.Decode(plain, &change); err != nil {
+		return change, err
+	}
+	if change.Proof == wire.ProofRegistry {
+		return change, errors.New("a gateway speaks in the registry's name")
+	}
+	return change, nil
+}
+
+// wait keeps a record that came before the one that it follows.
+func wait(c *ledger.Change, b *building.Building, line building.Line, number uint64, d api.Delivery) error {
+	kept, err := store.AddWaiting(c, b.ID, line, number, d.Envelope)
+	if err == nil && !kept {
+		err = c.Problem(d.Place, line.Number, number, "record before too many that are missing", d.Envelope)
+	}
+	return err
+}
+
+// endCovered ends a grant whose check-in comes after a list that was made with it and
+// did not name it any more.
+func endCovered(c *ledger.Change, b *building.Building, line building.Line, number uint64, id wire.ID) error {
+	g, now := b.Tenancies.Grants[id], c.Clock.Unix()
+	switch {
+	case number > b.Lines.Covered[line].Number, g == nil, !g.Known, g.Ended, len(b.Tenancies.Events[id]) > 1, b.Lists.Listed()[id]:
+		return nil
+	case g.Until() != 0 && g.Until() <= now, building.UnknownDoor(g, b.Doors()) != "":
+		return nil
+	}
+	e := fold.Event{At: now, Change: wire.Change{Op: wire.OpEnd, At: now, Clock: wire.ClockRegistry, Proof: wire.ProofRegistry,
+		Tenancy: g.Tenancy, Grant: id, Cause: wire.CauseOrder}}
+	_, _ = rand.Read(e.Record[:]) // never fails
+	return c.Take(b, e)
+}

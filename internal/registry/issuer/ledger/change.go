@@ -1,0 +1,152 @@
+package ledger
+
+import (
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/store"
+	"gatehouse/sync/wire"
+)
+
+// Change is a transaction: what it touched is forgotten when it fails. It is valid only
+// within the function that Ledger.Update calls.
+type Change struct {
+	*sql.Tx
+	Keys  *authority.Keys
+	Clock Clock
+	Log   *zerolog.Logger
+
+	state   *state
+	touched map[string]bool // buildings; true: its list must be made anew
+}
+
+// Building returns what is known of a building; nil where there is none.
+func (c *Change) Building(id string) (*building.Building, error) { return c.state.building(c, id) }
+
+// Open returns a building that must be there, and notes that it may change.
+func (c *Change) Open(id string) (*building.Building, error) {
+	b, err := c.Building(id)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, api.Hinted("registryd gateway list shows the buildings", "no building %q", id)
+	}
+	c.Touch(b)
+	return b, nil
+}
+
+// Make adds a building that is new, and may change.
+func (c *Change) Make(b *building.Building) {
+	c.state.buildings[b.ID] = b
+	c.Touch(b)
+}
+
+// Touch notes that a building may change, so that it is forgotten should the
+// transaction fail.
+func (c *Change) Touch(b *building.Building) { c.touched[b.ID] = c.touched[b.ID] }
+
+// Relist has the list of a building made anew at the end of the transaction.
+func (c *Change) Relist(b *building.Building) { c.touched[b.ID] = true }
+
+// Since is when this database was put back or made, unix s; 0: before this was kept.
+func (c *Change) Since() uint32 { return c.state.since }
+
+// Take adds an event to store and memory.
+func (c *Change) Take(b *building.Building, e fold.Event) error {
+	e.Settled = e.Settled || b.ResumedSince(e)
+	if err := store.AddChange(c, b.ID, e); err != nil {
+		return err
+	}
+	b.Tenancies.Add(e)
+	b.Tenancies.Fold(e.Change.Grant)
+	return nil
+}
+
+// UseLine keeps how far a line has come, as the one that was used last.
+func (c *Change) UseLine(b *building.Building, l building.Line, s building.Seen) error {
+	return store.PutSeen(c, b.ID, l, b.Lines.Use(l, s))
+}
+
+// NameLine brings a line of which a record came again back into the list.
+func (c *Change) NameLine(b *building.Building, l building.Line) error {
+	newest := b.Lists.Newest.Manifest.Seen
+	if b.Lists.Held != nil {
+		newest = b.Lists.Held.Manifest.Seen
+	}
+	if _, named := slices.BinarySearchFunc(newest, wire.Seen{Gateway: l.Gateway, Line: l.Number}, wire.Seen.Compare); named {
+		return nil
+	}
+	c.Relist(b)
+	return c.UseLine(b, l, b.Lines.Seen[l])
+}
+
+// NameAgain puts grants that were taken off the list back on it, as revoked,
+// until every gateway has proved that anew: one that still holds a record of such
+// a grant would go by it, since nothing in the list would say that it is over.
+func (c *Change) NameAgain(b *building.Building, grants ...wire.ID) error {
+	for _, id := range grants {
+		if !b.Lists.Revoked[id].Dropped {
+			continue
+		}
+		delete(b.Lists.Revoked, id) // the list that names it gives it its version
+		c.Relist(b)
+		if err := store.DropRevoked(c, b.ID, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Prove takes what the front has of a gateway's proofs. Where the disk was set
+// back since, or the front has lost proofs, grants that were dropped on the
+// strength of them are named again.
+func (c *Change) Prove(b *building.Building, g api.Gateway) error {
+	version, setBack := b.Gateways.Prove(g)
+	if setBack {
+		if err := store.PutSetBack(c, b.ID, g.Gateway, g.SetBacks); err != nil {
+			return err
+		}
+	}
+	return c.NameAgain(b, b.Lists.DroppedSince(version)...)
+}
+
+// Count keeps that a list has taken something from tenancies at a time (unix s), for the
+// day that follows.
+func (c *Change) Count(b *building.Building, gone []wire.ID, at uint32) error {
+	for _, id := range gone {
+		b.Lists.Removals[id] = at
+		if err := store.PutRemoval(c, b.ID, id, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Problem keeps what could not be taken in, with its bytes, and logs it once.
+func (c *Change) Problem(p api.Place, line, record uint64, text string, envelope []byte) error {
+	added, err := store.AddProblem(c, c.Clock.Unix(), p, line, record, text, envelope)
+	if added {
+		c.Log.Warn().Str("gateway", p.Building+"/"+p.Gateway).Uint64("record", record).Msg(text)
+	}
+	return err
+}
+
+// Remark keeps what a start or a restore has shown, until an operator puts it away.
+func (c *Change) Remark(building, format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	c.Log.Warn().Str("building", building).Msg(text)
+	return store.AddRemark(c, c.Clock.Unix(), building, text)
+}
+
+// Audit writes down who does what, in the transaction that does it.
+func (c *Change) Audit(who, what, building, subject, reason string) error {
+	return store.AddAudit(c, c.Clock.Unix(), who, what, building, subject, reason)
+}

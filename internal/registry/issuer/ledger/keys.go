@@ -1,0 +1,89 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"gatehouse/internal/keys"
+	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/store"
+	"gatehouse/sync/wire"
+)
+
+// KeepTrusts keeps trust documents, so that the keys of before are known. One that
+// the root did not sign is none.
+func (l *Ledger) KeepTrusts(all [][]byte) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, envelope := range all {
+		if err := keepTrust(l.db, &l.Keys, envelope); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func keepTrust(q store.Querier, k *authority.Keys, envelope []byte) error {
+	t, err := keys.OpenTrust(envelope, k.Root, k.Place.Registry)
+	if err != nil {
+		return nil
+	}
+	return store.AddTrust(q, t.Version, envelope)
+}
+
+// inUse names the key in use, with its epoch.
+func (l *Ledger) inUse() int64 {
+	id := wire.IDOf(l.Keys.Public())
+	return int64(binary.BigEndian.Uint64(id[:]) ^ l.Keys.Epoch)
+}
+
+// SignIfReplaced signs anew, once, what the key before has signed: lists by a key that
+// is trusted no more are active at no gateway that starts with them.
+func (l *Ledger) SignIfReplaced() error {
+	now := l.inUse()
+	l.mu.Lock()
+	same := l.state.signer == now
+	l.mu.Unlock()
+	if same {
+		return nil
+	}
+	if err := l.SignAgain(); err != nil {
+		return fmt.Errorf("sign anew with another key: %w", err)
+	}
+	return l.Update(func(c *Change) error {
+		l.state.signer = now
+		return store.SetState(c, store.Signer, now)
+	})
+}
+
+// SignAgain makes new versions of what another key has signed: the issuer's was
+// replaced.
+func (l *Ledger) SignAgain() error {
+	return l.Each("", func(_ View, b *building.Building) error {
+		house, list := mine(&l.Keys, b.ID, wire.TypeHouse, b.HouseEnvelope), mine(&l.Keys, b.ID, wire.TypeGrantList, b.Lists.Newest.Envelope)
+		if house && list {
+			return nil
+		}
+		return l.update(func(c *Change) error {
+			c.Touch(b)
+			if !list {
+				c.Relist(b)
+			}
+			if house {
+				return nil
+			}
+			return c.SignHouse(b, b.House.Gateways)
+		})
+	})
+}
+
+// mine reports whether the key in use signed an envelope, or there is none.
+func mine(k *authority.Keys, building, kind string, envelope []byte) bool {
+	if envelope == nil {
+		return true
+	}
+	own := wire.Key{Role: wire.RoleIssuer, Epoch: k.Epoch, Public: k.Public()}
+	_, _, err := wire.Open(envelope, wire.Expect{Type: kind, Role: wire.RoleIssuer, Address: building}, []wire.Key{own})
+	return err == nil
+}

@@ -1,0 +1,275 @@
+// Package ledger is all that an issuer has taken in and signed, of all its buildings: in
+// memory and in its database, changed in transactions. Whatever a transaction says of a
+// building, the building's next list follows from it before it is committed.
+//
+// It verifies nothing that comes from outside, and hands nothing over: its callers say
+// what is to be taken in, and ask what the front lacks. It refuses to release a list that
+// removes many tenancies without a second issuer's signature.
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/agreed"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/dbfile"
+	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/store"
+)
+
+// Ledger is safe for concurrent use.
+type Ledger struct {
+	Keys  authority.Keys
+	Clock Clock
+	path  string
+	log   zerolog.Logger
+	db    *store.DB
+
+	mu    sync.Mutex // guards state, and the order of transactions
+	state state
+}
+
+// notYet stands for when the database was put back or made while no clock can tell: of
+// nothing it is said that it came after.
+const notYet = 1<<32 - 1
+
+// Open opens or makes the database at a path, and the clock of its folder. Where another
+// process has it open the error is durable.ErrLocked, and nothing in the folder is touched.
+func Open(path string, keys authority.Keys, clock agreed.Source, log zerolog.Logger) (*Ledger, error) {
+	l := &Ledger{Keys: keys, path: path, log: log, state: state{buildings: make(map[string]*building.Building),
+		sent: make(map[string]bool), unsent: make(map[string]bool), behind: make(map[string]bool)}}
+	var err error
+	if l.db, err = store.Open(path); err != nil {
+		return nil, err
+	}
+	if l.Clock.Clock, err = agreed.Open(filepath.Join(filepath.Dir(path), agreed.File), clock); err == nil {
+		err = l.load()
+	}
+	if err != nil {
+		_ = l.db.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// load reads what is not of one building.
+func (l *Ledger) load() error {
+	after, err := store.State(l.db, store.After)
+	var since int64
+	if err == nil {
+		l.state.signer, err = store.State(l.db, store.Signer)
+	}
+	if err == nil {
+		since, err = store.State(l.db, store.Since)
+	}
+	if err != nil {
+		return err
+	}
+	l.state.after, l.state.since = uint64(after), uint32(since)
+	if err := l.KeepTrusts([][]byte{l.Keys.TrustPlain, l.Keys.TrustEnvelope}); err != nil {
+		return err
+	}
+	if err := l.state.loadUnsent(l.db); err != nil {
+		return err
+	}
+	found := l.db.Found
+	if found.New || found.Restored {
+		l.state.behind[""] = true
+		if err := l.begin(); err != nil {
+			return err
+		}
+	}
+	if said := found.String(); said != "" {
+		text := filepath.Base(l.path) + ": " + said + ". What it lacks comes from the front and from gateways; docs/restore.md says what is lost"
+		l.log.Warn().Str("building", "").Msg(text)
+		return store.AddRemark(l.db, l.Clock.Unix(), "", text)
+	}
+	return nil
+}
+
+// begin keeps since when this database was put back or made: what was signed before is
+// unknown here for that reason. A clock in doubt stands at the time of before, which would
+// make a thief's of all that was signed since: then it is kept once the doubt has ended.
+func (l *Ledger) begin() error {
+	now, sure := l.Clock.Agreed()
+	if !sure {
+		now = notYet
+	}
+	l.state.since = now
+	return store.SetState(l.db, store.Since, int64(now))
+}
+
+// Begin keeps that time where no clock could tell it at the start.
+func (l *Ledger) Begin() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, sure := l.Clock.Agreed(); l.state.since != notYet || !sure {
+		return nil
+	}
+	return l.begin()
+}
+
+// Close ends the use of the database.
+func (l *Ledger) Close() error { return l.db.Close() }
+
+// Dir is the folder of the database.
+func (l *Ledger) Dir() string { return filepath.Dir(l.path) }
+
+// Copy makes a whole copy of the database, which is gone when it is closed.
+func (l *Ledger) Copy(ctx context.Context) (*os.File, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.db.Copy(ctx)
+}
+
+// View calls f while nobody changes anything.
+func (l *Ledger) View(f func(View) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return f(View{l.db.DB, &l.state})
+}
+
+// Each calls f with one building, or with all ("") in order of their ids.
+func (l *Ledger) Each(id string, f func(View, *building.Building) error) error {
+	return l.View(func(v View) error {
+		ids, err := store.Buildings(v)
+		if err != nil {
+			return err
+		}
+		if id != "" && !slices.Contains(ids, id) {
+			return api.Hinted("registryd gateway list shows the buildings", "no building %q", id)
+		}
+		for _, one := range ids {
+			if id != "" && one != id {
+				continue
+			}
+			b, err := v.Building(one)
+			if err == nil {
+				err = f(v, b)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Update runs f in one transaction, makes the lists that follow from it, and
+// commits. With any error nothing of it is kept.
+func (l *Ledger) Update(f func(*Change) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.update(f)
+}
+
+func (l *Ledger) update(f func(*Change) error) error {
+	wrote, err := l.transact(f)
+	switch {
+	case dbfile.Full(err):
+		l.state.full = true
+		return api.Hinted("make room there; what gateways have sent is taken in then by itself, and the operator's commands can be given again",
+			"the disk of %s is full: %v", l.Dir(), err)
+	case err == nil && wrote:
+		l.state.full = false
+	}
+	return err
+}
+
+// transact reports whether it had anything to write.
+func (l *Ledger) transact(f func(*Change) error) (wrote bool, err error) {
+	tx, err := l.db.Begin()
+	if err != nil {
+		return false, fmt.Errorf("begin: %w", err)
+	}
+	c := &Change{Tx: tx, Keys: &l.Keys, Clock: l.Clock, Log: &l.log, state: &l.state, touched: make(map[string]bool)}
+	defer func() {
+		if err == nil {
+			return
+		}
+		_ = tx.Rollback()
+		for id := range c.touched {
+			delete(l.state.buildings, id) // read again from what is stored
+		}
+	}()
+	for id := range l.state.sent { // with whatever is stored next: without it the front gets the same once more after a restart
+		if err := store.SetSent(c, id); err != nil {
+			return false, err
+		}
+	}
+	if err := f(c); err != nil {
+		return false, err
+	}
+	for id, anew := range c.touched {
+		if !anew {
+			continue
+		}
+		if err := relist(c, l.state.buildings[id]); err != nil {
+			return false, fmt.Errorf("list of building %s: %w", id, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return false, fmt.Errorf("commit: %w", err)
+	}
+	clear(l.state.sent)
+	return len(c.touched) > 0, nil
+}
+
+// After is the number of the last delivery that was taken in.
+func (l *Ledger) After() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.after
+}
+
+// TakeIn takes deliveries in by f, all or none; those that were taken in before are left
+// out.
+func (l *Ledger) TakeIn(all []api.Delivery, f func(*Change, api.Delivery) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	after := l.state.after
+	err := l.update(func(c *Change) error {
+		for _, d := range all {
+			if d.Number <= after {
+				continue
+			}
+			if err := f(c, d); err != nil {
+				return err
+			}
+			after = d.Number
+		}
+		return store.SetState(c, store.After, int64(after))
+	})
+	if err != nil {
+		return fmt.Errorf("take records in: %w", err)
+	}
+	l.state.after = after
+	return nil
+}
+
+// Behind are the buildings of which the front may know more than this database; "": all.
+func (l *Ledger) Behind() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.state.behind))
+}
+
+// SetBehind notes that the front may know more of a building, or that it was asked.
+func (l *Ledger) SetBehind(id string, behind bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if behind {
+		l.state.behind[id] = true
+	} else {
+		delete(l.state.behind, id)
+	}
+}

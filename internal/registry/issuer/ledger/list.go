@@ -1,0 +1,237 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/capacity"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/lists"
+	"gatehouse/internal/registry/issuer/store"
+	"gatehouse/sync/wire"
+)
+
+// relist makes the next list of a building, and releases it where one
+// signature is enough.
+func relist(c *Change, b *building.Building) error {
+	if err := dropProved(c, b); err != nil {
+		return err
+	}
+	if b.Lists.Log.Size() == 0 && b.Lists.Newest.Manifest.Version > 0 { // made before there was a log
+		if err := store.AppendLog(c, b, b.Lists.Newest.Logged(true)); err != nil {
+			return err
+		}
+	}
+	signed, m, chosen, err := sign(c, b)
+	if trouble := keepTrouble(c, b, chosen.Left, err); trouble != nil || err != nil {
+		return trouble // one building may not stop the others
+	}
+	next, err := bothForms(c, b, signed.Manifest, m, chosen.Grants)
+	if err != nil {
+		return err
+	}
+	for i, hash := range m.Buckets {
+		next.Buckets[hash] = signed.Buckets[i]
+	}
+	gone := b.Removed(&next)
+	if !b.TooMany(&next, len(gone)) {
+		return release(c, b, next, gone)
+	}
+	// It is kept until a second issuer has signed it. A newer one takes its place, under
+	// the same version: nobody has seen it.
+	c.Log.Warn().Str("building", b.ID).Uint64("version", next.Manifest.Version).
+		Msg("list removes many tenancies and waits for a second issuer: registryd countersign")
+	b.Lists.Held = &next
+	return store.PutList(c, b.ID, next, b.Lists.Newest, true)
+}
+
+// dropProved takes revoked grants off the list that every gateway of the
+// building has proved to hold as revoked.
+func dropProved(c *Change, b *building.Building) error {
+	for _, id := range b.Droppable() {
+		r := building.Revocation{Version: b.Lists.Revoked[id].Version, Dropped: true}
+		b.Lists.Revoked[id] = r
+		if err := store.PutRevoked(c, b.ID, id, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sign makes a list of what fits. Should it be refused all the same, it leaves out
+// what is new of the gateway that has most of it, until it is not.
+func sign(c *Change, b *building.Building) (signed grantlist.List, m wire.Manifest, chosen capacity.Choice, err error) {
+	now, sure := c.Clock.Agreed()
+	base := &b.Lists.Newest
+	base.Manifest.Issued = min(base.Manifest.Issued, latest(c, base.Epoch)) // of a thief's that was taken over: its time goes with it
+	for without := make(map[string]bool); ; {
+		chosen, err = capacity.Choose(b, without, now, sure)
+		if err == nil {
+			signed, m, err = chosen.Draft.Sign(chosen.Grants, c.Clock.At(), c.Keys.Issuer, c.Keys.Epoch)
+		}
+		gateway := chosen.Most()
+		if err == nil || gateway == "" {
+			return signed, m, chosen, err
+		}
+		c.Log.Error().Err(err).Str("gateway", b.ID+"/"+gateway).Msg("a list can't be made with what this gateway recorded; made without it")
+		without[gateway] = true
+	}
+}
+
+// latest is the latest time that a list of some epoch may hand on to the next one: a
+// clock here was never a day ahead, and what keys that were replaced have said of the
+// time counts for nothing.
+func latest(c *Change, epoch uint64) uint32 {
+	if epoch != c.Keys.Epoch {
+		return c.Clock.Unix()
+	}
+	return c.Clock.Ahead()
+}
+
+// manifestSpace is how much of a message is for what stands around a manifest of the
+// first format when it becomes one of the newest, bytes.
+const manifestSpace = 2 << 10
+
+// bothForms has a manifest of the first format, signed, in the newest one as well:
+// that names the log, in which the first one stands just before it, and has words.
+func bothForms(c *Change, b *building.Building, envelope []byte, m wire.Manifest, grants []wire.Grant) (l lists.Signed, err error) {
+	l = lists.Signed{Old: lists.Form{Envelope: envelope}, Epoch: c.Keys.Epoch, Grants: grants, Buckets: make(map[wire.Hash][]byte)}
+	if l.Old.Hash, err = lists.HashOf(m); err != nil {
+		return l, err
+	}
+	log := b.Lists.Log.Add(lists.Logged{Hash: l.Old.Hash}.Leaf())
+	m.Format, m.Earlier, m.Log = wire.LogFormat, log.Size(), wire.Hash(log.Root())
+	m.Words = capacity.Words(&b.Tenancies, grants, min(fold.MaxWordBytes, wire.MaxMessage-manifestSpace-len(envelope)))
+	payload, err := m.Encode()
+	if err != nil {
+		return l, err
+	}
+	l.Manifest, l.Hash = m, sha256.Sum256(payload)
+	p := wire.Protected{Type: wire.TypeGrantList, Role: wire.RoleIssuer, Epoch: l.Epoch, Address: b.ID}
+	l.Envelope, err = wire.Sign(p, payload, c.Keys.Issuer)
+	return l, err
+}
+
+// release gives a list out: from now on its version is taken. gone are the
+// tenancies that it takes away and that count against the day.
+func release(c *Change, b *building.Building, l lists.Signed, gone []wire.ID) error {
+	if err := c.Count(b, gone, l.Manifest.Issued); err != nil {
+		return err
+	}
+	for i := range l.Grants {
+		g := &l.Grants[i]
+		if _, there := b.Lists.Revoked[g.ID]; there || g.State != wire.GrantRevoked {
+			continue
+		}
+		r := building.Revocation{Version: l.Manifest.Version}
+		b.Lists.Revoked[g.ID] = r
+		if err := store.PutRevoked(c, b.ID, g.ID, r); err != nil {
+			return err
+		}
+	}
+	before := b.Lists.Newest
+	if b.Lists.Held != nil { // and whatever was held before it
+		if err := store.DropHeld(c, b.ID); err != nil {
+			return err
+		}
+		before = lists.Signed{}
+	}
+	b.Lists.Newest, b.Lists.Held, b.Lists.Healed = l, nil, false
+	c.state.unsent[b.ID] = true
+	old := l.Logged(true)
+	old.Hash = l.Old.Hash
+	if err := store.AppendLog(c, b, old, l.Logged(true)); err != nil {
+		return err
+	}
+	if err := store.PutList(c, b.ID, l, before, false); err != nil {
+		return err
+	}
+	return store.Sweep(c, b.ID, before, l)
+}
+
+// Replace puts a list that was taken over in the place of the newest.
+func (c *Change) Replace(b *building.Building, l lists.Signed) error {
+	if err := store.DropHeld(c, b.ID); err != nil {
+		return err
+	}
+	b.Lists.Newest, b.Lists.Held = l, nil
+	b.Sent.Buckets = nil
+	clear(b.Gateways.Asks)
+	c.state.unsent[b.ID] = true
+	return store.PutList(c, b.ID, l, lists.Signed{}, false)
+}
+
+// Countersign adds a second issuer's word (in both formats of the list) to the list that
+// waits for it, and releases that. With newest the one that was released waits, too: a
+// gateway may count what this database does not know of.
+func (c *Change) Countersign(b *building.Building, second, old []byte, newest bool) error {
+	waiting := b.Lists.Held
+	if waiting == nil && (len(b.Gateways.Asks) > 0 || newest && b.Lists.Newest.Manifest.Version > 0) {
+		waiting = &b.Lists.Newest
+	}
+	if waiting == nil {
+		return api.Hinted("registryd lists shows what waits", "no list of %s waits for a second signature", b.ID)
+	}
+	if err := checkSecond(c, b.ID, second, waiting.Hash); err != nil {
+		return err
+	}
+	if waiting.Old.Envelope != nil {
+		if err := checkSecond(c, b.ID, old, waiting.Old.Hash); err != nil {
+			return err
+		}
+	}
+	waiting.Second, waiting.Old.Second = second, old
+	if waiting == b.Lists.Held {
+		return release(c, b, *waiting, nil) // two have answered for what it takes away
+	}
+	clear(b.Gateways.Asks)
+	c.state.unsent[b.ID] = true
+	return store.PutList(c, b.ID, *waiting, *waiting, false)
+}
+
+// checkSecond verifies another issuer's signature over the hash of a manifest.
+func checkSecond(c *Change, building string, second []byte, hash wire.Hash) error {
+	var others []wire.Key
+	for _, k := range c.Keys.Issuers {
+		if !slices.Equal(k.Public, c.Keys.Public()) {
+			others = append(others, k)
+		}
+	}
+	payload, _, err := wire.Open(second, wire.Expect{Type: wire.TypeSecond, Role: wire.RoleIssuer, Address: building}, others)
+	if err != nil {
+		return api.Hinted("it must be another issuer's key that the trust document names, as offline/second.key", "second signature: %v", err)
+	}
+	if !slices.Equal(payload, hash[:]) {
+		return api.Hinted("look at the list that waits now, and sign that", "second signature: it is for another list")
+	}
+	return nil
+}
+
+// keepTrouble keeps what is wrong with the list now, and forgets what was. left are the
+// gateways of whose records some are in no list.
+func keepTrouble(c *Change, b *building.Building, left map[string]bool, failed error) error {
+	texts := make(map[string]string) // by gateway; "": the list itself
+	if failed != nil {
+		texts[""] = fmt.Sprintf("no list can be made: %v", failed)
+	}
+	for gateway := range left {
+		texts[gateway] = "some of its records are in no list: they name doors that no gateway has, or are too many for one gateway; " +
+			"revoke what is not real, or take it out: registryd gateway remove"
+		if b.House.Gateway(gateway) == nil {
+			texts[gateway] = "it was removed before all of its records were in a list: those that were not count no more"
+		}
+	}
+	if err := store.ClearProblems(c, b.ID, texts); err != nil {
+		return err
+	}
+	for gateway, text := range texts {
+		if err := c.Problem(api.Place{Building: b.ID, Gateway: gateway}, 0, 0, text, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

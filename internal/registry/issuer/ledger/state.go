@@ -1,0 +1,82 @@
+package ledger
+
+import (
+	"database/sql"
+
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/store"
+	"gatehouse/sync/wire"
+)
+
+// state is what the ledger's lock guards besides the store.
+type state struct {
+	buildings map[string]*building.Building
+	after     uint64          // number of the last delivery that was taken in
+	since     uint32          // unix s: when this database was put back or made; 0: before this was kept
+	signer    int64           // whose signatures stand in the database, as Ledger.inUse says
+	full      bool            // the disk took nothing more when something was written last
+	sent      map[string]bool // buildings whose newest was handed over, and the store does not say so yet
+	unsent    map[string]bool // buildings with a list or House document that the front has not got
+	behind    map[string]bool // buildings of which the front may know more than this database; "": all
+}
+
+// building returns what is known of a building; nil where there is none.
+func (s *state) building(q store.Querier, id string) (*building.Building, error) {
+	if b := s.buildings[id]; b != nil {
+		return b, nil
+	}
+	b, err := store.Load(q, id)
+	if err == nil && b != nil {
+		s.buildings[id] = b
+	}
+	return b, err
+}
+
+// loadUnsent reads of which buildings the front lacks something.
+func (s *state) loadUnsent(q store.Querier) error {
+	all, err := store.Unsent(q)
+	for _, id := range all {
+		s.unsent[id] = true
+	}
+	return err
+}
+
+// View is the ledger while nobody changes it. It is valid only within the function that
+// Ledger.View calls.
+type View struct {
+	*sql.DB
+	state *state
+}
+
+// Building returns what is known of a building; nil where there is none.
+func (v View) Building(id string) (*building.Building, error) { return v.state.building(v, id) }
+
+// Known calls f with every building that was in use since the start.
+func (v View) Known(f func(*building.Building)) {
+	for _, b := range v.state.buildings {
+		f(b)
+	}
+}
+
+// Unsent reports whether the front lacks something of a building.
+func (v View) Unsent(id string) bool { return v.state.unsent[id] }
+
+// Full reports whether the disk took nothing more when something was written last.
+func (v View) Full() bool { return v.state.full }
+
+// Lacks reports whether a building, its House document of that version, or its list of
+// that hash (empty: none) is not known.
+func (v View) Lacks(id string, house uint64, list []byte) (bool, error) {
+	b, err := v.Building(id)
+	if err != nil || b == nil {
+		return true, err
+	}
+	if house > b.House.Version || len(list) == 0 {
+		return house > b.House.Version, nil
+	}
+	if wire.Hash(list) == b.Lists.Newest.Hash {
+		return false, nil
+	}
+	there, err := store.InLog(v, b.ID, wire.Hash(list))
+	return !there, err
+}

@@ -1,0 +1,137 @@
+package issuer
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"gatehouse/internal/registry/issuer/act"
+	"gatehouse/internal/registry/issuer/adopt"
+	"gatehouse/internal/registry/issuer/enrol"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/sync/wire"
+)
+
+// Orders of the operator's that change what a building's doors go by: each is one
+// transaction with the list that follows, which is handed to the front at once.
+
+// act carries out what the operator asks for of grants.
+func (i *Issuer) act(ctx context.Context, who string, a operator.Act) (operator.Done, error) {
+	did, err := answer(i, func(c *ledger.Change) (act.Result, error) { return act.Do(c, who, a) })
+	if err != nil {
+		return operator.Done{}, err
+	}
+	done := operator.Done{Building: did.Building, Grants: len(did.Grants)}
+	if a.Act == operator.ActReinstate {
+		for _, id := range did.Grants {
+			done.New = append(done.New, id.String())
+		}
+	}
+	done, err = i.finish(ctx, done)
+	if err == nil && !done.Held {
+		err = i.saidByNone(&done, did.Before, did.Grants)
+	}
+	return done, err
+}
+
+// saidByNone tells the operator that no list says what was done. before is the version
+// of the list before.
+func (i *Issuer) saidByNone(d *operator.Done, before uint64, grants []wire.ID) error {
+	return i.ledger.View(func(v ledger.View) error {
+		b, err := v.Building(d.Building)
+		if err != nil || b == nil {
+			return err
+		}
+		listed, out := b.Lists.Listed(), 0
+		for _, id := range grants {
+			if !listed[id] && !b.Lists.Revoked[id].Dropped {
+				out++
+			}
+		}
+		switch {
+		case d.Version <= before:
+			d.Sent, d.Hint = false, "it is kept, but NO NEW LIST could be made, so that no door knows of it: registryd tenancies --problems says why"
+		case out > 0:
+			d.Sent, d.Hint = false, fmt.Sprintf("it is kept, but %d of them are in NO list, so that no door knows of it: registryd tenancies --problems says why", out)
+		}
+		return nil
+	})
+}
+
+// finish hands the new list to the front and says what became of it.
+func (i *Issuer) finish(ctx context.Context, d operator.Done) (operator.Done, error) {
+	failed := i.sender.send(ctx, d.Building)
+	err := i.ledger.View(func(v ledger.View) error {
+		b, err := v.Building(d.Building)
+		if err != nil || b == nil {
+			return err
+		}
+		d.Version, d.Sent = b.Lists.Newest.Manifest.Version, !v.Unsent(d.Building)
+		if b.Lists.Held != nil {
+			d.Version, d.Held, d.Sent = b.Lists.Held.Manifest.Version, true, false
+			d.Hint = fmt.Sprintf("it removes many tenancies within a day: another issuer signs it by registryd countersign %s --key FILE", d.Building)
+		} else if failed != nil {
+			i.opts.Log.Warn().Err(failed).Msg("list not handed over yet")
+			d.Hint = "the front does not take it now; it gets it as soon as it does"
+		}
+		return nil
+	})
+	return d, err
+}
+
+// order does something to a building in one transaction, and finishes it.
+func (i *Issuer) order(r *http.Request, f func(*ledger.Change) (building, what, subject string, err error)) (any, error) {
+	id, err := answer(i, func(c *ledger.Change) (string, error) {
+		building, what, subject, err := f(c)
+		if err != nil {
+			return "", err
+		}
+		return building, c.Audit(who(r), what, building, subject, "")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return i.finish(r.Context(), operator.Done{Building: id})
+}
+
+func (i *Issuer) deleteGateway(r *http.Request) (any, error) {
+	b, g := r.PathValue("building"), r.PathValue("gateway")
+	return i.order(r, func(c *ledger.Change) (string, string, string, error) {
+		return b, "gateway remove", g, enrol.Remove(c, b, g)
+	})
+}
+
+func (i *Issuer) postCountersign(r *http.Request, s operator.Countersign) (any, error) {
+	return i.order(r, func(c *ledger.Change) (string, string, string, error) {
+		b, err := c.Open(s.Building)
+		if err == nil {
+			err = c.Countersign(b, s.Second, s.OldSecond, s.Newest)
+		}
+		if err != nil {
+			return "", "", "", err
+		}
+		return s.Building, "countersign", "list " + strconv.FormatUint(b.Lists.Newest.Manifest.Version, 10), nil
+	})
+}
+
+// postDecision takes what a gateway holds, or drops it.
+func (i *Issuer) postDecision(r *http.Request, d operator.Decision) (any, error) {
+	what := "offer drop"
+	if d.Take {
+		what = "offer take"
+	}
+	return i.order(r, func(c *ledger.Change) (string, string, string, error) {
+		return d.Building, what, d.ID, adopt.Decide(c, d)
+	})
+}
+
+// postHouse takes the House document of a building that this database does not know,
+// as one of its gateways has it.
+func (i *Issuer) postHouse(r *http.Request, h operator.House) (any, error) {
+	return i.order(r, func(c *ledger.Change) (string, string, string, error) {
+		id, err := adopt.House(c, h.Envelope)
+		return id, "house import", "", err
+	})
+}
