@@ -153,5 +153,5 @@ func (f *Front) loadTrust(ctx context.Context) error {
 		}
 	}
 	f.active.Store(stored)
-	return f.store.Update(ctx, func(tx *store.Tx) error { return tx.PutTrust(stored.Trust.Version, stored.Envelope) })
+	return f.store.Update(ctx, func(tx *store.Tx) error { return tx.Documents.PutTrust(stored.Trust.Version, stored.Envelope) })
 }

@@ -85,7 +85,7 @@ func (f *Front) serveOperator(s *socket.Server) {
 	socket.Handle(s, "POST /v1/backups", post(func(ctx context.Context, k api.Kept) (api.Kept, error) { return f.safety.Keep(ctx, k, f.o.Now()) }))
 	socket.Stream(s, "GET /v1/backup", f.getBackup)
 	socket.Handle(s, "POST /v1/remarks/done", post(func(ctx context.Context, in struct{}) (struct{}, error) {
-		return in, f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.PutAway() })
+		return in, f.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.Backups.PutAway() })
 	}))
 	socket.Handle(s, "GET /v1/person", f.getPerson)
 	socket.Handle(s, "GET /v1/gateways", get(func(ctx context.Context, q url.Values) ([]api.Gateway, error) {

@@ -9,6 +9,9 @@ import (
 	"gatehouse/internal/registry/dbfile"
 )
 
+// Backups are what backups have, and what restores have shown. It is part of a Tx.
+type Backups struct{ conn }
+
 // Kinds of what a Mark counts.
 const (
 	MarkEntries = 1 // of an epoch
@@ -45,9 +48,7 @@ func MarksOf(ctx context.Context, path string) (all []Mark, err error) {
 func marks(rows *sql.Rows, err error) (all []Mark, _ error) {
 	err = each(rows, err, func() error {
 		var m Mark
-		var stream, count int64
-		err := rows.Scan(&m.Gateway, &m.Kind, &stream, &count)
-		m.Stream, m.Count = uint64(stream), uint64(count)
+		err := rows.Scan(&m.Gateway, &m.Kind, (*u64)(&m.Stream), (*u64)(&m.Count))
 		all = append(all, m)
 		return err
 	})
@@ -55,16 +56,16 @@ func marks(rows *sql.Rows, err error) (all []Mark, _ error) {
 }
 
 // SetSafe keeps that a backup has what these marks say.
-func (tx *Tx) SetSafe(all []Mark, at time.Time) error {
+func (b Backups) SetSafe(all []Mark, at time.Time) error {
 	for _, m := range all {
-		err := tx.exec(`INSERT INTO safe (gateway, kind, stream, mark, backup_at) VALUES ($1, $2, $3, $4, $5)
+		err := b.exec(`INSERT INTO safe (gateway, kind, stream, mark, backup_at) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (gateway, kind, stream) DO UPDATE SET mark = excluded.mark, backup_at = excluded.backup_at`,
 			m.Gateway, m.Kind, int64(m.Stream), int64(m.Count), at.UnixMilli())
 		if err != nil {
 			return fmt.Errorf("keep what is safe: %w", err)
 		}
 	}
-	return tx.exec(`INSERT INTO meta (name, value) VALUES ('backup', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, at.UnixMilli())
+	return b.exec(`INSERT INTO meta (name, value) VALUES ('backup', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, at.UnixMilli())
 }
 
 // Safe returns what backups have, and when the newest was made; the zero time:
@@ -81,8 +82,8 @@ func (s *Store) Safe(ctx context.Context) (all []Mark, at time.Time, err error) 
 }
 
 // SetPutBack keeps that a copy was found in the place of the database that was in use.
-func (tx *Tx) SetPutBack(at time.Time) error {
-	return tx.exec(`INSERT INTO meta (name, value) VALUES ('put_back', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, at.UnixMilli())
+func (b Backups) SetPutBack(at time.Time) error {
+	return b.exec(`INSERT INTO meta (name, value) VALUES ('put_back', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, at.UnixMilli())
 }
 
 // PutBack is when that was; the zero time: never.
@@ -104,21 +105,21 @@ func (s *Store) moment(ctx context.Context, name string) (at time.Time, err erro
 }
 
 // Remark keeps what a restore has shown until it is put away; the same text once.
-func (tx *Tx) Remark(text string, at time.Time) error {
-	return tx.exec(`INSERT INTO remarks (text, said_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, text, at.UnixMilli())
+func (b Backups) Remark(text string, at time.Time) error {
+	return b.exec(`INSERT INTO remarks (text, said_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, text, at.UnixMilli())
 }
 
 // PutAway forgets all remarks.
-func (tx *Tx) PutAway() error { return tx.exec(`DELETE FROM remarks`) }
+func (b Backups) PutAway() error { return b.exec(`DELETE FROM remarks`) }
 
 // Remarks calls each with what was said, the oldest first.
 func (s *Store) Remarks(ctx context.Context, call func(text string, at time.Time)) error {
 	rows, err := s.read.QueryContext(ctx, `SELECT text, said_at FROM remarks ORDER BY said_at, text`)
 	err = each(rows, err, func() error {
 		var text string
-		var at int64
-		err := rows.Scan(&text, &at)
-		call(text, time.UnixMilli(at))
+		var at time.Time
+		err := rows.Scan(&text, (*ms)(&at))
+		call(text, at)
 		return err
 	})
 	if err != nil {

@@ -23,7 +23,7 @@ func TestUnversioned(t *testing.T) {
 			t.Fatal(err)
 		}
 		all, err := s.Gateways(t.Context(), "b", now)
-		if err != nil || len(all) != 1 || all[0].Place != place || string(all[0].Hello) != "hello" || all[0].Epoch != 7 || all[0].Line != 9 || all[0].Records != 1 {
+		if err != nil || len(all) != 1 || all[0].Place != place || string(all[0].Hello) != "hello" || all[0].Epoch != 7 || all[0].Numbering.Line != 9 || all[0].Numbering.Records != 1 {
 			t.Errorf("gateways %+v, %v", all, err)
 		}
 		batches := 0

@@ -147,11 +147,36 @@ func (s *Store) Size() (n int64) {
 	return n
 }
 
-// Tx is a transaction that writes. It is valid only within the function that
-// Update calls.
+// Tx is a transaction that writes what gateways sent, and through its parts what goes to
+// them and what backups have. It is valid only within the function that Update calls.
 type Tx struct {
+	conn
+	Documents Documents
+	Backups   Backups
+}
+
+// conn is a transaction's connection.
+type conn struct {
 	ctx context.Context
 	tx  *sql.Tx
+}
+
+func (c conn) exec(text string, args ...any) error {
+	_, err := c.tx.ExecContext(c.ctx, text, args...)
+	return err
+}
+
+// changed executes a statement and returns how many rows it has changed.
+func (c conn) changed(text string, args ...any) (int64, error) {
+	result, err := c.tx.ExecContext(c.ctx, text, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (c conn) query(text string, args ...any) (*sql.Rows, error) {
+	return c.tx.QueryContext(c.ctx, text, args...)
 }
 
 // Update runs f in a transaction and commits it, durably, if f returns nil.
@@ -167,55 +192,12 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("write database %s: begin: %w", s.path, err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	if err := f(&Tx{ctx: ctx, tx: tx}); err != nil {
+	c := conn{ctx, tx}
+	if err := f(&Tx{c, Documents{c}, Backups{c}}); err != nil {
 		return fmt.Errorf("write database %s: %w", s.path, dbfile.Explain(s.path, err))
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("write database %s: commit: %w", s.path, dbfile.Explain(s.path, err))
 	}
 	return nil
-}
-
-func (tx *Tx) exec(text string, args ...any) error {
-	_, err := tx.tx.ExecContext(tx.ctx, text, args...)
-	return err
-}
-
-func (tx *Tx) query(text string, args ...any) (*sql.Rows, error) {
-	return tx.tx.QueryContext(tx.ctx, text, args...)
-}
-
-// one reads a single number.
-func one(rows *sql.Rows, err error) (n int64, _ error) {
-	return n, first(rows, err, &n)
-}
-
-// first reads the first row.
-func first(rows *sql.Rows, err error, into ...any) error {
-	found := false
-	err = each(rows, err, func() error {
-		if found {
-			return nil
-		}
-		found = true
-		return rows.Scan(into...)
-	})
-	if err == nil && !found {
-		return ErrNotFound
-	}
-	return err
-}
-
-// each calls f for every row and closes the rows.
-func each(rows *sql.Rows, err error, f func() error) error {
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

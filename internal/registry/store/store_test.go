@@ -225,7 +225,7 @@ func recordsAreNumbered(t *testing.T, s *Store) {
 		}
 		return nil
 	})
-	if all, err := s.Gateways(t.Context(), "", now); err != nil || all[0].Line != bigEpoch || all[0].Records != 5 {
+	if all, err := s.Gateways(t.Context(), "", now); err != nil || all[0].Numbering.Line != bigEpoch || all[0].Numbering.Records != 5 {
 		t.Errorf("gateways %+v, %v", all, err)
 	}
 }
@@ -241,7 +241,7 @@ func listsKeepTheirBuckets(t *testing.T, s *Store) {
 			bytes = append(bytes, []byte(b))
 		}
 		l := List{Building: "b", Version: version, Hash: wire.Hash{byte(version)}, Manifest: []byte{byte(version)}, Second: []byte{}}
-		return l, s.Update(context.Background(), func(tx *Tx) error { return tx.PutList(l, bytes, keep, now) })
+		return l, s.Update(context.Background(), func(tx *Tx) error { return tx.Documents.PutList(l, bytes, keep, now) })
 	}
 	if _, err := s.List(t.Context(), "b"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a list that never came: %v", err)
@@ -310,7 +310,7 @@ func documentsAreReplaced(t *testing.T, s *Store) {
 		t.Errorf("trust that never came: %s", got)
 	}
 	update(t, s, func(tx *Tx) error {
-		return errors.Join(tx.PutTrust(2, []byte("two")), tx.PutTrust(1, []byte("one")), tx.PutHouse("b", 1, []byte("old")), tx.PutHouse("b", 2, []byte("new")))
+		return errors.Join(tx.Documents.PutTrust(2, []byte("two")), tx.Documents.PutTrust(1, []byte("one")), tx.Documents.PutHouse("b", 1, []byte("old")), tx.Documents.PutHouse("b", 2, []byte("new")))
 	})
 	if got := trusts(); got != "one two " {
 		t.Errorf("trust %q", got)
@@ -357,7 +357,7 @@ func appliedNeedsItsList(t *testing.T, s *Store) {
 	}
 	for v := range uint64(2) {
 		update(t, s, func(tx *Tx) error {
-			return tx.PutList(List{Building: "b", Version: v + 1, Hash: wire.Hash{byte(v + 1)}, Manifest: []byte{1}}, nil, nil, now)
+			return tx.Documents.PutList(List{Building: "b", Version: v + 1, Hash: wire.Hash{byte(v + 1)}, Manifest: []byte{1}}, nil, nil, now)
 		})
 	}
 	if n := applied(); n != 1 {

@@ -64,11 +64,11 @@ func Load(ctx context.Context, s *store.Store, path string, now time.Time, log z
 	}
 	return b, s.Update(ctx, func(tx *store.Tx) error {
 		if found.Restored {
-			if err := tx.SetPutBack(now); err != nil {
+			if err := tx.Backups.SetPutBack(now); err != nil {
 				return err
 			}
 		}
-		return tx.Remark(api.FileDatabase+": "+said+". Gateways bring what they still keep; docs/restore.md says what is lost", now)
+		return tx.Backups.Remark(api.FileDatabase+": "+said+". Gateways bring what they still keep; docs/restore.md says what is lost", now)
 	})
 }
 
@@ -140,7 +140,7 @@ func (s *Safety) Keep(ctx context.Context, k api.Kept, now time.Time) (api.Kept,
 	if !there {
 		return k, ErrNoCopy
 	}
-	err := s.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SetSafe(all, now) })
+	err := s.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.Backups.SetSafe(all, now) })
 	if err != nil {
 		return k, err
 	}

@@ -54,7 +54,7 @@ func (t *Txn) Weigh(g *roster.Gateway, l *Ledger, c wire.Cosigned) error {
 	}
 	t.committer.o.Limited.Warn().Str("gateway", g.Address()).Uint64("cosigned", c.Size).Uint64("stored", r.Size()).
 		Msg("it holds a newer cosignature than this database knows: entries are taken, and not cosigned until they reach it")
-	return t.Remark(api.FileDatabase+": a gateway holds a newer cosignature of ours than this database knows, so it was put back to an earlier day "+
+	return t.Backups.Remark(api.FileDatabase+": a gateway holds a newer cosignature of ours than this database knows, so it was put back to an earlier day "+
 		"(or that gateway lies). What it lacks is sent again and cosigned only from there on; docs/restore.md says what is lost", t.Now)
 }
 

@@ -116,7 +116,7 @@ func New(o Options) *Committer {
 func (c *Committer) Know(g *roster.Gateway, k store.Gateway, epoch uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ledgers[g] = &Ledger{ID: k.ID, Epoch: epoch, Line: k.Line, Count: k.Records, Renew: k.Renew, Pending: k.Owing}
+	c.ledgers[g] = &Ledger{ID: k.ID, Epoch: epoch, Line: k.Numbering.Line, Count: k.Numbering.Records, Renew: k.Numbering.Renew, Pending: k.Numbering.Pending}
 }
 
 // Submit hands in a job. It waits for room, or until ctx ends.

@@ -42,7 +42,7 @@ func (l *Ledger) numbering(tx *store.Tx) (line, count uint64, err error) {
 	if !l.Pending {
 		return l.Line, l.Count, nil
 	}
-	pending, err := tx.Owed(l.ID, l.Line)
+	pending, err := tx.Pending(l.ID, l.Line)
 	if err != nil || pending == 0 {
 		return l.Line, l.Count, err
 	}

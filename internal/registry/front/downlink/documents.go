@@ -68,13 +68,13 @@ func (d *Documents) PutList(ctx context.Context, in api.List) (api.Pushed, error
 	l.Manifest, l.Second, l.Old, l.OldSecond = in.Manifest, in.Second, in.Old, in.OldSecond
 	at := d.sender.o.Now()
 	err = d.update(ctx, func(tx *store.Tx) error {
-		if err := tx.PutLog(in.Building, in.LogFrom, log); err != nil {
+		if err := tx.Documents.PutLog(in.Building, in.LogFrom, log); err != nil {
 			return err
 		}
 		if again {
-			return tx.SetSecond(in.Building, in.Second, in.OldSecond)
+			return tx.Documents.SetSecond(in.Building, in.Second, in.OldSecond)
 		}
-		return tx.PutList(l, changed, m.Buckets, at)
+		return tx.Documents.PutList(l, changed, m.Buckets, at)
 	})
 	if err != nil {
 		return api.Pushed{}, err
@@ -153,10 +153,10 @@ func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, 
 		return api.Pushed{}, fmt.Errorf("house document %d of %s: %w: version %d", h.Version, in.Building, document.ErrStale, have.House.Version)
 	}
 	if err := d.update(ctx, func(tx *store.Tx) error {
-		if err := tx.PutOldHouse(in.Building, in.Old); err != nil {
+		if err := tx.Documents.PutOldHouse(in.Building, in.Old); err != nil {
 			return err
 		}
-		return tx.PutHouse(in.Building, h.Version, in.Envelope)
+		return tx.Documents.PutHouse(in.Building, h.Version, in.Envelope)
 	}); err != nil {
 		return api.Pushed{}, err
 	}
@@ -194,7 +194,7 @@ func (d *Documents) PutTrust(ctx context.Context, envelope []byte) (api.Pushed, 
 	if err != nil {
 		return api.Pushed{}, err
 	}
-	if err := d.update(ctx, func(tx *store.Tx) error { return tx.PutTrust(next.Trust.Version, envelope) }); err != nil {
+	if err := d.update(ctx, func(tx *store.Tx) error { return tx.Documents.PutTrust(next.Trust.Version, envelope) }); err != nil {
 		return api.Pushed{}, err
 	}
 	d.sender.o.Active.Store(active)
@@ -227,7 +227,7 @@ func (d *Documents) PutUndo(ctx context.Context, u api.Undo) (api.Pushed, error)
 	if floor != of.View.Hello.Floor {
 		return api.Pushed{}, fmt.Errorf("undo for %s: %w", g.Address(), keys.ErrOtherFloor)
 	}
-	if err := d.update(ctx, func(tx *store.Tx) error { return tx.PutUndo(u.Building, u.Gateway, u.Envelope) }); err != nil {
+	if err := d.update(ctx, func(tx *store.Tx) error { return tx.Documents.PutUndo(u.Building, u.Gateway, u.Envelope) }); err != nil {
 		return api.Pushed{}, err
 	}
 	d.roster.SetUndo(g, roster.Undo{Floor: floor, Envelope: u.Envelope})

@@ -74,7 +74,7 @@ func (w *helloWork) undo(t *commit.Txn, g *roster.Gateway, s roster.State) error
 		return nil
 	}
 	t.Roster.SetUndo(g, roster.Undo{})
-	return t.PutUndo(s.Place.Building, s.Place.Gateway, nil)
+	return t.Documents.PutUndo(s.Place.Building, s.Place.Gateway, nil)
 }
 
 // setLacking finds out whether a hello names something that is not known here. It
@@ -89,7 +89,7 @@ func setLacking(t *commit.Txn, g *roster.Gateway, l *commit.Ledger, s roster.Sta
 
 func lacking(t *commit.Txn, l *commit.Ledger, s roster.State, h wire.Hello2) (bool, error) {
 	if h.List > 0 {
-		known, err := t.Knows(s.Place.Building, h.ListHash)
+		known, err := t.Documents.Knows(s.Place.Building, h.ListHash)
 		if err != nil || !known {
 			return !known, err
 		}

@@ -97,7 +97,7 @@ func (w *recordWork) Store(t *commit.Txn, g *roster.Gateway) error {
 	}
 	if !own && w.record.Person != (wire.Hash{}) {
 		l.Pending = true
-		if err := t.Owe(l.ID, w.record.Line, w.record.Number); err != nil {
+		if err := t.AddPending(l.ID, w.record.Line, w.record.Number); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (w *recordWork) again(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) e
 	case !own:
 		return w.handAgain(t, l)
 	}
-	owed, err := t.Paid(l.ID, w.record.Line, w.record.Number)
+	owed, err := t.TakePending(l.ID, w.record.Line, w.record.Number)
 	if err != nil || !owed || len(w.person) == 0 {
 		return err
 	}

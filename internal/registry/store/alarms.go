@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gatehouse/sync/wire"
+)
+
+// Alarm is the header of an alarm.
+type Alarm struct {
+	Gateway  int64
+	Epoch    uint64
+	Sequence uint64
+	Header   []byte
+	Stored   bool // its entry is stored; else only a notice has come
+	Heard    time.Time
+}
+
+// Applied is a list_applied entry.
+type Applied struct {
+	Gateway  int64
+	Epoch    uint64
+	Sequence uint64
+	Version  uint64
+	Hash     wire.Hash
+}
+
+// AddAlarm keeps an alarm. What was stored stays stored, and when it was first
+// heard stays too. Of alarms of a gateway whose entries have not come, at most
+// `most` are kept: the oldest go.
+func (tx *Tx) AddAlarm(a Alarm, most int) error {
+	err := tx.exec(`INSERT INTO alarms (gateway, epoch, seq, header, stored, heard_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (gateway, epoch, seq) DO UPDATE SET header = excluded.header, stored = excluded.stored WHERE alarms.stored = 0`,
+		a.Gateway, int64(a.Epoch), int64(a.Sequence), a.Header, flag(a.Stored), a.Heard.UnixMilli())
+	if err != nil || a.Stored {
+		return err
+	}
+	return tx.exec(`DELETE FROM alarms WHERE gateway = $1 AND stored = 0 AND heard_at <
+		(SELECT MIN(heard_at) FROM (SELECT heard_at FROM alarms WHERE gateway = $2 AND stored = 0 ORDER BY heard_at DESC LIMIT $3) AS newest)`,
+		a.Gateway, a.Gateway, most)
+}
+
+// Waiting returns the sequence numbers in [from, to) of an epoch of which only a
+// notice has come, in order.
+func (tx *Tx) Waiting(gateway int64, epoch, from, to uint64) (all []uint64, err error) {
+	all, err = column(tx.query(`SELECT seq FROM alarms WHERE gateway = $1 AND epoch = $2 AND seq >= $3 AND seq < $4 AND stored = 0 ORDER BY seq`,
+		gateway, int64(epoch), int64(from), int64(to)))
+	if err != nil {
+		return nil, fmt.Errorf("read alarms: %w", err)
+	}
+	return all, nil
+}
+
+// Alarms calls each with the newest of a building (of all, for ""), at most
+// limit.
+func (s *Store) Alarms(ctx context.Context, building string, limit int, call func(wire.Place, Alarm) error) error {
+	rows, err := s.read.QueryContext(ctx, `SELECT g.district, g.town, g.building, g.gateway, a.epoch, a.seq, a.header, a.stored, a.heard_at
+		FROM alarms a JOIN gateways g ON g.id = a.gateway WHERE ($1 = '' OR g.building = $2)
+		UNION ALL SELECT g.district, g.town, g.building, g.gateway, f.epoch, f.first, NULL, 1, f.found_at
+		FROM forks f JOIN gateways g ON g.id = f.gateway WHERE ($3 = '' OR g.building = $4)
+		ORDER BY 9 DESC, 5 DESC, 6 DESC LIMIT $5`, building, building, building, building, limit)
+	err = each(rows, err, func() error {
+		var p wire.Place
+		var a Alarm
+		if err := rows.Scan(&p.District, &p.Town, &p.Building, &p.Gateway, (*u64)(&a.Epoch), (*u64)(&a.Sequence), &a.Header, &a.Stored, (*ms)(&a.Heard)); err != nil {
+			return err
+		}
+		return call(p, a)
+	})
+	if err != nil {
+		return fmt.Errorf("read alarms: %w", err)
+	}
+	return nil
+}
+
+// AddApplied keeps the proof that a list is in force at a gateway.
+func (tx *Tx) AddApplied(a Applied, at time.Time) error {
+	return tx.exec(`INSERT INTO applied (gateway, epoch, seq, version, hash, stored_at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (gateway, epoch, seq) DO NOTHING`,
+		a.Gateway, int64(a.Epoch), int64(a.Sequence), int64(a.Version), a.Hash[:], at.UnixMilli())
+}
+
+// SetBack judges what a hello says: it is of an epoch, whose size it names, and
+// of a list that is in force. If the gateway had proved a newer list its disk was
+// set back, or is another one: these proofs are void, and it is true. A hello
+// that an entry of its own epoch has overtaken, or one of an earlier epoch, is an
+// old one that comes again, and says nothing.
+func (tx *Tx) SetBack(gateway int64, epoch, size, list uint64) (bool, error) {
+	beyond, err := one(tx.query(`SELECT COUNT(*) FROM applied WHERE gateway = $1 AND version > $2`, gateway, int64(list)))
+	if err != nil || beyond == 0 {
+		return false, err
+	}
+	overtaken, err := one(tx.query(`SELECT COUNT(*) FROM applied WHERE gateway = $1 AND epoch = $2 AND seq >= $3 AND version > $4`,
+		gateway, int64(epoch), int64(size), int64(list)))
+	if err != nil || overtaken > 0 {
+		return false, err
+	}
+	later, err := one(tx.query(`SELECT COUNT(*) FROM epochs e JOIN epochs o ON o.gateway = e.gateway AND o.number > e.number
+		WHERE e.gateway = $1 AND e.epoch = $2`, gateway, int64(epoch)))
+	if err != nil || later > 0 {
+		return false, err
+	}
+	if err := tx.exec(`DELETE FROM applied WHERE gateway = $1 AND version > $2`, gateway, int64(list)); err != nil {
+		return false, err
+	}
+	return true, tx.exec(`INSERT INTO setbacks (gateway, number, list) VALUES ($1, 1, $2) ON CONFLICT (gateway) DO UPDATE SET
+		number = setbacks.number + 1, list = CASE WHEN excluded.list < setbacks.list THEN excluded.list ELSE setbacks.list END`,
+		gateway, int64(list))
+}
