@@ -11,7 +11,6 @@ import (
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
 )
 
@@ -110,7 +109,7 @@ func (c clockUndoCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	both, err := issuer.CountersignUndo(first, c.root(), st.Registry, c.Key)
+	both, err := operator.SignUndo(first, c.root(), st.Registry, c.Key)
 	if err != nil {
 		return err
 	}

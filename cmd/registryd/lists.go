@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"gatehouse/internal/amount"
-	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/operator"
 )
 
@@ -69,7 +68,7 @@ func (c countersignCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	second, err := issuer.Countersign(l, c.root(), st.Registry, c.Key)
+	second, err := operator.SignList(l, c.root(), st.Registry, c.Key)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/issuer"
 	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/simulate/model"
@@ -385,7 +384,7 @@ func (w *world) countersign() {
 		if !l.Held && !newest {
 			continue
 		}
-		second, err := issuer.Countersign(l, w.bed.Path("offline/"+api.FileRoot), "town", w.bed.Path("offline/"+authority.FileSecond))
+		second, err := operator.SignList(l, w.bed.Path("offline/"+api.FileRoot), "town", w.bed.Path("offline/"+authority.FileSecond))
 		if second.Newest = newest; err == nil {
 			_, err = w.bed.Registry.Op.Countersign(w.bed.Ctx, second)
 		}
@@ -407,7 +406,7 @@ func (w *world) undoTimes() {
 		first, err := w.bed.Registry.Op.UndoClock(w.bed.Ctx, operator.Undo{Building: testbed.Building, Gateway: g.Gateway, Floor: *g.Signed})
 		if err == nil {
 			var both api.Undo
-			if both, err = issuer.CountersignUndo(first, w.bed.Path("offline/"+api.FileRoot), "town", w.bed.Path("offline/"+authority.FileSecond)); err == nil {
+			if both, err = operator.SignUndo(first, w.bed.Path("offline/"+api.FileRoot), "town", w.bed.Path("offline/"+authority.FileSecond)); err == nil {
 				_, err = w.bed.Registry.API.PutUndo(w.bed.Ctx, both)
 			}
 		}

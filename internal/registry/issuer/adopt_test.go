@@ -535,11 +535,11 @@ func TestAsks(t *testing.T) {
 	if s, err := w.i.status(); err != nil || !strings.Contains(strings.Join(s.Lines, "\n"), "registryd countersign") {
 		t.Fatal(s.Lines, err)
 	}
-	second, err := authority.Countersign(w.trust, building1, wire.Hash(got.Hash), secondKey(w))
+	second, err := authority.SignAs(w.trust, wire.TypeSecond, building1, got.Hash, secondKey(w))
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := authority.Countersign(w.trust, building1, wire.Hash(got.Old), secondKey(w))
+	old, err := authority.SignAs(w.trust, wire.TypeSecond, building1, got.Old, secondKey(w))
 	if err != nil {
 		t.Fatal(err)
 	}

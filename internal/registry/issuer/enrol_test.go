@@ -304,14 +304,14 @@ func TestCountersignTool(t *testing.T) {
 	w := newWorld(t)
 	l := operator.List{Building: building1, Hash: make([]byte, 32), Trust: w.i.ledger.Keys.TrustEnvelope}
 	rootFile := filepath.Join(w.folder(authority.FolderOffline), api.FileRoot)
-	s, err := Countersign(l, rootFile, "registry-1", filepath.Join(w.folder(authority.FolderOffline), authority.FileSecond))
+	s, err := operator.SignList(l, rootFile, "registry-1", filepath.Join(w.folder(authority.FolderOffline), authority.FileSecond))
 	if err != nil || len(s.Second) == 0 {
 		t.Fatal(err)
 	}
-	if _, err := Countersign(l, rootFile, "registry-1", filepath.Join(w.folder(authority.FolderOffline), authority.FileRootKey)); err == nil {
+	if _, err := operator.SignList(l, rootFile, "registry-1", filepath.Join(w.folder(authority.FolderOffline), authority.FileRootKey)); err == nil {
 		t.Error("the root is no issuer")
 	}
-	if _, err := Countersign(l, rootFile, "registry-1", "nothing"); err == nil || errors.Is(err, fs.ErrExist) {
+	if _, err := operator.SignList(l, rootFile, "registry-1", "nothing"); err == nil || errors.Is(err, fs.ErrExist) {
 		t.Error("signed without a key")
 	}
 }

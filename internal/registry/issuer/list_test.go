@@ -206,10 +206,10 @@ func TestSecondSignature(t *testing.T) {
 	hand := func(key ed25519.PrivateKey, l operator.List) error {
 		s := operator.Countersign{Building: building1}
 		var err error
-		if s.Second, err = authority.Countersign(w.trust, building1, wire.Hash(l.Hash), key); err != nil {
+		if s.Second, err = authority.SignAs(w.trust, wire.TypeSecond, building1, l.Hash, key); err != nil {
 			return err
 		}
-		if s.OldSecond, err = authority.Countersign(w.trust, building1, wire.Hash(l.Old), key); err != nil {
+		if s.OldSecond, err = authority.SignAs(w.trust, wire.TypeSecond, building1, l.Old, key); err != nil {
 			return err
 		}
 		return w.i.ledger.Update(func(c *ledger.Change) error {

@@ -27,11 +27,6 @@ const (
 	backdated   = time.Hour // for clocks that are a little behind
 )
 
-const (
-	certificateBlock = "CERTIFICATE"
-	privateBlock     = "PRIVATE KEY"
-)
-
 func serial() *big.Int {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails

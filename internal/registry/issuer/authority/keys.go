@@ -12,37 +12,15 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
-	"gatehouse/internal/durable"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
-)
-
-// Files with the issuer's keys, in its folder. Those that it shares with the front bear the
-// front's names.
-const (
-	FilePlace  = "registry.json" // what tokens say: the registry's id and hosts
-	FileIssuer = "issuer.key"    // PEM, Ed25519: lists, House documents
-	FileCAKey  = "ca.key"        // PEM, ECDSA P-256: gateways' certificates
-	FileDesk   = "desk.key"      // PEM, HPKE: opens tenancy records
-	// FileTrustPlain is the newest trust document of format 1, where that in
-	// api.FileTrust is of format 2.
-	FileTrustPlain = "trust-1.cose"
-)
-
-// Files that belong on a stick, away from both processes.
-const (
-	FileRootKey = "root.key"    // PEM, Ed25519: signs trust documents
-	FileSecond  = "second.key"  // PEM, Ed25519: another issuer's, for lists that remove many tenancies
-	FileRecords = "records.key" // PEM, HPKE: opens persons and who parts
-	FileEscrow  = "escrow.key"  // PEM, HPKE: opens building keys
 )
 
 // Keys are what the issuer works with.
@@ -67,8 +45,11 @@ type Place struct {
 	Broker   string `json:"broker"` // host:port of its MQTT over TLS
 }
 
+// Public is the issuer's public key.
 func (k Keys) Public() ed25519.PublicKey { return k.Issuer.Public().(ed25519.PublicKey) }
 
+// Load reads the keys of an issuer's folder. It fails where one is missing or does not
+// belong to the others.
 func Load(dir string) (k Keys, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, FilePlace))
 	if err != nil {
@@ -140,36 +121,14 @@ func (k *Keys) match() error {
 	return errors.New("the trust document does not name this CA")
 }
 
-// Countersign returns a second issuer's word on a list.
-func Countersign(trust wire.Trust, building string, hash wire.Hash, key ed25519.PrivateKey) ([]byte, error) {
-	p := wire.Protected{Type: wire.TypeSecond, Role: wire.RoleIssuer, Address: building}
+// SignAs signs a payload with a key that the trust document names as an issuer's.
+func SignAs(trust wire.Trust, kind, address string, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
+	p := wire.Protected{Type: kind, Role: wire.RoleIssuer, Address: address}
 	for _, k := range trust.Keyset(wire.RoleIssuer) {
 		if bytes.Equal(k.Public, key.Public().(ed25519.PublicKey)) {
 			p.Epoch = k.Epoch
-			return wire.Sign(p, hash[:], key)
+			return wire.Sign(p, payload, key)
 		}
 	}
 	return nil, api.Hinted("use the stick with second.key", "the trust document does not name this key as an issuer's")
-}
-
-func readPEM(path, kind string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	block, _ := pem.Decode(data)
-	if block == nil || block.Type != kind {
-		return nil, fmt.Errorf("%s: no PEM block %q", path, kind)
-	}
-	return block.Bytes, nil
-}
-
-func writePEM(path, kind string, mode os.FileMode, ders ...[]byte) error {
-	var b bytes.Buffer
-	for _, der := range ders {
-		if err := pem.Encode(&b, &pem.Block{Type: kind, Bytes: der}); err != nil {
-			return fmt.Errorf("write %s: %w", path, err)
-		}
-	}
-	return durable.WriteFile(path, b.Bytes(), mode)
 }

@@ -101,11 +101,7 @@ func (s Setup) fill(front, issuer, offline string) error {
 		return err
 	}
 	t.CAs = [][]byte{ca}
-	payload, err := wire.Encode(t)
-	if err != nil {
-		return err
-	}
-	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: s.Registry}, payload, root)
+	envelope, err := signOneTrust(t, root)
 	if err != nil {
 		return err
 	}
@@ -209,20 +205,4 @@ func hostsOf(path string) (hosts []string, err error) {
 		return nil, fmt.Errorf("%s: it names no host", path)
 	}
 	return hosts, nil
-}
-
-func newKey(path string) (ed25519.PrivateKey, error) {
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		return nil, fmt.Errorf("make key: %w", err)
-	}
-	return key, keys.SavePrivateKey(path, key)
-}
-
-func newSealKey(path string) (public []byte, err error) {
-	private, public, err := wire.GenerateSealKey()
-	if err != nil {
-		return nil, err
-	}
-	return public, keys.SaveSealKey(path, private)
 }

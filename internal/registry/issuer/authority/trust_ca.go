@@ -3,42 +3,12 @@ package authority
 import (
 	"bytes"
 	"crypto/x509"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
 )
-
-// ReplaceCA is a new CA beside those that are not over: gateways believe servers of
-// either, so that no certificate has to change on one day.
-const ReplaceCA = "ca"
-
-// StatedCA is a CA as a trust document names it.
-type StatedCA struct {
-	ID    string    `json:"id"` // hex, start of the SHA-256 of its certificate
-	Name  string    `json:"name"`
-	Until time.Time `json:"until"`
-}
-
-func stateCAs(t wire.Trust) []StatedCA {
-	all := []StatedCA{}
-	for _, der := range t.CAs {
-		one := StatedCA{ID: idOfCA(der)}
-		if cert, err := x509.ParseCertificate(der); err == nil {
-			one.Name, one.Until = cert.Subject.CommonName, cert.NotAfter
-		}
-		all = append(all, one)
-	}
-	return all
-}
-
-func idOfCA(der []byte) string { return fmt.Sprintf("%x", wire.IDOf(der)) }
 
 // dropCAs takes those out of the document that are over, and those that Drop names:
 // never the one in use.
@@ -57,7 +27,7 @@ func (n NextTrust) nextCA(t *wire.Trust) ([]freshKey, error) {
 	key := freshKey{what: ReplaceCA, epoch: t.Version + 1, path: filepath.Join(n.Dir, FileCAKey)}
 	cert := freshKey{what: ReplaceCA, epoch: key.epoch, path: filepath.Join(n.Dir, api.FileCA)}
 	for _, k := range []freshKey{key, cert} {
-		if err := os.Remove(k.next()); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a run that was interrupted
+		if err := k.clear(); err != nil {
 			return nil, err
 		}
 	}

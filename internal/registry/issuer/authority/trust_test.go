@@ -79,7 +79,7 @@ func TestNextTrust(t *testing.T) {
 	if k, err = Load(n.Dir); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Countersign(k.Trust, "house-1", wire.Hash{1}, second); err != nil {
+	if _, err := SignAs(k.Trust, wire.TypeSecond, "house-1", []byte{1}, second); err != nil {
 		t.Errorf("the new second issuer: %v", err)
 	}
 }

@@ -51,7 +51,11 @@ func (c *Change) Make(b *building.Building) {
 
 // Touch notes that a building may change, so that it is forgotten should the
 // transaction fail.
-func (c *Change) Touch(b *building.Building) { c.touched[b.ID] = c.touched[b.ID] }
+func (c *Change) Touch(b *building.Building) {
+	if _, there := c.touched[b.ID]; !there {
+		c.touched[b.ID] = false
+	}
+}
 
 // Relist has the list of a building made anew at the end of the transaction.
 func (c *Change) Relist(b *building.Building) { c.touched[b.ID] = true }
