@@ -99,6 +99,9 @@ func New(o Options) (*Front, error) {
 	if o.Formats == 0 || o.Formats > wire.Formats {
 		o.Formats = wire.Formats
 	}
+	if o.WorkWait <= 0 {
+		o.WorkWait = time.Minute
+	}
 	f := &Front{o: o, keys: k, clock: clock, limited: ratelog.New(o.Log)}
 	first, err := document.OpenTrust(k.trust, k.root, k.witnessPublic())
 	if err != nil {

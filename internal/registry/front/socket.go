@@ -47,7 +47,7 @@ func (l connLines) Write(line []byte) (int, error) {
 func (f *Front) socketServer() *socket.Server {
 	o := f.o
 	s := socket.NewServer(socket.Options{Path: o.Config.Socket, Name: "front", Network: o.Network, Mode: socketMode, Grace: socketGrace,
-		MostBody: maxSocketBody, Lenient: true, ReadTimeout: 2 * f.inbox.Wait(), Explain: refusalOf, Log: o.Log, ErrorLog: connLog(&o.Log)})
+		MostBody: maxSocketBody, Lenient: true, ReadTimeout: 2 * o.WorkWait, Explain: refusalOf, Log: o.Log, ErrorLog: connLog(&o.Log)})
 	f.serveIssuer(s)
 	f.serveOperator(s)
 	return s

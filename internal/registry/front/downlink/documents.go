@@ -20,9 +20,8 @@ import (
 // Documents takes what the issuer hands in: it checks it, stores it and sends it. Safe
 // for concurrent use; it takes one document or list at a time.
 type Documents struct {
-	lists    *lists
-	unproved *Unproved
 	sender   *Sender
+	unproved *Unproved
 	roster   *roster.Roster
 
 	mu sync.Mutex
@@ -90,13 +89,13 @@ func (d *Documents) PutList(ctx context.Context, in api.List) (api.Pushed, error
 // pushList sends a list to the gateways of its building.
 func (d *Documents) pushList(ctx context.Context, l store.List, buckets [][]byte) (api.Pushed, error) {
 	pushed := api.Pushed{Version: l.Version}
-	out, err := d.lists.outgoing(ctx, l)
+	out, err := d.sender.outgoing(ctx, l)
 	if err != nil {
 		return pushed, err
 	}
 	for _, g := range d.roster.Members(l.Building) {
 		d.unproved.Sent(g, l)
-		if d.lists.send(g, out, buckets, false) {
+		if d.sender.sendList(g, out, buckets, false) {
 			pushed.Pushed++
 		}
 	}

@@ -13,12 +13,9 @@ import (
 // rest is for its own frame, the envelope and room to spare.
 const partRoom = wire.MaxMessage - 1024
 
-// lists sends the newest list of a building. Safe for concurrent use.
-type lists struct{ sender *Sender }
-
-// newest returns a building's newest list; store.ErrNotFound: there is none.
-func (s *lists) newest(ctx context.Context, building string) (document.Outgoing, error) {
-	l, err := s.sender.o.Store.List(ctx, building)
+// newestList returns a building's newest list; store.ErrNotFound: there is none.
+func (s *Sender) newestList(ctx context.Context, building string) (document.Outgoing, error) {
+	l, err := s.o.Store.List(ctx, building)
 	if err != nil {
 		return document.Outgoing{}, err
 	}
@@ -26,21 +23,21 @@ func (s *lists) newest(ctx context.Context, building string) (document.Outgoing,
 }
 
 // outgoing joins a list and the log before it.
-func (s *lists) outgoing(ctx context.Context, l store.List) (document.Outgoing, error) {
+func (s *Sender) outgoing(ctx context.Context, l store.List) (document.Outgoing, error) {
 	head, err := document.HeadOf(l)
 	if err != nil {
 		return document.Outgoing{}, err
 	}
-	log, err := s.sender.o.Store.Log(ctx, l.Building, head.Earlier)
+	log, err := s.o.Store.Log(ctx, l.Building, head.Earlier)
 	return document.NewOutgoing(l, head, log), err
 }
 
-// send sends the manifest with buckets. If they don't fit into one message they go in
+// sendList sends the manifest with buckets. If they don't fit into one message they go in
 // several, or, without split, not at all: the gateway asks for them. It reports
 // whether the gateway is online.
-func (s *lists) send(g *roster.Gateway, l document.Outgoing, buckets [][]byte, split bool) bool {
-	of := s.sender.o.Roster.Look(g)
-	part := l.Part(s.sender.format(of), of.View.Hello.ListHash)
+func (s *Sender) sendList(g *roster.Gateway, l document.Outgoing, buckets [][]byte, split bool) bool {
+	of := s.o.Roster.Look(g)
+	part := l.Part(s.format(of), of.View.Hello.ListHash)
 	if len(part.Manifest) == 0 {
 		return false
 	}
@@ -60,13 +57,13 @@ func (s *lists) send(g *roster.Gateway, l document.Outgoing, buckets [][]byte, s
 			n++
 		}
 		if n == 0 && len(buckets) > 0 {
-			s.sender.o.Log.Error().Str("gateway", g.Address()).Int("bytes", len(buckets[0])).Msg("a bucket does not fit beside its manifest")
+			s.o.Log.Error().Str("gateway", g.Address()).Int("bytes", len(buckets[0])).Msg("a bucket does not fit beside its manifest")
 			buckets = buckets[1:]
 			continue
 		}
 		part.Buckets = append([][]byte{}, buckets[:n]...)
-		sent = s.sender.Say(of.Place, wire.TypeList, part) || sent
+		sent = s.Say(of.Place, wire.TypeList, part) || sent
 		buckets = buckets[n:]
 	}
-	return sent && s.sender.o.Roster.Sent(g, l.Version)
+	return sent && s.o.Roster.Sent(g, l.Version)
 }

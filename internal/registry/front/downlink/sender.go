@@ -51,9 +51,8 @@ type Downlink struct {
 // New makes a Downlink; it starts nothing.
 func New(o Options) Downlink {
 	s := &Sender{o}
-	l := &lists{s}
-	u := newUnproved(l)
-	return Downlink{Sender: s, Acks: &Acks{s}, Wants: newWants(l), Unproved: u, Documents: &Documents{lists: l, unproved: u, sender: s, roster: o.Roster}}
+	u := newUnproved(s)
+	return Downlink{Sender: s, Acks: &Acks{s}, Wants: newWants(s), Unproved: u, Documents: &Documents{sender: s, unproved: u, roster: o.Roster}}
 }
 
 // Sender signs and sends. Safe for concurrent use.

@@ -19,7 +19,7 @@ var repeatAfter = [...]time.Duration{5 * time.Second, 10 * time.Second, 15 * tim
 // Unproved holds the lists that were sent to gateways and are not proved by them yet,
 // and sends them again. Its methods may be called at any time from any goroutine.
 type Unproved struct {
-	lists   *lists
+	sender  *Sender
 	changed chan struct{} // a list was sent
 
 	mu  sync.Mutex
@@ -34,8 +34,8 @@ type push struct {
 	done          int // of repeatAfter
 }
 
-func newUnproved(l *lists) *Unproved {
-	return &Unproved{lists: l, changed: make(chan struct{}, 1), all: map[*roster.Gateway]*push{}}
+func newUnproved(s *Sender) *Unproved {
+	return &Unproved{sender: s, changed: make(chan struct{}, 1), all: map[*roster.Gateway]*push{}}
 }
 
 // Sent notes that a list goes out to a gateway, which has to prove it.
@@ -83,8 +83,8 @@ func (u *Unproved) Repeat(ctx context.Context, now time.Time) time.Time {
 	again, silent, next := u.due(now)
 	u.sendAgain(ctx, again)
 	for _, g := range silent {
-		u.lists.sender.o.Limited.Warn().Str("gateway", g.Address()).Msg("a gateway has said nothing since a list was sent to it: its connection is ended, so that it makes another")
-		u.lists.sender.o.Link.Disconnect(u.lists.sender.o.Roster.Look(g).Place)
+		u.sender.o.Limited.Warn().Str("gateway", g.Address()).Msg("a gateway has said nothing since a list was sent to it: its connection is ended, so that it makes another")
+		u.sender.o.Link.Disconnect(u.sender.o.Roster.Look(g).Place)
 	}
 	return next
 }
@@ -101,7 +101,7 @@ func (u *Unproved) due(now time.Time) (again, silent []*roster.Gateway, next tim
 			continue
 		}
 		p.done++
-		of := u.lists.sender.o.Roster.Look(g)
+		of := u.sender.o.Roster.Look(g)
 		switch {
 		case !of.Member:
 			delete(u.all, g)
@@ -123,19 +123,19 @@ func (u *Unproved) due(now time.Time) (again, silent []*roster.Gateway, next tim
 func (u *Unproved) sendAgain(ctx context.Context, to []*roster.Gateway) {
 	lists := map[string]document.Outgoing{}
 	for _, g := range to {
-		building := u.lists.sender.o.Roster.Look(g).Place.Building
+		building := u.sender.o.Roster.Look(g).Place.Building
 		l, read := lists[building]
 		if !read {
 			var err error
-			if l, err = u.lists.newest(ctx, building); err != nil {
+			if l, err = u.sender.newestList(ctx, building); err != nil {
 				if ctx.Err() == nil {
-					u.lists.sender.o.Log.Error().Err(err).Str("building", building).Msg("a list can't be pushed again")
+					u.sender.o.Log.Error().Err(err).Str("building", building).Msg("a list can't be pushed again")
 				}
 				continue
 			}
 			lists[building] = l
 		}
-		u.lists.send(g, l, nil, false)
+		u.sender.sendList(g, l, nil, false)
 	}
 }
 

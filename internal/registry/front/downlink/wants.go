@@ -21,7 +21,7 @@ const maxWants = 256
 // Wants answers gateways that ask for what they lack. Ask and Dropped may be called at
 // any time from any goroutine.
 type Wants struct {
-	lists   *lists
+	sender  *Sender
 	queue   chan want
 	dropped atomic.Uint64
 
@@ -35,8 +35,8 @@ type want struct {
 	wire.Want
 }
 
-func newWants(l *lists) *Wants {
-	return &Wants{lists: l, queue: make(chan want, maxWants), asked: map[*roster.Gateway]bool{}}
+func newWants(s *Sender) *Wants {
+	return &Wants{sender: s, queue: make(chan want, maxWants), asked: map[*roster.Gateway]bool{}}
 }
 
 // Ask queues a question, at most one of a gateway at a time; a gateway asks again if
@@ -66,7 +66,7 @@ func (w *Wants) Run(ctx context.Context) error {
 			return nil
 		case q := <-w.queue:
 			if err := w.answer(ctx, q); err != nil && ctx.Err() == nil {
-				w.lists.sender.o.Log.Error().Err(err).Str("gateway", q.g.Address()).Msg("a gateway can't be given what it lacks")
+				w.sender.o.Log.Error().Err(err).Str("gateway", q.g.Address()).Msg("a gateway can't be given what it lacks")
 			}
 			w.mu.Lock()
 			delete(w.asked, q.g)
@@ -76,7 +76,7 @@ func (w *Wants) Run(ctx context.Context) error {
 }
 
 func (w *Wants) answer(ctx context.Context, q want) error {
-	s := w.lists.sender
+	s := w.sender
 	g := s.o.Roster.Look(q.g)
 	if q.Trust {
 		if a := s.o.Active.Load().Read(g.View.Format); a != nil {
@@ -89,7 +89,7 @@ func (w *Wants) answer(ctx context.Context, q want) error {
 	if !q.List && len(q.Buckets) == 0 {
 		return nil
 	}
-	l, err := w.lists.newest(ctx, g.Place.Building)
+	l, err := s.newestList(ctx, g.Place.Building)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	} else if err != nil {
@@ -97,7 +97,7 @@ func (w *Wants) answer(ctx context.Context, q want) error {
 	}
 	buckets, err := w.readBuckets(ctx, g.Place.Building, q.Buckets)
 	if err == nil {
-		w.lists.send(q.g, l, buckets, true)
+		s.sendList(q.g, l, buckets, true)
 	}
 	return err
 }
@@ -107,7 +107,7 @@ func (w *Wants) answer(ctx context.Context, q want) error {
 func (w *Wants) readBuckets(ctx context.Context, building string, hashes []wire.Hash) (buckets [][]byte, err error) {
 	size := 0
 	for _, hash := range hashes {
-		body, err := w.lists.sender.o.Store.Bucket(ctx, building, hash)
+		body, err := w.sender.o.Store.Bucket(ctx, building, hash)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		} else if err != nil {

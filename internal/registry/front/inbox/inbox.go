@@ -19,7 +19,6 @@ const (
 	answerTime    = 10 * time.Second // an enrolment waits so long for the issuer
 	maxEnrolments = 64               // that wait at a time
 	maxWork       = 128              // deliveries of one answer
-	maxWorkWait   = time.Minute      // where the options say nothing
 	issuerSilence = time.Minute      // after which status says that the issuer is away
 )
 
@@ -29,11 +28,10 @@ var (
 	ErrGone     = errors.New("nobody waits for this answer any more")
 )
 
-// Options of an Inbox. Store is needed.
+// Options of an Inbox. Store and Wait are needed.
 type Options struct {
 	Store *store.Store
-	// Wait is the longest time that a question for work is held when there is none;
-	// 0: a minute.
+	// Wait is the longest time that a question for work is held when there is none.
 	Wait time.Duration
 	// Gather is how long such a question is held when there is work, for what comes
 	// in the same moment; 0: not at all.
@@ -56,14 +54,8 @@ type Inbox struct {
 
 // New makes an empty Inbox.
 func New(o Options) *Inbox {
-	if o.Wait <= 0 {
-		o.Wait = maxWorkWait
-	}
 	return &Inbox{o: o, holdings: newHoldings(), changed: make(chan struct{}), answers: map[string]chan api.Answer{}}
 }
-
-// Wait is the longest time that a question for work is held.
-func (b *Inbox) Wait() time.Duration { return b.o.Wait }
 
 // Wake tells those that wait that there may be work.
 func (b *Inbox) Wake() {
@@ -173,7 +165,7 @@ func (b *Inbox) TakeHolding(h api.Holding) error {
 }
 
 // Work returns what waits for the issuer behind a delivery's number. If there is
-// nothing it waits for something, at most wait and at most Wait().
+// nothing it waits for something, at most wait and at most the option Wait.
 func (b *Inbox) Work(ctx context.Context, after uint64, wait time.Duration) (api.Work, error) {
 	defer b.poll()()
 	timer := time.NewTimer(min(wait, b.o.Wait))
