@@ -18,7 +18,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/access"
-	"gatehouse/internal/desk"
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/registry/api"
@@ -134,7 +134,7 @@ func BenchmarkRevocation(b *testing.B) {
 		link := g.link(b, t.broker, 0)
 		g.connect(b, link, 0)
 		var cards [tenants]device.Card
-		var lived [tenants]desk.Tenancy
+		var lived [tenants]tenancy.View
 		for i := range lived {
 			cards[i], lived[i] = g.checkIn(b, i)
 		}
@@ -152,20 +152,20 @@ func BenchmarkRevocation(b *testing.B) {
 
 // revoke returns the time from the command to the first denied swipe. It
 // suspends, which goes the same way as an end and can be taken back.
-func (t *town) revoke(b *testing.B, g *box, card device.Card, lived desk.Tenancy) time.Duration {
+func (t *town) revoke(b *testing.B, g *box, card device.Card, lived tenancy.View) time.Duration {
 	began := time.Now()
 	t.act(b, g, card, lived, operator.ActSuspend, "order", wire.ReasonSuspended)
 	return time.Since(began)
 }
 
 // restore takes it back.
-func (t *town) restore(b *testing.B, g *box, card device.Card, lived desk.Tenancy) {
+func (t *town) restore(b *testing.B, g *box, card device.Card, lived tenancy.View) {
 	t.act(b, g, card, lived, operator.ActResume, "mistake", wire.ReasonGranted)
 }
 
 // act gives the operator's command and returns when a swipe is answered so, and
 // not before the command is.
-func (t *town) act(b *testing.B, g *box, card device.Card, lived desk.Tenancy, act, reason string, want wire.Reason) {
+func (t *town) act(b *testing.B, g *box, card device.Card, lived tenancy.View, act, reason string, want wire.Reason) {
 	b.Helper()
 	id, err := g.keyring.Identify(card)
 	if err != nil {

@@ -4,15 +4,17 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/internal/desk"
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/forward"
@@ -23,12 +25,11 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front"
 	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 // town is a registry within this process: real broker, real store, real issuer,
@@ -230,13 +231,15 @@ func (b *box) connect(tb testing.TB, l uplink.Link, batch int) (stop func()) {
 	stops := []func(){background(tb, "journal", b.journal.Run)}
 	var err error
 	b.desk, err = desk.New(desk.Parts{Dir: filepath.Join(b.dir, "grants"), Keyring: b.keyring, Journal: b.journal, Key: b.keys.Gateway,
-		Clock: func() desk.Time { return desk.Time{Now: time.Now().Unix(), Trusted: true, Quality: wire.ClockNTP} }, Log: zerolog.Nop()})
+		Clock: func() tenancy.Time {
+			return tenancy.Time{Now: time.Now().Unix(), Trusted: true, Quality: wire.ClockNTP}
+		}, Log: zerolog.Nop()})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	stops = append(stops, background(tb, "desk", b.desk.Run))
 	u, err := uplink.New(uplink.Options{Link: l, Place: b.keys.Registry.Place, Registry: b.keys.Registry.Name, Journal: forward.Journal{Journal: b.journal}, Keyring: forward.Keyring{Keyring: b.keyring},
-		Records: forward.Records{Desk: b.desk}, Key: b.keys.Gateway, Clock: forward.Clock(stamp),
+		Records: forward.Records{Records: b.desk.Records}, Key: b.keys.Gateway, Clock: forward.Clock(stamp),
 		Software: "bench", Batch: batch, Roll: b.roll, Log: zerolog.Nop()})
 	if err != nil {
 		tb.Fatal(err)
@@ -262,7 +265,7 @@ func (t *town) through(tb testing.TB, roundTrip time.Duration) *faultnet.Proxy {
 }
 
 // checkIn makes a tenancy at the desk, for a card of its own.
-func (b *box) checkIn(tb testing.TB, i int) (device.Card, desk.Tenancy) {
+func (b *box) checkIn(tb testing.TB, i int) (device.Card, tenancy.View) {
 	tb.Helper()
 	card := device.CardOf(uint64(0x0100000000+i), 40)
 	visit, err := b.desk.Begin(false)
@@ -273,7 +276,7 @@ func (b *box) checkIn(tb testing.TB, i int) (device.Card, desk.Tenancy) {
 	if _, _, err := b.desk.Show(visit.ID, false, card); err != nil {
 		tb.Fatal(err)
 	}
-	done, err := b.desk.CheckIn(tb.Context(), desk.Arrival{Session: visit.ID, Document: wire.DocumentResidentID.String(), Number: madeUpNumber(i),
+	done, err := b.desk.CheckIn(tb.Context(), visit.ID, tenancy.Arrival{Document: wire.DocumentResidentID.String(), Number: madeUpNumber(i),
 		Name: "某某", Flat: fmt.Sprint("flat ", i), Basis: wire.BasisContract.String(), Informed: true})
 	if err != nil {
 		tb.Fatal(err)

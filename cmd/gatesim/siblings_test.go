@@ -145,11 +145,11 @@ func TestLostRecordComesFromASibling(t *testing.T) {
 			image := maker.image(t)
 			stopMaker = maker.connect(t, noLink{}, 0)
 			lost, _ := maker.checkIn(t, 2)
-			own, _ := maker.desk.Unsettled()
+			own, _ := maker.desk.Records.Unsettled()
 			stopMaker()
 			stopSibling = sibling.online(t, town.broker)
 			defer stopSibling()
-			if err := sibling.desk.Hear("gw1", own[0]); err != nil { // a broker of the house would bring it
+			if err := sibling.desk.Records.Hear("gw1", own[0]); err != nil { // a broker of the house would bring it
 				t.Fatal(err)
 			}
 			maker.setBack(t, image)
@@ -191,8 +191,8 @@ func TestDeadMaker(t *testing.T) {
 			stopMaker()
 			stopMaker = maker.connect(t, noLink{}, 0)
 			card, _ := maker.checkIn(t, 1)
-			own, _ := maker.desk.Unsettled()
-			if err := sibling.desk.Hear("gw1", own[0]); err != nil {
+			own, _ := maker.desk.Records.Unsettled()
+			if err := sibling.desk.Records.Hear("gw1", own[0]); err != nil {
 				t.Fatal(err)
 			}
 			eventually(t, "the registry's list has it", func() bool { return town.settled(t, sibling) && sibling.lets(t, card) })
@@ -211,7 +211,7 @@ func TestDeadMaker(t *testing.T) {
 			stopMaker = maker.online(t, town.broker)
 			eventually(t, "the person comes from the maker", func() bool {
 				_, err := town.front.Person(t.Context(), person)
-				return err == nil && town.settled(t, maker, sibling) && len(maker.desk.Pending()) == 0
+				return err == nil && town.settled(t, maker, sibling) && len(maker.desk.Records.Pending()) == 0
 			})
 			if !maker.lets(t, card) {
 				t.Error("the tenant is locked out at the maker")
@@ -254,8 +254,8 @@ func deadCard(t *testing.T, settled, heard, newcomer bool) {
 	stopSibling()
 	stopMaker, stopSibling = maker.connect(t, noLink{}, 0), sibling.connect(t, noLink{}, 0)
 	dead, _ := maker.checkIn(t, 1)
-	if own, _ := maker.desk.Unsettled(); heard {
-		if err := sibling.desk.Hear("gw1", own[0]); err != nil {
+	if own, _ := maker.desk.Records.Unsettled(); heard {
+		if err := sibling.desk.Records.Hear("gw1", own[0]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/sync/wire"
 )
 
@@ -18,31 +19,31 @@ func cards(c ...device.Card) []device.Card { return c }
 func TestCheckOut(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
 	for n := range uint64(3) {
-		_, err := o.arrive(em(n+1), func(a *Arrival) { a.Flat, a.Label = []string{"3A", "3B", "4A"}[n], "" })
+		_, err := o.arrive(em(n+1), func(a *tenancy.Arrival) { a.Flat, a.Label = []string{"3A", "3B", "4A"}[n], "" })
 		must(t, err)
 	}
 	o.choosePIN(em(2), "4711")
-	_, err := o.ask(Request{Action: checkOut, Proof: "card", Cause: "rent_arrears"}, cards(em(1)), nil)
+	_, err := o.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "rent_arrears"}, cards(em(1)), nil)
 	refused(t, err, "arrears of rent and permits are none")
-	_, err = o.ask(Request{Action: checkOut, Proof: "card"}, cards(em(1)), nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Proof: "card"}, cards(em(1)), nil)
 	refused(t, err, "moved_out, lease_over")
-	_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: "3B", Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
 	refused(t, err, "no card of tenancy")
-	_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Proof: "pin", PIN: "0815", Cause: "moved_out"}, nil, nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: "3B", Proof: "pin", PIN: "0815", Cause: "moved_out"}, nil, nil)
 	refused(t, err, "wrong PIN")
-	_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Cause: "moved_out"}, nil, nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: "3B", Cause: "moved_out"}, nil, nil)
 	refused(t, err, "proof is missing")
-	_, err = o.ask(Request{Action: checkOut, Proof: "card", Cause: "moved_out"}, cards(em(9)), nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "moved_out"}, cards(em(9)), nil)
 	refused(t, err, "no tenancy has this card")
 	for n := range uint64(3) {
 		o.wants("front", em(n+1), wire.ReasonGranted)
 	}
-	done, err := o.ask(Request{Action: checkOut, Proof: "card", Cause: "moved-out"}, cards(em(1)), nil)
+	done, err := o.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "moved-out"}, cards(em(1)), nil)
 	must(t, err)
-	if done.Tenancy.State != stateEnded || done.Tenancy.Cause != "moved_out" || done.Tenancy.HasPIN {
+	if done.Tenancy.State != tenancy.Ended || done.Tenancy.Cause != "moved_out" || done.Tenancy.HasPIN {
 		t.Errorf("%+v", done.Tenancy)
 	}
-	done, err = o.ask(Request{Action: checkOut, Tenancy: "3b", Proof: "pin", PIN: "４７１１", Cause: "agreed"}, nil, nil)
+	done, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: "3b", Proof: "pin", PIN: "４７１１", Cause: "agreed"}, nil, nil)
 	must(t, err)
 	for range 2 {
 		o.wants("front", em(1), wire.ReasonRevoked)
@@ -50,9 +51,9 @@ func TestCheckOut(t *testing.T) {
 		o.wants("front", em(3), wire.ReasonGranted)
 		o.restart()
 	}
-	_, err = o.ask(Request{Action: checkOut, Tenancy: done.Tenancy.ID.String(), Proof: "landlord", Cause: "agreed"}, nil, nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: done.Tenancy.ID.String(), Proof: "landlord", Cause: "agreed"}, nil, nil)
 	refused(t, err, "is over")
-	_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Proof: "landlord", Cause: "agreed"}, nil, nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: "3B", Proof: "landlord", Cause: "agreed"}, nil, nil)
 	refused(t, err, "by its id it can still be shown: "+done.Tenancy.ID.String()[:8])
 	_, err = o.arrive(em(1)) // the card may go to another tenant
 	must(t, err)
@@ -65,48 +66,48 @@ func TestNotice(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
 	_, err := o.arrive(em(1))
 	must(t, err)
-	landlord := Request{Action: checkOut, Tenancy: "left door", Proof: "landlord", Cause: "lease_over"}
+	landlord := Request{Action: tenancy.CheckOut, Tenancy: "left door", Proof: "landlord", Cause: "lease_over"}
 	done, err := o.ask(landlord, nil, nil)
 	must(t, err)
 	id := done.Tenancy.ID
-	if done.Tenancy.State != stateNotice || done.Tenancy.Notice != noon+3*daySeconds || !o.OnNotice(id) {
+	if done.Tenancy.State != tenancy.OnNotice || done.Tenancy.Notice != noon+3*tenancy.DaySeconds || !o.OnNotice(id) {
 		t.Errorf("%+v", done.Tenancy)
 	}
 	o.wants("front", em(1), wire.ReasonGranted)
 	who := wire.Who{Tenancy: &id}
 	for _, door := range []string{"front", "front", "yard"} {
 		o.Saw(wire.Header{Kind: wire.KindAccess, Door: door}, who, wire.Ref{Counter: 7}, true)
-		o.tell(<-o.told)
+		o.teller.tell(<-o.told)
 	}
 	o.Saw(wire.Header{Kind: wire.KindAccess, Door: "front"}, wire.Who{Tenancy: &wire.ID{9}}, wire.Ref{}, true)
-	if v, _ := o.Find("3B"); v.Told != ToldUnsaid || o.journal.entries(wire.KindTold, wire.ReasonNotice) != 2 || len(o.told) != 0 {
+	if v, _ := o.Find("3B"); v.Told != tenancy.ToldUnsaid || o.journal.entries(wire.KindTold, wire.ReasonNotice) != 2 || len(o.told) != 0 {
 		t.Errorf("%d entries, and %v is said of it", o.journal.entries(wire.KindTold, wire.ReasonNotice), v.Told)
 	}
 	_, err = o.ask(landlord, nil, nil)
 	refused(t, err, "runs already")
-	_, err = o.ask(Request{Action: dispute, Tenancy: "3B", Proof: "landlord"}, nil, nil)
+	_, err = o.ask(Request{Action: tenancy.Dispute, Tenancy: "3B", Proof: "landlord"}, nil, nil)
 	refused(t, err, "only the tenant")
-	done, err = o.ask(Request{Action: dispute, Proof: "card"}, cards(em(1)), nil)
+	done, err = o.ask(Request{Action: tenancy.Dispute, Proof: "card"}, cards(em(1)), nil)
 	must(t, err)
-	if done.Tenancy.State != stateDisputed || o.OnNotice(id) {
+	if done.Tenancy.State != tenancy.Disputed || o.OnNotice(id) {
 		t.Errorf("%+v", done.Tenancy)
 	}
-	o.clock.Now += 4 * daySeconds
+	o.clock.Now += 4 * tenancy.DaySeconds
 	o.wants("front", em(1), wire.ReasonGranted)
 	_, err = o.ask(landlord, nil, nil)
 	refused(t, err, "disputes")
-	done, err = o.ask(Request{Action: withdraw, Tenancy: "3B", Proof: "landlord"}, nil, nil)
+	done, err = o.ask(Request{Action: tenancy.Withdraw, Tenancy: "3B", Proof: "landlord"}, nil, nil)
 	must(t, err)
-	if done.Tenancy.State != stateActive || done.Tenancy.Cause != "" {
+	if done.Tenancy.State != tenancy.Active || done.Tenancy.Cause != "" {
 		t.Errorf("%+v", done.Tenancy)
 	}
 	_, err = o.ask(landlord, nil, nil)
 	must(t, err)
 	o.restart()
 	o.wants("front", em(1), wire.ReasonGranted)
-	o.clock.Now += 3 * daySeconds
+	o.clock.Now += 3 * tenancy.DaySeconds
 	o.wants("front", em(1), wire.ReasonExpired)
-	if v, err := o.Find(id.String()[:8]); err != nil || v.State != stateEnded {
+	if v, err := o.Find(id.String()[:8]); err != nil || v.State != tenancy.Ended {
 		t.Errorf("%+v %v", v, err)
 	}
 }
@@ -139,49 +140,49 @@ func TestLostCards(t *testing.T) {
 	by := func(action, proof string, card int, held, fresh []device.Card) (Done, error) {
 		return o.ask(Request{Action: action, Tenancy: "3B", Proof: proof, PIN: "4711", Card: card}, held, fresh)
 	}
-	_, err = by(suspend, "card", 0, cards(em(1)), nil)
+	_, err = by(tenancy.Suspend, "card", 0, cards(em(1)), nil)
 	refused(t, err, "no (other) card")
-	_, err = by(suspend, "card", 1, cards(em(1)), nil)
+	_, err = by(tenancy.Suspend, "card", 1, cards(em(1)), nil)
 	refused(t, err, "card that was held up")
-	_, err = by(suspend, "pin", 0, nil, nil)
+	_, err = by(tenancy.Suspend, "pin", 0, nil, nil)
 	must(t, err)
 	o.wants("front", em(1), wire.ReasonSuspended)
-	_, err = by(checkOut, "card", 0, cards(em(1)), nil)
+	_, err = by(tenancy.CheckOut, "card", 0, cards(em(1)), nil)
 	refused(t, err, "suspended")
-	_, err = by(resume, "landlord", 0, nil, nil)
+	_, err = by(tenancy.Resume, "landlord", 0, nil, nil)
 	refused(t, err, "has to be shown")
-	done, err := by(resume, "card", 0, cards(em(1)), nil)
+	done, err := by(tenancy.Resume, "card", 0, cards(em(1)), nil)
 	must(t, err)
 	o.wants("front", em(1), wire.ReasonGranted)
-	if done.Tenancy.State != stateActive {
+	if done.Tenancy.State != tenancy.Active {
 		t.Errorf("%+v", done.Tenancy)
 	}
 	// Whoever found it may have brought it back.
-	_, err = by(checkOut, "card", 0, cards(em(1)), nil)
+	_, err = by(tenancy.CheckOut, "card", 0, cards(em(1)), nil)
 	refused(t, err, "proves nothing")
-	_, err = by(confirm, "pin", 0, nil, nil)
+	_, err = by(tenancy.Confirm, "pin", 0, nil, nil)
 	must(t, err)
-	_, err = by(replace, "pin", 0, nil, nil)
+	_, err = by(tenancy.Replace, "pin", 0, nil, nil)
 	refused(t, err, "has not been shown")
-	_, err = by(replace, "pin", 0, nil, cards(em(1)))
+	_, err = by(tenancy.Replace, "pin", 0, nil, cards(em(1)))
 	refused(t, err, "in use already")
-	done, err = by(replace, "pin", 0, nil, cards(em(2)))
+	done, err = by(tenancy.Replace, "pin", 0, nil, cards(em(2)))
 	must(t, err)
 	o.wants("front", em(1), wire.ReasonSuspended)
 	o.wants("yard", em(2), wire.ReasonGranted)
-	if c := done.Tenancy.Cards; len(c) != 2 || c[0].State != stateSuspended || c[1].State != stateActive || !c[1].Proves || len(done.Remarks) > 0 {
+	if c := done.Tenancy.Cards; len(c) != 2 || c[0].State != tenancy.Suspended || c[1].State != tenancy.Active || !c[1].Proves || len(done.Remarks) > 0 {
 		t.Errorf("%+v %q", c, done.Remarks)
 	}
 	o.carries(em(2))
-	_, err = by(resume, "card", 1, cards(em(2)), nil)
+	_, err = by(tenancy.Resume, "card", 1, cards(em(2)), nil)
 	refused(t, err, "has to be shown")
-	_, err = by(addCard, "card", 0, cards(em(2)), cards(em(3)))
+	_, err = by(tenancy.AddCard, "card", 0, cards(em(2)), cards(em(3)))
 	must(t, err)
-	_, err = by(suspend, "pin", 0, nil, nil)
+	_, err = by(tenancy.Suspend, "pin", 0, nil, nil)
 	refused(t, err, "--card: 2, 3")
-	_, err = by(suspend, "pin", 7, nil, nil)
+	_, err = by(tenancy.Suspend, "pin", 7, nil, nil)
 	refused(t, err, "no card 7")
-	_, err = by(suspend, "card", 2, cards(em(3)), nil)
+	_, err = by(tenancy.Suspend, "card", 2, cards(em(3)), nil)
 	must(t, err)
 	o.restart()
 	o.wants("front", em(2), wire.ReasonSuspended)
@@ -200,10 +201,10 @@ func TestPIN(t *testing.T) {
 		must(t, err)
 		o.choosePIN(em(1), "4711")
 		try := func(pin string) error {
-			_, err := o.ask(Request{Action: suspend, Tenancy: "3B", Proof: "pin", PIN: pin}, nil, nil)
+			_, err := o.ask(Request{Action: tenancy.Suspend, Tenancy: "3B", Proof: "pin", PIN: pin}, nil, nil)
 			return err
 		}
-		for range pinTries {
+		for range tenancy.PINTries {
 			refused(t, try("0000"), "wrong PIN")
 		}
 		refused(t, try("4711"), "too many")
@@ -212,7 +213,7 @@ func TestPIN(t *testing.T) {
 		refused(t, try("4711"), "wait 15 minutes")
 		time.Sleep(pinPause - time.Minute)
 		refused(t, try("4711"), "wait 1 minute")
-		if n := o.journal.entries(wire.KindTenancy, wire.ReasonWrongPIN); n != pinTries+3 {
+		if n := o.journal.entries(wire.KindTenancy, wire.ReasonWrongPIN); n != tenancy.PINTries+3 {
 			t.Errorf("%d entries", n)
 		}
 		time.Sleep(time.Minute)
@@ -232,7 +233,7 @@ func TestVisits(t *testing.T) {
 		must(t, err)
 		_, err = o.Begin(false)
 		refused(t, err, "--take-over")
-		if no, ok := err.(*Refusal); !ok || !no.Busy || !strings.Contains(no.Message, "for 0 s") {
+		if no, ok := err.(*tenancy.Refusal); !ok || !no.Busy || !strings.Contains(no.Message, "for 0 s") {
 			t.Errorf("%v does not say since when", err)
 		}
 		second, err := o.Begin(true)
@@ -240,15 +241,13 @@ func TestVisits(t *testing.T) {
 		<-first.Over
 		_, err = o.Wait(first.ID)
 		refused(t, err, "took the desk over")
-		a := arrival()
-		a.Session = second.ID
-		_, err = o.CheckIn(t.Context(), a)
+		_, err = o.CheckIn(t.Context(), second.ID, arrival())
 		refused(t, err, "no card") // the first visit's card went with it
 		time.Sleep(idleMost - time.Second)
 		_, _, err = o.Show(second.ID, false, em(1))
 		must(t, err)
 		time.Sleep(idleMost)
-		o.expire()
+		o.leave(idleMost)
 		<-second.Over
 		third, err := o.Begin(false)
 		must(t, err)

@@ -7,9 +7,9 @@
 // sealed to the registry's records key before anything is written. It refuses a
 // landlord alone what would lock a tenant out: ending a tenancy at once, or
 // stopping the last card without another in its place. Arrears of rent and
-// permits are no causes.
+// permits are no causes. The rules are those of package tenancy.
 //
-// The folder holds tenancies.json, rewritten whole: flat, label, term, notice,
+// The directory holds tenancies.json, rewritten whole: flat, label, term, notice,
 // a salted hash of the PIN, and which credentials are one card.
 package desk
 
@@ -17,31 +17,15 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
-	"fmt"
-	"sync/atomic"
 	"time"
 
-	"gatehouse/internal/keyring"
-	"gatehouse/internal/keys"
-	"gatehouse/sync/wire"
-
 	"github.com/rs/zerolog"
+
+	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/grantlist"
+	"gatehouse/internal/keyring"
+	"gatehouse/sync/wire"
 )
-
-// Journal takes the entries; *journal.Journal is one.
-type Journal interface {
-	Append(context.Context, wire.Header, wire.Who) (wire.Ref, error)
-	Queue(wire.Header, wire.Who) wire.Ref
-}
-
-// Time is what is known of it.
-type Time struct {
-	Now     int64 // unix s: the likeliest
-	Sure    int64 // unix s: has certainly come
-	Latest  int64 // unix s: it is not later; math.MaxInt64 where nobody can tell
-	Trusted bool
-	Quality wire.ClockQuality
-}
 
 // Parts are what a Desk works with; all are needed.
 type Parts struct {
@@ -49,46 +33,42 @@ type Parts struct {
 	Keyring *keyring.Keyring
 	Journal Journal
 	Key     ed25519.PrivateKey // of the gateway; nil: nothing can be signed, so every change is refused
-	Clock   func() Time
+	Clock   func() tenancy.Time
 	Log     zerolog.Logger
 }
 
-// Desk is safe for concurrent use. Make it with New; Run does its upkeep.
+// Desk is where tenants are checked in and out. It is safe for concurrent use. Make it
+// with New; Run does its upkeep.
 type Desk struct {
-	p        Parts
-	told     chan sighting
-	notices  atomic.Pointer[map[wire.ID]bool]                   // tenancies on notice, for the doors
-	pins     atomic.Pointer[map[wire.ID]*pin]                   // copies, likewise
-	stops    atomic.Pointer[map[wire.CredentialID]*atomic.Bool] // cards that are to stop on the landlord's word; true: a door took it
-	unproven atomic.Pointer[map[wire.CredentialID]bool]         // cards that came on the landlord's word
-	soon     chan struct{}                                      // something was heard that asks for an answer
-	doors    doorPINs
+	Doors   *Doors   // what the doors ask
+	Records *Records // for the registry and the sibling gateways
 
-	mu        lock // guards all below, and the file
-	book      book
-	session   *session
-	pauses    map[wire.ID]time.Time // no PIN is taken before
-	lastTold  map[toldAt]time.Time
-	decided   map[wire.ID]decision // by tenancy; of those that are not in it undecided
-	undecided decision
-	barred    map[wire.CredentialID]bool // cards that the registry has suspended besides a desk
-	queued    map[wire.ID]bool           // records whose entry this run has queued, durable or not
+	keyring *keyring.Keyring
+	clock   func() tenancy.Time
+	book    *book
+	visits  visits
+	pins    pins
+	stops   stops
+	teller  teller
 }
 
-// New reads the folder. A damaged file is set aside and counts as empty: what
+// New reads the directory. A damaged file is set aside and counts as empty: what
 // is in force is the keyring's business. It starts nothing.
 func New(p Parts) (*Desk, error) {
 	if p.Dir == "" || p.Keyring == nil || p.Journal == nil || p.Clock == nil {
-		return nil, errors.New("open desk: a folder, keyring, journal and clock are needed")
+		return nil, errors.New("open desk: a directory, keyring, journal and clock are needed")
 	}
-	d := &Desk{p: p, mu: make(lock, 1), told: make(chan sighting, toldQueued), soon: make(chan struct{}, 1), pauses: map[wire.ID]time.Time{},
-		lastTold: map[toldAt]time.Time{}, queued: map[wire.ID]bool{}, doors: doorPINs{wrong: map[typist]wrongPINs{}}}
-	d.book.Format = bookFormat
-	fresh := d.load()
-	d.catchUp()
-	d.publish()
+	doors := newDoors(p.Journal)
+	b := newBook(p.Dir, p.Keyring, doors, p.Log)
+	r := newRecords(b, p.Journal, p.Key)
+	d := &Desk{Doors: doors, Records: r, keyring: p.Keyring, clock: p.Clock, book: b,
+		pins: pins{book: b, journal: p.Journal, pauses: map[wire.ID]time.Time{}}, stops: stops{records: r, clock: p.Clock},
+		teller: teller{book: b, journal: p.Journal, last: map[toldAt]time.Time{}}}
+	fresh := b.load(p.Journal)
+	r.catchUp()
+	b.publish()
 	if fresh {
-		_ = d.save() // told; where it is missing later, somebody has deleted it
+		_ = b.save() // told; where it is missing later, somebody has deleted it
 	}
 	return d, nil
 }
@@ -111,82 +91,71 @@ func (d *Desk) Run(ctx context.Context) error {
 	for n := 1; ; {
 		select {
 		case <-ctx.Done():
-			d.end()
+			d.leave(0)
 			return nil
-		case s := <-d.told:
-			d.tell(s)
-		case <-d.soon:
-			d.countStops(ctx, 0)
+		case s := <-d.Doors.told:
+			d.teller.tell(s)
+		case <-d.Records.heard:
+			d.stops.count(ctx, 0)
 		case <-tick.C:
 			now := time.Now()
-			d.countStops(ctx, now.Sub(last))
-			d.expire()
+			d.stops.count(ctx, now.Sub(last))
+			d.leave(idleMost)
 			d.upkeep(ctx)
 			if last, n = now, n+1; n%saveEvery == 0 {
-				d.saveStops()
+				d.stops.save()
 			}
 		}
 	}
 }
 
 func (d *Desk) upkeep(ctx context.Context) {
-	d.mendLines()
-	d.enterMissing(ctx)
-	d.tidy()
+	d.Records.mendLines()
+	d.Records.enterMissing(ctx)
+	d.book.Lock()
+	defer d.book.Unlock()
+	d.book.tidy(d.clock())
+	d.teller.forget()
 }
 
-// Refusal is an answer that the person at the desk can act on. It never holds
-// a name or a number.
-type Refusal struct {
-	Message string
-	Hint    string // what to do; may be empty
-	Busy    bool   // somebody else is at the desk
-}
-
-func (r *Refusal) Error() string { return r.Message }
-
-func refuse(hint, format string, args ...any) error {
-	return &Refusal{Message: fmt.Sprintf(format, args...), Hint: hint}
-}
-
-// registry returns what the house is enrolled with, or why no tenancy can be
-// changed here.
-func (d *Desk) registry() (*keys.Registry, error) {
-	reg := d.p.Keyring.Keys.Registry()
-	switch {
-	case reg == nil:
-		return nil, refuse("give keys with gatehouse grant add, or enrol the house with gatehouse enrol", "this house has no registry, so it keeps no tenancies")
-	case reg.Trust.Version == 0 || reg.House.Version == 0:
-		return nil, refuse("see gatehouse status; gatehouse enrol brings them again", "what the registry signed for this house can't be read")
-	case !d.p.Keyring.Status().HasKey:
-		return nil, refuse("wait until a sibling gateway is online, which sends it; gatehouse status says what to do where there is none", "the building's key has not come yet, so no card can be named")
-	case d.p.Key == nil:
-		return nil, refuse("see gatehouse status", "the gateway's own key can't be read, so nothing can be signed")
+// leave ends a session that nobody has used for so long.
+func (d *Desk) leave(idle time.Duration) {
+	d.book.Lock()
+	defer d.book.Unlock()
+	if s := d.visits.now; s != nil && time.Since(s.used) >= idle {
+		d.visits.drop()
 	}
-	return reg, nil
 }
 
-// now is the time that it is not earlier than: records and ends are judged by it.
-func (t Time) now() uint32 { return seconds(max(t.Now, t.Sure)) }
+// Tenancies returns all that this gateway knows: those of its desk and its
+// siblings', and those that only the list names, by id.
+func (d *Desk) Tenancies() []tenancy.View {
+	d.book.Lock()
+	defer d.book.Unlock()
+	return d.book.show(d.clock())
+}
 
-// surely is the latest time that has certainly come; an end is over only by it.
-func (t Time) surely() uint32 { return seconds(t.Sure) }
-
-// past is up to when no new term may end. A trusted clock judges by itself: what is
-// sure can be years behind it. Another one judges only what is surely over.
-func (t Time) past() uint32 {
-	if t.Trusted {
-		return t.now()
+// Find returns the tenancy of an id (or the start of it), a flat or a label.
+func (d *Desk) Find(text string) (tenancy.View, error) {
+	d.book.Lock()
+	defer d.book.Unlock()
+	t, err := d.book.lookup(text, d.book.held(), d.clock())
+	if err != nil {
+		return tenancy.View{}, err
 	}
-	return t.surely()
+	return d.done(t, nil).Tenancy, nil
 }
 
-// seconds fits a time into a record: 1970 plus a second to the year 2106.
-func seconds(s int64) uint32 { return uint32(min(max(s, 1), 1<<32-1)) }
+// Done is what came of an action, with remarks for the one who asked for it.
+type Done struct {
+	Tenancy tenancy.View
+	Remarks []string
+}
 
-// lock is a mutex that waits as a channel does. The desk holds it while an entry
-// waits for a slow disk, and virtual time passes only where nobody waits for a mutex.
-type lock chan struct{}
+// done shows what came of an action.
+func (d *Desk) done(t *tenancy.Tenancy, remarks []string) Done {
+	return Done{d.book.shown(t, d.clock()), remarks}
+}
 
-func (l lock) Lock()   { l <- struct{}{} }
-func (l lock) Unlock() { <-l }
+// NoticeDays is how long a notice of the landlord alone runs, in days.
+func NoticeDays(h wire.House) int { return grantlist.NoticeDays(h) }

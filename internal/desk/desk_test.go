@@ -15,6 +15,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/access"
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
@@ -107,13 +108,15 @@ func newTown(t testing.TB) *town {
 // office is one gateway's desk with the keyring and journal behind it.
 type office struct {
 	*Desk
+	*Records
+	*Doors
 	t       testing.TB
 	dir     string
 	town    *town
 	gateway string
 	keyring *keyring.Keyring
 	journal *memory
-	clock   Time
+	clock   tenancy.Time
 	apart   bool // somebody on site has confirmed a clock: what it says and what is sure are two things
 	log     strings.Builder
 }
@@ -121,7 +124,7 @@ type office struct {
 const noon = 1_900_000_000
 
 func newOffice(t testing.TB, w *town, gateway string) *office {
-	o := &office{t: t, dir: t.TempDir(), town: w, gateway: gateway, journal: &memory{}, clock: Time{Now: noon, Trusted: true, Quality: wire.ClockNTP}}
+	o := &office{t: t, dir: t.TempDir(), town: w, gateway: gateway, journal: &memory{}, clock: tenancy.Time{Now: noon, Trusted: true, Quality: wire.ClockNTP}}
 	o.open()
 	t.Cleanup(func() { _ = o.keyring.Close() })
 	return o
@@ -140,10 +143,11 @@ func (o *office) open() {
 	o.Desk, err = New(Parts{Dir: o.dir, Keyring: o.keyring, Journal: o.journal, Key: o.town.gateways[o.gateway],
 		Clock: o.time, Log: zerolog.New(&o.log)})
 	must(o.t, err)
+	o.Records, o.Doors = o.Desk.Records, o.Desk.Doors
 }
 
 // time is sure where it is trusted.
-func (o *office) time() Time {
+func (o *office) time() tenancy.Time {
 	t := o.clock
 	if t.Trusted && !o.apart {
 		t.Sure, t.Latest = t.Now, t.Now
@@ -181,28 +185,28 @@ func invented() string {
 
 const tenant = "Testperson Eins"
 
-func arrival() Arrival {
-	return Arrival{Document: "resident_id", Number: invented(), Name: tenant, Flat: "3B", Label: "left door", Basis: "contract", Informed: true, PIN: "4711"}
+func arrival() tenancy.Arrival {
+	return tenancy.Arrival{Document: "resident_id", Number: invented(), Name: tenant, Flat: "3B", Label: "left door", Basis: "contract", Informed: true, PIN: "4711"}
 }
 
 // arrive checks a tenant in with a card.
-func (o *office) arrive(card device.Card, change ...func(*Arrival)) (Done, error) {
+func (o *office) arrive(card device.Card, change ...func(*tenancy.Arrival)) (Done, error) {
 	o.t.Helper()
 	a := arrival()
 	for _, f := range change {
 		f(&a)
 	}
-	a.Session = o.begin()
-	if _, _, err := o.Show(a.Session, false, card); err != nil {
+	session := o.begin()
+	if _, _, err := o.Show(session, false, card); err != nil {
 		return Done{}, err
 	}
-	return o.CheckIn(o.t.Context(), a)
+	return o.CheckIn(o.t.Context(), session, a)
 }
 
 // choosePIN lets the tenant of a card choose one.
 func (o *office) choosePIN(card device.Card, digits string) {
 	o.t.Helper()
-	_, err := o.ask(Request{Action: setPIN, Proof: "card", NewPIN: digits}, []device.Card{card}, nil)
+	_, err := o.ask(Request{Action: tenancy.SetPIN, Proof: "card", NewPIN: digits}, []device.Card{card}, nil)
 	must(o.t, err)
 }
 
@@ -239,10 +243,10 @@ func (o *office) wants(door string, card device.Card, want wire.Reason) {
 	}
 }
 
-// refused wants a Refusal that says a word.
+// refused wants a tenancy.Refusal that says a word.
 func refused(t testing.TB, err error, word string) {
 	t.Helper()
-	var no *Refusal
+	var no *tenancy.Refusal
 	if !errors.As(err, &no) || !strings.Contains(no.Message+" "+no.Hint, word) {
 		t.Errorf("%v, want a refusal that says %q", err, word)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/sync/wire"
 )
 
@@ -14,14 +15,14 @@ func twoDesks(t *testing.T, heard bool, term uint32) (a, b *office, r *registry,
 	t.Helper()
 	w := newTown(t)
 	a, b = newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
-	_, err := a.arrive(em(1), func(v *Arrival) { v.Until = term })
+	_, err := a.arrive(em(1), func(v *tenancy.Arrival) { v.Until = term })
 	must(t, err)
 	if heard {
 		b.hears(a)
 	}
 	from := &registry{o: a}
 	from.take()
-	_, err = a.landlord(checkOut, 0)
+	_, err = a.landlord(tenancy.CheckOut, 0)
 	must(t, err)
 	l := a.keyring.Records.All()
 	c := l[len(l)-1].Change
@@ -39,10 +40,10 @@ func twoDesks(t *testing.T, heard bool, term uint32) (a, b *office, r *registry,
 func TestMissedNotice(t *testing.T) {
 	for name, heard := range map[string]bool{"the check-in was heard": true, "nothing was": false} {
 		t.Run(name, func(t *testing.T) {
-			term := uint32(noon + 90*daySeconds)
+			term := uint32(noon + 90*tenancy.DaySeconds)
 			_, b, r, notice := twoDesks(t, heard, term)
 			id := notice.Tenancy
-			see := func(state string, told bool, words ...wire.Word) Tenancy {
+			see := func(state string, told bool, words ...wire.Word) tenancy.View {
 				t.Helper()
 				r.second, r.words = true, words
 				r.issue()
@@ -58,7 +59,7 @@ func TestMissedNotice(t *testing.T) {
 				v, _ := b.Find(id.String())
 				return v
 			}
-			if v := see(stateNotice, true, notice); v.Notice != notice.Until || v.Cause != "agreed" {
+			if v := see(tenancy.OnNotice, true, notice); v.Notice != notice.Until || v.Cause != "agreed" {
 				t.Errorf("%+v", v)
 			}
 			if !b.swipes("front", em(1)) {
@@ -69,25 +70,25 @@ func TestMissedNotice(t *testing.T) {
 			for i := range r.grants {
 				r.grants[i].Until = term
 			}
-			see(stateDisputed, false, notice, objection)
+			see(tenancy.Disputed, false, notice, objection)
 			back := objection
 			back.Op, back.Proof, back.At = wire.OpWithdraw, wire.ProofLandlord, notice.At+2
-			see(stateActive, false, back)
+			see(tenancy.Active, false, back)
 			again := notice
 			again.At, again.Until = notice.At+3, notice.Until+60
 			for i := range r.grants {
 				r.grants[i].Until = again.Until
 			}
-			see(stateNotice, true, again)
-			done, err := b.ask(Request{Action: dispute, Tenancy: id.String(), Proof: "card"}, cards(em(1)), nil)
+			see(tenancy.OnNotice, true, again)
+			done, err := b.ask(Request{Action: tenancy.Dispute, Tenancy: id.String(), Proof: "card"}, cards(em(1)), nil)
 			must(t, err)
-			if done.Tenancy.State != stateDisputed || done.Tenancy.Unstored != 1 {
+			if done.Tenancy.State != tenancy.Disputed || done.Tenancy.Unstored != 1 {
 				t.Errorf("%+v", done.Tenancy)
 			}
 			b.clock.Now = int64(again.Until) + 1
 			b.clock.Sure = b.clock.Now
 			b.wants("front", em(1), wire.ReasonGranted)
-			_, err = b.ask(Request{Action: withdraw, Tenancy: id.String(), Proof: "landlord"}, nil, nil)
+			_, err = b.ask(Request{Action: tenancy.Withdraw, Tenancy: id.String(), Proof: "landlord"}, nil, nil)
 			must(t, err)
 		})
 	}
@@ -100,7 +101,7 @@ func TestNoticeMovedByTheRegistry(t *testing.T) {
 	r.o, r.second, r.words = a, true, []wire.Word{notice}
 	r.issue()
 	a.upkeep(t.Context())
-	if v, _ := a.Find("3B"); v.State != stateNotice || v.Notice != notice.Until || !a.OnNotice(notice.Tenancy) {
+	if v, _ := a.Find("3B"); v.State != tenancy.OnNotice || v.Notice != notice.Until || !a.OnNotice(notice.Tenancy) {
 		t.Errorf("%+v, told at the doors: %v", v, a.OnNotice(notice.Tenancy))
 	}
 }
@@ -112,19 +113,19 @@ func TestMissedNoticeOfBefore(t *testing.T) {
 	r.issue()
 	b.upkeep(t.Context())
 	for range 2 {
-		if v, _ := b.Find("3B"); v.State != stateNotice || v.Notice != notice.Until || !b.OnNotice(notice.Tenancy) {
+		if v, _ := b.Find("3B"); v.State != tenancy.OnNotice || v.Notice != notice.Until || !b.OnNotice(notice.Tenancy) {
 			t.Errorf("%+v, told at the doors: %v", v, b.OnNotice(notice.Tenancy))
 		}
 		b.restart()
 	}
-	_, err := b.landlord(checkOut, 0)
+	_, err := b.landlord(tenancy.CheckOut, 0)
 	refused(t, err, "a notice runs already")
-	done, err := b.ask(Request{Action: dispute, Proof: "card"}, cards(em(1)), nil)
+	done, err := b.ask(Request{Action: tenancy.Dispute, Proof: "card"}, cards(em(1)), nil)
 	must(t, err)
 	b.clock.Now = int64(notice.Until) + 1
 	b.clock.Sure = b.clock.Now
 	b.wants("front", em(1), wire.ReasonGranted)
-	if v, _ := b.Find(done.Tenancy.ID.String()); v.State == stateEnded {
+	if v, _ := b.Find(done.Tenancy.ID.String()); v.State == tenancy.Ended {
 		t.Errorf("%+v", v)
 	}
 }
@@ -137,7 +138,7 @@ func TestDecided(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a, b, r, notice := twoDesks(t, heard, 0)
 			id := notice.Tenancy
-			_, err := a.ask(Request{Action: dispute, Proof: "card"}, cards(em(1)), nil)
+			_, err := a.ask(Request{Action: tenancy.Dispute, Proof: "card"}, cards(em(1)), nil)
 			must(t, err)
 			ra := &registry{o: a, grants: r.grants, second: true, seen: r.seen}
 			r.second, ra.seen[0].Number = true, 3
@@ -157,7 +158,7 @@ func TestDecided(t *testing.T) {
 				for range 2 {
 					for _, o := range []*office{a, b} {
 						v, err := o.Find(id.String())
-						if err != nil || v.State != state || v.Decided != decided || end != 0 && v.Notice != end || o.OnNotice(id) != (state == stateNotice) {
+						if err != nil || v.State != state || v.Decided != decided || end != 0 && v.Notice != end || o.OnNotice(id) != (state == tenancy.OnNotice) {
 							t.Errorf("%s: %+v, told at the doors: %v, %v", o.gateway, v, o.OnNotice(id), err)
 						}
 						o.restart()
@@ -168,29 +169,29 @@ func TestDecided(t *testing.T) {
 			objection := notice
 			objection.Op, objection.Proof, objection.At, objection.Until, objection.Cause = wire.OpDispute, wire.ProofCard, notice.At+1, 0, 0
 			issue(0, notice, objection)
-			see(stateDisputed, "", 0)
-			end := uint32(noon + 30*daySeconds)
+			see(tenancy.Disputed, "", 0)
+			end := uint32(noon + 30*tenancy.DaySeconds)
 			upheld := notice
 			upheld.Proof, upheld.At, upheld.Until, upheld.Cause = wire.ProofRegistry, objection.At, end, wire.CauseOrder
 			issue(end, upheld)
-			see(stateNotice, decidedUpheld, end)
+			see(tenancy.OnNotice, "upheld", end)
 			for _, o := range []*office{a, b} {
-				_, err := o.ask(Request{Action: dispute, Tenancy: id.String(), Proof: "card"}, cards(em(1)), nil)
+				_, err := o.ask(Request{Action: tenancy.Dispute, Tenancy: id.String(), Proof: "card"}, cards(em(1)), nil)
 				refused(t, err, "only the registry can change it")
-				_, err = o.ask(Request{Action: withdraw, Tenancy: id.String(), Proof: "landlord"}, nil, nil)
+				_, err = o.ask(Request{Action: tenancy.Withdraw, Tenancy: id.String(), Proof: "landlord"}, nil, nil)
 				refused(t, err, "only the registry can change it")
 			}
 			issue(0, notice, objection) // it was put back
-			see(stateDisputed, "", 0)
+			see(tenancy.Disputed, "", 0)
 			rejected := objection
 			rejected.Op, rejected.Proof = wire.OpWithdraw, wire.ProofRegistry
 			issue(0, rejected)
-			see(stateActive, decidedRejected, 0)
-			_, err = b.ask(Request{Action: dispute, Tenancy: id.String(), Proof: "card"}, cards(em(1)), nil)
+			see(tenancy.Active, "rejected", 0)
+			_, err = b.ask(Request{Action: tenancy.Dispute, Tenancy: id.String(), Proof: "card"}, cards(em(1)), nil)
 			refused(t, err, "no notice runs")
-			done, err := a.landlord(checkOut, 0)
+			done, err := a.landlord(tenancy.CheckOut, 0)
 			must(t, err)
-			if v := done.Tenancy; v.State != stateNotice || v.Decided != "" {
+			if v := done.Tenancy; v.State != tenancy.OnNotice || v.Decided != "" {
 				t.Errorf("%+v", v)
 			}
 		})
@@ -200,7 +201,7 @@ func TestDecided(t *testing.T) {
 // TestDecidedAtOnce: as soon as a list is in force at the doors the desk goes by it.
 func TestDecidedAtOnce(t *testing.T) {
 	a, b, r, notice := twoDesks(t, true, 0)
-	end := uint32(noon + 30*daySeconds)
+	end := uint32(noon + 30*tenancy.DaySeconds)
 	upheld := notice
 	upheld.Proof, upheld.Until, upheld.Cause = wire.ProofRegistry, end, wire.CauseOrder
 	for _, o := range []*office{a, b} {
@@ -209,9 +210,9 @@ func TestDecidedAtOnce(t *testing.T) {
 			r.grants[i].Until = end
 		}
 		r.issue()
-		_, err := o.ask(Request{Action: withdraw, Tenancy: notice.Tenancy.String(), Proof: "landlord"}, nil, nil)
+		_, err := o.ask(Request{Action: tenancy.Withdraw, Tenancy: notice.Tenancy.String(), Proof: "landlord"}, nil, nil)
 		refused(t, err, "only the registry can change it")
-		if v, _ := o.Find(notice.Tenancy.String()); v.Decided != decidedUpheld {
+		if v, _ := o.Find(notice.Tenancy.String()); v.Decided != "upheld" {
 			t.Errorf("%s: %+v", o.gateway, v)
 		}
 	}
@@ -224,7 +225,7 @@ func TestStoppedByTheRegistry(t *testing.T) {
 	a := newOffice(t, newTown(t), "gw1")
 	_, err := a.arrive(em(1))
 	must(t, err)
-	_, err = a.ask(Request{Action: setPIN, Proof: "card", NewPIN: "2580"}, cards(em(1)), nil)
+	_, err = a.ask(Request{Action: tenancy.SetPIN, Proof: "card", NewPIN: "2580"}, cards(em(1)), nil)
 	must(t, err)
 	r := &registry{o: a}
 	r.take()
@@ -236,11 +237,11 @@ func TestStoppedByTheRegistry(t *testing.T) {
 	}
 	stays := func() {
 		t.Helper()
-		_, err := a.ask(Request{Action: resume, Proof: "card"}, cards(em(1)), nil)
+		_, err := a.ask(Request{Action: tenancy.Resume, Proof: "card"}, cards(em(1)), nil)
 		refused(t, err, "registryd resume --tenancy ")
-		_, err = a.ask(Request{Action: resume, Tenancy: "3B", Proof: "pin", PIN: "2580"}, nil, nil)
+		_, err = a.ask(Request{Action: tenancy.Resume, Tenancy: "3B", Proof: "pin", PIN: "2580"}, nil, nil)
 		refused(t, err, "registryd resume --tenancy ")
-		for _, action := range []string{addCard, replace} { // nor does another card in its place
+		for _, action := range []string{tenancy.AddCard, tenancy.Replace} { // nor does another card in its place
 			for _, proof := range []string{"landlord", "pin"} {
 				_, err = a.ask(Request{Action: action, Tenancy: "3B", Proof: proof, PIN: "2580"}, nil, cards(em(2)))
 				refused(t, err, "registryd resume --tenancy ")
@@ -255,12 +256,12 @@ func TestStoppedByTheRegistry(t *testing.T) {
 	a.wants("front", em(1), wire.ReasonGranted)
 	lost := func() {
 		t.Helper()
-		_, err := a.ask(Request{Action: suspend, Tenancy: "3B", Proof: "pin", PIN: "2580"}, nil, nil)
+		_, err := a.ask(Request{Action: tenancy.Suspend, Tenancy: "3B", Proof: "pin", PIN: "2580"}, nil, nil)
 		must(t, err)
 		a.wants("front", em(1), wire.ReasonSuspended)
 	}
 	lost()
-	_, err = a.ask(Request{Action: resume, Proof: "card"}, cards(em(1)), nil)
+	_, err = a.ask(Request{Action: tenancy.Resume, Proof: "card"}, cards(em(1)), nil)
 	must(t, err)
 	a.wants("front", em(1), wire.ReasonGranted)
 	lost()
@@ -293,7 +294,7 @@ func TestConfirmedByTheRegistry(t *testing.T) {
 	a, b := newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
 	_, err := a.arrive(em(1))
 	must(t, err)
-	_, err = a.landlord(addCard, 0, em(2))
+	_, err = a.landlord(tenancy.AddCard, 0, em(2))
 	must(t, err)
 	b.hears(a)
 	bind := a.keyring.Records.All()[1].Change
@@ -309,7 +310,7 @@ func TestConfirmedByTheRegistry(t *testing.T) {
 		for range 2 {
 			reg.issue()
 			reg.o.upkeep(t.Context())
-			_, err = reg.o.ask(Request{Action: setPIN, Proof: "card", NewPIN: "2580"}, cards(em(2)), nil)
+			_, err = reg.o.ask(Request{Action: tenancy.SetPIN, Proof: "card", NewPIN: "2580"}, cards(em(2)), nil)
 			refused(t, err, "proves nothing")
 		}
 		reg.words = []wire.Word{{Grant: bind.Grant, Op: wire.OpBind, Proof: wire.ProofRegistry, At: bind.At + 1, Tenancy: bind.Tenancy, Cards: bind.Credentials}}
@@ -319,12 +320,12 @@ func TestConfirmedByTheRegistry(t *testing.T) {
 		if v, _ := reg.o.Find(bind.Tenancy.String()); len(v.Cards) != 2 || !v.Cards[1].Proves {
 			t.Errorf("%s: %+v", reg.o.gateway, v.Cards)
 		}
-		_, err = reg.o.ask(Request{Action: setPIN, Proof: "card", NewPIN: "2580"}, cards(em(2)), nil)
+		_, err = reg.o.ask(Request{Action: tenancy.SetPIN, Proof: "card", NewPIN: "2580"}, cards(em(2)), nil)
 		must(t, err)
 		reg.words = nil // a registry of yesterday
 		reg.issue()
 		reg.o.upkeep(t.Context())
-		_, err = reg.o.ask(Request{Action: setPIN, Proof: "card", NewPIN: "3690"}, cards(em(2)), nil)
+		_, err = reg.o.ask(Request{Action: tenancy.SetPIN, Proof: "card", NewPIN: "3690"}, cards(em(2)), nil)
 		must(t, err)
 	}
 }

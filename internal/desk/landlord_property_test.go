@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/device"
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/sync/wire"
 )
 
@@ -32,11 +33,11 @@ const noticeDays = 3
 // request is what he can think of.
 func (l *landlord) request() (r Request, proof, fresh []device.Card) {
 	r = Request{Tenancy: "3B", Cause: "agreed",
-		Action: rapid.SampledFrom([]string{checkOut, dispute, withdraw, suspend, resume, replace, addCard, confirm, setPIN}).Draw(l.t, "action"),
+		Action: rapid.SampledFrom([]string{tenancy.CheckOut, tenancy.Dispute, tenancy.Withdraw, tenancy.Suspend, tenancy.Resume, tenancy.Replace, tenancy.AddCard, tenancy.Confirm, tenancy.SetPIN}).Draw(l.t, "action"),
 		Proof:  rapid.SampledFrom([]string{"landlord", "card", "pin"}).Draw(l.t, "proof"),
 		PIN:    rapid.SampledFrom([]string{"4711", "1379"}).Draw(l.t, "PIN"),
 		Card:   rapid.IntRange(0, 4).Draw(l.t, "card")}
-	if r.Action == setPIN {
+	if r.Action == tenancy.SetPIN {
 		r.NewPIN = "1379"
 	}
 	if r.Proof == "card" {
@@ -46,7 +47,7 @@ func (l *landlord) request() (r Request, proof, fresh []device.Card) {
 			proof = cards(rapid.SampledFrom(l.own).Draw(l.t, "held up"))
 		}
 	}
-	if r.Action == addCard || r.Action == replace {
+	if r.Action == tenancy.AddCard || r.Action == tenancy.Replace {
 		fresh = cards(em(100 + l.given))
 		l.given++
 	}
@@ -64,11 +65,11 @@ func (l *landlord) act() {
 	l.history = append(l.history, o.gateway+" "+r.Action+" by "+r.Proof)
 	l.own = append(l.own, fresh...)
 	switch {
-	case (r.Action == withdraw || r.Action == dispute) && len(l.at) == 1: // else the other may not know of it
+	case (r.Action == tenancy.Withdraw || r.Action == tenancy.Dispute) && len(l.at) == 1: // else the other may not know of it
 		l.notice = -1
-	case r.Action == checkOut && l.notice < 0:
+	case r.Action == tenancy.CheckOut && l.notice < 0:
 		l.notice = l.now
-	case (r.Action == suspend || r.Action == replace) && l.stops < 0:
+	case (r.Action == tenancy.Suspend || r.Action == tenancy.Replace) && l.stops < 0:
 		l.stops = l.now
 	}
 }
@@ -131,14 +132,14 @@ func TestAdversarialLandlord(t *testing.T) {
 		_, err := first.arrive(em(1))
 		must(t, err)
 		if rapid.Bool().Draw(rt, "another card") {
-			_, err := first.ask(Request{Action: addCard, Tenancy: "3B", Proof: "card"}, cards(em(1)), cards(em(2)))
+			_, err := first.ask(Request{Action: tenancy.AddCard, Tenancy: "3B", Proof: "card"}, cards(em(1)), cards(em(2)))
 			must(t, err)
 			l.tenant = append(l.tenant, em(2))
 		}
 		if rapid.Bool().Draw(rt, "lost card") { // reported, and found by the landlord
-			done, err := first.ask(Request{Action: addCard, Tenancy: "3B", Proof: "card"}, cards(em(1)), cards(em(3)))
+			done, err := first.ask(Request{Action: tenancy.AddCard, Tenancy: "3B", Proof: "card"}, cards(em(1)), cards(em(3)))
 			must(t, err)
-			_, err = first.ask(Request{Action: suspend, Proof: "card", Card: len(done.Tenancy.Cards)}, cards(em(1)), nil)
+			_, err = first.ask(Request{Action: tenancy.Suspend, Proof: "card", Card: len(done.Tenancy.Cards)}, cards(em(1)), nil)
 			must(t, err)
 			l.own = append(l.own, em(3))
 		}
@@ -156,8 +157,8 @@ func TestAdversarialLandlord(t *testing.T) {
 				l.passes()
 			case 5: // he sets a clock and confirms it
 				o := l.at[rapid.IntRange(0, len(l.at)-1).Draw(rt, "clock")]
-				o.apart, o.clock.Sure, o.clock.Latest = true, noon+int64(l.now*daySeconds), math.MaxInt64
-				o.clock.Now = o.clock.Sure + daySeconds*rapid.Int64Range(-400, 400).Draw(rt, "off by days")
+				o.apart, o.clock.Sure, o.clock.Latest = true, noon+int64(l.now*tenancy.DaySeconds), math.MaxInt64
+				o.clock.Now = o.clock.Sure + tenancy.DaySeconds*rapid.Int64Range(-400, 400).Draw(rt, "off by days")
 			case 8:
 				for _, o := range l.at {
 					for _, from := range slices.Backward(l.at) {

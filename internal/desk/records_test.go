@@ -14,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/keyring/record"
 	"gatehouse/sync/wire"
 )
@@ -34,7 +35,7 @@ func TestSiblings(t *testing.T) {
 	a, b := newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
 	_, err := a.arrive(em(1))
 	must(t, err)
-	_, err = a.arrive(em(2), func(a *Arrival) { a.Flat = "4A" })
+	_, err = a.arrive(em(2), func(a *tenancy.Arrival) { a.Flat = "4A" })
 	must(t, err)
 	own, have := a.Unsettled()
 	if len(own) != 2 || len(have) != 0 {
@@ -68,14 +69,14 @@ func TestSiblings(t *testing.T) {
 	if v.Label != "" || v.HasPIN || len(v.Cards) != 1 || v.Unstored != 1 {
 		t.Errorf("what a sibling knows: %+v", v)
 	}
-	_, err = b.ask(Request{Action: checkOut, Proof: "card", Cause: "moved_out"}, cards(em(2)), nil)
+	_, err = b.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "moved_out"}, cards(em(2)), nil)
 	must(t, err)
 	hear(t, b, a)
 	hear(t, a, b) // the check-in again
 	for _, o := range []*office{a, b} {
 		o.wants("front", em(2), wire.ReasonRevoked)
 		o.wants("front", em(1), wire.ReasonGranted)
-		if v, err := o.Find(v.ID.String()); err != nil || v.State != stateEnded {
+		if v, err := o.Find(v.ID.String()); err != nil || v.State != tenancy.Ended {
 			t.Errorf("%+v %v", v, err)
 		}
 	}
@@ -194,9 +195,9 @@ func TestBookLost(t *testing.T) {
 			if l, n := o.Head(); l != line || n != 1 || v.HasPIN || v.Label != "" || len(v.Cards) != 1 {
 				t.Errorf("line %d of %d, %+v", l, n, v)
 			}
-			_, err = o.ask(Request{Action: checkOut, Proof: "pin", PIN: "4711", Tenancy: "3B", Cause: "agreed"}, nil, nil)
+			_, err = o.ask(Request{Action: tenancy.CheckOut, Proof: "pin", PIN: "4711", Tenancy: "3B", Cause: "agreed"}, nil, nil)
 			refused(t, err, "no PIN")
-			_, err = o.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
+			_, err = o.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
 			must(t, err)
 			o.wants("front", em(1), wire.ReasonRevoked)
 			bad, _ := filepath.Glob(filepath.Join(o.dir, BookFile+".bad-*"))
@@ -220,14 +221,14 @@ func TestNumbers(t *testing.T) {
 		for range rapid.IntRange(1, most).Draw(r, "steps") {
 			switch rapid.IntRange(0, 5).Draw(r, "what") {
 			case 0, 1:
-				if _, err := o.arrive(em(next), func(a *Arrival) { a.PIN = "" }); err != nil {
+				if _, err := o.arrive(em(next), func(a *tenancy.Arrival) { a.PIN = "" }); err != nil {
 					r.Fatal(err)
 				}
 				next++
 			case 2:
 				if next > 1 {
 					card := em(rapid.Uint64Range(1, next-1).Draw(r, "card"))
-					_, _ = o.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(card), nil) // or it has ended before
+					_, _ = o.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "agreed"}, cards(card), nil) // or it has ended before
 				}
 			case 3:
 				line, n := o.Head()
@@ -297,43 +298,15 @@ func TestListOnly(t *testing.T) {
 		must(t, b.keyring.Records.Add(record.Local{Gateway: l.Gateway, Record: l.Record, Envelope: l.Envelope, Change: l.Change}))
 	}
 	all := b.Tenancies()
-	if len(all) != 1 || len(all[0].Cards) != 1 || all[0].Cards[0].State != stateActive {
+	if len(all) != 1 || len(all[0].Cards) != 1 || all[0].Cards[0].State != tenancy.Active {
 		t.Fatalf("%+v", all)
 	}
-	done, err := b.ask(Request{Action: checkOut, Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
+	done, err := b.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
 	must(t, err)
-	if done.Tenancy.State != stateEnded || strings.Contains(b.log.String(), tenant) {
+	if done.Tenancy.State != tenancy.Ended || strings.Contains(b.log.String(), tenant) {
 		t.Errorf("%+v", done.Tenancy)
 	}
 	b.wants("yard", em(1), wire.ReasonRevoked)
-}
-
-// TestRegistryHasTheWord: another end in the list counts before the book's, and
-// what the list revokes is over.
-func TestRegistryHasTheWord(t *testing.T) {
-	id := wire.ID{1}
-	b := book{}
-	b.apply(wire.Change{Op: wire.OpCheckIn, At: 10, Tenancy: id, Grant: wire.ID{2}, Until: 100, Flat: "3B", Credentials: []wire.CredentialID{{1, 1}}})
-	for name, c := range map[string]struct {
-		held []holding
-		at   uint32
-		want string
-		end  uint32 // as it is shown
-	}{
-		"the book's end":  {nil, 100, stateEnded, 100},
-		"a longer term":   {[]holding{{credential: wire.CredentialID{1, 1}, state: wire.GrantActive, until: 200}}, 150, stateActive, 200},
-		"its end":         {[]holding{{credential: wire.CredentialID{1, 1}, state: wire.GrantActive, until: 200}}, 200, stateEnded, 200},
-		"no end any more": {[]holding{{credential: wire.CredentialID{1, 1}, state: wire.GrantActive}}, 900, stateActive, 0},
-		"revoked":         {[]holding{{credential: wire.CredentialID{1, 1}, state: wire.GrantRevoked}}, 50, stateEnded, 100},
-	} {
-		tt := b.find(id)
-		if got := tt.state(tt.stand(c.held), c.at); got != c.want {
-			t.Errorf("%s: it is %s, want %s", name, got, c.want)
-		}
-		if got := tt.show(tt.stand(c.held), c.at, 0).Until; got != c.end {
-			t.Errorf("%s: shown to end at %d, want %d", name, got, c.end)
-		}
-	}
 }
 
 // FuzzBook: no bytes in tenancies.json stop the desk; what is taken can be
@@ -343,18 +316,19 @@ func FuzzBook(f *testing.F) {
 	f.Add([]byte(`{"tenancies":[null]}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var b book
+		var b pages
 		if json.Unmarshal(data, &b) != nil || !b.sound() {
 			return
 		}
 		for _, tt := range b.Tenancies {
-			st := tt.stand([]holding{{grant: wire.ID{1}, credential: wire.CredentialID{1}}})
-			_ = tt.show(st, 1, 0)
-			s := situation{t: tt, standing: st, now: 1, surely: 1, trusted: true, days: 3, cause: 1, proof: wire.ProofPIN}
-			for action := range rules {
-				changes, _ := s.decide(action)
+			st := tt.Stand([]wire.Grant{{ID: wire.ID{1}, Credential: wire.CredentialID{1}}})
+			_ = tt.Show(st, tenancy.Time{}, 0)
+			s := tenancy.Situation{Tenancy: tt, Standing: st, Clock: tenancy.Time{Now: 1, Trusted: true}, Days: 3, Cause: 1, Proof: wire.ProofPIN}
+			for _, action := range []string{tenancy.CheckOut, tenancy.Dispute, tenancy.Withdraw, tenancy.Suspend, tenancy.Resume, tenancy.Replace,
+				tenancy.AddCard, tenancy.Confirm, tenancy.SetPIN} {
+				changes, _ := s.Decide(action)
 				for _, c := range changes {
-					b.apply(c)
+					b.Tenancies.Apply(c)
 				}
 			}
 		}
@@ -362,7 +336,7 @@ func FuzzBook(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var same book
+		var same pages
 		if err := json.Unmarshal(again, &same); err != nil || !same.sound() {
 			t.Fatalf("what was written is not taken: %v", err)
 		}
@@ -416,5 +390,21 @@ func TestRegistryBehind(t *testing.T) {
 	}
 	if o.Behind(fresh, 4) || len(o.Pending()) > 0 {
 		t.Fatal("pending again")
+	}
+}
+
+// TestBookBytes: the file is written as it ever was.
+func TestBookBytes(t *testing.T) {
+	const file = `{"format":2,"line":"7","number":3,"stored":2,"tenancies":[{"id":"01000000000000000000000000000000","flat":"3B","label":"left door","doors":["front"],` +
+		`"since":10,"until":20,"notice":18,"noticed":12,"objected":13,"withdrew":11,"cause":2,"against":"02000000000000000000000000000000","ended":15,"end_cause":1,"gone":16,` +
+		`"was_told":true,"pin":{"salt":"AQ==","hash":"Ag==","rounds":100000,"wrong":1,"own":true},"cards":[{"grant":"02000000000000000000000000000000",` +
+		`"credentials":["0101000000000000000000000000000000"],"since":10,"unproven":true,"word":12,"stopped":true,"reported":true,"stop":{"left":5,"used":true}}]},` +
+		`{"id":"03000000000000000000000000000000"}]}`
+	var p pages
+	must(t, json.Unmarshal([]byte(file), &p))
+	again, err := json.Marshal(p)
+	must(t, err)
+	if string(again) != file {
+		t.Errorf("written\n%s\nwas\n%s", again, file)
 	}
 }

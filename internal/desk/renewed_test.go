@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/sync/wire"
 )
 
@@ -34,9 +35,9 @@ func TestReinstated(t *testing.T) {
 		o.upkeep(t.Context())
 		switch ended {
 		case "at the desk":
-			_, err = o.ask(Request{Action: checkOut, Tenancy: id.String(), Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
+			_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: id.String(), Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
 		case "on notice":
-			_, err = o.landlord(checkOut, 0)
+			_, err = o.landlord(tenancy.CheckOut, 0)
 		}
 		must(t, err)
 		if l := o.keyring.Records.All(); len(l) > 0 {
@@ -45,7 +46,7 @@ func TestReinstated(t *testing.T) {
 		r.reinstate()
 		r.issue()
 		for range 2 {
-			if v, err := o.Find(id.String()); err != nil || v.State != stateActive || v.Ended != 0 || v.Notice != 0 || o.OnNotice(id) && ended != "on notice" {
+			if v, err := o.Find(id.String()); err != nil || v.State != tenancy.Active || v.Ended != 0 || v.Notice != 0 || o.OnNotice(id) && ended != "on notice" {
 				t.Errorf("ended %s: %+v, %v", ended, v, err)
 			}
 			o.wants("front", em(1), wire.ReasonGranted)
@@ -55,11 +56,11 @@ func TestReinstated(t *testing.T) {
 			}
 			o.restart()
 		}
-		_, err = o.ask(Request{Action: checkOut, Tenancy: id.String(), Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
+		_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: id.String(), Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
 		must(t, err)
 		o.wants("front", em(1), wire.ReasonRevoked)
 		o.upkeep(t.Context())
-		if v, _ := o.Find(id.String()); v.State != stateEnded {
+		if v, _ := o.Find(id.String()); v.State != tenancy.Ended {
 			t.Errorf("ended %s, reinstated and ended again: %+v", ended, v)
 		}
 	}

@@ -1,35 +1,15 @@
 package desk
 
 import (
-	"crypto/rand"
-	"encoding/hex"
-	"fmt"
 	"slices"
-	"time"
 
 	"gatehouse/device"
-	"gatehouse/internal/amount"
-	"gatehouse/internal/cardnumber"
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
-// idleMost ends a session that nobody uses: the card numbers that it gathered
-// leave memory, and the next one may come to the desk.
-const idleMost = 10 * time.Minute
-
-// session is one visit at the desk. Cards that were held up wait in it, in
-// memory alone.
-type session struct {
-	id          string
-	since, used time.Time
-	over        chan struct{}
-	fresh       []device.Card // a card to be given, in the forms of its swipes
-	proof       []device.Card // cards that prove who it is
-	typed       []device.PIN  // at a reader's keys, oldest first
-}
-
-// Session is an open one.
+// Session is an open visit at the desk.
 type Session struct {
 	ID       string
 	Registry *keys.Registry  // what the house is enrolled with
@@ -38,38 +18,41 @@ type Session struct {
 
 // Begin opens a session. There is one at a time; takeOver ends another's.
 func (d *Desk) Begin(takeOver bool) (Session, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	reg, err := d.registry()
+	d.book.Lock()
+	defer d.book.Unlock()
+	reg, err := d.Records.registry()
 	if err != nil {
 		return Session{}, err
 	}
-	now := time.Now()
-	if s := d.session; s != nil && !takeOver && now.Sub(s.used) < idleMost {
-		return Session{}, &Refusal{Busy: true, Hint: "wait for them, or end theirs with --take-over",
-			Message: fmt.Sprintf("somebody has been at the desk for %s, and was active %s ago", amount.Span(now.Sub(s.since)), amount.Span(now.Sub(s.used)))}
+	s, err := d.visits.begin(takeOver)
+	if err != nil {
+		return Session{}, err
 	}
-	d.drop()
-	var id [16]byte
-	_, _ = rand.Read(id[:]) // never fails
-	d.session = &session{id: hex.EncodeToString(id[:]), since: now, used: now, over: make(chan struct{})}
-	return Session{ID: d.session.id, Registry: reg, Over: d.session.over}, nil
+	return Session{ID: s.id, Registry: reg, Over: s.over}, nil
 }
 
 // Leave ends a session; one that has ended is no error.
 func (d *Desk) Leave(id string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.session != nil && d.session.id == id {
-		d.drop()
+	d.book.Lock()
+	defer d.book.Unlock()
+	if s := d.visits.now; s != nil && s.id == id {
+		d.visits.drop()
 	}
+}
+
+// at returns the visit of a session and counts it as used.
+func (d *Desk) at(session string) (*visit, error) {
+	if _, err := d.Records.registry(); err != nil {
+		return nil, err
+	}
+	return d.visits.at(session)
 }
 
 // Wait says that a session goes on to wait for a card, and returns what tells
 // that it has ended.
 func (d *Desk) Wait(id string) (over <-chan struct{}, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.book.Lock()
+	defer d.book.Unlock()
 	s, err := d.at(id)
 	if err != nil {
 		return nil, err
@@ -81,9 +64,9 @@ func (d *Desk) Wait(id string) (over <-chan struct{}, err error) {
 // returns the forms in which the card to be given is known by now, and the
 // tenancy of a card that proves; the numbers go no further than the registry's
 // seal.
-func (d *Desk) Show(id string, proof bool, c device.Card) (forms []device.Card, of *Tenancy, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (d *Desk) Show(id string, proof bool, c device.Card) (forms []device.Card, of *tenancy.View, err error) {
+	d.book.Lock()
+	defer d.book.Unlock()
 	s, err := d.at(id)
 	if err != nil {
 		return nil, nil, err
@@ -93,31 +76,25 @@ func (d *Desk) Show(id string, proof bool, c device.Card) (forms []device.Card, 
 	case err != nil:
 		return nil, nil, err
 	case proof && t == nil:
-		return nil, nil, refuse("hold up a card of the tenancy", "no tenancy has this card")
+		return nil, nil, tenancy.Refuse("hold up a card of the tenancy", "no tenancy has this card")
 	case proof:
 		s.proof = append(s.proof, c)
-		v := t.show(d.standing(t, held), d.p.Clock().surely(), 0).by(d.p.Clock())
+		v := t.Show(d.book.standing(t, held), d.clock(), 0)
 		return nil, &v, nil
 	}
 	if err := d.free(c); err != nil {
 		return nil, nil, err
 	}
-	if !slices.Contains(s.fresh, c) {
-		if slices.ContainsFunc(s.fresh, func(o device.Card) bool { return o.Len() == c.Len() }) {
-			return nil, nil, refuse("begin anew, and hold the same card up at each reader", "this is another card than the one before")
-		}
-		s.fresh = append(s.fresh, c)
+	if err := s.take(c); err != nil {
+		return nil, nil, err
 	}
-	for _, f := range s.fresh {
-		forms = append(forms, cardnumber.Derive(f)...)
-	}
-	return forms, nil, nil
+	return s.forms(), nil, nil
 }
 
 // Type takes a PIN that was typed at a reader's keys.
 func (d *Desk) Type(id string, p device.PIN) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.book.Lock()
+	defer d.book.Unlock()
 	s, err := d.at(id)
 	if err != nil {
 		return err
@@ -128,83 +105,40 @@ func (d *Desk) Type(id string, p device.PIN) error {
 	return nil
 }
 
-// at returns the session of that id and counts it as used.
-func (d *Desk) at(id string) (*session, error) {
-	if _, err := d.registry(); err != nil {
-		return nil, err
-	}
-	s := d.session
-	if s == nil || id == "" || s.id != id {
-		return nil, refuse("begin anew", "this visit at the desk is over: it was idle for too long, or somebody took the desk over")
-	}
-	s.used = time.Now()
-	return s, nil
-}
-
-// drop ends the session there is.
-func (d *Desk) drop() {
-	if d.session != nil {
-		close(d.session.over)
-		d.session = nil
-	}
-}
-
-func (d *Desk) end() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.drop()
-}
-
-func (d *Desk) expire() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.session != nil && time.Since(d.session.used) >= idleMost {
-		d.drop()
-	}
-}
-
 // holder returns the tenancy whose card this is in any of its forms, ended keys
 // left out, with all that the tenancy holds; nil for none.
-func (d *Desk) holder(c device.Card) (*tenancy, []holding, error) {
-	ids, err := d.p.Keyring.IdentifyAll(c)
+func (d *Desk) holder(c device.Card) (*tenancy.Tenancy, []wire.Grant, error) {
+	ids, err := d.keyring.IdentifyAll(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	for tenancy, held := range holdings(d.p.Keyring.Grants()) {
+	for id, held := range tenancy.Holdings(d.keyring.Grants()) {
 		for _, h := range held {
-			if h.state != wire.GrantRevoked && slices.Contains(ids, h.credential) {
-				return d.tenancy(tenancy), held, nil
+			if h.State != wire.GrantRevoked && slices.Contains(ids, h.Credential) {
+				return d.book.tenancy(id), held, nil
 			}
 		}
 	}
 	return nil, nil, nil
 }
 
-// tenancy returns that of the book, or a blank one for what only the list names.
-func (d *Desk) tenancy(id wire.ID) *tenancy {
-	if t := d.book.find(id); t != nil {
-		return t
-	}
-	return d.blank(id)
-}
-
 // free refuses a card that opens for somebody, or would if it were not
 // suspended. A key that is over by its date holds no card.
 func (d *Desk) free(c device.Card) error {
-	ids, err := d.p.Keyring.IdentifyAll(c)
-	grants := d.p.Keyring.Grants()
+	ids, err := d.keyring.IdentifyAll(c)
+	grants := d.keyring.Grants()
 	if err != nil || grants == nil {
 		return err
 	}
-	surely := d.p.Clock().surely()
+	surely := d.clock().Surely()
 	for r := range grants.All() {
 		if r.State == wire.GrantRevoked || r.Until != 0 && surely >= r.Until || !slices.Contains(ids, r.Credential) {
 			continue
 		}
 		if r.Kind != wire.GrantResident {
-			return refuse("use another card", "this card is in use already, for staff or visitors")
+			return tenancy.Refuse("use another card", "this card is in use already, for staff or visitors")
 		}
-		return refuse("use another card, or end that tenancy first", "this card is in use already, in tenancy %s", d.tenancy(r.Tenancy).word())
+		return tenancy.Refuse("use another card, or end that tenancy first", "this card is in use already, in tenancy %s", d.book.tenancy(r.Tenancy).Word())
 	}
 	return nil
 }
@@ -212,7 +146,7 @@ func (d *Desk) free(c device.Card) error {
 // identify names the forms of cards, each once.
 func (d *Desk) identify(cards []device.Card) (ids []wire.CredentialID, err error) {
 	for _, c := range cards {
-		forms, err := d.p.Keyring.IdentifyAll(c)
+		forms, err := d.keyring.IdentifyAll(c)
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
@@ -74,7 +75,7 @@ func TestSettled(t *testing.T) {
 	r.issue()
 	o.upkeep(t.Context())
 	v, err := o.Find("3B")
-	if err != nil || v.Unstored != 0 || v.State != stateActive {
+	if err != nil || v.Unstored != 0 || v.State != tenancy.Active {
 		t.Fatalf("after the list: %+v %v", v, err)
 	}
 	o.restart()
@@ -96,17 +97,17 @@ func TestSettled(t *testing.T) {
 		r.grants[i].State = wire.GrantRevoked
 	}
 	r.issue()
-	if v, _ := o.Find(v.ID.String()); v.State != stateEnded {
+	if v, _ := o.Find(v.ID.String()); v.State != tenancy.Ended {
 		t.Errorf("revoked by the registry: %+v", v)
 	}
 	r.grants = nil
 	r.issue()
 	o.upkeep(t.Context())
-	if v, err := o.Find(v.ID.String()); err != nil || v.State != stateEnded || v.Ended != noon {
+	if v, err := o.Find(v.ID.String()); err != nil || v.State != tenancy.Ended || v.Ended != noon {
 		t.Errorf("off the list: %+v %v", v, err)
 	}
 	o.clock.Trusted = false
-	o.clock.Now += 40 * daySeconds
+	o.clock.Now += 40 * tenancy.DaySeconds
 	o.upkeep(t.Context())
 	if len(o.Tenancies()) != 1 {
 		t.Error("forgotten by an unsure clock")
@@ -136,9 +137,9 @@ func TestOverBeforeTheTimeIsSure(t *testing.T) {
 	o.apart, o.clock.Sure, o.clock.Latest = true, 64_800, noon
 	o.upkeep(t.Context())
 	o.apart = false
-	o.clock.Now = noon + daySeconds
+	o.clock.Now = noon + tenancy.DaySeconds
 	o.upkeep(t.Context())
-	if v, err := o.Find(done.Tenancy.ID.String()); err != nil || v.State != stateEnded || v.Ended != noon {
+	if v, err := o.Find(done.Tenancy.ID.String()); err != nil || v.State != tenancy.Ended || v.Ended != noon {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
@@ -147,48 +148,48 @@ func TestOverBeforeTheTimeIsSure(t *testing.T) {
 // list: then the tenant is told of it at the doors, and nobody at the desk can
 // set it aside. A rejected one stays disputed until the landlord takes it back.
 func TestUpheld(t *testing.T) {
-	for name, term := range map[string]uint32{"no term": 0, "a term": noon + 90*daySeconds} {
+	for name, term := range map[string]uint32{"no term": 0, "a term": noon + 90*tenancy.DaySeconds} {
 		t.Run(name, func(t *testing.T) {
 			o := newOffice(t, newTown(t), "gw1")
-			done, err := o.arrive(em(1), func(a *Arrival) { a.Until = term })
+			done, err := o.arrive(em(1), func(a *tenancy.Arrival) { a.Until = term })
 			must(t, err)
 			id, r := done.Tenancy.ID, &registry{o: o}
 			r.take()
 			r.issue()
-			_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Proof: "landlord", Cause: "lease_over"}, nil, nil)
+			_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: "3B", Proof: "landlord", Cause: "lease_over"}, nil, nil)
 			must(t, err)
-			_, err = o.ask(Request{Action: dispute, Tenancy: "3B", Proof: "card"}, cards(em(1)), nil)
+			_, err = o.ask(Request{Action: tenancy.Dispute, Tenancy: "3B", Proof: "card"}, cards(em(1)), nil)
 			must(t, err)
 			r.seen[0].Number = 3
 			for range 2 { // the registry has heard of both, and has not decided or has rejected it
-				if v, _ := o.Find("3B"); v.State != stateDisputed || o.OnNotice(id) {
+				if v, _ := o.Find("3B"); v.State != tenancy.Disputed || o.OnNotice(id) {
 					t.Errorf("not decided: %+v", v)
 				}
 				r.issue()
 				o.upkeep(t.Context())
 			}
-			end := uint32(noon + 30*daySeconds)
+			end := uint32(noon + 30*tenancy.DaySeconds)
 			for i := range r.grants {
 				r.grants[i].Until = end
 			}
 			r.issue()
 			o.upkeep(t.Context())
 			for range 2 {
-				if v, _ := o.Find("3B"); v.State != stateNotice || v.Notice != end || v.Until != term || !o.OnNotice(id) {
+				if v, _ := o.Find("3B"); v.State != tenancy.OnNotice || v.Notice != end || v.Term.Until != term || !o.OnNotice(id) {
 					t.Errorf("upheld: %+v, told at the doors: %v", v, o.OnNotice(id))
 				}
 				o.restart()
 			}
-			_, err = o.ask(Request{Action: dispute, Tenancy: "3B", Proof: "pin", PIN: "4711"}, nil, nil)
+			_, err = o.ask(Request{Action: tenancy.Dispute, Tenancy: "3B", Proof: "pin", PIN: "4711"}, nil, nil)
 			refused(t, err, "only the registry can change it")
-			_, err = o.ask(Request{Action: withdraw, Tenancy: "3B", Proof: "landlord"}, nil, nil)
+			_, err = o.ask(Request{Action: tenancy.Withdraw, Tenancy: "3B", Proof: "landlord"}, nil, nil)
 			refused(t, err, "only the registry can change it")
-			_, err = o.ask(Request{Action: checkOut, Tenancy: "3B", Proof: "landlord", Cause: "agreed"}, nil, nil)
+			_, err = o.ask(Request{Action: tenancy.CheckOut, Tenancy: "3B", Proof: "landlord", Cause: "agreed"}, nil, nil)
 			refused(t, err, "runs already")
 			o.wants("front", em(1), wire.ReasonGranted)
 			o.clock.Now = int64(end)
 			o.wants("front", em(1), wire.ReasonExpired)
-			if v, _ := o.Find(id.String()); v.State != stateEnded {
+			if v, _ := o.Find(id.String()); v.State != tenancy.Ended {
 				t.Errorf("over: %+v", v)
 			}
 		})
@@ -200,15 +201,15 @@ func TestUpheld(t *testing.T) {
 // with the right time back it is there again.
 func TestHeldOpenByDoubt(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
-	_, err := o.arrive(em(1), func(a *Arrival) { a.Until = noon + 10*daySeconds })
+	_, err := o.arrive(em(1), func(a *tenancy.Arrival) { a.Until = noon + 10*tenancy.DaySeconds })
 	must(t, err)
 	for name, c := range map[string]struct {
 		sure, latest int64 // days
 		state        string
 		doubtful     bool
-	}{"sure": {1, 1, stateActive, false}, "one clock is past it": {1, 20, stateActive, true},
-		"nobody can tell": {1, 1 << 30, stateActive, true}, "over": {11, 11, stateEnded, false}} {
-		o.clock = Time{Now: noon + daySeconds, Sure: noon + c.sure*daySeconds, Latest: noon + c.latest*daySeconds}
+	}{"sure": {1, 1, tenancy.Active, false}, "one clock is past it": {1, 20, tenancy.Active, true},
+		"nobody can tell": {1, 1 << 30, tenancy.Active, true}, "over": {11, 11, tenancy.Ended, false}} {
+		o.clock = tenancy.Time{Now: noon + tenancy.DaySeconds, Sure: noon + c.sure*tenancy.DaySeconds, Latest: noon + c.latest*tenancy.DaySeconds}
 		if v, err := o.Find(o.Tenancies()[0].ID.String()); err != nil || v.State != c.state || v.Doubtful != c.doubtful {
 			t.Errorf("%s: %+v %v", name, v, err)
 		}
@@ -216,11 +217,11 @@ func TestHeldOpenByDoubt(t *testing.T) {
 	r := &registry{o: o}
 	r.take()
 	r.issue()
-	o.clock = Time{Now: noon + 500*daySeconds, Trusted: true}
+	o.clock = tenancy.Time{Now: noon + 500*tenancy.DaySeconds, Trusted: true}
 	o.upkeep(t.Context())
-	o.clock = Time{Now: noon + daySeconds, Trusted: true}
+	o.clock = tenancy.Time{Now: noon + tenancy.DaySeconds, Trusted: true}
 	o.upkeep(t.Context())
-	if all := o.Tenancies(); len(all) != 1 || all[0].State != stateActive || !all[0].HasPIN {
+	if all := o.Tenancies(); len(all) != 1 || all[0].State != tenancy.Active || !all[0].HasPIN {
 		t.Errorf("after a year and a half by a clock that was wrong: %+v", all)
 	}
 }
@@ -230,7 +231,7 @@ func TestHeldOpenByDoubt(t *testing.T) {
 func TestFromNow(t *testing.T) {
 	for from, want := range map[uint32]uint32{noon - 3600: 0, noon: 0, noon + 86400: noon + 86400} {
 		o := newOffice(t, newTown(t), "gw1")
-		_, err := o.arrive(em(1), func(a *Arrival) { a.From = from })
+		_, err := o.arrive(em(1), func(a *tenancy.Arrival) { a.From = from })
 		must(t, err)
 		if got := o.keyring.Records.All()[0].Change.From; got != want {
 			t.Errorf("from %d: stored %d, want %d", from, got, want)

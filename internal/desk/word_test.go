@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
@@ -21,7 +22,7 @@ func (o *office) days(n float64) {
 	passed := time.Duration(n * 24 * float64(time.Hour))
 	o.clock.Now += int64(passed / time.Second)
 	o.clock.Sure += int64(passed / time.Second)
-	o.countStops(o.t.Context(), passed)
+	o.stops.count(o.t.Context(), passed)
 }
 
 // swipes holds a card up at a door and reports whether its tenant is told something.
@@ -39,7 +40,7 @@ func (o *office) swipes(door string, card device.Card) (told bool) {
 		o.Saw(wire.Header{Kind: wire.KindAccess, Door: door}, who, wire.Ref{Counter: 7}, true)
 	}
 	for len(o.told) > 0 {
-		o.tell(<-o.told)
+		o.teller.tell(<-o.told)
 	}
 	return told
 }
@@ -52,8 +53,8 @@ func (o *office) hears(from *office) {
 		must(o.t, o.Hear(from.gateway, e))
 	}
 	select {
-	case <-o.soon:
-		o.countStops(o.t.Context(), 0)
+	case <-o.heard:
+		o.stops.count(o.t.Context(), 0)
 	default:
 	}
 }
@@ -72,7 +73,7 @@ func TestLandlordsCard(t *testing.T) {
 	a, b := newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
 	_, err := a.arrive(em(1))
 	must(t, err)
-	done, err := a.landlord(addCard, 0, em(2))
+	done, err := a.landlord(tenancy.AddCard, 0, em(2))
 	must(t, err)
 	if c := done.Tenancy.Cards; len(c) != 2 || !c[0].Proves || c[1].Proves || len(done.Remarks) != 1 {
 		t.Errorf("%+v %q", c, done.Remarks)
@@ -81,7 +82,7 @@ func TestLandlordsCard(t *testing.T) {
 	for range 2 {
 		for _, o := range []*office{a, b} {
 			o.wants("front", em(2), wire.ReasonGranted)
-			for _, r := range []Request{{Action: checkOut, Cause: "agreed"}, {Action: suspend, Card: 1}, {Action: confirm, Card: 2}, {Action: setPIN, NewPIN: "2580"}} {
+			for _, r := range []Request{{Action: tenancy.CheckOut, Cause: "agreed"}, {Action: tenancy.Suspend, Card: 1}, {Action: tenancy.Confirm, Card: 2}, {Action: tenancy.SetPIN, NewPIN: "2580"}} {
 				r.Proof = "card"
 				_, err := o.ask(r, cards(em(2)), nil)
 				refused(t, err, "proves nothing")
@@ -89,20 +90,20 @@ func TestLandlordsCard(t *testing.T) {
 			o.restart()
 		}
 	}
-	_, err = a.landlord(confirm, 2)
+	_, err = a.landlord(tenancy.Confirm, 2)
 	refused(t, err, "only the tenant")
-	_, err = a.ask(Request{Action: confirm, Proof: "card"}, cards(em(1)), nil)
+	_, err = a.ask(Request{Action: tenancy.Confirm, Proof: "card"}, cards(em(1)), nil)
 	must(t, err)
 	if c := a.keyring.Records.All()[2].Change; c.Op != wire.OpBind || c.Proof != wire.ProofCard {
 		t.Errorf("the record says %s by %s", c.Op, c.Proof)
 	}
-	_, err = a.ask(Request{Action: confirm, Proof: "card"}, cards(em(1)), nil)
+	_, err = a.ask(Request{Action: tenancy.Confirm, Proof: "card"}, cards(em(1)), nil)
 	refused(t, err, "no card of this tenancy waits")
 	b.hears(a)
 	b.restart()
-	done, err = b.ask(Request{Action: checkOut, Proof: "card", Cause: "moved_out"}, cards(em(2)), nil)
+	done, err = b.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "moved_out"}, cards(em(2)), nil)
 	must(t, err)
-	if done.Tenancy.State != stateEnded {
+	if done.Tenancy.State != tenancy.Ended {
 		t.Errorf("%+v", done.Tenancy)
 	}
 }
@@ -113,13 +114,13 @@ func TestObjectWithAnyCard(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
 	_, err := o.arrive(em(1))
 	must(t, err)
-	_, err = o.landlord(addCard, 0, em(2))
+	_, err = o.landlord(tenancy.AddCard, 0, em(2))
 	must(t, err)
-	_, err = o.landlord(checkOut, 0)
+	_, err = o.landlord(tenancy.CheckOut, 0)
 	must(t, err)
-	done, err := o.ask(Request{Action: dispute, Proof: "card"}, cards(em(2)), nil)
+	done, err := o.ask(Request{Action: tenancy.Dispute, Proof: "card"}, cards(em(2)), nil)
 	must(t, err)
-	if done.Tenancy.State != stateDisputed {
+	if done.Tenancy.State != tenancy.Disputed {
 		t.Errorf("%+v", done.Tenancy)
 	}
 }
@@ -130,17 +131,17 @@ func TestLandlordsPIN(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
 	_, err := o.arrive(em(1))
 	must(t, err)
-	out := Request{Action: checkOut, Tenancy: "3B", Proof: "pin", PIN: "4711", Cause: "agreed"}
+	out := Request{Action: tenancy.CheckOut, Tenancy: "3B", Proof: "pin", PIN: "4711", Cause: "agreed"}
 	for range 2 {
 		_, err = o.ask(out, nil, nil)
 		refused(t, err, "gatehouse tenancy pin")
-		_, err = o.ask(Request{Action: setPIN, Tenancy: "3B", Proof: "pin", PIN: "4711", NewPIN: "2580"}, nil, nil)
+		_, err = o.ask(Request{Action: tenancy.SetPIN, Tenancy: "3B", Proof: "pin", PIN: "4711", NewPIN: "2580"}, nil, nil)
 		refused(t, err, "proves nothing")
-		_, err = o.ask(Request{Action: setPIN, Tenancy: "3B", Proof: "landlord", NewPIN: "2580"}, nil, nil)
+		_, err = o.ask(Request{Action: tenancy.SetPIN, Tenancy: "3B", Proof: "landlord", NewPIN: "2580"}, nil, nil)
 		refused(t, err, "only the tenant")
 		o.restart()
 	}
-	_, err = o.ask(Request{Action: setPIN, Proof: "card"}, cards(em(1)), nil)
+	_, err = o.ask(Request{Action: tenancy.SetPIN, Proof: "card"}, cards(em(1)), nil)
 	refused(t, err, "no new PIN")
 	o.choosePIN(em(1), "2580")
 	_, err = o.ask(out, nil, nil)
@@ -163,9 +164,9 @@ func TestReplaceOnLandlordsWord(t *testing.T) {
 			o := newOffice(t, newTown(t), "gw1")
 			_, err := o.arrive(em(1))
 			must(t, err)
-			done, err := o.landlord(replace, 0, em(2))
+			done, err := o.landlord(tenancy.Replace, 0, em(2))
 			must(t, err)
-			if c := done.Tenancy.Cards; len(c) != 2 || c[0].State != stateActive || !c[0].Ending || c[1].Proves {
+			if c := done.Tenancy.Cards; len(c) != 2 || c[0].State != tenancy.Active || !c[0].Ending || c[1].Proves {
 				t.Errorf("%+v", c)
 			}
 			if used && (!o.swipes("front", em(1)) || o.swipes("front", em(1))) {
@@ -176,11 +177,11 @@ func TestReplaceOnLandlordsWord(t *testing.T) {
 			if c := asked.Cards[0]; !c.Ending {
 				t.Error("that the card was used shows before the days are over")
 			}
-			_, err = o.landlord(replace, 1, em(3))
+			_, err = o.landlord(tenancy.Replace, 1, em(3))
 			refused(t, err, "to stop already")
 			for range 2 {
 				o.days(1.4)
-				o.saveStops()
+				o.stops.save()
 				o.restart()
 				o.wants("front", em(1), wire.ReasonGranted)
 			}
@@ -190,10 +191,10 @@ func TestReplaceOnLandlordsWord(t *testing.T) {
 			o.wants("front", em(1), want)
 			o.wants("front", em(2), wire.ReasonGranted)
 			if !used { // it was the landlord's word alone, so the card brings itself back as it was
-				_, err = o.ask(Request{Action: resume, Proof: "card", Card: 1}, cards(em(1)), nil)
+				_, err = o.ask(Request{Action: tenancy.Resume, Proof: "card", Card: 1}, cards(em(1)), nil)
 				must(t, err)
 			}
-			_, err = o.ask(Request{Action: checkOut, Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
+			_, err = o.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "moved_out"}, cards(em(1)), nil)
 			must(t, err)
 		})
 	}
@@ -206,9 +207,9 @@ func TestStopElsewhere(t *testing.T) {
 	a, b := newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
 	_, err := a.arrive(em(1))
 	must(t, err)
-	_, err = a.landlord(addCard, 0, em(2))
+	_, err = a.landlord(tenancy.AddCard, 0, em(2))
 	must(t, err)
-	_, err = a.landlord(suspend, 1)
+	_, err = a.landlord(tenancy.Suspend, 1)
 	must(t, err)
 	b.hears(a)
 	if !b.swipes("yard", em(1)) {
@@ -227,7 +228,7 @@ func TestStopElsewhere(t *testing.T) {
 		}
 	}
 	// The next time nobody uses it: what was before counts no more.
-	_, err = a.landlord(suspend, 1)
+	_, err = a.landlord(tenancy.Suspend, 1)
 	must(t, err)
 	b.hears(a)
 	a.days(3)
@@ -243,26 +244,26 @@ func TestLandlordsSuspension(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
 	_, err := o.arrive(em(1))
 	must(t, err)
-	_, err = o.landlord(suspend, 0)
+	_, err = o.landlord(tenancy.Suspend, 0)
 	refused(t, err, "locked out")
-	_, err = o.landlord(addCard, 0, em(2))
+	_, err = o.landlord(tenancy.AddCard, 0, em(2))
 	must(t, err)
-	_, err = o.landlord(suspend, 0)
+	_, err = o.landlord(tenancy.Suspend, 0)
 	refused(t, err, "--card: 1, 2")
-	done, err := o.landlord(suspend, 1)
+	done, err := o.landlord(tenancy.Suspend, 1)
 	must(t, err)
 	if len(done.Remarks) != 1 || !done.Tenancy.Cards[0].Ending {
 		t.Errorf("%+v", done)
 	}
-	_, err = o.landlord(suspend, 2)
+	_, err = o.landlord(tenancy.Suspend, 2)
 	refused(t, err, "locked out")
-	_, err = o.landlord(resume, 1)
+	_, err = o.landlord(tenancy.Resume, 1)
 	must(t, err)
 	o.days(5)
 	o.wants("front", em(1), wire.ReasonGranted)
-	_, err = o.landlord(suspend, 2)
+	_, err = o.landlord(tenancy.Suspend, 2)
 	must(t, err)
-	_, err = o.ask(Request{Action: suspend, Proof: "card", Card: 2}, cards(em(1)), nil)
+	_, err = o.ask(Request{Action: tenancy.Suspend, Proof: "card", Card: 2}, cards(em(1)), nil)
 	must(t, err)
 	o.wants("front", em(2), wire.ReasonSuspended)
 }
@@ -273,18 +274,18 @@ func TestFoundCard(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
 	_, err := o.arrive(em(1))
 	must(t, err)
-	_, err = o.ask(Request{Action: addCard, Tenancy: "3B", Proof: "card"}, cards(em(1)), cards(em(2)))
+	_, err = o.ask(Request{Action: tenancy.AddCard, Tenancy: "3B", Proof: "card"}, cards(em(1)), cards(em(2)))
 	must(t, err)
-	_, err = o.ask(Request{Action: suspend, Proof: "card", Card: 1}, cards(em(2)), nil)
+	_, err = o.ask(Request{Action: tenancy.Suspend, Proof: "card", Card: 1}, cards(em(2)), nil)
 	must(t, err)
-	_, err = o.ask(Request{Action: resume, Proof: "card"}, cards(em(1)), nil)
+	_, err = o.ask(Request{Action: tenancy.Resume, Proof: "card"}, cards(em(1)), nil)
 	must(t, err)
 	o.restart()
-	_, err = o.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
 	refused(t, err, "proves nothing")
-	_, err = o.ask(Request{Action: confirm, Proof: "card"}, cards(em(2)), nil)
+	_, err = o.ask(Request{Action: tenancy.Confirm, Proof: "card"}, cards(em(2)), nil)
 	must(t, err)
-	_, err = o.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
 	must(t, err)
 }
 
@@ -306,7 +307,7 @@ func TestBookOfBefore(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
 	_, err := o.arrive(em(1))
 	must(t, err)
-	_, err = o.ask(Request{Action: addCard, Tenancy: "3B", Proof: "card"}, cards(em(1)), cards(em(2)))
+	_, err = o.ask(Request{Action: tenancy.AddCard, Tenancy: "3B", Proof: "card"}, cards(em(1)), cards(em(2)))
 	must(t, err)
 	file := filepath.Join(o.dir, BookFile)
 	data, err := os.ReadFile(file)
@@ -318,9 +319,9 @@ func TestBookOfBefore(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(file, data, 0o600))
 	o.restart()
-	_, err = o.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(em(2)), nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "agreed"}, cards(em(2)), nil)
 	refused(t, err, "proves nothing")
-	_, err = o.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
+	_, err = o.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "agreed"}, cards(em(1)), nil)
 	must(t, err)
 }
 
@@ -331,7 +332,7 @@ func TestCardsOfTheListAlone(t *testing.T) {
 	a, b := newOffice(t, w, "gw1"), newOffice(t, w, "gw2")
 	_, err := a.arrive(em(1))
 	must(t, err)
-	_, err = a.landlord(addCard, 0, em(2))
+	_, err = a.landlord(tenancy.AddCard, 0, em(2))
 	must(t, err)
 	r := &registry{o: b}
 	for _, l := range a.keyring.Records.All() {
@@ -342,7 +343,7 @@ func TestCardsOfTheListAlone(t *testing.T) {
 	r.issue()
 	for n := range uint64(2) {
 		b.wants("front", em(n+1), wire.ReasonGranted)
-		_, err = b.ask(Request{Action: checkOut, Proof: "card", Cause: "agreed"}, cards(em(n+1)), nil)
+		_, err = b.ask(Request{Action: tenancy.CheckOut, Proof: "card", Cause: "agreed"}, cards(em(n+1)), nil)
 		refused(t, err, "nobody here knows")
 	}
 }
@@ -356,14 +357,14 @@ func TestEndedByTheCentre(t *testing.T) {
 	r := &registry{o: o}
 	r.take()
 	r.issue()
-	o.clock = Time{Now: 1000, Sure: noon - 500, Latest: 1 << 40}
-	if v, _ := o.Find("3B"); v.State != stateActive {
+	o.clock = tenancy.Time{Now: 1000, Sure: noon - 500, Latest: 1 << 40}
+	if v, _ := o.Find("3B"); v.State != tenancy.Active {
 		t.Errorf("%+v", v)
 	}
 	r.grants = nil
 	r.issue()
 	o.upkeep(t.Context())
-	if v, err := o.Find(done.Tenancy.ID.String()); err != nil || v.State != stateEnded {
+	if v, err := o.Find(done.Tenancy.ID.String()); err != nil || v.State != tenancy.Ended {
 		t.Errorf("%+v %v", v, err)
 	}
 }
@@ -376,21 +377,21 @@ func TestToldAfterTheEnd(t *testing.T) {
 			o := newOffice(t, newTown(t), "gw1")
 			done, err := o.arrive(em(1))
 			must(t, err)
-			_, err = o.landlord(checkOut, 0)
+			_, err = o.landlord(tenancy.CheckOut, 0)
 			must(t, err)
 			if home && !o.swipes("front", em(1)) {
 				t.Error("the tenant is not told")
 			}
 			for range 2 {
-				if v, _ := o.Find("3B"); v.Told != ToldUnsaid {
+				if v, _ := o.Find("3B"); v.Told != tenancy.ToldUnsaid {
 					t.Errorf("while the notice runs %v is said", v.Told)
 				}
 				o.restart()
 			}
-			o.clock.Now += 3 * daySeconds
+			o.clock.Now += 3 * tenancy.DaySeconds
 			v, err := o.Find(done.Tenancy.ID.String())
 			must(t, err)
-			if want := map[bool]Told{true: ToldYes, false: ToldNotYet}[home]; v.Told != want || v.State != stateEnded {
+			if want := map[bool]tenancy.Told{true: tenancy.ToldYes, false: tenancy.ToldNotYet}[home]; v.Told != want || v.State != tenancy.Ended {
 				t.Errorf("%v is said, %v wanted; it is %s", v.Told, want, v.State)
 			}
 		})
@@ -416,13 +417,13 @@ func TestPINAtTheKeys(t *testing.T) {
 		_, err := o.Change(t.Context(), r)
 		return err
 	}
-	byCard, byPIN := Request{Action: setPIN, Proof: "card"}, Request{Action: setPIN, Proof: "pin"}
+	byCard, byPIN := Request{Action: tenancy.SetPIN, Proof: "card"}, Request{Action: tenancy.SetPIN, Proof: "pin"}
 	refused(t, try(byCard, cards(em(1)), "2580", "2581"), "twice the same")
 	refused(t, try(byCard, cards(em(1)), "2580"), "twice the same")
 	must(t, try(byCard, cards(em(1)), "2580", "2580"))
 	refused(t, try(byPIN, nil, "4711", "1379", "1379"), "wrong PIN")
 	must(t, try(byPIN, nil, "2580", "1379", "1379"))
-	out := Request{Action: checkOut, Proof: "pin", Cause: "agreed"}
+	out := Request{Action: tenancy.CheckOut, Proof: "pin", Cause: "agreed"}
 	refused(t, try(out, nil), "wrong PIN")
 	must(t, try(out, nil, "1379"))
 	o.wants("front", em(1), wire.ReasonRevoked)
@@ -445,12 +446,12 @@ func TestRecordBeforeTheKey(t *testing.T) {
 	defer k.Close()
 	d, err := New(Parts{Dir: t.TempDir(), Keyring: k, Journal: &memory{}, Key: w.gateways["gw2"], Clock: a.time, Log: zerolog.Nop()})
 	must(t, err)
-	must(t, d.Hear("gw1", own[0]))
-	if _, have := d.Unsettled(); len(have) != 0 {
+	must(t, d.Records.Hear("gw1", own[0]))
+	if _, have := d.Records.Unsettled(); len(have) != 0 {
 		t.Error("it says that it has the record")
 	}
 	own[0][len(own[0])-1] ^= 1
-	if err := d.Hear("gw1", own[0]); err == nil {
+	if err := d.Records.Hear("gw1", own[0]); err == nil {
 		t.Error("a record with a wrong signature is no record")
 	}
 }

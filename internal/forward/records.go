@@ -5,12 +5,12 @@ import (
 	"gatehouse/sync/uplink"
 )
 
-// Records is the desk as the uplink sees it.
-type Records struct{ *desk.Desk }
+// Records are the desk's as the uplink sees them.
+type Records struct{ *desk.Records }
 
 // Pending returns the desk's records that are not at the registry yet.
 func (r Records) Pending() (all []uplink.Pending) {
-	for _, p := range r.Desk.Pending() {
+	for _, p := range r.Records.Pending() {
 		all = append(all, uplink.Pending{Line: p.Line, Number: p.Number, Envelope: p.Envelope, Person: p.Person})
 	}
 	return all
@@ -18,5 +18,5 @@ func (r Records) Pending() (all []uplink.Pending) {
 
 // Hear takes a sibling's record.
 func (r Records) Hear(gateway string, envelope []byte) error {
-	return judged(r.Desk.Hear(gateway, envelope))
+	return judged(r.Records.Hear(gateway, envelope))
 }

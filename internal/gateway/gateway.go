@@ -18,8 +18,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/internal/desk"
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/door"
 	"gatehouse/internal/durable"
 	"gatehouse/internal/gateway/clock"
@@ -30,8 +33,6 @@ import (
 	"gatehouse/internal/pass"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 // Gateway is the daemon of one building. Make it with New, run it once with Run.
@@ -179,9 +180,9 @@ func (g *Gateway) openDesk() (err error) {
 	return nil
 }
 
-func (g *Gateway) deskClock() desk.Time {
+func (g *Gateway) deskClock() tenancy.Time {
 	r := g.Clock.Read()
-	return desk.Time{Now: r.Wall.Unix(), Sure: r.Interval.Sure, Latest: r.Interval.Hi, Trusted: r.Trusted, Quality: r.Quality}
+	return tenancy.Time{Now: r.Wall.Unix(), Sure: r.Interval.Sure, Latest: r.Interval.Hi, Trusted: r.Trusted, Quality: r.Quality}
 }
 
 func (g *Gateway) makeDoor(d *Door) {
@@ -204,8 +205,8 @@ func (g *Gateway) makeDoor(d *Door) {
 	if d.Config.Signal != nil {
 		d.signal = g.makeSignal(d, d.Config.Signal, "gatehouse-"+d.Config.ID+"-signal", beeps)
 	}
-	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.Journal, g.Desk, d.Show, d.tells(), d.tested.Load}, Keys: g.Keyring,
-		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, Typed: g.Swipes.Typed, PINs: doorPINs{g.Desk},
+	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.Journal, g.Desk.Doors, d.Show, d.tells(), d.tested.Load}, Keys: g.Keyring,
+		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, Typed: g.Swipes.Typed, PINs: doorPINs{g.Desk.Doors},
 		Passes: g.passes, Show: d.Show, Log: g.o.Log})
 }
 

@@ -188,7 +188,7 @@ func (d *Door) tells() bool {
 }
 
 // doorPINs are the desk's PINs as the doors see them.
-type doorPINs struct{ desk *desk.Desk }
+type doorPINs struct{ desk *desk.Doors }
 
 func (p doorPINs) Has(tenancy wire.ID) bool { return p.desk.HasPIN(tenancy) }
 func (p doorPINs) Check(who wire.Who, pin device.PIN) (bool, error) {

@@ -131,7 +131,7 @@ func (s *signal) play(ctx context.Context, out device.Output, p pattern) (patter
 // the reader of what the tenant should know.
 type teller struct {
 	journal *journal.Journal
-	desk    *desk.Desk
+	desk    *desk.Doors
 	show    func(reader string, f device.Feedback)
 	told    bool        // the door can tell a tenant of a notice
 	tested  func() bool // somebody sees who comes in: not who it is, but that

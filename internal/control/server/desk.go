@@ -13,6 +13,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/control"
 	"gatehouse/internal/desk"
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/swipe"
 	"gatehouse/internal/socket"
@@ -34,7 +35,7 @@ func (g counter) routes(s *socket.Server) {
 
 // deskFailure gives a refusal of the desk its status.
 func deskFailure(err error) error {
-	var no *desk.Refusal
+	var no *tenancy.Refusal
 	switch {
 	case errors.As(err, &no) && no.Busy:
 		return &socket.Error{Status: http.StatusConflict, Message: no.Message, Hint: no.Hint, Conflict: true}
@@ -165,9 +166,14 @@ func (g counter) postCheckIn(r *http.Request, in control.CheckIn) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	done, err := g.Desk.CheckIn(r.Context(), desk.Arrival{Session: r.PathValue("session"), Document: in.Document, Number: in.Number,
+	session, a := r.PathValue("session"), tenancy.Arrival{Document: in.Document, Number: in.Number,
 		Name: in.Name, Flat: in.Flat, Label: in.Label, Doors: in.Doors, From: from, Until: until,
-		Basis: in.Basis, Informed: in.Informed, PIN: in.PIN, Check: in.Check})
+		Basis: in.Basis, Informed: in.Informed, PIN: in.PIN}
+	if in.Check {
+		remarks, err := g.Desk.Judge(session, a)
+		return doneOf(g.Gateway, desk.Done{Remarks: remarks}, err)
+	}
+	done, err := g.Desk.CheckIn(r.Context(), session, a)
 	return doneOf(g.Gateway, done, err)
 }
 
@@ -201,7 +207,7 @@ func (g counter) getTenancy(r *http.Request, _ socket.None) (any, error) {
 	return tenancyOf(t, zoneOf(g.Gateway)), nil
 }
 
-func tenancyOf(t desk.Tenancy, zone *time.Location) control.Tenancy {
+func tenancyOf(t tenancy.View, zone *time.Location) control.Tenancy {
 	at := func(s uint32) *time.Time {
 		v := timeOf(int64(s))
 		if v != nil {
@@ -209,7 +215,7 @@ func tenancyOf(t desk.Tenancy, zone *time.Location) control.Tenancy {
 		}
 		return v
 	}
-	out := control.Tenancy{ID: t.ID.String(), Flat: t.Flat, Label: t.Label, State: t.State, Doors: t.Doors, Since: at(t.Since), From: at(t.From), Until: at(t.Until), Zone: zone.String(),
+	out := control.Tenancy{ID: t.ID.String(), Flat: t.Flat, Label: t.Label, State: t.State, Doors: t.Doors, Since: at(t.Since), From: at(t.Term.From), Until: at(t.Term.Until), Zone: zone.String(),
 		Notice: at(t.Notice), Decided: t.Decided, Cause: t.Cause, Ended: at(t.Ended), Told: toldWords[t.Told], HasPIN: t.HasPIN, Cards: []control.TenancyCard{}, Doubtful: t.Doubtful, Unstored: t.Unstored}
 	for _, c := range t.Cards {
 		out.Cards = append(out.Cards, control.TenancyCard{Number: c.Number, State: c.State, Since: at(c.Since), Forms: c.Forms, Proves: c.Proves, Ending: c.Ending})
@@ -217,7 +223,7 @@ func tenancyOf(t desk.Tenancy, zone *time.Location) control.Tenancy {
 	return out
 }
 
-var toldWords = map[desk.Told]string{desk.ToldNotYet: "not yet", desk.ToldYes: "yes"}
+var toldWords = map[tenancy.Told]string{tenancy.ToldNotYet: "not yet", tenancy.ToldYes: "yes"}
 
 // unixOf returns a time as records have it; 0 for none. What no record can hold
 // is refused: cut off it would be another day.

@@ -1,4 +1,4 @@
-package desk
+package tenancy
 
 import (
 	"slices"
@@ -11,8 +11,8 @@ import (
 
 // flat is a tenancy with the keyring's side of it played by a table.
 type flat struct {
-	t    *tenancy
-	held []holding
+	t    *Tenancy
+	held []wire.Grant
 	now  uint32
 	next byte // of credentials
 
@@ -26,11 +26,11 @@ func (f *flat) credential() wire.CredentialID {
 
 func newFlat(until uint32) *flat {
 	f := &flat{now: 1_800_000_000}
-	var b book
+	var b List
 	c := wire.Change{Op: wire.OpCheckIn, At: f.now, Tenancy: wire.ID{1}, Grant: wire.ID{2}, Flat: "3B", Until: until,
 		Credentials: []wire.CredentialID{f.credential()}}
-	b.apply(c)
-	f.t = b.Tenancies[0]
+	b.Apply(c)
+	f.t = b[0]
 	f.hold(c)
 	return f
 }
@@ -39,8 +39,8 @@ func newFlat(until uint32) *flat {
 func (f *flat) hold(c wire.Change) {
 	set := func(s wire.GrantState) {
 		for i := range f.held {
-			if slices.Contains(c.Credentials, f.held[i].credential) {
-				f.held[i].state = s
+			if slices.Contains(c.Credentials, f.held[i].Credential) {
+				f.held[i].State = s
 			}
 		}
 	}
@@ -50,7 +50,7 @@ func (f *flat) hold(c wire.Change) {
 		fallthrough
 	case wire.OpBind:
 		for _, id := range c.Credentials {
-			f.held = append(f.held, holding{grant: c.Grant, credential: id, state: wire.GrantActive})
+			f.held = append(f.held, wire.Grant{ID: c.Grant, Credential: id, State: wire.GrantActive})
 		}
 	case wire.OpNotice:
 		f.until = c.Until
@@ -62,30 +62,30 @@ func (f *flat) hold(c wire.Change) {
 		set(wire.GrantActive)
 	case wire.OpEnd:
 		for i := range f.held {
-			f.held[i].state = wire.GrantRevoked
+			f.held[i].State = wire.GrantRevoked
 		}
 	}
 	for i := range f.held {
-		f.held[i].until = f.until
+		f.held[i].Until = f.until
 	}
 }
 
-func (f *flat) situation() situation {
-	return situation{t: f.t, standing: f.t.stand(f.held), now: f.now, surely: f.now, trusted: true, days: 3}
+func (f *flat) situation() Situation {
+	return Situation{Tenancy: f.t, Standing: f.t.Stand(f.held), Clock: Time{Now: int64(f.now), Sure: int64(f.now), Trusted: true}, Days: 3}
 }
 
 // do decides and, if it is allowed, does it.
-func (f *flat) do(s situation, action string) ([]wire.Change, error) {
-	changes, err := s.decide(action)
-	b := book{Tenancies: []*tenancy{f.t}}
+func (f *flat) do(s Situation, action string) ([]wire.Change, error) {
+	changes, err := s.Decide(action)
+	b := List{f.t}
 	for _, c := range changes {
-		b.apply(c)
+		b.Apply(c)
 		f.hold(c)
 	}
 	return changes, err
 }
 
-func (f *flat) state() string { return f.t.state(f.t.stand(f.held), f.now) }
+func (f *flat) state() string { return f.t.State(f.t.Stand(f.held), f.now) }
 
 // model knows nothing of a tenancy but what its states rest on.
 type model struct {
@@ -104,13 +104,13 @@ func (m *model) took(t *rapid.T, c wire.Change, now uint32) {
 	case wire.OpEnd:
 		m.ended = true
 	case wire.OpNotice:
-		if m.notice != 0 || c.Until != now+3*daySeconds {
+		if m.notice != 0 || c.Until != now+3*DaySeconds {
 			t.Fatalf("a notice over another, or of %d s", c.Until-now)
 		}
 		m.notice, m.disputed = c.Until, false
 	case wire.OpDispute:
 		if m.notice == 0 || m.disputed {
-			t.Fatal("a dispute of nothing")
+			t.Fatal("a Dispute of nothing")
 		}
 		m.disputed = true
 	case wire.OpWithdraw:
@@ -121,36 +121,36 @@ func (m *model) took(t *rapid.T, c wire.Change, now uint32) {
 func (m *model) state(active int, now uint32) string {
 	switch {
 	case m.over(now):
-		return stateEnded
+		return Ended
 	case m.disputed:
-		return stateDisputed
+		return Disputed
 	case m.notice != 0:
-		return stateNotice
+		return OnNotice
 	case active == 0:
-		return stateSuspended
+		return Suspended
 	}
-	return stateActive
+	return Active
 }
 
 // draw makes a situation of whatever a landlord or tenant may try; false where
 // nobody could.
-func (f *flat) draw(t *rapid.T) (s situation, action string, ok bool) {
+func (f *flat) draw(t *rapid.T) (s Situation, action string, ok bool) {
 	s = f.situation()
-	s.proof = rapid.SampledFrom([]wire.Proof{wire.ProofLandlord, wire.ProofCard, wire.ProofPIN}).Draw(t, "proof")
-	s.cause = wire.Cause(rapid.IntRange(0, 7).Draw(t, "cause"))
-	s.card = rapid.IntRange(-1, len(s.cards)+1).Draw(t, "card")
-	action = rapid.SampledFrom([]string{checkOut, dispute, withdraw, suspend, resume, replace, addCard, "pay"}).Draw(t, "action")
-	if s.proof == wire.ProofCard {
-		for _, k := range s.cards {
-			if k.State == stateActive || action == resume && k.State == stateSuspended {
+	s.Proof = rapid.SampledFrom([]wire.Proof{wire.ProofLandlord, wire.ProofCard, wire.ProofPIN}).Draw(t, "proof")
+	s.Cause = wire.Cause(rapid.IntRange(0, 7).Draw(t, "cause"))
+	s.Card = rapid.IntRange(-1, len(s.Standing.Cards)+1).Draw(t, "card")
+	action = rapid.SampledFrom([]string{CheckOut, Dispute, Withdraw, Suspend, Resume, Replace, AddCard, "pay"}).Draw(t, "action")
+	if s.Proof == wire.ProofCard {
+		for _, k := range s.Standing.Cards {
+			if k.State == Active || action == Resume && k.State == Suspended {
 				s.held = k.Number
 			}
 		}
 	}
-	if (action == replace || action == addCard) && rapid.Bool().Draw(t, "new card") {
-		s.fresh = []wire.CredentialID{f.credential()}
+	if (action == Replace || action == AddCard) && rapid.Bool().Draw(t, "new card") {
+		s.Fresh = []wire.CredentialID{f.credential()}
 	}
-	return s, action, s.proof != wire.ProofCard || s.held != 0
+	return s, action, s.Proof != wire.ProofCard || s.held != 0
 }
 
 // TestTenancy: the life of a tenancy, whatever landlord and tenant do.
@@ -158,31 +158,31 @@ func TestTenancy(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{}
 		if rapid.Bool().Draw(t, "term") {
-			m.term = 1_800_000_000 + 40*daySeconds
+			m.term = 1_800_000_000 + 40*DaySeconds
 		}
 		f := newFlat(m.term)
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			f.now += uint32(rapid.SampledFrom([]int{0, 1, 3600, daySeconds, 3 * daySeconds}).Draw(t, "later"))
+			f.now += uint32(rapid.SampledFrom([]int{0, 1, 3600, DaySeconds, 3 * DaySeconds}).Draw(t, "later"))
 			s, action, ok := f.draw(t)
 			if !ok {
 				continue
 			}
-			over, before := m.over(f.now), count(s.cards, stateActive)
+			over, before := m.over(f.now), count(s.Standing.Cards, Active)
 			changes, err := f.do(s, action)
-			after := count(f.t.cards(f.held), stateActive)
+			after := count(f.t.cards(f.held), Active)
 			switch {
 			case (err == nil) != (len(changes) > 0):
 				t.Fatalf("%s: %v with %d changes", action, err, len(changes))
 			case err == nil && over:
 				t.Fatalf("%s after the end", action)
-			case err != nil && !over && action == checkOut && s.cause != 0 && s.proof != wire.ProofLandlord:
+			case err != nil && !over && action == CheckOut && s.Cause != 0 && s.Proof != wire.ProofLandlord:
 				t.Fatalf("the tenant's own check-out was refused: %v", err)
 			}
 			for _, c := range changes {
 				check(t, c, s)
 				m.took(t, c, f.now)
 			}
-			if s.proof == wire.ProofLandlord && !over && before > 0 && (after == 0 || m.ended) {
+			if s.Proof == wire.ProofLandlord && !over && before > 0 && (after == 0 || m.ended) {
 				t.Fatalf("%s: the landlord alone locked the tenant out", action)
 			}
 			if got, want := f.state(), m.state(after, f.now); got != want {
@@ -193,14 +193,14 @@ func TestTenancy(t *testing.T) {
 }
 
 // check holds one change against what may never be.
-func check(t *rapid.T, c wire.Change, s situation) {
+func check(t *rapid.T, c wire.Change, s Situation) {
 	if _, err := wire.Encode(c); err != nil {
 		t.Fatalf("a change that can't be sent: %v", err)
 	}
-	if s.proof == wire.ProofLandlord && (c.Op == wire.OpEnd || c.Op == wire.OpDispute || c.Op == wire.OpResume) {
+	if s.Proof == wire.ProofLandlord && (c.Op == wire.OpEnd || c.Op == wire.OpDispute || c.Op == wire.OpResume) {
 		t.Fatalf("%s by the landlord alone", c.Op)
 	}
-	if c.Proof != s.proof || c.At < s.now || c.Tenancy != s.t.ID {
+	if c.Proof != s.Proof || c.At < s.Clock.NotBefore() || c.Tenancy != s.Tenancy.ID {
 		t.Fatalf("%s is not what was asked for", c.Op)
 	}
 }
@@ -209,20 +209,20 @@ func check(t *rapid.T, c wire.Change, s situation) {
 func TestUnsureClock(t *testing.T) {
 	f := newFlat(0)
 	s := f.situation()
-	s.proof, s.cause, s.trusted = wire.ProofLandlord, wire.CauseAgreed, false
-	if _, err := f.do(s, checkOut); err == nil {
+	s.Proof, s.Cause, s.Clock.Trusted = wire.ProofLandlord, wire.CauseAgreed, false
+	if _, err := f.do(s, CheckOut); err == nil {
 		t.Error("a notice without a date")
 	}
-	s.trusted = true
-	if _, err := f.do(s, checkOut); err != nil {
+	s.Clock.Trusted = true
+	if _, err := f.do(s, CheckOut); err != nil {
 		t.Fatal(err)
 	}
-	late := Time{Now: int64(f.now) + 10*daySeconds, Sure: int64(f.now), Latest: int64(f.now) + 10*daySeconds}
-	if got := f.t.state(f.t.stand(f.held), late.surely()); got != stateNotice {
+	late := Time{Now: int64(f.now) + 10*DaySeconds, Sure: int64(f.now), Latest: int64(f.now) + 10*DaySeconds}
+	if got := f.t.State(f.t.Stand(f.held), late.Surely()); got != OnNotice {
 		t.Errorf("an unsure clock makes it %s", got)
 	}
 	late.Sure = late.Now
-	if got := f.t.state(f.t.stand(f.held), late.surely()); got != stateEnded {
+	if got := f.t.State(f.t.Stand(f.held), late.Surely()); got != Ended {
 		t.Errorf("a sure clock leaves it %s", got)
 	}
 }
@@ -242,20 +242,20 @@ func TestBookTwice(t *testing.T) {
 			{Op: wire.OpEnd, At: 70, Tenancy: id, Grant: grant, Cause: wire.CauseMovedOut},
 		}
 		all = all[:rapid.IntRange(1, len(all)).Draw(t, "so far")]
-		var straight, mixed book
+		var straight, mixed List
 		for _, c := range all {
-			straight.apply(c)
+			straight.Apply(c)
 		}
 		order := rapid.Permutation(append(slices.Clone(all), all...)).Draw(t, "order")
 		for _, c := range order {
-			mixed.apply(c)
+			mixed.Apply(c)
 		}
-		a, b := straight.Tenancies[0], mixed.Tenancies[0]
-		if a.Ended != b.Ended || a.Flat != b.Flat || len(a.Cards) != len(b.Cards) {
+		a, b := straight[0], mixed[0]
+		if a.End.At != b.End.At || a.Lease.Flat != b.Lease.Flat || len(a.Cards) != len(b.Cards) {
 			t.Fatalf("%+v, in another order %+v", a, b)
 		}
-		if a.Ended == 0 && (a.notice() != b.notice() || a.disputed() != b.disputed()) {
-			t.Fatalf("notice %d disputed %v, in another order %d %v", a.notice(), a.disputed(), b.notice(), b.disputed())
+		if a.End.At == 0 && (a.OnNotice() != b.OnNotice() || a.Disputed() != b.Disputed()) {
+			t.Fatalf("notice %d disputed %v, in another order %d %v", a.OnNotice(), a.Disputed(), b.OnNotice(), b.Disputed())
 		}
 	})
 }

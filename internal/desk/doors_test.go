@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/device"
+	"gatehouse/internal/desk/tenancy"
 	"gatehouse/sync/wire"
 )
 
@@ -15,7 +16,7 @@ func (o *office) pinTrier(id wire.ID) func(digits string, want bool) {
 	return func(digits string, want bool) {
 		o.t.Helper()
 		p, _ := device.NewPIN(digits)
-		if got, err := o.Desk.CheckPIN(wire.Who{Tenancy: &id}, p); err != nil || got != want {
+		if got, err := o.CheckPIN(wire.Who{Tenancy: &id}, p); err != nil || got != want {
 			o.t.Errorf("PIN right %t, %v; want %t", got, err, want)
 		}
 	}
@@ -33,11 +34,11 @@ func TestDoorPIN(t *testing.T) {
 		o.restart()
 		id := o.Desk.book.Tenancies[0].ID
 		try := o.pinTrier(id)
-		if !o.Desk.HasPIN(id) || o.Desk.HasPIN(wire.ID{1}) {
+		if !o.HasPIN(id) || o.HasPIN(wire.ID{1}) {
 			t.Fatal("the doors do not know who has a PIN")
 		}
 		try("4711", true)
-		for range pinTries {
+		for range tenancy.PINTries {
 			try("0000", false)
 		}
 		try("4711", false)
@@ -46,7 +47,7 @@ func TestDoorPIN(t *testing.T) {
 		}
 		time.Sleep(doorPause)
 		try("4711", true)
-		_, err = o.ask(Request{Action: suspend, Tenancy: "3B", Proof: "pin", PIN: "4711"}, nil, nil)
+		_, err = o.ask(Request{Action: tenancy.Suspend, Tenancy: "3B", Proof: "pin", PIN: "4711"}, nil, nil)
 		must(t, err)
 	})
 }
@@ -61,10 +62,10 @@ func TestDoorPINForgives(t *testing.T) {
 		must(t, err)
 		id := o.Desk.book.Tenancies[0].ID
 		try := o.pinTrier(id)
-		for range 3 * pinTries {
+		for range 3 * tenancy.PINTries {
 			try("4711", true)
 		}
-		for range pinTries {
+		for range tenancy.PINTries {
 			try("0000", false)
 		}
 		for range 2 {
@@ -73,11 +74,11 @@ func TestDoorPINForgives(t *testing.T) {
 		}
 		time.Sleep(doorPause / 3)
 		try("4711", true)
-		for range 2 * pinTries {
+		for range 2 * tenancy.PINTries {
 			try("0000", false)
 			time.Sleep(doorPause)
 		}
-		if got := o.journal.counts(wire.ReasonWrongPIN); !slices.Equal(got, []uint64{pinTries, pinTries, 2 * pinTries}) {
+		if got := o.journal.counts(wire.ReasonWrongPIN); !slices.Equal(got, []uint64{tenancy.PINTries, tenancy.PINTries, 2 * tenancy.PINTries}) {
 			t.Errorf("alarms after %v in a row", got)
 		}
 	})
@@ -101,17 +102,17 @@ func TestDoorPINOfTheLandlordsCard(t *testing.T) {
 	o := newOffice(t, newTown(t), "gw1")
 	done, err := o.arrive(em(1))
 	must(t, err)
-	_, err = o.landlord(addCard, 0, em(2))
+	_, err = o.landlord(tenancy.AddCard, 0, em(2))
 	must(t, err)
 	types := func(card device.Card, digits string) bool {
 		id, err := o.keyring.Identify(card)
 		must(t, err)
 		p, _ := device.NewPIN(digits)
-		right, err := o.Desk.CheckPIN(wire.Who{Tenancy: &done.Tenancy.ID, Credential: &id}, p)
+		right, err := o.CheckPIN(wire.Who{Tenancy: &done.Tenancy.ID, Credential: &id}, p)
 		must(t, err)
 		return right
 	}
-	for range pinTries {
+	for range tenancy.PINTries {
 		types(em(2), "0000")
 	}
 	if types(em(2), "4711") || !types(em(1), "4711") {

@@ -1,4 +1,4 @@
-package desk
+package tenancy
 
 import (
 	"strings"
@@ -7,9 +7,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// named finds a value by its stable name; 0 if no value has it. Hyphens and
+// Named finds a value by its stable name; 0 if no value has it. Hyphens and
 // letter case do not matter.
-func named[T interface {
+func Named[T interface {
 	~uint8
 	String() string
 }](text string, last T) T {
@@ -34,8 +34,8 @@ func list[T interface {
 	return strings.Join(all, ", ")
 }
 
-// causes says which there are. The list is closed.
-func causes() string {
+// Causes says which there are. The list is closed.
+func Causes() string {
 	return "the causes are " + list(wire.CauseMistake) + "; arrears of rent and permits are none (refusal N3)"
 }
 

@@ -1,0 +1,186 @@
+package desk
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"slices"
+
+	"gatehouse/internal/keyring/record"
+	"gatehouse/sync/wire"
+)
+
+// Pending is an own record that the registry has not confirmed yet.
+type Pending struct {
+	Line, Number uint64
+	Envelope     []byte
+	Person       []byte // sealed; nil: none, or it was delivered before
+}
+
+// Head returns the numbering of the own records and how many were made in it;
+// 0, 0 before the first.
+func (r *Records) Head() (line, number uint64) {
+	r.book.Lock()
+	defer r.book.Unlock()
+	return r.book.Line, r.book.Number
+}
+
+// mine returns the own records that are here, with those that are kept for a
+// registry that may lose them, in order, each once and with its person.
+func (r *Records) mine() []record.Local {
+	all := r.own()
+	at := make(map[wire.ID]int, len(all))
+	for i, l := range all {
+		at[l.Record.ID] = i
+	}
+	for _, l := range r.keyring.Kept.All() {
+		i, here := at[l.Record.ID]
+		switch {
+		case !here:
+			all = append(all, l)
+		case len(all[i].Person) == 0:
+			all[i].Person = l.Person
+		}
+	}
+	return inOrder(all)
+}
+
+// Pending returns the own records that the registry has not confirmed, in order.
+func (r *Records) Pending() (all []Pending) {
+	r.book.Lock()
+	defer r.book.Unlock()
+	for _, l := range r.mine() {
+		if l.Record.Line == r.book.Line && l.Record.Number > r.book.Stored {
+			all = append(all, Pending{l.Record.Line, l.Record.Number, l.Envelope, l.Person})
+		}
+	}
+	return all
+}
+
+// Behind takes the registry's word of how many own records it has, where it had
+// more before: it was set back. Those that are kept are delivered again; renew says
+// that only another line can bring them.
+func (r *Records) Behind(line, number uint64) (renew bool) {
+	r.book.Lock()
+	defer r.book.Unlock()
+	if r.book.Stored == 0 || line == r.book.Line && number >= r.book.Stored {
+		return false
+	}
+	mine := r.mine()
+	if line != r.book.Line {
+		return len(mine) > 0
+	}
+	next := number + 1
+	for _, l := range mine {
+		if l.Record.Line == line && l.Record.Number == next {
+			next++
+		}
+	}
+	if next <= r.book.Stored {
+		return len(mine) > 0
+	}
+	r.log.Warn().Uint64("registry", number).Uint64("stored", r.book.Stored).Msg("the registry has lost records of this gateway, which are delivered again")
+	r.book.Stored = number
+	_ = r.book.save() // logged there; the registry says it again
+	return false
+}
+
+// Safe takes the registry's word that it can't lose the own records through number.
+func (r *Records) Safe(line, number uint64) {
+	r.book.Lock()
+	defer r.book.Unlock()
+	if line != r.book.Line {
+		return
+	}
+	if err := r.keyring.Kept.Safe(line, number); err != nil {
+		r.log.Error().Err(err).Msg("records that the registry can't lose can't be erased here; it is tried again")
+	}
+}
+
+// Stored takes the registry's word that it has the own records through number.
+// What is sealed of persons in them is deleted here.
+func (r *Records) Stored(line, number uint64) {
+	r.book.Lock()
+	defer r.book.Unlock()
+	number = min(number, r.book.Number)
+	if line != r.book.Line || number <= r.book.Stored {
+		return
+	}
+	if err := r.keyring.Records.Stored(line, number); err != nil {
+		r.log.Error().Err(err).Msg("a sealed person that the registry has can't be deleted here; it is tried again")
+		return
+	}
+	r.book.Stored = number
+	_ = r.book.save() // logged there; the registry says it again after the next start
+}
+
+// Renew begins a new numbering, because the registry's differs: this gateway's
+// disk was set back, or the registry's was. What it has is line and number; the
+// unsettled records keep their ids, by which it knows those that it holds.
+func (r *Records) Renew(line, number uint64) error {
+	r.book.Lock()
+	defer r.book.Unlock()
+	r.log.Warn().Uint64("registry", number).Uint64("made", r.book.Number).Bool("same line", line == r.book.Line).
+		Msg("tenancy records are numbered anew")
+	return r.renumber()
+}
+
+func (r *Records) renumber() error {
+	mine, line := r.mine(), newLine()
+	reg, err := r.registry()
+	if err != nil && len(mine) > 0 {
+		return fmt.Errorf("number records anew: %w", err)
+	}
+	here := make(map[wire.ID]bool)
+	for _, l := range r.own() {
+		here[l.Record.ID] = true
+	}
+	var own, kept []record.Local
+	for i, l := range mine {
+		l.Record.Line, l.Record.Number = line, uint64(i)+1
+		if l.Envelope, err = r.envelope(reg, l.Record); err != nil {
+			return fmt.Errorf("number records anew: %w", err)
+		}
+		if here[l.Record.ID] {
+			own = append(own, l)
+		} else {
+			kept = append(kept, l)
+		}
+	}
+	err = r.keyring.Records.Replace(own)
+	if err == nil {
+		err = r.keyring.Kept.Replace(kept) // after the persons of the others stand with their records
+	}
+	if err != nil {
+		return fmt.Errorf("number records anew: %w", err)
+	}
+	if len(mine) == 0 {
+		line = 0 // the next record begins one
+	}
+	r.book.Line, r.book.Number, r.book.Stored = line, uint64(len(mine)), 0
+	_ = r.book.save() // logged there; after a restart the records themselves say it
+	return nil
+}
+
+// mendLines numbers records anew that a crash has left in two lines, or that are
+// signed by the key of before the gateway was enrolled anew: the registry would wait
+// for the end of one line for ever, and refuses what that key has signed.
+func (r *Records) mendLines() {
+	r.book.Lock()
+	defer r.book.Unlock()
+	if !slices.ContainsFunc(r.own(), func(l record.Local) bool { return l.Record.Line != r.book.Line || r.unheard(l) }) {
+		return
+	}
+	if err := r.renumber(); err != nil {
+		r.log.Error().Err(err).Msg("tenancy records stand in two numberings, or under the key of before; it is tried again")
+	}
+}
+
+// unheard reports whether the registry lacks a record that it will never take: another
+// key of this gateway has signed it.
+func (r *Records) unheard(l record.Local) bool {
+	if r.key == nil || l.Record.Number <= r.book.Stored {
+		return false
+	}
+	_, p, _ := wire.Open(l.Envelope, wire.Expect{}, nil) // only to learn who signed it
+	return p.KeyID != wire.IDOf(r.key.Public().(ed25519.PublicKey))
+}

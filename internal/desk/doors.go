@@ -1,0 +1,215 @@
+package desk
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gatehouse/device"
+	"gatehouse/internal/desk/tenancy"
+	"gatehouse/sync/wire"
+)
+
+// Journal takes the entries; *journal.Journal is one.
+type Journal interface {
+	Append(context.Context, wire.Header, wire.Who) (wire.Ref, error)
+	Queue(wire.Header, wire.Who) wire.Ref
+}
+
+// toldQueued is how many sightings may wait for Run; what comes beyond is told
+// of at the tenant's next swipe.
+const toldQueued = 64
+
+// Doors is the desk as the doors see it: copies that never change behind atomic
+// loads, so that no door waits for the desk. It is safe for concurrent use.
+type Doors struct {
+	journal Journal
+	told    chan sighting
+	seen    atomic.Pointer[seen]
+
+	// Wrong PINs are counted apart from the desk's, in memory: whoever types at a
+	// door holds the card already.
+	mu    sync.Mutex
+	wrong map[typist]wrongPINs
+}
+
+// seen is what the doors go by. It is not changed once it is published, but for the
+// marks of cards that are to stop.
+type seen struct {
+	notices  map[wire.ID]bool                   // tenancies whose tenants are to be told of a notice
+	pins     map[wire.ID]*tenancy.PIN           // copies
+	stops    map[wire.CredentialID]*atomic.Bool // cards that are to stop on the landlord's word; true: a door took it
+	marks    map[*tenancy.Stop]*atomic.Bool     // the same, by what the file has
+	unproven map[wire.CredentialID]bool         // cards that came on the landlord's word
+}
+
+func newDoors(j Journal) *Doors {
+	d := &Doors{journal: j, told: make(chan sighting, toldQueued), wrong: map[typist]wrongPINs{}}
+	d.seen.Store(&seen{})
+	return d
+}
+
+// publish tells the doors who has a PIN, who is on notice, which cards are to stop and
+// which came on the landlord's word.
+func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool) {
+	was := d.seen.Load()
+	is := &seen{notices, map[wire.ID]*tenancy.PIN{}, map[wire.CredentialID]*atomic.Bool{}, map[*tenancy.Stop]*atomic.Bool{}, map[wire.CredentialID]bool{}}
+	for _, t := range all {
+		if p := t.PIN; p != nil {
+			is.pins[t.ID] = &tenancy.PIN{Salt: p.Salt, Hash: p.Hash, Rounds: p.Rounds}
+		}
+		for _, k := range t.Cards {
+			mark := was.marks[k.Stop]
+			if k.Stop != nil && mark == nil {
+				mark = &atomic.Bool{}
+				mark.Store(k.Stop.Used)
+			}
+			if k.Stop != nil {
+				is.marks[k.Stop] = mark
+			}
+			for _, id := range k.Credentials {
+				if k.Unproven {
+					is.unproven[id] = true
+				}
+				if mark != nil {
+					is.stops[id] = mark
+				}
+			}
+		}
+	}
+	d.seen.Store(is)
+}
+
+// used reports whether a door took a card that is to stop.
+func (d *Doors) used(s *tenancy.Stop) bool {
+	mark := d.seen.Load().marks[s]
+	return mark != nil && mark.Load()
+}
+
+// OnNotice reports whether a notice runs against the tenancy: its tenant has to
+// be told. It is one atomic load.
+func (d *Doors) OnNotice(tenancy wire.ID) bool { return d.seen.Load().notices[tenancy] }
+
+// Tells reports whether the tenant has to be told something at the door: that a
+// notice runs, or that this card is to stop on the landlord's word. It is two
+// atomic loads.
+func (d *Doors) Tells(who wire.Who) bool {
+	if who.Tenancy != nil && d.OnNotice(*who.Tenancy) {
+		return true
+	}
+	used := d.stopping(who)
+	return used != nil && !used.Load()
+}
+
+// stopping returns the mark of a card that is to stop, nil where it is not.
+func (d *Doors) stopping(who wire.Who) *atomic.Bool {
+	if who.Credential == nil {
+		return nil
+	}
+	return d.seen.Load().stops[*who.Credential]
+}
+
+// sighting is a card that a door took, and whose tenant has to be told.
+type sighting struct {
+	door, source string
+	who          wire.Who
+	ref          wire.Ref // the access entry
+	recorded     bool     // there is such an entry
+	stop         bool     // of a card that is to stop, for the first time
+}
+
+// Saw hears of a card that a door took; Source is by what the tenant was told
+// there, empty where the door can't. A card that is to stop on the landlord's
+// word is not lost: that counts at once, and the rest is written down beside the
+// door's path. It never blocks. Without recorded there is no access entry.
+func (d *Doors) Saw(h wire.Header, who wire.Who, ref wire.Ref, recorded bool) {
+	if h.Kind != wire.KindAccess || who.Tenancy == nil {
+		return
+	}
+	s := sighting{door: h.Door, source: h.Source, who: who, ref: ref, recorded: recorded}
+	if used := d.stopping(who); used != nil {
+		s.stop = used.CompareAndSwap(false, true)
+	}
+	if !s.stop && !d.OnNotice(*who.Tenancy) {
+		return
+	}
+	select {
+	case d.told <- s:
+	default:
+	}
+}
+
+// typist is who types a tenancy's PIN at doors: holders of its own cards, or of those
+// that came on the landlord's word. Wrong ones of these cost the tenant no pause.
+type typist struct {
+	tenancy  wire.ID
+	unproven bool
+}
+
+// wrongPINs counts those in a row. Times are of the monotonic clock.
+type wrongPINs struct {
+	n    int
+	last time.Time
+}
+
+// doorPause is how long a tenancy's PIN is not taken after five wrong ones in a
+// row and each one more. It is short: a resident who mistypes is to get in, and
+// ten thousand PINs still take four days. The alarm is what stops a thief.
+const doorPause = 30 * time.Second
+
+// HasPIN reports whether the tenancy chose a PIN at this gateway. It is one
+// atomic load.
+func (d *Doors) HasPIN(tenancy wire.ID) bool { return d.seen.Load().pins[tenancy] != nil }
+
+// CheckPIN reports whether the PIN is that of the card's tenancy. It computes for as long as a
+// hash that is slow on purpose takes. After five wrong ones in a row there is an
+// alarm (another after each five more), and one try each half minute.
+func (d *Doors) CheckPIN(who wire.Who, typed device.PIN) (bool, error) {
+	if who.Tenancy == nil {
+		return false, nil
+	}
+	now := d.seen.Load()
+	p := now.pins[*who.Tenancy]
+	if p == nil {
+		return false, nil
+	}
+	by := typist{*who.Tenancy, who.Credential != nil && now.unproven[*who.Credential]}
+	n, ok := d.try(by, time.Now())
+	if !ok {
+		return false, nil
+	}
+	switch right, err := p.Is(typed.Digits()); {
+	case err != nil:
+		return false, err
+	case right:
+		d.forgive(by)
+		return true, nil
+	}
+	if n%tenancy.PINTries == 0 {
+		d.journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: wire.OutcomeRefused, Reason: wire.ReasonWrongPIN, Count: uint64(n)},
+			wire.Who{Tenancy: who.Tenancy})
+	}
+	return false, nil
+}
+
+// try counts a try as a wrong one before it is looked at, so that several doors
+// at once get no more of them. It returns how many there are in a row, and false
+// where they have to wait.
+func (d *Doors) try(by typist, now time.Time) (int, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.wrong[by]
+	if t.n >= tenancy.PINTries && now.Sub(t.last) < doorPause {
+		return t.n, false
+	}
+	d.wrong[by] = wrongPINs{t.n + 1, now}
+	return t.n + 1, true
+}
+
+// forgive forgets the wrong ones: the right one came.
+func (d *Doors) forgive(by typist) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.wrong, by)
+}

@@ -1,0 +1,80 @@
+package desk
+
+import (
+	"fmt"
+	"time"
+
+	"gatehouse/internal/amount"
+	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/idnumber"
+	"gatehouse/sync/wire"
+)
+
+// pinPause is how long no PIN of a tenancy is taken at the desk after five wrong ones.
+const pinPause = 15 * time.Minute
+
+// pins are the tenants' PINs as the desk takes them. The book's lock guards them.
+type pins struct {
+	book    *book
+	journal Journal
+	pauses  map[wire.ID]time.Time // no PIN is taken before
+}
+
+// check proves a tenant by PIN. Five wrong ones in a row cost a quarter of an
+// hour; a restart in between begins it anew.
+func (p *pins) check(t *tenancy.Tenancy, text string) error {
+	if t.PIN == nil {
+		return tenancy.Refuse("prove it by card", "this tenancy has no PIN here")
+	}
+	until, paused := p.pauses[t.ID]
+	if t.PIN.Wrong >= tenancy.PINTries && !paused {
+		until = time.Now().Add(pinPause)
+		p.pauses[t.ID] = until
+	}
+	if wait := time.Until(until); wait > 0 {
+		p.enter(t, wire.OutcomeRefused, wire.ReasonWrongPIN)
+		return tenancy.Refuse("or prove it by card", "too many wrong PINs: wait %s", amount.Of(int((wait+time.Minute-1)/time.Minute), "minute"))
+	}
+	if t.PIN.Wrong >= tenancy.PINTries {
+		t.PIN.Wrong = 0
+	}
+	delete(p.pauses, t.ID)
+	t.PIN.Wrong++
+	if err := p.book.save(); err != nil {
+		t.PIN.Wrong--
+		return fmt.Errorf("a try that can't be counted is not taken: %w", err)
+	}
+	switch right, err := t.PIN.Is(idnumber.Fold(text)); {
+	case err != nil:
+		return err
+	case right:
+		t.PIN.Wrong = 0
+		_ = p.book.save() // logged there; at worst a right one counts as a try
+		return nil
+	}
+	p.enter(t, wire.OutcomeRefused, wire.ReasonWrongPIN)
+	if t.PIN.Wrong >= tenancy.PINTries {
+		p.pauses[t.ID] = time.Now().Add(pinPause)
+	}
+	return tenancy.Refuse("after five wrong ones it waits for a quarter of an hour", "wrong PIN")
+}
+
+// keep writes a PIN that the tenant chose, and that it was chosen.
+func (p *pins) keep(t *tenancy.Tenancy, chosen *tenancy.PIN) (remarks []string) {
+	chosen.Own = true
+	if p.book.Tenancies.Find(t.ID) == nil { // only the list knew it
+		p.book.Tenancies = append(p.book.Tenancies, t)
+	}
+	t.PIN = chosen
+	delete(p.pauses, t.ID)
+	if p.book.save() != nil {
+		remarks = append(remarks, "the PIN could not be written: see gatehouse status about the disk")
+	}
+	p.enter(t, wire.OutcomeDone, wire.ReasonPINChosen)
+	return remarks
+}
+
+func (p *pins) enter(t *tenancy.Tenancy, o wire.Outcome, r wire.Reason) {
+	id := t.ID
+	p.journal.Queue(wire.Header{Kind: wire.KindTenancy, Outcome: o, Reason: r}, wire.Who{Tenancy: &id})
+}

@@ -1,0 +1,150 @@
+package tenancy
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/internal/idnumber"
+	"gatehouse/internal/naming"
+	"gatehouse/sync/wire"
+)
+
+// Arrival is what a check-in needs. Document, Basis are the stable names of
+// package wire. Number and Name are sealed at once, and not kept.
+type Arrival struct {
+	Document string
+	Number   string
+	Name     string
+	Flat     string
+	Label    string   // the landlord's own word; empty: the flat
+	Doors    []string // empty: all of the building
+	From     uint32   // unix s; 0: at once
+	Until    uint32   // unix s, exclusive; 0: no end
+	Basis    string
+	Informed bool   // the person was told what is kept and why
+	PIN      string // for the doors; empty: none. It proves nothing: whoever answers for the tenant knows it
+}
+
+// Judged is an arrival that was held against the rules: the change to record, without
+// its ids and credentials, and the person to seal, likewise.
+type Judged struct {
+	Change  wire.Change
+	Person  wire.Person
+	Label   string
+	Remarks []string // for whoever asked for it
+}
+
+// Judge holds an arrival against the rules of a house; known has the flats of earlier
+// tenancies. The error is a Refusal.
+func Judge(h wire.House, known []string, a Arrival, clock Time) (j Judged, err error) {
+	if err := j.judgePerson(a, clock); err != nil {
+		return j, err
+	}
+	c := wire.Change{Op: wire.OpCheckIn, At: clock.NotBefore(), Clock: clock.Quality, Proof: wire.ProofLandlord,
+		Kind: wire.GrantResident, From: a.From, Until: a.Until, Informed: a.Informed, Basis: Named(a.Basis, wire.BasisConsent), Document: j.Person.Document}
+	if c.Flat, err = judgeFlat(h.Flats, known, a.Flat, j.Person); err != nil {
+		return j, err
+	}
+	if j.Label, err = judgeLabel(a.Label, j.Person); err != nil {
+		return j, err
+	}
+	if c.Doors, err = judgeDoors(h, a.Doors); err != nil {
+		return j, err
+	}
+	switch {
+	case c.Basis == 0:
+		return j, Refuse("the bases are "+list(wire.BasisConsent), "there has to be a legal basis for keeping a person's data")
+	case !a.Informed:
+		return j, Refuse("tell them: the registry keeps name, document number and entries; the gateway keeps flat and term", "the person has not been told what is kept")
+	case a.Until != 0 && a.Until <= a.From:
+		return j, Refuse("the last day comes after the first", "the term ends before it begins")
+	case a.Until != 0 && a.Until <= clock.past():
+		return j, Refuse("the last day is still to come", "the last day is over: the term ends in the past")
+	}
+	if !clock.Trusted || a.From <= clock.NotBefore() { // from now on: no clock that is wrong later holds it off
+		c.From = 0
+	}
+	j.Change = c
+	return j, nil
+}
+
+func (j *Judged) judgePerson(a Arrival, clock Time) (err error) {
+	p := &j.Person
+	if p.Document = Named(a.Document, wire.LastDocument); p.Document == 0 {
+		return Refuse("the documents are "+list(wire.LastDocument), "no such document")
+	}
+	if p.Number, err = idnumber.Check(p.Document, a.Number, time.Unix(int64(clock.NotBefore()), 0)); err != nil {
+		return Refuse("read it again from the document", "%s: %v", p.Document, err)
+	}
+	if p.Name, j.Remarks, err = naming.Person(a.Name); err != nil {
+		return Refuse("as it stands in the document", "%v", err)
+	}
+	if p.Document == wire.DocumentOther {
+		j.Remarks = append(j.Remarks, "document \"other\": its number follows no rule that could be checked; read it once more")
+	}
+	return nil
+}
+
+// judgeFlat returns the spelling that the building's list, or an earlier tenancy, has.
+// What stands in the list of flats names nobody.
+func judgeFlat(listed, known []string, text string, p wire.Person) (string, error) {
+	if strings.TrimSpace(text) == "" {
+		return "", Refuse("as 3B", "the flat is missing")
+	}
+	flat, err := naming.Flat(text)
+	if err != nil {
+		return "", Refuse("as 3B", "%v", err)
+	}
+	if len(listed) > 0 {
+		same, ok := naming.Same(flat, listed)
+		if !ok {
+			return "", Refuse("flats that begin alike: "+strings.Join(alike(flat, listed), ", "), "the building has no flat %q", flat)
+		}
+		return same, nil
+	}
+	if strings.Contains(idnumber.Fold(flat), p.Number) || naming.Names(flat, p.Name) {
+		return "", Refuse("name the flat in your own words: the gateway keeps no names", "the flat holds the tenant's name or number (refusal N12)")
+	}
+	if same, ok := naming.Same(flat, known); ok {
+		return same, nil
+	}
+	return flat, nil
+}
+
+func judgeLabel(text string, p wire.Person) (string, error) {
+	label, err := naming.Label(text)
+	if err != nil {
+		return "", Refuse("name the flat in your own words", "%v", err)
+	}
+	if label != "" && (strings.Contains(idnumber.Fold(label), p.Number) || naming.Names(label, p.Name)) {
+		return "", Refuse("name the flat in your own words: the gateway keeps no names", "the label holds the tenant's name or number (refusal N12)")
+	}
+	return label, nil
+}
+
+// judgeDoors returns the doors of a key in order; all of the building if none
+// is named.
+func judgeDoors(h wire.House, want []string) ([]string, error) {
+	var all []string
+	for _, g := range h.Gateways {
+		all = append(all, g.Doors...)
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(want) == 0 {
+		want = all
+	}
+	want = slices.Clone(want)
+	slices.Sort(want)
+	want = slices.Compact(want)
+	for _, door := range want {
+		if !slices.Contains(all, door) {
+			return nil, Refuse("doors of the building: "+strings.Join(all, ", "), "no door %q here", door)
+		}
+	}
+	if len(want) == 0 {
+		return nil, Refuse("enrol the gateway again", "the registry knows no door of this building")
+	}
+	return want, nil
+}

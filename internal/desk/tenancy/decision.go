@@ -1,0 +1,101 @@
+package tenancy
+
+import (
+	"slices"
+
+	"gatehouse/sync/wire"
+)
+
+// A desk may have missed the record of a notice: once a list has settled it, no
+// sibling brings it any more. So the list says how notices stand, and which cards the
+// registry has confirmed. What was said at another desk goes into the file as if the
+// record had come. What the registry has decided stays the list's: one that was put
+// back to before its decision has to decide again, and both show that.
+
+// Decision is what the list in force says that the registry has decided on a notice.
+type Decision struct {
+	said     bool   // the list says such things; one of the first format does not
+	upheld   uint32 // newest time of what it has decided on, by upholding; 0: it has not
+	rejected uint32 // likewise, by rejecting the notice
+	cause    wire.Cause
+}
+
+// Decisions are what the list in force says of all tenancies.
+type Decisions struct {
+	Barred    map[wire.CredentialID]bool // cards that the registry has suspended besides a desk
+	decided   map[wire.ID]Decision       // by tenancy; of those that are not in it undecided
+	undecided Decision
+}
+
+// DecisionsOf reads the words of a list; said: it can have some. A notice that the
+// landlord has given since is not decided on.
+func DecisionsOf(words []wire.Word, said bool) Decisions {
+	d := Decisions{Barred: map[wire.CredentialID]bool{}, decided: map[wire.ID]Decision{}, undecided: Decision{said: said}}
+	newer := map[wire.ID]bool{}
+	for i := range words {
+		w := &words[i]
+		c := d.On(w.Tenancy)
+		switch {
+		case w.Op == wire.OpNotice && w.Proof == wire.ProofRegistry:
+			c.upheld, c.cause = max(c.upheld, w.At), w.Cause
+		case w.Op == wire.OpWithdraw && w.Proof == wire.ProofRegistry:
+			c.rejected = max(c.rejected, w.At)
+		case w.Op == wire.OpNotice:
+			newer[w.Tenancy] = true
+			continue
+		case w.Op == wire.OpSuspend:
+			for _, id := range w.Cards {
+				d.Barred[id] = true
+			}
+			continue
+		default:
+			continue
+		}
+		d.decided[w.Tenancy] = c
+	}
+	for id := range newer {
+		delete(d.decided, id)
+	}
+	return d
+}
+
+// On returns the decision on a tenancy.
+func (d Decisions) On(tenancy wire.ID) Decision {
+	if c, there := d.decided[tenancy]; there {
+		return c
+	}
+	return d.undecided
+}
+
+// Blank is a tenancy that only the list names.
+func (d Decisions) Blank(id wire.ID) *Tenancy { return &Tenancy{ID: id, Decided: d.On(id)} }
+
+// Upheld returns the tenancies against which the registry has upheld a notice.
+func (d Decisions) Upheld() (all []wire.ID) {
+	for id, c := range d.decided {
+		if c.upheld != 0 {
+			all = append(all, id)
+		}
+	}
+	return all
+}
+
+// Lacks reports whether a word of the list has something that the file has not.
+func (l List) Lacks(w *wire.Word) bool {
+	t := l.Find(w.Tenancy)
+	if t == nil {
+		t = &Tenancy{}
+	}
+	switch {
+	case w.Op == wire.OpBind:
+		known := slices.ContainsFunc(t.Cards, func(k KeptCard) bool { return k.Meets(w.Cards) })
+		return !known || slices.ContainsFunc(t.Cards, func(k KeptCard) bool { return k.among(w.Cards) && w.At > k.Word })
+	case w.Proof == wire.ProofRegistry:
+		return false
+	case w.Op == wire.OpNotice:
+		return w.At > t.Notice.Given || w.At == t.Notice.Given && w.Until != t.Notice.Until
+	case w.Op == wire.OpDispute:
+		return w.At > t.Notice.Objected
+	}
+	return w.At > t.Notice.Withdrew
+}

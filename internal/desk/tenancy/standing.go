@@ -1,0 +1,206 @@
+package tenancy
+
+import (
+	"bytes"
+	"slices"
+
+	"gatehouse/internal/access"
+	"gatehouse/sync/wire"
+)
+
+// The states of a tenancy, by what counts most. A card is active, suspended or ended.
+const (
+	Active    = "active"
+	OnNotice  = "notice"    // the landlord's notice runs
+	Suspended = "suspended" // none of its cards opens
+	Disputed  = "disputed"  // the tenant objects to the notice, which does not count unless the registry upholds it
+	Ended     = "ended"
+	NotBegun  = "not_begun" // for people alone: its first day is still to come
+)
+
+// Holdings sorts the snapshot's records by tenancy, of residents alone: staff,
+// visitors and the brigade are no business of the desk's.
+func Holdings(g *access.Grants) map[wire.ID][]wire.Grant {
+	all := map[wire.ID][]wire.Grant{}
+	if g == nil {
+		return all
+	}
+	for r := range g.All() {
+		if r.Kind == wire.GrantResident {
+			all[r.Tenancy] = append(all[r.Tenancy], *r)
+		}
+	}
+	return all
+}
+
+// Card is a card of a tenancy as it stands by the list in force.
+type Card struct {
+	Number int    // from 1, as it is named in commands
+	State  string // active, suspended or ended
+	Since  uint32 // unix s; 0: not known
+	Forms  int    // in how many forms the readers may see it
+	Proves bool   // holding it up is the tenant's word
+	Ending bool   // the landlord has asked for it to stop: it does when the days of a notice have passed without its being used
+
+	listed   bool // only the list knows it
+	reported bool // a desk's word has stopped it
+
+	grant       wire.ID
+	credentials []wire.CredentialID
+}
+
+// cards groups what a tenancy holds into cards. What the file does not group
+// counts as one card a grant: then nobody takes two forms for two cards.
+func (t *Tenancy) cards(held []wire.Grant) []Card {
+	var cards []Card
+	for _, k := range t.Cards {
+		cards = append(cards, Card{Number: len(cards) + 1, Since: k.Since, Proves: !k.Unproven, Ending: k.Stop != nil && k.Stop.Left > 0,
+			reported: k.Reported, grant: k.Grant, credentials: slices.Clone(k.Credentials)})
+	}
+	for _, h := range held {
+		if t.Holding(h.Credential) != nil {
+			continue
+		}
+		i := slices.IndexFunc(cards, func(c Card) bool { return c.Number == 0 && c.grant == h.ID })
+		if i < 0 {
+			i, cards = len(cards), append(cards, Card{grant: h.ID, listed: true})
+		}
+		cards[i].credentials = append(cards[i].credentials, h.Credential)
+	}
+	for i := range cards {
+		c := &cards[i]
+		c.Number, c.Forms, c.State = i+1, len(c.credentials), stateOf(c.credentials, held)
+		slices.SortFunc(c.credentials, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
+	}
+	return cards
+}
+
+// stateOf is that of a card: it opens if any of its forms does.
+func stateOf(credentials []wire.CredentialID, held []wire.Grant) string {
+	state := Ended
+	for _, h := range held {
+		switch {
+		case !slices.Contains(credentials, h.Credential):
+		case h.State == wire.GrantActive:
+			return Active
+		case h.State == wire.GrantSuspended:
+			state = Suspended
+		}
+	}
+	return state
+}
+
+// Standing is how a tenancy stands by the snapshot in force.
+type Standing struct {
+	Cards   []Card
+	Unnamed bool // the list in force has nothing of it (any more)
+
+	from    uint32 // first of what it holds; 0: it began at once, or holds nothing
+	end     uint32 // by term or notice; 0: none
+	upheld  uint32 // end that the registry has set for a disputed notice; 0: it has not decided so
+	noticed uint32 // end by a notice that only the list shows; 0: there is none
+	revoked bool   // all that it held is
+}
+
+// Stand reads a tenancy's standing from what it holds. The end is the
+// snapshot's, since the registry may have set another; the file's where the
+// snapshot knows nothing of it.
+func (t *Tenancy) Stand(held []wire.Grant) Standing {
+	s := Standing{Cards: t.cards(held), revoked: len(held) > 0}
+	first := true
+	for _, h := range held {
+		if h.State == wire.GrantRevoked {
+			continue
+		}
+		s.revoked = false
+		if first || h.From < s.from {
+			s.from = h.From
+		}
+		if first || s.end != 0 && (h.Until == 0 || h.Until > s.end) {
+			s.end = h.Until
+		}
+		first = false
+	}
+	if first {
+		s.end = t.ends()
+	}
+	t.hearOfNotice(&s)
+	return s
+}
+
+// hearOfNotice reads from the list what the file does not say of a notice. An objection
+// sets the end by the notice aside; where the list of a registry of an earlier
+// version, which says nothing of notices, has an end before that of the term all the
+// same, the registry has decided on it, or this desk has missed a notice. A gateway
+// that has not heard of the check-in knows no term and can't tell.
+func (t *Tenancy) hearOfNotice(s *Standing) {
+	sooner := t.Lease.Since != 0 && (t.Lease.Until == 0 || s.end < t.Lease.Until)
+	switch {
+	case s.end == 0:
+	case t.Decided.upheld != 0 && t.Notice.Given <= t.Decided.upheld:
+		s.upheld = s.end
+	case t.Decided.said || !sooner:
+	case t.Disputed():
+		s.upheld = s.end
+	case t.OnNotice() == 0:
+		s.noticed = s.end
+	}
+}
+
+// Bar notes which cards the registry has suspended besides a desk: no desk's word is
+// what stops them.
+func (s *Standing) Bar(barred map[wire.CredentialID]bool) {
+	for i := range s.Cards {
+		k := &s.Cards[i]
+		k.reported = k.reported && !slices.ContainsFunc(k.credentials, func(id wire.CredentialID) bool { return barred[id] })
+	}
+}
+
+// Gone reports whether no card of the tenancy opens or could again.
+func (s *Standing) Gone() bool { return count(s.Cards, Active)+count(s.Cards, Suspended) == 0 }
+
+// Tells reports whether the tenant has to be told, by the list, of a notice that the
+// file does not have or has as disputed.
+func (s *Standing) Tells() bool { return max(s.upheld, s.noticed) != 0 }
+
+// Others counts the cards that open, but for those that meet k.
+func (s *Standing) Others(k *KeptCard) (n int) {
+	for _, c := range s.Cards {
+		if c.State == Active && !k.Meets(c.credentials) {
+			n++
+		}
+	}
+	return n
+}
+
+// State is that of the tenancy when surely is the latest time that has certainly
+// come, unix s. An unsure clock ends nothing.
+func (t *Tenancy) State(s Standing, surely uint32) string {
+	switch {
+	case t.End.At != 0, t.End.Gone != 0, s.revoked, s.Unnamed, s.end != 0 && surely >= s.end:
+		return Ended
+	case t.Disputed() && s.upheld == 0:
+		return Disputed
+	case t.OnNotice() != 0, s.upheld != 0, s.noticed != 0:
+		return OnNotice
+	case count(s.Cards, Active) == 0:
+		return Suspended
+	}
+	return Active
+}
+
+func count(cards []Card, state string) (n int) {
+	for _, c := range cards {
+		if c.State == state {
+			n++
+		}
+	}
+	return n
+}
+
+// MayTell reports whether only the list can say if the tenant has to be told of a
+// notice: what the file has is disputed, or decided on, or by a list that says nothing
+// of notices.
+func (t *Tenancy) MayTell() bool {
+	return t.Disputed() || t.Decided.upheld != 0 || !t.Decided.said && t.Lease.Since != 0
+}

@@ -1,0 +1,247 @@
+// Package tenancy is the pure half of the desk: what a tenancy is, how it stands by
+// the list in force, what is shown of it, and who may do what to it. Data goes in and
+// data comes out: it keeps no file, reads no clock and knows no keyring. It has no
+// field for a name, a document or a card's number that would be kept. Nothing here is
+// safe for concurrent use by itself.
+package tenancy
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+
+	"gatehouse/sync/wire"
+)
+
+// Tenancy is one person in one flat, as the desk's file keeps it. Times are unix s,
+// 0 for none.
+type Tenancy struct {
+	ID     wire.ID
+	Lease  Lease
+	Notice Notice
+	End    End
+	Told   bool // its tenant was told of the notice at a door
+	PIN    *PIN // nil: none
+	Cards  []KeptCard
+
+	Decided Decision // by the list in force; not in the file
+}
+
+// Lease is what the check-in said.
+type Lease struct {
+	Flat  string   `json:"flat,omitempty"` // empty: checked in elsewhere
+	Label string   `json:"label,omitempty"`
+	Doors []string `json:"doors,omitempty"`
+	Since uint32   `json:"since,omitempty"`
+	Until uint32   `json:"until,omitempty"` // of the term
+}
+
+// Notice is the landlord's newest notice and what was said of it. Of its three times
+// the newest counts, in whatever order they were heard.
+type Notice struct {
+	Until    uint32     `json:"notice,omitempty"`   // when it ends the tenancy
+	Given    uint32     `json:"noticed,omitempty"`  // when it was given
+	Objected uint32     `json:"objected,omitempty"` // when the tenant disputed
+	Withdrew uint32     `json:"withdrew,omitempty"` // when the landlord took one back
+	Cause    wire.Cause `json:"cause,omitempty"`
+	Against  wire.ID    `json:"against,omitzero"` // grant that it is about; zeros: an earlier program wrote it
+}
+
+// End is the end of a tenancy by a record or by the list.
+type End struct {
+	At    uint32     `json:"ended,omitempty"`
+	Cause wire.Cause `json:"end_cause,omitempty"`
+	Gone  uint32     `json:"gone,omitempty"` // since when the list in force names it no more
+}
+
+// form is a tenancy as the file has it: one flat object.
+type form = struct {
+	ID wire.ID `json:"id"`
+	Lease
+	Notice
+	End
+	Told  bool       `json:"was_told,omitempty"`
+	PIN   *PIN       `json:"pin,omitempty"`
+	Cards []KeptCard `json:"cards,omitempty"`
+}
+
+// MarshalJSON writes the tenancy as one flat object.
+func (t Tenancy) MarshalJSON() ([]byte, error) {
+	return json.Marshal(form{t.ID, t.Lease, t.Notice, t.End, t.Told, t.PIN, t.Cards})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (t *Tenancy) UnmarshalJSON(text []byte) error {
+	var f form
+	err := json.Unmarshal(text, &f)
+	*t = Tenancy{ID: f.ID, Lease: f.Lease, Notice: f.Notice, End: f.End, Told: f.Told, PIN: f.PIN, Cards: f.Cards}
+	return err
+}
+
+// List is all tenancies that a gateway keeps.
+type List []*Tenancy
+
+// Find returns the tenancy of that id, nil if the list has none.
+func (l List) Find(id wire.ID) *Tenancy {
+	for _, t := range l {
+		if t.ID == id {
+			return t
+		}
+	}
+	return nil
+}
+
+// Apply writes a change into the list. Changes of other gateways may come twice
+// and out of order: an end stays an end, and of notices and their likes the
+// newest counts.
+func (l *List) Apply(c wire.Change) {
+	t := l.Find(c.Tenancy)
+	if t == nil {
+		t = &Tenancy{ID: c.Tenancy}
+		*l = append(*l, t)
+	}
+	switch c.Op {
+	case wire.OpCheckIn:
+		t.Lease.Flat, t.Lease.Doors, t.Lease.Since, t.Lease.Until = c.Flat, c.Doors, c.At, c.Until
+		t.bind(c)
+	case wire.OpBind:
+		t.bind(c)
+	case wire.OpSuspend, wire.OpResume:
+		t.stopOrBring(c)
+	case wire.OpEnd:
+		if t.End.At == 0 {
+			t.End.At, t.End.Cause = c.At, c.Cause
+		}
+		t.PIN = nil // there is nothing more to prove
+	default:
+		t.notify(c)
+	}
+}
+
+// notify takes a notice, an objection to one or its withdrawal.
+func (t *Tenancy) notify(c wire.Change) {
+	n := &t.Notice
+	switch {
+	case c.Op == wire.OpDispute:
+		n.Objected = max(n.Objected, c.At)
+	case c.Op == wire.OpWithdraw:
+		n.Withdrew = max(n.Withdrew, c.At)
+	case c.Op != wire.OpNotice:
+	case c.At == n.Given:
+		n.Until = c.Until // the registry has moved its end
+	case c.At > n.Given:
+		n.Until, n.Given, n.Cause, n.Against = c.Until, c.At, c.Cause, c.Grant
+		t.Told = false
+	}
+}
+
+// OnNotice is when the landlord's notice ends the tenancy, disputed or not; 0: no
+// notice runs. What came last counts.
+func (t *Tenancy) OnNotice() uint32 {
+	if t.Notice.Given <= max(t.Notice.Withdrew, t.Decided.rejected) {
+		return 0
+	}
+	return t.Notice.Until
+}
+
+// Disputed reports whether the tenant objects to the notice that runs.
+func (t *Tenancy) Disputed() bool { return t.OnNotice() != 0 && t.Notice.Objected > t.Notice.Given }
+
+// marked is the time of the newest of the three, and of what was decided on; the
+// next one comes after it.
+func (t *Tenancy) marked() uint32 {
+	return max(t.Notice.Given, t.Notice.Objected, t.Notice.Withdrew, t.Decided.upheld, t.Decided.rejected)
+}
+
+// ends is the end that the file knows: of the term, or of a notice that comes before.
+func (t *Tenancy) ends() uint32 {
+	n := t.OnNotice()
+	if n == 0 || t.Disputed() || t.Lease.Until != 0 && t.Lease.Until < n {
+		return t.Lease.Until
+	}
+	return n
+}
+
+// Over is since when the tenancy is over by a record or the list; 0: it is not. A
+// date alone makes nobody forgotten, since no clock is right for good.
+func (t *Tenancy) Over() uint32 {
+	if t.End.At != 0 && (t.End.Gone == 0 || t.End.At < t.End.Gone) {
+		return t.End.At
+	}
+	return t.End.Gone
+}
+
+// Word is how the tenancy is called towards people.
+func (t *Tenancy) Word() string {
+	id, flat, label := t.ID.String()[:8], t.Lease.Flat, t.Lease.Label
+	switch {
+	case label != "" && label != flat:
+		return id + " (" + flat + ", " + label + ")"
+	case flat != "":
+		return id + " (" + flat + ")"
+	}
+	return id
+}
+
+// bind adds a card. One that is there is named again: by the tenant's word it is
+// confirmed, by the landlord's it will stop unless it is used.
+func (t *Tenancy) bind(c wire.Change) {
+	landlord := c.Op == wire.OpBind && c.Proof == wire.ProofLandlord
+	known := false
+	for i := range t.Cards {
+		k := &t.Cards[i]
+		if !k.among(c.Credentials) {
+			known = known || k.Meets(c.Credentials)
+			continue
+		}
+		known = true
+		if c.Op == wire.OpCheckIn || c.At <= k.Word {
+			continue
+		}
+		k.Word = c.At
+		if k.Stop = nil; landlord {
+			k.Stop = &Stop{}
+		} else {
+			k.Unproven = false
+		}
+	}
+	if !known {
+		t.Cards = append(t.Cards, KeptCard{Grant: c.Grant, Credentials: slices.Clone(c.Credentials), Since: c.At, Word: c.At, Unproven: landlord})
+	}
+}
+
+// stopOrBring notes on whose word a card stopped. One that was reported lost by
+// the tenant, and comes back by being held up, is in the hands of whoever found
+// it: it proves nothing until it is confirmed.
+func (t *Tenancy) stopOrBring(c wire.Change) {
+	for i := range t.Cards {
+		k := &t.Cards[i]
+		switch {
+		case !k.Meets(c.Credentials) || c.At <= k.Word:
+			continue
+		case c.Op == wire.OpSuspend:
+			k.Stopped, k.Reported = c.Proof == wire.ProofLandlord, true
+		default:
+			k.Reported = false
+			k.Unproven = k.Unproven || c.Proof == wire.ProofCard && !k.Stopped
+			k.Stopped = false
+		}
+		k.Word = c.At
+		if !k.Stopped || k.Stop == nil || !k.Stop.Used { // else the card was used here: the next look brings it back
+			k.Stop = nil
+		}
+	}
+}
+
+// Holding returns the card that has a credential, nil for none.
+func (t *Tenancy) Holding(id wire.CredentialID) *KeptCard {
+	for i := range t.Cards {
+		if slices.Contains(t.Cards[i].Credentials, id) {
+			return &t.Cards[i]
+		}
+	}
+	return nil
+}
+
+// CompareIDs orders ids by their bytes.
+func CompareIDs(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) }

@@ -1,0 +1,90 @@
+package tenancy
+
+import (
+	"cmp"
+
+	"gatehouse/sync/wire"
+)
+
+// What the registry can have decided on a notice.
+const (
+	upheld   = "upheld"
+	rejected = "rejected"
+)
+
+// Told says whether a tenant was told of a notice. It would tell that somebody
+// came home, so nothing is said before the notice has ended.
+type Told uint8
+
+// What is said of it.
+const (
+	ToldUnsaid Told = iota
+	ToldNotYet
+	ToldYes
+)
+
+// View is a tenancy as people see it. Times are unix s, 0 for none.
+type View struct {
+	ID       wire.ID
+	Flat     string
+	Label    string
+	State    string
+	Doors    []string
+	Since    uint32
+	Term     Term
+	Notice   uint32 // when the notice ends it
+	Decided  string // by the registry on the newest notice: upheld or rejected; empty: nothing
+	Cause    string // of the end or notice
+	Ended    uint32
+	Told     Told // of the notice at a door
+	HasPIN   bool
+	Cards    []Card
+	Unstored int  // changes that the registry's list does not know yet
+	Doubtful bool // only doubt about the time holds it open: by some clock it is over
+}
+
+// Term is the time of a lease, unix s, 0 for none.
+type Term struct {
+	From  uint32 // 0: it counted from the start
+	Until uint32
+}
+
+// Show is the tenancy for people, at the likeliest time: what has not begun is not
+// active yet, whatever its cards would do.
+func (t *Tenancy) Show(s Standing, clock Time, unstored int) View {
+	surely := clock.Surely()
+	v := View{ID: t.ID, Flat: t.Lease.Flat, Label: t.Lease.Label, State: t.State(s, surely), Doors: t.Lease.Doors, Since: t.Lease.Since,
+		Term: Term{s.from, t.Lease.Until}, Notice: t.OnNotice(), Ended: t.End.At, HasPIN: t.PIN != nil, Cards: s.Cards, Unstored: unstored}
+	switch end := max(s.upheld, s.noticed); {
+	case end != 0:
+		v.Notice = end
+	case v.Notice == 0:
+		v.Term.Until = s.end
+	}
+	switch {
+	case s.upheld != 0:
+		v.Decided = upheld
+	case t.Decided.rejected != 0 && t.OnNotice() == 0:
+		v.Decided = rejected
+	}
+	switch cause := cmp.Or(t.End.Cause, t.Decided.cause); {
+	case cause != 0:
+		v.Cause = cause.String()
+	case t.OnNotice() != 0:
+		v.Cause = t.Notice.Cause.String()
+	}
+	if v.Ended == 0 {
+		v.Ended = t.End.Gone
+	}
+	if v.Notice != 0 && surely >= v.Notice && v.State == Ended {
+		v.Told = ToldNotYet
+		if t.Told {
+			v.Told = ToldYes
+		}
+	}
+	v.Doubtful = v.State != Ended && s.end != 0 && clock.Latest >= int64(s.end)
+	if v.State == Active && v.Term.From > clock.NotBefore() {
+		v.State = NotBegun
+	}
+	return v
+}
