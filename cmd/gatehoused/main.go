@@ -21,6 +21,7 @@ import (
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/journal"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keyring/copies"
 	"gatehouse/internal/site"
 )
@@ -80,7 +81,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 			grants := filepath.Join(filepath.Dir(filepath.Clean(flags.Arg(0))), "grants")
 			return journal.VerifyFolder(flags.Arg(0), copies.ReadAnchors(grants), stdout)
 		}
-		return journal.VerifyMain(flags.Arg(0), stdout)
+		return segment.VerifyMain(flags.Arg(0), stdout)
 	case "version":
 		fmt.Fprintln(stdout, "gatehoused", version)
 	default:
@@ -115,7 +116,7 @@ func serve(config string, stderr io.Writer) error {
 	}
 	g, err := gateway.New(gateway.Options{
 		Site: site, Hardware: hardware(), Time: clock.System(), Version: version,
-		Verify: journal.VerifyBy(self, "verify"), Log: log,
+		Verify: segment.VerifyBy(self, "verify"), Log: log,
 		Ready: func() { log.Info().Str("building", site.Building).Str("version", version).Msg("doors are served") },
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"gatehouse/internal/amount"
-	"gatehouse/internal/journal"
+	"gatehouse/internal/journal/segment"
 )
 
 // audit compares the books at the end of the day.
@@ -73,7 +73,7 @@ func place(door string) string {
 // recompute hashes the entries on disk anew and compares the root with the one
 // that the daemon wrote beside them. The files are copied while nothing is
 // written, because the daemon has them open.
-func (p *play) recompute() (r journal.Report, err error) {
+func (p *play) recompute() (r segment.Report, err error) {
 	for range 50 {
 		before := p.changed()
 		if r, err = p.verifyCopy(); err == nil && before.Equal(p.changed()) {
@@ -88,7 +88,7 @@ func (p *play) recompute() (r journal.Report, err error) {
 
 // verifyCopy checks copies of the journal's files and returns the report of the
 // last one.
-func (p *play) verifyCopy() (last journal.Report, err error) {
+func (p *play) verifyCopy() (last segment.Report, err error) {
 	files, err := filepath.Glob(filepath.Join(p.dir, "state", "journal", "*-*.db"))
 	if err != nil {
 		return last, err
@@ -107,7 +107,7 @@ func (p *play) verifyCopy() (last journal.Report, err error) {
 		if err := os.WriteFile(copied, content, 0o600); err != nil {
 			return last, err
 		}
-		if last, err = journal.Verify(copied); err != nil {
+		if last, err = segment.Verify(copied); err != nil {
 			return last, err
 		}
 	}

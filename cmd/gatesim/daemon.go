@@ -14,7 +14,7 @@ import (
 	"gatehouse/internal/control/server"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
-	"gatehouse/internal/journal"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
@@ -64,7 +64,7 @@ func serve(ctx context.Context, site *site.Site, hw gateway.Hardware) error {
 	}
 	log := zerolog.New(os.Stderr).With().Timestamp().Logger()
 	g, err := gateway.New(gateway.Options{Site: site, Hardware: hw, Time: demoTime(), Version: "gatesim",
-		Verify: journal.VerifyBy(self, "verify"), Dial: dialSoon, Log: log, Cadence: gateway.Cadence{Rest: restInDemo},
+		Verify: segment.VerifyBy(self, "verify"), Dial: dialSoon, Log: log, Cadence: gateway.Cadence{Rest: restInDemo},
 		Ready: func() { log.Info().Int("pid", os.Getpid()).Msg("doors are served") }})
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ type verifyCmd struct {
 }
 
 func (c verifyCmd) Run(s streams) error {
-	if code := journal.VerifyMain(c.File, s.out); code != 0 {
+	if code := segment.VerifyMain(c.File, s.out); code != 0 {
 		return exitCode(code)
 	}
 	return nil

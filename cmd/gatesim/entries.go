@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"gatehouse/internal/journal"
+	"gatehouse/internal/journal/journaltest"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
 
@@ -51,7 +53,7 @@ func entryOf(e journal.Entry) (logEntry, error) {
 // entries calls each with the entries that are on disk, also while the daemon
 // writes others.
 func (p *play) entries(each func(logEntry) error) error {
-	return journal.ReadCopies(p.journal(), p.dir, func(e journal.Entry) error {
+	return journaltest.ReadCopies(p.journal(), p.dir, func(e segment.Entry) error {
 		out, err := entryOf(e)
 		if err != nil {
 			return err

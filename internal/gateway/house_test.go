@@ -24,7 +24,8 @@ import (
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
-	"gatehouse/internal/journal"
+	"gatehouse/internal/journal/journaltest"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
@@ -290,7 +291,7 @@ func (h *house) kinds() map[string]int {
 
 // journaled are the entries of a daemon of its own: what no view shows.
 func journaled(dir, scratch string) (all []wire.Header, err error) {
-	err = journal.ReadCopies(filepath.Join(dir, "state", "journal"), scratch, func(e journal.Entry) error {
+	err = journaltest.ReadCopies(filepath.Join(dir, "state", "journal"), scratch, func(e segment.Entry) error {
 		h, err := wire.DecodeHeader(e.Header)
 		all = append(all, h)
 		return err

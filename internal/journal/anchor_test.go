@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
 
@@ -57,19 +58,19 @@ func (s *shelf) SetAnchor(b []byte) error {
 
 // TestAnchorBytes: an anchor is what was written, or none.
 func TestAnchorBytes(t *testing.T) {
-	a := Anchor{3, 7, 100, tlog.Hash{1}}
-	if got, ok := DecodeAnchor(a.Encode()); !ok || got != a {
+	a := anchor{3, 7, 100, tlog.Hash{1}}
+	if got, ok := decodeAnchor(a.encode()); !ok || got != a {
 		t.Errorf("%+v, %t", got, ok)
 	}
-	for i := range a.Encode() {
-		b := a.Encode()
+	for i := range a.encode() {
+		b := a.encode()
 		b[i] ^= 1
-		if _, ok := DecodeAnchor(b); ok {
+		if _, ok := decodeAnchor(b); ok {
 			t.Errorf("byte %d changed: accepted", i)
 		}
 	}
-	older, newer := Anchor{2, 9, 1, tlog.Hash{}}, Anchor{5, 1, 1, tlog.Hash{}}
-	if got := NewestAnchor([][]byte{older.Encode(), nil, newer.Encode(), a.Encode()}); got != newer {
+	older, newer := anchor{2, 9, 1, tlog.Hash{}}, anchor{5, 1, 1, tlog.Hash{}}
+	if got := newestAnchor([][]byte{older.encode(), nil, newer.encode(), a.encode()}); got != newer {
 		t.Errorf("newest is %+v", got)
 	}
 }
@@ -263,7 +264,7 @@ func TestAnchorIsCited(t *testing.T) {
 	l := newLosing(t, true)
 	l.remove("*")
 	damaged, epochs := l.told()
-	want := Anchor{Epoch: l.old.Epoch, Size: l.old.Sequence, Root: l.old.Root}.detail()
+	want := anchor{Epoch: l.old.Epoch, Size: l.old.Sequence, Root: l.old.Root}.detail()
 	if len(epochs) != 1 || !slices.Equal(epochs[0].Detail, want) || len(damaged) != 1 || !slices.Equal(damaged[0].Detail, want) {
 		t.Errorf("epoch %+v, damaged %+v, want detail %x", epochs, damaged, want)
 	}
@@ -272,9 +273,9 @@ func TestAnchorIsCited(t *testing.T) {
 // TestRewrittenHistoryShows: as many entries as before under another root.
 func TestRewrittenHistoryShows(t *testing.T) {
 	l := newLosing(t, true)
-	a := NewestAnchor(l.shelf.Anchors())
+	a := newestAnchor(l.shelf.Anchors())
 	a.Root[0] ^= 1
-	if err := l.shelf.SetAnchor(a.Encode()); err != nil {
+	if err := l.shelf.SetAnchor(a.encode()); err != nil {
 		t.Fatal(err)
 	}
 	damaged, epochs := l.told()
@@ -349,7 +350,7 @@ func TestAnchorsAreRare(t *testing.T) {
 	if s.n < 2 || s.n > 4 {
 		t.Errorf("%d anchors in one run", s.n)
 	}
-	if a := NewestAnchor(s.Anchors()); a.Size != r.j.Status().Sequence || a.Root != r.j.Status().Root {
+	if a := newestAnchor(s.Anchors()); a.Size != r.j.Status().Sequence || a.Root != r.j.Status().Root {
 		t.Errorf("after the stop the anchor is of %d entries, the journal has %d", a.Size, r.j.Status().Sequence)
 	}
 }
@@ -363,7 +364,7 @@ func TestPrunedIsNotMissed(t *testing.T) {
 	for i := range 120 {
 		r.append(granted(), somebody(byte(i)))
 	}
-	eventually(t, "a file goes", func() bool { poke(r.j.work); return r.j.Status().Oldest.Sequence > 0 })
+	eventually(t, "a file goes", func() bool { poke(r.j.files.work); return r.j.Status().Oldest.Sequence > 0 })
 	r.rounds()
 	r.stop()
 	r.start()
@@ -378,46 +379,17 @@ func TestPrunedIsNotMissed(t *testing.T) {
 func TestVerifySeesBothMetas(t *testing.T) {
 	for meta := range 2 {
 		l := newLosing(t, false)
-		if _, err := Verify(l.newest()); err != nil {
+		if _, err := segment.Verify(l.newest()); err != nil {
 			t.Fatal(err)
 		}
 		l.flip(filepath.Base(l.newest()), int64(meta*os.Getpagesize()+60))
-		if _, err := Verify(l.newest()); !errors.Is(err, ErrOneMeta) {
+		if _, err := segment.Verify(l.newest()); !errors.Is(err, segment.ErrOneMeta) {
 			t.Errorf("meta %d: %v", meta, err)
 		}
 		var out strings.Builder
-		if code := VerifyMain(l.newest(), &out); code != exitOneMeta || !strings.Contains(out.String(), "meta pages") {
+		if code := segment.VerifyMain(l.newest(), &out); code != 3 || !strings.Contains(out.String(), "meta pages") {
 			t.Errorf("meta %d: exit %d, %q", meta, code, out.String())
 		}
-	}
-}
-
-// TestEpochsFile: what is written is read; anything else is bad.
-func TestEpochsFile(t *testing.T) {
-	dir := t.TempDir()
-	list := []epochLine{{1, "60", []uint64{0, 40}, []uint64{20}}, {2, unknownMark, []uint64{0}, nil}, {3, openMark, nil, nil}}
-	if err := storeEpochs(dir, list); err != nil {
-		t.Fatal(err)
-	}
-	if got, bad := readEpochs(dir); bad || fmt.Sprint(got) != fmt.Sprint(list) {
-		t.Errorf("%v, %t", got, bad)
-	}
-	b, _ := os.ReadFile(filepath.Join(dir, epochsName))
-	for i := range b {
-		spoilt := slices.Clone(b)
-		spoilt[i] ^= 1
-		if err := os.WriteFile(filepath.Join(dir, epochsName), spoilt, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, bad := readEpochs(dir); !bad {
-			t.Errorf("byte %d changed: not seen", i)
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, epochsName), []byte("0000000000000001 open\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got, bad := readEpochs(dir); bad || len(got) != 1 {
-		t.Errorf("of an older program: %v, %t", got, bad)
 	}
 }
 
@@ -429,14 +401,14 @@ func TestVerifyFolder(t *testing.T) {
 		code int
 		says string
 	}{
-		"nothing":         {func(*losing) {}, exitGood, "is there: "},
-		"a file":          {func(l *losing) { l.remove("*-*0020.db") }, exitDamaged, "is missing"},
-		"the newest":      {func(l *losing) { l.remove("*-*0060.db") }, exitDamaged, "had 7"},
-		"everything":      {func(l *losing) { l.remove("*") }, exitDamaged, "nothing is there"},
-		"a meta page":     {func(l *losing) { l.flip(filepath.Base(l.newest()), 60) }, exitDamaged, "meta pages"},
-		"epochs":          {func(l *losing) { l.flip("epochs", 3) }, exitDamaged, "epochs is missing or damaged"},
-		"another history": {func(l *losing) { a := NewestAnchor(l.shelf.Anchors()); a.Root[0] ^= 1; l.shelf.kept = a.Encode() }, exitDamaged, "another root"},
-		"no anchor":       {func(l *losing) { l.shelf.kept = nil }, exitGood, "no anchor"},
+		"nothing":         {func(*losing) {}, segment.ExitGood, "is there: "},
+		"a file":          {func(l *losing) { l.remove("*-*0020.db") }, segment.ExitDamaged, "is missing"},
+		"the newest":      {func(l *losing) { l.remove("*-*0060.db") }, segment.ExitDamaged, "had 7"},
+		"everything":      {func(l *losing) { l.remove("*") }, segment.ExitDamaged, "nothing is there"},
+		"a meta page":     {func(l *losing) { l.flip(filepath.Base(l.newest()), 60) }, segment.ExitDamaged, "meta pages"},
+		"epochs":          {func(l *losing) { l.flip("epochs", 3) }, segment.ExitDamaged, "epochs is missing or damaged"},
+		"another history": {func(l *losing) { a := newestAnchor(l.shelf.Anchors()); a.Root[0] ^= 1; l.shelf.kept = a.encode() }, segment.ExitDamaged, "another root"},
+		"no anchor":       {func(l *losing) { l.shelf.kept = nil }, segment.ExitGood, "no anchor"},
 		"an image of before": {func(l *losing) {
 			l.remove("*")
 			for path, b := range l.before {
@@ -444,7 +416,7 @@ func TestVerifyFolder(t *testing.T) {
 					l.t.Fatal(err)
 				}
 			}
-		}, exitDamaged, "had 7"},
+		}, segment.ExitDamaged, "had 7"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLosing(t, true)
@@ -472,10 +444,10 @@ func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
 	look := func() string {
 		now := r.j.Status()
 		list, _, err := r.j.Entries(t.Context(), before.Position, 10)
-		tree, rootErr := r.j.Range(t.Context(), Position{before.Epoch, before.Sequence + 1})
+		tree, rootErr := r.j.Range(t.Context(), place(before.Epoch, before.Sequence+1))
 		r.j.anchors.soon()
-		anchored := r.j.keepAnchor(t.Context())
-		a := NewestAnchor(s.Anchors())
+		anchored := r.j.anchors.keep(t.Context())
+		a := newestAnchor(s.Anchors())
 		switch {
 		case err != nil || anchored != nil || len(list) > 0:
 			return fmt.Sprintf("%d entries, %v, %v", len(list), err, anchored)
@@ -488,7 +460,7 @@ func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
 		}
 		return ""
 	}
-	r.open().fault = func(point string) error {
+	r.open().files.fault = func(point string) error {
 		if point == "committed" && armed.Swap(false) {
 			seen <- look()
 		}

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
 
@@ -46,18 +48,21 @@ func startBench(b *testing.B, o Options) (j *Journal, stop func()) {
 // bare measures what bbolt alone takes for the same bytes, one entry a commit.
 func bare(b *testing.B, n int) []time.Duration {
 	b.Helper()
-	it := &item{header: granted()}
-	it.header.Boot, it.header.Counter, it.header.BootTime, it.header.Wall = 7, 300, 86_400_000_000_000, 1_795_392_000_000
-	it.who, _ = somebody(1).Encode()
-	if err := it.seal(); err != nil {
-		b.Fatal(err)
-	}
-	path := filepath.Join(benchFolder(b), "bare.db")
-	err := durable.Create(path, func(tx *bolt.Tx) error { _, err := tx.CreateBucket(bucketEntries); return err })
+	h := granted()
+	h.Boot, h.Counter, h.BootTime, h.Wall = 7, 300, 86_400_000_000_000, 1_795_392_000_000
+	header, err := h.Encode()
 	if err != nil {
 		b.Fatal(err)
 	}
-	db, err := openSegment(path, false)
+	who, _ := somebody(1).Encode()
+	entry := wire.NewStored(header, [16]byte{1}, who).Encode()
+	path := filepath.Join(benchFolder(b), "bare.db")
+	bucket := []byte("entries")
+	err = durable.Create(path, func(tx *bolt.Tx) error { _, err := tx.CreateBucket(bucket); return err })
+	if err != nil {
+		b.Fatal(err)
+	}
+	db, err := durable.Open(path, &bolt.Options{InitialMmapSize: 16 << 20, NoStatistics: true})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -65,7 +70,11 @@ func bare(b *testing.B, n int) []time.Duration {
 	took := make([]time.Duration, n)
 	for i := range n {
 		begin := time.Now()
-		err := db.Update(func(tx *bolt.Tx) error { return putEntries(tx, uint64(i), [][]byte{it.stored}) })
+		err := db.Update(func(tx *bolt.Tx) error {
+			b := tx.Bucket(bucket)
+			b.FillPercent = 1
+			return b.Put(binary.BigEndian.AppendUint64(nil, uint64(i)), entry)
+		})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -170,28 +179,26 @@ func measureSize(b *testing.B, n int, mix bool) {
 	}
 	settled := func() bool {
 		s := j.Status()
-		if f, err := tiledSize(j.path(treeName), s.Epoch); err != nil || f.Size()+flushTiles*tileLeaves <= s.Sequence {
+		if f, err := j.files.tiles().Frontier(s.Epoch); err != nil || f.Size()+flushTiles*segment.TileLeaves <= s.Sequence {
 			return false
 		}
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		for _, f := range j.files[:len(j.files)-1] {
-			if !f.packed {
+		for _, f := range j.cat.Load().Closed() {
+			if !f.Packed {
 				return false
 			}
 		}
 		return true
 	}
 	for !settled() {
-		poke(j.work)
+		poke(j.files.work)
 		time.Sleep(50 * time.Millisecond)
 	}
 	stop()
-	used, err := usedBytes(j.o.Dir)
+	used, err := usedBytes(j.files.o.Dir)
 	if err != nil {
 		b.Fatal(err)
 	}
-	tiles := fileBytes(j.path(treeName))
+	tiles := fileBytes(j.files.path(segment.TreeName))
 	b.ReportMetric(float64(used)/float64(n), "B/entry")
 	b.ReportMetric(float64(tiles)/float64(n), "tree-B/entry")
 	if d := j.Status().Dropped; d > 0 {
@@ -222,7 +229,7 @@ func BenchmarkStart(b *testing.B) {
 	stop()
 	b.Setenv(childEnv, "verify")
 	var verifying time.Duration
-	verify := VerifyBy(self)
+	verify := segment.VerifyBy(self)
 	o.Verify = func(ctx context.Context, path string) error {
 		begin := time.Now()
 		defer func() { verifying += time.Since(begin) }()

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/journal/journaltest"
 	"gatehouse/sync/wire"
 )
 
@@ -28,7 +29,7 @@ func TestReadCopies(t *testing.T) {
 	}
 	for end := time.Now().Add(time.Minute); ; {
 		n, found := uint64(0), false
-		err := ReadCopies(dir, t.TempDir(), func(e Entry) error {
+		err := journaltest.ReadCopies(dir, t.TempDir(), func(e Entry) error {
 			h, err := wire.DecodeHeader(e.Header)
 			if e.Sequence != n {
 				t.Fatalf("entry %d where %d must follow", e.Sequence, n)

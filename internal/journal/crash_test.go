@@ -46,7 +46,7 @@ func childWriter() {
 	if err != nil {
 		panic(err)
 	}
-	j.noSync = os.Getenv(envSin) == "nosync"
+	j.files.noSync = os.Getenv(envSin) == "nosync"
 	j.anchors.every = time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -99,9 +99,9 @@ func childMove(j *Journal, i int) {
 	var from Position
 	s := j.Status()
 	if i%90 != 80 {
-		from = Position{s.Epoch, s.Sequence / 2}
+		from = place(s.Epoch, s.Sequence/2)
 	}
-	if _, err := j.NewEpoch(context.Background(), from, headOf(Position{s.Epoch, 0})); err != nil {
+	if _, err := j.NewEpoch(context.Background(), from, headOf(place(s.Epoch, 0))); err != nil {
 		panic(err)
 	}
 }
@@ -155,7 +155,7 @@ func survive(dir string, acks []wire.Ref) error {
 		}
 		for _, e := range list {
 			if e.Epoch != want.Epoch {
-				want = Position{e.Epoch, 0}
+				want = place(e.Epoch, 0)
 			}
 			if e.Position != want {
 				return fmt.Errorf("entry %v where %d was expected", e.Position, want.Sequence)

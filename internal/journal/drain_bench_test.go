@@ -11,6 +11,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/segment"
 )
 
 // filled makes a journal of n entries in a new folder and stops it.
@@ -32,14 +34,18 @@ func filled(b *testing.B, o Options, n int) {
 // cursorTime walks all entries of a folder with bbolt alone.
 func cursorTime(b *testing.B, dir string) (n int, took time.Duration) {
 	b.Helper()
-	fo, err := readFolder(dir, 0)
+	fo, err := catalogue.Tidy(dir, 0)
 	if err != nil {
 		b.Fatal(err)
 	}
 	begin, size := time.Now(), 0
-	for _, f := range fo.files {
-		err := view(f.path, func(tx *bolt.Tx) error {
-			c := tx.Bucket(bucketEntries).Cursor()
+	for _, f := range fo.Files {
+		db, err := durable.Open(f.Path, &bolt.Options{ReadOnly: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		err = db.View(func(tx *bolt.Tx) error {
+			c := tx.Bucket([]byte("entries")).Cursor()
 			for k, v := c.First(); k != nil; k, v = c.Next() {
 				n, size = n+1, size+len(v)
 			}
@@ -48,6 +54,7 @@ func cursorTime(b *testing.B, dir string) (n int, took time.Duration) {
 		if err != nil {
 			b.Fatal(err)
 		}
+		db.Close()
 	}
 	return n, time.Since(begin)
 }
@@ -64,7 +71,7 @@ func BenchmarkDrain(b *testing.B) {
 	o := Options{Dir: filepath.Join(benchFolder(b), "journal")}
 	filled(b, o, 200_000)
 	b.Setenv(childEnv, "verify")
-	o.Verify = VerifyBy(self)
+	o.Verify = segment.VerifyBy(self)
 	var first, again, cursor time.Duration
 	var read, walked int
 	for range b.N {
@@ -119,14 +126,14 @@ func BenchmarkRange(b *testing.B) {
 		b.Fatal(err)
 	}
 	for {
-		f, err := tiledSize(j.path(treeName), j.Status().Epoch)
-		if err == nil && f.Size()+2*flushTiles*tileLeaves > uint64(n) {
+		f, err := j.files.tiles().Frontier(j.Status().Epoch)
+		if err == nil && f.Size()+2*flushTiles*segment.TileLeaves > uint64(n) {
 			break
 		}
-		poke(j.work)
+		poke(j.files.work)
 		time.Sleep(50 * time.Millisecond)
 	}
-	p := Position{j.Status().Epoch, uint64(n) - 12_345}
+	p := place(j.Status().Epoch, uint64(n)-12_345)
 	if _, err := j.Range(context.Background(), p); err != nil { // verifies the file
 		b.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
 
@@ -64,7 +65,7 @@ func (o *old) traces() (found []int) {
 // closedPeople are those in files that are closed: the open one still has them.
 func (o *old) inClosed() int {
 	list := files(o.t, o.o.Dir, "*-*.db")
-	_, first, _ := parseName(filepath.Base(list[len(list)-1]))
+	_, first, _ := segment.ParseName(filepath.Base(list[len(list)-1]))
 	return int(first) - 1 // the boot entry names nobody
 }
 
@@ -111,7 +112,7 @@ func TestWhoPartsGo(t *testing.T) {
 		t.Errorf("%d entries erased, %d told of, want %d", erased, count, n)
 	}
 	for _, path := range files(t, o.o.Dir, "*-*.db") {
-		if _, err := Verify(path); err != nil && path != files(t, o.o.Dir, "*-*.db")[len(files(t, o.o.Dir, "*-*.db"))-1] {
+		if _, err := segment.Verify(path); err != nil && path != files(t, o.o.Dir, "*-*.db")[len(files(t, o.o.Dir, "*-*.db"))-1] {
 			t.Error(err)
 		}
 	}
@@ -130,7 +131,7 @@ func TestQuietHouseErases(t *testing.T) {
 	eventually(t, "all are gone", func() bool {
 		o.clock.wall.Add(day.Milliseconds())
 		o.clock.boot.Add(uint64(day))
-		poke(o.j.wake) // what the minute's tick does
+		o.j.in.Poke() // what the minute's tick does
 		o.rounds()
 		return len(o.traces()) == 0
 	})
@@ -185,7 +186,7 @@ func TestErasedWhenSafe(t *testing.T) {
 			n := o.inClosed()
 			o.ack()
 			if days == 33 {
-				for _, p := range []Position{{o.j.Status().Epoch, 45}, {o.j.Status().Epoch, 10}, {77, 1000}} { // forward only
+				for _, p := range []Position{place(o.j.Status().Epoch, 45), place(o.j.Status().Epoch, 10), place(77, 1000)} { // forward only
 					if err := o.j.Safe(p); err != nil {
 						t.Fatal(err)
 					}
@@ -239,7 +240,7 @@ func TestClockAheadWhenClosed(t *testing.T) {
 	for range 50 {
 		o.clock.wall.Add(day.Milliseconds())
 		o.clock.boot.Add(uint64(day))
-		poke(o.j.wake)
+		o.j.in.Poke()
 		o.rounds()
 	}
 	if got := o.traces(); len(got) > 0 {

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
 
@@ -59,7 +60,7 @@ func TestIOErrorBeginsAnEpoch(t *testing.T) {
 		t.Run(point, func(t *testing.T) {
 			r := newRig(t, nil)
 			r.open()
-			r.j.fault, _ = failTimes(point, 5, 1, syscall.EIO)
+			r.j.files.fault, _ = failTimes(point, 5, 1, syscall.EIO)
 			r.run()
 			var refs []wire.Ref
 			for i := range 12 {
@@ -80,7 +81,7 @@ func TestIOErrorBeginsAnEpoch(t *testing.T) {
 				old := r.all()[0].Epoch
 				d := epochs[0].Detail
 				size := binary.BigEndian.Uint64(d[8:])
-				root, err := r.j.Root(context.Background(), Position{old, size})
+				root, err := r.j.Root(context.Background(), place(old, size))
 				if err != nil || binary.BigEndian.Uint64(d) != old || tlog.Hash(d[16:]) != root {
 					t.Errorf("the new epoch cites %x, want %x, %d, %v (%v)", d, old, size, root, err)
 				}
@@ -98,7 +99,7 @@ func TestDeadDiskDegradesAndRecovers(t *testing.T) {
 	r := newRig(t, nil)
 	r.open()
 	var dead atomic.Bool
-	r.j.fault = func(string) error {
+	r.j.files.fault = func(string) error {
 		if dead.Load() {
 			return syscall.EIO
 		}
@@ -134,7 +135,7 @@ func TestDeadDiskDegradesAndRecovers(t *testing.T) {
 func TestStopOnADeadDisk(t *testing.T) {
 	r := newRig(t, nil)
 	r.open()
-	r.j.fault = func(string) error { return syscall.EIO }
+	r.j.files.fault = func(string) error { return syscall.EIO }
 	r.run()
 	r.j.Queue(granted(), somebody(1))
 	eventually(t, "degraded", func() bool { return r.j.Status().Degraded })
@@ -150,10 +151,10 @@ func TestStopOnADeadDisk(t *testing.T) {
 func TestFullDiskTakesTheBallast(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.Ballast = 1 << 16 })
 	r.open()
-	r.j.fault, _ = failTimes("commit", 3, 1, syscall.ENOSPC)
+	r.j.files.fault, _ = failTimes("commit", 3, 1, syscall.ENOSPC)
 	var free atomic.Int64
 	free.Store(1 << 30)
-	r.j.room = func(string) (int64, int, error) { return free.Load(), 50, nil }
+	r.j.space.free = func(string) (int64, int, error) { return free.Load(), 50, nil }
 	r.run()
 	ballast := filepath.Join(r.o.Dir, ballastName)
 	eventually(t, "ballast is made", func() bool { _, err := os.Stat(ballast); return err == nil })
@@ -165,7 +166,7 @@ func TestFullDiskTakesTheBallast(t *testing.T) {
 	for i := range 6 {
 		r.append(granted(), somebody(byte(i)))
 	}
-	poke(r.j.work)
+	poke(r.j.files.work)
 	if s := r.j.Status(); s.Degraded || s.Epoch != epoch || !s.Spent {
 		t.Errorf("status %+v, want the same epoch, not degraded, and the ballast spent", s)
 	}
@@ -173,9 +174,9 @@ func TestFullDiskTakesTheBallast(t *testing.T) {
 	if list := find(r.headers(), wire.KindSpace); len(list) != 1 || list[0].Reason != wire.ReasonDiskFull {
 		t.Errorf("space entries %+v", list)
 	}
-	poke(r.j.work)
+	poke(r.j.files.work)
 	eventually(t, "ballast is made again", func() bool { _, err := os.Stat(ballast); return err == nil })
-	eventually(t, "and not said to be spent", func() bool { poke(r.j.work); return !r.j.Status().Spent })
+	eventually(t, "and not said to be spent", func() bool { poke(r.j.files.work); return !r.j.Status().Spent })
 }
 
 // What a landlord's folder may look like after a bad night: the journal starts
@@ -197,7 +198,7 @@ func TestStartWithADamagedFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := newRig(t, func(o *Options) { o.Verify = VerifyBy(self) })
+			r := newRig(t, func(o *Options) { o.Verify = segment.VerifyBy(self) })
 			r.start()
 			for i := range 300 {
 				r.j.Queue(granted(), somebody(byte(i)))
@@ -276,14 +277,14 @@ func TestSlowReaderOfADamagedFile(t *testing.T) {
 	r := newRig(t, nil)
 	r.start()
 	r.append(granted(), somebody(1))
-	f, _, last, err := r.j.locate(&Position{})
-	if err != nil || !last {
-		t.Fatalf("last %v, %v", last, err)
+	at, err := r.j.cat.Load().Locate(Position{})
+	if err != nil || !at.Last {
+		t.Fatalf("last %v, %v", at.Last, err)
 	}
-	r.j.isDamaged(f, last)
-	eventually(t, "goes on in a new epoch", func() bool { return r.j.Status().Epoch != f.epoch })
+	r.j.files.isDamaged(at.File, true)
+	eventually(t, "goes on in a new epoch", func() bool { return r.j.Status().Epoch != at.File.Epoch })
 	ref := r.append(granted(), somebody(2))
-	r.j.isDamaged(f, last)
+	r.j.files.isDamaged(at.File, true)
 	r.append(granted(), somebody(3))
 	if bad := files(t, r.o.Dir, "*.bad-1"); len(bad) != 1 || readable(r)[ref] != 1 {
 		t.Errorf("set aside: %v; the entry of the new epoch is there %d times", bad, readable(r)[ref])
@@ -390,7 +391,7 @@ func TestFolderGoneWhileOpening(t *testing.T) {
 	r := newRig(t, nil)
 	r.open()
 	tries := 0
-	r.j.fault = func(point string) error {
+	r.j.files.fault = func(point string) error {
 		if point != "open" {
 			return nil
 		}

@@ -3,8 +3,9 @@
 // of bounded size, and never in the way of the door. docs/journal.md has the
 // bytes.
 //
-// Entries are given to Append or Queue; one goroutine, the writer, commits all
-// that wait in one transaction. A sick disk never ends Run and never blocks
+// Entries are given to Append or Queue and wait in the intake; one goroutine, the
+// writer, commits all that wait in one transaction to the newest segment; another, the
+// keeper, does what may wait. Readers go by the catalogue and hold up neither. A sick disk never ends Run and never blocks
 // Append for longer than its context: entries wait in a bounded queue, the
 // journal says that it is degraded, and it goes on when the disk does.
 //
@@ -15,127 +16,34 @@ package journal
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/rs/zerolog"
-	bolt "go.etcd.io/bbolt"
+	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/backoff"
+	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
-var (
-	// ErrQueued means that the context ended first: the entry is queued and
-	// will be written, but is not durable yet.
-	ErrQueued = errors.New("entry is queued, not durable yet")
-	// ErrDegraded means that the journal can't make entries durable now and
-	// that waiting is of no use. The entry is queued.
-	ErrDegraded = errors.New("journal is degraded: entry is queued, not durable")
-	// ErrDropped means that there was no room for the entry; a gap entry will
-	// count it.
-	ErrDropped = errors.New("entry dropped: no room")
-	// ErrGone means that the epoch of a position is not in this journal (any more).
-	ErrGone = errors.New("no such epoch in the journal")
-)
-
-// Stamp is the time of an entry as the gateway knows it.
-type Stamp struct {
-	BootTime uint64            // CLOCK_BOOTTIME, ns
-	Wall     int64             // ms since 1970-01-01T00:00:00Z
-	Quality  wire.ClockQuality // where Wall came from
-	Trusted  bool              // whether files may be closed or deleted by it
-}
-
-// Options of a journal. Dir and Clock are required; the rest has defaults.
-type Options struct {
-	Dir        string       // made if it is not there
-	Clock      func() Stamp // called for each entry, under a lock: quick, and it must not call the journal
-	BootID     [16]byte     // the kernel's boot id, for the boot entry
-	Log        zerolog.Logger
-	MaxEntries uint64        // of a file; 50,000
-	MaxAge     time.Duration // of a file, by the trusted clock; 7 days
-	MaxBytes   int64         // of the folder, damaged files and tree included; 512 MiB
-	Ballast    int64         // bytes kept back for a full disk; 4 MiB, negative for none
-	Queue      int           // entries that wait in memory at most; 10,000
-	Anchors    AnchorStore   // nil: nobody notices when the whole journal is deleted or set back
-	Uplink     bool          // a registry is to have all entries: deleting one that it has not is a gap
-	// Verify checks a file before it is used: nil if it is good, an error that
-	// wraps durable.ErrDamaged if it is not, any other if it could not be
-	// checked. A fault while checking can end the process, so give it one of
-	// its own: VerifyBy. Nil checks in this process (for tests).
-	Verify func(ctx context.Context, path string) error
-	// EraseAfter is how long a file has to be closed, and with Uplink what is in it
-	// safe at the registry, before its who parts are erased; 0: 30 days, negative:
-	// never. Where the registry has them and never says that they are safe, 30 days
-	// more; what it does not have is not erased.
-	EraseAfter time.Duration
-	// KeepEvery is how often the files are looked after when nothing else is the
-	// reason to: missing files, space, age; 1 min.
-	KeepEvery time.Duration
-	// Sync is called before each commit, by the goroutine that makes it: it may
-	// wait, as a slow disk does. Nil: nothing is called.
-	Sync func()
-}
-
-// Position of an entry: the sequence numbers of each epoch start at 0. The
-// zero Position stands before the oldest entry; no epoch is 0.
-type Position struct {
-	Epoch    uint64
-	Sequence uint64
-}
-
 // Journal is the log. All methods are safe for concurrent use, also before Run
 // and after it.
 type Journal struct {
-	o        Options
-	boot     uint64
-	wake     chan struct{} // to the writer: something is queued or suspect
-	work     chan struct{} // to the keeper
-	index    sync.Mutex    // held while the epochs file is read or changed
-	upkeep   sync.Mutex    // held while closed files are moved, rewritten or deleted
-	moving   sync.Mutex    // held by NewEpoch
-	retryMin time.Duration // between attempts on a sick disk, doubling from here
-	retryMax time.Duration
-	noSync   bool                     // only for tests that must lose entries
-	fault    func(point string) error // only for tests: errors of a disk
-	room     func(dir string) (free int64, percent int, err error)
-
-	anchors   anchors
-	indexTold atomic.Bool // that the epochs file is bad was told
-
-	mu       sync.Mutex
-	counter  uint64
-	queue    queue
-	inflight []*item // taken by the writer, not yet durable
-	degraded bool
-	reason   wire.Reason
-	problem  string
-	dropped  uint64
-	files    []file     // oldest first; while cur is open, the last is cur's
-	cur      *bolt.DB   // of the writer; nil while no file is open
-	next     uint64     // the first sequence not durable, in the epoch of the last file
-	tree     tree.Range // of that epoch at size next
-	suspect  bool       // a reader found the current file damaged
-	move     *move      // a copied tail that waits for the writer
-	copying  uint64     // epoch that NewEpoch makes; its files do not count yet
-	tight    bool       // space is short: denials get at most half
-	low, all uint64     // written since it is
-	bytes    int64
-	percent  int  // of MaxBytes
-	disk     int  // percent of the file system in use
-	spent    bool // see Status
-	acked    Position
-	safe     Position // the registry can't lose what is before it
-	changed  chan struct{}
+	in      *intake.Intake
+	cat     *catalogue.Current
+	files   *archive
+	anchors *anchors
+	space   *space
+	tails   chan *tail       // to the writer, from one NewEpoch at a time
+	moving  sync.Mutex       // held by NewEpoch
+	retry   *backoff.Backoff // between attempts on a sick disk
 }
 
-// Open makes the journal of a folder and gives this run its boot number. It
+// Open makes the journal of a directory and gives this run its boot number. It
 // starts nothing, and a sick disk is no error: if the little file with the
 // number of the last run can't be read or written, the number is a random one
 // above 2^32, so that it can't meet an earlier one. An error is a mistake in o.
@@ -144,57 +52,47 @@ func Open(o Options) (*Journal, error) {
 		return nil, errors.New("open journal: no folder or no clock")
 	}
 	o = o.withDefaults()
+	boot, err := nextBoot(o.Dir)
+	if err != nil {
+		o.Log.Error().Err(err).Uint64("boot", boot).Msg("journal: boot number is a random one")
+	}
+	in := intake.New(boot, o.Queue, o.Clock, o.Log)
+	files := &archive{o: o, in: in, losses: losses{o.Dir, in, o.Log}, work: make(chan struct{}, 1),
+		fault: func(string) error { return nil }}
+	acked, err := readPosition(files.path(ackedName))
+	if err != nil {
+		o.Log.Error().Err(err).Msg("journal: cursor of the uplink starts again")
+	}
+	safe, err := readPosition(files.path(safeName))
+	if err != nil {
+		o.Log.Error().Err(err).Msg("journal: what the registry can't lose is not known")
+	}
+	files.cat = catalogue.NewCurrent(acked, safe)
 	j := &Journal{
-		o: o, wake: make(chan struct{}, 1), work: make(chan struct{}, 1), changed: make(chan struct{}),
-		retryMin: 100 * time.Millisecond, retryMax: 30 * time.Second,
-		queue: queue{limit: o.Queue}, room: diskSpace,
+		in: in, cat: files.cat, files: files, anchors: newAnchors(files), tails: make(chan *tail, 1),
+		retry: backoff.New(100*time.Millisecond, 30*time.Second),
 	}
-	var err error
-	if j.boot, err = nextBoot(o.Dir); err != nil {
-		j.o.Log.Error().Err(err).Uint64("boot", j.boot).Msg("journal: boot number is a random one")
-	}
-	if j.acked, err = readPosition(j.path(ackedName)); err != nil {
-		j.o.Log.Error().Err(err).Msg("journal: cursor of the uplink starts again")
-	}
-	if j.safe, err = readPosition(j.path(safeName)); err != nil {
-		j.o.Log.Error().Err(err).Msg("journal: what the registry can't lose is not known")
-	}
-	j.anchors.load(o.Anchors)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.note(wire.Header{Kind: wire.KindBoot, Detail: o.BootID[:]})
+	j.space = &space{files: files, anchors: j.anchors, free: diskSpace}
+	in.Note(wire.Header{Kind: wire.KindBoot, Detail: o.BootID[:]})
 	return j, nil
 }
 
-func (o Options) withDefaults() Options {
-	if o.MaxEntries == 0 {
-		o.MaxEntries = 50_000
-	}
-	if o.KeepEvery <= 0 {
-		o.KeepEvery = keepEvery
-	}
-	if o.MaxAge == 0 {
-		o.MaxAge = 7 * 24 * time.Hour
-	}
-	if o.MaxBytes == 0 {
-		o.MaxBytes = 512 << 20
-	}
-	if o.Ballast == 0 {
-		o.Ballast = 4 << 20
-	}
-	if o.Queue == 0 {
-		o.Queue = 10_000
-	}
-	if o.EraseAfter == 0 {
-		o.EraseAfter = 30 * 24 * time.Hour
-	}
-	if o.Verify == nil {
-		o.Verify = func(_ context.Context, path string) error {
-			_, err := Verify(path)
-			return err
-		}
-	}
-	return o
+// Run writes entries until ctx ends; then it writes what is queued, waits for
+// its other goroutine, closes its files and returns nil. It never returns
+// because of a sick disk: it tries again. What can't be written when ctx ends
+// is logged and lost. Call it once.
+func (j *Journal) Run(ctx context.Context) error {
+	w := &writer{files: j.files, anchors: j.anchors, space: j.space, tails: j.tails, retry: j.retry}
+	k := &keeper{files: j.files, anchors: j.anchors, space: j.space, eraser: &eraser{files: j.files}}
+	var keeping sync.WaitGroup
+	keeping.Go(func() { k.run(ctx) })
+	w.loop(ctx)
+	keeping.Wait()
+	w.loop(ctx) // what the keeper had to say
+	j.anchors.soon()
+	j.files.report("keep an anchor", j.anchors.keep(context.WithoutCancel(ctx)))
+	w.close()
+	return nil
 }
 
 // Append writes one entry; boot number, counter and times of h are filled in.
@@ -204,172 +102,108 @@ func (o Options) withDefaults() Options {
 // these cases. Other errors: a malformed entry, or ErrDropped; nothing is
 // queued then.
 func (j *Journal) Append(ctx context.Context, h wire.Header, who wire.Who) (wire.Ref, error) {
-	it := &item{header: h}
-	err := j.append(ctx, it, who)
-	return it.ref, err
-}
-
-func (j *Journal) append(ctx context.Context, it *item, who wire.Who) error {
-	done := make(chan error, 1)
-	it.done = done
-	if err := j.enqueue(it, who); err != nil {
-		return err
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	select {
-	case err := <-done: // both at once: it is durable
-		return err
-	default:
-	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		j.mu.Lock()
-		j.degrade(wire.ReasonSlowDisk, ctx.Err())
-		j.mu.Unlock()
-	}
-	return fmt.Errorf("%w: %w", ErrQueued, ctx.Err())
+	it, err := j.in.Append(ctx, h, who)
+	return it.Ref, err
 }
 
 // Queue writes one entry without waiting for it. A malformed entry is logged
 // and counts as nothing: its Ref is zero, as is that of a dropped one.
-func (j *Journal) Queue(h wire.Header, who wire.Who) wire.Ref {
-	it := &item{header: h}
-	if err := j.enqueue(it, who); err != nil && !errors.Is(err, ErrDegraded) {
-		if !errors.Is(err, ErrDropped) {
-			j.o.Log.Error().Err(err).Str("kind", h.Kind.String()).Msg("journal: entry refused")
-		}
-		return wire.Ref{}
-	}
-	return it.ref
+func (j *Journal) Queue(h wire.Header, who wire.Who) wire.Ref { return j.in.Queue(h, who) }
+
+// Entries returns up to n durable entries from a position on, and the position
+// after them; none, when there are no more yet (see Changed) or Run has not
+// opened the files. It goes on over the ends of files and epochs, so that the
+// first entry may stand later than from where something was deleted or set
+// aside. From within what NewEpoch appended again it goes on at the start of
+// the new epoch. A closed file that nobody has read in this run is verified first; one
+// that turns out damaged is set aside and skipped. ErrGone: from is in an epoch
+// that is not here. It does not hold up the writer; ask for a few hundred at a
+// time.
+func (j *Journal) Entries(ctx context.Context, from Position, n int) ([]Entry, Position, error) {
+	return j.files.entries(ctx, from, n)
 }
 
-func (j *Journal) enqueue(it *item, who wire.Who) error {
-	var err error
-	if it.who, err = who.Encode(); err != nil {
-		return fmt.Errorf("append to journal: %w", err)
+// Root returns the root of the tree over the first p.Sequence entries of an
+// epoch. RFC 6962. The same as the root of Range.
+func (j *Journal) Root(ctx context.Context, p Position) (tlog.Hash, error) {
+	r, err := j.files.treeOf(ctx, p)
+	return r.Root(), err
+}
+
+// Range returns the compact range over the first p.Sequence entries of an
+// epoch. It starts from the tree that the entry file of that place begins
+// with, and goes on with the leaf tiles and, where those end, the entries: some
+// milliseconds, however long the journal is; up to 0.1 s more where tree.db was
+// lost, and the time of one verification where nobody has read the file in this
+// run. Of entries that were deleted it knows as much as there are tiles, and
+// then takes 0.1 s for each million. ErrGone: the epoch or the leaves are not
+// here. ErrAhead: the epoch ends before.
+func (j *Journal) Range(ctx context.Context, p Position) (tree.Range, error) {
+	return j.files.treeOf(ctx, p)
+}
+
+// Lost returns what the journal found to be lost or changed, a sentence each,
+// until somebody removes LostFile. It counts and names nothing: how many entries
+// there were is nobody's business who reads a status. The entries have it.
+func (j *Journal) Lost() []string { return j.files.losses.list() }
+
+// LostFile is the file that Lost reads.
+func (j *Journal) LostFile() string { return j.files.losses.file() }
+
+// Status is a view of the journal at one moment.
+type Status struct {
+	Position           // of the next entry; its sequence is the size of the tree
+	Root     tlog.Hash // of the tree at that size
+	Oldest   Position  // of the oldest entry that is still there
+	Acked    Position  // everything before it is at the registry
+	intake.State
+	Usage
+}
+
+// Status returns the state of the journal.
+func (j *Journal) Status() Status {
+	in := j.in.State() // before the catalogue: what is queued no more is in it
+	now := j.cat.Load()
+	return Status{now.Next(), now.Tree.Root(), now.Oldest(), now.Acked, in, j.space.usage()}
+}
+
+// Changed returns a channel that is closed when the next entries are durable.
+// Take it before reading, so that nothing falls between.
+func (j *Journal) Changed() <-chan struct{} { return j.cat.Load().Changed }
+
+// Acked returns the cursor of the uplink: all entries before it are at the
+// registry. Zero before the first Ack. The end of an epoch and the start of the
+// next are the same place; it is given as the latter once the files are open.
+func (j *Journal) Acked() Position { return j.cat.Load().Acked }
+
+// Ack moves the cursor of the uplink and returns when that is durable. It only
+// moves forward: a place in an earlier epoch, or earlier in the same, is an
+// error. ErrAhead: this journal has not written so far, or has appended it again
+// since (see NewEpoch). ErrGone: the epoch is not here.
+func (j *Journal) Ack(p Position) error {
+	j.files.upkeep.Lock()
+	defer j.files.upkeep.Unlock()
+	if err := j.cat.Load().CheckAck(p); err != nil {
+		return fmt.Errorf("move cursor of the uplink to %d in epoch %016x: %w", p.Sequence, p.Epoch, err)
 	}
-	if it.who != nil {
-		rand.Read(it.salt[:]) // never fails: it ends the program instead
+	if err := writePosition(j.files.path(ackedName), p); err != nil {
+		return fmt.Errorf("move cursor of the uplink: %w", err)
 	}
-	it.low = lowClass(it.header)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.overShare(it.low) {
-		j.drop(&item{}, wire.ReasonDiskFull)
-		return ErrDropped
-	}
-	stamp := j.o.Clock()
-	h := &it.header
-	h.Boot, h.Counter = j.boot, j.counter
-	h.BootTime, h.Wall, h.Clock = stamp.BootTime, stamp.Wall, stamp.Quality
-	if err := it.seal(); err != nil {
-		return fmt.Errorf("append to journal: %w", err)
-	}
-	j.counter++
-	it.ref = wire.Ref{Boot: h.Boot, Counter: h.Counter}
-	victim := j.queue.push(it)
-	if victim != nil {
-		j.drop(victim, wire.ReasonQueueFull)
-	}
-	poke(j.wake)
-	switch {
-	case victim == it:
-		it.ref = wire.Ref{}
-		return ErrDropped
-	case j.degraded:
-		it.done = nil // nobody waits
-		return ErrDegraded
-	}
+	j.cat.Change(func(c *catalogue.Catalogue) { c.Acked = c.Settle(p) })
 	return nil
 }
 
-// note queues an entry of the journal about itself. The caller holds mu.
-func (j *Journal) note(h wire.Header) {
-	stamp := j.o.Clock()
-	h.Boot, h.Counter = j.boot, j.counter
-	h.BootTime, h.Wall, h.Clock = stamp.BootTime, stamp.Wall, stamp.Quality
-	j.counter++
-	it := &item{header: h, ref: wire.Ref{Boot: h.Boot, Counter: h.Counter}}
-	if h.Kind == wire.KindGap {
-		j.queue.gap = it
-		j.queue.high = append(j.queue.high, it) // may stand above the limit: there is one
-	} else if victim := j.queue.push(it); victim != nil {
-		j.drop(victim, wire.ReasonQueueFull)
+// Safe takes the registry's word that it can't lose what is before p any more. It
+// moves forward only, and is durable when it returns.
+func (j *Journal) Safe(p Position) error {
+	j.files.upkeep.Lock()
+	defer j.files.upkeep.Unlock()
+	if !j.cat.Load().MovesSafe(p) {
+		return nil
 	}
-	poke(j.wake)
+	if err := writePosition(j.files.path(safeName), p); err != nil {
+		return fmt.Errorf("keep what the registry can't lose: %w", err)
+	}
+	j.cat.Change(func(c *catalogue.Catalogue) { c.Safe = p })
+	return nil
 }
-
-// drop counts an entry that had no room in the gap entry of this run of drops.
-// The caller holds mu.
-func (j *Journal) drop(victim *item, reason wire.Reason) {
-	n := uint64(1)
-	if victim.header.Kind == wire.KindGap {
-		n = victim.header.Count
-		if j.queue.gap == victim {
-			j.queue.gap = nil
-		}
-	} else {
-		j.dropped++
-	}
-	if j.queue.gap == nil || j.queue.gap.header.Reason != reason {
-		j.note(wire.Header{Kind: wire.KindGap, Reason: reason})
-	}
-	j.queue.gap.header.Count += n
-	victim.finish(ErrDropped)
-}
-
-// overShare says whether a denial or fault would take more than half of what
-// is written while space is short. The caller holds mu.
-func (j *Journal) overShare(low bool) bool {
-	const head = 8 // the first few always pass
-	if !j.tight {
-		return false
-	}
-	if low && 2*(j.low+1) > j.all+1+head {
-		return true
-	}
-	j.all++
-	if low {
-		j.low++
-	}
-	return false
-}
-
-// degrade ends all waiting until a commit succeeds. The caller holds mu.
-func (j *Journal) degrade(reason wire.Reason, err error) {
-	j.problem = err.Error()
-	if j.degraded {
-		return
-	}
-	j.degraded, j.reason = true, reason
-	j.o.Log.Error().Err(err).Str("reason", reason.String()).Msg("journal: degraded")
-	for _, list := range [][]*item{j.inflight, j.queue.low, j.queue.high} {
-		for _, it := range list {
-			it.finish(ErrDegraded)
-		}
-	}
-	j.note(wire.Header{Kind: wire.KindJournal, Outcome: wire.OutcomeActive, Reason: reason})
-}
-
-// recovered is called after each commit. The caller holds mu.
-func (j *Journal) recovered() {
-	if !j.degraded {
-		return
-	}
-	reason := j.reason
-	j.degraded, j.reason, j.problem = false, wire.ReasonNone, ""
-	j.o.Log.Info().Msg("journal: entries are durable again")
-	j.note(wire.Header{Kind: wire.KindJournal, Outcome: wire.OutcomeIdle, Reason: reason})
-}
-
-func poke(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
-func (j *Journal) path(name string) string { return filepath.Join(j.o.Dir, name) }

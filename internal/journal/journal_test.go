@@ -13,8 +13,14 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/sync/wire"
 )
+
+// place is a position.
+func place(epoch, sequence uint64) Position {
+	return Position{Epoch: epoch, Sequence: sequence}
+}
 
 // testClock is a clock that ticks by itself and can be set.
 type testClock struct {
@@ -63,9 +69,9 @@ func (r *rig) open() *Journal {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	j.retryMin, j.retryMax = 5*time.Millisecond, 20*time.Millisecond
+	j.retry = backoff.New(5*time.Millisecond, 20*time.Millisecond)
 	if !r.realDisk {
-		j.room = roomy
+		j.space.free = roomy
 	}
 	r.j = j
 	return j
@@ -99,9 +105,7 @@ func (r *rig) start() *Journal {
 func (r *rig) looked() {
 	r.t.Helper()
 	eventually(r.t, "first look after space", func() bool {
-		r.j.mu.Lock()
-		defer r.j.mu.Unlock()
-		return r.j.bytes > 0
+		return r.j.Status().Bytes > 0
 	})
 }
 
@@ -109,10 +113,10 @@ func (r *rig) looked() {
 func (r *rig) rounds() {
 	r.t.Helper()
 	for range 2 {
-		r.j.mu.Lock()
-		r.j.bytes = 0
-		r.j.mu.Unlock()
-		poke(r.j.work) // what the minute's tick does
+		r.j.space.mu.Lock()
+		r.j.space.now.Bytes = 0
+		r.j.space.mu.Unlock()
+		poke(r.j.files.work) // what the minute's tick does
 		r.looked()
 	}
 }
@@ -160,7 +164,7 @@ func (r *rig) headers() []wire.Header {
 // keeper, if something was in its way, when it looks again after a minute.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * keepEvery); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}
@@ -215,7 +219,7 @@ func TestAppendReadRestart(t *testing.T) {
 	list := r.all()
 	want := []wire.Kind{wire.KindBoot, wire.KindAccess, wire.KindOpened, wire.KindBoot, wire.KindAccess}
 	for i, k := range kinds(r.headers()) {
-		if k != want[i] || list[i].Position != (Position{epoch, uint64(i)}) {
+		if k != want[i] || list[i].Position != (place(epoch, uint64(i))) {
 			t.Errorf("entry %d is %v at %v, want %v", i, k, list[i].Position, want[i])
 		}
 	}
@@ -274,14 +278,12 @@ func TestRotateAndPack(t *testing.T) {
 		r.append(granted(), somebody(byte(i)))
 	}
 	eventually(t, "closed files are packed", func() bool {
-		r.j.mu.Lock()
-		defer r.j.mu.Unlock()
-		for _, f := range r.j.files[:len(r.j.files)-1] {
-			if !f.packed {
+		for _, f := range r.j.cat.Load().Files[:len(r.j.cat.Load().Files)-1] {
+			if !f.Packed {
 				return false
 			}
 		}
-		return len(r.j.files) == 4
+		return len(r.j.cat.Load().Files) == 4
 	})
 	if n := len(files(t, r.o.Dir, "*.db")); n != 4 {
 		t.Errorf("%d entry files, want 4", n)
@@ -308,17 +310,17 @@ func TestAck(t *testing.T) {
 		r.append(granted(), somebody(1))
 	}
 	epoch := r.j.Status().Epoch
-	if err := r.j.Ack(Position{epoch, 3}); err != nil {
+	if err := r.j.Ack(place(epoch, 3)); err != nil {
 		t.Fatal(err)
 	}
-	for name, p := range map[string]Position{"back": {epoch, 2}, "ahead": {epoch, 7}, "other epoch": {epoch + 1, 0}} {
+	for name, p := range map[string]Position{"back": place(epoch, 2), "ahead": place(epoch, 7), "other epoch": place(epoch+1, 0)} {
 		if err := r.j.Ack(p); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
 	r.stop()
 	r.start()
-	if got := r.j.Acked(); got != (Position{epoch, 3}) {
+	if got := r.j.Acked(); got != (place(epoch, 3)) {
 		t.Errorf("after a restart the cursor is %v", got)
 	}
 }
@@ -340,8 +342,8 @@ func TestIdleWritesNothing(t *testing.T) {
 	r.looked()
 	before := state()
 	for range 5 {
-		poke(r.j.wake)
-		eventually(t, "the writer has looked", func() bool { return len(r.j.wake) == 0 })
+		r.j.in.Poke()
+		eventually(t, "the writer has looked", func() bool { return len(r.j.in.Wake()) == 0 })
 		r.rounds()
 	}
 	if after := state(); after != before {

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"gatehouse/internal/journal/segment"
 	"os"
 	"os/exec"
 	"slices"
@@ -18,7 +19,7 @@ func TestMain(m *testing.M) {
 		os.Setenv("GORACE", "atexit_sleep_ms=0") // else each child takes a second to end
 		os.Exit(m.Run())
 	case "verify":
-		os.Exit(VerifyMain(os.Args[len(os.Args)-1], os.Stderr))
+		os.Exit(segment.VerifyMain(os.Args[len(os.Args)-1], os.Stderr))
 	case "writer":
 		childWriter()
 	case "image":
@@ -67,5 +68,5 @@ func TestVerifyByMeansWhatItSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkVerify(t, VerifyBy(self))
+	checkVerify(t, segment.VerifyBy(self))
 }

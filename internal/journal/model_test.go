@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gatehouse/internal/backoff"
 	"gatehouse/sync/wire"
 )
 
@@ -32,8 +33,8 @@ func (m *model) start() {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	j.retryMin, j.room = time.Millisecond, roomy
-	j.fault = func(point string) error {
+	j.retry, j.space.free = backoff.New(time.Millisecond, 30*time.Second), roomy
+	j.files.fault = func(point string) error {
 		if at := m.at.Load(); at != nil {
 			return (*at)(point)
 		}
@@ -74,9 +75,9 @@ func (m *model) crash(dir string) {
 
 // stop2 runs f while no file changes, then stops the journal.
 func (m *model) stop2(f func()) {
-	m.j.upkeep.Lock()
+	m.j.files.upkeep.Lock()
 	f()
-	m.j.upkeep.Unlock()
+	m.j.files.upkeep.Unlock()
 	m.stop()
 }
 
@@ -138,8 +139,8 @@ func (m *model) newEpoch(crashed string) {
 	fault := func(at string) error {
 		if at == point && !copied {
 			copied = true
-			m.j.upkeep.Lock()
-			defer m.j.upkeep.Unlock()
+			m.j.files.upkeep.Lock()
+			defer m.j.files.upkeep.Unlock()
 			if err := copyFolder(crashed, m.o.Dir); err != nil {
 				m.t.Error(err)
 			}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"gatehouse/internal/journal/catalogue"
 	"gatehouse/sync/wire"
 )
 
@@ -96,21 +97,21 @@ func newEpochFails(t *testing.T, point string, after int, errno error) {
 	before, epoch := r.all(), r.j.Status().Epoch
 	crashed := filepath.Join(t.TempDir(), "crashed")
 	hit := 0
-	r.j.fault = func(p string) error {
+	r.j.files.fault = func(p string) error {
 		if p != point {
 			return nil
 		}
 		if hit++; hit != after+1 {
 			return nil
 		}
-		r.j.upkeep.Lock()
-		defer r.j.upkeep.Unlock()
+		r.j.files.upkeep.Lock()
+		defer r.j.files.upkeep.Unlock()
 		if err := copyFolder(crashed, r.o.Dir); err != nil {
 			t.Error(err)
 		}
 		return errno
 	}
-	began, err := r.j.NewEpoch(context.Background(), Position{epoch, 100}, headOf(Position{}))
+	began, err := r.j.NewEpoch(context.Background(), place(epoch, 100), headOf(Position{}))
 	failed := hit == after+1 && point != "moved" // after the epochs file nothing can go back
 	if failed != errors.Is(err, errno) || !failed && err != nil {
 		t.Fatalf("NewEpoch: %v", err)
@@ -119,11 +120,11 @@ func newEpochFails(t *testing.T, point string, after int, errno error) {
 		t.Helper()
 		r.append(granted(), somebody(3))
 		if moved {
-			checkMoved(t, r, before, 100, Position{r.j.Status().Epoch, 0})
+			checkMoved(t, r, before, 100, place(r.j.Status().Epoch, 0))
 		} else if list := r.all(); list[len(list)-1].Epoch != epoch || !bytes.Equal(bytes.Join(stored(list[:len(before)]), nil), bytes.Join(stored(before), nil)) {
 			t.Error("the journal is not as it was")
 		}
-		if more := files(t, r.o.Dir, "*"+nextSuffix+"*"); len(more) > 0 {
+		if more := files(t, r.o.Dir, "*"+catalogue.NextSuffix+"*"); len(more) > 0 {
 			t.Errorf("left over: %v", more)
 		}
 		verifyAll(t, r)
@@ -154,7 +155,7 @@ func TestNewEpochIsCancelled(t *testing.T) {
 	epoch := r.j.Status().Epoch
 	ctx, cancel := context.WithCancel(context.Background())
 	passes := 0
-	r.j.fault = func(p string) error {
+	r.j.files.fault = func(p string) error {
 		if p == "copy" {
 			if passes++; passes == 3 {
 				cancel()
@@ -165,7 +166,7 @@ func TestNewEpochIsCancelled(t *testing.T) {
 	if _, err := r.j.NewEpoch(ctx, Position{}, headOf(Position{})); !errors.Is(err, context.Canceled) {
 		t.Fatalf("cancelled: %v", err)
 	}
-	if s := r.j.Status(); s.Epoch != epoch || len(files(t, r.o.Dir, "*"+nextSuffix+"*")) > 0 {
+	if s := r.j.Status(); s.Epoch != epoch || len(files(t, r.o.Dir, "*"+catalogue.NextSuffix+"*")) > 0 {
 		t.Errorf("status %+v", s)
 	}
 }
@@ -182,7 +183,7 @@ func TestNewEpochOverAnIOError(t *testing.T) {
 	before, epoch := r.all(), r.j.Status().Epoch
 	var once sync.Once
 	var broken atomic.Bool
-	r.j.fault = func(p string) error {
+	r.j.files.fault = func(p string) error {
 		if p == "copy" {
 			once.Do(func() {
 				broken.Store(true)
@@ -196,7 +197,7 @@ func TestNewEpochOverAnIOError(t *testing.T) {
 		}
 		return nil
 	}
-	began := r.newEpoch(Position{epoch, 50})
+	began := r.newEpoch(place(epoch, 50))
 	checkMoved(t, r, before, 50, began)
 	if list := find(r.headers(), wire.KindEpoch); len(list) != 2 || list[1].Reason != wire.ReasonIO {
 		t.Errorf("epoch entries %+v", list)
@@ -218,7 +219,7 @@ func TestNewEpochFromADamagedFile(t *testing.T) {
 	r.append(granted(), somebody(0))
 	old := r.j.Status()
 	passes := 0
-	r.j.fault = func(p string) error {
+	r.j.files.fault = func(p string) error {
 		if p == "copy" {
 			if passes++; passes == 2 {
 				return os.Truncate(files(t, r.o.Dir, "*-*.db")[0], int64(2*os.Getpagesize()))
@@ -226,14 +227,14 @@ func TestNewEpochFromADamagedFile(t *testing.T) {
 		}
 		return nil
 	}
-	if p, err := r.j.NewEpoch(context.Background(), Position{old.Epoch, 10}, headOf(old.Position)); err == nil {
+	if p, err := r.j.NewEpoch(context.Background(), place(old.Epoch, 10), headOf(old.Position)); err == nil {
 		t.Fatalf("began at %v with half of the tail", p)
 	}
 	ref := r.append(granted(), somebody(1))
-	if s := r.j.Status(); s.Epoch == old.Epoch || len(files(t, r.o.Dir, "*.bad-1")) != 1 || len(files(t, r.o.Dir, "*"+nextSuffix+"*")) > 0 {
+	if s := r.j.Status(); s.Epoch == old.Epoch || len(files(t, r.o.Dir, "*.bad-1")) != 1 || len(files(t, r.o.Dir, "*"+catalogue.NextSuffix+"*")) > 0 {
 		t.Errorf("status %+v, files %v", s, files(t, r.o.Dir, "*"))
 	}
-	if _, err := r.j.NewEpoch(context.Background(), Position{old.Epoch, 10}, headOf(old.Position)); !errors.Is(err, ErrGone) {
+	if _, err := r.j.NewEpoch(context.Background(), place(old.Epoch, 10), headOf(old.Position)); !errors.Is(err, ErrGone) {
 		t.Errorf("from what is gone: %v, want ErrGone", err)
 	}
 	r.newEpoch(r.j.Status().Oldest)

@@ -4,19 +4,20 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
 
 // headOf is a registry's head as NewEpoch cites it.
 func headOf(p Position) []byte {
-	return append(append(key(p.Epoch), key(p.Sequence)...), make([]byte, 32)...)
+	return head(p, tlog.Hash{})
 }
 
 func stored(list []Entry) (all [][]byte) {
@@ -53,7 +54,7 @@ func checkMoved(t *testing.T, r *rig, before []Entry, from int, began Position) 
 		switch {
 		case i < from && e.Position != before[i].Position:
 			t.Fatalf("entry %d moved from %v to %v", i, before[i].Position, e.Position)
-		case i >= from && e.Position != Position{began.Epoch, uint64(i - from)}:
+		case i >= from && e.Position != place(began.Epoch, uint64(i-from)):
 			t.Fatalf("entry %d is at %v, want %d of the new epoch", i, e.Position, i-from)
 		}
 		if i != from {
@@ -74,7 +75,7 @@ func verifyAll(t *testing.T, r *rig) map[uint64]uint64 {
 	r.stop()
 	size := map[uint64]uint64{}
 	for _, path := range files(t, r.o.Dir, "*-*.db") {
-		rep, err := Verify(path)
+		rep, err := segment.Verify(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +94,7 @@ func TestNewEpoch(t *testing.T) {
 				r.append(granted(), somebody(byte(i)))
 			}
 			before, old := r.all(), r.j.Status()
-			cursor := Position{old.Epoch, uint64(from)}
+			cursor := place(old.Epoch, uint64(from))
 			if err := r.j.Ack(cursor); err != nil {
 				t.Fatal(err)
 			}
@@ -110,19 +111,19 @@ func TestNewEpoch(t *testing.T) {
 				if root, err := r.j.Root(context.Background(), s.Position); err != nil || root != s.Root {
 					t.Errorf("root %v, %v; status says %v", root, err, s.Root)
 				}
-				if from == 0 && s.Oldest != began || from > 0 && s.Oldest != (Position{old.Epoch, 0}) {
+				if from == 0 && s.Oldest != began || from > 0 && s.Oldest != (place(old.Epoch, 0)) {
 					t.Errorf("oldest is %v", s.Oldest)
 				}
-				if _, err := r.j.Range(context.Background(), Position{old.Epoch, n}); from < n && err == nil {
+				if _, err := r.j.Range(context.Background(), place(old.Epoch, n)); from < n && err == nil {
 					t.Error("the tree of the old epoch goes on behind its end")
 				}
-				if err := r.j.Ack(Position{old.Epoch, n}); err == nil {
+				if err := r.j.Ack(place(old.Epoch, n)); err == nil {
 					t.Error("the cursor went back into the old epoch")
 				}
-				if list, _, err := r.j.Entries(context.Background(), Position{old.Epoch, n - 1}, 1); err != nil || len(list) != 1 || from < n && list[0].Position != began {
+				if list, _, err := r.j.Entries(context.Background(), place(old.Epoch, n-1), 1); err != nil || len(list) != 1 || from < n && list[0].Position != began {
 					t.Errorf("from within the old tail: %v, %v", list, err)
 				}
-				if more := files(t, r.o.Dir, "*"+nextSuffix+"*"); len(more) > 0 {
+				if more := files(t, r.o.Dir, "*"+catalogue.NextSuffix+"*"); len(more) > 0 {
 					t.Errorf("left over: %v", more)
 				}
 				if restart == 0 {
@@ -148,10 +149,10 @@ func TestNewEpochTwice(t *testing.T) {
 		r.append(granted(), somebody(byte(i)))
 	}
 	first := r.all()
-	r.newEpoch(Position{first[0].Epoch, 25})
+	r.newEpoch(place(first[0].Epoch, 25))
 	r.append(denied(), somebody(9))
 	second := r.all()
-	began := r.newEpoch(Position{first[0].Epoch, 10})
+	began := r.newEpoch(place(first[0].Epoch, 10))
 	checkMoved(t, r, second, 10, began)
 	r.stop()
 	r.start()
@@ -176,12 +177,9 @@ func TestNewEpochRefuses(t *testing.T) {
 	}
 	epoch := r.j.Status().Epoch
 	eventually(t, "closed files are packed", func() bool {
-		r.j.mu.Lock()
-		defer r.j.mu.Unlock()
-		return r.j.files[2].packed
+		return r.j.cat.Load().Files[2].Packed
 	})
-	k := keeper{Journal: r.j}
-	if err := k.remove(r.j.files[0].path); err != nil {
+	if err := r.j.files.remove(r.j.cat.Load().Files[0].Path); err != nil {
 		t.Fatal(err)
 	}
 	before := stored(r.all())
@@ -190,8 +188,8 @@ func TestNewEpochRefuses(t *testing.T) {
 		detail []byte
 		want   error
 	}{
-		"deleted": {Position{epoch, 19}, headOf(Position{}), ErrGone}, "unknown epoch": {Position{epoch + 1, 3}, headOf(Position{}), ErrGone},
-		"ahead": {Position{epoch, 99}, headOf(Position{}), ErrAhead}, "short detail": {Position{epoch, 40}, make([]byte, 47), nil},
+		"deleted": {place(epoch, 19), headOf(Position{}), ErrGone}, "unknown epoch": {place(epoch+1, 3), headOf(Position{}), ErrGone},
+		"ahead": {place(epoch, 99), headOf(Position{}), ErrAhead}, "short detail": {place(epoch, 40), make([]byte, 47), nil},
 	} {
 		if _, err := r.j.NewEpoch(ctx, c.from, c.detail); err == nil || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
@@ -215,7 +213,7 @@ func TestNewEpochReason(t *testing.T) {
 		want  wire.Reason
 	}{{0, wire.ReasonOtherRoot}, {5, wire.ReasonAhead}} {
 		p := r.j.Status().Position
-		if _, err := r.j.NewEpoch(context.Background(), p, headOf(Position{p.Epoch, p.Sequence + c.ahead})); err != nil {
+		if _, err := r.j.NewEpoch(context.Background(), p, headOf(place(p.Epoch, p.Sequence+c.ahead))); err != nil {
 			t.Fatal(err)
 		}
 		if list := r.headers(); list[len(list)-1].Reason != c.want {
@@ -266,8 +264,8 @@ func TestNewEpochWhileDoorsWork(t *testing.T) {
 			at = next
 		}
 	})
-	began := r.newEpoch(Position{epoch, 1000})
-	again := r.newEpoch(Position{began.Epoch, 500})
+	began := r.newEpoch(place(epoch, 1000))
+	again := r.newEpoch(place(began.Epoch, 500))
 	stop.Store(true)
 	doors.Wait()
 	checkEachOnce(t, r, acks)
@@ -322,20 +320,18 @@ func TestNewEpochTilesAndPacks(t *testing.T) {
 	}
 	r.append(granted(), somebody(0))
 	epoch := r.j.Status().Epoch
-	began := r.newEpoch(Position{epoch, 2000})
+	began := r.newEpoch(place(epoch, 2000))
 	tiled := func(epoch, size uint64) func() bool {
 		return func() bool {
-			f, err := tiledSize(filepath.Join(r.o.Dir, treeName), epoch)
+			f, err := r.j.files.tiles().Frontier(epoch)
 			return err == nil && f.Size() >= size
 		}
 	}
 	eventually(t, "tiles of the old epoch", tiled(epoch, 1792))
 	eventually(t, "tiles of the new epoch", tiled(began.Epoch, 1024))
 	eventually(t, "old files are packed", func() bool {
-		r.j.mu.Lock()
-		defer r.j.mu.Unlock()
-		for _, f := range r.j.files[:len(r.j.files)-1] {
-			if !f.packed {
+		for _, f := range r.j.cat.Load().Files[:len(r.j.cat.Load().Files)-1] {
+			if !f.Packed {
 				return false
 			}
 		}

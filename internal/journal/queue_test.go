@@ -8,78 +8,34 @@ import (
 	"testing/synctest"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"gatehouse/sync/wire"
 )
 
-// The queue against its rules: nothing is lost uncounted, the order is that of
-// the counters, and no entry of the upper class goes while one of the lower waits.
-func TestQueueLaws(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		q := queue{limit: rapid.IntRange(4, 24).Draw(t, "limit")}
-		var pushed, dropped, taken uint64
-		for range rapid.IntRange(1, 200).Draw(t, "steps") {
-			if rapid.IntRange(0, 9).Draw(t, "take") == 0 {
-				last := -1
-				for _, it := range q.take(rapid.IntRange(1, 30).Draw(t, "n")) {
-					if int(it.ref.Counter) <= last {
-						t.Fatalf("entry %d was taken after %d", it.ref.Counter, last)
-					}
-					last = int(it.ref.Counter)
-					taken++
-				}
-				continue
-			}
-			it := &item{ref: wire.Ref{Counter: pushed}, low: rapid.Bool().Draw(t, "low")}
-			pushed++
-			lows := len(q.low)
-			victim := q.push(it)
-			if victim == nil {
-				continue
-			}
-			dropped++
-			if !victim.low && (lows > 0 || it.low) {
-				t.Fatalf("an upper entry went while %d of the lower class waited", lows)
-			}
-		}
-		if q.len() > q.limit || len(q.low) > q.limit-q.limit/4 {
-			t.Fatalf("%d entries, %d of the lower class, limit %d", q.len(), len(q.low), q.limit)
-		}
-		if pushed != dropped+taken+uint64(q.len()) {
-			t.Fatalf("%d pushed, but %d dropped, %d taken, %d waiting", pushed, dropped, taken, q.len())
-		}
-	})
-}
-
-// hold makes the writer stop before its n-th commit until the returned
-// function is called.
-func hold(r *rig, n int64) (release func()) {
-	gate := make(chan struct{})
+// hold makes the writer stop before its n-th commit, at which held is closed, until
+// release is called.
+func hold(r *rig, n int64) (held <-chan struct{}, release func()) {
+	gate, at := make(chan struct{}), make(chan struct{})
 	seen := int64(0)
-	r.j.fault = func(point string) error {
+	r.j.files.fault = func(point string) error {
 		if point == "commit" {
 			if seen++; seen == n {
+				close(at)
 				<-gate
 			}
 		}
 		return nil
 	}
-	return func() { close(gate) }
+	return at, func() { close(gate) }
 }
 
 func TestOverflowDropsDenialsFirst(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.Queue = 20 })
 	r.open()
-	release := hold(r, 2)
+	stopped, release := hold(r, 2)
 	r.run()
 	eventually(t, "first commit", func() bool { return r.j.Status().Sequence == 1 })
 	held := r.j.Queue(granted(), somebody(0))
-	eventually(t, "the writer holds an entry", func() bool {
-		r.j.mu.Lock()
-		defer r.j.mu.Unlock()
-		return len(r.j.inflight) == 1
-	})
+	<-stopped // the writer holds it
 	keep := []wire.Ref{held}
 	lost := map[wire.Ref]bool{}
 	for i := range 30 {
@@ -152,7 +108,7 @@ func TestSlowCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
 		r.open()
-		release := hold(r, 2)
+		_, release := hold(r, 2)
 		r.run()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
@@ -197,9 +153,7 @@ func TestDenialsGetHalfWhileSpaceIsShort(t *testing.T) {
 	r.start()
 	r.looked() // that look finds room on the disk
 	r.append(granted(), somebody(0))
-	r.j.mu.Lock()
-	r.j.tight = true
-	r.j.mu.Unlock()
+	r.j.in.Tight(true)
 	for range 100 {
 		r.j.Queue(denied(), somebody(1))
 	}

@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	bolt "go.etcd.io/bbolt"
-
+	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
 
@@ -37,7 +37,7 @@ func record(t *testing.T, sin string) recording {
 	}
 	erased := 0
 	for _, path := range files(t, dir, "*-*.db") {
-		r, err := Verify(path)
+		r, err := segment.Verify(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func writeImage(dir string, files map[string][]byte) error {
 // lookAt verifies each entry file of an image, which includes bbolt's own
 // check, and looks for what was acknowledged. It writes nothing.
 func lookAt(dir string, acks []wire.Ref) error {
-	fo, err := readFolder(dir, 0)
+	fo, err := catalogue.Tidy(dir, 0)
 	if err != nil {
 		return err
 	}
@@ -96,29 +96,29 @@ func lookAt(dir string, acks []wire.Ref) error {
 	}
 	got := map[wire.Ref]int{}
 	var next Position
-	for _, f := range fo.files {
-		if _, err := Verify(f.path); err != nil {
+	for _, f := range fo.Files {
+		if _, err := segment.Verify(f.Path); err != nil {
 			return err
 		}
-		if f.end <= f.first {
+		if f.End <= f.First {
 			continue // all of it stands again in a later epoch
 		}
-		if f.epoch != next.Epoch {
-			next = Position{f.epoch, 0}
+		if f.Epoch != next.Epoch {
+			next = place(f.Epoch, 0)
 		}
-		if f.first != next.Sequence {
-			return fmt.Errorf("%s where entry %d was expected", f.path, next.Sequence)
+		if f.First != next.Sequence {
+			return fmt.Errorf("%s where entry %d was expected", f.Path, next.Sequence)
 		}
-		err := view(f.path, func(tx *bolt.Tx) error {
-			s, err := readSegment(tx)
+		err := segment.View(f.Path, func(t segment.Tx) error {
+			s, err := t.Segment()
 			if err != nil {
 				return err
 			}
-			if f.end != noEnd && s.size < f.end {
-				return fmt.Errorf("%s ends at %d, not at %d", f.path, s.size, f.end)
+			if f.End != segment.NoEnd && s.Size < f.End {
+				return fmt.Errorf("%s ends at %d, not at %d", f.Path, s.Size, f.End)
 			}
-			next.Sequence = min(s.size, f.end)
-			return eachEntry(tx, f.first, next.Sequence, int(s.size), func(_ uint64, stored []byte) error {
+			next.Sequence = min(s.Size, f.End)
+			return t.Each(f.First, next.Sequence, int(s.Size), func(_ uint64, stored []byte) error {
 				e, err := wire.DecodeStored(stored)
 				if err != nil {
 					return err
@@ -154,27 +154,27 @@ func shm(t *testing.T) string {
 // quiet returns what would raise an alarm at the next start: the epochs file is not
 // what was written, names a file that is not there, or the anchor is ahead of the
 // entries.
-func quiet(dir string, fo folder) error {
-	a := NewestAnchor(besides(dir).Anchors())
+func quiet(dir string, fo catalogue.Directory) error {
+	a := newestAnchor(besides(dir).Anchors())
 	size, known := uint64(0), false
-	for _, f := range fo.files {
-		if f.epoch != a.Epoch {
+	for _, f := range fo.Files {
+		if f.Epoch != a.Epoch {
 			continue
 		}
 		known = true
-		err := view(f.path, func(tx *bolt.Tx) error {
-			s, err := readSegment(tx)
-			size = s.size
+		err := segment.View(f.Path, func(t segment.Tx) error {
+			s, err := t.Segment()
+			size = s.Size
 			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
-	_, goesOn := fo.current()
-	switch lost := fo.missing(); {
-	case fo.bad, len(lost) > 0, len(fo.files) > 0 && !goesOn:
-		return fmt.Errorf("epochs file bad: %t, missing %v, goes on: %t", fo.bad, lost, goesOn)
+	_, goesOn := fo.Current()
+	switch lost := fo.Missing(); {
+	case fo.Bad, len(lost) > 0, len(fo.Files) > 0 && !goesOn:
+		return fmt.Errorf("epochs file bad: %t, missing %v, goes on: %t", fo.Bad, lost, goesOn)
 	case a.Epoch != 0 && (!known || size < a.Size):
 		return fmt.Errorf("anchored %d entries of epoch %016x, there are %d", a.Size, a.Epoch, size)
 	}
@@ -273,7 +273,7 @@ func TestReplayControl(t *testing.T) {
 		cmd := child(t, "image")
 		cmd.Env = append(cmd.Env, envDir+"="+dir, "GATEHOUSE_JOURNAL_ACKS="+strings.Join(acks, " "))
 		if out, err := cmd.CombinedOutput(); err != nil && len(acks) > 0 {
-			t.Logf("caught at image %d: %v: %s", i, err, firstLine(out))
+			t.Logf("caught at image %d: %v: %s", i, err, out)
 			return
 		}
 	}

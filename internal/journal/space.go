@@ -2,16 +2,16 @@ package journal
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 
-	bolt "go.etcd.io/bbolt"
-
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
 
@@ -22,181 +22,169 @@ const (
 	spareTimes = 3 // free space, in ballasts, before the ballast is made again
 )
 
-// space measures the folder and the disk, warns, deletes what the cap demands,
-// and makes the ballast again.
-func (k *keeper) space(ctx context.Context) error {
-	free, disk, err := k.room(k.o.Dir)
+// space measures the directory and the disk, warns, deletes what the cap demands,
+// and keeps the ballast. Safe for concurrent use; round is the keeper's.
+type space struct {
+	files   *archive
+	anchors *anchors
+	free    func(dir string) (free int64, percent int, err error)
+	level   int // highest threshold that was reported
+
+	mu  sync.Mutex
+	now Usage
+}
+
+// Usage is the space that is in use.
+type Usage struct {
+	Bytes   int64 // of the directory, without the ballast
+	Percent int   // of Options.MaxBytes
+	Disk    int   // percent of the file system in use
+	Spent   bool  // the ballast was given up, and there is no room to make it again
+}
+
+// usage returns what the last round measured.
+func (s *space) usage() Usage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+// round measures, and does what follows from it.
+func (s *space) round(ctx context.Context) error {
+	dir := s.files.o.Dir
+	free, disk, err := s.free(dir)
 	if err != nil {
 		return err
 	}
-	used, err := usedBytes(k.o.Dir)
+	used, err := usedBytes(dir)
 	if err != nil {
 		return err
 	}
-	percent := int(min(used*100/k.o.MaxBytes, math.MaxInt32))
-	k.mu.Lock()
-	k.bytes, k.percent, k.disk = used, percent, disk
+	percent := int(min(used*100/s.files.o.MaxBytes, math.MaxInt32))
+	s.mu.Lock()
+	s.now.Bytes, s.now.Percent, s.now.Disk = used, percent, disk
+	s.mu.Unlock()
 	// At our own cap the oldest file goes, so only a full disk is tight.
-	tight := disk >= warnHigh
-	if tight && !k.tight {
-		k.low, k.all = 0, 0
-	}
-	k.tight = tight
-	started := len(k.files) > 0
-	k.mu.Unlock()
-	if !started {
+	s.files.in.Tight(disk >= warnHigh)
+	if len(s.files.cat.Load().Files) == 0 {
 		return nil
 	}
-	k.warn(percent, disk)
-	if err := k.prune(ctx, used); err != nil {
+	s.warn(percent, disk)
+	if err := s.prune(ctx, used); err != nil {
 		return err
 	}
-	return k.keepBallast(free)
+	return s.keepBallast(free)
 }
 
 // warn journals that a threshold was crossed, once a crossing.
-func (k *keeper) warn(percent, disk int) {
+func (s *space) warn(percent, disk int) {
 	reason, now := wire.ReasonDiskFull, disk
 	if percent >= disk {
 		reason, now = wire.ReasonNone, percent // our own cap, not the disk
 	}
 	switch {
-	case now >= warnHigh && k.level < warnHigh:
-		k.level = warnHigh
-	case now >= warnLow && k.level < warnLow:
-		k.level = warnLow
+	case now >= warnHigh && s.level < warnHigh:
+		s.level = warnHigh
+	case now >= warnLow && s.level < warnLow:
+		s.level = warnLow
 	case now < warnLow-hysteresis:
-		k.level = 0
+		s.level = 0
 		return
-	case now < warnHigh-hysteresis && k.level == warnHigh:
-		k.level = warnLow
+	case now < warnHigh-hysteresis && s.level == warnHigh:
+		s.level = warnLow
 		return
 	default:
 		return
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.note(wire.Header{Kind: wire.KindSpace, Reason: reason, Count: uint64(now)})
+	s.files.in.Note(wire.Header{Kind: wire.KindSpace, Reason: reason, Count: uint64(now)})
 }
 
-// prune deletes closed files while the folder is over its cap: the oldest that
-// the registry has or that stands again in a later epoch; only if there is none
-// the oldest of all. What goes is in the journal, durably, before it goes.
-func (k *keeper) prune(ctx context.Context, used int64) error {
-	for used > k.o.MaxBytes && k.o.Clock().Trusted {
-		k.mu.Lock()
-		f, lacks, ok := k.victim()
-		k.mu.Unlock()
+// prune deletes closed files while the directory is over its cap, as
+// catalogue.Victim says. What goes is in the journal, durably, before it goes.
+func (s *space) prune(ctx context.Context, used int64) error {
+	for used > s.files.o.MaxBytes && s.files.o.Clock().Trusted {
+		f, lacks, ok := s.files.cat.Load().Victim(s.files.o.Uplink)
 		if !ok {
 			return nil
 		}
-		end := k.sizeOf(ctx, f)
-		h := wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonPruned, Detail: span(f.epoch, f.first, end)}
+		end := s.sizeOf(ctx, f)
+		h := wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonPruned, Detail: numbers(f.Epoch, f.First, end)}
 		if lacks < end {
 			h.Kind, h.Count = wire.KindGap, end-lacks
 		}
-		if _, err := k.Append(ctx, h, wire.Who{}); err != nil {
-			return fmt.Errorf("journal the deletion of %s: %w", f.path, err)
+		if _, err := s.files.in.Append(ctx, h, wire.Who{}); err != nil {
+			return fmt.Errorf("journal the deletion of %s: %w", f.Path, err)
 		}
-		used -= fileBytes(f.path)
-		k.anchors.soon() // it must not name what goes
-		if err := k.keepAnchor(ctx); err != nil {
-			k.log("keep an anchor", err)
-		}
-		if err := k.remove(f.path); err != nil {
+		used -= fileBytes(f.Path)
+		s.anchors.soon() // it must not name what goes
+		s.files.report("keep an anchor", s.anchors.keep(ctx))
+		if err := s.files.remove(f.Path); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// victim returns the closed file that goes next, and its first entry that the
-// registry should have and has not; noEnd for none. The caller holds mu.
-func (j *Journal) victim() (f file, lacks uint64, ok bool) {
-	if j.cur == nil || len(j.files) < 2 {
-		return f, noEnd, false
-	}
-	closed := j.files[:len(j.files)-1]
-	if !j.o.Uplink || j.wholeBefore(j.acked) > 0 {
-		return closed[0], noEnd, true
-	}
-	for _, f := range closed {
-		if f.end <= f.first {
-			return f, noEnd, true
-		}
-	}
-	lacks = closed[0].first
-	if closed[0].epoch == j.acked.Epoch {
-		lacks = max(lacks, j.acked.Sequence)
-	}
-	return closed[0], lacks, true
-}
-
 // sizeOf returns the first sequence after the entries of a closed file that
 // count; its own first where nobody can tell.
-func (j *Journal) sizeOf(ctx context.Context, f file) uint64 {
-	if f.end != noEnd {
-		return max(f.end, f.first)
+func (s *space) sizeOf(ctx context.Context, f catalogue.File) uint64 {
+	if f.End != segment.NoEnd {
+		return max(f.End, f.First)
 	}
-	end := f.first
-	_ = j.viewFile(ctx, f, func(tx *bolt.Tx) error { // a damaged file goes all the same
-		s, err := readSegment(tx)
-		end = max(end, s.size)
+	end := f.First
+	_ = s.files.view(ctx, f, func(t segment.Tx) error { // a damaged file goes all the same
+		in, err := t.Segment()
+		end = max(end, in.Size)
 		return err
 	})
 	return end
 }
 
-func span(epoch, first, end uint64) []byte {
-	b := binary.BigEndian.AppendUint64(nil, epoch)
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, first), end)
-}
-
-func (k *keeper) remove(path string) error {
-	// A file that is named and not there was taken away.
-	k.log("name a file no more", k.nameFiles(func(name string) naming {
-		if name == filepath.Base(path) {
-			return unnamed
-		}
-		return named
-	}))
-	k.upkeep.Lock()
-	defer k.upkeep.Unlock()
-	k.mu.Lock()
-	k.forget(path)
-	k.mu.Unlock()
-	return os.Remove(path)
+// roomFor refuses a copy of files that could take the space that the doors need.
+func (s *space) roomFor(files []catalogue.File) error {
+	need := spareTimes * max(s.files.o.Ballast, 0)
+	for _, f := range files {
+		need += fileBytes(f.Path)
+	}
+	free, _, err := s.free(s.files.o.Dir)
+	if err == nil && free < need {
+		return fmt.Errorf("%d bytes free, %d needed: %w", free, need, syscall.ENOSPC)
+	}
+	return err
 }
 
 // keepBallast makes the ballast again when there is room for it and more.
-func (k *keeper) keepBallast(free int64) error {
-	if k.o.Ballast < 0 {
+func (s *space) keepBallast(free int64) error {
+	size := s.files.o.Ballast
+	if size < 0 {
 		return nil
 	}
-	k.upkeep.Lock()
-	defer k.upkeep.Unlock()
-	path := k.path(ballastName)
+	s.files.upkeep.Lock()
+	defer s.files.upkeep.Unlock()
+	path := s.files.path(ballastName)
 	info, err := os.Stat(path)
-	whole := err == nil && info.Size() == k.o.Ballast
-	k.mu.Lock()
-	k.spent = !whole && free < spareTimes*k.o.Ballast
-	spent := k.spent
-	k.mu.Unlock()
+	whole := err == nil && info.Size() == size
+	spent := !whole && free < spareTimes*size
+	s.setSpent(spent)
 	if whole || spent {
 		return nil
 	}
-	return durable.WriteFile(path, make([]byte, k.o.Ballast), 0o600)
+	return durable.WriteFile(path, make([]byte, size), 0o600)
 }
 
 // dropBallast gives the reserve to the entries.
-func (j *Journal) dropBallast() {
-	if err := os.Remove(j.path(ballastName)); err == nil {
-		j.o.Log.Warn().Msg("journal: disk is full, ballast given up")
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		j.spent = true
-		j.note(wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonDiskFull, Count: 100})
+func (s *space) dropBallast() {
+	if err := os.Remove(s.files.path(ballastName)); err == nil {
+		s.files.o.Log.Warn().Msg("journal: disk is full, ballast given up")
+		s.setSpent(true)
+		s.files.in.Note(wire.Header{Kind: wire.KindSpace, Reason: wire.ReasonDiskFull, Count: 100})
 	}
+}
+
+func (s *space) setSpent(spent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.Spent = spent
 }
 
 // diskSpace returns the bytes that are free for us, and the percent in use as df

@@ -20,7 +20,7 @@ func fill(r *rig, n int) {
 	for i := range n {
 		r.append(granted(), somebody(byte(i)))
 	}
-	poke(r.j.work)
+	poke(r.j.files.work)
 }
 
 func TestCapDeletesTheOldestFile(t *testing.T) {
@@ -30,14 +30,14 @@ func TestCapDeletesTheOldestFile(t *testing.T) {
 		r.append(granted(), somebody(1))
 		epoch := r.j.Status().Epoch
 		if uplink {
-			if err := r.j.Ack(Position{epoch, 1}); err != nil {
+			if err := r.j.Ack(place(epoch, 1)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		fill(r, 300)
 		eventually(t, "oldest file goes", func() bool { return r.j.Status().Oldest.Sequence > 0 })
 		eventually(t, "folder is below its cap", func() bool {
-			poke(r.j.work)
+			poke(r.j.files.work)
 			s := r.j.Status()
 			return s.Bytes <= r.o.MaxBytes && s.Percent >= 30
 		})
@@ -46,16 +46,16 @@ func TestCapDeletesTheOldestFile(t *testing.T) {
 			kind, count = wire.KindGap, 20 // of the second file that goes: of the first the registry has one entry
 		}
 		eventually(t, fmt.Sprintf("uplink %v: a %v entry says what went", uplink, kind), func() bool {
-			poke(r.j.work)
+			poke(r.j.files.work)
 			return slices.ContainsFunc(find(r.headers(), kind), func(h wire.Header) bool {
-				return h.Reason == wire.ReasonPruned && h.Count == count && bytes.HasPrefix(h.Detail, key(epoch)) &&
+				return h.Reason == wire.ReasonPruned && h.Count == count && bytes.HasPrefix(h.Detail, numbers(epoch)) &&
 					binary.BigEndian.Uint64(h.Detail[16:])-binary.BigEndian.Uint64(h.Detail[8:]) == 20
 			})
 		})
-		if _, _, err := r.j.Entries(context.Background(), Position{epoch, 0}, 1); err != nil {
+		if _, _, err := r.j.Entries(context.Background(), place(epoch, 0), 1); err != nil {
 			t.Errorf("reading from a deleted place: %v", err)
 		}
-		if _, _, err := r.j.Entries(context.Background(), Position{epoch + 1, 0}, 1); !errors.Is(err, ErrGone) {
+		if _, _, err := r.j.Entries(context.Background(), place(epoch+1, 0), 1); !errors.Is(err, ErrGone) {
 			t.Errorf("reading from an unknown epoch: %v", err)
 		}
 		r.stop()
@@ -90,15 +90,14 @@ func TestWhatGoesFirst(t *testing.T) {
 				r.append(granted(), somebody(byte(i)))
 			}
 			epoch := r.j.Status().Epoch
-			if err := r.j.Ack(Position{epoch, uint64(c.acked)}); c.acked > 0 && err != nil {
+			if err := r.j.Ack(place(epoch, uint64(c.acked))); c.acked > 0 && err != nil {
 				t.Fatal(err)
 			}
 			if c.again > 0 {
-				r.newEpoch(Position{epoch, uint64(c.again)})
+				r.newEpoch(place(epoch, uint64(c.again)))
 			}
-			k := keeper{Journal: r.j}
 			for i, want := range c.want {
-				if err := k.prune(context.Background(), r.o.MaxBytes+512<<20+1); err != nil {
+				if err := r.j.space.prune(context.Background(), r.o.MaxBytes+512<<20+1); err != nil {
 					t.Fatal(err)
 				}
 				list := r.headers()
@@ -117,22 +116,21 @@ func TestNothingIsDeletedWhileTheClockIsNotTrusted(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.MaxEntries, o.MaxBytes, o.Clock = 20, 100<<10, clock.stamp })
 	r.start()
 	fill(r, 100)
-	eventually(t, "over the cap", func() bool { poke(r.j.work); return r.j.Status().Percent > 100 })
+	eventually(t, "over the cap", func() bool { poke(r.j.files.work); return r.j.Status().Percent > 100 })
 	r.rounds()
 	if s := r.j.Status(); s.Oldest.Sequence != 0 {
 		t.Errorf("entries before %d were deleted", s.Oldest.Sequence)
 	}
 	clock.untrusted.Store(false)
-	eventually(t, "deleted once the clock is trusted", func() bool { poke(r.j.work); return r.j.Status().Oldest.Sequence > 0 })
+	eventually(t, "deleted once the clock is trusted", func() bool { poke(r.j.files.work); return r.j.Status().Oldest.Sequence > 0 })
 }
 
 func TestSpaceWarnsOnceACrossing(t *testing.T) {
 	r := newRig(t, nil)
 	r.start()
 	r.append(granted(), somebody(1))
-	k := keeper{Journal: r.j}
 	for _, percent := range []int{10, 79, 80, 84, 79, 81, 95, 99, 94, 96, 85, 96, 60, 82} {
-		k.warn(percent, 0)
+		r.j.space.warn(percent, 0)
 	}
 	r.append(granted(), somebody(2))
 	var counts []uint64
@@ -201,8 +199,8 @@ func TestReallyFullDisk(t *testing.T) {
 	mount(t, r.o.Dir, "size=2m")
 	r.start()
 	r.append(granted(), somebody(1))
-	eventually(t, "ballast", func() bool { _, err := os.Stat(r.j.path(ballastName)); return err == nil })
-	hog := r.j.path("hog")
+	eventually(t, "ballast", func() bool { _, err := os.Stat(r.j.files.path(ballastName)); return err == nil })
+	hog := r.j.files.path("hog")
 	f, err := os.Create(hog)
 	if err != nil {
 		t.Fatal(err)
@@ -259,8 +257,8 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 	remount(syscall.MS_RDONLY)
 	r.start()
-	if r.j.boot < 1<<32 {
-		t.Errorf("boot number %d, want a random one", r.j.boot)
+	if r.j.Status().Boot < 1<<32 {
+		t.Errorf("boot number %d, want a random one", r.j.Status().Boot)
 	}
 	ref, err := r.j.Append(context.Background(), granted(), somebody(2))
 	if !errors.Is(err, ErrDegraded) {

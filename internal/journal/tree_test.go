@@ -3,7 +3,6 @@ package journal
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,8 +11,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"gatehouse/internal/tree"
-	"gatehouse/sync/wire"
+	"gatehouse/internal/journal/segment"
 )
 
 // reference hashes records with tlog's own storage.
@@ -33,40 +31,6 @@ func (r *reference) add(t interface{ Fatal(...any) }, n int64, leaf tlog.Hash) {
 		t.Fatal(err)
 	}
 	r.hashes = append(r.hashes, more...)
-}
-
-// One entry, from its fields to the bytes in the file, its leaf and the root.
-func TestGoldenEntry(t *testing.T) {
-	header := wire.Header{
-		Boot: 7, Counter: 300, BootTime: 86_400_000_000_000, Wall: 1_795_392_000_000, Clock: wire.ClockNTP,
-		Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted,
-		Door: "front", Source: "street", Direction: wire.DirectionIn,
-	}
-	it := &item{header: header}
-	for i := range it.salt {
-		it.salt[i] = byte(i)
-	}
-	who := wire.Who{Credential: &wire.CredentialID{0x01, 0x9d, 0x23, 0x47}, Grant: &wire.ID{0xaa}, Tenancy: &wire.ID{0xbb}}
-	var err error
-	if it.who, err = who.Encode(); err != nil {
-		t.Fatal(err)
-	}
-	if err := it.seal(); err != nil {
-		t.Fatal(err)
-	}
-	const stored = "83ab01070219012c031b00004e94914f0000041b000001a205b3d0000503060407010801096566726f6e740a667374726565740b01" +
-		"50000102030405060708090a0b0c0d0e0f" +
-		"a30151019d234700000000000000000000000000" + "0250aa000000000000000000000000000000" + "0350bb000000000000000000000000000000"
-	const leaf = "feb55204221b2b6c64abb636cb49b082bab42e123b25c1e900c0ec0f683a0854"
-	if got := hex.EncodeToString(it.stored); got != stored {
-		t.Errorf("stored entry is %s, want %s", got, stored)
-	}
-	if got := hex.EncodeToString(it.leaf[:]); got != leaf {
-		t.Errorf("leaf hash is %s, want %s", got, leaf)
-	}
-	if (tree.Range{}).Add(it.leaf).Root() != it.leaf {
-		t.Error("the root of one leaf is not the leaf")
-	}
 }
 
 // rootWhenFree asks again while the keeper, on a slow disk, has tree.db to itself.
@@ -102,19 +66,19 @@ func TestRoots(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := rootWhenFree(r, Position{epoch, size}); err != nil || got != want {
+			if got, err := rootWhenFree(r, place(epoch, size)); err != nil || got != want {
 				t.Errorf("%s: root of %d is %v, %v; want %v", when, size, got, err, want)
 			}
 		}
 	}
 	tiled := func() bool {
-		f, err := tiledSize(filepath.Join(r.o.Dir, treeName), epoch)
+		f, err := r.j.files.tiles().Frontier(epoch)
 		return err == nil && f.Size() >= 2048
 	}
 	eventually(t, "tiles are written", tiled)
 	check("running")
 	r.stop()
-	stored := filepath.Join(r.o.Dir, treeName)
+	stored := filepath.Join(r.o.Dir, segment.TreeName)
 	for name, harm := range map[string]func() error{
 		"nothing": func() error { return nil },
 		"lost":    func() error { return os.Remove(stored) },
@@ -127,7 +91,7 @@ func TestRoots(t *testing.T) {
 		r.start()
 		r.append(granted(), somebody(2)) // the files are open after this
 		check(name)
-		poke(r.j.work)
+		poke(r.j.files.work)
 		eventually(t, name+": tiles are there", tiled)
 		check(name + ", tiles again")
 		r.stop()
@@ -137,33 +101,11 @@ func TestRoots(t *testing.T) {
 	}
 }
 
-func TestTileRefusesFlips(t *testing.T) {
-	leaves := make([]tlog.Hash, tileLeaves)
-	for i := range leaves {
-		leaves[i] = tlog.RecordHash([]byte{byte(i)})
-	}
-	tile, root := makeTile(leaves)
-	got, gotRoot, err := readTile(tile)
-	if err != nil || gotRoot != root || got[255] != leaves[255] {
-		t.Fatalf("read a tile: %v", err)
-	}
-	for i := 0; i < len(tile); i += 97 {
-		tile[i] ^= 0x10
-		if _, _, err := readTile(tile); err == nil {
-			t.Errorf("a flip in byte %d went unseen", i)
-		}
-		tile[i] ^= 0x10
-	}
-	if _, _, err := readTile(tile[:100]); err == nil {
-		t.Error("a short tile was accepted")
-	}
-}
-
 // Range says what it lacks instead of another tree.
 func TestRangeOfWhatIsNotHere(t *testing.T) {
 	r := newRig(t, func(o *Options) { o.MaxEntries = 20 })
 	ctx := context.Background()
-	if _, err := r.open().Range(ctx, Position{1, 1}); err == nil || errors.Is(err, ErrGone) {
+	if _, err := r.open().Range(ctx, place(1, 1)); err == nil || errors.Is(err, ErrGone) {
 		t.Errorf("before the journal is open: %v", err)
 	}
 	r.run()
@@ -171,13 +113,13 @@ func TestRangeOfWhatIsNotHere(t *testing.T) {
 		r.append(granted(), somebody(byte(i)))
 	}
 	s := r.j.Status()
-	if got, err := r.j.Range(ctx, Position{s.Epoch, 61}); err != nil || got.Root() != s.Root || got.Size() != 61 {
+	if got, err := r.j.Range(ctx, place(s.Epoch, 61)); err != nil || got.Root() != s.Root || got.Size() != 61 {
 		t.Errorf("of all entries: %v, %v", got.Root(), err)
 	}
-	if _, err := r.j.Range(ctx, Position{s.Epoch, 62}); !errors.Is(err, ErrAhead) {
+	if _, err := r.j.Range(ctx, place(s.Epoch, 62)); !errors.Is(err, ErrAhead) {
 		t.Errorf("ahead of the journal: %v", err)
 	}
-	if _, err := r.j.Range(ctx, Position{s.Epoch + 1, 1}); !errors.Is(err, ErrGone) {
+	if _, err := r.j.Range(ctx, place(s.Epoch+1, 1)); !errors.Is(err, ErrGone) {
 		t.Errorf("unknown epoch: %v", err)
 	}
 	r.stop()
@@ -188,10 +130,10 @@ func TestRangeOfWhatIsNotHere(t *testing.T) {
 	}
 	r.start()
 	r.append(granted(), somebody(1))
-	if _, err := r.j.Range(ctx, Position{s.Epoch, 10}); !errors.Is(err, ErrGone) {
+	if _, err := r.j.Range(ctx, place(s.Epoch, 10)); !errors.Is(err, ErrGone) {
 		t.Errorf("deleted, with no tiles: %v", err)
 	}
-	if _, err := r.j.Range(ctx, Position{s.Epoch, 41}); err != nil {
+	if _, err := r.j.Range(ctx, place(s.Epoch, 41)); err != nil {
 		t.Errorf("after what was deleted: %v", err)
 	}
 }

@@ -9,9 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	bolt "go.etcd.io/bbolt"
-
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
 
@@ -24,9 +23,9 @@ func writtenFile(t *testing.T, entries int) (dir, path string) {
 		r.j.Queue(granted(), somebody(byte(i)))
 	}
 	r.append(granted(), wire.Who{})
-	if entries >= flushTiles*tileLeaves {
+	if entries >= flushTiles*segment.TileLeaves {
 		eventually(t, "tiles", func() bool {
-			f, err := tiledSize(r.j.path(treeName), r.j.Status().Epoch)
+			f, err := r.j.files.tiles().Frontier(r.j.Status().Epoch)
 			return err == nil && f.Size() > 0
 		})
 	}
@@ -44,14 +43,14 @@ func checkVerify(t *testing.T, verify func(context.Context, string) error) {
 	if err := verify(ctx, filepath.Join(dir, "absent")); err == nil || errors.Is(err, durable.ErrDamaged) {
 		t.Errorf("an absent file: %v, want an error that is not ErrDamaged", err)
 	}
-	db, err := openSegment(path, false)
+	db, err := segment.OpenWriter(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := verify(ctx, path); err == nil || errors.Is(err, durable.ErrDamaged) {
 		t.Errorf("a file in use: %v, want an error that is not ErrDamaged", err)
 	}
-	db.Close()
+	db.Close(nil)
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +66,7 @@ func checkVerify(t *testing.T, verify func(context.Context, string) error) {
 			t.Errorf("%s: %v, want ErrDamaged", name, err)
 		}
 	}
-	other := filepath.Join(dir, fileName(1, 0))
+	other := filepath.Join(dir, segment.Name(1, 0))
 	if err := os.WriteFile(other, whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +76,7 @@ func checkVerify(t *testing.T, verify func(context.Context, string) error) {
 }
 
 func TestVerify(t *testing.T) {
-	checkVerify(t, func(_ context.Context, path string) error { _, err := Verify(path); return err })
+	checkVerify(t, func(_ context.Context, path string) error { _, err := segment.Verify(path); return err })
 }
 
 // Every changed bit of a stored entry must be found, wherever it stands.
@@ -88,8 +87,8 @@ func TestVerifyFindsEveryFlippedEntryByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	var entries [][]byte
-	err = view(path, func(tx *bolt.Tx) error {
-		return eachEntry(tx, 0, 40, 40, func(_ uint64, stored []byte) error {
+	err = segment.View(path, func(f segment.Tx) error {
+		return f.Each(0, 40, 40, func(_ uint64, stored []byte) error {
 			entries = append(entries, bytes.Clone(stored))
 			return nil
 		})
@@ -109,7 +108,7 @@ func TestVerifyFindsEveryFlippedEntryByte(t *testing.T) {
 				t.Fatal(err)
 			}
 			flips++
-			if _, err := Verify(temp); !errors.Is(err, durable.ErrDamaged) {
+			if _, err := segment.Verify(temp); !errors.Is(err, durable.ErrDamaged) {
 				t.Fatalf("byte %d of an entry changed: %v, want ErrDamaged", at, err)
 			}
 		}
@@ -136,7 +135,7 @@ func TestVerifyFlipsAnywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verify := VerifyBy(self)
+	verify := segment.VerifyBy(self)
 	temp := filepath.Join(t.TempDir(), "flipped.db")
 	found := 0
 	for i := range n {
@@ -151,7 +150,7 @@ func TestVerifyFlipsAnywhere(t *testing.T) {
 		}
 		err := verify(context.Background(), temp)
 		switch {
-		case errors.Is(err, durable.ErrDamaged), errors.Is(err, ErrOneMeta): // then bbolt may have gone back by one commit
+		case errors.Is(err, durable.ErrDamaged), errors.Is(err, segment.ErrOneMeta): // then bbolt may have gone back by one commit
 			found++
 		case err != nil:
 			t.Fatalf("flip at %d: %v", at, err)
@@ -165,12 +164,12 @@ func TestVerifyFlipsAnywhere(t *testing.T) {
 func contents(t *testing.T, path string) string {
 	t.Helper()
 	var b bytes.Buffer
-	err := view(path, func(tx *bolt.Tx) error {
-		s, err := readSegment(tx)
+	err := segment.View(path, func(t segment.Tx) error {
+		s, err := t.Segment()
 		if err != nil {
 			return err
 		}
-		return eachEntry(tx, s.start.Size(), s.size, int(s.size), func(_ uint64, stored []byte) error {
+		return t.Each(s.Start.Size(), s.Size, int(s.Size), func(_ uint64, stored []byte) error {
 			b.Write(stored)
 			return nil
 		})
@@ -184,17 +183,17 @@ func contents(t *testing.T, path string) string {
 // Who rewrites an entry and the roots in its file is caught by the leaf tiles.
 func TestTilesCatchARewrittenFile(t *testing.T) {
 	dir, path := writtenFile(t, 1500)
-	if r, err := Verify(path); err != nil || r.Tiled < 1024 {
+	if r, err := segment.Verify(path); err != nil || r.Tiled < 1024 {
 		t.Fatalf("compared %d leaves, %v", r.Tiled, err)
 	}
 	forged := filepath.Join(dir, "forged")
-	err := view(path, func(old *bolt.Tx) error {
-		s, err := readSegment(old)
+	err := segment.View(path, func(old segment.Tx) error {
+		s, err := old.Segment()
 		if err != nil {
 			return err
 		}
 		var stored [][]byte
-		err = eachEntry(old, 0, s.size, int(s.size), func(seq uint64, v []byte) error {
+		err = old.Each(0, s.Size, int(s.Size), func(seq uint64, v []byte) error {
 			v = bytes.Clone(v)
 			if seq == 700 {
 				v = bytes.Replace(v, []byte("street"), []byte("garden"), 1)
@@ -205,12 +204,12 @@ func TestTilesCatchARewrittenFile(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return createSegment(forged, segment{epoch: s.epoch}, stored)
+		return segment.Create(forged, segment.Segment{Epoch: s.Epoch}, stored)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Verify(forged); !errors.Is(err, durable.ErrDamaged) {
+	if _, err := segment.Verify(forged); !errors.Is(err, durable.ErrDamaged) {
 		t.Fatalf("a forged file: %v, want ErrDamaged", err)
 	}
 }

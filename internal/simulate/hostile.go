@@ -12,7 +12,8 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/faultnet"
-	"gatehouse/internal/journal"
+	"gatehouse/internal/journal/journaltest"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/issuer/operator"
@@ -196,7 +197,7 @@ func (w *world) strangeCheckIn(n [4]int) {
 // chance, so that their order says nothing.
 func newestEpoch(b *testbed.Gateway) (epoch uint64, log tree.Range) {
 	logs, size, newest := map[uint64]tree.Range{}, map[uint64]uint64{}, time.Time{}
-	_ = journal.ReadCopies(b.Disk.Path("state", "journal"), b.Bed.Dir, func(e journal.Entry) error {
+	_ = journaltest.ReadCopies(b.Disk.Path("state", "journal"), b.Bed.Dir, func(e segment.Entry) error {
 		logs[e.Epoch] = logs[e.Epoch].Add(tlog.RecordHash(e.Stored.Leaf()))
 		size[e.Epoch] = e.Sequence + 1
 		if h, err := wire.DecodeHeader(e.Header); err == nil && !h.Time().Before(newest) {
@@ -362,7 +363,7 @@ func (w *world) liesStored(n [4]int) {
 func (e *enemy) sayStored(w *world, b *testbed.Gateway) {
 	var log tree.Range
 	var epoch uint64
-	_ = journal.ReadCopies(b.Disk.Path("state", "journal"), w.bed.Dir, func(j journal.Entry) error {
+	_ = journaltest.ReadCopies(b.Disk.Path("state", "journal"), w.bed.Dir, func(j segment.Entry) error {
 		if j.Epoch != epoch {
 			epoch, log = j.Epoch, tree.Range{}
 		}

@@ -16,7 +16,8 @@ import (
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
-	"gatehouse/internal/journal"
+	"gatehouse/internal/journal/journaltest"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/simulate/virtual"
@@ -277,7 +278,7 @@ type Spot struct {
 // Entries are those that are on the gateway's disk: nobody in the house sees them
 // all, and so the daemon is not asked.
 func (b *Gateway) Entries() (all []Entry) {
-	_ = journal.ReadCopies(b.Disk.Path("state", "journal"), b.Bed.Dir, func(e journal.Entry) error {
+	_ = journaltest.ReadCopies(b.Disk.Path("state", "journal"), b.Bed.Dir, func(e segment.Entry) error {
 		h, err := wire.DecodeHeader(e.Header)
 		if err != nil {
 			return nil // what can't be read is no entry

@@ -1,36 +1,53 @@
-package journal
+package intake
 
 import (
+	"crypto/rand"
+	"fmt"
+
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/sync/wire"
 )
 
-// item is an entry on its way to the disk.
-type item struct {
-	header wire.Header
-	ref    wire.Ref
-	salt   [16]byte
-	who    []byte
-	stored []byte // set by seal; a gap entry is sealed when the writer takes it, since it counts until then
-	leaf   tlog.Hash
-	low    bool
-	done   chan error // nil where nobody waits
+// Item is an entry on its way to the disk.
+type Item struct {
+	Header wire.Header
+	Ref    wire.Ref  // its boot number and counter; zero for an entry that was dropped
+	Stored []byte    // its bytes in the file; a gap entry has none before Take, since it counts until then
+	Leaf   tlog.Hash // of the tree
+
+	salt [16]byte
+	who  []byte
+	low  bool
+	done chan error // nil where nobody waits
+}
+
+// newItem takes the fields of an entry.
+func newItem(h wire.Header, who wire.Who) (*Item, error) {
+	it := &Item{Header: h, low: lowClass(h)}
+	var err error
+	if it.who, err = who.Encode(); err != nil {
+		return it, fmt.Errorf("append to journal: %w", err)
+	}
+	if it.who != nil {
+		rand.Read(it.salt[:]) // never fails: it ends the program instead
+	}
+	return it, nil
 }
 
 // seal makes the bytes that never change again.
-func (it *item) seal() error {
-	header, err := it.header.Encode()
+func (it *Item) seal() error {
+	header, err := it.Header.Encode()
 	if err != nil {
 		return err
 	}
 	s := wire.NewStored(header, it.salt, it.who)
-	it.stored, it.leaf = s.Encode(), tlog.RecordHash(s.Leaf())
+	it.Stored, it.Leaf = s.Encode(), tlog.RecordHash(s.Leaf())
 	return nil
 }
 
 // finish tells whoever waits, once.
-func (it *item) finish(err error) {
+func (it *Item) finish(err error) {
 	if it.done != nil {
 		it.done <- err
 		it.done = nil
@@ -50,8 +67,8 @@ func lowClass(h wire.Header) bool {
 // queue holds entries in two classes, each in the order of their counters.
 type queue struct {
 	limit     int
-	low, high []*item
-	gap       *item // counts the present run of drops; it stands in high
+	low, high []*Item
+	gap       *Item // counts the present run of drops; it stands in high
 }
 
 func (q *queue) len() int { return len(q.low) + len(q.high) }
@@ -59,7 +76,7 @@ func (q *queue) len() int { return len(q.low) + len(q.high) }
 // push adds it and returns the entry that had to go for it: the oldest of the
 // low class, else the oldest of the other, or it itself. The low class may
 // fill three quarters, so that a flood of denials leaves room for the rest.
-func (q *queue) push(it *item) (victim *item) {
+func (q *queue) push(it *Item) (victim *Item) {
 	full := q.len() >= q.limit
 	switch {
 	case it.low && len(q.low) > 0 && len(q.low) >= q.limit-q.limit/4, full && len(q.low) > 0:
@@ -77,13 +94,12 @@ func (q *queue) push(it *item) (victim *item) {
 	return victim
 }
 
-// take removes up to n entries, oldest first. A gap entry that is taken counts
-// no further.
-func (q *queue) take(n int) []*item {
-	var batch []*item
+// take moves up to n entries to an empty batch, oldest first. A gap entry that is taken
+// counts no further.
+func (q *queue) take(batch []*Item, n int) []*Item {
 	for len(batch) < n && q.len() > 0 {
 		from := &q.high
-		if len(q.high) == 0 || len(q.low) > 0 && q.low[0].ref.Counter < q.high[0].ref.Counter {
+		if len(q.high) == 0 || len(q.low) > 0 && q.low[0].Ref.Counter < q.high[0].Ref.Counter {
 			from = &q.low
 		}
 		it := pop(from)
@@ -95,7 +111,7 @@ func (q *queue) take(n int) []*item {
 	return batch
 }
 
-func pop(list *[]*item) *item {
+func pop(list *[]*Item) *Item {
 	it := (*list)[0]
 	(*list)[0] = nil
 	*list = (*list)[1:]

@@ -1,4 +1,5 @@
-package journal
+// Package journaltest reads the journal of another process, for simulators and tests.
+package journaltest
 
 import (
 	"bytes"
@@ -10,17 +11,15 @@ import (
 	"path/filepath"
 	"slices"
 
-	bolt "go.etcd.io/bbolt"
-
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
 
 // ReadCopies calls each with the entries of a journal that another process may be
 // writing to, by epoch and sequence: those whose commit is on disk. It reads
-// copies, which it makes in the folder scratch and removes again. It is for who
-// owns the folder: simulators and tests that compare books.
-func ReadCopies(dir, scratch string, each func(Entry) error) error {
+// copies, which it makes in the directory scratch and removes again.
+func ReadCopies(dir, scratch string, each func(segment.Entry) error) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*-*.db"))
 	if err != nil {
 		return fmt.Errorf("read copies of %s: %w", dir, err)
@@ -32,7 +31,7 @@ func ReadCopies(dir, scratch string, each func(Entry) error) error {
 	defer os.RemoveAll(tmp)
 	slices.Sort(files)
 	for _, f := range files {
-		if _, _, ok := parseName(filepath.Base(f)); !ok {
+		if _, _, ok := segment.ParseName(filepath.Base(f)); !ok {
 			continue
 		}
 		copied := filepath.Join(tmp, filepath.Base(f))
@@ -89,19 +88,18 @@ func readUsed(path string) ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(f, 0, page*pages))
 }
 
-func eachOf(path string, each func(Entry) error) error {
-	return view(path, func(tx *bolt.Tx) error {
-		s, err := readSegment(tx)
+func eachOf(path string, each func(segment.Entry) error) error {
+	return segment.View(path, func(t segment.Tx) error {
+		s, err := t.Segment()
 		if err != nil {
 			return err
 		}
-		first := s.start.Size()
-		return eachEntry(tx, first, s.size, int(s.size-first), func(seq uint64, stored []byte) error {
+		return t.Each(s.Start.Size(), s.Size, int(s.Size-s.Start.Size()), func(seq uint64, stored []byte) error {
 			e, err := wire.SplitStored(bytes.Clone(stored))
 			if err != nil {
 				return err
 			}
-			return each(Entry{Position{s.epoch, seq}, e})
+			return each(segment.Entry{Position: segment.Position{Epoch: s.Epoch, Sequence: seq}, Stored: e})
 		})
 	})
 }

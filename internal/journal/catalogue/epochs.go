@@ -1,4 +1,4 @@
-package journal
+package catalogue
 
 import (
 	"crypto/sha256"
@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/segment"
 )
 
 // The epochs file says which epochs there are, where each ended, and which files
@@ -20,9 +21,14 @@ import (
 // there before it is named, and is named no more before it is deleted, so that no
 // power cut looks like a loss. Its last line is a sum over the others.
 
+// EpochsName is the name of the epochs file.
+const EpochsName = "epochs"
+
 const (
-	sumWord   = "sum"
-	asideMark = ".bad-" // in the names of files that were set aside
+	openMark    = "open"    // end of the epoch that is written to
+	unknownMark = "unknown" // end of an epoch whose last file was damaged
+	sumWord     = "sum"
+	asideMark   = ".bad-" // in the names of files that were set aside
 )
 
 // epochLine is a line of the epochs file.
@@ -71,7 +77,7 @@ func parseEpochLine(line string) (e epochLine, ok bool) {
 // lines are those that could be one, for the order of what else is found. None
 // and not bad: there is no such file.
 func readEpochs(dir string) (list []epochLine, bad bool) {
-	b, err := os.ReadFile(filepath.Join(dir, epochsName))
+	b, err := os.ReadFile(filepath.Join(dir, EpochsName))
 	if err != nil {
 		return nil, !errors.Is(err, fs.ErrNotExist)
 	}
@@ -99,68 +105,72 @@ func storeEpochs(dir string, list []epochLine) error {
 		b.WriteString(e.String())
 	}
 	text := b.String()
-	return durable.WriteFile(filepath.Join(dir, epochsName), []byte(text+sumWord+" "+sumOf(text)), 0o600)
+	return durable.WriteFile(filepath.Join(dir, EpochsName), []byte(text+sumWord+" "+sumOf(text)), 0o600)
 }
 
-// endEpochs marks the open epoch as ended and adds the next one, durably, so
-// that no crash lets an epoch go on that was given up. size may be noEnd.
-func (fo *folder) endEpochs(dir string, size uint64, next file) error {
-	return fo.writeEpochs(dir, []file{next}, func(_ int, end string) string {
-		switch {
-		case end != openMark:
+// EndEpochs marks the open epoch as ended and adds the next one, durably, so
+// that no crash lets an epoch go on that was given up. size may be segment.NoEnd.
+func (d *Directory) EndEpochs(size uint64, next File) error {
+	return d.writeEpochs([]File{next}, func(_ int, end string) string {
+		if end != openMark {
 			return end
-		case size == noEnd:
-			return unknownMark
 		}
-		return strconv.FormatUint(size, 10)
+		return endMark(size)
 	})
 }
 
-// cutEpochs ends an epoch at a place, and those after it with nothing: what
+// CutEpochs ends an epoch at a place, and those after it with nothing: what
 // stands there stands again in the next one, whose files these are.
-func (fo *folder) cutEpochs(dir string, from Position, next []file) error {
-	at := slices.IndexFunc(fo.epochs, func(e epochLine) bool { return e.epoch == from.Epoch })
-	return fo.writeEpochs(dir, next, func(i int, end string) string {
+func (d *Directory) CutEpochs(from segment.Position, next []File) error {
+	at := slices.IndexFunc(d.epochs, func(e epochLine) bool { return e.epoch == from.Epoch })
+	return d.writeEpochs(next, func(i int, end string) string {
 		switch {
 		case i < at:
 			return end
 		case i == at:
-			return strconv.FormatUint(from.Sequence, 10)
+			return endMark(from.Sequence)
 		}
 		return "0"
 	})
 }
 
+func endMark(size uint64) string {
+	if size == segment.NoEnd {
+		return unknownMark
+	}
+	return strconv.FormatUint(size, 10)
+}
+
 // writeEpochs replaces the epochs file: each epoch that has files, or is to have
 // some, with the end that it gets, then the next one, open. With an error it may
 // be there or not.
-func (fo *folder) writeEpochs(dir string, next []file, end func(i int, old string) string) error {
+func (d *Directory) writeEpochs(next []File, end func(i int, old string) string) error {
 	var list []epochLine
-	for i, e := range fo.epochs {
-		e.firsts, e.end = fo.firstsOf(e), end(i, e.end)
-		if len(e.firsts) > 0 && e.epoch != next[0].epoch {
+	for i, e := range d.epochs {
+		e.firsts, e.end = d.firstsOf(e), end(i, e.end)
+		if len(e.firsts) > 0 && e.epoch != next[0].Epoch {
 			list = append(list, e)
 		}
 	}
-	last := epochLine{epoch: next[0].epoch, end: openMark}
+	last := epochLine{epoch: next[0].Epoch, end: openMark}
 	for _, f := range next {
-		last.firsts = append(last.firsts, f.first)
+		last.firsts = append(last.firsts, f.First)
 	}
 	list = append(list, last)
-	if err := storeEpochs(dir, list); err != nil {
+	if err := storeEpochs(d.path, list); err != nil {
 		return err
 	}
-	fo.epochs, fo.bad = list, false
-	fo.order()
+	d.epochs, d.Bad = list, false
+	d.order()
 	return nil
 }
 
 // firstsOf returns the files that an epoch has or should have.
-func (fo *folder) firstsOf(e epochLine) []uint64 {
+func (d *Directory) firstsOf(e epochLine) []uint64 {
 	firsts := slices.Clone(e.firsts)
-	for _, f := range fo.files {
-		if f.epoch == e.epoch {
-			firsts = append(firsts, f.first)
+	for _, f := range d.Files {
+		if f.Epoch == e.epoch {
+			firsts = append(firsts, f.First)
 		}
 	}
 	slices.Sort(firsts)
@@ -170,21 +180,21 @@ func (fo *folder) firstsOf(e epochLine) []uint64 {
 // ends returns where files of an epoch may end.
 func (e epochLine) ends() []uint64 { return append(slices.Clip(e.firsts), e.gone...) }
 
-func (fo *folder) has(name string) bool {
-	return slices.ContainsFunc(fo.files, func(f file) bool { return filepath.Base(f.path) == name })
+func (d *Directory) has(name string) bool {
+	return slices.ContainsFunc(d.Files, func(f File) bool { return filepath.Base(f.Path) == name })
 }
 
-// missing returns the names of files that should be there, and are neither there
+// isAside reports whether a file of this name was set aside.
+func (d *Directory) isAside(name string) bool {
+	return slices.ContainsFunc(d.Aside, func(aside string) bool { return strings.HasPrefix(aside, name+asideMark) })
+}
+
+// Missing returns the names of files that should be there, and are neither there
 // nor set aside.
-func (fo *folder) missing() (names []string) {
-	aside := map[string]bool{}
-	for _, name := range fo.aside {
-		name, _, _ = strings.Cut(name, asideMark)
-		aside[name] = true
-	}
-	for _, e := range fo.epochs {
+func (d *Directory) Missing() (names []string) {
+	for _, e := range d.epochs {
 		for _, first := range e.firsts {
-			if name := fileName(e.epoch, first); !aside[name] && !fo.has(name) {
+			if name := segment.Name(e.epoch, first); !d.isAside(name) && !d.has(name) {
 				names = append(names, name)
 			}
 		}
@@ -192,83 +202,60 @@ func (fo *folder) missing() (names []string) {
 	return names
 }
 
-// what becomes of a file in the epochs file.
-type naming int
-
-const (
-	named    naming = iota
-	unnamed         // it goes in order
-	wentLost        // it is gone, and was told of
-)
-
-// nameFiles makes the epochs file name the files that are there, as fate says. It
-// writes nothing where it does so already.
-func (j *Journal) nameFiles(fate func(name string) naming) error {
-	j.index.Lock()
-	defer j.index.Unlock()
-	fo, err := scanFolder(j.o.Dir, 0, false)
-	if err != nil || fo.bad || len(fo.epochs) == 0 {
-		return err
+// StoreNames makes the epochs file name the files that are there. One that is about
+// to be deleted (leaves; empty for none) is named no more; one that is not there and
+// was set aside, or is among the lost that were told of, as gone. It writes nothing
+// where the file says so already, or is itself lost.
+func (d *Directory) StoreNames(leaves string, lost []string) error {
+	if d.Bad || len(d.epochs) == 0 {
+		return nil
 	}
 	changed := false
 	var list []epochLine
-	for _, e := range fo.epochs {
-		was, all := e.firsts, fo.firstsOf(e)
+	for _, e := range d.epochs {
+		was, all := e.firsts, d.firstsOf(e)
 		e.firsts = nil
 		for _, first := range all {
-			switch fate(fileName(e.epoch, first)) {
-			case named:
-				e.firsts = append(e.firsts, first)
-			case wentLost:
+			switch name := segment.Name(e.epoch, first); {
+			case name == leaves:
+			case !d.has(name) && (slices.Contains(lost, name) || d.isAside(name)):
 				e.gone = append(e.gone, first)
+			default:
+				e.firsts = append(e.firsts, first)
 			}
 		}
-		changed = changed || !slices.Equal(was, e.firsts)
-		if len(e.firsts) > 0 || e.end == openMark {
+		ended := len(e.firsts) == 0 && e.end != openMark
+		changed = changed || ended || !slices.Equal(was, e.firsts)
+		if !ended {
 			list = append(list, e)
-		} else {
-			changed = true
 		}
 	}
 	if !changed {
 		return nil
 	}
-	return storeEpochs(j.o.Dir, list)
+	return storeEpochs(d.path, list)
 }
 
-// rebuildIndex writes the epochs file anew, from what this run knows: it was
+// Rebuild writes the epochs file of a directory anew, from what this run knows: it was
 // deleted or changed while the journal was open.
-func (j *Journal) rebuildIndex() error {
-	j.index.Lock()
-	defer j.index.Unlock()
-	j.mu.Lock()
-	files := slices.Clone(j.files)
-	j.mu.Unlock()
+func Rebuild(dir string, files []File) error {
 	var list []epochLine
 	for i, f := range files {
-		if i == 0 || files[i-1].epoch != f.epoch {
-			list = append(list, epochLine{epoch: f.epoch})
+		if i == 0 || files[i-1].Epoch != f.Epoch {
+			list = append(list, epochLine{epoch: f.Epoch})
 		}
 		e := &list[len(list)-1]
-		e.firsts = append(e.firsts, f.first)
-		if i+1 < len(files) && files[i+1].epoch == f.epoch && f.end < files[i+1].first {
-			e.gone = append(e.gone, f.end)
+		e.firsts = append(e.firsts, f.First)
+		if i+1 < len(files) && files[i+1].Epoch == f.Epoch && f.End < files[i+1].First {
+			e.gone = append(e.gone, f.End)
 		}
-		switch {
-		case i == len(files)-1:
+		e.end = endMark(f.End)
+		if i == len(files)-1 {
 			e.end = openMark
-		case f.end == noEnd:
-			e.end = unknownMark
-		default:
-			e.end = strconv.FormatUint(f.end, 10)
 		}
 	}
 	if len(list) == 0 {
 		return nil
 	}
-	err := storeEpochs(j.o.Dir, list)
-	if err == nil {
-		j.indexTold.Store(false)
-	}
-	return err
+	return storeEpochs(dir, list)
 }

@@ -1,0 +1,285 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/intake"
+	"gatehouse/internal/journal/segment"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
+)
+
+// archive is the files of a journal: each is verified before its first use in a run,
+// and one that is damaged is set aside. Safe for concurrent use. The file that is
+// written to belongs to the writer.
+type archive struct {
+	o      Options
+	in     *intake.Intake
+	cat    *catalogue.Current
+	losses losses
+	work   chan struct{} // to the keeper
+	index  sync.Mutex    // held while the epochs file is read or changed
+	upkeep sync.Mutex    // held while closed files are moved, rewritten or deleted
+
+	copying   atomic.Uint64            // the epoch that NewEpoch makes, or 0; its files do not count yet
+	indexTold atomic.Bool              // that the epochs file is bad was told
+	noSync    bool                     // only for tests that must lose entries
+	fault     func(point string) error // of a disk, for tests
+}
+
+func (a *archive) path(name string) string { return filepath.Join(a.o.Dir, name) }
+
+func (a *archive) tiles() segment.Tiles { return segment.Tiles{Path: a.path(segment.TreeName)} }
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// report logs what could not be done.
+func (a *archive) report(what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		a.o.Log.Error().Err(err).Msg("journal: can't " + what)
+	}
+}
+
+// view runs read on a file: on the one that is written to, or on a closed one that
+// is verified first.
+func (a *archive) view(ctx context.Context, f catalogue.File, read func(segment.Tx) error) error {
+	if now := a.cat.Load(); now.Open != nil && now.Last().Path == f.Path {
+		return now.Open.View(read)
+	}
+	if err := a.check(ctx, f); err != nil {
+		return err
+	}
+	return segment.View(f.Path, read)
+}
+
+// check verifies a closed file once in a run.
+func (a *archive) check(ctx context.Context, f catalogue.File) error {
+	if f.Checked {
+		return nil
+	}
+	err := a.o.Verify(ctx, f.Path)
+	if errors.Is(err, segment.ErrOneMeta) {
+		if err = fmt.Errorf("%w: %w", durable.ErrDamaged, err); a.isEnough(f) {
+			err = nil
+		}
+	}
+	if err == nil {
+		a.mark(f, func(f *catalogue.File) { f.Checked = true })
+	}
+	return err
+}
+
+// checkClosed is check for the keeper: a damaged file is set aside.
+func (a *archive) checkClosed(ctx context.Context, f catalogue.File) error {
+	err := a.check(ctx, f)
+	if errors.Is(err, durable.ErrDamaged) {
+		a.isDamaged(f, false)
+	}
+	return err
+}
+
+func (a *archive) mark(f catalogue.File, change func(*catalogue.File)) {
+	a.cat.Change(func(c *catalogue.Catalogue) { c.Mark(f.Path, change) })
+}
+
+// isEnough reports whether a closed file of which one meta page is damaged has all
+// its entries. It is told of, and rewritten.
+func (a *archive) isEnough(f catalogue.File) bool {
+	s, err := segment.Read(f.Path)
+	if err != nil || f.End != segment.NoEnd && s.Size < f.End {
+		return false
+	}
+	a.mark(f, func(f *catalogue.File) { f.Packed, f.Spoilt = false, true })
+	a.losses.tell(wire.ReasonDamaged, []byte(filepath.Base(f.Path)), "a file was damaged; its entries are all there")
+	poke(a.work)
+	return true
+}
+
+// isGone takes a closed file out that somebody deleted; the keeper tells of it.
+func (a *archive) isGone(f catalogue.File, last bool) {
+	if _, err := os.Stat(f.Path); last || !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	a.upkeep.Lock() // not while it is rewritten
+	defer a.upkeep.Unlock()
+	if _, err := os.Stat(f.Path); errors.Is(err, fs.ErrNotExist) {
+		a.forget(f.Path)
+		poke(a.work)
+	}
+}
+
+func (a *archive) forget(path string) {
+	a.cat.Change(func(c *catalogue.Catalogue) { c.Forget(path) })
+}
+
+// isDamaged has a damaged file set aside: a closed one here, the current one
+// by the writer.
+func (a *archive) isDamaged(f catalogue.File, last bool) {
+	if !last {
+		a.upkeep.Lock()
+		defer a.upkeep.Unlock()
+		a.setAside(f.Path)
+		return
+	}
+	a.mark(f, func(f *catalogue.File) { f.Suspect = true })
+	a.in.Poke()
+}
+
+// setAside renames a damaged file that nobody writes to, and says so in the
+// journal.
+func (a *archive) setAside(path string) bool {
+	aside, err := durable.SetAside(path)
+	if a.report("set a damaged file aside", err); err != nil {
+		return false
+	}
+	a.o.Log.Error().Str("file", aside).Msg("journal: damaged file set aside")
+	a.forget(path)
+	a.losses.note(wire.ReasonDamaged, []byte(filepath.Base(aside)))
+	return true
+}
+
+// create makes the next file of an epoch, whose first entries these are, under its name
+// with a suffix, and opens it.
+func (a *archive) create(epoch uint64, start tree.Range, suffix string, first [][]byte) (*segment.Writer, catalogue.File, error) {
+	f := catalogue.File{Epoch: epoch, First: start.Size(), End: segment.NoEnd, Made: a.o.Clock().Made(), Checked: true}
+	f.Path = a.path(segment.Name(f.Epoch, f.First))
+	path := f.Path + suffix
+	if err := segment.Create(path, segment.Segment{Epoch: epoch, Start: start, Made: f.Made}, first); err != nil {
+		return nil, f, err
+	}
+	file, err := segment.OpenWriter(path)
+	return file, f, err
+}
+
+// rewrite writes a closed file anew without slack, and if erase says so without who
+// parts. The caller holds upkeep.
+func (a *archive) rewrite(ctx context.Context, f catalogue.File, erase bool) error {
+	return segment.Rewrite(f.Path, f.End, erase, func(path string) error { return a.o.Verify(ctx, path) })
+}
+
+// remove deletes a closed file.
+func (a *archive) remove(path string) error {
+	// A file that is named and not there was taken away.
+	a.report("name a file no more", a.storeNames(filepath.Base(path), nil))
+	a.upkeep.Lock()
+	defer a.upkeep.Unlock()
+	a.forget(path)
+	return os.Remove(path)
+}
+
+// scan looks at the directory.
+func (a *archive) scan() (catalogue.Directory, error) {
+	a.index.Lock()
+	defer a.index.Unlock()
+	return catalogue.Scan(a.o.Dir)
+}
+
+// storeNames makes the epochs file name the files that are there, but one that leaves;
+// the lost were told of.
+func (a *archive) storeNames(leaves string, lost []string) error {
+	a.index.Lock()
+	defer a.index.Unlock()
+	d, err := catalogue.Scan(a.o.Dir)
+	if err != nil {
+		return err
+	}
+	return d.StoreNames(leaves, lost)
+}
+
+// rebuildIndex writes the epochs file anew: it was deleted or changed while the
+// journal was open.
+func (a *archive) rebuildIndex() error {
+	a.index.Lock()
+	defer a.index.Unlock()
+	files := a.cat.Load().Files
+	err := catalogue.Rebuild(a.o.Dir, files)
+	if err == nil && len(files) > 0 {
+		a.indexTold.Store(false)
+	}
+	return err
+}
+
+// noteIndex tells that the epochs file was lost or is damaged. The next epoch
+// makes a new one.
+func (a *archive) noteIndex(d catalogue.Directory) {
+	if !d.Bad || a.indexTold.Swap(true) {
+		return
+	}
+	const name = catalogue.EpochsName
+	aside, err := durable.SetAside(a.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		a.losses.tell(wire.ReasonMissing, []byte(name), "the file "+name+", which says what epochs there are, is missing")
+		return
+	}
+	a.report("set a damaged file aside", err)
+	a.losses.tell(wire.ReasonDamaged, []byte(name), "the file "+name+", which says what epochs there are, was damaged: "+aside)
+}
+
+// lostName is a file with a line for each loss that somebody should see to. It
+// lies there until whoever did removes it.
+const (
+	lostName = "lost"
+	maxLost  = 32 // lines
+)
+
+// losses tells of what the journal found to be lost or changed.
+type losses struct {
+	dir string
+	in  *intake.Intake
+	log zerolog.Logger
+}
+
+func (l losses) file() string { return filepath.Join(l.dir, lostName) }
+
+// list returns what was written down, a sentence each.
+func (l losses) list() (lines []string) {
+	b, err := os.ReadFile(l.file())
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(b)) {
+		lines = append(lines, strings.TrimSuffix(line, "\n"))
+	}
+	return lines
+}
+
+// tell journals a loss, logs it, and writes it down for the status.
+func (l losses) tell(why wire.Reason, detail []byte, text string) {
+	l.log.Error().Str("reason", why.String()).Msg("journal: " + text)
+	l.writeDown(text)
+	l.note(why, detail)
+}
+
+// note journals a loss.
+func (l losses) note(why wire.Reason, detail []byte) {
+	l.in.Note(wire.Header{Kind: wire.KindDamaged, Reason: why, Detail: detail[:min(len(detail), 64)]})
+}
+
+func (l losses) writeDown(text string) {
+	lost := l.list()
+	if slices.Contains(lost, text) || len(lost) >= maxLost {
+		return
+	}
+	all := strings.Join(append(lost, text), "\n") + "\n"
+	if err := durable.WriteFile(l.file(), []byte(all), 0o600); err != nil {
+		l.log.Error().Err(err).Msg("journal: a loss can't be written down; the entry says it")
+	}
+}

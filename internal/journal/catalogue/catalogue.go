@@ -1,0 +1,350 @@
+package catalogue
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"gatehouse/internal/journal/segment"
+	"gatehouse/internal/tree"
+)
+
+var (
+	// ErrGone means that the epoch of a position is not in this journal (any more).
+	ErrGone = errors.New("no such epoch in the journal")
+	// ErrAhead means a place behind the end of its epoch.
+	ErrAhead = errors.New("behind the end of the epoch")
+
+	errBack    = errors.New("it would go back")
+	errNotOpen = errors.New("the journal is not open yet")
+)
+
+// File is one entry file of the journal.
+type File struct {
+	Epoch, First uint64
+	End          uint64 // entries from here on do not count; segment.NoEnd where all do
+	Path         string
+	Made         int64 // ms since 1970, by a trusted clock; 0 while there was none, or not read in this run
+	Checked      bool  // written or verified in this run
+	Packed       bool  // rewritten without slack, or not worth a look
+	Spoilt       bool  // one of its meta pages is damaged: to be rewritten all the same
+	Suspect      bool  // a reader found it damaged while it was written to
+}
+
+// Position returns that of its first entry.
+func (f File) Position() segment.Position { return segment.Position{Epoch: f.Epoch, Sequence: f.First} }
+
+// Catalogue is what a journal has at one moment. Who has one may rely on it: a change
+// makes another, and no method changes it but Mark, Forget, Adopt
+// and SetEnds, for Current.Change.
+type Catalogue struct {
+	Files   []File           // oldest first
+	Open    *segment.Writer  // of the last file; nil while no file is open
+	Tree    tree.Range       // over what is durable of the last file's epoch
+	Acked   segment.Position // all before it is at the registry
+	Safe    segment.Position // the registry can't lose what is before it
+	Changed chan struct{}    // closed when more is durable
+}
+
+// Current is the catalogue of now. Safe for concurrent use. Make it with NewCurrent.
+type Current struct {
+	mu  sync.Mutex // held by who makes the next one
+	now atomic.Pointer[Catalogue]
+}
+
+// NewCurrent begins with no files, and the positions that an earlier run kept.
+func NewCurrent(acked, safe segment.Position) *Current {
+	c := &Current{}
+	c.now.Store(&Catalogue{Acked: acked, Safe: safe, Changed: make(chan struct{})})
+	return c
+}
+
+// Load returns the catalogue of now.
+func (c *Current) Load() *Catalogue { return c.now.Load() }
+
+// Change replaces the catalogue by a copy that change has changed. Calls follow one
+// another; change is quick and calls nothing of Current.
+func (c *Current) Change(change func(*Catalogue)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := *c.now.Load()
+	change(&next)
+	c.now.Store(&next)
+}
+
+// Grow is Change for more that is durable: it wakes who waits for Changed.
+func (c *Current) Grow(change func(*Catalogue)) {
+	var before chan struct{}
+	c.Change(func(c *Catalogue) {
+		change(c)
+		before, c.Changed = c.Changed, make(chan struct{})
+	})
+	close(before)
+}
+
+// Mark changes one file.
+func (c *Catalogue) Mark(path string, change func(*File)) {
+	c.Files = slices.Clone(c.Files)
+	if i := slices.IndexFunc(c.Files, func(f File) bool { return f.Path == path }); i >= 0 {
+		change(&c.Files[i])
+	}
+}
+
+// Forget takes a file out.
+func (c *Catalogue) Forget(path string) {
+	c.Files = slices.DeleteFunc(slices.Clone(c.Files), func(f File) bool { return f.Path == path })
+}
+
+// Adopt takes the closed files that were found on the disk, with what this run knows
+// of them. The newest of them may still have slack.
+func (c *Catalogue) Adopt(found []File) {
+	found = slices.Clone(found)
+	for i := range found {
+		for _, old := range c.Files {
+			if old.Path == found[i].Path {
+				found[i].Checked, found[i].Packed = old.Checked, old.Packed
+			}
+		}
+	}
+	if n := len(found); n > 0 && !found[n-1].Checked {
+		found[n-1].Packed = false
+	}
+	c.Files = found
+}
+
+// SetEnds takes where the entries end that count, of the files that were found.
+func (c *Catalogue) SetEnds(found []File) {
+	ends := map[string]uint64{}
+	for _, f := range found {
+		ends[f.Path] = f.End
+	}
+	c.Files = slices.Clone(c.Files)
+	for i, f := range c.Files {
+		if end, ok := ends[f.Path]; ok {
+			c.Files[i].End = end
+		}
+	}
+}
+
+// Closed returns the files that nobody writes to.
+func (c *Catalogue) Closed() []File {
+	if c.Open != nil {
+		return c.Files[:len(c.Files)-1]
+	}
+	return c.Files
+}
+
+// Last returns the newest file; its zero value where there is none.
+func (c *Catalogue) Last() (f File) {
+	if n := len(c.Files); n > 0 {
+		f = c.Files[n-1]
+	}
+	return f
+}
+
+// Next returns the position of the next entry; zero before the files are open.
+func (c *Catalogue) Next() segment.Position {
+	if len(c.Files) == 0 {
+		return segment.Position{}
+	}
+	return segment.Position{Epoch: c.Last().Epoch, Sequence: c.Tree.Size()}
+}
+
+// Oldest returns the first position that counts; zero before the files are open.
+func (c *Catalogue) Oldest() segment.Position {
+	for _, f := range c.Files {
+		if f.First < f.End {
+			return f.Position()
+		}
+	}
+	return c.Next()
+}
+
+// span returns which files are the first and the last of an epoch; -1 where none is.
+func (c *Catalogue) span(epoch uint64) (first, last int) {
+	first = slices.IndexFunc(c.Files, func(f File) bool { return f.Epoch == epoch })
+	last = first
+	for last >= 0 && last+1 < len(c.Files) && c.Files[last+1].Epoch == epoch {
+		last++
+	}
+	return first, last
+}
+
+// Settle moves a position at or behind the end of its epoch to the start of the
+// next one that has entries: all before it is the same.
+func (c *Catalogue) Settle(p segment.Position) segment.Position {
+	_, last := c.span(p.Epoch)
+	if last < 0 || p.Sequence < c.Files[last].End {
+		return p
+	}
+	for _, f := range c.Files[last+1:] {
+		if f.First < f.End {
+			return f.Position()
+		}
+	}
+	return p
+}
+
+// Has reports whether a position is in its epoch, or at its end.
+func (c *Catalogue) Has(p segment.Position) bool {
+	if next := c.Next(); p.Epoch == next.Epoch {
+		return p.Sequence <= next.Sequence
+	}
+	_, last := c.span(p.Epoch)
+	return last >= 0 && p.Sequence <= c.Files[last].End || p.Sequence == 0
+}
+
+// CheckAck says why the uplink's cursor can't move to a position; nil if it can.
+func (c *Catalogue) CheckAck(p segment.Position) error {
+	at, _ := c.span(p.Epoch)
+	before, _ := c.span(c.Acked.Epoch)
+	switch {
+	case at < 0:
+		return ErrGone
+	case !c.Has(p):
+		return ErrAhead
+	case p.Epoch == c.Acked.Epoch && p.Sequence < c.Acked.Sequence, at < before:
+		return errBack
+	}
+	return nil
+}
+
+// MovesSafe reports whether a position is here and ahead of Safe.
+func (c *Catalogue) MovesSafe(p segment.Position) bool {
+	if p.Epoch == c.Safe.Epoch && p.Sequence <= c.Safe.Sequence {
+		return false
+	}
+	at, _ := c.span(p.Epoch)
+	return at >= 0 && c.WholeBefore(p) >= c.WholeBefore(c.Safe)
+}
+
+// WholeBefore returns how many of the oldest files lie before a position whole.
+func (c *Catalogue) WholeBefore(p segment.Position) (n int) {
+	for i, f := range c.Files {
+		switch {
+		case f.Epoch != p.Epoch:
+		case f.End <= p.Sequence:
+			n = i + 1
+		default:
+			return max(n, i)
+		}
+	}
+	return n
+}
+
+// Place is where a position is.
+type Place struct {
+	File File             // has it; zero before the files are open
+	From segment.Position // the position, or the file's first where that is later
+	Next segment.Position // of the file after it
+	Last bool             // no file is after it
+}
+
+// Locate returns where a position is; the zero one is in the oldest file. ErrGone:
+// its epoch is not here.
+func (c *Catalogue) Locate(from segment.Position) (Place, error) {
+	p := Place{From: from, Last: true}
+	if len(c.Files) == 0 {
+		return p, nil
+	}
+	if from.Epoch == 0 {
+		p.From = c.Files[0].Position()
+	}
+	at, last := c.span(p.From.Epoch)
+	if at < 0 {
+		return p, ErrGone
+	}
+	for at < last && c.Files[at+1].First <= p.From.Sequence {
+		at++
+	}
+	p.File, p.Last = c.Files[at], at == len(c.Files)-1
+	p.From.Sequence = max(p.From.Sequence, p.File.First)
+	if !p.Last {
+		p.Next = c.Files[at+1].Position()
+	} else if c.Open != nil {
+		p.File.End = c.Tree.Size() // bbolt shows a commit before it is durable
+	}
+	return p, nil
+}
+
+// TreeBefore returns where the tree of a position grows from: that position's own
+// with done, else what the file f begins with, which has its place; f is zero where
+// there is no such file. ErrGone: its epoch is not here. ErrAhead: it ends before.
+func (c *Catalogue) TreeBefore(p segment.Position) (r tree.Range, f File, done bool, err error) {
+	first, last := c.span(p.Epoch)
+	switch {
+	case len(c.Files) == 0:
+		return r, f, false, errNotOpen
+	case first < 0:
+		return r, f, false, ErrGone
+	}
+	end := c.Files[last].End
+	if last == len(c.Files)-1 && c.Open != nil {
+		r, end = c.Tree, c.Tree.Size()
+		done = end == p.Sequence
+	}
+	if end < p.Sequence {
+		return r, f, false, fmt.Errorf("%w at %d", ErrAhead, end)
+	}
+	for _, g := range c.Files[first : last+1] {
+		if g.First <= p.Sequence {
+			f = g
+		}
+	}
+	return r, f, done, nil
+}
+
+// Tail returns the files that have entries from a position on.
+func (c *Catalogue) Tail(from segment.Position) []File {
+	at := slices.IndexFunc(c.Files, func(f File) bool { return f.Epoch == from.Epoch && f.End > from.Sequence })
+	if at < 0 {
+		return nil
+	}
+	return c.Files[at:]
+}
+
+// Movable returns where a tail that is to be appended again can begin; the zero
+// position stands for the oldest entry. ErrGone and ErrAhead as for Locate and
+// TreeBefore.
+func (c *Catalogue) Movable(from segment.Position) (segment.Position, error) {
+	switch {
+	case len(c.Files) == 0:
+		return from, errNotOpen
+	case from == segment.Position{}:
+		return c.Oldest(), nil
+	}
+	from = c.Settle(from)
+	if at, _ := c.span(from.Epoch); at < 0 || c.Files[at].First > from.Sequence {
+		return from, ErrGone
+	}
+	if !c.Has(from) {
+		return from, ErrAhead
+	}
+	return from, nil
+}
+
+// Victim returns the closed file that goes next when space is short: the oldest that
+// the registry has, or that stands again in a later epoch; only if there is none the
+// oldest of all. lacks is its first entry that the registry should have and has not;
+// segment.NoEnd for none. Without an uplink nobody should have any.
+func (c *Catalogue) Victim(uplink bool) (f File, lacks uint64, ok bool) {
+	if c.Open == nil || len(c.Files) < 2 {
+		return f, segment.NoEnd, false
+	}
+	closed := c.Closed()
+	if !uplink || c.WholeBefore(c.Acked) > 0 {
+		return closed[0], segment.NoEnd, true
+	}
+	for _, f := range closed {
+		if f.End <= f.First {
+			return f, segment.NoEnd, true
+		}
+	}
+	lacks = closed[0].First
+	if closed[0].Epoch == c.Acked.Epoch {
+		lacks = max(lacks, c.Acked.Sequence)
+	}
+	return closed[0], lacks, true
+}

@@ -1,0 +1,346 @@
+// Package intake is where entries wait until the journal's writer has made them
+// durable: a bounded queue in the order of their counters, and whether waiting for
+// it is of any use.
+//
+// Append waits no longer than its context and never for a sick disk: the intake is
+// degraded then, and entries wait in memory until a commit succeeds. Where there is
+// no room, denials and faults go first, and a gap entry counts what was dropped.
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/sync/wire"
+)
+
+var (
+	// ErrQueued means that the context ended first: the entry is queued and
+	// will be written, but is not durable yet.
+	ErrQueued = errors.New("entry is queued, not durable yet")
+	// ErrDegraded means that the journal can't make entries durable now and
+	// that waiting is of no use. The entry is queued.
+	ErrDegraded = errors.New("journal is degraded: entry is queued, not durable")
+	// ErrDropped means that there was no room for the entry; a gap entry will
+	// count it.
+	ErrDropped = errors.New("entry dropped: no room")
+)
+
+// Stamp is the time of an entry as the gateway knows it.
+type Stamp struct {
+	BootTime uint64            // CLOCK_BOOTTIME, ns
+	Wall     int64             // ms since 1970-01-01T00:00:00Z
+	Quality  wire.ClockQuality // where Wall came from
+	Trusted  bool              // whether files may be closed or deleted by it
+}
+
+// Made returns Wall where it is trusted, else 0.
+func (s Stamp) Made() int64 {
+	if s.Trusted {
+		return s.Wall
+	}
+	return 0
+}
+
+// Intake takes entries from anybody and gives them to one writer. All methods are
+// safe for concurrent use; Take, Committed and GiveUp are the writer's.
+type Intake struct {
+	clock func() Stamp
+	log   zerolog.Logger
+	boot  uint64
+	wake  chan struct{} // to the writer
+
+	mu       sync.Mutex
+	counter  uint64
+	queue    queue
+	inflight []*Item // taken by the writer, not yet durable
+	degraded bool
+	reason   wire.Reason
+	problem  string
+	dropped  uint64
+	tight    bool   // space is short: denials get at most half
+	low, all uint64 // taken since it is
+}
+
+// New makes the intake of a run with its boot number. It holds limit entries at most.
+// clock is called for each entry, under a lock.
+func New(boot uint64, limit int, clock func() Stamp, log zerolog.Logger) *Intake {
+	return &Intake{boot: boot, clock: clock, log: log, wake: make(chan struct{}, 1), queue: queue{limit: limit}}
+}
+
+// State is the intake at one moment.
+type State struct {
+	Boot     uint64      // number of this run
+	Degraded bool        // entries can't be made durable
+	Reason   wire.Reason // why
+	Problem  string      // the same for a log
+	Queued   int         // entries not yet durable
+	Dropped  uint64      // entries of this run that found no room
+}
+
+// State returns the state.
+func (in *Intake) State() State {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return State{in.boot, in.degraded, in.reason, in.problem, in.queue.len() + len(in.inflight), in.dropped}
+}
+
+// Wake returns the channel that has something when entries came, or after Poke.
+func (in *Intake) Wake() <-chan struct{} { return in.wake }
+
+// Poke wakes the writer.
+func (in *Intake) Poke() {
+	select {
+	case in.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Append takes one entry and waits until it is durable; boot number, counter and times
+// of h are filled in. Nil means durable. If ctx ends first the entry stays queued
+// (ErrQueued), and if that was its deadline the intake is degraded until a commit
+// succeeds: then Append returns at once with ErrDegraded. The item's Ref names the
+// entry in all these cases. Other errors: a malformed entry, or ErrDropped; nothing is
+// queued then.
+func (in *Intake) Append(ctx context.Context, h wire.Header, who wire.Who) (*Item, error) {
+	it, err := newItem(h, who)
+	if err != nil {
+		return it, err
+	}
+	done := make(chan error, 1)
+	it.done = done
+	if err := in.put(it); err != nil {
+		return it, err
+	}
+	select {
+	case err := <-done:
+		return it, err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done: // both at once: it is durable
+		return it, err
+	default:
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		in.Degrade(wire.ReasonSlowDisk, ctx.Err())
+	}
+	return it, fmt.Errorf("%w: %w", ErrQueued, ctx.Err())
+}
+
+// Queue takes one entry and waits for nothing. A malformed entry is logged
+// and counts as nothing: its Ref is zero, as is that of a dropped one.
+func (in *Intake) Queue(h wire.Header, who wire.Who) wire.Ref {
+	it, err := newItem(h, who)
+	if err == nil {
+		err = in.put(it)
+	}
+	if err == nil || errors.Is(err, ErrDegraded) {
+		return it.Ref
+	}
+	if !errors.Is(err, ErrDropped) {
+		in.log.Error().Err(err).Str("kind", h.Kind.String()).Msg("journal: entry refused")
+	}
+	return wire.Ref{}
+}
+
+// put queues an item.
+func (in *Intake) put(it *Item) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.overShare(it.low) {
+		in.drop(&Item{}, wire.ReasonDiskFull)
+		return ErrDropped
+	}
+	in.stamp(&it.Header)
+	if err := it.seal(); err != nil {
+		return fmt.Errorf("append to journal: %w", err)
+	}
+	in.number(it)
+	victim := in.queue.push(it)
+	if victim != nil {
+		in.drop(victim, wire.ReasonQueueFull)
+	}
+	in.Poke()
+	switch {
+	case victim == it:
+		it.Ref = wire.Ref{}
+		return ErrDropped
+	case in.degraded:
+		it.done = nil // nobody waits
+		return ErrDegraded
+	}
+	return nil
+}
+
+// stamp fills in boot number, counter and times. The caller holds mu.
+func (in *Intake) stamp(h *wire.Header) {
+	stamp := in.clock()
+	h.Boot, h.Counter = in.boot, in.counter
+	h.BootTime, h.Wall, h.Clock = stamp.BootTime, stamp.Wall, stamp.Quality
+}
+
+// number uses the counter up that stamp filled in. The caller holds mu.
+func (in *Intake) number(it *Item) {
+	it.Ref = wire.Ref{Boot: it.Header.Boot, Counter: it.Header.Counter}
+	in.counter++
+}
+
+// Own makes an entry of the journal about itself that the writer puts into a file
+// itself: it is numbered and never queued.
+func (in *Intake) Own(h wire.Header) *Item {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	it := &Item{Header: h}
+	in.stamp(&it.Header)
+	in.number(it)
+	it.mustSeal()
+	return it
+}
+
+// mustSeal seals an entry of the journal about itself.
+func (it *Item) mustSeal() {
+	if err := it.seal(); err != nil {
+		panic(err) // every field is ours
+	}
+}
+
+// Note queues an entry of the journal about itself.
+func (in *Intake) Note(h wire.Header) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.note(h)
+}
+
+// note is Note for who holds mu.
+func (in *Intake) note(h wire.Header) {
+	it := &Item{Header: h}
+	in.stamp(&it.Header)
+	in.number(it)
+	if h.Kind == wire.KindGap {
+		in.queue.gap = it
+		in.queue.high = append(in.queue.high, it) // may stand above the limit: there is one
+	} else if victim := in.queue.push(it); victim != nil {
+		in.drop(victim, wire.ReasonQueueFull)
+	}
+	in.Poke()
+}
+
+// drop counts an entry that had no room in the gap entry of this run of drops.
+// The caller holds mu.
+func (in *Intake) drop(victim *Item, reason wire.Reason) {
+	n := uint64(1)
+	if victim.Header.Kind == wire.KindGap {
+		n = victim.Header.Count
+		if in.queue.gap == victim {
+			in.queue.gap = nil
+		}
+	} else {
+		in.dropped++
+	}
+	if in.queue.gap == nil || in.queue.gap.Header.Reason != reason {
+		in.note(wire.Header{Kind: wire.KindGap, Reason: reason})
+	}
+	in.queue.gap.Header.Count += n
+	victim.finish(ErrDropped)
+}
+
+// Tight says whether space is short: then denials and faults get at most half of what
+// is written.
+func (in *Intake) Tight(tight bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if tight && !in.tight {
+		in.low, in.all = 0, 0
+	}
+	in.tight = tight
+}
+
+// overShare reports whether a denial or fault would take more than half of what
+// is written while space is short. The caller holds mu.
+func (in *Intake) overShare(low bool) bool {
+	const head = 8 // the first few always pass
+	if !in.tight {
+		return false
+	}
+	if low && 2*(in.low+1) > in.all+1+head {
+		return true
+	}
+	in.all++
+	if low {
+		in.low++
+	}
+	return false
+}
+
+// Degrade ends all waiting until a commit succeeds.
+func (in *Intake) Degrade(reason wire.Reason, err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.problem = err.Error()
+	if in.degraded {
+		return
+	}
+	in.degraded, in.reason = true, reason
+	in.log.Error().Err(err).Str("reason", reason.String()).Msg("journal: degraded")
+	for _, list := range [][]*Item{in.inflight, in.queue.low, in.queue.high} {
+		finish(list, ErrDegraded)
+	}
+	in.note(wire.Header{Kind: wire.KindJournal, Outcome: wire.OutcomeActive, Reason: reason})
+}
+
+// Take gives the writer up to n entries, oldest first; they are its own until
+// Committed or GiveUp.
+func (in *Intake) Take(n int) []*Item {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.inflight = in.queue.take(in.inflight, n)
+	for _, it := range in.inflight {
+		if it.Stored == nil {
+			it.mustSeal()
+		}
+	}
+	return in.inflight
+}
+
+// Committed tells who waits that what was taken is durable.
+func (in *Intake) Committed() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.leave(nil)
+	if !in.degraded {
+		return
+	}
+	reason := in.reason
+	in.degraded, in.reason, in.problem = false, wire.ReasonNone, ""
+	in.log.Info().Msg("journal: entries are durable again")
+	in.note(wire.Header{Kind: wire.KindJournal, Outcome: wire.OutcomeIdle, Reason: reason})
+}
+
+// GiveUp empties the queue and returns how many entries that loses.
+func (in *Intake) GiveUp() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	n := len(in.inflight) + in.queue.len()
+	in.inflight = in.queue.take(in.inflight, n)
+	in.leave(ErrDegraded)
+	return n
+}
+
+// leave tells who waits for what was taken, and keeps the room for the next. The caller
+// holds mu.
+func (in *Intake) leave(err error) {
+	finish(in.inflight, err)
+	clear(in.inflight)
+	in.inflight = in.inflight[:0]
+}
+
+func finish(list []*Item, err error) {
+	for _, it := range list {
+		it.finish(err)
+	}
+}

@@ -1,0 +1,80 @@
+package journal
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/intake"
+	"gatehouse/internal/journal/segment"
+)
+
+// What callers of a journal see of the packages that it is made of.
+type (
+	// Stamp is the time of an entry as the gateway knows it.
+	Stamp = intake.Stamp
+	// Position of an entry.
+	Position = segment.Position
+	// Entry is one durable entry as a reader gets it.
+	Entry = segment.Entry
+)
+
+// Errors that callers tell apart.
+var (
+	ErrQueued   = intake.ErrQueued
+	ErrDegraded = intake.ErrDegraded
+	ErrDropped  = intake.ErrDropped
+	ErrGone     = catalogue.ErrGone
+	ErrAhead    = catalogue.ErrAhead
+)
+
+// Options of a journal. Dir and Clock are required; the rest has defaults.
+type Options struct {
+	Dir        string       // made if it is not there
+	Clock      func() Stamp // called for each entry, under a lock: quick, and it must not call the journal
+	BootID     [16]byte     // the kernel's boot id, for the boot entry
+	Log        zerolog.Logger
+	MaxEntries uint64        // of a file; 50,000
+	MaxAge     time.Duration // of a file, by the trusted clock; 7 days
+	MaxBytes   int64         // of the directory, damaged files and tree included; 512 MiB
+	Ballast    int64         // bytes kept back for a full disk; 4 MiB, negative for none
+	Queue      int           // entries that wait in memory at most; 10,000
+	Anchors    AnchorStore   // nil: nobody notices when the whole journal is deleted or set back
+	Uplink     bool          // a registry is to have all entries: deleting one that it has not is a gap
+	// Verify checks a file before it is used: nil if it is good, an error that
+	// wraps durable.ErrDamaged if it is not, any other if it could not be
+	// checked. A fault while checking can end the process, so give it one of
+	// its own: segment.VerifyBy. Nil checks in this process (for tests).
+	Verify func(ctx context.Context, path string) error
+	// EraseAfter is how long a file has to be closed, and with Uplink what is in it
+	// safe at the registry, before its who parts are erased; 0: 30 days, negative:
+	// never. Where the registry has them and never says that they are safe, 30 days
+	// more; what it does not have is not erased.
+	EraseAfter time.Duration
+	// KeepEvery is how often the files are looked after when nothing else is the
+	// reason to: missing files, space, age; 1 min.
+	KeepEvery time.Duration
+	// Sync is called before each commit, by the goroutine that makes it: it may
+	// wait, as a slow disk does. Nil: nothing is called.
+	Sync func()
+}
+
+func (o Options) withDefaults() Options {
+	o.MaxEntries = cmp.Or(o.MaxEntries, 50_000)
+	o.MaxAge = cmp.Or(o.MaxAge, 7*24*time.Hour)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 512<<20)
+	o.Ballast = cmp.Or(o.Ballast, 4<<20)
+	o.Queue = cmp.Or(o.Queue, 10_000)
+	o.EraseAfter = cmp.Or(o.EraseAfter, 30*24*time.Hour)
+	o.KeepEvery = cmp.Or(max(o.KeepEvery, 0), time.Minute)
+	if o.Verify == nil {
+		o.Verify = func(_ context.Context, path string) error {
+			_, err := segment.Verify(path)
+			return err
+		}
+	}
+	return o
+}

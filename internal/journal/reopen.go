@@ -1,0 +1,171 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/durable"
+	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/segment"
+	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
+)
+
+// open takes the directory and goes on with its newest file, or begins an epoch.
+func (w *writer) open(ctx context.Context) error {
+	w.files.index.Lock()
+	defer w.files.index.Unlock()
+	return w.openIndexed(ctx)
+}
+
+// openIndexed is open for a caller that holds index.
+func (w *writer) openIndexed(ctx context.Context) error {
+	if err := w.takeLock(); err != nil {
+		return err
+	}
+	if err := w.files.fault("open"); err != nil {
+		return err
+	}
+	d, err := catalogue.Tidy(w.files.o.Dir, w.files.copying.Load())
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			w.unlock() // it went with the directory; the next try makes both
+		}
+		return err
+	}
+	w.files.noteIndex(d)
+	last, ok := d.Current()
+	if ok && w.cite != nil && last.Epoch == w.begun {
+		w.cite, w.begun = nil, 0 // it has begun, as far as the disk is concerned
+	}
+	if !ok || w.cite != nil {
+		return w.begin(d)
+	}
+	err = w.resume(ctx, d, last)
+	if errors.Is(err, durable.ErrDamaged) {
+		w.files.o.Log.Error().Err(err).Msg("journal: newest file is damaged")
+		w.cite = &ending{epoch: last.Epoch, size: segment.NoEnd, reason: wire.ReasonDamaged, damaged: last.Path}
+		return w.begin(d)
+	}
+	return err
+}
+
+// takeLock holds the directory for this process.
+func (w *writer) takeLock() error {
+	if w.lock != nil {
+		return nil
+	}
+	if err := durable.MakeDir(w.files.o.Dir, 0o700); err != nil {
+		return fmt.Errorf("make journal folder: %w", err)
+	}
+	lock, err := durable.TakeLock(w.files.path(lockName))
+	if err == nil {
+		w.lock = lock
+	}
+	return err
+}
+
+// resume goes on with the newest file.
+func (w *writer) resume(ctx context.Context, d catalogue.Directory, last catalogue.File) error {
+	// What was begun is finished although ctx ended: the entries that wait need a file.
+	err := w.files.o.Verify(context.WithoutCancel(ctx), last.Path)
+	sure := !errors.Is(err, segment.ErrOneMeta)
+	if err != nil && sure {
+		return err
+	}
+	file, err := segment.OpenWriter(last.Path)
+	if err != nil {
+		return err
+	}
+	var s segment.Segment
+	err = file.View(func(t segment.Tx) (err error) {
+		if s, err = t.Segment(); err == nil {
+			w.tree, err = w.files.tiles().TreeAt(t, s)
+		}
+		if last.Made = s.Made; err == nil && s.Made == 0 {
+			last.Made = t.FirstTrusted(s)
+		}
+		return err
+	})
+	if err != nil {
+		file.Close(err)
+		return err
+	}
+	if a := w.anchors.newest(); a.Epoch == last.Epoch && a.Size > w.tree.Size() || a.Epoch != 0 && !d.Knows(a.Epoch) {
+		file.Close(nil)
+		w.cite = w.anchors.setBack(a)
+		return w.begin(d)
+	}
+	if !sure {
+		// The last commit may be gone, and somebody may have seen it: numbers
+		// are not given twice. What is there stays, and can be read.
+		w.files.losses.tell(wire.ReasonDamaged, []byte(filepath.Base(last.Path)), "a file was damaged: its last entries may be missing")
+		file.Close(nil)
+		w.cite = &ending{epoch: last.Epoch, size: w.tree.Size(), root: w.tree.Root(), reason: wire.ReasonDamaged}
+		return w.begin(d)
+	}
+	w.use(file, last, func(c *catalogue.Catalogue) { c.Adopt(d.Files[:len(d.Files)-1]) })
+	poke(w.files.work)
+	return nil
+}
+
+// begin ends the open epoch, sets its damaged file aside, and begins a new
+// epoch whose first entry cites the old.
+func (w *writer) begin(d catalogue.Directory) error {
+	if w.cite == nil {
+		w.cite = w.anchors.lostEpoch(d)
+	}
+	s := segment.Segment{Epoch: random64(), Made: w.files.o.Clock().Made()}
+	size, level := uint64(segment.NoEnd), zerolog.InfoLevel // the first of a new journal
+	var first [][]byte
+	var start tree.Range
+	if w.cite != nil {
+		if level = zerolog.WarnLevel; !w.cite.elsewhere {
+			size = w.cite.size
+		}
+		entry := w.cite.first(w.files.in)
+		first, start = append(first, entry.Stored), start.Add(entry.Leaf)
+	}
+	f := catalogue.File{Epoch: s.Epoch, Made: s.Made, Path: w.files.path(segment.Name(s.Epoch, 0))}
+	if err := segment.Create(f.Path+catalogue.NextSuffix, s, first); err != nil {
+		return err
+	}
+	w.begun = s.Epoch
+	if err := d.EndEpochs(size, f); err != nil {
+		return err
+	}
+	w.setDamagedAside(&d)
+	if err := durable.Rename(f.Path+catalogue.NextSuffix, f.Path); err != nil {
+		return err
+	}
+	file, err := segment.OpenWriter(f.Path)
+	if err != nil {
+		return err
+	}
+	w.files.o.Log.WithLevel(level).Str("file", filepath.Base(f.Path)).Msg("journal: new epoch")
+	w.cite, w.begun, w.tree = nil, 0, start
+	w.use(file, f, func(c *catalogue.Catalogue) { c.Adopt(d.Files) })
+	poke(w.files.work)
+	return nil
+}
+
+// setDamagedAside renames the damaged file of the ended epoch. If the disk
+// refuses, the epoch has ended all the same and the file is looked at again
+// before anybody reads it.
+func (w *writer) setDamagedAside(d *catalogue.Directory) {
+	if w.cite == nil || w.cite.damaged == "" {
+		return
+	}
+	for i, f := range d.Files {
+		if f.Path == w.cite.damaged && w.files.setAside(f.Path) {
+			d.Files = append(d.Files[:i:i], d.Files[i+1:]...)
+			break
+		}
+	}
+	w.cite.damaged = ""
+}

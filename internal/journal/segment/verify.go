@@ -1,0 +1,200 @@
+package segment
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatehouse/internal/durable"
+)
+
+// Report is what Verify found in a file.
+type Report struct {
+	Epoch  uint64
+	First  uint64    // sequence of the first entry
+	Next   uint64    // first sequence after the last
+	Root   tlog.Hash // of the tree of Next entries
+	Erased int       // entries without their who part
+	Tiled  int       // entries whose leaf was also compared with tree.db beside the file
+}
+
+// Verify checks a whole entry file: its pages, that no sequence number is
+// missing, that the entries hash to the root that was written with the last of
+// them, and that their leaves are those of tree.db where that is there. A fault in the pages
+// can end the process, and leaves a goroutine behind: see VerifyBy. Bad content is an error that wraps
+// durable.ErrDamaged; where only one of bbolt's two meta pages is good it wraps
+// ErrOneMeta, and the report is of what that one shows.
+func Verify(path string) (Report, error) {
+	var r Report
+	err := View(path, func(t Tx) (err error) {
+		// The first fault will do: pages that point at each other make more
+		// than can be listed. The check's goroutine then waits for ever.
+		if fault, bad := <-t.tx.Check(); bad {
+			return fmt.Errorf("%w: %w", durable.ErrDamaged, fault)
+		}
+		r, err = t.verifyEntries(path)
+		return err
+	})
+	if err == nil {
+		err = needBothMetas(path)
+	}
+	if err != nil {
+		return r, fmt.Errorf("verify %s: %w", path, err)
+	}
+	return r, nil
+}
+
+// ErrOneMeta means a file of which one meta page is not valid: what can be read is
+// good, and the last commit may be missing.
+var ErrOneMeta = errors.New("one of its two meta pages is damaged, so the last entries may be missing")
+
+// needBothMetas returns ErrOneMeta unless both meta pages of a bbolt file are valid.
+// With one alone, bbolt goes back to the commit before the last without a word. The
+// meta stands 16 bytes into its page: 56 bytes, then their FNV-1a, little-endian.
+func needBothMetas(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const header, body, pageSizeAt = 16, 56, 8
+	page := int64(os.Getpagesize())
+	for i := range int64(2) {
+		var meta [body + 8]byte
+		if _, err := f.ReadAt(meta[:], i*page+header); err != nil {
+			return err
+		}
+		h := fnv.New64a()
+		h.Write(meta[:body])
+		if h.Sum64() != binary.LittleEndian.Uint64(meta[body:]) {
+			return ErrOneMeta
+		}
+		page = int64(binary.LittleEndian.Uint32(meta[pageSizeAt:]))
+	}
+	return nil
+}
+
+func (t Tx) verifyEntries(path string) (Report, error) {
+	s, err := t.Segment()
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Epoch: s.Epoch, First: s.Start.Size(), Next: s.Size, Root: s.Root}
+	if err := s.checkName(path); err != nil {
+		return r, err
+	}
+	if k, _ := t.tx.Bucket(bucketEntries).Cursor().Last(); s.Size > r.First && string(k) != string(key(s.Size-1)) {
+		return r, fmt.Errorf("%w: entries behind the last", durable.ErrDamaged)
+	}
+	var leaves []tlog.Hash
+	err = t.Each(r.First, r.Next, int(r.Next-r.First), func(seq uint64, stored []byte) error {
+		e, leaf, err := split(seq, stored)
+		if e.Erased {
+			r.Erased++
+		}
+		leaves = append(leaves, leaf)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	if s.Start.AddAll(leaves).Root() != s.Root {
+		return r, errOtherRoot
+	}
+	r.Tiled, err = Tiles{filepath.Join(filepath.Dir(path), TreeName)}.compare(s.Epoch, r.First, leaves)
+	return r, err
+}
+
+// Exit codes of a process that verifies a file. A fatal fault also says that
+// the file is damaged; being killed from outside says nothing of it.
+const (
+	verifyStack = 4 << 20          // bytes: pages that point at each other end the process soon
+	verifyTime  = 60 * time.Second // a check that takes longer goes in circles
+
+	ExitGood       = 0
+	ExitDamaged    = 1
+	exitOneMeta    = 3
+	ExitNotChecked = 75 // EX_TEMPFAIL of sysexits.h
+)
+
+// VerifyMain is the body of the process that VerifyBy starts: it verifies the
+// file, says what it found on w, and returns the exit code.
+func VerifyMain(path string, w io.Writer) int {
+	debug.SetMaxStack(verifyStack)
+	r, err := Verify(path)
+	switch {
+	case err == nil:
+		fmt.Fprintf(w, "epoch %016x, entries %d to %d, root %s\n", r.Epoch, r.First, r.Next, r.Root)
+		return ExitGood
+	case errors.Is(err, ErrOneMeta):
+		fmt.Fprintln(w, err)
+		return exitOneMeta
+	case errors.Is(err, durable.ErrDamaged):
+		fmt.Fprintln(w, err)
+		return ExitDamaged
+	}
+	fmt.Fprintln(w, err)
+	return ExitNotChecked
+}
+
+// VerifyBy returns an Options.Verify that runs a command with the path as its
+// last argument; that command must end with what VerifyMain returns.
+func VerifyBy(command string, args ...string) func(context.Context, string) error {
+	return func(ctx context.Context, path string) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, verifyTime, errEndless)
+		defer cancel()
+		full := append(append([]string{}, args...), path)
+		out, err := exec.CommandContext(ctx, command, full...).CombinedOutput()
+		var exit *exec.ExitError
+		switch {
+		case err == nil:
+			return nil
+		case context.Cause(ctx) == errEndless:
+			return fmt.Errorf("verify %s in its own process: %w: %w", path, durable.ErrDamaged, errEndless)
+		case ctx.Err() != nil:
+			return fmt.Errorf("verify %s: %w", path, ctx.Err())
+		case errors.As(err, &exit) && exit.ExitCode() == exitOneMeta:
+			return fmt.Errorf("verify %s in its own process: %w", path, ErrOneMeta)
+		case errors.As(err, &exit) && exit.ExitCode() != ExitNotChecked && !killed(exit):
+			return fmt.Errorf("verify %s in its own process: %w: %v: %s", path, durable.ErrDamaged, err, firstLine(out))
+		}
+		return fmt.Errorf("verify %s in its own process: %w: %s", path, err, firstLine(out))
+	}
+}
+
+var errEndless = fmt.Errorf("no end within %v", verifyTime)
+
+// killed says whether somebody else ended the process: a service manager that
+// stops the gateway, or the kernel for want of memory. No good file may be set
+// aside for that.
+func killed(exit *exec.ExitError) bool {
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() {
+		return false
+	}
+	switch status.Signal() {
+	case syscall.SIGBUS, syscall.SIGSEGV, syscall.SIGABRT, syscall.SIGILL, syscall.SIGFPE, syscall.SIGTRAP:
+		return false
+	}
+	return true
+}
+
+func firstLine(b []byte) string {
+	for i, c := range b {
+		if c == '\n' || i == 300 {
+			return string(b[:i])
+		}
+	}
+	return string(b)
+}
