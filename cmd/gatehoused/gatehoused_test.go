@@ -120,7 +120,7 @@ func TestVerifyFolder(t *testing.T) {
 			t.Errorf("status %d, want %d; said %q, want %q in it", got, status, out.String(), says)
 		}
 	}
-	verify(0, "entries 0 to 2")
+	verify(0, fmt.Sprintf("entries 0 to %d", j.Status().Sequence)) // a disk that is nearly full has an entry, too
 	files, err := filepath.Glob(filepath.Join(dir, "*-*.db"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
