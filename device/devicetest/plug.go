@@ -18,9 +18,15 @@ type Plug struct {
 	heard func([]byte) // takes what was written to the port
 
 	mu       sync.Mutex
-	port     *Port     // the last that was opened; nil in a terminal
+	port     FarEnd    // the last that was opened; nil in a terminal
 	out      bool      // unplugged
 	terminal *Terminal // nil in memory
+}
+
+// FarEnd is the far end of a port in memory.
+type FarEnd interface {
+	Send([]byte) // to whoever reads the port
+	Unplug()
 }
 
 // NewPlug makes a plug in memory, plugged in. heard takes what is written to the
@@ -44,16 +50,33 @@ func NewTerminalPlug(link string, heard func([]byte)) (*Plug, error) {
 // Open opens the port in memory. The error wraps os.ErrNotExist while the plug is
 // out. What was sent before is lost.
 func (p *Plug) Open() (device.Port, error) {
+	port := NewPort()
+	if err := p.Attach(port); err != nil {
+		return nil, err
+	}
+	return &heardPort{port, p.heard}, nil
+}
+
+// Attach makes port the one that is open: a fake with ports of its own does so in
+// place of Open. The errors are those of Open.
+func (p *Plug) Attach(port FarEnd) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.terminal != nil {
-		return nil, fmt.Errorf("open port in memory: it is a terminal, %s", p.terminal.Path())
+		return fmt.Errorf("open port in memory: it is a terminal, %s", p.terminal.Path())
 	}
 	if p.out {
-		return nil, fmt.Errorf("open port: %w", os.ErrNotExist)
+		return fmt.Errorf("open port: %w", os.ErrNotExist)
 	}
-	p.port = NewPort()
-	return &heardPort{p.port, p.heard}, nil
+	p.port = port
+	return nil
+}
+
+// Plugged reports whether the plug is in.
+func (p *Plug) Plugged() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.out
 }
 
 // heardPort tells the fake what is written.
@@ -80,12 +103,12 @@ func (p *Plug) Path() string {
 
 // Unplug pulls the plug: whoever has the port open sees it hang up.
 func (p *Plug) Unplug() error {
-	if p.terminal != nil {
-		return p.terminal.Unplug()
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.out = true
+	if p.terminal != nil {
+		return p.terminal.Unplug()
+	}
 	if p.port != nil {
 		p.port.Unplug()
 	}
@@ -94,10 +117,10 @@ func (p *Plug) Unplug() error {
 
 // Replug puts it in again.
 func (p *Plug) Replug() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.out = false
 	if p.terminal == nil {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.out = false
 		return nil
 	}
 	return p.terminal.Replug()

@@ -120,3 +120,20 @@ func (p *Port) change(f func()) {
 	close(p.wake)
 	p.wake = make(chan struct{})
 }
+
+// Disturbed is a port that another program disturbs: each of Errs is what one Read
+// returns, before anything can be read.
+type Disturbed struct {
+	device.Port
+	Errs []error
+}
+
+// Read returns the next of Errs, or reads the port.
+func (d *Disturbed) Read(b []byte) (int, error) {
+	if len(d.Errs) > 0 {
+		err := d.Errs[0]
+		d.Errs = d.Errs[1:]
+		return 0, err
+	}
+	return d.Port.Read(b)
+}

@@ -25,7 +25,7 @@ import (
 // first.
 func BaudRates() []int { return []int{115200, 57600, 38400, 19200, 9600} }
 
-// How long the module may take for an answer, and we for patience.
+// Timeouts and pauses of the line.
 const (
 	answerTime = time.Second     // to anything but a read
 	readTime   = 3 * time.Second // a read: 1,295 bytes, at 9,600 baud half of it

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gatehouse/device"
+	"gatehouse/device/devicetest"
 	"gatehouse/device/idcard/idcardtest"
 )
 
@@ -35,8 +36,8 @@ func newDesk(t testing.TB) *desk {
 }
 
 // read waits up to a minute.
-func (d *desk) read(patience time.Duration) (Record, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (d *desk) read(limit time.Duration) (Record, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	return d.module.Read(ctx)
 }
@@ -319,9 +320,9 @@ func TestSilence(t *testing.T) {
 	})
 }
 
-// TestPatience: a module that is silent for a while after a long wait is not
+// TestLateAnswer: a module that is silent for a while after a long wait is not
 // given up.
-func TestPatience(t *testing.T) {
+func TestLateAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t)
 		for at, act := range map[time.Duration]func(){
@@ -408,28 +409,15 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportMetric(wire/(float64(b.Elapsed().Nanoseconds())/float64(b.N)), "wire/read")
 }
 
-// shared is a port that another program has open, too.
-type shared struct {
-	device.Port
-	left *int
-}
-
-func (p shared) Read(b []byte) (int, error) {
-	if *p.left > 0 {
-		*p.left--
-		return 0, device.ErrPortShared
-	}
-	return p.Port.Read(b)
-}
-
 // TestSharedPort: that another program has the port open ends no reading.
 func TestSharedPort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d, left := newDesk(t), 3
-		d.module = New(shared{d.port, &left})
+		d := newDesk(t)
+		port := &devicetest.Disturbed{Port: d.port, Errs: []error{device.ErrPortShared, device.ErrPortShared, device.ErrPortShared}}
+		d.module = New(port)
 		d.fake.Place(invented[0])
 		d.reads(t, "a card", invented[0])
-		if left > 0 {
+		if len(port.Errs) > 0 {
 			t.Error("never disturbed")
 		}
 	})

@@ -19,18 +19,18 @@ func TestShow(t *testing.T) {
 		defer g.stop()
 		g.expect(time.Second, "online")
 		r := g.bus.Readers()[0]
-		led := func() string { return g.peers[0].State().LEDs[0].Color.String() }
-		if led() != "red" {
-			t.Errorf("at rest: %s", led())
+		led := func() osdptest.Color { return g.peers[0].State().LEDs[0].Color }
+		if led() != osdptest.Red {
+			t.Errorf("at rest: colour %d", led())
 		}
 		r.Show(device.FeedbackGranted)
 		time.Sleep(200 * time.Millisecond)
-		if s := g.peers[0].State(); led() != "green" || s.Beeps != 1 {
-			t.Errorf("granted: %s, %d beeps", led(), s.Beeps)
+		if s := g.peers[0].State(); led() != osdptest.Green || s.Beeps != 1 {
+			t.Errorf("granted: colour %d, %d beeps", led(), s.Beeps)
 		}
 		time.Sleep(3 * time.Second)
-		if led() != "red" {
-			t.Errorf("after granted: %s", led())
+		if led() != osdptest.Red {
+			t.Errorf("after granted: colour %d", led())
 		}
 		r.Show(device.FeedbackHeld)
 		r.Show(device.FeedbackDenied) // what lasts is not lost by what passes
@@ -44,8 +44,8 @@ func TestShow(t *testing.T) {
 		}
 		r.Show(device.FeedbackIdle)
 		time.Sleep(300 * time.Millisecond)
-		if s := g.peers[0].State(); led() != "red" || s.Buzzer.Tone != 1 {
-			t.Errorf("idle: %s, %+v", led(), s.Buzzer)
+		if s := g.peers[0].State(); led() != osdptest.Red || s.Buzzer.Tone != 1 {
+			t.Errorf("idle: colour %d, %+v", led(), s.Buzzer)
 		}
 		g.expect(time.Second)
 	})
@@ -89,7 +89,7 @@ func TestProfile(t *testing.T) {
 		g.bus.Readers()[0].Show(device.FeedbackGranted)
 		time.Sleep(500 * time.Millisecond)
 		s := g.peers[0].State()
-		if s.LEDs[0].Color.String() != "blue" || s.LEDs[1].Color.String() != "cyan" || s.Beeps != 2 || s.Text != "WELCOME" {
+		if s.LEDs[0].Color != osdptest.Blue || s.LEDs[1].Color != osdptest.Cyan || s.Beeps != 2 || s.Text != "WELCOME" {
 			t.Errorf("shows %+v, %d beeps, %q", s.LEDs, s.Beeps, s.Text)
 		}
 		time.Sleep(2 * time.Second)

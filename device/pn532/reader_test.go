@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/device"
+	"gatehouse/device/devicetest"
 	"gatehouse/device/pn532"
 	"gatehouse/device/pn532/pn532test"
 	"gatehouse/device/uart"
@@ -353,28 +354,14 @@ func TestOnTerminal(t *testing.T) {
 	}
 }
 
-// shared is a port that another program disturbs.
-type shared struct {
-	device.Port
-	left *int
-}
-
-func (p shared) Read(b []byte) (int, error) {
-	if *p.left > 0 {
-		*p.left--
-		return 0, device.ErrPortShared
-	}
-	return p.Port.Read(b)
-}
-
 // TestShared: what another program does to the port is told, and the module is used.
 func TestShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{Chip: pn532test.NewChip(), t: t, events: make(chan device.Event, 100), log: &bytes.Buffer{}}
-		left := 1
+		errs := []error{device.ErrPortShared}
 		r := pn532.New(pn532.Config{Source: "front", Log: zerolog.New(b.log)}, func() (device.Port, error) {
 			p, err := b.Open()
-			return shared{p, &left}, err
+			return &devicetest.Disturbed{Port: p, Errs: errs}, err
 		}, b.events)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

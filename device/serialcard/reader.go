@@ -116,11 +116,11 @@ func (r *Reader) step(ctx context.Context, port device.Port) error {
 	if err := r.ask(port); err != nil {
 		return err
 	}
-	patience := r.patience()
-	if err := port.SetReadTimeout(patience); err != nil {
+	timeout := r.timeout()
+	if err := port.SetReadTimeout(timeout); err != nil {
 		return err
 	}
-	due := time.Now().Add(patience)
+	due := time.Now().Add(timeout)
 	n, err := port.Read(r.buf[:])
 	now := time.Now()
 	r.read = now
@@ -163,8 +163,8 @@ func (r *Reader) came(now time.Time) time.Time {
 	return now
 }
 
-// patience is how long a Read may wait.
-func (r *Reader) patience() time.Duration {
+// timeout is how long a Read may wait.
+func (r *Reader) timeout() time.Duration {
 	switch {
 	case r.dec.Pending() || r.seen.Waiting():
 		return frameTimeout

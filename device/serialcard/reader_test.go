@@ -278,7 +278,7 @@ func TestReaderPlugAgain(t *testing.T) {
 }
 
 // TestReaderFlaps: a port that opens and fails at once is tried ever more
-// seldom, or it would fill the journal.
+// rarely, or it would fill the journal.
 func TestReaderFlaps(t *testing.T) {
 	run(t, layout(t, "rdm6300"), func(b *bench) {
 		b.want("start", "online")
@@ -406,28 +406,14 @@ func TestConfigRefused(t *testing.T) {
 	}
 }
 
-// shared is a port that another program disturbs while no card is there.
-type shared struct {
-	device.Port
-	errs *[]error
-}
-
-func (p shared) Read(b []byte) (int, error) {
-	n, err := p.Port.Read(b)
-	if n == 0 && len(*p.errs) > 0 {
-		err, *p.errs = (*p.errs)[0], (*p.errs)[1:]
-	}
-	return n, err
-}
-
 // TestReaderShared: what another program does to the port is told, and the next
 // card is read.
 func TestReaderShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		errs := []error{device.ErrPortSettings, fmt.Errorf("%w: cat", device.ErrPortShared)}
 		b := &bench{t: t, port: devicetest.NewPort(), start: time.Now(), events: make(chan device.Event, 100)}
+		port := &devicetest.Disturbed{Port: b.port, Errs: []error{device.ErrPortSettings, fmt.Errorf("%w: cat", device.ErrPortShared)}}
 		r := serialcard.New(serialcard.Config{Source: "front", Layout: layout(t, "rdm6300")},
-			func() (device.Port, error) { return shared{b.port, &errs}, nil }, b.events)
+			func() (device.Port, error) { return port, nil }, b.events)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { _ = r.Run(ctx) }()

@@ -60,7 +60,7 @@ type system interface {
 	Close() error
 }
 
-// ErrNoPort: what has the name of a port is a file, a folder or another device.
+// ErrNoPort: what has the name of a port is a file, a directory or another device.
 var ErrNoPort = errors.New("it is no serial port")
 
 // Holder is a program that has a port open.

@@ -22,15 +22,15 @@ type Config struct {
 	// same at every reader. The formats must be of whole bytes, or of whole bytes
 	// between two parity bits (W26, W34, W42 to W66).
 	ReverseBytes bool
-	// Teach takes every frame of 24 to 256 bits that ends with silence for a card,
+	// LearnFormat takes every frame of 24 to 256 bits that ends with silence for a card,
 	// whatever its format and parity, to find out what a reader sends. Formats may
 	// then be empty. Never for a door in use.
-	Teach bool
+	LearnFormat bool
 }
 
 // Validate tells what is wrong with the configuration.
 func (c Config) Validate() error {
-	if len(c.Formats) == 0 && c.Keypad.Kind == "" && !c.Teach {
+	if len(c.Formats) == 0 && c.Keypad.Kind == "" && !c.LearnFormat {
 		return fmt.Errorf("reader %s: no format", c.Source)
 	}
 	for _, f := range c.Formats {

@@ -231,10 +231,10 @@ func TestSpoiledPIN(t *testing.T) {
 }
 
 // What a reader sends is told bit by bit while it is taught, of any length.
-func TestTeach(t *testing.T) {
+func TestLearnFormat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWires()
-		g := newRigOf(t, w, Config{Teach: true, Keypad: Keypad{Kind: "key4"}})
+		g := newRigOf(t, w, Config{LearnFormat: true, Keypad: Keypad{Kind: "key4"}})
 		defer g.end()
 		time.Sleep(200 * ms)
 		g.expect("online")

@@ -45,7 +45,7 @@ const (
 // ms. It begins with lines that were just opened, whose next edge has Seq 1: until
 // Settle no bits are a card, since the first frame may have lost its head.
 func NewFramer(cfg Config, emit func(Frame)) *Framer {
-	f := &Framer{judge: judge{formats: cfg.Formats, pad: newPad(cfg.Keypad), teach: cfg.Teach, reverse: cfg.ReverseBytes}, set: cfg.Gap, emit: emit}
+	f := &Framer{judge: judge{formats: cfg.Formats, pad: newPad(cfg.Keypad), learn: cfg.LearnFormat, reverse: cfg.ReverseBytes}, set: cfg.Gap, emit: emit}
 	if pad := &f.judge.pad; !pad.single() {
 		f.longest, f.prompt = pad.bits(), true
 	}
@@ -55,7 +55,7 @@ func NewFramer(cfg Config, emit func(Frame)) *Framer {
 		}
 		f.prompt = f.prompt && (x.Bits < f.longest || checked(x))
 	}
-	f.prompt = f.prompt && !cfg.Teach
+	f.prompt = f.prompt && !cfg.LearnFormat
 	return f
 }
 

@@ -52,7 +52,7 @@ func fuzzed() []Config {
 	for _, kind := range KeypadKinds() {
 		list = append(list, Config{Formats: h34, Keypad: Keypad{Kind: kind}})
 	}
-	return append(list, Config{Formats: h26h34, Keypad: Keypad{Kind: "pin26", Facility: 9, Length: 4}}, Config{Teach: true})
+	return append(list, Config{Formats: h26h34, Keypad: Keypad{Kind: "pin26", Facility: 9, Length: 4}}, Config{LearnFormat: true})
 }
 
 // FuzzFramer: no panic; each card, key and PIN is the edges that were given
@@ -92,7 +92,7 @@ func mustFollow(t *testing.T, cfg Config, edges []device.Edge, x Frame) {
 		if x.Key != 0 || x.PIN.Len() > 0 || pad.claims(x.Card) {
 			t.Fatalf("a card that is keys")
 		}
-		if !cfg.Teach {
+		if !cfg.LearnFormat {
 			mustBeSent(t, cfg.Formats, edges, x)
 		}
 	default:

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// minTaught is the shortest frame that teaching takes for a card. No card in the
+	// minLearned is the shortest frame that format learning takes for a card. No card in the
 	// field is shorter, and no burst of a key as long.
-	minTaught = 24
+	minLearned = 24
 	// maxBurst is what a garbled key may have grown to (the longest has 10
 	// bits): longer is a broken card.
 	maxBurst = 16
@@ -18,7 +18,7 @@ const (
 type judge struct {
 	formats []Format
 	pad     pad
-	teach   bool
+	learn   bool
 	reverse bool
 }
 
@@ -28,7 +28,7 @@ func (j *judge) card(c device.Card) Frame {
 	if j.pad.claims(c) {
 		return j.pad.read(c)
 	}
-	if j.teach && c.Len() >= minTaught {
+	if j.learn && c.Len() >= minLearned {
 		return Frame{Card: c}
 	}
 	found := fault.Length

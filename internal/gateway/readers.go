@@ -255,7 +255,7 @@ func (l *lessons) teach(ctx context.Context, ls lesson) error {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- wiegand.New(wiegand.Config{Source: l.source, Teach: true}, l.open, ls.events).Run(part)
+		ended <- wiegand.New(wiegand.Config{Source: l.source, LearnFormat: true}, l.open, ls.events).Run(part)
 	}()
 	select {
 	case <-ctx.Done():

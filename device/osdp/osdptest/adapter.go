@@ -132,8 +132,11 @@ func (p *adapter) notify() {
 	}
 }
 
-// send is what arrives at the panel.
-func (p *adapter) send(b []byte) {
+// Unplug is the adapter's plug pulled out.
+func (p *adapter) Unplug() { p.stop(device.ErrUnplugged) }
+
+// Send is what arrives at the panel.
+func (p *adapter) Send(b []byte) {
 	p.mu.Lock()
 	if p.end == nil {
 		p.in = append(p.in, b...)

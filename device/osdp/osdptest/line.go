@@ -24,25 +24,23 @@ type Line struct {
 	// a UART does. In memory only; without it bytes take no time.
 	WireTime bool
 
-	mu        sync.Mutex
-	readers   []*Reader
-	port      *adapter             // the last that was opened; nil in a terminal
-	terminal  *devicetest.Terminal // nil in memory
-	typed     []byte               // read from the terminal, not used yet
-	unplugged bool
-	echo      bool
-	cut       int  // bytes until the adapter is pulled out; negative: it stays
-	flooding  bool // some reader may send without being asked
-	changed   chan struct{}
+	*devicetest.Plug // the panel's adapter
+
+	mu       sync.Mutex
+	readers  []*Reader
+	port     *adapter // the last that was opened; nil in a terminal
+	typed    []byte   // read from the terminal, not used yet
+	echo     bool
+	cut      int  // bytes until the adapter is pulled out; negative: it stays
+	flooding bool // some reader may send without being asked
+	changed  chan struct{}
 
 	wire wire // only for Run
 }
 
 // NewLine makes a line in memory, plugged in.
 func NewLine(readers ...*Reader) *Line {
-	l := &Line{
-		readers: readers, cut: -1, changed: make(chan struct{}, 1),
-	}
+	l := &Line{Plug: devicetest.NewPlug(nil), readers: readers, cut: -1, changed: make(chan struct{}, 1)}
 	for _, r := range readers {
 		r.attach(l.flooded)
 	}
@@ -53,21 +51,10 @@ func NewLine(readers ...*Reader) *Line {
 // symbolic link to it, which stays the same when the terminal changes. The
 // terminal knows no baud rate: readers hear everything.
 func NewTerminal(link string, readers ...*Reader) (*Line, error) {
-	terminal, err := devicetest.NewTerminal(link)
-	if err != nil {
-		return nil, err
-	}
 	l := NewLine(readers...)
-	l.terminal = terminal
-	return l, nil
-}
-
-// Path returns the link of a terminal, for the site file; empty in memory.
-func (l *Line) Path() string {
-	if l.terminal == nil {
-		return ""
-	}
-	return l.terminal.Path()
+	var err error
+	l.Plug, err = devicetest.NewTerminalPlug(link, l.takeTyped)
+	return l, err
 }
 
 // Open opens the port of a line in memory at a baud rate: readers that have
@@ -77,17 +64,19 @@ func (l *Line) Open(baud int) (device.Port, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.terminal != nil:
-		return nil, fmt.Errorf("open line in memory: it is a terminal, %s", l.terminal.Path())
-	case l.unplugged:
+	case !l.Plugged():
 		return nil, fmt.Errorf("open line: %w", os.ErrNotExist)
 	case baud <= 0:
 		return nil, fmt.Errorf("open line at %d baud: %w", baud, os.ErrInvalid)
 	case l.port != nil && l.port.open():
 		return nil, errors.New("open line: port busy")
 	}
-	l.port = newAdapter(baud, l.poke)
-	return l.port, nil
+	port := newAdapter(baud, l.poke)
+	if err := l.Attach(port); err != nil {
+		return nil, fmt.Errorf("open line: %w", err)
+	}
+	l.port = port
+	return port, nil
 }
 
 // Unplug pulls the panel's adapter out: its port ends, Open fails.
@@ -98,25 +87,8 @@ func (l *Line) Unplug() error {
 }
 
 func (l *Line) unplug() error {
-	l.unplugged, l.cut = true, -1
-	if l.terminal != nil {
-		return l.terminal.Unplug()
-	}
-	if l.port != nil {
-		l.port.stop(device.ErrUnplugged)
-	}
-	return nil
-}
-
-// Replug plugs it in again.
-func (l *Line) Replug() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.unplugged = false
-	if l.terminal == nil {
-		return nil
-	}
-	return l.terminal.Replug()
+	l.cut = -1
+	return l.Plug.Unplug()
 }
 
 // CutAfter pulls the adapter out once so many more bytes have crossed it, in
@@ -135,31 +107,11 @@ func (l *Line) SetEcho(on bool) {
 	l.echo = on
 }
 
-// Free takes back the exclusive use that a killed process leaves on the
-// terminal (see devicetest.Terminal.Free).
-func (l *Line) Free() error {
-	if l.terminal == nil {
-		return nil
-	}
-	return l.terminal.Free()
-}
-
-// Close unplugs the line and removes the terminal's link.
-func (l *Line) Close() error {
-	err := l.Unplug()
-	if l.terminal != nil {
-		err = errors.Join(err, l.terminal.Close())
-	}
-	return err
-}
-
 // Run plays the line until ctx ends, and returns ctx's error when its
 // goroutines are gone.
 func (l *Line) Run(ctx context.Context) error {
 	var listener sync.WaitGroup
-	if l.terminal != nil {
-		listener.Go(func() { l.terminal.Listen(ctx, l.takeTyped) })
-	}
+	listener.Go(func() { _ = l.Plug.Run(ctx) }) // ctx ends us, too
 	defer listener.Wait()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()

@@ -2,34 +2,21 @@ package osdptest
 
 import (
 	"encoding/binary"
-	"fmt"
 	"time"
 )
 
-// Color is the colour of a LED.
+// Color is the colour of a LED, by the numbers of SIA OSDP 2.2.
 type Color byte
 
-// The colours of SIA OSDP 2.2.
+// The colours that tests look for.
 const (
-	Black Color = iota
-	Red
-	Green
-	Amber
-	Blue
-	Magenta
-	Cyan
-	White
+	Black Color = 0
+	Red   Color = 1
+	Green Color = 2
+	Amber Color = 3
+	Blue  Color = 4
+	Cyan  Color = 6
 )
-
-var colorNames = [...]string{"black", "red", "green", "amber", "blue", "magenta", "cyan", "white"}
-
-// String returns the colour's name.
-func (c Color) String() string {
-	if int(c) < len(colorNames) {
-		return colorNames[c]
-	}
-	return fmt.Sprintf("color_%d", byte(c))
-}
 
 // Blink is how a LED is lit: On in one colour, Off in the other, again and
 // again. Off 0 is steady.

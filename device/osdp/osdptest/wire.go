@@ -139,7 +139,7 @@ func (l *Line) spoilWire() {
 // arrive is the panel's bytes at the readers.
 func (l *Line) arrive(t transfer) {
 	l.mu.Lock()
-	port, echo, terminal := l.port, l.echo, l.terminal != nil
+	port, echo, terminal := l.port, l.echo, l.Path() != ""
 	n := l.cross(len(t.data))
 	l.mu.Unlock()
 	data := t.data[:n]
@@ -215,16 +215,12 @@ func (l *Line) start(t transfer) {
 func (l *Line) deliver(b []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.unplugged {
+	if !l.Plugged() {
 		return
 	}
 	whole := len(b)
 	n := min(whole, l.left(whole))
-	if l.terminal != nil {
-		_ = l.terminal.Send(b[:n]) // nobody listens: lost, as on a wire
-	} else if l.port != nil {
-		l.port.send(b[:n])
-	}
+	_ = l.Send(b[:n]) // nobody listens: lost, as on a wire
 	l.cross(whole)
 }
 
@@ -239,7 +235,7 @@ func (l *Line) left(n int) int {
 // cross counts bytes over the adapter, and pulls it out after the last. It
 // returns how many crossed.
 func (l *Line) cross(n int) int {
-	if l.unplugged {
+	if !l.Plugged() {
 		return 0
 	}
 	if l.cut < 0 {
