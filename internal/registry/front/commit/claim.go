@@ -9,25 +9,6 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// claim is the newest cosignature that a gateway says it holds. If it is newer than
-// the store knows, the store was rolled back (or the gateway lies, to its own loss).
-// That epoch is then not cosigned until the store has the same tree at that size, so
-// that two trees of one size are never cosigned.
-type claim struct {
-	wire.Cosigned
-	state claimState
-}
-
-type claimState uint8
-
-const (
-	claimUnheard claimState = iota // no hello in this run
-	claimNone                      // nothing that the store does not know
-	claimAhead                     // the store has not reached it
-	claimTrue                      // it has, and the trees are the same: only its time must still be reached
-	claimFalse                     // it has, and the cosignature is not over what is stored
-)
-
 // Weigh judges the cosignature that a hello says the gateway holds.
 func (t *Txn) Weigh(g *roster.Gateway, l *Ledger, c wire.Cosigned) error {
 	l.claim = claim{state: claimNone}
@@ -52,7 +33,7 @@ func (t *Txn) Weigh(g *roster.Gateway, l *Ledger, c wire.Cosigned) error {
 	if l.claim.state != claimAhead {
 		return nil
 	}
-	t.committer.o.Limited.Warn().Str("gateway", g.Address()).Uint64("cosigned", c.Size).Uint64("stored", r.Size()).
+	t.o.Limited.Warn().Str("gateway", g.Address()).Uint64("cosigned", c.Size).Uint64("stored", r.Size()).
 		Msg("it holds a newer cosignature than this database knows: entries are taken, and not cosigned until they reach it")
 	return t.Backups.Remark(api.FileDatabase+": a gateway holds a newer cosignature of ours than this database knows, so it was put back to an earlier day "+
 		"(or that gateway lies). What it lacks is sent again and cosigned only from there on; docs/restore.md says what is lost", t.Now)
@@ -71,32 +52,9 @@ func (t *Txn) Reached(g *roster.Gateway, l *Ledger, epoch uint64, before tree.Ra
 func (t *Txn) judge(g *roster.Gateway, l *Ledger, root tlog.Hash) {
 	c := &l.claim
 	at := wire.Checkpoint{Address: g.Address(), Epoch: c.Epoch, Size: c.Size, Root: wire.Hash(root)}
-	if c.state = claimTrue; !at.VerifyCosignature(t.committer.o.Witness, uint64(c.Time), c.Signature) {
+	if c.state = claimTrue; !at.VerifyCosignature(t.o.Witness, uint64(c.Time), c.Signature) {
 		c.state = claimFalse
-		t.committer.o.Limited.Error().Str("gateway", g.Address()).Uint64("cosigned", c.Size).
+		t.o.Limited.Error().Str("gateway", g.Address()).Uint64("cosigned", c.Size).
 			Msg("the cosignature that it holds is not over the entries that it sends: this epoch is not cosigned")
 	}
-}
-
-// admits reports whether an epoch may be cosigned at this time (unix s). Before the
-// first hello of a run nobody knows what the gateway holds.
-func (c claim) admits(epoch uint64, unix int64) bool {
-	switch c.state {
-	case claimUnheard:
-		return false
-	case claimTrue:
-		return c.Epoch != epoch || unix >= int64(c.Time)
-	}
-	return c.Epoch != epoch || c.state == claimNone
-}
-
-// cosign reports whether the witness may cosign an epoch as it is stored now, and
-// stores that it does, before anybody sees it. An empty tree is not cosigned, nor
-// anything while the clock is in doubt: a cosignature states a time.
-func (t *Txn) cosign(l *Ledger, epoch uint64, r tree.Range) (bool, error) {
-	now := t.agreed.Unix()
-	if r.Size() == 0 || t.unsure || !l.claim.admits(epoch, now) {
-		return false, nil
-	}
-	return t.Cosign(l.ID, epoch, r.Size(), wire.Hash(r.Root()), now)
 }

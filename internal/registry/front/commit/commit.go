@@ -5,20 +5,13 @@ package commit
 
 import (
 	"context"
-	"crypto/ed25519"
-	"maps"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/internal/registry/agreed"
-	"gatehouse/internal/registry/front/backup"
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
-	"gatehouse/sync/wire"
 )
 
 // Bounds of a transaction that many messages share: one sync to disk for all.
@@ -26,21 +19,7 @@ const (
 	maxJobs        = 128 // that wait
 	maxCommitJobs  = 256
 	maxCommitBytes = 8 << 20
-	maxRanges      = 1 << 14 // in memory: some 20 MB
 )
-
-// Options of a Committer. All are needed.
-type Options struct {
-	Store   *store.Store
-	Roster  *roster.Roster
-	Safety  *backup.Safety
-	Clock   *agreed.Clock
-	Now     func() time.Time  // of what is stored
-	Witness ed25519.PublicKey // of cosignatures
-	PerDay  int64             // bytes of new entries of one gateway
-	Log     zerolog.Logger
-	Limited *zerolog.Logger // for what any gateway can cause
-}
 
 // Job is a message that was opened and checked: what is left is to store it.
 type Job struct {
@@ -54,69 +33,27 @@ type Work interface {
 	Store(t *Txn, sender *roster.Gateway) error
 }
 
-// Outcome is what is to be done after a commit, in this order.
-type Outcome struct {
-	Heard    []*roster.Gateway // something new came of these
-	At       time.Time         // of the commit
-	Verdicts []Verdict
-	Records  bool      // there is work for the issuer
-	Messages []Message // to gateways
-	Replies  []Reply
-}
-
-// Verdict is what a stored entry says of a list: active, or refused.
-type Verdict struct {
-	Gateway *roster.Gateway
-	List    wire.Hash
-	Refuses wire.Reason // ReasonNone: the list is active
-}
-
-// Message is one to a gateway.
-type Message struct {
-	Topic   string
-	Payload []byte
-}
-
-// Reply is an ack without what is known only when it is sent.
-type Reply struct {
-	Gateway *roster.Gateway
-	Ack     wire.Ack2
-	Hold    uint16 // s in which the gateway should send no batches
-	Cosign  bool   // the witness may sign the tree at Ack.Time
-}
-
-type rangeKey struct {
-	gateway int64
-	epoch   uint64
-}
-
 // Committer stores jobs. Submit, Waiting, Failing and Short may be called at any time
 // from any goroutine.
 type Committer struct {
 	o        Options
 	jobs     chan Job
 	outcomes chan Outcome
-	ranges   map[rangeKey]tree.Range // only of the goroutine that commits
+	memory   *memory
 
 	failed  atomic.Uint64
 	failing atomic.Int64 // unix s of the first message that could not be stored, with none stored since; 0: the last was
-
-	mu      sync.RWMutex
-	ledgers map[*roster.Gateway]*Ledger // each is replaced, never changed
 }
 
 // New makes a Committer; it starts nothing.
 func New(o Options) *Committer {
-	return &Committer{o: o, jobs: make(chan Job, maxJobs), outcomes: make(chan Outcome, 16), ranges: map[rangeKey]tree.Range{},
-		ledgers: map[*roster.Gateway]*Ledger{}}
+	return &Committer{o: o, jobs: make(chan Job, maxJobs), outcomes: make(chan Outcome, 16), memory: newMemory()}
 }
 
 // Know takes what the store knows of a gateway at the start, with the epoch that acks
 // name where a message names none.
 func (c *Committer) Know(g *roster.Gateway, k store.Gateway, epoch uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ledgers[g] = &Ledger{ID: k.ID, Epoch: epoch, Line: k.Numbering.Line, Count: k.Numbering.Records, Renew: k.Numbering.Renew, Pending: k.Numbering.Pending}
+	c.memory.setLedger(g, Ledger{ID: k.ID, Epoch: epoch, Line: k.Numbering.Line, Count: k.Numbering.Records, Renew: k.Numbering.Renew, Pending: k.Numbering.Pending})
 }
 
 // Submit hands in a job. It waits for room, or until ctx ends.
@@ -140,10 +77,8 @@ func (c *Committer) Failing() (since int64, failed uint64) { return c.failing.Lo
 // Short returns since when the hellos of a gateway have named entries that do not
 // arrive although it was not asked to wait; zero: all are stored, or they arrive.
 func (c *Committer) Short(g *roster.Gateway, now time.Time) time.Time {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	l := c.ledgers[g]
-	if l == nil || l.held(now) > 0 {
+	l := c.memory.ledger(g)
+	if l.held(now) > 0 {
 		return time.Time{}
 	}
 	return l.short
@@ -217,22 +152,19 @@ func (c *Committer) try(ctx context.Context, jobs []Job) (Outcome, error) {
 		if err := t.saveRanges(); err != nil {
 			return err
 		}
-		return t.reply()
+		return t.makeReplies()
 	})
 	if err != nil {
 		return Outcome{}, err
 	}
-	for key, r := range t.ranges {
-		if len(c.ranges) >= maxRanges {
-			for other := range c.ranges { // any: it can be read again
-				delete(c.ranges, other)
-				break
-			}
-		}
-		c.ranges[key] = r
-	}
-	c.mu.Lock()
-	maps.Copy(c.ledgers, t.ledgers)
-	c.mu.Unlock()
+	c.memory.keep(t.ranges, t.ledgers)
 	return t.Outcome, nil
+}
+
+// begin makes a transaction that has no Tx yet.
+func (c *Committer) begin() *Txn {
+	at, doubt := c.o.Clock.Now()
+	now := c.o.Now()
+	return &Txn{Outcome: Outcome{At: now}, Now: now, Roster: c.o.Roster, Log: &c.o.Log, o: &c.o, memory: c.memory, agreed: at, unsure: doubt != agreed.None,
+		ranges: map[rangeKey]tree.Range{}, ledgers: map[*roster.Gateway]*Ledger{}, acked: map[ackKey]bool{}}
 }

@@ -3,7 +3,7 @@ package commit
 import (
 	"time"
 
-	"gatehouse/internal/registry/store"
+	"gatehouse/sync/wire"
 )
 
 // Ledger is what the next message of a gateway depends on.
@@ -33,18 +33,87 @@ func (l *Ledger) SetShort(short bool, now time.Time) {
 	}
 }
 
-// numbering is what an ack says of a gateway's records: the line that it numbers
-// in, and how many of it need not be delivered any more.
-func (l *Ledger) numbering(tx *store.Tx) (line, count uint64, err error) {
-	if l.Renew {
-		return 0, 0, nil
+// claim is the newest cosignature that a gateway says it holds. If it is newer than
+// the store knows, the store was rolled back (or the gateway lies, to its own loss).
+// That epoch is then not cosigned until the store has the same tree at that size, so
+// that two trees of one size are never cosigned.
+type claim struct {
+	wire.Cosigned
+	state claimState
+}
+
+type claimState uint8
+
+const (
+	claimUnheard claimState = iota // no hello in this run
+	claimNone                      // nothing that the store does not know
+	claimAhead                     // the store has not reached it
+	claimTrue                      // it has, and the trees are the same: only its time must still be reached
+	claimFalse                     // it has, and the cosignature is not over what is stored
+)
+
+// admits reports whether an epoch may be cosigned at this time (unix s). Before the
+// first hello of a run nobody knows what the gateway holds.
+func (c claim) admits(epoch uint64, unix int64) bool {
+	switch c.state {
+	case claimUnheard:
+		return false
+	case claimTrue:
+		return c.Epoch != epoch || unix >= int64(c.Time)
 	}
-	if !l.Pending {
-		return l.Line, l.Count, nil
+	return c.Epoch != epoch || c.state == claimNone
+}
+
+// Limits of what one gateway may have stored, so that none fills the disk for all. A
+// sound one makes some 2 MiB of entries a day; a backlog arrives at most at this rate.
+const (
+	maxRecordBytes = 16 << 20 // of tenancy records and sealed persons, within quotaTime
+	maxEpochs      = 1000     // that got entries within epochTime
+	quotaTime      = 24 * time.Hour
+	epochTime      = 30 * 24 * time.Hour
+	maxHold        = time.Hour // that a gateway is asked to wait at a time
+)
+
+// budget is what a gateway had stored within its newest quotaTime, in this run of the
+// front.
+type budget struct {
+	since   time.Time
+	bytes   int64
+	records int
+	told    [3]bool   // the alarm is raised, by cause
+	hold    time.Time // until when acks ask it to send no batches
+	// handed are its records, by line and number, that siblings brought again and that
+	// were handed to the issuer again.
+	handed map[[2]uint64]bool
+}
+
+// renew begins another span where the one before is over.
+func (b *budget) renew(now time.Time) {
+	if now.Sub(b.since) >= quotaTime || now.Before(b.since) {
+		*b = budget{since: now}
 	}
-	pending, err := tx.Pending(l.ID, l.Line)
-	if err != nil || pending == 0 {
-		return l.Line, l.Count, err
+}
+
+// held is the number of seconds for which acks ask the gateway to send no batches.
+func (l *Ledger) held(now time.Time) uint16 {
+	left := min(l.budget.hold.Sub(now), maxHold)
+	if left <= 0 {
+		return 0
 	}
-	return l.Line, pending - 1, nil
+	return uint16(max(1, left/time.Second))
+}
+
+// Again reports whether a record that comes again may be handed to the issuer again:
+// at most once a day.
+func (l *Ledger) Again(line, record uint64, now time.Time) bool {
+	l.budget.renew(now)
+	at := [2]uint64{line, record}
+	if l.budget.handed[at] {
+		return false
+	}
+	if l.budget.handed == nil {
+		l.budget.handed = make(map[[2]uint64]bool)
+	}
+	l.budget.handed[at] = true
+	return true
 }

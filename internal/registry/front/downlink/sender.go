@@ -1,6 +1,3 @@
-// Package downlink is what goes out to gateways: acks, and the documents and lists
-// that the issuer signed, at once, when a gateway asks, and again until it proves
-// that it has them.
 package downlink
 
 import (
@@ -37,22 +34,6 @@ type Options struct {
 	Chance  func(limit time.Duration) time.Duration
 	Log     zerolog.Logger
 	Limited *zerolog.Logger // for what any gateway can cause
-}
-
-// Downlink is everything that sends to gateways.
-type Downlink struct {
-	Sender    *Sender
-	Acks      *Acks
-	Wants     *Wants
-	Unproved  *Unproved
-	Documents *Documents
-}
-
-// New makes a Downlink; it starts nothing.
-func New(o Options) Downlink {
-	s := &Sender{o}
-	u := newUnproved(s)
-	return Downlink{Sender: s, Acks: &Acks{s}, Wants: newWants(s), Unproved: u, Documents: &Documents{sender: s, unproved: u, roster: o.Roster}}
 }
 
 // Sender signs and sends. Safe for concurrent use.

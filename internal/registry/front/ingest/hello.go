@@ -12,20 +12,20 @@ import (
 // helloWork stores a hello; its ack tells the gateway what is stored.
 type helloWork struct{ roster.Hello }
 
-func (in *Intake) openHello(g *roster.Gateway, format uint64, payload []byte) (*helloWork, error) {
+func openHello(o Options, g *roster.Gateway, format uint64, payload []byte) (*helloWork, error) {
 	hello, err := wire.DecodeHello(format, payload)
 	if err != nil {
 		return nil, err
 	}
 	w := &helloWork{roster.Hello{Hello2: hello, Payload: payload, Format: format}}
-	fresh, err := in.o.Roster.Greet(g, &w.Hello)
+	fresh, err := o.Roster.Greet(g, &w.Hello)
 	if err != nil {
 		return nil, err
 	}
 	if fresh && hello.Clock == wire.ClockNTP { // other clocks may rest on the registry's own time
-		in.o.Clock.Hear(in.o.Roster.Look(g).Place.Building, time.UnixMilli(hello.Wall), 0)
+		o.Clock.Hear(o.Roster.Look(g).Place.Building, time.UnixMilli(hello.Wall), 0)
 	}
-	in.o.Downlink.Sender.NewerTrust(g, w.Trust, w.Format)
+	o.Downlink.Sender.NewerTrust(g, w.Trust, w.Format)
 	return w, nil
 }
 
