@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
 
+	"gatehouse/cmd/gatesim/internal/enrolled"
+	"gatehouse/cmd/gatesim/internal/house"
+	"gatehouse/cmd/gatesim/internal/play"
+	"gatehouse/cmd/gatesim/internal/process"
+	"gatehouse/cmd/gatesim/internal/rival"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
 )
@@ -24,13 +28,13 @@ type demoCmd struct {
 
 // Run returns nil only if the daemons did all that they must, and log and
 // registry tell what happened at the doors.
-func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
+func (c demoCmd) Run(ctx context.Context, s process.Streams) (err error) {
 	dir, remove, err := c.folder()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	d, err := c.days(ctx, dir, s.out)
+	d, err := c.days(ctx, dir, s.Out)
 	if err != nil {
 		return err
 	}
@@ -41,16 +45,16 @@ func (c demoCmd) Run(ctx context.Context, s streams) (err error) {
 	if errors.Is(err, context.Canceled) {
 		return errors.New("stopped before the end of the day")
 	}
-	d.tail(s.err)
+	d.tail(s.Err)
 	return err
 }
 
 // days is all that is played.
 type days struct {
 	cmd    demoCmd
-	first  *play
-	second *second
-	rival  *mosquitto // nil: none asked for
+	first  *play.Play
+	second *enrolled.Second
+	rival  *rival.Mosquitto // nil: none asked for
 }
 
 // days makes the buildings and the registry. Nothing runs yet.
@@ -58,65 +62,54 @@ func (c demoCmd) days(ctx context.Context, dir string, out io.Writer) (*days, er
 	d := &days{cmd: c}
 	var err error
 	if c.Against != "" {
-		if d.rival, err = newMosquitto(dir); err != nil {
+		if d.rival, err = rival.New(dir); err != nil {
 			return nil, err
 		}
 	}
-	began := time.Now()
-	day := func(building string) (*play, error) {
-		h, err := newHouse(filepath.Join(dir, building), building)
+	told := &play.Story{Began: time.Now(), Out: out}
+	day := func(building string) (*play.Play, error) {
+		h, err := house.New(filepath.Join(dir, building), building)
 		if err != nil {
 			return nil, err
 		}
-		return &play{house: h, ctx: ctx, client: control.NewClient(h.socket()), began: began, out: out}, nil
+		return play.New(ctx, h, told), nil
 	}
 	if d.first, err = day("lane-7"); err != nil {
 		return nil, err
 	}
-	if d.first.keys, err = makeKeys(d.first.dir); err != nil {
+	if d.first.House.Keys, err = house.MakeKeys(d.first.House.Dir); err != nil {
 		return nil, err
 	}
-	d.first.world.tamper = c.Tamper
-	d.second = &second{lived: map[*person]string{}}
-	if d.second.play, err = day(secondBuilding); err != nil {
+	d.first.House.World.Tamper = c.Tamper
+	second, err := day(enrolled.Building)
+	if err != nil {
 		return nil, err
 	}
-	d.second.remote = true
-	d.second.centre, err = newCentre(dir)
+	d.second, err = enrolled.New(dir, second)
 	return d, err
 }
 
 func (d *days) run() error {
-	out := d.first.out
+	out := d.first.Story.Out
 	fmt.Fprintln(out, "A building with three doors. The doors, readers and people are played; the daemon is the real one, a process of its own.")
 	fmt.Fprintln(out)
-	if err := through(d.first.day(), d.first.audit); err != nil {
+	if err := d.first.Day(play.FirstDay()); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "\nAnother building, enrolled with a registry. Registry, broker and daemon are processes of their own.")
 	fmt.Fprintln(out)
-	if err := through(d.second.secondDay(), d.second.audit); err != nil {
+	if err := d.second.Through(); err != nil {
 		return err
 	}
 	if err := d.compete(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nall as it must be, in %.0f s\n", time.Since(d.first.began).Seconds())
+	fmt.Fprintf(out, "\nall as it must be, in %.0f s\n", time.Since(d.first.Story.Began).Seconds())
 	if d.cmd.Keep {
 		d.howToLook(out)
-		d.first.live()
+		play.Live(d.first)
 	}
 	return nil
-}
-
-// through plays a day and audits it.
-func through(scenes []func() error, audit func() error) error {
-	for _, scene := range scenes {
-		if err := scene(); err != nil {
-			return err
-		}
-	}
-	return audit()
 }
 
 // rivalEvents is how many events the rival has to bring through.
@@ -127,11 +120,11 @@ func (d *days) compete() error {
 	if d.rival == nil {
 		return nil
 	}
-	arrived, err := d.rival.outage(d.first.ctx, rivalEvents, true)
+	arrived, err := d.rival.Outage(d.first.Ctx, rivalEvents, true)
 	if err != nil {
 		return err
 	}
-	out := d.first.out
+	out := d.first.Story.Out
 	fmt.Fprintf(out, "\nThe same outage with a Mosquitto on the gateway and its bridge to a Mosquitto at the centre, as Debian sets them up:\n")
 	fmt.Fprintf(out, "the centre goes away, %s by QoS 1, each acknowledged; the gateway loses its power; both come back.\n", amount.Of(rivalEvents, "event"))
 	fmt.Fprintf(out, "arrived %d, lost %d\n", arrived, rivalEvents-arrived)
@@ -140,39 +133,28 @@ func (d *days) compete() error {
 
 // end leaves nothing behind that runs.
 func (d *days) end() error {
-	return errors.Join(d.first.end(), d.second.end(), d.second.centre.stop())
+	return errors.Join(d.first.End(), d.second.End())
 }
 
 // tail prints the last lines of the logs.
 func (d *days) tail(w io.Writer) {
-	for _, file := range []string{d.first.log(), d.second.log(), d.second.centre.log()} {
-		tail(w, file)
-	}
-}
-
-// live lets residents come in at random until Ctrl-C, so that there is something
-// to see in the log. Whoever watches may have ended a key meanwhile.
-func (p *play) live() {
-	for p.wait(time.Duration(2+rand.IntN(5))*time.Second) == nil {
-		who, door := p.people.residents[rand.IntN(len(p.people.residents)-1)], []string{frontDoor, yardDoor}[rand.IntN(2)]
-		if err := p.comeIn(who, door); err != nil && p.ctx.Err() == nil {
-			p.say(door, "%v", err)
-		}
+	for _, file := range []string{d.first.House.Log(), d.second.Day.House.Log(), d.second.Centre.Log()} {
+		play.Tail(w, file)
 	}
 }
 
 func (d *days) howToLook(w io.Writer) {
 	fmt.Fprintf(w, "\nBuildings and registry run on. In another terminal:\n")
 	for _, command := range []string{"status", "log --follow", "release front",
-		"grant list", "grant end GRANT --key " + filepath.Join(d.first.dir, "issuer.key")} {
-		fmt.Fprintf(w, "  go run ./cmd/gatehouse --socket %s %s\n", d.first.socket(), command)
+		"grant list", "grant end GRANT --key " + filepath.Join(d.first.House.Dir, "issuer.key")} {
+		fmt.Fprintf(w, "  go run ./cmd/gatehouse --socket %s %s\n", d.first.House.Socket(), command)
 	}
 	for _, command := range []string{"status", "tenancy list"} {
-		fmt.Fprintf(w, "  go run ./cmd/gatehouse --socket %s %s\n", d.second.socket(), command)
+		fmt.Fprintf(w, "  go run ./cmd/gatehouse --socket %s %s\n", d.second.Day.House.Socket(), command)
 	}
-	c := d.second.centre
+	c := d.second.Centre
 	for _, command := range []string{"gateways", "entries", "tenancies"} {
-		fmt.Fprintf(w, "  go run ./cmd/registryd --front %s --issuer %s %s\n", c.frontSocket(), c.issuerSocket(), command)
+		fmt.Fprintf(w, "  go run ./cmd/registryd --front %s --issuer %s %s\n", c.FrontSocket(), c.IssuerSocket(), command)
 	}
 	fmt.Fprintf(w, "Ctrl-C ends it.\n\n")
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/cmd/gatesim/internal/rival"
 	"gatehouse/internal/access"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/authority"
@@ -126,7 +127,7 @@ func (b *box) opens(tb testing.TB, card wire.CredentialID) bool {
 // Mosquitto in the middle: entries, lists, the building's key for the second
 // gateway; and with the registry away a check-in at one opens at the other.
 func TestThroughMosquitto(t *testing.T) {
-	program := need(t, "mosquitto", mosquittoPrograms...)
+	program := need(t, "mosquitto", rival.MosquittoPrograms...)
 	town := newTown(t, true)
 	town.mosquitto(t, program)
 	stop := town.start(t)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/cmd/gatesim/internal/process"
 	"gatehouse/device/idcard/idcardtest"
 )
 
@@ -30,7 +31,7 @@ var idCards = map[string]idcardtest.Card{
 }
 
 // Run plays an identity-card module until it is interrupted.
-func (c idCardCmd) Run(ctx context.Context, s streams) (err error) {
+func (c idCardCmd) Run(ctx context.Context, s process.Streams) (err error) {
 	module, err := idcardtest.NewTerminal(c.Port, uint64(os.Getpid()))
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func (c idCardCmd) Run(ctx context.Context, s streams) (err error) {
 	var hearing sync.WaitGroup
 	hearing.Go(func() { _ = module.Run(ctx) }) // always the error of ctx
 	defer hearing.Wait()
-	fmt.Fprintf(s.out, "an identity-card module with a made-up card is at %s\n", c.Port)
+	fmt.Fprintf(s.Out, "an identity-card module with a made-up card is at %s\n", c.Port)
 	for lay := time.NewTicker(max(c.Every, time.Second)); ; {
 		module.Place(idCards[c.Card])
 		select {

@@ -10,7 +10,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -19,6 +18,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"gatehouse/cmd/gatesim/internal/child"
+	"gatehouse/cmd/gatesim/internal/process"
 	"gatehouse/internal/command"
 )
 
@@ -28,15 +29,12 @@ type cli struct {
 	Simulate simulateCmd      `cmd:"" help:"Play a building and its registry for days of virtual time, with all that goes wrong, and hold them to their laws."`
 	IDCard   idCardCmd        `cmd:"" name:"idcard" help:"Play the reader of identity cards of a desk, for gatehouse checkin --id-card."`
 	Child    simulateChildCmd `cmd:"" name:"simulate-child" hidden:"" help:"Be one process of a simulation."`
-	Daemon   daemonCmd        `cmd:"" hidden:"" help:"Serve the building that the parent plays."`
-	Verify   verifyCmd        `cmd:"" hidden:"" help:"Check a file of the journal."`
-	Broker   brokerCmd        `cmd:"" hidden:"" help:"Carry messages between buildings and registry."`
-	Front    frontCmd         `cmd:"" hidden:"" help:"Be the front of a registry."`
-	Issuer   issuerCmd        `cmd:"" hidden:"" help:"Be the issuer of a registry."`
+	Daemon   child.Daemon     `cmd:"" hidden:"" help:"Serve the building that the parent plays."`
+	Verify   child.Verify     `cmd:"" hidden:"" help:"Check a file of the journal."`
+	Broker   child.Broker     `cmd:"" hidden:"" help:"Carry messages between buildings and registry."`
+	Front    child.Front      `cmd:"" hidden:"" help:"Be the front of a registry."`
+	Issuer   child.Issuer     `cmd:"" hidden:"" help:"Be the issuer of a registry."`
 }
-
-// streams is where a command writes.
-type streams struct{ out, err io.Writer }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -52,8 +50,8 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if cmd == nil {
 		return status
 	}
-	if err := cmd.Run(streams{out, errOut}); err != nil {
-		var code exitCode
+	if err := cmd.Run(process.Streams{Out: out, Err: errOut}); err != nil {
+		var code process.ExitCode
 		if errors.As(err, &code) {
 			return int(code)
 		}
@@ -62,8 +60,3 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	return 0
 }
-
-// exitCode ends the program without a word: what there was to say is said.
-type exitCode int
-
-func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }

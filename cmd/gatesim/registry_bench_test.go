@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -105,7 +106,7 @@ func (t *town) publishSingly(b *testing.B, broker string) float64 {
 	config.MinVersion, config.ServerName = tls.VersionTLS13, "127.0.0.1"
 	c := paho.NewClient(paho.NewClientOptions().AddBroker("ssl://" + broker).SetClientID(rand.Text()).SetProtocolVersion(4).
 		SetTLSConfig(config).SetAutoReconnect(false))
-	if err := waited(c.Connect()); err != nil {
+	if err := answered(c.Connect()); err != nil {
 		b.Fatal(err)
 	}
 	defer c.Disconnect(0)
@@ -113,11 +114,19 @@ func (t *town) publishSingly(b *testing.B, broker string) float64 {
 	entry := make([]byte, 80)
 	n, began := 0, time.Now()
 	for ; time.Since(began) < 2*time.Second; n++ {
-		if err := waited(c.Publish(place.Up(wire.TypeNotice), 1, false, entry)); err != nil {
+		if err := answered(c.Publish(place.Up(wire.TypeNotice), 1, false, entry)); err != nil {
 			b.Fatal(err)
 		}
 	}
 	return float64(n) / time.Since(began).Seconds()
+}
+
+// answered waits for a broker's answer.
+func answered(t paho.Token) error {
+	if !t.WaitTimeout(time.Minute) {
+		return errors.New("the broker did not answer")
+	}
+	return t.Error()
 }
 
 // BenchmarkRevocation is the time from the operator's command to the first swipe

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/cmd/gatesim/internal/enrolled"
 	"gatehouse/device"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/desk/tenancy"
@@ -276,7 +277,7 @@ func (b *box) checkIn(tb testing.TB, i int) (device.Card, tenancy.View) {
 	if _, _, err := b.desk.Show(visit.ID, false, card); err != nil {
 		tb.Fatal(err)
 	}
-	done, err := b.desk.CheckIn(tb.Context(), visit.ID, tenancy.Arrival{Document: wire.DocumentResidentID.String(), Number: madeUpNumber(i),
+	done, err := b.desk.CheckIn(tb.Context(), visit.ID, tenancy.Arrival{Document: wire.DocumentResidentID.String(), Number: enrolled.MadeUpNumber(i),
 		Name: "某某", Flat: fmt.Sprint("flat ", i), Basis: wire.BasisContract.String(), Informed: true})
 	if err != nil {
 		tb.Fatal(err)

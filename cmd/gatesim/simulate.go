@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/cmd/gatesim/internal/process"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/simulate"
 	"gatehouse/internal/simulate/plan"
@@ -33,7 +34,7 @@ type simulateCmd struct {
 	Shrink   int           `help:"Rounds in which a seed that breaks a law is made shorter; 0: not at all." default:"24"`
 }
 
-func (c *simulateCmd) Run(ctx context.Context, s streams) error {
+func (c *simulateCmd) Run(ctx context.Context, s process.Streams) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -50,11 +51,8 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer os.RemoveAll(dir)
 	r := simulate.Runner{Command: []string{self, "simulate-child", dir}, Jobs: c.Jobs}
-	of := func(seed uint64) (plan.Plan, error) { return plan.New(seed, c.Days), nil }
-	if c.Scenario > 0 {
-		of = func(seed uint64) (plan.Plan, error) { return plan.NewScenario(c.Scenario, seed) }
-	}
-	if _, err := of(c.Seed); err != nil {
+	plans, err := c.plans()
+	if err != nil {
 		return err
 	}
 	limited, stop := context.WithCancel(ctx)
@@ -64,8 +62,7 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 		limited, cancel = context.WithTimeout(limited, c.For)
 		defer cancel()
 	}
-	t := tally{out: s.out, verbose: c.Seeds == 1 && !c.First, trace: c.Trace, laws: map[string]int{}, began: time.Now()}
-	plans := c.plans(of)
+	t := tally{out: s.Out, verbose: c.Seeds == 1 && !c.First, trace: c.Trace, laws: map[string]int{}, began: time.Now()}
 	next := func() (plan.Plan, bool) {
 		if len(plans) == 0 {
 			return plan.Plan{}, false
@@ -85,28 +82,33 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 	}
 	t.sum()
 	if t.seeds == 0 {
-		return exitCode(1)
+		return process.ExitCode(1)
 	}
 	if t.worst == nil {
 		return nil
 	}
 	if c.Shrink > 0 && !c.Trace {
 		short := r.Shrink(ctx, *t.worst, c.Shrink)
-		fmt.Fprintf(s.out, "\nseed %d, as short as it gets (%s):\n%s", short.Seed, amount.Of(len(short.Plan.Events), "event"), short.Words())
+		fmt.Fprintf(s.Out, "\nseed %d, as short as it gets (%s):\n%s", short.Seed, amount.Of(len(short.Plan.Events), "event"), short.Words())
 	}
-	return exitCode(1)
+	return process.ExitCode(1)
 }
 
-// plans are those of all seeds that are asked for.
-func (c *simulateCmd) plans(of func(seed uint64) (plan.Plan, error)) (all []plan.Plan) {
+// plans are those of all seeds that are asked for. It fails where there is no such scenario.
+func (c *simulateCmd) plans() (all []plan.Plan, err error) {
 	for seed := c.Seed; seed < c.Seed+c.Seeds; seed++ {
-		p, err := of(seed)
+		p := plan.Plan{}
+		if c.Scenario == 0 {
+			p = plan.New(seed, c.Days)
+		} else if p, err = plan.NewScenario(c.Scenario, seed); err != nil {
+			return nil, err
+		}
 		p.Trace, p.First = c.Trace, c.First
-		if err == nil && c.wants(p) && !slices.Contains(c.Skip, seed) {
+		if c.wants(p) && !slices.Contains(c.Skip, seed) {
 			all = append(all, p)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // nothing is asked for as a climate in which nothing goes wrong.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/cmd/gatesim/internal/process"
 	"gatehouse/internal/simulate/plan"
 	"gatehouse/internal/simulate/report"
 )
@@ -24,8 +25,8 @@ func TestSimulateNothing(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		c.cmd.Days, c.cmd.Dir = 1, t.TempDir()
-		err := c.cmd.Run(t.Context(), streams{out: &out})
-		if err != exitCode(1) || !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "held") {
+		err := c.cmd.Run(t.Context(), process.Streams{Out: &out})
+		if err != process.ExitCode(1) || !strings.Contains(out.String(), c.want) || strings.Contains(out.String(), "held") {
 			t.Errorf("%+v ends with %v and says:\n%s", c.cmd, err, &out)
 		}
 		if left, err := os.ReadDir(c.cmd.Dir); err != nil || len(left) > 0 {
@@ -66,8 +67,10 @@ func TestSimulateWants(t *testing.T) {
 			t.Errorf("--climate %q takes a seed with %q: %v", c.climate, c.plan.Climate, got)
 		}
 	}
-	of := func(seed uint64) (plan.Plan, error) { return plan.Plan{Seed: seed}, nil }
-	if all := (&simulateCmd{Seed: 3, Seeds: 2, First: true}).plans(of); len(all) != 2 || !all[0].First || !all[1].First {
-		t.Errorf("the plans of --first go on after a breach: %+v", all)
+	if all, err := (&simulateCmd{Seed: 3, Seeds: 2, Days: 1, First: true}).plans(); err != nil || len(all) != 2 || !all[0].First || !all[1].First {
+		t.Errorf("the plans of --first go on after a breach: %+v, %v", all, err)
+	}
+	if _, err := (&simulateCmd{Seed: 3, Seeds: 2, Scenario: 99}).plans(); err == nil {
+		t.Error("a scenario that there is not is played")
 	}
 }

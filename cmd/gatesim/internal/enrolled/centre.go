@@ -1,26 +1,27 @@
-package main
+package enrolled
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"gatehouse/internal/registry/issuer/authority"
 	"path/filepath"
 	"time"
 
+	"gatehouse/cmd/gatesim/internal/process"
 	"gatehouse/internal/freeport"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 )
 
-// centre is the registry: broker, front and issuer, each a process.
-type centre struct {
+// Centre is the registry: broker, front and issuer, each a process.
+type Centre struct {
 	dir       string
 	ports     [2]int // of the broker and of enrolment
 	front     *api.Client
 	operator  *operator.Client
-	processes map[string]*process
+	processes map[string]*process.Process
 }
 
 // The processes of a registry, in the order in which they start.
@@ -36,8 +37,8 @@ enrol_listen = "127.0.0.1:%d"
 `
 
 // newCentre makes the keys of a registry, as `registryd init` does.
-func newCentre(dir string) (*centre, error) {
-	c := &centre{dir: filepath.Join(dir, "registry"), processes: map[string]*process{}}
+func newCentre(dir string) (*Centre, error) {
+	c := &Centre{dir: filepath.Join(dir, "registry"), processes: map[string]*process.Process{}}
 	if _, err := freeport.Hold(c.ports[:]); err != nil { // until this program ends
 		return nil, err
 	}
@@ -46,45 +47,50 @@ func newCentre(dir string) (*centre, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.front, c.operator = api.NewClient(c.frontSocket()), operator.NewClient(c.issuerSocket())
+	c.front, c.operator = api.NewClient(c.FrontSocket()), operator.NewClient(c.IssuerSocket())
 	return c, nil
 }
 
-func (c *centre) file(parts ...string) string {
+func (c *Centre) file(parts ...string) string {
 	return filepath.Join(append([]string{c.dir}, parts...)...)
 }
 
-func (c *centre) frontSocket() string  { return c.file(authority.FolderFront, api.FileSocket) }
-func (c *centre) issuerSocket() string { return c.file(authority.FolderIssuer, issuer.FileSocket) }
-func (c *centre) log() string          { return c.file("registry.log") }
+// FrontSocket is where the front answers.
+func (c *Centre) FrontSocket() string { return c.file(authority.FolderFront, api.FileSocket) }
+
+// IssuerSocket is where the issuer answers.
+func (c *Centre) IssuerSocket() string { return c.file(authority.FolderIssuer, issuer.FileSocket) }
+
+// Log is the file in which all three log.
+func (c *Centre) Log() string { return c.file("registry.log") }
 
 // args is how this program is started as one of the processes.
-func (c *centre) args(what string) []string {
+func (c *Centre) args(what string) []string {
 	switch what {
 	case theBroker:
 		return []string{"broker", "--front", c.file(authority.FolderFront), "--listen", fmt.Sprintf("127.0.0.1:%d", c.ports[0])}
 	case theFront:
 		return []string{"front", "--config", c.file(authority.FolderFront, api.FileConfig)}
 	}
-	return []string{"issuer", "--dir", c.file(authority.FolderIssuer), "--front", c.frontSocket()}
+	return []string{"issuer", "--dir", c.file(authority.FolderIssuer), "--front", c.FrontSocket()}
 }
 
 // start starts one of the processes.
-func (c *centre) start(what string) (err error) {
-	c.processes[what], err = startProcess(what, c.log(), nil, c.args(what)...)
+func (c *Centre) start(what string) (err error) {
+	c.processes[what], err = process.Start(what, c.Log(), nil, c.args(what)...)
 	return err
 }
 
 // kill is kill -9 and waits for the end.
-func (c *centre) kill(what string) error {
+func (c *Centre) kill(what string) error {
 	p := c.processes[what]
 	delete(c.processes, what)
-	p.kill()
-	return p.gone()
+	p.Kill()
+	return p.Gone()
 }
 
 // linked says whether the three know each other.
-func (c *centre) linked(ctx context.Context) bool {
+func (c *Centre) linked(ctx context.Context) bool {
 	f, err := c.front.Status(ctx)
 	if err != nil || !f.Linked || !f.Issuer {
 		return false
@@ -93,12 +99,12 @@ func (c *centre) linked(ctx context.Context) bool {
 	return err == nil
 }
 
-// stop stops them in order, the broker last.
-func (c *centre) stop() error {
+// Stop stops them in order, the broker last.
+func (c *Centre) Stop() error {
 	var errs []error
 	for _, what := range []string{theIssuer, theFront, theBroker} {
 		if p := c.processes[what]; p != nil {
-			errs = append(errs, p.stop())
+			errs = append(errs, p.Stop())
 			delete(c.processes, what)
 		}
 	}

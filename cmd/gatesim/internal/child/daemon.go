@@ -1,4 +1,6 @@
-package main
+// Package child is the processes that a demo starts: a building's daemon, a registry's front and issuer, and the
+// broker between them, each as the real program runs it. They end with their parent.
+package child
 
 import (
 	"context"
@@ -9,35 +11,31 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/cmd/gatesim/internal/house"
+	"gatehouse/cmd/gatesim/internal/process"
 	"gatehouse/device/devicetest"
 	"gatehouse/device/uart"
 	"gatehouse/internal/control/server"
 	"gatehouse/internal/gateway"
-	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
-	"gatehouse/sync/wire"
 )
 
-// daemonCmd is the daemon under test: the gateway as gatehoused runs it, with
+// Daemon is the daemon under test: the gateway as gatehoused runs it, with
 // the parent's board in place of GPIO.
-type daemonCmd struct {
+type Daemon struct {
 	Config string `required:"" help:"The site file." placeholder:"FILE"`
 }
 
-// inheritedAt is the file descriptor of what the parent passed: the connection to
-// its board, or a pipe.
-const inheritedAt = 3
-
 // Run serves until it is told to stop, or until the building is gone: a daemon
 // must not outlive a parent that was killed.
-func (c daemonCmd) Run(ctx context.Context, _ streams) error {
+func (c Daemon) Run(ctx context.Context, _ process.Streams) error {
 	site, err := site.Load(c.Config)
 	if err != nil {
 		return err
 	}
-	conn, err := devicetest.Inherited(inheritedAt)
+	conn, err := devicetest.Inherited(process.InheritedAt)
 	if err != nil {
 		return err
 	}
@@ -63,8 +61,8 @@ func serve(ctx context.Context, site *site.Site, hw gateway.Hardware) error {
 		return fmt.Errorf("find own program: %w", err)
 	}
 	log := zerolog.New(os.Stderr).With().Timestamp().Logger()
-	g, err := gateway.New(gateway.Options{Site: site, Hardware: hw, Time: demoTime(), Version: "gatesim",
-		Verify: segment.VerifyBy(self, "verify"), Dial: dialSoon, Log: log, Cadence: gateway.Cadence{Rest: restInDemo},
+	g, err := gateway.New(gateway.Options{Site: site, Hardware: hw, Time: house.Time(), Version: "gatesim",
+		Verify: segment.VerifyBy(self, "verify"), Dial: dialSoon, Log: log, Cadence: gateway.Cadence{Rest: house.Rest},
 		Ready: func() { log.Info().Int("pid", os.Getpid()).Msg("doors are served") }})
 	if err != nil {
 		return err
@@ -73,33 +71,20 @@ func serve(ctx context.Context, site *site.Site, hw gateway.Hardware) error {
 	return g.Run(ctx, srv.Serve)
 }
 
-// restInDemo is how long a card is away before it is held up again, once its door is
-// secured: less than in a house, where people come and go in the meantime.
-const restInDemo = time.Second
-
 // dialSoon waits less between attempts than a gateway among 200,000 may.
 func dialSoon(c mqtt.Config) (gateway.Link, error) {
 	c.Jitter = mqtt.Jitter{First: 10 * time.Millisecond, Loss: 300 * time.Millisecond, Max: 2 * time.Second}
 	return mqtt.New(c)
 }
 
-// demoTime is this machine's clock, taken as set by a time server: a visitor's
-// key needs a clock that somebody vouches for, and few laptops or containers
-// can say that of theirs.
-func demoTime() clock.Source {
-	t := clock.System()
-	t.Quality = func() (wire.ClockQuality, time.Duration) { return wire.ClockNTP, 0 }
-	return t
-}
-
-// verifyCmd checks a file of the journal in a process that may die of it.
-type verifyCmd struct {
+// Verify checks a file of the journal in a process that may die of it.
+type Verify struct {
 	File string `arg:"" help:"A file of the journal."`
 }
 
-func (c verifyCmd) Run(s streams) error {
-	if code := segment.VerifyMain(c.File, s.out); code != 0 {
-		return exitCode(code)
+func (c Verify) Run(s process.Streams) error {
+	if code := segment.VerifyMain(c.File, s.Out); code != 0 {
+		return process.ExitCode(code)
 	}
 	return nil
 }

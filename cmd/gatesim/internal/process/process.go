@@ -1,4 +1,5 @@
-package main
+// Package process starts this program again as one of the processes that a demo is made of, and ends it.
+package process
 
 import (
 	"context"
@@ -12,28 +13,28 @@ import (
 	"gatehouse/device/devicetest"
 )
 
-// process is one run of this program as a daemon: of a building, of the
+// Process is one run of this program as a daemon: of a building, of the
 // registry. Its log goes to a file. It has a process group of its own, so that
 // Ctrl-C reaches the parent alone, which then stops it in order.
-type process struct {
+type Process struct {
 	what   string
 	cmd    *exec.Cmd
 	served chan error    // the board's side of it; nil: it has none
-	exited chan struct{} // closed when it is gone
-	err    error         // of its end; read after exited
+	Exited chan struct{} // closed when it is gone
+	Err    error         // of its end; read after exited
 }
 
 // stopLimit is how long an orderly stop may take.
-const stopLimit = patience
+const stopLimit = Timeout
 
-// startDaemon starts the daemon of a building, with a board in place of GPIO.
-func startDaemon(board *devicetest.Board, config, log string) (*process, error) {
+// StartDaemon starts the daemon of a building, with a board in place of GPIO.
+func StartDaemon(board *devicetest.Board, config, log string) (*Process, error) {
 	near, far, err := devicetest.Socketpair()
 	if err != nil {
 		return nil, err
 	}
 	defer far.Close() // or the near end never sees the daemon die
-	d, err := startProcess("the building's daemon", log, far, "daemon", "--config", config)
+	d, err := Start("the building's daemon", log, far, "daemon", "--config", config)
 	if err != nil {
 		return nil, errors.Join(err, near.Close())
 	}
@@ -42,10 +43,10 @@ func startDaemon(board *devicetest.Board, config, log string) (*process, error) 
 	return d, nil
 }
 
-// startProcess starts this program again. With pass, the other end of a
+// Start starts this program again. With pass, the other end of a
 // connection, that is its file descriptor 3; without, the read end of a pipe is,
 // which closes when this process ends, however it ends.
-func startProcess(what, log string, pass *os.File, args ...string) (*process, error) {
+func Start(what, log string, pass *os.File, args ...string) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
@@ -55,7 +56,7 @@ func startProcess(what, log string, pass *os.File, args ...string) (*process, er
 		return nil, fmt.Errorf("log of %s: %w", what, err)
 	}
 	defer out.Close()
-	p := &process{what: what, cmd: exec.Command(self, args...), exited: make(chan struct{})}
+	p := &Process{what: what, cmd: exec.Command(self, args...), Exited: make(chan struct{})}
 	var leash *os.File
 	if pass == nil {
 		if pass, leash, err = os.Pipe(); err != nil {
@@ -69,54 +70,62 @@ func startProcess(what, log string, pass *os.File, args ...string) (*process, er
 		return nil, fmt.Errorf("start %s: %w", what, err)
 	}
 	go func() {
-		p.err = p.cmd.Wait()
+		p.Err = p.cmd.Wait()
 		if leash != nil {
 			_ = leash.Close()
 		}
-		close(p.exited)
+		close(p.Exited)
 	}()
 	return p, nil
 }
 
-// leashed returns a context that also ends when the parent is gone: a daemon
+// Leashed returns a context that also ends when the parent is gone: a daemon
 // must not outlive a building that was killed.
-func leashed(ctx context.Context) (context.Context, context.CancelFunc) {
+func Leashed(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
-		pipe := os.NewFile(inheritedAt, "parent")
+		pipe := os.NewFile(InheritedAt, "parent")
 		_, _ = pipe.Read(make([]byte, 1)) // nothing is ever written
 		cancel()
 	}()
 	return ctx, cancel
 }
 
-// kill is kill -9. It does not wait.
-func (p *process) kill() { _ = p.cmd.Process.Kill() }
+// Kill is kill -9. It does not wait.
+func (p *Process) Kill() { _ = p.cmd.Process.Kill() }
 
-// gone waits for the end of a killed process and of its lines.
-func (p *process) gone() error {
-	<-p.exited
+// Gone waits for the end of a killed process and of its lines.
+func (p *Process) Gone() error {
+	<-p.Exited
 	if p.served == nil {
 		return nil
 	}
 	return <-p.served
 }
 
-// stop asks the process to end and waits for it. One that hangs is killed, and
+// Stop asks the process to end and waits for it. One that hangs is killed, and
 // that is an error.
-func (p *process) stop() error {
+func (p *Process) Stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may be gone already
 	select {
-	case <-p.exited:
+	case <-p.Exited:
 	case <-time.After(stopLimit):
-		p.kill()
-		return errors.Join(fmt.Errorf("%s did not stop within %v", p.what, stopLimit), p.gone())
+		p.Kill()
+		return errors.Join(fmt.Errorf("%s did not stop within %v", p.what, stopLimit), p.Gone())
 	}
-	if err := p.gone(); err != nil {
+	if err := p.Gone(); err != nil {
 		return err
 	}
-	if p.err != nil {
-		return fmt.Errorf("%s ended badly: %w", p.what, p.err)
+	if p.Err != nil {
+		return fmt.Errorf("%s ended badly: %w", p.what, p.Err)
 	}
 	return nil
 }
+
+// Timeout is how long the daemon may take for anything: far more than it
+// needs, since the machine may be busy with something else.
+const Timeout = 30 * time.Second
+
+// InheritedAt is the file descriptor of what the parent passed: the connection to
+// its board, or a pipe.
+const InheritedAt = 3

@@ -1,4 +1,4 @@
-package main
+package rival
 
 import (
 	"os"
@@ -14,14 +14,14 @@ func TestAgainstMosquitto(t *testing.T) {
 	}
 	const events = 50
 	for what, cut := range map[string]bool{"the centre is down": false, "and the gateway loses its power": true} {
-		m, err := newMosquitto(t.TempDir())
+		m, err := New(t.TempDir())
 		if err != nil {
 			if strings.Contains(os.Getenv("GATEHOUSE_REQUIRE"), "mosquitto") {
 				t.Fatal(err)
 			}
 			t.Skipf("SKIP (needs mosquitto): %v", err)
 		}
-		arrived, err := m.outage(t.Context(), events, cut)
+		arrived, err := m.Outage(t.Context(), events, cut)
 		if err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}

@@ -1,4 +1,4 @@
-package main
+package child
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/cmd/gatesim/internal/process"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/broker"
 	"gatehouse/internal/registry/front"
@@ -25,14 +26,14 @@ func daemonLog(what string) zerolog.Logger {
 	return zerolog.New(os.Stderr).With().Timestamp().Str("process", what).Logger()
 }
 
-// frontCmd is `registryd serve`.
-type frontCmd struct {
+// Front is `registryd serve`.
+type Front struct {
 	Config string `required:"" help:"The front's configuration." placeholder:"FILE"`
 }
 
 // Run serves until it is told to stop, or the parent is gone.
-func (c frontCmd) Run(ctx context.Context, _ streams) error {
-	ctx, cancel := leashed(ctx)
+func (c Front) Run(ctx context.Context, _ process.Streams) error {
+	ctx, cancel := process.Leashed(ctx)
 	defer cancel()
 	config, err := front.LoadConfig(c.Config)
 	if err != nil {
@@ -45,15 +46,15 @@ func (c frontCmd) Run(ctx context.Context, _ streams) error {
 	return f.Run(ctx)
 }
 
-// issuerCmd is `registryd issue`.
-type issuerCmd struct {
+// Issuer is `registryd issue`.
+type Issuer struct {
 	Dir   string `required:"" help:"The issuer's folder." placeholder:"DIR"`
 	Front string `required:"" help:"The front's socket." placeholder:"PATH"`
 }
 
 // Run signs until it is told to stop, or the parent is gone.
-func (c issuerCmd) Run(ctx context.Context, _ streams) error {
-	ctx, cancel := leashed(ctx)
+func (c Issuer) Run(ctx context.Context, _ process.Streams) error {
+	ctx, cancel := process.Leashed(ctx)
 	defer cancel()
 	i, err := issuer.Open(issuer.Options{Dir: c.Dir, Front: api.NewClient(c.Front), Log: daemonLog("issuer")})
 	if err != nil {
@@ -69,16 +70,16 @@ func (c issuerCmd) Run(ctx context.Context, _ streams) error {
 	return errors.Join(err, <-worked, i.Close())
 }
 
-// brokerCmd is a broker between the gateways and the registry. It knows nobody
+// Broker is a broker between the gateways and the registry. It knows nobody
 // but the registry's CA, and needs no more: what it carries is signed.
-type brokerCmd struct {
+type Broker struct {
 	Front  string `required:"" help:"The front's folder, for certificates." placeholder:"DIR"`
 	Listen string `required:"" help:"Address to listen on." placeholder:"HOST:PORT"`
 }
 
 // Run carries messages until it is told to stop, or the parent is gone.
-func (c brokerCmd) Run(ctx context.Context, _ streams) error {
-	ctx, cancel := leashed(ctx)
+func (c Broker) Run(ctx context.Context, _ process.Streams) error {
+	ctx, cancel := process.Leashed(ctx)
 	defer cancel()
 	own, err := tls.LoadX509KeyPair(filepath.Join(c.Front, api.FileServerCert), filepath.Join(c.Front, api.FileServerKey))
 	if err != nil {

@@ -1,4 +1,5 @@
-package main
+// Package rival is what many would build instead of a journal and an uplink: events by QoS 1 into Mosquitto.
+package rival
 
 import (
 	"context"
@@ -16,14 +17,15 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
+	"gatehouse/cmd/gatesim/internal/process"
 	"gatehouse/internal/control"
 	"gatehouse/internal/freeport"
 )
 
-// mosquitto is what many would build instead: events by QoS 1 into a Mosquitto
+// Mosquitto is what many would build instead: events by QoS 1 into a Mosquitto
 // on the gateway, which a bridge hands to the one at the centre. Both are set up
 // as Debian does it, with persistence.
-type mosquitto struct {
+type Mosquitto struct {
 	program string
 	dir     string
 	brokers map[string]*exec.Cmd
@@ -32,12 +34,13 @@ type mosquitto struct {
 	probes  sync.Map     // by which connection of the door a probe of the bridge reached the centre
 }
 
-// mosquittoPrograms: Debian keeps it where only root's PATH leads.
-var mosquittoPrograms = []string{"mosquitto", "/usr/sbin/mosquitto"}
+// MosquittoPrograms: Debian keeps it where only root's PATH leads.
+var MosquittoPrograms = []string{"mosquitto", "/usr/sbin/mosquitto"}
 
-func newMosquitto(dir string) (*mosquitto, error) {
-	m := &mosquitto{dir: filepath.Join(dir, "mosquitto"), brokers: map[string]*exec.Cmd{}, ports: map[string]int{}}
-	for _, name := range mosquittoPrograms {
+// New finds Mosquitto on this machine. Nothing runs yet.
+func New(dir string) (*Mosquitto, error) {
+	m := &Mosquitto{dir: filepath.Join(dir, "mosquitto"), brokers: map[string]*exec.Cmd{}, ports: map[string]int{}}
+	for _, name := range MosquittoPrograms {
 		if path, err := exec.LookPath(name); err == nil {
 			m.program = path
 			break
@@ -78,7 +81,7 @@ cleansession false
 `
 
 // start starts a broker and waits until it answers.
-func (m *mosquitto) start(ctx context.Context, name string) error {
+func (m *Mosquitto) start(ctx context.Context, name string) error {
 	dir := filepath.Join(m.dir, name)
 	conf := fmt.Sprintf(mosquittoConf, m.ports[name], dir)
 	if name == atEdge {
@@ -98,7 +101,7 @@ func (m *mosquitto) start(ctx context.Context, name string) error {
 		return fmt.Errorf("start mosquitto: %w", err)
 	}
 	m.brokers[name] = cmd
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(process.Timeout); ; time.Sleep(10 * time.Millisecond) {
 		conn, err := net.Dial("tcp", m.address(name))
 		if err == nil {
 			return conn.Close()
@@ -109,15 +112,15 @@ func (m *mosquitto) start(ctx context.Context, name string) error {
 	}
 }
 
-func (m *mosquitto) address(name string) string { return fmt.Sprintf("127.0.0.1:%d", m.ports[name]) }
+func (m *Mosquitto) address(name string) string { return fmt.Sprintf("127.0.0.1:%d", m.ports[name]) }
 
 // kill is kill -9, as a power cut is.
-func (m *mosquitto) kill(name string) { m.signal(name, syscall.SIGKILL) }
+func (m *Mosquitto) kill(name string) { m.signal(name, syscall.SIGKILL) }
 
 // stop ends a broker in order: it keeps what it has to keep.
-func (m *mosquitto) stop(name string) { m.signal(name, syscall.SIGTERM) }
+func (m *Mosquitto) stop(name string) { m.signal(name, syscall.SIGTERM) }
 
-func (m *mosquitto) signal(name string, s syscall.Signal) {
+func (m *Mosquitto) signal(name string, s syscall.Signal) {
 	if cmd := m.brokers[name]; cmd != nil {
 		_ = cmd.Process.Signal(s)
 		_ = cmd.Wait()
@@ -125,14 +128,14 @@ func (m *mosquitto) signal(name string, s syscall.Signal) {
 	}
 }
 
-func (m *mosquitto) end() {
+func (m *Mosquitto) end() {
 	m.kill(atEdge)
 	m.kill(atCentre)
 }
 
 // subscribe counts the events that reach the centre, each once. Its session is
 // kept by the centre while it is away.
-func (m *mosquitto) subscribe() (mqtt.Client, error) {
+func (m *Mosquitto) subscribe() (mqtt.Client, error) {
 	o := mqtt.NewClientOptions().AddBroker("tcp://" + m.address(atCentre)).SetClientID("register").SetCleanSession(false).SetAutoReconnect(false)
 	seen := map[string]bool{}
 	o.SetDefaultPublishHandler(func(_ mqtt.Client, msg mqtt.Message) { // called by one goroutine
@@ -158,16 +161,16 @@ func publish(c mqtt.Client, event string) error {
 }
 
 func waited(t mqtt.Token) error {
-	if !t.WaitTimeout(patience) {
+	if !t.WaitTimeout(process.Timeout) {
 		return errors.New("mosquitto did not answer")
 	}
 	return t.Error()
 }
 
-// outage plays what the building has just been through: the centre is down,
+// Outage plays what the building has just been through: the centre is down,
 // events go on, then the gateway loses its power too; both come back. It returns
 // how many of the events, all of them acknowledged, arrived.
-func (m *mosquitto) outage(ctx context.Context, events int, powerCut bool) (arrived int, err error) {
+func (m *Mosquitto) Outage(ctx context.Context, events int, powerCut bool) (arrived int, err error) {
 	defer m.end()
 	for _, name := range []string{atCentre, atEdge} {
 		if err := m.start(ctx, name); err != nil {
@@ -214,12 +217,12 @@ func (m *mosquitto) outage(ctx context.Context, events int, powerCut bool) (arri
 // bridged connects to the broker of the gateway, by a new name, and returns when
 // an event of this connection has come over the bridge: what the bridge still had
 // has come before.
-func (m *mosquitto) bridged(ctx context.Context, name string) (mqtt.Client, error) {
+func (m *Mosquitto) bridged(ctx context.Context, name string) (mqtt.Client, error) {
 	door := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + m.address(atEdge)).SetClientID(name).SetAutoReconnect(false))
 	if err := waited(door.Connect()); err != nil {
 		return nil, fmt.Errorf("connect to mosquitto: %w", err)
 	}
-	for end := time.Now().Add(4 * patience); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(4 * process.Timeout); ; time.Sleep(100 * time.Millisecond) {
 		if _, here := m.probes.Load(name); here {
 			return door, nil
 		}
