@@ -94,30 +94,38 @@ func judge(b []byte) (from, size int, found frame) {
 	if len(b) < 4 {
 		return 0, 4, frameNone
 	}
-	n, from := int(b[2]), 4
 	switch {
 	case b[2] == 0x00 && b[3] == 0xFF:
 		return 0, 4, frameAck
 	case b[2] == 0xFF && b[3] == 0x00:
 		return 0, 4, frameNack
-	case b[2] == 0xFF && b[3] == 0xFF:
-		if len(b) < 7 {
-			return 0, 7, frameNone
-		}
-		n, from = int(b[4])<<8|int(b[5]), 7
-		if b[4]+b[5]+b[6] != 0 {
-			return 0, -1, frameNone
-		}
-	case b[2]+b[3] != 0:
-		return 0, -1, frameNone
 	}
-	if n < 1 || n > maxData {
+	n, from := dataLength(b)
+	switch {
+	case len(b) < from:
+		return 0, from, frameNone
+	case n < 1 || n > maxData:
 		return 0, -1, frameNone
 	}
 	if size = from + n + 1; len(b) < size {
 		return from, size, frameNone
 	}
 	return judgeData(b[from:size], from, size)
+}
+
+// dataLength returns how many bytes of data a frame says that it has, 0 where the
+// checksum of that is wrong or is not here yet, and where they begin.
+func dataLength(b []byte) (n, from int) {
+	switch {
+	case b[2] != 0xFF || b[3] != 0xFF:
+		if b[2]+b[3] != 0 {
+			return 0, 4
+		}
+		return int(b[2]), 4
+	case len(b) < 7 || b[4]+b[5]+b[6] != 0:
+		return 0, 7
+	}
+	return int(b[4])<<8 | int(b[5]), 7
 }
 
 // judgeData looks at the data of a frame and their checksum.

@@ -15,6 +15,37 @@ import (
 	"gatehouse/device/wiegand"
 )
 
+// outcome is one thing that came of a sample: a card, PIN or code, the number
+// of an ID card, or a fault.
+type outcome struct {
+	card   device.Card
+	pin    device.PIN
+	code   device.Code
+	number string
+	fault  fault.Code
+}
+
+// decoder makes of one sample what a door would see of it.
+type decoder func(Sample) ([]outcome, error)
+
+// newDecoder returns what decodes the samples of this reader, or an error for
+// settings that its driver does not take.
+func newDecoder(r Reader) (decoder, error) {
+	switch r.Type {
+	case "wiegand":
+		return wiegandDecoder(r)
+	case "osdp":
+		return osdpDecoder(r)
+	case "serial", "code":
+		return serialDecoder(r)
+	case "pn532":
+		return pn532Decoder(r)
+	case "idcard":
+		return idcardDecoder(r)
+	}
+	return nil, fmt.Errorf("type %q: this version has no decoder for its samples", r.Type)
+}
+
 const (
 	usualInterval = 2 * time.Millisecond // between bits, where the profile has none
 	keyPause      = 300 * time.Millisecond
@@ -214,4 +245,8 @@ func idcardDecoder(Reader) (decoder, error) {
 		}
 		return []outcome{{number: record.Number()}}, nil
 	}, nil
+}
+
+func errUnknown(what, name string, known []string) error {
+	return fmt.Errorf("%s %q is not known; known: %s", what, name, strings.Join(known, ", "))
 }

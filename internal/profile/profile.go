@@ -11,7 +11,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
@@ -51,37 +50,6 @@ func Check(r Reader) ([]Result, error) {
 		results[i] = res
 	}
 	return results, errors.Join(wrong...)
-}
-
-// outcome is one thing that came of a sample: a card, PIN or code, the number
-// of an ID card, or a fault.
-type outcome struct {
-	card   device.Card
-	pin    device.PIN
-	code   device.Code
-	number string
-	fault  fault.Code
-}
-
-// decoder makes of one sample what a door would see of it.
-type decoder func(Sample) ([]outcome, error)
-
-// newDecoder returns what decodes the samples of this reader, or an error for
-// settings that its driver does not take.
-func newDecoder(r Reader) (decoder, error) {
-	switch r.Type {
-	case "wiegand":
-		return wiegandDecoder(r)
-	case "osdp":
-		return osdpDecoder(r)
-	case "serial", "code":
-		return serialDecoder(r)
-	case "pn532":
-		return pn532Decoder(r)
-	case "idcard":
-		return idcardDecoder(r)
-	}
-	return nil, fmt.Errorf("type %q: this version has no decoder for its samples", r.Type)
 }
 
 // matches tells how the outcome differs from what the sample wants.
@@ -140,8 +108,4 @@ func numbers(w Want, card device.Card) error {
 		return fmt.Errorf("%s has facility %d and card %d", w.Format, v.Facility, v.Card)
 	}
 	return nil
-}
-
-func errUnknown(what, name string, known []string) error {
-	return fmt.Errorf("%s %q is not known; known: %s", what, name, strings.Join(known, ", "))
 }

@@ -310,6 +310,11 @@ func (w Want) check() error {
 	case w.Format == "" && (w.Facility != nil || w.Card != nil):
 		return fmt.Errorf("facility and card need the format that they are numbers of")
 	}
+	return w.checkHex()
+}
+
+// checkHex wants as many bytes as the bits take.
+func (w Want) checkHex() error {
 	if raw, err := hex.DecodeString(w.Hex); err != nil || len(raw) != (w.Bits+7)/8 {
 		return fmt.Errorf("hex = %q: want %d bytes for %d bits", w.Hex, (w.Bits+7)/8, w.Bits)
 	}

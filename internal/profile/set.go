@@ -22,15 +22,6 @@ const DefaultDir = "/etc/gatehouse/profiles"
 // embedded ones alone. Files are read anew each time; safe for concurrent use.
 type Set struct{ Dir string }
 
-// Kind is what a profile describes, and the directory that its file is in.
-type Kind string
-
-// The kinds of profiles.
-const (
-	Boards  Kind = "boards"
-	Readers Kind = "readers"
-)
-
 // Entry is one profile of a Set.
 type Entry struct {
 	Name   string `json:"name"`

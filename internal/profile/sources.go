@@ -13,6 +13,15 @@ import (
 // takes 4 KiB.
 const maxFile = 64 << 10
 
+// Kind is what a profile describes, and the directory that its file is in.
+type Kind string
+
+// The kinds of profiles.
+const (
+	Boards  Kind = "boards"
+	Readers Kind = "readers"
+)
+
 // KindOf tells a board from a reader: only readers have a type.
 func KindOf(raw []byte) (Kind, error) {
 	var keys map[string]any

@@ -28,15 +28,7 @@ func (s *Site) check() error {
 	if _, err := s.profiles().Board(s.Board); s.Board != "" && err != nil {
 		f.Add("board = %q: %w", s.Board, err)
 	}
-	if s.Journal.BudgetMS < 1 || s.Journal.BudgetMS > 2000 {
-		f.Add("journal.budget_ms = %d: want 1 to 2000 (a door must start to open within 2 s)", s.Journal.BudgetMS)
-	}
-	if s.Journal.WhoDays < 1 || s.Journal.WhoDays > 366 {
-		f.Add("journal.who_days = %d: want 1 to 366 (so many days after a file is closed, and safe at the registry, it names nobody any more)", s.Journal.WhoDays)
-	}
-	if s.Journal.MaxMB < 64 {
-		f.Add("journal.max_mb = %d: want at least 64 (200,000 entries not yet sent must fit)", s.Journal.MaxMB)
-	}
+	s.checkJournal(&f)
 	if len(s.Socket) > maxSocket {
 		f.Add("socket: a path of %d bytes: the system allows %d", len(s.Socket), maxSocket)
 	}
@@ -46,14 +38,7 @@ func (s *Site) check() error {
 	if len(s.Doors) == 0 {
 		f.Add("no [[door]]: a gateway serves at least one")
 	}
-	if s.Fire != nil && s.Fire.Active == "" {
-		f.Add(`fire: say active = "high" or "low", the level that means fire. Best is a contact that opens in a fire, with pull-up and active = "high": then a cut wire counts as fire`)
-	} else {
-		s.checkInput(&f, "fire", s.Fire)
-	}
-	if s.Fire != nil && s.Fire.FilterMS != nil {
-		f.Add("fire: filter_ms: fire is believed at the first look, and latched at the second: remove it")
-	}
+	s.checkFire(&f)
 	ids := map[string]bool{}
 	for i := range s.Doors {
 		d := &s.Doors[i]
@@ -67,6 +52,29 @@ func (s *Site) check() error {
 	s.checkPorts(&f)
 	s.checkKeyFiles(&f)
 	return f.Join()
+}
+
+func (s *Site) checkJournal(f *strict.Faults) {
+	if s.Journal.BudgetMS < 1 || s.Journal.BudgetMS > 2000 {
+		f.Add("journal.budget_ms = %d: want 1 to 2000 (a door must start to open within 2 s)", s.Journal.BudgetMS)
+	}
+	if s.Journal.WhoDays < 1 || s.Journal.WhoDays > 366 {
+		f.Add("journal.who_days = %d: want 1 to 366 (so many days after a file is closed, and safe at the registry, it names nobody any more)", s.Journal.WhoDays)
+	}
+	if s.Journal.MaxMB < 64 {
+		f.Add("journal.max_mb = %d: want at least 64 (200,000 entries not yet sent must fit)", s.Journal.MaxMB)
+	}
+}
+
+func (s *Site) checkFire(f *strict.Faults) {
+	if s.Fire != nil && s.Fire.Active == "" {
+		f.Add(`fire: say active = "high" or "low", the level that means fire. Best is a contact that opens in a fire, with pull-up and active = "high": then a cut wire counts as fire`)
+	} else {
+		s.checkInput(f, "fire", s.Fire)
+	}
+	if s.Fire != nil && s.Fire.FilterMS != nil {
+		f.Add("fire: filter_ms: fire is believed at the first look, and latched at the second: remove it")
+	}
 }
 
 func (s *Site) checkDoor(f *strict.Faults, d *Door) {
