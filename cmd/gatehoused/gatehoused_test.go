@@ -96,8 +96,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestVerifyFolder: a journal of which a part was taken away does not verify.
-func TestVerifyFolder(t *testing.T) {
+// TestVerifyDirectory: a journal of which a part was taken away does not verify.
+func TestVerifyDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "journal")
 	j, err := journal.Open(journal.Options{Dir: dir, Ballast: -1, Clock: func() journal.Stamp { return journal.Stamp{} }})
 	if err != nil {

@@ -79,7 +79,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		if info, err := os.Stat(flags.Arg(0)); err == nil && info.IsDir() {
 			grants := filepath.Join(filepath.Dir(filepath.Clean(flags.Arg(0))), "grants")
-			return journal.VerifyFolder(flags.Arg(0), copies.ReadAnchors(grants), stdout)
+			return journal.VerifyDirectory(flags.Arg(0), copies.ReadAnchors(grants), stdout)
 		}
 		return segment.VerifyMain(flags.Arg(0), stdout)
 	case "version":

@@ -226,8 +226,8 @@ func writeSynced(path string, data []byte, mode os.FileMode) error {
 	return f.Close()
 }
 
-// MakeDir makes a folder and those above it that are missing, and syncs each
-// folder that got a new one, so that what is put there can't vanish with it.
+// MakeDir makes a directory and those above it that are missing, and syncs each
+// directory that got a new one, so that what is put there can't vanish with it.
 func MakeDir(path string, mode os.FileMode) error {
 	path = filepath.Clean(path)
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -277,7 +277,7 @@ func isErrno(err error) bool {
 	return errors.As(err, &errno)
 }
 
-// Remove erases a file; that there is none is no error.
+// Remove deletes a file; that there is none is no error.
 func Remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

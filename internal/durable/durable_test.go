@@ -191,13 +191,13 @@ func TestMakeDir(t *testing.T) {
 		}
 	}
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		t.Fatalf("%v, %v; want a folder", info, err)
+		t.Fatalf("%v, %v; want a directory", info, err)
 	}
 	file := filepath.Join(path, "file")
 	if err := WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := MakeDir(filepath.Join(file, "below"), 0o700); err == nil {
-		t.Fatal("a folder below a file gave no error")
+		t.Fatal("a directory below a file gave no error")
 	}
 }

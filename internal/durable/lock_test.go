@@ -33,6 +33,6 @@ func TestLock(t *testing.T) {
 		t.Errorf("a lock below a file: %v", err)
 	}
 	if _, err := TakeLock(filepath.Join(t.TempDir(), "none", "lock")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a lock in a missing folder: %v", err)
+		t.Errorf("a lock in a missing directory: %v", err)
 	}
 }

@@ -292,10 +292,7 @@ func (e *enrolment) keep(r *keys.Registry, a wire.Enrolled) error {
 	if err := keys.SavePlace(e.Dir, r); err != nil {
 		return err
 	}
-	if err := os.Remove(e.file(pendingFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return durable.Remove(e.file(pendingFile))
 }
 
 // hinted is an error that says what to do.

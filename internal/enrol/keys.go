@@ -33,7 +33,7 @@ func saveWhole(path string, save func(temp string) error) error {
 		return fmt.Errorf("save %s: %w", path, fs.ErrExist)
 	}
 	temp := path + ".new"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.Remove(temp); err != nil {
 		return err
 	}
 	if err := save(temp); err != nil {

@@ -19,7 +19,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// besides keeps anchors in a file of the journal's own folder, so that the crash
+// besides keeps anchors in a file of the journal's own directory, so that the crash
 // tests see its writes among the others.
 type besides string
 
@@ -75,13 +75,13 @@ func TestAnchorBytes(t *testing.T) {
 	}
 }
 
-// losing fills a journal of four files, stops it, does harm to the folder, starts
+// losing fills a journal of four files, stops it, does harm to the directory, starts
 // it again and waits for what it says.
 type losing struct {
 	*rig
 	shelf  *shelf
 	old    Status
-	before map[string][]byte // the folder when half of the entries were there
+	before map[string][]byte // the directory when half of the entries were there
 }
 
 func newLosing(t *testing.T, anchored bool) *losing {
@@ -96,7 +96,7 @@ func newLosing(t *testing.T, anchored bool) *losing {
 	for i := range 70 {
 		if i == 35 {
 			l.stop()
-			l.before = folderBytes(t, l.o.Dir)
+			l.before = directoryBytes(t, l.o.Dir)
 			l.start()
 		}
 		l.append(granted(), somebody(byte(i)))
@@ -107,7 +107,7 @@ func newLosing(t *testing.T, anchored bool) *losing {
 	return l
 }
 
-func folderBytes(t *testing.T, dir string) map[string][]byte {
+func directoryBytes(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{}
 	for _, path := range files(t, dir, "*") {
@@ -144,7 +144,7 @@ func (l *losing) told() (damaged, epochs []wire.Header) {
 	return this(find(l.headers(), wire.KindDamaged)), this(find(l.headers(), wire.KindEpoch))
 }
 
-// TestLosses: whatever is taken from the folder, or set back, an entry says so, and
+// TestLosses: whatever is taken from the directory, or set back, an entry says so, and
 // so does the status until somebody has seen to it; once.
 func TestLosses(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -159,7 +159,7 @@ func TestLosses(t *testing.T) {
 		"the first file": {false, func(l *losing) { l.remove("*-*0000.db") }, wire.ReasonMissing, 0},
 		"all entries":    {false, func(l *losing) { l.remove("*-*.db") }, wire.ReasonMissing, wire.ReasonMissing},
 		"all, anchored":  {true, func(l *losing) { l.remove("*-*.db") }, wire.ReasonMissing, wire.ReasonMissing},
-		"the whole folder": {true, func(l *losing) {
+		"the whole directory": {true, func(l *losing) {
 			if err := os.RemoveAll(l.o.Dir); err != nil {
 				l.t.Fatal(err)
 			}
@@ -393,9 +393,9 @@ func TestVerifySeesBothMetas(t *testing.T) {
 	}
 }
 
-// TestVerifyFolder: what the daemon would miss at its next start, the command says
-// of a folder that nobody writes to, and it changes nothing.
-func TestVerifyFolder(t *testing.T) {
+// TestVerifyDirectory: what the daemon would miss at its next start, the command says
+// of a directory that nobody writes to, and it changes nothing.
+func TestVerifyDirectory(t *testing.T) {
 	for name, c := range map[string]struct {
 		harm func(*losing)
 		code int
@@ -421,13 +421,13 @@ func TestVerifyFolder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newLosing(t, true)
 			c.harm(l)
-			before := folderBytes(t, l.o.Dir)
+			before := directoryBytes(t, l.o.Dir)
 			var out strings.Builder
-			if code := VerifyFolder(l.o.Dir, l.shelf.Anchors(), &out); code != c.code || !strings.Contains(out.String(), c.says) {
+			if code := VerifyDirectory(l.o.Dir, l.shelf.Anchors(), &out); code != c.code || !strings.Contains(out.String(), c.says) {
 				t.Errorf("exit %d, want %d and %q:\n%s", code, c.code, c.says, out.String())
 			}
-			if after := folderBytes(t, l.o.Dir); fmt.Sprint(before) != fmt.Sprint(after) {
-				t.Error("the folder was changed")
+			if after := directoryBytes(t, l.o.Dir); fmt.Sprint(before) != fmt.Sprint(after) {
+				t.Error("the directory was changed")
 			}
 		})
 	}

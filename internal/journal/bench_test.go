@@ -20,9 +20,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// benchFolder is on the disk of the source tree, since the usual place for
+// benchDirectory is on the disk of the source tree, since the usual place for
 // temporary files may be memory.
-func benchFolder(b *testing.B) string {
+func benchDirectory(b *testing.B) string {
 	b.Helper()
 	dir, err := os.MkdirTemp(".", ".bench")
 	if err != nil {
@@ -56,7 +56,7 @@ func bare(b *testing.B, n int) []time.Duration {
 	}
 	who, _ := somebody(1).Encode()
 	entry := wire.NewStored(header, [16]byte{1}, who).Encode()
-	path := filepath.Join(benchFolder(b), "bare.db")
+	path := filepath.Join(benchDirectory(b), "bare.db")
 	bucket := []byte("entries")
 	err = durable.Create(path, func(tx *bolt.Tx) error { _, err := tx.CreateBucket(bucket); return err })
 	if err != nil {
@@ -97,7 +97,7 @@ func BenchmarkAppend(b *testing.B) {
 		b.Run(fmt.Sprintf("appenders=%d", appenders), func(b *testing.B) {
 			half := max(b.N/2, 1)
 			limit := bare(b, half)
-			j, stop := startBench(b, Options{Dir: filepath.Join(benchFolder(b), "journal")})
+			j, stop := startBench(b, Options{Dir: filepath.Join(benchDirectory(b), "journal")})
 			defer stop()
 			if _, err := j.Append(context.Background(), granted(), somebody(0)); err != nil {
 				b.Fatal(err)
@@ -156,7 +156,7 @@ func BenchmarkSize(b *testing.B) {
 }
 
 func measureSize(b *testing.B, n int, mix bool) {
-	j, stop := startBench(b, Options{Dir: filepath.Join(benchFolder(b), "journal")})
+	j, stop := startBench(b, Options{Dir: filepath.Join(benchDirectory(b), "journal")})
 	defer stop()
 	var ref wire.Ref
 	for i := range n {
@@ -213,7 +213,7 @@ func BenchmarkStart(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	o := Options{Dir: filepath.Join(benchFolder(b), "journal"), MaxEntries: 1_000_000}
+	o := Options{Dir: filepath.Join(benchDirectory(b), "journal"), MaxEntries: 1_000_000}
 	j, stop := startBench(b, o)
 	for i := range 50_000 {
 		if i%4000 == 0 {
@@ -250,7 +250,7 @@ func BenchmarkStart(b *testing.B) {
 
 // BenchmarkRead: entries a second through Entries, as the uplink drains them.
 func BenchmarkRead(b *testing.B) {
-	j, stop := startBench(b, Options{Dir: filepath.Join(benchFolder(b), "journal")})
+	j, stop := startBench(b, Options{Dir: filepath.Join(benchDirectory(b), "journal")})
 	defer stop()
 	const n = 8000
 	for i := range n {

@@ -127,7 +127,7 @@ func readAcks(r io.Reader, each func()) (acks []wire.Ref) {
 	}
 }
 
-// survive starts a journal on what is left of a folder and returns what is
+// survive starts a journal on what is left of a directory and returns what is
 // wrong with it: acknowledged entries that are not there once, a sequence
 // number missing, an epoch given up that was not asked for, a file set aside.
 func survive(dir string, acks []wire.Ref) error {
@@ -228,7 +228,7 @@ func TestKill(t *testing.T) {
 	var acks []wire.Ref
 	total := 0
 	for i := range cycles {
-		if i%20 == 0 { // a new folder now and then, so that reading it all stays quick
+		if i%20 == 0 { // a new directory now and then, so that reading it all stays quick
 			dir, acks = filepath.Join(t.TempDir(), "journal"), nil
 		}
 		more := killAtRandom(t, dir, "")

@@ -15,7 +15,7 @@ import (
 	"gatehouse/internal/journal/segment"
 )
 
-// filled makes a journal of n entries in a new folder and stops it.
+// filled makes a journal of n entries in a new directory and stops it.
 func filled(b *testing.B, o Options, n int) {
 	b.Helper()
 	j, stop := startBench(b, o)
@@ -31,7 +31,7 @@ func filled(b *testing.B, o Options, n int) {
 	}
 }
 
-// cursorTime walks all entries of a folder with bbolt alone.
+// cursorTime walks all entries of a directory with bbolt alone.
 func cursorTime(b *testing.B, dir string) (n int, took time.Duration) {
 	b.Helper()
 	fo, err := catalogue.Tidy(dir, 0)
@@ -68,7 +68,7 @@ func BenchmarkDrain(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	o := Options{Dir: filepath.Join(benchFolder(b), "journal")}
+	o := Options{Dir: filepath.Join(benchDirectory(b), "journal")}
 	filled(b, o, 200_000)
 	b.Setenv(childEnv, "verify")
 	o.Verify = segment.VerifyBy(self)
@@ -118,7 +118,7 @@ func BenchmarkRange(b *testing.B) {
 	if testing.Short() {
 		n = 100_000
 	}
-	o := Options{Dir: filepath.Join(benchFolder(b), "journal"), MaxBytes: 4 << 30}
+	o := Options{Dir: filepath.Join(benchDirectory(b), "journal"), MaxBytes: 4 << 30}
 	filled(b, o, n)
 	j, stop := startBench(b, o)
 	defer stop()
@@ -161,7 +161,7 @@ func BenchmarkRange(b *testing.B) {
 // without; and the bytes of the tail written once to the same disk and synced.
 func BenchmarkNewEpoch(b *testing.B) {
 	for range b.N {
-		o := Options{Dir: filepath.Join(benchFolder(b), "journal"), MaxBytes: 4 << 30}
+		o := Options{Dir: filepath.Join(benchDirectory(b), "journal"), MaxBytes: 4 << 30}
 		filled(b, o, 200_000)
 		j, stop := startBench(b, o)
 		quiet := doorWaits(b, j, func() { time.Sleep(2 * time.Second) })
@@ -208,7 +208,7 @@ func doorWaits(b *testing.B, j *Journal, f func()) (waits []time.Duration) {
 func writeTime(b *testing.B, size int) time.Duration {
 	b.Helper()
 	begin := time.Now()
-	if err := durable.WriteFile(filepath.Join(benchFolder(b), "bytes"), make([]byte, size), 0o600); err != nil {
+	if err := durable.WriteFile(filepath.Join(benchDirectory(b), "bytes"), make([]byte, size), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	return time.Since(begin)

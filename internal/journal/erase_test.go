@@ -46,10 +46,10 @@ func (o *old) pass(d time.Duration, wall, boot bool) {
 }
 
 // traces returns for which of the people of the first 50 entries any byte of the
-// folder still speaks.
+// directory still speaks.
 func (o *old) traces() (found []int) {
 	o.t.Helper()
-	all := folderBytes(o.t, o.o.Dir)
+	all := directoryBytes(o.t, o.o.Dir)
 	for i := range 50 {
 		w := somebody(byte(i + 1))
 		for _, b := range all {
@@ -69,7 +69,7 @@ func (o *old) inClosed() int {
 	return int(first) - 1 // the boot entry names nobody
 }
 
-// TestWhoPartsGo: 30 days after a file is closed no byte in the folder tells who came,
+// TestWhoPartsGo: 30 days after a file is closed no byte in the directory tells who came,
 // the tree is as it was, and the entries can be read.
 func TestWhoPartsGo(t *testing.T) {
 	o := newOld(t, false)

@@ -179,7 +179,7 @@ func TestFullDiskTakesTheBallast(t *testing.T) {
 	eventually(t, "and not said to be spent", func() bool { poke(r.j.files.work); return !r.j.Status().Spent })
 }
 
-// What a landlord's folder may look like after a bad night: the journal starts
+// What a landlord's directory may look like after a bad night: the journal starts
 // with every one of these, keeps the bad file, says so, and gives no sequence
 // number of the old epoch again.
 func TestStartWithADamagedFile(t *testing.T) {
@@ -385,9 +385,9 @@ func TestSecondProcessWaits(t *testing.T) {
 	}
 }
 
-// A folder that is removed while no file is open takes the lock with it: the next
+// A directory that is removed while no file is open takes the lock with it: the next
 // try makes both again.
-func TestFolderGoneWhileOpening(t *testing.T) {
+func TestDirectoryGoneWhileOpening(t *testing.T) {
 	r := newRig(t, nil)
 	r.open()
 	tries := 0

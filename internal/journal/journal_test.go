@@ -41,7 +41,7 @@ func newClock() *testClock {
 	return c
 }
 
-// rig is a journal in a folder that can be started and stopped.
+// rig is a journal in a directory that can be started and stopped.
 type rig struct {
 	t    *testing.T
 	o    Options

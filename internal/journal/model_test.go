@@ -61,11 +61,11 @@ func (m *model) append(n int) {
 	}
 }
 
-// crash goes on with a copy of the folder as it stands, and with nothing that
+// crash goes on with a copy of the directory as it stands, and with nothing that
 // the first journal had in memory.
 func (m *model) crash(dir string) {
 	m.stop2(func() {
-		if err := copyFolder(dir, m.o.Dir); err != nil {
+		if err := copyDirectory(dir, m.o.Dir); err != nil {
 			m.t.Fatal(err)
 		}
 	})
@@ -129,7 +129,7 @@ func (m *model) ack() {
 	}
 }
 
-// newEpoch appends a tail again. With a folder it goes on, afterwards, with the
+// newEpoch appends a tail again. With a directory it goes on, afterwards, with the
 // copy of one moment of that: a crash.
 func (m *model) newEpoch(crashed string) {
 	p, n := m.place()
@@ -141,7 +141,7 @@ func (m *model) newEpoch(crashed string) {
 			copied = true
 			m.j.files.upkeep.Lock()
 			defer m.j.files.upkeep.Unlock()
-			if err := copyFolder(crashed, m.o.Dir); err != nil {
+			if err := copyDirectory(crashed, m.o.Dir); err != nil {
 				m.t.Error(err)
 			}
 		}

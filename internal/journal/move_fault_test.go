@@ -19,7 +19,7 @@ import (
 )
 
 // Whatever fails and whenever: the journal is as it was, or the new epoch is
-// whole; and so it is for whoever starts on the folder as it stood then.
+// whole; and so it is for whoever starts on the directory as it stood then.
 func TestNewEpochFails(t *testing.T) {
 	for _, point := range []string{"copy", "move", "moved"} {
 		for after := range 3 {
@@ -30,11 +30,11 @@ func TestNewEpochFails(t *testing.T) {
 	}
 }
 
-// copyFolder copies one moment of a folder in which others are at work. A copy
+// copyDirectory copies one moment of a directory in which others are at work. A copy
 // during which files came, went or changed is of no moment: it is made again.
-func copyFolder(to, from string) error {
+func copyDirectory(to, from string) error {
 	for {
-		before, err := statFolder(from)
+		before, err := statDirectory(from)
 		if err != nil {
 			return err
 		}
@@ -46,17 +46,17 @@ func copyFolder(to, from string) error {
 			}
 			files[f.Name()] = b
 		}
-		after, err := statFolder(from)
+		after, err := statDirectory(from)
 		if err != nil {
 			return err
 		}
 		if slices.EqualFunc(before, after, sameFile) {
-			return writeFolder(to, files)
+			return writeDirectory(to, files)
 		}
 	}
 }
 
-func statFolder(dir string) (list []os.FileInfo, err error) {
+func statDirectory(dir string) (list []os.FileInfo, err error) {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
 		info, err := e.Info()
@@ -75,7 +75,7 @@ func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.Name() == b.Name() && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-func writeFolder(dir string, files map[string][]byte) error {
+func writeDirectory(dir string, files map[string][]byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func newEpochFails(t *testing.T, point string, after int, errno error) {
 		}
 		r.j.files.upkeep.Lock()
 		defer r.j.files.upkeep.Unlock()
-		if err := copyFolder(crashed, r.o.Dir); err != nil {
+		if err := copyDirectory(crashed, r.o.Dir); err != nil {
 			t.Error(err)
 		}
 		return errno

@@ -34,7 +34,7 @@ import (
 // ErrGone: from is not here any more; take Status.Oldest. ErrAhead: from is
 // behind the end of its epoch. ErrQueued,
 // ErrDegraded, ErrDropped: the epoch entry could not be made durable. ENOSPC:
-// no room for the copy. It works only while Run does, one call at a time, and
+// no space for the copy. It works only while Run does, one call at a time, and
 // writes as many bytes as the tail has: an uplink that calls it again and again
 // wears the card out.
 func (j *Journal) NewEpoch(ctx context.Context, from Position, detail []byte) (Position, error) {
@@ -84,7 +84,7 @@ func (j *Journal) newEpoch(ctx context.Context, from Position, detail []byte) (P
 	return Position{Epoch: t.epoch}, nil
 }
 
-// hand gives a copy to the writer and waits until it is in force or refused.
+// hand gives a copy to the writer and waits until it counts or is refused.
 // If ctx ends while the writer is at it, the writer's answer counts.
 func (j *Journal) hand(ctx context.Context, t *tail) error {
 	j.tails <- t

@@ -25,7 +25,7 @@ func record(t *testing.T, sin string) recording {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "journal")
-	if err := os.Mkdir(dir, 0o700); err != nil { // the folder itself is the package's business, not the crash's
+	if err := os.Mkdir(dir, 0o700); err != nil { // the directory itself is the package's business, not the crash's
 		t.Fatal(err)
 	}
 	log := filepath.Join(t.TempDir(), "trace")
@@ -222,7 +222,7 @@ func TestReplay(t *testing.T) {
 		images, rec.lines, started.Load(), len(rec.acks))
 }
 
-// A folder that is never synced must be caught too: the test sees names.
+// A directory that is never synced must be caught too: the test sees names.
 func TestReplayControlOfNames(t *testing.T) {
 	needStrace(t)
 	rec := record(t, "")
@@ -238,7 +238,7 @@ func TestReplayControlOfNames(t *testing.T) {
 			return
 		}
 	}
-	t.Fatal("a folder that is never synced was not caught")
+	t.Fatal("a directory that is never synced was not caught")
 }
 
 // childImage looks at an image whose pages may be anything.

@@ -39,7 +39,7 @@ type Usage struct {
 	Bytes   int64 // of the directory, without the ballast
 	Percent int   // of Options.MaxBytes
 	Disk    int   // percent of the file system in use
-	Spent   bool  // the ballast was given up, and there is no room to make it again
+	Spent   bool  // the ballast was given up, and there is no space to make it again
 }
 
 // usage returns what the last round measured.
@@ -153,7 +153,7 @@ func (s *space) roomFor(files []catalogue.File) error {
 	return err
 }
 
-// keepBallast makes the ballast again when there is room for it and more.
+// keepBallast makes the ballast again when there is space for it and more.
 func (s *space) keepBallast(free int64) error {
 	size := s.files.o.Ballast
 	if size < 0 {
@@ -204,7 +204,7 @@ func diskSpace(dir string) (free int64, percent int, err error) {
 	return int64(left) * int64(s.Bsize), int((used*100 + left + used - 1) / (left + used)), nil
 }
 
-// usedBytes returns what the folder takes on the disk, without the ballast.
+// usedBytes returns what the directory takes on the disk, without the ballast.
 func usedBytes(dir string) (int64, error) {
 	names, err := os.ReadDir(dir)
 	if err != nil {

@@ -36,7 +36,7 @@ func TestCapDeletesTheOldestFile(t *testing.T) {
 		}
 		fill(r, 300)
 		eventually(t, "oldest file goes", func() bool { return r.j.Status().Oldest.Sequence > 0 })
-		eventually(t, "folder is below its cap", func() bool {
+		eventually(t, "directory is below its cap", func() bool {
 			poke(r.j.files.work)
 			s := r.j.Status()
 			return s.Bytes <= r.o.MaxBytes && s.Percent >= 30

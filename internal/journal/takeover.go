@@ -7,7 +7,7 @@ import (
 	"gatehouse/internal/journal/catalogue"
 )
 
-// takeOver puts a copied tail in force. Before the epochs file is replaced nothing
+// takeOver makes a copied tail count. Before the epochs file is replaced nothing
 // has changed; afterwards catalogue.Tidy would finish what is left to do.
 func (w *writer) takeOver(ctx context.Context, t *tail) error {
 	w.files.index.Lock()
@@ -57,7 +57,7 @@ func (w *writer) useTail(d catalogue.Directory, t *tail) {
 	poke(w.files.work)
 }
 
-// inDoubt closes everything and opens what the disk says is in force.
+// inDoubt closes everything and opens what the disk says that counts.
 func (w *writer) inDoubt(ctx context.Context, t *tail, err error) error {
 	t.doubt = true
 	t.file.Close(nil)

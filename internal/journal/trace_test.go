@@ -23,17 +23,17 @@ type op struct {
 	inode      int    // write, truncate, sync, create
 	offset     int64  // write; the new size of truncate
 	data       []byte // write
-	name, to   string // create, rename, unlink: within the folder
+	name, to   string // create, rename, unlink: within the directory
 	ack        wire.Ref
 }
 
-// recording is all that a writer did to its folder, and what it acknowledged.
+// recording is all that a writer did to its directory, and what it acknowledged.
 type recording struct {
 	lines  int
 	inodes int
 	data   []op // write, truncate, sync of files
 	names  []op // create, rename, unlink
-	dirs   []op // sync of the folder
+	dirs   []op // sync of the directory
 	acks   []op
 }
 
@@ -48,7 +48,7 @@ type parser struct {
 	dir     string
 	pending map[string]string // unfinished calls by thread
 	begun   map[string]int
-	fds     map[int]int // descriptor -> inode; -1 is the folder
+	fds     map[int]int // descriptor -> inode; -1 is the directory
 	live    map[string]int
 }
 
@@ -224,10 +224,10 @@ func (p *parser) name(o op, texts []string) {
 	p.rec.names = append(p.rec.names, o)
 }
 
-// image makes a folder as a power cut at a line of the record may leave it:
+// image makes a directory as a power cut at a line of the record may leave it:
 // what a sync covered is there; of the rest any 512-byte sectors are, or are
 // not; names change in the order of the calls, up to some point at or after
-// the last sync of the folder.
+// the last sync of the directory.
 func (r *recording) image(at int, rng *rand.Rand) map[string][]byte {
 	chance := []float64{0, 0.1, 0.5, 0.9, 1}[rng.IntN(5)]
 	content := make([][]byte, r.inodes)

@@ -14,12 +14,12 @@ import (
 	"gatehouse/internal/journal/segment"
 )
 
-// VerifyFolder checks a whole journal and changes nothing: every file, that those
+// VerifyDirectory checks a whole journal and changes nothing: every file, that those
 // which the epochs file names are there, and that what the newest of the anchors
 // names is in it, with that root. It says what it found on w, and returns the exit
 // code of segment.VerifyMain. The file that a running daemon writes to can't be read
 // beside it: that makes "not checked" of an otherwise good journal.
-func VerifyFolder(dir string, anchors [][]byte, w io.Writer) int {
+func VerifyDirectory(dir string, anchors [][]byte, w io.Writer) int {
 	d, err := catalogue.Scan(dir)
 	if err != nil {
 		fmt.Fprintln(w, err)

@@ -14,7 +14,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// writtenFile makes a stopped journal and returns its folder and one file.
+// writtenFile makes a stopped journal and returns its directory and one file.
 func writtenFile(t *testing.T, entries int) (dir, path string) {
 	t.Helper()
 	r := newRig(t, nil)

@@ -37,8 +37,8 @@ const leafOnStack = 256
 // LeafHash returns the hash of the leaf whose bytes are a, then b: that of
 // tlog.RecordHash, without a copy.
 func LeafHash(a, b []byte) tlog.Hash {
-	var room [1 + leafOnStack]byte // 0x00: RFC 6962, section 2.1
-	return sha256.Sum256(append(append(room[:1], a...), b...))
+	var buffer [1 + leafOnStack]byte // 0x00: RFC 6962, section 2.1
+	return sha256.Sum256(append(append(buffer[:1], a...), b...))
 }
 
 // Size returns the number of leaves.

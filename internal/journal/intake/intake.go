@@ -4,7 +4,7 @@
 //
 // Append waits no longer than its context and never for a sick disk: the intake is
 // degraded then, and entries wait in memory until a commit succeeds. Where there is
-// no room, denials and faults go first, and a gap entry counts what was dropped.
+// the queue is full, denials and faults go first, and a gap entry counts what was dropped.
 package intake
 
 import (
@@ -25,7 +25,7 @@ var (
 	// ErrDegraded means that the journal can't make entries durable now and
 	// that waiting is of no use. The entry is queued.
 	ErrDegraded = errors.New("journal is degraded: entry is queued, not durable")
-	// ErrDropped means that there was no room for the entry; a gap entry will
+	// ErrDropped means that the queue was full, or space is short; a gap entry will
 	// count it.
 	ErrDropped = errors.New("entry dropped: no room")
 )
@@ -79,7 +79,7 @@ type State struct {
 	Reason   wire.Reason // why
 	Problem  string      // the same for a log
 	Queued   int         // entries not yet durable
-	Dropped  uint64      // entries of this run that found no room
+	Dropped  uint64      // entries of this run that were dropped
 }
 
 // State returns the state.
@@ -230,7 +230,7 @@ func (in *Intake) note(h wire.Header) {
 	in.Poke()
 }
 
-// drop counts an entry that had no room in the gap entry of this run of drops.
+// drop counts an entry that was dropped in the gap entry of this run of drops.
 // The caller holds mu.
 func (in *Intake) drop(victim *Item, reason wire.Reason) {
 	n := uint64(1)
@@ -331,7 +331,7 @@ func (in *Intake) GiveUp() int {
 	return n
 }
 
-// leave tells who waits for what was taken, and keeps the room for the next. The caller
+// leave tells who waits for what was taken, and keeps the memory for the next. The caller
 // holds mu.
 func (in *Intake) leave(err error) {
 	finish(in.inflight, err)

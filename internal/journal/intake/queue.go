@@ -54,7 +54,7 @@ func (it *Item) finish(err error) {
 	}
 }
 
-// lowClass says which entries go first when there is no room: denials,
+// lowClass says which entries go first when the queue is full: denials,
 // repeats, floods and faults, of which anybody at the door can make any number.
 func lowClass(h wire.Header) bool {
 	switch h.Kind {
@@ -75,7 +75,7 @@ func (q *queue) len() int { return len(q.low) + len(q.high) }
 
 // push adds it and returns the entry that had to go for it: the oldest of the
 // low class, else the oldest of the other, or it itself. The low class may
-// fill three quarters, so that a flood of denials leaves room for the rest.
+// fill three quarters, so that a flood of denials leaves capacity for the rest.
 func (q *queue) push(it *Item) (victim *Item) {
 	full := q.len() >= q.limit
 	switch {
