@@ -47,8 +47,8 @@ func (s Source) Or(now func() time.Time) Source {
 	return System()
 }
 
-func (s Source) read() Reading {
-	return Reading{Wall: s.Wall(), Boot: s.Boot(), BootID: s.BootID, Synced: s.Synced()}
+func (s Source) read() reading {
+	return reading{Wall: s.Wall(), Boot: s.Boot(), BootID: s.BootID, Synced: s.Synced()}
 }
 
 // Clock is the time of one process. Safe for concurrent use.
@@ -57,10 +57,10 @@ type Clock struct {
 	path string
 
 	mu    sync.Mutex
-	judge *Judge
+	judge *judge
 
 	saving sync.Mutex
-	saved  State
+	saved  kept
 }
 
 // Report is how a clock is, for people.
@@ -77,15 +77,15 @@ type Report struct {
 // Open goes on from what Save stored at path. It starts nothing; call Save now and
 // then. Content that can't be decoded counts as none: the clock is then trusted.
 func Open(path string, src Source) (*Clock, error) {
-	c := &Clock{src: src, path: path, judge: NewJudge(nil)}
+	c := &Clock{src: src, path: path, judge: newJudge(nil)}
 	b, err := os.ReadFile(path)
-	var before State
+	var before kept
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, fmt.Errorf("read what time was agreed on: %w", err)
 	case json.Unmarshal(b, &before) == nil && !before.Wall.IsZero():
-		c.judge, c.saved = NewJudge(&before), before
+		c.judge, c.saved = newJudge(&before), before
 	}
 	c.judge.Look(src.read())
 	return c, nil
@@ -169,7 +169,7 @@ func (c *Clock) save(now bool) error {
 	defer c.saving.Unlock()
 	c.mu.Lock()
 	c.judge.Look(c.src.read())
-	s := c.judge.State()
+	s := c.judge.state
 	c.mu.Unlock()
 	if s.Wall.IsZero() || !now && s.BootID == c.saved.BootID && s.Doubt == c.saved.Doubt && s.Boot-c.saved.Boot < saveEvery && s.Boot >= c.saved.Boot {
 		return nil

@@ -40,15 +40,15 @@ const (
 // earliest is a time before which no registry of this kind ran.
 var earliest = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Reading is one look at the clocks of the machine.
-type Reading struct {
+// reading is one look at the clocks of the machine.
+type reading struct {
 	Wall   time.Time
 	Boot   time.Duration // CLOCK_BOOTTIME
 	BootID string        // names the kernel's boot; empty: nothing of before is of use
 	Synced bool          // a time server disciplines Wall
 }
 
-func (r Reading) offset() time.Duration { return time.Duration(r.Wall.UnixNano()) - r.Boot }
+func (r reading) offset() time.Duration { return time.Duration(r.Wall.UnixNano()) - r.Boot }
 
 // Doubt is why a clock is not trusted; "": it is.
 type Doubt string
@@ -63,8 +63,8 @@ const (
 	Outvoted Doubt = "outvoted" // the gateways' clocks say otherwise
 )
 
-// State is what was agreed on last. It is kept over starts.
-type State struct {
+// kept is the time that was agreed on last, as it is stored over starts.
+type kept struct {
 	Wall   time.Time     `json:"wall"`
 	Boot   time.Duration `json:"boot_ns"`
 	BootID string        `json:"boot_id"`
@@ -77,10 +77,10 @@ type State struct {
 	Muted time.Duration `json:"muted_ns,omitempty"`
 }
 
-// Judge checks readings of a clock against the agreed time. It reads no clock and no
+// judge checks readings of a clock against the agreed time. It reads no clock and no
 // disk. Not safe for concurrent use.
-type Judge struct {
-	state State
+type judge struct {
+	state kept
 	known bool            // something was ever agreed on
 	votes map[string]vote // by building
 }
@@ -91,9 +91,9 @@ type vote struct {
 	heard  time.Duration // since boot
 }
 
-// NewJudge goes on from what was agreed on before, nil: nothing.
-func NewJudge(before *State) *Judge {
-	j := &Judge{votes: make(map[string]vote)}
+// newJudge goes on from what was agreed on before, nil: nothing.
+func newJudge(before *kept) *judge {
+	j := &judge{votes: make(map[string]vote)}
 	if before != nil {
 		j.state, j.known = *before, true
 	}
@@ -102,7 +102,7 @@ func NewJudge(before *State) *Judge {
 
 // Hear takes the clock of a gateway that a time server disciplines, as it stood at
 // our time since boot.
-func (j *Judge) Hear(building string, wall time.Time, boot time.Duration) {
+func (j *judge) Hear(building string, wall time.Time, boot time.Duration) {
 	if old, there := j.votes[building]; there && old.heard > boot {
 		return
 	}
@@ -110,7 +110,7 @@ func (j *Judge) Hear(building string, wall time.Time, boot time.Duration) {
 }
 
 // Look judges a reading. If it is not in doubt it becomes the agreed time.
-func (j *Judge) Look(r Reading) Doubt {
+func (j *judge) Look(r reading) Doubt {
 	doubt := j.doubt(r)
 	if doubt == None {
 		j.agree(r)
@@ -120,7 +120,7 @@ func (j *Judge) Look(r Reading) Doubt {
 	return doubt
 }
 
-func (j *Judge) doubt(r Reading) Doubt {
+func (j *judge) doubt(r reading) Doubt {
 	switch {
 	case r.Wall.Before(earliest):
 		return Unset
@@ -152,29 +152,29 @@ func (j *Judge) doubt(r Reading) Doubt {
 
 // near reports whether a reading of the same boot is what was agreed on, or its
 // correction by a time server that is new.
-func (j *Judge) near(r Reading) bool {
+func (j *judge) near(r reading) bool {
 	step := r.offset() - j.state.Base
 	return within(step, Leap) || r.Synced && !j.state.Synced && within(step, correct)
 }
 
-func (j *Judge) sameBoot(r Reading) bool { return r.BootID == j.state.BootID && r.Boot >= j.state.Boot }
+func (j *judge) sameBoot(r reading) bool { return r.BootID == j.state.BootID && r.Boot >= j.state.Boot }
 
 // agree makes a reading the agreed time. Within one boot the base follows small steps
 // slowly.
-func (j *Judge) agree(r Reading) {
+func (j *judge) agree(r reading) {
 	base := r.offset()
 	if j.known && j.sameBoot(r) && within(base-j.state.Base, Leap) {
 		most := (r.Boot - j.state.Boot) / follow
 		base = j.state.Base + min(max(base-j.state.Base, -most), most)
 	}
 	synced := r.Synced || j.known && j.sameBoot(r) && j.state.Synced // a server corrects a clock once a boot
-	j.state = State{Wall: r.Wall, Boot: r.Boot, BootID: r.BootID, Base: base, Synced: synced, Muted: j.state.Muted}
+	j.state = kept{Wall: r.Wall, Boot: r.Boot, BootID: r.BootID, Base: base, Synced: synced, Muted: j.state.Muted}
 	j.known = true
 }
 
 // Confirm makes a reading the agreed time on the operator's word, whatever contradicts
 // it.
-func (j *Judge) Confirm(r Reading) {
+func (j *judge) Confirm(r reading) {
 	j.known = false
 	j.agree(r)
 	j.state.Muted = 0
@@ -185,7 +185,7 @@ func (j *Judge) Confirm(r Reading) {
 
 // median is by how much the gateways' clocks are ahead of a reading; ok is false if too
 // few are heard.
-func (j *Judge) median(r Reading) (ahead time.Duration, ok bool) {
+func (j *judge) median(r reading) (ahead time.Duration, ok bool) {
 	var all []time.Duration
 	for _, v := range j.votes {
 		if r.Boot-v.heard <= voteFor {
@@ -200,11 +200,11 @@ func (j *Judge) median(r Reading) (ahead time.Duration, ok bool) {
 }
 
 // Agreed is the time that was agreed on last.
-func (j *Judge) Agreed() time.Time { return j.state.Wall }
+func (j *judge) Agreed() time.Time { return j.state.Wall }
 
 // Likely is the most likely time: within one boot the agreed time carried on by
 // CLOCK_BOOTTIME. It is never before the agreed time.
-func (j *Judge) Likely(r Reading) time.Time {
+func (j *judge) Likely(r reading) time.Time {
 	switch {
 	case j.state.Doubt == None:
 		return r.Wall
@@ -215,8 +215,5 @@ func (j *Judge) Likely(r Reading) time.Time {
 	}
 	return r.Wall
 }
-
-// State is what to keep.
-func (j *Judge) State() State { return j.state }
 
 func within(d, limit time.Duration) bool { return d <= limit && d >= -limit }

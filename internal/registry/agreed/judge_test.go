@@ -26,8 +26,8 @@ type machine struct {
 
 func newMachine() *machine { return &machine{truth: installed, boot: time.Hour} }
 
-func (m *machine) read() Reading {
-	return Reading{Wall: m.truth.Add(m.off), Boot: m.boot, BootID: fmt.Sprint("boot ", m.boots), Synced: m.synced}
+func (m *machine) read() reading {
+	return reading{Wall: m.truth.Add(m.off), Boot: m.boot, BootID: fmt.Sprint("boot ", m.boots), Synced: m.synced}
 }
 
 func (m *machine) pass(d time.Duration) { m.truth, m.boot = m.truth.Add(d), m.boot+d }
@@ -37,43 +37,43 @@ func (m *machine) outage(d time.Duration) {
 	m.truth, m.boot, m.boots = m.truth.Add(d), time.Minute, m.boots+1
 }
 
-func (m *machine) restarted(j *Judge) *Judge {
-	s := j.State()
-	return NewJudge(&s)
+func (m *machine) restarted(j *judge) *judge {
+	s := j.state
+	return newJudge(&s)
 }
 
 // TestDoubt plays what clocks do, one after the other: what is agreed on, and why
 // not.
 func TestDoubt(t *testing.T) {
 	for name, c := range map[string]struct {
-		play  func(*machine, *Judge) *Judge
+		play  func(*machine, *judge) *judge
 		want  Doubt
 		stood bool // the agreed time stands where it was
 	}{
-		"an hour passes":         {func(m *machine, j *Judge) *Judge { m.pass(time.Hour); return j }, None, false},
-		"200 days ahead":         {func(m *machine, j *Judge) *Judge { m.off = 200 * day; return j }, Stepped, true},
-		"200 days, started anew": {func(m *machine, j *Judge) *Judge { m.off = 200 * day; return m.restarted(j) }, Stepped, true},
-		"200 days, and right again": {func(m *machine, j *Judge) *Judge {
+		"an hour passes":         {func(m *machine, j *judge) *judge { m.pass(time.Hour); return j }, None, false},
+		"200 days ahead":         {func(m *machine, j *judge) *judge { m.off = 200 * day; return j }, Stepped, true},
+		"200 days, started anew": {func(m *machine, j *judge) *judge { m.off = 200 * day; return m.restarted(j) }, Stepped, true},
+		"200 days, and right again": {func(m *machine, j *judge) *judge {
 			m.off = 200 * day
 			j.Look(m.read())
 			m.pass(time.Minute)
 			m.off = 0
 			return j
 		}, None, false},
-		"a year back":               {func(m *machine, j *Judge) *Judge { m.off = -366 * day; return j }, Unset, true},
-		"two days back":             {func(m *machine, j *Judge) *Judge { m.off = -2 * day; return j }, Stepped, true},
-		"five minutes":              {func(m *machine, j *Judge) *Judge { m.off = 5 * time.Minute; return j }, None, false},
-		"off for a day":             {func(m *machine, j *Judge) *Judge { m.outage(day); return m.restarted(j) }, None, false},
-		"off for a week":            {func(m *machine, j *Judge) *Judge { m.outage(7 * day); return m.restarted(j) }, Away, true},
-		"off for a week, synced":    {func(m *machine, j *Judge) *Judge { m.outage(7 * day); m.synced = true; return m.restarted(j) }, None, false},
-		"off for 200 days, synced":  {func(m *machine, j *Judge) *Judge { m.outage(200 * day); m.synced = true; return m.restarted(j) }, Away, true},
-		"off for an hour, 200 days": {func(m *machine, j *Judge) *Judge { m.outage(time.Hour); m.off = 200 * day; return m.restarted(j) }, Away, true},
-		"off for an hour, a day back": {func(m *machine, j *Judge) *Judge {
+		"a year back":               {func(m *machine, j *judge) *judge { m.off = -366 * day; return j }, Unset, true},
+		"two days back":             {func(m *machine, j *judge) *judge { m.off = -2 * day; return j }, Stepped, true},
+		"five minutes":              {func(m *machine, j *judge) *judge { m.off = 5 * time.Minute; return j }, None, false},
+		"off for a day":             {func(m *machine, j *judge) *judge { m.outage(day); return m.restarted(j) }, None, false},
+		"off for a week":            {func(m *machine, j *judge) *judge { m.outage(7 * day); return m.restarted(j) }, Away, true},
+		"off for a week, synced":    {func(m *machine, j *judge) *judge { m.outage(7 * day); m.synced = true; return m.restarted(j) }, None, false},
+		"off for 200 days, synced":  {func(m *machine, j *judge) *judge { m.outage(200 * day); m.synced = true; return m.restarted(j) }, Away, true},
+		"off for an hour, 200 days": {func(m *machine, j *judge) *judge { m.outage(time.Hour); m.off = 200 * day; return m.restarted(j) }, Away, true},
+		"off for an hour, a day back": {func(m *machine, j *judge) *judge {
 			m.outage(time.Hour)
 			m.off = -day
 			return m.restarted(j)
 		}, Back, true},
-		"a start launders nothing": {func(m *machine, j *Judge) *Judge {
+		"a start launders nothing": {func(m *machine, j *judge) *judge {
 			m.off = day
 			j.Look(m.read())
 			for range 3 {
@@ -84,7 +84,7 @@ func TestDoubt(t *testing.T) {
 			}
 			return j
 		}, Away, true},
-		"no battery clock, then a time server": {func(m *machine, j *Judge) *Judge {
+		"no battery clock, then a time server": {func(m *machine, j *judge) *judge {
 			m.outage(time.Hour)
 			m.off = -m.truth.Sub(time.Unix(0, 0))
 			j = m.restarted(j)
@@ -93,7 +93,7 @@ func TestDoubt(t *testing.T) {
 			m.off, m.synced = 0, true
 			return j
 		}, None, false},
-		"a time server corrects three hours": {func(m *machine, j *Judge) *Judge {
+		"a time server corrects three hours": {func(m *machine, j *judge) *judge {
 			m.outage(time.Hour)
 			m.off = 3 * time.Hour
 			j = m.restarted(j)
@@ -104,7 +104,7 @@ func TestDoubt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine()
-			j := NewJudge(nil)
+			j := newJudge(nil)
 			if doubt := j.Look(m.read()); doubt != None {
 				t.Fatal(doubt)
 			}
@@ -124,7 +124,7 @@ func TestDoubt(t *testing.T) {
 // TestVoters: gateways of five buildings raise doubt, four do not, and no clock of
 // theirs is taken for the time. The operator's word counts over theirs.
 func TestVoters(t *testing.T) {
-	m, j := newMachine(), NewJudge(nil)
+	m, j := newMachine(), newJudge(nil)
 	j.Look(m.read())
 	hear := func(n int, off time.Duration) {
 		for i := range n {
@@ -175,7 +175,7 @@ func TestVoters(t *testing.T) {
 // near the truth; and once the clock is right again nothing is left to do.
 func TestNeverFarFromTheTruth(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		m, j := newMachine(), NewJudge(nil)
+		m, j := newMachine(), newJudge(nil)
 		j.Look(m.read())
 		for range rapid.IntRange(1, 80).Draw(rt, "events") {
 			switch rapid.IntRange(0, 4).Draw(rt, "what") {

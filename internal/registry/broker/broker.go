@@ -76,8 +76,8 @@ const (
 	writeTimeout = 30 * time.Second
 )
 
-// ErrNotRunning means that the broker is not there to publish through.
-var ErrNotRunning = errors.New("broker is not running")
+// errNotRunning means that the broker is not there to publish through.
+var errNotRunning = errors.New("broker is not running")
 
 // New makes a broker. It starts nothing.
 func New(o Options) (*Broker, error) {
@@ -195,7 +195,7 @@ func subject(topic string) string { return strings.ReplaceAll(topic, "/", ".") }
 func (b *Broker) Publish(topic string, payload []byte) error {
 	l := b.live.Load()
 	if l == nil {
-		return ErrNotRunning
+		return errNotRunning
 	}
 	if err := l.conn.Publish(subject(topic), payload); err != nil {
 		return fmt.Errorf("publish %s: %w", topic, err)

@@ -58,7 +58,7 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 		c.RegisterUser(&server.User{Username: ownName})
 		return true
 	}
-	p, err := PlaceOf(state.PeerCertificates[0])
+	p, err := placeOf(state.PeerCertificates[0])
 	if err != nil || !d.o.Member(p, state.PeerCertificates[0]) {
 		d.limited.Warn().Str("gateway", p.Address()).AnErr("why", err).Msg("a certificate of no member is refused by the broker")
 		return false
@@ -112,10 +112,10 @@ func (d *door) disconnect(address string, keep int) {
 	}
 }
 
-// PlaceOf reads a gateway's place from its certificate: the common name
+// placeOf reads a gateway's place from its certificate: the common name
 // building/gateway and one URI gatehouse:district/town/building/gateway, which
 // must agree.
-func PlaceOf(cert *x509.Certificate) (wire.Place, error) {
+func placeOf(cert *x509.Certificate) (wire.Place, error) {
 	var found []wire.Place
 	for _, u := range cert.URIs {
 		parts := strings.Split(u.Opaque, "/")

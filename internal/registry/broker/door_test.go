@@ -28,7 +28,7 @@ func TestPlaceOf(t *testing.T) {
 		"dots":               {"b.b/g", []*url.URL{uri("d/t/b.b/g")}, false},
 		"the house itself":   {"b/house", []*url.URL{uri("d/t/b/house")}, false},
 	} {
-		p, err := PlaceOf(&x509.Certificate{Subject: pkix.Name{CommonName: c.cn}, URIs: c.uris})
+		p, err := placeOf(&x509.Certificate{Subject: pkix.Name{CommonName: c.cn}, URIs: c.uris})
 		if (err == nil) != c.ok || c.ok && p != (wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}) {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
