@@ -30,7 +30,8 @@ import (
 var version = "dev"
 
 const usage = `usage:
-  gatehoused --config FILE           serve the building that FILE describes
+  gatehoused --config FILE           serve the building that FILE describes; with --pprof its socket
+                                     has profiles of the daemon, and is for root and its user alone
   gatehoused check [FILE]            read FILE, look at this machine, and say what is wrong; as root
                                      also which other programs have the ports open
   gatehoused secure --config FILE    leave every relay without current, and end
@@ -51,6 +52,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.Usage = func() { fmt.Fprint(stderr, usage) }
 	showVersion := flags.Bool("version", false, "print the version")
 	config := flags.String("config", "/etc/gatehouse/site.toml", "the site file")
+	profiles := flags.Bool("pprof", false, "answer with profiles of the daemon on its socket, which is for root and the daemon's user alone then")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return 0
 	} else if err != nil {
@@ -62,7 +64,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	var err error
 	switch command {
 	case "serve":
-		err = serve(*config, stderr)
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+		err = serve(ctx, *config, *profiles, stderr)
+		stop()
 	case "check":
 		var file string
 		if file, err = siteFile(flags, *config); err != nil {
@@ -99,13 +103,12 @@ func hardware() gateway.Hardware {
 	return gateway.Hardware{Lines: gpio.OpenLines, Output: gpio.OpenOutput, Port: new(uart.Ports).Open}
 }
 
-func serve(config string, stderr io.Writer) error {
+// serve serves a building until ctx ends.
+func serve(ctx context.Context, config string, profiles bool, stderr io.Writer) error {
 	site, err := site.Load(config)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
 	out := newLogWriter(stderr)
 	defer out.close()
 	log := zerolog.New(out).With().Timestamp().Logger()
@@ -122,7 +125,7 @@ func serve(config string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	srv := server.New(g, server.Options{Version: version, Log: log})
+	srv := server.New(g, server.Options{Version: version, Profiles: profiles, Log: log})
 	return g.Run(ctx, srv.Serve)
 }
 

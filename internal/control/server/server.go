@@ -26,7 +26,10 @@ type Options struct {
 	Network network.Network // where the socket is
 	// Look is how often the server looks whether the socket is still there; 0: 5 s.
 	Look time.Duration
-	Log  zerolog.Logger
+	// Profiles has the server answer with profiles of the daemon, too. Then the socket is for
+	// root and the daemon's user alone.
+	Profiles bool
+	Log      zerolog.Logger
 }
 
 // Server answers the tool. Make it with New, and run Serve beside the gateway.
@@ -45,14 +48,21 @@ func New(g *gateway.Gateway, o Options) *Server {
 	if o.Look <= 0 {
 		o.Look = 5 * time.Second
 	}
+	mode, callers := os.FileMode(0o660), group
+	if o.Profiles {
+		mode, callers = 0o600, ""
+	}
 	srv := &Server{o: o, path: g.Site.Socket, teacher: &teacher{Gateway: g}, socket: socket.NewServer(socket.Options{Path: g.Site.Socket, Name: "daemon", Network: o.Network,
-		Mode: 0o660, Group: group, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Log: o.Log})}
+		Mode: mode, Group: callers, Look: o.Look, Grace: time.Second, MostBody: maxRequest, Log: o.Log})}
 	shown := logs{g, o.Log}
 	for _, part := range []interface{ routes(*socket.Server) }{
 		report{g, o.Version, time.Now()}, acts{g}, &clocks{Gateway: g}, grants{g, o.Log}, counter{g}, readers{g}, srv.teacher, shown,
 		doorTest{shown, newDoorTests(g.Site.Path("doortests.json"), g.Clock.Elapsed, g.Site.DoorIDs(), o.Log)},
 	} {
 		part.routes(srv.socket)
+	}
+	if o.Profiles {
+		profiles{}.routes(srv.socket)
 	}
 	return srv
 }

@@ -11,5 +11,5 @@ import (
 
 // TestRoutes: every path that the daemon answers stands in docs/refusals.md.
 func TestRoutes(t *testing.T) {
-	refusalstest.Compare(t, "../../..", "routes", New(&gateway.Gateway{Parts: gateway.Parts{Site: &site.Site{State: t.TempDir()}, Clock: &clock.Clock{}}}, Options{}).socket.Patterns())
+	refusalstest.Compare(t, "../../..", "routes", New(&gateway.Gateway{Parts: gateway.Parts{Site: &site.Site{State: t.TempDir()}, Clock: &clock.Clock{}}}, Options{Profiles: true}).socket.Patterns())
 }
