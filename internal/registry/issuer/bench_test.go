@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"gatehouse/internal/registry/issuer/authority"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
 	"gatehouse/internal/registry/issuer/operator"
 )
 

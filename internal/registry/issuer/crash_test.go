@@ -6,11 +6,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"gatehouse/internal/registry/issuer/authority"
-	"gatehouse/internal/registry/issuer/fold"
-	"gatehouse/internal/registry/issuer/intake"
-	"gatehouse/internal/registry/issuer/ledger"
-	"gatehouse/internal/registry/issuer/report"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -28,6 +23,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/intake"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/report"
 	"gatehouse/sync/wire"
 )
 

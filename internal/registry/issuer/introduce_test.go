@@ -1,12 +1,12 @@
 package issuer
 
 import (
-	"gatehouse/internal/registry/issuer/authority"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/authority"
 )
 
 // TestIntroductionNeedsTheToken: who has it not learns nothing and changes nothing.

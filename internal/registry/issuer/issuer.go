@@ -17,7 +17,6 @@
 package issuer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -40,21 +39,6 @@ const (
 	FileDatabase = "issuer.db"
 	FileSocket   = "issuer.sock"
 )
-
-// Front is what the issuer needs of the front; *api.Client is one.
-type Front interface {
-	Work(ctx context.Context, after uint64, wait time.Duration) (api.Work, error)
-	Answer(ctx context.Context, a api.Answer) error
-	PutList(ctx context.Context, l api.List) (api.Pushed, error)
-	PutHouse(ctx context.Context, d api.Document) (api.Pushed, error)
-	PutTrust(ctx context.Context, envelope []byte) (api.Pushed, error)
-	Trusts(ctx context.Context) ([][]byte, error)
-	Heads(ctx context.Context, building string) ([]api.Head, error)
-	Stored(ctx context.Context, building string) (api.Stored, error)
-	Taken(ctx context.Context, h api.Holding) error
-	Gateways(ctx context.Context, building string) ([]api.Gateway, error)
-	Status(ctx context.Context) (api.Status, error)
-}
 
 // Options of an Issuer. Now is the wall clock, the machine's if nil, Tend a minute if 0.
 type Options struct {

@@ -3,9 +3,6 @@ package issuer
 import (
 	"crypto/ed25519"
 	"errors"
-	"gatehouse/internal/registry/issuer/fold"
-	"gatehouse/internal/registry/issuer/ledger"
-	"gatehouse/internal/registry/issuer/report"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,7 +12,10 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/report"
 	"gatehouse/sync/wire"
 )
 

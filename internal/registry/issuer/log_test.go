@@ -2,11 +2,11 @@ package issuer
 
 import (
 	"crypto/sha256"
-	"gatehouse/internal/registry/issuer/lists"
 	"testing"
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"gatehouse/internal/registry/issuer/lists"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"

@@ -135,3 +135,17 @@ func (i *Issuer) postHouse(r *http.Request, h operator.House) (any, error) {
 		return id, "house import", "", err
 	})
 }
+
+// answer is what one transaction returns.
+func answer[T any](i *Issuer, f func(*ledger.Change) (T, error)) (out T, err error) {
+	err = i.ledger.Update(func(c *ledger.Change) (err error) {
+		out, err = f(c)
+		return err
+	})
+	return out, err
+}
+
+// audit writes down what a request has done.
+func (i *Issuer) audit(r *http.Request, what, building, subject string) error {
+	return i.ledger.Update(func(c *ledger.Change) error { return c.Audit(who(r), what, building, subject, "") })
+}

@@ -2,15 +2,15 @@ package issuer
 
 import (
 	"fmt"
-	"gatehouse/internal/registry/issuer/fold"
-	"gatehouse/internal/registry/issuer/ledger"
-	"gatehouse/internal/registry/issuer/report"
 	"testing"
 	"time"
 
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/report"
 	"gatehouse/sync/wire"
 )
 

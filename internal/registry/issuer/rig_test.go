@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
@@ -25,8 +27,6 @@ import (
 	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
 )
 
 // patience is for what happens soon on any machine.

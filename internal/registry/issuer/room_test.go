@@ -4,17 +4,17 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
 	"gatehouse/internal/registry/issuer/building"
 	"gatehouse/internal/registry/issuer/capacity"
 	"gatehouse/internal/registry/issuer/enrol"
 	"gatehouse/internal/registry/issuer/fold"
 	"gatehouse/internal/registry/issuer/ledger"
-	"gatehouse/internal/registry/issuer/report"
-	"slices"
-	"strings"
-	"testing"
-
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/report"
 	"gatehouse/sync/wire"
 )
 

@@ -88,14 +88,3 @@ func (s *sender) sendAll(ctx context.Context) error {
 	}
 	return nil
 }
-
-// status is that of the front's refusal; 0: there was no answer, or no error.
-func status(err error) int {
-	if refused, ok := errors.AsType[*api.Error](err); ok {
-		return refused.Status
-	}
-	return 0
-}
-
-// answered reports whether an error is the front's answer.
-func answered(err error) bool { return status(err) != 0 }

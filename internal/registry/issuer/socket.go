@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os/user"
-	"strconv"
 	"time"
 
 	"gatehouse/internal/registry/issuer/act"
@@ -27,25 +25,6 @@ const (
 // Serve answers the operator on a unix socket, which only this process's user
 // may use, until ctx ends. It returns when no request is at work any more.
 func (i *Issuer) Serve(ctx context.Context, path string) error { return i.server(path).Run(ctx) }
-
-// whoKey is where a request's context has the user behind it.
-type whoKey struct{}
-
-func who(r *http.Request) string {
-	name, _ := r.Context().Value(whoKey{}).(string)
-	if name == "" {
-		return "unknown"
-	}
-	return name
-}
-
-// userName is the name of a user id, or the number.
-func userName(id int) string {
-	if u, err := user.LookupId(strconv.Itoa(id)); err == nil {
-		return u.Username
-	}
-	return strconv.Itoa(id)
-}
 
 func (i *Issuer) server(path string) *socket.Server {
 	s := socket.NewServer(socket.Options{Path: path, Name: "issuer", Network: i.opts.Network, Mode: 0o600, Grace: socketGrace, MostBody: maxRequest, Log: i.opts.Log,
@@ -91,15 +70,6 @@ func get(s *socket.Server, pattern string, do func(*http.Request) (any, error)) 
 	socket.Handle(s, pattern, func(r *http.Request, _ socket.None) (any, error) { return do(r) })
 }
 
-// answer is what one transaction returns.
-func answer[T any](i *Issuer, f func(*ledger.Change) (T, error)) (out T, err error) {
-	err = i.ledger.Update(func(c *ledger.Change) (err error) {
-		out, err = f(c)
-		return err
-	})
-	return out, err
-}
-
 func (i *Issuer) status() (operator.Status, error) { return report.Status(i.ledger, i.linked.Load()) }
 
 func (i *Issuer) offers() (all []operator.Offer, err error) {
@@ -124,11 +94,6 @@ func (i *Issuer) getBackup(w http.ResponseWriter, r *http.Request, _ socket.None
 	w.Header().Set("Content-Type", "application/octet-stream")
 	_, _ = io.Copy(w, file) // whoever asked checks what came
 	return nil
-}
-
-// audit writes down what a request has done.
-func (i *Issuer) audit(r *http.Request, what, building, subject string) error {
-	return i.ledger.Update(func(c *ledger.Change) error { return c.Audit(who(r), what, building, subject, "") })
 }
 
 // postClock takes the operator's word that the machine's clock is right.

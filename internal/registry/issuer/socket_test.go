@@ -3,13 +3,13 @@ package issuer
 import (
 	"context"
 	"errors"
-	"gatehouse/internal/registry/issuer/fold"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/fold"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
 )

@@ -1,13 +1,6 @@
 package issuer
 
 import (
-	"gatehouse/internal/registry/issuer/adopt"
-	"gatehouse/internal/registry/issuer/building"
-	"gatehouse/internal/registry/issuer/fold"
-	"gatehouse/internal/registry/issuer/ledger"
-	"gatehouse/internal/registry/issuer/lists"
-	"gatehouse/internal/registry/issuer/report"
-	"gatehouse/internal/registry/issuer/store"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +9,14 @@ import (
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/api"
+	"gatehouse/internal/registry/issuer/adopt"
+	"gatehouse/internal/registry/issuer/building"
+	"gatehouse/internal/registry/issuer/fold"
+	"gatehouse/internal/registry/issuer/ledger"
+	"gatehouse/internal/registry/issuer/lists"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/report"
+	"gatehouse/internal/registry/issuer/store"
 	"gatehouse/sync/wire"
 )
 

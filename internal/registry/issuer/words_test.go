@@ -1,16 +1,16 @@
 package issuer
 
 import (
-	"gatehouse/internal/registry/issuer/authority"
-	"gatehouse/internal/registry/issuer/fold"
-	"gatehouse/internal/registry/issuer/report"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"gatehouse/internal/registry/issuer/authority"
+	"gatehouse/internal/registry/issuer/fold"
 	"gatehouse/internal/registry/issuer/operator"
+	"gatehouse/internal/registry/issuer/report"
 	"gatehouse/sync/wire"
 )
 

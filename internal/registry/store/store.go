@@ -18,10 +18,10 @@ import (
 	"path/filepath"
 	"sync"
 
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
 	"gatehouse/internal/durable"
 	"gatehouse/internal/registry/dbfile"
-
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // ErrNotFound means that there is no such row.

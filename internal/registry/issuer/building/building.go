@@ -8,9 +8,6 @@
 package building
 
 import (
-	"crypto/sha256"
-	"slices"
-
 	"gatehouse/internal/registry/issuer/fold"
 	"gatehouse/sync/wire"
 )
@@ -73,70 +70,4 @@ func (b *Building) OpenRecord(gateway string, envelope []byte) (r wire.Record, e
 		return r, err
 	}
 	return r, wire.Decode(payload, &r)
-}
-
-// FirstFormat is the House document as every gateway reads it.
-func (b *Building) FirstFormat() []byte {
-	if b.HouseOld != nil {
-		return b.HouseOld
-	}
-	return b.HouseEnvelope
-}
-
-// EarlierHouses are the hashes of the documents before the next one, the newest
-// first: its own first format, then both of the active one and those that that
-// names.
-func (b *Building) EarlierHouses(own wire.Hash) ([]wire.Hash, error) {
-	all := []wire.Hash{own}
-	for _, envelope := range [][]byte{b.HouseEnvelope, b.HouseOld} {
-		if envelope == nil {
-			continue
-		}
-		payload, err := wire.PayloadOf(envelope)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, sha256.Sum256(payload))
-	}
-	for _, hash := range b.House.Earlier {
-		if !slices.Contains(all, hash) {
-			all = append(all, hash)
-		}
-	}
-	return all[:min(len(all), wire.MaxEarlier)], nil
-}
-
-// Doors are those that gateways of the building have, or that a list has named.
-func (b *Building) Doors() map[string]bool {
-	known := make(map[string]bool)
-	for _, d := range b.Lists.Newest.Manifest.Doors {
-		known[d] = true
-	}
-	for _, g := range b.House.Gateways {
-		for _, d := range g.Doors {
-			known[d] = true
-		}
-	}
-	return known
-}
-
-// UnknownDoor is one of a grant's that no gateway has said it has; "": none.
-func UnknownDoor(g *fold.Grant, known map[string]bool) string {
-	for _, d := range g.CheckIn.Change.Doors {
-		if !known[d] {
-			return d
-		}
-	}
-	return ""
-}
-
-// Unlisted reports whether a grant is not in the newest list that may be in the next.
-func (b *Building) Unlisted() bool {
-	listed := b.Lists.Listed()
-	for id, g := range b.Tenancies.Grants {
-		if g.Known && !listed[id] && !b.Lists.Revoked[id].Dropped {
-			return true
-		}
-	}
-	return false
 }

@@ -1,13 +1,11 @@
 package building
 
 import (
-	"maps"
-	"slices"
+	"cmp"
 	"time"
 
-	"gatehouse/internal/grantlist"
+	"gatehouse/internal/calendar"
 	"gatehouse/internal/registry/api"
-	"gatehouse/internal/registry/issuer/lists"
 	"gatehouse/sync/wire"
 )
 
@@ -68,65 +66,34 @@ func (s *Gateways) Prove(g api.Gateway) (version uint64, setBack bool) {
 	return version, setBack
 }
 
-// allSay reports whether every gateway's clock, as it said last, has come to a time.
-func (b *Building) allSay(at int64) bool {
-	for _, h := range b.House.Gateways {
-		if wall, heard := b.Gateways.clocks[h.ID]; !heard || wall < at {
-			return false
-		}
+// location is the building's time zone, as its gateways say; nil: not known.
+func (s *Gateways) location() *time.Location {
+	if zone, err := time.LoadLocation(s.Zone); err == nil && s.Zone != "" {
+		return zone
 	}
-	return len(b.House.Gateways) > 0
+	return nil
 }
 
-// CountAsk counts what the newest list takes from a gateway that has an older one
-// active, with what lists of the day before have taken. Only where this count agrees
-// that another issuer has to sign, countersigning is offered: a gateway that merely says
-// so tires nobody.
-func (b *Building) CountAsk(gateway string, has *lists.Signed) {
-	delete(b.Gateways.Asks, gateway)
-	newest := &b.Lists.Newest
-	if has.Hash == newest.Hash || len(newest.Second) > 0 || newest.Manifest.Version == 0 || has.After(newest) {
-		return
+// LastDay is the first last day by which a time (unix s) has passed, as --uphold takes
+// it: in the building's zone; where that is not known, in any.
+func (s *Gateways) LastDay(end uint32) string {
+	at, zone := time.Unix(int64(end), 0), s.location()
+	if zone == nil {
+		return at.UTC().AddDate(0, 0, 1).Format(time.DateOnly)
 	}
-	now := int64(newest.Manifest.Issued)
-	before := has.Contents(has.Grants)
-	lost := grantlist.Losses(before, newest.Contents(newest.Grants), now)
-	all, open := maps.Clone(lost), before.Open(now)
-	for id := range b.Lists.recent(newest.Manifest.Issued) {
-		all[id], open[id] = true, true
-	}
-	if len(lost) > 0 && len(all) > grantlist.MayLose(len(open)) {
-		b.Gateways.Asks[gateway] = Ask{newest.Hash, slices.SortedFunc(maps.Keys(lost), compareIDs)}
-	}
+	return calendar.LastDay(&at, zone)
 }
 
-// Asked are the tenancies that the newest list takes from gateways which want another
-// issuer's signature for that, and these gateways.
-func (b *Building) Asked() (removes []wire.ID, gateways []string) {
-	all := make(map[wire.ID]bool)
-	for _, g := range slices.Sorted(maps.Keys(b.Gateways.Asks)) {
-		if b.Gateways.Asks[g].List != b.Lists.Newest.Hash {
-			continue
-		}
-		gateways = append(gateways, g)
-		for _, id := range b.Gateways.Asks[g].Removes {
-			all[id] = true
-		}
+// LastDayOf is the last day before an end that an operator has given, as it was typed:
+// in the building's zone, and where that is not known in the operator's.
+func (s *Gateways) LastDayOf(end time.Time) string {
+	if zone := s.location(); zone != nil {
+		return calendar.LastDay(&end, zone) + " (" + zone.String() + ")"
 	}
-	return slices.SortedFunc(maps.Keys(all), compareIDs), gateways
+	return calendar.LastDay(&end, end.Location())
 }
 
-// Doubted are the gateways that want another issuer's signature on the newest list
-// where this count does not ask for one.
-func (b *Building) Doubted() (gateways []string) {
-	newest := &b.Lists.Newest
-	if b.Lists.Held != nil || len(newest.Second) > 0 {
-		return nil
-	}
-	for _, g := range slices.Sorted(maps.Keys(b.Gateways.refused)) {
-		if b.Gateways.refused[g] == newest.Manifest.Version && b.Gateways.Asks[g].List != newest.Hash && b.House.Gateway(g) != nil {
-			gateways = append(gateways, g)
-		}
-	}
-	return gateways
+// Minute is a moment (unix s) in a message, in the building's zone where that is known.
+func (s *Gateways) Minute(at uint32) string {
+	return calendar.Minute(time.Unix(int64(at), 0), cmp.Or(s.location(), time.UTC))
 }

@@ -52,28 +52,5 @@ func (l *Lists) recent(now uint32) map[wire.ID]bool {
 	return recent
 }
 
-// Droppable are the revoked grants that every gateway has proved to hold as revoked.
-func (b *Building) Droppable() (ids []wire.ID) {
-	proved := b.Lists.Newest.Manifest.Version
-	for _, g := range b.House.Gateways {
-		proved = min(proved, b.Gateways.Applied[g.ID])
-	}
-	for id, r := range b.Lists.Revoked {
-		if !r.Dropped && r.Version <= proved {
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
-
-// Lowest is the lowest version that a gateway of the building is known to have, or
-// this database: each of them has to take the next list.
-func (b *Building) Lowest() uint64 {
-	low := b.Lists.Newest.Manifest.Version
-	for _, g := range b.House.Gateways {
-		if applied := b.Gateways.Applied[g.ID]; applied > 0 {
-			low = min(low, applied)
-		}
-	}
-	return low
-}
+// LossesWindow is how long what a list takes away counts, s.
+const LossesWindow = 24 * 3600

@@ -14,9 +14,6 @@ import (
 // issuer: whoever steals one key can't lock a building out. Gateways refuse it
 // otherwise, and count by the same function.
 
-// LossesWindow is how long what a list takes away counts, s.
-const LossesWindow = 24 * 3600
-
 // Removed are the tenancies that a list takes something from, without those that
 // a list of the last day has taken from already. What gateways recorded since the
 // list before is active there, and no loss by this one.

@@ -1,10 +1,6 @@
 package building
 
 import (
-	"cmp"
-	"time"
-
-	"gatehouse/internal/calendar"
 	"gatehouse/sync/wire"
 )
 
@@ -52,34 +48,12 @@ func (b *Building) Turned(now uint32, sure bool) bool {
 	return false
 }
 
-// location is the building's time zone, as its gateways say; nil: not known.
-func (s *Gateways) location() *time.Location {
-	if zone, err := time.LoadLocation(s.Zone); err == nil && s.Zone != "" {
-		return zone
+// allSay reports whether every gateway's clock, as it said last, has come to a time.
+func (b *Building) allSay(at int64) bool {
+	for _, h := range b.House.Gateways {
+		if wall, heard := b.Gateways.clocks[h.ID]; !heard || wall < at {
+			return false
+		}
 	}
-	return nil
-}
-
-// LastDay is the first last day by which a time (unix s) has passed, as --uphold takes
-// it: in the building's zone; where that is not known, in any.
-func (s *Gateways) LastDay(end uint32) string {
-	at, zone := time.Unix(int64(end), 0), s.location()
-	if zone == nil {
-		return at.UTC().AddDate(0, 0, 1).Format(time.DateOnly)
-	}
-	return calendar.LastDay(&at, zone)
-}
-
-// LastDayOf is the last day before an end that an operator has given, as it was typed:
-// in the building's zone, and where that is not known in the operator's.
-func (s *Gateways) LastDayOf(end time.Time) string {
-	if zone := s.location(); zone != nil {
-		return calendar.LastDay(&end, zone) + " (" + zone.String() + ")"
-	}
-	return calendar.LastDay(&end, end.Location())
-}
-
-// Minute is a moment (unix s) in a message, in the building's zone where that is known.
-func (s *Gateways) Minute(at uint32) string {
-	return calendar.Minute(time.Unix(int64(at), 0), cmp.Or(s.location(), time.UTC))
+	return len(b.House.Gateways) > 0
 }

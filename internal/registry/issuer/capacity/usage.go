@@ -3,6 +3,7 @@ package capacity
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"gatehouse/internal/registry/issuer/building"
 	"gatehouse/sync/wire"
@@ -134,3 +135,15 @@ func (u *usage) tables(m wire.Manifest) wire.Manifest {
 	}
 	return m
 }
+
+// Bounds of a list.
+const (
+	MaxRows   = 8192                // cards that records of one gateway put into a list: 2,048 tenancies with four forms each
+	MaxNear   = 64                  // of these, whose ids begin with the same wire.MaxBucketBits bits: grants of one card, for one
+	MaxBucket = wire.MaxBucket / 72 // cards of a bucket that is cut no further; 72 bytes are the most that one takes
+	MaxTables = 16 << 10            // bytes of doors and sets of doors
+	maxOwn    = MaxTables / 4       // that records of one gateway bring
+	near      = wire.MaxBucketBits
+)
+
+func joined(doors []string) string { return strings.Join(doors, " ") }

@@ -15,18 +15,6 @@ import (
 // there. A notice takes 49 bytes, a confirmed card of two forms 85.
 const MaxWordBytes = 6 << 10
 
-// What the operator can have decided on a notice.
-const (
-	DecidedUpheld   = "upheld"
-	DecidedRejected = "rejected"
-)
-
-// Word is a wire.Word, and how new it is.
-type Word struct {
-	wire.Word
-	Arrival int // of the event in the building
-}
-
 func (g *Grant) say(n int, w wire.Word) { g.Words = append(g.Words, Word{w, n}) }
 
 // wordsOnNotice says how a notice on the grant stands. Times are those of the
