@@ -38,7 +38,7 @@ func need(t *testing.T, part string, programs ...string) string {
 // mosquitto runs Debian's broker as packaging/mosquitto sets it up.
 func (t *town) mosquitto(tb testing.TB, program string) {
 	tb.Helper()
-	front := filepath.Join(t.dir, authority.FolderFront)
+	front := filepath.Join(t.dir, authority.DirFront)
 	_, port, err := net.SplitHostPort(t.broker)
 	if err != nil {
 		tb.Fatal(err)

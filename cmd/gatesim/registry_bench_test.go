@@ -247,7 +247,7 @@ func BenchmarkCheckIn(b *testing.B) {
 func BenchmarkEnrol(b *testing.B) {
 	for range b.N {
 		t := newTown(b, false)
-		config := filepath.Join(t.dir, authority.FolderFront, api.FileConfig)
+		config := filepath.Join(t.dir, authority.DirFront, api.FileConfig)
 		had, err := os.ReadFile(config)
 		if err != nil {
 			b.Fatal(err)

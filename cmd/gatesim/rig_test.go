@@ -94,7 +94,7 @@ func newTown(tb testing.TB, outside bool) *town {
 // start runs front and issuer, until stop or the end of the test.
 func (t *town) start(tb testing.TB) (stop func()) {
 	tb.Helper()
-	folder, own := filepath.Join(t.dir, authority.FolderFront), filepath.Join(t.dir, authority.FolderIssuer)
+	folder, own := filepath.Join(t.dir, authority.DirFront), filepath.Join(t.dir, authority.DirIssuer)
 	config, err := front.LoadConfig(filepath.Join(folder, api.FileConfig))
 	if err != nil {
 		tb.Fatal(err)

@@ -41,14 +41,14 @@ func (c initCmd) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	front := filepath.Join(dir, authority.FolderFront)
+	front := filepath.Join(dir, authority.DirFront)
 	setup.Config = fmt.Appendf(nil, configTemplate, c.Registry, front, setup.Broker, setup.Enrol)
 	err = authority.Init(dir, setup)
-	return s.print(map[string]string{"front": front, "issuer": filepath.Join(dir, authority.FolderIssuer), "offline": filepath.Join(dir, authority.FolderOffline)}, err,
+	return s.print(map[string]string{"front": front, "issuer": filepath.Join(dir, authority.DirIssuer), "offline": filepath.Join(dir, authority.DirOffline)}, err,
 		func(w io.Writer) {
 			fmt.Fprintf(w, "%s  for registryd serve: no key in it signs a list or opens a seal\n", front)
-			fmt.Fprintf(w, "%s  for registryd issue: another user, better another machine\n", filepath.Join(dir, authority.FolderIssuer))
-			fmt.Fprintf(w, "%s  take it off this machine now: copy it to two sticks, check them, delete it here.\n", filepath.Join(dir, authority.FolderOffline))
+			fmt.Fprintf(w, "%s  for registryd issue: another user, better another machine\n", filepath.Join(dir, authority.DirIssuer))
+			fmt.Fprintf(w, "%s  take it off this machine now: copy it to two sticks, check them, delete it here.\n", filepath.Join(dir, authority.DirOffline))
 			fmt.Fprintln(w, "  root.key     changes whom gateways trust; needed when a key is replaced")
 			fmt.Fprintln(w, "  second.key   second signature for lists that end many tenancies; best with another person")
 			fmt.Fprintln(w, "  records.key  opens names and who went through a door; needed for registryd person")

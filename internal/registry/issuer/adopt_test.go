@@ -44,7 +44,7 @@ func (w *world) restore(copied []byte) {
 	if err := w.i.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(w.folder(authority.FolderIssuer), FileDatabase), copied, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.folder(authority.DirIssuer), FileDatabase), copied, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	w.open()
@@ -593,7 +593,7 @@ func TestSameNumber(t *testing.T) {
 	w.want(2, wire.GrantActive)
 }
 
-// TestTakenOverTooMuch: a list that was in force at a door and that one issuer's key
+// TestTakenOverTooMuch: a list that was active at a door and that one issuer's key
 // alone has signed is taken over whatever it ends; where that is more than one issuer
 // may, it is told with the flats and what to do.
 func TestTakenOverTooMuch(t *testing.T) {

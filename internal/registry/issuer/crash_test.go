@@ -31,7 +31,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// childEnv makes the test binary an issuer: folder and the front's socket.
+// childEnv makes the test binary an issuer: directory and the front's socket.
 const childEnv = "GATEHOUSE_TEST_ISSUER"
 
 func TestMain(m *testing.M) {
@@ -131,7 +131,7 @@ func TestKilled(t *testing.T) {
 	for round := range rounds {
 		before := w.version()
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childEnv+"="+w.folder(authority.FolderIssuer), childEnv+"_FRONT="+socket)
+		cmd.Env = append(os.Environ(), childEnv+"="+w.folder(authority.DirIssuer), childEnv+"_FRONT="+socket)
 		if err := cmd.Start(); errors.Is(err, syscall.ENOEXEC) && !strings.Contains(os.Getenv("GATEHOUSE_REQUIRE"), "exec") {
 			t.Skipf("SKIP (needs exec): the emulator can't start a process of its own kind: %v", err)
 		} else if err != nil {
@@ -172,7 +172,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestSecondIssuer: another process that starts in the folder of an issuer is refused
+// TestSecondIssuer: another process that starts in the directory of an issuer is refused
 // before it touches anything there. SQLite's own locks had not held it off, and the
 // second one spoiled the database of the first.
 func TestSecondIssuer(t *testing.T) {
@@ -185,7 +185,7 @@ func TestSecondIssuer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+w.folder(authority.FolderIssuer), childEnv+"_FRONT="+socket)
+	cmd.Env = append(os.Environ(), childEnv+"="+w.folder(authority.DirIssuer), childEnv+"_FRONT="+socket)
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.ENOEXEC) && !strings.Contains(os.Getenv("GATEHOUSE_REQUIRE"), "exec") {
 		t.Skipf("SKIP (needs exec): the emulator can't start a process of its own kind: %v", err)
@@ -206,16 +206,16 @@ func TestSecondIssuer(t *testing.T) {
 	w.want(1, wire.GrantSuspended)
 }
 
-// files are those of the issuer's folder with what is in them.
+// files are those of the issuer's directory with what is in them.
 func (w *world) files() map[string]wire.Hash {
 	w.t.Helper()
 	all := make(map[string]wire.Hash)
-	entries, err := os.ReadDir(w.folder(authority.FolderIssuer))
+	entries, err := os.ReadDir(w.folder(authority.DirIssuer))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	for _, e := range entries {
-		b, err := os.ReadFile(filepath.Join(w.folder(authority.FolderIssuer), e.Name()))
+		b, err := os.ReadFile(filepath.Join(w.folder(authority.DirIssuer), e.Name()))
 		if err != nil {
 			w.t.Fatal(err)
 		}

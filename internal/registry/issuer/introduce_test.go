@@ -37,13 +37,13 @@ func TestIntroductionNeedsTheToken(t *testing.T) {
 	}
 }
 
-// TestDatabaseIsPrivate: it has tokens and tenancies, in whatever folder it lies.
+// TestDatabaseIsPrivate: it has tokens and tenancies, in whatever directory it lies.
 func TestDatabaseIsPrivate(t *testing.T) {
 	w := newWorld(t)
 	w.enrolled("gw-1")
 	found := 0
 	for _, name := range []string{FileDatabase, FileDatabase + "-wal", FileDatabase + "-shm"} {
-		s, err := os.Stat(filepath.Join(w.folder(authority.FolderIssuer), name))
+		s, err := os.Stat(filepath.Join(w.folder(authority.DirIssuer), name))
 		if err != nil {
 			continue // with one process alone, SQLite needs no -shm
 		}

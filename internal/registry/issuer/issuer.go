@@ -9,7 +9,7 @@
 // issuer, to drop a record that it can't apply (it is kept and shown), and to
 // know a name: persons stay sealed to a key that is not here.
 //
-// The folder holds keys as package authority makes them, and issuer.db, which has every
+// The directory holds keys as package authority makes them, and issuer.db, which has every
 // change that was taken in. What a building's grants are is worked out from
 // these changes alone, whatever the order in which they came. The Issuer itself is the
 // loop and the socket: what it knows is the ledger's, and packages beside that say what
@@ -34,7 +34,7 @@ import (
 	"gatehouse/internal/registry/issuer/ledger"
 )
 
-// Files of the issuer's folder, beside the keys that package authority puts there.
+// Files of the issuer's directory, beside the keys that package authority puts there.
 const (
 	FileDatabase = "issuer.db"
 	FileSocket   = "issuer.sock"
@@ -64,7 +64,7 @@ type Issuer struct {
 
 // Open reads keys and database. It starts nothing. It fails where a key is
 // missing or does not belong to the others, and where another issuer has the
-// folder: then nothing in it is touched.
+// directory: then nothing in it is touched.
 func Open(o Options) (*Issuer, error) {
 	if o.Tend <= 0 {
 		o.Tend = tendEvery

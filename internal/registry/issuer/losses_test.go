@@ -11,7 +11,7 @@ import (
 
 // TestLosses: a list that takes from more than three tenancies waits for a second
 // issuer, whatever it takes and from whoever's word; what gateways have recorded
-// themselves is in force there and takes nothing.
+// themselves is active there and takes nothing.
 func TestLosses(t *testing.T) {
 	const n = 10
 	act := func(what, reason string) func(w *world, g *box, k int) {

@@ -253,7 +253,7 @@ func TestPutBackInDoubt(t *testing.T) {
 		if err := w.i.tend(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if since, err := store.State(w.view(), store.Since); err != nil || since != w.now.Unix() {
+		if since, err := store.State(w.view(), "since"); err != nil || since != w.now.Unix() {
 			t.Errorf("in use since %d, want %d (%v)", since, w.now.Unix(), err)
 		}
 		w.reopen()

@@ -11,12 +11,12 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// gatewaysTake is how far above the list in force a gateway takes one (package keyring).
+// gatewaysTake is how far above its active list a gateway takes one (package keyring).
 const gatewaysTake = 1 << 20
 
 // TestStepOfAThief: a list that a thief has brought one gateway is taken over only as
 // long as the list that goes above it is within reach of all the others: else no
-// revocation would ever be in force there.
+// revocation would ever be active there.
 func TestStepOfAThief(t *testing.T) {
 	for name, c := range map[string]struct {
 		above uint64 // of the list that gw-2 has

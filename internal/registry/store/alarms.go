@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -56,26 +57,21 @@ func (tx *Tx) Waiting(gateway int64, epoch, from, to uint64) (all []uint64, err 
 // Alarms calls each with the newest of a building (of all, for ""), at most
 // limit.
 func (s *Store) Alarms(ctx context.Context, building string, limit int, call func(wire.Place, Alarm) error) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT g.district, g.town, g.building, g.gateway, a.epoch, a.seq, a.header, a.stored, a.heard_at
-		FROM alarms a JOIN gateways g ON g.id = a.gateway WHERE ($1 = '' OR g.building = $2)
-		UNION ALL SELECT g.district, g.town, g.building, g.gateway, f.epoch, f.first, NULL, 1, f.found_at
-		FROM forks f JOIN gateways g ON g.id = f.gateway WHERE ($3 = '' OR g.building = $4)
-		ORDER BY 9 DESC, 5 DESC, 6 DESC LIMIT $5`, building, building, building, building, limit)
-	err = each(rows, err, func() error {
+	return s.each(ctx, "read alarms", func(rows *sql.Rows) error {
 		var p wire.Place
 		var a Alarm
 		if err := rows.Scan(&p.District, &p.Town, &p.Building, &p.Gateway, (*u64)(&a.Epoch), (*u64)(&a.Sequence), &a.Header, &a.Stored, (*ms)(&a.Heard)); err != nil {
 			return err
 		}
 		return call(p, a)
-	})
-	if err != nil {
-		return fmt.Errorf("read alarms: %w", err)
-	}
-	return nil
+	}, `SELECT g.district, g.town, g.building, g.gateway, a.epoch, a.seq, a.header, a.stored, a.heard_at
+		FROM alarms a JOIN gateways g ON g.id = a.gateway WHERE ($1 = '' OR g.building = $2)
+		UNION ALL SELECT g.district, g.town, g.building, g.gateway, f.epoch, f.first, NULL, 1, f.found_at
+		FROM forks f JOIN gateways g ON g.id = f.gateway WHERE ($3 = '' OR g.building = $4)
+		ORDER BY 9 DESC, 5 DESC, 6 DESC LIMIT $5`, building, building, building, building, limit)
 }
 
-// AddApplied keeps the proof that a list is in force at a gateway.
+// AddApplied keeps the proof that a list is active at a gateway.
 func (tx *Tx) AddApplied(a Applied, at time.Time) error {
 	return tx.exec(`INSERT INTO applied (gateway, epoch, seq, version, hash, stored_at) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (gateway, epoch, seq) DO NOTHING`,
@@ -83,7 +79,7 @@ func (tx *Tx) AddApplied(a Applied, at time.Time) error {
 }
 
 // SetBack judges what a hello says: it is of an epoch, whose size it names, and
-// of a list that is in force. If the gateway had proved a newer list its disk was
+// of a list that is active. If the gateway had proved a newer list its disk was
 // set back, or is another one: these proofs are void, and it is true. A hello
 // that an entry of its own epoch has overtaken, or one of an earlier epoch, is an
 // old one that comes again, and says nothing.

@@ -114,16 +114,11 @@ func (b Backups) PutAway() error { return b.exec(`DELETE FROM remarks`) }
 
 // Remarks calls each with what was said, the oldest first.
 func (s *Store) Remarks(ctx context.Context, call func(text string, at time.Time)) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT text, said_at FROM remarks ORDER BY said_at, text`)
-	err = each(rows, err, func() error {
+	return s.each(ctx, "read remarks", func(rows *sql.Rows) error {
 		var text string
 		var at time.Time
 		err := rows.Scan(&text, (*ms)(&at))
 		call(text, at)
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read remarks: %w", err)
-	}
-	return nil
+	}, `SELECT text, said_at FROM remarks ORDER BY said_at, text`)
 }

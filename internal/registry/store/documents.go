@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"fmt"
+	"database/sql"
 )
 
 // Documents are what was signed for gateways: trust and House documents, lists, undos of
@@ -16,18 +16,13 @@ func (d Documents) PutTrust(version uint64, envelope []byte) error {
 
 // Trusts calls each with the Trust documents, the oldest first.
 func (s *Store) Trusts(ctx context.Context, call func(envelope []byte) error) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT envelope FROM trust ORDER BY version`)
-	err = each(rows, err, func() error {
+	return s.each(ctx, "read trust documents", func(rows *sql.Rows) error {
 		var envelope []byte
 		if err := rows.Scan(&envelope); err != nil {
 			return err
 		}
 		return call(envelope)
-	})
-	if err != nil {
-		return fmt.Errorf("read trust documents: %w", err)
-	}
-	return nil
+	}, `SELECT envelope FROM trust ORDER BY version`)
 }
 
 // PutHouse keeps the House document of a building in place of the one before.
@@ -48,19 +43,14 @@ func (d Documents) PutOldHouse(building string, envelope []byte) error {
 // Houses calls each with the House documents of all buildings; old is the one of the
 // first format, where there is another.
 func (s *Store) Houses(ctx context.Context, call func(building string, envelope, old []byte) error) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT h.building, h.envelope, o.envelope FROM houses h LEFT JOIN old_houses o ON o.building = h.building ORDER BY h.building`)
-	err = each(rows, err, func() error {
+	return s.each(ctx, "read house documents", func(rows *sql.Rows) error {
 		var building string
 		var envelope, old []byte
 		if err := rows.Scan(&building, &envelope, &old); err != nil {
 			return err
 		}
 		return call(building, envelope, old)
-	})
-	if err != nil {
-		return fmt.Errorf("read house documents: %w", err)
-	}
-	return nil
+	}, `SELECT h.building, h.envelope, o.envelope FROM houses h LEFT JOIN old_houses o ON o.building = h.building ORDER BY h.building`)
 }
 
 // PutUndo keeps what takes a signed time back at a gateway, in the place of the one
@@ -74,8 +64,7 @@ func (d Documents) PutUndo(building, gateway string, envelope []byte) error {
 
 // Undos calls each with those that are kept.
 func (s *Store) Undos(ctx context.Context, call func(building, gateway string, envelope []byte)) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT building, gateway, envelope FROM undos ORDER BY building, gateway`)
-	err = each(rows, err, func() error {
+	return s.each(ctx, "read undos of times", func(rows *sql.Rows) error {
 		var building, gateway string
 		var envelope []byte
 		err := rows.Scan(&building, &gateway, &envelope)
@@ -83,9 +72,5 @@ func (s *Store) Undos(ctx context.Context, call func(building, gateway string, e
 			call(building, gateway, envelope)
 		}
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read undos of times: %w", err)
-	}
-	return nil
+	}, `SELECT building, gateway, envelope FROM undos ORDER BY building, gateway`)
 }

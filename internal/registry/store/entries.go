@@ -119,19 +119,14 @@ func (s *Store) Epochs(ctx context.Context, gateway int64) (all []uint64, err er
 // alone.
 func (s *Store) Batches(ctx context.Context, f Filter, call func(wire.Place, Batch) error) error {
 	query, args := f.query()
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	err = each(rows, err, func() error {
+	return s.each(ctx, "read batches", func(rows *sql.Rows) error {
 		var p wire.Place
 		b, err := scanBatch(rows, &p.District, &p.Town, &p.Building, &p.Gateway)
 		if err != nil {
 			return err
 		}
 		return call(p, b)
-	})
-	if err != nil {
-		return fmt.Errorf("read batches: %w", err)
-	}
-	return nil
+	}, query, args...)
 }
 
 // Around calls each with the batches of an epoch beside an entry, the nearest

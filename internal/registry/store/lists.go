@@ -83,20 +83,15 @@ func (d Documents) SetSecond(building string, second, old []byte) error {
 // Lists calls each with the newest list of every building: of its bytes with the
 // manifest of the newest format alone.
 func (s *Store) Lists(ctx context.Context, call func(l List, stored time.Time) error) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT l.building, l.version, l.hash, l.stored_at, l.manifest, o.hash FROM lists l
-		LEFT JOIN old_lists o ON o.building = l.building WHERE l.manifest IS NOT NULL ORDER BY l.building`)
-	err = each(rows, err, func() error {
+	return s.each(ctx, "read lists", func(rows *sql.Rows) error {
 		var l List
 		var at time.Time
 		if err := rows.Scan(&l.Building, (*u64)(&l.Version), bytesInto(l.Hash[:]), (*ms)(&at), &l.Manifest, bytesInto(l.OldHash[:])); err != nil {
 			return err
 		}
 		return call(l, at)
-	})
-	if err != nil {
-		return fmt.Errorf("read lists: %w", err)
-	}
-	return nil
+	}, `SELECT l.building, l.version, l.hash, l.stored_at, l.manifest, o.hash FROM lists l
+		LEFT JOIN old_lists o ON o.building = l.building WHERE l.manifest IS NOT NULL ORDER BY l.building`)
 }
 
 // List returns the newest list of a building, or ErrNotFound.
@@ -178,18 +173,14 @@ func (d Documents) PutLog(building string, from uint64, all []Logged) error {
 
 // Log returns the first manifests of a building's log, at most `most`.
 func (s *Store) Log(ctx context.Context, building string, most uint64) (all []Logged, err error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT hash, epoch, version, own FROM manifests WHERE building = $1 AND n < $2 ORDER BY n`,
-		building, int64(min(most, 1<<62)))
-	err = each(rows, err, func() error {
+	err = s.each(ctx, "read log of "+building, func(rows *sql.Rows) error {
 		var l Logged
 		err := rows.Scan(bytesInto(l.Hash[:]), (*u64)(&l.Epoch), (*u64)(&l.Version), &l.Own)
 		all = append(all, l)
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read log of %s: %w", building, err)
-	}
-	return all, nil
+	}, `SELECT hash, epoch, version, own FROM manifests WHERE building = $1 AND n < $2 ORDER BY n`,
+		building, int64(min(most, 1<<62)))
+	return all, err
 }
 
 // Knows reports whether a manifest is in a building's log, or was handed in before

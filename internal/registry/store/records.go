@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -100,10 +101,7 @@ func (tx *Tx) Pending(gateway int64, line uint64) (uint64, error) {
 // Records calls each with the tenancy records above a number, in order, at
 // most limit.
 func (s *Store) Records(ctx context.Context, after uint64, limit int, call func(wire.Place, Record) error) error {
-	rows, err := s.read.QueryContext(ctx, `SELECT g.district, g.town, g.building, g.gateway,
-		d.number, d.gateway, d.line, d.record, d.envelope, d.person, d.stored_at
-		FROM deliveries d JOIN gateways g ON g.id = d.gateway WHERE d.number > $1 ORDER BY d.number LIMIT $2`, int64(after), limit)
-	err = each(rows, err, func() error {
+	return s.each(ctx, "read records", func(rows *sql.Rows) error {
 		var p wire.Place
 		var r Record
 		if err := rows.Scan(&p.District, &p.Town, &p.Building, &p.Gateway,
@@ -111,11 +109,9 @@ func (s *Store) Records(ctx context.Context, after uint64, limit int, call func(
 			return err
 		}
 		return call(p, r)
-	})
-	if err != nil {
-		return fmt.Errorf("read records: %w", err)
-	}
-	return nil
+	}, `SELECT g.district, g.town, g.building, g.gateway,
+		d.number, d.gateway, d.line, d.record, d.envelope, d.person, d.stored_at
+		FROM deliveries d JOIN gateways g ON g.id = d.gateway WHERE d.number > $1 ORDER BY d.number LIMIT $2`, int64(after), limit)
 }
 
 // LastRecord returns the number of the newest tenancy record; 0: none.

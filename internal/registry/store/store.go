@@ -43,7 +43,7 @@ type Store struct {
 const readers = 4
 
 // Open opens or makes a SQLite database: write-ahead log, every commit synced.
-// The folder must exist. While another process has the database open, Open touches
+// The directory must exist. While another process has the database open, Open touches
 // nothing and its error is durable.ErrLocked.
 func Open(ctx context.Context, path string) (*Store, error) {
 	lock, err := dbfile.Lock(path)
@@ -145,6 +145,15 @@ func (s *Store) Size() (n int64) {
 		}
 	}
 	return n
+}
+
+// each calls f with every row of a query; its error says what was being done.
+func (s *Store) each(ctx context.Context, doing string, f func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err = each(rows, err, func() error { return f(rows) }); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
 }
 
 // Tx is a transaction that writes what gateways sent, and through its parts what goes to

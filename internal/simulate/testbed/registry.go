@@ -82,7 +82,7 @@ func newRegistry(w *Bed) (*Registry, error) {
 	err := authority.Init(made, authority.Setup{Registry: "town", Hosts: []string{Host}, Enrol: EnrolPort, Broker: brokerPort,
 		Config: fmt.Appendf(nil, "mqtt_listen = \"%[1]s:%[2]d\"\nenrol_listen = \"%[1]s:%[3]d\"\nenrol_per_minute = 1000\n", Host, brokerPort, EnrolPort), Now: now})
 	if err == nil && old {
-		_, err = authority.RenewServer(filepath.Join(made, authority.FolderIssuer), filepath.Join(made, authority.FolderFront), nil, time.Now())
+		_, err = authority.RenewServer(filepath.Join(made, authority.DirIssuer), filepath.Join(made, authority.DirFront), nil, time.Now())
 	}
 	if err != nil {
 		return nil, err
@@ -93,12 +93,12 @@ func newRegistry(w *Bed) (*Registry, error) {
 		c.Front.Disk.Separate()
 		c.Issuer.Disk.Separate()
 	}
-	for folder, d := range map[string]*virtual.Disk{authority.FolderFront: c.Front.Disk, authority.FolderIssuer: c.Issuer.Disk} {
+	for folder, d := range map[string]*virtual.Disk{authority.DirFront: c.Front.Disk, authority.DirIssuer: c.Issuer.Disk} {
 		if err := virtual.CopyTree(made+"/"+folder, d.Dir()); err != nil {
 			return nil, err
 		}
 	}
-	return c, virtual.CopyTree(made+"/"+authority.FolderOffline, w.Path("offline"))
+	return c, virtual.CopyTree(made+"/"+authority.DirOffline, w.Path("offline"))
 }
 
 func (c *Registry) frontSocket() string { return c.bed.Path("front.sock") }

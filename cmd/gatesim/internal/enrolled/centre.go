@@ -56,10 +56,10 @@ func (c *Centre) file(parts ...string) string {
 }
 
 // FrontSocket is where the front answers.
-func (c *Centre) FrontSocket() string { return c.file(authority.FolderFront, api.FileSocket) }
+func (c *Centre) FrontSocket() string { return c.file(authority.DirFront, api.FileSocket) }
 
 // IssuerSocket is where the issuer answers.
-func (c *Centre) IssuerSocket() string { return c.file(authority.FolderIssuer, issuer.FileSocket) }
+func (c *Centre) IssuerSocket() string { return c.file(authority.DirIssuer, issuer.FileSocket) }
 
 // Log is the file in which all three log.
 func (c *Centre) Log() string { return c.file("registry.log") }
@@ -68,11 +68,11 @@ func (c *Centre) Log() string { return c.file("registry.log") }
 func (c *Centre) args(what string) []string {
 	switch what {
 	case theBroker:
-		return []string{"broker", "--front", c.file(authority.FolderFront), "--listen", fmt.Sprintf("127.0.0.1:%d", c.ports[0])}
+		return []string{"broker", "--front", c.file(authority.DirFront), "--listen", fmt.Sprintf("127.0.0.1:%d", c.ports[0])}
 	case theFront:
-		return []string{"front", "--config", c.file(authority.FolderFront, api.FileConfig)}
+		return []string{"front", "--config", c.file(authority.DirFront, api.FileConfig)}
 	}
-	return []string{"issuer", "--dir", c.file(authority.FolderIssuer), "--front", c.FrontSocket()}
+	return []string{"issuer", "--dir", c.file(authority.DirIssuer), "--front", c.FrontSocket()}
 }
 
 // start starts one of the processes.

@@ -27,15 +27,15 @@ func find(c *ledger.Change, a operator.Act) (*building.Building, []wire.ID, erro
 	if (a.Grant == "") == (a.Tenancy == "") {
 		return nil, nil, api.Hinted("registryd tenancies and registryd grants show them", "name a grant or a tenancy")
 	}
-	kind, text := store.Grant, a.Grant
+	kind, text := "grant", a.Grant
 	if a.Grant == "" {
-		kind, text = store.Tenancy, a.Tenancy
+		kind, text = "tenancy", a.Tenancy
 	}
 	id, err := parseID(text)
 	if err != nil {
 		return nil, nil, err
 	}
-	where, err := store.BuildingOf(c, kind, id)
+	where, err := store.BuildingOf(c, a.Grant == "", id)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -16,7 +16,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Files with the issuer's keys, in its folder. Those that it shares with the front bear the
+// Files with the issuer's keys, in its directory. Those that it shares with the front bear the
 // front's names.
 const (
 	FilePlace  = "registry.json" // what tokens say: the registry's id and hosts
@@ -80,17 +80,17 @@ func newSealKey(path string) (public []byte, err error) {
 	return public, keys.SaveSealKey(path, private)
 }
 
-// areFolders refuses folders that Init has not made, before anything is written there.
+// areDirectories refuses directories that Init has not made, before anything is written there.
 // Keys may be lost from them: each is told by a file that holds none. An empty front
 // is elsewhere.
-func areFolders(issuer, front string) error {
-	if err := isFolder(issuer, FilePlace, "--dir names the issuer's folder"); err != nil || front == "" {
+func areDirectories(issuer, front string) error {
+	if err := isDirectory(issuer, FilePlace, "--dir names the issuer's folder"); err != nil || front == "" {
 		return err
 	}
-	return isFolder(front, api.FileRoot, "--front-dir names the front's folder")
+	return isDirectory(front, api.FileRoot, "--front-dir names the front's folder")
 }
 
-func isFolder(dir, file, hint string) error {
+func isDirectory(dir, file, hint string) error {
 	_, err := os.Stat(filepath.Join(dir, file))
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err

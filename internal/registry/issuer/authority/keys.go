@@ -1,6 +1,6 @@
 // Package authority makes and keeps what a registry is known by: the keys of its issuers,
 // its CA with the certificates of gateways and of the server, and the trust documents
-// that its root signs. It is the folders that Init makes, and what replaces a key in them.
+// that its root signs. It is the directories that Init makes, and what replaces a key in them.
 //
 // It refuses to overwrite a key, to hand out one that the trust document does not name,
 // and to look for the root's key anywhere but where it is told: that one lives on a stick.
@@ -48,7 +48,7 @@ type Place struct {
 // Public is the issuer's public key.
 func (k Keys) Public() ed25519.PublicKey { return k.Issuer.Public().(ed25519.PublicKey) }
 
-// Load reads the keys of an issuer's folder. It fails where one is missing or does not
+// Load reads the keys of an issuer's directory. It fails where one is missing or does not
 // belong to the others.
 func Load(dir string) (k Keys, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, FilePlace))

@@ -2,5 +2,5 @@
 
 package authority
 
-// ownedAsFolder does nothing where files have no owner of this kind.
-func ownedAsFolder(string) error { return nil }
+// ownedAsDirectory does nothing where files have no owner of this kind.
+func ownedAsDirectory(string) error { return nil }

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// ownedAsFolder gives a file that root has written to the owner of its folder,
+// ownedAsDirectory gives a file that root has written to the owner of its directory,
 // whose process reads it.
-func ownedAsFolder(path string) error {
+func ownedAsDirectory(path string) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}

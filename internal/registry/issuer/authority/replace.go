@@ -164,5 +164,5 @@ func (k freshKey) install() (ReplacedKey, error) {
 	if err := durable.Rename(k.next(), k.path); err != nil {
 		return done, fmt.Errorf("put the new key in its place: %w", err)
 	}
-	return done, ownedAsFolder(k.path)
+	return done, ownedAsDirectory(k.path)
 }

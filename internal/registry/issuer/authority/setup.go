@@ -21,12 +21,12 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// The three folders of a registry. Different people, or at least different
+// The three directories of a registry. Different people, or at least different
 // processes, should have each.
 const (
-	FolderFront   = "front"
-	FolderIssuer  = "issuer"
-	FolderOffline = "offline"
+	DirFront   = "front"
+	DirIssuer  = "issuer"
+	DirOffline = "offline"
 )
 
 // Setup is what Init makes a registry of.
@@ -39,18 +39,18 @@ type Setup struct {
 	Now      time.Time
 }
 
-// Init makes the keys of a registry in three new folders below dir. It
+// Init makes the keys of a registry in three new directories below dir. It
 // overwrites nothing; what an interrupted Init left is made anew.
 func Init(dir string, s Setup) error {
 	if !wire.ValidName(s.Registry, false) || len(s.Hosts) == 0 {
 		return errors.New("init registry: an id [a-z0-9-]{1,32} and a host are needed")
 	}
-	folders := []string{FolderFront, FolderIssuer, FolderOffline}
-	if err := os.MkdirAll(dir, 0o755); err != nil { // the folders in it are private, each to another user
+	dirs := []string{DirFront, DirIssuer, DirOffline}
+	if err := os.MkdirAll(dir, 0o755); err != nil { // the directories in it are private, each to another user
 		return api.Hinted("run this as root, or name a --dir that is yours", "init registry: %v", err)
 	}
 	temp := make(map[string]string)
-	for _, f := range folders {
+	for _, f := range dirs {
 		if _, err := os.Lstat(filepath.Join(dir, f)); !errors.Is(err, fs.ErrNotExist) {
 			return api.Hinted("name another --dir; keys are never overwritten", "init registry: %s is there already", filepath.Join(dir, f))
 		}
@@ -62,10 +62,10 @@ func Init(dir string, s Setup) error {
 			return fmt.Errorf("init registry: %w", err)
 		}
 	}
-	if err := s.fill(temp[FolderFront], temp[FolderIssuer], temp[FolderOffline]); err != nil {
+	if err := s.fill(temp[DirFront], temp[DirIssuer], temp[DirOffline]); err != nil {
 		return fmt.Errorf("init registry: %w", err)
 	}
-	for _, f := range folders {
+	for _, f := range dirs {
 		if err := durable.Rename(temp[f], filepath.Join(dir, f)); err != nil {
 			return fmt.Errorf("init registry: %w", err)
 		}
@@ -164,7 +164,7 @@ func (s Setup) certificates(front, issuer string) (ca []byte, err error) {
 // RenewServer gives the front a new certificate for its key, for the hosts of
 // the one before, or for others.
 func RenewServer(issuer, front string, hosts []string, now time.Time) (until time.Time, err error) {
-	if err := areFolders(issuer, front); err != nil {
+	if err := areDirectories(issuer, front); err != nil {
 		return until, err
 	}
 	ca, caKey, err := loadCA(issuer)

@@ -17,10 +17,10 @@ import (
 
 var start = time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 
-// TestInit: three folders, each with its own keys only, and nothing overwritten.
+// TestInit: three directories, each with its own keys only, and nothing overwritten.
 func TestInit(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, FolderIssuer+".new"), 0o700); err != nil { // of an init that was interrupted
+	if err := os.MkdirAll(filepath.Join(dir, DirIssuer+".new"), 0o700); err != nil { // of an init that was interrupted
 		t.Fatal(err)
 	}
 	setup := Setup{Registry: "registry-1", Hosts: []string{"registry.example.org", "192.0.2.1"}, Enrol: 8443, Broker: 8883, Config: []byte("x"), Now: start}
@@ -30,8 +30,8 @@ func TestInit(t *testing.T) {
 	if err := Init(dir, setup); err == nil {
 		t.Fatal("overwritten")
 	}
-	private := map[string][]string{FolderFront: {api.FileServerKey, api.FileWitnessKey}, FolderIssuer: {FileCAKey, FileDesk, FileIssuer},
-		FolderOffline: {FileEscrow, FileRecords, FileRootKey, FileSecond}}
+	private := map[string][]string{DirFront: {api.FileServerKey, api.FileWitnessKey}, DirIssuer: {FileCAKey, FileDesk, FileIssuer},
+		DirOffline: {FileEscrow, FileRecords, FileRootKey, FileSecond}}
 	for folder, want := range private {
 		files, err := os.ReadDir(filepath.Join(dir, folder))
 		if err != nil {
@@ -51,11 +51,11 @@ func TestInit(t *testing.T) {
 			t.Errorf("%s has the private keys %v, want %v", folder, got, want)
 		}
 	}
-	root, err := keys.LoadRoot(filepath.Join(dir, FolderFront, api.FileRoot))
+	root, err := keys.LoadRoot(filepath.Join(dir, DirFront, api.FileRoot))
 	if err != nil {
 		t.Fatal(err)
 	}
-	envelope, _ := os.ReadFile(filepath.Join(dir, FolderFront, api.FileTrust))
+	envelope, _ := os.ReadFile(filepath.Join(dir, DirFront, api.FileTrust))
 	trust, err := keys.OpenTrust(envelope, root, "registry-1")
 	if err != nil || trust.Version != 1 || len(trust.Keyset(wire.RoleIssuer)) != 2 || len(trust.Keyset(wire.RoleWitness)) != 1 {
 		t.Fatal(trust, err)
@@ -65,11 +65,11 @@ func TestInit(t *testing.T) {
 
 func checkServer(t *testing.T, dir string, trust wire.Trust) {
 	t.Helper()
-	until, err := RenewServer(filepath.Join(dir, FolderIssuer), filepath.Join(dir, FolderFront), nil, start.AddDate(1, 0, 0))
+	until, err := RenewServer(filepath.Join(dir, DirIssuer), filepath.Join(dir, DirFront), nil, start.AddDate(1, 0, 0))
 	if err != nil || until.Before(start.AddDate(2, 11, 0)) {
 		t.Fatal(until, err)
 	}
-	front := filepath.Join(dir, FolderFront)
+	front := filepath.Join(dir, DirFront)
 	pair, err := tls.LoadX509KeyPair(filepath.Join(front, api.FileServerCert), filepath.Join(front, api.FileServerKey))
 	if err != nil {
 		t.Fatal("the renewed certificate is for another key", err)

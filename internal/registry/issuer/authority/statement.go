@@ -23,11 +23,11 @@ const (
 )
 
 // NextTrust is what the next trust document says otherwise than the one before.
-// It is signed with the root's key where that and the folders of the keys to be
+// It is signed with the root's key where that and the directories of the keys to be
 // replaced are at hand.
 type NextTrust struct {
-	Dir     string   // the issuer's folder
-	Front   string   // the front's folder; empty: it is elsewhere, and its witness key stays
+	Dir     string   // the issuer's directory
+	Front   string   // the front's directory; empty: it is elsewhere, and its witness key stays
 	Root    string   // root.key on its stick; the trust document is also left beside it
 	Replace []string // keys of which a new one is made, under the next epoch of its role
 	Drop    []string // ids of the keys that go, as ShowTrust has them, where their file is gone; and of CAs that are used no more
@@ -73,7 +73,7 @@ type StatedKey struct {
 	ID    string `json:"id"` // hex, start of the SHA-256 of the public key
 }
 
-// ShowTrust reads the newest trust document of some folders; root.pub in the
+// ShowTrust reads the newest trust document of some directories; root.pub in the
 // first one verifies it.
 func ShowTrust(dirs ...string) (TrustStatement, error) {
 	root, err := rootOf(dirs...)
@@ -121,7 +121,7 @@ func stateCAs(t wire.Trust) []StatedCA {
 
 func idOfCA(der []byte) string { return fmt.Sprintf("%x", wire.IDOf(der)) }
 
-// rootOf is the root's public key in the first folder that has one.
+// rootOf is the root's public key in the first directory that has one.
 func rootOf(dirs ...string) (root ed25519.PublicKey, err error) {
 	for _, dir := range dirs {
 		if root, err = keys.LoadRoot(filepath.Join(dir, api.FileRoot)); err == nil {
@@ -131,7 +131,7 @@ func rootOf(dirs ...string) (root ed25519.PublicKey, err error) {
 	return nil, api.Hinted("--dir names the issuer's folder", "%v", err)
 }
 
-// newestTrust finds the newest trust document among folders; an older backup of
+// newestTrust finds the newest trust document among directories; an older backup of
 // one may not make a version be used twice.
 func newestTrust(root ed25519.PublicKey, dirs ...string) (t wire.Trust, err error) {
 	for _, dir := range dirs {

@@ -18,7 +18,7 @@ import (
 func (n NextTrust) Sign() (SignedTrust, error) {
 	out := SignedTrust{Replaced: []ReplacedKey{}}
 	stick := filepath.Dir(n.Root)
-	if err := areFolders(n.Dir, n.Front); err != nil {
+	if err := areDirectories(n.Dir, n.Front); err != nil {
 		return out, err
 	}
 	root, err := keys.LoadPrivateKey(n.Root)
@@ -116,7 +116,7 @@ func signOneTrust(t wire.Trust, root ed25519.PrivateKey) ([]byte, error) {
 	return wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: t.Registry, Version: wire.VersionOf(t)}, payload, root)
 }
 
-// leaveTrust writes a document into a folder of keys, the twin first.
+// leaveTrust writes a document into a directory of keys, the twin first.
 func leaveTrust(dir string, envelopes map[string][]byte) error {
 	if dir == "" {
 		return nil
@@ -130,7 +130,7 @@ func leaveTrust(dir string, envelopes map[string][]byte) error {
 		if err := durable.WriteFile(path, envelope, 0o600); err != nil {
 			return fmt.Errorf("leave trust document: %w", err)
 		}
-		if err := ownedAsFolder(path); err != nil {
+		if err := ownedAsDirectory(path); err != nil {
 			return fmt.Errorf("leave trust document: %w", err)
 		}
 	}

@@ -46,7 +46,7 @@ func (n NextTrust) nextCA(t *wire.Trust) ([]freshKey, error) {
 	return []freshKey{key, cert}, writePEM(cert.next(), certificateBlock, 0o644, made.Raw)
 }
 
-// leaveCAs gives the front's folder all CAs: for a broker that runs elsewhere.
+// leaveCAs gives the front's directory all CAs: for a broker that runs elsewhere.
 func (n NextTrust) leaveCAs(t wire.Trust) error {
 	if n.Front == "" {
 		return nil
@@ -55,5 +55,5 @@ func (n NextTrust) leaveCAs(t wire.Trust) error {
 	if err := writePEM(path, certificateBlock, 0o644, t.CAs...); err != nil {
 		return err
 	}
-	return ownedAsFolder(path)
+	return ownedAsDirectory(path)
 }

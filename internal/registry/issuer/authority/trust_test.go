@@ -23,7 +23,7 @@ func anew(t *testing.T) NextTrust {
 	if err := Init(dir, Setup{Registry: "registry-1", Hosts: []string{"registry.example.org"}, Enrol: 8443, Broker: 8883, Now: start}); err != nil {
 		t.Fatal(err)
 	}
-	return NextTrust{Dir: filepath.Join(dir, FolderIssuer), Front: filepath.Join(dir, FolderFront), Root: filepath.Join(dir, FolderOffline, FileRootKey), Now: start}
+	return NextTrust{Dir: filepath.Join(dir, DirIssuer), Front: filepath.Join(dir, DirFront), Root: filepath.Join(dir, DirOffline, FileRootKey), Now: start}
 }
 
 func (n NextTrust) sign(t *testing.T) SignedTrust {
@@ -111,7 +111,7 @@ func TestTrustTakesBack(t *testing.T) {
 
 // TestTrustAfterInterruption: the new key comes last. A run that ended between is
 // made good by the next one, and no version is used twice, whatever backup of a
-// folder was put back.
+// directory was put back.
 func TestTrustAfterInterruption(t *testing.T) {
 	n := anew(t)
 	old, err := os.ReadFile(filepath.Join(n.Dir, FileIssuer))
@@ -182,7 +182,7 @@ func TestTrustRefuses(t *testing.T) {
 	}
 }
 
-// TestOtherFolder: in a folder that Init has not made nothing is written, no version
+// TestOtherFolder: in a directory that Init has not made nothing is written, no version
 // is used up, and the answer says what it lacks and which flag names it.
 func TestOtherFolder(t *testing.T) {
 	n := anew(t)

@@ -23,7 +23,7 @@ type Grant struct {
 	Cards    []Card // ascending
 	Ended    bool
 	End      Event  // the first that ended it
-	Notice   uint32 // unix s: it ends then, by a notice in force; 0: none
+	Notice   uint32 // unix s: it ends then, by an active notice; 0: none
 	Given    bool   // a notice of the landlord's stands, whether disputed or not
 	Ends     uint32 // unix s: when that would end it; 0: none stands
 	Disputed bool   // an objection waits for the operator

@@ -53,7 +53,7 @@ func (l *Ledger) SignIfReplaced() error {
 	}
 	return l.Update(func(c *Change) error {
 		l.state.signer = now
-		return store.SetState(c, store.Signer, now)
+		return store.SetState(c, stateSigner, now)
 	})
 }
 

@@ -42,8 +42,8 @@ type Ledger struct {
 // nothing it is said that it came after.
 const notYet = 1<<32 - 1
 
-// Open opens or makes the database at a path, and the clock of its folder. Where another
-// process has it open the error is durable.ErrLocked, and nothing in the folder is touched.
+// Open opens or makes the database at a path, and the clock of its directory. Where another
+// process has it open the error is durable.ErrLocked, and nothing in the directory is touched.
 func Open(path string, keys authority.Keys, clock agreed.Source, log zerolog.Logger) (*Ledger, error) {
 	l := &Ledger{Keys: keys, path: path, log: log, state: state{buildings: make(map[string]*building.Building),
 		sent: make(map[string]bool), unsent: make(map[string]bool), behind: make(map[string]bool)}}
@@ -63,13 +63,13 @@ func Open(path string, keys authority.Keys, clock agreed.Source, log zerolog.Log
 
 // load reads what is not of one building.
 func (l *Ledger) load() error {
-	after, err := store.State(l.db, store.After)
+	after, err := store.State(l.db, stateAfter)
 	var since int64
 	if err == nil {
-		l.state.signer, err = store.State(l.db, store.Signer)
+		l.state.signer, err = store.State(l.db, stateSigner)
 	}
 	if err == nil {
-		since, err = store.State(l.db, store.Since)
+		since, err = store.State(l.db, stateSince)
 	}
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (l *Ledger) begin() error {
 		now = notYet
 	}
 	l.state.since = now
-	return store.SetState(l.db, store.Since, int64(now))
+	return store.SetState(l.db, stateSince, int64(now))
 }
 
 // Begin keeps that time where no clock could tell it at the start.
@@ -121,7 +121,7 @@ func (l *Ledger) Begin() error {
 // Close ends the use of the database.
 func (l *Ledger) Close() error { return l.db.Close() }
 
-// Dir is the folder of the database.
+// Dir is the directory of the database.
 func (l *Ledger) Dir() string { return filepath.Dir(l.path) }
 
 // Copy makes a whole copy of the database, which is gone when it is closed.
@@ -247,7 +247,7 @@ func (l *Ledger) TakeIn(all []api.Delivery, f func(*Change, api.Delivery) error)
 			}
 			after = d.Number
 		}
-		return store.SetState(c, store.After, int64(after))
+		return store.SetState(c, stateAfter, int64(after))
 	})
 	if err != nil {
 		return fmt.Errorf("take records in: %w", err)

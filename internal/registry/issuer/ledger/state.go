@@ -8,6 +8,13 @@ import (
 	"gatehouse/sync/wire"
 )
 
+// Numbers that the store keeps of no building.
+const (
+	stateAfter  = "after"  // of the last delivery that was taken in
+	stateSigner = "signer" // whose signatures stand in the database
+	stateSince  = "since"  // unix s: when the database was put back or made
+)
+
 // state is what the ledger's lock guards besides the store.
 type state struct {
 	buildings map[string]*building.Building

@@ -66,7 +66,7 @@ type Tenancy struct {
 	Since    time.Time  `json:"since"`             // first day: of the term, or of the check-in where that is later
 	Zone     string     `json:"zone,omitempty"`    // time zone of the building, as its gateways say; empty: not heard yet
 	Until    *time.Time `json:"until,omitempty"`   // its end as known now, exclusive; of one that was ended before, when
-	Notice   *time.Time `json:"notice,omitempty"`  // the notice in force ends it then
+	Notice   *time.Time `json:"notice,omitempty"`  // the active notice ends it then
 	Decided  string     `json:"decided,omitempty"` // on the newest notice: upheld or rejected
 	Cause    string     `json:"cause,omitempty"`   // of its end
 	Document string     `json:"document"`          // which kind was seen; its number is sealed
@@ -248,7 +248,7 @@ type Offer struct {
 	Flats    []string  `json:"flats"`     // of these
 }
 
-// House brings the House document that a gateway has (house.cose in its folder of
+// House brings the House document that a gateway has (house.cose in its directory of
 // keys), for a registry that lost everything.
 type House struct {
 	Envelope []byte `json:"envelope"`

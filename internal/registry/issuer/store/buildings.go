@@ -105,10 +105,8 @@ func Load(q Querier, id string) (*building.Building, error) {
 func loadSeen(q Querier, b *building.Building) error {
 	return each(q, "read lines", func(rows *sql.Rows) error {
 		var l building.Line
-		var line []byte
 		var s building.Seen
-		err := rows.Scan(&l.Gateway, &line, &s.Number, &s.At, &s.Used)
-		l.Number = number(line)
+		err := rows.Scan(&l.Gateway, (*number)(&l.Number), &s.Number, &s.At, &s.Used)
 		b.Lines.Load(l, s)
 		return err
 	}, `SELECT gateway, line, number, at, used FROM seen WHERE building = ?`, b.ID)
@@ -117,14 +115,12 @@ func loadSeen(q Querier, b *building.Building) error {
 func loadChanges(q Querier, b *building.Building) error {
 	err := each(q, "read changes", func(rows *sql.Rows) error {
 		var e fold.Event
-		var line, record, body, person []byte
+		var body []byte
 		var n int64
-		if err := rows.Scan(&e.Source, &line, &n, &record, &e.At, &body, &person, &e.Settled, &e.Least); err != nil {
+		if err := rows.Scan(&e.Source, (*number)(&e.Line), &n, bytesInto(e.Record[:]), &e.At, &body, bytesInto(e.Person[:]), &e.Settled, &e.Least); err != nil {
 			return err
 		}
-		e.Line, e.Number = number(line), uint64(n)
-		copy(e.Record[:], record)
-		copy(e.Person[:], person)
+		e.Number = uint64(n)
 		if err := wire.Decode(body, &e.Change); err != nil {
 			return err
 		}
@@ -139,16 +135,16 @@ func loadChanges(q Querier, b *building.Building) error {
 
 func loadRevoked(q Querier, b *building.Building) error {
 	return each(q, "read revoked grants", func(rows *sql.Rows) error {
-		var id []byte
+		var id wire.ID
 		var r building.Revocation
-		if err := rows.Scan(&id, &r.Version, &r.Dropped); err != nil {
+		if err := rows.Scan(bytesInto(id[:]), &r.Version, &r.Dropped); err != nil {
 			return err
 		}
-		if g := b.Tenancies.Grants[wire.ID(id)]; g != nil && g.Known && !g.Ended {
+		if g := b.Tenancies.Grants[id]; g != nil && g.Known && !g.Ended {
 			b.Lists.Healed = true // an earlier version ended it by the clock
 			return nil
 		}
-		b.Lists.Revoked[wire.ID(id)] = r
+		b.Lists.Revoked[id] = r
 		return nil
 	}, `SELECT grant_id, version, dropped FROM revoked WHERE building = ?`, b.ID)
 }
@@ -165,24 +161,20 @@ func loadSetBacks(q Querier, b *building.Building) error {
 
 func loadRemovals(q Querier, b *building.Building) error {
 	return each(q, "read what lists have taken away", func(rows *sql.Rows) error {
-		var tenancy []byte
+		var tenancy wire.ID
 		var at uint32
-		if err := rows.Scan(&tenancy, &at); err != nil {
-			return err
-		}
-		b.Lists.Removals[wire.ID(tenancy)] = at
-		return nil
+		err := rows.Scan(bytesInto(tenancy[:]), &at)
+		b.Lists.Removals[tenancy] = at
+		return err
 	}, `SELECT tenancy, at FROM removals WHERE building = ?`, b.ID)
 }
 
 func loadCovered(q Querier, b *building.Building) error {
 	return each(q, "read what lists have seen", func(rows *sql.Rows) error {
 		var l building.Line
-		var line []byte
 		var n int64
 		var events int
-		err := rows.Scan(&l.Gateway, &line, &n, &events)
-		l.Number = number(line)
+		err := rows.Scan(&l.Gateway, (*number)(&l.Number), &n, &events)
 		b.Lines.Covered[l] = building.Cover{Number: uint64(n), Events: events}
 		return err
 	}, `SELECT gateway, line, number, events FROM covered WHERE building = ?`, b.ID)

@@ -26,24 +26,19 @@ func SettleChange(q Querier, id string, e fold.Event) error {
 	return exec(q, "keep what is settled", `UPDATE changes SET settled = 1 WHERE building = ? AND gateway = ? AND record = ?`, id, e.Source, e.Record[:])
 }
 
-// Kind is of what an id is.
-type Kind string
-
-// Kinds of ids.
-const (
-	Grant   Kind = "grant"
-	Tenancy Kind = "tenancy"
-)
-
-// BuildingOf is the building of a grant or tenancy; empty: it is not there.
-func BuildingOf(q Querier, kind Kind, id wire.ID) (building string, err error) {
-	column := map[Kind]string{Grant: "grant_id", Tenancy: "tenancy"}[kind]
-	err = q.QueryRow(`SELECT building FROM changes WHERE `+column+` = ? ORDER BY n LIMIT 1`, id[:]).Scan(&building)
+// BuildingOf is the building of a grant, or with tenancy of a tenancy; empty: it is not
+// there.
+func BuildingOf(q Querier, tenancy bool, id wire.ID) (building string, err error) {
+	query := `SELECT building FROM changes WHERE grant_id = ? ORDER BY n LIMIT 1`
+	if tenancy {
+		query = `SELECT building FROM changes WHERE tenancy = ? ORDER BY n LIMIT 1`
+	}
+	err = q.QueryRow(query, id[:]).Scan(&building)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("look for %s %s: %w", kind, id, err)
+		return "", fmt.Errorf("look for the building of %s: %w", id, err)
 	}
 	return building, nil
 }
@@ -102,13 +97,13 @@ func AddReinstated(q Querier, id string, next, old wire.ID, by wire.Hash, at uin
 
 // Reinstated is the grant that was made in the place of one; nil: none.
 func Reinstated(q Querier, old wire.ID) (*wire.ID, error) {
-	var next []byte
-	err := q.QueryRow(`SELECT grant_id FROM reinstated WHERE old_id = ?`, old[:]).Scan(&next)
+	var next wire.ID
+	err := q.QueryRow(`SELECT grant_id FROM reinstated WHERE old_id = ?`, old[:]).Scan(bytesInto(next[:]))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
-	if err != nil || len(next) != len(wire.ID{}) {
+	if err != nil {
 		return nil, fmt.Errorf("read what was reinstated: %w", err)
 	}
-	return (*wire.ID)(next), nil
+	return &next, nil
 }

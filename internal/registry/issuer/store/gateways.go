@@ -138,9 +138,7 @@ func CloseOffer(q Querier, o Offer) error {
 func Offers(q Querier, building string, closed bool) (all []Offer, err error) {
 	err = each(q, "read what gateways hold", func(rows *sql.Rows) error {
 		var o Offer
-		var hash []byte
-		err := rows.Scan(&o.Building, &hash, &o.Gateway, &o.At, &o.Manifest, &o.Second, &o.Rest)
-		copy(o.Hash[:], hash)
+		err := rows.Scan(&o.Building, bytesInto(o.Hash[:]), &o.Gateway, &o.At, &o.Manifest, &o.Second, &o.Rest)
 		all = append(all, o)
 		return err
 	}, `SELECT building, hash, gateway, at, manifest, second, buckets FROM offers WHERE state <= ? AND ? IN ('', building) ORDER BY building, at`, closed, building)

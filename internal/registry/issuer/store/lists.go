@@ -56,11 +56,10 @@ func Held(q Querier) ([]string, error) {
 func loadLists(q Querier, b *building.Building) error {
 	buckets := make(map[wire.Hash][]byte)
 	err := each(q, "read buckets", func(rows *sql.Rows) error {
-		var hash, bytes []byte
-		err := rows.Scan(&hash, &bytes)
-		if err == nil {
-			buckets[wire.Hash(hash)] = bytes
-		}
+		var hash wire.Hash
+		var bytes []byte
+		err := rows.Scan(bytesInto(hash[:]), &bytes)
+		buckets[hash] = bytes
 		return err
 	}, `SELECT hash, bytes FROM buckets WHERE building = ?`, b.ID)
 	if err != nil {
@@ -120,9 +119,8 @@ func LogFrom(q Querier, id string, from uint64) ([]api.Logged, error) {
 	err := each(q, "read log of "+id, func(rows *sql.Rows) error {
 		var l api.Logged
 		var epoch int64
-		var version []byte
-		err := rows.Scan(&l.Hash, &epoch, &version, &l.Own)
-		l.Epoch, l.Version = uint64(epoch), number(version)
+		err := rows.Scan(&l.Hash, &epoch, (*number)(&l.Version), &l.Own)
+		l.Epoch = uint64(epoch)
 		all = append(all, l)
 		return err
 	}, `SELECT hash, epoch, version, own FROM listlog WHERE building = ? AND n >= ? ORDER BY n`, id, int64(from))
@@ -131,15 +129,14 @@ func LogFrom(q Querier, id string, from uint64) ([]api.Logged, error) {
 
 // HashOf is the hash of the newest manifest of a version in the log.
 func HashOf(q Querier, id string, version uint64) (hash wire.Hash, there bool, err error) {
-	var b []byte
-	err = q.QueryRow(`SELECT hash FROM listlog WHERE building = ? AND version = ? ORDER BY n DESC LIMIT 1`, id, blob(version)).Scan(&b)
+	err = q.QueryRow(`SELECT hash FROM listlog WHERE building = ? AND version = ? ORDER BY n DESC LIMIT 1`, id, blob(version)).Scan(bytesInto(hash[:]))
 	if errors.Is(err, sql.ErrNoRows) {
 		return hash, false, nil
 	}
 	if err != nil {
 		return hash, false, fmt.Errorf("look into the log of %s: %w", id, err)
 	}
-	return wire.Hash(b), true, nil
+	return hash, true, nil
 }
 
 // PutRevoked keeps since which version a grant has stood revoked, and whether it is in

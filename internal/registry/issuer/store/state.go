@@ -4,24 +4,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 )
 
-// Key names a number of the table state.
-type Key string
-
-// Numbers of the table state.
-const (
-	After  Key = "after"  // of the last delivery that was taken in
-	Signer Key = "signer" // whose signatures stand in the database
-	Since  Key = "since"  // unix s: when the database was put back or made
-)
-
-// State reads a number; 0: it is not there.
-func State(q Querier, key Key) (value int64, err error) {
+// State reads a number that is of no building; 0: it is not there.
+func State(q Querier, key string) (value int64, err error) {
 	err = q.QueryRow(`SELECT value FROM state WHERE key = ?`, key).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
@@ -32,9 +21,9 @@ func State(q Querier, key Key) (value int64, err error) {
 	return value, nil
 }
 
-// SetState keeps a number.
-func SetState(q Querier, key Key, value int64) error {
-	return exec(q, "keep "+string(key), `INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, value)
+// SetState keeps such a number.
+func SetState(q Querier, key string, value int64) error {
+	return exec(q, "keep "+key, `INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, value)
 }
 
 // AddTrust keeps a trust document; one that is there stays.
@@ -57,9 +46,7 @@ func Audits(q Querier) ([]operator.Audit, error) {
 	out := []operator.Audit{}
 	err := each(q, "read audit", func(rows *sql.Rows) error {
 		var a operator.Audit
-		var at int64
-		err := rows.Scan(&at, &a.Who, &a.What, &a.Building, &a.Subject, &a.Reason)
-		a.Time = time.Unix(at, 0).UTC()
+		err := rows.Scan((*unix)(&a.Time), &a.Who, &a.What, &a.Building, &a.Subject, &a.Reason)
 		out = append(out, a)
 		return err
 	}, `SELECT at, who, what, building, subject, reason FROM audit ORDER BY n DESC LIMIT 1000`)
@@ -76,9 +63,7 @@ func Remarks(q Querier) ([]api.Remark, error) {
 	all := []api.Remark{}
 	err := each(q, "read remarks", func(rows *sql.Rows) error {
 		var r api.Remark
-		var at int64
-		err := rows.Scan(&r.Building, &r.Text, &at)
-		r.Time = time.Unix(at, 0).UTC()
+		err := rows.Scan(&r.Building, &r.Text, (*unix)(&r.Time))
 		all = append(all, r)
 		return err
 	}, `SELECT building, text, at FROM remarks ORDER BY at, building, text`)
@@ -134,9 +119,9 @@ func ClearProblems(q Querier, building string, now map[string]string) error {
 func Problems(q Querier, building string) (out []operator.Problem, err error) {
 	err = each(q, "read problems", func(rows *sql.Rows) error {
 		var p operator.Problem
-		var at, number int64
-		err := rows.Scan(&at, &p.Building, &p.Gateway, &number, &p.Text)
-		p.Time, p.Record = time.Unix(at, 0).UTC(), uint64(number)
+		var number int64
+		err := rows.Scan((*unix)(&p.Time), &p.Building, &p.Gateway, &number, &p.Text)
+		p.Record = uint64(number)
 		out = append(out, p)
 		return err
 	}, `SELECT at, building, gateway, number, text FROM problems WHERE ? IN ('', building) ORDER BY n`, building)

@@ -9,9 +9,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -35,7 +37,7 @@ type DB struct {
 	lock  *durable.Lock
 }
 
-// Open opens or makes the database at a path, whose folder must exist. Where another
+// Open opens or makes the database at a path, whose directory must exist. Where another
 // process has it open the error is durable.ErrLocked, and nothing is touched.
 func Open(path string) (*DB, error) {
 	lock, err := dbfile.Lock(path) // before all that writes: a second issuer would sign two lists of one version
@@ -56,7 +58,7 @@ func Open(path string) (*DB, error) {
 // open opens it under the lock.
 func (d *DB) open() error {
 	ctx := context.Background()
-	f, err := os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o600) // it has tokens: nobody else reads it, in whatever folder it lies
+	f, err := os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o600) // it has tokens: nobody else reads it, in whatever directory it lies
 	if err == nil {
 		err = errors.Join(f.Chmod(0o600), f.Close())
 	}
@@ -130,17 +132,43 @@ func column[T any](q Querier, doing, query string, args ...any) (all []T, err er
 }
 
 // blob is a 64-bit number as the store keeps it: all 64 bits, where SQL has 63.
-func blob(v uint64) []byte {
-	b := make([]byte, 8)
-	for i := range b {
-		b[i] = byte(v >> (56 - 8*i))
+func blob(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
+
+// number reads a blob.
+type number uint64
+
+// Scan reads it.
+func (n *number) Scan(v any) error {
+	b, ok := v.([]byte)
+	if !ok || len(b) != 8 {
+		return fmt.Errorf("%T is no number of 64 bits", v)
 	}
-	return b
+	*n = number(binary.BigEndian.Uint64(b))
+	return nil
 }
 
-func number(b []byte) (v uint64) {
-	for _, c := range b {
-		v = v<<8 | uint64(c)
+// bytesInto reads bytes into a place of their size.
+type bytesInto []byte
+
+// Scan reads them.
+func (b bytesInto) Scan(v any) error {
+	raw, ok := v.([]byte)
+	if !ok || len(raw) != len(b) {
+		return fmt.Errorf("%T: %d bytes where %d are kept", v, len(raw), len(b))
 	}
-	return v
+	copy(b, raw)
+	return nil
+}
+
+// unix reads a time in unix s.
+type unix time.Time
+
+// Scan reads it.
+func (t *unix) Scan(v any) error {
+	s, ok := v.(int64)
+	if !ok {
+		return fmt.Errorf("%T is no time", v)
+	}
+	*t = unix(time.Unix(s, 0).UTC())
+	return nil
 }
