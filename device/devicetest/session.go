@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -153,6 +154,8 @@ func (b *Board) grant(s *session, q request) error {
 		switch {
 		case l == nil:
 			return refuse(codeInvalid, "chip %s has no line %d", q.Chip, offset)
+		case slices.Contains(g.lines, l):
+			return refuse(codeInvalid, "line %d is asked for twice", offset)
 		case l.owner != nil:
 			return refuse(codeBusy, "line %d is busy", offset)
 		case l.Line.Output != g.output:
@@ -161,13 +164,6 @@ func (b *Board) grant(s *session, q request) error {
 			return refuse(codeInvalid, "one output a request")
 		}
 		g.lines = append(g.lines, l)
-	}
-	for i, l := range g.lines {
-		for _, other := range g.lines[:i] {
-			if other == l {
-				return refuse(codeInvalid, "line %d is asked for twice", l.Offset)
-			}
-		}
 	}
 	s.grants[q.ID] = g
 	for _, l := range g.lines {

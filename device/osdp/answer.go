@@ -27,25 +27,18 @@ func (c *contact) answer(f protocol.Frame, now time.Time) {
 	switch {
 	case session == nil && f.Block.HasMAC():
 		c.backOff(fault.BadMAC, now) // of a session that we don't have
-		return
-	case session != nil && !f.Block.HasMAC():
+	case session == nil:
+		c.took(code, f, !c.secured(), now)
+	case !f.Block.HasMAC():
 		c.inClear(code, f, now)
-		return
-	case session != nil:
+	default:
 		encrypted, err := session.Open(&f)
 		if err != nil {
 			c.badMAC(now)
 			return
 		}
-		if !encrypted && personalReply(f.Code) {
-			c.clearText(now)
-			return
-		}
-	case c.secured() && personalReply(f.Code):
-		c.clearText(now)
-		return
+		c.took(code, f, encrypted, now)
 	}
-	c.took(code, f, now)
 }
 
 // personalReply says that a reply has a card or keys in it.
@@ -95,8 +88,13 @@ func (c *contact) badMAC(now time.Time) {
 	}
 }
 
-// took handles a reply that is as protected as it must be.
-func (c *contact) took(code byte, f protocol.Frame, now time.Time) {
+// took handles a reply with the right MAC, or out of a session. private says that
+// it may tell of cards and keys: it was encrypted, or need not be.
+func (c *contact) took(code byte, f protocol.Frame, private bool, now time.Time) {
+	if !private && personalReply(f.Code) {
+		c.clearText(now)
+		return
+	}
 	switch c.step {
 	case stepIdentify:
 		if reason, err := f.Reason(); err == nil && reason == protocol.ReasonSequence {

@@ -82,7 +82,15 @@ func (t *text) tail() string {
 
 // valid refuses what can't be told from its own parts.
 func (t *text) valid() error {
-	tail := t.suffix + endings[t.end]
+	for _, check := range []func() error{t.validKind, t.validEnds, t.validDigits} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *text) validKind() error {
 	switch {
 	case t.base != printable && len(t.digits) == 0:
 		return errors.New("no number of digits")
@@ -94,6 +102,13 @@ func (t *text) valid() error {
 		return errors.New("a check byte after the end needs an end of its own")
 	case t.base == decimal && t.check == checkDigits:
 		return errors.New("check digits are of hex numbers only")
+	}
+	return nil
+}
+
+func (t *text) validEnds() error {
+	tail := t.suffix + endings[t.end]
+	switch {
 	case t.skip < 0 || t.base != printable && t.frameSize() > maxFrame:
 		return fmt.Errorf("longer than %d bytes", maxFrame)
 	case len(t.prefix)+len(t.suffix) > maxFrame:
@@ -102,6 +117,12 @@ func (t *text) valid() error {
 		return errors.New("the first character of the prefix stands inside the frame too")
 	case tail != "" && t.base.has(tail[0]):
 		return errors.New("what follows the number begins like one more character of it")
+	}
+	return nil
+}
+
+func (t *text) validDigits() error {
+	switch {
 	case len(t.digits) > 1 && (t.prefix == "" || t.check == checkNone):
 		return errors.New("numbers of several lengths need a prefix and a check, or the end of a long one could pass for a short one")
 	case t.prefix == "" && t.skip > 0 && t.end == endSilence:

@@ -145,6 +145,12 @@ func (k Keypad) checkPIN(kind keypadKind) error {
 		return fmt.Errorf("length %d: its PINs have always %d digits", k.Length, digits)
 	case k.Length < 0 || k.Length > digits:
 		return fmt.Errorf("length %d: want up to %d", k.Length, digits)
+	}
+	return k.checkPause(kind)
+}
+
+func (k Keypad) checkPause(kind keypadKind) error {
+	switch {
 	case k.Pause != 0 && kind.codes == "":
 		return fmt.Errorf("pause of %v: the keypad itself puts the keys together", k.Pause)
 	case k.Pause != 0 && (k.Pause < minPause || k.Pause > maxPause):

@@ -110,6 +110,11 @@ func (p *Proposal) matches(v Fields, parts []string) string {
 	if v.HasFacility || v.HasOEM || v.HasIssue || n < 24 || n > 40 || n%8 != 0 {
 		return ""
 	}
+	return formOf(v, n, parts)
+}
+
+// formOf tells in which form a number of n bits is printed; "" for none.
+func formOf(v Fields, n int, parts []string) string {
 	for _, form := range printedForms(v.Card, n) {
 		left, right, two := strings.Cut(form.number, ",")
 		if two && len(parts) == 2 && same(parts[0], left) && same(parts[1], right) ||

@@ -220,20 +220,21 @@ func chance(n int) string {
 
 // Advice says in plain words what to do after these swipes.
 func Advice(cards []device.Card, proposals []Proposal) string {
-	lengths := map[int]bool{}
-	for _, c := range cards {
-		lengths[c.Len()] = true
-	}
 	switch {
 	case len(cards) == 0:
 		return "Swipe a card."
-	case len(lengths) > 1:
+	case slices.ContainsFunc(cards, func(c device.Card) bool { return c.Len() != cards[0].Len() }):
 		return "The swipes have different numbers of bits: cards of several kinds, or noise on the wires. Swipe one kind; if one card gives different lengths, look at ground and shield."
 	case cards[0].Len() < minRaw:
 		return "So few bits are a key of a keypad, not a card."
 	case len(proposals) == 0:
 		return "No format shows the printed number. Is it the number of this card?"
 	}
+	return advise(cards, proposals)
+}
+
+// advise is Advice where some format fits.
+func advise(cards []device.Card, proposals []Proposal) string {
 	best := proposals[0]
 	switch rest := others(proposals); {
 	case best.Matched != "" && len(rest) == 0:

@@ -18,13 +18,15 @@ func (f Format) Whole() int {
 			return 0
 		}
 	}
-	plain := f.card.max == 0 && f.card.only == 0 && !f.card.bcd && f.facility.max == 0 && f.facility.only == 0
 	framed := n > 0 && (list[0] == 1 && n+2 == f.Bits || list[0] == 0 && n+f.xorWidth == f.Bits)
-	if !plain || !framed || n > 64 || f.issue.list != nil || f.oem.list != nil {
+	if !f.card.plain() || !f.facility.plain() || !framed || n > 64 || f.issue.list != nil || f.oem.list != nil {
 		return 0
 	}
 	return n
 }
+
+// plain tells whether the number is its bits, whatever they are.
+func (d *field) plain() bool { return d.max == 0 && d.only == 0 && !d.bcd }
 
 // Frame makes the card of a format with a Whole number.
 func (f Format) Frame(v uint64) (device.Card, error) {

@@ -126,16 +126,17 @@ func (m Machine) emergency() bool { return m.fireLatch || m.fireBlind }
 // FireLine reports whether the fire input is active or unreadable now.
 func (m Machine) FireLine() bool { return m.fireLine || m.fireBlind }
 
+// releases are the inputs that release and do nothing else, with the reason told.
+var releases = [...]wire.Reason{
+	GrantCard: wire.ReasonCard, ExitCard: wire.ReasonExit, OperatorOpen: wire.ReasonOperator, FireSeen: wire.ReasonFire,
+}
+
 // Step is the door's whole behaviour. now never goes back. It appends to acts
 // and returns it, so that a caller can reuse the space.
 func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) {
 	switch in {
-	case GrantCard:
-		acts = m.release(now, wire.ReasonCard, acts)
-	case ExitCard:
-		acts = m.release(now, wire.ReasonExit, acts)
-	case OperatorOpen:
-		acts = m.release(now, wire.ReasonOperator, acts)
+	case GrantCard, ExitCard, OperatorOpen, FireSeen:
+		acts = m.release(now, releases[in], acts)
 	case ExitActive:
 		m.exit, m.exitBlind = true, false
 		acts = m.release(now, wire.ReasonExit, acts)
@@ -152,8 +153,6 @@ func (m Machine) Step(in Input, now time.Duration, acts []Act) (Machine, []Act) 
 		acts = m.opened(now, acts)
 	case ContactClosed:
 		acts = m.closed(now, acts)
-	case FireSeen:
-		acts = m.release(now, wire.ReasonFire, acts)
 	case FireActive:
 		acts = m.fire(now, acts)
 	case FireLatched:

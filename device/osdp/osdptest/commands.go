@@ -12,14 +12,8 @@ func (r *Reader) act(code byte, data []byte, secure bool) (byte, []byte) {
 		return 0x45, r.cfg.identity()
 	case 0x62:
 		return 0x46, r.cfg.capabilities()
-	case 0x64:
-		return r.reports.localStatus()
-	case 0x65:
-		return levels(0x49, make([]byte, r.cfg.Inputs))
-	case 0x66:
-		return levels(0x4A, r.front.levels(r.seen))
-	case 0x67:
-		return 0x4B, []byte{0}
+	case 0x64, 0x65, 0x66, 0x67:
+		return r.status(code)
 	case 0x68:
 		nak := r.front.drive(data, r.seen)
 		if nak == 0 && r.cfg.OutputStatus {
@@ -40,6 +34,19 @@ func (r *Reader) act(code byte, data []byte, secure bool) (byte, []byte) {
 		return done(0)
 	}
 	return done(nakCommand)
+}
+
+// status answers LSTAT, ISTAT, OSTAT and RSTAT.
+func (r *Reader) status(code byte) (byte, []byte) {
+	switch code {
+	case 0x64:
+		return r.reports.localStatus()
+	case 0x65:
+		return levels(0x49, make([]byte, r.cfg.Inputs))
+	case 0x66:
+		return levels(0x4A, r.front.levels(r.seen))
+	}
+	return 0x4B, []byte{0}
 }
 
 // done is ACK, or the NAK with a code that is not 0.

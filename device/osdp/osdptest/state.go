@@ -137,8 +137,7 @@ func (f *front) light(data []byte, at time.Time) byte {
 		return nakLength
 	}
 	for b := data; len(b) > 0; b = b[14:] {
-		temp, perm := b[2:9], b[9:14]
-		if b[0] != 0 || temp[0] > 2 || perm[0] > 1 || temp[0] == 2 && temp[1]|temp[2] == 0 || perm[0] == 1 && perm[1]|perm[2] == 0 {
+		if !lights(b[:14]) {
 			return nakRecord
 		}
 	}
@@ -159,6 +158,12 @@ func (f *front) light(data []byte, at time.Time) byte {
 		}
 	}
 	return 0
+}
+
+// lights tells whether a record of a LED is one that readers take.
+func lights(b []byte) bool {
+	temp, perm := b[2:9], b[9:14]
+	return b[0] == 0 && temp[0] <= 2 && perm[0] <= 1 && (temp[0] != 2 || temp[1]|temp[2] != 0) && (perm[0] != 1 || perm[1]|perm[2] != 0)
 }
 
 // buzz is BUZ.
