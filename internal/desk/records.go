@@ -143,7 +143,7 @@ func (r *Records) sign(reg *keys.Registry, line, number uint64, c wire.Change, p
 	if err != nil {
 		return l, err
 	}
-	if rec.House, err = r.keyring.Keys.SealRecord(c); err != nil {
+	if rec.House, err = r.keyring.Keys.Building().SealRecord(c); err != nil {
 		return l, err
 	}
 	if rec.Desk, err = wire.Seal(reg.Trust.Desk, wire.SealChange, reg.Place.Address(), plain); err != nil {

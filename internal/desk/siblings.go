@@ -36,7 +36,7 @@ func (r *Records) Hear(gateway string, envelope []byte) error {
 	if !r.keyring.Status().HasKey {
 		return nil // the building's key is on its way, and the record comes again
 	}
-	c, err := r.keyring.Keys.OpenRecord(rec.House)
+	c, err := r.keyring.Keys.Building().OpenRecord(rec.House)
 	if err != nil {
 		return fmt.Errorf("record of gateway %s: %w", gateway, err)
 	}

@@ -69,7 +69,7 @@ func (k Keyring) TakeBuildingKey(sealed []byte) error {
 
 // ShareBuildingKey seals the building's key to another gateway.
 func (k Keyring) ShareBuildingKey(kem []byte, address string) ([]byte, error) {
-	return k.Keys.ShareBuildingKey(kem, address)
+	return k.Keys.Building().Seal(kem, address)
 }
 
 // Floor returns the highest time that was signed, unix s.

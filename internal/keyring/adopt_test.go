@@ -80,31 +80,6 @@ func adoptText(t *testing.T, k *Keyring) string {
 	return string(readFile(t, fileOf(k, adopt.Name)))
 }
 
-func TestAdoptLimits(t *testing.T) {
-	now := issuedAt
-	k := openAt(t, t.TempDir(), &now)
-	for _, days := range []int{-1, 61} {
-		if err := k.Adopt.Set(days); err == nil {
-			t.Errorf("%d days taken", days)
-		}
-	}
-	if err := k.Adopt.Set(1); err != nil {
-		t.Fatal(err)
-	}
-	for n := range 510 {
-		k.Adopt.Notice(device.CardOf(uint64(n), 26), "front", "front-in")
-	}
-	if _, cards := k.Adopt.All(); len(cards) != 500 {
-		t.Fatalf("%d cards", len(cards))
-	}
-	if err := k.Adopt.Set(0); err != nil {
-		t.Fatal(err)
-	}
-	if _, cards := k.Adopt.All(); len(cards) != 0 || strings.Contains(adoptText(t, k), "count") {
-		t.Fatal("switched off and not erased")
-	}
-}
-
 // TestRun writes the adopt list once a minute while there is news, and nothing
 // in an idle house.
 func TestRun(t *testing.T) {

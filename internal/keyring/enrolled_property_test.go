@@ -82,7 +82,7 @@ func (w *town) id() (id wire.ID) {
 // make makes a record at gateway i and puts it in force there.
 func (w *town) make(t *rapid.T, i int, c wire.Change) {
 	g, k := w.gates[i], w.keyrings[i]
-	sealed, err := k.Keys.SealRecord(c)
+	sealed, err := k.Keys.Building().SealRecord(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -195,7 +195,7 @@ func change(op wire.Op, grant byte, at uint32, cards ...int) wire.Change {
 // local makes a record; ids are of the caller's choice.
 func local(t testing.TB, k *Keyring, gateway string, line, number uint64, id byte, c wire.Change) record.Local {
 	t.Helper()
-	sealed, err := k.Keys.SealRecord(c)
+	sealed, err := k.Keys.Building().SealRecord(c)
 	must(t, err)
 	return record.Local{Gateway: gateway, Envelope: []byte{1, 2, 3}, Change: c,
 		Record: wire.Record{Line: line, Number: number, ID: wire.ID{id, 7}, House: sealed, Desk: []byte{1}}}

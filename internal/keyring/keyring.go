@@ -101,7 +101,7 @@ func build(o Options) *Keyring {
 	k.Time = signedtime.New(func() time.Duration { return k.opts.Elapsed() })
 	k.active = &active{opts: &k.opts, dir: &files.Dir{Path: o.Dir, Log: o.Log}, keys: k.Keys, time: k.Time}
 	k.Kept = recordfiles.NewKept(k.active.dir, k.Time.Own, k.Keys)
-	k.Records = &Records{k.active, recordfiles.NewPending(k.active.dir, k.Keys.OpenRecord), k.Kept}
+	k.Records = &Records{k.active, recordfiles.NewPending(k.active.dir, k.Keys), k.Kept}
 	k.Authority = &Authority{active: k.active, records: k.Records}
 	return k
 }

@@ -256,15 +256,15 @@ func TestBuildingKeyComesLater(t *testing.T) {
 	if k.Grants() != nil || k.Status().HasKey {
 		t.Fatal("grants without a key")
 	}
-	if _, err := k.Keys.SealRecord(change(wire.OpEnd, 1, 5)); err == nil {
+	if _, err := k.Keys.Building().SealRecord(change(wire.OpEnd, 1, 5)); err == nil {
 		t.Fatal("sealed without a key")
 	}
-	if _, err := k.Keys.ShareBuildingKey(nil, "house-1/gate-a"); err == nil {
+	if _, err := k.Keys.Building().Seal(nil, "house-1/gate-a"); err == nil {
 		t.Fatal("shared without a key")
 	}
 	_, public := sealPair(t)
 	for _, address := range []string{"house-1/gate-a", "house-1/gate-b"} {
-		sealed, err := source.Keys.ShareBuildingKey(public, address)
+		sealed, err := source.Keys.Building().Seal(public, address)
 		must(t, err)
 		if err := k.Authority.TakeBuildingKey(sealed); (err == nil) != (address == "house-1/gate-b") {
 			t.Fatalf("%s: %v", address, err)
@@ -298,14 +298,14 @@ func TestRecordsWaitForTheKey(t *testing.T) {
 func TestSealRecord(t *testing.T) {
 	k, _ := enrolled(t)
 	c := change(wire.OpCheckIn, 1, 10, 1, 2)
-	sealed, err := k.Keys.SealRecord(c)
+	sealed, err := k.Keys.Building().SealRecord(c)
 	must(t, err)
-	again, err := k.Keys.SealRecord(c)
+	again, err := k.Keys.Building().SealRecord(c)
 	must(t, err)
 	if bytes.Equal(sealed, again) || sealed[0] != 1 {
 		t.Fatal("the same nonce twice, or another key number")
 	}
-	got, err := k.Keys.OpenRecord(sealed)
+	got, err := k.Keys.Building().OpenRecord(sealed)
 	must(t, err)
 	if got.Flat != c.Flat || len(got.Credentials) != 2 || got.Credentials[1] != c.Credentials[1] {
 		t.Fatalf("opened %+v", got)
@@ -313,21 +313,21 @@ func TestSealRecord(t *testing.T) {
 	for i := range sealed {
 		bad := bytes.Clone(sealed)
 		bad[i] ^= 1
-		if _, err := k.Keys.OpenRecord(bad); err == nil {
+		if _, err := k.Keys.Building().OpenRecord(bad); err == nil {
 			t.Fatalf("byte %d changed, and opened", i)
 		}
-		if _, err := k.Keys.OpenRecord(sealed[:i]); err == nil {
+		if _, err := k.Keys.Building().OpenRecord(sealed[:i]); err == nil {
 			t.Fatalf("cut to %d bytes, and opened", i)
 		}
 	}
-	if _, err := k.Keys.SealRecord(wire.Change{}); err == nil {
+	if _, err := k.Keys.Building().SealRecord(wire.Change{}); err == nil {
 		t.Fatal("sealed nothing")
 	}
 }
 
 // FuzzOpenRecord: whatever a sibling sends, nothing panics.
 func FuzzOpenRecord(f *testing.F) {
-	k := keys.NewStore(keys.Keys{Building: goldenKey()}, building)
+	k := goldenKey()
 	sealed, err := k.SealRecord(change(wire.OpCheckIn, 1, 10, 1))
 	must(f, err)
 	f.Add(sealed)

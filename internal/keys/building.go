@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"gatehouse/device"
@@ -56,6 +57,9 @@ func (k *BuildingKey) Identify(c device.Card) (id wire.CredentialID) {
 // Seal encrypts the key to a public key of HPKE, for the gateway of that address
 // or for escrow: its number, then its 32 bytes.
 func (b *BuildingKey) Seal(public []byte, address string) ([]byte, error) {
+	if b == nil {
+		return nil, errors.New("share building key: there is none")
+	}
 	plain := append([]byte{b.number}, b.secret[:]...)
 	sealed, err := wire.Seal(public, wire.SealBuildingKey, address, plain)
 	if err != nil {

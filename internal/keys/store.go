@@ -34,7 +34,8 @@ func NewStore(k Keys, building string) *Store {
 	return s
 }
 
-// Building returns the building's key; nil: there is none yet.
+// Building returns the building's key; nil, which opens and seals nothing: there is none
+// yet.
 func (s *Store) Building() *BuildingKey { return s.building.Load() }
 
 // Registry returns what the gateway knows of its registry now; nil for a house
@@ -85,34 +86,6 @@ func (s *Store) OpenPass(text string) (wire.Pass, error) {
 func (s *Store) OpenClock(envelope []byte) ([]byte, error) {
 	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeClock, Role: wire.RoleIssuer, Address: s.address}, s.Issuers())
 	return payload, err
-}
-
-// SealRecord encrypts a change for the gateways of the building (BuildingKey.SealRecord).
-func (s *Store) SealRecord(c wire.Change) ([]byte, error) {
-	b := s.building.Load()
-	if b == nil {
-		return nil, errors.New("seal record: no building key")
-	}
-	return b.SealRecord(c)
-}
-
-// OpenRecord opens what SealRecord made at any gateway of the building.
-func (s *Store) OpenRecord(sealed []byte) (wire.Change, error) {
-	b := s.building.Load()
-	if b == nil {
-		return wire.Change{}, fmt.Errorf("open record: %w", ErrOtherKey)
-	}
-	return b.OpenRecord(sealed)
-}
-
-// ShareBuildingKey seals the building's key to the gateway of that address
-// (building/gateway), by its public key of HPKE.
-func (s *Store) ShareBuildingKey(kem []byte, address string) ([]byte, error) {
-	b := s.building.Load()
-	if b == nil {
-		return nil, errors.New("share building key: there is none")
-	}
-	return b.Seal(kem, address)
 }
 
 // SetBuilding takes the building's key where the gateway has none, writes it, and goes

@@ -135,7 +135,7 @@ func (w *world) record(c wire.Change) {
 	plain, err := wire.Encode(c)
 	reg, r := s.ring.Keys.Registry(), wire.Record{Line: s.line, Number: s.number + 1}
 	if err == nil {
-		r.House, err = s.ring.Keys.SealRecord(c)
+		r.House, err = s.ring.Keys.Building().SealRecord(c)
 	}
 	if err == nil {
 		r.Desk, err = wire.Seal(reg.Trust.Desk, wire.SealChange, reg.Place.Address(), plain)

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keyring/files"
 	"gatehouse/internal/keyring/record"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
@@ -39,12 +40,12 @@ type recordRow struct {
 type Pending struct {
 	dir  string
 	side *files.Dir // where damaged files are told
-	open func(sealed []byte) (wire.Change, error)
+	keys *keys.Store
 }
 
-// NewPending makes one below the keyring's directory. open is keys.Store's OpenRecord.
-func NewPending(side *files.Dir, open func(sealed []byte) (wire.Change, error)) *Pending {
-	return &Pending{dir: side.Join("records"), side: side, open: open}
+// NewPending makes one below the keyring's directory.
+func NewPending(side *files.Dir, k *keys.Store) *Pending {
+	return &Pending{dir: side.Join("records"), side: side, keys: k}
 }
 
 func (p *Pending) file(h *record.Held) string {
@@ -140,7 +141,7 @@ func (p *Pending) read(path string) (*record.Held, error) {
 	if err := wire.Decode(row.Record, &h.Record); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	if h.Change, err = p.open(h.Record.House); err != nil {
+	if h.Change, err = p.keys.Building().OpenRecord(h.Record.House); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	if p.file(h) != path {

@@ -9,14 +9,23 @@ import (
 
 	"gatehouse/internal/keyring/files"
 	"gatehouse/internal/keyring/record"
+	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 )
 
 // TestEveryFlippedBit: no single wrong bit in a record's file is believed.
 func TestEveryFlippedBit(t *testing.T) {
-	p := NewPending(&files.Dir{Path: t.TempDir(), Log: zerolog.Nop()}, func(sealed []byte) (c wire.Change, err error) { return c, nil })
+	b, err := keys.GenerateBuildingKey(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := b.SealRecord(wire.Change{Op: wire.OpEnd, At: 5, Proof: wire.ProofLandlord, Grant: wire.ID{1}, Tenancy: wire.ID{2}, Cause: wire.CauseMovedOut})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := NewPending(&files.Dir{Path: t.TempDir(), Log: zerolog.Nop()}, keys.NewStore(keys.Keys{Building: b}, "house-1"))
 	h := &record.Held{Local: record.Local{Gateway: "gate-a", Envelope: []byte{1, 2, 3},
-		Record: wire.Record{Line: 5, Number: 1, ID: wire.ID{1, 7}, House: []byte{1}, Desk: []byte{1}}}}
+		Record: wire.Record{Line: 5, Number: 1, ID: wire.ID{1, 7}, House: sealed, Desk: []byte{1}}}}
 	if err := p.Write(h); err != nil {
 		t.Fatal(err)
 	}
