@@ -2,16 +2,21 @@ package journal
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/journal/catalogue"
+	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/journal/segment"
+	"gatehouse/sync/wire"
 )
 
 // anchor is how far the journal was at some time. It is kept with other files
@@ -24,15 +29,6 @@ type anchor struct {
 	Epoch  uint64
 	Size   uint64    // entries of that epoch
 	Root   tlog.Hash // of the tree over them
-}
-
-// AnchorStore keeps anchors elsewhere; *keyring.Keyring does, in both files of
-// the grants. Safe for concurrent use.
-type AnchorStore interface {
-	// Anchors returns what is kept, in no order; broken ones do no harm.
-	Anchors() [][]byte
-	// SetAnchor keeps one in place of those before, durably.
-	SetAnchor([]byte) error
 }
 
 // headDetail is the size of what an epoch cites: epoch and size (8 bytes each,
@@ -107,4 +103,139 @@ func (a anchor) compare(files []catalogue.File) error {
 		}
 		return err
 	})
+}
+
+// anchorEvery is the pause between two anchors of an epoch that grows.
+const anchorEvery = 10 * time.Minute
+
+// anchors keeps the anchor of a journal and compares with it.
+type anchors struct {
+	files *archive
+	every time.Duration
+
+	mu      sync.Mutex
+	held    anchor
+	at      time.Time // it was kept
+	due     bool
+	checked bool // the root was compared in this run
+}
+
+func newAnchors(files *archive) *anchors {
+	a := &anchors{files: files, every: anchorEvery}
+	if store := files.o.Anchors; store != nil {
+		a.held = newestAnchor(store.Anchors())
+	}
+	return a
+}
+
+func (a *anchors) newest() anchor {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.held
+}
+
+// soon asks for an anchor with the keeper's next round.
+func (a *anchors) soon() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.due = true
+}
+
+// next returns the anchor of what is durable if it is time for one.
+func (a *anchors) next(now *catalogue.Catalogue) (anchor, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	at := now.Next()
+	wait := !a.due && a.held.Epoch == at.Epoch && time.Since(a.at) < a.every
+	if a.files.o.Anchors == nil || at.Epoch == 0 || at == a.held.position() || wait {
+		return anchor{}, false
+	}
+	return anchor{a.held.Number + 1, at.Epoch, at.Sequence, now.Tree.Root()}, true
+}
+
+// keep keeps where the journal is, if it is time to. What it names is durable: the
+// catalogue knows of nothing else.
+func (a *anchors) keep(ctx context.Context) error {
+	a.check(ctx)
+	next, ok := a.next(a.files.cat.Load())
+	if !ok {
+		return nil
+	}
+	if err := a.files.o.Anchors.SetAnchor(next.encode()); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.held, a.at, a.due = next, time.Now(), false
+	return nil
+}
+
+// check compares, once in a run, the tree at the anchor's size: that there is as much
+// of it was seen when the files were opened.
+func (a *anchors) check(ctx context.Context) {
+	a.mu.Lock()
+	held, done := a.held, a.checked
+	a.checked = true
+	a.mu.Unlock()
+	if done || held.Epoch == 0 {
+		return
+	}
+	r, err := a.files.treeOf(ctx, held.position())
+	if err != nil || r.Root() == held.Root {
+		return // what was appended again or deleted in order can't be compared
+	}
+	a.files.losses.tell(wire.ReasonOtherRoot, held.detail(), "some entries are not those that were there")
+}
+
+// setBack says that the journal ends before its anchor, and returns what the next
+// epoch has to cite.
+func (a *anchors) setBack(held anchor) *ending {
+	a.files.losses.tell(wire.ReasonSetBack, held.detail(), "it had entries that it has not any more: it was set back to an earlier copy, or its files were deleted")
+	return &ending{epoch: held.Epoch, size: held.Size, root: held.Root, reason: wire.ReasonSetBack, elsewhere: true}
+}
+
+// lostEpoch returns what a new epoch cites where none can go on; nil where there
+// never was one, as far as anybody knows.
+func (a *anchors) lostEpoch(d catalogue.Directory) *ending {
+	held := a.newest()
+	if held.Epoch != 0 && !d.Knows(held.Epoch) {
+		return a.setBack(held)
+	}
+	last := ending{epoch: d.Newest(), size: segment.NoEnd, reason: wire.ReasonDamaged}
+	if last.epoch == 0 {
+		return nil
+	}
+	if len(d.Missing()) > 0 && !d.Bad {
+		last.reason = wire.ReasonMissing
+	}
+	if held.Epoch == last.epoch {
+		last.size, last.root, last.elsewhere = held.Size, held.Root, true
+	}
+	return &last
+}
+
+// ending is what the first entry of an epoch tells of the one before.
+type ending struct {
+	epoch   uint64
+	size    uint64 // segment.NoEnd where it is not known
+	root    tlog.Hash
+	reason  wire.Reason
+	damaged string // path of the file to set aside
+	// elsewhere: the size is not that of what is on this disk, which ends where
+	// nobody knows.
+	elsewhere bool
+	entry     *intake.Item // made once, however often the new epoch has to be tried
+}
+
+// first returns the first entry of the next epoch: its detail is the epoch before (8
+// bytes), and where known its size (8 bytes) and root (32).
+func (e *ending) first(in *intake.Intake) *intake.Item {
+	if e.entry == nil {
+		detail := numbers(e.epoch)
+		if e.size != segment.NoEnd {
+			detail = head(Position{Epoch: e.epoch, Sequence: e.size}, e.root)
+		}
+		e.entry = in.Own(wire.Header{Kind: wire.KindEpoch, Reason: e.reason, Detail: detail})
+	}
+	return e.entry
 }

@@ -22,6 +22,16 @@ import (
 	"github.com/rs/zerolog"
 )
 
+// Names in the directory of a journal, beside the entry files, tree.db and the epochs
+// file.
+const (
+	bootName    = "boot"    // number of the last run, decimal
+	ackedName   = "acked"   // cursor of the uplink: epoch in hex, sequence
+	safeName    = "safe"    // the same of what the registry can't lose
+	lockName    = "lock"    // held by the process that writes
+	ballastName = "ballast" // zeros, given up when the disk is full
+)
+
 // archive is the files of a journal: each is verified before its first use in a run,
 // and one that is damaged is set aside. Safe for concurrent use. The file that is
 // written to belongs to the writer.

@@ -59,11 +59,11 @@ func Open(o Options) (*Journal, error) {
 	in := intake.New(boot, o.Queue, o.Clock, o.Log)
 	files := &archive{o: o, in: in, losses: losses{o.Dir, in, o.Log}, work: make(chan struct{}, 1),
 		fault: func(string) error { return nil }}
-	acked, err := readPosition(files.path(ackedName))
+	acked, err := catalogue.ReadPosition(files.path(ackedName))
 	if err != nil {
 		o.Log.Error().Err(err).Msg("journal: cursor of the uplink starts again")
 	}
-	safe, err := readPosition(files.path(safeName))
+	safe, err := catalogue.ReadPosition(files.path(safeName))
 	if err != nil {
 		o.Log.Error().Err(err).Msg("journal: what the registry can't lose is not known")
 	}
@@ -186,7 +186,7 @@ func (j *Journal) Ack(p Position) error {
 	if err := j.cat.Load().CheckAck(p); err != nil {
 		return fmt.Errorf("move cursor of the uplink to %d in epoch %016x: %w", p.Sequence, p.Epoch, err)
 	}
-	if err := writePosition(j.files.path(ackedName), p); err != nil {
+	if err := catalogue.WritePosition(j.files.path(ackedName), p); err != nil {
 		return fmt.Errorf("move cursor of the uplink: %w", err)
 	}
 	j.cat.Change(func(c *catalogue.Catalogue) { c.Acked = c.Settle(p) })
@@ -201,7 +201,7 @@ func (j *Journal) Safe(p Position) error {
 	if !j.cat.Load().MovesSafe(p) {
 		return nil
 	}
-	if err := writePosition(j.files.path(safeName), p); err != nil {
+	if err := catalogue.WritePosition(j.files.path(safeName), p); err != nil {
 		return fmt.Errorf("keep what the registry can't lose: %w", err)
 	}
 	j.cat.Change(func(c *catalogue.Catalogue) { c.Safe = p })

@@ -62,6 +62,15 @@ type Options struct {
 	Sync func()
 }
 
+// AnchorStore keeps anchors elsewhere; *keyring.Keyring does, in both files of
+// the grants. Safe for concurrent use.
+type AnchorStore interface {
+	// Anchors returns what is kept, in no order; broken ones do no harm.
+	Anchors() [][]byte
+	// SetAnchor keeps one in place of those before, durably.
+	SetAnchor([]byte) error
+}
+
 func (o Options) withDefaults() Options {
 	o.MaxEntries = cmp.Or(o.MaxEntries, 50_000)
 	o.MaxAge = cmp.Or(o.MaxAge, 7*24*time.Hour)

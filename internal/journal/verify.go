@@ -25,48 +25,64 @@ func VerifyDirectory(dir string, anchors [][]byte, w io.Writer) int {
 		fmt.Fprintln(w, err)
 		return segment.ExitNotChecked
 	}
-	code := segment.ExitGood
-	worse := func(c int, format string, args ...any) {
-		fmt.Fprintf(w, format+"\n", args...)
-		if c == segment.ExitDamaged || code == segment.ExitGood {
-			code = c
-		}
-	}
+	v := verdict{w: w, code: segment.ExitGood}
 	if d.Bad {
-		worse(segment.ExitDamaged, "the file %s is missing or damaged", catalogue.EpochsName)
+		v.worse(segment.ExitDamaged, "the file %s is missing or damaged", catalogue.EpochsName)
 	}
 	for _, name := range d.Missing() {
-		worse(segment.ExitDamaged, "%s is missing", name)
+		v.worse(segment.ExitDamaged, "%s is missing", name)
 	}
 	for _, name := range d.Aside {
-		worse(segment.ExitDamaged, "%s was set aside as damaged", name)
+		v.worse(segment.ExitDamaged, "%s was set aside as damaged", name)
 	}
 	for _, f := range d.Files {
-		switch r, err := segment.Verify(f.Path); {
-		case errors.Is(err, berrors.ErrTimeout):
-			worse(segment.ExitNotChecked, "%s: not checked, the daemon writes to it", filepath.Base(f.Path))
-		case err != nil && !errors.Is(err, durable.ErrDamaged) && !errors.Is(err, segment.ErrOneMeta):
-			worse(segment.ExitNotChecked, "%v", err)
-		case err != nil:
-			worse(segment.ExitDamaged, "%v", err)
-		case f.End != segment.NoEnd && r.Next < f.End && f.End > f.First:
-			worse(segment.ExitDamaged, "%s ends at %d, not at %d", filepath.Base(f.Path), r.Next, f.End)
-		default:
-			fmt.Fprintf(w, "%s: entries %d to %d, %d of them erased\n", filepath.Base(f.Path), r.First, r.Next, r.Erased)
-		}
+		v.file(f)
 	}
-	a := newestAnchor(anchors)
-	if a.Epoch == 0 {
-		fmt.Fprintln(w, "no anchor to compare with: what was deleted with all that names it can't be seen")
-		return code
+	v.anchor(newestAnchor(anchors), d.Files)
+	return v.code
+}
+
+// verdict is what was found, and said.
+type verdict struct {
+	w    io.Writer
+	code int
+}
+
+// worse says what is wrong; damage stands above what was not checked.
+func (v *verdict) worse(code int, format string, args ...any) {
+	fmt.Fprintf(v.w, format+"\n", args...)
+	if code == segment.ExitDamaged || v.code == segment.ExitGood {
+		v.code = code
 	}
-	switch err := a.compare(d.Files); {
-	case err == nil:
-		fmt.Fprintf(w, "all that the anchor knows of epoch %016x is there: %s\n", a.Epoch, amount.Of(a.Size, "entry"))
-	case errors.Is(err, errNotAnchored):
-		worse(segment.ExitDamaged, "%v", err)
+}
+
+func (v *verdict) file(f catalogue.File) {
+	name := filepath.Base(f.Path)
+	switch r, err := segment.Verify(f.Path); {
+	case errors.Is(err, berrors.ErrTimeout):
+		v.worse(segment.ExitNotChecked, "%s: not checked, the daemon writes to it", name)
+	case err != nil && !errors.Is(err, durable.ErrDamaged) && !errors.Is(err, segment.ErrOneMeta):
+		v.worse(segment.ExitNotChecked, "%v", err)
+	case err != nil:
+		v.worse(segment.ExitDamaged, "%v", err)
+	case f.End != segment.NoEnd && r.Next < f.End && f.End > f.First:
+		v.worse(segment.ExitDamaged, "%s ends at %d, not at %d", name, r.Next, f.End)
 	default:
-		worse(segment.ExitNotChecked, "the anchor can't be compared: %v", err)
+		fmt.Fprintf(v.w, "%s: entries %d to %d, %d of them erased\n", name, r.First, r.Next, r.Erased)
 	}
-	return code
+}
+
+func (v *verdict) anchor(a anchor, files []catalogue.File) {
+	if a.Epoch == 0 {
+		fmt.Fprintln(v.w, "no anchor to compare with: what was deleted with all that names it can't be seen")
+		return
+	}
+	switch err := a.compare(files); {
+	case err == nil:
+		fmt.Fprintf(v.w, "all that the anchor knows of epoch %016x is there: %s\n", a.Epoch, amount.Of(a.Size, "entry"))
+	case errors.Is(err, errNotAnchored):
+		v.worse(segment.ExitDamaged, "%v", err)
+	default:
+		v.worse(segment.ExitNotChecked, "the anchor can't be compared: %v", err)
+	}
 }

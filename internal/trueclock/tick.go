@@ -78,36 +78,47 @@ func (c *Clock) agree(at time.Duration) {
 
 // move moves what is sure: on by the least that all sources were ahead of it
 // during a whole day of looking, or back where they stood before it for as long.
-// Where there is no source the floor counts.
 func (c *Clock) move(at, passed time.Duration) {
 	n := c.count(at)
-	lead := c.floor - at - c.s.Sure
-	switch {
-	case n.n > 0 && n.hull.Hi+apart < c.s.Sure:
-		lead = n.hull.Hi - c.s.Sure
-	case n.n > 0:
-		lead = max(n.hull.Lo-c.s.Sure, 0)
-	case c.floor == 0:
-		lead = 0
-	}
-	r := &c.s.Moving
-	switch {
-	case lead == 0 || n.n == 0 && lead < 0:
+	r, lead := &c.s.Moving, c.lead(n, at)
+	if lead == 0 || n.n == 0 && lead < 0 {
 		*r = moving{}
 		return
-	case r.For == 0 || r.Floor != (n.n == 0) || (r.Lead < 0) != (lead < 0) || r.Lead > 0 && r.Lead < small && lead >= small:
-		*r = moving{Lead: lead, Floor: n.n == 0}
-	case lead > 0:
-		r.Lead = min(r.Lead, lead)
-	default:
-		r.Lead = max(r.Lead, lead)
 	}
+	r.follow(lead, n.n == 0)
 	if n.n == 0 || c.heard(at) {
 		r.For += passed
 	}
 	if r.For >= steady {
 		c.moved(n)
 		*r = moving{}
+	}
+}
+
+// lead is by how much all sources are ahead of what is sure; negative: behind it.
+// Where there is no source the floor counts.
+func (c *Clock) lead(n counted, at time.Duration) time.Duration {
+	switch {
+	case n.n > 0 && n.hull.Hi+apart < c.s.Sure:
+		return n.hull.Hi - c.s.Sure
+	case n.n > 0:
+		return max(n.hull.Lo-c.s.Sure, 0)
+	case c.floor == 0:
+		return 0
+	}
+	return c.floor - at - c.s.Sure
+}
+
+// follow takes the least of the leads that follow each other, and begins anew with
+// one of another kind.
+func (r *moving) follow(lead time.Duration, floor bool) {
+	switch {
+	case r.For == 0 || r.Floor != floor || (r.Lead < 0) != (lead < 0) || r.Lead > 0 && r.Lead < small && lead >= small:
+		*r = moving{Lead: lead, Floor: floor}
+	case lead > 0:
+		r.Lead = min(r.Lead, lead)
+	default:
+		r.Lead = max(r.Lead, lead)
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/tree"
@@ -46,42 +44,6 @@ type Catalogue struct {
 	Acked   segment.Position // all before it is at the registry
 	Safe    segment.Position // the registry can't lose what is before it
 	Changed chan struct{}    // closed when more is durable
-}
-
-// Current is the catalogue of now. Safe for concurrent use. Make it with NewCurrent.
-type Current struct {
-	mu  sync.Mutex // held by who makes the next one
-	now atomic.Pointer[Catalogue]
-}
-
-// NewCurrent begins with no files, and the positions that an earlier run kept.
-func NewCurrent(acked, safe segment.Position) *Current {
-	c := &Current{}
-	c.now.Store(&Catalogue{Acked: acked, Safe: safe, Changed: make(chan struct{})})
-	return c
-}
-
-// Load returns the catalogue of now.
-func (c *Current) Load() *Catalogue { return c.now.Load() }
-
-// Change replaces the catalogue by a copy that change has changed. Calls follow one
-// another; change is quick and calls nothing of Current.
-func (c *Current) Change(change func(*Catalogue)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	next := *c.now.Load()
-	change(&next)
-	c.now.Store(&next)
-}
-
-// Grow is Change for more that is durable: it wakes who waits for Changed.
-func (c *Current) Grow(change func(*Catalogue)) {
-	var before chan struct{}
-	c.Change(func(c *Catalogue) {
-		change(c)
-		before, c.Changed = c.Changed, make(chan struct{})
-	})
-	close(before)
 }
 
 // Mark changes one file.

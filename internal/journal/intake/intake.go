@@ -30,22 +30,6 @@ var (
 	ErrDropped = errors.New("entry dropped: no room")
 )
 
-// Stamp is the time of an entry as the gateway knows it.
-type Stamp struct {
-	BootTime uint64            // CLOCK_BOOTTIME, ns
-	Wall     int64             // ms since 1970-01-01T00:00:00Z
-	Quality  wire.ClockQuality // where Wall came from
-	Trusted  bool              // whether files may be closed or deleted by it
-}
-
-// Made returns Wall where it is trusted, else 0.
-func (s Stamp) Made() int64 {
-	if s.Trusted {
-		return s.Wall
-	}
-	return 0
-}
-
 // Intake takes entries from anybody and gives them to one writer. All methods are
 // safe for concurrent use; Take, Committed and GiveUp are the writer's.
 type Intake struct {
@@ -100,12 +84,10 @@ func (in *Intake) Poke() {
 	}
 }
 
-// Append takes one entry and waits until it is durable; boot number, counter and times
-// of h are filled in. Nil means durable. If ctx ends first the entry stays queued
-// (ErrQueued), and if that was its deadline the intake is degraded until a commit
-// succeeds: then Append returns at once with ErrDegraded. The item's Ref names the
-// entry in all these cases. Other errors: a malformed entry, or ErrDropped; nothing is
-// queued then.
+// Append takes one entry, fills in boot number, counter and times, and waits until it
+// is durable. If ctx ends first the entry stays queued (ErrQueued), and if that was its
+// deadline the intake is degraded until a commit succeeds: then Append returns at once
+// with ErrDegraded. Other errors: a malformed entry, or ErrDropped; it has no Ref then.
 func (in *Intake) Append(ctx context.Context, h wire.Header, who wire.Who) (*Item, error) {
 	it, err := newItem(h, who)
 	if err != nil {
@@ -200,13 +182,6 @@ func (in *Intake) Own(h wire.Header) *Item {
 	in.number(it)
 	it.mustSeal()
 	return it
-}
-
-// mustSeal seals an entry of the journal about itself.
-func (it *Item) mustSeal() {
-	if err := it.seal(); err != nil {
-		panic(err) // every field is ours
-	}
 }
 
 // Note queues an entry of the journal about itself.
@@ -337,10 +312,4 @@ func (in *Intake) leave(err error) {
 	finish(in.inflight, err)
 	clear(in.inflight)
 	in.inflight = in.inflight[:0]
-}
-
-func finish(list []*Item, err error) {
-	for _, it := range list {
-		it.finish(err)
-	}
 }

@@ -14,16 +14,6 @@ import (
 	"gatehouse/internal/durable"
 )
 
-// Names in the directory of a journal, beside the entry files, tree.db and the epochs
-// file.
-const (
-	bootName    = "boot"    // number of the last run, decimal
-	ackedName   = "acked"   // cursor of the uplink: epoch in hex, sequence
-	safeName    = "safe"    // the same of what the registry can't lose
-	lockName    = "lock"    // held by the process that writes
-	ballastName = "ballast" // zeros, given up when the disk is full
-)
-
 // nextBoot returns the number of this run: one more than the last. With an
 // error it is random and above 2^32, and maybe not written down.
 func nextBoot(dir string) (uint64, error) {
@@ -61,22 +51,4 @@ func random64() uint64 {
 			return n
 		}
 	}
-}
-
-func readPosition(path string) (p Position, err error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
-	}
-	if err != nil {
-		return p, err
-	}
-	if _, err := fmt.Sscanf(string(b), "%x %d\n", &p.Epoch, &p.Sequence); err != nil {
-		return Position{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	return p, nil
-}
-
-func writePosition(path string, p Position) error {
-	return durable.WriteFile(path, fmt.Appendf(nil, "%016x %d\n", p.Epoch, p.Sequence), 0o600)
 }
