@@ -178,7 +178,7 @@ func settle(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event,
 	events := b.Tenancies.Events[g.ID]
 	for n := range events {
 		old := &events[n]
-		if op := old.Change.Op; old.OfRegistry() || op != wire.OpNotice && op != wire.OpDispute && op != wire.OpWithdraw {
+		if old.OfRegistry() || !old.OnNotice() {
 			continue
 		}
 		old.Settled = true

@@ -153,7 +153,12 @@ func takeBack(t *wire.Trust, old []wire.RoleKey, next uint64) {
 }
 
 // install puts a new key in the place of the one before, which keeps another name.
-func (k freshKey) install() (ReplacedKey, error) {
+func (k freshKey) install(t wire.Trust) (ReplacedKey, error) {
+	for _, o := range t.Keys { // another replacement may have moved it on
+		if o.Public == k.public {
+			k.epoch = o.Epoch
+		}
+	}
 	done := ReplacedKey{Role: k.what, Epoch: k.epoch, File: k.path}
 	if _, err := os.Lstat(k.path); err == nil {
 		done.Old = fmt.Sprintf("%s.before-%d", k.path, k.epoch)

@@ -21,18 +21,11 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 	if err := areDirectories(n.Dir, n.Front); err != nil {
 		return out, err
 	}
-	root, err := keys.LoadPrivateKey(n.Root)
-	if err != nil {
-		return out, api.Hinted("--root names root.key on its stick", "%v", err)
-	}
-	public, err := rootOf(n.Dir, stick, n.Front)
+	root, err := n.loadRoot(stick)
 	if err != nil {
 		return out, err
 	}
-	if !bytes.Equal(public, root.Public().(ed25519.PublicKey)) {
-		return out, api.Hinted("take the stick of this registry", "%s is not the root of the registry in %s", n.Root, n.Dir)
-	}
-	t, err := newestTrust(public, n.Dir, stick, n.Front)
+	t, err := newestTrust(root.Public().(ed25519.PublicKey), n.Dir, stick, n.Front)
 	if err != nil {
 		return out, err
 	}
@@ -58,12 +51,7 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 		return out, err
 	}
 	for _, k := range fresh {
-		for _, o := range t.Keys { // another replacement may have moved it on
-			if o.Public == k.public {
-				k.epoch = o.Epoch
-			}
-		}
-		done, err := k.install()
+		done, err := k.install(t)
 		if err != nil {
 			return out, err
 		}
@@ -76,6 +64,23 @@ func (n NextTrust) Sign() (SignedTrust, error) {
 	return out, nil
 }
 
+// loadRoot loads the root's key, which must be that of the registry in these directories.
+func (n NextTrust) loadRoot(stick string) (ed25519.PrivateKey, error) {
+	root, err := keys.LoadPrivateKey(n.Root)
+	if err != nil {
+		return nil, api.Hinted("--root names root.key on its stick", "%v", err)
+	}
+	public, err := rootOf(n.Dir, stick, n.Front)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(public, root.Public().(ed25519.PublicKey)) {
+		return nil, api.Hinted("take the stick of this registry", "%s is not the root of the registry in %s", n.Root, n.Dir)
+	}
+	return root, nil
+}
+
+// addresses adds and removes those of the registry.
 func (n NextTrust) addresses(t *wire.Trust) error {
 	for _, a := range n.Remove {
 		if !slices.Contains(t.Addresses, a) {

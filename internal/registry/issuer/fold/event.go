@@ -54,6 +54,11 @@ func (e *Event) brought(by *Event) bool {
 	return e.Arrival < by.Arrival
 }
 
+// OnNotice reports whether an event is a notice, its withdrawal, or an objection.
+func (e *Event) OnNotice() bool {
+	return e.Change.Op == wire.OpNotice || e.Change.Op == wire.OpWithdraw || e.Change.Op == wire.OpDispute
+}
+
 // OfRegistry reports whether an event is the registry's own word. One that was read
 // from a list may be the landlord's.
 func (e *Event) OfRegistry() bool { return e.Source == "" && e.Change.Proof == wire.ProofRegistry }

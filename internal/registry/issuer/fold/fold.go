@@ -30,21 +30,7 @@ func Of(id wire.ID, events []Event) *Grant {
 	g.wordsOnCards(sorted, cards)
 	g.wordsOnStops(sorted, cards)
 	for i := range sorted {
-		e := &sorted[i]
-		switch {
-		case e.Change.Op == wire.OpCheckIn && (!g.Known || g.CheckIn.ReadOff()):
-			g.Known, g.CheckIn = true, *e
-		case e.Change.Op == wire.OpCheckIn && e.ReadOff():
-		case e.Change.Op == wire.OpCheckIn:
-			g.Problems = append(g.Problems, "checked in twice; the cards of both open")
-		case e.Change.Op == wire.OpEnd && !g.Ended:
-			g.Ended, g.End = true, *e
-		}
-		for _, c := range e.Change.Credentials {
-			if e.Change.Op == wire.OpSuspend && cards[c].by == nil {
-				g.Problems = append(g.Problems, "a card was suspended that the grant does not have")
-			}
-		}
+		g.take(&sorted[i], cards)
 	}
 	if !g.Known {
 		g.Problems = append(g.Problems, "no check-in has come for it yet")
@@ -66,4 +52,23 @@ func Of(id wire.ID, events []Event) *Grant {
 	}
 	slices.SortFunc(g.Cards, func(a, b Card) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return g
+}
+
+// take takes one event after the other, sorted, for what it says of the grant's
+// beginning and end, and of cards that it does not have.
+func (g *Grant) take(e *Event, cards map[wire.CredentialID]cardState) {
+	switch {
+	case e.Change.Op == wire.OpCheckIn && (!g.Known || g.CheckIn.ReadOff()):
+		g.Known, g.CheckIn = true, *e
+	case e.Change.Op == wire.OpCheckIn && e.ReadOff():
+	case e.Change.Op == wire.OpCheckIn:
+		g.Problems = append(g.Problems, "checked in twice; the cards of both open")
+	case e.Change.Op == wire.OpEnd && !g.Ended:
+		g.Ended, g.End = true, *e
+	}
+	for _, c := range e.Change.Credentials {
+		if e.Change.Op == wire.OpSuspend && cards[c].by == nil {
+			g.Problems = append(g.Problems, "a card was suspended that the grant does not have")
+		}
+	}
 }

@@ -8,7 +8,7 @@ import (
 // registry holds whoever objects.
 func (g *Grant) foldNotice(sorted []Event) (n notices) {
 	for i := range sorted {
-		if e := &sorted[i]; e.OfRegistry() && (e.Change.Op == wire.OpNotice || e.Change.Op == wire.OpWithdraw) {
+		if e := &sorted[i]; e.OfRegistry() && e.OnNotice() && e.Change.Op != wire.OpDispute {
 			n.read = max(n.read, e.Least)
 		}
 	}
@@ -27,13 +27,7 @@ func (g *Grant) foldNotice(sorted []Event) (n notices) {
 	if n.registry != nil && n.registry.Change.Op == wire.OpNotice && (g.Notice == 0 || n.registry.Change.Until < g.Notice) {
 		g.Notice = n.registry.Change.Until
 	}
-	switch {
-	case n.registry == nil || g.Given:
-	case n.registry.Change.Op == wire.OpNotice:
-		g.Decided = DecidedUpheld
-	default:
-		g.Decided = DecidedRejected
-	}
+	g.Decided = n.decision()
 	return n
 }
 
@@ -47,11 +41,22 @@ type notices struct {
 	read     uint32 // likewise through when a decision that was read from a list has settled all
 }
 
+// decision is what the operator has decided on the newest notice; empty: nothing.
+func (n *notices) decision() string {
+	switch {
+	case n.registry == nil, n.landlord != nil && n.landlord.Change.Op == wire.OpNotice:
+		return ""
+	case n.registry.Change.Op == wire.OpNotice:
+		return DecidedUpheld
+	}
+	return DecidedRejected
+}
+
 // hear takes one event after the other, sorted.
 func (n *notices) hear(e *Event) {
 	op := e.Change.Op
 	switch {
-	case op != wire.OpNotice && op != wire.OpWithdraw && op != wire.OpDispute:
+	case !e.OnNotice():
 		return
 	case e.OfRegistry():
 		n.registry = e // sorted: the latest
