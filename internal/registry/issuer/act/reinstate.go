@@ -116,7 +116,7 @@ func sayCards(c *ledger.Change, b *building.Building, g *fold.Grant, next wire.I
 	n := min(len(*named), fold.MaxCards)
 	in.Proof, in.Grant, in.Until, in.Credentials = wire.ProofRegistry, next, until, (*named)[:n]
 	*named = (*named)[n:]
-	if err := sayNow(c, b, in); err != nil {
+	if err := c.Say(b, in); err != nil {
 		return err
 	}
 	for _, more := range []struct {
@@ -125,20 +125,12 @@ func sayCards(c *ledger.Change, b *building.Building, g *fold.Grant, next wire.I
 		cards []wire.CredentialID
 	}{{wire.OpBind, wire.ProofRegistry, proven}, {wire.OpBind, wire.ProofLandlord, unproven}, {wire.OpSuspend, wire.ProofRegistry, stopped}} {
 		for part := range slices.Chunk(more.cards, fold.MaxCards) {
-			if err := sayNow(c, b, wire.Change{Op: more.op, Proof: more.proof, Tenancy: in.Tenancy, Grant: next, Credentials: part}); err != nil {
+			if err := c.Say(b, wire.Change{Op: more.op, Proof: more.proof, Tenancy: in.Tenancy, Grant: next, Credentials: part}); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// sayNow takes one change in that the registry makes, as of now.
-func sayNow(c *ledger.Change, b *building.Building, in wire.Change) error {
-	in.At, in.Clock = c.Clock.Unix(), wire.ClockRegistry
-	e := fold.Event{At: in.At, Change: in}
-	_, _ = rand.Read(e.Record[:]) // never fails
-	return c.Take(b, e)
 }
 
 // successor is the grant that was made in the place of one, or has its cards now;

@@ -7,7 +7,6 @@
 package intake
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -141,8 +140,5 @@ func endCovered(c *ledger.Change, b *building.Building, line building.Line, numb
 	case g.Until() != 0 && g.Until() <= now, building.UnknownDoor(g, b.Doors()) != "":
 		return nil
 	}
-	e := fold.Event{At: now, Change: wire.Change{Op: wire.OpEnd, At: now, Clock: wire.ClockRegistry, Proof: wire.ProofRegistry,
-		Tenancy: g.Tenancy, Grant: id, Cause: wire.CauseOrder}}
-	_, _ = rand.Read(e.Record[:]) // never fails
-	return c.Take(b, e)
+	return c.Say(b, wire.Change{Op: wire.OpEnd, Proof: wire.ProofRegistry, Tenancy: g.Tenancy, Grant: id, Cause: wire.CauseOrder})
 }

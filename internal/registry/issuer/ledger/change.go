@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"crypto/rand"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -72,6 +73,14 @@ func (c *Change) Take(b *building.Building, e fold.Event) error {
 	b.Tenancies.Add(e)
 	b.Tenancies.Fold(e.Change.Grant)
 	return nil
+}
+
+// Say takes one change in that the registry makes, as of now.
+func (c *Change) Say(b *building.Building, in wire.Change) error {
+	in.At, in.Clock = c.Clock.Unix(), wire.ClockRegistry
+	e := fold.Event{At: in.At, Change: in}
+	_, _ = rand.Read(e.Record[:]) // never fails
+	return c.Take(b, e)
 }
 
 // UseLine keeps how far a line has come, as the one that was used last.
