@@ -1,16 +1,9 @@
 // Package durable has what must hold for a file to survive a power cut or a
-// dying card: created complete or not at all, opened without taking the
-// process down, moved aside and never repaired in place.
+// dying card: created complete or not at all, used without taking the process
+// down, moved aside and never repaired in place. Below it, boltfile is the same
+// for databases.
 //
-// bbolt keeps a file safe from its second commit on. Before the first commit a
-// cut can leave a file that bbolt can't open, so Create makes files under
-// another name. A damaged or shortened file makes bbolt panic, or makes the
-// memory map fault; Open and Guard turn both into ErrDamaged. One thing they
-// can't catch: Tx.Check works in a goroutine of its own, and a fault there ends
-// the process. Check a file that is not known to be good in another process.
-//
-// The package refuses to repair, to overwrite a file with Create, and to make
-// a missing file with Open. All functions are safe for concurrent use on
+// The package refuses to repair, and to overwrite a file with Create. All functions are safe for concurrent use on
 // different paths.
 package durable
 
@@ -21,11 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"syscall"
-	"time"
-
-	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 // ErrDamaged means a file whose content can't be what was once written to it.
@@ -33,142 +21,36 @@ import (
 var ErrDamaged = errors.New("file is damaged")
 
 // ErrFault is the ErrDamaged of a panic or memory fault in Guard. Leave the
-// bolt.DB alone after it: its locks may be taken, so that Close would wait for
+// database alone after it: its locks may be taken, so that Close would wait for
 // ever.
 var ErrFault = fmt.Errorf("fault while it was used: %w", ErrDamaged)
 
-const (
-	lockTimeout = 2 * time.Second // how long Open waits for another process
-	allocSize   = 128 << 10       // bytes by which a file grows at a time, instead of bbolt's 16 MiB
-	newSuffix   = ".new"          // of a file that is not complete yet
-)
+const newSuffix = ".new" // of a file that is not complete yet
 
-// Create makes the bbolt file at path with the content that init puts into its
-// first transaction. It works under path + ".new" (a leftover of that name is
-// removed), syncs the file, renames it and syncs the directory: after a crash
-// there is the whole file or none. An existing file is left alone and is an
-// error that wraps fs.ErrExist.
-func Create(path string, init func(*bolt.Tx) error) error {
+// Create makes the file at path, which fill writes to a path beside it: path + ".new"; a leftover of that name
+// is removed. It syncs the file, renames it and syncs the directory: after a crash there is the whole file or
+// none. An existing file is left alone and is an error that wraps fs.ErrExist.
+func Create(path string, fill func(temp string) error) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("create %s: %w", path, fs.ErrExist)
 	}
 	temp := path + newSuffix
-	if err := Remove(temp); err != nil {
-		return fmt.Errorf("create %s: %w", path, err)
+	err := Remove(temp)
+	if err == nil {
+		if err = fill(temp); err == nil {
+			err = syncFile(temp)
+		}
+		if err != nil {
+			os.Remove(temp) // best effort: the next Create tries again
+		}
 	}
-	if err := fill(temp, init); err != nil {
-		os.Remove(temp) // best effort: the next Create tries again
+	if err != nil {
 		return fmt.Errorf("create %s: %w", path, err)
 	}
 	return Rename(temp, path)
 }
 
-func fill(temp string, init func(*bolt.Tx) error) error {
-	db, err := bolt.Open(temp, 0o600, options(nil))
-	if err != nil {
-		return err
-	}
-	db.AllocSize = allocSize
-	if err := db.Update(init); err != nil {
-		db.Close()
-		return err
-	}
-	if err := db.Close(); err != nil {
-		return err
-	}
-	return syncFile(temp)
-}
-
-// Open opens an existing bbolt file. Options are completed, not changed: a
-// lock timeout of 2 s and the hash map free list where they name none. A file
-// that can't be right (empty, garbage, cut short, a fault while reading it) is
-// ErrDamaged; one that another process holds wraps bbolt's ErrTimeout; what
-// the system refuses is passed on (fs.ErrNotExist, syscall.EROFS and so on).
-// The free list stays in the file, whatever it costs: without it bbolt reads
-// all pages at opening, in a goroutine whose faults nobody can catch.
-func Open(path string, o *bolt.Options) (*bolt.DB, error) {
-	opts := options(o)
-	opts.NoFreelistSync = false
-	var file *os.File
-	opts.OpenFile = func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-		f, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
-		file = f
-		return f, err
-	}
-	if info, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	} else if info.Size() == 0 {
-		return nil, fmt.Errorf("open %s: %w: it is empty", path, ErrDamaged)
-	}
-	var db *bolt.DB
-	err := Guard("open "+path, func() (err error) {
-		db, err = bolt.Open(path, 0o600, opts)
-		return err
-	})
-	switch {
-	case errors.Is(err, ErrDamaged):
-		if file != nil {
-			abandon(file)
-		}
-		return nil, err
-	case err != nil:
-		return nil, openError(path, err)
-	}
-	db.AllocSize = allocSize
-	if err := whole(db, file); err != nil {
-		abandon(file) // db.Close could wait for a lock that a fault left taken
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	return db, nil
-}
-
-func options(o *bolt.Options) *bolt.Options {
-	opts := bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType}
-	if o != nil {
-		opts = *o
-	}
-	if opts.Timeout == 0 {
-		opts.Timeout = lockTimeout
-	}
-	if opts.FreelistType == "" {
-		opts.FreelistType = bolt.FreelistMapType
-	}
-	return &opts
-}
-
-func openError(path string, err error) error {
-	var system *fs.PathError
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
-		return fmt.Errorf("open %s: another process holds it: %w", path, err)
-	case errors.As(err, &system), isErrno(err):
-		return fmt.Errorf("open %s: %w", path, err)
-	}
-	return fmt.Errorf("open %s: %w: %w", path, ErrDamaged, err)
-}
-
-// abandon frees the lock of a file whose memory map is lost to us: the map keeps
-// the open file, and with it the lock, alive.
-func abandon(file *os.File) { (&Lock{file}).Free() }
-
-// whole finds files that were cut short: the map reaches over the end of the
-// file without a word, and only a read there would fault.
-func whole(db *bolt.DB, file *os.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	return Guard("read its size", func() error {
-		return db.View(func(tx *bolt.Tx) error {
-			if tx.Size() > info.Size() {
-				return fmt.Errorf("%w: %d of %d bytes are there", ErrDamaged, info.Size(), tx.Size())
-			}
-			return nil
-		})
-	})
-}
-
-// Guard runs f, which uses an open bbolt file, and turns a panic or a memory
+// Guard runs f, which uses a file that is mapped into memory, and turns a panic or a memory
 // fault in it into ErrDamaged. It guards the calling goroutine only. what
 // stands in the error.
 func Guard(what string, f func() error) (err error) {
@@ -270,11 +152,6 @@ func syncFile(path string) error {
 		return err
 	}
 	return f.Close()
-}
-
-func isErrno(err error) bool {
-	var errno syscall.Errno
-	return errors.As(err, &errno)
 }
 
 // Remove deletes a file; that there is none is no error.

@@ -31,9 +31,12 @@ func TakeLock(path string) (*Lock, error) {
 	return &Lock{f}, nil
 }
 
-// Free lets go at once. To close the file is not enough: a program that is just
-// being started has each open file of ours until it runs, and with it the lock.
-func (l *Lock) Free() {
-	_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
-	l.file.Close()
+// Free lets go at once.
+func (l *Lock) Free() { Unlock(l.file) }
+
+// Unlock frees the lock of an open file and closes it. To close it is not enough: a program that is just being
+// started has each open file of ours until it runs, and with it the lock.
+func Unlock(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+	f.Close()
 }

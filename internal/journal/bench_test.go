@@ -15,7 +15,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
-	"gatehouse/internal/durable"
+	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
 )
@@ -58,11 +58,11 @@ func bare(b *testing.B, n int) []time.Duration {
 	entry := wire.NewStored(header, [16]byte{1}, who).Encode()
 	path := filepath.Join(benchDirectory(b), "bare.db")
 	bucket := []byte("entries")
-	err = durable.Create(path, func(tx *bolt.Tx) error { _, err := tx.CreateBucket(bucket); return err })
+	err = boltfile.Create(path, func(tx *bolt.Tx) error { _, err := tx.CreateBucket(bucket); return err })
 	if err != nil {
 		b.Fatal(err)
 	}
-	db, err := durable.Open(path, &bolt.Options{InitialMmapSize: 16 << 20, NoStatistics: true})
+	db, err := boltfile.Open(path, &bolt.Options{InitialMmapSize: 16 << 20, NoStatistics: true})
 	if err != nil {
 		b.Fatal(err)
 	}

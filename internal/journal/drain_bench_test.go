@@ -11,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/segment"
 )
@@ -40,7 +41,7 @@ func cursorTime(b *testing.B, dir string) (n int, took time.Duration) {
 	}
 	begin, size := time.Now(), 0
 	for _, f := range fo.Files {
-		db, err := durable.Open(f.Path, &bolt.Options{ReadOnly: true})
+		db, err := boltfile.Open(f.Path, &bolt.Options{ReadOnly: true})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/durable/boltfile"
 )
 
 // PackSuffix is that of a rewritten file that is not yet in place.
@@ -31,7 +32,7 @@ func Rewrite(path string, end uint64, erase bool, check func(path string) error)
 			return fmt.Errorf("%w: it ends at %d, not at %d", durable.ErrDamaged, s.Size, end)
 		}
 		s.Packed = true
-		return durable.Create(temp, func(tx *bolt.Tx) error { return s.copy(tx, old, erase) })
+		return boltfile.Create(temp, func(tx *bolt.Tx) error { return s.copy(tx, old, erase) })
 	})
 	if err != nil {
 		return fmt.Errorf("rewrite %s: %w", path, err)

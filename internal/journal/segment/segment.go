@@ -23,6 +23,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
@@ -96,7 +97,7 @@ func ParseName(name string) (epoch, first uint64, ok bool) {
 // Create makes the file at path, which begins with the given stored entries: after
 // a crash there is the whole file or none.
 func Create(path string, s Segment, first [][]byte) error {
-	return durable.Create(path, func(tx *bolt.Tx) error {
+	return boltfile.Create(path, func(tx *bolt.Tx) error {
 		end := s.Start
 		for _, stored := range first {
 			e, err := wire.DecodeStored(stored)
@@ -296,7 +297,7 @@ func Read(path string) (s Segment, err error) {
 
 // open opens an entry file or tree.db, for writing or only for reading.
 func open(path string, readOnly bool) (*bolt.DB, error) {
-	return durable.Open(path, &bolt.Options{ReadOnly: readOnly, InitialMmapSize: mmapSize, NoStatistics: true})
+	return boltfile.Open(path, &bolt.Options{ReadOnly: readOnly, InitialMmapSize: mmapSize, NoStatistics: true})
 }
 
 func view(path string, db *bolt.DB, read func(Tx) error) error {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/tree"
 )
 
@@ -80,7 +81,7 @@ func (t Tiles) open() (*bolt.DB, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return db, err
 	}
-	err = durable.Create(t.Path, func(tx *bolt.Tx) error {
+	err = boltfile.Create(t.Path, func(tx *bolt.Tx) error {
 		_, err := tx.CreateBucket(bucketTiles)
 		if err == nil {
 			_, err = tx.CreateBucket(bucketFrontiers)

@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring/merge"
 	"gatehouse/internal/keyring/signedlist"
@@ -57,7 +58,7 @@ func slot(i int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(i)) }
 
 // view reads the file in one transaction.
 func (c *file) view(read func(*bolt.Tx) error) error {
-	db, err := durable.Open(c.path, &bolt.Options{ReadOnly: true})
+	db, err := boltfile.Open(c.path, &bolt.Options{ReadOnly: true})
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (c *file) view(read func(*bolt.Tx) error) error {
 
 // update changes the file in one transaction.
 func (c *file) update(change func(*bolt.Tx) error) error {
-	db, err := durable.Open(c.path, nil)
+	db, err := boltfile.Open(c.path, nil)
 	if err != nil {
 		return err
 	}
@@ -176,7 +177,7 @@ func (c *file) replace(l *signedlist.List, over *merge.Tombstones) error {
 	if err := durable.Remove(next); err != nil {
 		return err
 	}
-	if err := durable.Create(next, func(tx *bolt.Tx) error {
+	if err := boltfile.Create(next, func(tx *bolt.Tx) error {
 		return errors.Join(put(tx, l, nil, over, -1), putAnchor(tx, c.journal))
 	}); err != nil {
 		return err
