@@ -4,7 +4,7 @@ package protocol
 // looks again from the byte behind the failed SOM, so that a good frame behind
 // or inside rubbish is not lost. It needs no heap and holds two frames at most.
 type Deframer struct {
-	buf  [2 * MaxFrame]byte
+	buf  [2 * maxFrame]byte
 	head int    // first byte not yet judged
 	tail int    // behind the last byte
 	Bad  uint64 // frames that began and failed

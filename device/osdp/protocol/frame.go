@@ -22,8 +22,8 @@ const (
 // Mark is what the line idles at; one is sent before each frame.
 const Mark = 0xFF
 
-// MaxFrame is the longest frame in bytes, without the mark (SIA OSDP v2.2).
-const MaxFrame = 1440
+// maxFrame is the longest frame in bytes, without the mark (SIA OSDP v2.2).
+const maxFrame = 1440
 
 // ConfigAddress is the address that every reader answers to: only for a bus with
 // one reader.
@@ -122,8 +122,8 @@ func frameSize(head []byte) (int, error) {
 	if ctrl&ctrlReserved != 0 {
 		return 0, fmt.Errorf("control byte %02X has reserved bits set", ctrl)
 	}
-	if n < minSize(ctrl) || n > MaxFrame {
-		return 0, fmt.Errorf("%w: frame says %d bytes, want %d to %d", ErrLength, n, minSize(ctrl), MaxFrame)
+	if n < minSize(ctrl) || n > maxFrame {
+		return 0, fmt.Errorf("%w: frame says %d bytes, want %d to %d", ErrLength, n, minSize(ctrl), maxFrame)
 	}
 	return n, nil
 }
@@ -209,8 +209,8 @@ func (f Frame) appendBody(dst []byte) ([]byte, error) {
 	if f.Block.HasMAC() {
 		n += macSize
 	}
-	if n > MaxFrame {
-		return nil, fmt.Errorf("%w: frame of %d bytes, at most %d", ErrLength, n, MaxFrame)
+	if n > maxFrame {
+		return nil, fmt.Errorf("%w: frame of %d bytes, at most %d", ErrLength, n, maxFrame)
 	}
 	if f.Address > ConfigAddress || f.Sequence > ctrlSequence || len(f.Block.Data) > 253 {
 		return nil, fmt.Errorf("no frame has address %d, sequence %d and a security block of %d bytes",

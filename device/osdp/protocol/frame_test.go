@@ -114,14 +114,14 @@ func TestParseRefuses(t *testing.T) {
 
 func TestAppendRefuses(t *testing.T) {
 	for _, f := range []Frame{
-		{Address: 0x80}, {Sequence: 4}, {Data: make([]byte, MaxFrame-6)}, {CRC: true, Data: make([]byte, MaxFrame-7)},
+		{Address: 0x80}, {Sequence: 4}, {Data: make([]byte, maxFrame-6)}, {CRC: true, Data: make([]byte, maxFrame-7)},
 		{Block: Block{Type: 0x11, Data: make([]byte, 254)}},
 	} {
 		if b, err := f.Append(nil); err == nil {
 			t.Errorf("%d bytes written", len(b))
 		}
 	}
-	if _, err := (Frame{CRC: true, Data: make([]byte, MaxFrame-8)}).Append(nil); err != nil {
+	if _, err := (Frame{CRC: true, Data: make([]byte, maxFrame-8)}).Append(nil); err != nil {
 		t.Errorf("the longest frame: %v", err)
 	}
 }
