@@ -31,11 +31,11 @@ func Child(plans io.Reader, out io.Writer, dir string) {
 				t.Fatal(err)
 			}
 			t.Run(fmt.Sprint(n), func(t *testing.T) {
-				play := bubble
+				again := bubble
 				if p.Twin == 3 {
-					play = twins
+					again = twins
 				}
-				o := play(t, p, dir)
+				o := again(t, p, dir)
 				if err := enc.Encode(o); err != nil {
 					t.Error(err)
 				}
@@ -47,7 +47,7 @@ func Child(plans io.Reader, out io.Writer, dir string) {
 	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "simulate", F: all}}, nil, nil)
 }
 
-// bubble is one run in a bubble of its own, on a folder that is gone afterwards.
+// bubble is one run in a bubble of its own, on a directory that is gone afterwards.
 func bubble(t *testing.T, p plan.Plan, dir string) (o report.Outcome) {
 	ids := p.Seed
 	if p.Twin == 2 {
@@ -59,7 +59,7 @@ func bubble(t *testing.T, p plan.Plan, dir string) (o report.Outcome) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(made)
-	synctest.Test(t, func(t *testing.T) { o = run(p, made) })
+	synctest.Test(t, func(t *testing.T) { o = play(p, made) })
 	return o
 }
 
@@ -88,7 +88,7 @@ func (s *source) Read(b []byte) (int, error) {
 }
 
 // Folder is where runs keep their files when nobody names another place: in
-// memory where there is such a folder, since a run waits for thousands of syncs.
+// memory where there is such a directory, since a run waits for thousands of syncs.
 func Folder() string {
 	const memory = "/dev/shm"
 	if f, err := os.CreateTemp(memory, "gatehouse-"); err == nil {

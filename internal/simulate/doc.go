@@ -9,7 +9,14 @@
 // hold is judged by a small model that knows nothing of the programs: who lives
 // where, which card is whose, what was said and who has heard of it.
 //
-// The package refuses to judge by what a program says of itself where a person
-// in the house could see better: whether a door opens is seen at its lock. It
-// is linked into nothing that runs in a building.
+// Plans are made by package plan and what programs stand on is played by package
+// virtual; testbed has the programs. People (package people), the registry's office
+// and those who follow hints (office), faults and enemies (faults, hostile) act in
+// one world (package world), each with a table of the events that it knows; model
+// holds what people know, laws judges by it, and report is told. This package wires
+// them, runs plans in processes of their own, and closes each run.
+//
+// A run refuses to judge by what a program says of itself where a person
+// in the house could see better: whether a door opens is seen at its lock. Nothing
+// of it is linked into what runs in a building.
 package simulate

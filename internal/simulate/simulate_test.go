@@ -51,6 +51,7 @@ func TestRepeats(t *testing.T) {
 
 // TestEveryEventHappens: whatever a plan brings, something happens at it.
 func TestEveryEventHappens(t *testing.T) {
+	events := newRun(plan.Plan{}, t.TempDir()).events
 	var all []plan.Event
 	for seed := range uint64(500) {
 		all = append(all, plan.New(seed, 5).Events...)

@@ -16,7 +16,7 @@ import (
 
 // house plays what a test says in a building of three gateways, the last of which
 // runs the version before.
-func house(t *testing.T, play func(w *world)) {
+func house(t *testing.T, play func(r *run)) {
 	repeatKeys(t, 1)
 	dir, err := os.MkdirTemp(Folder(), "gatehouse-")
 	if err != nil {
@@ -24,21 +24,21 @@ func house(t *testing.T, play func(w *world)) {
 	}
 	defer os.RemoveAll(dir)
 	synctest.Test(t, func(t *testing.T) {
-		w, err := build(plan.Plan{Seed: 1, Gateways: 3}, dir)
-		defer w.end()
-		if err != nil {
+		r := newRun(plan.Plan{Seed: 1, Gateways: 3}, dir)
+		defer r.end()
+		if err := r.start(); err != nil {
 			t.Fatal(err)
 		}
-		w.oldVersion([4]int{2})
-		w.wait(5 * time.Minute)
-		play(w)
-		for _, b := range w.report.Breaches {
+		r.events["old version"]([4]int{2})
+		wait(5 * time.Minute)
+		play(r)
+		for _, b := range r.w.Report.Breaches {
 			t.Error(b)
 		}
 	})
 }
 
-func (w *world) wait(d time.Duration) {
+func wait(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
@@ -57,18 +57,18 @@ func shown(t *testing.T, b *testbed.Gateway, id string) control.Tenancy {
 // nowhere, until the registry confirms it; then it is the tenant's word at every desk
 // that reads format 2, and no more than before at one that does not.
 func TestConfirmCard(t *testing.T) {
-	house(t, func(w *world) {
-		tenant := w.checkInAt(w.bed.Gateways[0], testbed.Flats[0], w.model.NewCard(), time.Time{})
-		w.wait(10 * time.Minute)
-		c := w.model.NewCard()
-		if err := w.change(w.bed.Gateways[0], tenant, control.Change{Action: "add", Proof: "landlord"}, nil, c); err != nil {
+	house(t, func(r *run) {
+		tenant := r.desk.CheckIn(r.w.Bed.Gateways[0], testbed.Flats[0], r.w.Model.NewCard(), time.Time{})
+		wait(10 * time.Minute)
+		c := r.w.Model.NewCard()
+		if err := r.desk.Change(r.w.Bed.Gateways[0], tenant, control.Change{Action: "add", Proof: "landlord"}, nil, c); err != nil {
 			t.Fatal(err)
 		}
-		w.wait(10 * time.Minute)
+		wait(10 * time.Minute)
 		proves := func(b *testbed.Gateway) bool {
-			return w.change(b, tenant, control.Change{Action: "pin", Proof: "card", NewPIN: "2580"}, c, nil) == nil
+			return r.desk.Change(b, tenant, control.Change{Action: "pin", Proof: "card", NewPIN: "2580"}, c, nil) == nil
 		}
-		for _, b := range w.bed.Gateways {
+		for _, b := range r.w.Bed.Gateways {
 			if !b.Swipe(c.Number) {
 				t.Errorf("it does not open at %s: %s", b.Name, b.LastReason())
 			}
@@ -76,7 +76,7 @@ func TestConfirmCard(t *testing.T) {
 				t.Errorf("it proves at %s", b.Name)
 			}
 		}
-		grants, err := w.bed.Registry.Op.Grants(w.bed.Ctx, testbed.Building, tenant.ID)
+		grants, err := r.w.Bed.Registry.Op.Grants(r.w.Bed.Ctx, testbed.Building, tenant.ID)
 		if err != nil || len(grants) != 1 {
 			t.Fatal(grants, err)
 		}
@@ -86,17 +86,17 @@ func TestConfirmCard(t *testing.T) {
 				act.Credential = card.Credential
 			}
 		}
-		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, act); err != nil {
+		if _, err := r.w.Bed.Registry.Op.Do(r.w.Bed.Ctx, act); err != nil {
 			t.Fatal(err)
 		}
-		w.wait(5 * time.Minute)
-		for n, b := range w.bed.Gateways {
+		wait(5 * time.Minute)
+		for n, b := range r.w.Bed.Gateways {
 			want := n < 2
 			if got := proves(b); got != want || shown(t, b, tenant.ID).Cards[1].Proves != want {
 				t.Errorf("it proves at %s: %v, want %v", b.Name, got, want)
 			}
 		}
-		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, act); err != nil { // a desk may have missed the first
+		if _, err := r.w.Bed.Registry.Op.Do(r.w.Bed.Ctx, act); err != nil { // a desk may have missed the first
 			t.Error("confirmed again:", err)
 		}
 	})
@@ -105,25 +105,25 @@ func TestConfirmCard(t *testing.T) {
 // TestSuspendedAtTheRegistry: what the registry has suspended no desk brings back by the
 // card, which may be a thief's, or by a PIN. Its refusal says what does, and that works.
 func TestSuspendedAtTheRegistry(t *testing.T) {
-	house(t, func(w *world) {
-		b := w.bed.Gateways[0]
-		tenant := w.checkInAt(b, testbed.Flats[0], w.model.NewCard(), time.Time{})
-		w.wait(10 * time.Minute)
+	house(t, func(r *run) {
+		b := r.w.Bed.Gateways[0]
+		tenant := r.desk.CheckIn(b, testbed.Flats[0], r.w.Model.NewCard(), time.Time{})
+		wait(10 * time.Minute)
 		c := tenant.Cards[0]
-		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, operator.Act{Act: operator.ActSuspend, Tenancy: tenant.ID, Reason: "stolen"}); err != nil {
+		if _, err := r.w.Bed.Registry.Op.Do(r.w.Bed.Ctx, operator.Act{Act: operator.ActSuspend, Tenancy: tenant.ID, Reason: "stolen"}); err != nil {
 			t.Fatal(err)
 		}
-		w.wait(5 * time.Minute)
+		wait(5 * time.Minute)
 		var no *control.Error
-		err := w.change(b, tenant, control.Change{Action: "resume", Proof: "card"}, c, nil)
+		err := r.desk.Change(b, tenant, control.Change{Action: "resume", Proof: "card"}, c, nil)
 		hint := "registryd resume --tenancy " + tenant.ID + " --reason found"
 		if !errors.As(err, &no) || !strings.Contains(no.Hint, hint) || b.Swipe(c.Number) {
 			t.Fatalf("whoever has the card gets: %v, opens now: %v", err, b.Swipe(c.Number))
 		}
-		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, operator.Act{Act: operator.ActResume, Tenancy: tenant.ID, Reason: "found"}); err != nil {
+		if _, err := r.w.Bed.Registry.Op.Do(r.w.Bed.Ctx, operator.Act{Act: operator.ActResume, Tenancy: tenant.ID, Reason: "found"}); err != nil {
 			t.Fatal(err)
 		}
-		w.wait(5 * time.Minute)
+		wait(5 * time.Minute)
 		if !b.Swipe(c.Number) {
 			t.Errorf("what the refusal says does not help: %s", b.LastReason())
 		}
@@ -134,48 +134,48 @@ func TestSuspendedAtTheRegistry(t *testing.T) {
 // the registry and at each desk that reads format 2; and the tenant of an upheld one is
 // told at the doors.
 func TestDecisionInWords(t *testing.T) {
-	house(t, func(w *world) {
-		desk := w.bed.Gateways[0]
-		tenant := w.checkInAt(desk, testbed.Flats[0], w.model.NewCard(), time.Time{})
+	house(t, func(r *run) {
+		desk := r.w.Bed.Gateways[0]
+		tenant := r.desk.CheckIn(desk, testbed.Flats[0], r.w.Model.NewCard(), time.Time{})
 		notice := func() {
 			t.Helper()
-			for _, r := range []control.Change{{Action: "checkout", Proof: "landlord", Cause: "lease_over"}, {Action: "dispute", Proof: "pin", PIN: tenant.PIN}} {
-				if err := w.change(desk, tenant, r, nil, nil); err != nil {
+			for _, change := range []control.Change{{Action: "checkout", Proof: "landlord", Cause: "lease_over"}, {Action: "dispute", Proof: "pin", PIN: tenant.PIN}} {
+				if err := r.desk.Change(desk, tenant, change, nil, nil); err != nil {
 					t.Fatal(err)
 				}
-				w.wait(10 * time.Minute)
+				wait(10 * time.Minute)
 			}
 		}
 		see := func(state, decided string) {
 			t.Helper()
-			all, err := w.bed.Registry.Op.Tenancies(w.bed.Ctx, testbed.Building)
+			all, err := r.w.Bed.Registry.Op.Tenancies(r.w.Bed.Ctx, testbed.Building)
 			if err != nil || len(all) != 1 || all[0].State != state || all[0].Decided != decided {
 				t.Errorf("the registry: %+v, %v", all, err)
 			}
-			for _, b := range w.bed.Gateways[:2] {
+			for _, b := range r.w.Bed.Gateways[:2] {
 				if v := shown(t, b, tenant.ID); v.State != state || v.Decided != decided {
 					t.Errorf("%s: %s %q, want %s %q", b.Name, v.State, v.Decided, state, decided)
 				}
 			}
 		}
-		w.wait(10 * time.Minute)
+		wait(10 * time.Minute)
 		notice()
 		see("disputed", "")
 		settle := operator.Act{Act: operator.ActReject, Tenancy: tenant.ID, Reason: "heard"}
-		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, settle); err != nil {
+		if _, err := r.w.Bed.Registry.Op.Do(r.w.Bed.Ctx, settle); err != nil {
 			t.Fatal(err)
 		}
-		w.wait(5 * time.Minute)
+		wait(5 * time.Minute)
 		see("active", "rejected")
 		notice()
 		see("disputed", "")
 		settle.Act, settle.Until = operator.ActUphold, time.Now().Add(4*plan.Day)
-		if _, err := w.bed.Registry.Op.Do(w.bed.Ctx, settle); err != nil {
+		if _, err := r.w.Bed.Registry.Op.Do(r.w.Bed.Ctx, settle); err != nil {
 			t.Fatal(err)
 		}
-		w.wait(5 * time.Minute)
+		wait(5 * time.Minute)
 		see("notice", "upheld")
-		w.wait(4*plan.Day + time.Hour)
+		wait(4*plan.Day + time.Hour)
 		see("ended", "upheld")
 	})
 }

@@ -1,5 +1,7 @@
 package plan
 
+import "time"
+
 // What an event's numbers stand for, where a scenario names them.
 
 // GatewayFiles are what may be lost of a gateway, within its state directory.
@@ -27,3 +29,7 @@ const (
 	HighestTaken        // the highest that is taken, 2^20 above it
 	HighestOfAll        // 2^64-1
 )
+
+// Wrongs are how wrong a clock may be.
+var Wrongs = []time.Duration{30 * time.Second, 50 * time.Minute, 6 * time.Hour, 20 * Day, 50 * Day, 200 * Day, 3 * 365 * Day, 30 * 365 * Day,
+	-time.Minute, -5 * time.Hour, -3 * Day, -100 * Day, -20 * 365 * Day, -365 * Day}

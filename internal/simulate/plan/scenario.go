@@ -53,7 +53,7 @@ func at(hours float64, kind string, n ...int) Event {
 	return e
 }
 
-// moveIn: three people move in, one at the second gateway.
+// moveIn lets three people move in, one at the second gateway.
 func moveIn() []Event {
 	return []Event{at(0.1, "check in", 0, 0, 0, 1), at(0.2, "check in", 1, 4, 1, 1), at(0.3, "check in", 0, 0, 2, 1)}
 }
@@ -80,7 +80,7 @@ func everybody(hours float64) (all []Event) {
 	return all
 }
 
-// passesAllDay: somebody always has a pass of the last quarter of an hour.
+// passesAllDay gives somebody a pass every quarter of an hour.
 func passesAllDay(from, to float64) (all []Event) {
 	for n := 0; from < to; n++ {
 		all = append(all, at(from, "keep pass", exactly(1+n%3), 15))
@@ -89,7 +89,7 @@ func passesAllDay(from, to float64) (all []Event) {
 	return all
 }
 
-// oldPassesOften: every few minutes the passes that are over are shown at a gateway.
+// oldPassesOften shows the passes that are over at a gateway, every few minutes.
 func oldPassesOften(from, to float64, gateway int) (all []Event) {
 	for ; from < to; from += 0.14 {
 		all = append(all, at(from, "old passes", gateway))

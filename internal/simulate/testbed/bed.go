@@ -38,7 +38,7 @@ type Bed struct {
 	Broker   *faultnet.Broker
 	Registry *Registry
 	Gateways []*Gateway
-	Annex    *Gateway // a house by itself, with no registry; nil: there is none
+	Annex    *Gateway // a standalone gateway, with no registry; nil: there is none
 	rolls    map[string]*virtual.Chances
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing/synctest"
@@ -16,8 +15,6 @@ import (
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/clock"
-	"gatehouse/internal/journal/journaltest"
-	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/simulate/virtual"
@@ -26,6 +23,12 @@ import (
 	"gatehouse/sync/wire"
 )
 
+// PlaceOf is where a gateway stands.
+func PlaceOf(gateway string) wire.Place {
+	return wire.Place{District: "d", Town: "t", Building: Building, Gateway: gateway}
+}
+
+// Building is the one that there is.
 const Building = "lane-7"
 
 const siteText = `
@@ -57,7 +60,7 @@ type = "code"
 port = "sim0"
 `
 
-// box is the machine of one gateway, with the daemon on it.
+// Gateway is the machine of one gateway, with the daemon on it.
 type Gateway struct {
 	Bed   *Bed
 	Name  string
@@ -68,7 +71,7 @@ type Gateway struct {
 	// Formats are the wire formats that the daemon speaks; 0: all.
 	Formats uint64
 	scans   bool          // there is a scanner of codes at its door
-	asked   map[Spot]bool // entries that lastReason has seen
+	asked   map[Spot]bool // entries that LastReason has seen
 	life    *life         // nil: the daemon does not run
 	Client  *control.Client
 }
@@ -259,52 +262,6 @@ func (b *Gateway) Status() (control.Status, error) {
 
 // ErrOff says that nobody answers.
 var ErrOff = errors.New("the machine is off")
-
-// Entry is one of a journal, as it lies on the disk.
-type Entry struct {
-	At    Spot
-	Time  time.Time
-	Kind  string
-	Words string
-	Why   string // its reason
-}
-
-// Spot is the place of an entry in a gateway's log.
-type Spot struct {
-	Epoch string
-	N     uint64
-}
-
-// Entries are those that are on the gateway's disk: nobody in the house sees them
-// all, and so the daemon is not asked.
-func (b *Gateway) Entries() (all []Entry) {
-	_ = journaltest.ReadCopies(b.Disk.Path("state", "journal"), b.Bed.Dir, func(e segment.Entry) error {
-		h, err := wire.DecodeHeader(e.Header)
-		if err != nil {
-			return nil // what can't be read is no entry
-		}
-		words := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s %s", h.Kind, h.Outcome, h.Reason, h.Door, h.Source)), " ")
-		all = append(all, Entry{Spot{fmt.Sprintf("%016x", e.Epoch), e.Sequence}, h.Time(), h.Kind.String(), words, h.Reason.String()})
-		return nil
-	})
-	return all
-}
-
-// LastReason is the reason of the newest swipe in the log since it was asked last.
-// Epochs have names by chance, so that time alone is an order.
-func (b *Gateway) LastReason() string {
-	reason, newest := "no entry", time.Time{}
-	for _, e := range b.Entries() {
-		if b.asked[e.At] {
-			continue
-		}
-		b.asked[e.At] = true
-		if e.Kind == "access" && !e.Time.Before(newest) {
-			reason, newest = e.Why, e.Time
-		}
-	}
-	return reason
-}
 
 // Linked reports whether it has a connection, up or not.
 func (b *Gateway) Linked() bool { return b.life != nil && b.life.link != nil }

@@ -47,7 +47,7 @@ func (f *frontLink) Disconnect(p wire.Place) { f.disconnect(p.Gateway) }
 // server is what gateways find where the broker should be.
 type server interface {
 	// reach says whether anybody answers there.
-	reach(ctx context.Context, gateway string, patience time.Duration) error
+	reach(ctx context.Context, gateway string, timeout time.Duration) error
 	// admit judges a gateway's connection up to and with the TLS handshake.
 	admit(ctx context.Context, config *tls.Config) error
 }

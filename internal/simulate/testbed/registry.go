@@ -50,8 +50,10 @@ type Part struct {
 	ended *sync.WaitGroup
 }
 
+// Running reports whether the process runs.
 func (p *Part) Running() bool { return p.stop != nil }
 
+// End ends the process, if it runs, and waits for that.
 func (p *Part) End() {
 	if p.stop == nil {
 		return
@@ -93,8 +95,8 @@ func newRegistry(w *Bed) (*Registry, error) {
 		c.Front.Disk.Separate()
 		c.Issuer.Disk.Separate()
 	}
-	for folder, d := range map[string]*virtual.Disk{authority.DirFront: c.Front.Disk, authority.DirIssuer: c.Issuer.Disk} {
-		if err := virtual.CopyTree(made+"/"+folder, d.Dir()); err != nil {
+	for part, d := range map[string]*virtual.Disk{authority.DirFront: c.Front.Disk, authority.DirIssuer: c.Issuer.Disk} {
+		if err := virtual.CopyTree(made+"/"+part, d.Dir()); err != nil {
 			return nil, err
 		}
 	}
@@ -170,9 +172,9 @@ func (c *Registry) issuerSocket() string { return c.bed.Path("issuer.sock") }
 
 // reach is whether a gateway's line leads to a broker. On a dead line nobody says
 // that it does not.
-func (c *Registry) reach(ctx context.Context, gateway string, patience time.Duration) error {
+func (c *Registry) reach(ctx context.Context, gateway string, timeout time.Duration) error {
 	if c.Dead[gateway] {
-		pause(ctx, patience)
+		pause(ctx, timeout)
 		return syscall.ETIMEDOUT
 	}
 	if !c.Front.Running() || c.Cut[gateway] {

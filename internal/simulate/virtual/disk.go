@@ -23,23 +23,23 @@ type Disk struct {
 // Separate makes the disk a file system of its own, where this process may; it
 // is empty then.
 func (d *Disk) Separate() {
-	d.Own = os.MkdirAll(d.Dir(), 0o700) == nil && mountRoom(d.Dir()) == nil
+	d.Own = os.MkdirAll(d.Dir(), 0o700) == nil && mountTmpfs(d.Dir()) == nil
 }
 
 // Fill leaves the disk no room for more.
 func (d *Disk) Fill() error {
-	used, err := usedRoom(d.Dir())
+	used, err := usedTmpfs(d.Dir())
 	if err != nil {
 		return err
 	}
 	d.Full = true
-	return limitRoom(d.Dir(), used)
+	return limitTmpfs(d.Dir(), used)
 }
 
 // Widen gives it room.
 func (d *Disk) Widen() error {
 	d.Full = false
-	return limitRoom(d.Dir(), 1<<30)
+	return limitTmpfs(d.Dir(), 1<<30)
 }
 
 // Wait takes as long as a sync.
@@ -93,13 +93,13 @@ func (d *Disk) Fresh() error {
 	if err := os.MkdirAll(d.Dir(), 0o700); err != nil {
 		return err
 	}
-	return mountRoom(d.Dir())
+	return mountTmpfs(d.Dir())
 }
 
 // Release ends the present generation.
 func (d *Disk) Release() {
 	if d.Own {
-		_ = unmountRoom(d.Dir())
+		_ = unmountTmpfs(d.Dir())
 	}
 }
 
@@ -113,7 +113,7 @@ func (d *Disk) HasImage(name string) bool {
 func (d *Disk) Drop() {
 	old := filepath.Join(d.Root, fmt.Sprint(d.n-1))
 	if d.Own {
-		_ = unmountRoom(old)
+		_ = unmountTmpfs(old)
 	}
 	_ = os.RemoveAll(old)
 }

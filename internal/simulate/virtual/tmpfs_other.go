@@ -4,7 +4,7 @@ package virtual
 
 import "errors"
 
-func mountRoom(string) error          { return errors.ErrUnsupported }
-func limitRoom(string, uint64) error  { return errors.ErrUnsupported }
-func usedRoom(string) (uint64, error) { return 0, errors.ErrUnsupported }
-func unmountRoom(string) error        { return errors.ErrUnsupported }
+func mountTmpfs(string) error          { return errors.ErrUnsupported }
+func limitTmpfs(string, uint64) error  { return errors.ErrUnsupported }
+func usedTmpfs(string) (uint64, error) { return 0, errors.ErrUnsupported }
+func unmountTmpfs(string) error        { return errors.ErrUnsupported }

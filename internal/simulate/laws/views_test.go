@@ -1,4 +1,4 @@
-package simulate
+package laws
 
 import "testing"
 
@@ -14,16 +14,16 @@ func TestComparable(t *testing.T) {
 	for _, c := range []struct {
 		what  string
 		other []row
-		order order
+		order Order
 		same  bool
 	}{
-		{"other names, another order", []row{{"00000000bbbb", "2A", nil}, {"ffffffffbbbb", "1A", []string{"door1", "22222222"}}}, byID, true},
-		{"another flat", []row{{"00000000aaaa", "1B", []string{"11111111", "door1"}}, {"ffffffffaaaa", "2A", nil}}, byID, false},
-		{"one name in two places", []row{{"00000000aaaa", "1A", []string{"00000000aaaa", "door1"}}, {"ffffffffaaaa", "2A", nil}}, byID, false},
-		{"one row less", []row{{"00000000aaaa", "1A", []string{"11111111", "door1"}}}, byID, false},
-		{"a log with other names", []row{{"00000000bbbb", "1A", []string{"11111111", "door1"}}, {"ffffffffbbbb", "2A", nil}}, asMade, true},
-		{"a hash that begins like a name", []row{{"01234567GGGGGGGGGGGGGGGGGG+/GG==", "1A", []string{"11111111", "door1"}}, {"ffffffffaaaa", "2A", nil}}, asMade, true},
-		{"a log in another order", []row{{"ffffffffaaaa", "2A", nil}, {"00000000aaaa", "1A", []string{"11111111", "door1"}}}, asMade, false},
+		{"other names, another order", []row{{"00000000bbbb", "2A", nil}, {"ffffffffbbbb", "1A", []string{"door1", "22222222"}}}, ByID, true},
+		{"another flat", []row{{"00000000aaaa", "1B", []string{"11111111", "door1"}}, {"ffffffffaaaa", "2A", nil}}, ByID, false},
+		{"one name in two places", []row{{"00000000aaaa", "1A", []string{"00000000aaaa", "door1"}}, {"ffffffffaaaa", "2A", nil}}, ByID, false},
+		{"one row less", []row{{"00000000aaaa", "1A", []string{"11111111", "door1"}}}, ByID, false},
+		{"a log with other names", []row{{"00000000bbbb", "1A", []string{"11111111", "door1"}}, {"ffffffffbbbb", "2A", nil}}, AsMade, true},
+		{"a hash that begins like a name", []row{{"01234567GGGGGGGGGGGGGGGGGG+/GG==", "1A", []string{"11111111", "door1"}}, {"ffffffffaaaa", "2A", nil}}, AsMade, true},
+		{"a log in another order", []row{{"ffffffffaaaa", "2A", nil}, {"00000000aaaa", "1A", []string{"11111111", "door1"}}}, AsMade, false},
 	} {
 		a, b := comparable(one, c.order), comparable(c.other, c.order)
 		if (a == b) != c.same {
@@ -40,7 +40,7 @@ func TestCompared(t *testing.T) {
 	}
 	two["same"] = "same"
 	text := ""
-	for _, b := range compared(one, two) {
+	for _, b := range Compared(one, two) {
 		text += b.Text[:1]
 	}
 	if text != "abcd" {
