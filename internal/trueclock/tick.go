@@ -19,8 +19,8 @@ func (c *Clock) Tick(at time.Duration) {
 	c.move(at, passed)
 }
 
-// vote looks for signed time and another source that agree, where not all do.
-// The others may veto them for a day, and are wrong after it.
+// vote looks for signed time and another source that agree, while others do not.
+// The others veto them for a day; after it they are wrong.
 func (c *Clock) vote(at time.Duration) {
 	signed := c.s.Claims[Signed]
 	group, all := claim{}, true
@@ -45,8 +45,8 @@ func (c *Clock) vote(at time.Duration) {
 	}
 }
 
-// agree keeps what the sources agree on, so that what one of them says later is
-// held against it.
+// agree keeps what the sources agree on, which what one of them says later is
+// compared with.
 func (c *Clock) agree(at time.Duration) {
 	n, own := c.count(at), 0
 	inner := claim{Set: true} // what all of them say, where there is such a time

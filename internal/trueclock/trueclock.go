@@ -160,12 +160,12 @@ func (c *Clock) State(at time.Duration) State {
 	return s
 }
 
-// Elapsed is the gateway's own clock: how long it has been on since it was first
-// started, as far as it was kept. Nobody can move it.
+// Elapsed returns the gateway's own clock: how long it has been on since its first
+// start, as far as that was kept. Nobody can set it.
 func (c *Clock) Elapsed(at time.Duration) time.Duration { return c.s.Elapsed + at }
 
-// Say takes what a source says at a boot time: unix time between two ends. What
-// no clock can mean that was ever set is not heard.
+// Say takes what a source says at a boot time: unix time between two ends. A time
+// that only a clock can show that was never set takes back what the source said.
 func (c *Clock) Say(src Source, at, lo, hi time.Duration) {
 	if lo < Earliest*time.Second || hi > latest*time.Second || hi < lo {
 		c.Unsay(src)
@@ -177,15 +177,15 @@ func (c *Clock) Say(src Source, at, lo, hi time.Duration) {
 	}
 }
 
-// SaySigned takes a signed time that can't be an old one, with the epoch of the
-// key that signed it.
+// SaySigned takes a time that was signed for a nonce of ours, so that it is no old
+// one, with the epoch of the key that signed it.
 func (c *Clock) SaySigned(epoch uint64, at, lo, hi time.Duration) {
 	c.s.Epoch, c.s.Owner = epoch, false
 	c.Say(Signed, at, lo, hi)
 }
 
-// SayOwner takes a time that the owner of a house by itself has signed by hand: it
-// stands until the next one, since nobody says it again and again.
+// SayOwner takes a time that the owner of a standalone house has signed by hand: it
+// stands until the next one, since nobody repeats it.
 func (c *Clock) SayOwner(at, lo, hi time.Duration) {
 	c.SaySigned(0, at, lo, hi)
 	c.s.Owner = true
