@@ -128,25 +128,12 @@ func (r *Records) Undelivered() (all []record.Local) {
 	a := r.active
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, done, _ := a.state.Settled()
-	undelivered := undelivered(done)
-	for _, h := range done {
-		if undelivered[h.Change.Grant] && h.Gateway == a.keys.Own() {
+	for _, h := range a.state.Undelivered() {
+		if h.Gateway == a.keys.Own() {
 			all = append(all, h.Clone())
 		}
 	}
 	return all
-}
-
-// undelivered are the grants of records with a person that the registry has not got.
-func undelivered(records record.Set) map[wire.ID]bool {
-	grants := make(map[wire.ID]bool)
-	for _, h := range records {
-		if len(h.Person) > 0 {
-			grants[h.Change.Grant] = true
-		}
-	}
-	return grants
 }
 
 // Replace replaces all records of this gateway: it numbers them anew, in a new
@@ -235,27 +222,15 @@ func (r *Records) Stored(line, number uint64) error {
 	return nil
 }
 
-// sweep erases the records that the list has settled, once the list is on disk.
-// One whose person the registry has not got stays until it has, with the others
-// of its grant. Ends go last: without them an earlier check-in must not be left.
-// Callers hold mu.
+// sweep erases the records that the list has settled (merge.State), once the list is on
+// disk, when a file has the grants that only they have ended. Callers hold mu.
 func (r *Records) sweep() {
 	a := r.active
 	if len(a.state.Records) == 0 || a.state.List == nil || a.stored != a.state.List {
 		return
 	}
-	left, settled, named := a.state.Settled()
-	undelivered := undelivered(settled)
-	var done record.Set
-	for _, h := range settled {
-		if undelivered[h.Change.Grant] {
-			left = append(left, h)
-		} else {
-			done = append(done, h)
-		}
-	}
-	slices.SortStableFunc(done, func(a, b *record.Held) int { return rankToSweep(a) - rankToSweep(b) })
-	if len(done) == 0 || !r.bury(done, named) {
+	done, left, ended := a.state.Sweep()
+	if len(done) == 0 || a.state.Over.Add(ended...) && a.store(a.state.List) != nil {
 		return
 	}
 	for _, h := range done {
@@ -267,28 +242,6 @@ func (r *Records) sweep() {
 	}
 	slices.SortFunc(left, (*record.Held).Compare)
 	a.state.Records = left
-}
-
-// bury keeps the grants that settled records have ended and that the list does not
-// name, before the records go. It reports whether a file has them. Callers hold mu.
-func (r *Records) bury(done record.Set, named func(wire.ID) bool) bool {
-	var ended []wire.ID
-	for _, h := range done {
-		if h.Change.Op == wire.OpEnd && !named(h.Change.Grant) {
-			ended = append(ended, h.Change.Grant)
-		}
-	}
-	return !r.active.state.Over.Add(ended...) || r.active.store(r.active.state.List) == nil
-}
-
-func rankToSweep(h *record.Held) int {
-	switch h.Change.Op {
-	case wire.OpCheckIn:
-		return 0
-	case wire.OpEnd:
-		return 2
-	}
-	return 1
 }
 
 // writeAgain tries again to write what is in memory only. Callers hold mu.

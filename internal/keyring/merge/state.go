@@ -71,14 +71,6 @@ func combine(l *signedlist.List, noticed, records record.Set, over map[wire.ID]b
 	return restrict(v, &limits, left), left, err
 }
 
-// Settled parts the records into those that still count beside the list and those that
-// it has settled. named reports whether the list names a grant of theirs.
-func (s *State) Settled() (left, done record.Set, named func(wire.ID) bool) {
-	listed := rowsOf(s.Counted(), s.Records)
-	left, done = settle(s.Counted(), listed, s.Over.Known, s.Records)
-	return left, done, func(grant wire.ID) bool { return len(listed[grant]) > 0 }
-}
-
 // Try returns the records with one more, and whether the list has settled that one; an
 // error, that its change can't be made.
 func (s *State) Try(h *record.Held) (records record.Set, settled bool, err error) {
