@@ -64,7 +64,7 @@ func TestInitChecksFirst(t *testing.T) {
 	}
 }
 
-// files lists all files and folders.
+// files lists all files and directories.
 func files(t *testing.T, dir string) string {
 	t.Helper()
 	var all []string

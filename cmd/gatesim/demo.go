@@ -29,7 +29,7 @@ type demoCmd struct {
 // Run returns nil only if the daemons did all that they must, and log and
 // registry tell what happened at the doors.
 func (c demoCmd) Run(ctx context.Context, s process.Streams) (err error) {
-	dir, remove, err := c.folder()
+	dir, remove, err := c.directory()
 	if err != nil {
 		return err
 	}
@@ -159,8 +159,8 @@ func (d *days) howToLook(w io.Writer) {
 	fmt.Fprintf(w, "Ctrl-C ends it.\n\n")
 }
 
-// folder returns the folder of the demo and what to do with it at the end.
-func (c demoCmd) folder() (string, func() error, error) {
+// directory returns the directory of the demo and what to do with it at the end.
+func (c demoCmd) directory() (string, func() error, error) {
 	if c.Dir == "" {
 		dir, err := os.MkdirTemp("", "gatesim-")
 		return dir, func() error { return os.RemoveAll(dir) }, err

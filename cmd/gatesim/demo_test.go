@@ -33,7 +33,7 @@ func program(t *testing.T) string {
 	return bin
 }
 
-// demo is a run of it, with a folder of its own for what it leaves behind.
+// demo is a run of it, with a directory of its own for what it leaves behind.
 type demo struct {
 	*exec.Cmd
 	tmp      string
@@ -55,7 +55,7 @@ func newDemo(t *testing.T, bin string, args ...string) *demo {
 	return d
 }
 
-// left lists the processes that have the demo's folder in their command line.
+// left lists the processes that have the demo's directory in their command line.
 func (d *demo) left(t *testing.T) []string {
 	t.Helper()
 	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -162,7 +162,7 @@ func TestNoOrphan(t *testing.T) {
 	}
 }
 
-// TestFolderInUse: a folder with something in it is not touched.
+// TestFolderInUse: a directory with something in it is not touched.
 func TestFolderInUse(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "mine"), nil, 0o600); err != nil {

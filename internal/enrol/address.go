@@ -15,7 +15,7 @@ import (
 )
 
 // AddressFile has the addresses of the registry that were added on site, one a
-// line, in the folder of keys.
+// line, in the directory of keys.
 const AddressFile = "addresses"
 
 // maxAdded bounds them.
@@ -36,7 +36,7 @@ type Addresses struct {
 	Added  []string `json:"added"`  // of these, on site
 }
 
-// LoadAddresses reads them from a folder of keys.
+// LoadAddresses reads them from a directory of keys.
 func LoadAddresses(dir string) (Addresses, error) {
 	r, err := keys.LoadRegistry(dir)
 	switch {

@@ -35,7 +35,7 @@ const pendingFile = "enrol.cose"
 // Options of an enrolment.
 type Options struct {
 	Token    wire.Token
-	Dir      string   // the daemon's folder of keys; made if it is not there
+	Dir      string   // the daemon's directory of keys; made if it is not there
 	Building string   // as the site file has it; a token for another is refused,
 	Gateway  string   // or for another gateway of it
 	Doors    []string // ids of the gateway's doors, in any order
@@ -57,8 +57,8 @@ type Result struct {
 }
 
 // Enrol asks the registry to make the gateway known, and writes what the daemon
-// needs into the folder of keys, registry.json last. Errors say what to do as
-// *control.Error. One call at a time for a folder.
+// needs into the directory of keys, registry.json last. Errors say what to do as
+// *control.Error. One call at a time for a directory.
 func Enrol(ctx context.Context, o Options) (Result, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -189,7 +189,7 @@ func (e *enrolment) request(ctx context.Context) ([]byte, error) {
 	return envelope, durable.WriteFile(e.file(pendingFile), envelope, 0o600)
 }
 
-// fits says whether the keys of an earlier request are still those of the folder.
+// fits says whether the keys of an earlier request are still those of the directory.
 func (e *enrolment) fits(r wire.EnrolRequest) bool {
 	building, err := keys.LoadBuildingKey(e.file(keys.BuildingKeyFile))
 	return slices.Equal(r.Public[:], e.signing.Public().(ed25519.PublicKey)) &&

@@ -51,7 +51,7 @@ const (
 
 // RenewerOptions of a Renewer.
 type RenewerOptions struct {
-	Dir     string           // folder of keys
+	Dir     string           // directory of keys
 	Now     func() time.Time // the best time that the gateway knows
 	Trusted func() bool      // whether a server's certificate may be judged by it
 	Network network.Network  // where the registry's HTTPS is
@@ -61,7 +61,7 @@ type RenewerOptions struct {
 	Chance func(limit time.Duration) time.Duration
 }
 
-// NewRenewer returns one for a folder of keys, whose options but Network, Renewed
+// NewRenewer returns one for a directory of keys, whose options but Network, Renewed
 // and Log are needed. It starts nothing.
 func NewRenewer(o RenewerOptions) *Renewer {
 	if o.Chance == nil {

@@ -254,7 +254,7 @@ func TestTLSConfig(t *testing.T) {
 	}
 }
 
-// hostOf is the host of the broker that a folder of keys names.
+// hostOf is the host of the broker that a directory of keys names.
 func hostOf(t *testing.T, dir string) string {
 	t.Helper()
 	r, err := keys.LoadRegistry(dir)

@@ -12,7 +12,7 @@ import (
 
 // Broker says how the link judges the broker, and by what it shows itself.
 type Broker struct {
-	Dir     string           // folder of keys
+	Dir     string           // directory of keys
 	Now     func() time.Time // the machine's clock
 	Trusted func() bool      // whether that counts: a gateway that has no time yet gets it over this connection
 	Seen    func(server *x509.Certificate)
@@ -20,7 +20,7 @@ type Broker struct {
 
 // TLS returns what the link to the broker asks for at each attempt: TLS 1.3, the
 // gateway's client certificate, and a server judged by the CAs of the trust
-// document in force (by those of ca.pem where that can't be read), never by the
+// active document (by those of ca.pem where that can't be read), never by the
 // system's. All is read anew at each call, so that renewed files are used. A
 // server that was found good is shown to Seen.
 func (b Broker) TLS(host string) (*tls.Config, error) {

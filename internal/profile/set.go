@@ -18,7 +18,7 @@ import (
 const DefaultDir = "/etc/gatehouse/profiles"
 
 // Set is the profiles of a house: those in Dir/boards and Dir/readers, over the
-// embedded ones of the same name. No folder is no fault. The zero value has the
+// embedded ones of the same name. No directory is no fault. The zero value has the
 // embedded ones alone. Files are read anew each time; safe for concurrent use.
 type Set struct{ Dir string }
 

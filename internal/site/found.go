@@ -29,7 +29,7 @@ type FoundPort struct {
 	TTY     string // the kernel's name of it, as ttyAMA0
 	Holders []PortHolder
 	Hidden  bool // only root may see whether there are more
-	NoPort  bool // it is a file, a folder or another device, and no serial port
+	NoPort  bool // it is a file, a directory or another device, and no serial port
 }
 
 // PortHolder is a program that has a port open.

@@ -39,7 +39,7 @@ func (k KeyFile) Problem() error {
 	return nil
 }
 
-// files are that of the key in force and that of the next one.
+// files are that of the active key and that of the next one.
 func (k KeyFile) files() [2]string { return [...]string{k.path, k.next()} }
 
 // Exposed names the files that others can read.

@@ -189,7 +189,7 @@ func (s *Site) DoorIDs() (ids []string) {
 	return ids
 }
 
-// Path returns a path inside the state folder.
+// Path returns a path inside the state directory.
 func (s *Site) Path(parts ...string) string {
 	return filepath.Join(append([]string{s.State}, parts...)...)
 }
@@ -208,7 +208,7 @@ func (s *Site) Ports() (list []string) {
 	return list
 }
 
-// profiles are those in the program, behind those of the site's folder.
+// profiles are those in the program, behind those of the site's directory.
 func (s *Site) profiles() profile.Set { return profile.Set{Dir: s.Profiles} }
 
 // board is the profile of the board that the site names; one without chips where it

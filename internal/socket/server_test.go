@@ -17,7 +17,7 @@ import (
 	"gatehouse/internal/network"
 )
 
-// shortDir is a folder whose path leaves room for a socket's name.
+// shortDir is a directory whose path leaves room for a socket's name.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "s")

@@ -37,8 +37,8 @@ func (c Teach) Run(s *session.Session) error {
 	if err := c.exists(s); err != nil {
 		return err
 	}
-	t, err := c.lesson(s)
-	if !isConflict(err) { // else the lesson there is somebody else's
+	t, err := c.learn(s)
+	if !isConflict(err) { // else the format learning there is somebody else's
 		c.end(s)
 	}
 	if err != nil {
@@ -77,8 +77,8 @@ func (c Teach) exists(s *session.Session) error {
 	return nil
 }
 
-// lesson asks for one card after another.
-func (c Teach) lesson(s *session.Session) (t control.Taught, err error) {
+// learn asks for one card after another.
+func (c Teach) learn(s *session.Session) (t control.Taught, err error) {
 	ask := s.Asker()
 	for i := 0; t.Cards < c.Swipes; i++ {
 		fmt.Fprintf(s.Err, "card %d of %d: hold it up at reader %s of door %s\n", t.Cards+1, c.Swipes, c.Reader, c.Door)

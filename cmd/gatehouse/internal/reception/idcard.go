@@ -55,15 +55,15 @@ type idCardReader struct {
 	IDCardBaud int    `name:"id-card-baud" help:"115200, 57600, 38400, 19200 or 9600." default:"115200"`
 }
 
-// patience is how long a check-in waits for a card to be laid down.
-const patience = 30 * time.Second
+// cardTimeout is how long a check-in waits for a card to be laid down.
+const cardTimeout = 30 * time.Second
 
 // read waits for a card and reads it.
 func (c idCardReader) read(ctx context.Context) (r idcard.Record, err error) {
 	if err := c.baud(); err != nil {
 		return r, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, cardTimeout)
 	defer cancel()
 	err = c.with(ctx, func(m *idcard.Module) (err error) {
 		r, err = m.Read(ctx)

@@ -21,12 +21,12 @@ type Address struct {
 	Remove addressRemoveCmd `cmd:"" help:"Take out an address that was added here."`
 }
 
-// addressFolder finds the folder of keys.
-type addressFolder struct {
+// siteKeys finds the directory of keys.
+type siteKeys struct {
 	Config string `help:"The site file." default:"/etc/gatehouse/site.toml" aliases:"site" placeholder:"FILE"`
 }
 
-func (c addressFolder) dirs() (state, keys string, err error) {
+func (c siteKeys) dirs() (state, keys string, err error) {
 	site, err := site.Load(c.Config)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", "", command.Hinted("say where the site file is with --config", "%v", err)
@@ -38,7 +38,7 @@ func (c addressFolder) dirs() (state, keys string, err error) {
 }
 
 // show prints what is known now.
-func (c addressFolder) show(s *session.Session, keys string) error {
+func (c siteKeys) show(s *session.Session, keys string) error {
 	a, err := enrol.LoadAddresses(keys)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func writeAddress(w io.Writer, address string, added []string) {
 	fmt.Fprintln(w, address)
 }
 
-type addressListCmd struct{ addressFolder }
+type addressListCmd struct{ siteKeys }
 
 // Run lists addresses in the order in which they are tried.
 func (c addressListCmd) Run(s *session.Session) error {
@@ -72,7 +72,7 @@ func (c addressListCmd) Run(s *session.Session) error {
 }
 
 type addressAddCmd struct {
-	addressFolder
+	siteKeys
 	URL []string `arg:"" help:"https://host:port of enrolment, mqtts://host:port of the broker."`
 }
 
@@ -80,7 +80,7 @@ type addressAddCmd struct {
 func (c addressAddCmd) Run(s *session.Session) error { return c.change(s, c.URL, enrol.AddAddress) }
 
 type addressRemoveCmd struct {
-	addressFolder
+	siteKeys
 	URL []string `arg:"" help:"As gatehouse address list shows it."`
 }
 
@@ -89,7 +89,7 @@ func (c addressRemoveCmd) Run(s *session.Session) error {
 	return c.change(s, c.URL, enrol.RemoveAddress)
 }
 
-func (c addressFolder) change(s *session.Session, urls []string, do func(dir, url string) error) error {
+func (c siteKeys) change(s *session.Session, urls []string, do func(dir, url string) error) error {
 	state, keys, err := c.dirs()
 	if err != nil {
 		return err

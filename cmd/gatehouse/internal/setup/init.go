@@ -109,7 +109,7 @@ func (c Init) sameIssuer(path string) error {
 	return nil
 }
 
-// writable tries a folder with as much as the keys need.
+// writable tries a directory with as much as the keys need.
 func writable(folder string) error {
 	f, err := os.CreateTemp(folder, ".gatehouse-*")
 	if err != nil {

@@ -38,7 +38,7 @@ func (k Flags) Edit(s *session.Session, issuer issue.Issuer, change func(*grantl
 // CopyPath is where the copy of the list lies.
 func (k Flags) CopyPath() string { return k.Key + ".list" }
 
-// Keep leaves a copy. That it can't is a remark: the list is in force.
+// Keep leaves a copy. That it can't is a remark: the list is active.
 func (k Flags) Keep(s *session.Session, issuer issue.Issuer) {
 	if err := issuer.Keep(s.Ctx, k.CopyPath()); err != nil {
 		fmt.Fprintf(s.Err, "done, but no copy of the list could be kept beside the key: %v\n", err)

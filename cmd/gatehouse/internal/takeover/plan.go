@@ -49,7 +49,7 @@ type fate struct {
 // Plan is what an import would do, line by line.
 type Plan struct{ Lines []fate }
 
-// PlanOf decides on every line by the list in force. A card is never given to another
+// PlanOf decides on every line by the active list. A card is never given to another
 // label than its line's: where that is in doubt, the line is refused.
 func PlanOf(h House, rows []Line, labelled bool) Plan {
 	p := Plan{make([]fate, len(rows))}

@@ -19,7 +19,7 @@ import (
 	"gatehouse/internal/trueclock"
 )
 
-// siteText is the site file: folder, building. The longest budget keeps a busy
+// siteText is the site file: directory, building. The longest budget keeps a busy
 // machine from looking like a sick disk.
 const siteText = `building = "%[2]s"
 gateway = "gw1"
@@ -97,7 +97,7 @@ type houseKeys struct {
 	Building *keys.BuildingKey
 }
 
-// MakeKeys writes the gateway's keys into its state folder, and the issuer's
+// MakeKeys writes the gateway's keys into its state directory, and the issuer's
 // beside it.
 func MakeKeys(dir string) (k houseKeys, err error) {
 	public, issuer, err := ed25519.GenerateKey(rand.Reader)
@@ -117,7 +117,7 @@ func MakeKeys(dir string) (k houseKeys, err error) {
 	return k, keys.SavePrivateKey(filepath.Join(dir, "issuer.key"), issuer)
 }
 
-// hasRun makes the gateway of a folder one that has been sure of the time for days:
+// hasRun makes the gateway of a directory one that has been sure of the time for days:
 // residents end by a clock only when it has been steady for one.
 func hasRun(dir string) error {
 	t := Time()
@@ -141,7 +141,7 @@ type House struct {
 	Gate   *GateReaders
 }
 
-// New wires a building in a folder. It has no keys yet.
+// New wires a building in a directory. It has no keys yet.
 func New(dir, building string) (*House, error) {
 	h := &House{Dir: dir, People: newPeople(), World: ledger.NewWorld()}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -64,7 +64,7 @@ type World struct {
 
 // lock is one door's lock behind its relay.
 type lock struct {
-	failSafe bool // released without current
+	failSafe bool // released while de-energised
 	Driven   bool
 	Released bool
 	At       time.Duration // of the last change
@@ -102,7 +102,7 @@ func (w *World) Lock(door string) lock {
 	return *w.locks[door]
 }
 
-// Begins says that a daemon starts: it takes every line without current, then
+// Begins says that a daemon starts: it takes every line de-energised, then
 // secures.
 func (w *World) Begins() { w.each(func(l *lock) { l.starting, l.stopping = true, false }) }
 

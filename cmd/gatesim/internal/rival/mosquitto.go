@@ -66,7 +66,7 @@ const (
 	atEdge   = "edge"
 )
 
-// mosquittoConf is Debian's, with a port and a folder of its own, and the
+// mosquittoConf is Debian's, with a port and a directory of its own, and the
 // bridge as its manual page shows one.
 const mosquittoConf = `listener %d 127.0.0.1
 allow_anonymous true
