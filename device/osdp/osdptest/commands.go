@@ -29,7 +29,7 @@ func (r *Reader) act(code byte, data []byte, secure bool) (byte, []byte) {
 	case 0x6E:
 		return r.configure(data)
 	case 0x75:
-		return done(r.keySet(data, secure))
+		return done(r.own.keySet(data, secure))
 	case 0x7B, 0xA2, 0xA7: // ACURXSIZE, ABORT, KEEPACTIVE
 		return done(0)
 	}
@@ -86,7 +86,7 @@ func (r *Reader) configure(data []byte) (byte, []byte) {
 
 // keySet stores the reader's own key, which ends install mode. Never in the
 // clear. It returns the code of the NAK, 0 for none.
-func (r *Reader) keySet(data []byte, secure bool) byte {
+func (s *settings) keySet(data []byte, secure bool) byte {
 	if !secure {
 		return nakSecurity
 	}
@@ -94,6 +94,6 @@ func (r *Reader) keySet(data []byte, secure bool) byte {
 		return nakRecord
 	}
 	key := [16]byte(data[2:])
-	r.own.key, r.own.install = &key, false
+	s.key, s.install = &key, false
 	return 0
 }
