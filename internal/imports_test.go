@@ -73,6 +73,8 @@ func allowed(from, to string, leaves []string) bool {
 		return from != "firmware-profiles"
 	case to == "internal/backoff":
 		return !isLeaf(from) || from == "device"
+	case under(from, "sync/wire"):
+		return under(to, "sync/wire")
 	case from == "internal/access":
 		return to == "sync/wire"
 	case isLeaf(from):
@@ -121,7 +123,7 @@ func isFake(p string) bool { return strings.HasPrefix(p, "device/") && strings.H
 // TestDirections knows that allowed can say no.
 func TestDirections(t *testing.T) {
 	leaves := []string{"device", "device/fault", "sync/wire", "internal/access", "internal/tree", "internal/backoff"}
-	for _, c := range [][2]string{{"device", "sync/wire"}, {"device/fault", "device"}, {"sync/wire", "device"}, {"device/wiegand", "internal/door"}, {"device/wiegand", "device/gpio"}, {"device/serialcard", "device/osdp/protocol"}, {"device/osdp/osdptest", "device/osdp/protocol"},
+	for _, c := range [][2]string{{"device", "sync/wire"}, {"device/fault", "device"}, {"sync/wire", "device"}, {"sync/wire/checkpoint", "internal/tree"}, {"device/wiegand", "internal/door"}, {"device/wiegand", "device/gpio"}, {"device/serialcard", "device/osdp/protocol"}, {"device/osdp/osdptest", "device/osdp/protocol"},
 		{"internal/access", "device"}, {"internal/gateway", "device/gpio"}, {"internal/gateway", "internal/control/server"}, {"internal/journal", "internal/gateway"},
 		{"internal/gateway", "internal/registry/api"}, {"sync/uplink", "internal/registry"}, {"sync/uplink", "internal/journal"}, {"sync/uplink", "internal/keyring"}, {"internal/registry", "internal/journal"},
 		{"sync/mqtt", "internal/keyring"}, {"internal/gateway", "internal/faultnet"}, {"internal/registry", "internal/freeport"},

@@ -23,6 +23,7 @@ import (
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // The made-up tenant of these tests, whose number is of no area that was ever
@@ -52,7 +53,7 @@ func (b *bench) enrolled() {
 		return public, private
 	}
 	seal := func() (private, public []byte) {
-		private, public, err := wire.GenerateSealKey()
+		private, public, err := sealing.GenerateKey()
 		must(b.t, err)
 		return private, public
 	}

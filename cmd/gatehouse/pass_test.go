@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 func passKey(n byte) ed25519.PrivateKey {
@@ -43,7 +44,7 @@ func decodePasses(t *testing.T, in string, args ...string) (all []readPass) {
 
 // TestDecodePass: passes are read with no daemon, and judged by the keys given.
 func TestDecodePass(t *testing.T) {
-	p := wire.Pass{ID: wire.PassID{1}, Tenancy: wire.ID{2}, From: 1_790_000_000, Until: 1_790_000_300}
+	p := qrpass.Pass{ID: qrpass.ID{1}, Tenancy: wire.ID{2}, From: 1_790_000_000, Until: 1_790_000_300}
 	text, err := p.Sign("lane-7", 3, passKey(1))
 	must(t, err)
 	other, err := p.Sign("lane-7", 3, passKey(2))

@@ -6,12 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // pass: the text that the command prints opens at the enrolled gateway, whose
@@ -41,7 +42,7 @@ func (r *centre) pass(dir string, tenancy wire.ID) {
 		t.Errorf("the gateway does not take the one in JSON: %v", err)
 	}
 	r.refused("1 to 15 minutes", "pass", tenancy.String(), "--minutes", "16")
-	if out := r.ok("audit"); !strings.Contains(out, "2 min") || strings.Contains(out, wire.PassPrefix) {
+	if out := r.ok("audit"); !strings.Contains(out, "2 min") || strings.Contains(out, qrpass.Prefix) {
 		t.Errorf("audit:\n%s", out)
 	}
 	_ = filepath.Walk(r.dir, func(path string, info os.FileInfo, err error) error {

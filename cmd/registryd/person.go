@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 type personCmd struct {
@@ -79,7 +80,7 @@ func (p *person) add(s *session, key []byte, seal operator.Seal) error {
 		p.Missing++
 		return nil
 	}
-	plain, err := wire.Unseal(key, wire.SealPerson, seal.Address, sealed)
+	plain, err := sealing.Unseal(key, sealing.Person, seal.Address, sealed)
 	if err != nil {
 		return hinted("is --key the records.key of this registry? What was sealed before a new one opens with the old one", "%v", err)
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/freeport"
 	"gatehouse/internal/keys"
@@ -20,8 +22,7 @@ import (
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
+	"gatehouse/sync/wire/sealing"
 )
 
 // centre is a whole registry, started by its own commands.
@@ -188,14 +189,14 @@ func checkIn(t *testing.T, reg *keys.Registry, keys *keys.Keys) (topic string, m
 		if err != nil {
 			t.Fatal(err)
 		}
-		sealed, err := wire.Seal(public, purpose, address, plain)
+		sealed, err := sealing.Seal(public, purpose, address, plain)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return sealed
 	}
-	person := seal(reg.Trust.Records, wire.SealPerson, wire.Person{Tenancy: tenancy, Document: wire.DocumentPassport, Number: "X0000000", Name: tenantName})
-	change := seal(reg.Trust.Desk, wire.SealChange, wire.Change{Op: wire.OpCheckIn, At: uint32(time.Now().Unix()), Proof: wire.ProofLandlord,
+	person := seal(reg.Trust.Records, sealing.Person, wire.Person{Tenancy: tenancy, Document: wire.DocumentPassport, Number: "X0000000", Name: tenantName})
+	change := seal(reg.Trust.Desk, sealing.Change, wire.Change{Op: wire.OpCheckIn, At: uint32(time.Now().Unix()), Proof: wire.ProofLandlord,
 		Tenancy: tenancy, Grant: grant, Credentials: []wire.CredentialID{{1, 7, 7}}, Kind: wire.GrantResident, Doors: []string{"front"},
 		Flat: "3b", Basis: wire.BasisContract, Informed: true, Document: wire.DocumentPassport})
 	record := sign(t, reg, keys, wire.TypeRecord, wire.Record{Line: 1, Number: 1, ID: wire.ID{9}, House: []byte{1}, Desk: change, Person: sha256.Sum256(person)})

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/calendar"
 	"gatehouse/internal/enrol"
 	"gatehouse/internal/forward"
@@ -22,8 +24,7 @@ import (
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
+	"gatehouse/sync/wire/sealing"
 )
 
 // town is a whole registry whose processes end and start again, with one real
@@ -184,15 +185,15 @@ func (w *town) tenant() {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		sealed, err := wire.Seal(public, purpose, address, plain)
+		sealed, err := sealing.Seal(public, purpose, address, plain)
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		return sealed
 	}
 	tenancy := wire.ID{4, byte(n + 1)}
-	person := seal(g.reg.Trust.Records, wire.SealPerson, wire.Person{Tenancy: tenancy, Document: wire.DocumentPassport, Number: "X0000000", Name: tenantName})
-	change := seal(g.reg.Trust.Desk, wire.SealChange, wire.Change{Op: wire.OpCheckIn, At: uint32(time.Now().Unix()), Proof: wire.ProofLandlord,
+	person := seal(g.reg.Trust.Records, sealing.Person, wire.Person{Tenancy: tenancy, Document: wire.DocumentPassport, Number: "X0000000", Name: tenantName})
+	change := seal(g.reg.Trust.Desk, sealing.Change, wire.Change{Op: wire.OpCheckIn, At: uint32(time.Now().Unix()), Proof: wire.ProofLandlord,
 		Tenancy: tenancy, Grant: w.grant(n), Credentials: []wire.CredentialID{{1, 7, byte(n)}}, Kind: wire.GrantResident, Doors: []string{"front"},
 		Flat: "3b", Basis: wire.BasisContract, Informed: true, Document: wire.DocumentPassport})
 	record := sign(w.t, g.reg, &g.keys, wire.TypeRecord, wire.Record{Line: 1, Number: uint64(n + 1), ID: wire.ID{9, byte(n)}, House: []byte{1}, Desk: change, Person: sha256.Sum256(person)})

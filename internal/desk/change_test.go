@@ -10,6 +10,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 func cards(c ...device.Card) []device.Card { return c }
@@ -122,7 +123,7 @@ func (o *office) carries(card device.Card) {
 			person = p.Person
 		}
 	}
-	plain, err := wire.Unseal(o.town.records, wire.SealPerson, "lane-7/gw1", person)
+	plain, err := sealing.Unseal(o.town.records, sealing.Person, "lane-7/gw1", person)
 	must(o.t, err)
 	var p wire.Person
 	must(o.t, wire.Decode(plain, &p))

@@ -8,6 +8,7 @@ import (
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // Judge holds an arrival against the rules, before a card is held up.
@@ -102,5 +103,5 @@ func sealPerson(reg *keys.Registry, p wire.Person) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.Seal(reg.Trust.Records, wire.SealPerson, reg.Place.Address(), plain)
+	return sealing.Seal(reg.Trust.Records, sealing.Person, reg.Place.Address(), plain)
 }

@@ -21,6 +21,7 @@ import (
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // TestCheckIn: the card opens at once, in all its forms, and after a restart;
@@ -50,14 +51,14 @@ func TestCheckIn(t *testing.T) {
 	must(t, err)
 	var r wire.Record
 	must(t, wire.Decode(payload, &r))
-	plain, err := wire.Unseal(w.desk, wire.SealChange, "lane-7/gw1", r.Desk)
+	plain, err := sealing.Unseal(w.desk, sealing.Change, "lane-7/gw1", r.Desk)
 	must(t, err)
 	var c wire.Change
 	must(t, wire.Decode(plain, &c))
 	if c.Flat != "3B" || !c.Informed || c.Basis != wire.BasisContract || c.Document != wire.DocumentResidentID || !slices.Equal(c.Doors, []string{"front", "yard"}) {
 		t.Errorf("change %+v", c)
 	}
-	plain, err = wire.Unseal(w.records, wire.SealPerson, "lane-7/gw1", pending[0].Person)
+	plain, err = sealing.Unseal(w.records, sealing.Person, "lane-7/gw1", pending[0].Person)
 	must(t, err)
 	var p wire.Person
 	must(t, wire.Decode(plain, &p))

@@ -19,6 +19,7 @@ import (
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 func must(t testing.TB, err error) {
@@ -80,7 +81,7 @@ func newTown(t testing.TB) *town {
 	w.building, err = keys.GenerateBuildingKey(1)
 	must(t, err)
 	seal := func() (private, public []byte) {
-		private, public, err := wire.GenerateSealKey()
+		private, public, err := sealing.GenerateKey()
 		must(t, err)
 		return private, public
 	}

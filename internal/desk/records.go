@@ -20,6 +20,7 @@ import (
 	"gatehouse/internal/keyring/record"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // Records are the signed changes of this gateway's desk and of its siblings': made,
@@ -146,7 +147,7 @@ func (r *Records) sign(reg *keys.Registry, line, number uint64, c wire.Change, p
 	if rec.House, err = r.keyring.Keys.Building().SealRecord(c); err != nil {
 		return l, err
 	}
-	if rec.Desk, err = wire.Seal(reg.Trust.Desk, wire.SealChange, reg.Place.Address(), plain); err != nil {
+	if rec.Desk, err = sealing.Seal(reg.Trust.Desk, sealing.Change, reg.Place.Address(), plain); err != nil {
 		return l, err
 	}
 	if len(person) > 0 {

@@ -20,6 +20,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 func (i *issuer) options(dir string) Options {
@@ -51,9 +52,9 @@ func TestEnrol(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, pendingFile)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the request was left behind: %v", err)
 	}
-	sealed, err := wire.Seal(r.House.Gateway("gate-1").KEM, wire.SealBuildingKey, "house-1/gate-1", []byte("x"))
+	sealed, err := sealing.Seal(r.House.Gateway("gate-1").KEM, sealing.BuildingKey, "house-1/gate-1", []byte("x"))
 	fatal(t, err)
-	if plain, err := wire.Unseal(r.KEM, wire.SealBuildingKey, "house-1/gate-1", sealed); err != nil || string(plain) != "x" {
+	if plain, err := sealing.Unseal(r.KEM, sealing.BuildingKey, "house-1/gate-1", sealed); err != nil || string(plain) != "x" {
 		t.Errorf("the key that siblings seal to does not fit: %v", err)
 	}
 	if none, err := keys.LoadRegistry(t.TempDir()); none != nil || err != nil {

@@ -26,6 +26,7 @@ import (
 
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // issuer plays a registry's front and issuer in one, by the same messages. The
@@ -77,7 +78,7 @@ func newIssuer(t *testing.T, change ...func(*issuer)) *issuer {
 	i.ca, i.caKey = makeCA(t)
 	var public []byte
 	var err error
-	i.escrow, public, err = wire.GenerateSealKey()
+	i.escrow, public, err = sealing.GenerateKey()
 	fatal(t, err)
 	i.trust = wire.Trust{Version: 3, Issued: 1_790_000_000, Registry: "city", Records: public, Desk: public, Escrow: public,
 		CAs:  [][]byte{i.ca.Raw},

@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // PEM blocks.
@@ -60,7 +61,7 @@ func sealKey(path string) ([]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
-	if key, _, err = wire.GenerateSealKey(); err != nil {
+	if key, _, err = sealing.GenerateKey(); err != nil {
 		return nil, err
 	}
 	return key, saveWhole(path, func(temp string) error { return keys.SaveSealKey(temp, key) })

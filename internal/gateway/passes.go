@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/journal"
 	"gatehouse/internal/pass"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // recallMost is how many of the newest entries are searched for used passes: far
@@ -59,7 +60,7 @@ func beginsJournal(e journal.Entry, h wire.Header) bool {
 // used reads on from a place in the journal, and reports whether that was
 // early enough to have met every pass that may still be good.
 func (r recall) used(ctx context.Context, at journal.Position) (used []wire.ID, all bool, read int) {
-	enough := r.clock.Decision().Lo - wire.MaxPass - 2*pass.Skew
+	enough := r.clock.Decision().Lo - qrpass.Max - 2*pass.Skew
 	for {
 		entries, next, err := r.journal.Entries(ctx, at, logBatch)
 		if err != nil || len(entries) == 0 {

@@ -20,6 +20,7 @@ import (
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // bus puts an OSDP reader on a pty in place of the yard's serial reader.
@@ -234,7 +235,7 @@ func TestPass(t *testing.T) {
 	h.start()
 	tenancy := h.tenancy()
 	pass := func() string {
-		p := wire.Pass{Tenancy: tenancy, From: uint32(time.Now().Unix())}
+		p := qrpass.Pass{Tenancy: tenancy, From: uint32(time.Now().Unix())}
 		p.Until = p.From + 300
 		_, _ = rand.Read(p.ID[:])
 		text, err := p.Sign("lane-7", 0, h.issuer)

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/grantlist"
@@ -21,8 +23,8 @@ import (
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
-
-	"golang.org/x/mod/sumdb/tlog"
+	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/sealing"
 )
 
 // town is a registry in this process: it commits to memory and signs acks.
@@ -53,7 +55,7 @@ func (h *house) enrol() *town {
 	must(h.t, err)
 	witness, witnessKey, err := ed25519.GenerateKey(rand.Reader)
 	must(h.t, err)
-	private, public, err := wire.GenerateSealKey()
+	private, public, err := sealing.GenerateKey()
 	must(h.t, err)
 	own := keyset.Gateway.Public().(ed25519.PublicKey)
 	trust := wire.Trust{Version: 1, Issued: 1, Registry: "town", CAs: [][]byte{{0}}, Records: public, Desk: public, Escrow: public,
@@ -130,7 +132,7 @@ func (w *town) take(m mqtt.Message) {
 	w.epoch = k.Epoch
 	k.Nonce, k.Time = w.nonce, uint32(time.Now().Unix())
 	k.Next, k.Root = w.trees[k.Epoch].Size(), wire.Hash(w.trees[k.Epoch].Root())
-	k.Cosignature = wire.Checkpoint{Address: w.place.Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}.Cosign(w.witness, uint64(k.Time))
+	k.Cosignature = checkpoint.Checkpoint{Address: w.place.Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}.Cosign(w.witness, uint64(k.Time))
 	w.say(wire.TypeAck, k)
 }
 

@@ -18,6 +18,7 @@ import (
 	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // benchDirectory is on the disk of the source tree, since the usual place for
@@ -55,7 +56,7 @@ func bare(b *testing.B, n int) []time.Duration {
 		b.Fatal(err)
 	}
 	who, _ := somebody(1).Encode()
-	entry := wire.NewStored(header, [16]byte{1}, who).Encode()
+	entry := journaled.New(header, [16]byte{1}, who).Encode()
 	path := filepath.Join(benchDirectory(b), "bare.db")
 	bucket := []byte("entries")
 	err = boltfile.Create(path, func(tx *bolt.Tx) error { _, err := tx.CreateBucket(bucket); return err })

@@ -15,7 +15,7 @@ import (
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/tree"
-	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 const (
@@ -72,7 +72,7 @@ func (a *archive) readFile(ctx context.Context, f catalogue.File, from Position,
 	list = make([]Entry, 0, min(uint64(n), f.End-from.Sequence, maxPrepared))
 	err = a.view(ctx, f, func(t segment.Tx) error {
 		return t.Each(from.Sequence, f.End, n, func(seq uint64, stored []byte) error {
-			s, err := wire.SplitStored(bytes.Clone(stored)) // the file was verified or written in this run
+			s, err := journaled.Split(bytes.Clone(stored)) // the file was verified or written in this run
 			if err != nil {
 				return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
 			}

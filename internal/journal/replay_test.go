@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // record runs a writer to its end under strace.
@@ -119,7 +120,7 @@ func lookAt(dir string, acks []wire.Ref) error {
 			}
 			next.Sequence = min(s.Size, f.End)
 			return t.Each(f.First, next.Sequence, int(s.Size), func(_ uint64, stored []byte) error {
-				e, err := wire.DecodeStored(stored)
+				e, err := journaled.Decode(stored)
 				if err != nil {
 					return err
 				}

@@ -9,19 +9,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring/record"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
+	"gatehouse/sync/wire/sealing"
 )
 
 // The registry of the tests: root key 100, issuers 1 and 2, a witness 3.
 const rootSeed = 100
 
 var sealKeys = sync.OnceValues(func() (pair [2][]byte, err error) {
-	pair[0], pair[1], err = wire.GenerateSealKey()
+	pair[0], pair[1], err = sealing.GenerateKey()
 	return pair, err
 })
 

@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
+	"gatehouse/sync/wire/sealing"
 )
 
 // issuedAt is when the tests' lists are signed.
@@ -41,7 +42,7 @@ var goldenKey = sync.OnceValue(func() *keys.BuildingKey {
 	if err != nil {
 		panic(err)
 	}
-	sealed, err := wire.Seal(pair[1], wire.SealBuildingKey, address, plain)
+	sealed, err := sealing.Seal(pair[1], sealing.BuildingKey, address, plain)
 	if err != nil {
 		panic(err)
 	}

@@ -45,6 +45,7 @@ import (
 	"gatehouse/internal/keyring/signedtime"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // Keyring is safe for concurrent use, and so are its parts.
@@ -183,7 +184,7 @@ func (k *Keyring) Identify(c device.Card) (wire.CredentialID, error) { return k.
 func (k *Keyring) Anonymous(c device.Card) wire.CredentialID { return k.Keys.Anonymous(c) }
 
 // OpenPass is that of Keys.
-func (k *Keyring) OpenPass(text string) (wire.Pass, error) { return k.Keys.OpenPass(text) }
+func (k *Keyring) OpenPass(text string) (qrpass.Pass, error) { return k.Keys.OpenPass(text) }
 
 // IdentifyAll returns the ids of the card and of the forms in which readers of this
 // and of other gateways see it (cardnumber.DeriveFor), its own first.

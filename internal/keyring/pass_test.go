@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 func passBy(t testing.TB, issuer byte, epoch uint64, house string) string {
 	t.Helper()
-	p := wire.Pass{ID: wire.PassID{1}, Tenancy: wire.ID{1, 1}, From: uint32(issuedAt.Unix()), Until: uint32(issuedAt.Unix()) + 300}
+	p := qrpass.Pass{ID: qrpass.ID{1}, Tenancy: wire.ID{1, 1}, From: uint32(issuedAt.Unix()), Until: uint32(issuedAt.Unix()) + 300}
 	text, err := p.Sign(house, epoch, issuerKey(issuer))
 	must(t, err)
 	return text

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // anonymousKey is the key number of cards that nobody knows. No list holds it.
@@ -61,7 +62,7 @@ func (b *BuildingKey) Seal(public []byte, address string) ([]byte, error) {
 		return nil, errors.New("share building key: there is none")
 	}
 	plain := append([]byte{b.number}, b.secret[:]...)
-	sealed, err := wire.Seal(public, wire.SealBuildingKey, address, plain)
+	sealed, err := sealing.Seal(public, sealing.BuildingKey, address, plain)
 	if err != nil {
 		return nil, fmt.Errorf("seal building key: %w", err)
 	}
@@ -70,7 +71,7 @@ func (b *BuildingKey) Seal(public []byte, address string) ([]byte, error) {
 
 // UnsealBuildingKey opens what Seal made.
 func UnsealBuildingKey(private []byte, address string, sealed []byte) (*BuildingKey, error) {
-	plain, err := wire.Unseal(private, wire.SealBuildingKey, address, sealed)
+	plain, err := sealing.Unseal(private, sealing.BuildingKey, address, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("unseal building key: %w", err)
 	}

@@ -165,7 +165,7 @@ func LoadRoot(path string) (ed25519.PublicKey, error) {
 	return public, nil
 }
 
-// LoadSealKey reads a private key of HPKE as wire.Unseal takes it.
+// LoadSealKey reads a private key of HPKE as sealing.Unseal takes it.
 func LoadSealKey(path string) ([]byte, error) {
 	block, err := readBlock(path, sealBlock)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // Store is the keys that a gateway goes by now: its building's, and those that sign for
@@ -76,9 +77,9 @@ func (s *Store) Anonymous(c device.Card) wire.CredentialID { return s.daily.Iden
 
 // OpenPass returns the pass that a scanned text holds, if one of Issuers signed it for
 // this building: a key that the root has taken back opens nothing from then on. It
-// needs no network and no clock. Errors are those of wire.OpenPass.
-func (s *Store) OpenPass(text string) (wire.Pass, error) {
-	return wire.OpenPass(text, s.address, s.Issuers())
+// needs no network and no clock. Errors are those of qrpass.Open.
+func (s *Store) OpenPass(text string) (qrpass.Pass, error) {
+	return qrpass.Open(text, s.address, s.Issuers())
 }
 
 // OpenClock returns what an issuer has signed as the time, for this building. The

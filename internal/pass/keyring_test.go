@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/grantlist"
@@ -14,8 +16,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/pass"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // house is a house by itself with one tenancy for each of n cards.
@@ -61,7 +62,7 @@ func must(t testing.TB, err error) {
 
 func (h house) pass(t testing.TB, id uint64, whose wire.ID, from int64) device.Code {
 	t.Helper()
-	p := wire.Pass{Tenancy: whose, From: uint32(from), Until: uint32(from) + 300}
+	p := qrpass.Pass{Tenancy: whose, From: uint32(from), Until: uint32(from) + 300}
 	binary.BigEndian.PutUint64(p.ID[:], id)
 	text, err := p.Sign("lane-7", 0, h.key)
 	must(t, err)

@@ -24,6 +24,7 @@ import (
 	"gatehouse/internal/access"
 	"gatehouse/internal/door"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // Skew is how far the gateway's clock and the issuer's may differ, in seconds.
@@ -38,7 +39,7 @@ const maxUsed = 4096
 // concurrent use.
 type Keys interface {
 	Grants() *access.Grants
-	OpenPass(text string) (wire.Pass, error) // error: no pass of this building
+	OpenPass(text string) (qrpass.Pass, error) // error: no pass of this building
 }
 
 // Judge judges the passes of one gateway, for all of its doors: it is their
@@ -58,7 +59,7 @@ type Judge struct {
 var _ door.Passes = (*Judge)(nil)
 
 // markOf is what a pass is known by: when it was issued, then its own id.
-func markOf(p wire.Pass) (m wire.ID) {
+func markOf(p qrpass.Pass) (m wire.ID) {
 	binary.BigEndian.PutUint32(m[:], p.From)
 	copy(m[4:], p.ID[:])
 	return m
@@ -170,7 +171,7 @@ func (j *Judge) find(mark wire.ID) (int, bool) {
 // however long it was good for. Callers hold mu.
 func (j *Judge) forget() {
 	n := 0
-	for n < len(j.used) && int64(issued(j.used[n]))+wire.MaxPass+Skew <= j.now {
+	for n < len(j.used) && int64(issued(j.used[n]))+qrpass.Max+Skew <= j.now {
 		n++
 	}
 	j.drop(n)

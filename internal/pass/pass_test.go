@@ -13,17 +13,18 @@ import (
 	"gatehouse/internal/access"
 	"gatehouse/internal/door"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // shown are codes by their text; it stands for the keyring in tests of time.
 type shown struct {
 	grants *access.Grants
-	passes map[string]wire.Pass
+	passes map[string]qrpass.Pass
 }
 
 func (s *shown) Grants() *access.Grants { return s.grants }
 
-func (s *shown) OpenPass(text string) (wire.Pass, error) {
+func (s *shown) OpenPass(text string) (qrpass.Pass, error) {
 	p, ok := s.passes[text]
 	if !ok {
 		return p, errors.New("no pass")
@@ -34,7 +35,7 @@ func (s *shown) OpenPass(text string) (wire.Pass, error) {
 // add makes a pass of the tenancy, and the code of it.
 func (s *shown) add(tenancy byte, from int64, minutes int) device.Code {
 	n := len(s.passes) + 1
-	p := wire.Pass{ID: wire.PassID{1, byte(n), byte(n >> 8), byte(n >> 16)}, Tenancy: wire.ID{tenancy}, From: uint32(from), Until: uint32(from) + uint32(60*minutes)}
+	p := qrpass.Pass{ID: qrpass.ID{1, byte(n), byte(n >> 8), byte(n >> 16)}, Tenancy: wire.ID{tenancy}, From: uint32(from), Until: uint32(from) + uint32(60*minutes)}
 	text := p.ID.String()
 	s.passes[text] = p
 	return codeOf(text)
@@ -62,7 +63,7 @@ func newShown(t testing.TB) *shown {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &shown{grants: g, passes: map[string]wire.Pass{}}
+	return &shown{grants: g, passes: map[string]qrpass.Pass{}}
 }
 
 const noon = 1_800_000_000
@@ -235,7 +236,7 @@ func TestNeverTwice(t *testing.T) {
 		if !honest {
 			errs = rapid.OneOf(errs, rapid.Int64Range(-100_000, 100_000))
 		}
-		keys := &shown{grants: grantsForRapid(t), passes: map[string]wire.Pass{}}
+		keys := &shown{grants: grantsForRapid(t), passes: map[string]qrpass.Pass{}}
 		now, started := int64(noon), int64(noon)
 		var wrong int64
 		newJudge := func() *Judge {

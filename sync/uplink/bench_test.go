@@ -9,14 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+	"golang.org/x/mod/sumdb/tlog"
+
 	"gatehouse/internal/journal"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
-	"golang.org/x/mod/sumdb/tlog"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // pipe is a link without a broker: a channel each way, with a delay.
@@ -66,7 +67,7 @@ func (p *pipe) answer(ctx context.Context, k rigKeys, place wire.Place) {
 		}
 		r := trees[a.Epoch]
 		a.Nonce, a.Next, a.Root = nonce, r.Size(), wire.Hash(r.Root())
-		a.Cosignature = wire.Checkpoint{Address: place.Address(), Epoch: a.Epoch, Size: a.Next, Root: a.Root}.Cosign(k.witness, uint64(a.Time))
+		a.Cosignature = checkpoint.Checkpoint{Address: place.Address(), Epoch: a.Epoch, Size: a.Next, Root: a.Root}.Cosign(k.witness, uint64(a.Time))
 		body, err := wire.Encode(a)
 		if err != nil {
 			panic(err)
@@ -94,7 +95,7 @@ func take(trees map[uint64]tree.Range, payload []byte, gateway wire.Key, place w
 		return b.Epoch
 	}
 	r = r.AddAll(leaves)
-	c := wire.Checkpoint{Address: place.Address(), Epoch: b.Epoch, Size: r.Size(), Root: wire.Hash(r.Root())}
+	c := checkpoint.Checkpoint{Address: place.Address(), Epoch: b.Epoch, Size: r.Size(), Root: wire.Hash(r.Root())}
 	if c.Root != b.Root || !c.Verify(gateway.Public, b.Signature) {
 		panic("batch does not verify")
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // heldBy reads the checkpoint that a gateway keeps.
@@ -17,14 +18,14 @@ func (w *world) heldBy() (size uint64) {
 	if err != nil {
 		return 0
 	}
-	c, _, err := wire.ParseNote(string(text), "b/g", "gatehouse/registry", []wire.Key{{Public: publicOf(w.keys.witness)}})
+	c, _, err := checkpoint.ParseNote(string(text), "b/g", "gatehouse/registry", []wire.Key{{Public: publicOf(w.keys.witness)}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return c.Size
 }
 
-func (w *world) cosigning(f func(wire.Checkpoint, uint32) wire.Signature) {
+func (w *world) cosigning(f func(checkpoint.Checkpoint, uint32) wire.Signature) {
 	w.reg.mu.Lock()
 	defer w.reg.mu.Unlock()
 	w.reg.cosign = f
@@ -34,11 +35,14 @@ func (w *world) cosigning(f func(wire.Checkpoint, uint32) wire.Signature) {
 // moves no cursor, whatever else is right about it.
 func TestCosignatureIsVerifiedFirst(t *testing.T) {
 	k := makeKeys()
-	for name, f := range map[string]func(wire.Checkpoint, uint32) wire.Signature{
-		"another time":   func(c wire.Checkpoint, at uint32) wire.Signature { return c.Cosign(k.witness, uint64(at)+1) },
-		"another key":    func(c wire.Checkpoint, at uint32) wire.Signature { return c.Cosign(k.issuer, uint64(at)) },
-		"as a log signs": func(c wire.Checkpoint, _ uint32) wire.Signature { return c.Sign(k.witness) },
-		"another size":   func(c wire.Checkpoint, at uint32) wire.Signature { c.Size++; return c.Cosign(k.witness, uint64(at)) },
+	for name, f := range map[string]func(checkpoint.Checkpoint, uint32) wire.Signature{
+		"another time":   func(c checkpoint.Checkpoint, at uint32) wire.Signature { return c.Cosign(k.witness, uint64(at)+1) },
+		"another key":    func(c checkpoint.Checkpoint, at uint32) wire.Signature { return c.Cosign(k.issuer, uint64(at)) },
+		"as a log signs": func(c checkpoint.Checkpoint, _ uint32) wire.Signature { return c.Sign(k.witness) },
+		"another size": func(c checkpoint.Checkpoint, at uint32) wire.Signature {
+			c.Size++
+			return c.Cosign(k.witness, uint64(at))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(w *world) {
@@ -66,7 +70,7 @@ func TestAckWithoutCosignature(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		before := w.heldBy()
-		w.cosigning(func(wire.Checkpoint, uint32) wire.Signature { return wire.Signature{} })
+		w.cosigning(func(checkpoint.Checkpoint, uint32) wire.Signature { return wire.Signature{} })
 		w.append(5)
 		if !w.settle(time.Minute) {
 			t.Fatal("an ack without a cosignature moves nothing")

@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // makeList returns a signed list of a version in 2^bits buckets, each with n
@@ -336,7 +337,7 @@ func TestBuildingKeyFromASibling(t *testing.T) {
 		}
 		other := wire.Place{District: "d", Town: "t", Building: "b", Gateway: "other"}
 		key := ed25519.NewKeyFromSeed(append(make([]byte, 31), 7))
-		private, public, err := wire.GenerateSealKey()
+		private, public, err := sealing.GenerateKey()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,8 @@ import (
 	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/sealing"
 )
 
 // leaf is an entry as the model registry stores it.
@@ -76,12 +78,12 @@ type registry struct {
 	said     map[wire.Nonce]bool // that it heard
 	window   uint16
 	retry    uint16
-	silent   bool                                         // takes everything and answers nothing
-	asks     bool                                         // for what the gateway holds
-	held     []wire.Holding                               // that came
-	liar     bool                                         // confirms batches with another root
-	cosign   func(wire.Checkpoint, uint32) wire.Signature // nil: as it should
-	faults   []string                                     // what an honest gateway never does
+	silent   bool                                               // takes everything and answers nothing
+	asks     bool                                               // for what the gateway holds
+	held     []wire.Holding                                     // that came
+	liar     bool                                               // confirms batches with another root
+	cosign   func(checkpoint.Checkpoint, uint32) wire.Signature // nil: as it should
+	faults   []string                                           // what an honest gateway never does
 	whos     map[string]bool
 	notices  map[string]int
 	forks    int
@@ -230,7 +232,7 @@ func (r *registry) batch(payload []byte) uint64 {
 		return b.Epoch
 	}
 	root := root(next)
-	c := wire.Checkpoint{Address: r.place.Address(), Epoch: b.Epoch, Size: uint64(len(next)), Root: root}
+	c := checkpoint.Checkpoint{Address: r.place.Address(), Epoch: b.Epoch, Size: uint64(len(next)), Root: root}
 	if root != b.Root || !c.Verify(r.gateway.Public, b.Signature) {
 		r.faults = append(r.faults, "batch with a wrong root or checkpoint")
 		return b.Epoch
@@ -249,7 +251,7 @@ func (r *registry) unseal(b wire.Batch) {
 		return
 	}
 	address := fmt.Sprintf("%s/%016x/%d", r.place.Address(), b.Epoch, b.First)
-	plain, err := wire.Unseal(r.kem, wire.SealWho, address, b.Sealed)
+	plain, err := sealing.Unseal(r.kem, sealing.Who, address, b.Sealed)
 	r.decode(err)
 	whos, err := wire.DecodeWhos(plain)
 	r.decode(err)
@@ -287,7 +289,7 @@ func (r *registry) answer(link *faultnet.Link, epoch uint64) {
 	k := wire.Ack{Nonce: r.nonce, Time: uint32(time.Now().Unix()), Epoch: epoch, Next: uint64(len(list)), Root: root(list),
 		Window: r.window, RetryAfter: r.retry, List: r.version, ListHash: r.listHash, House: r.versions[0], Trust: r.versions[1],
 		Line: r.store.line, Records: uint64(len(r.store.records[r.store.line]))}
-	c := wire.Checkpoint{Address: r.place.Address(), Epoch: epoch, Size: k.Next, Root: k.Root}
+	c := checkpoint.Checkpoint{Address: r.place.Address(), Epoch: epoch, Size: k.Next, Root: k.Root}
 	if k.Cosignature = c.Cosign(r.witness, uint64(k.Time)); r.cosign != nil {
 		k.Cosignature = r.cosign(c, k.Time)
 	}

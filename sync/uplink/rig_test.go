@@ -23,6 +23,7 @@ import (
 	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // ring is a keyring in memory. It judges as little as it can: the real one has
@@ -173,13 +174,13 @@ func (k *ring) SetHouse(envelope []byte) error {
 }
 
 func (k *ring) ShareBuildingKey(kem []byte, address string) ([]byte, error) {
-	return wire.Seal(kem, wire.SealBuildingKey, address, []byte("building key"))
+	return sealing.Seal(kem, sealing.BuildingKey, address, []byte("building key"))
 }
 
 func (k *ring) TakeBuildingKey(sealed []byte) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	plain, err := wire.Unseal(k.reg.KEM, wire.SealBuildingKey, k.reg.Place.Address(), sealed)
+	plain, err := sealing.Unseal(k.reg.KEM, sealing.BuildingKey, k.reg.Place.Address(), sealed)
 	if err == nil {
 		k.taken, k.status.HasKey, k.status.KeyNumber = plain, true, 1
 	}
@@ -196,7 +197,7 @@ var makeKeys = sync.OnceValue(func() rigKeys {
 	key := func(n byte) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(append(make([]byte, 31), n)) }
 	k := rigKeys{root: key(1), gateway: key(2), witness: key(3), issuer: key(4)}
 	var err error
-	if k.kem, k.kemPublic, err = wire.GenerateSealKey(); err != nil {
+	if k.kem, k.kemPublic, err = sealing.GenerateKey(); err != nil {
 		panic(err)
 	}
 	return k

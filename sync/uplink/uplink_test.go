@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/faultnet"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 func TestEverythingArrivesOnce(t *testing.T) {
@@ -119,11 +120,11 @@ func TestCheckpointIsCosigned(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := w.journal.Acked()
-		log, err := note.NewVerifier(wire.LogVKey(wire.Checkpoint{Address: "b/g", Epoch: at.Epoch}.Origin(), publicOf(w.keys.gateway)))
+		log, err := note.NewVerifier(checkpoint.LogVKey(checkpoint.Checkpoint{Address: "b/g", Epoch: at.Epoch}.Origin(), publicOf(w.keys.gateway)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		witness, err := formats.NewVerifierForCosignatureV1(wire.WitnessVKey("gatehouse/registry", publicOf(w.keys.witness)))
+		witness, err := formats.NewVerifierForCosignatureV1(checkpoint.WitnessVKey("gatehouse/registry", publicOf(w.keys.witness)))
 		if err != nil {
 			t.Fatal(err)
 		}

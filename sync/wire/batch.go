@@ -1,6 +1,10 @@
 package wire
 
-import "math"
+import (
+	"math"
+
+	"gatehouse/sync/wire/internal/canonical"
+)
 
 // encode returns the one encoding of a batch.
 func (b Batch) encode() []byte {
@@ -10,33 +14,33 @@ func (b Batch) encode() []byte {
 			size += 3 + len(v)
 		}
 	}
-	p := append(make([]byte, 0, size), majorMap|7)
-	p = appendHead(append(p, 1), majorUint, b.Epoch)
-	p = appendHead(append(p, 2), majorUint, b.First)
-	p = appendStrings(append(p, 3), b.Headers)
-	p = appendStrings(append(p, 4), b.Whos)
-	p = appendBytes(append(p, 5), b.Root[:])
-	p = appendBytes(append(p, 6), b.Sealed)
-	return appendBytes(append(p, 7), b.Signature[:])
+	p := append(make([]byte, 0, size), canonical.Map|7)
+	p = canonical.AppendHead(append(p, 1), canonical.Uint, b.Epoch)
+	p = canonical.AppendHead(append(p, 2), canonical.Uint, b.First)
+	p = canonical.AppendStrings(append(p, 3), b.Headers)
+	p = canonical.AppendStrings(append(p, 4), b.Whos)
+	p = canonical.AppendBytes(append(p, 5), b.Root[:])
+	p = canonical.AppendBytes(append(p, 6), b.Sealed)
+	return canonical.AppendBytes(append(p, 7), b.Signature[:])
 }
 
 // decode reads what encode makes, and nothing else. The batch shares p.
 func (b *Batch) decode(p []byte) error {
-	r := reader{b: p}
-	r.literal(majorMap | 7)
-	r.literal(1)
-	b.Epoch = r.head(majorUint, math.MaxUint64)
-	r.literal(2)
-	b.First = r.head(majorUint, math.MaxUint64)
-	r.literal(3)
-	b.Headers = r.strings(MaxBatch)
-	r.literal(4)
-	b.Whos = r.strings(MaxBatch)
-	r.literal(5)
-	r.bytes(b.Root[:])
-	r.literal(6)
-	b.Sealed = r.slice()
-	r.literal(7)
-	r.bytes(b.Signature[:])
-	return r.done("wire.Batch")
+	r := canonical.Reader{B: p}
+	r.Literal(canonical.Map | 7)
+	r.Literal(1)
+	b.Epoch = r.Head(canonical.Uint, math.MaxUint64)
+	r.Literal(2)
+	b.First = r.Head(canonical.Uint, math.MaxUint64)
+	r.Literal(3)
+	b.Headers = r.Strings(MaxBatch)
+	r.Literal(4)
+	b.Whos = r.Strings(MaxBatch)
+	r.Literal(5)
+	r.Bytes(b.Root[:])
+	r.Literal(6)
+	b.Sealed = r.Slice()
+	r.Literal(7)
+	r.Bytes(b.Signature[:])
+	return r.Done("wire.Batch")
 }

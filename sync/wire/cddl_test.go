@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/hex"
+	"slices"
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
@@ -45,10 +46,12 @@ func TestCDDL(t *testing.T) {
 		}
 	}
 	for rule, text := range map[string]string{"header": goldenHeader, "who": goldenWho, "bucket": goldenBucket, "manifest": goldenManifest,
-		"stored": goldenStored, "envelope": goldenEnvelope} {
+		"envelope": goldenEnvelope} {
 		b, err := hex.DecodeString(text)
 		check(rule, must(t, b, err))
 	}
+	header, salt, who := goldenParts(t)
+	check("stored", slices.Concat([]byte{0x83}, header, []byte{0x50}, salt[:], who)) // as package journaled writes it
 	method, err := hex.DecodeString(goldenWhoMethod)
 	check("who", must(t, method, err))
 	seen, err := with(testManifest(t), func(m *Manifest) {

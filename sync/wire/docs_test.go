@@ -26,17 +26,9 @@ func TestProtocolPage(t *testing.T) {
 			t.Errorf("%s is %s in the page", rule, got)
 		}
 	}
-	if !strings.Contains(string(text), "\n"+goldenPass+"\n") {
-		t.Error("the text of the pass is not in the page")
-	}
 	for rule := range want {
 		if !shown[rule] {
 			t.Errorf("no example of %s in the page", rule)
-		}
-	}
-	for _, line := range strings.Split(strings.TrimSpace(sampleCheckpoint().Text()), "\n") {
-		if !strings.Contains(string(text), line) {
-			t.Errorf("the checkpoint's line %q is not in the page", line)
 		}
 	}
 }

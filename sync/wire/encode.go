@@ -1,6 +1,10 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+
+	"gatehouse/sync/wire/internal/canonical"
+)
 
 // Payload is a message body that Encode and Decode take: the types of this
 // package whose encoding is a CBOR map with integer keys.
@@ -15,7 +19,7 @@ func Encode(p Payload) ([]byte, error) {
 	if b, ok := p.(Batch); ok {
 		return b.encode(), nil
 	}
-	return canonical.enc.Marshal(p)
+	return canonical.Marshal(p)
 }
 
 // Decode reads a message body and refuses all but the bytes that Encode makes.
@@ -25,7 +29,7 @@ func Decode[P Payload](b []byte, p *P) (err error) {
 	if batch, ok := any(p).(*Batch); ok {
 		err = batch.decode(b)
 	} else {
-		err = canonical.decode(what, b, p)
+		err = canonical.Decode(what, b, p)
 	}
 	if err != nil {
 		return err
@@ -38,12 +42,12 @@ func Decode[P Payload](b []byte, p *P) (err error) {
 
 // EncodeWhos returns the plain text of Batch.Sealed: who parts in ascending
 // order of their index.
-func EncodeWhos(whos []SealedWho) ([]byte, error) { return canonical.enc.Marshal(whos) }
+func EncodeWhos(whos []SealedWho) ([]byte, error) { return canonical.Marshal(whos) }
 
 // DecodeWhos reads what EncodeWhos makes.
 func DecodeWhos(b []byte) ([]SealedWho, error) {
 	var whos []SealedWho
-	if err := canonical.decode("who parts", b, &whos); err != nil {
+	if err := canonical.Decode("who parts", b, &whos); err != nil {
 		return nil, err
 	}
 	for i := range whos {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"gatehouse/device/fault"
+	"gatehouse/sync/wire/internal/canonical"
 )
 
 // CredentialID is the only form in which a card number is kept or sent: the
@@ -139,13 +140,13 @@ func (h Header) Encode() ([]byte, error) {
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("encode entry header: %w", err)
 	}
-	return canonical.enc.Marshal(h)
+	return canonical.Marshal(h)
 }
 
 // DecodeHeader reads a header and refuses all but the bytes that Encode makes.
 func DecodeHeader(b []byte) (Header, error) {
 	var h Header
-	if err := canonical.decode("entry header", b, &h); err != nil {
+	if err := canonical.Decode("entry header", b, &h); err != nil {
 		return Header{}, err
 	}
 	if err := h.check(); err != nil {
@@ -158,22 +159,22 @@ func DecodeHeader(b []byte) (Header, error) {
 // header, and judges nothing else of it: for those who pass most entries on. ok
 // is false where there are none.
 func GlanceHeader(b []byte) (kind Kind, wall int64, clock ClockQuality, ok bool) {
-	r := reader{b: b}
-	for n := r.head(majorMap, 23); n > 0; n-- {
-		switch r.head(majorUint, 23) {
+	r := canonical.Reader{B: b}
+	for n := r.Head(canonical.Map, 23); n > 0; n-- {
+		switch r.Head(canonical.Uint, 23) {
 		case 4:
-			if len(r.b) > 0 && r.b[0]&0xe0 == majorNegint {
-				wall = -1 - int64(r.head(majorNegint, math.MaxInt64))
+			if len(r.B) > 0 && r.B[0]&0xe0 == canonical.Negint {
+				wall = -1 - int64(r.Head(canonical.Negint, math.MaxInt64))
 			} else {
-				wall = int64(r.head(majorUint, math.MaxInt64))
+				wall = int64(r.Head(canonical.Uint, math.MaxInt64))
 			}
 		case 5:
-			clock = ClockQuality(r.head(majorUint, math.MaxUint8))
+			clock = ClockQuality(r.Head(canonical.Uint, math.MaxUint8))
 		case 6: // keys stand in order: nothing after it is needed
-			kind = Kind(r.head(majorUint, math.MaxUint8))
-			return kind, wall, clock, !r.bad && kind != 0
+			kind = Kind(r.Head(canonical.Uint, math.MaxUint8))
+			return kind, wall, clock, !r.Bad && kind != 0
 		default:
-			r.skip()
+			r.Skip()
 		}
 	}
 	return 0, 0, 0, false
@@ -222,13 +223,13 @@ func (w Who) Encode() ([]byte, error) {
 	case w.nobody():
 		return nil, nil // a method alone tells of nobody
 	}
-	return canonical.enc.Marshal(w)
+	return canonical.Marshal(w)
 }
 
 // DecodeWho reads a who part and refuses all but the bytes that Encode makes.
 func DecodeWho(b []byte) (Who, error) {
 	var w Who
-	if err := canonical.decode("entry who", b, &w); err != nil {
+	if err := canonical.Decode("entry who", b, &w); err != nil {
 		return Who{}, err
 	}
 	if w.nobody() || w.Method > methodLast {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/veraison/go-cose"
+
+	"gatehouse/sync/wire/internal/canonical"
 )
 
 // MaxMessage is the most that a message may take with its envelope, in bytes.
@@ -96,7 +98,7 @@ func Sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
 	if err := p.check(); err != nil {
 		return nil, fmt.Errorf("sign message: %w", err)
 	}
-	header, err := canonical.enc.Marshal(p)
+	header, err := canonical.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("sign message: %w", err)
 	}
@@ -111,9 +113,9 @@ func Sign(p Protected, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
 	if err := message.Sign(nil, nil, signer); err != nil {
 		return nil, fmt.Errorf("sign message: %w", err)
 	}
-	b := append(make([]byte, 0, len(header)+len(payload)+len(message.Signature)+16), sign1Tag, majorArray|4)
-	b = appendBytes(append(appendBytes(b, header), majorMap), payload)
-	b = appendBytes(b, message.Signature)
+	b := append(make([]byte, 0, len(header)+len(payload)+len(message.Signature)+16), sign1Tag, canonical.Array|4)
+	b = canonical.AppendBytes(append(canonical.AppendBytes(b, header), canonical.Map), payload)
+	b = canonical.AppendBytes(b, message.Signature)
 	if len(b) > MaxMessage {
 		return nil, fmt.Errorf("sign message: %w: %d bytes with its envelope, at most %d", ErrTooLarge, len(b), MaxMessage)
 	}
@@ -157,19 +159,19 @@ func parse(envelope []byte, p *Protected) (m sign1, err error) {
 	if len(envelope) == 0 || envelope[0] != sign1Tag {
 		return m, fmt.Errorf("%w: not a tagged COSE_Sign1", ErrMalformed)
 	}
-	r := reader{b: envelope[1:]}
-	r.literal(majorArray | 4)
-	m.protected = r.slice()
-	r.literal(majorMap) // the unprotected header is empty
-	m.payload = r.slice()
-	m.signature = r.slice()
-	if err := r.done("COSE_Sign1"); err != nil {
+	r := canonical.Reader{B: envelope[1:]}
+	r.Literal(canonical.Array | 4)
+	m.protected = r.Slice()
+	r.Literal(canonical.Map) // the unprotected header is empty
+	m.payload = r.Slice()
+	m.signature = r.Slice()
+	if err := r.Done("COSE_Sign1"); err != nil {
 		return m, err
 	}
 	if len(m.signature) != ed25519.SignatureSize {
 		return m, fmt.Errorf("%w: no Ed25519 signature", ErrMalformed)
 	}
-	if err := canonical.decode("protected header", m.protected, p); err != nil {
+	if err := canonical.Decode("protected header", m.protected, p); err != nil {
 		return m, err
 	}
 	return m, p.check()
@@ -210,7 +212,7 @@ func (p Protected) admit(expect Expect, keys []Key) (ed25519.PublicKey, error) {
 // message hands header bytes to the COSE library as they are, so that what is
 // verified is what was received.
 func message(header, payload []byte) (*cose.Sign1Message, error) {
-	raw, err := canonical.enc.Marshal(header)
+	raw, err := canonical.Marshal(header)
 	if err != nil {
 		return nil, err
 	}
@@ -223,13 +225,20 @@ func message(header, payload []byte) (*cose.Sign1Message, error) {
 	return m, nil
 }
 
-// PayloadOf returns what an envelope holds, whoever signed it: for those who read
-// back what they signed and stored themselves, maybe with a key since replaced.
-// Nothing else may be believed so. Errors are ErrMalformed and ErrTooLarge.
+// Read returns what an envelope holds and says of it, whoever signed it: for tools that
+// show it, and for those who read back what they signed and stored themselves, maybe
+// with a key since replaced. Nothing else may be believed so. Errors are ErrMalformed,
+// ErrTooLarge and ErrWrongVersion; Protected is filled as far as it could be read.
+func Read(envelope []byte) (payload []byte, p Protected, err error) {
+	m, err := parse(envelope, &p)
+	return m.payload, p, err
+}
+
+// PayloadOf is Read for those who need the payload alone.
 func PayloadOf(envelope []byte) ([]byte, error) {
-	m, err := parse(envelope, new(Protected))
+	payload, _, err := Read(envelope)
 	if err != nil {
 		return nil, fmt.Errorf("read envelope: %w", err)
 	}
-	return m.payload, nil
+	return payload, nil
 }

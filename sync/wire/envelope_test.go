@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/veraison/go-cose"
+
+	"gatehouse/sync/wire/internal/canonical"
 )
 
 func otherKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(seq(1, ed25519.SeedSize)) }
@@ -49,14 +51,14 @@ func TestOpenRefusesForgery(t *testing.T) {
 	keys := []Key{{RoleIssuer, 0, public(testKey())}}
 	expect := Expect{Type: TypeGrantList, Role: RoleIssuer, Address: "house-1"}
 	envelope := testEnvelope(t, []byte("payload"))
-	header, err := canonical.enc.Marshal(Protected{Algorithm: -8, KeyID: IDOf(public(testKey())), Type: TypeGrantList,
+	header, err := canonical.Marshal(Protected{Algorithm: -8, KeyID: IDOf(public(testKey())), Type: TypeGrantList,
 		Role: RoleIssuer, Address: "house-1", Version: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	remade := func(header []byte, unprotected any) []byte {
 		sig := envelope[len(envelope)-ed25519.SignatureSize:]
-		b, err := canonical.enc.Marshal([]any{header, unprotected, []byte("payload"), sig})
+		b, err := canonical.Marshal([]any{header, unprotected, []byte("payload"), sig})
 		if err != nil {
 			t.Fatal(err)
 		}

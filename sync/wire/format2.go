@@ -1,6 +1,10 @@
 package wire
 
-import "fmt"
+import (
+	"fmt"
+
+	"gatehouse/sync/wire/internal/canonical"
+)
 
 // Hello2 is a Hello of format 2. A registry that does not answer it knows format 1.
 type Hello2 struct {
@@ -77,19 +81,19 @@ type cosigned struct {
 // MarshalCBOR encodes it.
 func (c Cosigned) MarshalCBOR() ([]byte, error) {
 	if c == (Cosigned{}) {
-		return []byte{majorArray}, nil
+		return []byte{canonical.Array}, nil
 	}
-	return canonical.enc.Marshal(cosigned{Epoch: c.Epoch, Size: c.Size, Time: c.Time, Signature: c.Signature})
+	return canonical.Marshal(cosigned{Epoch: c.Epoch, Size: c.Size, Time: c.Time, Signature: c.Signature})
 }
 
 // UnmarshalCBOR reads what MarshalCBOR makes. An error wraps ErrMalformed.
 func (c *Cosigned) UnmarshalCBOR(b []byte) error {
 	*c = Cosigned{}
-	if len(b) == 1 && b[0] == majorArray {
+	if len(b) == 1 && b[0] == canonical.Array {
 		return nil
 	}
 	var in cosigned
-	if err := canonical.decode("cosigned checkpoint", b, &in); err != nil {
+	if err := canonical.Decode("cosigned checkpoint", b, &in); err != nil {
 		return err
 	}
 	*c = Cosigned{in.Epoch, in.Size, in.Time, in.Signature}

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"gatehouse/sync/wire/internal/canonical"
 )
 
 // Limits of a grant list. A bucket is cut further when it would pass
@@ -107,9 +109,9 @@ func (m Manifest) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("encode manifest: %w", err)
 	}
 	if m.Format == ListFormat {
-		return canonical.enc.Marshal(manifest1(m))
+		return canonical.Marshal(manifest1(m))
 	}
-	return canonical.enc.Marshal(m)
+	return canonical.Marshal(m)
 }
 
 // DecodeManifest reads a manifest and refuses all but the bytes that Encode makes.
@@ -117,10 +119,10 @@ func DecodeManifest(b []byte) (Manifest, error) {
 	var m Manifest
 	var err error
 	if len(b) > 2 && b[1] == 1 && b[2] == LogFormat { // the first key and its value
-		err = canonical.decode("manifest", b, &m)
+		err = canonical.Decode("manifest", b, &m)
 	} else {
 		var first manifest1
-		err = canonical.decode("manifest", b, &first)
+		err = canonical.Decode("manifest", b, &first)
 		m = Manifest(first)
 	}
 	if err != nil {
@@ -237,7 +239,7 @@ func (g *Grant) check() error {
 // duplicates, at most MaxBucket bytes.
 func EncodeBucket(grants []Grant) ([]byte, error) {
 	b := make([]byte, 0, 3+len(grants)*maxGrant)
-	b = appendHead(b, majorArray, uint64(len(grants)))
+	b = canonical.AppendHead(b, canonical.Array, uint64(len(grants)))
 	for i := range grants {
 		g := &grants[i]
 		if err := g.check(); err != nil {
@@ -281,15 +283,15 @@ func decodeBucket(b []byte) ([]Grant, error) {
 	if len(b) > MaxBucket {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxBucket)
 	}
-	r := reader{b: b}
-	n := int(r.head(majorArray, MaxBucket/minGrant))
-	if r.bad {
+	r := canonical.Reader{B: b}
+	n := int(r.Head(canonical.Array, MaxBucket/minGrant))
+	if r.Bad {
 		return nil, fmt.Errorf("%w: no array of grants", ErrMalformed)
 	}
 	grants := make([]Grant, n)
 	for i := range grants {
 		g := &grants[i]
-		if r.grant(g); r.bad {
+		if readGrant(&r, g); r.Bad {
 			return nil, fmt.Errorf("grant %d: %w: not its one encoding", i, ErrMalformed)
 		}
 		if err := g.check(); err != nil {
@@ -299,8 +301,8 @@ func decodeBucket(b []byte) ([]Grant, error) {
 			return nil, fmt.Errorf("grant %d: %w: out of order", i, ErrMalformed)
 		}
 	}
-	if len(r.b) > 0 {
-		return nil, fmt.Errorf("%w: %d bytes after the last grant", ErrMalformed, len(r.b))
+	if len(r.B) > 0 {
+		return nil, fmt.Errorf("%w: %d bytes after the last grant", ErrMalformed, len(r.B))
 	}
 	return grants, nil
 }

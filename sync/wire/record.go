@@ -1,5 +1,7 @@
 package wire
 
+import "gatehouse/sync/wire/internal/canonical"
+
 // Grants are written and read by hand: the shape is fixed, a building may have
 // a hundred thousand of them, and they stand between power-up and the first
 // open door. The tests compare every byte with the CBOR library's.
@@ -12,26 +14,26 @@ const (
 )
 
 func appendGrant(b []byte, g *Grant) []byte {
-	b = append(b, majorArray|grantFields)
-	b = append(append(b, majorBytes|17), g.Credential[:]...)
-	b = append(append(b, majorBytes|16), g.ID[:]...)
-	b = append(append(b, majorBytes|16), g.Tenancy[:]...)
+	b = append(b, canonical.Array|grantFields)
+	b = append(append(b, canonical.Bytes|17), g.Credential[:]...)
+	b = append(append(b, canonical.Bytes|16), g.ID[:]...)
+	b = append(append(b, canonical.Bytes|16), g.Tenancy[:]...)
 	b = append(b, byte(g.Kind), byte(g.State)) // both below 24: one byte
-	b = appendHead(b, majorUint, uint64(g.DoorSet))
-	b = appendHead(b, majorUint, uint64(g.From))
-	b = appendHead(b, majorUint, uint64(g.Until))
+	b = canonical.AppendHead(b, canonical.Uint, uint64(g.DoorSet))
+	b = canonical.AppendHead(b, canonical.Uint, uint64(g.From))
+	b = canonical.AppendHead(b, canonical.Uint, uint64(g.Until))
 	return append(b, 0) // schedule: none is understood yet
 }
 
-func (r *reader) grant(g *Grant) {
-	r.literal(majorArray | grantFields)
-	r.bytes(g.Credential[:])
-	r.bytes(g.ID[:])
-	r.bytes(g.Tenancy[:])
-	g.Kind = GrantKind(r.head(majorUint, 23))
-	g.State = GrantState(r.head(majorUint, 23))
-	g.DoorSet = uint16(r.head(majorUint, 0xffff))
-	g.From = uint32(r.head(majorUint, 0xffffffff))
-	g.Until = uint32(r.head(majorUint, 0xffffffff))
-	r.literal(0)
+func readGrant(r *canonical.Reader, g *Grant) {
+	r.Literal(canonical.Array | grantFields)
+	r.Bytes(g.Credential[:])
+	r.Bytes(g.ID[:])
+	r.Bytes(g.Tenancy[:])
+	g.Kind = GrantKind(r.Head(canonical.Uint, 23))
+	g.State = GrantState(r.Head(canonical.Uint, 23))
+	g.DoorSet = uint16(r.Head(canonical.Uint, 0xffff))
+	g.From = uint32(r.Head(canonical.Uint, 0xffffffff))
+	g.Until = uint32(r.Head(canonical.Uint, 0xffffffff))
+	r.Literal(0)
 }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Stamp is the time of an entry as the gateway knows it.
@@ -57,7 +58,7 @@ func (it *Item) seal() error {
 	if err != nil {
 		return err
 	}
-	s := wire.NewStored(header, it.salt, it.who)
+	s := journaled.New(header, it.salt, it.who)
 	it.Stored, it.Leaf = s.Encode(), tlog.RecordHash(s.Leaf())
 	return nil
 }

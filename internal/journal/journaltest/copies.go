@@ -13,7 +13,7 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal/segment"
-	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // ReadCopies calls each with the entries of a journal that another process may be
@@ -95,7 +95,7 @@ func eachOf(path string, each func(segment.Entry) error) error {
 			return err
 		}
 		return t.Each(s.Start.Size(), s.Size, int(s.Size-s.Start.Size()), func(seq uint64, stored []byte) error {
-			e, err := wire.SplitStored(bytes.Clone(stored))
+			e, err := journaled.Split(bytes.Clone(stored))
 			if err != nil {
 				return err
 			}

@@ -26,6 +26,7 @@ import (
 	"gatehouse/internal/durable/boltfile"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // NoEnd is the end of a file all of whose entries count.
@@ -64,7 +65,7 @@ type Position struct {
 // Entry is one durable entry as a reader gets it. Its bytes are a copy.
 type Entry struct {
 	Position
-	wire.Stored
+	journaled.Stored
 }
 
 // Segment is the content of the fixed buckets of an entry file.
@@ -100,7 +101,7 @@ func Create(path string, s Segment, first [][]byte) error {
 	return boltfile.Create(path, func(tx *bolt.Tx) error {
 		end := s.Start
 		for _, stored := range first {
-			e, err := wire.DecodeStored(stored)
+			e, err := journaled.Decode(stored)
 			if err != nil {
 				return err
 			}
@@ -250,7 +251,7 @@ func (t Tx) Tree(start tree.Range, to uint64) (tree.Range, error) {
 func (t Tx) FirstTrusted(s Segment) (wall int64) {
 	const look = 2000
 	_ = t.Each(s.Start.Size(), s.Size, look, func(_ uint64, stored []byte) error {
-		e, err := wire.DecodeStored(stored)
+		e, err := journaled.Decode(stored)
 		if err != nil {
 			return err
 		}
@@ -264,8 +265,8 @@ func (t Tx) FirstTrusted(s Segment) (wall int64) {
 }
 
 // split takes a stored entry apart and hashes its leaf: the root proves the rest.
-func split(seq uint64, stored []byte) (wire.Stored, tlog.Hash, error) {
-	e, err := wire.SplitStored(stored)
+func split(seq uint64, stored []byte) (journaled.Stored, tlog.Hash, error) {
+	e, err := journaled.Split(stored)
 	if err != nil {
 		return e, tlog.Hash{}, fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
 	}

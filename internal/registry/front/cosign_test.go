@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // cosigned reports whether an ack bears a cosignature; ask has verified it.
@@ -37,7 +38,7 @@ func TestStrangerChecksCheckpoint(t *testing.T) {
 	}
 	c := s.g.checkpoint(10)
 	name, _, _ := strings.Cut(keys.Witnesses[0], "+")
-	text := c.Note(s.g.key.Public().(ed25519.PublicKey), c.Sign(s.g.key), wire.Cosignature{Name: name, Public: s.witness.Public().(ed25519.PublicKey),
+	text := c.Note(s.g.key.Public().(ed25519.PublicKey), c.Sign(s.g.key), checkpoint.Cosignature{Name: name, Public: s.witness.Public().(ed25519.PublicKey),
 		Time: uint64(a.Time), Signature: a.Cosignature})
 	n, err := sumdb.Open([]byte(text), sumdb.VerifierList(log, witness))
 	if err != nil || len(n.Sigs) != 2 {
@@ -89,7 +90,7 @@ func TestCosignsOnlyForward(t *testing.T) {
 
 // claims is a hello that brings a cosignature.
 func (s *scene) claims(epoch, size uint64, at uint32, by ed25519.PrivateKey, root wire.Hash) wire.Hello2 {
-	c := wire.Checkpoint{Address: s.g.place.Address(), Epoch: epoch, Size: size, Root: root}
+	c := checkpoint.Checkpoint{Address: s.g.place.Address(), Epoch: epoch, Size: size, Root: root}
 	s.g.nonce[15]++
 	return wire.Hello2{Hello: s.g.hello(), Formats: []uint64{1, 2},
 		Cosigned: wire.Cosigned{Epoch: epoch, Size: size, Time: at, Signature: c.Cosign(by, uint64(at))}}

@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // scene is a front with one gateway on a link in memory.
@@ -167,7 +168,7 @@ func TestForgedMessagesAreNotAnswered(t *testing.T) {
 	// A root that the entries do not hash to, signed by the gateway itself.
 	b = s.g.batch(0, 10)
 	b.Root[0] ^= 1
-	b.Signature = wire.Checkpoint{Address: s.g.place.Address(), Epoch: 7, Size: 10, Root: b.Root}.Sign(s.g.key)
+	b.Signature = checkpoint.Checkpoint{Address: s.g.place.Address(), Epoch: 7, Size: 10, Root: b.Root}.Sign(s.g.key)
 	s.at(s.ask(wire.TypeBatch, b), 7, 0)
 	if st, err := s.front.client.Status(t.Context()); err != nil || st.Entries != 0 || st.Refused < 9 {
 		t.Errorf("status %+v, %v", st, err)

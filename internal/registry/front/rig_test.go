@@ -30,6 +30,8 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/sealing"
 )
 
 // timeout is for what happens soon on any machine; whoever waits that long has
@@ -75,7 +77,7 @@ func newRig(t testing.TB) *rig {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	r := &rig{t: t, dir: dir, root: newKey(t), issuer: newKey(t), second: newKey(t), witness: newKey(t)}
-	if _, r.kem, err = wire.GenerateSealKey(); err != nil {
+	if _, r.kem, err = sealing.GenerateKey(); err != nil {
 		t.Fatal(err)
 	}
 	r.caKey, _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -356,8 +358,8 @@ func (m *model) fill(n int) {
 	}
 }
 
-func (m *model) checkpoint(size uint64) wire.Checkpoint {
-	return wire.Checkpoint{Address: m.place.Address(), Epoch: m.epoch, Size: size, Root: wire.Hash(m.ranges[size].Root())}
+func (m *model) checkpoint(size uint64) checkpoint.Checkpoint {
+	return checkpoint.Checkpoint{Address: m.place.Address(), Epoch: m.epoch, Size: size, Root: wire.Hash(m.ranges[size].Root())}
 }
 
 func (m *model) batch(first, n int) wire.Batch {
@@ -391,7 +393,7 @@ func (m *model) ack(envelope []byte) wire.Ack {
 	a, err := wire.DecodeAck(p.Version, payload)
 	m.r.must(err)
 	m.format = p.Version
-	if c := (wire.Checkpoint{Address: m.place.Address(), Epoch: a.Epoch, Size: a.Next, Root: a.Root}); a.Cosignature != (wire.Signature{}) &&
+	if c := (checkpoint.Checkpoint{Address: m.place.Address(), Epoch: a.Epoch, Size: a.Next, Root: a.Root}); a.Cosignature != (wire.Signature{}) &&
 		!c.VerifyCosignature(m.r.witness.Public().(ed25519.PublicKey), uint64(a.Time), a.Cosignature) {
 		m.r.t.Fatal("the cosignature of an ack does not verify")
 	}

@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/internal/registry/issuer/report"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 func (w *world) pass(tenancy string, minutes int) (operator.Pass, error) {
@@ -36,7 +37,7 @@ func TestPass(t *testing.T) {
 		t.Fatal(err)
 	}
 	issuers := w.trust.Keyset(wire.RoleIssuer)
-	got, err := wire.OpenPass(p.Text, building1, issuers)
+	got, err := qrpass.Open(p.Text, building1, issuers)
 	if err != nil || got.Tenancy != id('t', 1) || got.From != uint32(w.now.Unix()) || got.Until != got.From+300 {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -44,12 +45,12 @@ func TestPass(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	again, err := w.askPass(1, 15)
-	other, err2 := wire.OpenPass(again.Text, building1, issuers)
+	other, err2 := qrpass.Open(again.Text, building1, issuers)
 	if err != nil || err2 != nil || other.ID == got.ID {
 		t.Errorf("the next one: %+v, %v, %v", other, err, err2)
 	}
 	before := w.i.audit1(t)
-	if before.What != "pass" || before.Subject != p.Tenancy || before.Reason != "15 min" || strings.Contains(before.Subject+before.Reason, wire.PassPrefix) {
+	if before.What != "pass" || before.Subject != p.Tenancy || before.Reason != "15 min" || strings.Contains(before.Subject+before.Reason, qrpass.Prefix) {
 		t.Errorf("written down: %+v", before)
 	}
 }
@@ -127,7 +128,7 @@ func TestPassLimit(t *testing.T) {
 	if _, err := w.askPass(2, 1); err != nil {
 		t.Fatalf("another tenancy: %v", err)
 	}
-	w.now = start.Add(wire.MaxPass * time.Second)
+	w.now = start.Add(qrpass.Max * time.Second)
 	if _, err := w.askPass(1, 1); err != nil {
 		t.Fatalf("a quarter of an hour after the first: %v", err)
 	}

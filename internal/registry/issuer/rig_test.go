@@ -27,6 +27,7 @@ import (
 	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // patience is for what happens soon on any machine.
@@ -153,7 +154,7 @@ type box struct {
 func (w *world) newBox(gateway string) *box {
 	_, key, _ := ed25519.GenerateKey(nil)
 	client, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	_, kem, _ := wire.GenerateSealKey()
+	_, kem, _ := sealing.GenerateKey()
 	return &box{w: w, place: wire.Place{District: "d1", Town: "t1", Building: building1, Gateway: gateway}, key: key, client: client, kem: kem, line: 7}
 }
 
@@ -266,7 +267,7 @@ func (b *box) recordAt(line, number uint64, id wire.ID, change wire.Change) api.
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
-	sealed, err := wire.Seal(b.w.trust.Desk, wire.SealChange, b.place.Address(), plain)
+	sealed, err := sealing.Seal(b.w.trust.Desk, sealing.Change, b.place.Address(), plain)
 	if err != nil {
 		b.w.t.Fatal(err)
 	}

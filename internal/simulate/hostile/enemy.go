@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/journal/journaltest"
 	"gatehouse/internal/journal/segment"
@@ -17,8 +19,7 @@ import (
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
-
-	"golang.org/x/mod/sumdb/tlog"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // enemy sits at the broker, hears all that gateways and registry say, and says at
@@ -115,7 +116,7 @@ func (e *enemy) answer(p wire.Place, h wire.Hello2, version uint64) {
 	}
 	at := time.Now().Add(time.Duration(e.ahead.Load()))
 	k.Nonce, k.Time, k.NoTime = h.Nonce, uint32(at.Unix()), false
-	c := wire.Checkpoint{Address: p.Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}
+	c := checkpoint.Checkpoint{Address: p.Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}
 	k.Cosignature = c.Cosign(e.witness, uint64(k.Time))
 	if version < 2 {
 		e.say(p, wire.TypeAck, k.Ack)
@@ -157,7 +158,7 @@ func (e *enemy) sayStored(w *world.World, b *testbed.Gateway) {
 	}
 	k.Time, k.Epoch, k.Next, k.Root = uint32(time.Now().Unix()), epoch, log.Size(), wire.Hash(log.Root())
 	k.Safe, k.SafeRecords = k.Next, k.Records
-	c := wire.Checkpoint{Address: testbed.PlaceOf(b.Name).Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}
+	c := checkpoint.Checkpoint{Address: testbed.PlaceOf(b.Name).Address(), Epoch: k.Epoch, Size: k.Next, Root: k.Root}
 	k.Cosignature = c.Cosign(e.witness, uint64(k.Time))
 	e.say(testbed.PlaceOf(b.Name), wire.TypeAck, k)
 }

@@ -7,6 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
+	"golang.org/x/mod/sumdb/tlog"
+
 	"gatehouse/internal/amount"
 	"gatehouse/internal/journal/journaltest"
 	"gatehouse/internal/journal/segment"
@@ -20,9 +23,8 @@ import (
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
-
-	"github.com/rs/zerolog"
-	"golang.org/x/mod/sumdb/tlog"
+	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/sealing"
 )
 
 // Stranger is somebody who has the card of a gateway, and with it all its keys.
@@ -160,7 +162,7 @@ func (s *Stranger) record(c wire.Change) {
 		r.House, err = s.ring.Keys.Building().SealRecord(c)
 	}
 	if err == nil {
-		r.Desk, err = wire.Seal(reg.Trust.Desk, wire.SealChange, reg.Place.Address(), plain)
+		r.Desk, err = sealing.Seal(reg.Trust.Desk, sealing.Change, reg.Place.Address(), plain)
 	}
 	_, _ = rand.Read(r.ID[:])
 	if err != nil {
@@ -253,7 +255,7 @@ func (s *Stranger) entries(n [4]int) {
 		log = log.Add(tlog.RecordHash(wire.LeafRecord(h, wire.Hash{})))
 	}
 	batch.Root, batch.Sealed = wire.Hash(log.Root()), []byte{}
-	at := wire.Checkpoint{Address: testbed.PlaceOf(b.Name).Address(), Epoch: epoch, Size: log.Size(), Root: batch.Root}
+	at := checkpoint.Checkpoint{Address: testbed.PlaceOf(b.Name).Address(), Epoch: epoch, Size: log.Size(), Root: batch.Root}
 	batch.Signature = at.Sign(s.key)
 	s.w.Report.Say("the stranger makes %s of %s", amount.Of(len(batch.Headers), "entry"), b.Name)
 	s.up(wire.TypeBatch, batch)

@@ -17,6 +17,7 @@ import (
 
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Position is the place of an entry in the journal: the sequence numbers of each epoch
@@ -29,7 +30,7 @@ type Position struct {
 // Entry is one durable entry.
 type Entry struct {
 	Position
-	wire.Stored
+	journaled.Stored
 }
 
 // What a Journal says of a position at which it has nothing.

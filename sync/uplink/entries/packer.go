@@ -13,6 +13,8 @@ import (
 
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/sealing"
 )
 
 const (
@@ -229,7 +231,7 @@ func (p *packer) pack(list []Entry, r tree.Range) (Batch, tree.Range, error) {
 	r = r.AddAll(leaves)
 	out := Batch{end: Position{Epoch: first.Epoch, Sequence: r.Size()}, root: wire.Hash(r.Root()), entries: len(list)}
 	b.Root = out.root
-	b.Signature = wire.Checkpoint{Address: p.address, Epoch: first.Epoch, Size: r.Size(), Root: b.Root}.Sign(p.key)
+	b.Signature = checkpoint.Checkpoint{Address: p.address, Epoch: first.Epoch, Size: r.Size(), Root: b.Root}.Sign(p.key)
 	var err error
 	if b.Sealed, err = p.seal(whos, first); err != nil {
 		return Batch{}, r, err
@@ -254,7 +256,7 @@ func (p *packer) seal(whos []wire.SealedWho, first Position) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal who parts: %w", err)
 	}
-	return wire.Seal(p.keyring.Trust().Records, wire.SealWho, SealAddress(p.address, first.Epoch, first.Sequence), plain)
+	return sealing.Seal(p.keyring.Trust().Records, sealing.Who, SealAddress(p.address, first.Epoch, first.Sequence), plain)
 }
 
 // SealAddress is what the who parts of a batch are sealed for: the gateway's

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // saveEvery bounds the writes of the cursor: one that is lost only means that
@@ -97,8 +98,8 @@ func (s *Saver) write() {
 
 // heldNote is the newest checkpoint that a witness cosigned; zero: none.
 type heldNote struct {
-	wire.Checkpoint
-	by wire.Cosignature
+	checkpoint.Checkpoint
+	by checkpoint.Cosignature
 }
 
 // Newest returns what is held, for the hello: a registry that was set back must not
@@ -134,7 +135,7 @@ func (s *Saver) load() {
 	if s.o.Checkpoint == "" || err != nil {
 		return
 	}
-	c, w, err := wire.ParseNote(string(text), s.o.Address, wire.WitnessName(s.o.Registry), s.o.Keyring.Trust().Keyset(wire.RoleWitness))
+	c, w, err := checkpoint.ParseNote(string(text), s.o.Address, checkpoint.WitnessName(s.o.Registry), s.o.Keyring.Trust().Keyset(wire.RoleWitness))
 	if err != nil {
 		s.o.Log.Warn().Err(err).Str("file", s.o.Checkpoint).Msg("the cosigned checkpoint there can't be used")
 		return
@@ -159,12 +160,12 @@ func (s *Saver) Check(k wire.Ack2) error {
 }
 
 // cosigned returns the checkpoint of an ack with the witness's signature.
-func (s *Saver) cosigned(k wire.Ack2) (wire.Checkpoint, wire.Cosignature, bool) {
-	c := wire.Checkpoint{Address: s.o.Address, Epoch: k.Epoch, Size: k.Next, Root: k.Root}
+func (s *Saver) cosigned(k wire.Ack2) (checkpoint.Checkpoint, checkpoint.Cosignature, bool) {
+	c := checkpoint.Checkpoint{Address: s.o.Address, Epoch: k.Epoch, Size: k.Next, Root: k.Root}
 	for _, w := range s.o.Keyring.Trust().Keyset(wire.RoleWitness) {
 		if c.VerifyCosignature(w.Public, uint64(k.Time), k.Cosignature) {
-			return c, wire.Cosignature{Name: wire.WitnessName(s.o.Registry), Public: w.Public, Time: uint64(k.Time), Signature: k.Cosignature}, true
+			return c, checkpoint.Cosignature{Name: checkpoint.WitnessName(s.o.Registry), Public: w.Public, Time: uint64(k.Time), Signature: k.Cosignature}, true
 		}
 	}
-	return c, wire.Cosignature{}, false
+	return c, checkpoint.Cosignature{}, false
 }

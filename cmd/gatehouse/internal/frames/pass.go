@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/command"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 type decodePassCmd struct {
@@ -77,7 +78,7 @@ func (c decodePassCmd) issuers() ([]wire.Key, error) {
 }
 
 func decodePass(text string, keys []wire.Key) decodedPass {
-	p, h, err := wire.ReadPass(text)
+	p, h, err := qrpass.Read(text)
 	if err != nil {
 		return decodedPass{Error: new(err.Error())}
 	}
@@ -88,7 +89,7 @@ func decodePass(text string, keys []wire.Key) decodedPass {
 		return d
 	}
 	d.Signature = new("good")
-	if _, err := wire.OpenPass(text, h.Address, keys); err != nil {
+	if _, err := qrpass.Open(text, h.Address, keys); err != nil {
 		d.Signature, d.Error = new("bad"), new(err.Error())
 	}
 	return d

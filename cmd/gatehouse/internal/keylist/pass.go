@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/control"
 	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 type grantPassCmd struct {
@@ -32,8 +33,8 @@ type madePass struct {
 // Run prints a pass for the holder of a key. Nothing changes at the gateway: the
 // issuer's key alone makes it. The text goes to standard output alone.
 func (c grantPassCmd) Run(s *session.Session) error {
-	if c.Minutes < wire.MinPass/60 || c.Minutes > wire.MaxPass/60 {
-		return command.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", wire.MinPass/60, wire.MaxPass/60, c.Minutes)
+	if c.Minutes < qrpass.Min/60 || c.Minutes > qrpass.Max/60 {
+		return command.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", qrpass.Min/60, qrpass.Max/60, c.Minutes)
 	}
 	st, err := s.Client.Status(s.Ctx)
 	if err != nil {
@@ -80,7 +81,7 @@ func (c grantPassCmd) make(s *session.Session, now control.Clock) (madePass, err
 	if err != nil {
 		return madePass{}, err
 	}
-	p := wire.Pass{Tenancy: tenancy, From: from, Until: from + uint32(60*c.Minutes)}
+	p := qrpass.Pass{Tenancy: tenancy, From: from, Until: from + uint32(60*c.Minutes)}
 	_, _ = rand.Read(p.ID[:]) // never fails
 	text, err := p.Sign(l.Building, 0, issuer.Key)
 	return madePass{Building: l.Building, Grant: id.String(), Tenancy: tenancy.String(), Text: text,

@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // audit compares doors, log and registry.
@@ -81,11 +82,11 @@ func (s *Second) checkpoint() (size uint64, root string, err error) {
 	if err != nil {
 		return 0, "", err
 	}
-	c, _, err := wire.ParseNote(string(text), reg.Place.Address(), wire.WitnessName(reg.Name), reg.Trust.Keyset(wire.RoleWitness))
+	c, _, err := checkpoint.ParseNote(string(text), reg.Place.Address(), checkpoint.WitnessName(reg.Name), reg.Trust.Keyset(wire.RoleWitness))
 	if err != nil {
 		return 0, "", err
 	}
-	v, err := note.NewVerifier(wire.LogVKey(c.Origin(), log))
+	v, err := note.NewVerifier(checkpoint.LogVKey(c.Origin(), log))
 	if err != nil {
 		return 0, "", err
 	}

@@ -10,7 +10,7 @@ import (
 	"gatehouse/device/osdp/osdptest"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/control"
-	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // lineOf is how the line of the gate's OSDP reader is protected.
@@ -93,7 +93,7 @@ func enemy(p *Play) error {
 // passes: a tenant's phone stands for the card, once.
 func passes(p *Play) error {
 	who := p.House.People.Residents[8]
-	pass := wire.Pass{Tenancy: who.Tenancy, From: uint32(time.Now().Unix())}
+	pass := qrpass.Pass{Tenancy: who.Tenancy, From: uint32(time.Now().Unix())}
 	pass.Until = pass.From + 5*60
 	_, _ = rand.Read(pass.ID[:]) // never fails
 	text, err := pass.Sign("lane-7", 0, p.House.Keys.Issuer)

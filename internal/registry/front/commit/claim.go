@@ -7,6 +7,7 @@ import (
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // Weigh judges the cosignature that a hello says the gateway holds.
@@ -51,7 +52,7 @@ func (t *Txn) Reached(g *roster.Gateway, l *Ledger, epoch uint64, before tree.Ra
 
 func (t *Txn) judge(g *roster.Gateway, l *Ledger, root tlog.Hash) {
 	c := &l.claim
-	at := wire.Checkpoint{Address: g.Address(), Epoch: c.Epoch, Size: c.Size, Root: wire.Hash(root)}
+	at := checkpoint.Checkpoint{Address: g.Address(), Epoch: c.Epoch, Size: c.Size, Root: wire.Hash(root)}
 	if c.state = claimTrue; !at.VerifyCosignature(t.o.Witness, uint64(c.Time), c.Signature) {
 		c.state = claimFalse
 		t.o.Limited.Error().Str("gateway", g.Address()).Uint64("cosigned", c.Size).

@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/registry/front/commit"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // Acks tells gateways what is stored.
@@ -33,7 +34,7 @@ func (a *Acks) send(r commit.Reply, waiting, room int) {
 	s := a.sender
 	ack := r.Ack
 	if r.Cosign {
-		c := wire.Checkpoint{Address: r.Gateway.Address(), Epoch: ack.Epoch, Size: ack.Next, Root: ack.Root}
+		c := checkpoint.Checkpoint{Address: r.Gateway.Address(), Epoch: ack.Epoch, Size: ack.Next, Root: ack.Root}
 		ack.Cosignature = c.Cosign(s.o.Witness, uint64(ack.Time))
 	}
 	if ack.Window, ack.RetryAfter = a.window(waiting, room); r.Hold > 0 {

@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // batchWork is a batch whose signatures hold. Whether it continues what is
@@ -46,7 +47,7 @@ func openBatch(m message, payload []byte) (*batchWork, error) {
 	}
 	b := &w.batch
 	w.sealed, b.Sealed = b.Sealed, nil
-	end := wire.Checkpoint{Address: m.g.Address(), Epoch: b.Epoch, Size: b.First + uint64(len(b.Headers)), Root: b.Root}
+	end := checkpoint.Checkpoint{Address: m.g.Address(), Epoch: b.Epoch, Size: b.First + uint64(len(b.Headers)), Root: b.Root}
 	if !end.Verify(m.key.Public, b.Signature) {
 		return nil, errCheckpoint
 	}

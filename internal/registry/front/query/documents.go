@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // Heads returns what is newest of each building; only "": of all.
@@ -80,7 +81,7 @@ func Stored(ctx context.Context, s *store.Store, r *roster.Roster, building stri
 // the origin of each epoch that is stored. Building "": only the witnesses'.
 func VKeys(ctx context.Context, s *store.Store, r *roster.Roster, trust wire.Trust, building string) (keys api.VKeys, err error) {
 	for _, k := range trust.Keyset(wire.RoleWitness) {
-		keys.Witnesses = append(keys.Witnesses, wire.WitnessVKey(wire.WitnessName(trust.Registry), k.Public))
+		keys.Witnesses = append(keys.Witnesses, checkpoint.WitnessVKey(checkpoint.WitnessName(trust.Registry), k.Public))
 	}
 	if building == "" {
 		return keys, nil
@@ -103,7 +104,7 @@ func VKeys(ctx context.Context, s *store.Store, r *roster.Roster, trust wire.Tru
 			return keys, err
 		}
 		for _, epoch := range epochs {
-			keys.Logs = append(keys.Logs, wire.LogVKey(wire.Checkpoint{Address: address, Epoch: epoch}.Origin(), public[address]))
+			keys.Logs = append(keys.Logs, checkpoint.LogVKey(checkpoint.Checkpoint{Address: address, Epoch: epoch}.Origin(), public[address]))
 		}
 	}
 	return keys, nil

@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // TestCauses: an operator's reason is the tenancy's cause, each of them.
@@ -29,7 +30,7 @@ func TestPassesForgotten(t *testing.T) {
 	if err := p.count(wire.ID{1}, 1000); err == nil {
 		t.Error("one too many")
 	}
-	if err := p.count(wire.ID{2}, 1000+wire.MaxPass); err != nil || len(p.given) != 1 {
+	if err := p.count(wire.ID{2}, 1000+qrpass.Max); err != nil || len(p.given) != 1 {
 		t.Errorf("%v, %v", p.given, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/operator"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/qrpass"
 )
 
 // maxPasses is how many passes one tenancy gets within the longest life of one:
@@ -31,8 +32,8 @@ func NewPasses() *Passes { return &Passes{given: make(map[wire.ID][]uint32)} }
 
 // Issue issues a pass for a tenancy. It is written down with it, without the text.
 func (p *Passes) Issue(c *ledger.Change, who string, n operator.NewPass) (out operator.Pass, err error) {
-	if n.Minutes < wire.MinPass/60 || n.Minutes > wire.MaxPass/60 {
-		return out, api.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", wire.MinPass/60, wire.MaxPass/60, n.Minutes)
+	if n.Minutes < qrpass.Min/60 || n.Minutes > qrpass.Max/60 {
+		return out, api.Hinted("whoever photographs a pass has as long", "a pass is good for %d to %d minutes, not %d", qrpass.Min/60, qrpass.Max/60, n.Minutes)
 	}
 	b, grants, err := find(c, operator.Act{Tenancy: n.Tenancy})
 	if err != nil {
@@ -49,7 +50,7 @@ func (p *Passes) Issue(c *ledger.Change, who string, n operator.NewPass) (out op
 	if err := p.count(tenancy, now); err != nil {
 		return out, err
 	}
-	pass := wire.Pass{Tenancy: tenancy, From: now, Until: now + uint32(60*n.Minutes)}
+	pass := qrpass.Pass{Tenancy: tenancy, From: now, Until: now + uint32(60*n.Minutes)}
 	_, _ = rand.Read(pass.ID[:]) // never fails
 	text, err := pass.Sign(b.ID, c.Keys.Epoch, c.Keys.Issuer)
 	if err != nil {
@@ -90,14 +91,14 @@ func mayPass(b *building.Building, grants []wire.ID, now uint32) error {
 // count counts one pass of a tenancy, or refuses it.
 func (p *Passes) count(tenancy wire.ID, now uint32) error {
 	for id, times := range p.given { // few: those of the last quarter of an hour
-		times = slices.DeleteFunc(times, func(at uint32) bool { return at+wire.MaxPass <= now })
+		times = slices.DeleteFunc(times, func(at uint32) bool { return at+qrpass.Max <= now })
 		if p.given[id] = times; len(times) == 0 {
 			delete(p.given, id)
 		}
 	}
 	times := p.given[tenancy]
 	if len(times) >= maxPasses {
-		return api.Hinted("one pass opens one door once; try again in some minutes", "this tenancy got %s within %s", amount.Of(len(times), "pass"), amount.Of(wire.MaxPass/60, "minute"))
+		return api.Hinted("one pass opens one door once; try again in some minutes", "this tenancy got %s within %s", amount.Of(len(times), "pass"), amount.Of(qrpass.Max/60, "minute"))
 	}
 	p.given[tenancy] = append(times, now)
 	return nil

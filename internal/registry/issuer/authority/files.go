@@ -13,7 +13,7 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
-	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // Files with the issuer's keys, in its directory. Those that it shares with the front bear the
@@ -73,7 +73,7 @@ func newKey(path string) (ed25519.PrivateKey, error) {
 }
 
 func newSealKey(path string) (public []byte, err error) {
-	private, public, err := wire.GenerateSealKey()
+	private, public, err := sealing.GenerateKey()
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/registry/issuer/ledger"
 	"gatehouse/internal/registry/issuer/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/sealing"
 )
 
 // Deliver takes a tenancy record in that the front handed over. An error means
@@ -108,7 +109,7 @@ func leastEnd(b *building.Building, c wire.Change, now uint32) uint32 {
 // unseal opens the change of a record with the desk key. A gateway can't speak
 // in the registry's name.
 func unseal(desk []byte, address string, r wire.Record) (change wire.Change, err error) {
-	plain, err := wire.Unseal(desk, wire.SealChange, address, r.Desk)
+	plain, err := sealing.Unseal(desk, sealing.Change, address, r.Desk)
 	if err != nil {
 		return change, err
 	}

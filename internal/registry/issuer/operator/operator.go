@@ -157,7 +157,7 @@ type NewPass struct {
 type Pass struct {
 	Building string    `json:"building"`
 	Tenancy  string    `json:"tenancy"`
-	Text     string    `json:"pass"` // for a QR code; see wire.Pass
+	Text     string    `json:"pass"` // for a QR code; see qrpass.Pass
 	From     time.Time `json:"from"`
 	Until    time.Time `json:"until"`
 }

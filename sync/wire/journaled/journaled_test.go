@@ -1,27 +1,29 @@
-package wire
+package journaled
 
 import (
 	"bytes"
 	"encoding/hex"
 	"errors"
 	"testing"
+
+	"gatehouse/sync/wire"
 )
 
 // goldenParts is one access entry with every common field, by made-up numbers.
 func goldenParts(t testing.TB) (header []byte, salt [16]byte, who []byte) {
 	t.Helper()
-	h := Header{
-		Boot: 7, Counter: 300, BootTime: 86_400_000_000_000, Wall: 1_795_392_000_000, Clock: ClockNTP,
-		Kind: KindAccess, Outcome: OutcomeGranted, Reason: ReasonGranted,
-		Door: "front", Source: "street", Direction: DirectionIn,
+	h := wire.Header{
+		Boot: 7, Counter: 300, BootTime: 86_400_000_000_000, Wall: 1_795_392_000_000, Clock: wire.ClockNTP,
+		Kind: wire.KindAccess, Outcome: wire.OutcomeGranted, Reason: wire.ReasonGranted,
+		Door: "front", Source: "street", Direction: wire.DirectionIn,
 	}
-	credential := CredentialID{0x01, 0x9d, 0x23, 0x47}
-	grant, tenancy := ID{0xaa}, ID{0xbb}
+	credential := wire.CredentialID{0x01, 0x9d, 0x23, 0x47}
+	grant, tenancy := wire.ID{0xaa}, wire.ID{0xbb}
 	header, err := h.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	who, err = Who{Credential: &credential, Grant: &grant, Tenancy: &tenancy}.Encode()
+	who, err = wire.Who{Credential: &credential, Grant: &grant, Tenancy: &tenancy}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +40,7 @@ const goldenStored = "83ab010702" + "19012c" + "031b00004e94914f0000" + "041b000
 
 func TestStoredGolden(t *testing.T) {
 	header, salt, who := goldenParts(t)
-	s := NewStored(header, salt, who)
+	s := New(header, salt, who)
 	if got := hex.EncodeToString(s.Encode()); got != goldenStored {
 		t.Fatalf("stored entry is\n%s, want\n%s", got, goldenStored)
 	}
@@ -46,9 +48,9 @@ func TestStoredGolden(t *testing.T) {
 	if !bytes.Equal(erased.Leaf(), s.Leaf()) {
 		t.Fatal("erasing changed the leaf")
 	}
-	nobody := NewStored(header, salt, nil)
+	nobody := New(header, salt, nil)
 	for name, want := range map[string]Stored{"with who": s, "erased": erased, "nobody": nobody} {
-		got, err := DecodeStored(want.Encode())
+		got, err := Decode(want.Encode())
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -63,7 +65,7 @@ func TestStoredGolden(t *testing.T) {
 
 func TestStoredRefuses(t *testing.T) {
 	header, salt, who := goldenParts(t)
-	whole := NewStored(header, salt, who).Encode()
+	whole := New(header, salt, who).Encode()
 	bad := map[string][]byte{
 		"nil":             nil,
 		"empty array":     {0x80},
@@ -77,20 +79,20 @@ func TestStoredRefuses(t *testing.T) {
 		bad["cut to "+string(rune('0'+n%10))+hex.EncodeToString([]byte{byte(n)})] = whole[:n]
 	}
 	for name, b := range bad {
-		if s, err := DecodeStored(b); !errors.Is(err, ErrMalformed) {
+		if s, err := Decode(b); !errors.Is(err, wire.ErrMalformed) {
 			t.Errorf("%s: %+v, %v; want ErrMalformed", name, s, err)
 		}
 	}
 }
 
-func FuzzDecodeStored(f *testing.F) {
+func FuzzDecode(f *testing.F) {
 	header, salt, who := goldenParts(f)
-	s := NewStored(header, salt, who)
-	for _, seed := range []Stored{s, s.Erase(), NewStored(header, salt, nil)} {
+	s := New(header, salt, who)
+	for _, seed := range []Stored{s, s.Erase(), New(header, salt, nil)} {
 		f.Add(seed.Encode())
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := DecodeStored(b)
+		s, err := Decode(b)
 		if err != nil {
 			return
 		}
@@ -98,7 +100,7 @@ func FuzzDecodeStored(f *testing.F) {
 			t.Fatalf("%x read and written again is %x", b, s.Encode())
 		}
 		for n := range len(b) {
-			if _, err := DecodeStored(b[:n]); err == nil {
+			if _, err := Decode(b[:n]); err == nil {
 				t.Fatalf("%x is also accepted when cut to %d bytes", b, n)
 			}
 		}

@@ -1,4 +1,4 @@
-package wire
+package canonical
 
 import (
 	"encoding/binary"
@@ -11,17 +11,17 @@ import (
 
 // CBOR major types (RFC 8949, section 3.1), as they stand in the first byte.
 const (
-	majorUint   = 0 << 5
-	majorNegint = 1 << 5
-	majorBytes  = 2 << 5
-	majorText   = 3 << 5
-	majorArray  = 4 << 5
-	majorMap    = 5 << 5
-	majorSimple = 7 << 5
+	Uint   = 0 << 5
+	Negint = 1 << 5
+	Bytes  = 2 << 5
+	Text   = 3 << 5
+	Array  = 4 << 5
+	Map    = 5 << 5
+	Simple = 7 << 5
 )
 
-// appendHead writes a first byte and its argument in the shortest form.
-func appendHead(b []byte, major byte, v uint64) []byte {
+// AppendHead writes a first byte and its argument in the shortest form.
+func AppendHead(b []byte, major byte, v uint64) []byte {
 	switch {
 	case v < 24:
 		return append(b, major|byte(v))
@@ -35,98 +35,101 @@ func appendHead(b []byte, major byte, v uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, major|27), v)
 }
 
-func appendBytes(b, v []byte) []byte {
-	return append(appendHead(b, majorBytes, uint64(len(v))), v...)
+// AppendBytes writes a byte string.
+func AppendBytes(b, v []byte) []byte {
+	return append(AppendHead(b, Bytes, uint64(len(v))), v...)
 }
 
-func appendStrings(b []byte, list [][]byte) []byte {
-	b = appendHead(b, majorArray, uint64(len(list)))
+// AppendStrings writes an array of byte strings.
+func AppendStrings(b []byte, list [][]byte) []byte {
+	b = AppendHead(b, Array, uint64(len(list)))
 	for _, v := range list {
-		b = appendBytes(b, v)
+		b = AppendBytes(b, v)
 	}
 	return b
 }
 
-// reader eats deterministic CBOR from the front of b. Once bad, it stays bad.
-type reader struct {
-	b   []byte
-	bad bool
+// Reader eats deterministic CBOR from the front of b. Once bad, it stays bad.
+type Reader struct {
+	B   []byte // what is left
+	Bad bool
 }
 
-// done returns an error unless all was read and was good.
-func (r *reader) done(what string) error {
-	if r.bad || len(r.b) != 0 {
+// Done returns an error unless all was read and was good.
+func (r *Reader) Done(what string) error {
+	if r.Bad || len(r.B) != 0 {
 		return fmt.Errorf("%s: %w: not the deterministic encoding", what, ErrMalformed)
 	}
 	return nil
 }
 
-func (r *reader) literal(want byte) {
-	if r.bad || len(r.b) == 0 || r.b[0] != want {
-		r.bad = true
+// Literal reads one byte, which must be that one.
+func (r *Reader) Literal(want byte) {
+	if r.Bad || len(r.B) == 0 || r.B[0] != want {
+		r.Bad = true
 		return
 	}
-	r.b = r.b[1:]
+	r.B = r.B[1:]
 }
 
-// bytes reads a byte string of exactly the length of dst.
-func (r *reader) bytes(dst []byte) {
-	if v := r.slice(); len(v) == len(dst) {
+// Bytes reads a byte string of exactly the length of dst.
+func (r *Reader) Bytes(dst []byte) {
+	if v := r.Slice(); len(v) == len(dst) {
 		copy(dst, v)
 		return
 	}
-	r.bad = true
+	r.Bad = true
 }
 
-// slice reads a byte string. It shares the reader's bytes.
-func (r *reader) slice() []byte {
-	n := r.head(majorBytes, math.MaxUint32)
-	if r.bad || uint64(len(r.b)) < n {
-		r.bad = true
+// Slice reads a byte string. It shares the reader's bytes.
+func (r *Reader) Slice() []byte {
+	n := r.Head(Bytes, math.MaxUint32)
+	if r.Bad || uint64(len(r.B)) < n {
+		r.Bad = true
 		return nil
 	}
-	v := r.b[:n:n]
-	r.b = r.b[n:]
+	v := r.B[:n:n]
+	r.B = r.B[n:]
 	return v
 }
 
-// strings reads an array of byte strings, at most so many.
-func (r *reader) strings(most int) [][]byte {
-	n := r.head(majorArray, uint64(most))
-	if r.bad || n > uint64(len(r.b)) { // each takes a byte and more
-		r.bad = true
+// Strings reads an array of byte strings, at most so many.
+func (r *Reader) Strings(most int) [][]byte {
+	n := r.Head(Array, uint64(most))
+	if r.Bad || n > uint64(len(r.B)) { // each takes a byte and more
+		r.Bad = true
 		return nil
 	}
 	list := make([][]byte, n)
 	for i := range list {
-		list[i] = r.slice()
+		list[i] = r.Slice()
 	}
 	return list
 }
 
-// skip passes over any item.
-func (r *reader) skip() {
-	n := itemSize(r.b, 0)
-	if r.bad || n == 0 {
-		r.bad = true
+// Skip passes over any item.
+func (r *Reader) Skip() {
+	n := ItemSize(r.B, 0)
+	if r.Bad || n == 0 {
+		r.Bad = true
 		return
 	}
-	r.b = r.b[n:]
+	r.B = r.B[n:]
 }
 
-// head reads a first byte of the major type and its argument, which must be in
+// Head reads a first byte of the major type and its argument, which must be in
 // the shortest form and at most limit.
-func (r *reader) head(major byte, limit uint64) uint64 {
-	if r.bad || len(r.b) == 0 || r.b[0]&0xe0 != major {
-		r.bad = true
+func (r *Reader) Head(major byte, limit uint64) uint64 {
+	if r.Bad || len(r.B) == 0 || r.B[0]&0xe0 != major {
+		r.Bad = true
 		return 0
 	}
-	v, least, size := argument(r.b)
+	v, least, size := argument(r.B)
 	if size == 0 || v < least || v > limit {
-		r.bad = true
+		r.Bad = true
 		return 0
 	}
-	r.b = r.b[size:]
+	r.B = r.B[size:]
 	return v
 }
 
@@ -153,10 +156,10 @@ func argument(b []byte) (v, least uint64, size int) {
 // maxNested is how deep arrays and maps may stand in each other.
 const maxNested = 8
 
-// itemSize returns the size of the well-formed item that b begins with, of
+// ItemSize returns the size of the well-formed item that b begins with, of
 // definite length and without tags; 0 where there is none. Depth is how many
 // arrays and maps it stands in.
-func itemSize(b []byte, depth int) int {
+func ItemSize(b []byte, depth int) int {
 	if len(b) == 0 {
 		return 0
 	}
@@ -166,18 +169,18 @@ func itemSize(b []byte, depth int) int {
 	}
 	items := uint64(0)
 	switch b[0] & 0xe0 {
-	case majorUint, majorNegint:
+	case Uint, Negint:
 		return size
-	case majorBytes, majorText:
+	case Bytes, Text:
 		if v > uint64(len(b)-size) {
 			return 0
 		}
 		return size + int(v)
-	case majorArray:
+	case Array:
 		items = v
-	case majorMap:
+	case Map:
 		items = 2 * v
-	case majorSimple:
+	case Simple:
 		if size == 2 && v < 32 {
 			return 0
 		}
@@ -189,7 +192,7 @@ func itemSize(b []byte, depth int) int {
 		return 0
 	}
 	for ; items > 0; items-- {
-		n := itemSize(b[size:], depth+1)
+		n := ItemSize(b[size:], depth+1)
 		if n == 0 {
 			return 0
 		}

@@ -1,4 +1,6 @@
-package wire
+// Package sealing encrypts to a public key of another machine (HPKE, RFC 9180): what
+// travels through hands that may not read it. Its functions are safe for concurrent use.
+package sealing
 
 import (
 	"crypto/hpke"
@@ -7,18 +9,18 @@ import (
 
 // What something was sealed for; it can be opened as nothing else.
 const (
-	SealWho         = "gatehouse who v1"
-	SealChange      = "gatehouse change v1"
-	SealPerson      = "gatehouse person v1"
-	SealBuildingKey = "gatehouse building key v1"
+	Who         = "gatehouse who v1"
+	Change      = "gatehouse change v1"
+	Person      = "gatehouse person v1"
+	BuildingKey = "gatehouse building key v1"
 )
 
 // The suite: X-Wing (ML-KEM-768 and X25519, so that what is recorded today
 // stays shut when one of them falls), HKDF-SHA256, AES-256-GCM. RFC 9180.
 func kem() hpke.KEM { return hpke.MLKEM768X25519() }
 
-// GenerateSealKey makes a key pair to seal to, as serialized bytes.
-func GenerateSealKey() (private, public []byte, err error) {
+// GenerateKey makes a key pair to seal to, as serialized bytes.
+func GenerateKey() (private, public []byte, err error) {
 	k, err := kem().GenerateKey()
 	if err != nil {
 		return nil, nil, fmt.Errorf("make key to seal to: %w", err)
@@ -31,7 +33,7 @@ func GenerateSealKey() (private, public []byte, err error) {
 
 // Seal encrypts to a public key: encapsulated key (1,120 bytes), then the
 // cipher text (16 bytes more than the plain one). Purpose and address must be
-// the same at Open.
+// the same at Unseal.
 func Seal(public []byte, purpose, address string, plain []byte) ([]byte, error) {
 	pk, err := kem().NewPublicKey(public)
 	if err != nil {

@@ -1,4 +1,7 @@
-package wire
+// Package checkpoint has the size and root of a gateway's journal as both ends sign it:
+// the standard's texts and notes, which public tools verify. Its functions are safe for
+// concurrent use.
+package checkpoint
 
 import (
 	"crypto/ed25519"
@@ -9,6 +12,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"gatehouse/sync/wire"
 )
 
 // Checkpoint is the size and root of a gateway's journal, as both ends sign it:
@@ -17,7 +22,7 @@ type Checkpoint struct {
 	Address string // building/gateway
 	Epoch   uint64
 	Size    uint64
-	Root    Hash
+	Root    wire.Hash
 }
 
 // Origin names the log: each epoch of a journal is one. It is also the name of
@@ -30,25 +35,25 @@ func (c Checkpoint) Text() string {
 }
 
 // Sign signs the checkpoint as the log does: a note signature of Ed25519.
-func (c Checkpoint) Sign(key ed25519.PrivateKey) (s Signature) {
-	return Signature(ed25519.Sign(key, []byte(c.Text())))
+func (c Checkpoint) Sign(key ed25519.PrivateKey) (s wire.Signature) {
+	return wire.Signature(ed25519.Sign(key, []byte(c.Text())))
 }
 
 // Verify reports whether the log's key signed the checkpoint.
-func (c Checkpoint) Verify(public ed25519.PublicKey, s Signature) bool {
+func (c Checkpoint) Verify(public ed25519.PublicKey, s wire.Signature) bool {
 	return len(public) == ed25519.PublicKeySize && ed25519.Verify(public, []byte(c.Text()), s[:])
 }
 
 // Cosign signs the checkpoint as a witness does, C2SP tlog-cosignature v1: it
 // has seen this tree at a time (unix s), and no other one of this size or less
 // that does not lead to it.
-func (c Checkpoint) Cosign(key ed25519.PrivateKey, time uint64) Signature {
-	return Signature(ed25519.Sign(key, c.cosigned(time)))
+func (c Checkpoint) Cosign(key ed25519.PrivateKey, time uint64) wire.Signature {
+	return wire.Signature(ed25519.Sign(key, c.cosigned(time)))
 }
 
 // VerifyCosignature reports whether the witness's key cosigned the checkpoint at
 // that time.
-func (c Checkpoint) VerifyCosignature(public ed25519.PublicKey, time uint64, s Signature) bool {
+func (c Checkpoint) VerifyCosignature(public ed25519.PublicKey, time uint64, s wire.Signature) bool {
 	return len(public) == ed25519.PublicKeySize && ed25519.Verify(public, c.cosigned(time), s[:])
 }
 
@@ -90,12 +95,12 @@ type Cosignature struct {
 	Name   string // WitnessName
 	Public ed25519.PublicKey
 	Time   uint64 // unix s
-	Signature
+	wire.Signature
 }
 
 // Note returns the signed note (C2SP signed-note) with the signatures of the
 // log and of a witness, as public verifiers open it.
-func (c Checkpoint) Note(log ed25519.PublicKey, s Signature, w Cosignature) string {
+func (c Checkpoint) Note(log ed25519.PublicKey, s wire.Signature, w Cosignature) string {
 	return c.Text() + "\n" +
 		noteLine(c.Origin(), keyID(c.Origin(), algLog, log), s[:]) +
 		noteLine(w.Name, keyID(w.Name, algWitness, w.Public), append(binary.BigEndian.AppendUint64(nil, w.Time), w.Signature[:]...))
@@ -112,7 +117,7 @@ var errNote = errors.New("no signed checkpoint of this gateway")
 
 // ParseNote reads what Note makes: the checkpoint of a gateway and the
 // cosignature of one of the witness keys, which is verified.
-func ParseNote(note, address, witness string, keys []Key) (c Checkpoint, w Cosignature, err error) {
+func ParseNote(note, address, witness string, keys []wire.Key) (c Checkpoint, w Cosignature, err error) {
 	text, signatures, _ := strings.Cut(note, "\n\n")
 	lines := strings.Split(text, "\n")
 	if len(lines) != 3 {
@@ -128,7 +133,7 @@ func ParseNote(note, address, witness string, keys []Key) (c Checkpoint, w Cosig
 	if err = errors.Join(err, rootErr); err != nil || len(hash) != len(c.Root) {
 		return c, w, errNote
 	}
-	if c.Root = Hash(hash); c.Text() != text+"\n" {
+	if c.Root = wire.Hash(hash); c.Text() != text+"\n" {
 		return c, w, errNote
 	}
 	for line := range strings.Lines(signatures) {
@@ -137,7 +142,7 @@ func ParseNote(note, address, witness string, keys []Key) (c Checkpoint, w Cosig
 		if !ok || err != nil || len(b) != 4+8+len(w.Signature) {
 			continue
 		}
-		w = Cosignature{Name: witness, Time: binary.BigEndian.Uint64(b[4:]), Signature: Signature(b[12:])}
+		w = Cosignature{Name: witness, Time: binary.BigEndian.Uint64(b[4:]), Signature: wire.Signature(b[12:])}
 		for _, k := range keys {
 			if keyID(witness, algWitness, k.Public) == binary.BigEndian.Uint32(b) && c.VerifyCosignature(k.Public, w.Time, w.Signature) {
 				w.Public = k.Public

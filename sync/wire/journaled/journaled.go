@@ -1,6 +1,14 @@
-package wire
+// Package journaled has an entry as it stands in the journal's file: header and who
+// part side by side, so that the who part can be erased while the tree stays provable.
+// Its functions are safe for concurrent use.
+package journaled
 
-import "fmt"
+import (
+	"fmt"
+
+	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/internal/canonical"
+)
 
 // Stored is an entry as it stands in the journal's file, split into its parts.
 // It is a CBOR array in one of three forms:
@@ -30,13 +38,13 @@ const (
 // maxStored bounds a stored entry: header, salt and who with every field full.
 const maxStored = 512
 
-// NewStored joins the encoded parts of an entry; who is nil where it names
+// New joins the encoded parts of an entry; who is nil where it names
 // nobody, and the salt is left out then.
-func NewStored(header []byte, salt [16]byte, who []byte) Stored {
+func New(header []byte, salt [16]byte, who []byte) Stored {
 	if len(who) == 0 {
 		return Stored{Header: header}
 	}
-	return Stored{Header: header, Salt: salt, Who: who, WhoHash: WhoHash(salt, who)}
+	return Stored{Header: header, Salt: salt, Who: who, WhoHash: wire.WhoHash(salt, who)}
 }
 
 // Encode returns the one encoding of s.
@@ -64,56 +72,56 @@ func (s Stored) Erase() Stored {
 }
 
 // Leaf returns the leaf record: what the tree hashes for this entry.
-func (s Stored) Leaf() []byte { return LeafRecord(s.Header, s.WhoHash) }
+func (s Stored) Leaf() []byte { return wire.LeafRecord(s.Header, s.WhoHash) }
 
-// DecodeStored reads a stored entry, and its header and who part, and refuses
+// Decode reads a stored entry, and its header and who part, and refuses
 // all but the bytes that Encode makes. The parts of the result share b.
-func DecodeStored(b []byte) (Stored, error) {
-	s, err := SplitStored(b)
+func Decode(b []byte) (Stored, error) {
+	s, err := Split(b)
 	if err != nil {
 		return Stored{}, err
 	}
-	if _, err := DecodeHeader(s.Header); err != nil {
+	if _, err := wire.DecodeHeader(s.Header); err != nil {
 		return Stored{}, err
 	}
 	if s.Who != nil {
-		if _, err := DecodeWho(s.Who); err != nil {
+		if _, err := wire.DecodeWho(s.Who); err != nil {
 			return Stored{}, err
 		}
 	}
 	return s, nil
 }
 
-// SplitStored finds the parts of a stored entry without judging what they say:
+// Split finds the parts of a stored entry without judging what they say:
 // for bytes that a hash is about to prove. Every byte of b is in a part, and b
 // is Encode of the result. The parts share b.
-func SplitStored(b []byte) (Stored, error) {
+func Split(b []byte) (Stored, error) {
 	fail := func(what string, err error) (Stored, error) {
 		return Stored{}, fmt.Errorf("stored entry: %s: %w", what, err)
 	}
 	if len(b) == 0 || len(b) > maxStored || b[0] < arrayOf1 || b[0] > arrayOf3 {
-		return fail("array", ErrMalformed)
+		return fail("array", wire.ErrMalformed)
 	}
-	end := 1 + itemSize(b[1:], 0)
+	end := 1 + canonical.ItemSize(b[1:], 0)
 	if end == 1 {
-		return fail("header", ErrMalformed)
+		return fail("header", wire.ErrMalformed)
 	}
 	s, rest := Stored{Header: b[1:end:end]}, b[end:]
 	switch b[0] {
 	case arrayOf2:
 		if len(rest) != 34 || rest[0] != bytes32 || rest[1] != 32 {
-			return fail("hash", ErrMalformed)
+			return fail("hash", wire.ErrMalformed)
 		}
 		s.Erased, s.WhoHash, rest = true, [32]byte(rest[2:]), nil
 	case arrayOf3:
 		if len(rest) < 18 || rest[0] != bytes16 {
-			return fail("salt", ErrMalformed)
+			return fail("salt", wire.ErrMalformed)
 		}
 		s.Salt, s.Who, rest = [16]byte(rest[1:]), rest[17:], nil
-		s.WhoHash = WhoHash(s.Salt, s.Who)
+		s.WhoHash = wire.WhoHash(s.Salt, s.Who)
 	}
 	if len(rest) != 0 {
-		return fail("array", ErrMalformed)
+		return fail("array", wire.ErrMalformed)
 	}
 	return s, nil
 }

@@ -1,13 +1,17 @@
-package wire
+package checkpoint
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	formats "github.com/transparency-dev/formats/note"
 	"golang.org/x/mod/sumdb/note"
+
+	"gatehouse/sync/wire"
 )
 
 const (
@@ -22,6 +26,25 @@ oKGio6SlpqeoqaqrrK2ur7CxsrO0tba3uLm6u7y9vr8=
 — gatehouse/city pLks8AAAAABqsTuCGHbFqRXitfToJYQT/IhaztkQ2dzhK+lt66C0NZGp1F72qpsWp1pprsX/bYN+fDiVoMwAAUZo3NcYi08NsA7VCg==
 `
 )
+
+func seq(first byte, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = first + byte(i)
+	}
+	return b
+}
+
+func testKey() ed25519.PrivateKey  { return ed25519.NewKeyFromSeed(seq(0, ed25519.SeedSize)) }
+func otherKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(seq(1, ed25519.SeedSize)) }
+
+func public(k ed25519.PrivateKey) ed25519.PublicKey { return k.Public().(ed25519.PublicKey) }
+
+func with[T any](v T, change func(*T)) T { change(&v); return v }
+
+func sampleCheckpoint() Checkpoint {
+	return Checkpoint{Address: "house-1/gate-1", Epoch: 0x1122334455667788, Size: 302, Root: wire.Hash(seq(0xa0, 32))}
+}
 
 func sampleNote() string {
 	c := sampleCheckpoint()
@@ -63,7 +86,7 @@ func TestNote(t *testing.T) {
 // TestParseNote: the note is read back with the witness's word, and nothing else
 // is read from it.
 func TestParseNote(t *testing.T) {
-	keys := []Key{{Role: RoleWitness, Public: public(testKey())}, {Role: RoleWitness, Public: public(otherKey())}}
+	keys := []wire.Key{{Role: wire.RoleWitness, Public: public(testKey())}, {Role: wire.RoleWitness, Public: public(otherKey())}}
 	c, w, err := ParseNote(goldenNote, "house-1/gate-1", "gatehouse/city", keys)
 	if err != nil || c != sampleCheckpoint() || w.Time != sampleTime || !w.Public.Equal(public(otherKey())) || w.Signature != c.Cosign(otherKey(), sampleTime) {
 		t.Fatalf("%+v, %+v, %v", c, w, err)
@@ -107,5 +130,18 @@ func TestCosignature(t *testing.T) {
 	}
 	if want := fmt.Sprintf("cosignature/v1\ntime %d\n%s", sampleTime, c.Text()); string(c.cosigned(sampleTime)) != want {
 		t.Errorf("signed text %q", c.cosigned(sampleTime))
+	}
+}
+
+// TestProtocolPage: the checkpoint that docs/protocol.md shows is the golden one.
+func TestProtocolPage(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(sampleCheckpoint().Text()), "\n") {
+		if !strings.Contains(string(page), line) {
+			t.Errorf("the checkpoint's line %q is not in the page", line)
+		}
 	}
 }
