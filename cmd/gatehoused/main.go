@@ -81,11 +81,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 			fmt.Fprintf(stderr, "gatehoused: verify: want one file of the journal, or its folder\n%s", usage)
 			return 2
 		}
-		if info, err := os.Stat(flags.Arg(0)); err == nil && info.IsDir() {
-			grants := filepath.Join(filepath.Dir(filepath.Clean(flags.Arg(0))), "grants")
-			return journal.VerifyDirectory(flags.Arg(0), copies.ReadAnchors(grants), stdout)
-		}
-		return segment.VerifyMain(flags.Arg(0), stdout)
+		return verify(flags.Arg(0), stdout)
 	case "version":
 		fmt.Fprintln(stdout, "gatehoused", version)
 	default:
@@ -97,6 +93,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// verify checks a file of the journal, or its folder against the grants beside it, and
+// returns the exit status.
+func verify(path string, stdout io.Writer) int {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		grants := filepath.Join(filepath.Dir(filepath.Clean(path)), "grants")
+		return journal.VerifyDirectory(path, copies.ReadAnchors(grants), stdout)
+	}
+	return segment.VerifyMain(path, stdout)
 }
 
 func hardware() gateway.Hardware {

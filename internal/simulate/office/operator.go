@@ -204,6 +204,10 @@ func (o *Operator) countersign() {
 		if second.Newest = newest; err == nil {
 			_, err = o.w.Bed.Registry.Op.Countersign(o.w.Bed.Ctx, second)
 		}
-		o.w.Report.Say("the operator: registryd countersign%s%s", map[bool]string{true: " --newest"}[newest], world.Said(err))
+		flag := ""
+		if newest {
+			flag = " --newest"
+		}
+		o.w.Report.Say("the operator: registryd countersign%s%s", flag, world.Said(err))
 	}
 }

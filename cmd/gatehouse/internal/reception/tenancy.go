@@ -104,8 +104,12 @@ func (tenancyListCmd) Run(s *session.Session) error {
 		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 		fmt.Fprintf(t, "TENANCY\tFLAT\tLABEL\tSTATE\tFIRST DAY\tLAST DAY (%s)\tCARDS\tAT THE REGISTRY\n", all[0].Zone)
 		for _, v := range all {
+			stored := "yes"
+			if v.Unstored > 0 {
+				stored = fmt.Sprintf("%d to come", v.Unstored)
+			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", v.ID[:8], dash(v.Flat), dash(v.Label), stateShown(v), session.Date(firstDay(v), 0), lastDay(v),
-				len(v.Cards), map[bool]string{true: "yes", false: fmt.Sprintf("%d to come", v.Unstored)}[v.Unstored == 0])
+				len(v.Cards), stored)
 		}
 		_ = t.Flush()
 	})
@@ -140,6 +144,10 @@ func (c tenancyShowCmd) Run(s *session.Session) error {
 		for _, k := range t.Cards {
 			fmt.Fprintf(w, "card %d: %s, given %s\n", k.Number, cardState(k), session.Date(k.Since, 0))
 		}
-		fmt.Fprintf(w, "PIN: %s; changes that the registry's list does not have yet: %d\n", map[bool]string{true: "yes", false: "none"}[t.HasPIN], t.Unstored)
+		pin := "none"
+		if t.HasPIN {
+			pin = "yes"
+		}
+		fmt.Fprintf(w, "PIN: %s; changes that the registry's list does not have yet: %d\n", pin, t.Unstored)
 	})
 }

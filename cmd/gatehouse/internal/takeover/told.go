@@ -83,7 +83,11 @@ func (p Planned) Write(w io.Writer, name string) {
 			n += len(p.Groups[end].Lines)
 		}
 		if first := p.Groups[i]; end == i+1 && first.Why != "" {
-			fmt.Fprintf(w, "%7d %s: line%s %s: %s\n", n, first.What, map[bool]string{true: "s"}[n > 1], some(first.Lines), first.Why)
+			lines := "line"
+			if n > 1 {
+				lines = "lines"
+			}
+			fmt.Fprintf(w, "%7d %s: %s %s: %s\n", n, first.What, lines, some(first.Lines), first.Why)
 			i = end
 			continue
 		}

@@ -59,11 +59,12 @@ func (b *Log) Add(e Entry) error {
 	return nil
 }
 
-// names are the kinds that are counted as they are.
+// names are the kinds, some with an outcome, that are counted as they are.
 var names = map[string]string{
 	"released": released, "secured": secured, "opened": Opened, "closed": Closed, "exit": Exits,
 	"command": Commands, "online": Online, "offline": Offline, "list_applied": ListApplied,
 	"boot": Starts, "stop": Stops, "site": SiteRead, "tenancy": TenancyChanged, "told": Told,
+	"fire active": FireActive, "fire idle": FireIdle, "fire_reset done": FireReset, "fire_reset refused": FireRefused,
 }
 
 // row says what an entry tells, and how often. What it has no word for comes
@@ -71,14 +72,6 @@ var names = map[string]string{
 func (b *Log) row(e Entry) (Row, int) {
 	at := func(what string) Row { return Row{e.Door, what} }
 	switch e.Kind {
-	case "access":
-		switch {
-		case e.Outcome == "denied":
-			return at(Denied + e.Reason), 1
-		case e.Reason == "capture":
-			return at(Captured), 1
-		}
-		return at("cards " + e.Outcome), 1
 	case "repeated": // more of what it refers to
 		if e.Ref != nil {
 			return b.kinds[*e.Ref], int(e.Count)
@@ -89,16 +82,6 @@ func (b *Log) row(e Entry) (Row, int) {
 		if e.Ref != nil && b.killRef != nil && *e.Ref == *b.killRef {
 			return at(AtKill), 1
 		}
-	case "fault":
-		return at(map[bool]string{true: FaultOver, false: Fault}[e.Outcome == "idle"] + e.Reason), 1
-	case "reader":
-		return at(ReaderKey + e.Reason), 1
-	case "fire":
-		return at(map[string]string{"active": FireActive, "idle": FireIdle}[e.Outcome]), 1
-	case "fire_reset":
-		return at(map[string]string{"done": FireReset, "refused": FireRefused}[e.Outcome]), 1
-	case "clock":
-		return at(map[bool]string{true: ClockSet, false: e.Kind}[e.Reason == "clock_set"]), 1
 	case "list_applied", "authority":
 		if b.remote {
 			return at(fromCentre), 0
@@ -112,10 +95,33 @@ func (b *Log) row(e Entry) (Row, int) {
 			return at(ofDisk), 0
 		}
 	}
-	if what, ok := names[e.Kind]; ok {
-		return at(what), 1
+	return at(word(e)), 1
+}
+
+// word is the row of a kind that tells one thing.
+func word(e Entry) string {
+	switch {
+	case e.Kind == "access" && e.Outcome == "denied":
+		return Denied + e.Reason
+	case e.Kind == "access" && e.Reason == "capture":
+		return Captured
+	case e.Kind == "access":
+		return "cards " + e.Outcome
+	case e.Kind == "fault" && e.Outcome == "idle":
+		return FaultOver + e.Reason
+	case e.Kind == "fault":
+		return Fault + e.Reason
+	case e.Kind == "reader":
+		return ReaderKey + e.Reason
+	case e.Kind == "clock" && e.Reason == "clock_set":
+		return ClockSet
 	}
-	return at(e.Kind), 1
+	for _, kind := range []string{e.Kind + " " + e.Outcome, e.Kind} {
+		if what, ok := names[kind]; ok {
+			return what
+		}
+	}
+	return e.Kind
 }
 
 // What the log tells and the building can't know: of the disk, and what came

@@ -79,7 +79,11 @@ func enemy(p *Play) error {
 	}
 	p.Story.Say(ledger.GateDoor, "somebody at the cable sends a resident's card in clear text: refused, an alarm, and a new session")
 	for _, open := range []bool{true, false} {
-		r := ledger.Of(ledger.GateDoor, map[bool]string{true: ledger.Fault, false: ledger.FaultOver}[open]+"tamper")
+		what := ledger.FaultOver
+		if open {
+			what = ledger.Fault
+		}
+		r := ledger.Of(ledger.GateDoor, what+"tamper")
 		p.House.World.Add(r.Door, r.What, 1)
 		p.House.Gate.Card.SetTamper(open)
 		if err := p.Logged(r); err != nil {
