@@ -94,6 +94,23 @@ func TestBadMACs(t *testing.T) {
 	})
 }
 
+// TestBadMACsApart: five that are spread over more than a minute are accidents.
+func TestBadMACsApart(t *testing.T) {
+	bubble(t, "", func(t *testing.T) {
+		g := build(t, keyed(1)).run()
+		defer g.stop()
+		g.expect(time.Second, "online")
+		for range 8 {
+			g.peers[0].Misbehave(osdptest.Mishap{Fault: osdptest.BadMAC, Times: 1})
+			g.expect(time.Second, "seen bad_mac")
+			if !g.bus.Readers()[0].Status().Secure {
+				t.Fatal("not back within a second")
+			}
+			time.Sleep(macMinute / 4)
+		}
+	})
+}
+
 // TestReplay: cards of an older session are no cards.
 func TestReplay(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {
