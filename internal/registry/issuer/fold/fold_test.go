@@ -78,6 +78,20 @@ func TestFoldWithoutCheckIn(t *testing.T) {
 	}
 }
 
+// TestDecisionOfAList: a decision that was read from a list settles what was said
+// through the second that it names, and nothing later.
+func TestDecisionOfAList(t *testing.T) {
+	for later, decided := range map[uint32]string{0: DecidedRejected, 1: ""} {
+		notice, decision := ev(2, "a", other(wire.OpNotice, 1, 5)), ev(3, "", other(wire.OpWithdraw, 1, 9))
+		notice.Change.At += later
+		decision.Least = at(5)
+		g := Of(id('g', 1), []Event{ev(1, "a", checkIn(1, 0)), notice, decision})
+		if g.Decided != decided || g.Given != (decided == "") || g.Through != at(5) {
+			t.Errorf("%d s later: decided %q, given %v, through %d", later, g.Decided, g.Given, g.Through)
+		}
+	}
+}
+
 // TestFoldLaws: a grant is the same whatever the order of its events; with an
 // end in it nothing opens; a card that was checked in is always named.
 func TestFoldLaws(t *testing.T) {
