@@ -129,6 +129,7 @@ func TestArrivalsRefused(t *testing.T) {
 		"door":            {func(a *tenancy.Arrival) { a.Doors = []string{"attic"} }, "front, yard"},
 		"past":            {func(a *tenancy.Arrival) { a.Until = noon - 1 }, "in the past"},
 		"before it began": {func(a *tenancy.Arrival) { a.From, a.Until = noon+20, noon+10 }, "before it begins"},
+		"of no length":    {func(a *tenancy.Arrival) { a.From, a.Until = noon+20, noon+20 }, "before it begins"},
 		"basis":           {func(a *tenancy.Arrival) { a.Basis = "rent" }, "contract, duty, consent"},
 		"not informed":    {func(a *tenancy.Arrival) { a.Informed = false }, "told what is kept"},
 		"PIN":             {func(a *tenancy.Arrival) { a.PIN = "12" }, "4 to 8 digits"},

@@ -146,6 +146,15 @@ func TestSet(t *testing.T) {
 			t.Errorf("%s: %v; want %q", name, err, want)
 		}
 	}
+	if err := os.Mkdir(filepath.Join(dir, "readers", "7941w.toml"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := set.Reader("7941w"); err == nil || !strings.Contains(err.Error(), "is no file") {
+		t.Errorf("the embedded one stands in for one on disk that can't be read: %v", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "readers", "7941w.toml")); err != nil {
+		t.Fatal(err)
+	}
 	all, err := set.List()
 	if err != nil {
 		t.Fatal(err)

@@ -61,6 +61,28 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestReadInline: a key in an inline table is named with that table.
+func TestReadInline(t *testing.T) {
+	var v struct {
+		Part part `toml:"part"`
+	}
+	err := Read([]byte("part = {label = 'a', lins = [1]}\n"), &v, nil)
+	if want := `line 1: unknown key "part.lins" (did you mean "lines"?)`; err == nil || err.Error() != want {
+		t.Errorf("%v; want %s", err, want)
+	}
+}
+
+// TestNearest: the word with the fewest faults, the first of those that are alike,
+// and none that is farther off than may be.
+func TestNearest(t *testing.T) {
+	known := []string{"part", "cart", "tart", "Label"}
+	for word, want := range map[string]string{"part": "part", "dart": "part", "carts": "cart", "LABLE": "Label", "parting": "", "x": ""} {
+		if got := Nearest(word, known, 2); got != want {
+			t.Errorf("%s: %q; want %q", word, got, want)
+		}
+	}
+}
+
 // FuzzRead: no bytes make the reader panic or leave a fault without words.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("name = 'x'\n[[part]]\nlabel = 'a'\nlines = [3]\n"))
