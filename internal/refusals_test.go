@@ -21,7 +21,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// texts returns the string literals of a folder's Go files, tests excluded, by
+// texts returns the string literals of a directory's Go files, tests excluded, by
 // file.
 func texts(t *testing.T, dir string) map[string][]string {
 	t.Helper()

@@ -334,7 +334,7 @@ func TestLostList(t *testing.T) {
 				b.ok(fmt.Sprintf("123,%05d\n", i), "grant", "add", "--key", key, "--label", fmt.Sprintf("%dA", i), "--door", "front", "--printed", "3+5D")
 			}
 			b.ok("", "grant", "end", "--key", key, "1A")
-			b.fails("", []string{"has a list in force"}, "grant", "restore", "--key", key)
+			b.fails("", []string{"has an active list"}, "grant", "restore", "--key", key)
 			stop()
 			lost, err := filepath.Glob(b.path(lose))
 			must(t, err)

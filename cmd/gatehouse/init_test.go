@@ -21,7 +21,7 @@ func TestInitChecksFirst(t *testing.T) {
 			mend:  func(t *testing.T, b *bench) { must(t, os.Mkdir(b.path("stick"), 0o700)) },
 			key:   "stick/issuer.key", says: "plug the stick in",
 		},
-		"a folder as key": {
+		"a directory as key": {
 			spoil: func(t *testing.T, b *bench) { must(t, os.Mkdir(b.path("stick"), 0o700)) },
 			mend:  func(t *testing.T, b *bench) { must(t, os.Remove(b.path("stick"))) },
 			key:   "stick", says: "stick/issuer.key",
@@ -29,7 +29,7 @@ func TestInitChecksFirst(t *testing.T) {
 		"no room for the state": {
 			spoil: func(t *testing.T, b *bench) { must(t, os.WriteFile(b.path("state"), nil, 0o600)) },
 			mend:  func(t *testing.T, b *bench) { must(t, os.Remove(b.path("state"))) },
-			key:   "issuer.key", says: "name a folder of yours as state",
+			key:   "issuer.key", says: "name a directory of yours as state",
 		},
 		"another issuer": {
 			spoil: func(t *testing.T, b *bench) {

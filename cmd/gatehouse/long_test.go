@@ -28,7 +28,7 @@ func TestPlanOfALongList(t *testing.T) {
 		t.Errorf("a plan of %d lines", n)
 	}
 	b.fails(longList(), []string{"nothing was imported: 100 lines can't be taken", "the other 1900 lines with --yes"}, "import", "--key", key, "-")
-	if out := b.ok(longList(), "import", "--key", key, "--yes", "-"); !strings.Contains(out, "1900 keys imported, in force since list 1") {
+	if out := b.ok(longList(), "import", "--key", key, "--yes", "-"); !strings.Contains(out, "1900 keys imported, active since list 1") {
 		t.Errorf("import: %s", out)
 	}
 }

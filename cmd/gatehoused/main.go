@@ -34,9 +34,9 @@ const usage = `usage:
                                      has profiles of the daemon, and is for root and its user alone
   gatehoused check [FILE]            read FILE, look at this machine, and say what is wrong; as root
                                      also which other programs have the ports open
-  gatehoused secure --config FILE    leave every relay without current, and end
+  gatehoused secure --config FILE    leave every relay de-energised, and end
   gatehoused verify FILE             check a file of the journal
-  gatehoused verify FOLDER           check a journal whole, and with what the grants beside it say it must have
+  gatehoused verify DIRECTORY           check a journal whole, and with what the grants beside it say it must have
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -78,7 +78,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		err = secure(*config)
 	case "verify":
 		if flags.NArg() != 1 {
-			fmt.Fprintf(stderr, "gatehoused: verify: want one file of the journal, or its folder\n%s", usage)
+			fmt.Fprintf(stderr, "gatehoused: verify: want one file of the journal, or its directory\n%s", usage)
 			return 2
 		}
 		return verify(flags.Arg(0), stdout)
@@ -95,7 +95,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// verify checks a file of the journal, or its folder against the grants beside it, and
+// verify checks a file of the journal, or its directory against the grants beside it, and
 // returns the exit status.
 func verify(path string, stdout io.Writer) int {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -135,7 +135,7 @@ func serve(ctx context.Context, config string, profiles bool, stderr io.Writer) 
 	return g.Run(ctx, srv.Serve)
 }
 
-// secure leaves every relay without current: for the service manager, on
+// secure leaves every relay de-energised: for the service manager, on
 // kernels that keep the level of a line whose holder died.
 func secure(config string) error {
 	site, err := site.Load(config)

@@ -21,7 +21,7 @@ import (
 // demoCmd plays two days. With Keep, books that do not match end it all the same.
 type demoCmd struct {
 	Keep    bool   `help:"Leave buildings and registry running after the summary, until Ctrl-C."`
-	Dir     string `help:"Folder for keys, logs and state, new or empty; it stays. Default: one that is removed." placeholder:"DIR"`
+	Dir     string `help:"Directory for keys, logs and state, new or empty; it stays. Default: one that is removed." placeholder:"DIR"`
 	Against string `enum:",mosquitto" default:"" help:"Play the same outage with what many would build instead: mosquitto (Debian's package)." placeholder:"mosquitto"`
 	Tamper  string `hidden:"" enum:",forget,invent" default:"" help:"Forget or invent one release, so that the books are wrong."`
 }
@@ -170,10 +170,10 @@ func (c demoCmd) directory() (string, func() error, error) {
 		return "", nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", nil, fmt.Errorf("folder of the demo: %w", err)
+		return "", nil, fmt.Errorf("directory of the demo: %w", err)
 	}
 	if there, err := os.ReadDir(dir); err != nil || len(there) > 0 {
-		return "", nil, errors.Join(err, &control.Error{Message: dir + " is not empty", Hint: "name a new folder"})
+		return "", nil, errors.Join(err, &control.Error{Message: dir + " is not empty", Hint: "name a new directory"})
 	}
 	return dir, func() error { return nil }, nil
 }

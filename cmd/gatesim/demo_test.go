@@ -162,8 +162,8 @@ func TestNoOrphan(t *testing.T) {
 	}
 }
 
-// TestFolderInUse: a directory with something in it is not touched.
-func TestFolderInUse(t *testing.T) {
+// TestDirectoryInUse: a directory with something in it is not touched.
+func TestDirectoryInUse(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "mine"), nil, 0o600); err != nil {
 		t.Fatal(err)

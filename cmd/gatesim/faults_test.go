@@ -142,7 +142,7 @@ func TestThroughMosquitto(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the card opens at both", func() bool { return one.opens(t, id) && two.opens(t, id) })
-	eventually(t, "the list is in force at both", func() bool {
+	eventually(t, "the list is active at both", func() bool {
 		return len(one.keyring.Records.All()) == 0 && len(two.keyring.Records.All()) == 0 && two.keyring.Status().Version > 0
 	})
 	town.inStep(t, one, "house", "gw1")

@@ -132,7 +132,7 @@ func answered(t paho.Token) error {
 // BenchmarkRevocation is the time from the operator's command to the first swipe
 // that is denied, 100 times, in a house of 100 tenancies: commit at the issuer,
 // list, commit at the front, broker, two copies on the gateway's disk, snapshot.
-// The swipe is a decision on the snapshot in force, every 50 us. Beside each one
+// The swipe is a decision on the active snapshot, every 50 us. Beside each one
 // small file, written and synced.
 func BenchmarkRevocation(b *testing.B) {
 	const tenants, suspended, times = 100, 5, 100 // one issuer takes from a tenth of a house a day
@@ -221,7 +221,7 @@ func reportBeside(b *testing.B, ours, bare []time.Duration) {
 }
 
 // BenchmarkCheckIn is how long the desk lets a tenant wait: from the command
-// with person and card to the grant in force, without a registry. Beside each one
+// with person and card to the active grant, without a registry. Beside each one
 // small file, written and synced.
 func BenchmarkCheckIn(b *testing.B) {
 	for range b.N {

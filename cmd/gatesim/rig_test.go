@@ -94,8 +94,8 @@ func newTown(tb testing.TB, outside bool) *town {
 // start runs front and issuer, until stop or the end of the test.
 func (t *town) start(tb testing.TB) (stop func()) {
 	tb.Helper()
-	folder, own := filepath.Join(t.dir, authority.DirFront), filepath.Join(t.dir, authority.DirIssuer)
-	config, err := front.LoadConfig(filepath.Join(folder, api.FileConfig))
+	directory, own := filepath.Join(t.dir, authority.DirFront), filepath.Join(t.dir, authority.DirIssuer)
+	config, err := front.LoadConfig(filepath.Join(directory, api.FileConfig))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func (t *town) start(tb testing.TB) (stop func()) {
 	}
 	stops := []func(){background(tb, "front", f.Run)}
 	<-ready
-	t.front = api.NewClient(filepath.Join(folder, api.FileSocket))
+	t.front = api.NewClient(filepath.Join(directory, api.FileSocket))
 	i, err := issuer.Open(issuer.Options{Dir: own, Front: t.front, Log: zerolog.Nop(), Tend: t.tend})
 	if err != nil {
 		tb.Fatal(err)

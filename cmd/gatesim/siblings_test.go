@@ -186,7 +186,7 @@ func TestDeadMaker(t *testing.T) {
 			stopSibling := sibling.online(t, town.broker)
 			defer stopSibling()
 			eventually(t, "the key is shared", func() bool { return sibling.keyring.Status().HasKey })
-			maker.checkIn(t, 2) // with a list in force the sibling, which is new, does not wait for the maker's
+			maker.checkIn(t, 2) // with an active list the sibling, which is new, does not wait for the maker's
 			eventually(t, "the first is settled", func() bool { return town.settled(t, maker, sibling) })
 			stopMaker()
 			stopMaker = maker.connect(t, noLink{}, 0)

@@ -28,7 +28,7 @@ type simulateCmd struct {
 	Trace    bool          `help:"Tell all that was done and entered, in order: the same for the same seed, always."`
 	For      time.Duration `help:"End after this time, whatever is left." placeholder:"2m"`
 	Jobs     int           `help:"Processes at a time; 0: one a processor." default:"0"`
-	Dir      string        `help:"Where the files of a run are for as long as it lasts; memory, if there is such a folder." placeholder:"FOLDER"`
+	Dir      string        `help:"Where the files of a run are for as long as it lasts; memory, if there is such a directory." placeholder:"DIRECTORY"`
 	Skip     []uint64      `help:"Seeds that are left out: what they break is known (docs/simulation.md)." placeholder:"SEED,..."`
 	First    bool          `help:"End with the first seed that breaks a law, as soon as it does."`
 	Shrink   int           `help:"Rounds in which a seed that breaks a law is made shorter; 0: not at all." default:"24"`
@@ -40,7 +40,7 @@ func (c *simulateCmd) Run(ctx context.Context, s process.Streams) error {
 		return err
 	}
 	if c.Dir == "" {
-		c.Dir = simulate.Folder()
+		c.Dir = simulate.Directory()
 	}
 	if c.Jobs <= 0 {
 		c.Jobs = runtime.NumCPU()

@@ -61,7 +61,7 @@ func tellTaken(s *session, w io.Writer, d operator.Done) {
 		switch {
 		case !g.Member:
 		case g.Applied >= d.Version:
-			fmt.Fprintf(w, "%s has it in force\n", g.Gateway)
+			fmt.Fprintf(w, "%s has it active\n", g.Gateway)
 		case g.Refuses != "":
 			fmt.Fprintf(w, "%s DOES NOT TAKE IT WHOLE (%s): registryd status says what to do\n", g.Gateway, g.Refuses)
 		case g.Online:

@@ -20,7 +20,7 @@ import (
 )
 
 type backupCmd struct {
-	Dir string `arg:"" help:"Folder on another disk: a new one in it, named by the time, gets the copies." placeholder:"FOLDER"`
+	Dir string `arg:"" help:"Directory on another disk: a new one in it, named by the time, gets the copies." placeholder:"DIRECTORY"`
 }
 
 // fileBackup says what a backup is of.
@@ -71,7 +71,7 @@ func (b *backup) fill(s *session, id string) error {
 	}
 	temp := b.Dir + ".new"
 	if err := durable.MakeDir(temp, 0o700); err != nil {
-		return hinted("name a folder that you may write", "%v", err)
+		return hinted("name a directory that you may write", "%v", err)
 	}
 	for _, part := range []struct {
 		name string

@@ -41,8 +41,8 @@ func TestBackup(t *testing.T) {
 	if out := r.ok("status"); strings.Contains(out, "NONE") || !strings.Contains(out, "backup     20") {
 		t.Fatal(out)
 	}
-	folder := newestBackup(t, to)
-	text, err := os.ReadFile(filepath.Join(folder, fileBackup))
+	directory := newestBackup(t, to)
+	text, err := os.ReadFile(filepath.Join(directory, fileBackup))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,14 +51,14 @@ func TestBackup(t *testing.T) {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	for _, name := range []string{"front.db", "issuer.db"} {
-		if err := dbfile.Check(t.Context(), filepath.Join(folder, name)); err != nil {
+		if err := dbfile.Check(t.Context(), filepath.Join(directory, name)); err != nil {
 			t.Error(err)
 		}
-		if info, err := os.Stat(filepath.Join(folder, name)); err != nil || info.Mode().Perm() != 0o600 {
+		if info, err := os.Stat(filepath.Join(directory, name)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Error(info.Mode(), err)
 		}
 		if _, err := os.Lstat(filepath.Join(r.dir, strings.TrimSuffix(name, ".db"), name+".copy")); err == nil {
-			t.Error("a copy was left in the folder of", name)
+			t.Error("a copy was left in the directory of", name)
 		}
 	}
 	var s api.Status

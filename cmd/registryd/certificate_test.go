@@ -28,11 +28,11 @@ import (
 // mends it while the front runs.
 func TestServerCertificateThatEnds(t *testing.T) {
 	r := newCentre(t)
-	front, folder := filepath.Join(r.dir, "front"), filepath.Join(r.dir, "issuer")
+	front, directory := filepath.Join(r.dir, "front"), filepath.Join(r.dir, "issuer")
 	if out := r.ok("status"); strings.Contains(out, "certificate") {
 		t.Errorf("a new registry complains:\n%s", out)
 	}
-	if _, err := authority.RenewServer(folder, front, nil, time.Now().AddDate(-2, 0, 12)); err != nil {
+	if _, err := authority.RenewServer(directory, front, nil, time.Now().AddDate(-2, 0, 12)); err != nil {
 		t.Fatal(err)
 	}
 	out := r.ok("status")

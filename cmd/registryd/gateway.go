@@ -80,14 +80,14 @@ func (c gatewayRemoveCmd) Run(s *session) error {
 type buildingKeyCmd struct {
 	Building string `arg:"" help:"Id of the building."`
 	Key      string `required:"" help:"escrow.key, on its stick." placeholder:"FILE"`
-	Out      string `required:"" help:"New file, for the folder of keys of the new gateway." placeholder:"FILE"`
+	Out      string `required:"" help:"New file, for the directory of keys of the new gateway." placeholder:"FILE"`
 }
 
 // Run takes a building's key out of escrow, for a house whose last gateway is lost.
 func (c buildingKeyCmd) Run(s *session) error {
 	private, err := keys.LoadSealKey(c.Key)
 	if err != nil {
-		return hinted("--key names escrow.key, which registryd init wrote into the offline folder", "%v", err)
+		return hinted("--key names escrow.key, which registryd init wrote into the offline directory", "%v", err)
 	}
 	e, err := s.issuer.Escrow(s.ctx, c.Building)
 	if err != nil {

@@ -28,7 +28,7 @@ type initCmd struct {
 	Registry string   `required:"" help:"The registry's id: a-z, 0-9 and hyphens." placeholder:"NAME"`
 	Host     []string `required:"" help:"Name or address under which gateways reach the front, maybe with the port of enrolment; the first stands in tokens." placeholder:"HOST[:PORT]"`
 	Broker   int      `help:"Port of the broker." default:"8883" placeholder:"PORT"`
-	Dir      string   `help:"Where the three folders are made." default:"/var/lib/gatehouse-registry" placeholder:"FOLDER"`
+	Dir      string   `help:"Where the three directories are made." default:"/var/lib/gatehouse-registry" placeholder:"DIRECTORY"`
 }
 
 // Run makes the keys of a registry.
@@ -101,8 +101,8 @@ func isHost(host string) bool {
 }
 
 type renewServerCmd struct {
-	Dir   string   `help:"The issuer's folder, with the CA's key." default:"/var/lib/gatehouse-registry/issuer" placeholder:"FOLDER"`
-	Front string   `name:"front-dir" help:"The front's folder." default:"/var/lib/gatehouse-registry/front" placeholder:"FOLDER"`
+	Dir   string   `help:"The issuer's directory, with the CA's key." default:"/var/lib/gatehouse-registry/issuer" placeholder:"DIRECTORY"`
+	Front string   `name:"front-dir" help:"The front's directory." default:"/var/lib/gatehouse-registry/front" placeholder:"DIRECTORY"`
 	Host  []string `help:"Name or address of the front; without it those of the certificate before." placeholder:"HOST"`
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 type issueCmd struct {
-	Dir string `help:"The issuer's folder, as init made it." default:"/var/lib/gatehouse-registry/issuer" placeholder:"FOLDER"`
+	Dir string `help:"The issuer's directory, as init made it." default:"/var/lib/gatehouse-registry/issuer" placeholder:"DIRECTORY"`
 }
 
 // Run is the issuer until it is told to stop. Its own socket stands in its directory.
@@ -42,7 +42,7 @@ func (c issueCmd) Run(s *session) error {
 			errs[n] = run(ctx)
 		})
 	}
-	log.Info().Str("folder", c.Dir).Msg("issuer at work")
+	log.Info().Str("directory", c.Dir).Msg("issuer at work")
 	work.Wait()
 	return errors.Join(errs[0], errs[1], i.Close())
 }

@@ -28,7 +28,7 @@ type cli struct {
 	Issuer string `help:"The issuer's socket." default:"/var/lib/gatehouse-registry/issuer/issuer.sock" env:"GATEHOUSE_ISSUER" placeholder:"PATH"`
 	JSON   bool   `help:"Print JSON for programs."`
 
-	Init        initCmd        `cmd:"" help:"Make the keys of a registry: three folders, for front, issuer and stick."`
+	Init        initCmd        `cmd:"" help:"Make the keys of a registry: three directories, for front, issuer and stick."`
 	Trust       trustCmd       `cmd:"" help:"Whose signatures count: show it, or say it anew with the root's key."`
 	RenewServer renewServerCmd `cmd:"" help:"Give the front its next certificate."`
 

@@ -89,7 +89,7 @@ func decide(s *session, o offer, take bool) error {
 }
 
 type houseCmd struct {
-	Import houseImportCmd `cmd:"" help:"Take a building's house document as one of its gateways has it: house.cose in its folder of keys."`
+	Import houseImportCmd `cmd:"" help:"Take a building's house document as one of its gateways has it: house.cose in its directory of keys."`
 }
 
 type houseImportCmd struct {
@@ -100,7 +100,7 @@ type houseImportCmd struct {
 func (c houseImportCmd) Run(s *session) error {
 	envelope, err := os.ReadFile(c.File)
 	if errors.Is(err, fs.ErrNotExist) {
-		return hinted("it is in a gateway's folder of keys: /var/lib/gatehouse/keys/house.cose", "%v", err)
+		return hinted("it is in a gateway's directory of keys: /var/lib/gatehouse/keys/house.cose", "%v", err)
 	}
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ type person struct {
 func (c personCmd) Run(s *session) error {
 	key, err := keys.LoadSealKey(c.Key)
 	if err != nil {
-		return hinted("--key names records.key, which registryd init wrote into the offline folder", "%v", err)
+		return hinted("--key names records.key, which registryd init wrote into the offline directory", "%v", err)
 	}
 	if c.Tenancy, err = s.tenancyID(c.Tenancy); err != nil {
 		return err

@@ -99,10 +99,10 @@ func (w *town) lose(names ...string) {
 }
 
 // putBack copies a database from a backup, as docs/restore.md says.
-func (w *town) putBack(folder string, names ...string) {
+func (w *town) putBack(directory string, names ...string) {
 	w.t.Helper()
 	for _, name := range names {
-		b, err := os.ReadFile(filepath.Join(folder, name+".db"))
+		b, err := os.ReadFile(filepath.Join(directory, name+".db"))
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func (g *gate) opens(n int) bool {
 func (w *town) revoke(n int) {
 	w.t.Helper()
 	w.ok("revoke", w.grant(n).String())
-	w.until("the revocation is in force", func() bool { return !w.gate.opens(n) })
+	w.until("the revocation is active", func() bool { return !w.gate.opens(n) })
 }
 
 // sound checks what must hold after every procedure: 0 was revoked before the loss and
@@ -285,26 +285,26 @@ func TestRestore(t *testing.T) {
 			w.says("the front had list")
 		},
 		"issuer.db put back": func(w *town) {
-			folder := w.backup()
+			directory := w.backup()
 			w.day()
 			w.down("issuer")
-			w.putBack(folder, "issuer")
+			w.putBack(directory, "issuer")
 			w.up("issuer")
 			w.says("a copy was put back")
 		},
 		"front.db put back": func(w *town) {
-			folder := w.backup()
+			directory := w.backup()
 			w.day()
 			w.down("front")
-			w.putBack(folder, "front")
+			w.putBack(directory, "front")
 			w.up("front")
 			w.says("a copy was put back")
 		},
 		"both put back": func(w *town) {
-			folder := w.backup()
+			directory := w.backup()
 			w.day()
 			w.down("issuer", "front")
-			w.putBack(folder, "front", "issuer")
+			w.putBack(directory, "front", "issuer")
 			w.up("front", "issuer")
 			w.says("gw-1 had list")
 			w.says("none since a copy was put back on")
@@ -462,7 +462,7 @@ func TestOldGateway(t *testing.T) {
 	old := w.newGate(w.gateway("gw-2"), 1)
 	w.until("it has the list", func() bool { return old.opens(0) && old.opens(2) })
 	w.revoke(0)
-	w.until("the revocation is in force there", func() bool { return !old.opens(0) && old.opens(2) })
+	w.until("the revocation is active there", func() bool { return !old.opens(0) && old.opens(2) })
 	if a, b := w.gate.ring.Status(), old.ring.Status(); a.Version != b.Version || a.Hash == b.Hash {
 		t.Fatalf("%d %x, %d %x", a.Version, a.Hash, b.Version, b.Hash)
 	}
@@ -478,12 +478,12 @@ func TestOldGatewayHolds(t *testing.T) {
 	w := newTown(t)
 	old := w.newGate(w.gateway("gw-2"), 1)
 	w.until("it has the list", func() bool { return old.opens(0) })
-	folder := w.backup()
+	directory := w.backup()
 	w.day()
 	w.until("it has the newest list", func() bool { return !old.opens(0) && old.opens(3) })
 	w.gate.stop()
 	w.down("issuer", "front")
-	w.putBack(folder, "front", "issuer")
+	w.putBack(directory, "front", "issuer")
 	w.up("front", "issuer")
 	w.says("is too old to be asked")
 	if out := w.ok("offers"); !strings.Contains(out, "gw-2 holds what this registry does not know") {
@@ -547,10 +547,10 @@ func TestRestoreKeepsTheDay(t *testing.T) {
 	for range 3 {
 		w.tenant()
 	}
-	folder := w.backup()
+	directory := w.backup()
 	w.takesThree()
 	w.down("issuer", "front")
-	w.putBack(folder, "front", "issuer")
+	w.putBack(directory, "front", "issuer")
 	w.up("front", "issuer")
 	w.says("gw-1 had list")
 	w.stolen(3)

@@ -18,7 +18,7 @@ func (c serveCmd) Run(s *session) error {
 	config, err := front.LoadConfig(c.Config)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return hinted("registryd init writes one into the front's folder; name it with --config", "%v", err)
+		return hinted("registryd init writes one into the front's directory; name it with --config", "%v", err)
 	case errors.Is(err, fs.ErrPermission):
 		return hinted("run this as the front's user", "%v", err)
 	case err != nil:

@@ -43,13 +43,13 @@ func (statusCmd) Run(s *session) error {
 // backupState says how old the newest backup is.
 func backupState(at, putBack *time.Time) string {
 	if putBack != nil && (at == nil || at.Before(*putBack)) {
-		return fmt.Sprintf("none since a copy was put back on %s: what was stored since then is in no copy yet; registryd backup FOLDER makes one", clock(putBack))
+		return fmt.Sprintf("none since a copy was put back on %s: what was stored since then is in no copy yet; registryd backup DIRECTORY makes one", clock(putBack))
 	}
 	if at == nil {
-		return "NONE that this database knows of: gateways keep longer what they have sent; registryd backup FOLDER makes one"
+		return "NONE that this database knows of: gateways keep longer what they have sent; registryd backup DIRECTORY makes one"
 	}
 	days := int(time.Since(*at).Hours() / 24)
-	return clock(at) + choose(days < 8, "", ", "+amount.Of(days, "day")+" ago: registryd backup FOLDER makes another one")
+	return clock(at) + choose(days < 8, "", ", "+amount.Of(days, "day")+" ago: registryd backup DIRECTORY makes another one")
 }
 
 type gatewaysCmd struct {

@@ -147,9 +147,9 @@ func TestInit(t *testing.T) {
 		if err != nil || !strings.Contains(string(place), `"`+want+`"`) {
 			t.Errorf("%s: %s %v", host, place, err)
 		}
-		for folder, mode := range map[string]os.FileMode{"": 0o755, "front": 0o700, "issuer": 0o700, "offline": 0o700} {
-			if info, err := os.Stat(filepath.Join(dir, folder)); err != nil || info.Mode().Perm()&^mode != 0 || mode&1 != info.Mode().Perm()&1 {
-				t.Errorf("folder %q: %v %v", folder, info.Mode(), err)
+		for directory, mode := range map[string]os.FileMode{"": 0o755, "front": 0o700, "issuer": 0o700, "offline": 0o700} {
+			if info, err := os.Stat(filepath.Join(dir, directory)); err != nil || info.Mode().Perm()&^mode != 0 || mode&1 != info.Mode().Perm()&1 {
+				t.Errorf("directory %q: %v %v", directory, info.Mode(), err)
 			}
 		}
 	}

@@ -16,8 +16,8 @@ type trustCmd struct {
 }
 
 type trustShowCmd struct {
-	Dir   string `help:"The issuer's folder." default:"/var/lib/gatehouse-registry/issuer" placeholder:"FOLDER"`
-	Front string `name:"front-dir" help:"Also the front's folder." placeholder:"FOLDER"`
+	Dir   string `help:"The issuer's directory." default:"/var/lib/gatehouse-registry/issuer" placeholder:"DIRECTORY"`
+	Front string `name:"front-dir" help:"Also the front's directory." placeholder:"DIRECTORY"`
 }
 
 // Run shows the newest trust document.
@@ -44,8 +44,8 @@ func writeTrust(w io.Writer, t authority.TrustStatement) {
 
 type trustNewCmd struct {
 	Root    string   `required:"" help:"root.key, on its stick." placeholder:"FILE"`
-	Dir     string   `help:"The issuer's folder." default:"/var/lib/gatehouse-registry/issuer" placeholder:"FOLDER"`
-	Front   string   `name:"front-dir" help:"The front's folder, where it is on this machine." placeholder:"FOLDER"`
+	Dir     string   `help:"The issuer's directory." default:"/var/lib/gatehouse-registry/issuer" placeholder:"DIRECTORY"`
+	Front   string   `name:"front-dir" help:"The front's directory, where it is on this machine." placeholder:"DIRECTORY"`
 	Replace []string `help:"Make a new key in the place of this one: issuer, second (beside --root), witness or ca; the CA before stays beside it until it is over." placeholder:"KEY"`
 	Drop    []string `help:"Id of the key that goes, as trust show lists it: only where its file is gone; or of a CA that is used no more." placeholder:"ID"`
 	AsFalse bool     `name:"as-false" help:"What the replaced keys said was not so, as a thief's: gateways drop what they believed by these alone."`
@@ -88,7 +88,7 @@ func (c trustNewCmd) steps(done authority.SignedTrust) (steps []string) {
 	steps = append(steps, "start the issuer again (registryd issue): it hands the document to the front, which sends it to all gateways"+also)
 	if replaced(authority.ReplaceCA) {
 		steps = append(steps, "with a broker of its own: give it the front's ca.pem, which has both CAs",
-			fmt.Sprintf("a day later, when the gateways have document %d: registryd renew-server --dir %s --front-dir FOLDER; the front's certificate is then by the new CA. "+
+			fmt.Sprintf("a day later, when the gateways have document %d: registryd renew-server --dir %s --front-dir DIRECTORY; the front's certificate is then by the new CA. "+
 				"Gateways renew theirs by themselves; one that is off until the CA before is over is enrolled anew", done.Version, c.Dir))
 	}
 	return append(steps, "copy "+strings.TrimSuffix(c.Root, "root.key")+" to the second stick")

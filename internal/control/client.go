@@ -58,7 +58,7 @@ func (c *Client) ConfirmClock(ctx context.Context) (k Clock, err error) {
 	return k, c.socket.Call(ctx, http.MethodPost, "/v1/clock/confirm", nil, &k)
 }
 
-// List fetches the grant list in force.
+// List fetches the active grant list.
 func (c *Client) List(ctx context.Context) (l List, err error) {
 	return l, c.socket.Call(ctx, http.MethodGet, "/v1/grants", nil, &l)
 }

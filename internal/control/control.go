@@ -100,8 +100,8 @@ type Uplink struct {
 	State    string `json:"state"` // "down", "greeting", "list not proved", "in step", "not enrolled"
 	Epoch    string `json:"epoch"`
 	List     uint64 `json:"list"`     // newest version that the registry named
-	InForce  uint64 `json:"in_force"` // version in force here
-	// Waiting is since when a newer list is known and not in force here.
+	InForce  uint64 `json:"in_force"` // active version here
+	// Waiting is since when a newer list is known and not active here.
 	Waiting *time.Time `json:"waiting,omitempty"`
 	Records int        `json:"records"` // tenancy records that it has not confirmed
 	Refused uint64     `json:"refused"` // messages since the start
@@ -147,7 +147,7 @@ type Released struct {
 	State string `json:"state"`
 }
 
-// List is the grant list in force, as the issuer's tool needs it.
+// List is the active grant list, as the issuer's tool needs it.
 type List struct {
 	Building string            `json:"building"`
 	TimeZone string            `json:"time_zone"` // of the building: days begin at its midnight

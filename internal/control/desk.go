@@ -97,7 +97,7 @@ type Tenancy struct {
 	HasPIN   bool          `json:"has_pin"`
 	Cards    []TenancyCard `json:"cards"`
 	Doubtful bool          `json:"doubtful,omitempty"`  // only doubt about the time holds it open: by some clock it is over
-	Unstored int           `json:"unsettled,omitempty"` // changes that are in force here and not yet in the registry's list
+	Unstored int           `json:"unsettled,omitempty"` // changes that are active here and not yet in the registry's list
 }
 
 // TenancyCard is one card of a tenancy.

@@ -28,7 +28,7 @@ type lock chan struct{}
 func (l lock) Lock()   { l <- struct{}{} }
 func (l lock) Unlock() { <-l }
 
-// book is the tenancies of a gateway: its file, and what the list in force says of
+// book is the tenancies of a gateway: its file, and what the active list says of
 // them. Its lock guards all that desk and records keep; callers of the methods hold it.
 type book struct {
 	lock
@@ -38,7 +38,7 @@ type book struct {
 	doors   *Doors
 	log     zerolog.Logger
 
-	decisions tenancy.Decisions // of the list in force
+	decisions tenancy.Decisions // of the active list
 }
 
 // pages are the file. It has no field for a name, a document or a card's number.
@@ -112,7 +112,7 @@ func (b *book) save() error {
 	return nil
 }
 
-// held is what tenancies hold by the snapshot in force; the file follows what its list
+// held is what tenancies hold by the active snapshot; the file follows what its list
 // says: nobody at the desk is a step behind the doors.
 func (b *book) held() map[wire.ID][]wire.Grant {
 	b.hear()
@@ -145,7 +145,7 @@ func (b *book) hear() {
 	}
 }
 
-// decide notes what the registry has decided by the list in force.
+// decide notes what the registry has decided by the active list.
 func (b *book) decide() {
 	b.decisions = tenancy.DecisionsOf(b.keyring.Words())
 	for _, t := range b.Tenancies {
@@ -160,7 +160,7 @@ func (b *book) publish() {
 }
 
 // onNotice are the tenancies whose tenants have to be told of a notice: also who has
-// objected to one that the registry has upheld, as the list in force shows.
+// objected to one that the registry has upheld, as the active list shows.
 func (b *book) onNotice() map[wire.ID]bool {
 	all := map[wire.ID]bool{}
 	for _, id := range b.decisions.Upheld() {
@@ -233,12 +233,12 @@ func (b *book) standing(t *tenancy.Tenancy, held []wire.Grant) tenancy.Standing 
 	return s
 }
 
-// stands is the standing by the snapshot in force.
+// stands is the standing by the active snapshot.
 func (b *book) stands(t *tenancy.Tenancy) tenancy.Standing {
 	return b.standing(t, tenancy.Holdings(b.keyring.Grants())[t.ID])
 }
 
-// shown is one tenancy for people, by the snapshot in force.
+// shown is one tenancy for people, by the active snapshot.
 func (b *book) shown(t *tenancy.Tenancy, clock tenancy.Time) tenancy.View {
 	return t.Show(b.stands(t), clock, b.unstored()[t.ID])
 }
@@ -268,7 +268,7 @@ func (b *book) unstored() map[wire.ID]int {
 // forgetAfter is how long a tenancy that is over stays in the list for people, s.
 const forgetAfter = 30 * tenancy.DaySeconds
 
-// tidy notes which tenancies the list in force names no more, and forgets those
+// tidy notes which tenancies the active list names no more, and forgets those
 // that have been over for 30 days. Without a list, or without the time, it
 // forgets nobody.
 func (b *book) tidy(clock tenancy.Time) {

@@ -36,7 +36,7 @@ func (d *Desk) judge(a tenancy.Arrival, clock tenancy.Time) (tenancy.Judged, *te
 }
 
 // CheckIn makes a tenancy for the cards that were shown in the session. Its
-// grant is in force when CheckIn returns, whatever the network does.
+// grant is active when CheckIn returns, whatever the network does.
 func (d *Desk) CheckIn(ctx context.Context, session string, a tenancy.Arrival) (Done, error) {
 	d.book.Lock()
 	defer d.book.Unlock()

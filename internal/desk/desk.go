@@ -1,5 +1,5 @@
 // Package desk keeps the tenancies of a gateway in an enrolled house: check-in,
-// check-out, lost cards. What happens at the desk is in force at once, with the
+// check-out, lost cards. What happens at the desk is active at once, with the
 // registry away too: a signed record goes to the keyring, its entry to the
 // journal, and both wait until the registry has them.
 //
@@ -53,7 +53,7 @@ type Desk struct {
 }
 
 // New reads the directory. A damaged file is set aside and counts as empty: what
-// is in force is the keyring's business. It starts nothing.
+// is active is the keyring's business. It starts nothing.
 func New(p Parts) (*Desk, error) {
 	if p.Dir == "" || p.Keyring == nil || p.Journal == nil || p.Clock == nil {
 		return nil, errors.New("open desk: a directory, keyring, journal and clock are needed")

@@ -198,7 +198,7 @@ func TestDecided(t *testing.T) {
 	}
 }
 
-// TestDecidedAtOnce: as soon as a list is in force at the doors the desk goes by it.
+// TestDecidedAtOnce: as soon as a list is active at the doors the desk goes by it.
 func TestDecidedAtOnce(t *testing.T) {
 	a, b, r, notice := twoDesks(t, true, 0)
 	end := uint32(noon + 30*tenancy.DaySeconds)

@@ -57,7 +57,7 @@ func (r *Records) registry() (*keys.Registry, error) {
 	return reg, nil
 }
 
-// catchUp takes what is in force at the keyring and not yet in the file: a
+// catchUp takes what is active at the keyring and not yet in the file: a
 // crash came between the two.
 func (r *Records) catchUp() {
 	b := r.book
@@ -108,7 +108,7 @@ func inOrder(all []record.Local) []record.Local {
 	return all
 }
 
-// record puts a change in force, then into the journal. A change that stops
+// record makes a change active, then into the journal. A change that stops
 // something holds even if no disk takes it; then a remark says so.
 func (r *Records) record(ctx context.Context, reg *keys.Registry, c wire.Change, person []byte) (remarks []string, err error) {
 	line := r.book.Line
@@ -121,7 +121,7 @@ func (r *Records) record(ctx context.Context, reg *keys.Registry, c wire.Change,
 	}
 	err = r.keyring.Records.Add(l)
 	if errors.Is(err, keyring.ErrNotDurable) && (c.Op == wire.OpEnd || c.Op == wire.OpSuspend) {
-		remarks = append(remarks, "this is in force, but the disk has not taken it yet: it is tried again each minute. Mend the disk before the daemon is started anew")
+		remarks = append(remarks, "this is active, but the disk has not taken it yet: it is tried again each minute. Mend the disk before the daemon is started anew")
 	} else if err != nil {
 		return nil, fmt.Errorf("record the %s: %w", c.Op, err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // Hear takes a sibling's record. The error wraps one of wire's: it is not of
 // this building's gateway, or not in its one encoding. A record that is known,
-// or that the list in force was made with, changes nothing, and none does before the
+// or that the active list was made with, changes nothing, and none does before the
 // building's key has come.
 func (r *Records) Hear(gateway string, envelope []byte) error {
 	reg := r.keyring.Keys.Registry()
@@ -43,7 +43,7 @@ func (r *Records) Hear(gateway string, envelope []byte) error {
 	return r.take(record.Local{Gateway: gateway, Record: rec, Envelope: slices.Clone(envelope), Change: c, Entered: true})
 }
 
-// take puts a sibling's change in force. What the keyring does not keep, since
+// take makes a sibling's change active. What the keyring does not keep, since
 // the list has settled it, does not go into the book either.
 func (r *Records) take(l record.Local) error {
 	r.book.Lock()

@@ -329,7 +329,7 @@ func needDisk(b *testing.B, dir string) {
 	var fs syscall.Statfs_t
 	check(b, syscall.Statfs(dir, &fs))
 	if int64(fs.Type) == tmpfs {
-		b.Skip("SKIP (needs disk): TMPDIR is memory; set it to a folder on a disk")
+		b.Skip("SKIP (needs disk): TMPDIR is memory; set it to a directory on a disk")
 	}
 }
 

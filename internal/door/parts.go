@@ -67,7 +67,7 @@ type Reader struct {
 type Config struct {
 	ID       string
 	Rules    Rules
-	FailSafe bool          // without current the door is released: that is how it is left
+	FailSafe bool          // de-energised the door is released: that is how it is left
 	Budget   time.Duration // longest wait for a record before the door opens anyway
 	Hold     time.Duration // the same card seen again within this is one presentation
 	Readers  []Reader

@@ -11,7 +11,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// TestJudged: what a keyring refuses has its reason in the journal, what is in force on no
+// TestJudged: what a keyring refuses has its reason in the journal, what is active on no
 // disk is no refusal, and the error itself is still to be found.
 func TestJudged(t *testing.T) {
 	for err, want := range map[error]uplink.Judged{

@@ -14,7 +14,7 @@ import (
 func TestSickDisk(t *testing.T) {
 	h := newHouse(t)
 	dir := filepath.Join(h.dir, "state", "journal")
-	must(t, os.WriteFile(dir, []byte("a file where the folder should be"), 0o600))
+	must(t, os.WriteFile(dir, []byte("a file where the directory should be"), 0o600))
 	h.start()
 	_, err := h.client.ResetFire(t.Context()) // no first start, and no latch: the doors are released
 	must(t, err)
@@ -112,8 +112,8 @@ func TestTakenJournal(t *testing.T) {
 			}
 			return err
 		}, "damaged missing_file"},
-		"the folder":   {os.RemoveAll, "damaged set_back"},
-		"its contents": {func(dir string) error { return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)) }, "damaged set_back"},
+		"the directory": {os.RemoveAll, "damaged set_back"},
+		"its contents":  {func(dir string) error { return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)) }, "damaged set_back"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
@@ -149,15 +149,15 @@ func TestTakenJournal(t *testing.T) {
 	}
 }
 
-// TestTakenGrants: the desk's book, or the whole folder of the grants, that somebody
+// TestTakenGrants: the desk's book, or the whole directory of the grants, that somebody
 // takes away while the daemon is stopped is missed at the next start, and at no other.
 func TestTakenGrants(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(state string) error
 		take    string
 	}{
-		"the book":   {func(string) error { return nil }, "grants/tenancies.json"},
-		"the folder": {func(state string) error { return os.WriteFile(filepath.Join(state, "journal", "acked"), nil, 0o600) }, "grants"},
+		"the book":      {func(string) error { return nil }, "grants/tenancies.json"},
+		"the directory": {func(state string) error { return os.WriteFile(filepath.Join(state, "journal", "acked"), nil, 0o600) }, "grants"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)

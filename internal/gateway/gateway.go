@@ -39,7 +39,7 @@ import (
 type Gateway struct {
 	Parts
 	o          Options
-	lock       *durable.Lock      // of the state folder, for as long as this process lives
+	lock       *durable.Lock      // of the state directory, for as long as this process lives
 	gatewayKey ed25519.PrivateKey // signs what the gateway says; nil where it could not be read
 	passes     *pass.Judge
 }
@@ -51,7 +51,7 @@ type Parts struct {
 	Clock   *clock.Clock
 	Journal *journal.Journal
 	Keyring *keyring.Keyring
-	Missing []string // what was deleted before this start, within the state folder
+	Missing []string // what was deleted before this start, within the state directory
 	Swipes  *swipe.Swipes
 	Desk    *desk.Desk
 	Fire    *Fire    // nil: no fire input
@@ -75,10 +75,10 @@ type Door struct {
 // readers can send while the loop records one.
 const eventsQueued = 256
 
-// New prepares a gateway and leaves every relay without current, which is its
+// New prepares a gateway and leaves every relay de-energised, which is its
 // safe state, or released where there is or was fire: that is driven before
 // anything else is opened. It fails only for
-// a state folder that can't be used or belongs to a running daemon.
+// a state directory that can't be used or belongs to a running daemon.
 func New(o Options) (*Gateway, error) {
 	o.Cadence = o.Cadence.filled()
 	o.Hardware = o.Hardware.labelled(o.Site)
@@ -89,7 +89,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	g.makeRelays()
 	if made != nil {
-		return nil, fmt.Errorf("state folder: %w", made)
+		return nil, fmt.Errorf("state directory: %w", made)
 	}
 	if o.Site.Fire != nil {
 		g.makeFire()
@@ -115,10 +115,10 @@ func New(o Options) (*Gateway, error) {
 }
 
 // errRunning means that the doors are in another daemon's hands.
-var errRunning = errors.New("gatehoused is running already for this state folder")
+var errRunning = errors.New("gatehoused is running already for this state directory")
 
 // takeLock keeps a second daemon from the doors. What else may be wrong with
-// the folder shows later, after the relays are safe.
+// the directory shows later, after the relays are safe.
 func (g *Gateway) takeLock() error {
 	lock, err := durable.TakeLock(g.Site.Path("lock"))
 	if errors.Is(err, durable.ErrLocked) {
@@ -128,7 +128,7 @@ func (g *Gateway) takeLock() error {
 	return nil
 }
 
-// makeRelays asks for every relay's line, which drives it without current.
+// makeRelays asks for every relay's line, which drives it de-energised.
 func (g *Gateway) makeRelays() {
 	for _, cfg := range g.Site.Doors {
 		r := &relay{failSafe: cfg.Lock == "fail-safe", open: g.o.Hardware.Output, cfg: device.OutputConfig{
@@ -252,7 +252,7 @@ func LeaveSafe(s *site.Site, hw Hardware) error {
 	return errors.Join(errs...)
 }
 
-// Run serves until ctx ends. When it returns all relays are without current, as
+// Run serves until ctx ends. When it returns all relays are de-energised, as
 // they are while no daemon runs, and everything that was queued is durable, if the disk works.
 // What runs beside the doors, as the server that the tool talks to, ends with ctx, and
 // before the doors and the journal do.
@@ -312,7 +312,7 @@ func (g *Gateway) queueStart() {
 	hash := g.Site.Hash()
 	g.Journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
 	if g.lock == nil {
-		g.o.Log.Warn().Str("folder", g.Site.State).Msg("the state folder can't be locked against a second daemon")
+		g.o.Log.Warn().Str("directory", g.Site.State).Msg("the state directory can't be locked against a second daemon")
 	}
 	keys := g.Keyring.Status()
 	for _, name := range append(keys.Files.Aside, keys.Files.Damage...) {

@@ -40,7 +40,7 @@ const emNumber = 0x01007B11D7
 
 func em4567() string { return "\x0201007B11D7BC\x03" }
 
-// giveKey makes the keys of building lane-7 in a state folder, and a list in
+// giveKey makes the keys of building lane-7 in a state directory, and a list in
 // which the card opens both doors. It returns the issuer's key.
 func giveKey(t *testing.T, state string) ed25519.PrivateKey {
 	t.Helper()
@@ -308,7 +308,7 @@ func (h *house) has(entry string, n int) func() bool {
 	return func() bool { return h.kinds()[entry] >= n }
 }
 
-// isReleased tells how a door stands: without current the front is released
+// isReleased tells how a door stands: de-energised the front is released
 // and the yard is secured.
 func (h *house) isReleased(door string) bool {
 	driven, on := h.board.Output(door + "-relay")

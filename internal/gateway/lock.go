@@ -12,13 +12,13 @@ import (
 type relay struct {
 	cfg      device.OutputConfig
 	open     func(device.OutputConfig) (device.Output, error)
-	failSafe bool // released without current
+	failSafe bool // released when de-energised
 
 	mu  sync.Mutex
 	out device.Output
 }
 
-// request takes the line, which leaves the relay without current.
+// request takes the line, which leaves the relay de-energised.
 func (r *relay) request() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

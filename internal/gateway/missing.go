@@ -14,14 +14,14 @@ import (
 // A file without a word of what it had can't say that it was deleted: others, of
 // which none is older than it after a power cut, tell that it was there.
 
-// lacks reports whether a file of the state folder is not there.
+// lacks reports whether a file of the state directory is not there.
 func lacks(s *site.Site, elem ...string) bool {
 	_, err := os.Stat(s.Path(elem...))
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// lacksGrants reports, before a new one is made, whether the folder of the grants
-// was deleted: it is made before that of the log, which syncs the folder of both.
+// lacksGrants reports, before a new one is made, whether the directory of the grants
+// was deleted: it is made before that of the log, which syncs the directory of both.
 func lacksGrants(s *site.Site) bool { return lacks(s, "grants") && !lacks(s, "journal", "epochs") }
 
 // lacksBook reports whether the desk's book was deleted: it is written at the first
@@ -36,8 +36,8 @@ func lacksClock(s *site.Site, k keyring.Status) bool {
 	return lacks(s, clock.File) && (k.Last > 0 || !lacks(s, "journal", "acked"))
 }
 
-// missingFiles name what was deleted, within the state folder, as far as is known.
-// grants says that of the folder.
+// missingFiles name what was deleted, within the state directory, as far as is known.
+// grants says that of the directory.
 func missingFiles(s *site.Site, grants bool, k keyring.Status) (all []string) {
 	switch {
 	case grants:

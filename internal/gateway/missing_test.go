@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestWhatIsGone: a file of the state folder that was deleted, or holds what nobody has
+// TestWhatIsGone: a file of the state directory that was deleted, or holds what nobody has
 // written, is told at the start after it, with what to do, and is an entry; a whole
-// folder, its neighbours and what the registry has confirmed count no less.
+// directory, its neighbours and what the registry has confirmed count no less.
 func TestWhatIsGone(t *testing.T) {
 	remove := os.RemoveAll
 	spoil := func(path string) error { return os.WriteFile(path, []byte("no time"), 0o600) }

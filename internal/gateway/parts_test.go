@@ -199,7 +199,7 @@ func TestFire(t *testing.T) {
 	f.saw(device.Event{Kind: device.InputChanged, Active: true})
 	f.saw(device.Event{Kind: device.InputChanged, Active: true})
 	f.saw(device.Event{Kind: device.InputChanged})
-	f.path = filepath.Join(path, "no", "such", "folder")
+	f.path = filepath.Join(path, "no", "such", "directory")
 	if f.keep() == nil {
 		t.Error("a latch that can't be written is no error")
 	}

@@ -42,7 +42,7 @@ func build(b *testing.B, name string) string {
 	return path
 }
 
-// fill makes the keys of building lane-7 in a state folder and a list of n
+// fill makes the keys of building lane-7 in a state directory and a list of n
 // grants, in which the card 123-4567 opens the front door.
 func fill(b *testing.B, state string, n int) {
 	b.Helper()

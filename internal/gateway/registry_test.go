@@ -209,7 +209,7 @@ func (w *town) dial(publish func(context.Context) error) func(*gateway.Options) 
 }
 
 // TestRegistry: what happens at a door comes to the registry, a list that it
-// pushes is in force at once and proved, and status tells.
+// pushes is active at once and proved, and status tells.
 func TestRegistry(t *testing.T) {
 	h := newHouse(t)
 	w := h.enrol()

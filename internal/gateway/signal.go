@@ -79,7 +79,7 @@ func (s *signal) Show(f device.Feedback) {
 	}
 }
 
-// run plays until ctx ends, and leaves the line without current.
+// run plays until ctx ends, and leaves the line de-energised.
 func (s *signal) run(ctx context.Context) {
 	var out device.Output
 	for ctx.Err() == nil {

@@ -17,12 +17,12 @@ type List struct {
 type Update struct {
 	Manifest []byte             // the envelope
 	Buckets  [][]byte           // in any order: the manifest has their hashes
-	Proof    Proof              // that the list in force is in the log which the manifest names
+	Proof    Proof              // that the active list is in the log which the manifest names
 	Second   []byte             // envelope of a second issuer (wire.TypeSecond), where many tenancies end; else empty
 	Labels   map[wire.ID]string // the landlord's own words, by grant; empty text erases. Not signed, never sent on
 }
 
-// Proof is the RFC 6962 inclusion proof of the list in force in the log that a
+// Proof is the RFC 6962 inclusion proof of the active list in the log that a
 // manifest names. The zero one proves nothing, or the only list of a log.
 type Proof struct {
 	Index  uint64

@@ -15,7 +15,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Keep writes a copy of the list in force to a file, best beside the issuer's
+// Keep writes a copy of the active list to a file, best beside the issuer's
 // key: with it a gateway whose card died has its keys back without one swipe.
 // It holds credential ids and the landlord's labels, no card numbers.
 func (i Issuer) Keep(ctx context.Context, path string) error {
@@ -32,7 +32,7 @@ func (i Issuer) Keep(ctx context.Context, path string) error {
 
 // Restore signs the list of a copy anew, above any version that the gateway has
 // ever applied, and hands it in with its labels. It refuses where the gateway
-// has a list in force.
+// has an active list.
 func (i Issuer) Restore(ctx context.Context, path string) (control.Grants, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -51,7 +51,7 @@ func (i Issuer) Restore(ctx context.Context, path string) (control.Grants, error
 		return control.Grants{}, err
 	}
 	if len(now.Manifest) > 0 {
-		return control.Grants{}, &control.Error{Message: "this gateway has a list in force, which may be newer than the copy",
+		return control.Grants{}, &control.Error{Message: "this gateway has an active list, which may be newer than the copy",
 			Hint: "gatehouse grant list shows it; nothing needs to be restored"}
 	}
 	e, err := grantlist.NewEditor(grantlist.List{Manifest: kept.Manifest, Buckets: kept.Buckets}, now.Building, i.Key, 0)

@@ -34,7 +34,7 @@ const Earliest = 1767225600 // 2026-01-01T00:00:00Z
 // apart is how far the clocks of this machine and of the gateway may differ.
 const apart = 24 * time.Hour
 
-// Edit calls change with the list in force, signs what it made of it and hands
+// Edit calls change with the active list, signs what it made of it and hands
 // it in; change is called again if the list moved meanwhile.
 func (i Issuer) Edit(ctx context.Context, change func(*grantlist.Editor) error) (control.Grants, error) {
 	var conflict error

@@ -49,7 +49,7 @@ type Journal struct {
 // above 2^32, so that it can't meet an earlier one. An error is a mistake in o.
 func Open(o Options) (*Journal, error) {
 	if o.Dir == "" || o.Clock == nil {
-		return nil, errors.New("open journal: no folder or no clock")
+		return nil, errors.New("open journal: no directory or no clock")
 	}
 	o = o.withDefaults()
 	boot, err := nextBoot(o.Dir)

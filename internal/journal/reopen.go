@@ -61,7 +61,7 @@ func (w *writer) takeLock() error {
 		return nil
 	}
 	if err := durable.MakeDir(w.files.o.Dir, 0o700); err != nil {
-		return fmt.Errorf("make journal folder: %w", err)
+		return fmt.Errorf("make journal directory: %w", err)
 	}
 	lock, err := durable.TakeLock(w.files.path(lockName))
 	if err == nil {

@@ -78,7 +78,7 @@ func (k *Keyring) Apply(u grantlist.Update) error {
 	}
 	if !proved {
 		a.restrain(took)
-		return fmt.Errorf("apply list version %d: %w: what it takes is in force, what it gives waits", next.Manifest.Version, ErrUnproved)
+		return fmt.Errorf("apply list version %d: %w: what it takes is active, what it gives waits", next.Manifest.Version, ErrUnproved)
 	}
 	return k.activate(next, took, u.Labels)
 }

@@ -55,7 +55,7 @@ func follows(version, active uint64, envelope, before []byte) (same bool, err er
 	case version == active && bytes.Equal(envelope, before):
 		return true, nil
 	}
-	return false, fmt.Errorf("%w: %w: version %d, version %d is in force", ErrRefused, ErrRolledBack, version, active)
+	return false, fmt.Errorf("%w: %w: version %d, version %d is active", ErrRefused, ErrRolledBack, version, active)
 }
 
 func wrap(what string, err error) error {
@@ -159,7 +159,7 @@ func (y *Authority) mayFollow(h wire.House, r *keys.Registry) error {
 	}
 	y.doubt.waiting = h.Version
 	if now-y.doubt.since < doubtFor {
-		return fmt.Errorf("%w: version %d, version %d is in force", ErrUnproved, h.Version, r.House.Version)
+		return fmt.Errorf("%w: version %d, version %d is active", ErrUnproved, h.Version, r.House.Version)
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func TestSetHouse(t *testing.T) {
 }
 
 // TestIssuersFollowTrust: lists are taken from those whom the root names now. The
-// list in force stays when its issuer is taken back, at a restart too.
+// active list stays when its issuer is taken back, at a restart too.
 func TestIssuersFollowTrust(t *testing.T) {
 	k, _ := enrolled(t)
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
@@ -93,7 +93,7 @@ func TestIssuersFollowTrust(t *testing.T) {
 }
 
 // TestStolenIssuerAtAStart: of an issuer that was taken back only the very list
-// in force is read again, not another one with a higher version.
+// active is read again, not another one with a higher version.
 func TestStolenIssuerAtAStart(t *testing.T) {
 	k, _ := enrolled(t)
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1)))
@@ -179,7 +179,7 @@ func TestMissing(t *testing.T) {
 	apply(t, k, nine)
 	want(t, k, credential(7), wire.ReasonSuspended)
 	if missing, err := k.Missing(nine.Manifest, grantlist.Proof{}); err != nil || len(missing) != 0 {
-		t.Fatalf("of the list in force: %d, %v", len(missing), err)
+		t.Fatalf("of the active list: %d, %v", len(missing), err)
 	}
 	if _, err := k.Missing(one.Manifest, grantlist.Proof{}); !errors.Is(err, ErrConflict) || !errors.Is(err, ErrRolledBack) {
 		t.Fatalf("older: %v", err)
@@ -258,7 +258,7 @@ func TestLimit(t *testing.T) {
 					t.Fatalf("step %d: %v", i, err)
 				}
 				if err != nil && k.Status().Version != before {
-					t.Fatal("refused, and in force")
+					t.Fatal("refused, and active")
 				}
 			}
 		})

@@ -19,7 +19,7 @@ import (
 // is likely to have, a hundred times over.
 const thousands = 100_000
 
-// filled is a folder with a list of that size, made once for all benchmarks.
+// filled is a directory with a list of that size, made once for all benchmarks.
 var filled = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "keyring-bench-") })
 
 func filledHouse(b *testing.B) string {
@@ -146,7 +146,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkAddRecord puts a check-in in force beside lists of two sizes: the
+// BenchmarkAddRecord makes a check-in active beside lists of two sizes: the
 // merge, and the whole with its files. The limits beside them are reading every
 // record once, and writing a file of that size with both syncs.
 func BenchmarkAddRecord(b *testing.B) {

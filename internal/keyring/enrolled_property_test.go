@@ -36,7 +36,7 @@ type town struct {
 	registry *modelRegistry
 	gates    [2]*modelGate
 	keyrings [2]*Keyring
-	backups  [2]*modelGate // with a folder beside it; nil: none
+	backups  [2]*modelGate // with a directory beside it; nil: none
 	said     []record.Local
 	facts    map[wire.ID]*fact
 	cards    map[wire.ID][]wire.CredentialID // of each grant
@@ -49,9 +49,9 @@ func newTown(t *testing.T, dir string) *town {
 	w := &town{t: t, registry: newModelRegistry(), facts: make(map[wire.ID]*fact),
 		cards: make(map[wire.ID][]wire.CredentialID), touched: make(map[wire.ID]bool)}
 	for i, name := range []string{"gate-a", "gate-b"} {
-		folder := filepath.Join(dir, name)
-		enrol(t, folder, name, true)
-		w.keyrings[i] = w.open(folder)
+		directory := filepath.Join(dir, name)
+		enrol(t, directory, name, true)
+		w.keyrings[i] = w.open(directory)
 		w.gates[i] = newModelGate(name, lineOf(w.next()))
 	}
 	return w
@@ -79,7 +79,7 @@ func (w *town) id() (id wire.ID) {
 	return id
 }
 
-// make makes a record at gateway i and puts it in force there.
+// make makes a record at gateway i and makes it active there.
 func (w *town) make(t *rapid.T, i int, c wire.Change) {
 	g, k := w.gates[i], w.keyrings[i]
 	sealed, err := k.Keys.Building().SealRecord(c)
@@ -265,16 +265,16 @@ func (w *town) restart(t *rapid.T) {
 	w.keyrings[i] = w.open(filepath.Dir(w.keyrings[i].opts.Dir))
 }
 
-func (w *town) folders(i int) (grants, backup string) {
+func (w *town) directories(i int) (grants, backup string) {
 	grants = w.keyrings[i].opts.Dir
 	return grants, grants + "-backup"
 }
 
-// backup copies a gateway's folder; setBack restores it, after which the gateway
+// backup copies a gateway's directory; setBack restores it, after which the gateway
 // numbers its records anew.
 func (w *town) backup(t *rapid.T) {
 	i := anyGate(t)
-	grants, backup := w.folders(i)
+	grants, backup := w.directories(i)
 	must(w.t, os.RemoveAll(backup))
 	must(w.t, os.CopyFS(backup, os.DirFS(grants)))
 	w.backups[i] = w.gates[i].copy()
@@ -285,7 +285,7 @@ func (w *town) setBack(t *rapid.T) {
 	if w.backups[i] == nil {
 		t.Skip("no copy")
 	}
-	grants, backup := w.folders(i)
+	grants, backup := w.directories(i)
 	must(w.t, w.keyrings[i].Close())
 	must(w.t, os.RemoveAll(grants))
 	must(w.t, os.CopyFS(grants, os.DirFS(backup)))

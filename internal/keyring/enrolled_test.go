@@ -80,7 +80,7 @@ func houseDoc(t testing.TB, version uint64, issuer byte) (wire.House, []byte) {
 }
 
 // enrol writes the files of an enrolled gateway, with or without the building's
-// key, into a folder beside that of the grants.
+// key, into a directory beside that of the grants.
 func enrol(t testing.TB, dir, gateway string, withKey bool) {
 	t.Helper()
 	keyset := filepath.Join(dir, "keys")
@@ -108,7 +108,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// openEnrolled opens the keyring of a folder that enrol has filled.
+// openEnrolled opens the keyring of a directory that enrol has filled.
 func openEnrolled(t testing.TB, dir string) *Keyring { return openWith(t, dir, func(*Options) {}) }
 
 func openWith(t testing.TB, dir string, change func(*Options)) *Keyring {

@@ -9,10 +9,10 @@ var (
 	ErrRefused = errors.New("refused")
 	// ErrConflict: made from another list than the active one. Read the list
 	// again, make the change again.
-	ErrConflict = errors.New("grant list does not follow the one in force")
+	ErrConflict = errors.New("grant list does not follow the active one")
 	// ErrRolledBack stands beside ErrRefused or ErrConflict: older than what is,
 	// or was, active.
-	ErrRolledBack = errors.New("older than what is in force")
+	ErrRolledBack = errors.New("older than what is active")
 	// ErrNotDurable: it is active, and no disk holds it.
 	ErrNotDurable = errors.New("could not be written")
 	// ErrTooFar stands beside ErrRefused: a list whose number is far beyond the active
@@ -20,7 +20,7 @@ var (
 	ErrTooFar = errors.New("its number is too far ahead")
 	// ErrUnproved: the list does not prove that it descends from the active one. Of
 	// it, only what it takes is active.
-	ErrUnproved = errors.New("does not descend from the list in force")
+	ErrUnproved = errors.New("does not descend from the active list")
 	// ErrSecondNeeded: a list that takes from more tenancies than one issuer
 	// may; the active one stays.
 	ErrSecondNeeded = errors.New("a second issuer's signature is needed")

@@ -94,7 +94,7 @@ func edit(t testing.TB, k *Keyring) *grantlist.Editor {
 	return e
 }
 
-// editAs starts from the list in force as if its manifest said something else.
+// editAs starts from the active list as if its manifest said something else.
 func editAs(t testing.TB, k *Keyring, change func(*wire.Manifest)) *grantlist.Editor {
 	t.Helper()
 	l, err := k.List()

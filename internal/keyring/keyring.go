@@ -70,11 +70,11 @@ type Keyring struct {
 // named, or another process at work in it. It starts nothing.
 func Open(o Options) (*Keyring, error) {
 	if o.Dir == "" || !wire.ValidName(o.Building, false) {
-		return nil, errors.New("open keyring: a folder and the building's id are needed")
+		return nil, errors.New("open keyring: a directory and the building's id are needed")
 	}
 	o = o.withDefaults()
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		o.Log.Error().Err(err).Msg("folder of the grants")
+		o.Log.Error().Err(err).Msg("directory of the grants")
 	}
 	k := build(o)
 	if err := k.takeLock(); err != nil {
@@ -115,7 +115,7 @@ func (k *Keyring) takeLock() error {
 		return errors.New("another process is at work there")
 	}
 	if err != nil {
-		k.opts.Log.Warn().Err(err).Msg("folder of the grants can't be locked")
+		k.opts.Log.Warn().Err(err).Msg("directory of the grants can't be locked")
 	}
 	k.lock = lock
 	return nil

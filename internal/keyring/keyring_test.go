@@ -94,7 +94,7 @@ func TestApplyRefuses(t *testing.T) {
 		}
 	}
 	if after, err := k.List(); err != nil || !slices.Equal(after.Manifest, list.Manifest) {
-		t.Fatal("a refused list changed the one in force")
+		t.Fatal("a refused list changed the active one")
 	}
 	apply(t, k, good)
 	want(t, k, credential(9), wire.ReasonGranted)
@@ -152,7 +152,7 @@ func TestFullListOfAnotherLine(t *testing.T) {
 		}
 		k = reopen(t, k)
 	}
-	e := edit(t, k) // what the tool makes follows the list in force
+	e := edit(t, k) // what the tool makes follows the active list
 	add(t, e, credential(5001))
 	apply(t, k, sign(t, e))
 	want(t, k, credential(7), wire.ReasonRevoked)
@@ -225,7 +225,7 @@ func TestMisuse(t *testing.T) {
 	open(t, dir)
 	for name, o := range map[string]Options{
 		"second process": {Dir: dir, Building: building},
-		"no folder":      {Building: building},
+		"no directory":   {Building: building},
 		"no building":    {Dir: t.TempDir()},
 	} {
 		if k, err := Open(o); err == nil {

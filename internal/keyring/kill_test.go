@@ -11,7 +11,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// snapshots copies the folders of a keyring after each of its writes, as power
+// snapshots copies the directories of a keyring after each of its writes, as power
 // would leave them that goes then.
 func snapshots(t testing.TB, k *Keyring) *[]string {
 	t.Helper()
@@ -26,7 +26,7 @@ func snapshots(t testing.TB, k *Keyring) *[]string {
 }
 
 // TestKilledAtEveryWrite: wherever power goes while a list is applied, what it
-// takes is in force before the first card of the next run, the hello names a list
+// takes is active before the first card of the next run, the hello names a list
 // that a file holds, nothing is told as damage, and the list is taken again.
 func TestKilledAtEveryWrite(t *testing.T) {
 	k, _ := enrolled(t)
@@ -87,7 +87,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	}
 }
 
-// TestNamedWhenStored: a list that no disk takes is in force, and not named.
+// TestNamedWhenStored: a list that no disk takes is active, and not named.
 func TestNamedWhenStored(t *testing.T) {
 	k, _ := enrolled(t)
 	g := newLog()

@@ -146,7 +146,7 @@ func (f *fate) give(t *rapid.T) {
 	err := f.g.give(f.t, f.k)
 	f.k.active.dir.Written = nil
 	if f.k.Status().Hash == hash && hash != f.inForce && !proves {
-		t.Fatal("a list that proves nothing is in force")
+		t.Fatal("a list that proves nothing is active")
 	}
 	switch {
 	case errors.Is(err, ErrConflict):
@@ -167,7 +167,7 @@ func (f *fate) give(t *rapid.T) {
 		f.cut(t, all, was, before)
 		return
 	case hash != f.k.Status().Hash && !known:
-		t.Fatal("taken, not in force, and not told")
+		t.Fatal("taken, not active, and not told")
 	}
 	f.cut(t, all, f.inForce, f.suspended)
 }
@@ -193,7 +193,7 @@ func (f *fate) restart(*rapid.T) { f.k = restarted(f.t, f.k) }
 func (f *fate) check(t *rapid.T) {
 	s := f.k.Status()
 	if s.Version > 0 && s.Hash != f.inForce || len(s.Files.Damage)+len(s.Files.Aside) > 0 {
-		t.Fatalf("%x is in force, want %x; %+v", s.Hash, f.inForce, s)
+		t.Fatalf("%x is active, want %x; %+v", s.Hash, f.inForce, s)
 	}
 	for n := byte(1); n <= f.cards; n++ {
 		id, got := wire.ID{n}, ask(f.k, credential(int(n)))

@@ -110,7 +110,7 @@ func until(at time.Time) func(*wire.Grant) {
 func atDoors(set uint16) func(*wire.Grant) { return func(g *wire.Grant) { g.DoorSet = set } }
 
 // TestRestoredRegistry is the worst day: a registry from before a revocation issues
-// on. The next revocation is in force at once, and the first one stays.
+// on. The next revocation is active at once, and the first one stays.
 func TestRestoredRegistry(t *testing.T) {
 	k, _ := enrolled(t)
 	g := newLog()
@@ -149,7 +149,7 @@ func TestRestoredRegistry(t *testing.T) {
 		k = restarted(t, k)
 	}
 
-	// It learned of the list in force and issues on with it in its log; the operator
+	// It learned of the active list and issues on with it in its log; the operator
 	// has not said that 1 is revoked, nor that 9 is there.
 	g.hashes = append(g.hashes, today.hashes[1])
 	g.issue(t, wire.LogFormat)
@@ -512,7 +512,7 @@ func TestInherit(t *testing.T) {
 }
 
 // TestNewerFormat: a list of a format that this program does not read is refused, and
-// status tells its number, until one that it reads is in force.
+// status tells its number, until one that it reads is active.
 func TestNewerFormat(t *testing.T) {
 	k, _ := enrolled(t)
 	g := newLog()

@@ -108,7 +108,7 @@ func (r *modelRegistry) grant(id wire.ID) (g modelGrant, ok bool) {
 	return g, ok
 }
 
-// prove notes that a gateway has a list in force.
+// prove notes that a gateway has an active list.
 func (r *modelRegistry) prove(gateway string, l *modelList) {
 	for id, g := range l.grants {
 		if g.ended {
@@ -172,7 +172,7 @@ type modelGate struct {
 	persons map[wire.ID]bool  // own check-ins whose person the registry has not confirmed
 	list    *modelList        // nil: none
 	over    map[wire.ID]bool
-	dead    map[wire.ID]bool // grants whose end was in force here
+	dead    map[wire.ID]bool // grants whose end was active here
 	line    lineOf
 	count   uint64
 }

@@ -222,7 +222,7 @@ func TestObjectionIsNoLoss(t *testing.T) {
 }
 
 // TestObjectedStillLose: tenants who have objected lose what a list takes from them
-// otherwise, and by an end before the one that the list in force names, also where the
+// otherwise, and by an end before the one that the active list names, also where the
 // list says it in two steps.
 func TestObjectedStillLose(t *testing.T) {
 	term := issuedAt.Add(180 * day)

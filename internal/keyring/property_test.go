@@ -98,7 +98,7 @@ func (h *house) change(t *rapid.T) {
 	h.sent = append(h.sent, u)
 }
 
-// replay sends an earlier update again: refused, or the one in force.
+// replay sends an earlier update again: refused, or the active one.
 func (h *house) replay(t *rapid.T) {
 	if len(h.sent) == 0 {
 		t.Skip("nothing sent")

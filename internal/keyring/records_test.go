@@ -130,7 +130,7 @@ func TestLeftoversAreErased(t *testing.T) {
 func TestRecordOnSickDisk(t *testing.T) {
 	k, _ := enrolled(t)
 	apply(t, k, listOf(t, 1, issuedAt, nil, 1, row(1, 1), row(2, 2), row(4, 4)))
-	writeFile(t, recordsDir(k), []byte("a file where the folder should be"))
+	writeFile(t, recordsDir(k), []byte("a file where the directory should be"))
 	for op, grant := range map[wire.Op]byte{wire.OpEnd: 1, wire.OpSuspend: 2} {
 		c := change(op, grant, 20)
 		if op == wire.OpSuspend {

@@ -157,7 +157,7 @@ func TestRemovedGatewayStaysRemoved(t *testing.T) {
 	}
 }
 
-// TestHouseOfAnotherLine: a house document that does not name the one in force waits
+// TestHouseOfAnotherLine: a house document that does not name the active one waits
 // for a day, and then is no dead end; one that names it, or of format 1, does not.
 func TestHouseOfAnotherLine(t *testing.T) {
 	var elapsed time.Duration

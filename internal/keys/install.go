@@ -12,7 +12,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Install writes the keys that a gateway needs into its folder of keys: the
+// Install writes the keys that a gateway needs into its directory of keys: the
 // issuer's public key, the building's key, and one of its own that it makes
 // now. It returns the paths. An Install that was interrupted goes on; keys of
 // another building or issuer are never overwritten.

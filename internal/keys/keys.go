@@ -19,7 +19,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Names of the key files in a gateway's folder of keys.
+// Names of the key files in a gateway's directory of keys.
 const (
 	BuildingKeyFile = "building.key" // PEM "GATEHOUSE BUILDING KEY"
 	IssuerFile      = "issuer.pub"   // one or more PEM "PUBLIC KEY" (PKIX, Ed25519)
@@ -40,10 +40,10 @@ type Keys struct {
 	Issuers  []wire.Key         // pinned: only their lists are taken
 	Gateway  ed25519.PrivateKey // its own, made on it
 	Registry *Registry          // nil: a house by itself. Else its trust names the issuers, not Issuers
-	Dir      string             // the folder; what comes later (trust, house, a sibling's building key) is written there
+	Dir      string             // the directory; what comes later (trust, house, a sibling's building key) is written there
 }
 
-// LoadKeys reads the key files of a folder. It returns what could be read, with
+// LoadKeys reads the key files of a directory. It returns what could be read, with
 // an error that names every file that could not; a gateway runs with what there
 // is, since exits and fire need no key.
 func LoadKeys(dir string) (Keys, error) {

@@ -15,7 +15,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Names of the files that enrolment adds to a gateway's folder of keys.
+// Names of the files that enrolment adds to a gateway's directory of keys.
 const (
 	RegistryFile   = "registry.json" // which registry, and where; written last: with it the gateway is enrolled
 	RootFile       = "root.pub"      // PEM "PUBLIC KEY" (PKIX, Ed25519)
@@ -60,7 +60,7 @@ type registryRow struct {
 	Broker   string `json:"broker"`
 }
 
-// LoadRegistry reads what enrolment left in a folder of keys: nil and no error
+// LoadRegistry reads what enrolment left in a directory of keys: nil and no error
 // where the house is by itself. Trust is opened by the root, House by the
 // issuers that it names; where a file is missing or does not verify, the rest
 // is returned with an error that names each.

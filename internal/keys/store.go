@@ -104,7 +104,7 @@ func (s *Store) SetBuilding(b *BuildingKey, damaged func(path string)) (set bool
 		return false, fmt.Errorf("set building key: number %d is there and stays: %w", have.Number(), fs.ErrExist)
 	}
 	if s.dir == "" {
-		return false, errors.New("set building key: no folder of keys")
+		return false, errors.New("set building key: no directory of keys")
 	}
 	path := filepath.Join(s.dir, BuildingKeyFile)
 	if !IsWhole(path) {
@@ -142,7 +142,7 @@ func (s *Store) MaskHouse(h wire.House) {
 func (s *Store) set(next *Registry, file string, envelope []byte) error {
 	defer s.registry.Store(next)
 	if s.dir == "" {
-		return errors.New("no folder of keys")
+		return errors.New("no directory of keys")
 	}
 	return durable.WriteFile(filepath.Join(s.dir, file), envelope, 0o600)
 }

@@ -81,7 +81,7 @@ func New(keys Keys) *Judge {
 // the right door.
 //
 // The first that fails is the reason: not ready (no grants), bad code (no pass,
-// or none that an issuer in force signed for this building), pass over
+// or none that an active issuer signed for this building), pass over
 // (its minutes are not now, with Skew), clock untrusted, replayed, and then what the
 // grants of its tenancy say (access.DecideTenancy). Who is the tenancy of a
 // genuine pass, with the grant that the reason is about, if there is one; of any

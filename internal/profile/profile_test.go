@@ -136,7 +136,7 @@ func TestSet(t *testing.T) {
 		t.Errorf("the file on disk does not go over the embedded one: %v, %v", r.Type, err)
 	}
 	if r, err := (Set{}).Reader("rdm6300"); err != nil || r.Type != "serial" {
-		t.Errorf("without a folder: %v, %v", r.Type, err)
+		t.Errorf("without a directory: %v, %v", r.Type, err)
 	}
 	if b, err := set.Board("raspberry-pi-4"); err != nil || b.Title != "mine" || b.Pull(17) != "" {
 		t.Errorf("board on disk: %q, pull %q, %v", b.Title, b.Pull(17), err)
@@ -178,8 +178,8 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// TestNoFolder: a house without profiles of its own has the embedded ones.
-func TestNoFolder(t *testing.T) {
+// TestNoDirectory: a house without profiles of its own has the embedded ones.
+func TestNoDirectory(t *testing.T) {
 	set := Set{Dir: filepath.Join(t.TempDir(), "none")}
 	all, err := set.List()
 	if err != nil || len(all) == 0 {
@@ -201,7 +201,7 @@ func TestHugeFile(t *testing.T) {
 		t.Errorf("%d bytes read, %v", len(raw), err)
 	}
 	if _, err := ReadFile(filepath.Dir(path)); err == nil {
-		t.Error("a folder is read")
+		t.Error("a directory is read")
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Compare wants the block of that name in the page to list exactly what there is,
-// one a line. root is the repository's folder as seen from the test.
+// one a line. root is the repository's directory as seen from the test.
 func Compare(t testing.TB, root, block string, got []string) {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join(root, "docs", "refusals.md"))

@@ -87,9 +87,9 @@ func (s *source) Read(b []byte) (int, error) {
 	return s.chacha.Read(b)
 }
 
-// Folder is where runs keep their files when nobody names another place: in
+// Directory is where runs keep their files when nobody names another place: in
 // memory where there is such a directory, since a run waits for thousands of syncs.
-func Folder() string {
+func Directory() string {
 	const memory = "/dev/shm"
 	if f, err := os.CreateTemp(memory, "gatehouse-"); err == nil {
 		_ = f.Close()

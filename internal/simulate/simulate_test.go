@@ -21,7 +21,7 @@ func calmPlan(seed uint64, days int) plan.Plan {
 // TestGoodWeather: days without a fault break no law, and nothing is told; and
 // whoever walks, all who may not know see the same.
 func TestGoodWeather(t *testing.T) {
-	o := twins(t, calmPlan(1, 1), Folder())
+	o := twins(t, calmPlan(1, 1), Directory())
 	if len(o.Breaches) > 0 {
 		t.Errorf("in good weather:\n%s", o.Words())
 	}
@@ -35,7 +35,7 @@ func TestGoodWeather(t *testing.T) {
 func TestRepeats(t *testing.T) {
 	p := plan.New(5, 1)
 	p.Trace = true
-	first := bubble(t, p, Folder()).Words()
+	first := bubble(t, p, Directory()).Words()
 	if len(first) < 1000 || !strings.Contains(first, "list_applied") {
 		t.Fatalf("a trace without entries:\n%s", first)
 	}
@@ -43,7 +43,7 @@ func TestRepeats(t *testing.T) {
 	defer runtime.GOMAXPROCS(had)
 	for n := range 4 {
 		runtime.GOMAXPROCS(1 + n%2)
-		if again := bubble(t, p, Folder()).Words(); again != first {
+		if again := bubble(t, p, Directory()).Words(); again != first {
 			t.Fatalf("the same seed, another run (%d processors):\n%s\n--- and\n%s", 1+n%2, first, again)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // runs the version before.
 func house(t *testing.T, play func(r *run)) {
 	repeatKeys(t, 1)
-	dir, err := os.MkdirTemp(Folder(), "gatehouse-")
+	dir, err := os.MkdirTemp(Directory(), "gatehouse-")
 	if err != nil {
 		t.Fatal(err)
 	}

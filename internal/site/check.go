@@ -121,7 +121,7 @@ func (s *Site) checkDoor(f *strict.Faults, d *Door) {
 
 func (s *Site) checkMaxRelease(f *strict.Faults, at string, d *Door) {
 	if d.Lock == "fail-safe" {
-		f.Add("%s: max_release_seconds limits how long a fail-secure lock is driven; a fail-safe lock is released without current: remove it", at)
+		f.Add("%s: max_release_seconds limits how long a fail-secure lock is driven; a fail-safe lock is released when de-energised: remove it", at)
 	}
 	if d.MaxReleaseSeconds < d.ReleaseSeconds {
 		f.Add("%s: max_release_seconds is less than release_seconds", at)

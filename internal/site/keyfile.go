@@ -15,7 +15,7 @@ import (
 )
 
 // KeyFile keeps the keys of one OSDP reader: one line of 32 hex digits, the key
-// (SCBK) in force. While a new one is being given to the reader it stands in a
+// (SCBK) active. While a new one is being given to the reader it stands in a
 // second file beside it, so that a crash at any moment leaves the one that the
 // reader has.
 type KeyFile struct{ path string }
@@ -100,7 +100,7 @@ func (k KeyFile) Save(keys osdp.Keys) error {
 
 func (k KeyFile) write(path string, key *protocol.Key) error {
 	if err := durable.MakeDir(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("folder of reader's key: %w", err)
+		return fmt.Errorf("directory of reader's key: %w", err)
 	}
 	if err := durable.WriteFile(path, fmt.Appendf(nil, "%x\n", key[:]), 0o600); err != nil {
 		return fmt.Errorf("write reader's key: %w", err)

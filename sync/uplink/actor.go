@@ -221,7 +221,7 @@ func (a *actor) judge(_ context.Context, now time.Time) time.Time {
 	}, now)
 }
 
-// prove records which list is in force.
+// prove records which list is active.
 func (a *actor) prove(_ context.Context, now time.Time) time.Time {
 	proof, next := a.authority.proving.due(now)
 	a.logbook.proved(proof, now)

@@ -103,7 +103,7 @@ func take(trees map[uint64]tree.Range, payload []byte, gateway wire.Key, place w
 	return b.Epoch
 }
 
-// fill makes a journal of n entries in a folder, once.
+// fill makes a journal of n entries in a directory, once.
 func fill(b *testing.B, dir string, n int, o journal.Options) {
 	o.Queue = n + 100
 	j, err := journal.Open(o)

@@ -22,7 +22,7 @@ type documentsKeyring interface {
 }
 
 // set takes the root's document or an issuer's, and returns what is to be recorded;
-// none: what is in force is what was, whatever the error says.
+// none: what is active is what was, whatever the error says.
 func (d *documents) set(kind string, envelope []byte) (acts []wire.Header, err error) {
 	set, before := d.keyring.SetTrust, d.version(kind)
 	if kind == wire.TypeHouse {
@@ -30,7 +30,7 @@ func (d *documents) set(kind string, envelope []byte) (acts []wire.Header, err e
 	}
 	err = set(envelope)
 	if v := d.version(kind); v != before {
-		d.log.Info().Str("document", kind).Uint64("version", v).Msg("in force")
+		d.log.Info().Str("document", kind).Uint64("version", v).Msg("active")
 		acts = []wire.Header{{Kind: wire.KindAuthority, Outcome: wire.OutcomeDone, Source: kind, Count: v}}
 	}
 	return acts, withoutDisk(d.log, err)

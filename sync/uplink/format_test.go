@@ -179,7 +179,7 @@ func TestSpreadIsPassedOn(t *testing.T) {
 	})
 }
 
-// TestListThatWaitsShows: a list that the registry has and that is not in force
+// TestListThatWaitsShows: a list that the registry has and that is not active
 // here is no "in step".
 func TestListThatWaitsShows(t *testing.T) {
 	bubble(t, func(w *world) {

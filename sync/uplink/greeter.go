@@ -43,7 +43,7 @@ type greeter struct {
 	format   uint64        // of the next hello
 	spoken   uint64        // format of the newest ack of this connection; 0: none, or the newest is tried again
 	epoch    uint64        // that the answer must be of
-	list     wire.Hash     // that the newest hello named as in force
+	list     wire.Hash     // that the newest hello named as active
 }
 
 // again asks anew where the registry stands. Acks for the hello before count no more.

@@ -235,7 +235,7 @@ func TestNewGatewaysSayThatTheyAreNew(t *testing.T) {
 }
 
 // TestUnprovedList: that a list proves nothing is an alarm only when its proof was
-// for the list in force: first the gateway says hello anew and asks again.
+// for the active list: first the gateway says hello anew and asks again.
 func TestUnprovedList(t *testing.T) {
 	bubble(t, func(w *world) {
 		if !w.settle(time.Minute) {

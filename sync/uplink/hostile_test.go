@@ -14,7 +14,7 @@ import (
 )
 
 // TestRefused: what is not signed by the right key in the right role for this
-// gateway, is older than what is in force, or too large, changes nothing and
+// gateway, is older than what is active, or too large, changes nothing and
 // stands in the journal with the reason.
 func TestRefused(t *testing.T) {
 	k := makeKeys()

@@ -12,8 +12,8 @@ import (
 // Keyring is what the uplink needs of the gateway's keyring. What it refuses it says
 // with a *Judged.
 type Keyring interface {
-	Trust() wire.Trust // in force
-	House() wire.House // in force
+	Trust() wire.Trust // active
+	House() wire.House // active
 	SetTrust(envelope []byte) error
 	SetHouse(envelope []byte) error
 
@@ -36,7 +36,7 @@ type Keyring interface {
 type Judged struct {
 	Err     error
 	Reason  wire.Reason // for the journal
-	InForce bool        // what came is in force, and on no disk
+	InForce bool        // what came is active, and on no disk
 }
 
 func (j *Judged) Error() string { return j.Err.Error() }
@@ -49,11 +49,11 @@ func isUnproved(err error) bool {
 	return ok && j.Reason == wire.ReasonUnproved
 }
 
-// withoutDisk logs that something is in force and on no disk: that is no
+// withoutDisk logs that something is active and on no disk: that is no
 // refusal.
 func withoutDisk(log zerolog.Logger, err error) error {
 	if j, ok := errors.AsType[*Judged](err); ok && j.InForce {
-		log.Error().Err(err).Msg("in force until the next start")
+		log.Error().Err(err).Msg("active until the next start")
 		return nil
 	}
 	return err

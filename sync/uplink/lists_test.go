@@ -60,7 +60,7 @@ func applied(version uint64) func(wire.Header) bool {
 }
 
 // TestListComes: pushed or named by an ack, whole or in parts, through a broker
-// that loses most of it: it is in force in the end, and the journal proves it.
+// that loses most of it: it is active in the end, and the journal proves it.
 func TestListComes(t *testing.T) {
 	for name, c := range map[string]struct {
 		bits uint8
@@ -87,7 +87,7 @@ func TestListComes(t *testing.T) {
 					}
 				}
 				if v := w.ring.Lists().Version; v != 5 {
-					t.Fatalf("version %d in force", v)
+					t.Fatalf("version %d active", v)
 				}
 				if n := w.count(applied(5)); n != 1 {
 					t.Errorf("%d entries that it was applied", n)
@@ -190,7 +190,7 @@ func TestRolledBackList(t *testing.T) {
 		w.publishList(2, 0, 2, true)
 		time.Sleep(time.Minute)
 		if v := w.ring.Lists().Version; v != 3 {
-			t.Errorf("version %d in force", v)
+			t.Errorf("version %d active", v)
 		}
 		if n := w.count(is(wire.KindRefused, wire.OutcomeRefused, wire.ReasonRolledBack)); n != 1 {
 			t.Errorf("%d entries that it was refused", n)
@@ -223,7 +223,7 @@ func TestRefusedBeforeApplied(t *testing.T) {
 			return false
 		})
 		if v := w.ring.Lists().Version; v != 4 || refused < 3 || last != wire.KindListApplied {
-			t.Errorf("list %d is in force, %d were refused, and the last entry of it is a %v", v, refused, last)
+			t.Errorf("list %d is active, %d were refused, and the last entry of it is a %v", v, refused, last)
 		}
 	})
 }
@@ -239,13 +239,13 @@ func TestBucketsThatNobodyNamed(t *testing.T) {
 		w.broker.Inject(mqtt.Message{Topic: w.place.Down(wire.TypeList), Payload: w.reg.sign(wire.TypeList, junk)})
 		time.Sleep(time.Second)
 		if v := w.ring.Lists().Version; v != 0 {
-			t.Fatalf("version %d in force with half of it", v)
+			t.Fatalf("version %d active with half of it", v)
 		}
 		rest := wire.ListPart{Manifest: manifest, Buckets: buckets[1:]}
 		w.broker.Inject(mqtt.Message{Topic: w.place.Down(wire.TypeList), Payload: w.reg.sign(wire.TypeList, rest)})
 		time.Sleep(time.Second)
 		if v := w.ring.Lists().Version; v != 1 {
-			t.Errorf("version %d in force", v)
+			t.Errorf("version %d active", v)
 		}
 	})
 }
@@ -274,7 +274,7 @@ func TestDocuments(t *testing.T) {
 		time.Sleep(time.Minute)
 		inForceTrust, inForceHouse := w.ring.Trust(), w.ring.House()
 		if inForceTrust.Version != 2 || inForceHouse.Version != 4 {
-			t.Errorf("trust %d, house %d in force", inForceTrust.Version, inForceHouse.Version)
+			t.Errorf("trust %d, house %d active", inForceTrust.Version, inForceHouse.Version)
 		}
 		for kind, version := range map[string]uint64{wire.TypeTrust: 2, wire.TypeHouse: 4} {
 			n := w.count(func(h wire.Header) bool {

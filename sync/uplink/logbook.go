@@ -48,7 +48,7 @@ func (l *logbook) refused(now time.Time) time.Time {
 	return next
 }
 
-// proved records that a list is in force, and before it which were refused.
+// proved records that a list is active, and before it which were refused.
 func (l *logbook) proved(proof []wire.Header, now time.Time) {
 	if proof != nil {
 		l.record(l.refusals.ofLists(now))

@@ -14,7 +14,7 @@ import (
 // and what that sibling says on another way may come.
 const keyTurns = 5 * time.Minute
 
-// newcomers are siblings of which something came that the House document in force
+// newcomers are siblings of which something came that the active House document
 // does not bear out. One that was taken in a moment ago is heard before the
 // document that names it, and what was signed with a key before may come after the
 // one that names the next. Neither is taken, and neither is anybody's fault: so it

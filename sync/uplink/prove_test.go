@@ -18,7 +18,7 @@ type copies struct {
 
 func (c *copies) Lists() lists.State { return c.status }
 
-// TestListOnNoDisk: a list in force that no disk has taken is not proved, since
+// TestListOnNoDisk: an active list that no disk has taken is not proved, since
 // a restart would undo it; it is when a disk takes it.
 func TestListOnNoDisk(t *testing.T) {
 	j, err := journal.Open(journal.Options{Dir: t.TempDir(), Log: zerolog.Nop(), Clock: func() journal.Stamp { return journal.Stamp{} }})

@@ -11,10 +11,10 @@ import (
 // proveEvery is how often a list that no disk has taken is looked at.
 const proveEvery = time.Minute
 
-// proving records which list is in force: that entry is the proof.
+// proving records which list is active: that entry is the proof.
 type proving struct {
 	keyring  interface{ Lists() lists.State }
-	unproved uint64 // version in force of which there is no entry yet; 0: none
+	unproved uint64 // active version of which there is no entry yet; 0: none
 }
 
 // due returns the entry, once a disk holds the list: before that a restart would undo

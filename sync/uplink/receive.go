@@ -103,9 +103,9 @@ func (a *actor) down(ctx context.Context, kind string, envelope []byte) error {
 	return wire.ErrWrongType
 }
 
-// apply puts a list in force. One that proves nothing may have come with the proof of
+// apply makes a list active. One that proves nothing may have come with the proof of
 // an earlier list of this gateway, so it is asked for again after a hello that names
-// the one in force, and is an alarm once that is answered: what came before may have
+// the active one, and is an alarm once that is answered: what came before may have
 // been sent before.
 func (a *actor) apply(ctx context.Context, u lists.List) error {
 	before := a.o.Keyring.Lists()
@@ -121,7 +121,7 @@ func (a *actor) apply(ctx context.Context, u lists.List) error {
 	return withoutDisk(a.o.Log, err)
 }
 
-// inherit puts a sibling's list in force, where it proves itself.
+// inherit makes a sibling's list active, where it proves itself.
 func (a *actor) inherit(ctx context.Context, h lists.Holding) error {
 	before := a.o.Keyring.Lists()
 	err := a.o.Keyring.Inherit(h)
@@ -132,13 +132,13 @@ func (a *actor) inherit(ctx context.Context, h lists.Holding) error {
 	return withoutDisk(a.o.Log, err)
 }
 
-// applied records that another list is in force than before.
+// applied records that another list is active than before.
 func (a *actor) applied(ctx context.Context, before lists.State) lists.State {
 	s := a.o.Keyring.Lists()
 	if s.Newest() == before.Newest() {
 		return s
 	}
-	a.o.Log.Info().Uint64("version", s.InForce).Msg("list of grants in force")
+	a.o.Log.Info().Uint64("version", s.InForce).Msg("list of grants active")
 	a.authority.proving.unproved = s.InForce
 	a.prove(ctx, time.Now())
 	a.fetching.Applied()

@@ -109,7 +109,7 @@ func (r *refusals) due(now time.Time) (entries []wire.Header, next time.Time) {
 }
 
 // ofLists returns the entries about lists that were refused before the one that is
-// in force now. A later entry about them would say that this one is not taken.
+// active now. A later entry about them would say that this one is not taken.
 func (r *refusals) ofLists(now time.Time) (entries []wire.Header) {
 	for _, kind := range r.list() {
 		if c := r.kinds[kind]; kind.Type == wire.TypeList && c.n > 0 {

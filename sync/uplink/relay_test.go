@@ -79,7 +79,7 @@ func TestRelay(t *testing.T) {
 
 // TestSetBackWithAsManyRecords: a disk is set back and as many records are made
 // anew as were lost. Numbers alone show nothing; the journal does. The line is left
-// before any list is in force and any record is delivered.
+// before any list is active and any record is delivered.
 func TestSetBackWithAsManyRecords(t *testing.T) {
 	bubble(t, func(w *world) {
 		b := withDesk(w)
@@ -90,14 +90,14 @@ func TestSetBackWithAsManyRecords(t *testing.T) {
 		}
 		w.stop()
 		image := filepath.Join(t.TempDir(), "image")
-		copyFolder(t, w.dir, image)
+		copyDirectory(t, w.dir, image)
 		w.startGateway()
 		b.change(2)
 		if !w.settle(time.Minute) {
 			t.Fatal("not in step")
 		}
 		w.stop()
-		copyFolder(t, image, w.dir)
+		copyDirectory(t, image, w.dir)
 		b.number, b.ids = 1, map[uint64]wire.ID{1: {1}}
 		w.ring.status.Version = 0
 		b.renewing = func() {
@@ -115,7 +115,7 @@ func TestSetBackWithAsManyRecords(t *testing.T) {
 			t.Errorf("%d records stored of 3, %d new lines", len(ids), b.renewed)
 		}
 		if v := w.ring.Lists().Version; v != 4 {
-			t.Errorf("list %d is in force", v)
+			t.Errorf("list %d is active", v)
 		}
 	})
 }

@@ -53,9 +53,9 @@ func (k *ring) RaiseFloor(unix int64, _ uint64) {
 	k.floor = max(k.floor, unix)
 }
 
-// older is what a keyring says of something older than what is in force.
+// older is what a keyring says of something older than what is active.
 func older() error {
-	return &Judged{Err: errors.New("older than what is in force"), Reason: wire.ReasonRolledBack}
+	return &Judged{Err: errors.New("older than what is active"), Reason: wire.ReasonRolledBack}
 }
 
 func (k *ring) HighestSigned() wire.Floor {
@@ -433,7 +433,7 @@ func bubble(t *testing.T, f func(w *world)) {
 	synctest.Test(t, func(t *testing.T) { f(newWorld(t, 1)) })
 }
 
-func copyFolder(t testing.TB, from, to string) {
+func copyDirectory(t testing.TB, from, to string) {
 	if err := os.RemoveAll(to); err != nil {
 		t.Fatal(err)
 	}

@@ -41,14 +41,14 @@ func restoreImage(t *testing.T, w *world, before, between, after int, why wire.R
 		t.Fatal("not in step")
 	}
 	w.stop()
-	copyFolder(t, w.dir, image)
+	copyDirectory(t, w.dir, image)
 	w.startGateway()
 	w.append(between)
 	if !w.settle(time.Minute) {
 		t.Fatal("not in step")
 	}
 	w.stop()
-	copyFolder(t, image, w.dir)
+	copyDirectory(t, image, w.dir)
 	link := w.client("g")
 	link.Cut() // before the gateway can say that it is back
 	w.startOn(link)
@@ -196,7 +196,7 @@ func TestListWithoutAJournal(t *testing.T) {
 		go func() { _ = u.Run(ctx); close(ended) }()
 		time.Sleep(time.Minute)
 		if v := w.ring.Lists().Version; v != 4 {
-			t.Errorf("version %d in force", v)
+			t.Errorf("version %d active", v)
 		}
 		stop()
 		<-ended
@@ -229,14 +229,14 @@ func setBacks(t *testing.T, plan []step) string {
 		case "copy card":
 			w.stop()
 			card = filepath.Join(t.TempDir(), "card")
-			copyFolder(t, w.dir, card)
+			copyDirectory(t, w.dir, card)
 			w.startGateway()
 		case "put card back":
 			if card == "" {
 				continue
 			}
 			w.stop()
-			copyFolder(t, card, w.dir)
+			copyDirectory(t, card, w.dir)
 			w.startGateway()
 		case "copy registry":
 			w.reg.mu.Lock()

@@ -16,8 +16,8 @@ const (
 	StateDown     State = "down"            // the link is
 	StateGreeting State = "greeting"        // no hello of this connection is answered yet
 	StateSending  State = "sending"         // entries wait to be confirmed
-	StateUnproved State = "list not proved" // the newest list is not in force here, or not on disk
-	StateInStep   State = "in step"         // the registry has all that is here, and its list is in force
+	StateUnproved State = "list not proved" // the newest list is not active here, or not on disk
+	StateInStep   State = "in step"         // the registry has all that is here, and its list is active
 )
 
 // Status is how the uplink is.
@@ -30,7 +30,7 @@ type Status struct {
 	Problem  wire.Reason      // why the alarm is raised; ReasonNone: it is not
 	Quiet    bool             // the alarm came of entries alone: it says when somebody came, and is not for owners
 	List     uint64           // newest version that the registry named
-	Withheld time.Time        // since when it is named and not in force; zero: it is
+	Withheld time.Time        // since when it is named and not active; zero: it is
 	Records  int              // tenancy records that the registry has not stored
 	Refused  uint64           // messages since the start
 	Refusals []Refusal        // the kinds of the last hour

@@ -6,7 +6,7 @@
 // An entry counts as delivered when the registry's witness has signed that it
 // is stored, with the root that this gateway computes itself; nothing else moves
 // the cursor. What comes down is taken only with the right signature, type,
-// role and address, and never older than what is in force.
+// role and address, and never older than what is active.
 //
 // The package refuses to touch a door, to expire anything because the registry
 // is silent, to delete an entry, and to keep a queue of its own: the journal is

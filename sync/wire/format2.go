@@ -12,7 +12,7 @@ type Hello2 struct {
 	Formats     []uint64 `cbor:"17,keyasint"` // that the gateway reads, ascending
 	Removed     uint64   `cbor:"18,keyasint"` // how many grants it remembers as ended for good
 	RemovedHash Hash     `cbor:"19,keyasint"` // over their ids
-	ListEpoch   uint64   `cbor:"20,keyasint"` // of the issuer's role that signed the list in force; 0: none
+	ListEpoch   uint64   `cbor:"20,keyasint"` // of the issuer's role that signed the active list; 0: none
 	Cosigned    Cosigned `cbor:"21,keyasint"` // newest checkpoint that a witness cosigned
 	Anchor      Hash     `cbor:"22,keyasint"` // of the journal's files; zeros: none
 	Zone        string   `cbor:"23,keyasint"` // time zone of the building, as Asia/Shanghai; at most 64 bytes

@@ -69,7 +69,7 @@ type Hello struct {
 	Root        Hash         `cbor:"5,keyasint"` // its root
 	CursorEpoch uint64       `cbor:"6,keyasint"` // where the uplink stands; 0 before the first ack
 	CursorNext  uint64       `cbor:"7,keyasint"`
-	List        uint64       `cbor:"8,keyasint"`  // version in force; 0: none
+	List        uint64       `cbor:"8,keyasint"`  // active version; 0: none
 	ListHash    Hash         `cbor:"9,keyasint"`  // of its manifest
 	House       uint64       `cbor:"10,keyasint"` // version of the House document
 	Trust       uint64       `cbor:"11,keyasint"` // version of the Trust document
@@ -163,7 +163,7 @@ type ListPart struct {
 // asks the siblings for theirs.
 type Holding struct {
 	Nonce      Nonce    `cbor:"1,keyasint"` // of the newest hello; to a sibling, of what it answers
-	Manifest   []byte   `cbor:"2,keyasint"` // envelope of the list in force, in part 0; else, and where there is none, empty
+	Manifest   []byte   `cbor:"2,keyasint"` // envelope of the active list, in part 0; else, and where there is none, empty
 	Second     []byte   `cbor:"3,keyasint"` // its envelope of TypeSecond, in part 0; empty: none
 	Buckets    [][]byte `cbor:"4,keyasint"` // of that list; each proves itself by its hash
 	Tombstones []ID     `cbor:"5,keyasint"` // grants that were revoked, ended or dropped

@@ -48,7 +48,7 @@ type Kind uint8
 const (
 	KindBoot         Kind = 1  // a run of the daemon began; detail: the kernel's boot id
 	KindStop         Kind = 2  // it ended in order
-	KindSite         Kind = 3  // detail: SHA-256 of the site file in force
+	KindSite         Kind = 3  // detail: SHA-256 of the active site file
 	KindAccess       Kind = 4  // a card was decided on
 	KindRepeated     Kind = 5  // ref: the first; count: how often more within its minute
 	KindFlood        Kind = 6  // more different cards in a minute than are kept; count
@@ -78,7 +78,7 @@ const (
 	KindTold         Kind = 30 // a tenant was told at the door that a notice runs; ref: the access entry
 	KindRefused      Kind = 31 // a message was not taken; reason: why; source: its type; count: how many since the last such entry
 	KindUplink       Kind = 32 // outcome active: the registry does not confirm what is sent to it; idle: it does again
-	KindAuthority    Kind = 33 // a trust or house document is in force, or a building key came; source: which; count: its version
+	KindAuthority    Kind = 33 // a trust or house document is active, or a building key came; source: which; count: its version
 	KindReader       Kind = 34 // a reader's install window or its key; reason: what became of it
 )
 
@@ -139,7 +139,7 @@ const (
 	ReasonListRefused  Reason = 521
 	ReasonBadSignature Reason = 522 // nobody trusted in that role signed it
 	ReasonMisaddressed Reason = 523 // it is for another building or gateway
-	ReasonRolledBack   Reason = 524 // older than what is in force
+	ReasonRolledBack   Reason = 524 // older than what is active
 	ReasonTooLarge     Reason = 525
 	ReasonMalformed    Reason = 526
 	ReasonNoAnswer     Reason = 527 // sent, and not confirmed
@@ -149,8 +149,8 @@ const (
 	ReasonSecondNeeded Reason = 531 // a list that ends many tenancies needs a second issuer
 	ReasonTooMuch      Reason = 532 // a gateway sends more than one may; the registry's own word
 	ReasonGivenBack    Reason = 533 // a list gives back a grant that is over: it stays shut
-	ReasonUnproved     Reason = 534 // a list does not prove that it descends from the one in force: it only takes
-	ReasonTooFar       Reason = 535 // a list's number is too far beyond the one in force
+	ReasonUnproved     Reason = 534 // a list does not prove that it descends from the active one: it only takes
+	ReasonTooFar       Reason = 535 // a list's number is too far beyond the active one
 
 	ReasonSetBack    Reason = 540 // the journal had more than it has
 	ReasonMissing    Reason = 541 // a file that should be there is not

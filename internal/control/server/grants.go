@@ -114,12 +114,12 @@ func (g grants) refusedList(err error) {
 	}
 }
 
-// listFailure says whether the list is in force all the same.
+// listFailure says whether the list is active all the same.
 func listFailure(err error, applied bool) error {
 	switch {
 	case applied && !errors.Is(err, keyring.ErrNotDurable):
-		return socket.Refused(http.StatusInsufficientStorage, "mend the disk; gatehouse grant list shows what is in force",
-			"the list is in force, but what belongs to it on this gateway could not be written: %v", err)
+		return socket.Refused(http.StatusInsufficientStorage, "mend the disk; gatehouse grant list shows what is active",
+			"the list is active, but what belongs to it on this gateway could not be written: %v", err)
 	case errors.Is(err, keyring.ErrUnproved):
 		return socket.Refused(http.StatusConflict, "make the change again from the list of this gateway, with gatehouse grant", "%v", err)
 	case errors.Is(err, keyring.ErrTooFar):
@@ -127,7 +127,7 @@ func listFailure(err error, applied bool) error {
 	case errors.Is(err, keyring.ErrConflict):
 		return &socket.Error{Status: http.StatusConflict, Message: err.Error(), Hint: "somebody else changed the list: try again", Conflict: true}
 	case errors.Is(err, keyring.ErrNotDurable):
-		return socket.Refused(http.StatusInsufficientStorage, "the list is in force until the next start: mend the disk, then hand it in again", "%v", err)
+		return socket.Refused(http.StatusInsufficientStorage, "the list is active until the next start: mend the disk, then hand it in again", "%v", err)
 	case errors.Is(err, keyring.ErrRefused):
 		return socket.Refused(http.StatusForbidden, "sign with the key of this building's init", "%v", err)
 	}

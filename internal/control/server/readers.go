@@ -89,7 +89,7 @@ func (g readers) postRekey(r *http.Request, _ socket.None) (any, error) {
 	}
 	before, err := s.Keys.Load()
 	if err != nil {
-		return nil, fmt.Errorf("the key in force: %w", err)
+		return nil, fmt.Errorf("the active key: %w", err)
 	}
 	if err := s.OSDP.Rekey(); err != nil {
 		return nil, socket.Refused(http.StatusConflict, "gatehouse reader list shows how it is", "%v", err)

@@ -15,7 +15,7 @@ import (
 )
 
 // TestRefusalsAreToDo: what is refused of the registry's is a line with what its
-// operator does; a list that is in force meanwhile is none.
+// operator does; a list that is active meanwhile is none.
 func TestRefusalsAreToDo(t *testing.T) {
 	g := &gateway.Gateway{Parts: gateway.Parts{Site: &site.Site{Building: "lane-7"}}}
 	for name, c := range map[string]struct {
@@ -38,7 +38,7 @@ func TestRefusalsAreToDo(t *testing.T) {
 // TestNewerFormatIsToDo: a list that this program can't read is a line with what to do.
 func TestNewerFormatIsToDo(t *testing.T) {
 	got := strings.Join(grantProblems(keyring.Status{Version: 4, Active: keyring.ActiveList{Version: 4}, Refusal: &keyring.Refusal{Version: 5, Why: signedlist.ErrNewerFormat}}, true), "\n")
-	if !strings.Contains(got, "list 5 is of a format that this program does not read") || !strings.Contains(got, "list 4 stays in force") || !strings.Contains(got, "gatehoused version") {
+	if !strings.Contains(got, "list 5 is of a format that this program does not read") || !strings.Contains(got, "list 4 stays active") || !strings.Contains(got, "gatehoused version") {
 		t.Errorf("%q", got)
 	}
 }

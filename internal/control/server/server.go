@@ -92,7 +92,7 @@ func (srv *Server) Serve(ctx context.Context) {
 
 func (srv *Server) serve(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Dir(srv.path), 0o755); err != nil {
-		return fmt.Errorf("folder of the socket: %w", err)
+		return fmt.Errorf("directory of the socket: %w", err)
 	}
 	return srv.socket.Run(ctx)
 }

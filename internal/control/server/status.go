@@ -146,8 +146,8 @@ func doorProblems(doors []control.Door) (list []string) {
 // setAsideProblems names damaged files for as long as they lie there: what is
 // in them is nowhere else.
 func setAsideProblems(g *gateway.Gateway) (list []string) {
-	for _, folder := range []string{"journal", "grants"} {
-		found, _ := filepath.Glob(g.Site.Path(folder, "*.bad-*")) // the pattern is right
+	for _, directory := range []string{"journal", "grants"} {
+		found, _ := filepath.Glob(g.Site.Path(directory, "*.bad-*")) // the pattern is right
 		for _, f := range found {
 			list = append(list, fmt.Sprintf("a damaged file was set aside: %s. Look after the disk; copy the file away, then remove it here", f))
 		}

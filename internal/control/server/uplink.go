@@ -83,7 +83,7 @@ func uplinkProblems(g *gateway.Gateway, u *control.Uplink) (list []string) {
 	refusals := refusalProblems(g, u, s)
 	list = append(list, refusals...)
 	if !s.Withheld.IsZero() && time.Since(s.Withheld) > withheldAfter && len(refusals) == 0 {
-		list = append(list, fmt.Sprintf("the registry has list %d of the grants, here list %d is in force, and the newer one does not come: ask its operator", u.List, u.InForce))
+		list = append(list, fmt.Sprintf("the registry has list %d of the grants, here list %d is active, and the newer one does not come: ask its operator", u.List, u.InForce))
 	}
 	return list
 }

@@ -12,7 +12,7 @@ import (
 // record had come. What the registry has decided stays the list's: one that was put
 // back to before its decision has to decide again, and both show that.
 
-// Decision is what the list in force says that the registry has decided on a notice.
+// Decision is what the active list says that the registry has decided on a notice.
 type Decision struct {
 	said     bool   // the list says such things; one of the first format does not
 	upheld   uint32 // newest time of what it has decided on, by upholding; 0: it has not
@@ -20,7 +20,7 @@ type Decision struct {
 	cause    wire.Cause
 }
 
-// Decisions are what the list in force says of all tenancies.
+// Decisions are what the active list says of all tenancies.
 type Decisions struct {
 	Barred    map[wire.CredentialID]bool // cards that the registry has suspended besides a desk
 	decided   map[wire.ID]Decision       // by tenancy; of those that are not in it undecided

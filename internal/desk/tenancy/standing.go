@@ -33,7 +33,7 @@ func Holdings(g *access.Grants) map[wire.ID][]wire.Grant {
 	return all
 }
 
-// Card is a card of a tenancy as it stands by the list in force.
+// Card is a card of a tenancy as it stands by the active list.
 type Card struct {
 	Number int    // from 1, as it is named in commands
 	State  string // active, suspended or ended
@@ -90,10 +90,10 @@ func stateOf(credentials []wire.CredentialID, held []wire.Grant) string {
 	return state
 }
 
-// Standing is how a tenancy stands by the snapshot in force.
+// Standing is how a tenancy stands by the active snapshot.
 type Standing struct {
 	Cards   []Card
-	Unnamed bool // the list in force has nothing of it (any more)
+	Unnamed bool // the active list has nothing of it (any more)
 
 	from    uint32 // first of what it holds; 0: it began at once, or holds nothing
 	end     uint32 // by term or notice; 0: none

@@ -1,5 +1,5 @@
 // Package tenancy is the pure half of the desk: what a tenancy is, how it stands by
-// the list in force, what is shown of it, and who may do what to it. Data goes in and
+// the active list, what is shown of it, and who may do what to it. Data goes in and
 // data comes out: it keeps no file, reads no clock and knows no keyring. It has no
 // field for a name, a document or a card's number that would be kept. Nothing here is
 // safe for concurrent use by itself.
@@ -24,7 +24,7 @@ type Tenancy struct {
 	PIN    *PIN // nil: none
 	Cards  []KeptCard
 
-	Decided Decision // by the list in force; not in the file
+	Decided Decision // by the active list; not in the file
 }
 
 // Lease is what the check-in said.
@@ -51,7 +51,7 @@ type Notice struct {
 type End struct {
 	At    uint32     `json:"ended,omitempty"`
 	Cause wire.Cause `json:"end_cause,omitempty"`
-	Gone  uint32     `json:"gone,omitempty"` // since when the list in force names it no more
+	Gone  uint32     `json:"gone,omitempty"` // since when the active list names it no more
 }
 
 // form is a tenancy as the file has it: one flat object.

@@ -81,7 +81,7 @@ func New(src Source, path string, floor func() int64) *Clock {
 	return c
 }
 
-// File is what is kept of the time, in the state folder.
+// File is what is kept of the time, in the state directory.
 const File = "clock"
 
 // readClock reads what was kept; what can't be read is as a first start. Nine

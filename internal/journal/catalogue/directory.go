@@ -43,7 +43,7 @@ func Scan(path string) (Directory, error) { return scan(path, 0, false) }
 func scan(path string, copying uint64, tidy bool) (Directory, error) {
 	names, err := os.ReadDir(path)
 	if err != nil {
-		return Directory{}, fmt.Errorf("read journal folder: %w", err)
+		return Directory{}, fmt.Errorf("read journal directory: %w", err)
 	}
 	d := Directory{path: path}
 	d.epochs, d.Bad = readEpochs(path)

@@ -55,7 +55,7 @@ func naiveRow(r wire.Grant, over map[wire.ID]bool, unproved []map[byte]wire.Gran
 	return state, until, doors
 }
 
-// TestMergeEqualsNaive: what opens by the list in force, the grants that are over and
+// TestMergeEqualsNaive: what opens by the active list, the grants that are over and
 // lists that prove nothing is the same as one row at a time, without tables.
 func TestMergeEqualsNaive(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

@@ -96,7 +96,7 @@ func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error 
 		h, err := a.OpenHouse(building, envelope)
 		if err != nil {
 			// Its issuer is trusted no more: its gateways wait for a new one.
-			f.o.Log.Error().Err(err).Msg("a stored document is not in force")
+			f.o.Log.Error().Err(err).Msg("a stored document is not active")
 			return nil
 		}
 		f.roster.SetHouse(building, h, envelope, old)

@@ -44,7 +44,7 @@ func (w *world) restore(copied []byte) {
 	if err := w.i.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(w.folder(authority.DirIssuer), FileDatabase), copied, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(w.directory(authority.DirIssuer), FileDatabase), copied, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
 	w.open()

@@ -24,7 +24,7 @@ func BenchmarkRevoke(b *testing.B) {
 	socket := w.front.listen(b)
 	client := api.NewClient(socket)
 	var err error
-	if w.i, err = Open(Options{Dir: w.folder(authority.DirIssuer), Front: client, Log: zerolog.Nop()}); err != nil {
+	if w.i, err = Open(Options{Dir: w.directory(authority.DirIssuer), Front: client, Log: zerolog.Nop()}); err != nil {
 		b.Fatal(err)
 	}
 	w.do(operator.Act{Act: operator.ActSuspend, Grant: id('g', 0).String(), Reason: "lost"}) // the buildings are read

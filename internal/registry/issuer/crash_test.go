@@ -131,7 +131,7 @@ func TestKilled(t *testing.T) {
 	for round := range rounds {
 		before := w.version()
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childEnv+"="+w.folder(authority.DirIssuer), childEnv+"_FRONT="+socket)
+		cmd.Env = append(os.Environ(), childEnv+"="+w.directory(authority.DirIssuer), childEnv+"_FRONT="+socket)
 		if err := cmd.Start(); errors.Is(err, syscall.ENOEXEC) && !strings.Contains(os.Getenv("GATEHOUSE_REQUIRE"), "exec") {
 			t.Skipf("SKIP (needs exec): the emulator can't start a process of its own kind: %v", err)
 		} else if err != nil {
@@ -185,7 +185,7 @@ func TestSecondIssuer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+w.folder(authority.DirIssuer), childEnv+"_FRONT="+socket)
+	cmd.Env = append(os.Environ(), childEnv+"="+w.directory(authority.DirIssuer), childEnv+"_FRONT="+socket)
 	out, err := cmd.CombinedOutput()
 	if errors.Is(err, syscall.ENOEXEC) && !strings.Contains(os.Getenv("GATEHOUSE_REQUIRE"), "exec") {
 		t.Skipf("SKIP (needs exec): the emulator can't start a process of its own kind: %v", err)
@@ -194,7 +194,7 @@ func TestSecondIssuer(t *testing.T) {
 		t.Fatalf("a second issuer: %v, %s", err, out)
 	}
 	if after := w.files(); !maps.Equal(before, after) {
-		t.Errorf("the second issuer changed the folder: %v, then %v", before, after)
+		t.Errorf("the second issuer changed the directory: %v, then %v", before, after)
 	}
 	w.front.deliver(g.record(id('r', 2), other(wire.OpSuspend, 1, 1)))
 	w.turn()
@@ -210,12 +210,12 @@ func TestSecondIssuer(t *testing.T) {
 func (w *world) files() map[string]wire.Hash {
 	w.t.Helper()
 	all := make(map[string]wire.Hash)
-	entries, err := os.ReadDir(w.folder(authority.DirIssuer))
+	entries, err := os.ReadDir(w.directory(authority.DirIssuer))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	for _, e := range entries {
-		b, err := os.ReadFile(filepath.Join(w.folder(authority.DirIssuer), e.Name()))
+		b, err := os.ReadFile(filepath.Join(w.directory(authority.DirIssuer), e.Name()))
 		if err != nil {
 			w.t.Fatal(err)
 		}

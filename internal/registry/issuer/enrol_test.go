@@ -25,22 +25,22 @@ import (
 // TestOpenRefuses an issuer whose keys do not belong together, and a second one.
 func TestOpenRefuses(t *testing.T) {
 	w, stranger := newWorld(t), newWorld(t)
-	if _, err := Open(Options{Dir: w.folder(authority.DirIssuer), Front: w.front}); err == nil {
+	if _, err := Open(Options{Dir: w.directory(authority.DirIssuer), Front: w.front}); err == nil {
 		t.Error("two issuers have one database")
 	}
 	_ = w.i.Close()
 	for _, name := range []string{authority.FileIssuer, authority.FileCAKey, api.FileCA, api.FileTrust} {
-		path := filepath.Join(w.folder(authority.DirIssuer), name)
+		path := filepath.Join(w.directory(authority.DirIssuer), name)
 		good, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		other, _ := os.ReadFile(filepath.Join(stranger.folder(authority.DirIssuer), name))
+		other, _ := os.ReadFile(filepath.Join(stranger.directory(authority.DirIssuer), name))
 		for what, content := range map[string][]byte{"another's": other, "cut": good[:len(good)/2], "no": nil} {
 			if err := os.WriteFile(path, content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if i, err := Open(Options{Dir: w.folder(authority.DirIssuer), Front: w.front}); err == nil {
+			if i, err := Open(Options{Dir: w.directory(authority.DirIssuer), Front: w.front}); err == nil {
 				t.Errorf("opened with %s %s", what, name)
 				_ = i.Close()
 			}
@@ -303,12 +303,12 @@ func TestRenewal(t *testing.T) {
 func TestCountersignTool(t *testing.T) {
 	w := newWorld(t)
 	l := operator.List{Building: building1, Hash: make([]byte, 32), Trust: w.i.ledger.Keys.TrustEnvelope}
-	rootFile := filepath.Join(w.folder(authority.DirOffline), api.FileRoot)
-	s, err := operator.SignList(l, rootFile, "registry-1", filepath.Join(w.folder(authority.DirOffline), authority.FileSecond))
+	rootFile := filepath.Join(w.directory(authority.DirOffline), api.FileRoot)
+	s, err := operator.SignList(l, rootFile, "registry-1", filepath.Join(w.directory(authority.DirOffline), authority.FileSecond))
 	if err != nil || len(s.Second) == 0 {
 		t.Fatal(err)
 	}
-	if _, err := operator.SignList(l, rootFile, "registry-1", filepath.Join(w.folder(authority.DirOffline), authority.FileRootKey)); err == nil {
+	if _, err := operator.SignList(l, rootFile, "registry-1", filepath.Join(w.directory(authority.DirOffline), authority.FileRootKey)); err == nil {
 		t.Error("the root is no issuer")
 	}
 	if _, err := operator.SignList(l, rootFile, "registry-1", "nothing"); err == nil || errors.Is(err, fs.ErrExist) {
@@ -330,14 +330,14 @@ func TestReplacedKey(t *testing.T) {
 			k.Epoch, k.Public = 2, [32]byte(key.Public().(ed25519.PublicKey))
 		}
 	}
-	root, err := keys.LoadPrivateKey(filepath.Join(w.folder(authority.DirOffline), authority.FileRootKey))
+	root, err := keys.LoadPrivateKey(filepath.Join(w.directory(authority.DirOffline), authority.FileRootKey))
 	if err != nil {
 		t.Fatal(err)
 	}
 	payload, _ := wire.Encode(w.trust)
 	envelope, _ := wire.Sign(wire.Protected{Type: wire.TypeTrust, Role: wire.RoleRoot, Address: "registry-1"}, payload, root)
-	path := filepath.Join(w.folder(authority.DirIssuer), authority.FileIssuer)
-	if err := errors.Join(os.WriteFile(filepath.Join(w.folder(authority.DirIssuer), api.FileTrust), envelope, 0o600), os.Remove(path), keys.SavePrivateKey(path, key)); err != nil {
+	path := filepath.Join(w.directory(authority.DirIssuer), authority.FileIssuer)
+	if err := errors.Join(os.WriteFile(filepath.Join(w.directory(authority.DirIssuer), api.FileTrust), envelope, 0o600), os.Remove(path), keys.SavePrivateKey(path, key)); err != nil {
 		t.Fatal(err)
 	}
 	w.reopen()

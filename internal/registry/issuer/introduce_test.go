@@ -43,7 +43,7 @@ func TestDatabaseIsPrivate(t *testing.T) {
 	w.enrolled("gw-1")
 	found := 0
 	for _, name := range []string{FileDatabase, FileDatabase + "-wal", FileDatabase + "-shm"} {
-		s, err := os.Stat(filepath.Join(w.folder(authority.DirIssuer), name))
+		s, err := os.Stat(filepath.Join(w.directory(authority.DirIssuer), name))
 		if err != nil {
 			continue // with one process alone, SQLite needs no -shm
 		}

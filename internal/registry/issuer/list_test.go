@@ -220,7 +220,7 @@ func TestSecondSignature(t *testing.T) {
 			return c.Countersign(b, s.Second, s.OldSecond, s.Newest)
 		})
 	}
-	stranger, _ := keys.LoadPrivateKey(filepath.Join(w.folder(authority.DirFront), api.FileWitnessKey))
+	stranger, _ := keys.LoadPrivateKey(filepath.Join(w.directory(authority.DirFront), api.FileWitnessKey))
 	if hand(stranger, lists[1]) == nil || hand(w.i.ledger.Keys.Issuer, lists[1]) == nil || hand(secondKey(w), lists[0]) == nil {
 		t.Fatal("released by a word that does not count")
 	}

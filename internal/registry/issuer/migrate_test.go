@@ -20,7 +20,7 @@ func (w *world) unversioned(more string) {
 	if err == nil {
 		err = w.i.Close()
 	}
-	path := filepath.Join(w.folder(authority.DirIssuer), FileDatabase)
+	path := filepath.Join(w.directory(authority.DirIssuer), FileDatabase)
 	if err == nil {
 		err = os.Remove(path)
 	}
@@ -64,11 +64,11 @@ func TestUnversioned(t *testing.T) {
 func TestNewerRefused(t *testing.T) {
 	w := newWorld(t)
 	w.unversioned(`CREATE TABLE migrations (version BIGINT PRIMARY KEY); INSERT INTO migrations VALUES (1), (2);`)
-	_, err := Open(Options{Dir: w.folder(authority.DirIssuer), Front: w.front, Log: w.i.opts.Log, Now: w.i.opts.Now})
+	_, err := Open(Options{Dir: w.directory(authority.DirIssuer), Front: w.front, Log: w.i.opts.Log, Now: w.i.opts.Now})
 	if err == nil || !strings.Contains(err.Error(), "a newer registryd has written it. Start that one again") || !strings.Contains(err.Error(), "docs/restore.md, issuer.db is lost") {
 		t.Fatalf("it says %v", err)
 	}
-	execute(t, filepath.Join(w.folder(authority.DirIssuer), FileDatabase), `DELETE FROM migrations WHERE version = 2`)
+	execute(t, filepath.Join(w.directory(authority.DirIssuer), FileDatabase), `DELETE FROM migrations WHERE version = 2`)
 	w.open()
 	if all, err := report.Tenancies(w.i.ledger, building1); err != nil || len(all) != 2 {
 		t.Errorf("tenancies %+v, %v", all, err)

@@ -61,11 +61,11 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-func (w *world) folder(name string) string { return filepath.Join(w.dir, name) }
+func (w *world) directory(name string) string { return filepath.Join(w.dir, name) }
 
 func (w *world) open() {
 	w.t.Helper()
-	i, err := Open(Options{Dir: w.folder(authority.DirIssuer), Front: w.front, Log: zerolog.Nop(), Now: func() time.Time { return w.now }, Clock: w.clock})
+	i, err := Open(Options{Dir: w.directory(authority.DirIssuer), Front: w.front, Log: zerolog.Nop(), Now: func() time.Time { return w.now }, Clock: w.clock})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -369,7 +369,7 @@ func (w *world) do(a operator.Act) operator.Done {
 
 func secondKey(w *world) ed25519.PrivateKey {
 	w.t.Helper()
-	key, err := keys.LoadPrivateKey(filepath.Join(w.folder(authority.DirOffline), authority.FileSecond))
+	key, err := keys.LoadPrivateKey(filepath.Join(w.directory(authority.DirOffline), authority.FileSecond))
 	if err != nil {
 		w.t.Fatal(err)
 	}

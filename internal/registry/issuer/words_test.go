@@ -363,7 +363,7 @@ func TestNoticesOfAnOldDatabase(t *testing.T) {
 	if err := w.i.Close(); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, filepath.Join(w.folder(authority.DirIssuer), FileDatabase), `ALTER TABLE changes DROP COLUMN least; DROP TABLE migrations`)
+	execute(t, filepath.Join(w.directory(authority.DirIssuer), FileDatabase), `ALTER TABLE changes DROP COLUMN least; DROP TABLE migrations`)
 	w.open()
 	w.front.deliver(g.record(id('r', 3), other(wire.OpSuspend, 1, 3)))
 	w.turn()

@@ -368,7 +368,7 @@ func appliedNeedsItsList(t *testing.T, s *Store) {
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := Open(t.Context(), filepath.Join(dir, "none", "front.db")); err == nil {
-		t.Error("a folder that is not there")
+		t.Error("a directory that is not there")
 	}
 	path := filepath.Join(dir, "odd name?#%.db")
 	s, err := Open(t.Context(), path)

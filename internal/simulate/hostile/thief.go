@@ -111,7 +111,7 @@ func (th *Thief) bring(n [4]int) {
 		return
 	}
 	th.taken.Judge(b.Name, robbed, th.w.Now(), th.w.Report)
-	th.w.Shown.Lost(th.w.Now(), "a thief's list was in force at "+b.Name, "")
+	th.w.Shown.Lost(th.w.Now(), "a thief's list was active at "+b.Name, "")
 	for _, t := range th.w.Model.Tenancies {
 		t.Robbed = t.Robbed || slices.Contains(robbed, t.ID)
 	}

@@ -112,7 +112,7 @@ func (h *Hints) followAt(b *testbed.Gateway) []string {
 		h.w.Must(b.Name, b.Start())
 	}
 	switch {
-	case asks(s.Problems, "with an empty folder of keys", "enrol the gateway with a new token"):
+	case asks(s.Problems, "with an empty directory of keys", "enrol the gateway with a new token"):
 		h.enrolAnew(b, awayOf(s.Problems))
 	case asks(s.Problems, "gatehouse enrol"):
 		h.Replace(b)

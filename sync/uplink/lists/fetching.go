@@ -25,7 +25,7 @@ type Fetching struct {
 	borrowing *Borrowing // a list of siblings comes first
 
 	named     named
-	lacking   time.Time // since when a newer list is known and not in force; zero: none is
+	lacking   time.Time // since when a newer list is known and not active; zero: none is
 	gathering gathering
 	due       time.Time
 	wait      time.Duration
@@ -51,10 +51,10 @@ func NewFetching(k Keyring, address string, formats uint64, b *Borrowing) Fetchi
 // Named is the newest version of the list that the registry named.
 func (f *Fetching) Named() Version { return f.named.list }
 
-// Lacking returns since when a newer list is known and not in force; zero: none is.
+// Lacking returns since when a newer list is known and not active; zero: none is.
 func (f *Fetching) Lacking() time.Time { return f.lacking }
 
-// Applied notes that another list is in force.
+// Applied notes that another list is active.
 func (f *Fetching) Applied() { f.lacking = time.Time{} }
 
 // named is what the registry says that it has.

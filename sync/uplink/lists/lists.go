@@ -18,22 +18,22 @@ type State struct {
 	HasKey    bool // of the building
 
 	Epoch   uint64    // of the issuer's role that signed the list
-	Version uint64    // of the list that is in force and on disk; 0: none
+	Version uint64    // of the list that is active and on disk; 0: none
 	Hash    wire.Hash // of its manifest
-	// InForce and its epoch are those of the list in force, on disk or not.
+	// InForce and its epoch are those of the active list, on disk or not.
 	InForceEpoch, InForce uint64
-	Issued                time.Time // of the list in force; zero: no list
+	Issued                time.Time // of the active list; zero: no list
 
 	Over     int       // grants that are over for good
 	OverHash wire.Hash // over their ids
-	Masked   []Masked  // of these, such that the list in force gives back
+	Masked   []Masked  // of these, such that the active list gives back
 	Unproved uint64    // version of the last list that is here and proves nothing; 0: none
 }
 
 // Masked is a grant that is over and that a list gives back.
 type Masked struct{ Grant, Tenancy wire.ID }
 
-// Proof shows that the list in force is in the log which a manifest names.
+// Proof shows that the active list is in the log which a manifest names.
 type Proof struct {
 	Index  uint64
 	Hashes []wire.Hash
@@ -49,7 +49,7 @@ type List struct {
 
 // Holding is what a gateway holds of its building's lists, for one that has none.
 type Holding struct {
-	Manifest []byte // envelope of the list in force; empty: none
+	Manifest []byte // envelope of the active list; empty: none
 	Second   []byte // of a second issuer; empty: none
 	Buckets  [][]byte
 	Over     []wire.ID // grants that are over for good
@@ -65,5 +65,5 @@ func (v Version) Before(o Version) bool {
 	return v.Epoch < o.Epoch || v.Number < o.Number && (v.Epoch == o.Epoch || o.Epoch == 0)
 }
 
-// Newest is the version of the list in force, on disk or not.
+// Newest is the version of the active list, on disk or not.
 func (s State) Newest() Version { return Version{s.InForceEpoch, s.InForce} }

@@ -50,7 +50,7 @@ func (c chosen) change(s *session.Session, done string, act func(*grantlist.Edit
 		Others  []string `json:"others"` // keys of the same label that open
 	}{id.String(), done, g.Version, others}
 	return s.Print(out, func(w io.Writer) {
-		fmt.Fprintf(w, "key %s is %s, in force since list %d\n", out.Grant[:8], done, g.Version)
+		fmt.Fprintf(w, "key %s is %s, active since list %d\n", out.Grant[:8], done, g.Version)
 		for _, o := range others {
 			if stops := done == stateEnded || done == stateSuspended; stops {
 				fmt.Fprintf(w, "but %s still opens by key %s: if that is the same card, gatehouse grant %s %s too\n", l.Labels[out.Grant], o, map[string]string{stateEnded: "end", stateSuspended: "suspend"}[done], o[:8])

@@ -80,6 +80,6 @@ func (c grantRestoreCmd) Run(s *session.Session) error {
 	}
 	c.Keep(s, issuer)
 	return s.Print(g, func(w io.Writer) {
-		fmt.Fprintf(w, "in force again, since list %d: %s\n", g.Version, amount.Of(g.Count, "card form"))
+		fmt.Fprintf(w, "active again, since list %d: %s\n", g.Version, amount.Of(g.Count, "card form"))
 	})
 }

@@ -99,7 +99,7 @@ func (c Import) name() string {
 }
 
 func (out imported) write(w io.Writer) {
-	fmt.Fprintf(w, "%s imported, in force since list %d\n", amount.Of(out.Keys, "key"), out.Version)
+	fmt.Fprintf(w, "%s imported, active since list %d\n", amount.Of(out.Keys, "key"), out.Version)
 	if len(out.Missing) > 0 {
 		fmt.Fprintf(w, "readers at %s see some of these cards in another form: hold those up there once (gatehouse adopt on, then adopt bind with the same label: the form joins the key)\n", strings.Join(out.Missing, ", "))
 	}

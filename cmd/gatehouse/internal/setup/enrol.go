@@ -29,7 +29,7 @@ type enrolled struct {
 	Registry    string    `json:"registry"`
 	Building    string    `json:"building"`
 	Gateway     string    `json:"gateway"`
-	Folder      string    `json:"folder"`
+	Directory   string    `json:"folder"`
 	BuildingKey bool      `json:"building_key"`
 	Expires     time.Time `json:"certificate_expires"`
 	Seconds     int64     `json:"clock_behind_s"` // this machine's clock behind the registry's; below zero: ahead
@@ -64,7 +64,7 @@ func (c Enrol) Run(s *session.Session) error {
 	if err := handOver(site.State, o.Dir); err != nil {
 		return err
 	}
-	e := enrolled{Registry: got.Registry.Name, Building: site.Building, Gateway: site.Gateway, Folder: o.Dir,
+	e := enrolled{Registry: got.Registry.Name, Building: site.Building, Gateway: site.Gateway, Directory: o.Dir,
 		BuildingKey: got.BuildingKey, Expires: got.Expires.UTC(), Seconds: int64(got.Skew / time.Second)}
 	return s.Print(e, func(w io.Writer) { writeEnrolled(w, e) })
 }

@@ -80,14 +80,14 @@ func (c Init) ready(dir string) error {
 		return command.Hinted("name a file in it, as "+filepath.Join(c.Key, "issuer.key"), "--key %s is no file", c.Key)
 	}
 	if err := writable(filepath.Dir(c.Key)); err != nil {
-		return command.Hinted("plug the stick in, or name a file in a folder that is there and that you may write", "%v", err)
+		return command.Hinted("plug the stick in, or name a file in a directory that is there and that you may write", "%v", err)
 	}
 	above := dir
 	for _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) && above != filepath.Dir(above); _, err = os.Stat(above) {
 		above = filepath.Dir(above)
 	}
 	if err := writable(above); err != nil {
-		return command.Hinted("call it by sudo, or name a folder of yours as state in the site file", "%v", err)
+		return command.Hinted("call it by sudo, or name a directory of yours as state in the site file", "%v", err)
 	}
 	return c.sameIssuer(filepath.Join(dir, keys.IssuerFile))
 }
@@ -110,8 +110,8 @@ func (c Init) sameIssuer(path string) error {
 }
 
 // writable tries a directory with as much as the keys need.
-func writable(folder string) error {
-	f, err := os.CreateTemp(folder, ".gatehouse-*")
+func writable(directory string) error {
+	f, err := os.CreateTemp(directory, ".gatehouse-*")
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // Profile is the command that shows and checks profiles. It needs no daemon.
 type Profile struct {
-	Dir string `name:"profiles" help:"Folder of the house's own profiles, which go over the built-in ones." default:"/etc/gatehouse/profiles" placeholder:"DIR"`
+	Dir string `name:"profiles" help:"Directory of the house's own profiles, which go over the built-in ones." default:"/etc/gatehouse/profiles" placeholder:"DIR"`
 
 	List  profileListCmd  `cmd:"" help:"List the boards and readers that are known."`
 	Show  profileShowCmd  `cmd:"" help:"Print a profile as it stands in its file."`

@@ -48,7 +48,7 @@ func (c Front) Run(ctx context.Context, _ process.Streams) error {
 
 // Issuer is `registryd issue`.
 type Issuer struct {
-	Dir   string `required:"" help:"The issuer's folder." placeholder:"DIR"`
+	Dir   string `required:"" help:"The issuer's directory." placeholder:"DIR"`
 	Front string `required:"" help:"The front's socket." placeholder:"PATH"`
 }
 
@@ -73,7 +73,7 @@ func (c Issuer) Run(ctx context.Context, _ process.Streams) error {
 // Broker is a broker between the gateways and the registry. It knows nobody
 // but the registry's CA, and needs no more: what it carries is signed.
 type Broker struct {
-	Front  string `required:"" help:"The front's folder, for certificates." placeholder:"DIR"`
+	Front  string `required:"" help:"The front's directory, for certificates." placeholder:"DIR"`
 	Listen string `required:"" help:"Address to listen on." placeholder:"HOST:PORT"`
 }
 

@@ -98,7 +98,7 @@ func (s *Second) arrivals() error {
 	}
 	version, err := s.proved()
 	if err == nil {
-		s.Day.Story.Say("centre", "list %d of the registry names all three; the gateway's own log proves that it is in force there", version)
+		s.Day.Story.Say("centre", "list %d of the registry names all three; the gateway's own log proves that it is active there", version)
 	}
 	return err
 }
@@ -177,13 +177,13 @@ func (s *Second) revoke() error {
 	if err != nil {
 		return err
 	}
-	if err := s.Day.Until("the list that ends a key is in force", func() bool {
+	if err := s.Day.Until("the list that ends a key is active", func() bool {
 		s, err := s.Day.Client.Status(s.Day.Ctx)
 		return err == nil && s.Grants.Version >= done.Version
 	}); err != nil {
 		return err
 	}
-	s.Day.Story.Say("centre", "the registry ends the tenancy of flat 1B: in force at the gateway %v after the command", time.Since(began).Round(time.Millisecond))
+	s.Day.Story.Say("centre", "the registry ends the tenancy of flat 1B: active at the gateway %v after the command", time.Since(began).Round(time.Millisecond))
 	if err := s.Day.Refuse(who, ledger.YardDoor, "revoked", "the tenancy is over"); err != nil {
 		return err
 	}

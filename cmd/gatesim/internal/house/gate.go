@@ -61,9 +61,9 @@ func (g *GateReaders) GiveKey(dir string) error {
 	var key [16]byte
 	_, _ = rand.Read(key[:]) // never fails
 	g.Card.SetKey(&key, false)
-	folder := filepath.Join(dir, "state", "readers")
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	directory := filepath.Join(dir, "state", "readers")
+	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, ledger.GateDoor+"-in.key"), fmt.Appendf(nil, "%x\n", key), 0o600)
+	return os.WriteFile(filepath.Join(directory, ledger.GateDoor+"-in.key"), fmt.Appendf(nil, "%x\n", key), 0o600)
 }

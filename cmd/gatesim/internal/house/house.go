@@ -145,7 +145,7 @@ type House struct {
 func New(dir, building string) (*House, error) {
 	h := &House{Dir: dir, People: newPeople(), World: ledger.NewWorld()}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("folder of %s: %w", building, err)
+		return nil, fmt.Errorf("directory of %s: %w", building, err)
 	}
 	if err := os.WriteFile(h.Config(), fmt.Appendf(nil, siteText, dir, building), 0o600); err != nil {
 		return nil, fmt.Errorf("site file: %w", err)

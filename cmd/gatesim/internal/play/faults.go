@@ -121,11 +121,11 @@ func dies(p *Play) error {
 func atPull(p *Play) error {
 	y, f := p.House.World.Lock(ledger.YardDoor), p.House.World.Lock(ledger.FrontDoor)
 	if y.Driven || y.Released || f.Driven || !f.Released {
-		return fmt.Errorf("after the kill the yard is %+v, the front door %+v: want both without current", y, f)
+		return fmt.Errorf("after the kill the yard is %+v, the front door %+v: want both de-energised", y, f)
 	}
 	p.Story.Say(ledger.YardDoor, "the board's pull took the current away %v after the relay had moved: locked; its handle opens from inside",
 		p.House.World.Fell().Round(100*time.Microsecond))
-	p.Story.Say(ledger.FrontDoor, "without current its lock is free, so that nobody is locked in")
+	p.Story.Say(ledger.FrontDoor, "de-energised its lock is free, so that nobody is locked in")
 	return nil
 }
 

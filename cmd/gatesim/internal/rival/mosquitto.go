@@ -51,7 +51,7 @@ func New(dir string) (*Mosquitto, error) {
 	}
 	for _, name := range []string{atCentre, atEdge} {
 		if err := os.MkdirAll(filepath.Join(m.dir, name), 0o777); err != nil {
-			return nil, fmt.Errorf("folder of mosquitto: %w", err)
+			return nil, fmt.Errorf("directory of mosquitto: %w", err)
 		}
 	}
 	var ports [2]int

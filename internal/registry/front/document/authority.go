@@ -18,7 +18,7 @@ import (
 )
 
 // ErrStale means a document that is older than the active one.
-var ErrStale = errors.New("older than what is in force")
+var ErrStale = errors.New("older than what is active")
 
 // Authority is a Trust document as the front uses it. It never changes.
 type Authority struct {

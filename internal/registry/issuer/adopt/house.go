@@ -92,7 +92,7 @@ func findOrMake(c *ledger.Change, k api.Stored) (*building.Building, error) {
 func House(c *ledger.Change, envelope []byte) (id string, err error) {
 	_, p, _ := wire.Open(envelope, wire.Expect{}, nil) // only to learn the building
 	if p.Address == "" {
-		return "", api.Hinted("name house.cose of a gateway's folder of keys", "it is no house document")
+		return "", api.Hinted("name house.cose of a gateway's directory of keys", "it is no house document")
 	}
 	if _, err := keys.OpenHouse(envelope, c.Keys.Trust, p.Address); err != nil {
 		return "", api.Hinted("it must be signed by an issuer that the trust document names: restore the keys of then first", "house document of %s: %v", p.Address, err)

@@ -84,10 +84,10 @@ func newSealKey(path string) (public []byte, err error) {
 // Keys may be lost from them: each is told by a file that holds none. An empty front
 // is elsewhere.
 func areDirectories(issuer, front string) error {
-	if err := isDirectory(issuer, FilePlace, "--dir names the issuer's folder"); err != nil || front == "" {
+	if err := isDirectory(issuer, FilePlace, "--dir names the issuer's directory"); err != nil || front == "" {
 		return err
 	}
-	return isDirectory(front, api.FileRoot, "--front-dir names the front's folder")
+	return isDirectory(front, api.FileRoot, "--front-dir names the front's directory")
 }
 
 func isDirectory(dir, file, hint string) error {
@@ -96,7 +96,7 @@ func isDirectory(dir, file, hint string) error {
 		return err
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return api.Hinted(hint+", which registryd init made", "there is no folder %s", dir)
+		return api.Hinted(hint+", which registryd init made", "there is no directory %s", dir)
 	}
-	return api.Hinted(hint+", which registryd init made", "%s is another folder: it has no %s", dir, file)
+	return api.Hinted(hint+", which registryd init made", "%s is another directory: it has no %s", dir, file)
 }

@@ -53,7 +53,7 @@ func (k Keys) Public() ed25519.PublicKey { return k.Issuer.Public().(ed25519.Pub
 func Load(dir string) (k Keys, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, FilePlace))
 	if err != nil {
-		return k, api.Hinted("registryd init makes a registry; --dir names its issuer folder", "%v", err)
+		return k, api.Hinted("registryd init makes a registry; --dir names its issuer directory", "%v", err)
 	}
 	if err := json.Unmarshal(b, &k.Place); err != nil {
 		return k, fmt.Errorf("%s: %w", filepath.Join(dir, FilePlace), err)

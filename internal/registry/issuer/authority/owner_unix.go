@@ -24,7 +24,7 @@ func ownedAsDirectory(path string) error {
 		return nil
 	}
 	if err := os.Chown(path, int(owner.Uid), int(owner.Gid)); err != nil {
-		return fmt.Errorf("give %s to the owner of its folder: %w", path, err)
+		return fmt.Errorf("give %s to the owner of its directory: %w", path, err)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (n NextTrust) replace(t *wire.Trust, what string) (freshKey, error) {
 	case what == ReplaceWitness && n.Front != "":
 		k.path, role = filepath.Join(n.Front, api.FileWitnessKey), wire.RoleWitness
 	default:
-		return k, api.Hinted("issuer, second, witness or ca; for witness --front-dir names the front's folder", "no key to replace: %q", what)
+		return k, api.Hinted("issuer, second, witness or ca; for witness --front-dir names the front's directory", "no key to replace: %q", what)
 	}
 	if err := k.clear(); err != nil {
 		return k, err

@@ -32,14 +32,14 @@ func TestInit(t *testing.T) {
 	}
 	private := map[string][]string{DirFront: {api.FileServerKey, api.FileWitnessKey}, DirIssuer: {FileCAKey, FileDesk, FileIssuer},
 		DirOffline: {FileEscrow, FileRecords, FileRootKey, FileSecond}}
-	for folder, want := range private {
-		files, err := os.ReadDir(filepath.Join(dir, folder))
+	for directory, want := range private {
+		files, err := os.ReadDir(filepath.Join(dir, directory))
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
 		for _, f := range files {
-			b, _ := os.ReadFile(filepath.Join(dir, folder, f.Name()))
+			b, _ := os.ReadFile(filepath.Join(dir, directory, f.Name()))
 			if info, _ := f.Info(); strings.Contains(string(b), "PRIVATE KEY") || strings.Contains(string(b), "SEAL KEY") {
 				got = append(got, f.Name())
 				if info.Mode().Perm() != 0o600 {
@@ -48,7 +48,7 @@ func TestInit(t *testing.T) {
 			}
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%s has the private keys %v, want %v", folder, got, want)
+			t.Errorf("%s has the private keys %v, want %v", directory, got, want)
 		}
 	}
 	root, err := keys.LoadRoot(filepath.Join(dir, DirFront, api.FileRoot))

@@ -128,7 +128,7 @@ func rootOf(dirs ...string) (root ed25519.PublicKey, err error) {
 			return root, nil
 		}
 	}
-	return nil, api.Hinted("--dir names the issuer's folder", "%v", err)
+	return nil, api.Hinted("--dir names the issuer's directory", "%v", err)
 }
 
 // newestTrust finds the newest trust document among directories; an older backup of
@@ -153,7 +153,7 @@ func newestTrust(root ed25519.PublicKey, dirs ...string) (t wire.Trust, err erro
 		}
 	}
 	if t.Version == 0 {
-		return t, api.Hinted("--dir names the issuer's folder", "no trust document in %s", dirs[0])
+		return t, api.Hinted("--dir names the issuer's directory", "no trust document in %s", dirs[0])
 	}
 	return t, nil
 }

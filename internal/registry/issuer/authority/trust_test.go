@@ -144,14 +144,14 @@ func TestTrustAfterInterruption(t *testing.T) {
 func TestTrustRefuses(t *testing.T) {
 	n, other := anew(t), anew(t)
 	for name, change := range map[string]func(*NextTrust){
-		"another root":   func(n *NextTrust) { n.Root = other.Root; n.Replace = []string{ReplaceIssuer} },
-		"no root":        func(n *NextTrust) { n.Root += "x" },
-		"no such key":    func(n *NextTrust) { n.Replace = []string{"desk"} },
-		"no front":       func(n *NextTrust) { n.Front, n.Replace = "", []string{ReplaceWitness} },
-		"bad address":    func(n *NextTrust) { n.Add = []string{"registry.example.org:8443"} },
-		"no port":        func(n *NextTrust) { n.Add = []string{"https://registry.example.org"} },
-		"not there":      func(n *NextTrust) { n.Remove = []string{"https://registry.example.org:8443"} },
-		"not the folder": func(n *NextTrust) { n.Dir = t.TempDir(); n.Front = "" },
+		"another root":      func(n *NextTrust) { n.Root = other.Root; n.Replace = []string{ReplaceIssuer} },
+		"no root":           func(n *NextTrust) { n.Root += "x" },
+		"no such key":       func(n *NextTrust) { n.Replace = []string{"desk"} },
+		"no front":          func(n *NextTrust) { n.Front, n.Replace = "", []string{ReplaceWitness} },
+		"bad address":       func(n *NextTrust) { n.Add = []string{"registry.example.org:8443"} },
+		"no port":           func(n *NextTrust) { n.Add = []string{"https://registry.example.org"} },
+		"not there":         func(n *NextTrust) { n.Remove = []string{"https://registry.example.org:8443"} },
+		"not the directory": func(n *NextTrust) { n.Dir = t.TempDir(); n.Front = "" },
 	} {
 		bad := n
 		change(&bad)
@@ -182,9 +182,9 @@ func TestTrustRefuses(t *testing.T) {
 	}
 }
 
-// TestOtherFolder: in a directory that Init has not made nothing is written, no version
+// TestOtherDirectory: in a directory that Init has not made nothing is written, no version
 // is used up, and the answer says what it lacks and which flag names it.
-func TestOtherFolder(t *testing.T) {
+func TestOtherDirectory(t *testing.T) {
 	n := anew(t)
 	n.Replace = []string{ReplaceIssuer}
 	empty, missing := t.TempDir(), filepath.Join(t.TempDir(), "none")
@@ -193,11 +193,11 @@ func TestOtherFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ dir, front, word, flag string }{
-		"empty":         {empty, n.Front, empty + " is another folder: it has no " + FilePlace, "--dir"},
-		"missing":       {missing, n.Front, "there is no folder " + missing, "--dir"},
+		"empty":         {empty, n.Front, empty + " is another directory: it has no " + FilePlace, "--dir"},
+		"missing":       {missing, n.Front, "there is no directory " + missing, "--dir"},
 		"the front's":   {n.Front, n.Front, "it has no " + FilePlace, "--dir"},
 		"empty front":   {n.Dir, empty, "it has no " + api.FileRoot, "--front-dir"},
-		"missing front": {n.Dir, missing, "there is no folder " + missing, "--front-dir"},
+		"missing front": {n.Dir, missing, "there is no directory " + missing, "--front-dir"},
 	} {
 		bad := n
 		bad.Dir, bad.Front = c.dir, c.front
@@ -248,7 +248,7 @@ func TestNextCA(t *testing.T) {
 	}
 	raw, err := os.ReadFile(filepath.Join(n.Front, api.FileCA))
 	if err != nil || strings.Count(string(raw), "BEGIN CERTIFICATE") != 2 {
-		t.Errorf("the front's folder has %d CAs, %v", strings.Count(string(raw), "BEGIN CERTIFICATE"), err)
+		t.Errorf("the front's directory has %d CAs, %v", strings.Count(string(raw), "BEGIN CERTIFICATE"), err)
 	}
 	dropped := n
 	dropped.Replace, dropped.Drop = nil, []string{first[0].ID, two.Trust.CAs[1].ID}

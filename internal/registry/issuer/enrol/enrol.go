@@ -88,7 +88,7 @@ func admit(c *ledger.Change, b *building.Building, gateway string, envelope []by
 	}
 	for _, g := range b.House.Gateways {
 		if g.ID != gateway && g.Public == r.Public {
-			return nil, api.Hinted("every gateway makes keys of its own: give this one an empty state folder", "gateway %s has the same key", g.ID)
+			return nil, api.Hinted("every gateway makes keys of its own: give this one an empty state directory", "gateway %s has the same key", g.ID)
 		}
 	}
 	if err := adoptKey(c, b, gateway, r, v); err != nil {

@@ -22,7 +22,7 @@ func NewClient(path string) *Client { return NewClientOver(network.Network{}, pa
 // NewClientOver is NewClient over another network than the machine's own.
 func NewClientOver(n network.Network, path string) *Client {
 	return &Client{socket.NewClient(n, path, socket.Peer{Name: "issuer",
-		Absent: "start registryd issue --dir FOLDER, or say where its socket is with --issuer",
+		Absent: "start registryd issue --dir DIRECTORY, or say where its socket is with --issuer",
 		Denied: "run this as the issuer's user"})}
 }
 
