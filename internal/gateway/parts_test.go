@@ -187,6 +187,11 @@ func TestFire(t *testing.T) {
 		t.Errorf("reset while it can't be read: %v", err)
 	}
 	f.saw(device.Event{Kind: device.InputChanged})
+	f.saw(device.Event{Kind: device.WentOffline})
+	if err := f.reset(); !errors.Is(err, ErrFireActive) {
+		t.Errorf("reset while it can't be read, and was idle before: %v", err)
+	}
+	f.saw(device.Event{Kind: device.InputChanged})
 	if s, _ := newFire(path, false).Now(); !s.Latched {
 		t.Error("the latch is not on disk")
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
 
@@ -51,6 +52,28 @@ func TestSpread(t *testing.T) {
 	for _, c := range []struct{ gateways, want int }{{1, 5}, {5_000, 10}, {30_000, 40}} {
 		if got := int(spread(c.gateways)); got != c.want {
 			t.Errorf("%d gateways: %d s", c.gateways, got)
+		}
+	}
+}
+
+// TestProved: a list is proved by its hash in either format, and by nothing else.
+func TestProved(t *testing.T) {
+	hash, old := wire.Hash{1}, wire.Hash{2}
+	for _, c := range []struct {
+		list   store.List
+		named  wire.Hash
+		proved bool
+	}{
+		{store.List{Hash: hash, OldHash: old}, hash, true},
+		{store.List{Hash: hash, OldHash: old}, old, true},
+		{store.List{Hash: hash, OldHash: old}, wire.Hash{3}, false},
+		{store.List{Hash: hash}, wire.Hash{}, false}, // it has no first format
+	} {
+		u, g := newUnproved(nil), &roster.Gateway{}
+		u.Sent(g, c.list)
+		u.Proved(&roster.Gateway{}, hash) // another one
+		if u.Proved(g, c.named); (len(u.all) == 0) != c.proved {
+			t.Errorf("%x names %x: proved is not %v", c.list.Hash[:1], c.named[:1], c.proved)
 		}
 	}
 }
