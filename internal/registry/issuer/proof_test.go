@@ -85,6 +85,9 @@ func TestDroppedIsNamedAgain(t *testing.T) {
 			w.want(1, 0)
 			w.proves("gw-1", "gw-2", "gw-3")
 			w.want(1, 0)
+			w.reopen()
+			w.proves("gw-1", "gw-2", "gw-3") // what voided the first proofs is heeded once
+			w.want(1, 0)
 		})
 	}
 }
