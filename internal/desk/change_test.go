@@ -2,6 +2,8 @@ package desk
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -205,6 +207,16 @@ func TestPIN(t *testing.T) {
 			_, err := o.ask(Request{Action: tenancy.Suspend, Tenancy: "3B", Proof: "pin", PIN: pin}, nil, nil)
 			return err
 		}
+		file := filepath.Join(o.dir, BookFile)
+		must(t, os.Rename(file, file+".kept"))
+		must(t, os.Mkdir(file, 0o700))
+		for range tenancy.PINTries + 1 { // on a disk that counts none
+			if err := try("0000"); err == nil || !strings.Contains(err.Error(), "can't be counted") {
+				t.Fatal(err)
+			}
+		}
+		must(t, os.Remove(file))
+		must(t, os.Rename(file+".kept", file))
 		for range tenancy.PINTries {
 			refused(t, try("0000"), "wrong PIN")
 		}

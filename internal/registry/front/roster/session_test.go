@@ -2,6 +2,7 @@ package roster
 
 import (
 	"testing"
+	"time"
 
 	"gatehouse/sync/wire"
 )
@@ -16,5 +17,31 @@ func TestNonces(t *testing.T) {
 		if s.add(of(i)) || s.add(of(max(0, i-63))) {
 			t.Fatalf("after %d nonces one of the last 64 is new", i+1)
 		}
+	}
+}
+
+// TestSince: a hello of another connection begins anew, one more of the same does not.
+func TestSince(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	r := New(func() time.Time { return now })
+	g, _ := r.Know(wire.Place{Building: "house-1", Gateway: "gw-1"}, nil, now)
+	hello := func(n wire.Nonce) {
+		t.Helper()
+		now = now.Add(time.Minute)
+		h := &Hello{Format: 1}
+		h.Nonce = n
+		if fresh, err := r.Greet(g, h); !fresh || err != nil {
+			t.Fatal(fresh, err)
+		}
+	}
+	hello(wire.Nonce{0: 1})
+	first := now
+	hello(wire.Nonce{0: 1, 15: 1})
+	if v := r.Look(g).View; !v.Online || v.Since != first {
+		t.Errorf("the same connection: since %v, want %v", v.Since, first)
+	}
+	hello(wire.Nonce{0: 2})
+	if v := r.Look(g).View; v.Since != now {
+		t.Errorf("another connection: since %v, want %v", v.Since, now)
 	}
 }
