@@ -1,16 +1,22 @@
 package lists
 
 import (
+	"crypto/ed25519"
 	"testing"
 	"time"
 
 	"gatehouse/sync/wire"
 )
 
-// bare is a keyring without a list.
-type bare struct{}
+// bare is a keyring without a list. Its one key is a witness's.
+type bare struct{ witness ed25519.PublicKey }
 
-func (bare) Trust() wire.Trust                          { return wire.Trust{} }
+func (k bare) Trust() (t wire.Trust) {
+	if k.witness != nil {
+		t.Keys = []wire.RoleKey{{Role: wire.RoleWitness, Epoch: 1, Public: [ed25519.PublicKeySize]byte(k.witness)}}
+	}
+	return t
+}
 func (bare) House() wire.House                          { return wire.House{} }
 func (bare) Lists() State                               { return State{} }
 func (bare) Missing([]byte, Proof) ([]wire.Hash, error) { return nil, nil }
@@ -38,5 +44,31 @@ func TestRegistrySetBack(t *testing.T) {
 	f.Standing(ack(2), now)
 	if w, _ := f.Fetch(now); w == nil || !w.List || len(w.Buckets) != 0 || f.Named().Number != 2 {
 		t.Errorf("set back: %+v, of list %d", w, f.Named().Number)
+	}
+}
+
+// TestListBeforeTheAnswer: a list that comes before the hello is answered is not
+// taken, and not kept; afterwards it is.
+func TestListBeforeTheAnswer(t *testing.T) {
+	const gateway = "house/gw-1"
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	payload, err := wire.Encode(wire.ListPart{Manifest: []byte("list 1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope, err := wire.Sign(wire.Protected{Type: wire.TypeList, Role: wire.RoleWitness, Epoch: 1, Address: gateway}, payload, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1e9, 0)
+	k := bare{key.Public().(ed25519.PublicKey)}
+	f := NewFetching(k, gateway, 1, NewBorrowing(k, "gw-1", 1))
+	f.Connected(0, now)
+	if l, err := f.Take(envelope, now); l != nil || err != nil || f.gathering.manifest != nil {
+		t.Errorf("before the answer: %v, %v", l, err)
+	}
+	f.MayTake(now)
+	if l, err := f.Take(envelope, now); err != nil || l == nil || string(l.Manifest) != "list 1" {
+		t.Errorf("after it: %v, %v", l, err)
 	}
 }
