@@ -118,6 +118,43 @@ func TestNamedWhenStored(t *testing.T) {
 	}
 }
 
+// TestTakenWhileRestrained: what a list takes is kept beside what lists before it took
+// that proved nothing, though no disk takes the list itself.
+func TestTakenWhileRestrained(t *testing.T) {
+	for name, proved := range map[string]bool{"one more that proves nothing": false, "the next list": true} {
+		t.Run(name, func(t *testing.T) {
+			k, _ := enrolled(t)
+			g, other := newLog(), newLog()
+			for i := byte(1); i <= 2; i++ {
+				g.set(i, int(i))
+				other.set(i, int(i))
+			}
+			g.issue(t, wire.LogFormat)
+			must(t, g.give(t, k))
+			other.version = 1
+			other.set(2, 2, inState(wire.GrantSuspended))
+			if err := k.Apply(other.issue(t, wire.LogFormat)); !errors.Is(err, ErrUnproved) {
+				t.Fatal(err)
+			}
+			mend := [2]func(){sicken(t, k, "grants-a.db"), sicken(t, k, "grants-b.db")}
+			by, refused := other, ErrUnproved
+			if proved {
+				by, refused = g, ErrNotDurable
+			}
+			by.set(1, 1, revoke)
+			if err := k.Apply(by.issue(t, wire.LogFormat)); !errors.Is(err, refused) {
+				t.Fatal(err)
+			}
+			want(t, k, credential(1), wire.ReasonRevoked)
+			mend[0]()
+			mend[1]()
+			dir := t.TempDir()
+			must(t, os.CopyFS(dir, os.DirFS(filepath.Dir(k.opts.Dir))))
+			want(t, openEnrolled(t, dir), credential(1), wire.ReasonRevoked)
+		})
+	}
+}
+
 // TestFilesThatAreNotAsLeft: a copy that is older than the other, emptied, garbled
 // or deleted is told once, and mended from the other; what is over stays so.
 func TestFilesThatAreNotAsLeft(t *testing.T) {
