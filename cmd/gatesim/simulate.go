@@ -63,21 +63,13 @@ func (c *simulateCmd) Run(ctx context.Context, s process.Streams) error {
 		defer cancel()
 	}
 	t := tally{out: s.Out, verbose: c.Seeds == 1 && !c.First, trace: c.Trace, laws: map[string]int{}, began: time.Now()}
-	next := func() (plan.Plan, bool) {
-		if len(plans) == 0 {
-			return plan.Plan{}, false
-		}
-		p := plans[0]
-		plans = plans[1:]
-		return p, true
-	}
 	t.asked = len(plans)
 	each := func(o report.Outcome) {
 		if t.add(o); c.First && t.worst != nil {
 			stop()
 		}
 	}
-	if err := r.Run(limited, next, each); err != nil {
+	if err := r.Run(limited, eachOf(plans), each); err != nil {
 		return err
 	}
 	t.sum()
@@ -92,6 +84,18 @@ func (c *simulateCmd) Run(ctx context.Context, s process.Streams) error {
 		fmt.Fprintf(s.Out, "\nseed %d, as short as it gets (%s):\n%s", short.Seed, amount.Of(len(short.Plan.Events), "event"), short.Words())
 	}
 	return process.ExitCode(1)
+}
+
+// eachOf returns one plan after the other, until there is none.
+func eachOf(plans []plan.Plan) func() (plan.Plan, bool) {
+	return func() (plan.Plan, bool) {
+		if len(plans) == 0 {
+			return plan.Plan{}, false
+		}
+		p := plans[0]
+		plans = plans[1:]
+		return p, true
+	}
 }
 
 // plans are those of all seeds that are asked for. It fails where there is no such scenario.

@@ -60,24 +60,3 @@ func (b *book) good(e endpoint) {
 		b.current, b.tries = e, nil
 	}
 }
-
-// addresses are all that the configuration knows, in order of preference. One
-// that can't be used stops nothing.
-func (l *Link) addresses() (list []endpoint) {
-	if l.cfg.Others != nil {
-		for _, address := range l.cfg.Others() {
-			c := l.cfg
-			c.Broker = address
-			e, err := parseBroker(c)
-			if err != nil {
-				l.cfg.Log.Warn().Err(err).Msg("an address of the broker can't be used")
-			} else if !slices.Contains(list, e) {
-				list = append(list, e)
-			}
-		}
-	}
-	if !slices.Contains(list, l.broker) {
-		list = append(list, l.broker)
-	}
-	return list
-}

@@ -25,6 +25,14 @@ const (
 	CauseTheirCertificate       // we refuse the broker's
 )
 
+// refusedError is a filter that the broker does not let us subscribe to.
+type refusedError struct{ filter string }
+
+func (e refusedError) Error() string { return "the broker refused subscription " + e.filter }
+
+// errNoPing says in one word what paho says in a text of its own.
+var errNoPing = errors.New("the broker does not answer pings")
+
 // causeOf says what err is about.
 func causeOf(err error) Cause {
 	switch {

@@ -167,6 +167,20 @@ func (f *framer) header(c byte) error {
 	return f.check()
 }
 
+// isWhole reports whether flags and length are those of a packet that a broker sends
+// to who is connected.
+func (f *framer) isWhole(kind byte) bool {
+	switch kind {
+	case typePublish:
+		return f.head&0x6 == 0 && f.length >= 2
+	case typeSuback:
+		return f.head&0xf == 0 && f.length == 2+f.subscriptions
+	case typePingresp:
+		return f.head&0xf == 0 && f.length == 0
+	}
+	return false
+}
+
 // check judges a packet by its fixed header.
 func (f *framer) check() error {
 	kind := f.head >> 4
@@ -177,11 +191,7 @@ func (f *framer) check() error {
 	case !f.connected:
 	case kind == typePublish && f.length > maxPublish:
 		return fmt.Errorf("message of %d bytes, at most %d", f.length, maxPublish)
-	case kind == typePublish && f.head&0x6 == 0 && f.length >= 2:
-		return nil
-	case kind == typeSuback && f.head&0xf == 0 && f.length == 2+f.subscriptions:
-		return nil
-	case kind == typePingresp && f.head == typePingresp<<4 && f.length == 0:
+	case f.isWhole(kind):
 		return nil
 	}
 	return fmt.Errorf("broken packet: type %d, flags %#x, %d bytes", kind, f.head&0xf, f.length)

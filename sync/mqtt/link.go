@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -288,4 +289,25 @@ func (l *Link) Status() Status {
 		s.Advice, s.Cause = advice(s.Err), causeOf(s.Err)
 	}
 	return s
+}
+
+// addresses are all that the configuration knows, in order of preference. One
+// that can't be used stops nothing.
+func (l *Link) addresses() (list []endpoint) {
+	if l.cfg.Others != nil {
+		for _, address := range l.cfg.Others() {
+			c := l.cfg
+			c.Broker = address
+			e, err := parseBroker(c)
+			if err != nil {
+				l.cfg.Log.Warn().Err(err).Msg("an address of the broker can't be used")
+			} else if !slices.Contains(list, e) {
+				list = append(list, e)
+			}
+		}
+	}
+	if !slices.Contains(list, l.broker) {
+		list = append(list, l.broker)
+	}
+	return list
 }

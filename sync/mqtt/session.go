@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -169,11 +168,6 @@ func (l *Link) handshake(ctx context.Context, raw net.Conn, host string) (net.Co
 	return c, nil
 }
 
-// refusedError is a filter that the broker does not let us subscribe to.
-type refusedError struct{ filter string }
-
-func (e refusedError) Error() string { return "the broker refused subscription " + e.filter }
-
 // subscribe asks for every filter and looks at every code of the answer.
 func (s *session) subscribe(filters []string) error {
 	if len(filters) == 0 {
@@ -196,9 +190,6 @@ func (s *session) subscribe(filters []string) error {
 	}
 	return nil
 }
-
-// errNoPing says in one word what paho says in a text of its own.
-var errNoPing = errors.New("the broker does not answer pings")
 
 // serve waits until ctx ends or the connection does, and says why that was.
 func (s *session) serve(ctx context.Context) error {

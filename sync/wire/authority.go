@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -258,7 +259,8 @@ func (t Trust) LastCA() (last *x509.Certificate) {
 }
 
 func (t Trust) check() error {
-	if t.Version == 0 || t.Issued == 0 || !ValidName(t.Registry, false) || len(t.CAs) == 0 || len(t.CAs) > 8 {
+	if t.Version == 0 || t.Issued == 0 || !ValidName(t.Registry, false) || len(t.CAs) == 0 || len(t.CAs) > 8 ||
+		slices.ContainsFunc(t.CAs, func(ca []byte) bool { return len(ca) == 0 }) {
 		return fmt.Errorf("%w: trust without version, time, registry or CA", ErrMalformed)
 	}
 	for _, kem := range [][]byte{t.Records, t.Desk, t.Escrow} {
@@ -266,13 +268,12 @@ func (t Trust) check() error {
 			return fmt.Errorf("%w: trust without a key to seal to", ErrMalformed)
 		}
 	}
+	return cmp.Or(t.checkKeys(), t.checkFormat2())
+}
+
+func (t Trust) checkKeys() error {
 	if len(t.Keys) == 0 || len(t.Keys) > 64 {
 		return fmt.Errorf("%w: trust in %d keys", ErrMalformed, len(t.Keys))
-	}
-	for _, ca := range t.CAs {
-		if len(ca) == 0 {
-			return fmt.Errorf("%w: trust with an empty CA", ErrMalformed)
-		}
 	}
 	for _, k := range t.Keys {
 		if k.Role != RoleIssuer && k.Role != RoleWitness && k.Role != RoleApprover && k.Role != RoleOffice {
@@ -282,7 +283,7 @@ func (t Trust) check() error {
 			return fmt.Errorf("%w: a key of an epoch that was taken back", ErrMalformed)
 		}
 	}
-	return t.checkFormat2()
+	return nil
 }
 
 func (t Trust) checkFormat2() error {
@@ -295,7 +296,7 @@ func (t Trust) checkFormat2() error {
 		}
 	}
 	for i, a := range t.Addresses {
-		if !validAddress(a) || slices.Contains(t.Addresses[:i], a) {
+		if !ValidRegistryURL(a) || slices.Contains(t.Addresses[:i], a) {
 			return fmt.Errorf("%w: address %d of the registry", ErrMalformed, i)
 		}
 	}
@@ -304,10 +305,7 @@ func (t Trust) checkFormat2() error {
 
 // ValidRegistryURL reports whether a may stand among the addresses of a trust
 // document: https://host:port or mqtts://host:port.
-func ValidRegistryURL(a string) bool { return validAddress(a) }
-
-// validAddress reports whether a is https://host:port or mqtts://host:port.
-func validAddress(a string) bool {
+func ValidRegistryURL(a string) bool {
 	host, ok := strings.CutPrefix(a, "https://")
 	if !ok {
 		host, ok = strings.CutPrefix(a, "mqtts://")
@@ -322,17 +320,21 @@ func (h House) check() error {
 		len(h.Gateways) > maxGateways || len(h.Flats) > MaxFlats || len(h.Earlier) > MaxEarlier {
 		return fmt.Errorf("%w: house without version, time, place or tables", ErrMalformed)
 	}
+	for i, f := range h.Flats {
+		if !ValidText(f) || i > 0 && h.Flats[i-1] >= f {
+			return fmt.Errorf("%w: flat %d of the house", ErrMalformed, i)
+		}
+	}
+	return h.checkGateways()
+}
+
+func (h House) checkGateways() error {
 	for i, g := range h.Gateways {
 		if !ValidName(g.ID, false) || len(g.KEM) == 0 || len(g.KEM) > maxKEM || i > 0 && h.Gateways[i-1].ID >= g.ID {
 			return fmt.Errorf("%w: gateway %d of the house", ErrMalformed, i)
 		}
 		if err := checkDoors(g.Doors); err != nil {
 			return err
-		}
-	}
-	for i, f := range h.Flats {
-		if !ValidText(f) || i > 0 && h.Flats[i-1] >= f {
-			return fmt.Errorf("%w: flat %d of the house", ErrMalformed, i)
 		}
 	}
 	return nil
@@ -351,18 +353,6 @@ func (r EnrolRequest) check() error {
 		return fmt.Errorf("%w: enrolment without keys", ErrMalformed)
 	}
 	return checkDoors(r.Doors)
-}
-
-func checkDoors(doors []string) error {
-	if len(doors) > maxDoors {
-		return fmt.Errorf("%w: %d doors", ErrMalformed, len(doors))
-	}
-	for i, d := range doors {
-		if !ValidName(d, false) || i > 0 && doors[i-1] >= d {
-			return fmt.Errorf("%w: doors not ids in ascending order", ErrMalformed)
-		}
-	}
-	return nil
 }
 
 func (r RenewRequest) check() error {

@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Types of messages, as they stand in envelopes and, where they travel by MQTT,
@@ -270,7 +272,7 @@ func (l ListPart) check() error {
 }
 
 func (r Roll) check() error {
-	if len(r.Have) > MaxHave || !ascending(r.Have) {
+	if len(r.Have) > MaxHave || !slices.IsSortedFunc(r.Have, func(a, b ID) int { return bytes.Compare(a[:], b[:]) }) {
 		return fmt.Errorf("%w: %d records, at most %d, in order", ErrMalformed, len(r.Have), MaxHave)
 	}
 	return nil

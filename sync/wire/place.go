@@ -99,3 +99,15 @@ func ValidAddress(s string) bool {
 	building, gateway, two := strings.Cut(s, "/")
 	return ValidName(building, false) && (!two || ValidName(gateway, false))
 }
+
+func checkDoors(doors []string) error {
+	if len(doors) > maxDoors {
+		return fmt.Errorf("%w: %d doors", ErrMalformed, len(doors))
+	}
+	for i, d := range doors {
+		if !ValidName(d, false) || i > 0 && doors[i-1] >= d {
+			return fmt.Errorf("%w: doors not ids in ascending order", ErrMalformed)
+		}
+	}
+	return nil
+}

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -157,31 +157,40 @@ func (r Record) check() error {
 }
 
 func (c Change) check() error {
-	fields := changeFields[c.Op]
 	switch {
-	case fields == nil:
+	case changeFields[c.Op] == nil:
 		return fmt.Errorf("%w: change %d", ErrMalformed, c.Op)
 	case c.At == 0 || c.Clock > ClockRegistry || c.Proof < ProofLandlord || c.Proof > ProofTerm || c.Tenancy == (ID{}) || c.Grant == (ID{}):
 		return fmt.Errorf("%w: change without time, clock, proof, tenancy or grant", ErrMalformed)
+	}
+	rest := c.checkNoCheckIn
+	if c.Op == OpCheckIn {
+		rest = c.checkIn
+	}
+	return cmp.Or(c.checkFields(), rest())
+}
+
+// checkFields wants of credentials, cause and end what the kind of change has.
+func (c Change) checkFields() error {
+	switch fields := changeFields[c.Op]; {
 	case fields.cards != (len(c.Credentials) > 0) || len(c.Credentials) > 16:
 		return fmt.Errorf("%w: %s with %d credentials", ErrMalformed, c.Op, len(c.Credentials))
+	case slices.ContainsFunc(c.Credentials, func(id CredentialID) bool { return id[0] == 0 || id[0] == 255 }):
+		return fmt.Errorf("%w: %s with a credential of no key", ErrMalformed, c.Op)
 	case fields.cause != (c.Cause != 0) || c.Cause > CauseMistake:
 		return fmt.Errorf("%w: %s with cause %d", ErrMalformed, c.Op, c.Cause)
 	case fields.until && c.Until == 0 || c.Op != OpCheckIn && !fields.until && c.Until != 0 || c.Until != 0 && c.Until <= c.From:
 		return fmt.Errorf("%w: %s with end %d", ErrMalformed, c.Op, c.Until)
 	}
-	for _, id := range c.Credentials {
-		if id[0] == 0 || id[0] == 255 {
-			return fmt.Errorf("%w: key number %d", ErrMalformed, id[0])
-		}
+	return nil
+}
+
+// checkNoCheckIn refuses the fields of a check-in.
+func (c Change) checkNoCheckIn() error {
+	if c.Kind != 0 || len(c.Doors) > 0 || c.From != 0 || c.Flat != "" || c.Basis != 0 || c.Informed || c.Document != 0 {
+		return fmt.Errorf("%w: %s with fields of a check-in", ErrMalformed, c.Op)
 	}
-	if c.Op != OpCheckIn {
-		if c.Kind != 0 || len(c.Doors) > 0 || c.From != 0 || c.Flat != "" || c.Basis != 0 || c.Informed || c.Document != 0 {
-			return fmt.Errorf("%w: %s with fields of a check-in", ErrMalformed, c.Op)
-		}
-		return nil
-	}
-	return c.checkIn()
+	return nil
 }
 
 // changeFields says what each change has besides the common part.
@@ -203,12 +212,7 @@ func (c Change) checkIn() error {
 	case c.Document < DocumentResidentID || c.Document > LastDocument:
 		return fmt.Errorf("%w: document %d", ErrMalformed, c.Document)
 	}
-	for i, id := range c.Doors {
-		if !ValidName(id, false) || i > 0 && c.Doors[i-1] >= id {
-			return fmt.Errorf("%w: doors not ids in ascending order", ErrMalformed)
-		}
-	}
-	return nil
+	return checkDoors(c.Doors)
 }
 
 func (p Person) check() error {
@@ -219,48 +223,14 @@ func (p Person) check() error {
 	case named && (p.Document == 0 || p.Number == "" || len(p.Number) > maxText || p.Name == "" || len(p.Name) > 8*maxText):
 		return fmt.Errorf("%w: person without document, number or name", ErrMalformed)
 	}
+	return p.checkCards()
+}
+
+func (p Person) checkCards() error {
 	for _, c := range p.Cards {
 		if c.Bits == 0 || len(c.Data) != (int(c.Bits)+7)/8 {
 			return fmt.Errorf("%w: card of %d bits in %d bytes", ErrMalformed, c.Bits, len(c.Data))
 		}
 	}
 	return nil
-}
-
-// Seen says through which record of a gateway a list was made.
-type Seen struct {
-	_       struct{} `cbor:",toarray"`
-	Gateway string
-	Line    uint64
-	Number  uint64
-}
-
-// Compare orders by gateway, then line.
-func (s Seen) Compare(o Seen) int {
-	if s.Gateway != o.Gateway {
-		if s.Gateway < o.Gateway {
-			return -1
-		}
-		return 1
-	}
-	switch {
-	case s.Line < o.Line:
-		return -1
-	case s.Line > o.Line:
-		return 1
-	}
-	return 0
-}
-
-func checkSeen(list []Seen) error {
-	for i, s := range list {
-		if !ValidName(s.Gateway, false) || s.Line == 0 || i > 0 && list[i-1].Compare(s) >= 0 {
-			return fmt.Errorf("%w: seen %d: not a gateway and line, in order", ErrMalformed, i)
-		}
-	}
-	return nil
-}
-
-func ascending(ids []ID) bool {
-	return slices.IsSortedFunc(ids, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
 }

@@ -47,11 +47,22 @@ func (w *Word) Check() error {
 		return fmt.Errorf("%w: no word of a list: %s", ErrMalformed, w.Op)
 	case w.Grant == ID{} || w.Tenancy == ID{} || w.At == 0 || w.Proof < ProofLandlord || w.Proof > ProofTerm:
 		return fmt.Errorf("%w: word without grant, tenancy, time or proof", ErrMalformed)
+	}
+	return cmp.Or(w.checkFields(ofCard), w.checkCards())
+}
+
+// checkFields wants of end, cause and cards what the kind of word has.
+func (w *Word) checkFields(ofCard bool) error {
+	switch {
 	case (w.Op == OpNotice) != (w.Until != 0) || (w.Op == OpNotice) != (w.Cause != 0) || w.Cause > CauseMistake:
 		return fmt.Errorf("%w: %s with end %d and cause %d", ErrMalformed, w.Op, w.Until, w.Cause)
 	case w.Cards == nil || ofCard != (len(w.Cards) > 0) || len(w.Cards) > maxWordCards:
 		return fmt.Errorf("%w: %s of %d credentials", ErrMalformed, w.Op, len(w.Cards))
 	}
+	return nil
+}
+
+func (w *Word) checkCards() error {
 	for i, id := range w.Cards {
 		if id[0] == 0 || id[0] == 255 || i > 0 && bytes.Compare(w.Cards[i-1][:], id[:]) >= 0 {
 			return fmt.Errorf("%w: credentials of a word out of range or order", ErrMalformed)

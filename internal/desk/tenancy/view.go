@@ -49,6 +49,28 @@ type Term struct {
 	Until uint32
 }
 
+// shownDecision is what the registry decided on a notice; "": nothing.
+func (t *Tenancy) shownDecision(s Standing) string {
+	switch {
+	case s.upheld != 0:
+		return upheld
+	case t.Decided.rejected != 0 && t.OnNotice() == 0:
+		return rejected
+	}
+	return ""
+}
+
+// shownCause is why it ended, or will by a notice; "": it does neither.
+func (t *Tenancy) shownCause() string {
+	switch cause := cmp.Or(t.End.Cause, t.Decided.cause); {
+	case cause != 0:
+		return cause.String()
+	case t.OnNotice() != 0:
+		return t.Notice.Cause.String()
+	}
+	return ""
+}
+
 // Show is the tenancy for people, at the likeliest time: what has not begun is not
 // active yet, whatever its cards would do.
 func (t *Tenancy) Show(s Standing, clock Time, unstored int) View {
@@ -61,18 +83,7 @@ func (t *Tenancy) Show(s Standing, clock Time, unstored int) View {
 	case v.Notice == 0:
 		v.Term.Until = s.end
 	}
-	switch {
-	case s.upheld != 0:
-		v.Decided = upheld
-	case t.Decided.rejected != 0 && t.OnNotice() == 0:
-		v.Decided = rejected
-	}
-	switch cause := cmp.Or(t.End.Cause, t.Decided.cause); {
-	case cause != 0:
-		v.Cause = cause.String()
-	case t.OnNotice() != 0:
-		v.Cause = t.Notice.Cause.String()
-	}
+	v.Decided, v.Cause = t.shownDecision(s), t.shownCause()
 	if v.Ended == 0 {
 		v.Ended = t.End.Gone
 	}
