@@ -53,7 +53,7 @@ type counted struct {
 // TestHouse holds every package of the module to the bounds above.
 func TestHouse(t *testing.T) {
 	var functions, files, exported []counted
-	for _, p := range readHouse(t) {
+	for _, p := range readHouse(t, "gatehouse/...") {
 		within(t, p.name, p.lines(), maxLines, "lines")
 		for _, c := range p.structs() {
 			within(t, c.what, c.n, maxFields, "fields")
@@ -100,19 +100,20 @@ func within95(t *testing.T, all []counted, limit int, of string) {
 	}
 }
 
-// readHouse type-checks the module's packages against the export data of what they import.
-func readHouse(t *testing.T) (house []measured) {
+// readHouse type-checks the module's packages of a pattern, and those of the module that they
+// import, against the export data of what they import.
+func readHouse(t *testing.T, pattern string) (house []measured) {
 	t.Helper()
 	type listed struct {
 		ImportPath, Dir, Export string
 		GoFiles                 []string
 		Module                  *struct{ Main bool }
 	}
-	cmd := exec.Command("go", "list", "-deps", "-export", "-json=ImportPath,Dir,Export,GoFiles,Module", "gatehouse/...")
+	cmd := exec.Command("go", "list", "-deps", "-export", "-json=ImportPath,Dir,Export,GoFiles,Module", pattern)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list gatehouse/...: %v", err)
+		t.Fatalf("go list %s: %v", pattern, err)
 	}
 	exports := map[string]string{}
 	var own []listed
@@ -121,7 +122,7 @@ func readHouse(t *testing.T) (house []measured) {
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			t.Fatalf("go list gatehouse/...: %v", err)
+			t.Fatalf("go list %s: %v", pattern, err)
 		}
 		exports[p.ImportPath] = p.Export
 		if p.Module != nil && p.Module.Main && len(p.GoFiles) > 0 {

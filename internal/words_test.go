@@ -1,6 +1,9 @@
 package internal_test
 
 import (
+	"fmt"
+	"go/constant"
+	"go/types"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -25,6 +28,39 @@ func TestFaultsAreReasons(t *testing.T) {
 	}
 	if known < 35 {
 		t.Errorf("%d faults are known", known)
+	}
+}
+
+// TestEveryConstantHasAName: what is declared as a kind, outcome, reason, direction or clock has
+// a word that people see, and is not shown as a number.
+func TestEveryConstantHasAName(t *testing.T) {
+	names := map[string]func(uint16) string{
+		"Kind":         func(v uint16) string { return wire.Kind(v).String() },
+		"Outcome":      func(v uint16) string { return wire.Outcome(v).String() },
+		"Reason":       func(v uint16) string { return wire.Reason(v).String() },
+		"Direction":    func(v uint16) string { return wire.Direction(v).String() },
+		"ClockQuality": func(v uint16) string { return wire.ClockQuality(v).String() },
+	}
+	looked := 0
+	for _, p := range readHouse(t, "gatehouse/sync/wire") {
+		for _, name := range p.types.Scope().Names() {
+			c, ok := p.types.Scope().Lookup(name).(*types.Const)
+			if !ok {
+				continue
+			}
+			of, ok := c.Type().(*types.Named)
+			if !ok || p.name != "gatehouse/sync/wire" || names[of.Obj().Name()] == nil {
+				continue
+			}
+			v, _ := constant.Uint64Val(c.Val())
+			looked++
+			if shown := names[of.Obj().Name()](uint16(v)); strings.HasSuffix(shown, fmt.Sprintf("_%d", v)) {
+				t.Errorf("%s is shown as %s: give it a name beside the others", name, shown)
+			}
+		}
+	}
+	if looked < 100 {
+		t.Errorf("%d constants were looked at", looked)
 	}
 }
 

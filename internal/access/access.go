@@ -74,15 +74,23 @@ func Decide(g *Grants, q Query) Decision {
 	for i := range records {
 		r := &records[i]
 		reason := g.judge(r, door, q)
-		if nearness[reason] > nearness[best.Reason] {
+		if nearness(reason) > nearness(best.Reason) {
 			best = decided(r, reason, q.Time)
 		}
 	}
 	return best
 }
 
-// nearness ranks reasons by how far a record came through the checks.
-var nearness = [...]uint8{
+// nearness is how far a record came through the checks that gave a reason; one that
+// is not ranked counts as the first.
+func nearness(r wire.Reason) uint8 {
+	if int(r) >= len(ranks) {
+		return 0
+	}
+	return ranks[r]
+}
+
+var ranks = [...]uint8{
 	wire.ReasonUnknown:        0,
 	wire.ReasonNotReady:       1,
 	wire.ReasonRevoked:        2,

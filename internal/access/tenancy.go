@@ -25,7 +25,7 @@ func DecideTenancy(g *Grants, tenancy wire.ID, q Query) Decision {
 				continue
 			}
 			reason := g.judge(r, door, q)
-			if nearness[reason] > nearness[best.Reason] {
+			if nearness(reason) > nearness(best.Reason) {
 				best = decided(r, reason, q.Time)
 			}
 			if reason == wire.ReasonGranted {

@@ -54,7 +54,7 @@ func byCredentials(t *rapid.T, records []wire.Grant, k uint8, tenancy wire.ID, q
 	best := wire.ReasonUnknown
 	for _, r := range its {
 		q.Credential = r.Credential
-		if reason := Decide(alone, q).Reason; nearness[reason] > nearness[best] {
+		if reason := Decide(alone, q).Reason; nearness(reason) > nearness(best) {
 			best = reason
 		}
 	}
