@@ -359,7 +359,7 @@ func TestDeskOfTwo(t *testing.T) {
 	}
 }
 
-// TestDeskAlone: a house by itself is told what to use.
+// TestDeskAlone: a standalone house is told what to use.
 func TestDeskAlone(t *testing.T) {
 	b := newBench(t)
 	b.ok("", "init", "--config", b.path("site.toml"), "--key", b.path("issuer.key"))

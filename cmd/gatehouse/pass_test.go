@@ -96,7 +96,7 @@ func trustOf(t *testing.T, issuer, root ed25519.PrivateKey) []byte {
 	return b
 }
 
-// TestGrantPass: a house by itself makes passes that its own keys prove.
+// TestGrantPass: a standalone house makes passes that its own keys prove.
 func TestGrantPass(t *testing.T) {
 	b := newBench(t)
 	key := b.path("issuer.key")

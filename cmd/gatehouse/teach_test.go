@@ -12,7 +12,7 @@ import (
 )
 
 // TestTeachNobody: nobody is sent to a reader that is not there, or that has no
-// formats, and no lesson begins.
+// formats, and no format learning begins.
 func TestTeachNobody(t *testing.T) {
 	for _, c := range []struct{ kind, door, want string }{
 		{"wiegand", "back", "no reader in at door back"},
@@ -31,8 +31,8 @@ func TestTeachNobody(t *testing.T) {
 	}
 }
 
-// TestTeachEnds: whatever becomes of a lesson its reader goes back to its door, but
-// somebody else's lesson is not ended.
+// TestTeachEnds: whatever becomes of format learning its reader goes back to its door, but
+// somebody else's format learning is not ended.
 func TestTeachEnds(t *testing.T) {
 	const end = "DELETE /v1/doors/front/readers/in/teach"
 	for name, c := range map[string]struct {

@@ -42,7 +42,7 @@ type ClockAsk struct {
 	Nonce    []byte `json:"nonce"`
 }
 
-// SignedClock is a time signed by the landlord of a house by itself: an envelope
+// SignedClock is a time signed by the landlord of a standalone house: an envelope
 // of wire.TypeClock over the nonce and unix seconds (8 bytes, big-endian).
 type SignedClock struct {
 	Envelope []byte `json:"envelope"`

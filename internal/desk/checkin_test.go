@@ -170,7 +170,7 @@ func TestArrivalsRefused(t *testing.T) {
 	o.wants("front", em(2), wire.ReasonUnknown)
 }
 
-// TestNoRegistry: a house by itself is told what to use.
+// TestNoRegistry: a standalone house is told what to use.
 func TestNoRegistry(t *testing.T) {
 	w := newTown(t)
 	k, err := keyring.Open(keyring.Options{Dir: t.TempDir(), Building: "lane-7", Log: zerolog.Nop(), Keys: keys.Keys{Building: w.building}})

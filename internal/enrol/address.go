@@ -41,7 +41,7 @@ func LoadAddresses(dir string) (Addresses, error) {
 	r, err := keys.LoadRegistry(dir)
 	switch {
 	case r == nil && err == nil:
-		return Addresses{}, hinted("gatehouse enrol makes it known to one", "this gateway is a house by itself and has no registry")
+		return Addresses{}, hinted("gatehouse enrol makes it known to one", "this gateway is a standalone house and has no registry")
 	case r == nil:
 		return Addresses{}, err
 	}

@@ -75,7 +75,7 @@ func TestAddresses(t *testing.T) {
 		t.Error("addresses without end")
 	}
 	if _, err := LoadAddresses(t.TempDir()); err == nil {
-		t.Error("a house by itself has a registry")
+		t.Error("a standalone house has a registry")
 	}
 }
 

@@ -243,7 +243,7 @@ func (e *enrolment) introduce(ctx context.Context) (trust wire.Trust, number uin
 }
 
 // buildingKey returns the key that this gateway brings into the building: one
-// that it makes, that of a house by itself, or the building's own, restored
+// that it makes, that of a standalone house, or the building's own, restored
 // from escrow. It returns nil where a sibling will send it.
 func (e *enrolment) buildingKey(number uint8) (*keys.BuildingKey, error) {
 	path := e.file(keys.BuildingKeyFile)

@@ -58,7 +58,7 @@ func TestEnrol(t *testing.T) {
 		t.Errorf("the key that siblings seal to does not fit: %v", err)
 	}
 	if none, err := keys.LoadRegistry(t.TempDir()); none != nil || err != nil {
-		t.Errorf("a house by itself: %v, %v", none, err)
+		t.Errorf("a standalone house: %v, %v", none, err)
 	}
 }
 
@@ -218,7 +218,7 @@ func TestOtherHouse(t *testing.T) {
 	}
 }
 
-// TestBuildingKey: a house by itself brings its key; a second gateway waits for
+// TestBuildingKey: a standalone house brings its key; a second gateway waits for
 // its sibling's and makes none; one from another house is told.
 func TestBuildingKey(t *testing.T) {
 	i := newIssuer(t)

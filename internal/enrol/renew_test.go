@@ -250,7 +250,7 @@ func TestTLSConfig(t *testing.T) {
 		t.Error("with ca.pem alone: any CA will do")
 	}
 	if _, err := (Broker{Dir: t.TempDir(), Now: time.Now, Trusted: yes}).TLS("localhost"); err == nil {
-		t.Error("a house by itself has a broker")
+		t.Error("a standalone house has a broker")
 	}
 }
 

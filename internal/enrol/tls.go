@@ -71,7 +71,7 @@ func servers(dir string) (*keys.Registry, *x509.CertPool, error) {
 	r, err := keys.LoadRegistry(dir)
 	switch {
 	case r == nil && err == nil:
-		return nil, nil, hinted("gatehouse enrol makes it known to one", "this gateway is a house by itself and has no registry")
+		return nil, nil, hinted("gatehouse enrol makes it known to one", "this gateway is a standalone house and has no registry")
 	case r == nil:
 		return nil, nil, err
 	case len(r.Trust.CAs) > 0:

@@ -27,8 +27,8 @@ type Reader struct {
 	OSDP    *osdp.Reader // nil: no OSDP
 	Keys    site.KeyFile // of an OSDP reader that must be secured
 	shows   []device.Indicator
-	lessons *lessons    // nil: its door's loop goes on to have its cards
-	taught  atomic.Bool // a lesson goes on
+	learner *learner    // nil: its door's loop goes on to have its cards
+	taught  atomic.Bool // format learning goes on
 }
 
 // makeReaders makes the readers of all doors; those of one OSDP bus are one loop.
@@ -87,10 +87,10 @@ func (g *Gateway) wiegandReader(r *Reader) func(context.Context) error {
 			r.shows = append(r.shows, g.makeSignal(r.Door, s, name+"-"+what, map[string]map[device.Feedback]pattern{"led": lights, "buzzer": beeps}[what]))
 		}
 	}
-	r.lessons = newLessons(r.Config.ID, open)
+	r.learner = newLearner(r.Config.ID, open)
 	usual := r.Config.Wiegand()
 	return func(ctx context.Context) error {
-		return r.lessons.run(ctx, func(ctx context.Context) error {
+		return r.learner.run(ctx, func(ctx context.Context) error {
 			return wiegand.New(usual, open, r.Door.events).Run(ctx)
 		})
 	}
@@ -206,28 +206,28 @@ func (g *Gateway) makeSignal(d *Door, c *site.Signal, consumer string, patterns 
 	return s
 }
 
-// lesson is the time in which a reader's frames go to who asked for them, and to
+// learning is the time in which a reader's frames go to who asked for them, and to
 // no door.
-type lesson struct {
+type learning struct {
 	events chan device.Event
 	over   <-chan struct{}
 }
 
-// lessons lends a Wiegand reader's lines for lessons.
-type lessons struct {
+// learner lends the lines of a Wiegand reader for format learning.
+type learner struct {
 	source string
 	open   func() (device.Lines, error)
-	begin  chan lesson
+	begin  chan learning
 }
 
-func newLessons(source string, open func() (device.Lines, error)) *lessons {
-	return &lessons{source: source, open: open, begin: make(chan lesson)}
+func newLearner(source string, open func() (device.Lines, error)) *learner {
+	return &learner{source: source, open: open, begin: make(chan learning)}
 }
 
-// run runs the usual loop, and between its runs the lessons.
-func (l *lessons) run(ctx context.Context, usual func(context.Context) error) error {
+// run runs the usual loop, and between its runs format learning.
+func (l *learner) run(ctx context.Context, usual func(context.Context) error) error {
 	for {
-		var next *lesson
+		var next *learning
 		part, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
 		go func() { ended <- usual(part) }()
@@ -249,8 +249,8 @@ func (l *lessons) run(ctx context.Context, usual func(context.Context) error) er
 	}
 }
 
-// teach reads every frame until the lesson is over.
-func (l *lessons) teach(ctx context.Context, ls lesson) error {
+// teach reads every frame until format learning is over.
+func (l *learner) teach(ctx context.Context, ls learning) error {
 	part, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -266,22 +266,22 @@ func (l *lessons) teach(ctx context.Context, ls lesson) error {
 	return ctx.Err()
 }
 
-// lessonWait is how long a reader may take to begin a lesson.
-const lessonWait = 5 * time.Second
+// learnWait is how long a reader may take to begin format learning.
+const learnWait = 5 * time.Second
 
-// Lends reports whether a lesson takes the reader from its door. The cards of others
-// come by the door's loop in a lesson, too.
-func (r *Reader) Lends() bool { return r.lessons != nil }
+// Lends reports whether format learning takes the reader from its door. The cards of others
+// come by the door's loop in format learning, too.
+func (r *Reader) Lends() bool { return r.learner != nil }
 
-// Teach begins a lesson, which lasts until over is closed: every frame of a reader that
+// Teach begins format learning, which lasts until over is closed: every frame of a reader that
 // lends its lines goes to events, and none to its door. It fails where the reader does
 // not run.
 func (r *Reader) Teach(ctx context.Context, events chan device.Event, over <-chan struct{}) error {
-	if r.lessons != nil {
-		ctx, cancel := context.WithTimeout(ctx, lessonWait)
+	if r.learner != nil {
+		ctx, cancel := context.WithTimeout(ctx, learnWait)
 		defer cancel()
 		select {
-		case r.lessons.begin <- lesson{events, over}:
+		case r.learner.begin <- learning{events, over}:
 		case <-ctx.Done():
 			return errors.New("the reader does not run")
 		}
@@ -291,10 +291,10 @@ func (r *Reader) Teach(ctx context.Context, events chan device.Event, over <-cha
 	return nil
 }
 
-// Taught reports whether a lesson goes on.
+// Taught reports whether format learning goes on.
 func (r *Reader) Taught() bool { return r.taught.Load() }
 
-// Leave notes that a lesson is over.
+// Leave notes that format learning is over.
 func (r *Reader) Leave() { r.taught.Store(false) }
 
 // osdpIndication is what a profile says, as commands of the bus: LED 0 and the

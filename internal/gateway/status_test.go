@@ -43,7 +43,7 @@ func TestAdviceOnKeys(t *testing.T) {
 			h.enrol()
 			must(t, os.Remove(keyset(h, keys.BuildingKeyFile)))
 		}, nil, "registryd building-key"},
-		"damaged in a house by itself": {func(t *testing.T, h *house) {
+		"damaged in a standalone house": {func(t *testing.T, h *house) {
 			must(t, os.WriteFile(keyset(h, keys.BuildingKeyFile), []byte("x"), 0o600))
 		}, nil, "run gatehouse init with the same stick"},
 		"damaged in an enrolled house": {func(t *testing.T, h *house) {

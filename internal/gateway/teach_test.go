@@ -32,7 +32,7 @@ func TestTeach(t *testing.T) {
 			got, err = h.client.Teach(t.Context(), "front", "in", in)
 		}()
 		if card != 0 {
-			h.eventually("bits count in the lesson", func() bool { return openings.counts.Load() == 2 })
+			h.eventually("bits count in format learning", func() bool { return openings.counts.Load() == 2 })
 			swipe(300, card)
 		}
 		<-done
@@ -68,7 +68,7 @@ func TestTeach(t *testing.T) {
 		t.Error("a serial reader was taught")
 	}
 	if h.kinds()["front access denied unknown_card"] != 0 {
-		t.Error("a card of the lesson came to the door")
+		t.Error("a card of format learning came to the door")
 	}
 	must(t, h.client.EndTeach(t.Context(), "front", "in"))
 	h.eventually("the reader is back", func() bool { return !strings.Contains(h.problems(), "door front") })
@@ -103,7 +103,7 @@ func (o opening) Levels(dst []bool) error {
 	return o.Lines.Levels(dst)
 }
 
-// TestTeachEnded: a lesson that is ended while somebody waits for a card is over
+// TestTeachEnded: format learning that is ended while somebody waits for a card is over
 // for them at once, keeps no card, and the next card opens the door.
 func TestTeachEnded(t *testing.T) {
 	h := newHouse(t)
@@ -120,7 +120,7 @@ func TestTeachEnded(t *testing.T) {
 			done <- err
 		}()
 		if door == "front" {
-			h.eventually("status tells of the lesson", func() bool { return strings.Contains(h.problems(), "door front: in is being taught") })
+			h.eventually("status tells of format learning", func() bool { return strings.Contains(h.problems(), "door front: in is being taught") })
 		}
 		var err error
 		h.eventually("who waits is told", func() bool {
@@ -132,7 +132,7 @@ func TestTeachEnded(t *testing.T) {
 				return false
 			}
 		})
-		if err == nil || !strings.Contains(err.Error(), "the lesson is over") {
+		if err == nil || !strings.Contains(err.Error(), "format learning is over") {
 			t.Errorf("%s: %v", door, err)
 		}
 		if _, err := h.client.Teach(t.Context(), door, "in", control.Teach{Printed: "300,3003"}); err == nil || !strings.Contains(err.Error(), "no card yet") {

@@ -180,7 +180,7 @@ func (k *Keyring) Missing(manifest []byte, p grantlist.Proof) ([]wire.Hash, erro
 // out. So a gateway lets one issuer take something from few tenancies a day, and
 // takes more only with the signature of a second one. A stolen key is the case
 // that counts: whatever a list can do to a card that opens is a loss, and no time
-// is believed because a list says it. A house by itself has one authority, the
+// is believed because a list says it. A standalone house has one authority, the
 // landlord, and no such limit.
 func (k *Keyring) limit(next *signedlist.List, took merge.Restraint, second []byte, proved bool) error {
 	a := k.active

@@ -32,7 +32,7 @@ func (y *Authority) SetTrust(envelope []byte) error {
 	defer a.mu.Unlock()
 	r := a.keys.Registry()
 	if r == nil {
-		return fmt.Errorf("set trust: %w: a house by itself has no registry", ErrRefused)
+		return fmt.Errorf("set trust: %w: a standalone house has no registry", ErrRefused)
 	}
 	t, err := keys.OpenTrust(envelope, r.Root, r.Name)
 	if err != nil {
@@ -96,7 +96,7 @@ func (y *Authority) Undo(envelope []byte) (wire.Floor, error) {
 	defer a.mu.Unlock()
 	r := a.keys.Registry()
 	if r == nil {
-		return wire.Floor{}, fmt.Errorf("undo of a time: %w: a house by itself has no two issuers", ErrRefused)
+		return wire.Floor{}, fmt.Errorf("undo of a time: %w: a standalone house has no two issuers", ErrRefused)
 	}
 	f, err := keys.OpenUndo(envelope, r.Place, r.Trust)
 	if err != nil {
@@ -221,7 +221,7 @@ func (y *Authority) SetHouse(envelope []byte) error {
 	defer a.mu.Unlock()
 	r := a.keys.Registry()
 	if r == nil {
-		return fmt.Errorf("set house: %w: a house by itself has no registry", ErrRefused)
+		return fmt.Errorf("set house: %w: a standalone house has no registry", ErrRefused)
 	}
 	h, err := keys.OpenHouse(envelope, r.Trust, r.Place.Building)
 	if err != nil {
@@ -273,7 +273,7 @@ func (y *Authority) SetBuildingKey(b *keys.BuildingKey) error {
 func (y *Authority) TakeBuildingKey(sealed []byte) error {
 	r := y.active.keys.Registry()
 	if r == nil {
-		return fmt.Errorf("take building key: %w: a house by itself has no siblings", ErrRefused)
+		return fmt.Errorf("take building key: %w: a standalone house has no siblings", ErrRefused)
 	}
 	b, err := keys.UnsealBuildingKey(r.KEM, r.Place.Address(), sealed)
 	if err != nil {

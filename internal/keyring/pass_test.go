@@ -49,7 +49,7 @@ func TestOpenPass(t *testing.T) {
 	}
 }
 
-// TestOpenPassAlone: a house by itself takes the passes of its own issuer's key.
+// TestOpenPassAlone: a standalone house takes the passes of its own issuer's key.
 func TestOpenPassAlone(t *testing.T) {
 	k := open(t, t.TempDir())
 	if _, err := k.OpenPass(passBy(t, 1, 0, building)); err != nil {

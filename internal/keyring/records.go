@@ -70,7 +70,7 @@ func (r *Records) set(records record.Set) {
 func (r *Records) check(l record.Local) error {
 	reg := r.active.keys.Registry()
 	if reg == nil {
-		return fmt.Errorf("%w: a house by itself has none: the landlord's list says it all", ErrRefused)
+		return fmt.Errorf("%w: a standalone house has none: the landlord's list says it all", ErrRefused)
 	}
 	if !wire.ValidName(l.Gateway, false) || len(l.Envelope) == 0 {
 		return fmt.Errorf("%w: no gateway or no envelope", ErrRefused)
@@ -179,7 +179,7 @@ func (r *Records) Entered(id wire.ID) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.keys.Registry() == nil {
-		return errors.New("note entry of record: a house by itself has none")
+		return errors.New("note entry of record: a standalone house has none")
 	}
 	h := a.state.Records.Find(a.keys.Own(), id)
 	if h == nil || h.Entered {
@@ -200,7 +200,7 @@ func (r *Records) Stored(line, number uint64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.keys.Registry() == nil {
-		return errors.New("erase persons: a house by itself has none")
+		return errors.New("erase persons: a standalone house has none")
 	}
 	for _, h := range a.state.Records {
 		if h.Gateway != a.keys.Own() || h.Record.Line != line || h.Record.Number > number || h.Stored {

@@ -204,11 +204,11 @@ func TestRecordsRefused(t *testing.T) {
 	}
 	alone := open(t, t.TempDir())
 	if err := alone.Records.Add(good); !errors.Is(err, ErrRefused) || alone.Records.All() != nil {
-		t.Errorf("a house by itself: %v", err)
+		t.Errorf("a standalone house: %v", err)
 	}
 	for _, err := range []error{alone.Authority.SetTrust(nil), alone.Authority.SetHouse(nil), alone.Authority.TakeBuildingKey(nil)} {
 		if !errors.Is(err, ErrRefused) {
-			t.Errorf("a house by itself: %v", err)
+			t.Errorf("a standalone house: %v", err)
 		}
 	}
 }

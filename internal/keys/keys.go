@@ -39,7 +39,7 @@ type Keys struct {
 	Building *BuildingKey
 	Issuers  []wire.Key         // pinned: only their lists are taken
 	Gateway  ed25519.PrivateKey // its own, made on it
-	Registry *Registry          // nil: a house by itself. Else its trust names the issuers, not Issuers
+	Registry *Registry          // nil: a standalone house. Else its trust names the issuers, not Issuers
 	Dir      string             // the directory; what comes later (trust, house, a sibling's building key) is written there
 }
 

@@ -24,7 +24,7 @@ type Store struct {
 
 	daily    Daily
 	building atomic.Pointer[BuildingKey] // nil: none yet
-	registry atomic.Pointer[Registry]    // nil: a house by itself
+	registry atomic.Pointer[Registry]    // nil: a standalone house
 }
 
 // NewStore begins with the keys that were loaded, for lists of a building.
@@ -43,7 +43,7 @@ func (s *Store) Building() *BuildingKey { return s.building.Load() }
 // by itself. It may not be changed.
 func (s *Store) Registry() *Registry { return s.registry.Load() }
 
-// Own returns the gateway's id in the building; empty in a house by itself.
+// Own returns the gateway's id in the building; empty in a standalone house.
 func (s *Store) Own() string {
 	if r := s.registry.Load(); r != nil {
 		return r.Place.Gateway
@@ -52,7 +52,7 @@ func (s *Store) Own() string {
 }
 
 // Issuers are the keys whose lists are taken: those that the root certifies, or
-// in a house by itself those that were pinned by hand.
+// in a standalone house those that were pinned by hand.
 func (s *Store) Issuers() []wire.Key {
 	if r := s.registry.Load(); r != nil {
 		return r.Trust.Keyset(wire.RoleIssuer)

@@ -19,7 +19,7 @@ import (
 	"gatehouse/sync/wire/qrpass"
 )
 
-// house is a house by itself with one tenancy for each of n cards.
+// house is a standalone house with one tenancy for each of n cards.
 type house struct {
 	keys  *keyring.Keyring
 	key   ed25519.PrivateKey

@@ -139,7 +139,7 @@ const (
 
 var readerTypes = []string{TypeWiegand, TypeOSDP, TypeSerial, TypePN532, TypeCode}
 
-// NoRegistry is what a house by itself has in the place of its registry's address.
+// NoRegistry is what a standalone house has in the place of its registry's address.
 const NoRegistry = "none"
 
 // Defaults of the site file.

@@ -77,7 +77,7 @@ func through(b *testing.B, from, to *running, payload []byte) {
 		select {
 		case <-to.Messages():
 			<-window
-		case <-time.After(patience):
+		case <-time.After(waitLimit):
 			b.Fatalf("message %d of %d is lost: %+v", i, b.N, to.Status())
 		}
 	}

@@ -68,7 +68,7 @@ func freePort(t testing.TB) string {
 // listens waits until somebody listens at addr.
 func listens(t testing.TB, addr string) {
 	t.Helper()
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(waitLimit); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
 			return
@@ -216,7 +216,7 @@ func runNATS(t testing.TB, addr string, change func(*server.Options)) (start, st
 			t.Fatal(err)
 		}
 		s.Start()
-		if !s.ReadyForConnections(patience) {
+		if !s.ReadyForConnections(waitLimit) {
 			t.Fatal("nats-server does not start")
 		}
 		listens(t, addr)

@@ -92,12 +92,12 @@ func TestHostileBroker(t *testing.T) {
 		"goodbye of MQTT 5":      {connack, with(suback, []byte{0xe0, 1, 0x8e}), "broken packet"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			patient := patience
+			limit := waitLimit
 			if c.problem == late {
-				patient = 200 * time.Millisecond
+				limit = 200 * time.Millisecond
 			}
 			l := run(t, mqtt.Config{Broker: "mqtt://" + enemy(t, c.onConnect, c.onSubscribe), Subscribe: []string{"x"},
-				Jitter: never, ConnectTimeout: patient, Log: zerolog.Nop()})
+				Jitter: never, ConnectTimeout: limit, Log: zerolog.Nop()})
 			l.until("an error", func(s mqtt.Status) bool { return s.Err != nil })
 			if err := l.Status().Err; !regexp.MustCompile(c.problem).MatchString(err.Error()) {
 				t.Errorf("error %v, want %q", err, c.problem)

@@ -231,7 +231,7 @@ func TestHalfOpen(t *testing.T) {
 			weather          faultnet.Weather
 			floods           bool
 		}{
-			"silence":         {2 * time.Second, patience, faultnet.Weather{Hold: true}, false},
+			"silence":         {2 * time.Second, waitLimit, faultnet.Weather{Hold: true}, false},
 			"nobody reads":    {time.Hour, floodTimeout, faultnet.Weather{Hold: true}, true},
 			"a byte a second": {time.Hour, floodTimeout, faultnet.Weather{Rate: 1}, true},
 		} {
@@ -240,7 +240,7 @@ func TestHalfOpen(t *testing.T) {
 				cfg := as(t, b, "gate")
 				cfg.Broker, cfg.KeepAlive = "mqtts://"+proxy.Addr(), c.keepAlive
 				cfg.PingTimeout, cfg.WriteTimeout = 300*time.Millisecond, c.write
-				cfg.ConnectTimeout = patience // an attempt that begins in bad weather lasts until good, and gives no other reason
+				cfg.ConnectTimeout = waitLimit // an attempt that begins in bad weather lasts until good, and gives no other reason
 				l := run(t, cfg)
 				l.is(true)
 				proxy.Set(c.weather)
@@ -264,16 +264,16 @@ func TestHalfOpen(t *testing.T) {
 	})
 }
 
-// floodTimeout is the link's patience with one write, far above that of flood.
+// floodTimeout is the link's timeout of one write, far above that of flood.
 const floodTimeout = time.Second
 
-// flood publishes until a write fails. Its own patience is shorter than the
+// flood publishes until a write fails. Its own limit is shorter than the
 // link's: a call that was given up leaves the link alone.
 func flood(t *testing.T, l *running) {
 	t.Helper()
 	payload := make([]byte, mqtt.MaxPayload)
 	gaveUp := false
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(waitLimit); time.Now().Before(end); {
 		ctx, cancel := context.WithTimeout(t.Context(), floodTimeout/50)
 		err := l.Publish(ctx, "up/gate/x", payload)
 		cancel()
@@ -360,7 +360,7 @@ func TestHugeMessage(t *testing.T) {
 	sendRaw(t, addr, "x", make([]byte, 512<<10))
 	select {
 	case <-changed: // it may be back before anybody sees it down
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		t.Fatal("the link takes it")
 	}
 	l.is(true)

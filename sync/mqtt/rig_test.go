@@ -18,9 +18,9 @@ import (
 	"gatehouse/sync/mqtt"
 )
 
-// patience is for what happens soon on any machine; whoever waits that long has
+// waitLimit is for what happens soon on any machine; whoever waits that long has
 // failed.
-const patience = 30 * time.Second
+const waitLimit = 30 * time.Second
 
 // quick are waits that a test can afford.
 var quick = mqtt.Jitter{First: time.Millisecond, Loss: 20 * time.Millisecond, Max: 100 * time.Millisecond}
@@ -68,7 +68,7 @@ func run(t testing.TB, cfg mqtt.Config) *running {
 				t.Error(err)
 			}
 			ended <- nil
-		case <-time.After(patience):
+		case <-time.After(waitLimit):
 			t.Fatalf("Run does not return:\n%s", stacks())
 		}
 	}}
@@ -89,7 +89,7 @@ var leftovers = regexp.MustCompile(`paho\.mqtt\.golang|sync/mqtt\.\(\*`)
 func noGoroutines(t testing.TB) {
 	t.Helper()
 	var left [][]byte
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(waitLimit); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		left = nil
 		for g := range bytes.SplitSeq(stacks(), []byte("\n\n")) {
 			if leftovers.Match(g) {
@@ -106,7 +106,7 @@ func noGoroutines(t testing.TB) {
 // is waits until the link is up or down.
 func (r *running) is(up bool) {
 	r.t.Helper()
-	late := time.After(patience)
+	late := time.After(waitLimit)
 	for {
 		now, changed := r.State()
 		if now == up {
@@ -123,7 +123,7 @@ func (r *running) is(up bool) {
 // until waits for a status.
 func (r *running) until(what string, ok func(mqtt.Status) bool) {
 	r.t.Helper()
-	for end := time.Now().Add(patience); !ok(r.Status()); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(waitLimit); !ok(r.Status()); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			r.t.Fatalf("in vain: %s: %+v", what, r.Status())
 		}
@@ -142,7 +142,7 @@ func (r *running) problem(text string) {
 
 func (r *running) say(topic string, payload []byte) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
 	defer cancel()
 	if err := r.Publish(ctx, topic, payload); err != nil {
 		r.t.Fatal(err)
@@ -156,7 +156,7 @@ func (r *running) hear(topic string, payload []byte) {
 		if m.Topic != topic || !bytes.Equal(m.Payload, payload) {
 			r.t.Fatalf("heard %d bytes on %s", len(m.Payload), m.Topic)
 		}
-	case <-time.After(patience):
+	case <-time.After(waitLimit):
 		r.t.Fatalf("nothing heard on %s: %+v", topic, r.Status())
 	}
 }

@@ -11,7 +11,7 @@ import (
 // in topics. Beside each: the role that signs it, its address, its payload.
 const (
 	TypeGrantList = "grant-list"   // issuer, building: Manifest
-	TypeClock     = "clock"        // an issuer of a house by itself, building: a nonce of the gateway's and unix s, over its socket alone
+	TypeClock     = "clock"        // an issuer of a standalone house, building: a nonce of the gateway's and unix s, over its socket alone
 	TypeSecond    = "second"       // another issuer, building: SHA-256 of a manifest that removes many tenancies
 	TypePass      = "pass"         // issuer, building: Pass; as text in a QR code
 	TypeTrust     = "trust"        // root, registry: Trust

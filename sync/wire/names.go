@@ -10,7 +10,7 @@ import (
 type ClockQuality uint8
 
 // The qualities, from worst to best. The floor is the highest time that the
-// registry (or the issuer of a house by itself) ever signed.
+// registry (or the issuer of a standalone house) ever signed.
 const (
 	ClockUnset    ClockQuality = 0 // nobody has set it since power came
 	ClockFloor    ClockQuality = 1 // not earlier than the floor, else unknown

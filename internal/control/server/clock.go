@@ -55,7 +55,7 @@ func (a *clockAsk) take(nonce []byte, at time.Duration) (within time.Duration, o
 	return at - a.at, ok
 }
 
-// standalone refuses what only the landlord of a house by itself may do: where
+// standalone refuses what only the landlord of a standalone house may do: where
 // there is a registry, it signs the time.
 func standalone(g *gateway.Gateway) error {
 	if g.Keyring.Keys.Registry() != nil {

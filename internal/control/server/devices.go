@@ -50,8 +50,8 @@ func deviceStatus(id, kind string, s door.Status) control.Device {
 // look at it.
 const stuckExit = 15 * time.Second
 
-// beingTaught is the hint of a reader that is away from its door for a lesson.
-const beingTaught = "is being taught: until the lesson is over it opens nothing"
+// beingTaught is the hint of a reader that is away from its door for format learning.
+const beingTaught = "is being taught: until format learning is over it opens nothing"
 
 // readerStatus is what people see of a reader. What is wrong with its key file says
 // more than what the reader makes of that.

@@ -19,7 +19,7 @@ func keyFileProblems(g *gateway.Gateway, initialised bool) (list []string) {
 	if g.Keyring.Keys.Registry() == nil {
 		r, err := keys.LoadRegistry(path(""))
 		if r == nil && err != nil && initialised {
-			return []string{keyFileProblem(g, path(keys.RegistryFile), "it goes on as a house by itself", err)}
+			return []string{keyFileProblem(g, path(keys.RegistryFile), "it goes on as a standalone house", err)}
 		}
 		return nil
 	}

@@ -80,7 +80,7 @@ const group = "gatehouse"
 // is at work any more. A socket that can't be opened is tried again: doors do not wait
 // for it.
 func (srv *Server) Serve(ctx context.Context) {
-	defer srv.teacher.school.close()
+	defer srv.teacher.learning.close()
 	for retry := backoff.New(retryFirst, retryMost); ctx.Err() == nil; retry.Wait(ctx) {
 		err := srv.serve(ctx)
 		if ctx.Err() != nil {

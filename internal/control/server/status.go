@@ -198,7 +198,7 @@ func missingProblem(s *site.Site, what string) string {
 	gone, todo := "labels and PINs of the desk are gone, cards open as before", "tenants choose their PIN anew with gatehouse tenancy pin"
 	switch what {
 	case "grants":
-		gone = "the registry sends the list again (a house by itself: gatehouse grant restore), labels and PINs of the desk are gone"
+		gone = "the registry sends the list again (a standalone house: gatehouse grant restore), labels and PINs of the desk are gone"
 	case clock.File:
 		gone, todo = "what was known of the time is gone, nobody's term ends by that", timeAnew
 	}

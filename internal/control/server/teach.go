@@ -20,15 +20,15 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// lessonIdle ends a lesson that nobody goes on with: the reader serves its door
+// learnIdle ends format learning that nobody goes on with: the reader serves its door
 // again, and the numbers of the cards leave memory.
-const lessonIdle = 30 * time.Second
+const learnIdle = 30 * time.Second
 
-// lessonMost is how many cards one lesson takes.
-const lessonMost = 20
+// learnMost is how many cards one format learning takes.
+const learnMost = 20
 
-// school is where a reader is taught, one at a time.
-type school struct {
+// learning is where a reader is taught, one at a time.
+type learning struct {
 	one sync.Mutex // a request at a time
 
 	mu      sync.Mutex
@@ -43,7 +43,7 @@ type school struct {
 // teacher finds out what a reader sends.
 type teacher struct {
 	*gateway.Gateway
-	school school
+	learning learning
 }
 
 func (g *teacher) routes(s *socket.Server) {
@@ -66,15 +66,15 @@ func (g *teacher) postTeach(r *http.Request, in control.Teach) (any, error) {
 		return nil, socket.Refused(http.StatusConflict, "teach a reader of the same kind on the outside",
 			"people leave by reader %s, and meanwhile it would let nobody out", s.Config.Name(s.Door.Config.ID))
 	}
-	if !g.school.one.TryLock() {
+	if !g.learning.one.TryLock() {
 		return nil, socket.Refused(http.StatusConflict, "wait until they have done", "somebody else teaches a reader")
 	}
-	defer g.school.one.Unlock()
-	defer g.school.idle()
+	defer g.learning.one.Unlock()
+	defer g.learning.idle()
 	if in.Printed != "" {
-		return g.school.compare(in.Printed)
+		return g.learning.compare(in.Printed)
 	}
-	if err := g.school.begin(r.Context(), s, in.Again); err != nil {
+	if err := g.learning.begin(r.Context(), s, in.Again); err != nil {
 		return nil, err
 	}
 	wait := 60 * time.Second
@@ -87,27 +87,27 @@ func (g *teacher) postTeach(r *http.Request, in control.Teach) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.school.show(card)
+	return g.learning.show(card)
 }
 
-// deleteTeach ends a lesson: the reader serves its door again.
+// deleteTeach ends format learning: the reader serves its door again.
 func (g *teacher) deleteTeach(r *http.Request, _ socket.None) (any, error) {
 	s, err := served(g.Gateway, r)
 	if err != nil {
 		return nil, err
 	}
-	g.school.mu.Lock()
-	defer g.school.mu.Unlock()
-	if g.school.reader == s {
-		g.school.end()
+	g.learning.mu.Lock()
+	defer g.learning.mu.Unlock()
+	if g.learning.reader == s {
+		g.learning.end()
 	}
 	return struct{}{}, nil
 }
 
-// nextCard waits for a card at a reader that is taught, for as long as the lesson
+// nextCard waits for a card at a reader that is taught, for as long as format learning
 // lasts: after it the next card is the door's.
 func (g *teacher) nextCard(ctx context.Context, s *gateway.Reader) (device.Card, error) {
-	ctx, cancel := during(ctx, g.school.over)
+	ctx, cancel := during(ctx, g.learning.over)
 	defer cancel(nil)
 	if !s.Lends() {
 		seen, err := g.Swipes.Next(ctx, s.Door.Config.ID, s.Config.ID, false)
@@ -122,7 +122,7 @@ func (g *teacher) nextCard(ctx context.Context, s *gateway.Reader) (device.Card,
 	found := fault.None
 	for {
 		select {
-		case e := <-g.school.events:
+		case e := <-g.learning.events:
 			switch e.Kind {
 			case device.CardRead:
 				return e.Card, nil
@@ -135,7 +135,7 @@ func (g *teacher) nextCard(ctx context.Context, s *gateway.Reader) (device.Card,
 	}
 }
 
-// during ends ctx with a lesson, by errOver.
+// during ends ctx with format learning, by errOver.
 func during(ctx context.Context, over <-chan struct{}) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	go func() {
@@ -148,9 +148,9 @@ func during(ctx context.Context, over <-chan struct{}) (context.Context, context
 	return ctx, cancel
 }
 
-// errOver is for who goes on with a lesson that was ended meanwhile.
+// errOver is for who goes on with format learning that was ended meanwhile.
 func errOver() error {
-	return socket.Refused(http.StatusConflict, "begin again", "the lesson is over")
+	return socket.Refused(http.StatusConflict, "begin again", "format learning is over")
 }
 
 // noCard says why the wait for a card has ended without one, and more of what to do.
@@ -166,7 +166,7 @@ func noCard(ctx context.Context, found fault.Code, more string) error {
 }
 
 // begin takes a reader from its door, unless it is here already.
-func (c *school) begin(ctx context.Context, s *gateway.Reader, again bool) error {
+func (c *learning) begin(ctx context.Context, s *gateway.Reader, again bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reader == s {
@@ -181,21 +181,21 @@ func (c *school) begin(ctx context.Context, s *gateway.Reader, again bool) error
 		return socket.Refused(http.StatusServiceUnavailable, "gatehouse status tells what is wrong with it", "%v", err)
 	}
 	c.reader, c.printed = s, map[int]string{}
-	c.ends = time.AfterFunc(lessonIdle, c.expire)
+	c.ends = time.AfterFunc(learnIdle, c.expire)
 	c.ends.Stop()
 	return nil
 }
 
-// idle lets the lesson end if nobody goes on with it.
-func (c *school) idle() {
+// idle lets format learning end if nobody goes on with it.
+func (c *learning) idle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reader != nil {
-		c.ends.Reset(lessonIdle)
+		c.ends.Reset(learnIdle)
 	}
 }
 
-func (c *school) expire() {
+func (c *learning) expire() {
 	if !c.one.TryLock() {
 		return // somebody goes on: idle sets the timer anew
 	}
@@ -205,15 +205,15 @@ func (c *school) expire() {
 	c.end()
 }
 
-// close ends a lesson with the daemon.
-func (c *school) close() {
+// close ends format learning with the daemon.
+func (c *learning) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.end()
 }
 
 // end gives the reader back. The caller holds mu.
-func (c *school) end() {
+func (c *learning) end() {
 	if c.reader == nil {
 		return
 	}
@@ -224,15 +224,15 @@ func (c *school) end() {
 }
 
 // show takes a card and says what all so far have in common.
-func (c *school) show(card device.Card) (any, error) {
+func (c *learning) show(card device.Card) (any, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reader == nil {
 		return nil, errOver()
 	}
 	if !slices.Contains(c.cards, card) {
-		if len(c.cards) == lessonMost {
-			return nil, socket.Refused(http.StatusUnprocessableEntity, "begin again", "a lesson of %s is long enough", amount.Of(lessonMost, "card"))
+		if len(c.cards) == learnMost {
+			return nil, socket.Refused(http.StatusUnprocessableEntity, "begin again", "format learning of %s is long enough", amount.Of(learnMost, "card"))
 		}
 		c.cards = append(c.cards, card)
 	}
@@ -240,7 +240,7 @@ func (c *school) show(card device.Card) (any, error) {
 }
 
 // compare takes the number that is printed on the last card.
-func (c *school) compare(printed string) (any, error) {
+func (c *learning) compare(printed string) (any, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.cards) == 0 {
@@ -251,7 +251,7 @@ func (c *school) compare(printed string) (any, error) {
 }
 
 // taught says what the cards so far tell. The caller holds mu.
-func (c *school) taught() (any, error) {
+func (c *learning) taught() (any, error) {
 	proposals := wiegand.Propose(c.cards)
 	for i := range c.cards {
 		if printed, ok := c.printed[i]; ok {

@@ -261,7 +261,7 @@ func (c *Clock) Confirm() (wire.Header, error) {
 // wordOf is how exact a time is that somebody types: to the minute.
 const wordOf = time.Minute
 
-// Set takes a time that the landlord of a house by itself has signed: it is signed
+// Set takes a time that the landlord of a standalone house has signed: it is signed
 // time to residents, and confirmed by hand to visitors.
 func (c *Clock) Set(unix int64, within time.Duration) wire.Header {
 	c.mu.Lock()

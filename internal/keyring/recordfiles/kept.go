@@ -29,7 +29,7 @@ type Kept struct {
 	dir  string
 	side *files.Dir   // where damaged files are told
 	own  func() int64 // s of the machine's own clock
-	keys *keys.Store  // a house by itself keeps none
+	keys *keys.Store  // a standalone house keeps none
 
 	mu   sync.Mutex      // guards the rest and the files
 	safe record.Position // own records of the line through the number are; the gateway is empty

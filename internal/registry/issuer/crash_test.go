@@ -146,7 +146,7 @@ func TestKilled(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		if round%2 == 0 { // on a busy machine a child may need long to begin
-			for end := time.Now().Add(patience); w.version() <= before && time.Now().Before(end); {
+			for end := time.Now().Add(waitLimit); w.version() <= before && time.Now().Before(end); {
 				time.Sleep(time.Millisecond)
 			}
 		}
@@ -182,7 +182,7 @@ func TestSecondIssuer(t *testing.T) {
 	w.turn()
 	socket := w.front.listen(t)
 	before := w.files()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+w.directory(authority.DirIssuer), childEnv+"_FRONT="+socket)

@@ -30,8 +30,8 @@ import (
 	"gatehouse/sync/wire/sealing"
 )
 
-// patience is for what happens soon on any machine.
-const patience = time.Minute
+// waitLimit is for what happens soon on any machine.
+const waitLimit = time.Minute
 
 // world is a registry with its issuer, a front that is a fake, and gateways.
 type world struct {
@@ -120,7 +120,7 @@ func hexID(text string) (id wire.ID, err error) {
 // turn is one round of the issuer's loop, with nothing to wait for.
 func (w *world) turn() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), waitLimit)
 	defer cancel()
 	after := w.i.ledger.After()
 	work, err := w.front.Work(ctx, after, 0)

@@ -9,7 +9,7 @@ import (
 	"gatehouse/internal/simulate/virtual"
 )
 
-// TestSureOf: a house by itself has to know at once that what its owner has signed has
+// TestSureOf: a standalone house has to know at once that what its owner has signed has
 // come, and what comes after it when a time server has said so for a day.
 func TestSureOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 type decodePassCmd struct {
 	Trust string `help:"Check signatures by the issuers of this trust document: trust.cose of a gateway's or registry's directory." placeholder:"FILE" xor:"by"`
 	Root  string `help:"The root's public key; if not given, root.pub beside --trust." placeholder:"FILE"`
-	Key   string `help:"Check signatures by this public key of an issuer: keys/issuer.pub in the state directory of a house by itself." placeholder:"FILE" xor:"by"`
+	Key   string `help:"Check signatures by this public key of an issuer: keys/issuer.pub in the state directory of a standalone house." placeholder:"FILE" xor:"by"`
 }
 
 // decodedPass is one pass as it was read. Where the text is none, all but Error

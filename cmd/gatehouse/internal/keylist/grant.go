@@ -1,4 +1,4 @@
-// Package keylist is the commands that give and end the keys of a house by itself. Each change is one list,
+// Package keylist is the commands that give and end the keys of a standalone house. Each change is one list,
 // signed by the issuer's key that the command names; the daemon only verifies.
 package keylist
 

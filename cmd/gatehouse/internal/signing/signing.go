@@ -1,4 +1,4 @@
-// Package signing is the issuer's key of a house by itself, as commands take it: a file, best on a stick.
+// Package signing is the issuer's key of a standalone house, as commands take it: a file, best on a stick.
 package signing
 
 import (

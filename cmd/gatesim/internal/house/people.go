@@ -20,7 +20,7 @@ type Person struct {
 	Name    string
 	Card    uint64
 	Grant   wire.ID
-	Tenancy wire.ID // in the house by itself
+	Tenancy wire.ID // in the standalone house
 }
 
 // firstCard is the number of the first resident's card; strangers begin at
