@@ -9,15 +9,16 @@ import (
 	"gatehouse/internal/simulate/testbed"
 )
 
-// Hold holds a card up at a gateway and judges what the door does.
-func (w *World) Hold(b *testbed.Gateway, t *model.Tenancy, c *model.Card) {
-	opened := b.Swipe(c.Number)
+// Hold holds a card up at a gateway, judges what the door does, and reports whether it opened.
+func (w *World) Hold(b *testbed.Gateway, t *model.Tenancy, c *model.Card) (opened bool) {
+	opened = b.Swipe(c.Number)
 	reason := b.LastReason()
 	w.Report.Say("%s swipes house card %d at %s: %s", t.Name(), c.Number, b.Name, reason)
 	laws.Swipe{Gateway: b.Name, Card: c, Opened: opened, Reason: reason}.Judge(w.Model, w.Report)
 	if opened {
 		c.Until = time.Time{} // the old card was used: nothing replaces it
 	}
+	return opened
 }
 
 // plain reports whether a card opens at a door and nothing more comes of that.
