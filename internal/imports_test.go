@@ -146,7 +146,7 @@ func TestEdgeLinksNoServer(t *testing.T) {
 // daemon, and carries nothing of what it is made of.
 func TestToolLinksNoDaemon(t *testing.T) {
 	linksNone(t, "gatehouse", "mqtt", "internal/keyring", "internal/journal", "internal/door", "internal/desk", "internal/gateway", "internal/registry",
-		"sync/uplink", "bbolt", "device/gpio", "go-gpiocdev", "devicetest", "osdptest", "idcardtest", "pn532test", "nats-io", "sqlite", "pgregory.net")
+		"sync/uplink", "bbolt", "device/gpio", "go-gpiocdev", "devicetest", "osdptest", "idcardtest", "pn532test", "nats-io", "sqlite", "termtest", "pgregory.net")
 }
 
 // TestRegistryLinksNoGateway: the registry makes, signs and counts lists by the rules
