@@ -88,7 +88,8 @@ func (i *Issuer) order(r *http.Request, f func(*ledger.Change) (building, what, 
 		if err != nil {
 			return "", err
 		}
-		return building, c.Audit(who(r), what, building, subject, "")
+		c.Audit(who(r), what, building, subject, "")
+		return building, nil
 	})
 	if err != nil {
 		return nil, err
@@ -147,5 +148,8 @@ func answer[T any](i *Issuer, f func(*ledger.Change) (T, error)) (out T, err err
 
 // audit writes down what a request has done.
 func (i *Issuer) audit(r *http.Request, what, building, subject string) error {
-	return i.ledger.Update(func(c *ledger.Change) error { return c.Audit(who(r), what, building, subject, "") })
+	return i.ledger.Update(func(c *ledger.Change) error {
+		c.Audit(who(r), what, building, subject, "")
+		return nil
+	})
 }

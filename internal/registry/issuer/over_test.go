@@ -121,7 +121,8 @@ func TestEndedByAClock(t *testing.T) {
 		e := fold.Event{Record: id('x', 1), At: at(200 * 24 * 60), Change: wire.Change{Op: wire.OpEnd, At: at(200 * 24 * 60), Clock: wire.ClockRegistry,
 			Proof: wire.ProofTerm, Tenancy: id('t', 1), Grant: id('g', 1), Cause: wire.CauseLeaseOver}}
 		c.Relist(b)
-		return c.Take(b, e)
+		c.Take(b, e)
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -32,9 +32,7 @@ func (w *world) flood(gateway string, n int, say func(i int) wire.Change) {
 			if _, err := wire.Encode(ch); err != nil {
 				return err // no gateway's record is taken in so
 			}
-			if err := c.Take(b, fold.Event{Record: id('f', b.Tenancies.Count()), Source: gateway, At: ch.At, Change: ch, Line: 9, Number: uint64(b.Tenancies.Count() + 1)}); err != nil {
-				return err
-			}
+			c.Take(b, fold.Event{Record: id('f', b.Tenancies.Count()), Source: gateway, At: ch.At, Change: ch, Line: 9, Number: uint64(b.Tenancies.Count() + 1)})
 		}
 		c.Relist(b)
 		return nil

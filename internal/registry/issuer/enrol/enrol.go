@@ -62,9 +62,7 @@ func introduce(c *ledger.Change, b *building.Building, gateway string, proof []b
 	if told == 0 || v.Introduced == store.ToldNone {
 		told = store.ToldNone
 	}
-	if err := store.SetIntroduced(c, b.ID, gateway, told); err != nil {
-		return nil, err
-	}
+	store.SetIntroduced(c.Tx, b.ID, gateway, told)
 	return wire.Encode(wire.Introduction{Trust: c.Keys.ForAll(), KeyNumber: b.KeyNumber})
 }
 
@@ -97,9 +95,7 @@ func admit(c *ledger.Change, b *building.Building, gateway string, envelope []by
 	if err := enlist(c, b, wire.HouseGateway{ID: gateway, Public: r.Public, KEM: r.KEM, Doors: r.Doors}); err != nil {
 		return nil, err
 	}
-	if err := store.SetEnrolled(c, b.ID, gateway, r.Public[:], c.Clock.Unix(), int(b.KeyNumber)); err != nil {
-		return nil, err
-	}
+	store.SetEnrolled(c.Tx, b.ID, gateway, r.Public[:], c.Clock.Unix(), int(b.KeyNumber))
 	return certify(c, b, gateway, r.CSR)
 }
 
@@ -120,10 +116,9 @@ func adoptKey(c *ledger.Change, b *building.Building, gateway string, r wire.Enr
 		return nil // the key as restored; the first one stays in escrow
 	}
 	b.KeyNumber, b.EscrowOf = r.Number, gateway
-	if err := store.PutBuilding(c, b); err != nil {
-		return err
-	}
-	return store.SetEscrow(c, b.ID, r.Escrow)
+	store.PutBuilding(c.Tx, b)
+	store.SetEscrow(c.Tx, b.ID, r.Escrow)
+	return nil
 }
 
 // enlist puts a gateway into the House document, if it does not stand there so.
@@ -138,9 +133,7 @@ func enlist(c *ledger.Change, b *building.Building, g wire.HouseGateway) error {
 	if b.Unlisted() {
 		c.Relist(b)
 	}
-	if err := c.NameAgain(b, b.Lists.DroppedSince(0)...); err != nil {
-		return err
-	}
+	c.NameAgain(b, b.Lists.DroppedSince(0)...)
 	return c.SignHouse(b, all)
 }
 
@@ -169,8 +162,6 @@ func certify(c *ledger.Change, b *building.Building, gateway string, csr []byte)
 	if err != nil {
 		return nil, api.Hinted("", "%v", err)
 	}
-	if err := store.AddCertificate(c, b.ID, gateway, cert.SerialNumber.Bytes(), c.Clock.Unix(), cert.NotAfter); err != nil {
-		return nil, err
-	}
+	store.AddCertificate(c.Tx, b.ID, gateway, cert.SerialNumber.Bytes(), c.Clock.Unix(), cert.NotAfter)
 	return wire.Encode(wire.Enrolled{Trust: c.Keys.ForAll(), House: b.FirstFormat(), Certificates: [][]byte{cert.Raw}, Time: c.Clock.Unix()})
 }

@@ -53,7 +53,8 @@ func Add(c *ledger.Change, n operator.NewGateway) (t operator.Token, err error) 
 	if t.Text, err = token.Text(); err != nil {
 		return t, err
 	}
-	return t, store.PutToken(c, p.Building, p.Gateway, token.Secret[:], t.Expires)
+	store.PutToken(c.Tx, p.Building, p.Gateway, token.Secret[:], t.Expires)
+	return t, nil
 }
 
 // buildingOf returns the building of a new gateway, with its flats and days
@@ -92,8 +93,8 @@ func buildingOf(c *ledger.Change, n operator.NewGateway) (*building.Building, er
 	}
 	same := slices.Equal(flats, b.Flats) && days == b.NoticeDays
 	b.Flats, b.NoticeDays = flats, days
-	if err := store.PutBuilding(c, b); err != nil || same || b.HouseEnvelope == nil {
-		return b, err
+	if store.PutBuilding(c.Tx, b); same || b.HouseEnvelope == nil {
+		return b, nil
 	}
 	return b, c.SignHouse(b, b.House.Gateways)
 }
@@ -104,9 +105,7 @@ func Remove(c *ledger.Change, building, gateway string) error {
 	if err != nil {
 		return err
 	}
-	if there, err := store.DropGateway(c, building, gateway); err != nil {
-		return err
-	} else if !there {
+	if !store.DropGateway(c.Tx, building, gateway) {
 		return api.Hinted("registryd gateway list shows them", "no gateway %s/%s", building, gateway)
 	}
 	if b.House.Gateway(gateway) == nil {

@@ -28,43 +28,44 @@ func Deliver(c *ledger.Change, d api.Delivery) error {
 		return err
 	}
 	if b == nil {
-		return c.Problem(d.Place, d.Line, d.Record, "record of a building that is not known here", d.Envelope)
+		c.Problem(d.Place, d.Line, d.Record, "record of a building that is not known here", d.Envelope)
+		return nil
 	}
 	c.Touch(b)
 	r, err := b.OpenRecord(d.Place.Gateway, d.Envelope)
 	if err != nil {
-		return c.Problem(d.Place, d.Line, d.Record, fmt.Sprintf("record refused: %v", err), d.Envelope)
+		c.Problem(d.Place, d.Line, d.Record, fmt.Sprintf("record refused: %v", err), d.Envelope)
+		return nil
 	}
 	line := building.Line{Gateway: d.Place.Gateway, Number: r.Line}
 	seen := b.Lines.Seen[line].Number
 	grant, known := b.Tenancies.Record(line.Gateway, r.ID)
 	switch {
 	case r.Number <= seen && known:
-		if err := c.NameLine(b, line); err != nil {
-			return err
-		}
-		return c.NameAgain(b, grant)
+		c.NameLine(b, line)
+		c.NameAgain(b, grant)
+		return nil
 	case r.Number <= seen: // two of one number, made by a gateway whose disk was set back: both count
-		return take(c, b, line, r, d.Envelope)
+		take(c, b, line, r, d.Envelope)
+		return nil
 	case r.Number > seen+1:
 		return wait(c, b, line, r.Number, d)
 	}
 	for envelope := d.Envelope; ; {
-		if err := take(c, b, line, r, envelope); err != nil {
-			return err
-		}
+		take(c, b, line, r, envelope)
 		next := b.Lines.Seen[line].Number + 1
-		if envelope, err = store.TakeWaiting(c, b.ID, line, next); envelope == nil || err != nil {
+		if envelope, err = store.TakeWaiting(c.Tx, b.ID, line, next); envelope == nil || err != nil {
 			return err
 		}
 		if r, err = b.OpenRecord(line.Gateway, envelope); err != nil {
-			return c.Problem(d.Place, line.Number, next, fmt.Sprintf("record refused: %v", err), envelope)
+			c.Problem(d.Place, line.Number, next, fmt.Sprintf("record refused: %v", err), envelope)
+			return nil
 		}
 	}
 }
 
 // take takes the next record of a line in.
-func take(c *ledger.Change, b *building.Building, line building.Line, r wire.Record, envelope []byte) error {
+func take(c *ledger.Change, b *building.Building, line building.Line, r wire.Record, envelope []byte) {
 	s := b.Lines.Seen[line]
 	s.Number = max(s.Number, r.Number)
 	place := b.Place(line.Gateway)
@@ -72,28 +73,19 @@ func take(c *ledger.Change, b *building.Building, line building.Line, r wire.Rec
 	if !known {
 		change, err := unseal(c.Keys.Desk, place.Address(), r)
 		if err != nil {
-			if err := c.Problem(api.Place(place), r.Line, r.Number, fmt.Sprintf("record can't be read: %v", err), envelope); err != nil {
-				return err
-			}
+			c.Problem(api.Place(place), r.Line, r.Number, fmt.Sprintf("record can't be read: %v", err), envelope)
 		} else {
 			s.At, grant = max(s.At, min(change.At, c.Clock.Ahead())), change.Grant
-			e := fold.Event{Record: r.ID, Source: line.Gateway, At: s.At, Change: change, Person: r.Person, Line: r.Line, Number: r.Number,
-				Least: leastEnd(b, change, c.Clock.Unix())}
-			if err := c.Take(b, e); err != nil {
-				return err
-			}
+			c.Take(b, fold.Event{Record: r.ID, Source: line.Gateway, At: s.At, Change: change, Person: r.Person, Line: r.Line, Number: r.Number,
+				Least: leastEnd(b, change, c.Clock.Unix())})
 			if change.Op == wire.OpCheckIn {
-				if err := endCovered(c, b, line, r.Number, grant); err != nil {
-					return err
-				}
+				endCovered(c, b, line, r.Number, grant)
 			}
 		}
 	}
 	c.Relist(b)
-	if err := c.NameAgain(b, grant); err != nil {
-		return err
-	}
-	return c.UseLine(b, line, s)
+	c.NameAgain(b, grant)
+	c.UseLine(b, line, s)
 }
 
 // leastEnd is when a notice that is heard of now ends something, at the earliest: when
@@ -124,22 +116,22 @@ func unseal(desk []byte, address string, r wire.Record) (change wire.Change, err
 
 // wait keeps a record that came before the one that it follows.
 func wait(c *ledger.Change, b *building.Building, line building.Line, number uint64, d api.Delivery) error {
-	kept, err := store.AddWaiting(c, b.ID, line, number, d.Envelope)
+	kept, err := store.AddWaiting(c.Tx, b.ID, line, number, d.Envelope)
 	if err == nil && !kept {
-		err = c.Problem(d.Place, line.Number, number, "record before too many that are missing", d.Envelope)
+		c.Problem(d.Place, line.Number, number, "record before too many that are missing", d.Envelope)
 	}
 	return err
 }
 
 // endCovered ends a grant whose check-in comes after a list that was made with it and
 // did not name it any more.
-func endCovered(c *ledger.Change, b *building.Building, line building.Line, number uint64, id wire.ID) error {
+func endCovered(c *ledger.Change, b *building.Building, line building.Line, number uint64, id wire.ID) {
 	g, now := b.Tenancies.Grants[id], c.Clock.Unix()
 	switch {
 	case number > b.Lines.Covered[line].Number, g == nil, !g.Known, g.Ended, len(b.Tenancies.Events[id]) > 1, b.Lists.Listed()[id]:
-		return nil
+		return
 	case g.Until() != 0 && g.Until() <= now, building.UnknownDoor(g, b.Doors()) != "":
-		return nil
+		return
 	}
-	return c.Say(b, wire.Change{Op: wire.OpEnd, Proof: wire.ProofRegistry, Tenancy: g.Tenancy, Grant: id, Cause: wire.CauseOrder})
+	c.Say(b, wire.Change{Op: wire.OpEnd, Proof: wire.ProofRegistry, Tenancy: g.Tenancy, Grant: id, Cause: wire.CauseOrder})
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"crypto/rand"
-	"database/sql"
 	"fmt"
 	"slices"
 
@@ -16,10 +15,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Change is a transaction: what it touched is forgotten when it fails. It is valid only
-// within the function that Ledger.Update calls.
+// Change is a transaction: what it touched is forgotten when it fails, as it does after any
+// write that failed. It is valid only within the function that Ledger.Update calls.
 type Change struct {
-	*sql.Tx
+	*store.Tx
 	Keys  *authority.Keys
 	Clock Clock
 	Log   *zerolog.Logger
@@ -38,10 +37,14 @@ func (c *Change) Open(id string) (*building.Building, error) {
 		return nil, err
 	}
 	if b == nil {
-		return nil, api.Hinted("registryd gateway list shows the buildings", "no building %q", id)
+		return nil, noBuilding(id)
 	}
 	c.Touch(b)
 	return b, nil
+}
+
+func noBuilding(id string) error {
+	return api.Hinted("registryd gateway list shows the buildings", "no building %q", id)
 }
 
 // Make adds a building that is new, and may change.
@@ -65,101 +68,86 @@ func (c *Change) Relist(b *building.Building) { c.touched[b.ID] = true }
 func (c *Change) Since() uint32 { return c.state.since }
 
 // Take adds an event to store and memory.
-func (c *Change) Take(b *building.Building, e fold.Event) error {
+func (c *Change) Take(b *building.Building, e fold.Event) {
 	e.Settled = e.Settled || b.ResumedSince(e)
-	if err := store.AddChange(c, b.ID, e); err != nil {
-		return err
-	}
+	store.AddChange(c.Tx, b.ID, e)
 	b.Tenancies.Add(e)
 	b.Tenancies.Fold(e.Change.Grant)
-	return nil
 }
 
 // Say takes one change in that the registry makes, as of now.
-func (c *Change) Say(b *building.Building, in wire.Change) error {
+func (c *Change) Say(b *building.Building, in wire.Change) {
 	in.At, in.Clock = c.Clock.Unix(), wire.ClockRegistry
 	e := fold.Event{At: in.At, Change: in}
 	_, _ = rand.Read(e.Record[:]) // never fails
-	return c.Take(b, e)
+	c.Take(b, e)
 }
 
 // UseLine keeps how far a line has come, as the one that was used last.
-func (c *Change) UseLine(b *building.Building, l building.Line, s building.Seen) error {
-	return store.PutSeen(c, b.ID, l, b.Lines.Use(l, s))
+func (c *Change) UseLine(b *building.Building, l building.Line, s building.Seen) {
+	store.PutSeen(c.Tx, b.ID, l, b.Lines.Use(l, s))
 }
 
 // NameLine brings a line of which a record came again back into the list.
-func (c *Change) NameLine(b *building.Building, l building.Line) error {
+func (c *Change) NameLine(b *building.Building, l building.Line) {
 	newest := b.Lists.Newest.Manifest.Seen
 	if b.Lists.Held != nil {
 		newest = b.Lists.Held.Manifest.Seen
 	}
-	if _, named := slices.BinarySearchFunc(newest, wire.Seen{Gateway: l.Gateway, Line: l.Number}, wire.Seen.Compare); named {
-		return nil
+	if _, named := slices.BinarySearchFunc(newest, wire.Seen{Gateway: l.Gateway, Line: l.Number}, wire.Seen.Compare); !named {
+		c.Relist(b)
+		c.UseLine(b, l, b.Lines.Seen[l])
 	}
-	c.Relist(b)
-	return c.UseLine(b, l, b.Lines.Seen[l])
 }
 
 // NameAgain puts grants that were taken off the list back on it, as revoked,
 // until every gateway has proved that anew: one that still holds a record of such
 // a grant would go by it, since nothing in the list would say that it is over.
-func (c *Change) NameAgain(b *building.Building, grants ...wire.ID) error {
+func (c *Change) NameAgain(b *building.Building, grants ...wire.ID) {
 	for _, id := range grants {
-		if !b.Lists.Revoked[id].Dropped {
-			continue
-		}
-		delete(b.Lists.Revoked, id) // the list that names it gives it its version
-		c.Relist(b)
-		if err := store.DropRevoked(c, b.ID, id); err != nil {
-			return err
+		if b.Lists.Revoked[id].Dropped {
+			delete(b.Lists.Revoked, id) // the list that names it gives it its version
+			c.Relist(b)
+			store.DropRevoked(c.Tx, b.ID, id)
 		}
 	}
-	return nil
 }
 
 // Prove takes what the front has of a gateway's proofs. Where the disk was set
 // back since, or the front has lost proofs, grants that were dropped on the
 // strength of them are named again.
-func (c *Change) Prove(b *building.Building, g api.Gateway) error {
+func (c *Change) Prove(b *building.Building, g api.Gateway) {
 	version, setBack := b.Gateways.Prove(g)
 	if setBack {
-		if err := store.PutSetBack(c, b.ID, g.Gateway, g.SetBacks); err != nil {
-			return err
-		}
+		store.PutSetBack(c.Tx, b.ID, g.Gateway, g.SetBacks)
 	}
-	return c.NameAgain(b, b.Lists.DroppedSince(version)...)
+	c.NameAgain(b, b.Lists.DroppedSince(version)...)
 }
 
 // Count keeps that a list has taken something from tenancies at a time (unix s), for the
 // day that follows.
-func (c *Change) Count(b *building.Building, gone []wire.ID, at uint32) error {
+func (c *Change) Count(b *building.Building, gone []wire.ID, at uint32) {
 	for _, id := range gone {
 		b.Lists.Removals[id] = at
-		if err := store.PutRemoval(c, b.ID, id, at); err != nil {
-			return err
-		}
+		store.PutRemoval(c.Tx, b.ID, id, at)
 	}
-	return nil
 }
 
 // Problem keeps what could not be taken in, with its bytes, and logs it once.
-func (c *Change) Problem(p api.Place, line, record uint64, text string, envelope []byte) error {
-	added, err := store.AddProblem(c, c.Clock.Unix(), p, line, record, text, envelope)
-	if added {
+func (c *Change) Problem(p api.Place, line, record uint64, text string, envelope []byte) {
+	if store.AddProblem(c.Tx, c.Clock.Unix(), p, line, record, text, envelope) {
 		c.Log.Warn().Str("gateway", p.Building+"/"+p.Gateway).Uint64("record", record).Msg(text)
 	}
-	return err
 }
 
 // Remark keeps what a start or a restore has shown, until an operator puts it away.
-func (c *Change) Remark(building, format string, args ...any) error {
+func (c *Change) Remark(building, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	c.Log.Warn().Str("building", building).Msg(text)
-	return store.AddRemark(c, c.Clock.Unix(), building, text)
+	store.AddRemark(c.Tx, c.Clock.Unix(), building, text)
 }
 
 // Audit writes down who does what, in the transaction that does it.
-func (c *Change) Audit(who, what, building, subject, reason string) error {
-	return store.AddAudit(c, c.Clock.Unix(), who, what, building, subject, reason)
+func (c *Change) Audit(who, what, building, subject, reason string) {
+	store.AddAudit(c.Tx, c.Clock.Unix(), who, what, building, subject, reason)
 }

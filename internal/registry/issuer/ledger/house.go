@@ -28,7 +28,8 @@ func (c *Change) SignHouse(b *building.Building, gateways []wire.HouseGateway) e
 	if err != nil {
 		return err
 	}
-	return c.SetHouse(b, h, envelope, old)
+	c.SetHouse(b, h, envelope, old)
+	return nil
 }
 
 // signHouse signs one format of a House document, and returns its hash too.
@@ -44,8 +45,8 @@ func signHouse(c *Change, building string, h wire.House) (envelope []byte, hash 
 
 // SetHouse makes a House document the active one; old is the same in the first format,
 // nil: envelope is.
-func (c *Change) SetHouse(b *building.Building, h wire.House, envelope, old []byte) error {
+func (c *Change) SetHouse(b *building.Building, h wire.House, envelope, old []byte) {
 	b.House, b.HouseEnvelope, b.HouseOld = h, envelope, old
 	c.state.unsent[b.ID] = true
-	return store.PutHouse(c, b)
+	store.PutHouse(c.Tx, b)
 }

@@ -14,22 +14,14 @@ import (
 // KeepTrusts keeps trust documents, so that the keys of before are known. One that
 // the root did not sign is none.
 func (l *Ledger) KeepTrusts(all [][]byte) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, envelope := range all {
-		if err := keepTrust(l.db, &l.Keys, envelope); err != nil {
-			return err
+	return l.Update(func(c *Change) error {
+		for _, envelope := range all {
+			if t, err := keys.OpenTrust(envelope, l.Keys.Root, l.Keys.Place.Registry); err == nil {
+				store.AddTrust(c.Tx, t.Version, envelope)
+			}
 		}
-	}
-	return nil
-}
-
-func keepTrust(q store.Querier, k *authority.Keys, envelope []byte) error {
-	t, err := keys.OpenTrust(envelope, k.Root, k.Place.Registry)
-	if err != nil {
 		return nil
-	}
-	return store.AddTrust(q, t.Version, envelope)
+	})
 }
 
 // inUse names the key in use, with its epoch.
@@ -53,7 +45,8 @@ func (l *Ledger) SignIfReplaced() error {
 	}
 	return l.Update(func(c *Change) error {
 		l.state.signer = now
-		return store.SetState(c, stateSigner, now)
+		store.SetState(c.Tx, stateSigner, now)
+		return nil
 	})
 }
 

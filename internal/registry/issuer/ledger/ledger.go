@@ -89,9 +89,10 @@ func (l *Ledger) load() error {
 		}
 	}
 	if said := found.String(); said != "" {
-		text := filepath.Base(l.path) + ": " + said + ". What it lacks comes from the front and from gateways; docs/restore.md says what is lost"
-		l.log.Warn().Str("building", "").Msg(text)
-		return store.AddRemark(l.db, l.Clock.Unix(), "", text)
+		return l.update(func(c *Change) error {
+			c.Remark("", "%s: %s. What it lacks comes from the front and from gateways; docs/restore.md says what is lost", filepath.Base(l.path), said)
+			return nil
+		})
 	}
 	return nil
 }
@@ -105,7 +106,10 @@ func (l *Ledger) begin() error {
 		now = notYet
 	}
 	l.state.since = now
-	return store.SetState(l.db, stateSince, int64(now))
+	return l.update(func(c *Change) error {
+		store.SetState(c.Tx, stateSince, int64(now))
+		return nil
+	})
 }
 
 // Begin keeps that time where no clock could tell it at the start.
@@ -146,12 +150,12 @@ func (l *Ledger) Each(id string, f func(View, *building.Building) error) error {
 			return err
 		}
 		if id != "" && !slices.Contains(ids, id) {
-			return api.Hinted("registryd gateway list shows the buildings", "no building %q", id)
+			return noBuilding(id)
+		}
+		if id != "" {
+			ids = []string{id}
 		}
 		for _, one := range ids {
-			if id != "" && one != id {
-				continue
-			}
 			b, err := v.Building(one)
 			if err == nil {
 				err = f(v, b)
@@ -187,38 +191,30 @@ func (l *Ledger) update(f func(*Change) error) error {
 
 // transact reports whether it had anything to write.
 func (l *Ledger) transact(f func(*Change) error) (wrote bool, err error) {
-	tx, err := l.db.Begin()
-	if err != nil {
-		return false, fmt.Errorf("begin: %w", err)
-	}
-	c := &Change{Tx: tx, Keys: &l.Keys, Clock: l.Clock, Log: &l.log, state: &l.state, touched: make(map[string]bool)}
-	defer func() {
-		if err == nil {
-			return
+	c := &Change{Keys: &l.Keys, Clock: l.Clock, Log: &l.log, state: &l.state, touched: make(map[string]bool)}
+	err = l.db.Update(func(tx *store.Tx) error {
+		c.Tx = tx
+		for id := range l.state.sent { // with whatever is stored next: without it the front gets the same once more after a restart
+			store.SetSent(tx, id)
 		}
-		_ = tx.Rollback()
+		if err := f(c); err != nil || c.Failed() {
+			return err
+		}
+		for id, anew := range c.touched {
+			if !anew {
+				continue
+			}
+			if err := relist(c, l.state.buildings[id]); err != nil {
+				return fmt.Errorf("list of building %s: %w", id, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		for id := range c.touched {
 			delete(l.state.buildings, id) // read again from what is stored
 		}
-	}()
-	for id := range l.state.sent { // with whatever is stored next: without it the front gets the same once more after a restart
-		if err := store.SetSent(c, id); err != nil {
-			return false, err
-		}
-	}
-	if err := f(c); err != nil {
 		return false, err
-	}
-	for id, anew := range c.touched {
-		if !anew {
-			continue
-		}
-		if err := relist(c, l.state.buildings[id]); err != nil {
-			return false, fmt.Errorf("list of building %s: %w", id, err)
-		}
-	}
-	if err := tx.Commit(); err != nil {
-		return false, fmt.Errorf("commit: %w", err)
 	}
 	clear(l.state.sent)
 	return len(c.touched) > 0, nil
@@ -247,7 +243,8 @@ func (l *Ledger) TakeIn(all []api.Delivery, f func(*Change, api.Delivery) error)
 			}
 			after = d.Number
 		}
-		return store.SetState(c, stateAfter, int64(after))
+		store.SetState(c.Tx, stateAfter, int64(after))
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("take records in: %w", err)

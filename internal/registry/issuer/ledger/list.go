@@ -18,17 +18,13 @@ import (
 // relist makes the next list of a building, and releases it where one
 // signature is enough.
 func relist(c *Change, b *building.Building) error {
-	if err := dropProved(c, b); err != nil {
-		return err
-	}
+	dropProved(c, b)
 	if b.Lists.Log.Size() == 0 && b.Lists.Newest.Manifest.Version > 0 { // made before there was a log
-		if err := store.AppendLog(c, b, b.Lists.Newest.Logged(true)); err != nil {
-			return err
-		}
+		store.AppendLog(c.Tx, b, b.Lists.Newest.Logged(true))
 	}
 	signed, m, chosen, err := sign(c, b)
-	if trouble := keepTrouble(c, b, chosen.Left, err); trouble != nil || err != nil {
-		return trouble // one building may not stop the others
+	if keepTrouble(c, b, chosen.Left, err); err != nil {
+		return nil // one building may not stop the others
 	}
 	next, err := bothForms(c, b, signed.Manifest, m, chosen.Grants)
 	if err != nil {
@@ -39,27 +35,26 @@ func relist(c *Change, b *building.Building) error {
 	}
 	gone := b.Removed(&next)
 	if !b.TooMany(&next, len(gone)) {
-		return release(c, b, next, gone)
+		release(c, b, next, gone)
+		return nil
 	}
 	// It is kept until a second issuer has signed it. A newer one takes its place, under
 	// the same version: nobody has seen it.
 	c.Log.Warn().Str("building", b.ID).Uint64("version", next.Manifest.Version).
 		Msg("list removes many tenancies and waits for a second issuer: registryd countersign")
 	b.Lists.Held = &next
-	return store.PutList(c, b.ID, next, b.Lists.Newest, true)
+	store.PutList(c.Tx, b.ID, next, b.Lists.Newest, true)
+	return nil
 }
 
 // dropProved takes revoked grants off the list that every gateway of the
 // building has proved to hold as revoked.
-func dropProved(c *Change, b *building.Building) error {
+func dropProved(c *Change, b *building.Building) {
 	for _, id := range b.Droppable() {
 		r := building.Revocation{Version: b.Lists.Revoked[id].Version, Dropped: true}
 		b.Lists.Revoked[id] = r
-		if err := store.PutRevoked(c, b.ID, id, r); err != nil {
-			return err
-		}
+		store.PutRevoked(c.Tx, b.ID, id, r)
 	}
-	return nil
 }
 
 // sign makes a list of what fits. Should it be refused all the same, it leaves out
@@ -118,10 +113,8 @@ func bothForms(c *Change, b *building.Building, envelope []byte, m wire.Manifest
 
 // release gives a list out: from now on its version is taken. gone are the
 // tenancies that it takes away and that count against the day.
-func release(c *Change, b *building.Building, l lists.Signed, gone []wire.ID) error {
-	if err := c.Count(b, gone, l.Manifest.Issued); err != nil {
-		return err
-	}
+func release(c *Change, b *building.Building, l lists.Signed, gone []wire.ID) {
+	c.Count(b, gone, l.Manifest.Issued)
 	for i := range l.Grants {
 		g := &l.Grants[i]
 		if _, there := b.Lists.Revoked[g.ID]; there || g.State != wire.GrantRevoked {
@@ -129,40 +122,30 @@ func release(c *Change, b *building.Building, l lists.Signed, gone []wire.ID) er
 		}
 		r := building.Revocation{Version: l.Manifest.Version}
 		b.Lists.Revoked[g.ID] = r
-		if err := store.PutRevoked(c, b.ID, g.ID, r); err != nil {
-			return err
-		}
+		store.PutRevoked(c.Tx, b.ID, g.ID, r)
 	}
 	before := b.Lists.Newest
 	if b.Lists.Held != nil { // and whatever was held before it
-		if err := store.DropHeld(c, b.ID); err != nil {
-			return err
-		}
+		store.DropHeld(c.Tx, b.ID)
 		before = lists.Signed{}
 	}
 	b.Lists.Newest, b.Lists.Held, b.Lists.Healed = l, nil, false
 	c.state.unsent[b.ID] = true
 	old := l.Logged(true)
 	old.Hash = l.Old.Hash
-	if err := store.AppendLog(c, b, old, l.Logged(true)); err != nil {
-		return err
-	}
-	if err := store.PutList(c, b.ID, l, before, false); err != nil {
-		return err
-	}
-	return store.Sweep(c, b.ID, before, l)
+	store.AppendLog(c.Tx, b, old, l.Logged(true))
+	store.PutList(c.Tx, b.ID, l, before, false)
+	store.Sweep(c.Tx, b.ID, before, l)
 }
 
 // Replace puts a list that was taken over in the place of the newest.
-func (c *Change) Replace(b *building.Building, l lists.Signed) error {
-	if err := store.DropHeld(c, b.ID); err != nil {
-		return err
-	}
+func (c *Change) Replace(b *building.Building, l lists.Signed) {
+	store.DropHeld(c.Tx, b.ID)
 	b.Lists.Newest, b.Lists.Held = l, nil
 	b.Sent.Buckets = nil
 	clear(b.Gateways.Asks)
 	c.state.unsent[b.ID] = true
-	return store.PutList(c, b.ID, l, lists.Signed{}, false)
+	store.PutList(c.Tx, b.ID, l, lists.Signed{}, false)
 }
 
 // Countersign adds a second issuer's word (in both formats of the list) to the list that
@@ -186,11 +169,13 @@ func (c *Change) Countersign(b *building.Building, second, old []byte, newest bo
 	}
 	waiting.Second, waiting.Old.Second = second, old
 	if waiting == b.Lists.Held {
-		return release(c, b, *waiting, nil) // two have answered for what it takes away
+		release(c, b, *waiting, nil) // two have answered for what it takes away
+		return nil
 	}
 	clear(b.Gateways.Asks)
 	c.state.unsent[b.ID] = true
-	return store.PutList(c, b.ID, *waiting, *waiting, false)
+	store.PutList(c.Tx, b.ID, *waiting, *waiting, false)
+	return nil
 }
 
 // checkSecond verifies another issuer's signature over the hash of a manifest.
@@ -213,7 +198,7 @@ func checkSecond(c *Change, building string, second []byte, hash wire.Hash) erro
 
 // keepTrouble keeps what is wrong with the list now, and forgets what was. left are the
 // gateways of whose records some are in no list.
-func keepTrouble(c *Change, b *building.Building, left map[string]bool, failed error) error {
+func keepTrouble(c *Change, b *building.Building, left map[string]bool, failed error) {
 	texts := make(map[string]string) // by gateway; "": the list itself
 	if failed != nil {
 		texts[""] = fmt.Sprintf("no list can be made: %v", failed)
@@ -225,13 +210,8 @@ func keepTrouble(c *Change, b *building.Building, left map[string]bool, failed e
 			texts[gateway] = "it was removed before all of its records were in a list: those that were not count no more"
 		}
 	}
-	if err := store.ClearProblems(c, b.ID, texts); err != nil {
-		return err
-	}
+	store.ClearProblems(c.Tx, b.ID, texts)
 	for gateway, text := range texts {
-		if err := c.Problem(api.Place{Building: b.ID, Gateway: gateway}, 0, 0, text, nil); err != nil {
-			return err
-		}
+		c.Problem(api.Place{Building: b.ID, Gateway: gateway}, 0, 0, text, nil)
 	}
-	return nil
 }

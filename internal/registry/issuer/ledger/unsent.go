@@ -75,15 +75,14 @@ func (l *Ledger) SetSent(id string, o Outgoing) error {
 func (l *Ledger) SendAgain() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.sendAgain(func(*Change) error { return nil })
+	return l.sendAgain(func(*Change) {})
 }
 
-func (l *Ledger) sendAgain(f func(*Change) error) error {
+func (l *Ledger) sendAgain(f func(*Change)) error {
 	err := l.update(func(c *Change) error {
-		if err := f(c); err != nil {
-			return err
-		}
-		return store.SetUnsent(c)
+		f(c)
+		store.SetUnsent(c.Tx)
+		return nil
 	})
 	for _, b := range l.state.buildings {
 		b.Sent = building.Sent{}
@@ -101,5 +100,5 @@ func (l *Ledger) Restart(last uint64, remark func(after uint64) string) error {
 	}
 	text := remark(l.state.after)
 	l.state.after = last
-	return l.sendAgain(func(c *Change) error { return c.Remark("", "%s", text) })
+	return l.sendAgain(func(c *Change) { c.Remark("", "%s", text) })
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"gatehouse/internal/registry/issuer/building"
@@ -23,50 +22,42 @@ func Unsent(q Querier) ([]string, error) {
 }
 
 // SetSent keeps that the front has the newest of a building.
-func SetSent(q Querier, id string) error {
-	if err := exec(q, "keep what was sent", `UPDATE lists SET sent = 1 WHERE building = ? AND held = 0`, id); err != nil {
-		return err
-	}
-	return exec(q, "keep what was sent", `UPDATE buildings SET house_sent = 1 WHERE id = ?`, id)
+func SetSent(t *Tx, id string) {
+	t.exec("keep what was sent", `UPDATE lists SET sent = 1 WHERE building = ? AND held = 0`, id)
+	t.exec("keep what was sent", `UPDATE buildings SET house_sent = 1 WHERE id = ?`, id)
 }
 
 // SetUnsent makes everything be handed over again.
-func SetUnsent(q Querier) error {
-	if err := exec(q, "hand over again", `UPDATE lists SET sent = 0`); err != nil {
-		return err
-	}
-	return exec(q, "hand over again", `UPDATE buildings SET house_sent = 0`)
+func SetUnsent(t *Tx) {
+	t.exec("hand over again", `UPDATE lists SET sent = 0`)
+	t.exec("hand over again", `UPDATE buildings SET house_sent = 0`)
 }
 
 // PutBuilding keeps a building's flats, days of notice and key number; one that is new
 // with its place.
-func PutBuilding(q Querier, b *building.Building) error {
+func PutBuilding(t *Tx, b *building.Building) {
 	flats, err := json.Marshal(append([]string{}, b.Flats...))
-	if err != nil {
-		return err
-	}
-	return exec(q, "keep building", `INSERT INTO buildings (id, district, town, flats, notice_days, key_number, escrow_of, house_sent) VALUES (?,?,?,?,?,?,?,1)
+	t.Fail(err)
+	t.exec("keep building", `INSERT INTO buildings (id, district, town, flats, notice_days, key_number, escrow_of, house_sent) VALUES (?,?,?,?,?,?,?,1)
 		ON CONFLICT (id) DO UPDATE SET flats = excluded.flats, notice_days = excluded.notice_days,
 			key_number = excluded.key_number, escrow_of = excluded.escrow_of`,
 		b.ID, b.District, b.Town, string(flats), b.NoticeDays, b.KeyNumber, b.EscrowOf)
 }
 
 // PutHouse keeps the House document of a building, which the front has not got.
-func PutHouse(q Querier, b *building.Building) error {
-	return exec(q, "keep house document", `UPDATE buildings SET house = ?, house_old = ?, house_sent = 0 WHERE id = ?`, b.HouseEnvelope, b.HouseOld, b.ID)
+func PutHouse(t *Tx, b *building.Building) {
+	t.exec("keep house document", `UPDATE buildings SET house = ?, house_old = ?, house_sent = 0 WHERE id = ?`, b.HouseEnvelope, b.HouseOld, b.ID)
 }
 
 // SetEscrow keeps a building's sealed key.
-func SetEscrow(q Querier, id string, sealed []byte) error {
-	return exec(q, "keep building key", `UPDATE buildings SET escrow = ? WHERE id = ?`, sealed, id)
+func SetEscrow(t *Tx, id string, sealed []byte) {
+	t.exec("keep building key", `UPDATE buildings SET escrow = ? WHERE id = ?`, sealed, id)
 }
 
 // Escrow is a building's sealed key; empty: there is none.
 func Escrow(q Querier, id string) (sealed []byte, err error) {
-	if err := q.QueryRow(`SELECT escrow FROM buildings WHERE id = ?`, id).Scan(&sealed); err != nil {
-		return nil, fmt.Errorf("read building key: %w", err)
-	}
-	return sealed, nil
+	_, err = find(q, "read building key", []any{&sealed}, `SELECT escrow FROM buildings WHERE id = ?`, id)
+	return sealed, err
 }
 
 // Load works out a building from what is stored; nil: there is none.
@@ -74,9 +65,10 @@ func Load(q Querier, id string) (*building.Building, error) {
 	b := building.New(id)
 	var flats string
 	var log []byte
-	err := q.QueryRow(`SELECT district, town, flats, notice_days, key_number, escrow_of, house, house_old, log FROM buildings WHERE id = ?`, id).
-		Scan(&b.District, &b.Town, &flats, &b.NoticeDays, &b.KeyNumber, &b.EscrowOf, &b.HouseEnvelope, &b.HouseOld, &log)
-	if errors.Is(err, sql.ErrNoRows) {
+	fields := []any{&b.District, &b.Town, &flats, &b.NoticeDays, &b.KeyNumber, &b.EscrowOf, &b.HouseEnvelope, &b.HouseOld, &log}
+	there, err := find(q, "read its row", fields,
+		`SELECT district, town, flats, notice_days, key_number, escrow_of, house, house_old, log FROM buildings WHERE id = ?`, id)
+	if err == nil && !there {
 		return nil, nil
 	}
 	if err == nil {
@@ -116,11 +108,9 @@ func loadChanges(q Querier, b *building.Building) error {
 	err := each(q, "read changes", func(rows *sql.Rows) error {
 		var e fold.Event
 		var body []byte
-		var n int64
-		if err := rows.Scan(&e.Source, (*number)(&e.Line), &n, bytesInto(e.Record[:]), &e.At, &body, bytesInto(e.Person[:]), &e.Settled, &e.Least); err != nil {
+		if err := rows.Scan(&e.Source, (*number)(&e.Line), (*signed)(&e.Number), bytesInto(e.Record[:]), &e.At, &body, bytesInto(e.Person[:]), &e.Settled, &e.Least); err != nil {
 			return err
 		}
-		e.Number = uint64(n)
 		if err := wire.Decode(body, &e.Change); err != nil {
 			return err
 		}
@@ -152,7 +142,7 @@ func loadRevoked(q Querier, b *building.Building) error {
 func loadSetBacks(q Querier, b *building.Building) error {
 	return each(q, "read set-backs", func(rows *sql.Rows) error {
 		var gateway string
-		var n int64
+		var n signed
 		err := rows.Scan(&gateway, &n)
 		b.Gateways.SetBacks[gateway] = uint64(n)
 		return err
@@ -172,10 +162,9 @@ func loadRemovals(q Querier, b *building.Building) error {
 func loadCovered(q Querier, b *building.Building) error {
 	return each(q, "read what lists have seen", func(rows *sql.Rows) error {
 		var l building.Line
-		var n int64
-		var events int
-		err := rows.Scan(&l.Gateway, (*number)(&l.Number), &n, &events)
-		b.Lines.Covered[l] = building.Cover{Number: uint64(n), Events: events}
+		var c building.Cover
+		err := rows.Scan(&l.Gateway, (*number)(&l.Number), (*signed)(&c.Number), &c.Events)
+		b.Lines.Covered[l] = c
 		return err
 	}, `SELECT gateway, line, number, events FROM covered WHERE building = ?`, b.ID)
 }

@@ -1,9 +1,6 @@
 package store
 
 import (
-	"database/sql"
-	"errors"
-	"fmt"
 	"time"
 
 	"gatehouse/sync/wire"
@@ -23,8 +20,8 @@ type Invitation struct {
 const ToldNone = -1
 
 // PutToken keeps a new token of a gateway in the place of the one before.
-func PutToken(q Querier, id, gateway string, secret []byte, expires time.Time) error {
-	return exec(q, "keep token", `INSERT INTO gateways (building, id, secret, expires, introduced, used_by, enrolled) VALUES (?,?,?,?,0,NULL,0)
+func PutToken(t *Tx, id, gateway string, secret []byte, expires time.Time) {
+	t.exec("keep token", `INSERT INTO gateways (building, id, secret, expires, introduced, used_by, enrolled) VALUES (?,?,?,?,0,NULL,0)
 		ON CONFLICT (building, id) DO UPDATE SET secret = excluded.secret, expires = excluded.expires, used_by = NULL,
 			introduced = min(introduced, 0)`,
 		id, gateway, secret, expires.Unix())
@@ -32,49 +29,35 @@ func PutToken(q Querier, id, gateway string, secret []byte, expires time.Time) e
 
 // InvitationOf is the newest token of a gateway; one without a secret: there is none.
 func InvitationOf(q Querier, id, gateway string) (v Invitation, err error) {
-	err = q.QueryRow(`SELECT secret, expires, introduced, used_by FROM gateways WHERE building = ? AND id = ?`, id, gateway).
-		Scan(&v.Secret, &v.Expires, &v.Introduced, &v.UsedBy)
-	if errors.Is(err, sql.ErrNoRows) {
-		return v, nil
-	}
-	if err != nil {
-		return v, fmt.Errorf("read token of %s/%s: %w", id, gateway, err)
-	}
-	return v, nil
+	_, err = find(q, "read token of "+id+"/"+gateway, []any{&v.Secret, &v.Expires, &v.Introduced, &v.UsedBy},
+		`SELECT secret, expires, introduced, used_by FROM gateways WHERE building = ? AND id = ?`, id, gateway)
+	return v, err
 }
 
 // SetIntroduced keeps of which building key a gateway was told.
-func SetIntroduced(q Querier, id, gateway string, told int) error {
-	return exec(q, "keep introduction", `UPDATE gateways SET introduced = ? WHERE building = ? AND id = ?`, told, id, gateway)
+func SetIntroduced(t *Tx, id, gateway string, told int) {
+	t.exec("keep introduction", `UPDATE gateways SET introduced = ? WHERE building = ? AND id = ?`, told, id, gateway)
 }
 
 // SetEnrolled keeps that a gateway with this key has used its token at a time, unix s.
-func SetEnrolled(q Querier, id, gateway string, public []byte, at uint32, told int) error {
-	return exec(q, "keep enrolment", `UPDATE gateways SET used_by = ?, enrolled = ?, introduced = ? WHERE building = ? AND id = ?`, public, at, told, id, gateway)
+func SetEnrolled(t *Tx, id, gateway string, public []byte, at uint32, told int) {
+	t.exec("keep enrolment", `UPDATE gateways SET used_by = ?, enrolled = ?, introduced = ? WHERE building = ? AND id = ?`, public, at, told, id, gateway)
 }
 
 // PutGateway keeps one that a House document names, enrolled at a time, unix s.
-func PutGateway(q Querier, id, gateway string, public []byte, at uint32) error {
-	return exec(q, "keep gateway", `INSERT INTO gateways (building, id, secret, expires, introduced, used_by, enrolled) VALUES (?,?,NULL,0,0,?,?)
+func PutGateway(t *Tx, id, gateway string, public []byte, at uint32) {
+	t.exec("keep gateway", `INSERT INTO gateways (building, id, secret, expires, introduced, used_by, enrolled) VALUES (?,?,NULL,0,0,?,?)
 		ON CONFLICT (building, id) DO UPDATE SET used_by = excluded.used_by, enrolled = excluded.enrolled`, id, gateway, public, at)
 }
 
 // DropGateway forgets a gateway, with any token. It reports whether there was one.
-func DropGateway(q Querier, id, gateway string) (bool, error) {
-	result, err := q.Exec(`DELETE FROM gateways WHERE building = ? AND id = ?`, id, gateway)
-	var n int64
-	if err == nil {
-		n, err = result.RowsAffected()
-	}
-	if err != nil {
-		return false, fmt.Errorf("forget gateway: %w", err)
-	}
-	return n > 0, nil
+func DropGateway(t *Tx, id, gateway string) bool {
+	return t.exec("forget gateway", `DELETE FROM gateways WHERE building = ? AND id = ?`, id, gateway) > 0
 }
 
 // AddCertificate keeps that a gateway got one, good until a time.
-func AddCertificate(q Querier, id, gateway string, serial []byte, issued uint32, until time.Time) error {
-	return exec(q, "keep certificate", `INSERT INTO certificates (serial, building, gateway, issued, until) VALUES (?,?,?,?,?)`, serial, id, gateway, issued, until.Unix())
+func AddCertificate(t *Tx, id, gateway string, serial []byte, issued uint32, until time.Time) {
+	t.exec("keep certificate", `INSERT INTO certificates (serial, building, gateway, issued, until) VALUES (?,?,?,?,?)`, serial, id, gateway, issued, until.Unix())
 }
 
 // Gateway is one that has a token or is enrolled. Times are unix s; 0: none.
@@ -87,16 +70,11 @@ type Gateway struct {
 }
 
 // Gateways are those of a building, by id.
-func Gateways(q Querier, id string) (all []Gateway, err error) {
-	err = each(q, "read gateways", func(rows *sql.Rows) error {
-		var g Gateway
-		err := rows.Scan(&g.ID, &g.Expires, &g.Used, &g.Enrolled, &g.Certificate)
-		all = append(all, g)
-		return err
-	}, `SELECT id, expires, used_by IS NOT NULL, enrolled,
+func Gateways(q Querier, id string) ([]Gateway, error) {
+	return all(q, "read gateways", func(g *Gateway) []any { return []any{&g.ID, &g.Expires, &g.Used, &g.Enrolled, &g.Certificate} },
+		`SELECT id, expires, used_by IS NOT NULL, enrolled,
 		(SELECT COALESCE(max(until), 0) FROM certificates c WHERE c.building = g.building AND c.gateway = g.id)
 		FROM gateways g WHERE building = ? ORDER BY id`, id)
-	return all, err
 }
 
 // maxOffers of a building are kept that nobody has looked at.
@@ -122,25 +100,21 @@ func (o Offer) Tombstones() (ids []wire.ID) {
 }
 
 // AddOffer keeps an offer; one that is there stays.
-func AddOffer(q Querier, o Offer) error {
-	return exec(q, "keep what a gateway holds", `INSERT INTO offers (building, hash, gateway, at, manifest, second, buckets, state) SELECT ?1,?2,?3,?4,?5,?6,?7,0
+func AddOffer(t *Tx, o Offer) {
+	t.exec("keep what a gateway holds", `INSERT INTO offers (building, hash, gateway, at, manifest, second, buckets, state) SELECT ?1,?2,?3,?4,?5,?6,?7,0
 		WHERE (SELECT count(*) FROM offers WHERE building = ?1 AND state = 0) < ?8 ON CONFLICT DO NOTHING`,
 		o.Building, o.Hash[:], o.Gateway, o.At, o.Manifest, o.Second, o.Rest, maxOffers)
 }
 
 // CloseOffer keeps that an offer waits for no word any more.
-func CloseOffer(q Querier, o Offer) error {
-	return exec(q, "put away what a gateway holds", `UPDATE offers SET state = 1 WHERE building = ? AND hash = ?`, o.Building, o.Hash[:])
+func CloseOffer(t *Tx, o Offer) {
+	t.exec("put away what a gateway holds", `UPDATE offers SET state = 1 WHERE building = ? AND hash = ?`, o.Building, o.Hash[:])
 }
 
 // Offers are those of a building (of all, for "") that wait for a word, or also those
 // that were closed.
-func Offers(q Querier, building string, closed bool) (all []Offer, err error) {
-	err = each(q, "read what gateways hold", func(rows *sql.Rows) error {
-		var o Offer
-		err := rows.Scan(&o.Building, bytesInto(o.Hash[:]), &o.Gateway, &o.At, &o.Manifest, &o.Second, &o.Rest)
-		all = append(all, o)
-		return err
+func Offers(q Querier, building string, closed bool) ([]Offer, error) {
+	return all(q, "read what gateways hold", func(o *Offer) []any {
+		return []any{&o.Building, bytesInto(o.Hash[:]), &o.Gateway, &o.At, &o.Manifest, &o.Second, &o.Rest}
 	}, `SELECT building, hash, gateway, at, manifest, second, buckets FROM offers WHERE state <= ? AND ? IN ('', building) ORDER BY building, at`, closed, building)
-	return all, err
 }

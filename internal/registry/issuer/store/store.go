@@ -2,18 +2,16 @@
 // transaction has committed survives a killed process and a lost power supply.
 //
 // It judges nothing: it keeps rows and reads them. It refuses to open a database of
-// a newer program, another program's, or a damaged one. Its functions take the database,
-// or a transaction of it; the caller says which, and keeps others out.
+// a newer program, another program's, or a damaged one. Who reads names the database or a
+// transaction of it, who writes a transaction, and keeps others out.
 package store
 
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -21,11 +19,10 @@ import (
 	"gatehouse/internal/registry/dbfile"
 )
 
-// Querier is a database or a transaction of it.
+// Querier is a database or a transaction of it, for who reads.
 type Querier interface {
 	Query(query string, args ...any) (*sql.Rows, error)
 	QueryRow(query string, args ...any) *sql.Row
-	Exec(query string, args ...any) (sql.Result, error)
 }
 
 // DB is an open database. It has one connection: whoever has a transaction does not use
@@ -92,83 +89,4 @@ func (d *DB) Close() error {
 // Copy makes a whole copy of the database, which is gone when it is closed.
 func (d *DB) Copy(ctx context.Context) (*os.File, error) {
 	return dbfile.Temporary(d.path+".copy", func(path string) error { return dbfile.Copy(ctx, d.DB, path) })
-}
-
-// exec executes a statement; its error says what was being done.
-func exec(q Querier, doing, query string, args ...any) error {
-	if _, err := q.Exec(query, args...); err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
-}
-
-// each calls f with every row.
-func each(q Querier, doing string, f func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := q.Query(query, args...)
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return fmt.Errorf("%s: %w", doing, err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
-}
-
-// column reads the only column of all rows.
-func column[T any](q Querier, doing, query string, args ...any) (all []T, err error) {
-	err = each(q, doing, func(rows *sql.Rows) error {
-		var one T
-		err := rows.Scan(&one)
-		all = append(all, one)
-		return err
-	}, query, args...)
-	return all, err
-}
-
-// blob is a 64-bit number as the store keeps it: all 64 bits, where SQL has 63.
-func blob(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
-
-// number reads a blob.
-type number uint64
-
-// Scan reads it.
-func (n *number) Scan(v any) error {
-	b, ok := v.([]byte)
-	if !ok || len(b) != 8 {
-		return fmt.Errorf("%T is no number of 64 bits", v)
-	}
-	*n = number(binary.BigEndian.Uint64(b))
-	return nil
-}
-
-// bytesInto reads bytes into a place of their size.
-type bytesInto []byte
-
-// Scan reads them.
-func (b bytesInto) Scan(v any) error {
-	raw, ok := v.([]byte)
-	if !ok || len(raw) != len(b) {
-		return fmt.Errorf("%T: %d bytes where %d are kept", v, len(raw), len(b))
-	}
-	copy(b, raw)
-	return nil
-}
-
-// unix reads a time in unix s.
-type unix time.Time
-
-// Scan reads it.
-func (t *unix) Scan(v any) error {
-	s, ok := v.(int64)
-	if !ok {
-		return fmt.Errorf("%T is no time", v)
-	}
-	*t = unix(time.Unix(s, 0).UTC())
-	return nil
 }
