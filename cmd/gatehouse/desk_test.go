@@ -20,9 +20,9 @@ import (
 	"gatehouse/internal/cardnumber"
 	"gatehouse/internal/control"
 	"gatehouse/internal/journal/journaltest"
-	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 	"gatehouse/sync/wire/sealing"
 )
 
@@ -221,7 +221,7 @@ func (b *bench) opens(card uint64, doors ...string) {
 // entries counts those of a kind and reason in the journal's files: what no view
 // shows.
 func (b *bench) entries(kind wire.Kind, reason wire.Reason) (n int) {
-	_ = journaltest.ReadCopies(b.path("state/journal"), b.dir, func(e segment.Entry) error { // asked again
+	_ = journaltest.ReadCopies(b.path("state/journal"), b.dir, func(e journaled.Entry) error { // asked again
 		h, err := wire.DecodeHeader(e.Header)
 		if err == nil && h.Kind == kind && h.Reason == reason {
 			n++

@@ -239,8 +239,8 @@ func (b *box) connect(tb testing.TB, l uplink.Link, batch int) (stop func()) {
 		tb.Fatal(err)
 	}
 	stops = append(stops, background(tb, "desk", b.desk.Run))
-	u, err := uplink.New(uplink.Options{Link: l, Place: b.keys.Registry.Place, Registry: b.keys.Registry.Name, Journal: forward.Journal{Journal: b.journal}, Keyring: forward.Keyring{Keyring: b.keyring},
-		Records: forward.Records{Records: b.desk.Records}, Key: b.keys.Gateway, Clock: forward.Clock(stamp),
+	u, err := uplink.New(uplink.Options{Link: l, Place: b.keys.Registry.Place, Registry: b.keys.Registry.Name, Journal: b.journal, Keyring: forward.Keyring{Keyring: b.keyring},
+		Records: forward.Records{Records: b.desk.Records}, Key: b.keys.Gateway, Clock: stamp,
 		Software: "bench", Batch: batch, Roll: b.roll, Log: zerolog.Nop()})
 	if err != nil {
 		tb.Fatal(err)

@@ -159,7 +159,7 @@ func (w *town) gateIn(dir, state string, formats uint64) *gate {
 	g.link, err = mqtt.New(mqtt.Config{Broker: "mqtts://" + g.reg.Broker, TLS: enrol.Broker{Dir: dir, Now: time.Now, Trusted: func() bool { return true }}.TLS,
 		Subscribe: []string{g.reg.Place.Down("+"), g.reg.Place.House("+")}, Jitter: mqtt.Jitter{First: time.Millisecond, Loss: 100 * time.Millisecond, Max: time.Second}, Log: zerolog.Nop()})
 	must(err)
-	up, err := uplink.New(uplink.Options{Link: g.link, Place: g.reg.Place, Registry: g.reg.Name, Journal: forward.Journal{Journal: j}, Keyring: forward.Keyring{Keyring: g.ring}, Key: g.keys.Gateway, Clock: forward.Clock(clock),
+	up, err := uplink.New(uplink.Options{Link: g.link, Place: g.reg.Place, Registry: g.reg.Name, Journal: j, Keyring: forward.Keyring{Keyring: g.ring}, Key: g.keys.Gateway, Clock: clock,
 		Checkpoint: filepath.Join(state, "checkpoint"), Software: "test", Formats: formats, Log: zerolog.Nop()})
 	must(err)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -1,3 +1,5 @@
+// Package forward fits the gateway's keyring and desk to what the uplink needs of them.
+// It has no state and decides nothing.
 package forward
 
 import (

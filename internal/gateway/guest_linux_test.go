@@ -194,7 +194,7 @@ func (g *guest) frame(bits string) (whole bool) {
 func (g *guest) kinds() map[string]int {
 	g.t.Helper()
 	found := map[string]int{}
-	all, _ := journaled(g.dir, g.dir) // asked again
+	all, _ := standaloneEntries(g.dir, g.dir) // asked again
 	for _, e := range all {
 		found[entryName(e)]++
 	}

@@ -25,11 +25,11 @@ import (
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/issue"
 	"gatehouse/internal/journal/journaltest"
-	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/site"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 
 	"github.com/rs/zerolog"
 )
@@ -289,9 +289,9 @@ func (h *house) kinds() map[string]int {
 	return found
 }
 
-// journaled are the entries of a daemon of its own: what no view shows.
-func journaled(dir, scratch string) (all []wire.Header, err error) {
-	err = journaltest.ReadCopies(filepath.Join(dir, "state", "journal"), scratch, func(e segment.Entry) error {
+// standaloneEntries are the entries of a daemon of its own: what no view shows.
+func standaloneEntries(dir, scratch string) (all []wire.Header, err error) {
+	err = journaltest.ReadCopies(filepath.Join(dir, "state", "journal"), scratch, func(e journaled.Entry) error {
 		h, err := wire.DecodeHeader(e.Header)
 		all = append(all, h)
 		return err

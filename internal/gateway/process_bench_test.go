@@ -286,7 +286,7 @@ func resident(b *testing.B, program, dir string, serial *devicetest.SerialModule
 }
 
 func granted(dir string) (n int) {
-	all, _ := journaled(dir, dir)
+	all, _ := standaloneEntries(dir, dir)
 	for _, e := range all {
 		if entryName(e) == "front access granted granted" {
 			n++

@@ -75,8 +75,8 @@ func (g *Gateway) makeUplink(c *Central) error {
 	if c.Link, err = g.dial(config); err != nil {
 		return err
 	}
-	c.Uplink, err = uplink.New(uplink.Options{Link: c.Link, Place: reg.Place, Registry: reg.Name, Journal: forward.Journal{Journal: g.Journal}, Keyring: forward.Keyring{Keyring: g.Keyring}, Records: forward.Records{Records: g.Desk.Records},
-		Key: g.gatewayKey, Clock: forward.Clock(g.Clock.Stamp), Fresh: g.Clock.Hear, TakeBack: g.Clock.Undo, Checkpoint: g.Site.Path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log,
+	c.Uplink, err = uplink.New(uplink.Options{Link: c.Link, Place: reg.Place, Registry: reg.Name, Journal: g.Journal, Keyring: forward.Keyring{Keyring: g.Keyring}, Records: forward.Records{Records: g.Desk.Records},
+		Key: g.gatewayKey, Clock: g.Clock.Stamp, Fresh: g.Clock.Hear, TakeBack: g.Clock.Undo, Checkpoint: g.Site.Path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log,
 		Chance: g.o.Chance, Gather: g.o.Cadence.Gather})
 	return err
 }

@@ -28,6 +28,7 @@ import (
 	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Journal is the log. All methods are safe for concurrent use, also before Run
@@ -165,6 +166,12 @@ func (j *Journal) Status() Status {
 	in := j.in.State() // before the catalogue: what is queued no more is in it
 	now := j.cat.Load()
 	return Status{now.Next(), now.Tree.Root(), now.Oldest(), now.Acked, in, j.space.usage()}
+}
+
+// Head returns where the journal stands.
+func (j *Journal) Head() journaled.Head {
+	now := j.cat.Load()
+	return journaled.Head{Position: now.Next(), Root: wire.Hash(now.Tree.Root()), Oldest: now.Oldest(), Boot: j.in.State().Boot}
 }
 
 // Changed returns a channel that is closed when the next entries are durable.

@@ -7,19 +7,19 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gatehouse/internal/journal/catalogue"
 	"gatehouse/internal/journal/intake"
 	"gatehouse/internal/journal/segment"
+	"gatehouse/sync/wire/journaled"
 )
 
 // What callers of a journal see of the packages that it is made of.
 type (
 	// Stamp is the time of an entry as the gateway knows it.
-	Stamp = intake.Stamp
+	Stamp = journaled.Stamp
 	// Position of an entry.
-	Position = segment.Position
+	Position = journaled.Position
 	// Entry is one durable entry as a reader gets it.
-	Entry = segment.Entry
+	Entry = journaled.Entry
 )
 
 // Errors that callers tell apart.
@@ -27,8 +27,8 @@ var (
 	ErrQueued   = intake.ErrQueued
 	ErrDegraded = intake.ErrDegraded
 	ErrDropped  = intake.ErrDropped
-	ErrGone     = catalogue.ErrGone
-	ErrAhead    = catalogue.ErrAhead
+	ErrGone     = journaled.ErrGone
+	ErrAhead    = journaled.ErrAhead
 )
 
 // Options of a journal. Dir and Clock are required; the rest has defaults.

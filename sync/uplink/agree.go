@@ -8,6 +8,7 @@ import (
 	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // ack takes what the registry has committed. One for an older hello is a true
@@ -89,11 +90,11 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 	own, err := a.o.Journal.Range(ctx, at)
 	oldest := a.o.Journal.Head().Oldest
 	switch {
-	case errors.Is(err, entries.ErrAhead):
+	case errors.Is(err, journaled.ErrAhead):
 		a.fork(ctx, cursor, wire.ReasonAhead, k)
-	case errors.Is(err, entries.ErrGone) && cursor == oldest:
+	case errors.Is(err, journaled.ErrGone) && cursor == oldest:
 		a.fork(ctx, oldest, wire.ReasonNone, k)
-	case errors.Is(err, entries.ErrGone): // the registry stands at a place that is not here any more
+	case errors.Is(err, journaled.ErrGone): // the registry stands at a place that is not here any more
 		a.beginAt(oldest, now)
 	case err != nil:
 		a.fetching.MayTake(now)
@@ -118,7 +119,7 @@ func (a *actor) settle(ctx context.Context, k wire.Ack2, now time.Time) {
 }
 
 // beginAt asks anew about another place, and packs from there.
-func (a *actor) beginAt(at entries.Position, now time.Time) {
+func (a *actor) beginAt(at journaled.Position, now time.Time) {
 	a.sending.MoveTo(at)
 	a.greetAgain(now)
 }
@@ -126,7 +127,7 @@ func (a *actor) beginAt(at entries.Position, now time.Time) {
 // fork leaves the epoch in which the registry's copy and the journal differ,
 // or between which entries are missing: everything from that place on goes into
 // a new epoch that cites the registry's.
-func (a *actor) fork(ctx context.Context, from entries.Position, why wire.Reason, k wire.Ack2) {
+func (a *actor) fork(ctx context.Context, from journaled.Position, why wire.Reason, k wire.Ack2) {
 	now := time.Now()
 	if why != wire.ReasonNone && !a.deliveries.leaveLine(k, a.o.Journal.Head().Epoch) {
 		return

@@ -176,7 +176,7 @@ func drain(b *testing.B, o journal.Options, batch int, n uint64, way time.Durati
 	}
 	k, place := makeKeys(), wire.Place{District: "d", Town: "t", Building: "b", Gateway: "g"}
 	p := &pipe{up: make(chan mqtt.Message, 64), down: make(chan mqtt.Message, 64), way: way, same: make(chan struct{})}
-	u, err := New(Options{Link: p, Place: place, Journal: written{j}, Keyring: k.ring(place), Key: k.gateway, Clock: func() Stamp { return Stamp(o.Clock()) }, Log: zerolog.Nop()})
+	u, err := New(Options{Link: p, Place: place, Journal: j, Keyring: k.ring(place), Key: k.gateway, Clock: o.Clock, Log: zerolog.Nop()})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // How far ahead of what a gateway knows the registry's time may be to raise the
@@ -35,7 +36,7 @@ type SignedTime struct {
 // floor judges the times that witnesses sign.
 type floor struct {
 	keyring floorKeyring
-	clock   func() Stamp
+	clock   func() journaled.Stamp
 	first   time.Time // the first ack of this run
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // floorRing is a keyring of which only times are used.
@@ -44,9 +45,9 @@ func TestFarTime(t *testing.T) {
 		"a new gateway, which has no floor yet": {floor: -1_790_000_000, times: []int64{1<<32 - 1 - 1_790_000_000, 3}, want: 3},
 	} {
 		ring := &floorRing{floor: start.Unix() + c.floor, signed: start.Unix() + c.signed}
-		stamp := Stamp{Wall: (start.Unix() + c.wall) * 1000, Trusted: c.trusted}
+		stamp := journaled.Stamp{Wall: (start.Unix() + c.wall) * 1000, Trusted: c.trusted}
 		for range max(c.runs, 1) {
-			f := &floor{keyring: ring, clock: func() Stamp { return stamp }, first: start.Add(-time.Hour)}
+			f := &floor{keyring: ring, clock: func() journaled.Stamp { return stamp }, first: start.Add(-time.Hour)}
 			for _, at := range c.times {
 				if err := f.hear(start.Unix()+at, 1, start); err != nil && !errors.Is(err, errFarTime) {
 					t.Errorf("%s: %v", name, err)
@@ -67,7 +68,7 @@ func TestFarTime(t *testing.T) {
 func TestFarTimeAtTheStart(t *testing.T) {
 	start := time.Unix(1_790_000_000, 0)
 	ring := &floorRing{floor: start.Unix(), signed: start.Unix() - 1000}
-	f := &floor{keyring: ring, clock: func() Stamp { return Stamp{} }}
+	f := &floor{keyring: ring, clock: func() journaled.Stamp { return journaled.Stamp{} }}
 	ahead := start.Unix() + 30*24*60*60
 	if err := f.hear(ahead, 1, start); !errors.Is(err, errFarTime) || ring.floor != start.Unix() {
 		t.Errorf("at the start: %v", err)

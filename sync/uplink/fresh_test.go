@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/trueclock"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // asker is a greeter whose hellos go over a broker that keeps answers back. Times
@@ -21,7 +22,7 @@ const askerStart = 1_795_424_400 * time.Second // unix
 
 func newAsker() *asker {
 	s := &asker{clock: trueclock.Continue(trueclock.State{}, "x", 0)}
-	s.g = greeter{nonces: &nonces{}, clock: func() Stamp { return Stamp{BootTime: uint64(s.boot)} },
+	s.g = greeter{nonces: &nonces{}, clock: func() journaled.Stamp { return journaled.Stamp{BootTime: uint64(s.boot)} },
 		fresh: func(t SignedTime) bool {
 			s.fresh++
 			s.clock.SaySigned(t.Epoch, s.boot, time.Duration(t.Unix)*time.Second, time.Duration(t.Unix)*time.Second+t.Within+time.Second)

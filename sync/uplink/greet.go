@@ -46,7 +46,7 @@ func (a *actor) greet(ctx context.Context, now time.Time) time.Time {
 
 func (a *actor) hello() wire.Hello2 {
 	j, list, stamp := a.o.Journal.Head(), a.o.Keyring.Lists(), a.o.Clock()
-	h := wire.Hello2{Hello: wire.Hello{Nonce: a.greeter.nonce, Boot: j.Boot, Epoch: j.Epoch, Next: j.Sequence, Root: wire.Hash(j.Root),
+	h := wire.Hello2{Hello: wire.Hello{Nonce: a.greeter.nonce, Boot: j.Boot, Epoch: j.Epoch, Next: j.Sequence, Root: j.Root,
 		List: list.Version, ListHash: list.Hash, House: a.o.Keyring.House().Version, Trust: a.o.Keyring.Trust().Version,
 		Wall: stamp.Wall, Clock: stamp.Quality, Software: a.o.Software}}
 	h.Cosigned, h.Zone = a.saver.Newest(), a.o.Zone

@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 // greeter says hello until it is answered: when, with which nonce, in which format.
 type greeter struct {
 	formats uint64                        // that this gateway speaks, 1 to this one
-	clock   func() Stamp                  // only what it says of the boot is used
+	clock   func() journaled.Stamp        // only what it says of the boot is used
 	fresh   func(SignedTime) (apart bool) // hears times that can't be old; nil: nobody does
 	nonces  *nonces
 

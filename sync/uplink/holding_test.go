@@ -116,7 +116,7 @@ func (w *world) withSibling() (*sibling, func()) {
 	w.startGateway()
 	return s, func() {
 		link := w.broker.Connect(faultnet.Client{Name: "other", Subscribe: []string{s.place.Down("+"), s.place.House("+")}})
-		u, err := New(Options{Link: link, Place: s.ring.reg.Place, Registry: s.ring.reg.Name, Journal: written{w.journal}, Keyring: s.ring, Key: key, Clock: w.now, Log: w.log()})
+		u, err := New(Options{Link: link, Place: s.ring.reg.Place, Registry: s.ring.reg.Name, Journal: w.journal, Keyring: s.ring, Key: key, Clock: w.stamp, Log: w.log()})
 		if err != nil {
 			w.t.Fatal(err)
 		}

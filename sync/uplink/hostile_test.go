@@ -323,7 +323,7 @@ func (s stuck) Publish(ctx context.Context, _ string, _ []byte) error {
 // TestStuckLinkEnds: Run ends although the link hangs.
 func TestStuckLinkEnds(t *testing.T) {
 	bubble(t, func(w *world) {
-		u, err := New(Options{Link: stuck{w.client("other")}, Place: w.place, Journal: written{w.journal}, Keyring: w.ring, Key: w.keys.gateway, Clock: w.now, Log: w.log()})
+		u, err := New(Options{Link: stuck{w.client("other")}, Place: w.place, Journal: w.journal, Keyring: w.ring, Key: w.keys.gateway, Clock: w.stamp, Log: w.log()})
 		if err != nil {
 			t.Fatal(err)
 		}

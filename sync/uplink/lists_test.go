@@ -353,7 +353,7 @@ func TestBuildingKeyFromASibling(t *testing.T) {
 		ring := w.keys.ring(other)
 		ring.reg.KEM, ring.status.HasKey, ring.status.KeyNumber, ring.reg.House = private, false, 0, house
 		link := w.broker.Connect(faultnet.Client{Name: "other", Subscribe: []string{other.Down("+"), other.House("+")}})
-		u, err := New(Options{Link: link, Place: ring.reg.Place, Registry: ring.reg.Name, Journal: written{w.journal}, Keyring: ring, Key: key, Clock: w.now, Log: w.log()})
+		u, err := New(Options{Link: link, Place: ring.reg.Place, Registry: ring.reg.Name, Journal: w.journal, Keyring: ring, Key: key, Clock: w.stamp, Log: w.log()})
 		if err != nil {
 			t.Fatal(err)
 		}

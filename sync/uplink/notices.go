@@ -4,9 +4,9 @@ import (
 	"slices"
 	"time"
 
-	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // maxNotices bounds the alarms that wait; what falls out comes in its batch.
@@ -22,7 +22,7 @@ type notices struct {
 }
 
 type notice struct {
-	at     entries.Position
+	at     journaled.Position
 	header []byte
 	told   int
 	due    time.Time
@@ -59,7 +59,7 @@ func (n *notices) due(now time.Time) (list []message, next time.Time) {
 
 // passed forgets those whose entries the cursor has passed on its way, or that stand
 // in an epoch that it has left.
-func (n *notices) passed(from, to entries.Position) {
+func (n *notices) passed(from, to journaled.Position) {
 	n.waiting = slices.DeleteFunc(n.waiting, func(one notice) bool {
 		if one.at.Epoch == to.Epoch {
 			return one.at.Sequence < to.Sequence

@@ -10,6 +10,7 @@ import (
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Link carries bytes to topics and may lose them; *mqtt.Link is one. All
@@ -52,8 +53,8 @@ type Options struct {
 	Journal  entries.Journal
 	Keyring  Keyring
 	Records  Records
-	Key      ed25519.PrivateKey // the gateway's
-	Clock    func() Stamp       // for the hello; never for a decision
+	Key      ed25519.PrivateKey     // the gateway's
+	Clock    func() journaled.Stamp // for the hello; never for a decision
 	// Fresh takes a signed time that can't be an old one, and reports whether it is
 	// against what the gateway knows; then the registry is asked again soon.
 	Fresh func(SignedTime) (apart bool)
@@ -73,12 +74,4 @@ type Options struct {
 	// not speak at once; nil: any.
 	Chance func(limit time.Duration) time.Duration
 	Log    zerolog.Logger
-}
-
-// Stamp is the time as the gateway knows it.
-type Stamp struct {
-	BootTime uint64            // CLOCK_BOOTTIME, ns
-	Wall     int64             // ms since 1970-01-01T00:00:00Z
-	Quality  wire.ClockQuality // where Wall came from
-	Trusted  bool              // whether anything may be closed or deleted by it
 }

@@ -14,15 +14,13 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keys"
-	"gatehouse/internal/tree"
-	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/uplink/lists"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 	"gatehouse/sync/wire/sealing"
 )
 
@@ -254,55 +252,6 @@ func newWorld(t *testing.T, seed uint64) *world {
 	return w
 }
 
-// written is a journal as the uplink sees it; internal/forward is the real thing, and
-// imports this package.
-type written struct{ *journal.Journal }
-
-func (j written) Head() entries.Head {
-	s := j.Status()
-	return entries.Head{Position: entries.Position(s.Position), Root: s.Root, Oldest: entries.Position(s.Oldest), Boot: s.Boot}
-}
-
-func (j written) Entries(ctx context.Context, from entries.Position, n int) (out []entries.Entry, next entries.Position, err error) {
-	list, after, err := j.Journal.Entries(ctx, journal.Position(from), n)
-	for _, e := range list {
-		out = append(out, entries.Entry{Position: entries.Position(e.Position), Stored: e.Stored})
-	}
-	return out, entries.Position(after), placed(err)
-}
-
-func (j written) Root(ctx context.Context, p entries.Position) (tlog.Hash, error) {
-	root, err := j.Journal.Root(ctx, journal.Position(p))
-	return root, placed(err)
-}
-
-func (j written) Range(ctx context.Context, p entries.Position) (tree.Range, error) {
-	r, err := j.Journal.Range(ctx, journal.Position(p))
-	return r, placed(err)
-}
-
-func (j written) NewEpoch(ctx context.Context, from entries.Position, detail []byte) (entries.Position, error) {
-	at, err := j.Journal.NewEpoch(ctx, journal.Position(from), detail)
-	return entries.Position(at), placed(err)
-}
-
-func (j written) Acked() entries.Position       { return entries.Position(j.Journal.Acked()) }
-func (j written) Ack(p entries.Position) error  { return j.Journal.Ack(journal.Position(p)) }
-func (j written) Safe(p entries.Position) error { return j.Journal.Safe(journal.Position(p)) }
-
-func placed(err error) error {
-	switch {
-	case errors.Is(err, journal.ErrGone):
-		return entries.ErrGone
-	case errors.Is(err, journal.ErrAhead):
-		return entries.ErrAhead
-	}
-	return err
-}
-
-// now is the stamp as the uplink sees it.
-func (w *world) now() Stamp { return Stamp(w.stamp()) }
-
 func (w *world) stamp() journal.Stamp {
 	n := w.clock.Add(1)
 	return journal.Stamp{BootTime: uint64(n) * 1000, Wall: 1_795_392_000_000 + n, Quality: wire.ClockNTP, Trusted: true}
@@ -329,7 +278,7 @@ func (w *world) startOn(link *faultnet.Link) {
 		w.t.Fatal(err)
 	}
 	w.link = link
-	w.uplink, err = New(Options{Link: w.link, Place: w.place, Registry: w.ring.reg.Name, Journal: written{w.journal}, Keyring: w.ring, Records: w.records, Key: w.keys.gateway, Clock: w.now,
+	w.uplink, err = New(Options{Link: w.link, Place: w.place, Registry: w.ring.reg.Name, Journal: w.journal, Keyring: w.ring, Records: w.records, Key: w.keys.gateway, Clock: w.stamp,
 		Checkpoint: filepath.Join(w.dir, "checkpoint"), Software: "test", Formats: w.formats, Gather: w.gather, Spread: func(d time.Duration) { w.spread.Store(int64(d)) }, Log: w.log()})
 	if err != nil {
 		w.t.Fatal(err)
@@ -379,7 +328,7 @@ func (w *world) settle(d time.Duration) bool {
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
 		synctest.Wait()
 		s := w.uplink.Status()
-		if s.State == StateInStep && s.Stored == entries.Position(w.journal.Status().Position) && w.journal.Status().Queued == 0 && s.Problem == wire.ReasonNone && s.Records == 0 {
+		if s.State == StateInStep && s.Stored == journaled.Position(w.journal.Status().Position) && w.journal.Status().Queued == 0 && s.Problem == wire.ReasonNone && s.Records == 0 {
 			return true
 		}
 	}

@@ -186,7 +186,7 @@ func TestListWithoutAJournal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		u, err := New(Options{Link: w.client("g"), Place: w.place, Journal: written{j}, Keyring: w.ring, Key: w.keys.gateway, Clock: w.now, Log: w.log()})
+		u, err := New(Options{Link: w.client("g"), Place: w.place, Journal: j, Keyring: w.ring, Key: w.keys.gateway, Clock: w.stamp, Log: w.log()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,8 +4,8 @@ import (
 	"sync"
 	"time"
 
-	"gatehouse/sync/uplink/entries"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // State of an uplink in one word.
@@ -24,16 +24,16 @@ const (
 type Status struct {
 	State    State
 	Since    time.Time
-	Stored   entries.Position // all before it is at the registry
-	Behind   uint64           // entries that are not, of the newest epoch
-	LastAck  time.Time        // of this connection or one before; zero: never
-	Problem  wire.Reason      // why the alarm is raised; ReasonNone: it is not
-	Quiet    bool             // the alarm came of entries alone: it says when somebody came, and is not for owners
-	List     uint64           // newest version that the registry named
-	Withheld time.Time        // since when it is named and not active; zero: it is
-	Records  int              // tenancy records that the registry has not stored
-	Refused  uint64           // messages since the start
-	Refusals []Refusal        // the kinds of the last hour
+	Stored   journaled.Position // all before it is at the registry
+	Behind   uint64             // entries that are not, of the newest epoch
+	LastAck  time.Time          // of this connection or one before; zero: never
+	Problem  wire.Reason        // why the alarm is raised; ReasonNone: it is not
+	Quiet    bool               // the alarm came of entries alone: it says when somebody came, and is not for owners
+	List     uint64             // newest version that the registry named
+	Withheld time.Time          // since when it is named and not active; zero: it is
+	Records  int                // tenancy records that the registry has not stored
+	Refused  uint64             // messages since the start
+	Refusals []Refusal          // the kinds of the last hour
 }
 
 // display holds the status for whoever asks.

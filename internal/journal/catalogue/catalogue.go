@@ -7,14 +7,10 @@ import (
 
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/tree"
+	"gatehouse/sync/wire/journaled"
 )
 
 var (
-	// ErrGone means that the epoch of a position is not in this journal (any more).
-	ErrGone = errors.New("no such epoch in the journal")
-	// ErrAhead means a place behind the end of its epoch.
-	ErrAhead = errors.New("behind the end of the epoch")
-
 	errBack    = errors.New("it would go back")
 	errNotOpen = errors.New("the journal is not open yet")
 )
@@ -32,18 +28,20 @@ type File struct {
 }
 
 // Position returns that of its first entry.
-func (f File) Position() segment.Position { return segment.Position{Epoch: f.Epoch, Sequence: f.First} }
+func (f File) Position() journaled.Position {
+	return journaled.Position{Epoch: f.Epoch, Sequence: f.First}
+}
 
 // Catalogue is what a journal has at one moment. Who has one may rely on it: a change
 // makes another, and no method changes it but Mark, Forget, Adopt
 // and SetEnds, for Current.Change.
 type Catalogue struct {
-	Files   []File           // oldest first
-	Open    *segment.Writer  // of the last file; nil while no file is open
-	Tree    tree.Range       // over what is durable of the last file's epoch
-	Acked   segment.Position // all before it is at the registry
-	Safe    segment.Position // the registry can't lose what is before it
-	Changed chan struct{}    // closed when more is durable
+	Files   []File             // oldest first
+	Open    *segment.Writer    // of the last file; nil while no file is open
+	Tree    tree.Range         // over what is durable of the last file's epoch
+	Acked   journaled.Position // all before it is at the registry
+	Safe    journaled.Position // the registry can't lose what is before it
+	Changed chan struct{}      // closed when more is durable
 }
 
 // Mark changes one file.
@@ -107,15 +105,15 @@ func (c *Catalogue) Last() (f File) {
 }
 
 // Next returns the position of the next entry; zero before the files are open.
-func (c *Catalogue) Next() segment.Position {
+func (c *Catalogue) Next() journaled.Position {
 	if len(c.Files) == 0 {
-		return segment.Position{}
+		return journaled.Position{}
 	}
-	return segment.Position{Epoch: c.Last().Epoch, Sequence: c.Tree.Size()}
+	return journaled.Position{Epoch: c.Last().Epoch, Sequence: c.Tree.Size()}
 }
 
 // Oldest returns the first position that counts; zero before the files are open.
-func (c *Catalogue) Oldest() segment.Position {
+func (c *Catalogue) Oldest() journaled.Position {
 	for _, f := range c.Files {
 		if f.First < f.End {
 			return f.Position()
@@ -136,7 +134,7 @@ func (c *Catalogue) span(epoch uint64) (first, last int) {
 
 // Settle moves a position at or behind the end of its epoch to the start of the
 // next one that has entries: all before it is the same.
-func (c *Catalogue) Settle(p segment.Position) segment.Position {
+func (c *Catalogue) Settle(p journaled.Position) journaled.Position {
 	_, last := c.span(p.Epoch)
 	if last < 0 || p.Sequence < c.Files[last].End {
 		return p
@@ -150,7 +148,7 @@ func (c *Catalogue) Settle(p segment.Position) segment.Position {
 }
 
 // Has reports whether a position is in its epoch, or at its end.
-func (c *Catalogue) Has(p segment.Position) bool {
+func (c *Catalogue) Has(p journaled.Position) bool {
 	if next := c.Next(); p.Epoch == next.Epoch {
 		return p.Sequence <= next.Sequence
 	}
@@ -159,14 +157,14 @@ func (c *Catalogue) Has(p segment.Position) bool {
 }
 
 // CheckAck says why the uplink's cursor can't move to a position; nil if it can.
-func (c *Catalogue) CheckAck(p segment.Position) error {
+func (c *Catalogue) CheckAck(p journaled.Position) error {
 	at, _ := c.span(p.Epoch)
 	before, _ := c.span(c.Acked.Epoch)
 	switch {
 	case at < 0:
-		return ErrGone
+		return journaled.ErrGone
 	case !c.Has(p):
-		return ErrAhead
+		return journaled.ErrAhead
 	case p.Epoch == c.Acked.Epoch && p.Sequence < c.Acked.Sequence, at < before:
 		return errBack
 	}
@@ -174,7 +172,7 @@ func (c *Catalogue) CheckAck(p segment.Position) error {
 }
 
 // MovesSafe reports whether a position is here and ahead of Safe.
-func (c *Catalogue) MovesSafe(p segment.Position) bool {
+func (c *Catalogue) MovesSafe(p journaled.Position) bool {
 	if p.Epoch == c.Safe.Epoch && p.Sequence <= c.Safe.Sequence {
 		return false
 	}
@@ -183,7 +181,7 @@ func (c *Catalogue) MovesSafe(p segment.Position) bool {
 }
 
 // WholeBefore returns how many of the oldest files lie before a position whole.
-func (c *Catalogue) WholeBefore(p segment.Position) (n int) {
+func (c *Catalogue) WholeBefore(p journaled.Position) (n int) {
 	for i, f := range c.Files {
 		switch {
 		case f.Epoch != p.Epoch:
@@ -198,15 +196,15 @@ func (c *Catalogue) WholeBefore(p segment.Position) (n int) {
 
 // Place is where a position is.
 type Place struct {
-	File File             // has it; zero before the files are open
-	From segment.Position // the position, or the file's first where that is later
-	Next segment.Position // of the file after it
-	Last bool             // no file is after it
+	File File               // has it; zero before the files are open
+	From journaled.Position // the position, or the file's first where that is later
+	Next journaled.Position // of the file after it
+	Last bool               // no file is after it
 }
 
 // Locate returns where a position is; the zero one is in the oldest file. ErrGone:
 // its epoch is not here.
-func (c *Catalogue) Locate(from segment.Position) (Place, error) {
+func (c *Catalogue) Locate(from journaled.Position) (Place, error) {
 	p := Place{From: from, Last: true}
 	if len(c.Files) == 0 {
 		return p, nil
@@ -216,7 +214,7 @@ func (c *Catalogue) Locate(from segment.Position) (Place, error) {
 	}
 	at, last := c.span(p.From.Epoch)
 	if at < 0 {
-		return p, ErrGone
+		return p, journaled.ErrGone
 	}
 	for at < last && c.Files[at+1].First <= p.From.Sequence {
 		at++
@@ -234,13 +232,13 @@ func (c *Catalogue) Locate(from segment.Position) (Place, error) {
 // TreeBefore returns where the tree of a position grows from: that position's own
 // with done, else what the file f begins with, which has its place; f is zero where
 // there is no such file. ErrGone: its epoch is not here. ErrAhead: it ends before.
-func (c *Catalogue) TreeBefore(p segment.Position) (r tree.Range, f File, done bool, err error) {
+func (c *Catalogue) TreeBefore(p journaled.Position) (r tree.Range, f File, done bool, err error) {
 	first, last := c.span(p.Epoch)
 	switch {
 	case len(c.Files) == 0:
 		return r, f, false, errNotOpen
 	case first < 0:
-		return r, f, false, ErrGone
+		return r, f, false, journaled.ErrGone
 	}
 	end := c.Files[last].End
 	if last == len(c.Files)-1 && c.Open != nil {
@@ -248,7 +246,7 @@ func (c *Catalogue) TreeBefore(p segment.Position) (r tree.Range, f File, done b
 		done = end == p.Sequence
 	}
 	if end < p.Sequence {
-		return r, f, false, fmt.Errorf("%w at %d", ErrAhead, end)
+		return r, f, false, fmt.Errorf("%w at %d", journaled.ErrAhead, end)
 	}
 	for _, g := range c.Files[first : last+1] {
 		if g.First <= p.Sequence {
@@ -259,7 +257,7 @@ func (c *Catalogue) TreeBefore(p segment.Position) (r tree.Range, f File, done b
 }
 
 // Tail returns the files that have entries from a position on.
-func (c *Catalogue) Tail(from segment.Position) []File {
+func (c *Catalogue) Tail(from journaled.Position) []File {
 	at := slices.IndexFunc(c.Files, func(f File) bool { return f.Epoch == from.Epoch && f.End > from.Sequence })
 	if at < 0 {
 		return nil
@@ -270,19 +268,19 @@ func (c *Catalogue) Tail(from segment.Position) []File {
 // Movable returns where a tail that is to be appended again can begin; the zero
 // position stands for the oldest entry. ErrGone and ErrAhead as for Locate and
 // TreeBefore.
-func (c *Catalogue) Movable(from segment.Position) (segment.Position, error) {
+func (c *Catalogue) Movable(from journaled.Position) (journaled.Position, error) {
 	switch {
 	case len(c.Files) == 0:
 		return from, errNotOpen
-	case from == segment.Position{}:
+	case from == journaled.Position{}:
 		return c.Oldest(), nil
 	}
 	from = c.Settle(from)
 	if at, _ := c.span(from.Epoch); at < 0 || c.Files[at].First > from.Sequence {
-		return from, ErrGone
+		return from, journaled.ErrGone
 	}
 	if !c.Has(from) {
-		return from, ErrAhead
+		return from, journaled.ErrAhead
 	}
 	return from, nil
 }

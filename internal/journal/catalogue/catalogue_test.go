@@ -13,6 +13,7 @@ import (
 
 	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/tree"
+	"gatehouse/sync/wire/journaled"
 )
 
 // drawn makes a catalogue of some epochs, each of some files; of the last the newest
@@ -44,14 +45,14 @@ func drawn(t *rapid.T) *Catalogue {
 }
 
 // places are all positions that count, in order: what a reader gets.
-func places(c *Catalogue) (all []segment.Position) {
+func places(c *Catalogue) (all []journaled.Position) {
 	for i, f := range c.Files {
 		end := f.End
 		if i == len(c.Files)-1 {
 			end = c.Tree.Size()
 		}
 		for seq := f.First; seq < end; seq++ {
-			all = append(all, segment.Position{Epoch: f.Epoch, Sequence: seq})
+			all = append(all, journaled.Position{Epoch: f.Epoch, Sequence: seq})
 		}
 	}
 	return all
@@ -63,8 +64,8 @@ func TestWalk(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawn(t)
 		want := places(c)
-		var got []segment.Position
-		for at := (segment.Position{}); ; {
+		var got []journaled.Position
+		for at := (journaled.Position{}); ; {
 			p, err := c.Locate(at)
 			if err != nil {
 				t.Fatalf("%v: %v", at, err)
@@ -90,7 +91,7 @@ func TestWalk(t *testing.T) {
 			if c.Settle(p) != p || !c.Has(p) || c.CheckAck(p) != nil {
 				t.Fatalf("%v counts: settles at %v, is here: %t, %v", p, c.Settle(p), c.Has(p), c.CheckAck(p))
 			}
-			behind := segment.Position{Epoch: p.Epoch, Sequence: p.Sequence + 1}
+			behind := journaled.Position{Epoch: p.Epoch, Sequence: p.Sequence + 1}
 			if i+1 < len(want) && behind != want[i+1] && c.Settle(behind) != want[i+1] {
 				t.Fatalf("behind %v: %v, want %v", p, c.Settle(behind), want[i+1])
 			}
@@ -100,7 +101,7 @@ func TestWalk(t *testing.T) {
 }
 
 // checkCursor states where the cursor may go: forward, and no further than what is here.
-func checkCursor(t *rapid.T, c *Catalogue, want []segment.Position) {
+func checkCursor(t *rapid.T, c *Catalogue, want []journaled.Position) {
 	if len(want) < 2 {
 		return
 	}
@@ -112,10 +113,10 @@ func checkCursor(t *rapid.T, c *Catalogue, want []segment.Position) {
 	}
 	next := c.Next()
 	next.Sequence++
-	if err := c.CheckAck(next); !errors.Is(err, ErrAhead) {
+	if err := c.CheckAck(next); !errors.Is(err, journaled.ErrAhead) {
 		t.Fatalf("ahead of the journal: %v", err)
 	}
-	if err := c.CheckAck(segment.Position{Epoch: 99}); !errors.Is(err, ErrGone) {
+	if err := c.CheckAck(journaled.Position{Epoch: 99}); !errors.Is(err, journaled.ErrGone) {
 		t.Fatalf("another epoch: %v", err)
 	}
 	if f, lacks, ok := acked.Victim(true); ok && lacks == segment.NoEnd && f.End > f.First && f.Epoch == want[at].Epoch && f.End > want[at].Sequence {
@@ -126,7 +127,7 @@ func checkCursor(t *rapid.T, c *Catalogue, want []segment.Position) {
 // TestLoadedStays: whatever is changed, a catalogue that somebody has stays as it was.
 func TestLoadedStays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := NewCurrent(segment.Position{}, segment.Position{})
+		c := NewCurrent(journaled.Position{}, journaled.Position{})
 		first := drawn(t)
 		c.Change(func(now *Catalogue) { now.Files, now.Open, now.Tree = first.Files, first.Open, first.Tree })
 		for range rapid.IntRange(1, 10).Draw(t, "steps") {

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 
 	"gatehouse/internal/durable"
-	"gatehouse/internal/journal/segment"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Current is the catalogue of now. Safe for concurrent use. Make it with NewCurrent.
@@ -19,7 +19,7 @@ type Current struct {
 }
 
 // NewCurrent begins with no files, and the positions that an earlier run kept.
-func NewCurrent(acked, safe segment.Position) *Current {
+func NewCurrent(acked, safe journaled.Position) *Current {
 	c := &Current{}
 	c.now.Store(&Catalogue{Acked: acked, Safe: safe, Changed: make(chan struct{})})
 	return c
@@ -49,7 +49,7 @@ func (c *Current) Grow(change func(*Catalogue)) {
 }
 
 // ReadPosition reads what WritePosition wrote; the zero one where there is no file.
-func ReadPosition(path string) (p segment.Position, err error) {
+func ReadPosition(path string) (p journaled.Position, err error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
@@ -58,12 +58,12 @@ func ReadPosition(path string) (p segment.Position, err error) {
 		return p, err
 	}
 	if _, err := fmt.Sscanf(string(b), "%x %d\n", &p.Epoch, &p.Sequence); err != nil {
-		return segment.Position{}, fmt.Errorf("read %s: %w", path, err)
+		return journaled.Position{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	return p, nil
 }
 
 // WritePosition writes a position, durably: the epoch in hex, the sequence.
-func WritePosition(path string, p segment.Position) error {
+func WritePosition(path string, p journaled.Position) error {
 	return durable.WriteFile(path, fmt.Appendf(nil, "%016x %d\n", p.Epoch, p.Sequence), 0o600)
 }

@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/internal/durable"
 	"gatehouse/internal/journal/segment"
+	"gatehouse/sync/wire/journaled"
 )
 
 // The epochs file says which epochs there are, where each ended, and which files
@@ -121,7 +122,7 @@ func (d *Directory) EndEpochs(size uint64, next File) error {
 
 // CutEpochs ends an epoch at a place, and those after it with nothing: what
 // stands there stands again in the next one, whose files these are.
-func (d *Directory) CutEpochs(from segment.Position, next []File) error {
+func (d *Directory) CutEpochs(from journaled.Position, next []File) error {
 	at := slices.IndexFunc(d.epochs, func(e epochLine) bool { return e.epoch == from.Epoch })
 	return d.writeEpochs(next, func(i int, end string) string {
 		switch {

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 var (
@@ -33,7 +34,7 @@ var (
 // Intake takes entries from anybody and gives them to one writer. All methods are
 // safe for concurrent use; Take, Committed and GiveUp are the writer's.
 type Intake struct {
-	clock func() Stamp
+	clock func() journaled.Stamp
 	log   zerolog.Logger
 	boot  uint64
 	wake  chan struct{} // to the writer
@@ -52,7 +53,7 @@ type Intake struct {
 
 // New makes the intake of a run with its boot number. It holds limit entries at most.
 // clock is called for each entry, under a lock.
-func New(boot uint64, limit int, clock func() Stamp, log zerolog.Logger) *Intake {
+func New(boot uint64, limit int, clock func() journaled.Stamp, log zerolog.Logger) *Intake {
 	return &Intake{boot: boot, clock: clock, log: log, wake: make(chan struct{}, 1), queue: queue{limit: limit}}
 }
 

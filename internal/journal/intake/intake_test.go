@@ -6,12 +6,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // TestGapsNameTheirReason: entries that are dropped for another reason are counted in
 // a gap of their own.
 func TestGapsNameTheirReason(t *testing.T) {
-	in := New(1, 20, func() Stamp { return Stamp{} }, zerolog.Nop())
+	in := New(1, 20, func() journaled.Stamp { return journaled.Stamp{} }, zerolog.Nop())
 	add := func(n int, o wire.Outcome, r wire.Reason) {
 		for range n {
 			in.Queue(wire.Header{Kind: wire.KindAccess, Outcome: o, Reason: r, Door: "front", Source: "street"}, wire.Who{})

@@ -10,22 +10,6 @@ import (
 	"gatehouse/sync/wire/journaled"
 )
 
-// Stamp is the time of an entry as the gateway knows it.
-type Stamp struct {
-	BootTime uint64            // CLOCK_BOOTTIME, ns
-	Wall     int64             // ms since 1970-01-01T00:00:00Z
-	Quality  wire.ClockQuality // where Wall came from
-	Trusted  bool              // whether files may be closed or deleted by it
-}
-
-// Made returns Wall where it is trusted, else 0.
-func (s Stamp) Made() int64 {
-	if s.Trusted {
-		return s.Wall
-	}
-	return 0
-}
-
 // Item is an entry on its way to the disk.
 type Item struct {
 	Header wire.Header

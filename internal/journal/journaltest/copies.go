@@ -19,7 +19,7 @@ import (
 // ReadCopies calls each with the entries of a journal that another process may be
 // writing to, by epoch and sequence: those whose commit is on disk. It reads
 // copies, which it makes in the directory scratch and removes again.
-func ReadCopies(dir, scratch string, each func(segment.Entry) error) error {
+func ReadCopies(dir, scratch string, each func(journaled.Entry) error) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*-*.db"))
 	if err != nil {
 		return fmt.Errorf("read copies of %s: %w", dir, err)
@@ -88,7 +88,7 @@ func readUsed(path string) ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(f, 0, page*pages))
 }
 
-func eachOf(path string, each func(segment.Entry) error) error {
+func eachOf(path string, each func(journaled.Entry) error) error {
 	return segment.View(path, func(t segment.Tx) error {
 		s, err := t.Segment()
 		if err != nil {
@@ -99,7 +99,7 @@ func eachOf(path string, each func(segment.Entry) error) error {
 			if err != nil {
 				return err
 			}
-			return each(segment.Entry{Position: segment.Position{Epoch: s.Epoch, Sequence: seq}, Stored: e})
+			return each(journaled.Entry{Position: journaled.Position{Epoch: s.Epoch, Sequence: seq}, Stored: e})
 		})
 	})
 }

@@ -55,19 +55,6 @@ const (
 	headSize = 8 + tlog.HashSize
 )
 
-// Position of an entry: the sequence numbers of each epoch start at 0. The
-// zero Position stands before the oldest entry; no epoch is 0.
-type Position struct {
-	Epoch    uint64
-	Sequence uint64
-}
-
-// Entry is one durable entry as a reader gets it. Its bytes are a copy.
-type Entry struct {
-	Position
-	journaled.Stored
-}
-
 // Segment is the content of the fixed buckets of an entry file.
 type Segment struct {
 	Epoch  uint64

@@ -13,13 +13,13 @@ import (
 
 	"gatehouse/internal/faultnet"
 	"gatehouse/internal/journal/journaltest"
-	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/simulate/testbed"
 	"gatehouse/internal/simulate/world"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/journaled"
 )
 
 // enemy sits at the broker, hears all that gateways and registry say, and says at
@@ -145,7 +145,7 @@ func (e *enemy) say(p wire.Place, kind string, body wire.Payload) {
 func (e *enemy) sayStored(w *world.World, b *testbed.Gateway) {
 	var log tree.Range
 	var epoch uint64
-	_ = journaltest.ReadCopies(b.Disk.Path("state", "journal"), w.Bed.Dir, func(j segment.Entry) error {
+	_ = journaltest.ReadCopies(b.Disk.Path("state", "journal"), w.Bed.Dir, func(j journaled.Entry) error {
 		if j.Epoch != epoch {
 			epoch, log = j.Epoch, tree.Range{}
 		}

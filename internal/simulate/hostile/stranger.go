@@ -12,7 +12,6 @@ import (
 
 	"gatehouse/internal/amount"
 	"gatehouse/internal/journal/journaltest"
-	"gatehouse/internal/journal/segment"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keys"
 	"gatehouse/internal/simulate/office"
@@ -24,6 +23,7 @@ import (
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/journaled"
 	"gatehouse/sync/wire/sealing"
 )
 
@@ -220,7 +220,7 @@ func (s *Stranger) checkIn(n [4]int) {
 // chance, so that their order says nothing.
 func newestEpoch(b *testbed.Gateway) (epoch uint64, log tree.Range) {
 	logs, size, newest := map[uint64]tree.Range{}, map[uint64]uint64{}, time.Time{}
-	_ = journaltest.ReadCopies(b.Disk.Path("state", "journal"), b.Bed.Dir, func(e segment.Entry) error {
+	_ = journaltest.ReadCopies(b.Disk.Path("state", "journal"), b.Bed.Dir, func(e journaled.Entry) error {
 		logs[e.Epoch] = logs[e.Epoch].Add(tlog.RecordHash(e.Stored.Leaf()))
 		size[e.Epoch] = e.Sequence + 1
 		if h, err := wire.DecodeHeader(e.Header); err == nil && !h.Time().Before(newest) {

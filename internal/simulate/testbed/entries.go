@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"gatehouse/internal/journal/journaltest"
-	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Entry is one of a journal, as it lies on the disk.
@@ -28,7 +28,7 @@ type Spot struct {
 // Entries are those that are on the gateway's disk: nobody in the house sees them
 // all, and so the daemon is not asked.
 func (b *Gateway) Entries() (all []Entry) {
-	_ = journaltest.ReadCopies(b.Disk.Path("state", "journal"), b.Bed.Dir, func(e segment.Entry) error {
+	_ = journaltest.ReadCopies(b.Disk.Path("state", "journal"), b.Bed.Dir, func(e journaled.Entry) error {
 		h, err := wire.DecodeHeader(e.Header)
 		if err != nil {
 			return nil // what can't be read is no entry

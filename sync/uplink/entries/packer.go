@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/journaled"
 	"gatehouse/sync/wire/sealing"
 )
 
@@ -30,7 +31,7 @@ const (
 
 // Batch is a signed run of entries, kept until it is confirmed.
 type Batch struct {
-	end      Position
+	end      journaled.Position
 	root     wire.Hash
 	entries  int
 	envelope []byte
@@ -62,7 +63,7 @@ type packing struct {
 
 // start packs from a place on, over whose entries before that r is the tree, in a
 // goroutine of its own until ctx ends or end is called.
-func (p packer) start(ctx context.Context, at Position, r tree.Range) *packing {
+func (p packer) start(ctx context.Context, at journaled.Position, r tree.Range) *packing {
 	p.out, p.idle = make(chan Batch, packAhead), make(chan struct{}, 1)
 	ctx, stop := context.WithCancel(ctx)
 	w := &packing{packer: p, stop: stop}
@@ -92,8 +93,8 @@ func poke(c chan struct{}) {
 }
 
 // run packs from a place on, over whose entries before that r is the tree.
-func (p *packer) run(ctx context.Context, at Position, r tree.Range) {
-	var have []Entry
+func (p *packer) run(ctx context.Context, at journaled.Position, r tree.Range) {
+	var have []journaled.Entry
 	next := at // to read
 	ripe := false
 	for ctx.Err() == nil {
@@ -131,13 +132,13 @@ func (p *packer) run(ctx context.Context, at Position, r tree.Range) {
 
 // read reads what is missing to a batch and one entry more, which shows that
 // it is full.
-func (p *packer) read(ctx context.Context, next *Position, have int) ([]Entry, error) {
+func (p *packer) read(ctx context.Context, next *journaled.Position, have int) ([]journaled.Entry, error) {
 	if have > p.batch {
 		return nil, nil
 	}
 	list, after, err := p.journal.Entries(ctx, *next, 2*p.batch-have)
-	if errors.Is(err, ErrGone) { // the epoch is gone, with all of it delivered or lost
-		list, after, err = p.journal.Entries(ctx, Position{}, 2*p.batch-have)
+	if errors.Is(err, journaled.ErrGone) { // the epoch is gone, with all of it delivered or lost
+		list, after, err = p.journal.Entries(ctx, journaled.Position{}, 2*p.batch-have)
 	}
 	if err == nil {
 		*next = after
@@ -193,7 +194,7 @@ func (p *packer) emit(ctx context.Context, b Batch) {
 
 // cut returns how many of the entries go into one batch: those of one epoch,
 // without a gap, that fit.
-func (p *packer) cut(list []Entry) int {
+func (p *packer) cut(list []journaled.Entry) int {
 	size := batchFixed
 	for i, e := range list {
 		size += len(e.Header) + 4 + 1 // its head, and that of no hash
@@ -212,7 +213,7 @@ func (p *packer) cut(list []Entry) int {
 }
 
 // pack seals and signs.
-func (p *packer) pack(list []Entry, r tree.Range) (Batch, tree.Range, error) {
+func (p *packer) pack(list []journaled.Entry, r tree.Range) (Batch, tree.Range, error) {
 	first := list[0].Position
 	b := wire.Batch{Epoch: first.Epoch, First: first.Sequence, Headers: make([][]byte, len(list)), Whos: make([][]byte, len(list))}
 	leaves := make([]tlog.Hash, len(list))
@@ -229,7 +230,7 @@ func (p *packer) pack(list []Entry, r tree.Range) (Batch, tree.Range, error) {
 		}
 	}
 	r = r.AddAll(leaves)
-	out := Batch{end: Position{Epoch: first.Epoch, Sequence: r.Size()}, root: wire.Hash(r.Root()), entries: len(list)}
+	out := Batch{end: journaled.Position{Epoch: first.Epoch, Sequence: r.Size()}, root: wire.Hash(r.Root()), entries: len(list)}
 	b.Root = out.root
 	b.Signature = checkpoint.Checkpoint{Address: p.address, Epoch: first.Epoch, Size: r.Size(), Root: b.Root}.Sign(p.key)
 	var err error
@@ -248,7 +249,7 @@ func (p *packer) pack(list []Entry, r tree.Range) (Batch, tree.Range, error) {
 
 // seal closes the who parts to the records key; nil where there are none. The
 // address has the place, so that they can't be moved to other entries.
-func (p *packer) seal(whos []wire.SealedWho, first Position) ([]byte, error) {
+func (p *packer) seal(whos []wire.SealedWho, first journaled.Position) ([]byte, error) {
 	if len(whos) == 0 {
 		return nil, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/durable"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/checkpoint"
+	"gatehouse/sync/wire/journaled"
 )
 
 // saveEvery bounds the writes of the cursor: one that is lost only means that
@@ -69,7 +70,7 @@ func (s *Saver) write() {
 	}
 	at := PlaceOf(*k)
 	if k.Safe > 0 {
-		if err := s.o.Journal.Safe(Position{Epoch: k.Epoch, Sequence: min(k.Safe, k.Next)}); err != nil {
+		if err := s.o.Journal.Safe(journaled.Position{Epoch: k.Epoch, Sequence: min(k.Safe, k.Next)}); err != nil {
 			s.o.Log.Warn().Err(err).Msg("that entries are safe is not written")
 		}
 	}

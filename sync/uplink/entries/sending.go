@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/tree"
 	"gatehouse/sync/uplink/timing"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 const (
@@ -29,9 +30,9 @@ type Sending struct {
 	packer  packer // as each packing begins
 	log     zerolog.Logger
 
-	cursor  Position // all before it is at the registry
-	flight  []Batch  // in order from the cursor
-	sent    int      // how many of them were published since the last hello
+	cursor  journaled.Position // all before it is at the registry
+	flight  []Batch            // in order from the cursor
+	sent    int                // how many of them were published since the last hello
 	window  int
 	paused  time.Time     // the registry takes none before
 	again   time.Time     // when what was sent counts as lost
@@ -53,10 +54,10 @@ func NewSending(o Options) Sending {
 }
 
 // Cursor is the place before which everything is at the registry.
-func (s *Sending) Cursor() Position { return s.cursor }
+func (s *Sending) Cursor() journaled.Position { return s.cursor }
 
 // Begin sets a cursor that was lost, or never was, to the oldest entry.
-func (s *Sending) Begin(oldest Position) {
+func (s *Sending) Begin(oldest journaled.Position) {
 	if s.cursor.Epoch == 0 {
 		s.cursor = oldest // what was delivered before the cursor was lost is named by the answer
 	}
@@ -66,7 +67,7 @@ func (s *Sending) Begin(oldest Position) {
 func (s *Sending) Busy() bool { return len(s.flight) > 0 }
 
 // Gap returns where the entries begin again behind a gap that the flight has reached.
-func (s *Sending) Gap() (end Position, ok bool) {
+func (s *Sending) Gap() (end journaled.Position, ok bool) {
 	if s.gap == nil {
 		return end, false
 	}
@@ -150,8 +151,8 @@ func (s *Sending) SetWindow(k wire.Ack2, now time.Time) {
 	}
 }
 
-func PlaceOf(k wire.Ack2) Position {
-	return Position{Epoch: k.Epoch, Sequence: k.Next}
+func PlaceOf(k wire.Ack2) journaled.Position {
+	return journaled.Position{Epoch: k.Epoch, Sequence: k.Next}
 }
 
 // Confirmed moves the cursor over the batches that an ack confirms, if it does. The
@@ -177,7 +178,7 @@ func (s *Sending) drop(n int) {
 
 // Resume goes on where both ends agree: behind some of the flight, or anew from
 // there. It reports whether the cursor was moved, and whether over batches.
-func (s *Sending) Resume(ctx context.Context, at Position, r tree.Range) (moved, over bool) {
+func (s *Sending) Resume(ctx context.Context, at journaled.Position, r tree.Range) (moved, over bool) {
 	s.sent = 0
 	for i, b := range s.flight {
 		if s.packing != nil && b.end == at && b.root == wire.Hash(r.Root()) {
@@ -196,7 +197,7 @@ func (s *Sending) Resume(ctx context.Context, at Position, r tree.Range) (moved,
 }
 
 // MoveTo forgets what was packed: another place is to be asked about first.
-func (s *Sending) MoveTo(at Position) {
+func (s *Sending) MoveTo(at journaled.Position) {
 	s.Stop()
 	s.cursor, s.flight, s.gap = at, nil, nil
 }
@@ -215,14 +216,14 @@ func (s *Sending) InStep() bool { return s.journal.Head().Position == s.cursor }
 // LostEpoch says whether the registry has nothing of an epoch of which it had
 // something: it lost its store, and may lack the epochs before as well. Those
 // come first, so the oldest is asked about; what is there is not taken twice.
-func (s *Sending) LostEpoch(at, oldest Position) bool {
+func (s *Sending) LostEpoch(at, oldest journaled.Position) bool {
 	return at.Sequence == 0 && s.cursor.Sequence > 0 && oldest.Epoch != at.Epoch
 }
 
 // NewEpoch leaves the epoch of the journal: everything from a place on goes into a
 // new one that cites what the registry has. It returns false where that can't be
 // done, or was done too short a time ago.
-func (s *Sending) NewEpoch(ctx context.Context, from Position, k wire.Ack2, now time.Time) (at Position, ok bool) {
+func (s *Sending) NewEpoch(ctx context.Context, from journaled.Position, k wire.Ack2, now time.Time) (at journaled.Position, ok bool) {
 	if now.Before(s.forkDue) {
 		return at, false
 	}
@@ -233,7 +234,7 @@ func (s *Sending) NewEpoch(ctx context.Context, from Position, k wire.Ack2, now 
 	cite := binary.BigEndian.AppendUint64(nil, k.Epoch)
 	cite = append(binary.BigEndian.AppendUint64(cite, k.Next), k.Root[:]...)
 	at, err := s.journal.NewEpoch(ctx, from, cite)
-	if errors.Is(err, ErrGone) {
+	if errors.Is(err, journaled.ErrGone) {
 		at, err = s.journal.NewEpoch(ctx, s.journal.Head().Oldest, cite)
 	}
 	if err != nil {

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Sighting is what Watch saw in the journal.
 type Sighting struct {
-	Alarm   *Entry // an alarm
-	Tenancy bool   // a record was made at the desk
+	Alarm   *journaled.Entry // an alarm
+	Tenancy bool             // a record was made at the desk
 }
 
 // Watch follows the journal's end, beside the backlog. It returns when ctx ends.
@@ -21,10 +22,10 @@ func Watch(ctx context.Context, j Journal, out chan<- Sighting) {
 		if at.Epoch == 0 {
 			at = j.Head().Position // it opens after us; what is old comes with the backlog
 		}
-		var list []Entry
+		var list []journaled.Entry
 		var err error
 		if at.Epoch != 0 {
-			var next Position
+			var next journaled.Position
 			if list, next, err = j.Entries(ctx, at, 256); err == nil {
 				at = next
 			}
@@ -54,7 +55,7 @@ func retryWatch(changed <-chan struct{}) time.Duration {
 	return time.Hour
 }
 
-func sift(ctx context.Context, list []Entry, out chan<- Sighting) bool {
+func sift(ctx context.Context, list []journaled.Entry, out chan<- Sighting) bool {
 	for _, e := range list {
 		h, err := wire.DecodeHeader(e.Header)
 		if err != nil {

@@ -1,13 +1,57 @@
 // Package journaled has an entry as it stands in the journal's file: header and who
-// part side by side, so that the who part can be erased while the tree stays provable.
-// Its functions are safe for concurrent use.
+// part side by side, so that the who part can be erased while the tree stays provable;
+// with its place and its time. Its functions are safe for concurrent use.
 package journaled
 
 import (
+	"errors"
 	"fmt"
 
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/internal/canonical"
+)
+
+// Position is the place of an entry: the sequence numbers of each epoch start at 0. The
+// zero Position stands before the oldest entry; no epoch is 0.
+type Position struct {
+	Epoch    uint64
+	Sequence uint64
+}
+
+// Head is where a journal stands; zero: its files are not open yet.
+type Head struct {
+	Position           // of the next entry; its sequence is the size of the tree
+	Root     wire.Hash // of the tree at that size
+	Oldest   Position  // of the oldest entry that is still there
+	Boot     uint64    // number of this run
+}
+
+// Entry is one durable entry as a reader gets it. Its bytes are a copy.
+type Entry struct {
+	Position
+	Stored
+}
+
+// Stamp is the time of an entry as the gateway knows it.
+type Stamp struct {
+	BootTime uint64            // CLOCK_BOOTTIME, ns
+	Wall     int64             // ms since 1970-01-01T00:00:00Z
+	Quality  wire.ClockQuality // where Wall came from
+	Trusted  bool              // whether anything may be closed or deleted by it
+}
+
+// Made returns Wall where it is trusted, else 0.
+func (s Stamp) Made() int64 {
+	if s.Trusted {
+		return s.Wall
+	}
+	return 0
+}
+
+// What a journal says of a position at which it has nothing.
+var (
+	ErrGone  = errors.New("no such epoch in the journal")
+	ErrAhead = errors.New("behind the end of the epoch")
 )
 
 // Stored is an entry as it stands in the journal's file, split into its parts.

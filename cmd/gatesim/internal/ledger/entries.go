@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"gatehouse/internal/journal/segment"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Entry is one entry of a journal, without who. The simulator owns the house
@@ -32,7 +32,7 @@ type Entry struct {
 // entryRef is the entry that another belongs to.
 type entryRef struct{ Boot, Counter uint64 }
 
-func entryOf(e segment.Entry) (Entry, error) {
+func entryOf(e journaled.Entry) (Entry, error) {
 	h, err := wire.DecodeHeader(e.Header)
 	if err != nil {
 		return Entry{}, err

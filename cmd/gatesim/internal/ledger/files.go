@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/journal/journaltest"
 	"gatehouse/internal/journal/segment"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Files are the files of a gateway's log, read while its daemon writes others. Copies are made in the
@@ -16,7 +17,7 @@ type Files struct{ Dir string }
 // Entries calls each with the entries that are on disk, also while the daemon
 // writes others.
 func (f Files) Entries(each func(Entry) error) error {
-	return journaltest.ReadCopies(f.journal(), f.Dir, func(e segment.Entry) error {
+	return journaltest.ReadCopies(f.journal(), f.Dir, func(e journaled.Entry) error {
 		out, err := entryOf(e)
 		if err != nil {
 			return err
