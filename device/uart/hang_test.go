@@ -1,6 +1,7 @@
 package uart_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -66,16 +67,6 @@ func (d deaf) fill(t *testing.T) {
 	}
 }
 
-// taken tries as long as the write before has not ended, and returns what came of
-// it then: the thread of that one may have no turn for a while.
-func taken(try func() error) error {
-	for end := time.Now().Add(hang); ; time.Sleep(time.Millisecond) {
-		if err := try(); err == nil || time.Now().After(end) {
-			return err
-		}
-	}
-}
-
 // TestWriteToNobody: a device that takes nothing is an error after a while and
 // not a hang; what it did not take is dropped, so that it does not arrive later;
 // Close returns, and Write after it.
@@ -89,7 +80,7 @@ func TestWriteToNobody(t *testing.T) {
 	if _, err := p.Write(lost); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("a device that takes nothing: %v", err)
 	}
-	if err := taken(func() error { _, err := p.Write([]byte("next")); return err }); err != nil {
+	if _, err := p.Write([]byte("next")); err != nil {
 		t.Errorf("after it: %v", err)
 	}
 	if err := p.Close(); err != nil {
@@ -98,20 +89,40 @@ func TestWriteToNobody(t *testing.T) {
 	if _, err := p.Write([]byte("x")); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
+	d.arrives(t, "next")
+}
+
+// arrives holds what comes to the far end, behind the zeros of fill, against want.
+func (d deaf) arrives(t *testing.T, want string) {
+	t.Helper()
 	if err := d.slave.Close(); err != nil {
 		t.Fatal(err)
 	}
 	syscall.Close(d.raw)
 	late, _ := io.ReadAll(d.master) // ends by the error of a terminal that nobody holds
-	for i, b := range late {
-		if b != 0 {
-			if got := string(late[i:]); got != "next" {
-				t.Errorf("%q arrived", got)
-			}
-			return
-		}
+	if got := string(bytes.TrimLeft(late, "\x00")); got != want {
+		t.Errorf("%q arrived, want %q", got, want)
 	}
-	t.Error("nothing arrived")
+}
+
+// TestClosedWriteIsDropped: a write that Close ends does not arrive later either.
+func TestClosedWriteIsDropped(t *testing.T) {
+	d := newDeaf(t)
+	p, err := uart.Open(d.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.fill(t)
+	failed := make(chan error)
+	go func() { _, err := p.Write(lost); failed <- err }()
+	time.Sleep(10 * time.Millisecond) // as a rule it waits for room now; if not, Close refuses it
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; !errors.Is(err, os.ErrClosed) {
+		t.Fatal(err)
+	}
+	d.arrives(t, "")
 }
 
 // TestHangsCostNoThreads: a device that hangs is opened again and again, for
@@ -121,8 +132,8 @@ func TestHangsCostNoThreads(t *testing.T) {
 	var ports uart.Ports
 	var before int
 	for round := range 21 {
-		var p device.Port
-		if err := taken(func() (err error) { p, err = ports.Open(d.config()); return err }); err != nil {
+		p, err := ports.Open(d.config())
+		if err != nil {
 			t.Fatal(err)
 		}
 		d.fill(t)

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"go.bug.st/serial"
 	"golang.org/x/sys/unix"
 
 	"gatehouse/device"
@@ -30,20 +29,20 @@ type tty struct {
 
 // openSystem opens a terminal device and keeps others away as far as that ends
 // with this process: TIOCEXCL stays on a pty whose other end lives on.
-func openSystem(path string, mode *serial.Mode) (system, error) {
+func openSystem(path string, baud int) (system, error) {
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, busy(err)
 	}
-	t := &tty{fd: fd, wake: -1, timeout: serial.NoTimeout}
-	if err := t.setUp(mode); err != nil {
+	t := &tty{fd: fd, wake: -1, timeout: -1}
+	if err := t.setUp(baud); err != nil {
 		_ = unix.Close(fd)
 		return nil, err
 	}
 	return t, nil
 }
 
-func (t *tty) setUp(mode *serial.Mode) (err error) {
+func (t *tty) setUp(baud int) (err error) {
 	about := unix.Stat_t{}
 	if err = unix.Fstat(t.fd, &about); err != nil {
 		return err
@@ -51,7 +50,7 @@ func (t *tty) setUp(mode *serial.Mode) (err error) {
 	if err = unix.Flock(t.fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return busy(err)
 	}
-	if err = t.set(mode); err != nil {
+	if err = t.set(baud); err != nil {
 		return fmt.Errorf("set it up: %w", err)
 	}
 	if !isPty(about.Rdev) {
@@ -80,7 +79,7 @@ func isPty(rdev uint64) bool {
 
 // set makes the port carry every byte as it is, and remembers what the driver
 // made of that.
-func (t *tty) set(mode *serial.Mode) error {
+func (t *tty) set(baud int) error {
 	s, err := unix.IoctlGetTermios(t.fd, unix.TCGETS2)
 	if err != nil {
 		return err
@@ -89,8 +88,8 @@ func (t *tty) set(mode *serial.Mode) error {
 	s.Oflag &^= unix.OPOST
 	s.Lflag = 0
 	s.Cflag &^= unix.CSIZE | unix.PARENB | unix.CSTOPB | unix.CRTSCTS | unix.CMSPAR | unix.CBAUD | unix.CIBAUD
-	s.Cflag |= unix.CS8 | unix.CREAD | unix.CLOCAL | speed(mode.BaudRate)
-	s.Ispeed, s.Ospeed = uint32(mode.BaudRate), uint32(mode.BaudRate)
+	s.Cflag |= unix.CS8 | unix.CREAD | unix.CLOCAL | speed(baud)
+	s.Ispeed, s.Ospeed = uint32(baud), uint32(baud)
 	s.Cc[unix.VMIN], s.Cc[unix.VTIME] = 1, 0
 	if err := unix.IoctlSetTermios(t.fd, unix.TCSETS2, s); err != nil {
 		return err
@@ -113,10 +112,7 @@ func speed(baud int) uint32 {
 	return unix.BOTHER
 }
 
-func (t *tty) SetMode(*serial.Mode) error { return unix.IoctlSetTermios(t.fd, unix.TCSETS2, &t.want) }
-
-func (t *tty) ResetInputBuffer() error  { return unix.IoctlSetInt(t.fd, unix.TCFLSH, unix.TCIFLUSH) }
-func (t *tty) ResetOutputBuffer() error { return unix.IoctlSetInt(t.fd, unix.TCFLSH, unix.TCOFLUSH) }
+func (t *tty) ResetInputBuffer() error { return unix.IoctlSetInt(t.fd, unix.TCFLSH, unix.TCIFLUSH) }
 
 func (t *tty) SetReadTimeout(d time.Duration) error { t.timeout = d; return nil }
 
@@ -175,25 +171,31 @@ func (t *tty) take(b []byte, ready int16) (int, error) {
 	return 0, nil
 }
 
-// Write writes all of b, however long that takes, or until Close.
+// Write writes all of b. What the device does not take in time, or before Close, is
+// dropped.
 func (t *tty) Write(b []byte) (int, error) {
 	t.use.RLock()
 	defer t.use.RUnlock()
-	for done := 0; ; {
-		if t.closed {
-			return done, os.ErrClosed
-		}
+	if t.closed {
+		return 0, os.ErrClosed
+	}
+	for done, end := 0, time.Now().Add(writeTime); ; {
 		n, err := unix.Write(t.fd, b[done:])
 		done += max(n, 0)
+		left := time.Until(end)
 		switch {
-		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-		case err != nil:
+		case err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR):
 			return done, err
 		case done == len(b):
 			return done, nil
+		case left <= 0:
+			err = os.ErrDeadlineExceeded
+		default:
+			_, err = t.poll(unix.POLLOUT, left)
 		}
-		if _, err := t.poll(unix.POLLOUT, time.Second); err != nil {
-			return done, err
+		if err != nil {
+			_ = unix.IoctlSetInt(t.fd, unix.TCFLSH, unix.TCOFLUSH)
+			return 0, err
 		}
 	}
 }

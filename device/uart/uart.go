@@ -3,22 +3,22 @@
 //
 // It turns what the system says into the errors that readers branch on: a
 // read that ran into its timeout, a device that was pulled out, a port that we
-// closed, and what other programs do to it, which on Linux it looks for each second:
-// settings that are no longer ours it sets again. It refuses to know any reader's protocol, never touches the modem
-// lines (ptys and many adapters fail on them), and searches for no ports: the
-// site file names a stable path such as one under /dev/serial/by-id.
+// closed, and what other programs do to it, which it looks for each second on Linux:
+// settings that are no longer ours it sets again. It refuses to know any reader's
+// protocol, never touches the modem lines (ptys and many adapters fail on them), and
+// searches for no ports: the site file names a stable path such as one under
+// /dev/serial/by-id.
 package uart
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"go.bug.st/serial"
 
 	"gatehouse/device"
 	"gatehouse/device/fault"
@@ -33,31 +33,26 @@ import (
 // Read and SetReadTimeout are for one goroutine, Write for one, Close for any.
 // A Write that the device does not take within a second fails with
 // os.ErrDeadlineExceeded, and what the kernel still has of it is dropped: a
-// command must not arrive late. Few drivers can't drop it; then each Write fails
-// until the device takes it, and not even Close frees the thread that waits in
-// the kernel. Who opens a port again and again uses Ports.
+// command must not arrive late. Who opens a port again and again uses Ports.
 func Open(c device.PortConfig) (device.Port, error) { return new(Ports).Open(c) }
 
-// Ports opens serial ports as Open does, but not one at whose path a write from
-// before still waits in the kernel: else each new attempt at a device that hangs
-// would cost one more thread. The zero value is ready. Safe for use by many
-// goroutines.
+// Ports opens serial ports as Open does, and remembers of each path when another
+// program at it was told, so that a port that is opened again and again does not tell
+// it anew each time. The zero value is ready. Safe for use by many goroutines.
 type Ports struct {
-	mu   sync.Mutex
-	last map[string]*port // by path
-	dial func(path string, mode *serial.Mode) (system, error)
+	shared sync.Map // by path: *atomic.Int64, see port
 }
 
+// writeTime is how long a device may take to accept a write: the kernel has room for
+// thousands of bytes, so that a device which takes none of them for so long hangs.
+const writeTime = time.Second
+
 // system is an open port as the system has it. Read returns 0 bytes and no error
-// when the timeout passed.
+// when the timeout passed, which is none while it is negative.
 type system interface {
-	Read([]byte) (int, error)
-	Write([]byte) (int, error)
+	io.ReadWriteCloser
 	SetReadTimeout(time.Duration) error
-	SetMode(*serial.Mode) error
 	ResetInputBuffer() error
-	ResetOutputBuffer() error
-	Close() error
 }
 
 // ErrNoPort: what has the name of a port is a file, a directory or another device.
@@ -71,96 +66,40 @@ type Holder struct {
 
 func (h Holder) String() string { return fmt.Sprintf("%s (process %d)", h.Name, h.PID) }
 
-func names(who []Holder) (list []string) {
-	for _, h := range who {
-		list = append(list, h.String())
-	}
-	return list
-}
-
-// Open is the function Open, and refuses a path at which a write hangs.
+// Open is the function Open.
 func (ps *Ports) Open(c device.PortConfig) (device.Port, error) {
-	if last := ps.lastAt(c.Path); last != nil && last.stuck() {
-		return nil, fmt.Errorf("open serial port %s: a write to it still hangs in the kernel: unplug the device and plug it in again", c.Path)
-	}
-	dial := ps.dial
-	if dial == nil {
-		dial = openSystem
-	}
-	mode := serial.Mode{
-		BaudRate: c.Baud,
-		DataBits: 8,
-		Parity:   serial.NoParity,
-		StopBits: serial.OneStopBit,
-	}
-	lib, err := dial(c.Path, &mode)
+	lib, err := openSystem(c.Path, c.Baud)
 	if err != nil {
-		return nil, fmt.Errorf("open serial port %s at %d baud: %w", c.Path, c.Baud, openCause(err))
+		return nil, fmt.Errorf("open serial port %s at %d baud: %w", c.Path, c.Baud, cause(err))
 	}
 	if err := lib.ResetInputBuffer(); err != nil {
 		_ = lib.Close()
 		return nil, fmt.Errorf("drop old input of serial port %s: %w", c.Path, cause(err))
 	}
-	p := newPort(c.Path, lib, mode)
-	if last := ps.lastAt(c.Path); last != nil {
-		p.shared.Store(last.shared.Load()) // who opens it again and again is not told anew each time
-	}
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	if ps.last == nil {
-		ps.last = map[string]*port{}
-	}
-	ps.last[c.Path] = p
+	shared, _ := ps.shared.LoadOrStore(c.Path, new(atomic.Int64))
+	p := &port{path: c.Path, lib: lib, timeout: -1, shared: shared.(*atomic.Int64)}
+	p.late = p.fail("read", os.ErrDeadlineExceeded)
 	return p, nil
 }
 
-func (ps *Ports) lastAt(path string) *port {
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	return ps.last[path]
-}
-
-// port adapts the library's port to the contract of device.Port.
+// port adapts the system's port to the contract of device.Port.
 type port struct {
 	path    string
 	lib     system
-	mode    serial.Mode
 	timeout time.Duration
 	late    error // of each Read that runs into the timeout: a bus does that at every poll
 	closed  atomic.Bool
-	writer  *writer
-	quit    chan struct{} // closed by Close
 
-	// When it was told of another program at the port, and of settings that were set
-	// again, in Unix nanoseconds; 0: never.
-	shared, settings atomic.Int64
-
-	flushing sync.Mutex // no flush after the library's Close: the number of its file may be another's then
-	shut     bool       // the library's port is closed
-}
-
-func newPort(path string, lib system, mode serial.Mode) *port {
-	p := &port{path: path, lib: lib, mode: mode, timeout: serial.NoTimeout, quit: make(chan struct{})}
-	p.late = p.fail("read", os.ErrDeadlineExceeded)
-	p.writer = newWriter(lib.Write, p.flush, p.quit)
-	return p
-}
-
-// stuck says that the port is closed, and a write to it still waits, not only for
-// a moment.
-func (p *port) stuck() bool {
-	return p.closed.Load() && p.writer.busy.Load() && !p.writer.gone(freeTime)
+	shared   *atomic.Int64 // when another program at the path was told, in Unix nanoseconds
+	settings time.Time     // when it was told that settings were set again
 }
 
 func (p *port) SetReadTimeout(d time.Duration) error {
 	if p.closed.Load() {
 		return p.fail("set read timeout of", os.ErrClosed)
 	}
-	if d < 0 {
-		d = serial.NoTimeout
-	}
-	p.timeout = d
-	return p.lib.SetReadTimeout(d)
+	p.timeout = max(d, -1)
+	return p.lib.SetReadTimeout(p.timeout)
 }
 
 func (p *port) Read(b []byte) (int, error) {
@@ -192,18 +131,19 @@ const (
 
 // news is false for what was told a while ago, of what other programs do to the port.
 func (p *port) news(err error) bool {
-	told, again := &p.shared, sharedAgain
+	now := time.Now()
 	switch device.PortFault(err) {
-	case fault.None:
-		return true
+	case fault.PortShared:
+		if now.Sub(time.Unix(0, p.shared.Load())) < sharedAgain {
+			return false
+		}
+		p.shared.Store(now.UnixNano())
 	case fault.PortSettings:
-		told, again = &p.settings, settingsAgain
+		if now.Sub(p.settings) < settingsAgain {
+			return false
+		}
+		p.settings = now
 	}
-	now := time.Now().UnixNano()
-	if last := told.Load(); last != 0 && now-last < int64(again) {
-		return false
-	}
-	told.Store(now)
 	return true
 }
 
@@ -211,7 +151,7 @@ func (p *port) Write(b []byte) (int, error) {
 	if p.closed.Load() {
 		return 0, p.fail("write", os.ErrClosed)
 	}
-	n, err := p.writer.send(b)
+	n, err := p.lib.Write(b)
 	switch {
 	case err == nil:
 		return n, nil
@@ -221,37 +161,15 @@ func (p *port) Write(b []byte) (int, error) {
 	return n, p.fail("write", cause(err))
 }
 
-// Close frees a blocked Read, and a Write as far as the driver can drop what was
-// written. A second Close returns nil.
+// Close frees a blocked Read and Write. A second Close returns nil.
 func (p *port) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
-	close(p.quit)
-	if p.writer.busy.Load() && !p.writer.gone(endTime) {
-		p.writer.drop()
-		p.writer.gone(freeTime) // better before the number of the port's file may be another's
-	}
-	p.flushing.Lock()
-	err := p.lib.Close()
-	p.shut = true
-	p.flushing.Unlock()
-	if err != nil && !errors.Is(cause(err), device.ErrUnplugged) {
+	if err := p.lib.Close(); err != nil && !errors.Is(cause(err), device.ErrUnplugged) {
 		return p.fail("close", err)
 	}
 	return nil
-}
-
-// flush drops what the kernel did not send yet, and wakes the write that waits for
-// room: Linux does so for a UART by itself, for a pty when its settings are set,
-// be they the same. What fails shows in that the write goes on waiting.
-func (p *port) flush() {
-	p.flushing.Lock()
-	defer p.flushing.Unlock()
-	if !p.shut {
-		_ = p.lib.ResetOutputBuffer()
-		_ = p.lib.SetMode(&p.mode)
-	}
 }
 
 func (p *port) fail(tried string, err error) error {
@@ -260,22 +178,8 @@ func (p *port) fail(tried string, err error) error {
 
 // cause tells a device that went away from one that fails.
 func cause(err error) error {
-	var pe *serial.PortError
-	if errors.As(err, &pe) && pe.Code() == serial.PortClosed {
-		return device.ErrUnplugged
-	}
-	switch {
-	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ENXIO), errors.Is(err, syscall.ENODEV):
+	if errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.ENODEV) {
 		return fmt.Errorf("%w (%w)", device.ErrUnplugged, err)
 	}
 	return err
-}
-
-// openCause is cause for Open: the library hides the kernel's number there.
-func openCause(err error) error {
-	var pe *serial.PortError
-	if errors.As(err, &pe) && pe.Code() == serial.PermissionDenied {
-		return fmt.Errorf("%w (%w)", os.ErrPermission, err)
-	}
-	return cause(err)
 }

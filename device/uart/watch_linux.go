@@ -55,7 +55,7 @@ func (t *tty) look(now time.Time) error {
 	}
 	w.next = now.Add(lookEvery)
 	if !t.asSet() {
-		if err := t.SetMode(nil); err != nil {
+		if err := unix.IoctlSetTermios(t.fd, unix.TCSETS2, &t.want); err != nil {
 			return err
 		}
 		_ = t.ResetInputBuffer() // it came under settings that were not ours
@@ -66,11 +66,15 @@ func (t *tty) look(now time.Time) error {
 		return nil
 	}
 	w.holders = now.Add(holderEvery)
+	var names []string
 	who, _ := holders(w.about)
-	if len(who) > 0 {
-		return fmt.Errorf("%w: %s", device.ErrPortShared, strings.Join(names(who), ", "))
+	for _, h := range who {
+		names = append(names, h.String())
 	}
-	if signs {
+	switch {
+	case len(names) > 0:
+		return fmt.Errorf("%w: %s", device.ErrPortShared, strings.Join(names, ", "))
+	case signs:
 		return device.ErrPortShared
 	}
 	return nil
