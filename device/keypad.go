@@ -1,6 +1,10 @@
 package device
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // MaxPIN is the most digits that a PIN has.
 const MaxPIN = 10
@@ -38,6 +42,15 @@ func (p PIN) Digits() string { return string(p.digits[:p.n]) }
 
 // Len returns the number of digits; 0 is no PIN.
 func (p PIN) Len() int { return int(p.n) }
+
+// String tells that there is a PIN, and not even its length.
+func (p PIN) String() string { return "PIN" }
+
+// Format keeps every verb of fmt from printing the digits.
+func (p PIN) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(p.String())) }
+
+// MarshalJSON keeps encoders from writing the digits.
+func (p PIN) MarshalJSON() ([]byte, error) { return json.Marshal(p.String()) }
 
 // Keypad puts single keys together to PINs: # sends, * clears, and a pause
 // clears too, so that a lone old digit can't spoil the next PIN. The zero value

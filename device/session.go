@@ -3,8 +3,11 @@ package device
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"gatehouse/device/fault"
 	"gatehouse/internal/backoff"
@@ -20,79 +23,86 @@ const (
 // ErrNoAnswer means that a port is open and whatever hangs on it is silent.
 var ErrNoAnswer = errors.New("no answer")
 
-// Session keeps a reader's port in use: it opens it, tells when the reader can
-// be used and when not, and tries again when it fails, at first after 250 ms,
-// then ever longer up to 10 s. For one goroutine, once.
-type Session struct {
-	Source string                            // the reader's name in its events
-	Events chan<- Event                      // waits for room there
-	Open   func() (Port, error)              // opens the port
-	Use    func(context.Context, Port) error // works with it until it fails; calls Online as soon as the reader can be used
-	Told   func(Event, error)                // nil, or called with each CameOnline and WentOffline, for the log
-
-	status EventKind // the last of CameOnline and WentOffline that was sent
-	since  time.Time
-	told   map[fault.Code]time.Time
-}
-
-// Run works until ctx ends and returns ctx.Err(). WentOffline is sent once, its
-// Fault by the cause: fault.Missing,
-// fault.Unplugged, fault.NoAnswer, fault.PortBusy or fault.IO.
-func (s *Session) Run(ctx context.Context) error {
-	for retry := backoff.New(minBackoff, maxBackoff); ; retry.Wait(ctx) {
-		err := s.once(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if s.status == CameOnline && time.Since(s.since) >= settled {
-			retry.Reset()
-		}
-		s.offline(ctx, err)
-	}
-}
-
-// once opens the port and uses it until it fails or ctx ends.
-func (s *Session) once(ctx context.Context) error {
-	port, err := s.Open()
+// Use opens a port or lines, hands them to use and closes them when that returns. The
+// end of ctx closes them too, which frees whoever waits in them.
+func Use[T io.Closer](ctx context.Context, open func() (T, error), use func(context.Context, T) error) error {
+	opened, err := open()
 	if err != nil {
 		return err
 	}
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
-		_ = port.Close() // frees a blocked Read
+		_ = opened.Close() // nothing to save; opening again tells what is wrong
 	})
 	defer func() {
 		if stop() {
-			_ = port.Close()
+			_ = opened.Close()
 			return
 		}
 		<-closed
 	}()
-	return s.Use(ctx, port)
+	return use(ctx, opened)
+}
+
+// Session keeps a reader's port in use: it opens it, tells when the reader can
+// be used and when not, and tries again when it fails, at first after 250 ms,
+// then ever longer up to 10 s. For one goroutine, once.
+type Session struct {
+	Door Reporter
+	Open func() (Port, error)              // opens the port
+	Use  func(context.Context, Port) error // works with it until it fails; calls Online as soon as the reader can be used
+	Log  zerolog.Logger
+
+	since time.Time // when the reader came online
+}
+
+// Run works until ctx ends and returns ctx.Err(). WentOffline is sent once, with the
+// fault of CauseOf.
+func (s *Session) Run(ctx context.Context) error {
+	for retry := backoff.New(minBackoff, maxBackoff); ; retry.Wait(ctx) {
+		err := Use(ctx, s.Open, s.Use)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		online := s.Door.status == CameOnline
+		if online && time.Since(s.since) >= settled {
+			retry.Reset()
+		}
+		if s.Door.status != WentOffline {
+			found := CauseOf(err, online)
+			s.Log.Warn().Err(err).Str("reader", s.Door.Source).Stringer("fault", found).Msg("reader offline")
+			s.Door.Change(ctx, Event{Kind: WentOffline, Fault: found})
+		}
+	}
 }
 
 // Online tells, once for each time, that the reader can be used.
 func (s *Session) Online(ctx context.Context) {
-	if s.status == CameOnline {
+	if s.Door.status == CameOnline {
 		return
 	}
-	s.status, s.since = CameOnline, time.Now()
-	s.tell(ctx, Event{Kind: CameOnline}, nil)
+	s.since = time.Now()
+	s.Log.Info().Str("reader", s.Door.Source).Msg("reader online")
+	s.Door.Change(ctx, Event{Kind: CameOnline})
 }
 
-func (s *Session) offline(ctx context.Context, err error) {
-	if s.status == WentOffline {
-		return
+// Disturbed tells what another program did to the port, and reports true, where err is
+// such an error of Read after which the port goes on.
+func (s *Session) Disturbed(ctx context.Context, err error) bool {
+	found := PortFault(err)
+	if found != fault.None {
+		s.Log.Warn().Err(err).Str("reader", s.Door.Source).Msg("another program at the port")
+		s.Door.Fault(ctx, found, 0)
 	}
-	found := s.cause(err)
-	s.status = WentOffline
-	s.tell(ctx, Event{Kind: WentOffline, Fault: found}, err)
+	return found != fault.None
 }
 
-func (s *Session) cause(err error) fault.Code {
+// CauseOf is the fault of a port that can't be opened or used: fault.Missing,
+// fault.Unplugged where it was of use before, fault.NoAnswer, fault.PortBusy or fault.IO.
+func CauseOf(err error, used bool) fault.Code {
 	switch unplugged := errors.Is(err, ErrUnplugged); {
-	case unplugged && s.status == CameOnline:
+	case unplugged && used:
 		return fault.Unplugged
 	case unplugged, errors.Is(err, os.ErrNotExist):
 		return fault.Missing
@@ -104,31 +114,45 @@ func (s *Session) cause(err error) fault.Code {
 	return fault.IO
 }
 
-func (s *Session) tell(ctx context.Context, e Event, err error) {
-	e.Source = s.Source
-	if s.Told != nil {
-		s.Told(e, err)
-	}
-	s.Send(ctx, e)
-}
+// Reporter tells a door what one reader reads, and how it is. It waits for room in
+// Events, or until ctx ends. For one goroutine.
+type Reporter struct {
+	Source string // the reader's name in its events
+	Events chan<- Event
 
-// Fault sends a FaultSeen, each kind at most once a second.
-func (s *Session) Fault(ctx context.Context, f fault.Code) {
-	if last, ok := s.told[f]; f == fault.None || ok && time.Since(last) < faultEvery {
-		return
-	}
-	if s.told == nil {
-		s.told = map[fault.Code]time.Time{}
-	}
-	s.told[f] = time.Now()
-	s.Send(ctx, Event{Kind: FaultSeen, Fault: f})
+	status EventKind // the last of CameOnline and WentOffline that was told
+	told   map[fault.Code]time.Time
 }
 
 // Send sends an event of this reader.
-func (s *Session) Send(ctx context.Context, e Event) {
-	e.Source = s.Source
+func (r *Reporter) Send(ctx context.Context, e Event) {
+	e.Source = r.Source
 	select {
-	case s.Events <- e:
+	case r.Events <- e:
 	case <-ctx.Done():
 	}
+}
+
+// Change sends CameOnline or WentOffline, unless it was the last of the two.
+func (r *Reporter) Change(ctx context.Context, e Event) {
+	if r.status != e.Kind {
+		r.status = e.Kind
+		r.Send(ctx, e)
+	}
+}
+
+// Offline reports whether the door was told that the reader is away.
+func (r *Reporter) Offline() bool { return r.status == WentOffline }
+
+// Fault sends a FaultSeen with the time at, of Event.At: each fault at most once a
+// second, and nothing for fault.None.
+func (r *Reporter) Fault(ctx context.Context, f fault.Code, at time.Duration) {
+	if last, ok := r.told[f]; f == fault.None || ok && time.Since(last) < faultEvery {
+		return
+	}
+	if r.told == nil {
+		r.told = map[fault.Code]time.Time{}
+	}
+	r.told[f] = time.Now()
+	r.Send(ctx, Event{Kind: FaultSeen, Fault: f, At: at})
 }

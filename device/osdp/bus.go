@@ -2,8 +2,6 @@ package osdp
 
 import (
 	"context"
-	"errors"
-	"os"
 	"time"
 
 	"gatehouse/device"
@@ -66,7 +64,7 @@ func (b *Bus) Run(ctx context.Context) error {
 	b.timer = time.NewTimer(0)
 	defer b.timer.Stop()
 	for retry := backoff.New(minBackoff, maxBackoff); ; {
-		err := b.session(ctx)
+		err := device.Use(ctx, b.open, b.session)
 		if ctx.Err() != nil {
 			for _, c := range b.contacts {
 				c.reader.requests.configured(ErrOffline)
@@ -86,24 +84,8 @@ func (b *Bus) Run(ctx context.Context) error {
 	}
 }
 
-// session opens the port and polls until it fails or ctx ends.
-func (b *Bus) session(ctx context.Context) error {
-	port, err := b.open()
-	if err != nil {
-		return err
-	}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(closed)
-		_ = port.Close() // frees the blocked Read
-	})
-	defer func() {
-		if stop() {
-			_ = port.Close()
-			return
-		}
-		<-closed
-	}()
+// session polls over the open port until it fails or ctx ends.
+func (b *Bus) session(ctx context.Context, port device.Port) error {
 	b.opened = time.Now()
 	b.line.port = port
 	for _, c := range b.contacts {
@@ -221,15 +203,7 @@ func (b *Bus) sleep(ctx context.Context, d time.Duration) {
 
 // failed tells all doors that the port is gone.
 func (b *Bus) failed(err error, now time.Time) {
-	code := fault.IO
-	switch unplugged := errors.Is(err, device.ErrUnplugged); {
-	case unplugged && !b.opened.IsZero():
-		code = fault.Unplugged
-	case unplugged, errors.Is(err, os.ErrNotExist):
-		code = fault.Missing
-	case errors.Is(err, device.ErrPortBusy):
-		code = fault.PortBusy
-	}
+	code := device.CauseOf(err, !b.opened.IsZero())
 	for _, c := range b.contacts {
 		c.portGone(code, now)
 	}

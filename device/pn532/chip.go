@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gatehouse/device"
-	"gatehouse/device/fault"
 )
 
 // Commands (user manual, section 7). The chip answers each with a code one
@@ -43,8 +42,8 @@ var errGarbled = errors.New("the module's answer has a wrong checksum")
 type chip struct {
 	port   device.Port
 	limits limits
-	// disturbed is told what another program does to the port, which goes on.
-	disturbed func(error)
+	// disturbed reports whether an error is what another program did to the port, which goes on.
+	disturbed func(error) bool
 
 	dec  decoder
 	cmd  []byte
@@ -190,11 +189,7 @@ func (c *chip) next(deadline time.Time) (frame, error) {
 			c.dec.reset()
 			return frameNone, device.ErrNoAnswer
 		}
-		if device.PortFault(err) != fault.None {
-			c.disturbed(err)
-			continue
-		}
-		if n == 0 && err != nil {
+		if err != nil && !c.disturbed(err) && n == 0 {
 			return frameNone, err
 		}
 	}

@@ -52,7 +52,7 @@ func New(c Config, open func() (device.Port, error), events chan<- device.Event)
 		c.Hold = defaultHold
 	}
 	r := &Reader{cfg: c, seen: device.Presence{Hold: c.Hold}, limits: usual}
-	r.session = device.Session{Source: c.Source, Events: events, Open: open, Use: r.use, Told: r.told}
+	r.session = device.Session{Door: device.Reporter{Source: c.Source, Events: events}, Open: open, Use: r.use, Log: c.Log}
 	return r
 }
 
@@ -76,10 +76,7 @@ func (r *Reader) Run(ctx context.Context) error {
 // use looks for cards until the port or the module fails. A module that lost
 // its power for a moment has forgotten its settings: it is set up anew.
 func (r *Reader) use(ctx context.Context, port device.Port) error {
-	c := &chip{port: port, limits: r.limits, disturbed: func(err error) {
-		r.cfg.Log.Warn().Err(err).Str("reader", r.cfg.Source).Msg("another program at the port")
-		r.session.Fault(ctx, device.PortFault(err))
-	}}
+	c := &chip{port: port, limits: r.limits, disturbed: func(err error) bool { return r.session.Disturbed(ctx, err) }}
 	defer c.dec.forget()
 	if err := r.start(ctx, c); err != nil {
 		return err
@@ -94,7 +91,7 @@ func (r *Reader) use(ctx context.Context, port device.Port) error {
 		case !silent(err):
 			return err
 		default:
-			r.session.Fault(ctx, faultOf(err))
+			r.session.Door.Fault(ctx, faultOf(err), 0)
 			if failures++; failures >= maxFailures {
 				return unusable(err)
 			}
@@ -103,8 +100,10 @@ func (r *Reader) use(ctx context.Context, port device.Port) error {
 			}
 		}
 		r.seen.Fade(time.Now())
-		if err := wait(ctx, pollEvery-time.Since(before)); err != nil {
-			return err
+		select {
+		case <-time.After(pollEvery - time.Since(before)):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
@@ -152,7 +151,7 @@ func (r *Reader) take(ctx context.Context, listed []byte) {
 		return
 	}
 	if begins, _ := r.seen.See(e, time.Now()); begins {
-		r.session.Send(ctx, e)
+		r.session.Door.Send(ctx, e)
 	}
 }
 
@@ -197,24 +196,4 @@ func zero(b []byte) bool {
 		}
 	}
 	return true
-}
-
-// told writes into the log what the session told.
-func (r *Reader) told(e device.Event, err error) {
-	if e.Kind == device.CameOnline {
-		r.cfg.Log.Info().Str("reader", r.cfg.Source).Msg("reader online")
-		return
-	}
-	r.cfg.Log.Warn().Err(err).Str("reader", r.cfg.Source).Stringer("fault", e.Fault).Msg("reader offline")
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -69,7 +69,7 @@ func New(c Config, open func() (device.Port, error), events chan<- device.Event)
 		c.Hold = defaultHold
 	}
 	r := &Reader{cfg: c, seen: device.Presence{Confirm: c.Layout.Confirm, Hold: c.Hold}}
-	r.session = device.Session{Source: c.Source, Events: events, Open: open, Use: r.use, Told: r.told}
+	r.session = device.Session{Door: device.Reporter{Source: c.Source, Events: events}, Open: open, Use: r.use, Log: c.Log}
 	return r
 }
 
@@ -134,9 +134,7 @@ func (r *Reader) step(ctx context.Context, port device.Port) error {
 		r.silence(ctx, due)
 		return nil
 	}
-	if found := device.PortFault(err); found != fault.None {
-		r.cfg.Log.Warn().Err(err).Str("reader", r.cfg.Source).Msg("another program at the port")
-		r.session.Fault(ctx, found)
+	if r.session.Disturbed(ctx, err) {
 		return nil
 	}
 	return err
@@ -149,7 +147,7 @@ func (r *Reader) silence(ctx context.Context, due time.Time) {
 		r.take(ctx, e, due)
 	}
 	r.quiet = due
-	r.session.Fault(ctx, r.seen.Expire(due))
+	r.session.Door.Fault(ctx, r.seen.Expire(due), 0)
 	r.seen.Fade(due)
 }
 
@@ -220,7 +218,7 @@ func (r *Reader) take(ctx context.Context, e device.Event, now time.Time) {
 	if e.Kind == device.FaultSeen {
 		rest := e.Fault == fault.Noise || e.Fault == fault.Length
 		if !rest || now.Sub(r.opened) >= settling { // else the port was opened in the middle of a frame
-			r.session.Fault(ctx, e.Fault)
+			r.session.Door.Fault(ctx, e.Fault, 0)
 		}
 		return
 	}
@@ -231,20 +229,11 @@ func (r *Reader) take(ctx context.Context, e device.Event, now time.Time) {
 	}
 	came := r.came(now)
 	begins, found := r.seen.See(e, came)
-	r.session.Fault(ctx, found)
+	r.session.Door.Fault(ctx, found, 0)
 	if begins {
 		if now.Sub(came) < r.cfg.Hold {
 			r.seen.See(e, now) // it may lie there still
 		}
-		r.session.Send(ctx, e)
+		r.session.Door.Send(ctx, e)
 	}
-}
-
-// told writes into the log what the session told.
-func (r *Reader) told(e device.Event, err error) {
-	if e.Kind == device.CameOnline {
-		r.cfg.Log.Info().Str("reader", r.cfg.Source).Msg("reader online")
-		return
-	}
-	r.cfg.Log.Warn().Err(err).Str("reader", r.cfg.Source).Stringer("fault", e.Fault).Msg("reader offline")
 }

@@ -19,7 +19,7 @@ const (
 type Reader struct {
 	cfg  Config
 	open func() (device.Lines, error)
-	door reporter
+	door device.Reporter
 }
 
 // New makes a Reader; Run starts it. open requests D0 and D1, in this order, in
@@ -27,7 +27,7 @@ type Reader struct {
 // names an edge by the level after it and a short pulse may show none), and is
 // called again after each failure.
 func New(cfg Config, open func() (device.Lines, error), events chan<- device.Event) *Reader {
-	return &Reader{cfg: cfg, open: open, door: reporter{source: cfg.Source, events: events, told: map[fault.Code]time.Time{}}}
+	return &Reader{cfg: cfg, open: open, door: device.Reporter{Source: cfg.Source, Events: events}}
 }
 
 // Run reads until ctx ends and returns ctx.Err(); for a wrong Config it returns
@@ -48,7 +48,7 @@ func (r *Reader) Run(ctx context.Context) error {
 		if time.Since(opened) > maxBackoff {
 			retry.Reset()
 		}
-		r.door.change(ctx, device.Event{Kind: device.WentOffline, Fault: cause})
+		r.door.Change(ctx, device.Event{Kind: device.WentOffline, Fault: cause})
 		if !retry.Wait(ctx) {
 			return ctx.Err()
 		}
@@ -57,26 +57,17 @@ func (r *Reader) Run(ctx context.Context) error {
 
 // serve opens the lines and reads them until they fail or ctx ends.
 func (r *Reader) serve(ctx context.Context) fault.Code {
-	lines, err := r.open()
-	if errors.Is(err, device.ErrLineBusy) {
+	opened := false
+	err := device.Use(ctx, r.open, func(ctx context.Context, lines device.Lines) error {
+		opened = true
+		return newSession(ctx, r.cfg, &r.door, lines).run()
+	})
+	switch {
+	case !opened && errors.Is(err, device.ErrLineBusy):
 		return fault.LineBusy
-	}
-	if err != nil {
+	case !opened:
 		return fault.Missing
-	}
-	over, closed := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(closed)
-		select {
-		case <-ctx.Done():
-		case <-over:
-		}
-		_ = lines.Close() // nothing to save; opening again tells what is wrong
-	}()
-	err = newSession(ctx, r.cfg, &r.door, lines).run()
-	close(over)
-	<-closed
-	if errors.Is(err, device.ErrUnplugged) {
+	case errors.Is(err, device.ErrUnplugged):
 		return fault.Unplugged
 	}
 	return fault.IO

@@ -22,7 +22,7 @@ const (
 // session is one opening of the lines.
 type session struct {
 	ctx    context.Context
-	door   *reporter
+	door   *device.Reporter
 	lines  device.Lines
 	framer *Framer
 	cable  cable
@@ -36,12 +36,12 @@ type session struct {
 	stirred  bool      // edges came since the last silence
 }
 
-func newSession(ctx context.Context, cfg Config, door *reporter, lines device.Lines) *session {
+func newSession(ctx context.Context, cfg Config, door *device.Reporter, lines device.Lines) *session {
 	now := time.Now()
 	s := &session{ctx: ctx, door: door, lines: lines, settle: now.Add(settleTime), check: now.Add(settleTime)}
 	s.framer = NewFramer(cfg, s.frame)
 	s.keypad = device.Keypad{Pause: cfg.Keypad.Pause, Length: cfg.Keypad.Length}
-	if door.status == device.WentOffline {
+	if door.Offline() {
 		s.missed = now.Add(cmp.Or(cfg.Keypad.Pause, usualPause))
 	}
 	return s
@@ -106,7 +106,7 @@ func (s *session) quiet(now time.Time) error {
 	if !s.settle.IsZero() && !now.Before(s.settle) {
 		s.settle = time.Time{}
 		s.framer.Settle()
-		s.door.change(s.ctx, device.Event{Kind: device.CameOnline})
+		s.door.Change(s.ctx, device.Event{Kind: device.CameOnline})
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func (s *session) look(now time.Time) error {
 		s.check = now.Add(heldLimit + time.Millisecond)
 	}
 	if s.cable.held && !was {
-		s.door.fault(s.ctx, fault.Cable, 0)
+		s.door.Fault(s.ctx, fault.Cable, 0)
 	}
 	return nil
 }
@@ -131,17 +131,17 @@ func (s *session) look(now time.Time) error {
 func (s *session) frame(f Frame) {
 	switch {
 	case f.Fault != fault.None:
-		s.door.fault(s.ctx, f.Fault, f.At)
+		s.door.Fault(s.ctx, f.Fault, f.At)
 		s.keypad.Spoil(f.At) // it may have been a key
 	case s.cable.held:
 		s.keypad.Spoil(f.At)
 	case f.Key != 0:
 		s.key(f)
 	case f.PIN.Len() > 0:
-		s.door.send(s.ctx, device.Event{Kind: device.PINEntered, PIN: f.PIN, At: f.At})
+		s.door.Send(s.ctx, device.Event{Kind: device.PINEntered, PIN: f.PIN, At: f.At})
 	default:
 		s.keypad.Clear() // somebody begins anew
-		s.door.send(s.ctx, device.Event{Kind: device.CardRead, Card: f.Card, At: f.At})
+		s.door.Send(s.ctx, device.Event{Kind: device.CardRead, Card: f.Card, At: f.At})
 	}
 }
 
@@ -164,7 +164,7 @@ func (s *session) key(f Frame) {
 		s.keypad.Spoil(f.At)
 	}
 	if pin, ok := s.keypad.Press(f.Key, f.At); ok {
-		s.door.send(s.ctx, device.Event{Kind: device.PINEntered, PIN: pin, At: f.At})
+		s.door.Send(s.ctx, device.Event{Kind: device.PINEntered, PIN: pin, At: f.At})
 	}
 }
 
