@@ -1,6 +1,7 @@
 package device
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -56,7 +57,7 @@ func (p PIN) MarshalJSON() ([]byte, error) { return json.Marshal(p.String()) }
 // clears too, so that a lone old digit can't spoil the next PIN. The zero value
 // is ready. For one goroutine.
 type Keypad struct {
-	Pause  time.Duration // longest between two keys; 0: 5 s, after which keypads clear themselves
+	Pause  time.Duration // longest between two keys; 0: KeyPause
 	Length int           // a PIN of so many digits needs no #; 0: every PIN does
 
 	typed PIN
@@ -64,18 +65,14 @@ type Keypad struct {
 	spoil bool // too many digits, or a garbled key: wait for # or * or a pause
 }
 
-// defaultPause is when keypads clear themselves (Rosslare); 2.5 to 10 s are in use.
-const defaultPause = 5 * time.Second
+// KeyPause is when keypads clear themselves (Rosslare); 2.5 to 10 s are in use.
+const KeyPause = 5 * time.Second
 
 // Press takes a key, '0' to '9', '*' or '#', at a time of any steady clock. It
 // returns a PIN and true when the key completed one. Any other key spoils the
 // PIN at hand.
 func (k *Keypad) Press(key byte, at time.Duration) (PIN, bool) {
-	pause := k.Pause
-	if pause == 0 {
-		pause = defaultPause
-	}
-	if at-k.last > pause || at < k.last {
+	if at-k.last > cmp.Or(k.Pause, KeyPause) || at < k.last {
 		k.Clear()
 	}
 	k.last = at

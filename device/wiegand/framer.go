@@ -10,6 +10,17 @@ import (
 // swappedAfter frames in a row that are right when inverted, the wires are swapped.
 const swappedAfter = 3
 
+// Frame is what a Framer makes of the bits between two silences: a checked
+// Card, one key, a whole PIN of a keypad that sends it so, or a Fault and none
+// of them.
+type Frame struct {
+	Card  device.Card
+	Key   byte // '0' to '9', '*' or '#'; 0: none
+	PIN   device.PIN
+	Fault fault.Code
+	At    time.Duration // CLOCK_MONOTONIC of its last edge so far
+}
+
 // Framer cuts edges into frames by the edges' own timestamps, never by when
 // they were read. Line 0 of the edges is D0, line 1 is D1. Not safe for
 // concurrent use; it allocates nothing once made.

@@ -1,9 +1,11 @@
 package wiegand
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +35,6 @@ const (
 	usualCodes = "0123456789*#...."
 	// rosslareCodes is the order of Rosslare's default, where 10 is the key 0.
 	rosslareCodes = ".1234567890*#..."
-	usualPause    = 5 * time.Second // as device.Keypad has it
 	minPause      = time.Second
 	maxPause      = 30 * time.Second
 )
@@ -97,26 +98,21 @@ func (k Keypad) Validate(formats []Format) error {
 }
 
 func kindOf(name string) (keypadKind, bool) {
-	for _, k := range keypadKinds {
-		if k.name == name {
-			return k, true
-		}
+	i := slices.IndexFunc(keypadKinds, func(k keypadKind) bool { return k.name == name })
+	if i < 0 {
+		return keypadKind{}, false
 	}
-	return keypadKind{}, false
+	return keypadKinds[i], true
 }
 
 func (k Keypad) checkCodes(kind keypadKind) error {
-	codes := k.Codes
+	codes := cmp.Or(k.Codes, kind.codes)
 	switch {
 	case codes == "":
-		codes = kind.codes
+		return nil
 	case kind.codes == "":
 		return errors.New("codes are for single keys: this one sends a whole PIN")
-	}
-	if kind.codes == "" {
-		return nil
-	}
-	if len(codes) != len(usualCodes) || strings.Trim(codes, "0123456789*#.") != "" {
+	case len(codes) != len(usualCodes) || strings.Trim(codes, "0123456789*#.") != "":
 		return fmt.Errorf("codes %q: want 16 of 0 to 9, *, # and . for none", codes)
 	}
 	for _, key := range "0123456789" {
@@ -131,13 +127,9 @@ func (k Keypad) checkCodes(kind keypadKind) error {
 }
 
 func (k Keypad) checkPIN(kind keypadKind) error {
-	digits := kind.digits
-	if kind.codes != "" {
-		digits = device.MaxPIN
-	}
-	hasFacility := strings.Contains(kind.layout, "f")
+	digits := cmp.Or(kind.digits, device.MaxPIN)
 	switch {
-	case k.Facility != 0 && !hasFacility:
+	case k.Facility != 0 && !strings.Contains(kind.layout, "f"):
 		return fmt.Errorf("facility code %d: it sends none", k.Facility)
 	case k.Facility < 0 || k.Facility > 255:
 		return fmt.Errorf("facility code %d: want 0 to 255", k.Facility)
@@ -145,12 +137,6 @@ func (k Keypad) checkPIN(kind keypadKind) error {
 		return fmt.Errorf("length %d: its PINs have always %d digits", k.Length, digits)
 	case k.Length < 0 || k.Length > digits:
 		return fmt.Errorf("length %d: want up to %d", k.Length, digits)
-	}
-	return k.checkPause(kind)
-}
-
-func (k Keypad) checkPause(kind keypadKind) error {
-	switch {
 	case k.Pause != 0 && kind.codes == "":
 		return fmt.Errorf("pause of %v: the keypad itself puts the keys together", k.Pause)
 	case k.Pause != 0 && (k.Pause < minPause || k.Pause > maxPause):
@@ -186,10 +172,7 @@ func newPad(k Keypad) pad {
 	if !ok {
 		return pad{}
 	}
-	p := pad{kind: kind, codes: kind.codes, facility: uint64(k.Facility), length: k.Length}
-	if k.Codes != "" {
-		p.codes = k.Codes
-	}
+	p := pad{kind: kind, codes: cmp.Or(k.Codes, kind.codes), facility: uint64(k.Facility), length: k.Length}
 	if kind.whole {
 		p.length = kind.digits
 	}
@@ -257,33 +240,17 @@ func (p *pad) read(c device.Card) Frame {
 // pin writes a whole PIN as it was typed, as far as the number tells. A PIN of
 // zeros alone is none, except where all digits are sent.
 func (p *pad) pin(value uint64) (device.PIN, bool) {
-	if p.kind.bcd {
-		number, ok := decimal(value)
-		if !ok {
-			return device.PIN{}, false
-		}
-		value = number
-	}
 	if value == 0 && !p.kind.whole || p.kind.max != 0 && value > p.kind.max {
 		return device.PIN{}, false
 	}
 	digits := strconv.FormatUint(value, 10)
+	if p.kind.bcd {
+		digits = strconv.FormatUint(value, 16) // one above 9 is no digit of a PIN
+	}
 	if p.length != 0 && len(digits) > p.length {
 		return device.PIN{}, false
 	}
 	return device.NewPIN(strings.Repeat("0", max(p.length-len(digits), 0)) + digits)
-}
-
-// decimal reads digits of four bits; false for one above 9.
-func decimal(bcd uint64) (number uint64, ok bool) {
-	for shift := 60; shift >= 0; shift -= 4 {
-		digit := bcd >> shift & 15
-		if digit > 9 {
-			return 0, false
-		}
-		number = number*10 + digit
-	}
-	return number, true
 }
 
 // halves checks the parity that most frames have: the ones of the first half

@@ -1,8 +1,13 @@
 package wiegand
 
 import (
+	"encoding/binary"
+	"fmt"
 	"math/big"
 	"math/bits"
+	"slices"
+
+	"gatehouse/device"
 )
 
 // number is a number of up to 256 bits, low word first: as long as the longest
@@ -10,23 +15,20 @@ import (
 type number [4]uint64
 
 func numberOf(n *big.Int) (v number) {
-	rest, word := new(big.Int).Set(n), new(big.Int)
+	var b [32]byte
+	n.FillBytes(b[:])
 	for i := range v {
-		v[i] = word.And(rest, lowWord).Uint64()
-		rest.Rsh(rest, 64)
+		v[i] = binary.BigEndian.Uint64(b[24-8*i:])
 	}
 	return v
 }
 
-// lowWord masks 64 bits; it is never written.
-var lowWord = new(big.Int).SetUint64(1<<64 - 1)
-
 func (v number) big() *big.Int {
-	sum := new(big.Int)
-	for i := len(v) - 1; i >= 0; i-- {
-		sum.Or(sum.Lsh(sum, 64), new(big.Int).SetUint64(v[i]))
+	var b [32]byte
+	for i, word := range v {
+		binary.BigEndian.PutUint64(b[24-8*i:], word)
 	}
-	return sum
+	return new(big.Int).SetBytes(b[:])
 }
 
 // String is decimal.
@@ -65,4 +67,38 @@ func (v number) toBCD() (bcd number) {
 		bcd[shift/64] |= digit << (shift % 64)
 	}
 	return bcd
+}
+
+// Whole returns how many bits a number has that the format carries as it is, up to
+// 64: one piece, with no more around it than a parity bit at either end or the check
+// digit of W44. It is 0 for a format that leaves bits out, or has more than a number.
+func (f Format) Whole() int {
+	list := slices.Concat(f.facility.list, f.card.list)
+	n := len(list)
+	for i, at := range list {
+		if at != list[0]+uint8(i) {
+			return 0
+		}
+	}
+	framed := n > 0 && (list[0] == 1 && n+2 == f.Bits || list[0] == 0 && n+f.xorWidth == f.Bits)
+	if !f.card.plain() || !f.facility.plain() || !framed || n > 64 || f.issue.list != nil || f.oem.list != nil {
+		return 0
+	}
+	return n
+}
+
+// plain tells whether the number is its bits, whatever they are.
+func (d *field) plain() bool { return d.max == 0 && d.only == 0 && !d.bcd }
+
+// Frame makes the card of a format with a Whole number.
+func (f Format) Frame(v uint64) (device.Card, error) {
+	n := f.Whole()
+	if n == 0 || n < 64 && v>>n != 0 {
+		return device.Card{}, fmt.Errorf("frame %s: it does not carry the number as it is", f.Name)
+	}
+	cards := len(f.card.list)
+	if f.facility.list == nil {
+		return f.Encode(Fields{Card: v})
+	}
+	return f.Encode(Fields{Facility: v >> cards, Card: v & (1<<cards - 1), HasFacility: true})
 }

@@ -32,7 +32,7 @@ type Proposal struct {
 // bits of their card. There is none for cards of different lengths, or of less
 // than 16 or more than 256 bits. Advice says what to do next.
 func Propose(cards []device.Card) []Proposal {
-	if len(cards) == 0 || slices.ContainsFunc(cards, func(c device.Card) bool { return c.Len() != cards[0].Len() }) {
+	if len(cards) == 0 || mixed(cards) {
 		return nil
 	}
 	var all []Proposal
@@ -56,6 +56,11 @@ func Propose(cards []device.Card) []Proposal {
 		all = append(all, p)
 	}
 	return all
+}
+
+// mixed tells that the cards have different lengths.
+func mixed(cards []device.Card) bool {
+	return slices.ContainsFunc(cards, func(c device.Card) bool { return c.Len() != cards[0].Len() })
 }
 
 func (f *Format) fits(cards []device.Card) bool {
@@ -147,11 +152,7 @@ func (f *Format) idle(cards []device.Card) int {
 	if slices.ContainsFunc(cards, func(c device.Card) bool { return f.unused(c) > 0 }) {
 		return 0
 	}
-	all := device.Card{}
-	for range f.Bits {
-		all, _ = all.Append(1)
-	}
-	return f.unused(all)
+	return f.unused(inverse(oneBit(f.Bits, f.Bits)))
 }
 
 // blind tells that a card with all bits inverted passes all checks.
@@ -223,7 +224,7 @@ func Advice(cards []device.Card, proposals []Proposal) string {
 	switch {
 	case len(cards) == 0:
 		return "Swipe a card."
-	case slices.ContainsFunc(cards, func(c device.Card) bool { return c.Len() != cards[0].Len() }):
+	case mixed(cards):
 		return "The swipes have different numbers of bits: cards of several kinds, or noise on the wires. Swipe one kind; if one card gives different lengths, look at ground and shield."
 	case cards[0].Len() < minRaw:
 		return "So few bits are a key of a keypad, not a card."

@@ -42,7 +42,7 @@ func newSession(ctx context.Context, cfg Config, door *device.Reporter, lines de
 	s.framer = NewFramer(cfg, s.frame)
 	s.keypad = device.Keypad{Pause: cfg.Keypad.Pause, Length: cfg.Keypad.Length}
 	if door.Offline() {
-		s.missed = now.Add(cmp.Or(cfg.Keypad.Pause, usualPause))
+		s.missed = now.Add(cmp.Or(cfg.Keypad.Pause, device.KeyPause))
 	}
 	return s
 }

@@ -65,6 +65,12 @@ func even(at uint8, over []uint8) parity { return parity{at: at, over: over} }
 
 func odd(at uint8, over []uint8) parity { return parity{at: at, odd: true, over: over} }
 
+// evenOdd is the usual pair of parity bits: bit 0 is even over the bits 1 to left, the
+// one after last is odd over the bits first to last.
+func evenOdd(left, first, last uint8) []parity {
+	return []parity{even(0, run(1, left)), odd(last+1, run(first, last))}
+}
+
 // num is the number of the bits first to last.
 func num(first, last uint8) field { return field{list: run(first, last)} }
 
@@ -83,13 +89,4 @@ func every(step, first, last uint8) []uint8 {
 // without lists what is in list and in no other.
 func without(list []uint8, others ...[]uint8) []uint8 {
 	return slices.DeleteFunc(list, func(i uint8) bool { return slices.Contains(slices.Concat(others...), i) })
-}
-
-// ones fixes bits at 1.
-func ones(list ...uint8) []fixed {
-	var all []fixed
-	for _, at := range list {
-		all = append(all, fixed{at, 1})
-	}
-	return all
 }
