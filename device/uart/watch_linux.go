@@ -2,6 +2,7 @@ package uart
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type watch struct {
 	about   unix.Stat_t // of the port
 	next    time.Time   // when to look again
 	holders time.Time   // when to look for others again
+	once    []Holder    // others that were there at the last look
 	read    int64       // the kernel's time of the last read, of anybody's, in seconds
 	taken   bool        // what was there was gone when we read it
 }
@@ -46,6 +48,24 @@ func (w *watch) others(fd int) bool {
 	return seen
 }
 
+// stayed names the other programs that have the port open at this look and had it at the
+// one before. A program that is being started has all files of whoever starts it, for a
+// moment: one of ours that checks the journal is nobody who reads the port. Who is new is
+// looked for again soon.
+func (w *watch) stayed(now time.Time) (names []string) {
+	who, _ := holders(w.about)
+	w.holders = now.Add(holderEvery)
+	for _, h := range who {
+		if slices.Contains(w.once, h) {
+			names = append(names, h.String())
+		} else {
+			w.holders = w.next
+		}
+	}
+	w.once = who
+	return names
+}
+
 // look compares the settings with ours and sets them again, and looks for other
 // readers. What it finds does not end the use of the port.
 func (t *tty) look(now time.Time) error {
@@ -65,12 +85,7 @@ func (t *tty) look(now time.Time) error {
 	if !signs && now.Before(w.holders) {
 		return nil
 	}
-	w.holders = now.Add(holderEvery)
-	var names []string
-	who, _ := holders(w.about)
-	for _, h := range who {
-		names = append(names, h.String())
-	}
+	names := w.stayed(now)
 	switch {
 	case len(names) > 0:
 		return fmt.Errorf("%w: %s", device.ErrPortShared, strings.Join(names, ", "))
