@@ -1,15 +1,15 @@
 package front
 
 import (
+	"cmp"
 	"crypto/ed25519"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 
+	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/certificate"
 	"gatehouse/internal/strict"
@@ -54,11 +54,7 @@ func LoadConfig(path string) (Config, error) {
 }
 
 func (c *Config) defaults(dir string) {
-	set := func(v *string, def string) {
-		if *v == "" {
-			*v = def
-		}
-	}
+	set := func(v *string, def string) { *v = cmp.Or(*v, def) }
 	set(&c.State, dir)
 	set(&c.Socket, filepath.Join(c.State, api.FileSocket))
 	set(&c.Broker, Embedded)
@@ -67,12 +63,8 @@ func (c *Config) defaults(dir string) {
 	set(&c.BrokerCertificate, c.path(api.FileServerCert))
 	set(&c.BrokerKey, c.path(api.FileServerKey))
 	set(&c.BrokerCA, c.path(api.FileCA))
-	if c.EnrolPerMinute == 0 {
-		c.EnrolPerMinute = 20
-	}
-	if c.GatewayPerDay == 0 {
-		c.GatewayPerDay = 256
-	}
+	c.EnrolPerMinute = cmp.Or(c.EnrolPerMinute, 20)
+	c.GatewayPerDay = cmp.Or(c.GatewayPerDay, 256)
 }
 
 func (c Config) check() error {
@@ -113,50 +105,12 @@ func loadKeys(c Config, log *zerolog.Logger) (k ownKeys, err error) {
 	if k.trust, err = os.ReadFile(c.path(api.FileTrust)); err != nil {
 		return k, fmt.Errorf("load trust document: %w", err)
 	}
-	if k.root, err = loadPublic(c.path(api.FileRoot)); err != nil {
+	if k.root, err = keys.LoadRoot(c.path(api.FileRoot)); err != nil {
 		return k, err
 	}
-	if k.witness, err = loadPrivate(c.path(api.FileWitnessKey)); err != nil {
+	if k.witness, err = keys.LoadPrivateKey(c.path(api.FileWitnessKey)); err != nil {
 		return k, err
 	}
 	k.server, err = certificate.Load(c.path(api.FileServerCert), c.path(api.FileServerKey), log)
 	return k, err
-}
-
-func loadPublic(path string) (ed25519.PublicKey, error) {
-	der, err := readPEM(path, "PUBLIC KEY")
-	if err != nil {
-		return nil, err
-	}
-	any, err := x509.ParsePKIXPublicKey(der)
-	key, ok := any.(ed25519.PublicKey)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("load key %s: no public key of Ed25519", path)
-	}
-	return key, nil
-}
-
-func loadPrivate(path string) (ed25519.PrivateKey, error) {
-	der, err := readPEM(path, "PRIVATE KEY")
-	if err != nil {
-		return nil, err
-	}
-	any, err := x509.ParsePKCS8PrivateKey(der)
-	key, ok := any.(ed25519.PrivateKey)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("load key %s: no private key of Ed25519", path)
-	}
-	return key, nil
-}
-
-func readPEM(path, kind string) ([]byte, error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("load key: %w", err)
-	}
-	block, _ := pem.Decode(raw)
-	if block == nil || block.Type != kind {
-		return nil, fmt.Errorf("load key %s: no PEM block %q", path, kind)
-	}
-	return block.Bytes, nil
 }

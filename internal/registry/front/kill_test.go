@@ -130,7 +130,7 @@ func TestAckedSurvivesKill(t *testing.T) {
 	g.fill(n)
 	db, err := store.Open(t.Context(), r.config().path(api.FileDatabase))
 	r.must(err)
-	r.must(db.Update(t.Context(), func(tx *store.Tx) error { return tx.Documents.PutHouse("b1", 1, r.house(1, g).Envelope) }))
+	r.must(db.Update(t.Context(), func(tx *store.Tx) error { return tx.Documents.PutHouse(r.house(1, g), 1) }))
 	r.must(db.Close())
 	acked := 0
 	// What was stored and not acked before a kill is acked with the next batch.
@@ -146,13 +146,13 @@ func TestAckedSurvivesKill(t *testing.T) {
 	r.must(err)
 	defer db.Close()
 	next := uint64(0)
-	r.must(db.Batches(t.Context(), store.Filter{}, func(_ wire.Place, b store.Batch) error {
+	for b, err := range db.Batches(t.Context(), store.Filter{}) {
+		r.must(err)
 		if b.First != next {
 			t.Fatalf("stored from %d, want %d", b.First, next)
 		}
 		next = b.Next
-		return nil
-	}))
+	}
 	if next != n {
 		t.Fatalf("%d entries are stored, want %d", next, n)
 	}

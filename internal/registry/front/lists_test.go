@@ -1,6 +1,7 @@
 package front
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"testing"
@@ -135,7 +136,7 @@ func TestLogGap(t *testing.T) {
 	_, err = s.front.client.PutList(t.Context(), second)
 	s.must(err)
 	got, err := s.front.store.Log(t.Context(), "b1", 100)
-	if err != nil || len(got) != 4 || got[3].Hash != wire.Hash(log[3].Hash) || !got[0].Own {
+	if err != nil || len(got) != 4 || !bytes.Equal(got[3].Hash, log[3].Hash) || !got[0].Own {
 		t.Fatalf("%+v, %v", got, err)
 	}
 }

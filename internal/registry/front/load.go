@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
@@ -71,48 +70,52 @@ func (f *Front) makeParts() (err error) {
 	if own := o.Config.BrokerCertificate; o.Config.Broker != Embedded && own != o.Config.path(api.FileServerCert) {
 		endings.Broker = own
 	}
-	f.page = &status.Page{Options: status.Options{Store: f.store, Roster: f.roster, Active: &f.active, Committer: f.committer, Inbox: f.inbox,
-		Safety: f.safety, Clock: f.clock, Now: o.Now, Endings: endings}}
+	f.page = &status.Page{Store: f.store, Roster: f.roster, Active: &f.active, Committer: f.committer, Inbox: f.inbox,
+		Safety: f.safety, Clock: f.clock, Now: o.Now, Endings: endings}
 	return nil
 }
 
 // loadUndos reads those that were not taken before this start.
 func (f *Front) loadUndos(ctx context.Context) error {
-	return f.store.Undos(ctx, func(building, gateway string, envelope []byte) {
-		g := f.roster.Find(building + "/" + gateway)
+	undos, err := f.store.Undos(ctx)
+	for _, u := range undos {
+		g := f.roster.Find(u.Building + "/" + u.Gateway)
 		if g == nil {
-			return
+			continue
 		}
-		if floor, err := keys.OpenUndo(envelope, f.roster.Look(g).Place, f.active.Load().Trust); err == nil {
-			f.roster.SetUndo(g, roster.Undo{Floor: floor, Envelope: envelope})
+		if floor, err := keys.OpenUndo(u.Envelope, f.roster.Look(g).Place, f.active.Load().Trust); err == nil {
+			f.roster.SetUndo(g, roster.Undo{Floor: floor, Envelope: u.Envelope})
 		}
-	})
+	}
+	return err
 }
 
 // loadDocuments reads the documents and lists of all buildings.
 func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error {
 	a := f.active.Load()
-	err := f.store.Houses(ctx, func(building string, envelope, old []byte) error {
-		h, err := a.OpenHouse(building, envelope)
-		if err != nil {
-			// Its issuer is trusted no more: its gateways wait for a new one.
-			f.o.Log.Error().Err(err).Msg("a stored document is not active")
-			return nil
-		}
-		f.roster.SetHouse(building, h, envelope, old)
-		return nil
-	})
+	houses, err := f.store.Houses(ctx)
 	if err != nil {
 		return err
 	}
-	err = f.store.Lists(ctx, func(l store.List, at time.Time) error {
+	for _, d := range houses {
+		h, err := a.OpenHouse(d.Building, d.Envelope)
+		if err != nil {
+			// Its issuer is trusted no more: its gateways wait for a new one.
+			f.o.Log.Error().Err(err).Msg("a stored document is not active")
+			continue
+		}
+		f.roster.SetHouse(h, d)
+	}
+	for l, err := range f.store.Lists(ctx) {
+		if err != nil {
+			return err
+		}
 		head, err := document.HeadOf(l)
 		if err != nil {
 			return fmt.Errorf("stored list of %s: %w", l.Building, err)
 		}
-		f.roster.SetList(head, at)
-		return nil
-	})
+		f.roster.SetList(head)
+	}
 	// The last run may not have sent a list that it stored. A gateway that stayed
 	// connected to a broker elsewhere says no hello, and would hear of it in hours.
 	for _, k := range known {
@@ -120,7 +123,7 @@ func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error 
 			f.downlink.Unproved.Sent(f.roster.Find(k.Place.Address()), l.List)
 		}
 	}
-	return err
+	return nil
 }
 
 // loadTrust takes the newer of the stored Trust document and the one in the
@@ -128,25 +131,27 @@ func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error 
 func (f *Front) loadTrust(ctx context.Context) error {
 	first := f.active.Load()
 	var stored *document.Authority
-	err := f.store.Trusts(ctx, func(envelope []byte) error {
+	envelopes, err := f.store.Trusts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, envelope := range envelopes {
 		next, err := document.OpenTrust(envelope, f.keys.root, f.keys.witnessPublic())
 		if err != nil {
 			return fmt.Errorf("stored %w", err)
 		}
 		if stored != nil {
-			next, err = stored.Follow(next)
+			if next, err = stored.Follow(next); err != nil {
+				return err
+			}
 		}
 		stored = next
-		return err
-	})
-	if err != nil {
-		return err
 	}
 	switch {
 	case stored == nil:
 		stored = first
 	case stored.Trust.Registry != first.Trust.Registry:
-		return fmt.Errorf("the database in %s is of registry %s, the keys are of %s", filepath.Dir(f.o.Config.path("x")), stored.Trust.Registry, first.Trust.Registry)
+		return fmt.Errorf("the database in %s is of registry %s, the keys are of %s", filepath.Clean(f.o.Config.State), stored.Trust.Registry, first.Trust.Registry)
 	case stored.Trust.Version < first.Trust.Version:
 		if stored, err = stored.Follow(first); err != nil {
 			return err

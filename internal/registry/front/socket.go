@@ -75,7 +75,7 @@ func (f *Front) serveIssuer(s *socket.Server) {
 	socket.Handle(s, "POST /v1/trust", post(func(ctx context.Context, d api.Document) (api.Pushed, error) {
 		return f.downlink.Documents.PutTrust(ctx, d.Envelope)
 	}))
-	socket.Handle(s, "GET /v1/trusts", get(func(ctx context.Context, _ url.Values) ([][]byte, error) { return query.Trusts(ctx, f.store) }))
+	socket.Handle(s, "GET /v1/trusts", get(func(ctx context.Context, _ url.Values) ([][]byte, error) { return f.store.Trusts(ctx) }))
 }
 
 // serveOperator answers what the operator's commands ask.

@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
 	"time"
 
 	"gatehouse/sync/wire"
@@ -11,6 +9,7 @@ import (
 
 // Alarm is the header of an alarm.
 type Alarm struct {
+	Place    wire.Place // as read
 	Gateway  int64
 	Epoch    uint64
 	Sequence uint64
@@ -34,7 +33,7 @@ type Applied struct {
 func (tx *Tx) AddAlarm(a Alarm, most int) error {
 	err := tx.exec(`INSERT INTO alarms (gateway, epoch, seq, header, stored, heard_at) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (gateway, epoch, seq) DO UPDATE SET header = excluded.header, stored = excluded.stored WHERE alarms.stored = 0`,
-		a.Gateway, int64(a.Epoch), int64(a.Sequence), a.Header, flag(a.Stored), a.Heard.UnixMilli())
+		a.Gateway, a.Epoch, a.Sequence, a.Header, a.Stored, a.Heard)
 	if err != nil || a.Stored {
 		return err
 	}
@@ -45,25 +44,15 @@ func (tx *Tx) AddAlarm(a Alarm, most int) error {
 
 // Waiting returns the sequence numbers in [from, to) of an epoch of which only a
 // notice has come, in order.
-func (tx *Tx) Waiting(gateway int64, epoch, from, to uint64) (all []uint64, err error) {
-	all, err = column(tx.query(`SELECT seq FROM alarms WHERE gateway = $1 AND epoch = $2 AND seq >= $3 AND seq < $4 AND stored = 0 ORDER BY seq`,
-		gateway, int64(epoch), int64(from), int64(to)))
-	if err != nil {
-		return nil, fmt.Errorf("read alarms: %w", err)
-	}
-	return all, nil
+func (tx *Tx) Waiting(gateway int64, epoch, from, to uint64) ([]uint64, error) {
+	return list(tx.conn, "read alarms", itself[uint64],
+		`SELECT seq FROM alarms WHERE gateway = $1 AND epoch = $2 AND seq >= $3 AND seq < $4 AND stored = 0 ORDER BY seq`, gateway, epoch, from, to)
 }
 
-// Alarms calls each with the newest of a building (of all, for ""), at most
-// limit.
-func (s *Store) Alarms(ctx context.Context, building string, limit int, call func(wire.Place, Alarm) error) error {
-	return s.each(ctx, "read alarms", func(rows *sql.Rows) error {
-		var p wire.Place
-		var a Alarm
-		if err := rows.Scan(&p.District, &p.Town, &p.Building, &p.Gateway, (*u64)(&a.Epoch), (*u64)(&a.Sequence), &a.Header, &a.Stored, (*ms)(&a.Heard)); err != nil {
-			return err
-		}
-		return call(p, a)
+// Alarms returns the newest of a building (of all, for ""), at most limit.
+func (s *Store) Alarms(ctx context.Context, building string, limit int) ([]Alarm, error) {
+	return list(s.reading(ctx), "read alarms", func(a *Alarm) []any {
+		return append(placeFields(&a.Place), &a.Epoch, &a.Sequence, &a.Header, &a.Stored, &a.Heard)
 	}, `SELECT g.district, g.town, g.building, g.gateway, a.epoch, a.seq, a.header, a.stored, a.heard_at
 		FROM alarms a JOIN gateways g ON g.id = a.gateway WHERE ($1 = '' OR g.building = $2)
 		UNION ALL SELECT g.district, g.town, g.building, g.gateway, f.epoch, f.first, NULL, 1, f.found_at
@@ -75,7 +64,7 @@ func (s *Store) Alarms(ctx context.Context, building string, limit int, call fun
 func (tx *Tx) AddApplied(a Applied, at time.Time) error {
 	return tx.exec(`INSERT INTO applied (gateway, epoch, seq, version, hash, stored_at) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (gateway, epoch, seq) DO NOTHING`,
-		a.Gateway, int64(a.Epoch), int64(a.Sequence), int64(a.Version), a.Hash[:], at.UnixMilli())
+		a.Gateway, a.Epoch, a.Sequence, a.Version, a.Hash, at)
 }
 
 // SetBack judges what a hello says: it is of an epoch, whose size it names, and
@@ -84,24 +73,22 @@ func (tx *Tx) AddApplied(a Applied, at time.Time) error {
 // that an entry of its own epoch has overtaken, or one of an earlier epoch, is an
 // old one that comes again, and says nothing.
 func (tx *Tx) SetBack(gateway int64, epoch, size, list uint64) (bool, error) {
-	beyond, err := one(tx.query(`SELECT COUNT(*) FROM applied WHERE gateway = $1 AND version > $2`, gateway, int64(list)))
-	if err != nil || beyond == 0 {
-		return false, err
-	}
-	overtaken, err := one(tx.query(`SELECT COUNT(*) FROM applied WHERE gateway = $1 AND epoch = $2 AND seq >= $3 AND version > $4`,
-		gateway, int64(epoch), int64(size), int64(list)))
+	const doing = "judge a hello"
+	overtaken, err := tx.number(doing, `SELECT COUNT(*) FROM applied WHERE gateway = $1 AND epoch = $2 AND seq >= $3 AND version > $4`,
+		gateway, epoch, size, list)
 	if err != nil || overtaken > 0 {
 		return false, err
 	}
-	later, err := one(tx.query(`SELECT COUNT(*) FROM epochs e JOIN epochs o ON o.gateway = e.gateway AND o.number > e.number
-		WHERE e.gateway = $1 AND e.epoch = $2`, gateway, int64(epoch)))
+	later, err := tx.number(doing, `SELECT COUNT(*) FROM epochs e JOIN epochs o ON o.gateway = e.gateway AND o.number > e.number
+		WHERE e.gateway = $1 AND e.epoch = $2`, gateway, epoch)
 	if err != nil || later > 0 {
 		return false, err
 	}
-	if err := tx.exec(`DELETE FROM applied WHERE gateway = $1 AND version > $2`, gateway, int64(list)); err != nil {
+	void, err := tx.changed(`DELETE FROM applied WHERE gateway = $1 AND version > $2`, gateway, list)
+	if err != nil || void == 0 {
 		return false, err
 	}
 	return true, tx.exec(`INSERT INTO setbacks (gateway, number, list) VALUES ($1, 1, $2) ON CONFLICT (gateway) DO UPDATE SET
 		number = setbacks.number + 1, list = CASE WHEN excluded.list < setbacks.list THEN excluded.list ELSE setbacks.list END`,
-		gateway, int64(list))
+		gateway, list)
 }

@@ -30,23 +30,21 @@ const Ahead = 5 * time.Minute
 
 // query is what the batches are read by, and its arguments.
 func (f Filter) query() (string, []any) {
-	from, to := int64(-1<<62), int64(1<<62)
-	if !f.From.IsZero() {
-		from = f.From.UnixMilli()
-	}
-	if !f.To.IsZero() {
-		to = f.To.UnixMilli()
-	}
 	var args []any
 	arg := func(v any) string {
 		args = append(args, v)
 		return fmt.Sprintf("$%d", len(args))
 	}
 	query := `SELECT g.district, g.town, g.building, g.gateway,
-		b.gateway, b.epoch, b.first, b.next, b.wall_from, b.wall_to, b.body, b.sealed, b.stored_at
+		` + batchColumns + `
 		FROM batches b JOIN gateways g ON g.id = b.gateway JOIN epochs e ON e.gateway = b.gateway AND e.epoch = b.epoch
-		WHERE (b.wall_to >= ` + arg(from) + ` OR b.stored_at >= ` + arg(from) + `)
-		AND (b.wall_from < ` + arg(to) + ` OR b.wall_to > b.stored_at + ` + arg(Ahead.Milliseconds()) + `)`
+		WHERE TRUE`
+	if !f.From.IsZero() {
+		query += ` AND (b.wall_to >= ` + arg(f.From) + ` OR b.stored_at >= ` + arg(f.From) + `)`
+	}
+	if !f.To.IsZero() {
+		query += ` AND (b.wall_from < ` + arg(f.To) + ` OR b.wall_to > b.stored_at + ` + arg(Ahead.Milliseconds()) + `)`
+	}
 	if f.Building != "" {
 		query += ` AND g.building = ` + arg(f.Building)
 	}
@@ -67,7 +65,7 @@ func (f Filter) query() (string, []any) {
 func (c *Cursor) behind(newest bool, arg func(any) string) string {
 	number := func() string {
 		return `(SELECT e2.number FROM epochs e2 JOIN gateways g2 ON g2.id = e2.gateway
-			WHERE g2.building = ` + arg(c.Building) + ` AND g2.gateway = ` + arg(c.Gateway) + ` AND e2.epoch = ` + arg(int64(c.Epoch)) + `)`
+			WHERE g2.building = ` + arg(c.Building) + ` AND g2.gateway = ` + arg(c.Gateway) + ` AND e2.epoch = ` + arg(c.Epoch) + `)`
 	}
 	start := ``
 	if newest {
@@ -76,7 +74,7 @@ func (c *Cursor) behind(newest bool, arg func(any) string) string {
 	place := start + `(g.building > ` + arg(c.Building) + ` OR g.building = ` + arg(c.Building) + ` AND (g.gateway > ` + arg(c.Gateway) +
 		` OR g.gateway = ` + arg(c.Gateway) + ` AND `
 	if newest {
-		return place + `(e.number < ` + number() + ` OR e.number = ` + number() + ` AND b.first <= ` + arg(int64(c.Sequence)) + `))))`
+		return place + `(e.number < ` + number() + ` OR e.number = ` + number() + ` AND b.first <= ` + arg(c.Sequence) + `))))`
 	}
-	return place + `(e.number > ` + number() + ` OR e.number = ` + number() + ` AND b.next > ` + arg(int64(c.Sequence)) + `)))`
+	return place + `(e.number > ` + number() + ` OR e.number = ` + number() + ` AND b.next > ` + arg(c.Sequence) + `)))`
 }

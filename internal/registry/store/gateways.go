@@ -1,9 +1,7 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -41,103 +39,52 @@ type Numbering struct {
 // Gateways returns those of a building (all, for ""), by building and id.
 // Alarms are counted from a time on.
 func (s *Store) Gateways(ctx context.Context, building string, alarmsFrom time.Time) ([]Gateway, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT g.id, g.district, g.town, g.building, g.gateway, g.hello, g.hello_at,
-		(SELECT COALESCE(SUM(size), 0) FROM epochs e WHERE e.gateway = g.id),
-		(SELECT COUNT(*) FROM alarms a WHERE a.gateway = g.id AND a.heard_at >= $1),
+	return list(s.reading(ctx), "read gateways", func(g *Gateway) []any {
+		n := &g.Numbering
+		return append(placeFields(&g.Place), &g.ID, &g.Hello, &g.HelloAt, &g.Epoch, &g.Size, &g.Total, &n.Line, &n.Records, &n.Renew, &n.Pending,
+			&g.Applied, &g.AppliedAt, &g.SetBacks, &g.SetBackTo, &g.Alarms, &g.Forks)
+	}, `SELECT g.district, g.town, g.building, g.gateway, g.id, g.hello, g.hello_at, e.epoch, e.size,
+		(SELECT SUM(size) FROM epochs t WHERE t.gateway = g.id),
+		g.line, (SELECT MAX(record) FROM deliveries d WHERE d.gateway = g.id AND d.line = g.line), g.renew,
+		EXISTS (SELECT 1 FROM owed o WHERE o.gateway = g.id),
+		a.version, a.stored_at, s.number, s.list,
+		(SELECT COUNT(*) FROM alarms h WHERE h.gateway = g.id AND h.heard_at >= $1),
 		(SELECT COUNT(*) FROM forks f WHERE f.gateway = g.id)
-		FROM gateways g WHERE ($2 = '' OR g.building = $3) ORDER BY g.building, g.gateway`, alarmsFrom.UnixMilli(), building, building)
-	var all []Gateway
-	err = each(rows, err, func() error {
-		var g Gateway
-		err := rows.Scan(&g.ID, &g.Place.District, &g.Place.Town, &g.Place.Building, &g.Place.Gateway, &g.Hello, (*ms)(&g.HelloAt),
-			(*u64)(&g.Total), &g.Alarms, &g.Forks)
-		all = append(all, g)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read gateways: %w", err)
-	}
-	for i := range all {
-		if err := s.fill(ctx, &all[i]); err != nil {
-			return nil, fmt.Errorf("read gateway %s: %w", all[i].Place.Address(), err)
-		}
-	}
-	return all, nil
-}
-
-// fill reads what stands in other tables of a gateway.
-func (s *Store) fill(ctx context.Context, g *Gateway) error {
-	maybe := func(into []any, query string, args ...any) (bool, error) {
-		rows, err := s.read.QueryContext(ctx, query, args...)
-		err = first(rows, err, into...)
-		if errors.Is(err, ErrNotFound) {
-			return false, nil
-		}
-		return err == nil, err
-	}
-	n := &g.Numbering
-	_, err := maybe([]any{(*u64)(&g.Epoch), (*u64)(&g.Size)}, `SELECT epoch, size FROM epochs WHERE gateway = $1 ORDER BY number DESC LIMIT 1`, g.ID)
-	if err == nil {
-		_, err = maybe([]any{(*u64)(&g.Applied), (*ms)(&g.AppliedAt)}, `SELECT a.version, a.stored_at FROM applied a WHERE a.gateway = $1
-			AND (EXISTS (SELECT 1 FROM lists l WHERE l.building = $2 AND l.version = a.version AND l.hash = a.hash)
-			OR EXISTS (SELECT 1 FROM manifests m WHERE m.building = $3 AND m.hash = a.hash AND m.own = 1))
-			ORDER BY a.version DESC, a.stored_at LIMIT 1`, g.ID, g.Place.Building, g.Place.Building)
-	}
-	known := true
-	if err == nil {
-		known, err = maybe([]any{(*u64)(&n.Line), &n.Renew}, `SELECT line, renew FROM lines WHERE gateway = $1`, g.ID)
-	}
-	if err == nil && !known {
-		known, err = maybe([]any{(*u64)(&n.Line)}, `SELECT line FROM deliveries WHERE gateway = $1 ORDER BY number DESC LIMIT 1`, g.ID)
-	}
-	if err == nil && known {
-		_, err = maybe([]any{(*u64)(&n.Records)}, `SELECT COALESCE(MAX(record), 0) FROM deliveries WHERE gateway = $1 AND line = $2`, g.ID, int64(n.Line))
-	}
-	if err == nil {
-		_, err = maybe([]any{&n.Pending}, `SELECT EXISTS (SELECT 1 FROM owed WHERE gateway = $1)`, g.ID)
-	}
-	if err == nil {
-		_, err = maybe([]any{(*u64)(&g.SetBacks), (*u64)(&g.SetBackTo)}, `SELECT number, list FROM setbacks WHERE gateway = $1`, g.ID)
-	}
-	return err
+		FROM (SELECT w.*, COALESCE(l.renew, 0) AS renew,
+				COALESCE(l.line, (SELECT line FROM deliveries d WHERE d.gateway = w.id ORDER BY number DESC LIMIT 1)) AS line
+			FROM gateways w LEFT JOIN lines l ON l.gateway = w.id WHERE ($2 = '' OR w.building = $3)) g
+		LEFT JOIN epochs e ON e.gateway = g.id AND e.number = (SELECT MAX(number) FROM epochs n WHERE n.gateway = g.id)
+		LEFT JOIN setbacks s ON s.gateway = g.id
+		LEFT JOIN applied a ON a.gateway = g.id AND (a.epoch, a.seq) = (SELECT p.epoch, p.seq FROM applied p WHERE p.gateway = g.id
+			AND (EXISTS (SELECT 1 FROM lists l WHERE l.building = g.building AND l.version = p.version AND l.hash = p.hash)
+			OR EXISTS (SELECT 1 FROM manifests m WHERE m.building = g.building AND m.hash = p.hash AND m.own = 1))
+			ORDER BY p.version DESC, p.stored_at LIMIT 1)
+		ORDER BY g.building, g.gateway`, alarmsFrom, building, building)
 }
 
 // Gateway returns the number of the gateway, with which its rows are named. A
 // new one is given a number; one that moved gets its new district and town.
 func (tx *Tx) Gateway(p wire.Place) (int64, error) {
-	id, err := one(tx.query(`SELECT id FROM gateways WHERE building = $1 AND gateway = $2`, p.Building, p.Gateway))
-	switch {
-	case errors.Is(err, ErrNotFound):
-		if id, err = one(tx.query(`SELECT COALESCE(MAX(id), 0) + 1 FROM gateways`)); err == nil {
-			err = tx.exec(`INSERT INTO gateways (id, building, gateway, district, town, hello_at) VALUES ($1, $2, $3, $4, $5, 0)`,
-				id, p.Building, p.Gateway, p.District, p.Town)
-		}
-	case err == nil:
-		err = tx.exec(`UPDATE gateways SET district = $1, town = $2 WHERE id = $3 AND (district <> $4 OR town <> $5)`,
-			p.District, p.Town, id, p.District, p.Town)
-	}
+	err := tx.exec(`INSERT INTO gateways (id, building, gateway, district, town, hello_at)
+		VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM gateways), $1, $2, $3, $4, 0)
+		ON CONFLICT (building, gateway) DO UPDATE SET district = excluded.district, town = excluded.town
+		WHERE gateways.district <> excluded.district OR gateways.town <> excluded.town`, p.Building, p.Gateway, p.District, p.Town)
 	if err != nil {
 		return 0, fmt.Errorf("gateway %s: %w", p.Address(), err)
 	}
-	return id, nil
+	id, err := tx.number("read number of "+p.Address(), `SELECT id FROM gateways WHERE building = $1 AND gateway = $2`, p.Building, p.Gateway)
+	return int64(id), err
 }
 
 // SetHello keeps the payload of a gateway's newest hello.
 func (tx *Tx) SetHello(gateway int64, hello []byte, at time.Time) error {
-	return tx.exec(`UPDATE gateways SET hello = $1, hello_at = $2 WHERE id = $3`, hello, at.UnixMilli(), gateway)
+	return tx.exec(`UPDATE gateways SET hello = $1, hello_at = $2 WHERE id = $3`, hello, at, gateway)
 }
 
 // Begins notes that a machine of this key begins a new epoch, and reports whether
 // the same machine had others before.
 func (tx *Tx) Begins(gateway int64, public []byte) (again bool, err error) {
-	var old []byte
-	rows, err := tx.query(`SELECT public FROM machines WHERE gateway = $1`, gateway)
-	if err = first(rows, err, &old); err != nil && !errors.Is(err, ErrNotFound) {
-		return false, fmt.Errorf("machine of a gateway: %w", err)
-	}
-	if bytes.Equal(old, public) {
-		return true, nil
-	}
-	return false, tx.exec(`INSERT INTO machines (gateway, public) VALUES ($1, $2) ON CONFLICT (gateway) DO UPDATE SET public = excluded.public`,
-		gateway, public)
+	n, err := tx.changed(`INSERT INTO machines (gateway, public) VALUES ($1, $2)
+		ON CONFLICT (gateway) DO UPDATE SET public = excluded.public WHERE machines.public <> excluded.public`, gateway, public)
+	return n == 0, wrap("machine of a gateway", err)
 }

@@ -3,13 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"gatehouse/sync/wire"
 )
 
 // TestUnversioned: a database from before schema versions were kept, as its program
@@ -27,16 +24,15 @@ func TestUnversioned(t *testing.T) {
 			t.Errorf("gateways %+v, %v", all, err)
 		}
 		batches := 0
-		err = s.Batches(t.Context(), Filter{}, func(_ wire.Place, b Batch) error {
-			if batches++; string(b.Body) != "body" || b.Next != 3 {
-				return errors.New("another batch")
+		for b, err := range s.Batches(t.Context(), Filter{}) {
+			if batches++; err != nil || string(b.Body) != "body" || b.Next != 3 {
+				t.Errorf("batch %+v, %v", b, err)
 			}
-			return nil
-		})
-		if err != nil || batches != 1 {
-			t.Errorf("%d batches, %v", batches, err)
 		}
-		if version, err := one(s.read.QueryContext(t.Context(), `SELECT MAX(version) FROM migrations`)); err != nil || version != 1 {
+		if batches != 1 {
+			t.Errorf("%d batches", batches)
+		}
+		if version, err := s.reading(t.Context()).number("schema", `SELECT MAX(version) FROM migrations`); err != nil || version != 1 {
 			t.Errorf("schema version %d, %v", version, err)
 		}
 		if err := s.Close(); err != nil {

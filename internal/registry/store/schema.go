@@ -1,9 +1,9 @@
 package store
 
 // schema makes schema version 1, and of a database from before versions were kept what
-// is missing there. What changes after it is a step of its own in prepare. Numbers of 64 bits without sign (epochs, lines)
-// stand as the signed number of the same bits; times are ms since
-// 1970-01-01T00:00:00Z.
+// is missing there. What changes after it is a step of its own in open. Numbers of 64
+// bits without sign (epochs, lines) stand as the signed number of the same bits; times
+// are ms since 1970-01-01T00:00:00Z.
 var schema = []string{
 	`CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BIGINT NOT NULL)`,
 	// Gateways that were ever heard. hello: the payload of the newest.

@@ -42,6 +42,9 @@ type Store struct {
 // readers is how many queries may run at a time beside the writer.
 const readers = 4
 
+// reading is what queries outside a transaction run on.
+func (s *Store) reading(ctx context.Context) conn { return conn{ctx, s.read} }
+
 // Open opens or makes a SQLite database: write-ahead log, every commit synced.
 // The directory must exist. While another process has the database open, Open touches
 // nothing and its error is durable.ErrLocked.
@@ -52,45 +55,44 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	s, err := open(ctx, path)
-	if err != nil {
-		lock.Free()
-		return nil, err
+	s := &Store{path: path, lock: lock}
+	if s.found, err = dbfile.Prepare(path); err == nil {
+		err = s.open(ctx)
 	}
-	s.lock = lock
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
-// open opens it under the lock.
-func open(ctx context.Context, path string) (*Store, error) {
-	found, err := dbfile.Prepare(path)
-	if err != nil {
-		return nil, err
+// open opens the file under the lock, made if there is none, and brings its tables to
+// the newest schema.
+func (s *Store) open(ctx context.Context) error {
+	file, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err == nil {
+		err = file.Close()
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
+	if err == nil {
+		s.write, err = sql.Open("sqlite", source(s.path, "immediate"))
 	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
-	}
-	s := &Store{path: path, found: found}
-	if s.write, err = sql.Open("sqlite", source(path, "immediate")); err == nil {
+	if err == nil {
 		s.write.SetMaxOpenConns(1)
-		err = s.prepare(ctx)
+		err = dbfile.Own(ctx, s.write, s.path, "deliveries")
 	}
 	if err == nil {
-		err = dbfile.Stamp(ctx, s.write, path)
+		err = dbfile.Migrate(ctx, s.write, s.path, dbfile.Statements(schema...))
 	}
 	if err == nil {
-		if s.read, err = sql.Open("sqlite", source(path, "deferred")); err == nil {
-			s.read.SetMaxOpenConns(readers)
-		}
+		err = dbfile.Stamp(ctx, s.write, s.path)
+	}
+	if err == nil {
+		s.read, err = sql.Open("sqlite", source(s.path, "deferred"))
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, dbfile.Explain(path, err)), s.Close())
+		return fmt.Errorf("open database %s: %w", s.path, dbfile.Explain(s.path, err))
 	}
-	return s, nil
+	s.read.SetMaxOpenConns(readers)
+	return nil
 }
 
 // source is the data source name. Pages of 16 KiB: a batch is some 60 KB.
@@ -98,14 +100,6 @@ func source(path, lock string) string {
 	q := url.Values{"_txlock": {lock}, "_pragma": {"page_size(16384)", "journal_mode(WAL)", "synchronous(FULL)",
 		"busy_timeout(10000)", "cache_size(-16384)", "wal_autocheckpoint(1000)"}}
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
-}
-
-// prepare makes the tables.
-func (s *Store) prepare(ctx context.Context) error {
-	if err := dbfile.Own(ctx, s.write, s.path, "deliveries"); err != nil {
-		return err
-	}
-	return dbfile.Migrate(ctx, s.write, s.path, dbfile.Statements(schema...))
 }
 
 // Close closes the database; an Update that runs is waited for.
@@ -147,45 +141,12 @@ func (s *Store) Size() (n int64) {
 	return n
 }
 
-// each calls f with every row of a query; its error says what was being done.
-func (s *Store) each(ctx context.Context, doing string, f func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := s.read.QueryContext(ctx, query, args...)
-	if err = each(rows, err, func() error { return f(rows) }); err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
-}
-
 // Tx is a transaction that writes what gateways sent, and through its parts what goes to
 // them and what backups have. It is valid only within the function that Update calls.
 type Tx struct {
 	conn
 	Documents Documents
 	Backups   Backups
-}
-
-// conn is a transaction's connection.
-type conn struct {
-	ctx context.Context
-	tx  *sql.Tx
-}
-
-func (c conn) exec(text string, args ...any) error {
-	_, err := c.tx.ExecContext(c.ctx, text, args...)
-	return err
-}
-
-// changed executes a statement and returns how many rows it has changed.
-func (c conn) changed(text string, args ...any) (int64, error) {
-	result, err := c.tx.ExecContext(c.ctx, text, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-func (c conn) query(text string, args ...any) (*sql.Rows, error) {
-	return c.tx.QueryContext(c.ctx, text, args...)
 }
 
 // Update runs f in a transaction and commits it, durably, if f returns nil.

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
@@ -137,7 +138,7 @@ func batchesComeBack(t *testing.T, s *Store) {
 		}
 		return nil
 	})
-	b.Stored = time.UnixMilli(now.UnixMilli())
+	b.Place, b.Stored = place, now
 	at := func(seq uint64) *Cursor {
 		return &Cursor{Building: "b", Gateway: "g", Epoch: bigEpoch, Sequence: seq, Stored: now.UnixMilli()}
 	}
@@ -147,15 +148,14 @@ func batchesComeBack(t *testing.T, s *Store) {
 		{After: at(9)}: 1, {After: at(18)}: 1, {After: at(20)}: 0, {After: &Cursor{Building: "a", Gateway: "z"}}: 1, {After: &Cursor{Building: "c", Gateway: "a"}}: 0,
 		{After: at(10), Newest: true}: 1, {After: at(9), Newest: true}: 0, {Newest: true}: 1} {
 		n := 0
-		err := s.Batches(t.Context(), f, func(p wire.Place, got Batch) error {
+		for got, err := range s.Batches(t.Context(), f) {
 			n++
-			if p != place || fmt.Sprint(got) != fmt.Sprint(b) {
-				t.Errorf("batch %+v of %v", got, p)
+			if err != nil || fmt.Sprint(got) != fmt.Sprint(b) {
+				t.Errorf("batch %+v, %v", got, err)
 			}
-			return nil
-		})
-		if err != nil || n != want {
-			t.Errorf("%+v: %d batches, %v", f, n, err)
+		}
+		if n != want {
+			t.Errorf("%+v: %d batches", f, n)
 		}
 	}
 	if all, err := s.Gateways(t.Context(), "", now); err != nil || all[0].Epoch != bigEpoch || all[0].Size != 20 || all[0].Total != 20 {
@@ -189,27 +189,22 @@ func recordsAreNumbered(t *testing.T, s *Store) {
 	hash := sha256.Sum256(person)
 	for i := range uint64(5) {
 		update(t, s, func(tx *Tx) error {
-			n, err := tx.AddRecord(Record{Gateway: id, Line: bigEpoch, Record: i + 1, Envelope: []byte{byte(i)}, Person: hash[:], Stored: now}, person)
-			if n != i+1 {
-				t.Errorf("number %d, want %d", n, i+1)
-			}
-			return err
+			return tx.AddRecord(id, api.Delivery{Line: bigEpoch, Record: i + 1, Envelope: []byte{byte(i)}, PersonHash: hash[:], Stored: now}, person)
 		})
 	}
 	if err := s.Update(t.Context(), func(tx *Tx) error {
-		_, err := tx.AddRecord(Record{Gateway: id, Line: bigEpoch, Record: 3, Envelope: []byte{9}, Stored: now}, nil)
-		return err
+		return tx.AddRecord(id, api.Delivery{Line: bigEpoch, Record: 3, Envelope: []byte{9}, Stored: now}, nil)
 	}); err == nil {
 		t.Error("a record is stored twice")
 	}
 	var got []uint64
-	err := s.Records(t.Context(), 2, 2, func(p wire.Place, r Record) error {
+	all, err := s.Records(t.Context(), 2, 2)
+	for _, r := range all {
 		got = append(got, r.Number)
-		if p != place || r.Line != bigEpoch || r.Record != r.Number || len(r.Envelope) != 1 {
+		if r.Place != api.Place(place) || r.Line != bigEpoch || r.Record != r.Number || len(r.Envelope) != 1 || !r.Stored.Equal(now) {
 			t.Errorf("record %+v", r)
 		}
-		return nil
-	})
+	}
 	if err != nil || fmt.Sprint(got) != "[3 4]" {
 		t.Errorf("records %v, %v", got, err)
 	}
@@ -240,8 +235,8 @@ func listsKeepTheirBuckets(t *testing.T, s *Store) {
 		for _, b := range fresh {
 			bytes = append(bytes, []byte(b))
 		}
-		l := List{Building: "b", Version: version, Hash: wire.Hash{byte(version)}, Manifest: []byte{byte(version)}, Second: []byte{}}
-		return l, s.Update(context.Background(), func(tx *Tx) error { return tx.Documents.PutList(l, bytes, keep, now) })
+		l := List{Building: "b", Version: version, Hash: wire.Hash{byte(version)}, Manifest: []byte{byte(version)}, Second: []byte{}, Stored: now}
+		return l, s.Update(context.Background(), func(tx *Tx) error { return tx.Documents.PutList(l, bytes, keep) })
 	}
 	if _, err := s.List(t.Context(), "b"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("a list that never came: %v", err)
@@ -266,15 +261,14 @@ func listsKeepTheirBuckets(t *testing.T, s *Store) {
 		}
 	}
 	n := 0
-	err = s.Lists(t.Context(), func(l List, at time.Time) error {
+	for l, err := range s.Lists(t.Context()) {
 		n++
-		if l.Version != 2 || !at.Equal(now) {
-			t.Errorf("list %+v at %v", l, at)
+		if err != nil || l.Version != 2 || !l.Stored.Equal(now) {
+			t.Errorf("list %+v, %v", l, err)
 		}
-		return nil
-	})
-	if err != nil || n != 1 {
-		t.Errorf("%d lists, %v", n, err)
+	}
+	if n != 1 {
+		t.Errorf("%d lists", n)
 	}
 }
 
@@ -290,33 +284,36 @@ func alarmsAreBounded(t *testing.T, s *Store) {
 			tx.AddAlarm(Alarm{Gateway: id, Epoch: 1, Sequence: 19, Header: []byte{3}, Stored: true, Heard: now}, 5))
 	})
 	var got []string
-	err := s.Alarms(t.Context(), "b", 100, func(_ wire.Place, a Alarm) error {
+	all, err := s.Alarms(t.Context(), "b", 100)
+	for _, a := range all {
 		got = append(got, fmt.Sprintf("%d:%d:%v", a.Sequence, a.Header[0], a.Stored))
-		return nil
-	})
+	}
 	if err != nil || fmt.Sprint(got) != "[19:3:true 18:1:false 17:1:false 16:1:false 15:1:false 0:1:true]" {
 		t.Errorf("alarms %v, %v", got, err)
 	}
 }
 
 func documentsAreReplaced(t *testing.T, s *Store) {
-	trusts := func() (all string) {
-		if err := s.Trusts(t.Context(), func(envelope []byte) error { all += string(envelope) + " "; return nil }); err != nil {
+	trusts := func() string {
+		all, err := s.Trusts(t.Context())
+		if err != nil {
 			t.Error(err)
 		}
-		return all
+		return string(bytes.Join(all, []byte(" ")))
 	}
 	if got := trusts(); got != "" {
 		t.Errorf("trust that never came: %s", got)
 	}
 	update(t, s, func(tx *Tx) error {
-		return errors.Join(tx.Documents.PutTrust(2, []byte("two")), tx.Documents.PutTrust(1, []byte("one")), tx.Documents.PutHouse("b", 1, []byte("old")), tx.Documents.PutHouse("b", 2, []byte("new")))
+		return errors.Join(tx.Documents.PutTrust(2, []byte("two")), tx.Documents.PutTrust(1, []byte("one")),
+			tx.Documents.PutHouse(api.Document{Building: "b", Envelope: []byte("old"), Old: []byte("oldest")}, 1),
+			tx.Documents.PutHouse(api.Document{Building: "b", Envelope: []byte("new")}, 2))
 	})
-	if got := trusts(); got != "one two " {
+	if got := trusts(); got != "one two" {
 		t.Errorf("trust %q", got)
 	}
-	got := ""
-	if err := s.Houses(t.Context(), func(b string, e, _ []byte) error { got += b + string(e); return nil }); err != nil || got != "bnew" {
+	got, err := s.Houses(t.Context())
+	if err != nil || len(got) != 1 || got[0].Building != "b" || string(got[0].Envelope) != "new" || got[0].Old != nil {
 		t.Errorf("houses %q, %v", got, err)
 	}
 }
@@ -357,7 +354,7 @@ func appliedNeedsItsList(t *testing.T, s *Store) {
 	}
 	for v := range uint64(2) {
 		update(t, s, func(tx *Tx) error {
-			return tx.Documents.PutList(List{Building: "b", Version: v + 1, Hash: wire.Hash{byte(v + 1)}, Manifest: []byte{1}}, nil, nil, now)
+			return tx.Documents.PutList(List{Building: "b", Version: v + 1, Hash: wire.Hash{byte(v + 1)}, Manifest: []byte{1}, Stored: now}, nil, nil)
 		})
 	}
 	if n := applied(); n != 1 {

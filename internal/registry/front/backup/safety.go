@@ -23,16 +23,10 @@ type Safety struct {
 	putBack time.Time // when a copy was put in the place of the database last; zero: never
 
 	mu     sync.RWMutex
-	marks  map[markKey]uint64
+	marks  map[store.Stream]uint64
 	at     time.Time               // of the newest backup; zero: none
 	copies map[string][]store.Mark // handed out, and not said to be kept; by id
 	one    sync.Mutex              // one copy is made at a time
-}
-
-type markKey struct {
-	gateway int64
-	kind    int64
-	stream  uint64
 }
 
 // maxCopies is how many copies may be under way: an operator makes one at a time.
@@ -44,7 +38,7 @@ var ErrNoCopy = errors.New("no copy of this id was handed out")
 // Load reads what backups have of a store, whose database is at path, and stores a
 // remark if the database was found to be restored or damaged.
 func Load(ctx context.Context, s *store.Store, path string, now time.Time, log zerolog.Logger) (*Safety, error) {
-	b := &Safety{store: s, path: path, marks: make(map[markKey]uint64), copies: make(map[string][]store.Mark)}
+	b := &Safety{store: s, path: path, marks: make(map[store.Stream]uint64), copies: make(map[string][]store.Mark)}
 	all, at, err := s.Safe(ctx)
 	if err != nil {
 		return nil, err
@@ -77,17 +71,16 @@ func (s *Safety) add(all []store.Mark, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range all {
-		s.marks[markKey{m.Gateway, m.Kind, m.Stream}] = m.Count
+		s.marks[m.Stream] = m.Count
 	}
 	s.at = at
 }
 
-// Of returns how much of a gateway's epoch or line is in a backup, at most what is
-// stored.
-func (s *Safety) Of(gateway, kind int64, stream, stored uint64) uint64 {
+// Of returns how much of a stream is in a backup, at most what is stored.
+func (s *Safety) Of(stream store.Stream, stored uint64) uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return min(s.marks[markKey{gateway, kind, stream}], stored)
+	return min(s.marks[stream], stored)
 }
 
 // Last returns when the newest backup was made; zero: none was.

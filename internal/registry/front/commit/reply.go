@@ -19,7 +19,8 @@ func (t *Txn) makeReplies() error {
 		if ack.Line, ack.Records, err = l.numbering(t.Tx); err != nil {
 			return err
 		}
-		ack.Safe, ack.SafeRecords = safety.Of(l.ID, store.MarkEntries, key.epoch, ack.Next), safety.Of(l.ID, store.MarkRecords, ack.Line, ack.Records)
+		ack.Safe = safety.Of(store.Stream{Gateway: l.ID, Kind: store.MarkEntries, Number: key.epoch}, ack.Next)
+		ack.SafeRecords = safety.Of(store.Stream{Gateway: l.ID, Kind: store.MarkRecords, Number: ack.Line}, ack.Records)
 		cosign, err := t.cosign(l, key.epoch, at)
 		if err != nil {
 			return err

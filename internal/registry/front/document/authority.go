@@ -131,10 +131,15 @@ func (a *Authority) OpenHouse(building string, envelope []byte) (h wire.House, e
 	return h, nil
 }
 
-// OpenList checks the manifest of a building's list, in both formats, and the second
-// issuer's signature on it where there is one. Whether one is needed is for the
-// gateways to say.
+// OpenList checks the manifest of a building's list, in both formats, the second
+// issuer's signature on it where there is one, and the form of its log. Whether a second
+// signature is needed is for the gateways to say.
 func (a *Authority) OpenList(l api.List) (m wire.Manifest, head Head, err error) {
+	for _, logged := range l.Log {
+		if len(logged.Hash) != len(wire.Hash{}) {
+			return m, head, fmt.Errorf("log of %s: a hash of %d bytes", l.Building, len(logged.Hash))
+		}
+	}
 	m, head.Epoch, head.Hash, err = a.openForm(l.Building, l.Manifest, l.Second)
 	if err != nil {
 		return m, head, err

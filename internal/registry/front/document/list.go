@@ -1,8 +1,6 @@
 package document
 
 import (
-	"fmt"
-
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/registry/api"
@@ -42,7 +40,7 @@ func HeadOf(l store.List) (h Head, err error) {
 	m, err := wire.DecodeManifest(payload)
 	_, p, _ := wire.Open(l.Manifest, wire.Expect{}, nil) // only to learn the signer's epoch
 	h = Head{List: l, Epoch: p.Epoch, Format: m.Format, Earlier: m.Earlier}
-	h.Manifest = nil
+	h.Manifest, h.Second, h.Old, h.OldSecond = nil, nil, nil, nil
 	return h, err
 }
 
@@ -56,15 +54,15 @@ type Outgoing struct {
 
 // NewOutgoing joins a list and the log before it, from which each gateway gets the
 // proof that its own list is in there. Without the whole log nothing can be proved.
-func NewOutgoing(l store.List, head Head, log []store.Logged) Outgoing {
+func NewOutgoing(l store.List, head Head, log []api.Logged) Outgoing {
 	out := Outgoing{List: l, head: head}
 	if uint64(len(log)) != head.Earlier {
 		return out // the gateway says that it lacks the proof
 	}
 	out.places = make(map[wire.Hash]int, len(log))
 	for i, m := range log {
-		out.leaves = append(out.leaves, tlog.RecordHash(m.Hash[:]))
-		out.places[m.Hash] = i
+		out.leaves = append(out.leaves, tlog.RecordHash(m.Hash))
+		out.places[wire.Hash(m.Hash)] = i
 	}
 	return out
 }
@@ -86,28 +84,12 @@ func (o Outgoing) Part(format uint64, names wire.Hash) (p wire.ListPart) {
 		return p
 	}
 	proof, err := tree.Inclusion(o.leaves, at)
-	if err == nil {
-		p.Proof, p.Index = hashes(proof), uint64(at)
+	if err != nil {
+		return p
+	}
+	p.Proof, p.Index = make([]wire.Hash, len(proof)), uint64(at)
+	for i, h := range proof {
+		p.Proof[i] = wire.Hash(h)
 	}
 	return p
-}
-
-func hashes(in []tlog.Hash) []wire.Hash {
-	out := make([]wire.Hash, len(in))
-	for i, h := range in {
-		out[i] = wire.Hash(h)
-	}
-	return out
-}
-
-// LogOf returns the log that came with a list, as the store has it.
-func LogOf(in api.List) ([]store.Logged, error) {
-	out := make([]store.Logged, len(in.Log))
-	for i, l := range in.Log {
-		if len(l.Hash) != len(wire.Hash{}) {
-			return nil, fmt.Errorf("log of %s: a hash of %d bytes", in.Building, len(l.Hash))
-		}
-		out[i] = store.Logged{Hash: wire.Hash(l.Hash), Epoch: l.Epoch, Version: l.Version, Own: l.Own}
-	}
-	return out, nil
 }

@@ -46,8 +46,7 @@ func (d *Documents) PutList(ctx context.Context, in api.List) (api.Pushed, error
 	if err != nil {
 		return api.Pushed{}, err
 	}
-	before := d.roster.Building(in.Building)
-	have := before.List
+	have := d.roster.Building(in.Building).List
 	again := head.Hash == have.Hash
 	if !again && !head.After(have) {
 		return api.Pushed{}, fmt.Errorf("list %d of %s: %w: version %d", m.Version, in.Building, document.ErrStale, have.Version)
@@ -59,29 +58,24 @@ func (d *Documents) PutList(ctx context.Context, in api.List) (api.Pushed, error
 	if err != nil {
 		return api.Pushed{}, err
 	}
-	log, err := document.LogOf(in)
-	if err != nil {
-		return api.Pushed{}, err
+	if head.Stored = d.sender.o.Now(); again {
+		head.Stored = have.Stored
 	}
 	l := head.List
 	l.Manifest, l.Second, l.Old, l.OldSecond = in.Manifest, in.Second, in.Old, in.OldSecond
-	at := d.sender.o.Now()
 	err = d.update(ctx, func(tx *store.Tx) error {
-		if err := tx.Documents.PutLog(in.Building, in.LogFrom, log); err != nil {
+		if err := tx.Documents.PutLog(in.Building, in.LogFrom, in.Log); err != nil {
 			return err
 		}
 		if again {
 			return tx.Documents.SetSecond(in.Building, in.Second, in.OldSecond)
 		}
-		return tx.Documents.PutList(l, changed, m.Buckets, at)
+		return tx.Documents.PutList(l, changed, m.Buckets)
 	})
 	if err != nil {
 		return api.Pushed{}, err
 	}
-	if again {
-		at = before.ListAt
-	}
-	d.roster.SetList(head, at)
+	d.roster.SetList(head)
 	d.roster.SetEnded(in.Building, in.Ended)
 	return d.pushList(ctx, l, changed)
 }
@@ -116,24 +110,19 @@ func (d *Documents) lacking(ctx context.Context, in api.List, m wire.Manifest) (
 	for _, b := range in.Buckets {
 		given[sha256.Sum256(b)] = b
 	}
-	taken := make(map[wire.Hash]bool, len(m.Buckets))
 	for i, hash := range m.Buckets {
-		_, here := have[hash]
-		body, came := given[hash]
-		if taken[hash] {
+		if have[hash] {
 			continue
 		}
-		taken[hash] = true
-		switch {
-		case here:
-		case !came:
+		have[hash] = true
+		body, came := given[hash]
+		if !came {
 			return nil, fmt.Errorf("list %d of %s: bucket %d: %w", m.Version, in.Building, i, ErrLacks)
-		default:
-			if _, err := m.DecodeBucket(i, body); err != nil {
-				return nil, fmt.Errorf("list %d of %s: %w", m.Version, in.Building, err)
-			}
-			changed = append(changed, body)
 		}
+		if _, err := m.DecodeBucket(i, body); err != nil {
+			return nil, fmt.Errorf("list %d of %s: %w", m.Version, in.Building, err)
+		}
+		changed = append(changed, body)
 	}
 	return changed, nil
 }
@@ -148,18 +137,13 @@ func (d *Documents) PutHouse(ctx context.Context, in api.Document) (api.Pushed, 
 		return api.Pushed{}, err
 	}
 	have := d.roster.Building(in.Building)
-	if h.Version < have.House.Version || h.Version == have.House.Version && !bytes.Equal(have.Envelope, in.Envelope) {
+	if h.Version < have.House.Version || h.Version == have.House.Version && !bytes.Equal(have.Document.Envelope, in.Envelope) {
 		return api.Pushed{}, fmt.Errorf("house document %d of %s: %w: version %d", h.Version, in.Building, document.ErrStale, have.House.Version)
 	}
-	if err := d.update(ctx, func(tx *store.Tx) error {
-		if err := tx.Documents.PutOldHouse(in.Building, in.Old); err != nil {
-			return err
-		}
-		return tx.Documents.PutHouse(in.Building, h.Version, in.Envelope)
-	}); err != nil {
+	if err := d.update(ctx, func(tx *store.Tx) error { return tx.Documents.PutHouse(in, h.Version) }); err != nil {
 		return api.Pushed{}, err
 	}
-	for _, p := range d.roster.SetHouse(in.Building, h, in.Envelope, in.Old) {
+	for _, p := range d.roster.SetHouse(h, in) {
 		d.sender.o.Link.Disconnect(p)
 		d.sender.o.Log.Info().Str("gateway", p.Address()).Msg("a gateway is cut off: it is not of its building any more")
 	}
@@ -226,7 +210,7 @@ func (d *Documents) PutUndo(ctx context.Context, u api.Undo) (api.Pushed, error)
 	if floor != of.View.Hello.Floor {
 		return api.Pushed{}, fmt.Errorf("undo for %s: %w", g.Address(), keys.ErrOtherFloor)
 	}
-	if err := d.update(ctx, func(tx *store.Tx) error { return tx.Documents.PutUndo(u.Building, u.Gateway, u.Envelope) }); err != nil {
+	if err := d.update(ctx, func(tx *store.Tx) error { return tx.Documents.PutUndo(u) }); err != nil {
 		return api.Pushed{}, err
 	}
 	d.roster.SetUndo(g, roster.Undo{Floor: floor, Envelope: u.Envelope})

@@ -172,16 +172,12 @@ func (b *Inbox) Work(ctx context.Context, after uint64, wait time.Duration) (api
 	defer timer.Stop()
 	for {
 		time.Sleep(b.o.Gather)
-		w := api.Work{Next: after, Deliveries: []api.Delivery{}}
-		var changed <-chan struct{}
-		w.Enrolments, changed = b.look()
-		err := b.o.Store.Records(ctx, after, maxWork, func(p wire.Place, r store.Record) error {
-			w.Next = r.Number
-			w.Deliveries = append(w.Deliveries, api.Delivery{Number: r.Number, Place: api.Place(p), Line: r.Line, Record: r.Record,
-				Envelope: r.Envelope, PersonHash: r.Person, Stored: r.Stored})
-			return nil
-		})
-		w.Holdings = b.holdings.whole(time.Now())
+		enrolments, changed := b.look()
+		deliveries, err := b.o.Store.Records(ctx, after, maxWork)
+		w := api.Work{Next: after, Deliveries: deliveries, Enrolments: enrolments, Holdings: b.holdings.whole(time.Now())}
+		if n := len(deliveries); n > 0 {
+			w.Next = deliveries[n-1].Number
+		}
 		if err != nil || len(w.Deliveries)+len(w.Enrolments)+len(w.Holdings) > 0 {
 			return w, err
 		}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"time"
 
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/commit"
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
@@ -74,7 +75,7 @@ func (w *helloWork) undo(t *commit.Txn, g *roster.Gateway, s roster.State) error
 		return nil
 	}
 	t.Roster.SetUndo(g, roster.Undo{})
-	return t.Documents.PutUndo(s.Place.Building, s.Place.Gateway, nil)
+	return t.Documents.PutUndo(api.Undo{Building: s.Place.Building, Gateway: s.Place.Gateway})
 }
 
 // setLacking finds out whether a hello names something that is not known here. It

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/commit"
 	"gatehouse/internal/registry/front/roster"
-	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
 
@@ -110,13 +110,13 @@ func (w *recordWork) add(t *commit.Txn, g *roster.Gateway, id int64, line uint64
 	if room, err := t.RoomForRecord(g, len(w.envelope)+len(w.person)); err != nil || !room {
 		return false, err
 	}
-	r := store.Record{Gateway: id, Line: line, Record: w.record.Number, Envelope: w.envelope, Stored: t.Now}
+	r := api.Delivery{Line: line, Record: w.record.Number, Envelope: w.envelope, Stored: t.Now}
 	if w.record.Person != (wire.Hash{}) {
-		r.Person = w.record.Person[:]
+		r.PersonHash = w.record.Person[:]
 	}
 	t.Outcome.Records = true
 	t.Heard(g)
-	_, err := t.AddRecord(r, w.person)
+	err := t.AddRecord(id, r, w.person)
 	return err == nil, err
 }
 

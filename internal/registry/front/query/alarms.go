@@ -18,18 +18,18 @@ func Alarms(s *store.Store, r *http.Request) ([]api.Alarm, error) {
 	if err != nil {
 		return nil, socket.Refused(http.StatusBadRequest, "", "%v", err)
 	}
-	var all []datedAlarm
-	err = s.Alarms(r.Context(), r.URL.Query().Get("building"), limit, func(p wire.Place, a store.Alarm) error {
-		all = append(all, shownAlarm(p, a))
-		return nil
-	})
+	found, err := s.Alarms(r.Context(), r.URL.Query().Get("building"), limit)
 	if err != nil {
 		return nil, err
 	}
+	all := make([]datedAlarm, len(found))
+	for i, a := range found {
+		all[i] = shownAlarm(a)
+	}
 	slices.SortStableFunc(all, func(a, b datedAlarm) int { return b.happened.Compare(a.happened) })
-	out := []api.Alarm{}
-	for _, a := range all {
-		out = append(out, a.Alarm)
+	out := make([]api.Alarm, len(all))
+	for i, a := range all {
+		out[i] = a.Alarm
 	}
 	return out, nil
 }
@@ -41,8 +41,8 @@ type datedAlarm struct {
 	happened time.Time
 }
 
-func shownAlarm(p wire.Place, a store.Alarm) datedAlarm {
-	out := datedAlarm{happened: a.Heard, Alarm: api.Alarm{Place: api.Place(p), Epoch: fmt.Sprintf("%016x", a.Epoch), Sequence: a.Sequence,
+func shownAlarm(a store.Alarm) datedAlarm {
+	out := datedAlarm{happened: a.Heard, Alarm: api.Alarm{Place: api.Place(a.Place), Epoch: fmt.Sprintf("%016x", a.Epoch), Sequence: a.Sequence,
 		Time: a.Heard, Heard: a.Heard, Kind: "fork", Stored: a.Stored}}
 	h, err := wire.DecodeHeader(a.Header)
 	if err != nil {

@@ -33,19 +33,9 @@ func Heads(r *roster.Roster, only string) []api.Head {
 	return all
 }
 
-// Trusts returns all trust documents, the oldest first.
-func Trusts(ctx context.Context, s *store.Store) ([][]byte, error) {
-	all := [][]byte{}
-	err := s.Trusts(ctx, func(envelope []byte) error {
-		all = append(all, envelope)
-		return nil
-	})
-	return all, err
-}
-
 // Stored returns all that the front has of a building's documents.
 func Stored(ctx context.Context, s *store.Store, r *roster.Roster, building string) (api.Stored, error) {
-	out := api.Stored{Building: building, House: r.Building(building).Envelope}
+	out := api.Stored{Building: building, House: r.Building(building).Document.Envelope}
 	l, err := s.List(ctx, building)
 	if errors.Is(err, store.ErrNotFound) {
 		return out, nil
@@ -69,10 +59,7 @@ func Stored(ctx context.Context, s *store.Store, r *roster.Roster, building stri
 		}
 		out.List.Buckets = append(out.List.Buckets, body)
 	}
-	log, err := s.Log(ctx, building, head.Earlier)
-	for _, l := range log {
-		out.List.Log = append(out.List.Log, api.Logged{Hash: l.Hash[:], Epoch: l.Epoch, Version: l.Version, Own: l.Own})
-	}
+	out.List.Log, err = s.Log(ctx, building, head.Earlier)
 	return out, err
 }
 

@@ -19,9 +19,6 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// errEnough ends a query whose limit is reached.
-var errEnough = errors.New("enough")
-
 // Entries answers with the stored entries that a filter in the request's query lets
 // through, one JSON object a line.
 func Entries(s *store.Store, w http.ResponseWriter, r *http.Request) error {
@@ -29,8 +26,8 @@ func Entries(s *store.Store, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return socket.Refused(http.StatusBadRequest, "", "%v", err)
 	}
-	out := newLines(w)
-	q := entryQuery{filter: filter, left: filter.Limit, times: newTimeline(s), out: out}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	q := entryQuery{filter: filter, left: filter.Limit, times: newTimeline(s), out: json.NewEncoder(w)}
 	in := store.Filter{Building: filter.Building, Gateway: filter.Gateway, From: filter.From, To: filter.To, Newest: filter.Newest}
 	if filter.After != "" {
 		if q.after, err = parseCursor(filter.After, filter.Newest); err != nil {
@@ -38,9 +35,17 @@ func Entries(s *store.Store, w http.ResponseWriter, r *http.Request) error {
 		}
 		in.After = &q.after
 	}
-	err = s.Batches(r.Context(), in, func(p wire.Place, row store.Batch) error { return q.batch(r.Context(), p, row) })
-	if err != nil && !errors.Is(err, errEnough) {
-		_ = out.e.Encode(api.Error{Message: err.Error()})
+	for row, err := range s.Batches(r.Context(), in) {
+		more := false
+		if err == nil {
+			more, err = q.batch(r.Context(), row)
+		}
+		if err != nil {
+			_ = q.out.Encode(api.Error{Message: err.Error()})
+		}
+		if !more {
+			break
+		}
 	}
 	return nil
 }
@@ -52,14 +57,16 @@ type entryQuery struct {
 	left   int
 	last   string // cursor of the last entry that was shown
 	times  *timeline
-	out    lines
+	out    *json.Encoder // one object a line
 }
 
-// batch shows the entries of one batch that pass the filter.
-func (q *entryQuery) batch(ctx context.Context, p wire.Place, row store.Batch) error {
+// batch shows the entries of one batch that pass the filter, and reports whether more
+// may be shown.
+func (q *entryQuery) batch(ctx context.Context, row store.Batch) (more bool, err error) {
+	p := row.Place
 	var b wire.Batch
 	if err := wire.Decode(row.Body, &b); err != nil {
-		return fmt.Errorf("stored batch of %s: %w", p.Address(), err)
+		return false, fmt.Errorf("stored batch of %s: %w", p.Address(), err)
 	}
 	first, end := int(row.First-b.First), min(len(b.Headers), int(row.Next-b.First))
 	for n := range end - first {
@@ -73,14 +80,14 @@ func (q *entryQuery) batch(ctx context.Context, p wire.Place, row store.Batch) e
 		}
 		span, err := q.times.of(ctx, row, b, i, h)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !span.within(q.filter.From, q.filter.To) {
 			continue
 		}
 		if q.left == 0 {
-			_ = q.out.e.Encode(api.More{More: q.last})
-			return errEnough
+			_ = q.out.Encode(api.More{More: q.last})
+			return false, nil
 		}
 		q.left--
 		e := showEntry(p, b, i, h)
@@ -89,11 +96,11 @@ func (q *entryQuery) batch(ctx context.Context, p wire.Place, row store.Batch) e
 			e.NotBefore, e.NotAfter = moment(span.from), moment(span.to)
 		}
 		q.last = cursorOf(p, b.Epoch, e.Sequence, row.Stored, q.filter.Newest)
-		if err := q.out.e.Encode(e); err != nil {
-			return errEnough // whoever asked is gone
+		if err := q.out.Encode(e); err != nil {
+			return false, nil // whoever asked is gone
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // before reports whether an entry stands before the cursor, and was shown already.
@@ -194,14 +201,4 @@ func readLimit(q url.Values, def, most int) (int, error) {
 		return 0, fmt.Errorf("limit %q: want a number", text)
 	}
 	return min(n, most), nil
-}
-
-// lines writes one JSON object a line.
-type lines struct {
-	e *json.Encoder
-}
-
-func newLines(w http.ResponseWriter) lines {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	return lines{json.NewEncoder(w)}
 }

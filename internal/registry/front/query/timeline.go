@@ -149,27 +149,29 @@ func look(row store.Batch, b wire.Batch, i int, back bool) (sighting, uint64) {
 }
 
 // lookFurther goes on searching in the batches before or behind.
-func (t *timeline) lookFurther(ctx context.Context, row store.Batch, back bool, last uint64) (found sighting, _ uint64, err error) {
+func (t *timeline) lookFurther(ctx context.Context, row store.Batch, back bool, last uint64) (found sighting, _ uint64, _ error) {
 	edge := row.Next
 	if back {
 		edge = row.First
 	}
-	err = t.store.Around(ctx, row.Gateway, row.Epoch, edge, back, func(next store.Batch) (more bool, err error) {
+	for next, err := range t.store.Around(ctx, row.Gateway, row.Epoch, edge, back) {
+		if err != nil {
+			return found, last, err
+		}
 		var b wire.Batch
 		if err := wire.Decode(next.Body, &b); err != nil {
-			return false, fmt.Errorf("stored batch: %w", err)
+			return found, last, fmt.Errorf("stored batch: %w", err)
 		}
 		start := int(next.First-b.First) - 1
 		if back {
 			start = int(next.Next - b.First)
 		}
-		if found, _ = look(next, b, start, back); !found.known {
-			last = next.Next - 1
-			if back {
-				last = next.First
-			}
+		if found, _ = look(next, b, start, back); found.known {
+			break
 		}
-		return !found.known, nil
-	})
-	return found, last, err
+		if last = next.Next - 1; back {
+			last = next.First
+		}
+	}
+	return found, last, nil
 }

@@ -7,10 +7,12 @@ package roster
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/sync/wire"
 )
@@ -33,19 +35,17 @@ func New(now func() time.Time) *Roster {
 // Building is what the front knows of one. It never changes.
 type Building struct {
 	House    wire.House
-	Envelope []byte // of the House document; nil: none
-	Old      []byte // of the same for gateways that read only the first format; nil: Envelope does
+	Document api.Document // the House document as it came; without Envelope: none
 	List     document.Head
-	ListAt   time.Time
 	Ended    *uint64 // grants that the issuer knows to be over; nil: it has not said
 }
 
 // HouseFor returns the envelope of the House document for a gateway that reads a format.
 func (b *Building) HouseFor(format uint64) []byte {
-	if format < wire.LogFormat && len(b.Old) > 0 {
-		return b.Old
+	if format < wire.LogFormat && len(b.Document.Old) > 0 {
+		return b.Document.Old
 	}
-	return b.Envelope
+	return b.Document.Envelope
 }
 
 // Gateway names one that is or was of a building. Look tells what is known of it.
@@ -129,11 +129,7 @@ func (r *Roster) Members(building string) (all []*Gateway) {
 func (r *Roster) Gateways() []*Gateway {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	all := make([]*Gateway, 0, len(r.gateways))
-	for _, g := range r.gateways {
-		all = append(all, g)
-	}
-	return all
+	return slices.Collect(maps.Values(r.gateways))
 }
 
 // Buildings returns what is known of each building, by id.
@@ -182,14 +178,14 @@ func (r *Roster) gatewayAt(p wire.Place) *Gateway {
 	return g
 }
 
-// SetHouse makes a House document the active one and returns the places that lost
-// their right to connect. Old is the same document in the first format, or nil.
-func (r *Roster) SetHouse(id string, h wire.House, envelope, old []byte) (out []wire.Place) {
+// SetHouse makes a House document the active one, d is as it came, and returns the
+// places that lost their right to connect.
+func (r *Roster) SetHouse(h wire.House, d api.Document) (out []wire.Place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := r.building(id).House
+	before := r.building(d.Building).House
 	for _, was := range before.Gateways {
-		p := wire.Place{District: before.District, Town: before.Town, Building: id, Gateway: was.ID}
+		p := wire.Place{District: before.District, Town: before.Town, Building: d.Building, Gateway: was.ID}
 		now := h.Gateway(was.ID)
 		if now != nil && now.Public == was.Public && h.District == p.District && h.Town == p.Town {
 			continue
@@ -199,20 +195,20 @@ func (r *Roster) SetHouse(id string, h wire.House, envelope, old []byte) (out []
 			g.state.Member, g.state.View.Online, g.state.Stranger = false, false, time.Time{}
 		}
 	}
-	r.change(id, func(b *Building) { b.House, b.Envelope, b.Old = h, envelope, old })
+	r.change(d.Building, func(b *Building) { b.House, b.Document = h, d })
 	for i := range h.Gateways {
-		p := wire.Place{District: h.District, Town: h.Town, Building: id, Gateway: h.Gateways[i].ID}
+		p := wire.Place{District: h.District, Town: h.Town, Building: d.Building, Gateway: h.Gateways[i].ID}
 		g := r.gatewayAt(p)
 		g.state.Place, g.state.Member, g.state.Key = p, true, h.Gateways[i].Key()
 	}
 	return out
 }
 
-// SetList makes a list the newest one of its building; at is when it was stored.
-func (r *Roster) SetList(head document.Head, at time.Time) {
+// SetList makes a list the newest one of its building.
+func (r *Roster) SetList(head document.Head) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.change(head.Building, func(b *Building) { b.List, b.ListAt = head, at })
+	r.change(head.Building, func(b *Building) { b.List = head })
 }
 
 // SetEnded notes how many grants of a building the issuer knows to be over, and

@@ -65,9 +65,9 @@ func show(g roster.State, s store.Gateway, now time.Time) api.Gateway {
 		out.Behind = v.Hello.Next - s.Size
 	}
 	if b := g.Building; b.List.Version > 0 {
-		out.List, out.ListHash, out.ListAt = b.List.Version, bytes.Clone(b.List.Hash[:]), when(b.ListAt)
+		out.List, out.ListHash, out.ListAt = b.List.Version, bytes.Clone(b.List.Hash[:]), when(b.List.Stored)
 		if out.Applied != out.List {
-			out.Unproven = now.Sub(b.ListAt)
+			out.Unproven = now.Sub(b.List.Stored)
 		}
 	}
 	return out

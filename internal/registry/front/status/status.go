@@ -16,8 +16,8 @@ import (
 	"gatehouse/internal/registry/store"
 )
 
-// Options of a Page. All are needed.
-type Options struct {
+// Page is the operator's view; all fields are needed. Safe for concurrent use.
+type Page struct {
 	Store     *store.Store
 	Roster    *roster.Roster
 	Active    *document.Active
@@ -29,9 +29,6 @@ type Options struct {
 	Endings   *Endings
 }
 
-// Page is the operator's view. Safe for concurrent use.
-type Page struct{ Options }
-
 // Status completes what the front knows of itself (Registry to Queued of what is given)
 // by what its parts know.
 func (p *Page) Status(ctx context.Context, s api.Status) (api.Status, error) {
@@ -42,10 +39,13 @@ func (p *Page) Status(ctx context.Context, s api.Status) (api.Status, error) {
 	if s.LastWork, err = p.Store.LastRecord(ctx); err != nil {
 		return s, err
 	}
+	if s.Remarks, err = p.Store.Remarks(ctx); err != nil {
+		return s, err
+	}
 	a := p.Active.Load()
 	s.Registry, s.Trust, s.Bytes, s.Issuer = a.Trust.Registry, a.Trust.Version, p.Store.Size(), p.Inbox.Attended()
 	for _, b := range p.Roster.Buildings() {
-		if b.Envelope != nil {
+		if b.Document.Envelope != nil {
 			s.Buildings++
 		}
 	}
@@ -57,12 +57,7 @@ func (p *Page) Status(ctx context.Context, s api.Status) (api.Status, error) {
 			}
 		}
 	}
-	s.Backup, s.PutBack, s.Remarks = when(p.Safety.Last()), when(p.Safety.PutBack()), []api.Remark{}
-	if err := p.Store.Remarks(ctx, func(text string, at time.Time) {
-		s.Remarks = append(s.Remarks, api.Remark{Time: at, Text: text})
-	}); err != nil {
-		return s, err
-	}
+	s.Backup, s.PutBack = when(p.Safety.Last()), when(p.Safety.PutBack())
 	s.Problems = p.problems(s)
 	return s, nil
 }
