@@ -17,7 +17,7 @@ import (
 type sickWork struct{ sick *atomic.Bool }
 
 // Store fails like a disk without room.
-func (s sickWork) Store(*commit.Txn, *roster.Gateway) error {
+func (s sickWork) Store(*commit.Txn, *roster.Gateway, *commit.Ledger) error {
 	if s.sick.Load() {
 		return errors.New("database or disk is full")
 	}

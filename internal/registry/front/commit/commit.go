@@ -30,7 +30,7 @@ type Job struct {
 
 // Work is what a message changes in the store.
 type Work interface {
-	Store(t *Txn, sender *roster.Gateway) error
+	Store(t *Txn, sender *roster.Gateway, its *Ledger) error
 }
 
 // Committer stores jobs. Submit, Waiting, Failing and Short may be called at any time
@@ -53,7 +53,7 @@ func New(o Options) *Committer {
 // Know takes what the store knows of a gateway at the start, with the epoch that acks
 // name where a message names none.
 func (c *Committer) Know(g *roster.Gateway, k store.Gateway, epoch uint64) {
-	c.memory.setLedger(g, Ledger{ID: k.ID, Epoch: epoch, Line: k.Numbering.Line, Count: k.Numbering.Records, Renew: k.Numbering.Renew, Pending: k.Numbering.Pending})
+	c.memory.setLedger(g, Ledger{ID: k.ID, Epoch: epoch, Numbering: k.Numbering})
 }
 
 // Submit hands in a job. It waits for room, or until ctx ends.
@@ -132,10 +132,8 @@ func (c *Committer) commit(ctx context.Context, jobs []Job) []Outcome {
 		return nil
 	}
 	var all []Outcome
-	for i := range jobs {
-		if ctx.Err() == nil {
-			all = append(all, c.commit(ctx, jobs[i:i+1])...)
-		}
+	for i := 0; i < len(jobs) && ctx.Err() == nil; i++ {
+		all = append(all, c.commit(ctx, jobs[i:i+1])...)
 	}
 	return all
 }
@@ -145,12 +143,18 @@ func (c *Committer) try(ctx context.Context, jobs []Job) (Outcome, error) {
 	err := c.o.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		t.Tx = tx
 		for _, j := range jobs {
-			if err := j.Work.Store(t, j.Gateway); err != nil {
+			l, err := t.Ledger(j.Gateway)
+			if err == nil {
+				err = j.Work.Store(t, j.Gateway, l)
+			}
+			if err != nil {
 				return err
 			}
 		}
-		if err := t.saveRanges(); err != nil {
-			return err
+		for key, r := range t.ranges {
+			if err := t.SetRange(key.gateway, key.epoch, r, t.Now); err != nil {
+				return err
+			}
 		}
 		return t.makeReplies()
 	})

@@ -1,19 +1,21 @@
 package commit
 
 import (
+	"maps"
+	"sync"
 	"time"
 
+	"gatehouse/internal/registry/front/roster"
+	"gatehouse/internal/registry/store"
+	"gatehouse/internal/tree"
 	"gatehouse/sync/wire"
 )
 
 // Ledger is what the next message of a gateway depends on.
 type Ledger struct {
-	ID      int64  // in the store; 0: never stored
-	Epoch   uint64 // that acks name where the message itself names none
-	Line    uint64 // in which it numbers its tenancy records; 0: none
-	Count   uint64 // stored of that line
-	Renew   bool   // the line contradicts itself: acks name none, so that it begins another
-	Pending bool   // persons of records that siblings brought may still be with it
+	ID    int64  // in the store; 0: never stored
+	Epoch uint64 // that acks name where the message itself names none
+	store.Numbering
 
 	// short is since when its hellos have named entries that do not arrive; zero: all
 	// are stored, or they arrive.
@@ -90,7 +92,7 @@ type budget struct {
 // renew begins another span where the one before is over.
 func (b *budget) renew(now time.Time) {
 	if now.Sub(b.since) >= quotaTime || now.Before(b.since) {
-		*b = budget{since: now}
+		*b = budget{since: now, handed: make(map[[2]uint64]bool)}
 	}
 }
 
@@ -111,9 +113,60 @@ func (l *Ledger) Again(line, record uint64, now time.Time) bool {
 	if l.budget.handed[at] {
 		return false
 	}
-	if l.budget.handed == nil {
-		l.budget.handed = make(map[[2]uint64]bool)
-	}
 	l.budget.handed[at] = true
 	return true
+}
+
+// maxRanges is how many trees are kept in memory: some 20 MB.
+const maxRanges = 1 << 14
+
+// memory is what the next messages of all gateways depend on, as of the last commit.
+// The methods on ledgers are safe for concurrent use; only the goroutine that commits
+// uses ranges and keep.
+type memory struct {
+	ranges map[rangeKey]tree.Range
+
+	mu      sync.RWMutex
+	ledgers map[*roster.Gateway]*Ledger // each is replaced, never changed
+}
+
+type rangeKey struct {
+	gateway int64
+	epoch   uint64
+}
+
+func newMemory() *memory {
+	return &memory{ranges: map[rangeKey]tree.Range{}, ledgers: map[*roster.Gateway]*Ledger{}}
+}
+
+// ledger returns what is known of a gateway, nothing maybe.
+func (m *memory) ledger(g *roster.Gateway) (l Ledger) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if known := m.ledgers[g]; known != nil {
+		l = *known
+	}
+	return l
+}
+
+func (m *memory) setLedger(g *roster.Gateway, l Ledger) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ledgers[g] = &l
+}
+
+// keep takes what a transaction has changed that is committed.
+func (m *memory) keep(ranges map[rangeKey]tree.Range, ledgers map[*roster.Gateway]*Ledger) {
+	for key, r := range ranges {
+		if len(m.ranges) >= maxRanges {
+			for other := range m.ranges { // any: it can be read again
+				delete(m.ranges, other)
+				break
+			}
+		}
+		m.ranges[key] = r
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.Copy(m.ledgers, ledgers)
 }

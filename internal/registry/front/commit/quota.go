@@ -2,12 +2,8 @@ package commit
 
 import (
 	"gatehouse/internal/registry/front/roster"
-	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
-
-// MaxAlarms is how many of a gateway's alarms may wait for their entries.
-const MaxAlarms = 256
 
 // cause is why something is not stored.
 type cause int
@@ -72,5 +68,5 @@ func (t *Txn) tooMuch(g *roster.Gateway, l *Ledger, why cause) error {
 		return err
 	}
 	t.Log.Error().Str("gateway", g.Address()).Str("of", sources[why]).Msg("a gateway sends more than one may: the rest waits there")
-	return t.AddAlarm(store.Alarm{Gateway: l.ID, Sequence: uint64(t.Now.UnixMilli())<<2 | uint64(why), Header: header, Stored: true, Heard: t.Now}, MaxAlarms)
+	return t.Alarm(l, 0, uint64(t.Now.UnixMilli())<<2|uint64(why), header, true)
 }

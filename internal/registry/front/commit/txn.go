@@ -8,6 +8,7 @@ import (
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/internal/tree"
+	"gatehouse/sync/wire"
 )
 
 // Txn is one transaction with what it changes in memory, so that nothing of it
@@ -69,15 +70,6 @@ func (t *Txn) SetStored(gateway int64, epoch uint64, r tree.Range) {
 	t.ranges[rangeKey{gateway, epoch}] = r
 }
 
-func (t *Txn) saveRanges() error {
-	for key, r := range t.ranges {
-		if err := t.SetRange(key.gateway, key.epoch, r, t.Now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Heard notes that something new came of a gateway.
 func (t *Txn) Heard(g *roster.Gateway) { t.Outcome.Heard = append(t.Outcome.Heard, g) }
 
@@ -93,4 +85,64 @@ func (t *Txn) Ack(g *roster.Gateway, epoch uint64) {
 		t.acked[key] = true
 		t.acks = append(t.acks, key)
 	}
+}
+
+// maxAlarms is how many of a gateway's alarms may wait for their entries.
+const maxAlarms = 256
+
+// Alarm keeps an alarm of a gateway under an epoch and sequence number. Stored: its entry
+// is here, not only a notice.
+func (t *Txn) Alarm(l *Ledger, epoch, sequence uint64, header []byte, stored bool) error {
+	return t.AddAlarm(store.Alarm{Gateway: l.ID, Epoch: epoch, Sequence: sequence, Header: header, Stored: stored, Heard: t.Now}, maxAlarms)
+}
+
+// makeReplies makes the acks that were asked for.
+func (t *Txn) makeReplies() error {
+	safety := t.o.Safety
+	for _, key := range t.acks {
+		l := t.ledgers[key.g]
+		at, err := t.Stored(l.ID, key.epoch)
+		if err != nil {
+			return err
+		}
+		ack := wire.Ack2{Ack: wire.Ack{Time: uint32(t.agreed.Unix()), Epoch: key.epoch, Next: at.Size(), Root: wire.Hash(at.Root())}, NoTime: t.unsure}
+		if ack.Line, ack.Records, err = l.numbering(t.Tx); err != nil {
+			return err
+		}
+		ack.Safe = safety.Of(store.Stream{Gateway: l.ID, Kind: store.MarkEntries, Number: key.epoch}, ack.Next)
+		ack.SafeRecords = safety.Of(store.Stream{Gateway: l.ID, Kind: store.MarkRecords, Number: ack.Line}, ack.Records)
+		cosign, err := t.cosign(l, key.epoch, at)
+		if err != nil {
+			return err
+		}
+		t.Outcome.Replies = append(t.Outcome.Replies, Reply{key.g, ack, l.held(t.Now), cosign})
+	}
+	return nil
+}
+
+// numbering is what an ack says of a gateway's records: the line that it numbers
+// in, and how many of it need not be delivered any more.
+func (l *Ledger) numbering(tx *store.Tx) (line, count uint64, err error) {
+	if l.Renew {
+		return 0, 0, nil
+	}
+	if !l.Pending {
+		return l.Line, l.Records, nil
+	}
+	pending, err := tx.Pending(l.ID, l.Line)
+	if err != nil || pending == 0 {
+		return l.Line, l.Records, err
+	}
+	return l.Line, pending - 1, nil
+}
+
+// cosign reports whether the witness may cosign an epoch as it is stored now, and
+// stores that it does, before anybody sees it. An empty tree is not cosigned, nor
+// anything while the clock is in doubt: a cosignature states a time.
+func (t *Txn) cosign(l *Ledger, epoch uint64, r tree.Range) (bool, error) {
+	now := t.agreed.Unix()
+	if r.Size() == 0 || t.unsure || !l.claim.admits(epoch, now) {
+		return false, nil
+	}
+	return t.Cosign(l.ID, epoch, r.Size(), wire.Hash(r.Root()), now)
 }

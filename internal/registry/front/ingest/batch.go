@@ -96,11 +96,7 @@ func mayConcern(kind wire.Kind) bool {
 const maxForks = 64
 
 // Store adds what is new of the batch, if it continues what is stored.
-func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway) error {
-	l, err := t.Ledger(g)
-	if err != nil {
-		return err
-	}
+func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	before, err := t.Stored(l.ID, w.batch.Epoch)
 	if err != nil {
 		return err
@@ -116,14 +112,14 @@ func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway) error {
 		if err != nil || same {
 			return err
 		}
-		return w.fork(t, g, l.ID)
+		return w.fork(t, g, l)
 	}
 	// The root that was signed is over all entries: where it holds, those before
 	// `next` are the ones that are stored.
 	fresh := w.leaves[next-first:]
 	after := before.AddAll(fresh)
 	if wire.Hash(after.Root()) != w.batch.Root {
-		return w.fork(t, g, l.ID)
+		return w.fork(t, g, l)
 	}
 	room, err := t.RoomForBatch(g, l, next == 0, len(w.body)+len(w.sealed))
 	if err != nil || !room {
@@ -133,12 +129,12 @@ func (w *batchWork) Store(t *commit.Txn, g *roster.Gateway) error {
 	t.Reached(g, l, w.batch.Epoch, before, fresh)
 	l.SetShort(false, t.Now)
 	if next == 0 {
-		if err := w.begins(t, g, l.ID); err != nil {
+		if err := w.begins(t, g, l); err != nil {
 			return err
 		}
 	}
 	t.SetStored(l.ID, w.batch.Epoch, after)
-	return w.add(t, l.ID, next, int(next-first))
+	return w.add(t, l, next, int(next-first))
 }
 
 // tell notes what the entries say of lists.
@@ -153,8 +149,8 @@ func (w *batchWork) tell(t *commit.Txn, g *roster.Gateway) {
 
 // begins raises an alarm if the gateway had epochs and begins one that cites none of
 // them: its journal was deleted. A machine that replaces another has another key.
-func (w *batchWork) begins(t *commit.Txn, g *roster.Gateway, id int64) error {
-	again, err := t.Begins(id, w.machine)
+func (w *batchWork) begins(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
+	again, err := t.Begins(l.ID, w.machine)
 	if err != nil || !again {
 		return err
 	}
@@ -166,12 +162,18 @@ func (w *batchWork) begins(t *commit.Txn, g *roster.Gateway, id int64) error {
 		return err
 	}
 	t.Log.Error().Str("gateway", g.Address()).Msg("a new epoch of its journal cites none before: the journal was deleted, or entries are hidden")
-	return t.AddAlarm(store.Alarm{Gateway: id, Epoch: w.batch.Epoch, Header: header, Stored: true, Heard: t.Now}, commit.MaxAlarms)
+	return t.Alarm(l, w.batch.Epoch, 0, header, true)
 }
 
-// add stores the entries from the i-th on, whose sequence number is first.
-func (w *batchWork) add(t *commit.Txn, id int64, first uint64, i int) error {
-	row := store.Batch{Gateway: id, Epoch: w.batch.Epoch, First: first, Next: w.batch.First + uint64(len(w.leaves)), Body: w.body, Sealed: w.sealed}
+// add stores the entries from the i-th on, whose sequence number is first. They replace
+// waiting notices also where an entry is no alarm to this program: it may be of a newer
+// gateway, or the notice was not true.
+func (w *batchWork) add(t *commit.Txn, l *commit.Ledger, first uint64, i int) error {
+	row := store.Batch{Gateway: l.ID, Epoch: w.batch.Epoch, First: first, Next: w.batch.First + uint64(len(w.leaves)), Body: w.body, Sealed: w.sealed}
+	waiting, err := t.Waiting(l.ID, row.Epoch, first, row.Next)
+	if err != nil {
+		return err
+	}
 	row.WallFrom, row.WallTo = w.notes[i].wall, w.notes[i].wall
 	for ; i < len(w.notes); i++ {
 		n := &w.notes[i]
@@ -180,39 +182,19 @@ func (w *batchWork) add(t *commit.Txn, id int64, first uint64, i int) error {
 			row.WallFrom, row.WallTo = min(row.WallFrom, 0), max(row.WallTo, t.Now.UnixMilli())
 		}
 		seq := w.batch.First + uint64(i)
-		if n.alarm {
-			a := store.Alarm{Gateway: id, Epoch: w.batch.Epoch, Sequence: seq, Header: w.batch.Headers[i], Stored: true, Heard: t.Now}
-			if err := t.AddAlarm(a, commit.MaxAlarms); err != nil {
+		if n.alarm || slices.Contains(waiting, seq) {
+			if err := t.Alarm(l, row.Epoch, seq, w.batch.Headers[i], true); err != nil {
 				return err
 			}
 		}
 		if n.applied {
-			a := store.Applied{Gateway: id, Epoch: w.batch.Epoch, Sequence: seq, Version: n.version, Hash: n.hash}
+			a := store.Applied{Gateway: l.ID, Epoch: w.batch.Epoch, Sequence: seq, Version: n.version, Hash: n.hash}
 			if err := t.AddApplied(a, t.Now); err != nil {
 				return err
 			}
 		}
 	}
-	if err := w.arrive(t, id, first, row.Next); err != nil {
-		return err
-	}
 	return t.AddBatch(row, t.Now)
-}
-
-// arrive replaces waiting notices by their entries also where an entry is no alarm to
-// this program: it may be of a newer gateway, or the notice was not true.
-func (w *batchWork) arrive(t *commit.Txn, id int64, first, next uint64) error {
-	waiting, err := t.Waiting(id, w.batch.Epoch, first, next)
-	if err != nil {
-		return err
-	}
-	for _, seq := range waiting {
-		a := store.Alarm{Gateway: id, Epoch: w.batch.Epoch, Sequence: seq, Header: w.batch.Headers[seq-w.batch.First], Stored: true, Heard: t.Now}
-		if err := t.AddAlarm(a, commit.MaxAlarms); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // maxOverlap is the most stored batches that a repeated one is compared with.
@@ -231,13 +213,13 @@ func (w *batchWork) known(t *commit.Txn, id int64, stored tree.Range) (bool, err
 	if err != nil {
 		return false, err
 	}
-	if same, ends, err := w.endsAs(rows, end); err != nil || ends {
-		return same, err
-	}
-	for _, row := range rows {
+	for _, row := range slices.Backward(rows) {
 		var old wire.Batch
 		if err := wire.Decode(row.Body, &old); err != nil {
 			return false, err
+		}
+		if row.Next == end {
+			return old.Root == w.batch.Root, nil
 		}
 		from, until := max(row.First, first), min(row.Next, end)
 		if !slices.Equal(leafHashes(old)[from-old.First:until-old.First], w.leaves[from-first:until-first]) {
@@ -247,21 +229,10 @@ func (w *batchWork) known(t *commit.Txn, id int64, stored tree.Range) (bool, err
 	return true, nil
 }
 
-// endsAs reports whether the last of some stored batches ends where this one
-// does, and if so, whether with the same root.
-func (w *batchWork) endsAs(rows []store.Batch, end uint64) (same, ends bool, err error) {
-	if len(rows) == 0 || rows[len(rows)-1].Next != end {
-		return false, false, nil
-	}
-	var old wire.Batch
-	err = wire.Decode(rows[len(rows)-1].Body, &old)
-	return old.Root == w.batch.Root, true, err
-}
-
 // fork keeps a batch that contradicts the store as evidence: the SD card was restored,
 // or the gateway lies.
-func (w *batchWork) fork(t *commit.Txn, g *roster.Gateway, id int64) error {
-	fresh, err := t.AddFork(id, w.batch.Epoch, w.batch.First, w.batch.Root, w.envelope, maxForks, t.Now)
+func (w *batchWork) fork(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
+	fresh, err := t.AddFork(l.ID, w.batch.Epoch, w.batch.First, w.batch.Root, w.envelope, maxForks, t.Now)
 	if err == nil && fresh {
 		t.Log.Error().Str("gateway", g.Address()).Uint64("first", w.batch.First).
 			Msg("a signed batch contradicts what was stored before: both are kept")

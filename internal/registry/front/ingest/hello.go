@@ -6,7 +6,6 @@ import (
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/commit"
 	"gatehouse/internal/registry/front/roster"
-	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
 )
 
@@ -31,11 +30,7 @@ func openHello(o Options, g *roster.Gateway, format uint64, payload []byte) (*he
 }
 
 // Store finds out what the hello names that is not here, and asks for an ack.
-func (w *helloWork) Store(t *commit.Txn, g *roster.Gateway) error {
-	l, err := t.Ledger(g)
-	if err != nil {
-		return err
-	}
+func (w *helloWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	l.Epoch = roster.AnswerEpoch(w.Hello2)
 	t.Ack(g, l.Epoch)
 	if err := t.Weigh(g, l, w.Cosigned); err != nil {
@@ -95,7 +90,7 @@ func lacking(t *commit.Txn, l *commit.Ledger, s roster.State, h wire.Hello2) (bo
 			return !known, err
 		}
 	}
-	inStep := h.Line == l.Line && h.Records == l.Count // else its own ends are still on their way
+	inStep := h.Line == l.Line && h.Records == l.Records // else its own ends are still on their way
 	ended := s.Building.Ended
 	return inStep && ended != nil && h.Removed > *ended || h.House > s.Building.House.Version, nil
 }
@@ -105,11 +100,7 @@ func lacking(t *commit.Txn, l *commit.Ledger, s roster.State, h wire.Hello2) (bo
 type question struct{}
 
 // Store asks for an ack where the gateway has to hand over what it holds.
-func (question) Store(t *commit.Txn, g *roster.Gateway) error {
-	l, err := t.Ledger(g)
-	if err != nil {
-		return err
-	}
+func (question) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) error {
 	s := t.Roster.Look(g)
 	asked, err := setLacking(t, g, l, s, s.View.Hello)
 	if asked {
@@ -130,14 +121,11 @@ func openNotice(payload []byte) (*noticeWork, error) {
 	return w, err
 }
 
-func (w *noticeWork) Store(t *commit.Txn, g *roster.Gateway) error {
-	l, err := t.Ledger(g)
-	if err != nil {
-		return err
-	}
+// Store keeps the notice while its entry is not here.
+func (w *noticeWork) Store(t *commit.Txn, _ *roster.Gateway, l *commit.Ledger) error {
 	r, err := t.Stored(l.ID, w.notice.Epoch)
 	if err != nil || w.notice.Sequence < r.Size() {
 		return err // its entry is here
 	}
-	return t.AddAlarm(store.Alarm{Gateway: l.ID, Epoch: w.notice.Epoch, Sequence: w.notice.Sequence, Header: w.notice.Header, Heard: t.Now}, commit.MaxAlarms)
+	return t.Alarm(l, w.notice.Epoch, w.notice.Sequence, w.notice.Header, false)
 }

@@ -13,7 +13,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"gatehouse/internal/registry/agreed"
 	"gatehouse/internal/registry/front/commit"
+	"gatehouse/internal/registry/front/downlink"
 	"gatehouse/internal/registry/front/inbox"
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/sync/wire"
@@ -24,6 +28,17 @@ const (
 	maxQueue      = 1024 // messages of all gateways
 	maxQueueOfOne = 64   // of one gateway
 )
+
+// Options of an Intake. All are needed.
+type Options struct {
+	Roster    *roster.Roster
+	Clock     *agreed.Clock // told what gateways' clocks say
+	Committer *commit.Committer
+	Downlink  downlink.Downlink
+	Inbox     *inbox.Inbox
+	Formats   uint64          // of the wire that hellos may have, 1 to this one
+	Limited   *zerolog.Logger // for what any gateway can cause
+}
 
 // Intake takes messages. Receive, Waiting and Counts may be called at any time from
 // any goroutine.
@@ -37,6 +52,14 @@ type Intake struct {
 	mu      sync.Mutex
 	waiting map[*roster.Gateway]int // messages that are queued or being opened
 	all     int                     // of all gateways
+}
+
+// message is one as it came from the link.
+type message struct {
+	g       *roster.Gateway
+	key     wire.Key
+	kind    string
+	payload []byte
 }
 
 // New makes an Intake; it starts nothing.

@@ -71,16 +71,14 @@ func makerOf(r *roster.Roster, m message, record []byte) (*roster.Gateway, wire.
 
 // Store takes a record if it is the next of its line. Only what the maker itself
 // delivers is acked, and says in which line it numbers now.
-func (w *recordWork) Store(t *commit.Txn, g *roster.Gateway) error {
-	l, err := t.Ledger(w.maker)
-	if err != nil {
-		return err
-	}
+func (w *recordWork) Store(t *commit.Txn, g *roster.Gateway, l *commit.Ledger) (err error) {
 	own := w.maker == g
 	if own {
 		t.Ack(g, l.Epoch)
+	} else if l, err = t.Ledger(w.maker); err != nil {
+		return err
 	}
-	count := l.Count
+	count := l.Records
 	if w.record.Line != l.Line {
 		if count, err = t.Line(l.ID, w.record.Line); err != nil {
 			return err
@@ -125,10 +123,10 @@ func (w *recordWork) add(t *commit.Txn, g *roster.Gateway, id int64, line uint64
 func (w *recordWork) advance(t *commit.Txn, l *commit.Ledger, own bool) error {
 	switch {
 	case w.record.Line == l.Line:
-		l.Count = w.record.Number
+		l.Records = w.record.Number
 		return nil
 	case l.Line == 0, own && w.record.Number == 1:
-		l.Line, l.Count, l.Renew = w.record.Line, w.record.Number, false
+		l.Line, l.Records, l.Renew = w.record.Line, w.record.Number, false
 		return t.SetLine(l.ID, l.Line, false)
 	}
 	return nil
