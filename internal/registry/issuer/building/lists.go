@@ -54,3 +54,57 @@ func (l *Lists) recent(now uint32) map[wire.ID]bool {
 
 // LossesWindow is how long what a list takes away counts, s.
 const LossesWindow = 24 * 3600
+
+// A term that is over ends at the doors by itself. Here it ends by being worked out
+// from the time, and nothing of it is stored: once the clock is right again it is
+// as if it had never been wrong. All that follows for good is that a list names the
+// grant no more, and that waits until nobody's clock is needed for it.
+
+// overFor is for how long a term must be over before a list names its grant no
+// more. Gateways take a grant that a list lacks for one that was ended, unless its
+// term has been over for 30 days by what is surely past there, which may be behind
+// by hours.
+const overFor = 31 * 24 * 3600 // s
+
+// Over are the grants whose terms have been over for long, so that the next list
+// does not name them: by the agreed time, while nothing speaks against that, and by
+// the clock of each gateway of the building as it said last. One that has not said
+// keeps them in the list. What a list has left out stays out, until the agreed time
+// says that its term is not over: a gateway that is away brings nothing back.
+func (b *Building) Over(now uint32, sure bool) map[wire.ID]bool {
+	listed, over := b.Lists.Listed(), make(map[wire.ID]bool)
+	for id, g := range b.Tenancies.Grants {
+		end := int64(g.Until()) + overFor
+		switch {
+		case !g.Known || g.Ended || end == overFor:
+		case !listed[id] && end <= int64(b.Lists.Newest.Manifest.Issued):
+			over[id] = !sure || end <= int64(now)
+		default:
+			over[id] = sure && end <= int64(now) && b.allSay(end)
+		}
+	}
+	return over
+}
+
+// Turned reports whether the newest list names a grant that it should not, or lacks
+// one, by terms alone.
+func (b *Building) Turned(now uint32, sure bool) bool {
+	listed := b.Lists.Listed()
+	for id, over := range b.Over(now, sure) {
+		left := !listed[id] && int64(b.Tenancies.Grants[id].Until())+overFor <= int64(b.Lists.Newest.Manifest.Issued)
+		if over && listed[id] || !over && left {
+			return true
+		}
+	}
+	return false
+}
+
+// allSay reports whether every gateway's clock, as it said last, has come to a time.
+func (b *Building) allSay(at int64) bool {
+	for _, h := range b.House.Gateways {
+		if wall, heard := b.Gateways.clocks[h.ID]; !heard || wall < at {
+			return false
+		}
+	}
+	return len(b.House.Gateways) > 0
+}
