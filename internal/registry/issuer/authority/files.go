@@ -2,6 +2,7 @@ package authority
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -120,46 +121,66 @@ const (
 	backdated   = time.Hour // for clocks that are a little behind
 )
 
-func serial() *big.Int {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails
-	b[0] &= 0x7f
-	return new(big.Int).SetBytes(b)
+// ca is a certificate authority: what gateways and the front are known by.
+type ca struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
 }
 
-func makeCA(registry string, now time.Time) (*x509.Certificate, *ecdsa.PrivateKey, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// sign makes a certificate by a template, good from a little before first until last, and
+// worth nothing after the CA's end: so that whoever looks at its end sees the true one.
+func (a ca) sign(t *x509.Certificate, public any, first, last time.Time) (*x509.Certificate, error) {
+	serial := make([]byte, 16)
+	_, _ = rand.Read(serial) // never fails
+	serial[0] &= 0x7f
+	t.SerialNumber, t.NotBefore, t.NotAfter = new(big.Int).SetBytes(serial), first.Add(-backdated), a.within(last)
+	der, err := x509.CreateCertificate(rand.Reader, t, cmp.Or(a.cert, t), public, a.key) // a CA signs its own
 	if err != nil {
-		return nil, nil, fmt.Errorf("make CA key: %w", err)
+		return nil, fmt.Errorf("make certificate of %s: %w", t.Subject.CommonName, err)
 	}
-	t := &x509.Certificate{SerialNumber: serial(), Subject: pkix.Name{CommonName: "gatehouse registry " + registry},
-		NotBefore: now.Add(-backdated), NotAfter: now.AddDate(caYears, 0, 0), IsCA: true, BasicConstraintsValid: true,
-		MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
-	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
-	if err != nil {
-		return nil, nil, fmt.Errorf("make CA certificate: %w", err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	return cert, key, err
+	return x509.ParseCertificate(der)
 }
 
-func loadCA(dir string) (*x509.Certificate, *ecdsa.PrivateKey, error) {
-	der, err := readPEM(filepath.Join(dir, api.FileCA), certificateBlock)
+// within is the end of a certificate, no later than the CA's.
+func (a ca) within(end time.Time) time.Time {
+	if a.cert != nil && end.After(a.cert.NotAfter) {
+		return a.cert.NotAfter
+	}
+	return end
+}
+
+func makeCA(registry string, now time.Time) (a ca, err error) {
+	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+		return a, fmt.Errorf("make CA key: %w", err)
+	}
+	a.cert, err = a.sign(&x509.Certificate{Subject: pkix.Name{CommonName: "gatehouse registry " + registry}, IsCA: true, BasicConstraintsValid: true,
+		MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}, a.key.Public(), now, now.AddDate(caYears, 0, 0))
+	return a, err
+}
+
+func loadCA(dir string) (a ca, err error) {
+	if a.cert, err = loadCertificate(filepath.Join(dir, api.FileCA)); err != nil {
+		return a, err
+	}
+	if a.key, err = loadECDSA(filepath.Join(dir, FileCAKey)); err != nil {
+		return a, err
+	}
+	if !a.key.PublicKey.Equal(a.cert.PublicKey) {
+		return a, fmt.Errorf("%s and %s in %s do not belong together", api.FileCA, FileCAKey, dir)
+	}
+	return a, nil
+}
+
+func loadCertificate(path string) (*x509.Certificate, error) {
+	der, err := readPEM(path, certificateBlock)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", filepath.Join(dir, api.FileCA), err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	key, err := loadECDSA(filepath.Join(dir, FileCAKey))
-	if err != nil {
-		return nil, nil, err
-	}
-	if public, ok := cert.PublicKey.(*ecdsa.PublicKey); !ok || !public.Equal(key.Public()) {
-		return nil, nil, fmt.Errorf("%s and %s in %s do not belong together", api.FileCA, FileCAKey, dir)
-	}
-	return cert, key, nil
+	return cert, nil
 }
 
 func loadECDSA(path string) (*ecdsa.PrivateKey, error) {
@@ -175,10 +196,17 @@ func loadECDSA(path string) (*ecdsa.PrivateKey, error) {
 	return key, nil
 }
 
-// serverCertificate is that of the front, for names and IP addresses.
-func serverCertificate(ca *x509.Certificate, caKey *ecdsa.PrivateKey, public any, hosts []string, now time.Time) ([]byte, error) {
-	t := &x509.Certificate{SerialNumber: serial(), Subject: pkix.Name{CommonName: hosts[0]},
-		NotBefore: now.Add(-backdated), NotAfter: within(ca, now.AddDate(serverYears, 0, 0)),
+func saveECDSA(path string, key *ecdsa.PrivateKey) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return writePEM(path, privateBlock, 0o600, der)
+}
+
+// server makes the front's certificate, for names and IP addresses.
+func (a ca) server(public any, hosts []string, now time.Time) (*x509.Certificate, error) {
+	t := &x509.Certificate{Subject: pkix.Name{CommonName: hosts[0]},
 		KeyUsage:    x509.KeyUsageDigitalSignature, // Client too: the front shows it to a broker that runs elsewhere.
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	for _, h := range hosts {
@@ -188,20 +216,7 @@ func serverCertificate(ca *x509.Certificate, caKey *ecdsa.PrivateKey, public any
 			t.DNSNames = append(t.DNSNames, h)
 		}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, t, ca, public, caKey)
-	if err != nil {
-		return nil, fmt.Errorf("make server certificate: %w", err)
-	}
-	return der, nil
-}
-
-// within is the end of a certificate, which is worth nothing after its CA's: so that
-// whoever looks at its end sees the true one.
-func within(ca *x509.Certificate, end time.Time) time.Time {
-	if end.After(ca.NotAfter) {
-		return ca.NotAfter
-	}
-	return end
+	return a.sign(t, public, now, now.AddDate(serverYears, 0, 0))
 }
 
 // ClientCertificate is that of a gateway, for the key in its request. The serial
@@ -211,23 +226,17 @@ func within(ca *x509.Certificate, end time.Time) time.Time {
 // goes by the machine's clock, which the issuer may doubt.
 func (k Keys) ClientCertificate(p wire.Place, signer wire.KeyID, request []byte, first, last time.Time) (*x509.Certificate, error) {
 	csr, err := x509.ParseCertificateRequest(request)
-	if err != nil {
-		return nil, fmt.Errorf("request for a certificate: %w", err)
+	if err == nil {
+		err = csr.CheckSignature()
 	}
-	if err := csr.CheckSignature(); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("request for a certificate: %w", err)
 	}
 	if public, ok := csr.PublicKey.(*ecdsa.PublicKey); !ok || public.Curve != elliptic.P256() {
 		return nil, errors.New("request for a certificate: not a P-256 key")
 	}
 	name := &url.URL{Scheme: "gatehouse", Opaque: p.District + "/" + p.Town + "/" + p.Building + "/" + p.Gateway}
-	subject := pkix.Name{CommonName: p.Address(), SerialNumber: hex.EncodeToString(signer[:])}
-	t := &x509.Certificate{SerialNumber: serial(), Subject: subject, URIs: []*url.URL{name},
-		NotBefore: first.Add(-backdated), NotAfter: within(k.CA, last.AddDate(clientYears, 0, 0)),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, t, k.CA, csr.PublicKey, k.caKey)
-	if err != nil {
-		return nil, fmt.Errorf("make certificate: %w", err)
-	}
-	return x509.ParseCertificate(der)
+	return ca{k.CA, k.caKey}.sign(&x509.Certificate{Subject: pkix.Name{CommonName: p.Address(), SerialNumber: hex.EncodeToString(signer[:])},
+		URIs: []*url.URL{name}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}},
+		csr.PublicKey, first, last.AddDate(clientYears, 0, 0))
 }

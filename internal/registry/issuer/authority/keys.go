@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gatehouse/internal/keys"
 	"gatehouse/internal/registry/api"
@@ -76,9 +77,11 @@ func Load(dir string) (k Keys, err error) {
 	if k.Desk, err = keys.LoadSealKey(filepath.Join(dir, FileDesk)); err != nil {
 		return k, err
 	}
-	if k.CA, k.caKey, err = loadCA(dir); err != nil {
+	own, err := loadCA(dir)
+	if err != nil {
 		return k, err
 	}
+	k.CA, k.caKey = own.cert, own.key
 	return k, k.match()
 }
 
@@ -104,30 +107,22 @@ func loadPlain(dir string, t wire.Trust) ([]byte, error) {
 // match checks that the keys are those of the trust document.
 func (k *Keys) match() error {
 	k.Issuers = k.Trust.Keyset(wire.RoleIssuer)
-	found := false
-	for _, other := range k.Issuers {
-		if bytes.Equal(other.Public, k.Public()) {
-			k.Epoch, found = other.Epoch, true
-		}
-	}
-	if !found {
+	own := slices.IndexFunc(k.Issuers, func(o wire.Key) bool { return bytes.Equal(o.Public, k.Public()) })
+	if own < 0 {
 		return errors.New("the trust document does not name this issuer's key")
 	}
-	for _, der := range k.Trust.CAs {
-		if bytes.Equal(der, k.CA.Raw) {
-			return nil
-		}
+	k.Epoch = k.Issuers[own].Epoch
+	if !slices.ContainsFunc(k.Trust.CAs, func(der []byte) bool { return bytes.Equal(der, k.CA.Raw) }) {
+		return errors.New("the trust document does not name this CA")
 	}
-	return errors.New("the trust document does not name this CA")
+	return nil
 }
 
 // SignAs signs a payload with a key that the trust document names as an issuer's.
 func SignAs(trust wire.Trust, kind, address string, payload []byte, key ed25519.PrivateKey) ([]byte, error) {
-	p := wire.Protected{Type: kind, Role: wire.RoleIssuer, Address: address}
 	for _, k := range trust.Keyset(wire.RoleIssuer) {
 		if bytes.Equal(k.Public, key.Public().(ed25519.PublicKey)) {
-			p.Epoch = k.Epoch
-			return wire.Sign(p, payload, key)
+			return wire.Sign(wire.Protected{Type: kind, Role: wire.RoleIssuer, Epoch: k.Epoch, Address: address}, payload, key)
 		}
 	}
 	return nil, api.Hinted("use the stick with second.key", "the trust document does not name this key as an issuer's")

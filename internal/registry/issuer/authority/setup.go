@@ -1,11 +1,11 @@
 package authority
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,10 +55,7 @@ func Init(dir string, s Setup) error {
 			return api.Hinted("name another --dir; keys are never overwritten", "init registry: %s is there already", filepath.Join(dir, f))
 		}
 		temp[f] = filepath.Join(dir, f+".new")
-		if err := os.RemoveAll(temp[f]); err != nil { // nobody has used it
-			return fmt.Errorf("init registry: %w", err)
-		}
-		if err := os.MkdirAll(temp[f], 0o700); err != nil {
+		if err := cmp.Or(os.RemoveAll(temp[f]), os.MkdirAll(temp[f], 0o700)); err != nil { // nobody has used what lies there
 			return fmt.Errorf("init registry: %w", err)
 		}
 	}
@@ -96,11 +93,9 @@ func (s Setup) fill(front, issuer, offline string) error {
 			return err
 		}
 	}
-	ca, err := s.certificates(front, issuer)
-	if err != nil {
+	if t.CAs, err = s.certificates(front, issuer); err != nil {
 		return err
 	}
-	t.CAs = [][]byte{ca}
 	envelope, err := signOneTrust(t, root)
 	if err != nil {
 		return err
@@ -111,10 +106,8 @@ func (s Setup) fill(front, issuer, offline string) error {
 // documents writes what is no secret.
 func (s Setup) documents(front, issuer, offline string, trust []byte, root ed25519.PublicKey) error {
 	for _, dir := range []string{front, issuer, offline} {
-		if err := durable.WriteFile(filepath.Join(dir, api.FileTrust), trust, 0o600); err != nil {
-			return err
-		}
-		if err := keys.SaveIssuer(filepath.Join(dir, api.FileRoot), wire.Key{Public: root}); err != nil {
+		if err := cmp.Or(durable.WriteFile(filepath.Join(dir, api.FileTrust), trust, 0o600),
+			keys.SaveIssuer(filepath.Join(dir, api.FileRoot), wire.Key{Public: root})); err != nil {
 			return err
 		}
 	}
@@ -122,43 +115,32 @@ func (s Setup) documents(front, issuer, offline string, trust []byte, root ed255
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteFile(filepath.Join(issuer, FilePlace), append(place, '\n'), 0o600); err != nil {
-		return err
-	}
-	return durable.WriteFile(filepath.Join(front, api.FileConfig), s.Config, 0o600)
+	return cmp.Or(durable.WriteFile(filepath.Join(issuer, FilePlace), append(place, '\n'), 0o600),
+		durable.WriteFile(filepath.Join(front, api.FileConfig), s.Config, 0o600))
 }
 
 func hostPort(host string, port int) string { return net.JoinHostPort(host, fmt.Sprint(port)) }
 
 // certificates makes the CA and the front's certificate.
-func (s Setup) certificates(front, issuer string) (ca []byte, err error) {
-	cert, key, err := makeCA(s.Registry, s.Now)
+func (s Setup) certificates(front, issuer string) (cas [][]byte, err error) {
+	made, err := makeCA(s.Registry, s.Now)
 	if err != nil {
 		return nil, err
 	}
-	serverKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make server key: %w", err)
 	}
-	server, err := serverCertificate(cert, key, serverKey.Public(), s.Hosts, s.Now)
+	server, err := made.server(key.Public(), s.Hosts, s.Now)
 	if err != nil {
 		return nil, err
 	}
-	for path, k := range map[string]*ecdsa.PrivateKey{filepath.Join(issuer, FileCAKey): key, filepath.Join(front, api.FileServerKey): serverKey} {
-		der, err := x509.MarshalPKCS8PrivateKey(k)
-		if err != nil {
-			return nil, err
-		}
-		if err := writePEM(path, privateBlock, 0o600, der); err != nil {
-			return nil, err
-		}
-	}
-	for _, dir := range []string{front, issuer} {
-		if err := writePEM(filepath.Join(dir, api.FileCA), certificateBlock, 0o644, cert.Raw); err != nil {
-			return nil, err
-		}
-	}
-	return cert.Raw, writePEM(filepath.Join(front, api.FileServerCert), certificateBlock, 0o644, server, cert.Raw)
+	return [][]byte{made.cert.Raw}, cmp.Or(
+		saveECDSA(filepath.Join(issuer, FileCAKey), made.key),
+		saveECDSA(filepath.Join(front, api.FileServerKey), key),
+		writePEM(filepath.Join(front, api.FileCA), certificateBlock, 0o644, made.cert.Raw),
+		writePEM(filepath.Join(issuer, api.FileCA), certificateBlock, 0o644, made.cert.Raw),
+		writePEM(filepath.Join(front, api.FileServerCert), certificateBlock, 0o644, server.Raw, made.cert.Raw))
 }
 
 // RenewServer gives the front a new certificate for its key, for the hosts of
@@ -167,35 +149,29 @@ func RenewServer(issuer, front string, hosts []string, now time.Time) (until tim
 	if err := areDirectories(issuer, front); err != nil {
 		return until, err
 	}
-	ca, caKey, err := loadCA(issuer)
-	if err != nil {
-		return until, fmt.Errorf("renew server certificate: %w", err)
-	}
-	key, err := loadECDSA(filepath.Join(front, api.FileServerKey))
-	if err != nil {
-		return until, fmt.Errorf("renew server certificate: %w", err)
-	}
 	path := filepath.Join(front, api.FileServerCert)
-	if len(hosts) == 0 {
-		if hosts, err = hostsOf(path); err != nil {
-			return until, fmt.Errorf("renew server certificate: %w", err)
-		}
+	own, err := loadCA(issuer)
+	var key *ecdsa.PrivateKey
+	if err == nil {
+		key, err = loadECDSA(filepath.Join(front, api.FileServerKey))
 	}
-	der, err := serverCertificate(ca, caKey, key.Public(), hosts, now)
+	if err == nil && len(hosts) == 0 {
+		hosts, err = hostsOf(path)
+	}
+	if err != nil {
+		return until, fmt.Errorf("renew server certificate: %w", err)
+	}
+	made, err := own.server(key.Public(), hosts, now)
 	if err != nil {
 		return until, err
 	}
-	return within(ca, now.AddDate(serverYears, 0, 0)), writePEM(path, certificateBlock, 0o644, der, ca.Raw)
+	return own.within(now.AddDate(serverYears, 0, 0)), writePEM(path, certificateBlock, 0o644, made.Raw, own.cert.Raw)
 }
 
 func hostsOf(path string) (hosts []string, err error) {
-	der, err := readPEM(path, certificateBlock)
+	cert, err := loadCertificate(path)
 	if err != nil {
 		return nil, err
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	hosts = append(hosts, cert.DNSNames...)
 	for _, ip := range cert.IPAddresses {

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ed25519"
 	"crypto/x509"
 	"fmt"
@@ -133,10 +134,11 @@ func leaveTrust(dir string, envelopes map[string][]byte) error {
 		if !there {
 			continue
 		}
-		if err := durable.WriteFile(path, envelope, 0o600); err != nil {
-			return fmt.Errorf("leave trust document: %w", err)
+		err := durable.WriteFile(path, envelope, 0o600)
+		if err == nil {
+			err = ownedAsDirectory(path)
 		}
-		if err := ownedAsDirectory(path); err != nil {
+		if err != nil {
 			return fmt.Errorf("leave trust document: %w", err)
 		}
 	}
@@ -159,24 +161,18 @@ func (n NextTrust) dropCAs(t *wire.Trust) {
 func (n NextTrust) nextCA(t *wire.Trust) ([]freshKey, error) {
 	key := freshKey{what: ReplaceCA, epoch: t.Version + 1, path: filepath.Join(n.Dir, FileCAKey)}
 	cert := freshKey{what: ReplaceCA, epoch: key.epoch, path: filepath.Join(n.Dir, api.FileCA)}
-	for _, k := range []freshKey{key, cert} {
-		if err := k.clear(); err != nil {
-			return nil, err
-		}
+	if err := cmp.Or(key.clear(), cert.clear()); err != nil {
+		return nil, err
 	}
-	made, private, err := makeCA(t.Registry, n.Now)
+	made, err := makeCA(t.Registry, n.Now)
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
+	if err := saveECDSA(key.next(), made.key); err != nil {
 		return nil, err
 	}
-	if err := writePEM(key.next(), privateBlock, 0o600, der); err != nil {
-		return nil, err
-	}
-	t.CAs = append(t.CAs, made.Raw)
-	return []freshKey{key, cert}, writePEM(cert.next(), certificateBlock, 0o644, made.Raw)
+	t.CAs = append(t.CAs, made.cert.Raw)
+	return []freshKey{key, cert}, writePEM(cert.next(), certificateBlock, 0o644, made.cert.Raw)
 }
 
 // leaveCAs gives the front's directory all CAs: for a broker that runs elsewhere.
