@@ -63,53 +63,33 @@ func Open(path string, keys authority.Keys, clock agreed.Source, log zerolog.Log
 
 // load reads what is not of one building.
 func (l *Ledger) load() error {
-	after, err := store.State(l.db, stateAfter)
-	var since int64
-	if err == nil {
-		l.state.signer, err = store.State(l.db, stateSigner)
-	}
-	if err == nil {
-		since, err = store.State(l.db, stateSince)
-	}
-	if err != nil {
-		return err
-	}
-	l.state.after, l.state.since = uint64(after), uint32(since)
-	if err := l.KeepTrusts([][]byte{l.Keys.TrustPlain, l.Keys.TrustEnvelope}); err != nil {
-		return err
-	}
-	if err := l.state.loadUnsent(l.db); err != nil {
+	if err := l.state.load(l.db); err != nil {
 		return err
 	}
 	found := l.db.Found
-	if found.New || found.Restored {
-		l.state.behind[""] = true
-		if err := l.begin(); err != nil {
-			return err
+	return l.update(func(c *Change) error {
+		c.keepTrusts(l.Keys.TrustPlain, l.Keys.TrustEnvelope)
+		if found.New || found.Restored {
+			l.state.behind[""] = true
+			c.begin()
 		}
-	}
-	if said := found.String(); said != "" {
-		return l.update(func(c *Change) error {
+		if said := found.String(); said != "" {
 			c.Remark("", "%s: %s. What it lacks comes from the front and from gateways; docs/restore.md says what is lost", filepath.Base(l.path), said)
-			return nil
-		})
-	}
-	return nil
+		}
+		return nil
+	})
 }
 
 // begin keeps since when this database was put back or made: what was signed before is
 // unknown here for that reason. A clock in doubt stands at the time of before, which would
 // make a thief's of all that was signed since: then it is kept once the doubt has ended.
-func (l *Ledger) begin() error {
-	now, sure := l.Clock.Agreed()
+func (c *Change) begin() {
+	now, sure := c.Clock.Agreed()
 	if !sure {
 		now = notYet
 	}
-	l.state.since = now
-	return l.update(func(c *Change) error {
-		store.SetState(c.Tx, stateSince, int64(now))
-		return nil
-	})
+	c.state.since = now
+	store.SetState(c.Tx, stateSince, int64(now))
 }
 
 // Begin keeps that time where no clock could tell it at the start.
@@ -119,7 +99,10 @@ func (l *Ledger) Begin() error {
 	if _, sure := l.Clock.Agreed(); l.state.since != notYet || !sure {
 		return nil
 	}
-	return l.begin()
+	return l.update(func(c *Change) error {
+		c.begin()
+		return nil
+	})
 }
 
 // Close ends the use of the database.
@@ -177,22 +160,8 @@ func (l *Ledger) Update(f func(*Change) error) error {
 }
 
 func (l *Ledger) update(f func(*Change) error) error {
-	wrote, err := l.transact(f)
-	switch {
-	case dbfile.Full(err):
-		l.state.full = true
-		return api.Hinted("make room there; what gateways have sent is taken in then by itself, and the operator's commands can be given again",
-			"the disk of %s is full: %v", l.Dir(), err)
-	case err == nil && wrote:
-		l.state.full = false
-	}
-	return err
-}
-
-// transact reports whether it had anything to write.
-func (l *Ledger) transact(f func(*Change) error) (wrote bool, err error) {
 	c := &Change{Keys: &l.Keys, Clock: l.Clock, Log: &l.log, state: &l.state, touched: make(map[string]bool)}
-	err = l.db.Update(func(tx *store.Tx) error {
+	err := l.db.Update(func(tx *store.Tx) error {
 		c.Tx = tx
 		for id := range l.state.sent { // with whatever is stored next: without it the front gets the same once more after a restart
 			store.SetSent(tx, id)
@@ -210,14 +179,20 @@ func (l *Ledger) transact(f func(*Change) error) (wrote bool, err error) {
 		}
 		return nil
 	})
-	if err != nil {
-		for id := range c.touched {
-			delete(l.state.buildings, id) // read again from what is stored
-		}
-		return false, err
+	if err == nil {
+		clear(l.state.sent)
+		l.state.full = l.state.full && len(c.touched) == 0 // an empty transaction says nothing of the disk
+		return nil
 	}
-	clear(l.state.sent)
-	return len(c.touched) > 0, nil
+	for id := range c.touched {
+		delete(l.state.buildings, id) // read again from what is stored
+	}
+	if dbfile.Full(err) {
+		l.state.full = true
+		return api.Hinted("make room there; what gateways have sent is taken in then by itself, and the operator's commands can be given again",
+			"the disk of %s is full: %v", l.Dir(), err)
+	}
+	return err
 }
 
 // After is the number of the last delivery that was taken in.

@@ -18,13 +18,17 @@ import (
 // the root did not sign is none.
 func (l *Ledger) KeepTrusts(all [][]byte) error {
 	return l.Update(func(c *Change) error {
-		for _, envelope := range all {
-			if t, err := keys.OpenTrust(envelope, l.Keys.Root, l.Keys.Place.Registry); err == nil {
-				store.AddTrust(c.Tx, t.Version, envelope)
-			}
-		}
+		c.keepTrusts(all...)
 		return nil
 	})
+}
+
+func (c *Change) keepTrusts(all ...[]byte) {
+	for _, envelope := range all {
+		if t, err := keys.OpenTrust(envelope, c.Keys.Root, c.Keys.Place.Registry); err == nil {
+			store.AddTrust(c.Tx, t.Version, envelope)
+		}
+	}
 }
 
 // inUse names the key in use, with its epoch.

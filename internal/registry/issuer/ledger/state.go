@@ -44,6 +44,20 @@ func (s *state) building(q store.Querier, id string) (*building.Building, error)
 	return b, err
 }
 
+// load reads what is not of one building.
+func (s *state) load(q store.Querier) error {
+	numbers := make(map[string]int64)
+	for _, key := range []string{stateAfter, stateSigner, stateSince} {
+		n, err := store.State(q, key)
+		if err != nil {
+			return err
+		}
+		numbers[key] = n
+	}
+	s.after, s.signer, s.since = uint64(numbers[stateAfter]), numbers[stateSigner], uint32(numbers[stateSince])
+	return s.loadUnsent(q)
+}
+
 // loadUnsent reads of which buildings the front lacks something.
 func (s *state) loadUnsent(q store.Querier) error {
 	all, err := store.Unsent(q)
