@@ -165,6 +165,14 @@ func (g *Grants) setDoors(d Doors) error {
 	return nil
 }
 
+// door returns a door's index in the table; -1 where it is not in it.
+func (g *Grants) door(id string) int {
+	if i, ok := g.doors[id]; ok {
+		return i
+	}
+	return -1
+}
+
 // Incomplete returns the snapshot of a building whose list was lost: what is
 // left in it opens, and a credential that it does not know is not ready to be
 // judged, instead of unknown.

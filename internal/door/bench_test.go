@@ -102,7 +102,8 @@ func newLane(b *testing.B, r door.Recorder, pause time.Duration) *lane {
 		Budget: 250 * time.Millisecond, Hold: 1500 * time.Millisecond,
 		Readers: []door.Reader{{ID: "in", Direction: wire.DirectionIn}}},
 		door.Parts{Lock: l.lock, Recorder: r, Keys: k, Events: l.events, Log: zerolog.Nop(),
-			Clock: func() access.Time { return access.At(time.Now().Unix()) }})
+			Clock: func() access.Time { return access.At(time.Now().Unix()) }, Watch: func(door.Seen) bool { return false },
+			Typed: func(door.Typed) bool { return false }, Show: func(string, device.Feedback) {}})
 	l.door = d
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

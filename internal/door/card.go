@@ -2,6 +2,7 @@ package door
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gatehouse/device"
@@ -23,9 +24,8 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	if !ok {
 		return
 	}
-	q := access.Query{Door: d.cfg.ID, Time: d.p.Clock()}
 	id, err := d.p.Keys.Identify(e.Card)
-	q.Credential = id
+	q := access.Query{Credential: id, Door: d.cfg.ID, Time: d.p.Clock()}
 	dec := access.Decision{Reason: wire.Reason(wire.ReasonNotReady)}
 	if err == nil {
 		dec = access.Decide(d.p.Keys.Grants(), q)
@@ -48,7 +48,7 @@ func (d *Door) card(ctx context.Context, e device.Event) {
 	switch {
 	case reader.Direction == wire.DirectionOut:
 		d.left(head, who)
-	case head.Reason == wire.ReasonGranted && reader.PIN && d.p.PINs != nil && d.p.PINs.Has(*who.Tenancy):
+	case head.Reason == wire.ReasonGranted && reader.PIN && d.p.PINs.HasPIN(*who.Tenancy):
 		d.askPIN(waitingPIN{head: head, who: who, query: q})
 	case head.Reason == wire.ReasonGranted:
 		d.grant(ctx, head, who, dec.Doubtful)
@@ -138,4 +138,46 @@ func (d *Door) isHeld(r Reader, card device.Card, reason wire.Reason) bool {
 		hold = max(hold, d.cfg.Budget+d.cfg.Rules.ReleaseTime)
 	}
 	return d.sightings.again(sighting{r.ID, d.p.Keys.Anonymous(card), reason, time.Now()}, once, hold)
+}
+
+// sighting is the last card at a reader, under a name that is not its number (a
+// raw number lives for one swipe), and what was said to it.
+type sighting struct {
+	reader string
+	card   wire.CredentialID
+	reason wire.Reason
+	at     time.Time
+}
+
+// maxSightings is how many cards are told apart at the readers of a door: two
+// that take turns on one reader are two presentations, not hundreds.
+const maxSightings = 8
+
+// sightings are the last cards at a door's readers, oldest first. For one goroutine.
+type sightings struct{ last []sighting }
+
+// again reports whether a card has been on its reader since it was last seen, with
+// the same answer: readers repeat a held card every 50 ms to 1 s, so that one seen
+// again within hold is held. A key that ends meanwhile is told so. Of a reader that
+// tells once of a card, a repetition does not put off the end of hold.
+func (s *sightings) again(now sighting, once bool, hold time.Duration) bool {
+	held := false
+	s.last = slices.DeleteFunc(s.last, func(old sighting) bool {
+		if now.at.Sub(old.at) >= hold {
+			return true
+		}
+		same := old.reader == now.reader && old.card == now.card
+		if same && old.reason == now.reason {
+			held = true
+			if once {
+				now.at = old.at
+			}
+		}
+		return same
+	})
+	s.last = append(s.last, now)
+	if len(s.last) > maxSightings {
+		s.last = s.last[1:]
+	}
+	return held
 }

@@ -21,7 +21,7 @@ type scan struct {
 // codes decides on scanned codes. For one goroutine.
 type codes struct {
 	door   string
-	passes Passes // nil: none are taken
+	passes Passes
 	clock  func() access.Time
 	last   scan
 	since  time.Time // when a second began,
@@ -35,10 +35,7 @@ const mostRefused = 10
 // code decides on a scanned code: a pass lets its tenancy in, once.
 func (d *Door) code(ctx context.Context, e device.Event) {
 	reader, ok := d.atReader(ctx, e)
-	if !ok {
-		return
-	}
-	if d.codes.repeated(e, d.cfg.Hold) {
+	if !ok || d.codes.repeated(e, d.cfg.Hold) {
 		return
 	}
 	pass := d.codes.judge(e.Code)
@@ -69,10 +66,7 @@ func (c *codes) judge(code device.Code) Pass {
 	if time.Since(c.since) >= time.Second {
 		c.since, c.failed = time.Now(), 0
 	}
-	switch {
-	case c.passes == nil:
-		return Pass{Reason: wire.ReasonNotReady}
-	case c.failed == mostRefused:
+	if c.failed == mostRefused {
 		return Pass{Reason: wire.ReasonBadCode}
 	}
 	pass := c.passes.Decide(code, c.door, c.clock())

@@ -69,15 +69,6 @@ func New(cfg Config, p Parts) *Door {
 		beside:   beside{appended: make(chan appendResult, 8), checked: make(chan checkedPIN, 8)},
 	}
 	d.devices = devices{status: map[string]DeviceStatus{}, repeats: &d.repeats}
-	if p.Watch == nil {
-		d.p.Watch = func(Seen) bool { return false }
-	}
-	if p.Typed == nil {
-		d.p.Typed = func(Typed) bool { return false }
-	}
-	if p.Show == nil {
-		d.p.Show = func(string, device.Feedback) {}
-	}
 	d.publish()
 	return d
 }

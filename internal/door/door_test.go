@@ -159,7 +159,8 @@ func start(t *testing.T, change func(*door.Config, *door.Parts)) *bench {
 		Budget: 250 * time.Millisecond, Hold: 1500 * time.Millisecond,
 		Readers: []door.Reader{{ID: "in", Direction: wire.DirectionIn}, {ID: "out", Direction: wire.DirectionOut}}}
 	p := door.Parts{Lock: b.lock, Recorder: b.book, Keys: ring{oneGrant(t)}, Events: b.events,
-		Clock: func() access.Time { return access.At(1000) }, Log: zerolog.Nop()}
+		Clock: func() access.Time { return access.At(1000) }, Log: zerolog.Nop(),
+		Watch: func(door.Seen) bool { return false }, Typed: func(door.Typed) bool { return false }, Show: func(string, device.Feedback) {}}
 	if change != nil {
 		change(&cfg, &p)
 	}

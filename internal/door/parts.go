@@ -29,10 +29,10 @@ type Keys interface {
 
 // PINs checks the PINs of tenancies. Safe for concurrent use.
 type PINs interface {
-	// Has reports at once whether the tenancy has a PIN here.
-	Has(tenancy wire.ID) bool
-	// Check may take a second. An error means that it could not be checked.
-	Check(who wire.Who, pin device.PIN) (bool, error)
+	// HasPIN reports at once whether the tenancy has a PIN here.
+	HasPIN(tenancy wire.ID) bool
+	// CheckPIN may take a second. An error means that it could not be checked.
+	CheckPIN(who wire.Who, pin device.PIN) (bool, error)
 }
 
 // Passes decides on scanned codes. Safe for concurrent use.
@@ -107,7 +107,8 @@ type Seen struct {
 	Openeds      uint64 // how often the door was opened by then, where it has a contact
 }
 
-// Parts are what a Door works with; all are needed except Watch and Typed.
+// Parts are what a Door works with; all are needed but Monotonic, and PINs and Passes
+// where no reader asks for them.
 type Parts struct {
 	Lock     device.Lock
 	Recorder Recorder
@@ -116,19 +117,16 @@ type Parts struct {
 	// Monotonic is the clock of Event.At; without it no card is too old.
 	Monotonic func() time.Duration
 	Events    <-chan device.Event
-	// Watch is told of every card before anything is done about it. If it
-	// returns true the card was taken for registration, and the door stays as
-	// it is. It must not block.
+	// Watch is told of every card before anything is done about it. True: it was
+	// taken for registration, and the door stays as it is. It must not block.
 	Watch func(Seen) bool
-	// Typed is told of every PIN likewise; nil: nobody waits for one. True: it was
-	// typed for the desk, and is nothing to the door.
-	Typed func(Typed) bool
-	// PINs is needed where a reader asks for them, Passes where one reads codes.
+	// Typed is told of every PIN likewise. True: it was typed for the desk.
+	Typed  func(Typed) bool
 	PINs   PINs
 	Passes Passes
 	// Show tells people at a reader (empty: at all of the door's) what became of
-	// their card; nil: nobody. That a card was granted is told by the Recorder,
-	// which knows whose it was. It must not block.
+	// their card. That it was granted the Recorder tells, which knows whose it was.
+	// It must not block.
 	Show func(reader string, f device.Feedback)
 	Log  zerolog.Logger
 }

@@ -20,8 +20,8 @@ type pins struct {
 	takes time.Duration
 }
 
-func (p pins) Has(wire.ID) bool { return p.has }
-func (p pins) Check(_ wire.Who, typed device.PIN) (bool, error) {
+func (p pins) HasPIN(wire.ID) bool { return p.has }
+func (p pins) CheckPIN(_ wire.Who, typed device.PIN) (bool, error) {
 	time.Sleep(p.takes)
 	return typed.Digits() == "4711", nil
 }
@@ -207,9 +207,9 @@ type countedPINs struct {
 	checks atomic.Int32
 }
 
-func (p *countedPINs) Check(who wire.Who, typed device.PIN) (bool, error) {
+func (p *countedPINs) CheckPIN(who wire.Who, typed device.PIN) (bool, error) {
 	p.checks.Add(1)
-	return p.pins.Check(who, typed)
+	return p.pins.CheckPIN(who, typed)
 }
 
 // TestStalePIN: one that waited while the process hung opens nothing.

@@ -54,8 +54,7 @@ func (r *repeats) input(k wire.Kind) bool {
 
 type tally struct {
 	ends    time.Time // of the window; zero: none is open
-	kept    [maxKept]kept
-	n       int
+	kept    []kept
 	flooded uint64
 }
 
@@ -85,20 +84,19 @@ func (t *tally) admit(k kept, now time.Time) (*kept, bool) {
 	if t.ends.IsZero() {
 		t.ends = now.Add(window)
 	}
-	for i := range t.kept[:t.n] {
+	for i := range t.kept {
 		e := &t.kept[i]
 		if e.source == k.source && e.id == k.id && e.reason == k.reason {
 			e.again++
 			return e, false
 		}
 	}
-	if t.n == maxKept {
+	if len(t.kept) == maxKept {
 		t.flooded++
 		return nil, false
 	}
-	t.kept[t.n] = k
-	t.n++
-	return &t.kept[t.n-1], true
+	t.kept = append(t.kept, k)
+	return &t.kept[len(t.kept)-1], true
 }
 
 func (r *repeats) denial(h wire.Header, w wire.Who) {
@@ -183,10 +181,9 @@ func (r *repeats) flush(now time.Time) {
 		if t.ends.IsZero() || now.Before(t.ends) {
 			continue
 		}
-		for _, e := range t.kept[:t.n] {
+		for _, e := range t.kept {
 			if e.again > 0 {
-				ref := e.ref
-				r.records.queue(wire.Header{Kind: wire.KindRepeated, Reason: e.reason, Source: e.source, Ref: &ref, Count: e.again}, wire.Who{})
+				r.records.queue(wire.Header{Kind: wire.KindRepeated, Reason: e.reason, Source: e.source, Ref: &e.ref, Count: e.again}, wire.Who{})
 			}
 		}
 		if t.flooded > 0 {

@@ -206,7 +206,7 @@ func (g *Gateway) makeDoor(d *Door) {
 		d.signal = g.makeSignal(d, d.Config.Signal, "gatehouse-"+d.Config.ID+"-signal", beeps)
 	}
 	d.Door = door.New(cfg, door.Parts{Lock: d.relay, Recorder: teller{g.Journal, g.Desk.Doors, d.Show, d.tells(), d.tested.Load}, Keys: g.Keyring,
-		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.watch, Typed: g.Swipes.Typed, PINs: doorPINs{g.Desk.Doors},
+		Clock: g.Clock.Decision, Monotonic: g.o.Time.Monotonic, Events: d.events, Watch: g.Swipes.Watch, Typed: g.Swipes.Typed, PINs: g.Desk.Doors,
 		Passes: g.passes, Show: d.Show, Log: g.o.Log})
 }
 

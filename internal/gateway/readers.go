@@ -13,11 +13,8 @@ import (
 	"gatehouse/device/pn532"
 	"gatehouse/device/serialcard"
 	"gatehouse/device/wiegand"
-	"gatehouse/internal/desk"
-	"gatehouse/internal/door"
 	"gatehouse/internal/profile"
 	"gatehouse/internal/site"
-	"gatehouse/sync/wire"
 )
 
 // Reader is one reader of a door.
@@ -186,17 +183,6 @@ func (d *Door) tells() bool {
 	}
 	return told
 }
-
-// doorPINs are the desk's PINs as the doors see them.
-type doorPINs struct{ desk *desk.Doors }
-
-func (p doorPINs) Has(tenancy wire.ID) bool { return p.desk.HasPIN(tenancy) }
-func (p doorPINs) Check(who wire.Who, pin device.PIN) (bool, error) {
-	return p.desk.CheckPIN(who, pin)
-}
-
-// watch hands a door's cards to who waits for them.
-func (g *Gateway) watch(s door.Seen) bool { return g.Swipes.Watch(s) }
 
 // makeSignal prepares an output that people hear or see.
 func (g *Gateway) makeSignal(d *Door, c *site.Signal, consumer string, patterns map[device.Feedback]pattern) *signal {

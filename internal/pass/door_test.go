@@ -72,7 +72,8 @@ func TestAtADoor(t *testing.T) {
 		}
 		d := door.New(door.Config{ID: "front", Rules: door.Rules{ReleaseTime: 3 * time.Second}, Budget: time.Second, Hold: 1500 * time.Millisecond,
 			Readers: []door.Reader{{ID: "scanner", Direction: wire.DirectionIn}}},
-			door.Parts{Lock: p, Recorder: p, Keys: strangers{}, Clock: clock, Events: events, Passes: pass.New(h.keys), Log: zerolog.Nop()})
+			door.Parts{Lock: p, Recorder: p, Keys: strangers{}, Clock: clock, Events: events, Passes: pass.New(h.keys), Log: zerolog.Nop(),
+				Watch: func(door.Seen) bool { return false }, Typed: func(door.Typed) bool { return false }, Show: func(string, device.Feedback) {}})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- d.Run(ctx) }()

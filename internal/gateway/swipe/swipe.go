@@ -24,8 +24,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Swipes takes the next card for registration, and tells the keyring of unknown
-// ones. Outwards go credential ids, never card numbers. Safe for concurrent use.
+// Swipes are the cards and PINs of one house. Safe for concurrent use.
 type Swipes struct {
 	keys    *keys.Store
 	unknown *adopt.List
@@ -186,25 +185,37 @@ func (d *Swipes) keep(now time.Time) bool {
 // that is in use by nobody.
 func (d *Swipes) Next(ctx context.Context, doorID, reader string, twice bool) (Card, error) {
 	c := &capture{door: doorID, reader: reader, twice: twice, taken: make(chan Card, 1), held: map[wire.CredentialID]*heldUp{}}
-	d.mu.Lock()
-	if d.waiting != nil {
-		d.mu.Unlock()
-		return Card{}, ErrBusy
+	if err := claim(&d.mu, &d.waiting, c); err != nil {
+		return Card{}, err
 	}
-	d.waiting = c
-	d.mu.Unlock()
 	d.log.Info().Str("door", doorID).Str("reader", reader).Msg("a card is waited for")
+	return await(ctx, &d.mu, &d.waiting, c, c.taken)
+}
+
+// claim takes the place in which one at a time may wait.
+func claim[W any](mu *sync.Mutex, place **W, waits *W) error {
+	mu.Lock()
+	defer mu.Unlock()
+	if *place != nil {
+		return ErrBusy
+	}
+	*place = waits
+	return nil
+}
+
+// await waits for what comes over taken, and leaves the place again.
+func await[W, T any](ctx context.Context, mu *sync.Mutex, place **W, waits *W, taken <-chan T) (got T, err error) {
 	select {
-	case s := <-c.taken:
-		return s, nil
+	case got = <-taken:
+		return got, nil
 	case <-ctx.Done():
 	}
-	d.mu.Lock()
-	if d.waiting == c {
-		d.waiting = nil
+	mu.Lock()
+	defer mu.Unlock()
+	if *place == waits {
+		*place = nil
 	}
-	d.mu.Unlock()
-	return Card{}, ctx.Err()
+	return got, ctx.Err()
 }
 
 // Typed is told of every PIN, as watch is of every card.
@@ -223,24 +234,10 @@ func (d *Swipes) Typed(t door.Typed) bool {
 // NextPIN waits for the next PIN at the keys of a door.
 func (d *Swipes) NextPIN(ctx context.Context, doorID string) (device.PIN, error) {
 	w := &typing{door: doorID, taken: make(chan device.PIN, 1)}
-	d.mu.Lock()
-	if d.typing != nil {
-		d.mu.Unlock()
-		return device.PIN{}, ErrBusy
+	if err := claim(&d.mu, &d.typing, w); err != nil {
+		return device.PIN{}, err
 	}
-	d.typing = w
-	d.mu.Unlock()
-	select {
-	case p := <-w.taken:
-		return p, nil
-	case <-ctx.Done():
-	}
-	d.mu.Lock()
-	if d.typing == w {
-		d.typing = nil
-	}
-	d.mu.Unlock()
-	return device.PIN{}, ctx.Err()
+	return await(ctx, &d.mu, &d.typing, w, w.taken)
 }
 
 // Describe says what a card is called in this building in all its known forms,
@@ -291,11 +288,8 @@ func (d *Swipes) Missing(as Forms) []string {
 	for _, cfg := range d.site.Doors {
 		reads, readers := false, 0
 		for _, r := range cfg.Readers {
-			if r.Direction == "out" {
-				continue // opens for every card
-			}
-			if r.Type == site.TypeCode {
-				continue // reads no cards
+			if r.Direction == "out" || r.Type == site.TypeCode {
+				continue // opens for every card, or reads none
 			}
 			readers++
 			reads = reads || as.by(r.Bits())
