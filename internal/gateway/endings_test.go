@@ -28,6 +28,9 @@ func (deadLink) Publish(context.Context, string, []byte) error { return mqtt.Err
 func (deadLink) Messages() <-chan mqtt.Message                 { return nil }
 func (deadLink) State() (up bool, changed <-chan struct{})     { return false, nil }
 func (l deadLink) Status() mqtt.Status                         { return l.status }
+func (deadLink) Again()                                        {}
+func (deadLink) Spread(time.Duration)                          {}
+func (deadLink) Look(context.Context) error                    { return mqtt.ErrDown }
 
 func (l deadLink) dial(o *gateway.Options) {
 	o.Dial = func(mqtt.Config) (gateway.Link, error) { return l, nil }

@@ -95,17 +95,12 @@ func (f *Fire) readLine() {
 		if err != nil {
 			return
 		}
-		if f.saw(device.Event{Kind: device.InputChanged, Active: active}); f.latched() {
+		f.saw(device.Event{Kind: device.InputChanged, Active: active})
+		if now, _ := f.Now(); now.Latched {
 			return
 		}
 		time.Sleep(lookApart)
 	}
-}
-
-func (f *Fire) latched() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.state.Latched
 }
 
 // news is what an event of the line means for the doors.
@@ -198,30 +193,28 @@ func (f *Fire) reset() error {
 func (f *Fire) write(text string) error {
 	err := overwrite(f.path, text)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = durable.WriteFile(f.path, []byte(text), 0o600)
+		return durable.WriteFile(f.path, []byte(text), 0o600)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("write fire latch: %w", err)
+	}
+	return nil
 }
 
 func overwrite(path, text string) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		return fmt.Errorf("write fire latch: %w", err)
+		return err
 	}
 	defer file.Close()
-	if _, err := file.WriteAt([]byte(text), 0); err != nil {
-		return fmt.Errorf("write fire latch %s: %w", path, err)
+	if _, err = file.WriteAt([]byte(text), 0); err == nil {
+		err = file.Truncate(int64(len(text)))
 	}
-	if err := file.Truncate(int64(len(text))); err != nil {
-		return fmt.Errorf("write fire latch %s: %w", path, err)
+	if err == nil {
+		err = file.Sync()
 	}
-	if err := file.Sync(); err != nil {
-		return fmt.Errorf("sync fire latch %s: %w", path, err)
-	}
-	return nil
+	return err
 }
-
-func (f *Fire) run(ctx context.Context) { f.input.run(ctx) }
 
 // makeFire reads latch and line before anything else, and releases at once
 // where there is or was fire.
@@ -250,9 +243,11 @@ func (g *Gateway) keepLatch() {
 
 // fireEvent tells every door first, and keeps the latch after.
 func (g *Gateway) fireEvent(e device.Event) {
-	if e.Kind == device.WentOffline || e.Kind == device.CameOnline {
-		kind := map[device.EventKind]wire.Kind{device.WentOffline: wire.KindOffline, device.CameOnline: wire.KindOnline}[e.Kind]
-		defer g.Journal.Queue(wire.Header{Kind: kind, Reason: wire.Reason(e.Fault), Source: device.InputFire}, wire.Who{})
+	switch e.Kind { // as all entries, after the doors were told
+	case device.WentOffline:
+		defer g.Journal.Queue(wire.Header{Kind: wire.KindOffline, Reason: wire.Reason(e.Fault), Source: device.InputFire}, wire.Who{})
+	case device.CameOnline:
+		defer g.Journal.Queue(wire.Header{Kind: wire.KindOnline, Source: device.InputFire}, wire.Who{})
 	}
 	switch g.Fire.saw(e) {
 	case newsNone:

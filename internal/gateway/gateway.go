@@ -18,8 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/internal/desk"
 	"gatehouse/internal/desk/tenancy"
@@ -32,6 +30,7 @@ import (
 	"gatehouse/internal/keys"
 	"gatehouse/internal/pass"
 	"gatehouse/internal/site"
+	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
 )
 
@@ -81,6 +80,9 @@ const eventsQueued = 256
 // a state directory that can't be used or belongs to a running daemon.
 func New(o Options) (*Gateway, error) {
 	o.Cadence = o.Cadence.filled()
+	if o.Dial == nil {
+		o.Dial = func(c mqtt.Config) (Link, error) { return mqtt.New(c) }
+	}
 	o.Hardware = o.Hardware.labelled(o.Site)
 	g := &Gateway{Parts: Parts{Site: o.Site}, o: o}
 	made := os.MkdirAll(o.Site.State, 0o700)
@@ -128,24 +130,14 @@ func (g *Gateway) takeLock() error {
 	return nil
 }
 
-// makeRelays asks for every relay's line, which drives it de-energised.
-func (g *Gateway) makeRelays() {
-	for _, cfg := range g.Site.Doors {
-		r := &relay{failSafe: cfg.Lock == "fail-safe", open: g.o.Hardware.Output, cfg: device.OutputConfig{
-			Chip: cfg.Relay.Chip, Offset: *cfg.Relay.Line, ActiveLow: cfg.Relay.Active == "low",
-			Consumer: "gatehouse-" + cfg.ID + "-relay"}}
-		_ = r.request() // the door tells, and tries again
-		g.Doors = append(g.Doors, &Door{Config: cfg, relay: r, events: make(chan device.Event, eventsQueued)})
-	}
-}
-
 func (g *Gateway) openKeyring() (err error) {
 	keys, err := keys.LoadKeys(g.Site.Path("keys"))
 	g.gatewayKey = keys.Gateway
 	if err != nil {
 		g.o.Log.Warn().Err(err).Msg("keys of the building are missing: no card opens; exits and fire work")
 	}
-	grants := lacksGrants(g.Site)
+	// The directory of the grants is made before that of the log, which syncs that of both.
+	grants := lacks(g.Site, "grants") && !lacks(g.Site, "journal", "epochs")
 	g.Keyring, err = keyring.Open(keyring.Options{Dir: g.Site.Path("grants"), Building: g.Site.Building, Keys: keys, Formats: g.o.Formats, Log: g.o.Log,
 		Shapes: g.Site.Shapes(), Now: g.Clock.Now, Sure: g.Clock.Sure, Elapsed: g.Clock.Elapsed})
 	if err != nil {
@@ -239,19 +231,6 @@ func (d *Door) SetTested(is bool) { d.tested.Store(is) }
 // lost.
 func (d *Door) Send(e device.Event) { d.events <- e }
 
-// LeaveSafe takes the current from every relay of a site and lets the lines
-// go: for a service manager, after the daemon has ended however it did. It
-// fails if a line can't be had, which is so while a daemon runs.
-func LeaveSafe(s *site.Site, hw Hardware) error {
-	g := &Gateway{Parts: Parts{Site: s}, o: Options{Site: s, Hardware: hw.labelled(s), Log: zerolog.Nop()}}
-	g.makeRelays()
-	var errs []error
-	for _, d := range g.Doors {
-		errs = append(errs, d.relay.request(), d.relay.close())
-	}
-	return errors.Join(errs...)
-}
-
 // Run serves until ctx ends. When it returns all relays are de-energised, as
 // they are while no daemon runs, and everything that was queued is durable, if the disk works.
 // What runs beside the doors, as the server that the tool talks to, ends with ctx, and
@@ -277,7 +256,7 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 		}
 	}
 	if g.Fire != nil {
-		devices.Go(func() { g.Fire.run(ctx) })
+		devices.Go(func() { g.Fire.input.run(ctx) })
 	}
 	devices.Go(func() { _ = g.Keyring.Run(ctx) }) // ends with ctx, never with an error
 	devices.Go(func() { _ = g.Desk.Run(ctx) })    // likewise
@@ -306,34 +285,6 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 	}
 	return errors.Join(errs...)
 }
-
-// queueStart records what this run stands on.
-func (g *Gateway) queueStart() {
-	hash := g.Site.Hash()
-	g.Journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
-	if g.lock == nil {
-		g.o.Log.Warn().Str("directory", g.Site.State).Msg("the state directory can't be locked against a second daemon")
-	}
-	keys := g.Keyring.Status()
-	for _, name := range append(keys.Files.Aside, keys.Files.Damage...) {
-		g.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: "grants", Detail: clip(name)}, wire.Who{})
-	}
-	for _, what := range g.Missing {
-		source := "grants"
-		if what == clock.File {
-			source = clock.File
-		}
-		g.o.Log.Error().Str("file", what).Msg("a file of the gateway is missing")
-		g.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonMissing, Source: source, Detail: clip(what)}, wire.Who{})
-	}
-	if why := g.Clock.Unread(); why != nil {
-		g.o.Log.Error().Err(why).Msg("what was known of the time can't be read")
-		g.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: wire.ReasonDamaged, Source: clock.File, Detail: clip(clock.File)}, wire.Who{})
-	}
-}
-
-// clip cuts a file's name to what an entry holds.
-func clip(name string) []byte { return []byte(name[:min(len(name), 64)]) }
 
 // PollClock asks the machine for the time, and records when trust in it changed.
 func (g *Gateway) PollClock() {

@@ -63,10 +63,10 @@ func TestRenewedCertificateIsSeen(t *testing.T) {
 			synctest.Wait()
 		}
 		c := &Central{}
-		link := &lastingLink{seen: c.seen}
+		link := &lastingLink{seen: c.server.Store}
 		link.shows.Store(ends(day))
 		c.Link = link
-		c.seen(ends(WarnBefore + 48*time.Hour))
+		c.server.Store(ends(WarnBefore + 48*time.Hour))
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		go c.lookAgain(ctx, g)

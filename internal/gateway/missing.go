@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/site"
+	"gatehouse/sync/wire"
 )
 
 // A file without a word of what it had can't say that it was deleted: others, of
@@ -20,33 +21,46 @@ func lacks(s *site.Site, elem ...string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// lacksGrants reports, before a new one is made, whether the directory of the grants
-// was deleted: it is made before that of the log, which syncs the directory of both.
-func lacksGrants(s *site.Site) bool { return lacks(s, "grants") && !lacks(s, "journal", "epochs") }
-
-// lacksBook reports whether the desk's book was deleted: it is written at the first
-// start, before any list can come.
-func lacksBook(s *site.Site, k keyring.Status) bool {
-	return k.Last > 0 && lacks(s, "grants", desk.BookFile)
-}
-
-// lacksClock reports whether the file of the time was deleted: it too is written at the
-// first start, before anything of the registry's can come.
-func lacksClock(s *site.Site, k keyring.Status) bool {
-	return lacks(s, clock.File) && (k.Last > 0 || !lacks(s, "journal", "acked"))
-}
-
 // missingFiles name what was deleted, within the state directory, as far as is known.
-// grants says that of the directory.
+// grants says that of the directory of the grants. The desk's book and the file of the
+// time are written at the first start, before anything of the registry's can come.
 func missingFiles(s *site.Site, grants bool, k keyring.Status) (all []string) {
 	switch {
 	case grants:
 		all = append(all, "grants")
-	case lacksBook(s, k):
+	case k.Last > 0 && lacks(s, "grants", desk.BookFile):
 		all = append(all, "grants/"+desk.BookFile)
 	}
-	if lacksClock(s, k) {
+	if lacks(s, clock.File) && (k.Last > 0 || !lacks(s, "journal", "acked")) {
 		all = append(all, clock.File)
 	}
 	return all
+}
+
+// queueStart records what this run stands on.
+func (g *Gateway) queueStart() {
+	hash := g.Site.Hash()
+	g.Journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
+	if g.lock == nil {
+		g.o.Log.Warn().Str("directory", g.Site.State).Msg("the state directory can't be locked against a second daemon")
+	}
+	damaged := func(why wire.Reason, source, name string) {
+		g.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: why, Source: source, Detail: []byte(name[:min(len(name), 64)])}, wire.Who{})
+	}
+	keys := g.Keyring.Status()
+	for _, name := range append(keys.Files.Aside, keys.Files.Damage...) {
+		damaged(wire.ReasonDamaged, "grants", name)
+	}
+	for _, what := range g.Missing {
+		source := "grants"
+		if what == clock.File {
+			source = clock.File
+		}
+		g.o.Log.Error().Str("file", what).Msg("a file of the gateway is missing")
+		damaged(wire.ReasonMissing, source, what)
+	}
+	if why := g.Clock.Unread(); why != nil {
+		g.o.Log.Error().Err(why).Msg("what was known of the time can't be read")
+		damaged(wire.ReasonDamaged, clock.File, clock.File)
+	}
 }

@@ -1,16 +1,18 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
 	"gatehouse/device"
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/network"
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/uplink"
-	"time"
-
-	"github.com/rs/zerolog"
 )
 
 // Hardware opens what the site file names. The functions must be safe for
@@ -42,6 +44,9 @@ type Link interface {
 	uplink.Link
 	Run(ctx context.Context) error
 	Status() mqtt.Status
+	Again()                         // ends a wait: the certificate is a new one
+	Spread(time.Duration)           // what the registry wishes for the next reconnect
+	Look(ctx context.Context) error // looks at the broker's certificate anew
 }
 
 // Options of a Gateway; Site, Hardware and Time are needed.
@@ -88,11 +93,6 @@ type Cadence struct {
 }
 
 func (c Cadence) filled() Cadence {
-	if c.Clock <= 0 {
-		c.Clock = 10 * time.Second
-	}
-	if c.Rest <= 0 {
-		c.Rest = 10 * time.Second
-	}
+	c.Clock, c.Rest = cmp.Or(max(c.Clock, 0), 10*time.Second), cmp.Or(max(c.Rest, 0), 10*time.Second)
 	return c
 }

@@ -79,12 +79,13 @@ func (g *Gateway) wiegandReader(r *Reader) func(context.Context) error {
 	name := "gatehouse-" + r.Door.Config.ID + "-" + r.Config.ID
 	lines := r.Config.Lines(name)
 	open := func() (device.Lines, error) { return g.o.Hardware.Lines(lines) }
-	for what, s := range map[string]*site.Signal{"led": r.Config.LED, "buzzer": r.Config.Buzzer} {
-		if s != nil {
-			r.shows = append(r.shows, g.makeSignal(r.Door, s, name+"-"+what, map[string]map[device.Feedback]pattern{"led": lights, "buzzer": beeps}[what]))
-		}
+	if led := r.Config.LED; led != nil {
+		r.shows = append(r.shows, g.makeSignal(r.Door, led, name+"-led", lights))
 	}
-	r.learner = newLearner(r.Config.ID, open)
+	if buzzer := r.Config.Buzzer; buzzer != nil {
+		r.shows = append(r.shows, g.makeSignal(r.Door, buzzer, name+"-buzzer", beeps))
+	}
+	r.learner = &learner{source: r.Config.ID, open: open, begin: make(chan learning)}
 	usual := r.Config.Wiegand()
 	return func(ctx context.Context) error {
 		return r.learner.run(ctx, func(ctx context.Context) error {
@@ -135,10 +136,10 @@ func (g *Gateway) osdpReader(r *Reader) osdp.ReaderConfig {
 func fit(formats []wiegand.Format, c device.Card) fault.Code {
 	found := fault.Length
 	for _, f := range formats {
-		switch err := f.Check(c); {
-		case err == nil:
+		if f.Check(c) == nil {
 			return fault.None
-		case f.Bits == c.Len():
+		}
+		if f.Bits == c.Len() {
 			found = fault.Parity
 		}
 	}
@@ -186,8 +187,8 @@ func (d *Door) tells() bool {
 
 // makeSignal prepares an output that people hear or see.
 func (g *Gateway) makeSignal(d *Door, c *site.Signal, consumer string, patterns map[device.Feedback]pattern) *signal {
-	s := newSignal(device.OutputConfig{Chip: c.Chip, Offset: *c.Line, ActiveLow: c.Active == "low", Consumer: consumer},
-		patterns, g.o.Hardware.Output, g.o.Log)
+	s := &signal{cfg: device.OutputConfig{Chip: c.Chip, Offset: *c.Line, ActiveLow: c.Active == "low", Consumer: consumer},
+		patterns: patterns, open: g.o.Hardware.Output, log: g.o.Log, next: make(chan pattern, 1)}
 	d.run = append(d.run, s.run)
 	return s
 }
@@ -204,10 +205,6 @@ type learner struct {
 	source string
 	open   func() (device.Lines, error)
 	begin  chan learning
-}
-
-func newLearner(source string, open func() (device.Lines, error)) *learner {
-	return &learner{source: source, open: open, begin: make(chan learning)}
 }
 
 // run runs the usual loop, and between its runs format learning.

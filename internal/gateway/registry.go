@@ -44,10 +44,9 @@ func (g *Gateway) openRegistry() {
 	if !g.hasRegistry() {
 		return
 	}
-	c := &Central{}
-	g.Central = c
-	if c.Err = g.makeUplink(c); c.Err != nil {
-		g.o.Log.Error().Err(c.Err).Msg("no uplink to the registry; entries wait here")
+	g.Central = &Central{}
+	if g.Central.Err = g.makeUplink(g.Central); g.Central.Err != nil {
+		g.o.Log.Error().Err(g.Central.Err).Msg("no uplink to the registry; entries wait here")
 	}
 }
 
@@ -66,17 +65,17 @@ func (g *Gateway) makeUplink(c *Central) error {
 	dir := g.Site.Path("keys")
 	trusted := func() bool { return g.Clock.Read().Trusted }
 	c.Renewer = enrol.NewRenewer(enrol.RenewerOptions{Dir: dir, Now: g.Clock.Now, Trusted: trusted,
-		Network: g.o.Network, Renewed: c.again, Log: g.o.Log, Chance: g.o.Chance})
-	judge := enrol.Broker{Dir: dir, Now: g.Clock.Now, Trusted: trusted, Seen: c.seen}
+		Network: g.o.Network, Renewed: func() { c.Link.Again() }, Log: g.o.Log, Chance: g.o.Chance})
+	judge := enrol.Broker{Dir: dir, Now: g.Clock.Now, Trusted: trusted, Seen: c.server.Store}
 	config := mqtt.Config{Broker: c.Broker, Others: g.otherBrokers, TLS: judge.TLS, Refused: c.Renewer.Soon,
 		Subscribe: []string{reg.Place.Down("+"), reg.Place.House("+")}, Log: g.o.Log,
 		Will: func() mqtt.Message { return c.Uplink.Will() }}
 	var err error
-	if c.Link, err = g.dial(config); err != nil {
+	if c.Link, err = g.o.Dial(config); err != nil {
 		return err
 	}
 	c.Uplink, err = uplink.New(uplink.Options{Link: c.Link, Place: reg.Place, Registry: reg.Name, Journal: g.Journal, Keyring: forward.Keyring{Keyring: g.Keyring}, Records: forward.Records{Records: g.Desk.Records},
-		Key: g.gatewayKey, Clock: g.Clock.Stamp, Fresh: g.Clock.Hear, TakeBack: g.Clock.Undo, Checkpoint: g.Site.Path("journal", "checkpoint"), Software: software(g.o.Version), Zone: g.Site.TimeZone, Formats: g.o.Formats, Spread: c.spread, Log: g.o.Log,
+		Key: g.gatewayKey, Clock: g.Clock.Stamp, Fresh: g.Clock.Hear, TakeBack: g.Clock.Undo, Checkpoint: g.Site.Path("journal", "checkpoint"), Software: g.o.Version[:min(len(g.o.Version), 64)], Zone: g.Site.TimeZone, Formats: g.o.Formats, Spread: c.Link.Spread, Log: g.o.Log,
 		Chance: g.o.Chance, Gather: g.o.Cadence.Gather})
 	return err
 }
@@ -94,33 +93,6 @@ func (g *Gateway) otherBrokers() []string {
 	}
 	return a.Broker
 }
-
-// again wakes a link that waits: the certificate is a new one.
-func (c *Central) again() {
-	if l, ok := c.Link.(interface{ Again() }); ok {
-		l.Again()
-	}
-}
-
-// spread passes on what the registry wishes for the next reconnect.
-func (c *Central) spread(d time.Duration) {
-	if l, ok := c.Link.(interface{ Spread(time.Duration) }); ok {
-		l.Spread(d)
-	}
-}
-
-// seen keeps the broker's certificate, whose end is shown.
-func (c *Central) seen(server *x509.Certificate) { c.server.Store(server) }
-
-func (g *Gateway) dial(c mqtt.Config) (Link, error) {
-	if g.o.Dial != nil {
-		return g.o.Dial(c)
-	}
-	return mqtt.New(c)
-}
-
-// software cuts a version to what a hello holds.
-func software(version string) string { return version[:min(len(version), 64)] }
 
 // run talks to the registry until ctx ends; the link ends last, so that the
 // broker hears a goodbye.
@@ -155,10 +127,6 @@ const (
 // lookAgain looks at the registry's certificate anew while this gateway says that it
 // ends, until ctx ends: what is said is over once it was renewed.
 func (c *Central) lookAgain(ctx context.Context, g *Gateway) {
-	l, ok := c.Link.(interface{ Look(context.Context) error })
-	if !ok {
-		return
-	}
 	tick := time.NewTicker(serverEvery)
 	defer tick.Stop()
 	for {
@@ -171,7 +139,7 @@ func (c *Central) lookAgain(ctx context.Context, g *Gateway) {
 		if server == nil || !now.Trusted || server.NotAfter.Sub(now.Wall) > WarnBefore {
 			continue
 		}
-		if err := l.Look(ctx); err != nil && ctx.Err() == nil {
+		if err := c.Link.Look(ctx); err != nil && ctx.Err() == nil {
 			g.o.Log.Debug().Err(err).Msg("the registry's certificate could not be looked at; its end is said on")
 		}
 	}

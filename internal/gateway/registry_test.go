@@ -193,6 +193,10 @@ type memoryLink struct {
 
 func (l memoryLink) Run(ctx context.Context) error { <-ctx.Done(); l.Stop(); return nil }
 
+func (memoryLink) Again()                     {}
+func (memoryLink) Spread(time.Duration)       {}
+func (memoryLink) Look(context.Context) error { return mqtt.ErrDown }
+
 func (l memoryLink) Publish(ctx context.Context, topic string, payload []byte) error {
 	if l.publish != nil {
 		return l.publish(ctx)

@@ -60,10 +60,6 @@ type signal struct {
 	next     chan pattern
 }
 
-func newSignal(cfg device.OutputConfig, patterns map[device.Feedback]pattern, open func(device.OutputConfig) (device.Output, error), log zerolog.Logger) *signal {
-	return &signal{cfg: cfg, patterns: patterns, open: open, log: log, next: make(chan pattern, 1)}
-}
-
 // Show plays the pattern of a feedback, in place of the one that plays.
 func (s *signal) Show(f device.Feedback) {
 	for {

@@ -36,14 +36,14 @@ func TestSignal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lamps []*lamp
 		missing := true
-		s := newSignal(device.OutputConfig{}, beeps, func(device.OutputConfig) (device.Output, error) {
+		s := &signal{patterns: beeps, next: make(chan pattern, 1), log: zerolog.Nop(), open: func(device.OutputConfig) (device.Output, error) {
 			if missing {
 				missing = false
 				return nil, errors.New("no chip yet")
 			}
 			lamps = append(lamps, &lamp{since: time.Now()})
 			return lamps[len(lamps)-1], nil
-		}, zerolog.Nop())
+		}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { s.run(ctx); close(done) }()

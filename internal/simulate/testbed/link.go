@@ -178,6 +178,9 @@ func (g *gatewayLink) Again() {
 	}
 }
 
+// Spread does nothing: the waits of a simulation are chosen by its own rules.
+func (g *gatewayLink) Spread(time.Duration) {}
+
 // rest waits between two attempts.
 func (g *gatewayLink) rest(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
