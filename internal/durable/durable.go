@@ -37,14 +37,13 @@ func Create(path string, fill func(temp string) error) error {
 	temp := path + newSuffix
 	err := Remove(temp)
 	if err == nil {
-		if err = fill(temp); err == nil {
-			err = syncFile(temp)
-		}
-		if err != nil {
-			os.Remove(temp) // best effort: the next Create tries again
-		}
+		err = fill(temp)
+	}
+	if err == nil {
+		err = syncFile(temp)
 	}
 	if err != nil {
+		os.Remove(temp) // best effort: the next Create tries again
 		return fmt.Errorf("create %s: %w", path, err)
 	}
 	return Rename(temp, path)
@@ -97,15 +96,10 @@ func writeSynced(path string, data []byte, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(data); err != nil {
-		f.Close()
-		return err
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
 	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return errors.Join(err, f.Close())
 }
 
 // MakeDir makes a directory and those above it that are missing, and syncs each
@@ -147,11 +141,7 @@ func syncFile(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // Remove deletes a file; that there is none is no error.

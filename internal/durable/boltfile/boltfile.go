@@ -11,6 +11,7 @@
 package boltfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -71,7 +72,7 @@ func Open(path string, o *bolt.Options) (*bolt.DB, error) {
 	switch {
 	case errors.Is(err, durable.ErrDamaged):
 		if file != nil {
-			abandon(file)
+			durable.Unlock(file) // the map keeps it open
 		}
 		return nil, err
 	case err != nil:
@@ -79,40 +80,32 @@ func Open(path string, o *bolt.Options) (*bolt.DB, error) {
 	}
 	db.AllocSize = allocSize
 	if err := whole(db, file); err != nil {
-		abandon(file) // db.Close could wait for a lock that a fault left taken
+		durable.Unlock(file) // db.Close could wait for a lock that a fault left taken
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return db, nil
 }
 
 func options(o *bolt.Options) *bolt.Options {
-	opts := bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType}
+	var opts bolt.Options
 	if o != nil {
 		opts = *o
 	}
-	if opts.Timeout == 0 {
-		opts.Timeout = lockTimeout
-	}
-	if opts.FreelistType == "" {
-		opts.FreelistType = bolt.FreelistMapType
-	}
+	opts.Timeout = cmp.Or(opts.Timeout, lockTimeout)
+	opts.FreelistType = cmp.Or(opts.FreelistType, bolt.FreelistMapType)
 	return &opts
 }
 
 func openError(path string, err error) error {
-	var system *fs.PathError
-	switch {
-	case errors.Is(err, berrors.ErrTimeout):
+	if errors.Is(err, berrors.ErrTimeout) {
 		return fmt.Errorf("open %s: another process holds it: %w", path, err)
-	case errors.As(err, &system), isErrno(err):
+	}
+	_, system := errors.AsType[*fs.PathError](err)
+	if _, errno := errors.AsType[syscall.Errno](err); system || errno {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
 	return fmt.Errorf("open %s: %w: %w", path, durable.ErrDamaged, err)
 }
-
-// abandon frees the lock of a file whose memory map is lost to us: the map keeps
-// the open file, and with it the lock, alive.
-func abandon(file *os.File) { durable.Unlock(file) }
 
 // whole finds files that were cut short: the map reaches over the end of the
 // file without a word, and only a read there would fault.
@@ -129,9 +122,4 @@ func whole(db *bolt.DB, file *os.File) error {
 			return nil
 		})
 	})
-}
-
-func isErrno(err error) bool {
-	var errno syscall.Errno
-	return errors.As(err, &errno)
 }
