@@ -101,44 +101,39 @@ func Create(path string, s Segment, first [][]byte) error {
 	})
 }
 
-// put writes the fixed buckets into a new file that ends with a tree.
-func (s Segment) put(tx *bolt.Tx, end tree.Range) error {
-	b, err := tx.CreateBucket(bucketFile)
-	if err != nil {
-		return err
-	}
-	pairs := [][2][]byte{
-		{keyFormat, formatName}, {keyEpoch, key(s.Epoch)}, {keyFrontier, s.Start.Encode()},
-		{keyMade, key(uint64(s.Made))}, {keySum, s.sum()},
+// fields are what is stored about a file. The sum covers their values, which no hash
+// of the tree does.
+func (s Segment) fields() [][2][]byte {
+	list := [][2][]byte{
+		{keyFormat, formatName}, {keyEpoch, key(s.Epoch)}, {keyFrontier, s.Start.Encode()}, {keyMade, key(uint64(s.Made))},
 	}
 	if s.Packed {
-		pairs = append(pairs, [2][]byte{keyPacked, {1}})
+		list = append(list, [2][]byte{keyPacked, {1}})
 	}
-	for _, p := range pairs {
-		if err := b.Put(p[0], p[1]); err != nil {
+	return list
+}
+
+func (s Segment) sum() []byte {
+	h := sha256.New()
+	for _, field := range s.fields() {
+		h.Write(field[1])
+	}
+	return h.Sum(nil)
+}
+
+// put writes the fixed buckets into a new file that ends with a tree.
+func (s Segment) put(tx *bolt.Tx, end tree.Range) error {
+	for _, name := range [][]byte{bucketFile, bucketHead, bucketEntries} {
+		if _, err := tx.CreateBucket(name); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.CreateBucket(bucketHead); err != nil {
-		return err
-	}
-	if _, err := tx.CreateBucket(bucketEntries); err != nil {
-		return err
+	for _, field := range append(s.fields(), [2][]byte{keySum, s.sum()}) {
+		if err := tx.Bucket(bucketFile).Put(field[0], field[1]); err != nil {
+			return err
+		}
 	}
 	return putHead(tx, end)
-}
-
-// sum covers what no hash of the tree covers.
-func (s Segment) sum() []byte {
-	h := sha256.New()
-	h.Write(formatName)
-	h.Write(key(s.Epoch))
-	h.Write(s.Start.Encode())
-	h.Write(key(uint64(s.Made)))
-	if s.Packed {
-		h.Write([]byte{1})
-	}
-	return h.Sum(nil)
 }
 
 func putHead(tx *bolt.Tx, end tree.Range) error {
@@ -220,14 +215,25 @@ func (t Tx) Each(from, to uint64, n int, f func(seq uint64, stored []byte) error
 	return nil
 }
 
+// split calls f with the entries of [from, to), as stored and taken apart, and the hash of each
+// one's leaf: the root proves the rest. It refuses a gap.
+func (t Tx) split(from, to uint64, f func(seq uint64, stored []byte, e journaled.Stored, leaf tlog.Hash) error) error {
+	return t.Each(from, to, int(to-from), func(seq uint64, stored []byte) error {
+		e, err := journaled.Split(stored)
+		if err != nil {
+			return fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
+		}
+		return f(seq, stored, e, tree.LeafHash(e.Header, e.WhoHash[:]))
+	})
+}
+
 // Tree returns the tree over the entries before to. It grows from start, which is of
 // the same epoch and holds at least all entries before the file's first.
 func (t Tx) Tree(start tree.Range, to uint64) (tree.Range, error) {
 	var leaves []tlog.Hash
-	err := t.Each(start.Size(), to, int(to-start.Size()), func(seq uint64, stored []byte) error {
-		_, leaf, err := split(seq, stored)
+	err := t.split(start.Size(), to, func(_ uint64, _ []byte, _ journaled.Stored, leaf tlog.Hash) error {
 		leaves = append(leaves, leaf)
-		return err
+		return nil
 	})
 	return start.AddAll(leaves), err
 }
@@ -249,15 +255,6 @@ func (t Tx) FirstTrusted(s Segment) (wall int64) {
 		return err
 	})
 	return wall
-}
-
-// split takes a stored entry apart and hashes its leaf: the root proves the rest.
-func split(seq uint64, stored []byte) (journaled.Stored, tlog.Hash, error) {
-	e, err := journaled.Split(stored)
-	if err != nil {
-		return e, tlog.Hash{}, fmt.Errorf("%w: entry %d: %w", durable.ErrDamaged, seq, err)
-	}
-	return e, tree.LeafHash(e.Header, e.WhoHash[:]), nil
 }
 
 var errOtherRoot = fmt.Errorf("%w: entries do not hash to the root", durable.ErrDamaged)

@@ -94,11 +94,6 @@ func (t Tiles) open() (*bolt.DB, error) {
 	return open(t.Path, false)
 }
 
-// isNoHelp reports whether tree.db is missing or damaged: then it has no tiles.
-func isNoHelp(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrDamaged)
-}
-
 // Frontier returns the tree of an epoch up to its last full tile; that of no leaves
 // where tree.db has none of it. A damaged tree.db is set aside.
 func (t Tiles) Frontier(epoch uint64) (tree.Range, error) {
@@ -177,7 +172,7 @@ func (t Tiles) Grow(epoch uint64, r tree.Range, size uint64) (tree.Range, error)
 		}
 		return nil
 	})
-	if isNoHelp(err) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrDamaged) {
 		err = nil
 	}
 	return r, err
@@ -206,8 +201,8 @@ func (t Tiles) TreeAt(file Tx, s Segment) (tree.Range, error) {
 // compare compares leaves, which begin at sequence first, with the full tiles of
 // tree.db, and returns how many it could compare. A tree.db that is missing, in use
 // or itself damaged has no say: it is derived data.
-func (t Tiles) compare(epoch, first uint64, leaves []tlog.Hash) (n int, err error) {
-	err = View(t.Path, func(t Tx) error {
+func (t Tiles) compare(epoch, first uint64, leaves []tlog.Hash) (n int, other error) {
+	_ = View(t.Path, func(t Tx) error {
 		b := t.tx.Bucket(bucketTiles)
 		if b == nil {
 			return nil
@@ -220,22 +215,13 @@ func (t Tiles) compare(epoch, first uint64, leaves []tlog.Hash) (n int, err erro
 			}
 			for i := max(first, tile*TileLeaves); i < min(last, (tile+1)*TileLeaves); i++ {
 				if stored[i%TileLeaves] != leaves[i-first] {
-					return otherLeafError{i}
+					other = fmt.Errorf("%w: entry %d is not the one in the tree", durable.ErrDamaged, i)
+					return nil
 				}
 				n++
 			}
 		}
 		return nil
 	})
-	var other otherLeafError
-	if errors.As(err, &other) {
-		return n, fmt.Errorf("%w: %w", durable.ErrDamaged, other)
-	}
-	return n, nil
-}
-
-type otherLeafError struct{ seq uint64 }
-
-func (e otherLeafError) Error() string {
-	return fmt.Sprintf("entry %d is not the one in the tree", e.seq)
+	return n, other
 }

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -11,12 +12,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"gatehouse/internal/durable"
+	"gatehouse/sync/wire/journaled"
 )
 
 // Report is what Verify found in a file.
@@ -98,13 +101,12 @@ func (t Tx) verifyEntries(path string) (Report, error) {
 		return r, fmt.Errorf("%w: entries behind the last", durable.ErrDamaged)
 	}
 	var leaves []tlog.Hash
-	err = t.Each(r.First, r.Next, int(r.Next-r.First), func(seq uint64, stored []byte) error {
-		e, leaf, err := split(seq, stored)
+	err = t.split(r.First, r.Next, func(_ uint64, _ []byte, e journaled.Stored, leaf tlog.Hash) error {
 		if e.Erased {
 			r.Erased++
 		}
 		leaves = append(leaves, leaf)
-		return err
+		return nil
 	})
 	if err != nil {
 		return r, err
@@ -133,18 +135,17 @@ const (
 func VerifyMain(path string, w io.Writer) int {
 	debug.SetMaxStack(verifyStack)
 	r, err := Verify(path)
-	switch {
-	case err == nil:
+	if err == nil {
 		fmt.Fprintf(w, "epoch %016x, entries %d to %d, root %s\n", r.Epoch, r.First, r.Next, r.Root)
 		return ExitGood
-	case errors.Is(err, ErrOneMeta):
-		fmt.Fprintln(w, err)
-		return exitOneMeta
-	case errors.Is(err, durable.ErrDamaged):
-		fmt.Fprintln(w, err)
-		return ExitDamaged
 	}
 	fmt.Fprintln(w, err)
+	switch {
+	case errors.Is(err, ErrOneMeta):
+		return exitOneMeta
+	case errors.Is(err, durable.ErrDamaged):
+		return ExitDamaged
+	}
 	return ExitNotChecked
 }
 
@@ -154,8 +155,7 @@ func VerifyBy(command string, args ...string) func(context.Context, string) erro
 	return func(ctx context.Context, path string) error {
 		ctx, cancel := context.WithTimeoutCause(ctx, verifyTime, errEndless)
 		defer cancel()
-		full := append(append([]string{}, args...), path)
-		out, err := exec.CommandContext(ctx, command, full...).CombinedOutput()
+		out, err := exec.CommandContext(ctx, command, append(slices.Clip(args), path)...).CombinedOutput()
 		var exit *exec.ExitError
 		switch {
 		case err == nil:
@@ -190,11 +190,7 @@ func killed(exit *exec.ExitError) bool {
 	return true
 }
 
-func firstLine(b []byte) string {
-	for i, c := range b {
-		if c == '\n' || i == 300 {
-			return string(b[:i])
-		}
-	}
-	return string(b)
+func firstLine(b []byte) []byte {
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	return line[:min(len(line), 300)]
 }
