@@ -25,10 +25,9 @@ import (
 // durable, so that no power cut can make the journal fall behind it; and rarely,
 // so that it costs nothing: what was written after it can go unnoticed here.
 type anchor struct {
-	Number uint64 // of those that were kept, ascending
-	Epoch  uint64
-	Size   uint64    // entries of that epoch
-	Root   tlog.Hash // of the tree over them
+	Number   uint64    // of those that were kept, ascending
+	Position           // the end of the journal then
+	Root     tlog.Hash // of the tree there
 }
 
 // headDetail is the size of what an epoch cites: epoch and size (8 bytes each,
@@ -46,9 +45,7 @@ func numbers(list ...uint64) (b []byte) {
 	return b
 }
 
-func (a anchor) detail() []byte { return head(a.position(), a.Root) }
-
-func (a anchor) position() Position { return Position{Epoch: a.Epoch, Sequence: a.Size} }
+func (a anchor) detail() []byte { return head(a.Position, a.Root) }
 
 // encode returns its bytes; the last 8 are a sum over the others.
 func (a anchor) encode() []byte {
@@ -62,7 +59,7 @@ func decodeAnchor(b []byte) (a anchor, ok bool) {
 	if len(b) != 8+headDetail+8 {
 		return a, false
 	}
-	a = anchor{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint64(b[16:]), tlog.Hash(b[24:])}
+	a = anchor{binary.BigEndian.Uint64(b), Position{Epoch: binary.BigEndian.Uint64(b[8:]), Sequence: binary.BigEndian.Uint64(b[16:])}, tlog.Hash(b[24:])}
 	return a, bytes.Equal(a.encode(), b) && a.Epoch != 0
 }
 
@@ -82,24 +79,24 @@ var errNotAnchored = errors.New("not what the anchor in the grants' files says")
 func (a anchor) compare(files []catalogue.File) error {
 	path := ""
 	for _, f := range files {
-		if f.Epoch == a.Epoch && f.First <= a.Size {
+		if f.Epoch == a.Epoch && f.First <= a.Sequence {
 			path = f.Path
 		}
 	}
 	if path == "" {
-		return fmt.Errorf("%w: nothing is there of epoch %016x, which had %s", errNotAnchored, a.Epoch, amount.Of(a.Size, "entry"))
+		return fmt.Errorf("%w: nothing is there of epoch %016x, which had %s", errNotAnchored, a.Epoch, amount.Of(a.Sequence, "entry"))
 	}
 	return segment.View(path, func(t segment.Tx) error {
 		s, err := t.Segment()
 		if err != nil {
 			return err
 		}
-		if s.Size < a.Size {
-			return fmt.Errorf("%w: epoch %016x had %s and has %d", errNotAnchored, a.Epoch, amount.Of(a.Size, "entry"), s.Size)
+		if s.Size < a.Sequence {
+			return fmt.Errorf("%w: epoch %016x had %s and has %d", errNotAnchored, a.Epoch, amount.Of(a.Sequence, "entry"), s.Size)
 		}
-		r, err := t.Tree(s.Start, a.Size)
+		r, err := t.Tree(s.Start, a.Sequence)
 		if err == nil && r.Root() != a.Root {
-			err = fmt.Errorf("%w: epoch %016x has another root at %s", errNotAnchored, a.Epoch, amount.Of(a.Size, "entry"))
+			err = fmt.Errorf("%w: epoch %016x has another root at %s", errNotAnchored, a.Epoch, amount.Of(a.Sequence, "entry"))
 		}
 		return err
 	})
@@ -141,26 +138,19 @@ func (a *anchors) soon() {
 	a.due = true
 }
 
-// next returns the anchor of what is durable if it is time for one.
-func (a *anchors) next(now *catalogue.Catalogue) (anchor, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	at := now.Next()
-	wait := !a.due && a.held.Epoch == at.Epoch && time.Since(a.at) < a.every
-	if a.files.o.Anchors == nil || at.Epoch == 0 || at == a.held.position() || wait {
-		return anchor{}, false
-	}
-	return anchor{a.held.Number + 1, at.Epoch, at.Sequence, now.Tree.Root()}, true
-}
-
 // keep keeps where the journal is, if it is time to. What it names is durable: the
 // catalogue knows of nothing else.
 func (a *anchors) keep(ctx context.Context) error {
 	a.check(ctx)
-	next, ok := a.next(a.files.cat.Load())
-	if !ok {
+	now := a.files.cat.Load()
+	at := now.Next()
+	a.mu.Lock()
+	held, wait := a.held, !a.due && a.held.Epoch == at.Epoch && time.Since(a.at) < a.every
+	a.mu.Unlock()
+	if a.files.o.Anchors == nil || at.Epoch == 0 || at == held.Position || wait {
 		return nil
 	}
+	next := anchor{held.Number + 1, at, now.Tree.Root()}
 	if err := a.files.o.Anchors.SetAnchor(next.encode()); err != nil {
 		return err
 	}
@@ -180,7 +170,7 @@ func (a *anchors) check(ctx context.Context) {
 	if done || held.Epoch == 0 {
 		return
 	}
-	r, err := a.files.treeOf(ctx, held.position())
+	r, err := a.files.treeOf(ctx, held.Position)
 	if err != nil || r.Root() == held.Root {
 		return // what was appended again or deleted in order can't be compared
 	}
@@ -191,7 +181,7 @@ func (a *anchors) check(ctx context.Context) {
 // epoch has to cite.
 func (a *anchors) setBack(held anchor) *ending {
 	a.files.losses.tell(wire.ReasonSetBack, held.detail(), "it had entries that it has not any more: it was set back to an earlier copy, or its files were deleted")
-	return &ending{epoch: held.Epoch, size: held.Size, root: held.Root, reason: wire.ReasonSetBack, elsewhere: true}
+	return &ending{epoch: held.Epoch, size: held.Sequence, root: held.Root, reason: wire.ReasonSetBack, elsewhere: true}
 }
 
 // lostEpoch returns what a new epoch cites where none can go on; nil where there
@@ -209,7 +199,7 @@ func (a *anchors) lostEpoch(d catalogue.Directory) *ending {
 		last.reason = wire.ReasonMissing
 	}
 	if held.Epoch == last.epoch {
-		last.size, last.root, last.elsewhere = held.Size, held.Root, true
+		last.size, last.root, last.elsewhere = held.Sequence, held.Root, true
 	}
 	return &last
 }

@@ -58,7 +58,7 @@ func (s *shelf) SetAnchor(b []byte) error {
 
 // TestAnchorBytes: an anchor is what was written, or none.
 func TestAnchorBytes(t *testing.T) {
-	a := anchor{3, 7, 100, tlog.Hash{1}}
+	a := anchor{3, Position{Epoch: 7, Sequence: 100}, tlog.Hash{1}}
 	if got, ok := decodeAnchor(a.encode()); !ok || got != a {
 		t.Errorf("%+v, %t", got, ok)
 	}
@@ -69,7 +69,7 @@ func TestAnchorBytes(t *testing.T) {
 			t.Errorf("byte %d changed: accepted", i)
 		}
 	}
-	older, newer := anchor{2, 9, 1, tlog.Hash{}}, anchor{5, 1, 1, tlog.Hash{}}
+	older, newer := anchor{2, Position{Epoch: 9, Sequence: 1}, tlog.Hash{}}, anchor{5, Position{Epoch: 1, Sequence: 1}, tlog.Hash{}}
 	if got := newestAnchor([][]byte{older.encode(), nil, newer.encode(), a.encode()}); got != newer {
 		t.Errorf("newest is %+v", got)
 	}
@@ -264,7 +264,7 @@ func TestAnchorIsCited(t *testing.T) {
 	l := newLosing(t, true)
 	l.remove("*")
 	damaged, epochs := l.told()
-	want := anchor{Epoch: l.old.Epoch, Size: l.old.Sequence, Root: l.old.Root}.detail()
+	want := anchor{Position: l.old.Position, Root: l.old.Root}.detail()
 	if len(epochs) != 1 || !slices.Equal(epochs[0].Detail, want) || len(damaged) != 1 || !slices.Equal(damaged[0].Detail, want) {
 		t.Errorf("epoch %+v, damaged %+v, want detail %x", epochs, damaged, want)
 	}
@@ -350,8 +350,8 @@ func TestAnchorsAreRare(t *testing.T) {
 	if s.n < 2 || s.n > 4 {
 		t.Errorf("%d anchors in one run", s.n)
 	}
-	if a := newestAnchor(s.Anchors()); a.Size != r.j.Status().Sequence || a.Root != r.j.Status().Root {
-		t.Errorf("after the stop the anchor is of %d entries, the journal has %d", a.Size, r.j.Status().Sequence)
+	if a := newestAnchor(s.Anchors()); a.Sequence != r.j.Status().Sequence || a.Root != r.j.Status().Root {
+		t.Errorf("after the stop the anchor is of %d entries, the journal has %d", a.Sequence, r.j.Status().Sequence)
 	}
 }
 
@@ -455,8 +455,8 @@ func TestNothingLeavesBeforeItIsDurable(t *testing.T) {
 			return fmt.Sprintf("status %+v", now)
 		case rootErr == nil:
 			return fmt.Sprintf("a tree of %d", tree.Size())
-		case a.Size > before.Sequence:
-			return fmt.Sprintf("an anchor of %d", a.Size)
+		case a.Sequence > before.Sequence:
+			return fmt.Sprintf("an anchor of %d", a.Sequence)
 		}
 		return ""
 	}

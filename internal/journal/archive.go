@@ -260,15 +260,9 @@ type losses struct {
 func (l losses) file() string { return filepath.Join(l.dir, lostName) }
 
 // list returns what was written down, a sentence each.
-func (l losses) list() (lines []string) {
-	b, err := os.ReadFile(l.file())
-	if err != nil {
-		return nil
-	}
-	for line := range strings.Lines(string(b)) {
-		lines = append(lines, strings.TrimSuffix(line, "\n"))
-	}
-	return lines
+func (l losses) list() []string {
+	b, _ := os.ReadFile(l.file())
+	return strings.FieldsFunc(string(b), func(r rune) bool { return r == '\n' })
 }
 
 // tell journals a loss, logs it, and writes it down for the status.

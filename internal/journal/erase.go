@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,10 +71,7 @@ func (e *eraser) age(stamp Stamp, closed []catalogue.File) {
 		e.closed = readAged(e.files.path(agedName))
 		e.boot, e.saved = stamp.BootTime, stamp.BootTime
 	}
-	passed := time.Duration(0)
-	if stamp.BootTime > e.boot {
-		passed = time.Duration(stamp.BootTime - e.boot)
-	}
+	passed := time.Duration(max(stamp.BootTime, e.boot) - e.boot)
 	e.boot = stamp.BootTime
 	next := make(map[string]closedFor, len(closed))
 	for _, f := range closed {
@@ -149,17 +147,15 @@ func (e *eraser) erase(ctx context.Context, f catalogue.File) error {
 // save writes the ages every few hours, or now; nothing where nothing is left to
 // erase. What is lost of them only makes the files stay longer.
 func (e *eraser) save(now bool) error {
-	names, waits := make([]string, 0, len(e.closed)), false
-	for name, c := range e.closed {
-		names = append(names, name)
+	waits := false
+	for _, c := range e.closed {
 		waits = waits || !c.erased
 	}
 	if !now && (!waits || e.boot-e.saved < uint64(agedEach)) {
 		return nil
 	}
-	slices.Sort(names)
 	var b strings.Builder
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(e.closed)) {
 		c := e.closed[name]
 		fmt.Fprintf(&b, "%s %d %d %t\n", name, c.ran.Milliseconds(), c.since, c.erased)
 	}
@@ -173,10 +169,7 @@ func (e *eraser) save(now bool) error {
 // readAged reads what it can.
 func readAged(path string) map[string]closedFor {
 	all := map[string]closedFor{}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return all
-	}
+	b, _ := os.ReadFile(path)
 	for line := range strings.Lines(string(b)) {
 		var name string
 		var ran int64

@@ -10,33 +10,28 @@ import (
 )
 
 // NewEpoch begins an epoch and appends to it again, as they are and in their
-// order, all entries from a position to the end of the journal, also those
-// that come while it works. It is for an uplink whose registry is ahead of this
-// journal or has another root: the gateway was set back to an older image.
+// order, all entries from a position to the end of the journal, also those that come
+// while it works: for an uplink whose registry is ahead of this journal or has another
+// root, since the gateway was set back to an older image. Its first entry is of kind
+// epoch and cites the registry's head, which detail is: epoch and size (8 bytes each,
+// big-endian) and root (32).
 //
-// The first entry of the new epoch is of kind epoch and cites the registry's
-// head: epoch and size (8 bytes each, big-endian) and root (32). The epoch of
-// from ends there, those after it end with nothing: Entries shows each entry
-// once. The bytes of the old files stay ("gatehoused verify" reads them) until
-// space needs them. from is where the uplink has to go on; the zero Position
-// stands for the oldest entry. A cursor at or behind from moves to the start of
-// the new epoch, which is returned; one before from stays where it is, and so
-// does the zero one.
+// The epoch of from ends there, those after it end with nothing: Entries shows each
+// entry once. The bytes of the old files stay until space needs them. The zero
+// Position stands for the oldest entry. A cursor at or behind from moves to the start
+// of the new epoch, which is returned; another stays where it is.
 //
-// The tail is copied in batches while the doors go on, into files that do not
-// count yet. The writer then adds what came in the meantime, at most some two
-// thousand entries, and one rename makes all of it count: whatever ends the
-// process, afterwards there is the journal as it was or the new epoch whole. An
-// attempt that failed leaves its epoch entry among the others. With an error
-// the journal is as it was; only where the disk failed at that rename the next
-// start of the files tells, and Status.Epoch with it.
+// The tail is copied in batches while the doors go on, into files that do not count
+// yet. The writer adds what came in the meantime, at most some two thousand entries,
+// and one rename makes all of it count: whatever ends the process, afterwards there is
+// the journal as it was or the new epoch whole. With an error the journal is as it was,
+// but for the epoch entry of the attempt; only where the disk failed at that rename the
+// next start of the files tells, and Status.Epoch with it.
 //
-// ErrGone: from is not here any more; take Status.Oldest. ErrAhead: from is
-// behind the end of its epoch. ErrQueued,
-// ErrDegraded, ErrDropped: the epoch entry could not be made durable. ENOSPC:
-// no space for the copy. It works only while Run does, one call at a time, and
-// writes as many bytes as the tail has: an uplink that calls it again and again
-// wears the card out.
+// ErrGone: from is not here any more; take Status.Oldest. ErrAhead: from is behind the
+// end of its epoch. ErrQueued, ErrDegraded, ErrDropped: the epoch entry could not be
+// made durable. ENOSPC: no space for the copy. It works only while Run does, one call
+// at a time, and writes as many bytes as the tail has.
 func (j *Journal) NewEpoch(ctx context.Context, from Position, detail []byte) (Position, error) {
 	if !j.moving.TryLock() {
 		return Position{}, errors.New("begin a new epoch: one is being made already")

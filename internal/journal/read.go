@@ -80,10 +80,7 @@ func (a *archive) readFile(ctx context.Context, f catalogue.File, from Position,
 			return nil
 		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return list, err
 }
 
 // treeOf is Journal.Range.

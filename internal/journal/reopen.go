@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -56,17 +57,14 @@ func (w *writer) openIndexed(ctx context.Context) error {
 }
 
 // takeLock holds the directory for this process.
-func (w *writer) takeLock() error {
+func (w *writer) takeLock() (err error) {
 	if w.lock != nil {
 		return nil
 	}
 	if err := durable.MakeDir(w.files.o.Dir, 0o700); err != nil {
 		return fmt.Errorf("make journal directory: %w", err)
 	}
-	lock, err := durable.TakeLock(w.files.path(lockName))
-	if err == nil {
-		w.lock = lock
-	}
+	w.lock, err = durable.TakeLock(w.files.path(lockName))
 	return err
 }
 
@@ -96,7 +94,7 @@ func (w *writer) resume(ctx context.Context, d catalogue.Directory, last catalog
 		file.Close(err)
 		return err
 	}
-	if a := w.anchors.newest(); a.Epoch == last.Epoch && a.Size > w.tree.Size() || a.Epoch != 0 && !d.Knows(a.Epoch) {
+	if a := w.anchors.newest(); a.Epoch == last.Epoch && a.Sequence > w.tree.Size() || a.Epoch != 0 && !d.Knows(a.Epoch) {
 		file.Close(nil)
 		w.cite = w.anchors.setBack(a)
 		return w.begin(d)
@@ -161,11 +159,8 @@ func (w *writer) setDamagedAside(d *catalogue.Directory) {
 	if w.cite == nil || w.cite.damaged == "" {
 		return
 	}
-	for i, f := range d.Files {
-		if f.Path == w.cite.damaged && w.files.setAside(f.Path) {
-			d.Files = append(d.Files[:i:i], d.Files[i+1:]...)
-			break
-		}
-	}
+	d.Files = slices.DeleteFunc(slices.Clone(d.Files), func(f catalogue.File) bool {
+		return f.Path == w.cite.damaged && w.files.setAside(f.Path)
+	})
 	w.cite.damaged = ""
 }

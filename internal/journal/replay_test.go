@@ -176,8 +176,8 @@ func quiet(dir string, fo catalogue.Directory) error {
 	switch lost := fo.Missing(); {
 	case fo.Bad, len(lost) > 0, len(fo.Files) > 0 && !goesOn:
 		return fmt.Errorf("epochs file bad: %t, missing %v, goes on: %t", fo.Bad, lost, goesOn)
-	case a.Epoch != 0 && (!known || size < a.Size):
-		return fmt.Errorf("anchored %d entries of epoch %016x, there are %d", a.Size, a.Epoch, size)
+	case a.Epoch != 0 && (!known || size < a.Sequence):
+		return fmt.Errorf("anchored %d entries of epoch %016x, there are %d", a.Sequence, a.Epoch, size)
 	}
 	return nil
 }

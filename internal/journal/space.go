@@ -82,21 +82,21 @@ func (s *space) warn(percent, disk int) {
 	if percent >= disk {
 		reason, now = wire.ReasonNone, percent // our own cap, not the disk
 	}
-	switch {
-	case now >= warnHigh && s.level < warnHigh:
-		s.level = warnHigh
-	case now >= warnLow && s.level < warnLow:
-		s.level = warnLow
-	case now < warnLow-hysteresis:
-		s.level = 0
-		return
-	case now < warnHigh-hysteresis && s.level == warnHigh:
-		s.level = warnLow
-		return
-	default:
-		return
+	if threshold(now) > s.level {
+		s.files.in.Note(wire.Header{Kind: wire.KindSpace, Reason: reason, Count: uint64(now)})
 	}
-	s.files.in.Note(wire.Header{Kind: wire.KindSpace, Reason: reason, Count: uint64(now)})
+	s.level = max(threshold(now), min(s.level, threshold(now+hysteresis)))
+}
+
+// threshold returns the highest one that is reached; 0 for none.
+func threshold(percent int) int {
+	switch {
+	case percent >= warnHigh:
+		return warnHigh
+	case percent >= warnLow:
+		return warnLow
+	}
+	return 0
 }
 
 // prune deletes closed files while the directory is over its cap, as

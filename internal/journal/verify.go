@@ -79,7 +79,7 @@ func (v *verdict) anchor(a anchor, files []catalogue.File) {
 	}
 	switch err := a.compare(files); {
 	case err == nil:
-		fmt.Fprintf(v.w, "all that the anchor knows of epoch %016x is there: %s\n", a.Epoch, amount.Of(a.Size, "entry"))
+		fmt.Fprintf(v.w, "all that the anchor knows of epoch %016x is there: %s\n", a.Epoch, amount.Of(a.Sequence, "entry"))
 	case errors.Is(err, errNotAnchored):
 		v.worse(segment.ExitDamaged, "%v", err)
 	default:

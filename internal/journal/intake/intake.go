@@ -173,14 +173,20 @@ func (in *Intake) number(it *Item) {
 	in.counter++
 }
 
+// own makes a numbered entry of the journal about itself. The caller holds mu.
+func (in *Intake) own(h wire.Header) *Item {
+	it := &Item{Header: h}
+	in.stamp(&it.Header)
+	in.number(it)
+	return it
+}
+
 // Own makes an entry of the journal about itself that the writer puts into a file
 // itself: it is numbered and never queued.
 func (in *Intake) Own(h wire.Header) *Item {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	it := &Item{Header: h}
-	in.stamp(&it.Header)
-	in.number(it)
+	it := in.own(h)
 	it.mustSeal()
 	return it
 }
@@ -194,9 +200,7 @@ func (in *Intake) Note(h wire.Header) {
 
 // note is Note for who holds mu.
 func (in *Intake) note(h wire.Header) {
-	it := &Item{Header: h}
-	in.stamp(&it.Header)
-	in.number(it)
+	it := in.own(h)
 	if h.Kind == wire.KindGap {
 		in.queue.gap = it
 		in.queue.high = append(in.queue.high, it) // may stand above the limit: there is one
