@@ -32,6 +32,8 @@ import (
 	"gatehouse/internal/site"
 	"gatehouse/sync/mqtt"
 	"gatehouse/sync/wire"
+
+	"github.com/rs/zerolog"
 )
 
 // Gateway is the daemon of one building. Make it with New, run it once with Run.
@@ -128,6 +130,17 @@ func (g *Gateway) takeLock() error {
 	}
 	g.lock = lock
 	return nil
+}
+
+// makeRelays asks for every relay's line, which drives it de-energised.
+func (g *Gateway) makeRelays() {
+	for _, cfg := range g.Site.Doors {
+		r := &relay{failSafe: cfg.Lock == "fail-safe", open: g.o.Hardware.Output, cfg: device.OutputConfig{
+			Chip: cfg.Relay.Chip, Offset: *cfg.Relay.Line, ActiveLow: cfg.Relay.Active == "low",
+			Consumer: "gatehouse-" + cfg.ID + "-relay"}}
+		_ = r.request() // the door tells, and tries again
+		g.Doors = append(g.Doors, &Door{Config: cfg, relay: r, events: make(chan device.Event, eventsQueued)})
+	}
 }
 
 func (g *Gateway) openKeyring() (err error) {
@@ -231,6 +244,19 @@ func (d *Door) SetTested(is bool) { d.tested.Store(is) }
 // lost.
 func (d *Door) Send(e device.Event) { d.events <- e }
 
+// LeaveSafe takes the current from every relay of a site and lets the lines
+// go: for a service manager, after the daemon has ended however it did. It
+// fails if a line can't be had, which is so while a daemon runs.
+func LeaveSafe(s *site.Site, hw Hardware) error {
+	g := &Gateway{Parts: Parts{Site: s}, o: Options{Site: s, Hardware: hw.labelled(s), Log: zerolog.Nop()}}
+	g.makeRelays()
+	var errs []error
+	for _, d := range g.Doors {
+		errs = append(errs, d.relay.request(), d.relay.close())
+	}
+	return errors.Join(errs...)
+}
+
 // Run serves until ctx ends. When it returns all relays are de-energised, as
 // they are while no daemon runs, and everything that was queued is durable, if the disk works.
 // What runs beside the doors, as the server that the tool talks to, ends with ctx, and
@@ -284,6 +310,34 @@ func (g *Gateway) Run(ctx context.Context, beside ...func(context.Context)) erro
 		g.lock.Free()
 	}
 	return errors.Join(errs...)
+}
+
+// queueStart records what this run stands on.
+func (g *Gateway) queueStart() {
+	hash := g.Site.Hash()
+	g.Journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
+	if g.lock == nil {
+		g.o.Log.Warn().Str("directory", g.Site.State).Msg("the state directory can't be locked against a second daemon")
+	}
+	damaged := func(why wire.Reason, source, name string) {
+		g.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: why, Source: source, Detail: []byte(name[:min(len(name), 64)])}, wire.Who{})
+	}
+	keys := g.Keyring.Status()
+	for _, name := range append(keys.Files.Aside, keys.Files.Damage...) {
+		damaged(wire.ReasonDamaged, "grants", name)
+	}
+	for _, what := range g.Missing {
+		source := "grants"
+		if what == clock.File {
+			source = clock.File
+		}
+		g.o.Log.Error().Str("file", what).Msg("a file of the gateway is missing")
+		damaged(wire.ReasonMissing, source, what)
+	}
+	if why := g.Clock.Unread(); why != nil {
+		g.o.Log.Error().Err(why).Msg("what was known of the time can't be read")
+		damaged(wire.ReasonDamaged, clock.File, clock.File)
+	}
 }
 
 // PollClock asks the machine for the time, and records when trust in it changed.

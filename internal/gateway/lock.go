@@ -6,9 +6,6 @@ import (
 	"sync"
 
 	"gatehouse/device"
-	"gatehouse/internal/site"
-
-	"github.com/rs/zerolog"
 )
 
 // relay drives one door's lock over an output line. A line that can't be had is
@@ -72,28 +69,4 @@ func (r *relay) close() error {
 	err := errors.Join(r.out.Set(false), r.out.Close())
 	r.out = nil
 	return err
-}
-
-// makeRelays asks for every relay's line, which drives it de-energised.
-func (g *Gateway) makeRelays() {
-	for _, cfg := range g.Site.Doors {
-		r := &relay{failSafe: cfg.Lock == "fail-safe", open: g.o.Hardware.Output, cfg: device.OutputConfig{
-			Chip: cfg.Relay.Chip, Offset: *cfg.Relay.Line, ActiveLow: cfg.Relay.Active == "low",
-			Consumer: "gatehouse-" + cfg.ID + "-relay"}}
-		_ = r.request() // the door tells, and tries again
-		g.Doors = append(g.Doors, &Door{Config: cfg, relay: r, events: make(chan device.Event, eventsQueued)})
-	}
-}
-
-// LeaveSafe takes the current from every relay of a site and lets the lines
-// go: for a service manager, after the daemon has ended however it did. It
-// fails if a line can't be had, which is so while a daemon runs.
-func LeaveSafe(s *site.Site, hw Hardware) error {
-	g := &Gateway{Parts: Parts{Site: s}, o: Options{Site: s, Hardware: hw.labelled(s), Log: zerolog.Nop()}}
-	g.makeRelays()
-	var errs []error
-	for _, d := range g.Doors {
-		errs = append(errs, d.relay.request(), d.relay.close())
-	}
-	return errors.Join(errs...)
 }

@@ -9,7 +9,6 @@ import (
 	"gatehouse/internal/gateway/clock"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/site"
-	"gatehouse/sync/wire"
 )
 
 // A file without a word of what it had can't say that it was deleted: others, of
@@ -35,32 +34,4 @@ func missingFiles(s *site.Site, grants bool, k keyring.Status) (all []string) {
 		all = append(all, clock.File)
 	}
 	return all
-}
-
-// queueStart records what this run stands on.
-func (g *Gateway) queueStart() {
-	hash := g.Site.Hash()
-	g.Journal.Queue(wire.Header{Kind: wire.KindSite, Detail: hash[:]}, wire.Who{})
-	if g.lock == nil {
-		g.o.Log.Warn().Str("directory", g.Site.State).Msg("the state directory can't be locked against a second daemon")
-	}
-	damaged := func(why wire.Reason, source, name string) {
-		g.Journal.Queue(wire.Header{Kind: wire.KindDamaged, Reason: why, Source: source, Detail: []byte(name[:min(len(name), 64)])}, wire.Who{})
-	}
-	keys := g.Keyring.Status()
-	for _, name := range append(keys.Files.Aside, keys.Files.Damage...) {
-		damaged(wire.ReasonDamaged, "grants", name)
-	}
-	for _, what := range g.Missing {
-		source := "grants"
-		if what == clock.File {
-			source = clock.File
-		}
-		g.o.Log.Error().Str("file", what).Msg("a file of the gateway is missing")
-		damaged(wire.ReasonMissing, source, what)
-	}
-	if why := g.Clock.Unread(); why != nil {
-		g.o.Log.Error().Err(why).Msg("what was known of the time can't be read")
-		damaged(wire.ReasonDamaged, clock.File, clock.File)
-	}
 }
