@@ -47,20 +47,17 @@ type Decision struct {
 
 // Decide answers a query. It allocates nothing.
 //
-// Each record of the credential runs through the checks in this order, and its
-// reason is the first that fails: not ready (kind, state or door set not
-// understood), revoked, suspended, wrong door, expired, not yet, clock
-// untrusted. One record that passes them all opens. Otherwise the answer is
-// that of the record that came furthest, the nearest to opening; of equals the
-// first in their order. A credential in no record is unknown. Without grants
-// the answer is not ready.
+// Each record of the credential runs through the checks in this order, and its reason
+// is the first that fails: not ready (kind, state or door set not understood), revoked,
+// suspended, wrong door, expired, not yet, clock untrusted. One record that passes them
+// all opens. Otherwise the answer is that of the record that came furthest; of equals
+// the first. A credential in no record is unknown; without grants the answer is not ready.
 //
-// A resident, staff or brigade record ends only when its end has certainly come
-// (Sure), so no clock locks anybody out who lives here. It is taken to have begun,
-// unless its start is more than 400 days after the latest time that it can be:
-// no list and no record is that much older than what it says. A visitor's start
-// must have come by all sources and the end by none; what they differ about is
-// clock untrusted.
+// A resident, staff or brigade record ends only when its end has certainly come (Sure),
+// so no clock locks anybody out who lives here. It is taken to have begun, unless its
+// start is more than 400 days after the latest time that it can be. A visitor's start
+// must have come by all sources and the end by none; what they differ about is clock
+// untrusted.
 func Decide(g *Grants, q Query) Decision {
 	if g == nil {
 		return Decision{Reason: wire.ReasonNotReady}

@@ -207,46 +207,35 @@ type learner struct {
 	begin  chan learning
 }
 
-// run runs the usual loop, and between its runs format learning.
+// run runs the usual loop, and between its runs format learning, which reads every frame.
 func (l *learner) run(ctx context.Context, usual func(context.Context) error) error {
 	for {
-		var next *learning
-		part, cancel := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- usual(part) }()
-		var err error
-		select {
-		case err = <-ended:
-		case ls := <-l.begin:
-			next = &ls
-			cancel()
-			<-ended
-		}
-		cancel()
-		if next == nil || ctx.Err() != nil {
+		next, asked, err := runUntil(ctx, usual, l.begin)
+		if !asked || ctx.Err() != nil {
 			return err
 		}
-		if err := l.teach(ctx, *next); err != nil {
+		frames := wiegand.New(wiegand.Config{Source: l.source, LearnFormat: true}, l.open, next.events)
+		if _, over, err := runUntil(ctx, frames.Run, next.over); !over {
 			return err
 		}
 	}
 }
 
-// teach reads every frame until format learning is over.
-func (l *learner) teach(ctx context.Context, ls learning) error {
+// runUntil runs a loop until it ends, or ends it when stop has something or is closed.
+// The loop is gone when it returns.
+func runUntil[T any](ctx context.Context, loop func(context.Context) error, stop <-chan T) (got T, stopped bool, err error) {
 	part, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() {
-		ended <- wiegand.New(wiegand.Config{Source: l.source, LearnFormat: true}, l.open, ls.events).Run(part)
-	}()
+	go func() { ended <- loop(part) }()
 	select {
-	case <-ctx.Done():
-	case <-ls.over:
+	case err = <-ended:
+		return got, false, err
+	case got = <-stop:
 	}
 	cancel()
 	<-ended
-	return ctx.Err()
+	return got, true, nil
 }
 
 // learnWait is how long a reader may take to begin format learning.

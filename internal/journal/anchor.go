@@ -19,11 +19,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// anchor is how far the journal was at some time. It is kept with other files
-// (the gateway's grants), so that a journal that was deleted, or set back to an
-// earlier copy, shows at the next start. It is written after what it names is
-// durable, so that no power cut can make the journal fall behind it; and rarely,
-// so that it costs nothing: what was written after it can go unnoticed here.
+// anchor is how far the journal was at some time. It is kept with the gateway's grants,
+// so that a journal that was deleted, or set back to an earlier copy, shows at the next
+// start. It is written after what it names is durable, so that no power cut can make
+// the journal fall behind it, and rarely: what came after it can go unnoticed here.
 type anchor struct {
 	Number   uint64    // of those that were kept, ascending
 	Position           // the end of the journal then

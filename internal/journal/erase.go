@@ -17,13 +17,11 @@ import (
 )
 
 // Who parts lie in clear in the entry files, so that the gateway can answer without
-// a network. When their time is over a closed file is rewritten without them. Their
-// hashes stay, so the tree does; deleting inside a bbolt file would leave the bytes.
+// a network. When their time is over a closed file is rewritten without them, since
+// deleting inside a bbolt file would leave the bytes; their hashes stay, so the tree does.
 //
 // Nothing is erased by one clock alone: a file must have been closed for so long by
 // the wall clock, while that is trusted, and by CLOCK_BOOTTIME while the daemon ran.
-// The one can leap, the other stands still while power is off; together they err
-// only to the later side.
 
 const (
 	agedName = "aged" // how long files have been closed

@@ -5,9 +5,9 @@
 //
 // Entries are given to Append or Queue and wait in the intake; one goroutine, the
 // writer, commits all that wait in one transaction to the newest segment; another, the
-// keeper, does what may wait. Readers go by the catalogue and hold up neither. A sick disk never ends Run and never blocks
-// Append for longer than its context: entries wait in a bounded queue, the
-// journal says that it is degraded, and it goes on when the disk does.
+// keeper, does what may wait. Readers go by the catalogue and hold up neither. A sick
+// disk never ends Run and never blocks Append for longer than its context: entries wait
+// in a bounded queue, and the journal says that it is degraded until the disk is well.
 //
 // The package refuses to rewrite an entry, to repair a damaged file (it is set
 // aside whole), to delete anything while the clock is not trusted, and to tell
@@ -120,14 +120,12 @@ func (j *Journal) Append(ctx context.Context, h wire.Header, who wire.Who) (wire
 func (j *Journal) Queue(h wire.Header, who wire.Who) wire.Ref { return j.in.Queue(h, who) }
 
 // Entries returns up to n durable entries from a position on, and the position
-// after them; none, when there are no more yet (see Changed) or Run has not
-// opened the files. It goes on over the ends of files and epochs, so that the
-// first entry may stand later than from where something was deleted or set
-// aside. From within what NewEpoch appended again it goes on at the start of
-// the new epoch. A closed file that nobody has read in this run is verified first; one
-// that turns out damaged is set aside and skipped. ErrGone: from is in an epoch
-// that is not here. It does not hold up the writer; ask for a few hundred at a
-// time.
+// after them; none, when there are no more yet (see Changed) or Run has not opened the
+// files. It goes on over the ends of files and epochs: the first entry may stand later
+// than from where something was deleted or set aside, or was appended again by
+// NewEpoch. A closed file that nobody has read in this run is verified first; one that
+// turns out damaged is skipped. ErrGone: from is in an epoch that is not here. It does
+// not hold up the writer; ask for a few hundred at a time.
 func (j *Journal) Entries(ctx context.Context, from Position, n int) ([]Entry, Position, error) {
 	return j.files.entries(ctx, from, n)
 }
@@ -139,14 +137,11 @@ func (j *Journal) Root(ctx context.Context, p Position) (tlog.Hash, error) {
 	return r.Root(), err
 }
 
-// Range returns the compact range over the first p.Sequence entries of an
-// epoch. It starts from the tree that the entry file of that place begins
-// with, and goes on with the leaf tiles and, where those end, the entries: some
-// milliseconds, however long the journal is; up to 0.1 s more where tree.db was
-// lost, and the time of one verification where nobody has read the file in this
-// run. Of entries that were deleted it knows as much as there are tiles, and
-// then takes 0.1 s for each million. ErrGone: the epoch or the leaves are not
-// here. ErrAhead: the epoch ends before.
+// Range returns the compact range over the first p.Sequence entries of an epoch, from
+// the files' own trees, the leaf tiles and the last entries: some milliseconds; up to
+// 0.1 s more where tree.db was lost, the time of one verification where nobody has read
+// the file in this run, and 0.1 s for each million entries that were deleted. ErrGone:
+// the epoch or the leaves are not here. ErrAhead: the epoch ends before.
 func (j *Journal) Range(ctx context.Context, p Position) (tree.Range, error) {
 	return j.files.treeOf(ctx, p)
 }

@@ -44,10 +44,15 @@ type Catalogue struct {
 	Changed chan struct{}      // closed when more is durable
 }
 
+// indexOf returns which file has a path; -1 for none.
+func indexOf(files []File, path string) int {
+	return slices.IndexFunc(files, func(f File) bool { return f.Path == path })
+}
+
 // Mark changes one file.
 func (c *Catalogue) Mark(path string, change func(*File)) {
 	c.Files = slices.Clone(c.Files)
-	if i := slices.IndexFunc(c.Files, func(f File) bool { return f.Path == path }); i >= 0 {
+	if i := indexOf(c.Files, path); i >= 0 {
 		change(&c.Files[i])
 	}
 }
@@ -61,11 +66,9 @@ func (c *Catalogue) Forget(path string) {
 // of them. The newest of them may still have slack.
 func (c *Catalogue) Adopt(found []File) {
 	found = slices.Clone(found)
-	for i := range found {
-		for _, old := range c.Files {
-			if old.Path == found[i].Path {
-				found[i].Checked, found[i].Packed = old.Checked, old.Packed
-			}
+	for i, f := range found {
+		if at := indexOf(c.Files, f.Path); at >= 0 {
+			found[i].Checked, found[i].Packed = c.Files[at].Checked, c.Files[at].Packed
 		}
 	}
 	if n := len(found); n > 0 && !found[n-1].Checked {
@@ -76,14 +79,10 @@ func (c *Catalogue) Adopt(found []File) {
 
 // SetEnds takes where the entries end that count, of the files that were found.
 func (c *Catalogue) SetEnds(found []File) {
-	ends := map[string]uint64{}
-	for _, f := range found {
-		ends[f.Path] = f.End
-	}
 	c.Files = slices.Clone(c.Files)
 	for i, f := range c.Files {
-		if end, ok := ends[f.Path]; ok {
-			c.Files[i].End = end
+		if at := indexOf(found, f.Path); at >= 0 {
+			c.Files[i].End = found[at].End
 		}
 	}
 }

@@ -112,27 +112,25 @@ func storeEpochs(dir string, list []epochLine) error {
 // EndEpochs marks the open epoch as ended and adds the next one, durably, so
 // that no crash lets an epoch go on that was given up. size may be segment.NoEnd.
 func (d *Directory) EndEpochs(size uint64, next File) error {
-	return d.writeEpochs([]File{next}, func(_ int, end string) string {
-		if end != openMark {
-			return end
+	list := slices.Clone(d.epochs)
+	for i := range list {
+		if list[i].end == openMark {
+			list[i].end = endMark(size)
 		}
-		return endMark(size)
-	})
+	}
+	return d.writeEpochs(list, next)
 }
 
 // CutEpochs ends an epoch at a place, and those after it with nothing: what
 // stands there stands again in the next one, whose files these are.
 func (d *Directory) CutEpochs(from journaled.Position, next []File) error {
-	at := slices.IndexFunc(d.epochs, func(e epochLine) bool { return e.epoch == from.Epoch })
-	return d.writeEpochs(next, func(i int, end string) string {
-		switch {
-		case i < at:
-			return end
-		case i == at:
-			return endMark(from.Sequence)
-		}
-		return "0"
-	})
+	list := slices.Clone(d.epochs)
+	at := slices.IndexFunc(list, func(e epochLine) bool { return e.epoch == from.Epoch })
+	for i := at; i < len(list); i++ {
+		list[i].end = "0"
+	}
+	list[at].end = endMark(from.Sequence)
+	return d.writeEpochs(list, next...)
 }
 
 func endMark(size uint64) string {
@@ -142,13 +140,12 @@ func endMark(size uint64) string {
 	return strconv.FormatUint(size, 10)
 }
 
-// writeEpochs replaces the epochs file: each epoch that has files, or is to have
-// some, with the end that it gets, then the next one, open. With an error it may
-// be there or not.
-func (d *Directory) writeEpochs(next []File, end func(i int, old string) string) error {
+// writeEpochs replaces the epochs file: those of the epochs so far that have files, or
+// are to have some, then the next one, open. With an error it may be there or not.
+func (d *Directory) writeEpochs(sofar []epochLine, next ...File) error {
 	var list []epochLine
-	for i, e := range d.epochs {
-		e.firsts, e.end = d.firstsOf(e), end(i, e.end)
+	for _, e := range sofar {
+		e.firsts = d.firstsOf(e)
 		if len(e.firsts) > 0 && e.epoch != next[0].Epoch {
 			list = append(list, e)
 		}

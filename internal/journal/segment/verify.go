@@ -32,12 +32,12 @@ type Report struct {
 	Tiled  int       // entries whose leaf was also compared with tree.db beside the file
 }
 
-// Verify checks a whole entry file: its pages, that no sequence number is
-// missing, that the entries hash to the root that was written with the last of
-// them, and that their leaves are those of tree.db where that is there. A fault in the pages
-// can end the process, and leaves a goroutine behind: see VerifyBy. Bad content is an error that wraps
-// durable.ErrDamaged; where only one of bbolt's two meta pages is good it wraps
-// ErrOneMeta, and the report is of what that one shows.
+// Verify checks a whole entry file: its pages, that no sequence number is missing,
+// that the entries hash to the root that was written with the last of them, and that
+// their leaves are those of tree.db where that is there. A fault in the pages can end
+// the process, and leaves a goroutine behind: see VerifyBy. Bad content wraps
+// durable.ErrDamaged; where only one of bbolt's two meta pages is good it is ErrOneMeta,
+// and the report is of what that one shows.
 func Verify(path string) (Report, error) {
 	var r Report
 	err := View(path, func(t Tx) (err error) {
