@@ -24,14 +24,9 @@ const (
 // the first is recorded at once, the rest at the end of the window. For one
 // goroutine.
 type repeats struct {
-	records         records
-	denials, faults tally
-	lasting         []lasting // faults that are there now
-	inputs          struct {
-		ends    time.Time
-		n       int
-		flooded uint64
-	}
+	records                 records
+	denials, faults, inputs tally
+	lasting                 []lasting // faults that are there now
 }
 
 // input admits an entry of an input, or counts it for the flood entry.
@@ -42,9 +37,7 @@ func (r *repeats) input(k wire.Kind) bool {
 		return true
 	}
 	r.flush(time.Now())
-	if r.inputs.ends.IsZero() {
-		r.inputs.ends = time.Now().Add(window)
-	}
+	r.inputs.open(time.Now())
 	if r.inputs.n++; r.inputs.n <= maxInputs {
 		return true
 	}
@@ -52,10 +45,18 @@ func (r *repeats) input(k wire.Kind) bool {
 	return false
 }
 
+// tally is what was recorded within a window, and how much more came.
 type tally struct {
 	ends    time.Time // of the window; zero: none is open
 	kept    []kept
+	n       int // entries of inputs, which are not told apart
 	flooded uint64
+}
+
+func (t *tally) open(now time.Time) {
+	if t.ends.IsZero() {
+		t.ends = now.Add(window)
+	}
 }
 
 type kept struct {
@@ -81,9 +82,7 @@ func (l lasting) entry(o wire.Outcome) wire.Header {
 // admit counts one more of k. It reports true when k is the first of its kind
 // in this window and is to be recorded at once.
 func (t *tally) admit(k kept, now time.Time) (*kept, bool) {
-	if t.ends.IsZero() {
-		t.ends = now.Add(window)
-	}
+	t.open(now)
 	for i := range t.kept {
 		e := &t.kept[i]
 		if e.source == k.source && e.id == k.id && e.reason == k.reason {
@@ -171,13 +170,7 @@ func (r *repeats) deadline() (time.Time, bool) {
 
 // flush records what was counted in windows that have ended.
 func (r *repeats) flush(now time.Time) {
-	if in := r.inputs; !in.ends.IsZero() && !now.Before(in.ends) {
-		r.inputs.ends, r.inputs.n, r.inputs.flooded = time.Time{}, 0, 0
-		if in.flooded > 0 {
-			r.records.queue(wire.Header{Kind: wire.KindFlood, Source: "inputs", Count: in.flooded}, wire.Who{})
-		}
-	}
-	for _, t := range []*tally{&r.denials, &r.faults} {
+	for _, t := range []*tally{&r.inputs, &r.denials, &r.faults} {
 		if t.ends.IsZero() || now.Before(t.ends) {
 			continue
 		}
@@ -187,7 +180,11 @@ func (r *repeats) flush(now time.Time) {
 			}
 		}
 		if t.flooded > 0 {
-			r.records.queue(wire.Header{Kind: wire.KindFlood, Count: t.flooded}, wire.Who{})
+			flood := wire.Header{Kind: wire.KindFlood, Count: t.flooded}
+			if t == &r.inputs {
+				flood.Source = "inputs"
+			}
+			r.records.queue(flood, wire.Who{})
 		}
 		*t = tally{}
 		if t == &r.faults {
