@@ -36,10 +36,9 @@ type space struct {
 
 // Usage is the space that is in use.
 type Usage struct {
-	Bytes   int64 // of the directory, without the ballast
-	Percent int   // of Options.MaxBytes
-	Disk    int   // percent of the file system in use
-	Spent   bool  // the ballast was given up, and there is no space to make it again
+	Bytes int64 // of the directory, without the ballast
+	Disk  int   // percent of the file system in use
+	Spent bool  // the ballast was given up, and there is no space to make it again
 }
 
 // usage returns what the last round measured.
@@ -60,16 +59,15 @@ func (s *space) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	percent := int(min(used*100/s.files.o.MaxBytes, math.MaxInt32))
 	s.mu.Lock()
-	s.now.Bytes, s.now.Percent, s.now.Disk = used, percent, disk
+	s.now.Bytes, s.now.Disk = used, disk
 	s.mu.Unlock()
 	// At our own cap the oldest file goes, so only a full disk is tight.
 	s.files.in.Tight(disk >= warnHigh)
 	if len(s.files.cat.Load().Files) == 0 {
 		return nil
 	}
-	s.warn(percent, disk)
+	s.warn(int(min(used*100/s.files.o.MaxBytes, math.MaxInt32)), disk)
 	if err := s.prune(ctx, used); err != nil {
 		return err
 	}

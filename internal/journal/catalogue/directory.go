@@ -101,14 +101,9 @@ func (d *Directory) Newest() uint64 {
 // order sorts the files. An epoch that the epochs file does not know (it was
 // lost) counts as older than those it does, by the age of its file.
 func (d *Directory) order() {
-	known := map[uint64]bool{}
-	for _, e := range d.epochs {
-		known[e.epoch] = true
-	}
 	var strange []File
 	for _, f := range d.Files {
-		if !known[f.Epoch] {
-			known[f.Epoch] = true
+		if !d.Knows(f.Epoch) && !slices.ContainsFunc(strange, func(s File) bool { return s.Epoch == f.Epoch }) {
 			strange = append(strange, f)
 		}
 	}
