@@ -177,13 +177,13 @@ func (in *input) follow(lines device.Lines, told bool) error {
 			return err
 		}
 		now := time.Now()
-		for _, e := range edges[:n] {
-			s.edge(e, now)
-		}
-		if n == 0 { // no edge waits that the level would overtake
-			if err := s.look(lines, now); err != nil {
+		if n == 0 {
+			if n, err = s.look(lines, edges, now); err != nil {
 				return err
 			}
+		}
+		for _, e := range edges[:n] {
+			s.edge(e, now)
 		}
 		in.rattle(now)
 	}
@@ -223,19 +223,27 @@ func (s *still) edge(e device.Edge, now time.Time) {
 	}
 }
 
-// look believes the level when no edge came for as long as it needs.
-func (s *still) look(lines device.Lines, now time.Time) error {
+// catchUp is how long an edge may take from the line to its reader.
+const catchUp = time.Millisecond
+
+// look believes the level when no edge came for as long as it needs. A level that is
+// another one is first asked for its edge, which may have come since we last read: the
+// kernel's time of it says whether the state before lasted.
+func (s *still) look(lines device.Lines, edges []device.Edge, now time.Time) (int, error) {
 	active, err := level(lines)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if active != s.level { // an edge was lost
-		s.level, s.at, s.came = active, 0, now
+	if active != s.level {
+		if n, err := lines.ReadEdges(edges, catchUp); n > 0 || err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		s.level, s.at, s.came = active, 0, now // it was lost
 	}
 	if s.level != s.told && now.Sub(s.came) >= s.need() {
 		s.tell()
 	}
-	return nil
+	return 0, nil
 }
 
 func (s *still) tell() {

@@ -103,6 +103,28 @@ func TestSpikes(t *testing.T) {
 	}
 }
 
+// TestLateLook: a door that closed between our last read and our look at its level was
+// open for as long as the kernel says.
+func TestLateLook(t *testing.T) {
+	for width, want := range map[time.Duration]string{140 * ms: "on, off", 90 * ms: ""} {
+		onInput(t, input{filter: 100 * ms}, func(r *inputRig) {
+			opened := time.Second + time.Since(r.began)
+			r.line.late = func() {
+				r.line.late = nil
+				time.Sleep(40 * ms)
+				r.line.mu.Lock()
+				defer r.line.mu.Unlock()
+				r.line.active = false
+				r.line.edges <- device.Edge{Active: false, At: opened + width}
+			}
+			r.move(true)
+			if got := r.told(time.Second); got != want {
+				t.Errorf("open for %v: %q, want %q", width, got, want)
+			}
+		})
+	}
+}
+
 // TestLatePress: a press that was over before we had a turn counts by the kernel's
 // time of it, and a spike does not.
 func TestLatePress(t *testing.T) {

@@ -65,6 +65,7 @@ type wire1 struct {
 	mu     sync.Mutex
 	active bool
 	err    error
+	late   func() // called before a level is read: what happens while we have no turn
 	edges  chan device.Edge
 	closed chan struct{}
 }
@@ -90,6 +91,9 @@ func (w *wire1) ReadEdges(dst []device.Edge, timeout time.Duration) (int, error)
 }
 
 func (w *wire1) Levels(dst []bool) error {
+	if w.late != nil {
+		w.late()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	dst[0] = w.active
