@@ -1,13 +1,10 @@
-// Package agreed tells a process of the registry what time it is, and whether that is
-// in doubt. One wrong clock of a server must not end a tenancy, move a window or
-// mislead a gateway: a wall clock counts only while nothing contradicts it. It is
-// checked against CLOCK_BOOTTIME since the last agreed time, the time for which the
-// machine was away, and the clocks of gateways that a time server disciplines, of at
-// least five buildings. These raise doubt; none of them sets the time.
+// Package agreed tells a process of the registry what time it is, and whether that is in doubt. One wrong clock of a
+// server must not end a tenancy or mislead a gateway: a wall clock counts only while nothing contradicts it, neither
+// CLOCK_BOOTTIME since the last agreed time, nor how long the machine was away, nor the clocks of gateways of at least five
+// buildings that a time server disciplines. These raise doubt; none of them sets the time.
 //
-// In doubt the agreed time stands still until the clock is right again or the operator
-// says that it is. What must not wait for a clock does not ask this package: a
-// revocation goes out in doubt as well.
+// In doubt the agreed time stands still until the clock is right again or the operator says that it is. What must not
+// wait for a clock does not ask this package: a revocation goes out in doubt as well.
 package agreed
 
 import (
@@ -20,9 +17,8 @@ const (
 	// Leap is the most that a wall clock may differ from what was agreed on, by
 	// CLOCK_BOOTTIME or by the gateways.
 	Leap = 10 * time.Minute
-	// follow bounds how fast the agreed time follows smaller steps: by one part in so
-	// many of the time that passes. A clock drifts less, and one that is moved slowly
-	// shows.
+	// follow bounds how fast the agreed time follows smaller steps: by one part in so many of the time that passes. A
+	// clock drifts less, and one that is moved slowly shows.
 	follow = 1000
 	// correct is the most by which a time server may correct a clock that it begins to
 	// discipline.

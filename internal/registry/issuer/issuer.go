@@ -1,19 +1,15 @@
-// Package issuer is the part of a registry that signs: grant lists, House
-// documents and gateways' certificates. It reads tenancy records that gateways
-// signed, keeps what they add up to, and hands the lists to the front.
+// Package issuer is the part of a registry that signs: grant lists, House documents and gateways' certificates. It reads
+// tenancy records that gateways signed, keeps what they add up to, and hands the lists to the front.
 //
-// It is a client of the front and listens to nobody but the operator, on a unix
-// socket, so that the busy process has no way in. What the front says is not
-// believed: a record counts by its gateway's signature alone. The package
-// refuses to publish a list that removes many tenancies without a second
-// issuer, to drop a record that it can't apply (it is kept and shown), and to
-// know a name: persons stay sealed to a key that is not here.
+// It is a client of the front and listens to nobody but the operator, on a unix socket, so that the busy process has no
+// way in. It does not believe what the front says: a record counts by its gateway's signature alone. It refuses to publish
+// a list that removes many tenancies without a second issuer, to drop a record that it can't apply (it is kept and shown),
+// and to know a name: persons stay sealed to a key that is not here.
 //
-// The directory holds keys as package authority makes them, and issuer.db, which has every
-// change that was taken in. What a building's grants are is worked out from
-// these changes alone, whatever the order in which they came. The Issuer itself is the
-// loop and the socket: what it knows is the ledger's, and packages beside that say what
-// becomes of a record, a request, a list of somebody's, an order.
+// The directory holds the keys of package authority, and issuer.db, which has every change that was taken in: a
+// building's grants are worked out from these alone, whatever the order in which they came. The Issuer itself is the loop
+// and the socket: what it knows is the ledger's, and packages beside that say what becomes of a record, a request, a list
+// of somebody's, an order.
 package issuer
 
 import (
@@ -62,9 +58,8 @@ type Issuer struct {
 	linked atomic.Bool // the front answered last time
 }
 
-// Open reads keys and database. It starts nothing. It fails where a key is
-// missing or does not belong to the others, and where another issuer has the
-// directory: then nothing in it is touched.
+// Open reads keys and database. It starts nothing. It fails where a key is missing or does not belong to the others, and
+// where another issuer has the directory: then nothing in it is touched.
 func Open(o Options) (*Issuer, error) {
 	if o.Tend <= 0 {
 		o.Tend = tendEvery

@@ -22,9 +22,8 @@ type sender struct {
 	mu     sync.Mutex // one building at a time
 }
 
-// send hands House document and list of a building to the front, if it has
-// not got them. A list goes with the buckets that the front lacks; all of them
-// where that is not known or was wrong.
+// send hands House document and list of a building to the front, if it has not got them. A list goes with the buckets that
+// the front lacks; all of them where that is not known or was wrong.
 func (s *sender) send(ctx context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,10 +27,9 @@ const (
 	batch     = 256 // deliveries of one transaction
 )
 
-// Run takes work from the front until ctx ends: records are taken in, lists
-// follow from them, enrolments are answered. A front that is away is tried
-// again. Nothing is lost by a stop or crash at any point: a delivery and the
-// number that says it was taken in are one transaction.
+// Run takes work from the front until ctx ends: records are taken in, lists follow from them, enrolments are answered. A
+// front that is away is tried again. Nothing is lost by a stop or crash at any point: a delivery and the number that says
+// that it was taken in are one transaction.
 func (i *Issuer) Run(ctx context.Context) error {
 	retry := backoff.New(backFirst, backMost)
 	var tended time.Time

@@ -1,10 +1,8 @@
-// Package act is what an operator orders about grants and tenancies: to end, suspend,
-// resume and confirm, to decide a disputed notice, to reinstate who was ended, to issue a
-// pass, and to look where a person's name is sealed.
+// Package act is what an operator orders about grants and tenancies: to end, suspend, resume and confirm, to decide a
+// disputed notice, to reinstate who was ended, to issue a pass, and to look where a person's name is sealed.
 //
-// An order is an event like those of gateways, in the registry's name, and comes after
-// all that is known of the grant, whatever the clocks of gateways said. It refuses what
-// names no reason, and to bring an ended grant back: its id is never used again.
+// An order is an event in the registry's name, and comes after all that is known of the grant, whatever the clocks of
+// gateways said. It refuses what names no reason, and to bring an ended grant back: its id is never used again.
 package act
 
 import (
@@ -117,9 +115,8 @@ func causeOf(reason string) wire.Cause {
 	return wire.CauseOrder
 }
 
-// onCards names one card of the grant, or all. A card has an id for each form
-// in which readers see it, and all of them come in one record: whoever names one
-// means the card.
+// onCards names one card of the grant, or all. A card has an id for each form in which readers see it, and all come in
+// one record: whoever names one means the card.
 func onCards(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event, credential string) error {
 	same := b.Tenancies.CameWith(g.ID, strings.ToLower(credential))
 	var cards []wire.CredentialID
@@ -139,9 +136,8 @@ func onCards(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event
 	return nil
 }
 
-// confirm names a card again in the registry's name, later than whatever was said of
-// it by any clock. The list carries that, and the desks take it. A card that counts as
-// proven here may wait for it at a desk all the same: it is named once more.
+// confirm names a card again in the registry's name, later than whatever any clock said of it, also one that is proven
+// here: it may still wait for that at a desk. The list carries it, and the desks take it.
 func confirm(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event, credential string) error {
 	same := b.Tenancies.CameWith(g.ID, strings.ToLower(credential))
 	if !slices.ContainsFunc(g.Cards, func(k fold.Card) bool { return same[k.ID] }) {

@@ -17,9 +17,8 @@ import (
 	"gatehouse/sync/wire/qrpass"
 )
 
-// maxPasses is how many passes one tenancy gets within the longest life of one:
-// enough for the doors of a house and a phone that lost some, few enough that
-// nobody hands them out to a crowd.
+// maxPasses is how many passes one tenancy gets within the longest life of one: enough for the doors of a house, too few
+// to hand out to a crowd.
 const maxPasses = 20
 
 // Passes counts the passes of tenancies, in this run of the issuer. It is used within

@@ -13,10 +13,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// What was ended stays ended at every gateway, and its id is never used again. Who is
-// to come in again gets new grants, for the same tenancy and cards. They cite the old
-// one and the list that ended it, so that a registry of yesterday, which does not know
-// that list, can give nothing back.
+// What was ended stays ended at every gateway. Who is to come in again gets new grants, for the same tenancy and cards,
+// which cite the old one and the list that ended it: a registry of yesterday, which does not know that list, can give
+// nothing back.
 
 // reinstate makes new grants in the place of ended ones.
 func reinstate(c *ledger.Change, b *building.Building, grants []wire.ID, a operator.Act) (made []wire.ID, err error) {

@@ -1,11 +1,10 @@
-// Package adopt takes over what this database does not know and the registry has signed
-// all the same: lists and House documents that gateways, the front or an operator have.
-// A database that was put back does not know what was signed since. A list proves itself:
-// one that an issuer trusted now has signed is taken over, its restrictions for good, and
-// goes into the log, so that the next list proves that it descends from it.
+// Package adopt takes over what this database, having been put back, does not know and the registry has signed all the
+// same: lists and House documents that gateways, the front or an operator have. A list proves itself: one that an issuer
+// trusted now has signed is taken over, its restrictions for good, and goes into the log, so that the next list proves
+// that it descends from it.
 //
-// It refuses to take over what nobody trusted now has signed: that is offered to the
-// operator. It refuses a list that has leapt out of the reach of other gateways.
+// It refuses to take over what nobody trusted now has signed: that is offered to the operator. It refuses a list that has
+// leapt out of the reach of other gateways.
 package adopt
 
 import (
@@ -124,10 +123,8 @@ func Front(c *ledger.Change, k api.Stored) error {
 	return List(c, b, "the front", l)
 }
 
-// maxStep is how far a list's version may be above what is known: a thief's list
-// could use up the numbers. Gateways take twice as much, so that the next list, which
-// goes above the one that was taken over, is still within reach of those that have not
-// got it.
+// maxStep is how far a list's version may be above what is known: a thief's list could use up the numbers. Gateways take
+// twice as much, so that the list after one that was taken over is within reach of all.
 const maxStep = 1 << 19
 
 // List takes over what a list says that is not in the log: an issuer that is trusted
@@ -145,9 +142,8 @@ func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) e
 	t := newTaking(c, b, l)
 	before := b.Tenancies.OpenAt(c.Clock.Unix())
 	if newest && len(l.Second) == 0 {
-		// Gateways count what it took, as this database knows the tenancies, against the next
-		// list for a day; lists before it may have taken some of that earlier, which nothing
-		// here says.
+		// Gateways count what it took against the next list for a day, as this database does now. What lists before it may
+		// have taken of that earlier, nothing here says.
 		c.Count(b, b.Removed(&l), min(l.Manifest.Issued, c.Clock.Unix()))
 	}
 	t.take(newest)
@@ -170,9 +166,8 @@ func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) e
 	return nil
 }
 
-// follow makes a list that was taken over the one that the next follows. Records of
-// gateways that it has seen and that come later, with a grant that it did not name, come
-// too late.
+// follow makes a list that was taken over the one that the next follows. A grant that it did not name comes too late with
+// a record that it has seen.
 func follow(c *ledger.Change, b *building.Building, l lists.Signed) {
 	c.Replace(b, l)
 	for _, s := range l.Manifest.Seen {
@@ -205,9 +200,8 @@ func strange(since, issued uint32) string {
 
 func atText(s uint32) string { return time.Unix(int64(s), 0).UTC().Format(time.RFC3339) }
 
-// warn tells that one issuer alone has signed a list that ended more than one may in
-// the days between: it is so, since it was active at a door, and it may be a thief's.
-// before are the tenancies that were open.
+// warn tells that one issuer alone has signed a list that ended more than one may in the days between: it may be a
+// thief's. before are the tenancies that were open.
 func warn(c *ledger.Change, b *building.Building, from string, l *lists.Signed, before map[wire.ID]bool) {
 	days := 1
 	if was := b.Lists.Newest.Manifest.Issued; was > 0 && l.Manifest.Issued > was {

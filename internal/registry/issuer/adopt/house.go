@@ -60,9 +60,8 @@ func diffHouses(before, after wire.House) (out, in []string) {
 	return out, in
 }
 
-// findOrMake returns the building of what the front has. One that this database does
-// not know at all is made from its House document; nil: an issuer trusted now has not
-// signed that.
+// findOrMake returns the building of what the front has, made from its House document where this database does not know
+// it; nil: an issuer trusted now has not signed that.
 func findOrMake(c *ledger.Change, k api.Stored) (*building.Building, error) {
 	b, err := c.Building(k.Building)
 	if err != nil || b != nil {

@@ -91,9 +91,8 @@ func allRevoked(rows []wire.Grant) bool {
 	return len(rows) > 0 && !slices.ContainsFunc(rows, func(r wire.Grant) bool { return r.State != wire.GrantRevoked })
 }
 
-// lacks reports whether a list would name a grant if that were not over: it stood
-// in the list that this database has (listed), or the list was made with the record of
-// its check-in. One that names a door which no list knew may never have been in a list.
+// lacks reports whether a list would name a grant if that were not over: it stood in the list that this database has
+// (listed), or the list was made with its check-in, and knows its doors.
 func lacks(m *wire.Manifest, g *fold.Grant, listed bool) bool {
 	if until := g.Until(); until != 0 && int64(until) <= int64(m.Issued) {
 		return false // its term was over: that is no end
@@ -219,9 +218,8 @@ func (t *taking) put(e fold.Event) {
 	}
 }
 
-// What the registry has decided is in no record of a gateway: how a notice stands, and
-// which cards were confirmed. A list says it besides its rows, and so it comes back with
-// a list that is taken over.
+// What the registry has decided of notices and confirmed of cards is in no record of a gateway: a list says it besides
+// its rows, and so it comes back with a list that is taken over.
 
 // standing takes over what the list says besides its rows of a grant.
 func (t *taking) standing(grant wire.ID) {

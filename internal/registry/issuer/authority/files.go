@@ -92,9 +92,8 @@ func newSealKey(path string) (public []byte, err error) {
 	return public, keys.SaveSealKey(path, private)
 }
 
-// areDirectories refuses directories that Init has not made, before anything is written there.
-// Keys may be lost from them: each is told by a file that holds none. An empty front
-// is elsewhere.
+// areDirectories refuses directories that Init has not made, before anything is written there: each is told by a file that
+// holds no key, for keys may be lost. An empty front is elsewhere.
 func areDirectories(issuer, front string) error {
 	if err := isDirectory(issuer, FilePlace, "--dir names the issuer's directory"); err != nil || front == "" {
 		return err
@@ -219,11 +218,9 @@ func (a ca) server(public any, hosts []string, now time.Time) (*x509.Certificate
 	return a.sign(t, public, now, now.AddDate(serverYears, 0, 0))
 }
 
-// ClientCertificate is that of a gateway, for the key in its request. The serial
-// number of its subject is the id of the gateway's signing key, so that the
-// certificate of a machine that was replaced opens nothing any more. It is good
-// from the first time that it may be now, and for a year from the last: the broker
-// goes by the machine's clock, which the issuer may doubt.
+// ClientCertificate is that of a gateway, for the key in its request. Its subject's serial number is the id of the
+// gateway's signing key, so that a machine that was replaced is out. It is good from the first time that it may be now,
+// and for a year from the last: the broker goes by the machine's clock, which the issuer may doubt.
 func (k Keys) ClientCertificate(p wire.Place, signer wire.KeyID, request []byte, first, last time.Time) (*x509.Certificate, error) {
 	csr, err := x509.ParseCertificateRequest(request)
 	if err == nil {

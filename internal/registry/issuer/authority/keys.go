@@ -1,9 +1,8 @@
-// Package authority makes and keeps what a registry is known by: the keys of its issuers,
-// its CA with the certificates of gateways and of the server, and the trust documents
-// that its root signs. It is the directories that Init makes, and what replaces a key in them.
+// Package authority makes and keeps what a registry is known by: the keys of its issuers, its CA with the certificates
+// of gateways and of the server, and the trust documents that its root signs, in the directories that Init makes.
 //
-// It refuses to overwrite a key, to hand out one that the trust document does not name,
-// and to look for the root's key anywhere but where it is told: that one lives on a stick.
+// It refuses to overwrite a key, to hand out one that the trust document does not name, and to look for the root's key
+// anywhere but where it is told: that one lives on a stick.
 package authority
 
 import (

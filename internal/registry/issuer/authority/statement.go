@@ -22,9 +22,8 @@ const (
 	ReplaceWitness = "witness"
 )
 
-// NextTrust is what the next trust document says otherwise than the one before.
-// It is signed with the root's key where that and the directories of the keys to be
-// replaced are at hand.
+// NextTrust is what the next trust document says otherwise than the one before. It is signed where the root's key and
+// the directories of the keys to be replaced are at hand.
 type NextTrust struct {
 	Dir     string   // the issuer's directory
 	Front   string   // the front's directory; empty: it is elsewhere, and its witness key stays

@@ -1,10 +1,8 @@
-// Package building is what the issuer knows of one building: its House document,
-// the tenancies that gateways and operators have said, its grant lists, and what its
-// gateways have proved.
+// Package building is what the issuer knows of one building: its House document, the tenancies that gateways and
+// operators have said, its grant lists, and what its gateways have proved.
 //
-// It is memory alone: no store, no clock, no key of the issuer's. It refuses to decide
-// what is signed; it works out what a list would take away, and from whom. A Building is
-// not safe for concurrent use.
+// It is memory alone: no store, no clock, no key. It refuses to decide what is signed; it works out what a list would
+// take away, and from whom. A Building is not safe for concurrent use.
 package building
 
 import (
@@ -72,10 +70,8 @@ func (b *Building) OpenRecord(gateway string, envelope []byte) (r wire.Record, e
 	return r, wire.Decode(payload, &r)
 }
 
-// A gateway begins a new line of records whenever its disk was set back. All
-// lines count and are kept; a list names those that were used last. A record of a
-// line that is not named stays unsettled at the gateways that hold it, so that it
-// is brought again, and that names its line.
+// A gateway begins a new line of records whenever its disk was set back. All lines count; a list names those that were
+// used last. Records of another stay unsettled at the gateways that hold them, which bring them again: that names it.
 const (
 	MaxLines = 32  // of one gateway that a list names
 	MaxSeen  = 256 // of all: with as many buckets and door sets as there may be, they fit into one message

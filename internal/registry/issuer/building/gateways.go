@@ -30,9 +30,8 @@ type Ask struct {
 // carried on: it may have been off since.
 const clockFor = 24 * time.Hour
 
-// Hear takes what the front says of a gateway's clock, of its building's zone, and of
-// the list that it refuses. It reports whether the clock was set by time servers: what
-// rests on the registry's own time says nothing of that.
+// Hear takes what the front says of a gateway's clock, its building's zone, and the list that it refuses. It reports
+// whether time servers set the clock: what rests on the registry's own time says nothing of that.
 func (s *Gateways) Hear(g api.Gateway) (served bool) {
 	delete(s.refused, g.Gateway)
 	if g.Refuses == wire.ReasonSecondNeeded.String() {
@@ -52,10 +51,8 @@ func (s *Gateways) Hear(g api.Gateway) (served bool) {
 	return g.Clock == wire.ClockNTP.String()
 }
 
-// Prove takes what the front has of a gateway's proofs. It returns the version that
-// these prove, and whether the disk was set back since it was last heard: that counts
-// although the gateway may have proved a newer list since, for between the two it has
-// skipped some.
+// Prove takes what the front has of a gateway's proofs. It returns the version that these prove, and whether the disk was
+// set back since it was last heard: then only up to there, since it has skipped some lists after that.
 func (s *Gateways) Prove(g api.Gateway) (version uint64, setBack bool) {
 	version, setBack = g.Applied, g.SetBacks != s.SetBacks[g.Gateway]
 	if setBack {

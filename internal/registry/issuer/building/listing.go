@@ -17,9 +17,8 @@ func (b *Building) FirstFormat() []byte {
 	return b.HouseEnvelope
 }
 
-// EarlierHouses are the hashes of the documents before the next one, the newest
-// first: its own first format, then both of the active one and those that that
-// names.
+// EarlierHouses are the hashes of the documents before the next one, the newest first: its own first format, then both of
+// the active one and those that it names.
 func (b *Building) EarlierHouses(own wire.Hash) ([]wire.Hash, error) {
 	all := []wire.Hash{own}
 	for _, envelope := range [][]byte{b.HouseEnvelope, b.HouseOld} {
@@ -111,9 +110,8 @@ func (b *Building) SeenList() []wire.Seen {
 	return all
 }
 
-// ResumedSince reports whether a suspension comes with a record that a list was made with
-// which was taken over, and that list has these cards as active: the registry has resumed
-// them since, and its word is in no record.
+// ResumedSince reports whether a suspension comes with a record that a list knew which was taken over, and which has these
+// cards as active: the registry, whose word is in no record, has resumed them since.
 func (b *Building) ResumedSince(e fold.Event) bool {
 	read := b.Lines.Covered[Line{e.Source, e.Line}]
 	g := b.Tenancies.Grants[e.Change.Grant]

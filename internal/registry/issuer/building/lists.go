@@ -55,22 +55,17 @@ func (l *Lists) recent(now uint32) map[wire.ID]bool {
 // LossesWindow is how long what a list takes away counts, s.
 const LossesWindow = 24 * 3600
 
-// A term that is over ends at the doors by itself. Here it ends by being worked out
-// from the time, and nothing of it is stored: once the clock is right again it is
-// as if it had never been wrong. All that follows for good is that a list names the
-// grant no more, and that waits until nobody's clock is needed for it.
+// A term that is over ends at the doors by itself. Here that is worked out from the time and never stored: once a clock is
+// right again it is as if it had never been wrong. All that follows for good is that a list names the grant no more, and
+// that waits until nobody's clock is needed for it.
 
-// overFor is for how long a term must be over before a list names its grant no
-// more. Gateways take a grant that a list lacks for one that was ended, unless its
-// term has been over for 30 days by what is surely past there, which may be behind
-// by hours.
+// overFor is for how long a term must be over before a list names its grant no more. Gateways take a grant that a list
+// lacks for ended, unless its term has been over there for 30 days, by a clock that may be behind by hours.
 const overFor = 31 * 24 * 3600 // s
 
-// Over are the grants whose terms have been over for long, so that the next list
-// does not name them: by the agreed time, while nothing speaks against that, and by
-// the clock of each gateway of the building as it said last. One that has not said
-// keeps them in the list. What a list has left out stays out, until the agreed time
-// says that its term is not over: a gateway that is away brings nothing back.
+// Over are the grants whose terms have been over for long, so that the next list does not name them: by the agreed time,
+// while that is sure, and by the clock of each gateway of the building, which must have been heard. What a list has left
+// out stays out until the agreed time says that its term is not over: a gateway that is away brings nothing back.
 func (b *Building) Over(now uint32, sure bool) map[wire.ID]bool {
 	listed, over := b.Lists.Listed(), make(map[wire.ID]bool)
 	for id, g := range b.Tenancies.Grants {

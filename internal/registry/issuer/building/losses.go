@@ -10,13 +10,11 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// A list that takes something from many tenancies within a day needs a second
-// issuer: whoever steals one key can't lock a building out. Gateways refuse it
-// otherwise, and count by the same function.
+// A list that takes something from many tenancies within a day needs a second issuer: whoever steals one key can't lock a
+// building out. Gateways refuse it otherwise, and count by the same function.
 
-// Removed are the tenancies that a list takes something from, without those that
-// a list of the last day has taken from already. What gateways recorded since the
-// list before is active there, and no loss by this one.
+// Removed are the tenancies that a list takes something from, without those that a list of the last day has taken from
+// already. What gateways have recorded since the list before is no loss by this one.
 func (b *Building) Removed(next *lists.Signed) []wire.ID {
 	newest := &b.Lists.Newest
 	if newest.Manifest.Version == 0 {
@@ -95,9 +93,8 @@ func restrict(row *wire.Grant, c wire.Change) {
 	}
 }
 
-// unnamed are the records of grants that next names first, as gateways go by
-// them: by their check-in and what gateways recorded. Only those of which an
-// operator has said something can lose by it.
+// unnamed are the records of grants that next names first, as gateways go by them, by their own records. Only those of
+// which an operator has said something can lose by it.
 func (b *Building) unnamed(next *lists.Signed) (rows []wire.Grant) {
 	done := b.Lists.Listed()
 	for i := range next.Grants {
@@ -114,10 +111,9 @@ func (b *Building) unnamed(next *lists.Signed) (rows []wire.Grant) {
 	return rows
 }
 
-// CountAsk counts what the newest list takes from a gateway that has an older one
-// active, with what lists of the day before have taken. Only where this count agrees
-// that another issuer has to sign, countersigning is offered: a gateway that merely says
-// so tires nobody.
+// CountAsk counts what the newest list, with those of the day before, takes from a gateway that has an older one active.
+// Only where this count agrees that another issuer has to sign, countersigning is offered: a gateway that merely says so
+// tires nobody.
 func (b *Building) CountAsk(gateway string, has *lists.Signed) {
 	delete(b.Gateways.Asks, gateway)
 	newest := &b.Lists.Newest

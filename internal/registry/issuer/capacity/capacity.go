@@ -1,12 +1,9 @@
-// Package capacity decides what of a building stands in its next list. A list has an
-// end: of its manifest, and of each bucket. Whoever has the key of one gateway may not
-// fill it, or no revocation of the building would ever be signed again. So what one
-// gateway's records put into a list is bounded, and what is left out stays a record that
-// counts where it is.
+// Package capacity decides what of a building stands in its next list, which has an end: of its manifest, and of each
+// bucket. Whoever has the key of one gateway may not fill it, or no revocation of the building would ever be signed
+// again. So what one gateway's records put into a list is bounded; the rest stays a record that counts where it is.
 //
-// It is pure: what is known of a building in, a draft of the list out; it signs nothing.
-// It refuses to leave out what stands in the newest list, since a grant that a list
-// names no more is over.
+// It is pure: what is known of a building in, a draft of the list out. It refuses to leave out what stands in the newest
+// list, since a grant that a list names no more is over.
 package capacity
 
 import (
@@ -30,9 +27,8 @@ type Choice struct {
 	added  map[string]int  // units that no list had before, by gateway
 }
 
-// Choose finds what fits into the next list of a building at the agreed time (unix s),
-// of which sure says whether nothing speaks against it. Of the gateways in without
-// nothing that is not in the list already. An error means that no list can be made.
+// Choose finds what fits into the next list of a building at the agreed time (unix s), which is sure while nothing speaks
+// against it. Of the gateways in without, it adds nothing new. An error means that no list can be made.
 func Choose(b *building.Building, without map[string]bool, now uint32, sure bool) (c Choice, err error) {
 	u := newUsage(b)
 	c.Left, c.added = u.left, u.added // also of one that can't be made
@@ -103,9 +99,8 @@ func Words(t *building.Tenancies, grants []wire.Grant, most int) (words []wire.W
 	return slices.CompactFunc(words, func(v, w wire.Word) bool { return v.Compare(&w) == 0 })
 }
 
-// unit is what one event brings into a list: a check-in with its cards, or cards
-// that joined later. It is in the list whole or not at all: a gateway goes by the
-// list as soon as that names the grant, and a card that it lacks would be none.
+// unit is what one event brings into a list, whole or not at all: a check-in with its cards, or cards that joined later. A
+// gateway goes by the list as soon as that names the grant, and a card that it lacks would be none.
 type unit struct {
 	g      *fold.Grant
 	by     *fold.Event
@@ -120,9 +115,8 @@ type row struct {
 	card  wire.CredentialID
 }
 
-// units are all that may stand in the next list: first what stands there, then
-// what operators have ended, then the rest as it came. What was over long before
-// the agreed time does not, while that is sure.
+// units are all that may stand in the next list: first what stands there, then what operators have ended, then the rest as
+// it came; without what was over long before the agreed time, while that is sure.
 func units(b *building.Building, now uint32, sure bool) (all []unit) {
 	standing := make(map[row]bool, len(b.Lists.Newest.Grants))
 	for _, l := range []*lists.Signed{&b.Lists.Newest, b.Lists.Held} {

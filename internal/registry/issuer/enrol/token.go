@@ -1,9 +1,8 @@
-// Package enrol is how gateways come into a building and go: tokens, introductions,
-// enrolments, renewals, and the House document that follows.
+// Package enrol is how gateways come into a building and go: tokens, introductions, enrolments, renewals, and the House
+// document that follows.
 //
-// Whoever has the newest token of a gateway is let in, once, with one key. It refuses to
-// believe the front: each request proves itself. It answers with an *api.Error where it
-// refuses, and with any other error where nothing could be stored.
+// Whoever has the newest token of a gateway is let in, once, with one key. It refuses to believe the front: each request
+// proves itself. Its refusals are *api.Error; any other error means that nothing could be stored.
 package enrol
 
 import (

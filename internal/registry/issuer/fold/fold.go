@@ -1,9 +1,8 @@
-// Package fold works out what a tenancy's grant is from all that gateways and operators
-// have said of it: a set of events has one meaning, in whatever order they came.
+// Package fold works out what a tenancy's grant is from all that gateways and operators have said of it: a set of events
+// has one meaning, in whatever order they came.
 //
-// It is pure: no store, no clock, no list. It refuses to let a moment decide: times are
-// what the events say, and the time at which a state is asked for is an argument. What
-// does not fit together is a problem of the grant, in words, and no error.
+// It is pure: no store, no clock, no list. It refuses to let a moment decide: the time at which a state is asked for is an
+// argument. What does not fit together is a problem of the grant, in words, and no error.
 package fold
 
 import (
@@ -15,10 +14,9 @@ import (
 
 // Of works out a grant. It does not depend on the order of events.
 //
-// An end beats all. Of suspend and resume of one card the later wins, at the
-// same second the suspension. An objection holds until the operator decides,
-// whatever the clocks of two gateways say of what came first: it may be the only
-// word that the tenant has.
+// An end beats all. Of suspend and resume of one card the later wins, at the same second the suspension. An objection,
+// which may be the only word that the tenant has, holds until the operator decides, whatever the clocks of two gateways
+// say of what came first.
 func Of(id wire.ID, events []Event) *Grant {
 	sorted := slices.Clone(events)
 	slices.SortFunc(sorted, func(a, b Event) int { return a.compare(&b) })

@@ -183,14 +183,12 @@ func (e *Event) OnNotice() bool {
 // from a list may be the landlord's.
 func (e *Event) OfRegistry() bool { return e.Source == "" && e.Change.Proof == wire.ProofRegistry }
 
-// ends is when a notice of the landlord's ends a grant: at its date, but no earlier
-// than its days after the registry heard of it. So a date that a wrong clock has made
-// shortens nothing.
+// ends is when a notice of the landlord's ends a grant: at its date, but no earlier than its days after the registry heard
+// of it. So a date that a wrong clock has made shortens nothing.
 func (e *Event) ends() uint32 { return max(e.Change.Until, e.Least) }
 
-// ByClock reports whether an event is the end of a term as earlier versions stored
-// it, by the registry's clock alone. It counts for nothing: whether the term is over
-// is worked out.
+// ByClock reports whether an event is the end of a term as earlier versions stored it, by the registry's clock alone. It
+// counts for nothing: whether the term is over is worked out.
 func (e *Event) ByClock() bool {
 	return e.Source == "" && e.Change.Op == wire.OpEnd && e.Change.Proof == wire.ProofTerm
 }

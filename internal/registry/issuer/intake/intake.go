@@ -1,9 +1,7 @@
-// Package intake takes tenancy records into the ledger, as gateways have signed them. A
-// record counts by its gateway's signature alone, whoever brought it.
+// Package intake takes tenancy records into the ledger. A record counts by its gateway's signature alone, whoever brought
+// it. One that comes before the one that it follows waits; one that comes again counts once.
 //
-// It refuses to drop a record that it can't apply: that is kept and shown, with its
-// bytes. One that comes before the one that it follows waits; one that comes again counts
-// once.
+// It refuses to drop a record that it can't apply: that is kept and shown, with its bytes.
 package intake
 
 import (

@@ -102,9 +102,8 @@ func (c *Change) NameLine(b *building.Building, l building.Line) {
 	}
 }
 
-// NameAgain puts grants that were taken off the list back on it, as revoked,
-// until every gateway has proved that anew: one that still holds a record of such
-// a grant would go by it, since nothing in the list would say that it is over.
+// NameAgain puts grants that were taken off the list back on it, as revoked, until every gateway has proved that anew: one
+// that still holds a record of such a grant would go by it.
 func (c *Change) NameAgain(b *building.Building, grants ...wire.ID) {
 	for _, id := range grants {
 		if b.Lists.Revoked[id].Dropped {
@@ -115,9 +114,8 @@ func (c *Change) NameAgain(b *building.Building, grants ...wire.ID) {
 	}
 }
 
-// Prove takes what the front has of a gateway's proofs. Where the disk was set
-// back since, or the front has lost proofs, grants that were dropped on the
-// strength of them are named again.
+// Prove takes what the front has of a gateway's proofs. Where the disk was set back since, or the front has lost proofs,
+// grants that were dropped on the strength of them are named again.
 func (c *Change) Prove(b *building.Building, g api.Gateway) {
 	version, setBack := b.Gateways.Prove(g)
 	if setBack {

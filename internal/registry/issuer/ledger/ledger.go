@@ -1,10 +1,8 @@
-// Package ledger is all that an issuer has taken in and signed, of all its buildings: in
-// memory and in its database, changed in transactions. Whatever a transaction says of a
-// building, the building's next list follows from it before it is committed.
+// Package ledger is all that an issuer has taken in and signed, of all its buildings: in memory and in its database,
+// changed in transactions. What a transaction says of a building is in the building's next list before it is committed.
 //
-// It verifies nothing that comes from outside, and hands nothing over: its callers say
-// what is to be taken in, and ask what the front lacks. It refuses to release a list that
-// removes many tenancies without a second issuer's signature.
+// It verifies nothing that comes from outside, and hands nothing over: its callers say what is to be taken in, and ask
+// what the front lacks. It refuses to release a list that removes many tenancies without a second issuer's signature.
 package ledger
 
 import (
@@ -80,9 +78,8 @@ func (l *Ledger) load() error {
 	})
 }
 
-// begin keeps since when this database was put back or made: what was signed before is
-// unknown here for that reason. A clock in doubt stands at the time of before, which would
-// make a thief's of all that was signed since: then it is kept once the doubt has ended.
+// begin keeps since when this database was put back or made: what was signed before is unknown here for that reason. A
+// clock in doubt stands at a time before that, which would make a thief's of all that was signed since: then it waits.
 func (c *Change) begin() {
 	now, sure := c.Clock.Agreed()
 	if !sure {

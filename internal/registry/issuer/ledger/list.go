@@ -77,9 +77,8 @@ func sign(c *Change, b *building.Building) (signed grantlist.List, m wire.Manife
 	}
 }
 
-// latest is the latest time that a list of some epoch may hand on to the next one: a
-// clock here was never a day ahead, and what keys that were replaced have said of the
-// time counts for nothing.
+// latest is the latest time that a list of some epoch may hand on to the next one: a clock here was never a day ahead, and
+// what keys that were replaced have said of the time counts for nothing.
 func latest(c *Change, epoch uint64) uint32 {
 	if epoch != c.Keys.Epoch {
 		return c.Clock.Unix()
@@ -148,9 +147,8 @@ func (c *Change) Replace(b *building.Building, l lists.Signed) {
 	store.PutList(c.Tx, b.ID, l, lists.Signed{}, false)
 }
 
-// Countersign adds a second issuer's word (in both formats of the list) to the list that
-// waits for it, and releases that. With newest the one that was released waits, too: a
-// gateway may count what this database does not know of.
+// Countersign adds a second issuer's word (in both formats of the list) to the list that waits for it, and releases that.
+// With newest the released one waits, too: a gateway may count what this database does not know of.
 func (c *Change) Countersign(b *building.Building, second, old []byte, newest bool) error {
 	waiting := b.Lists.Held
 	if waiting == nil && (len(b.Gateways.Asks) > 0 || newest && b.Lists.Newest.Manifest.Version > 0) {

@@ -1,9 +1,8 @@
-// Package lists is what a building's grant lists are as signed bytes: a manifest in two
-// formats with the buckets that it names, and the log of all manifests that an issuer has
-// taken into account.
+// Package lists is what a building's grant lists are as signed bytes: a manifest in two formats with the buckets that it
+// names, and the log of all manifests that an issuer has taken into account.
 //
-// It is pure, and signs nothing. It refuses a list whose buckets are not the ones that its
-// manifest names; whether its signer is trusted is the caller's to say.
+// It is pure, and signs nothing. It refuses a list whose buckets are not the ones that its manifest names; whether its
+// signer is trusted is the caller's to say.
 package lists
 
 import (

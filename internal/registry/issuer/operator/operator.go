@@ -1,10 +1,8 @@
-// Package operator is the talk between the registry's operator and the issuer:
-// HTTP and JSON over the issuer's unix socket. It has the messages and the
-// client; the issuer's side is in internal/registry/issuer.
+// Package operator is the talk between the registry's operator and the issuer, HTTP and JSON over the issuer's unix socket:
+// the messages and the client.
 //
-// It names nobody: tenancies and grants are random ids, cards are those of one
-// building. Who may connect is decided by the socket's owner and mode alone;
-// the user who does is written down with every change.
+// It names nobody: tenancies and grants are random ids, cards are those of one building. Who may connect is decided by
+// the socket's owner and mode alone; the user who does is written down with every change.
 package operator
 
 import (
@@ -231,9 +229,8 @@ type Audit struct {
 	Reason   string    `json:"reason,omitempty"`
 }
 
-// Offer is what a gateway holds and this registry neither knows nor may believe: a
-// list of an issuer that is trusted no more, or grants that are over there and not
-// here.
+// Offer is what a gateway holds and this registry neither knows nor may believe: a list of an issuer that is trusted no
+// more, or grants that are over there and not here.
 type Offer struct {
 	Building string    `json:"building"`
 	ID       string    `json:"id"` // to name it by

@@ -1,7 +1,5 @@
-// Package report is what operators see of the ledger: tenancies, grants, lists, gateways,
-// problems, and what waits for them, each line with the command for it.
-//
-// It changes nothing, and knows no name: flats and ids are all that a report has of people.
+// Package report is what operators see of the ledger: tenancies, grants, lists, gateways, problems, and what waits for
+// them, each line with the command for it. It changes nothing, and knows no name.
 package report
 
 import (

@@ -92,9 +92,8 @@ func moment(s uint32) *time.Time {
 	return &t
 }
 
-// oddities are what is odd about grants that are not over, by grant. The list
-// names them all the same: a tenant may not stand outside because a flat was
-// misspelt.
+// oddities are what is odd about grants that are not over, by grant. The list names them all the same: a tenant may not
+// stand outside because a flat was misspelt.
 func oddities(b *building.Building, now uint32) map[wire.ID][]string {
 	odd, user := make(map[wire.ID][]string), make(map[wire.CredentialID]wire.ID)
 	ids := make([]wire.ID, 0, len(b.Tenancies.Grants))

@@ -14,9 +14,8 @@ type Invitation struct {
 	UsedBy     []byte // public key; nil: nobody
 }
 
-// ToldNone: the building had no key when the gateway asked, so that it may have
-// made one. That stays true when it asks again, by whichever token, until it has
-// enrolled: the key that it shows may be its own.
+// ToldNone: the building had no key when the gateway asked, so that the key that it shows may be its own. That stays true
+// until it has enrolled, by whichever token.
 const ToldNone = -1
 
 // PutToken keeps a new token of a gateway in the place of the one before.

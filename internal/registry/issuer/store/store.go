@@ -1,9 +1,8 @@
-// Package store keeps on SQLite what the issuer has taken in and signed. What a
-// transaction has committed survives a killed process and a lost power supply.
+// Package store keeps on SQLite what the issuer has taken in and signed. What a transaction has committed survives a killed
+// process and a lost power supply.
 //
-// It judges nothing: it keeps rows and reads them. It refuses to open a database of
-// a newer program, another program's, or a damaged one. Who reads names the database or a
-// transaction of it, who writes a transaction, and keeps others out.
+// It judges nothing: it keeps rows and reads them. It refuses to open a database of a newer program, another program's, or
+// a damaged one. Who reads names the database or a transaction of it; who writes, a transaction.
 package store
 
 import (
