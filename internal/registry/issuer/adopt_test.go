@@ -96,7 +96,7 @@ func worstDay(t *testing.T) (w *world, g *box, yesterday []byte) {
 		w.front.deliver(g.record(id('r', n), checkIn(n, 60)))
 	}
 	w.turn()
-	if err := w.i.ledger.Update(func(c *ledger.Change) error { return enrol.Remove(c, building1, "gw-2") }); err != nil {
+	if err := w.update(func(c *ledger.Change) error { return enrol.Remove(c, building1, "gw-2") }); err != nil {
 		t.Fatal(err)
 	}
 	w.turn()
@@ -421,7 +421,7 @@ func TestOffers(t *testing.T) {
 		if s, err := w.i.status(); err != nil || !strings.Contains(strings.Join(s.Lines, "\n"), "registryd offers") {
 			t.Fatal(s.Lines, err)
 		}
-		err = w.i.ledger.Update(func(c *ledger.Change) error {
+		err = w.update(func(c *ledger.Change) error {
 			return adopt.Decide(c, operator.Decision{Building: building1, ID: offers[0].ID, Take: take})
 		})
 		if err != nil {
@@ -543,7 +543,7 @@ func TestAsks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.i.ledger.Update(func(c *ledger.Change) error {
+	err = w.update(func(c *ledger.Change) error {
 		b, err := c.Open(building1)
 		if err != nil {
 			return err

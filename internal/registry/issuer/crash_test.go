@@ -230,10 +230,8 @@ func TestFailedTransaction(t *testing.T) {
 	g := w.enrolled("gw-1")
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 0)))
 	w.turn()
-	err := w.i.ledger.Update(func(c *ledger.Change) error {
-		if err := intake.Deliver(c, g.record(id('r', 2), other(wire.OpEnd, 1, 1))); err != nil {
-			return err
-		}
+	err := w.update(func(c *ledger.Change) error {
+		intake.Deliver(c, g.record(id('r', 2), other(wire.OpEnd, 1, 1)))
 		return c.Rollback() // so that nothing can be stored of the list that follows
 	})
 	if !errors.Is(err, sql.ErrTxDone) {

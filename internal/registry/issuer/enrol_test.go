@@ -274,7 +274,7 @@ func TestRenewal(t *testing.T) {
 		t.Fatal(err)
 	}
 	next := w.newBox("gw-1")
-	if err := w.i.ledger.Update(func(c *ledger.Change) error {
+	if err := w.update(func(c *ledger.Change) error {
 		_, err := enrol.Add(c, operator.NewGateway{Place: api.Place(g.place)})
 		return err
 	}); err == nil {
@@ -287,7 +287,7 @@ func TestRenewal(t *testing.T) {
 	if a := w.ask(api.KindRenew, g.place, renewal(g)); a.Error == "" {
 		t.Fatal("a replaced gateway got a certificate")
 	}
-	if err := w.i.ledger.Update(func(c *ledger.Change) error { return enrol.Remove(c, building1, "gw-1") }); err != nil {
+	if err := w.update(func(c *ledger.Change) error { return enrol.Remove(c, building1, "gw-1") }); err != nil {
 		t.Fatal(err)
 	}
 	w.turn()

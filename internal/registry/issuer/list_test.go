@@ -212,7 +212,7 @@ func TestSecondSignature(t *testing.T) {
 		if s.OldSecond, err = authority.SignAs(w.trust, wire.TypeSecond, building1, l.Old, key); err != nil {
 			return err
 		}
-		return w.i.ledger.Update(func(c *ledger.Change) error {
+		return w.update(func(c *ledger.Change) error {
 			b, err := c.Open(building1)
 			if err != nil {
 				return err
@@ -289,7 +289,7 @@ func TestOnlyWhatChanged(t *testing.T) {
 // fill checks so many tenancies in, without the work of sealing.
 func (w *world) fill(n int) {
 	w.t.Helper()
-	err := w.i.ledger.Update(func(c *ledger.Change) error {
+	err := w.update(func(c *ledger.Change) error {
 		b, err := c.Open(building1)
 		if err != nil {
 			return err

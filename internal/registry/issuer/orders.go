@@ -143,19 +143,16 @@ func (i *Issuer) postHouse(r *http.Request, h operator.House) (any, error) {
 
 // answer is what one transaction returns.
 func answer[T any](i *Issuer, f func(*ledger.Change) (T, error)) (out T, err error) {
-	err = i.ledger.Update(func(c *ledger.Change) (err error) {
+	failed := i.ledger.Update(func(c *ledger.Change) {
 		out, err = f(c)
-		return err
+		c.Fail(err)
 	})
-	return out, err
+	return out, failed
 }
 
 // audit writes down what a request has done.
 func (i *Issuer) audit(r *http.Request, what, building, subject string) error {
-	return i.ledger.Update(func(c *ledger.Change) error {
-		c.Audit(who(r), what, building, subject, "")
-		return nil
-	})
+	return i.ledger.Update(func(c *ledger.Change) { c.Audit(who(r), what, building, subject, "") })
 }
 
 // postUndo signs, as the first of two issuers, that a time was wrong that a gateway
@@ -168,25 +165,22 @@ func (i *Issuer) postUndo(r *http.Request, u operator.Undo) (any, error) {
 	case u.Floor.Unix <= now:
 		return nil, api.Hinted("registryd gateways shows the times", "%s has come: it is no wrong time", calendar.Minute(time.Unix(int64(u.Floor.Unix), 0), time.UTC))
 	}
-	err := i.ledger.Update(func(c *ledger.Change) error {
+	return answer(i, func(c *ledger.Change) (operator.Undo, error) {
 		b, err := c.Open(u.Building)
 		if err != nil {
-			return err
+			return u, err
 		}
 		if b.House.Gateway(u.Gateway) == nil {
-			return api.Hinted("registryd gateway list shows them", "building %s has no gateway %s", u.Building, u.Gateway)
+			return u, api.Hinted("registryd gateway list shows them", "building %s has no gateway %s", u.Building, u.Gateway)
 		}
 		f := wire.Floor{Role: wire.Role(u.Floor.Role), Epoch: u.Floor.Epoch, Unix: u.Floor.Unix, Undos: u.Floor.Undos}
 		payload, err := wire.Encode(wire.Undo{Floor: f})
 		if err != nil {
-			return api.Hinted("registryd gateways shows the times", "%v", err)
+			return u, api.Hinted("registryd gateways shows the times", "%v", err)
 		}
-		if u.First, err = authority.SignAs(i.ledger.Keys.Trust, wire.TypeUndo, u.Building+"/"+u.Gateway, payload, i.ledger.Keys.Issuer); err != nil {
-			return err
-		}
+		u.Trust = c.Keys.TrustEnvelope
+		u.First, err = authority.SignAs(c.Keys.Trust, wire.TypeUndo, u.Building+"/"+u.Gateway, payload, c.Keys.Issuer)
 		c.Audit(who(r), "clock undo", u.Building, u.Gateway+" "+time.Unix(int64(u.Floor.Unix), 0).UTC().Format(time.RFC3339), "")
-		return nil
+		return u, err
 	})
-	u.Trust = i.ledger.Keys.TrustEnvelope
-	return u, err
 }

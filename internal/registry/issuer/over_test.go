@@ -113,7 +113,7 @@ func TestEndedByAClock(t *testing.T) {
 	c.Until = at(60 * 24 * 60)
 	w.front.deliver(g.record(id('r', 1), c))
 	w.turn()
-	err := w.i.ledger.Update(func(c *ledger.Change) error {
+	err := w.update(func(c *ledger.Change) error {
 		b, err := c.Open(building1)
 		if err != nil {
 			return err

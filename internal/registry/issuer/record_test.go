@@ -172,7 +172,7 @@ func TestProblemsDoNotGrow(t *testing.T) {
 	if p, err := report.Problems(w.i.ledger, building1); err != nil || len(p) != 1 {
 		t.Fatal(p, err)
 	}
-	err := w.i.ledger.Update(func(c *ledger.Change) error {
+	err := w.update(func(c *ledger.Change) error {
 		_, err := c.Exec(`WITH RECURSIVE k(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM k WHERE n < ?)
 			INSERT INTO problems (at, building, gateway, line, number, text) SELECT 1, ?, 'gw-1', x'07', n, 'refused' FROM k`, 2048-1, building1)
 		for n := range uint64(5) {

@@ -81,6 +81,11 @@ func (w *world) reopen() {
 	w.open()
 }
 
+// update runs f in a transaction, which fails with it.
+func (w *world) update(f func(*ledger.Change) error) error {
+	return w.i.ledger.Update(func(c *ledger.Change) { c.Fail(f(c)) })
+}
+
 // view is the ledger as it is now.
 func (w *world) view() (v ledger.View) {
 	_ = w.i.ledger.View(func(now ledger.View) error {
@@ -161,7 +166,7 @@ func (w *world) newBox(gateway string) *box {
 func (w *world) token(gateway string, replace bool, flats ...string) wire.Token {
 	w.t.Helper()
 	var t operator.Token
-	err := w.i.ledger.Update(func(c *ledger.Change) (err error) {
+	err := w.update(func(c *ledger.Change) (err error) {
 		t, err = enrol.Add(c, operator.NewGateway{Place: api.Place{District: "d1", Town: "t1", Building: building1, Gateway: gateway}, Replace: replace, Flats: flats})
 		return err
 	})

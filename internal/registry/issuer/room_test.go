@@ -22,7 +22,7 @@ import (
 // put where records arrive.
 func (w *world) flood(gateway string, n int, say func(i int) wire.Change) {
 	w.t.Helper()
-	err := w.i.ledger.Update(func(c *ledger.Change) error {
+	err := w.update(func(c *ledger.Change) error {
 		b, err := c.Open(building1)
 		if err != nil {
 			return err
@@ -307,7 +307,7 @@ func TestRemovedGatewaysRest(t *testing.T) {
 		return c
 	})
 	_, before := w.listed()
-	if err := w.i.ledger.Update(func(c *ledger.Change) error { return enrol.Remove(c, building1, "gw-2") }); err != nil {
+	if err := w.update(func(c *ledger.Change) error { return enrol.Remove(c, building1, "gw-2") }); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 5 {
@@ -352,11 +352,11 @@ func TestListRefused(t *testing.T) {
 	w.do(operator.Act{Act: operator.ActSuspend, Tenancy: id('t', 1).String(), Reason: "lost"})
 	w.want(1, wire.GrantSuspended)
 	w.building().Tenancies.Grants[id('g', 1)].CheckIn.Change.Kind = 99
-	if err := w.i.ledger.Update(relisted); err != nil {
+	if err := w.update(relisted); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if err := w.i.ledger.Update(relisted); err != nil {
+		if err := w.update(relisted); err != nil {
 			t.Fatal(err)
 		}
 	}

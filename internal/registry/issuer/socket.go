@@ -72,12 +72,8 @@ func get(s *socket.Server, pattern string, do func(*http.Request) (any, error)) 
 
 func (i *Issuer) status() (operator.Status, error) { return report.Status(i.ledger, i.linked.Load()) }
 
-func (i *Issuer) offers() (all []operator.Offer, err error) {
-	err = i.ledger.View(func(v ledger.View) error {
-		all, err = adopt.Offers(v, &i.ledger.Keys)
-		return err
-	})
-	return all, err
+func (i *Issuer) offers() ([]operator.Offer, error) {
+	return ledger.Read(i.ledger, func(v ledger.View) ([]operator.Offer, error) { return adopt.Offers(v, &i.ledger.Keys) })
 }
 
 // getBackup answers with a whole copy of the database. It has tenancies, tokens
@@ -117,10 +113,9 @@ func (i *Issuer) getEscrow(r *http.Request) (any, error) {
 
 // postDone puts all remarks away.
 func (i *Issuer) postDone(r *http.Request) (any, error) {
-	return struct{}{}, i.ledger.Update(func(c *ledger.Change) error {
+	return struct{}{}, i.ledger.Update(func(c *ledger.Change) {
 		store.PutAway(c.Tx)
 		c.Audit(who(r), "restored --done", "", "", "")
-		return nil
 	})
 }
 

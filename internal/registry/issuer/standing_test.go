@@ -205,7 +205,7 @@ func TestNotTaken(t *testing.T) {
 	if err != nil || !trusted {
 		t.Fatal(err)
 	}
-	if err := w.i.ledger.Update(func(c *ledger.Change) error { c.Touch(b); return adopt.List(c, b, "gw-1", f) }); err != nil {
+	if err := w.i.ledger.Update(func(c *ledger.Change) { c.Building(b.ID); adopt.List(c, b, "gw-1", f) }); err != nil {
 		t.Fatal(err)
 	}
 	said := lines()
@@ -368,14 +368,15 @@ func TestThiefSettlesNothing(t *testing.T) {
 	w.front.deliver(g.record(id('r', 1), checkIn(1, 1)))
 	w.turn()
 	b := w.building()
-	err := w.i.ledger.Update(func(c *ledger.Change) error {
-		c.Touch(b)
+	err := w.update(func(c *ledger.Change) error {
+		c.Building(b.ID)
 		f := b.Lists.Newest
 		f.Manifest.Words = []wire.Word{{Grant: id('g', 1), Tenancy: id('t', 1), Op: wire.OpWithdraw, Proof: wire.ProofRegistry, At: 1<<32 - 1, Cards: []wire.CredentialID{}}}
 		f.Manifest.Issued = 1<<32 - 1
 		f.Manifest.Version++
 		f.Hash[0]++
-		return adopt.List(c, b, "gw-1", f)
+		adopt.List(c, b, "gw-1", f)
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -142,18 +142,14 @@ func (i *Issuer) tend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return i.ledger.Update(func(c *ledger.Change) error {
+	return i.ledger.Update(func(c *ledger.Change) {
 		heard := make(map[*building.Building]bool)
 		for _, g := range all {
-			b, err := c.Building(g.Building)
-			if err != nil {
-				return err
-			}
+			b := c.Building(g.Building)
 			if b == nil || b.House.Gateway(g.Gateway) == nil {
 				continue
 			}
 			heard[b] = true
-			c.Touch(b)
 			c.Prove(b, g)
 			if b.Gateways.Hear(g) {
 				c.Clock.Hear(b.ID, *g.Wall, g.Said)
@@ -164,27 +160,23 @@ func (i *Issuer) tend(ctx context.Context) error {
 				c.Relist(b)
 			}
 		}
-		return nil
 	})
 }
 
 // enrolment answers one request. A refusal is an answer; an error means that
 // the front is to be asked again.
 func (i *Issuer) enrolment(ctx context.Context, e api.Enrolment) error {
-	answer := api.Answer{ID: e.ID}
-	err := i.ledger.Update(func(c *ledger.Change) (err error) {
-		answer.Body, err = enrol.Answer(c, e)
-		return err
-	})
+	body, err := answer(i, func(c *ledger.Change) ([]byte, error) { return enrol.Answer(c, e) })
+	out := api.Answer{ID: e.ID, Body: body}
 	if refused, ok := errors.AsType[*api.Error](err); ok {
-		answer.Error, answer.Hint = refused.Message, refused.Hint
+		out.Error, out.Hint = refused.Message, refused.Hint
 	} else if err != nil {
 		i.opts.Log.Error().Err(err).Str("gateway", e.Place.Address()).Msg("enrolment")
-		answer.Error, answer.Hint = "the registry could not do it", "try again in a minute; its log says why"
+		out.Error, out.Hint = "the registry could not do it", "try again in a minute; its log says why"
 	} else if err := i.sender.sendLogged(ctx, e.Place.Building); err != nil { // so that the front knows the gateway before it comes
 		return err
 	}
-	err = i.opts.Front.Answer(ctx, answer)
+	err = i.opts.Front.Answer(ctx, out)
 	if status(err) == http.StatusNotFound {
 		return nil // whoever asked is gone, and asks again
 	}
@@ -193,7 +185,7 @@ func (i *Issuer) enrolment(ctx context.Context, e api.Enrolment) error {
 
 // judge takes in what a gateway holds, and tells the front that it was judged.
 func (i *Issuer) judge(ctx context.Context, h api.Holding) error {
-	if err := i.ledger.Update(func(c *ledger.Change) error { return adopt.Holding(c, h) }); err != nil {
+	if err := i.ledger.Update(func(c *ledger.Change) { adopt.Holding(c, h) }); err != nil {
 		return fmt.Errorf("take in what %s holds: %w", h.Place.Address(), err)
 	}
 	if err := i.sender.sendLogged(ctx, h.Place.Building); err != nil {
@@ -226,11 +218,7 @@ func (i *Issuer) catchUp(ctx context.Context) error {
 
 // takeOver takes over what the front has of a building that this database does not know.
 func (i *Issuer) takeOver(ctx context.Context, head api.Head) error {
-	lacks := false
-	err := i.ledger.View(func(v ledger.View) (err error) {
-		lacks, err = v.Lacks(head.Building, head.House, head.Hash)
-		return err
-	})
+	lacks, err := ledger.Read(i.ledger, func(v ledger.View) (bool, error) { return v.Lacks(head.Building, head.House, head.Hash) })
 	if err != nil || !lacks {
 		return err
 	}
@@ -238,7 +226,7 @@ func (i *Issuer) takeOver(ctx context.Context, head api.Head) error {
 	if err != nil {
 		return err
 	}
-	if err := i.ledger.Update(func(c *ledger.Change) error { return adopt.Front(c, stored) }); err != nil {
+	if err := i.ledger.Update(func(c *ledger.Change) { adopt.Front(c, stored) }); err != nil {
 		return fmt.Errorf("take over what the front has of %s: %w", head.Building, err)
 	}
 	return nil

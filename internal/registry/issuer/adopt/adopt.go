@@ -58,69 +58,59 @@ func assemble(b *building.Building, h api.Holding) (out held, err error) {
 
 // Holding judges what a gateway holds. What proves itself is taken over; the rest is for
 // the operator. What can't be read is logged: the gateway may say it again.
-func Holding(c *ledger.Change, in api.Holding) error {
-	b, err := c.Building(in.Place.Building)
-	if err != nil || b == nil {
-		return err
+func Holding(c *ledger.Change, in api.Holding) {
+	b := c.Building(in.Place.Building)
+	if b == nil {
+		return
 	}
-	c.Touch(b)
 	h, err := assemble(b, in)
 	if err != nil {
 		c.Log.Warn().Err(err).Str("gateway", in.Place.Address()).Msg("what a gateway holds can't be read")
-		return nil
+		return
 	}
 	if len(h.house) > 0 {
-		if err := adoptHouse(c, b, h.gateway, h.house); err != nil {
-			return err
-		}
+		adoptHouse(c, b, h.gateway, h.house)
 	}
 	if len(h.manifest) == 0 {
-		return nil
+		return
 	}
 	l, trusted, err := lists.Read(b.ID, h.manifest, h.second, h.buckets, c.Keys.Issuers)
 	if err != nil {
 		c.Log.Warn().Err(err).Str("gateway", b.ID+"/"+h.gateway).Msg("the list that a gateway holds is not one")
-		return nil
+		return
 	}
-	switch there, err := store.InLog(c, b.ID, l.Hash); {
-	case err != nil:
-		return err
-	case there:
+	switch {
+	case c.InLog(b, l.Hash):
 		b.CountAsk(h.gateway, &l)
 	case !trusted:
 		offer(c, b, h, l.Hash)
-		return nil
+		return
 	default:
-		if err := List(c, b, h.gateway, l); err != nil {
-			return err
-		}
+		List(c, b, h.gateway, l)
 	}
-	return offerTombstones(c, b, h)
+	offerTombstones(c, b, h)
 }
 
 // Front judges what the front has of a building.
-func Front(c *ledger.Change, k api.Stored) error {
-	b, err := findOrMake(c, k)
-	if err != nil || b == nil {
-		return err
+func Front(c *ledger.Change, k api.Stored) {
+	b := findOrMake(c, k)
+	if b == nil {
+		return
 	}
-	c.Touch(b)
-	if err := adoptHouse(c, b, "the front", k.House); err != nil {
-		return err
-	}
+	adoptHouse(c, b, "the front", k.House)
 	if len(k.List.Manifest) == 0 {
-		return nil
+		return
 	}
 	l, trusted, err := lists.Read(b.ID, k.List.Manifest, k.List.Second, k.List.Buckets, c.Keys.Issuers)
 	if err != nil || !trusted {
-		return nil // of an issuer that was replaced: gateways say what they have
+		return // of an issuer that was replaced: gateways say what they have
 	}
 	// The list's own root tells whether the log that the front has is the one before it.
 	if log, ok := lists.Proved(l.Manifest, k.List.Log); ok {
 		store.AppendLog(c.Tx, b, log...)
 	}
 	l.SetOld(k.List.Old, k.List.OldSecond)
-	return List(c, b, "the front", l)
+	List(c, b, "the front", l)
 }
 
 // maxStep is how far a list's version may be above what is known: a thief's list could use up the numbers. Gateways take
@@ -129,15 +119,15 @@ const maxStep = 1 << 19
 
 // List takes over what a list says that is not in the log: an issuer that is trusted
 // now has signed it. from is who has it: a gateway, or the front.
-func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) error {
-	if there, err := store.InLog(c, b.ID, l.Hash); err != nil || there {
-		return err
+func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) {
+	if c.InLog(b, l.Hash) {
+		return
 	}
 	newest := l.After(&b.Lists.Newest)
 	if low := b.Lowest(); newest && l.Manifest.Version-min(l.Manifest.Version, low) > maxStep {
 		c.Remark(b.ID, "%s has list %d, which is more than %d above list %d: it is not taken over, and no other list reaches that gateway. Somebody may have the issuer's key: "+
 			"registryd trust new --replace issuer --as-false", from, l.Manifest.Version, maxStep, low)
-		return nil
+		return
 	}
 	t := newTaking(c, b, l)
 	before := b.Tenancies.OpenAt(c.Clock.Unix())
@@ -149,9 +139,7 @@ func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) e
 	t.take(newest)
 	warn(c, b, from, &l, before)
 	log, err := l.Forms()
-	if err != nil {
-		return err
-	}
+	c.Fail(err)
 	store.AppendLog(c.Tx, b, log...)
 	if newest {
 		follow(c, b, l)
@@ -163,7 +151,6 @@ func List(c *ledger.Change, b *building.Building, from string, l lists.Signed) e
 	}
 	c.Remark(b.ID, "%s had list %d, which this database did not know: %s. The next list follows it; registryd tenancies --building %s shows what is so now%s%s",
 		from, l.Manifest.Version, t.String(), b.ID, back, strange(c.Since(), l.Manifest.Issued))
-	return nil
 }
 
 // follow makes a list that was taken over the one that the next follows. A grant that it did not name comes too late with

@@ -13,14 +13,14 @@ import (
 
 // adoptHouse takes over a newer House document that an issuer trusted now has signed:
 // who is in it is of the building, who is not was taken out.
-func adoptHouse(c *ledger.Change, b *building.Building, from string, envelope []byte) error {
+func adoptHouse(c *ledger.Change, b *building.Building, from string, envelope []byte) {
 	h, err := keys.OpenHouse(envelope, c.Keys.Trust, b.ID)
 	if err != nil || h.Version <= b.House.Version {
-		return nil // not signed by an issuer, or nothing new
+		return // not signed by an issuer, or nothing new
 	}
 	if h.District != b.District || h.Town != b.Town {
 		c.Remark(b.ID, "%s has a house document that places the building in %s/%s: it is not taken over", from, h.District, h.Town)
-		return nil
+		return
 	}
 	out, in := diffHouses(b.House, h)
 	c.SetHouse(b, h, envelope, nil)
@@ -34,7 +34,7 @@ func adoptHouse(c *ledger.Change, b *building.Building, from string, envelope []
 	}
 	c.Relist(b)
 	c.Remark(b.ID, "%s had house document %d, which this database did not know: gateways that came by it: %s; that went: %s", from, h.Version, named(in), named(out))
-	return c.SignHouse(b, h.Gateways) // one that names this one among those before it
+	c.SignHouse(b, h.Gateways) // one that names this one among those before it
 }
 
 // named lists ids for people.
@@ -62,20 +62,20 @@ func diffHouses(before, after wire.House) (out, in []string) {
 
 // findOrMake returns the building of what the front has, made from its House document where this database does not know
 // it; nil: an issuer trusted now has not signed that.
-func findOrMake(c *ledger.Change, k api.Stored) (*building.Building, error) {
-	b, err := c.Building(k.Building)
-	if err != nil || b != nil {
-		return b, err
+func findOrMake(c *ledger.Change, k api.Stored) *building.Building {
+	b := c.Building(k.Building)
+	if b != nil {
+		return b
 	}
 	h, err := keys.OpenHouse(k.House, c.Keys.Trust, k.Building)
 	if err != nil {
-		return nil, nil
+		return nil
 	}
 	b = building.New(k.Building)
 	b.District, b.Town, b.NoticeDays, b.Flats = h.District, h.Town, h.NoticeDays, h.Flats
 	c.Make(b)
 	store.PutBuilding(c.Tx, b)
-	return b, nil
+	return b
 }
 
 // House takes the House document of a building that the operator has, as one of its
@@ -88,15 +88,9 @@ func House(c *ledger.Change, envelope []byte) (id string, err error) {
 	if _, err := keys.OpenHouse(envelope, c.Keys.Trust, p.Address); err != nil {
 		return "", api.Hinted("it must be signed by an issuer that the trust document names: restore the keys of then first", "house document of %s: %v", p.Address, err)
 	}
-	b, err := findOrMake(c, api.Stored{Building: p.Address, House: envelope})
-	if err != nil {
-		return "", err
-	}
-	c.Touch(b)
+	b := findOrMake(c, api.Stored{Building: p.Address, House: envelope})
 	before := b.House.Version
-	if err := adoptHouse(c, b, "the operator", envelope); err != nil {
-		return "", err
-	}
+	adoptHouse(c, b, "the operator", envelope)
 	if b.House.Version == before {
 		return "", api.Hinted("registryd gateway list shows what is known", "the registry has house document %d of %s already", before, b.ID)
 	}

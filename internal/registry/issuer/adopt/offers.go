@@ -47,7 +47,7 @@ func listOf(o store.Offer) (lists.Signed, error) {
 }
 
 // offerTombstones keeps grants that a gateway has as over, and that are not over here.
-func offerTombstones(c *ledger.Change, b *building.Building, h held) error {
+func offerTombstones(c *ledger.Change, b *building.Building, h held) {
 	var ids []byte
 	for _, id := range h.tombstones {
 		if g := b.Tenancies.Grants[id]; g != nil && g.Known && !g.Ended {
@@ -55,19 +55,16 @@ func offerTombstones(c *ledger.Change, b *building.Building, h held) error {
 		}
 	}
 	if len(ids) == 0 {
-		return nil
+		return
 	}
 	all, err := store.Offers(c, b.ID, false)
-	if err != nil {
-		return err
-	}
+	c.Fail(err)
 	for _, o := range all { // endings of which all are so here by now wait for nothing
 		if len(o.Manifest) == 0 && len(endsBy(b, o)) == 0 {
 			store.CloseOffer(c.Tx, o)
 		}
 	}
 	store.AddOffer(c.Tx, store.Offer{Building: b.ID, Gateway: h.gateway, Hash: sha256.Sum256(ids), At: int64(c.Clock.Unix()), Manifest: []byte{}, Rest: ids})
-	return nil
 }
 
 // Offers shows what waits for an operator's word.

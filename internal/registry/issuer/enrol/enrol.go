@@ -15,14 +15,10 @@ import (
 
 // Answer answers a request of a gateway.
 func Answer(c *ledger.Change, e api.Enrolment) ([]byte, error) {
-	b, err := c.Building(e.Place.Building)
-	if err != nil {
-		return nil, err
-	}
+	b := c.Building(e.Place.Building)
 	if b == nil {
 		return nil, api.Hinted("the token says for which building and gateway it is", "no building %q", e.Place.Building)
 	}
-	c.Touch(b)
 	switch e.Kind {
 	case api.KindIntroduce:
 		return introduce(c, b, e.Place.Gateway, e.Proof)
@@ -92,9 +88,7 @@ func admit(c *ledger.Change, b *building.Building, gateway string, envelope []by
 	if err := adoptKey(c, b, gateway, r, v); err != nil {
 		return nil, err
 	}
-	if err := enlist(c, b, wire.HouseGateway{ID: gateway, Public: r.Public, KEM: r.KEM, Doors: r.Doors}); err != nil {
-		return nil, err
-	}
+	enlist(c, b, wire.HouseGateway{ID: gateway, Public: r.Public, KEM: r.KEM, Doors: r.Doors})
 	store.SetEnrolled(c.Tx, b.ID, gateway, r.Public[:], c.Clock.Unix(), int(b.KeyNumber))
 	return certify(c, b, gateway, r.CSR)
 }
@@ -122,9 +116,9 @@ func adoptKey(c *ledger.Change, b *building.Building, gateway string, r wire.Enr
 }
 
 // enlist puts a gateway into the House document, if it does not stand there so.
-func enlist(c *ledger.Change, b *building.Building, g wire.HouseGateway) error {
+func enlist(c *ledger.Change, b *building.Building, g wire.HouseGateway) {
 	if old := b.House.Gateway(g.ID); old != nil && old.Public == g.Public && bytes.Equal(old.KEM, g.KEM) && slices.Equal(old.Doors, g.Doors) {
-		return nil
+		return
 	}
 	all := slices.DeleteFunc(slices.Clone(b.House.Gateways), func(o wire.HouseGateway) bool { return o.ID == g.ID })
 	all = append(all, g)
@@ -134,7 +128,7 @@ func enlist(c *ledger.Change, b *building.Building, g wire.HouseGateway) error {
 		c.Relist(b)
 	}
 	c.NameAgain(b, b.Lists.DroppedSince(0)...)
-	return c.SignHouse(b, all)
+	c.SignHouse(b, all)
 }
 
 // renew gives an enrolled gateway its next certificate.

@@ -59,16 +59,12 @@ func Add(c *ledger.Change, n operator.NewGateway) (t operator.Token, err error) 
 // buildingOf returns the building of a new gateway, with its flats and days
 // of notice as they are asked for.
 func buildingOf(c *ledger.Change, n operator.NewGateway) (*building.Building, error) {
-	b, err := c.Building(n.Building)
-	if err != nil {
-		return nil, err
-	}
+	b := c.Building(n.Building)
 	if b == nil {
 		b = building.New(n.Building)
 		b.District, b.Town, b.NoticeDays = n.District, n.Town, noticeDays
 		c.Make(b)
 	}
-	c.Touch(b)
 	if b.District != n.District || b.Town != n.Town {
 		return nil, api.Hinted("a building's id is unique within the registry", "building %s stands in %s/%s", b.ID, b.District, b.Town)
 	}
@@ -92,10 +88,10 @@ func buildingOf(c *ledger.Change, n operator.NewGateway) (*building.Building, er
 	}
 	same := slices.Equal(flats, b.Flats) && days == b.NoticeDays
 	b.Flats, b.NoticeDays = flats, days
-	if store.PutBuilding(c.Tx, b); same || b.HouseEnvelope == nil {
-		return b, nil
+	if store.PutBuilding(c.Tx, b); !same && b.HouseEnvelope != nil {
+		c.SignHouse(b, b.House.Gateways)
 	}
-	return b, c.SignHouse(b, b.House.Gateways)
+	return b, nil
 }
 
 // Remove takes a gateway out of its building, with any token.
@@ -114,5 +110,6 @@ func Remove(c *ledger.Change, building, gateway string) error {
 		c.Relist(b)
 	}
 	rest := slices.DeleteFunc(slices.Clone(b.House.Gateways), func(g wire.HouseGateway) bool { return g.ID == gateway })
-	return c.SignHouse(b, rest)
+	c.SignHouse(b, rest)
+	return nil
 }

@@ -18,22 +18,18 @@ import (
 	"gatehouse/sync/wire/sealing"
 )
 
-// Deliver takes a tenancy record in that the front handed over. An error means
-// that nothing can be stored; whatever is wrong with the record is kept.
-func Deliver(c *ledger.Change, d api.Delivery) error {
-	b, err := c.Building(d.Place.Building)
-	if err != nil {
-		return err
-	}
+// Deliver takes a tenancy record in that the front handed over. Whatever is wrong with the
+// record is kept.
+func Deliver(c *ledger.Change, d api.Delivery) {
+	b := c.Building(d.Place.Building)
 	if b == nil {
 		c.Problem(d.Place, d.Line, d.Record, "record of a building that is not known here", d.Envelope)
-		return nil
+		return
 	}
-	c.Touch(b)
 	r, err := b.OpenRecord(d.Place.Gateway, d.Envelope)
 	if err != nil {
 		c.Problem(d.Place, d.Line, d.Record, fmt.Sprintf("record refused: %v", err), d.Envelope)
-		return nil
+		return
 	}
 	line := building.Line{Gateway: d.Place.Gateway, Number: r.Line}
 	seen := b.Lines.Seen[line].Number
@@ -42,23 +38,32 @@ func Deliver(c *ledger.Change, d api.Delivery) error {
 	case r.Number <= seen && known:
 		c.NameLine(b, line)
 		c.NameAgain(b, grant)
-		return nil
 	case r.Number <= seen: // two of one number, made by a gateway whose disk was set back: both count
 		take(c, b, line, r, d.Envelope)
-		return nil
 	case r.Number > seen+1:
-		return wait(c, b, line, r.Number, d)
+		if !store.AddWaiting(c.Tx, b.ID, line, r.Number, d.Envelope) {
+			c.Problem(d.Place, r.Line, r.Number, "record before too many that are missing", d.Envelope)
+		}
+	default:
+		take(c, b, line, r, d.Envelope)
+		takeWaiting(c, b, line)
 	}
-	for envelope := d.Envelope; ; {
-		take(c, b, line, r, envelope)
+}
+
+// takeWaiting takes the records in that wait for the one that a line has come to.
+func takeWaiting(c *ledger.Change, b *building.Building, line building.Line) {
+	for !c.Failed() {
 		next := b.Lines.Seen[line].Number + 1
-		if envelope, err = store.TakeWaiting(c.Tx, b.ID, line, next); envelope == nil || err != nil {
-			return err
+		envelope := store.TakeWaiting(c.Tx, b.ID, line, next)
+		if envelope == nil {
+			return
 		}
-		if r, err = b.OpenRecord(line.Gateway, envelope); err != nil {
-			c.Problem(d.Place, line.Number, next, fmt.Sprintf("record refused: %v", err), envelope)
-			return nil
+		r, err := b.OpenRecord(line.Gateway, envelope)
+		if err != nil {
+			c.Problem(api.Place(b.Place(line.Gateway)), line.Number, next, fmt.Sprintf("record refused: %v", err), envelope)
+			return
 		}
+		take(c, b, line, r, envelope)
 	}
 }
 
@@ -110,15 +115,6 @@ func unseal(desk []byte, address string, r wire.Record) (change wire.Change, err
 		return change, errors.New("a gateway speaks in the registry's name")
 	}
 	return change, nil
-}
-
-// wait keeps a record that came before the one that it follows.
-func wait(c *ledger.Change, b *building.Building, line building.Line, number uint64, d api.Delivery) error {
-	kept, err := store.AddWaiting(c.Tx, b.ID, line, number, d.Envelope)
-	if err == nil && !kept {
-		c.Problem(d.Place, line.Number, number, "record before too many that are missing", d.Envelope)
-	}
-	return err
 }
 
 // endCovered ends a grant whose check-in comes after a list that was made with it and

@@ -29,19 +29,29 @@ type Change struct {
 	touched map[string]bool // buildings; true: its list must be made anew
 }
 
-// Building returns what is known of a building; nil where there is none.
-func (c *Change) Building(id string) (*building.Building, error) { return c.state.building(c, id) }
-
-// Open returns a building that must be there, and notes that it may change.
-func (c *Change) Open(id string) (*building.Building, error) {
-	b, err := c.Building(id)
-	if err != nil {
-		return nil, err
+// Building returns what is known of a building, which may change; nil where there is none, or
+// the change fails.
+func (c *Change) Building(id string) *building.Building {
+	b, err := c.state.building(c, id)
+	if c.Fail(err); b != nil {
+		c.touch(b)
 	}
+	return b
+}
+
+// InLog reports whether a manifest was taken into account.
+func (c *Change) InLog(b *building.Building, hash wire.Hash) bool {
+	there, err := store.InLog(c, b.ID, hash)
+	c.Fail(err)
+	return there
+}
+
+// Open returns a building that must be there.
+func (c *Change) Open(id string) (*building.Building, error) {
+	b := c.Building(id)
 	if b == nil {
 		return nil, noBuilding(id)
 	}
-	c.Touch(b)
 	return b, nil
 }
 
@@ -49,15 +59,15 @@ func noBuilding(id string) error {
 	return api.Hinted("registryd gateway list shows the buildings", "no building %q", id)
 }
 
-// Make adds a building that is new, and may change.
+// Make adds a building that is new.
 func (c *Change) Make(b *building.Building) {
 	c.state.buildings[b.ID] = b
-	c.Touch(b)
+	c.touch(b)
 }
 
-// Touch notes that a building may change, so that it is forgotten should the
+// touch notes that a building may change, so that it is forgotten should the
 // transaction fail.
-func (c *Change) Touch(b *building.Building) {
+func (c *Change) touch(b *building.Building) {
 	if _, there := c.touched[b.ID]; !there {
 		c.touched[b.ID] = false
 	}

@@ -65,7 +65,7 @@ func (l *Ledger) load() error {
 		return err
 	}
 	found := l.db.Found
-	return l.update(func(c *Change) error {
+	return l.update(func(c *Change) {
 		c.keepTrusts(l.Keys.TrustPlain, l.Keys.TrustEnvelope)
 		if found.New || found.Restored {
 			l.state.behind[""] = true
@@ -74,7 +74,6 @@ func (l *Ledger) load() error {
 		if said := found.String(); said != "" {
 			c.Remark("", "%s: %s. What it lacks comes from the front and from gateways; docs/restore.md says what is lost", filepath.Base(l.path), said)
 		}
-		return nil
 	})
 }
 
@@ -96,10 +95,7 @@ func (l *Ledger) Begin() error {
 	if _, sure := l.Clock.Agreed(); l.state.since != notYet || !sure {
 		return nil
 	}
-	return l.update(func(c *Change) error {
-		c.begin()
-		return nil
-	})
+	return l.update((*Change).begin)
 }
 
 // Close ends the use of the database.
@@ -120,6 +116,15 @@ func (l *Ledger) View(f func(View) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return f(View{l.db.DB, &l.state})
+}
+
+// Read returns what f does while nobody changes anything.
+func Read[T any](l *Ledger, f func(View) (T, error)) (out T, err error) {
+	err = l.View(func(v View) (err error) {
+		out, err = f(v)
+		return err
+	})
+	return out, err
 }
 
 // Each calls f with one building, or with all ("") in order of their ids.
@@ -150,31 +155,25 @@ func (l *Ledger) Each(id string, f func(View, *building.Building) error) error {
 
 // Update runs f in one transaction, makes the lists that follow from it, and
 // commits. With any error nothing of it is kept.
-func (l *Ledger) Update(f func(*Change) error) error {
+func (l *Ledger) Update(f func(*Change)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.update(f)
 }
 
-func (l *Ledger) update(f func(*Change) error) error {
+func (l *Ledger) update(f func(*Change)) error {
 	c := &Change{Keys: &l.Keys, Clock: l.Clock, Log: &l.log, state: &l.state, touched: make(map[string]bool)}
-	err := l.db.Update(func(tx *store.Tx) error {
+	err := l.db.Update(func(tx *store.Tx) {
 		c.Tx = tx
 		for id := range l.state.sent { // with whatever is stored next: without it the front gets the same once more after a restart
 			store.SetSent(tx, id)
 		}
-		if err := f(c); err != nil || c.Failed() {
-			return err
-		}
+		f(c)
 		for id, anew := range c.touched {
-			if !anew {
-				continue
-			}
-			if err := relist(c, l.state.buildings[id]); err != nil {
-				return fmt.Errorf("list of building %s: %w", id, err)
+			if anew && !c.Failed() {
+				relist(c, l.state.buildings[id])
 			}
 		}
-		return nil
 	})
 	if err == nil {
 		clear(l.state.sent)
@@ -201,22 +200,18 @@ func (l *Ledger) After() uint64 {
 
 // TakeIn takes deliveries in by f, all or none; those that were taken in before are left
 // out.
-func (l *Ledger) TakeIn(all []api.Delivery, f func(*Change, api.Delivery) error) error {
+func (l *Ledger) TakeIn(all []api.Delivery, f func(*Change, api.Delivery)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	after := l.state.after
-	err := l.update(func(c *Change) error {
+	err := l.update(func(c *Change) {
 		for _, d := range all {
-			if d.Number <= after {
-				continue
+			if d.Number > after {
+				f(c, d)
+				after = d.Number
 			}
-			if err := f(c, d); err != nil {
-				return err
-			}
-			after = d.Number
 		}
 		store.SetState(c.Tx, stateAfter, int64(after))
-		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("take records in: %w", err)

@@ -17,18 +17,19 @@ import (
 
 // relist makes the next list of a building, and releases it where one
 // signature is enough.
-func relist(c *Change, b *building.Building) error {
+func relist(c *Change, b *building.Building) {
 	dropProved(c, b)
 	if b.Lists.Log.Size() == 0 && b.Lists.Newest.Manifest.Version > 0 { // made before there was a log
 		store.AppendLog(c.Tx, b, b.Lists.Newest.Logged(true))
 	}
 	signed, m, chosen, err := sign(c, b)
 	if keepTrouble(c, b, chosen.Left, err); err != nil {
-		return nil // one building may not stop the others
+		return // one building may not stop the others
 	}
 	next, err := bothForms(c, b, signed.Manifest, m, chosen.Grants)
 	if err != nil {
-		return err
+		c.Fail(fmt.Errorf("list of building %s: %w", b.ID, err))
+		return
 	}
 	for i, hash := range m.Buckets {
 		next.Buckets[hash] = signed.Buckets[i]
@@ -36,7 +37,7 @@ func relist(c *Change, b *building.Building) error {
 	gone := b.Removed(&next)
 	if !b.TooMany(&next, len(gone)) {
 		release(c, b, next, gone)
-		return nil
+		return
 	}
 	// It is kept until a second issuer has signed it. A newer one takes its place, under
 	// the same version: nobody has seen it.
@@ -44,7 +45,6 @@ func relist(c *Change, b *building.Building) error {
 		Msg("list removes many tenancies and waits for a second issuer: registryd countersign")
 	b.Lists.Held = &next
 	store.PutList(c.Tx, b.ID, next, b.Lists.Newest, true)
-	return nil
 }
 
 // dropProved takes revoked grants off the list that every gateway of the

@@ -17,10 +17,7 @@ import (
 // KeepTrusts keeps trust documents, so that the keys of before are known. One that
 // the root did not sign is none.
 func (l *Ledger) KeepTrusts(all [][]byte) error {
-	return l.Update(func(c *Change) error {
-		c.keepTrusts(all...)
-		return nil
-	})
+	return l.Update(func(c *Change) { c.keepTrusts(all...) })
 }
 
 func (c *Change) keepTrusts(all ...[]byte) {
@@ -50,10 +47,9 @@ func (l *Ledger) SignIfReplaced() error {
 	if err := l.SignAgain(); err != nil {
 		return fmt.Errorf("sign anew with another key: %w", err)
 	}
-	return l.Update(func(c *Change) error {
+	return l.Update(func(c *Change) {
 		l.state.signer = now
 		store.SetState(c.Tx, stateSigner, now)
-		return nil
 	})
 }
 
@@ -65,15 +61,14 @@ func (l *Ledger) SignAgain() error {
 		if house && list {
 			return nil
 		}
-		return l.update(func(c *Change) error {
-			c.Touch(b)
+		return l.update(func(c *Change) {
+			c.touch(b)
 			if !list {
 				c.Relist(b)
 			}
-			if house {
-				return nil
+			if !house {
+				c.SignHouse(b, b.House.Gateways)
 			}
-			return c.SignHouse(b, b.House.Gateways)
 		})
 	})
 }
@@ -89,25 +84,23 @@ func mine(k *authority.Keys, building, kind string, envelope []byte) bool {
 }
 
 // SignHouse makes the next version of the House document.
-func (c *Change) SignHouse(b *building.Building, gateways []wire.HouseGateway) error {
+func (c *Change) SignHouse(b *building.Building, gateways []wire.HouseGateway) {
 	h := wire.House{Version: b.House.Version + 1, Issued: max(c.Clock.Unix(), min(b.House.Issued, c.Clock.Ahead())), District: b.District, Town: b.Town,
 		Gateways: gateways, Flats: b.Flats, NoticeDays: b.NoticeDays}
-	old, oldHash, err := signHouse(c, b.ID, h)
+	old, hash, err := signHouse(c, b.ID, h)
 	if errors.Is(err, wire.ErrMalformed) {
-		return api.Hinted("flats are short texts, at most 512; a building has at most 64 gateways", "%v", err)
+		err = api.Hinted("flats are short texts, at most 512; a building has at most 64 gateways", "%v", err)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		h.Earlier, err = b.EarlierHouses(hash)
 	}
-	if h.Earlier, err = b.EarlierHouses(oldHash); err != nil {
-		return err
+	var envelope []byte
+	if err == nil {
+		envelope, _, err = signHouse(c, b.ID, h)
 	}
-	envelope, _, err := signHouse(c, b.ID, h)
-	if err != nil {
-		return err
+	if c.Fail(err); err == nil {
+		c.SetHouse(b, h, envelope, old)
 	}
-	c.SetHouse(b, h, envelope, old)
-	return nil
 }
 
 // signHouse signs one format of a House document, and returns its hash too.

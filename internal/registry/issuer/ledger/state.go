@@ -138,12 +138,8 @@ func (l *Ledger) Outgoing(id string) (o Outgoing, lacks bool, err error) {
 }
 
 // LogFrom is the part of a building's log from a place on.
-func (l *Ledger) LogFrom(id string, from uint64) (log []api.Logged, err error) {
-	err = l.View(func(v View) error {
-		log, err = store.LogFrom(v, id, from)
-		return err
-	})
-	return log, err
+func (l *Ledger) LogFrom(id string, from uint64) ([]api.Logged, error) {
+	return Read(l, func(v View) ([]api.Logged, error) { return store.LogFrom(v, id, from) })
 }
 
 // SetSent notes that the front has got what was outgoing.
@@ -174,10 +170,9 @@ func (l *Ledger) SendAgain() error {
 }
 
 func (l *Ledger) sendAgain(f func(*Change)) error {
-	err := l.update(func(c *Change) error {
+	err := l.update(func(c *Change) {
 		f(c)
 		store.SetUnsent(c.Tx)
-		return nil
 	})
 	for _, b := range l.state.buildings {
 		b.Sent = building.Sent{}

@@ -94,10 +94,6 @@ func Escrow(l *ledger.Ledger, id string) (e operator.Escrow, err error) {
 }
 
 // Audits are the last acts of operators, the newest first.
-func Audits(l *ledger.Ledger) (all []operator.Audit, err error) {
-	err = l.View(func(v ledger.View) error {
-		all, err = store.Audits(v)
-		return err
-	})
-	return all, err
+func Audits(l *ledger.Ledger) ([]operator.Audit, error) {
+	return ledger.Read(l, func(v ledger.View) ([]operator.Audit, error) { return store.Audits(v) })
 }

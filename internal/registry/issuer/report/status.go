@@ -21,8 +21,7 @@ func Status(l *ledger.Ledger, linked bool) (operator.Status, error) {
 		if s.Remarks, err = store.Remarks(v); err != nil {
 			return err
 		}
-		held, err := store.Held(v)
-		if s.Held = append([]string{}, held...); err != nil {
+		if s.Held, err = store.Held(v); err != nil {
 			return err
 		}
 		if s.Lines, err = toDo(l, v, s); err != nil {

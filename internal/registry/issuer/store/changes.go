@@ -50,27 +50,27 @@ const maxWaiting = 2048
 
 // AddWaiting keeps a record that came before the one that it follows. It reports
 // whether there is space for it.
-func AddWaiting(t *Tx, id string, l building.Line, record uint64, envelope []byte) (bool, error) {
+func AddWaiting(t *Tx, id string, l building.Line, record uint64, envelope []byte) bool {
 	var n int
 	_, err := find(t, "count waiting records", []any{&n}, `SELECT count(*) FROM waiting WHERE building = ? AND gateway = ?`, id, l.Gateway)
-	if err != nil || n >= maxWaiting {
-		return false, err
+	if t.Fail(err); n >= maxWaiting {
+		return false
 	}
 	t.exec("keep waiting record", `INSERT INTO waiting (building, gateway, line, number, envelope) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
 		id, l.Gateway, blob(l.Number), int64(record), envelope)
-	return true, nil
+	return true
 }
 
 // TakeWaiting returns the envelope of a record that waits, which does so no more; nil:
 // it does not.
-func TakeWaiting(t *Tx, id string, l building.Line, record uint64) (envelope []byte, err error) {
+func TakeWaiting(t *Tx, id string, l building.Line, record uint64) (envelope []byte) {
 	args := []any{id, l.Gateway, blob(l.Number), int64(record)}
 	there, err := find(t, "take waiting record", []any{&envelope},
 		`SELECT envelope FROM waiting WHERE building = ? AND gateway = ? AND line = ? AND number = ?`, args...)
-	if there {
+	if t.Fail(err); there {
 		t.exec("take waiting record", `DELETE FROM waiting WHERE building = ? AND gateway = ? AND line = ? AND number = ?`, args...)
 	}
-	return envelope, err
+	return envelope
 }
 
 // AddReinstated keeps that a grant was made in the place of one that a list had ended,

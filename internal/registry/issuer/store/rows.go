@@ -8,27 +8,23 @@ import (
 	"time"
 )
 
-// Tx is a transaction, which fails as a whole: after a write that has failed, all that
-// follow do nothing, and Update returns that first error.
+// Tx is a transaction, which fails as a whole: after a write that has failed, or Fail, all writes
+// that follow do nothing, and Update returns that first error.
 type Tx struct {
 	*sql.Tx
 	err error
 }
 
-// Update calls f with a transaction and commits it, unless f or a write in it fails.
-func (d *DB) Update(f func(*Tx) error) error {
+// Update calls f with a transaction and commits it, unless that has failed.
+func (d *DB) Update(f func(*Tx)) error {
 	tx, err := d.Begin()
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	t := &Tx{Tx: tx}
-	err = f(t)
-	if t.err != nil {
-		return t.err // what f says may follow from it
-	}
-	if err != nil {
-		return err
+	if f(t); t.err != nil {
+		return t.err
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -36,7 +32,7 @@ func (d *DB) Update(f func(*Tx) error) error {
 	return nil
 }
 
-// Failed reports whether a write has failed, or what is to be written could not be encoded.
+// Failed reports whether the transaction has failed.
 func (t *Tx) Failed() bool { return t.err != nil }
 
 // Fail makes the transaction fail, unless it has already. A nil error does nothing.
