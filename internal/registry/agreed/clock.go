@@ -96,10 +96,10 @@ func (c *Clock) Now() (time.Time, Doubt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	doubt := c.judge.Look(c.src.read())
-	if doubt == Unset && c.judge.Agreed().IsZero() {
+	if doubt == Unset && c.judge.state.Wall.IsZero() {
 		return c.src.Wall(), doubt
 	}
-	return c.judge.Agreed(), doubt
+	return c.judge.state.Wall, doubt
 }
 
 // Likely is the most likely time, for what is only shown or counted over a while.
@@ -148,7 +148,7 @@ func (c *Clock) Report() Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.src.read()
-	out := Report{Wall: r.Wall, Doubt: c.judge.Look(r), Agreed: c.judge.Agreed(), Likely: c.judge.Likely(r), Synced: r.Synced}
+	out := Report{Wall: r.Wall, Doubt: c.judge.Look(r), Agreed: c.judge.state.Wall, Likely: c.judge.Likely(r), Synced: r.Synced}
 	for _, v := range c.judge.votes {
 		if r.Boot-v.heard <= voteFor {
 			out.Voters++

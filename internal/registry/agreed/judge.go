@@ -195,9 +195,6 @@ func (j *judge) median(r reading) (ahead time.Duration, ok bool) {
 	return all[(len(all)-1)/2] - r.offset(), true
 }
 
-// Agreed is the time that was agreed on last.
-func (j *judge) Agreed() time.Time { return j.state.Wall }
-
 // Likely is the most likely time: within one boot the agreed time carried on by
 // CLOCK_BOOTTIME. It is never before the agreed time.
 func (j *judge) Likely(r reading) time.Time {

@@ -110,12 +110,12 @@ func TestDoubt(t *testing.T) {
 			}
 			j = c.play(m, j)
 			got := j.Look(m.read())
-			if got != c.want || j.Agreed().Equal(installed) != c.stood {
-				t.Fatalf("doubt %q, agreed %v at %v", got, j.Agreed(), m.truth)
+			if got != c.want || j.state.Wall.Equal(installed) != c.stood {
+				t.Fatalf("doubt %q, agreed %v at %v", got, j.state.Wall, m.truth)
 			}
 			j.Confirm(m.read())
-			if got := j.Look(m.read()); m.off > -300*day && (got != None || !j.Agreed().Equal(m.read().Wall)) {
-				t.Errorf("after the operator's word: %q, agreed %v", got, j.Agreed())
+			if got := j.Look(m.read()); m.off > -300*day && (got != None || !j.state.Wall.Equal(m.read().Wall)) {
+				t.Errorf("after the operator's word: %q, agreed %v", got, j.state.Wall)
 			}
 		})
 	}
@@ -136,8 +136,8 @@ func TestVoters(t *testing.T) {
 		t.Errorf("four buildings: %q", got)
 	}
 	hear(5, day)
-	if got := j.Look(m.read()); got != Outvoted || !j.Agreed().Equal(installed) {
-		t.Errorf("five buildings: %q, agreed %v", got, j.Agreed())
+	if got := j.Look(m.read()); got != Outvoted || !j.state.Wall.Equal(installed) {
+		t.Errorf("five buildings: %q, agreed %v", got, j.state.Wall)
 	}
 	hear(2, 0)
 	if got := j.Look(m.read()); got != Outvoted {
@@ -192,11 +192,11 @@ func TestNeverFarFromTheTruth(t *testing.T) {
 			}
 			doubt := j.Look(m.read())
 			allowed := Leap + (m.boot-time.Hour)/follow
-			if doubt == None && !within(j.Agreed().Sub(m.truth), allowed) {
-				rt.Fatalf("agreed on %v, true is %v", j.Agreed(), m.truth)
+			if doubt == None && !within(j.state.Wall.Sub(m.truth), allowed) {
+				rt.Fatalf("agreed on %v, true is %v", j.state.Wall, m.truth)
 			}
-			if j.Agreed().After(m.truth.Add(allowed)) {
-				rt.Fatalf("agreed on %v, which has not come: true is %v", j.Agreed(), m.truth)
+			if j.state.Wall.After(m.truth.Add(allowed)) {
+				rt.Fatalf("agreed on %v, which has not come: true is %v", j.state.Wall, m.truth)
 			}
 			if likely := j.Likely(m.read()); !within(likely.Sub(m.truth), allowed) {
 				rt.Fatalf("most speaks for %v, true is %v", likely, m.truth)

@@ -86,38 +86,31 @@ func (i *Issuer) finish(ctx context.Context, d operator.Done) (operator.Done, er
 }
 
 // order does something to a building in one transaction, and finishes it.
-func (i *Issuer) order(r *http.Request, f func(*ledger.Change) (building, what, subject string, err error)) (any, error) {
-	id, err := answer(i, func(c *ledger.Change) (string, error) {
-		building, what, subject, err := f(c)
-		if err != nil {
-			return "", err
-		}
-		c.Audit(who(r), what, building, subject, "")
-		return building, nil
-	})
+func (i *Issuer) order(r *http.Request, f func(*ledger.Change) (building string, err error)) (any, error) {
+	building, err := answer(i, f)
 	if err != nil {
 		return nil, err
 	}
-	return i.finish(r.Context(), operator.Done{Building: id})
+	return i.finish(r.Context(), operator.Done{Building: building})
 }
 
 func (i *Issuer) deleteGateway(r *http.Request) (any, error) {
 	b, g := r.PathValue("building"), r.PathValue("gateway")
-	return i.order(r, func(c *ledger.Change) (string, string, string, error) {
-		return b, "gateway remove", g, enrol.Remove(c, b, g)
+	return i.order(r, func(c *ledger.Change) (string, error) {
+		c.Audit(who(r), "gateway remove", b, g, "")
+		return b, enrol.Remove(c, b, g)
 	})
 }
 
 func (i *Issuer) postCountersign(r *http.Request, s operator.Countersign) (any, error) {
-	return i.order(r, func(c *ledger.Change) (string, string, string, error) {
+	return i.order(r, func(c *ledger.Change) (string, error) {
 		b, err := c.Open(s.Building)
-		if err == nil {
-			err = c.Countersign(b, s.Second, s.OldSecond, s.Newest)
-		}
 		if err != nil {
-			return "", "", "", err
+			return "", err
 		}
-		return s.Building, "countersign", "list " + strconv.FormatUint(b.Lists.Newest.Manifest.Version, 10), nil
+		err = c.Countersign(b, s.Second, s.OldSecond, s.Newest)
+		c.Audit(who(r), "countersign", b.ID, "list "+strconv.FormatUint(b.Lists.Newest.Manifest.Version, 10), "")
+		return b.ID, err
 	})
 }
 
@@ -127,17 +120,19 @@ func (i *Issuer) postDecision(r *http.Request, d operator.Decision) (any, error)
 	if d.Take {
 		what = "offer take"
 	}
-	return i.order(r, func(c *ledger.Change) (string, string, string, error) {
-		return d.Building, what, d.ID, adopt.Decide(c, d)
+	return i.order(r, func(c *ledger.Change) (string, error) {
+		c.Audit(who(r), what, d.Building, d.ID, "")
+		return d.Building, adopt.Decide(c, d)
 	})
 }
 
 // postHouse takes the House document of a building that this database does not know,
 // as one of its gateways has it.
 func (i *Issuer) postHouse(r *http.Request, h operator.House) (any, error) {
-	return i.order(r, func(c *ledger.Change) (string, string, string, error) {
+	return i.order(r, func(c *ledger.Change) (string, error) {
 		id, err := adopt.House(c, h.Envelope)
-		return id, "house import", "", err
+		c.Audit(who(r), "house import", id, "", "")
+		return id, err
 	})
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"gatehouse/internal/amount"
 	"gatehouse/internal/backoff"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/adopt"
@@ -126,10 +125,7 @@ func (i *Issuer) meet(ctx context.Context) error {
 	if err := i.ledger.KeepTrusts(before); err != nil {
 		return err
 	}
-	return i.ledger.Restart(s.LastWork, func(after uint64) string {
-		return fmt.Sprintf("%s: it knows %s, and %d were taken in from it: it was put back to an earlier day, or is new. It gets all lists again, "+
-			"and gateways bring what they still keep; docs/restore.md says what is lost", api.FileDatabase, amount.Of(s.LastWork, "tenancy record"), after)
-	})
+	return i.ledger.Restart(s.LastWork)
 }
 
 // tend asks which lists are proved, and makes new ones where that lets a

@@ -1,6 +1,7 @@
 package building
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -69,7 +70,7 @@ func (t *Tenancies) Of(tenancy wire.ID) (ids []wire.ID) {
 	return ids
 }
 
-func compareIDs(a, b wire.ID) int { return strings.Compare(a.String(), b.String()) }
+func compareIDs(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) }
 
 // OpenAt are the tenancies that have something that opens at a time, unix s.
 func (t *Tenancies) OpenAt(now uint32) map[wire.ID]bool {

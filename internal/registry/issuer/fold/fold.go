@@ -97,10 +97,9 @@ func foldCards(sorted []Event) map[wire.CredentialID]cardState {
 					s.by = e
 				}
 			case wire.OpSuspend:
-				if e.Settled {
-					break
+				if !e.Settled {
+					words[c] = word{e.At, true} // sorted by time: later or the same second
 				}
-				words[c] = word{e.At, true} // sorted by time: later or the same second
 			case wire.OpResume:
 				if w := words[c]; !w.suspended || w.at < e.At {
 					words[c] = word{e.At, false}

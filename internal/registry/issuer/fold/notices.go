@@ -91,6 +91,12 @@ const MaxWordBytes = 6 << 10
 
 func (g *Grant) say(n int, w wire.Word) { g.Words = append(g.Words, Word{w, n}) }
 
+// sayCards says what the registry has said of cards by an event.
+func (g *Grant) sayCards(e *Event, ids []wire.CredentialID) {
+	slices.SortFunc(ids, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
+	g.say(e.Arrival, wire.Word{Op: e.Change.Op, Proof: wire.ProofRegistry, At: e.Change.At, Cards: slices.Compact(ids)})
+}
+
 // wordsOnNotice says how a notice on the grant stands. Times are those of the
 // gateways' own changes, by which their desks know what they have heard.
 func (g *Grant) wordsOnNotice(n *notices) {
@@ -115,9 +121,7 @@ func (g *Grant) wordsOnCards(sorted []Event, cards map[wire.CredentialID]cardSta
 		if !e.OfRegistry() || e.Change.Op != wire.OpBind || len(e.Change.Credentials) == 0 || cards[e.Change.Credentials[0]].by == e {
 			continue
 		}
-		ids := slices.Clone(e.Change.Credentials)
-		slices.SortFunc(ids, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
-		g.say(e.Arrival, wire.Word{Op: wire.OpBind, Proof: wire.ProofRegistry, At: e.Change.At, Cards: slices.Compact(ids)})
+		g.sayCards(e, slices.Clone(e.Change.Credentials))
 	}
 }
 
@@ -141,8 +145,7 @@ func (g *Grant) wordsOnStops(sorted []Event, cards map[wire.CredentialID]cardSta
 			}
 		}
 		if len(ids) > 0 {
-			slices.SortFunc(ids, func(a, b wire.CredentialID) int { return bytes.Compare(a[:], b[:]) })
-			g.say(e.Arrival, wire.Word{Op: wire.OpSuspend, Proof: wire.ProofRegistry, At: e.Change.At, Cards: slices.Compact(ids)})
+			g.sayCards(&e, ids)
 		}
 	}
 }

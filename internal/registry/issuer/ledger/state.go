@@ -3,9 +3,11 @@ package ledger
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/issuer/building"
 	"gatehouse/internal/registry/issuer/lists"
@@ -166,12 +168,15 @@ func (l *Ledger) SetSent(id string, o Outgoing) error {
 func (l *Ledger) SendAgain() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.sendAgain(func(*Change) {})
+	return l.sendAgain("")
 }
 
-func (l *Ledger) sendAgain(f func(*Change)) error {
+// sendAgain does that; a remark says why, where that is for the operator.
+func (l *Ledger) sendAgain(remark string) error {
 	err := l.update(func(c *Change) {
-		f(c)
+		if remark != "" {
+			c.Remark("", "%s", remark)
+		}
 		store.SetUnsent(c.Tx)
 	})
 	for _, b := range l.state.buildings {
@@ -182,13 +187,14 @@ func (l *Ledger) sendAgain(f func(*Change)) error {
 
 // Restart is for a front that knows fewer deliveries than were taken in from it: it was
 // put back to an earlier day, or is new. It gets everything again, and a remark says so.
-func (l *Ledger) Restart(last uint64, remark func(after uint64) string) error {
+func (l *Ledger) Restart(last uint64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if last >= l.state.after {
 		return nil
 	}
-	text := remark(l.state.after)
+	remark := fmt.Sprintf("%s: it knows %s, and %d were taken in from it: it was put back to an earlier day, or is new. It gets all lists again, "+
+		"and gateways bring what they still keep; docs/restore.md says what is lost", api.FileDatabase, amount.Of(last, "tenancy record"), l.state.after)
 	l.state.after = last
-	return l.sendAgain(func(c *Change) { c.Remark("", "%s", text) })
+	return l.sendAgain(remark)
 }

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -96,13 +98,8 @@ func moment(s uint32) *time.Time {
 // stand outside because a flat was misspelt.
 func oddities(b *building.Building, now uint32) map[wire.ID][]string {
 	odd, user := make(map[wire.ID][]string), make(map[wire.CredentialID]wire.ID)
-	ids := make([]wire.ID, 0, len(b.Tenancies.Grants))
-	for id := range b.Tenancies.Grants {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, o wire.ID) int { return strings.Compare(a.String(), o.String()) })
 	doors, listed := b.Doors(), b.Lists.Listed()
-	for _, id := range ids {
+	for _, id := range slices.SortedFunc(maps.Keys(b.Tenancies.Grants), func(a, o wire.ID) int { return bytes.Compare(a[:], o[:]) }) {
 		g := b.Tenancies.Grants[id]
 		odd[id] = append(odd[id], g.Problems...)
 		if door := building.UnknownDoor(g, doors); g.Known && !listed[id] && door != "" {
