@@ -28,15 +28,13 @@ type Source struct {
 	BootID string               // names the kernel's boot
 }
 
-// Only is a wall clock with nothing to check it against: only gateways' clocks can
-// raise doubt in it.
+// Only is a wall clock with nothing to check it against: only gateways' clocks can raise doubt in it.
 func Only(now func() time.Time) Source {
 	first := now()
 	return Source{Wall: now, Boot: func() time.Duration { return now().Sub(first) }, Synced: func() bool { return true }}
 }
 
-// Or is the source itself; if it is zero, a wall clock alone, or without one the
-// machine's clocks.
+// Or is the source itself; if it is zero, a wall clock alone, or without one the machine's clocks.
 func (s Source) Or(now func() time.Time) Source {
 	switch {
 	case s.Wall != nil:
@@ -127,8 +125,7 @@ func (c *Clock) Span() (first, last time.Time) {
 	return first, last
 }
 
-// Hear takes the clock of a building's gateway that a time server disciplines, as it
-// was some time ago.
+// Hear takes the clock of a building's gateway that a time server disciplines, as it was some time ago.
 func (c *Clock) Hear(building string, wall time.Time, ago time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,21 +14,18 @@ import (
 
 // Limits of doubt.
 const (
-	// Leap is the most that a wall clock may differ from what was agreed on, by
-	// CLOCK_BOOTTIME or by the gateways.
+	// Leap is the most that a wall clock may differ from what was agreed on, by CLOCK_BOOTTIME or by the gateways.
 	Leap = 10 * time.Minute
 	// follow bounds how fast the agreed time follows smaller steps: by one part in so many of the time that passes. A
 	// clock drifts less, and one that is moved slowly shows.
 	follow = 1000
-	// correct is the most by which a time server may correct a clock that it begins to
-	// discipline.
+	// correct is the most by which a time server may correct a clock that it begins to discipline.
 	correct = 48 * time.Hour
 	// away is how long a machine may have been off, syncedAway the same if a time server
 	// disciplines its clock: a longer outage can't be told from a step.
 	away       = 48 * time.Hour
 	syncedAway = 60 * 24 * time.Hour
-	// voters is how many buildings must have clocks to be heard, voteFor how long
-	// a hello counts.
+	// voters is how many buildings must have clocks to be heard, voteFor how long a hello counts.
 	voters  = 5
 	voteFor = 24 * time.Hour
 )
@@ -68,13 +65,11 @@ type kept struct {
 	Synced bool          `json:"synced"`
 	Doubt  Doubt         `json:"doubt,omitempty"`
 	Wrong  bool          `json:"wrong,omitempty"` // it was seen to be wrong since: a start may not launder it
-	// Muted is by how much the gateways' clocks were ahead when the operator said
-	// that this one is right.
+	// Muted is by how much the gateways' clocks were ahead when the operator said that this one is right.
 	Muted time.Duration `json:"muted_ns,omitempty"`
 }
 
-// judge checks readings of a clock against the agreed time. It reads no clock and no
-// disk. Not safe for concurrent use.
+// judge checks readings of a clock against the agreed time. It reads no clock and no disk. Not safe for concurrent use.
 type judge struct {
 	state kept
 	known bool            // something was ever agreed on
@@ -96,8 +91,7 @@ func newJudge(before *kept) *judge {
 	return j
 }
 
-// Hear takes the clock of a gateway that a time server disciplines, as it stood at
-// our time since boot.
+// Hear takes the clock of a gateway that a time server disciplines, as it stood at our time since boot.
 func (j *judge) Hear(building string, wall time.Time, boot time.Duration) {
 	if old, there := j.votes[building]; there && old.heard > boot {
 		return
@@ -155,8 +149,7 @@ func (j *judge) near(r reading) bool {
 
 func (j *judge) sameBoot(r reading) bool { return r.BootID == j.state.BootID && r.Boot >= j.state.Boot }
 
-// agree makes a reading the agreed time. Within one boot the base follows small steps
-// slowly.
+// agree makes a reading the agreed time. Within one boot the base follows small steps slowly.
 func (j *judge) agree(r reading) {
 	base := r.offset()
 	if j.known && j.sameBoot(r) && within(base-j.state.Base, Leap) {
@@ -168,8 +161,7 @@ func (j *judge) agree(r reading) {
 	j.known = true
 }
 
-// Confirm makes a reading the agreed time on the operator's word, whatever contradicts
-// it.
+// Confirm makes a reading the agreed time on the operator's word, whatever contradicts it.
 func (j *judge) Confirm(r reading) {
 	j.known = false
 	j.agree(r)
@@ -179,8 +171,7 @@ func (j *judge) Confirm(r reading) {
 	}
 }
 
-// median is by how much the gateways' clocks are ahead of a reading; ok is false if too
-// few are heard.
+// median is by how much the gateways' clocks are ahead of a reading; ok is false if too few are heard.
 func (j *judge) median(r reading) (ahead time.Duration, ok bool) {
 	var all []time.Duration
 	for _, v := range j.votes {

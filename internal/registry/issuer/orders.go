@@ -40,8 +40,7 @@ func (i *Issuer) act(ctx context.Context, who string, a operator.Act) (operator.
 	return done, err
 }
 
-// saidByNone tells the operator that no list says what was done. before is the version
-// of the list before.
+// saidByNone tells the operator that no list says what was done. before is the version of the list before.
 func (i *Issuer) saidByNone(d *operator.Done, before uint64, grants []wire.ID) error {
 	return i.ledger.View(func(v ledger.View) error {
 		b, err := v.Building(d.Building)
@@ -126,8 +125,7 @@ func (i *Issuer) postDecision(r *http.Request, d operator.Decision) (any, error)
 	})
 }
 
-// postHouse takes the House document of a building that this database does not know,
-// as one of its gateways has it.
+// postHouse takes the House document of a building that this database does not know, as one of its gateways has it.
 func (i *Issuer) postHouse(r *http.Request, h operator.House) (any, error) {
 	return i.order(r, func(c *ledger.Change) (string, error) {
 		id, err := adopt.House(c, h.Envelope)

@@ -128,8 +128,7 @@ func (i *Issuer) meet(ctx context.Context) error {
 	return i.ledger.Restart(s.LastWork)
 }
 
-// tend asks which lists are proved, and makes new ones where that lets a
-// revoked grant go.
+// tend asks which lists are proved, and makes new ones where that lets a revoked grant go.
 func (i *Issuer) tend(ctx context.Context) error {
 	if err := i.ledger.Begin(); err != nil {
 		return err
@@ -159,8 +158,7 @@ func (i *Issuer) tend(ctx context.Context) error {
 	})
 }
 
-// enrolment answers one request. A refusal is an answer; an error means that
-// the front is to be asked again.
+// enrolment answers one request. A refusal is an answer; an error means that the front is to be asked again.
 func (i *Issuer) enrolment(ctx context.Context, e api.Enrolment) error {
 	body, err := answer(i, func(c *ledger.Change) ([]byte, error) { return enrol.Answer(c, e) })
 	out := api.Answer{ID: e.ID, Body: body}
@@ -194,8 +192,7 @@ func (i *Issuer) judge(ctx context.Context, h api.Holding) error {
 	return err
 }
 
-// catchUp looks at the front's lists where they may be newer: the database was put back,
-// and the front's was not.
+// catchUp looks at the front's lists where they may be newer: the database was put back, and the front's was not.
 func (i *Issuer) catchUp(ctx context.Context) error {
 	for _, id := range i.ledger.Behind() {
 		heads, err := i.opts.Front.Heads(ctx, id)

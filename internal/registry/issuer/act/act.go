@@ -50,8 +50,7 @@ func find(c *ledger.Change, a operator.Act) (*building.Building, []wire.ID, erro
 	return b, b.Tenancies.Of(id), nil
 }
 
-// concerned leaves out those grants of a tenancy to which the act has nothing to
-// do; one that was named itself stays.
+// concerned leaves out those grants of a tenancy to which the act has nothing to do; one that was named itself stays.
 func concerned(b *building.Building, ids []wire.ID, a operator.Act) []wire.ID {
 	if a.Grant != "" {
 		return ids
@@ -153,8 +152,7 @@ func confirm(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event
 	return onCards(c, b, g, e, credential)
 }
 
-// settle decides a dispute: what was said so far counts no more, the decision
-// does.
+// settle decides a dispute: what was said so far counts no more, the decision does.
 func settle(c *ledger.Change, b *building.Building, g *fold.Grant, e fold.Event, a operator.Act) error {
 	if !g.Given || !g.Disputed { // an objection outlives the notice that was taken back
 		return api.Hinted("registryd tenancies shows which are disputed", "no notice is disputed there: grant %s", g.ID)

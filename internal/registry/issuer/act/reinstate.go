@@ -91,8 +91,7 @@ func reinstateGrant(c *ledger.Change, b *building.Building, id wire.ID, a operat
 	return next, nil
 }
 
-// sayCards says the new grant, with the cards of the old one. What did not prove the
-// tenant does not prove him now.
+// sayCards says the new grant, with the cards of the old one. What did not prove the tenant does not prove him now.
 func sayCards(c *ledger.Change, b *building.Building, g *fold.Grant, next wire.ID, until uint32) {
 	var proven, unproven, stopped []wire.CredentialID
 	for _, card := range g.Cards {
@@ -126,8 +125,7 @@ func sayCards(c *ledger.Change, b *building.Building, g *fold.Grant, next wire.I
 	}
 }
 
-// successor is the grant that was made in the place of one, or has its cards now;
-// nil: there is none.
+// successor is the grant that was made in the place of one, or has its cards now; nil: there is none.
 func successor(c *ledger.Change, b *building.Building, id wire.ID) (*wire.ID, error) {
 	old := b.Tenancies.Grants[id]
 	for other, g := range b.Tenancies.Grants {
@@ -141,8 +139,7 @@ func successor(c *ledger.Change, b *building.Building, id wire.ID) (*wire.ID, er
 	return store.Reinstated(c, id)
 }
 
-// endedBy is the list that ended a grant: the first that named it as revoked, or that
-// was taken over and lacked it.
+// endedBy is the list that ended a grant: the first that named it as revoked, or that was taken over and lacked it.
 func endedBy(c *ledger.Change, b *building.Building, id wire.ID) (hash wire.Hash, err error) {
 	r, there := b.Lists.Revoked[id]
 	if there {

@@ -60,8 +60,7 @@ func (t *taking) String() string {
 	return strings.Join(parts, ", ") + wordless(&t.l.Manifest)
 }
 
-// take takes over what the list says; of one that is not the newest only what it
-// restricts.
+// take takes over what the list says; of one that is not the newest only what it restricts.
 func (t *taking) take(newest bool) {
 	listed := t.b.Lists.Listed()
 	for id, g := range t.b.Tenancies.Grants {
@@ -203,8 +202,7 @@ func (t *taking) say(c wire.Change, g *fold.Grant) {
 	t.put(fold.Event{At: c.At, Change: c})
 }
 
-// put takes one change over. The same list taken over twice says the same: no random
-// ids here.
+// put takes one change over. The same list taken over twice says the same: no random ids here.
 func (t *taking) put(e fold.Event) {
 	c := &e.Change
 	text := slices.Concat(t.l.Hash[:], c.Grant[:], binary.BigEndian.AppendUint32([]byte{byte(c.Op), byte(c.Proof)}, c.At))
@@ -256,8 +254,7 @@ func (t *taking) hear(w *wire.Word, g *fold.Grant) {
 	t.put(e)
 }
 
-// decidedHere reports whether a decision is the one that stands here, or this registry
-// has made another since the list.
+// decidedHere reports whether a decision is the one that stands here, or this registry has made another since the list.
 func (t *taking) decidedHere(w *wire.Word, g *fold.Grant) bool {
 	same := slices.ContainsFunc(g.Words, func(k fold.Word) bool {
 		return k.Op == w.Op && k.Proof == w.Proof && k.At == w.At && k.Until == w.Until && k.Cause == w.Cause
@@ -284,8 +281,7 @@ func noticeUntil(m *wire.Manifest, grant wire.ID, until uint32) *wire.Word {
 	return &m.Words[i]
 }
 
-// shorten makes a grant end where the list's rows do, if that is earlier and nothing
-// was said of it since.
+// shorten makes a grant end where the list's rows do, if that is earlier and nothing was said of it since.
 func (t *taking) shorten(g *fold.Grant, rows []wire.Grant) {
 	until := g.Until()
 	for _, r := range rows {

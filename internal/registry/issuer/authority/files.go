@@ -28,15 +28,13 @@ import (
 	"gatehouse/sync/wire/sealing"
 )
 
-// Files with the issuer's keys, in its directory. Those that it shares with the front bear the
-// front's names.
+// Files with the issuer's keys, in its directory. Those that it shares with the front bear the front's names.
 const (
 	FilePlace  = "registry.json" // what tokens say: the registry's id and hosts
 	FileIssuer = "issuer.key"    // PEM, Ed25519: lists, House documents
 	FileCAKey  = "ca.key"        // PEM, ECDSA P-256: gateways' certificates
 	FileDesk   = "desk.key"      // PEM, HPKE: opens tenancy records
-	// FileTrustPlain is the newest trust document of format 1, where that in
-	// api.FileTrust is of format 2.
+	// FileTrustPlain is the newest trust document of format 1, where that in api.FileTrust is of format 2.
 	FileTrustPlain = "trust-1.cose"
 )
 

@@ -48,8 +48,7 @@ type Place struct {
 // Public is the issuer's public key.
 func (k Keys) Public() ed25519.PublicKey { return k.Issuer.Public().(ed25519.PublicKey) }
 
-// Load reads the keys of an issuer's directory. It fails where one is missing or does not
-// belong to the others.
+// Load reads the keys of an issuer's directory. It fails where one is missing or does not belong to the others.
 func Load(dir string) (k Keys, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, FilePlace))
 	if err != nil {

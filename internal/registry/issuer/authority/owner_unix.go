@@ -9,8 +9,7 @@ import (
 	"syscall"
 )
 
-// ownedAsDirectory gives a file that root has written to the owner of its directory,
-// whose process reads it.
+// ownedAsDirectory gives a file that root has written to the owner of its directory, whose process reads it.
 func ownedAsDirectory(path string) error {
 	if os.Geteuid() != 0 {
 		return nil

@@ -54,8 +54,7 @@ func (n NextTrust) replaceAll(t *wire.Trust) (fresh []freshKey, err error) {
 	return fresh, nil
 }
 
-// replace makes a new key and puts it into the document in the place of the one
-// before.
+// replace makes a new key and puts it into the document in the place of the one before.
 func (n NextTrust) replace(t *wire.Trust, what string) (freshKey, error) {
 	k, role := freshKey{what: what}, wire.RoleIssuer
 	switch {
@@ -137,8 +136,7 @@ func publicIn(path string) []byte {
 	return key.Public().(ed25519.PublicKey)
 }
 
-// takeBack marks the epochs of keys as false. Honest keys of the same epoch go on
-// under the next one.
+// takeBack marks the epochs of keys as false. Honest keys of the same epoch go on under the next one.
 func takeBack(t *wire.Trust, old []wire.RoleKey, next uint64) {
 	for _, o := range old {
 		if f := (wire.RoleEpoch{Role: o.Role, Epoch: o.Epoch}); !t.IsFalse(f.Role, f.Epoch) {

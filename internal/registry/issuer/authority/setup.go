@@ -21,8 +21,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// The three directories of a registry. Different people, or at least different
-// processes, should have each.
+// The three directories of a registry. Different people, or at least different processes, should have each.
 const (
 	DirFront   = "front"
 	DirIssuer  = "issuer"
@@ -143,8 +142,7 @@ func (s Setup) certificates(front, issuer string) (cas [][]byte, err error) {
 		writePEM(filepath.Join(front, api.FileServerCert), certificateBlock, 0o644, server.Raw, made.cert.Raw))
 }
 
-// RenewServer gives the front a new certificate for its key, for the hosts of
-// the one before, or for others.
+// RenewServer gives the front a new certificate for its key, for the hosts of the one before, or for others.
 func RenewServer(issuer, front string, hosts []string, now time.Time) (until time.Time, err error) {
 	if err := areDirectories(issuer, front); err != nil {
 		return until, err

@@ -44,8 +44,7 @@ type SignedTrust struct {
 	Trust    TrustStatement `json:"trust"`
 }
 
-// ReplacedKey is a new key with the file that it stands in; the one before has
-// another name there.
+// ReplacedKey is a new key with the file that it stands in; the one before has another name there.
 type ReplacedKey struct {
 	Role  string `json:"key"`
 	Epoch uint64 `json:"epoch"`
@@ -72,8 +71,7 @@ type StatedKey struct {
 	ID    string `json:"id"` // hex, start of the SHA-256 of the public key
 }
 
-// ShowTrust reads the newest trust document of some directories; root.pub in the
-// first one verifies it.
+// ShowTrust reads the newest trust document of some directories; root.pub in the first one verifies it.
 func ShowTrust(dirs ...string) (TrustStatement, error) {
 	root, err := rootOf(dirs...)
 	if err != nil {

@@ -145,8 +145,7 @@ func leaveTrust(dir string, envelopes map[string][]byte) error {
 	return nil
 }
 
-// dropCAs takes those out of the document that are over, and those that Drop names:
-// never the one in use.
+// dropCAs takes those out of the document that are over, and those that Drop names: never the one in use.
 func (n NextTrust) dropCAs(t *wire.Trust) {
 	own, _ := readPEM(filepath.Join(n.Dir, api.FileCA), certificateBlock) // none: it is lost
 	t.CAs = slices.DeleteFunc(t.CAs, func(der []byte) bool {
@@ -156,8 +155,7 @@ func (n NextTrust) dropCAs(t *wire.Trust) {
 	})
 }
 
-// nextCA makes a CA and names it in the document. Key and certificate wait beside
-// those that they replace.
+// nextCA makes a CA and names it in the document. Key and certificate wait beside those that they replace.
 func (n NextTrust) nextCA(t *wire.Trust) ([]freshKey, error) {
 	key := freshKey{what: ReplaceCA, epoch: t.Version + 1, path: filepath.Join(n.Dir, FileCAKey)}
 	cert := freshKey{what: ReplaceCA, epoch: key.epoch, path: filepath.Join(n.Dir, api.FileCA)}

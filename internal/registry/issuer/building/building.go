@@ -10,8 +10,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Building is what is known of one. It is worked out from the store, and thrown away when
-// a transaction fails.
+// Building is what is known of one. It is worked out from the store, and thrown away when a transaction fails.
 type Building struct {
 	ID, District, Town string
 	Flats              []string

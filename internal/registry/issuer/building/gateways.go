@@ -19,15 +19,13 @@ type Gateways struct {
 	clocks   map[string]int64  // what its clock showed in this run, unix s; only one that was set
 }
 
-// Ask is a gateway's that refuses the newest list without a second signature, and
-// that is right by its own signed list.
+// Ask is a gateway's that refuses the newest list without a second signature, and that is right by its own signed list.
 type Ask struct {
 	List    wire.Hash // the one that it refuses
 	Removes []wire.ID // tenancies
 }
 
-// clockFor is how long what a gateway said of its clock counts, without being
-// carried on: it may have been off since.
+// clockFor is how long what a gateway said of its clock counts, without being carried on: it may have been off since.
 const clockFor = 24 * time.Hour
 
 // Hear takes what the front says of a gateway's clock, its building's zone, and the list that it refuses. It reports

@@ -81,8 +81,7 @@ func (b *Building) Over(now uint32, sure bool) map[wire.ID]bool {
 	return over
 }
 
-// Turned reports whether the newest list names a grant that it should not, or lacks
-// one, by terms alone.
+// Turned reports whether the newest list names a grant that it should not, or lacks one, by terms alone.
 func (b *Building) Turned(now uint32, sure bool) bool {
 	listed := b.Lists.Listed()
 	for id, over := range b.Over(now, sure) {

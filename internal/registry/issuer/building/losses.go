@@ -29,8 +29,7 @@ func (b *Building) Removed(next *lists.Signed) []wire.ID {
 	return slices.Collect(maps.Keys(gone))
 }
 
-// TooMany reports whether a list takes something from more tenancies than one
-// issuer may within a day.
+// TooMany reports whether a list takes something from more tenancies than one issuer may within a day.
 func (b *Building) TooMany(next *lists.Signed, gone int) bool {
 	recent := b.Lists.recent(next.Manifest.Issued)
 	sum := len(recent) + gone

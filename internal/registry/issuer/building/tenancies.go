@@ -83,8 +83,7 @@ func (t *Tenancies) OpenAt(now uint32) map[wire.ID]bool {
 	return open
 }
 
-// FlatsOf are the flats of tenancies, each once, for people who are to sign that they lose
-// something.
+// FlatsOf are the flats of tenancies, each once, for people who are to sign that they lose something.
 func (t *Tenancies) FlatsOf(tenancies []wire.ID) []string {
 	of := make(map[wire.ID]string)
 	for _, g := range t.Grants {

@@ -69,8 +69,7 @@ func (c Choice) Most() (gateway string) {
 	return gateway
 }
 
-// Words are those on the grants of a list, the newest as far as they take at most so
-// many bytes of its manifest.
+// Words are those on the grants of a list, the newest as far as they take at most so many bytes of its manifest.
 func Words(t *building.Tenancies, grants []wire.Grant, most int) (words []wire.Word) {
 	var all []fold.Word
 	done := make(map[wire.ID]bool)

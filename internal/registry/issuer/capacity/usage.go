@@ -31,8 +31,7 @@ func newUsage(b *building.Building) *usage {
 		added: make(map[string]int), left: make(map[string]bool)}
 }
 
-// doorsOf are the doors under which a unit stands in the list. What is over opens
-// none, whichever the list says.
+// doorsOf are the doors under which a unit stands in the list. What is over opens none, whichever the list says.
 func (u *usage) doorsOf(one *unit) []string {
 	doors := one.g.CheckIn.Change.Doors
 	if !one.g.Ended || one.stands || building.UnknownDoor(one.g, u.known) == "" {

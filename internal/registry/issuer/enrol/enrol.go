@@ -43,8 +43,7 @@ func invitation(c *ledger.Change, b *building.Building, gateway string) (store.I
 	return v, nil
 }
 
-// introduce tells a gateway whom to trust, and whether the building has a key; none
-// but one that has the token.
+// introduce tells a gateway whom to trust, and whether the building has a key; none but one that has the token.
 func introduce(c *ledger.Change, b *building.Building, gateway string, proof []byte) ([]byte, error) {
 	v, err := invitation(c, b, gateway)
 	if err != nil {
@@ -62,8 +61,7 @@ func introduce(c *ledger.Change, b *building.Building, gateway string, proof []b
 	return wire.Encode(wire.Introduction{Trust: c.Keys.ForAll(), KeyNumber: b.KeyNumber})
 }
 
-// admit enrols a gateway. The same key again gets an answer again, since the
-// first may have been lost.
+// admit enrols a gateway. The same key again gets an answer again, since the first may have been lost.
 func admit(c *ledger.Change, b *building.Building, gateway string, envelope []byte) ([]byte, error) {
 	place := b.Place(gateway)
 	r, err := wire.OpenEnrol(envelope, place.Address())

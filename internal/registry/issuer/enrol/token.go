@@ -56,8 +56,7 @@ func Add(c *ledger.Change, n operator.NewGateway) (t operator.Token, err error) 
 	return t, nil
 }
 
-// buildingOf returns the building of a new gateway, with its flats and days
-// of notice as they are asked for.
+// buildingOf returns the building of a new gateway, with its flats and days of notice as they are asked for.
 func buildingOf(c *ledger.Change, n operator.NewGateway) (*building.Building, error) {
 	b := c.Building(n.Building)
 	if b == nil {

@@ -80,8 +80,7 @@ func (g *Grant) State(now uint32) string {
 	return StateActive
 }
 
-// Lines are the grant's records of a list for these cards (nil: all); set is the
-// index of its doors.
+// Lines are the grant's records of a list for these cards (nil: all); set is the index of its doors.
 func (g *Grant) Lines(set uint16, cards []wire.CredentialID) []wire.Grant {
 	if !g.Known {
 		return nil
@@ -151,8 +150,7 @@ const MaxCards = 16
 // UnknownFlat stands in a check-in that was read from a list: that has no flats.
 const UnknownFlat = "?"
 
-// ReadOff reports whether a check-in was read from a list: the gateway's record, if it
-// comes, says more.
+// ReadOff reports whether a check-in was read from a list: the gateway's record, if it comes, says more.
 func (e *Event) ReadOff() bool { return e.Source == "" && e.Change.Flat == UnknownFlat }
 
 // Unproven reports whether e names cards without saying that they prove their tenant:
@@ -179,8 +177,7 @@ func (e *Event) OnNotice() bool {
 	return e.Change.Op == wire.OpNotice || e.Change.Op == wire.OpWithdraw || e.Change.Op == wire.OpDispute
 }
 
-// OfRegistry reports whether an event is the registry's own word. One that was read
-// from a list may be the landlord's.
+// OfRegistry reports whether an event is the registry's own word. One that was read from a list may be the landlord's.
 func (e *Event) OfRegistry() bool { return e.Source == "" && e.Change.Proof == wire.ProofRegistry }
 
 // ends is when a notice of the landlord's ends a grant: at its date, but no earlier than its days after the registry heard

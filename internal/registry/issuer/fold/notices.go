@@ -8,8 +8,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// foldNotice works out whether and when a notice ends the grant. One by the
-// registry holds whoever objects.
+// foldNotice works out whether and when a notice ends the grant. One by the registry holds whoever objects.
 func (g *Grant) foldNotice(sorted []Event) (n notices) {
 	for i := range sorted {
 		if e := &sorted[i]; e.OfRegistry() && e.OnNotice() && e.Change.Op != wire.OpDispute {
@@ -113,8 +112,7 @@ func (g *Grant) wordsOnNotice(n *notices) {
 	}
 }
 
-// wordsOnCards says which cards the registry has confirmed: they were there, and it
-// has named them again.
+// wordsOnCards says which cards the registry has confirmed: they were there, and it has named them again.
 func (g *Grant) wordsOnCards(sorted []Event, cards map[wire.CredentialID]cardState) {
 	for i := range sorted {
 		e := &sorted[i]

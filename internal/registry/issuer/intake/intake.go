@@ -18,8 +18,7 @@ import (
 	"gatehouse/sync/wire/sealing"
 )
 
-// Deliver takes a tenancy record in that the front handed over. Whatever is wrong with the
-// record is kept.
+// Deliver takes a tenancy record in that the front handed over. Whatever is wrong with the record is kept.
 func Deliver(c *ledger.Change, d api.Delivery) {
 	b := c.Building(d.Place.Building)
 	if b == nil {
@@ -101,8 +100,7 @@ func leastEnd(b *building.Building, c wire.Change, now uint32) uint32 {
 	return uint32(min(uint64(now)+days*24*3600, 1<<32-1))
 }
 
-// unseal opens the change of a record with the desk key. A gateway can't speak
-// in the registry's name.
+// unseal opens the change of a record with the desk key. A gateway can't speak in the registry's name.
 func unseal(desk []byte, address string, r wire.Record) (change wire.Change, err error) {
 	plain, err := sealing.Unseal(desk, sealing.Change, address, r.Desk)
 	if err != nil {
@@ -117,8 +115,7 @@ func unseal(desk []byte, address string, r wire.Record) (change wire.Change, err
 	return change, nil
 }
 
-// endCovered ends a grant whose check-in comes after a list that was made with it and
-// did not name it any more.
+// endCovered ends a grant whose check-in comes after a list that was made with it and did not name it any more.
 func endCovered(c *ledger.Change, b *building.Building, line building.Line, number uint64, id wire.ID) {
 	g, now := b.Tenancies.Grants[id], c.Clock.Unix()
 	switch {

@@ -29,8 +29,7 @@ type Change struct {
 	touched map[string]bool // buildings; true: its list must be made anew
 }
 
-// Building returns what is known of a building, which may change; nil where there is none, or
-// the change fails.
+// Building returns what is known of a building, which may change; nil where there is none, or the change fails.
 func (c *Change) Building(id string) *building.Building {
 	b, err := c.state.building(c, id)
 	if c.Fail(err); b != nil {
@@ -65,8 +64,7 @@ func (c *Change) Make(b *building.Building) {
 	c.touch(b)
 }
 
-// touch notes that a building may change, so that it is forgotten should the
-// transaction fail.
+// touch notes that a building may change, so that it is forgotten should the transaction fail.
 func (c *Change) touch(b *building.Building) {
 	if _, there := c.touched[b.ID]; !there {
 		c.touched[b.ID] = false
@@ -134,8 +132,7 @@ func (c *Change) Prove(b *building.Building, g api.Gateway) {
 	c.NameAgain(b, b.Lists.DroppedSince(version)...)
 }
 
-// Count keeps that a list has taken something from tenancies at a time (unix s), for the
-// day that follows.
+// Count keeps that a list has taken something from tenancies at a time (unix s), for the day that follows.
 func (c *Change) Count(b *building.Building, gone []wire.ID, at uint32) {
 	for _, id := range gone {
 		b.Lists.Removals[id] = at
@@ -162,8 +159,7 @@ func (c *Change) Audit(who, what, building, subject, reason string) {
 	store.AddAudit(c.Tx, c.Clock.Unix(), who, what, building, subject, reason)
 }
 
-// Clock is the agreed time: in doubt it stands still. It is never before 1970 nor after
-// 2106, as wire has it.
+// Clock is the agreed time: in doubt it stands still. It is never before 1970 nor after 2106, as wire has it.
 type Clock struct{ *agreed.Clock }
 
 // maxAhead is how far ahead of the agreed time, in s, a gateway's clock is believed: a

@@ -198,8 +198,7 @@ func (l *Ledger) After() uint64 {
 	return l.state.after
 }
 
-// TakeIn takes deliveries in by f, all or none; those that were taken in before are left
-// out.
+// TakeIn takes deliveries in by f, all or none; those that were taken in before are left out.
 func (l *Ledger) TakeIn(all []api.Delivery, f func(*Change, api.Delivery)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,8 +15,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// relist makes the next list of a building, and releases it where one
-// signature is enough.
+// relist makes the next list of a building, and releases it where one signature is enough.
 func relist(c *Change, b *building.Building) {
 	dropProved(c, b)
 	if b.Lists.Log.Size() == 0 && b.Lists.Newest.Manifest.Version > 0 { // made before there was a log
@@ -47,8 +46,7 @@ func relist(c *Change, b *building.Building) {
 	store.PutList(c.Tx, b.ID, next, b.Lists.Newest, true)
 }
 
-// dropProved takes revoked grants off the list that every gateway of the
-// building has proved to hold as revoked.
+// dropProved takes revoked grants off the list that every gateway of the building has proved to hold as revoked.
 func dropProved(c *Change, b *building.Building) {
 	for _, id := range b.Droppable() {
 		r := building.Revocation{Version: b.Lists.Revoked[id].Version, Dropped: true}

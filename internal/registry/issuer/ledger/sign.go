@@ -14,8 +14,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// KeepTrusts keeps trust documents, so that the keys of before are known. One that
-// the root did not sign is none.
+// KeepTrusts keeps trust documents, so that the keys of before are known. One that the root did not sign is none.
 func (l *Ledger) KeepTrusts(all [][]byte) error {
 	return l.Update(func(c *Change) { c.keepTrusts(all...) })
 }
@@ -53,8 +52,7 @@ func (l *Ledger) SignIfReplaced() error {
 	})
 }
 
-// SignAgain makes new versions of what another key has signed: the issuer's was
-// replaced.
+// SignAgain makes new versions of what another key has signed: the issuer's was replaced.
 func (l *Ledger) SignAgain() error {
 	return l.Each("", func(_ View, b *building.Building) error {
 		house, list := mine(&l.Keys, b.ID, wire.TypeHouse, b.HouseEnvelope), mine(&l.Keys, b.ID, wire.TypeGrantList, b.Lists.Newest.Envelope)
@@ -114,8 +112,7 @@ func signHouse(c *Change, building string, h wire.House) (envelope []byte, hash 
 	return envelope, sha256.Sum256(payload), err
 }
 
-// SetHouse makes a House document the active one; old is the same in the first format,
-// nil: envelope is.
+// SetHouse makes a House document the active one; old is the same in the first format, nil: envelope is.
 func (c *Change) SetHouse(b *building.Building, h wire.House, envelope, old []byte) {
 	b.House, b.HouseEnvelope, b.HouseOld = h, envelope, old
 	c.state.unsent[b.ID] = true

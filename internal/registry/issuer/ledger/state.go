@@ -69,8 +69,7 @@ func (s *state) loadUnsent(q store.Querier) error {
 	return err
 }
 
-// View is the ledger while nobody changes it. It is valid only within the function that
-// Ledger.View calls.
+// View is the ledger while nobody changes it. It is valid only within the function that Ledger.View calls.
 type View struct {
 	*sql.DB
 	state *state

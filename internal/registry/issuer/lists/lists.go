@@ -79,8 +79,7 @@ func (l *Signed) Open(buckets map[wire.Hash][]byte) error {
 	return nil
 }
 
-// SetOld sets the list's first format, as somebody has it; an envelope that can't be read
-// is none.
+// SetOld sets the list's first format, as somebody has it; an envelope that can't be read is none.
 func (l *Signed) SetOld(envelope, second []byte) {
 	if payload, err := wire.PayloadOf(envelope); err == nil {
 		l.Old = Form{envelope, second, sha256.Sum256(payload)}

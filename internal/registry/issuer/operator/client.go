@@ -11,12 +11,10 @@ import (
 	"gatehouse/internal/socket"
 )
 
-// Client calls one issuer. Safe for concurrent use. What the issuer refuses
-// comes as an *api.Error with what to do.
+// Client calls one issuer. Safe for concurrent use. What the issuer refuses comes as an *api.Error with what to do.
 type Client struct{ socket *socket.Client }
 
-// NewClient makes a client of the issuer behind a unix socket. It connects when
-// it is first used.
+// NewClient makes a client of the issuer behind a unix socket. It connects when it is first used.
 func NewClient(path string) *Client { return NewClientOver(network.Network{}, path) }
 
 // NewClientOver is NewClient over another network than the machine's own.
@@ -102,8 +100,7 @@ func (c *Client) Grants(ctx context.Context, building, tenancy string) (g []Gran
 	return g, c.socket.Call(ctx, http.MethodGet, "/v1/grants?"+q.Encode(), nil, &g)
 }
 
-// Do carries an act out, and returns when the front has the list, or when it
-// can't have it now.
+// Do carries an act out, and returns when the front has the list, or when it can't have it now.
 func (c *Client) Do(ctx context.Context, a Act) (d Done, err error) {
 	return d, c.socket.Call(ctx, http.MethodPost, "/v1/acts", a, &d)
 }
@@ -113,8 +110,7 @@ func (c *Client) Pass(ctx context.Context, n NewPass) (p Pass, err error) {
 	return p, c.socket.Call(ctx, http.MethodPost, "/v1/passes", n, &p)
 }
 
-// Lists shows the newest list of each building and those that wait for a second
-// signature.
+// Lists shows the newest list of each building and those that wait for a second signature.
 func (c *Client) Lists(ctx context.Context, building string) (l []List, err error) {
 	return l, c.socket.Call(ctx, http.MethodGet, "/v1/lists?"+url.Values{"building": {building}}.Encode(), nil, &l)
 }

@@ -9,8 +9,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// second is another issuer, on a machine of its own: a key on its stick, and the trust
-// document that names it.
+// second is another issuer, on a machine of its own: a key on its stick, and the trust document that names it.
 type second struct {
 	trust wire.Trust
 	key   ed25519.PrivateKey

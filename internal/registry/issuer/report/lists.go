@@ -33,8 +33,7 @@ func Gateways(l *ledger.Ledger, id string) ([]operator.Gateway, error) {
 	return out, err
 }
 
-// Lists are the newest lists of a building, or of all (""), and those that wait for a
-// second signature.
+// Lists are the newest lists of a building, or of all (""), and those that wait for a second signature.
 func Lists(l *ledger.Ledger, id string) ([]operator.List, error) {
 	out := []operator.List{}
 	err := l.Each(id, func(v ledger.View, b *building.Building) error {

@@ -129,8 +129,7 @@ func oddities(b *building.Building, now uint32) map[wire.ID][]string {
 const readOffText = "it is known from a list alone: flat, document and basis come with its record, if a gateway still has that; " +
 	"gatehouse tenancy list at the building shows the flat"
 
-// Grants are those of a building, or of all (""), and of one tenancy, or of all (""), by
-// building, tenancy and id.
+// Grants are those of a building, or of all (""), and of one tenancy, or of all (""), by building, tenancy and id.
 func Grants(l *ledger.Ledger, id, tenancy string) ([]operator.Grant, error) {
 	out := []operator.Grant{}
 	err := l.Each(id, func(_ ledger.View, b *building.Building) error {
@@ -156,8 +155,7 @@ func Grants(l *ledger.Ledger, id, tenancy string) ([]operator.Grant, error) {
 	return out, err
 }
 
-// Problems are records that could not be taken in, those that wait for one
-// before them, and what is odd about grants.
+// Problems are records that could not be taken in, those that wait for one before them, and what is odd about grants.
 func Problems(l *ledger.Ledger, id string) ([]operator.Problem, error) {
 	out := []operator.Problem{}
 	err := l.Each(id, func(_ ledger.View, b *building.Building) error {

@@ -33,8 +33,7 @@ func SetUnsent(t *Tx) {
 	t.exec("hand over again", `UPDATE buildings SET house_sent = 0`)
 }
 
-// PutBuilding keeps a building's flats, days of notice and key number; one that is new
-// with its place.
+// PutBuilding keeps a building's flats, days of notice and key number; one that is new with its place.
 func PutBuilding(t *Tx, b *building.Building) {
 	flats, err := json.Marshal(append([]string{}, b.Flats...))
 	t.Fail(err)

@@ -20,8 +20,7 @@ func SettleChange(t *Tx, id string, e fold.Event) {
 	t.exec("keep what is settled", `UPDATE changes SET settled = 1 WHERE building = ? AND gateway = ? AND record = ?`, id, e.Source, e.Record[:])
 }
 
-// BuildingOf is the building of a grant, or with tenancy of a tenancy; empty: it is not
-// there.
+// BuildingOf is the building of a grant, or with tenancy of a tenancy; empty: it is not there.
 func BuildingOf(q Querier, tenancy bool, id wire.ID) (building string, err error) {
 	query := `SELECT building FROM changes WHERE grant_id = ? ORDER BY n LIMIT 1`
 	if tenancy {
@@ -48,8 +47,7 @@ func PutCovered(t *Tx, id string, l building.Line, c building.Cover) {
 // maxWaiting records of a gateway are kept that came before the one that they follow.
 const maxWaiting = 2048
 
-// AddWaiting keeps a record that came before the one that it follows. It reports
-// whether there is space for it.
+// AddWaiting keeps a record that came before the one that it follows. It reports whether there is space for it.
 func AddWaiting(t *Tx, id string, l building.Line, record uint64, envelope []byte) bool {
 	var n int
 	_, err := find(t, "count waiting records", []any{&n}, `SELECT count(*) FROM waiting WHERE building = ? AND gateway = ?`, id, l.Gateway)
@@ -61,8 +59,7 @@ func AddWaiting(t *Tx, id string, l building.Line, record uint64, envelope []byt
 	return true
 }
 
-// TakeWaiting returns the envelope of a record that waits, which does so no more; nil:
-// it does not.
+// TakeWaiting returns the envelope of a record that waits, which does so no more; nil: it does not.
 func TakeWaiting(t *Tx, id string, l building.Line, record uint64) (envelope []byte) {
 	args := []any{id, l.Gateway, blob(l.Number), int64(record)}
 	there, err := find(t, "take waiting record", []any{&envelope},
@@ -73,8 +70,7 @@ func TakeWaiting(t *Tx, id string, l building.Line, record uint64) (envelope []b
 	return envelope
 }
 
-// AddReinstated keeps that a grant was made in the place of one that a list had ended,
-// at a time, unix s.
+// AddReinstated keeps that a grant was made in the place of one that a list had ended, at a time, unix s.
 func AddReinstated(t *Tx, id string, next, old wire.ID, by wire.Hash, at uint32) {
 	t.exec("keep what was reinstated", `INSERT INTO reinstated (building, grant_id, old_id, list_hash, at) VALUES (?,?,?,?,?)`, id, next[:], old[:], by[:], at)
 }

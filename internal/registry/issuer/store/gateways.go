@@ -79,8 +79,7 @@ func Gateways(q Querier, id string) ([]Gateway, error) {
 // maxOffers of a building are kept that nobody has looked at.
 const maxOffers = 16
 
-// Offer is what a gateway holds that no issuer trusted now has signed: a list, or
-// endings.
+// Offer is what a gateway holds that no issuer trusted now has signed: a list, or endings.
 type Offer struct {
 	Building, Gateway string
 	Hash              wire.Hash
@@ -110,8 +109,7 @@ func CloseOffer(t *Tx, o Offer) {
 	t.exec("put away what a gateway holds", `UPDATE offers SET state = 1 WHERE building = ? AND hash = ?`, o.Building, o.Hash[:])
 }
 
-// Offers are those of a building (of all, for "") that wait for a word, or also those
-// that were closed.
+// Offers are those of a building (of all, for "") that wait for a word, or also those that were closed.
 func Offers(q Querier, building string, closed bool) ([]Offer, error) {
 	return all(q, "read what gateways hold", func(o *Offer) []any {
 		return []any{&o.Building, bytesInto(o.Hash[:]), &o.Gateway, &o.At, &o.Manifest, &o.Second, &o.Rest}

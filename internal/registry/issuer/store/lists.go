@@ -9,8 +9,7 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// PutList keeps a list, released or held, with those buckets that the one before did
-// not have.
+// PutList keeps a list, released or held, with those buckets that the one before did not have.
 func PutList(t *Tx, id string, l, before lists.Signed, held bool) {
 	t.exec("keep list of "+id, `INSERT INTO lists (building, held, manifest, second, old, old_second, sent) VALUES (?,?,?,?,?,?,0)
 		ON CONFLICT (building, held) DO UPDATE SET manifest = excluded.manifest, second = excluded.second,
@@ -74,8 +73,7 @@ func loadLists(q Querier, b *building.Building) error {
 	}, `SELECT held, manifest, second, old, old_second FROM lists WHERE building = ?`, b.ID)
 }
 
-// AppendLog adds manifests to a building's log, in the store and in memory; one that
-// stands there already is left out.
+// AppendLog adds manifests to a building's log, in the store and in memory; one that stands there already is left out.
 func AppendLog(t *Tx, b *building.Building, all ...lists.Logged) {
 	for _, l := range all {
 		there, err := InLog(t, b.ID, l.Hash)
@@ -108,8 +106,7 @@ func HashOf(q Querier, id string, version uint64) (hash wire.Hash, there bool, e
 	return hash, there, err
 }
 
-// PutRevoked keeps since which version a grant has stood revoked, and whether it is in
-// the list no more.
+// PutRevoked keeps since which version a grant has stood revoked, and whether it is in the list no more.
 func PutRevoked(t *Tx, id string, grant wire.ID, r building.Revocation) {
 	t.exec("keep revoked grant of "+id, `INSERT INTO revoked (building, grant_id, version, dropped) VALUES (?,?,?,?)
 		ON CONFLICT (building, grant_id) DO UPDATE SET version = excluded.version, dropped = excluded.dropped`, id, grant[:], r.Version, r.Dropped)

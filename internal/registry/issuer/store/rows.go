@@ -42,8 +42,7 @@ func (t *Tx) Fail(err error) {
 	}
 }
 
-// exec executes a statement and returns how many rows it has changed. The transaction's
-// error says what was being done.
+// exec executes a statement and returns how many rows it has changed. The transaction's error says what was being done.
 func (t *Tx) exec(doing, query string, args ...any) (changed int64) {
 	if t.err != nil {
 		return 0
@@ -74,8 +73,7 @@ func each(q Querier, doing string, f func(*sql.Rows) error, query string, args .
 	return nil
 }
 
-// all reads every row into the fields of a T. It returns an empty slice for no rows, as
-// JSON has it.
+// all reads every row into the fields of a T. It returns an empty slice for no rows, as JSON has it.
 func all[T any](q Querier, doing string, fields func(*T) []any, query string, args ...any) ([]T, error) {
 	out := []T{}
 	err := each(q, doing, func(rows *sql.Rows) error {

@@ -8,8 +8,7 @@ import (
 	"gatehouse/internal/registry/dbfile"
 )
 
-// schema makes the tables of schema version 1, and is plain SQL. Times are unix
-// seconds, ids and hashes their bytes.
+// schema makes the tables of schema version 1, and is plain SQL. Times are unix seconds, ids and hashes their bytes.
 const schema = `
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS buildings (

@@ -66,8 +66,7 @@ func AddProblem(t *Tx, at uint32, p api.Place, line, record uint64, text string,
 		at, p.Building, p.Gateway, blob(line), int64(record), text, envelope, maxProblems) > 0
 }
 
-// ClearProblems forgets those of a building's list that are none any more; now has the
-// text by gateway.
+// ClearProblems forgets those of a building's list that are none any more; now has the text by gateway.
 func ClearProblems(t *Tx, building string, now map[string]string) {
 	var stale []int64
 	t.Fail(each(t, "read problems", func(rows *sql.Rows) error {
@@ -84,8 +83,7 @@ func ClearProblems(t *Tx, building string, now map[string]string) {
 	}
 }
 
-// Problems are those of a building (of all, for ""), and the records that wait for one
-// before them.
+// Problems are those of a building (of all, for ""), and the records that wait for one before them.
 func Problems(q Querier, building string) ([]operator.Problem, error) {
 	kept, err := all(q, "read problems", func(p *operator.Problem) []any {
 		return []any{(*unix)(&p.Time), &p.Building, &p.Gateway, (*signed)(&p.Record), &p.Text}

@@ -24,8 +24,7 @@ type Querier interface {
 	QueryRow(query string, args ...any) *sql.Row
 }
 
-// DB is an open database. It has one connection: whoever has a transaction does not use
-// the DB itself before its end.
+// DB is an open database. It has one connection: whoever has a transaction does not use the DB itself before its end.
 type DB struct {
 	*sql.DB
 	Found dbfile.Found // what lay there when it was opened
