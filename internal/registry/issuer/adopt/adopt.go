@@ -21,39 +21,26 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// held is what a gateway holds, put together from its signed parts.
-type held struct {
-	gateway                 string
-	manifest, second, house []byte
-	buckets                 [][]byte
-	tombstones              []wire.ID
-}
-
-// assemble opens the parts of a holding by the gateway's key.
-func assemble(b *building.Building, h api.Holding) (out held, err error) {
-	out.gateway = h.Place.Gateway
+// assemble puts together what a gateway holds from the parts that it has signed.
+func assemble(b *building.Building, h api.Holding) (all wire.Holding, err error) {
 	for n, envelope := range h.Parts {
-		payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeHolding, Role: wire.RoleGateway, Address: b.ID + "/" + h.Place.Gateway}, b.Keyset(h.Place.Gateway))
+		part, err := building.Open[wire.Holding](b, h.Place.Gateway, wire.TypeHolding, envelope)
 		if err != nil {
-			return out, err
-		}
-		var part wire.Holding
-		if err := wire.Decode(payload, &part); err != nil {
-			return out, err
+			return all, err
 		}
 		if int(part.Part) != n || int(part.Parts) != len(h.Parts) {
-			return out, fmt.Errorf("%w: part %d stands at %d", wire.ErrMalformed, part.Part, n)
+			return all, fmt.Errorf("%w: part %d stands at %d", wire.ErrMalformed, part.Part, n)
 		}
 		if n == 0 {
-			out.manifest, out.second = part.Manifest, part.Second
+			all.Manifest, all.Second = part.Manifest, part.Second
 		}
 		if len(part.House) > 0 {
-			out.house = part.House
+			all.House = part.House
 		}
-		out.buckets = append(out.buckets, part.Buckets...)
-		out.tombstones = append(out.tombstones, part.Tombstones...)
+		all.Buckets = append(all.Buckets, part.Buckets...)
+		all.Tombstones = append(all.Tombstones, part.Tombstones...)
 	}
-	return out, nil
+	return all, nil
 }
 
 // Holding judges what a gateway holds. What proves itself is taken over; the rest is for
@@ -68,27 +55,27 @@ func Holding(c *ledger.Change, in api.Holding) {
 		c.Log.Warn().Err(err).Str("gateway", in.Place.Address()).Msg("what a gateway holds can't be read")
 		return
 	}
-	if len(h.house) > 0 {
-		adoptHouse(c, b, h.gateway, h.house)
+	if len(h.House) > 0 {
+		adoptHouse(c, b, in.Place.Gateway, h.House)
 	}
-	if len(h.manifest) == 0 {
+	if len(h.Manifest) == 0 {
 		return
 	}
-	l, trusted, err := lists.Read(b.ID, h.manifest, h.second, h.buckets, c.Keys.Issuers)
+	l, trusted, err := lists.Read(b.ID, h.Manifest, h.Second, h.Buckets, c.Keys.Issuers)
 	if err != nil {
-		c.Log.Warn().Err(err).Str("gateway", b.ID+"/"+h.gateway).Msg("the list that a gateway holds is not one")
+		c.Log.Warn().Err(err).Str("gateway", in.Place.Address()).Msg("the list that a gateway holds is not one")
 		return
 	}
 	switch {
 	case c.InLog(b, l.Hash):
-		b.CountAsk(h.gateway, &l)
+		b.CountAsk(in.Place.Gateway, &l)
 	case !trusted:
-		offer(c, b, h, l.Hash)
+		offer(c, b, in.Place.Gateway, h, l.Hash)
 		return
 	default:
-		List(c, b, h.gateway, l)
+		List(c, b, in.Place.Gateway, l)
 	}
-	offerTombstones(c, b, h)
+	offerTombstones(c, b, in.Place.Gateway, h.Tombstones)
 }
 
 // Front judges what the front has of a building.

@@ -24,12 +24,12 @@ import (
 // an operator looks at it and takes it, or says that it is nothing.
 
 // offer keeps a list for the operator: its buckets each with its length (4 bytes) before it.
-func offer(c *ledger.Change, b *building.Building, h held, hash wire.Hash) {
+func offer(c *ledger.Change, b *building.Building, gateway string, h wire.Holding, hash wire.Hash) {
 	var rest []byte
-	for _, bucket := range h.buckets {
+	for _, bucket := range h.Buckets {
 		rest = append(binary.BigEndian.AppendUint32(rest, uint32(len(bucket))), bucket...)
 	}
-	store.AddOffer(c.Tx, store.Offer{Building: b.ID, Gateway: h.gateway, Hash: hash, At: int64(c.Clock.Unix()), Manifest: h.manifest, Second: h.second, Rest: rest})
+	store.AddOffer(c.Tx, store.Offer{Building: b.ID, Gateway: gateway, Hash: hash, At: int64(c.Clock.Unix()), Manifest: h.Manifest, Second: h.Second, Rest: rest})
 }
 
 // listOf reads the list of an offer.
@@ -47,9 +47,9 @@ func listOf(o store.Offer) (lists.Signed, error) {
 }
 
 // offerTombstones keeps grants that a gateway has as over, and that are not over here.
-func offerTombstones(c *ledger.Change, b *building.Building, h held) {
+func offerTombstones(c *ledger.Change, b *building.Building, gateway string, tombstones []wire.ID) {
 	var ids []byte
-	for _, id := range h.tombstones {
+	for _, id := range tombstones {
 		if g := b.Tenancies.Grants[id]; g != nil && g.Known && !g.Ended {
 			ids = append(ids, id[:]...)
 		}
@@ -64,7 +64,7 @@ func offerTombstones(c *ledger.Change, b *building.Building, h held) {
 			store.CloseOffer(c.Tx, o)
 		}
 	}
-	store.AddOffer(c.Tx, store.Offer{Building: b.ID, Gateway: h.gateway, Hash: sha256.Sum256(ids), At: int64(c.Clock.Unix()), Manifest: []byte{}, Rest: ids})
+	store.AddOffer(c.Tx, store.Offer{Building: b.ID, Gateway: gateway, Hash: sha256.Sum256(ids), At: int64(c.Clock.Unix()), Manifest: []byte{}, Rest: ids})
 }
 
 // Offers shows what waits for an operator's word.

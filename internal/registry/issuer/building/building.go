@@ -60,13 +60,14 @@ func (b *Building) Keyset(gateway string) []wire.Key {
 	return []wire.Key{g.Key()}
 }
 
-// OpenRecord verifies a tenancy record by the gateway's key.
-func (b *Building) OpenRecord(gateway string, envelope []byte) (r wire.Record, err error) {
-	payload, _, err := wire.Open(envelope, wire.Expect{Type: wire.TypeRecord, Role: wire.RoleGateway, Address: b.ID + "/" + gateway}, b.Keyset(gateway))
+// Open verifies what a gateway has signed by its key, and decodes it.
+func Open[P wire.Payload](b *Building, gateway, kind string, envelope []byte) (p P, err error) {
+	payload, _, err := wire.Open(envelope, wire.Expect{Type: kind, Role: wire.RoleGateway, Address: b.ID + "/" + gateway}, b.Keyset(gateway))
 	if err != nil {
-		return r, err
+		return p, err
 	}
-	return r, wire.Decode(payload, &r)
+	err = wire.Decode(payload, &p)
+	return p, err
 }
 
 // A gateway begins a new line of records whenever its disk was set back. All lines count; a list names those that were

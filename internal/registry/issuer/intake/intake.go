@@ -25,7 +25,7 @@ func Deliver(c *ledger.Change, d api.Delivery) {
 		c.Problem(d.Place, d.Line, d.Record, "record of a building that is not known here", d.Envelope)
 		return
 	}
-	r, err := b.OpenRecord(d.Place.Gateway, d.Envelope)
+	r, err := building.Open[wire.Record](b, d.Place.Gateway, wire.TypeRecord, d.Envelope)
 	if err != nil {
 		c.Problem(d.Place, d.Line, d.Record, fmt.Sprintf("record refused: %v", err), d.Envelope)
 		return
@@ -57,7 +57,7 @@ func takeWaiting(c *ledger.Change, b *building.Building, line building.Line) {
 		if envelope == nil {
 			return
 		}
-		r, err := b.OpenRecord(line.Gateway, envelope)
+		r, err := building.Open[wire.Record](b, line.Gateway, wire.TypeRecord, envelope)
 		if err != nil {
 			c.Problem(api.Place(b.Place(line.Gateway)), line.Number, next, fmt.Sprintf("record refused: %v", err), envelope)
 			return
