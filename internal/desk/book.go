@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -249,7 +250,7 @@ func (b *book) show(clock tenancy.Time) (all []tenancy.View) {
 	for _, t := range b.everyone(held) {
 		all = append(all, t.Show(b.standing(t, held[t.ID]), clock, unstored[t.ID]))
 	}
-	slices.SortFunc(all, func(a, b tenancy.View) int { return tenancy.CompareIDs(a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b tenancy.View) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return all
 }
 

@@ -8,6 +8,7 @@ import (
 	"gatehouse/device"
 	"gatehouse/internal/amount"
 	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/grantlist"
 	"gatehouse/sync/wire"
 )
 
@@ -88,7 +89,7 @@ func (d *Desk) situation(s *visit, r Request) (tenancy.Situation, error) {
 		return tenancy.Situation{}, err
 	}
 	at := tenancy.Situation{Tenancy: t, Standing: d.book.standing(t, all[t.ID]), Clock: d.clock(),
-		Days: NoticeDays(d.keyring.Keys.Registry().House), Cause: tenancy.Named(r.Cause, wire.CauseMistake), Card: r.Card}
+		Days: grantlist.NoticeDays(d.keyring.Keys.Registry().House), Cause: tenancy.Named(r.Cause, wire.CauseMistake), Card: r.Card}
 	if r.Cause != "" && at.Cause == 0 {
 		return at, tenancy.Refuse(tenancy.Causes(), "this is no cause for which a tenancy ends")
 	}

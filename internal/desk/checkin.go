@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/device"
 	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keys"
 	"gatehouse/sync/wire"
 	"gatehouse/sync/wire/sealing"
@@ -50,7 +51,7 @@ func (d *Desk) CheckIn(ctx context.Context, session string, a tenancy.Arrival) (
 		return Done{}, err
 	}
 	c := j.Change
-	c.Tenancy, c.Grant = newID(), newID()
+	c.Tenancy, c.Grant = grantlist.NewID(), grantlist.NewID()
 	if c.Credentials, err = d.give(s.fresh); err != nil {
 		return Done{}, err
 	}

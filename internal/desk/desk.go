@@ -22,7 +22,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/desk/tenancy"
-	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring"
 	"gatehouse/sync/wire"
 )
@@ -156,6 +155,3 @@ type Done struct {
 func (d *Desk) done(t *tenancy.Tenancy, remarks []string) Done {
 	return Done{d.book.shown(t, d.clock()), remarks}
 }
-
-// NoticeDays is how long a notice of the landlord alone runs, in days.
-func NoticeDays(h wire.House) int { return grantlist.NoticeDays(h) }

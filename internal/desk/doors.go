@@ -60,12 +60,12 @@ func (d *Doors) publish(all tenancy.List, notices map[wire.ID]bool) {
 			is.pins[t.ID] = &tenancy.PIN{Salt: p.Salt, Hash: p.Hash, Rounds: p.Rounds}
 		}
 		for _, k := range t.Cards {
-			mark := was.marks[k.Stop]
-			if k.Stop != nil && mark == nil {
-				mark = &atomic.Bool{}
-				mark.Store(k.Stop.Used)
-			}
+			var mark *atomic.Bool
 			if k.Stop != nil {
+				if mark = was.marks[k.Stop]; mark == nil {
+					mark = &atomic.Bool{}
+					mark.Store(k.Stop.Used)
+				}
 				is.marks[k.Stop] = mark
 			}
 			for _, id := range k.Credentials {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -15,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/desk/tenancy"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/journal"
 	"gatehouse/internal/keyring"
 	"gatehouse/internal/keyring/record"
@@ -49,7 +49,7 @@ func (r *Records) registry() (*keys.Registry, error) {
 		return nil, tenancy.Refuse("give keys with gatehouse grant add, or enrol the house with gatehouse enrol", "this house has no registry, so it keeps no tenancies")
 	case reg.Trust.Version == 0 || reg.House.Version == 0:
 		return nil, tenancy.Refuse("see gatehouse status; gatehouse enrol brings them again", "what the registry signed for this house can't be read")
-	case !r.keyring.Status().HasKey:
+	case r.keyring.Keys.Building() == nil:
 		return nil, tenancy.Refuse("wait until a sibling gateway is online, which sends it; gatehouse status says what to do where there is none", "the building's key has not come yet, so no card can be named")
 	case r.key == nil:
 		return nil, tenancy.Refuse("see gatehouse status", "the gateway's own key can't be read, so nothing can be signed")
@@ -77,14 +77,9 @@ func (r *Records) catchUp() {
 	}
 }
 
-func newID() (id wire.ID) {
-	_, _ = rand.Read(id[:]) // never fails
-	return id
-}
-
 // newLine returns the random name of a numbering; never 0.
 func newLine() uint64 {
-	id := newID()
+	id := grantlist.NewID()
 	return binary.BigEndian.Uint64(id[:]) | 1
 }
 
@@ -139,7 +134,7 @@ func (r *Records) record(ctx context.Context, reg *keys.Registry, c wire.Change,
 // sign makes the record of a change: sealed for the siblings, sealed for the
 // issuer's desk, signed by the gateway.
 func (r *Records) sign(reg *keys.Registry, line, number uint64, c wire.Change, person []byte) (l record.Local, err error) {
-	rec := wire.Record{Line: line, Number: number, ID: newID()}
+	rec := wire.Record{Line: line, Number: number, ID: grantlist.NewID()}
 	plain, err := wire.Encode(c)
 	if err != nil {
 		return l, err

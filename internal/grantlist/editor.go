@@ -91,9 +91,9 @@ func (e *Editor) Add(n NewGrant) (wire.ID, error) {
 	if err != nil {
 		return wire.ID{}, fmt.Errorf("add grant: %w", err)
 	}
-	g := wire.Grant{ID: randomID(), Tenancy: n.Tenancy, Kind: n.Kind, State: wire.GrantActive, DoorSet: set}
+	g := wire.Grant{ID: NewID(), Tenancy: n.Tenancy, Kind: n.Kind, State: wire.GrantActive, DoorSet: set}
 	if n.Tenancy == (wire.ID{}) {
-		g.Tenancy = randomID()
+		g.Tenancy = NewID()
 	}
 	if g.From, err = seconds(n.From); err == nil {
 		g.Until, err = seconds(n.Until)
@@ -262,7 +262,8 @@ func (e *Editor) DoorsOf(g wire.Grant) []string {
 	return e.doors.Of(g.DoorSet)
 }
 
-func randomID() (id wire.ID) {
+// NewID makes a random id: of a grant, a tenancy, a record.
+func NewID() (id wire.ID) {
 	_, _ = rand.Read(id[:]) // never fails
 	return id
 }

@@ -16,6 +16,7 @@ import (
 	"gatehouse/internal/desk/tenancy"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/swipe"
+	"gatehouse/internal/grantlist"
 	"gatehouse/internal/socket"
 )
 
@@ -59,7 +60,7 @@ func (g counter) postDesk(r *http.Request, in control.DeskRequest) (any, error) 
 	}
 	house := s.Registry.House
 	out := control.Desk{Session: s.ID, TimeZone: g.Site.TimeZone, Doors: []string{}, Here: []string{}, Pause: map[string]int{}, Flats: append([]string{}, house.Flats...),
-		NoticeDays: desk.NoticeDays(house), Trusted: g.Clock.Read().Trusted}
+		NoticeDays: grantlist.NoticeDays(house), Trusted: g.Clock.Read().Trusted}
 	for _, gw := range house.Gateways {
 		out.Doors = append(out.Doors, gw.Doors...)
 	}

@@ -103,7 +103,7 @@ func judgeFlat(listed, known []string, text string, p wire.Person) (string, erro
 		}
 		return same, nil
 	}
-	if strings.Contains(idnumber.Fold(flat), p.Number) || naming.Names(flat, p.Name) {
+	if namesPerson(flat, p) {
 		return "", Refuse("name the flat in your own words: the gateway keeps no names", "the flat holds the tenant's name or number (refusal N12)")
 	}
 	if same, ok := naming.Same(flat, known); ok {
@@ -117,10 +117,15 @@ func judgeLabel(text string, p wire.Person) (string, error) {
 	if err != nil {
 		return "", Refuse("name the flat in your own words", "%v", err)
 	}
-	if label != "" && (strings.Contains(idnumber.Fold(label), p.Number) || naming.Names(label, p.Name)) {
+	if label != "" && namesPerson(label, p) {
 		return "", Refuse("name the flat in your own words: the gateway keeps no names", "the label holds the tenant's name or number (refusal N12)")
 	}
 	return label, nil
+}
+
+// namesPerson reports whether a text holds the name or the document's number.
+func namesPerson(text string, p wire.Person) bool {
+	return strings.Contains(idnumber.Fold(text), p.Number) || naming.Names(text, p.Name)
 }
 
 // judgeDoors returns the doors of a key in order; all of the building if none
@@ -130,14 +135,10 @@ func judgeDoors(h wire.House, want []string) ([]string, error) {
 	for _, g := range h.Gateways {
 		all = append(all, g.Doors...)
 	}
-	slices.Sort(all)
-	all = slices.Compact(all)
-	if len(want) == 0 {
+	all = slices.Compact(slices.Sorted(slices.Values(all)))
+	if want = slices.Compact(slices.Sorted(slices.Values(want))); len(want) == 0 {
 		want = all
 	}
-	want = slices.Clone(want)
-	slices.Sort(want)
-	want = slices.Compact(want)
 	for _, door := range want {
 		if !slices.Contains(all, door) {
 			return nil, Refuse("doors of the building: "+strings.Join(all, ", "), "no door %q here", door)

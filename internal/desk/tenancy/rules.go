@@ -76,10 +76,8 @@ func (s Situation) Decide(action string) ([]wire.Change, error) {
 
 // grants returns those of the tenancy's cards, each once.
 func (s Situation) grants() (all []wire.ID) {
-	seen := map[wire.ID]bool{}
 	for _, c := range s.Standing.Cards {
-		if c.State != Ended && !seen[c.grant] {
-			seen[c.grant] = true
+		if c.State != Ended && !slices.Contains(all, c.grant) {
 			all = append(all, c.grant)
 		}
 	}
@@ -154,15 +152,12 @@ const final = "gatehouse tenancy show tells the last day; only the registry can 
 // stops when the days of a notice have passed, if another card stays, and if no
 // door has taken it meanwhile.
 func (s Situation) suspend() ([]wire.Change, error) {
-	k, err := s.chosen(Active)
+	k, err := s.lost(Active)
 	if err != nil {
 		return nil, err
 	}
-	if k.Number == s.held {
-		return nil, Refuse("a card that is here is not lost: say with --card which one is", "this is the card that was held up")
-	}
 	if s.Proof != wire.ProofLandlord {
-		return []wire.Change{{Op: wire.OpSuspend, Grant: k.grant, Credentials: k.credentials}}, nil
+		return k.changed(wire.OpSuspend), nil
 	}
 	if s.staying(k) == 0 {
 		return nil, Refuse("gatehouse card replace puts another card in its place; or the tenant's PIN, or the registry",
@@ -187,7 +182,7 @@ func (s Situation) announce(k Card) ([]wire.Change, error) {
 	if k.Ending {
 		return nil, Refuse("with the tenant's PIN or another of its cards it stops at once", "card %d is to stop already", k.Number)
 	}
-	return []wire.Change{{Op: wire.OpBind, Grant: k.grant, Credentials: k.credentials}}, nil
+	return k.changed(wire.OpBind), nil
 }
 
 // resume wants the found card itself, or the PIN. The landlord can take back
@@ -198,7 +193,7 @@ func (s Situation) resume() ([]wire.Change, error) {
 		s.Card = s.held
 	}
 	if k := s.ending(); s.Proof == wire.ProofLandlord && k != nil {
-		return []wire.Change{{Op: wire.OpResume, Grant: k.grant, Credentials: k.credentials}}, nil
+		return k.changed(wire.OpResume), nil
 	}
 	k, err := s.chosen(Suspended)
 	if err != nil {
@@ -211,7 +206,7 @@ func (s Situation) resume() ([]wire.Change, error) {
 	if s.Proof == wire.ProofLandlord || s.Proof == wire.ProofCard && s.held != k.Number {
 		return nil, Refuse("hold up the very card that was found, or let the tenant type the PIN", "that card %d is found has to be shown", k.Number)
 	}
-	return []wire.Change{{Op: wire.OpResume, Grant: k.grant, Credentials: k.credentials}}, nil
+	return k.changed(wire.OpResume), nil
 }
 
 // ending returns the card that was named, or the first, if the landlord has asked
@@ -228,26 +223,21 @@ func (s Situation) ending() *Card {
 // replace binds the new card first: a crash in between leaves one card too many,
 // never a tenant without.
 func (s Situation) replace() ([]wire.Change, error) {
-	if s.Card == 0 && count(s.Standing.Cards, Active) == 0 && count(s.Standing.Cards, Suspended) == 1 {
-		return s.bind(s.only(Suspended).grant)
-	}
-	want := Active
-	if s.Card > 0 && s.Card <= len(s.Standing.Cards) && s.Standing.Cards[s.Card-1].State == Suspended {
+	cards, want := s.Standing.Cards, Active
+	if s.Card == 0 && count(cards, Active) == 0 && count(cards, Suspended) == 1 ||
+		s.Card > 0 && s.Card <= len(cards) && cards[s.Card-1].State == Suspended {
 		want = Suspended
 	}
-	k, err := s.chosen(want)
+	k, err := s.lost(want)
 	if err != nil {
 		return nil, err
-	}
-	if k.Number == s.held {
-		return nil, Refuse("a card that is here is not lost: say with --card which one is", "this is the card that was held up")
 	}
 	changes, err := s.bind(k.grant)
 	if err != nil || want == Suspended {
 		return changes, err
 	}
 	if s.Proof != wire.ProofLandlord {
-		return append(changes, wire.Change{Op: wire.OpSuspend, Grant: k.grant, Credentials: k.credentials}), nil
+		return append(changes, k.changed(wire.OpSuspend)...), nil
 	}
 	stops, err := s.announce(k)
 	return append(changes, stops...), err
@@ -283,7 +273,7 @@ func (s Situation) confirm() ([]wire.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []wire.Change{{Op: wire.OpBind, Grant: k.grant, Credentials: k.credentials}}, nil
+	return k.changed(wire.OpBind), nil
 }
 
 // setPIN needs the tenant's word: what the landlord can set, he knows.
@@ -345,12 +335,11 @@ func (s Situation) chosen(state string) (Card, error) {
 	return Card{}, Refuse("name it with --card: "+strings.Join(numbers, ", "), "this tenancy has several cards that are %s", state)
 }
 
-// only returns the first card in that state.
-func (s Situation) only(state string) (k Card) {
-	for _, k = range s.Standing.Cards {
-		if k.State == state {
-			return k
-		}
+// lost returns the chosen card, which may not be the one that was held up.
+func (s Situation) lost(state string) (Card, error) {
+	k, err := s.chosen(state)
+	if err == nil && k.Number == s.held {
+		err = Refuse("a card that is here is not lost: say with --card which one is", "this is the card that was held up")
 	}
-	return k
+	return k, err
 }

@@ -49,6 +49,11 @@ type Card struct {
 	credentials []wire.CredentialID
 }
 
+// changed is one change of the card under its grant.
+func (c Card) changed(op wire.Op) []wire.Change {
+	return []wire.Change{{Op: op, Grant: c.grant, Credentials: c.credentials}}
+}
+
 // cards groups what a tenancy holds into cards. What the file does not group
 // counts as one card a grant: then nobody takes two forms for two cards.
 func (t *Tenancy) cards(held []wire.Grant) []Card {

@@ -6,8 +6,6 @@
 package tenancy
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 
 	"gatehouse/sync/wire"
@@ -16,15 +14,15 @@ import (
 // Tenancy is one person in one flat, as the desk's file keeps it. Times are unix s,
 // 0 for none.
 type Tenancy struct {
-	ID     wire.ID
-	Lease  Lease
-	Notice Notice
-	End    End
-	Told   bool // its tenant was told of the notice at a door
-	PIN    *PIN // nil: none
-	Cards  []KeptCard
+	ID wire.ID `json:"id"`
+	Lease
+	Notice
+	End
+	Told  bool       `json:"was_told,omitempty"` // its tenant was told of the notice at a door
+	PIN   *PIN       `json:"pin,omitempty"`      // nil: none
+	Cards []KeptCard `json:"cards,omitempty"`
 
-	Decided Decision // by the active list; not in the file
+	Decided Decision `json:"-"` // by the active list
 }
 
 // Lease is what the check-in said.
@@ -54,39 +52,13 @@ type End struct {
 	Gone  uint32     `json:"gone,omitempty"` // since when the active list names it no more
 }
 
-// form is a tenancy as the file has it: one flat object.
-type form = struct {
-	ID wire.ID `json:"id"`
-	Lease
-	Notice
-	End
-	Told  bool       `json:"was_told,omitempty"`
-	PIN   *PIN       `json:"pin,omitempty"`
-	Cards []KeptCard `json:"cards,omitempty"`
-}
-
-// MarshalJSON writes the tenancy as one flat object.
-func (t Tenancy) MarshalJSON() ([]byte, error) {
-	return json.Marshal(form{t.ID, t.Lease, t.Notice, t.End, t.Told, t.PIN, t.Cards})
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (t *Tenancy) UnmarshalJSON(text []byte) error {
-	var f form
-	err := json.Unmarshal(text, &f)
-	*t = Tenancy{ID: f.ID, Lease: f.Lease, Notice: f.Notice, End: f.End, Told: f.Told, PIN: f.PIN, Cards: f.Cards}
-	return err
-}
-
 // List is all tenancies that a gateway keeps.
 type List []*Tenancy
 
 // Find returns the tenancy of that id, nil if the list has none.
 func (l List) Find(id wire.ID) *Tenancy {
-	for _, t := range l {
-		if t.ID == id {
-			return t
-		}
+	if i := slices.IndexFunc(l, func(t *Tenancy) bool { return t.ID == id }); i >= 0 {
+		return l[i]
 	}
 	return nil
 }
@@ -243,5 +215,35 @@ func (t *Tenancy) Holding(id wire.CredentialID) *KeptCard {
 	return nil
 }
 
-// CompareIDs orders ids by their bytes.
-func CompareIDs(a, b wire.ID) int { return bytes.Compare(a[:], b[:]) }
+// KeptCard is the forms in which the readers see one card, under one grant, and on
+// whose word it came.
+type KeptCard struct {
+	Grant       wire.ID             `json:"grant"`
+	Credentials []wire.CredentialID `json:"credentials"`
+	Since       uint32              `json:"since"`
+	// Unproven: it came on the landlord's word and no tenant has confirmed it, so
+	// it opens and proves nothing.
+	Unproven bool   `json:"unproven,omitempty"`
+	Word     uint32 `json:"word,omitempty"`     // when the newest word on it was given: an older one that comes late, or again, changes nothing
+	Stopped  bool   `json:"stopped,omitempty"`  // suspended, on the landlord's word alone
+	Reported bool   `json:"reported,omitempty"` // suspended by a desk's record; else by the registry
+	Stop     *Stop  `json:"stop,omitempty"`
+}
+
+// Stop is a suspension that the landlord has asked for on his word alone. The
+// card goes on opening until the days of a notice have passed, and for good if a
+// door takes it meanwhile: then it is not lost.
+type Stop struct {
+	Left uint32 `json:"left,omitempty"` // s that this gateway still has to run until then; 0: a sibling counts them
+	Used bool   `json:"used,omitempty"` // a door here has taken the card since
+}
+
+// among reports whether all forms of the card are among ids.
+func (c *KeptCard) among(ids []wire.CredentialID) bool {
+	return len(c.Credentials) > 0 && !slices.ContainsFunc(c.Credentials, func(id wire.CredentialID) bool { return !slices.Contains(ids, id) })
+}
+
+// Meets reports whether any form of the card is among ids.
+func (c *KeptCard) Meets(ids []wire.CredentialID) bool {
+	return slices.ContainsFunc(ids, func(id wire.CredentialID) bool { return slices.Contains(c.Credentials, id) })
+}

@@ -6,17 +6,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// What the registry can have decided on a notice.
-const (
-	upheld   = "upheld"
-	rejected = "rejected"
-)
-
 // Told says whether a tenant was told of a notice. It would tell that somebody
 // came home, so nothing is said before the notice has ended.
 type Told uint8
 
-// What is said of it.
 const (
 	ToldUnsaid Told = iota
 	ToldNotYet
@@ -53,9 +46,9 @@ type Term struct {
 func (t *Tenancy) shownDecision(s Standing) string {
 	switch {
 	case s.upheld != 0:
-		return upheld
+		return "upheld"
 	case t.Decided.rejected != 0 && t.OnNotice() == 0:
-		return rejected
+		return "rejected"
 	}
 	return ""
 }

@@ -1,18 +1,24 @@
 package tenancy
 
 import (
+	"fmt"
 	"strings"
 
+	"gatehouse/internal/amount"
 	"gatehouse/internal/idnumber"
+	"gatehouse/internal/naming"
 	"gatehouse/sync/wire"
 )
 
-// Named finds a value by its stable name; 0 if no value has it. Hyphens and
-// letter case do not matter.
-func Named[T interface {
+// word is a value with a stable name, counted from 1.
+type word interface {
 	~uint8
 	String() string
-}](text string, last T) T {
+}
+
+// Named finds a value by its stable name; 0 if no value has it. Hyphens and
+// letter case do not matter.
+func Named[T word](text string, last T) T {
 	text = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text)), "-", "_")
 	for v := T(1); v <= last; v++ {
 		if v.String() == text {
@@ -23,10 +29,7 @@ func Named[T interface {
 }
 
 // list writes the names of all values from 1 to last.
-func list[T interface {
-	~uint8
-	String() string
-}](last T) string {
+func list[T word](last T) string {
 	var all []string
 	for v := T(1); v <= last; v++ {
 		all = append(all, v.String())
@@ -64,4 +67,51 @@ func common(a, b string) (n int) {
 		n++
 	}
 	return n
+}
+
+// Refusal is an answer that the person at the desk can act on. It never holds
+// a name or a number.
+type Refusal struct {
+	Message string
+	Hint    string // what to do; may be empty
+	Busy    bool   // somebody else is at the desk
+}
+
+func (r *Refusal) Error() string { return r.Message }
+
+// Refuse returns a Refusal.
+func Refuse(hint, format string, args ...any) error {
+	return &Refusal{Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// Lookup finds a tenancy by id or the start of one, flat or label. An id finds one that
+// is over too. The error is a Refusal.
+func (l List) Lookup(text string, over func(*Tenancy) bool) (*Tenancy, error) {
+	text = strings.TrimSpace(text)
+	var found []*Tenancy
+	past := ""
+	for _, t := range l {
+		byID := len(text) >= 4 && strings.HasPrefix(t.ID.String(), strings.ToLower(text))
+		byWord := text != "" && (naming.Fold(t.Lease.Flat) == naming.Fold(text) || naming.Fold(t.Lease.Label) == naming.Fold(text))
+		switch {
+		case byID, byWord && !over(t):
+			found = append(found, t)
+		case byWord:
+			past = t.ID.String()[:8]
+		}
+	}
+	switch len(found) {
+	case 0:
+		if past != "" {
+			return nil, Refuse("by its id it can still be shown: "+past, "the tenancy of %q is over", text)
+		}
+		return nil, Refuse("gatehouse tenancy list shows them", "no tenancy %q here", text)
+	case 1:
+		return found[0], nil
+	}
+	var words []string
+	for _, t := range found {
+		words = append(words, t.Word())
+	}
+	return nil, Refuse("name it by its id: "+strings.Join(words, ", "), "%q names %s", text, amount.Of(len(found), "tenancy"))
 }
