@@ -59,18 +59,7 @@ type Form struct {
 // certain, and first of all in the form by which cards of its length are known
 // everywhere: two numbers that differ have different first forms.
 func (n Number) Forms(shapes []Shape) []Form {
-	all := []Form{{n.first(), n.bits.Len()}}
-	return n.add(all, shapes)
-}
-
-func (n Number) first() device.Card {
-	switch n.bits.Len() {
-	case bitsW26:
-		return framed("H10301", n.bits.Uint64(0, bitsW26))
-	case bitsW34:
-		return framed("H10306", n.bits.Uint64(0, bitsW34))
-	}
-	return n.bits
+	return n.add(n.add(nil, []Shape{n.usual()}), shapes)
 }
 
 func (n Number) add(all []Form, shapes []Shape) []Form {
@@ -101,8 +90,8 @@ func (n Number) shaped(s Shape) (device.Card, error) {
 	return f.Frame(v)
 }
 
-// NumberOf returns the number of a card that a reader sent: bare, or between two
-// parity bits that are right; false where it may be anything. Nothing is cut off a W34: it may be another chip, and a
+// Of returns the number of a card that a reader sent: bare, or between two parity bits that
+// are right; false where it may be anything. Nothing is cut off a W34: it may be another chip, and a
 // guess at its W26 form could be some other person's card.
 func Of(c device.Card) (Number, bool) {
 	switch c.Len() {
@@ -163,18 +152,4 @@ func Derive(c device.Card) []device.Card {
 		cards = append(cards, f.Card)
 	}
 	return cards
-}
-
-// framed puts the number of a card between the parity bits of H10301 (24 bits)
-// or H10306 (32 bits).
-func framed(format string, v uint64) device.Card {
-	f, ok := wiegand.Lookup(format)
-	if !ok {
-		panic("no format " + format) // the table is a constant
-	}
-	c, err := f.Frame(v)
-	if err != nil {
-		panic(err) // v is in range by its callers
-	}
-	return c
 }

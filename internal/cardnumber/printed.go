@@ -1,6 +1,7 @@
 package cardnumber
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -33,9 +34,10 @@ type printedForm struct {
 	base    int
 	reverse bool // the bytes
 	fixed   bool // no reader is known to cut it
+	uid     bool // of a chip: all of it, in as many hex digits as uidDigits has
 }
 
-// printedForms are the printed forms but for UIDs: the low bits of an EM4100, or all.
+// printedForms are the low bits of an EM4100, or all, and UIDs.
 func printedForms() []printedForm {
 	return []printedForm{
 		{name: "3+5D", digits: []int{3, 5}, bits: []int{8, 16}, base: 10},
@@ -49,14 +51,20 @@ func printedForms() []printedForm {
 		{name: "6H", digits: []int{6}, bits: []int{24}, base: 16},
 		{name: "8H", digits: []int{8}, bits: []int{32}, base: 16},
 		{name: "10H", digits: []int{10}, bits: []int{40}, base: 16},
+		{name: "uid", uid: true},
+		{name: "uid-reversed", uid: true, reverse: true},
 	}
 }
 
-// Forms of a UID.
-const (
-	formUID         = "uid"
-	formUIDReversed = "uid-reversed"
-)
+// formOf finds a form by its name.
+func formOf(name string) (f printedForm, ok bool) {
+	for _, f := range printedForms() {
+		if strings.EqualFold(f.name, name) {
+			return f, true
+		}
+	}
+	return f, false
+}
 
 // uidDigits are the hex digits of UIDs of ISO/IEC 14443.
 var uidDigits = []int{8, 14, 20}
@@ -67,7 +75,7 @@ func PrintedForms() []string {
 	for _, f := range printedForms() {
 		names = append(names, f.name)
 	}
-	return append(names, formUID, formUIDReversed)
+	return names
 }
 
 // ParsePrinted returns the number that is printed on a card. Forms, each with all its
@@ -95,37 +103,31 @@ func ParsePrinted(number, form string) (Number, error) {
 	if strings.Contains(number, "E+") {
 		return Number{}, ErrLost
 	}
-	if strings.EqualFold(form, formUID) || strings.EqualFold(form, formUIDReversed) {
-		return parseUID(number, strings.EqualFold(form, formUIDReversed))
+	switch f, ok := formOf(form); {
+	case !ok:
+		return Number{}, ErrForm
+	case f.uid:
+		return parseUID(number, f.reverse)
+	default:
+		return f.parse(number)
 	}
-	for _, f := range printedForms() {
-		if strings.EqualFold(f.name, form) {
-			return f.parse(number)
-		}
-	}
-	return Number{}, ErrForm
 }
 
 // Fill puts the zeros back that a spreadsheet took from the front of a number, or of
 // its parts.
 func Fill(number, form string) string {
-	if strings.EqualFold(form, formUID) || strings.EqualFold(form, formUIDReversed) {
-		if slices.Contains(uidDigits, len(number)+1) {
-			return "0" + number
-		}
+	f, ok := formOf(form)
+	switch {
+	case f.uid && slices.Contains(uidDigits, len(number)+1):
+		return "0" + number
+	case f.uid || !ok:
 		return number
 	}
-	for _, f := range printedForms() {
-		if !strings.EqualFold(f.name, form) {
-			continue
-		}
-		parts := f.cut(number)
-		for i := range parts {
-			parts[i] = strings.Repeat("0", max(0, f.digits[i]-len(parts[i]))) + parts[i]
-		}
-		return strings.Join(parts, ",")
+	parts := f.cut(number)
+	for i := range parts {
+		parts[i] = strings.Repeat("0", max(0, f.digits[i]-len(parts[i]))) + parts[i]
 	}
-	return number
+	return strings.Join(parts, ",")
 }
 
 // TwoPrints reads what some cards have on them and lists repeat in one cell: two numbers
@@ -247,20 +249,12 @@ func digits(s string, n, base int, limit uint64) (uint64, error) {
 }
 
 func parseUID(number string, reverse bool) (Number, error) {
-	hex := bareHex(number)
-	if slices.Contains(uidDigits, len(hex)+1) && strings.Trim(hex, "0123456789") == "" {
+	digits := bareHex(number)
+	if slices.Contains(uidDigits, len(digits)+1) && strings.Trim(digits, "0123456789") == "" {
 		return Number{}, ErrZeros
 	}
-	b := make([]byte, len(hex)/2)
-	for i := range b {
-		v, err := strconv.ParseUint(hex[2*i:2*i+2], 16, 8)
-		if err != nil {
-			b = nil
-			break
-		}
-		b[i] = byte(v)
-	}
-	if b == nil || !slices.Contains(uidDigits, len(hex)) {
+	b, err := hex.DecodeString(digits)
+	if err != nil || !slices.Contains(uidDigits, len(digits)) {
 		return Number{}, errors.New("printed number: a UID has 8, 14 or 20 hex digits")
 	}
 	if reverse {

@@ -24,7 +24,7 @@ type Draft struct {
 
 // NewDraft makes one that follows a list; the zero manifest: none.
 func NewDraft(building string, base wire.Manifest, hash wire.Hash) *Draft {
-	return &Draft{Building: building, base: base, hash: hash, doors: Doors{base.Doors, base.DoorSets}}
+	return &Draft{Building: building, base: base, hash: hash, doors: DoorsOf(&base)}
 }
 
 // DoorSet finds or makes the set of these doors (Doors.Set).

@@ -1,6 +1,7 @@
 package grantlist
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -87,18 +88,8 @@ func (e *Editor) Add(n NewGrant) (wire.ID, error) {
 	if len(n.Credentials) == 0 {
 		return wire.ID{}, errors.New("add grant: no credential")
 	}
-	set, err := e.DoorSet(n.Doors)
-	if err != nil {
-		return wire.ID{}, fmt.Errorf("add grant: %w", err)
-	}
-	g := wire.Grant{ID: NewID(), Tenancy: n.Tenancy, Kind: n.Kind, State: wire.GrantActive, DoorSet: set}
-	if n.Tenancy == (wire.ID{}) {
-		g.Tenancy = NewID()
-	}
-	if g.From, err = seconds(n.From); err == nil {
-		g.Until, err = seconds(n.Until)
-	}
-	if err != nil {
+	g := wire.Grant{ID: NewID(), Tenancy: cmp.Or(n.Tenancy, NewID()), State: wire.GrantActive}
+	if err := e.amend(&g, n); err != nil {
 		return wire.ID{}, fmt.Errorf("add grant: %w", err)
 	}
 	lines := make([]wire.Grant, 0, len(n.Credentials))
@@ -114,6 +105,19 @@ func (e *Editor) Add(n NewGrant) (wire.ID, error) {
 		e.labels[g.ID] = n.Label
 	}
 	return g.ID, nil
+}
+
+// amend gives a record kind, doors and term.
+func (e *Editor) amend(g *wire.Grant, n NewGrant) (err error) {
+	g.Kind = n.Kind
+	if g.DoorSet, err = e.DoorSet(n.Doors); err != nil {
+		return err
+	}
+	if g.From, err = seconds(n.From); err != nil {
+		return err
+	}
+	g.Until, err = seconds(n.Until)
+	return err
 }
 
 // checkLines is the codec's own check of the records of one grant.
@@ -132,12 +136,9 @@ func (e *Editor) Bind(grant wire.ID, credential wire.CredentialID) error {
 		return errors.New("bind card: no such grant")
 	}
 	g := lines[0]
-	g.Credential = credential
-	g.State = wire.GrantActive
-	for _, l := range lines {
-		if l.State == wire.GrantRevoked {
-			return errors.New("bind card: the grant is revoked, for good: add a new one")
-		}
+	g.Credential, g.State = credential, wire.GrantActive
+	if slices.ContainsFunc(lines, func(l wire.Grant) bool { return l.State == wire.GrantRevoked }) {
+		return errors.New("bind card: the grant is revoked, for good: add a new one")
 	}
 	lines = append(lines, g)
 	if err := checkLines(lines); err != nil {
@@ -154,20 +155,10 @@ func (e *Editor) Amend(grant wire.ID, n NewGrant) error {
 	if len(lines) == 0 {
 		return errors.New("amend grant: no such grant")
 	}
-	set, err := e.DoorSet(n.Doors)
-	if err != nil {
-		return fmt.Errorf("amend grant: %w", err)
-	}
-	from, err := seconds(n.From)
-	if err != nil {
-		return fmt.Errorf("amend grant: %w", err)
-	}
-	until, err := seconds(n.Until)
-	if err != nil {
-		return fmt.Errorf("amend grant: %w", err)
-	}
 	for i := range lines {
-		lines[i].Kind, lines[i].DoorSet, lines[i].From, lines[i].Until = n.Kind, set, from, until
+		if err := e.amend(&lines[i], n); err != nil {
+			return fmt.Errorf("amend grant: %w", err)
+		}
 	}
 	if err := checkLines(lines); err != nil {
 		return fmt.Errorf("amend grant: %w", err)

@@ -1,6 +1,7 @@
 package grantlist
 
 import (
+	"cmp"
 	"slices"
 
 	"gatehouse/sync/wire"
@@ -9,9 +10,8 @@ import (
 // Contents are the rows of a list, or of a list with the changes made at a
 // building, and what its sets of doors mean.
 type Contents struct {
-	Doors    []string
-	DoorSets [][]uint16
-	Grants   []wire.Grant // in the order of a list
+	Doors  Doors
+	Grants []wire.Grant // in the order of a list
 }
 
 // Losses returns the tenancies that lose something between two lists: a
@@ -22,7 +22,7 @@ type Contents struct {
 // loss. Gateways and issuers count with it. It is pure.
 func Losses(before, after Contents, now int64) map[wire.ID]bool {
 	lost := make(map[wire.ID]bool)
-	doors := doorsKept{before, after, make(map[[2]uint16]bool)}
+	doors := doorsKept{before.Doors, after.Doors, make(map[[2]uint16]bool)}
 	for i := range before.Grants {
 		if g := &before.Grants[i]; opens(g, now) && !lost[g.Tenancy] && !after.keep(g, doors, now) {
 			lost[g.Tenancy] = true
@@ -74,7 +74,7 @@ func (c Contents) keep(g *wire.Grant, doors doorsKept, now int64) bool {
 
 // doorsKept compares sets of doors of two lists by the doors' ids, each pair once.
 type doorsKept struct {
-	before, after Contents
+	before, after Doors
 	known         map[[2]uint16]bool
 }
 
@@ -83,9 +83,8 @@ func (d doorsKept) in(before, after uint16) bool {
 	pair := [2]uint16{before, after}
 	kept, known := d.known[pair]
 	if !known {
-		have := Doors{d.after.Doors, d.after.DoorSets}.Of(after)
-		want := Doors{d.before.Doors, d.before.DoorSets}.Of(before)
-		kept = !slices.ContainsFunc(want, func(door string) bool { return !slices.Contains(have, door) })
+		have := d.after.Of(after)
+		kept = !slices.ContainsFunc(d.before.Of(before), func(door string) bool { return !slices.Contains(have, door) })
 		d.known[pair] = kept
 	}
 	return kept
@@ -93,8 +92,5 @@ func (d doorsKept) in(before, after uint16) bool {
 
 // NoticeDays is how long a notice of the landlord alone runs in a house, in days.
 func NoticeDays(h wire.House) int {
-	if h.NoticeDays == 0 {
-		return 3
-	}
-	return int(h.NoticeDays)
+	return cmp.Or(int(h.NoticeDays), 3)
 }

@@ -1,12 +1,16 @@
 package keys
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"gatehouse/device"
 	"gatehouse/sync/wire"
@@ -57,11 +61,11 @@ func (k *BuildingKey) Identify(c device.Card) (id wire.CredentialID) {
 
 // Seal encrypts the key to a public key of HPKE, for the gateway of that address
 // or for escrow: its number, then its 32 bytes.
-func (b *BuildingKey) Seal(public []byte, address string) ([]byte, error) {
-	if b == nil {
+func (k *BuildingKey) Seal(public []byte, address string) ([]byte, error) {
+	if k == nil {
 		return nil, errors.New("share building key: there is none")
 	}
-	plain := append([]byte{b.number}, b.secret[:]...)
+	plain := append([]byte{k.number}, k.secret[:]...)
 	sealed, err := sealing.Seal(public, sealing.BuildingKey, address, plain)
 	if err != nil {
 		return nil, fmt.Errorf("seal building key: %w", err)
@@ -81,4 +85,87 @@ func UnsealBuildingKey(private []byte, address string, sealed []byte) (*Building
 	}
 	b.number, b.secret = plain[0], [32]byte(plain[1:])
 	return b, nil
+}
+
+// dayLong is measured on the monotonic clock: setting the time makes no new key
+// and keeps no old one.
+const dayLong = 24 * time.Hour
+
+// Daily makes ids of cards that nobody knows, under a random key that lives in memory
+// only, for at most 24 h: it tells repeats from each other within a day, and leaves no
+// track of strangers over days. The zero Daily is ready. It is safe for concurrent use.
+type Daily struct {
+	mu   sync.Mutex
+	key  *BuildingKey
+	made time.Time
+}
+
+// Identify returns the id of a card under the key of this day.
+func (d *Daily) Identify(c device.Card) wire.CredentialID { return d.get().Identify(c) }
+
+func (d *Daily) get() *BuildingKey {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.key == nil || time.Since(d.made) >= dayLong {
+		d.key, d.made = &BuildingKey{number: anonymousKey}, time.Now()
+		_, _ = rand.Read(d.key.secret[:]) // never fails
+	}
+	return d.key
+}
+
+// recordsLabel makes another key of the building's for tenancy records.
+const recordsLabel = "gatehouse records v1"
+
+// SealRecord encrypts a change for the gateways of the building: the number of
+// the building's key, a random nonce of 12 bytes, then AES-256-GCM under
+// HMAC-SHA256(building key, "gatehouse records v1"), without associated data.
+func (k *BuildingKey) SealRecord(c wire.Change) ([]byte, error) {
+	if k == nil {
+		return nil, errors.New("seal record: no building key")
+	}
+	plain, err := wire.Encode(c)
+	if err != nil {
+		return nil, fmt.Errorf("seal record: %w", err)
+	}
+	aead := k.records()
+	out := make([]byte, 1+aead.NonceSize(), 1+aead.NonceSize()+len(plain)+aead.Overhead())
+	out[0] = k.number
+	_, _ = rand.Read(out[1:]) // never fails
+	return aead.Seal(out, out[1:], plain, nil), nil
+}
+
+// ErrOtherKey means a record under a building key that the gateway has not.
+var ErrOtherKey = errors.New("sealed under another building key")
+
+// OpenRecord opens what SealRecord made at any gateway of the building.
+func (k *BuildingKey) OpenRecord(sealed []byte) (c wire.Change, err error) {
+	if k == nil || len(sealed) > 0 && sealed[0] != k.number {
+		return c, fmt.Errorf("open record: %w", ErrOtherKey)
+	}
+	aead := k.records()
+	if len(sealed) < 1+aead.NonceSize() {
+		return c, fmt.Errorf("open record: %w: %d bytes", wire.ErrMalformed, len(sealed))
+	}
+	plain, err := aead.Open(nil, sealed[1:1+aead.NonceSize()], sealed[1+aead.NonceSize():], nil)
+	if err != nil {
+		return c, fmt.Errorf("open record: %w: %w", wire.ErrMalformed, err)
+	}
+	if err := wire.Decode(plain, &c); err != nil {
+		return wire.Change{}, fmt.Errorf("open record: %w", err)
+	}
+	return c, nil
+}
+
+func (k *BuildingKey) records() cipher.AEAD {
+	mac := hmac.New(sha256.New, k.secret[:])
+	mac.Write([]byte(recordsLabel))
+	block, err := aes.NewCipher(mac.Sum(nil))
+	if err != nil {
+		panic(err) // 32 bytes are a key
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	return aead
 }

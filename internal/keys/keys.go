@@ -6,6 +6,7 @@ package keys
 
 import (
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -92,18 +93,25 @@ func LoadIssuers(path string) ([]wire.Key, error) {
 				return nil, fmt.Errorf("load issuer keys: %s: epoch: %w", path, err)
 			}
 		}
-		parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
-		public, ok := parsed.(ed25519.PublicKey)
-		if err != nil || !ok || block.Type != publicBlock {
-			return nil, fmt.Errorf("load issuer keys: %s: not an Ed25519 public key", path)
+		if key.Public, err = publicKey(block); err != nil {
+			return nil, fmt.Errorf("load issuer keys: %s: %w", path, err)
 		}
-		key.Public = public
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("load issuer keys: %s: no PEM block", path)
 	}
 	return keys, nil
+}
+
+// publicKey reads the public key in a block.
+func publicKey(block *pem.Block) (ed25519.PublicKey, error) {
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	public, ok := parsed.(ed25519.PublicKey)
+	if err != nil || !ok || block.Type != publicBlock {
+		return nil, errors.New("not an Ed25519 public key")
+	}
+	return public, nil
 }
 
 // SaveIssuer writes an issuer's public key to a new file, for the gateway.
@@ -159,22 +167,12 @@ func readBlock(path, kind string) (*pem.Block, error) {
 }
 
 // saveNew writes a file that is not there yet: after a crash the whole of it is
-// there, or none. It takes a second name and no hard link, because sticks are FAT
-// and know none. One writer a path.
+// there, or none. One writer a path.
 func saveNew(path string, block *pem.Block) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("save %s: it is there already and stays as it is: %w", path, fs.ErrExist)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("save %s: %w", path, err)
 	}
-	data := pem.EncodeToMemory(block)
-	if data == nil {
-		return fmt.Errorf("save %s: no PEM block", path)
-	}
-	if err := durable.Remove(path + ".new"); err != nil { // of a crash, or with another's mode
-		return fmt.Errorf("save %s: %w", path, err)
-	}
-	if err := durable.WriteFile(path, data, 0o600); err != nil {
+	if err := durable.Create(path, func(temp string) error { return os.WriteFile(temp, pem.EncodeToMemory(block), 0o600) }); err != nil {
 		return fmt.Errorf("save: %w", err)
 	}
 	return nil
@@ -186,4 +184,45 @@ func IsWhole(path string) bool {
 	data, err := os.ReadFile(path)
 	block, _ := pem.Decode(data)
 	return err != nil || block != nil
+}
+
+// Install writes the keys that a gateway needs into its directory of keys: the
+// issuer's public key, the building's key, and one of its own that it makes
+// now. It returns the paths. An Install that was interrupted goes on; keys of
+// another building or issuer are never overwritten.
+func Install(dir string, issuer ed25519.PublicKey, building *BuildingKey) ([]string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("install keys: %w", err)
+	}
+	_, own, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("install keys: %w", err)
+	}
+	gatewayPath, issuerPath, buildingPath := filepath.Join(dir, GatewayKeyFile), filepath.Join(dir, IssuerFile), filepath.Join(dir, BuildingKeyFile)
+	if err := SavePrivateKey(gatewayPath, own); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	err = SaveIssuer(issuerPath, wire.Key{Role: wire.RoleIssuer, Public: issuer})
+	if errors.Is(err, fs.ErrExist) {
+		err = isIssuer(issuerPath, issuer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// The building's key comes last: with it the gateway has its keys.
+	if err := SaveBuildingKey(buildingPath, building); err != nil {
+		return nil, err
+	}
+	return []string{gatewayPath, issuerPath, buildingPath}, nil
+}
+
+func isIssuer(path string, issuer ed25519.PublicKey) error {
+	keys, err := LoadIssuers(path)
+	if err != nil {
+		return err
+	}
+	if len(keys) != 1 || !keys[0].Public.Equal(issuer) {
+		return fmt.Errorf("install keys: %s has another issuer's key, and stays as it is", path)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package keys
 
 import (
 	"crypto/ed25519"
-	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -157,10 +156,9 @@ func LoadRoot(path string) (ed25519.PublicKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load root key: %w", err)
 	}
-	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
-	public, ok := parsed.(ed25519.PublicKey)
-	if err != nil || !ok {
-		return nil, fmt.Errorf("load root key: %s: not an Ed25519 public key", path)
+	public, err := publicKey(block)
+	if err != nil {
+		return nil, fmt.Errorf("load root key: %s: %w", path, err)
 	}
 	return public, nil
 }

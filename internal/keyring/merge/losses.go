@@ -30,7 +30,7 @@ func (s *State) Losses(next *signedlist.List, took Restraint, past int64, proved
 	compare := func(records record.Set, open map[wire.ID]bool) map[wire.ID]bool {
 		before, _, _ := combine(s.Counted(), nil, records, s.Over.Known, s.Limits)
 		after, _, _ := combine(counts, nil, records, over, limits)
-		return lossesOf(before, after, s.List.SameDoors(next), open, past)
+		return lossesOf(before, after, grantlist.DoorsOf(&s.List.Manifest).SameIn(grantlist.DoorsOf(&next.Manifest)), open, past)
 	}
 	records := aged(s.Records)
 	objected := objectedTo(records)

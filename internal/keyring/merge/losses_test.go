@@ -21,7 +21,7 @@ func TestLossesMissNobody(t *testing.T) {
 	test := t
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) grantlist.Contents {
-			c := grantlist.Contents{Doors: rapid.Permutation(ids).Draw(t, name+" doors"), DoorSets: rapid.SliceOfN(sets, 2, 2).Draw(t, name+" sets")}
+			c := grantlist.Contents{Doors: grantlist.Doors{IDs: rapid.Permutation(ids).Draw(t, name+" doors"), Sets: rapid.SliceOfN(sets, 2, 2).Draw(t, name+" sets")}}
 			for i := range byte(rapid.IntRange(0, 4).Draw(t, name+" rows")) {
 				g := row(i+1, rapid.IntRange(1, 2).Draw(t, "card"))
 				g.Tenancy = wire.ID{9, rapid.Byte().Draw(t, "tenancy") % 2}
@@ -53,7 +53,7 @@ func TestLossesMissNobody(t *testing.T) {
 func grantsFrom(t *testing.T, c grantlist.Contents) *access.Grants {
 	bucket, err := wire.EncodeBucket(c.Grants)
 	must(t, err)
-	l := &signedlist.List{Manifest: wire.Manifest{Buckets: []wire.Hash{sha256.Sum256(bucket)}, Doors: c.Doors, DoorSets: c.DoorSets}}
+	l := &signedlist.List{Manifest: wire.Manifest{Buckets: []wire.Hash{sha256.Sum256(bucket)}, Doors: c.Doors.IDs, DoorSets: c.Doors.Sets}}
 	must(t, l.Fill(nil, func(int) []byte { return bucket }))
 	return l.Grants
 }

@@ -20,12 +20,12 @@ func viewOf(l *signedlist.List) View {
 	if l == nil {
 		return View{}
 	}
-	return View{l.Grants, grantlist.Doors{IDs: l.Manifest.Doors, Sets: l.Manifest.DoorSets}}
+	return View{l.Grants, grantlist.DoorsOf(&l.Manifest)}
 }
 
 // Contents returns what opens in order, in some buckets (nil: in all).
 func (v View) Contents(in func(i int) bool) grantlist.Contents {
-	c := grantlist.Contents{Doors: v.Doors.IDs, DoorSets: v.Doors.Sets}
+	c := grantlist.Contents{Doors: v.Doors}
 	for i := range 1 << v.Grants.Bits() {
 		if in == nil || in(i) {
 			c.Grants = append(c.Grants, v.Grants.Bucket(i).Records()...)

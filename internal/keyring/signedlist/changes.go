@@ -80,13 +80,6 @@ func (l *List) differing(other *List) iter.Seq[*wire.Grant] {
 	}
 }
 
-// SameDoors reports whether the sets of doors of the list mean the same in next.
-func (l *List) SameDoors(next *List) bool {
-	m, n := &l.Manifest, &next.Manifest
-	return len(m.Doors) <= len(n.Doors) && slices.Equal(m.Doors, n.Doors[:len(m.Doors)]) &&
-		len(m.DoorSets) <= len(n.DoorSets) && slices.EqualFunc(m.DoorSets, n.DoorSets[:len(m.DoorSets)], slices.Equal)
-}
-
 // Notices yields the notices of which the list (nil: none) tells, as it heard of them;
 // none of the first format does.
 func (l *List) Notices() iter.Seq[*wire.Word] {

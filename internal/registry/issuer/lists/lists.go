@@ -8,7 +8,6 @@ package lists
 import (
 	"crypto/sha256"
 	"errors"
-	"slices"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -146,15 +145,13 @@ func Proved(m wire.Manifest, all []api.Logged) ([]Logged, bool) {
 
 // Contents are rows under the doors of the list, as losses are counted by.
 func (l *Signed) Contents(rows []wire.Grant) grantlist.Contents {
-	return grantlist.Contents{Doors: l.Manifest.Doors, DoorSets: l.Manifest.DoorSets, Grants: rows}
+	return grantlist.Contents{Doors: grantlist.DoorsOf(&l.Manifest), Grants: rows}
 }
 
 // Replaced are the rows of the list that do not stand in next as they are: all of
 // them where the sets of doors mean something else there.
 func (l *Signed) Replaced(next *Signed) (rows []wire.Grant) {
-	m, n := &l.Manifest, &next.Manifest
-	if len(m.Doors) > len(n.Doors) || !slices.Equal(m.Doors, n.Doors[:len(m.Doors)]) || len(m.DoorSets) > len(n.DoorSets) ||
-		!slices.EqualFunc(m.DoorSets, n.DoorSets[:len(m.DoorSets)], slices.Equal) {
+	if !grantlist.DoorsOf(&l.Manifest).SameIn(grantlist.DoorsOf(&next.Manifest)) {
 		return l.Grants
 	}
 	rest := next.Grants // both are sorted
