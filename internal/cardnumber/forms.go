@@ -146,9 +146,11 @@ func (n Number) usual() Shape {
 
 // Derive is DeriveFor the readers that any gateway may have, cards alone: 40 bits of
 // EM4100 make a W26 and a W34.
-func Derive(c device.Card) []device.Card {
-	var cards []device.Card
-	for _, f := range DeriveFor(c, DerivedShapes()) {
+func Derive(c device.Card) []device.Card { return Cards(DeriveFor(c, DerivedShapes())) }
+
+// Cards are the cards of forms alone.
+func Cards(forms []Form) (cards []device.Card) {
+	for _, f := range forms {
 		cards = append(cards, f.Card)
 	}
 	return cards

@@ -3,7 +3,6 @@ package keyring
 import (
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -24,7 +23,6 @@ import (
 // active is the list that is active with all that is laid over it, what of it opens, and
 // how it is stored. Whoever changes something of it holds mu, and calls refresh.
 type active struct {
-	opts   *Options
 	dir    *files.Dir
 	keys   *keys.Store
 	time   *signedtime.Times
@@ -192,10 +190,8 @@ func (a *active) settled(l *signedlist.List) error {
 	a.stored = l
 	a.saveMarks(a.marksAfter(l))
 	a.state.Limits.Gone, a.ahead.pending, a.ahead.storing = nil, merge.Restraint{}, nil
-	if _, err := os.Stat(a.dir.Join(overFile)); err == nil {
-		if err := durable.Remove(a.dir.Join(overFile)); err != nil { // what is in it is in the list's files
-			a.dir.Log.Error().Err(err).Msg("old file of grants that are over can't be erased")
-		}
+	if err := durable.Remove(a.dir.Join(overFile)); err != nil { // what is in it is in the list's files
+		a.dir.Log.Error().Err(err).Msg("old file of grants that are over can't be erased")
 	}
 	a.writeAhead(false, "what the list has taken can't be erased from its small file")
 	return nil
@@ -207,7 +203,7 @@ func (a *active) marksAfter(l *signedlist.List) marks {
 		return a.marks
 	}
 	a.time.CaughtUp()
-	return a.marks.with(a.time).after(l, a.keys.Issuers(), a.time.Own())
+	return a.marks.with(a.time.Marks()).after(l, a.keys.Issuers(), a.time.Own())
 }
 
 // saveMarks may fail: both lists are written by then, and each raises the mark
@@ -230,6 +226,6 @@ const floorEvery = 60 * 60 // s
 // hold mu.
 func (a *active) saveFloor(ahead int64) {
 	if a.time.Floor() >= a.marks.Floor+ahead {
-		a.saveMarks(a.marks.with(a.time))
+		a.saveMarks(a.marks.with(a.time.Marks()))
 	}
 }

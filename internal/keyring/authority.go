@@ -38,8 +38,8 @@ func (y *Authority) SetTrust(envelope []byte) error {
 	if err != nil {
 		return fmt.Errorf("set trust: %w: %w", ErrRefused, err)
 	}
-	if same, err := follows(t.Version, r.Trust.Version, envelope, r.TrustEnvelope); same || err != nil {
-		return wrap("set trust", err)
+	if same, err := follows("set trust", t.Version, r.Trust.Version, envelope, r.TrustEnvelope); same || err != nil {
+		return err
 	}
 	err = y.written(keys.TrustFile, a.keys.SetTrust(t, envelope))
 	y.takeBack()
@@ -48,21 +48,14 @@ func (y *Authority) SetTrust(envelope []byte) error {
 
 // follows reports whether a document is the active one; an error, that it is
 // older, or another of the same version.
-func follows(version, active uint64, envelope, before []byte) (same bool, err error) {
+func follows(what string, version, active uint64, envelope, before []byte) (same bool, err error) {
 	switch {
 	case version > active:
 		return false, nil
 	case version == active && bytes.Equal(envelope, before):
 		return true, nil
 	}
-	return false, fmt.Errorf("%w: %w: version %d, version %d is active", ErrRefused, ErrRolledBack, version, active)
-}
-
-func wrap(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
+	return false, fmt.Errorf("%s: %w: %w: version %d, version %d is active", what, ErrRefused, ErrRolledBack, version, active)
 }
 
 // written goes on with a document that is active, written or not.
@@ -83,7 +76,7 @@ func (y *Authority) takeBack() {
 	a := y.active
 	r := a.keys.Registry()
 	if r != nil && a.time.TakeBack(func(by wire.RoleEpoch) bool { return r.Trust.IsFalse(by.Role, by.Epoch) }) {
-		a.saveMarks(a.marks.with(a.time))
+		a.saveMarks(a.marks.with(a.time.Marks()))
 	}
 }
 
@@ -107,19 +100,14 @@ func (y *Authority) Undo(envelope []byte) (wire.Floor, error) {
 	}
 	by := wire.RoleEpoch{Role: f.Role, Epoch: f.Epoch}
 	err = a.time.Undo(by, func(s signedtime.Marks) error {
-		m := a.marks
-		m.Floor, m.Floors, m.Undos = s.Floor, s.Floors, s.Undos
+		m := a.marks.with(s)
 		if err := a.dir.Save(marksFile, m); err != nil {
 			return fmt.Errorf("undo of a time: %w", err) // it comes again
 		}
 		a.marks = m
 		return nil
 	})
-	if err != nil {
-		return f, err
-	}
-	a.saveMarks(a.marks.with(a.time))
-	return f, nil
+	return f, err
 }
 
 // doubtFor is how long a house document waits that does not name the active one
@@ -130,7 +118,7 @@ const doubtFor = 24 * time.Hour
 // houseDoubt is that a house document waits.
 type houseDoubt struct {
 	active, waiting uint64
-	since           time.Duration
+	since           int64 // s of the own clock
 }
 
 // followsHouse reports whether a house document names the active one among those
@@ -153,13 +141,13 @@ func (y *Authority) mayFollow(h wire.House, r *keys.Registry) error {
 	if followsHouse(h, r.HouseEnvelope, r.Trust, r.Place.Building) {
 		return nil
 	}
-	now := y.active.opts.Elapsed()
+	now := y.active.time.Own()
 	if y.doubt == nil || y.doubt.active != r.House.Version {
 		y.doubt = &houseDoubt{r.House.Version, h.Version, now}
 	}
 	y.doubt.waiting = h.Version
-	if now-y.doubt.since < doubtFor {
-		return fmt.Errorf("%w: version %d, version %d is active", ErrUnproved, h.Version, r.House.Version)
+	if time.Duration(now-y.doubt.since)*time.Second < doubtFor {
+		return fmt.Errorf("set house: %w: version %d, version %d is active", ErrUnproved, h.Version, r.House.Version)
 	}
 	return nil
 }
@@ -168,19 +156,14 @@ func (y *Authority) mayFollow(h wire.House, r *keys.Registry) error {
 // the building once, and their ids: whoever removed a stolen gateway must not meet
 // it again because a registry was rolled back. It is pure.
 func withoutRemoved(h wire.House, removed []wire.Hash, own string) (wire.House, []string) {
-	if len(removed) == 0 {
-		return h, nil
-	}
 	var ids []string
-	left := make([]wire.HouseGateway, 0, len(h.Gateways))
-	for _, g := range h.Gateways {
-		if g.ID != own && slices.Contains(removed, g.Public) {
+	h.Gateways = slices.DeleteFunc(slices.Clone(h.Gateways), func(g wire.HouseGateway) bool {
+		out := g.ID != own && slices.Contains(removed, g.Public)
+		if out {
 			ids = append(ids, g.ID)
-			continue
 		}
-		left = append(left, g)
-	}
-	h.Gateways = left
+		return out
+	})
 	return h, ids
 }
 
@@ -188,10 +171,9 @@ func withoutRemoved(h wire.House, removed []wire.Hash, own string) (wire.House, 
 // not, and that are not known yet.
 func removedBy(was, is wire.House, known []wire.Hash, own string) (keys []wire.Hash) {
 	for _, g := range was.Gateways {
-		key := g.Public
 		stays := slices.ContainsFunc(is.Gateways, func(o wire.HouseGateway) bool { return o.Public == g.Public })
-		if g.ID != own && !stays && !slices.Contains(known, key) {
-			keys = append(keys, key)
+		if g.ID != own && !stays && !slices.Contains(known, g.Public) {
+			keys = append(keys, g.Public)
 		}
 	}
 	return keys
@@ -227,11 +209,11 @@ func (y *Authority) SetHouse(envelope []byte) error {
 	if err != nil {
 		return fmt.Errorf("set house: %w: %w", ErrRefused, err)
 	}
-	if same, err := follows(h.Version, r.House.Version, envelope, r.HouseEnvelope); same || err != nil {
-		return wrap("set house", err)
+	if same, err := follows("set house", h.Version, r.House.Version, envelope, r.HouseEnvelope); same || err != nil {
+		return err
 	}
 	if err := y.mayFollow(h, r); err != nil {
-		return wrap("set house", err)
+		return err
 	}
 	y.doubt = nil
 	if gone := removedBy(r.House, h, a.marks.Gateways, r.Place.Gateway); len(gone) > 0 {

@@ -70,6 +70,18 @@ func (s *Store) Identify(c device.Card) (wire.CredentialID, error) {
 	return b.Identify(c), nil
 }
 
+// IdentifyAll returns the ids of cards, as Identify does.
+func (s *Store) IdentifyAll(cards []device.Card) (ids []wire.CredentialID, err error) {
+	for _, c := range cards {
+		id, err := s.Identify(c)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
 // Anonymous returns the id of a card under a random key that lives in memory
 // only, until the next start and at most 24 h. It tells repeats from each other
 // within a day, and leaves no track of strangers over days.

@@ -45,7 +45,7 @@ type Options struct {
 	Dir      *files.Dir
 	Now      func() time.Time   // the wall clock
 	Shapes   []cardnumber.Shape // of the readers here; none: the usual ones
-	Identify func(device.Card) (wire.CredentialID, error)
+	Identify func([]device.Card) ([]wire.CredentialID, error)
 	Knows    func(wire.CredentialID) bool // the active grants do
 }
 
@@ -119,29 +119,22 @@ func (l *List) Notice(card device.Card, door, source string) {
 // formsOf has a card in the forms that readers here send: whose it is, is not known,
 // so that it is kept out of no other's way.
 func (l *List) formsOf(card device.Card) (Card, error) {
-	r := Card{Bits: card.Len()}
 	shapes := l.o.Shapes
 	if len(shapes) == 0 {
 		shapes = cardnumber.DerivedShapes()
 	}
 	forms := cardnumber.DeriveFor(card, shapes)
+	ids, err := l.o.Identify(cardnumber.Cards(forms))
+	if err != nil {
+		return Card{}, err
+	}
+	r := Card{Bits: card.Len(), Credentials: ids}
 	for _, f := range forms {
-		id, err := l.o.Identify(f.Card)
-		if err != nil {
-			return r, err
-		}
-		r.Credentials = append(r.Credentials, id)
 		r.Lengths, r.Holds = append(r.Lengths, f.Card.Len()), append(r.Holds, f.Bits)
 	}
 	n, _ := cardnumber.Of(card)
-	for _, c := range n.Kin(forms) {
-		id, err := l.o.Identify(c)
-		if err != nil {
-			return r, err
-		}
-		r.Kin = append(r.Kin, id)
-	}
-	return r, nil
+	r.Kin, err = l.o.Identify(n.Kin(forms))
+	return r, err
 }
 
 // All returns until when unknown cards are kept (zero: they are not), and

@@ -16,10 +16,13 @@ import (
 // read makes a list in which nobody is known.
 func read(dir string, now time.Time) *List {
 	return Read(Options{Dir: &files.Dir{Path: dir, Log: zerolog.Nop()}, Now: func() time.Time { return now }, Knows: func(wire.CredentialID) bool { return false },
-		Identify: func(c device.Card) (id wire.CredentialID, err error) {
-			id[0] = byte(c.Len())
-			copy(id[1:], c.Bytes())
-			return id, nil
+		Identify: func(cards []device.Card) (ids []wire.CredentialID, err error) {
+			for _, c := range cards {
+				id := wire.CredentialID{byte(c.Len())}
+				copy(id[1:], c.Bytes())
+				ids = append(ids, id)
+			}
+			return ids, nil
 		}})
 }
 

@@ -56,31 +56,26 @@ var (
 
 func slot(i int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(i)) }
 
-// view reads the file in one transaction.
-func (c *file) view(read func(*bolt.Tx) error) error {
-	db, err := boltfile.Open(c.path, &bolt.Options{ReadOnly: true})
+// use opens the file for one transaction.
+func (c *file) use(what string, o *bolt.Options, transact func(*bolt.DB) error) error {
+	db, err := boltfile.Open(c.path, o)
 	if err != nil {
 		return err
 	}
-	err = durable.Guard("read "+c.path, func() error { return db.View(read) })
-	if errors.Is(err, durable.ErrDamaged) {
-		return err // a faulted file may never be closed again
-	}
-	return errors.Join(err, db.Close())
-}
-
-// update changes the file in one transaction.
-func (c *file) update(change func(*bolt.Tx) error) error {
-	db, err := boltfile.Open(c.path, nil)
-	if err != nil {
-		return err
-	}
-	err = durable.Guard("write "+c.path, func() error { return db.Update(change) })
+	err = durable.Guard(what+" "+c.path, func() error { return transact(db) })
 	if errors.Is(err, durable.ErrDamaged) {
 		c.known = false
 		return err // a faulted file may never be closed again
 	}
 	return errors.Join(err, db.Close())
+}
+
+func (c *file) view(read func(*bolt.Tx) error) error {
+	return c.use("read", &bolt.Options{ReadOnly: true}, func(db *bolt.DB) error { return db.View(read) })
+}
+
+func (c *file) update(change func(*bolt.Tx) error) error {
+	return c.use("write", nil, func(db *bolt.DB) error { return db.Update(change) })
 }
 
 // read copies the content out, so that nothing maps the file when it returns.
@@ -211,13 +206,7 @@ func put(tx *bolt.Tx, l *signedlist.List, have []wire.Hash, over *merge.Tombston
 			return err
 		}
 	}
-	if err := head.Put(anchorSlot, anchorOf(over)); err != nil {
-		return err
-	}
-	if err := head.Put(secondSlot, l.Second); err != nil {
-		return err
-	}
-	return head.Put(manifestSlot, l.Envelope)
+	return errors.Join(head.Put(anchorSlot, anchorOf(over)), head.Put(secondSlot, l.Second), head.Put(manifestSlot, l.Envelope))
 }
 
 func putOver(tx *bolt.Tx, over *merge.Tombstones, have int) error {

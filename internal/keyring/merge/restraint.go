@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"maps"
 	"slices"
 
 	"gatehouse/internal/keyring/record"
@@ -62,19 +63,15 @@ func (o *Restraint) Empty() bool { return len(o.Lists)+len(o.Gone)+len(o.Rows) =
 // restraintOf compares what opens with what a list says: what the list takes, row
 // by row, and the grants that it would give or give back. Rows that it does not
 // have say nothing. over are the grants that are over.
-func restraintOf(v View, next *signedlist.List, over map[wire.ID]bool) Restraint {
-	o := Restraint{}
-	o.Gone = next.Ended(over)
-	gone := make(map[wire.ID]bool, len(o.Gone))
-	for _, id := range o.Gone {
-		gone[id] = true
-	}
+func restraintOf(v View, next *signedlist.List, over *Tombstones) Restraint {
+	o := Restraint{Gone: next.Ended(over.Known)}
+	gone := over.with(o.Gone)
 	for _, s := range next.Manifest.Seen {
 		o.Seen = append(o.Seen, seenRow{s.Gateway, s.Line, s.Number})
 	}
 	given, said := make(map[wire.ID]bool), viewOf(next)
 	for r := range next.Grants.All() {
-		if over[r.ID] || gone[r.ID] {
+		if gone[r.ID] {
 			continue
 		}
 		id, was := r.ID, v.row(r)
@@ -160,9 +157,9 @@ func restrict(v View, o *Restraint, left []*record.Held) View {
 	}
 	later := laterOf(o, left)
 	v.Doors.Sets = slices.Clone(v.Doors.Sets)
-	rows := make(map[[33]byte]wire.Grant) // by credential and grant
+	rows := make(map[rowKey]wire.Grant)
 	for _, limit := range o.Rows {
-		key := rowKey(limit)
+		key := limit.key()
 		row, found := rows[key]
 		if !found {
 			was := v.row(&wire.Grant{Credential: limit.Credential, ID: limit.Grant})
@@ -173,26 +170,24 @@ func restrict(v View, o *Restraint, left []*record.Held) View {
 		}
 		rows[key] = v.limited(row, limit, later)
 	}
-	changed := make([]wire.Grant, 0, len(rows))
-	for _, row := range rows {
-		changed = append(changed, row)
-	}
-	if next, err := v.with(changed); err == nil { // always: rows and tables are those of v
+	if next, err := v.with(slices.Collect(maps.Values(rows))); err == nil { // always: rows and tables are those of v
 		return next
 	}
 	return v
 }
 
-func rowKey(r restriction) (key [33]byte) {
-	copy(key[:17], r.Credential[:])
-	copy(key[17:], r.Grant[:])
-	return key
+// rowKey is where a row stands.
+type rowKey struct {
+	grant      wire.ID
+	credential wire.CredentialID
 }
+
+func (r restriction) key() rowKey { return rowKey{r.Grant, r.Credential} }
 
 // laterWords are changes made at the building after lists that restrain.
 type laterWords struct {
-	cards map[[33]byte]bool // found again
-	ends  map[wire.ID]bool  // disputed or withdrawn
+	cards map[rowKey]bool  // found again
+	ends  map[wire.ID]bool // disputed or withdrawn
 }
 
 func laterOf(o *Restraint, left []*record.Held) laterWords {
@@ -201,7 +196,7 @@ func laterOf(o *Restraint, left []*record.Held) laterWords {
 		rows[i] = wire.Seen{Gateway: s.Gateway, Line: s.Line, Number: s.Number}
 	}
 	seen := record.SeenOf(rows)
-	later := laterWords{make(map[[33]byte]bool), make(map[wire.ID]bool)}
+	later := laterWords{make(map[rowKey]bool), make(map[wire.ID]bool)}
 	for _, h := range left {
 		if h.SeenIn(seen) {
 			continue
@@ -210,7 +205,7 @@ func laterOf(o *Restraint, left []*record.Held) laterWords {
 		switch c.Op {
 		case wire.OpResume, wire.OpSuspend:
 			for _, id := range c.Credentials {
-				later.cards[rowKey(restriction{Grant: c.Grant, Credential: id})] = true
+				later.cards[rowKey{c.Grant, id}] = true
 			}
 		case wire.OpDispute, wire.OpWithdraw:
 			later.ends[c.Grant] = true
@@ -221,7 +216,7 @@ func laterOf(o *Restraint, left []*record.Held) laterWords {
 
 // limited returns a row as far as it opens still. It may add a set of doors.
 func (v *View) limited(r wire.Grant, limit restriction, later laterWords) wire.Grant {
-	if limit.State == wire.GrantRevoked || limit.State > r.State && !later.cards[rowKey(limit)] {
+	if limit.State == wire.GrantRevoked || limit.State > r.State && !later.cards[limit.key()] {
 		r.State = limit.State
 	}
 	if limit.Until != 0 && (r.Until == 0 || limit.Until < r.Until) && !later.ends[limit.Grant] {

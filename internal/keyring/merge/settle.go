@@ -71,6 +71,13 @@ func settle(l *signedlist.List, listed rows, over map[wire.ID]bool, records reco
 	return left, done
 }
 
+// settled parts records of the building by the active list, as it counts.
+func (s *State) settled(records record.Set) (listed rows, left, done record.Set) {
+	listed = rowsOf(s.Counted(), records)
+	left, done = settle(s.Counted(), listed, s.Over.Known, records)
+	return listed, left, done
+}
+
 // agrees reports whether what the list says of the grant has the change in it.
 func agrees(c *wire.Change, listed []wire.Grant) bool {
 	switch c.Op {
@@ -110,4 +117,55 @@ func merge(l *signedlist.List, listed rows, over map[wire.ID]bool, records recor
 		all = append(all, of...)
 	}
 	return v.with(all)
+}
+
+// Sweep returns the records that the list has settled and that may be erased, in the order
+// in which they are: ends last, since an earlier check-in must not be left without them.
+// One whose person the registry has not got stays until it has, with the others of its
+// grant. left are all others, in no order; ended the grants that records to be erased have
+// ended and that the list does not name: only these records say so.
+func (s *State) Sweep() (done, left record.Set, ended []wire.ID) {
+	listed, left, settled := s.settled(s.Records)
+	waiting := withPerson(settled)
+	for _, h := range settled {
+		grant := h.Change.Grant
+		if waiting[grant] {
+			left = append(left, h)
+			continue
+		}
+		done = append(done, h)
+		if h.Change.Op == wire.OpEnd && len(listed[grant]) == 0 {
+			ended = append(ended, grant)
+		}
+	}
+	slices.SortStableFunc(done, func(a, b *record.Held) int { return sweepRank(a) - sweepRank(b) })
+	return done, left, ended
+}
+
+func sweepRank(h *record.Held) int {
+	switch h.Change.Op {
+	case wire.OpCheckIn:
+		return 0
+	case wire.OpEnd:
+		return 2
+	}
+	return 1
+}
+
+// Undelivered returns the records that the list has settled and that stay for a person.
+func (s *State) Undelivered() record.Set {
+	_, _, settled := s.settled(s.Records)
+	waiting := withPerson(settled)
+	return slices.DeleteFunc(settled, func(h *record.Held) bool { return !waiting[h.Change.Grant] })
+}
+
+// withPerson are the grants of records with a person that the registry has not got.
+func withPerson(records record.Set) map[wire.ID]bool {
+	grants := make(map[wire.ID]bool)
+	for _, h := range records {
+		if len(h.Person) > 0 {
+			grants[h.Change.Grant] = true
+		}
+	}
+	return grants
 }

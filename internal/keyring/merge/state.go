@@ -75,8 +75,7 @@ func combine(l *signedlist.List, noticed, records record.Set, over map[wire.ID]b
 // error, that its change can't be made.
 func (s *State) Try(h *record.Held) (records record.Set, settled bool, err error) {
 	records = s.Records.With(h)
-	listed := rowsOf(s.Counted(), records)
-	left, done := settle(s.Counted(), listed, s.Over.Known, records)
+	listed, left, done := s.settled(records)
 	_, err = merge(s.Counted(), listed, s.Over.Known, left)
 	return records, slices.Contains(done, h), err
 }
@@ -85,7 +84,7 @@ func (s *State) Try(h *record.Held) (records record.Set, settled bool, err error
 // the active one also what it does not name, of any other its name, and what waits. past
 // is the time that is surely past, unix s.
 func (s *State) Takes(next *signedlist.List, past int64, proved bool) Restraint {
-	took := restraintOf(s.View, next, s.Over.Known)
+	took := restraintOf(s.View, next, &s.Over)
 	if proved {
 		took.Gone = append(took.Gone, s.List.Dropped(next, past)...)
 		took.Gives, took.More = nil, 0

@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"gatehouse/internal/durable"
@@ -26,8 +23,7 @@ const keptFor = 30 * signedtime.Day
 // that was restored from a backup gets them again. They open and shut nothing, and are
 // erased one by one. It is safe for concurrent use.
 type Kept struct {
-	dir  string
-	side *files.Dir   // where damaged files are told
+	dir  directory
 	own  func() int64 // s of the machine's own clock
 	keys *keys.Store  // a standalone house keeps none
 
@@ -38,11 +34,11 @@ type Kept struct {
 
 // NewKept makes one below the keyring's directory.
 func NewKept(side *files.Dir, own func() int64, k *keys.Store) *Kept {
-	return &Kept{dir: side.Join("kept"), side: side, own: own, keys: k}
+	return &Kept{dir: directory{side.Join("kept"), "kept record", side}, own: own, keys: k}
 }
 
 func (k *Kept) file(r wire.Record) string {
-	return filepath.Join(k.dir, r.ID.String()+recordSuffix)
+	return filepath.Join(k.dir.path, r.ID.String()+recordSuffix)
 }
 
 // keptRow is what a file holds (files.WriteRow).
@@ -77,7 +73,7 @@ func (k *Kept) write(l record.Local) error {
 	if err != nil {
 		return fmt.Errorf("keep record: %w", err)
 	}
-	if err := durable.MakeDir(k.dir, 0o700); err != nil {
+	if err := durable.MakeDir(k.dir.path, 0o700); err != nil {
 		return fmt.Errorf("keep record: %w", err)
 	}
 	return files.WriteRow(k.file(l.Record), keptRow{encoded, l.Envelope, l.Person, since})
@@ -93,37 +89,20 @@ func (k *Kept) All() (all []record.Local) {
 	return all
 }
 
-// read reads the directory. A damaged file is put aside. Callers hold mu.
-func (k *Kept) read() (all record.Set) {
+// read reads the directory. Callers hold mu.
+func (k *Kept) read() record.Set {
 	r := k.keys.Registry()
-	list, err := os.ReadDir(k.dir)
-	if r == nil || errors.Is(err, fs.ErrNotExist) {
+	if r == nil {
 		return nil
 	}
-	if err != nil {
-		k.side.Log.Error().Err(err).Msg("kept records can't be read")
-		return nil
-	}
-	for _, f := range list {
-		path := filepath.Join(k.dir, f.Name())
-		if filepath.Ext(path) != recordSuffix {
-			continue
-		}
+	return k.dir.read(func(path string) (*record.Held, error) {
 		var row keptRow
-		err := files.ReadRow(path, &row)
+		if err := files.ReadRow(path, &row); err != nil {
+			return nil, err
+		}
 		h := &record.Held{Local: record.Local{Gateway: r.Place.Gateway, Envelope: row.Envelope, Person: row.Person, Entered: true}, Kept: row.Since}
-		if err == nil {
-			err = wire.Decode(row.Record, &h.Record)
-		}
-		if err != nil {
-			k.side.Log.Error().Err(err).Msg("kept record is damaged")
-			k.side.PutAside(path)
-			continue
-		}
-		all = append(all, h)
-	}
-	slices.SortFunc(all, (*record.Held).Compare)
-	return all
+		return h, wire.Decode(row.Record, &h.Record)
+	})
 }
 
 // Replace replaces the records: they are numbered anew. Those that are not among them are
@@ -182,6 +161,6 @@ func (k *Kept) ForgetOld() {
 		}
 	}
 	if err := k.erase(func(h *record.Held) bool { return h.Kept != 0 && h.Kept+keptFor <= now }); err != nil {
-		k.side.Log.Error().Err(err).Msg("kept record can't be erased")
+		k.dir.side.Log.Error().Err(err).Msg("kept record can't be erased")
 	}
 }

@@ -35,21 +35,56 @@ type recordRow struct {
 	Kept     int64             `json:"kept,omitempty"`
 }
 
-// Pending is the directory of the records that no list has settled. It is made with the
-// first of them. It is for one goroutine.
-type Pending struct {
-	dir  string
+// directory is one of files of records. It is made with the first of them.
+type directory struct {
+	path string
+	what string     // what a file is, for the log
 	side *files.Dir // where damaged files are told
+}
+
+// read reads the records by read, in their order. A damaged file is put aside; one that
+// can't be read now stays.
+func (d *directory) read(read func(path string) (*record.Held, error)) (all record.Set) {
+	list, err := os.ReadDir(d.path)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			d.side.Log.Error().Err(err).Msg(d.what + "s can't be read")
+		}
+		return nil
+	}
+	for _, f := range list {
+		if !strings.HasSuffix(f.Name(), recordSuffix) {
+			continue
+		}
+		path := filepath.Join(d.path, f.Name())
+		h, err := read(path)
+		switch {
+		case err == nil:
+			all = append(all, h)
+		case errors.Is(err, durable.ErrDamaged), errors.Is(err, wire.ErrMalformed):
+			d.side.Log.Error().Err(err).Msg(d.what + " is damaged")
+			d.side.PutAside(path)
+		default:
+			d.side.Log.Error().Err(err).Msg(d.what + " can't be read")
+		}
+	}
+	slices.SortFunc(all, (*record.Held).Compare)
+	return all
+}
+
+// Pending is the directory of the records that no list has settled. It is for one goroutine.
+type Pending struct {
+	dir  directory
 	keys *keys.Store
 }
 
 // NewPending makes one below the keyring's directory.
 func NewPending(side *files.Dir, k *keys.Store) *Pending {
-	return &Pending{dir: side.Join("records"), side: side, keys: k}
+	return &Pending{directory{side.Join("records"), "record", side}, k}
 }
 
 func (p *Pending) file(h *record.Held) string {
-	return filepath.Join(p.dir, h.Gateway+"-"+h.Record.ID.String()+recordSuffix)
+	return filepath.Join(p.dir.path, h.Gateway+"-"+h.Record.ID.String()+recordSuffix)
 }
 
 func (p *Pending) personFile(h *record.Held) string {
@@ -62,7 +97,7 @@ func (p *Pending) Write(h *record.Held) error {
 	if err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
-	if err := durable.MakeDir(p.dir, 0o700); err != nil {
+	if err := durable.MakeDir(p.dir.path, 0o700); err != nil {
 		return fmt.Errorf("write record: %w", err)
 	}
 	if len(h.Person) > 0 {
@@ -83,38 +118,15 @@ func (p *Pending) RemovePerson(h *record.Held) error { return durable.Remove(p.p
 
 // Read reads the records, in their order. A damaged file is put aside; one that can't be
 // read now stays. What an interrupted write left of a person is erased.
-func (p *Pending) Read() (all record.Set) {
-	list, err := os.ReadDir(p.dir)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			p.side.Log.Error().Err(err).Msg("records can't be read")
-		}
-		return nil
-	}
-	p.eraseLeftovers(list)
-	for _, f := range list {
-		if !strings.HasSuffix(f.Name(), recordSuffix) {
-			continue
-		}
-		path := filepath.Join(p.dir, f.Name())
-		h, err := p.read(path)
-		switch {
-		case err == nil:
-			all = append(all, h)
-		case errors.Is(err, durable.ErrDamaged), errors.Is(err, wire.ErrMalformed):
-			p.side.Log.Error().Err(err).Msg("record is damaged")
-			p.side.PutAside(path)
-		default:
-			p.side.Log.Error().Err(err).Msg("record can't be read")
-		}
-	}
-	slices.SortFunc(all, (*record.Held).Compare)
-	return all
+func (p *Pending) Read() record.Set {
+	p.eraseLeftovers()
+	return p.dir.read(p.read)
 }
 
 // eraseLeftovers erases files that are not whole, and persons whose record was never
 // active.
-func (p *Pending) eraseLeftovers(list []os.DirEntry) {
+func (p *Pending) eraseLeftovers() {
+	list, _ := os.ReadDir(p.dir.path) // what can't be read is told when the records are
 	records := make(map[string]bool)
 	for _, f := range list {
 		stem, _, _ := strings.Cut(f.Name(), recordSuffix) // damaged ones have more behind it
@@ -125,8 +137,8 @@ func (p *Pending) eraseLeftovers(list []os.DirEntry) {
 		if !strings.HasSuffix(f.Name(), ".new") && (!isPerson || records[stem]) {
 			continue
 		}
-		if err := durable.Remove(filepath.Join(p.dir, f.Name())); err != nil {
-			p.side.Log.Error().Err(err).Msg("leftover of a record can't be erased")
+		if err := durable.Remove(filepath.Join(p.dir.path, f.Name())); err != nil {
+			p.dir.side.Log.Error().Err(err).Msg("leftover of a record can't be erased")
 		}
 	}
 }
@@ -150,7 +162,7 @@ func (p *Pending) read(path string) (*record.Held, error) {
 	person := p.personFile(h)
 	h.Person, err = files.ReadSummed(person)
 	if errors.Is(err, durable.ErrDamaged) {
-		p.side.PutAside(person)
+		p.dir.side.PutAside(person)
 	}
 	return h, nil // it counts without its person too
 }

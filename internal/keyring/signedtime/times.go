@@ -160,23 +160,24 @@ func (t *Times) HighestSigned() wire.Floor {
 // Undo takes back what one key has signed, as two issuers say, if what is to be kept then
 // can be saved.
 func (t *Times) Undo(by wire.RoleEpoch, save func(Marks) error) error {
-	m := t.Marks()
-	m.Undos++
-	m.Floors, m.Floor = slices.DeleteFunc(m.Floors, func(f FloorMark) bool { return f.Role == by.Role && f.Epoch == by.Epoch }), 0
-	for _, f := range m.Floors {
-		m.Floor = max(m.Floor, f.At)
-	}
-	if err := save(m); err != nil {
+	after := New(t.elapsed)
+	after.Load(t.Marks())
+	after.undo(by)
+	if err := save(after.Marks()); err != nil {
 		return err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.undo(by)
+	return nil
+}
+
+func (t *Times) undo(by wire.RoleEpoch) {
 	t.undos++
 	delete(t.by, by)
 	if by.Role == wire.RoleWitness {
 		t.witnessed.At = min(t.witnessed.At, t.highest(wire.RoleWitness))
 	}
-	return nil
 }
 
 // Witnessed returns the highest time that a witness has signed; where none was
@@ -209,4 +210,36 @@ func (t *Times) CaughtUp() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.witnessed.Absent = absence{Heard: max(t.witnessed.Absent.Heard, own)}
+}
+
+// absence says when lists may have been missed, in s of the machine's own clock. A
+// gateway that was away missed those of that time, and one that has refused a list
+// goes on missing it. Both may take a share for each day since.
+type absence struct {
+	Heard   int64 `json:"heard,omitempty"`   // a witness, last
+	Left    int64 `json:"left,omitempty"`    // before the last absence of more than a day
+	Back    int64 `json:"back,omitempty"`    // when it was over
+	Refused int64 `json:"refused,omitempty"` // since when a list waits
+}
+
+// hear notes that a witness was heard now.
+func (a *absence) hear(own int64) {
+	if a.Heard > 0 && own-a.Heard > Day {
+		a.Left, a.Back = a.since(a.Heard), own
+	}
+	a.Heard = max(a.Heard, own)
+}
+
+// since is from when on lists may have been missed. An absence counts for a day
+// after it: by then the lists of that time are here, or one was refused.
+func (a *absence) since(own int64) int64 {
+	switch {
+	case a.Refused != 0:
+		return a.Refused
+	case a.Back != 0 && own < a.Back+Day:
+		return a.Left
+	case a.Heard != 0:
+		return a.Heard
+	}
+	return own
 }
