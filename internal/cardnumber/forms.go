@@ -12,10 +12,9 @@ import (
 	"gatehouse/device/wiegand"
 )
 
-// Facts behind this file: an EM4100 card holds 40 bits; a serial reader gives
-// all of them, a W34 reader the low 32, a W26 reader the low 24, each between
-// two parity bits; other readers give them bare. The numbers printed on such cards
-// are these low bits. A card of ISO/IEC 14443 has a UID of 4, 7 or 10 bytes.
+// An EM4100 card holds 40 bits: a serial reader gives all of them, a W34 reader the low 32, a
+// W26 reader the low 24, each between two parity bits; other readers give them bare. The
+// numbers printed on such cards are these low bits. A UID of ISO/IEC 14443 has 4, 7 or 10 bytes.
 
 // Bits of a number that has one form for each reader family.
 const (

@@ -116,9 +116,9 @@ func (b *book) save() error {
 // held is what tenancies hold by the active snapshot; the file follows what its list
 // says: nobody at the desk is a step behind the doors.
 func (b *book) held() map[wire.ID][]wire.Grant {
-	b.hear()
+	all := tenancy.Holdings(b.keyring.Grants())
+	changed := b.hear(all)
 	b.decide()
-	all, changed := tenancy.Holdings(b.keyring.Grants()), false
 	for _, t := range b.Tenancies {
 		changed = t.Follow(all[t.ID]) || changed
 	}
@@ -128,22 +128,16 @@ func (b *book) held() map[wire.ID][]wire.Grant {
 	return all
 }
 
-// hear takes words of the list that this desk has missed into the file.
-func (b *book) hear() {
+// hear applies words of the list that this desk has missed, and reports whether there were any.
+func (b *book) hear(held map[wire.ID][]wire.Grant) (heard bool) {
 	words, _ := b.keyring.Words()
-	if len(words) == 0 {
-		return
-	}
-	held, heard := tenancy.Holdings(b.keyring.Grants()), false
 	for i := range words {
 		if w := &words[i]; held[w.Tenancy] != nil && b.Tenancies.Lacks(w) {
 			b.Tenancies.Apply(wire.Change{Op: w.Op, Proof: w.Proof, At: w.At, Tenancy: w.Tenancy, Grant: w.Grant, Until: w.Until, Cause: w.Cause, Credentials: slices.Clone(w.Cards)})
 			heard = true
 		}
 	}
-	if heard {
-		_ = b.save() // logged there; the list says it again
-	}
+	return heard
 }
 
 // decide notes what the registry has decided by the active list.
@@ -169,16 +163,9 @@ func (b *book) onNotice() map[wire.ID]bool {
 			all[id] = true
 		}
 	}
-	var held map[wire.ID][]wire.Grant // only read where the list may say more than the file
+	held := tenancy.Holdings(b.keyring.Grants())
 	for _, t := range b.Tenancies {
-		if t.Over() != 0 {
-			continue
-		}
-		plain := t.OnNotice() != 0 && !t.Disputed()
-		if !plain && held == nil && t.MayTell() {
-			held = tenancy.Holdings(b.keyring.Grants())
-		}
-		if st := t.Stand(held[t.ID]); plain || held != nil && st.Tells() {
+		if st := t.Stand(held[t.ID]); t.Over() == 0 && (t.OnNotice() != 0 && !t.Disputed() || st.Tells()) {
 			all[t.ID] = true
 		}
 	}
@@ -237,11 +224,6 @@ func (b *book) standing(t *tenancy.Tenancy, held []wire.Grant) tenancy.Standing 
 // stands is the standing by the active snapshot.
 func (b *book) stands(t *tenancy.Tenancy) tenancy.Standing {
 	return b.standing(t, tenancy.Holdings(b.keyring.Grants())[t.ID])
-}
-
-// shown is one tenancy for people, by the active snapshot.
-func (b *book) shown(t *tenancy.Tenancy, clock tenancy.Time) tenancy.View {
-	return t.Show(b.stands(t), clock, b.unstored()[t.ID])
 }
 
 // show is all tenancies for people, by id.

@@ -42,7 +42,7 @@ func TestCheckIn(t *testing.T) {
 		o.restart()
 	}
 	pending := o.Pending()
-	if len(pending) != 1 || pending[0].Number != 1 {
+	if len(pending) != 1 || pending[0].Record.Number != 1 {
 		t.Fatalf("pending %+v", pending)
 	}
 	house := w.registry.House
@@ -70,7 +70,7 @@ func TestCheckIn(t *testing.T) {
 	if len(o.journal.heads) != 1 || string(o.journal.heads[0].Detail) != string(want[:]) || *o.journal.whos[0].Tenancy != c.Tenancy {
 		t.Errorf("entries %+v", o.journal.heads)
 	}
-	o.Stored(pending[0].Line, 1)
+	o.Stored(pending[0].Record.Line, 1)
 	if left := o.Pending(); len(left) != 0 {
 		t.Errorf("still pending: %d", len(left))
 	}

@@ -11,13 +11,6 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Pending is an own record that the registry has not confirmed yet.
-type Pending struct {
-	Line, Number uint64
-	Envelope     []byte
-	Person       []byte // sealed; nil: none, or it was delivered before
-}
-
 // Head returns the numbering of the own records and how many were made in it;
 // 0, 0 before the first.
 func (r *Records) Head() (line, number uint64) {
@@ -47,15 +40,11 @@ func (r *Records) mine() []record.Local {
 }
 
 // Pending returns the own records that the registry has not confirmed, in order.
-func (r *Records) Pending() (all []Pending) {
+// One without a person has none, or it was delivered before.
+func (r *Records) Pending() []record.Local {
 	r.book.Lock()
 	defer r.book.Unlock()
-	for _, l := range r.mine() {
-		if l.Record.Line == r.book.Line && l.Record.Number > r.book.Stored {
-			all = append(all, Pending{l.Record.Line, l.Record.Number, l.Envelope, l.Person})
-		}
-	}
-	return all
+	return slices.DeleteFunc(r.mine(), func(l record.Local) bool { return l.Record.Line != r.book.Line || l.Record.Number <= r.book.Stored })
 }
 
 // Behind takes the registry's word of how many own records it has, where it had

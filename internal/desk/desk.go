@@ -153,5 +153,5 @@ type Done struct {
 
 // done shows what came of an action.
 func (d *Desk) done(t *tenancy.Tenancy, remarks []string) Done {
-	return Done{d.book.shown(t, d.clock()), remarks}
+	return Done{t.Show(d.book.stands(t), d.clock(), d.book.unstored()[t.ID]), remarks}
 }

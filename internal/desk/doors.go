@@ -153,9 +153,8 @@ type wrongPINs struct {
 	last time.Time
 }
 
-// doorPause is how long a tenancy's PIN is not taken after five wrong ones in a
-// row and each one more. It is short: a resident who mistypes is to get in, and
-// ten thousand PINs still take four days. The alarm is what stops a thief.
+// doorPause is how long a tenancy's PIN is not taken after five wrong ones in a row and each
+// one more: a resident who mistypes gets in, and ten thousand PINs take four days.
 const doorPause = 30 * time.Second
 
 // HasPIN reports whether the tenancy chose a PIN at this gateway. It is one

@@ -97,7 +97,7 @@ func TestRenew(t *testing.T) {
 	o.Stored(line+1, 3) // another line's
 	o.Safe(line, 1)
 	o.Stored(line, 2)
-	if p := o.Pending(); len(p) != 1 || p[0].Number != 3 || len(p[0].Person) == 0 {
+	if p := o.Pending(); len(p) != 1 || p[0].Record.Number != 3 || len(p[0].Person) == 0 {
 		t.Fatalf("pending %d", len(p))
 	}
 	ids := func() (all []wire.ID) {
@@ -117,8 +117,8 @@ func TestRenew(t *testing.T) {
 		t.Errorf("%d pending after the renewal", len(pending))
 	}
 	for i, p := range pending {
-		if p.Line != fresh || p.Number != uint64(i)+1 || ids()[i] != before[i] {
-			t.Errorf("record %d: %d/%d", i, p.Line, p.Number)
+		if p.Record.Line != fresh || p.Record.Number != uint64(i)+1 || ids()[i] != before[i] {
+			t.Errorf("record %d: %d/%d", i, p.Record.Line, p.Record.Number)
 		}
 	}
 	// A crash while they are numbered anew: one is in another line.
@@ -131,7 +131,7 @@ func TestRenew(t *testing.T) {
 	must(t, o.keyring.Records.Replace(own))
 	o.restart()
 	o.upkeep(t.Context())
-	if p := o.Pending(); len(p) != 3 || p[0].Number != 1 || p[2].Number != 3 || p[0].Line != p[2].Line {
+	if p := o.Pending(); len(p) != 3 || p[0].Record.Number != 1 || p[2].Record.Number != 3 || p[0].Record.Line != p[2].Record.Line {
 		t.Errorf("after the crash: %+v", p)
 	}
 	for n := range uint64(3) {
@@ -156,16 +156,16 @@ func TestEnrolledAnew(t *testing.T) {
 	o.restart()
 	o.upkeep(t.Context())
 	pending := o.Pending()
-	if len(pending) == 0 || pending[0].Number != 1 || pending[0].Line == line {
+	if len(pending) == 0 || pending[0].Record.Number != 1 || pending[0].Record.Line == line {
 		t.Fatalf("%d pending, and not from the first on in a new line", len(pending))
 	}
 	for i, p := range pending {
 		_, signed, _ := wire.Open(p.Envelope, wire.Expect{}, nil)
 		if signed.KeyID != wire.IDOf(key.Public().(ed25519.PublicKey)) {
-			t.Errorf("record %d is signed by the key of before", p.Number)
+			t.Errorf("record %d is signed by the key of before", p.Record.Number)
 		}
 		if o.own()[i].Record.ID != before[i].Record.ID {
-			t.Errorf("record %d has another id", p.Number)
+			t.Errorf("record %d has another id", p.Record.Number)
 		}
 	}
 	fresh, _ := o.Head()
@@ -251,8 +251,8 @@ func TestNumbers(t *testing.T) {
 				r.Fatalf("%d pending of %d, %d stored", len(pending), n, stored)
 			}
 			for i, p := range pending {
-				if p.Line != line || p.Number != stored+uint64(i)+1 {
-					r.Fatalf("pending %d has number %d/%d", i, p.Line, p.Number)
+				if p.Record.Line != line || p.Record.Number != stored+uint64(i)+1 {
+					r.Fatalf("pending %d has number %d/%d", i, p.Record.Line, p.Record.Number)
 				}
 			}
 		}
@@ -363,7 +363,7 @@ func TestRegistryBehind(t *testing.T) {
 		t.Fatal("a new line, and all are here")
 	}
 	p := o.Pending()
-	if len(p) != 3 || p[0].Number != 2 || p[0].Line != line || len(p[0].Person) == 0 || len(p[2].Person) == 0 {
+	if len(p) != 3 || p[0].Record.Number != 2 || p[0].Record.Line != line || len(p[0].Person) == 0 || len(p[2].Person) == 0 {
 		t.Fatalf("%d pending", len(p))
 	}
 	o.Stored(line, 4)
@@ -380,7 +380,7 @@ func TestRegistryBehind(t *testing.T) {
 	must(t, o.Renew(line+2, 7))
 	fresh, n := o.Head()
 	p = o.Pending()
-	if n != 4 || len(p) != 4 || p[3].Number != 4 || p[3].Line != fresh || len(p[3].Person) == 0 {
+	if n != 4 || len(p) != 4 || p[3].Record.Number != 4 || p[3].Record.Line != fresh || len(p[3].Person) == 0 {
 		t.Fatalf("%d pending of %d", len(p), n)
 	}
 	o.Stored(fresh, 4)

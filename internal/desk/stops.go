@@ -9,11 +9,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// stops counts the days of cards that the landlord alone wants to stop. Such a card
-// goes on opening for the days of a notice, counted in time that this gateway runs: no
-// clock shortens them. A door that takes the card meanwhile shows that it is not lost.
-// Doors of siblings do too: each keeps its own mark, and brings the card back when it
-// hears that it was stopped all the same.
+// stops counts the days of cards that the landlord alone wants to stop: each goes on opening
+// for the days of a notice, in time that this gateway runs. A door that takes the card
+// meanwhile, here or at a sibling, shows that it is not lost, and brings it back.
 type stops struct {
 	records *Records
 	clock   func() tenancy.Time

@@ -83,7 +83,7 @@ func TestSettled(t *testing.T) {
 	if len(pending) != 1 || len(pending[0].Person) == 0 {
 		t.Fatalf("a sibling may have brought the record: the person must still be delivered: %+v", pending)
 	}
-	o.Stored(pending[0].Line, pending[0].Number)
+	o.Stored(pending[0].Record.Line, pending[0].Record.Number)
 	if len(o.Pending()) != 0 {
 		t.Fatal("delivered, and still here")
 	}

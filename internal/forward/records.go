@@ -10,8 +10,8 @@ type Records struct{ *desk.Records }
 
 // Pending returns the desk's records that are not at the registry yet.
 func (r Records) Pending() (all []uplink.Pending) {
-	for _, p := range r.Records.Pending() {
-		all = append(all, uplink.Pending{Line: p.Line, Number: p.Number, Envelope: p.Envelope, Person: p.Person})
+	for _, l := range r.Records.Pending() {
+		all = append(all, uplink.Pending{Line: l.Record.Line, Number: l.Record.Number, Envelope: l.Envelope, Person: l.Person})
 	}
 	return all
 }

@@ -14,12 +14,9 @@ type Contents struct {
 	Grants []wire.Grant // in the order of a list
 }
 
-// Losses returns the tenancies that lose something between two lists: a
-// credential of theirs that opened a door opens it no more, or later, or for less
-// time, in whatever way the list says it: revoked, suspended, not named, begun
-// later, ended earlier, with fewer doors, under another tenancy or as another
-// kind. now is the time that is surely past, unix s: what was over by then is no
-// loss. Gateways and issuers count with it. It is pure.
+// Losses returns the tenancies that lose something between two lists: a credential of theirs
+// that opened a door opens it no more, or later, or for less time, in whatever way the list
+// says it. now is the time that is surely past, unix s: what was over by then is no loss.
 func Losses(before, after Contents, now int64) map[wire.ID]bool {
 	lost := make(map[wire.ID]bool)
 	doors := doorsKept{before.Doors, after.Doors, make(map[[2]uint16]bool)}

@@ -44,7 +44,9 @@ func (a *active) read(authority string) (next wire.Hash) {
 	a.dir.Read(marksFile, &a.marks)
 	a.marks = a.marks.of(authority)
 	a.time.Load(signedtime.Marks{Floor: a.marks.Floor, Floors: a.marks.Floors, Undos: a.marks.Undos, WitnessedMarks: a.marks.WitnessedMarks})
-	var old overRow
+	var old struct {
+		Grants []wire.ID `json:"grants"`
+	}
 	a.dir.Read(overFile, &old)
 	a.state.Over.Add(old.Grants...)
 	a.ahead.dir = a.dir
@@ -57,10 +59,6 @@ func (a *active) read(authority string) (next wire.Hash) {
 // overFile was the list of grants that are over before they stood with the list.
 // It is read once more and then erased.
 const overFile = "over.json"
-
-type overRow struct {
-	Grants []wire.ID `json:"grants"`
-}
 
 // age looks which notices are young, and reports whether that has changed. Callers
 // hold mu.

@@ -171,17 +171,11 @@ func (k *Keyring) Missing(manifest []byte, p grantlist.Proof) ([]wire.Hash, erro
 	return missing, nil
 }
 
-// limit counts the tenancies that lose something by next, with those that lists
-// of the day before took from, and asks for a second signature where they are too
-// many. The day is one of the machine's own clock: issuer and witness say of what
-// time a list is, and a thief would say that years have passed.
-//
-// A thief of one issuer's key, or a slip at the registry, must not lock a house
-// out. So a gateway lets one issuer take something from few tenancies a day, and
-// takes more only with the signature of a second one. A stolen key is the case
-// that counts: whatever a list can do to a card that opens is a loss, and no time
-// is believed because a list says it. A standalone house has one authority, the
-// landlord, and no such limit.
+// limit counts the tenancies that lose something by next, with those that lists of the day
+// before took from, and asks for a second signature where they are too many: a thief of one
+// issuer's key, or a slip at the registry, must not lock a house out. The day is one of the
+// machine's own clock, since a thief would sign that years have passed. A standalone house
+// has one authority, the landlord, and no such limit.
 func (k *Keyring) limit(next *signedlist.List, took merge.Restraint, second []byte, proved bool) error {
 	a := k.active
 	if k.Keys.Registry() == nil || a.state.List == nil {

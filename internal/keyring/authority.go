@@ -110,9 +110,8 @@ func (y *Authority) Undo(envelope []byte) (wire.Floor, error) {
 	return f, err
 }
 
-// doubtFor is how long a house document waits that does not name the active one
-// among those before it, by the gateway's own clock: long enough that somebody
-// hears of it, and no dead end where the registry can't know better any more.
+// doubtFor is how long a house document waits that does not name the active one among those
+// before it, by the own clock: somebody hears of it, and it is no dead end.
 const doubtFor = 24 * time.Hour
 
 // houseDoubt is that a house document waits.
@@ -121,10 +120,9 @@ type houseDoubt struct {
 	since           int64 // s of the own clock
 }
 
-// followsHouse reports whether a house document names the active one among those
-// before it. One of format 1 names none and goes by its version; where the root has
-// taken back the key of the active one, the new issuer's is the beginning of
-// another line. It is pure.
+// followsHouse reports whether a house document names the active one among those before it,
+// or begins another line: one of format 1, or of a new issuer where the root has taken back
+// the key of the active one.
 func followsHouse(h wire.House, before []byte, trust wire.Trust, building string) bool {
 	if len(h.Earlier) == 0 || len(before) == 0 {
 		return true
@@ -152,9 +150,8 @@ func (y *Authority) mayFollow(h wire.House, r *keys.Registry) error {
 	return nil
 }
 
-// withoutRemoved returns the document without siblings whose key was taken out of
-// the building once, and their ids: whoever removed a stolen gateway must not meet
-// it again because a registry was rolled back. It is pure.
+// withoutRemoved returns the document without siblings whose key was removed from the building
+// once, and their ids: a registry that was rolled back brings no stolen gateway back.
 func withoutRemoved(h wire.House, removed []wire.Hash, own string) (wire.House, []string) {
 	var ids []string
 	h.Gateways = slices.DeleteFunc(slices.Clone(h.Gateways), func(g wire.HouseGateway) bool {

@@ -123,13 +123,11 @@ func (k *Keyring) takeLock() error {
 	return nil
 }
 
-// runEvery is how often Run writes what changed: an unknown card costs no
-// write of its own.
+// runEvery is how often Run writes what changed: an unknown card costs no write of its own.
 const runEvery = time.Minute
 
-// Run keeps the adopt list on disk, erases it when its time is over, and tries
-// again to write a copy of the list that could not be written. It returns when
-// ctx ends. With nothing to do it writes nothing. Everything else works without it.
+// Run keeps the adopt list on disk, erases it when its time is over, and tries again to write
+// a copy that could not be written, each minute. It returns when ctx ends.
 func (k *Keyring) Run(ctx context.Context) error {
 	tick := time.NewTicker(runEvery)
 	defer tick.Stop()

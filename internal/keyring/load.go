@@ -74,7 +74,7 @@ func (k *Keyring) compareCopies(found []copies.Found) {
 			k.damaged(marksFile, "missing")
 		}
 	}
-	if name, is := copies.Behind(found); is {
+	if name := copies.Behind(found); name != "" {
 		k.damaged(name, "behind")
 	}
 }

@@ -32,17 +32,17 @@ func TestIdentifyTellsLengths(t *testing.T) {
 
 func TestAnonymousLastsADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k, card := &Daily{}, h10301(t, 1, 2)
-		first := k.Identify(card)
-		if first[0] != anonymousKey || first == (&Daily{}).Identify(card) {
+		k, card := &Store{}, h10301(t, 1, 2)
+		first := k.Anonymous(card)
+		if first[0] != anonymousKey || first == (&Store{}).Anonymous(card) {
 			t.Fatal("not under a random key of number 255")
 		}
 		time.Sleep(dayLong - time.Second)
-		if k.Identify(card) != first {
+		if k.Anonymous(card) != first {
 			t.Fatal("another id within a day")
 		}
 		time.Sleep(time.Second)
-		if k.Identify(card) == first {
+		if k.Anonymous(card) == first {
 			t.Fatal("the same id on the next day")
 		}
 	})

@@ -178,9 +178,9 @@ func saveNew(path string, block *pem.Block) error {
 	return nil
 }
 
-// IsWhole reports whether a file has a whole PEM block, of whatever kind, or
+// isWhole reports whether a file has a whole PEM block, of whatever kind, or
 // can't be read now.
-func IsWhole(path string) bool {
+func isWhole(path string) bool {
 	data, err := os.ReadFile(path)
 	block, _ := pem.Decode(data)
 	return err != nil || block != nil

@@ -2,11 +2,14 @@ package keys
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"gatehouse/device"
 	"gatehouse/internal/durable"
@@ -22,10 +25,20 @@ type Store struct {
 	dir     string // empty: nothing can be kept
 	pinned  []wire.Key
 
-	daily    Daily
+	daily    daily
 	building atomic.Pointer[BuildingKey] // nil: none yet
 	registry atomic.Pointer[Registry]    // nil: a standalone house
 }
+
+// daily is the random key of cards that nobody knows. Its age is measured on the monotonic
+// clock: setting the time makes no new key and keeps no old one.
+type daily struct {
+	mu   sync.Mutex
+	key  *BuildingKey
+	made time.Time
+}
+
+const dayLong = 24 * time.Hour
 
 // NewStore begins with the keys that were loaded, for lists of a building.
 func NewStore(k Keys, building string) *Store {
@@ -85,7 +98,16 @@ func (s *Store) IdentifyAll(cards []device.Card) (ids []wire.CredentialID, err e
 // Anonymous returns the id of a card under a random key that lives in memory
 // only, until the next start and at most 24 h. It tells repeats from each other
 // within a day, and leaves no track of strangers over days.
-func (s *Store) Anonymous(c device.Card) wire.CredentialID { return s.daily.Identify(c) }
+func (s *Store) Anonymous(c device.Card) wire.CredentialID {
+	d := &s.daily
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.key == nil || time.Since(d.made) >= dayLong {
+		d.key, d.made = &BuildingKey{number: anonymousKey}, time.Now()
+		_, _ = rand.Read(d.key.secret[:]) // never fails
+	}
+	return d.key.Identify(c)
+}
 
 // OpenPass returns the pass that a scanned text holds, if one of Issuers signed it for
 // this building: a key that the root has taken back opens nothing from then on. It
@@ -119,7 +141,7 @@ func (s *Store) SetBuilding(b *BuildingKey, damaged func(path string)) (set bool
 		return false, errors.New("set building key: no directory of keys")
 	}
 	path := filepath.Join(s.dir, BuildingKeyFile)
-	if !IsWhole(path) {
+	if !isWhole(path) {
 		damaged(path)
 	}
 	if err := SaveBuildingKey(path, b); err != nil {

@@ -1,16 +1,15 @@
 package tenancy
 
 import (
+	"maps"
 	"slices"
 
 	"gatehouse/sync/wire"
 )
 
-// A desk may have missed the record of a notice: once a list has settled it, no
-// sibling brings it any more. So the list says how notices stand, and which cards the
-// registry has confirmed. What was said at another desk goes into the file as if the
-// record had come. What the registry has decided stays the list's: one that was put
-// back to before its decision has to decide again, and both show that.
+// A desk may have missed the record of a notice: once a list has settled it, no sibling
+// brings it any more. So the list says how notices stand, and which cards are confirmed.
+// What was said at a desk goes into the file; what the registry has decided stays the list's.
 
 // Decision is what the active list says that the registry has decided on a notice.
 type Decision struct {
@@ -36,26 +35,21 @@ func DecisionsOf(words []wire.Word, said bool) Decisions {
 		w := &words[i]
 		c := d.On(w.Tenancy)
 		switch {
-		case w.Op == wire.OpNotice && w.Proof == wire.ProofRegistry:
-			c.upheld, c.cause = max(c.upheld, w.At), w.Cause
-		case w.Op == wire.OpWithdraw && w.Proof == wire.ProofRegistry:
-			c.rejected = max(c.rejected, w.At)
-		case w.Op == wire.OpNotice:
-			newer[w.Tenancy] = true
-			continue
 		case w.Op == wire.OpSuspend:
 			for _, id := range w.Cards {
 				d.Barred[id] = true
 			}
-			continue
-		default:
-			continue
+		case w.Op == wire.OpNotice && w.Proof != wire.ProofRegistry:
+			newer[w.Tenancy] = true
+		case w.Op == wire.OpNotice:
+			c.upheld, c.cause = max(c.upheld, w.At), w.Cause
+			d.decided[w.Tenancy] = c
+		case w.Op == wire.OpWithdraw && w.Proof == wire.ProofRegistry:
+			c.rejected = max(c.rejected, w.At)
+			d.decided[w.Tenancy] = c
 		}
-		d.decided[w.Tenancy] = c
 	}
-	for id := range newer {
-		delete(d.decided, id)
-	}
+	maps.DeleteFunc(d.decided, func(id wire.ID, _ Decision) bool { return newer[id] })
 	return d
 }
 

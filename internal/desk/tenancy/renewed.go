@@ -2,9 +2,8 @@ package tenancy
 
 import "gatehouse/sync/wire"
 
-// A tenancy that was ended may get new grants, by the registry, for the same cards. The
-// end, and what was said of a notice, was about the grants before: it says nothing of
-// these, and what is asked for at the desk from now on is about these.
+// A tenancy that was ended may get new grants, by the registry, for the same cards. Its end,
+// and what was said of a notice, was about the grants before.
 
 // Follow takes into the file what the tenancy holds by the list, and reports whether
 // that changed anything.

@@ -133,11 +133,9 @@ func (t *Tenancy) Stand(held []wire.Grant) Standing {
 	return s
 }
 
-// hearOfNotice reads from the list what the file does not say of a notice. An objection
-// sets the end by the notice aside; where the list of a registry of an earlier
-// version, which says nothing of notices, has an end before that of the term all the
-// same, the registry has decided on it, or this desk has missed a notice. A gateway
-// that has not heard of the check-in knows no term and can't tell.
+// hearOfNotice reads from the list what the file does not say of a notice. Where a list that
+// says nothing of notices has an end before that of the term, the registry has decided on an
+// objection, or this desk has missed a notice. Without the check-in there is no term to tell by.
 func (t *Tenancy) hearOfNotice(s *Standing) {
 	sooner := t.Lease.Since != 0 && (t.Lease.Until == 0 || s.end < t.Lease.Until)
 	switch {
@@ -201,11 +199,4 @@ func count(cards []Card, state string) (n int) {
 		}
 	}
 	return n
-}
-
-// MayTell reports whether only the list can say if the tenant has to be told of a
-// notice: what the file has is disputed, or decided on, or by a list that says nothing
-// of notices.
-func (t *Tenancy) MayTell() bool {
-	return t.Disputed() || t.Decided.upheld != 0 || !t.Decided.said && t.Lease.Since != 0
 }

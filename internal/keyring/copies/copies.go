@@ -163,19 +163,20 @@ func (p *Pair) Missing() (all []string) {
 	return all
 }
 
-// Behind returns the name of the file that is behind the other, where both were found.
-func Behind(found []Found) (name string, is bool) {
+// Behind returns the name of the file that is behind the other; empty: none is, or not both
+// were found.
+func Behind(found []Found) string {
 	if len(found) < 2 {
-		return "", false
+		return ""
 	}
 	a, b := found[0], found[1]
 	switch c := cmp.Or(a.List.Rank().Compare(b.List.Rank()), cmp.Compare(len(a.Over), len(b.Over))); {
 	case c > 0:
-		return b.file.name(), true
+		return b.file.name()
 	case c < 0:
-		return a.file.name(), true
+		return a.file.name()
 	}
-	return "", false
+	return ""
 }
 
 // Use notes what a file holds, with those that are over, and lets judge say whether its

@@ -40,9 +40,8 @@ type Content struct {
 	Anchored bool      // with their number and hash: it is not of an older version of the program
 }
 
-// The tables of a file, and the keys in the first. Buckets stand under their index and
-// not their hash: a new one replaces the old in its place, and one page of the tree is
-// written, not two.
+// The tables of a file, and the keys in the first. Buckets stand under their index, not their
+// hash: a new one replaces the old in its place, which writes one page of the tree, not two.
 var (
 	listTable    = []byte("list")
 	bucketTable  = []byte("buckets")

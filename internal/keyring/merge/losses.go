@@ -12,15 +12,12 @@ import (
 
 // Losses returns the tenancies that lose something by next. It compares what opens now
 // with what would open by next, or where next proves nothing by the active list with what
-// next takes, each with the changes made at the building. So what was done there, with
-// the tenants' own cards or by the landlord, is no loss by the list; and a check-in that
-// no list had named yet is one, where next names it to refuse it. past is the time that
-// is surely past, unix s. There is an active list.
+// next takes, each with the changes made at the building: what was done there is no loss by
+// the list. past is the time that is surely past, unix s. There is an active list.
 //
-// A notice was given at the building, so its end is no loss by the list, whether its days
-// have passed here or not. An objection lifts an end until a list has heard it, which then
-// says again until when. So of these grants all but the ends is compared so, and the ends
-// as the lists have them.
+// The end by a notice, which was given at the building, is no loss by the list, whether its
+// days have passed here or not. An objection lifts an end until a list has heard it; of such
+// grants the ends are compared as the lists have them.
 func (s *State) Losses(next *signedlist.List, took Restraint, past int64, proved bool) map[wire.ID]bool {
 	over, limits := s.Over.with(took.Gone), Restraint{}
 	if !proved {

@@ -31,13 +31,10 @@ func (c Clock) passed(heard int64, end uint32) bool {
 // Age looks which notices are young, and reports whether that has changed. known are the
 // notices of which lists have told, heard those of which the active one tells.
 //
-// A notice ends a tenancy at a date, and a date is the word of a clock that the
-// landlord may have set. So it counts at the doors only when its days have passed
-// on the machine's own clock as well, since this gateway made or heard of it; or when
-// a witness has signed that the end has come which the registry's list sets. That one
-// is no earlier than so many days after the registry heard of the notice (truth T4).
-// A notice that only a list tells of, since its record did not come or is gone with an
-// image of before, has its days since the list came.
+// A notice ends a tenancy at a date, by a clock that the landlord may have set. So it counts
+// at the doors only when its days have passed on the machine's own clock as well, since this
+// gateway made or heard of it (by a list, where its record did not come); or when a witness
+// has signed that the end has come which the registry's list sets (truth T4).
 func (s *State) Age(c Clock, known []Heard) (heard []Heard, changed bool) {
 	l := s.Counted()
 	seen := seenBy(l)

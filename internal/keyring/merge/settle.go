@@ -44,12 +44,11 @@ func seenBy(l *signedlist.List) record.Seen {
 // settle parts the records into those that still count beside the list, and
 // those that it has settled: it was made with them, and says so.
 //
-// A check-in is settled when its grant is named, in whatever state, or known to
-// be over; a bind, when the credential is named under its grant; an end, when
-// nothing of the grant can come back; the rest, by the list having seen them,
-// since its word on states and terms is the later one; a notice not before its days
-// have passed, or the list's date would shorten them. Nothing is settled before
-// the check-in of its grant: alone that would open a grant that is over.
+// A check-in is settled when its grant is named, in whatever state, or known to be over; a
+// bind, when the credential is named under its grant; an end, when nothing of the grant can
+// come back; a notice, when its days have passed, or the list's date would shorten them; the
+// rest, by the list having seen them. Nothing is settled before the check-in of its grant:
+// alone that would open a grant that is over.
 func settle(l *signedlist.List, listed rows, over map[wire.ID]bool, records record.Set) (left, done record.Set) {
 	if l == nil {
 		return records, nil

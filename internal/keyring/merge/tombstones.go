@@ -9,11 +9,9 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// Tombstones are the grants that are over for good: revoked or dropped by a list
-// that was active here, or ended at the building. Their ids are never used
-// again, so whoever brings one back, a list of a registry that was rolled back, a
-// sibling's record that was lost and found, or a broker that replays, is known
-// for what it is. None is ever forgotten: 100,000 are 1.6 MB.
+// Tombstones are the grants that are over for good: revoked or dropped by a list that was
+// active here, or ended at the building. Their ids are never used again, so whoever brings
+// one back replays what was. None is ever forgotten: 100,000 are 1.6 MB.
 type Tombstones struct {
 	IDs   []wire.ID // in the order in which they came: files are only appended to
 	Known map[wire.ID]bool

@@ -78,9 +78,8 @@ func (v View) with(changed []wire.Grant) (View, error) {
 // credential and grant.
 func replaceRows(buckets []*access.Bucket, bits uint8, changed []wire.Grant) (err error) {
 	for len(changed) > 0 { // one bucket after the other
-		i := bucketOf(&changed[0], bits)
-		n := 1
-		for n < len(changed) && bucketOf(&changed[n], bits) == i {
+		i, n := changed[0].Credential.Bucket(bits), 1
+		for n < len(changed) && changed[n].Credential.Bucket(bits) == i {
 			n++
 		}
 		if buckets[i], err = access.NewBucket(bits, replaced(buckets[i].Records(), changed[:n])); err != nil {
@@ -90,8 +89,6 @@ func replaceRows(buckets []*access.Bucket, bits uint8, changed []wire.Grant) (er
 	}
 	return nil
 }
-
-func bucketOf(r *wire.Grant, bits uint8) int { return r.Credential.Bucket(bits) }
 
 // replaced returns sorted rows with others, sorted too, in their places.
 func replaced(rows, by []wire.Grant) []wire.Grant {

@@ -34,16 +34,14 @@ func (r Rank) Reaches(o Rank) bool {
 // Rank returns the list's own.
 func (l *List) Rank() Rank { return Rank{l.Signer.Epoch, l.Manifest.Version} }
 
-// Descends reports whether next follows the active list (nil: none). A building's lists
-// are a log. One that names the active list as the one before, or proves that it is among
-// the earlier ones, knows all that was said here, and its word on everything counts. Any
-// other comes from a registry that was rolled back, or from another line of lists: what
-// it takes counts, and what it does not say ends nobody.
+// Descends reports whether next follows the active list (nil: none). A building's lists are
+// a log: one that names the active list as the one before, or proves that it is among the
+// earlier ones, knows all that was said here. Any other comes from a registry that was
+// rolled back, or from another line of lists.
 //
-// Format 1 has no log: of a registry that speaks nothing else, a newer list is taken by
-// its number, and what is over stays so by its tombstone. Where the root has taken
-// back the key of the active list, the new issuer's list is the beginning of
-// another line: the root's word.
+// Format 1 has no log: of a registry that speaks nothing else, a newer list is taken by its
+// number. Where the root has taken back the key of the active list, the new issuer's list
+// begins another line, by the root's word.
 func Descends(before, next *List, p grantlist.Proof, registry bool, issuers []wire.Key) bool {
 	if before == nil || next.Manifest.Previous == before.Hash || before.SignedBy(issuers) == nil {
 		return true

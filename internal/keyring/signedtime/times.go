@@ -112,10 +112,15 @@ func (t *Times) RaiseFloor(unix int64, epoch uint64) {
 	t.raise(wire.RoleEpoch{Role: wire.RoleWitness, Epoch: epoch}, unix)
 	t.witnessed.At = max(t.witnessed.At, unix)
 	t.mu.Unlock()
+	t.absent((*absence).hear)
+}
+
+// absent gives the absence, and the time of the own clock, to whoever changes it.
+func (t *Times) absent(change func(a *absence, own int64)) {
 	own := t.Own()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.witnessed.Absent.hear(own)
+	change(&t.witnessed.Absent, own)
 }
 
 func (t *Times) raise(by wire.RoleEpoch, unix int64) { t.by[by] = max(t.by[by], unix) }
@@ -198,23 +203,16 @@ func (t *Times) Days() int {
 
 // Refuse notes that a list waits.
 func (t *Times) Refuse() {
-	own := t.Own()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.witnessed.Absent.Refused = max(t.witnessed.Absent.since(own), 1)
+	t.absent(func(a *absence, own int64) { a.Refused = max(a.since(own), 1) })
 }
 
 // CaughtUp notes that a list is active: what was missed until now is here.
 func (t *Times) CaughtUp() {
-	own := t.Own()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.witnessed.Absent = absence{Heard: max(t.witnessed.Absent.Heard, own)}
+	t.absent(func(a *absence, own int64) { *a = absence{Heard: max(a.Heard, own)} })
 }
 
-// absence says when lists may have been missed, in s of the machine's own clock. A
-// gateway that was away missed those of that time, and one that has refused a list
-// goes on missing it. Both may take a share for each day since.
+// absence says when lists may have been missed, in s of the machine's own clock: while the
+// gateway was away, and since it refused one. It may take a share for each day since.
 type absence struct {
 	Heard   int64 `json:"heard,omitempty"`   // a witness, last
 	Left    int64 `json:"left,omitempty"`    // before the last absence of more than a day
