@@ -45,7 +45,7 @@ type Desk struct {
 	keyring *keyring.Keyring
 	clock   func() tenancy.Time
 	book    *book
-	visits  visits
+	visit   *visit // nil: nobody is at the desk
 	pins    pins
 	stops   stops
 	teller  teller
@@ -121,8 +121,8 @@ func (d *Desk) upkeep(ctx context.Context) {
 func (d *Desk) leave(idle time.Duration) {
 	d.book.Lock()
 	defer d.book.Unlock()
-	if s := d.visits.now; s != nil && time.Since(s.used) >= idle {
-		d.visits.drop()
+	if d.visit != nil && time.Since(d.visit.used) >= idle {
+		d.drop()
 	}
 }
 

@@ -18,11 +18,8 @@ import (
 // leave memory, and the next one may come to the desk.
 const idleMost = 10 * time.Minute
 
-// visits are the visits at the desk, one at a time. The book's lock guards them.
-type visits struct{ now *visit }
-
-// visit is one visit at the desk. Cards that were held up wait in it, in
-// memory alone.
+// visit is one visit at the desk. Cards that were held up wait in it, in memory alone. The
+// book's lock guards it.
 type visit struct {
 	id          string
 	since, used time.Time
@@ -30,36 +27,6 @@ type visit struct {
 	fresh       []device.Card // a card to be given, in the forms of its swipes
 	proof       []device.Card // cards that prove who it is
 	typed       []device.PIN  // at a reader's keys, oldest first
-}
-
-// begin opens a visit; takeOver ends another's.
-func (v *visits) begin(takeOver bool) (*visit, error) {
-	now := time.Now()
-	if s := v.now; s != nil && !takeOver && now.Sub(s.used) < idleMost {
-		return nil, &tenancy.Refusal{Busy: true, Hint: "wait for them, or end theirs with --take-over",
-			Message: fmt.Sprintf("somebody has been at the desk for %s, and was active %s ago", amount.Span(now.Sub(s.since)), amount.Span(now.Sub(s.used)))}
-	}
-	v.drop()
-	v.now = &visit{id: grantlist.NewID().String(), since: now, used: now, over: make(chan struct{})}
-	return v.now, nil
-}
-
-// at returns the visit of that id and counts it as used.
-func (v *visits) at(id string) (*visit, error) {
-	s := v.now
-	if s == nil || id == "" || s.id != id {
-		return nil, tenancy.Refuse("begin anew", "this visit at the desk is over: it was idle for too long, or somebody took the desk over")
-	}
-	s.used = time.Now()
-	return s, nil
-}
-
-// drop ends the visit there is.
-func (v *visits) drop() {
-	if v.now != nil {
-		close(v.now.over)
-		v.now = nil
-	}
 }
 
 // take keeps a card to be given. Its swipes are the forms of one card, each of another
@@ -101,19 +68,30 @@ func (d *Desk) Begin(takeOver bool) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	s, err := d.visits.begin(takeOver)
-	if err != nil {
-		return Session{}, err
+	now := time.Now()
+	if s := d.visit; s != nil && !takeOver && now.Sub(s.used) < idleMost {
+		return Session{}, &tenancy.Refusal{Busy: true, Hint: "wait for them, or end theirs with --take-over",
+			Message: fmt.Sprintf("somebody has been at the desk for %s, and was active %s ago", amount.Span(now.Sub(s.since)), amount.Span(now.Sub(s.used)))}
 	}
-	return Session{ID: s.id, Registry: reg, Over: s.over}, nil
+	d.drop()
+	d.visit = &visit{id: grantlist.NewID().String(), since: now, used: now, over: make(chan struct{})}
+	return Session{ID: d.visit.id, Registry: reg, Over: d.visit.over}, nil
+}
+
+// drop ends the visit there is.
+func (d *Desk) drop() {
+	if d.visit != nil {
+		close(d.visit.over)
+		d.visit = nil
+	}
 }
 
 // Leave ends a session; one that has ended is no error.
 func (d *Desk) Leave(id string) {
 	d.book.Lock()
 	defer d.book.Unlock()
-	if s := d.visits.now; s != nil && s.id == id {
-		d.visits.drop()
+	if d.visit != nil && d.visit.id == id {
+		d.drop()
 	}
 }
 
@@ -122,7 +100,11 @@ func (d *Desk) at(session string) (*visit, error) {
 	if _, err := d.Records.registry(); err != nil {
 		return nil, err
 	}
-	return d.visits.at(session)
+	if d.visit == nil || d.visit.id != session {
+		return nil, tenancy.Refuse("begin anew", "this visit at the desk is over: it was idle for too long, or somebody took the desk over")
+	}
+	d.visit.used = time.Now()
+	return d.visit, nil
 }
 
 // Wait says that a session goes on to wait for a card, and returns what tells

@@ -3,6 +3,7 @@ package keyring
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"gatehouse/internal/grantlist"
 	"gatehouse/internal/keyring/signedlist"
@@ -108,10 +109,6 @@ func (k *Keyring) Inherit(h Holding) error {
 			opens[r.ID] = true
 		}
 	}
-	for _, id := range h.Over {
-		if !opens[id] {
-			took.Gone = append(took.Gone, id)
-		}
-	}
+	took.Gone = append(took.Gone, slices.DeleteFunc(slices.Clone(h.Over), func(id wire.ID) bool { return opens[id] })...)
 	return k.activate(next, took, nil)
 }
