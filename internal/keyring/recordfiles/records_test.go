@@ -3,6 +3,7 @@ package recordfiles
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -51,5 +52,28 @@ func TestEveryFlippedBit(t *testing.T) {
 	}
 	if all := p.Read(); len(all) != 1 || all[0].Record.Number != 1 {
 		t.Fatalf("as it was written: %+v", all)
+	}
+}
+
+// TestKeptOnASickDisk: a kept record that can't be read now stays where it is; a damaged
+// one is put aside.
+func TestKeptOnASickDisk(t *testing.T) {
+	side := &files.Dir{Path: t.TempDir(), Log: zerolog.Nop()}
+	k := NewKept(side, func() int64 { return 1 }, keys.NewStore(keys.Keys{Registry: &keys.Registry{Place: wire.Place{Gateway: "gate-a"}}}, "house-1"))
+	sick, damaged := k.file(wire.Record{ID: wire.ID{1}}), k.file(wire.Record{ID: wire.ID{2}})
+	if err := os.MkdirAll(sick, 0o700); err != nil { // what reading it gives is an error of the disk
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(damaged, []byte("not what was written"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if all := k.All(); len(all) != 0 {
+		t.Fatalf("read: %+v", all)
+	}
+	if _, err := os.Stat(sick); err != nil {
+		t.Errorf("what could not be read: %v", err)
+	}
+	if aside := side.Aside(); len(aside) != 1 || aside[0] != filepath.Base(damaged)+".bad-1" {
+		t.Errorf("put aside: %v", aside)
 	}
 }
