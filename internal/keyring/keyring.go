@@ -34,8 +34,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"gatehouse/device"
 	"gatehouse/internal/access"
 	"gatehouse/internal/cardnumber"
@@ -190,70 +188,4 @@ func (k *Keyring) OpenPass(text string) (qrpass.Pass, error) { return k.Keys.Ope
 // and of other gateways see it (cardnumber.DeriveFor), its own first.
 func (k *Keyring) IdentifyAll(c device.Card) ([]wire.CredentialID, error) {
 	return k.Keys.IdentifyAll(cardnumber.Cards(cardnumber.DeriveFor(c, slices.Concat(cardnumber.DerivedShapes(), k.opts.Shapes))))
-}
-
-// What Apply answers besides nil.
-var (
-	// ErrRefused: not signed by who must sign it for this building, or not
-	// valid. Sending it again does not help.
-	ErrRefused = errors.New("refused")
-	// ErrConflict: made from another list than the active one. Read the list
-	// again, make the change again.
-	ErrConflict = errors.New("grant list does not follow the active one")
-	// ErrRolledBack stands beside ErrRefused or ErrConflict: older than what is,
-	// or was, active.
-	ErrRolledBack = errors.New("older than what is active")
-	// ErrNotDurable: it is active, and no disk holds it.
-	ErrNotDurable = errors.New("could not be written")
-	// ErrTooFar stands beside ErrRefused: a list whose number is far beyond the active
-	// one, so that no list of the registry could ever follow it.
-	ErrTooFar = errors.New("its number is too far ahead")
-	// ErrUnproved: the list does not prove that it descends from the active one. Of
-	// it, only what it takes is active.
-	ErrUnproved = errors.New("does not descend from the active list")
-	// ErrSecondNeeded: a list that takes from more tenancies than one issuer
-	// may; the active one stays.
-	ErrSecondNeeded = errors.New("a second issuer's signature is needed")
-)
-
-// Refusal is a list, validly signed, that was not taken, and why: ErrRolledBack,
-// ErrTooFar, ErrSecondNeeded or signedlist.ErrNewerFormat.
-type Refusal struct {
-	Epoch   uint64
-	Version uint64
-	Why     error
-}
-
-// Options of a Keyring. Now is the wall clock, time.Now if nil; it is used only
-// for the adopt list, never for a decision. Sure is the time that has certainly
-// come, unix s; if nil, nothing is known to be over. Elapsed is the machine's own
-// clock, which nobody can set and which goes on over restarts: by it count the
-// days of removals and of notices; if nil, it is the time since Open.
-type Options struct {
-	Dir      string             // made if it is not there
-	Building string             // the address that lists must bear
-	Keys     keys.Keys          // may be empty: then no card is known and no list is taken
-	Formats  uint64             // of lists that are read, from 1 to this one; 0: all
-	Shapes   []cardnumber.Shape // of the readers here; none: the usual ones
-	Log      zerolog.Logger
-	Now      func() time.Time
-	Sure     func() int64
-	Elapsed  func() time.Duration
-}
-
-func (o Options) withDefaults() Options {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Formats == 0 {
-		o.Formats = wire.LogFormat
-	}
-	if o.Sure == nil {
-		o.Sure = func() int64 { return 0 }
-	}
-	if o.Elapsed == nil {
-		began := time.Now()
-		o.Elapsed = func() time.Duration { return time.Since(began) }
-	}
-	return o
 }
