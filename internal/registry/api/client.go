@@ -30,6 +30,9 @@ func NewClientOver(n network.Network, path string) *Client {
 		Denied: "join the group of the socket, or run this as its owner"})}
 }
 
+// of is a query for a building.
+func of(building string) string { return url.Values{"building": {building}}.Encode() }
+
 // Work asks for deliveries above a number and for enrolments; with none there
 // it waits, at most 60 s.
 func (c *Client) Work(ctx context.Context, after uint64, wait time.Duration) (w Work, err error) {
@@ -51,12 +54,12 @@ func (c *Client) PutList(ctx context.Context, l List) (p Pushed, err error) {
 
 // Heads lists what is newest of a building; of all, for "".
 func (c *Client) Heads(ctx context.Context, building string) (h []Head, err error) {
-	return h, c.socket.Call(ctx, http.MethodGet, "/v1/heads?"+url.Values{"building": {building}}.Encode(), nil, &h)
+	return h, c.socket.Call(ctx, http.MethodGet, "/v1/heads?"+of(building), nil, &h)
 }
 
 // Stored fetches what the front has of a building.
 func (c *Client) Stored(ctx context.Context, building string) (s Stored, err error) {
-	return s, c.socket.Call(ctx, http.MethodGet, "/v1/stored?"+url.Values{"building": {building}}.Encode(), nil, &s)
+	return s, c.socket.Call(ctx, http.MethodGet, "/v1/stored?"+of(building), nil, &s)
 }
 
 // Taken says that what a gateway holds was judged: without its parts.
@@ -92,8 +95,7 @@ func (c *Client) Person(ctx context.Context, hash []byte) (sealed []byte, err er
 
 // Gateways lists those of a building; of all, for "".
 func (c *Client) Gateways(ctx context.Context, building string) (g []Gateway, err error) {
-	q := url.Values{"building": {building}}
-	return g, c.socket.Call(ctx, http.MethodGet, "/v1/gateways?"+q.Encode(), nil, &g)
+	return g, c.socket.Call(ctx, http.MethodGet, "/v1/gateways?"+of(building), nil, &g)
 }
 
 // Clock is how the front's clock is.
@@ -130,8 +132,7 @@ func (c *Client) PutAway(ctx context.Context) error {
 
 // VKeys asks for the keys of the registry's witnesses and of a building's logs.
 func (c *Client) VKeys(ctx context.Context, building string) (k VKeys, err error) {
-	q := url.Values{"building": {building}}
-	return k, c.socket.Call(ctx, http.MethodGet, "/v1/vkeys?"+q.Encode(), nil, &k)
+	return k, c.socket.Call(ctx, http.MethodGet, "/v1/vkeys?"+of(building), nil, &k)
 }
 
 // Status asks how the front is.
@@ -174,22 +175,17 @@ func (c *Client) Entries(ctx context.Context, f EntryFilter, each func(Entry) er
 
 func (f EntryFilter) query() url.Values {
 	q := url.Values{}
-	for key, v := range map[string]string{"building": f.Building, "gateway": f.Gateway, "door": f.Door, "kind": f.Kind, "after": f.After} {
-		if v != "" {
-			q.Set(key, v)
+	set := func(key, value string, wanted bool) {
+		if wanted {
+			q.Set(key, value)
 		}
 	}
-	if !f.From.IsZero() {
-		q.Set("from", f.From.Format(time.RFC3339Nano))
+	for key, v := range map[string]string{"building": f.Building, "gateway": f.Gateway, "door": f.Door, "kind": f.Kind, "after": f.After} {
+		set(key, v, v != "")
 	}
-	if !f.To.IsZero() {
-		q.Set("to", f.To.Format(time.RFC3339Nano))
-	}
-	if f.Newest {
-		q.Set("newest", "1")
-	}
-	if f.Limit > 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
+	set("from", f.From.Format(time.RFC3339Nano), !f.From.IsZero())
+	set("to", f.To.Format(time.RFC3339Nano), !f.To.IsZero())
+	set("newest", "1", f.Newest)
+	set("limit", strconv.Itoa(f.Limit), f.Limit > 0)
 	return q
 }

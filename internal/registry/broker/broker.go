@@ -23,6 +23,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
 	"gatehouse/internal/registry/ratelog"
@@ -167,13 +168,9 @@ func (b *Broker) connect(ctx context.Context, s *server.Server) (*nats.Conn, err
 		return nil, err
 	}
 	take := func(m *nats.Msg) { b.o.Receive(strings.ReplaceAll(m.Subject, ".", "/"), m.Data) }
-	var filters []string
-	if b.o.Receive != nil {
-		filters = []string{wire.UpFilter, wire.StatusFilter}
-	}
-	for _, filter := range filters {
-		if _, err = conn.Subscribe(subject(strings.ReplaceAll(filter, "+", "*")), take); err != nil {
-			break
+	for _, filter := range []string{wire.UpFilter, wire.StatusFilter} {
+		if err == nil && b.o.Receive != nil {
+			_, err = conn.Subscribe(subject(strings.ReplaceAll(filter, "+", "*")), take)
 		}
 	}
 	if err == nil {
@@ -247,3 +244,35 @@ func (l *natsLog) Errorf(format string, v ...any) {
 	l.limited.Warn().Str("broker", text).Msg("the broker reports an error")
 }
 func (l *natsLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
+
+// maxKeepers is how many subscriptions with QoS 1 or 2 there may be. No gateway
+// of ours has one; each is a consumer with a store of its own.
+const maxKeepers = 256
+
+// bounds are the server's stores for sessions, retained messages and messages that are
+// to be confirmed. The server would make them without limits, and who filled them would
+// shut everybody out, since it lets nobody in whose session it can't keep. With these
+// the oldest goes, and none of it is ours. Together they are less than maxStore.
+var bounds = []jetstream.StreamConfig{
+	{Name: "$MQTT_sess", Subjects: []string{"$MQTT.sess.>"}, MaxMsgsPerSubject: 1, MaxBytes: 64 << 20},
+	{Name: "$MQTT_msgs", Subjects: []string{"$MQTT.msgs.>"}, Retention: jetstream.InterestPolicy, MaxBytes: 16 << 20, MaxConsumers: maxKeepers},
+	{Name: "$MQTT_rmsgs", Subjects: []string{"$MQTT.rmsgs.>"}, MaxMsgsPerSubject: 1, MaxBytes: 16 << 20},
+	{Name: "$MQTT_qos2in", Subjects: []string{"$MQTT.qos2.in.>"}, MaxMsgsPerSubject: 1, MaxBytes: 16 << 20},
+	{Name: "$MQTT_out", Subjects: []string{"$MQTT.out.>"}, Retention: jetstream.InterestPolicy, MaxBytes: 4 << 20, MaxConsumers: maxKeepers},
+}
+
+// bound makes the stores. It is called before the first client may connect, for which
+// the server would make them.
+func bound(ctx context.Context, conn *nats.Conn) error {
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	for _, c := range bounds {
+		c.Discard = jetstream.DiscardOld
+		if _, err := js.CreateStream(ctx, c); err != nil {
+			return fmt.Errorf("bound the store %s: %w", c.Name, err)
+		}
+	}
+	return nil
+}

@@ -45,21 +45,22 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 	state := c.GetTLSConnectionState()
 	if state == nil {
 		given := c.GetOpts()
-		ok := given.Username == ownName && subtle.ConstantTimeCompare([]byte(given.Password), []byte(d.secret)) == 1
-		if ok {
-			c.RegisterUser(&server.User{Username: ownName})
+		if given.Username != ownName || subtle.ConstantTimeCompare([]byte(given.Password), []byte(d.secret)) == 0 {
+			return false
 		}
-		return ok
+		c.RegisterUser(&server.User{Username: ownName})
+		return true
 	}
 	if !d.open.Load() || len(state.PeerCertificates) == 0 || len(state.VerifiedChains) == 0 {
 		return false
 	}
-	if d.o.Front != nil && d.o.Front(state.PeerCertificates[0]) {
+	cert := state.PeerCertificates[0]
+	if d.o.Front != nil && d.o.Front(cert) {
 		c.RegisterUser(&server.User{Username: ownName})
 		return true
 	}
-	p, err := placeOf(state.PeerCertificates[0])
-	if err != nil || !d.o.Member(p, state.PeerCertificates[0]) {
+	p, err := placeOf(cert)
+	if err != nil || !d.o.Member(p, cert) {
 		d.limited.Warn().Str("gateway", p.Address()).AnErr("why", err).Msg("a certificate of no member is refused by the broker")
 		return false
 	}

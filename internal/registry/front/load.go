@@ -114,7 +114,7 @@ func (f *Front) loadDocuments(ctx context.Context, known []store.Gateway) error 
 		if err != nil {
 			return fmt.Errorf("stored list of %s: %w", l.Building, err)
 		}
-		f.roster.SetList(head)
+		f.roster.SetList(head, nil)
 	}
 	// The last run may not have sent a list that it stored. A gateway that stayed
 	// connected to a broker elsewhere says no hello, and would hear of it in hours.

@@ -91,7 +91,7 @@ func (f *Front) settle(ctx context.Context) error {
 			}
 		}
 		waiting, room := f.intake.Waiting()
-		f.downlink.Acks.Reply(replies, waiting, room)
+		f.downlink.Sender.Reply(replies, waiting, room)
 	}
 }
 

@@ -2,8 +2,14 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
 
 	"gatehouse/internal/registry/api"
+	"gatehouse/sync/wire"
 )
 
 // Documents are what was signed for gateways: trust and House documents, lists, undos of
@@ -54,4 +60,155 @@ func (d Documents) PutUndo(u api.Undo) error {
 func (s *Store) Undos(ctx context.Context) ([]api.Undo, error) {
 	return list(s.reading(ctx), "read undos of times", func(u *api.Undo) []any { return []any{&u.Building, &u.Gateway, &u.Envelope} },
 		`SELECT building, gateway, envelope FROM undos ORDER BY building, gateway`)
+}
+
+// List is the newest list of a building.
+type List struct {
+	Building  string
+	Version   uint64
+	Hash      wire.Hash
+	Manifest  []byte // envelope
+	Second    []byte // envelope; empty: none
+	OldHash   wire.Hash
+	Old       []byte // envelope of the same list in the first format; empty: none
+	OldSecond []byte
+	Stored    time.Time
+}
+
+// PutList keeps the newest list of a building; keep names all its buckets, and
+// buckets are those of them that came with it. What no list needs any more goes.
+func (d Documents) PutList(l List, buckets [][]byte, keep []wire.Hash) error {
+	if err := d.putBuckets(l.Building, buckets, keep); err != nil {
+		return fmt.Errorf("buckets of list %d: %w", l.Version, err)
+	}
+	twin, err := d.number("look for its version", `SELECT COUNT(*) FROM lists WHERE building = $1 AND version = $2 AND manifest IS NOT NULL`,
+		l.Building, l.Version)
+	if err == nil && twin > 0 {
+		err = errors.New("one of its version is the newest")
+	}
+	if err == nil {
+		err = d.exec(`UPDATE lists SET manifest = NULL, second = NULL WHERE building = $1 AND manifest IS NOT NULL`, l.Building)
+	}
+	if err == nil {
+		err = d.exec(`DELETE FROM old_lists WHERE building = $1`, l.Building)
+	}
+	if err == nil && len(l.Old) > 0 {
+		err = d.exec(`INSERT INTO old_lists (building, hash, manifest, second) VALUES ($1, $2, $3, $4)`, l.Building, l.OldHash, l.Old, l.OldSecond)
+	}
+	if err != nil {
+		return fmt.Errorf("list %d: %w", l.Version, err)
+	}
+	return d.exec(`INSERT INTO lists (building, version, hash, stored_at, manifest, second) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (building, version) DO UPDATE SET hash = excluded.hash, stored_at = excluded.stored_at, manifest = excluded.manifest,
+			second = excluded.second`,
+		l.Building, l.Version, l.Hash, l.Stored, l.Manifest, l.Second)
+}
+
+// putBuckets stores buckets of a building, and drops those that are not to be kept.
+func (d Documents) putBuckets(building string, buckets [][]byte, keep []wire.Hash) error {
+	for _, body := range buckets {
+		hash := sha256.Sum256(body)
+		if err := d.exec(`INSERT INTO buckets (building, hash, body) VALUES ($1, $2, $3) ON CONFLICT (building, hash) DO NOTHING`,
+			building, hash[:], body); err != nil {
+			return err
+		}
+	}
+	unused, err := d.bucketHashes(building)
+	if err != nil {
+		return err
+	}
+	for _, hash := range keep {
+		delete(unused, hash)
+	}
+	for hash := range unused {
+		if err := d.exec(`DELETE FROM buckets WHERE building = $1 AND hash = $2`, building, hash); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetSecond keeps a second issuer's word on the newest list of a building.
+func (d Documents) SetSecond(building string, second, old []byte) error {
+	if err := d.exec(`UPDATE lists SET second = $1 WHERE building = $2 AND manifest IS NOT NULL`, second, building); err != nil {
+		return fmt.Errorf("second signature: %w", err)
+	}
+	return d.exec(`UPDATE old_lists SET second = $1 WHERE building = $2`, old, building)
+}
+
+// newestLists are the lists with what List reads of them.
+const newestLists = `SELECT l.building, l.version, l.hash, l.stored_at, l.manifest, l.second, o.hash, o.manifest, o.second FROM lists l
+	LEFT JOIN old_lists o ON o.building = l.building WHERE l.manifest IS NOT NULL`
+
+func (l *List) fields() []any {
+	return []any{&l.Building, &l.Version, &l.Hash, &l.Stored, &l.Manifest, &l.Second, &l.OldHash, &l.Old, &l.OldSecond}
+}
+
+// Lists yields the newest list of every building.
+func (s *Store) Lists(ctx context.Context) iter.Seq2[List, error] {
+	return rows(s.reading(ctx), "read lists", (*List).fields, newestLists+` ORDER BY l.building`)
+}
+
+// List returns the newest list of a building, or ErrNotFound.
+func (s *Store) List(ctx context.Context, building string) (List, error) {
+	var l List
+	return l, s.reading(ctx).need("read list of "+building, l.fields(), newestLists+` AND l.building = $1`, building)
+}
+
+// Bucket returns a bucket of a building's newest list, or ErrNotFound.
+func (s *Store) Bucket(ctx context.Context, building string, hash wire.Hash) (body []byte, err error) {
+	return body, s.reading(ctx).need("read bucket of "+building, []any{&body}, `SELECT body FROM buckets WHERE building = $1 AND hash = $2`, building, hash)
+}
+
+// BucketHashes returns which buckets of a building are stored.
+func (s *Store) BucketHashes(ctx context.Context, building string) (map[wire.Hash]bool, error) {
+	return s.reading(ctx).bucketHashes(building)
+}
+
+func (c conn) bucketHashes(building string) (map[wire.Hash]bool, error) {
+	have := map[wire.Hash]bool{}
+	for hash, err := range rows(c, "read buckets of "+building, itself[wire.Hash], `SELECT hash FROM buckets WHERE building = $1`, building) {
+		if err != nil {
+			return nil, err
+		}
+		have[hash] = true
+	}
+	return have, nil
+}
+
+// ErrGap means a part of a log that does not go on where what is stored ends.
+var ErrGap = errors.New("something before it is missing")
+
+// PutLog keeps a part of a building's log from a place on. What stood there goes:
+// the issuer's word on its own log is the newer one.
+func (d Documents) PutLog(building string, from uint64, all []api.Logged) error {
+	have, err := d.number("count it", `SELECT COUNT(*) FROM manifests WHERE building = $1`, building)
+	if err == nil && have < from {
+		err = fmt.Errorf("%w: %d, and it begins at %d", ErrGap, have, from)
+	}
+	if err == nil {
+		err = d.exec(`DELETE FROM manifests WHERE building = $1 AND n >= $2`, building, from)
+	}
+	for i, l := range all {
+		if err != nil {
+			break
+		}
+		err = d.exec(`INSERT INTO manifests (building, n, hash, epoch, version, own) VALUES ($1, $2, $3, $4, $5, $6)`,
+			building, from+uint64(i), l.Hash, l.Epoch, l.Version, l.Own)
+	}
+	return wrap("log of "+building, err)
+}
+
+// Log returns the first manifests of a building's log, at most `most`.
+func (s *Store) Log(ctx context.Context, building string, most uint64) ([]api.Logged, error) {
+	return list(s.reading(ctx), "read log of "+building, func(l *api.Logged) []any { return []any{&l.Hash, &l.Epoch, &l.Version, &l.Own} },
+		`SELECT hash, epoch, version, own FROM manifests WHERE building = $1 AND n < $2 ORDER BY n`, building, min(most, 1<<62))
+}
+
+// Knows reports whether a manifest is in a building's log, or was handed in before
+// there was one.
+func (d Documents) Knows(building string, hash wire.Hash) (bool, error) {
+	n, err := d.number("look into the log of "+building, `SELECT (SELECT COUNT(*) FROM manifests WHERE building = $1 AND hash = $2)
+		+ (SELECT COUNT(*) FROM lists WHERE building = $3 AND hash = $4)`, building, hash, building, hash)
+	return n > 0, err
 }

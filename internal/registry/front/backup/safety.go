@@ -93,23 +93,6 @@ func (s *Safety) Last() time.Time {
 // PutBack returns when a copy was put in the place of the database last; zero: never.
 func (s *Safety) PutBack() time.Time { return s.putBack }
 
-func (s *Safety) hand(id string, all []store.Mark) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.copies) >= maxCopies {
-		clear(s.copies) // of commands that were broken off
-	}
-	s.copies[id] = all
-}
-
-func (s *Safety) take(id string) ([]store.Mark, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all, there := s.copies[id]
-	delete(s.copies, id)
-	return all, there
-}
-
 // Copy makes a copy of the database, which is gone when it is closed. What it has
 // counts as safe when Keep is called with its id.
 func (s *Safety) Copy(ctx context.Context, id string) (*os.File, error) {
@@ -120,16 +103,25 @@ func (s *Safety) Copy(ctx context.Context, id string) (*os.File, error) {
 			return err
 		}
 		all, err := store.MarksOf(ctx, path)
-		if err == nil {
-			s.hand(id, all)
+		if err != nil {
+			return err
 		}
-		return err
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.copies) >= maxCopies {
+			clear(s.copies) // of commands that were broken off
+		}
+		s.copies[id] = all
+		return nil
 	})
 }
 
 // Keep notes that a copy is kept: from now on acks say that what it has is safe.
 func (s *Safety) Keep(ctx context.Context, k api.Kept, now time.Time) (api.Kept, error) {
-	all, there := s.take(k.ID)
+	s.mu.Lock()
+	all, there := s.copies[k.ID]
+	delete(s.copies, k.ID)
+	s.mu.Unlock()
 	if !there {
 		return k, ErrNoCopy
 	}

@@ -75,8 +75,7 @@ func (d *Documents) PutList(ctx context.Context, in api.List) (api.Pushed, error
 	if err != nil {
 		return api.Pushed{}, err
 	}
-	d.roster.SetList(head)
-	d.roster.SetEnded(in.Building, in.Ended)
+	d.roster.SetList(head, &in.Ended)
 	return d.pushList(ctx, l, changed)
 }
 

@@ -32,7 +32,7 @@ func TestWantIsAskedAgain(t *testing.T) {
 // TestWindowCloses: the fuller the queue, the less may be in flight, down to
 // nothing.
 func TestWindowCloses(t *testing.T) {
-	a := Acks{&Sender{Options{Chance: func(limit time.Duration) time.Duration { return limit - 1 }}}}
+	a := &Sender{Options{Chance: func(limit time.Duration) time.Duration { return limit - 1 }}}
 	last := uint16(widest)
 	for waiting := range 101 {
 		w, retry := a.window(waiting, 100)

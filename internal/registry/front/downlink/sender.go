@@ -1,15 +1,22 @@
+// Package downlink is what goes out to gateways: acks, and the documents and lists
+// that the issuer signed, at once, when a gateway asks, and again until it proves
+// that it has them.
 package downlink
 
 import (
+	"context"
 	"crypto/ed25519"
+	"math/rand/v2"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"gatehouse/internal/registry/front/commit"
 	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
+	"gatehouse/sync/wire/checkpoint"
 )
 
 // Link is the way to the gateways.
@@ -34,6 +41,24 @@ type Options struct {
 	Chance  func(limit time.Duration) time.Duration
 	Log     zerolog.Logger
 	Limited *zerolog.Logger // for what any gateway can cause
+}
+
+// Downlink is everything that sends to gateways.
+type Downlink struct {
+	Sender    *Sender
+	Wants     *Wants
+	Unproved  *Unproved
+	Documents *Documents
+}
+
+// New makes a Downlink; it starts nothing.
+func New(o Options) Downlink {
+	if o.Chance == nil {
+		o.Chance = rand.N[time.Duration]
+	}
+	s := &Sender{o}
+	u := newUnproved(s)
+	return Downlink{Sender: s, Wants: newWants(s), Unproved: u, Documents: &Documents{sender: s, unproved: u, roster: o.Roster}}
 }
 
 // Sender signs and sends. Safe for concurrent use.
@@ -79,4 +104,142 @@ func (s *Sender) NewerTrust(g *roster.Gateway, have, format uint64) {
 	if a := s.o.Active.Load().Read(min(format, s.o.Formats)); a != nil && have < a.Trust.Version {
 		s.Send(s.o.Roster.Look(g).Place.Down(wire.TypeTrust), a.Envelope)
 	}
+}
+
+// partRoom is what the manifest and the buckets of one ListPart may take: the
+// rest is for its own frame, the envelope and room to spare.
+const partRoom = wire.MaxMessage - 1024
+
+// newestList returns a building's newest list; store.ErrNotFound: there is none.
+func (s *Sender) newestList(ctx context.Context, building string) (document.Outgoing, error) {
+	l, err := s.o.Store.List(ctx, building)
+	if err != nil {
+		return document.Outgoing{}, err
+	}
+	return s.outgoing(ctx, l)
+}
+
+// outgoing joins a list and the log before it.
+func (s *Sender) outgoing(ctx context.Context, l store.List) (document.Outgoing, error) {
+	head, err := document.HeadOf(l)
+	if err != nil {
+		return document.Outgoing{}, err
+	}
+	log, err := s.o.Store.Log(ctx, l.Building, head.Earlier)
+	return document.NewOutgoing(l, head, log), err
+}
+
+// sendList sends the manifest with buckets. If they don't fit into one message they go in
+// several, or, without split, not at all: the gateway asks for them. It reports
+// whether the gateway is online.
+func (s *Sender) sendList(g *roster.Gateway, l document.Outgoing, buckets [][]byte, split bool) bool {
+	of := s.o.Roster.Look(g)
+	part := l.Part(s.format(of), of.View.Hello.ListHash)
+	if len(part.Manifest) == 0 {
+		return false
+	}
+	room := partRoom - len(part.Manifest) - len(part.Second) - len(part.Proof)*(len(wire.Hash{})+2)
+	size := 0
+	for _, b := range buckets {
+		size += len(b) + 5
+	}
+	if size > room && !split {
+		buckets = nil
+	}
+	sent := false
+	for first := true; first || len(buckets) > 0; first = false {
+		n, used := 0, 0
+		for n < len(buckets) && used+len(buckets[n])+5 <= room {
+			used += len(buckets[n]) + 5
+			n++
+		}
+		if n == 0 && len(buckets) > 0 {
+			s.o.Log.Error().Str("gateway", g.Address()).Int("bytes", len(buckets[0])).Msg("a bucket does not fit beside its manifest")
+			buckets = buckets[1:]
+			continue
+		}
+		part.Buckets = append([][]byte{}, buckets[:n]...)
+		sent = s.Say(of.Place, wire.TypeList, part) || sent
+		buckets = buckets[n:]
+	}
+	return sent && s.o.Roster.Sent(g, l.Version)
+}
+
+// Reply signs and sends acks: of several for one gateway and epoch only the newest.
+// Waiting is how many messages wait to be stored, room how many may.
+func (s *Sender) Reply(replies []commit.Reply, waiting, room int) {
+	type stream struct {
+		gateway *roster.Gateway
+		epoch   uint64
+	}
+	newest := make(map[stream]int, len(replies))
+	for i, r := range replies {
+		newest[stream{r.Gateway, r.Ack.Epoch}] = i
+	}
+	for i, r := range replies {
+		if newest[stream{r.Gateway, r.Ack.Epoch}] == i {
+			s.ack(r, waiting, room)
+		}
+	}
+}
+
+func (s *Sender) ack(r commit.Reply, waiting, room int) {
+	ack := r.Ack
+	if r.Cosign {
+		c := checkpoint.Checkpoint{Address: r.Gateway.Address(), Epoch: ack.Epoch, Size: ack.Next, Root: ack.Root}
+		ack.Cosignature = c.Cosign(s.o.Witness, uint64(ack.Time))
+	}
+	if ack.Window, ack.RetryAfter = s.window(waiting, room); r.Hold > 0 {
+		ack.Window, ack.RetryAfter = 0, r.Hold
+	}
+	g := s.o.Roster.Look(r.Gateway)
+	format := s.format(g)
+	ack.Nonce, ack.Spread = g.View.Nonce, spread(s.o.Roster.Count())
+	list := g.Building.List
+	ack.List, ack.ListHash, ack.ListEpoch, ack.House = list.Version, list.HashFor(format), list.Epoch, g.Building.House.Version
+	ack.Holding = s.o.Roster.Asks(g)
+	if t := s.o.Active.Load().Read(format); t != nil {
+		ack.Trust = t.Trust.Version
+	}
+	switch {
+	case !g.Member:
+	case format >= 2:
+		s.Say(g.Place, wire.TypeAck, ack)
+	default:
+		s.Say(g.Place, wire.TypeAck, ack.Ack)
+	}
+}
+
+// widest is the most batches that a gateway may have in flight: what a link of
+// 50 ms needs.
+const widest = 32
+
+// window is how many batches a gateway may have in flight: the more messages wait
+// here, the fewer. At 0 it is told when to try again, each gateway at another time.
+func (s *Sender) window(waiting, room int) (batches, retryAfter uint16) {
+	switch used := 100 * waiting / room; {
+	case used < 25:
+		return widest, 0
+	case used < 50:
+		return 4, 0
+	case used < 75:
+		return 2, 0
+	case used < 90:
+		return 1, 0
+	}
+	return 0, uint16(1 + s.o.Chance(5*time.Second)/time.Second)
+}
+
+// Spread of reconnects: handshakesASecond is no load for the front, and no gateway
+// waits longer than mostSpread for a revocation.
+const (
+	handshakesASecond = 500
+	leastSpread       = 5  // s
+	mostSpread        = 40 // s
+)
+
+// spread is the number of seconds over which gateways that lose their connection at
+// the same time should come back.
+func spread(gateways int) uint16 {
+	return uint16(min(max(gateways/handshakesASecond, leastSpread), mostSpread))
 }

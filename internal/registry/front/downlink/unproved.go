@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"gatehouse/internal/registry/front/document"
 	"gatehouse/internal/registry/front/roster"
 	"gatehouse/internal/registry/store"
 	"gatehouse/sync/wire"
@@ -96,24 +95,25 @@ func (u *Unproved) due(now time.Time) (again, silent []*roster.Gateway, next tim
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for g, p := range u.all {
-		if now.Before(p.due) {
-			next = earliest(next, p.due)
-			continue
-		}
-		p.done++
 		of := u.sender.o.Roster.Look(g)
 		switch {
+		case now.Before(p.due):
 		case !of.Member:
 			delete(u.all, g)
-		case p.done < len(repeatAfter):
+			continue
+		case p.done+1 < len(repeatAfter):
+			p.done++
 			again = append(again, g)
 			p.due = now.Add(repeatAfter[p.done])
-			next = earliest(next, p.due)
 		default:
 			delete(u.all, g)
 			if of.View.Online && !g.SpokeSince(p.at) {
 				silent = append(silent, g)
 			}
+			continue
+		}
+		if p.due.Before(next) {
+			next = p.due
 		}
 	}
 	return again, silent, next
@@ -121,27 +121,21 @@ func (u *Unproved) due(now time.Time) (again, silent []*roster.Gateway, next tim
 
 // sendAgain sends the newest lists without buckets: a gateway asks for what it lacks.
 func (u *Unproved) sendAgain(ctx context.Context, to []*roster.Gateway) {
-	lists := map[string]document.Outgoing{}
+	in := map[string][]*roster.Gateway{}
 	for _, g := range to {
 		building := u.sender.o.Roster.Look(g).Place.Building
-		l, read := lists[building]
-		if !read {
-			var err error
-			if l, err = u.sender.newestList(ctx, building); err != nil {
-				if ctx.Err() == nil {
-					u.sender.o.Log.Error().Err(err).Str("building", building).Msg("a list can't be pushed again")
-				}
-				continue
+		in[building] = append(in[building], g)
+	}
+	for building, gateways := range in {
+		l, err := u.sender.newestList(ctx, building)
+		if err != nil {
+			if ctx.Err() == nil {
+				u.sender.o.Log.Error().Err(err).Str("building", building).Msg("a list can't be pushed again")
 			}
-			lists[building] = l
+			continue
 		}
-		u.sender.sendList(g, l, nil, false)
+		for _, g := range gateways {
+			u.sender.sendList(g, l, nil, false)
+		}
 	}
-}
-
-func earliest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

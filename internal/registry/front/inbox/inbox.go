@@ -48,8 +48,8 @@ type Inbox struct {
 	changed chan struct{} // closed when there is something new
 	waiting []api.Enrolment
 	answers map[string]chan api.Answer // by id
-	asked   time.Time                  // when the issuer last asked for work, or still waits for it
-	polls   int
+	polls   int                        // of the issuer, which waits for work
+	asked   time.Time                  // when the last of them ended
 }
 
 // New makes an empty Inbox.
@@ -82,7 +82,7 @@ func (b *Inbox) Ask(ctx context.Context, e api.Enrolment) (api.Answer, error) {
 	b.answers[e.ID] = answer
 	b.wakeLocked()
 	b.mu.Unlock()
-	defer b.remove(e.ID)
+	defer b.take(e.ID)
 	timer := time.NewTimer(answerTime)
 	defer timer.Stop()
 	select {
@@ -95,35 +95,30 @@ func (b *Inbox) Ask(ctx context.Context, e api.Enrolment) (api.Answer, error) {
 	}
 }
 
-func (b *Inbox) remove(id string) {
+// take forgets who waits for an answer, and returns the way to them; nil: nobody waits.
+func (b *Inbox) take(id string) chan<- api.Answer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	to := b.answers[id]
 	delete(b.answers, id)
 	b.waiting = slices.DeleteFunc(b.waiting, func(e api.Enrolment) bool { return e.ID == id })
+	return to
 }
 
 // Answer hands the issuer's answer to whoever waits for it, once.
 func (b *Inbox) Answer(a api.Answer) error {
-	b.mu.Lock()
-	to := b.answers[a.ID]
-	b.mu.Unlock()
+	to := b.take(a.ID)
 	if to == nil {
 		return ErrGone
 	}
-	b.remove(a.ID)
-	select {
-	case to <- a:
-		return nil
-	default:
-		return ErrGone
-	}
+	to <- a // there is room: who took the way is the only one
+	return nil
 }
 
 // look returns what waits and a channel that is closed when that changes.
 func (b *Inbox) look() ([]api.Enrolment, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.asked = time.Now()
 	return slices.Clone(b.waiting), b.changed
 }
 

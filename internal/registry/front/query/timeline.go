@@ -48,14 +48,15 @@ func good(h wire.Header, stored time.Time) bool {
 // timeline tells when entries were made. It serves one query and remembers where the
 // stretches without a good clock end.
 type timeline struct {
-	store  *store.Store
-	before map[timelineKey]stretch
-	after  map[timelineKey]stretch
+	store *store.Store
+	seen  map[direction]stretch // the one that was met last
 }
 
-type timelineKey struct {
+// direction is that in which an epoch was searched.
+type direction struct {
 	gateway int64
 	epoch   uint64
+	back    bool
 }
 
 // stretch is a run of entries without a good clock, [from, to), and what stands at
@@ -66,7 +67,7 @@ type stretch struct {
 }
 
 func newTimeline(s *store.Store) *timeline {
-	return &timeline{store: s, before: map[timelineKey]stretch{}, after: map[timelineKey]stretch{}}
+	return &timeline{store: s, seen: map[direction]stretch{}}
 }
 
 // of returns when the i-th entry of a stored batch was made.
@@ -111,11 +112,8 @@ func (p sighting) tells(h wire.Header) (at, slack int64, ok bool) {
 // beside returns the nearest entry before or behind the i-th whose clock was good,
 // within the epoch.
 func (t *timeline) beside(ctx context.Context, row store.Batch, b wire.Batch, i int, back bool) (sighting, error) {
-	seq, key, memo := b.First+uint64(i), timelineKey{row.Gateway, b.Epoch}, t.after
-	if back {
-		memo = t.before
-	}
-	if s, ok := memo[key]; ok && seq >= s.from && seq < s.to {
+	seq, key := b.First+uint64(i), direction{row.Gateway, b.Epoch, back}
+	if s := t.seen[key]; seq >= s.from && seq < s.to {
 		return s.end, nil
 	}
 	found, last := look(row, b, i, back)
@@ -127,7 +125,7 @@ func (t *timeline) beside(ctx context.Context, row store.Batch, b wire.Batch, i 
 	if back {
 		s.from, s.to = last, seq+1
 	}
-	memo[key] = s
+	t.seen[key] = s
 	return found, err
 }
 

@@ -114,9 +114,13 @@ func (r *Roster) Member(p wire.Place) (*Gateway, wire.Key, bool) {
 }
 
 // Members returns the gateways of a building that are of it now.
-func (r *Roster) Members(building string) (all []*Gateway) {
+func (r *Roster) Members(building string) []*Gateway {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	return r.members(building)
+}
+
+func (r *Roster) members(building string) (all []*Gateway) {
 	for _, h := range r.building(building).House.Gateways {
 		if g := r.gateways[building+"/"+h.ID]; g != nil && g.state.Member {
 			all = append(all, g)
@@ -154,11 +158,10 @@ func (r *Roster) building(id string) *Building {
 }
 
 // change replaces what is known of a building. r.mu is held.
-func (r *Roster) change(id string, change func(*Building)) *Building {
+func (r *Roster) change(id string, change func(*Building)) {
 	b := *r.building(id)
 	change(&b)
 	r.buildings[id] = &b
-	return &b
 }
 
 // Count returns how many gateways there are.
@@ -204,22 +207,14 @@ func (r *Roster) SetHouse(h wire.House, d api.Document) (out []wire.Place) {
 	return out
 }
 
-// SetList makes a list the newest one of its building.
-func (r *Roster) SetList(head document.Head) {
+// SetList makes a list the newest one of its building, and forgets what gateways said of
+// the one before. Ended is how many grants the issuer knows to be over; nil: it has not
+// said.
+func (r *Roster) SetList(head document.Head, ended *uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.change(head.Building, func(b *Building) { b.List = head })
-}
-
-// SetEnded notes how many grants of a building the issuer knows to be over, and
-// forgets what gateways said of the list before.
-func (r *Roster) SetEnded(building string, grants uint64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b := r.change(building, func(b *Building) { b.Ended = &grants })
-	for _, h := range b.House.Gateways {
-		if g := r.gateways[building+"/"+h.ID]; g != nil {
-			g.state.View.Refuses = wire.ReasonNone
-		}
+	r.change(head.Building, func(b *Building) { b.List, b.Ended = head, ended })
+	for _, g := range r.members(head.Building) {
+		g.state.View.Refuses = wire.ReasonNone
 	}
 }
