@@ -26,6 +26,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,13 +84,13 @@ func Prepare(path string) (f Found, err error) {
 	if err != nil {
 		return f, Explain(path, fmt.Errorf("look at database %s: %w", path, err))
 	}
-	known, marked, err := readMark(path)
+	known, err := readMark(path)
 	if err != nil {
 		return f, fmt.Errorf("look at database %s: %w", path, err)
 	}
 	f.New = number == 0 && !isCopy && !exists(path)
-	f.Lost = f.New && marked
-	f.Restored = !f.New && (isCopy || marked && !known[number])
+	f.Lost = f.New && len(known) > 0
+	f.Restored = !f.New && (isCopy || len(known) > 0 && !slices.Contains(known, number))
 	if !f.New && !f.Restored {
 		return f, nil
 	}
@@ -133,24 +134,21 @@ func readHeader(path string) (number uint32, isCopy bool, err error) {
 	return binary.BigEndian.Uint32(b[userVersionAt:]), binary.BigEndian.Uint32(b[applicationAt:]) == copyMark, nil
 }
 
-func markPath(path string) string { return path + ".mark" }
+// markOf is where the numbers stand that the database in use may have.
+func markOf(path string) string { return path + ".mark" }
 
-// readMark returns the numbers that the database in use may have.
-func readMark(path string) (known map[uint32]bool, marked bool, err error) {
-	b, err := os.ReadFile(markPath(path))
+// readMark returns these numbers.
+func readMark(path string) (known []uint32, err error) {
+	b, err := os.ReadFile(markOf(path))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, nil
+		err = nil
 	}
-	if err != nil {
-		return nil, false, err
-	}
-	known = make(map[uint32]bool)
 	for _, text := range strings.Fields(string(b)) {
 		if n, err := strconv.ParseUint(text, 16, 32); err == nil {
-			known[uint32(n)] = true
+			known = append(known, uint32(n))
 		}
 	}
-	return known, len(known) > 0, nil
+	return known, err
 }
 
 func writeMark(path string, numbers ...uint32) error {
@@ -158,7 +156,7 @@ func writeMark(path string, numbers ...uint32) error {
 	for _, n := range numbers {
 		fmt.Fprintf(&b, "%08x\n", n)
 	}
-	return durable.WriteFile(markPath(path), b.Bytes(), 0o600)
+	return durable.WriteFile(markOf(path), b.Bytes(), 0o600)
 }
 
 // Stamp gives an open database a new number, in the file itself. Between the two
@@ -217,15 +215,18 @@ func Copy(ctx context.Context, db *sql.DB, path string) error {
 
 // Check reads a whole copy and reports what is wrong with it.
 func Check(ctx context.Context, path string) error {
-	if _, isCopy, err := readHeader(path); err != nil || !isCopy {
-		return fmt.Errorf("check copy %s: it is no copy of a database: %w", path, errors.Join(err))
+	_, isCopy, err := readHeader(path)
+	if err == nil && !isCopy {
+		err = errors.New("it is no copy of a database")
 	}
-	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&immutable=1")
+	if err == nil {
+		var db *sql.DB
+		if db, err = sql.Open("sqlite", "file:"+path+"?mode=ro&immutable=1"); err == nil {
+			defer db.Close()
+			err = Whole(ctx, db)
+		}
+	}
 	if err != nil {
-		return fmt.Errorf("check copy %s: %w", path, err)
-	}
-	defer db.Close()
-	if err := Whole(ctx, db); err != nil {
 		return fmt.Errorf("check copy %s: %w", path, err)
 	}
 	return nil

@@ -132,17 +132,13 @@ func kept(values []any) []any {
 	return out
 }
 
-// places are where rows are read into, by what reverses kept.
+// places are where columns are read into, by what reverses kept.
 func places(into []any) []any {
 	out := make([]any, len(into))
 	for i, p := range into {
-		switch p := p.(type) {
-		case *uint64:
-			out[i] = (*u64)(p)
-		case *time.Time:
-			out[i] = (*ms)(p)
-		case *wire.Hash:
-			out[i] = bytesInto(p[:])
+		switch p.(type) {
+		case *uint64, *time.Time, *wire.Hash:
+			out[i] = column{p}
 		default:
 			out[i] = p
 		}
@@ -150,43 +146,26 @@ func places(into []any) []any {
 	return out
 }
 
-// u64 is a number of 64 bits without sign.
-type u64 uint64
+// column is such a place: NULL reads as 0 or the zero time, and leaves a hash as it is.
+type column struct{ into any }
 
-// Scan reads it; NULL is 0.
-func (n *u64) Scan(v any) error {
-	signed, ok := v.(int64)
-	if v != nil && !ok {
-		return fmt.Errorf("%T is no number", v)
+// Scan reads a column.
+func (p column) Scan(v any) error {
+	n, fits := v.(int64)
+	switch into := p.into.(type) {
+	case *uint64:
+		*into = uint64(n)
+	case *time.Time:
+		if *into = (time.Time{}); fits {
+			*into = time.UnixMilli(n)
+		}
+	case *wire.Hash:
+		var b []byte
+		b, fits = v.([]byte)
+		copy(into[:], b)
 	}
-	*n = u64(signed)
-	return nil
-}
-
-// ms is a time.
-type ms time.Time
-
-// Scan reads it; NULL is the zero time.
-func (t *ms) Scan(v any) error {
-	n, ok := v.(int64)
-	if v != nil && !ok {
-		return fmt.Errorf("%T is no time", v)
+	if !fits && v != nil {
+		return fmt.Errorf("%T does not go into %T", v, p.into)
 	}
-	if *t = (ms{}); ok {
-		*t = ms(time.UnixMilli(n))
-	}
-	return nil
-}
-
-// bytesInto is a place of fixed size.
-type bytesInto []byte
-
-// Scan reads bytes; NULL leaves the place as it is.
-func (b bytesInto) Scan(v any) error {
-	raw, ok := v.([]byte)
-	if v != nil && !ok {
-		return fmt.Errorf("%T are no bytes", v)
-	}
-	copy(b, raw)
 	return nil
 }

@@ -31,8 +31,8 @@ var ErrNotFound = errors.New("not found")
 type Store struct {
 	path  string
 	lock  *durable.Lock // of the database; nil: it was let go
-	found dbfile.Found
-	write *sql.DB // one connection
+	Found dbfile.Found  // what lay there when it was opened
+	write *sql.DB       // one connection
 	read  *sql.DB
 
 	mu     sync.Mutex // one Update at a time
@@ -56,7 +56,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	s := &Store{path: path, lock: lock}
-	if s.found, err = dbfile.Prepare(path); err == nil {
+	if s.Found, err = dbfile.Prepare(path); err == nil {
 		err = s.open(ctx)
 	}
 	if err != nil {
@@ -127,9 +127,6 @@ func (s *Store) Close() error {
 	}
 	return nil
 }
-
-// Found says what lay there when the database was opened.
-func (s *Store) Found() dbfile.Found { return s.found }
 
 // Size returns the bytes that the database takes on disk, with its log.
 func (s *Store) Size() (n int64) {

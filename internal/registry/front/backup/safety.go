@@ -47,17 +47,16 @@ func Load(ctx context.Context, s *store.Store, path string, now time.Time, log z
 	if b.putBack, err = s.PutBack(ctx); err != nil {
 		return nil, err
 	}
-	found := s.Found()
-	said := found.String()
+	said := s.Found.String()
 	if said == "" {
 		return b, nil
 	}
 	log.Warn().Str("database", path).Msg(said)
-	if found.Restored {
+	if s.Found.Restored {
 		b.putBack = now
 	}
 	return b, s.Update(ctx, func(tx *store.Tx) error {
-		if found.Restored {
+		if s.Found.Restored {
 			if err := tx.Backups.SetPutBack(now); err != nil {
 				return err
 			}

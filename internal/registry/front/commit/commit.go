@@ -175,7 +175,7 @@ func (c *Committer) begin() *Txn {
 	at, doubt := c.o.Clock.Now()
 	now := c.o.Now()
 	return &Txn{Outcome: Outcome{At: now}, Now: now, Roster: c.o.Roster, Log: &c.o.Log, o: &c.o, memory: c.memory, agreed: at, unsure: doubt != agreed.None,
-		ranges: map[rangeKey]tree.Range{}, ledgers: map[*roster.Gateway]*Ledger{}, acked: map[ackKey]bool{}}
+		ranges: map[rangeKey]tree.Range{}, ledgers: map[*roster.Gateway]*Ledger{}}
 }
 
 // Options of a Committer. All are needed.

@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -27,7 +28,6 @@ type Txn struct {
 	ranges  map[rangeKey]tree.Range     // changed
 	ledgers map[*roster.Gateway]*Ledger // changed, maybe
 	acks    []ackKey
-	acked   map[ackKey]bool
 }
 
 // ackKey names an ack: where a gateway stands in an epoch.
@@ -73,16 +73,9 @@ func (t *Txn) SetStored(gateway int64, epoch uint64, r tree.Range) {
 // Heard notes that something new came of a gateway.
 func (t *Txn) Heard(g *roster.Gateway) { t.Outcome.Heard = append(t.Outcome.Heard, g) }
 
-// Send sends a message after the commit.
-func (t *Txn) Send(topic string, payload []byte) {
-	t.Outcome.Messages = append(t.Outcome.Messages, Message{topic, payload})
-}
-
 // Ack asks for one ack after the commit, however many messages it answers.
 func (t *Txn) Ack(g *roster.Gateway, epoch uint64) {
-	key := ackKey{g, epoch}
-	if !t.acked[key] {
-		t.acked[key] = true
+	if key := (ackKey{g, epoch}); !slices.Contains(t.acks, key) {
 		t.acks = append(t.acks, key)
 	}
 }

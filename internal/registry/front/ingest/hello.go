@@ -66,7 +66,7 @@ func (w *helloWork) undo(t *commit.Txn, g *roster.Gateway, s roster.State) error
 	case s.Undo.Envelope == nil:
 		return nil
 	case w.Floor == s.Undo.Floor:
-		t.Send(s.Place.Down(wire.TypeUndo), s.Undo.Envelope)
+		t.Outcome.Messages = append(t.Outcome.Messages, commit.Message{Topic: s.Place.Down(wire.TypeUndo), Payload: s.Undo.Envelope})
 		return nil
 	}
 	t.Roster.SetUndo(g, roster.Undo{})
