@@ -36,8 +36,7 @@ type Options struct {
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error) // of the server, for each connection
 	// CAs returns what gateways' certificates are checked by.
 	CAs func() *x509.CertPool
-	// Member decides whether the owner of a certificate that was checked may
-	// come in.
+	// Member decides whether the owner of a certificate that was checked may come in.
 	Member func(wire.Place, *x509.Certificate) bool
 	// Front decides whether a checked certificate is that of a front elsewhere,
 	// which may use every topic; nil: there is none.

@@ -113,9 +113,8 @@ func (d *door) disconnect(address string, keep int) {
 	}
 }
 
-// placeOf reads a gateway's place from its certificate: the common name
-// building/gateway and one URI gatehouse:district/town/building/gateway, which
-// must agree.
+// placeOf reads a gateway's place from its certificate: the common name building/gateway
+// and one URI gatehouse:district/town/building/gateway, which must agree.
 func placeOf(cert *x509.Certificate) (wire.Place, error) {
 	var found []wire.Place
 	for _, u := range cert.URIs {

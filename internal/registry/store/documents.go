@@ -160,6 +160,11 @@ func (s *Store) Bucket(ctx context.Context, building string, hash wire.Hash) (bo
 	return body, s.reading(ctx).need("read bucket of "+building, []any{&body}, `SELECT body FROM buckets WHERE building = $1 AND hash = $2`, building, hash)
 }
 
+// Buckets returns all buckets of a building that are stored.
+func (s *Store) Buckets(ctx context.Context, building string) ([][]byte, error) {
+	return list(s.reading(ctx), "read buckets of "+building, itself[[]byte], `SELECT body FROM buckets WHERE building = $1`, building)
+}
+
 // BucketHashes returns which buckets of a building are stored.
 func (s *Store) BucketHashes(ctx context.Context, building string) (map[wire.Hash]bool, error) {
 	return s.reading(ctx).bucketHashes(building)

@@ -84,9 +84,17 @@ func (tx *Tx) Epochs(gateway int64, since time.Time) (uint64, error) {
 	return tx.number("count epochs", `SELECT COUNT(*) FROM epochs WHERE gateway = $1 AND stored_at > $2`, gateway, since)
 }
 
-// Epochs returns the epochs that are stored of a gateway, newest first.
-func (s *Store) Epochs(ctx context.Context, gateway int64) ([]uint64, error) {
-	return list(s.reading(ctx), "read epochs", itself[uint64], `SELECT epoch FROM epochs WHERE gateway = $1 ORDER BY number DESC`, gateway)
+// Epoch is one of a gateway's.
+type Epoch struct {
+	Place wire.Place
+	Epoch uint64
+}
+
+// Epochs returns those that are stored of a building's gateways, by gateway, newest first.
+func (s *Store) Epochs(ctx context.Context, building string) ([]Epoch, error) {
+	return list(s.reading(ctx), "read epochs", func(e *Epoch) []any { return append(placeFields(&e.Place), &e.Epoch) },
+		`SELECT g.district, g.town, g.building, g.gateway, e.epoch FROM epochs e JOIN gateways g ON g.id = e.gateway
+		WHERE g.building = $1 ORDER BY g.gateway, e.number DESC`, building)
 }
 
 // Batches yields the batches that may hold entries of the filter, by gateway, epoch in
@@ -211,8 +219,7 @@ func (f Filter) query() (string, []any) {
 	return query + ` ORDER BY g.building, g.gateway, e.number, b.first`, args
 }
 
-// behind is what a batch fulfils that holds the entry at the cursor or one behind
-// it.
+// behind is what a batch fulfils that holds the entry at the cursor or one behind it.
 func (c *Cursor) behind(newest bool, arg func(any) string) string {
 	number := func() string {
 		return `(SELECT e2.number FROM epochs e2 JOIN gateways g2 ON g2.id = e2.gateway

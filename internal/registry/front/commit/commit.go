@@ -117,9 +117,8 @@ func (c *Committer) Run(ctx context.Context) error {
 	}
 }
 
-// commit stores the jobs in one transaction. If that fails each gets its own,
-// so that a bad one takes no other with it; what can't be stored is not acked,
-// and comes again.
+// commit stores the jobs in one transaction. If that fails each gets its own, so that a
+// bad one takes no other with it; what can't be stored is not acked, and comes again.
 func (c *Committer) commit(ctx context.Context, jobs []Job) []Outcome {
 	out, err := c.try(ctx, jobs)
 	if err == nil {

@@ -40,9 +40,8 @@ func (t *Txn) RoomForBatch(g *roster.Gateway, l *Ledger, fresh bool, size int) (
 	return true, nil
 }
 
-// RoomForRecord reports whether a gateway may have so many bytes of tenancy
-// records stored: apart from entries, so that a backlog of these delays no
-// check-in.
+// RoomForRecord reports whether a gateway may have so many bytes of tenancy records
+// stored: apart from entries, so that a backlog of these delays no check-in.
 func (t *Txn) RoomForRecord(g *roster.Gateway, size int) (bool, error) {
 	l, err := t.Ledger(g)
 	if err != nil {

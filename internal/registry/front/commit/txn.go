@@ -64,8 +64,7 @@ func (t *Txn) Stored(gateway int64, epoch uint64) (tree.Range, error) {
 	return t.Range(gateway, epoch)
 }
 
-// SetStored notes the tree of what is stored of a gateway's epoch with this
-// transaction.
+// SetStored notes the tree of what is stored of a gateway's epoch with this transaction.
 func (t *Txn) SetStored(gateway int64, epoch uint64, r tree.Range) {
 	t.ranges[rangeKey{gateway, epoch}] = r
 }

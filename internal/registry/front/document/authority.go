@@ -105,8 +105,7 @@ func (a *Authority) Follow(next *Authority) (*Authority, error) {
 	return next, nil
 }
 
-// OpenHouses checks the House document that is handed in for a building, in both
-// formats.
+// OpenHouses checks the House document that is handed in for a building, in both formats.
 func (a *Authority) OpenHouses(d api.Document) (wire.House, error) {
 	h, err := a.OpenHouse(d.Building, d.Envelope)
 	if err != nil || len(d.Old) == 0 {

@@ -76,23 +76,16 @@ func (w *helloWork) undo(t *commit.Txn, g *roster.Gateway, s roster.State) error
 // setLacking finds out whether a hello names something that is not known here. It
 // reports whether the gateway is to hand over what it holds.
 func setLacking(t *commit.Txn, g *roster.Gateway, l *commit.Ledger, s roster.State, h wire.Hello2) (asked bool, err error) {
-	lacks, err := lacking(t, l, s, h)
-	if err != nil {
-		return false, err
-	}
-	return t.Roster.SetLacking(g, lacks, h), nil
-}
-
-func lacking(t *commit.Txn, l *commit.Ledger, s roster.State, h wire.Hello2) (bool, error) {
+	known := true
 	if h.List > 0 {
-		known, err := t.Documents.Knows(s.Place.Building, h.ListHash)
-		if err != nil || !known {
-			return !known, err
+		if known, err = t.Documents.Knows(s.Place.Building, h.ListHash); err != nil {
+			return false, err
 		}
 	}
 	inStep := h.Line == l.Line && h.Records == l.Records // else its own ends are still on their way
 	ended := s.Building.Ended
-	return inStep && ended != nil && h.Removed > *ended || h.House > s.Building.House.Version, nil
+	lacks := !known || inStep && ended != nil && h.Removed > *ended || h.House > s.Building.House.Version
+	return t.Roster.SetLacking(g, lacks, h), nil
 }
 
 // question is a job without a message: it finds out again whether a gateway has

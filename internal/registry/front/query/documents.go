@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"gatehouse/internal/registry/api"
 	"gatehouse/internal/registry/front/document"
@@ -43,21 +42,13 @@ func Stored(ctx context.Context, s *store.Store, r *roster.Roster, building stri
 	if err != nil {
 		return out, err
 	}
-	out.List = api.List{Building: l.Building, Manifest: l.Manifest, Second: l.Second, Old: l.Old, OldSecond: l.OldSecond, Buckets: [][]byte{}}
 	head, err := document.HeadOf(l)
 	if err != nil {
 		return out, err
 	}
-	have, err := s.BucketHashes(ctx, building)
-	if err != nil {
+	out.List = api.List{Building: l.Building, Manifest: l.Manifest, Second: l.Second, Old: l.Old, OldSecond: l.OldSecond}
+	if out.List.Buckets, err = s.Buckets(ctx, building); err != nil {
 		return out, err
-	}
-	for hash := range have {
-		body, err := s.Bucket(ctx, building, hash)
-		if err != nil {
-			return out, err
-		}
-		out.List.Buckets = append(out.List.Buckets, body)
 	}
 	out.List.Log, err = s.Log(ctx, building, head.Earlier)
 	return out, err
@@ -73,26 +64,12 @@ func VKeys(ctx context.Context, s *store.Store, r *roster.Roster, trust wire.Tru
 	if building == "" {
 		return keys, nil
 	}
-	known, err := s.Gateways(ctx, building, time.Now())
-	if err != nil {
-		return keys, err
-	}
-	public := make(map[string][]byte)
-	for _, g := range r.Members(building) {
-		public[g.Address()] = r.Look(g).Key.Public
-	}
-	for _, k := range known {
-		address := k.Place.Address()
-		if public[address] == nil {
-			continue
-		}
-		epochs, err := s.Epochs(ctx, k.ID)
-		if err != nil {
-			return keys, err
-		}
-		for _, epoch := range epochs {
-			keys.Logs = append(keys.Logs, checkpoint.LogVKey(checkpoint.Checkpoint{Address: address, Epoch: epoch}.Origin(), public[address]))
+	epochs, err := s.Epochs(ctx, building)
+	for _, e := range epochs {
+		log := checkpoint.Checkpoint{Address: e.Place.Address(), Epoch: e.Epoch}
+		if g := r.Find(log.Address); g != nil && r.Look(g).Member {
+			keys.Logs = append(keys.Logs, checkpoint.LogVKey(log.Origin(), r.Look(g).Key.Public))
 		}
 	}
-	return keys, nil
+	return keys, err
 }

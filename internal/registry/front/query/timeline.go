@@ -10,11 +10,10 @@ import (
 	"gatehouse/sync/wire"
 )
 
-// The clock of an entry may not have been set, or have leapt. A query for a day must
-// find the entry all the same, by bounds of its time: it was made after the entry
-// before it and before the next one, and before it was stored here; and an entry of
-// the same run of the daemon with a good clock tells, by the time since boot of both,
-// when it was made.
+// The clock of an entry may not have been set, or have leapt. A query for a day must find
+// the entry all the same, by bounds of its time: it was made after the entry before it
+// and before the next one, and before it was stored here; and an entry of the same run of
+// the daemon with a good clock tells, by the time since boot of both, when it was made.
 
 // never is a time without a bound, ms since 1970.
 const never = math.MinInt64 / 4
